@@ -1,0 +1,135 @@
+import type { DType } from "../tensor/dtype.ts";
+import type { Shape } from "../tensor/shape.ts";
+import type { PreparedOperand } from "./packed-operand.ts";
+
+/** What a kernel sees of a tensor: dense, row-major, its bytes held by the backend. */
+export interface TensorView {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  /** On CPU backends the typed array of exactly these elements. */
+  readonly storage: Storage;
+}
+
+/** Bytes that belong to a backend. CPU backends use typed arrays; others their own handles. */
+export type Storage = object;
+
+/** Which operand of a product is read transposed. */
+export interface MatmulOptions {
+  /** Read `a` as `[k, m]`. */
+  readonly transposeA?: boolean;
+  /** Read `b` as `[n, k]`. */
+  readonly transposeB?: boolean;
+  /** `out = beta · out + alpha · a·b`; alpha defaults to 1. */
+  readonly alpha?: number;
+  /** 0 (default) overwrites `out`, 1 adds to it. No other value is allowed. */
+  readonly beta?: 0 | 1;
+}
+
+/** How queries see keys. */
+export interface AttentionOptions {
+  /** Factor on the scores, usually `1/√headDim`. */
+  readonly scale: number;
+  /** Number of valid keys (the cache may be longer). The last query stands at position `keyLength − 1`. */
+  readonly keyLength: number;
+  /** A query at position p sees keys in `(p − window, p]`; absent means all keys up to p. */
+  readonly window?: number;
+}
+
+/** An affine grid for column-wise quantization: value = scale · (origin + step · (code − zeroPoint)). */
+export interface AffineGridView {
+  readonly levels: number;
+  readonly origin: number;
+  readonly step: number;
+}
+
+/**
+ * The ops of fewbit, as every backend offers them. Each call enqueues work and returns at once; results
+ * are there when `Backend.read` or `Backend.synchronize` resolves. All outputs come first and are
+ * allocated by the caller. Arithmetic is float32 with float32 accumulation unless stated; shapes are
+ * checked by the caller (`tensor/ops`). `T` stands for the product of leading dimensions ("tokens").
+ */
+export interface Kernels {
+  /** `out [m, n] f32 = a·b`, with `a [m, k]` f32 or bf16 and `b [k, n]` f32, f16 or bf16 (16-bit × 16-bit
+   *  multiplies in bf16 with f32 accumulation where both are bf16; a 16-bit `b` with f32 `a` is widened). */
+  matmul(out: TensorView, a: TensorView, b: TensorView, options: MatmulOptions): void;
+  /** `out [T, outFeatures] = x [T, inFeatures] · Ŵᵀ` with the packed weight widened exactly to f32. */
+  packedMatmul(out: TensorView, x: TensorView, operand: PreparedOperand): void;
+  /** `out [T, d] f32 = table[ids]`, table `[vocabulary, d]` f32, f16 or bf16, ids `[T]` i32. */
+  embedding(out: TensorView, table: TensorView, ids: TensorView): void;
+  /** `out = x / √(mean(x²) + eps) · weight` over the last dimension. */
+  rmsNorm(out: TensorView, x: TensorView, weight: TensorView, eps: number): void;
+  /** `out = (x − mean) / √(var + eps) · weight + bias` over the last dimension; null means 1 and 0. */
+  layerNorm(
+    out: TensorView,
+    x: TensorView,
+    weight: TensorView | null,
+    bias: TensorView | null,
+    eps: number,
+  ): void;
+  /** Rotates the halves of each head (Hugging Face order): x `[batch, length, heads, headDim]`, cos and sin
+   *  `[positions, headDim/2]`; row t of each batch entry is at position `start + t`. `out` may be `x`. */
+  rope(out: TensorView, x: TensorView, cos: TensorView, sin: TensorView, start: number): void;
+  /** Causal grouped-query attention: q, out `[batch, length, heads, headDim]`, k and v
+   *  `[batch, capacity, kvHeads, headDim]` of which `keyLength` rows are valid. */
+  attention(
+    out: TensorView,
+    q: TensorView,
+    k: TensorView,
+    v: TensorView,
+    options: AttentionOptions,
+  ): void;
+  /** Copies `rows [batch, length, ...]` into `cache [batch, capacity, ...]` from row `position` on. */
+  writeRows(cache: TensorView, rows: TensorView, position: number): void;
+  /** `out = silu(gate) · up`, elementwise. `out` may be `gate`. */
+  swiglu(out: TensorView, gate: TensorView, up: TensorView): void;
+  /** GELU, exact (erf) or with the tanh approximation. `out` may be `x`. */
+  gelu(out: TensorView, x: TensorView, approximation: "none" | "tanh"): void;
+  /** Softmax over the last dimension. `out` may be `x`. */
+  softmax(out: TensorView, x: TensorView): void;
+  /** `out = a + b`; `b` has the shape of `a` or of its last dimension. `out` may be `a`. */
+  add(out: TensorView, a: TensorView, b: TensorView): void;
+  /** Converts between f64, f32, f16 and bf16, rounding to nearest even. */
+  cast(out: TensorView, x: TensorView): void;
+  /** `losses [T] f32 = −log softmax(logits [T, vocabulary])[target]`, targets `[T]` i32. */
+  crossEntropy(losses: TensorView, logits: TensorView, targets: TensorView): void;
+  /** Row statistics of student logits against teacher logits, both `[T, vocabulary]`:
+   *  `divergence [T] f32 = KL(teacher ‖ student)`, `agree [T] f32 = 1` where the top tokens are the same. */
+  klDivergence(
+    divergence: TensorView,
+    agree: TensorView,
+    teacher: TensorView,
+    student: TensorView,
+  ): void;
+  /** Adds to a Gram matrix: `gram [n, n] f64 += xᵀ·x`, x `[T, n]` f32; both triangles are written. */
+  gram(gram: TensorView, x: TensorView): void;
+  /**
+   * Upper factor of the inverse: for a symmetric positive definite `h [n, n] f64` writes the upper
+   * triangular `u [n, n] f32` with `h⁻¹ = uᵀ·u`, and `status [1] i32`: 0, or 1 + the index of the first
+   * pivot that was not positive. `h` is destroyed.
+   */
+  inverseCholesky(u: TensorView, h: TensorView, status: TensorView): void;
+  /**
+   * Quantizes the columns `[start, end)` of `weight [rows, n] f32` one after the other. Column j of row
+   * r gets `code = clip(rne((w/s − origin)/step + z), 0, levels − 1)` with `s = scales[r, g]`, `z = zeros[r, g]`,
+   * `g = groupOf[j]` (two-level grids: code 1 where `(w/s − origin)/step ≥ ½`), and the column is set to its
+   * decoded value. With `factor` (upper, `[n, n] f32`) the error `e = (w − ŵ)/factor[j, j]` is carried on to the later columns:
+   * `w[k] −= e · factor[j, k]` for j < k < end here and, after the panel, for all k ≥ end.
+   * `codes [rows, n] u8`, `groupOf [n] i32`, scales and zeros `[rows, groups] f32`. Source: GPTQ, algorithm 1.
+   */
+  quantizeColumns(
+    codes: TensorView,
+    weight: TensorView,
+    options: {
+      readonly start: number;
+      readonly end: number;
+      readonly factor: TensorView | null;
+      readonly scales: TensorView;
+      readonly zeros: TensorView;
+      readonly groupOf: TensorView;
+      readonly grid: AffineGridView;
+    },
+  ): void;
+}
+
+/** Name of an op. */
+export type KernelName = keyof Kernels;

@@ -1,0 +1,49 @@
+import type { Backend } from "../backend/backend.ts";
+import type { PreparedOperand } from "../backend/packed-operand.ts";
+import { QTensor } from "../quant/q-tensor.ts";
+import { add, linear, packedLinear } from "../tensor/ops.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** Anything that stands in a linear slot of a model. */
+export interface LinearLike {
+  readonly outFeatures: number;
+  readonly inFeatures: number;
+  /** Maps x `[..., inFeatures]` to `[..., outFeatures]` f32. */
+  forward(x: Tensor): Tensor<"f32">;
+}
+
+/** A named place in a block where a linear layer sits; methods may put another layer in. */
+export interface LinearSlot {
+  /** Name below the block, such as `self_attn.q_proj`. */
+  readonly name: string;
+  layer: LinearLike;
+}
+
+/** `y = x·Wᵀ + b`, with `W [outFeatures, inFeatures]` dense or packed. */
+export class Linear implements LinearLike {
+  readonly weight: Tensor | QTensor;
+  readonly bias: Tensor | null;
+  readonly outFeatures: number;
+  readonly inFeatures: number;
+  private readonly multiply: (x: Tensor) => Tensor<"f32">;
+
+  constructor(backend: Backend, weight: Tensor | QTensor, bias: Tensor | null = null) {
+    this.weight = weight;
+    this.bias = bias;
+    if (weight instanceof QTensor) {
+      this.outFeatures = weight.outFeatures;
+      this.inFeatures = weight.inFeatures;
+      const operand: PreparedOperand = backend.prepare(weight.operand());
+      this.multiply = (x) => packedLinear(x, operand);
+    } else {
+      this.outFeatures = weight.shape[0] ?? 0;
+      this.inFeatures = weight.shape[1] ?? 0;
+      this.multiply = (x) => linear(x, weight);
+    }
+  }
+
+  forward(x: Tensor): Tensor<"f32"> {
+    const product = this.multiply(x);
+    return this.bias ? add(product, this.bias) : product;
+  }
+}

@@ -1,0 +1,60 @@
+import type { Tensor } from "../tensor/tensor.ts";
+import type { LinearSlot } from "./linear.ts";
+
+/** Keys and values of one block for the tokens seen so far: each `[batch, capacity, kvHeads, headDim]`. */
+export interface KvCacheLayer {
+  readonly keys: Tensor;
+  readonly values: Tensor;
+}
+
+/** How a block is run. */
+export interface BlockPass {
+  /** Position of the first token of each row; 0 without a cache. */
+  readonly position: number;
+  /** Where keys and values are kept between passes; absent when whole windows are run. */
+  readonly cache?: KvCacheLayer;
+  /** Called with each linear's slot and its input `[batch, length, inFeatures]`, before it is multiplied.
+   *  The input lives until the pass returns. */
+  readonly observe?: (slot: LinearSlot, input: Tensor) => void;
+  /** Stop once all slots of this stage (index into `Block.stages`) were observed; the result is null. */
+  readonly untilStage?: number;
+}
+
+/** Linears that are judged together when one of their input channels is scaled (AWQ, SmoothQuant). */
+export interface ScaleGroup {
+  /** What produces the channels: a norm's weight name below the block, or a slot name. */
+  readonly producer: string;
+  readonly producerKind: "norm" | "linear";
+  /** Slots that consume the channels. */
+  readonly consumers: readonly string[];
+  /** The part of the block whose output judges a scaling. */
+  readonly scope: "attention" | "mlp" | "consumers";
+}
+
+/** One transformer block with its weights in memory. */
+export interface Block {
+  /** Name in the checkpoint, such as `model.layers.3`. */
+  readonly name: string;
+  readonly slots: readonly LinearSlot[];
+  /** Slots in the order in which their inputs come to be; slots of one stage do not feed each other
+   *  and those of the attention's or the MLP's entry share their input. */
+  readonly stages: readonly (readonly LinearSlot[])[];
+}
+
+/** What the pipeline and the methods see of a model; they never see which model it is. */
+export interface QuantizableModel {
+  readonly blockCount: number;
+  /** Width of the residual stream. */
+  readonly hiddenSize: number;
+  /** Reads block `index` from the checkpoint. Weights are float32 unless they are packed. */
+  loadBlock(index: number): Promise<Block>;
+  /** Gives the memory of a block back. */
+  releaseBlock(block: Block): void;
+  /** Embeds ids `[batch, length]` to `[batch, length, hiddenSize]`. */
+  embed(ids: Tensor<"i32">): Tensor<"f32">;
+  /** Runs a block on `[batch, length, hiddenSize]`; null when stopped by `untilStage`. */
+  forwardBlock(block: Block, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null;
+  /** Final norm and output head: `[T, hiddenSize]` to logits `[T, vocabulary]`. */
+  logits(hidden: Tensor): Tensor<"f32">;
+  scaleGroups(block: Block): readonly ScaleGroup[];
+}

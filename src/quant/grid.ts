@@ -1,0 +1,34 @@
+import type { PackingId } from "./packing.ts";
+
+/**
+ * The finite set of values that a code can decode to, in units of the scale. Knows nothing of bytes.
+ * Affine grids decode code c with zero point z to `origin + step · (c − z)`.
+ */
+export interface Grid {
+  /** Name within scheme ids. */
+  readonly id: string;
+  /** Nominal bits as written in scheme ids: 1, 1.58, 2, 3, 4, 8. */
+  readonly bits: number;
+  /** Number of codes. */
+  readonly levels: number;
+  /** Weights that share one code; 1 for scalar grids. */
+  readonly dim: 1;
+  /** Value of code 0 at zero point 0, in units of the scale. */
+  readonly origin: number;
+  /** Distance of neighbouring codes, in units of the scale. */
+  readonly step: number;
+  /** Whether each group has an integer zero point of its own. */
+  readonly hasZeroPoint: boolean;
+  /** Packing that stores the codes unless a scheme says otherwise. */
+  readonly packing: PackingId;
+  /**
+   * How a scale follows from the values without search: `range` covers [min, max] (zero included),
+   * `magnitude` covers ±max|w|, `mean` sets the scale to mean|w| (the least-squares scale of ±1).
+   */
+  readonly scaleRule: "range" | "magnitude" | "mean";
+}
+
+/** Decodes a code to a value in units of the scale. */
+export function decodeCode(grid: Grid, code: number, zeroPoint = 0): number {
+  return grid.origin + grid.step * (code - zeroPoint);
+}

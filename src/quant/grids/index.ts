@@ -1,0 +1,18 @@
+import type { Grid } from "../grid.ts";
+import { binary } from "./binary.ts";
+import { asymmetricInt, symmetricInt } from "./int.ts";
+import { ternary } from "./ternary.ts";
+
+/** All grids, one line each. The first grid of a bit-width is what a scheme id without a name means. */
+export const grids: readonly Grid[] = [
+  binary,
+  ternary,
+  asymmetricInt(2),
+  asymmetricInt(3),
+  asymmetricInt(4),
+  asymmetricInt(8),
+  symmetricInt(2),
+  symmetricInt(3),
+  symmetricInt(4),
+  symmetricInt(8),
+];

@@ -1,0 +1,34 @@
+import type { Grid } from "../grid.ts";
+
+/** Integer bit-widths. */
+export type IntBits = 2 | 3 | 4 | 8;
+
+/** Asymmetric integers: codes 0 … 2^bits − 1 with an integer zero point a group, value `s·(c − z)`. */
+export function asymmetricInt(bits: IntBits): Grid {
+  return Object.freeze<Grid>({
+    id: "int",
+    bits,
+    levels: 2 ** bits,
+    dim: 1,
+    origin: 0,
+    step: 1,
+    hasZeroPoint: true,
+    packing: `bits${bits}`,
+    scaleRule: "range",
+  });
+}
+
+/** Symmetric integers: zero point fixed at 2^(bits−1), value `s·(c − 2^(bits−1))`. */
+export function symmetricInt(bits: IntBits): Grid {
+  return Object.freeze<Grid>({
+    id: "sym",
+    bits,
+    levels: 2 ** bits,
+    dim: 1,
+    origin: -(2 ** (bits - 1)),
+    step: 1,
+    hasZeroPoint: false,
+    packing: `bits${bits}`,
+    scaleRule: "magnitude",
+  });
+}

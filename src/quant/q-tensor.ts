@@ -1,0 +1,162 @@
+import type { PackedOperand } from "../backend/packed-operand.ts";
+import { ShapeError } from "../util/errors.ts";
+import { halvesToFloats } from "../util/half.ts";
+import { expectCodes, packedRowBytes } from "./packing.ts";
+import { groupsPerRow, type Scheme } from "./scheme.ts";
+
+/** What a quantizer has chosen for a weight `[outFeatures, inFeatures]`. */
+export interface QuantizedCodes {
+  readonly outFeatures: number;
+  readonly inFeatures: number;
+  /** `[outFeatures, inFeatures]`, one code a byte. */
+  readonly codes: Uint8Array;
+  /** `[outFeatures, groups]`, float16 bits. */
+  readonly scales: Uint16Array;
+  /** `[outFeatures, groups]`, integers below the grid's levels; absent for grids without zero point. */
+  readonly zeros?: Uint8Array;
+}
+
+/** The stored arrays of a `QTensor`, as they stand in a file. */
+export interface QTensorParts {
+  /** `[outFeatures, rowBytes]` packed codes. */
+  readonly codes: Uint8Array;
+  /** `[outFeatures, groups]` float16 bits. */
+  readonly scales: Uint16Array;
+  /** Zero points of all groups, row after row, packed like one row of codes; null without zero points. */
+  readonly zeros: Uint8Array | null;
+}
+
+/** Byte sizes of the stored arrays of a weight under a scheme. */
+export interface QTensorSizes {
+  readonly rowBytes: number;
+  readonly codes: number;
+  readonly scales: number;
+  readonly zeros: number;
+}
+
+/** A low-bit weight `[outFeatures, inFeatures]`: packed codes and quantization parameters. Immutable. */
+export class QTensor {
+  readonly scheme: Scheme;
+  readonly outFeatures: number;
+  readonly inFeatures: number;
+  readonly parts: QTensorParts;
+
+  /** @throws ShapeError when the parts do not have the sizes that the scheme gives the shape */
+  constructor(scheme: Scheme, outFeatures: number, inFeatures: number, parts: QTensorParts) {
+    const sizes = QTensor.sizes(scheme, outFeatures, inFeatures);
+    expectBytes("codes", parts.codes.byteLength, sizes.codes);
+    expectBytes("scales", parts.scales.byteLength, sizes.scales);
+    expectBytes("zeros", parts.zeros?.byteLength ?? 0, sizes.zeros);
+    this.scheme = scheme;
+    this.outFeatures = outFeatures;
+    this.inFeatures = inFeatures;
+    this.parts = parts;
+  }
+
+  /** Byte sizes of the parts, without making them. */
+  static sizes(scheme: Scheme, outFeatures: number, inFeatures: number): QTensorSizes {
+    const rowBytes = packedRowBytes(scheme.packing, inFeatures);
+    const groups = outFeatures * groupsPerRow(scheme, inFeatures);
+    return {
+      rowBytes,
+      codes: outFeatures * rowBytes,
+      scales: groups * 2,
+      zeros: scheme.grid.hasZeroPoint ? packedRowBytes(scheme.packing, groups) : 0,
+    };
+  }
+
+  /** Packs chosen codes. @throws SchemeError when a code is outside the grid */
+  static pack(scheme: Scheme, chosen: QuantizedCodes): QTensor {
+    const { outFeatures, inFeatures } = chosen;
+    const { packing } = scheme;
+    const sizes = QTensor.sizes(scheme, outFeatures, inFeatures);
+    expectBytes("unpacked codes", chosen.codes.length, outFeatures * inFeatures);
+    expectCodes(packing, chosen.codes);
+    const codes = new Uint8Array(sizes.codes);
+    for (let row = 0; row < outFeatures; row++) {
+      packing.pack(chosen.codes, row * inFeatures, inFeatures, codes, row * sizes.rowBytes);
+    }
+    let zeros: Uint8Array | null = null;
+    if (chosen.zeros) {
+      expectCodes(packing, chosen.zeros);
+      zeros = new Uint8Array(sizes.zeros);
+      packing.pack(chosen.zeros, 0, chosen.zeros.length, zeros, 0);
+    }
+    return new QTensor(scheme, outFeatures, inFeatures, { codes, scales: chosen.scales, zeros });
+  }
+
+  /** Stored bytes: codes, scales and zero points. */
+  get sizeBytes(): number {
+    const { codes, scales, zeros } = this.parts;
+    return codes.byteLength + scales.byteLength + (zeros?.byteLength ?? 0);
+  }
+
+  /** All stored bits over the number of weights. */
+  get bitsPerWeight(): number {
+    return (this.sizeBytes * 8) / (this.outFeatures * this.inFeatures);
+  }
+
+  /** Unpacks the codes, `[outFeatures, inFeatures]`, one a byte. */
+  unpackCodes(): Uint8Array {
+    const { outFeatures, inFeatures, scheme } = this;
+    const rowBytes = packedRowBytes(scheme.packing, inFeatures);
+    const out = new Uint8Array(outFeatures * inFeatures);
+    for (let row = 0; row < outFeatures; row++) {
+      scheme.packing.unpack(this.parts.codes, row * rowBytes, inFeatures, out, row * inFeatures);
+    }
+    return out;
+  }
+
+  /** Unpacks the zero points, `[outFeatures, groups]`; null for grids without zero point. */
+  unpackZeros(): Uint8Array | null {
+    if (!this.parts.zeros) return null;
+    const out = new Uint8Array(this.parts.scales.length);
+    this.scheme.packing.unpack(this.parts.zeros, 0, out.length, out, 0);
+    return out;
+  }
+
+  /** Describes the weight to kernels, which know no scheme. */
+  operand(): PackedOperand {
+    const { grid, packing } = this.scheme;
+    const scales = halvesToFloats(this.parts.scales);
+    const zeros = this.unpackZeros();
+    const steps = new Float32Array(scales.length);
+    const offsets = new Float32Array(scales.length);
+    for (let i = 0; i < scales.length; i++) {
+      steps[i] = scales[i] * grid.step;
+      offsets[i] = scales[i] * (grid.origin - grid.step * (zeros ? zeros[i] : 0));
+    }
+    return {
+      outFeatures: this.outFeatures,
+      inFeatures: this.inFeatures,
+      groupSize: this.scheme.groupSize ?? this.inFeatures,
+      layout: packing,
+      codes: this.parts.codes,
+      rowBytes: packedRowBytes(packing, this.inFeatures),
+      scales: steps,
+      offsets,
+    };
+  }
+
+  /** Decodes all weights to float32, `[outFeatures, inFeatures]`: the values that packed kernels multiply by. */
+  dequantize(): Float32Array {
+    const { inFeatures, outFeatures } = this;
+    const { scales, offsets, groupSize } = this.operand();
+    const codes = this.unpackCodes();
+    const groups = groupsPerRow(this.scheme, inFeatures);
+    const out = new Float32Array(codes.length);
+    for (let row = 0, i = 0; row < outFeatures; row++) {
+      for (let column = 0; column < inFeatures; column++, i++) {
+        const group = row * groups + Math.floor(column / groupSize);
+        out[i] = scales[group] * codes[i] + (offsets ? offsets[group] : 0);
+      }
+    }
+    return out;
+  }
+}
+
+function expectBytes(what: string, actual: number, expected: number): void {
+  if (actual !== expected) {
+    throw new ShapeError(`quantized weight: expected ${expected} bytes of ${what}, got ${actual}`);
+  }
+}

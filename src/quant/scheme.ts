@@ -1,0 +1,89 @@
+import { SchemeError } from "../util/errors.ts";
+import type { Grid } from "./grid.ts";
+import { grids } from "./grids/index.ts";
+import type { Packing } from "./packing.ts";
+import { packings } from "./packings/index.ts";
+
+/**
+ * How a weight matrix is stored: grid × granularity × scale dtype × packing. Frozen; its id is canonical
+ * (`w2g64`, `w3g128-sym`, `w1.58`).
+ */
+export interface Scheme {
+  readonly id: string;
+  readonly grid: Grid;
+  readonly packing: Packing;
+  /** Columns that share a scale, or null for one scale a row. */
+  readonly groupSize: number | null;
+  /** Dtype of the stored scales; codes are chosen with scales already rounded to it. */
+  readonly scaleDtype: "f16";
+}
+
+const grammar = /^w(\d+(?:\.\d+)?)(?:g(\d+))?((?:-[a-z]+)*)(?:a(\d+))?$/;
+
+/**
+ * Reads a scheme id `w<bits>[g<size>][-sym][-<grid>]`. `-asym` and the default grid's name are
+ * accepted and dropped from the canonical id.
+ * @throws SchemeError when the id does not parse or no grid fits
+ */
+export function parseScheme(id: string): Scheme {
+  const match = grammar.exec(id);
+  if (!match) {
+    throw new SchemeError(`"${id}" is not a scheme id`, {
+      hint: "write w<bits>[g<group size>][-sym], such as w4g128, w2g64, w3-sym, w1.58 or w1",
+    });
+  }
+  const [, bitsText, groupText, namesText = "", activation] = match;
+  if (activation !== undefined) {
+    throw new SchemeError(
+      `scheme ${id}: activation quantization (a${activation}) is not supported`,
+    );
+  }
+  const grid = findGrid(id, Number(bitsText), namesText.split("-").slice(1));
+  const groupSize = groupText === undefined ? null : Number(groupText);
+  if (groupSize !== null && groupSize < 8) {
+    throw new SchemeError(`scheme ${id}: a group of ${groupSize} is below the smallest, 8`);
+  }
+  return makeScheme(grid, groupSize);
+}
+
+/** Builds the scheme of a grid and a group size (null: one scale a row). */
+export function makeScheme(grid: Grid, groupSize: number | null): Scheme {
+  const isDefault = defaultGrid(grid.bits) === grid;
+  const id = `w${grid.bits}${groupSize === null ? "" : `g${groupSize}`}${isDefault ? "" : `-${grid.id}`}`;
+  return Object.freeze({
+    id,
+    grid,
+    packing: packings[grid.packing],
+    groupSize,
+    scaleDtype: "f16" as const,
+  });
+}
+
+/** Returns the number of scales a row of `inFeatures` weights has. */
+export function groupsPerRow(scheme: Scheme, inFeatures: number): number {
+  return scheme.groupSize === null ? 1 : Math.ceil(inFeatures / scheme.groupSize);
+}
+
+function defaultGrid(bits: number): Grid | undefined {
+  return grids.find((grid) => grid.bits === bits);
+}
+
+function findGrid(id: string, bits: number, names: readonly string[]): Grid {
+  const usual = defaultGrid(bits);
+  if (!usual) {
+    const known = [...new Set(grids.map((grid) => grid.bits))].join(", ");
+    throw new SchemeError(`scheme ${id}: ${bits} bits is not offered`, { hint: `use ${known}` });
+  }
+  const named = names.filter(
+    (name) => name !== usual.id && !(name === "asym" && usual.hasZeroPoint),
+  );
+  if (named.length === 0) return usual;
+  const grid = grids.find((candidate) => candidate.bits === bits && candidate.id === named[0]);
+  if (named.length > 1 || !grid) {
+    const options = grids.filter((candidate) => candidate.bits === bits).map((g) => g.id);
+    throw new SchemeError(`scheme ${id}: no ${bits}-bit grid "${named.join("-")}"`, {
+      hint: `${bits}-bit grids: ${options.join(", ")}`,
+    });
+  }
+  return grid;
+}

@@ -1,0 +1,141 @@
+import type { Backend } from "../backend/backend.ts";
+import type { Storage, TensorView } from "../backend/kernels.ts";
+import { ShapeError } from "../util/errors.ts";
+import { type ArrayOf, bytesPerElement, type DType, type TypedArray, viewArray } from "./dtype.ts";
+import { elementCount, formatShape, type Shape } from "./shape.ts";
+
+/**
+ * A dense row-major array on a backend. Immutable by convention: ops make new tensors, except where an
+ * op's documentation says that it writes in place.
+ */
+export class Tensor<D extends DType = DType> implements TensorView {
+  readonly backend: Backend;
+  readonly dtype: D;
+  readonly shape: Shape;
+  readonly storage: Storage;
+  /** The storage this one is a view of, or itself. */
+  private readonly root: Storage;
+
+  private constructor(
+    backend: Backend,
+    dtype: D,
+    shape: Shape,
+    storage: Storage,
+    root: Storage = storage,
+  ) {
+    this.backend = backend;
+    this.dtype = dtype;
+    this.shape = shape;
+    this.storage = storage;
+    this.root = root;
+  }
+
+  /** Allocates a tensor with undefined contents; the innermost `tidy` releases it. */
+  static empty<D extends DType>(backend: Backend, dtype: D, shape: Shape): Tensor<D> {
+    const tensor = new Tensor(backend, dtype, shape, backend.allocate(dtype, elementCount(shape)));
+    openScopes.at(-1)?.push(tensor);
+    return tensor;
+  }
+
+  /**
+   * Takes over a typed array; it must not be written afterwards.
+   * @throws ShapeError when the array's length does not fit the shape
+   */
+  static from<D extends DType>(
+    backend: Backend,
+    dtype: D,
+    shape: Shape,
+    array: ArrayOf[D],
+  ): Tensor<D> {
+    if (array.length !== elementCount(shape)) {
+      throw new ShapeError(
+        `expected ${elementCount(shape)} elements for shape ${formatShape(shape)}, got ${array.length}`,
+      );
+    }
+    return new Tensor(backend, dtype, shape, backend.adopt(dtype, array));
+  }
+
+  /** A tensor of zeros. */
+  static zeros<D extends DType>(backend: Backend, dtype: D, shape: Shape): Tensor<D> {
+    const length = elementCount(shape);
+    const bytes = new ArrayBuffer(length * bytesPerElement(dtype));
+    return Tensor.from(backend, dtype, shape, viewArray(dtype, bytes, 0, length));
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return elementCount(this.shape);
+  }
+
+  /**
+   * The same elements under another shape, without a copy.
+   * @throws ShapeError when the element counts differ
+   */
+  reshape(shape: Shape): Tensor<D> {
+    if (elementCount(shape) !== this.size) {
+      throw new ShapeError(
+        `cannot reshape ${formatShape(this.shape)} to ${formatShape(shape)}: element counts differ`,
+      );
+    }
+    return new Tensor(this.backend, this.dtype, shape, this.storage, this.root);
+  }
+
+  /**
+   * Entries `[start, end)` of the first dimension, without a copy.
+   * @throws ShapeError when the range is outside the tensor
+   */
+  slice(start: number, end: number): Tensor<D> {
+    const [first, ...rest] = this.shape;
+    if (first === undefined || start < 0 || end > first || start > end) {
+      throw new ShapeError(`rows ${start}..${end} are outside ${formatShape(this.shape)}`);
+    }
+    const stride = elementCount(rest);
+    const storage = this.backend.view(
+      this.storage,
+      this.dtype,
+      start * stride,
+      (end - start) * stride,
+    );
+    return new Tensor(this.backend, this.dtype, [end - start, ...rest], storage, this.root);
+  }
+
+  /** Waits for the work that produces this tensor and copies its elements out. */
+  async read(): Promise<ArrayOf[D]> {
+    const array: TypedArray = await this.backend.read(this.storage, this.dtype, this.size);
+    return array as ArrayOf[D];
+  }
+
+  /** Whether this tensor shares its memory with `other`. */
+  isViewOf(other: Tensor): boolean {
+    return this.root === other.root;
+  }
+
+  /** Gives the storage back; the tensor and every view of it must not be used any more. */
+  release(): void {
+    this.backend.release(this.root);
+  }
+}
+
+const openScopes: Tensor[][] = [];
+
+/**
+ * Runs `body` (synchronously) and releases every tensor allocated in it, except those it returns and
+ * those that what it returns is a view of.
+ */
+export function tidy<R extends Tensor | readonly Tensor[] | null>(body: () => R): R {
+  const scope: Tensor[] = [];
+  openScopes.push(scope);
+  let kept: readonly Tensor[] = [];
+  try {
+    const result = body();
+    kept = Array.isArray(result) ? result : result ? [result as Tensor] : [];
+    return result;
+  } finally {
+    openScopes.pop();
+    const outer = openScopes.at(-1);
+    for (const tensor of scope) {
+      if (!kept.some((keep) => keep.isViewOf(tensor))) tensor.release();
+      else outer?.push(tensor);
+    }
+  }
+}

@@ -1,0 +1,79 @@
+/** What every error of fewbit carries: a stable code, one line of what happened, one line of what to do. */
+export interface FewbitErrorOptions extends ErrorOptions {
+  /** One line that says what the user can do about it. */
+  hint?: string;
+}
+
+/** Base of all errors that fewbit raises on purpose. `message` says what was expected and what came. */
+export class FewbitError extends Error {
+  readonly code: string;
+  readonly hint: string | undefined;
+
+  constructor(code: string, message: string, options: FewbitErrorOptions = {}) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+    this.hint = options.hint;
+  }
+}
+
+/** Dimensions or element counts that do not fit together. */
+export class ShapeError extends FewbitError {
+  constructor(message: string, options?: FewbitErrorOptions) {
+    super("SHAPE", message, options);
+  }
+}
+
+/** A scheme id that does not parse, or a scheme that cannot be used here. */
+export class SchemeError extends FewbitError {
+  constructor(message: string, options?: FewbitErrorOptions) {
+    super("SCHEME", message, options);
+  }
+}
+
+/** A file that is missing, truncated, malformed or hostile. */
+export class FormatError extends FewbitError {
+  constructor(message: string, options?: FewbitErrorOptions) {
+    super("FORMAT", message, options);
+  }
+}
+
+/** A backend that is absent or failed. */
+export class BackendError extends FewbitError {
+  constructor(message: string, options?: FewbitErrorOptions) {
+    super("BACKEND", message, options);
+  }
+}
+
+/** Values that arithmetic cannot go on with: NaN, infinity, a matrix that is not positive definite. */
+export class NumericError extends FewbitError {
+  constructor(message: string, options?: FewbitErrorOptions) {
+    super("NUMERIC", message, options);
+  }
+}
+
+/** A model, format or combination that fewbit does not know. */
+export class UnsupportedError extends FewbitError {
+  constructor(message: string, options?: FewbitErrorOptions) {
+    super("UNSUPPORTED", message, options);
+  }
+}
+
+/** A call or command line that cannot be carried out as asked. */
+export class UsageError extends FewbitError {
+  constructor(message: string, options?: FewbitErrorOptions) {
+    super("USAGE", message, options);
+  }
+}
+
+/** The work was cancelled by an `AbortSignal` (Ctrl-C in the CLI). */
+export class CancelledError extends FewbitError {
+  constructor(message = "cancelled", options?: FewbitErrorOptions) {
+    super("CANCELLED", message, options);
+  }
+}
+
+/** Raises `CancelledError` when `signal` is aborted. */
+export function throwIfCancelled(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new CancelledError();
+}

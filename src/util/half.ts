@@ -1,0 +1,98 @@
+import { roundHalfEven } from "./rounding.ts";
+
+/**
+ * Conversions between float32 and the 16-bit floats, on raw bit patterns (`Uint16Array`), with
+ * round-to-nearest-even and subnormals. They do not rely on `Float16Array`, which Node 20 lacks.
+ */
+
+const floatView = new Float32Array(1);
+const bitsView = new Uint32Array(floatView.buffer);
+
+/** Rounds a float32 to the bit pattern of the nearest float16 (ties to even, overflow to infinity). */
+export function floatToHalfBits(value: number): number {
+  floatView[0] = value;
+  const bits = bitsView[0];
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude >= 0x7f800000) return sign | (magnitude > 0x7f800000 ? 0x7e00 : 0x7c00);
+  if (magnitude >= 0x477ff000) return sign | 0x7c00;
+  if (magnitude < 0x38800000) {
+    // Subnormal half: the unit is 2^-24, so scaling by 2^24 leaves an integer to round.
+    floatView[0] = value < 0 ? -value : value;
+    return sign | roundHalfEven(floatView[0] * 16777216);
+  }
+  const rounded = magnitude + 0xfff + ((magnitude >>> 13) & 1);
+  return sign | ((rounded - 0x38000000) >>> 13);
+}
+
+/** Expands a float16 bit pattern to the number it stands for (exact). */
+export function halfBitsToFloat(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >>> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/** Rounds a float32 to the bit pattern of the nearest bfloat16 (ties to even). */
+export function floatToBfloatBits(value: number): number {
+  floatView[0] = value;
+  const bits = bitsView[0];
+  if ((bits & 0x7fffffff) > 0x7f800000) return ((bits >>> 16) | 0x40) & 0xffff;
+  return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
+}
+
+/** Expands a bfloat16 bit pattern to the number it stands for (exact). */
+export function bfloatBitsToFloat(bits: number): number {
+  bitsView[0] = (bits << 16) >>> 0;
+  return floatView[0];
+}
+
+let halfTable: Float32Array | undefined;
+
+/** Returns the 65,536-entry table of all float16 values, made on first use. */
+function halfValues(): Float32Array {
+  if (halfTable) return halfTable;
+  halfTable = new Float32Array(65536);
+  for (let bits = 0; bits < 65536; bits++) halfTable[bits] = halfBitsToFloat(bits);
+  return halfTable;
+}
+
+/** Expands float16 bit patterns to float32. `out` may be given to avoid an allocation. */
+export function halvesToFloats(
+  bits: Uint16Array,
+  out: Float32Array = new Float32Array(bits.length),
+): Float32Array {
+  const table = halfValues();
+  for (let i = 0; i < bits.length; i++) out[i] = table[bits[i]];
+  return out;
+}
+
+/** Rounds float32 values to float16 bit patterns. */
+export function floatsToHalves(
+  values: ArrayLike<number>,
+  out: Uint16Array = new Uint16Array(values.length),
+): Uint16Array {
+  for (let i = 0; i < values.length; i++) out[i] = floatToHalfBits(values[i]);
+  return out;
+}
+
+/** Expands bfloat16 bit patterns to float32. */
+export function bfloatsToFloats(
+  bits: Uint16Array,
+  out: Float32Array = new Float32Array(bits.length),
+): Float32Array {
+  const words = new Uint32Array(out.buffer, out.byteOffset, out.length);
+  for (let i = 0; i < bits.length; i++) words[i] = (bits[i] << 16) >>> 0;
+  return out;
+}
+
+/** Rounds float32 values to bfloat16 bit patterns. */
+export function floatsToBfloats(
+  values: ArrayLike<number>,
+  out: Uint16Array = new Uint16Array(values.length),
+): Uint16Array {
+  for (let i = 0; i < values.length; i++) out[i] = floatToBfloatBits(values[i]);
+  return out;
+}
