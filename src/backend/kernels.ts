@@ -88,6 +88,8 @@ export interface Kernels {
   softmax(out: TensorView, x: TensorView): void;
   /** `out = a + b`; `b` has the shape of `a` or of its last dimension. `out` may be `a`. */
   add(out: TensorView, a: TensorView, b: TensorView): void;
+  /** `out = a · b`, elementwise, of one shape. `out` may be `a`. */
+  multiply(out: TensorView, a: TensorView, b: TensorView): void;
   /** Converts between f64, f32, f16 and bf16, rounding to nearest even. */
   cast(out: TensorView, x: TensorView): void;
   /** `losses [T] f32 = −log softmax(logits [T, vocabulary])[target]`, targets `[T]` i32. */

@@ -2,7 +2,7 @@ import type { Backend } from "../backend/backend.ts";
 import type { PreparedOperand } from "../backend/packed-operand.ts";
 import { QTensor } from "../quant/q-tensor.ts";
 import { add, linear, packedLinear } from "../tensor/ops.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 
 /** Anything that stands in a linear slot of a model. */
 export interface LinearLike {
@@ -10,6 +10,8 @@ export interface LinearLike {
   readonly inFeatures: number;
   /** Maps x `[..., inFeatures]` to `[..., outFeatures]` f32. */
   forward(x: Tensor): Tensor<"f32">;
+  /** Gives the memory of the weights back, where the layer holds any; it must not be used afterwards. */
+  release?(): void;
 }
 
 /** A named place in a block where a linear layer sits; methods may put another layer in. */
@@ -45,5 +47,11 @@ export class Linear implements LinearLike {
   forward(x: Tensor): Tensor<"f32"> {
     const product = this.multiply(x);
     return this.bias ? add(product, this.bias) : product;
+  }
+
+  /** Gives weight and bias back. A layer that takes over one of them must not release the old layer. */
+  release(): void {
+    if (this.weight instanceof Tensor) this.weight.release();
+    this.bias?.release();
   }
 }

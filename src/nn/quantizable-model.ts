@@ -48,8 +48,14 @@ export interface QuantizableModel {
   readonly hiddenSize: number;
   /** Reads block `index` from the checkpoint. Weights are float32 unless they are packed. */
   loadBlock(index: number): Promise<Block>;
-  /** Gives the memory of a block back. */
+  /** Gives the memory of a block back: norms, and what the layers hold that stand in its slots now.
+   *  Whoever replaces a layer gives the memory of the old one back. */
   releaseBlock(block: Block): void;
+  /** Reads embedding, final norm and output head (a model is opened with them), in 16 bits where they
+   *  are stored so. */
+  loadEnds(): Promise<void>;
+  /** Gives embedding, final norm and output head back; `embed` and `logits` need `loadEnds` again. */
+  releaseEnds(): void;
   /** Embeds ids `[batch, length]` to `[batch, length, hiddenSize]`. */
   embed(ids: Tensor<"i32">): Tensor<"f32">;
   /** Runs a block on `[batch, length, hiddenSize]`; null when stopped by `untilStage`. */

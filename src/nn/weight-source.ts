@@ -12,4 +12,6 @@ export interface WeightSource {
   /** Reads a matrix for multiplying by: packed, or in the precision that the caller of the source chose
    *  (float32 for calibration; 16-bit as stored for inference). `module` is the name without `.weight`. */
   matrix(module: string): Promise<Tensor | QTensor>;
+  /** As `matrix`, but 16-bit weights always stay as they are stored: for embedding and output head. */
+  storedMatrix(module: string): Promise<Tensor | QTensor>;
 }

@@ -176,6 +176,14 @@ export function add(a: Tensor, b: Tensor): Tensor<"f32"> {
   return out;
 }
 
+/** `a · b`, elementwise; both of one shape. */
+export function multiply(a: Tensor, b: Tensor): Tensor<"f32"> {
+  expectShape("multiply", b.shape, a.shape);
+  const out = Tensor.empty(a.backend, "f32", a.shape);
+  a.backend.kernels.multiply(out, a, b);
+  return out;
+}
+
 /** Converts between f64, f32, f16 and bf16, rounding to nearest even. */
 export function cast<D extends DType>(x: Tensor, dtype: D): Tensor<D> {
   const out = Tensor.empty(x.backend, dtype, x.shape);
