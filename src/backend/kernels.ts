@@ -42,6 +42,45 @@ export interface AffineGridView {
   readonly step: number;
 }
 
+/** How the scale of a group of weights w is found. `Q = grid.levels − 1`. */
+export interface FitOptions {
+  readonly start: number;
+  readonly end: number;
+  /** Index of the group whose scale is written. */
+  readonly group: number;
+  readonly grid: AffineGridView;
+  /**
+   * - `range`: lo = min(w, 0), hi = max(w, 0) (−1 and 1 when both are 0), s = (hi − lo)/Q,
+   *   z = clip(rne(−lo/s), 0, Q);
+   * - `magnitude`: s = 2·max|w|/Q (max|w| = 1 when all are 0), z = 0;
+   * - `mean`: s = mean|w|, z = 0.
+   *
+   * s is rounded to float16 (at least 2⁻²⁴, at most 65504) before z is computed.
+   */
+  readonly rule: "range" | "magnitude" | "mean";
+  /**
+   * With a search, the rule is also tried on ranges shrunk by `p = 1 − i·shrinkStep`, 0 ≤ i < candidates (lo, hi
+   * or max|w| times p; for `mean` s = 2.4·p·mean|w|, besides the rule itself), and the one with the least
+   * `Σ|ŵ − w|^norm` is kept, the earliest on ties.
+   */
+  readonly search: {
+    readonly candidates: number;
+    readonly shrinkStep: number;
+    readonly norm: number;
+  } | null;
+}
+
+/** What `quantizeColumns` is told. */
+export interface QuantizeColumnsOptions {
+  readonly start: number;
+  readonly end: number;
+  readonly factor: TensorView | null;
+  readonly scales: TensorView;
+  readonly zeros: TensorView;
+  readonly groupOf: TensorView;
+  readonly grid: AffineGridView;
+}
+
 /**
  * The ops of fewbit, as every backend offers them. Each call enqueues work and returns at once; results
  * are there when `Backend.read` or `Backend.synchronize` resolves. All outputs come first and are
@@ -104,12 +143,23 @@ export interface Kernels {
   ): void;
   /** Adds to a Gram matrix: `gram [n, n] f64 += xᵀ·x`, x `[T, n]` f32; both triangles are written. */
   gram(gram: TensorView, x: TensorView): void;
+  /** `out [n] f64 = diag(h)`, h `[n, n]` f64. */
+  diagonal(out: TensorView, h: TensorView): void;
   /**
-   * Upper factor of the inverse: for a symmetric positive definite `h [n, n] f64` writes the upper
-   * triangular `u [n, n] f32` with `h⁻¹ = uᵀ·u`, and `status [1] i32`: 0, or 1 + the index of the first
-   * pivot that was not positive. `h` is destroyed.
+   * Upper factor of the inverse of the symmetric positive definite matrix A whose off-diagonal elements
+   * are those below the diagonal of `h [n, n] f64` and whose diagonal is `diagonal [n] f64`: writes the
+   * upper triangular `u [n, n] f32` (zeros below) with `A⁻¹ = uᵀ·u`, and `status [1] i32`: 0, or 1 + the
+   * index of the first pivot that was not positive. The diagonal and upper triangle of `h` are workspace
+   * and are overwritten; what is strictly below the diagonal stays, so that the call can be repeated with
+   * another diagonal.
    */
-  inverseCholesky(u: TensorView, h: TensorView, status: TensorView): void;
+  inverseCholesky(u: TensorView, h: TensorView, diagonal: TensorView, status: TensorView): void;
+  /**
+   * Finds scale and zero point of one group: for each row r the columns `[start, end)` of
+   * `weight [rows, n] f32` give `scales[r, group]` (rounded to float16, never 0) and `zeros[r, group]`
+   * (both `[rows, groups]` f32) by the rule of `FitOptions`.
+   */
+  fitColumns(scales: TensorView, zeros: TensorView, weight: TensorView, options: FitOptions): void;
   /**
    * Quantizes the columns `[start, end)` of `weight [rows, n] f32` one after the other. Column j of row
    * r gets `code = clip(rne((w/s − origin)/step + z), 0, levels − 1)` with `s = scales[r, g]`, `z = zeros[r, g]`,
@@ -118,19 +168,7 @@ export interface Kernels {
    * `w[k] −= e · factor[j, k]` for j < k < end here and, after the panel, for all k ≥ end.
    * `codes [rows, n] u8`, `groupOf [n] i32`, scales and zeros `[rows, groups] f32`. Source: GPTQ, algorithm 1.
    */
-  quantizeColumns(
-    codes: TensorView,
-    weight: TensorView,
-    options: {
-      readonly start: number;
-      readonly end: number;
-      readonly factor: TensorView | null;
-      readonly scales: TensorView;
-      readonly zeros: TensorView;
-      readonly groupOf: TensorView;
-      readonly grid: AffineGridView;
-    },
-  ): void;
+  quantizeColumns(codes: TensorView, weight: TensorView, options: QuantizeColumnsOptions): void;
 }
 
 /** Name of an op. */

@@ -1,4 +1,9 @@
-import type { AttentionOptions, MatmulOptions } from "../backend/kernels.ts";
+import type {
+  AttentionOptions,
+  FitOptions,
+  MatmulOptions,
+  QuantizeColumnsOptions,
+} from "../backend/kernels.ts";
 import type { PreparedOperand } from "../backend/packed-operand.ts";
 import { ShapeError } from "../util/errors.ts";
 import type { DType } from "./dtype.ts";
@@ -219,13 +224,54 @@ export function accumulateGram(gram: Tensor<"f64">, x: Tensor): void {
   gram.backend.kernels.gram(gram, x.reshape([rows, columns]));
 }
 
+/** `diag(h)` of h `[n, n]` f64. */
+export function diagonal(h: Tensor<"f64">): Tensor<"f64"> {
+  const out = Tensor.empty(h.backend, "f64", h.shape.slice(0, 1));
+  h.backend.kernels.diagonal(out, h);
+  return out;
+}
+
 /**
- * Upper `u [n, n] f32` with `h⁻¹ = uᵀ·u`; `h [n, n] f64` is destroyed. Read `status`: 0 is success,
+ * Upper `u [n, n] f32` with `A⁻¹ = uᵀ·u`, where A has the elements of `h [n, n]` f64 below the diagonal
+ * and `diagonal [n]` f64 on it. `h` loses its upper triangle and diagonal. Read `status`: 0 is success,
  * otherwise 1 + the index of the pivot that was not positive.
  */
-export function inverseCholesky(h: Tensor<"f64">): { u: Tensor<"f32">; status: Tensor<"i32"> } {
+export function inverseCholesky(
+  h: Tensor<"f64">,
+  diagonal: Tensor<"f64">,
+): { u: Tensor<"f32">; status: Tensor<"i32"> } {
+  expectShape("diagonal", diagonal.shape, h.shape.slice(0, 1));
   const u = Tensor.empty(h.backend, "f32", h.shape);
   const status = Tensor.empty(h.backend, "i32", [1]);
-  h.backend.kernels.inverseCholesky(u, h, status);
+  h.backend.kernels.inverseCholesky(u, h, diagonal, status);
   return { u, status };
+}
+
+/** Finds scale and zero point of one group of columns, in place; see `Kernels.fitColumns`. */
+export function fitColumns(
+  scales: Tensor<"f32">,
+  zeros: Tensor<"f32">,
+  weight: Tensor<"f32">,
+  options: FitOptions,
+): void {
+  expectShape("zeros", zeros.shape, scales.shape);
+  expectColumns(weight, options.start, options.end);
+  weight.backend.kernels.fitColumns(scales, zeros, weight, options);
+}
+
+/** Quantizes a panel of columns, in place; see `Kernels.quantizeColumns`. */
+export function quantizeColumns(
+  codes: Tensor<"u8">,
+  weight: Tensor<"f32">,
+  options: QuantizeColumnsOptions,
+): void {
+  expectShape("codes", codes.shape, weight.shape);
+  expectColumns(weight, options.start, options.end);
+  weight.backend.kernels.quantizeColumns(codes, weight, options);
+}
+
+function expectColumns({ shape }: Tensor, start: number, end: number): void {
+  if (start < 0 || start >= end || end > (shape[1] ?? 0)) {
+    throw new ShapeError(`columns ${start}..${end} are outside ${formatShape(shape)}`);
+  }
 }

@@ -1,0 +1,51 @@
+import { Tensor } from "../../tensor/tensor.ts";
+
+/** Columns by falling energy (diagonal of the Hessian); ties keep their order. */
+export function activationOrder(energies: Float64Array): Int32Array {
+  return Int32Array.from(energies.keys()).sort((a, b) => energies[b] - energies[a] || a - b);
+}
+
+/**
+ * Group-aware reordering: columns by falling energy inside each group, groups by their largest energy.
+ * Groups stay whole, so that the stored weight needs no column index.
+ */
+export function groupAwareOrder(energies: Float64Array, groupSize: number): Int32Array {
+  const byEnergy = activationOrder(energies);
+  const groups = new Map<number, number[]>();
+  for (const column of byEnergy) {
+    const group = Math.floor(column / groupSize);
+    const members = groups.get(group);
+    if (members) members.push(column);
+    else groups.set(group, [column]);
+  }
+  return Int32Array.from([...groups.values()].flat());
+}
+
+/** Returns `w[:, order]` of a matrix. */
+export async function permuteColumns(
+  weight: Tensor<"f32">,
+  order: Int32Array,
+): Promise<Tensor<"f32">> {
+  const values = await weight.read();
+  const columns = order.length;
+  const out = new Float32Array(values.length);
+  for (let row = 0; row < values.length; row += columns) {
+    for (let j = 0; j < columns; j++) out[row + j] = values[row + order[j]];
+  }
+  return Tensor.from(weight.backend, "f32", weight.shape, out);
+}
+
+/** Returns `h[order, order]` of a symmetric matrix. */
+export async function permuteSymmetric(
+  h: Tensor<"f64">,
+  order: Int32Array,
+): Promise<Tensor<"f64">> {
+  const values = await h.read();
+  const n = order.length;
+  const out = new Float64Array(values.length);
+  for (let i = 0; i < n; i++) {
+    const from = order[i] * n;
+    for (let j = 0; j < n; j++) out[i * n + j] = values[from + order[j]];
+  }
+  return Tensor.from(h.backend, "f64", h.shape, out);
+}

@@ -1,0 +1,118 @@
+import type { FitOptions } from "../../backend/kernels.ts";
+import { QTensor } from "../../quant/q-tensor.ts";
+import { groupsPerRow, type Scheme } from "../../quant/scheme.ts";
+import { fitColumns, quantizeColumns } from "../../tensor/ops.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+import { floatsToHalves } from "../../util/half.ts";
+
+/** How the scale of a group is searched for; null takes the grid's scale rule as it is. */
+export type ScaleSearch = FitOptions["search"];
+
+/**
+ * The working state of quantizing one weight column by column: codes, scales and zero points on the
+ * backend, and which group each column belongs to.
+ */
+export class ColumnQuantizer {
+  readonly weight: Tensor<"f32">;
+  readonly scheme: Scheme;
+  private readonly search: ScaleSearch;
+  private readonly codes: Tensor<"u8">;
+  private readonly scales: Tensor<"f32">;
+  private readonly zeros: Tensor<"f32">;
+  private readonly groupOf: Tensor<"i32">;
+
+  /** `groupOf [in]` names the group of each column; by default column j belongs to group ⌊j / groupSize⌋. */
+  constructor(weight: Tensor<"f32">, scheme: Scheme, search: ScaleSearch, groupOf?: Int32Array) {
+    const [rows = 0, columns = 0] = weight.shape;
+    const { backend } = weight;
+    this.weight = weight;
+    this.scheme = scheme;
+    this.search = search;
+    const groups = groupsPerRow(scheme, columns);
+    this.codes = Tensor.empty(backend, "u8", [rows, columns]);
+    this.scales = Tensor.zeros(backend, "f32", [rows, groups]);
+    this.zeros = Tensor.zeros(backend, "f32", [rows, groups]);
+    this.groupOf = Tensor.from(
+      backend,
+      "i32",
+      [columns],
+      groupOf ?? contiguousGroups(columns, scheme.groupSize),
+    );
+  }
+
+  /** Finds scale and zero point of `group` from the columns `[start, end)` of `weight` as they are now. */
+  fit(group: number, start: number, end: number, weight: Tensor<"f32"> = this.weight): void {
+    const { grid } = this.scheme;
+    fitColumns(this.scales, this.zeros, weight, {
+      start,
+      end,
+      group,
+      grid,
+      rule: grid.scaleRule,
+      search: this.search,
+    });
+  }
+
+  /** Finds all scales from the weight as it is now, in its natural column order. */
+  fitAll(weight: Tensor<"f32"> = this.weight): void {
+    for (const { group, start, end } of columnGroups(weight.shape[1] ?? 0, this.scheme.groupSize)) {
+      this.fit(group, start, end, weight);
+    }
+  }
+
+  /** Quantizes the columns `[start, end)`; with `factor` their errors are carried on (GPTQ). */
+  quantize(start: number, end: number, factor: Tensor<"f32"> | null): void {
+    quantizeColumns(this.codes, this.weight, {
+      start,
+      end,
+      factor,
+      scales: this.scales,
+      zeros: this.zeros,
+      groupOf: this.groupOf,
+      grid: this.scheme.grid,
+    });
+  }
+
+  /** Packs what was chosen. `order[j]` is the original column that stands at position j. */
+  async finish(order?: Int32Array): Promise<QTensor> {
+    const [outFeatures = 0, inFeatures = 0] = this.weight.shape;
+    const codes = await this.codes.read();
+    const scales = floatsToHalves(await this.scales.read());
+    const zeros = Uint8Array.from(await this.zeros.read());
+    this.codes.release();
+    return QTensor.pack(this.scheme, {
+      outFeatures,
+      inFeatures,
+      codes: order ? restoreColumns(codes, inFeatures, order) : codes,
+      scales,
+      ...(this.scheme.grid.hasZeroPoint ? { zeros } : {}),
+    });
+  }
+}
+
+/** Lists the groups of a row of `columns` weights; the last may be shorter. */
+export function columnGroups(
+  columns: number,
+  groupSize: number | null,
+): { group: number; start: number; end: number }[] {
+  const size = groupSize ?? columns;
+  return Array.from({ length: Math.ceil(columns / size) }, (_, group) => ({
+    group,
+    start: group * size,
+    end: Math.min(columns, (group + 1) * size),
+  }));
+}
+
+function contiguousGroups(columns: number, groupSize: number | null): Int32Array {
+  return Int32Array.from({ length: columns }, (_, j) =>
+    groupSize ? Math.floor(j / groupSize) : 0,
+  );
+}
+
+function restoreColumns(codes: Uint8Array, columns: number, order: Int32Array): Uint8Array {
+  const restored = new Uint8Array(codes.length);
+  for (let row = 0; row < codes.length; row += columns) {
+    for (let j = 0; j < columns; j++) restored[row + order[j]] = codes[row + j];
+  }
+  return restored;
+}
