@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { Hessian } from "../calibration/statistics/hessian.ts";
 import type { QTensor } from "../quant/q-tensor.ts";
 import type { Scheme } from "../quant/scheme.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -13,9 +14,8 @@ export interface LinearProblem<Options> {
   /** `W [out, in]` f32. The method owns it and may overwrite it. */
   readonly weight: Tensor<"f32">;
   readonly scheme: Scheme;
-  /** Sum of `x·xᵀ` over the calibration tokens, `[in, in]` f64; null unless the method needs it.
-   *  The method owns it and may overwrite it. */
-  readonly hessian: Tensor<"f64"> | null;
+  /** Second moments of the layer's inputs; null unless the method needs them. */
+  readonly hessian: Hessian | null;
   readonly options: Options;
 }
 
@@ -45,8 +45,6 @@ export interface MethodDefinition<Id extends string, Schema extends z.ZodObject>
   /** Whether the method can quantize under a scheme. */
   readonly supports: (scheme: Scheme) => boolean;
   readonly options: Schema;
-  /** Bytes of working memory beyond weight and Hessian for a layer, for the estimate. */
-  readonly workspaceBytes?: (outFeatures: number, inFeatures: number) => number;
   readonly quantizeLinear?: (problem: LinearProblem<z.output<Schema>>) => Promise<QuantizedLinear>;
 }
 

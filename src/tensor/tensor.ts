@@ -139,3 +139,12 @@ export function tidy<R extends Tensor | readonly Tensor[] | null>(body: () => R)
     }
   }
 }
+
+/** Takes a tensor out of the open `tidy` scopes: it lives until it is released. Returns it. */
+export function keep<T extends Tensor>(tensor: T): T {
+  for (const scope of openScopes) {
+    const at = scope.indexOf(tensor);
+    if (at >= 0) scope.splice(at, 1);
+  }
+  return tensor;
+}

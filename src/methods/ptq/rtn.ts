@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { defineMethod } from "../define-method.ts";
+import { roundToNearest } from "../shared/quantize-columns.ts";
 import { scaleSearch, scaleSearchOptions } from "../shared/scale-search.ts";
-import { ColumnQuantizer } from "../shared/quantize-columns.ts";
 
 /**
  * Round to nearest: each weight goes to the nearest value of its group's grid. Needs no data. With
@@ -15,10 +15,7 @@ export default defineMethod({
   needs: { statistics: [], order: "independent" },
   supports: (scheme) => scheme.grid.dim === 1,
   options: z.object({ ...scaleSearchOptions }),
-  async quantizeLinear({ weight, scheme, options }) {
-    const quantizer = new ColumnQuantizer(weight, scheme, scaleSearch(options));
-    quantizer.fitAll();
-    quantizer.quantize(0, weight.shape[1] ?? 0, null);
-    return { weight: await quantizer.finish() };
-  },
+  quantizeLinear: async ({ weight, scheme, options }) => ({
+    weight: await roundToNearest(weight, scheme, scaleSearch(options)),
+  }),
 });

@@ -90,6 +90,18 @@ export class ColumnQuantizer {
   }
 }
 
+/** Quantizes every weight `[out, in]` to the nearest value of its group's grid. Overwrites `weight`. */
+export async function roundToNearest(
+  weight: Tensor<"f32">,
+  scheme: Scheme,
+  search: ScaleSearch,
+): Promise<QTensor> {
+  const quantizer = new ColumnQuantizer(weight, scheme, search);
+  quantizer.fitAll();
+  quantizer.quantize(0, weight.shape[1] ?? 0, null);
+  return quantizer.finish();
+}
+
 /** Lists the groups of a row of `columns` weights; the last may be shorter. */
 export function columnGroups(
   columns: number,

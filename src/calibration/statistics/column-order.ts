@@ -35,7 +35,7 @@ export async function permuteColumns(
   return Tensor.from(weight.backend, "f32", weight.shape, out);
 }
 
-/** Returns `h[order, order]` of a symmetric matrix. */
+/** Returns `h[order, order]` of a symmetric matrix of which only the lower triangle is read. */
 export async function permuteSymmetric(
   h: Tensor<"f64">,
   order: Int32Array,
@@ -44,8 +44,13 @@ export async function permuteSymmetric(
   const n = order.length;
   const out = new Float64Array(values.length);
   for (let i = 0; i < n; i++) {
-    const from = order[i] * n;
-    for (let j = 0; j < n; j++) out[i * n + j] = values[from + order[j]];
+    for (let j = 0; j <= i; j++) {
+      const row = Math.max(order[i], order[j]);
+      const column = Math.min(order[i], order[j]);
+      const value = values[row * n + column];
+      out[i * n + j] = value;
+      out[j * n + i] = value;
+    }
   }
   return Tensor.from(h.backend, "f64", h.shape, out);
 }

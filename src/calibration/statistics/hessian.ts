@@ -1,0 +1,103 @@
+import type { Backend } from "../../backend/backend.ts";
+import { accumulateGram, diagonal, inverseCholesky } from "../../tensor/ops.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+import { permuteSymmetric } from "./column-order.ts";
+
+/** How a Hessian is made positive definite before it is factorised. */
+export interface DampingOptions {
+  /** Added to the diagonal, as a fraction of its mean. */
+  readonly damping: number;
+  /** Added to that fraction after each failure. */
+  readonly dampingStep: number;
+  /** How many fractions are tried. */
+  readonly dampingTries: number;
+}
+
+/** Upper factor U of a damped inverse Hessian, `H⁻¹ = Uᵀ·U`, and the fraction it took. */
+export interface InverseFactor {
+  readonly factor: Tensor<"f32">;
+  readonly damping: number;
+}
+
+/**
+ * Second moments of a linear layer's inputs: `Σ x·xᵀ` over the calibration tokens, `[n, n]` f64. Up to a
+ * constant that cancels it is the Hessian of the layer's output error. Layers with the same input share it.
+ */
+export class Hessian {
+  readonly size: number;
+  private gram: Tensor<"f64">;
+  private measuredEnergies: Float64Array | null = null;
+  private cached: { key: string; order: Int32Array | null; result: InverseFactor | null } | null =
+    null;
+
+  constructor(backend: Backend, size: number) {
+    this.size = size;
+    this.gram = Tensor.zeros(backend, "f64", [size, size]);
+  }
+
+  /** Adds inputs `[..., n]` f32. */
+  add(inputs: Tensor): void {
+    accumulateGram(this.gram, inputs);
+  }
+
+  /** Diagonal: the energy of each input channel, `Σ x²`. */
+  async energies(): Promise<Float64Array> {
+    this.measuredEnergies ??= await diagonal(this.gram).read();
+    return this.measuredEnergies;
+  }
+
+  /**
+   * Factorises the damped inverse, with rows and columns in `order` when given. Channels that never fired
+   * get a unit diagonal. The last result is kept for the next layer that shares these inputs.
+   * @returns null when no damping within the tries makes it positive definite
+   */
+  async inverseFactor(
+    options: DampingOptions,
+    order: Int32Array | null,
+  ): Promise<InverseFactor | null> {
+    const key = `${options.damping} ${options.dampingStep} ${options.dampingTries}`;
+    const { cached } = this;
+    if (cached?.key === key && sameOrder(cached.order, order)) return cached.result;
+    const energies = await this.energies();
+    cached?.result?.factor.release();
+    this.cached = null;
+    const gram = order ? await permuteSymmetric(this.gram, order) : this.gram;
+    const ordered = order ? Float64Array.from(order, (column) => energies[column]) : energies;
+    const result = await factorise(gram, ordered, options);
+    if (order) gram.release();
+    this.cached = { key, order, result };
+    return result;
+  }
+
+  /** Gives the memory back. */
+  release(): void {
+    this.cached?.result?.factor.release();
+    this.cached = null;
+    this.gram.release();
+  }
+}
+
+async function factorise(
+  gram: Tensor<"f64">,
+  energies: Float64Array,
+  { damping, dampingStep, dampingTries }: DampingOptions,
+): Promise<InverseFactor | null> {
+  const mean = energies.reduce((sum, energy) => sum + energy, 0) / energies.length;
+  if (!Number.isFinite(mean)) return null;
+  for (let tries = 0; tries < dampingTries; tries++) {
+    const fraction = damping + tries * dampingStep;
+    const damped = energies.map((energy) => (energy || 1) + fraction * mean);
+    const { u, status } = inverseCholesky(
+      gram,
+      Tensor.from(gram.backend, "f64", [damped.length], damped),
+    );
+    if ((await status.read())[0] === 0) return { factor: u, damping: fraction };
+    u.release();
+  }
+  return null;
+}
+
+function sameOrder(a: Int32Array | null, b: Int32Array | null): boolean {
+  if (a === null || b === null) return a === b;
+  return a.length === b.length && a.every((column, i) => column === b[i]);
+}
