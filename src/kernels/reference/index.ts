@@ -1,0 +1,68 @@
+import type { Backend } from "../../backend/backend.ts";
+import { CpuMemory } from "../../backend/cpu-memory.ts";
+import type { Kernels } from "../../backend/kernels.ts";
+import { add } from "./add.ts";
+import { attention } from "./attention.ts";
+import { cast } from "./cast.ts";
+import { crossEntropy } from "./cross-entropy.ts";
+import { diagonal } from "./diagonal.ts";
+import { embedding } from "./embedding.ts";
+import { fitColumns } from "./fit-columns.ts";
+import { gelu } from "./gelu.ts";
+import { gram } from "./gram.ts";
+import { inverseCholesky } from "./inverse-cholesky.ts";
+import { klDivergence } from "./kl-divergence.ts";
+import { layerNorm } from "./layer-norm.ts";
+import { matmul } from "./matmul.ts";
+import { multiply } from "./multiply.ts";
+import { holdOperand, packedMatmul } from "./packed-matmul.ts";
+import { quantizeColumns } from "./quantize-columns.ts";
+import { rmsNorm } from "./rms-norm.ts";
+import { rope } from "./rope.ts";
+import { softmax } from "./softmax.ts";
+import { swiglu } from "./swiglu.ts";
+import { writeRows } from "./write-rows.ts";
+
+/** Every op in plain TypeScript: the oracle that other backends are tested against, and the fallback. */
+export const referenceKernels: Kernels = {
+  matmul,
+  packedMatmul,
+  embedding,
+  rmsNorm,
+  layerNorm,
+  rope,
+  attention,
+  writeRows,
+  swiglu,
+  gelu,
+  softmax,
+  add,
+  multiply,
+  cast,
+  crossEntropy,
+  klDivergence,
+  gram,
+  diagonal,
+  inverseCholesky,
+  fitColumns,
+  quantizeColumns,
+};
+
+/** Makes a backend that runs the reference kernels at once, on the caller's thread. */
+export function createReferenceBackend(): Backend {
+  const memory = new CpuMemory();
+  return {
+    id: "reference",
+    description: "reference (TypeScript)",
+    level: "typescript",
+    threads: 1,
+    kernels: referenceKernels,
+    allocate: (dtype, length) => memory.allocate(dtype, length),
+    release: (storage) => memory.release(storage),
+    adopt: (_dtype, array) => array,
+    view: (storage, dtype, offset, length) => memory.view(storage, dtype, offset, length),
+    read: async (storage, _dtype, length) => memory.copy(storage, length),
+    synchronize: async () => {},
+    prepare: holdOperand,
+  };
+}
