@@ -1,0 +1,64 @@
+import { FewbitError, FormatError } from "../util/errors.ts";
+
+/** What a system error code means to a person: the rest of the message, and what to do. */
+const meanings: Readonly<Record<string, readonly [message: string, hint: string]>> = {
+  EACCES: ["permission denied", "check the owner and the mode of the file and its folder"],
+  EPERM: ["permission denied", "check the owner and the mode of the file and its folder"],
+  EROFS: ["the file system is read-only", "choose a folder on another disk"],
+  ENOSPC: ["the disk is full", "free some space, or choose a folder on another disk"],
+  EDQUOT: ["the disk quota is used up", "free some space, or choose a folder on another disk"],
+  EFBIG: ["the file system does not hold files this large", "choose a folder on another disk"],
+  EIO: ["the disk reported an error", "check the disk"],
+  EISDIR: ["it is a directory", "name a file"],
+  ENOTDIR: ["a part of the path is not a directory", "check the path"],
+  ENAMETOOLONG: ["the name is too long", "choose a shorter name"],
+  EEXIST: ["it exists already", "choose another name, or remove it"],
+  ENOTEMPTY: ["it exists already and is not empty", "choose another name, or remove it"],
+  EMFILE: ["too many files are open", "raise the limit (ulimit -n)"],
+  EBUSY: ["it is in use by another program", "close that program and try again"],
+};
+
+/** Returns the system's code (`ENOENT`, `ENOSPC`, ...) of an error, its cause's included, or null. */
+export function systemErrorCode(error: unknown): string | null {
+  if (!(error instanceof Error)) return null;
+  if (error instanceof FewbitError) return systemErrorCode(error.cause);
+  const { code } = error as NodeJS.ErrnoException;
+  return typeof code === "string" ? code : null;
+}
+
+/**
+ * Turns a system error into one line for people. `FormatError` where the file is missing, otherwise a
+ * `FewbitError` of code `FILE`; the system's error stays as its cause.
+ */
+export function fileError(action: string, path: string, cause: unknown): FewbitError {
+  if (cause instanceof FewbitError) return cause;
+  const code = systemErrorCode(cause);
+  if (code === "ENOENT") {
+    return new FormatError(`cannot ${action} ${path}: it does not exist`, {
+      hint: "check the path",
+      cause,
+    });
+  }
+  const meaning = code === null ? undefined : meanings[code];
+  if (meaning) {
+    return new FewbitError("FILE", `cannot ${action} ${path}: ${meaning[0]}`, {
+      hint: meaning[1],
+      cause,
+    });
+  }
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  return new FewbitError("FILE", `cannot ${action} ${path}: ${detail}`, { cause });
+}
+
+/** Awaits `work` and translates its system errors by `fileError`. */
+export async function translateErrors<T>(
+  action: string,
+  path: string,
+  work: Promise<T>,
+): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw fileError(action, path, error);
+  }
+}

@@ -1,0 +1,53 @@
+/** What the platform files (`node.ts`, later `browser.ts`) promise about files: small handles, async calls. */
+
+/** A file opened for reading at any position. */
+export interface ReadableFile {
+  readonly path: string;
+  /** Size in bytes when the file was opened. */
+  readonly sizeBytes: number;
+  /**
+   * Fills `into` with the bytes from `position` on, however many system calls that takes.
+   * Resolves to the number of bytes read, below `into.length` only where the file ends.
+   */
+  read(into: Uint8Array, position: number): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** A new file, written at any position. */
+export interface WritableFile {
+  readonly path: string;
+  /** Writes all of `bytes` from `position` on. */
+  write(bytes: Uint8Array, position: number): Promise<void>;
+  /** Makes sure that what was written is on the disk. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What a directory entry is; symbolic links are followed. */
+export type FileKind = "file" | "directory" | "other";
+
+/** What is known of a path. */
+export interface FileStatus {
+  readonly kind: FileKind;
+  readonly sizeBytes: number;
+}
+
+/** Memory of this process, in bytes. */
+export interface MemoryUsage {
+  /** In physical memory now. */
+  readonly residentBytes: number;
+  /** The part of it that is not backed by files; null where the system does not say. */
+  readonly anonymousBytes: number | null;
+  /** Largest resident size so far. */
+  readonly peakResidentBytes: number;
+}
+
+/** The machine as run records name it. */
+export interface MachineDescription {
+  readonly system: string;
+  readonly architecture: string;
+  readonly processor: string;
+  readonly cores: number;
+  readonly memoryBytes: number;
+  readonly runtime: string;
+}

@@ -1,0 +1,120 @@
+import * as fs from "node:fs/promises";
+import * as nodePath from "node:path";
+import { systemErrorCode, translateErrors } from "./file-errors.ts";
+import type { FileKind, FileStatus } from "./files.ts";
+
+/** Tells what is at a path, following symbolic links; null when nothing is. */
+export async function status(path: string): Promise<FileStatus | null> {
+  try {
+    const found = await fs.stat(path);
+    return { kind: kindOf(found), sizeBytes: found.size };
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    return translateErrors("read", path, Promise.reject(error));
+  }
+}
+
+function kindOf(entry: { isFile(): boolean; isDirectory(): boolean }): FileKind {
+  if (entry.isFile()) return "file";
+  return entry.isDirectory() ? "directory" : "other";
+}
+
+/** Lists a directory, sorted by name; symbolic links are followed, dangling ones are `other`. */
+export async function listDirectory(path: string): Promise<{ name: string; kind: FileKind }[]> {
+  const entries = await translateErrors("list", path, fs.readdir(path, { withFileTypes: true }));
+  const listed = entries.map(async (entry) => {
+    if (!entry.isSymbolicLink()) return { name: entry.name, kind: kindOf(entry) };
+    const target = await status(nodePath.join(path, entry.name));
+    return { name: entry.name, kind: target?.kind ?? "other" };
+  });
+  return (await Promise.all(listed)).sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Tells whether anything is at a path, a dangling symbolic link included. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await fs.lstat(path);
+    return true;
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code === "ENOENT" || code === "ENOTDIR") return false;
+    return translateErrors("read", path, Promise.reject(error));
+  }
+}
+
+/** Tells whether this process may create files in a directory. */
+export async function isWritable(path: string): Promise<boolean> {
+  try {
+    await fs.access(path, fs.constants.W_OK | fs.constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Creates one directory that must not exist yet, in one that exists. */
+export async function makeDirectory(path: string): Promise<void> {
+  await translateErrors("create", path, fs.mkdir(path));
+}
+
+/** Renames a file or directory within its file system, replacing a file or an empty directory. */
+export async function rename(from: string, to: string): Promise<void> {
+  await translateErrors("write", to, fs.rename(from, to));
+}
+
+/** Removes a file or a directory with all that is in it; nothing happens where nothing is. */
+export async function remove(path: string): Promise<void> {
+  await translateErrors("remove", path, fs.rm(path, { recursive: true, force: true }));
+}
+
+/** Removes a directory that must be empty. */
+export async function removeEmptyDirectory(path: string): Promise<void> {
+  await translateErrors("remove", path, fs.rmdir(path));
+}
+
+/** Returns the bytes that this user can still write on the file system of `path`; null if unknown. */
+export async function freeDiskBytes(path: string): Promise<number | null> {
+  try {
+    const { bavail, bsize } = await fs.statfs(path);
+    return bavail * bsize;
+  } catch {
+    return null;
+  }
+}
+
+/** Returns the absolute path with all symbolic links resolved. */
+export async function realPath(path: string): Promise<string> {
+  return translateErrors("read", path, fs.realpath(path));
+}
+
+/** Joins parts of a path. */
+export function joinPath(...parts: string[]): string {
+  return nodePath.join(...parts);
+}
+
+/** Returns the absolute form of a path, without a trailing separator. */
+export function absolutePath(path: string): string {
+  return nodePath.resolve(path);
+}
+
+/** Returns the last part of a path. */
+export function baseName(path: string): string {
+  return nodePath.basename(path);
+}
+
+/** Returns the path of the directory that something is in. */
+export function parentPath(path: string): string {
+  return nodePath.dirname(path);
+}
+
+/** Tells whether `inner` is `outer` or lies below it; both absolute. */
+export function isWithin(outer: string, inner: string): boolean {
+  const relative = nodePath.relative(outer, inner);
+  return (
+    relative === "" ||
+    (relative !== ".." &&
+      !relative.startsWith(`..${nodePath.sep}`) &&
+      !nodePath.isAbsolute(relative))
+  );
+}

@@ -1,0 +1,195 @@
+import { createHash, randomBytes } from "node:crypto";
+import * as fs from "node:fs/promises";
+import { FormatError } from "../util/errors.ts";
+import { systemErrorCode, translateErrors } from "./file-errors.ts";
+import type { ReadableFile, WritableFile } from "./files.ts";
+
+/** Node reads and writes at most 2^31 − 1 bytes a call; smaller pieces also keep the thread pool fair. */
+const largestTransfer = 256 * 1024 * 1024;
+
+/** Files larger than this are not taken for text: V8 strings end at about 2^29 characters. */
+const largestText = 500_000_000;
+
+class NodeReadableFile implements ReadableFile {
+  readonly path: string;
+  readonly sizeBytes: number;
+  private readonly handle: fs.FileHandle;
+
+  constructor(path: string, sizeBytes: number, handle: fs.FileHandle) {
+    this.path = path;
+    this.sizeBytes = sizeBytes;
+    this.handle = handle;
+  }
+
+  async read(into: Uint8Array, position: number): Promise<number> {
+    let done = 0;
+    while (done < into.length) {
+      const length = Math.min(into.length - done, largestTransfer);
+      const { bytesRead } = await translateErrors(
+        "read",
+        this.path,
+        this.handle.read(into, done, length, position + done),
+      );
+      if (bytesRead === 0) break;
+      done += bytesRead;
+    }
+    return done;
+  }
+
+  async close(): Promise<void> {
+    await this.handle.close();
+  }
+}
+
+class NodeWritableFile implements WritableFile {
+  readonly path: string;
+  private readonly handle: fs.FileHandle;
+
+  constructor(path: string, handle: fs.FileHandle) {
+    this.path = path;
+    this.handle = handle;
+  }
+
+  async write(bytes: Uint8Array, position: number): Promise<void> {
+    for (let done = 0; done < bytes.length; ) {
+      const length = Math.min(bytes.length - done, largestTransfer);
+      const { bytesWritten } = await translateErrors(
+        "write",
+        this.path,
+        this.handle.write(bytes, done, length, position + done),
+      );
+      done += bytesWritten;
+    }
+  }
+
+  async sync(): Promise<void> {
+    await translateErrors("write", this.path, this.handle.sync());
+  }
+
+  async close(): Promise<void> {
+    await translateErrors("write", this.path, this.handle.close());
+  }
+}
+
+/**
+ * Opens a file for ranged reads.
+ * @throws FormatError when it is missing or not a regular file
+ */
+export async function openForReading(path: string): Promise<ReadableFile> {
+  const handle = await translateErrors("read", path, fs.open(path, "r"));
+  const status = await handle.stat();
+  if (!status.isFile()) {
+    await handle.close();
+    throw new FormatError(`cannot read ${path}: it is not a file`);
+  }
+  return new NodeReadableFile(path, status.size, handle);
+}
+
+/**
+ * Creates a file that must not exist yet.
+ * @throws FewbitError (code `FILE`) when it exists or cannot be written
+ */
+export async function createFile(path: string): Promise<WritableFile> {
+  return new NodeWritableFile(path, await translateErrors("write", path, fs.open(path, "wx")));
+}
+
+/** Reads a whole file. @throws FormatError when it is missing or larger than `limitBytes` */
+export async function readBytes(
+  path: string,
+  limitBytes: number = largestText,
+): Promise<Uint8Array> {
+  const file = await openForReading(path);
+  try {
+    if (file.sizeBytes > limitBytes) {
+      throw new FormatError(
+        `${path} has ${file.sizeBytes} bytes, more than the ${limitBytes} that are allowed here`,
+      );
+    }
+    const bytes = new Uint8Array(file.sizeBytes);
+    return bytes.subarray(0, await file.read(bytes, 0));
+  } finally {
+    await file.close();
+  }
+}
+
+/** Reads a UTF-8 file. @throws FormatError when it is missing, too large or not UTF-8 */
+export async function readText(path: string, limitBytes: number = largestText): Promise<string> {
+  const bytes = await readBytes(path, limitBytes);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new FormatError(`${path} is not UTF-8 text`, { cause });
+  }
+}
+
+/** Writes a text file whole or not at all: beside, synced, then renamed over what was there. */
+export async function writeText(path: string, text: string): Promise<void> {
+  const beside = `${path}.${randomSuffix()}.tmp`;
+  const file = await createFile(beside);
+  try {
+    await file.write(new TextEncoder().encode(text), 0);
+    await file.sync();
+    await file.close();
+    await translateErrors("write", path, fs.rename(beside, path));
+  } catch (error) {
+    await file.close().catch(() => undefined);
+    await fs.rm(beside, { force: true });
+    throw error;
+  }
+}
+
+/** Copies a file to a path that must not exist yet. */
+export async function copyFile(from: string, to: string): Promise<void> {
+  await translateErrors("write", to, fs.copyFile(from, to, fs.constants.COPYFILE_EXCL));
+}
+
+/** Hashes a file in pieces; the result is in lower-case hexadecimal. */
+export async function sha256OfFile(path: string): Promise<string> {
+  const file = await openForReading(path);
+  try {
+    const hash = createHash("sha256");
+    const piece = new Uint8Array(4 * 1024 * 1024);
+    for (let position = 0; ; ) {
+      const read = await file.read(piece, position);
+      hash.update(piece.subarray(0, read));
+      position += read;
+      if (read < piece.length) return hash.digest("hex");
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** Hashes bytes; the result is in lower-case hexadecimal. */
+export function sha256(bytes: Uint8Array | string): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** Draws 8 random hexadecimal digits for names of temporary files. */
+export function randomSuffix(): string {
+  return randomBytes(4).toString("hex");
+}
+
+/** Makes what is in a directory (its names, not the files' contents) durable. */
+export async function syncDirectory(path: string): Promise<void> {
+  const handle = await translateErrors("read", path, fs.open(path, "r"));
+  try {
+    await handle.sync();
+  } catch (error) {
+    // Windows and some network file systems do not sync directories.
+    const code = systemErrorCode(error) ?? "";
+    if (!["EPERM", "EINVAL", "ENOTSUP", "EBADF"].includes(code)) throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Makes the contents of an existing file durable. */
+export async function syncFile(path: string): Promise<void> {
+  const handle = await translateErrors("write", path, fs.open(path, "r+"));
+  try {
+    await translateErrors("write", path, handle.sync());
+  } finally {
+    await handle.close();
+  }
+}

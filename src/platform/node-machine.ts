@@ -1,0 +1,91 @@
+import { readFileSync } from "node:fs";
+import * as os from "node:os";
+import type { MachineDescription, MemoryUsage } from "./files.ts";
+
+/** Returns the value of an environment variable; undefined when it is unset or empty. */
+export function environment(name: string): string | undefined {
+  return process.env[name] || undefined;
+}
+
+/** Returns the number of hardware threads that this process may use. */
+export function availableParallelism(): number {
+  return os.availableParallelism();
+}
+
+/** Returns milliseconds from an arbitrary start, never running backwards. */
+export function monotonicMs(): number {
+  return performance.now();
+}
+
+/**
+ * Measures the memory of this process. On Linux from /proc, because getrusage's peak is inherited from
+ * the process that started this one.
+ */
+export function memoryUsage(): MemoryUsage {
+  const lines = processStatus();
+  const residentBytes = process.memoryUsage.rss();
+  const peak = lines.get("VmHWM") ?? process.resourceUsage().maxRSS * 1024;
+  return {
+    residentBytes,
+    anonymousBytes: lines.get("RssAnon") ?? null,
+    peakResidentBytes: Math.max(peak, residentBytes),
+  };
+}
+
+/** Reads the sizes in /proc/self/status, in bytes; empty on systems without it. */
+function processStatus(): Map<string, number> {
+  const sizes = new Map<string, number>();
+  try {
+    for (const line of readFileSync("/proc/self/status", "utf8").split("\n")) {
+      const match = /^(\w+):\s+(\d+) kB$/.exec(line);
+      if (match?.[1] && match[2]) sizes.set(match[1], Number(match[2]) * 1024);
+    }
+  } catch {
+    // Not Linux.
+  }
+  return sizes;
+}
+
+/** Returns the bytes of memory that could be allocated without swapping, container limits included. */
+export function availableMemoryBytes(): number {
+  // Missing in the first releases of Node 20.
+  const available = (process as { availableMemory?: () => number }).availableMemory?.();
+  return available ?? os.freemem();
+}
+
+/** Describes the machine for run records. */
+export function describeMachine(): MachineDescription {
+  return {
+    system: `${os.type()} ${os.release()}`,
+    architecture: process.arch,
+    processor: os.cpus()[0]?.model.trim() ?? "unknown",
+    cores: availableParallelism(),
+    memoryBytes: os.totalmem(),
+    runtime: `Node ${process.versions.node}`,
+  };
+}
+
+/** Returns the id of this process. */
+export function processId(): number {
+  return process.pid;
+}
+
+/** Tells whether a process of this machine is alive; also true when it belongs to somebody else. */
+export function isProcessAlive(id: number): boolean {
+  try {
+    process.kill(id, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
+}
+
+/** Returns the machine's name, which tells apart processes of the same id on a shared disk. */
+export function hostName(): string {
+  return os.hostname();
+}
+
+/** Returns the absolute path of the working directory. */
+export function workingDirectory(): string {
+  return process.cwd();
+}

@@ -1,0 +1,13 @@
+/** Everything that fewbit asks of Node: the only place of the library that touches node:* modules. */
+export { fileError, systemErrorCode } from "./file-errors.ts";
+export type {
+  FileKind,
+  FileStatus,
+  MachineDescription,
+  MemoryUsage,
+  ReadableFile,
+  WritableFile,
+} from "./files.ts";
+export * from "./node-directories.ts";
+export * from "./node-files.ts";
+export * from "./node-machine.ts";
