@@ -1,0 +1,204 @@
+import type { Backend } from "../backend/backend.ts";
+import type { BlockPass, QuantizableModel, ScaleGroup } from "../nn/quantizable-model.ts";
+import { RopeTables } from "../nn/rope.ts";
+import type { WeightSource } from "../nn/weight-source.ts";
+import {
+  add,
+  attention,
+  embedding,
+  gelu,
+  multiply,
+  rmsNorm,
+  rope,
+  swiglu,
+  writeRows,
+} from "../tensor/ops.ts";
+import { type Tensor, tidy } from "../tensor/tensor.ts";
+import { UsageError } from "../util/errors.ts";
+import type { DecoderConfig } from "./decoder-config.ts";
+import {
+  checkWeights,
+  type DecoderBlock,
+  type DecoderEnds,
+  readBlock,
+  readEnds,
+  releaseBlockWeights,
+  releaseEndWeights,
+  slotNames,
+} from "./decoder-weights.ts";
+
+/**
+ * A decoder-only transformer: pre-norm blocks of grouped-query attention with rotary positions and a
+ * gated MLP. Weights come from a `WeightSource`, one block at a time or all.
+ *
+ *     h ← h + O·attention(rope(Q·n), rope(K·n), V·n),  n = norm(h)
+ *     h ← h + down·(act(gate·m) ⊙ up·m),               m = norm(h)
+ */
+export class DecoderModel implements QuantizableModel {
+  readonly backend: Backend;
+  readonly config: DecoderConfig;
+  private readonly source: WeightSource;
+  private readonly ropeTables: RopeTables;
+  private ends: DecoderEnds | null = null;
+
+  private constructor(backend: Backend, config: DecoderConfig, source: WeightSource) {
+    this.backend = backend;
+    this.config = config;
+    this.source = source;
+    this.ropeTables = new RopeTables(backend, config.rope);
+  }
+
+  /**
+   * Checks names and shapes of all weights and reads embedding, final norm and output head.
+   * @throws FormatError when the checkpoint does not fit the configuration
+   */
+  static async open(
+    backend: Backend,
+    config: DecoderConfig,
+    source: WeightSource,
+  ): Promise<DecoderModel> {
+    checkWeights(config, source);
+    const model = new DecoderModel(backend, config, source);
+    await model.loadEnds();
+    return model;
+  }
+
+  get blockCount(): number {
+    return this.config.layers.length;
+  }
+
+  get hiddenSize(): number {
+    return this.config.hiddenSize;
+  }
+
+  loadBlock(index: number): Promise<DecoderBlock> {
+    return readBlock(this.backend, this.config, this.source, index);
+  }
+
+  releaseBlock(block: DecoderBlock): void {
+    releaseBlockWeights(block);
+  }
+
+  async loadEnds(): Promise<void> {
+    this.ends ??= await readEnds(this.backend, this.config, this.source);
+  }
+
+  releaseEnds(): void {
+    if (this.ends) releaseEndWeights(this.ends);
+    this.ends = null;
+  }
+
+  embed(ids: Tensor<"i32">): Tensor<"f32"> {
+    return embedding(this.loadedEnds().embedding, ids);
+  }
+
+  logits(hidden: Tensor): Tensor<"f32"> {
+    const { norm, head } = this.loadedEnds();
+    return tidy(() => head.forward(rmsNorm(hidden, norm, this.config.normEps)));
+  }
+
+  forwardBlock(block: DecoderBlock, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null {
+    return tidy(() => {
+      const attended = this.attend(block, hidden, pass);
+      if (!attended) return null;
+      const afterAttention = add(hidden, attended);
+      const projected = this.feedForward(block, afterAttention, pass);
+      return projected && add(afterAttention, projected);
+    });
+  }
+
+  scaleGroups(): readonly ScaleGroup[] {
+    const { query, key, value, output, gate, up, down } = slotNames;
+    const groups: ScaleGroup[] = [
+      {
+        producer: "input_layernorm",
+        producerKind: "norm",
+        consumers: [query, key, value],
+        scope: "attention",
+      },
+      {
+        producer: "post_attention_layernorm",
+        producerKind: "norm",
+        consumers: [gate, up],
+        scope: "mlp",
+      },
+      { producer: up, producerKind: "linear", consumers: [down], scope: "consumers" },
+    ];
+    // With grouped queries one value channel feeds several columns of the output projection.
+    if (this.config.heads === this.config.kvHeads) {
+      groups.splice(1, 0, {
+        producer: value,
+        producerKind: "linear",
+        consumers: [output],
+        scope: "consumers",
+      });
+    }
+    return groups;
+  }
+
+  /** Attention with its output projection, `[batch, length, hidden]`; null when stopped on the way. */
+  private attend(block: DecoderBlock, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null {
+    const { config } = this;
+    const { heads, kvHeads, headDim } = config;
+    const layer = config.layers[block.index];
+    const normed = rmsNorm(hidden, block.norms.attention, config.normEps);
+    const projected = runStage(block, 0, normed, pass);
+    if (!projected) return null;
+    const [batch = 0, length = 0] = hidden.shape;
+    const split = (x: Tensor<"f32">, count: number) => x.reshape([batch, length, count, headDim]);
+    let q: Tensor = split(projected[0], heads);
+    let k: Tensor = split(projected[1], kvHeads);
+    let v: Tensor = split(projected[2], kvHeads);
+    if (block.norms.query) q = rmsNorm(q, block.norms.query, config.normEps);
+    if (block.norms.key) k = rmsNorm(k, block.norms.key, config.normEps);
+    const keyLength = pass.position + length;
+    if (layer.rope) {
+      const { cos, sin } = this.ropeTables.upTo(keyLength);
+      q = rope(q, cos, sin, pass.position);
+      k = rope(k, cos, sin, pass.position);
+    }
+    if (pass.cache) {
+      writeRows(pass.cache.keys, k, pass.position);
+      writeRows(pass.cache.values, v, pass.position);
+      k = pass.cache.keys;
+      v = pass.cache.values;
+    }
+    const window = layer.window === null ? {} : { window: layer.window };
+    const mixed = attention(q, k, v, { scale: headDim ** -0.5, keyLength, ...window });
+    const joined = mixed.reshape([batch, length, heads * headDim]);
+    return runStage(block, 1, joined, pass)?.[0] ?? null;
+  }
+
+  /** The gated MLP, `[batch, length, hidden]`; null when stopped on the way. */
+  private feedForward(block: DecoderBlock, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null {
+    const normed = rmsNorm(hidden, block.norms.mlp, this.config.normEps);
+    const projected = runStage(block, 2, normed, pass);
+    if (!projected) return null;
+    const gated = this.gate(projected[0], projected[1]);
+    return runStage(block, 3, gated, pass)?.[0] ?? null;
+  }
+
+  private gate(gate: Tensor<"f32">, up: Tensor<"f32">): Tensor<"f32"> {
+    const { activation } = this.config;
+    if (activation === "silu") return swiglu(gate, up);
+    return multiply(gelu(gate, activation === "gelu" ? "none" : "tanh"), up);
+  }
+
+  private loadedEnds(): DecoderEnds {
+    if (this.ends) return this.ends;
+    throw new UsageError("embedding and output head were released: call loadEnds() first");
+  }
+}
+
+/** Shows the input to the observer, then multiplies; null when the pass ends at this stage. */
+function runStage(
+  block: DecoderBlock,
+  stage: number,
+  input: Tensor<"f32">,
+  pass: BlockPass,
+): Tensor<"f32">[] | null {
+  const slots = block.stages[stage];
+  for (const slot of slots) pass.observe?.(slot, input);
+  if (pass.untilStage === stage) return null;
+  return slots.map((slot) => slot.layer.forward(input));
+}

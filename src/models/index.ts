@@ -1,0 +1,39 @@
+import { FormatError, UnsupportedError } from "../util/errors.ts";
+import type { Architecture } from "./architecture.ts";
+import { type DecoderConfig, parseDecoderFields } from "./decoder-config.ts";
+import { llama } from "./llama.ts";
+import { mistral } from "./mistral.ts";
+import { qwen2 } from "./qwen2.ts";
+import { qwen3 } from "./qwen3.ts";
+import { smollm3 } from "./smollm3.ts";
+
+/** All architectures that fewbit runs, one line each. */
+export const architectures: readonly Architecture[] = [llama, mistral, qwen2, qwen3, smollm3];
+
+/**
+ * Finds the architecture of a parsed `config.json` by its `model_type`.
+ * @throws FormatError when there is no `model_type`
+ * @throws UnsupportedError when it is not known
+ */
+export function findArchitecture(json: unknown): Architecture {
+  const modelType = (json as { model_type?: unknown } | null)?.model_type;
+  if (typeof modelType !== "string") {
+    throw new FormatError(`config.json: expected "model_type" to be a string`, {
+      hint: "the file must be the config.json of a Hugging Face checkpoint",
+    });
+  }
+  const found = architectures.find((architecture) => architecture.modelType === modelType);
+  if (found) return found;
+  throw new UnsupportedError(`model type "${modelType}" is not supported`, {
+    hint: `supported: ${architectures.map((architecture) => architecture.modelType).join(", ")}`,
+  });
+}
+
+/**
+ * Reads a parsed `config.json`.
+ * @throws FormatError when a field is missing or wrong
+ * @throws UnsupportedError for models that fewbit cannot run
+ */
+export function readModelConfig(json: unknown): DecoderConfig {
+  return findArchitecture(json).configure(parseDecoderFields(json));
+}

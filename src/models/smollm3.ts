@@ -1,0 +1,38 @@
+import type { Architecture } from "./architecture.ts";
+import { decoderConfig, layerWindows } from "./decoder-config.ts";
+import { FormatError } from "../util/errors.ts";
+
+/**
+ * SmolLM3: some blocks see no positions (NoPE). In `no_rope_layers` a 1 means that the block *is*
+ * rotated; without it, every `no_rope_layer_interval`-th block is not.
+ */
+export const smollm3: Architecture = {
+  modelType: "smollm3",
+  title: "SmolLM3",
+  configure(fields) {
+    const flags = fields.no_rope_layers;
+    if (flags && flags.length < fields.num_hidden_layers) {
+      throw new FormatError(
+        `config.json: expected ${fields.num_hidden_layers} no_rope_layers, got ${flags.length}`,
+      );
+    }
+    const interval = fields.no_rope_layer_interval ?? 4;
+    const rotated = (index: number) => (flags ? flags[index] !== 0 : (index + 1) % interval !== 0);
+    const windows = layerWindows(fields, (index) => !rotated(index));
+    return decoderConfig(fields, {
+      biases: {
+        qkv: fields.attention_bias,
+        output: fields.attention_bias,
+        mlp: fields.mlp_bias,
+      },
+      headNorms: false,
+      layers: windows.map((window, index) => ({ rope: rotated(index), window })),
+      defaults: {
+        kvHeads: 4,
+        contextLength: 32_768,
+        ropeTheta: 2_000_000,
+        tiedEmbeddings: true,
+      },
+    });
+  },
+};
