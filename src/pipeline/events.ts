@@ -1,0 +1,34 @@
+import type { Plan } from "./plan.ts";
+import type { LinearRecord, RunRecord } from "./run-record.ts";
+
+/** Typed progress of a quantization: what the CLI, a server and a page all render. */
+export type PipelineEvent =
+  /** Before any work. */
+  | { readonly type: "plan"; readonly plan: Plan }
+  /** Something the user should know; not an error. */
+  | { readonly type: "notice"; readonly message: string }
+  /** The work has come so far; many a second at most. */
+  | {
+      readonly type: "progress";
+      /** 0-based index of the block at work. */
+      readonly block: number;
+      readonly blocks: number;
+      /** What is being done: a slot name, or `inputs of self_attn.q_proj`. */
+      readonly activity: string;
+      /** Share of the whole work, 0 to 1. */
+      readonly fraction: number;
+      readonly elapsedMs: number;
+      /** Null until there is something to go by. */
+      readonly remainingMs: number | null;
+    }
+  /** A linear layer was quantized. */
+  | { readonly type: "linear"; readonly linear: LinearRecord }
+  /** A block was written. */
+  | {
+      readonly type: "block";
+      readonly block: number;
+      readonly blocks: number;
+      readonly elapsedMs: number;
+    }
+  /** The checkpoint stands under its final name. */
+  | { readonly type: "done"; readonly record: RunRecord };

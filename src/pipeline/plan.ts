@@ -1,0 +1,39 @@
+import type { Scheme } from "../quant/scheme.ts";
+
+/** What will happen to one linear layer. */
+export interface PlannedLinear {
+  /** Full name, such as `model.layers.3.self_attn.q_proj`. */
+  readonly module: string;
+  readonly block: number;
+  /** Name below the block. */
+  readonly slot: string;
+  readonly outFeatures: number;
+  readonly inFeatures: number;
+  /** Null: stays as it is. */
+  readonly scheme: Scheme | null;
+}
+
+/** Everything that is known before work starts. */
+export interface Plan {
+  readonly modelName: string;
+  /** `Llama`, `Qwen2`, ... */
+  readonly architecture: string;
+  readonly blocks: number;
+  readonly linears: readonly PlannedLinear[];
+  /** Weights in the linears that will be quantized. */
+  readonly quantizedWeights: number;
+  /** Parameters of the whole model, tied ones counted once. */
+  readonly parameters: number;
+  readonly methodTitle: string;
+  readonly schemeId: string;
+  readonly calibration: { readonly windows: number; readonly window: number } | null;
+  /** `native (AVX-512)`. */
+  readonly backend: string;
+  readonly threads: number;
+  readonly sourceBytes: number;
+  readonly estimate: {
+    readonly memoryBytes: number;
+    readonly outputBytes: number;
+    readonly seconds: number;
+  };
+}

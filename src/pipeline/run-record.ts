@@ -1,0 +1,44 @@
+import type { MachineDescription } from "../platform/node.ts";
+import type { Recipe } from "./recipe.ts";
+
+/** What happened to one linear layer. */
+export interface LinearRecord {
+  readonly module: string;
+  readonly block: number;
+  /** Name below the block. */
+  readonly slot: string;
+  readonly scheme: string;
+  readonly bitsPerWeight: number;
+  readonly weights: number;
+  /**
+   * `‖X·(W − Ŵ)ᵀ‖² / ‖X·Wᵀ‖²` over a sample of the layer's calibration inputs; without calibration
+   * `‖W − Ŵ‖² / ‖W‖²`.
+   */
+  readonly relativeError: number;
+  readonly errorOf: "outputs" | "weights";
+  /** Damping of the Hessian at last, as a fraction of its mean diagonal. */
+  readonly damping?: number;
+  /** Why the layer was quantized by a simpler way than asked for. */
+  readonly fallback?: string;
+  readonly elapsedMs: number;
+}
+
+/** The record of a run, written to `run.json` beside the weights. */
+export interface RunRecord {
+  readonly fewbit: string;
+  readonly recipe: Recipe;
+  readonly backend: { readonly id: string; readonly level: string; readonly threads: number };
+  readonly machine: MachineDescription;
+  readonly startedAt: string;
+  readonly elapsedMs: number;
+  /** Largest resident memory of the process while it ran, and the largest part of it not backed by files. */
+  readonly peakMemoryBytes: number;
+  readonly peakAnonymousBytes: number | null;
+  readonly calibration: { readonly windows: number; readonly tokens: number } | null;
+  readonly sourceBytes: number;
+  readonly sizeBytes: number;
+  readonly bitsPerWeight: { readonly linear: number; readonly file: number };
+  readonly linears: readonly LinearRecord[];
+  /** Modules that fell back to a simpler way. */
+  readonly fallbacks: readonly string[];
+}
