@@ -1,6 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import { Linear, type LinearSlot } from "../nn/linear.ts";
-import type { Block } from "../nn/quantizable-model.ts";
+import type { Block, LinearDescription } from "../nn/quantizable-model.ts";
 import type { WeightSource } from "../nn/weight-source.ts";
 import { QTensor } from "../quant/q-tensor.ts";
 import { formatShape, type Shape } from "../tensor/shape.ts";
@@ -93,6 +93,20 @@ function normWidths(config: DecoderConfig): [name: string, width: number][] {
   ];
   if (config.headNorms) widths.push([normNames.query, headDim], [normNames.key, headDim]);
   return widths;
+}
+
+/** Lists the linear layers of all blocks. */
+export function describeLinears(config: DecoderConfig): LinearDescription[] {
+  const plans = Object.entries(linearPlans(config)) as [SlotKey, LinearPlan][];
+  return config.layers.flatMap((_, block) =>
+    plans.map(([key, { outFeatures, inFeatures }]) => ({
+      module: `${blockName(block)}.${slotNames[key]}`,
+      block,
+      slot: slotNames[key],
+      outFeatures,
+      inFeatures,
+    })),
+  );
 }
 
 /** Lists every tensor of an unquantized checkpoint of this configuration, with its shape. */

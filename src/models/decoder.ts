@@ -1,5 +1,10 @@
 import type { Backend } from "../backend/backend.ts";
-import type { BlockPass, QuantizableModel, ScaleGroup } from "../nn/quantizable-model.ts";
+import type {
+  BlockPass,
+  LinearDescription,
+  QuantizableModel,
+  ScaleGroup,
+} from "../nn/quantizable-model.ts";
 import { RopeTables } from "../nn/rope.ts";
 import type { WeightSource } from "../nn/weight-source.ts";
 import {
@@ -20,6 +25,7 @@ import {
   checkWeights,
   type DecoderBlock,
   type DecoderEnds,
+  describeLinears,
   readBlock,
   readEnds,
   releaseBlockWeights,
@@ -69,6 +75,10 @@ export class DecoderModel implements QuantizableModel {
 
   get hiddenSize(): number {
     return this.config.hiddenSize;
+  }
+
+  linears(): readonly LinearDescription[] {
+    return describeLinears(this.config);
   }
 
   loadBlock(index: number): Promise<DecoderBlock> {

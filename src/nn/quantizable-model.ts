@@ -41,11 +41,25 @@ export interface Block {
   readonly stages: readonly (readonly LinearSlot[])[];
 }
 
+/** A linear layer as it is known before its weights are read. */
+export interface LinearDescription {
+  /** Full name in the checkpoint, such as `model.layers.3.self_attn.q_proj`. */
+  readonly module: string;
+  /** Index of its block. */
+  readonly block: number;
+  /** Name below the block. */
+  readonly slot: string;
+  readonly outFeatures: number;
+  readonly inFeatures: number;
+}
+
 /** What the pipeline and the methods see of a model; they never see which model it is. */
 export interface QuantizableModel {
   readonly blockCount: number;
   /** Width of the residual stream. */
   readonly hiddenSize: number;
+  /** Lists the linear layers of all blocks, without reading them. */
+  linears(): readonly LinearDescription[];
   /** Reads block `index` from the checkpoint. Weights are float32 unless they are packed. */
   loadBlock(index: number): Promise<Block>;
   /** Gives the memory of a block back: norms, and what the layers hold that stand in its slots now.

@@ -1,0 +1,110 @@
+import { describe, expect, test } from "vitest";
+import { FormatError, UnsupportedError } from "../util/errors.ts";
+import { architectures, findArchitecture, readModelConfig } from "./index.ts";
+
+const base = {
+  model_type: "llama",
+  hidden_size: 64,
+  intermediate_size: 128,
+  num_hidden_layers: 4,
+  num_attention_heads: 8,
+  vocab_size: 100,
+};
+
+describe("config.json", () => {
+  test("what is left out has the family's defaults", () => {
+    const config = readModelConfig(base);
+    expect(config.kvHeads).toBe(8);
+    expect(config.headDim).toBe(8);
+    expect(config.rope).toEqual({ theta: 10_000, headDim: 8 });
+    expect(config.tiedEmbeddings).toBe(false);
+    expect(readModelConfig({ ...base, model_type: "smollm3" }).tiedEmbeddings).toBe(true);
+    expect(readModelConfig({ ...base, model_type: "qwen3" }).headDim).toBe(128);
+  });
+
+  test("both spellings of rope parameters mean the same", () => {
+    const llama3 = {
+      rope_type: "llama3",
+      factor: 8,
+      low_freq_factor: 1,
+      high_freq_factor: 4,
+      original_max_position_embeddings: 8192,
+    };
+    const older = readModelConfig({ ...base, rope_theta: 5e5, rope_scaling: llama3 });
+    const newer = readModelConfig({ ...base, rope_parameters: { ...llama3, rope_theta: 5e5 } });
+    expect(newer).toEqual(older);
+    expect(newer.rope.scaling).toMatchObject({ kind: "llama3", originalContext: 8192 });
+  });
+
+  test.each([
+    ["dynamic", { rope_scaling: { type: "dynamic", factor: 2 } }, /rope_type "dynamic"/],
+    ["yarn", { rope_parameters: { rope_type: "yarn", factor: 2 } }, /rope_type "yarn"/],
+    ["an activation", { hidden_act: "relu2" }, /hidden_act "relu2"/],
+    ["an inherited key as activation", { hidden_act: "constructor" }, /hidden_act "constructor"/],
+    ["partial rotation", { partial_rotary_factor: 0.5 }, /partial_rotary_factor 0.5/],
+  ])("%s that is not known is an UnsupportedError", (_, change, message) => {
+    expect(() => readModelConfig({ ...base, ...change })).toThrow(UnsupportedError);
+    expect(() => readModelConfig({ ...base, ...change })).toThrow(message);
+  });
+
+  test.each([
+    ["a missing field", { hidden_size: undefined }, /hidden_size/],
+    ["a negative width", { intermediate_size: -4 }, /intermediate_size/],
+    ["a text where a number stands", { num_hidden_layers: "4" }, /num_hidden_layers/],
+    ["heads that key heads do not divide", { num_key_value_heads: 3 }, /multiple of num_key/],
+    ["an odd head width", { head_dim: 7 }, /even head_dim, got 7/],
+    ["a fractional head width", { hidden_size: 60 }, /even head_dim, got 7.5/],
+    ["linear scaling without factor", { rope_scaling: { type: "linear" } }, /needs factor/],
+  ])("%s is a FormatError that names it", (_, change, message) => {
+    expect(() => readModelConfig({ ...base, ...change })).toThrow(FormatError);
+    expect(() => readModelConfig({ ...base, ...change })).toThrow(message);
+  });
+
+  test("an unknown model type is refused with the list of the known", () => {
+    expect(() => findArchitecture({ model_type: "mamba" })).toThrow(UnsupportedError);
+    try {
+      findArchitecture({ model_type: "mamba" });
+    } catch (error) {
+      for (const { modelType } of architectures) {
+        expect((error as UnsupportedError).hint).toContain(modelType);
+      }
+    }
+    expect(() => findArchitecture(null)).toThrow(FormatError);
+    expect(() => findArchitecture([])).toThrow(FormatError);
+  });
+});
+
+describe("windows", () => {
+  const windowsOf = (json: object) => readModelConfig(json).layers.map((layer) => layer.window);
+
+  test("mistral slides everywhere, unless sliding_window is null", () => {
+    const json = { ...base, model_type: "mistral", num_key_value_heads: 8 };
+    expect(windowsOf({ ...json, sliding_window: 16 })).toEqual([16, 16, 16, 16]);
+    expect(windowsOf({ ...json, sliding_window: null })).toEqual([null, null, null, null]);
+    expect(windowsOf(json)).toEqual([4096, 4096, 4096, 4096]);
+  });
+
+  test("qwen2 slides from max_window_layers on, and only with use_sliding_window", () => {
+    const json = { ...base, model_type: "qwen2", sliding_window: 16, max_window_layers: 3 };
+    expect(windowsOf(json)).toEqual([null, null, null, null]);
+    expect(windowsOf({ ...json, use_sliding_window: true })).toEqual([null, null, null, 16]);
+  });
+
+  test("layer_types say it block by block", () => {
+    const json = { ...base, model_type: "qwen3", use_sliding_window: true, sliding_window: 16 };
+    const types = ["sliding_attention", "full_attention", "full_attention", "sliding_attention"];
+    expect(windowsOf({ ...json, layer_types: types })).toEqual([16, null, null, 16]);
+    expect(() => windowsOf({ ...json, layer_types: types.slice(1) })).toThrow(FormatError);
+    expect(() => windowsOf({ ...json, layer_types: types.with(1, "chunked") })).toThrow(
+      UnsupportedError,
+    );
+    expect(() => windowsOf({ ...json, use_sliding_window: false, layer_types: types })).toThrow(
+      FormatError,
+    );
+  });
+
+  test("smollm3 leaves every fourth block unrotated", () => {
+    const { layers } = readModelConfig({ ...base, model_type: "smollm3" });
+    expect(layers.map((layer) => layer.rope)).toEqual([true, true, true, false]);
+  });
+});

@@ -1,0 +1,230 @@
+import { describe, expect, test } from "vitest";
+import type { Backend } from "../../src/backend/backend.ts";
+import { createReferenceBackend } from "../../src/kernels/reference/index.ts";
+import type { LinearSlot } from "../../src/nn/linear.ts";
+import { KvCache } from "../../src/nn/kv-cache.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
+import {
+  idTensor,
+  type LoadedCase,
+  loadCase,
+  modelCaseNames,
+  readModelCase,
+  windowLogits,
+} from "../golden/model-cases.ts";
+
+const backends: Backend[] = [createReferenceBackend()];
+
+/** Feeds `ids` in pieces of the given lengths through a cache; logits of all positions. */
+async function cachedLogits(
+  { model, blocks }: LoadedCase,
+  ids: readonly (readonly number[])[],
+  pieces: readonly number[],
+): Promise<Float32Array> {
+  const { kvHeads, headDim, vocabularySize } = model.config;
+  const length = ids[0].length;
+  const cache = new KvCache(model.backend, {
+    blocks: blocks.length,
+    batch: ids.length,
+    kvHeads,
+    headDim,
+    capacity: pieces[0],
+    maxCapacity: length,
+  });
+  const all = new Float32Array(ids.length * length * vocabularySize);
+  for (const piece of pieces) {
+    const position = cache.length;
+    cache.reserve(piece);
+    const rows = ids.map((row) => row.slice(position, position + piece));
+    let hidden = model.embed(idTensor(model.backend, rows));
+    for (const block of blocks) {
+      const next = model.forwardBlock(block, hidden, { position, cache: cache.layer(block.index) });
+      if (next) hidden = next;
+    }
+    cache.advance(piece);
+    const logits = await model
+      .logits(hidden.reshape([rows.flat().length, model.hiddenSize]))
+      .read();
+    const run = piece * vocabularySize;
+    for (let row = 0; row < ids.length; row++) {
+      all.set(
+        logits.subarray(row * run, (row + 1) * run),
+        (row * length + position) * vocabularySize,
+      );
+    }
+  }
+  cache.release();
+  return all;
+}
+
+function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  expect(a.length).toBe(b.length);
+  let largest = 0;
+  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(a[i] - b[i]));
+  return largest;
+}
+
+describe.each(backends.map((backend) => [backend.id, backend] as const))("on %s", (_, backend) => {
+  describe.each(modelCaseNames)("%s", (name) => {
+    const golden = readModelCase(name);
+
+    test("logits are those of transformers to 1e-3", async () => {
+      const loaded = await loadCase(backend, golden);
+      const logits = await windowLogits(loaded, golden.ids).read();
+      const vocabulary = loaded.model.config.vocabularySize;
+      for (const [row, ids] of golden.ids.entries()) {
+        for (const [i, position] of golden.positions.entries()) {
+          const start = (row * ids.length + position) * vocabulary;
+          const found = logits.subarray(start, start + vocabulary);
+          expect(largestDifference(found, golden.logits[row][i])).toBeLessThan(1e-3);
+        }
+      }
+    });
+
+    test("decoding through a cache that grows gives the logits of one pass", async () => {
+      const loaded = await loadCase(backend, golden);
+      const whole = await windowLogits(loaded, golden.ids).read();
+      const oneByOne = await cachedLogits(
+        loaded,
+        golden.ids,
+        golden.ids[0].map(() => 1),
+      );
+      expect(largestDifference(whole, oneByOne)).toBeLessThan(1e-4);
+    });
+
+    test("prefill in pieces gives the logits of one pass", async () => {
+      const loaded = await loadCase(backend, golden);
+      const whole = await windowLogits(loaded, golden.ids).read();
+      const pieces = await cachedLogits(loaded, golden.ids, [5, 7, 1, 11]);
+      expect(largestDifference(whole, pieces)).toBeLessThan(1e-4);
+    });
+
+    test("a batch of windows gives the logits of each window alone", async () => {
+      const loaded = await loadCase(backend, golden);
+      const together = await windowLogits(loaded, golden.ids).read();
+      const alone = await Promise.all(
+        golden.ids.map(async (row) => [...(await windowLogits(loaded, [row]).read())]),
+      );
+      expect(largestDifference(together, alone.flat())).toBeLessThan(1e-5);
+    });
+  });
+});
+
+describe("a block pass", () => {
+  const backend = backends[0];
+  const golden = readModelCase("qwen3");
+
+  test("shows every slot its own input, in the order of the stages", async () => {
+    const { model, blocks } = await loadCase(backend, golden);
+    const hidden = model.embed(idTensor(backend, golden.ids));
+    const seen: [string, readonly number[]][] = [];
+    const observe = (slot: LinearSlot, input: Tensor): void => {
+      seen.push([slot.name, input.shape]);
+      expect(input.shape.at(-1)).toBe(slot.layer.inFeatures);
+    };
+    model.forwardBlock(blocks[0], hidden, { position: 0, observe });
+    expect(seen.map(([name]) => name)).toEqual(blocks[0].slots.map((slot) => slot.name));
+    expect(seen.map(([name]) => name)).toEqual(
+      ["q", "k", "v", "o"]
+        .map((p) => `self_attn.${p}_proj`)
+        .concat(["gate", "up", "down"].map((p) => `mlp.${p}_proj`)),
+    );
+  });
+
+  test.each([0, 1, 2, 3])(
+    "stopped at stage %i shows the slots up to it and gives null",
+    async (stage) => {
+      const { model, blocks } = await loadCase(backend, golden);
+      const hidden = model.embed(idTensor(backend, golden.ids));
+      const seen: string[] = [];
+      const result = model.forwardBlock(blocks[0], hidden, {
+        position: 0,
+        untilStage: stage,
+        observe: (slot) => seen.push(slot.name),
+      });
+      expect(result).toBeNull();
+      const expected = blocks[0].stages.slice(0, stage + 1).flat();
+      expect(seen).toEqual(expected.map((slot) => slot.name));
+    },
+  );
+
+  test("uses the layer that stands in the slot", async () => {
+    const { model, blocks } = await loadCase(backend, golden);
+    const hidden = model.embed(idTensor(backend, golden.ids));
+    const [down] = blocks[0].stages[3];
+    const before = await model.forwardBlock(blocks[0], hidden, { position: 0 })?.read();
+    const { inFeatures, outFeatures } = down.layer;
+    let input: Float32Array | null = null;
+    down.layer = {
+      inFeatures,
+      outFeatures,
+      forward: (x) => {
+        input = x.storage as Float32Array;
+        return Tensor.zeros(backend, "f32", [...x.shape.slice(0, -1), outFeatures]);
+      },
+    };
+    const after = await model.forwardBlock(blocks[0], hidden, { position: 0 })?.read();
+    expect(input).not.toBeNull();
+    expect(after).not.toEqual(before);
+  });
+
+  test("leaves no memory behind but its result", async () => {
+    const live = new Set<object>();
+    const counting: Backend = {
+      ...backend,
+      allocate: (dtype, length) => {
+        const storage = backend.allocate(dtype, length);
+        live.add(storage);
+        return storage;
+      },
+      release: (storage) => {
+        live.delete(storage);
+        backend.release(storage);
+      },
+    };
+    const { model, blocks } = await loadCase(counting, golden);
+    const hidden = model.embed(idTensor(counting, golden.ids));
+    const result = model.forwardBlock(blocks[0], hidden, { position: 0 });
+    expect(live).toEqual(new Set([hidden.storage, result?.storage]));
+  });
+});
+
+describe("what a config says changes the logits", () => {
+  test.each([
+    ["llama-linear-rope", { rope_scaling: null }],
+    ["llama-llama3-rope", { rope_scaling: null }],
+    ["llama-llama3-rope-parameters", { rope_parameters: { rope_theta: 5000 } }],
+    ["llama", { rope_theta: 20000 }],
+    ["llama-gelu", { hidden_act: "silu" }],
+    ["llama-gelu-tanh", { hidden_act: "silu" }],
+    ["llama-biases", { attention_bias: false }],
+    ["llama-biases", { mlp_bias: false }],
+    ["mistral-window", { sliding_window: null }],
+    ["qwen2-window-layers", { use_sliding_window: false }],
+    ["qwen2-window-layers", { max_window_layers: 2 }],
+    ["qwen2-layer-types", { layer_types: ["full_attention", "sliding_attention"] }],
+    ["qwen3-biases-window", { max_window_layers: 1 }],
+    ["smollm3-no-rope-layers", { no_rope_layers: [1, 1, 1] }],
+    ["smollm3-interval-window", { use_sliding_window: false }],
+  ])("%s is not the model with %o", async (name, changed) => {
+    const golden = readModelCase(name);
+    const config = { ...golden.config, ...changed };
+    const loaded = await loadCase(backends[0], { dtype: golden.dtype, config });
+    const logits = await windowLogits(loaded, golden.ids).read();
+    const vocabulary = loaded.model.config.vocabularySize;
+    const last = logits.subarray(logits.length - vocabulary);
+    const expected = golden.logits.at(-1)?.at(-1) ?? [];
+    expect(largestDifference(last, expected)).toBeGreaterThan(0.01);
+  });
+});
+
+test("embedding and head can be released and read again", async () => {
+  const backend = backends[0];
+  const golden = readModelCase("llama");
+  const loaded = await loadCase(backend, golden);
+  const before = await windowLogits(loaded, golden.ids).read();
+  loaded.model.releaseEnds();
+  expect(() => loaded.model.embed(idTensor(backend, golden.ids))).toThrow(/loadEnds/);
+  await loaded.model.loadEnds();
+  expect(await windowLogits(loaded, golden.ids).read()).toEqual(before);
+});

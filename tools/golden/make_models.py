@@ -1,0 +1,168 @@
+"""Writes test/golden/models/*.json: tiny models of every architecture, and the logits that Hugging Face
+transformers gives them in float32 on the CPU.
+
+    python tools/golden/make_models.py            needs torch and transformers
+
+No weights are stored: both sides compute them from the tensor's name and the element's index (the other
+side is test/golden/formula-weights.ts). With fnv = FNV-1a of the name in UTF-8 (32 bits) and all integer
+arithmetic modulo 2^32, element i is
+
+    x = fnv + i * 0x9E3779B9
+    x = (x ^ (x >> 16)) * 0x85EBCA6B ; x = (x ^ (x >> 13)) * 0xC2B2AE35 ; x = x ^ (x >> 16)
+    v = 2 * (x >> 8) / 2^24 - 1                            in [-1, 1), exact in float32
+
+and the weight is 1 + v/4 for norms, v/4 for biases, v for the embedding, and v * float32(2.5 / sqrt(in))
+for matrices; then rounded to the storage dtype (nearest even) and widened again.
+
+The TinyStories models of the shared test data get a file, too (last-logits.json): their reference.json
+was made before the weights were rounded to float16, which moves the logits by up to 0.01.
+"""
+
+import json
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+OUT = Path(__file__).resolve().parents[2] / "test" / "golden" / "models"
+LENGTH = 24
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+def hashed(name: str, count: int) -> np.ndarray:
+    fnv = 0x811C9DC5
+    for byte in name.encode():
+        fnv = ((fnv ^ byte) * 0x01000193) & 0xFFFFFFFF
+    mask = np.uint64(0xFFFFFFFF)
+    x = (np.uint64(fnv) + np.arange(count, dtype=np.uint64) * np.uint64(0x9E3779B9)) & mask
+    x = ((x ^ (x >> np.uint64(16))) * np.uint64(0x85EBCA6B)) & mask
+    x = ((x ^ (x >> np.uint64(13))) * np.uint64(0xC2B2AE35)) & mask
+    x = x ^ (x >> np.uint64(16))
+    return ((x >> np.uint64(8)).astype(np.float32) * np.float32(2**-23) - np.float32(1)).astype(np.float32)
+
+
+def weight(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    v = hashed(name, math.prod(shape)).reshape(shape)
+    if name.endswith("norm.weight"):
+        return np.float32(1) + v * np.float32(0.25)
+    if name.endswith(".bias"):
+        return v * np.float32(0.25)
+    if name == "model.embed_tokens.weight":
+        return v
+    return v * np.float32(2.5 / math.sqrt(shape[1]))
+
+
+def input_ids(name: str, vocabulary: int) -> list[list[int]]:
+    """Two rows, so that the batch is tested, too."""
+    v = (hashed(f"{name} ids", 2 * LENGTH) + 1) / 2
+    return (v * vocabulary).astype(int).reshape(2, LENGTH).tolist()
+
+
+def base(model_type: str, **more) -> dict:
+    config = {
+        "model_type": model_type,
+        "hidden_size": 32,
+        "intermediate_size": 44,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "vocab_size": 72,
+        "max_position_embeddings": 64,
+        "rms_norm_eps": 1e-5,
+        "hidden_act": "silu",
+        "tie_word_embeddings": False,
+    }
+    return {**config, **more}
+
+
+LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+          "original_max_position_embeddings": 32}
+
+CASES: dict[str, tuple[str, dict]] = {
+    "llama": ("float32", base("llama", rope_theta=10000.0, rope_scaling=None)),
+    "llama-tied-multi-head": ("float16", base(
+        "llama", num_key_value_heads=4, tie_word_embeddings=True, rope_theta=10000.0)),
+    "llama-one-key-head": ("bfloat16", base("llama", num_key_value_heads=1, rms_norm_eps=1e-6)),
+    "llama-linear-rope": ("float32", base(
+        "llama", rope_theta=10000.0, rope_scaling={"type": "linear", "factor": 4.0})),
+    "llama-llama3-rope": ("bfloat16", base(
+        "llama", head_dim=16, rope_theta=5000.0, rope_scaling=LLAMA3)),
+    "llama-llama3-rope-parameters": ("float32", base(
+        "llama", head_dim=16, rope_parameters={"rope_theta": 5000.0, **LLAMA3})),
+    "llama-biases": ("float32", base("llama", attention_bias=True, mlp_bias=True)),
+    "llama-gelu": ("float32", base("llama", hidden_act="gelu")),
+    "llama-gelu-tanh": ("float32", base("llama", hidden_act="gelu_pytorch_tanh")),
+    "mistral-window": ("bfloat16", base(
+        "mistral", head_dim=12, sliding_window=6, rope_theta=10000.0, num_hidden_layers=3)),
+    "mistral-no-window": ("float32", base("mistral", sliding_window=None)),
+    "qwen2-tied": ("bfloat16", base(
+        "qwen2", tie_word_embeddings=True, rope_theta=1000000.0, use_sliding_window=False,
+        sliding_window=4, max_window_layers=1)),
+    "qwen2-window-layers": ("float32", base(
+        "qwen2", use_sliding_window=True, sliding_window=5, max_window_layers=1, num_hidden_layers=3)),
+    "qwen2-layer-types": ("float32", base(
+        "qwen2", use_sliding_window=True, sliding_window=5,
+        layer_types=["sliding_attention", "full_attention"])),
+    "qwen3": ("bfloat16", base(
+        "qwen3", head_dim=16, tie_word_embeddings=True,
+        rope_parameters={"rope_type": "default", "rope_theta": 1000000.0})),
+    "qwen3-biases-window": ("float32", base(
+        "qwen3", head_dim=10, attention_bias=True, use_sliding_window=True, sliding_window=7,
+        max_window_layers=0)),
+    "smollm3-no-rope-layers": ("bfloat16", base(
+        "smollm3", num_hidden_layers=3, no_rope_layers=[1, 0, 1], tie_word_embeddings=True,
+        rope_theta=5000000.0, pad_token_id=0, bos_token_id=1, eos_token_id=2)),
+    "smollm3-interval-window": ("float32", base(
+        "smollm3", num_hidden_layers=3, no_rope_layer_interval=2, use_sliding_window=True,
+        sliding_window=6, attention_bias=True, mlp_bias=True, pad_token_id=0, bos_token_id=1,
+        eos_token_id=2)),
+}
+
+
+def build(config: dict, dtype: str) -> torch.nn.Module:
+    model = AutoModelForCausalLM.from_config(
+        AutoConfig.for_model(**config), attn_implementation="eager", dtype=torch.float32)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            values = torch.from_numpy(weight(name, tuple(parameter.shape)))
+            parameter.copy_(values.to(DTYPES[dtype]).to(torch.float32))
+    return model.eval()
+
+
+def write_case(name: str, dtype: str, config: dict) -> None:
+    model = build(json.loads(json.dumps(config)), dtype)
+    ids = input_ids(name, config["vocab_size"])
+    positions = [0, 3, 7, 15, LENGTH - 1]
+    with torch.no_grad():
+        logits = model(torch.tensor(ids)).logits
+    kept = [[[round(x, 5) for x in row[p].tolist()] for p in positions] for row in logits]
+    case = {"dtype": dtype, "config": config, "ids": ids, "positions": positions, "logits": kept}
+    (OUT / f"{name}.json").write_text(json.dumps(case, separators=(",", ":")) + "\n")
+    print(f"{name:32} {model.num_parameters():7} parameters, "
+          f"logits {logits.min():.2f}..{logits.max():.2f}, std {logits.std():.2f}")
+
+
+def write_last_logits(models: Path) -> None:
+    result = {}
+    for name in ("babyllama-tok105", "stories260K"):
+        ids = json.loads((models / name / "reference.json").read_text())["greedy_ids"]
+        model = AutoModelForCausalLM.from_pretrained(models / name, dtype=torch.float32)
+        with torch.no_grad():
+            logits = model(torch.tensor([ids])).logits[0, -1]
+        result[name] = [round(x, 5) for x in logits.tolist()]
+    (OUT.parent / "last-logits.json").write_text(json.dumps(result, separators=(",", ":")) + "\n")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    OUT.mkdir(parents=True, exist_ok=True)
+    for case_name, (storage, case_config) in CASES.items():
+        write_case(case_name, storage, case_config)
+    shared = Path(sys.argv[1]) if len(sys.argv) > 1 else OUT.parents[3] / "shared" / "data" / "models"
+    if shared.exists():
+        write_last_logits(shared)
+    else:
+        print(f"{shared} is not there: last-logits.json stays as it is")
