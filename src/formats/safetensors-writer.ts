@@ -1,0 +1,117 @@
+import { createFile, type WritableFile } from "../platform/node.ts";
+import { UsageError } from "../util/errors.ts";
+import {
+  encodeHeader,
+  layOutTensors,
+  type TensorEntry,
+  type TensorInfo,
+} from "./safetensors-header.ts";
+import { formatCount, quoteName } from "./wording.ts";
+
+/** Bytes `[begin, end)` of a tensor. */
+type Range = [begin: number, end: number];
+
+/**
+ * Writes a safetensors file whose tensors are all declared first; their data then comes in any order
+ * and in parts, so that no tensor has to be in memory whole.
+ */
+export class SafetensorsWriter {
+  readonly path: string;
+  /** Where each tensor goes. */
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  private readonly file: WritableFile;
+  private readonly dataStart: number;
+  /** What was written of each tensor: ranges in order that do not touch. */
+  private readonly written = new Map<string, Range[]>();
+
+  private constructor(
+    path: string,
+    tensors: ReadonlyMap<string, TensorInfo>,
+    file: WritableFile,
+    dataStart: number,
+  ) {
+    this.path = path;
+    this.tensors = tensors;
+    this.file = file;
+    this.dataStart = dataStart;
+  }
+
+  /**
+   * Creates the file, which must not exist, and writes its header.
+   * @throws UsageError when a name comes twice
+   * @throws FewbitError (code `FILE`) when the file cannot be written
+   */
+  static async create(
+    path: string,
+    entries: readonly TensorEntry[],
+    metadata: Readonly<Record<string, string>> = { format: "pt" },
+  ): Promise<SafetensorsWriter> {
+    const tensors = layOutTensors(entries);
+    const header = encodeHeader(tensors, metadata);
+    const file = await createFile(path);
+    const writer = new SafetensorsWriter(path, tensors, file, header.length);
+    try {
+      await file.write(header, 0);
+    } catch (error) {
+      await writer.close();
+      throw error;
+    }
+    return writer;
+  }
+
+  /**
+   * Writes bytes of a tensor from `byteOffset` on; arrays of any type are written as they are in memory.
+   * @throws UsageError when the tensor was not declared or the bytes are outside it
+   * @throws FewbitError (code `FILE`) when the disk is full or fails
+   */
+  async write(name: string, data: ArrayBufferView, byteOffset = 0): Promise<void> {
+    const info = this.tensors.get(name);
+    if (!info) throw new UsageError(`tensor ${quoteName(name)} was not declared`);
+    const end = byteOffset + data.byteLength;
+    if (byteOffset < 0 || end > info.end - info.begin) {
+      throw new UsageError(
+        `tensor ${quoteName(name)} has ${formatCount(info.end - info.begin)} bytes, ` +
+          `got bytes ${formatCount(byteOffset)} to ${formatCount(end)}`,
+      );
+    }
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    await this.file.write(bytes, this.dataStart + info.begin + byteOffset);
+    this.written.set(name, mergeRange(this.written.get(name) ?? [], [byteOffset, end]));
+  }
+
+  /**
+   * Checks that every byte was written, makes the file durable and closes it.
+   * @throws UsageError when bytes are missing
+   */
+  async finish(): Promise<void> {
+    for (const { name, begin, end } of this.tensors.values()) {
+      const [first, ...others] = this.written.get(name) ?? [];
+      const isWhole = first?.[0] === 0 && first[1] === end - begin && others.length === 0;
+      if (end > begin && !isWhole) {
+        await this.close();
+        throw new UsageError(`tensor ${quoteName(name)} was not written whole`);
+      }
+    }
+    await this.file.sync();
+    await this.close();
+  }
+
+  /** Closes the file as it is; for work that is given up. */
+  async close(): Promise<void> {
+    await this.file.close();
+  }
+}
+
+/** Adds a range to ordered ranges, joining those that touch. */
+function mergeRange(ranges: readonly Range[], added: Range): Range[] {
+  const [begin, end] = added;
+  if (begin === end) return [...ranges];
+  const before = ranges.filter((range) => range[1] < begin);
+  const after = ranges.filter((range) => range[0] > end);
+  const touching = ranges.slice(before.length, ranges.length - after.length);
+  const joined: Range = [
+    Math.min(begin, touching[0]?.[0] ?? begin),
+    Math.max(end, touching.at(-1)?.[1] ?? end),
+  ];
+  return [...before, joined, ...after];
+}
