@@ -18,6 +18,8 @@ export interface Scheme {
   readonly scaleDtype: "f16";
 }
 
+const smallestGroup = 8;
+const largestGroup = 2 ** 20;
 const grammar = /^w(\d+(?:\.\d+)?)(?:g(\d+))?((?:-[a-z]+)*)(?:a(\d+))?$/;
 
 /**
@@ -40,8 +42,10 @@ export function parseScheme(id: string): Scheme {
   }
   const grid = findGrid(id, Number(bitsText), namesText.split("-").slice(1));
   const groupSize = groupText === undefined ? null : Number(groupText);
-  if (groupSize !== null && groupSize < 8) {
-    throw new SchemeError(`scheme ${id}: a group of ${groupSize} is below the smallest, 8`);
+  if (groupSize !== null && (groupSize < smallestGroup || groupSize > largestGroup)) {
+    throw new SchemeError(
+      `scheme ${id}: a group of ${groupSize} is outside ${smallestGroup} to ${largestGroup}`,
+    );
   }
   return makeScheme(grid, groupSize);
 }

@@ -25,14 +25,24 @@ export interface InverseFactor {
  */
 export class Hessian {
   readonly size: number;
-  private gram: Tensor<"f64">;
+  private readonly gram: Tensor<"f64">;
   private measuredEnergies: Float64Array | null = null;
   private cached: { key: string; order: Int32Array | null; result: InverseFactor | null } | null =
     null;
 
-  constructor(backend: Backend, size: number) {
-    this.size = size;
-    this.gram = Tensor.zeros(backend, "f64", [size, size]);
+  private constructor(gram: Tensor<"f64">) {
+    this.size = gram.shape[0] ?? 0;
+    this.gram = gram;
+  }
+
+  /** An empty Hessian of `size` input channels. */
+  static empty(backend: Backend, size: number): Hessian {
+    return new Hessian(Tensor.zeros(backend, "f64", [size, size]));
+  }
+
+  /** Takes over second moments `[n, n]` f64 that were gathered elsewhere. */
+  static of(gram: Tensor<"f64">): Hessian {
+    return new Hessian(gram);
   }
 
   /** Adds inputs `[..., n]` f32. */

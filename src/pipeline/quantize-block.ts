@@ -1,0 +1,128 @@
+import { type InputStatistics, LayerInputs } from "../calibration/statistics/layer-inputs.ts";
+import type { Method } from "../methods/define-method.ts";
+import { Linear, type LinearSlot } from "../nn/linear.ts";
+import type { Block, QuantizableModel } from "../nn/quantizable-model.ts";
+import type { QTensor } from "../quant/q-tensor.ts";
+import type { Scheme } from "../quant/scheme.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { throwIfCancelled, UnsupportedError } from "../util/errors.ts";
+import { monotonicMs } from "../platform/node.ts";
+import type { ActivationCache } from "./activations.ts";
+import { LayerError } from "./layer-error.ts";
+import type { LinearRecord } from "./run-record.ts";
+
+/** What quantizing a block needs to know of the run. */
+export interface BlockJob {
+  readonly model: QuantizableModel;
+  readonly method: Method;
+  readonly options: Record<string, unknown>;
+  readonly blockIndex: number;
+  /** Inputs of the block; null when the method needs no data and none was given. */
+  readonly activations: ActivationCache | null;
+  readonly trueSequential: boolean;
+  /** Scheme of each slot; null leaves it as it is. */
+  readonly schemeOf: (slot: string) => Scheme | null;
+  readonly signal?: AbortSignal | undefined;
+  readonly onActivity: (activity: string) => void;
+  /** Takes each quantized weight as soon as it is there. */
+  readonly onLinear: (linear: LinearRecord, weight: QTensor) => Promise<void>;
+}
+
+/**
+ * Quantizes the linears of one block, stage by stage: gathers the inputs that each stage has now (with
+ * `trueSequential` those that come out of the quantized stages before it), quantizes, and puts the
+ * decoded weight in the slot.
+ */
+export async function quantizeBlock(block: Block, job: BlockJob): Promise<void> {
+  for (const stage of stagesOf(block, job)) {
+    const inputs = await gather(block, stage.slots, stage.index, job);
+    for (const slot of stage.slots) {
+      throwIfCancelled(job.signal);
+      await quantizeSlot(block, slot, inputs?.of(slot) ?? null, job);
+    }
+    inputs?.release();
+  }
+}
+
+interface Stage {
+  readonly slots: readonly LinearSlot[];
+  /** Index of the last stage that has to run for these inputs. */
+  readonly index: number;
+}
+
+function stagesOf(block: Block, { schemeOf, trueSequential, activations }: BlockJob): Stage[] {
+  const chosen = (slots: readonly LinearSlot[]): LinearSlot[] =>
+    slots.filter((slot) => schemeOf(slot.name) !== null);
+  const stages = block.stages.map((slots, index) => ({ slots: chosen(slots), index }));
+  const used = stages.filter(({ slots }) => slots.length > 0);
+  if ((trueSequential && activations) || used.length === 0) return used;
+  return [{ slots: used.flatMap(({ slots }) => slots), index: used.at(-1)?.index ?? 0 }];
+}
+
+async function gather(
+  block: Block,
+  slots: readonly LinearSlot[],
+  untilStage: number,
+  job: BlockJob,
+): Promise<LayerInputs | null> {
+  const { activations, model, method } = job;
+  if (!activations) return null;
+  job.onActivity(`inputs of ${slots[0]?.name ?? ""}`);
+  const inputs = new LayerInputs(method.needs.statistics.includes("hessian"));
+  const wanted = new Set(slots);
+  const observe = (slot: LinearSlot, input: Tensor): void => {
+    if (wanted.has(slot)) inputs.observe(slot, input);
+  };
+  await activations.forEach((batch) => {
+    inputs.nextPass();
+    model.forwardBlock(block, batch, { position: 0, observe, untilStage });
+  }, job.signal);
+  return inputs;
+}
+
+async function quantizeSlot(
+  block: Block,
+  slot: LinearSlot,
+  inputs: InputStatistics | null,
+  job: BlockJob,
+): Promise<void> {
+  const { method, options, schemeOf } = job;
+  const { layer } = slot;
+  const scheme = schemeOf(slot.name);
+  const module = `${block.name}.${slot.name}`;
+  if (!scheme || !method.quantizeLinear) return;
+  if (!(layer instanceof Linear) || !(layer.weight instanceof Tensor)) {
+    throw new UnsupportedError(`${module} is already quantized`, {
+      hint: "start from the original checkpoint",
+    });
+  }
+  job.onActivity(slot.name);
+  const startedMs = monotonicMs();
+  const weight = layer.weight as Tensor<"f32">;
+  const error = await LayerError.of(weight, inputs?.sample ?? null);
+  const made = await method.quantizeLinear({
+    name: module,
+    weight,
+    scheme,
+    hessian: inputs?.hessian ?? null,
+    options,
+  });
+  const decoded = Tensor.from(weight.backend, "f32", weight.shape, made.weight.dequantize());
+  const relativeError = await error.against(decoded);
+  slot.layer = new Linear(weight.backend, decoded, layer.bias);
+  weight.release();
+  const record: LinearRecord = {
+    module,
+    block: job.blockIndex,
+    slot: slot.name,
+    scheme: scheme.id,
+    bitsPerWeight: made.weight.bitsPerWeight,
+    weights: weight.size,
+    relativeError,
+    errorOf: error.kind,
+    ...(made.damping === undefined ? {} : { damping: made.damping }),
+    ...(made.fallback === undefined ? {} : { fallback: made.fallback }),
+    elapsedMs: monotonicMs() - startedMs,
+  };
+  await job.onLinear(record, made.weight);
+}

@@ -1,0 +1,74 @@
+import { describe, expect, test } from "vitest";
+import { SchemeError, ShapeError } from "../util/errors.ts";
+import { floatsToHalves } from "../util/half.ts";
+import { Prng } from "../util/prng.ts";
+import { QTensor } from "./q-tensor.ts";
+import { groupsPerRow, parseScheme } from "./scheme.ts";
+
+function randomQTensor(id: string, outFeatures: number, inFeatures: number, seed: number) {
+  const scheme = parseScheme(id);
+  const prng = new Prng(seed);
+  const groups = outFeatures * groupsPerRow(scheme, inFeatures);
+  const { levels, hasZeroPoint } = scheme.grid;
+  const codes = Uint8Array.from({ length: outFeatures * inFeatures }, () => prng.below(levels));
+  const scales = floatsToHalves(Array.from({ length: groups }, () => 0.01 + prng.uniform()));
+  const zeros = Uint8Array.from({ length: groups }, () => prng.below(levels));
+  const chosen = { outFeatures, inFeatures, codes, scales, ...(hasZeroPoint ? { zeros } : {}) };
+  return { chosen, packed: QTensor.pack(scheme, chosen), zeros };
+}
+
+describe("QTensor", () => {
+  test.each(["w1", "w1.58g32", "w2g64", "w3g32", "w3-sym", "w4g128", "w8"])(
+    "%s: codes and zero points survive packing, at a width no group divides",
+    (id) => {
+      const { chosen, packed, zeros } = randomQTensor(id, 5, 172, 1);
+      expect([...packed.unpackCodes()]).toEqual([...chosen.codes]);
+      if (packed.scheme.grid.hasZeroPoint)
+        expect([...(packed.unpackZeros() ?? [])]).toEqual([...zeros]);
+      else expect(packed.unpackZeros()).toBeNull();
+    },
+  );
+
+  test("bits per weight counts codes, scales, zero points and padding", () => {
+    const { packed } = randomQTensor("w2g64", 16, 128, 2);
+    // 32 bytes of codes, 2 groups × 2 bytes of scales a row; 32 zero points in 8 bytes.
+    expect(packed.sizeBytes).toBe(16 * (32 + 4) + 8);
+    expect(packed.bitsPerWeight).toBe((packed.sizeBytes * 8) / (16 * 128));
+    expect(packed.bitsPerWeight).toBeCloseTo(2 + 16 / 64 + 2 / 64, 10);
+  });
+
+  test.each([
+    ["w1", 1 + 16 / 4096],
+    ["w1.58", 1.6 + 16 / 4096],
+    ["w2g128", 2 + 18 / 128],
+    ["w3g128-sym", 3 + 16 / 128],
+    ["w4g32", 4 + 20 / 32],
+    ["w8", 8 + 24 / 4096],
+  ])("%s of 64 × 4096 takes %d bits per weight", (id, expected) => {
+    const { packed } = randomQTensor(id, 64, 4096, 3);
+    expect(packed.bitsPerWeight).toBeCloseTo(expected, 2);
+  });
+
+  test("dequantize is scale · (code − zero point), group by group", () => {
+    const { chosen, packed, zeros } = randomQTensor("w3g32", 3, 80, 4);
+    const { scales } = packed.operand();
+    const decoded = packed.dequantize();
+    for (let row = 0; row < 3; row++) {
+      for (let column = 0; column < 80; column++) {
+        const group = row * 3 + Math.floor(column / 32);
+        const expected = scales[group] * (chosen.codes[row * 80 + column] - zeros[group]);
+        expect(decoded[row * 80 + column]).toBe(Math.fround(expected));
+      }
+    }
+  });
+
+  test("codes outside the grid and arrays of the wrong size are refused", () => {
+    const scheme = parseScheme("w1.58");
+    const scales = new Uint16Array(1);
+    const codes = Uint8Array.of(0, 1, 3, 0);
+    const chosen = { outFeatures: 1, inFeatures: 4, codes, scales };
+    expect(() => QTensor.pack(scheme, chosen)).toThrow(SchemeError);
+    const parts = { codes: new Uint8Array(3), scales, zeros: null };
+    expect(() => new QTensor(scheme, 1, 4, parts)).toThrow(ShapeError);
+  });
+});

@@ -1,0 +1,44 @@
+import { describe, expect, test } from "vitest";
+import { SchemeError } from "../util/errors.ts";
+import { groupsPerRow, parseScheme } from "./scheme.ts";
+
+describe("scheme ids", () => {
+  test.each([
+    ["w4g128", "w4g128", 16, 128],
+    ["w2g64", "w2g64", 4, 64],
+    ["w3-asym", "w3", 8, null],
+    ["w4g64-asym", "w4g64", 16, 64],
+    ["w3g128-sym", "w3g128-sym", 8, 128],
+    ["w2-int", "w2", 4, null],
+    ["w1.58", "w1.58", 3, null],
+    ["w1.58g32-ternary", "w1.58g32", 3, 32],
+    ["w1", "w1", 2, null],
+    ["w8-sym", "w8-sym", 256, null],
+  ])("%s is %s with %i levels and groups of %s", (text, id, levels, groupSize) => {
+    const scheme = parseScheme(text);
+    expect(scheme.id).toBe(id);
+    expect(scheme.grid.levels).toBe(levels);
+    expect(scheme.groupSize).toBe(groupSize);
+  });
+
+  test.each([
+    ["", /not a scheme id/],
+    ["4g64", /not a scheme id/],
+    ["w4g", /not a scheme id/],
+    ["w5", /5 bits is not offered/],
+    ["w4g0", /group of 0/],
+    ["w4-nf", /no 4-bit grid "nf"/],
+    ["w1-sym", /no 1-bit grid "sym"/],
+    ["w4-sym-seq", /no 4-bit grid/],
+    ["w8a8", /not supported/],
+    ["w4g99999999999999999999", /group of/],
+  ])("%s is refused and the reason is named", (text, message) => {
+    expect(() => parseScheme(text)).toThrow(SchemeError);
+    expect(() => parseScheme(text)).toThrow(message);
+  });
+
+  test("a width that the group does not divide has a shorter last group", () => {
+    expect(groupsPerRow(parseScheme("w2g64"), 172)).toBe(3);
+    expect(groupsPerRow(parseScheme("w2"), 172)).toBe(1);
+  });
+});
