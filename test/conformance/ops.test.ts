@@ -1,0 +1,36 @@
+import { afterEach, describe } from "vitest";
+import type { Backend } from "../../src/backend/backend.ts";
+import { testAttentionOps } from "./ops/attention-ops.ts";
+import { testElementwise } from "./ops/elementwise.ts";
+import { testPackedProducts } from "./ops/packed-products.ts";
+import { testProducts } from "./ops/products.ts";
+import { testQuantization } from "./ops/quantization.ts";
+import { testCopies, testRowOps } from "./ops/row-ops.ts";
+import { type Subject, subjects } from "./subjects.ts";
+
+/*
+ * One suite for every backend: each op against its formula in float64, at shapes where kernels go wrong.
+ */
+for (const subject of subjects) {
+  const { title, missing } = subject;
+  describe.skipIf(missing)(missing ? `${title} (skipped: ${missing})` : title, () => {
+    const open = backendOf(subject);
+    testProducts(open);
+    testPackedProducts(open);
+    testRowOps(open);
+    testAttentionOps(open);
+    testElementwise(open);
+    testCopies(open);
+    testQuantization(open);
+  });
+}
+
+/** One backend for all tests of a subject; every test ends with all work done and no failure. */
+function backendOf(subject: Subject): () => Backend {
+  let backend: Backend | undefined;
+  afterEach(() => backend?.synchronize());
+  return () => {
+    backend ??= subject.open();
+    return backend;
+  };
+}

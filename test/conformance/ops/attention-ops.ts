@@ -1,0 +1,123 @@
+import { describe, test } from "vitest";
+import type { Backend } from "../../../src/backend/backend.ts";
+import type { AttentionOptions } from "../../../src/backend/kernels.ts";
+import { blankOutput, normalSample, upload } from "./data.ts";
+import { expectSame, expectWithin } from "./expect-within.ts";
+import { type AttentionShape, attentionFormula } from "./formulas.ts";
+
+interface AttentionCase {
+  readonly law: string;
+  readonly shape: AttentionShape;
+  readonly keyLength: number;
+  readonly window?: number;
+  /** Spread of queries and keys; large ones make the softmax pick one key. */
+  readonly spread?: number;
+}
+
+/** Written as heads/kvHeads × headDim, length of the queries, keys of the cache. */
+const cases: readonly AttentionCase[] = [
+  { law: "one token sees itself", shape: shapeOf(1, 1, 1, 1, 1, 1), keyLength: 1 },
+  { law: "decode over a partly filled cache", shape: shapeOf(1, 1, 4, 2, 20, 50), keyLength: 37 },
+  { law: "decode over a long cache", shape: shapeOf(2, 1, 6, 2, 64, 700), keyLength: 650 },
+  { law: "prefill from an empty cache", shape: shapeOf(2, 33, 4, 4, 16, 40), keyLength: 33 },
+  { law: "prefill behind earlier tokens", shape: shapeOf(1, 19, 8, 2, 24, 300), keyLength: 211 },
+  { law: "one key head for all heads", shape: shapeOf(2, 9, 6, 1, 128, 9), keyLength: 9 },
+  { law: "an odd head width", shape: shapeOf(1, 7, 3, 3, 5, 12), keyLength: 11 },
+  { law: "a window in decode", shape: shapeOf(2, 1, 4, 2, 32, 90), keyLength: 90, window: 13 },
+  { law: "a window in prefill", shape: shapeOf(1, 75, 4, 2, 8, 120), keyLength: 101, window: 20 },
+  { law: "a window of one key", shape: shapeOf(1, 40, 2, 2, 8, 40), keyLength: 40, window: 1 },
+  {
+    law: "a window wider than the text",
+    shape: shapeOf(1, 9, 2, 1, 8, 9),
+    keyLength: 9,
+    window: 99,
+  },
+  { law: "long prefill", shape: shapeOf(1, 200, 2, 1, 64, 260), keyLength: 257 },
+  { law: "scores in the hundreds", shape: shapeOf(1, 40, 2, 2, 16, 90), keyLength: 81, spread: 12 },
+];
+
+/** Checks `attention` and `rope`. */
+export function testAttentionOps(open: () => Backend): void {
+  describe("attention", () => {
+    for (const entry of cases) {
+      test(`${entry.law}: softmax(q·kᵀ)·v over the visible keys`, () => check(open(), entry));
+    }
+  });
+
+  describe("rope", () => {
+    for (const [batch, length, heads, headDim, start] of [
+      [1, 1, 1, 2, 0],
+      [2, 3, 3, 20, 4],
+      [1, 5, 2, 64, 0],
+      [2, 1, 4, 128, 7],
+      [1, 4, 1, 6, 1],
+    ] as const) {
+      const title = `[${batch}, ${length}, ${heads}, ${headDim}] from position ${start}`;
+      test(`rotates the halves of ${title}, also in place`, () =>
+        checkRope(open(), [batch, length, heads, headDim], start));
+    }
+  });
+}
+
+function shapeOf(
+  batch: number,
+  length: number,
+  heads: number,
+  kvHeads: number,
+  headDim: number,
+  capacity: number,
+): AttentionShape {
+  return { batch, length, heads, kvHeads, headDim, capacity };
+}
+
+async function check(backend: Backend, entry: AttentionCase): Promise<void> {
+  const { shape, keyLength, window, spread = 1 } = entry;
+  const { batch, length, heads, kvHeads, headDim, capacity } = shape;
+  const q = normalSample([batch, length, heads, headDim], 1, "f32", spread);
+  const k = normalSample([batch, capacity, kvHeads, headDim], 2, "f32", spread);
+  const v = normalSample([batch, capacity, kvHeads, headDim], 3);
+  const keyWidth = kvHeads * headDim;
+  for (let b = 0; b < batch; b++) {
+    // What lies behind the valid keys must not be looked at.
+    const unused = [(b * capacity + keyLength) * keyWidth, (b + 1) * capacity * keyWidth] as const;
+    for (const sample of [k, v]) (sample.array as Float32Array).fill(Number.NaN, ...unused);
+  }
+  const scale = 1 / Math.sqrt(headDim);
+  const options: AttentionOptions = { scale, keyLength, ...(window ? { window } : {}) };
+  const out = blankOutput(backend, q.shape);
+  const [qs, ks, vs] = [upload(backend, q), upload(backend, k), upload(backend, v)];
+  backend.kernels.attention(out, qs, ks, vs, options);
+  const exact = attentionFormula(shape, q.values, k.values, v.values, options);
+  // A score's rounding error is a relative error of its weight.
+  expectWithin(await out.read(), exact, { relative: 3e-6 * spread ** 2 });
+}
+
+async function checkRope(
+  backend: Backend,
+  shape: readonly [number, number, number, number],
+  start: number,
+): Promise<void> {
+  const [, length, heads, headDim] = shape;
+  const half = headDim / 2;
+  const x = normalSample(shape, 4);
+  const [cos, sin] = [normalSample([12, half], 5), normalSample([12, half], 6)];
+  const out = blankOutput(backend, shape);
+  const inPlace = upload(backend, x);
+  const [c, s] = [upload(backend, cos), upload(backend, sin)];
+  backend.kernels.rope(out, upload(backend, x), c, s, start);
+  backend.kernels.rope(inPlace, inPlace, c, s, start);
+  const values = new Float64Array(x.values.length);
+  const magnitudes = new Float64Array(x.values.length);
+  for (let i = 0; i < values.length; i++) {
+    const within = i % headDim;
+    const row = Math.floor(i / (heads * headDim)) % length;
+    const angle = (start + row) * half + (within % half);
+    const other = within < half ? -x.values[i + half] : x.values[i - half];
+    const terms = [x.values[i] * cos.values[angle], other * sin.values[angle]];
+    values[i] = terms[0] + terms[1];
+    magnitudes[i] = Math.abs(terms[0]) + Math.abs(terms[1]);
+  }
+  const actual = await out.read();
+  expectWithin(actual, { values, magnitudes }, { relative: 2e-7 });
+  expectSame((await inPlace.read()) as Float32Array, actual);
+}
