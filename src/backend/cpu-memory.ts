@@ -10,7 +10,7 @@ const retainedBytesLimit = 256 * 2 ** 20;
  */
 export class CpuMemory {
   private readonly free = new Map<number, ArrayBuffer[]>();
-  private readonly pooled = new WeakSet<ArrayBufferLike>();
+  private readonly lent = new WeakSet<Storage>();
   private retainedBytes = 0;
 
   /** Hands out a typed array with undefined contents. */
@@ -20,14 +20,18 @@ export class CpuMemory {
     let buffer = list?.pop();
     if (buffer) this.retainedBytes -= bytes;
     else buffer = new ArrayBuffer(bytes);
-    this.pooled.add(buffer);
-    return viewArray(dtype, buffer, 0, length);
+    const storage = viewArray(dtype, buffer, 0, length);
+    this.lent.add(storage);
+    return storage;
   }
 
-  /** Takes a typed array from `allocate` back; others are left to the garbage collector. */
+  /**
+   * Takes a typed array from `allocate` back; others are left to the garbage collector, and a second
+   * release does nothing, even when the bytes were handed out again.
+   */
   release(storage: Storage): void {
+    if (!this.lent.delete(storage)) return;
     const { buffer } = storage as TypedArray;
-    if (!this.pooled.delete(buffer)) return;
     const bytes = buffer.byteLength;
     if (this.retainedBytes + bytes > retainedBytesLimit) return;
     this.retainedBytes += bytes;
