@@ -1,0 +1,308 @@
+/*
+ * The Node-API side: opens queues, appends calls with their arguments taken from typed arrays and numbers,
+ * and turns fences into promises. All state belongs to a queue object, so that the addon may be
+ * loaded by several threads of one process.
+ *
+ * Lifetime of memory: the caller keeps typed arrays reachable until the job counter has passed their job.
+ */
+#define NAPI_VERSION 8
+#include <node_api.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "levels.h"
+#include "queue.h"
+
+#define MAX_ARGUMENTS (2 + FB_MAX_BUFFERS + FB_MAX_SIZES + FB_MAX_REALS)
+#define MAX_INTEGER 9007199254740992.0
+
+typedef struct {
+  napi_env env;
+  fb_queue *queue;
+  const fb_level *level;
+  napi_threadsafe_function notify;
+  napi_ref completed;
+  int fences;
+} handle;
+
+typedef struct {
+  handle *owner;
+  napi_deferred deferred;
+  char error[FB_ERROR_BYTES];
+} fence;
+
+static napi_value fail(napi_env env, const char *message) {
+  napi_throw_error(env, NULL, message);
+  return NULL;
+}
+
+static napi_value undefined(napi_env env) {
+  napi_value value = NULL;
+  napi_get_undefined(env, &value);
+  return value;
+}
+
+static void set_string(napi_env env, napi_value object, const char *key, const char *text) {
+  napi_value value;
+  napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &value);
+  napi_set_named_property(env, object, key, value);
+}
+
+static void set_number(napi_env env, napi_value object, const char *key, double number) {
+  napi_value value;
+  napi_create_double(env, number, &value);
+  napi_set_named_property(env, object, key, value);
+}
+
+/* Fences: executor thread -> JavaScript thread. */
+
+static void fence_reached(void *owner, void *data, const char *error) {
+  handle *self = owner;
+  fence *reached = data;
+  strncpy(reached->error, error, FB_ERROR_BYTES - 1);
+  napi_call_threadsafe_function(self->notify, reached, napi_tsfn_nonblocking);
+}
+
+static void settle_fence(napi_env env, napi_value callback, void *context, void *data) {
+  fence *reached = data;
+  (void)callback;
+  (void)context;
+  if (env) {
+    handle *self = reached->owner;
+    napi_value result = undefined(env);
+    if (reached->error[0]) napi_create_string_utf8(env, reached->error, NAPI_AUTO_LENGTH, &result);
+    napi_resolve_deferred(env, reached->deferred, result);
+    if (--self->fences == 0) napi_unref_threadsafe_function(env, self->notify);
+  }
+  free(reached);
+}
+
+/* Queue objects. */
+
+static void stop_queue(void *data) {
+  handle *self = data;
+  if (self->queue) fb_queue_close(self->queue);
+  self->queue = NULL;
+}
+
+static void close_handle(handle *self) {
+  if (!self->queue) return;
+  napi_remove_env_cleanup_hook(self->env, stop_queue, self);
+  stop_queue(self);
+  napi_delete_reference(self->env, self->completed);
+  napi_release_threadsafe_function(self->notify, napi_tsfn_abort);
+}
+
+static void finalize_handle(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)hint;
+  close_handle(data);
+  free(data);
+}
+
+static handle *get_handle(napi_env env, napi_value value) {
+  handle *self = NULL;
+  if (napi_get_value_external(env, value, (void **)&self) != napi_ok || !self->queue) {
+    fail(env, "expected an open queue");
+    return NULL;
+  }
+  return self;
+}
+
+static const fb_level *find_level(const char *name, unsigned *features) {
+  for (int i = 0; i < fb_level_count; i++) {
+    if (strcmp(fb_levels[i].name, name)) continue;
+    unsigned support = fb_levels[i].supported();
+    *features = support >> 1;
+    return support ? &fb_levels[i] : NULL;
+  }
+  return NULL;
+}
+
+static napi_status create_notify(napi_env env, handle *self) {
+  napi_value name;
+  napi_create_string_utf8(env, "fewbit queue", NAPI_AUTO_LENGTH, &name);
+  napi_status status = napi_create_threadsafe_function(env, NULL, NULL, name, 0, 1, NULL, NULL, self,
+                                                       settle_fence, &self->notify);
+  if (status == napi_ok) napi_unref_threadsafe_function(env, self->notify);
+  return status;
+}
+
+/* openQueue(level: string, threads: number, completed: Int32Array of 1): queue */
+static napi_value open_queue(napi_env env, napi_callback_info info) {
+  size_t count = 3, length = 0;
+  napi_value argument[3], result;
+  char name[16];
+  int32_t threads = 1;
+  unsigned features = 0;
+  napi_typedarray_type type;
+  void *completed = NULL;
+  napi_get_cb_info(env, info, &count, argument, NULL, NULL);
+  if (count != 3 || napi_get_value_string_utf8(env, argument[0], name, sizeof name, NULL) != napi_ok ||
+      napi_get_value_int32(env, argument[1], &threads) != napi_ok || threads < 1 ||
+      napi_get_typedarray_info(env, argument[2], &type, &length, &completed, NULL, NULL) != napi_ok ||
+      type != napi_int32_array || length < 1) {
+    return fail(env, "openQueue takes a level, a number of threads and an Int32Array");
+  }
+  const fb_level *level = find_level(name, &features);
+  if (!level) return fail(env, "this instruction level is not available");
+  handle *self = calloc(1, sizeof(handle));
+  if (!self) return fail(env, "out of memory");
+  self->env = env;
+  self->level = level;
+  if (create_notify(env, self) != napi_ok) {
+    free(self);
+    return fail(env, "cannot create a thread-safe function");
+  }
+  self->queue = fb_queue_open(threads, features, completed, fence_reached, self);
+  if (!self->queue) {
+    napi_release_threadsafe_function(self->notify, napi_tsfn_abort);
+    free(self);
+    return fail(env, "cannot start the executor thread");
+  }
+  napi_create_reference(env, argument[2], 1, &self->completed);
+  napi_add_env_cleanup_hook(env, stop_queue, self);
+  napi_create_external(env, self, finalize_handle, NULL, &result);
+  return result;
+}
+
+static int read_buffers(napi_env env, const fb_op *op, const napi_value *argument, fb_args *args) {
+  for (int i = 0; i < op->buffers; i++) {
+    static const unsigned char width[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8};
+    napi_typedarray_type type;
+    size_t length;
+    if (napi_get_typedarray_info(env, argument[i], &type, &length, &args->buffer[i], NULL, NULL) ==
+        napi_ok) {
+      if ((size_t)type >= sizeof width) return 0;
+      args->bytes[i] = length * width[type];
+      continue;
+    }
+    napi_valuetype kind;
+    napi_typeof(env, argument[i], &kind);
+    if (kind != napi_null) return 0;
+    args->buffer[i] = NULL;
+    args->bytes[i] = 0;
+  }
+  return 1;
+}
+
+/* enqueue(queue, op: number, ...buffers, ...sizes, ...reals) */
+static napi_value enqueue(napi_env env, napi_callback_info info) {
+  size_t count = MAX_ARGUMENTS;
+  napi_value argument[MAX_ARGUMENTS];
+  int32_t id;
+  fb_args args;
+  napi_get_cb_info(env, info, &count, argument, NULL, NULL);
+  if (count < 2) return fail(env, "enqueue takes a queue, an op and its arguments");
+  handle *self = get_handle(env, argument[0]);
+  if (!self) return NULL;
+  if (napi_get_value_int32(env, argument[1], &id) != napi_ok || id < 0 || id >= fb_op_count) {
+    return fail(env, "no such op");
+  }
+  const fb_op *op = &self->level->ops[id];
+  if (count != (size_t)(2 + op->buffers + op->sizes + op->reals)) {
+    return fail(env, "wrong number of arguments for this op");
+  }
+  const napi_value *next = argument + 2;
+  if (!read_buffers(env, op, next, &args)) return fail(env, "expected a typed array or null");
+  next += op->buffers;
+  for (int i = 0; i < op->sizes; i++) {
+    double number;
+    if (napi_get_value_double(env, *next++, &number) != napi_ok ||
+        !(number >= -MAX_INTEGER && number <= MAX_INTEGER) || number != (double)(int64_t)number) {
+      return fail(env, "expected an integer");
+    }
+    args.size[i] = (int64_t)number;
+  }
+  for (int i = 0; i < op->reals; i++) {
+    if (napi_get_value_double(env, *next++, &args.real[i]) != napi_ok) {
+      return fail(env, "expected a number");
+    }
+  }
+  fb_queue_append(self->queue, op, &args);
+  return NULL;
+}
+
+/* synchronize(queue): Promise<string | undefined>, the error of the first op that failed */
+static napi_value synchronize(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value argument, promise;
+  napi_get_cb_info(env, info, &count, &argument, NULL, NULL);
+  handle *self = count == 1 ? get_handle(env, argument) : NULL;
+  if (!self) return NULL;
+  fence *next = calloc(1, sizeof(fence));
+  if (!next) return fail(env, "out of memory");
+  next->owner = self;
+  napi_create_promise(env, &next->deferred, &promise);
+  if (self->fences++ == 0) napi_ref_threadsafe_function(env, self->notify);
+  fb_queue_fence(self->queue, next);
+  return promise;
+}
+
+/* drain(queue): blocks until everything enqueued has run */
+static napi_value drain(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value argument;
+  napi_get_cb_info(env, info, &count, &argument, NULL, NULL);
+  handle *self = count == 1 ? get_handle(env, argument) : NULL;
+  if (self) fb_queue_drain(self->queue);
+  return NULL;
+}
+
+/* closeQueue(queue): drops waiting work and ends the threads */
+static napi_value close_queue(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value argument;
+  napi_get_cb_info(env, info, &count, &argument, NULL, NULL);
+  handle *self = count == 1 ? get_handle(env, argument) : NULL;
+  if (self) close_handle(self);
+  return NULL;
+}
+
+static napi_value list_levels(napi_env env) {
+  napi_value list;
+  uint32_t next = 0;
+  napi_create_array(env, &list);
+  for (int i = 0; i < fb_level_count; i++) {
+    if (!fb_levels[i].supported()) continue;
+    napi_value level;
+    napi_create_object(env, &level);
+    set_string(env, level, "name", fb_levels[i].name);
+    set_string(env, level, "title", fb_levels[i].title);
+    napi_set_element(env, list, next++, level);
+  }
+  return list;
+}
+
+static napi_value list_ops(napi_env env) {
+  napi_value list;
+  napi_create_array(env, &list);
+  for (int i = 0; i < fb_op_count; i++) {
+    const fb_op *op = &fb_levels[0].ops[i];
+    napi_value entry;
+    napi_create_object(env, &entry);
+    set_string(env, entry, "name", op->name);
+    set_number(env, entry, "buffers", op->buffers);
+    set_number(env, entry, "sizes", op->sizes);
+    set_number(env, entry, "reals", op->reals);
+    napi_set_element(env, list, (uint32_t)i, entry);
+  }
+  return list;
+}
+
+static void set_function(napi_env env, napi_value exports, const char *name, napi_callback callback) {
+  napi_value function;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, NULL, &function);
+  napi_set_named_property(env, exports, name, function);
+}
+
+NAPI_MODULE_INIT() {
+  set_function(env, exports, "openQueue", open_queue);
+  set_function(env, exports, "enqueue", enqueue);
+  set_function(env, exports, "synchronize", synchronize);
+  set_function(env, exports, "drain", drain);
+  set_function(env, exports, "closeQueue", close_queue);
+  napi_set_named_property(env, exports, "levels", list_levels(env));
+  napi_set_named_property(env, exports, "ops", list_ops(env));
+  return exports;
+}

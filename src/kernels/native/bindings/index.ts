@@ -1,0 +1,7 @@
+import type { Bindings } from "../binding.ts";
+import { add } from "./add.ts";
+
+/** Every op that has a native kernel: one line an op. */
+export const bindings: Bindings = {
+  add,
+};

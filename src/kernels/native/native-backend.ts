@@ -1,0 +1,112 @@
+import { availableParallelism } from "node:os";
+import type { Backend } from "../../backend/backend.ts";
+import { CpuMemory } from "../../backend/cpu-memory.ts";
+import type { KernelName, Kernels, Storage } from "../../backend/kernels.ts";
+import type { DType, TypedArray } from "../../tensor/dtype.ts";
+import { viewArray, bytesPerElement } from "../../tensor/dtype.ts";
+import { BackendError, UsageError } from "../../util/errors.ts";
+import { holdOperand } from "../reference/packed-matmul.ts";
+import { referenceKernels } from "../reference/index.ts";
+import { loadAddon, type NativeLevel } from "./addon.ts";
+import type { Binding } from "./binding.ts";
+import { bindings } from "./bindings/index.ts";
+import { NativeQueue } from "./queue.ts";
+
+export { type NativeAvailability, nativeAvailability } from "./addon.ts";
+
+/** How the native backend uses the machine. */
+export interface NativeOptions {
+  /** Threads of the kernels; default `FEWBIT_THREADS`, else the available processors. */
+  readonly threads?: number;
+  /** Instruction level; default `FEWBIT_LEVEL`, else the best that this CPU runs. */
+  readonly level?: string;
+}
+
+/** The native backend, and how to end its threads before the process ends. */
+export interface NativeBackend extends Backend {
+  /** Finishes the work, then ends the threads; the backend must not be used any more. */
+  close(): void;
+}
+
+/**
+ * Makes a backend that runs C kernels on threads of its own; ops without one run the reference kernel.
+ * @throws BackendError when the addon is absent or does not load, or this CPU lacks the level
+ * @throws UsageError when the number of threads is not a positive integer
+ */
+export function createNativeBackend(options: NativeOptions = {}): NativeBackend {
+  const result = loadAddon();
+  if (!("addon" in result)) {
+    throw new BackendError(`native kernels are not available: ${result.reason}`, {
+      hint: result.hint,
+    });
+  }
+  const level = chooseLevel(result.addon.levels, options.level ?? process.env.FEWBIT_LEVEL);
+  const threads = chooseThreads(options.threads ?? process.env.FEWBIT_THREADS);
+  const queue = new NativeQueue(result.addon, level.name, threads);
+  const memory = new CpuMemory();
+  return {
+    id: "native",
+    description: `native (${level.title})`,
+    level: level.name,
+    threads,
+    kernels: makeKernels(queue),
+    allocate: (dtype, length) => memory.allocate(dtype, length),
+    release: (storage) => memory.release(storage),
+    adopt: (_dtype, array) => array,
+    view: (storage, dtype, offset, length) => memory.view(storage, dtype, offset, length),
+    read: (storage, dtype, length) => readInOrder(queue, storage, dtype, length),
+    synchronize: () => queue.synchronize(),
+    prepare: holdOperand,
+    close: () => queue.close(),
+  };
+}
+
+/** Copies in the queue's order, so that a buffer which is reused right after the call reads as it was. */
+async function readInOrder(
+  queue: NativeQueue,
+  storage: Storage,
+  dtype: DType,
+  length: number,
+): Promise<TypedArray> {
+  const buffer = new ArrayBuffer(length * bytesPerElement(dtype));
+  const copy = viewArray(dtype, buffer, 0, length);
+  queue.run("copy", [copy, (storage as TypedArray).subarray(0, length)], []);
+  await queue.synchronize();
+  return copy;
+}
+
+function makeKernels(queue: NativeQueue): Kernels {
+  const names = Object.keys(referenceKernels) as KernelName[];
+  return Object.fromEntries(names.map((name) => [name, makeKernel(queue, name)])) as Record<
+    KernelName,
+    unknown
+  > as Kernels;
+}
+
+function makeKernel<K extends KernelName>(queue: NativeQueue, name: K): Kernels[K] {
+  const reference = referenceKernels[name] as (...args: unknown[]) => void;
+  const fallback = ((...args: unknown[]) => {
+    queue.drain();
+    reference(...args);
+  }) as Kernels[K];
+  const bind = bindings[name] as Binding<K> | undefined;
+  return bind ? bind(queue, fallback) : fallback;
+}
+
+function chooseLevel(levels: readonly NativeLevel[], wanted: string | undefined): NativeLevel {
+  const level = wanted ? levels.find(({ name }) => name === wanted) : levels.at(-1);
+  if (level) return level;
+  const names = levels.map(({ name }) => name).join(", ");
+  throw new BackendError(`expected an instruction level of ${names}, got "${wanted}"`, {
+    hint: "set FEWBIT_LEVEL to one of these, or leave it out",
+  });
+}
+
+function chooseThreads(wanted: number | string | undefined): number {
+  if (wanted === undefined || wanted === "") return availableParallelism();
+  const threads = Number(wanted);
+  if (Number.isInteger(threads) && threads >= 1 && threads <= 1024) return threads;
+  throw new UsageError(`expected a number of threads from 1 to 1024, got "${wanted}"`, {
+    hint: "set FEWBIT_THREADS or --threads to the number of cores to use",
+  });
+}

@@ -1,0 +1,108 @@
+import type { Storage } from "../../backend/kernels.ts";
+import { BackendError } from "../../util/errors.ts";
+import type { Addon, QueueHandle } from "./addon.ts";
+
+const sweepInterval = 64;
+
+/** Queues with unfinished work: keeps them, and the arrays they use, from being collected. */
+const busyQueues = new Set<NativeQueue>();
+
+const noReals: readonly number[] = [];
+
+/** A queue of native calls, run in order by threads of its own. */
+export class NativeQueue {
+  private readonly addon: Addon;
+  private readonly handle: QueueHandle;
+  private readonly ids: ReadonlyMap<string, number>;
+  /** Number of finished calls modulo 2³², written by the executor thread. */
+  private readonly completed: Int32Array = new Int32Array(1);
+  private enqueued = 0;
+  /** Arrays of the calls that may be unfinished, oldest first. */
+  private pinned: (readonly (Storage | null)[])[] = [];
+
+  /** @throws BackendError when the level is not available or no thread can be started */
+  constructor(addon: Addon, level: string, threads: number) {
+    this.addon = addon;
+    this.ids = new Map(addon.ops.map(({ name }, id) => [name, id]));
+    try {
+      this.handle = addon.openQueue(level, threads, this.completed);
+    } catch (error) {
+      throw new BackendError(`cannot open a native queue (${level}, ${threads} threads)`, {
+        cause: error,
+        hint: "use fewer threads, or another FEWBIT_LEVEL",
+      });
+    }
+  }
+
+  /** Whether the addon has an op of this name. */
+  has(op: string): boolean {
+    return this.ids.has(op);
+  }
+
+  /**
+   * Appends a call and returns at once. The arrays are kept alive until it has run.
+   * @throws BackendError when the addon has no such op, or takes other arguments
+   */
+  run(
+    op: string,
+    buffers: readonly (Storage | null)[],
+    sizes: readonly number[],
+    reals: readonly number[] = noReals,
+  ): void {
+    const id = this.ids.get(op);
+    if (id === undefined) throw staleAddon(`it has no op "${op}"`);
+    try {
+      this.addon.enqueue(this.handle, id, ...buffers, ...sizes, ...reals);
+    } catch (error) {
+      throw staleAddon(`${op}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    this.pin(buffers);
+  }
+
+  /**
+   * Waits, without blocking the thread, until everything enqueued so far has run.
+   * @throws BackendError when a call failed since the last wait
+   */
+  async synchronize(): Promise<void> {
+    const reached = this.addon.synchronize(this.handle);
+    this.pin([]);
+    const failure = await reached;
+    this.sweep();
+    if (failure !== undefined) {
+      throw new BackendError(`a native kernel failed: ${failure}`, {
+        hint: "this is a bug in fewbit; FEWBIT_BACKEND=reference avoids the native kernels",
+      });
+    }
+  }
+
+  /** Blocks the thread until everything enqueued so far has run. */
+  drain(): void {
+    this.addon.drain(this.handle);
+    this.sweep();
+  }
+
+  /** Ends the threads; the queue must not be used any more. */
+  close(): void {
+    this.drain();
+    this.addon.closeQueue(this.handle);
+  }
+
+  private pin(buffers: readonly (Storage | null)[]): void {
+    this.enqueued = (this.enqueued + 1) | 0;
+    this.pinned.push(buffers);
+    busyQueues.add(this);
+    if (this.pinned.length % sweepInterval === 0) this.sweep();
+  }
+
+  private sweep(): void {
+    const pending = (this.enqueued - Atomics.load(this.completed, 0)) | 0;
+    if (pending < this.pinned.length) this.pinned = this.pinned.slice(this.pinned.length - pending);
+    if (pending === 0) busyQueues.delete(this);
+  }
+}
+
+function staleAddon(what: string): BackendError {
+  return new BackendError(`the native addon does not fit this version of fewbit: ${what}`, {
+    hint: "build it again with `node native/build.mjs`",
+  });
+}
