@@ -1,0 +1,68 @@
+import type { Plan } from "../pipeline/plan.ts";
+import { formatBytes, formatCount, formatPlural, formatRemaining, printable } from "./format.ts";
+import type { Layout } from "./style.ts";
+import { textWidth } from "./table.ts";
+
+/**
+ * Says in three or four lines what a quantization will do and what it needs: the model, the method with its
+ * data and machine, the cost, and which layers stay as they are.
+ */
+export function formatPlan(plan: Plan, layout: Layout): string[] {
+  const quantized = plan.linears.filter((linear) => linear.scheme !== null);
+  const kept = plan.linears.length - quantized.length;
+  const { estimate, calibration } = plan;
+  const model = [
+    printable(plan.modelName),
+    printable(plan.architecture),
+    formatPlural(plan.blocks, "block"),
+    `${formatCount(plan.quantizedWeights)} weights in ${formatPlural(quantized.length, "linear layer")}`,
+  ];
+  const work = [
+    `${plan.methodTitle} → ${describeSchemes(plan)}`,
+    ...(calibration ? [`${calibration.windows} × ${calibration.window} calibration tokens`] : []),
+    plan.backend,
+    formatPlural(plan.threads, "thread"),
+  ];
+  const cost =
+    `needs about ${formatBytes(estimate.memoryBytes)} memory, ` +
+    `${formatRemaining(estimate.seconds * 1000)}, and writes ${formatBytes(estimate.outputBytes)}`;
+  const rest =
+    kept > 0
+      ? [`${formatPlural(kept, "linear layer")} ${kept === 1 ? "stays" : "stay"} as is`]
+      : [];
+  return [
+    ...joinParts(model, layout),
+    ...joinParts(work, layout),
+    `  ${cost}`,
+    ...rest.map((line) => `  ${line}`),
+  ];
+}
+
+/** `w2g64`, or with overrides `w2g64, w4g64 (6 layers)`. */
+function describeSchemes(plan: Plan): string {
+  const counts = new Map<string, number>();
+  for (const { scheme } of plan.linears) {
+    if (scheme) counts.set(scheme.id, (counts.get(scheme.id) ?? 0) + 1);
+  }
+  const others = [...counts].filter(([id]) => id !== plan.schemeId);
+  const main = counts.has(plan.schemeId) || others.length === 0 ? [plan.schemeId] : [];
+  return [...main, ...others.map(([id, count]) => `${id} (${formatPlural(count, "layer")})`)].join(
+    ", ",
+  );
+}
+
+/** Joins parts with `·`, in as many lines as the width asks for. */
+export function joinParts(parts: readonly string[], layout: Layout, indent = "  "): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const part of parts) {
+    const longer = line === "" ? indent + part : `${line} · ${part}`;
+    if (line !== "" && textWidth(longer) > layout.width) {
+      lines.push(line);
+      line = indent + part;
+    } else {
+      line = longer;
+    }
+  }
+  return [...lines, line];
+}
