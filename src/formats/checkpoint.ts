@@ -1,0 +1,187 @@
+import { baseName, joinPath, status } from "../platform/node.ts";
+import type { ArrayOf, DType, TypedArray } from "../tensor/dtype.ts";
+import { FormatError } from "../util/errors.ts";
+import { explainMissingDirectory, explainMissingWeights } from "./checkpoint-errors.ts";
+import { isJsonRecord, type JsonRecord, readJsonObject } from "./json-file.ts";
+import { openSafetensors, type SafetensorsFile, type TensorInfo } from "./safetensors.ts";
+import { quoteName } from "./wording.ts";
+
+/** Name of the weights of a checkpoint that is not sharded. */
+export const singleFileName = "model.safetensors";
+/** Name of the file that says which shard holds which tensor. */
+export const indexFileName = "model.safetensors.index.json";
+
+/** A Hugging Face checkpoint directory, opened for reading: its configuration and all its tensors. */
+export class Checkpoint {
+  /** The directory. */
+  readonly path: string;
+  /** config.json as it stands. */
+  readonly config: JsonRecord;
+  /** generation_config.json as it stands; null when there is none. */
+  readonly generationConfig: JsonRecord | null;
+  /** All tensors by name, shard after shard, in the order of their bytes. */
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** Bytes of all tensors. */
+  readonly totalBytes: number;
+  /** Bytes of the weight files, headers included. */
+  readonly fileBytes: number;
+  private readonly files: readonly SafetensorsFile[];
+  private readonly owners: ReadonlyMap<string, SafetensorsFile>;
+
+  constructor(
+    path: string,
+    configs: { config: JsonRecord; generationConfig: JsonRecord | null },
+    files: readonly SafetensorsFile[],
+    owners: ReadonlyMap<string, SafetensorsFile>,
+  ) {
+    this.path = path;
+    this.config = configs.config;
+    this.generationConfig = configs.generationConfig;
+    this.files = files;
+    this.owners = owners;
+    const tensors = new Map<string, TensorInfo>();
+    let totalBytes = 0;
+    for (const file of files) {
+      for (const info of file.tensors.values()) {
+        if (owners.get(info.name) !== file) continue;
+        tensors.set(info.name, info);
+        totalBytes += info.end - info.begin;
+      }
+    }
+    this.tensors = tensors;
+    this.totalBytes = totalBytes;
+    this.fileBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
+  }
+
+  /** Tells whether there is a tensor of this name. */
+  has(name: string): boolean {
+    return this.owners.has(name);
+  }
+
+  /** @throws FormatError when there is no tensor of this name */
+  info(name: string): TensorInfo {
+    return this.owner(name).info(name);
+  }
+
+  /** Reads a tensor into an array of its own; see `SafetensorsFile.read`. */
+  async read(name: string): Promise<TypedArray> {
+    return this.owner(name).read(name);
+  }
+
+  /** Reads entries `[start, end)` of a tensor's first dimension. */
+  async readRows(name: string, start: number, end: number): Promise<TypedArray> {
+    return this.owner(name).read(name, [start, end]);
+  }
+
+  /** Reads a tensor that must be of the given dtype. @throws FormatError when it is of another */
+  async readAs<D extends DType>(name: string, dtype: D): Promise<ArrayOf[D]> {
+    return this.owner(name).readAs(name, dtype);
+  }
+
+  /** Fills `into` with the bytes of a tensor from `byteOffset` on. */
+  async readInto(name: string, into: Uint8Array, byteOffset: number): Promise<void> {
+    return this.owner(name).readInto(name, into, byteOffset);
+  }
+
+  /** Returns the path of the weight file that holds a tensor. */
+  fileOf(name: string): string {
+    return this.owner(name).path;
+  }
+
+  /** Closes the weight files. */
+  async close(): Promise<void> {
+    await Promise.all(this.files.map((file) => file.close()));
+  }
+
+  private owner(name: string): SafetensorsFile {
+    const file = this.owners.get(name);
+    if (file) return file;
+    throw new FormatError(`${baseName(this.path)} has no tensor ${quoteName(name)}`, {
+      hint: "compare config.json with the weight files: they may belong to different models",
+    });
+  }
+}
+
+/**
+ * Opens a checkpoint directory: config.json and model.safetensors, or the shards that
+ * model.safetensors.index.json names.
+ * @throws FormatError when the directory, its configuration or weights are missing, truncated or malformed
+ */
+export async function openCheckpoint(path: string): Promise<Checkpoint> {
+  if ((await status(path))?.kind !== "directory") throw await explainMissingDirectory(path);
+  if (!(await status(joinPath(path, "config.json")))) {
+    throw new FormatError(`${path} has no config.json`, {
+      hint: "expected a Hugging Face model directory: config.json, model.safetensors and tokenizer.json",
+    });
+  }
+  const config = await readJsonObject(joinPath(path, "config.json"));
+  const generationPath = joinPath(path, "generation_config.json");
+  const generationConfig = (await status(generationPath))
+    ? await readJsonObject(generationPath)
+    : null;
+  const { files, owners } = await openWeights(path);
+  return new Checkpoint(path, { config, generationConfig }, files, owners);
+}
+
+interface Weights {
+  readonly files: SafetensorsFile[];
+  readonly owners: Map<string, SafetensorsFile>;
+}
+
+async function openWeights(path: string): Promise<Weights> {
+  // Programs that write both leave the shards behind; readers take the single file first.
+  if (await status(joinPath(path, singleFileName))) {
+    const file = await openSafetensors(joinPath(path, singleFileName));
+    return { files: [file], owners: new Map([...file.tensors.keys()].map((key) => [key, file])) };
+  }
+  if (!(await status(joinPath(path, indexFileName)))) throw await explainMissingWeights(path);
+  const shardOf = await readIndex(joinPath(path, indexFileName));
+  const files = new Map<string, SafetensorsFile>();
+  const owners = new Map<string, SafetensorsFile>();
+  try {
+    for (const name of [...new Set(shardOf.values())].sort()) {
+      files.set(name, await openShard(path, name));
+    }
+    for (const [tensor, name] of shardOf) {
+      const file = files.get(name);
+      if (!file?.tensors.has(tensor)) {
+        throw new FormatError(
+          `${indexFileName} places ${quoteName(tensor)} in ${name}, which does not hold it`,
+          { hint: "the index and the shards belong to different downloads; download them again" },
+        );
+      }
+      owners.set(tensor, file);
+    }
+  } catch (error) {
+    await Promise.all([...files.values()].map((file) => file.close()));
+    throw error;
+  }
+  return { files: [...files.values()], owners };
+}
+
+/** Reads which shard holds which tensor; shards are names of files in the same directory, nothing else. */
+async function readIndex(path: string): Promise<Map<string, string>> {
+  const { weight_map: map } = await readJsonObject(path);
+  if (!isJsonRecord(map)) throw new FormatError(`${indexFileName} has no weight_map`);
+  const shardOf = new Map<string, string>();
+  for (const [tensor, file] of Object.entries(map)) {
+    // A name with separators could reach any file of the machine, one with controls the terminal.
+    if (typeof file !== "string" || !/^[\w.+-][\w.+ -]*\.safetensors$/.test(file)) {
+      throw new FormatError(
+        `${indexFileName} places ${quoteName(tensor)} in ${quoteName(String(file))}: ` +
+          "expected the name of a .safetensors file in the same folder",
+      );
+    }
+    shardOf.set(tensor, file);
+  }
+  return shardOf;
+}
+
+async function openShard(path: string, name: string): Promise<SafetensorsFile> {
+  if (!(await status(joinPath(path, name)))) {
+    throw new FormatError(`${path} lacks ${name}, which ${indexFileName} names`, {
+      hint: `download ${name} into that folder`,
+    });
+  }
+  return openSafetensors(joinPath(path, name));
+}

@@ -1,0 +1,94 @@
+import { QTensor } from "../quant/q-tensor.ts";
+import { groupsPerRow, type Scheme } from "../quant/scheme.ts";
+import { expectShape } from "../tensor/shape.ts";
+import { FormatError, NumericError, ShapeError } from "../util/errors.ts";
+import type { ArrayOf, DType } from "../tensor/dtype.ts";
+import type { QuantizedModule } from "./quantization-config.ts";
+import type { TensorEntry, TensorInfo } from "./safetensors.ts";
+import { formatCount, quoteName } from "./wording.ts";
+
+/** What packed weights are read from: a `Checkpoint` or a single `SafetensorsFile`. */
+export interface TensorReader {
+  /** @throws FormatError when there is no tensor of this name */
+  info(name: string): TensorInfo;
+  /** Reads a tensor that must be of the given dtype. */
+  readAs<D extends DType>(name: string, dtype: D): Promise<ArrayOf[D]>;
+}
+
+/** What packed weights are written to: a `CheckpointWriter` or a `SafetensorsWriter`. */
+export interface TensorWriter {
+  write(name: string, data: ArrayBufferView): Promise<void>;
+}
+
+/** The tensors of a packed linear: codes, scales, and zero points where the grid has them. */
+export function quantizedEntries(
+  module: string,
+  scheme: Scheme,
+  outFeatures: number,
+  inFeatures: number,
+): TensorEntry[] {
+  const sizes = QTensor.sizes(scheme, outFeatures, inFeatures);
+  const groups = groupsPerRow(scheme, inFeatures);
+  const entries: TensorEntry[] = [
+    { name: `${module}.codes`, dtype: "u8", shape: [outFeatures, sizes.rowBytes] },
+    { name: `${module}.scales`, dtype: "f16", shape: [outFeatures, groups] },
+  ];
+  if (sizes.zeros > 0) entries.push({ name: `${module}.zeros`, dtype: "u8", shape: [sizes.zeros] });
+  return entries;
+}
+
+/** Writes a packed weight under the names of `quantizedEntries`. */
+export async function writeQTensor(
+  writer: TensorWriter,
+  module: string,
+  weight: QTensor,
+): Promise<void> {
+  const { codes, scales, zeros } = weight.parts;
+  await writer.write(`${module}.codes`, codes);
+  await writer.write(`${module}.scales`, scales);
+  if (zeros) await writer.write(`${module}.zeros`, zeros);
+}
+
+/**
+ * Reads the packed weight of a module as the configuration describes it.
+ * @throws FormatError when a tensor is missing or has another dtype or shape
+ * @throws NumericError when a scale is NaN or infinite
+ */
+export async function readQTensor(
+  reader: TensorReader,
+  name: string,
+  module: QuantizedModule,
+): Promise<QTensor> {
+  const { scheme, outFeatures, inFeatures } = module;
+  const entries = quantizedEntries(name, scheme, outFeatures, inFeatures);
+  for (const entry of entries) expectEntry(reader, entry, scheme);
+  const codes = await reader.readAs(`${name}.codes`, "u8");
+  const scales = await reader.readAs(`${name}.scales`, "f16");
+  const zeros = entries.length > 2 ? await reader.readAs(`${name}.zeros`, "u8") : null;
+  expectFiniteScales(`${name}.scales`, scales);
+  return new QTensor(scheme, outFeatures, inFeatures, { codes, scales, zeros });
+}
+
+function expectEntry(reader: TensorReader, entry: TensorEntry, scheme: Scheme): void {
+  const { shape } = reader.info(entry.name);
+  try {
+    expectShape(`tensor ${quoteName(entry.name)} of scheme ${scheme.id}`, shape, entry.shape);
+  } catch (error) {
+    if (!(error instanceof ShapeError)) throw error;
+    throw new FormatError(error.message, {
+      hint: "config.json and the weight files belong to different checkpoints",
+      cause: error,
+    });
+  }
+}
+
+function expectFiniteScales(name: string, scales: Uint16Array): void {
+  let count = 0;
+  for (let i = 0; i < scales.length; i++) if ((scales[i] & 0x7c00) === 0x7c00) count++;
+  if (count === 0) return;
+  throw new NumericError(
+    `tensor ${quoteName(name)} has ${formatCount(count)} NaN or infinite scales ` +
+      `among its ${formatCount(scales.length)}`,
+    { hint: "the checkpoint is damaged; make it again" },
+  );
+}

@@ -1,0 +1,41 @@
+import { baseName, readText } from "../platform/node.ts";
+import { FormatError } from "../util/errors.ts";
+
+/** A JSON object whose members are not known. */
+export type JsonRecord = Readonly<Record<string, unknown>>;
+
+const largestJson = 100_000_000;
+
+/**
+ * Reads a JSON file that must hold an object.
+ * @throws FormatError when it is missing, larger than 100 MB, not JSON or not an object
+ */
+export async function readJsonObject(path: string): Promise<JsonRecord> {
+  const text = await readText(path, largestJson);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    throw new FormatError(`${baseName(path)} is not JSON: ${detail}`, {
+      hint: `download ${path} again`,
+      cause,
+    });
+  }
+  if (!isJsonRecord(value)) {
+    throw new FormatError(`${baseName(path)}: expected a JSON object`, {
+      hint: `download ${path} again`,
+    });
+  }
+  return value;
+}
+
+/** Tells whether a value is a JSON object (not null, not an array). */
+export function isJsonRecord(value: unknown): value is JsonRecord {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Writes JSON as it stands in checkpoints: two spaces, a newline at the end. */
+export function formatJson(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}

@@ -1,0 +1,143 @@
+import { z } from "zod";
+import { parseScheme, type Scheme } from "../quant/scheme.ts";
+import { FormatError, SchemeError, UnsupportedError } from "../util/errors.ts";
+import { isJsonRecord, type JsonRecord } from "./json-file.ts";
+import { quoteName } from "./wording.ts";
+
+/** The version of the format that this program writes and the newest that it reads. */
+export const formatVersion = 1;
+
+/** How the weight of one module is stored. */
+export interface QuantizedModule {
+  /** What stands in the module's place; `linear`: `y = x·Ŵᵀ + b` with packed Ŵ. */
+  readonly kind: "linear";
+  readonly scheme: Scheme;
+  readonly outFeatures: number;
+  readonly inFeatures: number;
+}
+
+/** `quantization_config` of a config.json, checked. */
+export interface QuantizationConfig {
+  readonly version: number;
+  /** The scheme that was asked for; single modules may differ. */
+  readonly scheme: Scheme;
+  /** By module name, such as `model.layers.0.self_attn.q_proj`. */
+  readonly modules: ReadonlyMap<string, QuantizedModule>;
+  /** What else is recorded, such as the method and its options; of no meaning for reading. */
+  readonly notes: JsonRecord;
+}
+
+const dimension = z
+  .number()
+  .int()
+  .min(1)
+  .max(2 ** 31);
+const envelope = z.looseObject({
+  quant_method: z.literal("fewbit"),
+  version: z.number().int().min(1),
+});
+const body = z.looseObject({
+  quant_method: z.literal("fewbit"),
+  version: z.literal(formatVersion),
+  scheme: z.string(),
+  modules: z.custom<JsonRecord>(isJsonRecord, "expected an object"),
+});
+const moduleBody = z.looseObject({
+  scheme: z.string(),
+  kind: z.string(),
+  shape: z.tuple([dimension, dimension]),
+});
+
+/**
+ * Reads `quantization_config` from a config.json; null when the checkpoint is not quantized.
+ * @throws UnsupportedError when another program or a newer version of fewbit made it
+ * @throws FormatError when it is malformed
+ */
+export function readQuantizationConfig(config: JsonRecord): QuantizationConfig | null {
+  const raw = config.quantization_config;
+  if (raw === undefined || raw === null) return null;
+  if (!isJsonRecord(raw)) throw new FormatError("quantization_config: expected an object");
+  if (raw.quant_method !== "fewbit") throw foreignMethod(raw.quant_method);
+  const { version } = parseWith(envelope, raw, "quantization_config");
+  if (version > formatVersion) {
+    throw new UnsupportedError(
+      `the checkpoint was made by a newer fewbit: format version ${version}, ` +
+        `this program reads up to ${formatVersion}`,
+      { hint: "update fewbit: npm install fewbit@latest" },
+    );
+  }
+  const {
+    scheme,
+    modules,
+    quant_method: _,
+    version: __,
+    ...notes
+  } = parseWith(body, raw, "quantization_config");
+  const read = new Map<string, QuantizedModule>();
+  for (const [name, value] of Object.entries(modules)) read.set(name, readModule(name, value));
+  return { version, scheme: readScheme(scheme, "quantization_config"), modules: read, notes };
+}
+
+function readModule(name: string, value: unknown): QuantizedModule {
+  const where = `quantization_config: module ${quoteName(name)}`;
+  const { kind, shape, scheme } = parseWith(moduleBody, value, where);
+  if (kind !== "linear") {
+    throw new UnsupportedError(`${where} is of the unknown kind ${quoteName(kind)}`, {
+      hint: "update fewbit: npm install fewbit@latest",
+    });
+  }
+  const [outFeatures, inFeatures] = shape;
+  return { kind, scheme: readScheme(scheme, where), outFeatures, inFeatures };
+}
+
+function readScheme(id: string, where: string): Scheme {
+  try {
+    return parseScheme(id);
+  } catch (error) {
+    if (!(error instanceof SchemeError)) throw error;
+    throw new FormatError(`${where}: ${error.message}`, { cause: error });
+  }
+}
+
+/** Builds the value of `quantization_config`; `notes` must not use the names of the format's own fields. */
+export function writeQuantizationConfig(
+  scheme: Scheme,
+  modules: ReadonlyMap<string, QuantizedModule>,
+  notes: JsonRecord = {},
+): JsonRecord {
+  const entries = [...modules].map(([name, module]) => [
+    name,
+    {
+      scheme: module.scheme.id,
+      kind: module.kind,
+      shape: [module.outFeatures, module.inFeatures],
+    },
+  ]);
+  return {
+    ...notes,
+    quant_method: "fewbit",
+    version: formatVersion,
+    scheme: scheme.id,
+    modules: Object.fromEntries(entries),
+  };
+}
+
+function parseWith<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const field = issue && issue.path.length > 0 ? `${issue.path.join(".")}: ` : "";
+  throw new FormatError(`${where}: ${field}${issue?.message ?? "malformed"}`);
+}
+
+function foreignMethod(method: unknown): UnsupportedError {
+  if (typeof method !== "string") {
+    return new UnsupportedError("the checkpoint is quantized in an unknown way", {
+      hint: "take the original checkpoint in 16 or 32 bits",
+    });
+  }
+  return new UnsupportedError(
+    `the checkpoint was quantized by another program (quant_method ${quoteName(method)})`,
+    { hint: "take the original checkpoint in 16 or 32 bits and quantize that" },
+  );
+}

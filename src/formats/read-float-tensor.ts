@@ -1,0 +1,117 @@
+import type { Shape } from "../tensor/shape.ts";
+import { FewbitError, NumericError, UnsupportedError } from "../util/errors.ts";
+import { bfloatsToFloats, halvesToFloats } from "../util/half.ts";
+import type { TensorInfo } from "./safetensors.ts";
+import { bitsPerElement, type StoredDType } from "./stored-dtype.ts";
+import { formatCount, quoteName } from "./wording.ts";
+
+/** What weights are read from: a `Checkpoint` or a single `SafetensorsFile`. */
+export interface TensorBytes {
+  /** @throws FormatError when there is no tensor of this name */
+  info(name: string): TensorInfo;
+  /** Fills `into` with the bytes of a tensor from `byteOffset` on. */
+  readInto(name: string, into: Uint8Array, byteOffset: number): Promise<void>;
+}
+
+/** A tensor widened to float32. */
+export interface FloatTensor {
+  readonly shape: Shape;
+  readonly values: Float32Array<ArrayBuffer>;
+}
+
+type FloatDType = "f64" | "f32" | "f16" | "bf16";
+
+/** Elements that are read and widened at a time: memory above the result stays below 8 MiB. */
+const pieceLength = 1024 * 1024;
+
+/**
+ * Reads a float tensor, widened to float32 piece by piece (f64 is rounded).
+ * @throws FormatError when there is no such tensor or the file ends early
+ * @throws UnsupportedError when it does not hold floats of 16, 32 or 64 bits
+ * @throws NumericError when it holds NaN or infinite values, with their count
+ */
+export async function readFloatTensor(source: TensorBytes, name: string): Promise<FloatTensor> {
+  const { dtype, shape, begin, end } = source.info(name);
+  if (!isFloatDType(dtype)) throw notFloats(name, dtype);
+  const bytesPerValue = bitsPerElement(dtype) / 8;
+  const count = (end - begin) / bytesPerValue;
+  const values = allocateFloats(name, count);
+  const buffer = new ArrayBuffer(
+    dtype === "f32" ? 0 : Math.min(count, pieceLength) * bytesPerValue,
+  );
+  let nans = 0;
+  let infinities = 0;
+  for (let start = 0; start < count; start += pieceLength) {
+    const piece = values.subarray(start, Math.min(count, start + pieceLength));
+    const bytes =
+      dtype === "f32"
+        ? new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength)
+        : new Uint8Array(buffer, 0, piece.length * bytesPerValue);
+    await source.readInto(name, bytes, start * bytesPerValue);
+    widen(dtype, buffer, piece);
+    const bad = countNonFinite(piece);
+    nans += bad.nans;
+    infinities += bad.infinities;
+  }
+  if (nans + infinities > 0) throw nonFinite(name, nans, infinities, count);
+  return { shape, values };
+}
+
+/** Widens the values at the start of `buffer` into `piece`; float32 is there already. */
+function widen(dtype: FloatDType, buffer: ArrayBuffer, piece: Float32Array): void {
+  if (dtype === "f16") halvesToFloats(new Uint16Array(buffer, 0, piece.length), piece);
+  else if (dtype === "bf16") bfloatsToFloats(new Uint16Array(buffer, 0, piece.length), piece);
+  else if (dtype === "f64") piece.set(new Float64Array(buffer, 0, piece.length));
+}
+
+/** Counts NaN and ±infinity, by the bits: an exponent of ones, with and without a fraction. */
+export function countNonFinite(values: Float32Array): { nans: number; infinities: number } {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  let nans = 0;
+  let infinities = 0;
+  for (let i = 0; i < words.length; i++) {
+    const magnitude = words[i] & 0x7fffffff;
+    if (magnitude < 0x7f800000) continue;
+    if (magnitude === 0x7f800000) infinities++;
+    else nans++;
+  }
+  return { nans, infinities };
+}
+
+function isFloatDType(dtype: StoredDType): dtype is FloatDType {
+  return dtype === "f64" || dtype === "f32" || dtype === "f16" || dtype === "bf16";
+}
+
+function notFloats(name: string, dtype: StoredDType): UnsupportedError {
+  const hint =
+    bitsPerElement(dtype) <= 8
+      ? "the checkpoint is quantized already; take the original in 16 or 32 bits"
+      : "weights must be F16, BF16, F32 or F64";
+  return new UnsupportedError(
+    `tensor ${quoteName(name)}: expected floats of 16 bits or more, got ${dtype.toUpperCase()}`,
+    { hint },
+  );
+}
+
+function nonFinite(name: string, nans: number, infinities: number, count: number): NumericError {
+  const parts = [
+    nans > 0 ? `${formatCount(nans)} NaN` : "",
+    infinities > 0 ? `${formatCount(infinities)} infinite` : "",
+  ].filter((part) => part !== "");
+  return new NumericError(
+    `tensor ${quoteName(name)} has ${parts.join(" and ")} among its ${formatCount(count)} values`,
+    { hint: "the checkpoint is damaged or its training diverged; download it again" },
+  );
+}
+
+function allocateFloats(name: string, count: number): Float32Array<ArrayBuffer> {
+  try {
+    return new Float32Array(count);
+  } catch (cause) {
+    throw new FewbitError(
+      "MEMORY",
+      `tensor ${quoteName(name)}: ${formatCount(count)} values do not fit into one array`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,30 @@
+import { copyFile, joinPath, listDirectory } from "../platform/node.ts";
+
+/**
+ * Files that belong to a model beside its weights and config.json and stay as they are when it is
+ * quantized. README.md is not among them: it describes the original.
+ */
+const sidecars: readonly RegExp[] = [
+  /^generation_config\.json$/,
+  /^tokenizer[\w.-]*\.json$/,
+  /^tokenizer\.model$/,
+  /^vocab\.(json|txt)$/,
+  /^merges\.txt$/,
+  /^special_tokens_map\.json$/,
+  /^added_tokens\.json$/,
+  /^chat_template\.(jinja|json)$/,
+];
+
+/** Lists the sidecar files of a checkpoint directory, sorted by name. */
+export async function listSidecarFiles(path: string): Promise<string[]> {
+  return (await listDirectory(path))
+    .filter(({ name, kind }) => kind === "file" && sidecars.some((sidecar) => sidecar.test(name)))
+    .map(({ name }) => name);
+}
+
+/** Copies the sidecar files from one directory to another; returns their names. */
+export async function copySidecarFiles(from: string, to: string): Promise<string[]> {
+  const names = await listSidecarFiles(from);
+  for (const name of names) await copyFile(joinPath(from, name), joinPath(to, name));
+  return names;
+}
