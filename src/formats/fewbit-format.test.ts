@@ -1,0 +1,195 @@
+import * as fs from "node:fs/promises";
+import * as os from "node:os";
+import * as path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { QTensor } from "../quant/q-tensor.ts";
+import { groupsPerRow, parseScheme } from "../quant/scheme.ts";
+import { FormatError, NumericError, UnsupportedError } from "../util/errors.ts";
+import { floatToHalfBits } from "../util/half.ts";
+import { Prng } from "../util/prng.ts";
+import { openCheckpoint } from "./checkpoint.ts";
+import { CheckpointWriter } from "./checkpoint-writer.ts";
+import { quantizedEntries, readQTensor, writeQTensor } from "./fewbit-format.ts";
+import {
+  type QuantizedModule,
+  readQuantizationConfig,
+  writeQuantizationConfig,
+} from "./quantization-config.ts";
+
+let folder = "";
+beforeEach(async () => {
+  folder = await fs.mkdtemp(path.join(os.tmpdir(), "fewbit-format-"));
+});
+afterEach(async () => {
+  await fs.rm(folder, { recursive: true, force: true });
+});
+
+/** A weight of random codes, scales and zero points. */
+function randomWeight(id: string, outFeatures: number, inFeatures: number, seed = 1): QTensor {
+  const random = new Prng(seed);
+  const scheme = parseScheme(id);
+  const { levels, hasZeroPoint } = scheme.grid;
+  const groups = outFeatures * groupsPerRow(scheme, inFeatures);
+  const draw = (count: number): Uint8Array =>
+    Uint8Array.from({ length: count }, () => random.below(levels));
+  const codes = draw(outFeatures * inFeatures);
+  const scales = Uint16Array.from({ length: groups }, () => floatToHalfBits(random.uniform()));
+  const zeros = hasZeroPoint ? { zeros: draw(groups) } : {};
+  return QTensor.pack(scheme, { outFeatures, inFeatures, codes, scales, ...zeros });
+}
+
+const moduleOf = (weight: QTensor): QuantizedModule => ({
+  kind: "linear",
+  scheme: weight.scheme,
+  outFeatures: weight.outFeatures,
+  inFeatures: weight.inFeatures,
+});
+
+/** Writes a checkpoint of packed weights, config.json included. */
+async function save(weights: ReadonlyMap<string, QTensor>): Promise<void> {
+  const entries = [...weights].flatMap(([name, w]) =>
+    quantizedEntries(name, w.scheme, w.outFeatures, w.inFeatures),
+  );
+  const writer = await CheckpointWriter.create(folder, entries);
+  for (const [name, weight] of weights) await writeQTensor(writer, name, weight);
+  await writer.finish();
+  const modules = new Map([...weights].map(([name, weight]) => [name, moduleOf(weight)]));
+  const config = {
+    quantization_config: writeQuantizationConfig(parseScheme("w2g64"), modules, { method: "rtn" }),
+  };
+  await fs.writeFile(path.join(folder, "config.json"), JSON.stringify(config));
+}
+
+describe("packed weights", () => {
+  test("of every scheme come back byte for byte, also where groups do not divide the width", async () => {
+    const ids = ["w1", "w1g64", "w1.58", "w1.58g32", "w2g64", "w2-sym", "w3g128", "w3g32-sym"];
+    ids.push("w4", "w4g64-sym", "w8", "w8g32-sym");
+    const weights = new Map(ids.map((id, i) => [`layers.${i}.proj`, randomWeight(id, 7, 172, i)]));
+    await save(weights);
+    const checkpoint = await openCheckpoint(folder);
+    const config = readQuantizationConfig(checkpoint.config);
+    expect(config?.scheme.id).toBe("w2g64");
+    expect(config?.notes).toEqual({ method: "rtn" });
+    expect(config?.modules.size).toBe(ids.length);
+    let bytes = 0;
+    for (const [name, module] of config?.modules ?? []) {
+      const weight = await readQTensor(checkpoint, name, module);
+      expect(weight.scheme).toEqual(weights.get(name)?.scheme);
+      expect(weight.parts).toEqual(weights.get(name)?.parts);
+      expect(weight.dequantize()).toEqual(weights.get(name)?.dequantize());
+      bytes += weight.sizeBytes;
+    }
+    expect(checkpoint.totalBytes).toBe(bytes);
+    await checkpoint.close();
+  });
+
+  test("have the documented golden bytes", async () => {
+    const scheme = parseScheme("w3g8");
+    const codes = Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7, 7, 0, 7);
+    const scales = Uint16Array.of(0x3c00, 0x3800);
+    const chosen = { outFeatures: 1, inFeatures: 11, codes, scales, zeros: Uint8Array.of(4, 3) };
+    await save(new Map([["m", QTensor.pack(scheme, chosen)]]));
+    const file = await fs.readFile(path.join(folder, "model.safetensors"));
+    const data = file.subarray(8 + Number(file.readBigUInt64LE(0)));
+    // Scales stand first: their elements are the widest.
+    expect(data.toString("hex")).toBe("003c0038" + "88c6fac701000000" + "1c000000");
+    const header = file.subarray(8, file.length - data.length).toString();
+    expect(header.trimEnd()).toBe(
+      '{"__metadata__":{"format":"pt"},' +
+        '"m.scales":{"dtype":"F16","shape":[1,2],"data_offsets":[0,4]},' +
+        '"m.codes":{"dtype":"U8","shape":[1,8],"data_offsets":[4,12]},' +
+        '"m.zeros":{"dtype":"U8","shape":[4],"data_offsets":[12,16]}}',
+    );
+  });
+
+  test("of another shape or scheme than the configuration says are a FormatError", async () => {
+    const weight = randomWeight("w4g64", 8, 128);
+    await save(new Map([["m", weight]]));
+    const checkpoint = await openCheckpoint(folder);
+    const wrong: Partial<QuantizedModule>[] = [
+      { outFeatures: 9 },
+      { inFeatures: 192 },
+      { scheme: parseScheme("w2g64") },
+      { scheme: parseScheme("w4g32") },
+    ];
+    for (const change of wrong) {
+      const read = readQTensor(checkpoint, "m", { ...moduleOf(weight), ...change });
+      await expect(read).rejects.toThrow(FormatError);
+    }
+    const other = readQTensor(checkpoint, "m2", moduleOf(weight));
+    await expect(other).rejects.toThrow(/no tensor "m2.codes"/);
+    await checkpoint.close();
+  });
+
+  test("with NaN or infinite scales are a NumericError that counts them", async () => {
+    const weight = randomWeight("w4g64", 8, 128);
+    weight.parts.scales.set([0x7c00, 0x7e00], 3);
+    await save(new Map([["m", weight]]));
+    const checkpoint = await openCheckpoint(folder);
+    const read = readQTensor(checkpoint, "m", moduleOf(weight));
+    await expect(read).rejects.toThrow(NumericError);
+    await expect(read).rejects.toThrow('"m.scales" has 2 NaN or infinite scales among its 16');
+    await checkpoint.close();
+  });
+});
+
+describe("quantization_config", () => {
+  const valid = {
+    quant_method: "fewbit",
+    version: 1,
+    scheme: "w4g64",
+    modules: { m: { scheme: "w2", kind: "linear", shape: [4, 8] } },
+  };
+  const read = (changes: object): ReturnType<typeof readQuantizationConfig> =>
+    readQuantizationConfig({ quantization_config: { ...valid, ...changes } });
+
+  test("absent or null means not quantized", () => {
+    expect(readQuantizationConfig({})).toBeNull();
+    expect(readQuantizationConfig({ quantization_config: null })).toBeNull();
+  });
+
+  test("what is written is read, names such as __proto__ included", () => {
+    const module = moduleOf(randomWeight("w3g32-sym", 2, 40));
+    const modules = new Map([
+      ["__proto__", module],
+      ["a.b", { ...module, scheme: parseScheme("w1.58") }],
+    ]);
+    const written = writeQuantizationConfig(parseScheme("w3"), modules, { seed: 1 });
+    const config = readQuantizationConfig({
+      quantization_config: JSON.parse(JSON.stringify(written)),
+    });
+    expect(config).toEqual({ version: 1, scheme: parseScheme("w3"), modules, notes: { seed: 1 } });
+  });
+
+  test("of a newer version, an unknown kind or another program is unsupported and says so", () => {
+    expect(() => read({ version: 2, scheme: 5 })).toThrow(UnsupportedError);
+    expect(() => read({ version: 2 })).toThrow(/made by a newer fewbit: format version 2/);
+    const modules = { m: { ...valid.modules.m, kind: "onebit" } };
+    expect(() => read({ modules })).toThrow(UnsupportedError);
+    expect(() => read({ quant_method: "gptq" })).toThrow(/another program \(quant_method "gptq"\)/);
+    expect(() => read({ quant_method: undefined })).toThrow(UnsupportedError);
+  });
+
+  test("that is malformed is a FormatError that names the place", () => {
+    const module = (change: object): object => ({
+      modules: { m: { ...valid.modules.m, ...change } },
+    });
+    const cases: [object, RegExp][] = [
+      [{ version: "1" }, /quantization_config: version/],
+      [{ version: 0 }, /version/],
+      [{ scheme: "q4" }, /"q4" is not a scheme id/],
+      [{ scheme: undefined }, /scheme/],
+      [{ modules: [] }, /modules: expected an object/],
+      [{ modules: { m: 1 } }, /module "m"/],
+      [module({ shape: [4] }), /module "m": shape/],
+      [module({ shape: [4, 0] }), /module "m": shape\.1/],
+      [module({ shape: [4, 1.5] }), /module "m": shape\.1/],
+      [module({ scheme: "w5" }), /module "m": scheme w5: 5 bits is not offered/],
+    ];
+    for (const [change, message] of cases) {
+      expect(() => read(change), JSON.stringify(change)).toThrow(FormatError);
+      expect(() => read(change), JSON.stringify(change)).toThrow(message);
+    }
+    expect(() => readQuantizationConfig({ quantization_config: 4 })).toThrow(FormatError);
+  });
+});
