@@ -220,3 +220,12 @@ function denseTable(backend: Backend, stored: Tensor | QTensor): Tensor {
   const shape = [stored.outFeatures, stored.inFeatures];
   return Tensor.from(backend, "f32", shape, stored.dequantize());
 }
+
+const linearWeight = new RegExp(
+  `^model\\.layers\\.\\d+\\.(${Object.values(slotNames).join("|").replaceAll(".", "\\.")})\\.weight$`,
+);
+
+/** Tells whether a tensor is the weight of a linear layer of a block. */
+export function isBlockLinear(name: string): boolean {
+  return linearWeight.test(name);
+}

@@ -1,0 +1,87 @@
+import type { Backend } from "../backend/backend.ts";
+import type { Checkpoint } from "../formats/checkpoint.ts";
+import { quantizedEntries, readQTensor } from "../formats/fewbit-format.ts";
+import { type QuantizedModule, readQuantizationConfig } from "../formats/quantization-config.ts";
+import { readFloatTensor } from "../formats/read-float-tensor.ts";
+import { formatCount, quoteName } from "../formats/wording.ts";
+import type { WeightSource } from "../nn/weight-source.ts";
+import type { QTensor } from "../quant/q-tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { NumericError } from "../util/errors.ts";
+
+/** What matrices are held as: 16 bits where they are stored so, or widened (to change them). */
+export type WeightPrecision = "stored" | "float32";
+
+const weightSuffix = ".weight";
+
+/** The weights of a checkpoint directory, plain or packed by fewbit. Every read goes to the disk. */
+export class CheckpointWeights implements WeightSource {
+  private readonly backend: Backend;
+  private readonly checkpoint: Checkpoint;
+  private readonly precision: WeightPrecision;
+  private readonly packed: ReadonlyMap<string, QuantizedModule>;
+
+  /** @throws FormatError UnsupportedError when the checkpoint is quantized in a way that cannot be read */
+  constructor(backend: Backend, checkpoint: Checkpoint, precision: WeightPrecision) {
+    this.backend = backend;
+    this.checkpoint = checkpoint;
+    this.precision = precision;
+    this.packed = readQuantizationConfig(checkpoint.config)?.modules ?? new Map();
+  }
+
+  has(name: string): boolean {
+    const module = this.packedModule(name);
+    if (!module) return this.checkpoint.has(name);
+    const base = name.slice(0, -weightSuffix.length);
+    const { scheme, outFeatures, inFeatures } = module;
+    return quantizedEntries(base, scheme, outFeatures, inFeatures).every((entry) =>
+      this.checkpoint.has(entry.name),
+    );
+  }
+
+  shape(name: string): readonly number[] {
+    const module = this.packedModule(name);
+    if (module) return [module.outFeatures, module.inFeatures];
+    return this.checkpoint.info(name).shape;
+  }
+
+  async tensor(name: string): Promise<Tensor<"f32">> {
+    const { shape, values } = await readFloatTensor(this.checkpoint, name);
+    return Tensor.from(this.backend, "f32", shape, values);
+  }
+
+  async matrix(module: string): Promise<Tensor | QTensor> {
+    const packed = this.packed.get(module);
+    if (packed) return readQTensor(this.checkpoint, module, packed);
+    if (this.precision === "stored") return this.storedMatrix(module);
+    return this.tensor(module + weightSuffix);
+  }
+
+  async storedMatrix(module: string): Promise<Tensor | QTensor> {
+    const packed = this.packed.get(module);
+    if (packed) return readQTensor(this.checkpoint, module, packed);
+    const name = module + weightSuffix;
+    const { dtype, shape } = this.checkpoint.info(name);
+    if (dtype !== "f16" && dtype !== "bf16") return this.tensor(name);
+    const bits = await this.checkpoint.readAs(name, dtype);
+    expectFinite(name, bits, dtype === "f16" ? 0x7c00 : 0x7f80);
+    return Tensor.from(this.backend, dtype, shape, bits);
+  }
+
+  private packedModule(name: string): QuantizedModule | undefined {
+    if (!name.endsWith(weightSuffix)) return undefined;
+    return this.packed.get(name.slice(0, -weightSuffix.length));
+  }
+}
+
+/** An exponent of ones is infinite or NaN. */
+function expectFinite(name: string, bits: Uint16Array, exponent: number): void {
+  let count = 0;
+  for (let i = 0; i < bits.length; i++) if ((bits[i] & exponent) === exponent) count++;
+  if (count === 0) return;
+  throw new NumericError(
+    `tensor ${quoteName(name)} has ${formatCount(count)} NaN or infinite values ` +
+      `among its ${formatCount(bits.length)}`,
+    { hint: "the checkpoint is damaged or its training diverged; download it again" },
+  );
+}

@@ -1,0 +1,215 @@
+import type { KvCache } from "../nn/kv-cache.ts";
+import { monotonicMs } from "../platform/node.ts";
+import { tidy } from "../tensor/tensor.ts";
+import { throwIfCancelled, UsageError } from "../util/errors.ts";
+import { Prng } from "../util/prng.ts";
+import type { LanguageModel } from "./language-model.ts";
+import { checkSampling, type SamplingOptions, sampleToken } from "./sampling.ts";
+import { type FinishReason, GeneratedText } from "./generated-text.ts";
+
+/** What to generate. */
+export interface GenerateOptions extends SamplingOptions {
+  /** A text, which the model's start token is put in front of, or ids, which are taken as they are. */
+  readonly prompt: string | ArrayLike<number>;
+  /** Most tokens to generate; by default 256, or what the context has left when that is less. */
+  readonly maxTokens?: number;
+  /** Seed of the draws; default 0. */
+  readonly seed?: number;
+  /** Texts that end the generation; they are not given out. */
+  readonly stop?: readonly string[];
+  /** Go on after tokens that end a text. */
+  readonly ignoreEos?: boolean;
+  /** Prompt tokens a pass; default 512. */
+  readonly prefillChunk?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A token that was generated. */
+export interface GeneratedToken {
+  readonly token: number;
+  /** Text that became certain with it; empty while a character or a stop string is incomplete. */
+  readonly text: string;
+}
+
+/** What a generation cost. */
+export interface GenerationStats {
+  readonly promptTokens: number;
+  readonly generatedTokens: number;
+  readonly finishReason: FinishReason;
+  /** Time until the first token's logits. */
+  readonly prefillMs: number;
+  readonly prefillTokensPerSecond: number;
+  /** Time of the passes after the first token's. */
+  readonly decodeMs: number;
+  /** Tokens after the first one, a second; 0 when there were none. */
+  readonly decodeTokensPerSecond: number;
+}
+
+/** A whole generation. */
+export interface Generation {
+  readonly text: string;
+  readonly tokens: readonly number[];
+  readonly stats: GenerationStats;
+}
+
+/**
+ * Generates token by token; the generator's return value says what it cost. Greedy unless a temperature
+ * is given; the same seed gives the same tokens.
+ * @throws UsageError for an empty prompt, options outside their range, or when prompt and tokens exceed
+ *   the context
+ * @throws CancelledError when `signal` is aborted
+ */
+export async function* generate(
+  languageModel: LanguageModel,
+  options: GenerateOptions,
+): AsyncGenerator<GeneratedToken, GenerationStats, void> {
+  checkSampling(options);
+  const { tokenizer } = languageModel;
+  const prompt = promptIds(languageModel, options.prompt);
+  const maxTokens = tokenBudget(languageModel, prompt.length, options.maxTokens);
+  const prng = new Prng(options.seed ?? 0);
+  const output = new GeneratedText({
+    decode: (ids) => tokenizer.decode(ids, { skipSpecial: true }),
+    prompt,
+    stop: options.stop ?? [],
+    eosIds: options.ignoreEos ? [] : tokenizer.eosIds,
+    maxTokens,
+  });
+  const breathe = eventLoopTurns();
+  const cache = languageModel.newCache(prompt.length + maxTokens);
+  const seen = new Set(prompt);
+  try {
+    const prefillStart = monotonicMs();
+    let logits = await prefill(languageModel, cache, prompt, options);
+    const prefillMs = monotonicMs() - prefillStart;
+    let decodeMs = 0;
+    for (let count = 1; ; count++) {
+      const token = sampleToken(logits, options, seen, prng);
+      seen.add(token);
+      const { text, finishReason } = output.push(token);
+      yield { token, text };
+      if (finishReason) return stats(prompt.length, count, finishReason, prefillMs, decodeMs);
+      throwIfCancelled(options.signal);
+      const decodeStart = monotonicMs();
+      logits = await step(languageModel, cache, [token]);
+      decodeMs += monotonicMs() - decodeStart;
+      await breathe();
+    }
+  } finally {
+    cache.release();
+  }
+}
+
+/** Generates a whole text; `onToken` sees each token as it comes. Errors as of `generate`. */
+export async function generateText(
+  languageModel: LanguageModel,
+  options: GenerateOptions,
+  onToken?: (generated: GeneratedToken) => void,
+): Promise<Generation> {
+  const tokens: number[] = [];
+  let text = "";
+  const generator = generate(languageModel, options);
+  for (;;) {
+    const next = await generator.next();
+    if (next.done) return { text, tokens, stats: next.value };
+    tokens.push(next.value.token);
+    text += next.value.text;
+    onToken?.(next.value);
+  }
+}
+
+function promptIds({ tokenizer }: LanguageModel, prompt: string | ArrayLike<number>): number[] {
+  const ids =
+    typeof prompt === "string"
+      ? [...tokenizer.startIds, ...tokenizer.encode(prompt)]
+      : Array.from(prompt);
+  if (ids.length > 0) return ids;
+  throw new UsageError("the prompt is empty, and this model has no token that begins a text", {
+    hint: "give a prompt of at least one character",
+  });
+}
+
+function tokenBudget(
+  { config }: LanguageModel,
+  promptLength: number,
+  asked: number | undefined,
+): number {
+  const room = config.contextLength - promptLength;
+  if (asked !== undefined && (!Number.isInteger(asked) || asked < 1)) {
+    throw new UsageError(`the number of tokens to generate must be 1 or more, got ${asked}`);
+  }
+  if (room < 1 || (asked !== undefined && asked > room)) {
+    const wanted = asked === undefined ? "" : ` and ${asked} new ones`;
+    throw new UsageError(
+      `${promptLength} prompt tokens${wanted} exceed the model's context of ` +
+        `${config.contextLength} tokens`,
+      { hint: room < 1 ? "shorten the prompt" : `ask for at most ${room} tokens` },
+    );
+  }
+  return asked ?? Math.min(256, room);
+}
+
+/** Reads the prompt in chunks; resolves to the logits after its last token. */
+async function prefill(
+  languageModel: LanguageModel,
+  cache: KvCache,
+  prompt: readonly number[],
+  { prefillChunk = 512, signal }: GenerateOptions,
+): Promise<Float32Array> {
+  if (!Number.isInteger(prefillChunk) || prefillChunk < 1) {
+    throw new UsageError(`the prefill chunk must be 1 token or more, got ${prefillChunk}`);
+  }
+  const lastStart = Math.floor((prompt.length - 1) / prefillChunk) * prefillChunk;
+  for (let start = 0; start < lastStart; start += prefillChunk) {
+    throwIfCancelled(signal);
+    const ids = languageModel.tokens([prompt.slice(start, start + prefillChunk)]);
+    languageModel.hiddenStates(ids, cache).release();
+    await languageModel.backend.synchronize();
+  }
+  throwIfCancelled(signal);
+  return step(languageModel, cache, prompt.slice(lastStart));
+}
+
+/** Runs ids behind those in the cache; resolves to the logits after the last. */
+async function step(
+  languageModel: LanguageModel,
+  cache: KvCache,
+  ids: readonly number[],
+): Promise<Float32Array> {
+  const logits = tidy(() => {
+    const hidden = languageModel.hiddenStates(languageModel.tokens([ids]), cache);
+    const rows = hidden.reshape([ids.length, languageModel.config.hiddenSize]);
+    return languageModel.logits(rows.slice(ids.length - 1, ids.length));
+  });
+  const values = await logits.read();
+  logits.release();
+  return values;
+}
+
+/** Lets timers and signals run now and then, where kernels run on the caller's thread. */
+function eventLoopTurns(): () => Promise<void> {
+  let last = monotonicMs();
+  return async () => {
+    if (monotonicMs() - last < 50) return;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    last = monotonicMs();
+  };
+}
+
+function stats(
+  promptTokens: number,
+  generatedTokens: number,
+  finishReason: FinishReason,
+  prefillMs: number,
+  decodeMs: number,
+): GenerationStats {
+  return {
+    promptTokens,
+    generatedTokens,
+    finishReason,
+    prefillMs,
+    prefillTokensPerSecond: (1000 * promptTokens) / prefillMs,
+    decodeMs,
+    decodeTokensPerSecond: generatedTokens > 1 ? (1000 * (generatedTokens - 1)) / decodeMs : 0,
+  };
+}

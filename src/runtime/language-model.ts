@@ -1,0 +1,122 @@
+import type { Backend } from "../backend/backend.ts";
+import type { DecoderModel } from "../models/decoder.ts";
+import type { DecoderConfig } from "../models/decoder-config.ts";
+import type { DecoderBlock } from "../models/decoder-weights.ts";
+import { KvCache } from "../nn/kv-cache.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import type { Tokenizer } from "../tokenizers/tokenizer.ts";
+import { UsageError } from "../util/errors.ts";
+import type { ModelSizes } from "./model-sizes.ts";
+
+/** What `load` puts together. */
+export interface LanguageModelParts {
+  readonly directory: string;
+  readonly name: string;
+  readonly architecture: string;
+  readonly schemeId: string | null;
+  readonly sizes: ModelSizes;
+  readonly model: DecoderModel;
+  readonly blocks: readonly DecoderBlock[];
+  readonly tokenizer: Tokenizer;
+}
+
+/** A model with all its weights in memory and its tokenizer: what is evaluated and generates text. */
+export class LanguageModel {
+  /** The checkpoint's directory. */
+  readonly directory: string;
+  /** Last part of the directory's name. */
+  readonly name: string;
+  /** Family for people: `Llama`, `Qwen2`, ... */
+  readonly architecture: string;
+  /** Scheme that the checkpoint was quantized to; null for float checkpoints. */
+  readonly schemeId: string | null;
+  readonly sizes: ModelSizes;
+  readonly config: DecoderConfig;
+  readonly backend: Backend;
+  readonly model: DecoderModel;
+  readonly tokenizer: Tokenizer;
+  readonly blocks: readonly DecoderBlock[];
+
+  constructor(parts: LanguageModelParts) {
+    this.directory = parts.directory;
+    this.name = parts.name;
+    this.architecture = parts.architecture;
+    this.schemeId = parts.schemeId;
+    this.sizes = parts.sizes;
+    this.config = parts.model.config;
+    this.backend = parts.model.backend;
+    this.model = parts.model;
+    this.tokenizer = parts.tokenizer;
+    this.blocks = parts.blocks;
+  }
+
+  /**
+   * Makes a tensor `[rows, length]` of rows of token ids, all of one length.
+   * @throws UsageError when an id is not in the model's vocabulary
+   */
+  tokens(rows: readonly ArrayLike<number>[]): Tensor<"i32"> {
+    const length = rows[0]?.length ?? 0;
+    const ids = new Int32Array(rows.length * length);
+    const { vocabularySize } = this.config;
+    for (const [row, values] of rows.entries()) {
+      if (values.length !== length) {
+        throw new UsageError(
+          `rows of tokens must have one length, got ${length} and ${values.length}`,
+        );
+      }
+      for (let i = 0; i < length; i++) {
+        const id = values[i];
+        if (!Number.isInteger(id) || id < 0 || id >= vocabularySize) {
+          throw new UsageError(`token ${id} is not in the vocabulary of ${vocabularySize} tokens`);
+        }
+        ids[row * length + i] = id;
+      }
+    }
+    return Tensor.from(this.backend, "i32", [rows.length, length], ids);
+  }
+
+  /**
+   * Runs ids `[batch, length]` through embedding and all blocks: `[batch, length, hiddenSize]`, to be
+   * turned into logits by `logits`. With a cache the ids follow the tokens that it holds.
+   * @throws UsageError when the cache may not grow that far
+   */
+  hiddenStates(ids: Tensor<"i32">, cache?: KvCache): Tensor<"f32"> {
+    const [, length = 0] = ids.shape;
+    const position = cache?.length ?? 0;
+    cache?.reserve(length);
+    let hidden = this.model.embed(ids);
+    for (const block of this.blocks) {
+      const pass = cache ? { position, cache: cache.layer(block.index) } : { position };
+      const next = this.model.forwardBlock(block, hidden, pass);
+      if (!next) continue;
+      hidden.release();
+      hidden = next;
+    }
+    cache?.advance(length);
+    return hidden;
+  }
+
+  /** Final norm and output head: `[T, hiddenSize]` to logits `[T, vocabulary]`. */
+  logits(hidden: Tensor): Tensor<"f32"> {
+    return this.model.logits(hidden);
+  }
+
+  /** Makes an empty key-value cache that grows as far as `maxCapacity` tokens (default: the context). */
+  newCache(maxCapacity: number = this.config.contextLength, batch: number = 1): KvCache {
+    const { kvHeads, headDim } = this.config;
+    return new KvCache(this.backend, {
+      blocks: this.blocks.length,
+      batch,
+      kvHeads,
+      headDim,
+      capacity: Math.min(maxCapacity, 256),
+      maxCapacity,
+    });
+  }
+
+  /** Gives the memory of all weights back. */
+  release(): void {
+    for (const block of this.blocks) this.model.releaseBlock(block);
+    this.model.releaseEnds();
+  }
+}

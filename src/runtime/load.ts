@@ -1,0 +1,94 @@
+import type { Backend } from "../backend/backend.ts";
+import { type Checkpoint, openCheckpoint } from "../formats/checkpoint.ts";
+import { readQuantizationConfig } from "../formats/quantization-config.ts";
+import { DecoderModel } from "../models/decoder.ts";
+import type { DecoderConfig } from "../models/decoder-config.ts";
+import type { DecoderBlock } from "../models/decoder-weights.ts";
+import { findArchitecture, readModelConfig } from "../models/index.ts";
+import { absolutePath, baseName } from "../platform/node.ts";
+import { loadTokenizer } from "../tokenizers/load-tokenizer.ts";
+import { throwIfCancelled } from "../util/errors.ts";
+import { CheckpointWeights, type WeightPrecision } from "./checkpoint-weights.ts";
+import { LanguageModel } from "./language-model.ts";
+import { measureSizes, type ModelSizes } from "./model-sizes.ts";
+
+/** How a checkpoint is opened. */
+export interface OpenOptions {
+  readonly backend: Backend;
+  /** What float matrices are held as; by default 16 bits where they are stored so. */
+  readonly precision?: WeightPrecision;
+}
+
+/** How a model is loaded. */
+export interface LoadOptions extends OpenOptions {
+  readonly signal?: AbortSignal;
+}
+
+/** A checkpoint whose blocks are read one at a time. */
+export interface OpenedModel {
+  /** Directory as it was given. */
+  readonly directory: string;
+  /** Last part of the directory's name. */
+  readonly name: string;
+  /** Family for people: `Llama`, `Qwen2`, ... */
+  readonly architecture: string;
+  /** Scheme that the checkpoint was quantized to; null for float checkpoints. */
+  readonly schemeId: string | null;
+  readonly config: DecoderConfig;
+  readonly sizes: ModelSizes;
+  /** Stays open as long as blocks are read; whoever opened the model closes it. */
+  readonly checkpoint: Checkpoint;
+  readonly model: DecoderModel;
+}
+
+/**
+ * Opens a checkpoint directory without reading its blocks: for streaming through a model that is larger
+ * than the memory. Names and shapes of all weights are checked.
+ * @throws FormatError when files are missing, malformed or do not belong together
+ * @throws UnsupportedError for architectures and quantizations that are not known
+ */
+export async function openModel(directory: string, options: OpenOptions): Promise<OpenedModel> {
+  const checkpoint = await openCheckpoint(directory);
+  try {
+    const config = readModelConfig(checkpoint.config);
+    const { backend, precision = "stored" } = options;
+    const weights = new CheckpointWeights(backend, checkpoint, precision);
+    const model = await DecoderModel.open(backend, config, weights);
+    return {
+      directory,
+      name: baseName(absolutePath(directory)),
+      architecture: findArchitecture(checkpoint.config).title,
+      schemeId: readQuantizationConfig(checkpoint.config)?.scheme.id ?? null,
+      config,
+      sizes: measureSizes(config, checkpoint),
+      checkpoint,
+      model,
+    };
+  } catch (error) {
+    await checkpoint.close();
+    throw error;
+  }
+}
+
+/**
+ * Loads a checkpoint directory whole, with its tokenizer. Packed weights stay packed, 16-bit ones stay
+ * in 16 bits; both are widened exactly when they are multiplied by.
+ * @throws FormatError when files are missing, malformed or do not belong together
+ * @throws NumericError when weights are NaN or infinite
+ * @throws UnsupportedError for architectures and quantizations that are not known
+ * @throws CancelledError when `signal` is aborted
+ */
+export async function load(directory: string, options: LoadOptions): Promise<LanguageModel> {
+  const opened = await openModel(directory, options);
+  try {
+    const tokenizer = await loadTokenizer(directory);
+    const blocks: DecoderBlock[] = [];
+    for (let index = 0; index < opened.model.blockCount; index++) {
+      throwIfCancelled(options.signal);
+      blocks.push(await opened.model.loadBlock(index));
+    }
+    return new LanguageModel({ ...opened, tokenizer, blocks });
+  } finally {
+    await opened.checkpoint.close();
+  }
+}

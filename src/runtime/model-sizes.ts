@@ -1,0 +1,60 @@
+import type { Checkpoint } from "../formats/checkpoint.ts";
+import { quantizedEntries } from "../formats/fewbit-format.ts";
+import { readQuantizationConfig } from "../formats/quantization-config.ts";
+import type { DecoderConfig } from "../models/decoder-config.ts";
+import { expectedTensors, isBlockLinear } from "../models/decoder-weights.ts";
+import { elementCount } from "../tensor/shape.ts";
+
+/** How large a checkpoint is: what it holds over what it stands for. */
+export interface ModelSizes {
+  /** Parameters of the model, tied ones counted once. */
+  readonly parameters: number;
+  /** Linear layers of the blocks. */
+  readonly linear: {
+    readonly layers: number;
+    readonly weights: number;
+    /** Stored bytes of the weights: floats, or codes, scales and zero points. Biases do not count. */
+    readonly bytes: number;
+    readonly bitsPerWeight: number;
+  };
+  /** Weight files, headers included. */
+  readonly file: {
+    readonly bytes: number;
+    /** Over all parameters. */
+    readonly bitsPerWeight: number;
+  };
+}
+
+/** Measures a checkpoint by its headers; no weights are read. @throws FormatError */
+export function measureSizes(config: DecoderConfig, checkpoint: Checkpoint): ModelSizes {
+  const modules = readQuantizationConfig(checkpoint.config)?.modules;
+  let parameters = 0;
+  let layers = 0;
+  let weights = 0;
+  let bytes = 0;
+  for (const [name, shape] of expectedTensors(config)) {
+    parameters += elementCount(shape);
+    if (!isBlockLinear(name)) continue;
+    layers++;
+    weights += elementCount(shape);
+    const module = name.slice(0, -".weight".length);
+    const packed = modules?.get(module);
+    const names = packed
+      ? quantizedEntries(module, packed.scheme, packed.outFeatures, packed.inFeatures).map(
+          (entry) => entry.name,
+        )
+      : [name];
+    for (const stored of names) {
+      const { begin, end } = checkpoint.info(stored);
+      bytes += end - begin;
+    }
+  }
+  return {
+    parameters,
+    linear: { layers, weights, bytes, bitsPerWeight: (8 * bytes) / weights },
+    file: {
+      bytes: checkpoint.fileBytes,
+      bitsPerWeight: (8 * checkpoint.fileBytes) / parameters,
+    },
+  };
+}
