@@ -64,16 +64,28 @@ function widen(dtype: FloatDType, buffer: ArrayBuffer, piece: Float32Array): voi
   else if (dtype === "f64") piece.set(new Float64Array(buffer, 0, piece.length));
 }
 
-/** Counts NaN and ±infinity, by the bits: an exponent of ones, with and without a fraction. */
+/** Tells whether no value is NaN or infinite: those, and only those, give NaN when multiplied by 0. */
+function areFinite(values: Float32Array): boolean {
+  let even = 0;
+  let odd = 0;
+  const pairs = values.length - (values.length % 2);
+  for (let i = 0; i < pairs; i += 2) {
+    even += values[i] * 0;
+    odd += values[i + 1] * 0;
+  }
+  if (pairs < values.length) even += values[pairs] * 0;
+  return even + odd === 0;
+}
+
+/** Counts NaN and ±infinity. */
 export function countNonFinite(values: Float32Array): { nans: number; infinities: number } {
-  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   let nans = 0;
   let infinities = 0;
-  for (let i = 0; i < words.length; i++) {
-    const magnitude = words[i] & 0x7fffffff;
-    if (magnitude < 0x7f800000) continue;
-    if (magnitude === 0x7f800000) infinities++;
-    else nans++;
+  // The count is several times slower than the test, and nearly always zero.
+  if (areFinite(values)) return { nans, infinities };
+  for (const value of values) {
+    if (Number.isNaN(value)) nans++;
+    else if (!Number.isFinite(value)) infinities++;
   }
   return { nans, infinities };
 }

@@ -10,6 +10,9 @@ const largestTransfer = 256 * 1024 * 1024;
 /** Files larger than this are not taken for text: V8 strings end at about 2^29 characters. */
 const largestText = 500_000_000;
 
+/** Bytes that are held at a time where a file is gone through. */
+const pieceBytes = 4 * 1024 * 1024;
+
 class NodeReadableFile implements ReadableFile {
   readonly path: string;
   readonly sizeBytes: number;
@@ -138,9 +141,26 @@ export async function writeText(path: string, text: string): Promise<void> {
   }
 }
 
-/** Copies a file to a path that must not exist yet. */
+/** Copies the contents of a file, not its mode, to a path that must not exist yet, durably. */
 export async function copyFile(from: string, to: string): Promise<void> {
-  await translateErrors("write", to, fs.copyFile(from, to, fs.constants.COPYFILE_EXCL));
+  const source = await openForReading(from);
+  try {
+    const target = await createFile(to);
+    try {
+      const piece = new Uint8Array(Math.min(source.sizeBytes, pieceBytes));
+      for (let position = 0; position < source.sizeBytes; ) {
+        const read = await source.read(piece, position);
+        if (read === 0) throw new FormatError(`${from} became shorter while it was copied`);
+        await target.write(piece.subarray(0, read), position);
+        position += read;
+      }
+      await target.sync();
+    } finally {
+      await target.close();
+    }
+  } finally {
+    await source.close();
+  }
 }
 
 /** Hashes a file in pieces; the result is in lower-case hexadecimal. */
@@ -148,7 +168,7 @@ export async function sha256OfFile(path: string): Promise<string> {
   const file = await openForReading(path);
   try {
     const hash = createHash("sha256");
-    const piece = new Uint8Array(4 * 1024 * 1024);
+    const piece = new Uint8Array(pieceBytes);
     for (let position = 0; ; ) {
       const read = await file.read(piece, position);
       hash.update(piece.subarray(0, read));
@@ -186,7 +206,9 @@ export async function syncDirectory(path: string): Promise<void> {
 
 /** Makes the contents of an existing file durable. */
 export async function syncFile(path: string): Promise<void> {
-  const handle = await translateErrors("write", path, fs.open(path, "r+"));
+  // Windows syncs only what is open for writing; elsewhere a read-only file can be synced too.
+  const flags = process.platform === "win32" ? "r+" : "r";
+  const handle = await translateErrors("write", path, fs.open(path, flags));
   try {
     await translateErrors("write", path, handle.sync());
   } finally {

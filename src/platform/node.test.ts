@@ -78,6 +78,19 @@ describe("files", () => {
     expect((await platform.listDirectory(folder)).map((entry) => entry.name)).toEqual(["a.json"]);
   });
 
+  test("a copy has the bytes but not the mode, and never replaces anything", async () => {
+    const bytes = new Uint8Array(4 * 1024 * 1024 + 5).map((_, i) => i * 17);
+    await fs.writeFile(at("from"), bytes, { mode: 0o400 });
+    await platform.copyFile(at("from"), at("to"));
+    expect(Buffer.compare(await fs.readFile(at("to")), bytes)).toBe(0);
+    expect((await fs.stat(at("to"))).mode & 0o200).toBe(0o200);
+    await fs.writeFile(at("empty"), "");
+    await platform.copyFile(at("empty"), at("empty2"));
+    expect((await fs.stat(at("empty2"))).size).toBe(0);
+    await expect(platform.copyFile(at("from"), at("empty"))).rejects.toThrow(/exists already/);
+    await platform.syncFile(at("from"));
+  });
+
   test("the hash of a file is the hash of its bytes, across pieces", async () => {
     const bytes = new Uint8Array(4 * 1024 * 1024 + 7).map((_, i) => i * 31);
     await fs.writeFile(at("a"), bytes);
