@@ -66,6 +66,27 @@ static inline vf vf_load_u8(const uint8_t *p) {
   return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)));
 }
 
+/* Turns 8 rows of 8 into columns. */
+static inline __attribute__((always_inline)) void vf_transpose(vf r[8]) {
+  vf t[8];
+  for (int i = 0; i < 8; i += 2) {
+    t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+    t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+  }
+  for (int i = 0; i < 8; i += 4) {
+    for (int h = 0; h < 2; h++) {
+      __m256d low = _mm256_castps_pd(t[i + h]), high = _mm256_castps_pd(t[i + 2 + h]);
+      r[i + 2 * h] = _mm256_castpd_ps(_mm256_unpacklo_pd(low, high));
+      r[i + 2 * h + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(low, high));
+    }
+  }
+  for (int i = 0; i < 4; i++) {
+    vf low = _mm256_permute2f128_ps(r[i], r[4 + i], 0x20);
+    r[4 + i] = _mm256_permute2f128_ps(r[i], r[4 + i], 0x31);
+    r[i] = low;
+  }
+}
+
 static inline vd vd_zero(void) { return _mm256_setzero_pd(); }
 static inline vd vd_set1(double x) { return _mm256_set1_pd(x); }
 static inline vd vd_load(const double *p) { return _mm256_loadu_pd(p); }

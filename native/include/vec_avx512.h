@@ -50,6 +50,32 @@ static inline vf vf_load_u8(const uint8_t *p) {
   return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)));
 }
 
+/* Turns 16 rows of 16 into columns. */
+static inline __attribute__((always_inline)) void vf_transpose(vf r[16]) {
+  vf t[16];
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+    t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+  }
+  for (int i = 0; i < 16; i += 4) {
+    for (int h = 0; h < 2; h++) {
+      __m512d low = _mm512_castps_pd(t[i + h]), high = _mm512_castps_pd(t[i + 2 + h]);
+      r[i + 2 * h] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
+      r[i + 2 * h + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
+    }
+  }
+  for (int i = 0; i < 4; i++) { /* r[4g + i]: column i of each quarter, of rows 4g..4g+3 */
+    vf a = _mm512_shuffle_f32x4(r[i], r[4 + i], 0x88), b = _mm512_shuffle_f32x4(r[i], r[4 + i], 0xdd);
+    vf c = _mm512_shuffle_f32x4(r[8 + i], r[12 + i], 0x88);
+    vf d = _mm512_shuffle_f32x4(r[8 + i], r[12 + i], 0xdd);
+    t[i] = _mm512_shuffle_f32x4(a, c, 0x88);
+    t[8 + i] = _mm512_shuffle_f32x4(a, c, 0xdd);
+    t[4 + i] = _mm512_shuffle_f32x4(b, d, 0x88);
+    t[12 + i] = _mm512_shuffle_f32x4(b, d, 0xdd);
+  }
+  for (int i = 0; i < 16; i++) r[i] = t[i];
+}
+
 static inline vd vd_zero(void) { return _mm512_setzero_pd(); }
 static inline vd vd_set1(double x) { return _mm512_set1_pd(x); }
 static inline vd vd_load(const double *p) { return _mm512_loadu_pd(p); }

@@ -57,6 +57,18 @@ static inline vf vf_load_u8(const uint8_t *p) {
   return vld1q_f32(lanes);
 }
 
+/* Turns 4 rows of 4 into columns. */
+static inline __attribute__((always_inline)) void vf_transpose(vf r[4]) {
+  float64x2_t a = vreinterpretq_f64_f32(vtrn1q_f32(r[0], r[1]));
+  float64x2_t b = vreinterpretq_f64_f32(vtrn2q_f32(r[0], r[1]));
+  float64x2_t c = vreinterpretq_f64_f32(vtrn1q_f32(r[2], r[3]));
+  float64x2_t d = vreinterpretq_f64_f32(vtrn2q_f32(r[2], r[3]));
+  r[0] = vreinterpretq_f32_f64(vtrn1q_f64(a, c));
+  r[1] = vreinterpretq_f32_f64(vtrn1q_f64(b, d));
+  r[2] = vreinterpretq_f32_f64(vtrn2q_f64(a, c));
+  r[3] = vreinterpretq_f32_f64(vtrn2q_f64(b, d));
+}
+
 static inline vd vd_zero(void) { return vdupq_n_f64(0); }
 static inline vd vd_set1(double x) { return vdupq_n_f64(x); }
 static inline vd vd_load(const double *p) { return vld1q_f64(p); }

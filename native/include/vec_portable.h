@@ -59,6 +59,13 @@ static inline void vf_store_u8_n(uint8_t *p, vf x, int n) {
 /* Reads bytes as float32. */
 static inline vf vf_load_u8(const uint8_t *p) { return (vf){p[0], p[1], p[2], p[3]}; }
 
+/* Turns 4 rows of 4 into columns. */
+static inline void vf_transpose(vf r[4]) {
+  vf t[4];
+  for (int i = 0; i < 4; i++) t[i] = (vf){r[0][i], r[1][i], r[2][i], r[3][i]};
+  for (int i = 0; i < 4; i++) r[i] = t[i];
+}
+
 static inline vd vd_set1(double x) { return (vd){x, x}; }
 static inline vd vd_zero(void) { return vd_set1(0); }
 static inline vd vd_load(const double *p) {

@@ -1,0 +1,33 @@
+/* Matrix products that other ops build on. */
+#ifndef FEWBIT_GEMM_H
+#define FEWBIT_GEMM_H
+
+#include "../include/fewbit.h"
+#include "dtype.h"
+
+/* A matrix in memory; element (i, j) is data[i * row + j * column]. One of the strides is 1. */
+typedef struct {
+  const void *data;
+  int64_t row, column;
+  int64_t dtype;
+} fb_matrix;
+
+/* c [m, n] = beta * c + alpha * a [m, k] * b [k, n]; c is row-major, `ldc` elements from row to row. */
+typedef struct {
+  int64_t m, n, k;
+  fb_matrix a, b;
+  void *c;
+  int64_t ldc;
+  double alpha;
+  int beta; /* 0 or 1 */
+} fb_product;
+
+/* c, products and sums in float32; a and b are f32, f16 or bf16, widened exactly. Returns NULL or a message. */
+const char *FB_NAME(fb_gemm_f32)(fb_team *team, const fb_product *product);
+/* The same in float64; a and b are f64. */
+const char *FB_NAME(fb_gemm_f64)(fb_team *team, const fb_product *product);
+/* Few rows (m <= FB_GEMV_ROWS), a f32 with column stride 1: reads b in place, bound by its bytes. */
+const char *FB_NAME(fb_gemv)(fb_team *team, const fb_product *product);
+#define FB_GEMV_ROWS 8
+
+#endif

@@ -1,0 +1,117 @@
+/* The loops around the tile, for any element type; the includer also defines pack_strip() and GEMM. */
+#include "gemm_tile.h"
+
+#define KC 256
+#define STRIPS_A_BLOCK 8 /* strips of a, and of b, in a block */
+#define ROWS_A_BLOCK (MR * STRIPS_A_BLOCK)
+#define COLUMNS_A_BLOCK (NR * STRIPS_A_BLOCK)
+#define MC ((int64_t)ROWS_A_BLOCK * 32) /* rows and columns packed at a time */
+#define NC ((int64_t)COLUMNS_A_BLOCK * 16)
+
+typedef struct {
+  const fb_product *product;
+  REAL *a, *b;          /* packed strips */
+  int64_t i0, j0, p0;   /* where the packed panels begin */
+  int64_t m, n, k;      /* their size */
+  int64_t a_blocks;
+  int beta;
+} panel;
+
+static void pack_block(REAL *packed, const fb_matrix *source, int width, int64_t lane0, int64_t lanes,
+                       int64_t p0, int64_t depth, int64_t block, int turn) {
+  for (int64_t s = block * STRIPS_A_BLOCK; s < (block + 1) * STRIPS_A_BLOCK; s++) {
+    int64_t lane = s * width;
+    if (lane >= lanes) return;
+    pack_strip(packed + lane * depth, width, lanes - lane, depth, source, lane0 + lane, p0, turn);
+  }
+}
+
+static FB_BODY(pack_chunk) {
+  const panel *now = context;
+  const fb_product *product = now->product;
+  (void)thread;
+  if (chunk < now->a_blocks) {
+    pack_block(now->a, &product->a, MR, now->i0, now->m, now->p0, now->k, chunk, 0);
+  } else {
+    pack_block(now->b, &product->b, NR, now->j0, now->n, now->p0, now->k, chunk - now->a_blocks, 1);
+  }
+}
+
+/* c[rows, columns] = beta * c + alpha * tile */
+static void merge_tile(REAL *c, int64_t ldc, const REAL *tile, int64_t rows, int64_t columns, REAL alpha,
+                       int beta) {
+  VEC factor = OP(set1)(alpha);
+  for (int64_t i = 0; i < rows; i++, c += ldc, tile += NR) {
+    for (int64_t j = 0; j < columns; j += WIDTH) {
+      int lanes = (int)fb_min(WIDTH, columns - j);
+      VEC value = OP(mul)(factor, OP(load)(tile + j));
+      if (lanes == WIDTH) {
+        OP(store)(c + j, beta ? OP(add)(OP(load)(c + j), value) : value);
+      } else {
+        OP(store_n)(c + j, beta ? OP(add)(OP(load_n)(c + j, lanes), value) : value, lanes);
+      }
+    }
+  }
+}
+
+static FB_BODY(multiply_chunk) {
+  const panel *now = context;
+  const fb_product *product = now->product;
+  int64_t i_begin = chunk % now->a_blocks * ROWS_A_BLOCK;
+  int64_t j_begin = chunk / now->a_blocks * COLUMNS_A_BLOCK;
+  int64_t i_end = fb_min(now->m, i_begin + ROWS_A_BLOCK);
+  int64_t j_end = fb_min(now->n, j_begin + COLUMNS_A_BLOCK);
+  REAL *c = (REAL *)product->c + now->i0 * product->ldc + now->j0;
+  _Alignas(64) REAL tile[MR * NR];
+  (void)thread;
+  for (int64_t j = j_begin; j < j_end; j += NR) {
+    for (int64_t i = i_begin; i < i_end; i += MR) {
+      int64_t rows = fb_min(MR, now->m - i), columns = fb_min(NR, now->n - j);
+      multiply_strips(rows, now->k, now->a + i * now->k, now->b + j * now->k, tile);
+      merge_tile(c + i * product->ldc + j, product->ldc, tile, rows, columns, (REAL)product->alpha,
+                 now->beta);
+    }
+  }
+}
+
+static void scale_result(const fb_product *product) {
+  if (product->beta) return;
+  for (int64_t i = 0; i < product->m; i++) {
+    REAL *row = (REAL *)product->c + i * product->ldc;
+    for (int64_t j = 0; j < product->n; j++) row[j] = 0;
+  }
+}
+
+static void multiply_panel(fb_team *team, panel *now) {
+  now->a_blocks = fb_ceil_div(now->m, ROWS_A_BLOCK);
+  int64_t b_blocks = fb_ceil_div(now->n, COLUMNS_A_BLOCK);
+  fb_parallel(team, now->a_blocks + b_blocks, pack_chunk, now);
+  fb_parallel(team, now->a_blocks * b_blocks, multiply_chunk, now);
+}
+
+const char *GEMM(fb_team *team, const fb_product *product) {
+  if (product->m == 0 || product->n == 0) return NULL;
+  if (product->k == 0) {
+    scale_result(product);
+    return NULL;
+  }
+  int64_t depth = fb_min(KC, product->k);
+  int64_t a_size = fb_min(MC, fb_round_up(product->m, MR)) * depth;
+  int64_t b_size = fb_min(NC, fb_round_up(product->n, NR)) * depth;
+  a_size = fb_round_up(a_size, 16);
+  if (!fb_reserve(team, (size_t)(a_size + b_size) * sizeof(REAL), 0)) return "out of memory";
+  panel now = {.product = product, .a = fb_shared(team)};
+  now.b = now.a + a_size;
+  for (now.j0 = 0; now.j0 < product->n; now.j0 += NC) {
+    now.n = fb_min(NC, product->n - now.j0);
+    for (now.p0 = 0; now.p0 < product->k; now.p0 += KC) {
+      now.k = fb_min(KC, product->k - now.p0);
+      now.beta = product->beta || now.p0 > 0;
+      for (now.i0 = 0; now.i0 < product->m; now.i0 += MC) {
+        now.m = fb_min(MC, product->m - now.i0);
+        multiply_panel(team, &now);
+      }
+    }
+  }
+  return NULL;
+}
