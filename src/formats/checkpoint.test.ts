@@ -14,7 +14,7 @@ import {
 import { halfBitsToFloat } from "../util/half.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { CheckpointWriter, planShards } from "./checkpoint-writer.ts";
-import { readFloatTensor } from "./read-float-tensor.ts";
+import { countNonFinite, readFloatTensor } from "./read-float-tensor.ts";
 import type { TensorEntry } from "./safetensors.ts";
 import { SafetensorsWriter } from "./safetensors-writer.ts";
 import { copySidecarFiles } from "./sidecar-files.ts";
@@ -261,6 +261,19 @@ describe("readFloatTensor", () => {
     await fs.rm(at("model.safetensors"));
     await write({ name: "w", dtype: "f64", shape: [1] }, Float64Array.of(1e300));
     await expect(read()).rejects.toThrow('tensor "w" has 1 infinite among its 1 values');
+  });
+
+  test("a value that is not finite is found at any place of any length", () => {
+    for (let length = 1; length <= 9; length++) {
+      expect(countNonFinite(new Float32Array(length).fill(-3))).toEqual({ nans: 0, infinities: 0 });
+      for (let i = 0; i < length; i++) {
+        const values = new Float32Array(length).fill(3e38);
+        values[i] = Number.NaN;
+        expect(countNonFinite(values)).toEqual({ nans: 1, infinities: 0 });
+        values[i] = Number.NEGATIVE_INFINITY;
+        expect(countNonFinite(values)).toEqual({ nans: 0, infinities: 1 });
+      }
+    }
   });
 
   test("integers are not floats", async () => {
