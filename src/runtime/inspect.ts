@@ -1,0 +1,108 @@
+import { type Checkpoint, openCheckpoint } from "../formats/checkpoint.ts";
+import { isJsonRecord, type JsonRecord, readJsonObject } from "../formats/json-file.ts";
+import { readQuantizationConfig } from "../formats/quantization-config.ts";
+import type { DecoderConfig } from "../models/decoder-config.ts";
+import { findArchitecture, readModelConfig } from "../models/index.ts";
+import { absolutePath, baseName, exists, joinPath } from "../platform/node.ts";
+import { QTensor } from "../quant/q-tensor.ts";
+import type { Shape } from "../tensor/shape.ts";
+import { measureSizes, type ModelSizes } from "./model-sizes.ts";
+
+/** A tensor of a checkpoint, as its file holds it. */
+export interface InspectedTensor {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: Shape;
+  readonly sizeBytes: number;
+}
+
+/** A packed linear layer. */
+export interface InspectedModule {
+  readonly module: string;
+  readonly scheme: string;
+  /** `[outFeatures, inFeatures]`. */
+  readonly shape: readonly [number, number];
+  readonly sizeBytes: number;
+  readonly bitsPerWeight: number;
+}
+
+/** What a checkpoint directory holds, from its headers alone. */
+export interface Inspection {
+  readonly path: string;
+  readonly name: string;
+  /** `model_type` of the Hugging Face config, and the family's name for people. */
+  readonly modelType: string;
+  readonly architecture: string;
+  readonly parameters: number;
+  readonly config: DecoderConfig;
+  readonly blocks: number;
+  readonly sizeBytes: number;
+  readonly bitsPerWeight: { readonly linear: number; readonly file: number };
+  readonly sizes: ModelSizes;
+  /** Null for float checkpoints. */
+  readonly quantization: {
+    readonly scheme: string;
+    /** Number of layers of each scheme. */
+    readonly schemes: Readonly<Record<string, number>>;
+    readonly modules: readonly InspectedModule[];
+  } | null;
+  readonly tensors: readonly InspectedTensor[];
+  /** The record of the run that made it (`run.json`), when there is one. */
+  readonly record: JsonRecord | null;
+}
+
+/**
+ * Describes a checkpoint directory without reading its weights.
+ * @throws FormatError UnsupportedError as `load` does
+ */
+export async function inspect(path: string): Promise<Inspection> {
+  const checkpoint = await openCheckpoint(path);
+  try {
+    const config = readModelConfig(checkpoint.config);
+    const sizes = measureSizes(config, checkpoint);
+    const recordPath = joinPath(path, "run.json");
+    const record = (await exists(recordPath)) ? await readJsonObject(recordPath) : null;
+    return {
+      path,
+      name: baseName(absolutePath(path)),
+      modelType: config.modelType,
+      architecture: findArchitecture(checkpoint.config).title,
+      parameters: sizes.parameters,
+      config,
+      blocks: config.layers.length,
+      sizeBytes: sizes.file.bytes,
+      bitsPerWeight: { linear: sizes.linear.bitsPerWeight, file: sizes.file.bitsPerWeight },
+      sizes,
+      quantization: describeQuantization(checkpoint),
+      tensors: [...checkpoint.tensors.values()].map(({ name, dtype, shape, begin, end }) => ({
+        name,
+        dtype,
+        shape,
+        sizeBytes: end - begin,
+      })),
+      record: isJsonRecord(record) ? record : null,
+    };
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+function describeQuantization(checkpoint: Checkpoint): Inspection["quantization"] {
+  const quantization = readQuantizationConfig(checkpoint.config);
+  if (!quantization) return null;
+  const schemes: Record<string, number> = {};
+  const modules = [...quantization.modules].map(([module, stored]): InspectedModule => {
+    const { scheme, outFeatures, inFeatures } = stored;
+    const { codes, scales, zeros } = QTensor.sizes(scheme, outFeatures, inFeatures);
+    const sizeBytes = codes + scales + zeros;
+    schemes[scheme.id] = (schemes[scheme.id] ?? 0) + 1;
+    return {
+      module,
+      scheme: scheme.id,
+      shape: [outFeatures, inFeatures],
+      sizeBytes,
+      bitsPerWeight: (8 * sizeBytes) / (outFeatures * inFeatures),
+    };
+  });
+  return { scheme: quantization.scheme.id, schemes, modules };
+}
