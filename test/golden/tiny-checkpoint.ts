@@ -3,7 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CheckpointWriter } from "../../src/formats/checkpoint-writer.ts";
 import { quantizedEntries, writeQTensor } from "../../src/formats/fewbit-format.ts";
-import { type QuantizedModule, writeQuantizationConfig } from "../../src/formats/quantization-config.ts";
+import {
+  type QuantizedModule,
+  writeQuantizationConfig,
+} from "../../src/formats/quantization-config.ts";
 import type { TensorEntry } from "../../src/formats/safetensors-header.ts";
 import { expectedTensors, isBlockLinear } from "../../src/models/decoder-weights.ts";
 import { readModelConfig } from "../../src/models/index.ts";
