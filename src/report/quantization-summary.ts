@@ -7,17 +7,10 @@ import {
   formatPlural,
   printable,
 } from "./format.ts";
+import type { KeptWeights } from "./kept-weights.ts";
 import { joinParts } from "./plan-summary.ts";
 import type { Layout } from "./style.ts";
 import { type Cell, formatTable, textWidth } from "./table.ts";
-
-/** Weights that a run left as they were, such as the embedding: what the record of the run does not list. */
-export interface KeptWeights {
-  /** `embedding, head`. */
-  readonly label: string;
-  readonly bitsPerWeight: number;
-  readonly sizeBytes: number;
-}
 
 /** Linear layers of one part of the blocks. */
 interface LayerGroup {

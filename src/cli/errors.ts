@@ -1,0 +1,74 @@
+import { CommanderError } from "commander";
+import { printable } from "../report/format.ts";
+import type { Style } from "../report/style.ts";
+import { CancelledError, FewbitError } from "../util/errors.ts";
+
+/** Exit codes, as shells expect them. */
+export const exitCodes = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  interrupted: 130,
+  terminated: 143,
+} as const;
+
+/** What an error says: one line of what happened, one of what to do. */
+interface Complaint {
+  readonly message: string;
+  readonly hint: string | undefined;
+}
+
+/** Tells the exit code of an error. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError)
+    return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+  if (error instanceof CancelledError) return exitCodes.interrupted;
+  if (error instanceof FewbitError && error.code === "USAGE") return exitCodes.usage;
+  return exitCodes.failed;
+}
+
+/** How errors are shown. */
+export interface ErrorFormat {
+  readonly style: Style;
+  readonly debug: boolean;
+  /** The command that was run, whose help a hint may name. */
+  readonly command: string | undefined;
+}
+
+/**
+ * Formats an error as `error  …` and a hint below it. Stack traces are only for people who work on
+ * fewbit: with `debug` they follow.
+ */
+export function formatError(error: unknown, options: ErrorFormat): string[] {
+  const { style, debug } = options;
+  const { message, hint } = complaintOf(error, options.command);
+  const label = error instanceof CancelledError ? "stopped" : style("error", "failure");
+  const lines = [`${label}  ${printable(message)}`];
+  if (hint) lines.push(`       ${printable(hint)}`);
+  if (debug && error instanceof Error) lines.push(style(error.stack ?? "no stack", "dim"));
+  return lines;
+}
+
+function complaintOf(error: unknown, command: string | undefined): Complaint {
+  if (error instanceof CommanderError) return commanderComplaint(error, command);
+  if (error instanceof FewbitError) return { message: error.message, hint: error.hint };
+  if (error instanceof Error) {
+    return {
+      message: `${error.message || error.name} (not expected by fewbit)`,
+      hint: "set FEWBIT_DEBUG=1 to see where it comes from, and report it please",
+    };
+  }
+  return { message: String(error), hint: undefined };
+}
+
+/** `error: unknown option '--shceme'\n(Did you mean --scheme?)` in our form. */
+function commanderComplaint(error: CommanderError, command: string | undefined): Complaint {
+  const [first = "", ...rest] = error.message.split("\n");
+  const suggestion = /^\(Did you mean (.*)\?\)$/.exec(rest.join(" "))?.[1];
+  return {
+    message: first.replace(/^error: /, ""),
+    hint: suggestion
+      ? `did you mean ${suggestion}?`
+      : `fewbit ${command ? `${command} ` : ""}-h shows what there is`,
+  };
+}

@@ -1,0 +1,156 @@
+import type { Command } from "commander";
+import type { Evaluation, EvaluationProgress } from "../evaluation/evaluation.ts";
+import {
+  formatEvaluationTable,
+  perplexityHalfWidth,
+  type VariantFigures,
+} from "../report/evaluation-table.ts";
+import {
+  formatCount,
+  formatNumber,
+  formatDuration,
+  formatBits,
+  printable,
+} from "../report/format.ts";
+import { joinParts } from "../report/plan-summary.ts";
+import { formatProgressLog, type Progress } from "../report/progress.ts";
+import { interruptible } from "./interrupt.ts";
+import type { Io } from "./io.ts";
+import {
+  addComputeOptions,
+  addVoiceOptions,
+  type ComputeOptions,
+  choiceOption,
+  defined,
+  expectGiven,
+  nonNegativeInteger,
+  positiveInteger,
+  type VoiceOptions,
+} from "./options.ts";
+import { Terminal } from "./terminal.ts";
+
+interface Options extends VoiceOptions, ComputeOptions {
+  readonly text: string;
+  readonly window?: number;
+  readonly protocol?: "windows" | "second-half";
+  readonly maxWindows?: number;
+  readonly against?: string;
+  readonly speedTokens?: number;
+}
+
+const example = `
+  fewbit eval ./llama-w4 --against ./llama --text test.txt --window 512
+`;
+
+/** Defines `fewbit eval`. */
+export function defineEval(command: Command, io: Io): void {
+  command
+    .description("Measures perplexity on a text, and how far a model is from its original.")
+    .usage("MODEL --text FILE [options]")
+    .argument("<model>", "directory of the checkpoint")
+    .addHelpText("before", example)
+    .optionsGroup("What to measure:")
+    .option("--text <file>", "text to predict")
+    .option("--against <original>", "also compare with this checkpoint, token by token")
+    .option("--window <tokens>", "tokens a window (default: 2048, or the context)", positiveInteger)
+    .addOption(
+      choiceOption(
+        "--protocol",
+        ["windows", "second-half"],
+        "score all of each window, or its second half as llama.cpp does (default: windows)",
+      ),
+    )
+    .option("--max-windows <n>", "stop after this many windows", positiveInteger)
+    .option(
+      "--speed-tokens <n>",
+      "tokens to generate for the speed, 0 for none",
+      nonNegativeInteger,
+    );
+  addComputeOptions(command);
+  addVoiceOptions(command);
+  command.action((model: string, options: Options) => runEval(model, options, io));
+}
+
+async function runEval(model: string, options: Options, io: Io): Promise<void> {
+  const terminal = new Terminal(io, options);
+  expectGiven(options, ["text"], "eval");
+  const { evaluate } = await import("../index.ts");
+  const { text, window, protocol, maxWindows, against, speedTokens, threads, backend } = options;
+  const evaluation = await interruptible(terminal, onward, (signal) =>
+    evaluate(model, {
+      ...defined({ text, window, protocol, maxWindows, against, speedTokens, threads, backend }),
+      signal,
+      onProgress: (progress) => showProgress(terminal, progress),
+    }),
+  );
+  terminal.notes(["", ...describe(evaluation, terminal), ""]);
+  terminal.results(table(evaluation, terminal));
+  terminal.notes([""]);
+  terminal.json(evaluation);
+}
+
+const onward = {
+  message: "an evaluation that is not finished has no result",
+  hint: "measure less with --max-windows",
+};
+
+function showProgress(terminal: Terminal, event: EvaluationProgress): void {
+  const progress: Progress = {
+    noun: "window",
+    current: event.windows,
+    total: event.totalWindows,
+    fraction: event.windows / event.totalWindows,
+    figure: { name: "perplexity", value: event.perplexity },
+    remainingMs: event.remainingMs,
+  };
+  if (terminal.redraws) terminal.progress(progress);
+  else if (isMilestone(event)) {
+    const details = [`perplexity ${formatNumber(event.perplexity, 4)}`];
+    terminal.notes([`  ${formatProgressLog(progress, details)}`]);
+  }
+}
+
+/** A log gets about ten lines, whatever the number of windows. */
+function isMilestone({ windows, totalWindows }: EvaluationProgress): boolean {
+  const tenths = (count: number): number => Math.floor((10 * count) / totalWindows);
+  return tenths(windows) > tenths(windows - 1);
+}
+
+function describe(evaluation: Evaluation, terminal: Terminal): string[] {
+  const { windows, window, tokens, protocol, backend, elapsedMs } = evaluation;
+  const parts = [
+    printable(evaluation.text),
+    `${windows} × ${window} tokens, ${formatCount(tokens)} scored`,
+    protocol === "windows" ? "windows without overlap" : "second half of each window",
+    `${backend.id} (${backend.level})`,
+    formatDuration(elapsedMs),
+  ];
+  return joinParts(parts, terminal.noteLayout);
+}
+
+function table(evaluation: Evaluation, terminal: Terminal): string[] {
+  const { klDivergence } = evaluation;
+  const lines = formatEvaluationTable(null, [figuresOf(evaluation)], terminal.resultLayout);
+  const file = `  whole file ${formatBits(evaluation.bitsPerWeight.file)} bits/weight`;
+  if (!klDivergence) return [...lines, "", file];
+  const { percentile99, maximum } = klDivergence;
+  const tail = `KL divergence 99 % below ${formatNumber(percentile99)}, at most ${formatNumber(maximum)}`;
+  return [...lines, "", `${file} · ${tail}`];
+}
+
+function figuresOf(evaluation: Evaluation): VariantFigures {
+  const { perplexity, loss } = evaluation;
+  return {
+    variant: evaluation.model,
+    bitsPerWeight: evaluation.bitsPerWeight,
+    sizeBytes: evaluation.sizeBytes,
+    perplexity: {
+      value: perplexity,
+      halfWidth: perplexityHalfWidth(perplexity, loss.standardError),
+    },
+    klDivergence: evaluation.klDivergence?.mean ?? null,
+    topTokenAgreement: evaluation.topTokenAgreement,
+    tokensPerSecond: evaluation.tokensPerSecond,
+    peakMemoryBytes: evaluation.peakMemoryBytes,
+  };
+}

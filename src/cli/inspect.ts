@@ -1,0 +1,45 @@
+import type { Command } from "commander";
+import { formatInspection, formatModules, formatTensors } from "../report/inspection.ts";
+import type { Io } from "./io.ts";
+import { addVoiceOptions, type VoiceOptions } from "./options.ts";
+import { Terminal } from "./terminal.ts";
+
+interface Options extends VoiceOptions {
+  readonly tensors?: boolean;
+  readonly layers?: boolean;
+}
+
+const example = `
+  fewbit inspect ./llama-w4 --tensors
+`;
+
+/** Defines `fewbit inspect`. */
+export function defineInspect(command: Command, io: Io): void {
+  command
+    .description("Shows what a checkpoint is: architecture, schemes, sizes and bits a weight.")
+    .usage("MODEL [options]")
+    .argument("<model>", "directory of the checkpoint")
+    .addHelpText("before", example)
+    .optionsGroup("What to show:")
+    .option("--layers", "list the linear layers with their schemes")
+    .option("--tensors", "list all tensors as they are stored");
+  addVoiceOptions(command);
+  command.action((model: string, options: Options) => runInspect(model, options, io));
+}
+
+async function runInspect(model: string, options: Options, io: Io): Promise<void> {
+  const terminal = new Terminal(io, options);
+  const { inspect } = await import("../index.ts");
+  const inspection = await inspect(model);
+  const layout = terminal.resultLayout;
+  // A list in a pipe is for other programs: nothing is cut there.
+  const listLayout = {
+    ...layout,
+    width: io.stdout.isTTY ? layout.width : Number.POSITIVE_INFINITY,
+  };
+  terminal.results(["", ...formatInspection(inspection, layout)]);
+  if (options.layers) terminal.results(["", ...formatModules(inspection, listLayout)]);
+  if (options.tensors) terminal.results(["", ...formatTensors(inspection, listLayout)]);
+  terminal.results([""]);
+  terminal.json(inspection);
+}

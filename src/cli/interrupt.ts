@@ -1,0 +1,33 @@
+import { CancelledError } from "../util/errors.ts";
+import { exitCodes } from "./errors.ts";
+import type { Terminal } from "./terminal.ts";
+
+/**
+ * Runs `body` with a signal that the first Ctrl-C aborts; the second ends the process at once. When the
+ * body was cancelled, `onward` says what came of it and how to go on.
+ */
+export async function interruptible<T>(
+  terminal: Terminal,
+  onward: { readonly message: string; readonly hint: string },
+  body: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const stopListening = terminal.io.onInterrupt((signal) => {
+    if (controller.signal.aborted) {
+      terminal.clearProgress();
+      terminal.io.exit(signal === "SIGTERM" ? exitCodes.terminated : exitCodes.interrupted);
+      return;
+    }
+    terminal.notes(["  stopping; Ctrl-C again stops at once"]);
+    controller.abort(new CancelledError());
+  });
+  try {
+    return await body(controller.signal);
+  } catch (error) {
+    // Whatever breaks off because of the signal is the cancelling, not a failure.
+    if (!controller.signal.aborted) throw error;
+    throw new CancelledError(onward.message, { hint: onward.hint, cause: error });
+  } finally {
+    stopListening();
+  }
+}

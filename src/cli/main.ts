@@ -1,0 +1,129 @@
+#!/usr/bin/env node
+import { readFileSync, realpathSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Command, Option } from "commander";
+import { exitCodeOf, exitCodes, formatError } from "./errors.ts";
+import { type Io, processIo } from "./io.ts";
+import { layoutOf } from "./terminal.ts";
+
+/** What a command's file exports: it adds arguments, options, help and action. */
+export type DefineCommand = (command: Command, io: Io) => void;
+
+/** The commands. Each file is loaded only when its command runs, so that help comes at once. */
+const commands: Record<string, { summary: string; load: () => Promise<DefineCommand> }> = {
+  quantize: {
+    summary: "quantize a checkpoint to fewer bits",
+    load: async () => (await import("./quantize.ts")).defineQuantize,
+  },
+  eval: {
+    summary: "measure perplexity, divergence from the original, size and speed",
+    load: async () => (await import("./eval.ts")).defineEval,
+  },
+  run: {
+    summary: "continue a text",
+    load: async () => (await import("./run.ts")).defineRun,
+  },
+  chat: {
+    summary: "talk to a model with its own chat template",
+    load: async () => (await import("./chat.ts")).defineChat,
+  },
+  inspect: {
+    summary: "show a checkpoint's architecture, schemes, sizes and tensors",
+    load: async () => (await import("./inspect.ts")).defineInspect,
+  },
+  export: {
+    summary: "write a checkpoint for other programs",
+    load: async () => (await import("./export.ts")).defineExport,
+  },
+};
+
+const introduction = `
+  fewbit quantize ./llama --method gptq --scheme w4g128 \\
+    --calibration text.txt --out ./llama-w4
+  fewbit eval ./llama-w4 --against ./llama --text test.txt
+  fewbit run ./llama-w4 --prompt "It was a"
+`;
+
+/**
+ * Runs the command line and resolves to the exit code; never rejects. `args` are the words after the
+ * program's name.
+ */
+export async function main(args: readonly string[], io: Io): Promise<number> {
+  const { style } = layoutOf(io.stderr, io);
+  try {
+    const program = await defineProgram(args, io);
+    if (args.length === 0) {
+      io.stderr.write(program.helpInformation());
+      return exitCodes.usage;
+    }
+    await program.parseAsync([...args], { from: "user" });
+    return exitCodes.done;
+  } catch (error) {
+    const code = exitCodeOf(error);
+    if (code === exitCodes.done) return code;
+    const debug = Boolean(io.env["FEWBIT_DEBUG"]);
+    const command = args.find((word) => Object.hasOwn(commands, word));
+    for (const line of formatError(error, { style, debug, command })) io.stderr.write(`${line}\n`);
+    return code;
+  }
+}
+
+async function defineProgram(args: readonly string[], io: Io): Promise<Command> {
+  const program = configure(new Command("fewbit"), io)
+    .description(
+      "Quantizes language models to 1–8 bits, measures what it cost, and runs the result.",
+    )
+    .usage("COMMAND [options]")
+    .optionsGroup("Output:")
+    .version(packageVersion(), "--version", "print the version")
+    .addHelpText("after", "\nfewbit COMMAND -h explains a command.")
+    .commandsGroup("Commands:");
+  program.addHelpText("before", introduction);
+  const named = args.find((word) => Object.hasOwn(commands, word));
+  for (const [name, { summary, load }] of Object.entries(commands)) {
+    const command = configure(program.command(name), io).summary(summary);
+    if (name === named) (await load())(command, io);
+  }
+  return program;
+}
+
+/** Sets what all commands share: where help goes, how it looks, and that errors come to `main`. */
+function configure(command: Command, io: Io): Command {
+  const layout = layoutOf(io.stdout, io);
+  return command
+    .exitOverride()
+    .addHelpOption(new Option("-h, --help", "explain this").helpGroup("Output:"))
+    .helpCommand(false)
+    .configureHelp({
+      helpWidth: Math.min(layout.width, 100),
+      // Choices stand in the flag, and defaults in the text.
+      optionDescription: (option) => option.description,
+      styleOptionTerm: (text) => layout.style(text, "accent"),
+      styleSubcommandTerm: (text) => layout.style(text, "accent"),
+    })
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: () => {},
+      outputError: () => {},
+      getOutHasColors: () => true,
+    });
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** Tells whether this file is the program, also when npm linked it under another name. */
+function isProgram(): boolean {
+  const started = process.argv[1];
+  return started !== undefined && realpathSync(started) === fileURLToPath(import.meta.url);
+}
+
+if (isProgram()) {
+  // A reader such as `head` may close the pipe early; that is its right.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === "EPIPE" ? exitCodes.done : exitCodes.failed);
+  });
+  process.exitCode = await main(process.argv.slice(2), processIo());
+}

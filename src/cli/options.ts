@@ -1,0 +1,108 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { UsageError } from "../util/errors.ts";
+import type { Voice } from "./terminal.ts";
+
+/** Options that every command has. */
+export type VoiceOptions = Voice;
+
+/** Options of commands that compute. */
+export interface ComputeOptions {
+  readonly threads?: number;
+  readonly backend?: "native" | "reference";
+}
+
+/** Adds `--json`, `--quiet` and `--verbose`. */
+export function addVoiceOptions(command: Command): Command {
+  return command
+    .optionsGroup("Output:")
+    .option("--json", "print one JSON document on standard output, and nothing else there")
+    .addOption(new Option("--quiet", "print results and errors only").conflicts("verbose"))
+    .option("--verbose", "print what is done in more detail");
+}
+
+/** Adds `--threads` and `--backend`. */
+export function addComputeOptions(command: Command): Command {
+  return command
+    .optionsGroup("Machine:")
+    .option("--threads <n>", "number of threads (default: measured)", positiveInteger)
+    .addOption(
+      choiceOption(
+        "--backend",
+        ["native", "reference"],
+        "what computes (default: native where it is built)",
+      ),
+    );
+}
+
+/** Makes an option with a fixed set of values, which its help shows. */
+export function choiceOption(
+  flag: string,
+  choices: readonly string[],
+  description: string,
+): Option {
+  return new Option(`${flag} <${choices.join("|")}>`, description).choices([...choices]);
+}
+
+/**
+ * Makes sure that options which a command cannot do without were given. (Commander's own check comes
+ * before the one for unknown options, and so hides a slip of the pen.)
+ * @throws UsageError that names those missing
+ */
+export function expectGiven<T extends object>(
+  options: T,
+  needed: readonly (keyof T & string)[],
+  command: string,
+): void {
+  const missing = needed.filter((name) => options[name] === undefined).map((name) => `--${name}`);
+  if (missing.length === 0) return;
+  throw new UsageError(`${missing.join(", ")} ${missing.length === 1 ? "is" : "are"} missing`, {
+    hint: `fewbit ${command} -h begins with an example`,
+  });
+}
+
+/** Reads a whole number of at least 1. */
+export function positiveInteger(text: string): number {
+  return readNumber(text, "a whole number of at least 1", (n) => Number.isSafeInteger(n) && n >= 1);
+}
+
+/** Reads a whole number of at least 0. */
+export function nonNegativeInteger(text: string): number {
+  return readNumber(text, "a whole number of at least 0", (n) => Number.isSafeInteger(n) && n >= 0);
+}
+
+/** Reads a number of at least 0. */
+export function nonNegativeNumber(text: string): number {
+  return readNumber(text, "a number of at least 0", (n) => n >= 0);
+}
+
+/** Reads a number above 0. */
+export function positiveNumber(text: string): number {
+  return readNumber(text, "a number above 0", (n) => n > 0);
+}
+
+/** Reads a share of 1. */
+export function share(text: string): number {
+  return readNumber(text, "a number from 0 to 1", (n) => n >= 0 && n <= 1);
+}
+
+/** Reads any finite number. */
+export function finiteNumber(text: string): number {
+  return readNumber(text, "a number", () => true);
+}
+
+/** Gathers the values of an option that may be given several times. */
+export function collect(text: string, earlier: readonly string[] = []): string[] {
+  return [...earlier, text];
+}
+
+function readNumber(text: string, expected: string, fits: (value: number) => boolean): number {
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (Number.isFinite(value) && fits(value)) return value;
+  throw new InvalidArgumentError(`Expected ${expected}.`);
+}
+
+/** Leaves out the entries that are undefined, so that the library's defaults hold. */
+export function defined<T extends object>(values: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  const entries = Object.entries(values).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> };
+}

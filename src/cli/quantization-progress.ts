@@ -1,0 +1,88 @@
+import type { PipelineEvent } from "../pipeline/events.ts";
+import type { LinearRecord } from "../pipeline/run-record.ts";
+import { formatDuration, formatNumber, printable } from "../report/format.ts";
+import { formatPlan } from "../report/plan-summary.ts";
+import { formatProgressLog, type Progress } from "../report/progress.ts";
+import type { Terminal } from "./terminal.ts";
+
+type ProgressEvent = Extract<PipelineEvent, { type: "progress" }>;
+
+/** Shows a quantization on standard error: a bar where it can be redrawn, else a line for each block. */
+export class QuantizationProgress {
+  private readonly terminal: Terminal;
+  private latest: ProgressEvent | null = null;
+  /** Linears of the block at work. */
+  private linears: LinearRecord[] = [];
+  private lastError: number | null = null;
+
+  constructor(terminal: Terminal) {
+    this.terminal = terminal;
+  }
+
+  /** Takes the next event of the run. */
+  handle(event: PipelineEvent): void {
+    const { terminal } = this;
+    if (event.type === "plan") {
+      terminal.notes(["", ...formatPlan(event.plan, terminal.noteLayout), ""]);
+    } else if (event.type === "notice") {
+      terminal.notice(event.message);
+    } else if (event.type === "progress") {
+      this.latest = event;
+      terminal.progress(this.progressOf(event));
+    } else if (event.type === "linear") {
+      this.linears.push(event.linear);
+      this.lastError = event.linear.relativeError;
+      terminal.details([describeLinear(event.linear)]);
+    } else if (event.type === "block") {
+      this.endBlock(event.block, event.blocks);
+    } else {
+      terminal.clearProgress();
+    }
+  }
+
+  private endBlock(block: number, blocks: number): void {
+    const { terminal, latest, linears } = this;
+    this.linears = [];
+    if (terminal.redraws) return;
+    const progress = {
+      noun: "block",
+      current: block + 1,
+      total: blocks,
+      fraction: latest?.fraction ?? 0,
+      remainingMs: latest?.remainingMs ?? null,
+    };
+    terminal.notes([`  ${formatProgressLog(progress, describeErrors(linears))}`]);
+  }
+
+  private progressOf(event: ProgressEvent): Progress {
+    return {
+      noun: "block",
+      current: event.block + 1,
+      total: event.blocks,
+      fraction: event.fraction,
+      activity: event.activity,
+      figure: this.lastError === null ? null : { name: "error", value: this.lastError },
+      remainingMs: event.remainingMs,
+    };
+  }
+}
+
+function describeErrors(linears: readonly LinearRecord[]): string[] {
+  if (linears.length === 0) return [];
+  const mean = linears.reduce((sum, { relativeError }) => sum + relativeError, 0) / linears.length;
+  const worst = linears.reduce((a, b) => (b.relativeError > a.relativeError ? b : a));
+  const detail = `worst ${formatNumber(worst.relativeError)}, ${printable(worst.slot)}`;
+  return [`error ${formatNumber(mean)} (${detail})`];
+}
+
+function describeLinear(linear: LinearRecord): string {
+  const parts = [
+    printable(linear.module),
+    linear.scheme,
+    `error ${formatNumber(linear.relativeError)}`,
+    ...(linear.damping === undefined ? [] : [`damping ${formatNumber(linear.damping)}`]),
+    formatDuration(linear.elapsedMs),
+    ...(linear.fallback === undefined ? [] : [linear.fallback]),
+  ];
+  return `    ${parts.join("  ")}`;
+}

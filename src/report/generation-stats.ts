@@ -1,0 +1,33 @@
+import { formatNumber, formatPlural } from "./format.ts";
+import { joinParts } from "./plan-summary.ts";
+import type { Layout } from "./style.ts";
+
+/** What a generation cost, as far as a reader cares. */
+export interface GenerationFigures {
+  readonly promptTokens: number;
+  readonly generatedTokens: number;
+  readonly finishReason: "eos" | "stop" | "length";
+  readonly prefillTokensPerSecond: number;
+  readonly decodeTokensPerSecond: number;
+}
+
+const reasons = {
+  eos: "the text ended",
+  stop: "a stop text came",
+  length: "as long as asked",
+} as const;
+
+/** Says in one line how fast a text was generated, and why it ended. */
+export function formatGenerationStats(figures: GenerationFigures, layout: Layout): string[] {
+  const { promptTokens, generatedTokens } = figures;
+  const parts = [
+    `${formatPlural(generatedTokens, "token")}${speed(figures.decodeTokensPerSecond)}`,
+    `prompt ${formatPlural(promptTokens, "token")}${speed(figures.prefillTokensPerSecond)}`,
+    reasons[figures.finishReason],
+  ];
+  return joinParts(parts, layout).map((line) => layout.style(line, "dim"));
+}
+
+function speed(tokensPerSecond: number): string {
+  return tokensPerSecond > 0 ? ` at ${formatNumber(tokensPerSecond)} tokens/s` : "";
+}

@@ -1,0 +1,130 @@
+import type { Inspection } from "../runtime/inspect.ts";
+import {
+  formatBits,
+  formatBytes,
+  formatCount,
+  formatPlural,
+  formatShape,
+  printable,
+} from "./format.ts";
+import { keptWeights } from "./kept-weights.ts";
+import { joinParts } from "./plan-summary.ts";
+import type { Layout } from "./style.ts";
+import { type Cell, formatTable } from "./table.ts";
+
+/** Says in a few lines what a checkpoint is, and lays out where its bytes are. */
+export function formatInspection(inspection: Inspection, layout: Layout): string[] {
+  const { config } = inspection;
+  const model = [
+    printable(inspection.name),
+    `${printable(inspection.architecture)} (${printable(inspection.modelType)})`,
+    formatPlural(inspection.blocks, "block"),
+    `${formatCount(inspection.parameters)} parameters`,
+    `${formatBytes(inspection.sizeBytes)}`,
+  ];
+  const heads =
+    config.kvHeads === config.heads
+      ? formatPlural(config.heads, "head")
+      : `${config.heads} heads, ${config.kvHeads} for keys and values`;
+  const shape = [
+    `width ${config.hiddenSize}`,
+    `mlp ${config.intermediateSize}`,
+    heads,
+    `vocabulary ${config.vocabularySize}`,
+    `context ${config.contextLength}`,
+  ];
+  return [
+    ...joinParts(model, layout),
+    ...joinParts(shape, layout).map((line) => layout.style(line, "dim")),
+    ...origin(inspection, layout),
+    "",
+    ...formatSizes(inspection, layout),
+  ];
+}
+
+/** Says how a quantized checkpoint was made, as far as its record tells. */
+function origin({ quantization, record }: Inspection, layout: Layout): string[] {
+  if (!quantization) return [];
+  const recipe = record?.["recipe"] as { method?: unknown; model?: unknown } | undefined;
+  const parts = [
+    `quantized to ${quantization.scheme}`,
+    ...(typeof recipe?.method === "string" ? [`by ${printable(recipe.method)}`] : []),
+    ...(typeof recipe?.model === "string" ? [`from ${printable(recipe.model)}`] : []),
+  ];
+  return joinParts(parts, layout);
+}
+
+/** A row for each scheme, for the weights that have none, and for the whole file. */
+function formatSizes(inspection: Inspection, layout: Layout): string[] {
+  const { quantization, sizes, tensors, bitsPerWeight } = inspection;
+  const modules = quantization?.modules ?? [];
+  const rows: Cell[][] = Object.entries(quantization?.schemes ?? {}).map(([scheme, count]) => {
+    const members = modules.filter((module) => module.scheme === scheme);
+    const sizeBytes = sum(members.map((module) => module.sizeBytes));
+    const weights = sum(members.map((module) => module.shape[0] * module.shape[1]));
+    return [
+      `${formatPlural(count, "linear layer")} in ${scheme}`,
+      { text: formatBits((8 * sizeBytes) / weights), tone: "accent" },
+      formatBytes(sizeBytes),
+    ];
+  });
+  const label = quantization ? undefined : formatPlural(sizes.linear.layers, "linear layer");
+  for (const kept of keptWeights(tensors, modules, label)) {
+    rows.push([kept.label, formatBits(kept.bitsPerWeight), formatBytes(kept.sizeBytes)]);
+  }
+  rows.push(["whole file", formatBits(bitsPerWeight.file), formatBytes(sizes.file.bytes)]);
+  return formatTable(
+    [
+      { header: "part", minWidth: 16 },
+      { header: "bits/weight", align: "right" },
+      { header: "size", align: "right" },
+    ],
+    rows,
+    layout,
+  );
+}
+
+/** Lists the packed linear layers. */
+export function formatModules({ quantization }: Inspection, layout: Layout): string[] {
+  if (!quantization) return ["  no layer is quantized"];
+  return formatTable(
+    [
+      { header: "layer", minWidth: 20, keep: "end" },
+      { header: "scheme" },
+      { header: "shape", align: "right", dropOrder: 2 },
+      { header: "bits/weight", align: "right" },
+      { header: "size", align: "right", dropOrder: 1 },
+    ],
+    quantization.modules.map(({ module, scheme, shape, bitsPerWeight, sizeBytes }) => [
+      module,
+      scheme,
+      formatShape(shape),
+      formatBits(bitsPerWeight),
+      formatBytes(sizeBytes),
+    ]),
+    layout,
+  );
+}
+
+/** Lists all tensors as the files hold them. */
+export function formatTensors({ tensors }: Inspection, layout: Layout): string[] {
+  return formatTable(
+    [
+      { header: "tensor", minWidth: 20, keep: "end" },
+      { header: "dtype" },
+      { header: "shape", align: "right", dropOrder: 2 },
+      { header: "size", align: "right", dropOrder: 1 },
+    ],
+    tensors.map(({ name, dtype, shape, sizeBytes }) => [
+      name,
+      dtype,
+      formatShape(shape),
+      formatBytes(sizeBytes),
+    ]),
+    layout,
+  );
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,39 @@
+import type { InspectedModule, InspectedTensor } from "../runtime/inspect.ts";
+
+/** Weights that are not packed, such as the embedding. */
+export interface KeptWeights {
+  /** `embedding, head`. */
+  readonly label: string;
+  readonly bitsPerWeight: number;
+  readonly sizeBytes: number;
+}
+
+/**
+ * Sums up the matrices that are not packed: those of the blocks under `blocksLabel`, and those around
+ * them. Vectors are too small to matter.
+ */
+export function keptWeights(
+  tensors: readonly InspectedTensor[],
+  modules: readonly InspectedModule[],
+  blocksLabel = "layers left as they are",
+): KeptWeights[] {
+  const packed = new Set(modules.map(({ module }) => module));
+  const matrices = tensors.filter(
+    ({ name, shape }) => shape.length >= 2 && !packed.has(name.slice(0, name.lastIndexOf("."))),
+  );
+  const isInBlock = ({ name }: InspectedTensor): boolean => /\.\d+\./.test(name);
+  return [
+    ...summed(blocksLabel, matrices.filter(isInBlock)),
+    ...summed(
+      "embedding, head",
+      matrices.filter((tensor) => !isInBlock(tensor)),
+    ),
+  ];
+}
+
+function summed(label: string, tensors: readonly InspectedTensor[]): KeptWeights[] {
+  if (tensors.length === 0) return [];
+  const sizeBytes = tensors.reduce((total, tensor) => total + tensor.sizeBytes, 0);
+  const weights = tensors.reduce((total, { shape }) => total + shape.reduce((a, b) => a * b, 1), 0);
+  return [{ label, bitsPerWeight: (8 * sizeBytes) / weights, sizeBytes }];
+}
