@@ -66,14 +66,15 @@ function widen(dtype: FloatDType, buffer: ArrayBuffer, piece: Float32Array): voi
 
 /** Tells whether no value is NaN or infinite: those, and only those, give NaN when multiplied by 0. */
 function areFinite(values: Float32Array): boolean {
+  const zero = 0;
   let even = 0;
   let odd = 0;
   const pairs = values.length - (values.length % 2);
   for (let i = 0; i < pairs; i += 2) {
-    even += values[i] * 0;
-    odd += values[i + 1] * 0;
+    even += values[i] * zero;
+    odd += values[i + 1] * zero;
   }
-  if (pairs < values.length) even += values[pairs] * 0;
+  if (pairs < values.length) even += values[pairs] * zero;
   return even + odd === 0;
 }
 

@@ -5,8 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { bytesPerElement, type DType } from "../tensor/dtype.ts";
 import { FewbitError, FormatError, ShapeError, UsageError } from "../util/errors.ts";
 import { Prng } from "../util/prng.ts";
-import { openSafetensors } from "./safetensors.ts";
-import { parseHeader, type TensorEntry } from "./safetensors-header.ts";
+import { openSafetensors, type TensorEntry } from "./safetensors.ts";
 import { SafetensorsWriter } from "./safetensors-writer.ts";
 
 let folder = "";
@@ -234,93 +233,25 @@ describe("large files", () => {
   });
 });
 
-describe("hostile headers are a FormatError", () => {
-  const cases: [law: string, header: string, dataBytes: number, message: RegExp][] = [
-    ["not JSON", "hello", 0, /expected "\{"/],
-    ["cut JSON", '{"a":{"dtype":"U8"', 0, /found its end/],
-    ["an array", "[]", 0, /expected "\{"/],
-    ["text after the object", "{}x", 0, /expected the end/],
-    ["deep nesting", `{"a":${"[".repeat(100_000)}`, 0, /expected "\{"/],
-    [
-      "a duplicate name",
-      `{"a":${tensor("U8", [1], [0, 1])},"a":${tensor("U8", [1], [1, 2])}}`,
-      2,
-      /"a" twice/,
-    ],
-    ["a negative offset", `{"a":${tensor("U8", [1], [-1, 0])}}`, 0, /whole number/],
-    ["a fractional offset", `{"a":${tensor("U8", [1], [0, 1.5])}}`, 1, /whole number/],
-    ["an exponent", '{"a":{"dtype":"U8","shape":[1e0],"data_offsets":[0,1]}}', 1, /whole number/],
-    [
-      "an offset beyond 2^53",
-      '{"a":{"dtype":"U8","shape":[1],"data_offsets":[9007199254740992,9007199254740993]}}',
-      1,
-      /whole number/,
-    ],
-    ["a reversed range", `{"a":${tensor("U8", [1], [1, 0])}}`, 1, /takes 1 bytes/],
-    ["three offsets", `{"a":${tensor("U8", [1], [0, 1, 2])}}`, 1, /at most 2 numbers/],
-    ["one offset", `{"a":${tensor("U8", [1], [0])}}`, 1, /lacks one of/],
-    [
-      "an overlap",
-      `{"a":${tensor("U8", [2], [0, 2])},"b":${tensor("U8", [2], [1, 3])}}`,
-      3,
-      /overlap/,
-    ],
-    ["a hole", `{"a":${tensor("U8", [1], [0, 1])},"b":${tensor("U8", [1], [2, 3])}}`, 3, /hole/],
-    ["a hole at the start", `{"a":${tensor("U8", [1], [1, 2])}}`, 2, /hole/],
-    [
-      "a size that is not dtype × shape",
-      `{"a":${tensor("F32", [3], [0, 11])}}`,
-      11,
-      /takes 12 bytes.*has 11/,
-    ],
-    [
-      "an overflowing shape",
-      `{"a":${tensor("F32", [2 ** 40, 2 ** 40], [0, 8])}}`,
-      8,
-      /no possible size/,
-    ],
-    [
-      "an overflow that a zero would hide",
-      `{"a":${tensor("F32", [2 ** 40, 2 ** 40, 0], [0, 0])}}`,
-      0,
-      /no possible size/,
-    ],
-    ["an unknown dtype", `{"a":${tensor("F13", [1], [0, 1])}}`, 1, /unknown dtype "F13"/],
-    [
-      "a dtype from the prototype",
-      `{"a":${tensor("constructor", [1], [0, 1])}}`,
-      1,
-      /unknown dtype/,
-    ],
-    [
-      "a shape of too many dimensions",
-      `{"a":${tensor("U8", new Array(33).fill(1), [0, 1])}}`,
-      1,
-      /at most 32/,
-    ],
-    ["metadata that is not text", '{"__metadata__":{"a":1}}', 0, /expected a string/],
-    ["metadata twice", '{"__metadata__":{},"__metadata__":{}}', 0, /twice/],
-    [
-      "an unknown field",
-      '{"a":{"dtype":"U8","shape":[],"data_offsets":[0,1],"x":1}}',
-      1,
-      /unexpected or repeated field "x"/,
-    ],
-    ["half a byte", `{"a":${tensor("F4", [3], [0, 2])}}`, 2, /no possible size/],
-    [
-      "bytes after the last tensor",
-      `{"a":${tensor("U8", [1], [0, 1])}}`,
-      3,
-      /2 bytes after its last tensor/,
-    ],
-  ];
-  for (const [law, header, dataBytes, message] of cases) {
-    test(law, async () => {
-      const file = await writeRaw(header, dataBytes);
-      await expect(openSafetensors(file)).rejects.toThrow(FormatError);
-      await expect(openSafetensors(file)).rejects.toThrow(message);
-    });
-  }
+describe("files that are not what their header says are a FormatError", () => {
+  test("a file cut at any byte", async () => {
+    const entries: TensorEntry[] = [{ name: "a", dtype: "f32", shape: [3] }];
+    const writer = await SafetensorsWriter.create(at("whole"), entries);
+    await writer.write("a", new Float32Array(3));
+    await writer.finish();
+    const whole = await fs.readFile(at("whole"));
+    for (let length = 0; length < whole.length; length++) {
+      await fs.writeFile(at("cut"), whole.subarray(0, length));
+      const opened = openSafetensors(at("cut"));
+      await expect(opened, `cut at ${length}`).rejects.toThrow(FormatError);
+      await expect(opened, `cut at ${length}`).rejects.toThrow(/truncated/);
+    }
+  });
+
+  test("bytes after the last tensor", async () => {
+    const file = await writeRaw(`{"a":${tensor("U8", [1], [0, 1])}}`, 3);
+    await expect(openSafetensors(file)).rejects.toThrow(/2 bytes after its last tensor/);
+  });
 
   test("less data than promised names both sizes", async () => {
     const file = await writeRaw(`{"a":${tensor("U8", [11541504], [0, 11541504])}}`, 8_388_608);
@@ -347,11 +278,6 @@ describe("hostile headers are a FormatError", () => {
     await expect(openSafetensors(at("h"))).rejects.toThrow(/not UTF-8/);
   });
 
-  test("names from the file cannot write to the terminal", () => {
-    const header = `{"\\u001b[31m\\u009b2J":${tensor("U9", [1], [0, 1])}}`;
-    expect(() => parseHeader(header, "m")).toThrow(/"\\u001b\[31m\\u009b2J"/);
-  });
-
   test("8-bit floats and other types without arrays are listed and read as bytes", async () => {
     const file = await openSafetensors(
       await writeRaw(
@@ -363,55 +289,6 @@ describe("hostile headers are a FormatError", () => {
     expect(await file.read("q", [1, 2])).toEqual(new Uint8Array(2));
     expect(await file.read("r")).toEqual(new Uint8Array(1));
     await file.close();
-  });
-
-  test("any mutation of a valid header parses or is a FormatError", () => {
-    const random = new Prng(2024);
-    const valid = Buffer.from(
-      `{"__metadata__":{"format":"pt"},"a":${tensor("F32", [2, 3], [0, 24])},` +
-        `"b\\n":${tensor("U8", [], [24, 25])},"c":${tensor("BF16", [0, 7], [25, 25])}}  `,
-    );
-    const pieces = [
-      '"',
-      "{",
-      "}",
-      "[",
-      "]",
-      ",",
-      ":",
-      "-",
-      "1e9",
-      "99999999999999999",
-      "\\u",
-      "\\",
-      "null",
-    ];
-    let parsed = 0;
-    for (let round = 0; round < 20_000; round++) {
-      let bytes = Buffer.from(valid);
-      for (let edits = 1 + random.below(3); edits > 0; edits--) {
-        const position = random.below(bytes.length);
-        const kind = random.below(4);
-        if (kind === 0) bytes[position] = random.below(256);
-        else {
-          const removed = kind === 1 ? random.below(20) : kind === 2 ? 0 : 1;
-          const piece = kind === 1 ? "" : (pieces[random.below(pieces.length)] ?? "");
-          const rest = bytes.subarray(position + removed);
-          bytes = Buffer.concat([bytes.subarray(0, position), Buffer.from(piece), rest]);
-        }
-      }
-      try {
-        const { tensors, dataBytes } = parseHeader(bytes.toString("utf8"), "fuzz");
-        let sum = 0;
-        for (const info of tensors.values()) sum += info.end - info.begin;
-        expect(sum).toBe(dataBytes);
-        parsed++;
-      } catch (error) {
-        if (!(error instanceof FormatError)) throw error;
-      }
-    }
-    expect(parsed).toBeGreaterThan(100);
-    expect(parsed).toBeLessThan(15_000);
   });
 });
 
