@@ -1,0 +1,60 @@
+import { NumericError } from "../util/errors.ts";
+import type { WindowScore } from "./score-windows.ts";
+
+/** Collects the scores of windows into the figures of an evaluation. Sums are float64. */
+export class ScoreTotals {
+  /** Predictions so far. */
+  tokens = 0;
+  private readonly windowLosses: number[] = [];
+  private readonly divergences: Float32Array[] = [];
+  private agreements = 0;
+
+  /** @throws NumericError when a loss is not a number */
+  add({ losses, divergences, agreements }: WindowScore): void {
+    let sum = 0;
+    for (let i = 0; i < losses.length; i++) sum += losses[i];
+    if (Number.isNaN(sum)) {
+      throw new NumericError("the model's logits are not numbers: its activations overflowed", {
+        hint: "the checkpoint is damaged or its scales are wrong; make it again",
+      });
+    }
+    this.tokens += losses.length;
+    this.windowLosses.push(sum / losses.length);
+    if (divergences) this.divergences.push(divergences);
+    if (agreements) for (let i = 0; i < agreements.length; i++) this.agreements += agreements[i];
+  }
+
+  /** Mean of the windows' mean losses in nats, and the standard error of that mean. */
+  get loss(): { mean: number; standardError: number } {
+    const count = this.windowLosses.length;
+    const mean = this.windowLosses.reduce((sum, loss) => sum + loss, 0) / count;
+    const squares = this.windowLosses.reduce((sum, loss) => sum + (loss - mean) ** 2, 0);
+    return { mean, standardError: count > 1 ? Math.sqrt(squares / (count - 1) / count) : 0 };
+  }
+
+  /** Exponential of the mean loss. */
+  get perplexity(): number {
+    return Math.exp(this.loss.mean);
+  }
+
+  /** Mean, 99th percentile and maximum of the divergence; null when there was no teacher. */
+  get klDivergence(): { mean: number; percentile99: number; maximum: number } | null {
+    if (this.divergences.length === 0) return null;
+    const all = new Float32Array(this.tokens);
+    let at = 0;
+    let sum = 0;
+    for (const part of this.divergences) {
+      all.set(part, at);
+      at += part.length;
+      for (let i = 0; i < part.length; i++) sum += part[i];
+    }
+    all.sort();
+    const percentile99 = all[Math.min(all.length - 1, Math.ceil(0.99 * all.length) - 1)];
+    return { mean: sum / all.length, percentile99, maximum: all[all.length - 1] };
+  }
+
+  /** Share of predictions where the top tokens agree; null when there was no teacher. */
+  get topTokenAgreement(): number | null {
+    return this.divergences.length === 0 ? null : this.agreements / this.tokens;
+  }
+}

@@ -1,0 +1,129 @@
+import { monotonicMs } from "../platform/node.ts";
+import type { LanguageModel } from "../runtime/language-model.ts";
+import { crossEntropy, klDivergence } from "../tensor/ops.ts";
+import { Tensor, tidy } from "../tensor/tensor.ts";
+import { throwIfCancelled } from "../util/errors.ts";
+
+const tokensPerPass = 2048;
+const rowsPerChunk = 256;
+
+/** A window of token ids, and which of its predictions count: those made at positions `[from, to)`. */
+export interface ScoredWindow {
+  readonly ids: Int32Array;
+  readonly from: number;
+  /** At most `ids.length − 1`: the last position has nothing to predict. */
+  readonly to: number;
+}
+
+/** What was measured of one window; arrays have one entry a scored prediction. */
+export interface WindowScore {
+  /** Negative log-likelihood of the next token, in nats. */
+  readonly losses: Float32Array;
+  /** KL(teacher ‖ model) in nats, and 1 where the top tokens agree; null without a teacher. */
+  readonly divergences: Float32Array | null;
+  readonly agreements: Float32Array | null;
+}
+
+/** What scoring needs to know. */
+export interface ScoreOptions {
+  readonly teacher?: LanguageModel | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each pass with the scores of its windows and the time the model's own work took. */
+  readonly onScores: (scores: readonly WindowScore[], forwardMs: number) => void;
+}
+
+/** Runs windows of equal length through a model, several at a time, and scores their predictions. */
+export async function scoreWindows(
+  model: LanguageModel,
+  windows: readonly ScoredWindow[],
+  { teacher, signal, onScores }: ScoreOptions,
+): Promise<void> {
+  const length = windows[0]?.ids.length ?? 1;
+  const perPass = Math.max(1, Math.floor(tokensPerPass / length));
+  for (let first = 0; first < windows.length; first += perPass) {
+    throwIfCancelled(signal);
+    const group = windows.slice(first, first + perPass);
+    const teacherHidden = teacher ? await hiddenRows(teacher, group) : null;
+    const startedMs = monotonicMs();
+    const hidden = await hiddenRows(model, group);
+    const forwardMs = monotonicMs() - startedMs;
+    const scores: WindowScore[] = [];
+    for (const [row, window] of group.entries()) {
+      const start = row * length;
+      const pieces: Chunk[] = [];
+      for (let at = window.from; at < window.to; at += rowsPerChunk) {
+        const end = Math.min(window.to, at + rowsPerChunk);
+        const targets = Tensor.from(
+          model.backend,
+          "i32",
+          [end - at],
+          window.ids.slice(at + 1, end + 1),
+        );
+        pieces.push(
+          scoreRows(
+            { model, rows: hidden.slice(start + at, start + end) },
+            teacher && teacherHidden
+              ? { model: teacher, rows: teacherHidden.slice(start + at, start + end) }
+              : null,
+            targets,
+          ),
+        );
+        await model.backend.synchronize();
+      }
+      scores.push(await collect(pieces));
+    }
+    hidden.release();
+    teacherHidden?.release();
+    onScores(scores, forwardMs);
+  }
+}
+
+interface Rows {
+  readonly model: LanguageModel;
+  readonly rows: Tensor<"f32">;
+}
+
+/** Losses, and with a teacher divergences and agreements, of some rows. */
+type Chunk = readonly Tensor<"f32">[];
+
+function scoreRows(student: Rows, teacher: Rows | null, targets: Tensor<"i32">): Chunk {
+  return tidy<Chunk>(() => {
+    const logits = student.model.logits(student.rows);
+    const losses = crossEntropy(logits, targets);
+    if (!teacher) return [losses];
+    const { divergence, agree } = klDivergence(teacher.model.logits(teacher.rows), logits);
+    return [losses, divergence, agree];
+  });
+}
+
+/** Final hidden states of windows of one length, all rows below each other: `[windows · length, d]`. */
+async function hiddenRows(
+  model: LanguageModel,
+  windows: readonly ScoredWindow[],
+): Promise<Tensor<"f32">> {
+  const hidden = model.hiddenStates(model.tokens(windows.map(({ ids }) => ids)));
+  await model.backend.synchronize();
+  const [batch = 0, length = 0, width = 0] = hidden.shape;
+  return hidden.reshape([batch * length, width]);
+}
+
+async function collect(pieces: readonly Chunk[]): Promise<WindowScore> {
+  const joined = async (kind: number): Promise<Float32Array | null> => {
+    if (pieces.some((piece) => !piece[kind])) return null;
+    const parts: Float32Array[] = [];
+    for (const piece of pieces) parts.push(await (piece[kind] as Tensor<"f32">).read());
+    for (const piece of pieces) piece[kind]?.release();
+    const out = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      out.set(part, at);
+      at += part.length;
+    }
+    return out;
+  };
+  return {
+    losses: (await joined(0)) ?? new Float32Array(),
+    divergences: await joined(1),
+    agreements: await joined(2),
+  };
+}

@@ -1,0 +1,107 @@
+import type { Backend } from "../backend/backend.ts";
+import type { Method } from "../methods/define-method.ts";
+import { monotonicMs } from "../platform/node.ts";
+import { matmul } from "../tensor/ops.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import type { PlannedLinear } from "./plan.ts";
+
+const processBytes = 120e6;
+const passTokens = 2048;
+/** Encoding, packing, decoding and comparing one weight outside the kernels. */
+const secondsPerWeight = 25e-9;
+const diskBytesPerSecond = 300e6;
+
+/** Sizes that memory and time follow from. */
+export interface WorkSize {
+  readonly linears: readonly PlannedLinear[];
+  readonly hiddenSize: number;
+  readonly endBytes: number;
+  readonly sourceBytes: number;
+  readonly outputBytes: number;
+  /** Calibration tokens; 0 without calibration. */
+  readonly tokens: number;
+  readonly method: Method;
+}
+
+/** Estimates peak memory in bytes: one block in float32, the activations, and the largest layer's work. */
+export function estimateMemory(work: WorkSize): number {
+  const blocks = byBlock(work.linears);
+  const blockBytes = 4 * Math.max(...blocks.map(weightsOf));
+  const widths = work.linears.map(({ inFeatures }) => inFeatures);
+  const largest = Math.max(
+    ...work.linears.map(({ inFeatures, outFeatures }) => 14 * inFeatures * outFeatures),
+  );
+  if (work.tokens === 0) return processBytes + work.endBytes + blockBytes + largest;
+  const hessian = work.method.needs.statistics.includes("hessian") ? 12 : 0;
+  const stage = 4 * Math.min(work.tokens, passTokens);
+  const pass = stage * (4 * Math.max(...widths) + 8 * work.hiddenSize);
+  return (
+    processBytes +
+    work.endBytes +
+    blockBytes +
+    largest +
+    4 * work.tokens * work.hiddenSize +
+    hessian * Math.max(...widths) ** 2 +
+    pass
+  );
+}
+
+/** Estimates the time in seconds, from a short measurement of this machine's matrix product. */
+export async function estimateSeconds(backend: Backend, work: WorkSize): Promise<number> {
+  const weights = weightsOf(work.linears);
+  const disk = (work.sourceBytes + work.outputBytes) / diskBytesPerSecond;
+  const plain = weights * secondsPerWeight + disk;
+  if (work.tokens === 0) return plain;
+  const passes = 2 * weights * work.tokens * 3;
+  const hessians = work.method.needs.statistics.includes("hessian");
+  const statistics = hessians
+    ? sum(byBlock(work.linears).map((block) => distinctSquares(block) * work.tokens))
+    : 0;
+  const solving = hessians
+    ? sum(work.linears.map((l) => l.inFeatures ** 2 * (l.outFeatures + l.inFeatures)))
+    : 0;
+  const flops = passes + statistics + solving;
+  return plain + flops / (0.7 * (await measureFlops(backend)));
+}
+
+async function measureFlops(backend: Backend): Promise<number> {
+  const size = backend.id === "reference" ? 96 : 512;
+  const a = Tensor.zeros(backend, "f32", [size, size]);
+  let best = 0;
+  for (let trial = 0; trial < 3; trial++) {
+    const startedMs = monotonicMs();
+    const product = matmul(a, a, { transposeB: true });
+    await backend.synchronize();
+    best = Math.max(best, (2 * size ** 3) / ((monotonicMs() - startedMs) / 1000));
+    product.release();
+  }
+  return best;
+}
+
+/** Σ n² over the inputs of a block that differ: query, output, gate and down each have one. */
+function distinctSquares(block: readonly PlannedLinear[]): number {
+  const inputs = new Map<string, number>();
+  for (const { slot, inFeatures } of block) {
+    const parent = slot.split(".")[0] ?? "";
+    inputs.set(`${parent} ${inFeatures}`, inFeatures ** 2);
+  }
+  return sum([...inputs.values()]) * 1.5;
+}
+
+function byBlock(linears: readonly PlannedLinear[]): PlannedLinear[][] {
+  const blocks = new Map<number, PlannedLinear[]>();
+  for (const linear of linears) {
+    const members = blocks.get(linear.block);
+    if (members) members.push(linear);
+    else blocks.set(linear.block, [linear]);
+  }
+  return [...blocks.values()];
+}
+
+function weightsOf(linears: readonly PlannedLinear[]): number {
+  return sum(linears.map(({ inFeatures, outFeatures }) => inFeatures * outFeatures));
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

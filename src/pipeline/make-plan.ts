@@ -1,0 +1,81 @@
+import type { Backend } from "../backend/backend.ts";
+import { tensorBytes } from "../formats/safetensors-header.ts";
+import type { Method } from "../methods/define-method.ts";
+import { availableMemoryBytes } from "../platform/node.ts";
+import type { OpenedModel } from "../runtime/load.ts";
+import { FewbitError, UsageError } from "../util/errors.ts";
+import { estimateMemory, estimateSeconds } from "./estimate.ts";
+import type { Plan } from "./plan.ts";
+import { outputEntries } from "./quantized-output.ts";
+import type { Recipe } from "./recipe.ts";
+import { selectLinears } from "./select-linears.ts";
+
+/**
+ * Works out what a recipe will do to a model, and what it will need.
+ * @throws UsageError when nothing would be quantized, a pattern fits nothing, or windows are too long
+ */
+export async function makePlan(
+  opened: OpenedModel,
+  recipe: Recipe,
+  method: Method,
+  backend: Backend,
+): Promise<Plan> {
+  const { checkpoint, model, config } = opened;
+  const linears = selectLinears(model.linears(), recipe);
+  const chosen = linears.filter(({ scheme }) => scheme !== null);
+  if (chosen.length === 0) {
+    throw new UsageError("nothing is left to quantize: every linear layer is ignored");
+  }
+  const { calibration } = recipe;
+  if (calibration && calibration.window > config.contextLength) {
+    throw new UsageError(
+      `calibration windows of ${calibration.window} tokens are longer than the model's context ` +
+        `of ${config.contextLength}`,
+      { hint: `use --window ${config.contextLength} or less` },
+    );
+  }
+  const outputBytes = outputEntries(checkpoint, linears)
+    .map(({ dtype, shape }) => tensorBytes(dtype, shape) ?? 0)
+    .reduce((sum, bytes) => sum + bytes, 0);
+  const blockBytes = opened.sizes.linear.bytes;
+  const work = {
+    linears: chosen,
+    hiddenSize: config.hiddenSize,
+    endBytes: opened.sizes.file.bytes - blockBytes,
+    sourceBytes: checkpoint.totalBytes,
+    outputBytes,
+    tokens: calibration ? calibration.samples * calibration.window : 0,
+    method,
+  };
+  return {
+    modelName: opened.name,
+    architecture: opened.architecture,
+    blocks: model.blockCount,
+    linears,
+    quantizedWeights: chosen.reduce((sum, l) => sum + l.inFeatures * l.outFeatures, 0),
+    parameters: opened.sizes.parameters,
+    methodTitle: method.title,
+    schemeId: recipe.scheme,
+    calibration: calibration && { windows: calibration.samples, window: calibration.window },
+    backend: backend.description,
+    threads: backend.threads,
+    sourceBytes: checkpoint.fileBytes,
+    estimate: {
+      memoryBytes: estimateMemory(work),
+      outputBytes,
+      seconds: await estimateSeconds(backend, work),
+    },
+  };
+}
+
+/** @throws FewbitError (code `MEMORY`) when the estimate is above the memory that is free */
+export function expectMemory({ estimate }: Plan): void {
+  const available = availableMemoryBytes();
+  if (estimate.memoryBytes <= available) return;
+  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+  throw new FewbitError(
+    "MEMORY",
+    `needs about ${gigabytes(estimate.memoryBytes)} of memory, ${gigabytes(available)} is free`,
+    { hint: "use fewer or shorter calibration windows (--samples, --window)" },
+  );
+}

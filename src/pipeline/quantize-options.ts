@@ -1,0 +1,59 @@
+import type { z } from "zod";
+import type { MethodId, methods } from "../methods/index.ts";
+import type { RecipeInput } from "./recipe.ts";
+
+type OptionsOf<Id extends MethodId> = z.input<(typeof methods)[Id]["options"]>;
+
+/** A method and the options that it knows: the editor completes both. */
+export type MethodChoice = {
+  [Id in MethodId]: { readonly method: Id; readonly options?: OptionsOf<Id> };
+}[MethodId];
+
+/** What to quantize to, and how: a recipe without its model, with the usual things written shorter. */
+export type QuantizeOptions = Omit<RecipeInput, "model" | "method" | "options" | "calibration"> &
+  MethodChoice & {
+    /** A text or JSONL file, several, or all there is to say about calibration. */
+    readonly calibration?: string | readonly string[] | NonNullable<RecipeInput["calibration"]>;
+    /** Number of calibration windows. */
+    readonly samples?: number;
+    /** Tokens a calibration window. */
+    readonly window?: number;
+    /** Replace an existing output. */
+    readonly overwrite?: boolean;
+  };
+
+/** Writes options as a recipe. */
+export function toRecipe(model: string, options: QuantizeOptions): RecipeInput {
+  const { method, scheme, out, ignore, layers, trueSequential, seed } = options;
+  return {
+    model,
+    method,
+    scheme,
+    out,
+    options: { ...options.options },
+    ...(ignore && { ignore }),
+    ...(layers && { layers }),
+    ...(trueSequential !== undefined && { trueSequential }),
+    ...(seed !== undefined && { seed }),
+    calibration: calibrationOf(options),
+  };
+}
+
+function calibrationOf({
+  calibration,
+  samples,
+  window,
+}: QuantizeOptions): NonNullable<RecipeInput["calibration"]> | null {
+  if (calibration === undefined) return null;
+  const sizes = {
+    ...(samples !== undefined && { samples }),
+    ...(window !== undefined && { window }),
+  };
+  if (typeof calibration === "string") return { files: [{ path: calibration }], ...sizes };
+  if (isList(calibration)) return { files: calibration.map((path) => ({ path })), ...sizes };
+  return { ...calibration, ...sizes };
+}
+
+function isList(value: unknown): value is readonly string[] {
+  return Array.isArray(value);
+}
