@@ -1,0 +1,45 @@
+import { joinPath, readText, status } from "../platform/node.ts";
+import { FormatError } from "../util/errors.ts";
+import { createTokenizer } from "./hub-tokenizer.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+import { type ModelTokenIds, parseModelTokenIds } from "./tokenizer-definition.ts";
+
+async function readTextIfThere(path: string): Promise<string | null> {
+  return (await status(path)) === null ? null : readText(path);
+}
+
+async function readJsonIfThere(path: string): Promise<unknown> {
+  const text = await readTextIfThere(path);
+  if (text === null) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new FormatError(`${path} is not JSON: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/**
+ * Loads the tokenizer of a checkpoint: `tokenizer.json`, and where they are there `tokenizer_config.json`,
+ * `chat_template.jinja`, and the special token ids of `generation_config.json` and `config.json`.
+ * @throws FormatError when `tokenizer.json` is missing or a file is malformed
+ * @throws UnsupportedError when the tokenizer needs something that fewbit does not know
+ */
+export async function loadTokenizer(directory: string): Promise<Tokenizer> {
+  const definition = await readJsonIfThere(joinPath(directory, "tokenizer.json"));
+  if (definition === undefined) {
+    throw new FormatError(`${directory} has no tokenizer.json`, {
+      hint: "transformers writes it: AutoTokenizer.from_pretrained(model).save_pretrained(folder)",
+    });
+  }
+  const modelTokenIds: ModelTokenIds[] = [];
+  for (const name of ["generation_config.json", "config.json"]) {
+    const value = await readJsonIfThere(joinPath(directory, name));
+    if (value !== undefined) modelTokenIds.push(parseModelTokenIds(value, name));
+  }
+  return createTokenizer({
+    definition,
+    settings: await readJsonIfThere(joinPath(directory, "tokenizer_config.json")),
+    chatTemplate: await readTextIfThere(joinPath(directory, "chat_template.jinja")),
+    modelTokenIds,
+  });
+}
