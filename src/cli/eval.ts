@@ -1,3 +1,4 @@
+import { basename, resolve } from "node:path";
 import type { Command } from "commander";
 import type { Evaluation, EvaluationProgress } from "../evaluation/evaluation.ts";
 import {
@@ -76,6 +77,7 @@ async function runEval(model: string, options: Options, io: Io): Promise<void> {
   expectGiven(options, ["text"], "eval");
   const { evaluate } = await import("../index.ts");
   const { text, window, protocol, maxWindows, against, speedTokens, threads, backend } = options;
+  terminal.notes(["", ...announce(model, options, terminal), ""]);
   const evaluation = await interruptible(terminal, onward, (signal) =>
     evaluate(model, {
       ...defined({ text, window, protocol, maxWindows, against, speedTokens, threads, backend }),
@@ -89,10 +91,23 @@ async function runEval(model: string, options: Options, io: Io): Promise<void> {
   terminal.json(evaluation);
 }
 
+function baseName(path: string): string {
+  return basename(resolve(path));
+}
+
 const onward = {
   message: "an evaluation that is not finished has no result",
   hint: "measure less with --max-windows",
 };
+
+function announce(model: string, { text, against }: Options, terminal: Terminal): string[] {
+  const subject = printable(baseName(model));
+  const parts = [
+    against ? `${subject} against ${printable(baseName(against))}` : subject,
+    `on ${printable(text)}`,
+  ];
+  return joinParts(parts, terminal.noteLayout);
+}
 
 function showProgress(terminal: Terminal, event: EvaluationProgress): void {
   const progress: Progress = {
@@ -119,7 +134,6 @@ function isMilestone({ windows, totalWindows }: EvaluationProgress): boolean {
 function describe(evaluation: Evaluation, terminal: Terminal): string[] {
   const { windows, window, tokens, protocol, backend, elapsedMs } = evaluation;
   const parts = [
-    printable(evaluation.text),
     `${windows} × ${window} tokens, ${formatCount(tokens)} scored`,
     protocol === "windows" ? "windows without overlap" : "second half of each window",
     `${backend.id} (${backend.level})`,
@@ -130,7 +144,11 @@ function describe(evaluation: Evaluation, terminal: Terminal): string[] {
 
 function table(evaluation: Evaluation, terminal: Terminal): string[] {
   const { klDivergence } = evaluation;
-  const lines = formatEvaluationTable(null, [figuresOf(evaluation)], terminal.resultLayout);
+  const lines = formatEvaluationTable(
+    originalOf(evaluation),
+    [figuresOf(evaluation)],
+    terminal.resultLayout,
+  );
   const file = `  whole file ${formatBits(evaluation.bitsPerWeight.file)} bits/weight`;
   if (!klDivergence) return [...lines, "", file];
   const { percentile99, maximum } = klDivergence;
@@ -138,10 +156,28 @@ function table(evaluation: Evaluation, terminal: Terminal): string[] {
   return [...lines, "", `${file} · ${tail}`];
 }
 
+function originalOf({ original }: Evaluation): VariantFigures | null {
+  if (!original) return null;
+  const { model, perplexity, loss, sizeBytes, bitsPerWeight } = original;
+  return {
+    variant: baseName(model),
+    bitsPerWeight,
+    sizeBytes,
+    perplexity: {
+      value: perplexity,
+      halfWidth: perplexityHalfWidth(perplexity, loss.standardError),
+    },
+    klDivergence: null,
+    topTokenAgreement: null,
+    tokensPerSecond: null,
+    peakMemoryBytes: null,
+  };
+}
+
 function figuresOf(evaluation: Evaluation): VariantFigures {
   const { perplexity, loss } = evaluation;
   return {
-    variant: evaluation.model,
+    variant: baseName(evaluation.model),
     bitsPerWeight: evaluation.bitsPerWeight,
     sizeBytes: evaluation.sizeBytes,
     perplexity: {

@@ -51,7 +51,7 @@ export async function evaluateModel(
       });
     },
   });
-  const { backend, sizes } = model;
+  const { backend } = model;
   return {
     model: model.directory,
     text: options.text,
@@ -63,13 +63,29 @@ export async function evaluateModel(
     loss: totals.loss,
     klDivergence: totals.klDivergence,
     topTokenAgreement: totals.topTokenAgreement,
-    sizeBytes: sizes.file.bytes,
-    bitsPerWeight: { linear: sizes.linear.bitsPerWeight, file: sizes.file.bitsPerWeight },
+    original: describeOriginal(teacher, totals),
+    ...describeSizes(model),
     tokensPerSecond: await measureSpeed(model, windows[0]?.ids, options),
     evaluationTokensPerSecond: (windows.length * length * 1000) / forwardTotalMs,
     peakMemoryBytes: memoryUsage().peakResidentBytes,
     backend: { id: backend.id, level: backend.level, threads: backend.threads },
     elapsedMs: monotonicMs() - startedMs,
+  };
+}
+
+function describeOriginal(
+  teacher: LanguageModel | undefined,
+  { teacherLoss: loss }: ScoreTotals,
+): Evaluation["original"] {
+  if (!teacher || !loss) return null;
+  const perplexity = Math.exp(loss.mean);
+  return { model: teacher.directory, perplexity, loss, ...describeSizes(teacher) };
+}
+
+function describeSizes({ sizes }: LanguageModel): Pick<Evaluation, "sizeBytes" | "bitsPerWeight"> {
+  return {
+    sizeBytes: sizes.file.bytes,
+    bitsPerWeight: { linear: sizes.linear.bitsPerWeight, file: sizes.file.bitsPerWeight },
   };
 }
 

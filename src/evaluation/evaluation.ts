@@ -51,6 +51,14 @@ export interface Evaluation {
   } | null;
   /** Share of tokens where both models' most likely token is the same; null without an original. */
   readonly topTokenAgreement: number | null;
+  /** The original on the same text, for comparison; null without an original. */
+  readonly original: {
+    readonly model: string;
+    readonly perplexity: number;
+    readonly loss: { readonly mean: number; readonly standardError: number };
+    readonly sizeBytes: number;
+    readonly bitsPerWeight: { readonly linear: number; readonly file: number };
+  } | null;
   /** Bytes of the weight files. */
   readonly sizeBytes: number;
   readonly bitsPerWeight: { readonly linear: number; readonly file: number };

@@ -6,30 +6,33 @@ export class ScoreTotals {
   /** Predictions so far. */
   tokens = 0;
   private readonly windowLosses: number[] = [];
+  private readonly teacherWindowLosses: number[] = [];
   private readonly divergences: Float32Array[] = [];
   private agreements = 0;
 
   /** @throws NumericError when a loss is not a number */
-  add({ losses, divergences, agreements }: WindowScore): void {
-    let sum = 0;
-    for (let i = 0; i < losses.length; i++) sum += losses[i];
-    if (Number.isNaN(sum)) {
+  add({ losses, teacherLosses, divergences, agreements }: WindowScore): void {
+    const mean = meanOf(losses);
+    if (Number.isNaN(mean)) {
       throw new NumericError("the model's logits are not numbers: its activations overflowed", {
         hint: "the checkpoint is damaged or its scales are wrong; make it again",
       });
     }
     this.tokens += losses.length;
-    this.windowLosses.push(sum / losses.length);
+    this.windowLosses.push(mean);
+    if (teacherLosses) this.teacherWindowLosses.push(meanOf(teacherLosses));
     if (divergences) this.divergences.push(divergences);
     if (agreements) for (let i = 0; i < agreements.length; i++) this.agreements += agreements[i];
   }
 
   /** Mean of the windows' mean losses in nats, and the standard error of that mean. */
   get loss(): { mean: number; standardError: number } {
-    const count = this.windowLosses.length;
-    const mean = this.windowLosses.reduce((sum, loss) => sum + loss, 0) / count;
-    const squares = this.windowLosses.reduce((sum, loss) => sum + (loss - mean) ** 2, 0);
-    return { mean, standardError: count > 1 ? Math.sqrt(squares / (count - 1) / count) : 0 };
+    return summarize(this.windowLosses);
+  }
+
+  /** The same of the teacher; null when there was none. */
+  get teacherLoss(): { mean: number; standardError: number } | null {
+    return this.teacherWindowLosses.length === 0 ? null : summarize(this.teacherWindowLosses);
   }
 
   /** Exponential of the mean loss. */
@@ -57,4 +60,17 @@ export class ScoreTotals {
   get topTokenAgreement(): number | null {
     return this.divergences.length === 0 ? null : this.agreements / this.tokens;
   }
+}
+
+function meanOf(values: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i];
+  return sum / values.length;
+}
+
+function summarize(losses: readonly number[]): { mean: number; standardError: number } {
+  const count = losses.length;
+  const mean = losses.reduce((sum, loss) => sum + loss, 0) / count;
+  const squares = losses.reduce((sum, loss) => sum + (loss - mean) ** 2, 0);
+  return { mean, standardError: count > 1 ? Math.sqrt(squares / (count - 1) / count) : 0 };
 }

@@ -19,6 +19,8 @@ export interface ScoredWindow {
 export interface WindowScore {
   /** Negative log-likelihood of the next token, in nats. */
   readonly losses: Float32Array;
+  /** The teacher's losses; null without a teacher. */
+  readonly teacherLosses: Float32Array | null;
   /** KL(teacher ‖ model) in nats, and 1 where the top tokens agree; null without a teacher. */
   readonly divergences: Float32Array | null;
   readonly agreements: Float32Array | null;
@@ -83,7 +85,7 @@ interface Rows {
   readonly rows: Tensor<"f32">;
 }
 
-/** Losses, and with a teacher divergences and agreements, of some rows. */
+/** Losses, and with a teacher divergences, agreements and its own losses, of some rows. */
 type Chunk = readonly Tensor<"f32">[];
 
 function scoreRows(student: Rows, teacher: Rows | null, targets: Tensor<"i32">): Chunk {
@@ -91,8 +93,9 @@ function scoreRows(student: Rows, teacher: Rows | null, targets: Tensor<"i32">):
     const logits = student.model.logits(student.rows);
     const losses = crossEntropy(logits, targets);
     if (!teacher) return [losses];
-    const { divergence, agree } = klDivergence(teacher.model.logits(teacher.rows), logits);
-    return [losses, divergence, agree];
+    const teacherLogits = teacher.model.logits(teacher.rows);
+    const { divergence, agree } = klDivergence(teacherLogits, logits);
+    return [losses, divergence, agree, crossEntropy(teacherLogits, targets)];
   });
 }
 
@@ -125,5 +128,6 @@ async function collect(pieces: readonly Chunk[]): Promise<WindowScore> {
     losses: (await joined(0)) ?? new Float32Array(),
     divergences: await joined(1),
     agreements: await joined(2),
+    teacherLosses: await joined(3),
   };
 }

@@ -20,7 +20,7 @@ export interface VariantFigures {
 type FigureColumn = Column & { readonly cell: (figures: VariantFigures) => string | null };
 
 const columns: readonly FigureColumn[] = [
-  { header: "variant", minWidth: 12, keep: "end", cell: (f) => printable(f.variant) },
+  { header: "variant", minWidth: 20, keep: "end", cell: (f) => printable(f.variant) },
   {
     header: "bits/weight",
     align: "right",

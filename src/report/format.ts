@@ -16,10 +16,10 @@ function decimalsFor(magnitude: number, digits: number): number {
   return Math.max(0, digits - 1 - exponent);
 }
 
-/** Formats a size in bytes with decimal units: `3.45 MB`, `1.21 GB`; below 10 000 bytes `512 B`, `4.10 kB`. */
+/** Formats a size in bytes with decimal units: `3.45 MB`, `1.21 GB`; small ones `512 B`, `26.9 kB`. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1e3) return `${bytes} B`;
-  if (bytes < 1e4) return `${formatNumber(bytes / 1e3)} kB`;
+  if (roundedTo3(bytes) < 1e5) return `${formatNumber(bytes / 1e3)} kB`;
   if (roundedTo3(bytes) < 1e9) return `${formatNumber(bytes / 1e6)} MB`;
   if (roundedTo3(bytes) < 1e12) return `${formatNumber(bytes / 1e9)} GB`;
   return `${formatNumber(bytes / 1e12)} TB`;
