@@ -50,7 +50,7 @@ const ropeFields = z.looseObject({
 });
 
 /** The fields of `config.json` that decoder models share; Hugging Face names, defaults left to the family. */
-export const decoderFields = z.looseObject({
+const decoderFields = z.looseObject({
   model_type: z.string(),
   hidden_size: count,
   intermediate_size: count,

@@ -108,12 +108,19 @@ export class DecoderModel implements QuantizableModel {
   }
 
   forwardBlock(block: DecoderBlock, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null {
+    // What an observer was shown must live until the pass returns; otherwise each half gives its memory
+    // back before the next begins.
+    const half: typeof tidy = pass.observe ? (body) => body() : tidy;
     return tidy(() => {
-      const attended = this.attend(block, hidden, pass);
-      if (!attended) return null;
-      const afterAttention = add(hidden, attended);
-      const projected = this.feedForward(block, afterAttention, pass);
-      return projected && add(afterAttention, projected);
+      const middle = half(() => {
+        const attended = this.attend(block, hidden, pass);
+        return attended && add(hidden, attended);
+      });
+      if (!middle) return null;
+      return half(() => {
+        const projected = this.feedForward(block, middle, pass);
+        return projected && add(middle, projected);
+      });
     });
   }
 

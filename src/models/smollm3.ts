@@ -1,6 +1,6 @@
+import { FormatError } from "../util/errors.ts";
 import type { Architecture } from "./architecture.ts";
 import { decoderConfig, layerWindows } from "./decoder-config.ts";
-import { FormatError } from "../util/errors.ts";
 
 /**
  * SmolLM3: some blocks see no positions (NoPE). In `no_rope_layers` a 1 means that the block *is*

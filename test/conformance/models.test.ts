@@ -154,6 +154,20 @@ describe("a block pass", () => {
     },
   );
 
+  test("keeps every input that it showed until it returns", async () => {
+    const { model, blocks } = await loadCase(reference, golden);
+    const hidden = model.embed(idTensor(reference, golden.ids));
+    const shown: { input: Tensor; copy: Float32Array }[] = [];
+    model.forwardBlock(blocks[0], hidden, {
+      position: 0,
+      observe: (_, input) => {
+        for (const earlier of shown) expect(earlier.input.storage).toEqual(earlier.copy);
+        shown.push({ input, copy: (input.storage as Float32Array).slice() });
+      },
+    });
+    expect(shown).toHaveLength(7);
+  });
+
   test("uses the layer that stands in the slot", async () => {
     const { model, blocks } = await loadCase(backend, golden);
     const hidden = model.embed(idTensor(backend, golden.ids));
