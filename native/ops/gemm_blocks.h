@@ -1,7 +1,9 @@
 /* The loops around the tile, for any element type; the includer also defines pack_strip() and GEMM. */
 #include "gemm_tile.h"
 
-#define KC 256
+#ifndef KC
+#define KC 512
+#endif
 #define STRIPS_A_BLOCK 8 /* strips of a, and of b, in a block */
 #define ROWS_A_BLOCK (MR * STRIPS_A_BLOCK)
 #define COLUMNS_A_BLOCK (NR * STRIPS_A_BLOCK)
@@ -37,23 +39,6 @@ static FB_BODY(pack_chunk) {
   }
 }
 
-/* c[rows, columns] = beta * c + alpha * tile */
-static void merge_tile(REAL *c, int64_t ldc, const REAL *tile, int64_t rows, int64_t columns, REAL alpha,
-                       int beta) {
-  VEC factor = OP(set1)(alpha);
-  for (int64_t i = 0; i < rows; i++, c += ldc, tile += NR) {
-    for (int64_t j = 0; j < columns; j += WIDTH) {
-      int lanes = (int)fb_min(WIDTH, columns - j);
-      VEC value = OP(mul)(factor, OP(load)(tile + j));
-      if (lanes == WIDTH) {
-        OP(store)(c + j, beta ? OP(add)(OP(load)(c + j), value) : value);
-      } else {
-        OP(store_n)(c + j, beta ? OP(add)(OP(load_n)(c + j, lanes), value) : value, lanes);
-      }
-    }
-  }
-}
-
 static FB_BODY(multiply_chunk) {
   const panel *now = context;
   const fb_product *product = now->product;
@@ -62,14 +47,12 @@ static FB_BODY(multiply_chunk) {
   int64_t i_end = fb_min(now->m, i_begin + ROWS_A_BLOCK);
   int64_t j_end = fb_min(now->n, j_begin + COLUMNS_A_BLOCK);
   REAL *c = (REAL *)product->c + now->i0 * product->ldc + now->j0;
-  _Alignas(64) REAL tile[MR * NR];
   (void)thread;
   for (int64_t j = j_begin; j < j_end; j += NR) {
     for (int64_t i = i_begin; i < i_end; i += MR) {
-      int64_t rows = fb_min(MR, now->m - i), columns = fb_min(NR, now->n - j);
-      multiply_strips(rows, now->k, now->a + i * now->k, now->b + j * now->k, tile);
-      merge_tile(c + i * product->ldc + j, product->ldc, tile, rows, columns, (REAL)product->alpha,
-                 now->beta);
+      tile_target to = {c + i * product->ldc + j, product->ldc, fb_min(MR, now->m - i),
+                        fb_min(NR, now->n - j), (REAL)product->alpha, now->beta};
+      multiply_strips(now->k, now->a + i * now->k, now->b + j * now->k, &to);
     }
   }
 }
@@ -95,7 +78,7 @@ const char *GEMM(fb_team *team, const fb_product *product) {
     scale_result(product);
     return NULL;
   }
-  int64_t depth = fb_min(KC, product->k);
+  int64_t depth = fb_ceil_div(product->k, fb_ceil_div(product->k, KC)); /* panels of equal depth */
   int64_t a_size = fb_min(MC, fb_round_up(product->m, MR)) * depth;
   int64_t b_size = fb_min(NC, fb_round_up(product->n, NR)) * depth;
   a_size = fb_round_up(a_size, 16);
@@ -104,8 +87,8 @@ const char *GEMM(fb_team *team, const fb_product *product) {
   now.b = now.a + a_size;
   for (now.j0 = 0; now.j0 < product->n; now.j0 += NC) {
     now.n = fb_min(NC, product->n - now.j0);
-    for (now.p0 = 0; now.p0 < product->k; now.p0 += KC) {
-      now.k = fb_min(KC, product->k - now.p0);
+    for (now.p0 = 0; now.p0 < product->k; now.p0 += depth) {
+      now.k = fb_min(depth, product->k - now.p0);
       now.beta = product->beta || now.p0 > 0;
       for (now.i0 = 0; now.i0 < product->m; now.i0 += MC) {
         now.m = fb_min(MC, product->m - now.i0);

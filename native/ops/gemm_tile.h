@@ -4,10 +4,31 @@
  */
 #define NR (NV * WIDTH)
 
-FB_INLINE void sum_tile(const int rows, int64_t k, const REAL *a, const REAL *b, REAL *tile) {
+/* Where a tile goes: rows x columns of c, row-major. */
+typedef struct {
+  REAL *c;
+  int64_t ldc, rows, columns;
+  REAL alpha;
+  int beta;
+} tile_target;
+
+/* c[i, columns of vector v] = beta * c + alpha * sum */
+FB_INLINE void merge_vector(const tile_target *to, int64_t i, int v, VEC sum) {
+  REAL *c = to->c + i * to->ldc + v * WIDTH;
+  int lanes = (int)fb_min(WIDTH, to->columns - v * WIDTH);
+  if (lanes <= 0) return;
+  VEC value = OP(mul)(OP(set1)(to->alpha), sum);
+  if (lanes == WIDTH) OP(store)(c, to->beta ? OP(add)(OP(load)(c), value) : value);
+  else OP(store_n)(c, to->beta ? OP(add)(OP(load_n)(c, lanes), value) : value, lanes);
+}
+
+/* Multiplies a strip of a by a strip of b; `rows` (a constant) is at least to->rows. */
+FB_INLINE void multiply_tile(const int rows, int64_t k, const REAL *a, const REAL *b,
+                             const tile_target *to) {
   VEC sum[MR][NV];
 #pragma GCC unroll 16
   for (int i = 0; i < rows; i++) {
+    __builtin_prefetch(to->c + fb_min(i, to->rows - 1) * to->ldc, 1);
 #pragma GCC unroll 4
     for (int v = 0; v < NV; v++) sum[i][v] = OP(zero)();
   }
@@ -24,16 +45,15 @@ FB_INLINE void sum_tile(const int rows, int64_t k, const REAL *a, const REAL *b,
   }
 #pragma GCC unroll 16
   for (int i = 0; i < rows; i++) {
+    if (i >= to->rows) return;
 #pragma GCC unroll 4
-    for (int v = 0; v < NV; v++) OP(store)(tile + i * NR + v * WIDTH, sum[i][v]);
+    for (int v = 0; v < NV; v++) merge_vector(to, i, v, sum[i][v]);
   }
 }
 
-/* Sums the products of one strip of a (of which `rows` lanes are used) and one of b into tile [MR, NR]. */
-static void multiply_strips(int64_t rows, int64_t k, const REAL *a, const REAL *b, REAL *tile) {
-  if (rows > MR * 3 / 4) sum_tile(MR, k, a, b, tile);
-  else if (rows > MR / 2) sum_tile(MR * 3 / 4, k, a, b, tile);
-  else if (rows > MR / 4) sum_tile(MR / 2, k, a, b, tile);
-  else if (MR >= 8 && rows <= MR / 8) sum_tile(MR / 8, k, a, b, tile);
-  else sum_tile(MR / 4 > 0 ? MR / 4 : 1, k, a, b, tile);
+static void multiply_strips(int64_t k, const REAL *a, const REAL *b, const tile_target *to) {
+  if (to->rows > MR * 3 / 4) multiply_tile(MR, k, a, b, to);
+  else if (to->rows > MR / 2) multiply_tile(MR * 3 / 4, k, a, b, to);
+  else if (to->rows > MR / 4) multiply_tile(MR / 2, k, a, b, to);
+  else multiply_tile(MR / 4, k, a, b, to);
 }

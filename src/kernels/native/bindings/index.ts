@@ -1,9 +1,32 @@
 import type { Bindings } from "../binding.ts";
 import { add } from "./add.ts";
+import { attention } from "./attention.ts";
+import { cast, gelu, multiply, swiglu } from "./elementwise.ts";
+import { embedding } from "./embedding.ts";
 import { matmul } from "./matmul.ts";
+import { layerNorm, rmsNorm } from "./norms.ts";
+import { packedMatmul } from "./packed-matmul.ts";
+import { rope } from "./rope.ts";
+import { crossEntropy, diagonal, klDivergence, softmax } from "./row-ops.ts";
+import { writeRows } from "./write-rows.ts";
 
 /** Every op that has a native kernel: one line an op. */
 export const bindings: Bindings = {
   add,
   matmul,
+  attention,
+  cast,
+  crossEntropy,
+  diagonal,
+  embedding,
+  gelu,
+  klDivergence,
+  layerNorm,
+  multiply,
+  packedMatmul,
+  rmsNorm,
+  rope,
+  softmax,
+  swiglu,
+  writeRows,
 };

@@ -1,0 +1,25 @@
+import { elementCount } from "../../../tensor/shape.ts";
+import type { Binding } from "../binding.ts";
+import { expectCount, storageOf } from "../checks.ts";
+
+/** `native/ops/attention.c` */
+export const attention: Binding<"attention"> = (queue) => (out, q, k, v, options) => {
+  const [batch = 0, length = 0, heads = 0, headDim = 0] = q.shape;
+  const [, capacity = 0, kvHeads = 0] = k.shape;
+  const { scale, keyLength, window } = options;
+  expectCount("attention: elements of out", elementCount(out.shape), elementCount(q.shape));
+  expectCount("attention: head width of k", k.shape[3] ?? 0, headDim);
+  expectCount("attention: elements of v", elementCount(v.shape), elementCount(k.shape));
+  queue.run(
+    "attention",
+    [
+      storageOf("attention out", out, "f32"),
+      storageOf("attention q", q, "f32"),
+      storageOf("attention k", k, "f32"),
+      storageOf("attention v", v, "f32"),
+    ],
+    // A window that covers all keys is none.
+    [batch, length, heads, headDim, capacity, kvHeads, keyLength, Math.min(window ?? 0, keyLength)],
+    [scale],
+  );
+};
