@@ -5,6 +5,7 @@ import { Tensor } from "../../../src/tensor/tensor.ts";
 import { blankOutput, floatSample, normalSample, type Sample, upload } from "./data.ts";
 import { type Exact, exactly, expectSame, expectWithin } from "./expect-within.ts";
 import { erfc } from "./formulas.ts";
+import { remember } from "./remember.ts";
 
 const { fround } = Math;
 
@@ -82,14 +83,18 @@ function testActivations(open: () => Backend): void {
     ["tanh", tanhShare],
   ] as const) {
     test(`gelu (${approximation}) is x · Φ(x), also in place`, async () => {
-      for (const x of inputs) {
+      for (const [index, x] of inputs.entries()) {
         const backend = open();
         const out = blankOutput(backend, x.shape);
         const inPlace = upload(backend, x);
         backend.kernels.gelu(out, upload(backend, x), approximation);
         backend.kernels.gelu(inPlace, inPlace, approximation);
         const actual = await out.read();
-        expectWithin(actual, geluFormula(x.values, share), { relative: 1e-6, absolute: 1e-12 });
+        const exact = remember(`gelu ${approximation} ${index}`, () =>
+          geluFormula(x.values, share),
+        );
+        // In the tail the rounding of the exponent is a relative error of the result.
+        expectWithin(actual, exact, { relative: 3e-6, absolute: 1e-12 });
         expectSame((await inPlace.read()) as Float32Array, actual);
       }
     });

@@ -8,6 +8,7 @@ import { Prng } from "../../../src/util/prng.ts";
 import { blankOutput, normalSample, type Sample, upload } from "./data.ts";
 import { type Exact, expectWithin } from "./expect-within.ts";
 import { product } from "./formulas.ts";
+import { remember } from "./remember.ts";
 
 // Float32 sums over exactly widened weights.
 const tolerance = { relative: 2e-6 };
@@ -33,6 +34,8 @@ const largeShapes = [
 ] as const;
 
 interface PackedSample {
+  /** Names the sample. */
+  readonly key: string;
   readonly operand: PackedOperand;
   /** Decoded weight, `[outFeatures, inFeatures]`. */
   readonly values: Float64Array;
@@ -78,30 +81,35 @@ function packSample(
   inFeatures: number,
   groupSize: number,
 ): PackedSample {
-  const random = new Prng(outFeatures * 1000 + inFeatures + groupSize);
-  const layout = packings[id];
-  const groups = Math.ceil(inFeatures / groupSize);
-  const draw = (length: number) => Float32Array.from({ length }, () => random.normal());
-  // Stored scales are float16, so scale · code is exact in float32.
-  const scales = halvesToFloats(floatsToHalves(draw(outFeatures * groups)));
-  const offsets = draw(outFeatures * groups);
-  const table = draw(layout.levels);
-  const rowBytes = packedRowBytes(layout, inFeatures);
-  const bytes = new Uint8Array(outFeatures * rowBytes);
-  const values = new Float64Array(outFeatures * inFeatures);
-  for (let row = 0; row < outFeatures; row++) {
-    const codes = Uint8Array.from({ length: inFeatures }, () => random.below(layout.levels));
-    layout.pack(codes, 0, inFeatures, bytes, row * rowBytes);
-    for (let column = 0; column < inFeatures; column++) {
-      const group = row * groups + Math.floor(column / groupSize);
-      const code = codes[column];
-      values[row * inFeatures + column] =
-        decoding === "affine" ? scales[group] * code + offsets[group] : scales[group] * table[code];
+  const key = `${id} ${decoding} ${outFeatures} ${inFeatures} ${groupSize}`;
+  return remember(key, () => {
+    const random = new Prng(outFeatures * 1000 + inFeatures + groupSize);
+    const layout = packings[id];
+    const groups = Math.ceil(inFeatures / groupSize);
+    const draw = (length: number) => Float32Array.from({ length }, () => random.normal());
+    // Stored scales are float16, so scale · code is exact in float32.
+    const scales = halvesToFloats(floatsToHalves(draw(outFeatures * groups)));
+    const offsets = draw(outFeatures * groups);
+    const table = draw(layout.levels);
+    const rowBytes = packedRowBytes(layout, inFeatures);
+    const bytes = new Uint8Array(outFeatures * rowBytes);
+    const values = new Float64Array(outFeatures * inFeatures);
+    for (let row = 0; row < outFeatures; row++) {
+      const codes = Uint8Array.from({ length: inFeatures }, () => random.below(layout.levels));
+      layout.pack(codes, 0, inFeatures, bytes, row * rowBytes);
+      for (let column = 0; column < inFeatures; column++) {
+        const group = row * groups + Math.floor(column / groupSize);
+        const code = codes[column];
+        values[row * inFeatures + column] =
+          decoding === "affine"
+            ? scales[group] * code + offsets[group]
+            : scales[group] * table[code];
+      }
     }
-  }
-  const decode = decoding === "affine" ? { offsets } : { table };
-  const shape = { outFeatures, inFeatures, groupSize, rowBytes };
-  return { operand: { ...shape, layout, codes: bytes, scales, ...decode }, values };
+    const decode = decoding === "affine" ? { offsets } : { table };
+    const shape = { outFeatures, inFeatures, groupSize, rowBytes };
+    return { key, operand: { ...shape, layout, codes: bytes, scales, ...decode }, values };
+  });
 }
 
 async function check(backend: Backend, tokens: number, weight: PackedSample): Promise<void> {
@@ -112,7 +120,9 @@ async function check(backend: Backend, tokens: number, weight: PackedSample): Pr
   expectWithin(await out.read(), exactProduct(tokens, weight, x), tolerance);
 }
 
-function exactProduct(tokens: number, { operand, values }: PackedSample, x: Sample): Exact {
+function exactProduct(tokens: number, { key, operand, values }: PackedSample, x: Sample): Exact {
   const { outFeatures, inFeatures } = operand;
-  return product(tokens, outFeatures, inFeatures, x.values, values);
+  return remember(`${key} × ${tokens}`, () =>
+    product(tokens, outFeatures, inFeatures, x.values, values),
+  );
 }

@@ -5,6 +5,7 @@ import { Tensor } from "../../../src/tensor/tensor.ts";
 import { blankOutput, type FloatDType, normalSample, type Sample, upload } from "./data.ts";
 import { expectWithin } from "./expect-within.ts";
 import { product, transpose } from "./formulas.ts";
+import { remember } from "./remember.ts";
 
 // Float32 sums: errors are a few roundings of the sum of magnitudes.
 const tolerance = { relative: 1e-6 };
@@ -96,9 +97,12 @@ async function checkMatmul(
   const before = normalSample([m, n], 3);
   const out = options.beta === 1 ? upload(backend, before) : blankOutput(backend, [m, n]);
   backend.kernels.matmul(out, upload(backend, a), upload(backend, b), options);
+  const form = `${options.transposeA === true} ${options.transposeB === true}`;
   const left64 = innerRows(a, options.transposeA === true);
   const right64 = innerRows(b, options.transposeB !== true);
-  const exact = product(m, n, k, left64, right64);
+  const exact = remember(`${m} ${n} ${k} ${left} ${right} ${form}`, () =>
+    product(m, n, k, left64, right64),
+  );
   const { alpha = 1, beta = 0 } = options;
   const kept = (i: number) => (beta === 1 ? before.values[i] : 0);
   expectWithin(
@@ -118,7 +122,10 @@ async function checkGram(backend: Backend, rows: number, n: number): Promise<voi
   backend.kernels.gram(gram, upload(backend, first));
   backend.kernels.gram(gram, upload(backend, second));
   const [x, y] = [innerRows(first, true), innerRows(second, true)];
-  const [left, right] = [product(n, n, rows, x, x), product(n, n, rows, y, y)];
+  const [left, right] = remember(`gram ${rows} ${n}`, () => [
+    product(n, n, rows, x, x),
+    product(n, n, rows, y, y),
+  ]);
   const actual = await gram.read();
   expectWithin(
     actual,
@@ -129,6 +136,9 @@ async function checkGram(backend: Backend, rows: number, n: number): Promise<voi
     tolerance,
   );
   for (let i = 0; i < n; i++) {
-    for (let j = 0; j < i; j++) expect(actual[i * n + j]).toBe(actual[j * n + i]);
+    for (let j = 0; j < i; j++) {
+      if (actual[i * n + j] !== actual[j * n + i])
+        expect.fail(`(${i}, ${j}) differs from its mirror`);
+    }
   }
 }

@@ -7,6 +7,7 @@ import { Tensor } from "../../../src/tensor/tensor.ts";
 import { floatToHalfBits, halfBitsToFloat } from "../../../src/util/half.ts";
 import { floatSample, normalSample, type Sample, upload } from "./data.ts";
 import { exactly, expectSame, expectWithin } from "./expect-within.ts";
+import { remember } from "./remember.ts";
 
 /** Checks `inverseCholesky`, `fitColumns` and `quantizeColumns`. */
 export function testQuantization(open: () => Backend): void {
@@ -56,9 +57,9 @@ function inverseError(u: Float32Array, a: Float64Array, n: number): number {
 function testInverseCholesky(open: () => Backend): void {
   describe("inverseCholesky", () => {
     test("uᵀ·u is the inverse, u is upper, and a second diagonal can follow", async () => {
-      for (const n of [1, 2, 5, 33, 64, 130, 172]) {
+      for (const n of [1, 2, 5, 33, 64, 130]) {
         const backend = open();
-        const a = positiveMatrix(n, n);
+        const a = remember(`positive ${n}`, () => positiveMatrix(n, n));
         const h = Tensor.from(backend, "f64", [n, n], a.slice());
         for (const damping of [0, 3.5]) {
           const diagonal = Float64Array.from({ length: n }, (_, i) => a[i * n + i] + damping);
@@ -68,7 +69,7 @@ function testInverseCholesky(open: () => Backend): void {
           expect(inverseError(u, damped, n)).toBeLessThan(1e-4);
           for (let i = 0; i < n; i++) {
             expect(u[i * n + i]).toBeGreaterThan(0);
-            for (let j = 0; j < i; j++) expect(u[i * n + j]).toBe(0);
+            expect(u.subarray(i * n, i * n + i).every((value) => value === 0)).toBe(true);
           }
         }
       }
@@ -281,9 +282,15 @@ async function checkColumns(backend: Backend, grid: Grid, entry: ColumnCase): Pr
       const [scale, zero] = [scales[parameter], zeros[parameter]];
       const nearest = (w[at] / scale - grid.origin) / grid.step + zero;
       const clipped = Math.min(Math.max(nearest, 0), grid.levels - 1);
-      expect(Math.abs(codes[at] - clipped)).toBeLessThan(0.5002);
+      if (!(Math.abs(codes[at] - clipped) < 0.5002)) {
+        expect.fail(
+          `row ${row}, column ${j}: expected a code next to ${clipped}, got ${codes[at]}`,
+        );
+      }
       const decoded = scale * decodeCode(grid, codes[at], zero);
-      expect(actual[at]).toBe(Math.fround(decoded));
+      if (actual[at] !== Math.fround(decoded)) {
+        expect.fail(`row ${row}, column ${j}: expected ${decoded}, got ${actual[at]}`);
+      }
       if (!factor) continue;
       const error = (w[at] - decoded) / factor.values[j * n + j];
       for (let k = j + 1; k < n; k++) w[row * n + k] -= error * factor.values[j * n + k];
