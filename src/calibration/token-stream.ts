@@ -1,0 +1,62 @@
+import type { Tokenizer } from "../tokenizers/tokenizer.ts";
+
+const separatorLine = /^<\|doc\|>(?=\r?$)/gm;
+
+/** Makes the `<|doc|>` lines that part the documents of a text file empty lines. */
+export function joinDocuments(text: string): string {
+  return text.replace(separatorLine, "");
+}
+
+/**
+ * Tokenises a text into one run of ids, only as far as it is asked for. The ids do not depend on how much
+ * is taken, since the tokenizer itself works from the start of the text on.
+ */
+export class TokenStream {
+  private readonly pieces: Iterator<readonly number[]>;
+  private held: readonly number[];
+  private at = 0;
+  private takenCount = 0;
+
+  /** `startIds` come before the text, once. */
+  constructor(tokenizer: Tokenizer, text: string, startIds: readonly number[]) {
+    this.held = startIds;
+    this.pieces = tokenizer.encodeLazily(text)[Symbol.iterator]();
+  }
+
+  /** Number of ids taken so far. */
+  get taken(): number {
+    return this.takenCount;
+  }
+
+  /** Fills `into` with the next ids; returns how many there were, fewer only at the end of the text. */
+  take(into: Int32Array): number {
+    let count = 0;
+    while (count < into.length) {
+      if (this.at === this.held.length) {
+        const next = this.pieces.next();
+        if (next.done) break;
+        this.held = next.value;
+        this.at = 0;
+      }
+      const end = Math.min(this.held.length, this.at + into.length - count);
+      while (this.at < end) into[count++] = this.held[this.at++];
+    }
+    this.takenCount += count;
+    return count;
+  }
+}
+
+/** Cuts a token stream into windows; the remainder at the end is dropped. */
+export function* windowsOf(
+  stream: TokenStream,
+  length: number,
+  frontIds: readonly number[] = [],
+): Generator<Int32Array> {
+  for (;;) {
+    const window = new Int32Array(length);
+    window.set(frontIds);
+    const wanted = length - frontIds.length;
+    if (stream.take(window.subarray(frontIds.length)) < wanted) return;
+    yield window;
+  }
+}
