@@ -25,7 +25,7 @@ export interface ChatTemplateOptions {
 }
 
 /** Steps that a template may take, and milliseconds; real ones need some hundred steps a message. */
-const mostSteps = 2_000_000;
+const mostSteps = 500_000;
 const longestMs = 5_000;
 /** Characters that a template may build, and items of a range. */
 const longestText = 16_000_000;
