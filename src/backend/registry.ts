@@ -19,10 +19,20 @@ export interface OpenedBackend {
 type Opener = (options: { threads?: number }) => Backend;
 
 const openers = new Map<BackendId, Opener>();
+/** Backends that are open already, by id and threads. */
+const opened = new Map<string, Backend>();
 
 /** Makes a backend known. Entry points call this, fastest first; nobody else imports kernels. */
 export function registerBackend(id: BackendId, open: Opener): void {
   openers.set(id, open);
+}
+
+/** Models that meet in one computation must share a backend: ops run in order only within one. */
+function openOnce(id: BackendId, open: Opener, options: { threads?: number }): Backend {
+  const key = `${id} ${options.threads ?? ""}`;
+  const backend = opened.get(key) ?? open(options);
+  opened.set(key, backend);
+  return backend;
 }
 
 /** Lists the backends that were registered, fastest first. */
@@ -31,7 +41,8 @@ export function registeredBackends(): BackendId[] {
 }
 
 /**
- * Opens the backend asked for, or the first registered one that works.
+ * Opens the backend asked for, or the first registered one that works. The same options give the same
+ * backend.
  * @throws BackendError when the one asked for, or every one, fails to open
  */
 export function openBackend(options: BackendOptions = {}): OpenedBackend {
@@ -46,7 +57,7 @@ export function openBackend(options: BackendOptions = {}): OpenedBackend {
       });
     }
     try {
-      return { backend: open(threads), notice };
+      return { backend: openOnce(id, open, threads), notice };
     } catch (error) {
       if (options.backend || !(error instanceof BackendError)) throw error;
       notice = error.hint ? `${error.message} (${error.hint})` : error.message;

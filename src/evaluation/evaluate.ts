@@ -14,7 +14,8 @@ const speedPromptTokens = 16;
 /**
  * Measures a model on a text: perplexity, and against the original KL divergence and top-token agreement;
  * sizes, speed and memory beside them.
- * @throws UsageError when the text is shorter than one window, or the models' vocabularies differ
+ * @throws UsageError when the text is shorter than one window, or the models' vocabularies or backends
+ *   differ
  * @throws NumericError when the model's logits are not numbers
  */
 export async function evaluateModel(
@@ -24,6 +25,7 @@ export async function evaluateModel(
   const startedMs = monotonicMs();
   const { against: teacher, protocol = "windows", signal } = options;
   expectSameVocabulary(model, teacher);
+  expectSameBackend(model, teacher);
   const length = options.window ?? defaultWindow(model, protocol);
   const text = await readText(options.text);
   const windows = evaluationWindows(text, model.tokenizer, {
@@ -100,6 +102,14 @@ function expectSameVocabulary(model: LanguageModel, teacher: LanguageModel | und
     `${model.name} has ${model.config.vocabularySize} tokens, ${teacher.name} has ` +
       `${teacher.config.vocabularySize}: expected a model and its original`,
   );
+}
+
+/** Ops of two backends have no order between them, so one's logits could be read before they are there. */
+function expectSameBackend(model: LanguageModel, teacher: LanguageModel | undefined): void {
+  if (!teacher || teacher.backend === model.backend) return;
+  throw new UsageError("the model and its original were loaded on different backends", {
+    hint: "load both with the same backend and number of threads",
+  });
 }
 
 /** Decode speed of one sequence in tokens a second; null when not asked for or not possible. */
