@@ -40,8 +40,11 @@ const example = `
 `;
 
 const keys = `
-In the conversation: /reset starts a new one, /exit ends it, Ctrl-C ends an answer.
-From a pipe: fewbit chat ./llama-w4 < question.txt`;
+In the conversation:
+  /reset starts a new one, /exit ends it, Ctrl-C ends an answer
+
+From a pipe:
+  fewbit chat ./llama-w4 < question.txt`;
 
 /** Defines `fewbit chat`. */
 export function defineChat(command: Command, io: Io): void {

@@ -82,6 +82,7 @@ async function runEval(model: string, options: Options, io: Io): Promise<void> {
     evaluate(model, {
       ...defined({ text, window, protocol, maxWindows, against, speedTokens, threads, backend }),
       signal,
+      onNotice: (message) => terminal.notice(message),
       onProgress: (progress) => showProgress(terminal, progress),
     }),
   );

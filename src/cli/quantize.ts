@@ -128,7 +128,8 @@ async function runQuantize(model: string, options: Options, io: Io): Promise<voi
   const request = requestOf(options);
   const { inspect, planQuantization, quantize } = await import("../index.ts");
   if (options.dryRun) {
-    const plan = await planQuantization(model, request);
+    const onNotice = (message: string): void => terminal.notice(message);
+    const plan = await planQuantization(model, { ...request, onNotice });
     terminal.results(["", ...formatPlan(plan, terminal.resultLayout), ""]);
     terminal.json(serialisablePlan(plan));
     return;

@@ -21,6 +21,7 @@ const usualWidth = 80;
 export class Terminal {
   readonly io: Io;
   readonly voice: Voice;
+  private readonly noticed = new Set<string>();
   private drawn = false;
   private drawnAt = Number.NEGATIVE_INFINITY;
 
@@ -65,8 +66,10 @@ export class Terminal {
     if (this.voice.verbose) this.notes(lines);
   }
 
-  /** Prints something the user should know, though nothing went wrong. */
+  /** Prints, once, something the user should know, though nothing went wrong. */
   notice(message: string): void {
+    if (this.noticed.has(message)) return;
+    this.noticed.add(message);
     this.notes([`  ${this.style("note", "accent")}  ${printable(message)}`]);
   }
 

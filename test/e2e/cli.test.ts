@@ -1,0 +1,164 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { methods } from "../../src/methods/index.ts";
+import { fewbit, fewbitHere } from "./cli-process.ts";
+
+const commands = ["quantize", "eval", "run", "chat", "inspect", "export"];
+
+describe("help", () => {
+  test.each(commands)(
+    "fewbit %s -h starts with a working example and fits 80 columns",
+    async (name) => {
+      const { code, stdout, stderr } = await fewbitHere([name, "-h"], { terminal: false });
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      expect(stdout.trimStart()).toMatch(new RegExp(`^fewbit ${name} \\./\\S+`));
+      for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+    },
+  );
+
+  test("the program's help names every command", async () => {
+    const { code, stdout } = await fewbit(["--help"]);
+    expect(code).toBe(0);
+    for (const name of commands) expect(stdout).toMatch(new RegExp(`^  ${name}  `, "m"));
+  });
+
+  test("every option of every method has a flag, with its schema's words", async () => {
+    const { stdout } = await fewbitHere(["quantize", "-h"]);
+    const help = stdout.replaceAll(/\s+/g, " ");
+    for (const method of Object.values(methods)) {
+      expect(help).toContain(`${method.id} ${method.summary}`.trim());
+      for (const [name, schema] of Object.entries(method.options.shape)) {
+        expect(help).toContain(`--${name.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} `);
+        expect(help).toContain(schema.description ?? "every option is described");
+      }
+    }
+  });
+
+  test("--version prints the package's version and nothing else", async () => {
+    const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+    const { version } = JSON.parse(text) as { version: string };
+    expect(await fewbitHere(["--version"])).toEqual({
+      code: 0,
+      stdout: `${version}\n`,
+      stderr: "",
+    });
+  });
+
+  test("without a command, help goes to standard error and the exit code is 2", async () => {
+    const { code, stdout, stderr } = await fewbitHere([]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain("Usage: fewbit COMMAND");
+  });
+});
+
+describe("usage errors are two lines, exit code 2, and nothing on standard output", () => {
+  const example = ["quantize", "m", "--out", "o", "--scheme", "w4", "--method", "rtn"];
+  test.each([
+    [
+      "an unknown option",
+      ["quantize", "m", "--shceme", "w4"],
+      "'--shceme'",
+      "did you mean --scheme?",
+    ],
+    ["an unknown command", ["quantise", "m"], "'quantise'", "did you mean quantize?"],
+    [
+      "an option of another method",
+      [...example, "--damping", "0.1"],
+      "--damping is an option of gptq",
+      "rtn has --mse",
+    ],
+    [
+      "a missing option",
+      ["quantize", "m", "--method", "rtn"],
+      "--scheme, --out are missing",
+      "quantize -h",
+    ],
+    ["a missing model", ["inspect"], "missing required argument 'model'", "fewbit inspect -h"],
+    [
+      "an unknown method",
+      ["quantize", "m", "--method", "gptx"],
+      "Allowed choices are rtn, gptq",
+      "quantize -h",
+    ],
+    [
+      "a number that is none",
+      ["eval", "m", "--window", "many"],
+      "whole number of at least 1",
+      "eval -h",
+    ],
+    ["a share above 1", ["run", "m", "--top-p", "1.5"], "a number from 0 to 1", "run -h"],
+    [
+      "a layer without scheme",
+      [...example, "--layer", "mlp"],
+      "Expected PATTERN=SCHEME",
+      "quantize -h",
+    ],
+    [
+      "a weight of zero",
+      [...example, "--calibration", "a.txt=0"],
+      "a weight above 0",
+      "quantize -h",
+    ],
+    ["two models", ["inspect", "a", "b"], "too many arguments", "inspect -h"],
+    [
+      "two sources of calibration",
+      [...example, "--calibration", "a", "--self-calibration"],
+      "not both",
+      "leave out",
+    ],
+    [
+      "quiet and verbose",
+      ["inspect", "a", "--quiet", "--verbose"],
+      "cannot be used with",
+      "inspect -h",
+    ],
+  ])("%s", async (_, args, message, hint) => {
+    const { code, stdout, stderr } = await fewbitHere(args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    const [first = "", second = "", ...rest] = stderr.split("\n");
+    expect(first).toMatch(/^error {2}\S/);
+    expect(first).toContain(message);
+    expect(second).toMatch(/^ {7}\S/);
+    expect(second).toContain(hint);
+    expect(rest).toEqual([""]);
+  });
+
+  test("run without a prompt on a terminal asks for one", async () => {
+    const { code, stderr } = await fewbitHere(["run", "m"], { terminal: true });
+    expect(code).toBe(2);
+    expect(stderr).toContain("--prompt");
+  });
+
+  test("chat with --json on a terminal is refused before the model is read", async () => {
+    const { code, stderr } = await fewbitHere(["chat", "./no-such-model", "--json"], {
+      terminal: true,
+    });
+    expect(code).toBe(2);
+    expect(stderr).toContain("standard input");
+  });
+});
+
+describe("failures", () => {
+  test("a missing model is one line of what and one of what to do, exit code 1", async () => {
+    const { code, stdout, stderr } = await fewbit(["inspect", "./no-such-model"]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(/^error {2}.*no-such-model.*\n {7}\S.*\n$/);
+  });
+
+  test("stack traces are for FEWBIT_DEBUG only", async () => {
+    const args = ["inspect", "./no-such-model"];
+    expect((await fewbitHere(args)).stderr).not.toContain("at ");
+    expect((await fewbitHere(args, { env: { FEWBIT_DEBUG: "1" } })).stderr).toMatch(/\n\s+at /);
+  });
+
+  test("red stands for failure on a terminal only, and not with NO_COLOR", async () => {
+    const args = ["inspect", "./no-such-model"];
+    // biome-ignore format: the escape sequence in one piece
+    const red = "\u001b[31merror\u001b[39m";
+    expect((await fewbitHere(args, { terminal: true })).stderr).toContain(red);
+    expect((await fewbitHere(args, { terminal: true, env: { NO_COLOR: "1" } })).stderr).toMatch(
+      /^error {2}/,
+    );
+    expect((await fewbitHere(args)).stderr).toMatch(/^error {2}/);
+  });
+});
