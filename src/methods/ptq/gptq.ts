@@ -37,7 +37,7 @@ const options = z.object({
     .boolean()
     .default(false)
     .describe("order columns within groups, and whole groups, by energy (GAR)"),
-  ...scaleSearchOptions,
+  ...scaleSearchOptions(true),
 });
 
 type Options = z.output<typeof options>;
@@ -47,7 +47,7 @@ type Options = z.output<typeof options>;
  * is carried on to the columns not yet quantized through the Cholesky factor U of the inverse Hessian,
  * `H = Σ x·xᵀ + λ·I`, `H⁻¹ = Uᵀ·U`. A constant factor on H cancels, so the sum needs no scaling.
  *
- * Deviations from the authors' code: U comes from one reversed Cholesky factorisation in float64; scales
+ * Deviations from the authors' code: the clipping search is on by default; U comes from one reversed Cholesky factorisation in float64; scales
  * are rounded to float16 before codes are chosen; a group's scale is read from weights that carry all
  * earlier errors, also when the group is shorter than a panel; channels that never fired keep their weights.
  */

@@ -14,7 +14,7 @@ export default defineMethod({
   role: "quantizer",
   needs: { statistics: [], order: "independent" },
   supports: (scheme) => scheme.grid.dim === 1,
-  options: z.object({ ...scaleSearchOptions }),
+  options: z.object(scaleSearchOptions(false)),
   quantizeLinear: async ({ weight, scheme, options }) => ({
     weight: await roundToNearest(weight, scheme, scaleSearch(options)),
   }),

@@ -2,13 +2,18 @@ import { z } from "zod";
 import type { ScaleSearch } from "./quantize-columns.ts";
 
 /** Options of methods that can search for the scale with the least weight error. */
-export const scaleSearchOptions: {
+export function scaleSearchOptions(searchByDefault: boolean): {
   mse: z.ZodDefault<z.ZodBoolean>;
   mseNorm: z.ZodDefault<z.ZodNumber>;
-} = {
-  mse: z.boolean().default(false).describe("search the clipping range with the least error"),
-  mseNorm: z.number().positive().default(2.4).describe("exponent of that error"),
-};
+} {
+  return {
+    mse: z
+      .boolean()
+      .default(searchByDefault)
+      .describe("search each group's clipping range for the least error"),
+    mseNorm: z.number().positive().default(2.4).describe("exponent of that error"),
+  };
+}
 
 /** The search that the options ask for: ranges p = 1 − i/100 for i < 80, as GPTQ's authors do. */
 export function scaleSearch(options: { mse: boolean; mseNorm: number }): ScaleSearch {
