@@ -1,3 +1,4 @@
+import type { EvaluationWindow } from "../calibration/windows.ts";
 import { monotonicMs } from "../platform/node.ts";
 import type { LanguageModel } from "../runtime/language-model.ts";
 import { crossEntropy, klDivergence } from "../tensor/ops.ts";
@@ -6,14 +7,6 @@ import { throwIfCancelled } from "../util/errors.ts";
 
 const tokensPerPass = 2048;
 const rowsPerChunk = 256;
-
-/** A window of token ids, and which of its predictions count: those made at positions `[from, to)`. */
-export interface ScoredWindow {
-  readonly ids: Int32Array;
-  readonly from: number;
-  /** At most `ids.length − 1`: the last position has nothing to predict. */
-  readonly to: number;
-}
 
 /** What was measured of one window; arrays have one entry a scored prediction. */
 export interface WindowScore {
@@ -37,7 +30,7 @@ export interface ScoreOptions {
 /** Runs windows of equal length through a model, several at a time, and scores their predictions. */
 export async function scoreWindows(
   model: LanguageModel,
-  windows: readonly ScoredWindow[],
+  windows: readonly EvaluationWindow[],
   { teacher, signal, onScores }: ScoreOptions,
 ): Promise<void> {
   const length = windows[0]?.ids.length ?? 1;
@@ -102,7 +95,7 @@ function scoreRows(student: Rows, teacher: Rows | null, targets: Tensor<"i32">):
 /** Final hidden states of windows of one length, all rows below each other: `[windows · length, d]`. */
 async function hiddenRows(
   model: LanguageModel,
-  windows: readonly ScoredWindow[],
+  windows: readonly EvaluationWindow[],
 ): Promise<Tensor<"f32">> {
   const hidden = model.hiddenStates(model.tokens(windows.map(({ ids }) => ids)));
   await model.backend.synchronize();

@@ -5,7 +5,6 @@ import { generateText } from "../runtime/generate.ts";
 import type { LanguageModel } from "../runtime/language-model.ts";
 import { load, type OpenedModel } from "../runtime/load.ts";
 import { loadTokenizer } from "../tokenizers/load-tokenizer.ts";
-import { UsageError } from "../util/errors.ts";
 import type { Recipe } from "./recipe.ts";
 
 interface Surroundings {
@@ -15,7 +14,7 @@ interface Surroundings {
 
 /**
  * Gathers the calibration windows that a recipe asks for: from files, or sampled from the model itself.
- * @throws UsageError when there is too little text, or a window is longer than the model's context
+ * @throws UsageError when there is too little text
  */
 export async function collectWindows(
   opened: OpenedModel,
@@ -24,14 +23,6 @@ export async function collectWindows(
 ): Promise<{ readonly windows: readonly Int32Array[]; readonly notice: string | null }> {
   const { calibration, seed } = recipe;
   if (!calibration) return { windows: [], notice: null };
-  const { contextLength } = opened.config;
-  if (calibration.window > contextLength) {
-    throw new UsageError(
-      `a calibration window of ${calibration.window} tokens is longer than the model's context ` +
-        `of ${contextLength}`,
-      { hint: `ask for a shorter window (--window ${contextLength})` },
-    );
-  }
   if (calibration.selfGenerated) {
     const windows = await sampleWindows(opened, recipe, surroundings);
     return { windows, notice: null };
