@@ -48,9 +48,9 @@ async function open(name: string): Promise<Tokenizer> {
 function applyStages(stages: readonly Stage[], text: string): string[] {
   let pieces = text === "" ? [] : [text];
   for (const stage of stages) {
-    pieces = pieces.flatMap((piece, i) => [
-      ...(stage.kind === "split" ? stage.split(piece) : stage.map(piece, i === 0)),
-    ]);
+    pieces = pieces.flatMap((piece, i) =>
+      Array.from(stage.kind === "split" ? stage.split(piece) : stage.map(piece, i === 0)),
+    );
   }
   return pieces;
 }
