@@ -10,7 +10,7 @@
  *
  *   scores [KEYS][lanes] = k [KEYS][d] · qᵀ [d][lanes],   oᵀ [d][lanes] += vᵀ · p [KEYS][lanes]
  *
- * Few queries (decode) are worked on one after the other with the vectors along d (attention_few.h).
+ * Few queries (decode) have the vectors along d (attention_few.h).
  * Bound by compute in prefill, by reading k and v in decode.
  */
 #include <math.h>
@@ -20,7 +20,8 @@
 #include "strip.h"
 
 #define KEYS 48
-#define FEW 4
+#define FEW 4   /* queries a key head up to which the vectors lie along d */
+#define HEADS 8 /* key heads that are then worked on together, since they lie side by side */
 #define NOTHING_SEEN -1e30f /* a finite start for m, below every score */
 
 typedef struct {
@@ -50,6 +51,14 @@ static int64_t last_key(const attention_call *call, int64_t u) {
 
 static int64_t first_key(const attention_call *call, int64_t u) {
   return call->window ? fb_max(0, last_key(call, u) + 1 - call->window) : 0;
+}
+
+static attention_part part_of(const attention_call *call, int64_t b, int64_t kv_head) {
+  int64_t width = call->kv_heads * call->head_dim;
+  int64_t offset = b * call->capacity * width + kv_head * call->head_dim;
+  attention_part part = {.k = call->k + offset, .v = call->v + offset, .stride = width};
+  part.q_base = (b * call->length * call->heads + kv_head * call->group) * call->head_dim;
+  return part;
 }
 
 #include "attention_few.h"
@@ -154,20 +163,19 @@ static void attend_strip(const attention_call *call, const attention_part *part,
 
 static FB_BODY(attention_chunk) {
   const attention_call *call = context;
-  int64_t strip = chunk % call->strips, kv_head = chunk / call->strips % call->kv_heads;
-  int64_t b = chunk / call->strips / call->kv_heads;
-  int64_t width = call->kv_heads * call->head_dim;
-  int64_t kv_offset = b * call->capacity * width + kv_head * call->head_dim;
-  attention_part part = {.k = call->k + kv_offset, .v = call->v + kv_offset, .stride = width};
-  part.u0 = strip * STRIP_LANES;
-  part.lanes = fb_min(STRIP_LANES, call->queries - part.u0);
-  part.q_base = (b * call->length * call->heads + kv_head * call->group) * call->head_dim;
   float *memory = fb_local(call->team, thread);
-  if (part.lanes > FEW) {
-    attend_strip(call, &part, memory);
+  if (call->queries <= FEW) {
+    int64_t blocks = fb_ceil_div(call->kv_heads, HEADS);
+    int64_t kv_head = chunk % blocks * HEADS;
+    attention_part part = part_of(call, chunk / blocks, kv_head);
+    attend_few(call, &part, fb_min(HEADS, call->kv_heads - kv_head), memory);
     return;
   }
-  for (int64_t lane = 0; lane < part.lanes; lane++) attend_one(call, &part, part.u0 + lane, memory);
+  int64_t heads = chunk / call->strips;
+  attention_part part = part_of(call, heads / call->kv_heads, heads % call->kv_heads);
+  part.u0 = chunk % call->strips * STRIP_LANES;
+  part.lanes = fb_min(STRIP_LANES, call->queries - part.u0);
+  attend_strip(call, &part, memory);
 }
 
 /*
@@ -187,7 +195,10 @@ FB_OP(attention) {
   call.group = call.heads / call.kv_heads;
   call.queries = call.length * call.group;
   call.strips = fb_ceil_div(call.queries, STRIP_LANES);
-  if (!fb_reserve(team, 0, (size_t)strip_floats(call.head_dim) * 4)) return "attention: out of memory";
-  fb_parallel(team, call.batch * call.kv_heads * call.strips, attention_chunk, &call);
+  int few = call.queries <= FEW;
+  int64_t floats = few ? few_floats(call.head_dim) : strip_floats(call.head_dim);
+  int64_t chunks = few ? fb_ceil_div(call.kv_heads, HEADS) : call.kv_heads * call.strips;
+  if (!fb_reserve(team, 0, (size_t)floats * 4)) return "attention: out of memory";
+  fb_parallel(team, call.batch * chunks, attention_chunk, &call);
   return NULL;
 }

@@ -16,8 +16,7 @@ static FB_BODY(entropy_chunk) {
   (void)thread;
   for (int64_t row = chunk * rows; row < end; row++) {
     const float *x = call->logits + row * n;
-    double top = x[top_index(x, n)];
-    call->losses[row] = (float)(log_sum_exp(x, top, n) - x[call->targets[row]]);
+    call->losses[row] = (float)(log_sum_exp(x, n) - x[call->targets[row]]);
   }
 }
 

@@ -48,7 +48,9 @@ static inline __attribute__((always_inline)) void unpack_bits(uint8_t *out, cons
                                                               int64_t count, const int bits) {
   for (int64_t i = 0; i < count; i += 8, bytes += bits) {
     uint64_t x = 0;
-    memcpy(&x, bytes, (size_t)bits);
+    /* Three bytes one by one: a copy would store two parts and load them as one, which stalls. */
+    if (bits == 3) x = bytes[0] | bytes[1] << 8 | bytes[2] << 16;
+    else memcpy(&x, bytes, (size_t)bits);
     x = spread_codes(x, bits);
     memcpy(out + i, &x, 8);
   }

@@ -1,6 +1,9 @@
 /*
- * divergence[t] = Σ p·(log p - log q) for teacher p and student q, in float64, and agree[t] = 1 where
- * their top tokens are the same. Bound by compute: three e^x a token of the vocabulary.
+ * divergence[t] = Σ p·(log p - log q) for teacher p and student q with logits a and b, in float64:
+ *
+ *   = Σ e^a·(a - b) / Σ e^a - (log Σ e^a - log Σ e^b)
+ *
+ * and agree[t] = 1 where their top tokens are the same. Bound by compute: two e^x a token of the vocabulary.
  */
 #include "../include/fewbit.h"
 #include "log_sum.h"
@@ -12,30 +15,41 @@ typedef struct {
   int64_t rows, columns;
 } divergence_call;
 
-static void divergence_row(const divergence_call *call, int64_t row) {
-  int64_t n = call->columns;
-  const float *p = call->teacher + row * n, *q = call->student + row * n;
-  int64_t top_p = top_index(p, n), top_q = top_index(q, n);
-  double log_p = log_sum_exp(p, p[top_p], n), log_q = log_sum_exp(q, q[top_q], n);
-  double share[LOG_SUM_BLOCK], sum = 0;
-  for (int64_t start = 0; start < n; start += LOG_SUM_BLOCK) {
-    int64_t count = fb_min(LOG_SUM_BLOCK, n - start);
-    exp_shifted(share, p + start, log_p, count);
+/* Index of the first of the largest values. */
+static int64_t top_index(const float *x, int64_t n) {
+  float top = row_maximum(x, n);
+  int64_t i = 0;
+  while (i < n - 1 && x[i] != top) i++;
+  return i;
+}
+
+static double divergence_row(const float *a, const float *b, int64_t n) {
+  double top = row_maximum(a, n), sum = 0, gaps = 0;
+  double share[SUM_BLOCK], gap[SUM_BLOCK];
+  for (int64_t start = 0; start < n; start += SUM_BLOCK) {
+    int64_t count = fb_min(SUM_BLOCK, n - start);
+    exp_shifted(share, a + start, top, count);
     for (int64_t i = 0; i < count; i++) {
-      double gap = ((double)p[start + i] - log_p) - ((double)q[start + i] - log_q);
-      /* A token that the teacher excludes adds nothing, even where the logarithms are infinite. */
-      sum += share[i] == 0 ? 0 : share[i] * gap;
+      double difference = (double)a[start + i] - (double)b[start + i];
+      /* Finite, so that a token that the teacher excludes adds nothing where logits are -infinity. */
+      difference = difference > -1e30 ? difference : -1e30;
+      gap[i] = share[i] * (difference < 1e308 ? difference : 1e308);
     }
+    sum += sum_block(share, count);
+    gaps += sum_block(gap, count);
   }
-  call->divergence[row] = (float)sum;
-  call->agree[row] = top_p == top_q;
+  return gaps / sum - (top + log(sum) - log_sum_exp(b, n));
 }
 
 static FB_BODY(divergence_chunk) {
   const divergence_call *call = context;
-  int64_t rows = rows_per_chunk(call->columns), end = fb_min(call->rows, (chunk + 1) * rows);
+  int64_t n = call->columns, rows = rows_per_chunk(n), end = fb_min(call->rows, (chunk + 1) * rows);
   (void)thread;
-  for (int64_t row = chunk * rows; row < end; row++) divergence_row(call, row);
+  for (int64_t row = chunk * rows; row < end; row++) {
+    const float *a = call->teacher + row * n, *b = call->student + row * n;
+    call->divergence[row] = (float)divergence_row(a, b, n);
+    call->agree[row] = top_index(a, n) == top_index(b, n);
+  }
 }
 
 /* buffers: divergence, agree, teacher, student; sizes: rows, vocabulary */

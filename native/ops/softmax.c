@@ -2,11 +2,9 @@
  * out = e^(x - max) / Σ e^(x - max) over the last dimension, in three passes over a row; sums run in
  * float32 lanes over blocks that are added up in float64. out may be x.
  */
-#include <math.h>
-
 #include "../include/fewbit.h"
-#include "../include/vec.h"
 #include "exp.h"
+#include "log_sum.h"
 #include "rows.h"
 
 #define BLOCK 4096
@@ -16,15 +14,6 @@ typedef struct {
   const float *x;
   int64_t rows, columns;
 } softmax_call;
-
-static float row_maximum(const float *x, int64_t n) {
-  vf top = vf_set1(-INFINITY);
-  int64_t i = 0;
-  for (; i + VF_WIDTH <= n; i += VF_WIDTH) top = vf_max(top, vf_load(x + i));
-  float most = vf_max_of(top);
-  for (; i < n; i++) most = fmaxf(most, x[i]);
-  return most;
-}
 
 /* Writes e^(x - top) and returns its sum. */
 static double exponentiate(float *out, const float *x, float top, int64_t n) {
