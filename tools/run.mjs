@@ -17,8 +17,12 @@ const binaries = join(root, "node_modules", ".bin");
 const windows = process.platform === "win32";
 const oldestNode = [22, 18];
 
-/** The child whose end must be waited for, so that an interrupt reaches it first. */
+/** The child that is running; signals are passed on to it. */
 let running = null;
+/** The signal that asked to stop while preparing. */
+let stopped = null;
+
+const exitCodeOf = (signal) => 128 + (constants.signals[signal] ?? 0);
 
 function say(line) {
   process.stderr.write(`${line}\n`);
@@ -65,6 +69,7 @@ function runQuietly(command, args, announcement, patienceMs) {
     child.on("error", (error) => (output += `${error.message}\n`));
     child.on("close", (code) => {
       clearTimeout(timer);
+      if (stopped) process.exit(exitCodeOf(stopped));
       done({ code: code ?? 1, output });
     });
     running = child;
@@ -132,16 +137,16 @@ function start(node, file, args) {
     if (!signal) process.exit(code ?? 1);
     process.removeAllListeners(signal);
     process.kill(process.pid, signal);
-    process.exitCode = 128 + (constants.signals[signal] ?? 0);
+    process.exitCode = exitCodeOf(signal);
   });
 }
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   process.on(signal, () => {
+    stopped = signal;
     // A terminal sends Ctrl-C to the whole group; passing it on would make it look like two.
     const sentToAll = signal === "SIGINT" && process.stdin.isTTY;
     if (running && running.exitCode === null && !sentToAll) running.kill(signal);
-    if (!running) process.exit(128 + constants.signals[signal]);
   });
 }
 
