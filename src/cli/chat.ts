@@ -125,7 +125,12 @@ async function converse(answer: Answer, options: Options, terminal: Terminal): P
   terminal.notes(["", "  /reset starts anew, /exit ends, Ctrl-C ends an answer", ""]);
   let messages = opening(options);
   let current: AbortController | null = null;
-  lines.on("SIGINT", () => (current ? current.abort(new CancelledError()) : lines.close()));
+  let left = false;
+  lines.on("SIGINT", () => {
+    if (current) return current.abort(new CancelledError());
+    left = true;
+    lines.close();
+  });
   lines.prompt();
   for await (const line of lines as Interface) {
     const content = line.trim();
@@ -141,6 +146,7 @@ async function converse(answer: Answer, options: Options, terminal: Terminal): P
   }
   lines.close();
   io.stdout.write("\n");
+  if (left) throw new CancelledError(onward.message);
 }
 
 /** Answers the last message; returns the conversation with the answer, or without both when that failed. */

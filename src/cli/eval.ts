@@ -150,11 +150,11 @@ function table(evaluation: Evaluation, terminal: Terminal): string[] {
     [figuresOf(evaluation)],
     terminal.resultLayout,
   );
-  const file = `  whole file ${formatBits(evaluation.bitsPerWeight.file)} bits/weight`;
-  if (!klDivergence) return [...lines, "", file];
+  const file = `whole file ${formatBits(evaluation.bitsPerWeight.file)} bits/weight`;
+  if (!klDivergence) return [...lines, "", `  ${file}`];
   const { percentile99, maximum } = klDivergence;
   const tail = `KL divergence 99 % below ${formatNumber(percentile99)}, at most ${formatNumber(maximum)}`;
-  return [...lines, "", `${file} · ${tail}`];
+  return [...lines, "", ...joinParts([file, tail], terminal.resultLayout)];
 }
 
 function originalOf({ original }: Evaluation): VariantFigures | null {

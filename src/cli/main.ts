@@ -45,11 +45,13 @@ const introduction = `
 `;
 
 /**
- * Runs the command line and resolves to the exit code; never rejects. `args` are the words after the
+ * Runs the command line and resolves to the exit code; never rejects. `words` are those after the
  * program's name.
  */
-export async function main(args: readonly string[], io: Io): Promise<number> {
+export async function main(words: readonly string[], io: Io): Promise<number> {
   const { style } = layoutOf(io.stderr, io);
+  // `fewbit help run` is what people try first.
+  const args = words[0] === "help" ? [...words.slice(1, 2), "--help"] : words;
   try {
     const program = await defineProgram(args, io);
     if (args.length === 0) {
@@ -96,6 +98,7 @@ function configure(command: Command, io: Io): Command {
     .helpCommand(false)
     .configureHelp({
       helpWidth: Math.min(layout.width, 100),
+      minWidthToWrap: 20,
       // Choices stand in the flag, and defaults in the text.
       optionDescription: (option) => option.description,
       styleOptionTerm: (text) => layout.style(text, "accent"),

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { formatGenerationStats } from "../report/generation-stats.ts";
+import type { Tone } from "../report/style.ts";
 import { UsageError } from "../util/errors.ts";
 import {
   addGenerationOptions,
@@ -47,13 +48,14 @@ async function runRun(path: string, options: Options, io: Io): Promise<void> {
   const prompt = await promptOf(options, io);
   const { generateText, load } = await import("../index.ts");
   const { threads, backend } = options;
+  const { style } = terminal.resultLayout;
   const generation = await interruptible(terminal, onward, async (signal) => {
     const onNotice = (message: string): void => terminal.notice(message);
     const model = await load(path, { ...defined({ threads, backend }), signal, onNotice });
-    const show = (text: string): void => {
-      if (!options.json) io.stdout.write(shown(text, io));
+    const show = (text: string, tone: Tone = "plain"): void => {
+      if (!options.json) io.stdout.write(style(shown(text, io), tone));
     };
-    show(prompt);
+    show(prompt, "dim");
     const request = { ...pickGenerationOptions(options), prompt, signal };
     try {
       return await generateText(model, request, ({ text }) => show(text));

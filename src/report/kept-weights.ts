@@ -15,7 +15,7 @@ export interface KeptWeights {
 export function keptWeights(
   tensors: readonly InspectedTensor[],
   modules: readonly InspectedModule[],
-  blocksLabel = "layers left as they are",
+  blocksLabel = "layers kept",
 ): KeptWeights[] {
   const packed = new Set(modules.map(({ module }) => module));
   const matrices = tensors.filter(

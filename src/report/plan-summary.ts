@@ -25,7 +25,7 @@ export function formatPlan(plan: Plan, layout: Layout): string[] {
   ];
   const cost =
     `needs about ${formatBytes(estimate.memoryBytes)} memory, ` +
-    `${formatRemaining(estimate.seconds * 1000)}, and writes ${formatBytes(estimate.outputBytes)}`;
+    `${formatEstimate(estimate.seconds)}, and writes ${formatBytes(estimate.outputBytes)}`;
   const rest =
     kept > 0
       ? [`${formatPlural(kept, "linear layer")} ${kept === 1 ? "stays" : "stay"} as is`]
@@ -36,6 +36,11 @@ export function formatPlan(plan: Plan, layout: Layout): string[] {
     `  ${cost}`,
     ...rest.map((line) => `  ${line}`),
   ];
+}
+
+/** An estimate is not known to fractions of a second. */
+function formatEstimate(seconds: number): string {
+  return seconds < 1 ? "under 1 s" : formatRemaining(seconds * 1000);
 }
 
 /** `w2g64`, or with overrides `w2g64, w4g64 (6 layers)`. */

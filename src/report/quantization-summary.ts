@@ -55,7 +55,7 @@ export function formatQuantizationSummary(
     : "weight";
   const table = formatTable(
     [
-      { header: "layer group", minWidth: 12 },
+      { header: "layer group", minWidth: 15 },
       { header: "bits/weight", align: "right" },
       { header: `${errorOf} error`, align: "right", dropOrder: 1 },
       { header: "worst", align: "right", dropOrder: 2 },

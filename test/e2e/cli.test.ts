@@ -34,6 +34,10 @@ describe("help", () => {
     }
   });
 
+  test("fewbit help COMMAND is the command's own help", async () => {
+    expect(await fewbitHere(["help", "run"])).toEqual(await fewbitHere(["run", "-h"]));
+  });
+
   test("--version prints the package's version and nothing else", async () => {
     const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
     const { version } = JSON.parse(text) as { version: string };
