@@ -3,6 +3,7 @@ import { add } from "./add.ts";
 import { attention } from "./attention.ts";
 import { cast, gelu, multiply, swiglu } from "./elementwise.ts";
 import { embedding } from "./embedding.ts";
+import { fitColumns } from "./fit-columns.ts";
 import { matmul } from "./matmul.ts";
 import { layerNorm, rmsNorm } from "./norms.ts";
 import { packedMatmul } from "./packed-matmul.ts";
@@ -19,6 +20,7 @@ export const bindings: Bindings = {
   crossEntropy,
   diagonal,
   embedding,
+  fitColumns,
   gelu,
   klDivergence,
   layerNorm,
