@@ -54,21 +54,18 @@ function packagesAreCurrent() {
 }
 
 /**
- * Runs a command and gives its exit code and what it printed. `announcement` is said when the command
- * has not ended after `patienceMs`.
+ * Runs a command and gives its exit code and what it printed, which `onOutput` hears as it comes.
  */
-function runQuietly(command, args, announcement, patienceMs) {
+function runQuietly(command, args, onOutput = () => {}) {
   return new Promise((done) => {
-    const timer = setTimeout(() => say(announcement), patienceMs);
     const options = { cwd: root, stdio: ["ignore", "pipe", "pipe"], shell: windows };
     const child = spawn(command, args, options);
     let output = "";
     for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding("utf8").on("data", (text) => (output += text));
+      stream.setEncoding("utf8").on("data", (text) => onOutput((output += text)));
     }
     child.on("error", (error) => (output += `${error.message}\n`));
     child.on("close", (code) => {
-      clearTimeout(timer);
       if (stopped) process.exit(exitCodeOf(stopped));
       done({ code: code ?? 1, output });
     });
@@ -76,18 +73,29 @@ function runQuietly(command, args, announcement, patienceMs) {
   });
 }
 
+let saidCompiling = false;
+function sayCompiling() {
+  if (!saidCompiling) say("compiling native kernels");
+  saidCompiling = true;
+}
+
 async function installPackages() {
+  say("installing packages");
   const args = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
-  const { code, output } = await runQuietly("npm", args, "installing packages", 0);
+  const { code, output } = await runQuietly("npm", args, (text) => {
+    // npm names the package's own install script when it comes to it.
+    if (text.includes("native/build.mjs")) sayCompiling();
+  });
   if (code === 0) return;
   say(output.trimEnd());
   fail("npm could not install the packages", "npm's own words stand above");
 }
 
-/** Builds the addon; that it cannot be built is told, but stops nothing. */
+/** Builds the addon if it is not up to date; that it cannot be built is told, but stops nothing. */
 async function compileKernels(node) {
-  const script = join(root, "native", "build.mjs");
-  const { output } = await runQuietly(node, [script], "compiling native kernels", 700);
+  const timer = setTimeout(sayCompiling, 700);
+  const { output } = await runQuietly(node, [join(root, "native", "build.mjs")]);
+  clearTimeout(timer);
   if (output.trim() !== "") say(output.trimEnd());
 }
 
