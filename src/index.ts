@@ -145,5 +145,6 @@ export {
 } from "./runtime/generate.ts";
 export { type Inspection, inspect } from "./runtime/inspect.ts";
 export type { LanguageModel } from "./runtime/language-model.ts";
+export { applyChatTemplate } from "./tokenizers/chat-template.ts";
 export * from "./util/errors.ts";
 export { version } from "./util/version.ts";

@@ -30,7 +30,7 @@ export function addMethodOptions(
     const sharing = all.filter((option) => option.name === name);
     const owners = sharing.map((option) => option.method).join(", ");
     command.optionsGroup(`Options of ${owners}:`);
-    command.addOption(flagOf(sharing[0] as MethodOption));
+    for (const flag of flagsOf(sharing)) command.addOption(flag);
   }
 }
 
@@ -62,18 +62,23 @@ function notOf(chosen: Method, option: MethodOption, own: ReadonlySet<string>): 
   );
 }
 
-function flagOf(option: MethodOption): Option {
+/** The flags of an option that some methods share; switches that are on by default can be turned off. */
+function flagsOf(sharing: readonly MethodOption[]): Option[] {
+  const [option] = sharing as [MethodOption];
   const name = kebabCase(option.name);
   if (option.type === "boolean") {
-    return new Option(`--${option.byDefault === true ? "no-" : ""}${name}`, option.description);
+    const on = sharing.filter(({ byDefault }) => byDefault === true).map(({ method }) => method);
+    const note = on.length > 0 ? ` (${on.join(", ")}: by default)` : "";
+    const flags = [new Option(`--${name}`, option.description + note)];
+    return on.length > 0 ? [...flags, new Option(`--no-${name}`, "leave that out")] : flags;
   }
   const suffix = option.byDefault === undefined ? "" : ` (default: ${String(option.byDefault)})`;
   const flag = new Option(
     `--${name} <${option.type === "number" ? "number" : "value"}>`,
     option.description + suffix,
   );
-  if (option.choices) return flag.choices([...option.choices]);
-  return option.type === "number" ? flag.argParser(finiteNumber) : flag;
+  if (option.choices) return [flag.choices([...option.choices])];
+  return [option.type === "number" ? flag.argParser(finiteNumber) : flag];
 }
 
 /** Reads a method's options off the JSON schema of what it accepts. */

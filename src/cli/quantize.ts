@@ -103,7 +103,7 @@ function addCalibrationOptions(command: Command): void {
     )
     .option("--self-calibration", "let the model write the calibration text itself")
     .option("--samples <n>", "number of windows (default: 128)", positiveInteger)
-    .option("--window <tokens>", "tokens a window (default: 512)", positiveInteger)
+    .option("--window <tokens>", "tokens a window (default: 512, or the context)", positiveInteger)
     .addOption(
       choiceOption(
         "--order",

@@ -12,7 +12,7 @@ import { selectLinears } from "./select-linears.ts";
 
 /**
  * Works out what a recipe will do to a model, and what it will need.
- * @throws UsageError when nothing would be quantized, a pattern fits nothing, or windows are too long
+ * @throws UsageError when nothing would be quantized, or a pattern fits nothing
  */
 export async function makePlan(
   opened: OpenedModel,
@@ -27,13 +27,6 @@ export async function makePlan(
     throw new UsageError("nothing is left to quantize: every linear layer is ignored");
   }
   const { calibration } = recipe;
-  if (calibration && calibration.window > config.contextLength) {
-    throw new UsageError(
-      `calibration windows of ${calibration.window} tokens are longer than the model's context ` +
-        `of ${config.contextLength}`,
-      { hint: `use --window ${config.contextLength} or less` },
-    );
-  }
   const outputBytes = outputEntries(checkpoint, linears)
     .map(({ dtype, shape }) => tensorBytes(dtype, shape) ?? 0)
     .reduce((sum, bytes) => sum + bytes, 0);

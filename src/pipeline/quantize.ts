@@ -13,7 +13,7 @@ import type { Plan } from "./plan.ts";
 import { ProgressMeter } from "./progress.ts";
 import { quantizeBlock } from "./quantize-block.ts";
 import { outputEntries, QuantizedOutput } from "./quantized-output.ts";
-import { parseRecipe, type Recipe, type RecipeInput } from "./recipe.ts";
+import { parseRecipe, type Recipe, type RecipeInput, settleRecipe } from "./recipe.ts";
 import type { LinearRecord, RunRecord } from "./run-record.ts";
 
 /** What a run needs besides its recipe. */
@@ -27,10 +27,11 @@ export interface RunOptions {
 
 /** Says what a recipe would do, without doing it. @throws as `runRecipe` does before work */
 export async function planRecipe(input: RecipeInput, backend: Backend): Promise<Plan> {
-  const { recipe, method } = parseRecipe(input);
-  const opened = await openModel(recipe.model, { backend, precision: "float32" });
+  const { parsed, method } = parseRecipe(input);
+  const opened = await openModel(parsed.model, { backend, precision: "float32" });
   try {
     expectUnquantized(opened);
+    const recipe = settleRecipe(parsed, opened.config.contextLength);
     return await makePlan(opened, recipe, method, backend);
   } finally {
     await opened.checkpoint.close();
@@ -43,11 +44,12 @@ export async function planRecipe(input: RecipeInput, backend: Backend): Promise<
  * @throws FewbitError of the kind that fits; the input is never touched
  */
 export async function runRecipe(input: RecipeInput, options: RunOptions): Promise<RunRecord> {
-  const { recipe, method } = parseRecipe(input);
+  const { parsed, method } = parseRecipe(input);
   const { backend, emit } = options;
-  const opened = await openModel(recipe.model, { backend, precision: "float32" });
+  const opened = await openModel(parsed.model, { backend, precision: "float32" });
   try {
     expectUnquantized(opened);
+    const recipe = settleRecipe(parsed, opened.config.contextLength);
     const plan = await makePlan(opened, recipe, method, backend);
     emit({ type: "plan", plan });
     expectMemory(plan);

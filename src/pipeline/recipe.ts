@@ -4,6 +4,7 @@ import type { Method } from "../methods/define-method.ts";
 import { parseScheme, type Scheme } from "../quant/scheme.ts";
 import { UsageError } from "../util/errors.ts";
 
+const usualWindow = 512;
 const methodIds = Object.keys(methods) as [MethodId, ...MethodId[]];
 
 /** Where calibration text comes from. */
@@ -16,8 +17,8 @@ const calibrationSchema = z.object({
   selfGenerated: z.boolean().default(false),
   /** Number of windows. */
   samples: z.number().int().positive().default(128),
-  /** Tokens a window. */
-  window: z.number().int().min(2).default(512),
+  /** Tokens a window; 512, or the model's context when that is shorter, unless given. */
+  window: z.number().int().min(2).optional(),
   /** The first windows of the text, or windows drawn at random. */
   order: z.enum(["first", "random"]).default("first"),
   /** A beginning-of-sequence token once at the very start of the text, or in each window. */
@@ -47,8 +48,13 @@ export const recipeSchema = z.object({
   seed: z.number().int().nonnegative().default(0),
 });
 
+type ParsedRecipe = z.output<typeof recipeSchema>;
+type ParsedCalibration = NonNullable<ParsedRecipe["calibration"]>;
+
 /** A recipe with all defaults filled in. */
-export type Recipe = z.output<typeof recipeSchema>;
+export type Recipe = Omit<ParsedRecipe, "calibration"> & {
+  readonly calibration: (ParsedCalibration & { readonly window: number }) | null;
+};
 /** A recipe as a user writes it. */
 export type RecipeInput = z.input<typeof recipeSchema>;
 
@@ -57,7 +63,7 @@ export type RecipeInput = z.input<typeof recipeSchema>;
  * @throws UsageError that names the field
  * @throws SchemeError for a scheme id that does not parse or that the method does not support
  */
-export function parseRecipe(input: RecipeInput): { recipe: Recipe; method: Method } {
+export function parseRecipe(input: RecipeInput): { parsed: ParsedRecipe; method: Method } {
   const recipe = parseWith(recipeSchema, input, "recipe");
   const method: Method = methods[recipe.method];
   const options = parseWith(method.options.strict(), recipe.options, `options of ${method.id}`);
@@ -69,7 +75,23 @@ export function parseRecipe(input: RecipeInput): { recipe: Recipe; method: Metho
       hint: "name a text or JSONL file (--calibration FILE), or sample from the model itself",
     });
   }
-  return { recipe: { ...recipe, options }, method };
+  return { parsed: { ...recipe, options }, method };
+}
+
+/**
+ * Fills in what depends on the model: the length of calibration windows.
+ * @throws UsageError when windows are longer than the model's context
+ */
+export function settleRecipe(parsed: ParsedRecipe, contextLength: number): Recipe {
+  const { calibration } = parsed;
+  if (!calibration) return { ...parsed, calibration: null };
+  const { window = Math.min(usualWindow, contextLength) } = calibration;
+  if (window <= contextLength) return { ...parsed, calibration: { ...calibration, window } };
+  throw new UsageError(
+    `calibration windows of ${window} tokens are longer than the model's context ` +
+      `of ${contextLength}`,
+    { hint: `use --window ${contextLength} or less` },
+  );
 }
 
 function expectSupport(method: Method, scheme: Scheme): void {
