@@ -26,8 +26,14 @@ typedef struct {
 const char *FB_NAME(fb_gemm_f32)(fb_team *team, const fb_product *product);
 /* The same in float64; a and b are f64. */
 const char *FB_NAME(fb_gemm_f64)(fb_team *team, const fb_product *product);
-/* Few rows (m <= FB_GEMV_ROWS), a f32 with column stride 1: reads b in place, bound by its bytes. */
+/* Products and sums as the bf16 units make them: products in float32, sums in float32 two by two; a and b are
+ * bf16. Only where fb_features() has FB_HAS_AVX512_BF16, respectively FB_HAS_AMX_BF16. */
+const char *FB_NAME(fb_gemm_bf16)(fb_team *team, const fb_product *product);
+const char *FB_NAME(fb_gemm_amx)(fb_team *team, const fb_product *product);
+/* Few rows, a f32 with column stride 1: reads b in place, bound by its bytes. */
 const char *FB_NAME(fb_gemv)(fb_team *team, const fb_product *product);
+/* Up to how many rows fb_gemv is the faster one, for b by columns (k side by side) and by rows. */
+#define FB_GEMV_ROWS_TURNED 48
 #define FB_GEMV_ROWS 8
 
 #endif

@@ -1,9 +1,8 @@
-/* The loops around the tile, for any element type; the includer also defines pack_strip() and GEMM. */
-#include "gemm_tile.h"
-
-#ifndef KC
-#define KC 512
-#endif
+/*
+ * The loops around the tile. The includer defines the types PACKED and RESULT, the tile size MR x NR, the
+ * depth of a panel KC, DEPTH_STEP (packed k is rounded up to its multiples), pack_strip(),
+ * multiply_strips(), begin_tiles(), end_tiles(), and the name GEMM.
+ */
 #define STRIPS_A_BLOCK 8 /* strips of a, and of b, in a block */
 #define ROWS_A_BLOCK (MR * STRIPS_A_BLOCK)
 #define COLUMNS_A_BLOCK (NR * STRIPS_A_BLOCK)
@@ -12,19 +11,21 @@
 
 typedef struct {
   const fb_product *product;
-  REAL *a, *b;          /* packed strips */
+  PACKED *a, *b;        /* packed strips */
   int64_t i0, j0, p0;   /* where the packed panels begin */
   int64_t m, n, k;      /* their size */
+  int64_t packed_k;     /* k rounded up */
   int64_t a_blocks;
   int beta;
 } panel;
 
-static void pack_block(REAL *packed, const fb_matrix *source, int width, int64_t lane0, int64_t lanes,
-                       int64_t p0, int64_t depth, int64_t block, int turn) {
+static void pack_block(PACKED *packed, const panel *now, const fb_matrix *source, int width,
+                       int64_t lane0, int64_t lanes, int64_t block, int turn) {
   for (int64_t s = block * STRIPS_A_BLOCK; s < (block + 1) * STRIPS_A_BLOCK; s++) {
     int64_t lane = s * width;
     if (lane >= lanes) return;
-    pack_strip(packed + lane * depth, width, lanes - lane, depth, source, lane0 + lane, p0, turn);
+    pack_strip(packed + lane * now->packed_k, width, lanes - lane, now->k, source, lane0 + lane,
+               now->p0, turn);
   }
 }
 
@@ -33,9 +34,9 @@ static FB_BODY(pack_chunk) {
   const fb_product *product = now->product;
   (void)thread;
   if (chunk < now->a_blocks) {
-    pack_block(now->a, &product->a, MR, now->i0, now->m, now->p0, now->k, chunk, 0);
+    pack_block(now->a, now, &product->a, MR, now->i0, now->m, chunk, 0);
   } else {
-    pack_block(now->b, &product->b, NR, now->j0, now->n, now->p0, now->k, chunk - now->a_blocks, 1);
+    pack_block(now->b, now, &product->b, NR, now->j0, now->n, chunk - now->a_blocks, 1);
   }
 }
 
@@ -46,21 +47,23 @@ static FB_BODY(multiply_chunk) {
   int64_t j_begin = chunk / now->a_blocks * COLUMNS_A_BLOCK;
   int64_t i_end = fb_min(now->m, i_begin + ROWS_A_BLOCK);
   int64_t j_end = fb_min(now->n, j_begin + COLUMNS_A_BLOCK);
-  REAL *c = (REAL *)product->c + now->i0 * product->ldc + now->j0;
+  RESULT *c = (RESULT *)product->c + now->i0 * product->ldc + now->j0;
   (void)thread;
+  begin_tiles();
   for (int64_t j = j_begin; j < j_end; j += NR) {
     for (int64_t i = i_begin; i < i_end; i += MR) {
       tile_target to = {c + i * product->ldc + j, product->ldc, fb_min(MR, now->m - i),
-                        fb_min(NR, now->n - j), (REAL)product->alpha, now->beta};
-      multiply_strips(now->k, now->a + i * now->k, now->b + j * now->k, &to);
+                        fb_min(NR, now->n - j), (RESULT)product->alpha, now->beta};
+      multiply_strips(now->packed_k, now->a + i * now->packed_k, now->b + j * now->packed_k, &to);
     }
   }
+  end_tiles();
 }
 
 static void scale_result(const fb_product *product) {
   if (product->beta) return;
   for (int64_t i = 0; i < product->m; i++) {
-    REAL *row = (REAL *)product->c + i * product->ldc;
+    RESULT *row = (RESULT *)product->c + i * product->ldc;
     for (int64_t j = 0; j < product->n; j++) row[j] = 0;
   }
 }
@@ -79,16 +82,17 @@ const char *GEMM(fb_team *team, const fb_product *product) {
     return NULL;
   }
   int64_t depth = fb_ceil_div(product->k, fb_ceil_div(product->k, KC)); /* panels of equal depth */
-  int64_t a_size = fb_min(MC, fb_round_up(product->m, MR)) * depth;
+  depth = fb_round_up(depth, DEPTH_STEP);
+  int64_t a_size = fb_round_up(fb_min(MC, fb_round_up(product->m, MR)) * depth, 64);
   int64_t b_size = fb_min(NC, fb_round_up(product->n, NR)) * depth;
-  a_size = fb_round_up(a_size, 16);
-  if (!fb_reserve(team, (size_t)(a_size + b_size) * sizeof(REAL), 0)) return "out of memory";
+  if (!fb_reserve(team, (size_t)(a_size + b_size) * sizeof(PACKED), 0)) return "out of memory";
   panel now = {.product = product, .a = fb_shared(team)};
   now.b = now.a + a_size;
   for (now.j0 = 0; now.j0 < product->n; now.j0 += NC) {
     now.n = fb_min(NC, product->n - now.j0);
     for (now.p0 = 0; now.p0 < product->k; now.p0 += depth) {
       now.k = fb_min(depth, product->k - now.p0);
+      now.packed_k = fb_round_up(now.k, DEPTH_STEP);
       now.beta = product->beta || now.p0 > 0;
       for (now.i0 = 0; now.i0 < product->m; now.i0 += MC) {
         now.m = fb_min(MC, product->m - now.i0);

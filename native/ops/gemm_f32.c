@@ -20,6 +20,7 @@
 #define VEC vf
 #define WIDTH VF_WIDTH
 #define OP(name) vf_##name
+#define KC 512
 #define GEMM FB_NAME(fb_gemm_f32)
 #if VF_WIDTH == 16
 #define MR 14
@@ -52,5 +53,7 @@ static void pack_strip(float *packed, int width, int64_t lanes, int64_t depth, c
   }
 #undef PACK
 }
+
+#include "gemm_tile.h"
 
 #include "gemm_blocks.h"

@@ -7,6 +7,7 @@
 #define VEC vd
 #define WIDTH VD_WIDTH
 #define OP(name) vd_##name
+#define KC 256
 #define GEMM FB_NAME(fb_gemm_f64)
 #define FB_INLINE static inline __attribute__((always_inline))
 #if VF_WIDTH == 16
@@ -40,5 +41,7 @@ static void pack_strip(double *packed, int width, int64_t lanes, int64_t depth,
     }
   }
 }
+
+#include "gemm_tile.h"
 
 #include "gemm_blocks.h"

@@ -2,7 +2,13 @@
  * The register tile, for any element type: REAL, VEC, WIDTH, OP(), MR and NV are set by the includer.
  * `rows` is a constant at each call, so that the sums stay in registers.
  */
+#define PACKED REAL
+#define RESULT REAL
 #define NR (NV * WIDTH)
+#define DEPTH_STEP 1
+
+static inline void begin_tiles(void) {}
+static inline void end_tiles(void) {}
 
 /* Where a tile goes: rows x columns of c, row-major. */
 typedef struct {
@@ -28,10 +34,13 @@ FB_INLINE void multiply_tile(const int rows, int64_t k, const REAL *a, const REA
   VEC sum[MR][NV];
 #pragma GCC unroll 16
   for (int i = 0; i < rows; i++) {
-    __builtin_prefetch(to->c + fb_min(i, to->rows - 1) * to->ldc, 1);
+    REAL *row = to->c + fb_min(i, to->rows - 1) * to->ldc; /* due when k has run: fetch it now */
+    __builtin_prefetch(row, 1);
+    __builtin_prefetch(row + to->columns - 1, 1);
 #pragma GCC unroll 4
     for (int v = 0; v < NV; v++) sum[i][v] = OP(zero)();
   }
+#pragma GCC unroll 4
   for (int64_t p = 0; p < k; p++, a += MR, b += NR) {
     VEC right[NV];
 #pragma GCC unroll 4

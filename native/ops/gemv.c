@@ -3,15 +3,18 @@
  * so b is read where it lies, as f32, f16 or bf16, and widened in registers.
  *
  *   b by rows of k ("turned", a linear layer's weight [n, k]): dot products, BR rows of b at a time
- *   b by rows of n: columns of b are summed in registers, CV vectors at a time, while k runs
+ *   b by rows of n: STEPS rows of b at a time are added to COLUMNS sums in L1
  */
+#include <string.h>
+
 #include "gemm.h"
 #include "gemm_pack.h"
 
 #define CHUNK_BYTES (128 << 10)
 #define BR 4
 #define AR 4
-#define CV 4
+#define COLUMNS 512
+#define STEPS 4
 
 typedef struct {
   const fb_product *product;
@@ -76,49 +79,42 @@ FB_INLINE void dot_block(const fb_product *product, int64_t j, int64_t end, cons
   }
 }
 
-/* Sums of `rows` rows of a (a constant at each call) over CV vectors of columns from j on. */
-FB_INLINE void sum_columns(const fb_product *product, int64_t i, int64_t j, const int rows,
-                           const int64_t dtype) {
-  const float *a = (const float *)product->a.data + i * product->a.row;
-  vf sum[AR][CV];
-  for (int r = 0; r < rows; r++) {
-    for (int v = 0; v < CV; v++) sum[r][v] = vf_zero();
-  }
-  for (int64_t p = 0; p < product->k; p++) {
+/* sum[columns] += a[p .. p + steps) * b[p .. p + steps, columns], for `steps` (a constant) rows of b. */
+FB_INLINE void add_rows(float *sum, int64_t columns, const float *a, const fb_matrix *b, int64_t p,
+                        int64_t j, const int steps, const int64_t dtype) {
+  int64_t at = p * b->row + j, c = 0;
+  for (; c + VF_WIDTH <= columns; c += VF_WIDTH) {
+    vf value = vf_load(sum + c);
 #pragma GCC unroll 4
-    for (int v = 0; v < CV; v++) {
-      vf right = load_as_f32(product->b.data, p * product->b.row + j + v * VF_WIDTH, dtype);
-#pragma GCC unroll 4
-      for (int r = 0; r < rows; r++) {
-        sum[r][v] = vf_fma(sum[r][v], vf_set1(a[r * product->a.row + p]), right);
-      }
+    for (int s = 0; s < steps; s++) {
+      value = vf_fma(value, vf_set1(a[p + s]), load_as_f32(b->data, at + s * b->row + c, dtype));
     }
+    vf_store(sum + c, value);
   }
-  vf factor = vf_set1((float)product->alpha);
-  for (int r = 0; r < rows; r++) {
-    float *c = (float *)product->c + (i + r) * product->ldc + j;
-    for (int v = 0; v < CV; v++) {
-      vf value = vf_mul(factor, sum[r][v]);
-      vf_store(c + v * VF_WIDTH, product->beta ? vf_add(vf_load(c + v * VF_WIDTH), value) : value);
+  for (; c < columns; c++) {
+    for (int s = 0; s < steps; s++) {
+      sum[c] += a[p + s] * read_as_f32(b->data, at + s * b->row + c, dtype);
     }
   }
 }
 
 FB_INLINE void column_block(const fb_product *product, int64_t j, int64_t end, const int64_t dtype) {
-  for (; j + CV * VF_WIDTH <= end; j += CV * VF_WIDTH) {
-    int64_t i = 0;
-    for (; i + AR <= product->m; i += AR) sum_columns(product, i, j, AR, dtype);
-    for (; i < product->m; i++) sum_columns(product, i, j, 1, dtype);
-  }
-  for (; j < end; j++) {
+  float sums[FB_GEMV_ROWS][COLUMNS];
+  const float *a = product->a.data;
+  int64_t k = product->k, p = 0;
+  memset(sums, 0, sizeof sums);
+  for (; p + STEPS <= k; p += STEPS) {
     for (int64_t i = 0; i < product->m; i++) {
-      const float *a = (const float *)product->a.data + i * product->a.row;
-      float sum = 0;
-      for (int64_t p = 0; p < product->k; p++) {
-        sum += a[p] * read_as_f32(product->b.data, p * product->b.row + j, dtype);
-      }
-      store_result(product, i, j, sum);
+      add_rows(sums[i], end - j, a + i * product->a.row, &product->b, p, j, STEPS, dtype);
     }
+  }
+  for (; p < k; p++) {
+    for (int64_t i = 0; i < product->m; i++) {
+      add_rows(sums[i], end - j, a + i * product->a.row, &product->b, p, j, 1, dtype);
+    }
+  }
+  for (int64_t i = 0; i < product->m; i++) {
+    for (int64_t c = j; c < end; c++) store_result(product, i, c, sums[i][c - j]);
   }
 }
 
@@ -128,7 +124,7 @@ static FB_BODY(gemv_chunk) {
   int64_t j = chunk * call->columns_a_chunk, end = fb_min(product->n, j + call->columns_a_chunk);
   (void)thread;
 #define BLOCK(dtype)                                                                                   \
-  if (product->b.column == 1) column_block(product, j, end, dtype);                                     \
+  if (product->b.row != 1) column_block(product, j, end, dtype);                                     \
   else dot_block(product, j, end, dtype)
   switch (product->b.dtype) {
     case FB_F32: BLOCK(FB_F32); break;
@@ -141,7 +137,7 @@ static FB_BODY(gemv_chunk) {
 const char *FB_NAME(fb_gemv)(fb_team *team, const fb_product *product) {
   int64_t bytes = fb_max(1, product->k * (int64_t)fb_dtype_bytes(product->b.dtype));
   int64_t columns = fb_round_up(fb_max(1, CHUNK_BYTES / bytes), BR);
-  if (product->b.column == 1) columns = fb_round_up(columns, CV * VF_WIDTH);
+  if (product->b.row != 1) columns = COLUMNS;
   gemv_call call = {product, columns};
   fb_parallel(team, fb_ceil_div(product->n, columns), gemv_chunk, &call);
   return NULL;

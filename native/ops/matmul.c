@@ -4,10 +4,40 @@
  * where this level has them, everything else is widened and runs in float32 (gemm_f32.c).
  */
 #include "gemm.h"
+#include "gemm_pack.h"
 
 static fb_matrix make_matrix(const void *data, int64_t rows, int64_t columns, int64_t dtype, int turned) {
   if (turned) return (fb_matrix){data, 1, rows, dtype};
   return (fb_matrix){data, columns, 1, dtype};
+}
+
+/* Few rows: reads b in place, a as float32 rows (a copy, unless it is that already). */
+static const char *multiply_few(fb_team *team, const fb_product *product) {
+  fb_product plain = *product;
+  const fb_matrix *a = &product->a;
+  if (a->dtype == FB_F32 && a->column == 1) return FB_NAME(fb_gemv)(team, product);
+  if (!fb_reserve(team, (size_t)(product->m * product->k) * sizeof(float), 0)) return "out of memory";
+  float *copy = fb_shared(team);
+  plain.a = (fb_matrix){copy, product->k, 1, FB_F32};
+  for (int64_t i = 0; i < product->m; i++) {
+    for (int64_t p = 0; p < product->k; p++) {
+      *copy++ = read_as_f32(a->data, i * a->row + p * a->column, a->dtype);
+    }
+  }
+  return FB_NAME(fb_gemv)(team, &plain);
+}
+
+static const char *choose_product(fb_team *team, const fb_product *product) {
+  int both_bf16 = product->a.dtype == FB_BF16 && product->b.dtype == FB_BF16;
+  unsigned units = both_bf16 ? fb_features(team) & (FB_HAS_AMX_BF16 | FB_HAS_AVX512_BF16) : 0;
+  int turned = product->b.row == 1 && product->b.column != 1;
+  int64_t few = turned && !units ? FB_GEMV_ROWS_TURNED : FB_GEMV_ROWS;
+  if (product->m <= few) return multiply_few(team, product);
+#ifdef __AVX512F__
+  if (units & FB_HAS_AMX_BF16) return FB_NAME(fb_gemm_amx)(team, product);
+  if (units) return FB_NAME(fb_gemm_bf16)(team, product);
+#endif
+  return FB_NAME(fb_gemm_f32)(team, product);
 }
 
 /* buffers: out, a, b; sizes: m, n, k, dtype of a, dtype of b, a transposed, b transposed, beta; reals: alpha */
@@ -31,10 +61,5 @@ FB_OP(matmul) {
       .alpha = args->real[0],
       .beta = size[7] != 0,
   };
-  int plain_a = size[3] == FB_F32 && (product.a.column == 1 || m == 1);
-  if (m <= FB_GEMV_ROWS && plain_a) {
-    product.a.row = m == 1 ? k : product.a.row;
-    return FB_NAME(fb_gemv)(team, &product);
-  }
-  return FB_NAME(fb_gemm_f32)(team, &product);
+  return m && n ? choose_product(team, &product) : NULL;
 }
