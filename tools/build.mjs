@@ -1,0 +1,15 @@
+// Compiles src/ to dist/, as it is published: JavaScript and declarations, with the command executable.
+import { spawnSync } from "node:child_process";
+import { chmodSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const typescript = join(root, "node_modules", "typescript");
+const { bin } = JSON.parse(readFileSync(join(typescript, "package.json"), "utf8"));
+
+rmSync(join(root, "dist"), { recursive: true, force: true });
+const compiler = [join(typescript, bin.tsc), "-p", join(root, "tsconfig.build.json")];
+const { status } = spawnSync(process.execPath, compiler, { cwd: root, stdio: "inherit" });
+if (status === 0) chmodSync(join(root, "dist", "cli", "main.js"), 0o755);
+process.exitCode = status ?? 1;
