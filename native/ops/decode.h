@@ -1,7 +1,8 @@
 /*
  * Packed weights to float32. A row is one little-endian stream of codes, padded to a multiple of 4 bytes:
  *
- *   bits1..bits8   code j in bits [bits·j, bits·j + bits)      eight codes a step: `bits` bytes
+ *   bits1..bits8   code j in bits [bits·j, bits·j + bits)      eight codes a step: `bits` bytes, which the
+ *                                                              padding always covers
  *   trits5         byte = c0 + 3·c1 + 9·c2 + 27·c3 + 81·c4     five codes a step: one byte
  *
  * The value of code c in group g = column / group_size is scale·c + offset, or scale·table[c].
@@ -27,6 +28,12 @@ typedef struct {
   int64_t rows, columns, group_size, groups, row_bytes, packing;
   uint64_t trits[256]; /* five codes, one a byte */
 } packed_weight;
+
+/* Bytes of a row without its padding: whole units of codes. */
+static inline int64_t packed_bytes(int64_t packing, int64_t columns) {
+  if (packing == FB_TRITS5) return fb_ceil_div(columns, 5);
+  return packing == 3 ? fb_ceil_div(columns, 8) * 3 : fb_ceil_div(columns * packing, 8);
+}
 
 static inline void fill_trits(uint64_t *trits) {
   for (int byte = 0; byte < 256; byte++) {

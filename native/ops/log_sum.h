@@ -16,7 +16,7 @@ static inline float row_maximum(const float *x, int64_t n) {
   int64_t i = 0;
   for (; i + VF_WIDTH <= n; i += VF_WIDTH) top = vf_max(top, vf_load(x + i));
   float most = vf_max_of(top);
-  for (; i < n; i++) most = fmaxf(most, x[i]);
+  for (; i < n; i++) most = x[i] > most ? x[i] : most;
   return most;
 }
 

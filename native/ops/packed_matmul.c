@@ -100,8 +100,7 @@ FB_OP(packed_matmul) {
   FB_REQUIRE(w->packing >= 1 && w->packing <= 8 && w->packing != 6 && w->packing != 7);
   FB_REQUIRE(w->group_size > 0 && (!w->offsets) != (!w->table));
   w->groups = fb_ceil_div(w->columns, w->group_size);
-  int64_t bits = w->packing == FB_TRITS5 ? 8 * fb_ceil_div(w->columns, 5) : w->columns * w->packing;
-  FB_REQUIRE(w->row_bytes % 4 == 0 && w->row_bytes * 8 >= bits);
+  FB_REQUIRE(w->row_bytes % 4 == 0 && w->row_bytes >= packed_bytes(w->packing, w->columns));
   FB_REQUIRE(args->bytes[0] == (size_t)(call.tokens * w->rows) * 4);
   FB_REQUIRE(args->bytes[1] == (size_t)(call.tokens * w->columns) * 4);
   FB_REQUIRE(args->bytes[2] == (size_t)(w->rows * w->row_bytes));

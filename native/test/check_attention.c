@@ -1,0 +1,98 @@
+/* attention and rope against their formulas, at shapes around the sizes of strips and key blocks. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+
+typedef struct {
+  int64_t batch, length, heads, head_dim, capacity, kv_heads, key_length, window;
+} attention_shape;
+
+static void attend(const attention_shape *s, const float *q, const float *k, const float *v, double scale,
+                   double *out, int64_t b, int64_t t, int64_t head) {
+  int64_t position = s->key_length - s->length + t, n = s->head_dim;
+  int64_t first = s->window ? fb_max(0, position + 1 - s->window) : 0;
+  int64_t kv_head = head / (s->heads / s->kv_heads), at = ((b * s->length + t) * s->heads + head) * n;
+  double *weight = take((size_t)(position + 1) * 8), top = -INFINITY, sum = 0;
+  for (int64_t j = first; j <= position; j++) {
+    const float *key = k + ((b * s->capacity + j) * s->kv_heads + kv_head) * n;
+    weight[j] = 0;
+    for (int64_t i = 0; i < n; i++) weight[j] += (double)q[at + i] * key[i];
+    weight[j] *= scale;
+    top = fmax(top, weight[j]);
+  }
+  for (int64_t j = first; j <= position; j++) sum += weight[j] = exp(weight[j] - top);
+  for (int64_t i = 0; i < n; i++) out[at + i] = 0;
+  for (int64_t j = first; j <= position; j++) {
+    const float *value = v + ((b * s->capacity + j) * s->kv_heads + kv_head) * n;
+    for (int64_t i = 0; i < n; i++) out[at + i] += weight[j] / sum * value[i];
+  }
+  free(weight);
+}
+
+static void check_shape(fb_check *check, attention_shape s) {
+  int64_t queries = s.batch * s.length * s.heads * s.head_dim;
+  int64_t keys = s.batch * s.capacity * s.kv_heads * s.head_dim;
+  float *q = random_floats(check, queries), *k = random_floats(check, keys);
+  float *v = random_floats(check, keys), *out = random_floats(check, queries);
+  double *expected = take((size_t)queries * 8), scale = 2 / sqrt((double)s.head_dim);
+  for (int64_t b = 0; b < s.batch; b++) {
+    for (int64_t t = 0; t < s.length; t++) {
+      for (int64_t head = 0; head < s.heads; head++) attend(&s, q, k, v, scale, expected, b, t, head);
+    }
+  }
+  fb_args args = {.size = {s.batch, s.length, s.heads, s.head_dim, s.capacity, s.kv_heads, s.key_length,
+                           s.window},
+                  .real = {scale}};
+  set_buffer(&args, 0, out, (size_t)queries * 4);
+  set_buffer(&args, 1, q, (size_t)queries * 4);
+  set_buffer(&args, 2, k, (size_t)keys * 4);
+  set_buffer(&args, 3, v, (size_t)keys * 4);
+  call_op(check, "attention", &args);
+  expect_floats(check, "attention", out, expected, queries, 2e-6, 2e-6);
+  args.size[6] = s.capacity + 1;
+  call_refused(check, "attention", &args);
+  free(q);
+  free(k);
+  free(v);
+  free(out);
+  free(expected);
+}
+
+static void check_rope(fb_check *check, int64_t rows, int64_t heads, int64_t half, int64_t start) {
+  int64_t count = rows * heads * half * 2, table = (start + rows) * half;
+  float *x = random_floats(check, count), *cosines = random_floats(check, table);
+  float *sines = random_floats(check, table);
+  double *expected = take((size_t)count * 8);
+  for (int64_t i = 0; i < count; i++) {
+    int64_t d = i % (half * 2), angle = (start + i / (half * 2) / heads) * half + d % half;
+    double other = d < half ? -(double)x[i + half] : (double)x[i - half];
+    expected[i] = (double)x[i] * cosines[angle] + other * sines[angle];
+  }
+  fb_args args = {.size = {1, rows, heads, half, start}};
+  set_buffer(&args, 0, x, (size_t)count * 4);
+  set_buffer(&args, 1, x, (size_t)count * 4);
+  set_buffer(&args, 2, cosines, (size_t)table * 4);
+  set_buffer(&args, 3, sines, (size_t)table * 4);
+  call_op(check, "rope", &args);
+  expect_floats(check, "rope", x, expected, count, 1e-6, 0);
+  args.size[4] = start + 1;
+  call_refused(check, "rope", &args);
+  free(x);
+  free(cosines);
+  free(sines);
+  free(expected);
+}
+
+void check_attention(fb_check *check) {
+  static const attention_shape shapes[] = {
+      {1, 1, 1, 1, 1, 1, 1, 0},       {2, 1, 9, 20, 60, 9, 57, 0},   {1, 2, 6, 64, 130, 3, 120, 0},
+      {1, 1, 32, 33, 50, 1, 49, 0},   {2, 19, 4, 5, 23, 2, 19, 0},   {1, 70, 2, 16, 150, 1, 140, 0},
+      {1, 3, 10, 7, 99, 10, 98, 30},  {1, 60, 4, 24, 110, 4, 110, 17}, {1, 49, 3, 8, 49, 3, 49, 1},
+  };
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) check_shape(check, shapes[i]);
+  check_rope(check, 1, 1, 1, 0);
+  check_rope(check, 5, 3, 19, 4);
+  check_rope(check, 40, 8, 32, 0);
+}
