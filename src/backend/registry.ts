@@ -36,7 +36,7 @@ function openOnce(id: BackendId, open: Opener, options: { threads?: number }): B
 }
 
 /** Lists the backends that were registered, fastest first. */
-export function registeredBackends(): BackendId[] {
+function registeredBackends(): BackendId[] {
   return [...openers.keys()];
 }
 

@@ -7,7 +7,7 @@ import { SafetensorsWriter } from "./safetensors-writer.ts";
 import { quoteName } from "./wording.ts";
 
 /** Largest data of one shard unless asked otherwise, in bytes. */
-export const defaultShardBytes = 5_000_000_000;
+const defaultShardBytes = 5_000_000_000;
 
 /** A weight file to be written. */
 export interface Shard {

@@ -5,7 +5,7 @@ import { isJsonRecord, type JsonRecord } from "./json-file.ts";
 import { quoteName } from "./wording.ts";
 
 /** The version of the format that this program writes and the newest that it reads. */
-export const formatVersion = 1;
+const formatVersion = 1;
 
 /** How the weight of one module is stored. */
 export interface QuantizedModule {

@@ -27,7 +27,7 @@ const normNames = {
 } as const;
 
 /** Names of the embedding, the final norm and the output head. */
-export const endNames = {
+const endNames = {
   embedding: "model.embed_tokens",
   norm: "model.norm",
   head: "lm_head",
@@ -61,7 +61,7 @@ export interface DecoderEnds {
 }
 
 /** Returns the name of block `index` in the checkpoint. */
-export function blockName(index: number): string {
+function blockName(index: number): string {
   return `model.layers.${index}`;
 }
 

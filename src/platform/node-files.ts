@@ -97,7 +97,7 @@ export async function createFile(path: string): Promise<WritableFile> {
 }
 
 /** Reads a whole file. @throws FormatError when it is missing or larger than `limitBytes` */
-export async function readBytes(
+async function readBytes(
   path: string,
   limitBytes: number = largestText,
 ): Promise<Uint8Array> {

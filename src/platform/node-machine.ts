@@ -2,16 +2,6 @@ import { readFileSync } from "node:fs";
 import * as os from "node:os";
 import type { MachineDescription, MemoryUsage } from "./files.ts";
 
-/** Returns the value of an environment variable; undefined when it is unset or empty. */
-export function environment(name: string): string | undefined {
-  return process.env[name] || undefined;
-}
-
-/** Returns the number of hardware threads that this process may use. */
-export function availableParallelism(): number {
-  return os.availableParallelism();
-}
-
 /** Returns milliseconds from an arbitrary start, never running backwards. */
 export function monotonicMs(): number {
   return performance.now();
@@ -59,7 +49,7 @@ export function describeMachine(): MachineDescription {
     system: `${os.type()} ${os.release()}`,
     architecture: process.arch,
     processor: os.cpus()[0]?.model.trim() ?? "unknown",
-    cores: availableParallelism(),
+    cores: os.availableParallelism(),
     memoryBytes: os.totalmem(),
     runtime: `Node ${process.versions.node}`,
   };
