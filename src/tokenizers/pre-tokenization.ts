@@ -35,7 +35,7 @@ const behaviors: Readonly<Record<string, SplitBehavior>> = {
 };
 
 /** Compiles a pattern of `tokenizer.json`. @throws UnsupportedError when it cannot be translated */
-export function compilePattern(pattern: LibraryPattern): RegExp {
+function compilePattern(pattern: LibraryPattern): RegExp {
   try {
     const { pattern: compiled } = new library.SplitPreTokenizer({ pattern, invert: true });
     if (compiled) return compiled;
