@@ -97,10 +97,7 @@ export async function createFile(path: string): Promise<WritableFile> {
 }
 
 /** Reads a whole file. @throws FormatError when it is missing or larger than `limitBytes` */
-async function readBytes(
-  path: string,
-  limitBytes: number = largestText,
-): Promise<Uint8Array> {
+async function readBytes(path: string, limitBytes: number = largestText): Promise<Uint8Array> {
   const file = await openForReading(path);
   try {
     if (file.sizeBytes > limitBytes) {
