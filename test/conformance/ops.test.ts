@@ -2,9 +2,11 @@ import { afterEach, describe } from "vitest";
 import type { Backend } from "../../src/backend/backend.ts";
 import { testAttentionOps } from "./ops/attention-ops.ts";
 import { testElementwise } from "./ops/elementwise.ts";
+import { testFitColumns } from "./ops/fit-columns.ts";
+import { testInverseCholesky } from "./ops/inverse-cholesky.ts";
 import { testPackedProducts } from "./ops/packed-products.ts";
 import { testProducts } from "./ops/products.ts";
-import { testQuantization } from "./ops/quantization.ts";
+import { testQuantizeColumns } from "./ops/quantize-columns.ts";
 import { testCopies, testRowOps } from "./ops/row-ops.ts";
 import { type Subject, subjects } from "./subjects.ts";
 
@@ -21,7 +23,9 @@ for (const subject of subjects) {
     testAttentionOps(open);
     testElementwise(open);
     testCopies(open);
-    testQuantization(open);
+    testInverseCholesky(open);
+    testFitColumns(open);
+    testQuantizeColumns(open);
   });
 }
 

@@ -1,0 +1,82 @@
+import { describe, expect, test } from "vitest";
+import type { Backend } from "../../src/backend/backend.ts";
+import type { TensorView } from "../../src/backend/kernels.ts";
+import {
+  createNativeBackend,
+  nativeAvailability,
+} from "../../src/kernels/native/native-backend.ts";
+import { packedRowBytes } from "../../src/quant/packing.ts";
+import { bits4 } from "../../src/quant/packings/bits.ts";
+import { blankOutput, normalSample, upload } from "./ops/data.ts";
+
+const native = nativeAvailability();
+const title = "native kernels give the same bits with 1, 2 and 5 threads";
+
+describe.skipIf(!native.available)(
+  native.available ? title : `${title} (skipped: ${native.reason})`,
+  () => {
+    test("matmul", () =>
+      expectSameBits([70, 150], (backend, out) => {
+        const [a, b] = [normalSample([70, 300], 1), normalSample([150, 300], 2)];
+        const options = { transposeB: true };
+        backend.kernels.matmul(out, upload(backend, a), upload(backend, b), options);
+      }));
+
+    for (const tokens of [3, 70]) {
+      test(`packedMatmul of ${tokens} tokens`, () =>
+        expectSameBits([tokens, 150], (backend, out) => {
+          const rowBytes = packedRowBytes(bits4, 300);
+          const codes = Uint8Array.from({ length: 150 * rowBytes }, (_, i) => (i * 37) & 255);
+          const scales = Float32Array.from(normalSample([150 * 5], 3).values);
+          const operand = { outFeatures: 150, inFeatures: 300, groupSize: 64, layout: bits4 };
+          const prepared = backend.prepare({
+            ...operand,
+            codes,
+            rowBytes,
+            scales,
+            offsets: scales,
+          });
+          backend.kernels.packedMatmul(
+            out,
+            upload(backend, normalSample([tokens, 300], 4)),
+            prepared,
+          );
+        }));
+    }
+
+    for (const length of [1, 90]) {
+      test(`attention of ${length} tokens`, () =>
+        expectSameBits([2, length, 6, 20], (backend, out) => {
+          const [q, k, v] = [
+            normalSample([2, length, 6, 20], 5),
+            normalSample([2, 130, 3, 20], 6),
+            normalSample([2, 130, 3, 20], 7),
+          ].map((sample) => upload(backend, sample));
+          backend.kernels.attention(out, q, k, v, { scale: 0.3, keyLength: 120 });
+        }));
+    }
+
+    test("klDivergence", () =>
+      expectSameBits([40], (backend, out) => {
+        const [p, q] = [normalSample([40, 3000], 8), normalSample([40, 3000], 9)];
+        const agree = blankOutput(backend, [40]);
+        backend.kernels.klDivergence(out, agree, upload(backend, p), upload(backend, q));
+      }));
+  },
+);
+
+async function expectSameBits(
+  shape: readonly number[],
+  run: (backend: Backend, out: TensorView) => void,
+): Promise<void> {
+  const results: Float32Array[] = [];
+  for (const threads of [1, 2, 5]) {
+    const backend = createNativeBackend({ threads });
+    const out = blankOutput(backend, shape);
+    run(backend, out);
+    results.push(await out.read());
+    backend.close();
+  }
+  expect(results[1]).toEqual(results[0]);
+  expect(results[2]).toEqual(results[0]);
+}
