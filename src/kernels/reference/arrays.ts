@@ -1,6 +1,6 @@
 import type { TensorView } from "../../backend/kernels.ts";
 import type { DType } from "../../tensor/dtype.ts";
-import { UnsupportedError } from "../../util/errors.ts";
+import { ShapeError, UnsupportedError } from "../../util/errors.ts";
 import {
   bfloatBitsToFloat,
   bfloatsToFloats,
@@ -16,6 +16,19 @@ export function floats(view: TensorView): Float32Array {
 /** Returns the int32 elements of a view. */
 export function integers(view: TensorView): Int32Array {
   return view.storage as Int32Array;
+}
+
+/**
+ * Returns the int32 elements of a view of row numbers.
+ * @throws ShapeError when one is not in `[0, rows)`
+ */
+export function rowIndices(view: TensorView, rows: number): Int32Array {
+  const indices = integers(view);
+  for (const index of indices) {
+    if (index >= 0 && index < rows) continue;
+    throw new ShapeError(`expected ids from 0 to ${rows - 1}, got ${index}`);
+  }
+  return indices;
 }
 
 /**

@@ -1,11 +1,11 @@
 import type { TensorView } from "../../backend/kernels.ts";
-import { floats, integers, widen } from "./arrays.ts";
+import { floats, rowIndices, widen } from "./arrays.ts";
 
 /** Copies the rows `ids` of `table [vocabulary, d]`, widened to float32. */
 export function embedding(out: TensorView, table: TensorView, ids: TensorView): void {
-  const width = table.shape[1] ?? 0;
+  const [vocabulary = 0, width = 0] = table.shape;
   const target = floats(out);
-  const rows = integers(ids);
+  const rows = rowIndices(ids, vocabulary);
   for (let t = 0; t < rows.length; t++) {
     const row = target.subarray(t * width, (t + 1) * width);
     row.set(widen(table, rows[t] * width, width, row));

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Backend } from "../../../src/backend/backend.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
+import { FewbitError } from "../../../src/util/errors.ts";
 import { blankOutput, floatSample, normalSample, type Sample, upload, uploadIds } from "./data.ts";
 import { type Exact, exactly, expectSame, expectWithin } from "./expect-within.ts";
 import { logSumExp, normalizeRow, softmaxRow } from "./formulas.ts";
@@ -21,6 +22,7 @@ export function testRowOps(open: () => Backend): void {
   testEmbedding(open);
   testCrossEntropy(open);
   testDivergence(open);
+  testBadIds(open);
 }
 
 function rowsOf({ shape, values }: Sample): Float64Array[] {
@@ -145,6 +147,24 @@ function testCrossEntropy(open: () => Backend): void {
       }
     }
   });
+}
+
+function testBadIds(open: () => Backend): void {
+  for (const id of [-1, 5]) {
+    test(`id ${id} of 5 rows is refused by embedding and crossEntropy`, async () => {
+      const backend = open();
+      const rows = upload(backend, normalSample([5, 5], 1));
+      const ids = uploadIds(backend, [0, 1, 2, id, 4]);
+      await expect(async () => {
+        backend.kernels.embedding(blankOutput(backend, [5, 5]), rows, ids);
+        await backend.synchronize();
+      }).rejects.toThrow(FewbitError);
+      await expect(async () => {
+        backend.kernels.crossEntropy(blankOutput(backend, [5]), rows, ids);
+        await backend.synchronize();
+      }).rejects.toThrow(FewbitError);
+    });
+  }
 }
 
 function testDivergence(open: () => Backend): void {
