@@ -33,6 +33,11 @@ FB_INLINE void pack_runs(float *packed, int width, int lanes, int64_t depth, con
     for (; lane + VF_WIDTH <= lanes; lane += VF_WIDTH) {
       vf_store(packed + lane, load_as_f32(source, p * stride + lane, dtype));
     }
+    if (dtype == FB_F32 && lane < width) { /* the rest, with zeros behind */
+      vf rest = vf_load_n((const float *)source + p * stride + lane, lanes - lane);
+      vf_store_n(packed + lane, rest, (int)fb_min(VF_WIDTH, width - lane));
+      lane += VF_WIDTH;
+    }
     for (; lane < lanes; lane++) packed[lane] = read_as_f32(source, p * stride + lane, dtype);
     for (; lane < width; lane++) packed[lane] = 0;
   }

@@ -1,15 +1,19 @@
 /*
- * The register tile, for any element type: REAL, VEC, WIDTH, OP(), MR and NV are set by the includer.
+ * The register tile, for any element type: REAL, VEC, WIDTH, OP(), MR and NV are set by the includer, who may
+ * bring a tile_target and merge_vector() of its own (OWN_MERGE).
  * `rows` is a constant at each call, so that the sums stay in registers.
  */
 #define PACKED REAL
+#ifndef RESULT
 #define RESULT REAL
+#endif
 #define NR (NV * WIDTH)
 #define DEPTH_STEP 1
 
 static inline void begin_tiles(void) {}
 static inline void end_tiles(void) {}
 
+#ifndef OWN_MERGE
 /* Where a tile goes: rows x columns of c, row-major. */
 typedef struct {
   REAL *c;
@@ -27,6 +31,7 @@ FB_INLINE void merge_vector(const tile_target *to, int64_t i, int v, VEC sum) {
   if (lanes == WIDTH) OP(store)(c, to->beta ? OP(add)(OP(load)(c), value) : value);
   else OP(store_n)(c, to->beta ? OP(add)(OP(load_n)(c, lanes), value) : value, lanes);
 }
+#endif
 
 /* Multiplies a strip of a by a strip of b; `rows` (a constant) is at least to->rows. */
 FB_INLINE void multiply_tile(const int rows, int64_t k, const REAL *a, const REAL *b,
@@ -34,7 +39,7 @@ FB_INLINE void multiply_tile(const int rows, int64_t k, const REAL *a, const REA
   VEC sum[MR][NV];
 #pragma GCC unroll 16
   for (int i = 0; i < rows; i++) {
-    REAL *row = to->c + fb_min(i, to->rows - 1) * to->ldc; /* due when k has run: fetch it now */
+    RESULT *row = to->c + fb_min(i, to->rows - 1) * to->ldc; /* due when k has run: fetch it now */
     __builtin_prefetch(row, 1);
     __builtin_prefetch(row + to->columns - 1, 1);
 #pragma GCC unroll 4
