@@ -55,9 +55,16 @@ export interface Method extends Omit<MethodDefinition<string, z.ZodObject>, "qua
   ) => Promise<QuantizedLinear>;
 }
 
+/** A declared method: its options keep their own types, and shared code can take it as a `Method`. */
+export type DefinedMethod<Id extends string, Schema extends z.ZodObject> = MethodDefinition<
+  Id,
+  Schema
+> &
+  Pick<Method, "quantizeLinear">;
+
 /** Declares a method. The returned value is all that the rest of fewbit knows of it. */
 export function defineMethod<const Id extends string, Schema extends z.ZodObject>(
   definition: MethodDefinition<Id, Schema>,
-): MethodDefinition<Id, Schema> & Method {
-  return Object.freeze(definition) as MethodDefinition<Id, Schema> & Method;
+): DefinedMethod<Id, Schema> {
+  return Object.freeze(definition) as DefinedMethod<Id, Schema>;
 }
