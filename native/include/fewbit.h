@@ -56,6 +56,9 @@ int fb_reserve(fb_team *team, size_t shared, size_t local);
 void *fb_shared(fb_team *team);
 void *fb_local(fb_team *team, int thread);
 
+/* Memory like fb_reserve's `shared`, for an op that calls products (gemm.h), which reserve scratch of their own. */
+void *fb_workspace(fb_team *team, size_t bytes);
+
 /* Features beyond the instruction level that the CPU and the chosen level allow. */
 enum { FB_HAS_AVX512_VNNI = 1, FB_HAS_AVX512_BF16 = 2, FB_HAS_AMX_BF16 = 4, FB_HAS_DOTPROD = 8 };
 unsigned fb_features(const fb_team *team);

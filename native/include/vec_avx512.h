@@ -85,7 +85,27 @@ static inline void vd_store_n(double *p, vd x, int n) { _mm512_mask_storeu_pd(p,
 static inline vd vd_add(vd a, vd b) { return _mm512_add_pd(a, b); }
 static inline vd vd_sub(vd a, vd b) { return _mm512_sub_pd(a, b); }
 static inline vd vd_mul(vd a, vd b) { return _mm512_mul_pd(a, b); }
+static inline vd vd_div(vd a, vd b) { return _mm512_div_pd(a, b); }
 static inline vd vd_fma(vd c, vd a, vd b) { return _mm512_fmadd_pd(a, b, c); }
 static inline double vd_sum(vd x) { return _mm512_reduce_add_pd(x); }
 /* Widens VD_WIDTH float32. */
 static inline vd vd_load_f32(const float *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
+/* Rounds to VD_WIDTH float32. */
+static inline void vd_store_f32(float *p, vd x) { _mm256_storeu_ps(p, _mm512_cvtpd_ps(x)); }
+/* Turns 8 rows of 8 into columns. */
+static inline __attribute__((always_inline)) void vd_transpose(vd r[8]) {
+  vd t[8];
+  for (int i = 0; i < 8; i += 2) {
+    t[i] = _mm512_unpacklo_pd(r[i], r[i + 1]);
+    t[i + 1] = _mm512_unpackhi_pd(r[i], r[i + 1]);
+  }
+  for (int i = 0; i < 2; i++) { /* columns i, i + 2, i + 4, i + 6 of the rows in pairs */
+    vd a = _mm512_shuffle_f64x2(t[i], t[2 + i], 0x88), b = _mm512_shuffle_f64x2(t[i], t[2 + i], 0xdd);
+    vd c = _mm512_shuffle_f64x2(t[4 + i], t[6 + i], 0x88);
+    vd d = _mm512_shuffle_f64x2(t[4 + i], t[6 + i], 0xdd);
+    r[i] = _mm512_shuffle_f64x2(a, c, 0x88);
+    r[4 + i] = _mm512_shuffle_f64x2(a, c, 0xdd);
+    r[2 + i] = _mm512_shuffle_f64x2(b, d, 0x88);
+    r[6 + i] = _mm512_shuffle_f64x2(b, d, 0xdd);
+  }
+}

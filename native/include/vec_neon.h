@@ -86,7 +86,16 @@ static inline void vd_store_n(double *p, vd x, int n) {
 static inline vd vd_add(vd a, vd b) { return vaddq_f64(a, b); }
 static inline vd vd_sub(vd a, vd b) { return vsubq_f64(a, b); }
 static inline vd vd_mul(vd a, vd b) { return vmulq_f64(a, b); }
+static inline vd vd_div(vd a, vd b) { return vdivq_f64(a, b); }
 static inline vd vd_fma(vd c, vd a, vd b) { return vfmaq_f64(c, a, b); }
 static inline double vd_sum(vd x) { return vaddvq_f64(x); }
 /* Widens VD_WIDTH float32. */
 static inline vd vd_load_f32(const float *p) { return vcvt_f64_f32(vld1_f32(p)); }
+/* Rounds to VD_WIDTH float32. */
+static inline void vd_store_f32(float *p, vd x) { vst1_f32(p, vcvt_f32_f64(x)); }
+/* Turns 2 rows of 2 into columns. */
+static inline void vd_transpose(vd r[2]) {
+  vd a = vtrn1q_f64(r[0], r[1]), b = vtrn2q_f64(r[0], r[1]);
+  r[0] = a;
+  r[1] = b;
+}

@@ -83,7 +83,19 @@ static inline void vd_store_n(double *p, vd x, int n) { memcpy(p, &x, (size_t)n 
 static inline vd vd_add(vd a, vd b) { return a + b; }
 static inline vd vd_sub(vd a, vd b) { return a - b; }
 static inline vd vd_mul(vd a, vd b) { return a * b; }
+static inline vd vd_div(vd a, vd b) { return a / b; }
 static inline vd vd_fma(vd c, vd a, vd b) { return a * b + c; }
 static inline double vd_sum(vd x) { return x[0] + x[1]; }
 /* Widens VD_WIDTH float32. */
 static inline vd vd_load_f32(const float *p) { return (vd){p[0], p[1]}; }
+/* Rounds to VD_WIDTH float32. */
+static inline void vd_store_f32(float *p, vd x) {
+  p[0] = (float)x[0];
+  p[1] = (float)x[1];
+}
+/* Turns 2 rows of 2 into columns. */
+static inline void vd_transpose(vd r[2]) {
+  vd a = {r[0][0], r[1][0]}, b = {r[0][1], r[1][1]};
+  r[0] = a;
+  r[1] = b;
+}

@@ -11,14 +11,13 @@
  *   2. rows I, from the last:      U_IJ = -U_II (sum over I < P <= J of R_IP U_PJ)        (J > I)
  */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../include/vec.h"
 #include "gemm.h"
 
-#define NB 112            /* a multiple of the tile sizes of AVX-512 */
-#define WIDE (8 * NB)     /* columns of one product in step 2 */
+#define NB 224            /* a multiple of the tile sizes of AVX-512 */
+#define WIDE (4 * NB)     /* columns of one product in step 2 */
 #define SQUARE (NB * NB)
 #define MIRROR 32
 
@@ -182,7 +181,7 @@ FB_OP(inverse_cholesky) {
   *status = 0;
   if (n == 0) return NULL;
   size_t blocks = (size_t)fb_ceil_div(n, NB) * SQUARE, strip = (size_t)n * NB;
-  double *workspace = malloc((blocks + SQUARE + strip) * sizeof(double)); /* products use the scratch */
+  double *workspace = fb_workspace(team, (blocks + SQUARE + strip) * sizeof(double));
   if (!workspace) return "out of memory";
   factor f = {
       .team = team,
@@ -195,6 +194,5 @@ FB_OP(inverse_cholesky) {
       .strip = workspace + blocks + SQUARE,
   };
   *status = (int32_t)factorize(&f);
-  free(workspace);
   return f.error;
 }

@@ -1,152 +1,219 @@
 /*
- * Rounds columns [start, end) of a weight [rows, n] to an affine grid, one after the other, and sets them to
- * their decoded values. With a factor (upper triangular [n, n]) the error e = (w - ŵ)/factor[j, j] of
- * column j is carried on: w[k] -= e · factor[j, k] for all k > j. Source: GPTQ, arXiv 2210.17323.
+ * Quantizes columns [start, end) of weight [rows, n] one after the other, and carries each column's error on to
+ * the later columns (GPTQ, arXiv 2210.17323, algorithm 1). Bound by compute: the product that carries a
+ * panel's errors to all later columns.
  *
- * Panels of PANEL columns: VF_WIDTH rows lie side by side in the lanes of a vector, the panel turned so
- * that a column is one vector; errors are carried on within the panel there, and to the columns
- * behind it as one matrix product, which is what bounds the op.
+ * Rows are independent, so a vector holds one column of VF_WIDTH rows: the columns of a panel are turned
+ * into such vectors, and turned back when the panel is done.
+ *
+ *   weight, by rows      w00 w01 w02 ...        panel      column 0: w00 w10 w20 ... (VF_WIDTH rows)
+ *                        w10 w11 w12 ...   ->              column 1: w01 w11 w21 ...
+ *
+ * A code is chosen in float32 arithmetic: clip(rne((w/s - origin)/step + z)); origin and step are float64
+ * constants, and each result is rounded once to float32, as is the decoded value.
  */
-#include <string.h>
-
-#include "../include/fewbit.h"
 #include "../include/vec.h"
 #include "gemm.h"
 
 #define PANEL 128
+#define GROUPS_A_CHUNK 2 /* of VF_WIDTH rows */
 
 typedef struct {
   uint8_t *codes;
-  float *weight, *errors; /* errors [rows, PANEL] */
+  float *weight;
   const float *factor, *scales, *zeros;
   const int32_t *group_of;
-  int64_t rows, n, groups, start, end; /* the panel */
-  float top;                           /* levels - 1 */
-  float origin, step;
-} columns_call;
+  int64_t rows, n, groups;
+  int64_t start, end; /* of the panel */
+  double levels, origin, step;
+  float *errors;      /* [panel, rows]: what is carried to the columns after the panel */
+  fb_team *team;
+} quantize_call;
 
-/* VF_WIDTH rows of the panel, turned: lane r is row r. */
+/* Scale and zero point of the group of a column, for each row of the vector. */
 typedef struct {
-  float weight[PANEL][VF_WIDTH], error[PANEL][VF_WIDTH], code[PANEL][VF_WIDTH];
-} lane_panel;
+  int32_t group;
+  float scale[VF_WIDTH], zero[VF_WIDTH];
+} row_groups;
 
-static vf load_lanes(const float *values, int64_t stride, int rows) {
-  float lanes[VF_WIDTH] = {0};
-  for (int r = 0; r < rows; r++) lanes[r] = values[r * stride];
+static void load_groups(const quantize_call *call, row_groups *now, int32_t group, int64_t row,
+                        int count) {
+  now->group = group;
+  for (int i = 0; i < VF_WIDTH; i++) {
+    int64_t at = (row + (i < count ? i : 0)) * call->groups + group;
+    now->scale[i] = call->scales[at];
+    now->zero[i] = call->zeros[at];
+  }
+}
+
+/* (float)(((float)(ratio - origin)) / step) in each lane */
+static inline vf count_steps(vf ratio, double origin, double step) {
+  float lanes[VF_WIDTH];
+  vf_store(lanes, ratio);
+  for (int i = 0; i < VF_WIDTH; i += VD_WIDTH) {
+    vd_store_f32(lanes + i, vd_sub(vd_load_f32(lanes + i), vd_set1(origin)));
+    vd_store_f32(lanes + i, vd_div(vd_load_f32(lanes + i), vd_set1(step)));
+  }
   return vf_load(lanes);
 }
 
-static vf choose_codes(const columns_call *call, vf w, vf scale, vf zero) {
-  vf steps = vf_div(vf_sub(vf_div(w, scale), vf_set1(call->origin)), vf_set1(call->step));
-  if (call->top == 1) return vf_select_ge(steps, vf_set1(0.5f), vf_set1(1), vf_zero());
-  return vf_min(vf_set1(call->top), vf_max(vf_zero(), vf_rne(vf_add(steps, zero))));
+static inline vf choose_codes(const quantize_call *call, const row_groups *now, vf w) {
+  vf scale = vf_load(now->scale), none = vf_zero();
+  vf magnitude = vf_max(scale, vf_sub(none, scale));
+  vf ratio = vf_select_ge(none, magnitude, none, vf_div(w, scale)); /* scale 0 stands for zeros */
+  vf steps = count_steps(ratio, call->origin, call->step);
+  if (call->levels == 2) return vf_select_ge(steps, vf_set1(0.5f), vf_set1(1), none);
+  vf code = vf_rne(vf_add(steps, vf_load(now->zero)));
+  return vf_min(vf_max(code, none), vf_set1((float)(call->levels - 1)));
 }
 
-/* Rounds the columns of a turned panel, and carries errors on within it. */
-static void round_panel(const columns_call *call, lane_panel *panel, int64_t row, int rows) {
-  int64_t width = call->end - call->start, group = -1;
-  vf scale = vf_set1(1), zero = vf_zero();
+/* (float)(scale * (origin + step * (code - zero))) in each lane */
+static inline vf decode(const quantize_call *call, const row_groups *now, vf code) {
+  float lanes[VF_WIDTH];
+  vf_store(lanes, code);
+  for (int i = 0; i < VF_WIDTH; i += VD_WIDTH) {
+    vd distance = vd_sub(vd_load_f32(lanes + i), vd_load_f32(now->zero + i));
+    vd value = vd_add(vd_set1(call->origin), vd_mul(vd_set1(call->step), distance));
+    vd_store_f32(lanes + i, vd_mul(vd_load_f32(now->scale + i), value));
+  }
+  return vf_load(lanes);
+}
+
+/* Turns columns [0, width) of `count` rows into vectors. */
+static void load_columns(float *columns, const float *rows, int64_t stride, int count, int64_t width) {
+  for (int64_t j = 0; j < width; j += VF_WIDTH) {
+    vf square[VF_WIDTH];
+    int lanes = (int)fb_min(VF_WIDTH, width - j);
+    for (int i = 0; i < VF_WIDTH; i++) {
+      square[i] = i < count ? vf_load_n(rows + i * stride + j, lanes) : vf_zero();
+    }
+    vf_transpose(square);
+    for (int i = 0; i < lanes; i++) vf_store(columns + (j + i) * VF_WIDTH, square[i]);
+  }
+}
+
+/* Turns vectors back into columns, of weights or (as bytes) of codes. */
+static void store_columns(float *rows, uint8_t *bytes, const float *columns, int64_t stride, int count,
+                          int64_t width) {
+  for (int64_t j = 0; j < width; j += VF_WIDTH) {
+    vf square[VF_WIDTH];
+    int lanes = (int)fb_min(VF_WIDTH, width - j);
+    for (int i = 0; i < VF_WIDTH; i++) {
+      square[i] = i < lanes ? vf_load(columns + (j + i) * VF_WIDTH) : vf_zero();
+    }
+    vf_transpose(square);
+    for (int i = 0; i < count; i++) {
+      if (rows) vf_store_n(rows + i * stride + j, square[i], lanes);
+      else vf_store_u8_n(bytes + i * stride + j, square[i], lanes);
+    }
+  }
+}
+
+/* columns[k] -= error * factor[k] for k in [0, count) */
+static inline void carry_error(float *columns, vf error, const float *factor, int64_t count) {
+  vf minus = vf_sub(vf_zero(), error);
+  for (int64_t k = 0; k < count; k++) {
+    float *column = columns + k * VF_WIDTH;
+    vf_store(column, vf_fma(vf_load(column), minus, vf_set1(factor[k])));
+  }
+}
+
+/* Quantizes the panel for `count` rows from `row` on. */
+static void quantize_rows(const quantize_call *call, float *columns, int64_t row, int count) {
+  int64_t width = call->end - call->start;
+  float *codes = columns + width * VF_WIDTH, *weights = call->weight + row * call->n + call->start;
+  row_groups now = {.group = -1};
+  load_columns(columns, weights, call->n, count, width);
   for (int64_t j = 0; j < width; j++) {
-    if (call->group_of[call->start + j] != group) {
-      group = call->group_of[call->start + j];
-      scale = load_lanes(call->scales + row * call->groups + group, call->groups, rows);
-      zero = load_lanes(call->zeros + row * call->groups + group, call->groups, rows);
-      scale = vf_select_ge(vf_zero(), scale, vf_set1(1), scale); /* lanes without a row */
+    int64_t column = call->start + j;
+    if (call->group_of[column] != now.group) {
+      load_groups(call, &now, call->group_of[column], row, count);
     }
-    vf w = vf_load(panel->weight[j]);
-    vf code = choose_codes(call, w, scale, zero);
-    vf units = vf_add(vf_set1(call->origin), vf_mul(vf_set1(call->step), vf_sub(code, zero)));
-    vf decoded = vf_mul(scale, units);
-    vf_store(panel->code[j], code);
-    vf_store(panel->weight[j], decoded);
+    float *lanes = columns + j * VF_WIDTH;
+    vf before = vf_load(lanes), code = choose_codes(call, &now, before), after = decode(call, &now, code);
+    vf_store(lanes, after);
+    vf_store(codes + j * VF_WIDTH, code);
     if (!call->factor) continue;
-    const float *row_of_factor = call->factor + (call->start + j) * call->n + call->start;
-    vf error = vf_div(vf_sub(w, decoded), vf_set1(row_of_factor[j]));
-    vf minus = vf_sub(vf_zero(), error);
-    vf_store(panel->error[j], error);
-    for (int64_t k = j + 1; k < width; k++) {
-      vf later = vf_load(panel->weight[k]);
-      vf_store(panel->weight[k], vf_fma(later, minus, vf_set1(row_of_factor[k])));
-    }
+    const float *factor = call->factor + column * call->n + column;
+    vf error = vf_div(vf_sub(before, after), vf_set1(factor[0]));
+    carry_error(lanes + VF_WIDTH, error, factor + 1, width - j - 1);
+    if (call->errors) vf_store_n(call->errors + j * call->rows + row, error, count);
+  }
+  store_columns(weights, NULL, columns, call->n, count, width);
+  store_columns(NULL, call->codes + row * call->n + call->start, codes, call->n, count, width);
+}
+
+static FB_BODY(quantize_chunk) {
+  const quantize_call *call = context;
+  int64_t begin = chunk * GROUPS_A_CHUNK * VF_WIDTH;
+  int64_t end = fb_min(call->rows, begin + GROUPS_A_CHUNK * VF_WIDTH);
+  for (int64_t row = begin; row < end; row += VF_WIDTH) {
+    quantize_rows(call, fb_local(call->team, thread), row, (int)fb_min(VF_WIDTH, end - row));
   }
 }
 
-static FB_BODY(quantize_rows) {
-  const columns_call *call = context;
-  int64_t row = chunk * VF_WIDTH, width = call->end - call->start;
-  int rows = (int)fb_min(VF_WIDTH, call->rows - row);
-  lane_panel panel;
-  (void)thread;
-  if (rows < VF_WIDTH) memset(panel.weight, 0, sizeof panel.weight);
-  for (int r = 0; r < rows; r++) {
-    const float *w = call->weight + (row + r) * call->n + call->start;
-    for (int64_t j = 0; j < width; j++) panel.weight[j][r] = w[j];
-  }
-  round_panel(call, &panel, row, rows);
-  for (int r = 0; r < rows; r++) {
-    float *w = call->weight + (row + r) * call->n + call->start;
-    uint8_t *codes = call->codes + (row + r) * call->n + call->start;
-    for (int64_t j = 0; j < width; j++) w[j] = panel.weight[j][r];
-    for (int64_t j = 0; j < width; j++) codes[j] = (uint8_t)panel.code[j][r];
-    if (!call->factor) continue;
-    float *errors = call->errors + (row + r) * PANEL;
-    for (int64_t j = 0; j < width; j++) errors[j] = panel.error[j][r];
-  }
-}
-
-/* weight[:, end..n) -= errors · factor[start..end, end..n) */
-static const char *carry_behind(fb_team *team, const columns_call *call) {
-  if (!call->factor || call->end == call->n) return NULL;
+/* weight[:, end of the panel ..] -= errors^T factor[panel, end of the panel ..] */
+static const char *carry_on(const quantize_call *call) {
+  int64_t n = call->n, end = call->end;
   fb_product product = {
       .m = call->rows,
-      .n = call->n - call->end,
-      .k = call->end - call->start,
-      .a = {call->errors, PANEL, 1, FB_F32},
-      .b = {call->factor + call->start * call->n + call->end, call->n, 1, FB_F32},
-      .c = call->weight + call->end,
-      .ldc = call->n,
+      .n = n - end,
+      .k = end - call->start,
+      .a = {call->errors, 1, call->rows, FB_F32},
+      .b = {call->factor + call->start * n + end, n, 1, FB_F32},
+      .c = call->weight + end,
+      .ldc = n,
       .alpha = -1,
       .beta = 1,
   };
-  return FB_NAME(fb_gemm_f32)(team, &product);
+  return FB_NAME(fb_gemm_f32)(call->team, &product);
 }
 
-/* buffers: codes, weight, factor or null, scales, zeros, group of each column, errors [rows, 128] or null;
+static const char *quantize_panel(quantize_call *call) {
+  int64_t width = call->end - call->start;
+  size_t local = (size_t)(2 * width * VF_WIDTH) * sizeof(float);
+  int carries = call->factor && call->end < call->n;
+  call->errors = NULL;
+  if (carries) call->errors = fb_workspace(call->team, (size_t)(width * call->rows) * sizeof(float));
+  if (!fb_reserve(call->team, 0, local) || (carries && !call->errors)) return "out of memory";
+  fb_parallel(call->team, fb_ceil_div(call->rows, GROUPS_A_CHUNK * VF_WIDTH), quantize_chunk, call);
+  return carries ? carry_on(call) : NULL;
+}
+
+/* buffers: codes, weight, factor or null, scales, zeros, groupOf;
  * sizes: rows, n, groups, start, end, levels; reals: origin, step */
 FB_OP(quantize_columns) {
   const int64_t *size = args->size;
-  columns_call call = {
+  int64_t rows = size[0], n = size[1], groups = size[2], start = size[3], end = size[4];
+  FB_REQUIRE(rows >= 0 && n >= 0 && groups >= 0 && 0 <= start && start <= end && end <= n);
+  FB_REQUIRE(size[5] >= 2 && size[5] <= 256);
+  FB_REQUIRE(args->bytes[0] == (size_t)(rows * n) && args->bytes[1] == (size_t)(rows * n) * 4);
+  FB_REQUIRE(!args->buffer[2] || args->bytes[2] == (size_t)(n * n) * 4);
+  FB_REQUIRE(args->bytes[3] == (size_t)(rows * groups) * 4 && args->bytes[4] == args->bytes[3]);
+  FB_REQUIRE(args->bytes[5] == (size_t)n * 4);
+  const int32_t *group_of = args->buffer[5];
+  for (int64_t j = start; j < end; j++) FB_REQUIRE(group_of[j] >= 0 && group_of[j] < groups);
+  if (rows == 0) return NULL;
+  quantize_call call = {
       .codes = args->buffer[0],
       .weight = args->buffer[1],
       .factor = args->buffer[2],
       .scales = args->buffer[3],
       .zeros = args->buffer[4],
-      .group_of = args->buffer[5],
-      .errors = args->buffer[6],
-      .rows = size[0],
-      .n = size[1],
-      .groups = size[2],
-      .top = (float)(size[5] - 1),
-      .origin = (float)args->real[0],
-      .step = (float)args->real[1],
+      .group_of = group_of,
+      .rows = rows,
+      .n = n,
+      .groups = groups,
+      .levels = (double)size[5],
+      .origin = args->real[0],
+      .step = args->real[1],
+      .team = team,
   };
-  int64_t start = size[3], end = size[4];
-  FB_REQUIRE(0 <= start && start <= end && end <= call.n && size[5] >= 2 && size[5] <= 256);
-  FB_REQUIRE(args->bytes[0] == (size_t)(call.rows * call.n));
-  FB_REQUIRE(args->bytes[1] == args->bytes[0] * 4);
-  FB_REQUIRE(!call.factor || args->bytes[2] == (size_t)(call.n * call.n) * 4);
-  FB_REQUIRE(args->bytes[3] == (size_t)(call.rows * call.groups) * 4 && args->bytes[4] == args->bytes[3]);
-  FB_REQUIRE(args->bytes[5] == (size_t)call.n * 4);
-  FB_REQUIRE(!call.factor || args->bytes[6] == (size_t)call.rows * PANEL * 4);
-  for (int64_t j = start; j < end; j++) {
-    FB_REQUIRE(call.group_of[j] >= 0 && call.group_of[j] < call.groups);
-  }
-  for (int64_t panel = start; panel < end; panel += PANEL) {
-    call.start = panel;
-    call.end = fb_min(end, panel + PANEL);
-    fb_parallel(team, fb_ceil_div(call.rows, VF_WIDTH), quantize_rows, &call);
-    const char *message = carry_behind(team, &call);
-    if (message) return message;
+  for (int64_t from = start; from < end; from += PANEL) {
+    call.start = from;
+    call.end = fb_min(end, from + PANEL);
+    const char *error = quantize_panel(&call);
+    if (error) return error;
   }
   return NULL;
 }

@@ -45,6 +45,8 @@ struct fb_team {
   size_t shared_bytes;
   void *local;
   size_t local_bytes, local_stride;
+  void *workspace;
+  size_t workspace_bytes;
 };
 
 static void work_on(fb_team *team, int thread) {
@@ -162,17 +164,21 @@ void *fb_local(fb_team *team, int thread) {
   return (char *)team->local + team->local_stride * (size_t)thread;
 }
 
+void *fb_workspace(fb_team *team, size_t bytes) {
+  return reserve(&team->workspace, &team->workspace_bytes, align_up(bytes)) ? team->workspace : NULL;
+}
+
+static void trim(void **memory, size_t *have) {
+  if (*have <= TRIM_BYTES) return;
+  free(*memory);
+  *memory = NULL;
+  *have = 0;
+}
+
 void fb_team_trim(fb_team *team) {
-  if (team->shared_bytes > TRIM_BYTES) {
-    free(team->shared);
-    team->shared = NULL;
-    team->shared_bytes = 0;
-  }
-  if (team->local_bytes > TRIM_BYTES) {
-    free(team->local);
-    team->local = NULL;
-    team->local_bytes = 0;
-  }
+  trim(&team->shared, &team->shared_bytes);
+  trim(&team->local, &team->local_bytes);
+  trim(&team->workspace, &team->workspace_bytes);
 }
 
 void fb_team_cancel(fb_team *team) { atomic_store(&team->cancelled, 1); }
@@ -210,5 +216,6 @@ void fb_team_close(fb_team *team) {
   free(team->workers);
   free(team->shared);
   free(team->local);
+  free(team->workspace);
   free(team);
 }

@@ -4,9 +4,12 @@ import { attention } from "./attention.ts";
 import { cast, gelu, multiply, swiglu } from "./elementwise.ts";
 import { embedding } from "./embedding.ts";
 import { fitColumns } from "./fit-columns.ts";
+import { gram } from "./gram.ts";
+import { inverseCholesky } from "./inverse-cholesky.ts";
 import { matmul } from "./matmul.ts";
 import { layerNorm, rmsNorm } from "./norms.ts";
 import { packedMatmul } from "./packed-matmul.ts";
+import { quantizeColumns } from "./quantize-columns.ts";
 import { rope } from "./rope.ts";
 import { crossEntropy, diagonal, klDivergence, softmax } from "./row-ops.ts";
 import { writeRows } from "./write-rows.ts";
@@ -14,7 +17,6 @@ import { writeRows } from "./write-rows.ts";
 /** Every op that has a native kernel: one line an op. */
 export const bindings: Bindings = {
   add,
-  matmul,
   attention,
   cast,
   crossEntropy,
@@ -22,10 +24,14 @@ export const bindings: Bindings = {
   embedding,
   fitColumns,
   gelu,
+  gram,
+  inverseCholesky,
   klDivergence,
   layerNorm,
+  matmul,
   multiply,
   packedMatmul,
+  quantizeColumns,
   rmsNorm,
   rope,
   softmax,
