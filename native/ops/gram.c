@@ -14,6 +14,7 @@
 #define RESULT double
 #define OWN_MERGE
 #include "gemm_f32_strips.h"
+#include "gram.h"
 
 #define PANEL 256
 #define A_STRIPS 24 /* strips of a block, at most */
@@ -101,7 +102,22 @@ static FB_BODY(mirror_rows) {
   }
 }
 
-/* buffers: gram, x; sizes: T, n */
+/* Adds to the upper triangle with float32 products. */
+static const char *add_f32(fb_team *team, gram_call *call) {
+  int64_t strips = A_STRIPS; /* fewer when there would not be work for all threads; sums stay the same */
+  while (strips > 6 && call->n / (strips * MR) * (call->n / (strips * NR / 2)) < 8 * fb_threads(team)) {
+    strips /= 2;
+  }
+  call->a_lanes = strips * MR;
+  call->b_lanes = strips / 2 * NR;
+  call->b_blocks = fb_ceil_div(call->n, call->b_lanes);
+  size_t local = (size_t)(call->a_lanes + call->b_lanes) * PANEL * 4;
+  if (!fb_reserve(team, 0, local)) return "out of memory";
+  fb_parallel(team, fb_ceil_div(call->n, call->a_lanes) * call->b_blocks, add_block, call);
+  return NULL;
+}
+
+/* buffers: gram, x; sizes: T, n, 1 where x may be rounded to bf16 */
 FB_OP(gram) {
   int64_t rows = args->size[0], n = args->size[1];
   FB_REQUIRE(rows >= 0 && n >= 0);
@@ -109,13 +125,17 @@ FB_OP(gram) {
   if (rows == 0 || n == 0) return NULL;
   const float *x = args->buffer[1];
   gram_call call = {args->buffer[0], {x, 1, n, FB_F32}, {x, n, 1, FB_F32}, rows, n, 0, 0, 0, team};
-  int64_t strips = A_STRIPS; /* fewer when there would not be work for all threads; sums stay the same */
-  while (strips > 6 && n / (strips * MR) * (n / (strips * NR / 2)) < 8 * fb_threads(team)) strips /= 2;
-  call.a_lanes = strips * MR;
-  call.b_lanes = strips / 2 * NR;
-  call.b_blocks = fb_ceil_div(n, call.b_lanes);
-  if (!fb_reserve(team, 0, (size_t)(call.a_lanes + call.b_lanes) * PANEL * 4)) return "out of memory";
-  fb_parallel(team, fb_ceil_div(n, call.a_lanes) * call.b_blocks, add_block, &call);
+  const char *message;
+#ifdef __AVX512F__
+  if (args->size[2] && fb_features(team) & FB_BF16_UNITS) {
+    message = FB_NAME(fb_gram_bf16)(team, call.gram, x, rows, n);
+  } else {
+    message = add_f32(team, &call);
+  }
+#else
+  message = add_f32(team, &call);
+#endif
+  if (message) return message;
   fb_parallel(team, fb_ceil_div(n, MIRROR), mirror_rows, &call);
   return NULL;
 }

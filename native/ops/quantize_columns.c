@@ -49,6 +49,7 @@ static void load_groups(const quantize_call *call, row_groups *now, int32_t grou
 /* (float)(((float)(ratio - origin)) / step) in each lane */
 static inline vf count_steps(vf ratio, double origin, double step) {
   float lanes[VF_WIDTH];
+  if (origin == 0 && step == 1) return ratio;
   vf_store(lanes, ratio);
   for (int i = 0; i < VF_WIDTH; i += VD_WIDTH) {
     vd_store_f32(lanes + i, vd_sub(vd_load_f32(lanes + i), vd_set1(origin)));

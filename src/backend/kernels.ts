@@ -25,6 +25,9 @@ export interface MatmulOptions {
   readonly beta?: 0 | 1;
 }
 
+/** `f32`: float32 products; `bf16`: x may be rounded to bfloat16 where the machine multiplies those faster. */
+export type GramPrecision = "f32" | "bf16";
+
 /** How queries see keys. */
 export interface AttentionOptions {
   /** Factor on the scores, usually `1/√headDim`. */
@@ -142,7 +145,7 @@ export interface Kernels {
     student: TensorView,
   ): void;
   /** Adds to a Gram matrix: `gram [n, n] f64 += xᵀ·x`, x `[T, n]` f32; both triangles are written. */
-  gram(gram: TensorView, x: TensorView): void;
+  gram(gram: TensorView, x: TensorView, precision: GramPrecision): void;
   /** `out [n] f64 = diag(h)`, h `[n, n]` f64. */
   diagonal(out: TensorView, h: TensorView): void;
   /**

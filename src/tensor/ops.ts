@@ -1,6 +1,7 @@
 import type {
   AttentionOptions,
   FitOptions,
+  GramPrecision,
   MatmulOptions,
   QuantizeColumnsOptions,
 } from "../backend/kernels.ts";
@@ -218,10 +219,14 @@ export function klDivergence(
 }
 
 /** `gram [n, n] f64 += xᵀ·x` for x `[..., n]`, in place. */
-export function accumulateGram(gram: Tensor<"f64">, x: Tensor): void {
+export function accumulateGram(
+  gram: Tensor<"f64">,
+  x: Tensor,
+  precision: GramPrecision = "f32",
+): void {
   const { rows, columns } = asMatrix(x.shape);
   expectShape("gram", gram.shape, [columns, columns]);
-  gram.backend.kernels.gram(gram, x.reshape([rows, columns]));
+  gram.backend.kernels.gram(gram, x.reshape([rows, columns]), precision);
 }
 
 /** `diag(h)` of h `[n, n]` f64. */

@@ -45,9 +45,9 @@ export class Hessian {
     return new Hessian(gram);
   }
 
-  /** Adds inputs `[..., n]` f32. */
+  /** Adds inputs `[..., n]` f32; they may be rounded to bfloat16, whose errors average out over tokens. */
   add(inputs: Tensor): void {
-    accumulateGram(this.gram, inputs);
+    accumulateGram(this.gram, inputs, "bf16");
   }
 
   /** Diagonal: the energy of each input channel, `Σ x²`. */

@@ -141,13 +141,17 @@ describe.skipIf(!native.available)(title, () => {
       const x = noise(rows * n);
       const whole = view("f64", [n, n], new Float64Array(n * n));
       const parts = view("f64", [n, n], new Float64Array(n * n));
-      backend.kernels.gram(whole, view("f32", [rows, n], x));
+      backend.kernels.gram(whole, view("f32", [rows, n], x), "f32");
       for (const [from, to] of [
         [0, 256],
         [256, 768],
         [768, 1024],
       ] as const) {
-        backend.kernels.gram(parts, view("f32", [to - from, n], x.subarray(from * n, to * n)));
+        backend.kernels.gram(
+          parts,
+          view("f32", [to - from, n], x.subarray(from * n, to * n)),
+          "f32",
+        );
       }
       const sums = await backend.read(whole.storage, "f64", n * n);
       expect(await backend.read(parts.storage, "f64", n * n)).toEqual(sums);
@@ -160,7 +164,7 @@ async function runGptqKernels(backend: NativeBackend): Promise<TypedArray[]> {
   const h = view("f64", [n, n], new Float64Array(n * n));
   const u = view("f32", [n, n], new Float32Array(n * n));
   const status = view("i32", [1], new Int32Array(1));
-  backend.kernels.gram(h, view("f32", [tokens, n], noise(tokens * n)));
+  backend.kernels.gram(h, view("f32", [tokens, n], noise(tokens * n)), "f32");
   const sums = await backend.read(h.storage, "f64", n * n);
   const diagonal = Float64Array.from({ length: n }, (_, i) => Number(sums[i * n + i]) * 1.1);
   backend.kernels.inverseCholesky(u, h, view("f64", [n], diagonal), status);

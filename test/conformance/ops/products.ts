@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Backend } from "../../../src/backend/backend.ts";
-import type { MatmulOptions } from "../../../src/backend/kernels.ts";
+import type { GramPrecision, MatmulOptions } from "../../../src/backend/kernels.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { blankOutput, type FloatDType, normalSample, type Sample, upload } from "./data.ts";
 import { expectWithin } from "./expect-within.ts";
@@ -9,6 +9,8 @@ import { remember } from "./remember.ts";
 
 // Float32 sums: errors are a few roundings of the sum of magnitudes.
 const tolerance = { relative: 1e-6 };
+/** Both factors of a product may be rounded to bfloat16, each by at most 2⁻⁸. */
+const roundedTolerance = { relative: 2 ** -7 };
 
 const shapes = [
   [1, 1, 1],
@@ -66,17 +68,20 @@ export function testProducts(open: () => Backend): void {
   });
 
   describe("gram", () => {
-    test("two calls add xᵀ·x of both batches, symmetric to the bit", async () => {
-      for (const [rows, n] of [
-        [1, 1],
-        [5, 3],
-        [70, 64],
-        [33, 172],
-        [300, 35],
-      ] as const) {
-        await checkGram(open(), rows, n);
-      }
-    });
+    test.each(["f32", "bf16"] as const)(
+      "two calls add xᵀ·x of both batches, symmetric to the bit, in %s",
+      async (precision) => {
+        for (const [rows, n] of [
+          [1, 1],
+          [5, 3],
+          [70, 64],
+          [33, 172],
+          [300, 35],
+        ] as const) {
+          await checkGram(open(), rows, n, precision);
+        }
+      },
+    );
   });
 }
 
@@ -115,12 +120,17 @@ async function checkMatmul(
   );
 }
 
-async function checkGram(backend: Backend, rows: number, n: number): Promise<void> {
+async function checkGram(
+  backend: Backend,
+  rows: number,
+  n: number,
+  precision: GramPrecision,
+): Promise<void> {
   const first = normalSample([rows, n], n);
   const second = normalSample([rows, n], n + 1, "f32", 0.1);
   const gram = Tensor.zeros(backend, "f64", [n, n]);
-  backend.kernels.gram(gram, upload(backend, first));
-  backend.kernels.gram(gram, upload(backend, second));
+  backend.kernels.gram(gram, upload(backend, first), precision);
+  backend.kernels.gram(gram, upload(backend, second), precision);
   const [x, y] = [innerRows(first, true), innerRows(second, true)];
   const [left, right] = remember(`gram ${rows} ${n}`, () => [
     product(n, n, rows, x, x),
@@ -133,7 +143,7 @@ async function checkGram(backend: Backend, rows: number, n: number): Promise<voi
       values: left.values.map((value, i) => value + right.values[i]),
       magnitudes: left.magnitudes.map((value, i) => value + right.magnitudes[i]),
     },
-    tolerance,
+    precision === "f32" ? tolerance : roundedTolerance,
   );
   for (let i = 0; i < n; i++) {
     for (let j = 0; j < i; j++) {
