@@ -1,0 +1,89 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { CheckpointWriter } from "../../src/formats/checkpoint-writer.ts";
+import { expectedTensors } from "../../src/models/decoder-weights.ts";
+import { readModelConfig } from "../../src/models/index.ts";
+import { elementCount } from "../../src/tensor/shape.ts";
+import { floatToBfloatBits } from "../../src/util/half.ts";
+import { Prng } from "../../src/util/prng.ts";
+
+/** The 1.1 B Llama shape: 2048 wide, 22 layers, FFN 5632, 32 heads over 4 key heads, 32,000 tokens. */
+export function billionShape(layers: number): Record<string, unknown> {
+  return {
+    architectures: ["LlamaForCausalLM"],
+    model_type: "llama",
+    hidden_size: 2048,
+    intermediate_size: 5632,
+    num_hidden_layers: layers,
+    num_attention_heads: 32,
+    num_key_value_heads: 4,
+    vocab_size: 32000,
+    max_position_embeddings: 2048,
+    rms_norm_eps: 1e-5,
+    rope_theta: 10000,
+    tie_word_embeddings: false,
+    bos_token_id: 256,
+    eos_token_id: 257,
+    torch_dtype: "bfloat16",
+  };
+}
+
+/** Writes a bfloat16 checkpoint with random weights and a byte-level tokenizer. */
+export async function writeRandomCheckpoint(
+  directory: string,
+  config: Record<string, unknown>,
+): Promise<void> {
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, "config.json"), JSON.stringify(config));
+  writeFileSync(join(directory, "tokenizer.json"), JSON.stringify(byteTokenizer()));
+  writeFileSync(join(directory, "tokenizer_config.json"), "{}");
+  const entries = [...expectedTensors(readModelConfig(config))].map(([name, shape]) => ({
+    name,
+    dtype: "bf16" as const,
+    shape,
+  }));
+  const writer = await CheckpointWriter.create(directory, entries);
+  const random = new Prng(1);
+  const pool = Uint16Array.from({ length: 1 << 20 }, () =>
+    floatToBfloatBits(0.02 * random.normal()),
+  );
+  for (const { name, shape } of entries) {
+    const count = elementCount(shape);
+    const values = new Uint16Array(count);
+    if (shape.length === 1) values.fill(floatToBfloatBits(1));
+    else {
+      // Every tensor starts elsewhere in the pool, so that no two are the same.
+      let from = random.below(pool.length);
+      for (let at = 0; at < count; from = 0) {
+        const part = pool.subarray(from, from + Math.min(pool.length - from, count - at));
+        values.set(part, at);
+        at += part.length;
+      }
+    }
+    await writer.write(name, values);
+  }
+  await writer.finish();
+}
+
+function byteTokenizer(): unknown {
+  const byteNames: string[] = [];
+  let extra = 256;
+  for (let byte = 0; byte < 256; byte++) {
+    const printable = (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
+    byteNames.push(String.fromCodePoint(printable ? byte : extra++));
+  }
+  const special = (id: number, content: string) => ({ id, content, special: true });
+  return {
+    version: "1.0",
+    added_tokens: [special(256, "<s>"), special(257, "</s>")],
+    normalizer: null,
+    pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, use_regex: true },
+    post_processor: null,
+    decoder: { type: "ByteLevel" },
+    model: {
+      type: "BPE",
+      vocab: Object.fromEntries([...byteNames, "<s>", "</s>"].map((name, id) => [name, id])),
+      merges: [],
+    },
+  };
+}
