@@ -12,12 +12,9 @@ import { interruptible } from "../src/cli/interrupt.ts";
 import { processIo } from "../src/cli/io.ts";
 import { QuantizationProgress } from "../src/cli/quantization-progress.ts";
 import { Terminal } from "../src/cli/terminal.ts";
-import { type Evaluation, evaluate, generateText, load, quantize } from "../src/index.ts";
-import {
-  formatEvaluationTable,
-  perplexityHalfWidth,
-  type VariantFigures,
-} from "../src/report/evaluation-table.ts";
+import { evaluate, generateText, load, quantize } from "../src/index.ts";
+import { originalFigures, variantFigures } from "../src/report/evaluation-figures.ts";
+import { formatEvaluationTable, type VariantFigures } from "../src/report/evaluation-table.ts";
 import { formatDuration, formatNumber } from "../src/report/format.ts";
 import { UsageError } from "../src/util/errors.ts";
 
@@ -77,11 +74,11 @@ async function main(terminal: Terminal, inputs: Inputs, signal: AbortSignal): Pr
       against: inputs.model,
       signal,
     });
-    original ??= originalFigures(evaluation, inputs.model);
+    original ??= originalFigures(evaluation);
     rows.push({
       variant,
       path,
-      figures: figuresOf(`${variant.method} ${variant.scheme}`, evaluation),
+      figures: variantFigures(evaluation, `${variant.method} ${variant.scheme}`),
     });
     const { perplexity } = evaluation;
     terminal.notes([
@@ -145,41 +142,6 @@ async function showSample(terminal: Terminal, path: string, signal: AbortSignal)
   const { text } = await generateText(model, { prompt, maxTokens: 48, signal });
   model.release();
   terminal.results([`  ${basename(path)}`, `    ${prompt}${text.replaceAll("\n", " ")}`, ""]);
-}
-
-function figuresOf(variant: string, evaluation: Evaluation): VariantFigures {
-  const { perplexity, loss, bitsPerWeight, sizeBytes, tokensPerSecond } = evaluation;
-  return {
-    variant,
-    bitsPerWeight,
-    sizeBytes,
-    perplexity: {
-      value: perplexity,
-      halfWidth: perplexityHalfWidth(perplexity, loss.standardError),
-    },
-    klDivergence: evaluation.klDivergence?.mean ?? null,
-    topTokenAgreement: evaluation.topTokenAgreement,
-    tokensPerSecond,
-    peakMemoryBytes: null,
-  };
-}
-
-function originalFigures({ original }: Evaluation, model: string): VariantFigures | null {
-  if (!original) return null;
-  const { perplexity, loss, sizeBytes, bitsPerWeight } = original;
-  return {
-    variant: basename(model),
-    bitsPerWeight,
-    sizeBytes,
-    perplexity: {
-      value: perplexity,
-      halfWidth: perplexityHalfWidth(perplexity, loss.standardError),
-    },
-    klDivergence: null,
-    topTokenAgreement: null,
-    tokensPerSecond: null,
-    peakMemoryBytes: null,
-  };
 }
 
 const terminal = new Terminal(processIo());

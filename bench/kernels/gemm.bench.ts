@@ -40,7 +40,7 @@ const benchmark: Benchmark = {
     const peak = peakMeter(backend.level);
     const times = await interleave(
       {
-        peak: peak.run,
+        peak: () => peak.run(),
         f32: () => run(() => matmulInto(out, a, b), backend),
         turned: () => run(() => matmulInto(out, a, b, { transposeB: true }), backend),
         bf16: () => run(() => matmulInto(out, a16, b16), backend),

@@ -1,11 +1,8 @@
 import { basename, resolve } from "node:path";
 import type { Command } from "commander";
 import type { Evaluation, EvaluationProgress } from "../evaluation/evaluation.ts";
-import {
-  formatEvaluationTable,
-  perplexityHalfWidth,
-  type VariantFigures,
-} from "../report/evaluation-table.ts";
+import { originalFigures, variantFigures } from "../report/evaluation-figures.ts";
+import { formatEvaluationTable } from "../report/evaluation-table.ts";
 import {
   formatCount,
   formatNumber,
@@ -146,8 +143,8 @@ function describe(evaluation: Evaluation, terminal: Terminal): string[] {
 function table(evaluation: Evaluation, terminal: Terminal): string[] {
   const { klDivergence } = evaluation;
   const lines = formatEvaluationTable(
-    originalOf(evaluation),
-    [figuresOf(evaluation)],
+    originalFigures(evaluation),
+    [variantFigures(evaluation, baseName(evaluation.model))],
     terminal.resultLayout,
   );
   const file = `whole file ${formatBits(evaluation.bitsPerWeight.file)} bits/weight`;
@@ -155,39 +152,4 @@ function table(evaluation: Evaluation, terminal: Terminal): string[] {
   const { percentile99, maximum } = klDivergence;
   const tail = `KL divergence 99 % below ${formatNumber(percentile99)}, at most ${formatNumber(maximum)}`;
   return [...lines, "", ...joinParts([file, tail], terminal.resultLayout)];
-}
-
-function originalOf({ original }: Evaluation): VariantFigures | null {
-  if (!original) return null;
-  const { model, perplexity, loss, sizeBytes, bitsPerWeight } = original;
-  return {
-    variant: baseName(model),
-    bitsPerWeight,
-    sizeBytes,
-    perplexity: {
-      value: perplexity,
-      halfWidth: perplexityHalfWidth(perplexity, loss.standardError),
-    },
-    klDivergence: null,
-    topTokenAgreement: null,
-    tokensPerSecond: null,
-    peakMemoryBytes: null,
-  };
-}
-
-function figuresOf(evaluation: Evaluation): VariantFigures {
-  const { perplexity, loss } = evaluation;
-  return {
-    variant: baseName(evaluation.model),
-    bitsPerWeight: evaluation.bitsPerWeight,
-    sizeBytes: evaluation.sizeBytes,
-    perplexity: {
-      value: perplexity,
-      halfWidth: perplexityHalfWidth(perplexity, loss.standardError),
-    },
-    klDivergence: evaluation.klDivergence?.mean ?? null,
-    topTokenAgreement: evaluation.topTokenAgreement,
-    tokensPerSecond: evaluation.tokensPerSecond,
-    peakMemoryBytes: evaluation.peakMemoryBytes,
-  };
 }
