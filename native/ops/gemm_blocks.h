@@ -3,10 +3,11 @@
  * depth of a panel KC, DEPTH_STEP (packed k is rounded up to its multiples), pack_strip(),
  * multiply_strips(), begin_tiles(), end_tiles(), and the name GEMM.
  */
-#define STRIPS_A_BLOCK 8 /* strips of a, and of b, in a block */
-#define ROWS_A_BLOCK (MR * STRIPS_A_BLOCK)
-#define COLUMNS_A_BLOCK (NR * STRIPS_A_BLOCK)
-#define MC ((int64_t)ROWS_A_BLOCK * 32) /* rows and columns packed at a time */
+#define A_STRIPS 8 /* strips of a, and of b, in a block */
+#define B_STRIPS 6
+#define ROWS_A_BLOCK (MR * A_STRIPS)
+#define COLUMNS_A_BLOCK (NR * B_STRIPS)
+#define MC ((int64_t)ROWS_A_BLOCK * 48) /* rows and columns packed at a time */
 #define NC ((int64_t)COLUMNS_A_BLOCK * 16)
 
 typedef struct {
@@ -21,9 +22,9 @@ typedef struct {
 
 static void pack_block(PACKED *packed, const panel *now, const fb_matrix *source, int width,
                        int64_t lane0, int64_t lanes, int64_t block, int turn) {
-  for (int64_t s = block * STRIPS_A_BLOCK; s < (block + 1) * STRIPS_A_BLOCK; s++) {
-    int64_t lane = s * width;
-    if (lane >= lanes) return;
+  int64_t begin = block * (turn ? COLUMNS_A_BLOCK : ROWS_A_BLOCK);
+  int64_t end = fb_min(lanes, begin + (turn ? COLUMNS_A_BLOCK : ROWS_A_BLOCK));
+  for (int64_t lane = begin; lane < end; lane += width) {
     pack_strip(packed + lane * now->packed_k, width, lanes - lane, now->k, source, lane0 + lane,
                now->p0, turn);
   }

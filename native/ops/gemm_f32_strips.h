@@ -7,8 +7,8 @@
 #define WIDTH VF_WIDTH
 #define OP(name) vf_##name
 #if VF_WIDTH == 16
-#define MR 14
-#define NV 2
+#define MR 8
+#define NV 3
 #elif VF_WIDTH == 8
 #define MR 6
 #define NV 2

@@ -33,9 +33,9 @@ FB_INLINE void merge_vector(const tile_target *to, int64_t i, int v, VEC sum) {
 }
 #endif
 
-/* Multiplies a strip of a by a strip of b; `rows` (a constant) is at least to->rows. */
-FB_INLINE void multiply_tile(const int rows, int64_t k, const REAL *a, const REAL *b,
-                             const tile_target *to) {
+/* Multiplies a strip of a by a strip of b; `rows` and `vectors`, both constant, cover the target. */
+FB_INLINE void multiply_tile(const int rows, const int vectors, int64_t k, const REAL *a,
+                             const REAL *b, const tile_target *to) {
   VEC sum[MR][NV];
 #pragma GCC unroll 16
   for (int i = 0; i < rows; i++) {
@@ -43,31 +43,38 @@ FB_INLINE void multiply_tile(const int rows, int64_t k, const REAL *a, const REA
     __builtin_prefetch(row, 1);
     __builtin_prefetch(row + to->columns - 1, 1);
 #pragma GCC unroll 4
-    for (int v = 0; v < NV; v++) sum[i][v] = OP(zero)();
+    for (int v = 0; v < vectors; v++) sum[i][v] = OP(zero)();
   }
 #pragma GCC unroll 4
   for (int64_t p = 0; p < k; p++, a += MR, b += NR) {
     VEC right[NV];
 #pragma GCC unroll 4
-    for (int v = 0; v < NV; v++) right[v] = OP(load)(b + v * WIDTH);
+    for (int v = 0; v < vectors; v++) right[v] = OP(load)(b + v * WIDTH);
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++) {
       VEC left = OP(set1)(a[i]);
 #pragma GCC unroll 4
-      for (int v = 0; v < NV; v++) sum[i][v] = OP(fma)(sum[i][v], left, right[v]);
+      for (int v = 0; v < vectors; v++) sum[i][v] = OP(fma)(sum[i][v], left, right[v]);
     }
   }
 #pragma GCC unroll 16
   for (int i = 0; i < rows; i++) {
     if (i >= to->rows) return;
 #pragma GCC unroll 4
-    for (int v = 0; v < NV; v++) merge_vector(to, i, v, sum[i][v]);
+    for (int v = 0; v < vectors; v++) merge_vector(to, i, v, sum[i][v]);
   }
 }
 
 static void multiply_strips(int64_t k, const REAL *a, const REAL *b, const tile_target *to) {
-  if (to->rows > MR * 3 / 4) multiply_tile(MR, k, a, b, to);
-  else if (to->rows > MR / 2) multiply_tile(MR * 3 / 4, k, a, b, to);
-  else if (to->rows > MR / 4) multiply_tile(MR / 2, k, a, b, to);
-  else multiply_tile(MR / 4, k, a, b, to);
+  if (to->rows > MR * 3 / 4) {
+    if (to->columns > (NV - 1) * WIDTH) multiply_tile(MR, NV, k, a, b, to);
+    else if (NV == 2 || to->columns <= WIDTH) multiply_tile(MR, 1, k, a, b, to);
+    else multiply_tile(MR, 2, k, a, b, to);
+  } else if (to->rows > MR / 2) {
+    multiply_tile(MR * 3 / 4, NV, k, a, b, to);
+  } else if (to->rows > MR / 4) {
+    multiply_tile(MR / 2, NV, k, a, b, to);
+  } else {
+    multiply_tile(MR / 4, NV, k, a, b, to);
+  }
 }
