@@ -22,7 +22,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const shared = join(root, "..", "shared", "data");
 const window = 256;
 const calibrationWindows = 64;
-const testWindows = 96;
+const testWindows = 64;
 const prompt = "It was a cold morning in the village, and";
 
 /** What is tried, from most to fewest bits. */
