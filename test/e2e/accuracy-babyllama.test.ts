@@ -3,7 +3,7 @@ import { comparePerplexity } from "./compare-perplexity.ts";
 import { absent, temporaryFolder } from "./shared-models.ts";
 
 /*
- * By default two schemes, for time; everything with
+ * By default two schemes on the first windows of the text, for time; everything with
  * FEWBIT_FULL_ACCURACY=1.
  */
 
@@ -11,5 +11,6 @@ describe.skipIf(absent)(`babyllama-tok105: gptq ≤ rtn, and both as by PyTorch$
   if (absent) return;
   comparePerplexity("babyllama-tok105", temporaryFolder(), {
     schemes: ["w2g64-asym", "w3-asym"],
+    windows: 200,
   });
 });
