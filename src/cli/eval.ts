@@ -75,12 +75,16 @@ async function runEval(model: string, options: Options, io: Io): Promise<void> {
   const { evaluate } = await import("../index.ts");
   const { text, window, protocol, maxWindows, against, speedTokens, threads, backend } = options;
   terminal.notes(["", ...announce(model, options, terminal), ""]);
+  let shownWindows = 0;
   const evaluation = await interruptible(terminal, onward, (signal) =>
     evaluate(model, {
       ...defined({ text, window, protocol, maxWindows, against, speedTokens, threads, backend }),
       signal,
       onNotice: (message) => terminal.notice(message),
-      onProgress: (progress) => showProgress(terminal, progress),
+      onProgress: (progress) => {
+        showProgress(terminal, progress, shownWindows);
+        shownWindows = progress.windows;
+      },
     }),
   );
   terminal.notes(["", ...describe(evaluation, terminal), ""]);
@@ -107,7 +111,8 @@ function announce(model: string, { text, against }: Options, terminal: Terminal)
   return joinParts(parts, terminal.noteLayout);
 }
 
-function showProgress(terminal: Terminal, event: EvaluationProgress): void {
+/** Shows how far an evaluation is; `before` is the number of windows when it was last shown. */
+function showProgress(terminal: Terminal, event: EvaluationProgress, before: number): void {
   const progress: Progress = {
     noun: "window",
     current: event.windows,
@@ -117,16 +122,16 @@ function showProgress(terminal: Terminal, event: EvaluationProgress): void {
     remainingMs: event.remainingMs,
   };
   if (terminal.redraws) terminal.progress(progress);
-  else if (isMilestone(event)) {
+  else if (isMilestone(event, before)) {
     const details = [`perplexity ${formatNumber(event.perplexity, 4)}`];
     terminal.notes([`  ${formatProgressLog(progress, details)}`]);
   }
 }
 
 /** A log gets about ten lines, whatever the number of windows. */
-function isMilestone({ windows, totalWindows }: EvaluationProgress): boolean {
+function isMilestone({ windows, totalWindows }: EvaluationProgress, before: number): boolean {
   const tenths = (count: number): number => Math.floor((10 * count) / totalWindows);
-  return tenths(windows) > tenths(windows - 1);
+  return tenths(windows) > tenths(before);
 }
 
 function describe(evaluation: Evaluation, terminal: Terminal): string[] {

@@ -24,7 +24,7 @@ export function addVoiceOptions(command: Command): Command {
 export function addComputeOptions(command: Command): Command {
   return command
     .optionsGroup("Machine:")
-    .option("--threads <n>", "number of threads (default: measured)", positiveInteger)
+    .option("--threads <n>", "number of threads (default: all processors)", positiveInteger)
     .addOption(
       choiceOption(
         "--backend",
