@@ -5,6 +5,7 @@
  */
 #define A_STRIPS 8 /* strips of a, and of b, in a block */
 #define B_STRIPS 6
+#define PACK_STEPS 32 /* a multiple of DEPTH_STEP */
 #define ROWS_A_BLOCK (MR * A_STRIPS)
 #define COLUMNS_A_BLOCK (NR * B_STRIPS)
 #define MC ((int64_t)ROWS_A_BLOCK * 48) /* rows and columns packed at a time */
@@ -24,9 +25,14 @@ static void pack_block(PACKED *packed, const panel *now, const fb_matrix *source
                        int64_t lane0, int64_t lanes, int64_t block, int turn) {
   int64_t begin = block * (turn ? COLUMNS_A_BLOCK : ROWS_A_BLOCK);
   int64_t end = fb_min(lanes, begin + (turn ? COLUMNS_A_BLOCK : ROWS_A_BLOCK));
-  for (int64_t lane = begin; lane < end; lane += width) {
-    pack_strip(packed + lane * now->packed_k, width, lanes - lane, now->k, source, lane0 + lane,
-               now->p0, turn);
+  /* Lanes that lie side by side are read in long runs, few steps of k at a time. */
+  int64_t steps = (turn ? source->column : source->row) == 1 ? PACK_STEPS : now->k;
+  for (int64_t p = 0; p < now->k; p += steps) {
+    int64_t some = fb_min(steps, now->k - p);
+    for (int64_t lane = begin; lane < end; lane += width) {
+      PACKED *strip = packed + lane * now->packed_k + p * width;
+      pack_strip(strip, width, lanes - lane, some, source, lane0 + lane, now->p0 + p, turn);
+    }
   }
 }
 

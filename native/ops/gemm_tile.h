@@ -1,6 +1,6 @@
 /*
  * The register tile, for any element type: REAL, VEC, WIDTH, OP(), MR and NV are set by the includer, who may
- * bring a tile_target and merge_vector() of its own (OWN_MERGE).
+ * bring a tile_target and merge_tile() of its own (OWN_MERGE).
  * `rows` is a constant at each call, so that the sums stay in registers.
  */
 #define PACKED REAL
@@ -14,6 +14,7 @@ static inline void begin_tiles(void) {}
 static inline void end_tiles(void) {}
 
 #ifndef OWN_MERGE
+
 /* Where a tile goes: rows x columns of c, row-major. */
 typedef struct {
   REAL *c;
@@ -22,14 +23,34 @@ typedef struct {
   int beta;
 } tile_target;
 
-/* c[i, columns of vector v] = beta * c + alpha * sum */
-FB_INLINE void merge_vector(const tile_target *to, int64_t i, int v, VEC sum) {
-  REAL *c = to->c + i * to->ldc + v * WIDTH;
-  int lanes = (int)fb_min(WIDTH, to->columns - v * WIDTH);
-  if (lanes <= 0) return;
-  VEC value = OP(mul)(OP(set1)(to->alpha), sum);
-  if (lanes == WIDTH) OP(store)(c, to->beta ? OP(add)(OP(load)(c), value) : value);
-  else OP(store_n)(c, to->beta ? OP(add)(OP(load_n)(c, lanes), value) : value, lanes);
+/*
+ * c = beta * c + alpha * sum. All rows are read before any is written: rows are often a multiple of 4 KiB apart,
+ * and a read waits for an earlier write that has the same place in its page.
+ */
+FB_INLINE void merge_tile(const int rows, const int vectors, VEC sum[MR][NV], const tile_target *to) {
+  VEC alpha = OP(set1)(to->alpha);
+  int full = to->rows == rows && to->columns >= vectors * WIDTH;
+#pragma GCC unroll 16
+  for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) {
+      const REAL *c = to->c + i * to->ldc + v * WIDTH;
+      int lanes = (int)fb_max(0, fb_min(WIDTH, to->columns - v * WIDTH));
+      sum[i][v] = OP(mul)(alpha, sum[i][v]);
+      if (!to->beta || i >= to->rows) continue;
+      sum[i][v] = OP(add)(full ? OP(load)(c) : OP(load_n)(c, lanes), sum[i][v]);
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < rows; i++) {
+    if (i >= to->rows) return;
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) {
+      REAL *c = to->c + i * to->ldc + v * WIDTH;
+      if (full) OP(store)(c, sum[i][v]);
+      else OP(store_n)(c, sum[i][v], (int)fb_max(0, fb_min(WIDTH, to->columns - v * WIDTH)));
+    }
+  }
 }
 #endif
 
@@ -40,10 +61,12 @@ FB_INLINE void multiply_tile(const int rows, const int vectors, int64_t k, const
 #pragma GCC unroll 16
   for (int i = 0; i < rows; i++) {
     RESULT *row = to->c + fb_min(i, to->rows - 1) * to->ldc; /* due when k has run: fetch it now */
-    __builtin_prefetch(row, 1);
     __builtin_prefetch(row + to->columns - 1, 1);
 #pragma GCC unroll 4
-    for (int v = 0; v < vectors; v++) sum[i][v] = OP(zero)();
+    for (int v = 0; v < vectors; v++) {
+      __builtin_prefetch(row + v * WIDTH, 1);
+      sum[i][v] = OP(zero)();
+    }
   }
 #pragma GCC unroll 4
   for (int64_t p = 0; p < k; p++, a += MR, b += NR) {
@@ -57,12 +80,7 @@ FB_INLINE void multiply_tile(const int rows, const int vectors, int64_t k, const
       for (int v = 0; v < vectors; v++) sum[i][v] = OP(fma)(sum[i][v], left, right[v]);
     }
   }
-#pragma GCC unroll 16
-  for (int i = 0; i < rows; i++) {
-    if (i >= to->rows) return;
-#pragma GCC unroll 4
-    for (int v = 0; v < vectors; v++) merge_vector(to, i, v, sum[i][v]);
-  }
+  merge_tile(rows, vectors, sum, to);
 }
 
 static void multiply_strips(int64_t k, const REAL *a, const REAL *b, const tile_target *to) {

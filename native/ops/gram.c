@@ -26,22 +26,27 @@ typedef struct {
   int64_t ldc, rows, columns;
 } tile_target;
 
-/* c += sum, in float64 */
-static inline void merge_lanes(double *c, const float *lanes, int count) {
-  int i = 0;
-  for (; i + VD_WIDTH <= count; i += VD_WIDTH) {
-    vd_store(c + i, vd_add(vd_load(c + i), vd_load_f32(lanes + i)));
+/*
+ * c += sum, in float64. All rows of a column are read before any is written: rows are often a multiple of 4 KiB
+ * apart, and a read waits for an earlier write that has the same place in its page.
+ */
+static inline __attribute__((always_inline)) void merge_tile(const int rows, const int vectors,
+                                                             vf sum[MR][NV], const tile_target *to) {
+  float tile[MR][NV * VF_WIDTH];
+  for (int i = 0; i < rows; i++) {
+    for (int v = 0; v < vectors; v++) vf_store(tile[i] + v * VF_WIDTH, sum[i][v]);
   }
-  for (; i < count; i++) c[i] += (double)lanes[i];
-}
-
-static inline __attribute__((always_inline)) void merge_vector(const tile_target *to, int64_t i, int v,
-                                                               vf sum) {
-  float lanes[VF_WIDTH];
-  int64_t columns = fb_min(VF_WIDTH, to->columns - v * VF_WIDTH);
-  vf_store(lanes, sum);
-  if (columns == VF_WIDTH) merge_lanes(to->c + i * to->ldc + v * VF_WIDTH, lanes, VF_WIDTH);
-  else if (columns > 0) merge_lanes(to->c + i * to->ldc + v * VF_WIDTH, lanes, (int)columns);
+  int64_t j = 0;
+  for (; to->rows == rows && j + VD_WIDTH <= to->columns; j += VD_WIDTH) {
+    vd total[MR];
+    for (int i = 0; i < rows; i++) {
+      total[i] = vd_add(vd_load(to->c + i * to->ldc + j), vd_load_f32(tile[i] + j));
+    }
+    for (int i = 0; i < rows; i++) vd_store(to->c + i * to->ldc + j, total[i]);
+  }
+  for (; j < to->columns; j++) {
+    for (int64_t i = 0; i < to->rows; i++) to->c[i * to->ldc + j] += (double)tile[i][j];
+  }
 }
 
 #include "gemm_tile.h"
