@@ -6,6 +6,7 @@ import { readModelConfig } from "../../src/models/index.ts";
 import { elementCount } from "../../src/tensor/shape.ts";
 import { floatToBfloatBits } from "../../src/util/half.ts";
 import { Prng } from "../../src/util/prng.ts";
+import { byteTokenizer } from "./byte-tokenizer.ts";
 
 /** The 1.1 B Llama shape: 2048 wide, 22 layers, FFN 5632, 32 heads over 4 key heads, 32,000 tokens. */
 export function billionShape(layers: number): Record<string, unknown> {
@@ -63,27 +64,4 @@ export async function writeRandomCheckpoint(
     await writer.write(name, values);
   }
   await writer.finish();
-}
-
-function byteTokenizer(): unknown {
-  const byteNames: string[] = [];
-  let extra = 256;
-  for (let byte = 0; byte < 256; byte++) {
-    const printable = (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
-    byteNames.push(String.fromCodePoint(printable ? byte : extra++));
-  }
-  const special = (id: number, content: string) => ({ id, content, special: true });
-  return {
-    version: "1.0",
-    added_tokens: [special(256, "<s>"), special(257, "</s>")],
-    normalizer: null,
-    pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, use_regex: true },
-    post_processor: null,
-    decoder: { type: "ByteLevel" },
-    model: {
-      type: "BPE",
-      vocab: Object.fromEntries([...byteNames, "<s>", "</s>"].map((name, id) => [name, id])),
-      merges: [],
-    },
-  };
 }
