@@ -259,6 +259,38 @@ static napi_value close_queue(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+static napi_value list_tallies(napi_env env, const fb_profile *profile) {
+  napi_value list;
+  uint32_t next = 0;
+  napi_create_array(env, &list);
+  for (int i = -1; i < fb_op_count; i++) {
+    const fb_tally *tally = i < 0 ? &profile->waiting : &profile->op[i];
+    if (!tally->calls) continue;
+    napi_value entry;
+    napi_create_object(env, &entry);
+    set_string(env, entry, "op", i < 0 ? "" : profile->ops[i].name);
+    set_number(env, entry, "calls", (double)tally->calls);
+    set_number(env, entry, "nanoseconds", (double)tally->nanoseconds);
+    napi_set_element(env, list, next++, entry);
+  }
+  return list;
+}
+
+/* profile(queue): drains, returns what was counted since the last call, and counts from here on */
+static napi_value profile(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value argument, list;
+  napi_get_cb_info(env, info, &count, &argument, NULL, NULL);
+  handle *self = count == 1 ? get_handle(env, argument) : NULL;
+  if (!self) return NULL;
+  fb_profile *next = fb_profile_open(self->level->ops, fb_op_count);
+  if (!next) return fail(env, "out of memory");
+  fb_profile *counted = fb_queue_profile(self->queue, next);
+  list = list_tallies(env, counted ? counted : next);
+  fb_profile_close(counted);
+  return list;
+}
+
 static napi_value list_levels(napi_env env) {
   napi_value list;
   uint32_t next = 0;
@@ -302,6 +334,7 @@ NAPI_MODULE_INIT() {
   set_function(env, exports, "synchronize", synchronize);
   set_function(env, exports, "drain", drain);
   set_function(env, exports, "closeQueue", close_queue);
+  set_function(env, exports, "profile", profile);
   napi_set_named_property(env, exports, "levels", list_levels(env));
   napi_set_named_property(env, exports, "ops", list_ops(env));
   return exports;

@@ -30,6 +30,7 @@ struct fb_queue {
   pthread_t executor;
   fb_fence_reached reached;
   void *owner;
+  fb_profile *profile; /* changed only while the executor has nothing to do */
   int32_t *completed;
   char error[FB_ERROR_BYTES];
   pthread_mutex_t mutex;
@@ -67,7 +68,9 @@ static void run_job(fb_queue *queue, job *next) {
     queue->error[0] = 0;
     return;
   }
+  if (queue->profile) fb_profile_begin(queue->profile);
   const char *failure = next->op->run(&next->args, queue->team);
+  if (queue->profile) fb_profile_end(queue->profile, next->op);
   fb_team_trim(queue->team);
   if (failure && !queue->error[0]) {
     snprintf(queue->error, sizeof queue->error, "%s: %s", next->op->name, failure);
@@ -124,12 +127,20 @@ void fb_queue_fence(fb_queue *queue, void *fence) {
 
 void fb_queue_drain(fb_queue *queue) { wait_until(queue, 0); }
 
+fb_profile *fb_queue_profile(fb_queue *queue, fb_profile *next) {
+  fb_queue_drain(queue);
+  fb_profile *previous = queue->profile;
+  queue->profile = next;
+  return previous;
+}
+
 int fb_queue_threads(const fb_queue *queue) { return fb_threads(queue->team); }
 
 static void free_queue(fb_queue *queue) {
   if (queue->team) fb_team_close(queue->team);
   pthread_cond_destroy(&queue->changed);
   pthread_mutex_destroy(&queue->mutex);
+  fb_profile_close(queue->profile);
   free(queue->ring);
   free(queue);
 }

@@ -6,6 +6,7 @@
 #define FEWBIT_QUEUE_H
 
 #include "../include/fewbit.h"
+#include "profile.h"
 
 #define FB_ERROR_BYTES 256
 
@@ -26,6 +27,11 @@ void fb_queue_append(fb_queue *queue, const fb_op *op, const fb_args *args);
 void fb_queue_fence(fb_queue *queue, void *fence);
 /* Waits until everything appended so far has run. */
 void fb_queue_drain(fb_queue *queue);
+/*
+ * Waits as fb_queue_drain, then counts into `next` from here on (NULL: counts no more). Returns what was
+ * counted into, which is the caller's now.
+ */
+fb_profile *fb_queue_profile(fb_queue *queue, fb_profile *next);
 int fb_queue_threads(const fb_queue *queue);
 /* Drops what has not started, cuts short what runs, ends the threads and frees the queue. */
 void fb_queue_close(fb_queue *queue);

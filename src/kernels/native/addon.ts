@@ -21,6 +21,16 @@ export interface Addon {
   /** Blocks until everything enqueued so far has run. */
   drain(queue: QueueHandle): void;
   closeQueue(queue: QueueHandle): void;
+  /** Blocks as `drain`, returns what was counted since the last call, and counts from here on. */
+  profile(queue: QueueHandle): OpTime[];
+}
+
+/** What the calls of one op took on the executor thread. */
+export interface OpTime {
+  /** Name of the op; empty for the time between ops, in which the executor waited for work. */
+  readonly op: string;
+  readonly calls: number;
+  readonly nanoseconds: number;
 }
 
 /** An instruction level of the addon. */

@@ -55,6 +55,25 @@ describe.skipIf(!native.available)(title, () => {
     expect(() => createNativeBackend({ threads: 1.5 })).toThrow(UsageError);
   });
 
+  test("a profile counts the calls and the time of each op since the one before", () => {
+    const queue = openQueue();
+    const [out, a, b] = [new Float32Array(1000), noise(1000), noise(1000)];
+    const add = (): void => queue.run("add", [out, a, b], [1, 1000]);
+    add();
+    expect(queue.profile()).toEqual([]);
+    for (let i = 0; i < 5; i++) add();
+    queue.run("copy", [out, a], []);
+    const counted = queue.profile();
+    expect(counted.map(({ op, calls }) => [op, calls])).toEqual([
+      ["", 5],
+      ["add", 5],
+      ["copy", 1],
+    ]);
+    for (const { nanoseconds } of counted) expect(nanoseconds).toBeGreaterThan(0);
+    expect(queue.profile()).toEqual([]);
+    queue.close();
+  });
+
   test("refuses shapes and dtypes that C could not rely on, before the call", () =>
     withBackend(1, (backend) => {
       const four = view("f32", [4], new Float32Array(4));

@@ -7,12 +7,12 @@ import { viewArray, bytesPerElement } from "../../tensor/dtype.ts";
 import { BackendError, UsageError } from "../../util/errors.ts";
 import { holdOperand } from "../reference/packed-matmul.ts";
 import { referenceKernels } from "../reference/index.ts";
-import { loadAddon, type NativeLevel } from "./addon.ts";
+import { loadAddon, type NativeLevel, type OpTime } from "./addon.ts";
 import type { Binding } from "./binding.ts";
 import { bindings } from "./bindings/index.ts";
 import { NativeQueue } from "./queue.ts";
 
-export { type NativeAvailability, nativeAvailability } from "./addon.ts";
+export { type NativeAvailability, nativeAvailability, type OpTime } from "./addon.ts";
 
 /** How the native backend uses the machine. */
 export interface NativeOptions {
@@ -24,6 +24,11 @@ export interface NativeOptions {
 
 /** The native backend, and how to end its threads before the process ends. */
 export interface NativeBackend extends Backend {
+  /**
+   * Finishes the work, blocking, and returns where the executor's time went since the last call. The
+   * first call returns nothing and starts the counting.
+   */
+  profile(): OpTime[];
   /** Finishes the work, then ends the threads; the backend must not be used any more. */
   close(): void;
 }
@@ -57,6 +62,7 @@ export function createNativeBackend(options: NativeOptions = {}): NativeBackend 
     read: (storage, dtype, length) => readInOrder(queue, storage, dtype, length),
     synchronize: () => queue.synchronize(),
     prepare: holdOperand,
+    profile: () => queue.profile(),
     close: () => queue.close(),
   };
 }

@@ -1,6 +1,6 @@
 import type { Storage } from "../../backend/kernels.ts";
 import { BackendError } from "../../util/errors.ts";
-import type { Addon, QueueHandle } from "./addon.ts";
+import type { Addon, OpTime, QueueHandle } from "./addon.ts";
 
 const sweepInterval = 64;
 
@@ -79,6 +79,13 @@ export class NativeQueue {
   drain(): void {
     this.addon.drain(this.handle);
     this.sweep();
+  }
+
+  /** Blocks as `drain`, returns what ops took since the last call, and counts from here on. */
+  profile(): OpTime[] {
+    const times = this.addon.profile(this.handle);
+    this.sweep();
+    return times;
   }
 
   /** Ends the threads; the queue must not be used any more. */

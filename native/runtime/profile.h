@@ -1,0 +1,27 @@
+/*
+ * Where the executor's time goes: the calls and the time of each op, and the time between ops, in which
+ * the executor waited for JavaScript. Written on the executor thread only; read it when the queue is drained.
+ */
+#ifndef FEWBIT_PROFILE_H
+#define FEWBIT_PROFILE_H
+
+#include "../include/fewbit.h"
+
+typedef struct {
+  int64_t calls, nanoseconds;
+} fb_tally;
+
+typedef struct {
+  const fb_op *ops; /* the level's table, which gives an op its index */
+  int64_t free_since, started; /* 0 in free_since: nothing has run yet */
+  fb_tally waiting;
+  fb_tally *op;
+} fb_profile;
+
+/* Returns a profile of `count` ops, or NULL when there is no memory. */
+fb_profile *fb_profile_open(const fb_op *ops, int count);
+void fb_profile_begin(fb_profile *profile);
+void fb_profile_end(fb_profile *profile, const fb_op *op);
+void fb_profile_close(fb_profile *profile);
+
+#endif
