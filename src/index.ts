@@ -115,6 +115,7 @@ function pathOf(model: ModelSource): string {
 }
 
 export type { Backend, BackendId } from "./backend/backend.ts";
+export type { Products } from "./backend/packed-operand.ts";
 export type { EvaluateOptions, Evaluation, EvaluationProgress } from "./evaluation/evaluation.ts";
 export { type Method, type MethodRole } from "./methods/define-method.ts";
 export { type MethodId, methods } from "./methods/index.ts";

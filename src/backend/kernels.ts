@@ -1,6 +1,6 @@
 import type { DType } from "../tensor/dtype.ts";
 import type { Shape } from "../tensor/shape.ts";
-import type { PreparedOperand } from "./packed-operand.ts";
+import type { PreparedOperand, Products } from "./packed-operand.ts";
 
 /** What a kernel sees of a tensor: dense, row-major, its bytes held by the backend. */
 export interface TensorView {
@@ -94,8 +94,9 @@ export interface Kernels {
   /** `out [m, n] f32 = a·b`, with `a [m, k]` f32 or bf16 and `b [k, n]` f32, f16 or bf16 (16-bit × 16-bit
    *  multiplies in bf16 with f32 accumulation where both are bf16; a 16-bit `b` with f32 `a` is widened). */
   matmul(out: TensorView, a: TensorView, b: TensorView, options: MatmulOptions): void;
-  /** `out [T, outFeatures] = x [T, inFeatures] · Ŵᵀ` with the packed weight widened exactly to f32. */
-  packedMatmul(out: TensorView, x: TensorView, operand: PreparedOperand): void;
+  /** `out [T, outFeatures] = x [T, inFeatures] · Ŵᵀ`; `exact` products widen the weight exactly to f32, `fast`
+   *  ones round x to 8 bits first (see `Products`). Weights with a table are always multiplied exactly. */
+  packedMatmul(out: TensorView, x: TensorView, operand: PreparedOperand, products: Products): void;
   /** `out [T, d] f32 = table[ids]`, table `[vocabulary, d]` f32, f16 or bf16, ids `[T]` i32. */
   embedding(out: TensorView, table: TensorView, ids: TensorView): void;
   /** `out = x / √(mean(x²) + eps) · weight` over the last dimension. */

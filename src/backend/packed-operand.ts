@@ -11,10 +11,11 @@ export interface PackedLayout {
 }
 
 /**
- * A low-bit weight `Ŵ [outFeatures, inFeatures]` as kernels see it: no scheme, no grid, no method.
+ * A low-bit weight `Ŵ [outFeatures, inFeatures]` as kernels see it: no scheme, no grid, no method. The arrays
+ * are those of the file, so that they may be mapped from it.
  *
  * The value of code `c` in group `g = floor(column / groupSize)` of row `r` is
- * `scales[r, g] · c + offsets[r, g]` when `table` is absent (affine grids), otherwise
+ * `scales[r, g] · (origin + step · (c − zeroPoints[r, g]))` when `table` is null (affine grids), otherwise
  * `scales[r, g] · table[c]`.
  */
 export interface PackedOperand {
@@ -27,16 +28,39 @@ export interface PackedOperand {
   readonly codes: Uint8Array;
   /** Bytes from one row to the next, a multiple of 4. */
   readonly rowBytes: number;
-  /** `[outFeatures, groups]`: the step between neighbouring codes. */
-  readonly scales: Float32Array;
-  /** `[outFeatures, groups]`: the value of code 0 (affine grids). */
-  readonly offsets?: Float32Array;
-  /** Values of the codes before scaling, length `layout.levels` (table grids). */
-  readonly table?: Float32Array;
+  /** `[outFeatures, groups]` float16 bits. */
+  readonly scales: Uint16Array;
+  /**
+   * Zero points of `[outFeatures, groups]`: bytes hold integers packed by `layout`, all groups as one run;
+   * 16-bit elements hold float16 bits; null stands for zeros.
+   */
+  readonly zeroPoints: Uint8Array | Uint16Array | null;
+  /** Value of code 0 at zero point 0, and the distance of neighbouring codes, in units of the scale. */
+  readonly origin: number;
+  readonly step: number;
+  /** Values of the codes in units of the scale, length `layout.levels`; null for affine grids. */
+  readonly table: Float32Array | null;
 }
 
 /** A packed operand that a backend has laid out for its machine. Opaque to everyone else. */
 export interface PreparedOperand {
   readonly outFeatures: number;
   readonly inFeatures: number;
+}
+
+/**
+ * How packed weights are multiplied. `exact`: the inputs stay float32. `fast`: each run of inputs that
+ * `activationBlock` gives is first rounded to 8-bit integers with a scale of its own, so that products are
+ * sums of integers.
+ */
+export type Products = "exact" | "fast";
+
+const largestActivationBlock = 128;
+
+/**
+ * Columns of the input that share an 8-bit scale in `fast` products: a group of the weight, or runs of 128
+ * columns of a larger group. Values are `rne(127 · x / max|x|)`.
+ */
+export function activationBlock(groupSize: number): number {
+  return Math.min(groupSize, largestActivationBlock);
 }

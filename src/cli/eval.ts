@@ -34,6 +34,7 @@ interface Options extends VoiceOptions, ComputeOptions {
   readonly maxWindows?: number;
   readonly against?: string;
   readonly speedTokens?: number;
+  readonly fast?: boolean;
 }
 
 const example = `
@@ -63,7 +64,8 @@ export function defineEval(command: Command, io: Io): void {
       "--speed-tokens <n>",
       "tokens to generate for the speed, 0 for none",
       nonNegativeInteger,
-    );
+    )
+    .option("--fast", "multiply packed weights as generation does, with inputs of 8 bits");
   addComputeOptions(command);
   addVoiceOptions(command);
   command.action((model: string, options: Options) => runEval(model, options, io));
@@ -79,6 +81,7 @@ async function runEval(model: string, options: Options, io: Io): Promise<void> {
   const evaluation = await interruptible(terminal, onward, (signal) =>
     evaluate(model, {
       ...defined({ text, window, protocol, maxWindows, against, speedTokens, threads, backend }),
+      products: options.fast ? "fast" : "exact",
       signal,
       onNotice: (message) => terminal.notice(message),
       onProgress: (progress) => {
@@ -135,11 +138,11 @@ function isMilestone({ windows, totalWindows }: EvaluationProgress, before: numb
 }
 
 function describe(evaluation: Evaluation, terminal: Terminal): string[] {
-  const { windows, window, tokens, protocol, backend, elapsedMs } = evaluation;
+  const { windows, window, tokens, protocol, backend, products, elapsedMs } = evaluation;
   const parts = [
     `${windows} × ${window} tokens, ${formatCount(tokens)} scored`,
     protocol === "windows" ? "windows without overlap" : "second half of each window",
-    `${backend.id} (${backend.level})`,
+    `${backend.id} (${backend.level})${products === "fast" ? ", inputs of 8 bits" : ""}`,
     formatDuration(elapsedMs),
   ];
   return joinParts(parts, terminal.noteLayout);

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { Products } from "../backend/packed-operand.ts";
 import {
   collect,
   defined,
@@ -19,6 +20,7 @@ export interface GenerationOptions {
   readonly repetitionPenalty?: number;
   readonly seed?: number;
   readonly stop?: string[];
+  readonly exact?: boolean;
 }
 
 /** Adds the options of commands that generate text. */
@@ -40,11 +42,16 @@ export function addGenerationOptions(command: Command): Command {
       positiveNumber,
     )
     .option("--seed <n>", "seed of the draws (default: 0)", nonNegativeInteger)
-    .option("--stop <text>", "end before this text (repeatable)", collect);
+    .option("--stop <text>", "end before this text (repeatable)", collect)
+    .option("--exact", "multiply packed weights without rounding their inputs to 8 bits");
 }
 
 /** Picks the library's generation options out of a command line. */
-export function pickGenerationOptions(options: GenerationOptions): GenerationOptions {
+export function pickGenerationOptions(
+  options: GenerationOptions,
+): Omit<GenerationOptions, "exact"> & { readonly products: Products } {
+  const products = options.exact ? "exact" : "fast";
   const { maxTokens, temperature, topK, topP, minP, repetitionPenalty, seed, stop } = options;
-  return defined({ maxTokens, temperature, topK, topP, minP, repetitionPenalty, seed, stop });
+  const given = { maxTokens, temperature, topK, topP, minP, repetitionPenalty, seed, stop };
+  return { ...defined(given), products };
 }

@@ -23,7 +23,7 @@ export async function evaluateModel(
   options: EvaluateOptions<LanguageModel>,
 ): Promise<Evaluation> {
   const startedMs = monotonicMs();
-  const { against: teacher, protocol = "windows", signal } = options;
+  const { against: teacher, protocol = "windows", products = "exact", signal } = options;
   expectSameVocabulary(model, teacher);
   expectSameBackend(model, teacher);
   const length = options.window ?? defaultWindow(model, protocol);
@@ -38,6 +38,7 @@ export async function evaluateModel(
   let forwardTotalMs = 0;
   await scoreWindows(model, windows, {
     teacher,
+    products,
     signal,
     onScores(scores, forwardMs) {
       for (const score of scores) totals.add(score);
@@ -71,6 +72,7 @@ export async function evaluateModel(
     evaluationTokensPerSecond: (windows.length * length * 1000) / forwardTotalMs,
     peakMemoryBytes: memoryUsage().peakResidentBytes,
     backend: { id: backend.id, level: backend.level, threads: backend.threads },
+    products,
     elapsedMs: monotonicMs() - startedMs,
   };
 }

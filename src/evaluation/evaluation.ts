@@ -1,3 +1,5 @@
+import type { Products } from "../backend/packed-operand.ts";
+
 /** What to evaluate on. */
 export interface EvaluateOptions<Model> {
   /** Text file, tokenised once and cut into windows. */
@@ -14,6 +16,8 @@ export interface EvaluateOptions<Model> {
   readonly maxWindows?: number;
   /** The original: adds KL divergence and top-token agreement. */
   readonly against?: Model;
+  /** How the model's packed weights multiply: `exact` (default), or `fast` as generation does. */
+  readonly products?: Products;
   /** Tokens to generate for the speed figure; 0 leaves it out. */
   readonly speedTokens?: number;
   readonly onProgress?: (progress: EvaluationProgress) => void;
@@ -68,5 +72,7 @@ export interface Evaluation {
   readonly evaluationTokensPerSecond: number;
   readonly peakMemoryBytes: number;
   readonly backend: { readonly id: string; readonly level: string; readonly threads: number };
+  /** How packed weights were multiplied. */
+  readonly products: Products;
   readonly elapsedMs: number;
 }

@@ -1,3 +1,4 @@
+import type { Products } from "../backend/packed-operand.ts";
 import type { EvaluationWindow } from "../calibration/windows.ts";
 import { monotonicMs } from "../platform/node.ts";
 import type { LanguageModel } from "../runtime/language-model.ts";
@@ -22,6 +23,8 @@ export interface WindowScore {
 /** What scoring needs to know. */
 export interface ScoreOptions {
   readonly teacher?: LanguageModel | undefined;
+  /** How the model's packed weights multiply; the teacher's always multiply exactly. */
+  readonly products: Products;
   readonly signal?: AbortSignal | undefined;
   /** Called after each pass with the scores of its windows and the time the model's own work took. */
   readonly onScores: (scores: readonly WindowScore[], forwardMs: number) => void;
@@ -31,16 +34,16 @@ export interface ScoreOptions {
 export async function scoreWindows(
   model: LanguageModel,
   windows: readonly EvaluationWindow[],
-  { teacher, signal, onScores }: ScoreOptions,
+  { teacher, products, signal, onScores }: ScoreOptions,
 ): Promise<void> {
   const length = windows[0]?.ids.length ?? 1;
   const perPass = Math.max(1, Math.floor(tokensPerPass / length));
   for (let first = 0; first < windows.length; first += perPass) {
     throwIfCancelled(signal);
     const group = windows.slice(first, first + perPass);
-    const teacherHidden = teacher ? await hiddenRows(teacher, group) : null;
+    const teacherHidden = teacher ? await hiddenRows(teacher, group, "exact") : null;
     const startedMs = monotonicMs();
-    const hidden = await hiddenRows(model, group);
+    const hidden = await hiddenRows(model, group, products);
     const forwardMs = monotonicMs() - startedMs;
     const scores: WindowScore[] = [];
     for (const [row, window] of group.entries()) {
@@ -56,9 +59,13 @@ export async function scoreWindows(
         );
         pieces.push(
           scoreRows(
-            { model, rows: hidden.slice(start + at, start + end) },
+            { model, rows: hidden.slice(start + at, start + end), products },
             teacher && teacherHidden
-              ? { model: teacher, rows: teacherHidden.slice(start + at, start + end) }
+              ? {
+                  model: teacher,
+                  rows: teacherHidden.slice(start + at, start + end),
+                  products: "exact",
+                }
               : null,
             targets,
           ),
@@ -76,6 +83,7 @@ export async function scoreWindows(
 interface Rows {
   readonly model: LanguageModel;
   readonly rows: Tensor<"f32">;
+  readonly products: Products;
 }
 
 /** Losses, and with a teacher divergences, agreements and its own losses, of some rows. */
@@ -83,10 +91,10 @@ type Chunk = readonly Tensor<"f32">[];
 
 function scoreRows(student: Rows, teacher: Rows | null, targets: Tensor<"i32">): Chunk {
   return tidy<Chunk>(() => {
-    const logits = student.model.logits(student.rows);
+    const logits = student.model.logits(student.rows, student.products);
     const losses = crossEntropy(logits, targets);
     if (!teacher) return [losses];
-    const teacherLogits = teacher.model.logits(teacher.rows);
+    const teacherLogits = teacher.model.logits(teacher.rows, teacher.products);
     const { divergence, agree } = klDivergence(teacherLogits, logits);
     return [losses, divergence, agree, crossEntropy(teacherLogits, targets)];
   });
@@ -96,8 +104,10 @@ function scoreRows(student: Rows, teacher: Rows | null, targets: Tensor<"i32">):
 async function hiddenRows(
   model: LanguageModel,
   windows: readonly EvaluationWindow[],
+  products: Products,
 ): Promise<Tensor<"f32">> {
-  const hidden = model.hiddenStates(model.tokens(windows.map(({ ids }) => ids)));
+  const ids = model.tokens(windows.map((window) => window.ids));
+  const hidden = model.hiddenStates(ids, { products });
   await model.backend.synchronize();
   const [batch = 0, length = 0, width = 0] = hidden.shape;
   return hidden.reshape([batch * length, width]);

@@ -1,4 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
+import type { Products } from "../backend/packed-operand.ts";
 import type {
   BlockPass,
   LinearDescription,
@@ -102,9 +103,9 @@ export class DecoderModel implements QuantizableModel {
     return embedding(this.loadedEnds().embedding, ids);
   }
 
-  logits(hidden: Tensor): Tensor<"f32"> {
+  logits(hidden: Tensor, products: Products = "exact"): Tensor<"f32"> {
     const { norm, head } = this.loadedEnds();
-    return tidy(() => head.forward(rmsNorm(hidden, norm, this.config.normEps)));
+    return tidy(() => head.forward(rmsNorm(hidden, norm, this.config.normEps), products));
   }
 
   forwardBlock(block: DecoderBlock, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null {
@@ -217,5 +218,5 @@ function runStage(
   const slots = block.stages[stage];
   for (const slot of slots) pass.observe?.(slot, input);
   if (pass.untilStage === stage) return null;
-  return slots.map((slot) => slot.layer.forward(input));
+  return slots.map((slot) => slot.layer.forward(input, pass.products));
 }

@@ -1,5 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
-import type { PreparedOperand } from "../backend/packed-operand.ts";
+import type { PreparedOperand, Products } from "../backend/packed-operand.ts";
 import { QTensor } from "../quant/q-tensor.ts";
 import { add, linear, packedLinear } from "../tensor/ops.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -8,8 +8,8 @@ import { Tensor } from "../tensor/tensor.ts";
 export interface LinearLike {
   readonly outFeatures: number;
   readonly inFeatures: number;
-  /** Maps x `[..., inFeatures]` to `[..., outFeatures]` f32. */
-  forward(x: Tensor): Tensor<"f32">;
+  /** Maps x `[..., inFeatures]` to `[..., outFeatures]` f32; packed weights multiply by `products` (`exact`). */
+  forward(x: Tensor, products?: Products): Tensor<"f32">;
   /** Gives the memory of the weights back, where the layer holds any; it must not be used afterwards. */
   release?(): void;
 }
@@ -27,7 +27,7 @@ export class Linear implements LinearLike {
   readonly bias: Tensor | null;
   readonly outFeatures: number;
   readonly inFeatures: number;
-  private readonly multiply: (x: Tensor) => Tensor<"f32">;
+  private readonly multiply: (x: Tensor, products: Products) => Tensor<"f32">;
 
   constructor(backend: Backend, weight: Tensor | QTensor, bias: Tensor | null = null) {
     this.weight = weight;
@@ -36,7 +36,7 @@ export class Linear implements LinearLike {
       this.outFeatures = weight.outFeatures;
       this.inFeatures = weight.inFeatures;
       const operand: PreparedOperand = backend.prepare(weight.operand());
-      this.multiply = (x) => packedLinear(x, operand);
+      this.multiply = (x, products) => packedLinear(x, operand, products);
     } else {
       this.outFeatures = weight.shape[0] ?? 0;
       this.inFeatures = weight.shape[1] ?? 0;
@@ -44,8 +44,8 @@ export class Linear implements LinearLike {
     }
   }
 
-  forward(x: Tensor): Tensor<"f32"> {
-    const product = this.multiply(x);
+  forward(x: Tensor, products: Products = "exact"): Tensor<"f32"> {
+    const product = this.multiply(x, products);
     return this.bias ? add(product, this.bias) : product;
   }
 

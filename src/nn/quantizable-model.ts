@@ -1,3 +1,4 @@
+import type { Products } from "../backend/packed-operand.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { LinearSlot } from "./linear.ts";
 
@@ -13,6 +14,8 @@ export interface BlockPass {
   readonly position: number;
   /** Where keys and values are kept between passes; absent when whole windows are run. */
   readonly cache?: KvCacheLayer;
+  /** How packed weights multiply; `exact` when absent. */
+  readonly products?: Products;
   /** Called with each linear's slot and its input `[batch, length, inFeatures]`, before it is multiplied.
    *  The input lives until the pass returns. */
   readonly observe?: (slot: LinearSlot, input: Tensor) => void;
@@ -75,6 +78,6 @@ export interface QuantizableModel {
   /** Runs a block on `[batch, length, hiddenSize]`; null when stopped by `untilStage`. */
   forwardBlock(block: Block, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null;
   /** Final norm and output head: `[T, hiddenSize]` to logits `[T, vocabulary]`. */
-  logits(hidden: Tensor): Tensor<"f32">;
+  logits(hidden: Tensor, products?: Products): Tensor<"f32">;
   scaleGroups(block: Block): readonly ScaleGroup[];
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { SchemeError, ShapeError } from "../util/errors.ts";
-import { floatsToHalves } from "../util/half.ts";
+import { floatsToHalves, halvesToFloats } from "../util/half.ts";
 import { Prng } from "../util/prng.ts";
 import { QTensor } from "./q-tensor.ts";
 import { groupsPerRow, parseScheme } from "./scheme.ts";
@@ -51,7 +51,7 @@ describe("QTensor", () => {
 
   test("dequantize is scale · (code − zero point), group by group", () => {
     const { chosen, packed, zeros } = randomQTensor("w3g32", 3, 80, 4);
-    const { scales } = packed.operand();
+    const scales = halvesToFloats(packed.operand().scales);
     const decoded = packed.dequantize();
     for (let row = 0; row < 3; row++) {
       for (let column = 0; column < 80; column++) {

@@ -1,6 +1,7 @@
 import type { PackedOperand } from "../backend/packed-operand.ts";
 import { ShapeError } from "../util/errors.ts";
 import { halvesToFloats } from "../util/half.ts";
+import { decodeCode } from "./grid.ts";
 import { expectCodes, packedRowBytes } from "./packing.ts";
 import { groupsPerRow, type Scheme } from "./scheme.ts";
 
@@ -117,38 +118,36 @@ export class QTensor {
 
   /** Describes the weight to kernels, which know no scheme. */
   operand(): PackedOperand {
-    const { grid, packing } = this.scheme;
-    const scales = halvesToFloats(this.parts.scales);
-    const zeros = this.unpackZeros();
-    const steps = new Float32Array(scales.length);
-    const offsets = new Float32Array(scales.length);
-    for (let i = 0; i < scales.length; i++) {
-      steps[i] = scales[i] * grid.step;
-      offsets[i] = scales[i] * (grid.origin - grid.step * (zeros ? zeros[i] : 0));
-    }
+    const { grid, packing, groupSize } = this.scheme;
     return {
       outFeatures: this.outFeatures,
       inFeatures: this.inFeatures,
-      groupSize: this.scheme.groupSize ?? this.inFeatures,
+      groupSize: groupSize ?? this.inFeatures,
       layout: packing,
       codes: this.parts.codes,
       rowBytes: packedRowBytes(packing, this.inFeatures),
-      scales: steps,
-      offsets,
+      scales: this.parts.scales,
+      zeroPoints: this.parts.zeros,
+      origin: grid.origin,
+      step: grid.step,
+      table: null,
     };
   }
 
   /** Decodes all weights to float32, `[outFeatures, inFeatures]`: the values that packed kernels multiply by. */
   dequantize(): Float32Array {
     const { inFeatures, outFeatures } = this;
-    const { scales, offsets, groupSize } = this.operand();
+    const { grid, groupSize } = this.scheme;
+    const width = groupSize ?? inFeatures;
+    const scales = halvesToFloats(this.parts.scales);
+    const zeros = this.unpackZeros();
     const codes = this.unpackCodes();
     const groups = groupsPerRow(this.scheme, inFeatures);
     const out = new Float32Array(codes.length);
     for (let row = 0, i = 0; row < outFeatures; row++) {
       for (let column = 0; column < inFeatures; column++, i++) {
-        const group = row * groups + Math.floor(column / groupSize);
-        out[i] = scales[group] * codes[i] + (offsets ? offsets[group] : 0);
+        const group = row * groups + Math.floor(column / width);
+        out[i] = scales[group] * decodeCode(grid, codes[i], zeros ? zeros[group] : 0);
       }
     }
     return out;

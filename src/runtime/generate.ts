@@ -1,3 +1,4 @@
+import type { Products } from "../backend/packed-operand.ts";
 import type { KvCache } from "../nn/kv-cache.ts";
 import { monotonicMs } from "../platform/node.ts";
 import { tidy } from "../tensor/tensor.ts";
@@ -21,6 +22,8 @@ export interface GenerateOptions extends SamplingOptions {
   readonly ignoreEos?: boolean;
   /** Prompt tokens a pass; default 512. */
   readonly prefillChunk?: number;
+  /** How packed weights multiply: `fast` (default) rounds their inputs to 8 bits, `exact` does not. */
+  readonly products?: Products;
   readonly signal?: AbortSignal;
 }
 
@@ -91,7 +94,7 @@ export async function* generate(
       if (finishReason) return stats(prompt.length, count, finishReason, prefillMs, decodeMs);
       throwIfCancelled(options.signal);
       const decodeStart = monotonicMs();
-      logits = await step(languageModel, cache, [token]);
+      logits = await step(languageModel, cache, [token], options.products ?? "fast");
       decodeMs += monotonicMs() - decodeStart;
       await breathe();
     }
@@ -154,7 +157,7 @@ async function prefill(
   languageModel: LanguageModel,
   cache: KvCache,
   prompt: readonly number[],
-  { prefillChunk = 512, signal }: GenerateOptions,
+  { prefillChunk = 512, products = "fast", signal }: GenerateOptions,
 ): Promise<Float32Array> {
   if (!Number.isInteger(prefillChunk) || prefillChunk < 1) {
     throw new UsageError(`the prefill chunk must be 1 token or more, got ${prefillChunk}`);
@@ -163,11 +166,11 @@ async function prefill(
   for (let start = 0; start < lastStart; start += prefillChunk) {
     throwIfCancelled(signal);
     const ids = languageModel.tokens([prompt.slice(start, start + prefillChunk)]);
-    languageModel.hiddenStates(ids, cache).release();
+    languageModel.hiddenStates(ids, { cache, products }).release();
     await languageModel.backend.synchronize();
   }
   throwIfCancelled(signal);
-  return step(languageModel, cache, prompt.slice(lastStart));
+  return step(languageModel, cache, prompt.slice(lastStart), products);
 }
 
 /** Runs ids behind those in the cache; resolves to the logits after the last. */
@@ -175,11 +178,12 @@ async function step(
   languageModel: LanguageModel,
   cache: KvCache,
   ids: readonly number[],
+  products: Products,
 ): Promise<Float32Array> {
   const logits = tidy(() => {
-    const hidden = languageModel.hiddenStates(languageModel.tokens([ids]), cache);
+    const hidden = languageModel.hiddenStates(languageModel.tokens([ids]), { cache, products });
     const rows = hidden.reshape([ids.length, languageModel.config.hiddenSize]);
-    return languageModel.logits(rows.slice(ids.length - 1, ids.length));
+    return languageModel.logits(rows.slice(ids.length - 1, ids.length), products);
   });
   const values = await logits.read();
   logits.release();

@@ -1,4 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
+import type { Products } from "../backend/packed-operand.ts";
 import type { DecoderModel } from "../models/decoder.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
 import type { DecoderBlock } from "../models/decoder-weights.ts";
@@ -80,13 +81,17 @@ export class LanguageModel {
    * turned into logits by `logits`. With a cache the ids follow the tokens that it holds.
    * @throws UsageError when the cache may not grow that far
    */
-  hiddenStates(ids: Tensor<"i32">, cache?: KvCache): Tensor<"f32"> {
+  hiddenStates(
+    ids: Tensor<"i32">,
+    { cache, products = "exact" }: { cache?: KvCache; products?: Products } = {},
+  ): Tensor<"f32"> {
     const [, length = 0] = ids.shape;
     const position = cache?.length ?? 0;
     cache?.reserve(length);
     let hidden = this.model.embed(ids);
     for (const block of this.blocks) {
-      const pass = cache ? { position, cache: cache.layer(block.index) } : { position };
+      const kept = cache ? { cache: cache.layer(block.index) } : {};
+      const pass = { position, products, ...kept };
       const next = this.model.forwardBlock(block, hidden, pass);
       if (!next) continue;
       hidden.release();
@@ -97,8 +102,8 @@ export class LanguageModel {
   }
 
   /** Final norm and output head: `[T, hiddenSize]` to logits `[T, vocabulary]`. */
-  logits(hidden: Tensor): Tensor<"f32"> {
-    return this.model.logits(hidden);
+  logits(hidden: Tensor, products: Products = "exact"): Tensor<"f32"> {
+    return this.model.logits(hidden, products);
   }
 
   /** Makes an empty key-value cache that grows as far as `maxCapacity` tokens (default: the context). */

@@ -5,7 +5,7 @@ import type {
   MatmulOptions,
   QuantizeColumnsOptions,
 } from "../backend/kernels.ts";
-import type { PreparedOperand } from "../backend/packed-operand.ts";
+import type { PreparedOperand, Products } from "../backend/packed-operand.ts";
 import { ShapeError } from "../util/errors.ts";
 import type { DType } from "./dtype.ts";
 import { asMatrix, expectShape, formatShape, type Shape } from "./shape.ts";
@@ -55,8 +55,12 @@ export function linear(x: Tensor, weight: Tensor): Tensor<"f32"> {
   return product.reshape([...x.shape.slice(0, -1), weight.shape[0] ?? 0]);
 }
 
-/** `x·Ŵᵀ` for x `[..., in]` and a packed `Ŵ [out, in]`; result `[..., out]` f32. */
-export function packedLinear(x: Tensor, operand: PreparedOperand): Tensor<"f32"> {
+/** `x·Ŵᵀ` for x `[..., in]` and a packed `Ŵ [out, in]`; result `[..., out]` f32. See `Products`. */
+export function packedLinear(
+  x: Tensor,
+  operand: PreparedOperand,
+  products: Products,
+): Tensor<"f32"> {
   const { rows, columns } = asMatrix(x.shape);
   if (columns !== operand.inFeatures) {
     throw new ShapeError(
@@ -68,6 +72,7 @@ export function packedLinear(x: Tensor, operand: PreparedOperand): Tensor<"f32">
     out.reshape([rows, operand.outFeatures]),
     x.reshape([rows, columns]),
     operand,
+    products,
   );
   return out;
 }

@@ -7,6 +7,7 @@ import {
 } from "../../src/kernels/native/native-backend.ts";
 import { packedRowBytes } from "../../src/quant/packing.ts";
 import { bits4 } from "../../src/quant/packings/bits.ts";
+import { floatsToHalves } from "../../src/util/half.ts";
 import { blankOutput, normalSample, upload } from "./ops/data.ts";
 
 const native = nativeAvailability();
@@ -22,26 +23,28 @@ describe.skipIf(!native.available)(
         backend.kernels.matmul(out, upload(backend, a), upload(backend, b), options);
       }));
 
-    for (const tokens of [3, 70]) {
-      test(`packedMatmul of ${tokens} tokens`, () =>
-        expectSameBits([tokens, 150], (backend, out) => {
-          const rowBytes = packedRowBytes(bits4, 300);
-          const codes = Uint8Array.from({ length: 150 * rowBytes }, (_, i) => (i * 37) & 255);
-          const scales = Float32Array.from(normalSample([150 * 5], 3).values);
-          const operand = { outFeatures: 150, inFeatures: 300, groupSize: 64, layout: bits4 };
-          const prepared = backend.prepare({
-            ...operand,
-            codes,
-            rowBytes,
-            scales,
-            offsets: scales,
-          });
-          backend.kernels.packedMatmul(
-            out,
-            upload(backend, normalSample([tokens, 300], 4)),
-            prepared,
-          );
-        }));
+    for (const products of ["exact", "fast"] as const) {
+      for (const tokens of [1, 3, 70]) {
+        test(`packedMatmul of ${tokens} tokens, ${products}`, () =>
+          expectSameBits([tokens, 150], (backend, out) => {
+            const rowBytes = packedRowBytes(bits4, 300);
+            const prepared = backend.prepare({
+              outFeatures: 150,
+              inFeatures: 300,
+              groupSize: 64,
+              layout: bits4,
+              codes: Uint8Array.from({ length: 150 * rowBytes }, (_, i) => (i * 37) & 255),
+              rowBytes,
+              scales: floatsToHalves(normalSample([150 * 5], 3).values),
+              zeroPoints: null,
+              origin: -8,
+              step: 1,
+              table: null,
+            });
+            const x = upload(backend, normalSample([tokens, 300], 4));
+            backend.kernels.packedMatmul(out, x, prepared, products);
+          }));
+      }
     }
 
     for (const length of [1, 90]) {

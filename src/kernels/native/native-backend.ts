@@ -5,11 +5,11 @@ import type { KernelName, Kernels, Storage } from "../../backend/kernels.ts";
 import type { DType, TypedArray } from "../../tensor/dtype.ts";
 import { viewArray, bytesPerElement } from "../../tensor/dtype.ts";
 import { BackendError, UsageError } from "../../util/errors.ts";
-import { holdOperand } from "../reference/packed-matmul.ts";
 import { referenceKernels } from "../reference/index.ts";
 import { loadAddon, type NativeLevel, type OpTime } from "./addon.ts";
 import type { Binding } from "./binding.ts";
 import { bindings } from "./bindings/index.ts";
+import { expandOperand } from "./bindings/packed-matmul.ts";
 import { NativeQueue } from "./queue.ts";
 
 export { type NativeAvailability, nativeAvailability, type OpTime } from "./addon.ts";
@@ -61,7 +61,7 @@ export function createNativeBackend(options: NativeOptions = {}): NativeBackend 
     view: (storage, dtype, offset, length) => memory.view(storage, dtype, offset, length),
     read: (storage, dtype, length) => readInOrder(queue, storage, dtype, length),
     synchronize: () => queue.synchronize(),
-    prepare: holdOperand,
+    prepare: expandOperand,
     profile: () => queue.profile(),
     close: () => queue.close(),
   };

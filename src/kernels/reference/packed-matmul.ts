@@ -1,7 +1,14 @@
 import type { TensorView } from "../../backend/kernels.ts";
-import type { PackedOperand, PreparedOperand } from "../../backend/packed-operand.ts";
+import {
+  activationBlock,
+  type PackedOperand,
+  type PreparedOperand,
+  type Products,
+} from "../../backend/packed-operand.ts";
 import { packings } from "../../quant/packings/index.ts";
 import { UnsupportedError } from "../../util/errors.ts";
+import { halvesToFloats } from "../../util/half.ts";
+import { roundHalfEven } from "../../util/rounding.ts";
 import { floats } from "./arrays.ts";
 import { multiplyRows } from "./multiply-rows.ts";
 
@@ -24,17 +31,23 @@ export function holdOperand(operand: PackedOperand): HeldOperand {
 }
 
 /** `out [T, outFeatures] = x [T, inFeatures] · Ŵᵀ`: decodes blocks of rows, then multiplies. */
-export function packedMatmul(out: TensorView, x: TensorView, prepared: PreparedOperand): void {
+export function packedMatmul(
+  out: TensorView,
+  x: TensorView,
+  prepared: PreparedOperand,
+  products: Products,
+): void {
   const { operand } = prepared as HeldOperand;
-  const { outFeatures, inFeatures } = operand;
-  const count = inFeatures === 0 ? 0 : floats(x).length / inFeatures;
-  const left = { data: floats(x), count };
-  const codes = new Uint8Array(inFeatures);
+  const { outFeatures, inFeatures, groupSize, table } = operand;
+  const data =
+    products === "fast" && !table ? roundActivations(floats(x), inFeatures, groupSize) : floats(x);
+  const left = { data, count: inFeatures === 0 ? 0 : data.length / inFeatures };
+  const decode = rowDecoder(operand);
   const block = new Float32Array(Math.min(blockRows, outFeatures) * inFeatures);
   for (let row = 0; row < outFeatures; row += blockRows) {
     const rows = Math.min(blockRows, outFeatures - row);
     for (let i = 0; i < rows; i++) {
-      decodeRow(operand, row + i, codes, block.subarray(i * inFeatures, (i + 1) * inFeatures));
+      decode(row + i, block.subarray(i * inFeatures, (i + 1) * inFeatures));
     }
     const target = {
       out: floats(out),
@@ -47,24 +60,57 @@ export function packedMatmul(out: TensorView, x: TensorView, prepared: PreparedO
   }
 }
 
-/** Decodes one row of a packed weight to float32, rounding each value once. */
-function decodeRow(
-  operand: PackedOperand,
-  row: number,
-  codes: Uint8Array,
-  out: Float32Array,
-): void {
-  const { inFeatures, groupSize, layout, scales, offsets, table } = operand;
-  const packing = packings[layout.packing as keyof typeof packings];
-  packing.unpack(operand.codes, row * operand.rowBytes, inFeatures, codes, 0);
-  const groups = Math.ceil(inFeatures / groupSize);
-  for (let group = 0; group < groups; group++) {
-    const scale = scales[row * groups + group];
-    const offset = offsets ? offsets[row * groups + group] : 0;
-    const end = Math.min((group + 1) * groupSize, inFeatures);
-    for (let column = group * groupSize; column < end; column++) {
-      const code = codes[column];
-      out[column] = table ? scale * table[code] : scale * code + offset;
+/** Rounds each activation block of each row to the 8-bit values that fast products multiply by. */
+function roundActivations(x: Float32Array, inFeatures: number, groupSize: number): Float32Array {
+  const out = new Float32Array(x.length);
+  const width = activationBlock(groupSize);
+  for (let row = 0; row < x.length; row += inFeatures) {
+    for (let group = 0; group < inFeatures; group += groupSize) {
+      const groupEnd = Math.min(group + groupSize, inFeatures);
+      for (let start = group; start < groupEnd; start += width) {
+        roundBlock(out, x, row + start, row + Math.min(start + width, groupEnd));
+      }
     }
   }
+  return out;
+}
+
+function roundBlock(out: Float32Array, x: Float32Array, start: number, end: number): void {
+  let largest = 0;
+  for (let i = start; i < end; i++) largest = Math.max(largest, Math.abs(x[i]));
+  const inverse = largest > 0 ? Math.fround(127 / largest) : 0;
+  const scale = Math.fround(largest / 127);
+  for (let i = start; i < end; i++) out[i] = scale * roundHalfEven(Math.fround(x[i] * inverse));
+}
+
+/** Returns a function that decodes one row of a packed weight to float32. */
+function rowDecoder(operand: PackedOperand): (row: number, out: Float32Array) => void {
+  const { inFeatures, groupSize, layout, origin, step, table } = operand;
+  const packing = packings[layout.packing as keyof typeof packings];
+  const groups = Math.ceil(inFeatures / groupSize);
+  const scales = halvesToFloats(operand.scales);
+  const zeros = decodeZeroPoints(operand, scales.length);
+  const codes = new Uint8Array(inFeatures);
+  return (row, out) => {
+    packing.unpack(operand.codes, row * operand.rowBytes, inFeatures, codes, 0);
+    for (let group = 0; group < groups; group++) {
+      const at = row * groups + group;
+      const zero = zeros ? zeros[at] : 0;
+      const end = Math.min((group + 1) * groupSize, inFeatures);
+      for (let column = group * groupSize; column < end; column++) {
+        const code = codes[column];
+        out[column] = scales[at] * (table ? table[code] : origin + step * (code - zero));
+      }
+    }
+  };
+}
+
+/** Unpacks the `count` zero points of an operand; null stands for zeros. */
+export function decodeZeroPoints(operand: PackedOperand, count: number): ArrayLike<number> | null {
+  const { zeroPoints, layout } = operand;
+  if (!zeroPoints) return null;
+  if (zeroPoints instanceof Uint16Array) return halvesToFloats(zeroPoints);
+  const integers = new Uint8Array(count);
+  packings[layout.packing as keyof typeof packings].unpack(zeroPoints, 0, count, integers, 0);
+  return integers;
 }

@@ -1,11 +1,16 @@
-import { describe, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Backend } from "../../../src/backend/backend.ts";
-import type { PackedOperand } from "../../../src/backend/packed-operand.ts";
+import {
+  activationBlock,
+  type PackedOperand,
+  type Products,
+} from "../../../src/backend/packed-operand.ts";
 import { packedRowBytes, type PackingId } from "../../../src/quant/packing.ts";
 import { packings } from "../../../src/quant/packings/index.ts";
-import { floatsToHalves, halvesToFloats } from "../../../src/util/half.ts";
+import { floatsToHalves, halfBitsToFloat } from "../../../src/util/half.ts";
 import { Prng } from "../../../src/util/prng.ts";
-import { blankOutput, normalSample, type Sample, upload } from "./data.ts";
+import { roundHalfEven } from "../../../src/util/rounding.ts";
+import { blankOutput, floatSample, normalSample, upload } from "./data.ts";
 import { type Exact, expectWithin } from "./expect-within.ts";
 import { product } from "./formulas.ts";
 import { remember } from "./remember.ts";
@@ -33,6 +38,10 @@ const largeShapes = [
   [70, 130, 700],
 ] as const;
 
+/** How codes become values: with zero points of three kinds, or by a table. */
+const decodings = ["no zero point", "integer zero points", "float16 zero points", "table"] as const;
+type Decoding = (typeof decodings)[number];
+
 interface PackedSample {
   /** Names the sample. */
   readonly key: string;
@@ -45,7 +54,7 @@ interface PackedSample {
 export function testPackedProducts(open: () => Backend): void {
   describe("packedMatmul", () => {
     for (const id of Object.keys(packings) as PackingId[]) {
-      for (const decoding of ["affine", "table"] as const) {
+      for (const decoding of decodings) {
         test(`${id}, ${decoding}: x·Ŵᵀ for every group size, with a shorter last group`, async () => {
           for (const [tokens, out, width] of shapes) {
             const sizes = groupSizes.filter((size) => size < width);
@@ -62,21 +71,40 @@ export function testPackedProducts(open: () => Backend): void {
 
     test("one prepared operand serves decode and prefill", async () => {
       const backend = open();
-      const weight = packSample("bits4", "affine", 24, 64, 32);
+      const weight = packSample("bits4", "integer zero points", 24, 64, 32);
       const prepared = backend.prepare(weight.operand);
       for (const tokens of [1, 40, 1]) {
         const x = normalSample([tokens, 64], tokens);
         const out = blankOutput(backend, [tokens, 24]);
-        backend.kernels.packedMatmul(out, upload(backend, x), prepared);
-        expectWithin(await out.read(), exactProduct(tokens, weight, x), tolerance);
+        backend.kernels.packedMatmul(out, upload(backend, x), prepared, "exact");
+        expectWithin(await out.read(), exactProduct(tokens, weight, x.values, "exact"), tolerance);
       }
+    });
+
+    test("a row of zeros and a row with one outlier keep their fast products", async () => {
+      const backend = open();
+      const weight = packSample("bits2", "integer zero points", 20, 192, 64);
+      const values = new Float64Array(2 * 192);
+      values[192 + 70] = 1e4;
+      values[192 + 100] = 1;
+      const x = floatSample([2, 192], values);
+      const out = blankOutput(backend, [2, 20]);
+      backend.kernels.packedMatmul(
+        out,
+        upload(backend, x),
+        backend.prepare(weight.operand),
+        "fast",
+      );
+      const rounded = roundActivations(x.values, 192, 64);
+      expect(rounded[192 + 100]).toBe(0);
+      expectWithin(await out.read(), product(2, 20, 192, rounded, weight.values), tolerance);
     });
   });
 }
 
 function packSample(
   id: PackingId,
-  decoding: "affine" | "table",
+  decoding: Decoding,
   outFeatures: number,
   inFeatures: number,
   groupSize: number,
@@ -85,44 +113,85 @@ function packSample(
   return remember(key, () => {
     const random = new Prng(outFeatures * 1000 + inFeatures + groupSize);
     const layout = packings[id];
-    const groups = Math.ceil(inFeatures / groupSize);
+    const groups = outFeatures * Math.ceil(inFeatures / groupSize);
     const draw = (length: number) => Float32Array.from({ length }, () => random.normal());
-    // Stored scales are float16, so scale · code is exact in float32.
-    const scales = halvesToFloats(floatsToHalves(draw(outFeatures * groups)));
-    const offsets = draw(outFeatures * groups);
-    const table = draw(layout.levels);
+    const drawCodes = (length: number) =>
+      Uint8Array.from({ length }, () => random.below(layout.levels));
+    const scales = floatsToHalves(draw(groups));
+    const halfZeros = floatsToHalves(draw(groups).map((z) => z + layout.levels / 2));
+    const integerZeros = drawCodes(groups);
+    const packedZeros = new Uint8Array(packedRowBytes(layout, groups));
+    layout.pack(integerZeros, 0, groups, packedZeros, 0);
+    const table = decoding === "table" ? draw(layout.levels) : null;
+    const [origin, step] = decoding === "no zero point" ? [-1.5, 0.5] : [0, 1];
+    const zeroPoints = {
+      "no zero point": null,
+      "integer zero points": packedZeros,
+      "float16 zero points": halfZeros,
+      table: null,
+    }[decoding];
+    const zeroOf = (group: number): number => {
+      if (decoding === "integer zero points") return integerZeros[group];
+      return decoding === "float16 zero points" ? halfBitsToFloat(halfZeros[group]) : 0;
+    };
     const rowBytes = packedRowBytes(layout, inFeatures);
     const bytes = new Uint8Array(outFeatures * rowBytes);
     const values = new Float64Array(outFeatures * inFeatures);
     for (let row = 0; row < outFeatures; row++) {
-      const codes = Uint8Array.from({ length: inFeatures }, () => random.below(layout.levels));
+      const codes = drawCodes(inFeatures);
       layout.pack(codes, 0, inFeatures, bytes, row * rowBytes);
       for (let column = 0; column < inFeatures; column++) {
-        const group = row * groups + Math.floor(column / groupSize);
+        const group = row * Math.ceil(inFeatures / groupSize) + Math.floor(column / groupSize);
         const code = codes[column];
-        values[row * inFeatures + column] =
-          decoding === "affine"
-            ? scales[group] * code + offsets[group]
-            : scales[group] * table[code];
+        const level = table ? table[code] : origin + step * (code - zeroOf(group));
+        values[row * inFeatures + column] = halfBitsToFloat(scales[group]) * level;
       }
     }
-    const decode = decoding === "affine" ? { offsets } : { table };
     const shape = { outFeatures, inFeatures, groupSize, rowBytes };
-    return { key, operand: { ...shape, layout, codes: bytes, scales, ...decode }, values };
+    const decode = { scales, zeroPoints, origin, step, table };
+    return { key, operand: { ...shape, layout, codes: bytes, ...decode }, values };
   });
 }
 
 async function check(backend: Backend, tokens: number, weight: PackedSample): Promise<void> {
   const { outFeatures, inFeatures } = weight.operand;
   const x = normalSample([tokens, inFeatures], tokens);
-  const out = blankOutput(backend, [tokens, outFeatures]);
-  backend.kernels.packedMatmul(out, upload(backend, x), backend.prepare(weight.operand));
-  expectWithin(await out.read(), exactProduct(tokens, weight, x), tolerance);
+  const prepared = backend.prepare(weight.operand);
+  for (const products of ["exact", "fast"] as const) {
+    const out = blankOutput(backend, [tokens, outFeatures]);
+    backend.kernels.packedMatmul(out, upload(backend, x), prepared, products);
+    expectWithin(await out.read(), exactProduct(tokens, weight, x.values, products), tolerance);
+  }
 }
 
-function exactProduct(tokens: number, { key, operand, values }: PackedSample, x: Sample): Exact {
-  const { outFeatures, inFeatures } = operand;
-  return remember(`${key} × ${tokens}`, () =>
-    product(tokens, outFeatures, inFeatures, x.values, values),
-  );
+function exactProduct(
+  tokens: number,
+  { key, operand, values }: PackedSample,
+  x: Float64Array,
+  products: Products,
+): Exact {
+  const { outFeatures, inFeatures, groupSize, table } = operand;
+  const rounds = products === "fast" && !table;
+  return remember(`${key} × ${tokens} ${rounds}`, () => {
+    const inputs = rounds ? roundActivations(x, inFeatures, groupSize) : x;
+    return product(tokens, outFeatures, inFeatures, inputs, values);
+  });
+}
+
+/** What fast products multiply by: each run of a group's inputs, of up to 128, rounded to 255 values. */
+function roundActivations(x: Float64Array, width: number, groupSize: number): Float64Array {
+  const out = new Float64Array(x.length);
+  for (let start = 0; start < x.length; ) {
+    const column = start % width;
+    const groupEnd = Math.min(width, (Math.floor(column / groupSize) + 1) * groupSize);
+    const end = start + Math.min(groupEnd - column, activationBlock(groupSize));
+    const largest = Math.max(...x.subarray(start, end).map(Math.abs));
+    const inverse = largest > 0 ? Math.fround(127 / largest) : 0;
+    for (let i = start; i < end; i++) {
+      const code = roundHalfEven(Math.fround(x[i] * inverse));
+      out[i] = Math.fround(largest / 127) * code;
+    }
+    start = end;
+  }
+  return out;
 }

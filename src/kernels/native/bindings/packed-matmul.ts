@@ -1,5 +1,7 @@
 import { elementCount } from "../../../tensor/shape.ts";
-import type { HeldOperand } from "../../reference/packed-matmul.ts";
+import type { PackedOperand } from "../../../backend/packed-operand.ts";
+import { decodeZeroPoints, type HeldOperand, holdOperand } from "../../reference/packed-matmul.ts";
+import { halvesToFloats } from "../../../util/half.ts";
 import type { Binding } from "../binding.ts";
 import { expectCount, storageOf } from "../checks.ts";
 
@@ -13,24 +15,42 @@ const packingCodes: Readonly<Record<string, number>> = {
   bits8: 8,
 };
 
-/** `native/ops/packed_matmul.c`; packings that it does not know go to the reference kernel. */
-export const packedMatmul: Binding<"packedMatmul"> = (queue, fallback) => (out, x, prepared) => {
-  const { operand } = prepared as HeldOperand;
-  const { outFeatures, inFeatures, groupSize, layout, codes, rowBytes, scales } = operand;
-  const packing = packingCodes[layout.packing];
-  if (packing === undefined) return fallback(out, x, prepared);
-  const tokens = inFeatures === 0 ? 0 : elementCount(x.shape) / inFeatures;
-  expectCount("packedMatmul: elements of out", elementCount(out.shape), tokens * outFeatures);
-  queue.run(
-    "packed_matmul",
-    [
-      storageOf("packedMatmul out", out, "f32"),
-      storageOf("packedMatmul x", x, "f32"),
-      codes,
-      scales,
-      operand.table ? null : (operand.offsets ?? null),
-      operand.table ?? null,
-    ],
-    [tokens, outFeatures, inFeatures, groupSize, rowBytes, packing, layout.levels],
+interface ExpandedOperand extends HeldOperand {
+  readonly steps: Float32Array;
+  readonly offsets: Float32Array | null;
+}
+
+/** Widens scales and zero points to what the kernel reads: value = step · code + offset. */
+export function expandOperand(operand: PackedOperand): ExpandedOperand {
+  const scales = halvesToFloats(operand.scales);
+  if (operand.table) return { ...holdOperand(operand), steps: scales, offsets: null };
+  const zeros = decodeZeroPoints(operand, scales.length);
+  const steps = scales.map((scale) => scale * operand.step);
+  const offsets = scales.map(
+    (scale, i) => scale * (operand.origin - operand.step * (zeros ? zeros[i] : 0)),
   );
-};
+  return { ...holdOperand(operand), steps, offsets };
+}
+
+/** `native/ops/packed_matmul.c`; packings that it does not know go to the reference kernel. */
+export const packedMatmul: Binding<"packedMatmul"> =
+  (queue, fallback) => (out, x, prepared, products) => {
+    const { operand, steps, offsets } = prepared as ExpandedOperand;
+    const { outFeatures, inFeatures, groupSize, layout, codes, rowBytes } = operand;
+    const packing = packingCodes[layout.packing];
+    if (packing === undefined || products === "fast") return fallback(out, x, prepared, products);
+    const tokens = inFeatures === 0 ? 0 : elementCount(x.shape) / inFeatures;
+    expectCount("packedMatmul: elements of out", elementCount(out.shape), tokens * outFeatures);
+    queue.run(
+      "packed_matmul",
+      [
+        storageOf("packedMatmul out", out, "f32"),
+        storageOf("packedMatmul x", x, "f32"),
+        codes,
+        steps,
+        offsets,
+        operand.table,
+      ],
+      [tokens, outFeatures, inFeatures, groupSize, rowBytes, packing, layout.levels],
+    );
+  };
