@@ -147,6 +147,9 @@ export interface Kernels {
   ): void;
   /** Adds to a Gram matrix: `gram [n, n] f64 += xᵀ·x`, x `[T, n]` f32; both triangles are written. */
   gram(gram: TensorView, x: TensorView, precision: GramPrecision): void;
+  /** Adds to the magnitudes of channels, x `[T, n]` f32: `sums [n] f64 += Σ|x|` and
+   *  `peaks [n] f32 = max(peaks, max|x|)` over the rows. */
+  magnitudes(sums: TensorView, peaks: TensorView, x: TensorView): void;
   /** `out [n] f64 = diag(h)`, h `[n, n]` f64. */
   diagonal(out: TensorView, h: TensorView): void;
   /**

@@ -7,7 +7,10 @@ import { finiteNumber } from "./options.ts";
 /** One option of one method, as its schema describes it. */
 interface MethodOption {
   readonly method: string;
+  /** Name in the method's schema. */
   readonly name: string;
+  /** Name of its flag: of a transform with the method's id before it, for several methods meet there. */
+  readonly flag: string;
   readonly type: "boolean" | "number" | "string";
   readonly choices: readonly string[] | null;
   readonly byDefault: unknown;
@@ -26,46 +29,52 @@ export function addMethodOptions(
   methods: Readonly<Record<string, Method>>,
 ): void {
   const all = Object.values(methods).flatMap(optionsOf);
-  for (const name of new Set(all.map((option) => option.name))) {
-    const sharing = all.filter((option) => option.name === name);
+  for (const flag of new Set(all.map((option) => option.flag))) {
+    const sharing = all.filter((option) => option.flag === flag);
     const owners = sharing.map((option) => option.method).join(", ");
     command.optionsGroup(`Options of ${owners}:`);
-    for (const flag of flagsOf(sharing)) command.addOption(flag);
+    for (const option of flagsOf(sharing)) command.addOption(option);
   }
 }
 
 /**
- * Picks the options of the chosen method out of a command line.
+ * Picks the options of the chosen methods out of a command line, by the ids of the methods.
  * @throws UsageError when an option of another method was given
  */
 export function pickMethodOptions(
-  chosen: Method,
+  chosen: readonly Method[],
   methods: Readonly<Record<string, Method>>,
   given: Given,
-): Record<string, unknown> {
-  const own = new Set(optionsOf(chosen).map((option) => option.name));
-  const picked: Record<string, unknown> = {};
+): Map<string, Record<string, unknown>> {
+  const own = new Set(chosen.flatMap(optionsOf).map((option) => option.flag));
   for (const option of Object.values(methods).flatMap(optionsOf)) {
-    const value = given[option.name];
-    if (value === undefined) continue;
-    if (!own.has(option.name)) throw notOf(chosen, option, own);
-    picked[option.name] = value;
+    if (given[option.flag] !== undefined && !own.has(option.flag)) throw notOf(chosen, option, own);
   }
-  return picked;
+  const pick = (method: Method): [string, unknown][] =>
+    optionsOf(method)
+      .filter(({ flag }) => given[flag] !== undefined)
+      .map(({ name, flag }) => [name, given[flag]]);
+  return new Map(chosen.map((method) => [method.id, Object.fromEntries(pick(method))]));
 }
 
-function notOf(chosen: Method, option: MethodOption, own: ReadonlySet<string>): UsageError {
-  const flags = [...own].map((name) => `--${kebabCase(name)}`).join(", ");
+function notOf(
+  chosen: readonly Method[],
+  option: MethodOption,
+  own: ReadonlySet<string>,
+): UsageError {
+  const flags = [...own].map((flag) => `--${kebabCase(flag)}`).join(", ");
+  const names = chosen.map(({ id }) => id).join(", ");
   return new UsageError(
-    `--${kebabCase(option.name)} is an option of ${option.method}, and the method is ${chosen.id}`,
-    { hint: flags ? `${chosen.id} has ${flags}` : `${chosen.id} has no options` },
+    `--${kebabCase(option.flag)} is an option of ${option.method}, ` +
+      `and the ${chosen.length > 1 ? "methods are" : "method is"} ${names}`,
+    { hint: flags ? `${names} has ${flags}` : `${names} has no options` },
   );
 }
 
 /** The flags of an option that some methods share; switches that are on by default can be turned off. */
 function flagsOf(sharing: readonly MethodOption[]): Option[] {
   const [option] = sharing as [MethodOption];
-  const name = kebabCase(option.name);
+  const name = kebabCase(option.flag);
   if (option.type === "boolean") {
     const on = sharing.filter(({ byDefault }) => byDefault === true).map(({ method }) => method);
     const note = on.length > 0 ? ` (${on.join(", ")}: by default)` : "";
@@ -74,7 +83,7 @@ function flagsOf(sharing: readonly MethodOption[]): Option[] {
   }
   const suffix = option.byDefault === undefined ? "" : ` (default: ${String(option.byDefault)})`;
   const flag = new Option(
-    `--${name} <${option.type === "number" ? "number" : "value"}>`,
+    `--${name} <${option.choices?.join("|") ?? (option.type === "number" ? "number" : "value")}>`,
     option.description + suffix,
   );
   if (option.choices) return [flag.choices([...option.choices])];
@@ -94,6 +103,8 @@ function optionsOf(method: Method): MethodOption[] {
     return {
       method: method.id,
       name,
+      flag:
+        method.role === "quantizer" ? name : `${method.id}${name[0].toUpperCase()}${name.slice(1)}`,
       type:
         type === "integer" || type === "number" ? "number" : type === "boolean" ? type : "string",
       choices: choices ? choices.map(String) : null,

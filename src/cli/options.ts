@@ -43,6 +43,19 @@ export function choiceOption(
   return new Option(`${flag} <${choices.join("|")}>`, description).choices([...choices]);
 }
 
+/** Makes an option with a fixed set of values that may be given several times. */
+export function choicesOption(
+  flag: string,
+  choices: readonly string[],
+  description: string,
+): Option {
+  const parse = (text: string, earlier: readonly string[] = []): string[] => {
+    if (choices.includes(text)) return [...earlier, text];
+    throw new InvalidArgumentError(`Allowed choices are ${choices.join(", ")}.`);
+  };
+  return new Option(`${flag} <${choices.join("|")}>`, description).argParser(parse);
+}
+
 /**
  * Makes sure that options which a command cannot do without were given. (Commander's own check comes
  * before the one for unknown options, and so hides a slip of the pen.)

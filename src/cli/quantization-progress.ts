@@ -1,5 +1,5 @@
 import type { PipelineEvent } from "../pipeline/events.ts";
-import type { LinearRecord } from "../pipeline/run-record.ts";
+import type { LinearRecord, TransformRecord } from "../pipeline/run-record.ts";
 import { formatDuration, formatNumber, printable } from "../report/format.ts";
 import { formatPlan } from "../report/plan-summary.ts";
 import { formatProgressLog, type Progress } from "../report/progress.ts";
@@ -29,6 +29,8 @@ export class QuantizationProgress {
     } else if (event.type === "progress") {
       this.latest = event;
       terminal.progress(this.progressOf(event));
+    } else if (event.type === "transform") {
+      terminal.details(describeTransform(event.transform));
     } else if (event.type === "linear") {
       this.linears.push(event.linear);
       this.lastError = event.linear.relativeError;
@@ -73,6 +75,13 @@ function describeErrors(linears: readonly LinearRecord[]): string[] {
   const worst = linears.reduce((a, b) => (b.relativeError > a.relativeError ? b : a));
   const detail = `worst ${formatNumber(worst.relativeError)}, ${printable(worst.slot)}`;
   return [`error ${formatNumber(mean)} (${detail})`];
+}
+
+function describeTransform({ method, block, parts }: TransformRecord): string[] {
+  return parts.map(({ name, figures }) => {
+    const values = Object.entries(figures).map(([key, value]) => `${key} ${formatNumber(value)}`);
+    return `    ${[`${method} of block ${block + 1}`, printable(name), ...values].join("  ")}`;
+  });
 }
 
 function describeLinear(linear: LinearRecord): string {

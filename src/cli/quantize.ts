@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
+import type { Method, MethodRole } from "../methods/define-method.ts";
 import { methods } from "../methods/index.ts";
 import type { Plan } from "../pipeline/plan.ts";
 import { keptWeights } from "../report/kept-weights.ts";
@@ -16,6 +17,7 @@ import {
   type ComputeOptions,
   collect,
   choiceOption,
+  choicesOption,
   defined,
   expectGiven,
   nonNegativeInteger,
@@ -27,6 +29,11 @@ import { Terminal } from "./terminal.ts";
 
 type MethodId = keyof typeof methods;
 
+const idsOfRole = (role: MethodRole): string[] =>
+  Object.values(methods)
+    .filter((method) => method.role === role)
+    .map(({ id }) => id);
+
 /** A calibration file with its weight in the mixture. */
 interface CalibrationFile {
   readonly path: string;
@@ -35,6 +42,7 @@ interface CalibrationFile {
 
 interface Options extends VoiceOptions, ComputeOptions {
   readonly method: MethodId;
+  readonly transform?: MethodId[];
   readonly scheme: string;
   readonly out: string;
   readonly calibration?: readonly CalibrationFile[];
@@ -74,7 +82,16 @@ export function defineQuantize(command: Command, io: Io): void {
     .addHelpText("before", example)
     .addHelpText("after", `${methodList()}\n${schemes}`)
     .optionsGroup("What to do:")
-    .addOption(choiceOption("--method", Object.keys(methods), "how to choose the low-bit weights"))
+    .addOption(
+      choiceOption("--method", idsOfRole("quantizer"), "how to choose the low-bit weights"),
+    )
+    .addOption(
+      choicesOption(
+        "--transform",
+        idsOfRole("transform"),
+        "prepare the weights for the method (repeatable)",
+      ),
+    )
     .option("--scheme <id>", "bits and group size of the linear layers, such as w4g128")
     .option("--out <dir>", "directory to write")
     .option("--overwrite", "replace a checkpoint that is there already")
@@ -130,6 +147,7 @@ async function runQuantize(model: string, options: Options, io: Io): Promise<voi
   if (options.dryRun) {
     const onNotice = (message: string): void => terminal.notice(message);
     const plan = await planQuantization(model, { ...request, onNotice });
+    plan.cautions.forEach(onNotice);
     terminal.results(["", ...formatPlan(plan, terminal.resultLayout), ""]);
     terminal.json(serialisablePlan(plan));
     return;
@@ -156,11 +174,14 @@ const onward = {
 
 /** What the library is asked for. Its defaults hold for what the command line leaves out. */
 function requestOf(options: Options): QuantizeOptions & ApiOptions {
-  const method = methods[options.method];
+  const { method, transform: transforms = [] } = options;
+  const chosen: Method[] = [...transforms, method].map((id) => methods[id]);
+  const given = pickMethodOptions(chosen, methods, { ...options });
   return defined({
     out: options.out,
-    method: options.method,
-    options: pickMethodOptions(method, methods, { ...options }),
+    transforms: transforms.map((id) => ({ method: id, options: given.get(id) })),
+    method,
+    options: given.get(method),
     scheme: options.scheme,
     ignore: options.ignore,
     layers: options.layer,
@@ -206,8 +227,14 @@ function serialisablePlan(plan: Plan): unknown {
 }
 
 function methodList(): string {
-  const described = Object.values(methods).map(({ id, summary }) => `  ${id.padEnd(6)}${summary}`);
-  return ["", "Methods:", ...described].join("\n");
+  const describe = (role: MethodRole): string[] => {
+    const width = Math.max(...idsOfRole(role).map((id) => id.length)) + 2;
+    return Object.values(methods)
+      .filter((method) => method.role === role)
+      .map(({ id, summary }) => `  ${id.padEnd(width)}${summary}`);
+  };
+  const transforms = ["", "Transforms, before a method:", ...describe("transform")];
+  return ["", "Methods:", ...describe("quantizer"), ...transforms].join("\n");
 }
 
 /** Reads `FILE` or `FILE=weight`; a name may hold `=` as long as no number follows its last one. */

@@ -1,5 +1,7 @@
 import type { z } from "zod";
 import type { Hessian } from "../calibration/statistics/hessian.ts";
+import type { InputStatistics, Statistic } from "../calibration/statistics/layer-inputs.ts";
+import type { Block, QuantizableModel, ScaleGroup } from "../nn/quantizable-model.ts";
 import type { QTensor } from "../quant/q-tensor.ts";
 import type { Scheme } from "../quant/scheme.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -28,43 +30,85 @@ export interface QuantizedLinear {
   readonly fallback?: string;
 }
 
+/** One block to be changed before it is quantized, without changing what it computes. */
+export interface BlockProblem<Options> {
+  readonly model: QuantizableModel;
+  /** The method owns the weights of the block and may replace them. */
+  readonly block: Block;
+  /** The block's scale groups all of whose linears will be quantized; others must stay as they are. */
+  readonly groups: readonly ScaleGroup[];
+  /** Inputs of the block, out of the quantized blocks before it: `[windows, length, hiddenSize]` each. */
+  readonly inputs: readonly Tensor<"f32">[];
+  /** What was gathered of the inputs of a slot that takes part in a group. */
+  readonly statisticsOf: (slot: string) => InputStatistics;
+  /** The scheme that a slot will be quantized to; null when it stays as it is. */
+  readonly schemeOf: (slot: string) => Scheme | null;
+  readonly options: Options;
+  /** Says what is being done now. */
+  readonly report: (activity: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a transform did to one part of a block, for the record. */
+export interface TransformedPart {
+  /** Name below the block of the producer or slot that was changed. */
+  readonly name: string;
+  /** Figures of the method's own, such as the ratio that a search found. */
+  readonly figures: Readonly<Record<string, number>>;
+}
+
 /** The definition of a method; see `defineMethod`. */
-export interface MethodDefinition<Id extends string, Schema extends z.ZodObject> {
+export interface MethodDefinition<
+  Id extends string,
+  Schema extends z.ZodObject,
+  Role extends MethodRole = MethodRole,
+> {
   readonly id: Id;
   readonly title: string;
   /** One sentence for menus and help texts. */
   readonly summary: string;
-  readonly role: MethodRole;
+  readonly role: Role;
   readonly paper?: { readonly arxiv: string };
   readonly needs: {
     /** Statistics of each linear's inputs that the pipeline has to gather. */
-    readonly statistics: readonly "hessian"[];
+    readonly statistics: readonly Statistic[];
     /** Whether inputs must come from the quantized prefix, block after block. */
     readonly order: "sequential" | "independent";
   };
   /** Whether the method can quantize under a scheme. */
   readonly supports: (scheme: Scheme) => boolean;
+  /** Why a supported scheme is not a good choice, in a sentence; null when nothing speaks against it. */
+  readonly caution?: (scheme: Scheme) => string | null;
   readonly options: Schema;
   readonly quantizeLinear?: (problem: LinearProblem<z.output<Schema>>) => Promise<QuantizedLinear>;
+  readonly transformBlock?: (
+    problem: BlockProblem<z.output<Schema>>,
+  ) => Promise<readonly TransformedPart[]>;
 }
 
 /** A method whose options are not known to the compiler, as shared code sees it. */
-export interface Method extends Omit<MethodDefinition<string, z.ZodObject>, "quantizeLinear"> {
+export interface Method
+  extends Omit<MethodDefinition<string, z.ZodObject>, "quantizeLinear" | "transformBlock"> {
   readonly quantizeLinear?: (
     problem: LinearProblem<Record<string, unknown>>,
   ) => Promise<QuantizedLinear>;
+  readonly transformBlock?: (
+    problem: BlockProblem<Record<string, unknown>>,
+  ) => Promise<readonly TransformedPart[]>;
 }
 
 /** A declared method: its options keep their own types, and shared code can take it as a `Method`. */
-export type DefinedMethod<Id extends string, Schema extends z.ZodObject> = MethodDefinition<
-  Id,
-  Schema
-> &
-  Pick<Method, "quantizeLinear">;
+export type DefinedMethod<
+  Id extends string,
+  Schema extends z.ZodObject,
+  Role extends MethodRole,
+> = MethodDefinition<Id, Schema, Role> & Pick<Method, "quantizeLinear" | "transformBlock">;
 
 /** Declares a method. The returned value is all that the rest of fewbit knows of it. */
-export function defineMethod<const Id extends string, Schema extends z.ZodObject>(
-  definition: MethodDefinition<Id, Schema>,
-): DefinedMethod<Id, Schema> {
-  return Object.freeze(definition) as DefinedMethod<Id, Schema>;
+export function defineMethod<
+  const Id extends string,
+  Schema extends z.ZodObject,
+  const Role extends MethodRole,
+>(definition: MethodDefinition<Id, Schema, Role>): DefinedMethod<Id, Schema, Role> {
+  return Object.freeze(definition) as DefinedMethod<Id, Schema, Role>;
 }

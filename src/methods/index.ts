@@ -1,11 +1,24 @@
 import gptq from "./ptq/gptq.ts";
 import rtn from "./ptq/rtn.ts";
+import smoothquant from "./transforms/smoothquant.ts";
 
 /** All methods, one line each. */
 export const methods = {
   rtn,
   gptq,
+  smoothquant,
 } as const;
 
 /** Ids of the methods. */
 export type MethodId = keyof typeof methods;
+
+/** Ids of the methods that stand at one place of a recipe. */
+type IdOfRole<Role> = {
+  [Id in MethodId]: (typeof methods)[Id]["role"] extends Role ? Id : never;
+}[MethodId];
+
+/** Ids of the methods that choose low-bit weights. */
+export type QuantizerId = IdOfRole<"quantizer">;
+
+/** Ids of the methods that prepare a block for a quantizer. */
+export type TransformId = IdOfRole<"transform">;

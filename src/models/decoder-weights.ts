@@ -19,7 +19,8 @@ export const slotNames = {
   down: "mlp.down_proj",
 } as const;
 
-const normNames = {
+/** Norms of a block, by their names in Hugging Face checkpoints. */
+export const normNames = {
   attention: "input_layernorm",
   mlp: "post_attention_layernorm",
   query: "self_attn.q_norm",
@@ -173,17 +174,23 @@ export async function readBlock(
     [await slot("gate"), await slot("up")],
     [await slot("down")],
   ];
+  const norms = {
+    attention: await norm("attention"),
+    mlp: await norm("mlp"),
+    query: config.headNorms ? await norm("query") : null,
+    key: config.headNorms ? await norm("key") : null,
+  };
   return {
     name,
     index,
     stages,
     slots: stages.flat(),
-    norms: {
-      attention: await norm("attention"),
-      mlp: await norm("mlp"),
-      query: config.headNorms ? await norm("query") : null,
-      key: config.headNorms ? await norm("key") : null,
-    },
+    scoreSlots: [slotNames.query, slotNames.key],
+    normWeights: new Map([
+      [normNames.attention, norms.attention],
+      [normNames.mlp, norms.mlp],
+    ]),
+    norms,
   };
 }
 

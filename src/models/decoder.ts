@@ -1,6 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import type { Products } from "../backend/packed-operand.ts";
 import type {
+  BlockPart,
   BlockPass,
   LinearDescription,
   QuantizableModel,
@@ -27,6 +28,7 @@ import {
   type DecoderBlock,
   type DecoderEnds,
   describeLinears,
+  normNames,
   readBlock,
   readEnds,
   releaseBlockWeights,
@@ -125,33 +127,42 @@ export class DecoderModel implements QuantizableModel {
     });
   }
 
+  forwardPart(block: DecoderBlock, part: BlockPart, hidden: Tensor): Tensor<"f32"> {
+    const pass = { position: 0 };
+    // A pass without `untilStage` is never stopped on the way.
+    return tidy(() =>
+      part === "attention"
+        ? this.attend(block, hidden, pass)
+        : this.feedForward(block, hidden, pass),
+    ) as Tensor<"f32">;
+  }
+
   scaleGroups(): readonly ScaleGroup[] {
     const { query, key, value, output, gate, up, down } = slotNames;
-    const groups: ScaleGroup[] = [
+    const { heads, kvHeads, headDim } = this.config;
+    const shared = heads === kvHeads ? {} : { channelOf: valueChannels(heads, kvHeads, headDim) };
+    return [
       {
-        producer: "input_layernorm",
+        producer: normNames.attention,
         producerKind: "norm",
         consumers: [query, key, value],
         scope: "attention",
       },
       {
-        producer: "post_attention_layernorm",
+        producer: value,
+        producerKind: "linear",
+        consumers: [output],
+        scope: "consumers",
+        ...shared,
+      },
+      {
+        producer: normNames.mlp,
         producerKind: "norm",
         consumers: [gate, up],
         scope: "mlp",
       },
       { producer: up, producerKind: "linear", consumers: [down], scope: "consumers" },
     ];
-    // With grouped queries one value channel feeds several columns of the output projection.
-    if (this.config.heads === this.config.kvHeads) {
-      groups.splice(1, 0, {
-        producer: value,
-        producerKind: "linear",
-        consumers: [output],
-        scope: "consumers",
-      });
-    }
-    return groups;
   }
 
   /** Attention with its output projection, `[batch, length, hidden]`; null when stopped on the way. */
@@ -206,6 +217,14 @@ export class DecoderModel implements QuantizableModel {
     if (this.ends) return this.ends;
     throw new UsageError("embedding and output head were released: call loadEnds() first");
   }
+}
+
+/** Value channel that feeds each column of the output projection: heads of a group share their channels. */
+function valueChannels(heads: number, kvHeads: number, headDim: number): Int32Array {
+  return Int32Array.from({ length: heads * headDim }, (_, column) => {
+    const head = Math.floor(column / headDim);
+    return Math.floor((head * kvHeads) / heads) * headDim + (column % headDim);
+  });
 }
 
 /** Shows the input to the observer, then multiplies; null when the pass ends at this stage. */

@@ -23,15 +23,21 @@ export interface BlockPass {
   readonly untilStage?: number;
 }
 
+/** A part of a block that has an output of its own, before it is added to the residual stream. */
+export type BlockPart = "attention" | "mlp";
+
 /** Linears that are judged together when one of their input channels is scaled (AWQ, SmoothQuant). */
 export interface ScaleGroup {
-  /** What produces the channels: a norm's weight name below the block, or a slot name. */
+  /** What produces the channels: the name of a norm (a key of `Block.normWeights`) or of a slot. */
   readonly producer: string;
   readonly producerKind: "norm" | "linear";
   /** Slots that consume the channels. */
   readonly consumers: readonly string[];
-  /** The part of the block whose output judges a scaling. */
-  readonly scope: "attention" | "mlp" | "consumers";
+  /** What judges a scaling: the output of a part of the block, or the outputs of the consumers. */
+  readonly scope: BlockPart | "consumers";
+  /** Channel of the producer that each input column of the consumers comes from; absent where the two
+   *  are the same. With grouped queries one value channel feeds several columns. */
+  readonly channelOf?: Int32Array;
 }
 
 /** One transformer block with its weights in memory. */
@@ -42,6 +48,10 @@ export interface Block {
   /** Slots in the order in which their inputs come to be; slots of one stage do not feed each other
    *  and those of the attention's or the MLP's entry share their input. */
   readonly stages: readonly (readonly LinearSlot[])[];
+  /** Weights of the norms that feed linears, by their names below the block; transforms write in place. */
+  readonly normWeights: ReadonlyMap<string, Tensor<"f32">>;
+  /** Slots whose outputs are multiplied with each other before anything else: queries and keys. */
+  readonly scoreSlots: readonly string[];
 }
 
 /** A linear layer as it is known before its weights are read. */
@@ -77,7 +87,11 @@ export interface QuantizableModel {
   embed(ids: Tensor<"i32">): Tensor<"f32">;
   /** Runs a block on `[batch, length, hiddenSize]`; null when stopped by `untilStage`. */
   forwardBlock(block: Block, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null;
+  /** Runs one part of a block on the residual stream in front of it, `[batch, length, hiddenSize]`, and
+   *  returns what it would add to that. */
+  forwardPart(block: Block, part: BlockPart, hidden: Tensor): Tensor<"f32">;
   /** Final norm and output head: `[T, hiddenSize]` to logits `[T, vocabulary]`. */
   logits(hidden: Tensor, products?: Products): Tensor<"f32">;
-  scaleGroups(block: Block): readonly ScaleGroup[];
+  /** Lists the scale groups of block `index` in the order of the data, without reading the block. */
+  scaleGroups(index: number): readonly ScaleGroup[];
 }

@@ -37,6 +37,11 @@ export class ActivationCache {
     return new ActivationCache(batches, windows.length * length);
   }
 
+  /** All batches, `[windows, length, hiddenSize]` each; they live until the next `advance`. */
+  get all(): readonly Tensor<"f32">[] {
+    return this.batches;
+  }
+
   /** Runs each batch through a block and keeps what comes out. */
   async advance(model: QuantizableModel, block: Block, signal?: AbortSignal): Promise<void> {
     for (const [i, batch] of this.batches.entries()) {

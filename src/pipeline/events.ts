@@ -1,5 +1,5 @@
 import type { Plan } from "./plan.ts";
-import type { LinearRecord, RunRecord } from "./run-record.ts";
+import type { LinearRecord, RunRecord, TransformRecord } from "./run-record.ts";
 
 /** Typed progress of a quantization: what the CLI, a server and a page all render. */
 export type PipelineEvent =
@@ -21,6 +21,8 @@ export type PipelineEvent =
       /** Null until there is something to go by. */
       readonly remainingMs: number | null;
     }
+  /** A transform has changed a block. */
+  | { readonly type: "transform"; readonly transform: TransformRecord }
   /** A linear layer was quantized. */
   | { readonly type: "linear"; readonly linear: LinearRecord }
   /** A block was written. */

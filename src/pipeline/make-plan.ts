@@ -7,7 +7,8 @@ import { FewbitError, UsageError } from "../util/errors.ts";
 import { estimateMemory, estimateSeconds } from "./estimate.ts";
 import type { Plan } from "./plan.ts";
 import { outputEntries } from "./quantized-output.ts";
-import type { Recipe } from "./recipe.ts";
+import { cautionsOf, methodsOf, type Recipe } from "./recipe.ts";
+import { changedTensors } from "./scale-groups.ts";
 import { selectLinears } from "./select-linears.ts";
 
 /**
@@ -27,7 +28,11 @@ export async function makePlan(
     throw new UsageError("nothing is left to quantize: every linear layer is ignored");
   }
   const { calibration } = recipe;
-  const outputBytes = outputEntries(checkpoint, linears)
+  const outputBytes = outputEntries(
+    checkpoint,
+    linears,
+    changedTensors(model, checkpoint, linears, recipe),
+  )
     .map(({ dtype, shape }) => tensorBytes(dtype, shape) ?? 0)
     .reduce((sum, bytes) => sum + bytes, 0);
   const blockBytes = opened.sizes.linear.bytes;
@@ -47,7 +52,10 @@ export async function makePlan(
     linears,
     quantizedWeights: chosen.reduce((sum, l) => sum + l.inFeatures * l.outFeatures, 0),
     parameters: opened.sizes.parameters,
-    methodTitle: method.title,
+    methodTitle: methodsOf(recipe)
+      .map(({ title }) => title)
+      .join(" + "),
+    cautions: cautionsOf(recipe),
     schemeId: recipe.scheme,
     calibration: calibration && { windows: calibration.samples, window: calibration.window },
     backend: backend.description,

@@ -24,7 +24,10 @@ export interface Plan {
   readonly quantizedWeights: number;
   /** Parameters of the whole model, tied ones counted once. */
   readonly parameters: number;
+  /** Titles of the methods in the order in which they run: `AWQ + GPTQ`. */
   readonly methodTitle: string;
+  /** What speaks against the schemes that were chosen, a sentence each. */
+  readonly cautions: readonly string[];
   readonly schemeId: string;
   readonly calibration: { readonly windows: number; readonly window: number } | null;
   /** `native (AVX-512)`. */

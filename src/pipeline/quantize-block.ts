@@ -68,7 +68,7 @@ async function gather(
   const { activations, model, method } = job;
   if (!activations) return null;
   job.onActivity(`inputs of ${slots[0]?.name ?? ""}`);
-  const inputs = new LayerInputs(method.needs.statistics.includes("hessian"));
+  const inputs = new LayerInputs(method.needs.statistics);
   const wanted = new Set(slots);
   const observe = (slot: LinearSlot, input: Tensor): void => {
     if (wanted.has(slot)) inputs.observe(slot, input);

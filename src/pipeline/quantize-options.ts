@@ -1,17 +1,27 @@
 import type { z } from "zod";
-import type { MethodId, methods } from "../methods/index.ts";
+import type { MethodId, methods, QuantizerId, TransformId } from "../methods/index.ts";
 import type { RecipeInput } from "./recipe.ts";
 
 type OptionsOf<Id extends MethodId> = z.input<(typeof methods)[Id]["options"]>;
 
-/** A method and the options that it knows: the editor completes both. */
-export type MethodChoice = {
-  [Id in MethodId]: { readonly method: Id; readonly options?: OptionsOf<Id> };
-}[MethodId];
+type Choice<Ids extends MethodId> = {
+  [Id in Ids]: { readonly method: Id; readonly options?: OptionsOf<Id> };
+}[Ids];
+
+/** A quantizer and the options that it knows: the editor completes both. */
+export type MethodChoice = Choice<QuantizerId>;
+
+/** A transform, with the options that it knows or without any. */
+export type TransformChoice = TransformId | Choice<TransformId>;
 
 /** What to quantize to, and how: a recipe without its model, with the usual things written shorter. */
-export type QuantizeOptions = Omit<RecipeInput, "model" | "method" | "options" | "calibration"> &
+export type QuantizeOptions = Omit<
+  RecipeInput,
+  "model" | "transforms" | "method" | "options" | "calibration"
+> &
   MethodChoice & {
+    /** What is done to each block before it is quantized, in this order: `["awq"]`. */
+    readonly transforms?: readonly TransformChoice[];
     /** A text or JSONL file, several, or all there is to say about calibration. */
     readonly calibration?: string | readonly string[] | NonNullable<RecipeInput["calibration"]>;
     /** Number of calibration windows. */
@@ -24,9 +34,14 @@ export type QuantizeOptions = Omit<RecipeInput, "model" | "method" | "options" |
 
 /** Writes options as a recipe. */
 export function toRecipe(model: string, options: QuantizeOptions): RecipeInput {
-  const { method, scheme, out, ignore, layers, trueSequential, seed } = options;
+  const { method, transforms = [], scheme, out, ignore, layers, trueSequential, seed } = options;
   return {
     model,
+    transforms: transforms.map((choice) =>
+      typeof choice === "string"
+        ? { method: choice }
+        : { ...choice, options: { ...choice.options } },
+    ),
     method,
     scheme,
     out,

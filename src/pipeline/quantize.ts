@@ -1,6 +1,8 @@
 import type { Backend } from "../backend/backend.ts";
 import { withOutput } from "../formats/output-directory.ts";
 import type { Method } from "../methods/define-method.ts";
+import type { Block } from "../nn/quantizable-model.ts";
+import type { Scheme } from "../quant/scheme.ts";
 import { describeMachine, monotonicMs } from "../platform/node.ts";
 import { type OpenedModel, openModel } from "../runtime/load.ts";
 import { throwIfCancelled, UnsupportedError } from "../util/errors.ts";
@@ -13,8 +15,16 @@ import type { Plan } from "./plan.ts";
 import { ProgressMeter } from "./progress.ts";
 import { quantizeBlock } from "./quantize-block.ts";
 import { outputEntries, QuantizedOutput } from "./quantized-output.ts";
-import { parseRecipe, type Recipe, type RecipeInput, settleRecipe } from "./recipe.ts";
-import type { LinearRecord, RunRecord } from "./run-record.ts";
+import {
+  parseRecipe,
+  type Recipe,
+  type RecipeInput,
+  settleRecipe,
+  transformsOf,
+} from "./recipe.ts";
+import type { LinearRecord, RunRecord, TransformRecord } from "./run-record.ts";
+import { changedInBlock, changedTensors, quantizedGroups } from "./scale-groups.ts";
+import { transformBlock } from "./transform-block.ts";
 
 /** What a run needs besides its recipe. */
 export interface RunOptions {
@@ -52,6 +62,7 @@ export async function runRecipe(input: RecipeInput, options: RunOptions): Promis
     const recipe = settleRecipe(parsed, opened.config.contextLength);
     const plan = await makePlan(opened, recipe, method, backend);
     emit({ type: "plan", plan });
+    for (const message of plan.cautions) emit({ type: "notice", message });
     expectMemory(plan);
     const target = {
       overwrite: options.overwrite ?? false,
@@ -75,6 +86,14 @@ function expectUnquantized({ name, schemeId }: OpenedModel): void {
   });
 }
 
+/** What the steps on one block share. */
+interface BlockSurroundings {
+  readonly index: number;
+  readonly output: QuantizedOutput;
+  readonly activations: ActivationCache | null;
+  readonly schemeOf: (slot: string) => Scheme | null;
+}
+
 /** One run: the state that its steps share. */
 class Run {
   private readonly opened: OpenedModel;
@@ -84,6 +103,7 @@ class Run {
   private readonly options: RunOptions;
   private readonly meter: ProgressMeter;
   private readonly linears: LinearRecord[] = [];
+  private readonly transforms: TransformRecord[] = [];
   private readonly startedAt = new Date().toISOString();
 
   constructor(
@@ -106,7 +126,11 @@ class Run {
     const output = await QuantizedOutput.create(
       checkpoint,
       path,
-      outputEntries(checkpoint, this.plan.linears),
+      outputEntries(
+        checkpoint,
+        this.plan.linears,
+        changedTensors(model, checkpoint, this.plan.linears, this.recipe),
+      ),
     );
     try {
       const activations = await this.embedCalibration();
@@ -151,6 +175,8 @@ class Run {
     );
     this.meter.report(index, "weights");
     const block = await model.loadBlock(index);
+    const schemeOf = (slot: string): Scheme | null => planned.get(slot) ?? null;
+    await this.transform(block, { index, output, activations, schemeOf });
     await quantizeBlock(block, {
       model,
       method: this.method,
@@ -158,7 +184,7 @@ class Run {
       blockIndex: index,
       activations,
       trueSequential: this.recipe.trueSequential,
-      schemeOf: (slot) => planned.get(slot) ?? null,
+      schemeOf,
       signal,
       onActivity: (activity) => this.meter.report(index, activity),
       onLinear: async (linear, weight) => {
@@ -176,6 +202,33 @@ class Run {
     model.releaseBlock(block);
     const { blockCount: blocks } = model;
     emit({ type: "block", block: index, blocks, elapsedMs: monotonicMs() - startedMs });
+  }
+
+  /** Runs the transforms on a block, and writes what they changed besides matrices. */
+  private async transform(
+    block: Block,
+    { index, output, activations, schemeOf }: BlockSurroundings,
+  ): Promise<void> {
+    const transforms = transformsOf(this.recipe);
+    if (transforms.length === 0) return;
+    const { model } = this.opened;
+    const { signal, emit } = this.options;
+    const groups = quantizedGroups(model, this.plan.linears, index);
+    const records = await transformBlock(block, {
+      model,
+      transforms,
+      blockIndex: index,
+      groups,
+      activations,
+      schemeOf,
+      signal,
+      onActivity: (activity) => this.meter.report(index, activity),
+    });
+    for (const [name, tensor] of changedInBlock(block, groups)) {
+      await output.writeChanged(name, await tensor.read());
+    }
+    this.transforms.push(...records);
+    for (const transform of records) emit({ type: "transform", transform });
   }
 
   private async makeRecord(path: string, tokens: number | null): Promise<RunRecord> {
@@ -202,6 +255,7 @@ class Run {
         linear: made.sizes.linear.bitsPerWeight,
         file: made.sizes.file.bitsPerWeight,
       },
+      transforms: this.transforms,
       linears: this.linears,
       fallbacks: this.linears.filter(({ fallback }) => fallback).map(({ module }) => module),
     };

@@ -12,17 +12,22 @@ import { copyTensor, writableDType } from "./copy-tensor.ts";
 import type { PlannedLinear } from "./plan.ts";
 import type { Recipe } from "./recipe.ts";
 
-/** Lists the tensors of the quantized checkpoint in the order of the original's. */
+/**
+ * Lists the tensors of the quantized checkpoint in the order of the original's. Those that transforms
+ * change (`changed`: their names) are stored in float32, so that the model which was measured is stored.
+ */
 export function outputEntries(
   checkpoint: Checkpoint,
   linears: readonly PlannedLinear[],
+  changed: ReadonlySet<string> = new Set(),
 ): TensorEntry[] {
   const planned = new Map(linears.map((linear) => [`${linear.module}.weight`, linear]));
   const entries: TensorEntry[] = [];
   for (const info of checkpoint.tensors.values()) {
     const { name, shape } = info;
     const linear = planned.get(name);
-    if (!linear?.scheme) entries.push({ name, dtype: writableDType(info), shape });
+    if (changed.has(name)) entries.push({ name, dtype: "f32", shape });
+    else if (!linear?.scheme) entries.push({ name, dtype: writableDType(info), shape });
     else {
       const { module, scheme, outFeatures, inFeatures } = linear;
       entries.push(...quantizedEntries(module, scheme, outFeatures, inFeatures));
@@ -37,6 +42,7 @@ export class QuantizedOutput {
   private readonly path: string;
   private readonly writer: CheckpointWriter;
   private readonly written = new Map<string, QuantizedModule>();
+  private readonly replaced = new Set<string>();
 
   private constructor(checkpoint: Checkpoint, path: string, writer: CheckpointWriter) {
     this.checkpoint = checkpoint;
@@ -61,10 +67,16 @@ export class QuantizedOutput {
     this.written.set(module, { kind: "linear", scheme, outFeatures, inFeatures });
   }
 
+  /** Writes a tensor that transforms have changed. */
+  async writeChanged(name: string, values: Float32Array): Promise<void> {
+    await this.writer.write(name, values);
+    this.replaced.add(name);
+  }
+
   /** Copies all tensors that are not quantized, and the files beside the weights. */
   async copyRest(signal?: AbortSignal): Promise<void> {
     for (const name of this.checkpoint.tensors.keys()) {
-      if (this.written.has(name.replace(/\.weight$/, ""))) continue;
+      if (this.written.has(name.replace(/\.weight$/, "")) || this.replaced.has(name)) continue;
       await copyTensor(this.checkpoint, this.writer, name, signal);
     }
     await copySidecarFiles(this.checkpoint.path, this.path);
@@ -73,7 +85,8 @@ export class QuantizedOutput {
   /** Checks that everything was written, and adds config.json. */
   async finish(recipe: Recipe): Promise<void> {
     await this.writer.finish();
-    const notes = { method: recipe.method, options: recipe.options };
+    const { transforms, method, options } = recipe;
+    const notes = { ...(transforms.length > 0 && { transforms }), method, options };
     const config = {
       ...this.checkpoint.config,
       quantization_config: writeQuantizationConfig(parseScheme(recipe.scheme), this.written, notes),

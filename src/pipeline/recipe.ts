@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type MethodId, methods } from "../methods/index.ts";
-import type { Method } from "../methods/define-method.ts";
+import type { Method, MethodRole } from "../methods/define-method.ts";
 import { parseScheme, type Scheme } from "../quant/scheme.ts";
 import { UsageError } from "../util/errors.ts";
 
@@ -27,12 +27,22 @@ const calibrationSchema = z.object({
   allowFewer: z.boolean().default(false),
 });
 
+/** A method that changes blocks before they are quantized, and its options. */
+const transformSchema = z.object({
+  method: z.enum(methodIds),
+  /** Options of the method; its own schema checks them. */
+  options: z.record(z.string(), z.unknown()).default({}),
+});
+
 /** A serialisable plan of one quantization. */
 export const recipeSchema = z.object({
   /** Directory of the original checkpoint. */
   model: z.string().min(1),
   /** Directory to write. */
   out: z.string().min(1),
+  /** What is done to each block before it is quantized, in this order. */
+  transforms: z.array(transformSchema).default([]),
+  /** The quantizer. */
   method: z.enum(methodIds),
   /** Options of the method; its own schema checks them. */
   options: z.record(z.string(), z.unknown()).default({}),
@@ -66,16 +76,63 @@ export type RecipeInput = z.input<typeof recipeSchema>;
 export function parseRecipe(input: RecipeInput): { parsed: ParsedRecipe; method: Method } {
   const recipe = parseWith(recipeSchema, input, "recipe");
   const method: Method = methods[recipe.method];
-  const options = parseWith(method.options.strict(), recipe.options, `options of ${method.id}`);
-  for (const id of [recipe.scheme, ...recipe.layers.map((layer) => layer.scheme)]) {
-    expectSupport(method, parseScheme(id));
-  }
-  if (method.needs.statistics.length > 0 && !recipe.calibration) {
-    throw new UsageError(`${method.title} needs calibration text, and none was given`, {
+  expectRole(method, "quantizer");
+  const options = parseOptions(method, recipe.options);
+  const transforms = recipe.transforms.map((transform) => {
+    const { [transform.method]: chosen }: Record<MethodId, Method> = methods;
+    expectRole(chosen, "transform");
+    return { ...transform, options: parseOptions(chosen, transform.options) };
+  });
+  const parsed = { ...recipe, options, transforms };
+  for (const each of methodsOf(parsed)) {
+    for (const scheme of schemesOf(parsed)) expectSupport(each, scheme);
+    if (each.needs.statistics.length === 0 || recipe.calibration) continue;
+    throw new UsageError(`${each.title} needs calibration text, and none was given`, {
       hint: "name a text or JSONL file (--calibration FILE), or sample from the model itself",
     });
   }
-  return { parsed: { ...recipe, options }, method };
+  return { parsed, method };
+}
+
+/** The transforms of a recipe with their options, in the order in which they run. */
+export function transformsOf({
+  transforms,
+}: Pick<Recipe, "transforms">): { method: Method; options: Record<string, unknown> }[] {
+  return transforms.map(({ method, options }) => ({ method: methods[method], options }));
+}
+
+/** All methods of a recipe, in the order in which they run on a block. */
+export function methodsOf({ transforms, method }: Pick<Recipe, "transforms" | "method">): Method[] {
+  return [...transforms.map((transform) => methods[transform.method]), methods[method]];
+}
+
+/** What speaks against the schemes of a recipe, a sentence each. */
+export function cautionsOf(recipe: Omit<Recipe, "calibration">): string[] {
+  const cautions = methodsOf(recipe).flatMap((method) =>
+    schemesOf(recipe).flatMap((scheme) => method.caution?.(scheme) ?? []),
+  );
+  return [...new Set(cautions)];
+}
+
+function schemesOf({ scheme, layers }: Pick<Recipe, "scheme" | "layers">): Scheme[] {
+  return [scheme, ...layers.map((layer) => layer.scheme)].map(parseScheme);
+}
+
+function parseOptions(method: Method, options: unknown): Record<string, unknown> {
+  return parseWith(method.options.strict(), options, `options of ${method.id}`);
+}
+
+function expectRole(method: Method, role: MethodRole): void {
+  if (method.role === role) return;
+  const { id, title } = method;
+  if (method.role === "transform") {
+    throw new UsageError(`${title} prepares weights, and cannot quantize them by itself`, {
+      hint: `use it before a quantizer: --transform ${id} --method rtn`,
+    });
+  }
+  throw new UsageError(`${title} is not a ${role}`, {
+    hint: `name it as the method: --method ${id}`,
+  });
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { TransformedPart } from "../methods/define-method.ts";
 import type { MachineDescription } from "../platform/node.ts";
 import type { Recipe } from "./recipe.ts";
 
@@ -11,7 +12,7 @@ export interface LinearRecord {
   readonly bitsPerWeight: number;
   readonly weights: number;
   /**
-   * `‖X·(W − Ŵ)ᵀ‖² / ‖X·Wᵀ‖²` over a sample of the layer's calibration inputs; without calibration
+   * Of the weight as the transforms left it: `‖X·(W − Ŵ)ᵀ‖² / ‖X·Wᵀ‖²` over a sample of the layer's calibration inputs; without calibration
    * `‖W − Ŵ‖² / ‖W‖²`.
    */
   readonly relativeError: number;
@@ -20,6 +21,14 @@ export interface LinearRecord {
   readonly damping?: number;
   /** Why the layer was quantized by a simpler way than asked for. */
   readonly fallback?: string;
+  readonly elapsedMs: number;
+}
+
+/** What a transform did to one block. */
+export interface TransformRecord {
+  readonly method: string;
+  readonly block: number;
+  readonly parts: readonly TransformedPart[];
   readonly elapsedMs: number;
 }
 
@@ -38,6 +47,8 @@ export interface RunRecord {
   readonly sourceBytes: number;
   readonly sizeBytes: number;
   readonly bitsPerWeight: { readonly linear: number; readonly file: number };
+  /** In the order in which they ran; empty without transforms. */
+  readonly transforms: readonly TransformRecord[];
   readonly linears: readonly LinearRecord[];
   /** Modules that fell back to a simpler way. */
   readonly fallbacks: readonly string[];

@@ -22,6 +22,7 @@ const plan: Plan = {
   quantizedWeights: 4_718_592,
   parameters: 5_770_496,
   methodTitle: "GPTQ",
+  cautions: [],
   schemeId: "w2g64",
   calibration: { windows: 64, window: 512 },
   backend: "native (AVX-512)",

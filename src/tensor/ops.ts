@@ -195,6 +195,12 @@ export function multiply(a: Tensor, b: Tensor): Tensor<"f32"> {
   return out;
 }
 
+/** `a ← a · b`, elementwise, in place; both of one shape. */
+export function multiplyInto(a: Tensor<"f32">, b: Tensor): void {
+  expectShape("multiply", b.shape, a.shape);
+  a.backend.kernels.multiply(a, a, b);
+}
+
 /** Converts between f64, f32, f16 and bf16, rounding to nearest even. */
 export function cast<D extends DType>(x: Tensor, dtype: D): Tensor<D> {
   const out = Tensor.empty(x.backend, dtype, x.shape);
@@ -232,6 +238,14 @@ export function accumulateGram(
   const { rows, columns } = asMatrix(x.shape);
   expectShape("gram", gram.shape, [columns, columns]);
   gram.backend.kernels.gram(gram, x.reshape([rows, columns]), precision);
+}
+
+/** `sums [n] f64 += Σ|x|` and `peaks [n] f32 = max(peaks, max|x|)` for x `[..., n]`, in place. */
+export function accumulateMagnitudes(sums: Tensor<"f64">, peaks: Tensor<"f32">, x: Tensor): void {
+  const { rows, columns } = asMatrix(x.shape);
+  expectShape("sums", sums.shape, [columns]);
+  expectShape("peaks", peaks.shape, [columns]);
+  sums.backend.kernels.magnitudes(sums, peaks, x.reshape([rows, columns]));
 }
 
 /** `diag(h)` of h `[n, n]` f64. */

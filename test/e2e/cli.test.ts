@@ -27,8 +27,10 @@ describe("help", () => {
     const help = stdout.replaceAll(/\s+/g, " ");
     for (const method of Object.values(methods)) {
       expect(help).toContain(`${method.id} ${method.summary}`.trim());
+      const prefix = method.role === "transform" ? `${method.id}-` : "";
       for (const [name, schema] of Object.entries(method.options.shape)) {
-        expect(help).toContain(`--${name.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} `);
+        const flag = name.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+        expect(help).toContain(`--${prefix}${flag} `);
         expect(help).toContain(schema.description ?? "every option is described");
       }
     }

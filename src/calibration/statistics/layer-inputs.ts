@@ -3,12 +3,17 @@ import { cast } from "../../tensor/ops.ts";
 import { asMatrix } from "../../tensor/shape.ts";
 import { keep, type Tensor } from "../../tensor/tensor.ts";
 import { Hessian } from "./hessian.ts";
+import { Magnitudes } from "./magnitudes.ts";
 
 const sampledTokens = 256;
+
+/** What can be gathered of a linear layer's inputs, besides a sample: second moments, channel magnitudes. */
+export type Statistic = "hessian" | "magnitudes";
 
 /** What was gathered of the inputs of a slot, shared by all slots with the same input. */
 export interface InputStatistics {
   readonly hessian: Hessian | null;
+  readonly magnitudes: Magnitudes | null;
   /** Some of the inputs, `[tokens, inFeatures]` f32, tokens ≤ 256: what output errors are measured on. */
   readonly sample: Tensor<"f32">;
 }
@@ -18,13 +23,13 @@ export interface InputStatistics {
  * call `nextPass` before each.
  */
 export class LayerInputs {
-  private readonly needsHessian: boolean;
+  private readonly needs: ReadonlySet<Statistic>;
   private readonly bySlot = new Map<string, InputStatistics>();
   private readonly seen = new Map<Tensor, InputStatistics>();
 
-  /** @param needsHessian whether second moments are gathered, or only a sample */
-  constructor(needsHessian: boolean) {
-    this.needsHessian = needsHessian;
+  /** @param needs what is gathered besides a sample */
+  constructor(needs: readonly Statistic[]) {
+    this.needs = new Set(needs);
   }
 
   /** Forgets which tensors were seen: the next pass has inputs of its own. */
@@ -43,17 +48,19 @@ export class LayerInputs {
     this.bySlot.set(slot.name, statistics);
     this.seen.set(input, statistics);
     statistics.hessian?.add(input);
+    statistics.magnitudes?.add(input);
   };
 
   /** Returns what was gathered for a slot; undefined when it was never observed. */
-  of(slot: LinearSlot): InputStatistics | undefined {
+  of(slot: Pick<LinearSlot, "name">): InputStatistics | undefined {
     return this.bySlot.get(slot.name);
   }
 
   /** Gives the memory back. */
   release(): void {
-    for (const { hessian, sample } of new Set(this.bySlot.values())) {
+    for (const { hessian, magnitudes, sample } of new Set(this.bySlot.values())) {
       hessian?.release();
+      magnitudes?.release();
       sample.release();
     }
     this.bySlot.clear();
@@ -64,7 +71,8 @@ export class LayerInputs {
     const { rows, columns } = asMatrix(input.shape);
     const some = input.reshape([rows, columns]).slice(0, Math.min(rows, sampledTokens));
     return {
-      hessian: this.needsHessian ? Hessian.empty(input.backend, columns) : null,
+      hessian: this.needs.has("hessian") ? Hessian.empty(input.backend, columns) : null,
+      magnitudes: this.needs.has("magnitudes") ? Magnitudes.empty(input.backend, columns) : null,
       sample: keep(cast(some, "f32")),
     };
   }

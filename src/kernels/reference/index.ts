@@ -13,6 +13,7 @@ import { gram } from "./gram.ts";
 import { inverseCholesky } from "./inverse-cholesky.ts";
 import { klDivergence } from "./kl-divergence.ts";
 import { layerNorm } from "./layer-norm.ts";
+import { magnitudes } from "./magnitudes.ts";
 import { matmul } from "./matmul.ts";
 import { multiply } from "./multiply.ts";
 import { holdOperand, packedMatmul } from "./packed-matmul.ts";
@@ -42,6 +43,7 @@ export const referenceKernels: Kernels = {
   crossEntropy,
   klDivergence,
   gram,
+  magnitudes,
   diagonal,
   inverseCholesky,
   fitColumns,

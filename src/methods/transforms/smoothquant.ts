@@ -1,0 +1,96 @@
+import { z } from "zod";
+import type { Block, ScaleGroup } from "../../nn/quantizable-model.ts";
+import { channelCount, floatLinear, scaleChannels } from "../../nn/scale-channels.ts";
+import { type BlockProblem, defineMethod, type TransformedPart } from "../define-method.ts";
+import { largestByChannel } from "../shared/channel-statistics.ts";
+
+const smallest = 1e-5;
+
+const options = z.object({
+  alpha: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
+    .describe("how much of the difficulty moves from activations to weights, 0 to 1"),
+  producers: z
+    .enum(["all", "norms"])
+    .default("all")
+    .describe("scale behind norms and linear layers, or only behind norms"),
+});
+
+type Options = z.output<typeof options>;
+
+/**
+ * SmoothQuant (arXiv 2211.10438, equation 4): each input channel j of a group of linears is divided by
+ * `s_j = max|X_j|^α / max|W_j|^(1−α)` in the layer before, and the weights are multiplied by it, so that
+ * inputs with large channels fit an 8-bit grid. The model computes what it did.
+ *
+ * Deviations from the authors' code: linear layers count as producers too (`producers: "norms"` leaves
+ * them out); with grouped queries a value channel takes the largest of the columns that it feeds.
+ */
+export default defineMethod({
+  id: "smoothquant",
+  title: "SmoothQuant",
+  summary: "moves large activation channels into the weights",
+  role: "transform",
+  paper: { arxiv: "2211.10438" },
+  needs: { statistics: ["magnitudes"], order: "sequential" },
+  supports: () => true,
+  options,
+  transformBlock,
+});
+
+async function transformBlock(problem: BlockProblem<Options>): Promise<TransformedPart[]> {
+  const { block, options: chosen } = problem;
+  const parts: TransformedPart[] = [];
+  for (const group of problem.groups) {
+    if (chosen.producers === "norms" && group.producerKind !== "norm") continue;
+    problem.report(`scales of ${group.producer}`);
+    const channels = channelCount(block, group);
+    const maxima = await problem.statisticsOf(group.consumers[0]).magnitudes?.maxima();
+    if (!maxima) continue;
+    const activations = largestByChannel(maxima, channels, group.channelOf);
+    const weights = await weightMaxima(block, group, channels);
+    const factors = smoothingFactors(activations, weights, chosen.alpha);
+    await scaleChannels(block, group, factors);
+    const figures = { smallest: Math.min(...factors), largest: Math.max(...factors) };
+    parts.push({ name: group.producer, figures });
+  }
+  return parts;
+}
+
+/**
+ * Returns `s_j = max|X_j|^α / max|W_j|^(1−α)`, at least 1e-5, with `max|W_j|` at least 1e-5; 1 for channels
+ * that were never active.
+ */
+export function smoothingFactors(
+  activations: Float32Array,
+  weights: Float32Array,
+  alpha: number,
+): Float32Array {
+  return activations.map((activation, j) => {
+    if (activation === 0) return 1;
+    const weight = Math.max(weights[j], smallest);
+    return Math.max(activation ** alpha / weight ** (1 - alpha), smallest);
+  });
+}
+
+/** Largest |w| of each channel over all consumers of a group. */
+async function weightMaxima(
+  block: Block,
+  group: ScaleGroup,
+  channels: number,
+): Promise<Float32Array> {
+  const largest = new Float32Array(channels);
+  for (const name of group.consumers) {
+    const { weight, inFeatures } = floatLinear(block, name);
+    const values = await weight.read();
+    for (let at = 0; at < values.length; at++) {
+      const column = at % inFeatures;
+      const channel = group.channelOf ? group.channelOf[column] : column;
+      largest[channel] = Math.max(largest[channel], Math.abs(values[at]));
+    }
+  }
+  return largest;
+}
