@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "pace.h"
 #include "spin.h"
 
 #define OPEN ((uint64_t)1 << 31)
@@ -19,6 +20,8 @@
 #define JOB_SHIFT 32
 #define TRIM_BYTES ((size_t)32 << 20)
 #define ALIGNMENT 64
+#define BODIES 64
+#define WORTH_WAKING 30000 /* ns: what it costs to wake a thread and to have it arrive */
 
 typedef struct {
   fb_team *team;
@@ -30,12 +33,15 @@ struct fb_team {
   int threads;
   unsigned features;
   worker *workers; /* threads - 1 of them */
+  fb_pace pace;
+  float expected[BODIES]; /* ns of a chunk when its body last ran, 0 when not known */
   fb_body body;
   void *context;
   int64_t chunks;
   _Alignas(64) _Atomic uint64_t state;
   _Alignas(64) _Atomic int64_t next;
   _Alignas(64) atomic_int sleepers;
+  atomic_int active; /* threads that may take part in the open job */
   atomic_int waiting;
   atomic_int ending;
   atomic_int cancelled;
@@ -49,12 +55,11 @@ struct fb_team {
   size_t workspace_bytes;
 };
 
-static void work_on(fb_team *team, int thread) {
-  for (;;) {
-    int64_t chunk = atomic_fetch_add_explicit(&team->next, 1, memory_order_relaxed);
-    if (chunk >= team->chunks || atomic_load_explicit(&team->cancelled, memory_order_relaxed)) return;
-    team->body(team->context, chunk, thread);
-  }
+/* Takes a chunk of the open job; -1 when none is left. */
+static int64_t take_chunk(fb_team *team) {
+  int64_t chunk = atomic_fetch_add_explicit(&team->next, 1, memory_order_relaxed);
+  if (chunk >= team->chunks || atomic_load_explicit(&team->cancelled, memory_order_relaxed)) return -1;
+  return chunk;
 }
 
 /* Waits until there is a job other than `seen` to enter. Returns 0 when the team ends. */
@@ -84,9 +89,11 @@ static void *run_worker(void *argument) {
   uint64_t seen = 0, state;
   while (wait_for_job(team, seen, &state)) {
     uint64_t job = state >> JOB_SHIFT;
-    while ((state & OPEN) && (state >> JOB_SHIFT) == job) {
+    while ((state & OPEN) && (state >> JOB_SHIFT) == job && self->thread < atomic_load(&team->active)) {
       if (!atomic_compare_exchange_weak(&team->state, &state, state + 1)) continue;
-      work_on(team, self->thread);
+      for (int64_t chunk; (chunk = take_chunk(team)) >= 0;) {
+        team->body(team->context, chunk, self->thread);
+      }
       uint64_t left = atomic_fetch_sub(&team->state, 1);
       if ((left & INSIDE) == 1 && atomic_load(&team->waiting)) {
         pthread_mutex_lock(&team->mutex);
@@ -112,29 +119,54 @@ static void wait_for_workers(fb_team *team) {
   pthread_mutex_unlock(&team->mutex);
 }
 
-void fb_parallel(fb_team *team, int64_t chunks, fb_body body, void *context) {
-  if (team->threads == 1 || chunks <= 1) {
-    for (int64_t chunk = 0; chunk < chunks; chunk++) {
-      if (atomic_load_explicit(&team->cancelled, memory_order_relaxed)) return;
-      body(context, chunk, 0);
-    }
-    return;
+static void run_alone(fb_team *team, int64_t chunks, fb_body body, void *context) {
+  for (int64_t chunk = 0; chunk < chunks; chunk++) {
+    if (atomic_load_explicit(&team->cancelled, memory_order_relaxed)) return;
+    body(context, chunk, 0);
   }
+}
+
+static void open_job(fb_team *team, int64_t chunks, fb_body body, void *context) {
   team->body = body;
   team->context = context;
   team->chunks = chunks;
+  atomic_store(&team->active, team->pace.active);
   atomic_store_explicit(&team->next, 0, memory_order_relaxed);
   uint64_t job = (atomic_load(&team->state) >> JOB_SHIFT) + 1;
   if ((uint32_t)job == 0) job = 1;
   atomic_store(&team->state, (uint64_t)(uint32_t)job << JOB_SHIFT | OPEN);
-  if (atomic_load(&team->sleepers)) {
-    pthread_mutex_lock(&team->mutex);
-    pthread_cond_broadcast(&team->work);
-    pthread_mutex_unlock(&team->mutex);
+}
+
+static void wake_sleepers(fb_team *team) {
+  if (!atomic_load(&team->sleepers)) return;
+  /* Who is about to sleep has the mutex until it does. */
+  pthread_mutex_lock(&team->mutex);
+  pthread_mutex_unlock(&team->mutex);
+  pthread_cond_broadcast(&team->work);
+}
+
+void fb_parallel(fb_team *team, int64_t chunks, fb_body body, void *context) {
+  if (team->threads == 1 || chunks <= 1) return run_alone(team, chunks, body, context);
+  fb_pace_job job;
+  fb_pace_begin(&job, fb_pace_now());
+  if (fb_pace_threads(&team->pace, job.begin) == 1) return run_alone(team, chunks, body, context);
+  float *expected = &team->expected[(uintptr_t)body / 16 % BODIES];
+  float chunk_ns = *expected > 0 ? *expected : WORTH_WAKING;
+  int woken = 0;
+  open_job(team, chunks, body, context);
+  for (int64_t chunk; (chunk = take_chunk(team)) >= 0;) {
+    if (!woken && chunk_ns * (float)(chunks - chunk - 1) >= WORTH_WAKING) {
+      wake_sleepers(team);
+      woken = 1;
+    }
+    body(context, chunk, 0);
+    fb_pace_chunk(&job, fb_pace_now());
+    if (!woken) chunk_ns = (float)fb_pace_typical(&job);
   }
-  work_on(team, 0);
   atomic_fetch_and(&team->state, ~OPEN);
   wait_for_workers(team);
+  fb_pace_note(&team->pace, chunks, &job, fb_pace_now());
+  *expected = (float)fb_pace_typical(&job);
 }
 
 int fb_threads(const fb_team *team) { return team->threads; }
@@ -199,6 +231,7 @@ fb_team *fb_team_open(int threads, unsigned features) {
     if (pthread_create(&self->handle, NULL, run_worker, self)) break;
     team->threads++;
   }
+  fb_pace_start(&team->pace, team->threads);
   return team;
 }
 

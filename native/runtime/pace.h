@@ -1,0 +1,52 @@
+/*
+ * How many threads of a team are worth using. On a machine that others use too, a worker may be put aside
+ * while it holds a chunk, and then everyone waits for it for a slice of the scheduler: two threads
+ * become slower than one. So the caller of each job measures how well it was shared:
+ *
+ *   ideal     chunks · time of a typical chunk             what one undisturbed thread would take
+ *   capacity  wall time · threads that could take part     what was spent
+ *
+ * When ideal / capacity falls below FB_PACE_ENOUGH over a window of work, one thread fewer is used
+ * for a while; then one more is tried for a window. Every failure doubles the while.
+ */
+#ifndef FEWBIT_PACE_H
+#define FEWBIT_PACE_H
+
+#include <stdint.h>
+
+#define FB_PACE_ENOUGH 0.55
+#define FB_PACE_WINDOW 12000000    /* ns of work */
+#define FB_PACE_LEAST_REST 100000000  /* ns */
+#define FB_PACE_MOST_REST 1600000000 /* ns */
+
+typedef struct {
+  int threads; /* of the team */
+  int active;  /* that take part now */
+  int64_t rest, rest_ends;
+  double ideal, capacity;
+  int64_t wall;
+} fb_pace;
+
+/* What the caller saw of its own chunks of one job; times in ns. */
+typedef struct {
+  int64_t begin, last;
+  int64_t count, time;           /* chunks run, and their time */
+  int64_t long_count, long_time; /* those that may have been interrupted */
+  int64_t least;
+} fb_pace_job;
+
+int64_t fb_pace_now(void);
+
+void fb_pace_start(fb_pace *pace, int threads);
+/* The number of threads that may take part in a job that begins at `now`. */
+int fb_pace_threads(fb_pace *pace, int64_t now);
+/* Notes a job that several threads could take part in: its chunks, what the caller saw, its end. */
+void fb_pace_note(fb_pace *pace, int64_t chunks, const fb_pace_job *job, int64_t end);
+
+void fb_pace_begin(fb_pace_job *job, int64_t now);
+/* Notes that the caller has run a chunk. */
+void fb_pace_chunk(fb_pace_job *job, int64_t now);
+/* Time of a chunk that nothing interrupted, in ns. */
+double fb_pace_typical(const fb_pace_job *job);
+
+#endif
