@@ -99,6 +99,7 @@ function makeWorkload(backend: NativeBackend, weights: Uint16Array): Workload {
             if (i % 2 === 0) add(norm, state);
           }
         }
+        return null;
       });
       await backend.synchronize();
     },
