@@ -1,11 +1,13 @@
 import gptq from "./ptq/gptq.ts";
 import rtn from "./ptq/rtn.ts";
+import awq from "./transforms/awq.ts";
 import smoothquant from "./transforms/smoothquant.ts";
 
 /** All methods, one line each. */
 export const methods = {
   rtn,
   gptq,
+  awq,
   smoothquant,
 } as const;
 

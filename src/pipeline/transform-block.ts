@@ -34,7 +34,7 @@ export async function transformBlock(block: Block, job: TransformJob): Promise<T
   const records: TransformRecord[] = [];
   for (const { method, options } of job.transforms) {
     throwIfCancelled(job.signal);
-    if (!method.transformBlock || job.groups.length === 0) continue;
+    if (!method.transformBlock) continue;
     const startedMs = monotonicMs();
     const inputs = await gather(block, method, job);
     try {
@@ -67,11 +67,11 @@ async function gather(block: Block, method: Method, job: TransformJob): Promise<
   const { activations } = job;
   if (!activations || method.needs.statistics.length === 0) return inputs;
   job.onActivity(`${method.id}: inputs`);
-  const consumers = new Set(job.groups.flatMap((group) => group.consumers));
+  const isWanted = ({ name }: LinearSlot): boolean => job.schemeOf(name) !== null;
   const observe = (slot: LinearSlot, input: Tensor): void => {
-    if (consumers.has(slot.name)) inputs.observe(slot, input);
+    if (isWanted(slot)) inputs.observe(slot, input);
   };
-  const last = block.stages.findLastIndex((slots) => slots.some(({ name }) => consumers.has(name)));
+  const last = block.stages.findLastIndex((slots) => slots.some(isWanted));
   await activations.forEach((batch) => {
     inputs.nextPass();
     job.model.forwardBlock(block, batch, { position: 0, observe, untilStage: last });

@@ -50,6 +50,11 @@ export class Hessian {
     accumulateGram(this.gram, inputs, "bf16");
   }
 
+  /** All elements, `[n, n]`, both triangles; a copy. Not to be called after `inverseFactor`. */
+  moments(): Promise<Float64Array> {
+    return this.gram.read();
+  }
+
   /** Diagonal: the energy of each input channel, `Σ x²`. */
   async energies(): Promise<Float64Array> {
     this.measuredEnergies ??= await diagonal(this.gram).read();

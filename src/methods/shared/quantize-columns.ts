@@ -73,6 +73,11 @@ export class ColumnQuantizer {
     });
   }
 
+  /** Gives the codes back, where they are not packed. */
+  release(): void {
+    this.codes.release();
+  }
+
   /** Packs what was chosen. `order[j]` is the original column that stands at position j. */
   async finish(order?: Int32Array): Promise<QTensor> {
     const [outFeatures = 0, inFeatures = 0] = this.weight.shape;
@@ -100,6 +105,18 @@ export async function roundToNearest(
   quantizer.fitAll();
   quantizer.quantize(0, weight.shape[1] ?? 0, null);
   return quantizer.finish();
+}
+
+/** Sets every weight `[out, in]` to the decoded value of its nearest code, without packing. */
+export function roundInPlace(
+  weight: Tensor<"f32">,
+  scheme: Scheme,
+  search: ScaleSearch = null,
+): void {
+  const quantizer = new ColumnQuantizer(weight, scheme, search);
+  quantizer.fitAll();
+  quantizer.quantize(0, weight.shape[1] ?? 0, null);
+  quantizer.release();
 }
 
 /** Lists the groups of a row of `columns` weights; the last may be shorter. */

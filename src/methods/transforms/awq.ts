@@ -1,0 +1,213 @@
+import { z } from "zod";
+import type { ScaleGroup } from "../../nn/quantizable-model.ts";
+import {
+  channelCount,
+  floatLinear,
+  replaceWeight,
+  scaleChannels,
+  scaleColumns,
+} from "../../nn/scale-channels.ts";
+import type { Scheme } from "../../quant/scheme.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+import { NumericError, throwIfCancelled } from "../../util/errors.ts";
+import { type BlockProblem, defineMethod, type TransformedPart } from "../define-method.ts";
+import { activationFactors, relativeWeights } from "../shared/activation-factors.ts";
+import { meanByChannel } from "../shared/channel-statistics.ts";
+import { clampGroups, searchClipping } from "../shared/clip-search.ts";
+import { groupLoss, momentsOf } from "../shared/group-loss.ts";
+import { roundInPlace } from "../shared/quantize-columns.ts";
+
+const leastClip = 0.5;
+
+const options = z.object({
+  gridPoints: z
+    .number()
+    .int()
+    .min(1)
+    .default(20)
+    .describe("how many ratios are tried, and into how many steps clipping is cut"),
+  clip: z.boolean().default(true).describe("search each group's clipping range too"),
+  duoScaling: z
+    .boolean()
+    .default(false)
+    .describe("let the sizes of weights decide too, as AutoAWQ does"),
+  searchTokens: z
+    .number()
+    .int()
+    .positive()
+    .default(16_384)
+    .describe("tokens on which outputs of attention and MLP are compared"),
+});
+
+type Options = z.output<typeof options>;
+
+/**
+ * AWQ (arXiv 2306.00978): input channels with large activations are multiplied by a factor before they are
+ * quantized, and divided by it in the layer before, so that rounding hurts them less. The factors are
+ * `t = a^r`, with a the mean |x| of a channel and the ratio r found by trying (equations 4 and 5); then each
+ * group's clipping range is found by trying.
+ *
+ * Deviations from the authors' code: inputs come from the quantized blocks before; statistics of linear
+ * scopes are second moments over all tokens instead of 512 sampled ones; grouped queries are scaled too,
+ * with a factor for each value channel; scales are rounded to float16 before codes are chosen.
+ */
+export default defineMethod({
+  id: "awq",
+  title: "AWQ",
+  summary: "scales channels by their activations, and clips",
+  role: "transform",
+  paper: { arxiv: "2306.00978" },
+  needs: { statistics: ["hessian", "magnitudes"], order: "sequential" },
+  supports: () => true,
+  caution: ({ grid, id }) =>
+    grid.bits < 3 ? `AWQ is made for 3 and 4 bits; at ${id} it often does harm` : null,
+  options,
+  transformBlock,
+});
+
+async function transformBlock(problem: BlockProblem<Options>): Promise<TransformedPart[]> {
+  const parts: TransformedPart[] = [];
+  const columnFactors = new Map<string, Float32Array>();
+  for (const group of problem.groups) {
+    problem.report(`scales of ${group.producer}`);
+    const { part, factors } = await scaleGroup(problem, group);
+    parts.push(part);
+    const { channelOf } = group;
+    const byColumn = channelOf ? Float32Array.from(channelOf, (c) => factors[c]) : factors;
+    for (const name of group.consumers) columnFactors.set(name, byColumn);
+  }
+  if (!problem.options.clip) return parts;
+  const { slots, scoreSlots } = problem.block;
+  for (const { name } of slots) {
+    const scheme = problem.schemeOf(name);
+    // The product of queries and keys is too sensitive to what clipping takes away.
+    if (!scheme || scoreSlots.includes(name)) continue;
+    throwIfCancelled(problem.signal);
+    problem.report(`clipping of ${name}`);
+    parts.push(await clipSlot(problem, name, scheme, columnFactors.get(name)));
+  }
+  return parts;
+}
+
+/** Finds the ratio of one group and moves its factors into the producer. */
+async function scaleGroup(
+  problem: BlockProblem<Options>,
+  group: ScaleGroup,
+): Promise<{ part: TransformedPart; factors: Float32Array }> {
+  const { block, options: chosen } = problem;
+  const factorsOf = await factorRule(problem, group);
+  const weights = new Map<string, Float32Array>();
+  for (const name of group.consumers) {
+    weights.set(name, await floatLinear(block, name).weight.read());
+  }
+  const inputs = firstTokens(problem.inputs, chosen.searchTokens);
+  const judge = await groupLoss(problem, group, inputs);
+  let best = { ratio: 0, loss: Infinity, factors: factorsOf(0) };
+  let plain = 0;
+  for (let point = 0; point < chosen.gridPoints; point++) {
+    throwIfCancelled(problem.signal);
+    const ratio = point / chosen.gridPoints;
+    const factors = factorsOf(ratio);
+    const loss = await judge.measure(await roundScaled(problem, group, weights, factors));
+    if (point === 0) plain = loss;
+    if (loss < best.loss) best = { ratio, loss, factors };
+  }
+  judge.release();
+  await scaleChannels(block, group, best.factors);
+  const { ratio, loss, factors } = best;
+  const figures = {
+    ratio,
+    errorUnscaled: relative(plain, judge.energy),
+    error: relative(loss, judge.energy),
+  };
+  return { part: { name: group.producer, figures }, factors };
+}
+
+/** Returns how the factors of a group follow from a ratio. */
+async function factorRule(
+  { block, statisticsOf, schemeOf, options: chosen }: BlockProblem<Options>,
+  group: ScaleGroup,
+): Promise<(ratio: number) => Float32Array> {
+  const [first] = group.consumers;
+  const means = await statisticsOf(first).magnitudes?.means();
+  if (!means) throw new NumericError(`${block.name}.${first}: no magnitudes were gathered`);
+  const channels = channelCount(block, group);
+  const activations = meanByChannel(means, channels, group.channelOf);
+  if (!chosen.duoScaling) return (ratio) => activationFactors(activations, ratio);
+  const matrices: Float32Array[] = [];
+  for (const name of group.consumers) matrices.push(await floatLinear(block, name).weight.read());
+  const sizes = relativeWeights(matrices, means.length, schemeOf(first)?.groupSize ?? null);
+  const weights = meanByChannel(sizes, channels, group.channelOf);
+  return (ratio) => activationFactors(activations, ratio, weights);
+}
+
+/** Returns `Q(W·diag t)·diag(1/t)` of every consumer of a group. */
+async function roundScaled(
+  { block, schemeOf }: BlockProblem<Options>,
+  group: ScaleGroup,
+  weights: ReadonlyMap<string, Float32Array>,
+  factors: Float32Array,
+): Promise<Map<string, Float32Array>> {
+  const inverse = factors.map((factor) => 1 / factor);
+  const rounded = new Map<string, Float32Array>();
+  for (const [name, values] of weights) {
+    const { weight } = floatLinear(block, name);
+    const scheme = schemeOf(name);
+    if (!scheme) continue;
+    const scaled = scaleColumns(values, factors, group.channelOf);
+    const tensor = Tensor.from(weight.backend, "f32", weight.shape, scaled);
+    roundInPlace(tensor, scheme);
+    rounded.set(name, scaleColumns(await tensor.read(), inverse, group.channelOf));
+    tensor.release();
+  }
+  return rounded;
+}
+
+/** Clamps the groups of one weight to the ranges that a search finds. */
+async function clipSlot(
+  problem: BlockProblem<Options>,
+  name: string,
+  scheme: Scheme,
+  columnFactors: Float32Array | undefined,
+): Promise<TransformedPart> {
+  const { block, options: chosen } = problem;
+  const { weight, outFeatures, inFeatures } = floatLinear(block, name);
+  const values = await weight.read();
+  const moments = await momentsOf(problem, name);
+  if (columnFactors) divideMoments(moments, columnFactors);
+  const steps = Math.max(1, Math.floor(leastClip * chosen.gridPoints));
+  const tried = Array.from({ length: steps }, (_, i) => 1 - i / chosen.gridPoints);
+  const { backend } = weight;
+  const found = await searchClipping(
+    { weight: values, outFeatures, inFeatures, scheme, moments, backend },
+    tried,
+  );
+  clampGroups(values, inFeatures, scheme.groupSize, found.ratios);
+  replaceWeight(block, name, Tensor.from(backend, "f32", weight.shape, values));
+  const mean = found.ratios.reduce((sum, ratio) => sum + ratio, 0) / found.ratios.length;
+  return { name, figures: { range: mean, errorLeft: relative(found.loss, found.lossBefore) } };
+}
+
+/** `H ← D⁻¹·H·D⁻¹`: the second moments of inputs that were divided by `factors`. */
+function divideMoments(moments: Float32Array, factors: Float32Array): void {
+  const width = factors.length;
+  for (let i = 0, at = 0; i < width; i++) {
+    for (let j = 0; j < width; j++, at++) moments[at] /= factors[i] * factors[j];
+  }
+}
+
+/** The first batches that hold at least so many tokens, or all. */
+function firstTokens(batches: readonly Tensor<"f32">[], tokens: number): Tensor<"f32">[] {
+  const chosen: Tensor<"f32">[] = [];
+  let count = 0;
+  for (const batch of batches) {
+    if (count >= tokens) break;
+    chosen.push(batch);
+    count += (batch.shape[0] ?? 0) * (batch.shape[1] ?? 0);
+  }
+  return chosen;
+}
+
+function relative(loss: number, energy: number): number {
+  return energy === 0 ? 0 : loss / energy;
+}
