@@ -9,6 +9,13 @@ import { quoteName } from "./wording.ts";
 /** Largest data of one shard unless asked otherwise, in bytes. */
 const defaultShardBytes = 5_000_000_000;
 
+/** How weight files are written. */
+export interface WriterOptions {
+  /** Bytes of data of a shard at most; 5 GB unless given. */
+  readonly maxShardBytes?: number;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
 /** A weight file to be written. */
 export interface Shard {
   readonly fileName: string;
@@ -54,25 +61,45 @@ export class CheckpointWriter {
   }
 
   /**
-   * Creates the weight files in an existing directory.
+   * Creates the weight files in an existing directory, and the index when there are several.
    * @throws UsageError when a name comes twice
    * @throws FewbitError (code `FILE`) when they exist or cannot be written
    */
   static async create(
     path: string,
     entries: readonly TensorEntry[],
-    options: { maxShardBytes?: number; metadata?: Readonly<Record<string, string>> } = {},
+    options: WriterOptions = {},
   ): Promise<CheckpointWriter> {
-    const names = new Set<string>();
-    for (const { name } of entries) {
-      if (names.has(name)) throw new UsageError(`tensor name ${quoteName(name)} is taken`);
-      names.add(name);
-    }
+    expectOwnNames(entries);
+    const writer = await CheckpointWriter.open(path, entries, options, SafetensorsWriter.create);
+    await writer.writeIndex();
+    return writer;
+  }
+
+  /**
+   * Goes on with files that `create` made for the same entries; see `SafetensorsWriter.reopen`.
+   * @throws FormatError when a file is missing, or is of other tensors
+   */
+  static async reopen(
+    path: string,
+    entries: readonly TensorEntry[],
+    options: WriterOptions = {},
+  ): Promise<CheckpointWriter> {
+    return CheckpointWriter.open(path, entries, options, SafetensorsWriter.reopen);
+  }
+
+  private static async open(
+    path: string,
+    entries: readonly TensorEntry[],
+    options: WriterOptions,
+    openShard: typeof SafetensorsWriter.create,
+  ): Promise<CheckpointWriter> {
     const shards: SafetensorsWriter[] = [];
     try {
       for (const shard of planShards(entries, options.maxShardBytes ?? defaultShardBytes)) {
-        const file = joinPath(path, shard.fileName);
-        shards.push(await SafetensorsWriter.create(file, shard.entries, options.metadata));
+        shards.push(
+          await openShard(joinPath(path, shard.fileName), shard.entries, options.metadata),
+        );
       }
     } catch (error) {
       await Promise.all(shards.map((shard) => shard.close()));
@@ -81,37 +108,67 @@ export class CheckpointWriter {
     return new CheckpointWriter(path, shards);
   }
 
+  /** Names of the files that hold the weights, the index included. */
+  get fileNames(): string[] {
+    const names = this.shards.map((shard) => baseName(shard.path));
+    return names.length > 1 ? [...names, indexFileName] : names;
+  }
+
   /** Writes bytes of a tensor from `byteOffset` on; see `SafetensorsWriter.write`. */
   async write(name: string, data: ArrayBufferView, byteOffset = 0): Promise<void> {
-    const shard = this.owners.get(name);
-    if (!shard) throw new UsageError(`tensor ${quoteName(name)} was not declared`);
-    await shard.write(name, data, byteOffset);
+    await this.owner(name).write(name, data, byteOffset);
+  }
+
+  /** Counts a tensor as written; see `SafetensorsWriter.keep`. */
+  keep(name: string): void {
+    this.owner(name).keep(name);
+  }
+
+  /** Makes what was written so far durable. */
+  async sync(): Promise<void> {
+    for (const shard of this.shards) await shard.sync();
   }
 
   /**
-   * Checks that every byte was written, makes the files durable, and writes the index when there are
-   * several.
+   * Checks that every byte was written and makes the files durable.
    * @throws UsageError when bytes are missing
    */
   async finish(): Promise<void> {
-    let totalBytes = 0;
-    const places: [string, string][] = [];
-    for (const shard of this.shards) {
-      await shard.finish();
-      const fileName = baseName(shard.path);
-      for (const { name, begin, end } of shard.tensors.values()) {
-        totalBytes += end - begin;
-        places.push([name, fileName]);
-      }
-    }
-    if (this.shards.length === 1) return;
-    places.sort(([a], [b]) => (a < b ? -1 : 1));
-    const index = { metadata: { total_size: totalBytes }, weight_map: Object.fromEntries(places) };
-    await writeText(joinPath(this.path, indexFileName), formatJson(index));
+    for (const shard of this.shards) await shard.finish();
   }
 
   /** Closes the files as they are; for work that is given up. */
   async close(): Promise<void> {
     await Promise.all(this.shards.map((shard) => shard.close()));
+  }
+
+  private owner(name: string): SafetensorsWriter {
+    const shard = this.owners.get(name);
+    if (shard) return shard;
+    throw new UsageError(`tensor ${quoteName(name)} was not declared`);
+  }
+
+  private async writeIndex(): Promise<void> {
+    if (this.shards.length === 1) return;
+    let totalBytes = 0;
+    const places: [string, string][] = [];
+    for (const shard of this.shards) {
+      for (const { name, begin, end } of shard.tensors.values()) {
+        totalBytes += end - begin;
+        places.push([name, baseName(shard.path)]);
+      }
+    }
+    places.sort(([a], [b]) => (a < b ? -1 : 1));
+    const index = { metadata: { total_size: totalBytes }, weight_map: Object.fromEntries(places) };
+    await writeText(joinPath(this.path, indexFileName), formatJson(index));
+  }
+}
+
+/** @throws UsageError when a name comes twice, in whichever files */
+function expectOwnNames(entries: readonly TensorEntry[]): void {
+  const names = new Set<string>();
+  for (const { name } of entries) {
+    if (names.has(name)) throw new UsageError(`tensor name ${quoteName(name)} is taken`);
+    names.add(name);
   }
 }

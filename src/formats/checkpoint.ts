@@ -123,6 +123,16 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   return new Checkpoint(path, { config, generationConfig }, files, owners);
 }
 
+/**
+ * Opens the weight files of a directory that is not a checkpoint yet: one that is still being written.
+ * Its configuration is empty.
+ * @throws FormatError when they are missing, truncated or malformed
+ */
+export async function openUnfinishedCheckpoint(path: string): Promise<Checkpoint> {
+  const { files, owners } = await openWeights(path);
+  return new Checkpoint(path, { config: {}, generationConfig: null }, files, owners);
+}
+
 interface Weights {
   readonly files: SafetensorsFile[];
   readonly owners: Map<string, SafetensorsFile>;

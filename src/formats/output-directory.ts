@@ -34,7 +34,10 @@ export interface OutputOptions {
 }
 
 /** What stood at the final path when the work began. */
-type Former = "nothing" | "empty" | "checkpoint";
+export type Former = "nothing" | "empty" | "checkpoint";
+
+/** Folder in a working directory that is not part of what is made: its last remains go after `commit`. */
+export const journalFolder = ".journal";
 
 /**
  * A directory that comes into being whole or not at all. Files are written into `workPath`, a hidden
@@ -80,6 +83,8 @@ export class OutputDirectory {
     this.state = "committed";
     await syncDirectory(parentPath(this.path));
     if (this.former === "checkpoint") await remove(aside);
+    // Last of all: as long as it is there, the next run can tell that this one was stopped just here.
+    await remove(joinPath(this.path, journalFolder));
   }
 
   /** Removes what was written; the final path stays as it was. Nothing happens after `commit`. */
@@ -96,25 +101,43 @@ function appeared(path: string): UsageError {
   });
 }
 
+/** A place for an output, checked. */
+export interface OutputTarget {
+  /** Absolute, without symbolic links. */
+  readonly path: string;
+  readonly former: Former;
+}
+
 /**
- * Prepares an output directory after checking all that can be checked beforehand, and removes what
- * killed runs left beside it.
+ * Checks all that can be checked of a place for an output beforehand, and removes what killed runs left
+ * beside it.
  * @throws UsageError when the path is taken, touches an input, or its parent is missing
- * @throws FewbitError (code `FILE`) when the parent is not writable or the disk has too little space
+ * @throws FewbitError (code `FILE`) when the parent is not writable
+ */
+export async function prepareTarget(
+  path: string,
+  options: OutputOptions = {},
+): Promise<OutputTarget> {
+  const final = await resolveTarget(path);
+  await cleanLeftovers(final);
+  await checkInputs(final, options.inputs ?? []);
+  return { path: final, former: await checkTarget(final, options.overwrite ?? false) };
+}
+
+/**
+ * Prepares an output directory; see `prepareTarget`.
+ * @throws as `prepareTarget`; FewbitError (code `FILE`) also when the disk has too little space
  */
 export async function createOutput(
   path: string,
   options: OutputOptions = {},
 ): Promise<OutputDirectory> {
-  const final = await resolveTarget(path);
-  const parent = parentPath(final);
-  await cleanLeftovers(final);
-  await checkInputs(final, options.inputs ?? []);
-  const former = await checkTarget(final, options.overwrite ?? false);
+  const target = await prepareTarget(path, options);
+  const parent = parentPath(target.path);
   await checkSpace(parent, options.needBytes ?? 0);
-  const workPath = joinPath(parent, besideName(baseName(final), "partial"));
+  const workPath = joinPath(parent, besideName(baseName(target.path), "partial"));
   await makeDirectory(workPath);
-  return new OutputDirectory(final, workPath, former);
+  return new OutputDirectory(target.path, workPath, target.former);
 }
 
 /**
@@ -138,7 +161,7 @@ export async function withOutput<T>(
 }
 
 /** Returns the final path without symbolic links, having checked the folder that it lies in. */
-async function resolveTarget(path: string): Promise<string> {
+export async function resolveTarget(path: string): Promise<string> {
   const asked = absolutePath(path);
   if ((await status(parentPath(asked)))?.kind !== "directory") {
     throw new UsageError(`there is no folder ${parentPath(asked)} to write into`, {
@@ -201,7 +224,8 @@ async function checkTarget(final: string, overwrite: boolean): Promise<Former> {
   return "checkpoint";
 }
 
-async function checkSpace(parent: string, needBytes: number): Promise<void> {
+/** @throws FewbitError (code `FILE`) when the disk of a folder has fewer bytes free */
+export async function checkSpace(parent: string, needBytes: number): Promise<void> {
   const free = await freeDiskBytes(parent);
   if (free === null || free >= needBytes) return;
   throw new FewbitError(

@@ -25,7 +25,7 @@ export function besideName(name: string, kind: BesideKind): string {
 }
 
 /** Process ids mean nothing on another machine that shares the disk, so names carry the machine. */
-function hostDigits(): string {
+export function hostDigits(): string {
   return sha256(hostName()).slice(0, 8);
 }
 

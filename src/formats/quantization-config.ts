@@ -74,11 +74,14 @@ export function readQuantizationConfig(config: JsonRecord): QuantizationConfig |
     ...notes
   } = parseWith(body, raw, "quantization_config");
   const read = new Map<string, QuantizedModule>();
-  for (const [name, value] of Object.entries(modules)) read.set(name, readModule(name, value));
+  for (const [name, value] of Object.entries(modules)) {
+    read.set(name, readQuantizedModule(name, value));
+  }
   return { version, scheme: readScheme(scheme, "quantization_config"), modules: read, notes };
 }
 
-function readModule(name: string, value: unknown): QuantizedModule {
+/** Reads the description of one module. @throws FormatError UnsupportedError */
+export function readQuantizedModule(name: string, value: unknown): QuantizedModule {
   const where = `quantization_config: module ${quoteName(name)}`;
   const { kind, shape, scheme } = parseWith(moduleBody, value, where);
   if (kind !== "linear") {
@@ -99,20 +102,22 @@ function readScheme(id: string, where: string): Scheme {
   }
 }
 
+/** Describes one module as `quantization_config` does. */
+export function writeQuantizedModule(module: QuantizedModule): JsonRecord {
+  return {
+    scheme: module.scheme.id,
+    kind: module.kind,
+    shape: [module.outFeatures, module.inFeatures],
+  };
+}
+
 /** Builds the value of `quantization_config`; `notes` must not use the names of the format's own fields. */
 export function writeQuantizationConfig(
   scheme: Scheme,
   modules: ReadonlyMap<string, QuantizedModule>,
   notes: JsonRecord = {},
 ): JsonRecord {
-  const entries = [...modules].map(([name, module]) => [
-    name,
-    {
-      scheme: module.scheme.id,
-      kind: module.kind,
-      shape: [module.outFeatures, module.inFeatures],
-    },
-  ]);
+  const entries = [...modules].map(([name, module]) => [name, writeQuantizedModule(module)]);
   return {
     ...notes,
     quant_method: "fewbit",

@@ -1,5 +1,5 @@
-import { createFile, type WritableFile } from "../platform/node.ts";
-import { UsageError } from "../util/errors.ts";
+import { createFile, openForReading, openForWriting, type WritableFile } from "../platform/node.ts";
+import { FormatError, UsageError } from "../util/errors.ts";
 import {
   encodeHeader,
   layOutTensors,
@@ -37,7 +37,8 @@ export class SafetensorsWriter {
   }
 
   /**
-   * Creates the file, which must not exist, and writes its header.
+   * Creates the file, which must not exist, in its full size, and writes its header. Until they are
+   * written, tensors are zero.
    * @throws UsageError when a name comes twice
    * @throws FewbitError (code `FILE`) when the file cannot be written
    */
@@ -52,11 +53,35 @@ export class SafetensorsWriter {
     const writer = new SafetensorsWriter(path, tensors, file, header.length);
     try {
       await file.write(header, 0);
+      await file.resize(header.length + dataBytesOf(tensors));
     } catch (error) {
       await writer.close();
       throw error;
     }
     return writer;
+  }
+
+  /**
+   * Goes on with a file that `create` made for the same tensors. What was written counts as missing until
+   * it is written again or passed to `keep`.
+   * @throws FormatError when the file is missing, or is of other tensors
+   */
+  static async reopen(
+    path: string,
+    entries: readonly TensorEntry[],
+    metadata: Readonly<Record<string, string>> = { format: "pt" },
+  ): Promise<SafetensorsWriter> {
+    const tensors = layOutTensors(entries);
+    const header = encodeHeader(tensors, metadata);
+    await expectStart(path, header, header.length + dataBytesOf(tensors));
+    return new SafetensorsWriter(path, tensors, await openForWriting(path), header.length);
+  }
+
+  /** Counts a tensor as written: it is in the file already, and whole. */
+  keep(name: string): void {
+    const info = this.tensors.get(name);
+    if (!info) throw new UsageError(`tensor ${quoteName(name)} was not declared`);
+    this.written.set(name, mergeRange([], [0, info.end - info.begin]));
   }
 
   /**
@@ -79,6 +104,11 @@ export class SafetensorsWriter {
     this.written.set(name, mergeRange(this.written.get(name) ?? [], [byteOffset, end]));
   }
 
+  /** Makes what was written so far durable. */
+  async sync(): Promise<void> {
+    await this.file.sync();
+  }
+
   /**
    * Checks that every byte was written, makes the file durable and closes it.
    * @throws UsageError when bytes are missing
@@ -99,6 +129,25 @@ export class SafetensorsWriter {
   /** Closes the file as it is; for work that is given up. */
   async close(): Promise<void> {
     await this.file.close();
+  }
+}
+
+function dataBytesOf(tensors: ReadonlyMap<string, TensorInfo>): number {
+  let size = 0;
+  for (const { end } of tensors.values()) size = Math.max(size, end);
+  return size;
+}
+
+/** @throws FormatError unless the file begins with `header` and has `sizeBytes` */
+async function expectStart(path: string, header: Uint8Array, sizeBytes: number): Promise<void> {
+  const file = await openForReading(path);
+  try {
+    const found = new Uint8Array(header.length);
+    await file.read(found, 0);
+    const isSame = file.sizeBytes === sizeBytes && found.every((byte, i) => byte === header[i]);
+    if (!isSame) throw new FormatError(`${path} was begun for other tensors`);
+  } finally {
+    await file.close();
   }
 }
 

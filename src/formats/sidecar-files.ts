@@ -16,7 +16,7 @@ const sidecars: readonly RegExp[] = [
 ];
 
 /** Lists the sidecar files of a checkpoint directory, sorted by name. */
-async function listSidecarFiles(path: string): Promise<string[]> {
+export async function listSidecarFiles(path: string): Promise<string[]> {
   return (await listDirectory(path))
     .filter(({ name, kind }) => kind === "file" && sidecars.some((sidecar) => sidecar.test(name)))
     .map(({ name }) => name);

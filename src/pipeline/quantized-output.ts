@@ -1,14 +1,21 @@
 import type { Checkpoint } from "../formats/checkpoint.ts";
 import { CheckpointWriter } from "../formats/checkpoint-writer.ts";
 import { quantizedEntries, writeQTensor } from "../formats/fewbit-format.ts";
-import { formatJson } from "../formats/json-file.ts";
-import { type QuantizedModule, writeQuantizationConfig } from "../formats/quantization-config.ts";
+import { formatJson, type JsonRecord } from "../formats/json-file.ts";
+import { journalFolder } from "../formats/output-directory.ts";
+import {
+  type QuantizedModule,
+  readQuantizedModule,
+  writeQuantizationConfig,
+  writeQuantizedModule,
+} from "../formats/quantization-config.ts";
 import type { TensorEntry } from "../formats/safetensors.ts";
 import { copySidecarFiles } from "../formats/sidecar-files.ts";
-import { joinPath, writeText } from "../platform/node.ts";
+import { joinPath, listDirectory, remove, sha256, writeText } from "../platform/node.ts";
 import type { QTensor } from "../quant/q-tensor.ts";
 import { parseScheme } from "../quant/scheme.ts";
 import { copyTensor, writableDType } from "./copy-tensor.ts";
+import type { FinishedTensors } from "./finished-weights.ts";
 import type { PlannedLinear } from "./plan.ts";
 import type { Recipe } from "./recipe.ts";
 
@@ -36,17 +43,38 @@ export function outputEntries(
   return entries;
 }
 
+/** What was written of a part of the model, as a journal can hold it. */
+export interface WrittenPart {
+  /** Quantized modules as `quantization_config` describes them. */
+  readonly modules: JsonRecord;
+  /** SHA-256 of the tensors, by name. */
+  readonly tensors: Readonly<Record<string, string>>;
+}
+
+const writerOptions = { metadata: { format: "pt" } };
+
 /** Writes a quantized checkpoint: packed linears as they come, everything else copied byte by byte. */
 export class QuantizedOutput {
   private readonly checkpoint: Checkpoint;
   private readonly path: string;
+  private readonly entries: readonly TensorEntry[];
   private readonly writer: CheckpointWriter;
-  private readonly written = new Map<string, QuantizedModule>();
-  private readonly replaced = new Set<string>();
+  /** Modules in the order in which they were written. */
+  private readonly modules = new Map<string, QuantizedModule>();
+  /** SHA-256 of the tensors that were written, copied ones apart. */
+  private readonly tensors = new Map<string, string>();
+  /** How many of both belong to parts that are finished. */
+  private finished = { modules: 0, tensors: 0 };
 
-  private constructor(checkpoint: Checkpoint, path: string, writer: CheckpointWriter) {
+  private constructor(
+    checkpoint: Checkpoint,
+    path: string,
+    entries: readonly TensorEntry[],
+    writer: CheckpointWriter,
+  ) {
     this.checkpoint = checkpoint;
     this.path = path;
+    this.entries = entries;
     this.writer = writer;
   }
 
@@ -56,28 +84,84 @@ export class QuantizedOutput {
     path: string,
     entries: readonly TensorEntry[],
   ): Promise<QuantizedOutput> {
-    const writer = await CheckpointWriter.create(path, entries, { metadata: { format: "pt" } });
-    return new QuantizedOutput(checkpoint, path, writer);
+    const writer = await CheckpointWriter.create(path, entries, writerOptions);
+    await writer.sync();
+    return new QuantizedOutput(checkpoint, path, entries, writer);
+  }
+
+  /**
+   * Goes on with the weight files of a run that was stopped, and removes what it put beside them.
+   * @throws FormatError when they are missing, or are of other tensors
+   */
+  static async reopen(
+    checkpoint: Checkpoint,
+    path: string,
+    entries: readonly TensorEntry[],
+  ): Promise<QuantizedOutput> {
+    const writer = await CheckpointWriter.reopen(path, entries, writerOptions);
+    const stays = new Set([...writer.fileNames, journalFolder]);
+    for (const { name } of await listDirectory(path)) {
+      if (!stays.has(name)) await remove(joinPath(path, name));
+    }
+    return new QuantizedOutput(checkpoint, path, entries, writer);
   }
 
   /** Writes one packed linear. */
   async writeLinear(module: string, weight: QTensor): Promise<void> {
-    await writeQTensor(this.writer, module, weight);
+    await writeQTensor({ write: (name, data) => this.write(name, data) }, module, weight);
     const { scheme, outFeatures, inFeatures } = weight;
-    this.written.set(module, { kind: "linear", scheme, outFeatures, inFeatures });
+    this.modules.set(module, { kind: "linear", scheme, outFeatures, inFeatures });
   }
 
   /** Writes a tensor that transforms have changed. */
   async writeChanged(name: string, values: Float32Array): Promise<void> {
-    await this.writer.write(name, values);
-    this.replaced.add(name);
+    await this.write(name, values);
   }
 
-  /** Copies all tensors that are not quantized, and the files beside the weights. */
+  /** Makes what was written since the last part durable, and says what it is. */
+  async finishPart(): Promise<WrittenPart> {
+    await this.writer.sync();
+    const modules = [...this.modules].slice(this.finished.modules);
+    const tensors = [...this.tensors].slice(this.finished.tensors);
+    this.finished = { modules: this.modules.size, tensors: this.tensors.size };
+    return {
+      modules: Object.fromEntries(
+        modules.map(([name, module]) => [name, writeQuantizedModule(module)]),
+      ),
+      tensors: Object.fromEntries(tensors),
+    };
+  }
+
+  /** Counts a part as written, if its tensors are in `output`, the same files, as it says. */
+  async keepPart(output: Checkpoint, part: WrittenPart): Promise<boolean> {
+    const tensors = Object.entries(part.tensors);
+    for (const [name, hash] of tensors) {
+      if (!output.has(name)) return false;
+      const { begin, end } = output.info(name);
+      const bytes = new Uint8Array(end - begin);
+      await output.readInto(name, bytes, 0);
+      if (sha256(bytes) !== hash) return false;
+    }
+    for (const [name, hash] of tensors) {
+      this.writer.keep(name);
+      this.tensors.set(name, hash);
+    }
+    for (const [name, module] of Object.entries(part.modules)) {
+      this.modules.set(name, readQuantizedModule(name, module));
+    }
+    this.finished = { modules: this.modules.size, tensors: this.tensors.size };
+    return true;
+  }
+
+  /** What is written so far. */
+  get written(): Omit<FinishedTensors, "output"> {
+    return { modules: this.modules, tensors: new Set(this.tensors.keys()) };
+  }
+
+  /** Copies all tensors that were not written, and the files beside the weights. */
   async copyRest(signal?: AbortSignal): Promise<void> {
-    for (const name of this.checkpoint.tensors.keys()) {
-      if (this.written.has(name.replace(/\.weight$/, "")) || this.replaced.has(name)) continue;
-      await copyTensor(this.checkpoint, this.writer, name, signal);
+    for (const { name } of this.entries) {
+      if (!this.tensors.has(name)) await copyTensor(this.checkpoint, this.writer, name, signal);
     }
     await copySidecarFiles(this.checkpoint.path, this.path);
   }
@@ -89,7 +173,7 @@ export class QuantizedOutput {
     const notes = { ...(transforms.length > 0 && { transforms }), method, options };
     const config = {
       ...this.checkpoint.config,
-      quantization_config: writeQuantizationConfig(parseScheme(recipe.scheme), this.written, notes),
+      quantization_config: writeQuantizationConfig(parseScheme(recipe.scheme), this.modules, notes),
     };
     await writeText(joinPath(this.path, "config.json"), formatJson(config));
   }
@@ -102,5 +186,10 @@ export class QuantizedOutput {
   /** Closes the files of work that is given up. */
   async close(): Promise<void> {
     await this.writer.close();
+  }
+
+  private async write(name: string, data: ArrayBufferView): Promise<void> {
+    await this.writer.write(name, data);
+    this.tensors.set(name, sha256(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)));
   }
 }

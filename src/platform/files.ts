@@ -13,11 +13,13 @@ export interface ReadableFile {
   close(): Promise<void>;
 }
 
-/** A new file, written at any position. */
+/** A file written at any position. */
 export interface WritableFile {
   readonly path: string;
   /** Writes all of `bytes` from `position` on. */
   write(bytes: Uint8Array, position: number): Promise<void>;
+  /** Cuts the file off at this size, or extends it by zeros, which take no room until they are written. */
+  resize(sizeBytes: number): Promise<void>;
   /** Makes sure that what was written is on the disk. */
   sync(): Promise<void>;
   close(): Promise<void>;
@@ -30,6 +32,10 @@ export type FileKind = "file" | "directory" | "other";
 export interface FileStatus {
   readonly kind: FileKind;
   readonly sizeBytes: number;
+  /** Bytes that it takes on the disk, fewer than its size where parts were never written. */
+  readonly storedBytes: number;
+  /** When its contents last changed, in milliseconds since 1970. */
+  readonly modifiedMs: number;
 }
 
 /** Memory of this process, in bytes. */

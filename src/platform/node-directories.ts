@@ -7,7 +7,12 @@ import type { FileKind, FileStatus } from "./files.ts";
 export async function status(path: string): Promise<FileStatus | null> {
   try {
     const found = await fs.stat(path);
-    return { kind: kindOf(found), sizeBytes: found.size };
+    return {
+      kind: kindOf(found),
+      sizeBytes: found.size,
+      storedBytes: found.blocks * 512,
+      modifiedMs: found.mtimeMs,
+    };
   } catch (error) {
     const code = systemErrorCode(error);
     if (code === "ENOENT" || code === "ENOTDIR") return null;

@@ -65,6 +65,10 @@ class NodeWritableFile implements WritableFile {
     }
   }
 
+  async resize(sizeBytes: number): Promise<void> {
+    await translateErrors("write", this.path, this.handle.truncate(sizeBytes));
+  }
+
   async sync(): Promise<void> {
     await translateErrors("write", this.path, this.handle.sync());
   }
@@ -96,8 +100,13 @@ export async function createFile(path: string): Promise<WritableFile> {
   return new NodeWritableFile(path, await translateErrors("write", path, fs.open(path, "wx")));
 }
 
+/** Opens an existing file to change it in place. @throws FormatError when it is missing */
+export async function openForWriting(path: string): Promise<WritableFile> {
+  return new NodeWritableFile(path, await translateErrors("write", path, fs.open(path, "r+")));
+}
+
 /** Reads a whole file. @throws FormatError when it is missing or larger than `limitBytes` */
-async function readBytes(path: string, limitBytes: number = largestText): Promise<Uint8Array> {
+export async function readBytes(path: string, limitBytes: number = largestText): Promise<Uint8Array> {
   const file = await openForReading(path);
   try {
     if (file.sizeBytes > limitBytes) {

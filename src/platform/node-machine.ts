@@ -2,6 +2,11 @@ import { readFileSync } from "node:fs";
 import * as os from "node:os";
 import type { MachineDescription, MemoryUsage } from "./files.ts";
 
+/** Waits. */
+export async function sleep(milliseconds: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
 /** Returns milliseconds from an arbitrary start, never running backwards. */
 export function monotonicMs(): number {
   return performance.now();
@@ -60,13 +65,42 @@ export function processId(): number {
   return process.pid;
 }
 
-/** Tells whether a process of this machine is alive; also true when it belongs to somebody else. */
-export function isProcessAlive(id: number): boolean {
+/**
+ * Tells whether a process of this machine is alive; also true when it belongs to somebody else. With
+ * `mark` it must be the process that had this `processMark`: ids are used again.
+ */
+export function isProcessAlive(id: number, mark?: string): boolean {
   try {
     process.kill(id, 0);
-    return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+  }
+  const [state, start] = processFields(id) ?? [];
+  if (state === "Z") return false;
+  return mark === undefined || mark === unknownMark || start === undefined || start === mark;
+}
+
+/**
+ * Returns a mark that tells a process from a later one of the same id: its start, in clock ticks since
+ * the machine started. `0` where the system does not say.
+ */
+export function processMark(id: number): string {
+  return processFields(id)?.[1] ?? unknownMark;
+}
+
+const unknownMark = "0";
+
+/** Reads a process's state and start from /proc; null on systems without it. */
+function processFields(id: number): readonly [state: string, start: string] | null {
+  try {
+    // The name in parentheses may hold spaces and parentheses; field 3 of the line follows it.
+    const [, rest = ""] = /^.*\) (.*)$/s.exec(readFileSync(`/proc/${id}/stat`, "utf8")) ?? [];
+    const fields = rest.split(" ");
+    const [state] = fields;
+    const start = fields[19];
+    return state !== undefined && start !== undefined ? [state, start] : null;
+  } catch {
+    return null;
   }
 }
 
