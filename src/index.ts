@@ -52,15 +52,18 @@ export async function load(path: string, options: ApiOptions = {}): Promise<Lang
  * for await (const event of run.events) render(event);
  * const { record } = await run;
  *
- * @throws FewbitError (as rejection) of the kind that fits; nothing is left under `out` then
+ * When a run to the same `out` was interrupted, its finished part is kept and gone on with, to the same
+ * bytes; see the option `resume`.
+ *
+ * @throws FewbitError (as rejection) of the kind that fits; nothing stands under `out` then
  */
 export function quantize(model: ModelSource, options: QuantizeOptions & ApiOptions): QuantizeRun {
   return startRun(options.out, async (emit) => {
     const notify = (message: string): void => emit({ type: "notice", message });
     const backend = backendFor({ ...options, onNotice: options.onNotice ?? notify });
     const recipe = toRecipe(pathOf(model), options);
-    const { overwrite = false, signal } = options;
-    return runRecipe(recipe, { backend, overwrite, signal, emit });
+    const { overwrite = false, resume = "auto", signal } = options;
+    return runRecipe(recipe, { backend, overwrite, resume, signal, emit });
   });
 }
 

@@ -25,8 +25,10 @@ export interface SelfGeneratedOptions {
   /** Tokens a window. */
   readonly window: number;
   readonly seed: number;
-  /** Called after each window. */
-  readonly onProgress?: (done: number, total: number) => void;
+  /** Windows that the same options gave before; they are taken as they are. */
+  readonly earlier?: readonly Int32Array[];
+  /** Called after each new window; `done` counts all. */
+  readonly onWindow?: (window: Int32Array, done: number) => Promise<void> | void;
   readonly signal?: AbortSignal;
 }
 
@@ -55,14 +57,20 @@ export async function generateCalibration(options: SelfGeneratedOptions): Promis
     const turn = n % ids.length;
     const pick = turn + prng.below(ids.length - turn);
     [ids[turn], ids[pick]] = [ids[pick], ids[turn]];
+    const seed = prng.uint32();
+    const earlier = options.earlier?.[n];
+    if (earlier) {
+      windows.push(earlier);
+      continue;
+    }
     const window = new Int32Array(length);
     window.set([...tokenizer.startIds, ids[turn]]);
     const greedyEnd = Math.min(length, front + greedyLengths[n % greedyLengths.length]);
-    const request = { seed: prng.uint32(), ...(signal ? { signal } : {}) };
+    const request = { seed, ...(signal ? { signal } : {}) };
     await extend(window, front, greedyEnd, { ...request, temperature: 0 }, generate);
     await extend(window, greedyEnd, length, { ...request, temperature: 1 }, generate);
     windows.push(window);
-    options.onProgress?.(windows.length, samples);
+    await options.onWindow?.(window, windows.length);
   }
   return windows;
 }

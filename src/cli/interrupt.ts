@@ -2,13 +2,19 @@ import { CancelledError } from "../util/errors.ts";
 import { exitCodes } from "./errors.ts";
 import type { Terminal } from "./terminal.ts";
 
+/** What came of work that was stopped, and how to go on. */
+export interface Onward {
+  readonly message: string;
+  readonly hint: string;
+}
+
 /**
  * Runs `body` with a signal that the first Ctrl-C aborts; the second ends the process at once. When the
  * body was cancelled, `onward` says what came of it and how to go on.
  */
 export async function interruptible<T>(
   terminal: Terminal,
-  onward: { readonly message: string; readonly hint: string },
+  onward: Onward | (() => Onward),
   body: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();
@@ -26,7 +32,8 @@ export async function interruptible<T>(
   } catch (error) {
     // Whatever breaks off because of the signal is the cancelling, not a failure.
     if (!controller.signal.aborted) throw error;
-    throw new CancelledError(onward.message, { hint: onward.hint, cause: error });
+    const { message, hint } = typeof onward === "function" ? onward() : onward;
+    throw new CancelledError(message, { hint, cause: error });
   } finally {
     stopListening();
   }

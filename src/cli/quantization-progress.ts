@@ -1,11 +1,19 @@
 import type { PipelineEvent } from "../pipeline/events.ts";
 import type { LinearRecord, TransformRecord } from "../pipeline/run-record.ts";
-import { formatDuration, formatNumber, printable } from "../report/format.ts";
+import {
+  formatDuration,
+  formatMoment,
+  formatNumber,
+  formatPlural,
+  printable,
+} from "../report/format.ts";
 import { formatPlan } from "../report/plan-summary.ts";
 import { formatProgressLog, type Progress } from "../report/progress.ts";
+import type { Onward } from "./interrupt.ts";
 import type { Terminal } from "./terminal.ts";
 
 type ProgressEvent = Extract<PipelineEvent, { type: "progress" }>;
+type ResumedEvent = Extract<PipelineEvent, { type: "resumed" }>;
 
 /** Shows a quantization on standard error: a bar where it can be redrawn, else a line for each block. */
 export class QuantizationProgress {
@@ -14,6 +22,8 @@ export class QuantizationProgress {
   /** Linears of the block at work. */
   private linears: LinearRecord[] = [];
   private lastError: number | null = null;
+  /** Finished parts that stay when the run is stopped. */
+  private finished = { blocks: 0, of: 0, windows: 0 };
 
   constructor(terminal: Terminal) {
     this.terminal = terminal;
@@ -24,6 +34,10 @@ export class QuantizationProgress {
     const { terminal } = this;
     if (event.type === "plan") {
       terminal.notes(["", ...formatPlan(event.plan, terminal.noteLayout), ""]);
+    } else if (event.type === "resumed") {
+      this.resume(event);
+    } else if (event.type === "window") {
+      this.finished.windows = event.done;
     } else if (event.type === "notice") {
       terminal.notice(event.message);
     } else if (event.type === "progress") {
@@ -42,8 +56,37 @@ export class QuantizationProgress {
     }
   }
 
+  /** What came of the run when it is stopped now, and how to go on. */
+  get onward(): Onward {
+    const { blocks, of, windows } = this.finished;
+    if (blocks === 0 && windows === 0) {
+      return {
+        message: "nothing was written, and the model is as it was",
+        hint: "run the same command again to start over",
+      };
+    }
+    const what =
+      blocks > 0 ? `${blocks} of ${of} blocks` : formatPlural(windows, "calibration window");
+    return {
+      message: `${what} are finished and kept; the model is as it was`,
+      hint: "run the same command again to go on, or with --restart to start over",
+    };
+  }
+
+  private resume(event: ResumedEvent): void {
+    const { finishedBlocks, blocks, finishedWindows } = event;
+    this.finished = { blocks: finishedBlocks, of: blocks, windows: finishedWindows };
+    const what =
+      finishedBlocks > 0
+        ? `block ${finishedBlocks} of ${blocks}`
+        : formatPlural(finishedWindows, "calibration window");
+    const when = formatMoment(new Date(event.interruptedAt), new Date());
+    this.terminal.notes([`  going on after ${what} of a run interrupted ${when}`, ""]);
+  }
+
   private endBlock(block: number, blocks: number): void {
     const { terminal, latest, linears } = this;
+    this.finished = { ...this.finished, blocks: block + 1, of: blocks };
     this.linears = [];
     if (terminal.redraws) return;
     const progress = {

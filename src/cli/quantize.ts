@@ -58,6 +58,7 @@ interface Options extends VoiceOptions, ComputeOptions {
   readonly seed?: number;
   readonly dryRun?: boolean;
   readonly overwrite?: boolean;
+  readonly restart?: boolean;
 }
 
 const example = `
@@ -95,6 +96,7 @@ export function defineQuantize(command: Command, io: Io): void {
     .option("--scheme <id>", "bits and group size of the linear layers, such as w4g128")
     .option("--out <dir>", "directory to write")
     .option("--overwrite", "replace a checkpoint that is there already")
+    .option("--restart", "discard what an interrupted run had done, and start over")
     .option("--dry-run", "only say what would happen, and what it needs")
     .option("--ignore <pattern>", "leave these linear layers as they are (repeatable)", collect)
     .option(
@@ -153,11 +155,15 @@ async function runQuantize(model: string, options: Options, io: Io): Promise<voi
     return;
   }
   const progress = new QuantizationProgress(terminal);
-  const { record } = await interruptible(terminal, onward, async (signal) => {
-    const run = quantize(model, { ...request, signal });
-    for await (const event of run.events) progress.handle(event);
-    return run;
-  });
+  const { record } = await interruptible(
+    terminal,
+    () => progress.onward,
+    async (signal) => {
+      const run = quantize(model, { ...request, signal });
+      for await (const event of run.events) progress.handle(event);
+      return run;
+    },
+  );
   const { tensors, quantization } = await inspect(options.out);
   const kept = keptWeights(tensors, quantization?.modules ?? []);
   const layout = terminal.resultLayout;
@@ -166,11 +172,6 @@ async function runQuantize(model: string, options: Options, io: Io): Promise<voi
   terminal.notes(["", ...nextSteps(model, options), ""]);
   terminal.json({ out: options.out, ...record });
 }
-
-const onward = {
-  message: "nothing was written, and the model is as it was",
-  hint: "run the same command again to start over",
-};
 
 /** What the library is asked for. Its defaults hold for what the command line leaves out. */
 function requestOf(options: Options): QuantizeOptions & ApiOptions {
@@ -189,6 +190,7 @@ function requestOf(options: Options): QuantizeOptions & ApiOptions {
     trueSequential: options.trueSequential,
     seed: options.seed,
     overwrite: options.overwrite,
+    resume: options.restart ? "restart" : undefined,
     threads: options.threads,
     backend: options.backend,
   }) as QuantizeOptions & ApiOptions;

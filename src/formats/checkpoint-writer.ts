@@ -71,7 +71,7 @@ export class CheckpointWriter {
     options: WriterOptions = {},
   ): Promise<CheckpointWriter> {
     expectOwnNames(entries);
-    const writer = await CheckpointWriter.open(path, entries, options, SafetensorsWriter.create);
+    const writer = await CheckpointWriter.open(path, entries, options, "create");
     await writer.writeIndex();
     return writer;
   }
@@ -85,21 +85,20 @@ export class CheckpointWriter {
     entries: readonly TensorEntry[],
     options: WriterOptions = {},
   ): Promise<CheckpointWriter> {
-    return CheckpointWriter.open(path, entries, options, SafetensorsWriter.reopen);
+    return CheckpointWriter.open(path, entries, options, "reopen");
   }
 
   private static async open(
     path: string,
     entries: readonly TensorEntry[],
     options: WriterOptions,
-    openShard: typeof SafetensorsWriter.create,
+    how: "create" | "reopen",
   ): Promise<CheckpointWriter> {
     const shards: SafetensorsWriter[] = [];
     try {
       for (const shard of planShards(entries, options.maxShardBytes ?? defaultShardBytes)) {
-        shards.push(
-          await openShard(joinPath(path, shard.fileName), shard.entries, options.metadata),
-        );
+        const file = joinPath(path, shard.fileName);
+        shards.push(await SafetensorsWriter[how](file, shard.entries, options.metadata));
       }
     } catch (error) {
       await Promise.all(shards.map((shard) => shard.close()));

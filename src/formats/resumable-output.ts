@@ -24,7 +24,7 @@ import {
   prepareTarget,
   resolveTarget,
 } from "./output-directory.ts";
-import { hostDigits } from "./output-leftovers.ts";
+import { cleanLeftovers, hostDigits } from "./output-leftovers.ts";
 
 /*
  * The working directory of an output that can be gone on with is `.NAME.unfinished-OWNER-RANDOM` beside
@@ -66,28 +66,25 @@ export class ResumableOutput extends OutputDirectory {
 }
 
 /**
- * Returns the folder with the journal of a run to `path` that was stopped before its end: between
- * `commit` and its last step (`committed`), or earlier. Null when there is none.
+ * Returns the journal folder of a run that was stopped after its output had got its name, before the
+ * last step of `commit`; null when there is none.
  * @throws UsageError when the folder of `path` is missing
- * @throws FewbitError (code `BUSY`) when another process writes this output now
  */
-export async function findJournal(
-  path: string,
-): Promise<{ readonly journalPath: string; readonly committed: boolean } | null> {
+export async function findCommitted(path: string): Promise<string | null> {
+  const journalPath = joinPath(await resolveTarget(path), journalFolder);
+  return (await exists(journalPath)) ? journalPath : null;
+}
+
+/** Does the last steps of a `commit` that was stopped after its output had got its name. */
+export async function finishCommit(path: string): Promise<void> {
   const final = await resolveTarget(path);
-  const committed = joinPath(final, journalFolder);
-  if (await exists(committed)) return { journalPath: committed, committed: true };
-  const found = await findUnfinished(final);
-  const busy = found.find(({ process }) => process !== null);
-  if (busy) throw busyError(final, busy);
-  const [first] = found;
-  return first ? { journalPath: joinPath(first.path, journalFolder), committed: false } : null;
+  await cleanLeftovers(final);
+  await remove(joinPath(final, journalFolder));
 }
 
 /** Removes what is left of runs to `path` that were stopped, whatever they had done. */
 export async function discardUnfinished(path: string): Promise<void> {
   const final = await resolveTarget(path);
-  await remove(joinPath(final, journalFolder));
   for (const { path: unfinished, process } of await findUnfinished(final)) {
     if (process === null) await remove(unfinished);
   }

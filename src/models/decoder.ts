@@ -84,8 +84,8 @@ export class DecoderModel implements QuantizableModel {
     return describeLinears(this.config);
   }
 
-  loadBlock(index: number): Promise<DecoderBlock> {
-    return readBlock(this.backend, this.config, this.source, index);
+  loadBlock(index: number, source: WeightSource = this.source): Promise<DecoderBlock> {
+    return readBlock(this.backend, this.config, source, index);
   }
 
   releaseBlock(block: DecoderBlock): void {

@@ -1,6 +1,7 @@
 import type { Products } from "../backend/packed-operand.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { LinearSlot } from "./linear.ts";
+import type { WeightSource } from "./weight-source.ts";
 
 /** Keys and values of one block for the tokens seen so far: each `[batch, capacity, kvHeads, headDim]`. */
 export interface KvCacheLayer {
@@ -73,8 +74,9 @@ export interface QuantizableModel {
   readonly hiddenSize: number;
   /** Lists the linear layers of all blocks, without reading them. */
   linears(): readonly LinearDescription[];
-  /** Reads block `index` from the checkpoint. Weights are float32 unless they are packed. */
-  loadBlock(index: number): Promise<Block>;
+  /** Reads block `index` from the checkpoint, or from another source of the same model. Weights are
+   *  float32 unless they are packed. */
+  loadBlock(index: number, source?: WeightSource): Promise<Block>;
   /** Gives the memory of a block back: norms, and what the layers hold that stand in its slots now.
    *  Whoever replaces a layer gives the memory of the old one back. */
   releaseBlock(block: Block): void;

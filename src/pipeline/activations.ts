@@ -1,5 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import type { Block, QuantizableModel } from "../nn/quantizable-model.ts";
+import { sha256 } from "../platform/node.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { throwIfCancelled } from "../util/errors.ts";
 
@@ -62,6 +63,12 @@ export class ActivationCache {
       visit(batch);
       await batch.backend.synchronize();
     }
+  }
+
+  /** Hashes a part of the activations: whatever goes wrong on the way to them shows in any part. */
+  async fingerprint(): Promise<string> {
+    const values = await this.batches[0]?.read();
+    return sha256(new Uint8Array(values?.buffer ?? [], values?.byteOffset, values?.byteLength));
   }
 
   /** Gives the memory back. */

@@ -1,5 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
-import { loadCalibration } from "../calibration/dataset.ts";
+import { type CalibrationSet, loadCalibration } from "../calibration/dataset.ts";
 import { generateCalibration, type GenerateTokens } from "../calibration/self-generated.ts";
 import { generateText } from "../runtime/generate.ts";
 import type { LanguageModel } from "../runtime/language-model.ts";
@@ -7,36 +7,35 @@ import { load, type OpenedModel } from "../runtime/load.ts";
 import { loadTokenizer } from "../tokenizers/load-tokenizer.ts";
 import type { Recipe } from "./recipe.ts";
 
-interface Surroundings {
-  readonly backend: Backend;
-  readonly signal?: AbortSignal | undefined;
-}
-
 /**
- * Gathers the calibration windows that a recipe asks for: from files, or sampled from the model itself.
+ * Reads the calibration windows that a recipe asks for from files; null when there are none to be read.
  * @throws UsageError when there is too little text
  */
-export async function collectWindows(
+export async function readWindows(
   opened: OpenedModel,
-  recipe: Recipe,
-  surroundings: Surroundings,
-): Promise<{ readonly windows: readonly Int32Array[]; readonly notice: string | null }> {
-  const { calibration, seed } = recipe;
-  if (!calibration) return { windows: [], notice: null };
-  if (calibration.selfGenerated) {
-    const windows = await sampleWindows(opened, recipe, surroundings);
-    return { windows, notice: null };
-  }
+  { calibration, seed }: Recipe,
+): Promise<CalibrationSet | null> {
+  if (!calibration || calibration.selfGenerated) return null;
   const tokenizer = await loadTokenizer(opened.directory);
   return loadCalibration(calibration.files, tokenizer, { ...calibration, seed });
 }
 
-async function sampleWindows(
+/** How windows are sampled, and which of them are there. */
+export interface Sampling {
+  readonly backend: Backend;
+  readonly signal?: AbortSignal | undefined;
+  readonly earlier: readonly Int32Array[];
+  readonly onWindow: (window: Int32Array, done: number) => Promise<void>;
+}
+
+/** Samples the calibration windows that a recipe asks for from the model itself. */
+export async function sampleWindows(
   opened: OpenedModel,
   { calibration, seed }: Recipe,
-  { backend, signal }: Surroundings,
-): Promise<Int32Array[]> {
+  { backend, signal, earlier, onWindow }: Sampling,
+): Promise<readonly Int32Array[]> {
   if (!calibration) return [];
+  if (earlier.length >= calibration.samples) return earlier;
   const cancel = signal ? { signal } : {};
   const model = await load(opened.directory, { backend, ...cancel });
   try {
@@ -46,6 +45,8 @@ async function sampleWindows(
       samples: calibration.samples,
       window: calibration.window,
       seed,
+      earlier,
+      onWindow,
       ...cancel,
     });
   } finally {

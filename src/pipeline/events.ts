@@ -5,6 +5,19 @@ import type { LinearRecord, RunRecord, TransformRecord } from "./run-record.ts";
 export type PipelineEvent =
   /** Before any work. */
   | { readonly type: "plan"; readonly plan: Plan }
+  /** What an interrupted run had done is kept and gone on with; before any work. */
+  | {
+      readonly type: "resumed";
+      /** Number of blocks that are finished. */
+      readonly finishedBlocks: number;
+      readonly blocks: number;
+      /** Number of calibration windows that the model wrote already. */
+      readonly finishedWindows: number;
+      /** When the interrupted run was last known to be at work, ISO. */
+      readonly interruptedAt: string;
+    }
+  /** The model wrote a calibration window. */
+  | { readonly type: "window"; readonly done: number; readonly total: number }
   /** Something the user should know; not an error. */
   | { readonly type: "notice"; readonly message: string }
   /** The work has come so far; many a second at most. */

@@ -12,7 +12,7 @@ import {
   type WritableFile,
 } from "../platform/node.ts";
 import type { RunIdentity } from "./run-identity.ts";
-import type { LinearRecord } from "./run-record.ts";
+import type { LinearRecord, Resumption, TransformRecord } from "./run-record.ts";
 
 /** Version of the journal's lines; a journal of another one is of another program. */
 const journalVersion = 1;
@@ -48,6 +48,7 @@ export interface PartEntry {
   readonly type: "part";
   /** Name in the checkpoint, such as `model.layers.3`. */
   readonly name: string;
+  readonly transforms: readonly TransformRecord[];
   readonly linears: readonly LinearRecord[];
   /** Quantized modules as `quantization_config` describes them. */
   readonly modules: JsonRecord;
@@ -59,12 +60,8 @@ export interface PartEntry {
 }
 
 /** The run was taken up again. */
-export interface ResumedEntry {
+export interface ResumedEntry extends Resumption {
   readonly type: "resumed";
-  /** When the run before was last known to be at work, ISO. */
-  readonly interruptedAt: string;
-  /** Number of blocks that were finished. */
-  readonly blocks: number;
   readonly effort: Effort;
 }
 
@@ -94,10 +91,7 @@ export class Journal {
   }
 
   /** Starts the journal of a new run in a folder that must not exist yet. */
-  static async create(
-    path: string,
-    head: Omit<JournalHead, "type" | "version">,
-  ): Promise<Journal> {
+  static async create(path: string, head: Omit<JournalHead, "type" | "version">): Promise<Journal> {
     await makeDirectory(path);
     const journal = new Journal(await createFile(joinPath(path, fileName)), 0);
     await journal.writeLine({ type: "run", version: journalVersion, ...head });

@@ -1,15 +1,18 @@
 import { memoryUsage, monotonicMs } from "../platform/node.ts";
 import type { PipelineEvent } from "./events.ts";
+import type { Effort } from "./journal.ts";
 
-/** Turns what the run does into progress events, and keeps the peak of memory. */
+/** Turns what the run does into progress events, and keeps time and the peak of memory. */
 export class ProgressMeter {
-  readonly startedMs: number = monotonicMs();
   /** Largest memory seen, resident and not backed by files (null where the system does not say). */
   peakBytes = 0;
   peakAnonymousBytes: number | null = null;
+  private readonly startedMs: number = monotonicMs();
   private readonly emit: (event: PipelineEvent) => void;
   private readonly blocks: number;
   private readonly totalWork: number;
+  private earlierMs = 0;
+  private earlierWork = 0;
   private doneWork = 0;
 
   /** `totalWork` is in weights: every linear counts with its own. */
@@ -19,9 +22,28 @@ export class ProgressMeter {
     this.totalWork = totalWork;
   }
 
-  /** Milliseconds since the start. */
+  /** Milliseconds of work, that of interrupted runs included. */
   get elapsedMs(): number {
-    return monotonicMs() - this.startedMs;
+    return this.earlierMs + this.sessionMs;
+  }
+
+  /** What was used up so far. */
+  get effort(): Effort {
+    this.sampleMemory();
+    return {
+      at: new Date().toISOString(),
+      elapsedMs: this.elapsedMs,
+      peakMemoryBytes: this.peakBytes,
+      peakAnonymousBytes: this.peakAnonymousBytes,
+    };
+  }
+
+  /** Counts what interrupted runs did. */
+  goOn(work: number, effort: Effort): void {
+    this.earlierWork = work;
+    this.doneWork = work;
+    this.earlierMs = effort.elapsedMs;
+    this.keepPeak(effort.peakMemoryBytes, effort.peakAnonymousBytes);
   }
 
   /** Counts work as done. */
@@ -33,15 +55,25 @@ export class ProgressMeter {
   report(block: number, activity: string): void {
     this.sampleMemory();
     const fraction = this.totalWork === 0 ? 1 : Math.min(1, this.doneWork / this.totalWork);
-    const { elapsedMs, blocks } = this;
-    const remainingMs = fraction > 0 ? (elapsedMs * (1 - fraction)) / fraction : null;
+    const { elapsedMs, blocks, totalWork, sessionMs } = this;
+    const sessionWork = this.doneWork - this.earlierWork;
+    const remainingMs =
+      sessionWork > 0 ? (sessionMs * (totalWork - this.doneWork)) / sessionWork : null;
     this.emit({ type: "progress", block, blocks, activity, fraction, elapsedMs, remainingMs });
   }
 
   /** Notes the memory in use now. */
   sampleMemory(): void {
     const { residentBytes, anonymousBytes } = memoryUsage();
-    this.peakBytes = Math.max(this.peakBytes, residentBytes);
+    this.keepPeak(residentBytes, anonymousBytes);
+  }
+
+  private get sessionMs(): number {
+    return monotonicMs() - this.startedMs;
+  }
+
+  private keepPeak(bytes: number, anonymousBytes: number | null): void {
+    this.peakBytes = Math.max(this.peakBytes, bytes);
     if (anonymousBytes !== null) {
       this.peakAnonymousBytes = Math.max(this.peakAnonymousBytes ?? 0, anonymousBytes);
     }

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { MethodId, methods, QuantizerId, TransformId } from "../methods/index.ts";
 import type { RecipeInput } from "./recipe.ts";
+import type { ResumeChoice } from "./resume.ts";
 
 type OptionsOf<Id extends MethodId> = z.input<(typeof methods)[Id]["options"]>;
 
@@ -30,6 +31,11 @@ export type QuantizeOptions = Omit<
     readonly window?: number;
     /** Replace an existing output. */
     readonly overwrite?: boolean;
+    /**
+     * What to do when a run to the same output was interrupted. `auto` (default) goes on with it, and
+     * refuses when it was another run; `restart` discards what it had done.
+     */
+    readonly resume?: ResumeChoice;
   };
 
 /** Writes options as a recipe. */

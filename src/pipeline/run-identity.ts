@@ -1,7 +1,14 @@
 import type { Backend } from "../backend/backend.ts";
 import type { Checkpoint } from "../formats/checkpoint.ts";
 import { listSidecarFiles } from "../formats/sidecar-files.ts";
-import { baseName, joinPath, openForReading, sha256, sha256OfFile, status } from "../platform/node.ts";
+import {
+  baseName,
+  joinPath,
+  openForReading,
+  sha256,
+  sha256OfFile,
+  status,
+} from "../platform/node.ts";
 import { version } from "../util/version.ts";
 import type { Recipe } from "./recipe.ts";
 
@@ -47,7 +54,9 @@ export async function identifyRun(
   for (const name of ["config.json", ...(await listSidecarFiles(checkpoint.path))]) {
     identity[name] = await sha256OfFile(joinPath(checkpoint.path, name));
   }
-  const weightFiles = new Set([...checkpoint.tensors.keys()].map((name) => checkpoint.fileOf(name)));
+  const weightFiles = new Set(
+    [...checkpoint.tensors.keys()].map((name) => checkpoint.fileOf(name)),
+  );
   for (const path of weightFiles) identity[baseName(path)] = await sampleFile(path);
   return identity;
 }
@@ -84,7 +93,8 @@ async function sampleFile(path: string): Promise<string> {
     const sample = new Uint8Array(pieces * samplePieceBytes);
     let filled = 0;
     for (let i = 0; i < pieces; i++) {
-      const start = pieces === 1 ? 0 : Math.floor((i * (sizeBytes - samplePieceBytes)) / (pieces - 1));
+      const start =
+        pieces === 1 ? 0 : Math.floor((i * (sizeBytes - samplePieceBytes)) / (pieces - 1));
       const piece = sample.subarray(filled, filled + samplePieceBytes);
       filled += await file.read(piece, start);
     }

@@ -32,6 +32,15 @@ export interface TransformRecord {
   readonly elapsedMs: number;
 }
 
+/** How a run that was interrupted was gone on with. */
+export interface Resumption {
+  /** When the interrupted run was last known to be at work, ISO. */
+  readonly interruptedAt: string;
+  readonly resumedAt: string;
+  /** Number of blocks that were finished and not done again. */
+  readonly blocks: number;
+}
+
 /** The record of a run, written to `run.json` beside the weights. */
 export interface RunRecord {
   readonly fewbit: string;
@@ -39,7 +48,10 @@ export interface RunRecord {
   readonly backend: { readonly id: string; readonly level: string; readonly threads: number };
   readonly machine: MachineDescription;
   readonly startedAt: string;
+  /** Time at work; what interrupted runs had done and lost again is not in it. */
   readonly elapsedMs: number;
+  /** Empty when the run was never interrupted. */
+  readonly resumptions: readonly Resumption[];
   /** Largest resident memory of the process while it ran, and the largest part of it not backed by files. */
   readonly peakMemoryBytes: number;
   readonly peakAnonymousBytes: number | null;

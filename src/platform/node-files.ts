@@ -106,7 +106,10 @@ export async function openForWriting(path: string): Promise<WritableFile> {
 }
 
 /** Reads a whole file. @throws FormatError when it is missing or larger than `limitBytes` */
-export async function readBytes(path: string, limitBytes: number = largestText): Promise<Uint8Array> {
+export async function readBytes(
+  path: string,
+  limitBytes: number = largestText,
+): Promise<Uint8Array> {
   const file = await openForReading(path);
   try {
     if (file.sizeBytes > limitBytes) {

@@ -62,6 +62,15 @@ function formatLongDuration(seconds: number): string {
   return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
 }
 
+/** Formats a moment of the past, in local time: `at 12:31`, or on another day `on 2026-03-09 at 12:31`. */
+export function formatMoment(moment: Date, now: Date): string {
+  const two = (value: number): string => String(value).padStart(2, "0");
+  const day = (date: Date): string =>
+    `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  const time = `at ${two(moment.getHours())}:${two(moment.getMinutes())}`;
+  return day(moment) === day(now) ? time : `on ${day(moment)} ${time}`;
+}
+
 /** Formats a share of 1 as a percentage with one decimal: `97.3 %`. Only 1 itself is `100 %`. */
 export function formatPercentage(share: number): string {
   if (share === 1) return "100 %";

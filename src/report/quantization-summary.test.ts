@@ -40,6 +40,7 @@ const record: RunRecord = {
     memoryBytes: 1,
     runtime: "Node",
   },
+  resumptions: [],
   startedAt: "2026-01-01T00:00:00Z",
   elapsedMs: 11_400,
   peakMemoryBytes: 310_000_000,
