@@ -122,6 +122,7 @@ export type { Products } from "./backend/packed-operand.ts";
 export type { EvaluateOptions, Evaluation, EvaluationProgress } from "./evaluation/evaluation.ts";
 export { type Method, type MethodRole } from "./methods/define-method.ts";
 export { type MethodId, methods } from "./methods/index.ts";
+export type { KvCacheDType } from "./nn/kv-cache.ts";
 export type { PipelineEvent } from "./pipeline/events.ts";
 export {
   type ExportDType,

@@ -39,6 +39,17 @@ static inline vf vf_load_bf16(const uint16_t *p) {
 static inline vf vf_load_f16(const uint16_t *p) {
   return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)));
 }
+static inline vf vf_load_i8(const int8_t *p) {
+  float lanes[4] = {p[0], p[1], p[2], p[3]};
+  return vld1q_f32(lanes);
+}
+static inline void vf_store_f16(uint16_t *p, vf x) {
+  vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x)));
+}
+/* Lane i is the sum of r[i]. */
+static inline __attribute__((always_inline)) vf vf_sum_each(vf r[4]) {
+  return vpaddq_f32(vpaddq_f32(r[0], r[1]), vpaddq_f32(r[2], r[3]));
+}
 /* 2^k for whole k in [-126, 127] */
 static inline vf vf_exp2_whole(vf k) {
   int32x4_t e = vaddq_s32(vcvtnq_s32_f32(k), vdupq_n_s32(127));

@@ -47,6 +47,14 @@ static inline vf vf_load_bf16(const uint16_t *p) {
 static inline vf vf_load_f16(const uint16_t *p) {
   return (vf){fb_from_f16(p[0]), fb_from_f16(p[1]), fb_from_f16(p[2]), fb_from_f16(p[3])};
 }
+static inline vf vf_load_i8(const int8_t *p) { return (vf){p[0], p[1], p[2], p[3]}; }
+static inline void vf_store_f16(uint16_t *p, vf x) {
+  for (int i = 0; i < 4; i++) p[i] = fb_to_f16(x[i]);
+}
+/* Lane i is the sum of r[i]. */
+static inline __attribute__((always_inline)) vf vf_sum_each(vf r[4]) {
+  return (vf){vf_sum(r[0]), vf_sum(r[1]), vf_sum(r[2]), vf_sum(r[3])};
+}
 /* 2^k for whole k in [-126, 127] */
 static inline vf vf_exp2_whole(vf k) {
   vf_bits e = {(int32_t)k[0] + 127, (int32_t)k[1] + 127, (int32_t)k[2] + 127, (int32_t)k[3] + 127};

@@ -1,105 +1,196 @@
 /*
- * Attention of up to FEW queries a key head, with the vectors along the head dimension; included by
- * attention.c. Up to HEADS key heads are taken together, so that k and v are read in the order in which
- * they lie. Row r of the scratch is query r % queries of key head r / queries.
+ * Attention of up to FEW queries a key head; included by attention.c. The visible keys are cut into ranges of at
+ * most RANGE keys, by the shape alone, and a chunk is one range of up to HEADS key heads, which lie side by side.
+ * Each gives the maximum m and the sum l of its scores' powers and the weighted sum of its values; then the
+ * ranges are put together:
+ *
+ *   m = max mᵣ,   l = Σ lᵣ·e^(mᵣ - m),   o = Σ oᵣ·e^(mᵣ - m) / l
+ *
+ * Scores of VF_WIDTH keys are sums along d in as many registers, added up across lanes at once; weighted sums of
+ * values are strips (strip.h) whose lanes are d.
+ *
+ *   a range's results   [rows][width] o   [rows] m   [rows] l      row = head · queries + u
  */
-
-static inline float dot(const float *a, const float *b, int64_t n) {
-  vf sum = vf_zero();
-  int64_t i = 0;
-  for (; i + VF_WIDTH <= n; i += VF_WIDTH) sum = vf_fma(sum, vf_load(a + i), vf_load(b + i));
-  float total = vf_sum(sum);
-  for (; i < n; i++) total += a[i] * b[i];
-  return total;
-}
-
-/* o += p · v */
-static inline void add_value(float *o, float p, const float *v, int64_t n) {
-  vf weight = vf_set1(p);
-  int64_t i = 0;
-  for (; i + VF_WIDTH <= n; i += VF_WIDTH) vf_store(o + i, vf_fma(vf_load(o + i), weight, vf_load(v + i)));
-  for (; i < n; i++) o[i] += p * v[i];
-}
+#define FEW 16
+#define HEADS 8
+#define RANGE 128
+#define FEW_KEYS 32 /* keys that are widened at a time */
 
 typedef struct {
-  int64_t rows;
-  float *q, *o;                    /* [rows][d] */
-  float *p;                        /* [rows][KEYS] */
-  float m[HEADS * FEW], l[HEADS * FEW];
-  int64_t kv[HEADS * FEW];                        /* offset of the row's key head within a key */
-  int64_t first[HEADS * FEW], last[HEADS * FEW]; /* visible keys */
-} few_state;
+  kv_rows k, v;
+  int64_t b, head, heads;  /* key heads [head, head + heads) */
+  int64_t key, end, range; /* keys [key, end), and which range this is */
+  float *q, *p, *wide;     /* scratch: [rows][width], [rows][RANGE], [heads][FEW_KEYS][width] */
+  float *o, *m, *l;        /* results */
+} few_part;
 
-static int64_t few_floats(int64_t head_dim) { return HEADS * FEW * (2 * head_dim + KEYS); }
+static int64_t few_rows(const attention_call *call) { return fb_min(HEADS, call->kv_heads) * call->queries; }
 
-static int64_t few_offset(const attention_call *call, const attention_part *part, int64_t r) {
-  int64_t head = r / call->queries * call->group * call->head_dim;
-  return query_offset(call, part, r % call->queries) + head;
+static int64_t few_floats(const attention_call *call) {
+  return few_rows(call) * (call->width + RANGE) + fb_min(HEADS, call->kv_heads) * FEW_KEYS * call->width;
 }
 
-static void load_rows(const attention_call *call, const attention_part *part, few_state *s) {
-  int64_t n = call->head_dim;
-  for (int64_t r = 0; r < s->rows; r++) {
-    const float *q = call->q + few_offset(call, part, r);
-    for (int64_t i = 0; i < n; i++) s->q[r * n + i] = q[i] * call->scale;
-    for (int64_t i = 0; i < n; i++) s->o[r * n + i] = 0;
-    s->m[r] = NOTHING_SEEN;
-    s->l[r] = 0;
-    s->kv[r] = r / call->queries * n;
-    s->first[r] = first_key(call, r % call->queries);
-    s->last[r] = last_key(call, r % call->queries);
+static int64_t result_floats(const attention_call *call) { return few_rows(call) * (call->width + 2); }
+
+static few_part few_part_of(const attention_call *call, int64_t chunk, int thread) {
+  int64_t ranges = call->parts, blocks = fb_ceil_div(call->kv_heads, HEADS);
+  int64_t start = first_key(call, 0), visible = call->key_length - start, rows = few_rows(call);
+  int64_t length = fb_round_up(fb_ceil_div(visible, ranges), VF_WIDTH);
+  few_part part = {.b = chunk / ranges / blocks, .head = chunk / ranges % blocks * HEADS, .range = chunk % ranges};
+  part.k = entry_of(call, call->k, part.b);
+  part.v = entry_of(call, call->v, part.b);
+  part.heads = fb_min(HEADS, call->kv_heads - part.head);
+  part.key = fb_min(call->key_length, start + part.range * length);
+  part.end = fb_min(call->key_length, part.key + length);
+  part.q = fb_local(call->team, thread);
+  part.p = part.q + rows * call->width;
+  part.wide = part.p + rows * RANGE;
+  part.o = (float *)fb_shared(call->team) + chunk * result_floats(call);
+  part.m = part.o + rows * call->width;
+  part.l = part.m + rows;
+  return part;
+}
+
+static void load_rows(const attention_call *call, const few_part *part) {
+  int64_t d = call->head_dim, width = call->width;
+  for (int64_t r = 0; r < part->heads * call->queries; r++) {
+    const float *q = call->q + query_offset(call, part->b, part->head + r / call->queries, r % call->queries);
+    float *row = part->q + r * width;
+    for (int64_t i = 0; i < d; i++) row[i] = q[i] * call->scale;
+    for (int64_t i = d; i < width; i++) row[i] = 0;
+    for (int64_t i = 0; i < width; i++) part->o[r * width + i] = 0;
   }
 }
 
-static void score_keys(const attention_part *part, few_state *s, int64_t key, int64_t count, int64_t n) {
-  for (int64_t j = 0; j < count; j++) {
-    const float *k = part->k + (key + j) * part->stride;
-    for (int64_t r = 0; r < s->rows; r++) {
-      int visible = key + j >= s->first[r] && key + j <= s->last[r];
-      s->p[r * KEYS + j] = visible ? dot(s->q + r * n, k + s->kv[r], n) : -INFINITY;
+/* q·k of VF_WIDTH keys whose rows lie `apart` floats from each other. */
+static inline __attribute__((always_inline)) vf score_group(const float *q, const float *k, int64_t apart,
+                                                            int64_t width) {
+  vf sum[VF_WIDTH];
+#pragma GCC unroll 16
+  for (int j = 0; j < VF_WIDTH; j++) sum[j] = vf_zero();
+  for (int64_t i = 0; i < width; i += VF_WIDTH) {
+    vf x = vf_load(q + i);
+#pragma GCC unroll 16
+    for (int j = 0; j < VF_WIDTH; j++) sum[j] = vf_fma(sum[j], x, vf_load(k + j * apart + i));
+  }
+  return vf_sum_each(sum);
+}
+
+/* Whether float32 rows can be used where they lie. */
+static int used_in_place(const kv_rows *kv) { return kv->dtype == FB_F32 && kv->d == kv->width; }
+
+/* The row of `key` of the h-th head of the part, in the cache or among those that were widened. */
+static const float *wide_row(const kv_rows *kv, const few_part *part, int64_t h, int64_t key, int in_place) {
+  if (!in_place) return part->wide + h * FEW_KEYS * kv->width;
+  return (const float *)kv->rows + (key * kv->heads + part->head + h) * kv->d;
+}
+
+static void score_keys(const attention_call *call, const few_part *part) {
+  int64_t queries = call->queries, width = call->width;
+  for (int64_t key = part->key; key < part->end; key += FEW_KEYS) {
+    int64_t count = fb_min(FEW_KEYS, part->end - key);
+    int in_place = used_in_place(&part->k) && count % VF_WIDTH == 0;
+    int64_t apart = in_place ? call->kv_heads * width : width;
+    if (!in_place) kv_widen(part->wide, FEW_KEYS * width, &part->k, key, count, part->head, part->heads);
+    for (int64_t r = 0; r < part->heads * queries; r++) {
+      const float *k = wide_row(&part->k, part, r / queries, key, in_place);
+      float *p = part->p + r * RANGE + (key - part->key);
+      for (int64_t j = 0; j < count; j += VF_WIDTH) {
+        vf_store(p + j, score_group(part->q + r * width, k + j * apart, apart, width));
+      }
     }
   }
 }
 
-/* Turns the scores of row r into weights and rescales what was summed so far. */
-static void weigh_keys(few_state *s, int64_t r, int64_t count, int64_t n) {
-  float *p = s->p + r * KEYS, m = s->m[r];
-  for (int64_t j = 0; j < count; j++) m = p[j] < m ? m : p[j]; /* NaN becomes the maximum */
-  for (int64_t j = count; j < KEYS; j++) p[j] = -INFINITY;
-  vf sum = vf_zero();
-  for (int64_t j = 0; j < KEYS; j += VF_WIDTH) {
+/* Turns the scores of row r into powers; keys that the query does not see count nothing. */
+static void weigh_row(const attention_call *call, const few_part *part, int64_t r) {
+  int64_t u = r % call->queries, count = part->end - part->key;
+  int64_t first = fb_min(count, fb_max(0, first_key(call, u) - part->key));
+  int64_t behind = fb_max(first, fb_min(count, last_key(call, u) + 1 - part->key));
+  int64_t padded = fb_round_up(count, VF_WIDTH);
+  float *p = part->p + r * RANGE;
+  for (int64_t j = 0; j < first; j++) p[j] = -INFINITY;
+  for (int64_t j = behind; j < padded; j++) p[j] = -INFINITY;
+  vf top = vf_set1(NOTHING_SEEN), sum = vf_zero();
+  for (int64_t j = 0; j < padded; j += VF_WIDTH) top = vf_max(top, vf_load(p + j));
+  float m = vf_max_of(top);
+  for (int64_t j = 0; j < padded; j += VF_WIDTH) {
     vf power = vf_exp(vf_sub(vf_load(p + j), vf_set1(m)));
     vf_store(p + j, power);
     sum = vf_add(sum, power);
   }
-  float factor = expf(s->m[r] - m);
-  s->l[r] = s->l[r] * factor + vf_sum(sum);
-  s->m[r] = m;
-  for (int64_t i = 0; i < n; i++) s->o[r * n + i] *= factor;
+  part->m[r] = m;
+  part->l[r] = vf_sum(sum);
 }
 
-static void attend_few(const attention_call *call, const attention_part *part, int64_t kv_heads,
-                       float *memory) {
-  int64_t n = call->head_dim, end = call->key_length;
-  few_state s;
-  s.rows = kv_heads * call->queries;
-  s.q = memory;
-  s.o = s.q + s.rows * n;
-  s.p = s.o + s.rows * n;
-  load_rows(call, part, &s);
-  for (int64_t key = first_key(call, 0); key < end; key += KEYS) {
-    int64_t count = fb_min(KEYS, end - key);
-    score_keys(part, &s, key, count, n);
-    for (int64_t r = 0; r < s.rows; r++) weigh_keys(&s, r, count, n);
-    for (int64_t j = 0; j < count; j++) {
-      const float *v = part->v + (key + j) * part->stride;
-      for (int64_t r = 0; r < s.rows; r++) {
-        add_value(s.o + r * n, s.p[r * KEYS + j], v + s.kv[r], n);
+static void sum_values(const attention_call *call, const few_part *part) {
+  int64_t queries = call->queries, width = call->width;
+  int in_place = used_in_place(&part->v);
+  int64_t apart = in_place ? call->kv_heads * width : width;
+  for (int64_t key = part->key; key < part->end; key += FEW_KEYS) {
+    int64_t count = fb_min(FEW_KEYS, part->end - key);
+    if (!in_place) kv_widen(part->wide, FEW_KEYS * width, &part->v, key, count, part->head, part->heads);
+    for (int64_t h = 0; h < part->heads; h++) {
+      const float *v = wide_row(&part->v, part, h, key, in_place);
+      const float *p = part->p + h * queries * RANGE + (key - part->key);
+      float *o = part->o + h * queries * width;
+      for (int64_t i = 0; i < width; i += STRIP_LANES) {
+        strip_product sums = {o + i, width, p, RANGE, 1, v + i, apart};
+        multiply_strip(&sums, queries, count, (int)(fb_min(STRIP_LANES, width - i) / VF_WIDTH));
       }
     }
   }
-  for (int64_t r = 0; r < s.rows; r++) {
-    float *out = call->out + few_offset(call, part, r);
-    for (int64_t i = 0; i < n; i++) out[i] = s.o[r * n + i] / s.l[r];
+}
+
+static FB_BODY(few_chunk) {
+  const attention_call *call = context;
+  few_part part = few_part_of(call, chunk, thread);
+  load_rows(call, &part);
+  score_keys(call, &part);
+  for (int64_t r = 0; r < part.heads * call->queries; r++) weigh_row(call, &part, r);
+  sum_values(call, &part);
+}
+
+/* Puts the ranges of row r together; `first` is the results of its first range. */
+static void merge_row(const attention_call *call, const float *first, int64_t r, float *out) {
+  int64_t rows = few_rows(call), width = call->width, apart = result_floats(call);
+  const float *m = first + rows * width + r, *l = m + rows, *o = first + r * width;
+  float top = NOTHING_SEEN, total = 0;
+  for (int64_t i = 0; i < call->head_dim; i++) out[i] = 0;
+  for (int64_t range = 0; range < call->parts; range++) top = m[range * apart] < top ? top : m[range * apart];
+  for (int64_t range = 0; range < call->parts; range++) {
+    float factor = expf(m[range * apart] - top);
+    total += l[range * apart] * factor;
+    for (int64_t i = 0; i < call->head_dim; i++) out[i] += o[range * apart + i] * factor;
   }
+  for (int64_t i = 0; i < call->head_dim; i++) out[i] /= total;
+}
+
+#define MERGED 512 /* results of a range and row that are put together in a chunk */
+
+static int64_t rows_merged(const attention_call *call) { return fb_max(1, MERGED / call->parts); }
+
+static FB_BODY(merge_chunk) {
+  const attention_call *call = context;
+  int64_t per_entry = call->kv_heads * call->queries, rows = rows_merged(call);
+  int64_t end = fb_min(call->batch * per_entry, (chunk + 1) * rows);
+  (void)thread;
+  for (int64_t row = chunk * rows; row < end; row++) {
+    int64_t b = row / per_entry, kv_head = row % per_entry / call->queries, u = row % call->queries;
+    int64_t block = b * fb_ceil_div(call->kv_heads, HEADS) + kv_head / HEADS;
+    const float *first = (float *)fb_shared(call->team) + block * call->parts * result_floats(call);
+    float *out = call->out + query_offset(call, b, kv_head, u);
+    merge_row(call, first, kv_head % HEADS * call->queries + u, out);
+  }
+}
+
+/* Returns 0 when there is no memory. */
+static int attend_few_queries(attention_call *call) {
+  int64_t blocks = call->batch * fb_ceil_div(call->kv_heads, HEADS), rows = call->batch * call->heads * call->length;
+  call->parts = fb_ceil_div(call->key_length - first_key(call, 0), RANGE);
+  size_t results = (size_t)(blocks * call->parts * result_floats(call)) * 4;
+  if (!fb_reserve(call->team, results, (size_t)few_floats(call) * 4)) return 0;
+  fb_parallel(call->team, blocks * call->parts, few_chunk, call);
+  fb_parallel(call->team, fb_ceil_div(rows, rows_merged(call)), merge_chunk, call);
+  return 1;
 }

@@ -3,7 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../include/half.h"
 #include "check.h"
+
+enum { F32 = 0, F16 = 1, I8 = 4 };
 
 typedef struct {
   int64_t batch, length, heads, head_dim, capacity, kv_heads, key_length, window;
@@ -31,31 +34,63 @@ static void attend(const attention_shape *s, const float *q, const float *k, con
   free(weight);
 }
 
-static void check_shape(fb_check *check, attention_shape s) {
+/* Keys or values of a cache in the dtype under test, and what they stand for. */
+typedef struct {
+  void *codes;
+  float *scales, *floats;
+  size_t code_bytes, scale_bytes;
+} cache;
+
+static cache random_cache(fb_check *check, const attention_shape *s, int dtype) {
+  int64_t rows = s->batch * s->capacity * s->kv_heads, count = rows * s->head_dim;
+  cache c = {.floats = random_floats(check, count), .scale_bytes = dtype == I8 ? (size_t)rows * 4 : 0};
+  c.code_bytes = (size_t)count * (dtype == F32 ? 4 : dtype == F16 ? 2 : 1);
+  c.codes = take(c.code_bytes);
+  c.scales = take(c.scale_bytes);
+  for (int64_t i = 0; i < rows && dtype == I8; i++) c.scales[i] = (float)(random_unit(check) / 127);
+  for (int64_t i = 0; i < count; i++) {
+    float *x = c.floats + i, scale = dtype == I8 ? c.scales[i / s->head_dim] : 1;
+    if (dtype == F32) ((float *)c.codes)[i] = *x;
+    if (dtype == F16) *x = fb_from_f16(((uint16_t *)c.codes)[i] = fb_to_f16(*x));
+    if (dtype == I8) *x = (float)(((int8_t *)c.codes)[i] = (int8_t)(*x * 127)) * scale;
+  }
+  return c;
+}
+
+static void free_cache(cache c) {
+  free(c.codes);
+  free(c.scales);
+  free(c.floats);
+}
+
+static void check_shape(fb_check *check, attention_shape s, int dtype) {
   int64_t queries = s.batch * s.length * s.heads * s.head_dim;
-  int64_t keys = s.batch * s.capacity * s.kv_heads * s.head_dim;
-  float *q = random_floats(check, queries), *k = random_floats(check, keys);
-  float *v = random_floats(check, keys), *out = random_floats(check, queries);
+  cache k = random_cache(check, &s, dtype), v = random_cache(check, &s, dtype);
+  float *q = random_floats(check, queries), *out = random_floats(check, queries);
   double *expected = take((size_t)queries * 8), scale = 2 / sqrt((double)s.head_dim);
   for (int64_t b = 0; b < s.batch; b++) {
     for (int64_t t = 0; t < s.length; t++) {
-      for (int64_t head = 0; head < s.heads; head++) attend(&s, q, k, v, scale, expected, b, t, head);
+      for (int64_t head = 0; head < s.heads; head++) {
+        attend(&s, q, k.floats, v.floats, scale, expected, b, t, head);
+      }
     }
   }
   fb_args args = {.size = {s.batch, s.length, s.heads, s.head_dim, s.capacity, s.kv_heads, s.key_length,
-                           s.window},
+                           s.window, dtype},
                   .real = {scale}};
   set_buffer(&args, 0, out, (size_t)queries * 4);
   set_buffer(&args, 1, q, (size_t)queries * 4);
-  set_buffer(&args, 2, k, (size_t)keys * 4);
-  set_buffer(&args, 3, v, (size_t)keys * 4);
+  set_buffer(&args, 2, k.codes, k.code_bytes);
+  set_buffer(&args, 3, v.codes, v.code_bytes);
+  set_buffer(&args, 4, k.scales, k.scale_bytes);
+  set_buffer(&args, 5, v.scales, v.scale_bytes);
   call_op(check, "attention", &args);
   expect_floats(check, "attention", out, expected, queries, 2e-6, 2e-6);
   args.size[6] = s.capacity + 1;
   call_refused(check, "attention", &args);
+  free_cache(k);
+  free_cache(v);
   free(q);
-  free(k);
-  free(v);
   free(out);
   free(expected);
 }
@@ -90,8 +125,13 @@ void check_attention(fb_check *check) {
       {1, 1, 1, 1, 1, 1, 1, 0},       {2, 1, 9, 20, 60, 9, 57, 0},   {1, 2, 6, 64, 130, 3, 120, 0},
       {1, 1, 32, 33, 50, 1, 49, 0},   {2, 19, 4, 5, 23, 2, 19, 0},   {1, 70, 2, 16, 150, 1, 140, 0},
       {1, 3, 10, 7, 99, 10, 98, 30},  {1, 60, 4, 24, 110, 4, 110, 17}, {1, 49, 3, 8, 49, 3, 49, 1},
+      {2, 1, 22, 16, 300, 11, 290, 0}, {1, 1, 16, 64, 700, 2, 643, 0}, {1, 4, 8, 48, 400, 2, 390, 150},
   };
-  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) check_shape(check, shapes[i]);
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    check_shape(check, shapes[i], F32);
+    check_shape(check, shapes[i], F16);
+    check_shape(check, shapes[i], I8);
+  }
   check_rope(check, 1, 1, 1, 0);
   check_rope(check, 5, 3, 19, 4);
   check_rope(check, 40, 8, 32, 0);

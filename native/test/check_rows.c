@@ -1,8 +1,9 @@
-/* Norms, softmax, embedding, losses and write_rows against their formulas. */
+/* Norms, softmax, embedding, losses and the ops that fill caches against their formulas. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../include/half.h"
 #include "check.h"
 
 static double log_sum(const float *x, int64_t n) {
@@ -120,24 +121,60 @@ static void check_embedding(fb_check *check, int64_t width) {
   free(expected);
 }
 
-static void check_write_rows(fb_check *check) {
-  enum { BATCH = 2, CAPACITY = 7, LENGTH = 3, WIDTH = 5, POSITION = 4 };
-  float *cache = random_floats(check, BATCH * CAPACITY * WIDTH);
+/* Rows are written behind POSITION of a cache; `at` tells where element i of the rows goes. */
+enum { BATCH = 2, CAPACITY = 7, LENGTH = 3, HEADS = 2, DIM = 19, POSITION = 4, WIDTH = HEADS * DIM };
+
+static int at(int i) { return (i / WIDTH / LENGTH * CAPACITY + POSITION + i / WIDTH % LENGTH) * WIDTH + i % WIDTH; }
+
+static void check_write_rows(fb_check *check, int bytes) {
+  unsigned char cache[BATCH * CAPACITY * WIDTH * 4], expected[sizeof cache];
   float *rows = random_floats(check, BATCH * LENGTH * WIDTH);
-  double expected[BATCH * CAPACITY * WIDTH];
-  for (int i = 0; i < BATCH * CAPACITY * WIDTH; i++) {
-    int b = i / (CAPACITY * WIDTH), row = i / WIDTH % CAPACITY;
-    int written = row >= POSITION && row < POSITION + LENGTH;
-    expected[i] = written ? rows[(b * LENGTH + row - POSITION) * WIDTH + i % WIDTH] : cache[i];
+  memset(cache, 77, sizeof cache);
+  memcpy(expected, cache, sizeof cache);
+  for (int i = 0; i < BATCH * LENGTH * WIDTH; i++) {
+    uint16_t half = fb_to_f16(rows[i]);
+    if (bytes == 2) memcpy(expected + at(i) * 2, &half, 2);
+    else memcpy(expected + at(i) * 4, rows + i, 4);
   }
-  fb_args args = {.size = {BATCH, CAPACITY, LENGTH, WIDTH * 4, POSITION}};
-  set_buffer(&args, 0, cache, sizeof(float) * BATCH * CAPACITY * WIDTH);
+  fb_args args = {.size = {BATCH, CAPACITY, LENGTH, WIDTH, POSITION, 4, bytes}};
+  set_buffer(&args, 0, cache, sizeof cache / 4 * (size_t)bytes);
   set_buffer(&args, 1, rows, sizeof(float) * BATCH * LENGTH * WIDTH);
   call_op(check, "write_rows", &args);
-  expect_floats(check, "write_rows", cache, expected, BATCH * CAPACITY * WIDTH, 0, 0);
+  expect_bytes(check, "write_rows", cache, expected, sizeof cache);
   args.size[4] = POSITION + 1;
   call_refused(check, "write_rows", &args);
-  free(cache);
+  free(rows);
+}
+
+static void check_quantize_rows(fb_check *check) {
+  int8_t cache[BATCH * CAPACITY * WIDTH], expected[sizeof cache];
+  float scales[sizeof cache / DIM], expected_scales[sizeof cache / DIM];
+  float *rows = random_floats(check, BATCH * LENGTH * WIDTH);
+  memset(rows, 0, DIM * sizeof(float));
+  rows[DIM] = INFINITY;
+  for (int i = 2 * DIM; i < 3 * DIM; i++) rows[i] *= 0x1p-140f; /* a subnormal scale */
+  memset(cache, 77, sizeof cache);
+  memset(scales, 77, sizeof scales);
+  memcpy(expected, cache, sizeof cache);
+  memcpy(expected_scales, scales, sizeof scales);
+  for (int row = 0; row < BATCH * LENGTH * HEADS; row++) {
+    float top = 0, *x = rows + row * DIM;
+    for (int i = 0; i < DIM; i++) top = fmaxf(top, fabsf(x[i]));
+    float scale = expected_scales[at(row * DIM) / DIM] = top / 127;
+    for (int i = 0; i < DIM; i++) {
+      float code = scale == 0 || isinf(scale) ? 0 : fmaxf(-127, fminf(127, rintf(x[i] / scale)));
+      expected[at(row * DIM + i)] = (int8_t)code;
+    }
+  }
+  fb_args args = {.size = {BATCH, CAPACITY, LENGTH, HEADS, DIM, POSITION}};
+  set_buffer(&args, 0, cache, sizeof cache);
+  set_buffer(&args, 1, scales, sizeof scales);
+  set_buffer(&args, 2, rows, sizeof(float) * BATCH * LENGTH * WIDTH);
+  call_op(check, "quantize_rows", &args);
+  expect_bytes(check, "quantize_rows codes", cache, expected, sizeof cache);
+  expect_bytes(check, "quantize_rows scales", scales, expected_scales, sizeof scales);
+  args.size[5] = POSITION + 1;
+  call_refused(check, "quantize_rows", &args);
   free(rows);
 }
 
@@ -150,5 +187,7 @@ void check_rows(fb_check *check) {
   }
   check_embedding(check, 1);
   check_embedding(check, 37);
-  check_write_rows(check);
+  check_write_rows(check, 4);
+  check_write_rows(check, 2);
+  check_quantize_rows(check);
 }

@@ -36,6 +36,10 @@ export interface AttentionOptions {
   readonly keyLength: number;
   /** A query at position p sees keys in `(p − window, p]`; absent means all keys up to p. */
   readonly window?: number;
+  /** Scales of int8 keys, `[batch, capacity, kvHeads]` f32: key = scale · code. */
+  readonly keyScales?: TensorView;
+  /** Scales of int8 values, of the same shape. */
+  readonly valueScales?: TensorView;
 }
 
 /** An affine grid for column-wise quantization: value = scale · (origin + step · (code − zeroPoint)). */
@@ -113,7 +117,7 @@ export interface Kernels {
    *  `[positions, headDim/2]`; row t of each batch entry is at position `start + t`. `out` may be `x`. */
   rope(out: TensorView, x: TensorView, cos: TensorView, sin: TensorView, start: number): void;
   /** Causal grouped-query attention: q, out `[batch, length, heads, headDim]`, k and v
-   *  `[batch, capacity, kvHeads, headDim]` of which `keyLength` rows are valid. */
+   *  `[batch, capacity, kvHeads, headDim]` f32, f16 or i8 (then with scales), of which `keyLength` rows are valid. */
   attention(
     out: TensorView,
     q: TensorView,
@@ -121,8 +125,16 @@ export interface Kernels {
     v: TensorView,
     options: AttentionOptions,
   ): void;
-  /** Copies `rows [batch, length, ...]` into `cache [batch, capacity, ...]` from row `position` on. */
+  /** Copies `rows [batch, length, ...]` into `cache [batch, capacity, ...]` from row `position` on; f32 rows
+   *  are rounded to nearest even for an f16 cache, otherwise both have one dtype. */
   writeRows(cache: TensorView, rows: TensorView, position: number): void;
+  /**
+   * Writes `rows [batch, length, heads, d] f32` into `cache [batch, capacity, heads, d] i8` and its `scales
+   * [batch, capacity, heads] f32` from row `position` on: `scale = max|x| / 127` and
+   * `code = clip(rne(x / scale), ±127)` over each d, 0 where the scale is 0. With a NaN or an infinity in d the scale is
+   * not finite and the codes are 0, so that what is read is NaN.
+   */
+  quantizeRows(cache: TensorView, scales: TensorView, rows: TensorView, position: number): void;
   /** `out = silu(gate) · up`, elementwise. `out` may be `gate`. */
   swiglu(out: TensorView, gate: TensorView, up: TensorView): void;
   /** GELU, exact (erf) or with the tanh approximation. `out` may be `x`. */

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { Products } from "../backend/packed-operand.ts";
 import {
+  choiceOption,
   collect,
   defined,
   nonNegativeInteger,
@@ -21,6 +22,8 @@ export interface GenerationOptions {
   readonly seed?: number;
   readonly stop?: string[];
   readonly exact?: boolean;
+  readonly kvCache?: "f32" | "f16" | "i8";
+  readonly prefillChunk?: number;
 }
 
 /** Adds the options of commands that generate text. */
@@ -43,7 +46,19 @@ export function addGenerationOptions(command: Command): Command {
     )
     .option("--seed <n>", "seed of the draws (default: 0)", nonNegativeInteger)
     .option("--stop <text>", "end before this text (repeatable)", collect)
-    .option("--exact", "multiply packed weights without rounding their inputs to 8 bits");
+    .option("--exact", "multiply packed weights without rounding their inputs to 8 bits")
+    .addOption(
+      choiceOption(
+        "--kv-cache",
+        ["f32", "f16", "i8"],
+        "what keys and values are kept as (default: f16)",
+      ),
+    )
+    .option(
+      "--prefill-chunk <n>",
+      "prompt tokens a pass; fewer need less memory (default: 512)",
+      positiveInteger,
+    );
 }
 
 /** Picks the library's generation options out of a command line. */
@@ -52,6 +67,7 @@ export function pickGenerationOptions(
 ): Omit<GenerationOptions, "exact"> & { readonly products: Products } {
   const products = options.exact ? "exact" : "fast";
   const { maxTokens, temperature, topK, topP, minP, repetitionPenalty, seed, stop } = options;
-  const given = { maxTokens, temperature, topK, topP, minP, repetitionPenalty, seed, stop };
-  return { ...defined(given), products };
+  const { kvCache, prefillChunk } = options;
+  const drawn = { temperature, topK, topP, minP, repetitionPenalty, seed };
+  return { ...defined({ maxTokens, ...drawn, stop, kvCache, prefillChunk }), products };
 }

@@ -7,19 +7,10 @@ import type {
   QuantizableModel,
   ScaleGroup,
 } from "../nn/quantizable-model.ts";
+import { attendLayer, writeLayer } from "../nn/kv-cache.ts";
 import { RopeTables } from "../nn/rope.ts";
 import type { WeightSource } from "../nn/weight-source.ts";
-import {
-  add,
-  attention,
-  embedding,
-  gelu,
-  multiply,
-  rmsNorm,
-  rope,
-  swiglu,
-  writeRows,
-} from "../tensor/ops.ts";
+import { add, attention, embedding, gelu, multiply, rmsNorm, rope, swiglu } from "../tensor/ops.ts";
 import { type Tensor, tidy } from "../tensor/tensor.ts";
 import { UsageError } from "../util/errors.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
@@ -177,7 +168,7 @@ export class DecoderModel implements QuantizableModel {
     const split = (x: Tensor<"f32">, count: number) => x.reshape([batch, length, count, headDim]);
     let q: Tensor = split(projected[0], heads);
     let k: Tensor = split(projected[1], kvHeads);
-    let v: Tensor = split(projected[2], kvHeads);
+    const v = split(projected[2], kvHeads);
     if (block.norms.query) q = rmsNorm(q, block.norms.query, config.normEps);
     if (block.norms.key) k = rmsNorm(k, block.norms.key, config.normEps);
     const keyLength = pass.position + length;
@@ -186,14 +177,10 @@ export class DecoderModel implements QuantizableModel {
       q = rope(q, cos, sin, pass.position);
       k = rope(k, cos, sin, pass.position);
     }
-    if (pass.cache) {
-      writeRows(pass.cache.keys, k, pass.position);
-      writeRows(pass.cache.values, v, pass.position);
-      k = pass.cache.keys;
-      v = pass.cache.values;
-    }
+    if (pass.cache) writeLayer(pass.cache, k, v, pass.position);
     const window = layer.window === null ? {} : { window: layer.window };
-    const mixed = attention(q, k, v, { scale: headDim ** -0.5, keyLength, ...window });
+    const options = { scale: headDim ** -0.5, keyLength, ...window };
+    const mixed = pass.cache ? attendLayer(q, pass.cache, options) : attention(q, k, v, options);
     const joined = mixed.reshape([batch, length, heads * headDim]);
     return runStage(block, 1, joined, pass)?.[0] ?? null;
   }

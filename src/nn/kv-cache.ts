@@ -1,8 +1,19 @@
+import type { AttentionOptions } from "../backend/kernels.ts";
 import type { Backend } from "../backend/backend.ts";
-import { writeRows } from "../tensor/ops.ts";
+import { bytesPerElement } from "../tensor/dtype.ts";
+import { attention, quantizeRows, writeRows } from "../tensor/ops.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { UsageError } from "../util/errors.ts";
 import type { KvCacheLayer } from "./quantizable-model.ts";
+
+/**
+ * What keys and values are kept as: float32, float16 (rounded to nearest), or int8 with one float32 scale
+ * a token and key head (`max|x| / 127`).
+ */
+export type KvCacheDType = "f32" | "f16" | "i8";
+
+/** All that a cache can be, the most exact first. */
+export const kvCacheDTypes: readonly KvCacheDType[] = ["f32", "f16", "i8"];
 
 /** Shape of a key-value cache. */
 export interface KvCacheOptions {
@@ -16,13 +27,16 @@ export interface KvCacheOptions {
   readonly capacity: number;
   /** Tokens that the cache may grow to; `capacity` when absent. */
   readonly maxCapacity?: number;
+  /** Default: `f32`. */
+  readonly dtype?: KvCacheDType;
 }
 
 /**
- * Keys and values of the tokens seen so far, float32, one layer a block, each
- * `[batch, capacity, kvHeads, headDim]`. Layers with a sliding window keep all tokens, too.
+ * Keys and values of the tokens seen so far, one layer a block, each `[batch, capacity, kvHeads, headDim]`.
+ * Layers with a sliding window keep all tokens, too.
  */
 export class KvCache {
+  readonly dtype: KvCacheDType;
   /** Tokens a layer has room for now. */
   capacity: number;
   /** Tokens that are in the cache. */
@@ -34,6 +48,7 @@ export class KvCache {
   constructor(backend: Backend, options: KvCacheOptions) {
     this.backend = backend;
     this.options = options;
+    this.dtype = options.dtype ?? "f32";
     this.capacity = options.capacity;
     this.layers = Array.from({ length: options.blocks }, () => this.allocate());
   }
@@ -43,9 +58,10 @@ export class KvCache {
     return this.layers[index];
   }
 
-  /** Bytes of all keys and values at the present capacity. */
+  /** Bytes of all keys and values and their scales at the present capacity. */
   get sizeBytes(): number {
-    return this.layers.reduce((sum, { keys, values }) => sum + 4 * (keys.size + values.size), 0);
+    const tensors = this.layers.flatMap(tensorsOf);
+    return tensors.reduce((sum, { dtype, size }) => sum + bytesPerElement(dtype) * size, 0);
   }
 
   /**
@@ -85,8 +101,8 @@ export class KvCache {
     this.capacity = capacity;
     this.layers = this.layers.map((old) => {
       const layer = this.allocate();
-      writeRows(layer.keys, old.keys, 0);
-      writeRows(layer.values, old.values, 0);
+      const from = tensorsOf(old);
+      for (const [i, tensor] of tensorsOf(layer).entries()) writeRows(tensor, from[i], 0);
       releaseLayer(old);
       return layer;
     });
@@ -94,15 +110,47 @@ export class KvCache {
 
   private allocate(): KvCacheLayer {
     const { batch = 1, kvHeads, headDim } = this.options;
-    const shape = [batch, this.capacity, kvHeads, headDim];
+    const rows = [batch, this.capacity, kvHeads];
+    const codes = () => Tensor.zeros(this.backend, this.dtype, [...rows, headDim]);
+    const scales = () => Tensor.zeros(this.backend, "f32", rows);
     return {
-      keys: Tensor.zeros(this.backend, "f32", shape),
-      values: Tensor.zeros(this.backend, "f32", shape),
+      keys: codes(),
+      values: codes(),
+      scales: this.dtype === "i8" ? { keys: scales(), values: scales() } : null,
     };
   }
 }
 
-function releaseLayer({ keys, values }: KvCacheLayer): void {
-  keys.release();
-  values.release();
+/**
+ * Writes the keys and values `[batch, length, kvHeads, headDim]` of the tokens from `position` on into a layer,
+ * rounded or quantized to what it holds.
+ */
+export function writeLayer(layer: KvCacheLayer, k: Tensor, v: Tensor, position: number): void {
+  const { keys, values, scales } = layer;
+  if (scales) {
+    quantizeRows(keys as Tensor<"i8">, scales.keys, k, position);
+    quantizeRows(values as Tensor<"i8">, scales.values, v, position);
+  } else {
+    writeRows(keys, k, position);
+    writeRows(values, v, position);
+  }
+}
+
+/** Attention of q over the keys and values of a layer; see `Kernels.attention`. */
+export function attendLayer(
+  q: Tensor,
+  { keys, values, scales }: KvCacheLayer,
+  options: AttentionOptions,
+): Tensor<"f32"> {
+  if (!scales) return attention(q, keys, values, options);
+  const { keys: keyScales, values: valueScales } = scales;
+  return attention(q, keys, values, { ...options, keyScales, valueScales });
+}
+
+function tensorsOf({ keys, values, scales }: KvCacheLayer): Tensor[] {
+  return scales ? [keys, values, scales.keys, scales.values] : [keys, values];
+}
+
+function releaseLayer(layer: KvCacheLayer): void {
+  for (const tensor of tensorsOf(layer)) tensor.release();
 }

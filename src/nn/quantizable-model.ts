@@ -3,10 +3,12 @@ import type { Tensor } from "../tensor/tensor.ts";
 import type { LinearSlot } from "./linear.ts";
 import type { WeightSource } from "./weight-source.ts";
 
-/** Keys and values of one block for the tokens seen so far: each `[batch, capacity, kvHeads, headDim]`. */
+/** Keys and values of one block for the tokens seen so far: each `[batch, capacity, kvHeads, headDim]`, of one dtype. */
 export interface KvCacheLayer {
   readonly keys: Tensor;
   readonly values: Tensor;
+  /** Scales of int8 keys and values, `[batch, capacity, kvHeads]`; null for float ones. */
+  readonly scales: { readonly keys: Tensor<"f32">; readonly values: Tensor<"f32"> } | null;
 }
 
 /** How a block is run. */

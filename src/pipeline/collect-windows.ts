@@ -56,7 +56,7 @@ export async function sampleWindows(
 
 function generatorOf(model: LanguageModel): GenerateTokens {
   return async (request) => {
-    const { tokens } = await generateText(model, { ...request, ignoreEos: true });
+    const { tokens } = await generateText(model, { ...request, ignoreEos: true, kvCache: "f32" });
     return tokens;
   };
 }

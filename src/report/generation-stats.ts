@@ -1,4 +1,4 @@
-import { formatNumber, formatPlural } from "./format.ts";
+import { formatBytes, formatNumber, formatPlural } from "./format.ts";
 import { joinParts } from "./plan-summary.ts";
 import type { Layout } from "./style.ts";
 
@@ -9,6 +9,10 @@ export interface GenerationFigures {
   readonly finishReason: "eos" | "stop" | "length";
   readonly prefillTokensPerSecond: number;
   readonly decodeTokensPerSecond: number;
+  /** What keys and values were kept as. */
+  readonly kvCache: "f32" | "f16" | "i8";
+  /** Bytes of the key-value cache at the end. */
+  readonly kvCacheBytes: number;
 }
 
 const reasons = {
@@ -23,6 +27,7 @@ export function formatGenerationStats(figures: GenerationFigures, layout: Layout
   const parts = [
     `${formatPlural(generatedTokens, "token")}${speed(figures.decodeTokensPerSecond)}`,
     `prompt ${formatPlural(promptTokens, "token")}${speed(figures.prefillTokensPerSecond)}`,
+    `${figures.kvCache} cache of ${formatBytes(figures.kvCacheBytes)}`,
     reasons[figures.finishReason],
   ];
   return joinParts(parts, layout).map((line) => layout.style(line, "dim"));

@@ -36,16 +36,20 @@ describe("generation", () => {
   test("is greedy by default, and the cache changes nothing", async () => {
     const prompt = [0, 10, 20, 30, 40, 50];
     const expected = await greedyWithoutCache(prompt, 20);
-    const options = { prompt, maxTokens: 20, ignoreEos: true };
+    const options = { prompt, maxTokens: 20, ignoreEos: true, kvCache: "f32" } as const;
     expect((await generateText(languageModel, options)).tokens).toEqual(expected);
   });
 
-  test("does not depend on how the prompt is cut into chunks", async () => {
-    const { tokens } = await run();
-    for (const prefillChunk of [1, 2, 3, 4, 5]) {
-      expect((await run({ prefillChunk })).tokens).toEqual(tokens);
-    }
-  });
+  test.each(["f32", "f16", "i8"] as const)(
+    "with an %s cache does not depend on how the prompt is cut into chunks",
+    async (kvCache) => {
+      const prompt = [0, 10, 20, 30, 40, 50, 60, 70, 1, 2, 3];
+      const { tokens } = await run({ prompt, kvCache });
+      for (const prefillChunk of [1, 2, 3, 4, 5, 10, 11, 12]) {
+        expect((await run({ prompt, kvCache, prefillChunk })).tokens).toEqual(tokens);
+      }
+    },
+  );
 
   test("is the same for the same seed, and another for another", async () => {
     const [a, b, c] = [await run({ seed: 3 }), await run({ seed: 3 }), await run({ seed: 4 })];
@@ -93,6 +97,19 @@ describe("generation", () => {
     expect(stats.decodeTokensPerSecond).toBeGreaterThan(0);
   });
 
+  test("keeps keys and values in float16 unless asked otherwise, and says what they took", async () => {
+    const { config } = languageModel;
+    const each = 2 * config.layers.length * 29 * config.kvHeads;
+    expect((await run()).stats).toMatchObject({
+      kvCache: "f16",
+      kvCacheBytes: each * config.headDim * 2,
+    });
+    expect((await run({ kvCache: "i8" })).stats).toMatchObject({
+      kvCache: "i8",
+      kvCacheBytes: each * (config.headDim + 4),
+    });
+  });
+
   test("a penalty on repetition makes the tokens more varied", async () => {
     const greedy = await run({ temperature: 0, maxTokens: 40 });
     const varied = await run({ temperature: 0, maxTokens: 40, repetitionPenalty: 5 });
@@ -108,6 +125,7 @@ describe("a generation that cannot be", () => {
     ["a token outside the vocabulary", { prompt: [72] }, /token 72 is not in the vocabulary/],
     ["no tokens", { maxTokens: 0 }, /must be 1 or more, got 0/],
     ["a chunk of nothing", { prefillChunk: 0 }, /prefill chunk/],
+    ["a cache of another kind", { kvCache: "f8" as "f16" }, /must be f32, f16, i8, got "f8"/],
     ["a negative temperature", { temperature: -1 }, /temperature/],
   ])("%s is a UsageError", async (_, options, message) => {
     await expect(run(options)).rejects.toThrow(UsageError);

@@ -1,5 +1,5 @@
 import type { Products } from "../backend/packed-operand.ts";
-import type { KvCache } from "../nn/kv-cache.ts";
+import { type KvCache, type KvCacheDType, kvCacheDTypes } from "../nn/kv-cache.ts";
 import { monotonicMs } from "../platform/node.ts";
 import { tidy } from "../tensor/tensor.ts";
 import { throwIfCancelled, UsageError } from "../util/errors.ts";
@@ -20,8 +20,10 @@ export interface GenerateOptions extends SamplingOptions {
   readonly stop?: readonly string[];
   /** Go on after tokens that end a text. */
   readonly ignoreEos?: boolean;
-  /** Prompt tokens a pass; default 512. */
+  /** Prompt tokens a pass; default 512. Only memory and time depend on it. */
   readonly prefillChunk?: number;
+  /** What keys and values are kept as; default `f16`. */
+  readonly kvCache?: KvCacheDType;
   /** How packed weights multiply: `fast` (default) rounds their inputs to 8 bits, `exact` does not. */
   readonly products?: Products;
   readonly signal?: AbortSignal;
@@ -46,6 +48,10 @@ export interface GenerationStats {
   readonly decodeMs: number;
   /** Tokens after the first one, a second; 0 when there were none. */
   readonly decodeTokensPerSecond: number;
+  /** What keys and values were kept as. */
+  readonly kvCache: KvCacheDType;
+  /** Bytes of the key-value cache at the end. */
+  readonly kvCacheBytes: number;
 }
 
 /** A whole generation. */
@@ -67,6 +73,8 @@ export async function* generate(
   options: GenerateOptions,
 ): AsyncGenerator<GeneratedToken, GenerationStats, void> {
   checkSampling(options);
+  const { kvCache = "f16" } = options;
+  checkKvCache(kvCache);
   const { tokenizer } = languageModel;
   const prompt = promptIds(languageModel, options.prompt);
   const maxTokens = tokenBudget(languageModel, prompt.length, options.maxTokens);
@@ -79,7 +87,7 @@ export async function* generate(
     maxTokens,
   });
   const breathe = eventLoopTurns();
-  const cache = languageModel.newCache(prompt.length + maxTokens);
+  const cache = languageModel.newCache(prompt.length + maxTokens, 1, kvCache);
   const seen = new Set(prompt);
   try {
     const prefillStart = monotonicMs();
@@ -91,7 +99,10 @@ export async function* generate(
       seen.add(token);
       const { text, finishReason } = output.push(token);
       yield { token, text };
-      if (finishReason) return stats(prompt.length, count, finishReason, prefillMs, decodeMs);
+      if (finishReason) {
+        const counts = { promptTokens: prompt.length, generatedTokens: count, finishReason };
+        return stats(counts, { prefillMs, decodeMs }, cache);
+      }
       throwIfCancelled(options.signal);
       const decodeStart = monotonicMs();
       logits = await step(languageModel, cache, [token], options.products ?? "fast");
@@ -119,6 +130,11 @@ export async function generateText(
     text += next.value.text;
     onToken?.(next.value);
   }
+}
+
+function checkKvCache(dtype: string): void {
+  if ((kvCacheDTypes as readonly string[]).includes(dtype)) return;
+  throw new UsageError(`the key-value cache must be ${kvCacheDTypes.join(", ")}, got "${dtype}"`);
 }
 
 function promptIds({ tokenizer }: LanguageModel, prompt: string | ArrayLike<number>): number[] {
@@ -201,19 +217,18 @@ function eventLoopTurns(): () => Promise<void> {
 }
 
 function stats(
-  promptTokens: number,
-  generatedTokens: number,
-  finishReason: FinishReason,
-  prefillMs: number,
-  decodeMs: number,
+  counts: Pick<GenerationStats, "promptTokens" | "generatedTokens" | "finishReason">,
+  times: Pick<GenerationStats, "prefillMs" | "decodeMs">,
+  cache: KvCache,
 ): GenerationStats {
+  const { promptTokens, generatedTokens } = counts;
+  const { prefillMs, decodeMs } = times;
   return {
-    promptTokens,
-    generatedTokens,
-    finishReason,
-    prefillMs,
+    ...counts,
+    ...times,
     prefillTokensPerSecond: (1000 * promptTokens) / prefillMs,
-    decodeMs,
     decodeTokensPerSecond: generatedTokens > 1 ? (1000 * (generatedTokens - 1)) / decodeMs : 0,
+    kvCache: cache.dtype,
+    kvCacheBytes: cache.sizeBytes,
   };
 }

@@ -3,7 +3,7 @@ import type { Products } from "../backend/packed-operand.ts";
 import type { DecoderModel } from "../models/decoder.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
 import type { DecoderBlock } from "../models/decoder-weights.ts";
-import { KvCache } from "../nn/kv-cache.ts";
+import { KvCache, type KvCacheDType } from "../nn/kv-cache.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
 import { UsageError } from "../util/errors.ts";
@@ -107,11 +107,16 @@ export class LanguageModel {
   }
 
   /** Makes an empty key-value cache that grows as far as `maxCapacity` tokens (default: the context). */
-  newCache(maxCapacity: number = this.config.contextLength, batch: number = 1): KvCache {
+  newCache(
+    maxCapacity: number = this.config.contextLength,
+    batch: number = 1,
+    dtype: KvCacheDType = "f32",
+  ): KvCache {
     const { kvHeads, headDim } = this.config;
     return new KvCache(this.backend, {
       blocks: this.blocks.length,
       batch,
+      dtype,
       kvHeads,
       headDim,
       capacity: Math.min(maxCapacity, 256),

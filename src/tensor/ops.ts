@@ -140,20 +140,41 @@ export function attention(
         `${options.keyLength} keys in a cache of ${capacity}`,
     );
   }
+  if (k.dtype === "i8") {
+    const { keyScales, valueScales } = options;
+    expectShape("attention scales of k", keyScales?.shape ?? [], [batch, capacity, kvHeads]);
+    expectShape("attention scales of v", valueScales?.shape ?? [], [batch, capacity, kvHeads]);
+  }
   const out = Tensor.empty(q.backend, "f32", q.shape);
   q.backend.kernels.attention(out, q, k, v, options);
   return out;
 }
 
-/** Copies rows into a cache from `position` on, in place; shapes as in `Kernels.writeRows`. */
+/** Copies rows into a cache from `position` on, in place; shapes and dtypes as in `Kernels.writeRows`. */
 export function writeRows(cache: Tensor, rows: Tensor, position: number): void {
+  expectRows(cache, rows, position);
+  cache.backend.kernels.writeRows(cache, rows, position);
+}
+
+/** Quantizes rows into a cache from `position` on, in place; see `Kernels.quantizeRows`. */
+export function quantizeRows(
+  cache: Tensor<"i8">,
+  scales: Tensor<"f32">,
+  rows: Tensor,
+  position: number,
+): void {
+  expectRows(cache, rows, position);
+  expectShape("cache scales", scales.shape, cache.shape.slice(0, -1));
+  cache.backend.kernels.quantizeRows(cache, scales, rows, position);
+}
+
+function expectRows(cache: Tensor, rows: Tensor, position: number): void {
   const [batch = 0, capacity = 0, ...rest] = cache.shape;
   const [, length = 0] = rows.shape;
   expectShape("cache rows", rows.shape, [batch, length, ...rest]);
   if (position + length > capacity) {
     throw new ShapeError(`cache: rows ${position}..${position + length} do not fit ${capacity}`);
   }
-  cache.backend.kernels.writeRows(cache, rows, position);
 }
 
 /** `silu(gate) · up`. */

@@ -47,16 +47,22 @@ describe.skipIf(!native.available)(
       }
     }
 
-    for (const length of [1, 90]) {
-      test(`attention of ${length} tokens`, () =>
-        expectSameBits([2, length, 6, 20], (backend, out) => {
-          const [q, k, v] = [
-            normalSample([2, length, 6, 20], 5),
-            normalSample([2, 130, 3, 20], 6),
-            normalSample([2, 130, 3, 20], 7),
-          ].map((sample) => upload(backend, sample));
-          backend.kernels.attention(out, q, k, v, { scale: 0.3, keyLength: 120 });
-        }));
+    for (const [length, keys] of [
+      [1, 120],
+      [1, 1300],
+      [90, 120],
+    ] as const) {
+      for (const dtype of ["f32", "f16"] as const) {
+        test(`attention of ${length} tokens over ${keys} ${dtype} keys`, () =>
+          expectSameBits([2, length, 6, 20], (backend, out) => {
+            const [q, k, v] = [
+              normalSample([2, length, 6, 20], 5),
+              normalSample([2, keys + 10, 3, 20], 6, dtype),
+              normalSample([2, keys + 10, 3, 20], 7, dtype),
+            ].map((sample) => upload(backend, sample));
+            backend.kernels.attention(out, q, k, v, { scale: 0.3, keyLength: keys });
+          }));
+      }
     }
 
     test("klDivergence", () =>

@@ -26,5 +26,11 @@ export function expectCount(what: string, actual: number, expected: number): voi
   if (actual !== expected) throw new ShapeError(`${what}: expected ${expected}, got ${actual}`);
 }
 
-/** The number that C knows a float dtype by (`native/ops/dtype.h`). */
-export const dtypeCode: { readonly [K in DType]?: number } = { f32: 0, f16: 1, bf16: 2, f64: 3 };
+/** The number that C knows a dtype by (`native/ops/dtype.h`). */
+export const dtypeCode: { readonly [K in DType]?: number } = {
+  f32: 0,
+  f16: 1,
+  bf16: 2,
+  f64: 3,
+  i8: 4,
+};

@@ -18,6 +18,7 @@ import { matmul } from "./matmul.ts";
 import { multiply } from "./multiply.ts";
 import { holdOperand, packedMatmul } from "./packed-matmul.ts";
 import { quantizeColumns } from "./quantize-columns.ts";
+import { quantizeRows } from "./quantize-rows.ts";
 import { rmsNorm } from "./rms-norm.ts";
 import { rope } from "./rope.ts";
 import { softmax } from "./softmax.ts";
@@ -34,6 +35,7 @@ export const referenceKernels: Kernels = {
   rope,
   attention,
   writeRows,
+  quantizeRows,
   swiglu,
   gelu,
   softmax,

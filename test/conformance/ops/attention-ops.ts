@@ -1,7 +1,8 @@
 import { describe, test } from "vitest";
 import type { Backend } from "../../../src/backend/backend.ts";
 import type { AttentionOptions } from "../../../src/backend/kernels.ts";
-import { blankOutput, normalSample, upload } from "./data.ts";
+import { Prng } from "../../../src/util/prng.ts";
+import { blankOutput, floatSample, normalSample, type Sample, upload } from "./data.ts";
 import { expectSame, expectWithin } from "./expect-within.ts";
 import { type AttentionShape, attentionFormula } from "./formulas.ts";
 import { remember } from "./remember.ts";
@@ -33,6 +34,9 @@ const cases: readonly AttentionCase[] = [
     keyLength: 9,
     window: 99,
   },
+  { law: "eight heads a key head", shape: shapeOf(1, 1, 16, 2, 64, 400), keyLength: 385 },
+  { law: "eleven key heads in decode", shape: shapeOf(2, 2, 11, 11, 40, 150), keyLength: 140 },
+  { law: "two tokens over a long cache", shape: shapeOf(1, 2, 8, 2, 32, 300), keyLength: 290 },
   { law: "long prefill", shape: shapeOf(1, 200, 2, 1, 64, 260), keyLength: 257 },
   { law: "scores in the hundreds", shape: shapeOf(1, 40, 2, 2, 16, 90), keyLength: 81, spread: 12 },
 ];
@@ -41,7 +45,10 @@ const cases: readonly AttentionCase[] = [
 export function testAttentionOps(open: () => Backend): void {
   describe("attention", () => {
     for (const entry of cases) {
-      test(`${entry.law}: softmax(q·kᵀ)·v over the visible keys`, () => check(open(), entry));
+      for (const dtype of ["f32", "f16", "i8"] as const) {
+        const title = `${entry.law}, ${dtype}: softmax(q·kᵀ)·v over the visible keys`;
+        test(title, () => check(open(), entry, dtype));
+      }
     }
   });
 
@@ -71,28 +78,69 @@ function shapeOf(
   return { batch, length, heads, kvHeads, headDim, capacity };
 }
 
-async function check(backend: Backend, entry: AttentionCase): Promise<void> {
+async function check(
+  backend: Backend,
+  entry: AttentionCase,
+  dtype: "f32" | "f16" | "i8",
+): Promise<void> {
   const { shape, keyLength, window, spread = 1 } = entry;
   const { batch, length, heads, kvHeads, headDim, capacity } = shape;
   const q = normalSample([batch, length, heads, headDim], 1, "f32", spread);
-  const k = normalSample([batch, capacity, kvHeads, headDim], 2, "f32", spread);
-  const v = normalSample([batch, capacity, kvHeads, headDim], 3);
-  const keyWidth = kvHeads * headDim;
+  const k = cacheSample([batch, capacity, kvHeads, headDim], 2, dtype, spread);
+  const v = cacheSample([batch, capacity, kvHeads, headDim], 3, dtype, 1);
   for (let b = 0; b < batch; b++) {
     // What lies behind the valid keys must not be looked at.
-    const unused = [(b * capacity + keyLength) * keyWidth, (b + 1) * capacity * keyWidth] as const;
-    for (const sample of [k, v]) (sample.array as Float32Array).fill(Number.NaN, ...unused);
+    const unused = [b * capacity + keyLength, (b + 1) * capacity] as const;
+    for (const cache of [k, v]) spoil(cache, unused[0] * kvHeads, unused[1] * kvHeads);
   }
-  const scale = 1 / Math.sqrt(headDim);
-  const options: AttentionOptions = { scale, keyLength, ...(window ? { window } : {}) };
+  const options: AttentionOptions = {
+    scale: 1 / Math.sqrt(headDim),
+    keyLength,
+    ...(window ? { window } : {}),
+    ...(k.scales && { keyScales: upload(backend, k.scales) }),
+    ...(v.scales && { valueScales: upload(backend, v.scales) }),
+  };
   const out = blankOutput(backend, q.shape);
   const [qs, ks, vs] = [upload(backend, q), upload(backend, k), upload(backend, v)];
   backend.kernels.attention(out, qs, ks, vs, options);
-  const exact = remember(entry.law, () =>
+  const exact = remember(`${entry.law}, ${dtype}`, () =>
     attentionFormula(shape, q.values, k.values, v.values, options),
   );
   // A score's rounding error is a relative error of its weight.
   expectWithin(await out.read(), exact, { relative: 3e-6 * spread ** 2 });
+}
+
+/** Keys or values; int8 ones have a scale a row. */
+interface CacheSample extends Sample {
+  readonly scales: Sample | null;
+}
+
+function cacheSample(
+  shape: readonly [number, number, number, number],
+  seed: number,
+  dtype: "f32" | "f16" | "i8",
+  spread: number,
+): CacheSample {
+  if (dtype !== "i8") return { ...normalSample(shape, seed, dtype, spread), scales: null };
+  const headDim = shape[3];
+  const array = Int8Array.from(normalSample(shape, seed, "f32", 40).array as Float32Array, (x) =>
+    Math.max(-127, Math.min(127, Math.round(x))),
+  );
+  const random = new Prng(seed);
+  const steps = Float32Array.from(
+    { length: array.length / headDim },
+    () => (spread * (0.5 + random.uniform())) / 40,
+  );
+  const values = Float64Array.from(array, (code, i) => code * steps[Math.floor(i / headDim)]);
+  return { dtype, shape, array, values, scales: floatSample(shape.slice(0, 3), steps) };
+}
+
+/** Makes the rows from `start` to `end` of a cache NaN. */
+function spoil({ array, scales, shape, dtype }: CacheSample, start: number, end: number): void {
+  const headDim = shape[3] ?? 0;
+  const nan = dtype === "f16" ? 0x7e00 : Number.NaN;
+  if (scales) (scales.array as Float32Array).fill(Number.NaN, start, end);
+  else (array as Float32Array).fill(nan, start * headDim, end * headDim);
 }
 
 async function checkRope(

@@ -2,6 +2,8 @@ import { expect, test } from "vitest";
 import type { Backend } from "../../../src/backend/backend.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { FewbitError } from "../../../src/util/errors.ts";
+import { floatsToHalves } from "../../../src/util/half.ts";
+import { roundHalfEven } from "../../../src/util/rounding.ts";
 import { blankOutput, floatSample, normalSample, type Sample, upload, uploadIds } from "./data.ts";
 import { type Exact, exactly, expectSame, expectWithin } from "./expect-within.ts";
 import { logSumExp, normalizeRow, softmaxRow } from "./formulas.ts";
@@ -250,6 +252,54 @@ export function testCopies(open: () => Backend): void {
       }
       expectSame((await target.read()) as Float32Array, want);
     }
+  });
+
+  test("writeRows rounds float32 rows for a float16 cache", async () => {
+    const backend = open();
+    const rows = normalSample([2, 3, 2, 19], 2);
+    const target = Tensor.zeros(backend, "f16", [2, 5, 2, 19]);
+    backend.kernels.writeRows(target, upload(backend, rows), 1);
+    const bits = await target.read();
+    for (const [b, row] of [
+      [0, 1],
+      [1, 0],
+    ] as const) {
+      const at = (b * 5 + 1 + row) * 38;
+      const from = (b * 3 + row) * 38;
+      const part = (rows.array as Float32Array).subarray(from, from + 38);
+      expectSame(bits.subarray(at, at + 38), floatsToHalves(part));
+    }
+    expectSame(bits.subarray(0, 38), new Uint16Array(38));
+  });
+
+  test("quantizeRows takes the nearest of 255 codes, and the scale fits the largest value", async () => {
+    const backend = open();
+    const [batch, capacity, length, heads, d] = [2, 6, 3, 2, 21];
+    const rows = normalSample([batch, length, heads, d], 3);
+    const x = rows.array as Float32Array;
+    x.fill(0, 0, d);
+    x[d] = Number.NaN;
+    for (let i = 2 * d; i < 3 * d; i++) x[i] *= 2 ** -140;
+    const cache = Tensor.zeros(backend, "i8", [batch, capacity, heads, d]);
+    const scales = Tensor.zeros(backend, "f32", [batch, capacity, heads]);
+    backend.kernels.quantizeRows(cache, scales, upload(backend, rows), 2);
+    const [codes, steps] = [await cache.read(), await scales.read()];
+    for (let row = 0; row < batch * length * heads; row++) {
+      const token = Math.floor(row / heads);
+      const at = (Math.floor(token / length) * capacity + 2 + (token % length)) * heads;
+      const target = at + (row % heads);
+      const part = x.subarray(row * d, (row + 1) * d);
+      const scale = Math.fround(Math.max(...part.map(Math.abs)) / 127);
+      const want = Array.from(part, (value) =>
+        scale > 0 ? Math.max(-127, Math.min(127, roundHalfEven(Math.fround(value / scale)))) : 0,
+      );
+      expectSame([steps[target]], [scale]);
+      expectSame(
+        Array.from(codes.subarray(target * d, (target + 1) * d), (c) => c + 0),
+        want.map((c) => c + 0),
+      );
+    }
+    expectSame(codes.subarray(0, 2 * heads * d), new Int8Array(2 * heads * d));
   });
 
   test("diagonal takes the elements (i, i)", async () => {

@@ -1,12 +1,12 @@
 import { elementCount } from "../../../tensor/shape.ts";
 import type { Binding } from "../binding.ts";
-import { expectCount, storageOf } from "../checks.ts";
+import { dtypeCode, expectCount, storageOf } from "../checks.ts";
 
 /** `native/ops/attention.c` */
 export const attention: Binding<"attention"> = (queue) => (out, q, k, v, options) => {
   const [batch = 0, length = 0, heads = 0, headDim = 0] = q.shape;
   const [, capacity = 0, kvHeads = 0] = k.shape;
-  const { scale, keyLength, window } = options;
+  const { scale, keyLength, window, keyScales, valueScales } = options;
   expectCount("attention: elements of out", elementCount(out.shape), elementCount(q.shape));
   expectCount("attention: head width of k", k.shape[3] ?? 0, headDim);
   expectCount("attention: elements of v", elementCount(v.shape), elementCount(k.shape));
@@ -15,11 +15,23 @@ export const attention: Binding<"attention"> = (queue) => (out, q, k, v, options
     [
       storageOf("attention out", out, "f32"),
       storageOf("attention q", q, "f32"),
-      storageOf("attention k", k, "f32"),
-      storageOf("attention v", v, "f32"),
+      storageOf("attention k", k, "f32", "f16", "i8"),
+      storageOf("attention v", v, k.dtype),
+      keyScales ? storageOf("attention scales of k", keyScales, "f32") : null,
+      valueScales ? storageOf("attention scales of v", valueScales, "f32") : null,
     ],
     // A window that covers all keys is none.
-    [batch, length, heads, headDim, capacity, kvHeads, keyLength, Math.min(window ?? 0, keyLength)],
+    [
+      batch,
+      length,
+      heads,
+      headDim,
+      capacity,
+      kvHeads,
+      keyLength,
+      Math.min(window ?? 0, keyLength),
+      dtypeCode[k.dtype] ?? -1,
+    ],
     [scale],
   );
 };

@@ -12,7 +12,7 @@ import { packedMatmul } from "./packed-matmul.ts";
 import { quantizeColumns } from "./quantize-columns.ts";
 import { rope } from "./rope.ts";
 import { crossEntropy, diagonal, klDivergence, softmax } from "./row-ops.ts";
-import { writeRows } from "./write-rows.ts";
+import { quantizeRows, writeRows } from "./write-rows.ts";
 
 /** Every op that has a native kernel: one line an op. */
 export const bindings: Bindings = {
@@ -32,6 +32,7 @@ export const bindings: Bindings = {
   multiply,
   packedMatmul,
   quantizeColumns,
+  quantizeRows,
   rmsNorm,
   rope,
   softmax,

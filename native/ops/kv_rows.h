@@ -1,0 +1,70 @@
+/*
+ * Keys or values of a cache, which lie as [capacity][heads][d] in float32, float16 or int8 (with one
+ * float32 scale a key and head: value = scale · code), read as float32 rows of `width` floats: d and zeros up to
+ * the next multiple of the vector width.
+ */
+#ifndef FEWBIT_KV_ROWS_H
+#define FEWBIT_KV_ROWS_H
+
+#include <stdint.h>
+
+#include "../include/half.h"
+#include "../include/vec.h"
+#include "dtype.h"
+
+typedef struct {
+  const void *rows;    /* key 0 of a batch entry, its first head */
+  const float *scales; /* of the same; int8 only */
+  int64_t dtype;
+  int64_t heads, d, width;
+} kv_rows;
+
+/* Bytes of an element, 0 for a type that caches do not have. */
+static inline size_t kv_bytes(int64_t dtype) {
+  return dtype == FB_F32 ? 4 : dtype == FB_F16 ? 2 : dtype == FB_I8 ? 1 : 0;
+}
+
+static inline __attribute__((always_inline)) vf kv_load(const void *row, int64_t i, int64_t dtype, vf scale) {
+  if (dtype == FB_F32) return vf_load((const float *)row + i);
+  if (dtype == FB_F16) return vf_load_f16((const uint16_t *)row + i);
+  return vf_mul(vf_load_i8((const int8_t *)row + i), scale);
+}
+
+static inline float kv_load_one(const void *row, int64_t i, int64_t dtype, float scale) {
+  if (dtype == FB_F32) return ((const float *)row)[i];
+  if (dtype == FB_F16) return fb_from_f16(((const uint16_t *)row)[i]);
+  return (float)((const int8_t *)row)[i] * scale;
+}
+
+static inline __attribute__((always_inline)) void kv_widen_row(float *out, const kv_rows *kv, int64_t at,
+                                                               const int64_t dtype) {
+  const void *row = (const char *)kv->rows + (size_t)(at * kv->d) * kv_bytes(dtype);
+  float scale = dtype == FB_I8 ? kv->scales[at] : 1;
+  int64_t i = 0, d = kv->d;
+  for (; i + VF_WIDTH <= d; i += VF_WIDTH) vf_store(out + i, kv_load(row, i, dtype, vf_set1(scale)));
+  for (; i < d; i++) out[i] = kv_load_one(row, i, dtype, scale);
+  for (; i < kv->width; i++) out[i] = 0;
+}
+
+static inline __attribute__((always_inline)) void kv_widen_as(float *out, int64_t apart, const kv_rows *kv,
+                                                              int64_t key, int64_t count, int64_t head,
+                                                              int64_t heads, const int64_t dtype) {
+  for (int64_t j = 0; j < count; j++) {
+    for (int64_t h = 0; h < heads; h++) {
+      kv_widen_row(out + h * apart + j * kv->width, kv, (key + j) * kv->heads + head + h, dtype);
+    }
+  }
+}
+
+/*
+ * Widens `count` keys from `key` on, of the heads [head, head + heads), in the order in which they lie. A head's
+ * rows follow each other; the heads start `apart` floats from each other.
+ */
+static void kv_widen(float *out, int64_t apart, const kv_rows *kv, int64_t key, int64_t count, int64_t head,
+                     int64_t heads) {
+  if (kv->dtype == FB_F32) kv_widen_as(out, apart, kv, key, count, head, heads, FB_F32);
+  else if (kv->dtype == FB_F16) kv_widen_as(out, apart, kv, key, count, head, heads, FB_F16);
+  else kv_widen_as(out, apart, kv, key, count, head, heads, FB_I8);
+}
+
+#endif
