@@ -1,12 +1,20 @@
 import { type BackendOptions, openBackend, registerBackend } from "./backend/registry.ts";
 import { evaluateModel } from "./evaluation/evaluate.ts";
 import type { EvaluateOptions, Evaluation } from "./evaluation/evaluation.ts";
+import type { DownloadProgress } from "./hub/download-progress.ts";
+import { resolveModel } from "./hub/resolve-model.ts";
 import { createNativeBackend } from "./kernels/native/native-backend.ts";
 import { createReferenceBackend } from "./kernels/reference/index.ts";
+import {
+  type ExportOptions,
+  type ExportResult,
+  exportCheckpoint as exportDirectory,
+} from "./pipeline/export-checkpoint.ts";
 import type { Plan } from "./pipeline/plan.ts";
 import { planRecipe, runRecipe } from "./pipeline/quantize.ts";
 import { type QuantizeOptions, toRecipe } from "./pipeline/quantize-options.ts";
 import { type QuantizeRun, startRun } from "./pipeline/quantize-run.ts";
+import { type Inspection, inspectCheckpoint } from "./runtime/inspect.ts";
 import type { LanguageModel } from "./runtime/language-model.ts";
 import { load as loadModel } from "./runtime/load.ts";
 
@@ -17,28 +25,62 @@ import { load as loadModel } from "./runtime/load.ts";
 registerBackend("native", (options) => createNativeBackend(options));
 registerBackend("reference", () => createReferenceBackend());
 
-/** Which backend does the work, and who hears about it. */
-export interface ApiOptions extends BackendOptions {
+/** Who hears of a model's download, and how it is cancelled. */
+export interface SourceOptions {
   /** Takes one-line notices, such as why a slower backend is used. */
   readonly onNotice?: (notice: string) => void;
+  /** Takes the progress of a model's download from the Hugging Face Hub. */
+  readonly onDownload?: (progress: DownloadProgress) => void;
   readonly signal?: AbortSignal;
 }
 
-/** A checkpoint directory, or a model that is loaded already. */
+/** Which backend does the work, and who hears about it. */
+export interface ApiOptions extends BackendOptions, SourceOptions {}
+
+/**
+ * A checkpoint directory, a model of the Hugging Face Hub (`hf:owner/name` or `hf:owner/name@revision`),
+ * or a model that is loaded already.
+ */
 export type ModelSource = string | LanguageModel;
 
 /**
- * Loads a Hugging Face checkpoint directory, plain or quantized by fewbit, with its tokenizer.
+ * Loads a Hugging Face checkpoint, plain or quantized by fewbit, with its tokenizer: a directory, or
+ * `hf:owner/name[@revision]`, which is downloaded unless the cache has it.
  *
  * @example
  * const model = await load("./models/prose-6m");
  * for await (const { text } of generate(model, { prompt: "It was a" })) process.stdout.write(text);
  *
- * @throws FormatError NumericError UnsupportedError BackendError
+ * @throws FormatError NumericError UnsupportedError BackendError NetworkError
  */
-export async function load(path: string, options: ApiOptions = {}): Promise<LanguageModel> {
+export async function load(source: string, options: ApiOptions = {}): Promise<LanguageModel> {
+  const resolved = await resolveModel(source, options);
   const backend = backendFor(options);
-  return loadModel(path, { backend, ...(options.signal ? { signal: options.signal } : {}) });
+  const { signal } = options;
+  return loadModel(resolved.directory, { ...resolved, backend, ...(signal ? { signal } : {}) });
+}
+
+/**
+ * Describes a checkpoint without reading its weights.
+ * @throws FormatError UnsupportedError NetworkError as `load` does
+ */
+export async function inspect(source: string, options: SourceOptions = {}): Promise<Inspection> {
+  const { directory, name } = await resolveModel(source, options);
+  return inspectCheckpoint(directory, name);
+}
+
+/**
+ * Writes the decoded weights of a quantized checkpoint as a plain Hugging Face checkpoint, which any
+ * other program can load. Tensors that are not quantized are copied as they are.
+ * @throws UsageError when the checkpoint is not quantized or the output exists
+ * @throws FormatError when the checkpoint is malformed
+ */
+export async function exportCheckpoint(
+  source: string,
+  options: ExportOptions & SourceOptions,
+): Promise<ExportResult> {
+  const { directory } = await resolveModel(source, options);
+  return exportDirectory(directory, options);
 }
 
 /**
@@ -61,9 +103,9 @@ export function quantize(model: ModelSource, options: QuantizeOptions & ApiOptio
   return startRun(options.out, async (emit) => {
     const notify = (message: string): void => emit({ type: "notice", message });
     const backend = backendFor({ ...options, onNotice: options.onNotice ?? notify });
-    const recipe = toRecipe(pathOf(model), options);
-    const { overwrite = false, resume = "auto", signal } = options;
-    return runRecipe(recipe, { backend, overwrite, resume, signal, emit });
+    const recipe = toRecipe(sourceOf(model), options);
+    const { overwrite = false, resume = "auto", signal, onDownload } = options;
+    return runRecipe(recipe, { backend, overwrite, resume, signal, onDownload, emit });
   });
 }
 
@@ -72,7 +114,7 @@ export async function planQuantization(
   model: ModelSource,
   options: QuantizeOptions & ApiOptions,
 ): Promise<Plan> {
-  return planRecipe(toRecipe(pathOf(model), options), backendFor(options));
+  return planRecipe(toRecipe(sourceOf(model), options), backendFor(options), options);
 }
 
 /**
@@ -113,13 +155,15 @@ function backendFor(options: ApiOptions): ReturnType<typeof openBackend>["backen
   return backend;
 }
 
-function pathOf(model: ModelSource): string {
-  return typeof model === "string" ? model : model.directory;
+function sourceOf(model: ModelSource): string {
+  return typeof model === "string" ? model : model.source;
 }
 
 export type { Backend, BackendId } from "./backend/backend.ts";
 export type { Products } from "./backend/packed-operand.ts";
 export type { EvaluateOptions, Evaluation, EvaluationProgress } from "./evaluation/evaluation.ts";
+export type { DownloadProgress } from "./hub/download-progress.ts";
+export type { HubOrigin } from "./hub/resolve-model.ts";
 export { type Method, type MethodRole } from "./methods/define-method.ts";
 export { type MethodId, methods } from "./methods/index.ts";
 export type { KvCacheDType } from "./nn/kv-cache.ts";
@@ -129,7 +173,6 @@ export {
   type ExportFormat,
   type ExportOptions,
   type ExportResult,
-  exportCheckpoint,
   exportDTypes,
   exportFormats,
 } from "./pipeline/export-checkpoint.ts";
@@ -148,7 +191,7 @@ export {
   generate,
   generateText,
 } from "./runtime/generate.ts";
-export { type Inspection, inspect } from "./runtime/inspect.ts";
+export type { Inspection } from "./runtime/inspect.ts";
 export type { LanguageModel } from "./runtime/language-model.ts";
 export { applyChatTemplate } from "./tokenizers/chat-template.ts";
 export * from "./util/errors.ts";

@@ -22,7 +22,7 @@ const layers: readonly (readonly string[])[] = [
   ["pipeline"],
   ["evaluation"],
   ["methods", "runtime"],
-  ["calibration", "training", "models", "tokenizers", "formats"],
+  ["calibration", "training", "models", "tokenizers", "formats", "hub"],
   ["nn", "kernels"],
   ["quant"],
   ["tensor", "backend"],
@@ -35,6 +35,7 @@ const neighbours = new Set([
   "tensor > backend",
   "backend > tensor",
   "platform > util",
+  "hub > formats",
   "calibration > tokenizers",
   "training > tokenizers",
   "training > calibration",
@@ -45,6 +46,7 @@ const never = new Set([
   // A method sees a QuantizableModel, a scheme and statistics, nothing of a model family or a file.
   "methods > models",
   "methods > formats",
+  "methods > hub",
   "methods > tokenizers",
   // Running a model needs no training.
   "runtime > training",

@@ -1,5 +1,6 @@
 import { createInterface, type Interface } from "node:readline";
 import type { Command } from "commander";
+import { DownloadDisplay } from "./download-display.ts";
 import type { LanguageModel } from "../runtime/language-model.ts";
 import type { Generation } from "../runtime/generate.ts";
 import { formatGenerationStats } from "../report/generation-stats.ts";
@@ -19,6 +20,7 @@ import {
   type ComputeOptions,
   defined,
   type VoiceOptions,
+  modelArgument,
 } from "./options.ts";
 import { readAll } from "./read-all.ts";
 import { shown } from "./shown.ts";
@@ -51,7 +53,7 @@ export function defineChat(command: Command, io: Io): void {
   command
     .description("Talks to a model, with the chat template that the model brings.")
     .usage("MODEL [options]")
-    .argument("<model>", "directory of the checkpoint")
+    .argument("<model>", modelArgument)
     .addHelpText("before", example)
     .addHelpText("after", keys)
     .optionsGroup("Conversation:")
@@ -73,8 +75,9 @@ async function runChat(path: string, options: Options, io: Io): Promise<void> {
   const { applyChatTemplate } = await import("../tokenizers/chat-template.ts");
   const { threads, backend } = options;
   const onNotice = (message: string): void => terminal.notice(message);
+  const onDownload = new DownloadDisplay(terminal).handle;
   const model: LanguageModel = await interruptible(terminal, onward, (signal) =>
-    load(path, { ...defined({ threads, backend }), signal, onNotice }),
+    load(path, { ...defined({ threads, backend }), signal, onNotice, onDownload }),
   );
   const answer: Answer = (messages, signal, onText) => {
     const prompt = model.tokenizer.encode(applyChatTemplate(model.tokenizer, messages));

@@ -1,5 +1,5 @@
-import { basename, resolve } from "node:path";
 import type { Command } from "commander";
+import { DownloadDisplay } from "./download-display.ts";
 import type { Evaluation, EvaluationProgress } from "../evaluation/evaluation.ts";
 import { originalFigures, variantFigures } from "../report/evaluation-figures.ts";
 import { formatEvaluationTable } from "../report/evaluation-table.ts";
@@ -10,6 +10,7 @@ import {
   formatBits,
   printable,
 } from "../report/format.ts";
+import { modelName } from "../report/model-name.ts";
 import { joinParts } from "../report/plan-summary.ts";
 import { formatProgressLog, type Progress } from "../report/progress.ts";
 import { interruptible } from "./interrupt.ts";
@@ -24,6 +25,7 @@ import {
   nonNegativeInteger,
   positiveInteger,
   type VoiceOptions,
+  modelArgument,
 } from "./options.ts";
 import { Terminal } from "./terminal.ts";
 
@@ -46,7 +48,7 @@ export function defineEval(command: Command, io: Io): void {
   command
     .description("Measures perplexity on a text, and how far a model is from its original.")
     .usage("MODEL --text FILE [options]")
-    .argument("<model>", "directory of the checkpoint")
+    .argument("<model>", modelArgument)
     .addHelpText("before", example)
     .optionsGroup("What to measure:")
     .option("--text <file>", "text to predict")
@@ -84,6 +86,7 @@ async function runEval(model: string, options: Options, io: Io): Promise<void> {
       products: options.fast ? "fast" : "exact",
       signal,
       onNotice: (message) => terminal.notice(message),
+      onDownload: new DownloadDisplay(terminal).handle,
       onProgress: (progress) => {
         showProgress(terminal, progress, shownWindows);
         shownWindows = progress.windows;
@@ -96,19 +99,15 @@ async function runEval(model: string, options: Options, io: Io): Promise<void> {
   terminal.json(evaluation);
 }
 
-function baseName(path: string): string {
-  return basename(resolve(path));
-}
-
 const onward = {
   message: "an evaluation that is not finished has no result",
   hint: "measure less with --max-windows",
 };
 
 function announce(model: string, { text, against }: Options, terminal: Terminal): string[] {
-  const subject = printable(baseName(model));
+  const subject = printable(modelName(model));
   const parts = [
-    against ? `${subject} against ${printable(baseName(against))}` : subject,
+    against ? `${subject} against ${printable(modelName(against))}` : subject,
     `on ${printable(text)}`,
   ];
   return joinParts(parts, terminal.noteLayout);
@@ -152,7 +151,7 @@ function table(evaluation: Evaluation, terminal: Terminal): string[] {
   const { klDivergence } = evaluation;
   const lines = formatEvaluationTable(
     originalFigures(evaluation),
-    [variantFigures(evaluation, baseName(evaluation.model))],
+    [variantFigures(evaluation, modelName(evaluation.model))],
     terminal.resultLayout,
   );
   const file = `whole file ${formatBits(evaluation.bitsPerWeight.file)} bits/weight`;

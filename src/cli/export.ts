@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { DownloadDisplay } from "./download-display.ts";
 import { formatBytes, printable } from "../report/format.ts";
 import { interruptible } from "./interrupt.ts";
 import type { Io } from "./io.ts";
@@ -8,6 +9,7 @@ import {
   defined,
   expectGiven,
   type VoiceOptions,
+  modelArgument,
 } from "./options.ts";
 import { Terminal } from "./terminal.ts";
 
@@ -27,7 +29,7 @@ export function defineExport(command: Command, io: Io): void {
   command
     .description("Writes a checkpoint that other programs read. hf: plain weights, dequantized.")
     .usage("MODEL --format hf --out DIR [options]")
-    .argument("<model>", "directory of the checkpoint")
+    .argument("<model>", modelArgument)
     .addHelpText("before", example)
     .optionsGroup("What to write:")
     .addOption(choiceOption("--format", ["hf"], "hf: Hugging Face, as transformers loads it"))
@@ -44,7 +46,12 @@ async function runExport(model: string, options: Options, io: Io): Promise<void>
   const { exportCheckpoint } = await import("../index.ts");
   const { format, out, dtype, overwrite } = options;
   const result = await interruptible(terminal, onward, (signal) =>
-    exportCheckpoint(model, { format, out, ...defined({ dtype, overwrite }), signal }),
+    exportCheckpoint(model, {
+      ...defined({ format, out, dtype, overwrite }),
+      signal,
+      onNotice: (message) => terminal.notice(message),
+      onDownload: new DownloadDisplay(terminal).handle,
+    }),
   );
   terminal.results([`  wrote ${printable(result.out)} · ${formatBytes(result.sizeBytes)}`]);
   terminal.json(result);

@@ -1,7 +1,9 @@
 import type { Command } from "commander";
+import { DownloadDisplay } from "./download-display.ts";
 import { formatInspection, formatModules, formatTensors } from "../report/inspection.ts";
+import { interruptible } from "./interrupt.ts";
 import type { Io } from "./io.ts";
-import { addVoiceOptions, type VoiceOptions } from "./options.ts";
+import { addVoiceOptions, modelArgument, type VoiceOptions } from "./options.ts";
 import { Terminal } from "./terminal.ts";
 
 interface Options extends VoiceOptions {
@@ -18,7 +20,7 @@ export function defineInspect(command: Command, io: Io): void {
   command
     .description("Shows what a checkpoint is: architecture, schemes, sizes and bits a weight.")
     .usage("MODEL [options]")
-    .argument("<model>", "directory of the checkpoint")
+    .argument("<model>", modelArgument)
     .addHelpText("before", example)
     .optionsGroup("What to show:")
     .option("--layers", "list the linear layers with their schemes")
@@ -30,7 +32,13 @@ export function defineInspect(command: Command, io: Io): void {
 async function runInspect(model: string, options: Options, io: Io): Promise<void> {
   const terminal = new Terminal(io, options);
   const { inspect } = await import("../index.ts");
-  const inspection = await inspect(model);
+  const inspection = await interruptible(terminal, onward, (signal) =>
+    inspect(model, {
+      signal,
+      onNotice: (message) => terminal.notice(message),
+      onDownload: new DownloadDisplay(terminal).handle,
+    }),
+  );
   const layout = terminal.resultLayout;
   // A list in a pipe is for other programs: nothing is cut there.
   const listLayout = {
@@ -43,3 +51,8 @@ async function runInspect(model: string, options: Options, io: Io): Promise<void
   terminal.results([""]);
   terminal.json(inspection);
 }
+
+const onward = {
+  message: "what was downloaded is kept",
+  hint: "run the same command again to go on",
+};

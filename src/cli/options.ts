@@ -11,6 +11,9 @@ export interface ComputeOptions {
   readonly backend?: "native" | "reference";
 }
 
+/** What the help of every command says of its model. */
+export const modelArgument = "directory of the checkpoint, or hf:owner/name[@revision]";
+
 /** Adds `--json`, `--quiet` and `--verbose`. */
 export function addVoiceOptions(command: Command): Command {
   return command

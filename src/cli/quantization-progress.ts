@@ -9,6 +9,7 @@ import {
 } from "../report/format.ts";
 import { formatPlan } from "../report/plan-summary.ts";
 import { formatProgressLog, type Progress } from "../report/progress.ts";
+import { DownloadDisplay } from "./download-display.ts";
 import type { Onward } from "./interrupt.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -18,6 +19,7 @@ type ResumedEvent = Extract<PipelineEvent, { type: "resumed" }>;
 /** Shows a quantization on standard error: a bar where it can be redrawn, else a line for each block. */
 export class QuantizationProgress {
   private readonly terminal: Terminal;
+  private readonly download: DownloadDisplay;
   private latest: ProgressEvent | null = null;
   /** Linears of the block at work. */
   private linears: LinearRecord[] = [];
@@ -27,12 +29,15 @@ export class QuantizationProgress {
 
   constructor(terminal: Terminal) {
     this.terminal = terminal;
+    this.download = new DownloadDisplay(terminal);
   }
 
   /** Takes the next event of the run. */
   handle(event: PipelineEvent): void {
     const { terminal } = this;
-    if (event.type === "plan") {
+    if (event.type === "download") {
+      this.download.handle(event.progress);
+    } else if (event.type === "plan") {
       terminal.notes(["", ...formatPlan(event.plan, terminal.noteLayout), ""]);
     } else if (event.type === "resumed") {
       this.resume(event);

@@ -8,6 +8,7 @@ import { formatPlan } from "../report/plan-summary.ts";
 import { formatDone, formatQuantizationSummary } from "../report/quantization-summary.ts";
 import { formatCommand } from "../report/shell-command.ts";
 import { UsageError } from "../util/errors.ts";
+import { DownloadDisplay } from "./download-display.ts";
 import { interruptible } from "./interrupt.ts";
 import type { Io } from "./io.ts";
 import { addMethodOptions, pickMethodOptions } from "./method-options.ts";
@@ -23,6 +24,7 @@ import {
   nonNegativeInteger,
   positiveInteger,
   type VoiceOptions,
+  modelArgument,
 } from "./options.ts";
 import { QuantizationProgress } from "./quantization-progress.ts";
 import { Terminal } from "./terminal.ts";
@@ -79,7 +81,7 @@ export function defineQuantize(command: Command, io: Io): void {
   command
     .description("Quantizes a Hugging Face checkpoint, block by block, and writes a new one.")
     .usage("MODEL --method ID --scheme ID --out DIR [options]")
-    .argument("<model>", "directory of the checkpoint")
+    .argument("<model>", modelArgument)
     .addHelpText("before", example)
     .addHelpText("after", `${methodList()}\n${schemes}`)
     .optionsGroup("What to do:")
@@ -148,7 +150,8 @@ async function runQuantize(model: string, options: Options, io: Io): Promise<voi
   const { inspect, planQuantization, quantize } = await import("../index.ts");
   if (options.dryRun) {
     const onNotice = (message: string): void => terminal.notice(message);
-    const plan = await planQuantization(model, { ...request, onNotice });
+    const onDownload = new DownloadDisplay(terminal).handle;
+    const plan = await planQuantization(model, { ...request, onNotice, onDownload });
     plan.cautions.forEach(onNotice);
     terminal.results(["", ...formatPlan(plan, terminal.resultLayout), ""]);
     terminal.json(serialisablePlan(plan));

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { DownloadDisplay } from "./download-display.ts";
 import { formatGenerationStats } from "../report/generation-stats.ts";
 import type { Tone } from "../report/style.ts";
 import { UsageError } from "../util/errors.ts";
@@ -15,6 +16,7 @@ import {
   type ComputeOptions,
   defined,
   type VoiceOptions,
+  modelArgument,
 } from "./options.ts";
 import { readAll } from "./read-all.ts";
 import { shown } from "./shown.ts";
@@ -33,7 +35,7 @@ export function defineRun(command: Command, io: Io): void {
   command
     .description("Continues a text. The text goes to standard output as it comes.")
     .usage("MODEL --prompt TEXT [options]")
-    .argument("<model>", "directory of the checkpoint")
+    .argument("<model>", modelArgument)
     .addHelpText("before", example)
     .optionsGroup("What to continue:")
     .option("--prompt <text>", "the text (default: what comes from standard input)");
@@ -51,7 +53,9 @@ async function runRun(path: string, options: Options, io: Io): Promise<void> {
   const { style } = terminal.resultLayout;
   const generation = await interruptible(terminal, onward, async (signal) => {
     const onNotice = (message: string): void => terminal.notice(message);
-    const model = await load(path, { ...defined({ threads, backend }), signal, onNotice });
+    const onDownload = new DownloadDisplay(terminal).handle;
+    const listeners = { signal, onNotice, onDownload };
+    const model = await load(path, { ...defined({ threads, backend }), ...listeners });
     const show = (text: string, tone: Tone = "plain"): void => {
       if (!options.json) io.stdout.write(style(shown(text, io), tone));
     };

@@ -56,7 +56,7 @@ export async function evaluateModel(
   });
   const { backend } = model;
   return {
-    model: model.directory,
+    model: model.source,
     text: options.text,
     protocol,
     window: length,
@@ -83,7 +83,7 @@ function describeOriginal(
 ): Evaluation["original"] {
   if (!teacher || !loss) return null;
   const perplexity = Math.exp(loss.mean);
-  return { model: teacher.directory, perplexity, loss, ...describeSizes(teacher) };
+  return { model: teacher.source, perplexity, loss, ...describeSizes(teacher) };
 }
 
 function describeSizes({ sizes }: LanguageModel): Pick<Evaluation, "sizeBytes" | "bitsPerWeight"> {

@@ -13,7 +13,7 @@ export async function explainMissingDirectory(path: string): Promise<FormatError
   const hint = nearest
     ? `did you mean ${nearest}?`
     : /^[\w.-]+\/[\w.-]+$/.test(path)
-      ? `models are read from disk; download it first: hf download ${path} --local-dir ${baseName(path)}`
+      ? `for a model of the Hugging Face Hub write hf:${path}`
       : "check the path";
   return new FormatError(`there is no folder ${path}`, { hint });
 }
@@ -50,7 +50,14 @@ function editDistance(a: string, b: string): number {
 
 /** Says what stands in a directory in place of safetensors weights. */
 export async function explainMissingWeights(path: string): Promise<FormatError> {
-  const names = (await listDirectory(path)).map((entry) => entry.name);
+  return missingWeights(
+    path,
+    (await listDirectory(path)).map((entry) => entry.name),
+  );
+}
+
+/** Says what a directory or repository with files of these names has in place of safetensors weights. */
+export function missingWeights(path: string, names: readonly string[]): FormatError {
   const torch = names.find((name) => /\.(bin|pt|pth|ckpt)$/.test(name));
   const gguf = names.find((name) => name.endsWith(".gguf"));
   const other = names.find((name) => name.endsWith(".safetensors"));

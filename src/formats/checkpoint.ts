@@ -145,7 +145,7 @@ async function openWeights(path: string): Promise<Weights> {
     return { files: [file], owners: new Map([...file.tensors.keys()].map((key) => [key, file])) };
   }
   if (!(await status(joinPath(path, indexFileName)))) throw await explainMissingWeights(path);
-  const shardOf = await readIndex(joinPath(path, indexFileName));
+  const shardOf = await readShardIndex(joinPath(path, indexFileName));
   const files = new Map<string, SafetensorsFile>();
   const owners = new Map<string, SafetensorsFile>();
   try {
@@ -170,7 +170,7 @@ async function openWeights(path: string): Promise<Weights> {
 }
 
 /** Reads which shard holds which tensor; shards are names of files in the same directory, nothing else. */
-async function readIndex(path: string): Promise<Map<string, string>> {
+export async function readShardIndex(path: string): Promise<Map<string, string>> {
   const { weight_map: map } = await readJsonObject(path);
   if (!isJsonRecord(map)) throw new FormatError(`${indexFileName} has no weight_map`);
   const shardOf = new Map<string, string>();

@@ -15,10 +15,15 @@ const sidecars: readonly RegExp[] = [
   /^chat_template\.(jinja|json)$/,
 ];
 
+/** Tells by its name whether a file belongs to a model beside its weights and config.json. */
+export function isSidecarFile(name: string): boolean {
+  return sidecars.some((sidecar) => sidecar.test(name));
+}
+
 /** Lists the sidecar files of a checkpoint directory, sorted by name. */
 export async function listSidecarFiles(path: string): Promise<string[]> {
   return (await listDirectory(path))
-    .filter(({ name, kind }) => kind === "file" && sidecars.some((sidecar) => sidecar.test(name)))
+    .filter(({ name, kind }) => kind === "file" && isSidecarFile(name))
     .map(({ name }) => name);
 }
 

@@ -1,8 +1,11 @@
+import type { DownloadProgress } from "../hub/download-progress.ts";
 import type { Plan } from "./plan.ts";
 import type { LinearRecord, RunRecord, TransformRecord } from "./run-record.ts";
 
 /** Typed progress of a quantization: what the CLI, a server and a page all render. */
 export type PipelineEvent =
+  /** The model is being downloaded, before there is a plan. */
+  | { readonly type: "download"; readonly progress: DownloadProgress }
   /** Before any work. */
   | { readonly type: "plan"; readonly plan: Plan }
   /** What an interrupted run had done is kept and gone on with; before any work. */

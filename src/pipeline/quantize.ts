@@ -1,5 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import { openResumable } from "../formats/resumable-output.ts";
+import { type ResolveOptions, resolveModel } from "../hub/resolve-model.ts";
 import { type OpenedModel, openModel } from "../runtime/load.ts";
 import { FormatError, NumericError, UnsupportedError } from "../util/errors.ts";
 import { readWindows } from "./collect-windows.ts";
@@ -14,9 +15,14 @@ import type { RunRecord } from "./run-record.ts";
 const lastStepOnly = "everything but the last step of an interrupted run was done";
 
 /** Says what a recipe would do, without doing it. @throws as `runRecipe` does before work */
-export async function planRecipe(input: RecipeInput, backend: Backend): Promise<Plan> {
+export async function planRecipe(
+  input: RecipeInput,
+  backend: Backend,
+  options: ResolveOptions = {},
+): Promise<Plan> {
   const { parsed, method } = parseRecipe(input);
-  const opened = await openModel(parsed.model, { backend, precision: "float32" });
+  const { directory, name } = await resolveModel(parsed.model, options);
+  const opened = await openModel(directory, { backend, name, precision: "float32" });
   try {
     expectUnquantized(opened);
     const recipe = settleRecipe(parsed, opened.config.contextLength);
@@ -37,7 +43,19 @@ export async function planRecipe(input: RecipeInput, backend: Backend): Promise<
 export async function runRecipe(input: RecipeInput, options: RunOptions): Promise<RunRecord> {
   const { parsed, method } = parseRecipe(input);
   const { backend, emit, resume = "auto" } = options;
-  const opened = await openModel(parsed.model, { backend, precision: "float32" });
+  const resolved = await resolveModel(parsed.model, {
+    signal: options.signal,
+    onNotice: (message) => emit({ type: "notice", message }),
+    onDownload: (progress) => {
+      emit({ type: "download", progress });
+      options.onDownload?.(progress);
+    },
+  });
+  const opened = await openModel(resolved.directory, {
+    ...resolved,
+    backend,
+    precision: "float32",
+  });
   try {
     expectUnquantized(opened);
     const recipe = settleRecipe(parsed, opened.config.contextLength);
@@ -59,7 +77,7 @@ async function runInFolder(job: RunJob): Promise<RunRecord> {
   const { opened, recipe, plan, identity, options } = job;
   const folder = await openResumable(recipe.out, {
     overwrite: options.overwrite ?? false,
-    inputs: [recipe.model],
+    inputs: [opened.directory],
     needBytes: plan.estimate.outputBytes,
   });
   let earlier: EarlierWork | null = null;

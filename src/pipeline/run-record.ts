@@ -1,3 +1,4 @@
+import type { HubOrigin } from "../hub/resolve-model.ts";
 import type { TransformedPart } from "../methods/define-method.ts";
 import type { MachineDescription } from "../platform/node.ts";
 import type { Recipe } from "./recipe.ts";
@@ -45,6 +46,8 @@ export interface Resumption {
 export interface RunRecord {
   readonly fewbit: string;
   readonly recipe: Recipe;
+  /** Repository and commit of a model that came from the Hugging Face Hub. */
+  readonly origin: HubOrigin | null;
   readonly backend: { readonly id: string; readonly level: string; readonly threads: number };
   readonly machine: MachineDescription;
   readonly startedAt: string;

@@ -1,6 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import type { ResumableOutput } from "../formats/resumable-output.ts";
 import { openUnfinishedCheckpoint } from "../formats/checkpoint.ts";
+import type { DownloadProgress } from "../hub/download-progress.ts";
 import type { Method } from "../methods/define-method.ts";
 import type { Block } from "../nn/quantizable-model.ts";
 import { describeMachine, monotonicMs } from "../platform/node.ts";
@@ -32,6 +33,8 @@ export interface RunOptions {
   /** What to do about an unfinished run to the same output; default `auto`. */
   readonly resume?: ResumeChoice;
   readonly signal?: AbortSignal | undefined;
+  /** Hears of the model's download, as the events do. */
+  readonly onDownload?: ((progress: DownloadProgress) => void) | undefined;
   readonly emit: (event: PipelineEvent) => void;
 }
 
@@ -294,6 +297,7 @@ export class Run {
     return {
       fewbit: version,
       recipe,
+      origin: opened.origin,
       backend: { id: backend.id, level: backend.level, threads: backend.threads },
       machine: describeMachine(),
       startedAt: this.startedAt,

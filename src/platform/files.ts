@@ -25,6 +25,16 @@ export interface WritableFile {
   close(): Promise<void>;
 }
 
+/** A file that is written on where an earlier process stopped. */
+export interface GrowingFile extends WritableFile {
+  /** Size in bytes when the file was opened. */
+  readonly sizeBytes: number;
+  /** Fills `into` with the bytes from `position` on; resolves to the number of bytes read. */
+  read(into: Uint8Array, position: number): Promise<number>;
+  /** Cuts the file off after `sizeBytes`. */
+  truncate(sizeBytes: number): Promise<void>;
+}
+
 /** What a directory entry is; symbolic links are followed. */
 export type FileKind = "file" | "directory" | "other";
 

@@ -2,6 +2,7 @@ import * as fs from "node:fs/promises";
 import * as nodePath from "node:path";
 import { systemErrorCode, translateErrors } from "./file-errors.ts";
 import type { FileKind, FileStatus } from "./files.ts";
+import { randomSuffix } from "./node-files.ts";
 
 /** Tells what is at a path, following symbolic links; null when nothing is. */
 export async function status(path: string): Promise<FileStatus | null> {
@@ -61,6 +62,30 @@ export async function isWritable(path: string): Promise<boolean> {
 /** Creates one directory that must not exist yet, in one that exists. */
 export async function makeDirectory(path: string): Promise<void> {
   await translateErrors("create", path, fs.mkdir(path));
+}
+
+/** Creates a directory and those above it, as far as they do not exist yet. */
+export async function makeDirectories(path: string): Promise<void> {
+  await translateErrors("create", path, fs.mkdir(path, { recursive: true }));
+}
+
+/**
+ * Makes a symbolic link to `target`, relative to the link's own directory, in place of a file that is
+ * there. Resolves to false where the system or the user may not have such links.
+ */
+export async function makeSymbolicLink(target: string, path: string): Promise<boolean> {
+  const relative = nodePath.relative(nodePath.dirname(path), target);
+  const beside = `${path}.${randomSuffix()}.tmp`;
+  try {
+    await fs.symlink(relative, beside);
+  } catch (error) {
+    const unsupported = ["EPERM", "EACCES", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EINVAL"];
+    if (unsupported.includes(systemErrorCode(error) ?? "")) return false;
+    return translateErrors("write", path, Promise.reject(error));
+  }
+  // Renamed, so that another process at the same work never finds the name taken or missing.
+  await rename(beside, path);
+  return true;
 }
 
 /** Renames a file or directory within its file system, replacing a file or an empty directory. */

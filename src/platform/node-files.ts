@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from "node:crypto";
+import { constants } from "node:fs";
 import * as fs from "node:fs/promises";
 import { FormatError } from "../util/errors.ts";
 import { systemErrorCode, translateErrors } from "./file-errors.ts";
-import type { ReadableFile, WritableFile } from "./files.ts";
+import type { GrowingFile, ReadableFile, WritableFile } from "./files.ts";
 
 /** Node reads and writes at most 2^31 − 1 bytes a call; smaller pieces also keep the thread pool fair. */
 const largestTransfer = 256 * 1024 * 1024;
@@ -46,7 +47,7 @@ class NodeReadableFile implements ReadableFile {
 
 class NodeWritableFile implements WritableFile {
   readonly path: string;
-  private readonly handle: fs.FileHandle;
+  protected readonly handle: fs.FileHandle;
 
   constructor(path: string, handle: fs.FileHandle) {
     this.path = path;
@@ -78,6 +79,25 @@ class NodeWritableFile implements WritableFile {
   }
 }
 
+class NodeGrowingFile extends NodeWritableFile implements GrowingFile {
+  readonly sizeBytes: number;
+
+  constructor(path: string, sizeBytes: number, handle: fs.FileHandle) {
+    super(path, handle);
+    this.sizeBytes = sizeBytes;
+  }
+
+  async read(into: Uint8Array, position: number): Promise<number> {
+    const { length } = into;
+    const reading = this.handle.read(into, 0, length, position);
+    return (await translateErrors("read", this.path, reading)).bytesRead;
+  }
+
+  async truncate(sizeBytes: number): Promise<void> {
+    await translateErrors("write", this.path, this.handle.truncate(sizeBytes));
+  }
+}
+
 /**
  * Opens a file for ranged reads.
  * @throws FormatError when it is missing or not a regular file
@@ -103,6 +123,14 @@ export async function createFile(path: string): Promise<WritableFile> {
 /** Opens an existing file to change it in place. @throws FormatError when it is missing */
 export async function openForWriting(path: string): Promise<WritableFile> {
   return new NodeWritableFile(path, await translateErrors("write", path, fs.open(path, "r+")));
+}
+
+/** Opens a file to write on where it ends; an empty one is created where there is none. */
+export async function openForGrowing(path: string): Promise<GrowingFile> {
+  const flags = constants.O_RDWR | constants.O_CREAT;
+  const handle = await translateErrors("write", path, fs.open(path, flags));
+  const { size } = await handle.stat();
+  return new NodeGrowingFile(path, size, handle);
 }
 
 /** Reads a whole file. @throws FormatError when it is missing or larger than `limitBytes` */

@@ -1,10 +1,22 @@
 import { readFileSync } from "node:fs";
 import * as os from "node:os";
+import { CancelledError } from "../util/errors.ts";
 import type { MachineDescription, MemoryUsage } from "./files.ts";
 
-/** Waits. */
-export async function sleep(milliseconds: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, milliseconds));
+/** Waits. @throws CancelledError when `signal` is aborted */
+export async function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const cancel = (): void => {
+      clearTimeout(timer);
+      reject(new CancelledError());
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", cancel);
+      resolve();
+    }, milliseconds);
+    if (signal?.aborted) cancel();
+    else signal?.addEventListener("abort", cancel, { once: true });
+  });
 }
 
 /** Returns milliseconds from an arbitrary start, never running backwards. */
@@ -112,4 +124,14 @@ export function hostName(): string {
 /** Returns the absolute path of the working directory. */
 export function workingDirectory(): string {
   return process.cwd();
+}
+
+/** Returns the value of an environment variable; undefined where it is not set or empty. */
+export function environmentVariable(name: string): string | undefined {
+  return process.env[name] || undefined;
+}
+
+/** Returns the absolute path of the user's home directory. */
+export function homeDirectory(): string {
+  return os.homedir();
 }

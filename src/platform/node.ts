@@ -3,6 +3,7 @@ export { fileError, systemErrorCode } from "./file-errors.ts";
 export type {
   FileKind,
   FileStatus,
+  GrowingFile,
   MachineDescription,
   MemoryUsage,
   ReadableFile,
@@ -10,4 +11,6 @@ export type {
 } from "./files.ts";
 export * from "./node-directories.ts";
 export * from "./node-files.ts";
+export * from "./node-hash.ts";
 export * from "./node-machine.ts";
+export * from "./node-network.ts";

@@ -1,6 +1,6 @@
 import type { Evaluation } from "../evaluation/evaluation.ts";
-import { absolutePath, baseName } from "../platform/node.ts";
 import { perplexityHalfWidth, type VariantFigures } from "./evaluation-table.ts";
+import { modelName } from "./model-name.ts";
 
 /** Turns an evaluation into a row of the table, under a name for the variant. */
 export function variantFigures(evaluation: Evaluation, variant: string): VariantFigures {
@@ -25,7 +25,7 @@ export function originalFigures({ original }: Evaluation): VariantFigures | null
   if (!original) return null;
   const { model, perplexity, loss, sizeBytes, bitsPerWeight } = original;
   return {
-    variant: baseName(absolutePath(model)),
+    variant: modelName(model),
     bitsPerWeight,
     sizeBytes,
     perplexity: {

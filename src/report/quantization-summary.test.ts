@@ -18,6 +18,7 @@ const linear = (slot: string, block: number, relativeError: number): LinearRecor
 
 const record: RunRecord = {
   fewbit: "0.1.0",
+  origin: null,
   recipe: {
     model: "./prose-6m",
     out: "./prose-6m-w2",

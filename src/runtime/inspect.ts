@@ -52,10 +52,11 @@ export interface Inspection {
 }
 
 /**
- * Describes a checkpoint directory without reading its weights.
+ * Describes a checkpoint directory without reading its weights. `name` is what it is called, by default
+ * as its directory.
  * @throws FormatError UnsupportedError as `load` does
  */
-export async function inspect(path: string): Promise<Inspection> {
+export async function inspectCheckpoint(path: string, name?: string): Promise<Inspection> {
   const checkpoint = await openCheckpoint(path);
   try {
     const config = readModelConfig(checkpoint.config);
@@ -64,7 +65,7 @@ export async function inspect(path: string): Promise<Inspection> {
     const record = (await exists(recordPath)) ? await readJsonObject(recordPath) : null;
     return {
       path,
-      name: baseName(absolutePath(path)),
+      name: name ?? baseName(absolutePath(path)),
       modelType: config.modelType,
       architecture: findArchitecture(checkpoint.config).title,
       parameters: sizes.parameters,

@@ -12,6 +12,7 @@ import type { ModelSizes } from "./model-sizes.ts";
 /** What `load` puts together. */
 export interface LanguageModelParts {
   readonly directory: string;
+  readonly source: string;
   readonly name: string;
   readonly architecture: string;
   readonly schemeId: string | null;
@@ -25,7 +26,9 @@ export interface LanguageModelParts {
 export class LanguageModel {
   /** The checkpoint's directory. */
   readonly directory: string;
-  /** Last part of the directory's name. */
+  /** What leads to the directory: itself, or `hf:owner/name@commit`. */
+  readonly source: string;
+  /** Name for people: that of the directory, or of the repository it came from. */
   readonly name: string;
   /** Family for people: `Llama`, `Qwen2`, ... */
   readonly architecture: string;
@@ -40,6 +43,7 @@ export class LanguageModel {
 
   constructor(parts: LanguageModelParts) {
     this.directory = parts.directory;
+    this.source = parts.source;
     this.name = parts.name;
     this.architecture = parts.architecture;
     this.schemeId = parts.schemeId;

@@ -1,6 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import { type Checkpoint, openCheckpoint } from "../formats/checkpoint.ts";
 import { readQuantizationConfig } from "../formats/quantization-config.ts";
+import type { HubOrigin } from "../hub/resolve-model.ts";
 import { DecoderModel } from "../models/decoder.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
 import type { DecoderBlock } from "../models/decoder-weights.ts";
@@ -17,10 +18,16 @@ export interface OpenOptions {
   readonly backend: Backend;
   /** What float matrices are held as; by default 16 bits where they are stored so. */
   readonly precision?: WeightPrecision;
+  /** Name for people; by default that of the directory. */
+  readonly name?: string;
+  /** Repository and commit that the directory holds, when it is from the Hugging Face Hub. */
+  readonly origin?: HubOrigin | null;
 }
 
 /** How a model is loaded. */
 export interface LoadOptions extends OpenOptions {
+  /** What leads to the directory, such as `hf:owner/name@commit`; by default the directory itself. */
+  readonly source?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -28,12 +35,13 @@ export interface LoadOptions extends OpenOptions {
 export interface OpenedModel {
   /** Directory as it was given. */
   readonly directory: string;
-  /** Last part of the directory's name. */
+  /** Name for people: that of the directory, or of the repository it came from. */
   readonly name: string;
   /** Family for people: `Llama`, `Qwen2`, ... */
   readonly architecture: string;
   /** Scheme that the checkpoint was quantized to; null for float checkpoints. */
   readonly schemeId: string | null;
+  readonly origin: HubOrigin | null;
   readonly config: DecoderConfig;
   readonly sizes: ModelSizes;
   /** Stays open as long as blocks are read; whoever opened the model closes it. */
@@ -56,9 +64,10 @@ export async function openModel(directory: string, options: OpenOptions): Promis
     const model = await DecoderModel.open(backend, config, weights);
     return {
       directory,
-      name: baseName(absolutePath(directory)),
+      name: options.name ?? baseName(absolutePath(directory)),
       architecture: findArchitecture(checkpoint.config).title,
       schemeId: readQuantizationConfig(checkpoint.config)?.scheme.id ?? null,
+      origin: options.origin ?? null,
       config,
       sizes: measureSizes(config, checkpoint),
       checkpoint,
@@ -87,7 +96,8 @@ export async function load(directory: string, options: LoadOptions): Promise<Lan
       throwIfCancelled(options.signal);
       blocks.push(await opened.model.loadBlock(index));
     }
-    return new LanguageModel({ ...opened, tokenizer, blocks });
+    const { source = directory } = options;
+    return new LanguageModel({ ...opened, source, tokenizer, blocks });
   } finally {
     await opened.checkpoint.close();
   }

@@ -66,6 +66,30 @@ export class UsageError extends FewbitError {
   }
 }
 
+/** What is known of a failed request. */
+export interface NetworkErrorOptions extends FewbitErrorOptions {
+  /** The server's status; null where there was no answer. */
+  readonly status?: number | null;
+  /** Whether the same request may succeed in a moment. */
+  readonly transient?: boolean;
+  /** How long the server asks to wait, in milliseconds. */
+  readonly retryAfterMs?: number | null;
+}
+
+/** A server that cannot be reached, or that refuses what it was asked for. */
+export class NetworkError extends FewbitError {
+  readonly status: number | null;
+  readonly transient: boolean;
+  readonly retryAfterMs: number | null;
+
+  constructor(message: string, options: NetworkErrorOptions = {}) {
+    super("NETWORK", message, options);
+    this.status = options.status ?? null;
+    this.transient = options.transient ?? false;
+    this.retryAfterMs = options.retryAfterMs ?? null;
+  }
+}
+
 /** The work was cancelled by an `AbortSignal` (Ctrl-C in the CLI). */
 export class CancelledError extends FewbitError {
   constructor(message = "cancelled", options?: FewbitErrorOptions) {

@@ -1,0 +1,123 @@
+import { type HttpAnswer, sendRequest, sleep } from "../platform/node.ts";
+import { FormatError, NetworkError } from "../util/errors.ts";
+import { refusal } from "./hub-errors.ts";
+import { expectHubFile, type HubFile } from "./hub-file.ts";
+import type { HubSettings } from "./hub-settings.ts";
+import { isCommit, type HubSource } from "./model-source.ts";
+
+/**
+ * What is asked of the Hub: which commit a revision is and which files it has, through
+ * `@huggingface/hub`; and the contents of files, in requests of our own that can begin anywhere.
+ */
+export class HubClient {
+  readonly settings: HubSettings;
+  readonly source: HubSource;
+  private readonly signal: AbortSignal | undefined;
+
+  constructor(settings: HubSettings, source: HubSource, signal?: AbortSignal) {
+    this.settings = settings;
+    this.source = source;
+    this.signal = signal;
+  }
+
+  /**
+   * Asks which commit the revision is. `patient`: try again where that may help.
+   * @throws NetworkError when the Hub cannot be reached, or has no such model or revision
+   */
+  async commit({ patient }: { readonly patient: boolean }): Promise<string> {
+    const { repo, revision } = this.source;
+    const { modelInfo } = await import("@huggingface/hub");
+    const { sha } = await modelInfo({
+      name: repo,
+      revision,
+      hubUrl: this.settings.endpoint,
+      additionalFields: ["sha"],
+      fetch: this.fetchWith(patient ? this.settings.retryDelaysMs : []),
+    });
+    if (typeof sha === "string" && isCommit(sha)) return sha;
+    throw this.malformed("names no commit");
+  }
+
+  /** Lists all files of a commit. @throws NetworkError FormatError */
+  async files(commit: string): Promise<HubFile[]> {
+    const { listFiles } = await import("@huggingface/hub");
+    const files: HubFile[] = [];
+    const listing = listFiles({
+      repo: { type: "model", name: this.source.repo },
+      revision: commit,
+      recursive: true,
+      hubUrl: this.settings.endpoint,
+      fetch: this.fetchWith(this.settings.retryDelaysMs),
+    });
+    for await (const { type, path, size, oid, lfs, xetHash } of listing) {
+      if (type !== "file") continue;
+      const sha256 = lfs?.oid ?? null;
+      files.push(expectHubFile({ path, sizeBytes: size, gitId: oid, sha256, xetHash }));
+    }
+    return files;
+  }
+
+  /** Address of a file of a commit. */
+  fileUrl(commit: string, { path }: HubFile): string {
+    const encoded = path.split("/").map(encodeURIComponent).join("/");
+    return `${this.settings.endpoint}/${this.source.repo}/resolve/${commit}/${encoded}`;
+  }
+
+  /** Asks for a file from a byte on. @throws NetworkError for every answer other than its contents */
+  async open(url: string, startByte: number): Promise<HttpAnswer> {
+    return this.send(url, startByte > 0 ? { range: `bytes=${startByte}-` } : {});
+  }
+
+  private async send(url: string, headers: Record<string, string>): Promise<HttpAnswer> {
+    const { endpoint, token, stallMs } = this.settings;
+    // Pages of a list name the next one; a token goes to the Hub only.
+    const trusted = token !== null && new URL(url).origin === new URL(endpoint).origin;
+    const answer = await sendRequest(url, {
+      headers: { ...headers, ...(trusted && { authorization: `Bearer ${token}` }) },
+      signal: this.signal,
+      stallMs,
+    });
+    if (answer.status === 200 || answer.status === 206) return answer;
+    await answer.discard();
+    throw refusal(answer, this.source, this.settings);
+  }
+
+  /** What the library calls in place of `fetch`: with our token, patience and errors. */
+  private fetchWith(delaysMs: readonly number[]): typeof fetch {
+    return async (input) => {
+      const url = input instanceof Request ? input.url : String(input);
+      for (let failed = 0; ; failed++) {
+        try {
+          return await this.readWhole(url);
+        } catch (error) {
+          const delay = delaysMs[failed];
+          if (!(error instanceof NetworkError) || !error.transient || delay === undefined) {
+            throw error;
+          }
+          await sleep(error.retryAfterMs ?? delay, this.signal);
+        }
+      }
+    };
+  }
+
+  private async readWhole(url: string): Promise<Response> {
+    const answer = await this.send(url, { accept: "application/json" });
+    const decoder = new TextDecoder();
+    let text = "";
+    for await (const piece of answer.body()) text += decoder.decode(piece, { stream: true });
+    try {
+      JSON.parse(text);
+    } catch (cause) {
+      throw this.malformed("is not JSON", cause);
+    }
+    const link = answer.header("link");
+    return new Response(text, { headers: link === null ? {} : { link } });
+  }
+
+  private malformed(what: string, cause?: unknown): FormatError {
+    return new FormatError(`the answer of ${new URL(this.settings.endpoint).host} ${what}`, {
+      hint: "check HF_ENDPOINT, and whether a proxy or a login page is in between",
+      cause,
+    });
+  }
+}

@@ -1,0 +1,47 @@
+import { describe, expect, test } from "vitest";
+import { UsageError } from "../util/errors.ts";
+import { isCommit, parseHubSource } from "./model-source.ts";
+
+describe("model source", () => {
+  test("hf:owner/name is the main branch, @ names another branch, tag or commit", () => {
+    expect(parseHubSource("hf:Qwen/Qwen3-0.6B")).toEqual({
+      repo: "Qwen/Qwen3-0.6B",
+      revision: "main",
+    });
+    expect(parseHubSource("hf:a/b@v1.0")).toEqual({ repo: "a/b", revision: "v1.0" });
+    expect(parseHubSource("hf:a/b@refs/pr/1")).toEqual({ repo: "a/b", revision: "refs/pr/1" });
+  });
+
+  test.each(["./models/llama", "owner/name", "/hf:", "C:\\models", "h"])(
+    "%s is a directory",
+    (path) => {
+      expect(parseHubSource(path)).toBeNull();
+    },
+  );
+
+  test.each([
+    "hf:",
+    "hf:name",
+    "hf:a/b/c",
+    "hf:../b",
+    "hf:a/..",
+    "hf:a/b--c",
+    "hf:a/.b",
+    "hf:a/b.",
+    "hf:a\\b/c",
+    "hf:a/b@",
+    "hf:a/b@../../x",
+    "hf:a/b@/etc",
+    "hf:a/b@x//y",
+    "hf:a/b@-x",
+    "hf:a/b@a b",
+  ])("%s is refused: it would leave the cache or names nothing", (source) => {
+    expect(() => parseHubSource(source)).toThrow(UsageError);
+  });
+
+  test("a commit is 40 hexadecimal digits", () => {
+    expect(isCommit("0123456789abcdef0123456789abcdef01234567")).toBe(true);
+    expect(isCommit("0123456")).toBe(false);
+    expect(isCommit("main")).toBe(false);
+  });
+});

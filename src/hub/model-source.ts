@@ -1,0 +1,56 @@
+import { UsageError } from "../util/errors.ts";
+
+/** A model on the Hugging Face Hub, as a user names it. */
+export interface HubSource {
+  /** `owner/name`. */
+  readonly repo: string;
+  /** Branch, tag or commit. */
+  readonly revision: string;
+}
+
+const prefix = "hf:";
+const usualRevision = "main";
+const example = "write hf:owner/name or hf:owner/name@revision, such as hf:Qwen/Qwen3-0.6B";
+
+/**
+ * Reads `hf:owner/name[@revision]`; null for everything that does not begin with `hf:`, which is a
+ * directory.
+ * @throws UsageError when what follows `hf:` names no model
+ */
+export function parseHubSource(source: string): HubSource | null {
+  if (!source.startsWith(prefix)) return null;
+  const text = source.slice(prefix.length);
+  const at = text.indexOf("@");
+  const repo = at < 0 ? text : text.slice(0, at);
+  const revision = at < 0 ? usualRevision : text.slice(at + 1);
+  const parts = repo.split("/");
+  if (parts.length !== 2 || !parts.every(isName) || repo.includes("--")) {
+    throw new UsageError(`${JSON.stringify(source)} names no model of the Hugging Face Hub`, {
+      hint: example,
+    });
+  }
+  if (!isRevision(revision)) {
+    throw new UsageError(`${JSON.stringify(revision)} is no name of a branch, tag or commit`, {
+      hint: example,
+    });
+  }
+  return { repo, revision };
+}
+
+/** Tells whether a revision is a commit, which never changes, and not a branch or tag. */
+export function isCommit(revision: string): boolean {
+  return /^[0-9a-f]{40}$/.test(revision);
+}
+
+/** Owner and name are names of folders in the cache, so nothing may be in them that leads elsewhere. */
+function isName(part: string): boolean {
+  return /^[\w][\w.-]{0,95}$/.test(part) && !/[.-]$/.test(part) && !part.includes("..");
+}
+
+/** Revisions are paths in the cache too: `refs/pr/1` has parts. */
+function isRevision(revision: string): boolean {
+  return (
+    revision.length <= 200 &&
+    revision.split("/").every((part) => /^[\w][\w.+-]*$/.test(part) && !part.includes(".."))
+  );
+}
