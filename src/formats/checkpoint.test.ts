@@ -128,12 +128,14 @@ describe("what is written is read", () => {
 });
 
 describe("what is wrong with a directory is said in one line", () => {
-  test("a missing directory, with the nearest name or how to download", async () => {
+  test("a missing directory, with the nearest name or the Hub", async () => {
     await fs.mkdir(at("prose-6m"));
     const near = await failure(openCheckpoint(at("prose6m")));
     expect(near.message).toBe(`there is no folder ${at("prose6m")}`);
     expect(near.hint).toBe(`did you mean ${at("prose-6m")}?`);
-    expect((await failure(openCheckpoint("meta-llama/Llama-9"))).hint).toMatch(/hf download/);
+    expect((await failure(openCheckpoint("meta-llama/Llama-9"))).hint).toMatch(
+      /hf:meta-llama\/Llama-9/,
+    );
     expect((await failure(openCheckpoint(at("quite-different")))).hint).toBe("check the path");
   });
 
