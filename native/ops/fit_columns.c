@@ -1,6 +1,6 @@
 /*
- * Scale and zero point of one group of columns a row: from the range of the weights, from their largest
- * magnitude or from their mean magnitude; with a search also for shrunk ranges, keeping the one with the
+ * Scale and zero point of one group of columns a row: from the range of the weights (with zero, or their
+ * span without it), from their largest magnitude or from their mean magnitude; with a search also for shrunk ranges, keeping the one with the
  * least Σ|ŵ - w|^norm. Without a search bound by memory; with one by compute: candidates · (quantize +
  * power) a weight.
  */
@@ -13,7 +13,9 @@
 #define SMALLEST_SCALE 0x1p-24f
 #define LARGEST_SCALE 65504.0f
 
-enum { RULE_RANGE, RULE_MAGNITUDE, RULE_MEAN };
+#define LARGEST_ZERO 1024.0f /* where the spacing of float16 reaches a whole step */
+
+enum { RULE_RANGE, RULE_MAGNITUDE, RULE_MEAN, RULE_SPAN };
 
 typedef struct {
   float *scales, *zeros;
@@ -26,16 +28,19 @@ typedef struct {
 } fit_call;
 
 typedef struct { float scale, zero; } fit;
-typedef struct { float low, high, mean; } group_range;
+/* least and most: of the weights; low and high: with zero among them */
+typedef struct { float least, most, low, high, mean; } group_range;
 
 static group_range measure(const float *w, int64_t n) {
-  group_range range = {0, 0, 0};
+  group_range range = {w[0], w[0], 0, 0, 0};
   double sum = 0;
   for (int64_t i = 0; i < n; i++) {
-    range.low = w[i] < range.low ? w[i] : range.low;
-    range.high = w[i] > range.high ? w[i] : range.high;
+    range.least = w[i] < range.least ? w[i] : range.least;
+    range.most = w[i] > range.most ? w[i] : range.most;
     sum += w[i] < 0 ? -w[i] : w[i];
   }
+  range.low = range.least < 0 ? range.least : 0;
+  range.high = range.most > 0 ? range.most : 0;
   if (range.low == 0 && range.high == 0) range.low = -1, range.high = 1;
   range.mean = (float)(sum / (double)n);
   return range;
@@ -47,12 +52,23 @@ static float round_scale(float scale) {
   return rounded > LARGEST_SCALE ? LARGEST_SCALE : rounded;
 }
 
+/* Returns 0 where the rule gives way to RULE_RANGE. */
+static int fit_span(const fit_call *call, group_range range, float shrink, fit *made) {
+  float low = range.least * shrink, high = range.most * shrink;
+  if (!(high > low)) return 0;
+  made->scale = round_scale((high - low) / call->top);
+  float zero = -low / made->scale;
+  made->zero = fb_from_f16(fb_to_f16(zero));
+  return zero <= LARGEST_ZERO && zero >= -LARGEST_ZERO;
+}
+
 static fit apply_rule(const fit_call *call, group_range range, float shrink) {
   fit made = {0, 0};
   if (call->rule == RULE_MEAN) {
     made.scale = round_scale(range.mean * shrink);
     return made;
   }
+  if (call->rule == RULE_SPAN && fit_span(call, range, shrink, &made)) return made;
   float low = range.low * shrink, high = range.high * shrink;
   if (call->rule == RULE_MAGNITUDE) {
     made.scale = round_scale(2 * (-low > high ? -low : high) / call->top);

@@ -60,11 +60,13 @@ export interface FitOptions {
    * - `range`: lo = min(w, 0), hi = max(w, 0) (−1 and 1 when both are 0), s = (hi − lo)/Q,
    *   z = clip(rne(−lo/s), 0, Q);
    * - `magnitude`: s = 2·max|w|/Q (max|w| = 1 when all are 0), z = 0;
-   * - `mean`: s = mean|w|, z = 0.
+   * - `mean`: s = mean|w|, z = 0;
+   * - `span`: lo = min(w), hi = max(w), s = (hi − lo)/Q, z = −lo/s rounded to float16; `range` where hi = lo
+   *   or |z| > 1024, where float16 is too coarse.
    *
    * s is rounded to float16 (at least 2⁻²⁴, at most 65504) before z is computed.
    */
-  readonly rule: "range" | "magnitude" | "mean";
+  readonly rule: "range" | "magnitude" | "mean" | "span";
   /**
    * With a search, the rule is also tried on ranges shrunk by `p = 1 − i·shrinkStep`, 0 ≤ i < candidates (lo, hi
    * or max|w| times p; for `mean` s = 2.4·p·mean|w|, besides the rule itself), and the one with the least
@@ -75,6 +77,19 @@ export interface FitOptions {
     readonly shrinkStep: number;
     readonly norm: number;
   } | null;
+}
+
+/** What `refineZeros` is told. `Q = levels − 1`. */
+export interface RefineZerosOptions {
+  /** `[rows, groups]` f32, none of them 0. */
+  readonly scales: TensorView;
+  /** Columns a group; the last group of a row may be shorter. */
+  readonly groupSize: number;
+  readonly levels: number;
+  /** Exponent p of the norm, in (0, 1]. */
+  readonly norm: number;
+  /** Weight β of the quadratic term. */
+  readonly beta: number;
 }
 
 /** What `quantizeColumns` is told. */
@@ -179,6 +194,18 @@ export interface Kernels {
    * (both `[rows, groups]` f32) by the rule of `FitOptions`.
    */
   fitColumns(scales: TensorView, zeros: TensorView, weight: TensorView, options: FitOptions): void;
+  /**
+   * One step of half-quadratic quantization (HQQ) on every group of `weight [rows, n] f32`: with
+   * `c = clip(rne(w/s + z), 0, Q)` and `d = w − s·(c − z)` writes `errors = mean|d|` (of the zero points as
+   * they come in) and the new zero point `z = mean(c − (w − e)/s)`, `e = sign(d)·max(|d| − |d|^(p−1)/β, 0)`.
+   * `zeros` and `errors` are `[rows, groups]` f32.
+   */
+  refineZeros(
+    zeros: TensorView,
+    errors: TensorView,
+    weight: TensorView,
+    options: RefineZerosOptions,
+  ): void;
   /**
    * Quantizes the columns `[start, end)` of `weight [rows, n] f32` one after the other. Column j of row
    * r gets `code = clip(rne((w/s − origin)/step + z), 0, levels − 1)` with `s = scales[r, g]`, `z = zeros[r, g]`,

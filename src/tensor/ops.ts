@@ -4,6 +4,7 @@ import type {
   GramPrecision,
   MatmulOptions,
   QuantizeColumnsOptions,
+  RefineZerosOptions,
 } from "../backend/kernels.ts";
 import type { PreparedOperand, Products } from "../backend/packed-operand.ts";
 import { ShapeError } from "../util/errors.ts";
@@ -302,6 +303,21 @@ export function fitColumns(
   expectShape("zeros", zeros.shape, scales.shape);
   expectColumns(weight, options.start, options.end);
   weight.backend.kernels.fitColumns(scales, zeros, weight, options);
+}
+
+/** One half-quadratic step on all zero points, in place; see `Kernels.refineZeros`. */
+export function refineZeros(
+  zeros: Tensor<"f32">,
+  errors: Tensor<"f32">,
+  weight: Tensor<"f32">,
+  options: RefineZerosOptions,
+): void {
+  const [rows = 0, columns = 0] = weight.shape;
+  const shape = [rows, Math.ceil(columns / options.groupSize)];
+  expectShape("zeros", zeros.shape, shape);
+  expectShape("errors", errors.shape, shape);
+  expectShape("scales", options.scales.shape, shape);
+  weight.backend.kernels.refineZeros(zeros, errors, weight, options);
 }
 
 /** Quantizes a panel of columns, in place; see `Kernels.quantizeColumns`. */

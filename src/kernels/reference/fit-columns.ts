@@ -7,6 +7,8 @@ import { decodeWeight, encodeWeight } from "./grid-code.ts";
 const { fround } = Math;
 const smallestScale = 2 ** -24;
 const largestScale = 65504;
+/** Where the spacing of float16 reaches a whole step. */
+const largestZero = 1024;
 
 interface Fit {
   readonly scale: number;
@@ -15,6 +17,10 @@ interface Fit {
 
 /** What the scale rules need to know of the weights of a group. */
 interface GroupRange {
+  /** Least and largest weight. */
+  readonly least: number;
+  readonly most: number;
+  /** The same with zero among the weights; −1 and 1 when all are zero. */
   readonly low: number;
   readonly high: number;
   readonly meanMagnitude: number;
@@ -52,19 +58,24 @@ function fitGroup(weights: Float32Array, options: FitOptions): Fit {
 }
 
 function measureRange(weights: Float32Array): GroupRange {
-  let [low, high, sum] = [0, 0, 0];
+  let least = Number.POSITIVE_INFINITY;
+  let most = Number.NEGATIVE_INFINITY;
+  let sum = 0;
   for (const value of weights) {
-    low = Math.min(low, value);
-    high = Math.max(high, value);
+    least = Math.min(least, value);
+    most = Math.max(most, value);
     sum += Math.abs(value);
   }
+  let [low, high] = [Math.min(least, 0), Math.max(most, 0)];
   if (low === 0 && high === 0) [low, high] = [-1, 1];
-  return { low, high, meanMagnitude: fround(sum / weights.length) };
+  return { least, most, low, high, meanMagnitude: fround(sum / weights.length) };
 }
 
 function applyRule(range: GroupRange, shrink: number, { rule, grid }: FitOptions): Fit {
   const steps = grid.levels - 1;
   if (rule === "mean") return { scale: roundScale(fround(range.meanMagnitude * shrink)), zero: 0 };
+  const span = rule === "span" ? spanFit(range, shrink, steps) : null;
+  if (span) return span;
   const low = fround(range.low * shrink);
   const high = fround(range.high * shrink);
   if (rule === "magnitude") {
@@ -73,6 +84,17 @@ function applyRule(range: GroupRange, shrink: number, { rule, grid }: FitOptions
   const scale = roundScale(fround(fround(high - low) / steps));
   const zero = roundHalfEven(fround(-low / scale));
   return { scale, zero: Math.min(Math.max(zero, 0), steps) };
+}
+
+/** The fit of the rule `span`; null where it gives way to `range`. */
+function spanFit(range: GroupRange, shrink: number, steps: number): Fit | null {
+  const low = fround(range.least * shrink);
+  const high = fround(range.most * shrink);
+  if (!(high > low)) return null;
+  const scale = roundScale(fround(fround(high - low) / steps));
+  const zero = fround(-low / scale);
+  if (Math.abs(zero) > largestZero) return null;
+  return { scale, zero: halfBitsToFloat(floatToHalfBits(zero)) };
 }
 
 function roundScale(scale: number): number {

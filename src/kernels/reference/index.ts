@@ -19,6 +19,7 @@ import { multiply } from "./multiply.ts";
 import { holdOperand, packedMatmul } from "./packed-matmul.ts";
 import { quantizeColumns } from "./quantize-columns.ts";
 import { quantizeRows } from "./quantize-rows.ts";
+import { refineZeros } from "./refine-zeros.ts";
 import { rmsNorm } from "./rms-norm.ts";
 import { rope } from "./rope.ts";
 import { softmax } from "./softmax.ts";
@@ -49,6 +50,7 @@ export const referenceKernels: Kernels = {
   diagonal,
   inverseCholesky,
   fitColumns,
+  refineZeros,
   quantizeColumns,
 };
 

@@ -3,7 +3,12 @@ import type { Binding } from "../binding.ts";
 import { expectCount, storageOf } from "../checks.ts";
 
 /** The numbers that C knows the scale rules by (`native/ops/fit_columns.c`). */
-const ruleCode: Readonly<Record<FitOptions["rule"], number>> = { range: 0, magnitude: 1, mean: 2 };
+const ruleCode: Readonly<Record<FitOptions["rule"], number>> = {
+  range: 0,
+  magnitude: 1,
+  mean: 2,
+  span: 3,
+};
 
 /** `native/ops/fit_columns.c` */
 export const fitColumns: Binding<"fitColumns"> = (queue) => (scales, zeros, weight, options) => {

@@ -10,6 +10,7 @@ import { matmul } from "./matmul.ts";
 import { layerNorm, rmsNorm } from "./norms.ts";
 import { packedMatmul } from "./packed-matmul.ts";
 import { quantizeColumns } from "./quantize-columns.ts";
+import { refineZeros } from "./refine-zeros.ts";
 import { rope } from "./rope.ts";
 import { crossEntropy, diagonal, klDivergence, softmax } from "./row-ops.ts";
 import { quantizeRows, writeRows } from "./write-rows.ts";
@@ -33,6 +34,7 @@ export const bindings: Bindings = {
   packedMatmul,
   quantizeColumns,
   quantizeRows,
+  refineZeros,
   rmsNorm,
   rope,
   softmax,
