@@ -13,7 +13,7 @@ import { packedRowBytes } from "../../src/quant/packing.ts";
 import { QTensor } from "../../src/quant/q-tensor.ts";
 import { groupsPerRow, parseScheme, type Scheme } from "../../src/quant/scheme.ts";
 import { elementCount } from "../../src/tensor/shape.ts";
-import { floatToBfloatBits, floatToHalfBits } from "../../src/util/half.ts";
+import { floatToBfloatBits, floatToHalfBits, floatsToHalves } from "../../src/util/half.ts";
 import { Prng } from "../../src/util/prng.ts";
 import { byteTokenizer } from "./byte-tokenizer.ts";
 
@@ -126,7 +126,7 @@ function randomRows({ packing }: Scheme, inFeatures: number, random: Prng): Uint
 function randomParameters(
   { scheme, outFeatures, inFeatures }: QuantizedModule,
   random: Prng,
-): { scales: Uint16Array; zeros: Uint8Array | null } {
+): { scales: Uint16Array; zeros: Uint8Array | Uint16Array | null } {
   const { grid, packing } = scheme;
   const { levels } = packing;
   const count = outFeatures * groupsPerRow(scheme, inFeatures);
@@ -136,9 +136,10 @@ function randomParameters(
   );
   const scales = new Uint16Array(count);
   for (let i = 0; i < count; i++) scales[i] = some[i % some.length];
-  if (!grid.hasZeroPoint) return { scales, zeros: null };
+  if (!grid.zeroPoint) return { scales, zeros: null };
   const middles = new Uint8Array(count);
   for (let i = 0; i < count; i++) middles[i] = levels / 2 - random.below(2);
+  if (grid.zeroPoint === "float16") return { scales, zeros: floatsToHalves(middles) };
   const zeros = new Uint8Array(packedRowBytes(packing, count));
   packing.pack(middles, 0, count, zeros, 0);
   return { scales, zeros };

@@ -57,7 +57,7 @@ static int fit_span(const fit_call *call, group_range range, float shrink, fit *
   float low = range.least * shrink, high = range.most * shrink;
   if (!(high > low)) return 0;
   made->scale = round_scale((high - low) / call->top);
-  float zero = -low / made->scale;
+  float zero = (0 - low) / made->scale;
   made->zero = fb_from_f16(fb_to_f16(zero));
   return zero <= LARGEST_ZERO && zero >= -LARGEST_ZERO;
 }
@@ -76,7 +76,7 @@ static fit apply_rule(const fit_call *call, group_range range, float shrink) {
   }
   made.scale = round_scale((high - low) / call->top);
   float zero = __builtin_rintf(-low / made.scale);
-  made.zero = zero < 0 ? 0 : zero > call->top ? call->top : zero;
+  made.zero = !(zero > 0) ? 0 : zero > call->top ? call->top : zero;
   return made;
 }
 

@@ -28,14 +28,18 @@ afterEach(async () => {
 function randomWeight(id: string, outFeatures: number, inFeatures: number, seed = 1): QTensor {
   const random = new Prng(seed);
   const scheme = parseScheme(id);
-  const { levels, hasZeroPoint } = scheme.grid;
+  const { levels, zeroPoint } = scheme.grid;
   const groups = outFeatures * groupsPerRow(scheme, inFeatures);
   const draw = (count: number): Uint8Array =>
     Uint8Array.from({ length: count }, () => random.below(levels));
   const codes = draw(outFeatures * inFeatures);
   const scales = Uint16Array.from({ length: groups }, () => floatToHalfBits(random.uniform()));
-  const zeros = hasZeroPoint ? { zeros: draw(groups) } : {};
-  return QTensor.pack(scheme, { outFeatures, inFeatures, codes, scales, ...zeros });
+  const zeros = {
+    none: {},
+    integer: { zeros: draw(groups) },
+    float16: { zeros: scales.map((_, i) => floatToHalfBits(i / 3 - 1)) },
+  };
+  return QTensor.pack(scheme, { outFeatures, inFeatures, codes, scales, ...zeros[zeroPoint] });
 }
 
 const moduleOf = (weight: QTensor): QuantizedModule => ({

@@ -33,7 +33,10 @@ export function quantizedEntries(
     { name: `${module}.codes`, dtype: "u8", shape: [outFeatures, sizes.rowBytes] },
     { name: `${module}.scales`, dtype: "f16", shape: [outFeatures, groups] },
   ];
-  if (sizes.zeros > 0) entries.push({ name: `${module}.zeros`, dtype: "u8", shape: [sizes.zeros] });
+  const name = `${module}.zeros`;
+  const { zeroPoint } = scheme.grid;
+  if (zeroPoint === "integer") entries.push({ name, dtype: "u8", shape: [sizes.zeros] });
+  if (zeroPoint === "float16") entries.push({ name, dtype: "f16", shape: [outFeatures, groups] });
   return entries;
 }
 
@@ -52,7 +55,7 @@ export async function writeQTensor(
 /**
  * Reads the packed weight of a module as the configuration describes it.
  * @throws FormatError when a tensor is missing or has another dtype or shape
- * @throws NumericError when a scale is NaN or infinite
+ * @throws NumericError when a scale or zero point is NaN or infinite
  */
 export async function readQTensor(
   reader: TensorReader,
@@ -64,9 +67,21 @@ export async function readQTensor(
   for (const entry of entries) expectEntry(reader, entry, scheme);
   const codes = await reader.readAs(`${name}.codes`, "u8");
   const scales = await reader.readAs(`${name}.scales`, "f16");
-  const zeros = entries.length > 2 ? await reader.readAs(`${name}.zeros`, "u8") : null;
-  expectFiniteScales(`${name}.scales`, scales);
+  const zeros = await readZeros(reader, `${name}.zeros`, scheme);
+  expectFinite(`${name}.scales`, "scales", scales);
   return new QTensor(scheme, outFeatures, inFeatures, { codes, scales, zeros });
+}
+
+async function readZeros(
+  reader: TensorReader,
+  name: string,
+  { grid }: Scheme,
+): Promise<Uint8Array | Uint16Array | null> {
+  if (grid.zeroPoint === "none") return null;
+  if (grid.zeroPoint === "integer") return reader.readAs(name, "u8");
+  const zeros = await reader.readAs(name, "f16");
+  expectFinite(name, "zero points", zeros);
+  return zeros;
 }
 
 function expectEntry(reader: TensorReader, entry: TensorEntry, scheme: Scheme): void {
@@ -82,13 +97,13 @@ function expectEntry(reader: TensorReader, entry: TensorEntry, scheme: Scheme): 
   }
 }
 
-function expectFiniteScales(name: string, scales: Uint16Array): void {
+function expectFinite(name: string, what: string, halves: Uint16Array): void {
   let count = 0;
-  for (let i = 0; i < scales.length; i++) if ((scales[i] & 0x7c00) === 0x7c00) count++;
+  for (let i = 0; i < halves.length; i++) if ((halves[i] & 0x7c00) === 0x7c00) count++;
   if (count === 0) return;
   throw new NumericError(
-    `tensor ${quoteName(name)} has ${formatCount(count)} NaN or infinite scales ` +
-      `among its ${formatCount(scales.length)}`,
+    `tensor ${quoteName(name)} has ${formatCount(count)} NaN or infinite ${what} ` +
+      `among its ${formatCount(halves.length)}`,
     { hint: "the checkpoint is damaged; make it again" },
   );
 }

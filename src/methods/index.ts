@@ -1,4 +1,5 @@
 import gptq from "./ptq/gptq.ts";
+import hqq from "./ptq/hqq.ts";
 import rtn from "./ptq/rtn.ts";
 import awq from "./transforms/awq.ts";
 import smoothquant from "./transforms/smoothquant.ts";
@@ -7,6 +8,7 @@ import smoothquant from "./transforms/smoothquant.ts";
 export const methods = {
   rtn,
   gptq,
+  hqq,
   awq,
   smoothquant,
 } as const;

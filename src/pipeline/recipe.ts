@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { type MethodId, methods } from "../methods/index.ts";
 import type { Method, MethodRole } from "../methods/define-method.ts";
-import { parseScheme, type Scheme } from "../quant/scheme.ts";
+import { grids } from "../quant/grids/index.ts";
+import { makeScheme, parseScheme, type Scheme } from "../quant/scheme.ts";
 import { UsageError } from "../util/errors.ts";
 
 const usualWindow = 512;
@@ -153,7 +154,14 @@ export function settleRecipe(parsed: ParsedRecipe, contextLength: number): Recip
 
 function expectSupport(method: Method, scheme: Scheme): void {
   if (method.supports(scheme)) return;
-  throw new UsageError(`${method.title} does not support the scheme ${scheme.id}`);
+  const { bits } = scheme.grid;
+  const others = grids
+    .filter((grid) => grid.bits === bits)
+    .map((grid) => makeScheme(grid, scheme.groupSize))
+    .filter((other) => method.supports(other));
+  throw new UsageError(`${method.title} does not support the scheme ${scheme.id}`, {
+    ...(others.length > 0 ? { hint: `use ${others.map(({ id }) => id).join(" or ")}` } : {}),
+  });
 }
 
 function parseWith<S extends z.ZodType>(schema: S, input: unknown, what: string): z.output<S> {

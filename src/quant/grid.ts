@@ -17,15 +17,15 @@ export interface Grid {
   readonly origin: number;
   /** Distance of neighbouring codes, in units of the scale. */
   readonly step: number;
-  /** Whether each group has an integer zero point of its own. */
-  readonly hasZeroPoint: boolean;
+  /** Whether each group has a zero point of its own: an integer below `levels`, or any float16. */
+  readonly zeroPoint: "none" | "integer" | "float16";
   /** Packing that stores the codes unless a scheme says otherwise. */
   readonly packing: PackingId;
   /**
-   * How a scale follows from the values without search: `range` covers [min, max] (zero included),
+   * How a scale follows from the values without search: `range` covers [min, max] (zero included), `span` covers it without zero,
    * `magnitude` covers ±max|w|, `mean` sets the scale to mean|w| (the least-squares scale of ±1).
    */
-  readonly scaleRule: "range" | "magnitude" | "mean";
+  readonly scaleRule: "range" | "span" | "magnitude" | "mean";
 }
 
 /** Decodes a code to a value in units of the scale. */

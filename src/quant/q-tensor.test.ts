@@ -9,23 +9,27 @@ function randomQTensor(id: string, outFeatures: number, inFeatures: number, seed
   const scheme = parseScheme(id);
   const prng = new Prng(seed);
   const groups = outFeatures * groupsPerRow(scheme, inFeatures);
-  const { levels, hasZeroPoint } = scheme.grid;
+  const { levels, zeroPoint } = scheme.grid;
   const codes = Uint8Array.from({ length: outFeatures * inFeatures }, () => prng.below(levels));
   const scales = floatsToHalves(Array.from({ length: groups }, () => 0.01 + prng.uniform()));
-  const zeros = Uint8Array.from({ length: groups }, () => prng.below(levels));
-  const chosen = { outFeatures, inFeatures, codes, scales, ...(hasZeroPoint ? { zeros } : {}) };
-  return { chosen, packed: QTensor.pack(scheme, chosen), zeros };
+  const integers = Uint8Array.from({ length: groups }, () => prng.below(levels));
+  const halves = floatsToHalves(Array.from({ length: groups }, () => levels * prng.uniform()));
+  const zeros = {
+    none: { stored: {}, values: null },
+    integer: { stored: { zeros: integers }, values: integers },
+    float16: { stored: { zeros: halves }, values: halvesToFloats(halves) },
+  }[zeroPoint];
+  const chosen = { outFeatures, inFeatures, codes, scales, ...zeros.stored };
+  return { chosen, packed: QTensor.pack(scheme, chosen), zeros: zeros.values };
 }
 
 describe("QTensor", () => {
-  test.each(["w1", "w1.58g32", "w2g64", "w3g32", "w3-sym", "w4g128", "w8"])(
+  test.each(["w1", "w1.58g32", "w2g64", "w3g32", "w3-sym", "w4g128", "w8", "w3g32-floatzero"])(
     "%s: codes and zero points survive packing, at a width no group divides",
     (id) => {
       const { chosen, packed, zeros } = randomQTensor(id, 5, 172, 1);
       expect([...packed.unpackCodes()]).toEqual([...chosen.codes]);
-      if (packed.scheme.grid.hasZeroPoint)
-        expect([...(packed.unpackZeros() ?? [])]).toEqual([...zeros]);
-      else expect(packed.unpackZeros()).toBeNull();
+      expect(packed.unpackZeros()).toEqual(zeros);
     },
   );
 
@@ -56,7 +60,7 @@ describe("QTensor", () => {
     for (let row = 0; row < 3; row++) {
       for (let column = 0; column < 80; column++) {
         const group = row * 3 + Math.floor(column / 32);
-        const expected = scales[group] * (chosen.codes[row * 80 + column] - zeros[group]);
+        const expected = scales[group] * (chosen.codes[row * 80 + column] - (zeros?.[group] ?? 0));
         expect(decoded[row * 80 + column]).toBe(Math.fround(expected));
       }
     }

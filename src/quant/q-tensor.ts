@@ -2,7 +2,7 @@ import type { PackedOperand } from "../backend/packed-operand.ts";
 import { ShapeError } from "../util/errors.ts";
 import { halvesToFloats } from "../util/half.ts";
 import { decodeCode } from "./grid.ts";
-import { expectCodes, packedRowBytes } from "./packing.ts";
+import { expectCodes, type Packing, packedRowBytes } from "./packing.ts";
 import { groupsPerRow, type Scheme } from "./scheme.ts";
 
 /** What a quantizer has chosen for a weight `[outFeatures, inFeatures]`. */
@@ -13,8 +13,9 @@ export interface QuantizedCodes {
   readonly codes: Uint8Array;
   /** `[outFeatures, groups]`, float16 bits. */
   readonly scales: Uint16Array;
-  /** `[outFeatures, groups]`, integers below the grid's levels; absent for grids without zero point. */
-  readonly zeros?: Uint8Array;
+  /** `[outFeatures, groups]`: integers below the grid's levels, or float16 bits; absent for grids without
+   *  zero point. */
+  readonly zeros?: Uint8Array | Uint16Array;
 }
 
 /** The stored arrays of a `QTensor`, as they stand in a file. */
@@ -23,8 +24,9 @@ export interface QTensorParts {
   readonly codes: Uint8Array;
   /** `[outFeatures, groups]` float16 bits. */
   readonly scales: Uint16Array;
-  /** Zero points of all groups, row after row, packed like one row of codes; null without zero points. */
-  readonly zeros: Uint8Array | null;
+  /** Zero points of all groups, row after row: integers packed like one row of codes, or float16 bits; null
+   *  without zero points. */
+  readonly zeros: Uint8Array | Uint16Array | null;
 }
 
 /** Byte sizes of the stored arrays of a weight under a scheme. */
@@ -62,7 +64,7 @@ export class QTensor {
       rowBytes,
       codes: outFeatures * rowBytes,
       scales: groups * 2,
-      zeros: scheme.grid.hasZeroPoint ? packedRowBytes(scheme.packing, groups) : 0,
+      zeros: zerosBytes(scheme, groups),
     };
   }
 
@@ -77,12 +79,7 @@ export class QTensor {
     for (let row = 0; row < outFeatures; row++) {
       packing.pack(chosen.codes, row * inFeatures, inFeatures, codes, row * sizes.rowBytes);
     }
-    let zeros: Uint8Array | null = null;
-    if (chosen.zeros) {
-      expectCodes(packing, chosen.zeros);
-      zeros = new Uint8Array(sizes.zeros);
-      packing.pack(chosen.zeros, 0, chosen.zeros.length, zeros, 0);
-    }
+    const zeros = chosen.zeros ? packZeros(packing, chosen.zeros, sizes.zeros) : null;
     return new QTensor(scheme, outFeatures, inFeatures, { codes, scales: chosen.scales, zeros });
   }
 
@@ -108,11 +105,13 @@ export class QTensor {
     return out;
   }
 
-  /** Unpacks the zero points, `[outFeatures, groups]`; null for grids without zero point. */
-  unpackZeros(): Uint8Array | null {
-    if (!this.parts.zeros) return null;
-    const out = new Uint8Array(this.parts.scales.length);
-    this.scheme.packing.unpack(this.parts.zeros, 0, out.length, out, 0);
+  /** Decodes the zero points, `[outFeatures, groups]`; null for grids without zero point. */
+  unpackZeros(): Uint8Array | Float32Array | null {
+    const { zeros, scales } = this.parts;
+    if (!zeros) return null;
+    if (zeros instanceof Uint16Array) return halvesToFloats(zeros);
+    const out = new Uint8Array(scales.length);
+    this.scheme.packing.unpack(zeros, 0, out.length, out, 0);
     return out;
   }
 
@@ -152,6 +151,23 @@ export class QTensor {
     }
     return out;
   }
+}
+
+function zerosBytes({ grid, packing }: Scheme, groups: number): number {
+  if (grid.zeroPoint === "none") return 0;
+  return grid.zeroPoint === "integer" ? packedRowBytes(packing, groups) : groups * 2;
+}
+
+function packZeros(
+  packing: Packing,
+  zeros: Uint8Array | Uint16Array,
+  sizeBytes: number,
+): Uint8Array | Uint16Array {
+  if (zeros instanceof Uint16Array) return zeros;
+  expectCodes(packing, zeros);
+  const packed = new Uint8Array(sizeBytes);
+  packing.pack(zeros, 0, zeros.length, packed, 0);
+  return packed;
 }
 
 function expectBytes(what: string, actual: number, expected: number): void {

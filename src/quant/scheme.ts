@@ -79,7 +79,7 @@ function findGrid(id: string, bits: number, names: readonly string[]): Grid {
     throw new SchemeError(`scheme ${id}: ${bits} bits is not offered`, { hint: `use ${known}` });
   }
   const named = names.filter(
-    (name) => name !== usual.id && !(name === "asym" && usual.hasZeroPoint),
+    (name) => name !== usual.id && !(name === "asym" && usual.zeroPoint !== "none"),
   );
   if (named.length === 0) return usual;
   const grid = grids.find((candidate) => candidate.bits === bits && candidate.id === named[0]);

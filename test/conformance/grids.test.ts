@@ -32,7 +32,7 @@ describe.each(grids.map((grid) => ({ name: makeScheme(grid, null).id, grid })))(
 
     test("encode(decode(c)) = c, and every value goes to a nearest level", () => {
       const scale = 0.375;
-      const zero = grid.hasZeroPoint ? 1 : 0;
+      const zero = { none: 0, integer: 1, float16: 1.25 }[grid.zeroPoint];
       const levels = Array.from(
         { length: grid.levels },
         (_, c) => scale * decodeCode(grid, c, zero),
@@ -71,12 +71,17 @@ describe.each(grids.map((grid) => ({ name: makeScheme(grid, null).id, grid })))(
         inFeatures: 40,
         codes: await codes.read(),
         scales: floatsToHalves(await scales.read()),
-        ...(grid.hasZeroPoint ? { zeros: Uint8Array.from(await zeros.read()) } : {}),
+        ...storedZeros(grid, await zeros.read()),
       });
       expect([...packed.dequantize()]).toEqual([...(await tensor.read())]);
     });
   },
 );
+
+function storedZeros({ zeroPoint }: Grid, zeros: Float32Array) {
+  if (zeroPoint === "none") return {};
+  return { zeros: zeroPoint === "integer" ? Uint8Array.from(zeros) : floatsToHalves(zeros) };
+}
 
 /** Encodes one row of values with a given scale and zero point, through the op. */
 function encode(

@@ -7,6 +7,7 @@ import { testInverseCholesky } from "./ops/inverse-cholesky.ts";
 import { testPackedProducts } from "./ops/packed-products.ts";
 import { testProducts } from "./ops/products.ts";
 import { testQuantizeColumns } from "./ops/quantize-columns.ts";
+import { testRefineZeros } from "./ops/refine-zeros.ts";
 import { testCopies, testRowOps } from "./ops/row-ops.ts";
 import { type Subject, subjects } from "./subjects.ts";
 
@@ -25,6 +26,7 @@ for (const subject of subjects) {
     testCopies(open);
     testInverseCholesky(open);
     testFitColumns(open);
+    testRefineZeros(open);
     testQuantizeColumns(open);
   });
 }

@@ -142,7 +142,7 @@ function pseudoRandomWeight(
   outFeatures: number,
   inFeatures: number,
 ): QTensor {
-  const { levels, hasZeroPoint, step } = scheme.grid;
+  const { levels, zeroPoint, step } = scheme.grid;
   const pick = (name: string, count: number) =>
     Uint8Array.from(hashedValues(`${module}.${name}`, count), (v) => ((v + 1) / 2) * levels);
   const groups = outFeatures * groupsPerRow(scheme, inFeatures);
@@ -153,6 +153,6 @@ function pseudoRandomWeight(
     inFeatures,
     codes: pick("codes", outFeatures * inFeatures),
     scales: floatsToHalves(scales),
-    ...(hasZeroPoint ? { zeros: pick("zeros", groups) } : {}),
+    ...(zeroPoint === "integer" ? { zeros: pick("zeros", groups) } : {}),
   });
 }

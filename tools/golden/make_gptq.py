@@ -98,4 +98,5 @@ def main():
     target.write_text(json.dumps(golden, indent=1) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

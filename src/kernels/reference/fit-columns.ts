@@ -92,7 +92,7 @@ function spanFit(range: GroupRange, shrink: number, steps: number): Fit | null {
   const high = fround(range.most * shrink);
   if (!(high > low)) return null;
   const scale = roundScale(fround(fround(high - low) / steps));
-  const zero = fround(-low / scale);
+  const zero = fround((0 - low) / scale);
   if (Math.abs(zero) > largestZero) return null;
   return { scale, zero: halfBitsToFloat(floatToHalfBits(zero)) };
 }

@@ -19,11 +19,7 @@ export const refineZeros: Kernels["refineZeros"] = (zeros, errors, weight, optio
       const at = row * groups + group;
       const scale = scales[at];
       const zero = floats(zeros)[at];
-      const step = halfQuadraticStep(
-        floats(weight).subarray(start, end),
-        { scale, zero },
-        options,
-      );
+      const step = halfQuadraticStep(floats(weight).subarray(start, end), { scale, zero }, options);
       floats(errors)[at] = step.error;
       floats(zeros)[at] = step.zero;
     }

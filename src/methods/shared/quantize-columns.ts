@@ -3,7 +3,7 @@ import { QTensor } from "../../quant/q-tensor.ts";
 import { groupsPerRow, type Scheme } from "../../quant/scheme.ts";
 import { fitColumns, quantizeColumns } from "../../tensor/ops.ts";
 import { Tensor } from "../../tensor/tensor.ts";
-import { floatsToHalves } from "../../util/half.ts";
+import { floatsToHalves, halvesToFloats } from "../../util/half.ts";
 
 /** How the scale of a group is searched for; null takes the grid's scale rule as it is. */
 export type ScaleSearch = FitOptions["search"];
@@ -17,8 +17,9 @@ export class ColumnQuantizer {
   readonly scheme: Scheme;
   private readonly search: ScaleSearch;
   private readonly codes: Tensor<"u8">;
-  private readonly scales: Tensor<"f32">;
-  private readonly zeros: Tensor<"f32">;
+  /** Scales and zero points that were found, `[rows, groups]`. */
+  readonly scales: Tensor<"f32">;
+  zeros: Tensor<"f32">;
   private readonly groupOf: Tensor<"i32">;
 
   /** `groupOf [in]` names the group of each column; by default column j belongs to group ⌊j / groupSize⌋. */
@@ -60,6 +61,12 @@ export class ColumnQuantizer {
     }
   }
 
+  /** Puts other zero points `[rows, groups]` in place, rounded to float16; for grids that store them so. */
+  setZeros(values: Float32Array): void {
+    const rounded = halvesToFloats(floatsToHalves(values));
+    this.zeros = Tensor.from(this.weight.backend, "f32", this.zeros.shape, rounded);
+  }
+
   /** Quantizes the columns `[start, end)`; with `factor` their errors are carried on (GPTQ). */
   quantize(start: number, end: number, factor: Tensor<"f32"> | null): void {
     quantizeColumns(this.codes, this.weight, {
@@ -83,14 +90,14 @@ export class ColumnQuantizer {
     const [outFeatures = 0, inFeatures = 0] = this.weight.shape;
     const codes = await this.codes.read();
     const scales = floatsToHalves(await this.scales.read());
-    const zeros = Uint8Array.from(await this.zeros.read());
+    const zeros = await this.zeros.read();
     this.codes.release();
     return QTensor.pack(this.scheme, {
       outFeatures,
       inFeatures,
       codes: order ? restoreColumns(codes, inFeatures, order) : codes,
       scales,
-      ...(this.scheme.grid.hasZeroPoint ? { zeros } : {}),
+      ...storedZeros(this.scheme, zeros),
     });
   }
 }
@@ -130,6 +137,11 @@ export function columnGroups(
     start: group * size,
     end: Math.min(columns, (group + 1) * size),
   }));
+}
+
+function storedZeros({ grid }: Scheme, zeros: Float32Array): { zeros?: Uint8Array | Uint16Array } {
+  if (grid.zeroPoint === "none") return {};
+  return { zeros: grid.zeroPoint === "integer" ? Uint8Array.from(zeros) : floatsToHalves(zeros) };
 }
 
 function contiguousGroups(columns: number, groupSize: number | null): Int32Array {

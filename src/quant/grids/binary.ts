@@ -8,7 +8,7 @@ export const binary: Grid = Object.freeze<Grid>({
   dim: 1,
   origin: -1,
   step: 2,
-  hasZeroPoint: false,
+  zeroPoint: "none",
   packing: "bits1",
   scaleRule: "mean",
 });

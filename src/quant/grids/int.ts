@@ -12,9 +12,19 @@ export function asymmetricInt(bits: IntBits): Grid {
     dim: 1,
     origin: 0,
     step: 1,
-    hasZeroPoint: true,
+    zeroPoint: "integer",
     packing: `bits${bits}`,
     scaleRule: "range",
+  });
+}
+
+/** Asymmetric integers with a float16 zero point a group, value `s·(c − z)`: what HQQ and MLX store. */
+export function floatZeroInt(bits: IntBits): Grid {
+  return Object.freeze<Grid>({
+    ...asymmetricInt(bits),
+    id: "floatzero",
+    zeroPoint: "float16",
+    scaleRule: "span",
   });
 }
 
@@ -27,7 +37,7 @@ export function symmetricInt(bits: IntBits): Grid {
     dim: 1,
     origin: -(2 ** (bits - 1)),
     step: 1,
-    hasZeroPoint: false,
+    zeroPoint: "none",
     packing: `bits${bits}`,
     scaleRule: "magnitude",
   });

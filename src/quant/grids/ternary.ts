@@ -8,7 +8,7 @@ export const ternary: Grid = Object.freeze<Grid>({
   dim: 1,
   origin: -1,
   step: 1,
-  hasZeroPoint: false,
+  zeroPoint: "none",
   packing: "trits5",
   scaleRule: "mean",
 });

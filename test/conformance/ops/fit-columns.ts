@@ -57,13 +57,20 @@ export function testFitColumns(open: () => Backend): void {
             range: (high - low) / top,
             magnitude: (2 * Math.max(high, -low)) / top,
             mean,
+            span: (Math.max(...group) - Math.min(...group)) / top,
           };
           const scale = rules[grid.scaleRule];
           // A scale that lies at a tie of float16 may be rounded either way.
           expect(Math.abs(scales[i * 3 + 1] - scale) / scale).toBeLessThan(2 ** -11 * 1.001);
-          const zero = grid.scaleRule === "range" ? -low / scales[i * 3 + 1] : 0;
-          expect(Math.abs(zeros[i * 3 + 1] - Math.min(zero, top))).toBeLessThanOrEqual(0.5001);
-          expect(Number.isInteger(zeros[i * 3 + 1])).toBe(true);
+          const found = zeros[i * 3 + 1];
+          if (grid.scaleRule === "span") {
+            expect(Math.abs(found * scales[i * 3 + 1] + Math.min(...group))).toBeLessThan(1e-4);
+            expect(half(found)).toBe(found);
+          } else {
+            const zero = grid.scaleRule === "range" ? -low / scales[i * 3 + 1] : 0;
+            expect(Math.abs(found - Math.min(zero, top))).toBeLessThanOrEqual(0.5001);
+            expect(Number.isInteger(found)).toBe(true);
+          }
           expect([scales[i * 3], scales[i * 3 + 2]]).toEqual([0, 0]);
         }
       });
@@ -81,7 +88,7 @@ export function testFitColumns(open: () => Backend): void {
           for (let p = 1; p > 0.201; p -= search.shrinkStep) {
             const widest = grid.scaleRule === "mean" ? 2.4 : 1;
             const scale = half(plain.scales[i] * widest * p);
-            const zero = grid.scaleRule === "range" ? plain.zeros[i] : 0;
+            const zero = /range|span/.test(grid.scaleRule) ? plain.zeros[i] : 0;
             least = Math.min(least, error(scale, zero));
           }
           // The candidates here differ from the exact ones by a rounding of the scale.
@@ -101,6 +108,19 @@ export function testFitColumns(open: () => Backend): void {
         const options = { start: 0, end: 8, grid, rule: "range" as const, ...noSearch };
         expect((await fit(open(), flat, options)).scales[0]).toBe(scale);
       }
+    });
+
+    test("a span that lies far from zero, or is a point, is fitted with zero in its range", async () => {
+      const [grid] = grids.filter(({ bits, scaleRule }) => bits === 4 && scaleRule === "span");
+      const options = { start: 0, end: 4, grid, rule: "span" as const, ...noSearch };
+      const groups = [
+        [5, 5.0001, 5, 5],
+        [0.3, 0.3, 0.3, 0.3],
+        [4, 5.5, 4, 4],
+      ];
+      const { scales, zeros } = await fit(open(), floatSample([3, 4], groups.flat()), options);
+      expect([...scales]).toEqual([half(5.0001 / 15), half(0.3 / 15), half(0.1)]);
+      expect([...zeros]).toEqual([0, 0, half(Math.fround(-4 / half(0.1)))]);
     });
 
     test("zeros of a ternary group get the smallest scale", async () => {

@@ -79,7 +79,9 @@ async function checkColumns(backend: Backend, grid: Grid, entry: ColumnCase): Pr
   const scales = Float32Array.from({ length: rows * groups }, (_, i) =>
     half(0.02 + 0.001 * (i % 7)),
   );
-  const zeros = Float32Array.from(scales, (_, i) => (grid.hasZeroPoint ? i % grid.levels : 0));
+  const zeros = Float32Array.from(scales, (_, i) =>
+    grid.zeroPoint !== "none" ? i % grid.levels : 0,
+  );
   const state = columnState(backend, sample, groups, scales, zeros);
   const factor = withFactor ? upperFactor(n) : null;
   const uploaded = factor && upload(backend, factor);
