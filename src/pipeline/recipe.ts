@@ -159,9 +159,8 @@ function expectSupport(method: Method, scheme: Scheme): void {
     .filter((grid) => grid.bits === bits)
     .map((grid) => makeScheme(grid, scheme.groupSize))
     .filter((other) => method.supports(other));
-  throw new UsageError(`${method.title} does not support the scheme ${scheme.id}`, {
-    ...(others.length > 0 ? { hint: `use ${others.map(({ id }) => id).join(" or ")}` } : {}),
-  });
+  const hint = others.length > 0 ? { hint: `use ${others.map(({ id }) => id).join(" or ")}` } : {};
+  throw new UsageError(`${method.title} does not support the scheme ${scheme.id}`, hint);
 }
 
 function parseWith<S extends z.ZodType>(schema: S, input: unknown, what: string): z.output<S> {
