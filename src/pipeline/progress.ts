@@ -11,6 +11,7 @@ export class ProgressMeter {
   private readonly emit: (event: PipelineEvent) => void;
   private readonly blocks: number;
   private readonly totalWork: number;
+  private blocksBeganMs: number = monotonicMs();
   private earlierMs = 0;
   private earlierWork = 0;
   private doneWork = 0;
@@ -24,7 +25,7 @@ export class ProgressMeter {
 
   /** Milliseconds of work, that of interrupted runs included. */
   get elapsedMs(): number {
-    return this.earlierMs + this.sessionMs;
+    return this.earlierMs + monotonicMs() - this.startedMs;
   }
 
   /** What was used up so far. */
@@ -46,6 +47,11 @@ export class ProgressMeter {
     this.keepPeak(effort.peakMemoryBytes, effort.peakAnonymousBytes);
   }
 
+  /** The time that is left follows from the time since now. */
+  beginBlocks(): void {
+    this.blocksBeganMs = monotonicMs();
+  }
+
   /** Counts work as done. */
   advance(work: number): void {
     this.doneWork += work;
@@ -55,10 +61,10 @@ export class ProgressMeter {
   report(block: number, activity: string): void {
     this.sampleMemory();
     const fraction = this.totalWork === 0 ? 1 : Math.min(1, this.doneWork / this.totalWork);
-    const { elapsedMs, blocks, totalWork, sessionMs } = this;
-    const sessionWork = this.doneWork - this.earlierWork;
-    const remainingMs =
-      sessionWork > 0 ? (sessionMs * (totalWork - this.doneWork)) / sessionWork : null;
+    const { elapsedMs, blocks } = this;
+    const newWork = this.doneWork - this.earlierWork;
+    const workMs = monotonicMs() - this.blocksBeganMs;
+    const remainingMs = newWork > 0 ? (workMs * (this.totalWork - this.doneWork)) / newWork : null;
     this.emit({ type: "progress", block, blocks, activity, fraction, elapsedMs, remainingMs });
   }
 
@@ -66,10 +72,6 @@ export class ProgressMeter {
   sampleMemory(): void {
     const { residentBytes, anonymousBytes } = memoryUsage();
     this.keepPeak(residentBytes, anonymousBytes);
-  }
-
-  private get sessionMs(): number {
-    return monotonicMs() - this.startedMs;
   }
 
   private keepPeak(bytes: number, anonymousBytes: number | null): void {

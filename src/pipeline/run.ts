@@ -92,6 +92,7 @@ export class Run {
       if (activations && finishedBlocks < model.blockCount) {
         await this.repeat(finishedBlocks, output, activations);
       }
+      this.meter.beginBlocks();
       for (let index = finishedBlocks; index < model.blockCount; index++) {
         await this.runBlock(index, output, journal, activations);
       }

@@ -24,12 +24,17 @@ export interface StartOptions {
 export interface SpawnOptions extends StartOptions {
   /** Called with all of standard error so far, each time more came. */
   readonly onStderr?: (text: string, interrupt: () => void) => void;
+  /** Modules that are loaded before the program. */
+  readonly preload?: readonly string[];
 }
 
 /** Runs `fewbit` with these words, as a user does. */
 export function fewbit(args: readonly string[], options: SpawnOptions = {}): Promise<Finished> {
   const { NO_COLOR: _, COLUMNS: __, FEWBIT_DEBUG: ___, ...env } = process.env;
-  const child = spawn(process.execPath, [program, ...args], { env: { ...env, ...options.env } });
+  const preload = (options.preload ?? []).flatMap((path) => ["--import", path]);
+  const child = spawn(process.execPath, [...preload, program, ...args], {
+    env: { ...env, ...options.env },
+  });
   let stdout = "";
   let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {

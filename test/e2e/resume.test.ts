@@ -1,0 +1,333 @@
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { cp } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { Prng } from "../../src/util/prng.ts";
+import { type Finished, fewbit, fewbitHere } from "./cli-process.ts";
+import { absent, calibrationText, shared, temporaryFolder } from "./shared-models.ts";
+
+/*
+ * Quantizations that are killed and run again. Killed means SIGKILL of the real program; `kill-at.ts`
+ * only chooses the moment: before, or in the middle of, the n-th change that it makes to files.
+ */
+
+const preload = [new URL("./kill-at.ts", import.meta.url).href];
+const model = shared("models/stories260K");
+const inFolder = temporaryFolder();
+
+const gptq = ["--method", "gptq", "--scheme", "w4g64", "--seed", "3"];
+const text = ["--calibration", calibrationText("stories260K"), "--samples", "8", "--window", "64"];
+/** Norms that a transform changes, and text that the model writes itself. */
+const prepared = [
+  ...["--transform", "smoothquant", "--method", "rtn", "--scheme", "w8", "--seed", "3"],
+  ...["--self-calibration", "--samples", "4", "--window", "24"],
+];
+
+const quantizeArgs = (out: string, options: readonly string[]): string[] => {
+  return ["quantize", model, "--out", out, ...options];
+};
+
+/** Starts a run that is killed at a change; false when it was over before. */
+async function killAt(args: readonly string[], at: string): Promise<boolean> {
+  const { code, stderr } = await fewbit(args, { preload, env: { KILL_AT: at } });
+  if (code !== null) expect({ code, stderr }).toMatchObject({ code: 0 });
+  return code === null;
+}
+
+/** The changes that an undisturbed run makes to files, in order. */
+async function changesOf(args: readonly string[]): Promise<string[]> {
+  const log = inFolder(`changes-${createHash("sha256").update(args.join()).digest("hex")}`);
+  const { code, stderr } = await fewbit(args, { preload, env: { KILL_LOG: log } });
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  return readFileSync(log, "utf8").trimEnd().split("\n");
+}
+
+/** Hashes of all files but the run record, which holds times. */
+function filesOf(folder: string): Record<string, string> {
+  const names = readdirSync(folder).filter((name) => name !== "run.json");
+  return Object.fromEntries(
+    names.map((name) => {
+      const bytes = readFileSync(join(folder, name));
+      return [name, createHash("sha256").update(bytes).digest("hex")];
+    }),
+  );
+}
+
+const recordOf = (folder: string) => JSON.parse(readFileSync(join(folder, "run.json"), "utf8"));
+
+/** What stands beside an output, its own name left out. */
+const besides = (out: string): string[] =>
+  readdirSync(dirname(out)).filter((name) => name !== basename(out));
+
+/** A path for an output, in a folder of its own. */
+function outputIn(name: string): string {
+  mkdirSync(inFolder(name));
+  return join(inFolder(name), "out");
+}
+
+/** Number of the n-th change of a kind, counted from 1 (from the end: negative). */
+function find(changes: readonly string[], pattern: RegExp, nth: number): number {
+  const found = changes.flatMap((change, i) => (pattern.test(change) ? [i + 1] : []));
+  return found.at(nth > 0 ? nth - 1 : nth) as number;
+}
+
+describe.skipIf(absent)(`a quantization that is killed and run again${absent}`, () => {
+  let changes: string[] = [];
+  let expected: Record<string, string> = {};
+  beforeAll(async () => {
+    const out = outputIn("undisturbed");
+    changes = await changesOf(quantizeArgs(out, [...gptq, ...text]));
+    expected = filesOf(out);
+  });
+
+  /** Kills one run at each of the changes, then runs it to its end and compares. */
+  async function expectSame(name: string, kills: readonly string[]): Promise<Finished> {
+    const out = outputIn(name);
+    const args = quantizeArgs(out, [...gptq, ...text]);
+    for (const at of kills) {
+      expect(await killAt(args, at), `killed at ${at}`).toBe(true);
+    }
+    const finished = await fewbitHere(args);
+    expect(finished.code, finished.stderr).toBe(0);
+    expect(filesOf(out)).toEqual(expected);
+    expect(besides(out)).toEqual([]);
+    return finished;
+  }
+
+  const weights = /^write model\.safetensors/;
+  const journal = /^write journal/;
+
+  test("before anything is written: it starts anew", async () => {
+    const { stderr } = await expectSame("first", ["2", `${find(changes, journal, 1)}half`]);
+    expect(stderr).not.toContain("going on");
+  });
+
+  test("in the middle of writing the weights of block 1: it starts anew", async () => {
+    const { stderr } = await expectSame("block-1", [`${find(changes, weights, 8)}half`]);
+    expect(stderr).not.toContain("going on");
+  });
+
+  test("in the middle of writing the weights of block 3: it goes on after block 2", async () => {
+    const { stderr } = await expectSame("block-3", [`${find(changes, weights, 50)}half`]);
+    expect(stderr).toMatch(/going on after block 2 of 5 of a run interrupted at \d\d:\d\d/);
+    expect(stderr).not.toContain("block 2/5");
+    expect(stderr).toContain("block 3/5");
+  });
+
+  test("right before, in the middle of and right after a line of the journal", async () => {
+    const line = find(changes, journal, 3);
+    const before = await expectSame("journal-before", [`${line}`]);
+    expect(before.stderr).toContain("going on after block 1 of 5");
+    const within = await expectSame("journal-within", [`${line}half`]);
+    expect(within.stderr).toContain("going on after block 1 of 5");
+    const after = await expectSame("journal-after", [`${line + 1}`]);
+    expect(after.stderr).toContain("going on after block 2 of 5");
+  });
+
+  test("while the rest is copied: it goes on after the last block", async () => {
+    const { stderr } = await expectSame("rest", [`${find(changes, weights, -1)}half`]);
+    expect(stderr).toContain("going on after block 5 of 5");
+  });
+
+  test("right before and right after the output gets its name", async () => {
+    const rename = find(changes, /^rename out/, 1);
+    const before = await expectSame("name-before", [`${rename}`]);
+    expect(before.stderr).toContain("going on after block 5 of 5");
+    const last = await expectSame("last-step", [`${find(changes, /^rm \.journal/, 1)}`]);
+    expect(last.stderr).toContain("everything but the last step");
+  });
+
+  test("again and again, until it is through", async () => {
+    const out = outputIn("again");
+    const args = quantizeArgs(out, [...gptq, ...text]);
+    let kills = 0;
+    // 52 changes are a block or two, and enough for all that comes after the last block.
+    while (await killAt(args, "52")) expect(++kills).toBeLessThan(8);
+    expect(kills).toBeGreaterThan(1);
+    expect(filesOf(out)).toEqual(expected);
+    const { resumptions, linears } = recordOf(out);
+    expect(resumptions).toHaveLength(kills);
+    expect(linears).toHaveLength(35);
+    expect(besides(out)).toEqual([]);
+  });
+
+  const everywhere = process.env.FEWBIT_FULL_RESUME === "1";
+  const where = everywhere ? "at every change of a file" : "at two changes drawn by a seed";
+  test(`${where}: the same bytes`, { timeout: 3_600_000 }, async () => {
+    const prng = new Prng(20);
+    const chosen = everywhere
+      ? changes.flatMap((change, i) => [
+          `${i + 1}`,
+          ...(/^write/.test(change) ? [`${i + 1}half`] : []),
+        ])
+      : [0, 1].map(() => `${1 + prng.below(changes.length)}half`);
+    for (const at of chosen) await expectSame(`at-${at}`, [at]);
+  });
+
+  test("of an output that replaces another: the other is not lost, and replaced in the end", async () => {
+    const args = (out: string) => quantizeArgs(out, [...gptq, ...text, "--overwrite"]);
+    const make = async (name: string): Promise<string> => {
+      const out = outputIn(name);
+      await cp(model, out, { recursive: true });
+      return out;
+    };
+    // What is replaced is moved aside first, and removed when the new one stands.
+    const aside = find(changes, /^rename out/, 1);
+    for (const [name, at] of [
+      ["moved-aside", aside + 1],
+      ["both", aside + 3],
+    ] as const) {
+      const out = await make(name);
+      expect(await killAt(args(out), `${at}`)).toBe(true);
+      expect(
+        besides(out).some((left) => left.includes("replaced")),
+        name,
+      ).toBe(true);
+      const finished = await fewbitHere(args(out));
+      expect(finished.code, finished.stderr).toBe(0);
+      expect(filesOf(out), name).toEqual(expected);
+      expect(besides(out), name).toEqual([]);
+    }
+  });
+
+  test("with a transform, and text that the model writes: both are kept", async () => {
+    const whole = outputIn("prepared");
+    const before = await changesOf(quantizeArgs(whole, prepared));
+    const out = outputIn("prepared-killed");
+    const args = quantizeArgs(out, prepared);
+    // Two windows are whole, the third is cut off within its line.
+    expect(await killAt(args, `${find(before, journal, 4)}half`)).toBe(true);
+    const second = await fewbit(args, { preload, env: { KILL_AT: "80" } });
+    expect(second.stderr).toContain("going on after 2 calibration windows");
+    expect(second.code).toBe(null);
+    const { code, stderr } = await fewbitHere(args);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(stderr).toMatch(/going on after block [1-4] of 5/);
+    expect(filesOf(out)).toEqual(filesOf(whole));
+    expect(recordOf(out).transforms).toHaveLength(recordOf(whole).transforms.length);
+  });
+
+  describe("is refused", () => {
+    let folder = "";
+    let source = "";
+    let sample = "";
+    const args = (...more: string[]): string[] => {
+      const own = ["--calibration", sample, "--samples", "2", "--window", "32"];
+      return ["quantize", source, "--out", join(folder, "out"), ...gptq, ...own, ...more];
+    };
+    beforeAll(async () => {
+      folder = dirname(outputIn("refused"));
+      source = join(folder, "model");
+      sample = join(folder, "text.txt");
+      await cp(model, source, { recursive: true });
+      writeFileSync(sample, readFileSync(calibrationText("stories260K"), "utf8").slice(0, 4000));
+      expect(await killAt(args(), "60")).toBe(true);
+    });
+
+    const refusal = async (...more: string[]): Promise<string> => {
+      const { code, stderr } = await fewbitHere(args(...more));
+      expect({ code, stderr }).toMatchObject({ code: 2 });
+      expect(stderr).toContain("--restart");
+      return stderr;
+    };
+
+    test("when the recipe is another, which is said", async () => {
+      expect(await refusal("--damping", "0.02")).toContain("options.damping was 0.01, is 0.02");
+      expect(await refusal("--seed", "4")).toContain("seed was 3, is 4");
+      expect(await refusal("--backend", "reference")).toContain("backend was native");
+    });
+
+    test("when the text, the configuration or the weights have changed", async () => {
+      const change = async (path: string, edit: (bytes: Buffer) => void): Promise<string> => {
+        const bytes = readFileSync(path);
+        const changed = Buffer.from(bytes);
+        edit(changed);
+        writeFileSync(path, changed);
+        const said = await refusal();
+        writeFileSync(path, bytes);
+        return said;
+      };
+      const swapCase = (bytes: Buffer): void => {
+        bytes[10] ^= 32;
+      };
+      expect(await change(sample, swapCase)).toContain("calibration text 1 has changed");
+      const tokenizer = join(source, "tokenizer_config.json");
+      const widen = (bytes: Buffer): void => {
+        bytes[bytes.length - 1] = 32;
+      };
+      expect(await change(tokenizer, widen)).toContain("tokenizer_config.json has changed");
+      utimesSync(join(source, "model.safetensors"), 1, 1);
+      expect(await refusal()).toContain("model.safetensors has changed");
+    });
+
+    test("and starts over with --restart, whatever was there", async () => {
+      const { code, stderr } = await fewbitHere(args("--scheme", "w8", "--restart"));
+      expect({ code, stderr }).toMatchObject({ code: 0 });
+      expect(stderr).not.toContain("going on");
+      expect(readdirSync(folder).sort()).toEqual(["model", "out", "text.txt"]);
+      expect(recordOf(join(folder, "out")).resumptions).toEqual([]);
+    });
+  });
+
+  test("finds a damaged weight of a finished block, and does that block again", async () => {
+    const out = outputIn("damaged");
+    const args = quantizeArgs(out, [...gptq, ...text]);
+    expect(await killAt(args, `${find(changes, journal, 4)}`)).toBe(true);
+    const [work = ""] = besides(out);
+    const file = join(dirname(out), work, "model.safetensors");
+    const bytes = readFileSync(file);
+    const header = Number(bytes.readBigUInt64LE(0));
+    const tensors = JSON.parse(bytes.toString("utf8", 8, 8 + header));
+    const [begin] = tensors["model.layers.1.mlp.up_proj.codes"].data_offsets;
+    bytes[8 + header + begin] ^= 1;
+    writeFileSync(file, bytes);
+    const { code, stderr } = await fewbitHere(args);
+    expect(code).toBe(0);
+    expect(stderr).toContain("going on after block 1 of 5");
+    expect(filesOf(out)).toEqual(expected);
+  });
+
+  test("is left alone by a second process while it works", async () => {
+    const out = outputIn("two");
+    const args = quantizeArgs(out, [...gptq, ...text]);
+    let second: Promise<Finished> | null = null;
+    const first = await fewbit(args, {
+      onStderr: (said) => {
+        if (said.includes("and writes")) second ??= fewbitHere(args);
+      },
+    });
+    const { code, stderr } = (await second) as unknown as Finished;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/process \d+ is writing .*out at this moment/);
+    expect(first.code).toBe(0);
+    expect(filesOf(out)).toEqual(expected);
+    expect(besides(out)).toEqual([]);
+  });
+
+  test("Ctrl-C keeps what is finished, says so and exits with 130", async () => {
+    const out = outputIn("interrupted");
+    const args = quantizeArgs(out, [...gptq, ...text]);
+    const stopped = await fewbit(args, {
+      onStderr: (said, interrupt) => {
+        if (/block 2\/5[^\n]*\n$/.test(said)) interrupt();
+      },
+    });
+    expect(stopped.code).toBe(130);
+    expect(stopped.stderr).toMatch(
+      /stopped {2}[2-4] of 5 blocks are finished and kept.*\n {7}run the same command again/,
+    );
+    expect(existsSync(out)).toBe(false);
+    const { code, stderr } = await fewbitHere(args);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/going on after block [2-4] of 5/);
+    expect(filesOf(out)).toEqual(expected);
+  });
+});
