@@ -49,11 +49,11 @@ const avx512 = [...avx2, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl"];
 const levelsOf = {
   x64: {
     portable: { flags: [] },
-    avx2: { flags: avx2 },
+    avx2: { flags: avx2, extra: [{ suffix: "_avxvnni.c", flags: ["-mavxvnni"] }] },
     avx512: {
       flags: [...avx512, "-mprefer-vector-width=512"],
       extra: [
-        { suffix: "_amx.c", flags: ["-mavx512bf16", "-mamx-tile", "-mamx-bf16"] },
+        { suffix: "_amx.c", flags: ["-mavx512bf16", "-mamx-tile", "-mamx-bf16", "-mamx-int8"] },
         { suffix: "_vnni.c", flags: ["-mavx512vnni"] },
         { suffix: "_bf16.c", flags: ["-mavx512bf16"] },
       ],
@@ -79,16 +79,17 @@ function hashOf(...parts) {
   return hash.digest("hex");
 }
 
-/** Hash of everything that sources may include. The published package has no `test` folder. */
-function headersHash() {
-  const folders = ["include", "ops", "runtime", "test"].filter((name) =>
-    existsSync(join(here, name)),
-  );
-  const files = folders.flatMap((folder) => [
-    ...listFiles(folder, ".h"),
-    ...listFiles(folder, ".def"),
-  ]);
-  return hashOf(...files.flatMap((file) => [file, readFileSync(file)]));
+/** Hash of a source and of everything that it includes by a name in quotes, as the compiler would find it. */
+function sourceHash(file, known) {
+  const found = known.get(file);
+  if (found) return found;
+  const text = existsSync(file) ? readFileSync(file, "utf8") : "";
+  known.set(file, ""); // a header that includes itself ends here
+  const included = [...text.matchAll(/^\s*#\s*include\s+"([^"]+)"/gm)];
+  const parts = included.map(([, name]) => sourceHash(join(dirname(file), name), known));
+  const hash = hashOf(text, ...parts);
+  known.set(file, hash);
+  return hash;
 }
 
 function runAsync(command, args, cwd) {
@@ -102,13 +103,14 @@ function runAsync(command, args, cwd) {
 /** Compiles what is stale of a group of sources into `folder` with one call per set of flags. */
 async function compile(compiler, folder, sources, flags, extra, salt) {
   mkdirSync(folder, { recursive: true });
+  const known = new Map();
   const objects = [];
   const stale = new Map();
   for (const source of sources) {
     const more = extra.find(({ suffix }) => source.endsWith(suffix))?.flags ?? [];
     const all = [...flags, ...more];
     const object = join(folder, basename(source).replace(/\.c$/, ".o"));
-    const stamp = hashOf(salt, readFileSync(source), all.join(" "));
+    const stamp = hashOf(salt, sourceHash(source, known), all.join(" "));
     objects.push(object);
     if (existsSync(object) && existsSync(`${object}.stamp`)) {
       if (readFileSync(`${object}.stamp`, "utf8") === stamp) continue;
@@ -131,7 +133,7 @@ async function compile(compiler, folder, sources, flags, extra, salt) {
 /** Compiles the ops of every level and the files in `folders`, a few compiler calls at a time. */
 async function compileAll(target) {
   const { compiler, output, levels, folders, flags } = target;
-  const salt = hashOf(headersHash(), target.version);
+  const salt = hashOf(target.version);
   const ops = listFiles("ops", ".c");
   const defines = Object.keys(levels).map((level) => `-DFB_WITH_${level.toUpperCase()}`);
   const jobs = Object.entries(levels).map(([level, { flags: own, extra = [] }]) => () => {

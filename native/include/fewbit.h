@@ -60,7 +60,14 @@ void *fb_local(fb_team *team, int thread);
 void *fb_workspace(fb_team *team, size_t bytes);
 
 /* Features beyond the instruction level that the CPU and the chosen level allow. */
-enum { FB_HAS_AVX512_VNNI = 1, FB_HAS_AVX512_BF16 = 2, FB_HAS_AMX_BF16 = 4, FB_HAS_DOTPROD = 8 };
+enum {
+  FB_HAS_AVX512_VNNI = 1,
+  FB_HAS_AVX512_BF16 = 2,
+  FB_HAS_AMX_BF16 = 4,
+  FB_HAS_DOTPROD = 8,
+  FB_HAS_AVX_VNNI = 16,
+  FB_HAS_AMX_INT8 = 32
+};
 unsigned fb_features(const fb_team *team);
 
 #define FB_PASTE2(a, b) a##_##b

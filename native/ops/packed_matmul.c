@@ -1,115 +1,136 @@
 /*
- * out [tokens, rows] = x [tokens, columns] · Ŵᵀ with a packed weight Ŵ (decode.h), widened exactly to
- * float32, products and sums in float32.
+ * out [tokens, rows] = x [tokens, columns] · Ŵᵀ with a weight that lay_out has laid out (packed_matrix.h).
  *
- * Few tokens: each row is decoded piece by piece into L1 and multiplied with all tokens (packed_few.h);
- * bound by the decoding. Many tokens: x is packed lane by lane (one token a lane), and each thread decodes
- * tiles of ROWS x DECODE_COLUMNS of Ŵ and multiplies them with all strips of lanes; bound by compute.
- *
- *            x strips   [columns][STRIP_LANES tokens]
- *   Ŵ tile   [ROWS][DECODE_COLUMNS]  ·  strip  →  sums [ROWS][TOKENS], turned when they are written
+ * Exact: the weight is widened to float32 (packed_exact.h). Fast: x is rounded to 8 bits block by block
+ * (packed_round.h), products and their sums are integers (packed_dots.h, packed_tiles_amx.c), and each group's
+ * sum is scaled once. With one token this reads every byte of the weight once and is bound by memory.
  */
-#include "../include/fewbit.h"
-#include "decode.h"
-#include "gemm_pack.h"
-#include "strip.h"
+#include "packed_exact.h"
+#include "packed_fast.h"
+#include "packed_round.h"
 
-#define FEW 8
-#define ROWS 48
-#define TOKENS 384 /* tokens that share one decoding; whole strips at every level */
+#define TOKENS_AT_ONCE 512
+/* A chunk of rows: enough bytes to be worth handing out. */
+#define CHUNK_BYTES (64 << 10)
+/* Inputs that are multiplied with several row blocks while they stay in a cache. */
+#define PANEL_BYTES (256 << 10)
 
 typedef struct {
-  packed_weight weight;
-  float *out;
-  const float *x;
-  int64_t tokens;
-  float *strips;       /* [strip][columns][STRIP_LANES] */
-  int64_t t0, t_count; /* tokens that are packed now */
-  int64_t strip_count;
+  fast_call fast;
+  fast_dots dots;
+  const float *source; /* inputs, [tokens][columns] */
+  int64_t chunk_blocks, panel_groups;
   fb_team *team;
 } packed_call;
 
-#include "packed_few.h"
-
-static FB_BODY(pack_tokens) {
+static FB_BODY(round_token) {
   const packed_call *call = context;
-  int64_t columns = call->weight.columns, strip = chunk % call->strip_count;
-  int64_t column = chunk / call->strip_count * DECODE_COLUMNS;
-  int64_t depth = fb_min(DECODE_COLUMNS, columns - column);
-  int64_t token = strip * STRIP_LANES, lanes = fb_min(STRIP_LANES, call->t_count - token);
-  float *packed = call->strips + (strip * columns + column) * STRIP_LANES;
-  const float *source = call->x + (call->t0 + token) * columns + column;
+  const packed_matrix *w = &call->fast.weight;
   (void)thread;
-  pack_turned(packed, STRIP_LANES, (int)lanes, depth, source, columns, FB_F32);
+  round_row(w, call->source + chunk * w->columns, chunk, &call->fast.x);
 }
 
-static void write_turned(const packed_call *call, int64_t row, int64_t rows, const float *sums) {
-  for (int64_t t = 0; t < call->t_count; t++) {
-    float *out = call->out + (call->t0 + t) * call->weight.rows + row;
-    for (int64_t i = 0; i < rows; i++) out[i] = sums[i * TOKENS + t];
+static void write_block(const fast_call *call, int64_t block, const float *sums) {
+  int64_t row = block * LANES, rows = call->weight.rows;
+  int count = (int)fb_min(LANES, rows - row);
+  vf step = vf_set1(call->weight.step);
+  for (int64_t t = 0; t < call->tokens; t++) {
+    vf_store_n(call->out + t * rows + row, vf_mul(step, vf_load(sums + t * LANES)), count);
   }
 }
 
-static FB_BODY(multiply_rows) {
+static FB_BODY(multiply_blocks) {
   const packed_call *call = context;
-  const packed_weight *w = &call->weight;
-  int64_t row = chunk * ROWS, rows = fb_min(ROWS, w->rows - row);
-  float *sums = fb_local(call->team, thread), *tile = sums + ROWS * TOKENS;
-  uint8_t codes[DECODE_CODES] = {0};
-  memset(sums, 0, sizeof(float) * ROWS * TOKENS);
-  for (int64_t column = 0; column < w->columns; column += DECODE_COLUMNS) {
-    int64_t count = fb_min(DECODE_COLUMNS, w->columns - column);
-    for (int64_t i = 0; i < rows; i++) {
-      decode_row(tile + i * DECODE_COLUMNS, w, row + i, column, count, codes);
-    }
-    for (int64_t s = 0; s < call->strip_count; s++) {
-      const float *strip = call->strips + (s * w->columns + column) * STRIP_LANES;
-      int64_t lanes = fb_min(STRIP_LANES, call->t_count - s * STRIP_LANES);
-      strip_product product = {sums + s * STRIP_LANES, TOKENS, tile, DECODE_COLUMNS, 1, strip, STRIP_LANES};
-      multiply_strip(&product, rows, count, (int)fb_ceil_div(lanes, VF_WIDTH));
+  const fast_call *fast = &call->fast;
+  int64_t first = chunk * call->chunk_blocks, groups = fast->weight.groups;
+  int64_t blocks = fb_min(call->chunk_blocks, fast->weight.row_blocks - first);
+  float *sums = fb_local(call->team, thread);
+  for (int64_t i = 0; i < blocks * fast->tokens * LANES; i++) sums[i] = 0;
+  for (int64_t g = 0; g < groups; g += call->panel_groups) {
+    int64_t end = fb_min(groups, g + call->panel_groups);
+    for (int64_t b = 0; b < blocks; b++) {
+      call->dots(fast, first + b, g, end, 0, fast->tokens, sums + b * fast->tokens * LANES);
     }
   }
-  write_turned(call, row, rows, sums);
+  for (int64_t b = 0; b < blocks; b++) write_block(fast, first + b, sums + b * fast->tokens * LANES);
 }
 
-static const char *multiply_many(packed_call *call) {
-  int64_t columns = call->weight.columns, tokens = fb_min(TOKENS, call->tokens);
-  size_t shared = (size_t)(fb_round_up(tokens, STRIP_LANES) * columns) * sizeof(float);
-  size_t local = sizeof(float) * ROWS * (TOKENS + DECODE_COLUMNS);
+static fast_dots choose_dots(const fb_team *team) {
+  unsigned features = fb_features(team);
+  (void)features;
+#if VF_WIDTH == 16
+  if (features & FB_HAS_AVX512_VNNI) return FB_NAME(fb_packed_dots_vnni);
+#elif VF_WIDTH == 8
+  if (features & FB_HAS_AVX_VNNI) return FB_NAME(fb_packed_dots_avxvnni);
+#elif defined(__aarch64__) && !defined(FB_PORTABLE)
+  if (features & FB_HAS_DOTPROD) return FB_NAME(fb_packed_dots_dotprod);
+#endif
+  return FB_NAME(fb_packed_dots);
+}
+
+static void place_rounded(packed_call *call, int64_t tokens) {
+  rounded_rows *x = &call->fast.x;
+  x->scales = fb_shared(call->team);
+  x->totals = x->scales + tokens * x->blocks;
+  x->values = (int8_t *)(x->totals + tokens * x->blocks);
+}
+
+static const char *multiply_fast(packed_call *call, int64_t tokens) {
+  const packed_matrix *w = &call->fast.weight;
+  rounded_rows *x = &call->fast.x;
+  int64_t most = fb_min(tokens, TOKENS_AT_ONCE), block_bytes = fb_max(1, w->groups * w->group_bytes);
+  float *out = call->fast.out;
+  x->stride = fb_round_up(w->groups * padded_group(w) + LANES, 64); /* a row does not write into the next */
+  x->blocks = w->groups * w->group_blocks;
+  call->chunk_blocks = fb_max(1, CHUNK_BYTES / block_bytes);
+  if (most > 4) call->chunk_blocks = fb_max(8, call->chunk_blocks);
+  call->panel_groups = fb_max(1, PANEL_BYTES / (most * padded_group(w)));
+  size_t shared = (size_t)(most * x->blocks) * 8 + (size_t)(most * x->stride);
+  size_t local = (size_t)(call->chunk_blocks * most * LANES) * sizeof(float);
   if (!fb_reserve(call->team, shared, local)) return "packed matmul: out of memory";
-  call->strips = fb_shared(call->team);
-  for (call->t0 = 0; call->t0 < call->tokens; call->t0 += TOKENS) {
-    call->t_count = fb_min(TOKENS, call->tokens - call->t0);
-    call->strip_count = fb_ceil_div(call->t_count, STRIP_LANES);
-    fb_parallel(call->team, call->strip_count * fb_ceil_div(columns, DECODE_COLUMNS), pack_tokens, call);
-    fb_parallel(call->team, fb_ceil_div(call->weight.rows, ROWS), multiply_rows, call);
+  place_rounded(call, most);
+  for (int64_t t = 0; t < tokens; t += TOKENS_AT_ONCE) {
+    call->fast.tokens = fb_min(TOKENS_AT_ONCE, tokens - t);
+    call->fast.out = out + t * w->rows;
+    fb_parallel(call->team, call->fast.tokens, round_token, call);
+    fb_parallel(call->team, fb_ceil_div(w->row_blocks, call->chunk_blocks), multiply_blocks, call);
+    call->source += TOKENS_AT_ONCE * w->columns;
+  }
+  return NULL;
+}
+
+static const char *multiply_all_exactly(const packed_call *call, int64_t tokens) {
+  const packed_matrix *w = &call->fast.weight;
+  for (int64_t t = 0; t < tokens; t += TOKENS_AT_ONCE) {
+    exact_call part = {.weight = *w, .out = call->fast.out + t * w->rows, .x = call->source + t * w->columns,
+                       .tokens = fb_min(TOKENS_AT_ONCE, tokens - t), .team = call->team};
+    const char *failure = multiply_exact(&part);
+    if (failure) return failure;
   }
   return NULL;
 }
 
 /*
- * buffers: out, x, codes, scales, offsets or NULL, table or NULL;
- * sizes: tokens, rows, columns, group size, bytes of a row, packing, levels
+ * buffers: out, x, codes, scales, zeros or NULL, table or NULL;
+ * sizes: tokens, rows, columns, group size, bits, kind of zeros, fast; reals: origin, step
  */
 FB_OP(packed_matmul) {
   const int64_t *size = args->size;
-  packed_call call = {.weight = {args->buffer[2], args->buffer[3], args->buffer[4], args->buffer[5], size[1],
-                                 size[2], size[3], 0, size[4], size[5], {0}},
-                      .out = args->buffer[0], .x = args->buffer[1], .tokens = size[0], .team = team};
-  packed_weight *w = &call.weight;
-  FB_REQUIRE(w->packing >= 1 && w->packing <= 8 && w->packing != 6 && w->packing != 7);
-  FB_REQUIRE(w->group_size > 0 && (!w->offsets) != (!w->table));
-  w->groups = fb_ceil_div(w->columns, w->group_size);
-  FB_REQUIRE(w->row_bytes % 4 == 0 && w->row_bytes >= packed_bytes(w->packing, w->columns));
-  FB_REQUIRE(args->bytes[0] == (size_t)(call.tokens * w->rows) * 4);
-  FB_REQUIRE(args->bytes[1] == (size_t)(call.tokens * w->columns) * 4);
-  FB_REQUIRE(args->bytes[2] == (size_t)(w->rows * w->row_bytes));
-  FB_REQUIRE(args->bytes[3] == (size_t)(w->rows * w->groups) * 4);
-  FB_REQUIRE(!w->offsets || args->bytes[4] == args->bytes[3]);
-  int64_t codes = w->packing == FB_TRITS5 ? 3 : (int64_t)1 << w->packing;
-  FB_REQUIRE(!w->table || (size[6] >= codes && args->bytes[5] == (size_t)size[6] * 4));
-  if (w->packing == FB_TRITS5) fill_trits(w->trits);
-  if (call.tokens > FEW) return multiply_many(&call);
-  fb_parallel(team, fb_ceil_div(w->rows, FEW_ROWS), multiply_few, &call);
-  return NULL;
+  packed_call call = {.fast = {.weight = {.codes = args->buffer[2], .scales = args->buffer[3],
+                                          .zeros = args->buffer[4], .table = args->buffer[5], .rows = size[1],
+                                          .columns = size[2], .group_size = size[3], .bits = size[4],
+                                          .zero_kind = size[5], .origin = (float)args->real[0],
+                                          .step = (float)args->real[1]},
+                               .out = args->buffer[0]},
+                      .source = args->buffer[1], .dots = choose_dots(team), .team = team};
+  packed_matrix *w = &call.fast.weight;
+  FB_REQUIRE(derive_matrix(w) && w->step != 0);
+  FB_REQUIRE(args->bytes[0] == (size_t)(size[0] * w->rows) * 4);
+  FB_REQUIRE(args->bytes[1] == (size_t)(size[0] * w->columns) * 4);
+  FB_REQUIRE(args->bytes[2] == laid_out_code_bytes(w));
+  FB_REQUIRE(args->bytes[3] == (size_t)(w->row_blocks * w->groups * LANES) * 2);
+  FB_REQUIRE(args->bytes[4] == (size_t)(w->row_blocks * w->groups * w->zero_bytes));
+  FB_REQUIRE(!w->table || args->bytes[5] == (size_t)4 << w->bits);
+  if (size[6] && !w->table) return multiply_fast(&call, size[0]);
+  return multiply_all_exactly(&call, size[0]);
 }

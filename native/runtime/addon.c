@@ -301,6 +301,7 @@ static napi_value list_levels(napi_env env) {
     napi_create_object(env, &level);
     set_string(env, level, "name", fb_levels[i].name);
     set_string(env, level, "title", fb_levels[i].title);
+    set_number(env, level, "lanes", fb_levels[i].lanes);
     napi_set_element(env, list, next++, level);
   }
   return list;

@@ -46,7 +46,8 @@ static cpu read_cpu(void) {
 unsigned fb_cpu_avx2(void) {
   cpu has = read_cpu();
   unsigned leaf1 = BIT(12) | BIT(28) | BIT(29); /* FMA, AVX, F16C */
-  return ALL(has.leaf1c, leaf1) && ALL(has.state, STATE_AVX) && ALL(has.leaf7b, BIT(5));
+  if (!ALL(has.leaf1c, leaf1) || !ALL(has.state, STATE_AVX) || !ALL(has.leaf7b, BIT(5))) return 0;
+  return 1 | (has.leaf71a & BIT(4) ? FB_HAS_AVX_VNNI << 1 : 0);
 }
 
 unsigned fb_cpu_avx512(void) {
@@ -67,6 +68,7 @@ unsigned fb_cpu_amx(void) {
   if (!ALL(base >> 1, wanted) || !ALL(has.leaf7d, BIT(22) | BIT(24))) return 0; /* AMX-BF16, tiles */
   if (!ALL(has.state, STATE_TILES)) return 0;
   if (syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_TILE_DATA)) return 0;
+  if (has.leaf7d & BIT(25)) base |= FB_HAS_AMX_INT8 << 1;
   return base | FB_HAS_AMX_BF16 << 1;
 #else
   return 0;

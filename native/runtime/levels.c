@@ -10,16 +10,16 @@ FB_TABLE(avx512)
 FB_TABLE(neon)
 
 const fb_level fb_levels[] = {
-    {"portable", "portable C", fb_ops_portable, fb_cpu_portable},
+    {"portable", "portable C", 4, fb_ops_portable, fb_cpu_portable},
 #ifdef FB_WITH_AVX2
-    {"avx2", "AVX2 + FMA", fb_ops_avx2, fb_cpu_avx2},
+    {"avx2", "AVX2 + FMA", 8, fb_ops_avx2, fb_cpu_avx2},
 #endif
 #ifdef FB_WITH_AVX512
-    {"avx512", "AVX-512", fb_ops_avx512, fb_cpu_avx512},
-    {"amx", "AVX-512 + AMX", fb_ops_avx512, fb_cpu_amx},
+    {"avx512", "AVX-512", 16, fb_ops_avx512, fb_cpu_avx512},
+    {"amx", "AVX-512 + AMX", 16, fb_ops_avx512, fb_cpu_amx},
 #endif
 #ifdef FB_WITH_NEON
-    {"neon", "NEON", fb_ops_neon, fb_cpu_neon},
+    {"neon", "NEON", 4, fb_ops_neon, fb_cpu_neon},
 #endif
 };
 

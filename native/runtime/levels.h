@@ -7,6 +7,7 @@
 typedef struct {
   const char *name;
   const char *title;  /* for people: "AVX-512" */
+  int lanes;          /* float32 of a vector: rows that packed weights hold side by side */
   const fb_op *ops;   /* in the order of ops/ops.def */
   unsigned (*supported)(void); /* 0 when the CPU lacks the level, else 1 | features << 1 */
 } fb_level;

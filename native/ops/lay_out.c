@@ -1,0 +1,187 @@
+/*
+ * Lays a packed weight out for the products of this level: from the rows of a file (unpack.h) to units of
+ * LANES rows (packed_matrix.h). Bound by memory for codes of 1, 2, 4 and 8 bits, whose 32-bit words are turned
+ * one by one:
+ *
+ *   2 bits:   | c15 c14 c13 c12 | c11 c10 c9 c8 | c7 c6 c5 c4 | c3 c2 c1 c0 |     a file's word
+ *             | c15 c11 c7 c3   | c14 c10 c6 c2 | c13 c9 c5 c1 | c12 c8 c4 c0 |   a lane
+ *
+ * Other codes, and groups that are not whole words, are unpacked to bytes first.
+ */
+#include "unpack.h"
+#include "vec_int.h"
+
+#define CHUNK_BYTES (256 << 10)
+#define TILE_WORDS 256
+
+typedef struct {
+  packed_matrix to;
+  uint8_t *codes, *zeros;
+  uint16_t *scales;
+  const uint8_t *source_codes, *source_zeros;
+  const uint16_t *source_scales;
+  int64_t row_bytes, packing, chunk_blocks;
+  int by_words;
+  fb_team *team;
+} layout_call;
+
+static inline uint32_t swap_bits(uint32_t x, uint32_t mask, int distance) {
+  uint32_t moved = (x ^ x >> distance) & mask;
+  return x ^ moved ^ moved << distance;
+}
+
+/* Gathers every fourth bit from bit j on into a byte. */
+static inline uint32_t every_fourth(uint32_t x, int j) {
+  x = x >> j & 0x11111111u;
+  x = (x | x >> 3) & 0x03030303u;
+  x = (x | x >> 6) & 0x000f000fu;
+  return (x | x >> 12) & 0xffu;
+}
+
+/* Moves column 4s + j of a word to byte j, slot s. */
+static inline __attribute__((always_inline)) uint32_t turn_word(uint32_t x, const int bits) {
+  if (bits == 8) return x;
+  if (bits == 2) return swap_bits(swap_bits(x, 0x00cc00ccu, 6), 0x0000f0f0u, 12);
+  if (bits == 4) {
+    uint32_t low = x & 0xffffu, high = x >> 16;
+    low = (low | low << 8) & 0x00ff00ffu;
+    high = (high | high << 8) & 0x00ff00ffu;
+    return ((low | low << 4) & 0x0f0f0f0fu) | ((high | high << 4) & 0x0f0f0f0fu) << 4;
+  }
+  return every_fourth(x, 0) | every_fourth(x, 1) << 8 | every_fourth(x, 2) << 16 | every_fourth(x, 3) << 24;
+}
+
+static inline __attribute__((always_inline)) void turn_rows(const layout_call *call, int64_t block,
+                                                            uint32_t *out, const int bits) {
+  const packed_matrix *to = &call->to;
+  int64_t words = to->groups * to->group_chunks, have = fb_ceil_div(to->columns, to->chunk_columns);
+  for (int64_t tile = 0; tile < words; tile += TILE_WORDS) {
+    int64_t end = fb_min(words, tile + TILE_WORDS), full = fb_min(end, have);
+    for (int64_t lane = 0; lane < LANES; lane++) {
+      int64_t row = block * LANES + lane;
+      const uint8_t *source = call->source_codes + row * call->row_bytes;
+      int64_t stop = row < to->rows ? full : tile, w = tile;
+      for (; w < stop; w++) {
+        uint32_t word;
+        memcpy(&word, source + 4 * w, 4);
+        out[w * LANES + lane] = turn_word(word, bits);
+      }
+      for (; w < end; w++) out[w * LANES + lane] = 0;
+    }
+  }
+}
+
+/* The word of `slots` slots of codes that stand in bytes; `drop` bits of each are left away, `bits` kept. */
+static inline uint32_t join_codes(const uint8_t *codes, int slots, int bits, int drop) {
+  uint32_t mask = 0x01010101u * ((1u << bits) - 1), word = 0, four;
+  for (int s = 0; s < slots; s++) {
+    memcpy(&four, codes + 4 * s, 4);
+    word |= (four >> drop & mask) << bits * s;
+  }
+  return word;
+}
+
+/* Writes one chunk of a row from codes in bytes to its lane. */
+static void place_chunk(const packed_matrix *to, uint32_t *out, const uint8_t *codes) {
+  int bits = (int)to->bits;
+  if (bits != 3) {
+    *out = join_codes(codes, 8 / bits, bits, 0);
+    return;
+  }
+  out[0] = join_codes(codes, 4, 2, 0);
+  out[LANES] = join_codes(codes + 16, 4, 2, 0);
+  out[2 * LANES] = join_codes(codes, 8, 1, 2);
+}
+
+/* Lays out a row block by way of bytes; `bytes` is scratch for one row of the file and one padded group. */
+static void place_rows(const layout_call *call, int64_t block, uint32_t *out, uint8_t *bytes) {
+  const packed_matrix *to = &call->to;
+  int64_t padded = padded_group(to), words = to->chunk_bytes / 4;
+  uint8_t *group_codes = bytes + fb_round_up(to->columns + UNPACK_SLACK, 8);
+  for (int64_t lane = 0; lane < LANES; lane++) {
+    int64_t row = block * LANES + lane;
+    int64_t columns = row < to->rows ? to->columns : 0;
+    unpack_row(bytes, call->source_codes + row * call->row_bytes, columns, call->packing);
+    for (int64_t g = 0; g < to->groups; g++) {
+      int64_t first = g * to->group_size;
+      int64_t count = fb_max(0, fb_min(to->group_size, columns - first));
+      memset(group_codes, 0, (size_t)padded);
+      memcpy(group_codes, bytes + first, (size_t)count);
+      for (int64_t c = 0; c < to->group_chunks; c++) {
+        uint32_t *chunk = out + (g * to->group_chunks + c) * words + lane;
+        place_chunk(to, chunk, group_codes + c * to->chunk_columns);
+      }
+    }
+  }
+}
+
+static void place_scales(const layout_call *call, int64_t block) {
+  const packed_matrix *to = &call->to;
+  uint16_t *scales = call->scales + block * to->groups * LANES;
+  uint8_t *zeros = call->zeros + block * to->groups * to->zero_bytes;
+  if (to->zero_bytes) memset(zeros, 0, (size_t)(to->groups * to->zero_bytes));
+  for (int64_t lane = 0; lane < LANES; lane++) {
+    int64_t row = block * LANES + lane;
+    for (int64_t g = 0; g < to->groups; g++) {
+      int64_t at = row * to->groups + g;
+      scales[g * LANES + lane] = row < to->rows ? call->source_scales[at] : 0;
+      if (row >= to->rows || to->zero_kind == NO_ZEROS) continue;
+      uint8_t *zero = zeros + g * to->zero_bytes;
+      if (to->zero_kind == HALVES) {
+        memcpy(zero + 2 * lane, call->source_zeros + 2 * at, 2);
+        continue;
+      }
+      uint8_t code = code_at(call->source_zeros, at, call->packing);
+      int nibble = nibble_of_lane((int)lane);
+      if (to->zero_kind == BYTES) zero[lane] = code;
+      else zero[nibble / 2] |= (uint8_t)(code << 4 * (nibble % 2));
+    }
+  }
+}
+
+static FB_BODY(lay_out_blocks) {
+  const layout_call *call = context;
+  const packed_matrix *to = &call->to;
+  int64_t end = fb_min(to->row_blocks, (chunk + 1) * call->chunk_blocks);
+  for (int64_t block = chunk * call->chunk_blocks; block < end; block++) {
+    uint32_t *out = (uint32_t *)(void *)(call->codes + block * to->groups * to->group_bytes);
+    place_scales(call, block);
+    if (!call->by_words) place_rows(call, block, out, fb_local(call->team, thread));
+    else if (to->bits == 1) turn_rows(call, block, out, 1);
+    else if (to->bits == 2) turn_rows(call, block, out, 2);
+    else if (to->bits == 4) turn_rows(call, block, out, 4);
+    else turn_rows(call, block, out, 8);
+  }
+}
+
+/*
+ * buffers: codes, scales, zeros or NULL, the file's codes, scales, zeros or NULL;
+ * sizes: rows, columns, group size, bits, kind of zeros, bytes of a row, packing
+ */
+FB_OP(lay_out) {
+  const int64_t *size = args->size;
+  layout_call call = {.to = {.rows = size[0], .columns = size[1], .group_size = size[2], .bits = size[3],
+                             .zero_kind = size[4]},
+                      .codes = args->buffer[0], .scales = args->buffer[1], .zeros = args->buffer[2],
+                      .source_codes = args->buffer[3], .source_scales = args->buffer[4],
+                      .source_zeros = args->buffer[5], .row_bytes = size[5], .packing = size[6], .team = team};
+  packed_matrix *to = &call.to;
+  FB_REQUIRE(derive_matrix(to));
+  FB_REQUIRE(call.packing == to->bits || (call.packing == FB_TRITS5 && to->bits == 2));
+  FB_REQUIRE(args->bytes[0] == laid_out_code_bytes(to));
+  FB_REQUIRE(args->bytes[1] == (size_t)(to->row_blocks * to->groups * LANES) * 2);
+  FB_REQUIRE(args->bytes[2] == (size_t)(to->row_blocks * to->groups * to->zero_bytes));
+  FB_REQUIRE(call.row_bytes % 4 == 0 && call.row_bytes >= packed_bytes(call.packing, to->columns));
+  FB_REQUIRE(args->bytes[3] == (size_t)(to->rows * call.row_bytes));
+  int64_t zeros = to->rows * to->groups;
+  FB_REQUIRE(args->bytes[4] == (size_t)zeros * 2);
+  if (to->zero_kind == HALVES) FB_REQUIRE(args->bytes[5] == (size_t)zeros * 2);
+  else if (to->zero_kind) FB_REQUIRE(args->bytes[5] >= (size_t)packed_bytes(call.packing, zeros));
+  call.by_words = call.packing == to->bits && to->bits != 3 &&
+                  (to->group_size % to->chunk_columns == 0 || to->groups == 1);
+  call.chunk_blocks = fb_max(1, CHUNK_BYTES / fb_max(1, to->groups * to->group_bytes));
+  size_t local = (size_t)(fb_round_up(to->columns + UNPACK_SLACK, 8) + padded_group(to));
+  if (!fb_reserve(team, 0, local)) return "lay out: out of memory";
+  fb_parallel(team, fb_ceil_div(to->row_blocks, call.chunk_blocks), lay_out_blocks, &call);
+  return NULL;
+}

@@ -1,0 +1,167 @@
+/*
+ * Integer products of a laid out matrix (packed_matrix.h) with rounded inputs: the inner loops of fast
+ * products. Included once for each kind of dot-product instruction, with FB_DOTS as the function's name.
+ * One token is bound by memory; several by the dot products.
+ *
+ * Where any byte can be multiplied (DOT_ANY), slot s of a unit is masked but not shifted, so that its sum is
+ * 2^(p·s) times too large; one sum a slot is kept, and they are joined once a block. That halves the work
+ * of unpacking.
+ */
+#include "packed_fast.h"
+#include "vec_int.h"
+
+#define INLINE static inline __attribute__((always_inline))
+#define PREFETCH_BYTES 4096
+
+#if defined(DOT_ANY) && VF_WIDTH != 16
+#define TOKENS 2
+#else
+#define TOKENS 4
+#endif
+
+#ifdef DOT_ANY
+#define SUMS(p) ((p) == 8 ? 1 : (p) == 4 ? 2 : 4)
+#else
+#define SUMS(p) ((p) == 8 ? 2 : 1)
+#endif
+
+/* Adds the products of a unit of p-bit codes with the inputs at x + t · stride. */
+INLINE void add_unit(vi sum[TOKENS][4], vi unit, const int8_t *x, int64_t stride, const int p, const int tokens) {
+#ifdef DOT_ANY
+  vi high = p == 1 ? vi_right(unit, 4) : unit;
+#pragma GCC unroll 8
+  for (int s = 0; s < 8 / p; s++) {
+    int kept = s % SUMS(p);
+    vi codes = p == 8 ? unit : vi_and(s < 4 ? unit : high, vi_set1_bytes(((1 << p) - 1) << p * kept));
+#pragma GCC unroll 4
+    for (int t = 0; t < tokens; t++) {
+      sum[t][kept] = vi_dot(sum[t][kept], codes, vi_broadcast(x + t * stride + 4 * s));
+    }
+  }
+#else
+  vi mask = vi_set1_bytes(p == 8 ? 15 : (1 << p) - 1);
+#pragma GCC unroll 8
+  for (int s = 0; s < (p == 8 ? 2 : 8 / p); s++) {
+    vi codes = vi_and(vi_right(unit, p == 8 ? 4 * s : p * s), mask);
+    int kept = p == 8 ? s : 0, slot = p == 8 ? 0 : s;
+#pragma GCC unroll 4
+    for (int t = 0; t < tokens; t++) {
+      sum[t][kept] = vi_dot(sum[t][kept], codes, vi_broadcast(x + t * stride + 4 * slot));
+    }
+  }
+#endif
+}
+
+/* The sum over all slots. */
+INLINE vi join_sums(const vi sum[4], const int p) {
+#ifdef DOT_ANY
+  vi total = sum[SUMS(p) - 1];
+#pragma GCC unroll 4
+  for (int s = SUMS(p) - 2; s >= 0; s--) total = vi_add(vi_halve(total, p), sum[s]);
+  return total;
+#else
+  return p == 8 ? vi_add(sum[0], vi_left(sum[1], 4)) : sum[0];
+#endif
+}
+
+INLINE void clear_sums(vi sum[TOKENS][4], const int tokens) {
+#pragma GCC unroll 4
+  for (int t = 0; t < tokens; t++) {
+#pragma GCC unroll 4
+    for (int s = 0; s < 4; s++) sum[t][s] = vi_zero();
+  }
+}
+
+/* Sums `chunks` chunks of codes with the inputs of each token. */
+INLINE void sum_block(vi total[TOKENS], const uint8_t *codes, int64_t chunks, const int8_t *x, int64_t stride,
+                      const int bits, const int tokens) {
+  vi sum[TOKENS][4];
+  clear_sums(sum, tokens);
+  if (bits == 3) {
+    for (int64_t c = 0; c < chunks; c++) {
+      const uint8_t *chunk = codes + c * 3 * UNIT;
+      for (int i = 0; i < 3; i++) __builtin_prefetch(chunk + i * UNIT + PREFETCH_BYTES);
+      add_unit(sum, vi_load(chunk), x + c * 32, stride, 2, tokens);
+      add_unit(sum, vi_load(chunk + UNIT), x + c * 32 + 16, stride, 2, tokens);
+    }
+    for (int t = 0; t < tokens; t++) total[t] = join_sums(sum[t], 2);
+    clear_sums(sum, tokens);
+    for (int64_t c = 0; c < chunks; c++) {
+      add_unit(sum, vi_load(codes + c * 3 * UNIT + 2 * UNIT), x + c * 32, stride, 1, tokens);
+    }
+    for (int t = 0; t < tokens; t++) total[t] = vi_add(total[t], vi_left(join_sums(sum[t], 1), 2));
+    return;
+  }
+#pragma GCC unroll 4
+  for (int64_t c = 0; c < chunks; c++) {
+    __builtin_prefetch(codes + c * UNIT + PREFETCH_BYTES);
+    add_unit(sum, vi_load(codes + c * UNIT), x + c * (32 / bits), stride, bits, tokens);
+  }
+  for (int t = 0; t < tokens; t++) total[t] = join_sums(sum[t], bits);
+}
+
+/* sums [token][LANES] += the products of groups [g0, g1) of a row block with tokens [t0, t0 + tokens). */
+INLINE void multiply_block(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0, float *sums,
+                           const int bits, const int tokens) {
+  const packed_matrix *w = &call->weight;
+  const rounded_rows *x = &call->x;
+  vf out[TOKENS];
+  vf constant = vf_set1(-w->origin / w->step);
+#pragma GCC unroll 4
+  for (int t = 0; t < tokens; t++) out[t] = vf_load(sums + t * LANES);
+  const uint8_t *codes = codes_of(w, block, g0);
+  const int8_t *values = x->values + t0 * x->stride + g0 * padded_group(w);
+  const float *scales = x->scales + t0 * x->blocks, *totals = x->totals + t0 * x->blocks;
+  int64_t at = g0 * w->group_blocks;
+  for (int64_t g = g0; g < g1; g++) {
+    vf product[TOKENS];
+    float total[TOKENS];
+#pragma GCC unroll 4
+    for (int t = 0; t < tokens; t++) {
+      product[t] = vf_zero();
+      total[t] = 0;
+    }
+    for (int64_t left = w->group_chunks; left > 0; left -= w->block_chunks, at++) {
+      vi sum[TOKENS];
+      int64_t chunks = fb_min(left, w->block_chunks);
+      sum_block(sum, codes, chunks, values, x->stride, bits, tokens);
+#pragma GCC unroll 4
+      for (int t = 0; t < tokens; t++) {
+        product[t] = vf_fma(product[t], vi_float(sum[t]), vf_set1(scales[t * x->blocks + at]));
+        total[t] += totals[t * x->blocks + at];
+      }
+      codes += chunks * w->chunk_bytes;
+      values += chunks * w->chunk_columns;
+    }
+    vf zero = w->zero_kind == NO_ZEROS ? constant : vf_add(load_zeros(w, block, g), constant);
+    vf scale = load_scales(w, block, g);
+#pragma GCC unroll 4
+    for (int t = 0; t < tokens; t++) {
+      out[t] = vf_fma(out[t], vf_sub(product[t], vf_mul(zero, vf_set1(total[t]))), scale);
+    }
+  }
+#pragma GCC unroll 4
+  for (int t = 0; t < tokens; t++) vf_store(sums + t * LANES, out[t]);
+}
+
+INLINE void multiply_bits(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0, int64_t t1,
+                          float *sums, const int bits) {
+  int64_t t = t0;
+  for (; t + TOKENS <= t1; t += TOKENS) {
+    multiply_block(call, block, g0, g1, t, sums + (t - t0) * LANES, bits, TOKENS);
+  }
+#if TOKENS > 2
+  for (; t + 2 <= t1; t += 2) multiply_block(call, block, g0, g1, t, sums + (t - t0) * LANES, bits, 2);
+#endif
+  for (; t < t1; t++) multiply_block(call, block, g0, g1, t, sums + (t - t0) * LANES, bits, 1);
+}
+
+void FB_DOTS(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0, int64_t t1, float *sums) {
+  switch (call->weight.bits) {
+    case 1: multiply_bits(call, block, g0, g1, t0, t1, sums, 1); break;
+    case 2: multiply_bits(call, block, g0, g1, t0, t1, sums, 2); break;
+    case 3: multiply_bits(call, block, g0, g1, t0, t1, sums, 3); break;
+    case 4: multiply_bits(call, block, g0, g1, t0, t1, sums, 4); break;
+    default: multiply_bits(call, block, g0, g1, t0, t1, sums, 8); break;
+  }
+}

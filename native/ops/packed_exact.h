@@ -1,0 +1,162 @@
+/*
+ * Exact products of a laid out matrix: codes are widened to their float32 values, column by column, in pieces
+ * that stay in a cache, and multiplied in float32. Bound by compute.
+ *
+ *   piece [columns][STRIP_LANES rows]  ·  x [tokens][columns]  →  sums [tokens][STRIP_LANES rows]
+ */
+#ifndef FEWBIT_PACKED_EXACT_H
+#define FEWBIT_PACKED_EXACT_H
+
+#include "packed_matrix.h"
+#include "strip.h"
+#include "vec_int.h"
+
+#define EXACT_COLUMNS 256
+#define EXACT_STRIPS 4 /* strips of rows that share one pass over x */
+
+typedef struct {
+  packed_matrix weight;
+  float *out;     /* [tokens][rows] */
+  const float *x; /* [tokens][columns] */
+  int64_t tokens, strips;
+  fb_team *team;
+} exact_call;
+
+/* Values of codes in units of the scale. */
+static inline vf level_of(const packed_matrix *w, vi codes, vf zero) {
+  if (!w->table) return vf_mul(vf_sub(vi_float(codes), zero), vf_set1(w->step));
+  int32_t code[LANES];
+  float value[LANES];
+  vi_store(code, codes);
+  for (int i = 0; i < LANES; i++) value[i] = w->table[code[i]];
+  return vf_load(value);
+}
+
+/* Codes of column `c` of a chunk. */
+static inline __attribute__((always_inline)) vi column_codes(const uint8_t *chunk, int c, const int bits) {
+  if (bits == 3) {
+    vi low = vi_right(vi_load(chunk + c / 16 * UNIT), 8 * (c % 4) + 2 * (c % 16 / 4));
+    vi high = vi_right(vi_load(chunk + 2 * UNIT), 8 * (c % 4) + c / 4);
+    return vi_or(vi_and(low, vi_set1(3)), vi_left(vi_and(high, vi_set1(1)), 2));
+  }
+  return vi_and(vi_right(vi_load(chunk), 8 * (c % 4) + bits * (c / 4)), vi_set1((1 << bits) - 1));
+}
+
+static inline __attribute__((always_inline)) void widen_columns(const packed_matrix *w, const uint8_t *codes,
+                                                                int64_t first, int64_t count, vf zero, vf scale,
+                                                                float *piece, int64_t stride, const int bits) {
+  int columns = bits == 3 ? 32 : 32 / bits;
+  for (int64_t c = first; c < first + count; c++, piece += stride) {
+    vi column = column_codes(codes + c / columns * w->chunk_bytes, (int)(c % columns), bits);
+    vf_store(piece, vf_mul(scale, level_of(w, column, zero)));
+  }
+}
+
+/* Writes the values of `count` columns, from column `first` of a group on, of one row block. */
+static void widen_group(const packed_matrix *w, int64_t block, int64_t group, int64_t first, int64_t count,
+                        float *piece, int64_t stride) {
+  const uint8_t *codes = codes_of(w, block, group);
+  vf scale = load_scales(w, block, group), zero = vf_set1(w->table ? 0 : -w->origin / w->step);
+  if (w->zero_kind != NO_ZEROS) zero = vf_add(load_zeros(w, block, group), zero);
+  switch (w->bits) {
+    case 1: widen_columns(w, codes, first, count, zero, scale, piece, stride, 1); break;
+    case 2: widen_columns(w, codes, first, count, zero, scale, piece, stride, 2); break;
+    case 3: widen_columns(w, codes, first, count, zero, scale, piece, stride, 3); break;
+    case 4: widen_columns(w, codes, first, count, zero, scale, piece, stride, 4); break;
+    default: widen_columns(w, codes, first, count, zero, scale, piece, stride, 8); break;
+  }
+}
+
+/* Writes columns [c0, c0 + count) of the row blocks of a strip; missing blocks become zero. */
+static void widen_piece(const packed_matrix *w, int64_t strip, int64_t c0, int64_t count, float *piece) {
+  for (int64_t v = 0; v < STRIP_VECTORS; v++) {
+    int64_t block = strip * STRIP_VECTORS + v;
+    float *to = piece + v * LANES;
+    if (block >= w->row_blocks) {
+      for (int64_t i = 0; i < count; i++) vf_store(to + i * STRIP_LANES, vf_zero());
+      continue;
+    }
+    for (int64_t c = c0; c < c0 + count;) {
+      int64_t group = c / w->group_size, first = c - group * w->group_size;
+      int64_t run = fb_min(w->group_size - first, c0 + count - c);
+      widen_group(w, block, group, first, run, to + (c - c0) * STRIP_LANES, STRIP_LANES);
+      c += run;
+    }
+  }
+}
+
+/* One token: several sums side by side, since each waits for its own last addition. */
+static void multiply_one(float *sums, const float *piece, const float *x, int64_t count) {
+  vf sum[4][STRIP_VECTORS];
+  for (int i = 0; i < 4; i++) {
+    for (int v = 0; v < STRIP_VECTORS; v++) sum[i][v] = i ? vf_zero() : vf_load(sums + v * LANES);
+  }
+  int64_t c = 0;
+  for (; c + 4 <= count; c += 4) {
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+      vf left = vf_set1(x[c + i]);
+#pragma GCC unroll 4
+      for (int v = 0; v < STRIP_VECTORS; v++) {
+        sum[i][v] = vf_fma(sum[i][v], left, vf_load(piece + (c + i) * STRIP_LANES + v * LANES));
+      }
+    }
+  }
+  for (; c < count; c++) {
+    for (int v = 0; v < STRIP_VECTORS; v++) {
+      sum[0][v] = vf_fma(sum[0][v], vf_set1(x[c]), vf_load(piece + c * STRIP_LANES + v * LANES));
+    }
+  }
+  for (int v = 0; v < STRIP_VECTORS; v++) {
+    vf_store(sums + v * LANES, vf_add(vf_add(sum[0][v], sum[1][v]), vf_add(sum[2][v], sum[3][v])));
+  }
+}
+
+static void write_strip(const exact_call *call, int64_t strip, const float *sums) {
+  const packed_matrix *w = &call->weight;
+  for (int64_t v = 0; v < STRIP_VECTORS; v++) {
+    int64_t row = strip * STRIP_LANES + v * LANES;
+    if (row >= w->rows) return;
+    int count = (int)fb_min(LANES, w->rows - row);
+    for (int64_t t = 0; t < call->tokens; t++) {
+      vf_store_n(call->out + t * w->rows + row, vf_load(sums + t * STRIP_LANES + v * LANES), count);
+    }
+  }
+}
+
+/* Multiplies the strips of one chunk with all tokens, a piece of columns after the other. */
+static FB_BODY(multiply_exactly) {
+  const exact_call *call = context;
+  const packed_matrix *w = &call->weight;
+  int64_t first = chunk * call->strips;
+  int64_t strips = fb_min(call->strips, fb_ceil_div(w->row_blocks, STRIP_VECTORS) - first);
+  float *sums = fb_local(call->team, thread), *piece = sums + call->strips * call->tokens * STRIP_LANES;
+  for (int64_t i = 0; i < strips * call->tokens * STRIP_LANES; i++) sums[i] = 0;
+  for (int64_t c = 0; c < w->columns; c += EXACT_COLUMNS) {
+    int64_t count = fb_min(EXACT_COLUMNS, w->columns - c);
+    for (int64_t s = 0; s < strips; s++) {
+      float *to = sums + s * call->tokens * STRIP_LANES;
+      widen_piece(w, first + s, c, count, piece);
+      if (call->tokens == 1) {
+        multiply_one(to, piece, call->x + c, count);
+        continue;
+      }
+      strip_product product = {to, STRIP_LANES, call->x + c, w->columns, 1, piece, STRIP_LANES};
+      multiply_strip(&product, call->tokens, count, STRIP_VECTORS);
+    }
+  }
+  for (int64_t s = 0; s < strips; s++) {
+    write_strip(call, first + s, sums + s * call->tokens * STRIP_LANES);
+  }
+}
+
+static const char *multiply_exact(exact_call *call) {
+  int64_t strips = fb_ceil_div(call->weight.row_blocks, STRIP_VECTORS);
+  call->strips = call->tokens > 8 ? EXACT_STRIPS : 1;
+  size_t local = (size_t)(call->strips * call->tokens + EXACT_COLUMNS) * STRIP_LANES * sizeof(float);
+  if (!fb_reserve(call->team, 0, local)) return "packed matmul: out of memory";
+  fb_parallel(call->team, fb_ceil_div(strips, call->strips), multiply_exactly, call);
+  return NULL;
+}
+
+#endif

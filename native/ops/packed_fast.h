@@ -1,0 +1,36 @@
+/* Fast products: what their parts share. See packed_matmul.c. */
+#ifndef FEWBIT_PACKED_FAST_H
+#define FEWBIT_PACKED_FAST_H
+
+#include "packed_matrix.h"
+
+/* Rows of inputs, rounded to 8-bit integers block by block (packed_round.h). */
+typedef struct {
+  int8_t *values; /* [row][group][padded columns], `stride` bytes a row */
+  float *scales;  /* [row][blocks]: input ≈ scale · value */
+  float *totals;  /* [row][blocks]: scale · Σ values */
+  int64_t stride, blocks;
+} rounded_rows;
+
+typedef struct {
+  packed_matrix weight;
+  rounded_rows x;
+  float *out; /* [tokens][rows] */
+  int64_t tokens;
+} fast_call;
+
+/* Adds to sums [t1 - t0][LANES] the products of groups [g0, g1) of a row block with tokens [t0, t1), in units
+ * of the grid's step. */
+typedef void (*fast_dots)(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0, int64_t t1,
+                          float *sums);
+
+void FB_NAME(fb_packed_dots)(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0,
+                             int64_t t1, float *sums);
+void FB_NAME(fb_packed_dots_vnni)(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0,
+                                  int64_t t1, float *sums);
+void FB_NAME(fb_packed_dots_avxvnni)(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0,
+                                     int64_t t1, float *sums);
+void FB_NAME(fb_packed_dots_dotprod)(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0,
+                                     int64_t t1, float *sums);
+
+#endif

@@ -1,0 +1,119 @@
+/*
+ * Packed weights as products read them, laid out for the vector width of this level (op lay_out). LANES rows
+ * stand side by side, one in each 32-bit lane; a unit of LANES x 4 bytes holds 32 / p neighbouring columns of
+ * p bits of each row. Column c of a unit is in byte c % 4 of the lane, at bit p · (c / 4), so that
+ *
+ *   (unit >> p · s) & mask     is columns 4s, 4s + 1, 4s + 2, 4s + 3 of every row, a byte each:
+ *
+ *   p = 2    lane r   | c15 c11 c7 c3 | c14 c10 c6 c2 | c13 c9 c5 c1 | c12 c8 c4 c0 |   (high bits first)
+ *
+ * which is what one dot-product instruction multiplies by four inputs. 3-bit codes are two units of their low
+ * two bits and one unit of their high bit. Trits are held as 2-bit codes: unpacking five to a byte costs more
+ * than the bytes it saves.
+ *
+ *   codes    [row block][group][chunk]   a chunk is the columns of whole units; groups begin with a chunk
+ *   scales   [row block][group][LANES]   float16
+ *   zeros    [row block][group]          nibbles, bytes or float16 of LANES rows
+ *
+ * Rows and columns that are missing have code 0; missing rows have scale 0.
+ */
+#ifndef FEWBIT_PACKED_MATRIX_H
+#define FEWBIT_PACKED_MATRIX_H
+
+#include <string.h>
+
+#include "../include/fewbit.h"
+#include "../include/vec.h"
+
+#define LANES VF_WIDTH
+#define UNIT (LANES * 4)
+
+/* Packings of files, by the numbers that the caller knows them by: bits of a code, or 5 for five trits. */
+enum { FB_TRITS5 = 5 };
+/* Zero points of a laid out matrix. */
+enum { NO_ZEROS, NIBBLES, BYTES, HALVES };
+
+/* Columns that share the scale of rounded inputs. */
+#define BLOCK_COLUMNS 128
+
+typedef struct {
+  const uint8_t *codes;
+  const uint16_t *scales;
+  const uint8_t *zeros;
+  const float *table; /* values of codes in units of the scale, or NULL */
+  int64_t rows, columns, group_size;
+  int64_t bits, zero_kind;
+  float origin, step; /* value = scale · (origin + step · (code - zero)) */
+  int64_t row_blocks, groups;
+  int64_t chunk_columns, chunk_bytes;
+  int64_t group_chunks, group_bytes, zero_bytes; /* of one row block */
+  int64_t block_chunks, group_blocks;            /* blocks of rounded inputs in a group; the last is shorter */
+} packed_matrix;
+
+static inline int64_t zero_bytes_of(int64_t kind) {
+  return kind == NIBBLES ? LANES / 2 : kind == BYTES ? LANES : kind == HALVES ? LANES * 2 : 0;
+}
+
+/* Fills in what follows from rows, columns, group_size, bits and zero_kind. Returns 0 if these are invalid. */
+static inline int derive_matrix(packed_matrix *w) {
+  int64_t bits = w->bits;
+  if (!(bits == 1 || bits == 2 || bits == 3 || bits == 4 || bits == 8)) return 0;
+  if (w->rows < 0 || w->columns < 0 || w->group_size <= 0) return 0;
+  if (w->zero_kind < NO_ZEROS || w->zero_kind > HALVES) return 0;
+  w->row_blocks = fb_ceil_div(w->rows, LANES);
+  w->groups = fb_ceil_div(w->columns, w->group_size);
+  w->chunk_columns = bits == 3 ? 32 : 32 / bits;
+  w->chunk_bytes = bits == 3 ? 3 * UNIT : UNIT;
+  w->group_chunks = fb_ceil_div(w->group_size, w->chunk_columns);
+  w->group_bytes = w->group_chunks * w->chunk_bytes;
+  w->zero_bytes = zero_bytes_of(w->zero_kind);
+  w->block_chunks = fb_min(w->group_chunks, BLOCK_COLUMNS / w->chunk_columns);
+  if (w->group_size <= BLOCK_COLUMNS) w->block_chunks = w->group_chunks;
+  w->group_blocks = fb_ceil_div(w->group_chunks, w->block_chunks);
+  return 1;
+}
+
+/* Columns from one group to the next where inputs are padded to whole chunks. */
+static inline int64_t padded_group(const packed_matrix *w) { return w->group_chunks * w->chunk_columns; }
+
+static inline size_t laid_out_code_bytes(const packed_matrix *w) {
+  return (size_t)(w->row_blocks * w->groups * w->group_bytes);
+}
+
+/* Which nibble of a row block's LANES / 2 bytes holds the zero point of a lane (see load_zeros). */
+static inline int nibble_of_lane(int lane) {
+#if LANES == 16
+  return (lane & 1) * 8 + (lane >> 1);
+#else
+  return lane;
+#endif
+}
+
+/* Zero points of the rows of a block, as float32. */
+static inline vf load_zeros(const packed_matrix *w, int64_t block, int64_t group) {
+  const uint8_t *zeros = w->zeros + (block * w->groups + group) * w->zero_bytes;
+  if (w->zero_kind == HALVES) return vf_load_f16((const uint16_t *)zeros);
+#if LANES == 16
+  if (w->zero_kind == BYTES) return vf_load_u8(zeros);
+  int64_t nibbles;
+  memcpy(&nibbles, zeros, sizeof nibbles);
+  __m512i shift = _mm512_setr_epi32(0, 0, 4, 4, 8, 8, 12, 12, 16, 16, 20, 20, 24, 24, 28, 28);
+  __m512 values = _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  return _mm512_permutexvar_ps(_mm512_srlv_epi32(_mm512_set1_epi64(nibbles), shift), values);
+#else
+  uint8_t bytes[16] = {0};
+  if (w->zero_kind == BYTES) memcpy(bytes, zeros, LANES);
+  else for (int i = 0; i < LANES; i++) bytes[i] = zeros[i / 2] >> 4 * (i % 2) & 15;
+  return vf_load_u8(bytes);
+#endif
+}
+
+static inline vf load_scales(const packed_matrix *w, int64_t block, int64_t group) {
+  return vf_load_f16(w->scales + (block * w->groups + group) * LANES);
+}
+
+static inline const uint8_t *codes_of(const packed_matrix *w, int64_t block, int64_t group) {
+  return w->codes + (block * w->groups + group) * w->group_bytes;
+}
+
+#endif

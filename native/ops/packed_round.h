@@ -1,0 +1,55 @@
+/*
+ * Rounds rows of inputs to 8-bit integers for fast products: each block (a group of the weight, or runs of
+ * BLOCK_COLUMNS of a larger one) to rne(x · 127 / max|x|). Groups begin at whole chunks; gaps are zero. A block
+ * with a NaN or an infinity gets the scale NaN; one below 2^-120 counts as zero.
+ */
+#ifndef FEWBIT_PACKED_ROUND_H
+#define FEWBIT_PACKED_ROUND_H
+
+#include <math.h>
+
+#include "packed_fast.h"
+#include "vec_int.h"
+
+/* Rounds x[0, count) to `padded` values; writes up to LANES more, which the next block overwrites. */
+static inline void round_block(const float *x, int64_t count, int64_t padded, int8_t *values, float *scale,
+                               float *total) {
+  vf largest = vf_zero(), check = vf_zero();
+  for (int64_t i = 0; i < count; i += LANES) {
+    vf v = count - i >= LANES ? vf_load(x + i) : vf_load_n(x + i, (int)(count - i));
+    largest = vf_max(largest, vf_max(v, vf_sub(vf_zero(), v)));
+    check = vf_fma(check, v, vf_zero());
+  }
+  float most = vf_max_of(largest), inverse = most >= 0x1p-120f ? 127 / most : 0;
+  *scale = vf_sum(check) == 0 ? most / 127 : NAN;
+  if (!(*scale >= 0)) inverse = 0;
+  vi sum = vi_zero();
+  for (int64_t i = 0; i < padded; i += LANES) {
+    vi rounded = vi_zero();
+    if (count - i >= LANES) rounded = vi_round(vf_mul(vf_load(x + i), vf_set1(inverse)));
+    else if (count > i && inverse > 0) {
+      rounded = vi_round(vf_mul(vf_load_n(x + i, (int)(count - i)), vf_set1(inverse)));
+    }
+    if (!(inverse > 0)) rounded = vi_zero();
+    vi_store_s8(values + i, rounded);
+    sum = vi_add(sum, rounded);
+  }
+  *total = *scale * (float)vi_sum(sum);
+}
+
+/* Rounds one row; `row` counts from the first row of x->values. */
+static inline void round_row(const packed_matrix *w, const float *source, int64_t row, const rounded_rows *x) {
+  int8_t *values = x->values + row * x->stride;
+  float *scale = x->scales + row * x->blocks, *total = x->totals + row * x->blocks;
+  int64_t block_columns = w->block_chunks * w->chunk_columns, padded = padded_group(w);
+  for (int64_t g = 0; g < w->groups; g++) {
+    int64_t first = g * w->group_size, end = fb_min(first + w->group_size, w->columns);
+    for (int64_t c = 0; c < padded; c += block_columns) {
+      int64_t count = fb_max(0, fb_min(block_columns, end - first - c));
+      int64_t room = fb_min(block_columns, padded - c);
+      round_block(source + first + c, count, room, values + g * padded + c, scale++, total++);
+    }
+  }
+}
+
+#endif
