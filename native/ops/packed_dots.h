@@ -40,8 +40,9 @@ INLINE void add_unit(vi sum[TOKENS][4], vi unit, const int8_t *x, int64_t stride
   }
 #else
   vi mask = vi_set1_bytes(p == 8 ? 15 : (1 << p) - 1);
+  const int parts = p == 8 ? 2 : 8 / p;
 #pragma GCC unroll 8
-  for (int s = 0; s < (p == 8 ? 2 : 8 / p); s++) {
+  for (int s = 0; s < parts; s++) {
     vi codes = vi_and(vi_right(unit, p == 8 ? 4 * s : p * s), mask);
     int kept = p == 8 ? s : 0, slot = p == 8 ? 0 : s;
 #pragma GCC unroll 4

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "levels.h"
+#include "memory.h"
 #include "queue.h"
 
 #define MAX_ARGUMENTS (2 + FB_MAX_BUFFERS + FB_MAX_SIZES + FB_MAX_REALS)
@@ -330,6 +331,7 @@ static void set_function(napi_env env, napi_value exports, const char *name, nap
 }
 
 NAPI_MODULE_INIT() {
+  set_function(env, exports, "allocate", fb_allocate);
   set_function(env, exports, "openQueue", open_queue);
   set_function(env, exports, "enqueue", enqueue);
   set_function(env, exports, "synchronize", synchronize);

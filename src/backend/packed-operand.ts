@@ -59,7 +59,7 @@ const largestActivationBlock = 128;
 
 /**
  * Columns of the input that share an 8-bit scale in `fast` products: a group of the weight, or runs of 128
- * columns of a larger group. Values are `rne(127 · x / max|x|)`.
+ * columns of a larger group. Values are `rne(127 · x / max|x|)`; a run below 2⁻¹²⁰ counts as zero.
  */
 export function activationBlock(groupSize: number): number {
   return Math.min(groupSize, largestActivationBlock);

@@ -13,6 +13,8 @@ export interface Addon {
   readonly levels: readonly NativeLevel[];
   /** Ops, whose index is their id, with the number of arguments of each kind. */
   readonly ops: readonly NativeOp[];
+  /** Hands out memory with undefined contents, aligned to cache lines. */
+  allocate(bytes: number): ArrayBuffer;
   openQueue(level: string, threads: number, completed: Int32Array): QueueHandle;
   /** Appends a call: buffers, then sizes (integers), then reals. */
   enqueue(queue: QueueHandle, op: number, ...values: (Storage | number | null)[]): void;
@@ -38,6 +40,8 @@ export interface NativeLevel {
   readonly name: string;
   /** For people: `AVX-512`. */
   readonly title: string;
+  /** Rows of packed weights that stand side by side. */
+  readonly lanes: number;
 }
 
 /** An op of the addon, as its line in `native/ops/ops.def` declares it. */

@@ -9,7 +9,7 @@ import { referenceKernels } from "../reference/index.ts";
 import { loadAddon, type NativeLevel, type OpTime } from "./addon.ts";
 import type { Binding } from "./binding.ts";
 import { bindings } from "./bindings/index.ts";
-import { expandOperand } from "./bindings/packed-matmul.ts";
+import { layOut } from "./lay-out.ts";
 import { NativeQueue } from "./queue.ts";
 
 export { type NativeAvailability, nativeAvailability, type OpTime } from "./addon.ts";
@@ -61,7 +61,7 @@ export function createNativeBackend(options: NativeOptions = {}): NativeBackend 
     view: (storage, dtype, offset, length) => memory.view(storage, dtype, offset, length),
     read: (storage, dtype, length) => readInOrder(queue, storage, dtype, length),
     synchronize: () => queue.synchronize(),
-    prepare: expandOperand,
+    prepare: (operand) => layOut(queue, level.lanes, operand),
     profile: () => queue.profile(),
     close: () => queue.close(),
   };

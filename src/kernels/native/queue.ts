@@ -34,6 +34,15 @@ export class NativeQueue {
     }
   }
 
+  /** Hands out memory for `bytes` bytes, contents undefined. @throws BackendError when there is none */
+  allocate(bytes: number): ArrayBuffer {
+    try {
+      return this.addon.allocate(bytes);
+    } catch (error) {
+      throw new BackendError(`no memory for ${bytes} bytes of weights`, { cause: error });
+    }
+  }
+
   /** Whether the addon has an op of this name. */
   has(op: string): boolean {
     return this.ids.has(op);

@@ -78,7 +78,7 @@ function roundActivations(x: Float32Array, inFeatures: number, groupSize: number
 function roundBlock(out: Float32Array, x: Float32Array, start: number, end: number): void {
   let largest = 0;
   for (let i = start; i < end; i++) largest = Math.max(largest, Math.abs(x[i]));
-  const inverse = largest > 0 ? Math.fround(127 / largest) : 0;
+  const inverse = largest >= 2 ** -120 ? Math.fround(127 / largest) : 0;
   const scale = Math.fround(largest / 127);
   for (let i = start; i < end; i++) out[i] = scale * roundHalfEven(Math.fround(x[i] * inverse));
 }

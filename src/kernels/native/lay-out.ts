@@ -1,0 +1,90 @@
+import type { PackedOperand, PreparedOperand } from "../../backend/packed-operand.ts";
+import { type HeldOperand, holdOperand } from "../reference/packed-matmul.ts";
+import type { NativeQueue } from "./queue.ts";
+
+/** Kinds of zero points, by the numbers of `native/ops/packed_matrix.h`. */
+const zeroKinds = { none: 0, nibbles: 1, bytes: 2, halves: 3 } as const;
+
+/** The numbers that C knows packings by (`native/ops/packed_matrix.h`), and the bits it holds codes in. */
+const packings: Readonly<Record<string, { readonly number: number; readonly bits: number }>> = {
+  bits1: { number: 1, bits: 1 },
+  bits2: { number: 2, bits: 2 },
+  bits3: { number: 3, bits: 3 },
+  bits4: { number: 4, bits: 4 },
+  trits5: { number: 5, bits: 2 },
+  bits8: { number: 8, bits: 8 },
+};
+
+/** A weight as the native kernels read it (`native/ops/packed_matrix.h`). */
+export interface LaidOutOperand extends PreparedOperand {
+  readonly codes: Uint8Array;
+  readonly scales: Uint16Array;
+  readonly zeros: Uint8Array | null;
+  /** Values of all codes that fit the bits; null for affine grids. */
+  readonly table: Float32Array | null;
+  readonly groupSize: number;
+  readonly bits: number;
+  readonly zeroKind: number;
+  readonly origin: number;
+  readonly step: number;
+}
+
+/**
+ * Lays a packed weight out for vectors of `lanes` rows, in memory of its own, as a step of the queue. A
+ * packing that C does not know is held as it is, for the reference kernel.
+ */
+export function layOut(
+  queue: NativeQueue,
+  lanes: number,
+  operand: PackedOperand,
+): LaidOutOperand | HeldOperand {
+  const packing = packings[operand.layout.packing];
+  if (!packing) return holdOperand(operand);
+  const { outFeatures, inFeatures, groupSize, codes, scales, zeroPoints, rowBytes } = operand;
+  const { bits, number } = packing;
+  const zeroKind = kindOfZeros(operand, bits);
+  const blocks = Math.ceil(outFeatures / lanes) * Math.ceil(inFeatures / groupSize);
+  const laidOut = {
+    outFeatures,
+    inFeatures,
+    codes: new Uint8Array(queue.allocate(blocks * groupBytes(groupSize, bits, lanes))),
+    scales: new Uint16Array(queue.allocate(blocks * lanes * 2)),
+    zeros: zeroKind ? new Uint8Array(queue.allocate(blocks * zeroBytes(zeroKind, lanes))) : null,
+    table: operand.table && wholeTable(operand.table, bits),
+    groupSize,
+    bits,
+    zeroKind,
+    origin: operand.origin,
+    step: operand.step,
+  };
+  queue.run(
+    "lay_out",
+    [laidOut.codes, laidOut.scales, laidOut.zeros, codes, scales, zeroPoints],
+    [outFeatures, inFeatures, groupSize, bits, zeroKind, rowBytes, number],
+  );
+  return laidOut;
+}
+
+function kindOfZeros({ zeroPoints }: PackedOperand, bits: number): number {
+  if (!zeroPoints) return zeroKinds.none;
+  if (zeroPoints instanceof Uint16Array) return zeroKinds.halves;
+  return bits === 8 ? zeroKinds.bytes : zeroKinds.nibbles;
+}
+
+/** Bytes of one group of `lanes` rows: whole units of `lanes` 32-bit words. */
+function groupBytes(groupSize: number, bits: number, lanes: number): number {
+  const columns = bits === 3 ? 32 : 32 / bits;
+  return Math.ceil(groupSize / columns) * (bits === 3 ? 12 : 4) * lanes;
+}
+
+function zeroBytes(kind: number, lanes: number): number {
+  if (kind === zeroKinds.nibbles) return lanes / 2;
+  return kind === zeroKinds.bytes ? lanes : 2 * lanes;
+}
+
+/** Extends a table to all codes of the bits, so that padding can be looked up. */
+function wholeTable(table: Float32Array, bits: number): Float32Array {
+  const whole = new Float32Array(2 ** bits);
+  whole.set(table.subarray(0, whole.length));
+  return whole;
+}
