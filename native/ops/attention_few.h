@@ -14,13 +14,13 @@
 #define FEW 16
 #define HEADS 8
 #define RANGE 128
-#define FEW_KEYS 32 /* keys that are widened at a time */
+#define FEW_KEYS 16 /* keys that are widened at a time */
 
 typedef struct {
   kv_rows k, v;
   int64_t b, head, heads;  /* key heads [head, head + heads) */
   int64_t key, end, range; /* keys [key, end), and which range this is */
-  float *q, *p, *wide;     /* scratch: [rows][width], [rows][RANGE], [heads][FEW_KEYS][width] */
+  float *q, *p, *wide;     /* scratch: [rows][width], [rows][RANGE], [FEW_KEYS][heads][width] */
   float *o, *m, *l;        /* results */
 } few_part;
 
@@ -68,10 +68,16 @@ static inline __attribute__((always_inline)) vf score_group(const float *q, cons
   vf sum[VF_WIDTH];
 #pragma GCC unroll 16
   for (int j = 0; j < VF_WIDTH; j++) sum[j] = vf_zero();
-  for (int64_t i = 0; i < width; i += VF_WIDTH) {
-    vf x = vf_load(q + i);
-#pragma GCC unroll 16
-    for (int j = 0; j < VF_WIDTH; j++) sum[j] = vf_fma(sum[j], x, vf_load(k + j * apart + i));
+  for (const float *end = q + width; q < end; q += VF_WIDTH, k += VF_WIDTH) {
+    vf x = vf_load(q);
+    const float *row = k; /* one pointer that moves on: registers for all of them there are not */
+#pragma GCC unroll 4
+    for (int j = 0; j < VF_WIDTH; j += 4, row += 4 * apart) {
+      sum[j] = vf_fma(sum[j], x, vf_load(row));
+      sum[j + 1] = vf_fma(sum[j + 1], x, vf_load(row + apart));
+      sum[j + 2] = vf_fma(sum[j + 2], x, vf_load(row + 2 * apart));
+      sum[j + 3] = vf_fma(sum[j + 3], x, vf_load(row + 3 * apart));
+    }
   }
   return vf_sum_each(sum);
 }
@@ -81,7 +87,7 @@ static int used_in_place(const kv_rows *kv) { return kv->dtype == FB_F32 && kv->
 
 /* The row of `key` of the h-th head of the part, in the cache or among those that were widened. */
 static const float *wide_row(const kv_rows *kv, const few_part *part, int64_t h, int64_t key, int in_place) {
-  if (!in_place) return part->wide + h * FEW_KEYS * kv->width;
+  if (!in_place) return part->wide + h * kv->width;
   return (const float *)kv->rows + (key * kv->heads + part->head + h) * kv->d;
 }
 
@@ -90,8 +96,8 @@ static void score_keys(const attention_call *call, const few_part *part) {
   for (int64_t key = part->key; key < part->end; key += FEW_KEYS) {
     int64_t count = fb_min(FEW_KEYS, part->end - key);
     int in_place = used_in_place(&part->k) && count % VF_WIDTH == 0;
-    int64_t apart = in_place ? call->kv_heads * width : width;
-    if (!in_place) kv_widen(part->wide, FEW_KEYS * width, &part->k, key, count, part->head, part->heads);
+    int64_t apart = (in_place ? call->kv_heads : part->heads) * width;
+    if (!in_place) kv_widen(part->wide, &part->k, key, count, part->head, part->heads);
     for (int64_t r = 0; r < part->heads * queries; r++) {
       const float *k = wide_row(&part->k, part, r / queries, key, in_place);
       float *p = part->p + r * RANGE + (key - part->key);
@@ -126,10 +132,10 @@ static void weigh_row(const attention_call *call, const few_part *part, int64_t 
 static void sum_values(const attention_call *call, const few_part *part) {
   int64_t queries = call->queries, width = call->width;
   int in_place = used_in_place(&part->v);
-  int64_t apart = in_place ? call->kv_heads * width : width;
+  int64_t apart = (in_place ? call->kv_heads : part->heads) * width;
   for (int64_t key = part->key; key < part->end; key += FEW_KEYS) {
     int64_t count = fb_min(FEW_KEYS, part->end - key);
-    if (!in_place) kv_widen(part->wide, FEW_KEYS * width, &part->v, key, count, part->head, part->heads);
+    if (!in_place) kv_widen(part->wide, &part->v, key, count, part->head, part->heads);
     for (int64_t h = 0; h < part->heads; h++) {
       const float *v = wide_row(&part->v, part, h, key, in_place);
       const float *p = part->p + h * queries * RANGE + (key - part->key);

@@ -136,8 +136,8 @@ static FB_BODY(strip_chunk) {
   for (int64_t i = 0; i < run.strips; i++) load_queries(call, &run, &run.strip[i]);
   for (int64_t key = first_key(call, run.strip[0].u0); key < end; key += KEYS) {
     int64_t count = fb_min(KEYS, end - key);
-    kv_widen(run.k, 0, &k, key, count, run.kv_head, 1);
-    kv_widen(run.v, 0, &v, key, count, run.kv_head, 1);
+    kv_widen(run.k, &k, key, count, run.kv_head, 1);
+    kv_widen(run.v, &v, key, count, run.kv_head, 1);
     for (int64_t i = 0; i < run.strips; i++) attend_block(call, &run, &run.strip[i], key, count);
   }
   for (int64_t i = 0; i < run.strips; i++) write_strip(call, &run, &run.strip[i]);

@@ -36,35 +36,45 @@ static inline float kv_load_one(const void *row, int64_t i, int64_t dtype, float
   return (float)((const int8_t *)row)[i] * scale;
 }
 
-static inline __attribute__((always_inline)) void kv_widen_row(float *out, const kv_rows *kv, int64_t at,
-                                                               const int64_t dtype) {
-  const void *row = (const char *)kv->rows + (size_t)(at * kv->d) * kv_bytes(dtype);
-  float scale = dtype == FB_I8 ? kv->scales[at] : 1;
-  int64_t i = 0, d = kv->d;
-  for (; i + VF_WIDTH <= d; i += VF_WIDTH) vf_store(out + i, kv_load(row, i, dtype, vf_set1(scale)));
-  for (; i < d; i++) out[i] = kv_load_one(row, i, dtype, scale);
-  for (; i < kv->width; i++) out[i] = 0;
-}
-
-static inline __attribute__((always_inline)) void kv_widen_as(float *out, int64_t apart, const kv_rows *kv,
-                                                              int64_t key, int64_t count, int64_t head,
-                                                              int64_t heads, const int64_t dtype) {
+/* Widens `count` rows of `d` that follow each other, to rows of `width`. */
+static inline __attribute__((always_inline)) void kv_widen_rows(float *out, const kv_rows *kv, int64_t at,
+                                                                int64_t count, const int64_t dtype) {
+  int64_t d = kv->d, width = kv->width;
+  const char *rows = (const char *)kv->rows + (size_t)(at * d) * kv_bytes(dtype);
+  if (dtype != FB_I8 && d == width) { /* no seams */
+    d = width = count * d;
+    count = 1;
+  }
   for (int64_t j = 0; j < count; j++) {
-    for (int64_t h = 0; h < heads; h++) {
-      kv_widen_row(out + h * apart + j * kv->width, kv, (key + j) * kv->heads + head + h, dtype);
-    }
+    const void *row = rows + (size_t)(j * d) * kv_bytes(dtype);
+    float *to = out + j * width, scale = dtype == FB_I8 ? kv->scales[at + j] : 1;
+    vf factor = vf_set1(scale);
+    int64_t i = 0;
+#pragma GCC unroll 4
+    for (; i + VF_WIDTH <= d; i += VF_WIDTH) vf_store(to + i, kv_load(row, i, dtype, factor));
+    for (; i < d; i++) to[i] = kv_load_one(row, i, dtype, scale);
+    for (; i < width; i++) to[i] = 0;
   }
 }
 
-/*
- * Widens `count` keys from `key` on, of the heads [head, head + heads), in the order in which they lie. A head's
- * rows follow each other; the heads start `apart` floats from each other.
- */
-static void kv_widen(float *out, int64_t apart, const kv_rows *kv, int64_t key, int64_t count, int64_t head,
-                     int64_t heads) {
-  if (kv->dtype == FB_F32) kv_widen_as(out, apart, kv, key, count, head, heads, FB_F32);
-  else if (kv->dtype == FB_F16) kv_widen_as(out, apart, kv, key, count, head, heads, FB_F16);
-  else kv_widen_as(out, apart, kv, key, count, head, heads, FB_I8);
+static inline __attribute__((always_inline)) void kv_widen_as(float *out, const kv_rows *kv, int64_t key,
+                                                              int64_t count, int64_t head, int64_t heads,
+                                                              const int64_t dtype) {
+  int64_t at = key * kv->heads + head;
+  if (heads == kv->heads) { /* no seams between keys */
+    heads *= count;
+    count = 1;
+  }
+  for (int64_t j = 0; j < count; j++, at += kv->heads) {
+    kv_widen_rows(out + j * heads * kv->width, kv, at, heads, dtype);
+  }
+}
+
+/* Widens the heads [head, head + heads) of `count` keys from `key` on, to [count][heads][width]. */
+static void kv_widen(float *out, const kv_rows *kv, int64_t key, int64_t count, int64_t head, int64_t heads) {
+  if (kv->dtype == FB_F32) kv_widen_as(out, kv, key, count, head, heads, FB_F32);
+  else if (kv->dtype == FB_F16) kv_widen_as(out, kv, key, count, head, heads, FB_F16);
+  else kv_widen_as(out, kv, key, count, head, heads, FB_I8);
 }
 
 #endif

@@ -65,6 +65,9 @@ static inline __attribute__((always_inline)) void strip_rows(const strip_product
                                                              const int vectors) {
   int64_t i = 0;
   for (; i + STRIP_ROWS <= rows; i += STRIP_ROWS) strip_tile(s, i, k, STRIP_ROWS, vectors);
+#if STRIP_ROWS > 8
+  for (; i + 8 <= rows; i += 8) strip_tile(s, i, k, 8, vectors);
+#endif
   for (; i + 4 <= rows; i += 4) strip_tile(s, i, k, 4, vectors);
   for (; i < rows; i++) strip_tile(s, i, k, 1, vectors);
 }
