@@ -4,12 +4,12 @@ import { Prng } from "../util/prng.ts";
 import {
   checkSampling,
   draw,
-  mostLikely,
   nextTokenDistribution,
   penalizeRepetition,
   type SamplingOptions,
   sampleToken,
 } from "./sampling.ts";
+import { expOfMinus, mostLikely } from "./token-weights.ts";
 
 function randomLogits(seed: number, length: number): Float32Array {
   const prng = new Prng(seed);
@@ -37,6 +37,16 @@ function distributionBySorting(
   return new Map(rows.map((row) => [row.id, row.weight / left]));
 }
 
+/** Goes down the sorted tokens until their probabilities exceed `u`. */
+function drawFromSorted(distribution: Map<number, number>, u: number): number {
+  let left = u;
+  for (const [id, probability] of distribution) {
+    left -= probability;
+    if (left < 0) return id;
+  }
+  return [...distribution.keys()].at(-1) ?? -1;
+}
+
 describe("the distribution of the next token", () => {
   test.each<SamplingOptions>([
     {},
@@ -59,6 +69,42 @@ describe("the distribution of the next token", () => {
         expect(probabilities[i]).toBeCloseTo(expected.get(id) ?? 0, 12);
       }
     }
+  });
+
+  test("and the draws from it are those of sorting the vocabulary, whatever it looks like", () => {
+    const prng = new Prng(11);
+    for (let round = 0; round < 60; round++) {
+      const length = 2 + prng.below(400);
+      const spread = [0.01, 1, 5, 40][round % 4];
+      // Whole logits tie often.
+      const coarse = round % 3 === 0 ? 1 : 1e-4;
+      const logits = Float32Array.from(
+        { length },
+        () => Math.round((spread * prng.normal()) / coarse) * coarse,
+      );
+      const options: SamplingOptions = {
+        temperature: [0.3, 1, 2.5][prng.below(3)],
+        topK: [0, 1, 7, 90][prng.below(4)],
+        topP: [1, 0.999, 0.9, 0.3][prng.below(4)],
+        minP: [0, 0.001, 0.2, 1][prng.below(4)],
+      };
+      const expected = distributionBySorting(logits, options);
+      const { ids } = nextTokenDistribution(logits, options);
+      expect([...ids]).toEqual([...expected.keys()]);
+      for (let seed = 0; seed < 8; seed++) {
+        const want = drawFromSorted(expected, new Prng(seed).uniform());
+        expect(sampleToken(logits, options, [], new Prng(seed))).toBe(want);
+      }
+    }
+  });
+
+  test("the fast power of e is that of Math.exp", () => {
+    for (let x = 0; x < 743; x += 0.0937) {
+      const exact = Math.exp(-x);
+      const room = exact * (2e-15 + x * 2e-16) + 5e-324;
+      expect(Math.abs(expOfMinus(x) - exact)).toBeLessThanOrEqual(room);
+    }
+    expect([0, 750, Infinity].map(expOfMinus)).toEqual([1, 0, 0]);
   });
 
   test("top-p keeps the smallest set that reaches p", () => {

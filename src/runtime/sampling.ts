@@ -1,5 +1,7 @@
-import { NumericError, UsageError } from "../util/errors.ts";
+import { UsageError } from "../util/errors.ts";
 import type { Prng } from "../util/prng.ts";
+import { TokenBuckets } from "./token-buckets.ts";
+import { byLikelihood, expOfMinus, mostLikely, notNumbers } from "./token-weights.ts";
 
 /** How the next token is chosen from logits. What is left out is switched off. */
 export interface SamplingOptions {
@@ -50,8 +52,10 @@ export function sampleToken(
   prng: Prng,
 ): number {
   const penalised = penalizeRepetition(logits, seen, options.repetitionPenalty ?? 1);
-  if (!options.temperature) return mostLikely(penalised);
-  return draw(nextTokenDistribution(penalised, options), prng);
+  const { temperature = 0, topK = 0, topP = 1, minP = 0 } = options;
+  if (temperature === 0) return mostLikely(penalised);
+  if (truncates(topK, logits)) return draw(nextTokenDistribution(penalised, options), prng);
+  return new TokenBuckets(penalised, temperature, topP, minP).draw(prng);
 }
 
 /**
@@ -63,19 +67,37 @@ export function nextTokenDistribution(
   options: SamplingOptions,
 ): Distribution {
   const { temperature = 1, topK = 0, topP = 1, minP = 0 } = options;
-  const weights = exponentials(logits, temperature);
-  const truncated = topK > 0 && topK < logits.length;
-  let ids = truncated
-    ? largest(weights, topK)
-    : descending(weights, nucleusCandidates(weights, topP));
-  const total = sum(truncated ? weightsOf(weights, ids) : weights);
-  let kept = topP < 1 ? nucleusSize(weights, ids, topP * total) : ids.length;
-  const floor = minP * weights[ids[0]];
-  while (weights[ids[kept - 1]] < floor || weights[ids[kept - 1]] === 0) kept--;
-  ids = ids.subarray(0, kept);
-  const left = weightsOf(weights, ids);
-  const leftTotal = sum(left);
-  return { ids, probabilities: left.map((weight) => weight / leftTotal) };
+  if (truncates(topK, logits)) return distributionOfTop(logits, topK, options);
+  const buckets = new TokenBuckets(logits, temperature, topP, minP);
+  const ids = buckets.keptIds();
+  return normalized(
+    ids,
+    Float64Array.from(ids, (id) => buckets.weightOf(id)),
+  );
+}
+
+function truncates(topK: number, logits: Float32Array): boolean {
+  return topK > 0 && topK < logits.length;
+}
+
+/** The distribution over the k most likely tokens, cut by top-p and min-p. */
+function distributionOfTop(
+  logits: Float32Array,
+  topK: number,
+  { temperature = 1, topP = 1, minP = 0 }: SamplingOptions,
+): Distribution {
+  const max = logits[mostLikely(logits)];
+  if (!Number.isFinite(max)) throw notNumbers(logits);
+  const ids = largest(logits, topK);
+  const weights = Float64Array.from(ids, (id) => expOfMinus((max - logits[id]) / temperature));
+  let kept = topP < 1 ? nucleusSize(weights, topP * sum(weights)) : ids.length;
+  while (weights[kept - 1] < minP || weights[kept - 1] === 0) kept--;
+  return normalized(ids.subarray(0, kept), weights.subarray(0, kept));
+}
+
+function normalized(ids: Int32Array, weights: Float64Array): Distribution {
+  const total = sum(weights);
+  return { ids, probabilities: weights.map((weight) => weight / total) };
 }
 
 /**
@@ -93,16 +115,6 @@ export function penalizeRepetition(
   return out;
 }
 
-/** Returns the index of the largest logit, the first of several. @throws NumericError on NaN */
-export function mostLikely(logits: Float32Array): number {
-  let best = 0;
-  for (let id = 0; id < logits.length; id++) {
-    if (Number.isNaN(logits[id])) throw notNumbers(logits);
-    if (logits[id] > logits[best]) best = id;
-  }
-  return best;
-}
-
 /** Draws a token. */
 export function draw({ ids, probabilities }: Distribution, prng: Prng): number {
   let left = prng.uniform();
@@ -113,27 +125,11 @@ export function draw({ ids, probabilities }: Distribution, prng: Prng): number {
   return ids[ids.length - 1];
 }
 
-/** `exp((logit − max) / temperature)`, in double precision. */
-function exponentials(logits: Float32Array, temperature: number): Float64Array {
-  const max = logits[mostLikely(logits)];
-  if (!Number.isFinite(max)) throw notNumbers(logits);
-  const weights = new Float64Array(logits.length);
-  for (let i = 0; i < weights.length; i++) weights[i] = Math.exp((logits[i] - max) / temperature);
-  return weights;
-}
-
-function notNumbers(logits: Float32Array): NumericError {
-  const count = logits.filter((logit) => !Number.isFinite(logit)).length;
-  return new NumericError(`${count} of ${logits.length} logits are NaN or infinite`, {
-    hint: "the weights of this model are damaged, or its numbers overflow",
-  });
-}
-
-/** The k heaviest ids, the heaviest first; equal ones by id. */
-function largest(weights: Float64Array, k: number): Int32Array {
+/** The k most likely ids, the most likely first. */
+function largest(logits: Float32Array, k: number): Int32Array {
   const heap = new Int32Array(k);
   const lighter = (a: number, b: number) =>
-    weights[a] < weights[b] || (weights[a] === weights[b] && a > b);
+    logits[a] < logits[b] || (logits[a] === logits[b] && a > b);
   const sink = (start: number): void => {
     let at = start;
     for (;;) {
@@ -147,42 +143,25 @@ function largest(weights: Float64Array, k: number): Int32Array {
   };
   for (let id = 0; id < k; id++) heap[id] = id;
   for (let at = k >> 1; at >= 0; at--) sink(at);
-  for (let id = k; id < weights.length; id++) {
-    if (!lighter(heap[0], id)) continue;
+  let least = logits[heap[0]];
+  for (let id = k; id < logits.length; id++) {
+    // Of equal logits the earlier ids are in already.
+    if (logits[id] <= least) continue;
     heap[0] = id;
     sink(0);
+    least = logits[heap[0]];
   }
-  return descending(weights, heap);
+  return heap.sort(byLikelihood(logits));
 }
 
-/**
- * Ids that can be in the nucleus. The rest weigh less than `(1 − topP) / n` of the total each, so
- * together less than what the nucleus leaves out: they need not be sorted.
- */
-function nucleusCandidates(weights: Float64Array, topP: number): Int32Array {
-  const floor = topP < 1 ? (sum(weights) * (1 - topP)) / weights.length : 0;
-  let count = 0;
-  const ids = new Int32Array(weights.length);
-  for (let id = 0; id < weights.length; id++) if (weights[id] >= floor) ids[count++] = id;
-  return ids.subarray(0, count);
-}
-
-/** Number of the heaviest ids that together reach `target`. */
-function nucleusSize(weights: Float64Array, ids: Int32Array, target: number): number {
+/** Number of the first weights that together reach `target`. */
+function nucleusSize(weights: Float64Array, target: number): number {
   let reached = 0;
-  for (let i = 0; i < ids.length; i++) {
-    reached += weights[ids[i]];
+  for (let i = 0; i < weights.length; i++) {
+    reached += weights[i];
     if (reached >= target) return i + 1;
   }
-  return ids.length;
-}
-
-function descending(weights: Float64Array, ids: Int32Array): Int32Array {
-  return ids.slice().sort((a, b) => weights[b] - weights[a] || a - b);
-}
-
-function weightsOf(weights: Float64Array, ids: Int32Array): Float64Array {
-  return Float64Array.from(ids, (id) => weights[id]);
+  return weights.length;
 }
 
 function sum(values: Float64Array): number {
