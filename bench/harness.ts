@@ -14,6 +14,8 @@ export interface Row {
   readonly spread?: readonly [number, number];
   /** What the value should reach, in words, and whether it does. */
   readonly goal?: { readonly text: string; readonly met: boolean };
+  /** What the record should say besides, such as which kernels of a yardstick ran. */
+  readonly detail?: string;
 }
 
 /** What a benchmark file exports as its default. */

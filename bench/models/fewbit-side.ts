@@ -5,7 +5,8 @@
  *   node fewbit-side.ts check <checkpoint>       how far fast products are from exact ones
  *   node fewbit-side.ts profile <checkpoint>     where the executor's time goes while decoding
  *
- * Prints JSON. FEWBIT_THREADS sets the threads, as everywhere.
+ * Prints JSON. FEWBIT_THREADS sets the threads, as everywhere. FEWBIT_BENCH_PRODUCTS=exact measures exact products
+ * instead of those that generation takes by default.
  */
 import type { Products } from "../../src/backend/packed-operand.ts";
 import {
@@ -50,7 +51,9 @@ async function run(): Promise<unknown> {
 }
 
 async function generate(maxTokens: number, onToken?: () => void): Promise<void> {
-  await generateText(model, { prompt, maxTokens, ignoreEos: true }, onToken);
+  const products =
+    process.env["FEWBIT_BENCH_PRODUCTS"] === "exact" ? { products: "exact" as const } : {};
+  await generateText(model, { prompt, maxTokens, ignoreEos: true, ...products }, onToken);
 }
 
 async function checkProducts(languageModel: LanguageModel): Promise<ProductsCheck> {

@@ -1,0 +1,79 @@
+import { join } from "node:path";
+import { openCheckpoint } from "../../src/formats/checkpoint.ts";
+import { type DecodeMeasurement, runSide } from "./decode-measurement.ts";
+import type { ProductsCheck } from "./fewbit-side.ts";
+import { findLlamaAddon, hasVariant } from "./llama-cpp-addon.ts";
+import { billionShape } from "./random-checkpoint.ts";
+import { type GgufTypes, ggufBytesPerToken, writeRandomLlamaGguf } from "./random-gguf.ts";
+import { writeRandomPackedCheckpoint } from "./random-packed-checkpoint.ts";
+
+/** A model of one runtime, on disk, ready to be measured. */
+export interface DecodeSide {
+  readonly name: string;
+  /** Bytes of weights that a decode step reads: all but the embedding, of which it reads one row. */
+  readonly bytesPerToken: number;
+  measure(threads: number): Promise<DecodeMeasurement>;
+}
+
+/** A side with packed weights of fewbit. */
+export interface FewbitSide extends DecodeSide {
+  readonly directory: string;
+  check(): Promise<ProductsCheck>;
+}
+
+/** Scheme of the output head on fewbit's side. */
+export const headScheme = "w4g64";
+
+/** Writes a random packed checkpoint of the 1.1 B shape. */
+export async function makeFewbitSide(
+  folder: string,
+  scheme: string,
+  layers: number,
+): Promise<FewbitSide> {
+  const directory = join(folder, scheme);
+  const shape = billionShape(layers);
+  await writeRandomPackedCheckpoint(directory, { shape, scheme, headScheme, seed: 1 });
+  const checkpoint = await openCheckpoint(directory);
+  const bytesPerToken = [...checkpoint.tensors]
+    .filter(([name]) => !name.startsWith("model.embed_tokens."))
+    .reduce((sum, [, { begin, end }]) => sum + end - begin, 0);
+  await checkpoint.close();
+  const run = <Result>(task: string, threads: number): Promise<Result> =>
+    runSide("fewbit-side.ts", [task, directory], { FEWBIT_THREADS: String(threads) });
+  return {
+    name: `fewbit ${scheme}`,
+    bytesPerToken,
+    directory,
+    measure: (threads) => run("measure", threads),
+    check: () => run("check", 1),
+  };
+}
+
+/** What llama.cpp is measured with. The first of each type is the yardstick, beside its other kernels. */
+const llamaCases: readonly (GgufTypes & { readonly name: string; readonly variant?: string })[] = [
+  { name: "llama.cpp Q2_K", weights: "Q2_K", head: "Q2_K" },
+  { name: "llama.cpp Q4_0", weights: "Q4_0", head: "Q4_0" },
+  { name: "llama.cpp Q2_K, Q6_K head", weights: "Q2_K", head: "Q6_K" },
+  { name: "llama.cpp Q2_K, AVX2 kernels", weights: "Q2_K", head: "Q2_K", variant: "haswell" },
+];
+
+/** Writes random GGUF models of the same shape; none when FEWBIT_LLAMA names no folder with llama.cpp. */
+export async function makeLlamaSides(folder: string, layers: number): Promise<DecodeSide[]> {
+  const binaries = findLlamaAddon(process.env["FEWBIT_LLAMA"]);
+  if (!binaries) return [];
+  const sides: DecodeSide[] = [];
+  const written = new Set<string>();
+  for (const { name, variant, ...types } of llamaCases) {
+    if (variant && !hasVariant(binaries, variant)) continue;
+    const path = join(folder, `${types.weights}-${types.head}.gguf`);
+    if (!written.has(path)) await writeRandomLlamaGguf(path, billionShape(layers), types);
+    written.add(path);
+    sides.push({
+      name,
+      bytesPerToken: ggufBytesPerToken(billionShape(layers), types),
+      measure: (threads) =>
+        runSide("llama-cpp-side.ts", [path, String(threads), ...(variant ? [variant] : [])]),
+    });
+  }
+  return sides;
+}

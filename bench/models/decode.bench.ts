@@ -1,0 +1,164 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Benchmark, goal, type Row, timingOf } from "../harness.ts";
+import { bandwidthMeter } from "../read-bandwidth.ts";
+import { type DecodeMeasurement, decodedTokens, promptTokens } from "./decode-measurement.ts";
+import {
+  type DecodeSide,
+  type FewbitSide,
+  makeFewbitSide,
+  makeLlamaSides,
+} from "./decode-sides.ts";
+
+const layers = Number(process.env["FEWBIT_BENCH_LAYERS"] ?? 22);
+const rounds = Number(process.env["FEWBIT_BENCH_ROUNDS"] ?? 3);
+const threadCounts = [1, 2];
+/** Factors over llama.cpp, by number of threads. */
+const goals = [
+  { scheme: "w2g64", type: "Q2_K", factors: { 1: 1.6, 2: 1.35 } },
+  { scheme: "w4g64", type: "Q4_0", factors: { 1: 1.4, 2: 1.15 } },
+] as const;
+/** How far fast products may be from exact ones on random weights, whose errors add up over the layers. */
+const worstRelativeError = 0.2;
+const worstRank = 4;
+
+/** Measurements with one number of threads, by side. */
+interface Runs {
+  readonly threads: number;
+  readonly bandwidth: number[];
+  readonly sides: ReadonlyMap<DecodeSide, DecodeMeasurement[]>;
+}
+
+/**
+ * Greedy decoding of a random-weight 1.1 B Llama behind a prompt, against llama.cpp with weights of about the
+ * same bits. Each measurement is a process of its own; sides take turns.
+ */
+const benchmark: Benchmark = {
+  name: "decode",
+  title: `decode of a 1.1 B Llama shape, ${promptTokens} + ${decodedTokens} tokens, against llama.cpp`,
+  run: async (note) => {
+    const folder = mkdtempSync(join(tmpdir(), "fewbit-bench-"));
+    try {
+      const ours: FewbitSide[] = [];
+      for (const { scheme } of goals) ours.push(await makeFewbitSide(folder, scheme, layers));
+      const theirs = await makeLlamaSides(folder, layers);
+      if (theirs.length === 0) {
+        note("llama.cpp is left out: run `npm install node-llama-cpp@3.22.1` in an empty folder,");
+        note("and set FEWBIT_LLAMA to that folder");
+      }
+      note("models are written");
+      const checks = await checkProducts(ours);
+      const rows: Row[] = [...checks, ...[...ours, ...theirs].map(bytesRow)];
+      for (const threads of threadCounts) {
+        const runs = await measureAll(threads, [...ours, ...theirs], note);
+        rows.push(...describe(runs), ...compare(runs));
+      }
+      return rows;
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+};
+export default benchmark;
+
+async function checkProducts(sides: readonly FewbitSide[]): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const side of sides) {
+    const { relativeError, rankOfBest } = await side.check();
+    if (!(relativeError < worstRelativeError && rankOfBest <= worstRank)) {
+      throw new Error(
+        `${side.name}: fast products are off by ${relativeError}, the best token is ${rankOfBest}`,
+      );
+    }
+    const what = `${side.name}: logits of fast products off the exact ones`;
+    rows.push({ what, value: 100 * relativeError, unit: "%" });
+  }
+  return rows;
+}
+
+async function measureAll(
+  threads: number,
+  all: readonly DecodeSide[],
+  note: (line: string) => void,
+): Promise<Runs> {
+  const sides = new Map(all.map((side) => [side, [] as DecodeMeasurement[]]));
+  const bandwidth: number[] = [];
+  for (let round = 1; round <= rounds; round++) {
+    const meter = bandwidthMeter(threads);
+    await meter.measure();
+    for (let i = 0; i < 3; i++) bandwidth.push(await meter.measure());
+    meter.close();
+    for (const [side, runs] of sides) runs.push(await side.measure(threads));
+    const speeds = [...sides].map(([{ name }, runs]) => `${name} ${shortSpeed(runs.at(-1))}`);
+    note(`${threads} threads, round ${round} of ${rounds}: ${speeds.join(", ")} tokens/s`);
+  }
+  return { threads, bandwidth, sides };
+}
+
+function shortSpeed(run: DecodeMeasurement | undefined): string {
+  return (run?.decodeTokensPerSecond ?? 0).toFixed(1);
+}
+
+function bytesRow({ name, bytesPerToken }: DecodeSide): Row {
+  return { what: `${name}: weights read for a token`, value: bytesPerToken / 1e6, unit: "MB" };
+}
+
+function describe({ threads, bandwidth, sides }: Runs): Row[] {
+  const at = `${threads} thread${threads > 1 ? "s" : ""}`;
+  const rows = [medianRow(`${at}: read bandwidth`, bandwidth, "GB/s")];
+  const limit = timingOf(bandwidth).median;
+  for (const [{ name, bytesPerToken }, runs] of sides) {
+    const decode = runs.map((run) => run.decodeTokensPerSecond);
+    const share = (100 * timingOf(decode).median * bytesPerToken) / 1e9 / limit;
+    const kernels = runs[0]?.kernels ?? "";
+    rows.push(
+      { ...medianRow(`${at}: ${name}, decode`, decode, "tokens/s"), detail: kernels },
+      { what: `${at}: ${name}, of the bandwidth`, value: share, unit: "%" },
+      medianRow(
+        `${at}: ${name}, busy threads`,
+        runs.map((run) => run.busyThreads),
+        "",
+      ),
+      medianRow(
+        `${at}: ${name}, prefill`,
+        runs.map((run) => run.prefillTokensPerSecond),
+        "tokens/s",
+      ),
+    );
+  }
+  return rows;
+}
+
+/** Ratios to llama.cpp at its fastest with the same type, and of 2 to 4 bits. */
+function compare({ threads, sides }: Runs): Row[] {
+  const at = `${threads} thread${threads > 1 ? "s" : ""}`;
+  const speed = (prefix: string): number =>
+    Math.max(
+      ...[...sides]
+        .filter(([{ name }]) => name.startsWith(prefix))
+        .map(([, runs]) => timingOf(runs.map((run) => run.decodeTokensPerSecond)).median),
+    );
+  const bytes = (scheme: string): number =>
+    [...sides.keys()].find(({ name }) => name === `fewbit ${scheme}`)?.bytesPerToken ?? 0;
+  const rows: Row[] = [];
+  for (const { scheme, type, factors } of goals) {
+    const ratio = speed(`fewbit ${scheme}`) / speed(`llama.cpp ${type}`);
+    if (!(ratio > 0)) continue;
+    const bound = factors[threads as 1 | 2];
+    const what = `${at}: fewbit ${scheme} over the fastest llama.cpp ${type}`;
+    rows.push({ what, value: ratio, unit: "×", goal: goal(ratio, bound, "×") });
+  }
+  const ratio = speed("fewbit w2g64") / speed("fewbit w4g64");
+  const ceiling = bytes("w4g64") / bytes("w2g64");
+  rows.push(
+    { what: `${at}: w2g64 over w4g64 (ParetoQ: 1.13–1.26 ×)`, value: ratio, unit: "×" },
+    { what: `${at}: the same by bytes, the ceiling`, value: ceiling, unit: "×" },
+  );
+  return rows;
+}
+
+function medianRow(what: string, values: readonly number[], unit: string): Row {
+  const { median, least, most } = timingOf(values);
+  return { what, value: median, unit, spread: [least, most] };
+}
