@@ -49,12 +49,24 @@ export async function makeFewbitSide(
   };
 }
 
-/** What llama.cpp is measured with. The first of each type is the yardstick, beside its other kernels. */
+/** Whether 8 bits and ternary weights are measured too. */
+const all = process.env["FEWBIT_BENCH_ALL"] === "1";
+
+/** Schemes of fewbit's models. */
+export const schemes: readonly string[] = ["w2g64", "w4g64", ...(all ? ["w1.58", "w8g64"] : [])];
+
+/** What llama.cpp is measured with; its users get the best kernels for the CPU, of which ggml may be wrong. */
 const llamaCases: readonly (GgufTypes & { readonly name: string; readonly variant?: string })[] = [
   { name: "llama.cpp Q2_K", weights: "Q2_K", head: "Q2_K" },
   { name: "llama.cpp Q4_0", weights: "Q4_0", head: "Q4_0" },
   { name: "llama.cpp Q2_K, Q6_K head", weights: "Q2_K", head: "Q6_K" },
   { name: "llama.cpp Q2_K, AVX2 kernels", weights: "Q2_K", head: "Q2_K", variant: "haswell" },
+  ...(all
+    ? ([
+        { name: "llama.cpp TQ2_0, Q4_0 head", weights: "TQ2_0", head: "Q4_0" },
+        { name: "llama.cpp Q8_0", weights: "Q8_0", head: "Q8_0" },
+      ] as const)
+    : []),
 ];
 
 /** Writes random GGUF models of the same shape; none when FEWBIT_LLAMA names no folder with llama.cpp. */

@@ -8,7 +8,7 @@ import { Prng } from "../../src/util/prng.ts";
  */
 
 /** A type of tensor data, by the name that GGUF tools use. */
-export type GgmlType = "F32" | "Q4_0" | "Q8_0" | "Q2_K" | "Q4_K" | "Q6_K" | "TQ2_0";
+export type GgmlType = "F32" | "Q4_0" | "Q8_0" | "Q2_K" | "Q6_K" | "TQ2_0";
 
 interface BlockFormat {
   /** Number of the type in a file. */
@@ -48,18 +48,6 @@ export const ggmlFormats: Readonly<Record<GgmlType, BlockFormat>> = {
       for (let i = 0; i < 16; i++) block.setUint8(i, 0x11 * (8 + random.below(8)));
       setHalf(block, 80, deviation / 13.1);
       setHalf(block, 82, (1.5 * deviation) / 13.1);
-    },
-  },
-  // d, dmin, scales and minima of 6 bits in 12 bytes, 128 bytes of nibbles. All eight scales 63, all minima
-  // 63, dmin = 7.5·d: 63·d·(q − 7.5).
-  Q4_K: {
-    id: 12,
-    weights: 256,
-    bytes: 144,
-    shape: (block) => {
-      for (let i = 4; i < 16; i++) block.setUint8(i, 0xff);
-      setHalf(block, 0, deviation / (63 * 4.61));
-      setHalf(block, 2, (7.5 * deviation) / (63 * 4.61));
     },
   },
   // 128 bytes of low nibbles, 64 of high bits, 16 int8 scales, d: d·sc·(q − 32).

@@ -12,12 +12,11 @@ export interface GgufTypes {
 }
 
 /** Number of `general.file_type`; llama.cpp only shows it. */
-const fileTypes: Partial<Record<GgmlType, number>> = {
+const fileTypes: Readonly<Record<GgmlType, number>> = {
   F32: 0,
   Q4_0: 2,
   Q8_0: 7,
   Q2_K: 10,
-  Q4_K: 15,
   Q6_K: 18,
   TQ2_0: 37,
 };
@@ -52,7 +51,7 @@ function llamaMetadata(
   return {
     "general.architecture": text("llama"),
     "general.name": text("random"),
-    "general.file_type": u32(fileTypes[types.weights] ?? 0),
+    "general.file_type": u32(fileTypes[types.weights]),
     "general.quantization_version": u32(2),
     "llama.block_count": u32(shape.layers.length),
     "llama.context_length": u32(shape.contextLength),
