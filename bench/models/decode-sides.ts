@@ -55,7 +55,10 @@ const all = process.env["FEWBIT_BENCH_ALL"] === "1";
 /** Schemes of fewbit's models. */
 export const schemes: readonly string[] = ["w2g64", "w4g64", ...(all ? ["w1.58", "w8g64"] : [])];
 
-/** What llama.cpp is measured with; its users get the best kernels for the CPU, of which ggml may be wrong. */
+/**
+ * What llama.cpp is measured with. It takes the newest kernels that the CPU can run; those for AVX2 are in the
+ * comparison because they do not re-lay Q2_K, which is faster on some machines.
+ */
 const llamaCases: readonly (GgufTypes & { readonly name: string; readonly variant?: string })[] = [
   { name: "llama.cpp Q2_K", weights: "Q2_K", head: "Q2_K" },
   { name: "llama.cpp Q4_0", weights: "Q4_0", head: "Q4_0" },

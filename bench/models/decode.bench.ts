@@ -9,6 +9,7 @@ import {
   type FewbitSide,
   makeFewbitSide,
   makeLlamaSides,
+  schemes,
 } from "./decode-sides.ts";
 
 const layers = Number(process.env["FEWBIT_BENCH_LAYERS"] ?? 22);
@@ -41,7 +42,7 @@ const benchmark: Benchmark = {
     const folder = mkdtempSync(join(tmpdir(), "fewbit-bench-"));
     try {
       const ours: FewbitSide[] = [];
-      for (const { scheme } of goals) ours.push(await makeFewbitSide(folder, scheme, layers));
+      for (const scheme of schemes) ours.push(await makeFewbitSide(folder, scheme, layers));
       const theirs = await makeLlamaSides(folder, layers);
       if (theirs.length === 0) {
         note("llama.cpp is left out: run `npm install node-llama-cpp@3.22.1` in an empty folder,");
