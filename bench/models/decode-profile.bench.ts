@@ -43,7 +43,7 @@ function profileRows(threads: number, { steps, times }: DecodeProfile): Row[] {
     .map(({ op, calls, nanoseconds }) => {
       const share = ((100 * nanoseconds) / total).toFixed(1);
       const count = Math.round(calls / steps);
-      const what = `${at}: ${op === "" ? "waiting for JavaScript" : op}, ${count} times, ${share} %`;
+      const what = `${at}: ${op}, ${count} times, ${share} %`;
       return { what, value: nanoseconds / 1000 / steps, unit: "µs" };
     });
   return [{ what: `${at}: a step`, value: total / 1000 / steps, unit: "µs" }, ...rows];

@@ -261,15 +261,16 @@ static napi_value close_queue(napi_env env, napi_callback_info info) {
 }
 
 static napi_value list_tallies(napi_env env, const fb_profile *profile) {
+  static const char *const waiting[] = {"(between ops)", "(behind a read)"};
   napi_value list;
   uint32_t next = 0;
   napi_create_array(env, &list);
-  for (int i = -1; i < fb_op_count; i++) {
-    const fb_tally *tally = i < 0 ? &profile->waiting : &profile->op[i];
+  for (int i = -2; i < fb_op_count; i++) {
+    const fb_tally *tally = i < 0 ? &profile->waiting[i + 2] : &profile->op[i];
     if (!tally->calls) continue;
     napi_value entry;
     napi_create_object(env, &entry);
-    set_string(env, entry, "op", i < 0 ? "" : profile->ops[i].name);
+    set_string(env, entry, "op", i < 0 ? waiting[i + 2] : profile->ops[i].name);
     set_number(env, entry, "calls", (double)tally->calls);
     set_number(env, entry, "nanoseconds", (double)tally->nanoseconds);
     napi_set_element(env, list, next++, entry);

@@ -27,13 +27,18 @@ fb_profile *fb_profile_open(const fb_op *ops, int op_count) {
 
 void fb_profile_begin(fb_profile *profile) {
   profile->started = now();
-  if (profile->free_since) count(&profile->waiting, profile->started - profile->free_since);
+  if (profile->free_since) {
+    count(&profile->waiting[profile->behind_fence], profile->started - profile->free_since);
+  }
+  profile->behind_fence = 0;
 }
 
 void fb_profile_end(fb_profile *profile, const fb_op *op) {
   profile->free_since = now();
   count(&profile->op[op - profile->ops], profile->free_since - profile->started);
 }
+
+void fb_profile_fence(fb_profile *profile) { profile->behind_fence = 1; }
 
 void fb_profile_close(fb_profile *profile) {
   if (!profile) return;

@@ -66,6 +66,7 @@ static void run_job(fb_queue *queue, job *next) {
   if (!next->op) {
     queue->reached(queue->owner, next->args.buffer[0], queue->error);
     queue->error[0] = 0;
+    if (queue->profile) fb_profile_fence(queue->profile);
     return;
   }
   if (queue->profile) fb_profile_begin(queue->profile);

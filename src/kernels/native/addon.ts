@@ -29,7 +29,10 @@ export interface Addon {
 
 /** What the calls of one op took on the executor thread. */
 export interface OpTime {
-  /** Name of the op; empty for the time between ops, in which the executor waited for work. */
+  /**
+   * Name of the op, or what the executor waited for: `(between ops)` the next call, `(behind a read)` whoever
+   * read a result.
+   */
   readonly op: string;
   readonly calls: number;
   readonly nanoseconds: number;

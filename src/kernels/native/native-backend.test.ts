@@ -65,7 +65,7 @@ describe.skipIf(!native.available)(title, () => {
     queue.run("copy", [out, a], []);
     const counted = queue.profile();
     expect(counted.map(({ op, calls }) => [op, calls])).toEqual([
-      ["", 5],
+      ["(between ops)", 5],
       ["add", 5],
       ["copy", 1],
     ]);
