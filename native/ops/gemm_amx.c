@@ -11,26 +11,10 @@
 #ifdef __AMX_BF16__
 
 #include "gemm_pack_bf16.h"
+#include "tile_config.h"
 
 #define GEMM FB_NAME(fb_gemm_amx)
-#define ROW_BYTES 64
-
-/* Tile registers are state of the thread: set them up for a chunk, and release them so that the operating
- * system need not save them. */
-static inline void begin_tiles(void) {
-  struct {
-    uint8_t palette, start_row, reserved[14];
-    uint16_t row_bytes[16];
-    uint8_t rows[16];
-  } shape = {.palette = 1};
-  for (int i = 0; i < 8; i++) {
-    shape.row_bytes[i] = ROW_BYTES;
-    shape.rows[i] = 16;
-  }
-  _tile_loadconfig(&shape);
-}
-
-static inline void end_tiles(void) { _tile_release(); }
+#define ROW_BYTES TILE_ROW_BYTES
 
 static void multiply_strips(int64_t k, const uint16_t *a, const uint16_t *b, const tile_target *to) {
   _Alignas(64) float sums[MR * NR];

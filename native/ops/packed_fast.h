@@ -33,4 +33,15 @@ void FB_NAME(fb_packed_dots_avxvnni)(const fast_call *call, int64_t block, int64
 void FB_NAME(fb_packed_dots_dotprod)(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0,
                                      int64_t t1, float *sums);
 
+/*
+ * The same on the AMX tile unit, for blocks [b0, b1) of inputs and all tokens, in sixteens: what is missing of
+ * the last sixteen must be there in inputs, scales, totals and sums, whatever it holds. `tiles` is scratch of
+ * (b1 - b0) · fb_block_tiles_amx · 1024 bytes. Only with FB_HAS_AMX_INT8, between begin and end.
+ */
+void FB_NAME(fb_packed_tiles_amx)(const fast_call *call, int64_t row_block, int64_t b0, int64_t b1,
+                                  uint8_t *tiles, float *sums);
+int64_t FB_NAME(fb_block_tiles_amx)(const packed_matrix *w);
+void FB_NAME(fb_begin_tiles_amx)(void);
+void FB_NAME(fb_end_tiles_amx)(void);
+
 #endif

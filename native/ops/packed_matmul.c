@@ -15,6 +15,11 @@
 /* Inputs that are multiplied with several row blocks while they stay in a cache. */
 #define PANEL_BYTES (256 << 10)
 
+/* From how many tokens on the tile unit is the faster one. */
+#define TILE_TOKENS 8
+#define TILE_CHUNK_BLOCKS 16
+#define TILE_PANEL_BLOCKS 32
+
 typedef struct {
   fast_call fast;
   fast_dots dots;
@@ -55,6 +60,52 @@ static FB_BODY(multiply_blocks) {
   for (int64_t b = 0; b < blocks; b++) write_block(fast, first + b, sums + b * fast->tokens * LANES);
 }
 
+#ifdef __AVX512F__
+static FB_BODY(multiply_tiles) {
+  const packed_call *call = context;
+  const fast_call *fast = &call->fast;
+  int64_t first = chunk * call->chunk_blocks, all = fast->x.blocks, padded = fb_round_up(fast->tokens, 16);
+  int64_t blocks = fb_min(call->chunk_blocks, fast->weight.row_blocks - first);
+  float *sums = fb_local(call->team, thread);
+  uint8_t *tiles = (uint8_t *)(sums + call->chunk_blocks * padded * LANES);
+  for (int64_t i = 0; i < blocks * padded * LANES; i++) sums[i] = 0;
+  FB_NAME(fb_begin_tiles_amx)();
+  for (int64_t at = 0; at < all; at += TILE_PANEL_BLOCKS) {
+    int64_t end = fb_min(all, at + TILE_PANEL_BLOCKS);
+    for (int64_t b = 0; b < blocks; b++) {
+      FB_NAME(fb_packed_tiles_amx)(fast, first + b, at, end, tiles, sums + b * padded * LANES);
+    }
+  }
+  FB_NAME(fb_end_tiles_amx)();
+  for (int64_t b = 0; b < blocks; b++) write_block(fast, first + b, sums + b * padded * LANES);
+}
+#endif
+
+/* Whether the tile unit does it, and how much scratch that takes a thread. */
+static int use_tiles(packed_call *call, int64_t tokens, size_t *local) {
+#ifdef __AVX512F__
+  if (tokens < TILE_TOKENS || !(fb_features(call->team) & FB_HAS_AMX_INT8)) return 0;
+  const packed_matrix *w = &call->fast.weight;
+  call->chunk_blocks = fb_max(1, fb_min(TILE_CHUNK_BLOCKS, w->row_blocks / 8));
+  *local = (size_t)(call->chunk_blocks * fb_round_up(tokens, 16) * LANES) * sizeof(float);
+  *local += (size_t)(TILE_PANEL_BLOCKS * FB_NAME(fb_block_tiles_amx)(w)) << 10;
+  return 1;
+#else
+  (void)call;
+  (void)tokens;
+  (void)local;
+  return 0;
+#endif
+}
+
+static fb_body body_of(int tiles) {
+#ifdef __AVX512F__
+  if (tiles) return multiply_tiles;
+#endif
+  (void)tiles;
+  return multiply_blocks;
+}
+
 static fast_dots choose_dots(const fb_team *team) {
   unsigned features = fb_features(team);
   (void)features;
@@ -78,22 +129,24 @@ static void place_rounded(packed_call *call, int64_t tokens) {
 static const char *multiply_fast(packed_call *call, int64_t tokens) {
   const packed_matrix *w = &call->fast.weight;
   rounded_rows *x = &call->fast.x;
-  int64_t most = fb_min(tokens, TOKENS_AT_ONCE), block_bytes = fb_max(1, w->groups * w->group_bytes);
+  int64_t some = fb_min(tokens, TOKENS_AT_ONCE), most = some > 1 ? fb_round_up(some, 16) : 1;
+  int64_t block_bytes = fb_max(1, w->groups * w->group_bytes);
   float *out = call->fast.out;
   x->stride = fb_round_up(w->groups * padded_group(w) + LANES, 64); /* a row does not write into the next */
   x->blocks = w->groups * w->group_blocks;
   call->chunk_blocks = fb_max(1, CHUNK_BYTES / block_bytes);
   if (most > 4) call->chunk_blocks = fb_max(8, call->chunk_blocks);
   call->panel_groups = fb_max(1, PANEL_BYTES / (most * padded_group(w)));
-  size_t shared = (size_t)(most * x->blocks) * 8 + (size_t)(most * x->stride);
+  size_t shared = (size_t)(most * x->blocks) * 8 + (size_t)(most * x->stride) + 64; /* tiles read on */
   size_t local = (size_t)(call->chunk_blocks * most * LANES) * sizeof(float);
+  int tiles = use_tiles(call, some, &local);
   if (!fb_reserve(call->team, shared, local)) return "packed matmul: out of memory";
   place_rounded(call, most);
   for (int64_t t = 0; t < tokens; t += TOKENS_AT_ONCE) {
     call->fast.tokens = fb_min(TOKENS_AT_ONCE, tokens - t);
     call->fast.out = out + t * w->rows;
     fb_parallel(call->team, call->fast.tokens, round_token, call);
-    fb_parallel(call->team, fb_ceil_div(w->row_blocks, call->chunk_blocks), multiply_blocks, call);
+    fb_parallel(call->team, fb_ceil_div(w->row_blocks, call->chunk_blocks), body_of(tiles), call);
     call->source += TOKENS_AT_ONCE * w->columns;
   }
   return NULL;
