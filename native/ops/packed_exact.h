@@ -45,10 +45,23 @@ static inline __attribute__((always_inline)) vi column_codes(const uint8_t *chun
 static inline __attribute__((always_inline)) void widen_columns(const packed_matrix *w, const uint8_t *codes,
                                                                 int64_t first, int64_t count, vf zero, vf scale,
                                                                 float *piece, int64_t stride, const int bits) {
-  int columns = bits == 3 ? 32 : 32 / bits;
-  for (int64_t c = first; c < first + count; c++, piece += stride) {
-    vi column = column_codes(codes + c / columns * w->chunk_bytes, (int)(c % columns), bits);
-    vf_store(piece, vf_mul(scale, level_of(w, column, zero)));
+  const int columns = bits == 3 ? 32 : 32 / bits;
+  int64_t c = first, end = first + count;
+  vf step = vf_mul(scale, vf_set1(w->step));
+  while (c < end) {
+    const uint8_t *chunk = codes + c / columns * w->chunk_bytes;
+    if (c % columns || end - c < columns || w->table) {
+      vi column = column_codes(chunk, (int)(c % columns), bits);
+      vf_store(piece, vf_mul(scale, level_of(w, column, zero)));
+      piece += stride;
+      c++;
+      continue;
+    }
+#pragma GCC unroll 32
+    for (int i = 0; i < columns; i++, piece += stride) {
+      vf_store(piece, vf_mul(step, vf_sub(vi_float(column_codes(chunk, i, bits)), zero)));
+    }
+    c += columns;
   }
 }
 

@@ -4,12 +4,20 @@
 
 #include "packed_matrix.h"
 
-/* Rows of inputs, rounded to 8-bit integers block by block (packed_round.h). */
+/*
+ * Rows of inputs, rounded to 8-bit integers block by block (packed_round.h), for dot products
+ *
+ *   values [row][group][padded columns], `stride` bytes a row;      scales, totals [row][block]
+ *
+ * or for the tile unit, where `tiles`, the number of tiles of a block, is not 0
+ *
+ *   values [row / 16][block][tile][row % 16][64 columns];           scales, totals [row / 16][block][row % 16]
+ */
 typedef struct {
-  int8_t *values; /* [row][group][padded columns], `stride` bytes a row */
-  float *scales;  /* [row][blocks]: input ≈ scale · value */
-  float *totals;  /* [row][blocks]: scale · Σ values */
-  int64_t stride, blocks;
+  int8_t *values;
+  float *scales; /* input ≈ scale · value */
+  float *totals; /* scale · Σ values */
+  int64_t stride, blocks, tiles;
 } rounded_rows;
 
 typedef struct {
@@ -36,11 +44,10 @@ void FB_NAME(fb_packed_dots_dotprod)(const fast_call *call, int64_t block, int64
 /*
  * The same on the AMX tile unit, for blocks [b0, b1) of inputs and all tokens, in sixteens: what is missing of
  * the last sixteen must be there in inputs, scales, totals and sums, whatever it holds. `tiles` is scratch of
- * (b1 - b0) · fb_block_tiles_amx · 1024 bytes. Only with FB_HAS_AMX_INT8, between begin and end.
+ * (b1 - b0) · x.tiles · 1024 bytes. Only with FB_HAS_AMX_INT8, between begin and end.
  */
 void FB_NAME(fb_packed_tiles_amx)(const fast_call *call, int64_t row_block, int64_t b0, int64_t b1,
                                   uint8_t *tiles, float *sums);
-int64_t FB_NAME(fb_block_tiles_amx)(const packed_matrix *w);
 void FB_NAME(fb_begin_tiles_amx)(void);
 void FB_NAME(fb_end_tiles_amx)(void);
 

@@ -18,7 +18,7 @@
 /* From how many tokens on the tile unit is the faster one. */
 #define TILE_TOKENS 8
 #define TILE_CHUNK_BLOCKS 16
-#define TILE_PANEL_BLOCKS 32
+#define TILE_PANEL_BLOCKS 16
 
 typedef struct {
   fast_call fast;
@@ -81,15 +81,16 @@ static FB_BODY(multiply_tiles) {
 }
 #endif
 
-/* Whether the tile unit does it, and how much scratch that takes a thread. */
-static int use_tiles(packed_call *call, int64_t tokens, size_t *local) {
+/* Tiles of a block if the tile unit does it, else 0; and how much scratch that takes a thread. */
+static int64_t use_tiles(packed_call *call, int64_t tokens, size_t *local) {
 #ifdef __AVX512F__
   if (tokens < TILE_TOKENS || !(fb_features(call->team) & FB_HAS_AMX_INT8)) return 0;
   const packed_matrix *w = &call->fast.weight;
+  int64_t tiles = fb_ceil_div(w->block_chunks * w->chunk_columns, 64);
   call->chunk_blocks = fb_max(1, fb_min(TILE_CHUNK_BLOCKS, w->row_blocks / 8));
   *local = (size_t)(call->chunk_blocks * fb_round_up(tokens, 16) * LANES) * sizeof(float);
-  *local += (size_t)(TILE_PANEL_BLOCKS * FB_NAME(fb_block_tiles_amx)(w)) << 10;
-  return 1;
+  *local += (size_t)(TILE_PANEL_BLOCKS * tiles) << 10;
+  return tiles;
 #else
   (void)call;
   (void)tokens;
@@ -98,7 +99,7 @@ static int use_tiles(packed_call *call, int64_t tokens, size_t *local) {
 #endif
 }
 
-static fb_body body_of(int tiles) {
+static fb_body body_of(int64_t tiles) {
 #ifdef __AVX512F__
   if (tiles) return multiply_tiles;
 #endif
@@ -137,16 +138,17 @@ static const char *multiply_fast(packed_call *call, int64_t tokens) {
   call->chunk_blocks = fb_max(1, CHUNK_BYTES / block_bytes);
   if (most > 4) call->chunk_blocks = fb_max(8, call->chunk_blocks);
   call->panel_groups = fb_max(1, PANEL_BYTES / (most * padded_group(w)));
-  size_t shared = (size_t)(most * x->blocks) * 8 + (size_t)(most * x->stride) + 64; /* tiles read on */
   size_t local = (size_t)(call->chunk_blocks * most * LANES) * sizeof(float);
-  int tiles = use_tiles(call, some, &local);
+  x->tiles = use_tiles(call, some, &local);
+  if (x->tiles) x->stride = x->blocks * x->tiles * 64;
+  size_t shared = (size_t)(most * x->blocks) * 8 + (size_t)(most * x->stride);
   if (!fb_reserve(call->team, shared, local)) return "packed matmul: out of memory";
   place_rounded(call, most);
   for (int64_t t = 0; t < tokens; t += TOKENS_AT_ONCE) {
     call->fast.tokens = fb_min(TOKENS_AT_ONCE, tokens - t);
     call->fast.out = out + t * w->rows;
     fb_parallel(call->team, call->fast.tokens, round_token, call);
-    fb_parallel(call->team, fb_ceil_div(w->row_blocks, call->chunk_blocks), body_of(tiles), call);
+    fb_parallel(call->team, fb_ceil_div(w->row_blocks, call->chunk_blocks), body_of(x->tiles), call);
     call->source += TOKENS_AT_ONCE * w->columns;
   }
   return NULL;

@@ -11,9 +11,12 @@
 #include "packed_fast.h"
 #include "vec_int.h"
 
-/* Rounds x[0, count) to `padded` values; writes up to LANES more, which the next block overwrites. */
-static inline void round_block(const float *x, int64_t count, int64_t padded, int8_t *values, float *scale,
-                               float *total) {
+/*
+ * Rounds x[0, count) to `padded` values, each 64 of which begin `jump` bytes after the last; writes up to LANES
+ * more, which the next block overwrites.
+ */
+static inline void round_block(const float *x, int64_t count, int64_t padded, int8_t *values, int64_t jump,
+                               float *scale, float *total) {
   vf largest = vf_zero(), check = vf_zero();
   for (int64_t i = 0; i < count; i += LANES) {
     vf v = count - i >= LANES ? vf_load(x + i) : vf_load_n(x + i, (int)(count - i));
@@ -31,7 +34,7 @@ static inline void round_block(const float *x, int64_t count, int64_t padded, in
       rounded = vi_round(vf_mul(vf_load_n(x + i, (int)(count - i)), vf_set1(inverse)));
     }
     if (!(inverse > 0)) rounded = vi_zero();
-    vi_store_s8(values + i, rounded);
+    vi_store_s8(values + i / 64 * jump + i % 64, rounded);
     sum = vi_add(sum, rounded);
   }
   *total = *scale * (float)vi_sum(sum);
@@ -39,15 +42,20 @@ static inline void round_block(const float *x, int64_t count, int64_t padded, in
 
 /* Rounds one row; `row` counts from the first row of x->values. */
 static inline void round_row(const packed_matrix *w, const float *source, int64_t row, const rounded_rows *x) {
-  int8_t *values = x->values + row * x->stride;
-  float *scale = x->scales + row * x->blocks, *total = x->totals + row * x->blocks;
   int64_t block_columns = w->block_chunks * w->chunk_columns, padded = padded_group(w);
+  int64_t at = x->tiles ? row / 16 * 16 * x->blocks + row % 16 : row * x->blocks, step = x->tiles ? 16 : 1;
   for (int64_t g = 0; g < w->groups; g++) {
     int64_t first = g * w->group_size, end = fb_min(first + w->group_size, w->columns);
-    for (int64_t c = 0; c < padded; c += block_columns) {
-      int64_t count = fb_max(0, fb_min(block_columns, end - first - c));
+    for (int64_t c = 0; c < padded; c += block_columns, at += step) {
+      int64_t count = fb_max(0, fb_min(block_columns, end - first - c)), jump = 64;
       int64_t room = fb_min(block_columns, padded - c);
-      round_block(source + first + c, count, room, values + g * padded + c, scale++, total++);
+      int8_t *values = x->values + row * x->stride + g * padded + c;
+      if (x->tiles) {
+        jump = 1024;
+        room = x->tiles * 64;
+        values = x->values + at / 16 * x->tiles * jump + row % 16 * 64;
+      }
+      round_block(source + first + c, count, room, values, jump, x->scales + at, x->totals + at);
     }
   }
 }

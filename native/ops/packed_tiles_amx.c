@@ -87,66 +87,63 @@ static void unpack_block(const packed_matrix *w, int64_t row_block, int64_t at, 
 }
 
 /* Multiplies the inputs of 16 tokens with the tiles of a block in tile register 0, 1, 2 or 3. */
-#define MULTIPLY(sum, x, tile, tiles, stride, centred)                                                   \
+#define MULTIPLY(sum, x, tile, tiles, centred)                                                           \
   do {                                                                                                   \
     _tile_zero(sum);                                                                                     \
     for (int64_t i = 0; i < (tiles); i++) {                                                              \
-      _tile_loadd(4, (x) + i * ROW, stride);                                                             \
+      _tile_loadd(4, (x) + i * TILE, ROW);                                                               \
       _tile_loadd(5, (tile) + i * TILE, ROW);                                                            \
       if (centred) _tile_dpbssd(sum, 4, 5);                                                              \
       else _tile_dpbsud(sum, 4, 5);                                                                      \
     }                                                                                                    \
   } while (0)
 
+/* Sixteen tokens and blocks [b0, b1) of a row block. */
 typedef struct {
-  const fast_call *call;
-  int64_t row_block, b0, tiles; /* tiles of a block */
-  const uint8_t *unpacked;      /* from block b0 on */
-  int64_t token;
+  const packed_matrix *weight;
+  int64_t row_block, b0, b1;
+  int64_t tiles;           /* of a block */
+  const uint8_t *unpacked; /* from block b0 on */
+  const int8_t *values;    /* likewise */
+  const float *scales, *totals;
 } tile_part;
-
-static inline const int8_t *inputs_of(const tile_part *p, int64_t at) {
-  const packed_matrix *w = &p->call->weight;
-  int64_t column = at / w->group_blocks * padded_group(w) + at % w->group_blocks * w->block_chunks * w->chunk_columns;
-  return p->call->x.values + p->token * p->call->x.stride + column;
-}
 
 /* Scales the sums [16 tokens][16 rows] of block `at` and adds them to out. */
 INLINE void add_scaled(const tile_part *p, int64_t at, const int32_t *sums, vf out[16], const int centred) {
-  const packed_matrix *w = &p->call->weight;
-  const rounded_rows *x = &p->call->x;
-  const float *scales = x->scales + p->token * x->blocks + at, *totals = x->totals + p->token * x->blocks + at;
+  const packed_matrix *w = p->weight;
+  const float *scales = p->scales + (at - p->b0) * 16, *totals = p->totals + (at - p->b0) * 16;
   int64_t group = at / w->group_blocks;
   vf scale = load_scales(w, p->row_block, group), zero = vf_set1(-w->origin / w->step);
   if (!centred && w->zero_kind != NO_ZEROS) zero = vf_add(zero, load_zeros(w, p->row_block, group));
 #pragma GCC unroll 16
   for (int t = 0; t < 16; t++) {
-    vf sum = vf_mul(vi_float(vi_load(sums + t * 16)), vf_set1(scales[t * x->blocks]));
-    if (!centred) sum = vf_sub(sum, vf_mul(zero, vf_set1(totals[t * x->blocks])));
+    vf sum = vf_mul(vi_float(vi_load(sums + t * 16)), vf_set1(scales[t]));
+    if (!centred) sum = vf_sub(sum, vf_mul(zero, vf_set1(totals[t])));
     out[t] = vf_fma(out[t], sum, scale);
   }
 }
 
-INLINE void multiply_tokens(const tile_part *p, int64_t b1, float *sums, const int centred) {
+INLINE void multiply_tokens(const tile_part *p, float *sums, const int centred) {
   _Alignas(64) int32_t products[BATCH][256];
   vf out[16];
-  int64_t stride = p->call->x.stride, block_bytes = p->tiles * TILE, at = p->b0;
+  int64_t bytes = p->tiles * TILE, at = p->b0;
+  const int8_t *x = p->values;
+  const uint8_t *tile = p->unpacked;
 #pragma GCC unroll 16
   for (int t = 0; t < 16; t++) out[t] = vf_load(sums + t * LANES);
-  for (; at + BATCH <= b1; at += BATCH) {
-    const uint8_t *tile = p->unpacked + (at - p->b0) * block_bytes;
-    MULTIPLY(0, inputs_of(p, at), tile, p->tiles, stride, centred);
-    MULTIPLY(1, inputs_of(p, at + 1), tile + block_bytes, p->tiles, stride, centred);
-    MULTIPLY(2, inputs_of(p, at + 2), tile + 2 * block_bytes, p->tiles, stride, centred);
-    MULTIPLY(3, inputs_of(p, at + 3), tile + 3 * block_bytes, p->tiles, stride, centred);
+  for (; at + BATCH <= p->b1; at += BATCH, x += BATCH * bytes, tile += BATCH * bytes) {
+    MULTIPLY(0, x, tile, p->tiles, centred);
+    MULTIPLY(1, x + bytes, tile + bytes, p->tiles, centred);
+    MULTIPLY(2, x + 2 * bytes, tile + 2 * bytes, p->tiles, centred);
+    MULTIPLY(3, x + 3 * bytes, tile + 3 * bytes, p->tiles, centred);
     _tile_stored(0, products[0], ROW);
     _tile_stored(1, products[1], ROW);
     _tile_stored(2, products[2], ROW);
     _tile_stored(3, products[3], ROW);
     for (int i = 0; i < BATCH; i++) add_scaled(p, at + i, products[i], out, centred);
   }
-  for (; at < b1; at++) {
-    MULTIPLY(0, inputs_of(p, at), p->unpacked + (at - p->b0) * block_bytes, p->tiles, stride, centred);
+  for (; at < p->b1; at++, x += bytes, tile += bytes) {
+    MULTIPLY(0, x, tile, p->tiles, centred);
     _tile_stored(0, products[0], ROW);
     add_scaled(p, at, products[0], out, centred);
   }
@@ -154,21 +151,20 @@ INLINE void multiply_tokens(const tile_part *p, int64_t b1, float *sums, const i
   for (int t = 0; t < 16; t++) vf_store(sums + t * LANES, out[t]);
 }
 
-int64_t FB_NAME(fb_block_tiles_amx)(const packed_matrix *w) {
-  return fb_ceil_div(w->block_chunks * w->chunk_columns, 64);
-}
-
 void FB_NAME(fb_packed_tiles_amx)(const fast_call *call, int64_t row_block, int64_t b0, int64_t b1, uint8_t *tiles,
                                   float *sums) {
   const packed_matrix *w = &call->weight;
-  tile_part part = {call, row_block, b0, FB_NAME(fb_block_tiles_amx)(w), tiles, 0};
+  const rounded_rows *x = &call->x;
   int centred = takes_zeros_off(w);
   for (int64_t at = b0; at < b1; at++) {
-    unpack_block(w, row_block, at, tiles + (at - b0) * part.tiles * TILE, centred);
+    unpack_block(w, row_block, at, tiles + (at - b0) * x->tiles * TILE, centred);
   }
-  for (; part.token < call->tokens; part.token += 16) {
-    if (centred) multiply_tokens(&part, b1, sums + part.token * LANES, 1);
-    else multiply_tokens(&part, b1, sums + part.token * LANES, 0);
+  for (int64_t token = 0; token < call->tokens; token += 16) {
+    int64_t first = token / 16 * x->blocks + b0;
+    tile_part part = {w, row_block, b0, b1, x->tiles, tiles, x->values + first * x->tiles * TILE,
+                      x->scales + first * 16, x->totals + first * 16};
+    if (centred) multiply_tokens(&part, sums + token * LANES, 1);
+    else multiply_tokens(&part, sums + token * LANES, 0);
   }
 }
 
