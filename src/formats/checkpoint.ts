@@ -78,6 +78,11 @@ export class Checkpoint {
     return this.owner(name).readAs(name, dtype);
   }
 
+  /** Views a tensor of the given dtype in the mapped file, or reads it; see `SafetensorsFile.viewAs`. */
+  async viewAs<D extends DType>(name: string, dtype: D): Promise<ArrayOf[D]> {
+    return this.owner(name).viewAs(name, dtype);
+  }
+
   /** Fills `into` with the bytes of a tensor from `byteOffset` on. */
   async readInto(name: string, into: Uint8Array, byteOffset: number): Promise<void> {
     return this.owner(name).readInto(name, into, byteOffset);

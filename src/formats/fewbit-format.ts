@@ -3,6 +3,7 @@ import { groupsPerRow, type Scheme } from "../quant/scheme.ts";
 import { expectShape } from "../tensor/shape.ts";
 import { FormatError, NumericError, ShapeError } from "../util/errors.ts";
 import type { ArrayOf, DType } from "../tensor/dtype.ts";
+import { countNonFiniteBits } from "../util/half.ts";
 import type { QuantizedModule } from "./quantization-config.ts";
 import type { TensorEntry, TensorInfo } from "./safetensors.ts";
 import { formatCount, quoteName } from "./wording.ts";
@@ -11,8 +12,8 @@ import { formatCount, quoteName } from "./wording.ts";
 export interface TensorReader {
   /** @throws FormatError when there is no tensor of this name */
   info(name: string): TensorInfo;
-  /** Reads a tensor that must be of the given dtype. */
-  readAs<D extends DType>(name: string, dtype: D): Promise<ArrayOf[D]>;
+  /** Returns a tensor that must be of the given dtype and will not be written. */
+  viewAs<D extends DType>(name: string, dtype: D): Promise<ArrayOf[D]>;
 }
 
 /** What packed weights are written to: a `CheckpointWriter` or a `SafetensorsWriter`. */
@@ -65,8 +66,8 @@ export async function readQTensor(
   const { scheme, outFeatures, inFeatures } = module;
   const entries = quantizedEntries(name, scheme, outFeatures, inFeatures);
   for (const entry of entries) expectEntry(reader, entry, scheme);
-  const codes = await reader.readAs(`${name}.codes`, "u8");
-  const scales = await reader.readAs(`${name}.scales`, "f16");
+  const codes = await reader.viewAs(`${name}.codes`, "u8");
+  const scales = await reader.viewAs(`${name}.scales`, "f16");
   const zeros = await readZeros(reader, `${name}.zeros`, scheme);
   expectFinite(`${name}.scales`, "scales", scales);
   return new QTensor(scheme, outFeatures, inFeatures, { codes, scales, zeros });
@@ -78,8 +79,8 @@ async function readZeros(
   { grid }: Scheme,
 ): Promise<Uint8Array | Uint16Array | null> {
   if (grid.zeroPoint === "none") return null;
-  if (grid.zeroPoint === "integer") return reader.readAs(name, "u8");
-  const zeros = await reader.readAs(name, "f16");
+  if (grid.zeroPoint === "integer") return reader.viewAs(name, "u8");
+  const zeros = await reader.viewAs(name, "f16");
   expectFinite(name, "zero points", zeros);
   return zeros;
 }
@@ -98,8 +99,7 @@ function expectEntry(reader: TensorReader, entry: TensorEntry, scheme: Scheme): 
 }
 
 function expectFinite(name: string, what: string, halves: Uint16Array): void {
-  let count = 0;
-  for (let i = 0; i < halves.length; i++) if ((halves[i] & 0x7c00) === 0x7c00) count++;
+  const count = countNonFiniteBits(halves, 0x7c00);
   if (count === 0) return;
   throw new NumericError(
     `tensor ${quoteName(name)} has ${formatCount(count)} NaN or infinite ${what} ` +

@@ -67,13 +67,25 @@ export class SafetensorsFile {
 
   /** Reads a tensor that must be of the given dtype. @throws FormatError when it is of another */
   async readAs<D extends DType>(name: string, dtype: D, rows?: RowRange): Promise<ArrayOf[D]> {
-    const info = this.info(name);
-    if (info.dtype !== dtype) {
-      throw new FormatError(
-        `tensor ${quoteName(name)}: expected ${dtype}, the file has ${info.dtype}`,
-      );
-    }
+    expectDType(this.info(name), dtype);
     return (await this.read(name, rows)) as ArrayOf[D];
+  }
+
+  /**
+   * Returns a tensor that must be of the given dtype and will not be written: as a view of the mapped file
+   * where there is one, else read into an array. The view outlives `close`.
+   * @throws FormatError when it is of another dtype, there is no such tensor, or the file ends early
+   */
+  async viewAs<D extends DType>(name: string, dtype: D): Promise<ArrayOf[D]> {
+    const info = this.info(name);
+    expectDType(info, dtype);
+    const start = this.dataStart + info.begin;
+    const bytesPerElement = bitsPerElement(dtype) / 8;
+    // Other programs do not always align tensors to their elements.
+    const mapped = start % bytesPerElement === 0 ? this.file.map() : null;
+    if (!mapped) return this.readAs(name, dtype);
+    const count = (info.end - info.begin) / bytesPerElement;
+    return viewArray(dtype, mapped, start, count) as ArrayOf[D];
   }
 
   /**
@@ -100,6 +112,11 @@ export class SafetensorsFile {
   async close(): Promise<void> {
     await this.file.close();
   }
+}
+
+function expectDType({ name, dtype }: TensorInfo, expected: DType): void {
+  if (dtype === expected) return;
+  throw new FormatError(`tensor ${quoteName(name)}: expected ${expected}, the file has ${dtype}`);
 }
 
 /** Returns the bytes `[begin, end)` of rows within a tensor. */

@@ -10,8 +10,16 @@ export interface ReadableFile {
    * Resolves to the number of bytes read, below `into.length` only where the file ends.
    */
   read(into: Uint8Array, position: number): Promise<number>;
+  /**
+   * Returns the whole file as memory that the system fills when it is looked at, or null where files are
+   * not mapped. It outlives `close`. The file must not become shorter meanwhile: the process would end.
+   */
+  map(): ArrayBuffer | null;
   close(): Promise<void>;
 }
+
+/** Maps an open file of a known size into memory; null where that cannot be done. */
+export type FileMapper = (fileDescriptor: number, sizeBytes: number) => ArrayBuffer | null;
 
 /** A file written at any position. */
 export interface WritableFile {

@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import * as fs from "node:fs/promises";
 import { FormatError } from "../util/errors.ts";
 import { systemErrorCode, translateErrors } from "./file-errors.ts";
-import type { GrowingFile, ReadableFile, WritableFile } from "./files.ts";
+import type { FileMapper, GrowingFile, ReadableFile, WritableFile } from "./files.ts";
 
 /** Node reads and writes at most 2^31 − 1 bytes a call; smaller pieces also keep the thread pool fair. */
 const largestTransfer = 256 * 1024 * 1024;
@@ -14,10 +14,18 @@ const largestText = 500_000_000;
 /** Bytes that are held at a time where a file is gone through. */
 const pieceBytes = 4 * 1024 * 1024;
 
+let mapFile: FileMapper | null = null;
+
+/** Makes files mappable: Node has no call for that, native code brings one. */
+export function registerFileMapper(mapper: FileMapper): void {
+  mapFile = mapper;
+}
+
 class NodeReadableFile implements ReadableFile {
   readonly path: string;
   readonly sizeBytes: number;
   private readonly handle: fs.FileHandle;
+  private mapped: ArrayBuffer | null = null;
 
   constructor(path: string, sizeBytes: number, handle: fs.FileHandle) {
     this.path = path;
@@ -38,6 +46,11 @@ class NodeReadableFile implements ReadableFile {
       done += bytesRead;
     }
     return done;
+  }
+
+  map(): ArrayBuffer | null {
+    this.mapped ??= mapFile?.(this.handle.fd, this.sizeBytes) ?? null;
+    return this.mapped;
   }
 
   async close(): Promise<void> {

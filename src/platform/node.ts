@@ -2,6 +2,7 @@
 export { fileError, systemErrorCode } from "./file-errors.ts";
 export type {
   FileKind,
+  FileMapper,
   FileStatus,
   GrowingFile,
   MachineDescription,

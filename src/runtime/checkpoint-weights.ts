@@ -8,6 +8,7 @@ import type { WeightSource } from "../nn/weight-source.ts";
 import type { QTensor } from "../quant/q-tensor.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { NumericError } from "../util/errors.ts";
+import { countNonFiniteBits } from "../util/half.ts";
 
 /** What matrices are held as: 16 bits where they are stored so, or widened (to change them). */
 export type WeightPrecision = "stored" | "float32";
@@ -63,7 +64,7 @@ export class CheckpointWeights implements WeightSource {
     const name = module + weightSuffix;
     const { dtype, shape } = this.checkpoint.info(name);
     if (dtype !== "f16" && dtype !== "bf16") return this.tensor(name);
-    const bits = await this.checkpoint.readAs(name, dtype);
+    const bits = await this.checkpoint.viewAs(name, dtype);
     expectFinite(name, bits, dtype === "f16" ? 0x7c00 : 0x7f80);
     return Tensor.from(this.backend, dtype, shape, bits);
   }
@@ -74,10 +75,8 @@ export class CheckpointWeights implements WeightSource {
   }
 }
 
-/** An exponent of ones is infinite or NaN. */
-function expectFinite(name: string, bits: Uint16Array, exponent: number): void {
-  let count = 0;
-  for (let i = 0; i < bits.length; i++) if ((bits[i] & exponent) === exponent) count++;
+function expectFinite(name: string, bits: Uint16Array, exponent: 0x7c00 | 0x7f80): void {
+  const count = countNonFiniteBits(bits, exponent);
   if (count === 0) return;
   throw new NumericError(
     `tensor ${quoteName(name)} has ${formatCount(count)} NaN or infinite values ` +

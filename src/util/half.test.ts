@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import {
   bfloatBitsToFloat,
+  countNonFiniteBits,
   floatToBfloatBits,
   floatToHalfBits,
   halfBitsToFloat,
@@ -59,4 +60,28 @@ describe("rounding", () => {
       expect(roundHalfEven(value)).toBe(Math.round(value));
     }
   });
+});
+
+describe("NaN and infinite values among 16-bit floats", () => {
+  for (const [name, exponent, finite] of [
+    ["float16", 0x7c00, 0xfbff],
+    ["bfloat16", 0x7f80, 0xff7f],
+  ] as const) {
+    test(`${name}: each one is counted, wherever it stands`, () => {
+      const whole = new Uint16Array(20).fill(finite);
+      for (let start = 0; start < 3; start++) {
+        for (let length = 0; length < 14; length++) {
+          const values = whole.subarray(start, start + length);
+          expect(countNonFiniteBits(values, exponent)).toBe(0);
+          for (let at = 0; at < length; at++) {
+            for (const bad of [exponent, exponent | 1, exponent | 0x8000]) {
+              values[at] = bad;
+              expect(countNonFiniteBits(values, exponent)).toBe(1);
+            }
+            values[at] = finite;
+          }
+        }
+      }
+    });
+  }
 });

@@ -25,6 +25,10 @@ export interface Addon {
   closeQueue(queue: QueueHandle): void;
   /** Blocks as `drain`, returns what was counted since the last call, and counts from here on. */
   profile(queue: QueueHandle): OpTime[];
+  /** Maps an open file of this size; null where that is not offered. */
+  mapFile(fileDescriptor: number, sizeBytes: number): ArrayBuffer | null;
+  /** Returns beyond how many threads more of them get no more done, by a measurement of milliseconds. */
+  measureThreads(most: number): number;
 }
 
 /** What the calls of one op took on the executor thread. */

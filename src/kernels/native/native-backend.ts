@@ -2,11 +2,12 @@ import { availableParallelism } from "node:os";
 import type { Backend } from "../../backend/backend.ts";
 import { CpuMemory } from "../../backend/cpu-memory.ts";
 import type { KernelName, Kernels, Storage } from "../../backend/kernels.ts";
+import { registerFileMapper } from "../../platform/node.ts";
 import type { DType, TypedArray } from "../../tensor/dtype.ts";
 import { viewArray, bytesPerElement } from "../../tensor/dtype.ts";
 import { BackendError, UsageError } from "../../util/errors.ts";
 import { referenceKernels } from "../reference/index.ts";
-import { loadAddon, type NativeLevel, type OpTime } from "./addon.ts";
+import { type Addon, loadAddon, type NativeLevel, type OpTime } from "./addon.ts";
 import type { Binding } from "./binding.ts";
 import { bindings } from "./bindings/index.ts";
 import { layOut } from "./lay-out.ts";
@@ -16,7 +17,7 @@ export { type NativeAvailability, nativeAvailability, type OpTime } from "./addo
 
 /** How the native backend uses the machine. */
 export interface NativeOptions {
-  /** Threads of the kernels; default `FEWBIT_THREADS`, else the available processors. */
+  /** Threads of the kernels; default `FEWBIT_THREADS`, else as many as a short measurement finds useful. */
   readonly threads?: number;
   /** Instruction level; default `FEWBIT_LEVEL`, else the best that this CPU runs. */
   readonly level?: string;
@@ -46,7 +47,8 @@ export function createNativeBackend(options: NativeOptions = {}): NativeBackend 
     });
   }
   const level = chooseLevel(result.addon.levels, options.level ?? process.env.FEWBIT_LEVEL);
-  const threads = chooseThreads(options.threads ?? process.env.FEWBIT_THREADS);
+  const threads = chooseThreads(result.addon, options.threads ?? process.env.FEWBIT_THREADS);
+  registerFileMapper((file, sizeBytes) => result.addon.mapFile(file, sizeBytes));
   const queue = new NativeQueue(result.addon, level.name, threads);
   const memory = new CpuMemory();
   return {
@@ -108,8 +110,14 @@ function chooseLevel(levels: readonly NativeLevel[], wanted: string | undefined)
   });
 }
 
-function chooseThreads(wanted: number | string | undefined): number {
-  if (wanted === undefined || wanted === "") return availableParallelism();
+/** What the measurement found; the same for all backends of a process. */
+let usefulThreads: number | undefined;
+
+function chooseThreads(addon: Addon, wanted: number | string | undefined): number {
+  if (wanted === undefined || wanted === "") {
+    usefulThreads ??= addon.measureThreads(availableParallelism());
+    return usefulThreads;
+  }
   const threads = Number(wanted);
   if (Number.isInteger(threads) && threads >= 1 && threads <= 1024) return threads;
   throw new UsageError(`expected a number of threads from 1 to 1024, got "${wanted}"`, {
