@@ -135,14 +135,13 @@ async function takeOver(final: string, left: Unfinished, workPath: string): Prom
 
 /** Two processes may have begun at the same moment: then the one whose name comes first goes on. */
 async function findRival(final: string, workPath: string): Promise<Unfinished | null> {
-  for (const patienceMs of [100, 0]) {
+  for (let patience = 5; ; patience--) {
     const others = (await findUnfinished(final)).filter(({ path }) => path !== workPath);
     const rival = others.find(({ process }) => process !== null);
     if (!rival) return null;
-    if (patienceMs === 0 || workPath > rival.path) return rival;
-    await sleep(patienceMs);
+    if (patience === 0 || workPath > rival.path) return rival;
+    await sleep(100);
   }
-  return null;
 }
 
 function busyError(final: string, { path, process }: Unfinished): FewbitError {

@@ -220,6 +220,34 @@ describe("large files", () => {
     await big.close();
   });
 
+  test("go on in a file of the same tensors; what is not kept or written again is missing", async () => {
+    const entries: TensorEntry[] = [
+      { name: "a", dtype: "u8", shape: [3] },
+      { name: "b", dtype: "u8", shape: [2] },
+    ];
+    const first = await SafetensorsWriter.create(at("m"), entries);
+    await first.write("a", Uint8Array.of(1, 2, 3));
+    await first.close();
+    const half = await openSafetensors(at("m"));
+    expect(await half.read("b")).toEqual(Uint8Array.of(0, 0));
+    await half.close();
+
+    const again = await SafetensorsWriter.reopen(at("m"), entries);
+    await again.write("b", Uint8Array.of(4, 5));
+    await expect(again.finish()).rejects.toThrow(/"?a"? was not written whole/);
+    const last = await SafetensorsWriter.reopen(at("m"), entries);
+    for (const name of ["a", "b"]) last.keep(name);
+    await last.finish();
+    const whole = await openSafetensors(at("m"));
+    expect(await whole.read("a")).toEqual(Uint8Array.of(1, 2, 3));
+    expect(await whole.read("b")).toEqual(Uint8Array.of(4, 5));
+    await whole.close();
+
+    const others = [{ ...entries[0], shape: [4] }, entries[1]] as TensorEntry[];
+    await expect(SafetensorsWriter.reopen(at("m"), others)).rejects.toThrow(FormatError);
+    await expect(SafetensorsWriter.reopen(at("none"), entries)).rejects.toThrow(FormatError);
+  });
+
   test("a tensor is written beyond 4 GiB", async () => {
     const size = 5 * 2 ** 30;
     const writer = await SafetensorsWriter.create(at("w"), [

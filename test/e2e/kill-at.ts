@@ -45,35 +45,44 @@ Object.assign(fs, {
   open: async (...args: Parameters<typeof open>): Promise<FileHandle> => {
     const handle = await open(...args);
     names.set(handle, basename(String(args[0])));
-    if (!isPatched) patch(Object.getPrototypeOf(handle) as FileHandle);
+    if (!isPatched) patch(Object.getPrototypeOf(handle) as Changing);
     isPatched = true;
     return handle;
   },
 });
 syncBuiltinESMExports();
 
-function patch(prototype: FileHandle): void {
-  const originals = { write: prototype.write, truncate: prototype.truncate, sync: prototype.sync };
-  type Write = (data: Uint8Array, offset: number, length: number, position: number) => unknown;
-  const write = originals.write as unknown as Write;
-  Object.assign(prototype, {
-    async write(this: FileHandle, ...[data, offset, length, position]: Parameters<Write>) {
-      const doHalf = async (): Promise<unknown> =>
-        write.call(this, data, offset, Math.floor(length / 2), position);
-      await change("write", nameOf(this), doHalf);
-      return write.call(this, data, offset, length, position);
-    },
-    async truncate(this: FileHandle, length?: number) {
-      await change("truncate", nameOf(this));
-      return originals.truncate.call(this, length);
-    },
-    async sync(this: FileHandle) {
-      await change("sync", nameOf(this));
-      return originals.sync.call(this);
-    },
-  });
+/** The methods of file handles that change files, as this program calls them. */
+interface Changing {
+  write(
+    this: object,
+    data: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<unknown>;
+  truncate(this: object, length?: number): Promise<unknown>;
+  sync(this: object): Promise<unknown>;
 }
 
-function nameOf(handle: FileHandle): string {
+function patch(prototype: Changing): void {
+  const { write, truncate, sync } = prototype;
+  prototype.write = async function (data, offset, length, position) {
+    const doHalf = (): Promise<unknown> =>
+      write.call(this, data, offset, Math.floor(length / 2), position);
+    await change("write", nameOf(this), doHalf);
+    return write.call(this, data, offset, length, position);
+  };
+  prototype.truncate = async function (length) {
+    await change("truncate", nameOf(this));
+    return truncate.call(this, length);
+  };
+  prototype.sync = async function () {
+    await change("sync", nameOf(this));
+    return sync.call(this);
+  };
+}
+
+function nameOf(handle: object): string {
   return names.get(handle) ?? "?";
 }
