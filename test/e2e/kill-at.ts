@@ -54,15 +54,15 @@ syncBuiltinESMExports();
 
 /** The methods of file handles that change files, as this program calls them. */
 interface Changing {
-  write(
+  write: (
     this: object,
     data: Uint8Array,
     offset: number,
     length: number,
     position: number,
-  ): Promise<unknown>;
-  truncate(this: object, length?: number): Promise<unknown>;
-  sync(this: object): Promise<unknown>;
+  ) => Promise<unknown>;
+  truncate: (this: object, length?: number) => Promise<unknown>;
+  sync: (this: object) => Promise<unknown>;
 }
 
 function patch(prototype: Changing): void {
