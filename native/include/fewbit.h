@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FB_MAX_BUFFERS 12
+#define FB_MAX_BUFFERS 14
 #define FB_MAX_SIZES 14
 #define FB_MAX_REALS 6
 

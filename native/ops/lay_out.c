@@ -168,9 +168,7 @@ FB_OP(lay_out) {
   packed_matrix *to = &call.to;
   FB_REQUIRE(derive_matrix(to));
   FB_REQUIRE(call.packing == to->bits || (call.packing == FB_TRITS5 && to->bits == 2));
-  FB_REQUIRE(args->bytes[0] == laid_out_code_bytes(to));
-  FB_REQUIRE(args->bytes[1] == (size_t)(to->row_blocks * to->groups * LANES) * 2);
-  FB_REQUIRE(args->bytes[2] == (size_t)(to->row_blocks * to->groups * to->zero_bytes));
+  FB_REQUIRE(has_matrix_bytes(to, args->bytes));
   FB_REQUIRE(call.row_bytes % 4 == 0 && call.row_bytes >= packed_bytes(call.packing, to->columns));
   FB_REQUIRE(args->bytes[3] == (size_t)(to->rows * call.row_bytes));
   int64_t zeros = to->rows * to->groups;

@@ -20,6 +20,22 @@ typedef struct {
   int64_t stride, blocks, tiles;
 } rounded_rows;
 
+/* Weights that share their inputs' rounding (one group size, one number of bits), for one product each. */
+#define FAST_WEIGHTS 3
+typedef struct {
+  packed_matrix weights[FAST_WEIGHTS];
+  float *outs[FAST_WEIGHTS]; /* [tokens][rows] */
+  int count;
+  const float *x;    /* [tokens][columns] */
+  const float *norm; /* gain of an RMSNorm that comes first, or NULL */
+  double eps;
+  int64_t tokens;
+} fast_request;
+
+/* outs[i] = x · Ŵᵀ for each weight, with inputs of 8 bits. Returns NULL or a message. */
+const char *FB_NAME(fb_packed_fast)(fb_team *team, const fast_request *request);
+
+/* What the inner loops see: one weight and the rounded inputs of some tokens. */
 typedef struct {
   packed_matrix weight;
   rounded_rows x;

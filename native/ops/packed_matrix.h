@@ -80,6 +80,13 @@ static inline size_t laid_out_code_bytes(const packed_matrix *w) {
   return (size_t)(w->row_blocks * w->groups * w->group_bytes);
 }
 
+/* Whether codes, scales and zero points have the sizes that they should have. */
+static inline int has_matrix_bytes(const packed_matrix *w, const size_t bytes[3]) {
+  size_t groups = (size_t)(w->row_blocks * w->groups);
+  return bytes[0] == laid_out_code_bytes(w) && bytes[1] == groups * LANES * 2 &&
+         bytes[2] == groups * (size_t)w->zero_bytes;
+}
+
 /* Which nibble of a row block's LANES / 2 bytes holds the zero point of a lane (see load_zeros). */
 static inline int nibble_of_lane(int lane) {
 #if LANES == 16

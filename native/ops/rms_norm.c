@@ -2,10 +2,8 @@
  * out = x / √(mean(x²) + eps) · weight over the last dimension; the mean is summed in float64.
  * Bound by memory. out may be x.
  */
-#include <math.h>
+#include "rms_norm.h"
 
-#include "../include/fewbit.h"
-#include "../include/vec.h"
 #include "rows.h"
 
 typedef struct {
@@ -14,28 +12,6 @@ typedef struct {
   int64_t rows, columns;
   double eps;
 } rms_call;
-
-static double sum_of_squares(const float *x, int64_t n) {
-  vd sum = vd_zero();
-  int64_t i = 0;
-  for (; i + VD_WIDTH <= n; i += VD_WIDTH) {
-    vd value = vd_load_f32(x + i);
-    sum = vd_fma(sum, value, value);
-  }
-  double total = vd_sum(sum);
-  for (; i < n; i++) total += (double)x[i] * x[i];
-  return total;
-}
-
-static void rms_row(float *out, const float *x, const float *weight, int64_t n, double eps) {
-  float factor = (float)(1 / sqrt(sum_of_squares(x, n) / (double)n + eps));
-  vf f = vf_set1(factor);
-  int64_t i = 0;
-  for (; i + VF_WIDTH <= n; i += VF_WIDTH) {
-    vf_store(out + i, vf_mul(vf_mul(vf_load(x + i), f), vf_load(weight + i)));
-  }
-  for (; i < n; i++) out[i] = x[i] * factor * weight[i];
-}
 
 static FB_BODY(rms_chunk) {
   const rms_call *call = context;

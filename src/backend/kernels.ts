@@ -116,6 +116,15 @@ export interface Kernels {
   /** `out [T, outFeatures] = x [T, inFeatures] · Ŵᵀ`; `exact` products widen the weight exactly to f32, `fast`
    *  ones round x to 8 bits first (see `Products`). Weights with a table are always multiplied exactly. */
   packedMatmul(out: TensorView, x: TensorView, operand: PreparedOperand, products: Products): void;
+  /** `outs[i] [T, outFeatures] = RMSNorm(x) [T, inFeatures] · Ŵ[i]ᵀ` as `fast` products, for up to three operands
+   *  of one `kind`; the same numbers as `rmsNorm` and `packedMatmul` give. */
+  normedPackedMatmul(
+    outs: readonly TensorView[],
+    x: TensorView,
+    norm: TensorView,
+    eps: number,
+    operands: readonly PreparedOperand[],
+  ): void;
   /** `out [T, d] f32 = table[ids]`, table `[vocabulary, d]` f32, f16 or bf16, ids `[T]` i32. */
   embedding(out: TensorView, table: TensorView, ids: TensorView): void;
   /** `out = x / √(mean(x²) + eps) · weight` over the last dimension. */

@@ -46,6 +46,8 @@ export interface PackedOperand {
 export interface PreparedOperand {
   readonly outFeatures: number;
   readonly inFeatures: number;
+  /** Operands of one kind can share `normedPackedMatmul`; null for those that cannot. */
+  readonly kind: string | null;
 }
 
 /**

@@ -8,6 +8,7 @@ import type {
   ScaleGroup,
 } from "../nn/quantizable-model.ts";
 import { attendLayer, writeLayer } from "../nn/kv-cache.ts";
+import { forwardNormed } from "../nn/linear.ts";
 import { RopeTables } from "../nn/rope.ts";
 import type { WeightSource } from "../nn/weight-source.ts";
 import { add, attention, embedding, gelu, multiply, rmsNorm, rope, swiglu } from "../tensor/ops.ts";
@@ -98,7 +99,8 @@ export class DecoderModel implements QuantizableModel {
 
   logits(hidden: Tensor, products: Products = "exact"): Tensor<"f32"> {
     const { norm, head } = this.loadedEnds();
-    return tidy(() => head.forward(rmsNorm(hidden, norm, this.config.normEps), products));
+    const shared = { weight: norm, eps: this.config.normEps };
+    return tidy(() => forwardNormed([head], hidden, shared, products)[0]);
   }
 
   forwardBlock(block: DecoderBlock, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null {
@@ -161,8 +163,7 @@ export class DecoderModel implements QuantizableModel {
     const { config } = this;
     const { heads, kvHeads, headDim } = config;
     const layer = config.layers[block.index];
-    const normed = rmsNorm(hidden, block.norms.attention, config.normEps);
-    const projected = runStage(block, 0, normed, pass);
+    const projected = this.runNormedStage(block, 0, hidden, block.norms.attention, pass);
     if (!projected) return null;
     const [batch = 0, length = 0] = hidden.shape;
     const split = (x: Tensor<"f32">, count: number) => x.reshape([batch, length, count, headDim]);
@@ -187,11 +188,26 @@ export class DecoderModel implements QuantizableModel {
 
   /** The gated MLP, `[batch, length, hidden]`; null when stopped on the way. */
   private feedForward(block: DecoderBlock, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null {
-    const normed = rmsNorm(hidden, block.norms.mlp, this.config.normEps);
-    const projected = runStage(block, 2, normed, pass);
+    const projected = this.runNormedStage(block, 2, hidden, block.norms.mlp, pass);
     if (!projected) return null;
     const gated = this.gate(projected[0], projected[1]);
     return runStage(block, 3, gated, pass)?.[0] ?? null;
+  }
+
+  /** Normalises, shows the result to an observer, then multiplies; null when the pass ends here. */
+  private runNormedStage(
+    block: DecoderBlock,
+    stage: number,
+    hidden: Tensor,
+    norm: Tensor,
+    pass: BlockPass,
+  ): Tensor<"f32">[] | null {
+    const eps = this.config.normEps;
+    if (pass.observe || pass.untilStage === stage) {
+      return runStage(block, stage, rmsNorm(hidden, norm, eps), pass);
+    }
+    const layers = block.stages[stage].map(({ layer }) => layer);
+    return forwardNormed(layers, hidden, { weight: norm, eps }, pass.products ?? "exact");
   }
 
   private gate(gate: Tensor<"f32">, up: Tensor<"f32">): Tensor<"f32"> {

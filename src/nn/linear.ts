@@ -1,7 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import type { PreparedOperand, Products } from "../backend/packed-operand.ts";
 import { QTensor } from "../quant/q-tensor.ts";
-import { add, linear, packedLinear } from "../tensor/ops.ts";
+import { add, linear, normedPackedLinears, packedLinear, rmsNorm } from "../tensor/ops.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** Anything that stands in a linear slot of a model. */
@@ -10,6 +10,8 @@ export interface LinearLike {
   readonly inFeatures: number;
   /** Maps x `[..., inFeatures]` to `[..., outFeatures]` f32; packed weights multiply by `products` (`exact`). */
   forward(x: Tensor, products?: Products): Tensor<"f32">;
+  /** The packed weight, of a layer that does nothing but multiply by it. */
+  readonly packed?: PreparedOperand | null;
   /** Gives the memory of the weights back, where the layer holds any; it must not be used afterwards. */
   release?(): void;
 }
@@ -27,6 +29,7 @@ export class Linear implements LinearLike {
   readonly bias: Tensor | null;
   readonly outFeatures: number;
   readonly inFeatures: number;
+  readonly packed: PreparedOperand | null;
   private readonly multiply: (x: Tensor, products: Products) => Tensor<"f32">;
 
   constructor(backend: Backend, weight: Tensor | QTensor, bias: Tensor | null = null) {
@@ -36,8 +39,10 @@ export class Linear implements LinearLike {
       this.outFeatures = weight.outFeatures;
       this.inFeatures = weight.inFeatures;
       const operand: PreparedOperand = backend.prepare(weight.operand());
+      this.packed = bias ? null : operand;
       this.multiply = (x, products) => packedLinear(x, operand, products);
     } else {
+      this.packed = null;
       this.outFeatures = weight.shape[0] ?? 0;
       this.inFeatures = weight.shape[1] ?? 0;
       this.multiply = (x) => linear(x, weight);
@@ -54,4 +59,31 @@ export class Linear implements LinearLike {
     if (this.weight instanceof Tensor) this.weight.release();
     this.bias?.release();
   }
+}
+
+/**
+ * Maps `RMSNorm(x)`, x `[..., inFeatures]`, through layers that share it as their input: in one kernel where
+ * products are fast and all layers are packed alike, otherwise one after the other.
+ */
+export function forwardNormed(
+  layers: readonly LinearLike[],
+  x: Tensor,
+  norm: { readonly weight: Tensor; readonly eps: number },
+  products: Products,
+): Tensor<"f32">[] {
+  const operands = products === "fast" ? packedAlike(layers) : null;
+  if (operands) return normedPackedLinears(x, norm.weight, norm.eps, operands);
+  const normed = rmsNorm(x, norm.weight, norm.eps);
+  return layers.map((layer) => layer.forward(normed, products));
+}
+
+const mostTogether = 3;
+
+function packedAlike(layers: readonly LinearLike[]): PreparedOperand[] | null {
+  const operands: PreparedOperand[] = [];
+  for (const { packed } of layers) {
+    if (!packed || packed.kind === null || packed.kind !== layers[0].packed?.kind) return null;
+    operands.push(packed);
+  }
+  return operands.length <= mostTogether ? operands : null;
 }

@@ -78,6 +78,32 @@ export function packedLinear(
   return out;
 }
 
+/**
+ * Fast products of `RMSNorm(x)` for x `[..., in]` with up to three packed weights `[out, in]` of one kind;
+ * results `[..., out]` f32.
+ */
+export function normedPackedLinears(
+  x: Tensor,
+  norm: Tensor,
+  eps: number,
+  operands: readonly PreparedOperand[],
+): Tensor<"f32">[] {
+  const { columns } = asMatrix(x.shape);
+  expectShape("norm", norm.shape, [columns]);
+  for (const { inFeatures, kind } of operands) {
+    if (inFeatures === columns && kind !== null && kind === operands[0].kind) continue;
+    throw new ShapeError(
+      `normed packed linears: expected ${columns} input features and one kind of weights, ` +
+        `got ${inFeatures} and ${kind}`,
+    );
+  }
+  const outs = operands.map(({ outFeatures }) =>
+    Tensor.empty(x.backend, "f32", [...x.shape.slice(0, -1), outFeatures]),
+  );
+  x.backend.kernels.normedPackedMatmul(outs, x, norm, eps, operands);
+  return outs;
+}
+
 /** Rows of `table [vocabulary, d]` at `ids` (i32, any shape); result `[...ids, d]` f32. */
 export function embedding(table: Tensor, ids: Tensor<"i32">): Tensor<"f32"> {
   const out = Tensor.empty(table.backend, "f32", [...ids.shape, table.shape[1] ?? 0]);

@@ -4,7 +4,7 @@ import { testAttentionOps } from "./ops/attention-ops.ts";
 import { testElementwise } from "./ops/elementwise.ts";
 import { testFitColumns } from "./ops/fit-columns.ts";
 import { testInverseCholesky } from "./ops/inverse-cholesky.ts";
-import { testPackedProducts } from "./ops/packed-products.ts";
+import { testNormedPackedProducts, testPackedProducts } from "./ops/packed-products.ts";
 import { testProducts } from "./ops/products.ts";
 import { testQuantizeColumns } from "./ops/quantize-columns.ts";
 import { testRefineZeros } from "./ops/refine-zeros.ts";
@@ -20,6 +20,7 @@ for (const subject of subjects) {
     const open = backendOf(subject);
     testProducts(open);
     testPackedProducts(open);
+    testNormedPackedProducts(open);
     testRowOps(open);
     testAttentionOps(open);
     testElementwise(open);

@@ -44,18 +44,21 @@ export function layOut(
   const { bits, number } = packing;
   const zeroKind = kindOfZeros(operand, bits);
   const blocks = Math.ceil(outFeatures / lanes) * Math.ceil(inFeatures / groupSize);
+  const { origin, step, table } = operand;
+  const numbers = [inFeatures, groupSize, bits, zeroKind, origin, step];
   const laidOut = {
     outFeatures,
     inFeatures,
+    kind: table ? null : numbers.join(" "),
     codes: new Uint8Array(queue.allocate(blocks * groupBytes(groupSize, bits, lanes))),
     scales: new Uint16Array(queue.allocate(blocks * lanes * 2)),
     zeros: zeroKind ? new Uint8Array(queue.allocate(blocks * zeroBytes(zeroKind, lanes))) : null,
-    table: operand.table && wholeTable(operand.table, bits),
+    table: table && wholeTable(table, bits),
     groupSize,
     bits,
     zeroKind,
-    origin: operand.origin,
-    step: operand.step,
+    origin,
+    step,
   };
   queue.run(
     "lay_out",

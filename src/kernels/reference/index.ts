@@ -16,7 +16,7 @@ import { layerNorm } from "./layer-norm.ts";
 import { magnitudes } from "./magnitudes.ts";
 import { matmul } from "./matmul.ts";
 import { multiply } from "./multiply.ts";
-import { holdOperand, packedMatmul } from "./packed-matmul.ts";
+import { holdOperand, normedPackedMatmul, packedMatmul } from "./packed-matmul.ts";
 import { quantizeColumns } from "./quantize-columns.ts";
 import { quantizeRows } from "./quantize-rows.ts";
 import { refineZeros } from "./refine-zeros.ts";
@@ -30,6 +30,7 @@ import { writeRows } from "./write-rows.ts";
 export const referenceKernels: Kernels = {
   matmul,
   packedMatmul,
+  normedPackedMatmul,
   embedding,
   rmsNorm,
   layerNorm,

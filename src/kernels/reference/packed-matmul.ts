@@ -11,6 +11,7 @@ import { halvesToFloats } from "../../util/half.ts";
 import { roundHalfEven } from "../../util/rounding.ts";
 import { floats } from "./arrays.ts";
 import { multiplyRows } from "./multiply-rows.ts";
+import { rmsNorm } from "./rms-norm.ts";
 
 /** Rows of the weight that are decoded at a time. */
 const blockRows = 64;
@@ -27,7 +28,22 @@ export function holdOperand(operand: PackedOperand): HeldOperand {
       `expected one of the packings ${Object.keys(packings).join(", ")}, got "${operand.layout.packing}"`,
     );
   }
-  return { outFeatures: operand.outFeatures, inFeatures: operand.inFeatures, operand };
+  const { outFeatures, inFeatures, groupSize, layout, table } = operand;
+  const kind = table ? null : `${inFeatures} ${groupSize} ${layout.packing}`;
+  return { outFeatures, inFeatures, kind, operand };
+}
+
+/** RMSNorm, then fast products with each operand. */
+export function normedPackedMatmul(
+  outs: readonly TensorView[],
+  x: TensorView,
+  norm: TensorView,
+  eps: number,
+  operands: readonly PreparedOperand[],
+): void {
+  const normed = { ...x, storage: new Float32Array(floats(x).length) };
+  rmsNorm(normed, x, norm, eps);
+  for (const [i, out] of outs.entries()) packedMatmul(out, normed, operands[i], "fast");
 }
 
 /** `out [T, outFeatures] = x [T, inFeatures] · Ŵᵀ`: decodes blocks of rows, then multiplies. */

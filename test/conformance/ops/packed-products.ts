@@ -11,7 +11,7 @@ import { floatsToHalves, halfBitsToFloat } from "../../../src/util/half.ts";
 import { Prng } from "../../../src/util/prng.ts";
 import { roundHalfEven } from "../../../src/util/rounding.ts";
 import { blankOutput, floatSample, normalSample, upload } from "./data.ts";
-import { type Exact, expectWithin } from "./expect-within.ts";
+import { type Exact, expectSame, expectWithin } from "./expect-within.ts";
 import { product } from "./formulas.ts";
 import { remember } from "./remember.ts";
 
@@ -99,6 +99,34 @@ export function testPackedProducts(open: () => Backend): void {
       expect(rounded[192 + 100]).toBe(0);
       expectWithin(await out.read(), product(2, 20, 192, rounded, weight.values), tolerance);
     });
+  });
+}
+
+/** Checks that one kernel for norm, rounding and up to three products gives what the single ones give. */
+export function testNormedPackedProducts(open: () => Backend): void {
+  describe("normedPackedMatmul", () => {
+    for (const id of Object.keys(packings) as PackingId[]) {
+      test(`${id}: the same bits as rmsNorm, then fast products`, async () => {
+        const backend = open();
+        const rows = [40, 8, 17];
+        const operands = rows.map((out) =>
+          backend.prepare(packSample(id, "integer zero points", out, 172, 64).operand),
+        );
+        const norm = upload(backend, normalSample([172], 3));
+        for (const tokens of [1, 5, 33]) {
+          const x = upload(backend, normalSample([tokens, 172], tokens));
+          const outs = rows.map((out) => blankOutput(backend, [tokens, out]));
+          backend.kernels.normedPackedMatmul(outs, x, norm, 1e-5, operands);
+          const normed = blankOutput(backend, [tokens, 172]);
+          backend.kernels.rmsNorm(normed, x, norm, 1e-5);
+          for (const [i, operand] of operands.entries()) {
+            const expected = blankOutput(backend, [tokens, rows[i]]);
+            backend.kernels.packedMatmul(expected, normed, operand, "fast");
+            expectSame(await outs[i].read(), await expected.read());
+          }
+        }
+      });
+    }
   });
 }
 

@@ -8,7 +8,7 @@ import { gram } from "./gram.ts";
 import { inverseCholesky } from "./inverse-cholesky.ts";
 import { matmul } from "./matmul.ts";
 import { layerNorm, rmsNorm } from "./norms.ts";
-import { packedMatmul } from "./packed-matmul.ts";
+import { normedPackedMatmul, packedMatmul } from "./packed-matmul.ts";
 import { quantizeColumns } from "./quantize-columns.ts";
 import { refineZeros } from "./refine-zeros.ts";
 import { rope } from "./rope.ts";
@@ -31,6 +31,7 @@ export const bindings: Bindings = {
   layerNorm,
   matmul,
   multiply,
+  normedPackedMatmul,
   packedMatmul,
   quantizeColumns,
   quantizeRows,
