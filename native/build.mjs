@@ -263,7 +263,7 @@ async function runTests({ cross, sanitize, level }, build) {
   const arch = cross === "aarch64" ? "arm64" : process.arch;
   const checked = sanitize ? ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"] : [];
   const output = join(build, "test", `${arch}${sanitize ? "-sanitize" : ""}`);
-  const runtime = listFiles("runtime", ".c").filter((file) => basename(file) !== "addon.c");
+  const runtime = listFiles("runtime", ".c").filter((file) => !basename(file).startsWith("addon"));
   const program = join(output, "kernel-tests");
   await withLock(output, async () => {
     const objects = await compileAll({

@@ -10,10 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addon_memory.h"
 #include "levels.h"
-#include "map_file.h"
 #include "measure.h"
-#include "memory.h"
 #include "queue.h"
 
 #define MAX_ARGUMENTS (2 + FB_MAX_BUFFERS + FB_MAX_SIZES + FB_MAX_REALS)
@@ -327,34 +326,6 @@ static napi_value list_ops(napi_env env) {
   return list;
 }
 
-static void unmap_file(napi_env env, void *memory, void *bytes) {
-  (void)env;
-  fb_unmap_file(memory, (size_t)(uintptr_t)bytes);
-}
-
-/* mapFile(file descriptor, bytes): ArrayBuffer, or null where files are not mapped */
-static napi_value map_file(napi_env env, napi_callback_info info) {
-  size_t count = 2;
-  napi_value argument[2], result;
-  int32_t file;
-  double bytes;
-  napi_get_cb_info(env, info, &count, argument, NULL, NULL);
-  if (count != 2 || napi_get_value_int32(env, argument[0], &file) != napi_ok ||
-      napi_get_value_double(env, argument[1], &bytes) != napi_ok || !(bytes >= 0 && bytes <= MAX_INTEGER)) {
-    return fail(env, "mapFile takes a file descriptor and a number of bytes");
-  }
-  size_t size = (size_t)bytes;
-  void *memory = fb_map_file(file, size);
-  if (memory && napi_create_external_arraybuffer(env, memory, size, unmap_file, (void *)(uintptr_t)size,
-                                                 &result) == napi_ok) {
-    return result;
-  }
-  /* Some programs that embed Node do not allow memory of others in array buffers. */
-  if (memory) fb_unmap_file(memory, size);
-  napi_get_null(env, &result);
-  return result;
-}
-
 /* measureThreads(most): number */
 static napi_value measure_threads(napi_env env, napi_callback_info info) {
   size_t count = 1;
@@ -375,14 +346,14 @@ static void set_function(napi_env env, napi_value exports, const char *name, nap
 }
 
 NAPI_MODULE_INIT() {
-  set_function(env, exports, "allocate", fb_allocate);
+  set_function(env, exports, "allocate", fb_addon_allocate);
   set_function(env, exports, "openQueue", open_queue);
   set_function(env, exports, "enqueue", enqueue);
   set_function(env, exports, "synchronize", synchronize);
   set_function(env, exports, "drain", drain);
   set_function(env, exports, "closeQueue", close_queue);
   set_function(env, exports, "profile", profile);
-  set_function(env, exports, "mapFile", map_file);
+  set_function(env, exports, "mapFile", fb_addon_map_file);
   set_function(env, exports, "measureThreads", measure_threads);
   napi_set_named_property(env, exports, "levels", list_levels(env));
   napi_set_named_property(env, exports, "ops", list_ops(env));

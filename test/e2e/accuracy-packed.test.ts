@@ -44,4 +44,24 @@ describe.skipIf(absent)(`packed weights are the weights that were measured${abse
       for (const model of models) model.release();
     });
   });
+
+  test.each([
+    ["stories260K", "w4g32", "rtn"],
+    ["stories260K", "w2g32", "gptq"],
+    ["prose-6m", "w4g64", "rtn"],
+    ["prose-6m", "w2g64", "rtn"],
+  ] as const)(
+    "%s %s: inputs of 8 bits cost less than half a percent of perplexity",
+    async (model, scheme, method) => {
+      const out = inFolder(`${model}-${scheme}`);
+      await quantizeLikeReference(model, { method, scheme, out });
+      const windows = model === "prose-6m" ? 4 : 64;
+      const exact = await perplexityOf(out, model, windows);
+      const fast = await perplexityOf(out, model, windows, "fast");
+      if (process.env.FEWBIT_SHOW_ACCURACY) {
+        process.stderr.write(`${model} ${scheme} ${method}: fast / exact ${fast / exact}\n`);
+      }
+      expect(Math.abs(fast / exact - 1)).toBeLessThan(0.005);
+    },
+  );
 });

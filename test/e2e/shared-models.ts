@@ -3,7 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll } from "vitest";
-import { evaluate, methods, type QuantizeOptions, quantize } from "../../src/index.ts";
+import {
+  evaluate,
+  methods,
+  type Products,
+  type QuantizeOptions,
+  quantize,
+} from "../../src/index.ts";
 
 /*
  * What the accuracy tests share: the models and texts of ../shared/data, and the values that PyTorch
@@ -95,8 +101,10 @@ export async function perplexityOf(
   directory: string,
   model: ModelName,
   maxWindows?: number,
+  products: Products = "exact",
 ): Promise<number> {
   const { perplexity } = await evaluate(directory, {
+    products,
     text: evaluationText(model),
     window: readReference(model).window,
     speedTokens: 0,
