@@ -121,7 +121,7 @@ static void weigh_row(const attention_call *call, const few_part *part, int64_t 
   for (int64_t j = 0; j < padded; j += VF_WIDTH) top = vf_max(top, vf_load(p + j));
   float m = vf_max_of(top);
   for (int64_t j = 0; j < padded; j += VF_WIDTH) {
-    vf power = vf_exp(vf_sub(vf_load(p + j), vf_set1(m)));
+    vf power = vf_exp_share(vf_sub(vf_load(p + j), vf_set1(m)));
     vf_store(p + j, power);
     sum = vf_add(sum, power);
   }

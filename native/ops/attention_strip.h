@@ -12,7 +12,7 @@
  * A chunk is a run of STRIPS strips, which share the widened block of keys and values.
  */
 #define KEYS 48
-#define STRIPS 3
+#define STRIPS 6
 
 /* Scratch of a strip; every array has STRIP_LANES lanes side by side. */
 typedef struct {
@@ -88,11 +88,11 @@ static void update_softmax(const strip_state *s, float *p, int64_t count, int64_
     vf before = vf_load(s->m + at), m = before, l = vf_zero();
     for (int64_t j = 0; j < count; j++) m = vf_max(m, vf_load(p + j * STRIP_LANES + at));
     for (int64_t j = 0; j < count; j++) {
-      vf power = vf_exp(vf_sub(vf_load(p + j * STRIP_LANES + at), m));
+      vf power = vf_exp_share(vf_sub(vf_load(p + j * STRIP_LANES + at), m));
       vf_store(p + j * STRIP_LANES + at, power);
       l = vf_add(l, power);
     }
-    vf factor = vf_exp(vf_sub(before, m));
+    vf factor = vf_exp_share(vf_sub(before, m));
     vf_store(s->m + at, m);
     vf_store(s->l + at, vf_fma(l, factor, vf_load(s->l + at)));
     for (int64_t d = 0; d < head_dim; d++) {

@@ -58,6 +58,11 @@ export class KvCache {
     return this.layers[index];
   }
 
+  /** Number of layers, one a block. */
+  get layerCount(): number {
+    return this.layers.length;
+  }
+
   /** Bytes of all keys and values and their scales at the present capacity. */
   get sizeBytes(): number {
     const tensors = this.layers.flatMap(tensorsOf);
