@@ -28,15 +28,16 @@ static inline vf vf_exp(vf x) {
 }
 
 /*
- * e^x for x <= 0, for sums whose largest term is 1: what is below 1e-37 may come out as 0 or as that. The same
- * series one term shorter (rest below 1.3e-7).
+ * e^x for x <= 0; below -87.3 it may be 0. The same series one term shorter (rest below 1.3e-7), for sums whose
+ * largest term is 1.
  */
 static inline vf vf_exp_share(vf x) {
 #if defined(__AVX512F__) && VF_WIDTH == 16
-  vf y = vf_max(vf_set1(-150), x); /* in this order NaN passes */
+  const vf low = vf_set1(-150);
 #else
-  vf y = vf_max(vf_set1(-87.0f), x);
+  const vf low = vf_set1(-87.3f);
 #endif
+  vf y = vf_max(low, x); /* in this order NaN passes */
   vf n = vf_rne(vf_mul(y, vf_set1(1.44269504f)));
   vf r = vf_fma(vf_fma(y, n, vf_set1(-0.693359375f)), n, vf_set1(2.12194440e-4f));
   vf p = vf_set1(1.0f / 720);
@@ -47,9 +48,9 @@ static inline vf vf_exp_share(vf x) {
   p = vf_fma(vf_set1(1.0f), p, r);
   p = vf_fma(vf_set1(1.0f), p, r);
 #if defined(__AVX512F__) && VF_WIDTH == 16
-  return _mm512_scalef_ps(p, n);
+  return _mm512_scalef_ps(p, n); /* goes down to 0 by itself */
 #else
-  return vf_mul(p, vf_exp2_whole(n));
+  return vf_select_ge(low, x, vf_zero(), vf_mul(p, vf_exp2_whole(n)));
 #endif
 }
 
