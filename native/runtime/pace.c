@@ -21,10 +21,12 @@ void fb_pace_start(fb_pace *pace, int threads) {
   *pace = (fb_pace){.threads = threads, .active = threads, .rest = FB_PACE_LEAST_REST};
 }
 
-int fb_pace_threads(fb_pace *pace, int64_t now) {
-  if (pace->active < pace->threads && now >= pace->rest_ends) {
+void fb_pace_alone(fb_pace *pace, int64_t wall) { pace->worked += wall; }
+
+int fb_pace_threads(fb_pace *pace) {
+  if (pace->active < pace->threads && pace->worked >= pace->rest_ends) {
     pace->active++;
-    pace->rest_ends = now + pace->rest;
+    pace->rest_ends = pace->worked + pace->rest;
     start_window(pace);
   }
   return pace->active;
@@ -35,12 +37,13 @@ void fb_pace_note(fb_pace *pace, int64_t chunks, const fb_pace_job *job, int64_t
   pace->ideal += (double)chunks * fb_pace_typical(job);
   pace->capacity += (double)wall * (double)(chunks < pace->active ? chunks : pace->active);
   pace->wall += wall;
+  pace->worked += wall;
   if (pace->wall < FB_PACE_WINDOW) return;
   if (pace->ideal >= FB_PACE_ENOUGH * pace->capacity) {
     pace->rest = pace->rest / 2 > FB_PACE_LEAST_REST ? pace->rest / 2 : FB_PACE_LEAST_REST;
   } else if (pace->active > 1) {
     pace->active--;
-    pace->rest_ends = end + pace->rest;
+    pace->rest_ends = pace->worked + pace->rest;
     pace->rest = pace->rest * 2 < FB_PACE_MOST_REST ? pace->rest * 2 : FB_PACE_MOST_REST;
   }
   start_window(pace);

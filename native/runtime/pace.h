@@ -7,7 +7,8 @@
  *   capacity  wall time · threads that could take part     what was spent
  *
  * When ideal / capacity falls below FB_PACE_ENOUGH over a window of work, one thread fewer is used
- * for a while; then one more is tried for a window. Every failure doubles the while.
+ * for a while; then one more is tried for a window. Every failure doubles the while. All of this counts the
+ * time of work, not of idling, so that tries stay a small share of the work.
  */
 #ifndef FEWBIT_PACE_H
 #define FEWBIT_PACE_H
@@ -15,13 +16,14 @@
 #include <stdint.h>
 
 #define FB_PACE_ENOUGH 0.55
-#define FB_PACE_WINDOW 12000000    /* ns of work */
+#define FB_PACE_WINDOW 12000000      /* ns of work */
 #define FB_PACE_LEAST_REST 100000000  /* ns */
 #define FB_PACE_MOST_REST 1600000000 /* ns */
 
 typedef struct {
   int threads; /* of the team */
   int active;  /* that take part now */
+  int64_t worked; /* ns in jobs so far */
   int64_t rest, rest_ends;
   double ideal, capacity;
   int64_t wall;
@@ -38,8 +40,10 @@ typedef struct {
 int64_t fb_pace_now(void);
 
 void fb_pace_start(fb_pace *pace, int threads);
-/* The number of threads that may take part in a job that begins at `now`. */
-int fb_pace_threads(fb_pace *pace, int64_t now);
+/* The number of threads that may take part in the next job. */
+int fb_pace_threads(fb_pace *pace);
+/* Notes a job that the caller ran alone, though it could have been shared. */
+void fb_pace_alone(fb_pace *pace, int64_t wall);
 /* Notes a job that several threads could take part in: its chunks, what the caller saw, its end. */
 void fb_pace_note(fb_pace *pace, int64_t chunks, const fb_pace_job *job, int64_t end);
 

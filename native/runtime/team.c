@@ -149,7 +149,11 @@ void fb_parallel(fb_team *team, int64_t chunks, fb_body body, void *context) {
   if (team->threads == 1 || chunks <= 1) return run_alone(team, chunks, body, context);
   fb_pace_job job;
   fb_pace_begin(&job, fb_pace_now());
-  if (fb_pace_threads(&team->pace, job.begin) == 1) return run_alone(team, chunks, body, context);
+  if (fb_pace_threads(&team->pace) == 1) {
+    run_alone(team, chunks, body, context);
+    fb_pace_alone(&team->pace, fb_pace_now() - job.begin);
+    return;
+  }
   float *expected = &team->expected[(uintptr_t)body / 16 % BODIES];
   float chunk_ns = *expected > 0 ? *expected : WORTH_WAKING;
   int woken = 0;

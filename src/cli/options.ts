@@ -27,7 +27,7 @@ export function addVoiceOptions(command: Command): Command {
 export function addComputeOptions(command: Command): Command {
   return command
     .optionsGroup("Machine:")
-    .option("--threads <n>", "number of threads (default: all processors)", positiveInteger)
+    .option("--threads <n>", "number of threads (default: found by a measurement)", positiveInteger)
     .addOption(
       choiceOption(
         "--backend",

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { DownloadDisplay } from "./download-display.ts";
+import { describeBackend } from "../report/describe-backend.ts";
 import { formatGenerationStats } from "../report/generation-stats.ts";
 import type { Tone } from "../report/style.ts";
 import { UsageError } from "../util/errors.ts";
@@ -59,6 +60,7 @@ async function runRun(path: string, options: Options, io: Io): Promise<void> {
     const show = (text: string, tone: Tone = "plain"): void => {
       if (!options.json) io.stdout.write(style(shown(text, io), tone));
     };
+    terminal.details([describeBackend(model.backend)]);
     show(prompt, "dim");
     const request = { ...pickGenerationOptions(options), prompt, signal };
     try {
