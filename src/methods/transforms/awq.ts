@@ -35,7 +35,7 @@ const options = z.object({
     .number()
     .int()
     .positive()
-    .default(16_384)
+    .default(8192)
     .describe("tokens on which outputs of attention and MLP are compared"),
 });
 

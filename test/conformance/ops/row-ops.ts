@@ -302,6 +302,32 @@ export function testCopies(open: () => Backend): void {
     expectSame(codes.subarray(0, 2 * heads * d), new Int8Array(2 * heads * d));
   });
 
+  test("magnitudes adds Σ|x| and keeps max|x| of each column", async () => {
+    for (const [rows, columns] of [
+      [1, 1],
+      [5, 64],
+      [7, 172],
+      [300, 3],
+    ]) {
+      const backend = open();
+      const sums = Tensor.from(backend, "f64", [columns], new Float64Array(columns).fill(0.5));
+      const peaks = Tensor.from(backend, "f32", [columns], new Float32Array(columns).fill(0.25));
+      const x = normalSample([rows, columns], rows);
+      backend.kernels.magnitudes(sums, peaks, upload(backend, x));
+      const column = (j: number): number[] =>
+        Array.from({ length: rows }, (_, t) => Math.abs(x.values[t * columns + j]));
+      const all = Array.from({ length: columns }, (_, j) => column(j));
+      expectSame(
+        await peaks.read(),
+        all.map((values) => Math.max(0.25, ...values)),
+      );
+      expectSame(
+        await sums.read(),
+        all.map((values) => values.reduce((sum, value) => sum + value, 0.5)),
+      );
+    }
+  });
+
   test("diagonal takes the elements (i, i)", async () => {
     for (const n of [1, 5, 172]) {
       const backend = open();

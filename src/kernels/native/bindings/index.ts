@@ -6,6 +6,7 @@ import { embedding } from "./embedding.ts";
 import { fitColumns } from "./fit-columns.ts";
 import { gram } from "./gram.ts";
 import { inverseCholesky } from "./inverse-cholesky.ts";
+import { magnitudes } from "./magnitudes.ts";
 import { matmul } from "./matmul.ts";
 import { layerNorm, rmsNorm } from "./norms.ts";
 import { normedPackedMatmul, packedMatmul } from "./packed-matmul.ts";
@@ -29,6 +30,7 @@ export const bindings: Bindings = {
   inverseCholesky,
   klDivergence,
   layerNorm,
+  magnitudes,
   matmul,
   multiply,
   normedPackedMatmul,

@@ -1,0 +1,62 @@
+import { describe, expect, test } from "vitest";
+import { createReferenceBackend } from "../kernels/reference/index.ts";
+import { UnsupportedError } from "../util/errors.ts";
+import { Prng } from "../util/prng.ts";
+import {
+  type LoadedCase,
+  loadCase,
+  modelCaseNames,
+  readModelCase,
+  windowLogits,
+} from "../../test/golden/model-cases.ts";
+import { channelCount, floatLinear, replaceWeight, scaleChannels } from "./scale-channels.ts";
+import { Tensor } from "../tensor/tensor.ts";
+
+const backend = createReferenceBackend();
+
+/** Factors between 1/8 and 8. */
+function randomFactors(count: number, random: Prng): Float32Array {
+  return Float32Array.from({ length: count }, () => 2 ** (6 * random.uniform() - 3));
+}
+
+async function scaleAll({ model, blocks }: LoadedCase): Promise<void> {
+  const random = new Prng(1);
+  for (const block of blocks) {
+    for (const group of model.scaleGroups()) {
+      await scaleChannels(block, group, randomFactors(channelCount(block, group), random));
+    }
+  }
+}
+
+describe("scaling channels leaves what the model computes as it was", () => {
+  test.each(modelCaseNames)("%s", async (name) => {
+    const golden = { ...readModelCase(name), dtype: "float32" } as const;
+    const loaded = await loadCase(backend, golden);
+    const before = await windowLogits(loaded, golden.ids).read();
+    const weight = await floatLinear(loaded.blocks[0], "mlp.down_proj").weight.read();
+    await scaleAll(loaded);
+    const after = await windowLogits(loaded, golden.ids).read();
+    const largest = before.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    const worst = before.reduce((most, value, i) => Math.max(most, Math.abs(value - after[i])), 0);
+    expect(worst).toBeLessThan(1e-4 * largest);
+    const scaled = await floatLinear(loaded.blocks[0], "mlp.down_proj").weight.read();
+    expect(scaled).not.toEqual(weight);
+  });
+});
+
+test("a group whose factors are too few is refused", async () => {
+  const loaded = await loadCase(backend, readModelCase("llama"));
+  const [block] = loaded.blocks;
+  for (const group of loaded.model.scaleGroups()) {
+    const factors = new Float32Array(channelCount(block, group) - 1).fill(1);
+    await expect(scaleChannels(block, group, factors)).rejects.toThrow(/factors, got/);
+  }
+});
+
+test("a weight that is not float32 any more is refused", async () => {
+  const { blocks } = await loadCase(backend, readModelCase("llama"));
+  const { weight } = floatLinear(blocks[0], "mlp.up_proj");
+  const halves = Tensor.from(backend, "f16", weight.shape, new Uint16Array(weight.size));
+  replaceWeight(blocks[0], "mlp.up_proj", halves as never);
+  expect(() => floatLinear(blocks[0], "mlp.up_proj")).toThrow(UnsupportedError);
+});
