@@ -57,6 +57,12 @@ export interface TransformedPart {
   readonly figures: Readonly<Record<string, number>>;
 }
 
+/** Trial runs of a block. */
+export interface Trials {
+  readonly passes: number;
+  readonly tokens: number;
+}
+
 /** The definition of a method; see `defineMethod`. */
 export interface MethodDefinition<
   Id extends string,
@@ -80,6 +86,8 @@ export interface MethodDefinition<
   /** Why a supported scheme is not a good choice, in a sentence; null when nothing speaks against it. */
   readonly caution?: (scheme: Scheme) => string | null;
   readonly options: Schema;
+  /** How often a transform runs a block to try weights, and on how many tokens at most; for estimates. */
+  readonly trials?: (options: z.output<Schema>) => Trials;
   readonly quantizeLinear?: (problem: LinearProblem<z.output<Schema>>) => Promise<QuantizedLinear>;
   readonly transformBlock?: (
     problem: BlockProblem<z.output<Schema>>,
@@ -88,7 +96,11 @@ export interface MethodDefinition<
 
 /** A method whose options are not known to the compiler, as shared code sees it. */
 export interface Method
-  extends Omit<MethodDefinition<string, z.ZodObject>, "quantizeLinear" | "transformBlock"> {
+  extends Omit<
+    MethodDefinition<string, z.ZodObject>,
+    "quantizeLinear" | "transformBlock" | "trials"
+  > {
+  readonly trials?: (options: Record<string, unknown>) => Trials;
   readonly quantizeLinear?: (
     problem: LinearProblem<Record<string, unknown>>,
   ) => Promise<QuantizedLinear>;
@@ -102,7 +114,8 @@ export type DefinedMethod<
   Id extends string,
   Schema extends z.ZodObject,
   Role extends MethodRole,
-> = MethodDefinition<Id, Schema, Role> & Pick<Method, "quantizeLinear" | "transformBlock">;
+> = MethodDefinition<Id, Schema, Role> &
+  Pick<Method, "quantizeLinear" | "transformBlock" | "trials">;
 
 /** Declares a method. The returned value is all that the rest of fewbit knows of it. */
 export function defineMethod<

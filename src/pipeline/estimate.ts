@@ -4,6 +4,7 @@ import { monotonicMs } from "../platform/node.ts";
 import { matmul } from "../tensor/ops.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { PlannedLinear } from "./plan.ts";
+import type { ChosenTransform } from "./transform-block.ts";
 
 const processBytes = 120e6;
 const passTokens = 2048;
@@ -21,6 +22,7 @@ export interface WorkSize {
   /** Calibration tokens; 0 without calibration. */
   readonly tokens: number;
   readonly method: Method;
+  readonly transforms: readonly ChosenTransform[];
 }
 
 /** Estimates peak memory in bytes: one block in float32, the activations, and the largest layer's work. */
@@ -33,6 +35,7 @@ export function estimateMemory(work: WorkSize): number {
   );
   if (work.tokens === 0) return processBytes + work.endBytes + blockBytes + largest;
   const hessian = work.method.needs.statistics.includes("hessian") ? 12 : 0;
+  const transforms = Math.max(0, ...work.transforms.map((each) => transformBytes(work, each)));
   const stage = 4 * Math.min(work.tokens, passTokens);
   const pass = stage * (4 * Math.max(...widths) + 8 * work.hiddenSize);
   return (
@@ -41,9 +44,19 @@ export function estimateMemory(work: WorkSize): number {
     blockBytes +
     largest +
     4 * work.tokens * work.hiddenSize +
-    hessian * Math.max(...widths) ** 2 +
+    Math.max(hessian * Math.max(...widths) ** 2, transforms) +
     pass
   );
+}
+
+/** Second moments of all inputs of a block at once and once more of the widest, and outputs to compare with. */
+function transformBytes(work: WorkSize, { method, options }: ChosenTransform): number {
+  const widest = Math.max(...work.linears.map(({ inFeatures }) => inFeatures));
+  const gathered = method.needs.statistics.includes("hessian")
+    ? 8 * Math.max(...byBlock(work.linears).map(distinctSquares)) + 16 * widest ** 2
+    : 0;
+  const { tokens = 0 } = method.trials?.(options) ?? {};
+  return gathered + 8 * Math.min(tokens, work.tokens) * work.hiddenSize;
 }
 
 /** Estimates the time in seconds, from a short measurement of this machine's matrix product. */
@@ -52,7 +65,13 @@ export async function estimateSeconds(backend: Backend, work: WorkSize): Promise
   const disk = (work.sourceBytes + work.outputBytes) / diskBytesPerSecond;
   const plain = weights * secondsPerWeight + disk;
   if (work.tokens === 0) return plain;
-  const passes = 2 * weights * work.tokens * 3;
+  const trials = sum(
+    work.transforms.map(({ method, options }) => {
+      const { passes = 0, tokens = 0 } = method.trials?.(options) ?? {};
+      return work.tokens + passes * Math.min(tokens, work.tokens);
+    }),
+  );
+  const passes = 2 * weights * (work.tokens * 3 + trials);
   const hessians = work.method.needs.statistics.includes("hessian");
   const statistics = hessians
     ? sum(byBlock(work.linears).map((block) => distinctSquares(block) * work.tokens))

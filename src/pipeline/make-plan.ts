@@ -7,7 +7,7 @@ import { FewbitError, UsageError } from "../util/errors.ts";
 import { estimateMemory, estimateSeconds } from "./estimate.ts";
 import type { Plan } from "./plan.ts";
 import { outputEntries } from "./quantized-output.ts";
-import { cautionsOf, methodsOf, type Recipe } from "./recipe.ts";
+import { cautionsOf, methodsOf, type Recipe, transformsOf } from "./recipe.ts";
 import { changedTensors } from "./scale-groups.ts";
 import { selectLinears } from "./select-linears.ts";
 
@@ -44,6 +44,7 @@ export async function makePlan(
     outputBytes,
     tokens: calibration ? calibration.samples * calibration.window : 0,
     method,
+    transforms: transformsOf(recipe),
   };
   return {
     modelName: opened.name,

@@ -42,4 +42,36 @@ describe("options of quantize", () => {
   test("a method that needs data is refused without, before any work", () => {
     expect(() => settle({ ...common, method: "gptq" })).toThrow(/GPTQ needs calibration text/);
   });
+
+  test("a transform by its id and with its options, in the order that was given", () => {
+    const { transforms } = settle({
+      ...common,
+      method: "rtn",
+      calibration: "a.txt",
+      transforms: ["smoothquant", { method: "awq", options: { clip: false } }],
+    });
+    expect(transforms.map(({ method }) => method)).toEqual(["smoothquant", "awq"]);
+    expect(transforms[0].options).toMatchObject({ alpha: 0.5 });
+    expect(transforms[1].options).toMatchObject({ clip: false, gridPoints: 20 });
+    expect(settle({ ...common, method: "rtn" }).transforms).toEqual([]);
+  });
+
+  test("transforms and methods keep to their places, and transforms need data", () => {
+    const recipe = { model: "model", out: "out", scheme: "w4g64" };
+    expect(() => parseRecipe({ ...recipe, method: "awq" })).toThrow(/cannot quantize them/);
+    expect(() =>
+      parseRecipe({ ...recipe, transforms: [{ method: "rtn" }], method: "rtn" }),
+    ).toThrow(/RTN is not a transform/);
+    expect(() => settle({ ...common, method: "rtn", transforms: ["awq"] })).toThrow(
+      /AWQ needs calibration text/,
+    );
+    const misspelled: QuantizeOptions = {
+      ...common,
+      method: "rtn",
+      calibration: "a.txt",
+      // @ts-expect-error the option is called clip
+      transforms: [{ method: "awq", options: { clipping: false } }],
+    };
+    expect(() => settle(misspelled)).toThrow(UsageError);
+  });
 });

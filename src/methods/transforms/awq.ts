@@ -62,6 +62,7 @@ export default defineMethod({
   caution: ({ grid, id }) =>
     grid.bits < 3 ? `AWQ is made for 3 and 4 bits; at ${id} it often does harm` : null,
   options,
+  trials: ({ gridPoints, searchTokens }) => ({ passes: gridPoints, tokens: searchTokens }),
   transformBlock,
 });
 
