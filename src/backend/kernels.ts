@@ -1,5 +1,6 @@
 import type { DType } from "../tensor/dtype.ts";
 import type { Shape } from "../tensor/shape.ts";
+import type { IntegerOutput, IntegerWeight } from "./integer-weight.ts";
 import type { PreparedOperand, Products } from "./packed-operand.ts";
 
 /** What a kernel sees of a tensor: dense, row-major, its bytes held by the backend. */
@@ -124,6 +125,38 @@ export interface Kernels {
     norm: TensorView,
     eps: number,
     operands: readonly PreparedOperand[],
+  ): void;
+  /**
+   * Rounds rows of x `[T, n]` f32 to codes `[T, n]` u8 and writes their scales `[T]` f32. With `fixed` all
+   * rows take `clip(rne(x/scale) + zeroPoint, 0, 255)`; without, each row takes `s = max|x|/127` (1 for a row of
+   * zeros) and `clip(rne(x/s) + 128, 1, 255)`.
+   */
+  quantizeActivations(
+    codes: TensorView,
+    scales: TensorView,
+    x: TensorView,
+    fixed: { readonly scale: number; readonly zeroPoint: number } | null,
+  ): void;
+  /** `out [T, n] f32 = scales[t] · (codes − zeroPoint)`, codes `[T, n]` u8, scales `[T]` f32. */
+  dequantizeActivations(
+    out: TensorView,
+    codes: TensorView,
+    scales: TensorView,
+    zeroPoint: number,
+  ): void;
+  /** `out [T, 2] f32`: least and largest value of each row of x `[T, n]` f32. */
+  rowRanges(out: TensorView, x: TensorView): void;
+  /**
+   * `sum[t, r] = Σ codes[t, k]·values[r, k] + offsets[r]` in int32 (saturating at the last addition), written to `out
+   * [T, outFeatures]`, u8 or f32, as `output` says. codes `[T, inFeatures]` u8, offsets `[outFeatures]`. Every
+   * backend gives the same bytes.
+   */
+  integerMatmul(
+    out: TensorView,
+    codes: TensorView,
+    weight: IntegerWeight,
+    offsets: Int32Array,
+    output: IntegerOutput,
   ): void;
   /** `out [T, d] f32 = table[ids]`, table `[vocabulary, d]` f32, f16 or bf16, ids `[T]` i32. */
   embedding(out: TensorView, table: TensorView, ids: TensorView): void;

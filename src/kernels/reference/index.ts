@@ -1,6 +1,7 @@
 import type { Backend } from "../../backend/backend.ts";
 import { CpuMemory } from "../../backend/cpu-memory.ts";
 import type { Kernels } from "../../backend/kernels.ts";
+import { dequantizeActivations, quantizeActivations, rowRanges } from "./activations.ts";
 import { add } from "./add.ts";
 import { attention } from "./attention.ts";
 import { cast } from "./cast.ts";
@@ -10,6 +11,7 @@ import { embedding } from "./embedding.ts";
 import { fitColumns } from "./fit-columns.ts";
 import { gelu } from "./gelu.ts";
 import { gram } from "./gram.ts";
+import { integerMatmul } from "./integer-matmul.ts";
 import { inverseCholesky } from "./inverse-cholesky.ts";
 import { klDivergence } from "./kl-divergence.ts";
 import { layerNorm } from "./layer-norm.ts";
@@ -31,6 +33,10 @@ export const referenceKernels: Kernels = {
   matmul,
   packedMatmul,
   normedPackedMatmul,
+  quantizeActivations,
+  dequantizeActivations,
+  rowRanges,
+  integerMatmul,
   embedding,
   rmsNorm,
   layerNorm,

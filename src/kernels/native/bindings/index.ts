@@ -1,10 +1,12 @@
 import type { Bindings } from "../binding.ts";
+import { dequantizeActivations, quantizeActivations, rowRanges } from "./activations.ts";
 import { add } from "./add.ts";
 import { attention } from "./attention.ts";
 import { cast, gelu, multiply, swiglu } from "./elementwise.ts";
 import { embedding } from "./embedding.ts";
 import { fitColumns } from "./fit-columns.ts";
 import { gram } from "./gram.ts";
+import { integerMatmul } from "./integer-matmul.ts";
 import { inverseCholesky } from "./inverse-cholesky.ts";
 import { magnitudes } from "./magnitudes.ts";
 import { matmul } from "./matmul.ts";
@@ -22,11 +24,13 @@ export const bindings: Bindings = {
   attention,
   cast,
   crossEntropy,
+  dequantizeActivations,
   diagonal,
   embedding,
   fitColumns,
   gelu,
   gram,
+  integerMatmul,
   inverseCholesky,
   klDivergence,
   layerNorm,
@@ -35,11 +39,13 @@ export const bindings: Bindings = {
   multiply,
   normedPackedMatmul,
   packedMatmul,
+  quantizeActivations,
   quantizeColumns,
   quantizeRows,
   refineZeros,
   rmsNorm,
   rope,
+  rowRanges,
   softmax,
   swiglu,
   writeRows,

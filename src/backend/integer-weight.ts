@@ -1,0 +1,34 @@
+import type { TensorView } from "./kernels.ts";
+
+/** A weight `[outFeatures, inFeatures]` of 8-bit integers, one scale a row, as integer kernels see it. */
+export interface IntegerWeight {
+  readonly outFeatures: number;
+  /** At most 65,536, so that sums of products fit an int32. */
+  readonly inFeatures: number;
+  /** `[outFeatures, inFeatures]` */
+  readonly values: Int8Array;
+}
+
+/** Largest number of products that an int32 surely holds: 65,536 · 255 · 128 < 2^31. */
+export const largestIntegerWidth = 65536;
+
+/**
+ * What becomes of the sums `[T, outFeatures]`:
+ * - `requantize`: 8-bit codes `clip(zeroPoint + M_r·sum, 0, 255)`, with `M_r` in fixed point (see
+ *   `quant/fixed-point.ts`); `multipliers` and `shifts` are `[outFeatures]`;
+ * - `scale`: float32 `rowScales[r] · tokenScales[t] · sum`, rounded after each step, the scales first.
+ */
+export type IntegerOutput =
+  | {
+      readonly kind: "requantize";
+      readonly multipliers: Int32Array;
+      readonly shifts: Int32Array;
+      readonly zeroPoint: number;
+    }
+  | {
+      readonly kind: "scale";
+      /** `[outFeatures]` */
+      readonly rowScales: Float32Array;
+      /** `[T]` f32 */
+      readonly tokenScales: TensorView;
+    };

@@ -1,0 +1,39 @@
+/**
+ * How the inputs of a linear layer are rounded to 8 bits, and what becomes of its outputs.
+ *
+ * - `token`: each token by its own largest magnitude, as it comes;
+ * - `static`: all tokens by one scale and zero point, found beforehand;
+ * - `integer`: as `static`, and the outputs are 8-bit integers as well: products, sums and the rounding to the
+ *   output's scale are integer arithmetic (Jacob et al., arXiv 1712.05877).
+ */
+export interface ActivationGrid {
+  readonly bits: 8;
+  readonly mode: "token" | "static" | "integer";
+}
+
+/** Scale and zero point of 8-bit values: `value = scale · (code − zeroPoint)`, codes 0 … 255. */
+export interface ActivationParameters {
+  readonly scale: number;
+  readonly zeroPoint: number;
+}
+
+/** What a layer with calibrated activations stores; the output is null where it stays in floats. */
+export interface LayerActivations {
+  readonly input: ActivationParameters;
+  readonly output: ActivationParameters | null;
+}
+
+/** Zero point of tokens that are rounded by their own magnitude: 127·x/max|x| + 128. */
+export const tokenZeroPoint = 128;
+
+/**
+ * Returns scale (a float32) and zero point for values in [low, high]; the range is widened to include zero,
+ * so that zero is exact (arXiv 1712.05877, section 3). An empty range gives scale 1.
+ */
+export function fitActivations(low: number, high: number): ActivationParameters {
+  const least = Math.min(low, 0);
+  const most = Math.max(high, 0);
+  const scale = Math.fround((most - least) / 255);
+  if (!(scale > 0) || !Number.isFinite(scale)) return { scale: 1, zeroPoint: 0 };
+  return { scale, zeroPoint: Math.min(255, Math.round(-least / scale)) };
+}
