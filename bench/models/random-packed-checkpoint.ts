@@ -107,7 +107,12 @@ function packedWeights(random: Prng): (module: QuantizedModule) => QTensor {
       codes.set(pool.subarray(from, from + rowBytes), row * rowBytes);
     }
     const { scales, zeros } = randomParameters(module, random);
-    return new QTensor(scheme, outFeatures, inFeatures, { codes, scales, zeros });
+    return new QTensor(scheme, outFeatures, inFeatures, {
+      codes,
+      scales,
+      zeros,
+      activations: null,
+    });
   };
 }
 
@@ -136,7 +141,7 @@ function randomParameters(
   );
   const scales = new Uint16Array(count);
   for (let i = 0; i < count; i++) scales[i] = some[i % some.length];
-  if (!grid.zeroPoint) return { scales, zeros: null };
+  if (grid.zeroPoint === "none") return { scales, zeros: null };
   const middles = new Uint8Array(count);
   for (let i = 0; i < count; i++) middles[i] = levels / 2 - random.below(2);
   if (grid.zeroPoint === "float16") return { scales, zeros: floatsToHalves(middles) };

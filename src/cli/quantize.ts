@@ -1,4 +1,8 @@
 import { type Command, InvalidArgumentError } from "commander";
+import {
+  type RangeEstimator,
+  rangeEstimators,
+} from "../calibration/statistics/activation-ranges.ts";
 import type { Method, MethodRole } from "../methods/define-method.ts";
 import { methods } from "../methods/index.ts";
 import type { Plan } from "../pipeline/plan.ts";
@@ -57,6 +61,7 @@ interface Options extends VoiceOptions, ComputeOptions {
   readonly ignore?: string[];
   readonly layer?: { pattern: string; scheme: string }[];
   readonly trueSequential: boolean;
+  readonly activationRange?: RangeEstimator;
   readonly seed?: number;
   readonly dryRun?: boolean;
   readonly overwrite?: boolean;
@@ -140,7 +145,14 @@ function addCalibrationOptions(command: Command): void {
       ),
     )
     .option("--allow-fewer", "go on with fewer windows when the text is short")
-    .option("--no-true-sequential", "gather all inputs of a block before quantizing its layers");
+    .option("--no-true-sequential", "gather all inputs of a block before quantizing its layers")
+    .addOption(
+      choiceOption(
+        "--activation-range",
+        rangeEstimators,
+        "how schemes with a8-static or a8-integer find ranges (default: min-max)",
+      ),
+    );
 }
 
 async function runQuantize(model: string, options: Options, io: Io): Promise<void> {
@@ -191,6 +203,7 @@ function requestOf(options: Options): QuantizeOptions & ApiOptions {
     layers: options.layer,
     calibration: calibrationOf(options),
     trueSequential: options.trueSequential,
+    ...(options.activationRange && { activationRange: options.activationRange }),
     seed: options.seed,
     overwrite: options.overwrite,
     resume: options.restart ? "restart" : undefined,

@@ -1,3 +1,4 @@
+import type { ActivationParameters, LayerActivations } from "../quant/activation-grid.ts";
 import { QTensor } from "../quant/q-tensor.ts";
 import { groupsPerRow, type Scheme } from "../quant/scheme.ts";
 import { expectShape } from "../tensor/shape.ts";
@@ -38,6 +39,9 @@ export function quantizedEntries(
   const { zeroPoint } = scheme.grid;
   if (zeroPoint === "integer") entries.push({ name, dtype: "u8", shape: [sizes.zeros] });
   if (zeroPoint === "float16") entries.push({ name, dtype: "f16", shape: [outFeatures, groups] });
+  const mode = scheme.activation?.mode ?? "token";
+  if (mode !== "token") entries.push({ name: `${module}.input`, dtype: "f32", shape: [2] });
+  if (mode === "integer") entries.push({ name: `${module}.output`, dtype: "f32", shape: [2] });
   return entries;
 }
 
@@ -47,10 +51,16 @@ export async function writeQTensor(
   module: string,
   weight: QTensor,
 ): Promise<void> {
-  const { codes, scales, zeros } = weight.parts;
+  const { codes, scales, zeros, activations } = weight.parts;
   await writer.write(`${module}.codes`, codes);
   await writer.write(`${module}.scales`, scales);
   if (zeros) await writer.write(`${module}.zeros`, zeros);
+  for (const part of ["input", "output"] as const) {
+    const parameters = activations?.[part];
+    if (!parameters) continue;
+    const { scale, zeroPoint } = parameters;
+    await writer.write(`${module}.${part}`, Float32Array.of(scale, zeroPoint));
+  }
 }
 
 /**
@@ -70,7 +80,32 @@ export async function readQTensor(
   const scales = await reader.viewAs(`${name}.scales`, "f16");
   const zeros = await readZeros(reader, `${name}.zeros`, scheme);
   expectFinite(`${name}.scales`, "scales", scales);
-  return new QTensor(scheme, outFeatures, inFeatures, { codes, scales, zeros });
+  const activations = await readActivations(reader, name, scheme);
+  return new QTensor(scheme, outFeatures, inFeatures, { codes, scales, zeros, activations });
+}
+
+async function readActivations(
+  reader: TensorReader,
+  name: string,
+  { activation }: Scheme,
+): Promise<LayerActivations | null> {
+  const mode = activation?.mode ?? "token";
+  if (mode === "token") return null;
+  return {
+    input: await readParameters(reader, `${name}.input`),
+    output: mode === "integer" ? await readParameters(reader, `${name}.output`) : null,
+  };
+}
+
+async function readParameters(reader: TensorReader, name: string): Promise<ActivationParameters> {
+  const [scale, zeroPoint] = await reader.readAs(name, "f32");
+  const isCode = Number.isInteger(zeroPoint) && zeroPoint >= 0 && zeroPoint <= 255;
+  if (scale > 0 && Number.isFinite(scale) && isCode) return { scale, zeroPoint };
+  throw new NumericError(
+    `tensor ${quoteName(name)}: expected a positive scale and a zero point from 0 to 255, ` +
+      `got ${scale} and ${zeroPoint}`,
+    { hint: "the checkpoint is damaged; make it again" },
+  );
 }
 
 async function readZeros(

@@ -1,5 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import { Linear, type LinearSlot } from "../nn/linear.ts";
+import { makeLinear } from "../nn/make-linear.ts";
 import type { Block, LinearDescription } from "../nn/quantizable-model.ts";
 import type { WeightSource } from "../nn/weight-source.ts";
 import { QTensor } from "../quant/q-tensor.ts";
@@ -164,7 +165,7 @@ export async function readBlock(
     const module = `${name}.${slotNames[key]}`;
     const weight = await source.matrix(module);
     const bias = plans[key].bias ? await source.tensor(`${module}.bias`) : null;
-    return { name: slotNames[key], layer: new Linear(backend, weight, bias) };
+    return { name: slotNames[key], layer: await makeLinear(backend, weight, bias) };
   };
   const norm = (key: keyof typeof normNames): Promise<Tensor<"f32">> =>
     source.tensor(`${name}.${normNames[key]}.weight`);

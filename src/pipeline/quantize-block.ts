@@ -1,13 +1,16 @@
+import type { RangeEstimator } from "../calibration/statistics/activation-ranges.ts";
 import { type InputStatistics, LayerInputs } from "../calibration/statistics/layer-inputs.ts";
 import type { Method } from "../methods/define-method.ts";
 import { Linear, type LinearSlot } from "../nn/linear.ts";
 import type { Block, QuantizableModel } from "../nn/quantizable-model.ts";
 import type { QTensor } from "../quant/q-tensor.ts";
-import type { Scheme } from "../quant/scheme.ts";
+import type { LayerActivations } from "../quant/activation-grid.ts";
+import { makeScheme, type Scheme } from "../quant/scheme.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { throwIfCancelled, UnsupportedError } from "../util/errors.ts";
 import { monotonicMs } from "../platform/node.ts";
 import type { ActivationCache } from "./activations.ts";
+import { SlotRanges } from "./slot-ranges.ts";
 import { LayerError } from "./layer-error.ts";
 import type { LinearRecord } from "./run-record.ts";
 
@@ -20,6 +23,8 @@ export interface BlockJob {
   /** Inputs of the block; null when the method needs no data and none was given. */
   readonly activations: ActivationCache | null;
   readonly trueSequential: boolean;
+  /** How ranges of activations are found, for schemes that fix them. */
+  readonly activationRange: RangeEstimator;
   /** Scheme of each slot; null leaves it as it is. */
   readonly schemeOf: (slot: string) => Scheme | null;
   readonly signal?: AbortSignal | undefined;
@@ -35,11 +40,14 @@ export interface BlockJob {
  */
 export async function quantizeBlock(block: Block, job: BlockJob): Promise<void> {
   for (const stage of stagesOf(block, job)) {
-    const inputs = await gather(block, stage.slots, stage.index, job);
+    const ranges = new SlotRanges(stage.slots, job.schemeOf);
+    const inputs = await gather(block, stage.slots, stage.index, job, ranges);
     for (const slot of stage.slots) {
       throwIfCancelled(job.signal);
-      await quantizeSlot(block, slot, inputs?.of(slot) ?? null, job);
+      const activations = await ranges.activations(slot.name, job.activationRange);
+      await quantizeSlot(block, slot, inputs?.of(slot) ?? null, activations, job);
     }
+    ranges.release();
     inputs?.release();
   }
 }
@@ -64,6 +72,7 @@ async function gather(
   slots: readonly LinearSlot[],
   untilStage: number,
   job: BlockJob,
+  ranges: SlotRanges,
 ): Promise<LayerInputs | null> {
   const { activations, model, method } = job;
   if (!activations) return null;
@@ -71,7 +80,9 @@ async function gather(
   const inputs = new LayerInputs(method.needs.statistics);
   const wanted = new Set(slots);
   const observe = (slot: LinearSlot, input: Tensor): void => {
-    if (wanted.has(slot)) inputs.observe(slot, input);
+    if (!wanted.has(slot)) return;
+    inputs.observe(slot, input);
+    ranges.observe(slot, input);
   };
   await activations.forEach((batch) => {
     inputs.nextPass();
@@ -84,6 +95,7 @@ async function quantizeSlot(
   block: Block,
   slot: LinearSlot,
   inputs: InputStatistics | null,
+  activations: LayerActivations | null,
   job: BlockJob,
 ): Promise<void> {
   const { method, options, schemeOf } = job;
@@ -103,10 +115,11 @@ async function quantizeSlot(
   const made = await method.quantizeLinear({
     name: module,
     weight,
-    scheme,
+    scheme: makeScheme(scheme.grid, scheme.groupSize),
     hessian: inputs?.hessian ?? null,
     options,
   });
+  const stored = made.weight.withActivations(scheme, activations);
   const decoded = Tensor.from(weight.backend, "f32", weight.shape, made.weight.dequantize());
   const relativeError = await error.against(decoded);
   slot.layer = new Linear(weight.backend, decoded, layer.bias);
@@ -116,7 +129,7 @@ async function quantizeSlot(
     block: job.blockIndex,
     slot: slot.name,
     scheme: scheme.id,
-    bitsPerWeight: made.weight.bitsPerWeight,
+    bitsPerWeight: stored.bitsPerWeight,
     weights: weight.size,
     relativeError,
     errorOf: error.kind,
@@ -124,5 +137,5 @@ async function quantizeSlot(
     ...(made.fallback === undefined ? {} : { fallback: made.fallback }),
     elapsedMs: monotonicMs() - startedMs,
   };
-  await job.onLinear(record, made.weight);
+  await job.onLinear(record, stored);
 }

@@ -40,7 +40,17 @@ export type QuantizeOptions = Omit<
 
 /** Writes options as a recipe. */
 export function toRecipe(model: string, options: QuantizeOptions): RecipeInput {
-  const { method, transforms = [], scheme, out, ignore, layers, trueSequential, seed } = options;
+  const {
+    method,
+    transforms = [],
+    scheme,
+    out,
+    ignore,
+    layers,
+    trueSequential,
+    activationRange,
+    seed,
+  } = options;
   return {
     model,
     transforms: transforms.map((choice) =>
@@ -55,6 +65,7 @@ export function toRecipe(model: string, options: QuantizeOptions): RecipeInput {
     ...(ignore && { ignore }),
     ...(layers && { layers }),
     ...(trueSequential !== undefined && { trueSequential }),
+    ...(activationRange && { activationRange }),
     ...(seed !== undefined && { seed }),
     calibration: calibrationOf(options),
   };

@@ -1,8 +1,9 @@
 import { z } from "zod";
+import { rangeEstimators } from "../calibration/statistics/activation-ranges.ts";
 import { type MethodId, methods } from "../methods/index.ts";
 import type { Method, MethodRole } from "../methods/define-method.ts";
 import { grids } from "../quant/grids/index.ts";
-import { makeScheme, parseScheme, type Scheme } from "../quant/scheme.ts";
+import { hasFixedActivations, makeScheme, parseScheme, type Scheme } from "../quant/scheme.ts";
 import { UsageError } from "../util/errors.ts";
 
 const usualWindow = 512;
@@ -56,6 +57,8 @@ export const recipeSchema = z.object({
   calibration: calibrationSchema.nullable().default(null),
   /** Gather each linear's inputs after those before it in its block were quantized. */
   trueSequential: z.boolean().default(true),
+  /** How ranges of activations are found, for schemes that fix them (`a8-static`, `a8-integer`). */
+  activationRange: z.enum(rangeEstimators).default("min-max"),
   seed: z.number().int().nonnegative().default(0),
 });
 
@@ -85,12 +88,12 @@ export function parseRecipe(input: RecipeInput): { parsed: ParsedRecipe; method:
     return { ...transform, options: parseOptions(chosen, transform.options) };
   });
   const parsed = { ...recipe, options, transforms };
+  for (const scheme of schemesOf(parsed)) {
+    if (hasFixedActivations(scheme)) expectCalibration(`the scheme ${scheme.id}`, recipe);
+  }
   for (const each of methodsOf(parsed)) {
     for (const scheme of schemesOf(parsed)) expectSupport(each, scheme);
-    if (each.needs.statistics.length === 0 || recipe.calibration) continue;
-    throw new UsageError(`${each.title} needs calibration text, and none was given`, {
-      hint: "name a text or JSONL file (--calibration FILE), or sample from the model itself",
-    });
+    if (each.needs.statistics.length > 0) expectCalibration(each.title, recipe);
   }
   return { parsed, method };
 }
@@ -152,12 +155,19 @@ export function settleRecipe(parsed: ParsedRecipe, contextLength: number): Recip
   );
 }
 
+function expectCalibration(what: string, { calibration }: Pick<ParsedRecipe, "calibration">): void {
+  if (calibration) return;
+  throw new UsageError(`${what} needs calibration text, and none was given`, {
+    hint: "name a text or JSONL file (--calibration FILE), or sample from the model itself",
+  });
+}
+
 function expectSupport(method: Method, scheme: Scheme): void {
   if (method.supports(scheme)) return;
   const { bits } = scheme.grid;
   const others = grids
     .filter((grid) => grid.bits === bits)
-    .map((grid) => makeScheme(grid, scheme.groupSize))
+    .map((grid) => makeScheme(grid, scheme.groupSize, scheme.activation))
     .filter((other) => method.supports(other));
   const hint = others.length > 0 ? { hint: `use ${others.map(({ id }) => id).join(" or ")}` } : {};
   throw new UsageError(`${method.title} does not support the scheme ${scheme.id}`, hint);

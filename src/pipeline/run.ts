@@ -236,6 +236,7 @@ export class Run {
       blockIndex,
       activations,
       trueSequential: recipe.trueSequential,
+      activationRange: recipe.activationRange,
       schemeOf: this.schemesOf(blockIndex),
       signal: options.signal,
       onActivity: (activity) => this.meter.report(blockIndex, activity),

@@ -72,7 +72,7 @@ describe("QTensor", () => {
     const codes = Uint8Array.of(0, 1, 3, 0);
     const chosen = { outFeatures: 1, inFeatures: 4, codes, scales };
     expect(() => QTensor.pack(scheme, chosen)).toThrow(SchemeError);
-    const parts = { codes: new Uint8Array(3), scales, zeros: null };
+    const parts = { codes: new Uint8Array(3), scales, zeros: null, activations: null };
     expect(() => new QTensor(scheme, 1, 4, parts)).toThrow(ShapeError);
   });
 });

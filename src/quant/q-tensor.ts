@@ -1,3 +1,4 @@
+import type { LayerActivations } from "./activation-grid.ts";
 import type { PackedOperand } from "../backend/packed-operand.ts";
 import { ShapeError } from "../util/errors.ts";
 import { halvesToFloats } from "../util/half.ts";
@@ -27,6 +28,8 @@ export interface QTensorParts {
   /** Zero points of all groups, row after row: integers packed like one row of codes, or float16 bits; null
    *  without zero points. */
   readonly zeros: Uint8Array | Uint16Array | null;
+  /** Scales and zero points of inputs and outputs, for schemes that fix them; otherwise null. */
+  readonly activations: LayerActivations | null;
 }
 
 /** Byte sizes of the stored arrays of a weight under a scheme. */
@@ -35,6 +38,8 @@ export interface QTensorSizes {
   readonly codes: number;
   readonly scales: number;
   readonly zeros: number;
+  /** Scale and zero point of the input, and of the output where it is rounded. */
+  readonly activations: number;
 }
 
 /** A low-bit weight `[outFeatures, inFeatures]`: packed codes and quantization parameters. Immutable. */
@@ -65,6 +70,7 @@ export class QTensor {
       codes: outFeatures * rowBytes,
       scales: groups * 2,
       zeros: zerosBytes(scheme, groups),
+      activations: { token: 0, static: 8, integer: 16 }[scheme.activation?.mode ?? "token"],
     };
   }
 
@@ -80,13 +86,24 @@ export class QTensor {
       packing.pack(chosen.codes, row * inFeatures, inFeatures, codes, row * sizes.rowBytes);
     }
     const zeros = chosen.zeros ? packZeros(packing, chosen.zeros, sizes.zeros) : null;
-    return new QTensor(scheme, outFeatures, inFeatures, { codes, scales: chosen.scales, zeros });
+    return new QTensor(scheme, outFeatures, inFeatures, {
+      codes,
+      scales: chosen.scales,
+      zeros,
+      activations: null,
+    });
   }
 
-  /** Stored bytes: codes, scales and zero points. */
+  /** The same weight in a layer of `scheme`, which may round activations by `activations`. */
+  withActivations(scheme: Scheme, activations: LayerActivations | null): QTensor {
+    return new QTensor(scheme, this.outFeatures, this.inFeatures, { ...this.parts, activations });
+  }
+
+  /** Stored bytes: codes, scales, zero points, and what is known of activations. */
   get sizeBytes(): number {
-    const { codes, scales, zeros } = this.parts;
-    return codes.byteLength + scales.byteLength + (zeros?.byteLength ?? 0);
+    const { codes, scales, zeros, activations } = this.parts;
+    const fixed = activations ? (activations.output ? 16 : 8) : 0;
+    return codes.byteLength + scales.byteLength + (zeros?.byteLength ?? 0) + fixed;
   }
 
   /** All stored bits over the number of weights. */

@@ -30,11 +30,27 @@ describe("scheme ids", () => {
     ["w4-nf", /no 4-bit grid "nf"/],
     ["w1-sym", /no 1-bit grid "sym"/],
     ["w4-sym-seq", /no 4-bit grid/],
-    ["w8a8", /not supported/],
+    ["w8a4", /activations of 4 bits/],
+    ["w4g64a8-integer", /a scale a row/],
+    ["w8a8-integer", /a scale a row/],
+    ["w8a8-fast", /not a scheme id/],
     ["w4g99999999999999999999", /group of/],
   ])("%s is refused and the reason is named", (text, message) => {
     expect(() => parseScheme(text)).toThrow(SchemeError);
     expect(() => parseScheme(text)).toThrow(message);
+  });
+
+  test.each([
+    ["w8a8", "int", "token"],
+    ["w4g64a8", "int", "token"],
+    ["w4g64-syma8-static", "sym", "static"],
+    ["w8-narrowa8-integer", "narrow", "integer"],
+    ["w8-syma8-integer", "sym", "integer"],
+  ])("%s: grid %s, activations %s", (id, grid, mode) => {
+    const scheme = parseScheme(id);
+    expect(scheme.id).toBe(id);
+    expect(scheme.grid.id).toBe(grid);
+    expect(scheme.activation).toEqual({ bits: 8, mode });
   });
 
   test("a width that the group does not divide has a shorter last group", () => {

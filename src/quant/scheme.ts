@@ -1,4 +1,5 @@
 import { SchemeError } from "../util/errors.ts";
+import type { ActivationGrid } from "./activation-grid.ts";
 import type { Grid } from "./grid.ts";
 import { grids } from "./grids/index.ts";
 import type { Packing } from "./packing.ts";
@@ -16,14 +17,16 @@ export interface Scheme {
   readonly groupSize: number | null;
   /** Dtype of the stored scales; codes are chosen with scales already rounded to it. */
   readonly scaleDtype: "f16";
+  /** How inputs are rounded; null leaves them in floats. */
+  readonly activation: ActivationGrid | null;
 }
 
 const smallestGroup = 8;
 const largestGroup = 2 ** 20;
-const grammar = /^w(\d+(?:\.\d+)?)(?:g(\d+))?((?:-[a-z]+)*)(?:a(\d+))?$/;
+const grammar = /^w(\d+(?:\.\d+)?)(?:g(\d+))?((?:-[a-z]+)*?)(?:a(\d+)(?:-(static|integer))?)?$/;
 
 /**
- * Reads a scheme id `w<bits>[g<size>][-sym][-<grid>]`. `-asym` and the default grid's name are
+ * Reads a scheme id `w<bits>[g<size>][-sym][-<grid>][a8[-static|-integer]]`. `-asym` and the default grid's name are
  * accepted and dropped from the canonical id.
  * @throws SchemeError when the id does not parse or no grid fits
  */
@@ -34,11 +37,11 @@ export function parseScheme(id: string): Scheme {
       hint: "write w<bits>[g<group size>][-sym], such as w4g128, w2g64, w3-sym, w1.58 or w1",
     });
   }
-  const [, bitsText, groupText, namesText = "", activation] = match;
-  if (activation !== undefined) {
-    throw new SchemeError(
-      `scheme ${id}: activation quantization (a${activation}) is not supported`,
-    );
+  const [, bitsText, groupText, namesText = "", activationBits, mode = "token"] = match;
+  if (activationBits !== undefined && activationBits !== "8") {
+    throw new SchemeError(`scheme ${id}: activations of ${activationBits} bits are not offered`, {
+      hint: "use a8",
+    });
   }
   const grid = findGrid(id, Number(bitsText), namesText.split("-").slice(1));
   const groupSize = groupText === undefined ? null : Number(groupText);
@@ -47,25 +50,53 @@ export function parseScheme(id: string): Scheme {
       `scheme ${id}: a group of ${groupSize} is outside ${smallestGroup} to ${largestGroup}`,
     );
   }
-  return makeScheme(grid, groupSize);
+  if (activationBits === undefined) return makeScheme(grid, groupSize);
+  const activation = { bits: 8, mode: mode as ActivationGrid["mode"] } as const;
+  const scheme = makeScheme(grid, groupSize, activation);
+  if (mode === "integer" && !hasIntegerRows(scheme)) {
+    throw new SchemeError(`scheme ${id}: integer outputs need 8-bit weights with a scale a row`, {
+      hint: "use w8-narrowa8-integer",
+    });
+  }
+  return scheme;
 }
 
-/** Builds the scheme of a grid and a group size (null: one scale a row). */
-export function makeScheme(grid: Grid, groupSize: number | null): Scheme {
+/** Builds the scheme of a grid, a group size (null: one scale a row) and a grid of activations. */
+export function makeScheme(
+  grid: Grid,
+  groupSize: number | null,
+  activation: ActivationGrid | null = null,
+): Scheme {
   const isDefault = defaultGrid(grid.bits) === grid;
-  const id = `w${grid.bits}${groupSize === null ? "" : `g${groupSize}`}${isDefault ? "" : `-${grid.id}`}`;
+  const id = `w${grid.bits}${groupSize === null ? "" : `g${groupSize}`}${isDefault ? "" : `-${grid.id}`}${activationSuffix(activation)}`;
   return Object.freeze({
     id,
     grid,
     packing: packings[grid.packing],
     groupSize,
     scaleDtype: "f16" as const,
+    activation,
   });
 }
 
 /** Returns the number of scales a row of `inFeatures` weights has. */
 export function groupsPerRow(scheme: Scheme, inFeatures: number): number {
   return scheme.groupSize === null ? 1 : Math.ceil(inFeatures / scheme.groupSize);
+}
+
+/** Whether weights are 8-bit integers with one scale a row and no zero points: integer kernels take them. */
+export function hasIntegerRows({ grid, groupSize }: Scheme): boolean {
+  return groupSize === null && grid.bits === 8 && grid.zeroPoint === "none" && grid.step === 1;
+}
+
+/** Whether layers of the scheme need ranges of their activations, which calibration text gives. */
+export function hasFixedActivations({ activation }: Scheme): boolean {
+  return activation !== null && activation.mode !== "token";
+}
+
+function activationSuffix(activation: ActivationGrid | null): string {
+  if (!activation) return "";
+  return activation.mode === "token" ? "a8" : `a8-${activation.mode}`;
 }
 
 function defaultGrid(bits: number): Grid | undefined {

@@ -30,6 +30,7 @@ const record: RunRecord = {
     calibration: null,
     transforms: [],
     trueSequential: true,
+    activationRange: "min-max",
     seed: 0,
   },
   backend: { id: "native", level: "avx512", threads: 1 },

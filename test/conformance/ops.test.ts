@@ -3,6 +3,7 @@ import type { Backend } from "../../src/backend/backend.ts";
 import { testAttentionOps } from "./ops/attention-ops.ts";
 import { testElementwise } from "./ops/elementwise.ts";
 import { testFitColumns } from "./ops/fit-columns.ts";
+import { testIntegerOps } from "./ops/integer-ops.ts";
 import { testInverseCholesky } from "./ops/inverse-cholesky.ts";
 import { testNormedPackedProducts, testPackedProducts } from "./ops/packed-products.ts";
 import { testProducts } from "./ops/products.ts";
@@ -25,6 +26,7 @@ for (const subject of subjects) {
     testAttentionOps(open);
     testElementwise(open);
     testCopies(open);
+    testIntegerOps(open);
     testInverseCholesky(open);
     testFitColumns(open);
     testRefineZeros(open);

@@ -1,6 +1,6 @@
 import type { Grid } from "../grid.ts";
 import { binary } from "./binary.ts";
-import { asymmetricInt, floatZeroInt, symmetricInt } from "./int.ts";
+import { asymmetricInt, floatZeroInt, narrowInt, symmetricInt } from "./int.ts";
 import { ternary } from "./ternary.ts";
 
 /** All grids, one line each. The first grid of a bit-width is what a scheme id without a name means. */
@@ -15,6 +15,7 @@ export const grids: readonly Grid[] = [
   symmetricInt(3),
   symmetricInt(4),
   symmetricInt(8),
+  narrowInt,
   floatZeroInt(2),
   floatZeroInt(3),
   floatZeroInt(4),

@@ -28,6 +28,22 @@ export function floatZeroInt(bits: IntBits): Grid {
   });
 }
 
+/**
+ * Symmetric 8-bit integers without −128, value `s·(c − 127)`, codes 0 … 254: the weights of integer-only
+ * inference (Jacob et al., arXiv 1712.05877, section 3).
+ */
+export const narrowInt: Grid = Object.freeze<Grid>({
+  id: "narrow",
+  bits: 8,
+  levels: 255,
+  dim: 1,
+  origin: -127,
+  step: 1,
+  zeroPoint: "none",
+  packing: "bits8",
+  scaleRule: "magnitude",
+});
+
 /** Symmetric integers: zero point fixed at 2^(bits−1), value `s·(c − 2^(bits−1))`. */
 export function symmetricInt(bits: IntBits): Grid {
   return Object.freeze<Grid>({
