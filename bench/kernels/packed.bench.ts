@@ -65,7 +65,12 @@ function makeWeights(backend: Backend, id: string): PreparedOperand[] {
     const scales = new Uint16Array(sizes.scales / 2).fill(0x2000);
     const zeros = sizes.zeros > 0 ? new Uint8Array(sizes.zeros).fill(0x55) : null;
     return backend.prepare(
-      new QTensor(scheme, outFeatures, inFeatures, { codes, scales, zeros }).operand(),
+      new QTensor(scheme, outFeatures, inFeatures, {
+        codes,
+        scales,
+        zeros,
+        activations: null,
+      }).operand(),
     );
   });
 }

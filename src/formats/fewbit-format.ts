@@ -98,7 +98,7 @@ async function readActivations(
 }
 
 async function readParameters(reader: TensorReader, name: string): Promise<ActivationParameters> {
-  const [scale, zeroPoint] = await reader.readAs(name, "f32");
+  const [scale, zeroPoint] = await reader.viewAs(name, "f32");
   const isCode = Number.isInteger(zeroPoint) && zeroPoint >= 0 && zeroPoint <= 255;
   if (scale > 0 && Number.isFinite(scale) && isCode) return { scale, zeroPoint };
   throw new NumericError(
