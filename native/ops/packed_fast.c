@@ -14,7 +14,7 @@
 /* Inputs that are multiplied with several row blocks while they stay in a cache. */
 #define PANEL_BYTES (256 << 10)
 /* From how many tokens on the tile unit is the faster one; row blocks of a chunk, blocks of inputs of a panel. */
-#define TILE_TOKENS 8
+#define TILE_TOKENS 10
 #define TILE_CHUNK_BLOCKS 16
 #define TILE_PANEL_BLOCKS 16
 
