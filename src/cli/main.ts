@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync, realpathSync } from "node:fs";
+import * as module from "node:module";
 import { fileURLToPath } from "node:url";
 import { Command, Option } from "commander";
 import { exitCodeOf, exitCodes, formatError } from "./errors.ts";
@@ -124,6 +125,8 @@ function isProgram(): boolean {
 }
 
 if (isProgram()) {
+  // Node 22.8 keeps compiled modules for the next start.
+  module.enableCompileCache?.();
   // A reader such as `head` may close the pipe early; that is its right.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     process.exit(error.code === "EPIPE" ? exitCodes.done : exitCodes.failed);
