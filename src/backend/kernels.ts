@@ -1,7 +1,7 @@
 import type { DType } from "../tensor/dtype.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { IntegerOutput, IntegerWeight } from "./integer-weight.ts";
-import type { PreparedOperand, Products } from "./packed-operand.ts";
+import type { PackedOperand, PreparedOperand, Products } from "./packed-operand.ts";
 
 /** What a kernel sees of a tensor: dense, row-major, its bytes held by the backend. */
 export interface TensorView {
@@ -160,6 +160,9 @@ export interface Kernels {
   ): void;
   /** `out [T, d] f32 = table[ids]`, table `[vocabulary, d]` f32, f16 or bf16, ids `[T]` i32. */
   embedding(out: TensorView, table: TensorView, ids: TensorView): void;
+  /** `out [T, d] f32` = the rows `ids [T]` i32 of a packed table `[outFeatures: vocabulary, inFeatures: d]`,
+   *  decoded exactly; the table is taken as files hold it, not as `prepare` lays it out. */
+  packedEmbedding(out: TensorView, table: PackedOperand, ids: TensorView): void;
   /** `out = x / √(mean(x²) + eps) · weight` over the last dimension. */
   rmsNorm(out: TensorView, x: TensorView, weight: TensorView, eps: number): void;
   /** `out = (x − mean) / √(var + eps) · weight + bias` over the last dimension; null means 1 and 0. */

@@ -62,6 +62,8 @@ interface Options extends VoiceOptions, ComputeOptions {
   readonly layer?: { pattern: string; scheme: string }[];
   readonly trueSequential: boolean;
   readonly activationRange?: RangeEstimator;
+  readonly embedding?: string;
+  readonly head?: string;
   readonly seed?: number;
   readonly dryRun?: boolean;
   readonly overwrite?: boolean;
@@ -111,6 +113,8 @@ export function defineQuantize(command: Command, io: Io): void {
       "another scheme for these layers (repeatable)",
       collectLayer,
     )
+    .option("--embedding <scheme>", "quantize the embedding too, to this scheme, such as w8")
+    .option("--head <scheme>", "quantize the output head too, such as w4g64")
     .option("--seed <n>", "seed of every random choice (default: 0)", nonNegativeInteger);
   addCalibrationOptions(command);
   addMethodOptions(command, methods);
@@ -201,6 +205,8 @@ function requestOf(options: Options): QuantizeOptions & ApiOptions {
     scheme: options.scheme,
     ignore: options.ignore,
     layers: options.layer,
+    embedding: options.embedding,
+    head: options.head,
     calibration: calibrationOf(options),
     trueSequential: options.trueSequential,
     ...(options.activationRange && { activationRange: options.activationRange }),

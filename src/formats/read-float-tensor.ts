@@ -57,6 +57,29 @@ export async function readFloatTensor(source: TensorBytes, name: string): Promis
   return { shape, values };
 }
 
+/**
+ * Reads rows `[start, end)` of a float matrix, widened to float32.
+ * @throws FormatError UnsupportedError NumericError as `readFloatTensor` does
+ */
+export async function readFloatRows(
+  source: TensorBytes,
+  name: string,
+  start: number,
+  end: number,
+): Promise<Float32Array<ArrayBuffer>> {
+  const { dtype, shape } = source.info(name);
+  if (!isFloatDType(dtype)) throw notFloats(name, dtype);
+  const [, columns = 1] = shape;
+  const rowBytes = (columns * bitsPerElement(dtype)) / 8;
+  const values = new Float32Array((end - start) * columns);
+  const buffer = dtype === "f32" ? values.buffer : new ArrayBuffer((end - start) * rowBytes);
+  await source.readInto(name, new Uint8Array(buffer), start * rowBytes);
+  widen(dtype, buffer, values);
+  const { nans, infinities } = countNonFinite(values);
+  if (nans + infinities > 0) throw nonFinite(name, nans, infinities, values.length);
+  return values;
+}
+
 /** Widens the values at the start of `buffer` into `piece`; float32 is there already. */
 function widen(dtype: FloatDType, buffer: ArrayBuffer, piece: Float32Array): void {
   if (dtype === "f16") halvesToFloats(new Uint16Array(buffer, 0, piece.length), piece);

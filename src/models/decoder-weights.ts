@@ -1,9 +1,9 @@
 import type { Backend } from "../backend/backend.ts";
+import { Embedding } from "../nn/embedding.ts";
 import { Linear, type LinearSlot } from "../nn/linear.ts";
 import { makeLinear } from "../nn/make-linear.ts";
-import type { Block, LinearDescription } from "../nn/quantizable-model.ts";
+import type { Block, EndDescription, LinearDescription } from "../nn/quantizable-model.ts";
 import type { WeightSource } from "../nn/weight-source.ts";
-import { QTensor } from "../quant/q-tensor.ts";
 import { formatShape, type Shape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { FormatError } from "../util/errors.ts";
@@ -57,7 +57,7 @@ export interface DecoderBlock extends Block {
 
 /** Embedding, final norm and output head. */
 export interface DecoderEnds {
-  readonly embedding: Tensor;
+  readonly embedding: Embedding;
   readonly norm: Tensor<"f32">;
   readonly head: Linear;
 }
@@ -109,6 +109,18 @@ export function describeLinears(config: DecoderConfig): LinearDescription[] {
       inFeatures,
     })),
   );
+}
+
+/** Lists embedding and output head; one table when they are tied. */
+export function describeEnds(config: DecoderConfig): EndDescription[] {
+  const size = { outFeatures: config.vocabularySize, inFeatures: config.hiddenSize };
+  if (config.tiedEmbeddings) {
+    return [{ module: endNames.embedding, roles: ["embedding", "head"], ...size }];
+  }
+  return [
+    { module: endNames.embedding, roles: ["embedding"], ...size },
+    { module: endNames.head, roles: ["head"], ...size },
+  ];
 }
 
 /** Lists every tensor of an unquantized checkpoint of this configuration, with its shape. */
@@ -207,26 +219,18 @@ export async function readEnds(
   config: DecoderConfig,
   source: WeightSource,
 ): Promise<DecoderEnds> {
-  const stored = await source.storedMatrix(endNames.embedding);
-  const embedding = denseTable(backend, stored);
+  const table = await source.storedMatrix(endNames.embedding);
+  const embedding = new Embedding(backend, table);
   const norm = await source.tensor(`${endNames.norm}.weight`);
-  const headWeight = config.tiedEmbeddings ? stored : await source.storedMatrix(endNames.head);
+  const headWeight = config.tiedEmbeddings ? table : await source.storedMatrix(endNames.head);
   return { embedding, norm, head: new Linear(backend, headWeight) };
 }
 
 /** Gives embedding, final norm and output head back. */
-export function releaseEndWeights(ends: DecoderEnds): void {
-  const { embedding, norm, head } = ends;
+export function releaseEndWeights({ embedding, norm, head }: DecoderEnds): void {
   norm.release();
   head.release();
-  if (!(head.weight instanceof Tensor) || !head.weight.isViewOf(embedding)) embedding.release();
-}
-
-/** Rows are looked up in dense tables only; a packed one is decoded, to the same values. */
-function denseTable(backend: Backend, stored: Tensor | QTensor): Tensor {
-  if (!(stored instanceof QTensor)) return stored;
-  const shape = [stored.outFeatures, stored.inFeatures];
-  return Tensor.from(backend, "f32", shape, stored.dequantize());
+  if (head.weight !== embedding.weight) embedding.release();
 }
 
 const linearWeight = new RegExp(

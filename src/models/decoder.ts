@@ -3,6 +3,7 @@ import type { Products } from "../backend/packed-operand.ts";
 import type {
   BlockPart,
   BlockPass,
+  EndDescription,
   LinearDescription,
   QuantizableModel,
   ScaleGroup,
@@ -11,7 +12,7 @@ import { attendLayer, writeLayer } from "../nn/kv-cache.ts";
 import { forwardNormed } from "../nn/linear.ts";
 import { RopeTables } from "../nn/rope.ts";
 import type { WeightSource } from "../nn/weight-source.ts";
-import { add, attention, embedding, gelu, multiply, rmsNorm, rope, swiglu } from "../tensor/ops.ts";
+import { add, attention, gelu, multiply, rmsNorm, rope, swiglu } from "../tensor/ops.ts";
 import { type Tensor, tidy } from "../tensor/tensor.ts";
 import { UsageError } from "../util/errors.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
@@ -19,6 +20,7 @@ import {
   checkWeights,
   type DecoderBlock,
   type DecoderEnds,
+  describeEnds,
   describeLinears,
   normNames,
   readBlock,
@@ -84,8 +86,12 @@ export class DecoderModel implements QuantizableModel {
     releaseBlockWeights(block);
   }
 
-  async loadEnds(): Promise<void> {
-    this.ends ??= await readEnds(this.backend, this.config, this.source);
+  endTables(): readonly EndDescription[] {
+    return describeEnds(this.config);
+  }
+
+  async loadEnds(source: WeightSource = this.source): Promise<void> {
+    this.ends ??= await readEnds(this.backend, this.config, source);
   }
 
   releaseEnds(): void {
@@ -94,7 +100,7 @@ export class DecoderModel implements QuantizableModel {
   }
 
   embed(ids: Tensor<"i32">): Tensor<"f32"> {
-    return embedding(this.loadedEnds().embedding, ids);
+    return this.loadedEnds().embedding.lookUp(ids);
   }
 
   logits(hidden: Tensor, products: Products = "exact"): Tensor<"f32"> {

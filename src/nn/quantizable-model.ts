@@ -57,6 +57,21 @@ export interface Block {
   readonly scoreSlots: readonly string[];
 }
 
+/** A table in front of or behind the blocks. */
+export interface EndDescription {
+  /** Full name, such as `lm_head`. */
+  readonly module: string;
+  /** What it serves as; both when embedding and output head are tied. */
+  readonly roles: readonly EndRole[];
+  /** Vocabulary. */
+  readonly outFeatures: number;
+  /** Width of the hidden state. */
+  readonly inFeatures: number;
+}
+
+/** `embedding`: rows are looked up. `head`: hidden states are multiplied by it. */
+export type EndRole = "embedding" | "head";
+
 /** A linear layer as it is known before its weights are read. */
 export interface LinearDescription {
   /** Full name in the checkpoint, such as `model.layers.3.self_attn.q_proj`. */

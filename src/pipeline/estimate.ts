@@ -23,6 +23,8 @@ export interface WorkSize {
   readonly tokens: number;
   readonly method: Method;
   readonly transforms: readonly ChosenTransform[];
+  /** Weights of embedding and output head that are quantized. */
+  readonly endWeights: number;
 }
 
 /** Estimates peak memory in bytes: one block in float32, the activations, and the largest layer's work. */
@@ -63,7 +65,7 @@ function transformBytes(work: WorkSize, { method, options }: ChosenTransform): n
 export async function estimateSeconds(backend: Backend, work: WorkSize): Promise<number> {
   const weights = weightsOf(work.linears);
   const disk = (work.sourceBytes + work.outputBytes) / diskBytesPerSecond;
-  const plain = weights * secondsPerWeight + disk;
+  const plain = (weights + work.endWeights) * secondsPerWeight + disk;
   if (work.tokens === 0) return plain;
   const trials = sum(
     work.transforms.map(({ method, options }) => {

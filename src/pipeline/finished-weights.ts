@@ -56,7 +56,9 @@ export class FinishedWeights implements WeightSource {
     return this.finished.tensors.has(name) ? this.tensor(name) : this.original.matrix(module);
   }
 
-  storedMatrix(module: string): Promise<Tensor | QTensor> {
+  async storedMatrix(module: string): Promise<Tensor | QTensor> {
+    const packed = this.finished.modules.get(module);
+    if (packed) return readQTensor(this.finished.output, module, packed);
     return this.original.storedMatrix(module);
   }
 }

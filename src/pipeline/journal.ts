@@ -12,7 +12,7 @@ import {
   type WritableFile,
 } from "../platform/node.ts";
 import type { RunIdentity } from "./run-identity.ts";
-import type { LinearRecord, Resumption, TransformRecord } from "./run-record.ts";
+import type { EndRecord, LinearRecord, Resumption, TransformRecord } from "./run-record.ts";
 
 /** Version of the journal's lines; a journal of another one is of another program. */
 const journalVersion = 1;
@@ -50,6 +50,7 @@ export interface PartEntry {
   readonly name: string;
   readonly transforms: readonly TransformRecord[];
   readonly linears: readonly LinearRecord[];
+  readonly ends: readonly EndRecord[];
   /** Quantized modules as `quantization_config` describes them. */
   readonly modules: JsonRecord;
   /** SHA-256 of every tensor that was written, by name. */

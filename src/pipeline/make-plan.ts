@@ -5,7 +5,8 @@ import { availableMemoryBytes } from "../platform/node.ts";
 import type { OpenedModel } from "../runtime/load.ts";
 import { FewbitError, UsageError } from "../util/errors.ts";
 import { estimateMemory, estimateSeconds } from "./estimate.ts";
-import type { Plan } from "./plan.ts";
+import type { Plan, PlannedEnd } from "./plan.ts";
+import { selectEnds } from "./quantize-ends.ts";
 import { outputEntries } from "./quantized-output.ts";
 import { cautionsOf, methodsOf, type Recipe, transformsOf } from "./recipe.ts";
 import { changedTensors } from "./scale-groups.ts";
@@ -27,10 +28,11 @@ export async function makePlan(
   if (chosen.length === 0) {
     throw new UsageError("nothing is left to quantize: every linear layer is ignored");
   }
+  const ends = selectEnds(model.endTables(), recipe);
   const { calibration } = recipe;
   const outputBytes = outputEntries(
     checkpoint,
-    linears,
+    [...linears, ...ends],
     changedTensors(model, checkpoint, linears, recipe),
   )
     .map(({ dtype, shape }) => tensorBytes(dtype, shape) ?? 0)
@@ -45,12 +47,14 @@ export async function makePlan(
     tokens: calibration ? calibration.samples * calibration.window : 0,
     method,
     transforms: transformsOf(recipe),
+    endWeights: endWeights(ends),
   };
   return {
     modelName: opened.name,
     architecture: opened.architecture,
     blocks: model.blockCount,
     linears,
+    ends,
     quantizedWeights: chosen.reduce((sum, l) => sum + l.inFeatures * l.outFeatures, 0),
     parameters: opened.sizes.parameters,
     methodTitle: methodsOf(recipe)
@@ -68,6 +72,13 @@ export async function makePlan(
       seconds: await estimateSeconds(backend, work),
     },
   };
+}
+
+/** Counts the weights of embedding and output head that will be quantized. */
+export function endWeights(ends: readonly PlannedEnd[]): number {
+  return ends
+    .filter(({ scheme }) => scheme !== null)
+    .reduce((sum, { outFeatures, inFeatures }) => sum + outFeatures * inFeatures, 0);
 }
 
 /** @throws FewbitError (code `MEMORY`) when the estimate is above the memory that is free */

@@ -1,3 +1,4 @@
+import type { EndDescription } from "../nn/quantizable-model.ts";
 import type { Scheme } from "../quant/scheme.ts";
 
 /** What will happen to one linear layer. */
@@ -13,6 +14,12 @@ export interface PlannedLinear {
   readonly scheme: Scheme | null;
 }
 
+/** What will happen to embedding or output head. */
+export interface PlannedEnd extends EndDescription {
+  /** Null: stays as it is. */
+  readonly scheme: Scheme | null;
+}
+
 /** Everything that is known before work starts. */
 export interface Plan {
   readonly modelName: string;
@@ -20,6 +27,8 @@ export interface Plan {
   readonly architecture: string;
   readonly blocks: number;
   readonly linears: readonly PlannedLinear[];
+  /** Embedding and output head. */
+  readonly ends: readonly PlannedEnd[];
   /** Weights in the linears that will be quantized. */
   readonly quantizedWeights: number;
   /** Parameters of the whole model, tied ones counted once. */

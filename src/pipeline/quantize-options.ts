@@ -51,6 +51,7 @@ export function toRecipe(model: string, options: QuantizeOptions): RecipeInput {
     activationRange,
     seed,
   } = options;
+  const { embedding, head } = options;
   return {
     model,
     transforms: transforms.map((choice) =>
@@ -64,6 +65,8 @@ export function toRecipe(model: string, options: QuantizeOptions): RecipeInput {
     options: { ...options.options },
     ...(ignore && { ignore }),
     ...(layers && { layers }),
+    ...(embedding !== undefined && { embedding }),
+    ...(head !== undefined && { head }),
     ...(trueSequential !== undefined && { trueSequential }),
     ...(activationRange && { activationRange }),
     ...(seed !== undefined && { seed }),

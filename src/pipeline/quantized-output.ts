@@ -11,13 +11,24 @@ import {
 } from "../formats/quantization-config.ts";
 import type { TensorEntry } from "../formats/safetensors.ts";
 import { copySidecarFiles } from "../formats/sidecar-files.ts";
-import { joinPath, listDirectory, remove, sha256, writeText } from "../platform/node.ts";
-import type { QTensor } from "../quant/q-tensor.ts";
+import {
+  createHasher,
+  type Hasher,
+  joinPath,
+  listDirectory,
+  remove,
+  sha256,
+  writeText,
+} from "../platform/node.ts";
+import { QTensor } from "../quant/q-tensor.ts";
 import { parseScheme } from "../quant/scheme.ts";
 import { copyTensor, writableDType } from "./copy-tensor.ts";
 import type { FinishedTensors } from "./finished-weights.ts";
 import type { PlannedLinear } from "./plan.ts";
 import type { Recipe } from "./recipe.ts";
+
+/** A matrix that will be packed, or with a null scheme stays as it is. */
+type PlannedMatrix = Pick<PlannedLinear, "module" | "scheme" | "outFeatures" | "inFeatures">;
 
 /**
  * Lists the tensors of the quantized checkpoint in the order of the original's. Those that transforms
@@ -25,7 +36,7 @@ import type { Recipe } from "./recipe.ts";
  */
 export function outputEntries(
   checkpoint: Checkpoint,
-  linears: readonly PlannedLinear[],
+  linears: readonly PlannedMatrix[],
   changed: ReadonlySet<string> = new Set(),
 ): TensorEntry[] {
   const planned = new Map(linears.map((linear) => [`${linear.module}.weight`, linear]));
@@ -63,6 +74,8 @@ export class QuantizedOutput {
   private readonly modules = new Map<string, QuantizedModule>();
   /** SHA-256 of the tensors that were written, copied ones apart. */
   private readonly tensors = new Map<string, string>();
+  /** Hashes of tensors that are written piece by piece. */
+  private readonly hashers = new Map<string, Hasher>();
   /** How many of both belong to parts that are finished. */
   private finished = { modules: 0, tensors: 0 };
 
@@ -111,6 +124,30 @@ export class QuantizedOutput {
     await writeQTensor({ write: (name, data) => this.write(name, data) }, module, weight);
     const { scheme, outFeatures, inFeatures } = weight;
     this.modules.set(module, { kind: "linear", scheme, outFeatures, inFeatures });
+  }
+
+  /**
+   * Writes rows of a packed table that comes in pieces, in order; all but the last have a multiple of 32 rows,
+   * so that their zero points end where those of the next begin.
+   */
+  async writeRows(
+    name: string,
+    module: QuantizedModule,
+    firstRow: number,
+    { parts, outFeatures: rows }: QTensor,
+  ): Promise<void> {
+    const { scheme, outFeatures, inFeatures } = module;
+    const before = QTensor.sizes(scheme, firstRow, inFeatures);
+    const isLast = firstRow + rows === outFeatures;
+    const pieces = [
+      ["codes", parts.codes],
+      ["scales", parts.scales],
+      ["zeros", parts.zeros],
+    ] as const;
+    for (const [part, data] of pieces) {
+      if (data) await this.writePiece(`${name}.${part}`, data, before[part], isLast);
+    }
+    if (isLast) this.modules.set(name, module);
   }
 
   /** Writes a tensor that transforms have changed. */
@@ -186,6 +223,22 @@ export class QuantizedOutput {
   /** Closes the files of work that is given up. */
   async close(): Promise<void> {
     await this.writer.close();
+  }
+
+  private async writePiece(
+    name: string,
+    data: ArrayBufferView,
+    offset: number,
+    isLast: boolean,
+  ): Promise<void> {
+    const hasher = this.hashers.get(name) ?? createHasher("sha256");
+    this.hashers.set(name, hasher);
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    await this.writer.write(name, bytes, offset);
+    hasher.update(bytes);
+    if (!isLast) return;
+    this.tensors.set(name, hasher.digest());
+    this.hashers.delete(name);
   }
 
   private async write(name: string, data: ArrayBufferView): Promise<void> {

@@ -54,6 +54,10 @@ export const recipeSchema = z.object({
   ignore: z.array(z.string()).default([]),
   /** Linear layers with a scheme of their own; the last pattern that fits counts. */
   layers: z.array(z.object({ pattern: z.string(), scheme: z.string() })).default([]),
+  /** Scheme of the embedding; null leaves it as it is. A tied output head is the same table. */
+  embedding: z.string().nullable().default(null),
+  /** Scheme of the output head; null leaves it as it is. A tied embedding is the same table. */
+  head: z.string().nullable().default(null),
   calibration: calibrationSchema.nullable().default(null),
   /** Gather each linear's inputs after those before it in its block were quantized. */
   trueSequential: z.boolean().default(true),
@@ -90,6 +94,9 @@ export function parseRecipe(input: RecipeInput): { parsed: ParsedRecipe; method:
   const parsed = { ...recipe, options, transforms };
   for (const scheme of schemesOf(parsed)) {
     if (hasFixedActivations(scheme)) expectCalibration(`the scheme ${scheme.id}`, recipe);
+  }
+  for (const id of [recipe.embedding, recipe.head]) {
+    if (id !== null) expectEndScheme(parseScheme(id));
   }
   for (const each of methodsOf(parsed)) {
     for (const scheme of schemesOf(parsed)) expectSupport(each, scheme);
@@ -160,6 +167,18 @@ function expectCalibration(what: string, { calibration }: Pick<ParsedRecipe, "ca
   throw new UsageError(`${what} needs calibration text, and none was given`, {
     hint: "name a text or JSONL file (--calibration FILE), or sample from the model itself",
   });
+}
+
+/** Embedding and output head are rounded to nearest, and their inputs stay floats. */
+function expectEndScheme(scheme: Scheme): void {
+  expectSupport(methods.rtn, scheme);
+  if (scheme.activation === null) return;
+  throw new UsageError(
+    `embedding and output head take a scheme of weights only, not ${scheme.id}`,
+    {
+      hint: `use ${makeScheme(scheme.grid, scheme.groupSize).id}`,
+    },
+  );
 }
 
 function expectSupport(method: Method, scheme: Scheme): void {

@@ -1,5 +1,6 @@
 import type { HubOrigin } from "../hub/resolve-model.ts";
 import type { TransformedPart } from "../methods/define-method.ts";
+import type { EndRole } from "../nn/quantizable-model.ts";
 import type { MachineDescription } from "../platform/node.ts";
 import type { Recipe } from "./recipe.ts";
 
@@ -22,6 +23,19 @@ export interface LinearRecord {
   readonly damping?: number;
   /** Why the layer was quantized by a simpler way than asked for. */
   readonly fallback?: string;
+  readonly elapsedMs: number;
+}
+
+/** What happened to embedding or output head. */
+export interface EndRecord {
+  readonly module: string;
+  /** Both when embedding and output head are one table. */
+  readonly roles: readonly EndRole[];
+  readonly scheme: string;
+  readonly bitsPerWeight: number;
+  readonly weights: number;
+  /** `‖W − Ŵ‖² / ‖W‖²`. */
+  readonly relativeError: number;
   readonly elapsedMs: number;
 }
 
@@ -65,6 +79,8 @@ export interface RunRecord {
   /** In the order in which they ran; empty without transforms. */
   readonly transforms: readonly TransformRecord[];
   readonly linears: readonly LinearRecord[];
+  /** Embedding and output head, where they were quantized. */
+  readonly ends: readonly EndRecord[];
   /** Modules that fell back to a simpler way. */
   readonly fallbacks: readonly string[];
 }

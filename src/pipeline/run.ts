@@ -6,6 +6,7 @@ import type { Method } from "../methods/define-method.ts";
 import type { Block } from "../nn/quantizable-model.ts";
 import { describeMachine, monotonicMs } from "../platform/node.ts";
 import type { Scheme } from "../quant/scheme.ts";
+import { CheckpointWeights } from "../runtime/checkpoint-weights.ts";
 import { type OpenedModel, openModel } from "../runtime/load.ts";
 import { throwIfCancelled } from "../util/errors.ts";
 import { version } from "../util/version.ts";
@@ -13,15 +14,24 @@ import { ActivationCache } from "./activations.ts";
 import { sampleWindows } from "./collect-windows.ts";
 import type { PipelineEvent } from "./events.ts";
 import { Journal } from "./journal.ts";
+import { FinishedWeights } from "./finished-weights.ts";
 import type { Plan } from "./plan.ts";
 import { ProgressMeter } from "./progress.ts";
+import { endWeights } from "./make-plan.ts";
+import { quantizeEnd } from "./quantize-ends.ts";
 import { quantizeBlock } from "./quantize-block.ts";
 import { outputEntries, QuantizedOutput } from "./quantized-output.ts";
 import { type Recipe, transformsOf } from "./recipe.ts";
 import { repeatBlocks } from "./repeat-blocks.ts";
 import type { EarlierWork, ResumeChoice } from "./resume.ts";
 import type { RunIdentity } from "./run-identity.ts";
-import type { LinearRecord, Resumption, RunRecord, TransformRecord } from "./run-record.ts";
+import type {
+  EndRecord,
+  LinearRecord,
+  Resumption,
+  RunRecord,
+  TransformRecord,
+} from "./run-record.ts";
 import { changedInBlock, changedTensors, quantizedGroups } from "./scale-groups.ts";
 import { transformBlock } from "./transform-block.ts";
 
@@ -58,6 +68,7 @@ export class Run {
   private readonly meter: ProgressMeter;
   private readonly transforms: TransformRecord[] = [];
   private readonly linears: LinearRecord[] = [];
+  private readonly ends: EndRecord[] = [];
   private readonly startedAt: string;
   private readonly resumptions: Resumption[];
 
@@ -67,7 +78,8 @@ export class Run {
     this.earlier = earlier;
     this.startedAt = earlier?.startedAt ?? new Date().toISOString();
     this.resumptions = [...(earlier?.resumptions ?? [])];
-    this.meter = new ProgressMeter(job.options.emit, job.plan.blocks, job.plan.quantizedWeights);
+    const { blocks, quantizedWeights, ends } = job.plan;
+    this.meter = new ProgressMeter(job.options.emit, blocks, quantizedWeights + endWeights(ends));
   }
 
   /** Does all the work, given the calibration windows that were read from files. */
@@ -77,7 +89,7 @@ export class Run {
     const { workPath, journalPath } = this.folder;
     const { earlier, startedAt } = this;
     const changed = changedTensors(model, checkpoint, plan.linears, recipe);
-    const entries = outputEntries(checkpoint, plan.linears, changed);
+    const entries = outputEntries(checkpoint, [...plan.linears, ...plan.ends], changed);
     const output = await (earlier
       ? QuantizedOutput.reopen(checkpoint, workPath, entries)
       : QuantizedOutput.create(checkpoint, workPath, entries));
@@ -87,7 +99,8 @@ export class Run {
     try {
       const finishedBlocks = await this.goOn(output, journal);
       const windows = textWindows ?? (await this.sample(journal));
-      const activations = windows && ActivationCache.embed(options.backend, model, windows);
+      await this.quantizeEnds(output, journal);
+      const activations = windows && (await this.embed(windows, output));
       model.releaseEnds();
       if (activations && finishedBlocks < model.blockCount) {
         await this.repeat(finishedBlocks, output, activations);
@@ -118,6 +131,8 @@ export class Run {
     const written = await openUnfinishedCheckpoint(this.folder.workPath);
     let finishedBlocks = 0;
     try {
+      const ends = earlier.parts.get(endsPart);
+      if (ends && (await output.keepPart(written, ends))) this.ends.push(...ends.ends);
       for (; finishedBlocks < blocks; finishedBlocks++) {
         const part = earlier.parts.get(blockPart(finishedBlocks));
         if (!part || !(await output.keepPart(written, part))) break;
@@ -127,8 +142,9 @@ export class Run {
     } finally {
       await written.close();
     }
-    this.hasFinishedWork = finishedBlocks + earlier.windows.length > 0;
-    const doneWork = this.linears.reduce((sum, { weights }) => sum + weights, 0);
+    this.hasFinishedWork = finishedBlocks + this.ends.length + earlier.windows.length > 0;
+    const done = [...this.ends, ...this.linears];
+    const doneWork = done.reduce((sum, { weights }) => sum + weights, 0);
     meter.goOn(doneWork, earlier.effort);
     const { interruptedAt } = earlier;
     const { effort } = meter;
@@ -166,6 +182,59 @@ export class Run {
         report(done);
       },
     });
+  }
+
+  /** Quantizes embedding and output head as far as the plan says so and no earlier run did. */
+  private async quantizeEnds(output: QuantizedOutput, journal: Journal): Promise<void> {
+    const { opened, plan, options } = this.job;
+    const { backend, signal } = options;
+    if (this.ends.length > 0 || endWeights(plan.ends) === 0) return;
+    for (const end of plan.ends) {
+      const { module, scheme, outFeatures, inFeatures } = end;
+      if (!scheme) continue;
+      const stored = { kind: "linear", scheme, outFeatures, inFeatures } as const;
+      const report = (): void => this.meter.report(0, end.roles.join(", "));
+      report();
+      const record = await quantizeEnd(end, scheme, {
+        backend,
+        checkpoint: opened.checkpoint,
+        signal,
+        onRows: async (firstRow, rows) => {
+          await output.writeRows(module, stored, firstRow, rows);
+          this.meter.advance(rows.outFeatures * inFeatures);
+          report();
+        },
+      });
+      this.ends.push(record);
+    }
+    const written = await output.finishPart();
+    const { effort } = this.meter;
+    const { ends } = this;
+    const nothing = { transforms: [], linears: [], outputs: null };
+    await journal.append({ type: "part", name: endsPart, ends, ...nothing, ...written, effort });
+    this.hasFinishedWork = true;
+  }
+
+  /** Embeds calibration windows by the embedding that the quantized model will have. */
+  private async embed(
+    windows: readonly Int32Array[],
+    output: QuantizedOutput,
+  ): Promise<ActivationCache> {
+    const { opened, options } = this.job;
+    const { model, checkpoint } = opened;
+    const { backend } = options;
+    if (this.ends.length > 0) {
+      const written = await openUnfinishedCheckpoint(this.folder.workPath);
+      try {
+        const original = new CheckpointWeights(backend, checkpoint, "float32");
+        const finished = { ...output.written, output: written };
+        model.releaseEnds();
+        await model.loadEnds(new FinishedWeights(backend, original, finished));
+      } finally {
+        await written.close();
+      }
+    }
+    return ActivationCache.embed(backend, model, windows);
   }
 
   /** Runs the activations through finished blocks, to what they were when the last was finished. */
@@ -212,7 +281,8 @@ export class Run {
     const written = await output.finishPart();
     const name = blockPart(index);
     const { effort } = this.meter;
-    await journal.append({ type: "part", name, transforms, linears, ...written, outputs, effort });
+    const done = { transforms, linears, ends: [], outputs };
+    await journal.append({ type: "part", name, ...done, ...written, effort });
     this.hasFinishedWork = true;
     this.transforms.push(...transforms);
     this.linears.push(...linears);
@@ -316,10 +386,14 @@ export class Run {
       },
       transforms: this.transforms,
       linears: this.linears,
+      ends: this.ends,
       fallbacks: this.linears.filter(({ fallback }) => fallback).map(({ module }) => module),
     };
   }
 }
+
+/** Name of embedding and output head in the journal. */
+const endsPart = "embedding and output head";
 
 /** Name of a block in the journal. */
 function blockPart(index: number): string {

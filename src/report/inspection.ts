@@ -1,4 +1,4 @@
-import type { Inspection } from "../runtime/inspect.ts";
+import type { InspectedModule, Inspection } from "../runtime/inspect.ts";
 import {
   formatBits,
   formatBytes,
@@ -7,7 +7,7 @@ import {
   formatShape,
   printable,
 } from "./format.ts";
-import { keptWeights } from "./kept-weights.ts";
+import { isInBlock, keptWeights } from "./kept-weights.ts";
 import { joinParts } from "./plan-summary.ts";
 import type { Layout } from "./style.ts";
 import { type Cell, formatTable } from "./table.ts";
@@ -58,16 +58,18 @@ function origin({ quantization, record }: Inspection, layout: Layout): string[] 
 function formatSizes(inspection: Inspection, layout: Layout): string[] {
   const { quantization, sizes, tensors, bitsPerWeight } = inspection;
   const modules = quantization?.modules ?? [];
-  const rows: Cell[][] = Object.entries(quantization?.schemes ?? {}).map(([scheme, count]) => {
-    const members = modules.filter((module) => module.scheme === scheme);
-    const sizeBytes = sum(members.map((module) => module.sizeBytes));
-    const weights = sum(members.map((module) => module.shape[0] * module.shape[1]));
-    return [
-      `${formatPlural(count, "linear layer")} in ${scheme}`,
-      { text: formatBits((8 * sizeBytes) / weights), tone: "accent" },
-      formatBytes(sizeBytes),
-    ];
+  const inBlocks = modules.filter(({ module }) => isInBlock(module));
+  const around = modules.filter(({ module }) => !isInBlock(module));
+  const rows: Cell[][] = Object.keys(quantization?.schemes ?? {}).flatMap((scheme) => {
+    const members = inBlocks.filter((module) => module.scheme === scheme);
+    if (members.length === 0) return [];
+    return [sizeRow(`${formatPlural(members.length, "linear layer")} in ${scheme}`, members)];
   });
+  for (const end of around) {
+    const tied = inspection.config.tiedEmbeddings ? "embedding, head" : "embedding";
+    const name = end.module === "lm_head" ? "head" : tied;
+    rows.push(sizeRow(`${name} in ${end.scheme}`, [end]));
+  }
   const label = quantization ? undefined : formatPlural(sizes.linear.layers, "linear layer");
   for (const kept of keptWeights(tensors, modules, label)) {
     rows.push([kept.label, formatBits(kept.bitsPerWeight), formatBytes(kept.sizeBytes)]);
@@ -82,6 +84,13 @@ function formatSizes(inspection: Inspection, layout: Layout): string[] {
     rows,
     layout,
   );
+}
+
+function sizeRow(label: string, modules: readonly InspectedModule[]): Cell[] {
+  const sizeBytes = sum(modules.map((module) => module.sizeBytes));
+  const weights = sum(modules.map((module) => module.shape[0] * module.shape[1]));
+  const bits = formatBits((8 * sizeBytes) / weights);
+  return [label, { text: bits, tone: "accent" }, formatBytes(sizeBytes)];
 }
 
 /** Lists the packed linear layers. */

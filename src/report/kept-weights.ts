@@ -21,14 +21,23 @@ export function keptWeights(
   const matrices = tensors.filter(
     ({ name, shape }) => shape.length >= 2 && !packed.has(name.slice(0, name.lastIndexOf("."))),
   );
-  const isInBlock = ({ name }: InspectedTensor): boolean => /\.\d+\./.test(name);
-  return [
-    ...summed(blocksLabel, matrices.filter(isInBlock)),
-    ...summed(
-      "embedding, head",
-      matrices.filter((tensor) => !isInBlock(tensor)),
-    ),
-  ];
+  const inBlocks = matrices.filter(({ name }) => isInBlock(name));
+  const around = matrices.filter(({ name }) => !isInBlock(name));
+  return [...summed(blocksLabel, inBlocks), ...summed(labelOfEnds(around, modules), around)];
+}
+
+/** Tells by its name whether a tensor or module stands in a block. */
+export function isInBlock(name: string): boolean {
+  return /\.\d+\./.test(name);
+}
+
+/** One of embedding and output head may be packed while the other is kept. */
+function labelOfEnds(
+  kept: readonly InspectedTensor[],
+  modules: readonly InspectedModule[],
+): string {
+  if (modules.every(({ module }) => isInBlock(module))) return "embedding, head";
+  return kept.every(({ name }) => name.startsWith("lm_head.")) ? "head" : "embedding";
 }
 
 function summed(label: string, tensors: readonly InspectedTensor[]): KeptWeights[] {

@@ -19,6 +19,7 @@ const plan: Plan = {
   architecture: "Llama",
   blocks: 6,
   linears: [linear("self_attn.q_proj", "w2g64"), linear("mlp.up_proj", "w2g64")],
+  ends: [],
   quantizedWeights: 4_718_592,
   parameters: 5_770_496,
   methodTitle: "GPTQ",

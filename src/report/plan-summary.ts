@@ -19,6 +19,9 @@ export function formatPlan(plan: Plan, layout: Layout): string[] {
   ];
   const work = [
     `${plan.methodTitle} → ${describeSchemes(plan)}`,
+    ...plan.ends.flatMap(({ roles, scheme }) =>
+      scheme ? [`${roles.join(", ")} ${scheme.id}`] : [],
+    ),
     ...(calibration ? [`${calibration.windows} × ${calibration.window} calibration tokens`] : []),
     plan.backend,
     formatPlural(plan.threads, "thread"),

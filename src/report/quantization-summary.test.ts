@@ -28,6 +28,8 @@ const record: RunRecord = {
     ignore: [],
     layers: [],
     calibration: null,
+    embedding: null,
+    head: null,
     transforms: [],
     trueSequential: true,
     activationRange: "min-max",
@@ -57,6 +59,7 @@ const record: RunRecord = {
     linear("self_attn.k_proj", 0, 0.058),
     linear("mlp.down_proj", 5, 0.071),
   ],
+  ends: [],
   fallbacks: [],
 };
 const kept = [{ label: "embedding, head", bitsPerWeight: 16, sizeBytes: 2_000_000 }];

@@ -46,13 +46,19 @@ export function formatQuantizationSummary(
     formatNumber(group.worst.relativeError),
     { text: shortModule(group.worst.module), tone: "dim" },
   ]);
+  const errorOf = record.linears.some((linear) => linear.errorOf === "outputs")
+    ? "output"
+    : "weight";
+  for (const { roles, bitsPerWeight, relativeError } of record.ends) {
+    // A table in front of or behind the blocks has no error at outputs that could stand in the column.
+    const error = errorOf === "weight" ? formatNumber(relativeError) : "–";
+    const bits: Cell = { text: formatBits(bitsPerWeight), tone: "accent" };
+    rows.push([roles.join(", "), bits, error, "", ""]);
+  }
   for (const { label, bitsPerWeight } of kept) {
     rows.push([label, formatBits(bitsPerWeight), "–", "", ""]);
   }
   rows.push(["whole file", formatBits(record.bitsPerWeight.file), "", "", ""]);
-  const errorOf = record.linears.some((linear) => linear.errorOf === "outputs")
-    ? "output"
-    : "weight";
   const table = formatTable(
     [
       { header: "layer group", minWidth: 15 },

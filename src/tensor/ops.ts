@@ -6,7 +6,8 @@ import type {
   QuantizeColumnsOptions,
   RefineZerosOptions,
 } from "../backend/kernels.ts";
-import type { PreparedOperand, Products } from "../backend/packed-operand.ts";
+import type { Backend } from "../backend/backend.ts";
+import type { PackedOperand, PreparedOperand, Products } from "../backend/packed-operand.ts";
 import { ShapeError } from "../util/errors.ts";
 import type { DType } from "./dtype.ts";
 import { asMatrix, expectShape, formatShape, type Shape } from "./shape.ts";
@@ -108,6 +109,17 @@ export function normedPackedLinears(
 export function embedding(table: Tensor, ids: Tensor<"i32">): Tensor<"f32"> {
   const out = Tensor.empty(table.backend, "f32", [...ids.shape, table.shape[1] ?? 0]);
   table.backend.kernels.embedding(out, table, ids);
+  return out;
+}
+
+/** Rows of a packed table `[vocabulary, d]` at `ids` (i32, any shape), decoded; result `[...ids, d]` f32. */
+export function packedEmbedding(
+  backend: Backend,
+  table: PackedOperand,
+  ids: Tensor<"i32">,
+): Tensor<"f32"> {
+  const out = Tensor.empty(backend, "f32", [...ids.shape, table.inFeatures]);
+  backend.kernels.packedEmbedding(out, table, ids);
   return out;
 }
 

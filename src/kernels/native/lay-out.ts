@@ -1,4 +1,4 @@
-import type { PackedOperand, PreparedOperand } from "../../backend/packed-operand.ts";
+import type { PackedLayout, PackedOperand, PreparedOperand } from "../../backend/packed-operand.ts";
 import { type HeldOperand, holdOperand } from "../reference/packed-matmul.ts";
 import type { NativeQueue } from "./queue.ts";
 
@@ -27,6 +27,11 @@ export interface LaidOutOperand extends PreparedOperand {
   readonly zeroKind: number;
   readonly origin: number;
   readonly step: number;
+}
+
+/** Returns the number that C knows a packing by; null when it does not. */
+export function packingNumber({ packing }: PackedLayout): number | null {
+  return packings[packing]?.number ?? null;
 }
 
 /**

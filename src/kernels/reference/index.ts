@@ -18,6 +18,7 @@ import { layerNorm } from "./layer-norm.ts";
 import { magnitudes } from "./magnitudes.ts";
 import { matmul } from "./matmul.ts";
 import { multiply } from "./multiply.ts";
+import { packedEmbedding } from "./packed-embedding.ts";
 import { holdOperand, normedPackedMatmul, packedMatmul } from "./packed-matmul.ts";
 import { quantizeColumns } from "./quantize-columns.ts";
 import { quantizeRows } from "./quantize-rows.ts";
@@ -37,6 +38,7 @@ export const referenceKernels: Kernels = {
   dequantizeActivations,
   rowRanges,
   integerMatmul,
+  packedEmbedding,
   embedding,
   rmsNorm,
   layerNorm,

@@ -100,33 +100,41 @@ function roundBlock(out: Float32Array, x: Float32Array, start: number, end: numb
 }
 
 /** Returns a function that decodes one row of a packed weight to float32. */
-function rowDecoder(operand: PackedOperand): (row: number, out: Float32Array) => void {
+export function rowDecoder(operand: PackedOperand): (row: number, out: Float32Array) => void {
   const { inFeatures, groupSize, layout, origin, step, table } = operand;
   const packing = packings[layout.packing as keyof typeof packings];
   const groups = Math.ceil(inFeatures / groupSize);
-  const scales = halvesToFloats(operand.scales);
-  const zeros = decodeZeroPoints(operand, scales.length);
   const codes = new Uint8Array(inFeatures);
   return (row, out) => {
     packing.unpack(operand.codes, row * operand.rowBytes, inFeatures, codes, 0);
+    const first = row * groups;
+    const scales = halvesToFloats(operand.scales.subarray(first, first + groups));
+    const zeros = decodeZeroPoints(operand, first, groups);
     for (let group = 0; group < groups; group++) {
-      const at = row * groups + group;
-      const zero = zeros ? zeros[at] : 0;
+      const zero = zeros ? zeros[group] : 0;
       const end = Math.min((group + 1) * groupSize, inFeatures);
       for (let column = group * groupSize; column < end; column++) {
         const code = codes[column];
-        out[column] = scales[at] * (table ? table[code] : origin + step * (code - zero));
+        out[column] = scales[group] * (table ? table[code] : origin + step * (code - zero));
       }
     }
   };
 }
 
-/** Unpacks the `count` zero points of an operand; null stands for zeros. */
-export function decodeZeroPoints(operand: PackedOperand, count: number): ArrayLike<number> | null {
-  const { zeroPoints, layout } = operand;
+/** Unpacks `count` zero points of an operand from the group `first` on; null stands for zeros. */
+function decodeZeroPoints(
+  { zeroPoints, layout }: PackedOperand,
+  first: number,
+  count: number,
+): ArrayLike<number> | null {
   if (!zeroPoints) return null;
-  if (zeroPoints instanceof Uint16Array) return halvesToFloats(zeroPoints);
-  const integers = new Uint8Array(count);
-  packings[layout.packing as keyof typeof packings].unpack(zeroPoints, 0, count, integers, 0);
-  return integers;
+  if (zeroPoints instanceof Uint16Array) {
+    return halvesToFloats(zeroPoints.subarray(first, first + count));
+  }
+  const unit = Math.floor(first / layout.codesPerUnit);
+  const skipped = first - unit * layout.codesPerUnit;
+  const integers = new Uint8Array(skipped + count);
+  const packing = packings[layout.packing as keyof typeof packings];
+  packing.unpack(zeroPoints, unit * layout.bytesPerUnit, integers.length, integers, 0);
+  return integers.subarray(skipped);
 }

@@ -7,11 +7,12 @@ import {
 } from "../../../src/backend/packed-operand.ts";
 import { packedRowBytes, type PackingId } from "../../../src/quant/packing.ts";
 import { packings } from "../../../src/quant/packings/index.ts";
+import { FewbitError } from "../../../src/util/errors.ts";
 import { floatsToHalves, halfBitsToFloat } from "../../../src/util/half.ts";
 import { Prng } from "../../../src/util/prng.ts";
 import { roundHalfEven } from "../../../src/util/rounding.ts";
-import { blankOutput, floatSample, normalSample, upload } from "./data.ts";
-import { type Exact, expectSame, expectWithin } from "./expect-within.ts";
+import { blankOutput, floatSample, normalSample, upload, uploadIds } from "./data.ts";
+import { type Exact, exactly, expectSame, expectWithin } from "./expect-within.ts";
 import { product } from "./formulas.ts";
 import { remember } from "./remember.ts";
 
@@ -42,6 +43,14 @@ const largeShapes = [
 const decodings = ["no zero point", "integer zero points", "float16 zero points", "table"] as const;
 type Decoding = (typeof decodings)[number];
 
+/** Vocabulary, width and group size of tables that rows are looked up in. */
+const tables = [
+  [1, 8, 8],
+  [5, 13, 13],
+  [11, 172, 64],
+  [300, 352, 100],
+] as const;
+
 interface PackedSample {
   /** Names the sample. */
   readonly key: string;
@@ -68,6 +77,33 @@ export function testPackedProducts(open: () => Backend): void {
         });
       }
     }
+
+    for (const id of Object.keys(packings) as PackingId[]) {
+      test(`packedEmbedding of ${id} decodes the rows asked for, in any order`, async () => {
+        for (const decoding of decodings) {
+          for (const [vocabulary, width, groupSize] of tables) {
+            const backend = open();
+            const { operand, values } = packSample(id, decoding, vocabulary, width, groupSize);
+            const ids = [vocabulary - 1, 0, vocabulary >> 1, 0];
+            const out = blankOutput(backend, [ids.length, width]);
+            backend.kernels.packedEmbedding(out, operand, uploadIds(backend, ids));
+            const rows = ids.map((row) => values.subarray(row * width, (row + 1) * width));
+            const exact = Float64Array.from(rows.flatMap((row) => [...row]));
+            expectWithin(await out.read(), exactly(exact), { relative: 2e-7 });
+          }
+        }
+      });
+    }
+
+    test("packedEmbedding refuses an id outside the table", async () => {
+      const backend = open();
+      const { operand } = packSample("bits4", "integer zero points", 5, 16, 8);
+      const out = blankOutput(backend, [1, 16]);
+      await expect(async () => {
+        backend.kernels.packedEmbedding(out, operand, uploadIds(backend, [5]));
+        await backend.synchronize();
+      }).rejects.toThrow(FewbitError);
+    });
 
     test("one prepared operand serves decode and prefill", async () => {
       const backend = open();

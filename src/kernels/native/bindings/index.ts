@@ -11,6 +11,7 @@ import { inverseCholesky } from "./inverse-cholesky.ts";
 import { magnitudes } from "./magnitudes.ts";
 import { matmul } from "./matmul.ts";
 import { layerNorm, rmsNorm } from "./norms.ts";
+import { packedEmbedding } from "./packed-embedding.ts";
 import { normedPackedMatmul, packedMatmul } from "./packed-matmul.ts";
 import { quantizeColumns } from "./quantize-columns.ts";
 import { refineZeros } from "./refine-zeros.ts";
@@ -38,6 +39,7 @@ export const bindings: Bindings = {
   matmul,
   multiply,
   normedPackedMatmul,
+  packedEmbedding,
   packedMatmul,
   quantizeActivations,
   quantizeColumns,
