@@ -14,7 +14,7 @@ import type { EndRecord } from "./run-record.ts";
 
 /** Pieces begin at multiples of so many rows: there the packed zero points of every scheme are whole words. */
 const rowStep = 32;
-const usualPieceWeights = 4 * 2 ** 20;
+const usualPieceWeights = 2 ** 20;
 
 /**
  * Decides what happens to embedding and output head. One table that serves as both takes the one scheme
@@ -47,7 +47,7 @@ export interface EndJob {
   readonly backend: Backend;
   readonly checkpoint: Checkpoint;
   readonly signal?: AbortSignal | undefined;
-  /** Weights at a time; 4 million by default. */
+  /** Weights at a time; a million by default. */
   readonly pieceWeights?: number;
   /** Takes the packed rows from `firstRow` on, in order. */
   readonly onRows: (firstRow: number, rows: QTensor) => Promise<void>;
