@@ -197,14 +197,16 @@ function divideMoments(moments: Float32Array, factors: Float32Array): void {
   }
 }
 
-/** The first batches that hold at least so many tokens, or all. */
+/** The first windows that hold at least so many tokens, or all. */
 function firstTokens(batches: readonly Tensor<"f32">[], tokens: number): Tensor<"f32">[] {
   const chosen: Tensor<"f32">[] = [];
-  let count = 0;
+  let left = tokens;
   for (const batch of batches) {
-    if (count >= tokens) break;
-    chosen.push(batch);
-    count += (batch.shape[0] ?? 0) * (batch.shape[1] ?? 0);
+    const [windows = 0, length = 1] = batch.shape;
+    const taken = Math.min(windows, Math.ceil(left / length));
+    if (taken <= 0) break;
+    chosen.push(batch.slice(0, taken));
+    left -= taken * length;
   }
   return chosen;
 }
