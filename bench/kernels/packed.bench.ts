@@ -1,19 +1,19 @@
 import type { Backend } from "../../src/backend/backend.ts";
 import type { PreparedOperand, Products } from "../../src/backend/packed-operand.ts";
-import { loadAddon } from "../../src/kernels/native/addon.ts";
 import { createNativeBackend } from "../../src/kernels/native/native-backend.ts";
 import type { LaidOutOperand } from "../../src/kernels/native/lay-out.ts";
-import { NativeQueue } from "../../src/kernels/native/queue.ts";
 import { QTensor } from "../../src/quant/q-tensor.ts";
 import { parseScheme } from "../../src/quant/scheme.ts";
 import { cast, matmulInto } from "../../src/tensor/ops.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { Prng } from "../../src/util/prng.ts";
 import { type Benchmark, goal, interleave, type Row, rateRow, type Timing } from "../harness.ts";
+import { bandwidthMeter } from "../read-bandwidth.ts";
 
 const outFeatures = 4096;
 const inFeatures = 11008;
 const rotateBytes = 256 * 2 ** 20;
+const rotateGigabytes = rotateBytes / 1e9;
 const prefillTokens = 512;
 const rounds = 9;
 const prefillRounds = 3;
@@ -91,10 +91,10 @@ async function decode(backend: Backend, scheme: string, percent: number | null):
   const x = randomInput(backend, 1);
   const out = Tensor.empty(backend, "f32", [1, outFeatures]);
   await expectClose(backend, weights[0], x, out);
-  const reader = bandwidthMeter(backend.level);
+  const reader = bandwidthMeter(1, rotateBytes >> 20);
   const times = await interleave(
     {
-      read: () => reader.run(),
+      read: () => reader.measure(),
       fast: () => multiplyAll(backend, weights, x, out, "fast"),
       exact: () => multiplyAll(backend, weights.slice(0, 2), x, out, "exact"),
     },
@@ -102,12 +102,12 @@ async function decode(backend: Backend, scheme: string, percent: number | null):
   );
   reader.close();
   const giga = (weights.length * bytesRead(weights[0] as LaidOutOperand)) / 1e9;
-  const bandwidth = reader.gigabytes / times.read.median;
+  const bandwidth = rotateGigabytes / times.read.median;
   const share = (100 * giga) / times.fast.median / bandwidth;
   const ratio = times.exact.median / 2 / (times.fast.median / weights.length);
-  const best = (100 * giga) / times.fast.least / (reader.gigabytes / times.read.least);
+  const best = (100 * giga) / times.fast.least / (rotateGigabytes / times.read.least);
   return [
-    rateRow("read bandwidth", reader.gigabytes, times.read, "GB/s"),
+    rateRow("read bandwidth", rotateGigabytes, times.read, "GB/s"),
     rateRow(`${scheme}, one token`, giga, times.fast, "GB/s"),
     {
       what: `${scheme}, one token, of the bandwidth`,
@@ -188,25 +188,4 @@ async function expectClose(
   }
   const error = Math.sqrt(difference / size);
   if (!(error < 0.02)) throw new Error(`fast products are off by ${error} of their size`);
-}
-
-function bandwidthMeter(level: string): {
-  run(): Promise<void>;
-  readonly gigabytes: number;
-  close(): void;
-} {
-  const result = loadAddon();
-  if (!("addon" in result)) throw new Error(result.reason);
-  const queue = new NativeQueue(result.addon, level, 1);
-  const data = new Float32Array(queue.allocate(rotateBytes));
-  data.fill(1);
-  const sums = new Float32Array(rotateBytes >> 20);
-  return {
-    run: async () => {
-      queue.run("read_bandwidth", [sums, data], []);
-      await queue.synchronize();
-    },
-    gigabytes: rotateBytes / 1e9,
-    close: () => queue.close(),
-  };
 }
