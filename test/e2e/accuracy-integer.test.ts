@@ -19,7 +19,7 @@ async function quantizeTo(scheme: string, out: string): Promise<string> {
     method: "rtn",
     scheme,
     out: inFolder(out),
-    ...(scheme.includes("a8-") ? { calibration } : {}),
+    ...(scheme.includes("a8-") ? { calibration, samples: 16 } : {}),
   });
 }
 
