@@ -51,11 +51,48 @@ static inline __attribute__((always_inline)) uint32_t turn_word(uint32_t x, cons
   return every_fourth(x, 0) | every_fourth(x, 1) << 8 | every_fourth(x, 2) << 16 | every_fourth(x, 3) << 24;
 }
 
+/* turn_word for each lane; not for one bit. */
+static inline __attribute__((always_inline)) vi turn_words(vi x, const int bits) {
+  if (bits == 8) return x;
+  if (bits == 2) {
+    vi moved = vi_and(vi_xor(x, vi_right(x, 6)), vi_set1(0x00cc00cc));
+    x = vi_xor(vi_xor(x, moved), vi_left(moved, 6));
+    moved = vi_and(vi_xor(x, vi_right(x, 12)), vi_set1(0x0000f0f0));
+    return vi_xor(vi_xor(x, moved), vi_left(moved, 12));
+  }
+  vi low = vi_and(x, vi_set1(0xffff)), high = vi_right(x, 16);
+  low = vi_and(vi_or(low, vi_left(low, 8)), vi_set1(0x00ff00ff));
+  high = vi_and(vi_or(high, vi_left(high, 8)), vi_set1(0x00ff00ff));
+  low = vi_and(vi_or(low, vi_left(low, 4)), vi_set1(0x0f0f0f0f));
+  high = vi_and(vi_or(high, vi_left(high, 4)), vi_set1(0x0f0f0f0f));
+  return vi_or(low, vi_left(high, 4));
+}
+
+/* Squares of LANES rows by LANES words, from word 0 on; returns the number of words that were turned. */
+static inline __attribute__((always_inline)) int64_t turn_squares(const layout_call *call, int64_t block,
+                                                                  uint32_t *out, int64_t words, const int bits) {
+  const uint8_t *source = call->source_codes + block * LANES * call->row_bytes;
+  int64_t w = 0;
+  if (bits == 1 || (block + 1) * LANES > call->to.rows) return 0;
+  for (; w + LANES <= words; w += LANES) {
+    float square[LANES];
+    vf rows[LANES];
+    for (int lane = 0; lane < LANES; lane++) {
+      vi_store(square, turn_words(vi_load(source + lane * call->row_bytes + 4 * w), bits));
+      rows[lane] = vf_load(square);
+    }
+    vf_transpose(rows);
+    for (int i = 0; i < LANES; i++) vf_store((float *)(void *)(out + (w + i) * LANES), rows[i]);
+  }
+  return w;
+}
+
 static inline __attribute__((always_inline)) void turn_rows(const layout_call *call, int64_t block,
                                                             uint32_t *out, const int bits) {
   const packed_matrix *to = &call->to;
   int64_t words = to->groups * to->group_chunks, have = fb_ceil_div(to->columns, to->chunk_columns);
-  for (int64_t tile = 0; tile < words; tile += TILE_WORDS) {
+  int64_t done = turn_squares(call, block, out, fb_min(words, have), bits);
+  for (int64_t tile = done; tile < words; tile += TILE_WORDS) {
     int64_t end = fb_min(words, tile + TILE_WORDS), full = fb_min(end, have);
     for (int64_t lane = 0; lane < LANES; lane++) {
       int64_t row = block * LANES + lane;

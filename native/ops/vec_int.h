@@ -20,6 +20,7 @@ static inline vi vi_set1(int32_t x) { return _mm512_set1_epi32(x); }
 static inline vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
 static inline vi vi_and(vi a, vi b) { return _mm512_and_si512(a, b); }
 static inline vi vi_or(vi a, vi b) { return _mm512_or_si512(a, b); }
+static inline vi vi_xor(vi a, vi b) { return _mm512_xor_si512(a, b); }
 #define vi_left(x, n) _mm512_slli_epi32(x, (unsigned)(n))
 #define vi_right(x, n) _mm512_srli_epi32(x, (unsigned)(n))
 #define vi_halve(x, n) _mm512_srai_epi32(x, (unsigned)(n))
@@ -49,6 +50,7 @@ static inline vi vi_set1(int32_t x) { return _mm256_set1_epi32(x); }
 static inline vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
 static inline vi vi_and(vi a, vi b) { return _mm256_and_si256(a, b); }
 static inline vi vi_or(vi a, vi b) { return _mm256_or_si256(a, b); }
+static inline vi vi_xor(vi a, vi b) { return _mm256_xor_si256(a, b); }
 #define vi_left(x, n) _mm256_slli_epi32(x, (int)(n))
 #define vi_right(x, n) _mm256_srli_epi32(x, (int)(n))
 #define vi_halve(x, n) _mm256_srai_epi32(x, (int)(n))
@@ -83,6 +85,7 @@ static inline vi vi_set1(int32_t x) { return vdupq_n_s32(x); }
 static inline vi vi_add(vi a, vi b) { return vaddq_s32(a, b); }
 static inline vi vi_and(vi a, vi b) { return vandq_s32(a, b); }
 static inline vi vi_or(vi a, vi b) { return vorrq_s32(a, b); }
+static inline vi vi_xor(vi a, vi b) { return veorq_s32(a, b); }
 static inline vi vi_left(vi x, int n) { return vshlq_s32(x, vdupq_n_s32(n)); }
 static inline vi vi_right(vi x, int n) {
   return vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(x), vdupq_n_s32(-n)));
@@ -122,6 +125,7 @@ static inline vi vi_set1(int32_t x) { return (vi){x, x, x, x}; }
 static inline vi vi_add(vi a, vi b) { return a + b; }
 static inline vi vi_and(vi a, vi b) { return a & b; }
 static inline vi vi_or(vi a, vi b) { return a | b; }
+static inline vi vi_xor(vi a, vi b) { return a ^ b; }
 static inline vi vi_left(vi x, int n) { return (vi)((vi_unsigned)x << (vi_unsigned)vi_set1(n)); }
 static inline vi vi_right(vi x, int n) { return (vi)((vi_unsigned)x >> (vi_unsigned)vi_set1(n)); }
 static inline vi vi_halve(vi x, int n) { return x >> vi_set1(n); }
