@@ -37,13 +37,19 @@ export function addComputeOptions(command: Command): Command {
     );
 }
 
-/** Makes an option with a fixed set of values, which its help shows. */
+/** What stands in a flag's help at most, so that the column of flags leaves room for the texts. */
+const longestChoices = 24;
+
+/** Makes an option with a fixed set of values, which its help shows: in the flag, or in the text if long. */
 export function choiceOption(
   flag: string,
   choices: readonly string[],
   description: string,
 ): Option {
-  return new Option(`${flag} <${choices.join("|")}>`, description).choices([...choices]);
+  const listed = choices.join("|");
+  const long = listed.length > longestChoices;
+  const text = long ? `${description}; one of ${choices.join(", ")}` : description;
+  return new Option(`${flag} <${long ? "choice" : listed}>`, text).choices([...choices]);
 }
 
 /** Makes an option with a fixed set of values that may be given several times. */

@@ -34,7 +34,7 @@ type Options = z.output<typeof options>;
 export default defineMethod({
   id: "hqq",
   title: "HQQ",
-  summary: "moves each group's fractional zero point to the least error; needs no calibration data",
+  summary: "fits fractional zero points; needs no calibration data",
   role: "quantizer",
   needs: { statistics: [], order: "independent" },
   supports: (scheme) => scheme.grid.zeroPoint === "float16",
