@@ -29,8 +29,9 @@
 INLINE void add_unit(vi sum[TOKENS][4], vi unit, const int8_t *x, int64_t stride, const int p, const int tokens) {
 #ifdef DOT_ANY
   vi high = p == 1 ? vi_right(unit, 4) : unit;
+  const int slots = 8 / p;
 #pragma GCC unroll 8
-  for (int s = 0; s < 8 / p; s++) {
+  for (int s = 0; s < slots; s++) {
     int kept = s % SUMS(p);
     vi codes = p == 8 ? unit : vi_and(s < 4 ? unit : high, vi_set1_bytes(((1 << p) - 1) << p * kept));
 #pragma GCC unroll 4
