@@ -5,7 +5,7 @@ import { makeLinear } from "../nn/make-linear.ts";
 import type { Block, EndDescription, LinearDescription } from "../nn/quantizable-model.ts";
 import type { WeightSource } from "../nn/weight-source.ts";
 import { formatShape, type Shape } from "../tensor/shape.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { FormatError } from "../util/errors.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 
