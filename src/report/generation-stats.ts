@@ -9,6 +9,8 @@ export interface GenerationFigures {
   readonly finishReason: "eos" | "stop" | "length";
   readonly prefillTokensPerSecond: number;
   readonly decodeTokensPerSecond: number;
+  /** How packed weights were multiplied; generation is fast unless asked. */
+  readonly products: "fast" | "exact";
   /** What keys and values were kept as. */
   readonly kvCache: "f32" | "f16" | "i8";
   /** Bytes of the key-value cache at the end. */
@@ -28,6 +30,7 @@ export function formatGenerationStats(figures: GenerationFigures, layout: Layout
     `${formatPlural(generatedTokens, "token")}${speed(figures.decodeTokensPerSecond)}`,
     `prompt ${formatPlural(promptTokens, "token")}${speed(figures.prefillTokensPerSecond)}`,
     `${figures.kvCache} cache of ${formatBytes(figures.kvCacheBytes)}`,
+    ...(figures.products === "exact" ? ["exact products"] : []),
     reasons[figures.finishReason],
   ];
   return joinParts(parts, layout).map((line) => layout.style(line, "dim"));

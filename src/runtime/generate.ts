@@ -41,6 +41,8 @@ export interface GenerationStats {
   readonly promptTokens: number;
   readonly generatedTokens: number;
   readonly finishReason: FinishReason;
+  /** How packed weights were multiplied. */
+  readonly products: Products;
   /** Time until the first token's logits. */
   readonly prefillMs: number;
   readonly prefillTokensPerSecond: number;
@@ -73,7 +75,7 @@ export async function* generate(
   options: GenerateOptions,
 ): AsyncGenerator<GeneratedToken, GenerationStats, void> {
   checkSampling(options);
-  const { kvCache = "f16" } = options;
+  const { kvCache = "f16", products = "fast" } = options;
   checkKvCache(kvCache);
   const { tokenizer } = languageModel;
   const prompt = promptIds(languageModel, options.prompt);
@@ -100,12 +102,13 @@ export async function* generate(
       const { text, finishReason } = output.push(token);
       yield { token, text };
       if (finishReason) {
-        const counts = { promptTokens: prompt.length, generatedTokens: count, finishReason };
+        const promptTokens = prompt.length;
+        const counts = { promptTokens, generatedTokens: count, finishReason, products };
         return stats(counts, { prefillMs, decodeMs }, cache);
       }
       throwIfCancelled(options.signal);
       const decodeStart = monotonicMs();
-      logits = await step(languageModel, cache, [token], options.products ?? "fast");
+      logits = await step(languageModel, cache, [token], products);
       decodeMs += monotonicMs() - decodeStart;
       await breathe();
     }
@@ -217,7 +220,7 @@ function eventLoopTurns(): () => Promise<void> {
 }
 
 function stats(
-  counts: Pick<GenerationStats, "promptTokens" | "generatedTokens" | "finishReason">,
+  counts: Pick<GenerationStats, "promptTokens" | "generatedTokens" | "finishReason" | "products">,
   times: Pick<GenerationStats, "prefillMs" | "decodeMs">,
   cache: KvCache,
 ): GenerationStats {
