@@ -8,7 +8,6 @@
 #include "packed_round.h"
 #include "rms_norm.h"
 
-#define TOKENS_AT_ONCE 512
 /* A chunk of rows: enough bytes to be worth handing out. */
 #define CHUNK_BYTES (64 << 10)
 /* Inputs that are multiplied with several row blocks while they stay in a cache. */

@@ -4,6 +4,9 @@
 
 #include "packed_matrix.h"
 
+/* More tokens are multiplied in turns, so that scratch memory stays small. */
+#define TOKENS_AT_ONCE 512
+
 /*
  * Rows of inputs, rounded to 8-bit integers block by block (packed_round.h), for dot products
  *

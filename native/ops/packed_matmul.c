@@ -7,8 +7,6 @@
 #include "packed_exact.h"
 #include "packed_fast.h"
 
-#define TOKENS_AT_ONCE 512
-
 static const char *multiply_all_exactly(fb_team *team, const fast_request *request) {
   const packed_matrix *w = &request->weights[0];
   for (int64_t t = 0; t < request->tokens; t += TOKENS_AT_ONCE) {

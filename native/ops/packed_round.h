@@ -8,6 +8,7 @@
 
 #include <math.h>
 
+#include "exp.h"
 #include "packed_fast.h"
 #include "vec_int.h"
 
@@ -20,7 +21,7 @@ static inline void round_block(const float *x, int64_t count, int64_t padded, in
   vf largest = vf_zero(), check = vf_zero();
   for (int64_t i = 0; i < count; i += LANES) {
     vf v = count - i >= LANES ? vf_load(x + i) : vf_load_n(x + i, (int)(count - i));
-    largest = vf_max(largest, vf_max(v, vf_sub(vf_zero(), v)));
+    largest = vf_max(largest, vf_abs(v));
     check = vf_fma(check, v, vf_zero());
   }
   float most = vf_max_of(largest), inverse = most >= 0x1p-120f ? 127 / most : 0;

@@ -1,7 +1,7 @@
 import {
   baseName,
   exists,
-  hostName,
+  hostDigits,
   isProcessAlive,
   joinPath,
   listDirectory,
@@ -10,7 +10,6 @@ import {
   randomSuffix,
   remove,
   rename,
-  sha256,
 } from "../platform/node.ts";
 
 /** `partial`: an output being written. `replaced`: what an output takes the place of, moved aside. */
@@ -22,11 +21,6 @@ export type BesideKind = "partial" | "replaced";
  */
 export function besideName(name: string, kind: BesideKind): string {
   return `.${name}.${kind}-${processId()}-${hostDigits()}-${randomSuffix()}`;
-}
-
-/** Process ids mean nothing on another machine that shares the disk, so names carry the machine. */
-export function hostDigits(): string {
-  return sha256(hostName()).slice(0, 8);
 }
 
 /**

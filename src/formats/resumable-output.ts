@@ -1,4 +1,5 @@
 import {
+  hostDigits,
   baseName,
   exists,
   isProcessAlive,
@@ -24,7 +25,7 @@ import {
   prepareTarget,
   resolveTarget,
 } from "./output-directory.ts";
-import { cleanLeftovers, hostDigits } from "./output-leftovers.ts";
+import { cleanLeftovers } from "./output-leftovers.ts";
 
 /*
  * The working directory of an output that can be gone on with is `.NAME.unfinished-OWNER-RANDOM` beside

@@ -3,7 +3,7 @@ import {
   createHasher,
   type GrowingFile,
   type Hasher,
-  hostName,
+  hostDigits,
   isProcessAlive,
   joinPath,
   listDirectory,
@@ -14,7 +14,6 @@ import {
   randomSuffix,
   remove,
   rename,
-  sha256,
   status,
   systemErrorCode,
 } from "../platform/node.ts";
@@ -139,10 +138,6 @@ function startHash({ sha256: outsideGit, sizeBytes }: HubFile): Hasher {
 
 function ownName(): string {
   return `${hostDigits()}-${processId()}-${randomSuffix()}`;
-}
-
-function hostDigits(): string {
-  return sha256(hostName()).slice(0, 8);
 }
 
 /** Lists partial files of a blob that no process writes to any more. */

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import * as os from "node:os";
 import { CancelledError } from "../util/errors.ts";
 import type { MachineDescription, MemoryUsage } from "./files.ts";
+import { sha256 } from "./node-files.ts";
 
 /** Waits. @throws CancelledError when `signal` is aborted */
 export async function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
@@ -116,9 +117,12 @@ function processFields(id: number): readonly [state: string, start: string] | nu
   }
 }
 
-/** Returns the machine's name, which tells apart processes of the same id on a shared disk. */
-export function hostName(): string {
-  return os.hostname();
+/**
+ * Returns 8 hexadecimal digits that stand for the machine: process ids mean nothing on another machine that
+ * shares the disk, so names of working files carry it.
+ */
+export function hostDigits(): string {
+  return sha256(os.hostname()).slice(0, 8);
 }
 
 /** Returns the absolute path of the working directory. */

@@ -93,7 +93,7 @@ export async function* generate(
   const seen = new Set(prompt);
   try {
     const prefillStart = monotonicMs();
-    let logits = await prefill(languageModel, cache, prompt, options);
+    let logits = await prefill(languageModel, cache, prompt, { ...options, products });
     const prefillMs = monotonicMs() - prefillStart;
     let decodeMs = 0;
     for (let count = 1; ; count++) {
@@ -176,7 +176,7 @@ async function prefill(
   languageModel: LanguageModel,
   cache: KvCache,
   prompt: readonly number[],
-  { prefillChunk = 512, products = "fast", signal }: GenerateOptions,
+  { prefillChunk = 512, products, signal }: GenerateOptions & { readonly products: Products },
 ): Promise<Float32Array> {
   if (!Number.isInteger(prefillChunk) || prefillChunk < 1) {
     throw new UsageError(`the prefill chunk must be 1 token or more, got ${prefillChunk}`);

@@ -8,7 +8,7 @@ one change: scales of weights are rounded to float16 before codes are chosen, as
 
 Writes test/golden/awq.json. Run: python tools/golden/make_awq.py
 
-Weights and inputs come from the generator of make_gptq.py, which the test computes too.
+Weights and inputs come from congruential.py, which the test computes too.
 """
 import json
 import pathlib
@@ -16,22 +16,13 @@ import pathlib
 import numpy as np
 import torch
 
+import congruential
+
 ROWS, COLUMNS, TOKENS, POINTS = 12, 80, 400, 20
 
 
-def uniforms(count, seed):
-    """32-bit linear congruential generator, value = state / 2^32 - 1/2."""
-    state, out = seed, np.empty(count)
-    for i in range(count):
-        state = (1664525 * state + 1013904223) % 2**32
-        out[i] = state / 2**32 - 0.5
-    return out
-
-
 def matrix(rows, columns, seed):
-    """Sums of four uniforms, as float32."""
-    values = uniforms(rows * columns * 4, seed).reshape(rows, columns, 4).sum(-1).astype(np.float32)
-    return torch.from_numpy(values).double()
+    return torch.from_numpy(congruential.matrix(rows, columns, seed)).double()
 
 
 def inputs():

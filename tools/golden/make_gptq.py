@@ -2,7 +2,7 @@
 2210.17323), written anew in NumPy float64, with one change: scales are rounded to float16 before codes are
 chosen, as fewbit does. Writes test/golden/gptq.json. Run: python tools/golden/make_gptq.py
 
-Weights and inputs come from a generator that both sides compute (see `uniforms`), so that the file only holds
+Weights and inputs come from a generator that both sides compute (congruential.py), so that the file only holds
 results: codes and the layer's objective tr(dW H dW^T).
 """
 import json
@@ -10,21 +10,9 @@ import pathlib
 
 import numpy as np
 
+from congruential import matrix
+
 ROWS, COLUMNS, TOKENS = 12, 80, 400
-
-
-def uniforms(count, seed):
-    """32-bit linear congruential generator, value = state / 2^32 - 1/2."""
-    state, out = seed, np.empty(count)
-    for i in range(count):
-        state = (1664525 * state + 1013904223) % 2**32
-        out[i] = state / 2**32 - 0.5
-    return out
-
-
-def matrix(rows, columns, seed):
-    """Sums of four uniforms, as float32."""
-    return uniforms(rows * columns * 4, seed).reshape(rows, columns, 4).sum(-1).astype(np.float32)
 
 
 def inputs():

@@ -2,7 +2,7 @@
 beta) written anew in PyTorch float64, with one change: scales and the first zero points are rounded to
 float16, as fewbit does. Writes test/golden/hqq.json. Run: python tools/golden/make_hqq.py
 
-Weights come from the generator of make_gptq.py. The file holds each iteration's mean error, the zero points
+Weights come from congruential.py. The file holds each iteration's mean error, the zero points
 after the loop, and the codes that follow from them.
 """
 import json
@@ -10,7 +10,7 @@ import pathlib
 
 import torch
 
-from make_gptq import matrix
+from congruential import matrix
 
 ROWS, COLUMNS = 6, 96
 

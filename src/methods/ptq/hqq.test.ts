@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { goldenMatrix } from "../../../test/golden/golden-matrix.ts";
 import { createReferenceBackend } from "../../kernels/reference/index.ts";
 import type { QTensor } from "../../quant/q-tensor.ts";
 import { parseScheme } from "../../quant/scheme.ts";
@@ -30,19 +31,6 @@ const golden = JSON.parse(
 const { rows, columns } = golden;
 const backend = createReferenceBackend();
 
-/** The generator of tools/golden/make_gptq.py: sums of four uniforms of a 32-bit congruential generator. */
-function goldenWeights(spread: number): Float32Array {
-  let state = 3;
-  const uniform = (): number => {
-    state = (Math.imul(1664525, state) + 1013904223) >>> 0;
-    return state / 2 ** 32 - 0.5;
-  };
-  return Float32Array.from({ length: rows * columns }, () => {
-    const sum = [uniform(), uniform(), uniform(), uniform()];
-    return (sum[0] + sum[1] + (sum[2] + sum[3])) * spread;
-  });
-}
-
 function tensor(values: Float32Array, shape: number[]): Tensor<"f32"> {
   return Tensor.from(backend, "f32", shape, values.slice());
 }
@@ -69,7 +57,7 @@ describe("hqq against the authors' arithmetic", () => {
     "$scheme, spread $spread, beta $beta: same errors and zero points",
     async (example) => {
       const scheme = parseScheme(example.scheme);
-      const weights = goldenWeights(example.spread);
+      const weights = goldenMatrix(rows, columns, 3, example.spread);
       const weight = tensor(weights, [rows, columns]);
       const shape = [rows, example.zeros.length / rows];
       const [scales, zeros, errors] = [0, 0, 0].map(() => Tensor.zeros(backend, "f32", shape));
@@ -92,7 +80,7 @@ describe("hqq against the authors' arithmetic", () => {
   test.each(golden.cases)(
     "$scheme, spread $spread, beta $beta: the best of each group is no worse than the authors' last",
     async ({ scheme, spread, beta, norm, zeros, codes }) => {
-      const weights = goldenWeights(spread);
+      const weights = goldenMatrix(rows, columns, 3, spread);
       const made = await quantizeWith(hqq, scheme, weights, [rows, columns], { beta, norm });
       const scales = halvesToFloats(made.parts.scales);
       const groupSize = parseScheme(scheme).groupSize ?? columns;

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { goldenMatrix } from "../../../test/golden/golden-matrix.ts";
 import { type InputStatistics, LayerInputs } from "../../calibration/statistics/layer-inputs.ts";
 import { createReferenceBackend } from "../../kernels/reference/index.ts";
 import type { BlockPart } from "../../nn/quantizable-model.ts";
@@ -42,21 +43,8 @@ const golden = JSON.parse(
 const { rows, columns, tokens, points } = golden;
 const backend = createReferenceBackend();
 
-/** The generator of tools/golden/make_awq.py: sums of four uniforms of a 32-bit congruential generator. */
-function matrix(height: number, width: number, seed: number): Float32Array {
-  let state = seed;
-  const uniform = (): number => {
-    state = (Math.imul(1664525, state) + 1013904223) >>> 0;
-    return state / 2 ** 32 - 0.5;
-  };
-  return Float32Array.from({ length: height * width }, () => {
-    const sum = [uniform(), uniform(), uniform(), uniform()];
-    return sum[0] + sum[1] + (sum[2] + sum[3]);
-  });
-}
-
-const weights = matrix(rows, columns, 1);
-const plainInputs = matrix(tokens, columns, 7);
+const weights = goldenMatrix(rows, columns, 1);
+const plainInputs = goldenMatrix(tokens, columns, 7);
 const inputs = plainInputs.map((value, i) => {
   const mixed = i % columns === 0 ? value : value + 0.7 * plainInputs[i - 1];
   return (i % columns) % 9 === 0 ? mixed * 4 : mixed;
