@@ -1,18 +1,9 @@
-import type { DType } from "../tensor/dtype.ts";
-import type { Shape } from "../tensor/shape.ts";
 import type { IntegerOutput, IntegerWeight } from "./integer-weight.ts";
 import type { PackedOperand, PreparedOperand, Products } from "./packed-operand.ts";
+import type { TensorView } from "./tensor-view.ts";
+import type { TrainingKernels } from "./training-kernels.ts";
 
-/** What a kernel sees of a tensor: dense, row-major, its bytes held by the backend. */
-export interface TensorView {
-  readonly dtype: DType;
-  readonly shape: Shape;
-  /** On CPU backends the typed array of exactly these elements. */
-  readonly storage: Storage;
-}
-
-/** Bytes that belong to a backend. CPU backends use typed arrays; others their own handles. */
-export type Storage = object;
+export type { Storage, TensorView } from "./tensor-view.ts";
 
 /** Which operand of a product is read transposed. */
 export interface MatmulOptions {
@@ -110,7 +101,7 @@ export interface QuantizeColumnsOptions {
  * allocated by the caller. Arithmetic is float32 with float32 accumulation unless stated; shapes are
  * checked by the caller (`tensor/ops`). `T` stands for the product of leading dimensions ("tokens").
  */
-export interface Kernels {
+export interface Kernels extends TrainingKernels {
   /** `out [m, n] f32 = a·b`, with `a [m, k]` f32 or bf16 and `b [k, n]` f32, f16 or bf16 (16-bit × 16-bit
    *  multiplies in bf16 with f32 accumulation where both are bf16; a 16-bit `b` with f32 `a` is widened). */
   matmul(out: TensorView, a: TensorView, b: TensorView, options: MatmulOptions): void;
@@ -203,11 +194,11 @@ export interface Kernels {
   softmax(out: TensorView, x: TensorView): void;
   /** `out = a + b`; `b` has the shape of `a` or of its last dimension. `out` may be `a`. */
   add(out: TensorView, a: TensorView, b: TensorView): void;
-  /** `out = a · b`, elementwise, of one shape. `out` may be `a`. */
+  /** `out = a · b`, elementwise; `b` has the shape of `a` or of its last dimension. `out` may be `a`. */
   multiply(out: TensorView, a: TensorView, b: TensorView): void;
   /** Converts between f64, f32, f16 and bf16, rounding to nearest even. */
   cast(out: TensorView, x: TensorView): void;
-  /** `losses [T] f32 = −log softmax(logits [T, vocabulary])[target]`, targets `[T]` i32. */
+  /** `losses [T] f32 = −log softmax(logits [T, vocabulary])[target]`, targets `[T]` i32; 0 where the target is negative. */
   crossEntropy(losses: TensorView, logits: TensorView, targets: TensorView): void;
   /** Row statistics of student logits against teacher logits, both `[T, vocabulary]`:
    *  `divergence [T] f32 = KL(teacher ‖ student)`, `agree [T] f32 = 1` where the top tokens are the same. */
