@@ -46,3 +46,30 @@ function erfcByFraction(z: number): number {
   for (let n = 60; n > 0; n--) rest = z + n / 2 / rest;
   return Math.exp(-z * z) / Math.sqrt(Math.PI) / rest;
 }
+
+/** Gradient of `gelu`: `share(x) + x·share′(x)`. */
+export function geluBackward(
+  dX: TensorView,
+  dOut: TensorView,
+  x: TensorView,
+  approximation: "none" | "tanh",
+): void {
+  const output = floats(dX);
+  const upstream = floats(dOut);
+  const input = floats(x);
+  const slope = approximation === "tanh" ? tanhSlope : normalSlope;
+  for (let i = 0; i < output.length; i++) {
+    const value = input[i];
+    output[i] = Math.abs(value) > 40 ? (value > 0 ? upstream[i] : 0) : upstream[i] * slope(value);
+  }
+}
+
+function tanhSlope(x: number): number {
+  const share = tanhShare(x);
+  const inner = 2 * Math.sqrt(2 / Math.PI) * (1 + 3 * 0.044715 * x * x);
+  return share + x * share * (1 - share) * inner;
+}
+
+function normalSlope(x: number): number {
+  return normalShare(x) + (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI);
+}

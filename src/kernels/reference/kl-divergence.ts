@@ -35,3 +35,23 @@ function topIndex(values: Float32Array, start: number, count: number): number {
   for (let i = 1; i < count; i++) if (values[start + i] > values[start + top]) top = i;
   return top;
 }
+
+/** `dStudent = scale·(softmax(student) − softmax(teacher))`. */
+export function klDivergenceBackward(
+  dStudent: TensorView,
+  teacher: TensorView,
+  student: TensorView,
+  scale: number,
+): void {
+  const [rows = 0, vocabulary = 0] = student.shape;
+  const wanted = floats(teacher);
+  const values = floats(student);
+  const output = floats(dStudent);
+  for (let start = 0; start < rows * vocabulary; start += vocabulary) {
+    const wantedSum = logSumExp(wanted, start, vocabulary);
+    const sum = logSumExp(values, start, vocabulary);
+    for (let i = start; i < start + vocabulary; i++) {
+      output[i] = scale * (Math.exp(values[i] - sum) - Math.exp(wanted[i] - wantedSum));
+    }
+  }
+}

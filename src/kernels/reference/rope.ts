@@ -31,3 +31,15 @@ export function rope(
     }
   }
 }
+
+/** Gradient of `rope`: the rotation by the negative angle. */
+export function ropeBackward(
+  dX: TensorView,
+  dOut: TensorView,
+  cos: TensorView,
+  sin: TensorView,
+  start: number,
+): void {
+  const negated = floats(sin).map((value) => -value);
+  rope(dX, dOut, cos, { ...sin, storage: negated }, start);
+}

@@ -15,6 +15,19 @@ export function softmax(out: TensorView, x: TensorView): void {
   }
 }
 
+/** Gradient of `softmax` from its result y: `dX = y·(dOut − Σ dOut·y)`. */
+export function softmaxBackward(dX: TensorView, dOut: TensorView, y: TensorView): void {
+  const { rows, columns } = asMatrix(y.shape);
+  const output = floats(dX);
+  const upstream = floats(dOut);
+  const result = floats(y);
+  for (let start = 0; start < rows * columns; start += columns) {
+    let dot = 0;
+    for (let i = start; i < start + columns; i++) dot += upstream[i] * result[i];
+    for (let i = start; i < start + columns; i++) output[i] = result[i] * (upstream[i] - dot);
+  }
+}
+
 /** Replaces `count` scores from `start` on by their softmax. */
 export function softmaxInPlace(scores: Float64Array, start: number, count: number): void {
   const top = maximum(scores, start, count);
