@@ -261,6 +261,18 @@ export function multiplyInto(a: Tensor<"f32">, b: Tensor): void {
   a.backend.kernels.multiply(a, a, b);
 }
 
+/** `a ← a + b`, elementwise, in place; both of one shape. */
+export function addInto(a: Tensor<"f32">, b: Tensor): void {
+  expectShape("add", b.shape, a.shape);
+  a.backend.kernels.add(a, a, b);
+}
+
+/** `out ← x`, rounded to the dtype of `out`, in place; both of one shape. */
+export function copyInto(out: Tensor, x: Tensor): void {
+  expectShape("copy", x.shape, out.shape);
+  out.backend.kernels.cast(out, x);
+}
+
 /** Converts between f64, f32, f16 and bf16, rounding to nearest even. */
 export function cast<D extends DType>(x: Tensor, dtype: D): Tensor<D> {
   const out = Tensor.empty(x.backend, dtype, x.shape);

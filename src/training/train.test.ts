@@ -1,0 +1,175 @@
+import { describe, expect, test } from "vitest";
+import { createReferenceBackend } from "../kernels/reference/index.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { CancelledError, NumericError, UsageError } from "../util/errors.ts";
+import { Prng } from "../util/prng.ts";
+import type { Parameter } from "./parameter.ts";
+import { type MicroBatch, train, type TrainOptions } from "./train.ts";
+import { MemoryStore } from "./training-store.ts";
+
+const backend = createReferenceBackend();
+const width = 6;
+
+function vector(values: readonly number[]): Tensor<"f32"> {
+  return Tensor.from(backend, "f32", [values.length], Float32Array.from(values));
+}
+
+/** `Σ (w − target)²/2` with a target that is drawn anew for each micro-batch. */
+function noisyProblem(): { parameters: Parameter[]; loss: TrainOptions["loss"] } {
+  const value = vector(Array.from({ length: width }, (_, i) => i - 2));
+  const loss = (step: number, micro: number): MicroBatch => {
+    const prng = new Prng(step * 100 + micro);
+    const now = value.storage as Float32Array;
+    const difference = Array.from(now, (w) => w - 0.1 * prng.normal());
+    const half = vector(difference.map((d) => (d * d) / 2));
+    return { loss: [{ values: half, scale: 1 }], gradients: [vector(difference)] };
+  };
+  return { parameters: [{ name: "w", value, group: "weights" }], loss };
+}
+
+const settings = {
+  steps: 40,
+  schedule: { kind: "cosine", warmUp: 0.1 },
+  optimizer: { groups: { weights: { learningRate: 0.2, weightDecay: 0.01 } } },
+  clip: 1,
+} as const;
+
+describe("train", () => {
+  test("brings a quadratic loss down to its noise", async () => {
+    const { parameters, loss } = noisyProblem();
+    const { losses, step } = await train({ ...settings, parameters, loss });
+    expect(step).toBe(40);
+    expect(losses[0]).toBeGreaterThan(5);
+    expect(losses.at(-1)).toBeLessThan(0.3);
+  });
+
+  test("a cancelled run that is gone on with ends at the same values", async () => {
+    const whole = noisyProblem();
+    const all = await train({ ...settings, parameters: whole.parameters, loss: whole.loss });
+
+    const store = new MemoryStore();
+    const controller = new AbortController();
+    const first = noisyProblem();
+    const onStep = ({ step }: { step: number }) => {
+      if (step === 17) controller.abort();
+    };
+    const stopped = train({ ...settings, ...first, store, onStep, signal: controller.signal });
+    await expect(stopped).rejects.toThrow(CancelledError);
+    const second = noisyProblem();
+    const rest = await train({ ...settings, ...second, store });
+
+    expect(rest.losses).toEqual(all.losses);
+    expect(await second.parameters[0].value.read()).toEqual(
+      await whole.parameters[0].value.read(),
+    );
+  });
+
+  test("micro-batches of one step are averaged", async () => {
+    const gradientOf = async (batches: readonly number[][]): Promise<unknown> => {
+      const value = vector([1, 1]);
+      const { losses } = await train({
+        ...settings,
+        steps: 1,
+        accumulation: batches.length,
+        parameters: [{ name: "w", value, group: "weights" }],
+        loss: (_, micro) => ({
+          loss: [{ values: vector(batches[micro]), scale: 0.5 }],
+          gradients: [vector(batches[micro])],
+        }),
+      });
+      return { losses, value: await value.read() };
+    };
+    expect(await gradientOf([[1, 5], [3, 1]])).toEqual(await gradientOf([[2, 3]])); // biome-ignore format: rows
+  });
+
+  test("without a gradient a parameter stays", async () => {
+    const moved = vector([1]);
+    const still = vector([1]);
+    await train({
+      ...settings,
+      steps: 2,
+      parameters: [
+        { name: "moved", value: moved, group: "weights" },
+        { name: "still", value: still, group: "weights" },
+      ],
+      loss: () => ({ loss: [{ values: vector([1]), scale: 1 }], gradients: [vector([1]), null] }),
+    });
+    expect((await moved.read())[0]).toBeLessThan(1);
+    expect((await still.read())[0]).toBe(1);
+  });
+
+  test("validation comes before the first step, at its interval and at the end", async () => {
+    const { parameters, loss } = noisyProblem();
+    const measure = async () => (await parameters[0].value.read())[0];
+    const validation = { every: 4, measure };
+    const { validations } = await train({ ...settings, steps: 10, parameters, loss, validation });
+    expect(validations.map(({ step }) => step)).toEqual([0, 4, 8, 10]);
+  });
+});
+
+describe("what goes wrong", () => {
+  const constant = (values: readonly number[], gradients: readonly number[][]) => ({
+    ...settings,
+    parameters: gradients.map((gradient, i) => ({
+      name: `layer ${i}`,
+      value: vector(gradient.map(() => 1)),
+      group: "weights",
+    })),
+    loss: (step: number): MicroBatch => ({
+      loss: [{ values: vector([values[Math.min(step, values.length - 1)]]), scale: 1 }],
+      gradients: gradients.map(vector),
+    }),
+  });
+
+  test("a gradient that is not finite stops the run at its step and names where it began", async () => {
+    const options = constant([1], [[Number.NaN], [Number.NaN], [1]]);
+    await expect(train(options)).rejects.toThrow(NumericError);
+    await expect(train(options)).rejects.toThrow(/step 1; .*first at layer 1/);
+    for (const { value } of options.parameters) expect((await value.read())[0]).toBe(1);
+  });
+
+  test("a loss that is not finite stops the run, and the last good state is kept", async () => {
+    const store = new MemoryStore();
+    const options = { ...constant([1, 1, 1, Number.NaN], [[1]]), store, checkpointEvery: 2 };
+    const error: unknown = await train(options).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(NumericError);
+    expect((error as NumericError).message).toMatch(/the loss \(NaN\).* step 4/);
+    expect((error as NumericError).hint).toMatch(/state after step 2 is kept/);
+    expect((await store.read(new Map()))?.step).toBe(2);
+  });
+
+  test("a loss that stays above where it began stops the run", async () => {
+    const rising = Array.from({ length: 400 }, (_, step) => (step < 20 ? 2 : 3));
+    const run = train({ ...constant(rising, [[1]]), steps: 400 });
+    await expect(run).rejects.toThrow(/diverges: at step \d+ the smoothed loss is 2\.\d+/);
+  });
+
+  test("a loss that rises and comes back does not", async () => {
+    const hump = Array.from({ length: 400 }, (_, step) => (step > 20 && step < 60 ? 3 : 2));
+    expect((await train({ ...constant(hump, [[1]]), steps: 400 })).step).toBe(400);
+  });
+
+  test.each([
+    ["no steps", { steps: 0 }, /expected steps/],
+    ["a fraction of accumulation", { accumulation: 1.5 }, /expected accumulation/],
+    ["a clipping norm of 0", { clip: 0 }, /clipping norm/],
+    ["a warm-up longer than the run", { schedule: { kind: "linear", warmUp: 41 } }, /longer than/],
+    ["a group without settings", { optimizer: { groups: {} } }, /group "weights"/],
+    [
+      "a negative learning rate",
+      { optimizer: { groups: { weights: { learningRate: -1 } } } },
+      /learning rate/,
+    ],
+  ])("%s is refused before any work", async (_, change, message) => {
+    let calls = 0;
+    const { parameters } = noisyProblem();
+    const loss = (): MicroBatch => {
+      calls++;
+      throw new Error("no work expected");
+    };
+    const options = { ...settings, parameters, loss, ...change } as TrainOptions;
+    await expect(train(options)).rejects.toThrow(UsageError);
+    await expect(train(options)).rejects.toThrow(message);
+    expect(calls).toBe(0);
+  });
+});

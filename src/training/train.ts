@@ -1,0 +1,270 @@
+import { addInto } from "../tensor/ops.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { monotonicMs } from "../platform/node.ts";
+import { CancelledError, throwIfCancelled, UsageError } from "../util/errors.ts";
+import { AdamW, type AdamWSettings } from "./adamw.ts";
+import { DivergenceGuard, type DivergenceLimits } from "./divergence-guard.ts";
+import { clipFactor, type GradientNorms, readNorms, sumGradientSquares } from "./gradient-norm.ts";
+import type { Gradients, Parameter } from "./parameter.ts";
+import { expectSchedule, type Schedule, scheduleFactor } from "./schedule.ts";
+import type { TrainingProgress, TrainingStore, Validation } from "./training-store.ts";
+
+/** A part of the loss, still being computed: its value is `scale · Σ values`. */
+export interface LossTerm {
+  /** Name for reports, where there are several. */
+  readonly name?: string;
+  /** Released by the loop. */
+  readonly values: Tensor;
+  readonly scale: number;
+}
+
+/** Forward and backward pass of one micro-batch, enqueued. */
+export interface MicroBatch {
+  /** The loss is their sum; a mean over the micro-batch. */
+  readonly loss: readonly LossTerm[];
+  /** Gradients of that loss by the parameters, in their order; the loop owns and releases them. */
+  readonly gradients: Gradients;
+}
+
+/** What became of one step. */
+export interface StepReport {
+  /** Steps done, this one included. */
+  readonly step: number;
+  readonly steps: number;
+  /** Mean over the micro-batches. */
+  readonly loss: number;
+  /** Terms of the loss by name; empty where they have none. */
+  readonly terms: Readonly<Record<string, number>>;
+  /** Before clipping. */
+  readonly gradientNorm: number;
+  /** Factor of the schedule. */
+  readonly rate: number;
+  /** Loss on held-out data, when it was measured after this step. */
+  readonly validation: number | null;
+  /** Time at work so far, that of interrupted runs included. */
+  readonly elapsedMs: number;
+}
+
+/** What is trained, and how. */
+export interface TrainOptions {
+  readonly parameters: readonly Parameter[];
+  readonly steps: number;
+  /** Micro-batches a step, whose losses and gradients are averaged. Default 1. */
+  readonly accumulation?: number;
+  /** Largest norm of all gradients together; null or absent: they are not clipped. */
+  readonly clip?: number | null;
+  readonly schedule: Schedule;
+  readonly optimizer: AdamWSettings;
+  /**
+   * Enqueues forward and backward of micro-batch `micro` of step `step` (both from 0), without waiting. What it does must be
+   * a function of these numbers and the parameters.
+   */
+  readonly loss: (step: number, micro: number) => MicroBatch;
+  /** Measures the loss on held-out data before the first step, every so many steps, and after the last. */
+  readonly validation?: { readonly every: number; readonly measure: () => Promise<number> };
+  /** Keeps the state, and goes on with what it has. */
+  readonly store?: TrainingStore;
+  /** Steps between two states. Default: only the last is kept, and that of a cancelled run. */
+  readonly checkpointEvery?: number;
+  readonly guard?: DivergenceLimits;
+  readonly onStep?: (report: StepReport) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Trains parameters in place: forward, backward, clipping, AdamW. With a store, a run that was interrupted goes on with the
+ * state that was kept last, to the same values as one that was not. When `signal` is aborted the state is kept first.
+ * @throws NumericError when the loss or a gradient is not finite, or the loss stays above where it began
+ * @throws UsageError when the options cannot be carried out
+ * @throws CancelledError when `signal` is aborted
+ */
+export async function train(options: TrainOptions): Promise<TrainingProgress> {
+  expectOptions(options);
+  const run = new TrainingRun(options);
+  try {
+    return await run.work();
+  } finally {
+    run.release();
+  }
+}
+
+class TrainingRun {
+  private readonly options: TrainOptions;
+  private readonly optimizer: AdamW;
+  private readonly guard: DivergenceGuard;
+  private readonly tensors: ReadonlyMap<string, Tensor<"f32">>;
+  private readonly losses: number[] = [];
+  private readonly validations: Validation[] = [];
+  private readonly startedMs = monotonicMs();
+  private earlierMs = 0;
+  private step = 0;
+  private keptStep: number | null = null;
+
+  constructor(options: TrainOptions) {
+    const { parameters, steps } = options;
+    this.options = options;
+    this.optimizer = new AdamW(parameters, options.optimizer);
+    this.guard = new DivergenceGuard(parameters, steps, options.guard);
+    this.tensors = new Map(
+      parameters.flatMap(({ name, value }, i) => [
+        [name, value],
+        [`${name}:first`, this.optimizer.moments[i].first],
+        [`${name}:second`, this.optimizer.moments[i].second],
+      ]),
+    );
+  }
+
+  async work(): Promise<TrainingProgress> {
+    const { steps, signal, checkpointEvery = Number.POSITIVE_INFINITY } = this.options;
+    await this.goOn();
+    try {
+      await this.validate();
+      while (this.step < steps) {
+        throwIfCancelled(signal);
+        await this.doStep();
+        if (this.step % checkpointEvery === 0 || this.step === steps) await this.keep();
+      }
+    } catch (error) {
+      if (error instanceof CancelledError) await this.keep();
+      throw error;
+    }
+    return this.progress;
+  }
+
+  release(): void {
+    this.optimizer.release();
+  }
+
+  private get elapsedMs(): number {
+    return this.earlierMs + monotonicMs() - this.startedMs;
+  }
+
+  private get progress(): TrainingProgress {
+    const { step, losses, validations, elapsedMs } = this;
+    return { step, losses: [...losses], validations: [...validations], elapsedMs };
+  }
+
+  private async goOn(): Promise<void> {
+    const earlier = await this.options.store?.read(this.tensors);
+    if (!earlier) return;
+    this.step = earlier.step;
+    this.keptStep = earlier.step;
+    this.earlierMs = earlier.elapsedMs;
+    this.losses.push(...earlier.losses);
+    this.validations.push(...earlier.validations);
+    this.guard.replay(earlier.losses);
+  }
+
+  private async keep(): Promise<void> {
+    const { store } = this.options;
+    if (!store || this.step === this.keptStep) return;
+    await store.write(this.progress, this.tensors);
+    this.keptStep = this.step;
+  }
+
+  private async doStep(): Promise<void> {
+    const { steps, accumulation = 1, clip = null, schedule, onStep } = this.options;
+    const rate = scheduleFactor(schedule, this.step, steps);
+    const { loss, terms, gradients, norms } = await this.measure(accumulation);
+    try {
+      const { keptStep } = this;
+      const learningRate = this.largestRate * rate;
+      this.guard.check(this.step, loss, norms, { learningRate, keptStep });
+      const gradientScale = clipFactor(norms.total, clip) / accumulation;
+      this.optimizer.step(gradients, { step: this.step, rate, gradientScale });
+    } finally {
+      releaseAll(gradients);
+    }
+    this.step++;
+    this.losses.push(loss);
+    const validation = await this.validate();
+    const { step, elapsedMs } = this;
+    onStep?.({ step, steps, loss, terms, gradientNorm: norms.total, rate, validation, elapsedMs });
+  }
+
+  /** Loss and gradients of one step: gradients summed, losses averaged over the micro-batches. */
+  private async measure(accumulation: number): Promise<{
+    loss: number;
+    terms: Record<string, number>;
+    gradients: Gradients;
+    norms: GradientNorms;
+  }> {
+    const { step, options } = this;
+    const parts: LossTerm[] = [];
+    let gradients: Gradients = [];
+    for (let micro = 0; micro < accumulation; micro++) {
+      const batch = options.loss(step, micro);
+      parts.push(...batch.loss);
+      gradients = micro === 0 ? batch.gradients : accumulate(gradients, batch.gradients);
+    }
+    const sums = sumGradientSquares(gradients);
+    if (!sums) throw new UsageError("the loss depends on none of the parameters");
+    const [norms, ...values] = await Promise.all([
+      readNorms(sums, 1 / accumulation),
+      ...parts.map(readTerm),
+    ]);
+    sums.release();
+    const terms: Record<string, number> = {};
+    let loss = 0;
+    for (const [i, { name }] of parts.entries()) {
+      const value = values[i] / accumulation;
+      loss += value;
+      if (name !== undefined) terms[name] = (terms[name] ?? 0) + value;
+    }
+    return { loss, terms, gradients, norms };
+  }
+
+  private async validate(): Promise<number | null> {
+    const { step, validations } = this;
+    const { validation, steps } = this.options;
+    if (!validation || (step % validation.every !== 0 && step !== steps)) return null;
+    if (validations.at(-1)?.step === step) return null;
+    const loss = await validation.measure();
+    validations.push({ step, loss });
+    return loss;
+  }
+
+  private get largestRate(): number {
+    const { groups } = this.options.optimizer;
+    return Math.max(...Object.values(groups).map(({ learningRate }) => learningRate));
+  }
+}
+
+/** Sum of a loss term, in float64; its tensor is given back. */
+async function readTerm({ values, scale }: LossTerm): Promise<number> {
+  const numbers = (await values.read()) as Float32Array | Float64Array;
+  values.release();
+  let sum = 0;
+  for (const value of numbers) sum += value;
+  return sum * scale;
+}
+
+/** Adds gradients to sums in place, gives them back, and returns the sums. */
+function accumulate(sums: Gradients, gradients: Gradients): Gradients {
+  return sums.map((sum, i) => {
+    const gradient = gradients[i];
+    if (!sum || !gradient) return sum ?? gradient;
+    addInto(sum, gradient);
+    gradient.release();
+    return sum;
+  });
+}
+
+function releaseAll(gradients: Gradients): void {
+  for (const gradient of gradients) gradient?.release();
+}
+
+function expectOptions(options: TrainOptions): void {
+  const { parameters, steps, accumulation = 1, clip = null, checkpointEvery = 1 } = options;
+  if (parameters.length === 0) throw new UsageError("expected at least one parameter, got none");
+  const names = new Set(parameters.map(({ name }) => name));
+  if (names.size < parameters.length) throw new UsageError("a name of a parameter comes twice");
+  for (const [what, count] of Object.entries({ steps, accumulation, checkpointEvery })) {
+    if (Number.isSafeInteger(count) && count >= 1) continue;
+    throw new UsageError(`expected ${what} to be a whole number of at least 1, got ${count}`);
+  }
+  if (clip !== null && !(clip > 0)) {
+    throw new UsageError(`expected a clipping norm above 0, got ${clip}`);
+  }
+  expectSchedule(options.schedule, steps);
+}
