@@ -66,7 +66,5 @@ describe("batches", () => {
 });
 
 test("targets are the next ids, and none at the end of a window", () => {
-  expect([...nextTokenTargets(Int32Array.of(5, 6, 7, 8, 9, 10), 3)]).toEqual([
-    6, 7, -1, 9, 10, -1,
-  ]);
+  expect([...nextTokenTargets(Int32Array.of(5, 6, 7, 8, 9, 10), 3)]).toEqual([6, 7, -1, 9, 10, -1]);
 });

@@ -59,9 +59,7 @@ describe("train", () => {
     const rest = await train({ ...settings, ...second, store });
 
     expect(rest.losses).toEqual(all.losses);
-    expect(await second.parameters[0].value.read()).toEqual(
-      await whole.parameters[0].value.read(),
-    );
+    expect(await second.parameters[0].value.read()).toEqual(await whole.parameters[0].value.read());
   });
 
   test("micro-batches of one step are averaged", async () => {
@@ -145,7 +143,7 @@ describe("what goes wrong", () => {
   });
 
   test("a loss that rises and comes back does not", async () => {
-    const hump = Array.from({ length: 400 }, (_, step) => (step > 20 && step < 60 ? 3 : 2));
+    const hump = Array.from({ length: 400 }, (_, step) => (step > 20 && step < 40 ? 3 : 2));
     expect((await train({ ...constant(hump, [[1]]), steps: 400 })).step).toBe(400);
   });
 
