@@ -4,7 +4,8 @@ import { createNativeBackend } from "../../src/kernels/native/native-backend.ts"
 import type { LaidOutOperand } from "../../src/kernels/native/lay-out.ts";
 import { QTensor } from "../../src/quant/q-tensor.ts";
 import { parseScheme } from "../../src/quant/scheme.ts";
-import { cast, matmulInto } from "../../src/tensor/ops.ts";
+import { cast } from "../../src/tensor/ops.ts";
+import { matmulInto } from "../../src/tensor/products.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { Prng } from "../../src/util/prng.ts";
 import { type Benchmark, goal, interleave, type Row, rateRow, type Timing } from "../harness.ts";

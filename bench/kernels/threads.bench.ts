@@ -4,7 +4,8 @@ import {
   createNativeBackend,
   type NativeBackend,
 } from "../../src/kernels/native/native-backend.ts";
-import { add, linear, rmsNorm } from "../../src/tensor/ops.ts";
+import { add, rmsNorm } from "../../src/tensor/ops.ts";
+import { linear } from "../../src/tensor/products.ts";
 import { Tensor, tidy } from "../../src/tensor/tensor.ts";
 import { Prng } from "../../src/util/prng.ts";
 import { type Benchmark, goal, interleave, type Row, type Timing, timingOf } from "../harness.ts";

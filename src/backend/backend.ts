@@ -18,6 +18,8 @@ export interface Backend {
   readonly level: string;
   /** Threads that kernels use. */
   readonly threads: number;
+  /** Whether products of bfloat16 matrices take less time than those of float32. */
+  readonly hasFastBfloat16: boolean;
   readonly kernels: Kernels;
   /** Hands out storage for `length` elements; contents are undefined. */
   allocate(dtype: DType, length: number): Storage;

@@ -1,7 +1,8 @@
 import type { AttentionOptions } from "../backend/kernels.ts";
 import type { Backend } from "../backend/backend.ts";
 import { bytesPerElement } from "../tensor/dtype.ts";
-import { attention, quantizeRows, writeRows } from "../tensor/ops.ts";
+import { attention } from "../tensor/ops.ts";
+import { quantizeRows, writeRows } from "../tensor/cache-ops.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { UsageError } from "../util/errors.ts";
 import type { KvCacheLayer } from "./quantizable-model.ts";

@@ -1,7 +1,8 @@
 import type { Backend } from "../backend/backend.ts";
 import type { PreparedOperand, Products } from "../backend/packed-operand.ts";
 import { QTensor } from "../quant/q-tensor.ts";
-import { add, linear, normedPackedLinears, packedLinear, rmsNorm } from "../tensor/ops.ts";
+import { add, rmsNorm } from "../tensor/ops.ts";
+import { linear, normedPackedLinears, packedLinear } from "../tensor/products.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** Anything that stands in a linear slot of a model. */

@@ -1,7 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import type { Method } from "../methods/define-method.ts";
 import { monotonicMs } from "../platform/node.ts";
-import { matmul } from "../tensor/ops.ts";
+import { matmul } from "../tensor/products.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { PlannedLinear } from "./plan.ts";
 import type { ChosenTransform } from "./transform-block.ts";

@@ -1,4 +1,4 @@
-import { matmul, matmulInto } from "../tensor/ops.ts";
+import { matmul, matmulInto } from "../tensor/products.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /**

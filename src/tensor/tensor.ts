@@ -1,6 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import type { Storage, TensorView } from "../backend/kernels.ts";
-import { ShapeError } from "../util/errors.ts";
+import { ShapeError, UsageError } from "../util/errors.ts";
 import { type ArrayOf, bytesPerElement, type DType, type TypedArray, viewArray } from "./dtype.ts";
 import { elementCount, formatShape, type Shape } from "./shape.ts";
 
@@ -14,7 +14,7 @@ export class Tensor<D extends DType = DType> implements TensorView {
   readonly shape: Shape;
   readonly storage: Storage;
   /** The storage this one is a view of, or itself. */
-  private readonly root: Storage;
+  readonly root: Storage;
 
   private constructor(
     backend: Backend,
@@ -83,12 +83,14 @@ export class Tensor<D extends DType = DType> implements TensorView {
   /**
    * Entries `[start, end)` of the first dimension, without a copy.
    * @throws ShapeError when the range is outside the tensor
+   * @throws UsageError when gradients flow to the tensor: they would be lost
    */
   slice(start: number, end: number): Tensor<D> {
     const [first, ...rest] = this.shape;
     if (first === undefined || start < 0 || end > first || start > end) {
       throw new ShapeError(`rows ${start}..${end} are outside ${formatShape(this.shape)}`);
     }
+    if (holder?.tracks(this)) throw new UsageError("a tensor that is differentiated has no slices");
     const stride = elementCount(rest);
     const storage = this.backend.view(
       this.storage,
@@ -116,6 +118,11 @@ export class Tensor<D extends DType = DType> implements TensorView {
   }
 }
 
+/** Allocates a float32 tensor of another one's shape, with undefined contents. */
+export function emptyLike({ backend, shape }: Tensor): Tensor<"f32"> {
+  return Tensor.empty(backend, "f32", shape);
+}
+
 const openScopes: Tensor[][] = [];
 
 /**
@@ -134,10 +141,41 @@ export function tidy<R extends Tensor | readonly Tensor[] | null>(body: () => R)
     openScopes.pop();
     const outer = openScopes.at(-1);
     for (const tensor of scope) {
-      if (!kept.some((keep) => keep.isViewOf(tensor))) tensor.release();
-      else outer?.push(tensor);
+      if (kept.some((keep) => keep.isViewOf(tensor))) outer?.push(tensor);
+      else giveBack(tensor);
     }
   }
+}
+
+/** Something that needs tensors for longer than the `tidy` scope they were made in: a tape. */
+export interface TensorHolder {
+  needs(tensor: Tensor): boolean;
+  /** Takes a tensor over: the holder releases it. */
+  hold(tensor: Tensor): void;
+  /** Whether gradients flow to a tensor. */
+  tracks(tensor: Tensor): boolean;
+}
+
+let holder: TensorHolder | null = null;
+
+/** Runs `body` (synchronously); tensors allocated in it go to the holder if it needs them, others are released. */
+export function withHolder<R>(next: TensorHolder, body: () => R): R {
+  const before = holder;
+  const scope: Tensor[] = [];
+  holder = next;
+  openScopes.push(scope);
+  try {
+    return body();
+  } finally {
+    openScopes.pop();
+    for (const tensor of scope) giveBack(tensor);
+    holder = before;
+  }
+}
+
+function giveBack(tensor: Tensor): void {
+  if (holder?.needs(tensor)) holder.hold(tensor);
+  else tensor.release();
 }
 
 /** Takes a tensor out of the open `tidy` scopes: it lives until it is released. Returns it. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { roundToNearest } from "../../src/methods/shared/quantize-columns.ts";
 import { parseScheme } from "../../src/quant/scheme.ts";
-import { linear, packedLinear } from "../../src/tensor/ops.ts";
+import { linear, packedLinear } from "../../src/tensor/products.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { normalSample, upload } from "./ops/data.ts";
 import { subjects } from "./subjects.ts";

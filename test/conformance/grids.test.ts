@@ -5,7 +5,7 @@ import { grids } from "../../src/quant/grids/index.ts";
 import { packings } from "../../src/quant/packings/index.ts";
 import { makeScheme, parseScheme } from "../../src/quant/scheme.ts";
 import { QTensor } from "../../src/quant/q-tensor.ts";
-import { fitColumns, quantizeColumns } from "../../src/tensor/ops.ts";
+import { fitColumns, quantizeColumns } from "../../src/tensor/quantization-ops.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { floatsToHalves } from "../../src/util/half.ts";
 import { Prng } from "../../src/util/prng.ts";

@@ -10,7 +10,7 @@ import type { Block } from "../../src/nn/quantizable-model.ts";
 import type { QTensor } from "../../src/quant/q-tensor.ts";
 import { parseScheme } from "../../src/quant/scheme.ts";
 import { openModel } from "../../src/runtime/load.ts";
-import { accumulateGram } from "../../src/tensor/ops.ts";
+import { accumulateGram } from "../../src/tensor/quantization-ops.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { loadTokenizer } from "../../src/tokenizers/load-tokenizer.ts";
 import { absent, calibrationText, shared } from "./shared-models.ts";

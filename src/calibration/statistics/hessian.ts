@@ -1,5 +1,5 @@
 import type { Backend } from "../../backend/backend.ts";
-import { accumulateGram, diagonal, inverseCholesky } from "../../tensor/ops.ts";
+import { accumulateGram, diagonal, inverseCholesky } from "../../tensor/quantization-ops.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { permuteSymmetric } from "./column-order.ts";
 

@@ -1,5 +1,5 @@
 import type { Backend } from "../../backend/backend.ts";
-import { accumulateMagnitudes } from "../../tensor/ops.ts";
+import { accumulateMagnitudes } from "../../tensor/quantization-ops.ts";
 import { asMatrix } from "../../tensor/shape.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 

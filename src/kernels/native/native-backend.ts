@@ -56,6 +56,7 @@ export function createNativeBackend(options: NativeOptions = {}): NativeBackend 
     description: `native (${level.title})`,
     level: level.name,
     threads,
+    hasFastBfloat16: level.name === "amx",
     kernels: makeKernels(queue),
     allocate: (dtype, length) => memory.allocate(dtype, length),
     release: (storage) => memory.release(storage),

@@ -97,6 +97,7 @@ export function createReferenceBackend(): Backend {
     description: "reference (TypeScript)",
     level: "typescript",
     threads: 1,
+    hasFastBfloat16: false,
     kernels: referenceKernels,
     allocate: (dtype, length) => memory.allocate(dtype, length),
     release: (storage) => memory.release(storage),

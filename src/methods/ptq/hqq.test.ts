@@ -4,7 +4,7 @@ import { goldenMatrix } from "../../../test/golden/golden-matrix.ts";
 import { createReferenceBackend } from "../../kernels/reference/index.ts";
 import type { QTensor } from "../../quant/q-tensor.ts";
 import { parseScheme } from "../../quant/scheme.ts";
-import { fitColumns, refineZeros } from "../../tensor/ops.ts";
+import { fitColumns, refineZeros } from "../../tensor/quantization-ops.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { halvesToFloats } from "../../util/half.ts";
 import { Prng } from "../../util/prng.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { RefineZerosOptions } from "../../backend/kernels.ts";
-import { refineZeros } from "../../tensor/ops.ts";
+import { refineZeros } from "../../tensor/quantization-ops.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { defineMethod, type LinearProblem, type QuantizedLinear } from "../define-method.ts";
 import { ColumnQuantizer } from "../shared/quantize-columns.ts";

@@ -1,4 +1,4 @@
-import { matmul } from "../../tensor/ops.ts";
+import { matmul } from "../../tensor/products.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 /**

@@ -1,7 +1,7 @@
 import type { FitOptions } from "../../backend/kernels.ts";
 import { QTensor } from "../../quant/q-tensor.ts";
 import { groupsPerRow, type Scheme } from "../../quant/scheme.ts";
-import { fitColumns, quantizeColumns } from "../../tensor/ops.ts";
+import { fitColumns, quantizeColumns } from "../../tensor/quantization-ops.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { floatsToHalves, halvesToFloats } from "../../util/half.ts";
 

@@ -1,0 +1,34 @@
+import { ShapeError } from "../util/errors.ts";
+import { expectShape } from "./shape.ts";
+import type { Tensor } from "./tensor.ts";
+
+/*
+ * The ops that write keys and values into a cache.
+ */
+
+/** Copies rows into a cache from `position` on, in place; shapes and dtypes as in `Kernels.writeRows`. */
+export function writeRows(cache: Tensor, rows: Tensor, position: number): void {
+  expectRows(cache, rows, position);
+  cache.backend.kernels.writeRows(cache, rows, position);
+}
+
+/** Quantizes rows into a cache from `position` on, in place; see `Kernels.quantizeRows`. */
+export function quantizeRows(
+  cache: Tensor<"i8">,
+  scales: Tensor<"f32">,
+  rows: Tensor,
+  position: number,
+): void {
+  expectRows(cache, rows, position);
+  expectShape("cache scales", scales.shape, cache.shape.slice(0, -1));
+  cache.backend.kernels.quantizeRows(cache, scales, rows, position);
+}
+
+function expectRows(cache: Tensor, rows: Tensor, position: number): void {
+  const [batch = 0, capacity = 0, ...rest] = cache.shape;
+  const [, length = 0] = rows.shape;
+  expectShape("cache rows", rows.shape, [batch, length, ...rest]);
+  if (position + length > capacity) {
+    throw new ShapeError(`cache: rows ${position}..${position + length} do not fit ${capacity}`);
+  }
+}

@@ -1,0 +1,99 @@
+import type {
+  FitOptions,
+  GramPrecision,
+  QuantizeColumnsOptions,
+  RefineZerosOptions,
+} from "../backend/kernels.ts";
+import { ShapeError } from "../util/errors.ts";
+import { asMatrix, expectShape, formatShape } from "./shape.ts";
+import { Tensor } from "./tensor.ts";
+
+/*
+ * The ops of calibration and of quantizers that round weights.
+ */
+
+/** `gram [n, n] f64 += xᵀ·x` for x `[..., n]`, in place. */
+export function accumulateGram(
+  gram: Tensor<"f64">,
+  x: Tensor,
+  precision: GramPrecision = "f32",
+): void {
+  const { rows, columns } = asMatrix(x.shape);
+  expectShape("gram", gram.shape, [columns, columns]);
+  gram.backend.kernels.gram(gram, x.reshape([rows, columns]), precision);
+}
+
+/** `sums [n] f64 += Σ|x|` and `peaks [n] f32 = max(peaks, max|x|)` for x `[..., n]`, in place. */
+export function accumulateMagnitudes(sums: Tensor<"f64">, peaks: Tensor<"f32">, x: Tensor): void {
+  const { rows, columns } = asMatrix(x.shape);
+  expectShape("sums", sums.shape, [columns]);
+  expectShape("peaks", peaks.shape, [columns]);
+  sums.backend.kernels.magnitudes(sums, peaks, x.reshape([rows, columns]));
+}
+
+/** `diag(h)` of h `[n, n]` f64. */
+export function diagonal(h: Tensor<"f64">): Tensor<"f64"> {
+  const out = Tensor.empty(h.backend, "f64", h.shape.slice(0, 1));
+  h.backend.kernels.diagonal(out, h);
+  return out;
+}
+
+/**
+ * Upper `u [n, n] f32` with `A⁻¹ = uᵀ·u`, where A has the elements of `h [n, n]` f64 below the diagonal
+ * and `diagonal [n]` f64 on it. `h` loses its upper triangle and diagonal. Read `status`: 0 is success,
+ * otherwise 1 + the index of the pivot that was not positive.
+ */
+export function inverseCholesky(
+  h: Tensor<"f64">,
+  diagonal: Tensor<"f64">,
+): { u: Tensor<"f32">; status: Tensor<"i32"> } {
+  expectShape("diagonal", diagonal.shape, h.shape.slice(0, 1));
+  const u = Tensor.empty(h.backend, "f32", h.shape);
+  const status = Tensor.empty(h.backend, "i32", [1]);
+  h.backend.kernels.inverseCholesky(u, h, diagonal, status);
+  return { u, status };
+}
+
+/** Finds scale and zero point of one group of columns, in place; see `Kernels.fitColumns`. */
+export function fitColumns(
+  scales: Tensor<"f32">,
+  zeros: Tensor<"f32">,
+  weight: Tensor<"f32">,
+  options: FitOptions,
+): void {
+  expectShape("zeros", zeros.shape, scales.shape);
+  expectColumns(weight, options.start, options.end);
+  weight.backend.kernels.fitColumns(scales, zeros, weight, options);
+}
+
+/** One half-quadratic step on all zero points, in place; see `Kernels.refineZeros`. */
+export function refineZeros(
+  zeros: Tensor<"f32">,
+  errors: Tensor<"f32">,
+  weight: Tensor<"f32">,
+  options: RefineZerosOptions,
+): void {
+  const [rows = 0, columns = 0] = weight.shape;
+  const shape = [rows, Math.ceil(columns / options.groupSize)];
+  expectShape("zeros", zeros.shape, shape);
+  expectShape("errors", errors.shape, shape);
+  expectShape("scales", options.scales.shape, shape);
+  weight.backend.kernels.refineZeros(zeros, errors, weight, options);
+}
+
+/** Quantizes a panel of columns, in place; see `Kernels.quantizeColumns`. */
+export function quantizeColumns(
+  codes: Tensor<"u8">,
+  weight: Tensor<"f32">,
+  options: QuantizeColumnsOptions,
+): void {
+  expectShape("codes", codes.shape, weight.shape);
+  expectColumns(weight, options.start, options.end);
+  weight.backend.kernels.quantizeColumns(codes, weight, options);
+}
+
+function expectColumns({ shape }: Tensor, start: number, end: number): void {
+  if (start < 0 || start >= end || end > (shape[1] ?? 0)) {
+    throw new ShapeError(`columns ${start}..${end} are outside ${formatShape(shape)}`);
+  }
+}

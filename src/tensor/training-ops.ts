@@ -1,0 +1,153 @@
+import type { PackedOperand } from "../backend/packed-operand.ts";
+import type { StraightThrough } from "../backend/training-kernels.ts";
+import { asMatrix, expectShape } from "./shape.ts";
+import { type Backward, openPrecision, record } from "./tape.ts";
+import { emptyLike, Tensor } from "./tensor.ts";
+
+/*
+ * The ops of training: weights on their way to a grid, and losses with the gradients that a backward pass starts from.
+ */
+
+/** Learnable parameters of fake quantization, `[rows, ceil(columns / groupSize)]` each; null means 1 and 0. */
+export interface GroupParameters {
+  readonly scales: Tensor<"f32"> | null;
+  readonly zeros: Tensor<"f32"> | null;
+  /** Columns a group; the last group of a row may be shorter. */
+  readonly groupSize: number;
+}
+
+/**
+ * The values of a grid that weights `[rows, columns]` take, with straight-through gradients by weights, scales and zero
+ * points. bf16 within a recording in bfloat16 (the gradients stay f32), otherwise f32.
+ */
+export function fakeQuantize(
+  weight: Tensor<"f32">,
+  { scales, zeros, groupSize }: GroupParameters,
+  how: StraightThrough,
+): Tensor<"f32" | "bf16"> {
+  const [rows = 0, columns = 0] = weight.shape;
+  const shape = [rows, Math.ceil(columns / groupSize)];
+  if (scales) expectShape("scales", scales.shape, shape);
+  if (zeros) expectShape("zero points", zeros.shape, shape);
+  const out = Tensor.empty(weight.backend, openPrecision(), weight.shape);
+  weight.backend.kernels.fakeQuantize(out, weight, scales, zeros, groupSize, how);
+  const inputs = [weight, scales, zeros].filter((input) => input !== null);
+  const backward: Backward = (dOut) => {
+    const gradients = [
+      emptyLike(weight),
+      scales && emptyLike(scales),
+      zeros && emptyLike(zeros),
+    ] as const;
+    const { kernels } = weight.backend;
+    kernels.fakeQuantizeBackward(...gradients, dOut, weight, scales, zeros, groupSize, how);
+    return gradients.filter((gradient) => gradient !== null);
+  };
+  return record(out, inputs, backward);
+}
+
+/** Rounds each row of x `[..., n]` to `2·levels + 1` values around 0; gradients pass straight through. */
+export function fakeQuantizeRows(x: Tensor, levels: number): Tensor<"f32"> {
+  const out = emptyLike(x);
+  const flat = asMatrix(x.shape);
+  const shape = [flat.rows, flat.columns];
+  x.backend.kernels.fakeQuantizeRows(out.reshape(shape), x.reshape(shape), levels);
+  return record(out, [x], (dOut) => [dOut], []);
+}
+
+/** Rounds to float16 and back; gradients pass straight through. */
+export function roundToHalf(x: Tensor<"f32">): Tensor<"f32"> {
+  const halves = Tensor.empty(x.backend, "f16", x.shape);
+  x.backend.kernels.cast(halves, x);
+  const out = emptyLike(x);
+  x.backend.kernels.cast(out, halves);
+  halves.release();
+  return record(out, [x], (dOut) => [dOut], []);
+}
+
+/**
+ * The weight `[outFeatures, inFeatures]` of a packed operand with other scales `[outFeatures, groups]`, and its gradient by
+ * these. bf16 within a recording in bfloat16, otherwise f32.
+ */
+export function decodePacked(
+  operand: PackedOperand,
+  scales: Tensor<"f32">,
+): Tensor<"f32" | "bf16"> {
+  const { outFeatures, inFeatures, groupSize } = operand;
+  expectShape("scales", scales.shape, [outFeatures, Math.ceil(inFeatures / groupSize)]);
+  const out = Tensor.empty(scales.backend, openPrecision(), [outFeatures, inFeatures]);
+  scales.backend.kernels.decodePacked(out, operand, scales);
+  const backward: Backward = (dOut) => {
+    const dScales = emptyLike(scales);
+    scales.backend.kernels.decodePackedBackward(dScales, dOut, operand);
+    return [dScales];
+  };
+  return record(out, [scales], backward, []);
+}
+
+/**
+ * Losses `−log softmax(logits)[target]` a row, `[T]`, and the gradient of `scale · Σ losses`, which is written over the
+ * logits `[T, vocabulary]`. Rows with a negative target (i32) count for nothing.
+ */
+export function crossEntropyGradient(
+  logits: Tensor<"f32">,
+  targets: Tensor<"i32">,
+  scale: number,
+): { losses: Tensor<"f32">; gradient: Tensor<"f32"> } {
+  expectShape("targets", targets.shape, logits.shape.slice(0, 1));
+  const { kernels } = logits.backend;
+  const losses = Tensor.empty(logits.backend, "f32", targets.shape);
+  kernels.crossEntropy(losses, logits, targets);
+  kernels.crossEntropyBackward(logits, logits, targets, scale);
+  return { losses, gradient: logits };
+}
+
+/**
+ * `KL(teacher ‖ student)` a row, `[T]`, and the gradient of `scale · Σ KL` by the student's logits `[T, vocabulary]`, which is
+ * written over them.
+ */
+export function klDivergenceGradient(
+  teacher: Tensor,
+  student: Tensor<"f32">,
+  scale: number,
+): { divergences: Tensor<"f32">; gradient: Tensor<"f32"> } {
+  expectShape("student logits", student.shape, teacher.shape);
+  const { backend } = student;
+  const rows = student.shape.slice(0, 1);
+  const divergences = Tensor.empty(backend, "f32", rows);
+  const agree = Tensor.empty(backend, "f32", rows);
+  backend.kernels.klDivergence(divergences, agree, teacher, student);
+  agree.release();
+  backend.kernels.klDivergenceBackward(student, teacher, student, scale);
+  return { divergences, gradient: student };
+}
+
+/** `Σ (x − target)²`, `[1]` f64, and the gradient of `scale` times it by x; both of one shape. */
+export function squaredErrorGradient(
+  x: Tensor<"f32">,
+  target: Tensor<"f32">,
+  scale: number,
+): { total: Tensor<"f64">; gradient: Tensor<"f32"> } {
+  expectShape("target", target.shape, x.shape);
+  const total = Tensor.empty(x.backend, "f64", [1]);
+  const gradient = emptyLike(x);
+  x.backend.kernels.squaredError(total, gradient, x, target, 2 * scale);
+  return { total, gradient };
+}
+
+/**
+ * `‖t/‖t‖ − s/‖s‖‖²` for rows of teacher and student `[..., n]`, `[T]`, and the gradient of `scale · Σ` of it by the student.
+ */
+export function directionErrorGradient(
+  teacher: Tensor,
+  student: Tensor<"f32">,
+  scale: number,
+): { errors: Tensor<"f32">; gradient: Tensor<"f32"> } {
+  expectShape("student", student.shape, teacher.shape);
+  const { rows, columns } = asMatrix(student.shape);
+  const errors = Tensor.empty(student.backend, "f32", [rows]);
+  const gradient = emptyLike(student);
+  const flat = (x: Tensor): Tensor => x.reshape([rows, columns]);
+  const { kernels } = student.backend;
+  kernels.directionError(errors, flat(gradient), flat(teacher), flat(student), scale);
+  return { errors, gradient };
+}
