@@ -1,0 +1,148 @@
+import { UsageError } from "../util/errors.ts";
+import { PairQueue } from "./pair-queue.ts";
+import { preTokenizationStages, type Stage } from "./pre-tokenization.ts";
+import type { Component } from "./tokenizer-definition.ts";
+
+/** What is learned, and where that stops. */
+export interface BpeTraining {
+  /** Tokens in all: special ones, the 256 bytes, and what merges make. */
+  readonly vocabularySize: number;
+  /** Tokens with the first ids, in this order; they are not learned from the text. */
+  readonly specialTokens: readonly string[];
+  /** Pairs that are seen less often are not merged. Default 2. */
+  readonly minFrequency?: number;
+  /** How a text is cut before anything is counted; merges never cross a cut. */
+  readonly preTokenizer: Component;
+}
+
+/** A trained byte-pair encoding. */
+export interface Bpe {
+  /** Tokens by id. Bytes are written as the characters that GPT-2 stands for them. */
+  readonly vocabulary: readonly string[];
+  /** Pairs of tokens in the order in which they are merged. */
+  readonly merges: readonly (readonly [left: string, right: string])[];
+}
+
+/** A piece of text that occurs `count` times, as the ids of its parts. */
+interface Word {
+  symbols: number[];
+  readonly count: number;
+}
+
+/**
+ * Learns a byte-level byte-pair encoding from texts: the pair of neighbours that occurs most often becomes a token, again
+ * and again (Sennrich et al., arXiv 1508.07909; on bytes: Radford et al. 2019). Of pairs that occur alike the one of smaller
+ * ids is merged first. After the special tokens come the bytes, by the code point of their character.
+ * @throws UsageError when the vocabulary has no room for the special tokens and the bytes, or one comes twice
+ */
+export function trainBpe(texts: Iterable<string>, training: BpeTraining): Bpe {
+  const { vocabularySize, specialTokens, minFrequency = 2 } = training;
+  const alphabet = byteCharacters();
+  const vocabulary = [...specialTokens, ...alphabet];
+  const ids = new Map(vocabulary.map((token, id) => [token, id]));
+  expectRoom(vocabularySize, vocabulary, ids);
+  const words = countWords(texts, preTokenizationStages(training.preTokenizer), ids);
+  const queue = new PairQueue();
+  for (const [index, word] of words.entries()) queue.addWord(index, word.symbols, word.count);
+
+  const merges: [string, string][] = [];
+  while (vocabulary.length < vocabularySize) {
+    const best = queue.takeBest();
+    if (!best || best.count < minFrequency) break;
+    const { left, right } = best;
+    const token = vocabulary[left] + vocabulary[right];
+    const id = ids.get(token) ?? vocabulary.length;
+    if (id === vocabulary.length) {
+      vocabulary.push(token);
+      ids.set(token, id);
+    }
+    merges.push([vocabulary[left], vocabulary[right]]);
+    for (const index of best.words) mergeInWord(queue, words[index], index, best, id);
+  }
+  return { vocabulary, merges };
+}
+
+/** The characters that stand for the 256 bytes, by code point: GPT-2's `bytes_to_unicode`. */
+export function byteCharacters(): string[] {
+  const isPlain = (code: number) =>
+    (code >= 33 && code <= 126) || (code >= 161 && code <= 172) || code >= 174;
+  const plain = Array.from({ length: 256 }, (_, byte) => byte).filter(isPlain);
+  const others = Array.from({ length: 256 - plain.length }, (_, i) => 256 + i);
+  return [...plain, ...others].map((code) => String.fromCharCode(code));
+}
+
+function expectRoom(
+  vocabularySize: number,
+  vocabulary: readonly string[],
+  ids: ReadonlyMap<string, number>,
+): void {
+  if (!Number.isSafeInteger(vocabularySize) || vocabularySize < vocabulary.length) {
+    throw new UsageError(
+      `expected a vocabulary of at least ${vocabulary.length} tokens (256 bytes and ` +
+        `${vocabulary.length - 256} special tokens), got ${vocabularySize}`,
+    );
+  }
+  if (ids.size === vocabulary.length && !ids.has("")) return;
+  const twice = vocabulary.find((token, id) => token === "" || ids.get(token) !== id);
+  throw new UsageError(`the special token "${twice}" is empty, comes twice, or stands for a byte`);
+}
+
+/** Cuts texts, counts the pieces, and spells them in bytes. */
+function countWords(
+  texts: Iterable<string>,
+  stages: readonly Stage[],
+  ids: ReadonlyMap<string, number>,
+): Word[] {
+  // What only rewrites a piece is done once for each different one.
+  const firstMap = stages.findIndex(({ kind }) => kind === "map");
+  const cuts = stages.slice(0, firstMap);
+  const counts = new Map<string, { count: number }>();
+  for (const text of texts) {
+    for (const piece of applyStages([text], cuts)) {
+      const found = counts.get(piece);
+      if (found) found.count++;
+      else counts.set(piece, { count: 1 });
+    }
+  }
+  const words: Word[] = [];
+  for (const [piece, { count }] of counts) {
+    for (const spelled of applyStages([piece], stages.slice(firstMap))) {
+      const symbols = Array.from(spelled, (character) => ids.get(character) as number);
+      words.push({ symbols, count });
+    }
+  }
+  return words;
+}
+
+function applyStages(texts: Iterable<string>, stages: readonly Stage[]): Iterable<string> {
+  return stages.reduce(applyStage, texts);
+}
+
+function* applyStage(texts: Iterable<string>, stage: Stage): Generator<string> {
+  for (const text of texts) {
+    const pieces = stage.kind === "split" ? stage.split(text) : stage.map(text, false);
+    for (const piece of pieces) yield piece;
+  }
+}
+
+/** Merges a pair wherever it stands in a word, from the left, and keeps the counts of all pairs right. */
+function mergeInWord(
+  queue: PairQueue,
+  word: Word,
+  index: number,
+  { left, right }: { readonly left: number; readonly right: number },
+  merged: number,
+): void {
+  const { symbols, count } = word;
+  const after: number[] = [];
+  for (let i = 0; i < symbols.length; i++) {
+    if (symbols[i] === left && symbols[i + 1] === right) {
+      after.push(merged);
+      i++;
+    } else after.push(symbols[i]);
+  }
+  if (after.length === symbols.length) return;
+  queue.removeWord(symbols, count);
+  queue.addWord(index, after, count);
+  word.symbols = after;
+}
