@@ -62,6 +62,8 @@ interface Options extends VoiceOptions, ComputeOptions {
   readonly layer?: { pattern: string; scheme: string }[];
   readonly trueSequential: boolean;
   readonly activationRange?: RangeEstimator;
+  readonly cacheDtype?: "f32" | "f16";
+  readonly cacheOnDisk?: boolean;
   readonly embedding?: string;
   readonly head?: string;
   readonly seed?: number;
@@ -156,7 +158,15 @@ function addCalibrationOptions(command: Command): void {
         rangeEstimators,
         "how schemes with a8-static or a8-integer find ranges (default: min-max)",
       ),
-    );
+    )
+    .addOption(
+      choiceOption(
+        "--cache-dtype",
+        ["f32", "f16"],
+        "how activations between blocks are kept (default: f32)",
+      ),
+    )
+    .option("--cache-on-disk", "keep them in files beside the output instead of in memory");
 }
 
 async function runQuantize(model: string, options: Options, io: Io): Promise<void> {
@@ -210,6 +220,8 @@ function requestOf(options: Options): QuantizeOptions & ApiOptions {
     calibration: calibrationOf(options),
     trueSequential: options.trueSequential,
     ...(options.activationRange && { activationRange: options.activationRange }),
+    cacheDType: options.cacheDtype,
+    cacheOnDisk: options.cacheOnDisk,
     seed: options.seed,
     overwrite: options.overwrite,
     resume: options.restart ? "restart" : undefined,

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { ActivationWindows } from "../calibration/activation-windows.ts";
 import type { Hessian } from "../calibration/statistics/hessian.ts";
 import type { InputStatistics, Statistic } from "../calibration/statistics/layer-inputs.ts";
 import type { Block, QuantizableModel, ScaleGroup } from "../nn/quantizable-model.ts";
@@ -57,6 +58,34 @@ export interface TransformedPart {
   readonly figures: Readonly<Record<string, number>>;
 }
 
+/** One block whose linears are quantized together. */
+export interface WholeBlockProblem<Options> {
+  readonly model: QuantizableModel;
+  /** The method owns the weights of the linears with a scheme and may overwrite them; other layers may stand in
+   *  the slots meanwhile, and those that stood there stand there again when it is done. */
+  readonly block: Block;
+  /** Inputs of the block, out of the quantized blocks before it. */
+  readonly inputs: ActivationWindows;
+  /** What the original block gives for its inputs out of the original blocks before it. */
+  readonly targets: ActivationWindows;
+  /** The scheme of a slot; null when it stays as it is. */
+  readonly schemeOf: (slot: string) => Scheme | null;
+  /** Seed for this block. */
+  readonly seed: number;
+  readonly options: Options;
+  /** Says what is being done now, and which share of the block's work is done, 0 to 1. */
+  readonly report: (activity: string, share: number) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a quantizer made of a block. */
+export interface QuantizedBlock {
+  /** Weights of all slots with a scheme, by slot. */
+  readonly weights: ReadonlyMap<string, QTensor>;
+  /** Figures of the method's own for the record, such as its loss before and after. */
+  readonly figures: Readonly<Record<string, number>>;
+}
+
 /** Trial runs of a block. */
 export interface Trials {
   readonly passes: number;
@@ -80,6 +109,8 @@ export interface MethodDefinition<
     readonly statistics: readonly Statistic[];
     /** Whether inputs must come from the quantized prefix, block after block. */
     readonly order: "sequential" | "independent";
+    /** Whether the outputs of the original blocks are needed beside those of the quantized ones. */
+    readonly floatInputs?: boolean;
   };
   /** Whether the method can quantize under a scheme. */
   readonly supports: (scheme: Scheme) => boolean;
@@ -88,7 +119,12 @@ export interface MethodDefinition<
   readonly options: Schema;
   /** How often a transform runs a block to try weights, and on how many tokens at most; for estimates. */
   readonly trials?: (options: z.output<Schema>) => Trials;
+  /** How often each block is trained on every calibration window; for estimates. */
+  readonly epochs?: (options: z.output<Schema>) => number;
   readonly quantizeLinear?: (problem: LinearProblem<z.output<Schema>>) => Promise<QuantizedLinear>;
+  readonly quantizeBlock?: (
+    problem: WholeBlockProblem<z.output<Schema>>,
+  ) => Promise<QuantizedBlock>;
   readonly transformBlock?: (
     problem: BlockProblem<z.output<Schema>>,
   ) => Promise<readonly TransformedPart[]>;
@@ -98,12 +134,16 @@ export interface MethodDefinition<
 export interface Method
   extends Omit<
     MethodDefinition<string, z.ZodObject>,
-    "quantizeLinear" | "transformBlock" | "trials"
+    "quantizeLinear" | "quantizeBlock" | "transformBlock" | "trials" | "epochs"
   > {
   readonly trials?: (options: Record<string, unknown>) => Trials;
+  readonly epochs?: (options: Record<string, unknown>) => number;
   readonly quantizeLinear?: (
     problem: LinearProblem<Record<string, unknown>>,
   ) => Promise<QuantizedLinear>;
+  readonly quantizeBlock?: (
+    problem: WholeBlockProblem<Record<string, unknown>>,
+  ) => Promise<QuantizedBlock>;
   readonly transformBlock?: (
     problem: BlockProblem<Record<string, unknown>>,
   ) => Promise<readonly TransformedPart[]>;
@@ -115,7 +155,7 @@ export type DefinedMethod<
   Schema extends z.ZodObject,
   Role extends MethodRole,
 > = MethodDefinition<Id, Schema, Role> &
-  Pick<Method, "quantizeLinear" | "transformBlock" | "trials">;
+  Pick<Method, "quantizeLinear" | "quantizeBlock" | "transformBlock" | "trials" | "epochs">;
 
 /** Declares a method. The returned value is all that the rest of fewbit knows of it. */
 export function defineMethod<

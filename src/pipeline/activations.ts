@@ -1,79 +1,151 @@
 import type { Backend } from "../backend/backend.ts";
+import type { ActivationWindows } from "../calibration/activation-windows.ts";
 import type { Block, QuantizableModel } from "../nn/quantizable-model.ts";
 import { sha256 } from "../platform/node.ts";
+import { writeRows } from "../tensor/ops.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { throwIfCancelled } from "../util/errors.ts";
+import {
+  type ActivationDType,
+  type ActivationStore,
+  DiskStore,
+  MemoryStore,
+} from "./activation-store.ts";
 
 const tokensPerPass = 2048;
 
-/**
- * The residual stream of all calibration windows in front of the block at work: f32 tensors
- * `[windows, length, hiddenSize]`, a few windows each.
- */
-export class ActivationCache {
-  /** Calibration tokens in all. */
-  readonly tokens: number;
-  private batches: Tensor<"f32">[];
+/** Where activations are kept, and how. */
+export interface ActivationPlace {
+  readonly dtype: ActivationDType;
+  /** A file that does not exist yet; null keeps them in memory. */
+  readonly path: string | null;
+}
 
-  private constructor(batches: Tensor<"f32">[], tokens: number) {
-    this.batches = batches;
-    this.tokens = tokens;
+const inMemory: ActivationPlace = { dtype: "f32", path: null };
+
+/**
+ * The residual stream of all calibration windows in front of the block at work, `[length, hiddenSize]`
+ * each, in memory or on the disk.
+ */
+export class ActivationCache implements ActivationWindows {
+  readonly windows: number;
+  readonly length: number;
+  private readonly perPass: number;
+  private readonly store: ActivationStore;
+
+  private constructor(windows: number, length: number, perPass: number, store: ActivationStore) {
+    this.windows = windows;
+    this.length = length;
+    this.perPass = perPass;
+    this.store = store;
   }
 
   /** Embeds windows of equal length. */
-  static embed(
+  static async embed(
     backend: Backend,
     model: QuantizableModel,
     windows: readonly Int32Array[],
-  ): ActivationCache {
+    { dtype, path }: ActivationPlace = inMemory,
+  ): Promise<ActivationCache> {
     const length = windows[0]?.length ?? 0;
     const perPass = Math.max(1, Math.floor(tokensPerPass / length));
-    const batches: Tensor<"f32">[] = [];
-    for (let first = 0; first < windows.length; first += perPass) {
-      const group = windows.slice(first, first + perPass);
-      const ids = new Int32Array(group.length * length);
-      group.forEach((window, row) => ids.set(window, row * length));
-      batches.push(model.embed(Tensor.from(backend, "i32", [group.length, length], ids)));
+    const store =
+      path === null
+        ? new MemoryStore(perPass, dtype)
+        : await DiskStore.create(backend, path, dtype, [length, model.hiddenSize]);
+    const cache = new ActivationCache(windows.length, length, perPass, store);
+    for (const { first, count } of cache.passes()) {
+      const ids = new Int32Array(count * length);
+      windows.slice(first, first + count).forEach((window, row) => ids.set(window, row * length));
+      const embedded = model.embed(Tensor.from(backend, "i32", [count, length], ids));
+      await store.save(first, embedded);
     }
-    return new ActivationCache(batches, windows.length * length);
+    return cache;
   }
 
-  /** All batches, `[windows, length, hiddenSize]` each; they live until the next `advance`. */
-  get all(): readonly Tensor<"f32">[] {
-    return this.batches;
+  /** Calibration tokens in all. */
+  get tokens(): number {
+    return this.windows * this.length;
   }
 
-  /** Runs each batch through a block and keeps what comes out. */
+  /** Runs each pass through a block and keeps what comes out. */
   async advance(model: QuantizableModel, block: Block, signal?: AbortSignal): Promise<void> {
-    for (const [i, batch] of this.batches.entries()) {
+    for (const { first, count } of this.passes()) {
       throwIfCancelled(signal);
-      const next = model.forwardBlock(block, batch, { position: 0 });
-      if (next) {
-        this.batches[i] = next;
-        batch.release();
-      }
-      await next?.backend.synchronize();
+      const hidden = await this.store.load(first, count);
+      const next = model.forwardBlock(block, hidden, { position: 0 });
+      this.store.done(hidden);
+      if (next) await this.store.save(first, next);
+      await hidden.backend.synchronize();
     }
   }
 
-  /** Calls `visit` with each batch, waiting for the work that it enqueued. */
-  async forEach(visit: (batch: Tensor<"f32">) => void, signal?: AbortSignal): Promise<void> {
-    for (const batch of this.batches) {
+  /** Calls `visit` with `[windows, length, hiddenSize]`, a few windows at a time, waiting for the work that
+   *  it enqueued; only with those that make up the first `tokens`, if given. */
+  async forEach(
+    visit: (hidden: Tensor<"f32">) => void,
+    signal?: AbortSignal,
+    tokens: number = Number.POSITIVE_INFINITY,
+  ): Promise<void> {
+    for (const { first, count } of this.passes()) {
+      if (first * this.length >= tokens) return;
       throwIfCancelled(signal);
-      visit(batch);
-      await batch.backend.synchronize();
+      const hidden = await this.store.load(first, count);
+      visit(hidden);
+      await hidden.backend.synchronize();
+      this.store.done(hidden);
     }
+  }
+
+  /** Loads the first windows that make up `tokens`, in tensors `[windows, length, hiddenSize]`, for as long as
+   *  `body` works with them. */
+  async withFirst<T>(
+    tokens: number,
+    body: (hidden: readonly Tensor<"f32">[]) => Promise<T>,
+  ): Promise<T> {
+    const loaded: Tensor<"f32">[] = [];
+    for (const { first, count } of this.passes()) {
+      if (first * this.length >= tokens) break;
+      loaded.push(await this.store.load(first, count));
+    }
+    try {
+      return await body(loaded);
+    } finally {
+      for (const hidden of loaded) this.store.done(hidden);
+    }
+  }
+
+  async take(indices: readonly number[]): Promise<Tensor<"f32">> {
+    const { length } = this;
+    let taken: Tensor<"f32"> | null = null;
+    for (const [row, index] of indices.entries()) {
+      const window = await this.store.load(index, 1);
+      const width = window.shape[2] ?? 0;
+      taken ??= Tensor.empty(window.backend, "f32", [indices.length, length, width]);
+      writeRows(taken.reshape([1, indices.length * length, width]), window, row * length);
+      this.store.done(window);
+    }
+    if (taken) return taken;
+    throw new RangeError("expected the index of at least one window");
   }
 
   /** Hashes a part of the activations: whatever goes wrong on the way to them shows in any part. */
   async fingerprint(): Promise<string> {
-    const values = await this.batches[0]?.read();
-    return sha256(new Uint8Array(values?.buffer ?? [], values?.byteOffset, values?.byteLength));
+    if (this.windows === 0) return sha256(new Uint8Array());
+    const hidden = await this.store.load(0, Math.min(this.perPass, this.windows));
+    const values = await hidden.read();
+    this.store.done(hidden);
+    return sha256(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   }
 
-  /** Gives the memory back. */
-  release(): void {
-    for (const batch of this.batches) batch.release();
-    this.batches = [];
+  /** Gives memory and files back. */
+  async release(): Promise<void> {
+    await this.store.release();
+  }
+
+  private *passes(): Generator<{ first: number; count: number }> {
+    for (let first = 0; first < this.windows; first += this.perPass) {
+      yield { first, count: Math.min(this.perPass, this.windows - first) };
+    }
   }
 }

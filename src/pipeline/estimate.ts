@@ -21,7 +21,11 @@ export interface WorkSize {
   readonly outputBytes: number;
   /** Calibration tokens; 0 without calibration. */
   readonly tokens: number;
+  /** Activations between blocks that are kept in memory. */
+  readonly activationBytes: number;
   readonly method: Method;
+  /** Options of the method. */
+  readonly options: Record<string, unknown>;
   readonly transforms: readonly ChosenTransform[];
   /** Weights of embedding and output head that are quantized. */
   readonly endWeights: number;
@@ -45,10 +49,16 @@ export function estimateMemory(work: WorkSize): number {
     work.endBytes +
     blockBytes +
     largest +
-    4 * work.tokens * work.hiddenSize +
+    work.activationBytes +
+    trainingBytes(work) +
     Math.max(hessian * Math.max(...widths) ** 2, transforms) +
     pass
   );
+}
+
+/** Trained blocks: gradients, two moments, and the weights as they are multiplied, of every weight. */
+function trainingBytes({ method, linears }: WorkSize): number {
+  return method.epochs ? 16 * Math.max(...byBlock(linears).map(weightsOf)) : 0;
 }
 
 /** Second moments of all inputs of a block at once and once more of the widest, and outputs to compare with. */
@@ -67,13 +77,16 @@ export async function estimateSeconds(backend: Backend, work: WorkSize): Promise
   const disk = (work.sourceBytes + work.outputBytes) / diskBytesPerSecond;
   const plain = (weights + work.endWeights) * secondsPerWeight + disk;
   if (work.tokens === 0) return plain;
+  const epochs = work.method.epochs?.(work.options) ?? 0;
   const trials = sum(
     work.transforms.map(({ method, options }) => {
       const { passes = 0, tokens = 0 } = method.trials?.(options) ?? {};
       return work.tokens + passes * Math.min(tokens, work.tokens);
     }),
   );
-  const passes = 2 * weights * (work.tokens * 3 + trials);
+  // A step forward and backward is three passes; the original block is run too.
+  const training = work.tokens * (3 * epochs + (epochs > 0 ? 1 : 0));
+  const passes = 2 * weights * (work.tokens * 3 + trials + training);
   const hessians = work.method.needs.statistics.includes("hessian");
   const statistics = hessians
     ? sum(byBlock(work.linears).map((block) => distinctSquares(block) * work.tokens))

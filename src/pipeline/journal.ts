@@ -12,10 +12,16 @@ import {
   type WritableFile,
 } from "../platform/node.ts";
 import type { RunIdentity } from "./run-identity.ts";
-import type { EndRecord, LinearRecord, Resumption, TransformRecord } from "./run-record.ts";
+import type {
+  BlockRecord,
+  EndRecord,
+  LinearRecord,
+  Resumption,
+  TransformRecord,
+} from "./run-record.ts";
 
 /** Version of the journal's lines; a journal of another one is of another program. */
-const journalVersion = 1;
+const journalVersion = 2;
 const fileName = "journal";
 const newline = 10;
 
@@ -50,6 +56,7 @@ export interface PartEntry {
   readonly name: string;
   readonly transforms: readonly TransformRecord[];
   readonly linears: readonly LinearRecord[];
+  readonly blocks: readonly BlockRecord[];
   readonly ends: readonly EndRecord[];
   /** Quantized modules as `quantization_config` describes them. */
   readonly modules: JsonRecord;

@@ -1,11 +1,12 @@
 import type { Backend } from "../backend/backend.ts";
 import { tensorBytes } from "../formats/safetensors-header.ts";
 import type { Method } from "../methods/define-method.ts";
-import { availableMemoryBytes } from "../platform/node.ts";
+import { absolutePath, availableMemoryBytes, freeDiskBytes, parentPath } from "../platform/node.ts";
 import type { OpenedModel } from "../runtime/load.ts";
+import { bytesPerElement } from "../tensor/dtype.ts";
 import { FewbitError, UsageError } from "../util/errors.ts";
 import { estimateMemory, estimateSeconds } from "./estimate.ts";
-import type { Plan, PlannedEnd } from "./plan.ts";
+import type { Plan, PlannedActivations, PlannedEnd } from "./plan.ts";
 import { selectEnds } from "./quantize-ends.ts";
 import { outputEntries } from "./quantized-output.ts";
 import { cautionsOf, methodsOf, type Recipe, transformsOf } from "./recipe.ts";
@@ -38,6 +39,7 @@ export async function makePlan(
     .map(({ dtype, shape }) => tensorBytes(dtype, shape) ?? 0)
     .reduce((sum, bytes) => sum + bytes, 0);
   const blockBytes = opened.sizes.linear.bytes;
+  const activations = planActivations(recipe, method, config.hiddenSize);
   const work = {
     linears: chosen,
     hiddenSize: config.hiddenSize,
@@ -45,7 +47,9 @@ export async function makePlan(
     sourceBytes: checkpoint.totalBytes,
     outputBytes,
     tokens: calibration ? calibration.samples * calibration.window : 0,
+    activationBytes: activations?.onDisk ? 0 : (activations?.bytes ?? 0),
     method,
+    options: recipe.options,
     transforms: transformsOf(recipe),
     endWeights: endWeights(ends),
   };
@@ -63,6 +67,7 @@ export async function makePlan(
     cautions: cautionsOf(recipe),
     schemeId: recipe.scheme,
     calibration: calibration && { windows: calibration.samples, window: calibration.window },
+    activations,
     backend: backend.description,
     threads: backend.threads,
     sourceBytes: checkpoint.fileBytes,
@@ -74,11 +79,40 @@ export async function makePlan(
   };
 }
 
+function planActivations(
+  { calibration, cacheDType: dtype, cacheOnDisk: onDisk }: Recipe,
+  { needs }: Method,
+  hiddenSize: number,
+): PlannedActivations | null {
+  if (!calibration) return null;
+  const values = calibration.samples * calibration.window * hiddenSize;
+  return { bytes: values * bytesPerElement(dtype) * (needs.floatInputs ? 2 : 1), dtype, onDisk };
+}
+
 /** Counts the weights of embedding and output head that will be quantized. */
 export function endWeights(ends: readonly PlannedEnd[]): number {
   return ends
     .filter(({ scheme }) => scheme !== null)
     .reduce((sum, { outFeatures, inFeatures }) => sum + outFeatures * inFeatures, 0);
+}
+
+/**
+ * Returns the bytes that a run writes: its output, and activations that are kept on the disk.
+ * @throws FewbitError (code `FILE`) when the disk that `out` lies on has no room for activations
+ */
+export async function expectDisk({ activations, estimate }: Plan, out: string): Promise<number> {
+  if (!activations?.onDisk) return estimate.outputBytes;
+  const free = await freeDiskBytes(parentPath(absolutePath(out)));
+  const needed = activations.bytes + estimate.outputBytes;
+  if (free === null || free >= needed) return needed;
+  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+  throw new FewbitError(
+    "FILE",
+    `activations and output need ${gigabytes(needed)} on the disk of ${out}, ${gigabytes(free)} is free`,
+    {
+      hint: "use fewer or shorter calibration windows (--samples, --window), or --cache-dtype f16",
+    },
+  );
 }
 
 /** @throws FewbitError (code `MEMORY`) when the estimate is above the memory that is free */
@@ -89,6 +123,6 @@ export function expectMemory({ estimate }: Plan): void {
   throw new FewbitError(
     "MEMORY",
     `needs about ${gigabytes(estimate.memoryBytes)} of memory, ${gigabytes(available)} is free`,
-    { hint: "use fewer or shorter calibration windows (--samples, --window)" },
+    { hint: "use fewer or shorter calibration windows (--samples, --window), or --cache-on-disk" },
   );
 }

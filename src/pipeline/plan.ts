@@ -20,6 +20,14 @@ export interface PlannedEnd extends EndDescription {
   readonly scheme: Scheme | null;
 }
 
+/** How the activations between blocks are kept. */
+export interface PlannedActivations {
+  /** Of all windows; twice as much where those of the original model are needed too. */
+  readonly bytes: number;
+  readonly dtype: "f32" | "f16";
+  readonly onDisk: boolean;
+}
+
 /** Everything that is known before work starts. */
 export interface Plan {
   readonly modelName: string;
@@ -39,6 +47,8 @@ export interface Plan {
   readonly cautions: readonly string[];
   readonly schemeId: string;
   readonly calibration: { readonly windows: number; readonly window: number } | null;
+  /** What is kept of the calibration text between blocks; null without any. */
+  readonly activations: PlannedActivations | null;
   /** `native (AVX-512)`. */
   readonly backend: string;
   readonly threads: number;

@@ -57,14 +57,15 @@ export class ProgressMeter {
     this.doneWork += work;
   }
 
-  /** Says what is being done now. */
-  report(block: number, activity: string): void {
+  /** Says what is being done now; `begun` is the part that is done of work that counts only when it is all done. */
+  report(block: number, activity: string, begun = 0): void {
     this.sampleMemory();
-    const fraction = this.totalWork === 0 ? 1 : Math.min(1, this.doneWork / this.totalWork);
+    const done = this.doneWork + begun;
+    const fraction = this.totalWork === 0 ? 1 : Math.min(1, done / this.totalWork);
     const { elapsedMs, blocks } = this;
-    const newWork = this.doneWork - this.earlierWork;
+    const newWork = done - this.earlierWork;
     const workMs = monotonicMs() - this.blocksBeganMs;
-    const remainingMs = newWork > 0 ? (workMs * (this.totalWork - this.doneWork)) / newWork : null;
+    const remainingMs = newWork > 0 ? (workMs * (this.totalWork - done)) / newWork : null;
     this.emit({ type: "progress", block, blocks, activity, fraction, elapsedMs, remainingMs });
   }
 

@@ -1,13 +1,14 @@
 import type { RangeEstimator } from "../calibration/statistics/activation-ranges.ts";
 import { type InputStatistics, LayerInputs } from "../calibration/statistics/layer-inputs.ts";
 import type { Method } from "../methods/define-method.ts";
-import { Linear, type LinearSlot } from "../nn/linear.ts";
+import type { LinearSlot } from "../nn/linear.ts";
 import type { Block, QuantizableModel } from "../nn/quantizable-model.ts";
+import { floatLinear, replaceWeight } from "../nn/scale-channels.ts";
 import type { QTensor } from "../quant/q-tensor.ts";
 import type { LayerActivations } from "../quant/activation-grid.ts";
 import { makeScheme, type Scheme } from "../quant/scheme.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { throwIfCancelled, UnsupportedError } from "../util/errors.ts";
+import { throwIfCancelled } from "../util/errors.ts";
 import { monotonicMs } from "../platform/node.ts";
 import type { ActivationCache } from "./activations.ts";
 import { SlotRanges } from "./slot-ranges.ts";
@@ -99,18 +100,12 @@ async function quantizeSlot(
   job: BlockJob,
 ): Promise<void> {
   const { method, options, schemeOf } = job;
-  const { layer } = slot;
   const scheme = schemeOf(slot.name);
   const module = `${block.name}.${slot.name}`;
   if (!scheme || !method.quantizeLinear) return;
-  if (!(layer instanceof Linear) || !(layer.weight instanceof Tensor)) {
-    throw new UnsupportedError(`${module} is already quantized`, {
-      hint: "start from the original checkpoint",
-    });
-  }
   job.onActivity(slot.name);
   const startedMs = monotonicMs();
-  const weight = layer.weight as Tensor<"f32">;
+  const { weight } = floatLinear(block, slot.name);
   const error = await LayerError.of(weight, inputs?.sample ?? null);
   const made = await method.quantizeLinear({
     name: module,
@@ -120,10 +115,7 @@ async function quantizeSlot(
     options,
   });
   const stored = made.weight.withActivations(scheme, activations);
-  const decoded = Tensor.from(weight.backend, "f32", weight.shape, made.weight.dequantize());
-  const relativeError = await error.against(decoded);
-  slot.layer = new Linear(weight.backend, decoded, layer.bias);
-  weight.release();
+  const relativeError = await error.against(putDecoded(block, slot.name, made.weight));
   const record: LinearRecord = {
     module,
     block: job.blockIndex,
@@ -138,4 +130,12 @@ async function quantizeSlot(
     elapsedMs: monotonicMs() - startedMs,
   };
   await job.onLinear(record, stored);
+}
+
+/** Puts the decoded values of a packed weight into its slot, and returns them. */
+export function putDecoded(block: Block, slot: string, packed: QTensor): Tensor<"f32"> {
+  const { backend, shape } = floatLinear(block, slot).weight;
+  const decoded = Tensor.from(backend, "f32", shape, packed.dequantize());
+  replaceWeight(block, slot, decoded);
+  return decoded;
 }

@@ -69,6 +69,8 @@ export function toRecipe(model: string, options: QuantizeOptions): RecipeInput {
     ...(head !== undefined && { head }),
     ...(trueSequential !== undefined && { trueSequential }),
     ...(activationRange && { activationRange }),
+    ...(options.cacheDType && { cacheDType: options.cacheDType }),
+    ...(options.cacheOnDisk !== undefined && { cacheOnDisk: options.cacheOnDisk }),
     ...(seed !== undefined && { seed }),
     calibration: calibrationOf(options),
   };

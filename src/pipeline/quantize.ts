@@ -4,7 +4,7 @@ import { type ResolveOptions, resolveModel } from "../hub/resolve-model.ts";
 import { type OpenedModel, openModel } from "../runtime/load.ts";
 import { FormatError, NumericError, UnsupportedError } from "../util/errors.ts";
 import { readWindows } from "./collect-windows.ts";
-import { expectMemory, makePlan } from "./make-plan.ts";
+import { expectDisk, expectMemory, makePlan } from "./make-plan.ts";
 import type { Plan } from "./plan.ts";
 import { parseRecipe, type RecipeInput, settleRecipe } from "./recipe.ts";
 import { type EarlierWork, readEarlierWork, settleEarlierRun } from "./resume.ts";
@@ -26,7 +26,9 @@ export async function planRecipe(
   try {
     expectUnquantized(opened);
     const recipe = settleRecipe(parsed, opened.config.contextLength);
-    return await makePlan(opened, recipe, method, backend);
+    const plan = await makePlan(opened, recipe, method, backend);
+    await expectDisk(plan, recipe.out);
+    return plan;
   } finally {
     await opened.checkpoint.close();
   }
@@ -78,7 +80,7 @@ async function runInFolder(job: RunJob): Promise<RunRecord> {
   const folder = await openResumable(recipe.out, {
     overwrite: options.overwrite ?? false,
     inputs: [opened.directory],
-    needBytes: plan.estimate.outputBytes,
+    needBytes: await expectDisk(plan, recipe.out),
   });
   let earlier: EarlierWork | null = null;
   let run: Run | null = null;

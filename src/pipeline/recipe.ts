@@ -63,6 +63,10 @@ export const recipeSchema = z.object({
   trueSequential: z.boolean().default(true),
   /** How ranges of activations are found, for schemes that fix them (`a8-static`, `a8-integer`). */
   activationRange: z.enum(rangeEstimators).default("min-max"),
+  /** How the activations between blocks are kept. */
+  cacheDType: z.enum(["f32", "f16"]).default("f32"),
+  /** Keep them in files in the working directory instead of in memory; changes no result. */
+  cacheOnDisk: z.boolean().default(false),
   seed: z.number().int().nonnegative().default(0),
 });
 
@@ -100,7 +104,7 @@ export function parseRecipe(input: RecipeInput): { parsed: ParsedRecipe; method:
   }
   for (const each of methodsOf(parsed)) {
     for (const scheme of schemesOf(parsed)) expectSupport(each, scheme);
-    if (each.needs.statistics.length > 0) expectCalibration(each.title, recipe);
+    if (needsText(each)) expectCalibration(each.title, recipe);
   }
   return { parsed, method };
 }
@@ -123,6 +127,11 @@ export function cautionsOf(recipe: Omit<Recipe, "calibration">): string[] {
     schemesOf(recipe).flatMap((scheme) => method.caution?.(scheme) ?? []),
   );
   return [...new Set(cautions)];
+}
+
+/** Whether a method works on activations of calibration text. */
+export function needsText({ needs }: Method): boolean {
+  return needs.statistics.length > 0 || (needs.floatInputs ?? false);
 }
 
 function schemesOf({ scheme, layers }: Pick<Recipe, "scheme" | "layers">): Scheme[] {

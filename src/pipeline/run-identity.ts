@@ -27,7 +27,7 @@ const samplePieceBytes = 64 * 1024;
 
 /**
  * Gathers what a run's result depends on: the program, the kernels, the settled recipe, the calibration
- * text and the model's files. Where files lie does not count, nor does the number of threads, which
+ * text and the model's files. Where files and activations lie does not count, nor does the number of threads, which
  * changes no result. Texts and small files are hashed whole; weight files by size, time of change and a
  * sample of 4 MB.
  * @throws FormatError when a file is missing
@@ -37,7 +37,7 @@ export async function identifyRun(
   recipe: Recipe,
   backend: Backend,
 ): Promise<RunIdentity> {
-  const { model: _, out: __, calibration, ...choices } = recipe;
+  const { model: _, out: __, cacheOnDisk: ___, calibration, ...choices } = recipe;
   const identity: Record<string, string> = {
     fewbit: version,
     backend: `${backend.id} ${backend.level}`,

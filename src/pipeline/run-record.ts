@@ -47,6 +47,14 @@ export interface TransformRecord {
   readonly elapsedMs: number;
 }
 
+/** What a quantizer of whole blocks did to one block. */
+export interface BlockRecord {
+  readonly block: number;
+  /** Figures of the method's own, such as its loss before and after. */
+  readonly figures: Readonly<Record<string, number>>;
+  readonly elapsedMs: number;
+}
+
 /** How a run that was interrupted was gone on with. */
 export interface Resumption {
   /** When the interrupted run was last known to be at work, ISO. */
@@ -79,6 +87,8 @@ export interface RunRecord {
   /** In the order in which they ran; empty without transforms. */
   readonly transforms: readonly TransformRecord[];
   readonly linears: readonly LinearRecord[];
+  /** Of methods that quantize whole blocks; otherwise empty. */
+  readonly blocks: readonly BlockRecord[];
   /** Embedding and output head, where they were quantized. */
   readonly ends: readonly EndRecord[];
   /** Modules that fell back to a simpler way. */

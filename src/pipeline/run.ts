@@ -3,37 +3,26 @@ import type { ResumableOutput } from "../formats/resumable-output.ts";
 import { openUnfinishedCheckpoint } from "../formats/checkpoint.ts";
 import type { DownloadProgress } from "../hub/download-progress.ts";
 import type { Method } from "../methods/define-method.ts";
-import type { Block } from "../nn/quantizable-model.ts";
-import { describeMachine, monotonicMs } from "../platform/node.ts";
-import type { Scheme } from "../quant/scheme.ts";
-import { CheckpointWeights } from "../runtime/checkpoint-weights.ts";
-import { type OpenedModel, openModel } from "../runtime/load.ts";
+import { joinPath, monotonicMs, remove } from "../platform/node.ts";
+import type { OpenedModel } from "../runtime/load.ts";
 import { throwIfCancelled } from "../util/errors.ts";
-import { version } from "../util/version.ts";
-import { ActivationCache } from "./activations.ts";
+import { workOnBlock } from "./block-work.ts";
 import { sampleWindows } from "./collect-windows.ts";
 import type { PipelineEvent } from "./events.ts";
 import { Journal } from "./journal.ts";
-import { FinishedWeights } from "./finished-weights.ts";
+import { type FinishedRecords, makeRecord } from "./make-record.ts";
 import type { Plan } from "./plan.ts";
+import { Prefixes, type Written } from "./prefixes.ts";
 import { ProgressMeter } from "./progress.ts";
 import { endWeights } from "./make-plan.ts";
 import { quantizeEnd } from "./quantize-ends.ts";
-import { quantizeBlock } from "./quantize-block.ts";
 import { outputEntries, QuantizedOutput } from "./quantized-output.ts";
-import { type Recipe, transformsOf } from "./recipe.ts";
+import type { Recipe } from "./recipe.ts";
 import { repeatBlocks } from "./repeat-blocks.ts";
 import type { EarlierWork, ResumeChoice } from "./resume.ts";
 import type { RunIdentity } from "./run-identity.ts";
-import type {
-  EndRecord,
-  LinearRecord,
-  Resumption,
-  RunRecord,
-  TransformRecord,
-} from "./run-record.ts";
-import { changedInBlock, changedTensors, quantizedGroups } from "./scale-groups.ts";
-import { transformBlock } from "./transform-block.ts";
+import type { Resumption, RunRecord } from "./run-record.ts";
+import { changedTensors } from "./scale-groups.ts";
 
 /** What a run needs besides its recipe. */
 export interface RunOptions {
@@ -66,9 +55,7 @@ export class Run {
   private readonly folder: ResumableOutput;
   private readonly earlier: EarlierWork | null;
   private readonly meter: ProgressMeter;
-  private readonly transforms: TransformRecord[] = [];
-  private readonly linears: LinearRecord[] = [];
-  private readonly ends: EndRecord[] = [];
+  private readonly done: FinishedRecords = { transforms: [], linears: [], blocks: [], ends: [] };
   private readonly startedAt: string;
   private readonly resumptions: Resumption[];
 
@@ -96,26 +83,31 @@ export class Run {
     const journal = await (earlier
       ? Journal.reopen(journalPath, earlier.contents)
       : Journal.create(journalPath, { startedAt, identity }));
+    let prefixes: Prefixes | null = null;
     try {
       const finishedBlocks = await this.goOn(output, journal);
       const windows = textWindows ?? (await this.sample(journal));
       await this.quantizeEnds(output, journal);
-      const activations = windows && (await this.embed(windows, output));
+      prefixes = windows && (await this.embed(windows, output));
       model.releaseEnds();
-      if (activations && finishedBlocks < model.blockCount) {
-        await this.repeat(finishedBlocks, output, activations);
+      if (prefixes && finishedBlocks < model.blockCount) {
+        await this.repeat(finishedBlocks, output, prefixes);
       }
       this.meter.beginBlocks();
       for (let index = finishedBlocks; index < model.blockCount; index++) {
-        await this.runBlock(index, output, journal, activations);
+        await this.runBlock(index, output, journal, prefixes);
       }
-      activations?.release();
+      await prefixes?.release();
+      await remove(this.activationFolder);
       await output.copyRest(options.signal);
       await output.finish(recipe);
-      const record = await this.makeRecord(workPath, activations?.tokens ?? null);
+      const tokens = prefixes?.quantized.tokens ?? null;
+      const record = await this.makeRecord(tokens);
       await output.writeDocument("run.json", record);
       return record;
     } catch (error) {
+      await prefixes?.release();
+      await remove(this.activationFolder);
       await output.close();
       throw error;
     } finally {
@@ -132,18 +124,18 @@ export class Run {
     let finishedBlocks = 0;
     try {
       const ends = earlier.parts.get(endsPart);
-      if (ends && (await output.keepPart(written, ends))) this.ends.push(...ends.ends);
+      if (ends && (await output.keepPart(written, ends))) this.done.ends.push(...ends.ends);
       for (; finishedBlocks < blocks; finishedBlocks++) {
         const part = earlier.parts.get(blockPart(finishedBlocks));
         if (!part || !(await output.keepPart(written, part))) break;
-        this.transforms.push(...part.transforms);
-        this.linears.push(...part.linears);
+        this.keep(part);
       }
     } finally {
       await written.close();
     }
-    this.hasFinishedWork = finishedBlocks + this.ends.length + earlier.windows.length > 0;
-    const done = [...this.ends, ...this.linears];
+    const { ends, linears } = this.done;
+    this.hasFinishedWork = finishedBlocks + ends.length + earlier.windows.length > 0;
+    const done = [...ends, ...linears];
     const doneWork = done.reduce((sum, { weights }) => sum + weights, 0);
     meter.goOn(doneWork, earlier.effort);
     const { interruptedAt } = earlier;
@@ -188,7 +180,8 @@ export class Run {
   private async quantizeEnds(output: QuantizedOutput, journal: Journal): Promise<void> {
     const { opened, plan, options } = this.job;
     const { backend, signal } = options;
-    if (this.ends.length > 0 || endWeights(plan.ends) === 0) return;
+    const { ends } = this.done;
+    if (ends.length > 0 || endWeights(plan.ends) === 0) return;
     for (const end of plan.ends) {
       const { module, scheme, outFeatures, inFeatures } = end;
       if (!scheme) continue;
@@ -205,53 +198,43 @@ export class Run {
           report();
         },
       });
-      this.ends.push(record);
+      ends.push(record);
     }
     const written = await output.finishPart();
     const { effort } = this.meter;
-    const { ends } = this;
-    const nothing = { transforms: [], linears: [], outputs: null };
+    const nothing = { transforms: [], linears: [], blocks: [], outputs: null };
     await journal.append({ type: "part", name: endsPart, ends, ...nothing, ...written, effort });
     this.hasFinishedWork = true;
   }
 
-  /** Embeds calibration windows by the embedding that the quantized model will have. */
-  private async embed(
-    windows: readonly Int32Array[],
-    output: QuantizedOutput,
-  ): Promise<ActivationCache> {
-    const { opened, options } = this.job;
-    const { model, checkpoint } = opened;
-    const { backend } = options;
-    if (this.ends.length > 0) {
-      const written = await openUnfinishedCheckpoint(this.folder.workPath);
-      try {
-        const original = new CheckpointWeights(backend, checkpoint, "float32");
-        const finished = { ...output.written, output: written };
-        model.releaseEnds();
-        await model.loadEnds(new FinishedWeights(backend, original, finished));
-      } finally {
-        await written.close();
-      }
-    }
-    return ActivationCache.embed(backend, model, windows);
+  /** Embeds the calibration windows. */
+  private async embed(windows: readonly Int32Array[], output: QuantizedOutput): Promise<Prefixes> {
+    const { opened, recipe, method, options } = this.job;
+    return Prefixes.embed({
+      opened,
+      backend: options.backend,
+      windows,
+      floatInputs: method.needs.floatInputs ?? false,
+      dtype: recipe.cacheDType,
+      folder: recipe.cacheOnDisk ? this.activationFolder : null,
+      written: this.done.ends.length > 0 ? this.written(output) : null,
+    });
   }
 
   /** Runs the activations through finished blocks, to what they were when the last was finished. */
   private async repeat(
     finishedBlocks: number,
     output: QuantizedOutput,
-    activations: ActivationCache,
+    prefixes: Prefixes,
   ): Promise<void> {
     const { opened, options } = this.job;
-    const finished = { folder: this.folder.workPath, ...output.written };
     const parts = Array.from({ length: finishedBlocks }, (_, index) => blockPart(index));
     await repeatBlocks({
       opened,
       backend: options.backend,
-      finished,
+      written: this.written(output),
       outputs: parts.map((name) => this.earlier?.parts.get(name)?.outputs ?? null),
-      activations,
+      prefixes,
       signal: options.signal,
       onBlock: (index) => this.meter.report(finishedBlocks, `outputs of block ${index + 1}, again`),
     });
@@ -261,134 +244,42 @@ export class Run {
     index: number,
     output: QuantizedOutput,
     journal: Journal,
-    activations: ActivationCache | null,
+    prefixes: Prefixes | null,
   ): Promise<void> {
-    const { model } = this.job.opened;
     const { signal, emit } = this.job.options;
+    const { blockCount: blocks } = this.job.opened.model;
     throwIfCancelled(signal);
     const startedMs = monotonicMs();
-    this.meter.report(index, "weights");
-    const block = await model.loadBlock(index);
-    const transforms = await this.transform(block, index, output, activations);
-    const linears = await this.quantize(block, index, output, activations);
-    let outputs: string | null = null;
-    if (activations && index + 1 < model.blockCount) {
-      this.meter.report(index, "outputs");
-      await activations.advance(model, block, signal);
-      outputs = await activations.fingerprint();
-    }
-    model.releaseBlock(block);
+    const { meter } = this;
+    const done = await workOnBlock(index, { job: this.job, output, meter, prefixes });
     const written = await output.finishPart();
-    const name = blockPart(index);
-    const { effort } = this.meter;
-    const done = { transforms, linears, ends: [], outputs };
-    await journal.append({ type: "part", name, ...done, ...written, effort });
+    const { effort } = meter;
+    await journal.append({ type: "part", name: blockPart(index), ...done, ...written, effort });
     this.hasFinishedWork = true;
-    this.transforms.push(...transforms);
-    this.linears.push(...linears);
-    const { blockCount: blocks } = model;
+    this.keep(done);
     emit({ type: "block", block: index, blocks, elapsedMs: monotonicMs() - startedMs });
   }
 
-  /** Quantizes the linears of a block and writes them. */
-  private async quantize(
-    block: Block,
-    blockIndex: number,
-    output: QuantizedOutput,
-    activations: ActivationCache | null,
-  ): Promise<LinearRecord[]> {
-    const { opened, recipe, method, options } = this.job;
-    const linears: LinearRecord[] = [];
-    await quantizeBlock(block, {
-      model: opened.model,
-      method,
-      options: recipe.options,
-      blockIndex,
-      activations,
-      trueSequential: recipe.trueSequential,
-      activationRange: recipe.activationRange,
-      schemeOf: this.schemesOf(blockIndex),
-      signal: options.signal,
-      onActivity: (activity) => this.meter.report(blockIndex, activity),
-      onLinear: async (linear, weight) => {
-        await output.writeLinear(linear.module, weight);
-        linears.push(linear);
-        this.meter.advance(linear.weights);
-        options.emit({ type: "linear", linear });
-        this.meter.report(blockIndex, linear.slot);
-      },
-    });
-    return linears;
+  private keep({ transforms, linears, blocks }: Omit<FinishedRecords, "ends">): void {
+    const { done } = this;
+    done.transforms.push(...transforms);
+    done.linears.push(...linears);
+    done.blocks.push(...blocks);
   }
 
-  /** Runs the transforms on a block, and writes what they changed besides matrices. */
-  private async transform(
-    block: Block,
-    blockIndex: number,
-    output: QuantizedOutput,
-    activations: ActivationCache | null,
-  ): Promise<TransformRecord[]> {
-    const { opened, plan, recipe, options } = this.job;
-    const { model } = opened;
-    const transforms = transformsOf(recipe);
-    if (transforms.length === 0) return [];
-    const { signal, emit } = options;
-    const groups = quantizedGroups(model, plan.linears, blockIndex);
-    const records = await transformBlock(block, {
-      model,
-      transforms,
-      blockIndex,
-      groups,
-      activations,
-      schemeOf: this.schemesOf(blockIndex),
-      signal,
-      onActivity: (activity) => this.meter.report(blockIndex, activity),
-    });
-    for (const [name, tensor] of changedInBlock(block, groups)) {
-      await output.writeChanged(name, await tensor.read());
-    }
-    for (const transform of records) emit({ type: "transform", transform });
-    return records;
+  private written(output: QuantizedOutput): Written {
+    return { folder: this.folder.workPath, ...output.written };
   }
 
-  private schemesOf(index: number): (slot: string) => Scheme | null {
-    const members = this.job.plan.linears.filter(({ block }) => block === index);
-    const schemes = new Map(members.map(({ slot, scheme }) => [slot, scheme]));
-    return (slot) => schemes.get(slot) ?? null;
+  /** Where activations lie that are kept on the disk; a run that is killed leaves it, and the next one begins by
+   *  removing it. */
+  private get activationFolder(): string {
+    return joinPath(this.folder.workPath, "activations");
   }
 
-  private async makeRecord(path: string, tokens: number | null): Promise<RunRecord> {
-    const { recipe, opened, options } = this.job;
-    const { backend } = options;
-    const made = await openModel(path, { backend });
-    await made.checkpoint.close();
-    made.model.releaseEnds();
-    this.meter.sampleMemory();
-    const { calibration } = recipe;
-    const windows = calibration && tokens !== null ? tokens / calibration.window : null;
-    return {
-      fewbit: version,
-      recipe,
-      origin: opened.origin,
-      backend: { id: backend.id, level: backend.level, threads: backend.threads },
-      machine: describeMachine(),
-      startedAt: this.startedAt,
-      elapsedMs: this.meter.elapsedMs,
-      resumptions: this.resumptions,
-      peakMemoryBytes: this.meter.peakBytes,
-      peakAnonymousBytes: this.meter.peakAnonymousBytes,
-      calibration: windows === null || tokens === null ? null : { windows, tokens },
-      sourceBytes: opened.checkpoint.fileBytes,
-      sizeBytes: made.sizes.file.bytes,
-      bitsPerWeight: {
-        linear: made.sizes.linear.bitsPerWeight,
-        file: made.sizes.file.bitsPerWeight,
-      },
-      transforms: this.transforms,
-      linears: this.linears,
-      ends: this.ends,
-      fallbacks: this.linears.filter(({ fallback }) => fallback).map(({ module }) => module),
-    };
+  private makeRecord(tokens: number | null): Promise<RunRecord> {
+    const { job, meter, startedAt, resumptions, done } = this;
+    return makeRecord({ job, meter, startedAt, resumptions, done, tokens }, this.folder.workPath);
   }
 }
 

@@ -1,5 +1,5 @@
 import { LayerInputs } from "../calibration/statistics/layer-inputs.ts";
-import type { Method } from "../methods/define-method.ts";
+import type { Method, TransformedPart } from "../methods/define-method.ts";
 import type { LinearSlot } from "../nn/linear.ts";
 import type { Block, QuantizableModel, ScaleGroup } from "../nn/quantizable-model.ts";
 import type { Scheme } from "../quant/scheme.ts";
@@ -34,21 +34,25 @@ export async function transformBlock(block: Block, job: TransformJob): Promise<T
   const records: TransformRecord[] = [];
   for (const { method, options } of job.transforms) {
     throwIfCancelled(job.signal);
-    if (!method.transformBlock) continue;
+    const { transformBlock: change } = method;
+    if (!change) continue;
     const startedMs = monotonicMs();
     const inputs = await gather(block, method, job);
     try {
-      const parts = await method.transformBlock({
-        model: job.model,
-        block,
-        groups: job.groups,
-        inputs: job.activations?.all ?? [],
-        statisticsOf: (slot) => inputs.of({ name: slot }) ?? fail(method),
-        schemeOf: job.schemeOf,
-        options,
-        report: (activity) => job.onActivity(`${method.id}: ${activity}`),
-        signal: job.signal,
-      });
+      const transform = (hidden: readonly Tensor<"f32">[]): Promise<readonly TransformedPart[]> =>
+        change({
+          model: job.model,
+          block,
+          groups: job.groups,
+          inputs: hidden,
+          statisticsOf: (slot) => inputs.of({ name: slot }) ?? fail(method),
+          schemeOf: job.schemeOf,
+          options,
+          report: (activity) => job.onActivity(`${method.id}: ${activity}`),
+          signal: job.signal,
+        });
+      const tokens = method.trials?.(options).tokens ?? 0;
+      const parts = await (job.activations?.withFirst(tokens, transform) ?? transform([]));
       const elapsedMs = monotonicMs() - startedMs;
       records.push({ method: method.id, block: job.blockIndex, parts, elapsedMs });
     } finally {

@@ -36,9 +36,15 @@ export function formatPlan(plan: Plan, layout: Layout): string[] {
   return [
     ...joinParts(model, layout),
     ...joinParts(work, layout),
-    `  ${cost}`,
+    `  ${cost}${describeActivations(plan)}`,
     ...rest.map((line) => `  ${line}`),
   ];
+}
+
+/** Activations on the disk are written too, and not counted as memory. */
+function describeActivations({ activations }: Plan): string {
+  if (!activations?.onDisk) return "";
+  return `; activations take ${formatBytes(activations.bytes)} of disk (${activations.dtype}) meanwhile`;
 }
 
 /** An estimate is not known to fractions of a second. */

@@ -1,0 +1,66 @@
+import { describeMachine } from "../platform/node.ts";
+import { openModel } from "../runtime/load.ts";
+import { version } from "../util/version.ts";
+import type { ProgressMeter } from "./progress.ts";
+import type { RunJob } from "./run.ts";
+import type {
+  BlockRecord,
+  EndRecord,
+  LinearRecord,
+  Resumption,
+  RunRecord,
+  TransformRecord,
+} from "./run-record.ts";
+
+/** What a run has done so far, part by part. */
+export interface FinishedRecords {
+  readonly transforms: TransformRecord[];
+  readonly linears: LinearRecord[];
+  readonly blocks: BlockRecord[];
+  readonly ends: EndRecord[];
+}
+
+/** A run that is over. */
+export interface FinishedRun {
+  readonly job: RunJob;
+  readonly meter: ProgressMeter;
+  readonly startedAt: string;
+  readonly resumptions: readonly Resumption[];
+  readonly done: FinishedRecords;
+  /** Calibration tokens; null without calibration. */
+  readonly tokens: number | null;
+}
+
+/** Makes the record of a run whose checkpoint stands in `path`. */
+export async function makeRecord(run: FinishedRun, path: string): Promise<RunRecord> {
+  const { meter, done, tokens } = run;
+  const { recipe, opened, options } = run.job;
+  const { backend } = options;
+  const made = await openModel(path, { backend });
+  await made.checkpoint.close();
+  made.model.releaseEnds();
+  meter.sampleMemory();
+  const { calibration } = recipe;
+  const windows = calibration && tokens !== null ? tokens / calibration.window : null;
+  return {
+    fewbit: version,
+    recipe,
+    origin: opened.origin,
+    backend: { id: backend.id, level: backend.level, threads: backend.threads },
+    machine: describeMachine(),
+    startedAt: run.startedAt,
+    elapsedMs: meter.elapsedMs,
+    resumptions: run.resumptions,
+    peakMemoryBytes: meter.peakBytes,
+    peakAnonymousBytes: meter.peakAnonymousBytes,
+    calibration: windows === null || tokens === null ? null : { windows, tokens },
+    sourceBytes: opened.checkpoint.fileBytes,
+    sizeBytes: made.sizes.file.bytes,
+    bitsPerWeight: {
+      linear: made.sizes.linear.bitsPerWeight,
+      file: made.sizes.file.bitsPerWeight,
+    },
+    ...done,
+    fallbacks: done.linears.filter(({ fallback }) => fallback).map(({ module }) => module),
+  };
+}
