@@ -2,7 +2,7 @@ import type { Backend } from "../backend/backend.ts";
 import type { ActivationWindows } from "../calibration/activation-windows.ts";
 import type { Block, QuantizableModel } from "../nn/quantizable-model.ts";
 import { sha256 } from "../platform/node.ts";
-import { writeRows } from "../tensor/ops.ts";
+import { writeRows } from "../tensor/cache-ops.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { throwIfCancelled } from "../util/errors.ts";
 import {

@@ -25,7 +25,7 @@ async function write(...ids: number[]): Promise<void> {
 test("what was appended is read again", async () => {
   await write(1, 2);
   const contents = await Journal.read(at());
-  expect(contents?.head).toEqual({ type: "run", version: 1, ...head });
+  expect(contents?.head).toEqual({ type: "run", version: 2, ...head });
   expect(contents?.entries).toEqual([entry(1), entry(2)]);
   expect(contents?.wholeBytes).toBe((await fs.stat(file())).size);
 });

@@ -9,7 +9,7 @@ import { throwIfCancelled } from "../util/errors.ts";
 import { workOnBlock } from "./block-work.ts";
 import { sampleWindows } from "./collect-windows.ts";
 import type { PipelineEvent } from "./events.ts";
-import { Journal } from "./journal.ts";
+import { Journal, type PartEntry } from "./journal.ts";
 import { type FinishedRecords, makeRecord } from "./make-record.ts";
 import type { Plan } from "./plan.ts";
 import { Prefixes, type Written } from "./prefixes.ts";
@@ -260,7 +260,11 @@ export class Run {
     emit({ type: "block", block: index, blocks, elapsedMs: monotonicMs() - startedMs });
   }
 
-  private keep({ transforms, linears, blocks }: Omit<FinishedRecords, "ends">): void {
+  private keep({
+    transforms,
+    linears,
+    blocks,
+  }: Pick<PartEntry, "transforms" | "linears" | "blocks">) {
     const { done } = this;
     done.transforms.push(...transforms);
     done.linears.push(...linears);

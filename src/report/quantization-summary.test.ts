@@ -33,6 +33,8 @@ const record: RunRecord = {
     transforms: [],
     trueSequential: true,
     activationRange: "min-max",
+    cacheDType: "f32",
+    cacheOnDisk: false,
     seed: 0,
   },
   backend: { id: "native", level: "avx512", threads: 1 },
@@ -59,6 +61,7 @@ const record: RunRecord = {
     linear("self_attn.k_proj", 0, 0.058),
     linear("mlp.down_proj", 5, 0.071),
   ],
+  blocks: [],
   ends: [],
   fallbacks: [],
 };
