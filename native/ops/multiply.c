@@ -1,4 +1,7 @@
-/* out = a · b, elementwise. Bound by memory. out may be a. */
+/*
+ * out[t, d] = a[t, d] · b[t, d], or · b[d] when b is one row. All float32; out may be a.
+ * Bound by memory: two reads and one write an element.
+ */
 #include "../include/fewbit.h"
 #include "../include/vec.h"
 
@@ -7,24 +10,34 @@
 typedef struct {
   float *out;
   const float *a, *b;
-  int64_t count;
+  int64_t count, period;
 } multiply_call;
+
+static void multiply_run(float *out, const float *a, const float *b, int64_t n) {
+  int64_t i = 0;
+  for (; i + VF_WIDTH <= n; i += VF_WIDTH) vf_store(out + i, vf_mul(vf_load(a + i), vf_load(b + i)));
+  for (; i < n; i++) out[i] = a[i] * b[i];
+}
 
 static FB_BODY(multiply_chunk) {
   const multiply_call *call = context;
-  int64_t i = chunk * CHUNK, end = fb_min(call->count, i + CHUNK);
+  int64_t end = fb_min(call->count, (chunk + 1) * CHUNK);
   (void)thread;
-  for (; i + VF_WIDTH <= end; i += VF_WIDTH) {
-    vf_store(call->out + i, vf_mul(vf_load(call->a + i), vf_load(call->b + i)));
+  for (int64_t i = chunk * CHUNK; i < end;) {
+    int64_t column = i % call->period;
+    int64_t run = fb_min(end - i, call->period - column);
+    multiply_run(call->out + i, call->a + i, call->b + column, run);
+    i += run;
   }
-  for (; i < end; i++) call->out[i] = call->a[i] * call->b[i];
 }
 
-/* buffers: out, a, b; sizes: elements */
+/* buffers: out, a, b; sizes: elements of out, elements of b */
 FB_OP(multiply) {
-  multiply_call call = {args->buffer[0], args->buffer[1], args->buffer[2], args->size[0]};
-  FB_REQUIRE(args->bytes[0] == (size_t)call.count * 4);
-  FB_REQUIRE(args->bytes[1] == args->bytes[0] && args->bytes[2] == args->bytes[0]);
+  multiply_call call = {args->buffer[0], args->buffer[1], args->buffer[2], args->size[0],
+                        args->size[1]};
+  FB_REQUIRE(call.period > 0 && call.count % call.period == 0);
+  FB_REQUIRE(args->bytes[0] == (size_t)call.count * 4 && args->bytes[1] == args->bytes[0]);
+  FB_REQUIRE(args->bytes[2] == (size_t)call.period * 4);
   fb_parallel(team, fb_ceil_div(call.count, CHUNK), multiply_chunk, &call);
   return NULL;
 }

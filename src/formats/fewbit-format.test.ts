@@ -11,6 +11,7 @@ import { openCheckpoint } from "./checkpoint.ts";
 import { CheckpointWriter } from "./checkpoint-writer.ts";
 import { quantizedEntries, readQTensor, writeQTensor } from "./fewbit-format.ts";
 import {
+  layerKind,
   type QuantizedModule,
   readQuantizationConfig,
   writeQuantizationConfig,
@@ -28,7 +29,7 @@ afterEach(async () => {
 function randomWeight(id: string, outFeatures: number, inFeatures: number, seed = 1): QTensor {
   const random = new Prng(seed);
   const scheme = parseScheme(id);
-  const { levels, zeroPoint } = scheme.grid;
+  const { levels, zeroPoint, inputScales } = scheme.grid;
   const groups = outFeatures * groupsPerRow(scheme, inFeatures);
   const draw = (count: number): Uint8Array =>
     Uint8Array.from({ length: count }, () => random.below(levels));
@@ -39,11 +40,19 @@ function randomWeight(id: string, outFeatures: number, inFeatures: number, seed 
     integer: { zeros: draw(groups) },
     float16: { zeros: scales.map((_, i) => floatToHalfBits(i / 3 - 1)) },
   };
-  return QTensor.pack(scheme, { outFeatures, inFeatures, codes, scales, ...zeros[zeroPoint] });
+  const columns = Uint16Array.from({ length: inFeatures }, (_, i) => floatToHalfBits(i / 7 - 2));
+  return QTensor.pack(scheme, {
+    outFeatures,
+    inFeatures,
+    codes,
+    scales,
+    ...zeros[zeroPoint],
+    ...(inputScales && { inputScales: columns }),
+  });
 }
 
 const moduleOf = (weight: QTensor): QuantizedModule => ({
-  kind: "linear",
+  kind: layerKind(weight.scheme),
   scheme: weight.scheme,
   outFeatures: weight.outFeatures,
   inFeatures: weight.inFeatures,
@@ -67,7 +76,7 @@ async function save(weights: ReadonlyMap<string, QTensor>): Promise<void> {
 describe("packed weights", () => {
   test("of every scheme come back byte for byte, also where groups do not divide the width", async () => {
     const ids = ["w1", "w1g64", "w1.58", "w1.58g32", "w2g64", "w2-sym", "w3g128", "w3g32-sym"];
-    ids.push("w4", "w4g64-sym", "w8", "w8g32-sym");
+    ids.push("w4", "w4g64-sym", "w8", "w8g32-sym", "w1-svid", "w1-onebit");
     const weights = new Map(ids.map((id, i) => [`layers.${i}.proj`, randomWeight(id, 7, 172, i)]));
     await save(weights);
     const checkpoint = await openCheckpoint(folder);
@@ -104,6 +113,28 @@ describe("packed weights", () => {
         '"m.codes":{"dtype":"U8","shape":[1,8],"data_offsets":[4,12]},' +
         '"m.zeros":{"dtype":"U8","shape":[4],"data_offsets":[12,16]}}',
     );
+  });
+
+  test("with scales of the inputs have the documented golden bytes", async () => {
+    const scheme = parseScheme("w1-onebit");
+    const codes = Uint8Array.of(1, 0, 1, 0, 0, 1);
+    const scales = Uint16Array.of(0x3c00, 0x3800);
+    const inputScales = Uint16Array.of(0x3c00, 0x4000, 0x3800);
+    const chosen = { outFeatures: 2, inFeatures: 3, codes, scales, inputScales };
+    await save(new Map([["m", QTensor.pack(scheme, chosen)]]));
+    const file = await fs.readFile(path.join(folder, "model.safetensors"));
+    const data = file.subarray(8 + Number(file.readBigUInt64LE(0)));
+    expect(data.toString("hex")).toBe("003c0038" + "003c00400038" + "0500000004000000");
+    const header = file.subarray(8, file.length - data.length).toString();
+    expect(header.trimEnd()).toBe(
+      '{"__metadata__":{"format":"pt"},' +
+        '"m.scales":{"dtype":"F16","shape":[2,1],"data_offsets":[0,4]},' +
+        '"m.input_scales":{"dtype":"F16","shape":[3],"data_offsets":[4,10]},' +
+        '"m.codes":{"dtype":"U8","shape":[2,4],"data_offsets":[10,18]}}',
+    );
+    const config = JSON.parse(await fs.readFile(path.join(folder, "config.json"), "utf8"));
+    const modules = { m: { scheme: "w1-onebit", kind: "onebit", shape: [2, 3] } };
+    expect(config.quantization_config.modules).toEqual(modules);
   });
 
   test("of another shape or scheme than the configuration says are a FormatError", async () => {
@@ -168,7 +199,7 @@ describe("quantization_config", () => {
   test("of a newer version, an unknown kind or another program is unsupported and says so", () => {
     expect(() => read({ version: 2, scheme: 5 })).toThrow(UnsupportedError);
     expect(() => read({ version: 2 })).toThrow(/made by a newer fewbit: format version 2/);
-    const modules = { m: { ...valid.modules.m, kind: "onebit" } };
+    const modules = { m: { ...valid.modules.m, kind: "rotated" } };
     expect(() => read({ modules })).toThrow(UnsupportedError);
     expect(() => read({ quant_method: "gptq" })).toThrow(/another program \(quant_method "gptq"\)/);
     expect(() => read({ quant_method: undefined })).toThrow(UnsupportedError);
@@ -183,6 +214,8 @@ describe("quantization_config", () => {
       [{ version: 0 }, /version/],
       [{ scheme: "q4" }, /"q4" is not a scheme id/],
       [{ scheme: undefined }, /scheme/],
+      [module({ kind: "onebit" }), /scheme w2 belongs to the kind linear, not onebit/],
+      [module({ scheme: "w1-onebit" }), /belongs to the kind onebit, not linear/],
       [{ modules: [] }, /modules: expected an object/],
       [{ modules: { m: 1 } }, /module "m"/],
       [module({ shape: [4] }), /module "m": shape/],

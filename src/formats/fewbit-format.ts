@@ -22,7 +22,7 @@ export interface TensorWriter {
   write(name: string, data: ArrayBufferView): Promise<void>;
 }
 
-/** The tensors of a packed linear: codes, scales, and zero points where the grid has them. */
+/** The tensors of a packed linear: codes, scales, and zero points and scales of the inputs where the grid has them. */
 export function quantizedEntries(
   module: string,
   scheme: Scheme,
@@ -39,6 +39,9 @@ export function quantizedEntries(
   const { zeroPoint } = scheme.grid;
   if (zeroPoint === "integer") entries.push({ name, dtype: "u8", shape: [sizes.zeros] });
   if (zeroPoint === "float16") entries.push({ name, dtype: "f16", shape: [outFeatures, groups] });
+  if (scheme.grid.inputScales) {
+    entries.push({ name: `${module}.input_scales`, dtype: "f16", shape: [inFeatures] });
+  }
   const mode = scheme.activation?.mode ?? "token";
   if (mode !== "token") entries.push({ name: `${module}.input`, dtype: "f32", shape: [2] });
   if (mode === "integer") entries.push({ name: `${module}.output`, dtype: "f32", shape: [2] });
@@ -51,10 +54,11 @@ export async function writeQTensor(
   module: string,
   weight: QTensor,
 ): Promise<void> {
-  const { codes, scales, zeros, activations } = weight.parts;
+  const { codes, scales, zeros, inputScales, activations } = weight.parts;
   await writer.write(`${module}.codes`, codes);
   await writer.write(`${module}.scales`, scales);
   if (zeros) await writer.write(`${module}.zeros`, zeros);
+  if (inputScales) await writer.write(`${module}.input_scales`, inputScales);
   for (const part of ["input", "output"] as const) {
     const parameters = activations?.[part];
     if (!parameters) continue;
@@ -80,8 +84,26 @@ export async function readQTensor(
   const scales = await reader.viewAs(`${name}.scales`, "f16");
   const zeros = await readZeros(reader, `${name}.zeros`, scheme);
   expectFinite(`${name}.scales`, "scales", scales);
+  const inputScales = await readInputScales(reader, `${name}.input_scales`, scheme);
   const activations = await readActivations(reader, name, scheme);
-  return new QTensor(scheme, outFeatures, inFeatures, { codes, scales, zeros, activations });
+  return new QTensor(scheme, outFeatures, inFeatures, {
+    codes,
+    scales,
+    zeros,
+    ...(inputScales && { inputScales }),
+    activations,
+  });
+}
+
+async function readInputScales(
+  reader: TensorReader,
+  name: string,
+  { grid }: Scheme,
+): Promise<Uint16Array | null> {
+  if (!grid.inputScales) return null;
+  const scales = await reader.viewAs(name, "f16");
+  expectFinite(name, "scales", scales);
+  return scales;
 }
 
 async function readActivations(

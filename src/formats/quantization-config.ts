@@ -7,10 +7,20 @@ import { quoteName } from "./wording.ts";
 /** The version of the format that this program writes and the newest that it reads. */
 const formatVersion = 1;
 
+/**
+ * What stands in a module's place. `linear`: `y = x·Ŵᵀ + b` with packed Ŵ. `onebit`: `y = LayerNorm(x·Ŵᵀ) + b`, the
+ * LayerNorm over the outputs, without weight and bias, eps 1e-5.
+ */
+export type LayerKind = "linear" | "onebit";
+
+/** Returns the kind of layer that weights of a scheme belong to. */
+export function layerKind({ grid }: Scheme): LayerKind {
+  return grid.normalizedOutputs ? "onebit" : "linear";
+}
+
 /** How the weight of one module is stored. */
 export interface QuantizedModule {
-  /** What stands in the module's place; `linear`: `y = x·Ŵᵀ + b` with packed Ŵ. */
-  readonly kind: "linear";
+  readonly kind: LayerKind;
   readonly scheme: Scheme;
   readonly outFeatures: number;
   readonly inFeatures: number;
@@ -83,14 +93,20 @@ export function readQuantizationConfig(config: JsonRecord): QuantizationConfig |
 /** Reads the description of one module. @throws FormatError UnsupportedError */
 export function readQuantizedModule(name: string, value: unknown): QuantizedModule {
   const where = `quantization_config: module ${quoteName(name)}`;
-  const { kind, shape, scheme } = parseWith(moduleBody, value, where);
-  if (kind !== "linear") {
+  const { kind, shape, scheme: id } = parseWith(moduleBody, value, where);
+  if (kind !== "linear" && kind !== "onebit") {
     throw new UnsupportedError(`${where} is of the unknown kind ${quoteName(kind)}`, {
       hint: "update fewbit: npm install fewbit@latest",
     });
   }
+  const scheme = readScheme(id, where);
+  if (kind !== layerKind(scheme)) {
+    throw new FormatError(
+      `${where}: a weight of the scheme ${id} belongs to the kind ${layerKind(scheme)}, not ${kind}`,
+    );
+  }
   const [outFeatures, inFeatures] = shape;
-  return { kind, scheme: readScheme(scheme, where), outFeatures, inFeatures };
+  return { kind, scheme, outFeatures, inFeatures };
 }
 
 function readScheme(id: string, where: string): Scheme {

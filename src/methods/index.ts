@@ -1,6 +1,7 @@
 import gptq from "./ptq/gptq.ts";
 import hqq from "./ptq/hqq.ts";
 import rtn from "./ptq/rtn.ts";
+import svid from "./ptq/svid.ts";
 import awq from "./transforms/awq.ts";
 import smoothquant from "./transforms/smoothquant.ts";
 
@@ -9,6 +10,7 @@ export const methods = {
   rtn,
   gptq,
   hqq,
+  svid,
   awq,
   smoothquant,
 } as const;

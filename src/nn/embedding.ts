@@ -3,6 +3,7 @@ import type { PackedOperand } from "../backend/packed-operand.ts";
 import { QTensor } from "../quant/q-tensor.ts";
 import { embedding, packedEmbedding } from "../tensor/ops.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { plainOperand } from "./linear.ts";
 
 /**
  * A table `[vocabulary, d]` whose rows are looked up, dense or packed. A packed one stays as it is stored, and
@@ -15,7 +16,7 @@ export class Embedding {
   constructor(backend: Backend, weight: Tensor | QTensor) {
     this.weight = weight;
     if (weight instanceof QTensor) {
-      const operand: PackedOperand = weight.operand();
+      const operand: PackedOperand = plainOperand(weight);
       this.rowsOf = (ids) => packedEmbedding(backend, operand, ids);
     } else this.rowsOf = (ids) => embedding(weight, ids);
   }

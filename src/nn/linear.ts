@@ -1,9 +1,10 @@
 import type { Backend } from "../backend/backend.ts";
-import type { PreparedOperand, Products } from "../backend/packed-operand.ts";
+import type { PackedOperand, PreparedOperand, Products } from "../backend/packed-operand.ts";
 import { QTensor } from "../quant/q-tensor.ts";
 import { add, rmsNorm } from "../tensor/ops.ts";
 import { linear, normedPackedLinears, packedLinear } from "../tensor/products.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { UnsupportedError } from "../util/errors.ts";
 
 /** Anything that stands in a linear slot of a model. */
 export interface LinearLike {
@@ -39,7 +40,7 @@ export class Linear implements LinearLike {
     if (weight instanceof QTensor) {
       this.outFeatures = weight.outFeatures;
       this.inFeatures = weight.inFeatures;
-      const operand: PreparedOperand = backend.prepare(weight.operand());
+      const operand: PreparedOperand = backend.prepare(plainOperand(weight));
       this.packed = bias ? null : operand;
       this.multiply = (x, products) => packedLinear(x, operand, products);
     } else {
@@ -60,6 +61,18 @@ export class Linear implements LinearLike {
     if (this.weight instanceof Tensor) this.weight.release();
     this.bias?.release();
   }
+}
+
+/**
+ * Describes a packed weight that is multiplied by, or whose rows are looked up, and nothing else.
+ * @throws UnsupportedError when the weight has scales of its inputs, or its products are normalised
+ */
+export function plainOperand(weight: QTensor): PackedOperand {
+  const { grid, id } = weight.scheme;
+  if (!grid.inputScales && !grid.normalizedOutputs) return weight.operand();
+  throw new UnsupportedError(`a weight of the scheme ${id} cannot stand here`, {
+    hint: "it belongs into the linear layers of blocks",
+  });
 }
 
 /**

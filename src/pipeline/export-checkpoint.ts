@@ -7,7 +7,7 @@ import { type QuantizedModule, readQuantizationConfig } from "../formats/quantiz
 import { type TensorEntry, tensorBytes } from "../formats/safetensors-header.ts";
 import { copySidecarFiles } from "../formats/sidecar-files.ts";
 import { writeText } from "../platform/node.ts";
-import { throwIfCancelled, UsageError } from "../util/errors.ts";
+import { throwIfCancelled, UnsupportedError, UsageError } from "../util/errors.ts";
 import { floatsToBfloats, floatsToHalves } from "../util/half.ts";
 import { copyTensor, writableDType } from "./copy-tensor.ts";
 
@@ -49,6 +49,7 @@ const torchNames = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const
  * Writes the decoded weights of a quantized checkpoint as a plain Hugging Face checkpoint, which any
  * other program can load. Tensors that are not quantized are copied as they are.
  * @throws UsageError when the checkpoint is not quantized or the output exists
+ * @throws UnsupportedError when layers are more than a weight to multiply by
  * @throws FormatError when the checkpoint is malformed
  */
 export async function exportCheckpoint(
@@ -64,6 +65,7 @@ export async function exportCheckpoint(
         hint: "export is for checkpoints that fewbit has quantized",
       });
     }
+    expectLinears(modules);
     const entries = plainEntries(checkpoint, modules, dtype);
     const sizeBytes = entries.reduce((sum, e) => sum + (tensorBytes(e.dtype, e.shape) ?? 0), 0);
     await withOutput(out, { overwrite, inputs: [path], needBytes: sizeBytes }, async (output) => {
@@ -82,6 +84,17 @@ export async function exportCheckpoint(
   } finally {
     await checkpoint.close();
   }
+}
+
+function expectLinears(modules: ReadonlyMap<string, QuantizedModule>): void {
+  const other = [...modules].filter(([, { kind }]) => kind !== "linear");
+  const [first] = other;
+  if (!first) return;
+  throw new UnsupportedError(
+    `${other.length} layers, the first of them ${first[0]}, are of the kind ${first[1].kind}: ` +
+      "no plain linear computes what they do, so that no other program could load the export",
+    { hint: "use the checkpoint with fewbit as it is" },
+  );
 }
 
 /** The tensors of the plain checkpoint, each packed module as its `.weight`. */

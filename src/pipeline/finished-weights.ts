@@ -17,8 +17,8 @@ export interface FinishedTensors {
 }
 
 /**
- * The weights as a run has them in memory after it quantized a part: decoded values of packed modules and
- * changed tensors from the output, everything else from the original.
+ * The weights as a run has them in memory after it quantized a part: decoded values of packed modules (packed ones
+ * where the layer is more than a weight) and changed tensors from the output, everything else from the original.
  */
 export class FinishedWeights implements WeightSource {
   private readonly backend: Backend;
@@ -49,6 +49,7 @@ export class FinishedWeights implements WeightSource {
     const packed = this.finished.modules.get(module);
     if (packed) {
       const weight = await readQTensor(this.finished.output, module, packed);
+      if (weight.scheme.grid.normalizedOutputs) return weight;
       const shape = [weight.outFeatures, weight.inFeatures];
       return Tensor.from(this.backend, "f32", shape, weight.dequantize());
     }

@@ -2,6 +2,7 @@ import type { RangeEstimator } from "../calibration/statistics/activation-ranges
 import { type InputStatistics, LayerInputs } from "../calibration/statistics/layer-inputs.ts";
 import type { Method } from "../methods/define-method.ts";
 import type { LinearSlot } from "../nn/linear.ts";
+import { makeLinear } from "../nn/make-linear.ts";
 import type { Block, QuantizableModel } from "../nn/quantizable-model.ts";
 import { floatLinear, replaceWeight } from "../nn/scale-channels.ts";
 import type { QTensor } from "../quant/q-tensor.ts";
@@ -37,7 +38,7 @@ export interface BlockJob {
 /**
  * Quantizes the linears of one block, stage by stage: gathers the inputs that each stage has now (with
  * `trueSequential` those that come out of the quantized stages before it), quantizes, and puts the
- * decoded weight in the slot.
+ * decoded weight in the slot, or the layer itself where more than a weight stands there.
  */
 export async function quantizeBlock(block: Block, job: BlockJob): Promise<void> {
   for (const stage of stagesOf(block, job)) {
@@ -116,6 +117,7 @@ async function quantizeSlot(
   });
   const stored = made.weight.withActivations(scheme, activations);
   const relativeError = await error.against(putDecoded(block, slot.name, made.weight));
+  if (scheme.grid.normalizedOutputs) await putLayer(block, slot, stored);
   const record: LinearRecord = {
     module,
     block: job.blockIndex,
@@ -130,6 +132,13 @@ async function quantizeSlot(
     elapsedMs: monotonicMs() - startedMs,
   };
   await job.onLinear(record, stored);
+}
+
+/** Puts the layer that a packed weight asks for in place of its decoded values. */
+async function putLayer(block: Block, slot: LinearSlot, packed: QTensor): Promise<void> {
+  const { weight, bias } = floatLinear(block, slot.name);
+  slot.layer = await makeLinear(weight.backend, packed, bias);
+  weight.release();
 }
 
 /** Puts the decoded values of a packed weight into its slot, and returns them. */

@@ -4,6 +4,7 @@ import { quantizedEntries, writeQTensor } from "../formats/fewbit-format.ts";
 import { formatJson, type JsonRecord } from "../formats/json-file.ts";
 import { journalFolder } from "../formats/output-directory.ts";
 import {
+  layerKind,
   type QuantizedModule,
   readQuantizedModule,
   writeQuantizationConfig,
@@ -123,7 +124,7 @@ export class QuantizedOutput {
   async writeLinear(module: string, weight: QTensor): Promise<void> {
     await writeQTensor({ write: (name, data) => this.write(name, data) }, module, weight);
     const { scheme, outFeatures, inFeatures } = weight;
-    this.modules.set(module, { kind: "linear", scheme, outFeatures, inFeatures });
+    this.modules.set(module, { kind: layerKind(scheme), scheme, outFeatures, inFeatures });
   }
 
   /**

@@ -26,6 +26,11 @@ export interface Grid {
    * `magnitude` covers ±max|w|, `mean` sets the scale to mean|w| (the least-squares scale of ±1).
    */
   readonly scaleRule: "range" | "span" | "magnitude" | "mean";
+  /** Whether each column has a scale beside that of its row: `Ŵ[r, j] = scale[r] · value · inputScale[j]`. */
+  readonly inputScales?: boolean;
+  /** Whether the products of the layer are normalised over `out` (LayerNorm without weight and bias). Then no plain
+   *  linear computes what the layer does. */
+  readonly normalizedOutputs?: boolean;
 }
 
 /** Decodes a code to a value in units of the scale. */

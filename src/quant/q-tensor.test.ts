@@ -33,6 +33,32 @@ describe("QTensor", () => {
     },
   );
 
+  test("OneBit's layer of 4096 × 4096 takes the paper's bits, counted with and without its vectors", () => {
+    const { codes, scales, inputScales } = QTensor.sizes(parseScheme("w1-onebit"), 4096, 4096);
+    const bits = 8 * (codes + scales + inputScales);
+    expect(bits).toBe(16_908_288);
+    const parameters = 4096 * 4096 + 2 * 4096;
+    expect(parameters).toBe(16_785_408);
+    expect((bits / parameters).toFixed(4)).toBe("1.0073");
+    expect((bits / 4096 ** 2).toFixed(4)).toBe("1.0078");
+  });
+
+  test("scales of the inputs multiply columns, and count among the bits", () => {
+    const chosen = {
+      outFeatures: 2,
+      inFeatures: 3,
+      codes: Uint8Array.of(1, 0, 1, 0, 0, 1),
+      scales: floatsToHalves([1, 0.5]),
+      inputScales: floatsToHalves([1, 2, 0.5]),
+    };
+    const packed = QTensor.pack(parseScheme("w1-svid"), chosen);
+    expect([...packed.dequantize()]).toEqual([1, -2, 0.5, -0.5, -1, 0.25]);
+    expect(packed.sizeBytes).toBe(2 * 4 + 2 * 2 + 3 * 2);
+    const { inputScales: _, ...without } = chosen;
+    expect(() => QTensor.pack(parseScheme("w1-svid"), without)).toThrow(ShapeError);
+    expect(() => QTensor.pack(parseScheme("w1"), chosen)).toThrow(ShapeError);
+  });
+
   test("bits per weight counts codes, scales, zero points and padding", () => {
     const { packed } = randomQTensor("w2g64", 16, 128, 2);
     // 32 bytes of codes, 2 groups × 2 bytes of scales a row; 32 zero points in 8 bytes.

@@ -17,6 +17,8 @@ export interface QuantizedCodes {
   /** `[outFeatures, groups]`: integers below the grid's levels, or float16 bits; absent for grids without
    *  zero point. */
   readonly zeros?: Uint8Array | Uint16Array;
+  /** `[inFeatures]`, float16 bits; absent for grids without scales of the inputs. */
+  readonly inputScales?: Uint16Array;
 }
 
 /** The stored arrays of a `QTensor`, as they stand in a file. */
@@ -28,6 +30,8 @@ export interface QTensorParts {
   /** Zero points of all groups, row after row: integers packed like one row of codes, or float16 bits; null
    *  without zero points. */
   readonly zeros: Uint8Array | Uint16Array | null;
+  /** `[inFeatures]` float16 bits; absent for grids without scales of the inputs. */
+  readonly inputScales?: Uint16Array;
   /** Scales and zero points of inputs and outputs, for schemes that fix them; otherwise null. */
   readonly activations: LayerActivations | null;
 }
@@ -38,6 +42,7 @@ export interface QTensorSizes {
   readonly codes: number;
   readonly scales: number;
   readonly zeros: number;
+  readonly inputScales: number;
   /** Scale and zero point of the input, and of the output where it is rounded. */
   readonly activations: number;
 }
@@ -55,6 +60,7 @@ export class QTensor {
     expectBytes("codes", parts.codes.byteLength, sizes.codes);
     expectBytes("scales", parts.scales.byteLength, sizes.scales);
     expectBytes("zeros", parts.zeros?.byteLength ?? 0, sizes.zeros);
+    expectBytes("input scales", parts.inputScales?.byteLength ?? 0, sizes.inputScales);
     this.scheme = scheme;
     this.outFeatures = outFeatures;
     this.inFeatures = inFeatures;
@@ -70,6 +76,7 @@ export class QTensor {
       codes: outFeatures * rowBytes,
       scales: groups * 2,
       zeros: zerosBytes(scheme, groups),
+      inputScales: scheme.grid.inputScales ? inFeatures * 2 : 0,
       activations: { token: 0, static: 8, integer: 16 }[scheme.activation?.mode ?? "token"],
     };
   }
@@ -90,6 +97,7 @@ export class QTensor {
       codes,
       scales: chosen.scales,
       zeros,
+      ...(chosen.inputScales && { inputScales: chosen.inputScales }),
       activations: null,
     });
   }
@@ -101,9 +109,10 @@ export class QTensor {
 
   /** Stored bytes: codes, scales, zero points, and what is known of activations. */
   get sizeBytes(): number {
-    const { codes, scales, zeros, activations } = this.parts;
+    const { codes, scales, zeros, inputScales, activations } = this.parts;
     const fixed = activations ? (activations.output ? 16 : 8) : 0;
-    return codes.byteLength + scales.byteLength + (zeros?.byteLength ?? 0) + fixed;
+    const vectors = scales.byteLength + (inputScales?.byteLength ?? 0);
+    return codes.byteLength + vectors + (zeros?.byteLength ?? 0) + fixed;
   }
 
   /** All stored bits over the number of weights. */
@@ -132,7 +141,8 @@ export class QTensor {
     return out;
   }
 
-  /** Describes the weight to kernels, which know no scheme. */
+  /** Describes codes, scales and zero points to kernels, which know no scheme. Scales of the inputs are not
+   *  in it: the layer multiplies its inputs by them. */
   operand(): PackedOperand {
     const { grid, packing, groupSize } = this.scheme;
     return {
@@ -150,7 +160,8 @@ export class QTensor {
     };
   }
 
-  /** Decodes all weights to float32, `[outFeatures, inFeatures]`: the values that packed kernels multiply by. */
+  /** Decodes all weights to float32, `[outFeatures, inFeatures]`: the values that packed kernels multiply by, times the
+   *  scales of the inputs where there are any. */
   dequantize(): Float32Array {
     const { inFeatures, outFeatures } = this;
     const { grid, groupSize } = this.scheme;
@@ -166,8 +177,16 @@ export class QTensor {
         out[i] = scales[group] * decodeCode(grid, codes[i], zeros ? zeros[group] : 0);
       }
     }
+    scaleColumns(out, this.parts.inputScales);
     return out;
   }
+}
+
+/** Multiplies each column of a matrix by its factor, float16 bits. */
+function scaleColumns(matrix: Float32Array, factors: Uint16Array | undefined): void {
+  if (!factors) return;
+  const columns = halvesToFloats(factors);
+  for (let i = 0; i < matrix.length; i++) matrix[i] *= columns[i % columns.length];
 }
 
 function zerosBytes({ grid, packing }: Scheme, groups: number): number {

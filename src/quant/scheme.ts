@@ -50,6 +50,11 @@ export function parseScheme(id: string): Scheme {
       `scheme ${id}: a group of ${groupSize} is outside ${smallestGroup} to ${largestGroup}`,
     );
   }
+  if (grid.inputScales && (groupSize !== null || activationBits !== undefined)) {
+    throw new SchemeError(`scheme ${id}: the grid has no groups and takes float inputs`, {
+      hint: `use ${makeScheme(grid, null).id}`,
+    });
+  }
   if (activationBits === undefined) return makeScheme(grid, groupSize);
   const activation = { bits: 8, mode: mode as ActivationGrid["mode"] } as const;
   const scheme = makeScheme(grid, groupSize, activation);
@@ -87,6 +92,11 @@ export function groupsPerRow(scheme: Scheme, inFeatures: number): number {
 /** Whether weights are 8-bit integers with one scale a row and no zero points: integer kernels take them. */
 export function hasIntegerRows({ grid, groupSize }: Scheme): boolean {
   return groupSize === null && grid.bits === 8 && grid.zeroPoint === "none" && grid.step === 1;
+}
+
+/** Whether a weight depends on nothing but its code and the scale and zero point of its group. */
+export function hasIndependentGroups({ grid }: Scheme): boolean {
+  return grid.dim === 1 && !grid.inputScales;
 }
 
 /** Whether layers of the scheme need ranges of their activations, which calibration text gives. */

@@ -94,8 +94,9 @@ function describeQuantization(checkpoint: Checkpoint): Inspection["quantization"
   const schemes: Record<string, number> = {};
   const modules = [...quantization.modules].map(([module, stored]): InspectedModule => {
     const { scheme, outFeatures, inFeatures } = stored;
-    const { codes, scales, zeros, activations } = QTensor.sizes(scheme, outFeatures, inFeatures);
-    const sizeBytes = codes + scales + zeros + activations;
+    const sizes = QTensor.sizes(scheme, outFeatures, inFeatures);
+    const { codes, scales, zeros, inputScales, activations } = sizes;
+    const sizeBytes = codes + scales + zeros + inputScales + activations;
     schemes[scheme.id] = (schemes[scheme.id] ?? 0) + 1;
     return {
       module,

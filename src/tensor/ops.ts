@@ -184,9 +184,9 @@ export function multiply(a: Tensor, b: Tensor): Tensor<"f32"> {
   });
 }
 
-/** `a ← a · b`, elementwise, in place; both of one shape. */
+/** `a ← a · b`, elementwise, in place; `b` has the shape of `a` or only its last dimension. */
 export function multiplyInto(a: Tensor<"f32">, b: Tensor): void {
-  expectShape("multiply", b.shape, a.shape);
+  expectRowOrSame("multiply", a, b);
   a.backend.kernels.multiply(a, a, b);
 }
 

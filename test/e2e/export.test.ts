@@ -123,6 +123,23 @@ describe.skipIf(absent)(`export --format hf is a plain checkpoint${absent}`, () 
     expect(existsSync(join(plain, "run.json"))).toBe(false);
   });
 
+  test("SVID's weights decode to plain ones; OneBit's layer is refused before anything is written", async () => {
+    const method = "svid" as const;
+    const svid = inFolder("svid");
+    await quantizeLikeReference(model, { method, scheme: "w1-svid", out: svid });
+    await exportCheckpoint(svid, { format: "hf", out: inFolder("svid-plain") });
+    const models = [await load(svid), await load(inFolder("svid-plain"))];
+    const [expected, found] = await Promise.all(models.map(logitsOf));
+    const difference = found.reduce((most, x, i) => Math.max(most, Math.abs(x - expected[i])), 0);
+    expect(difference).toBeLessThan(1e-3);
+    for (const loaded of models) loaded.release();
+    const oneBit = inFolder("onebit");
+    await quantizeLikeReference(model, { method, scheme: "w1-onebit", out: oneBit });
+    const exported = exportCheckpoint(oneBit, { format: "hf", out: inFolder("onebit-plain") });
+    await expect(exported).rejects.toThrow(/35 layers, the first .* are of the kind onebit/);
+    expect(existsSync(inFolder("onebit-plain"))).toBe(false);
+  });
+
   test.each([
     ["f32", 1e-4],
     ["f16", 0.05],

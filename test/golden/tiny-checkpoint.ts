@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { CheckpointWriter } from "../../src/formats/checkpoint-writer.ts";
 import { quantizedEntries, writeQTensor } from "../../src/formats/fewbit-format.ts";
 import {
+  layerKind,
   type QuantizedModule,
   writeQuantizationConfig,
 } from "../../src/formats/quantization-config.ts";
@@ -114,7 +115,7 @@ async function writeWeights(
     }
     const module = name.slice(0, -".weight".length);
     const [outFeatures, inFeatures] = shape;
-    modules.set(module, { kind: "linear", scheme, outFeatures, inFeatures });
+    modules.set(module, { kind: layerKind(scheme), scheme, outFeatures, inFeatures });
     packed.set(module, pseudoRandomWeight(module, scheme, outFeatures, inFeatures));
     entries.push(...quantizedEntries(module, scheme, outFeatures, inFeatures));
   }
@@ -142,7 +143,7 @@ function pseudoRandomWeight(
   outFeatures: number,
   inFeatures: number,
 ): QTensor {
-  const { levels, zeroPoint, step } = scheme.grid;
+  const { levels, zeroPoint, step, inputScales } = scheme.grid;
   const pick = (name: string, count: number) =>
     Uint8Array.from(hashedValues(`${module}.${name}`, count), (v) => ((v + 1) / 2) * levels);
   const groups = outFeatures * groupsPerRow(scheme, inFeatures);
@@ -154,5 +155,10 @@ function pseudoRandomWeight(
     codes: pick("codes", outFeatures * inFeatures),
     scales: floatsToHalves(scales),
     ...(zeroPoint === "integer" ? { zeros: pick("zeros", groups) } : {}),
+    ...(inputScales && {
+      inputScales: floatsToHalves(
+        hashedValues(`${module}.input_scales`, inFeatures).map((v) => 1 + v / 2),
+      ),
+    }),
   });
 }

@@ -4,7 +4,7 @@ import {
   groupAwareOrder,
   permuteColumns,
 } from "../../calibration/statistics/column-order.ts";
-import type { Scheme } from "../../quant/scheme.ts";
+import { hasIndependentGroups, type Scheme } from "../../quant/scheme.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { NumericError } from "../../util/errors.ts";
 import { defineMethod, type LinearProblem, type QuantizedLinear } from "../define-method.ts";
@@ -58,7 +58,7 @@ export default defineMethod({
   role: "quantizer",
   paper: { arxiv: "2210.17323" },
   needs: { statistics: ["hessian"], order: "sequential" },
-  supports: (scheme) => scheme.grid.dim === 1,
+  supports: hasIndependentGroups,
   options,
   quantizeLinear,
 });

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { hasIndependentGroups } from "../../quant/scheme.ts";
 import { defineMethod } from "../define-method.ts";
 import { roundToNearest } from "../shared/quantize-columns.ts";
 import { scaleSearch, scaleSearchOptions } from "../shared/scale-search.ts";
@@ -13,7 +14,7 @@ export default defineMethod({
   summary: "round to nearest; needs no calibration data",
   role: "quantizer",
   needs: { statistics: [], order: "independent" },
-  supports: (scheme) => scheme.grid.dim === 1,
+  supports: hasIndependentGroups,
   options: z.object(scaleSearchOptions(false)),
   quantizeLinear: async ({ weight, scheme, options }) => ({
     weight: await roundToNearest(weight, scheme, scaleSearch(options)),

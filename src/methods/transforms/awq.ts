@@ -7,7 +7,7 @@ import {
   scaleChannels,
   scaleColumns,
 } from "../../nn/scale-channels.ts";
-import type { Scheme } from "../../quant/scheme.ts";
+import { hasIndependentGroups, type Scheme } from "../../quant/scheme.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { NumericError, throwIfCancelled } from "../../util/errors.ts";
 import { type BlockProblem, defineMethod, type TransformedPart } from "../define-method.ts";
@@ -58,7 +58,7 @@ export default defineMethod({
   role: "transform",
   paper: { arxiv: "2306.00978" },
   needs: { statistics: ["hessian", "magnitudes"], order: "sequential" },
-  supports: () => true,
+  supports: hasIndependentGroups,
   caution: ({ grid, id }) =>
     grid.bits < 3 ? `AWQ is made for 3 and 4 bits; at ${id} it often does harm` : null,
   options,

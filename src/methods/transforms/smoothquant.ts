@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Block, ScaleGroup } from "../../nn/quantizable-model.ts";
 import { channelCount, floatLinear, scaleChannels } from "../../nn/scale-channels.ts";
+import { hasIndependentGroups } from "../../quant/scheme.ts";
 import { type BlockProblem, defineMethod, type TransformedPart } from "../define-method.ts";
 import { largestByChannel } from "../shared/channel-statistics.ts";
 
@@ -36,7 +37,7 @@ export default defineMethod({
   role: "transform",
   paper: { arxiv: "2211.10438" },
   needs: { statistics: ["magnitudes"], order: "sequential" },
-  supports: () => true,
+  supports: hasIndependentGroups,
   options,
   transformBlock,
 });

@@ -1,6 +1,7 @@
 import type { Grid } from "../grid.ts";
 import { binary } from "./binary.ts";
 import { asymmetricInt, floatZeroInt, narrowInt, symmetricInt } from "./int.ts";
+import { oneBit, svid } from "./one-bit.ts";
 import { ternary } from "./ternary.ts";
 
 /** All grids, one line each. The first grid of a bit-width is what a scheme id without a name means. */
@@ -20,4 +21,6 @@ export const grids: readonly Grid[] = [
   floatZeroInt(3),
   floatZeroInt(4),
   floatZeroInt(8),
+  svid,
+  oneBit,
 ];

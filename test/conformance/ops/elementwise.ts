@@ -40,17 +40,20 @@ function testArithmetic(open: () => Backend): void {
     }
   });
 
-  test("multiply is a · b to the bit, also in place", async () => {
+  test("multiply is a · b to the bit, of one shape or with one row for all, also in place", async () => {
     for (const length of lengths) {
-      const backend = open();
-      const [a, b] = [normalSample([length], 1), normalSample([length], 2)];
-      const out = blankOutput(backend, a.shape);
-      const inPlace = upload(backend, a);
-      backend.kernels.multiply(out, upload(backend, a), upload(backend, b));
-      backend.kernels.multiply(inPlace, inPlace, upload(backend, b));
-      const want = a.values.map((x, i) => fround(x * b.values[i]));
-      expectSame(await out.read(), want);
-      expectSame((await inPlace.read()) as Float32Array, want);
+      for (const rows of [1, 3]) {
+        const backend = open();
+        const a = normalSample([3, length], 1);
+        const b = normalSample(rows === 1 ? [length] : [3, length], 2);
+        const out = blankOutput(backend, a.shape);
+        const inPlace = upload(backend, a);
+        backend.kernels.multiply(out, upload(backend, a), upload(backend, b));
+        backend.kernels.multiply(inPlace, inPlace, upload(backend, b));
+        const want = a.values.map((x, i) => fround(x * b.values[i % b.values.length]));
+        expectSame(await out.read(), want);
+        expectSame((await inPlace.read()) as Float32Array, want);
+      }
     }
   });
 }

@@ -21,8 +21,10 @@ export const swiglu: Binding<"swiglu"> = (queue) => (out, gate, up) => {
 /** `native/ops/multiply.c` */
 export const multiply: Binding<"multiply"> = (queue) => (out, a, b) => {
   const count = elementCount(out.shape);
+  const period = elementCount(b.shape);
   expectCount("multiply: elements of a", elementCount(a.shape), count);
-  expectCount("multiply: elements of b", elementCount(b.shape), count);
+  if (period !== count) expectCount("multiply: elements of b", period, out.shape.at(-1) ?? 1);
+  if (count === 0) return;
   queue.run(
     "multiply",
     [
@@ -30,7 +32,7 @@ export const multiply: Binding<"multiply"> = (queue) => (out, a, b) => {
       storageOf("multiply a", a, "f32"),
       storageOf("multiply b", b, "f32"),
     ],
-    [count],
+    [count, period],
   );
 };
 
