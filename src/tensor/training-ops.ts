@@ -1,5 +1,5 @@
 import type { PackedOperand } from "../backend/packed-operand.ts";
-import type { StraightThrough } from "../backend/training-kernels.ts";
+import type { AdamWOptions, StraightThrough } from "../backend/training-kernels.ts";
 import { asMatrix, expectShape } from "./shape.ts";
 import { type Backward, openPrecision, record } from "./tape.ts";
 import { emptyLike, Tensor } from "./tensor.ts";
@@ -150,4 +150,24 @@ export function directionErrorGradient(
   const { kernels } = student.backend;
   kernels.directionError(errors, flat(gradient), flat(teacher), flat(student), scale);
   return { errors, gradient };
+}
+
+/** `sum [1] f64 += Σ x²`, in place. */
+export function addSumOfSquares(sum: Tensor<"f64">, x: Tensor): void {
+  expectShape("sum of squares", sum.shape, [1]);
+  x.backend.kernels.sumSquares(sum, x);
+}
+
+/** One step of AdamW on weights and their moments, in place; see `TrainingKernels.adamw`. All of one shape. */
+export function moveByAdamW(
+  weight: Tensor<"f32">,
+  first: Tensor<"f32">,
+  second: Tensor<"f32">,
+  gradient: Tensor<"f32">,
+  options: AdamWOptions,
+): void {
+  for (const [what, { shape }] of Object.entries({ first, second, gradient })) {
+    expectShape(what, shape, weight.shape);
+  }
+  weight.backend.kernels.adamw(weight, first, second, gradient, options);
 }

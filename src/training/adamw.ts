@@ -1,3 +1,4 @@
+import { moveByAdamW } from "../tensor/training-ops.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { UsageError } from "../util/errors.ts";
 import type { Gradients, Parameter } from "./parameter.ts";
@@ -67,7 +68,7 @@ export class AdamW {
       if (!gradient) continue;
       const { learningRate, weightDecay = 0 } = this.settings.groups[group];
       const { first, second } = this.moments[i];
-      value.backend.kernels.adamw(value, first, second, gradient, {
+      moveByAdamW(value, first, second, gradient, {
         learningRate: learningRate * rate,
         weightDecay,
         beta1,

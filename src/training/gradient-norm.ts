@@ -1,3 +1,4 @@
+import { addSumOfSquares } from "../tensor/training-ops.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Gradients } from "./parameter.ts";
 
@@ -15,7 +16,7 @@ export function sumGradientSquares(gradients: Gradients): Tensor<"f64"> | null {
   if (!backend) return null;
   const sums = Tensor.zeros(backend, "f64", [gradients.length]);
   for (const [i, gradient] of gradients.entries()) {
-    if (gradient) backend.kernels.sumSquares(sums.slice(i, i + 1), gradient);
+    if (gradient) addSumOfSquares(sums.slice(i, i + 1), gradient);
   }
   return sums;
 }

@@ -1,0 +1,72 @@
+import { Tape, type TapePrecision } from "../tensor/tape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { crossEntropyGradient } from "../tensor/training-ops.ts";
+import type { Parameter } from "./parameter.ts";
+import { nextTokenTargets } from "./token-batches.ts";
+import type { LossTerm, MicroBatch } from "./train.ts";
+
+/** A loss of something's output, and where its backward pass starts. */
+export interface SeededLoss {
+  readonly loss: readonly LossTerm[];
+  /** Gradient of the loss by the output, of its shape. */
+  readonly gradient: Tensor<"f32">;
+}
+
+/**
+ * Enqueues a forward pass, the loss of its output and the backward pass.
+ * @param precision `bf16` multiplies matrices in bfloat16; parameters and gradients stay float32
+ */
+export function differentiate(
+  parameters: readonly Parameter[],
+  precision: TapePrecision,
+  forward: () => Tensor<"f32">,
+  lossOf: (out: Tensor<"f32">) => SeededLoss,
+): MicroBatch {
+  const tape = new Tape({ precision });
+  try {
+    tape.watch(...parameters.map(({ value }) => value));
+    const out = tape.run(forward);
+    const { loss, gradient } = lossOf(out);
+    tape.backward([[out, gradient]]);
+    return { loss, gradients: parameters.map(({ value }) => tape.takeGradient(value)) };
+  } finally {
+    tape.release();
+  }
+}
+
+/** Maps ids `[batch, length]` to logits `[batch · length, vocabulary]`. */
+export type LogitsOf = (ids: Tensor<"i32">) => Tensor<"f32">;
+
+/** Windows of token ids, one after the other. */
+export interface TokenBatch {
+  readonly ids: Int32Array;
+  /** Tokens a window. */
+  readonly length: number;
+}
+
+/**
+ * Enqueues forward and backward of the mean cross-entropy of the next token; the last token of a window predicts
+ * nothing.
+ */
+export function nextTokenLoss(
+  parameters: readonly Parameter[],
+  precision: TapePrecision,
+  { ids, length }: TokenBatch,
+  logitsOf: LogitsOf,
+): MicroBatch {
+  const [{ value }] = parameters;
+  const { backend } = value;
+  const windows = ids.length / length;
+  const input = Tensor.from(backend, "i32", [windows, length], ids);
+  const targets = Tensor.from(backend, "i32", [ids.length], nextTokenTargets(ids, length));
+  const scale = 1 / (windows * (length - 1));
+  return differentiate(
+    parameters,
+    precision,
+    () => logitsOf(input),
+    (logits) => {
+      const { losses, gradient } = crossEntropyGradient(logits, targets, scale);
+      return { loss: [{ values: losses, scale }], gradient };
+    },
+  );
+}
