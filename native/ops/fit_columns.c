@@ -71,7 +71,7 @@ static fit apply_rule(const fit_call *call, group_range range, float shrink) {
   if (call->rule == RULE_SPAN && fit_span(call, range, shrink, &made)) return made;
   float low = range.low * shrink, high = range.high * shrink;
   if (call->rule == RULE_MAGNITUDE) {
-    made.scale = round_scale(2 * (-low > high ? -low : high) / call->top);
+    made.scale = round_scale(2 * (-low > high ? -low : high) / call->top / call->step);
     return made;
   }
   made.scale = round_scale((high - low) / call->top);

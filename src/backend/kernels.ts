@@ -51,7 +51,7 @@ export interface FitOptions {
   /**
    * - `range`: lo = min(w, 0), hi = max(w, 0) (−1 and 1 when both are 0), s = (hi − lo)/Q,
    *   z = clip(rne(−lo/s), 0, Q);
-   * - `magnitude`: s = 2·max|w|/Q (max|w| = 1 when all are 0), z = 0;
+   * - `magnitude`: s = 2·max|w|/(Q·step) (max|w| = 1 when all are 0), z = 0;
    * - `mean`: s = mean|w|, z = 0;
    * - `span`: lo = min(w), hi = max(w), s = (hi − lo)/Q, z = −lo/s rounded to float16; `range` where hi = lo
    *   or |z| > 1024, where float16 is too coarse.

@@ -1,4 +1,23 @@
+import type { StraightThrough } from "../backend/training-kernels.ts";
 import type { PackingId } from "./packing.ts";
+
+/** The scale of a group before training: `factor` times max|w|, mean|w| or max(w) − min(w). */
+export interface ScaleStart {
+  readonly of: "peak" | "mean" | "span";
+  readonly factor: number;
+}
+
+/** How float weights are trained to be values of a grid. */
+export interface GridTraining {
+  /** Forward rule and gradients. */
+  readonly straightThrough: StraightThrough;
+  /** `learned`: the scale is a parameter. `mean`: it is mean|w| of the group as it is in every step. */
+  readonly scale: "learned" | "mean";
+  readonly start: ScaleStart;
+  /** `Q_p`: the gradient of a learned scale is multiplied by 1/√(weights of the matrix · Q_p), so that scales
+   *  and weights move at like speeds (LSQ, arXiv 1902.08153, section 2.2); null leaves it as it is. */
+  readonly topLevel: number | null;
+}
 
 /**
  * The finite set of values that a code can decode to, in units of the scale. Knows nothing of bytes.
@@ -31,6 +50,8 @@ export interface Grid {
   /** Whether the products of the layer are normalised over `out` (LayerNorm without weight and bias). Then no plain
    *  linear computes what the layer does. */
   readonly normalizedOutputs?: boolean;
+  /** How weights are trained on this grid; null where they cannot be. */
+  readonly training: GridTraining | null;
 }
 
 /** Decodes a code to a value in units of the scale. */

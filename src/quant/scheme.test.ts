@@ -14,6 +14,9 @@ describe("scheme ids", () => {
     ["w1.58g32-ternary", "w1.58g32", 3, 32],
     ["w1", "w1", 2, null],
     ["w8-sym", "w8-sym", 256, null],
+    ["w2-seq", "w2-seq", 4, null],
+    ["w1.58g64-seq", "w1.58g64-seq", 3, 64],
+    ["w1-elastic", "w1-elastic", 2, null],
   ])("%s is %s with %i levels and groups of %s", (text, id, levels, groupSize) => {
     const scheme = parseScheme(text);
     expect(scheme.id).toBe(id);
@@ -42,6 +45,7 @@ describe("scheme ids", () => {
 
   test.each([
     ["w8a8", "int", "token"],
+    ["w2g32-seqa8", "seq", "token"],
     ["w4g64a8", "int", "token"],
     ["w4g64-syma8-static", "sym", "static"],
     ["w8-narrowa8-integer", "narrow", "integer"],

@@ -79,7 +79,8 @@ function applyRule(range: GroupRange, shrink: number, { rule, grid }: FitOptions
   const low = fround(range.low * shrink);
   const high = fround(range.high * shrink);
   if (rule === "magnitude") {
-    return { scale: roundScale(fround((2 * Math.max(-low, high)) / steps)), zero: 0 };
+    const widest = fround((2 * Math.max(-low, high)) / steps);
+    return { scale: roundScale(fround(widest / grid.step)), zero: 0 };
   }
   const scale = roundScale(fround(fround(high - low) / steps));
   const zero = roundHalfEven(fround(-low / scale));

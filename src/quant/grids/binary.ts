@@ -11,4 +11,44 @@ export const binary: Grid = Object.freeze<Grid>({
   zeroPoint: "none",
   packing: "bits1",
   scaleRule: "mean",
+  training: {
+    straightThrough: {
+      rule: "sign",
+      low: -1,
+      high: 1,
+      resolution: 1,
+      shift: 0,
+      lowSlope: -1,
+      highSlope: 1,
+      passOutside: true,
+    },
+    scale: "mean",
+    start: { of: "mean", factor: 1 },
+    topLevel: null,
+  },
+});
+
+/**
+ * The levels of `binary` with a scale that is learned: elastic binarization as ParetoQ trains it (arXiv 2502.02631, its
+ * released quantizer). Weights beyond ±s have no gradient. The authors' code has sign(0) = 0; here it is +1 in training
+ * too, so that the packed model is the trained one.
+ */
+export const elasticBinary: Grid = Object.freeze<Grid>({
+  ...binary,
+  id: "elastic",
+  training: {
+    straightThrough: {
+      rule: "sign",
+      low: -1,
+      high: 1,
+      resolution: 1,
+      shift: 0,
+      lowSlope: -1,
+      highSlope: 1,
+      passOutside: false,
+    },
+    scale: "learned",
+    start: { of: "mean", factor: 1 },
+    topLevel: 1,
+  },
 });

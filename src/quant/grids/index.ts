@@ -1,18 +1,22 @@
 import type { Grid } from "../grid.ts";
-import { binary } from "./binary.ts";
+import { binary, elasticBinary } from "./binary.ts";
 import { asymmetricInt, floatZeroInt, narrowInt, symmetricInt } from "./int.ts";
 import { oneBit, svid } from "./one-bit.ts";
+import { seq2, seqTernary } from "./seq.ts";
 import { ternary } from "./ternary.ts";
 
 /** All grids, one line each. The first grid of a bit-width is what a scheme id without a name means. */
 export const grids: readonly Grid[] = [
   binary,
+  elasticBinary,
   ternary,
+  seqTernary,
   asymmetricInt(2),
   asymmetricInt(3),
   asymmetricInt(4),
   asymmetricInt(8),
   symmetricInt(2),
+  seq2,
   symmetricInt(3),
   symmetricInt(4),
   symmetricInt(8),

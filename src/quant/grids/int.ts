@@ -1,7 +1,48 @@
-import type { Grid } from "../grid.ts";
+import type { Grid, GridTraining } from "../grid.ts";
 
 /** Integer bit-widths. */
 export type IntBits = 2 | 3 | 4 | 8;
+
+/**
+ * Learned step size (LSQ, arXiv 1902.08153, equations 1 to 3) for integers `low … high`: weights outside the range have
+ * no gradient, and the scale's is the level there. It starts at max|w|/high, as ParetoQ has it.
+ */
+function learnedStep(low: number, high: number): GridTraining {
+  return {
+    straightThrough: {
+      rule: "round",
+      low,
+      high,
+      resolution: 1,
+      shift: 0,
+      lowSlope: low,
+      highSlope: high,
+      passOutside: false,
+    },
+    scale: "learned",
+    start: { of: "peak", factor: 1 / high },
+    topLevel: high,
+  };
+}
+
+/** Learned scale and zero point of codes 0 … high (EfficientQAT, arXiv 2407.11062, its released quantizer). */
+function learnedZeroPoint(high: number): GridTraining {
+  return {
+    straightThrough: {
+      rule: "zero-point",
+      low: 0,
+      high,
+      resolution: 1,
+      shift: 0,
+      lowSlope: 0,
+      highSlope: high,
+      passOutside: false,
+    },
+    scale: "learned",
+    start: { of: "span", factor: 1 / high },
+    topLevel: null,
+  };
+}
 
 /** Asymmetric integers: codes 0 … 2^bits − 1 with an integer zero point a group, value `s·(c − z)`. */
 export function asymmetricInt(bits: IntBits): Grid {
@@ -15,6 +56,7 @@ export function asymmetricInt(bits: IntBits): Grid {
     zeroPoint: "integer",
     packing: `bits${bits}`,
     scaleRule: "range",
+    training: learnedZeroPoint(2 ** bits - 1),
   });
 }
 
@@ -25,6 +67,7 @@ export function floatZeroInt(bits: IntBits): Grid {
     id: "floatzero",
     zeroPoint: "float16",
     scaleRule: "span",
+    training: null,
   });
 }
 
@@ -42,6 +85,7 @@ export const narrowInt: Grid = Object.freeze<Grid>({
   zeroPoint: "none",
   packing: "bits8",
   scaleRule: "magnitude",
+  training: learnedStep(-127, 127),
 });
 
 /** Symmetric integers: zero point fixed at 2^(bits−1), value `s·(c − 2^(bits−1))`. */
@@ -56,5 +100,6 @@ export function symmetricInt(bits: IntBits): Grid {
     zeroPoint: "none",
     packing: `bits${bits}`,
     scaleRule: "magnitude",
+    training: learnedStep(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1),
   });
 }

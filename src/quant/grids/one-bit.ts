@@ -5,7 +5,12 @@ import { binary } from "./binary.ts";
  * Signs with a scale for each row and each column, `Ŵ = sign(W) ⊙ (h·gᵀ)`: what sign-value-independent
  * decomposition (SVID) leaves of a matrix. Source: OneBit, arXiv 2402.11295, section 3.2.
  */
-export const svid: Grid = Object.freeze<Grid>({ ...binary, id: "svid", inputScales: true });
+export const svid: Grid = Object.freeze<Grid>({
+  ...binary,
+  id: "svid",
+  inputScales: true,
+  training: null,
+});
 
 /**
  * The same signs and scales in OneBit's layer, whose products pass through a LayerNorm. Source: arXiv 2402.11295,

@@ -1,6 +1,9 @@
 import type { Grid } from "../grid.ts";
 
-/** Three levels {−1, 0, +1}·s; by default s is mean|w| of the group (BitNet b1.58's absmean rule). */
+/**
+ * Three levels {−1, 0, +1}·s; by default s is mean|w| of the group. Trained as BitNet b1.58 is (arXiv 2402.17764): the
+ * scale follows the weights in every step, and gradients pass as if nothing were rounded.
+ */
 export const ternary: Grid = Object.freeze<Grid>({
   id: "ternary",
   bits: 1.58,
@@ -11,4 +14,19 @@ export const ternary: Grid = Object.freeze<Grid>({
   zeroPoint: "none",
   packing: "trits5",
   scaleRule: "mean",
+  training: {
+    straightThrough: {
+      rule: "round",
+      low: -1,
+      high: 1,
+      resolution: 1,
+      shift: 0,
+      lowSlope: -1,
+      highSlope: 1,
+      passOutside: true,
+    },
+    scale: "mean",
+    start: { of: "mean", factor: 1 },
+    topLevel: null,
+  },
 });

@@ -55,7 +55,7 @@ export function testFitColumns(open: () => Backend): void {
           const top = grid.levels - 1;
           const rules = {
             range: (high - low) / top,
-            magnitude: (2 * Math.max(high, -low)) / top,
+            magnitude: (2 * Math.max(high, -low)) / top / grid.step,
             mean,
             span: (Math.max(...group) - Math.min(...group)) / top,
           };
