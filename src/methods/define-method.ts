@@ -5,7 +5,10 @@ import type { InputStatistics, Statistic } from "../calibration/statistics/layer
 import type { Block, QuantizableModel, ScaleGroup } from "../nn/quantizable-model.ts";
 import type { QTensor } from "../quant/q-tensor.ts";
 import type { Scheme } from "../quant/scheme.ts";
+import type { TrainableModel } from "../nn/trainable-model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { StepReport } from "../training/train.ts";
+import type { TrainingProgress, TrainingStore } from "../training/training-store.ts";
 
 /** Where a method stands in a recipe: transforms*, exactly one quantizer, finishers*. */
 export type MethodRole = "transform" | "quantizer" | "finisher" | "allocation";
@@ -92,6 +95,57 @@ export interface Trials {
   readonly tokens: number;
 }
 
+/** A whole model to be trained end to end. */
+export interface ModelProblem<Options> {
+  /** The method owns its weights and layers, and may change and replace them. */
+  readonly model: TrainableModel;
+  /** The model to learn from; null unless the method needs one. */
+  readonly teacher: TrainableModel | null;
+  /** The scheme that a linear layer, by its full name, is to have; null when it stays as it is. */
+  readonly schemeOf: (module: string) => Scheme | null;
+  /** Training text, `[window]` int32 ids each. */
+  readonly windows: readonly Int32Array[];
+  readonly options: Options;
+  /** Seed of every random draw. */
+  readonly seed: number;
+  /** Keeps the state of the training, and has that of an interrupted run. */
+  readonly store: TrainingStore;
+  /** Takes what became of each step. */
+  readonly onStep: (report: StepReport) => void;
+  /** Says what is being done now, besides steps. */
+  readonly report: (activity: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What training made of a model. */
+export interface TrainedModel {
+  /** Packed weights by the full names of their linears: one for every linear that was to have a scheme. */
+  readonly linears: ReadonlyMap<string, QTensor>;
+  /** Other tensors that training has changed, by their names in the checkpoint; they are stored as the original's. */
+  readonly tensors: ReadonlyMap<string, Tensor<"f32">>;
+  readonly progress: TrainingProgress;
+}
+
+/** How much a training is, for estimates of time and memory before it. */
+export interface TrainingEffort {
+  readonly steps: number;
+  /** Tokens of a micro-batch: what is in memory at once. */
+  readonly microBatchTokens: number;
+  /** Micro-batches a step. */
+  readonly accumulation: number;
+  /** Whether blocks are computed again for their gradients. */
+  readonly recompute: boolean;
+  /** Whether the float weights themselves are trained, and not only a few values beside them. */
+  readonly trainsWeights: boolean;
+}
+
+/** The training text as far as it is known before it is read. */
+export interface TrainingData {
+  readonly windows: number;
+  /** Tokens a window. */
+  readonly window: number;
+}
+
 /** The definition of a method; see `defineMethod`. */
 export interface MethodDefinition<
   Id extends string,
@@ -111,6 +165,8 @@ export interface MethodDefinition<
     readonly order: "sequential" | "independent";
     /** Whether the outputs of the original blocks are needed beside those of the quantized ones. */
     readonly floatInputs?: boolean;
+    /** Whether it learns from another model: the original, or one that the recipe names. */
+    readonly teacher?: boolean;
   };
   /** Whether the method can quantize under a scheme. */
   readonly supports: (scheme: Scheme) => boolean;
@@ -128,13 +184,23 @@ export interface MethodDefinition<
   readonly transformBlock?: (
     problem: BlockProblem<z.output<Schema>>,
   ) => Promise<readonly TransformedPart[]>;
+  /** Trains the whole model; a method with it needs nothing else to quantize. */
+  readonly trainModel?: (problem: ModelProblem<z.output<Schema>>) => Promise<TrainedModel>;
+  /** How much that is. @throws UsageError for options that cannot be carried out with such data */
+  readonly effort?: (options: z.output<Schema>, data: TrainingData) => TrainingEffort;
 }
 
 /** A method whose options are not known to the compiler, as shared code sees it. */
 export interface Method
   extends Omit<
     MethodDefinition<string, z.ZodObject>,
-    "quantizeLinear" | "quantizeBlock" | "transformBlock" | "trials" | "epochs"
+    | "quantizeLinear"
+    | "quantizeBlock"
+    | "transformBlock"
+    | "trials"
+    | "epochs"
+    | "trainModel"
+    | "effort"
   > {
   readonly trials?: (options: Record<string, unknown>) => Trials;
   readonly epochs?: (options: Record<string, unknown>) => number;
@@ -147,6 +213,8 @@ export interface Method
   readonly transformBlock?: (
     problem: BlockProblem<Record<string, unknown>>,
   ) => Promise<readonly TransformedPart[]>;
+  readonly trainModel?: (problem: ModelProblem<Record<string, unknown>>) => Promise<TrainedModel>;
+  readonly effort?: (options: Record<string, unknown>, data: TrainingData) => TrainingEffort;
 }
 
 /** A declared method: its options keep their own types, and shared code can take it as a `Method`. */
@@ -155,7 +223,16 @@ export type DefinedMethod<
   Schema extends z.ZodObject,
   Role extends MethodRole,
 > = MethodDefinition<Id, Schema, Role> &
-  Pick<Method, "quantizeLinear" | "quantizeBlock" | "transformBlock" | "trials" | "epochs">;
+  Pick<
+    Method,
+    | "quantizeLinear"
+    | "quantizeBlock"
+    | "transformBlock"
+    | "trials"
+    | "epochs"
+    | "trainModel"
+    | "effort"
+  >;
 
 /** Declares a method. The returned value is all that the rest of fewbit knows of it. */
 export function defineMethod<

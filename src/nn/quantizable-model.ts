@@ -97,9 +97,9 @@ export interface QuantizableModel {
   /** Gives the memory of a block back: norms, and what the layers hold that stand in its slots now.
    *  Whoever replaces a layer gives the memory of the old one back. */
   releaseBlock(block: Block): void;
-  /** Reads embedding, final norm and output head (a model is opened with them), in 16 bits where they
-   *  are stored so. */
-  loadEnds(): Promise<void>;
+  /** Reads embedding, final norm and output head (a model is opened with them) from the checkpoint, in 16 bits
+   *  where they are stored so, or from another source of the same model; nothing happens while they are there. */
+  loadEnds(source?: WeightSource): Promise<void>;
   /** Gives embedding, final norm and output head back; `embed` and `logits` need `loadEnds` again. */
   releaseEnds(): void;
   /** Embeds ids `[batch, length]` to `[batch, length, hiddenSize]`. */

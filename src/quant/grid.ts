@@ -17,6 +17,8 @@ export interface GridTraining {
   /** `Q_p`: the gradient of a learned scale is multiplied by 1/√(weights of the matrix · Q_p), so that scales
    *  and weights move at like speeds (LSQ, arXiv 1902.08153, section 2.2); null leaves it as it is. */
   readonly topLevel: number | null;
+  /** A learned scale counts as this where it is smaller. */
+  readonly leastScale: number;
 }
 
 /**

@@ -25,6 +25,7 @@ export const binary: Grid = Object.freeze<Grid>({
     scale: "mean",
     start: { of: "mean", factor: 1 },
     topLevel: null,
+    leastScale: 1e-5,
   },
 });
 
@@ -50,5 +51,6 @@ export const elasticBinary: Grid = Object.freeze<Grid>({
     scale: "learned",
     start: { of: "mean", factor: 1 },
     topLevel: 1,
+    leastScale: 1e-5,
   },
 });

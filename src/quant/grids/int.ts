@@ -22,6 +22,7 @@ function learnedStep(low: number, high: number): GridTraining {
     scale: "learned",
     start: { of: "peak", factor: 1 / high },
     topLevel: high,
+    leastScale: 1e-5,
   };
 }
 
@@ -41,6 +42,7 @@ function learnedZeroPoint(high: number): GridTraining {
     scale: "learned",
     start: { of: "span", factor: 1 / high },
     topLevel: null,
+    leastScale: 1e-4,
   };
 }
 

@@ -22,6 +22,7 @@ function stretched(resolution: number, shift: number, slope: number): GridTraini
     scale: "learned",
     start: { of: "peak", factor: 1 },
     topLevel: 1,
+    leastScale: 1e-5,
   };
 }
 

@@ -28,5 +28,6 @@ export const ternary: Grid = Object.freeze<Grid>({
     scale: "mean",
     start: { of: "mean", factor: 1 },
     topLevel: null,
+    leastScale: 1e-5,
   },
 });

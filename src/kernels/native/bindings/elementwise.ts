@@ -60,3 +60,15 @@ export const cast: Binding<"cast"> = (queue) => (out, x) => {
     [count, dtypeCode[out.dtype] ?? -1, dtypeCode[x.dtype] ?? -1],
   );
 };
+
+/** `native/ops/round_scales.c` */
+export const roundScales: Binding<"roundScales"> = (queue) => (out, scales, least) => {
+  const count = elementCount(out.shape);
+  expectCount("roundScales: elements of scales", elementCount(scales.shape), count);
+  queue.run(
+    "round_scales",
+    [storageOf("roundScales out", out, "f32"), storageOf("roundScales scales", scales, "f32")],
+    [count],
+    [least],
+  );
+};

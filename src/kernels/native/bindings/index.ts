@@ -2,7 +2,7 @@ import type { Bindings } from "../binding.ts";
 import { dequantizeActivations, quantizeActivations, rowRanges } from "./activations.ts";
 import { add } from "./add.ts";
 import { attention } from "./attention.ts";
-import { cast, gelu, multiply, swiglu } from "./elementwise.ts";
+import { cast, gelu, multiply, roundScales, swiglu } from "./elementwise.ts";
 import { embedding } from "./embedding.ts";
 import { fitColumns } from "./fit-columns.ts";
 import { gram } from "./gram.ts";
@@ -47,6 +47,7 @@ export const bindings: Bindings = {
   refineZeros,
   rmsNorm,
   rope,
+  roundScales,
   rowRanges,
   softmax,
   swiglu,

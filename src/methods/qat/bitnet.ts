@@ -1,0 +1,37 @@
+import { z } from "zod";
+import { defineMethod } from "../define-method.ts";
+import { trainLatentWeights } from "../shared/train-latent-weights.ts";
+import {
+  type TrainingDefaults,
+  trainingEffort,
+  trainingOptions,
+} from "../shared/training-options.ts";
+
+const defaults: TrainingDefaults = { steps: 400 };
+
+/**
+ * The quantization of BitNet b1.58 (arXiv 2402.17764) as a way to fine-tune a model that is there: weights are seen as
+ * {−1, 0, +1} times mean|w| of their row or group as it is in every step, and gradients pass as if they were not rounded. With
+ * a scheme that ends in `a8`, inputs of linears are rounded to 8 bits a token, as in the paper.
+ *
+ * Deviations: one scale a row or group instead of one a matrix; the model keeps its own architecture (BitNet's adds norms
+ * and another activation function), and it starts from trained weights.
+ */
+export default defineMethod({
+  id: "bitnet",
+  title: "BitNet",
+  summary: "trains all weights as -1, 0 or 1 times their mean magnitude",
+  role: "quantizer",
+  paper: { arxiv: "2402.17764" },
+  needs: { statistics: [], order: "independent" },
+  supports: ({ grid, activation }) =>
+    grid.training?.scale === "mean" && (activation?.mode ?? "token") === "token",
+  options: z.object(trainingOptions(defaults)),
+  effort: (chosen, data) => trainingEffort(chosen, data, defaults),
+  trainModel: (problem) =>
+    trainLatentWeights(problem, {
+      defaults,
+      // As ParetoQ's, so that the two can be compared.
+      learningRate: (_bits, width) => (2e-5 * 4096) / width,
+    }),
+});

@@ -1,0 +1,83 @@
+import { makeLinear } from "../../nn/make-linear.ts";
+import type { TrainableModel } from "../../nn/trainable-model.ts";
+import { Linear } from "../../nn/linear.ts";
+import { FakeQuantized } from "../../quant/fake-quantized.ts";
+import type { ScaleStart } from "../../quant/grid.ts";
+import type { QTensor } from "../../quant/q-tensor.ts";
+import type { Scheme } from "../../quant/scheme.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+import type { Parameter } from "../../training/parameter.ts";
+import { UnsupportedError } from "../../util/errors.ts";
+
+/** Groups of parameters: float weights of linears, their scales and zero points, and everything else. */
+export type LatentGroup = "weights" | "scales" | "rest";
+
+/**
+ * A model whose linears have float weights that are seen as values of their schemes' grids: all of it is trained, and
+ * the linears are packed at the end.
+ */
+export class LatentWeights {
+  /** Everything that is trained. */
+  readonly parameters: readonly Parameter[];
+  private readonly model: TrainableModel;
+  private readonly weights: ReadonlyMap<string, FakeQuantized>;
+
+  private constructor(model: TrainableModel, weights: ReadonlyMap<string, FakeQuantized>) {
+    this.model = model;
+    this.weights = weights;
+    const latent = [...weights].flatMap(([module, weight]) =>
+      weight.parameters.map(({ role, value }) => ({
+        name: `${module}.${role}`,
+        value,
+        group: role === "weight" ? "weights" : "scales",
+      })),
+    );
+    const rest = [...this.rest()].map(([name, value]) => ({ name, value, group: "rest" }));
+    this.parameters = [...latent, ...rest];
+  }
+
+  /**
+   * Puts fake-quantized weights in the slots of those linears that are to have a scheme.
+   * @throws UnsupportedError when one of them is quantized already
+   * @throws SchemeError when a scheme's grid cannot be trained
+   */
+  static async of(
+    model: TrainableModel,
+    schemeOf: (module: string) => Scheme | null,
+    startOf: (scheme: Scheme) => ScaleStart | undefined = () => undefined,
+  ): Promise<LatentWeights> {
+    const weights = new Map<string, FakeQuantized>();
+    for (const { module, at } of model.linears) {
+      const scheme = schemeOf(module);
+      if (!scheme) continue;
+      const { layer } = at;
+      if (!(layer instanceof Linear) || !(layer.weight instanceof Tensor)) {
+        throw new UnsupportedError(`${module} is already quantized`, {
+          hint: "start from the original checkpoint",
+        });
+      }
+      const { backend } = layer.weight;
+      const latent = await FakeQuantized.of(
+        layer.weight as Tensor<"f32">,
+        scheme,
+        startOf(scheme),
+      );
+      at.layer = await makeLinear(backend, latent, layer.bias);
+      weights.set(module, latent);
+    }
+    return new LatentWeights(model, weights);
+  }
+
+  /** Packs the linears, by their full names. */
+  async freeze(): Promise<Map<string, QTensor>> {
+    const packed = new Map<string, QTensor>();
+    for (const [module, weight] of this.weights) packed.set(module, await weight.freeze());
+    return packed;
+  }
+
+  /** Float tensors besides the weights of quantized linears, by their names in the checkpoint. */
+  rest(): Map<string, Tensor<"f32">> {
+    const latent = new Set([...this.weights.keys()].map((module) => `${module}.weight`));
+    return new Map([...this.model.tensors].filter(([name]) => !latent.has(name)));
+  }
+}

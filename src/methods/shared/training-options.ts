@@ -1,0 +1,123 @@
+import { z } from "zod";
+import { expectSchedule, type Schedule } from "../../training/schedule.ts";
+import type { WindowOrder } from "../../training/token-batches.ts";
+import { UsageError } from "../../util/errors.ts";
+import type { TrainingData, TrainingEffort } from "../define-method.ts";
+
+/** Defaults in which methods that train a whole model differ. */
+export interface TrainingDefaults {
+  readonly steps?: number;
+  readonly epochs?: number;
+  readonly batch?: number;
+  readonly schedule?: Schedule["kind"];
+  readonly warmUp?: number;
+  readonly weightDecay?: number;
+  readonly clip?: number;
+}
+
+/** Options of methods that train a whole model, with defaults of their own. */
+export function trainingOptions(defaults: TrainingDefaults) {
+  const { steps, epochs, batch = 8, schedule = "cosine", warmUp = 0, weightDecay = 0 } = defaults;
+  const usual = steps === undefined ? `${epochs ?? 1} epochs` : `${steps} steps`;
+  return {
+    steps: z
+      .number()
+      .int()
+      .min(1)
+      .optional()
+      .describe(`steps of training, windows drawn at random (unless given: ${usual})`),
+    epochs: z
+      .number()
+      .positive()
+      .optional()
+      .describe("passes over all windows instead, each in an order of its own"),
+    batch: z.number().int().min(1).default(batch).describe("windows a micro-batch"),
+    accumulation: z.number().int().min(1).default(1).describe("micro-batches a step"),
+    learningRate: z
+      .number()
+      .positive()
+      .optional()
+      .describe("largest learning rate (unless given: by bits and width)"),
+    schedule: z
+      .enum(["constant", "linear", "cosine"])
+      .default(schedule)
+      .describe("how the learning rate falls to 0"),
+    warmUp: z
+      .number()
+      .min(0)
+      .default(warmUp)
+      .describe("steps over which the learning rate rises, or a share of the run below 1"),
+    weightDecay: z.number().min(0).default(weightDecay).describe("decoupled weight decay"),
+    clip: z
+      .number()
+      .min(0)
+      .default(defaults.clip ?? 1)
+      .describe("largest norm of the gradients; 0 leaves them as they are"),
+    precision: z
+      .enum(["auto", "f32", "bf16"])
+      .default("auto")
+      .describe("what products multiply in; auto: bfloat16 where the processor has it"),
+    recompute: z
+      .boolean()
+      .default(false)
+      .describe("compute blocks again for their gradients: less memory, a third more time"),
+    checkpointEvery: z
+      .number()
+      .int()
+      .min(1)
+      .default(100)
+      .describe("steps between two states that an interrupted run can go on with"),
+  };
+}
+
+/** Options as `trainingOptions` reads them. */
+export type TrainingOptions = z.output<z.ZodObject<ReturnType<typeof trainingOptions>>>;
+
+/** How many steps a training has, and in which order windows come. */
+export interface TrainingLength {
+  readonly steps: number;
+  readonly order: WindowOrder;
+}
+
+/**
+ * Works out the length of a training.
+ * @throws UsageError when the options contradict each other or the data
+ */
+export function trainingLength(
+  options: TrainingOptions,
+  { windows }: Pick<TrainingData, "windows">,
+  defaults: TrainingDefaults,
+): TrainingLength {
+  if (options.steps !== undefined && options.epochs !== undefined) {
+    throw new UsageError("the length of a training is given in steps or in epochs, not both", {
+      hint: "leave out --steps or --epochs",
+    });
+  }
+  const epochs = options.epochs ?? (options.steps === undefined ? defaults.epochs : undefined);
+  const asked = options.steps ?? defaults.steps ?? 1;
+  const windowsAStep = options.batch * options.accumulation;
+  const steps = epochs === undefined ? asked : Math.ceil((epochs * windows) / windowsAStep);
+  expectSchedule(scheduleOf(options), steps);
+  return { steps, order: epochs === undefined ? "random" : "shuffled" };
+}
+
+/** How the learning rate goes. */
+export function scheduleOf({ schedule, warmUp }: TrainingOptions): Schedule {
+  return { kind: schedule, warmUp, finalRatio: 0 };
+}
+
+/** How much a training is. @throws UsageError as `trainingLength` */
+export function trainingEffort(
+  options: TrainingOptions,
+  data: TrainingData,
+  defaults: TrainingDefaults,
+  trainsWeights = true,
+): TrainingEffort {
+  return {
+    steps: trainingLength(options, data, defaults).steps,
+    microBatchTokens: options.batch * data.window,
+    accumulation: options.accumulation,
+    recompute: options.recompute,
+    trainsWeights,
+  };
+}

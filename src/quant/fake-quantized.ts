@@ -1,0 +1,181 @@
+import { fitColumns } from "../tensor/quantization-ops.ts";
+import { fakeQuantize, roundScales } from "../tensor/training-ops.ts";
+import { Tensor, tidy } from "../tensor/tensor.ts";
+import { NumericError, SchemeError } from "../util/errors.ts";
+import { floatsToHalves } from "../util/half.ts";
+import { roundHalfEven } from "../util/rounding.ts";
+import type { GridTraining, ScaleStart } from "./grid.ts";
+import { QTensor } from "./q-tensor.ts";
+import { groupsPerRow, type Scheme } from "./scheme.ts";
+import { startScales } from "./scale-start.ts";
+
+/** A tensor of a `FakeQuantized` that training changes. */
+export interface FakeQuantizedParameter {
+  readonly role: "weight" | "scales" | "zeros";
+  readonly value: Tensor<"f32">;
+}
+
+/**
+ * A float weight `W [outFeatures, inFeatures]` that is seen as values of a scheme's grid, with gradients to the weight, its
+ * scales and its zero points as the grid declares them (`GridTraining`). Scales are rounded to float16 on the way,
+ * gradients passing as if they were not, so that what is trained is what `freeze` packs.
+ */
+export class FakeQuantized {
+  readonly scheme: Scheme;
+  readonly outFeatures: number;
+  readonly inFeatures: number;
+  /** Float weight, `[outFeatures, inFeatures]`. */
+  readonly weight: Tensor<"f32">;
+  /** Learned scales `[outFeatures, groups]`; null where they follow the weights. */
+  readonly scales: Tensor<"f32"> | null;
+  /** Learned zero points `[outFeatures, groups]`; null where the grid has none. */
+  readonly zeros: Tensor<"f32"> | null;
+  private readonly training: GridTraining;
+
+  private constructor(
+    weight: Tensor<"f32">,
+    scheme: Scheme,
+    training: GridTraining,
+    learned: { scales: Tensor<"f32"> | null; zeros: Tensor<"f32"> | null },
+  ) {
+    const [outFeatures = 0, inFeatures = 0] = weight.shape;
+    this.weight = weight;
+    this.scheme = scheme;
+    this.training = training;
+    this.outFeatures = outFeatures;
+    this.inFeatures = inFeatures;
+    this.scales = learned.scales;
+    this.zeros = learned.zeros;
+  }
+
+  /**
+   * Begins with a weight `[outFeatures, inFeatures]`, which it takes over; scales start as the grid says, or as `start` does.
+   * @throws SchemeError when the scheme's grid cannot be trained
+   */
+  static async of(
+    weight: Tensor<"f32">,
+    scheme: Scheme,
+    start?: ScaleStart,
+  ): Promise<FakeQuantized> {
+    const { training, zeroPoint } = scheme.grid;
+    if (!training) {
+      throw new SchemeError(`weights cannot be trained on the grid of ${scheme.id}`);
+    }
+    if (training.scale !== "learned") {
+      return new FakeQuantized(weight, scheme, training, { scales: null, zeros: null });
+    }
+    const [rows = 0, columns = 0] = weight.shape;
+    const shape = [rows, groupsPerRow(scheme, columns)];
+    const found = startScales(await weight.read(), columns, scheme, start ?? training.start);
+    const upload = (values: Float32Array) => Tensor.from(weight.backend, "f32", shape, values);
+    return new FakeQuantized(weight, scheme, training, {
+      scales: upload(found.scales),
+      zeros: zeroPoint === "none" ? null : upload(found.zeros),
+    });
+  }
+
+  /** What training changes. */
+  get parameters(): readonly FakeQuantizedParameter[] {
+    const { weight, scales, zeros } = this;
+    return [
+      { role: "weight", value: weight },
+      ...(scales ? [{ role: "scales", value: scales } as const] : []),
+      ...(zeros ? [{ role: "zeros", value: zeros } as const] : []),
+    ];
+  }
+
+  /** The weight as values of the grid, `[outFeatures, inFeatures]` f32; differentiable. */
+  weights(): Tensor<"f32"> {
+    return this.quantizeWith(this.currentScales());
+  }
+
+  /**
+   * Packs the values that `weights` gives.
+   * @throws NumericError when weights or scales are NaN or infinite
+   */
+  async freeze(): Promise<QTensor> {
+    const { outFeatures, inFeatures, scheme, zeros } = this;
+    const [scales, weights] = tidy(() => {
+      const current = this.currentScales();
+      return [current, this.quantizeWith(current)];
+    });
+    const values = await weights.read();
+    const scaleValues = await scales.read();
+    scales.release();
+    weights.release();
+    const zeroPoints = zeros && wholeZeros(await zeros.read(), scheme.grid.levels - 1);
+    return QTensor.pack(scheme, {
+      outFeatures,
+      inFeatures,
+      codes: codesOf(values, scaleValues, zeroPoints, inFeatures, scheme),
+      scales: floatsToHalves(scaleValues),
+      ...(zeroPoints ? { zeros: zeroPoints } : {}),
+    });
+  }
+
+  /** Gives the memory back. */
+  release(): void {
+    for (const { value } of this.parameters) value.release();
+  }
+
+  /** Scales `[outFeatures, groups]` as they are stored: float16 values, at least the grid's least scale. */
+  private currentScales(): Tensor<"f32"> {
+    const { scales, weight, training, scheme } = this;
+    if (!scales) return meanScales(weight, scheme);
+    const { topLevel, leastScale } = training;
+    const factor = topLevel === null ? 1 : 1 / Math.sqrt(weight.size * topLevel);
+    return roundScales(scales, leastScale, factor);
+  }
+
+  private quantizeWith(scales: Tensor<"f32">): Tensor<"f32"> {
+    const { weight, zeros, inFeatures, training, scheme } = this;
+    const groupSize = scheme.groupSize ?? inFeatures;
+    return fakeQuantize(weight, scales, zeros, groupSize, training.straightThrough);
+  }
+}
+
+/** `mean|w|` of each group, rounded to float16. */
+function meanScales(weight: Tensor<"f32">, scheme: Scheme): Tensor<"f32"> {
+  const [rows = 0, columns = 0] = weight.shape;
+  const groups = groupsPerRow(scheme, columns);
+  const width = scheme.groupSize ?? columns;
+  const scales = Tensor.empty(weight.backend, "f32", [rows, groups]);
+  const zeros = Tensor.empty(weight.backend, "f32", [rows, groups]);
+  for (let group = 0; group < groups; group++) {
+    const start = group * width;
+    const end = Math.min(start + width, columns);
+    const { grid } = scheme;
+    fitColumns(scales, zeros, weight, { start, end, group, grid, rule: "mean", search: null });
+  }
+  return scales;
+}
+
+function wholeZeros(zeros: Float32Array, most: number): Uint8Array {
+  return Uint8Array.from(zeros, (zero) => Math.min(Math.max(roundHalfEven(zero), 0), most));
+}
+
+/** The codes of values that lie on the grid. */
+function codesOf(
+  values: Float32Array,
+  scales: Float32Array,
+  zeros: Uint8Array | null,
+  columns: number,
+  { grid, groupSize }: Scheme,
+): Uint8Array {
+  const width = groupSize ?? columns;
+  const groups = Math.ceil(columns / width);
+  const codes = new Uint8Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    const row = Math.floor(i / columns);
+    const group = row * groups + Math.floor((i - row * columns) / width);
+    const steps = (values[i] / scales[group] - grid.origin) / grid.step;
+    const code = Math.round(steps + (zeros ? zeros[group] : 0));
+    if (!(code >= 0 && code < grid.levels)) {
+      throw new NumericError("a trained weight or its scale is NaN or infinite", {
+        hint: "training diverged: use a lower learning rate",
+      });
+    }
+    codes[i] = code;
+  }
+  return codes;
+}
