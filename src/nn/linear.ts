@@ -1,9 +1,10 @@
 import type { Backend } from "../backend/backend.ts";
 import type { PackedOperand, PreparedOperand, Products } from "../backend/packed-operand.ts";
+import { FakeQuantized } from "../quant/fake-quantized.ts";
 import { QTensor } from "../quant/q-tensor.ts";
 import { add, rmsNorm } from "../tensor/ops.ts";
 import { linear, normedPackedLinears, packedLinear } from "../tensor/products.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { UnsupportedError } from "../util/errors.ts";
 
 /** Anything that stands in a linear slot of a model. */
@@ -25,16 +26,19 @@ export interface LinearSlot {
   layer: LinearLike;
 }
 
-/** `y = x·Wᵀ + b`, with `W [outFeatures, inFeatures]` dense or packed. */
+/** What a linear layer can multiply by: dense, packed, or dense and seen as values of a grid. */
+export type LinearWeight = Tensor | QTensor | FakeQuantized;
+
+/** `y = x·Wᵀ + b`, with `W [outFeatures, inFeatures]`. */
 export class Linear implements LinearLike {
-  readonly weight: Tensor | QTensor;
+  readonly weight: LinearWeight;
   readonly bias: Tensor | null;
   readonly outFeatures: number;
   readonly inFeatures: number;
   readonly packed: PreparedOperand | null;
   private readonly multiply: (x: Tensor, products: Products) => Tensor<"f32">;
 
-  constructor(backend: Backend, weight: Tensor | QTensor, bias: Tensor | null = null) {
+  constructor(backend: Backend, weight: LinearWeight, bias: Tensor | null = null) {
     this.weight = weight;
     this.bias = bias;
     if (weight instanceof QTensor) {
@@ -43,6 +47,11 @@ export class Linear implements LinearLike {
       const operand: PreparedOperand = backend.prepare(plainOperand(weight));
       this.packed = bias ? null : operand;
       this.multiply = (x, products) => packedLinear(x, operand, products);
+    } else if (weight instanceof FakeQuantized) {
+      this.packed = null;
+      this.outFeatures = weight.outFeatures;
+      this.inFeatures = weight.inFeatures;
+      this.multiply = (x) => linear(x, weight.weights());
     } else {
       this.packed = null;
       this.outFeatures = weight.shape[0] ?? 0;
@@ -58,7 +67,7 @@ export class Linear implements LinearLike {
 
   /** Gives weight and bias back. A layer that takes over one of them must not release the old layer. */
   release(): void {
-    if (this.weight instanceof Tensor) this.weight.release();
+    if (!(this.weight instanceof QTensor)) this.weight.release();
     this.bias?.release();
   }
 }

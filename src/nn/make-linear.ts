@@ -1,12 +1,17 @@
 import type { Backend } from "../backend/backend.ts";
+import { FakeQuantized } from "../quant/fake-quantized.ts";
 import { QTensor } from "../quant/q-tensor.ts";
 import { hasIntegerRows } from "../quant/scheme.ts";
 import { dequantizeActivations, quantizeActivations } from "../tensor/integer-ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { tokenZeroPoint } from "../quant/activation-grid.ts";
 import { IntegerLinear } from "./integer-linear.ts";
-import { Linear, type LinearLike } from "./linear.ts";
+import { fakeQuantizeRows } from "../tensor/training-ops.ts";
+import { Linear, type LinearLike, type LinearWeight } from "./linear.ts";
 import { OneBitLinear } from "./one-bit-linear.ts";
+
+/** Inputs of 8 bits lie on either side of 0 at so many distances. */
+const activationLevels = 127;
 
 /**
  * Makes the layer that a weight asks for by its scheme: float inputs, with a scale each where the weight has
@@ -15,14 +20,27 @@ import { OneBitLinear } from "./one-bit-linear.ts";
  */
 export async function makeLinear(
   backend: Backend,
-  weight: Tensor | QTensor,
+  weight: LinearWeight,
   bias: Tensor | null = null,
 ): Promise<LinearLike> {
+  if (weight instanceof FakeQuantized && weight.scheme.activation) {
+    return withFakeInputs(new Linear(backend, weight, bias));
+  }
   if (!(weight instanceof QTensor)) return new Linear(backend, weight, bias);
   if (weight.scheme.grid.inputScales) return new OneBitLinear(backend, weight, bias);
   if (!weight.scheme.activation) return new Linear(backend, weight, bias);
   if (hasIntegerRows(weight.scheme)) return IntegerLinear.of(weight, bias);
   return withRoundedInputs(new Linear(backend, weight, bias), weight);
+}
+
+/** Rounds each token of the inputs to 8 bits, gradients passing straight through (LLM-QAT, arXiv 2305.17888). */
+function withFakeInputs(layer: Linear): LinearLike {
+  return {
+    outFeatures: layer.outFeatures,
+    inFeatures: layer.inFeatures,
+    forward: (x) => layer.forward(fakeQuantizeRows(x, activationLevels)),
+    release: () => layer.release(),
+  };
 }
 
 /** Rounds the inputs of a layer to 8 bits before it multiplies them. */

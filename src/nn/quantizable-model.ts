@@ -91,6 +91,8 @@ export interface QuantizableModel {
   readonly hiddenSize: number;
   /** Lists the linear layers of all blocks, without reading them. */
   linears(): readonly LinearDescription[];
+  /** Lists the tables in front of and behind the blocks: embedding and output head. */
+  endTables(): readonly EndDescription[];
   /** Reads block `index` from the checkpoint, or from another source of the same model. Weights are
    *  float32 unless they are packed. */
   loadBlock(index: number, source?: WeightSource): Promise<Block>;

@@ -1,4 +1,3 @@
-import type { Backend } from "../backend/backend.ts";
 import { recompute } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { QTensor } from "../quant/q-tensor.ts";
@@ -78,7 +77,7 @@ export class TrainableModel {
       const input = hidden;
       // A pass without `untilStage` is never stopped on the way.
       const body = () => model.forwardBlock(block, input, { position: 0 }) as Tensor<"f32">;
-      hidden = pass.recompute ? recompute(body) : body();
+      hidden = pass.recompute ? recompute([input], body) : body();
       pass.observe?.(hidden, index + 1);
     }
     return model.logits(hidden.reshape([ids.size, model.hiddenSize]));

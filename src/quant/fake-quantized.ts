@@ -84,8 +84,9 @@ export class FakeQuantized {
     ];
   }
 
-  /** The weight as values of the grid, `[outFeatures, inFeatures]` f32; differentiable. */
-  weights(): Tensor<"f32"> {
+  /** The weight as values of the grid, `[outFeatures, inFeatures]`, f32, or bf16 within a recording in bfloat16;
+   *  differentiable. */
+  weights(): Tensor<"f32" | "bf16"> {
     return this.quantizeWith(this.currentScales());
   }
 
@@ -99,8 +100,8 @@ export class FakeQuantized {
       const current = this.currentScales();
       return [current, this.quantizeWith(current)];
     });
-    const values = await weights.read();
-    const scaleValues = await scales.read();
+    const values = (await weights.read()) as Float32Array;
+    const scaleValues = (await scales.read()) as Float32Array;
     scales.release();
     weights.release();
     const zeroPoints = zeros && wholeZeros(await zeros.read(), scheme.grid.levels - 1);
@@ -127,10 +128,10 @@ export class FakeQuantized {
     return roundScales(scales, leastScale, factor);
   }
 
-  private quantizeWith(scales: Tensor<"f32">): Tensor<"f32"> {
+  private quantizeWith(scales: Tensor<"f32">): Tensor<"f32" | "bf16"> {
     const { weight, zeros, inFeatures, training, scheme } = this;
     const groupSize = scheme.groupSize ?? inFeatures;
-    return fakeQuantize(weight, scales, zeros, groupSize, training.straightThrough);
+    return fakeQuantize(weight, { scales, zeros, groupSize }, training.straightThrough);
   }
 }
 

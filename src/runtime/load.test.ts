@@ -27,7 +27,7 @@ async function tiny(options: TinyCheckpointOptions = {}): Promise<string> {
 
 function weightOf(layer: unknown): Tensor | QTensor {
   expect(layer).toBeInstanceOf(Linear);
-  return (layer as Linear).weight;
+  return (layer as Linear).weight as Tensor | QTensor;
 }
 
 describe("a float checkpoint", () => {

@@ -1,5 +1,6 @@
 import type { PackedOperand } from "../backend/packed-operand.ts";
 import type { AdamWOptions, StraightThrough } from "../backend/training-kernels.ts";
+import { multiply } from "./ops.ts";
 import { asMatrix, expectShape } from "./shape.ts";
 import { type Backward, openPrecision, record } from "./tape.ts";
 import { emptyLike, Tensor } from "./tensor.ts";
@@ -52,6 +53,21 @@ export function fakeQuantizeRows(x: Tensor, levels: number): Tensor<"f32"> {
   const shape = [flat.rows, flat.columns];
   x.backend.kernels.fakeQuantizeRows(out.reshape(shape), x.reshape(shape), levels);
   return record(out, [x], (dOut) => [dOut], []);
+}
+
+/**
+ * Scales as they are stored: float16 values, at least `least`. Their gradient is that of the result times `factor`, also where
+ * they are below `least`.
+ */
+export function roundScales(scales: Tensor<"f32">, least: number, factor = 1): Tensor<"f32"> {
+  const out = emptyLike(scales);
+  scales.backend.kernels.roundScales(out, scales, least);
+  const backward: Backward = (dOut) => {
+    if (factor === 1) return [dOut];
+    const factors = new Float32Array(dOut.size).fill(factor);
+    return [multiply(dOut, Tensor.from(dOut.backend, "f32", dOut.shape, factors))];
+  };
+  return record(out, [scales], backward, []);
 }
 
 /** Rounds to float16 and back; gradients pass straight through. */

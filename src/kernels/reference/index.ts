@@ -30,6 +30,7 @@ import { quantizeRows } from "./quantize-rows.ts";
 import { columnSums, squaredError, sumSquares } from "./reductions.ts";
 import { refineZeros } from "./refine-zeros.ts";
 import { rmsNorm, rmsNormBackward } from "./rms-norm.ts";
+import { roundScales } from "./round-scales.ts";
 import { rope, ropeBackward } from "./rope.ts";
 import { softmax, softmaxBackward } from "./softmax.ts";
 import { swiglu, swigluBackward } from "./swiglu.ts";
@@ -69,6 +70,7 @@ export const referenceKernels: Kernels = {
   quantizeColumns,
   attentionBackward,
   ropeBackward,
+  roundScales,
   rmsNormBackward,
   layerNormBackward,
   swigluBackward,

@@ -57,11 +57,7 @@ export class LatentWeights {
         });
       }
       const { backend } = layer.weight;
-      const latent = await FakeQuantized.of(
-        layer.weight as Tensor<"f32">,
-        scheme,
-        startOf(scheme),
-      );
+      const latent = await FakeQuantized.of(layer.weight as Tensor<"f32">, scheme, startOf(scheme));
       at.layer = await makeLinear(backend, latent, layer.bias);
       weights.set(module, latent);
     }

@@ -3,11 +3,7 @@ import type { Scheme } from "../../quant/scheme.ts";
 import type { ModelProblem, TrainedModel } from "../define-method.ts";
 import { LatentWeights } from "./latent-weights.ts";
 import { trainParameters } from "./train-model.ts";
-import {
-  type TrainingDefaults,
-  trainingLength,
-  type TrainingOptions,
-} from "./training-options.ts";
+import { type TrainingDefaults, trainingLength, type TrainingOptions } from "./training-options.ts";
 
 /** In what methods that train latent weights differ. */
 export interface LatentTraining {
@@ -27,8 +23,7 @@ export async function trainLatentWeights(
   const length = trainingLength(options, { windows: windows.length }, training.defaults);
   const latent = await LatentWeights.of(model, schemeOf, training.startOf);
   const bits = Math.max(...model.linears.map(({ module }) => schemeOf(module)?.grid.bits ?? 0));
-  const learningRate =
-    options.learningRate ?? training.learningRate(bits, model.model.hiddenSize);
+  const learningRate = options.learningRate ?? training.learningRate(bits, model.model.hiddenSize);
   const { weightDecay } = options;
   const progress = await trainParameters(problem, {
     parameters: latent.parameters,

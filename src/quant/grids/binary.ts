@@ -12,12 +12,13 @@ export const binary: Grid = Object.freeze<Grid>({
   packing: "bits1",
   scaleRule: "mean",
   training: {
+    // The sign of w as a rounding, whose gradient passes everywhere (BitNet, arXiv 2310.11453).
     straightThrough: {
-      rule: "sign",
+      rule: "round",
       low: -1,
       high: 1,
-      resolution: 1,
-      shift: 0,
+      resolution: 0.5,
+      shift: 0.5,
       lowSlope: -1,
       highSlope: 1,
       passOutside: true,

@@ -20,6 +20,7 @@ export function testElementwise(open: () => Backend): void {
   testArithmetic(open);
   testActivations(open);
   testCast(open);
+  testRoundScales(open);
 }
 
 function testArithmetic(open: () => Backend): void {
@@ -186,6 +187,21 @@ function testCast(open: () => Backend): void {
         });
       }
     }
+  });
+}
+
+function testRoundScales(open: () => Backend): void {
+  test("roundScales: float16 values between the least and 65504, NaN stays NaN, also in place", async () => {
+    const backend = open();
+    const values = [0.1, 1e-5, 9e-6, 0, -3, 1e6, 65504, 0.333, Number.NaN];
+    const x = upload(backend, floatSample([values.length], values));
+    const out = blankOutput(backend, x.shape);
+    backend.kernels.roundScales(out, x, 1e-5);
+    backend.kernels.roundScales(x, x, 1e-5);
+    const limited = values.map((v) => Math.min(Math.max(v, fround(1e-5)), 65504));
+    const want = limited.map((v) => roundTo(fround(v), formats.f16 as never));
+    expectSame(await out.read(), want);
+    expectSame((await x.read()) as Float32Array, want);
   });
 }
 
