@@ -19,4 +19,13 @@
 #include "vec_portable.h"
 #endif
 
+/* The `_n` forms for code that whole vectors and the rest of a run share: free where n is a constant VF_WIDTH. */
+static inline __attribute__((always_inline)) vf vf_load_up_to(const float *p, int n) {
+  return n == VF_WIDTH ? vf_load(p) : vf_load_n(p, n);
+}
+static inline __attribute__((always_inline)) void vf_store_up_to(float *p, vf x, int n) {
+  if (n == VF_WIDTH) vf_store(p, x);
+  else vf_store_n(p, x, n);
+}
+
 #endif

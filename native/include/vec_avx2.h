@@ -28,6 +28,7 @@ static inline vf vf_fma(vf c, vf a, vf b) { return _mm256_fmadd_ps(a, b, c); }
 static inline vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
 static inline vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
 static inline vf vf_rne(vf x) { return _mm256_round_ps(x, 0x08); }
+static inline vf vf_sqrt(vf x) { return _mm256_sqrt_ps(x); }
 static inline float vf_sum(vf x) {
   __m128 s = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
   s = _mm_add_ps(s, _mm_movehl_ps(s, s));
@@ -54,6 +55,16 @@ static inline vf vf_load_i8(const int8_t *p) {
 }
 static inline void vf_store_f16(uint16_t *p, vf x) {
   _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(x, 0x08));
+}
+/* Rounds to nearest even; NaN stays NaN. */
+static inline void vf_store_bf16(uint16_t *p, vf x) {
+  __m256i bits = _mm256_castps_si256(x), odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+  __m256i rounded = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+  __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+  rounded = _mm256_blendv_epi8(rounded, _mm256_or_si256(bits, _mm256_set1_epi32(0x400000)), nan);
+  rounded = _mm256_srli_epi32(rounded, 16);
+  rounded = _mm256_permute4x64_epi64(_mm256_packus_epi32(rounded, rounded), 0x08);
+  _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(rounded));
 }
 /* Lane i is the sum of r[i]. */
 static inline __attribute__((always_inline)) vf vf_sum_each(vf r[8]) {

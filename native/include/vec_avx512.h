@@ -23,6 +23,7 @@ static inline vf vf_fma(vf c, vf a, vf b) { return _mm512_fmadd_ps(a, b, c); }
 static inline vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 static inline vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 static inline vf vf_rne(vf x) { return _mm512_roundscale_ps(x, 0x08); }
+static inline vf vf_sqrt(vf x) { return _mm512_sqrt_ps(x); }
 static inline float vf_sum(vf x) { return _mm512_reduce_add_ps(x); }
 static inline float vf_max_of(vf x) { return _mm512_reduce_max_ps(x); }
 /* a >= b ? x : y */
@@ -41,6 +42,14 @@ static inline vf vf_load_i8(const int8_t *p) {
 }
 static inline void vf_store_f16(uint16_t *p, vf x) {
   _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(x, 0x08));
+}
+/* Rounds to nearest even; NaN stays NaN. */
+static inline void vf_store_bf16(uint16_t *p, vf x) {
+  __m512i bits = _mm512_castps_si512(x), odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+  __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+  rounded = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
+  _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16)));
 }
 /* Lane i is the sum of r[i]. */
 static inline __attribute__((always_inline)) vf vf_sum_each(vf r[16]) {

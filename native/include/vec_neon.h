@@ -29,6 +29,7 @@ static inline vf vf_fma(vf c, vf a, vf b) { return vfmaq_f32(c, a, b); }
 static inline vf vf_max(vf a, vf b) { return vmaxq_f32(a, b); }
 static inline vf vf_min(vf a, vf b) { return vminq_f32(a, b); }
 static inline vf vf_rne(vf x) { return vrndnq_f32(x); }
+static inline vf vf_sqrt(vf x) { return vsqrtq_f32(x); }
 static inline float vf_sum(vf x) { return vaddvq_f32(x); }
 static inline float vf_max_of(vf x) { return vmaxvq_f32(x); }
 /* a >= b ? x : y */
@@ -45,6 +46,13 @@ static inline vf vf_load_i8(const int8_t *p) {
 }
 static inline void vf_store_f16(uint16_t *p, vf x) {
   vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x)));
+}
+/* Rounds to nearest even; NaN stays NaN. */
+static inline void vf_store_bf16(uint16_t *p, vf x) {
+  uint32x4_t bits = vreinterpretq_u32_f32(x), odd = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
+  uint32x4_t rounded = vaddq_u32(bits, vaddq_u32(odd, vdupq_n_u32(0x7fff)));
+  rounded = vbslq_u32(vceqq_f32(x, x), rounded, vorrq_u32(bits, vdupq_n_u32(0x400000)));
+  vst1_u16(p, vshrn_n_u32(rounded, 16));
 }
 /* Lane i is the sum of r[i]. */
 static inline __attribute__((always_inline)) vf vf_sum_each(vf r[4]) {

@@ -37,6 +37,9 @@ static inline vf vf_min(vf a, vf b) { return vf_pick(a < b, a, b); }
 static inline vf vf_rne(vf x) {
   return (vf){rintf(x[0]), rintf(x[1]), rintf(x[2]), rintf(x[3])};
 }
+static inline vf vf_sqrt(vf x) {
+  return (vf){sqrtf(x[0]), sqrtf(x[1]), sqrtf(x[2]), sqrtf(x[3])};
+}
 static inline float vf_sum(vf x) { return (x[0] + x[2]) + (x[1] + x[3]); }
 static inline float vf_max_of(vf x) { return fmaxf(fmaxf(x[0], x[1]), fmaxf(x[2], x[3])); }
 /* a >= b ? x : y */
@@ -50,6 +53,10 @@ static inline vf vf_load_f16(const uint16_t *p) {
 static inline vf vf_load_i8(const int8_t *p) { return (vf){p[0], p[1], p[2], p[3]}; }
 static inline void vf_store_f16(uint16_t *p, vf x) {
   for (int i = 0; i < 4; i++) p[i] = fb_to_f16(x[i]);
+}
+/* Rounds to nearest even; NaN stays NaN. */
+static inline void vf_store_bf16(uint16_t *p, vf x) {
+  for (int i = 0; i < 4; i++) p[i] = fb_to_bf16(x[i]);
 }
 /* Lane i is the sum of r[i]. */
 static inline __attribute__((always_inline)) vf vf_sum_each(vf r[4]) {

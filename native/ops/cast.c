@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../include/fewbit.h"
+#include "narrow.h"
 #include "widen.h"
 
 #define CHUNK 16384
@@ -39,7 +40,6 @@ static void to_float32(float *out, const char *x, int64_t from, int64_t to, int6
 }
 
 static void from_float32(char *out, const float *x, int64_t to, int64_t n) {
-  uint16_t half[BLOCK];
   double wide[BLOCK];
   if (to == FB_F32) {
     memcpy(out, x, (size_t)n * 4);
@@ -47,12 +47,7 @@ static void from_float32(char *out, const float *x, int64_t to, int64_t n) {
     for (int64_t i = 0; i < n; i++) wide[i] = x[i];
     memcpy(out, wide, (size_t)n * 8);
   } else {
-    if (to == FB_F16) {
-      for (int64_t i = 0; i < n; i++) half[i] = fb_to_f16(x[i]);
-    } else {
-      for (int64_t i = 0; i < n; i++) half[i] = fb_to_bf16(x[i]);
-    }
-    memcpy(out, half, (size_t)n * 2);
+    narrow_floats((uint16_t *)(void *)out, x, to, n);
   }
 }
 
@@ -64,8 +59,12 @@ static FB_BODY(cast_chunk) {
   (void)thread;
   for (int64_t i = chunk * CHUNK; i < end; i += BLOCK) {
     int64_t n = fb_min(BLOCK, end - i);
-    to_float32(block, call->x + i * in, call->from, call->to, n);
-    from_float32(call->out + i * out, block, call->to, n);
+    const float *floats = (const float *)(const void *)(call->x + i * in);
+    if (call->from != FB_F32 || (uintptr_t)floats % sizeof *floats) {
+      to_float32(block, call->x + i * in, call->from, call->to, n);
+      floats = block;
+    }
+    from_float32(call->out + i * out, floats, call->to, n);
   }
 }
 

@@ -4,6 +4,7 @@ import { add } from "./add.ts";
 import { attention } from "./attention.ts";
 import { cast, gelu, multiply, roundScales, swiglu } from "./elementwise.ts";
 import { embedding } from "./embedding.ts";
+import { fakeQuantize, fakeQuantizeBackward } from "./fake-quantize.ts";
 import { fitColumns } from "./fit-columns.ts";
 import { gram } from "./gram.ts";
 import { integerMatmul } from "./integer-matmul.ts";
@@ -17,10 +18,12 @@ import { quantizeColumns } from "./quantize-columns.ts";
 import { refineZeros } from "./refine-zeros.ts";
 import { rope } from "./rope.ts";
 import { crossEntropy, diagonal, klDivergence, softmax } from "./row-ops.ts";
+import { adamw, squaredError, sumSquares } from "./training-steps.ts";
 import { quantizeRows, writeRows } from "./write-rows.ts";
 
 /** Every op that has a native kernel: one line an op. */
 export const bindings: Bindings = {
+  adamw,
   add,
   attention,
   cast,
@@ -28,6 +31,8 @@ export const bindings: Bindings = {
   dequantizeActivations,
   diagonal,
   embedding,
+  fakeQuantize,
+  fakeQuantizeBackward,
   fitColumns,
   gelu,
   gram,
@@ -50,6 +55,8 @@ export const bindings: Bindings = {
   roundScales,
   rowRanges,
   softmax,
+  squaredError,
+  sumSquares,
   swiglu,
   writeRows,
 };

@@ -1,0 +1,95 @@
+/*
+ * How weights become values of a grid, a vector at a time, and the slopes of that by weight, scale and zero point.
+ * With u = w/s, and `inside` where nothing was clipped:
+ *
+ *   rule         value in units of s                                  by weight      by scale
+ *   round        (rne(clip(u, low, high)·resolution - shift) + shift) inside, or 1   value - u inside, else the slope
+ *                / resolution                                                        of the side
+ *   zero-point   clip(rne(u) + z, 0, high) - z                        inside         value - inside·u
+ *   sign         1 or -1                                              |u| <= 1       value
+ *
+ * By zero: inside - 1, unless the zero point itself was clipped. Sources: LSQ (arXiv 1902.08153), ParetoQ (2502.02631),
+ * EfficientQAT (2407.11062), OneBit (2402.11295), whose sign without a scale has the slope 1.001 - tanh² w.
+ */
+#ifndef FEWBIT_STRAIGHT_THROUGH_H
+#define FEWBIT_STRAIGHT_THROUGH_H
+
+#include "../include/fewbit.h"
+#include "../include/vec.h"
+#include "exp.h"
+
+enum { RULE_ROUND, RULE_ZERO_POINT, RULE_SIGN, RULE_BARE_SIGN /* without scales */ };
+
+typedef struct {
+  int64_t rule;
+  float low, high, resolution, step, shift, low_slope, high_slope; /* step = 1 / resolution */
+  int pass_outside;
+} grid_rule;
+
+/* What is the same for a group of weights. */
+typedef struct {
+  vf scale, zero, zero_moves;
+} group_terms;
+
+typedef struct {
+  vf value, by_weight, by_scale, by_zero;
+} rounded;
+
+#define FB_INLINE static inline __attribute__((always_inline))
+
+/* sizes: rule, whether the slope by weight is 1 outside too; reals: low, high, resolution, shift, slopes outside */
+static inline grid_rule read_rule(const int64_t *size, const double *real, int has_scales) {
+  int64_t rule = size[0] == RULE_SIGN && !has_scales ? RULE_BARE_SIGN : size[0];
+  return (grid_rule){rule,           (float)real[0], (float)real[1], (float)real[2], (float)(1 / real[2]),
+                     (float)real[3], (float)real[4], (float)real[5], size[1] != 0};
+}
+
+FB_INLINE group_terms read_group(const grid_rule *how, float scale, float zero) {
+  vf whole = vf_rne(vf_set1(zero));
+  vf clipped = vf_min(vf_set1(how->high), vf_max(vf_zero(), whole));
+  vf one = vf_set1(1), moves = vf_select_ge(clipped, whole, vf_select_ge(whole, clipped, one, vf_zero()), vf_zero());
+  return (group_terms){vf_set1(scale), clipped, moves};
+}
+
+FB_INLINE rounded round_inside(const grid_rule *how, vf u) {
+  vf low = vf_set1(how->low), high = vf_set1(how->high), shift = vf_set1(how->shift);
+  vf clipped = vf_min(high, vf_max(low, u)); /* in this order NaN passes */
+  vf code = vf_rne(vf_sub(vf_mul(clipped, vf_set1(how->resolution)), shift));
+  vf value = vf_mul(vf_add(code, shift), vf_set1(how->step));
+  vf outside = vf_set1(how->pass_outside ? 1.0f : 0.0f), one = vf_set1(1);
+  vf slope = vf_select_ge(high, u, vf_sub(value, u), vf_set1(how->high_slope));
+  return (rounded){value, vf_select_ge(u, low, vf_select_ge(high, u, one, outside), outside),
+                   vf_select_ge(u, low, slope, vf_set1(how->low_slope)), vf_zero()};
+}
+
+FB_INLINE rounded round_from_zero(const grid_rule *how, vf u, const group_terms *group) {
+  vf one = vf_set1(1), high = vf_set1(how->high);
+  vf code = vf_add(vf_rne(u), group->zero);
+  vf clipped = vf_min(high, vf_max(vf_zero(), code));
+  vf inside = vf_select_ge(code, vf_zero(), vf_select_ge(high, code, one, vf_zero()), vf_zero());
+  vf value = vf_sub(clipped, group->zero);
+  vf by_scale = vf_select_ge(inside, one, vf_sub(value, u), value);
+  return (rounded){value, inside, by_scale, vf_mul(vf_sub(inside, one), group->zero_moves)};
+}
+
+FB_INLINE rounded take_sign(vf u, const int bare) {
+  vf one = vf_set1(1), value = vf_select_ge(u, vf_zero(), one, vf_set1(-1)), slope;
+  if (bare) { /* 1 - tanh² u = 4t/(1 + t)², t = e^(-2|u|) */
+    vf t = vf_exp(vf_mul(vf_set1(-2), vf_abs(u))), sum = vf_add(one, t);
+    slope = vf_add(vf_set1(0.001f), vf_div(vf_mul(vf_set1(4), t), vf_mul(sum, sum)));
+  } else {
+    slope = vf_select_ge(one, vf_abs(u), one, vf_zero());
+  }
+  return (rounded){value, slope, value, vf_zero()};
+}
+
+/* `rule` is a constant at each call. */
+FB_INLINE rounded round_weights(const grid_rule *how, vf weight, const group_terms *group, const int rule) {
+  if (rule == RULE_BARE_SIGN) return take_sign(weight, 1);
+  vf u = vf_div(weight, group->scale);
+  if (rule == RULE_ROUND) return round_inside(how, u);
+  if (rule == RULE_ZERO_POINT) return round_from_zero(how, u, group);
+  return take_sign(u, 0);
+}
+
+#endif
