@@ -1,4 +1,7 @@
-/* losses[t] = log Σ e^logits[t] - logits[t][target], in float64. Bound by compute: one e^x a logit. */
+/*
+ * losses[t] = log Σ e^logits[t] - logits[t][target], in float64; 0 where the target is negative.
+ * Bound by compute: one e^x a logit.
+ */
 #include "../include/fewbit.h"
 #include "log_sum.h"
 #include "rows.h"
@@ -16,7 +19,8 @@ static FB_BODY(entropy_chunk) {
   (void)thread;
   for (int64_t row = chunk * rows; row < end; row++) {
     const float *x = call->logits + row * n;
-    call->losses[row] = (float)(log_sum_exp(x, n) - x[call->targets[row]]);
+    int32_t target = call->targets[row];
+    call->losses[row] = target < 0 ? 0 : (float)(log_sum_exp(x, n) - x[target]);
   }
 }
 
@@ -26,9 +30,7 @@ FB_OP(cross_entropy) {
   FB_REQUIRE(args->bytes[0] == (size_t)call.rows * 4 && args->bytes[2] == args->bytes[0]);
   FB_REQUIRE(args->bytes[1] == (size_t)(call.rows * call.columns) * 4);
   for (int64_t row = 0; row < call.rows; row++) {
-    if (call.targets[row] < 0 || call.targets[row] >= call.columns) {
-      return "cross entropy: a target is outside the vocabulary";
-    }
+    if (call.targets[row] >= call.columns) return "cross entropy: a target is outside the vocabulary";
   }
   fb_parallel(team, row_chunks(call.rows, call.columns), entropy_chunk, &call);
   return NULL;

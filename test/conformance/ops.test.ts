@@ -2,6 +2,7 @@ import { afterEach, describe } from "vitest";
 import type { Backend } from "../../src/backend/backend.ts";
 import { testAttentionOps } from "./ops/attention-ops.ts";
 import { testElementwise } from "./ops/elementwise.ts";
+import { testFakeQuantize } from "./ops/fake-quantize.ts";
 import { testFitColumns } from "./ops/fit-columns.ts";
 import { testIntegerOps } from "./ops/integer-ops.ts";
 import { testInverseCholesky } from "./ops/inverse-cholesky.ts";
@@ -10,6 +11,12 @@ import { testProducts } from "./ops/products.ts";
 import { testQuantizeColumns } from "./ops/quantize-columns.ts";
 import { testRefineZeros } from "./ops/refine-zeros.ts";
 import { testCopies, testRowOps } from "./ops/row-ops.ts";
+import {
+  testAdamwEdges,
+  testTrainingAttention,
+  testTrainingElementwise,
+  testTrainingRows,
+} from "./ops/training-ops.ts";
 import { type Subject, subjects } from "./subjects.ts";
 
 /*
@@ -31,6 +38,11 @@ for (const subject of subjects) {
     testFitColumns(open);
     testRefineZeros(open);
     testQuantizeColumns(open);
+    testFakeQuantize(open);
+    testTrainingElementwise(open);
+    testTrainingRows(open);
+    testTrainingAttention(open);
+    testAdamwEdges(open);
   });
 }
 

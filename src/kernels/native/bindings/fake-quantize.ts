@@ -1,6 +1,6 @@
 import type { TensorView } from "../../../backend/kernels.ts";
 import type { StraightThrough } from "../../../backend/training-kernels.ts";
-import { expectShape } from "../../../tensor/shape.ts";
+import { asMatrix, expectShape } from "../../../tensor/shape.ts";
 import type { Binding } from "../binding.ts";
 import { dtypeCode, storageOf } from "../checks.ts";
 
@@ -53,6 +53,18 @@ export const fakeQuantizeBackward: Binding<"fakeQuantizeBackward"> =
       numbersOf(how),
     );
   };
+
+/** `native/ops/fake_quantize_rows.c` */
+export const fakeQuantizeRows: Binding<"fakeQuantizeRows"> = (queue) => (out, x, levels) => {
+  const { rows, columns } = asMatrix(x.shape);
+  expectShape("fakeQuantizeRows out", out.shape, x.shape);
+  queue.run(
+    "fake_quantize_rows",
+    [storageOf("fakeQuantizeRows out", out, "f32"), storageOf("fakeQuantizeRows x", x, "f32")],
+    [rows, columns],
+    [levels],
+  );
+};
 
 function expectGroups(
   op: string,

@@ -19,3 +19,21 @@ export const rope: Binding<"rope"> = (queue) => (out, x, cos, sin, start) => {
     [batch, length, heads, headDim / 2, start],
   );
 };
+
+/** `native/ops/rope_backward.c` */
+export const ropeBackward: Binding<"ropeBackward"> = (queue) => (dX, dOut, cos, sin, start) => {
+  const [batch = 0, length = 0, heads = 0, headDim = 0] = dOut.shape;
+  expectCount("ropeBackward: elements of dX", elementCount(dX.shape), elementCount(dOut.shape));
+  expectCount("ropeBackward: columns of cos", cos.shape[1] ?? 0, headDim / 2);
+  expectCount("ropeBackward: columns of sin", sin.shape[1] ?? 0, headDim / 2);
+  queue.run(
+    "rope_backward",
+    [
+      storageOf("ropeBackward dX", dX, "f32"),
+      storageOf("ropeBackward dOut", dOut, "f32"),
+      storageOf("ropeBackward cos", cos, "f32"),
+      storageOf("ropeBackward sin", sin, "f32"),
+    ],
+    [batch, length, heads, headDim / 2, start],
+  );
+};
