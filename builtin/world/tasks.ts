@@ -1,0 +1,35 @@
+import { countingQuestion } from "./counting.ts";
+import { attributeQuestion, comparingQuestion } from "./describing.ts";
+import { Draw } from "./draw.ts";
+import { type Item, type Question, toItem } from "./item.ts";
+import { agreementQuestion } from "./scenes.ts";
+import { whereQuestion, whoQuestion } from "./tracking.ts";
+import { dayQuestion } from "./week.ts";
+
+/** The tasks, each with what makes a question of it and the number of its choices. */
+export const tasks: Readonly<Record<string, { ask: (draw: Draw) => Question; choices: number }>> = {
+  agreement: { ask: agreementQuestion, choices: 2 },
+  where: { ask: whereQuestion, choices: 4 },
+  who: { ask: whoQuestion, choices: 3 },
+  counting: { ask: countingQuestion, choices: 4 },
+  attribute: { ask: attributeQuestion, choices: 4 },
+  comparing: { ask: comparingQuestion, choices: 3 },
+  days: { ask: dayQuestion, choices: 4 },
+};
+
+/** Writes the items of a task: held-out combinations, no query twice, the right answers' places balanced. */
+export function writeTask(name: string, seed: number, size: number): Item[] {
+  const task = tasks[name];
+  if (!task) throw new RangeError(`no task ${name}`);
+  const draw = new Draw(seed + Object.keys(tasks).indexOf(name), "held-out");
+  const golds = draw.shuffle(Array.from({ length: size }, (_, index) => index % task.choices));
+  const seen = new Set<string>();
+  return golds.map((gold) => {
+    for (;;) {
+      const question = task.ask(draw);
+      if (seen.has(question.query)) continue;
+      seen.add(question.query);
+      return toItem(question, gold, draw);
+    }
+  });
+}

@@ -1,0 +1,41 @@
+import type { Draw } from "./draw.ts";
+import { House } from "./house.ts";
+import type { Question } from "./item.ts";
+import { remarks } from "./vocabulary.ts";
+
+/** Things are taken, given and put somewhere; in between it is asked where they are. */
+export function trackingDocument(draw: Draw): string {
+  const house = new House(draw, draw.between(2, 4), draw.between(2, 4));
+  const told = house.begin();
+  const rounds = draw.between(3, 5);
+  for (let round = 0; round < rounds; round++) {
+    const events = draw.between(1, 3);
+    for (let event = 0; event < events; event++) told.push(house.happen());
+    if (draw.chance(0.15)) told.push(draw.pick(remarks));
+    const question = house.ask(draw.pick(["where", "where", "who", "room"] as const));
+    if (question) told.push(`${question.query} ${question.answer}`);
+  }
+  return told.join(" ");
+}
+
+/** Asks where a thing is after a few events. */
+export function whereQuestion(draw: Draw): Question {
+  return askAfterEvents(draw, "where");
+}
+
+/** Asks who has a thing after a few events; three people are there. */
+export function whoQuestion(draw: Draw): Question {
+  return askAfterEvents(draw, "who");
+}
+
+function askAfterEvents(draw: Draw, wish: "where" | "who"): Question {
+  for (;;) {
+    const house = new House(draw, 3, draw.between(2, 3));
+    const told = house.begin();
+    const events = draw.between(3, 6);
+    for (let event = 0; event < events; event++) told.push(house.happen());
+    const question = house.ask(wish);
+    if (wish === "who" && house.namedPersons.size < house.persons.length) continue;
+    if (question) return { ...question, query: `${told.join(" ")} ${question.query}` };
+  }
+}

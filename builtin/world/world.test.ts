@@ -1,0 +1,208 @@
+import { createHash } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { writeCorpus } from "./corpus.ts";
+import { Draw, isHeldOut } from "./draw.ts";
+import { numberWord } from "./grammar.ts";
+import type { Item } from "./item.ts";
+import { tasks, writeTask } from "./tasks.ts";
+import { actions, animals, days, folk, people, qualities, spots, things } from "./vocabulary.ts";
+
+const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");
+const training = writeCorpus(1, "training", 600_000);
+const taskNames = Object.keys(tasks);
+const goldOf = ({ choices, gold }: Item): string => choices[gold] ?? "";
+/** What was told last about a thing in a query of the tasks `where` and `who`. */
+const lastOf = (matches: Iterable<RegExpMatchArray>): string => [...matches].at(-1)?.[1] ?? "";
+
+describe("the texts", () => {
+  it("are the same bytes for the same seed", () => {
+    const hashes = {
+      training: hashOf(writeCorpus(1, "training", 20_000)),
+      heldOut: hashOf(writeCorpus(3, "held-out", 20_000)),
+      tasks: hashOf(JSON.stringify(taskNames.map((name) => writeTask(name, 100, 20)))),
+    };
+    expect(hashes).toMatchInlineSnapshot(`
+      {
+        "heldOut": "4bbf01da253ce74c9085b7a668581b96df44553393d0acbd08e3fe57780d2db7",
+        "tasks": "d6829af35b4fff715197363083115fb8bb1900e03489aea1950dfb2119b9c190",
+        "training": "3e4270e38da76f77e6de2ac9cb3ce022e876a2ecb260607cde8a3db0500b0519",
+      }
+    `);
+  });
+
+  it("have several hundred words and documents of different kinds", () => {
+    const vocabulary = new Set(training.toLowerCase().match(/[a-z]+/g));
+    expect(vocabulary.size).toBeGreaterThan(500);
+    const documents = training.split("\n<|doc|>\n");
+    expect(documents.length).toBeGreaterThan(1000);
+    expect(documents.every((text) => /^["A-Z].*[.!"]\s*$/.test(text))).toBe(true);
+  });
+
+  it("put verbs in the form of their subject", () => {
+    const nouns = [...animals, ...folk];
+    const ones = new Set(nouns.map(({ one }) => one));
+    const manys = new Set(nouns.map(({ many }) => many));
+    let checked = 0;
+    for (const { base, third } of actions) {
+      for (const [, noun = "", verb] of training.matchAll(
+        new RegExp(`[.] The (\\w+) (${base}|${third}) `, "g"),
+      )) {
+        checked++;
+        expect(verb === third ? ones : manys).toContain(noun);
+      }
+    }
+    expect(checked).toBeGreaterThan(50);
+  });
+
+  it("say sums that are right", () => {
+    const numbers = new Map(Array.from({ length: 21 }, (_, value) => [numberWord(value), value]));
+    const sums = [...training.toLowerCase().matchAll(/(\w+) (plus|minus) (\w+) is (\w+)\./g)];
+    expect(sums.length).toBeGreaterThan(200);
+    for (const [, a = "", sign, b = "", result = ""] of sums) {
+      const right = (numbers.get(a) ?? NaN) + (sign === "plus" ? 1 : -1) * (numbers.get(b) ?? NaN);
+      expect(numbers.get(result)).toBe(right);
+    }
+  });
+});
+
+describe("held-out combinations", () => {
+  it("are one in five of every word's", () => {
+    for (const [row] of things.entries()) {
+      const held = spots.filter((_, column) => isHeldOut(row, column));
+      expect(held).toHaveLength(spots.length / 5);
+    }
+  });
+
+  it("stand in the held-out text and never in the training text", () => {
+    const heldOut = writeCorpus(3, "held-out", 100_000);
+    let found = 0;
+    for (const [row, { one }] of things.entries()) {
+      for (const [column, spot] of spots.entries()) {
+        const says = `The ${one} was ${spot}.`;
+        if (!isHeldOut(row, column)) continue;
+        expect(training).not.toContain(says);
+        if (heldOut.includes(says)) found++;
+      }
+    }
+    expect(found).toBeGreaterThan(50);
+  });
+
+  it("are drawn for every first word", () => {
+    const draw = new Draw(5, "held-out");
+    for (let i = 0; i < 500; i++) {
+      const [thing, spot] = draw.pair(things, spots);
+      expect(isHeldOut(things.indexOf(thing), spots.indexOf(spot))).toBe(true);
+    }
+  });
+});
+
+describe.each(taskNames)("task %s", (name) => {
+  const items = writeTask(name, 100, 60);
+  const choiceCount = tasks[name]?.choices ?? 0;
+
+  it("has different choices, as often right at each place", () => {
+    const golds = new Array<number>(choiceCount).fill(0);
+    for (const { choices, gold } of items) {
+      expect(new Set(choices).size).toBe(choiceCount);
+      golds[gold]++;
+    }
+    expect(new Set(golds).size).toBe(1);
+  });
+
+  it("has no item that the training text answers", () => {
+    expect(new Set(items.map(({ query }) => query)).size).toBe(items.length);
+    for (const item of items) expect(training).not.toContain(`${item.query} ${goldOf(item)}`);
+  });
+});
+
+describe("the right answers", () => {
+  it("of `where` are the spots named last for the thing", () => {
+    for (const item of writeTask("where", 100, 60)) {
+      const thing = /The (\w+) is$/.exec(item.query)?.[1] ?? "";
+      const told = item.query.matchAll(
+        new RegExp(`(?:${thing}) (?:was )?((?:in|on|under|behind) the \\w+)\\.`, "g"),
+      );
+      expect(goldOf(item)).toBe(`${lastOf(told)}.`);
+    }
+  });
+
+  it("of `who` are those who took or got the thing last", () => {
+    const names = people.map((person) => person.name).join("|");
+    for (const item of writeTask("who", 100, 60)) {
+      const thing = /The (\w+) is with$/.exec(item.query)?.[1] ?? "";
+      let subject = "";
+      let holder = "";
+      for (const told of item.query.split(". ")) {
+        subject = new RegExp(`^(${names}) `).exec(told)?.[1] ?? subject;
+        if (new RegExp(`(took|found|picked up) the ${thing}$`).test(told)) holder = subject;
+        holder = new RegExp(`the ${thing} to (\\w+)$`).exec(told)?.[1] ?? holder;
+      }
+      expect(goldOf(item)).toBe(`${holder}.`);
+    }
+  });
+
+  it("of `counting` add and take away", () => {
+    const words = Array.from({ length: 21 }, (_, value) => numberWord(value));
+    for (const item of writeTask("counting", 100, 60)) {
+      const [start = "", ...changes] = item.query.split(". ");
+      let has = words.indexOf(start.split(" ")[2] ?? "");
+      for (const change of changes) {
+        const by = words.indexOf(/ (\w+) (?:more|of them)/.exec(change)?.[1] ?? "");
+        if (by < 0) continue;
+        has += change.includes("more") ? by : -by;
+      }
+      expect(goldOf(item)).toMatch(new RegExp(`^${numberWord(has)} `));
+    }
+  });
+
+  it("of `comparing` come first or last in every comparison", () => {
+    for (const item of writeTask("comparing", 100, 60)) {
+      const step = /The (\w+) is$/.exec(item.query)?.[1] ?? "";
+      const quality = qualities.find(({ most, least }) => most === step || least === step);
+      const name = goldOf(item).slice(0, -1);
+      const better = step === quality?.most ? quality.more : quality?.less;
+      for (const [, left, comparative, right] of item.query.matchAll(
+        /(\w+) is (\w+) than (\w+)\./g,
+      )) {
+        const winner = comparative === better ? left : right;
+        if (left === name || right === name) expect(winner).toBe(name);
+      }
+    }
+  });
+
+  it("of `days` follow from the day before", () => {
+    for (const item of writeTask("days", 100, 60)) {
+      const place = /at the (\w+)\?/.exec(item.query)?.[1] ?? "";
+      let day = 0;
+      for (const told of item.query.split(". ")) {
+        const first = days.findIndex((name) => told.startsWith(`On ${name}`));
+        if (first >= 0) day = first;
+        else if (told.startsWith("The next day")) day += 1;
+        else if (told.startsWith("Two days later")) day += 2;
+        if (told.endsWith(`to the ${place}`)) break;
+      }
+      expect(goldOf(item)).toBe(`${days[day % 7]}.`);
+    }
+  });
+
+  it("of `agreement` have the number of the subject", () => {
+    const nouns = [...animals, ...folk];
+    for (const item of writeTask("agreement", 100, 60)) {
+      const subject = item.query.split(" ").slice(1, 3);
+      const plural = nouns.some(({ many }) => subject.includes(many));
+      const verb = goldOf(item).split(" ")[0] ?? "";
+      expect(actions.some(({ base, third }) => verb === (plural ? base : third))).toBe(true);
+    }
+  });
+
+  it("of `attribute` are as told", () => {
+    for (const item of writeTask("attribute", 100, 60)) {
+      const thing = /What colour is the (\w+)\?/.exec(item.query)?.[1];
+      const colour = /Which thing is (\w+)\?/.exec(item.query)?.[1];
+      const answer = goldOf(item).slice(0, -1);
+      const told = [thing ?? answer, colour ?? answer];
+      const pattern = new RegExp(`(${told[1]} ${told[0]}\\.|The ${told[0]} is ${told[1]}\\.)`);
+      expect(item.query).toMatch(pattern);
+    }
+  });
+});
