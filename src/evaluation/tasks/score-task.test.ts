@@ -1,0 +1,113 @@
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { load } from "../../index.ts";
+import { readTask } from "./read-task.ts";
+import { scoreContinuations } from "./score-continuations.ts";
+import { scoreTask, summarize } from "./score-task.ts";
+import { multipleChoice, type Task } from "./task.ts";
+
+const data = fileURLToPath(new URL("../../../../shared/data/", import.meta.url));
+const absent = existsSync(`${data}models/stories260K`)
+  ? ""
+  : " (skipped: the shared models, ../shared/data, are not on this machine)";
+
+type Golden = Record<string, Record<string, readonly (readonly number[])[]>>;
+const golden: Golden = JSON.parse(
+  readFileSync(new URL("../../../test/golden/task-scores.json", import.meta.url), "utf8"),
+);
+
+const questions = (...golds: number[]): Task => ({
+  name: "numbers",
+  items: golds.map((gold) => multipleChoice("Two and two are", ["four", "ten thousand"], gold)),
+});
+
+describe("summarize", () => {
+  it("counts the likeliest option, and divides by characters for the normalised accuracy", () => {
+    const score = summarize(questions(0, 1), Float64Array.of(-3, -4, -3, -4));
+    expect(score.accuracy.mean).toBe(0.5);
+    // -3/4 < -4/12: the long answer wins both times.
+    expect(score.normalizedAccuracy.mean).toBe(0.5);
+    expect(summarize(questions(1, 1), Float64Array.of(-3, -4, -3, -4))).toMatchObject({
+      accuracy: { mean: 0, standardError: 0 },
+      normalizedAccuracy: { mean: 1, standardError: 0 },
+      accuracyAboveChance: -1,
+    });
+  });
+
+  it("gives the standard error of a mean of zeros and ones", () => {
+    const score = summarize(questions(0, 1, 0, 1, 1), new Float64Array(10).fill(-1));
+    expect(score.accuracy.mean).toBeCloseTo(0.4, 12);
+    expect(score.accuracy.standardError).toBeCloseTo(Math.sqrt((0.4 * 0.6) / 4), 12);
+  });
+
+  it("puts guessing at 0 above chance and always right at 1", () => {
+    const score = summarize(questions(0, 0), Float64Array.of(-1, -2, -1, -2));
+    expect(score).toMatchObject({ chance: 0.5, accuracyAboveChance: 1 });
+    const half = summarize(questions(0, 1), Float64Array.of(-1, -2, -1, -2));
+    expect(half.accuracyAboveChance).toBe(0);
+  });
+});
+
+describe.skipIf(absent !== "")(`log-likelihoods${absent}`, () => {
+  for (const [name, byTask] of Object.entries(golden)) {
+    for (const [taskName, expected] of Object.entries(byTask)) {
+      it(`of ${name} on ${taskName} are those of PyTorch`, async () => {
+        const model = await load(`${data}models/${name}`);
+        const { items } = await readTask(`${data}tasks/${taskName}.jsonl`);
+        const first = items.slice(0, expected.length);
+        const options = first.flatMap((item) => item.options);
+        const scores = await scoreContinuations(model, options, { products: "exact" });
+        model.release();
+        const wanted = expected.flat();
+        expect(scores).toHaveLength(wanted.length);
+        for (const [index, score] of scores.entries()) {
+          // The stored weights are float16: sums over up to a hundred tokens agree to a few 1e-4.
+          expect(Math.abs(score / (wanted[index] ?? 0) - 1)).toBeLessThan(1e-4);
+        }
+      });
+    }
+  }
+
+  it("do not depend on what else is scored", async () => {
+    const model = await load(`${data}models/stories260K`);
+    const task = { ...(await readTask(`${data}tasks/arc_easy.jsonl`)) };
+    const [item] = task.items;
+    if (!item) throw new Error("the task is empty");
+    const options = { products: "exact" } as const;
+    const alone = await scoreContinuations(model, item.options.slice(0, 1), options);
+    const doubled = [...item.options, ...item.options];
+    const together = await scoreContinuations(model, doubled, options);
+    expect(together[0]).toBeCloseTo(alone[0] ?? 0, 4);
+    expect(together[item.options.length]).toBe(together[0]);
+    model.release();
+  });
+
+  it("of texts longer than the context are those of their end", async () => {
+    const model = await load(`${data}models/stories260K`);
+    const { contextLength } = model.config;
+    const long = "Tom saw a dog. ".repeat(contextLength);
+    const continuation = " He was happy.";
+    const score = async (context: string): Promise<number> => {
+      const texts = [{ context, continuation }];
+      return (await scoreContinuations(model, texts, { products: "exact" }))[0] ?? 0;
+    };
+    expect(await score(`A different start. ${long}`)).toBeCloseTo(await score(long), 3);
+    const endless = { context: "", continuation: long };
+    await expect(scoreContinuations(model, [endless], { products: "exact" })).rejects.toThrow(
+      /nothing may stand before it/,
+    );
+    model.release();
+  });
+
+  it("reports every option as done", async () => {
+    const model = await load(`${data}models/stories260K`);
+    const seen: number[] = [];
+    const score = await scoreTask(model, questions(0, 0, 0), {
+      onProgress: (done, total) => seen.push(done, total),
+    });
+    expect(score.items).toBe(3);
+    expect(seen.slice(-2)).toEqual([6, 6]);
+    model.release();
+  });
+});
