@@ -1,6 +1,12 @@
 import { type BackendOptions, openBackend, registerBackend } from "./backend/registry.ts";
 import { evaluateModel } from "./evaluation/evaluate.ts";
-import type { EvaluateOptions, Evaluation } from "./evaluation/evaluation.ts";
+import { evaluateTasks } from "./evaluation/evaluate-tasks.ts";
+import type {
+  EvaluateOptions,
+  EvaluateTasksOptions,
+  Evaluation,
+  TaskEvaluation,
+} from "./evaluation/evaluation.ts";
 import type { DownloadProgress } from "./hub/download-progress.ts";
 import { resolveModel } from "./hub/resolve-model.ts";
 import { createNativeBackend } from "./kernels/native/native-backend.ts";
@@ -119,18 +125,26 @@ export async function planQuantization(
 
 /**
  * Measures a model on a text file: perplexity, size, speed, and with `against` how far it is from the
- * original.
+ * original; on multiple-choice tasks: the share of right answers. One of the two may be left out.
  *
  * @example
  * const { perplexity } = await evaluate("./prose-6m-w2", { text: "test.txt", against: "./models/prose-6m" });
+ * const { tasks } = await evaluate("./prose-6m-w2", { tasks: ["arc_easy.jsonl"] });
  *
  * @throws FewbitError of the kind that fits
  */
-export async function evaluate(
+export function evaluate(
   model: ModelSource,
   options: EvaluateOptions<ModelSource> & ApiOptions,
-): Promise<Evaluation> {
-  const { against, ...rest } = options;
+): Promise<Evaluation>;
+export function evaluate(
+  model: ModelSource,
+  options: EvaluateTasksOptions<ModelSource> & ApiOptions,
+): Promise<TaskEvaluation>;
+export async function evaluate(
+  model: ModelSource,
+  options: (EvaluateOptions<ModelSource> | EvaluateTasksOptions<ModelSource>) & ApiOptions,
+): Promise<Evaluation | TaskEvaluation> {
   const opened = new Map<ModelSource, LanguageModel>();
   const open = async (source: ModelSource): Promise<LanguageModel> => {
     if (typeof source !== "string") return source;
@@ -140,10 +154,16 @@ export async function evaluate(
   };
   try {
     const subject = await open(model);
-    return await evaluateModel(
-      subject,
-      against === undefined ? rest : { ...rest, against: await open(against) },
-    );
+    const original = async (
+      source: ModelSource | undefined,
+    ): Promise<{ against?: LanguageModel }> =>
+      source === undefined ? {} : { against: await open(source) };
+    if (options.text === undefined) {
+      const { against, ...rest } = options;
+      return await evaluateTasks(subject, { ...rest, ...(await original(against)) });
+    }
+    const { against, ...rest } = options;
+    return await evaluateModel(subject, { ...rest, ...(await original(against)) });
   } finally {
     for (const loaded of opened.values()) loaded.release();
   }
@@ -161,7 +181,20 @@ function sourceOf(model: ModelSource): string {
 
 export type { Backend, BackendId } from "./backend/backend.ts";
 export type { Products } from "./backend/packed-operand.ts";
-export type { EvaluateOptions, Evaluation, EvaluationProgress } from "./evaluation/evaluation.ts";
+export type {
+  EvaluateOptions,
+  EvaluateTasksOptions,
+  Evaluation,
+  EvaluationProgress,
+  TaskEvaluation,
+  TaskProgress,
+} from "./evaluation/evaluation.ts";
+export {
+  multipleChoice,
+  type Task,
+  type TaskItem,
+  type TaskScore,
+} from "./evaluation/tasks/task.ts";
 export type { DownloadProgress } from "./hub/download-progress.ts";
 export type { HubOrigin } from "./hub/resolve-model.ts";
 export { type Method, type MethodRole } from "./methods/define-method.ts";

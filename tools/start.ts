@@ -96,7 +96,9 @@ async function main(terminal: Terminal, inputs: Inputs, signal: AbortSignal): Pr
   ]);
   const best = rows
     .filter(({ variant }) => variant.scheme.startsWith("w2"))
-    .reduce((a, b) => (b.figures.perplexity.value < a.figures.perplexity.value ? b : a));
+    .reduce((a, b) =>
+      (b.figures.perplexity?.value ?? 0) < (a.figures.perplexity?.value ?? 0) ? b : a,
+    );
   for (const path of [inputs.model, best.path]) await showSample(terminal, path, signal);
   terminal.notes([
     "",

@@ -1,6 +1,11 @@
 import type { Command } from "commander";
 import { DownloadDisplay } from "./download-display.ts";
-import type { Evaluation, EvaluationProgress } from "../evaluation/evaluation.ts";
+import type {
+  Evaluation,
+  EvaluationProgress,
+  TaskEvaluation,
+  TaskProgress,
+} from "../evaluation/evaluation.ts";
 import { originalFigures, variantFigures } from "../report/evaluation-figures.ts";
 import { formatEvaluationTable } from "../report/evaluation-table.ts";
 import {
@@ -13,6 +18,8 @@ import {
 import { modelName } from "../report/model-name.ts";
 import { joinParts } from "../report/plan-summary.ts";
 import { formatProgressLog, type Progress } from "../report/progress.ts";
+import { formatTaskTable } from "../report/task-table.ts";
+import { UsageError } from "../util/errors.ts";
 import { interruptible } from "./interrupt.ts";
 import type { Io } from "./io.ts";
 import {
@@ -20,8 +27,8 @@ import {
   addVoiceOptions,
   type ComputeOptions,
   choiceOption,
+  collect,
   defined,
-  expectGiven,
   nonNegativeInteger,
   positiveInteger,
   type VoiceOptions,
@@ -30,7 +37,8 @@ import {
 import { Terminal } from "./terminal.ts";
 
 interface Options extends VoiceOptions, ComputeOptions {
-  readonly text: string;
+  readonly text?: string;
+  readonly task?: readonly string[];
   readonly window?: number;
   readonly protocol?: "windows" | "second-half";
   readonly maxWindows?: number;
@@ -41,17 +49,25 @@ interface Options extends VoiceOptions, ComputeOptions {
 
 const example = `
   fewbit eval ./llama-w4 --against ./llama --text test.txt --window 512
+  fewbit eval ./llama-w4 --task arc_easy.jsonl --task piqa.jsonl
 `;
 
 /** Defines `fewbit eval`. */
 export function defineEval(command: Command, io: Io): void {
   command
-    .description("Measures perplexity on a text, and how far a model is from its original.")
-    .usage("MODEL --text FILE [options]")
+    .description(
+      "Measures perplexity on a text, accuracy on tasks, and how far a model is from its original.",
+    )
+    .usage("MODEL (--text FILE | --task FILE...) [options]")
     .argument("<model>", modelArgument)
     .addHelpText("before", example)
     .optionsGroup("What to measure:")
     .option("--text <file>", "text to predict")
+    .option(
+      "--task <file>",
+      "multiple-choice task, JSON lines of query, choices and gold; may be repeated",
+      collect,
+    )
     .option("--against <original>", "also compare with this checkpoint, token by token")
     .option("--window <tokens>", "tokens a window (default: 2048, or the context)", positiveInteger)
     .addOption(
@@ -75,28 +91,67 @@ export function defineEval(command: Command, io: Io): void {
 
 async function runEval(model: string, options: Options, io: Io): Promise<void> {
   const terminal = new Terminal(io, options);
-  expectGiven(options, ["text"], "eval");
-  const { evaluate } = await import("../index.ts");
-  const { text, window, protocol, maxWindows, against, speedTokens, threads, backend } = options;
+  expectSubject(options);
   terminal.notes(["", ...announce(model, options, terminal), ""]);
-  let shownWindows = 0;
   const evaluation = await interruptible(terminal, onward, (signal) =>
-    evaluate(model, {
-      ...defined({ text, window, protocol, maxWindows, against, speedTokens, threads, backend }),
-      products: options.fast ? "fast" : "exact",
-      signal,
-      onNotice: (message) => terminal.notice(message),
-      onDownload: new DownloadDisplay(terminal).handle,
-      onProgress: (progress) => {
-        showProgress(terminal, progress, shownWindows);
-        shownWindows = progress.windows;
-      },
-    }),
+    measure(model, options, terminal, signal),
   );
-  terminal.notes(["", ...describe(evaluation, terminal), ""]);
+  if ("text" in evaluation) terminal.notes(["", ...describe(evaluation, terminal)]);
+  terminal.notes([""]);
   terminal.results(table(evaluation, terminal));
   terminal.notes([""]);
   terminal.json(evaluation);
+}
+
+/** There must be a text or a task, and what says how to read a text needs one. @throws UsageError */
+function expectSubject(options: Options): void {
+  if (options.text !== undefined) return;
+  if (options.task === undefined) {
+    throw new UsageError("--text or --task is missing", {
+      hint: "fewbit eval -h begins with an example",
+    });
+  }
+  const ofText = ["window", "protocol", "maxWindows", "speedTokens"] as const;
+  const idle = ofText.find((name) => options[name] !== undefined);
+  if (idle === undefined) return;
+  const flag = idle.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  throw new UsageError(`--${flag} says how a text is measured, but there is no --text`, {
+    hint: "give --text too, or leave the option out",
+  });
+}
+
+async function measure(
+  model: string,
+  options: Options,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<Evaluation | TaskEvaluation> {
+  const { evaluate } = await import("../index.ts");
+  const { text, task, window, protocol, maxWindows, against, speedTokens, threads, backend } =
+    options;
+  let shownWindows = 0;
+  let shownOptions = 0;
+  const common = {
+    ...defined({ against, threads, backend }),
+    products: options.fast ? "fast" : "exact",
+    signal,
+    onNotice: (message: string) => terminal.notice(message),
+    onDownload: new DownloadDisplay(terminal).handle,
+    onTaskProgress: (progress: TaskProgress) => {
+      showTaskProgress(terminal, progress, shownOptions);
+      shownOptions = progress.options === progress.totalOptions ? 0 : progress.options;
+    },
+  } as const;
+  if (text === undefined) return evaluate(model, { ...common, tasks: task ?? [] });
+  return evaluate(model, {
+    ...common,
+    text,
+    ...defined({ tasks: task, window, protocol, maxWindows, speedTokens }),
+    onProgress: (progress) => {
+      showProgress(terminal, progress, shownWindows);
+      shownWindows = progress.windows;
+    },
+  });
 }
 
 const onward = {
@@ -104,11 +159,11 @@ const onward = {
   hint: "measure less with --max-windows",
 };
 
-function announce(model: string, { text, against }: Options, terminal: Terminal): string[] {
+function announce(model: string, { text, task, against }: Options, terminal: Terminal): string[] {
   const subject = printable(modelName(model));
   const parts = [
     against ? `${subject} against ${printable(modelName(against))}` : subject,
-    `on ${printable(text)}`,
+    `on ${printable([...(text === undefined ? [] : [text]), ...(task ?? [])].join(", "))}`,
   ];
   return joinParts(parts, terminal.noteLayout);
 }
@@ -130,6 +185,26 @@ function showProgress(terminal: Terminal, event: EvaluationProgress, before: num
   }
 }
 
+/** Shows how far a task is; `before` is the number of options when it was last shown. */
+function showTaskProgress(terminal: Terminal, event: TaskProgress, before: number): void {
+  const { task, options, totalOptions, remainingMs } = event;
+  const progress: Progress = {
+    noun: `${printable(task)} answer`,
+    current: options,
+    total: totalOptions,
+    fraction: options / totalOptions,
+    remainingMs,
+  };
+  if (terminal.redraws) terminal.progress(progress);
+  else if (options === totalOptions || thousands(options) > thousands(before)) {
+    terminal.notes([`  ${formatProgressLog(progress, [])}`]);
+  }
+}
+
+function thousands(count: number): number {
+  return Math.floor(count / 1000);
+}
+
 /** A log gets about ten lines, whatever the number of windows. */
 function isMilestone({ windows, totalWindows }: EvaluationProgress, before: number): boolean {
   const tenths = (count: number): number => Math.floor((10 * count) / totalWindows);
@@ -147,16 +222,26 @@ function describe(evaluation: Evaluation, terminal: Terminal): string[] {
   return joinParts(parts, terminal.noteLayout);
 }
 
-function table(evaluation: Evaluation, terminal: Terminal): string[] {
-  const { klDivergence } = evaluation;
+function table(evaluation: Evaluation | TaskEvaluation, terminal: Terminal): string[] {
+  const { tasks, original } = evaluation;
   const lines = formatEvaluationTable(
     originalFigures(evaluation),
     [variantFigures(evaluation, modelName(evaluation.model))],
     terminal.resultLayout,
   );
+  lines.push("", ...footer(evaluation, terminal));
+  if (tasks.length === 0) return lines;
+  return [
+    ...lines,
+    "",
+    ...formatTaskTable(tasks, original && original.tasks, terminal.resultLayout),
+  ];
+}
+
+function footer(evaluation: Evaluation | TaskEvaluation, terminal: Terminal): string[] {
   const file = `whole file ${formatBits(evaluation.bitsPerWeight.file)} bits/weight`;
-  if (!klDivergence) return [...lines, "", `  ${file}`];
-  const { percentile99, maximum } = klDivergence;
+  if (!("text" in evaluation) || !evaluation.klDivergence) return [`  ${file}`];
+  const { percentile99, maximum } = evaluation.klDivergence;
   const tail = `KL divergence 99 % below ${formatNumber(percentile99)}, at most ${formatNumber(maximum)}`;
-  return [...lines, "", ...joinParts([file, tail], terminal.resultLayout)];
+  return joinParts([file, tail], terminal.resultLayout);
 }

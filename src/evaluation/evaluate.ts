@@ -2,10 +2,12 @@ import { evaluationWindows } from "../calibration/windows.ts";
 import { memoryUsage, monotonicMs, readText } from "../platform/node.ts";
 import { generateText } from "../runtime/generate.ts";
 import type { LanguageModel } from "../runtime/language-model.ts";
-import { UsageError } from "../util/errors.ts";
+import { describeSizes, expectSameBackend, expectSameVocabulary } from "./compared-models.ts";
+import { openTasks, scoreTasks } from "./evaluate-tasks.ts";
 import type { EvaluateOptions, Evaluation } from "./evaluation.ts";
 import { ScoreTotals } from "./score-totals.ts";
 import { scoreWindows } from "./score-windows.ts";
+import type { Task } from "./tasks/task.ts";
 
 const longestDefaultWindow = 2048;
 const secondHalfWindow = 512;
@@ -13,9 +15,10 @@ const speedPromptTokens = 16;
 
 /**
  * Measures a model on a text: perplexity, and against the original KL divergence and top-token agreement;
- * sizes, speed and memory beside them.
+ * sizes, speed and memory beside them; accuracy on tasks when they are given.
  * @throws UsageError when the text is shorter than one window, or the models' vocabularies or backends
  *   differ
+ * @throws FormatError when a task file is not as it should be
  * @throws NumericError when the model's logits are not numbers
  */
 export async function evaluateModel(
@@ -28,6 +31,7 @@ export async function evaluateModel(
   expectSameBackend(model, teacher);
   const length = options.window ?? defaultWindow(model, protocol);
   const text = await readText(options.text);
+  const tasks = await openTasks(options.tasks ?? []);
   const windows = evaluationWindows(text, model.tokenizer, {
     window: length,
     protocol,
@@ -55,6 +59,7 @@ export async function evaluateModel(
     },
   });
   const { backend } = model;
+  const taskScores = await scoreTasks(model, tasks, options);
   return {
     model: model.source,
     text: options.text,
@@ -66,7 +71,8 @@ export async function evaluateModel(
     loss: totals.loss,
     klDivergence: totals.klDivergence,
     topTokenAgreement: totals.topTokenAgreement,
-    original: describeOriginal(teacher, totals),
+    tasks: taskScores,
+    original: await describeOriginal(teacher, totals, tasks, options),
     ...describeSizes(model),
     tokensPerSecond: await measureSpeed(model, windows[0]?.ids, options),
     evaluationTokensPerSecond: (windows.length * length * 1000) / forwardTotalMs,
@@ -77,41 +83,25 @@ export async function evaluateModel(
   };
 }
 
-function describeOriginal(
+async function describeOriginal(
   teacher: LanguageModel | undefined,
   { teacherLoss: loss }: ScoreTotals,
-): Evaluation["original"] {
+  tasks: readonly Task[],
+  options: EvaluateOptions<LanguageModel>,
+): Promise<Evaluation["original"]> {
   if (!teacher || !loss) return null;
-  const perplexity = Math.exp(loss.mean);
-  return { model: teacher.source, perplexity, loss, ...describeSizes(teacher) };
-}
-
-function describeSizes({ sizes }: LanguageModel): Pick<Evaluation, "sizeBytes" | "bitsPerWeight"> {
   return {
-    sizeBytes: sizes.file.bytes,
-    bitsPerWeight: { linear: sizes.linear.bitsPerWeight, file: sizes.file.bitsPerWeight },
+    model: teacher.source,
+    perplexity: Math.exp(loss.mean),
+    loss,
+    ...describeSizes(teacher),
+    tasks: await scoreTasks(teacher, tasks, { ...options, products: "exact" }),
   };
 }
 
 function defaultWindow(model: LanguageModel, protocol: "windows" | "second-half"): number {
   const longest = protocol === "windows" ? longestDefaultWindow : secondHalfWindow;
   return Math.min(longest, model.config.contextLength);
-}
-
-function expectSameVocabulary(model: LanguageModel, teacher: LanguageModel | undefined): void {
-  if (!teacher || teacher.config.vocabularySize === model.config.vocabularySize) return;
-  throw new UsageError(
-    `${model.name} has ${model.config.vocabularySize} tokens, ${teacher.name} has ` +
-      `${teacher.config.vocabularySize}: expected a model and its original`,
-  );
-}
-
-/** Ops of two backends have no order between them, so one's logits could be read before they are there. */
-function expectSameBackend(model: LanguageModel, teacher: LanguageModel | undefined): void {
-  if (!teacher || teacher.backend === model.backend) return;
-  throw new UsageError("the model and its original were loaded on different backends", {
-    hint: "load both with the same backend and number of threads",
-  });
 }
 
 /** Decode speed of one sequence in tokens a second; null when not asked for or not possible. */

@@ -1,7 +1,25 @@
 import type { Products } from "../backend/packed-operand.ts";
+import type { Task, TaskScore } from "./tasks/task.ts";
 
-/** What to evaluate on. */
-export interface EvaluateOptions<Model> {
+/** How to evaluate, whatever on. */
+export interface MeasureOptions<Model> {
+  /** The original: adds KL divergence and top-token agreement, and its own scores of the tasks. */
+  readonly against?: Model;
+  /** How the model's packed weights multiply: `exact` (default), or `fast` as generation does. */
+  readonly products?: Products;
+  readonly onTaskProgress?: (progress: TaskProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Tasks to evaluate on. */
+export interface EvaluateTasksOptions<Model> extends MeasureOptions<Model> {
+  /** Multiple-choice tasks: files of JSON lines `{"query", "choices", "gold"}`, or tasks in memory. */
+  readonly tasks: readonly (string | Task)[];
+  readonly text?: never;
+}
+
+/** A text to evaluate on, and perhaps tasks. */
+export interface EvaluateOptions<Model> extends MeasureOptions<Model> {
   /** Text file, tokenised once and cut into windows. */
   readonly text: string;
   /** Tokens a window; by default 2048, or the model's context when that is shorter. */
@@ -14,17 +32,14 @@ export interface EvaluateOptions<Model> {
   readonly protocol?: "windows" | "second-half";
   /** Stop after this many windows. */
   readonly maxWindows?: number;
-  /** The original: adds KL divergence and top-token agreement. */
-  readonly against?: Model;
-  /** How the model's packed weights multiply: `exact` (default), or `fast` as generation does. */
-  readonly products?: Products;
+  /** Multiple-choice tasks, as in `EvaluateTasksOptions`. */
+  readonly tasks?: readonly (string | Task)[];
   /** Tokens to generate for the speed figure; 0 leaves it out. */
   readonly speedTokens?: number;
   readonly onProgress?: (progress: EvaluationProgress) => void;
-  readonly signal?: AbortSignal;
 }
 
-/** How far an evaluation has come. */
+/** How far an evaluation on a text has come. */
 export interface EvaluationProgress {
   readonly windows: number;
   readonly totalWindows: number;
@@ -34,9 +49,43 @@ export interface EvaluationProgress {
   readonly remainingMs: number | null;
 }
 
-/** The result of an evaluation. */
-export interface Evaluation {
+/** How far a task has come. */
+export interface TaskProgress {
+  readonly task: string;
+  /** Options scored so far, of all options of the task. */
+  readonly options: number;
+  readonly totalOptions: number;
+  readonly elapsedMs: number;
+  readonly remainingMs: number | null;
+}
+
+/** The original beside a model that was evaluated. */
+interface Original {
   readonly model: string;
+  readonly sizeBytes: number;
+  readonly bitsPerWeight: { readonly linear: number; readonly file: number };
+  readonly tasks: readonly TaskScore[];
+}
+
+/** The result of an evaluation on tasks alone. */
+export interface TaskEvaluation {
+  readonly model: string;
+  /** The scores of the tasks, in the order in which they were given. */
+  readonly tasks: readonly TaskScore[];
+  /** The original on the same tasks; null without an original. */
+  readonly original: Original | null;
+  /** Bytes of the weight files. */
+  readonly sizeBytes: number;
+  readonly bitsPerWeight: { readonly linear: number; readonly file: number };
+  readonly peakMemoryBytes: number;
+  readonly backend: { readonly id: string; readonly level: string; readonly threads: number };
+  /** How packed weights were multiplied. */
+  readonly products: Products;
+  readonly elapsedMs: number;
+}
+
+/** The result of an evaluation on a text, and on tasks if there were any. */
+export interface Evaluation extends TaskEvaluation {
   readonly text: string;
   readonly protocol: "windows" | "second-half";
   readonly window: number;
@@ -55,24 +104,15 @@ export interface Evaluation {
   } | null;
   /** Share of tokens where both models' most likely token is the same; null without an original. */
   readonly topTokenAgreement: number | null;
-  /** The original on the same text, for comparison; null without an original. */
-  readonly original: {
-    readonly model: string;
-    readonly perplexity: number;
-    readonly loss: { readonly mean: number; readonly standardError: number };
-    readonly sizeBytes: number;
-    readonly bitsPerWeight: { readonly linear: number; readonly file: number };
-  } | null;
-  /** Bytes of the weight files. */
-  readonly sizeBytes: number;
-  readonly bitsPerWeight: { readonly linear: number; readonly file: number };
+  /** The original on the same text and tasks, for comparison; null without an original. */
+  readonly original:
+    | (Original & {
+        readonly perplexity: number;
+        readonly loss: { readonly mean: number; readonly standardError: number };
+      })
+    | null;
   /** Generation speed with one sequence, after a short prompt; null when it was not measured. */
   readonly tokensPerSecond: number | null;
   /** Speed of this evaluation's forward passes, in tokens a second. */
   readonly evaluationTokensPerSecond: number;
-  readonly peakMemoryBytes: number;
-  readonly backend: { readonly id: string; readonly level: string; readonly threads: number };
-  /** How packed weights were multiplied. */
-  readonly products: Products;
-  readonly elapsedMs: number;
 }

@@ -1,40 +1,54 @@
-import type { Evaluation } from "../evaluation/evaluation.ts";
+import type { Evaluation, TaskEvaluation } from "../evaluation/evaluation.ts";
+import type { TaskScore } from "../evaluation/tasks/task.ts";
 import { perplexityHalfWidth, type VariantFigures } from "./evaluation-table.ts";
 import { modelName } from "./model-name.ts";
 
 /** Turns an evaluation into a row of the table, under a name for the variant. */
-export function variantFigures(evaluation: Evaluation, variant: string): VariantFigures {
-  const { perplexity, loss, bitsPerWeight, sizeBytes } = evaluation;
+export function variantFigures(
+  evaluation: Evaluation | TaskEvaluation,
+  variant: string,
+): VariantFigures {
+  const { bitsPerWeight, sizeBytes, peakMemoryBytes, tasks } = evaluation;
+  const onText = "text" in evaluation ? evaluation : null;
   return {
     variant,
     bitsPerWeight,
     sizeBytes,
-    perplexity: {
-      value: perplexity,
-      halfWidth: perplexityHalfWidth(perplexity, loss.standardError),
-    },
-    klDivergence: evaluation.klDivergence?.mean ?? null,
-    topTokenAgreement: evaluation.topTokenAgreement,
-    tokensPerSecond: evaluation.tokensPerSecond,
-    peakMemoryBytes: evaluation.peakMemoryBytes,
+    perplexity: onText && perplexityOf(onText),
+    klDivergence: onText?.klDivergence?.mean ?? null,
+    topTokenAgreement: onText?.topTokenAgreement ?? null,
+    accuracy: meanAccuracy(tasks),
+    tokensPerSecond: onText?.tokensPerSecond ?? null,
+    peakMemoryBytes,
   };
 }
 
 /** The row of the original that an evaluation compared with; null when it compared with none. */
-export function originalFigures({ original }: Evaluation): VariantFigures | null {
+export function originalFigures({ original }: Evaluation | TaskEvaluation): VariantFigures | null {
   if (!original) return null;
-  const { model, perplexity, loss, sizeBytes, bitsPerWeight } = original;
+  const { model, sizeBytes, bitsPerWeight, tasks } = original;
   return {
     variant: modelName(model),
     bitsPerWeight,
     sizeBytes,
-    perplexity: {
-      value: perplexity,
-      halfWidth: perplexityHalfWidth(perplexity, loss.standardError),
-    },
+    perplexity: "perplexity" in original ? perplexityOf(original) : null,
     klDivergence: null,
     topTokenAgreement: null,
+    accuracy: meanAccuracy(tasks),
     tokensPerSecond: null,
     peakMemoryBytes: null,
   };
+}
+
+/** Mean accuracy over tasks, each counting the same; null without tasks. */
+export function meanAccuracy(tasks: readonly TaskScore[]): number | null {
+  if (tasks.length === 0) return null;
+  return tasks.reduce((sum, { accuracy }) => sum + accuracy.mean, 0) / tasks.length;
+}
+
+function perplexityOf({
+  perplexity,
+  loss,
+}: Pick<Evaluation, "perplexity" | "loss">): VariantFigures["perplexity"] {
+  return { value: perplexity, halfWidth: perplexityHalfWidth(perplexity, loss.standardError) };
 }

@@ -14,6 +14,7 @@ const figures = (variant: string, sizeBytes: number): VariantFigures => ({
   perplexity: { value: 31.416, halfWidth: 0.42 },
   klDivergence: 0.1234,
   topTokenAgreement: 0.8123,
+  accuracy: null,
   tokensPerSecond: 1234.5,
   peakMemoryBytes: 310_000_000,
 });

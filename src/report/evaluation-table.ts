@@ -8,10 +8,12 @@ export interface VariantFigures {
   readonly bitsPerWeight: { readonly linear: number; readonly file: number } | null;
   readonly sizeBytes: number | null;
   /** Perplexity, and half the width of its 95 % interval. */
-  readonly perplexity: { readonly value: number; readonly halfWidth: number | null };
+  readonly perplexity: { readonly value: number; readonly halfWidth: number | null } | null;
   /** Mean KL divergence from the original, in nats a token. */
   readonly klDivergence: number | null;
   readonly topTokenAgreement: number | null;
+  /** Mean share of right answers over the tasks. */
+  readonly accuracy: number | null;
   readonly tokensPerSecond: number | null;
   readonly peakMemoryBytes: number | null;
 }
@@ -28,13 +30,19 @@ const columns: readonly FigureColumn[] = [
     cell: (f) => map(f.bitsPerWeight?.linear, formatBits),
   },
   { header: "size", align: "right", dropOrder: 3, cell: (f) => map(f.sizeBytes, formatBytes) },
-  { header: "perplexity", align: "right", cell: (f) => formatPerplexity(f.perplexity) },
+  { header: "perplexity", align: "right", cell: (f) => map(f.perplexity, formatPerplexity) },
   { header: "KL", align: "right", dropOrder: 2, cell: (f) => map(f.klDivergence, formatNumber) },
   {
     header: "same top",
     align: "right",
     dropOrder: 4,
     cell: (f) => map(f.topTokenAgreement, formatPercentage),
+  },
+  {
+    header: "accuracy",
+    align: "right",
+    dropOrder: 1,
+    cell: (f) => map(f.accuracy, formatPercentage),
   },
   {
     header: "tokens/s",
@@ -70,7 +78,7 @@ export function formatEvaluationTable(
 }
 
 /** Formats a perplexity with as many decimals as its interval supports: `23.41 ± 0.35`. */
-export function formatPerplexity(perplexity: VariantFigures["perplexity"]): string {
+export function formatPerplexity(perplexity: NonNullable<VariantFigures["perplexity"]>): string {
   const { value, halfWidth } = perplexity;
   if (!Number.isFinite(value)) return formatNumber(value);
   if (halfWidth === null || !(halfWidth > 0) || !Number.isFinite(halfWidth)) {
@@ -89,6 +97,6 @@ export function perplexityHalfWidth(perplexity: number, standardError: number): 
   return 1.96 * perplexity * standardError;
 }
 
-function map(value: number | null | undefined, format: (value: number) => string): string | null {
+function map<T>(value: T | null | undefined, format: (value: T) => string): string | null {
   return value == null ? null : format(value);
 }

@@ -114,8 +114,8 @@ function toWindow(
   const first = startIds.length + before - cut;
   if (first < 1) {
     throw new UsageError(
-      `a continuation has ${whole.length - before} tokens, and nothing may stand before it: ` +
-        `the model's context is ${contextLength}`,
+      `"${continuation.trim().slice(0, 40)}…" has ${whole.length - before} tokens, and nothing may ` +
+        `stand before it: the model's context is ${contextLength}`,
       { hint: "score it with a model of a longer context, or give it a context" },
     );
   }
