@@ -1,4 +1,6 @@
-/* packed_embedding for every packing and kind of zero points, against codes that are put in bit by bit. */
+/*
+ * packed_embedding and decode_packed for every packing and kind of zero points, against codes that are put in bit by bit.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,6 +8,7 @@
 #include "check.h"
 
 enum { NONE, PACKED, HALVES, TABLE };
+enum { F32 = 0, BF16 = 2 };
 
 static int64_t levels_of(int64_t packing) { return packing == 5 ? 3 : (int64_t)1 << packing; }
 
@@ -27,6 +30,44 @@ static void put_code(uint8_t *stream, int64_t packing, int64_t j, int64_t code) 
   }
 }
 
+/* Decoding with float32 scales, and the gradient of that; `args` has the packed weight from buffer 2 on. */
+static void check_decoding(fb_check *check, fb_args args, const uint16_t *halves, const double *units) {
+  int64_t rows = args.size[0], width = args.size[1], group_size = args.size[2];
+  int64_t groups = fb_ceil_div(width, group_size), all = rows * groups, count = rows * width;
+  float *scales = take((size_t)all * 4), *out = random_floats(check, count), *sums = random_floats(check, all);
+  uint16_t *halved = take((size_t)count * 2), *expected_halves = take((size_t)count * 2);
+  double *expected = take((size_t)count * 8), *expected_sums = take((size_t)all * 8);
+  for (int64_t g = 0; g < all; g++) scales[g] = fb_from_f16(halves[g]), expected_sums[g] = 0;
+  for (int64_t i = 0; i < count; i++) {
+    int64_t group = i / width * groups + i % width / group_size;
+    expected[i] = scales[group] * units[i];
+    expected_sums[group] += (double)out[i] * units[i];
+  }
+  set_buffer(&args, 0, sums, (size_t)all * 4);
+  set_buffer(&args, 1, out, (size_t)count * 4);
+  call_op(check, "decode_packed_backward", &args);
+  expect_floats(check, "decode_packed_backward", sums, expected_sums, all, 2e-5, 2e-6);
+  args.size[7] = F32;
+  set_buffer(&args, 0, out, (size_t)count * 4);
+  set_buffer(&args, 1, scales, (size_t)all * 4);
+  call_op(check, "decode_packed", &args);
+  expect_floats(check, "decode_packed", out, expected, count, 0, 2e-7);
+  for (int64_t i = 0; i < count; i++) expected_halves[i] = fb_to_bf16(out[i]);
+  args.size[7] = BF16;
+  set_buffer(&args, 0, halved, (size_t)count * 2);
+  call_op(check, "decode_packed", &args);
+  expect_bytes(check, "decode_packed, bfloat16", halved, expected_halves, (size_t)count * 2);
+  args.size[0]++;
+  call_refused(check, "decode_packed", &args);
+  free(scales);
+  free(out);
+  free(sums);
+  free(halved);
+  free(expected_halves);
+  free(expected);
+  free(expected_sums);
+}
+
 static void check_table(fb_check *check, int64_t packing, int64_t zeros, int64_t rows, int64_t width,
                         int64_t group_size) {
   int64_t row_bytes = stream_bytes(packing, width), groups = fb_ceil_div(width, group_size);
@@ -36,7 +77,7 @@ static void check_table(fb_check *check, int64_t packing, int64_t zeros, int64_t
   uint16_t *scales = take((size_t)all * 2);
   float *table = random_floats(check, levels), *out = take((size_t)(tokens * width) * 4);
   double *values = take((size_t)(rows * width) * 8), *expected = take((size_t)(tokens * width) * 8);
-  double *zero_values = take((size_t)all * 8);
+  double *zero_values = take((size_t)all * 8), *units = take((size_t)(rows * width) * 8);
   int32_t *ids = take((size_t)tokens * 4);
   memset(codes, 0, (size_t)(rows * row_bytes));
   memset(zero_points, 0, zero_bytes);
@@ -57,22 +98,24 @@ static void check_table(fb_check *check, int64_t packing, int64_t zeros, int64_t
     int64_t row = i / width, j = i % width, group = row * groups + j / group_size;
     int64_t code = random_below(check, levels);
     put_code(codes + row * row_bytes, packing, j, code);
-    double value = zeros == TABLE ? (double)table[code] : -1.5 + 0.5 * ((double)code - zero_values[group]);
-    values[i] = fb_from_f16(scales[group]) * value;
+    units[i] = zeros == TABLE ? (double)table[code] : -1.5 + 0.5 * ((double)code - zero_values[group]);
+    values[i] = fb_from_f16(scales[group]) * units[i];
   }
   for (int64_t t = 0; t < tokens; t++) {
     ids[t] = (int32_t)(t == 0 ? rows - 1 : random_below(check, rows));
     memcpy(expected + t * width, values + ids[t] * width, (size_t)width * 8);
   }
-  fb_args args = {.size = {tokens, width, rows, group_size, row_bytes, packing,
-                           zeros == TABLE ? NONE : zeros, levels},
+  fb_args args = {.size = {rows, width, group_size, row_bytes, packing, zeros == TABLE ? NONE : zeros, levels},
                   .real = {-1.5, 0.5}};
-  set_buffer(&args, 0, out, (size_t)(tokens * width) * 4);
-  set_buffer(&args, 1, codes, (size_t)(rows * row_bytes));
-  set_buffer(&args, 2, scales, (size_t)all * 2);
+  set_buffer(&args, 2, codes, (size_t)(rows * row_bytes));
   if (zeros == PACKED || zeros == HALVES) set_buffer(&args, 3, zero_points, zero_bytes);
   if (zeros == TABLE) set_buffer(&args, 4, table, (size_t)levels * 4);
-  set_buffer(&args, 5, ids, (size_t)tokens * 4);
+  check_decoding(check, args, scales, units);
+  for (int i = 5; i > 2; i--) set_buffer(&args, i, args.buffer[i - 1], args.bytes[i - 1]);
+  args.size[7] = tokens;
+  set_buffer(&args, 0, out, (size_t)(tokens * width) * 4);
+  set_buffer(&args, 1, scales, (size_t)all * 2);
+  set_buffer(&args, 2, ids, (size_t)tokens * 4);
   call_op(check, "packed_embedding", &args);
   expect_floats(check, "packed_embedding", out, expected, tokens * width, 0, 2e-7);
   ids[2] = (int32_t)rows;
@@ -85,6 +128,7 @@ static void check_table(fb_check *check, int64_t packing, int64_t zeros, int64_t
   free(values);
   free(expected);
   free(zero_values);
+  free(units);
   free(ids);
 }
 

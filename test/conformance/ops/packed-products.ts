@@ -7,6 +7,7 @@ import {
 } from "../../../src/backend/packed-operand.ts";
 import { packedRowBytes, type PackingId } from "../../../src/quant/packing.ts";
 import { packings } from "../../../src/quant/packings/index.ts";
+import { Tensor } from "../../../src/tensor/tensor.ts";
 import { FewbitError } from "../../../src/util/errors.ts";
 import { floatsToHalves, halfBitsToFloat } from "../../../src/util/half.ts";
 import { Prng } from "../../../src/util/prng.ts";
@@ -14,6 +15,7 @@ import { roundHalfEven } from "../../../src/util/rounding.ts";
 import { blankOutput, floatSample, normalSample, upload, uploadIds } from "./data.ts";
 import { type Exact, exactly, expectSame, expectWithin } from "./expect-within.ts";
 import { product } from "./formulas.ts";
+import { expectLikeReference } from "./like-reference.ts";
 import { remember } from "./remember.ts";
 
 // Float32 sums over exactly widened weights.
@@ -90,6 +92,28 @@ export function testPackedProducts(open: () => Backend): void {
             const rows = ids.map((row) => values.subarray(row * width, (row + 1) * width));
             const exact = Float64Array.from(rows.flatMap((row) => [...row]));
             expectWithin(await out.read(), exactly(exact), { relative: 2e-7 });
+          }
+        }
+      });
+    }
+
+    for (const id of Object.keys(packings) as PackingId[]) {
+      test(`decodePacked of ${id} with other scales, and its gradient`, async () => {
+        for (const decoding of decodings) {
+          for (const [outFeatures, width, groupSize] of tables) {
+            const { operand } = packSample(id, decoding, outFeatures, width, groupSize);
+            await expectLikeReference(open(), (backend) => {
+              const shape = [outFeatures, Math.ceil(width / groupSize)];
+              const scales = upload(backend, normalSample(shape, 5));
+              const out = blankOutput(backend, [outFeatures, width]);
+              const halves = Tensor.zeros(backend, "bf16", out.shape);
+              const dOut = upload(backend, normalSample(out.shape, 6));
+              const dScales = blankOutput(backend, shape);
+              backend.kernels.decodePacked(out, operand, scales);
+              backend.kernels.decodePacked(halves, operand, scales);
+              backend.kernels.decodePackedBackward(dScales, dOut, operand);
+              return [out, halves, dScales];
+            });
           }
         }
       });

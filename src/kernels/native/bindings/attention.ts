@@ -1,4 +1,4 @@
-import { elementCount } from "../../../tensor/shape.ts";
+import { elementCount, expectShape } from "../../../tensor/shape.ts";
 import type { Binding } from "../binding.ts";
 import { dtypeCode, expectCount, storageOf } from "../checks.ts";
 
@@ -35,3 +35,31 @@ export const attention: Binding<"attention"> = (queue) => (out, q, k, v, options
     [scale],
   );
 };
+
+/** `native/ops/attention_backward.c` */
+export const attentionBackward: Binding<"attentionBackward"> =
+  (queue) => (dQ, dK, dV, dOut, q, k, v, options) => {
+    const [batch = 0, length = 0, heads = 0, headDim = 0] = q.shape;
+    const [, , kvHeads = 0] = k.shape;
+    for (const [name, view] of Object.entries({ dQ, dOut })) {
+      expectShape(`attentionBackward ${name}`, view.shape, q.shape);
+    }
+    for (const [name, view] of Object.entries({ dK, dV, k, v })) {
+      expectShape(`attentionBackward ${name}`, view.shape, [batch, length, kvHeads, headDim]);
+    }
+    queue.run(
+      "attention_backward",
+      [
+        storageOf("attentionBackward dQ", dQ, "f32"),
+        storageOf("attentionBackward dK", dK, "f32"),
+        storageOf("attentionBackward dV", dV, "f32"),
+        storageOf("attentionBackward dOut", dOut, "f32"),
+        storageOf("attentionBackward q", q, "f32"),
+        storageOf("attentionBackward k", k, "f32"),
+        storageOf("attentionBackward v", v, "f32"),
+      ],
+      // A window that covers all keys is none.
+      [batch, length, heads, kvHeads, headDim, Math.min(options.window ?? 0, length)],
+      [options.scale],
+    );
+  };

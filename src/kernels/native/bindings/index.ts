@@ -1,7 +1,7 @@
 import type { Bindings } from "../binding.ts";
 import { dequantizeActivations, quantizeActivations, rowRanges } from "./activations.ts";
 import { add } from "./add.ts";
-import { attention } from "./attention.ts";
+import { attention, attentionBackward } from "./attention.ts";
 import { cast, gelu, multiply, roundScales, swiglu } from "./elementwise.ts";
 import { geluBackward, swigluBackward } from "./elementwise-backward.ts";
 import { embedding } from "./embedding.ts";
@@ -14,7 +14,7 @@ import { magnitudes } from "./magnitudes.ts";
 import { matmul } from "./matmul.ts";
 import { layerNorm, rmsNorm } from "./norms.ts";
 import { layerNormBackward, rmsNormBackward } from "./norms-backward.ts";
-import { packedEmbedding } from "./packed-embedding.ts";
+import { decodePacked, decodePackedBackward, packedEmbedding } from "./packed-embedding.ts";
 import { normedPackedMatmul, packedMatmul } from "./packed-matmul.ts";
 import { quantizeColumns } from "./quantize-columns.ts";
 import { refineZeros } from "./refine-zeros.ts";
@@ -36,10 +36,13 @@ export const bindings: Bindings = {
   adamw,
   add,
   attention,
+  attentionBackward,
   cast,
   columnSums,
   crossEntropy,
   crossEntropyBackward,
+  decodePacked,
+  decodePackedBackward,
   dequantizeActivations,
   diagonal,
   directionError,
