@@ -60,7 +60,7 @@ export async function readEarlierWork(
   const contents = await Journal.read(output.journalPath);
   const last = contents?.entries.at(-1);
   if (!contents || !last) {
-    await empty(output.workPath);
+    await emptyDirectory(output.workPath);
     return null;
   }
   const differences = compareIdentities(contents.head.identity, identity);
@@ -83,7 +83,8 @@ export async function readEarlierWork(
   return { contents, startedAt, interruptedAt, parts, ...work, effort: last.effort };
 }
 
-function otherRun(out: string, differences: readonly IdentityDifference[]): UsageError {
+/** The error of a run whose output has an unfinished run of another kind. */
+export function otherRun(out: string, differences: readonly IdentityDifference[]): UsageError {
   const shown = differences.slice(0, 3).map(describe);
   const more = differences.length - shown.length;
   const list = [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join("; ");
@@ -98,12 +99,13 @@ function describe({ name, before, now }: IdentityDifference): string {
   return `${name} was ${before ?? "not set"}, is ${now ?? "not set"}`;
 }
 
-async function empty(path: string): Promise<void> {
+/** Removes what is in a directory. */
+export async function emptyDirectory(path: string): Promise<void> {
   for (const { name } of await listDirectory(path)) await remove(joinPath(path, name));
 }
 
 /** A run that is killed cannot say when; the time of its last write is near. */
-async function lastChange({ workPath, journalPath }: ResumableOutput): Promise<string> {
+export async function lastChange({ workPath, journalPath }: ResumableOutput): Promise<string> {
   let latestMs = 0;
   for (const folder of [workPath, journalPath]) {
     for (const { name, kind } of await listDirectory(folder)) {

@@ -51,6 +51,12 @@ export async function identifyRun(
       identity[`weight of calibration text ${i + 1}`] = `${weight}`;
     }
   }
+  return { ...identity, ...(await identifyCheckpoint(checkpoint)) };
+}
+
+/** Describes the files of a checkpoint: small ones by their hash, weight files by `sampleFile`. */
+export async function identifyCheckpoint(checkpoint: Checkpoint): Promise<RunIdentity> {
+  const identity: Record<string, string> = {};
   for (const name of ["config.json", ...(await listSidecarFiles(checkpoint.path))]) {
     identity[name] = await sha256OfFile(joinPath(checkpoint.path, name));
   }
@@ -70,7 +76,7 @@ export function compareIdentities(before: RunIdentity, now: RunIdentity): Identi
 }
 
 /** `{ a: { b: 1 } }` as `{ "a.b": "1" }`; lists become JSON. */
-function flatten(prefix: string, value: object): Record<string, string> {
+export function flatten(prefix: string, value: object): Record<string, string> {
   const flat: Record<string, string> = {};
   for (const [key, member] of Object.entries(value) as [string, unknown][]) {
     const name = prefix ? `${prefix}.${key}` : key;

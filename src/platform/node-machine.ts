@@ -20,6 +20,11 @@ export async function sleep(milliseconds: number, signal?: AbortSignal): Promise
   });
 }
 
+/** Lets timers, signals and other waiting work have a turn. */
+export async function nextTurn(): Promise<void> {
+  await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
 /** Returns milliseconds from an arbitrary start, never running backwards. */
 export function monotonicMs(): number {
   return performance.now();

@@ -1,6 +1,6 @@
 import { addInto } from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { monotonicMs } from "../platform/node.ts";
+import { monotonicMs, nextTurn } from "../platform/node.ts";
 import { CancelledError, throwIfCancelled, UsageError } from "../util/errors.ts";
 import { AdamW, type AdamWSettings } from "./adamw.ts";
 import { DivergenceGuard, type DivergenceLimits } from "./divergence-guard.ts";
@@ -120,6 +120,8 @@ class TrainingRun {
     try {
       await this.validate();
       while (this.step < steps) {
+        // A backend that computes on this thread would not let Ctrl-C through.
+        await nextTurn();
         throwIfCancelled(signal);
         await this.doStep();
         if (this.step % checkpointEvery === 0 || this.step === steps) await this.keep();
@@ -157,7 +159,7 @@ class TrainingRun {
 
   private async keep(): Promise<void> {
     const { store } = this.options;
-    if (!store || this.step === this.keptStep) return;
+    if (!store || this.step === 0 || this.step === this.keptStep) return;
     await store.write(this.progress, this.tensors);
     this.keptStep = this.step;
   }

@@ -180,9 +180,12 @@ function describeIssue(issue: z.core.$ZodIssue): UsageError {
   const path = issue.path.join(".");
   if (issue.code === "unrecognized_keys") {
     const field = path ? ` in ${path}` : "";
-    return new UsageError(`the training configuration has unknown fields${field}: ${issue.keys.join(", ")}`, {
-      hint: "check their spelling; docs/guide.md lists all fields",
-    });
+    return new UsageError(
+      `the training configuration has unknown fields${field}: ${issue.keys.join(", ")}`,
+      {
+        hint: "check their spelling; docs/guide.md lists all fields",
+      },
+    );
   }
   return new UsageError(`the training configuration: ${path || "document"}: ${issue.message}`);
 }

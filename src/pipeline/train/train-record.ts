@@ -41,7 +41,10 @@ export interface TrainRecord {
   readonly elapsedMs: number;
   readonly resumptions: readonly TrainResumption[];
   readonly peakMemoryBytes: number;
-  readonly texts: { readonly train: readonly TextRecord[]; readonly validation: readonly TextRecord[] };
+  readonly texts: {
+    readonly train: readonly TextRecord[];
+    readonly validation: readonly TextRecord[];
+  };
   /** Tokens of the training text, and tokens that were trained on. */
   readonly textTokens: number;
   readonly trainedTokens: number;

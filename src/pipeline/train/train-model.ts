@@ -1,0 +1,145 @@
+import type { Backend } from "../../backend/backend.ts";
+import { readJsonObject } from "../../formats/json-file.ts";
+import {
+  discardUnfinished,
+  findCommitted,
+  finishCommit,
+  openResumable,
+} from "../../formats/resumable-output.ts";
+import type { DownloadProgress } from "../../hub/download-progress.ts";
+import { resolveModel } from "../../hub/resolve-model.ts";
+import { joinPath } from "../../platform/node.ts";
+import { type OpenedModel, openModel } from "../../runtime/load.ts";
+import type { TapePrecision } from "../../tensor/tape.ts";
+import { UnsupportedError } from "../../util/errors.ts";
+import { emptyDirectory, otherRun, type ResumeChoice } from "../resume.ts";
+import type { RunIdentity } from "../run-identity.ts";
+import { TrainingFiles } from "../training-files.ts";
+import { hashTexts, identifyTraining, type TrainTexts } from "./identify-training.ts";
+import { parseTrainConfig, type TrainConfig, type TrainConfigInput } from "./train-config.ts";
+import type { TrainEvent } from "./train-events.ts";
+import type { TrainRecord } from "./train-record.ts";
+import { TrainRun } from "./train-run.ts";
+
+/** What a training needs besides its configuration. */
+export interface TrainModelOptions {
+  readonly backend: Backend;
+  /** Directory to write. */
+  readonly out: string;
+  /** Replace an existing output. */
+  readonly overwrite?: boolean;
+  /** What to do about an unfinished run to the same output; default `auto`. */
+  readonly resume?: ResumeChoice;
+  readonly signal?: AbortSignal | undefined;
+  readonly onDownload?: ((progress: DownloadProgress) => void) | undefined;
+  readonly emit: (event: TrainEvent) => void;
+  /** Draws the losses of a run as SVG, written to `loss.svg`. */
+  readonly drawLosses: (record: TrainRecord) => string;
+}
+
+/** Everything about a training that is settled before its work. */
+export interface TrainJob {
+  readonly config: TrainConfig;
+  /** Model that is gone on with; null for a new one. */
+  readonly opened: OpenedModel | null;
+  readonly texts: TrainTexts;
+  readonly precision: TapePrecision;
+  readonly identity: RunIdentity;
+  readonly options: TrainModelOptions;
+}
+
+/**
+ * Trains a model as a configuration says, a new one or one that is gone on with, and writes it as a Hugging Face checkpoint. The
+ * output appears under its final name when it is whole. What an interrupted run had done is kept beside it, and the next run
+ * of the same configuration goes on with that, to the same bytes.
+ * @throws UsageError when the configuration cannot be carried out, the output is taken, or an unfinished run to it is
+ * another one
+ * @throws NumericError when the training diverges; its last good state is kept
+ * @throws FewbitError of the kind that fits
+ */
+export async function trainModel(
+  input: TrainConfigInput,
+  options: TrainModelOptions,
+): Promise<TrainRecord> {
+  const config = parseTrainConfig(input);
+  const { backend, emit } = options;
+  const precision = choosePrecision(config, backend);
+  const opened = config.from === undefined ? null : await openStart(config.from, options);
+  try {
+    const texts = await hashTexts(config);
+    const start = { checkpoint: opened?.checkpoint ?? null, precision };
+    const identity = await identifyTraining(config, texts, start, backend);
+    const record = await runInFolder({ config, opened, texts, precision, identity, options });
+    emit({ type: "done", record });
+    return record;
+  } finally {
+    await opened?.checkpoint.close();
+  }
+}
+
+function choosePrecision({ precision }: TrainConfig, backend: Backend): TapePrecision {
+  if (precision !== "auto") return precision;
+  return backend.hasFastBfloat16 ? "bf16" : "f32";
+}
+
+async function openStart(from: string, options: TrainModelOptions): Promise<OpenedModel> {
+  const { backend, emit, signal } = options;
+  const resolved = await resolveModel(from, {
+    ...(signal ? { signal } : {}),
+    onNotice: (message) => emit({ type: "notice", message }),
+    onDownload: (progress) => {
+      emit({ type: "download", progress });
+      options.onDownload?.(progress);
+    },
+  });
+  const opened = await openModel(resolved.directory, {
+    ...resolved,
+    backend,
+    precision: "float32",
+  });
+  if (opened.schemeId === null) return opened;
+  await opened.checkpoint.close();
+  throw new UnsupportedError(`${opened.name} is quantized, to ${opened.schemeId}`, {
+    hint: "go on with the original checkpoint",
+  });
+}
+
+async function runInFolder(job: TrainJob): Promise<TrainRecord> {
+  const { config, opened, options, identity } = job;
+  const { out, overwrite = false, resume = "auto" } = options;
+  const inputs = [opened?.directory, config.tokenizer].filter((path) => typeof path === "string");
+  const settled = await settleEarlierTraining(out, identity, resume);
+  if (settled) return settled;
+  const folder = await openResumable(out, { overwrite, inputs });
+  const files = new TrainingFiles(folder.journalPath, identity);
+  try {
+    const differences = await files.differences();
+    if (differences && differences.length > 0) throw otherRun(folder.path, differences);
+    if (!differences) await emptyDirectory(folder.workPath);
+    const record = await new TrainRun(job, folder, files).work();
+    await folder.commit();
+    return record;
+  } catch (error) {
+    if ((await files.progress()) === null) await folder.abort();
+    else await folder.leave();
+    throw error;
+  }
+}
+
+/**
+ * Makes way for a training to `out`: with `restart` nothing of an earlier one is left. Returns the record when the same
+ * training was stopped after its output had got its name, in the last step of all.
+ */
+async function settleEarlierTraining(
+  out: string,
+  identity: RunIdentity,
+  choice: ResumeChoice,
+): Promise<TrainRecord | null> {
+  if (choice === "restart") await discardUnfinished(out);
+  const journalPath = await findCommitted(out);
+  if (journalPath === null) return null;
+  const differences = await new TrainingFiles(journalPath, identity).differences();
+  await finishCommit(out);
+  if (choice === "restart" || differences?.length !== 0) return null;
+  return (await readJsonObject(joinPath(out, "run.json"))) as unknown as TrainRecord;
+}
