@@ -19,7 +19,15 @@ import {
 import type { Plan } from "./pipeline/plan.ts";
 import { planRecipe, runRecipe } from "./pipeline/quantize.ts";
 import { type QuantizeOptions, toRecipe } from "./pipeline/quantize-options.ts";
-import { type QuantizeRun, startRun } from "./pipeline/quantize-run.ts";
+import { type QuantizeRun, type RunHandle, startRun } from "./pipeline/quantize-run.ts";
+import type { PipelineEvent } from "./pipeline/events.ts";
+import type { RunRecord } from "./pipeline/run-record.ts";
+import type { ResumeChoice } from "./pipeline/resume.ts";
+import type { TrainConfigInput } from "./pipeline/train/train-config.ts";
+import type { TrainEvent } from "./pipeline/train/train-events.ts";
+import { trainModel } from "./pipeline/train/train-model.ts";
+import type { TrainRecord } from "./pipeline/train/train-record.ts";
+import { drawLossChart } from "./report/loss-chart.ts";
 import { type Inspection, inspectCheckpoint } from "./runtime/inspect.ts";
 import type { LanguageModel } from "./runtime/language-model.ts";
 import { load as loadModel } from "./runtime/load.ts";
@@ -106,12 +114,50 @@ export async function exportCheckpoint(
  * @throws FewbitError (as rejection) of the kind that fits; nothing stands under `out` then
  */
 export function quantize(model: ModelSource, options: QuantizeOptions & ApiOptions): QuantizeRun {
-  return startRun(options.out, async (emit) => {
+  return startRun<PipelineEvent, RunRecord>(options.out, async (emit) => {
     const notify = (message: string): void => emit({ type: "notice", message });
     const backend = backendFor({ ...options, onNotice: options.onNotice ?? notify });
     const recipe = toRecipe(sourceOf(model), options);
     const { overwrite = false, resume = "auto", signal, onDownload } = options;
     return runRecipe(recipe, { backend, overwrite, resume, signal, onDownload, emit });
+  });
+}
+
+/** Where a training writes, and what it does about an earlier one. */
+export interface TrainOptions extends ApiOptions {
+  /** Directory of the checkpoint. */
+  readonly out: string;
+  /** Replace a checkpoint that stands there already. */
+  readonly overwrite?: boolean;
+  /** `auto` goes on with a run that was interrupted; `restart` discards what it had done. Default `auto`. */
+  readonly resume?: ResumeChoice;
+}
+
+/** A training under way. Await it for the result; iterate over `events` for progress. */
+export type TrainRun = RunHandle<TrainEvent, TrainRecord>;
+
+/**
+ * Trains a Llama model from text, tokenizer included, or goes on with a checkpoint (`from`), and writes a Hugging Face
+ * checkpoint. A run that was interrupted is gone on with, to the same bytes.
+ *
+ * @example
+ * const run = train({
+ *   model: { hidden_size: 128, intermediate_size: 352, num_hidden_layers: 4, num_attention_heads: 4 },
+ *   data: { files: ["train.txt"] }, steps: 1000,
+ * }, { out: "./small" });
+ * for await (const event of run.events) if (event.type === "step") render(event.loss);
+ *
+ * @throws FewbitError (as rejection) of the kind that fits; nothing stands under `out` then
+ */
+export function train(config: TrainConfigInput, options: TrainOptions): TrainRun {
+  return startRun<TrainEvent, TrainRecord>(options.out, async (emit) => {
+    const notify = (message: string): void => emit({ type: "notice", message });
+    const backend = backendFor({ ...options, onNotice: options.onNotice ?? notify });
+    const { out, overwrite = false, resume = "auto", signal, onDownload } = options;
+    const drawLosses = ({ losses, validations, steps }: TrainRecord): string =>
+      drawLossChart({ title: `Training loss over ${steps} steps`, losses, validations });
+    const run = { backend, out, overwrite, resume, signal, onDownload, emit, drawLosses };
+    return trainModel(config, run);
   });
 }
 
@@ -201,6 +247,9 @@ export { type Method, type MethodRole } from "./methods/define-method.ts";
 export { type MethodId, methods } from "./methods/index.ts";
 export type { KvCacheDType } from "./nn/kv-cache.ts";
 export type { PipelineEvent } from "./pipeline/events.ts";
+export { type TrainConfigInput, trainConfigSchema } from "./pipeline/train/train-config.ts";
+export type { TrainEvent, TrainPlan } from "./pipeline/train/train-events.ts";
+export type { TrainRecord } from "./pipeline/train/train-record.ts";
 export {
   type ExportDType,
   type ExportFormat,

@@ -16,6 +16,10 @@ const commands: Record<string, { summary: string; load: () => Promise<DefineComm
     summary: "quantize a checkpoint to fewer bits",
     load: async () => (await import("./quantize.ts")).defineQuantize,
   },
+  train: {
+    summary: "train a model from text, or train one further",
+    load: async () => (await import("./train.ts")).defineTrain,
+  },
   eval: {
     summary: "measure perplexity, divergence from the original, size and speed",
     load: async () => (await import("./eval.ts")).defineEval,

@@ -1,29 +1,35 @@
 import type { PipelineEvent } from "./events.ts";
 import type { RunRecord } from "./run-record.ts";
 
-/** What a quantization leaves behind. */
-export interface QuantizeResult {
-  readonly record: RunRecord;
-  /** Directory of the quantized checkpoint. */
+/** What a run that writes a checkpoint leaves behind. */
+export interface RunResult<Event, Record> {
+  readonly record: Record;
+  /** Directory of the checkpoint. */
   readonly out: string;
   /** All events of the run, from the first. */
-  readonly events: AsyncIterable<PipelineEvent>;
+  readonly events: AsyncIterable<Event>;
 }
 
 /**
- * A quantization under way. Await it for the result; iterate over `events` meanwhile (or afterwards: every
- * iteration begins with the first event and ends with the run).
+ * A run under way. Await it for the result; iterate over `events` meanwhile (or afterwards: every iteration
+ * begins with the first event and ends with the run).
  */
-export interface QuantizeRun extends Promise<QuantizeResult> {
-  readonly events: AsyncIterable<PipelineEvent>;
+export interface RunHandle<Event, Record> extends Promise<RunResult<Event, Record>> {
+  readonly events: AsyncIterable<Event>;
 }
 
+/** What a quantization leaves behind. */
+export type QuantizeResult = RunResult<PipelineEvent, RunRecord>;
+
+/** A quantization under way. */
+export type QuantizeRun = RunHandle<PipelineEvent, RunRecord>;
+
 /** Starts `work`, which emits events, and returns the handle that callers await or iterate over. */
-export function startRun(
+export function startRun<Event, Record>(
   out: string,
-  work: (emit: (event: PipelineEvent) => void) => Promise<RunRecord>,
-): QuantizeRun {
-  const log = new EventLog();
+  work: (emit: (event: Event) => void) => Promise<Record>,
+): RunHandle<Event, Record> {
+  const log = new EventLog<Event>();
   const result = work((event) => log.add(event))
     .then((record) => ({ record, out, events: log }))
     .finally(() => log.close());
@@ -34,12 +40,12 @@ export function startRun(
 }
 
 /** Events so far, and a wake-up for those who wait for the next one. */
-class EventLog implements AsyncIterable<PipelineEvent> {
-  private readonly events: PipelineEvent[] = [];
+class EventLog<Event> implements AsyncIterable<Event> {
+  private readonly events: Event[] = [];
   private waiting: (() => void)[] = [];
   private closed = false;
 
-  add(event: PipelineEvent): void {
+  add(event: Event): void {
     this.events.push(event);
     this.wake();
   }
@@ -49,7 +55,7 @@ class EventLog implements AsyncIterable<PipelineEvent> {
     this.wake();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<PipelineEvent, void, void> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<Event, void, void> {
     for (let next = 0; ; next++) {
       while (next >= this.events.length) {
         if (this.closed) return;

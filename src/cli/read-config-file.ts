@@ -1,0 +1,21 @@
+import { readText } from "../platform/node.ts";
+import { UsageError } from "../util/errors.ts";
+
+/**
+ * Reads a JSON file that a person wrote.
+ * @throws UsageError when it is not a JSON object; FormatError when it is missing
+ */
+export async function readConfigFile(path: string): Promise<Record<string, unknown>> {
+  const text = await readText(path);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    throw new UsageError(`${path} is not JSON: ${detail}`, { cause });
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw new UsageError(`${path}: expected a JSON object, such as { "model": { ... } }`);
+}
