@@ -1,15 +1,22 @@
 /*
  * The loops around the tile. The includer defines the types PACKED and RESULT, the tile size MR x NR, the
  * depth of a panel KC, DEPTH_STEP (packed k is rounded up to its multiples), pack_strip(),
- * multiply_strips(), begin_tiles(), end_tiles(), and the name GEMM.
+ * multiply_strips(), begin_tiles(), end_tiles(), and the name GEMM; and, if they are to differ, A_STRIPS and B_STRIPS,
+ * or with OWN_MULTIPLY, LOCAL_BYTES of scratch a thread and multiply_chunk(), which multiplies one block.
  */
+#ifndef A_STRIPS
 #define A_STRIPS 8 /* strips of a, and of b, in a block */
 #define B_STRIPS 6
+#endif
+#ifndef LOCAL_BYTES
+#define LOCAL_BYTES 0
+#endif
 #define PACK_STEPS 32 /* a multiple of DEPTH_STEP */
 #define ROWS_A_BLOCK (MR * A_STRIPS)
 #define COLUMNS_A_BLOCK (NR * B_STRIPS)
-#define MC ((int64_t)ROWS_A_BLOCK * 48) /* rows and columns packed at a time */
-#define NC ((int64_t)COLUMNS_A_BLOCK * 16)
+/* Elements that are packed at a time, but at least a block: of a, and of b for each thread. */
+#define A_PANEL ((int64_t)3 << 20)
+#define B_PANEL ((int64_t)3 << 18)
 
 typedef struct {
   const fb_product *product;
@@ -17,8 +24,10 @@ typedef struct {
   int64_t i0, j0, p0;   /* where the packed panels begin */
   int64_t m, n, k;      /* their size */
   int64_t packed_k;     /* k rounded up */
-  int64_t a_blocks;
+  int64_t a_blocks, b_blocks;
+  int64_t pack_from, pack_end; /* blocks that are not packed yet; those of b follow those of a */
   int beta;
+  fb_team *team;
 } panel;
 
 static void pack_block(PACKED *packed, const panel *now, const fb_matrix *source, int width,
@@ -39,14 +48,18 @@ static void pack_block(PACKED *packed, const panel *now, const fb_matrix *source
 static FB_BODY(pack_chunk) {
   const panel *now = context;
   const fb_product *product = now->product;
+  int64_t block = now->pack_from + chunk;
   (void)thread;
-  if (chunk < now->a_blocks) {
-    pack_block(now->a, now, &product->a, MR, now->i0, now->m, chunk, 0);
+  if (block < now->a_blocks) {
+    pack_block(now->a, now, &product->a, MR, now->i0, now->m, block, 0);
   } else {
-    pack_block(now->b, now, &product->b, NR, now->j0, now->n, chunk - now->a_blocks, 1);
+    pack_block(now->b, now, &product->b, NR, now->j0, now->n, block - now->a_blocks, 1);
   }
 }
 
+static FB_BODY(multiply_chunk);
+
+#ifndef OWN_MULTIPLY
 static FB_BODY(multiply_chunk) {
   const panel *now = context;
   const fb_product *product = now->product;
@@ -66,6 +79,7 @@ static FB_BODY(multiply_chunk) {
   }
   end_tiles();
 }
+#endif
 
 static void scale_result(const fb_product *product) {
   if (product->beta) return;
@@ -75,11 +89,19 @@ static void scale_result(const fb_product *product) {
   }
 }
 
-static void multiply_panel(fb_team *team, panel *now) {
+/* How many rows or columns are packed at a time: whole blocks of about `elements` elements. */
+static int64_t panel_lanes(int64_t lanes, int64_t depth, int64_t block, int64_t elements) {
+  return fb_min(lanes, block * fb_max(1, elements / (block * depth)));
+}
+
+/* A panel of a stays packed while b moves on, and the other way round. */
+static void multiply_panel(fb_team *team, panel *now, int new_a, int new_b) {
   now->a_blocks = fb_ceil_div(now->m, ROWS_A_BLOCK);
-  int64_t b_blocks = fb_ceil_div(now->n, COLUMNS_A_BLOCK);
-  fb_parallel(team, now->a_blocks + b_blocks, pack_chunk, now);
-  fb_parallel(team, now->a_blocks * b_blocks, multiply_chunk, now);
+  now->b_blocks = fb_ceil_div(now->n, COLUMNS_A_BLOCK);
+  now->pack_from = new_a ? 0 : now->a_blocks;
+  now->pack_end = now->a_blocks + (new_b ? now->b_blocks : 0);
+  fb_parallel(team, now->pack_end - now->pack_from, pack_chunk, now);
+  fb_parallel(team, now->a_blocks * now->b_blocks, multiply_chunk, now);
 }
 
 const char *GEMM(fb_team *team, const fb_product *product) {
@@ -90,20 +112,21 @@ const char *GEMM(fb_team *team, const fb_product *product) {
   }
   int64_t depth = fb_ceil_div(product->k, fb_ceil_div(product->k, KC)); /* panels of equal depth */
   depth = fb_round_up(depth, DEPTH_STEP);
-  int64_t a_size = fb_round_up(fb_min(MC, fb_round_up(product->m, MR)) * depth, 64);
-  int64_t b_size = fb_min(NC, fb_round_up(product->n, NR)) * depth;
-  if (!fb_reserve(team, (size_t)(a_size + b_size) * sizeof(PACKED), 0)) return "out of memory";
-  panel now = {.product = product, .a = fb_shared(team)};
+  int64_t rows = panel_lanes(product->m, depth, ROWS_A_BLOCK, A_PANEL);
+  int64_t columns = panel_lanes(product->n, depth, COLUMNS_A_BLOCK, B_PANEL * fb_threads(team));
+  int64_t a_size = fb_round_up(fb_round_up(rows, MR) * depth, 64), b_size = fb_round_up(columns, NR) * depth;
+  if (!fb_reserve(team, (size_t)(a_size + b_size) * sizeof(PACKED), LOCAL_BYTES)) return "out of memory";
+  panel now = {.product = product, .a = fb_shared(team), .team = team};
   now.b = now.a + a_size;
-  for (now.j0 = 0; now.j0 < product->n; now.j0 += NC) {
-    now.n = fb_min(NC, product->n - now.j0);
-    for (now.p0 = 0; now.p0 < product->k; now.p0 += depth) {
-      now.k = fb_min(depth, product->k - now.p0);
-      now.packed_k = fb_round_up(now.k, DEPTH_STEP);
-      now.beta = product->beta || now.p0 > 0;
-      for (now.i0 = 0; now.i0 < product->m; now.i0 += MC) {
-        now.m = fb_min(MC, product->m - now.i0);
-        multiply_panel(team, &now);
+  for (now.p0 = 0; now.p0 < product->k; now.p0 += depth) {
+    now.k = fb_min(depth, product->k - now.p0);
+    now.packed_k = fb_round_up(now.k, DEPTH_STEP);
+    now.beta = product->beta || now.p0 > 0;
+    for (now.i0 = 0; now.i0 < product->m; now.i0 += rows) {
+      now.m = fb_min(rows, product->m - now.i0);
+      for (now.j0 = 0; now.j0 < product->n; now.j0 += columns) {
+        now.n = fb_min(columns, product->n - now.j0);
+        multiply_panel(team, &now, now.j0 == 0, now.i0 == 0 || columns < product->n);
       }
     }
   }

@@ -18,7 +18,9 @@
 #define MR 32
 #define NR 32
 #define DEPTH_STEP 32
+#ifndef KC
 #define KC 512
+#endif
 #define TILE 512 /* elements of a tile */
 
 /* Lanes run along k in the source: row i of the square is 16 pairs of lane i. */
