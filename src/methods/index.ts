@@ -2,6 +2,8 @@ import gptq from "./ptq/gptq.ts";
 import hqq from "./ptq/hqq.ts";
 import rtn from "./ptq/rtn.ts";
 import svid from "./ptq/svid.ts";
+import bitnet from "./qat/bitnet.ts";
+import paretoq from "./qat/paretoq.ts";
 import awq from "./transforms/awq.ts";
 import smoothquant from "./transforms/smoothquant.ts";
 
@@ -11,6 +13,8 @@ export const methods = {
   gptq,
   hqq,
   svid,
+  paretoq,
+  bitnet,
   awq,
   smoothquant,
 } as const;

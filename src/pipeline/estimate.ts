@@ -3,6 +3,11 @@ import type { Method } from "../methods/define-method.ts";
 import { monotonicMs } from "../platform/node.ts";
 import { matmul } from "../tensor/products.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import {
+  estimateTrainingMemory,
+  estimateTrainingSeconds,
+  type TrainingSize,
+} from "./estimate-training.ts";
 import type { PlannedLinear } from "./plan.ts";
 import type { ChosenTransform } from "./transform-block.ts";
 
@@ -29,10 +34,13 @@ export interface WorkSize {
   readonly transforms: readonly ChosenTransform[];
   /** Weights of embedding and output head that are quantized. */
   readonly endWeights: number;
+  /** Of methods that train the whole model; otherwise null. */
+  readonly training: TrainingSize | null;
 }
 
 /** Estimates peak memory in bytes: one block in float32, the activations, and the largest layer's work. */
 export function estimateMemory(work: WorkSize): number {
+  if (work.training) return processBytes + estimateTrainingMemory(work.training);
   const blocks = byBlock(work.linears);
   const blockBytes = 4 * Math.max(...blocks.map(weightsOf));
   const widths = work.linears.map(({ inFeatures }) => inFeatures);
@@ -77,6 +85,9 @@ export async function estimateSeconds(backend: Backend, work: WorkSize): Promise
   const disk = (work.sourceBytes + work.outputBytes) / diskBytesPerSecond;
   const plain = (weights + work.endWeights) * secondsPerWeight + disk;
   if (work.tokens === 0) return plain;
+  if (work.training) {
+    return plain + estimateTrainingSeconds(work.training, await measureFlops(backend));
+  }
   const epochs = work.method.epochs?.(work.options) ?? 0;
   const trials = sum(
     work.transforms.map(({ method, options }) => {

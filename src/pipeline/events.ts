@@ -14,6 +14,8 @@ export type PipelineEvent =
       /** Number of blocks that are finished. */
       readonly finishedBlocks: number;
       readonly blocks: number;
+      /** Number of steps of a training that are done. */
+      readonly finishedSteps?: number;
       /** Number of calibration windows that the model wrote already. */
       readonly finishedWindows: number;
       /** When the interrupted run was last known to be at work, ISO. */
@@ -35,6 +37,22 @@ export type PipelineEvent =
       readonly fraction: number;
       readonly elapsedMs: number;
       /** Null until there is something to go by. */
+      readonly remainingMs: number | null;
+    }
+  /** A step of the training of the whole model is done. */
+  | {
+      readonly type: "step";
+      /** Steps done, this one included. */
+      readonly step: number;
+      readonly steps: number;
+      readonly loss: number;
+      /** Factor of the schedule on the learning rate. */
+      readonly rate: number;
+      /** Before clipping. */
+      readonly gradientNorm: number;
+      readonly elapsedMs: number;
+      /** Null until there is something to go by. */
+      readonly tokensPerSecond: number | null;
       readonly remainingMs: number | null;
     }
   /** A transform has changed a block. */

@@ -67,6 +67,14 @@ export interface PartEntry {
   readonly effort: Effort;
 }
 
+/** A state of the training of a whole model is safe. */
+export interface StateEntry {
+  readonly type: "state";
+  /** Steps that were done. */
+  readonly step: number;
+  readonly effort: Effort;
+}
+
 /** The run was taken up again. */
 export interface ResumedEntry extends Resumption {
   readonly type: "resumed";
@@ -74,7 +82,7 @@ export interface ResumedEntry extends Resumption {
 }
 
 /** A line of the journal after the first. */
-export type JournalEntry = WindowEntry | PartEntry | ResumedEntry;
+export type JournalEntry = WindowEntry | PartEntry | StateEntry | ResumedEntry;
 
 /** A journal as it was read. */
 export interface JournalContents {

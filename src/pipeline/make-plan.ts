@@ -40,6 +40,13 @@ export async function makePlan(
     .reduce((sum, bytes) => sum + bytes, 0);
   const blockBytes = opened.sizes.linear.bytes;
   const activations = planActivations(recipe, method, config.hiddenSize);
+  const training =
+    calibration &&
+    (method.effort?.(recipe.options, {
+      windows: calibration.samples,
+      window: calibration.window,
+    }) ??
+      null);
   const work = {
     linears: chosen,
     hiddenSize: config.hiddenSize,
@@ -52,6 +59,15 @@ export async function makePlan(
     options: recipe.options,
     transforms: transformsOf(recipe),
     endWeights: endWeights(ends),
+    training: training && {
+      ...training,
+      parameters: opened.sizes.parameters,
+      blocks: model.blockCount,
+      hiddenSize: config.hiddenSize,
+      vocabularySize: config.vocabularySize,
+      linears: chosen,
+      teacher: method.needs.teacher ?? false,
+    },
   };
   return {
     modelName: opened.name,
@@ -68,6 +84,7 @@ export async function makePlan(
     schemeId: recipe.scheme,
     calibration: calibration && { windows: calibration.samples, window: calibration.window },
     activations,
+    training,
     backend: backend.description,
     threads: backend.threads,
     sourceBytes: checkpoint.fileBytes,

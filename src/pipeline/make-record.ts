@@ -11,6 +11,7 @@ import type {
   RunRecord,
   TransformRecord,
 } from "./run-record.ts";
+import type { TrainingRecord } from "./training-record.ts";
 
 /** What a run has done so far, part by part. */
 export interface FinishedRecords {
@@ -18,6 +19,7 @@ export interface FinishedRecords {
   readonly linears: LinearRecord[];
   readonly blocks: BlockRecord[];
   readonly ends: EndRecord[];
+  readonly training?: TrainingRecord;
 }
 
 /** A run that is over. */

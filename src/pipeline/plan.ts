@@ -1,3 +1,4 @@
+import type { TrainingEffort } from "../methods/define-method.ts";
 import type { EndDescription } from "../nn/quantizable-model.ts";
 import type { Scheme } from "../quant/scheme.ts";
 
@@ -49,6 +50,8 @@ export interface Plan {
   readonly calibration: { readonly windows: number; readonly window: number } | null;
   /** What is kept of the calibration text between blocks; null without any. */
   readonly activations: PlannedActivations | null;
+  /** Of methods that train the whole model; otherwise null. */
+  readonly training: TrainingEffort | null;
   /** `native (AVX-512)`. */
   readonly backend: string;
   readonly threads: number;

@@ -8,6 +8,7 @@ import { expectDisk, expectMemory, makePlan } from "./make-plan.ts";
 import type { Plan } from "./plan.ts";
 import { parseRecipe, type RecipeInput, settleRecipe } from "./recipe.ts";
 import { type EarlierWork, readEarlierWork, settleEarlierRun } from "./resume.ts";
+import { TrainModelRun } from "./train-model-run.ts";
 import { Run, type RunJob, type RunOptions } from "./run.ts";
 import { identifyRun } from "./run-identity.ts";
 import type { RunRecord } from "./run-record.ts";
@@ -83,7 +84,7 @@ async function runInFolder(job: RunJob): Promise<RunRecord> {
     needBytes: await expectDisk(plan, recipe.out),
   });
   let earlier: EarlierWork | null = null;
-  let run: Run | null = null;
+  let run: Run | TrainModelRun | null = null;
   try {
     earlier = await readEarlierWork(folder, identity);
     const text = await readWindows(opened, recipe);
@@ -91,13 +92,13 @@ async function runInFolder(job: RunJob): Promise<RunRecord> {
     for (const message of plan.cautions) options.emit({ type: "notice", message });
     if (text?.notice) options.emit({ type: "notice", message: text.notice });
     expectMemory(plan);
-    run = new Run(job, folder, earlier);
+    run = new (job.method.trainModel ? TrainModelRun : Run)(job, folder, earlier);
     const record = await run.work(text?.windows ?? null);
     await folder.commit();
     return record;
   } catch (error) {
     const hasWork = earlier !== null || (run?.hasFinishedWork ?? false);
-    if (hasWork && !comesAgain(error)) await folder.leave();
+    if (hasWork && (job.method.trainModel || !comesAgain(error))) await folder.leave();
     else await folder.abort();
     throw error;
   }

@@ -23,6 +23,8 @@ import {
 } from "../platform/node.ts";
 import { QTensor } from "../quant/q-tensor.ts";
 import { parseScheme } from "../quant/scheme.ts";
+import type { DType } from "../tensor/dtype.ts";
+import { floatsToBfloats, floatsToHalves } from "../util/half.ts";
 import { copyTensor, writableDType } from "./copy-tensor.ts";
 import type { FinishedTensors } from "./finished-weights.ts";
 import type { PlannedLinear } from "./plan.ts";
@@ -151,6 +153,12 @@ export class QuantizedOutput {
     if (isLast) this.modules.set(name, module);
   }
 
+  /** Writes a tensor that was trained, rounded to the dtype that it is stored in. */
+  async writeTensor(name: string, values: Float32Array): Promise<void> {
+    const entry = this.entries.find((candidate) => candidate.name === name);
+    if (entry) await this.write(name, roundToStored(entry.dtype, values));
+  }
+
   /** Writes a tensor that transforms have changed. */
   async writeChanged(name: string, values: Float32Array): Promise<void> {
     await this.write(name, values);
@@ -246,4 +254,9 @@ export class QuantizedOutput {
     await this.writer.write(name, data);
     this.tensors.set(name, sha256(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)));
   }
+}
+
+function roundToStored(dtype: DType, values: Float32Array): ArrayBufferView {
+  if (dtype === "f16") return floatsToHalves(values);
+  return dtype === "bf16" ? floatsToBfloats(values) : values;
 }

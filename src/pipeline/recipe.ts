@@ -67,6 +67,8 @@ export const recipeSchema = z.object({
   cacheDType: z.enum(["f32", "f16"]).default("f32"),
   /** Keep them in files in the working directory instead of in memory; changes no result. */
   cacheOnDisk: z.boolean().default(false),
+  /** Directory of the model that methods with a teacher learn from; by default the original. */
+  teacher: z.string().nullable().default(null),
   seed: z.number().int().nonnegative().default(0),
 });
 
@@ -106,7 +108,21 @@ export function parseRecipe(input: RecipeInput): { parsed: ParsedRecipe; method:
     for (const scheme of schemesOf(parsed)) expectSupport(each, scheme);
     if (needsText(each)) expectCalibration(each.title, recipe);
   }
+  if (method.trainModel) expectTrainable(method, recipe);
   return { parsed, method };
+}
+
+/** Training of a whole model changes embedding and output head, and sees no block by itself. */
+function expectTrainable(method: Method, recipe: ParsedRecipe): void {
+  if (recipe.transforms.length > 0) {
+    throw new UsageError(`${method.title} trains all weights: transforms would be lost in that`, {
+      hint: "leave out --transform",
+    });
+  }
+  if (recipe.embedding === null && recipe.head === null) return;
+  throw new UsageError(`${method.title} trains embedding and output head, which stay in 16 bits`, {
+    hint: "leave out --embedding and --head",
+  });
 }
 
 /** The transforms of a recipe with their options, in the order in which they run. */
@@ -129,9 +145,9 @@ export function cautionsOf(recipe: Omit<Recipe, "calibration">): string[] {
   return [...new Set(cautions)];
 }
 
-/** Whether a method works on activations of calibration text. */
-export function needsText({ needs }: Method): boolean {
-  return needs.statistics.length > 0 || (needs.floatInputs ?? false);
+/** Whether a method works on activations of calibration text, or trains on it. */
+export function needsText({ needs, trainModel }: Method): boolean {
+  return needs.statistics.length > 0 || (needs.floatInputs ?? false) || trainModel !== undefined;
 }
 
 function schemesOf({ scheme, layers }: Pick<Recipe, "scheme" | "layers">): Scheme[] {

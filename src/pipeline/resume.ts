@@ -73,9 +73,10 @@ export async function readEarlierWork(
   for (const entry of contents.entries) {
     if (entry.type === "window") work.windows.push(Int32Array.from(entry.ids));
     else if (entry.type === "part") parts.set(entry.name, entry);
-    else {
-      const { interruptedAt, resumedAt, blocks } = entry;
-      work.resumptions.push({ interruptedAt, resumedAt, blocks });
+    else if (entry.type === "resumed") {
+      const { interruptedAt, resumedAt, blocks, steps } = entry;
+      const resumption = { interruptedAt, resumedAt, blocks };
+      work.resumptions.push(steps === undefined ? resumption : { ...resumption, steps });
     }
   }
   const { startedAt } = contents.head;

@@ -3,6 +3,7 @@ import type { TransformedPart } from "../methods/define-method.ts";
 import type { EndRole } from "../nn/quantizable-model.ts";
 import type { MachineDescription } from "../platform/node.ts";
 import type { Recipe } from "./recipe.ts";
+import type { TrainingRecord } from "./training-record.ts";
 
 /** What happened to one linear layer. */
 export interface LinearRecord {
@@ -62,6 +63,8 @@ export interface Resumption {
   readonly resumedAt: string;
   /** Number of blocks that were finished and not done again. */
   readonly blocks: number;
+  /** Number of steps of a training that were done and not done again. */
+  readonly steps?: number;
 }
 
 /** The record of a run, written to `run.json` beside the weights. */
@@ -89,6 +92,8 @@ export interface RunRecord {
   readonly linears: readonly LinearRecord[];
   /** Of methods that quantize whole blocks; otherwise empty. */
   readonly blocks: readonly BlockRecord[];
+  /** Of methods that train the whole model. */
+  readonly training?: TrainingRecord;
   /** Embedding and output head, where they were quantized. */
   readonly ends: readonly EndRecord[];
   /** Modules that fell back to a simpler way. */

@@ -7,9 +7,9 @@ import { joinPath, monotonicMs, remove } from "../platform/node.ts";
 import type { OpenedModel } from "../runtime/load.ts";
 import { throwIfCancelled } from "../util/errors.ts";
 import { workOnBlock } from "./block-work.ts";
-import { sampleWindows } from "./collect-windows.ts";
 import type { PipelineEvent } from "./events.ts";
 import { Journal, type PartEntry } from "./journal.ts";
+import { sampleKeptWindows } from "./kept-windows.ts";
 import { type FinishedRecords, makeRecord } from "./make-record.ts";
 import type { Plan } from "./plan.ts";
 import { Prefixes, type Written } from "./prefixes.ts";
@@ -154,26 +154,12 @@ export class Run {
     return finishedBlocks;
   }
 
-  /** Lets the model write the calibration windows, where the recipe says so; each is kept at once. */
-  private async sample(journal: Journal): Promise<readonly Int32Array[] | null> {
-    const { opened, recipe, options } = this.job;
-    if (!recipe.calibration) return null;
-    const { samples } = recipe.calibration;
-    const report = (done: number): void =>
-      this.meter.report(0, `calibration window ${Math.min(done + 1, samples)} of ${samples}`);
-    const earlier = this.earlier?.windows ?? [];
-    report(earlier.length);
-    return sampleWindows(opened, recipe, {
-      backend: options.backend,
-      signal: options.signal,
-      earlier,
-      onWindow: async (window, done) => {
-        await journal.append({ type: "window", ids: [...window], effort: this.meter.effort });
-        this.hasFinishedWork = true;
-        options.emit({ type: "window", done, total: samples });
-        report(done);
-      },
-    });
+  private sample(journal: Journal): Promise<readonly Int32Array[] | null> {
+    const { earlier, meter } = this;
+    const onKept = (): void => {
+      this.hasFinishedWork = true;
+    };
+    return sampleKeptWindows(this.job, { journal, meter, earlier, onKept });
   }
 
   /** Quantizes embedding and output head as far as the plan says so and no earlier run did. */

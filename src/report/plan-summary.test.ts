@@ -26,6 +26,7 @@ const plan: Plan = {
   cautions: [],
   schemeId: "w2g64",
   calibration: { windows: 64, window: 512 },
+  training: null,
   activations: null,
   backend: "native (AVX-512)",
   threads: 1,

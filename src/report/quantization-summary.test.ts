@@ -33,6 +33,7 @@ const record: RunRecord = {
     transforms: [],
     trueSequential: true,
     activationRange: "min-max",
+    teacher: null,
     cacheDType: "f32",
     cacheOnDisk: false,
     seed: 0,

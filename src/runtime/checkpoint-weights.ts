@@ -17,7 +17,7 @@ const weightSuffix = ".weight";
 
 /** The weights of a checkpoint directory, plain or packed by fewbit. Every read goes to the disk. */
 export class CheckpointWeights implements WeightSource {
-  private readonly backend: Backend;
+  readonly backend: Backend;
   private readonly checkpoint: Checkpoint;
   private readonly precision: WeightPrecision;
   private readonly packed: ReadonlyMap<string, QuantizedModule>;
