@@ -1,6 +1,7 @@
 import type { PipelineEvent } from "../pipeline/events.ts";
 import type { LinearRecord, TransformRecord } from "../pipeline/run-record.ts";
 import {
+  formatCount,
   formatDuration,
   formatMoment,
   formatNumber,
@@ -15,6 +16,10 @@ import type { Terminal } from "./terminal.ts";
 
 type ProgressEvent = Extract<PipelineEvent, { type: "progress" }>;
 type ResumedEvent = Extract<PipelineEvent, { type: "resumed" }>;
+type StepEvent = Extract<PipelineEvent, { type: "step" }>;
+
+/** A log gets about so many lines of a training, whatever its length. */
+const stepLines = 50;
 
 /** Shows a quantization on standard error: a bar where it can be redrawn, else a line for each block. */
 export class QuantizationProgress {
@@ -25,7 +30,8 @@ export class QuantizationProgress {
   private linears: LinearRecord[] = [];
   private lastError: number | null = null;
   /** Finished parts that stay when the run is stopped. */
-  private finished = { blocks: 0, of: 0, windows: 0 };
+  private finished = { blocks: 0, of: 0, windows: 0, steps: 0 };
+  private smoothedLoss: number | null = null;
 
   constructor(terminal: Terminal) {
     this.terminal = terminal;
@@ -48,6 +54,8 @@ export class QuantizationProgress {
     } else if (event.type === "progress") {
       this.latest = event;
       terminal.progress(this.progressOf(event));
+    } else if (event.type === "step") {
+      this.step(event);
     } else if (event.type === "transform") {
       terminal.details(describeTransform(event.transform));
     } else if (event.type === "linear") {
@@ -63,15 +71,16 @@ export class QuantizationProgress {
 
   /** What came of the run when it is stopped now, and how to go on. */
   get onward(): Onward {
-    const { blocks, of, windows } = this.finished;
-    if (blocks === 0 && windows === 0) {
+    const { blocks, of, windows, steps } = this.finished;
+    if (blocks === 0 && windows === 0 && steps === 0) {
       return {
         message: "nothing was written, and the model is as it was",
         hint: "run the same command again to start over",
       };
     }
-    const what =
+    const parts =
       blocks > 0 ? `${blocks} of ${of} blocks` : formatPlural(windows, "calibration window");
+    const what = steps > 0 ? formatPlural(steps, "step") : parts;
     return {
       message: `${what} are finished and kept; the model is as it was`,
       hint: "run the same command again to go on, or with --restart to start over",
@@ -79,14 +88,40 @@ export class QuantizationProgress {
   }
 
   private resume(event: ResumedEvent): void {
-    const { finishedBlocks, blocks, finishedWindows } = event;
-    this.finished = { blocks: finishedBlocks, of: blocks, windows: finishedWindows };
-    const what =
+    const { finishedBlocks, blocks, finishedWindows, finishedSteps: steps = 0 } = event;
+    this.finished = { blocks: finishedBlocks, of: blocks, windows: finishedWindows, steps };
+    const parts =
       finishedBlocks > 0
         ? `block ${finishedBlocks} of ${blocks}`
         : formatPlural(finishedWindows, "calibration window");
+    const what = steps > 0 ? `step ${steps}` : parts;
     const when = formatMoment(new Date(event.interruptedAt), new Date());
     this.terminal.notes([`  going on after ${what} of a run interrupted ${when}`, ""]);
+  }
+
+  /** A step of training: a bar that is redrawn, or a line now and then. */
+  private step(event: StepEvent): void {
+    const { terminal } = this;
+    const { step, steps, loss, remainingMs } = event;
+    this.finished = { ...this.finished, steps: step };
+    this.smoothedLoss = (this.smoothedLoss ?? loss) * 0.9 + 0.1 * loss;
+    const speed =
+      event.tokensPerSecond === null
+        ? []
+        : [`${formatCount(Math.round(event.tokensPerSecond))} tokens/s`];
+    const progress: Progress = {
+      noun: "step",
+      current: step,
+      total: steps,
+      fraction: step / steps,
+      ...(speed[0] === undefined ? {} : { activity: speed[0] }),
+      figure: { name: "loss", value: this.smoothedLoss },
+      remainingMs,
+    };
+    if (terminal.redraws) return terminal.progress(progress);
+    if (step !== 1 && step % Math.max(1, Math.ceil(steps / stepLines)) !== 0) return;
+    const details = [`loss ${formatNumber(this.smoothedLoss, 4)}`, ...speed];
+    terminal.notes([`  ${formatProgressLog(progress, details)}`]);
   }
 
   private endBlock(block: number, blocks: number): void {

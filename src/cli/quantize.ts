@@ -66,6 +66,7 @@ interface Options extends VoiceOptions, ComputeOptions {
   readonly cacheOnDisk?: boolean;
   readonly embedding?: string;
   readonly head?: string;
+  readonly teacher?: string;
   readonly seed?: number;
   readonly dryRun?: boolean;
   readonly overwrite?: boolean;
@@ -117,6 +118,10 @@ export function defineQuantize(command: Command, io: Io): void {
     )
     .option("--embedding <scheme>", "quantize the embedding too, to this scheme, such as w8")
     .option("--head <scheme>", "quantize the output head too, such as w4g64")
+    .option(
+      "--teacher <dir>",
+      "model to learn from, for methods with a teacher (default: the original)",
+    )
     .option("--seed <n>", "seed of every random choice (default: 0)", nonNegativeInteger);
   addCalibrationOptions(command);
   addMethodOptions(command, methods);
@@ -222,6 +227,7 @@ function requestOf(options: Options): QuantizeOptions & ApiOptions {
     ...(options.activationRange && { activationRange: options.activationRange }),
     cacheDType: options.cacheDtype,
     cacheOnDisk: options.cacheOnDisk,
+    teacher: options.teacher,
     seed: options.seed,
     overwrite: options.overwrite,
     resume: options.restart ? "restart" : undefined,

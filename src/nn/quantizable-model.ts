@@ -1,3 +1,4 @@
+import type { Backend } from "../backend/backend.ts";
 import type { Products } from "../backend/packed-operand.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { LinearSlot } from "./linear.ts";
@@ -86,6 +87,7 @@ export interface LinearDescription {
 
 /** What the pipeline and the methods see of a model; they never see which model it is. */
 export interface QuantizableModel {
+  readonly backend: Backend;
   readonly blockCount: number;
   /** Width of the residual stream. */
   readonly hiddenSize: number;

@@ -27,9 +27,7 @@ export function estimateTrainingMemory(size: TrainingSize): number {
   const outputs = linears.reduce((sum, { outFeatures }) => sum + outFeatures, 0);
   const state = parameters * (size.trainsWeights ? parameterBytes : 4);
   const perToken = 4 * (2 * outputs + 8 * hiddenSize * blocks);
-  const kept = size.recompute
-    ? perToken / blocks + 4 * hiddenSize * blocks
-    : perToken;
+  const kept = size.recompute ? perToken / blocks + 4 * hiddenSize * blocks : perToken;
   const quantized = (4 * weights) / (size.recompute ? blocks : 1);
   const logits = 3 * 4 * tokens * size.vocabularySize;
   return state + quantized + tokens * kept + logits + (size.teacher ? 4 * parameters : 0);

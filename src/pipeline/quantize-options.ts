@@ -51,7 +51,7 @@ export function toRecipe(model: string, options: QuantizeOptions): RecipeInput {
     activationRange,
     seed,
   } = options;
-  const { embedding, head } = options;
+  const { embedding, head, teacher } = options;
   return {
     model,
     transforms: transforms.map((choice) =>
@@ -67,6 +67,7 @@ export function toRecipe(model: string, options: QuantizeOptions): RecipeInput {
     ...(layers && { layers }),
     ...(embedding !== undefined && { embedding }),
     ...(head !== undefined && { head }),
+    ...(teacher !== undefined && { teacher }),
     ...(trueSequential !== undefined && { trueSequential }),
     ...(activationRange && { activationRange }),
     ...(options.cacheDType && { cacheDType: options.cacheDType }),

@@ -182,7 +182,16 @@ export class TrainModelRun {
       this.meter.sampleMemory();
       const { step, steps, loss, rate, gradientNorm } = report;
       const { elapsedMs } = this.meter;
-      emit({ type: "step", step, steps, loss, rate, gradientNorm, elapsedMs, ...pace.take(report) });
+      emit({
+        type: "step",
+        step,
+        steps,
+        loss,
+        rate,
+        gradientNorm,
+        elapsedMs,
+        ...pace.take(report),
+      });
     };
   }
 

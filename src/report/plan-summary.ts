@@ -1,3 +1,4 @@
+import type { TrainingEffort } from "../methods/define-method.ts";
 import type { Plan } from "../pipeline/plan.ts";
 import { formatBytes, formatCount, formatPlural, formatRemaining, printable } from "./format.ts";
 import type { Layout } from "./style.ts";
@@ -23,6 +24,7 @@ export function formatPlan(plan: Plan, layout: Layout): string[] {
       scheme ? [`${roles.join(", ")} ${scheme.id}`] : [],
     ),
     ...(calibration ? [`${calibration.windows} × ${calibration.window} calibration tokens`] : []),
+    ...(plan.training ? [describeTraining(plan.training)] : []),
     plan.backend,
     formatPlural(plan.threads, "thread"),
   ];
@@ -45,6 +47,11 @@ export function formatPlan(plan: Plan, layout: Layout): string[] {
 function describeActivations({ activations }: Plan): string {
   if (!activations?.onDisk) return "";
   return `; activations take ${formatBytes(activations.bytes)} of disk (${activations.dtype}) meanwhile`;
+}
+
+/** `400 steps of 2,048 tokens`. */
+function describeTraining({ steps, microBatchTokens, accumulation }: TrainingEffort): string {
+  return `${formatPlural(steps, "step")} of ${formatCount(microBatchTokens * accumulation)} tokens`;
 }
 
 /** An estimate is not known to fractions of a second. */

@@ -1,3 +1,4 @@
+import type { Backend } from "../../backend/backend.ts";
 import type { TapePrecision } from "../../tensor/tape.ts";
 import type { AdamWSettings } from "../../training/adamw.ts";
 import { nextTokenLoss, type TokenBatch } from "../../training/differentiate.ts";
@@ -32,7 +33,7 @@ export async function trainParameters(
   const { parameters, optimizer, length, loss } = training;
   const { batch: size, accumulation, clip, recompute, checkpointEvery } = options;
   const batches = new TokenBatches(listOfWindows(windows), { size, order: length.order, seed });
-  const precision = choosePrecision(options);
+  const precision = choosePrecision(options, model.model.backend);
   return train({
     parameters,
     optimizer,
@@ -55,6 +56,7 @@ export async function trainParameters(
   });
 }
 
-function choosePrecision({ precision }: TrainingOptions): TapePrecision {
-  return precision === "bf16" ? "bf16" : "f32";
+function choosePrecision({ precision }: TrainingOptions, backend: Backend): TapePrecision {
+  if (precision !== "auto") return precision;
+  return backend.hasFastBfloat16 ? "bf16" : "f32";
 }
