@@ -25,8 +25,16 @@ static void compare_row(const direction_call *call, int64_t row) {
   const float *teacher = call->teacher + row * n, *student = call->student + row * n;
   double wanted = 1 / fmax(sqrt(sum_of_squares(teacher, n)), LEAST_NORM);
   double given = 1 / fmax(sqrt(sum_of_squares(student, n)), LEAST_NORM);
-  double error = 0, cosine = 0;
-  for (int64_t i = 0; i < n; i++) {
+  vd to_target = vd_set1(wanted), to_direction = vd_set1(given), errors = vd_zero(), cosines = vd_zero();
+  int64_t i = 0;
+  for (; i + VD_WIDTH <= n; i += VD_WIDTH) {
+    vd target = vd_mul(vd_load_f32(teacher + i), to_target), direction = vd_mul(vd_load_f32(student + i), to_direction);
+    vd gap = vd_sub(target, direction);
+    errors = vd_fma(errors, gap, gap);
+    cosines = vd_fma(cosines, target, direction);
+  }
+  double error = vd_sum(errors), cosine = vd_sum(cosines);
+  for (; i < n; i++) {
     double target = teacher[i] * wanted, direction = student[i] * given;
     error += (target - direction) * (target - direction);
     cosine += target * direction;
@@ -35,7 +43,7 @@ static void compare_row(const direction_call *call, int64_t row) {
   if (!call->d_student) return;
   float *out = call->d_student + row * n;
   double factor = -2 * call->scale * given, pull = given * cosine;
-  for (int64_t i = 0; i < n; i++) out[i] = (float)(factor * (teacher[i] * wanted - student[i] * pull));
+  for (i = 0; i < n; i++) out[i] = (float)(factor * (teacher[i] * wanted - student[i] * pull));
 }
 
 static FB_BODY(direction_chunk) {

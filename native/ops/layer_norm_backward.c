@@ -24,18 +24,35 @@ typedef struct {
   double slope, dot;   /* mean(g), mean(g·n) */
 } row_moments;
 
+static double sum_of_row(const float *x, int64_t n) {
+  vd sum = vd_zero();
+  int64_t i = 0;
+  for (; i + VD_WIDTH <= n; i += VD_WIDTH) sum = vd_add(sum, vd_load_f32(x + i));
+  double total = vd_sum(sum);
+  for (; i < n; i++) total += x[i];
+  return total;
+}
+
 static row_moments measure_row(const norm_call *call, const float *d_out, const float *x) {
-  int64_t n = call->columns;
-  double sum = 0, squares = 0, slope = 0, dot = 0;
-  for (int64_t i = 0; i < n; i++) sum += x[i];
-  double mean = sum / (double)n;
-  for (int64_t i = 0; i < n; i++) {
-    double distance = x[i] - mean, g = call->weight ? (double)d_out[i] * call->weight[i] : d_out[i];
-    squares += distance * distance;
+  int64_t n = call->columns, i = 0;
+  const float *weight = call->weight;
+  double mean = sum_of_row(x, n) / (double)n;
+  vd center = vd_set1(mean), squares = vd_zero(), slopes = vd_zero(), dots = vd_zero();
+  for (; i + VD_WIDTH <= n; i += VD_WIDTH) {
+    vd distance = vd_sub(vd_load_f32(x + i), center), g = vd_load_f32(d_out + i);
+    if (weight) g = vd_mul(g, vd_load_f32(weight + i));
+    squares = vd_fma(squares, distance, distance);
+    slopes = vd_add(slopes, g);
+    dots = vd_fma(dots, g, distance);
+  }
+  double square = vd_sum(squares), slope = vd_sum(slopes), dot = vd_sum(dots);
+  for (; i < n; i++) {
+    double distance = x[i] - mean, g = weight ? (double)d_out[i] * weight[i] : d_out[i];
+    square += distance * distance;
     slope += g;
     dot += g * distance;
   }
-  double factor = 1 / sqrt(squares / (double)n + call->eps);
+  double factor = 1 / sqrt(square / (double)n + call->eps);
   return (row_moments){mean, factor, slope / (double)n, dot * factor / (double)n};
 }
 
@@ -45,15 +62,16 @@ static void back_row(const norm_call *call, float *parts, int64_t row) {
   row_moments moments = measure_row(call, d_out, x);
   float mean = (float)moments.mean, factor = (float)moments.factor;
   float slope = (float)moments.slope, dot = (float)moments.dot;
-  for (int64_t i = 0; parts && i < n; i++) {
-    parts[i] += d_out[i] * ((x[i] - mean) * factor);
-    parts[n + i] += d_out[i];
-  }
-  if (!call->d_x) return;
-  float *d_x = call->d_x + row * n;
-  for (int64_t i = 0; i < n; i++) {
-    float g = weight ? d_out[i] * weight[i] : d_out[i];
-    d_x[i] = factor * (g - slope - (x[i] - mean) * factor * dot);
+  float *d_x = call->d_x ? call->d_x + row * n : NULL;
+  for (int64_t i = 0; parts && i < n; i++) parts[i] += d_out[i] * ((x[i] - mean) * factor);
+  for (int64_t i = 0; parts && i < n; i++) parts[n + i] += d_out[i];
+  if (!d_x) return;
+  if (weight) {
+    for (int64_t i = 0; i < n; i++) {
+      d_x[i] = factor * (d_out[i] * weight[i] - slope - (x[i] - mean) * factor * dot);
+    }
+  } else {
+    for (int64_t i = 0; i < n; i++) d_x[i] = factor * (d_out[i] - slope - (x[i] - mean) * factor * dot);
   }
 }
 

@@ -7,8 +7,9 @@ import {
 } from "../../src/kernels/native/native-backend.ts";
 import { packedRowBytes } from "../../src/quant/packing.ts";
 import { bits4 } from "../../src/quant/packings/bits.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
 import { floatsToHalves } from "../../src/util/half.ts";
-import { blankOutput, normalSample, upload } from "./ops/data.ts";
+import { blankOutput, normalSample, upload, uploadIds } from "./ops/data.ts";
 
 const native = nativeAvailability();
 const title = "native kernels give the same bits with 1, 2 and 5 threads";
@@ -64,6 +65,43 @@ describe.skipIf(!native.available)(
           }));
       }
     }
+
+    test("attentionBackward", () =>
+      expectSameBits([3, 40, 2, 20], (backend, dK) => {
+        const queries = [3, 40, 6, 20];
+        const dV = blankOutput(backend, dK.shape);
+        const [q, dOut] = [1, 2].map((seed) => upload(backend, normalSample(queries, seed)));
+        const [k, v] = [3, 4].map((seed) => upload(backend, normalSample(dK.shape, seed)));
+        const dQ = blankOutput(backend, queries);
+        backend.kernels.attentionBackward(dQ, dK, dV, dOut, q, k, v, { scale: 0.3 });
+      }));
+
+    test("rmsNormBackward: the gradient of the weight", () =>
+      expectSameBits([172], (backend, dWeight) => {
+        const [dOut, x] = [1, 2].map((seed) => upload(backend, normalSample([200, 172], seed)));
+        const weight = upload(backend, normalSample([172], 3));
+        backend.kernels.rmsNormBackward(null, dWeight, dOut, x, weight, 1e-5);
+      }));
+
+    test("embeddingBackward", () =>
+      expectSameBits([300, 172], (backend, dTable) => {
+        const ids = Array.from({ length: 500 }, (_, t) => (t * t) % 300);
+        const dOut = upload(backend, normalSample([500, 172], 1));
+        backend.kernels.embeddingBackward(dTable, dOut, uploadIds(backend, ids));
+      }));
+
+    test("squaredError and sumSquares", () =>
+      expectSameBits([2], (backend, out) => {
+        const [a, b] = [1, 2].map((seed) => upload(backend, normalSample([100_000], seed)));
+        const totals = [0, 1].map(() => Tensor.zeros(backend, "f64", [1]));
+        backend.kernels.squaredError(totals[0], blankOutput(backend, a.shape), a, b, 1);
+        backend.kernels.sumSquares(totals[1], a);
+        const { storage } = out;
+        for (const [i, total] of totals.entries()) {
+          const element = backend.view(storage, "f32", i, 1);
+          backend.kernels.cast({ dtype: "f32", shape: [1], storage: element }, total);
+        }
+      }));
 
     test("klDivergence", () =>
       expectSameBits([40], (backend, out) => {
