@@ -1,3 +1,4 @@
+import blockAp from "./qat/block-ap.ts";
 import gptq from "./ptq/gptq.ts";
 import hqq from "./ptq/hqq.ts";
 import rtn from "./ptq/rtn.ts";
@@ -11,6 +12,7 @@ import smoothquant from "./transforms/smoothquant.ts";
 export const methods = {
   rtn,
   gptq,
+  "block-ap": blockAp,
   hqq,
   svid,
   paretoq,

@@ -1,0 +1,67 @@
+import type { Block, QuantizableModel } from "../../nn/quantizable-model.ts";
+import { Tape, type TapePrecision } from "../../tensor/tape.ts";
+import { squaredErrorGradient } from "../../tensor/training-ops.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { Parameter } from "../../training/parameter.ts";
+import type { MicroBatch } from "../../training/train.ts";
+import { type Pair, releasePair } from "./window-pairs.ts";
+
+/** Mean squared error of a block's outputs, `Σ (y − target)²/n` over all n elements, and its gradients. */
+export class BlockLoss {
+  private readonly model: QuantizableModel;
+  private readonly block: Block;
+  private readonly parameters: readonly Parameter[];
+  private readonly precision: TapePrecision;
+
+  /** `auto` multiplies in bfloat16 where that is fast. */
+  constructor(
+    { model, block }: { readonly model: QuantizableModel; readonly block: Block },
+    parameters: readonly Parameter[],
+    precision: TapePrecision | "auto",
+  ) {
+    const { hasFastBfloat16 } = parameters[0].value.backend;
+    this.model = model;
+    this.block = block;
+    this.parameters = parameters;
+    this.precision = precision === "auto" ? (hasFastBfloat16 ? "bf16" : "f32") : precision;
+  }
+
+  /** Enqueues forward and backward pass of a batch, which is given back. */
+  ofBatch(pair: Pair): MicroBatch {
+    const tape = new Tape({ precision: this.precision });
+    try {
+      tape.watch(...this.parameters.map(({ value }) => value));
+      const out = tape.run(() => this.forward(pair.input));
+      const scale = 1 / out.size;
+      const { total, gradient } = squaredErrorGradient(out, pair.target, scale);
+      tape.backward([[out, gradient]]);
+      const gradients = this.parameters.map(({ value }) => tape.takeGradient(value));
+      return { loss: [{ values: total, scale }], gradients };
+    } finally {
+      tape.release();
+      releasePair(pair);
+    }
+  }
+
+  /** Mean over batches, which are given back. */
+  async mean(pairs: AsyncIterable<Pair>): Promise<number> {
+    let sum = 0;
+    let elements = 0;
+    for await (const pair of pairs) {
+      const tape = new Tape({ precision: this.precision });
+      const out = tape.run(() => this.forward(pair.input));
+      const { total, gradient } = squaredErrorGradient(out, pair.target, 1);
+      sum += (await total.read())[0];
+      elements += out.size;
+      for (const tensor of [out, gradient, total]) tensor.release();
+      tape.release();
+      releasePair(pair);
+    }
+    return sum / elements;
+  }
+
+  private forward(input: Tensor<"f32">): Tensor<"f32"> {
+    // A pass without `untilStage` is never stopped on the way.
+    return this.model.forwardBlock(this.block, input, { position: 0 }) as Tensor<"f32">;
+  }
+}

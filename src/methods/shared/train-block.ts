@@ -1,0 +1,137 @@
+import { Linear, type LinearLike, type LinearSlot } from "../../nn/linear.ts";
+import { floatLinear } from "../../nn/scale-channels.ts";
+import { FakeQuantized } from "../../quant/fake-quantized.ts";
+import type { QTensor } from "../../quant/q-tensor.ts";
+import type { Parameter } from "../../training/parameter.ts";
+import { train } from "../../training/train.ts";
+import type { TrainingProgress } from "../../training/training-store.ts";
+import type { QuantizedBlock, WholeBlockProblem } from "../define-method.ts";
+import { BlockLoss } from "./block-loss.ts";
+import { WindowPairs } from "./window-pairs.ts";
+
+/** How a block is trained towards the outputs of the original one. */
+export interface BlockTraining {
+  readonly epochs: number;
+  /** Windows a step. */
+  readonly batch: number;
+  readonly learningRates: { readonly weights: number; readonly scales: number };
+  /** Share of the learning rates that is left at the end. */
+  readonly finalRatio: number;
+  /** Largest norm of the gradients; 0 leaves them as they are. */
+  readonly clip: number;
+  /** Windows that are held out; the last ones. */
+  readonly validation: number;
+  /** Epochs without a better validation after which training ends; 0: never. */
+  readonly patience: number;
+  readonly order: "shuffled" | "sequential";
+  readonly precision: "auto" | "f32" | "bf16";
+}
+
+/** One linear layer while it is trained. */
+interface TrainedSlot {
+  readonly slot: LinearSlot;
+  readonly original: LinearLike;
+  readonly weight: FakeQuantized;
+}
+
+/**
+ * Trains the linears of a block, seen as values of their grids, by the mean squared error of the block's outputs, and packs
+ * them.
+ * @throws NumericError when training diverges
+ */
+export async function trainBlock(
+  problem: WholeBlockProblem<unknown>,
+  training: BlockTraining,
+): Promise<QuantizedBlock> {
+  const { block, signal, report } = problem;
+  const pairs = WindowPairs.of(problem, training);
+  const slots = await fakeQuantizeSlots(problem);
+  const parameters = slots.flatMap((trained) => parametersOf(block.name, trained));
+  const loss = new BlockLoss(problem, parameters, training.precision);
+  const steps = Math.max(1, Math.ceil((training.epochs * pairs.count) / training.batch));
+  const perEpoch = Math.ceil(pairs.count / training.batch);
+  try {
+    const progress = await train({
+      parameters,
+      steps,
+      clip: training.clip === 0 ? null : training.clip,
+      schedule: { kind: "cosine", finalRatio: training.finalRatio },
+      optimizer: {
+        groups: {
+          weights: { learningRate: training.learningRates.weights },
+          scales: { learningRate: training.learningRates.scales },
+        },
+      },
+      loss: async (step) => loss.ofBatch(await pairs.batch(step)),
+      ...(pairs.heldOut > 0 && {
+        validation: { every: perEpoch, measure: () => loss.mean(pairs.heldOutPairs()) },
+      }),
+      // A block begins close to its target, and the loss of a batch depends on its windows.
+      guard: { margin: 1 },
+      onStep: ({ step }) => report(`step ${step}/${steps}`, step / steps),
+      stop: ({ validations }) => training.patience > 0 && stagnates(validations, training.patience),
+      ...(signal && { signal }),
+    });
+    return { weights: await freeze(slots), figures: figuresOf(progress) };
+  } finally {
+    pairs.release();
+    for (const { slot, original, weight } of slots) {
+      slot.layer = original;
+      weight.scales?.release();
+      weight.zeros?.release();
+    }
+  }
+}
+
+/** Puts fake-quantized layers over the weights that are there. */
+async function fakeQuantizeSlots({
+  block,
+  schemeOf,
+}: WholeBlockProblem<unknown>): Promise<TrainedSlot[]> {
+  const trained: TrainedSlot[] = [];
+  for (const slot of block.slots) {
+    const scheme = schemeOf(slot.name);
+    if (!scheme) continue;
+    const original = slot.layer;
+    const { weight: master, bias } = floatLinear(block, slot.name);
+    const weight = await FakeQuantized.of(master, scheme);
+    slot.layer = new Linear(master.backend, weight, bias);
+    trained.push({ slot, original, weight });
+  }
+  return trained;
+}
+
+function parametersOf(block: string, { slot, weight }: TrainedSlot): Parameter[] {
+  return weight.parameters.map(({ role, value }) => ({
+    name: `${block}.${slot.name}.${role}`,
+    value,
+    group: role === "weight" ? "weights" : "scales",
+  }));
+}
+
+async function freeze(slots: readonly TrainedSlot[]): Promise<Map<string, QTensor>> {
+  const weights = new Map<string, QTensor>();
+  for (const { slot, weight } of slots) weights.set(slot.name, await weight.freeze());
+  return weights;
+}
+
+/** Whether the last `patience` measurements brought nothing better than those before. */
+function stagnates(validations: readonly { readonly loss: number }[], patience: number): boolean {
+  const losses = validations.map(({ loss }) => loss);
+  const earlier = losses.slice(0, -patience);
+  return earlier.length > 0 && Math.min(...losses.slice(-patience)) >= Math.min(...earlier);
+}
+
+/** Mean losses of the first and the last twentieth of the steps, and what the validation gave. */
+function figuresOf({ step, losses, validations }: TrainingProgress): Record<string, number> {
+  const share = Math.max(1, Math.floor(losses.length / 20));
+  const mean = (values: readonly number[]): number =>
+    values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [first, last] = [validations[0], validations.at(-1)];
+  return {
+    steps: step,
+    firstLoss: mean(losses.slice(0, share)),
+    lastLoss: mean(losses.slice(-share)),
+    ...(first && last && { firstValidation: first.loss, lastValidation: last.loss }),
+  };
+}

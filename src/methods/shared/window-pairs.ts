@@ -1,0 +1,101 @@
+import type { ActivationWindows } from "../../calibration/activation-windows.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { listOfWindows, TokenBatches } from "../../training/token-batches.ts";
+import { UsageError } from "../../util/errors.ts";
+
+/** Inputs of a quantized block and outputs of the original one, `[windows, length, hiddenSize]` each. */
+export interface Pair {
+  readonly input: Tensor<"f32">;
+  readonly target: Tensor<"f32">;
+}
+
+/** Where pairs come from. */
+export interface PairSource {
+  readonly inputs: ActivationWindows;
+  readonly targets: ActivationWindows;
+  readonly seed: number;
+}
+
+/** How they are handed out. */
+export interface PairOptions {
+  /** Windows a batch. */
+  readonly batch: number;
+  /** Windows held out of the batches: the last ones. */
+  readonly validation: number;
+  readonly order: "shuffled" | "sequential";
+}
+
+/**
+ * Batches of windows for training a block. Batch n is a function of the seed and n; while one is worked with, the next one
+ * is already being read.
+ */
+export class WindowPairs {
+  /** Windows to train on. */
+  readonly count: number;
+  readonly heldOut: number;
+  private readonly source: PairSource;
+  private readonly batchSize: number;
+  private readonly batches: TokenBatches;
+  private next: { readonly number: number; readonly pair: Promise<Pair> } | null = null;
+
+  private constructor(source: PairSource, { batch, validation, order }: PairOptions) {
+    this.source = source;
+    this.batchSize = batch;
+    this.heldOut = validation;
+    this.count = source.inputs.windows - validation;
+    const indices = Array.from({ length: this.count }, (_, index) => Int32Array.of(index));
+    this.batches = new TokenBatches(listOfWindows(indices), { size: batch, order, seed: source.seed });
+  }
+
+  /** @throws UsageError when nothing is left to train on */
+  static of(source: PairSource, options: PairOptions): WindowPairs {
+    const { windows } = source.inputs;
+    if (options.validation < windows) return new WindowPairs(source, options);
+    throw new UsageError(
+      `${options.validation} windows are to be held out, and there are ${windows} in all`,
+      { hint: "use --samples and --validation so that windows are left to train on" },
+    );
+  }
+
+  /** Returns batch `number` (from 0), which the caller owns. */
+  async batch(number: number): Promise<Pair> {
+    const ready = this.next?.number === number ? this.next.pair : this.load(number);
+    this.next = null;
+    const pair = await ready;
+    const following = this.load(number + 1);
+    // Whoever takes it hears of an error; nobody may.
+    following.catch(() => {});
+    this.next = { number: number + 1, pair: following };
+    return pair;
+  }
+
+  /** Goes over what is held out; the caller owns each pair. */
+  async *heldOutPairs(): AsyncGenerator<Pair> {
+    const { inputs } = this.source;
+    for (let first = this.count; first < inputs.windows; first += this.batchSize) {
+      const end = Math.min(inputs.windows, first + this.batchSize);
+      yield this.take(Array.from({ length: end - first }, (_, i) => first + i));
+    }
+  }
+
+  /** Gives back what was read ahead. */
+  release(): void {
+    void this.next?.pair.then(releasePair, () => {});
+    this.next = null;
+  }
+
+  private load(number: number): Promise<Pair> {
+    return this.take([...this.batches.at(number)]);
+  }
+
+  private async take(indices: readonly number[]): Promise<Pair> {
+    const input = await this.source.inputs.take(indices);
+    return { input, target: await this.source.targets.take(indices) };
+  }
+}
+
+/** Gives the memory of a pair back. */
+export function releasePair({ input, target }: Pair): void {
+  input.release();
+  target.release();
+}
