@@ -56,10 +56,10 @@ export interface TrainOptions {
   readonly schedule: Schedule;
   readonly optimizer: AdamWSettings;
   /**
-   * Enqueues forward and backward of micro-batch `micro` of step `step` (both from 0), without waiting. What it does must be
-   * a function of these numbers and the parameters.
+   * Enqueues forward and backward of micro-batch `micro` of step `step` (both from 0), without waiting, unless for its
+   * data. What it does must be a function of these numbers and the parameters.
    */
-  readonly loss: (step: number, micro: number) => MicroBatch;
+  readonly loss: (step: number, micro: number) => MicroBatch | Promise<MicroBatch>;
   /** Measures the loss on held-out data before the first step, every so many steps, and after the last. */
   readonly validation?: { readonly every: number; readonly measure: () => Promise<number> };
   /** Keeps the state, and goes on with what it has. */
@@ -68,6 +68,8 @@ export interface TrainOptions {
   readonly checkpointEvery?: number;
   readonly guard?: DivergenceLimits;
   readonly onStep?: (report: StepReport) => void;
+  /** Whether the run ends although steps are left, by what validation has given so far. */
+  readonly stop?: (validations: readonly Validation[]) => boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -115,7 +117,7 @@ class TrainingRun {
   }
 
   async work(): Promise<TrainingProgress> {
-    const { steps, signal, checkpointEvery = Number.POSITIVE_INFINITY } = this.options;
+    const { steps, signal, stop, checkpointEvery = Number.POSITIVE_INFINITY } = this.options;
     await this.goOn();
     try {
       await this.validate();
@@ -124,7 +126,9 @@ class TrainingRun {
         await nextTurn();
         throwIfCancelled(signal);
         await this.doStep();
-        if (this.step % checkpointEvery === 0 || this.step === steps) await this.keep();
+        const isLast = this.step === steps || (stop?.(this.validations) ?? false);
+        if (isLast || this.step % checkpointEvery === 0) await this.keep();
+        if (isLast) break;
       }
     } catch (error) {
       if (error instanceof CancelledError) await this.keep();
@@ -195,7 +199,7 @@ class TrainingRun {
     const parts: LossTerm[] = [];
     let gradients: Gradients = [];
     for (let micro = 0; micro < accumulation; micro++) {
-      const batch = options.loss(step, micro);
+      const batch = await options.loss(step, micro);
       parts.push(...batch.loss);
       gradients = micro === 0 ? batch.gradients : accumulate(gradients, batch.gradients);
     }

@@ -69,7 +69,7 @@ export async function trainBlock(
       // A block begins close to its target, and the loss of a batch depends on its windows.
       guard: { margin: 1 },
       onStep: ({ step }) => report(`step ${step}/${steps}`, step / steps),
-      stop: ({ validations }) => training.patience > 0 && stagnates(validations, training.patience),
+      stop: (validations) => training.patience > 0 && stagnates(validations, training.patience),
       ...(signal && { signal }),
     });
     return { weights: await freeze(slots), figures: figuresOf(progress) };

@@ -44,7 +44,11 @@ export class WindowPairs {
     this.heldOut = validation;
     this.count = source.inputs.windows - validation;
     const indices = Array.from({ length: this.count }, (_, index) => Int32Array.of(index));
-    this.batches = new TokenBatches(listOfWindows(indices), { size: batch, order, seed: source.seed });
+    this.batches = new TokenBatches(listOfWindows(indices), {
+      size: batch,
+      order,
+      seed: source.seed,
+    });
   }
 
   /** @throws UsageError when nothing is left to train on */
