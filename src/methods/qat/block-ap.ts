@@ -34,10 +34,6 @@ const options = z.object({
     .min(0)
     .default(0)
     .describe("epochs without a better validation after which a block is done; 0: never"),
-  order: z
-    .enum(["shuffled", "sequential"])
-    .default("shuffled")
-    .describe("order of the windows in an epoch"),
   precision: z
     .enum(["auto", "f32", "bf16"])
     .default("auto")

@@ -23,7 +23,6 @@ export interface BlockTraining {
   readonly validation: number;
   /** Epochs without a better validation after which training ends; 0: never. */
   readonly patience: number;
-  readonly order: "shuffled" | "sequential";
   readonly precision: "auto" | "f32" | "bf16";
 }
 

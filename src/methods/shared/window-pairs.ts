@@ -22,7 +22,6 @@ export interface PairOptions {
   readonly batch: number;
   /** Windows held out of the batches: the last ones. */
   readonly validation: number;
-  readonly order: "shuffled" | "sequential";
 }
 
 /**
@@ -38,7 +37,7 @@ export class WindowPairs {
   private readonly batches: TokenBatches;
   private next: { readonly number: number; readonly pair: Promise<Pair> } | null = null;
 
-  private constructor(source: PairSource, { batch, validation, order }: PairOptions) {
+  private constructor(source: PairSource, { batch, validation }: PairOptions) {
     this.source = source;
     this.batchSize = batch;
     this.heldOut = validation;
@@ -46,7 +45,7 @@ export class WindowPairs {
     const indices = Array.from({ length: this.count }, (_, index) => Int32Array.of(index));
     this.batches = new TokenBatches(listOfWindows(indices), {
       size: batch,
-      order,
+      order: "shuffled",
       seed: source.seed,
     });
   }
