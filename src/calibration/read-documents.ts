@@ -27,7 +27,7 @@ export async function readCalibrationText(
   field = "text",
 ): Promise<CalibrationText> {
   const content = await readText(path);
-  if (!/\.(jsonl|ndjson)$/i.test(path)) return { text: joinDocuments(content), needsStart: true };
+  if (!isJsonLines(path)) return { text: joinDocuments(content), needsStart: true };
   const documents: string[] = [];
   let chats = 0;
   for (const [index, line] of content.split("\n").entries()) {
@@ -45,6 +45,30 @@ export async function readCalibrationText(
     chats > 0 && tokenizer.bosToken !== null && first.startsWith(tokenizer.bosToken);
   const separator = chats === documents.length ? "" : "\n\n";
   return { text: documents.join(separator), needsStart: !bringsStart };
+}
+
+/**
+ * Reads a `.jsonl` file of chat conversations, a `messages` field a line; null when it is plain text or its first
+ * document is.
+ * @throws FormatError as `readCalibrationText`, and when plain documents follow conversations
+ */
+export async function readConversations(
+  path: string,
+): Promise<readonly (readonly ChatMessage[])[] | null> {
+  if (!isJsonLines(path)) return null;
+  const conversations: (readonly ChatMessage[])[] = [];
+  for (const [index, line] of (await readText(path)).split("\n").entries()) {
+    if (line.trim() === "") continue;
+    const document = parseLine(line, "text", `${path}, line ${index + 1}`);
+    if ("messages" in document) conversations.push(document.messages);
+    else if (conversations.length === 0) return null;
+    else throw new FormatError(`${path}, line ${index + 1}: expected chat "messages", got text`);
+  }
+  return conversations;
+}
+
+function isJsonLines(path: string): boolean {
+  return /\.(jsonl|ndjson)$/i.test(path);
 }
 
 function parseLine(line: string, field: string, where: string): Line {

@@ -9,7 +9,7 @@ interface MethodOption {
   readonly method: string;
   /** Name in the method's schema. */
   readonly name: string;
-  /** Name of its flag: of a transform with the method's id before it, for several methods meet there. */
+  /** Name of its flag: of transforms and finishers with the method's id before it, for several methods meet there. */
   readonly flag: string;
   readonly type: "boolean" | "number" | "string";
   readonly choices: readonly string[] | null;
@@ -103,8 +103,7 @@ function optionsOf(method: Method): MethodOption[] {
     return {
       method: method.id,
       name,
-      flag:
-        method.role === "quantizer" ? name : `${method.id}${name[0].toUpperCase()}${name.slice(1)}`,
+      flag: method.role === "quantizer" ? name : camelCase(`${method.id}-${kebabCase(name)}`),
       type:
         type === "integer" || type === "number" ? "number" : type === "boolean" ? type : "string",
       choices: choices ? choices.map(String) : null,
@@ -112,6 +111,10 @@ function optionsOf(method: Method): MethodOption[] {
       description,
     };
   });
+}
+
+function camelCase(name: string): string {
+  return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function kebabCase(name: string): string {

@@ -15,6 +15,7 @@ import type { Onward } from "./interrupt.ts";
 import type { Terminal } from "./terminal.ts";
 
 type ProgressEvent = Extract<PipelineEvent, { type: "progress" }>;
+type StageEvent = Extract<PipelineEvent, { type: "stage" }>;
 type ResumedEvent = Extract<PipelineEvent, { type: "resumed" }>;
 type StepEvent = Extract<PipelineEvent, { type: "step" }>;
 
@@ -32,6 +33,9 @@ export class QuantizationProgress {
   /** Finished parts that stay when the run is stopped. */
   private finished = { blocks: 0, of: 0, windows: 0, steps: 0 };
   private smoothedLoss: number | null = null;
+  /** Title of the last method of a chain that is done. */
+  private finishedStage: string | null = null;
+  private stage: StageEvent | null = null;
 
   constructor(terminal: Terminal) {
     this.terminal = terminal;
@@ -47,6 +51,8 @@ export class QuantizationProgress {
       terminal.notes(["", ...formatPlan(event.plan, terminal.noteLayout), ""]);
     } else if (event.type === "resumed") {
       this.resume(event);
+    } else if (event.type === "stage") {
+      this.beginStage(event);
     } else if (event.type === "window") {
       this.finished.windows = event.done;
     } else if (event.type === "notice") {
@@ -72,6 +78,12 @@ export class QuantizationProgress {
   /** What came of the run when it is stopped now, and how to go on. */
   get onward(): Onward {
     const { blocks, of, windows, steps } = this.finished;
+    if (this.finishedStage !== null) {
+      return {
+        message: `${this.finishedStage} is finished and kept; the model is as it was`,
+        hint: "run the same command again to go on, or with --restart to start over",
+      };
+    }
     if (blocks === 0 && windows === 0 && steps === 0) {
       return {
         message: "nothing was written, and the model is as it was",
@@ -85,6 +97,16 @@ export class QuantizationProgress {
       message: `${what} are finished and kept; the model is as it was`,
       hint: "run the same command again to go on, or with --restart to start over",
     };
+  }
+
+  private beginStage(event: StageEvent): void {
+    if (this.stage) this.finishedStage = this.stage.title;
+    this.stage = event;
+    this.lastError = null;
+    const { stage, stages, title, isDone } = event;
+    if (stages === 1) return;
+    const note = isDone ? ": done by the interrupted run" : "";
+    this.terminal.notes([`  stage ${stage} of ${stages}, ${title}${note}`]);
   }
 
   private resume(event: ResumedEvent): void {

@@ -5,6 +5,8 @@ import {
 } from "../calibration/statistics/activation-ranges.ts";
 import type { Method, MethodRole } from "../methods/define-method.ts";
 import { methods } from "../methods/index.ts";
+import type { Preset } from "../methods/presets/define-preset.ts";
+import { type PresetId, presets } from "../methods/presets/index.ts";
 import type { Plan } from "../pipeline/plan.ts";
 import { keptWeights } from "../report/kept-weights.ts";
 import type { ApiOptions, QuantizeOptions } from "../index.ts";
@@ -47,7 +49,12 @@ interface CalibrationFile {
 }
 
 interface Options extends VoiceOptions, ComputeOptions {
-  readonly method: MethodId;
+  readonly method?: MethodId;
+  readonly preset?: PresetId;
+  readonly finish?: MethodId[];
+  readonly finishText?: readonly CalibrationFile[];
+  readonly finishSamples?: number;
+  readonly finishWindow?: number;
   readonly transform?: MethodId[];
   readonly scheme: string;
   readonly out: string;
@@ -105,6 +112,16 @@ export function defineQuantize(command: Command, io: Io): void {
         "prepare the weights for the method (repeatable)",
       ),
     )
+    .addOption(
+      choicesOption(
+        "--finish",
+        idsOfRole("finisher"),
+        "go on with the quantized model (repeatable)",
+      ),
+    )
+    .addOption(
+      choiceOption("--preset", Object.keys(presets), "methods that belong together, by one name"),
+    )
     .option("--scheme <id>", "bits and group size of the linear layers, such as w4g128")
     .option("--out <dir>", "directory to write")
     .option("--overwrite", "replace a checkpoint that is there already")
@@ -124,6 +141,7 @@ export function defineQuantize(command: Command, io: Io): void {
     )
     .option("--seed <n>", "seed of every random choice (default: 0)", nonNegativeInteger);
   addCalibrationOptions(command);
+  addFinishOptions(command);
   addMethodOptions(command, methods);
   addComputeOptions(command);
   addVoiceOptions(command);
@@ -174,9 +192,29 @@ function addCalibrationOptions(command: Command): void {
     .option("--cache-on-disk", "keep them in files beside the output instead of in memory");
 }
 
+function addFinishOptions(command: Command): void {
+  command
+    .optionsGroup("Text of finishers, where it is not the calibration text:")
+    .option(
+      "--finish-text <file[=weight]>",
+      "text, or JSONL of chat messages: then only answers are learned (repeatable)",
+      collectCalibration,
+    )
+    .option("--finish-samples <n>", "number of windows (default: 128)", positiveInteger)
+    .option(
+      "--finish-window <tokens>",
+      "tokens a window (default: 512, or the context)",
+      positiveInteger,
+    );
+}
+
 async function runQuantize(model: string, options: Options, io: Io): Promise<void> {
   const terminal = new Terminal(io, options);
-  expectGiven(options, ["method", "scheme", "out"], "quantize");
+  expectGiven(
+    options,
+    options.preset ? ["scheme", "out"] : ["method", "scheme", "out"],
+    "quantize",
+  );
   const request = requestOf(options);
   const { inspect, planQuantization, quantize } = await import("../index.ts");
   if (options.dryRun) {
@@ -209,13 +247,15 @@ async function runQuantize(model: string, options: Options, io: Io): Promise<voi
 
 /** What the library is asked for. Its defaults hold for what the command line leaves out. */
 function requestOf(options: Options): QuantizeOptions & ApiOptions {
-  const { method, transform: transforms = [] } = options;
-  const chosen: Method[] = [...transforms, method].map((id) => methods[id]);
+  const { method, transforms, finishers } = chainOf(options);
+  const chosen: Method[] = [...transforms, method, ...finishers].map((id) => methods[id]);
   const given = pickMethodOptions(chosen, methods, { ...options });
+  const data = finishTextOf(options, finishers);
   return defined({
     out: options.out,
     transforms: transforms.map((id) => ({ method: id, options: given.get(id) })),
     method,
+    finishers: finishers.map((id) => defined({ method: id, options: given.get(id), data })),
     options: given.get(method),
     scheme: options.scheme,
     ignore: options.ignore,
@@ -234,6 +274,40 @@ function requestOf(options: Options): QuantizeOptions & ApiOptions {
     threads: options.threads,
     backend: options.backend,
   }) as QuantizeOptions & ApiOptions;
+}
+
+/** The methods that are asked for, one by one or as a preset. @throws UsageError when both are */
+function chainOf(options: Options) {
+  const { method, preset: id, transform: transforms = [], finish: finishers = [] } = options;
+  if (!id) return { method: method as MethodId, transforms, finishers };
+  const preset: Preset = presets[id];
+  const isTwofold = method !== undefined || transforms.length + finishers.length > 0;
+  if (!isTwofold) {
+    return {
+      method: preset.method,
+      transforms: preset.transforms ?? [],
+      finishers: preset.finishers,
+    };
+  }
+  throw new UsageError(`the preset ${id} names the methods already`, {
+    hint: `leave out --preset, or --method, --transform and --finish: it is --method ${preset.method} ${preset.finishers.map((each) => `--finish ${each}`).join(" ")}`,
+  });
+}
+
+/** Text of the finishers; undefined: the calibration text. @throws UsageError when there is no use for it */
+function finishTextOf(options: Options, finishers: readonly MethodId[]) {
+  const { finishText: files, finishSamples: samples, finishWindow: window } = options;
+  if (files && finishers.length > 0) return defined({ files: files.map(defined), samples, window });
+  const [flag] = Object.keys(
+    defined({ "--finish-text": files, "--finish-samples": samples, "--finish-window": window }),
+  );
+  if (flag === undefined) return undefined;
+  throw new UsageError(
+    files
+      ? `${flag} is for finishers, and none was given`
+      : `${flag} is about the text of --finish-text, and none was given`,
+    { hint: files ? "name one: --finish e2e-qp" : "finishers take the calibration text then" },
+  );
 }
 
 function calibrationOf(options: Options) {
@@ -276,7 +350,12 @@ function methodList(): string {
       .map(({ id, summary }) => `  ${id.padEnd(width)}${summary}`);
   };
   const transforms = ["", "Transforms, before a method:", ...describe("transform")];
-  return ["", "Methods:", ...describe("quantizer"), ...transforms].join("\n");
+  const finishers = ["", "Finishers, after a method:", ...describe("finisher")];
+  const named = Object.values(presets).map(({ id, summary }) => `  ${id.padEnd(14)}${summary}`);
+  const chains = ["", "Presets:", ...named];
+  return ["", "Methods:", ...describe("quantizer"), ...transforms, ...finishers, ...chains].join(
+    "\n",
+  );
 }
 
 /** Reads `FILE` or `FILE=weight`; a name may hold `=` as long as no number follows its last one. */

@@ -105,6 +105,8 @@ export interface ModelProblem<Options> {
   readonly schemeOf: (module: string) => Scheme | null;
   /** Training text, `[window]` int32 ids each. */
   readonly windows: readonly Int32Array[];
+  /** What each token of each window is to predict, −1 for nothing; null: always the next one. */
+  readonly targets: readonly Int32Array[] | null;
   readonly options: Options;
   /** Seed of every random draw. */
   readonly seed: number;

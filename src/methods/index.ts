@@ -4,6 +4,7 @@ import hqq from "./ptq/hqq.ts";
 import rtn from "./ptq/rtn.ts";
 import svid from "./ptq/svid.ts";
 import bitnet from "./qat/bitnet.ts";
+import e2eQp from "./qat/e2e-qp.ts";
 import paretoq from "./qat/paretoq.ts";
 import awq from "./transforms/awq.ts";
 import smoothquant from "./transforms/smoothquant.ts";
@@ -17,6 +18,7 @@ export const methods = {
   svid,
   paretoq,
   bitnet,
+  "e2e-qp": e2eQp,
   awq,
   smoothquant,
 } as const;
@@ -31,6 +33,9 @@ type IdOfRole<Role> = {
 
 /** Ids of the methods that choose low-bit weights. */
 export type QuantizerId = IdOfRole<"quantizer">;
+
+/** Ids of the methods that go on with a quantized model. */
+export type FinisherId = IdOfRole<"finisher">;
 
 /** Ids of the methods that prepare a block for a quantizer. */
 export type TransformId = IdOfRole<"transform">;

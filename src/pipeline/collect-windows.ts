@@ -1,6 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
-import { type CalibrationSet, loadCalibration } from "../calibration/dataset.ts";
+import { loadCalibration } from "../calibration/dataset.ts";
 import { generateCalibration, type GenerateTokens } from "../calibration/self-generated.ts";
+import { loadTrainingText, type TrainingText } from "../calibration/training-text.ts";
 import { generateText } from "../runtime/generate.ts";
 import type { LanguageModel } from "../runtime/language-model.ts";
 import { load, type OpenedModel } from "../runtime/load.ts";
@@ -8,16 +9,20 @@ import { loadTokenizer } from "../tokenizers/load-tokenizer.ts";
 import type { Recipe } from "./recipe.ts";
 
 /**
- * Reads the calibration windows that a recipe asks for from files; null when there are none to be read.
+ * Reads the windows that a recipe asks for from files; null when there are none to be read. With `forTraining` of
+ * conversations only what the assistant says is to be predicted.
  * @throws UsageError when there is too little text
  */
 export async function readWindows(
   opened: OpenedModel,
   { calibration, seed }: Recipe,
-): Promise<CalibrationSet | null> {
+  forTraining: boolean,
+): Promise<TrainingText | null> {
   if (!calibration || calibration.selfGenerated) return null;
   const tokenizer = await loadTokenizer(opened.directory);
-  return loadCalibration(calibration.files, tokenizer, { ...calibration, seed });
+  const options = { ...calibration, seed };
+  if (forTraining) return loadTrainingText(calibration.files, tokenizer, options);
+  return { ...(await loadCalibration(calibration.files, tokenizer, options)), targets: null };
 }
 
 /** How windows are sampled, and which of them are there. */

@@ -6,6 +6,17 @@ import type { LinearRecord, RunRecord, TransformRecord } from "./run-record.ts";
 export type PipelineEvent =
   /** The model is being downloaded, before there is a plan. */
   | { readonly type: "download"; readonly progress: DownloadProgress }
+  /** A recipe with finishers comes to the next method; its plan follows. */
+  | {
+      readonly type: "stage";
+      /** From 1. */
+      readonly stage: number;
+      readonly stages: number;
+      /** Title of the method, such as `E2E-QP`. */
+      readonly title: string;
+      /** Whether an interrupted run had done all of it. */
+      readonly isDone: boolean;
+    }
   /** Before any work. */
   | { readonly type: "plan"; readonly plan: Plan }
   /** What an interrupted run had done is kept and gone on with; before any work. */

@@ -1,4 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
+import { readQuantizationConfig } from "../formats/quantization-config.ts";
 import { tensorBytes } from "../formats/safetensors-header.ts";
 import type { Method } from "../methods/define-method.ts";
 import { absolutePath, availableMemoryBytes, freeDiskBytes, parentPath } from "../platform/node.ts";
@@ -6,7 +7,7 @@ import type { OpenedModel } from "../runtime/load.ts";
 import { bytesPerElement } from "../tensor/dtype.ts";
 import { FewbitError, UsageError } from "../util/errors.ts";
 import { estimateMemory, estimateSeconds } from "./estimate.ts";
-import type { Plan, PlannedActivations, PlannedEnd } from "./plan.ts";
+import type { Plan, PlannedActivations, PlannedEnd, PlannedLinear } from "./plan.ts";
 import { selectEnds } from "./quantize-ends.ts";
 import { outputEntries } from "./quantized-output.ts";
 import { cautionsOf, methodsOf, type Recipe, transformsOf } from "./recipe.ts";
@@ -24,7 +25,7 @@ export async function makePlan(
   backend: Backend,
 ): Promise<Plan> {
   const { checkpoint, model, config } = opened;
-  const linears = selectLinears(model.linears(), recipe);
+  const linears = packedLinears(opened) ?? selectLinears(model.linears(), recipe);
   const chosen = linears.filter(({ scheme }) => scheme !== null);
   if (chosen.length === 0) {
     throw new UsageError("nothing is left to quantize: every linear layer is ignored");
@@ -94,6 +95,15 @@ export async function makePlan(
       seconds: await estimateSeconds(backend, work),
     },
   };
+}
+
+/** The linears of a checkpoint that is quantized already; null when it is not. */
+function packedLinears({ checkpoint, model }: OpenedModel): PlannedLinear[] | null {
+  const packed = readQuantizationConfig(checkpoint.config)?.modules;
+  if (!packed) return null;
+  return model
+    .linears()
+    .map((linear) => ({ ...linear, scheme: packed.get(linear.module)?.scheme ?? null }));
 }
 
 function planActivations(

@@ -1,19 +1,13 @@
 import type { Backend } from "../backend/backend.ts";
-import { openResumable } from "../formats/resumable-output.ts";
 import { type ResolveOptions, resolveModel } from "../hub/resolve-model.ts";
 import { type OpenedModel, openModel } from "../runtime/load.ts";
-import { FormatError, NumericError, UnsupportedError } from "../util/errors.ts";
-import { readWindows } from "./collect-windows.ts";
-import { expectDisk, expectMemory, makePlan } from "./make-plan.ts";
+import { UnsupportedError } from "../util/errors.ts";
+import { runChain } from "./chain.ts";
+import { expectDisk, makePlan } from "./make-plan.ts";
 import type { Plan } from "./plan.ts";
-import { parseRecipe, type RecipeInput, settleRecipe } from "./recipe.ts";
-import { type EarlierWork, readEarlierWork, settleEarlierRun } from "./resume.ts";
-import { TrainModelRun } from "./train-model-run.ts";
-import { Run, type RunJob, type RunOptions } from "./run.ts";
-import { identifyRun } from "./run-identity.ts";
+import { finishersOf, parseRecipe, type RecipeInput, settleRecipe } from "./recipe.ts";
+import type { RunOptions } from "./run.ts";
 import type { RunRecord } from "./run-record.ts";
-
-const lastStepOnly = "everything but the last step of an interrupted run was done";
 
 /** Says what a recipe would do, without doing it. @throws as `runRecipe` does before work */
 export async function planRecipe(
@@ -29,7 +23,8 @@ export async function planRecipe(
     const recipe = settleRecipe(parsed, opened.config.contextLength);
     const plan = await makePlan(opened, recipe, method, backend);
     await expectDisk(plan, recipe.out);
-    return plan;
+    const titles = [plan.methodTitle, ...finishersOf(recipe).map(({ title }) => title)];
+    return { ...plan, methodTitle: titles.join(" + ") };
   } finally {
     await opened.checkpoint.close();
   }
@@ -45,7 +40,7 @@ export async function planRecipe(
  */
 export async function runRecipe(input: RecipeInput, options: RunOptions): Promise<RunRecord> {
   const { parsed, method } = parseRecipe(input);
-  const { backend, emit, resume = "auto" } = options;
+  const { backend, emit } = options;
   const resolved = await resolveModel(parsed.model, {
     signal: options.signal,
     onNotice: (message) => emit({ type: "notice", message }),
@@ -62,45 +57,11 @@ export async function runRecipe(input: RecipeInput, options: RunOptions): Promis
   try {
     expectUnquantized(opened);
     const recipe = settleRecipe(parsed, opened.config.contextLength);
-    const plan = await makePlan(opened, recipe, method, backend);
-    const identity = await identifyRun(opened.checkpoint, recipe, backend);
-    const settled = await settleEarlierRun(recipe.out, identity, resume);
-    if (settled) emit({ type: "notice", message: lastStepOnly });
-    const job = { opened, recipe, method, plan, identity, options };
-    const record = settled ?? (await runInFolder(job));
+    const record = await runChain(opened, recipe, method, options);
     emit({ type: "done", record });
     return record;
   } finally {
     await opened.checkpoint.close();
-  }
-}
-
-/** Runs in a working directory, which becomes the output, or stays when something is finished in it. */
-async function runInFolder(job: RunJob): Promise<RunRecord> {
-  const { opened, recipe, plan, identity, options } = job;
-  const folder = await openResumable(recipe.out, {
-    overwrite: options.overwrite ?? false,
-    inputs: [opened.directory],
-    needBytes: await expectDisk(plan, recipe.out),
-  });
-  let earlier: EarlierWork | null = null;
-  let run: Run | TrainModelRun | null = null;
-  try {
-    earlier = await readEarlierWork(folder, identity);
-    const text = await readWindows(opened, recipe);
-    options.emit({ type: "plan", plan });
-    for (const message of plan.cautions) options.emit({ type: "notice", message });
-    if (text?.notice) options.emit({ type: "notice", message: text.notice });
-    expectMemory(plan);
-    run = new (job.method.trainModel ? TrainModelRun : Run)(job, folder, earlier);
-    const record = await run.work(text?.windows ?? null);
-    await folder.commit();
-    return record;
-  } catch (error) {
-    const hasWork = earlier !== null || (run?.hasFinishedWork ?? false);
-    if (hasWork && (job.method.trainModel || !comesAgain(error))) await folder.leave();
-    else await folder.abort();
-    throw error;
   }
 }
 
@@ -109,9 +70,4 @@ function expectUnquantized({ name, schemeId }: OpenedModel): void {
   throw new UnsupportedError(`${name} is quantized already, to ${schemeId}`, {
     hint: "quantize the original checkpoint",
   });
-}
-
-/** Whether a run that is gone on with would fail in the same way: what it finished is of no use then. */
-function comesAgain(error: unknown): boolean {
-  return [FormatError, NumericError, UnsupportedError].some((kind) => error instanceof kind);
 }

@@ -6,6 +6,7 @@ import { journalFolder } from "../formats/output-directory.ts";
 import {
   layerKind,
   type QuantizedModule,
+  readQuantizationConfig,
   readQuantizedModule,
   writeQuantizationConfig,
   writeQuantizedModule,
@@ -215,11 +216,23 @@ export class QuantizedOutput {
   /** Checks that everything was written, and adds config.json. */
   async finish(recipe: Recipe): Promise<void> {
     await this.writer.finish();
-    const { transforms, method, options } = recipe;
-    const notes = { ...(transforms.length > 0 && { transforms }), method, options };
+    const { transforms, method, options, finishers } = recipe;
+    const notes = {
+      ...(transforms.length > 0 && { transforms }),
+      method,
+      options,
+      ...(finishers.length > 0 && {
+        finishers: finishers.map((finisher) => ({
+          method: finisher.method,
+          options: finisher.options,
+        })),
+      }),
+    };
+    const before = readQuantizationConfig(this.checkpoint.config)?.modules ?? [];
+    const modules = new Map([...before, ...this.modules]);
     const config = {
       ...this.checkpoint.config,
-      quantization_config: writeQuantizationConfig(parseScheme(recipe.scheme), this.modules, notes),
+      quantization_config: writeQuantizationConfig(parseScheme(recipe.scheme), modules, notes),
     };
     await writeText(joinPath(this.path, "config.json"), formatJson(config));
   }

@@ -36,6 +36,15 @@ const transformSchema = z.object({
   options: z.record(z.string(), z.unknown()).default({}),
 });
 
+/** A method that goes on with the quantized model, and its options. */
+const finisherSchema = z.object({
+  method: z.enum(methodIds),
+  /** Options of the method; its own schema checks them. */
+  options: z.record(z.string(), z.unknown()).default({}),
+  /** Text to train on; null takes the calibration text. */
+  data: calibrationSchema.nullable().default(null),
+});
+
 /** A serialisable plan of one quantization. */
 export const recipeSchema = z.object({
   /** Directory of the original checkpoint. */
@@ -48,6 +57,8 @@ export const recipeSchema = z.object({
   method: z.enum(methodIds),
   /** Options of the method; its own schema checks them. */
   options: z.record(z.string(), z.unknown()).default({}),
+  /** What is done to the quantized model, in this order. */
+  finishers: z.array(finisherSchema).default([]),
   /** Scheme id of every linear layer without one of its own. */
   scheme: z.string(),
   /** Linear layers that stay as they are: patterns over module names. */
@@ -97,7 +108,8 @@ export function parseRecipe(input: RecipeInput): { parsed: ParsedRecipe; method:
     expectRole(chosen, "transform");
     return { ...transform, options: parseOptions(chosen, transform.options) };
   });
-  const parsed = { ...recipe, options, transforms };
+  const finishers = recipe.finishers.map((finisher) => parseFinisher(finisher, recipe));
+  const parsed = { ...recipe, options, transforms, finishers };
   for (const scheme of schemesOf(parsed)) {
     if (hasFixedActivations(scheme)) expectCalibration(`the scheme ${scheme.id}`, recipe);
   }
@@ -110,6 +122,18 @@ export function parseRecipe(input: RecipeInput): { parsed: ParsedRecipe; method:
   }
   if (method.trainModel) expectTrainable(method, recipe);
   return { parsed, method };
+}
+
+/** Checks a finisher: its role, its options, the schemes and that there is text. */
+function parseFinisher(
+  finisher: ParsedRecipe["finishers"][number],
+  recipe: ParsedRecipe,
+): ParsedRecipe["finishers"][number] {
+  const { [finisher.method]: chosen }: Record<MethodId, Method> = methods;
+  expectRole(chosen, "finisher");
+  for (const scheme of schemesOf(recipe)) expectSupport(chosen, scheme);
+  if (!finisher.data) expectCalibration(chosen.title, recipe);
+  return { ...finisher, options: parseOptions(chosen, finisher.options) };
 }
 
 /** Training of a whole model changes embedding and output head, and sees no block by itself. */
@@ -132,7 +156,12 @@ export function transformsOf({
   return transforms.map(({ method, options }) => ({ method: methods[method], options }));
 }
 
-/** All methods of a recipe, in the order in which they run on a block. */
+/** The finishers of a recipe, in the order in which they run. */
+export function finishersOf({ finishers }: Pick<Recipe, "finishers">): Method[] {
+  return finishers.map(({ method }) => methods[method]);
+}
+
+/** All methods of a recipe that work on the original, in the order in which they run. */
 export function methodsOf({ transforms, method }: Pick<Recipe, "transforms" | "method">): Method[] {
   return [...transforms.map((transform) => methods[transform.method]), methods[method]];
 }
@@ -161,6 +190,11 @@ function parseOptions(method: Method, options: unknown): Record<string, unknown>
 function expectRole(method: Method, role: MethodRole): void {
   if (method.role === role) return;
   const { id, title } = method;
+  if (method.role === "finisher") {
+    throw new UsageError(`${title} goes on with a quantized model, and cannot make one`, {
+      hint: `use it after a quantizer: --method rtn --finish ${id}`,
+    });
+  }
   if (method.role === "transform") {
     throw new UsageError(`${title} prepares weights, and cannot quantize them by itself`, {
       hint: `use it before a quantizer: --transform ${id} --method rtn`,
@@ -176,10 +210,17 @@ function expectRole(method: Method, role: MethodRole): void {
  * @throws UsageError when windows are longer than the model's context
  */
 export function settleRecipe(parsed: ParsedRecipe, contextLength: number): Recipe {
-  const { calibration } = parsed;
-  if (!calibration) return { ...parsed, calibration: null };
+  return { ...parsed, calibration: settleCalibration(parsed.calibration, contextLength) };
+}
+
+/** Fills in the length of windows. @throws UsageError when they are longer than the model's context */
+export function settleCalibration(
+  calibration: ParsedRecipe["calibration"],
+  contextLength: number,
+): Recipe["calibration"] {
+  if (!calibration) return null;
   const { window = Math.min(usualWindow, contextLength) } = calibration;
-  if (window <= contextLength) return { ...parsed, calibration: { ...calibration, window } };
+  if (window <= contextLength) return { ...calibration, window };
   throw new UsageError(
     `calibration windows of ${window} tokens are longer than the model's context ` +
       `of ${contextLength}`,

@@ -67,6 +67,11 @@ export async function identifyCheckpoint(checkpoint: Checkpoint): Promise<RunIde
   return identity;
 }
 
+/** Hashes an identity, in lower-case hexadecimal. */
+export function digestOf(identity: RunIdentity): string {
+  return sha256(JSON.stringify(Object.entries(identity).sort()));
+}
+
 /** Lists in what two runs differ. */
 export function compareIdentities(before: RunIdentity, now: RunIdentity): IdentityDifference[] {
   const names = new Set([...Object.keys(before), ...Object.keys(now)]);

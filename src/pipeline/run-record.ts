@@ -56,6 +56,18 @@ export interface BlockRecord {
   readonly elapsedMs: number;
 }
 
+/** What a finisher did to the quantized model. */
+export interface FinisherRecord {
+  readonly method: string;
+  readonly startedAt: string;
+  readonly elapsedMs: number;
+  /** Windows and tokens of the text that it trained on. */
+  readonly text: RunRecord["calibration"];
+  readonly training: TrainingRecord | null;
+  /** `‖Ŵ' − Ŵ‖² / ‖Ŵ‖²`, by how much it changed the decoded weights, mean over the linears. */
+  readonly change: number;
+}
+
 /** How a run that was interrupted was gone on with. */
 export interface Resumption {
   /** When the interrupted run was last known to be at work, ISO. */
@@ -71,6 +83,8 @@ export interface Resumption {
 export interface RunRecord {
   readonly fewbit: string;
   readonly recipe: Recipe;
+  /** SHA-256 of all that the bytes of the result depend on. */
+  readonly identity: string;
   /** Repository and commit of a model that came from the Hugging Face Hub. */
   readonly origin: HubOrigin | null;
   readonly backend: { readonly id: string; readonly level: string; readonly threads: number };
@@ -94,6 +108,8 @@ export interface RunRecord {
   readonly blocks: readonly BlockRecord[];
   /** Of methods that train the whole model. */
   readonly training?: TrainingRecord;
+  /** What was done to the quantized model afterwards; absent without finishers. */
+  readonly finishers?: readonly FinisherRecord[];
   /** Embedding and output head, where they were quantized. */
   readonly ends: readonly EndRecord[];
   /** Modules that fell back to a simpler way. */

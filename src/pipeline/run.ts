@@ -1,4 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
+import type { TrainingText } from "../calibration/training-text.ts";
 import type { ResumableOutput } from "../formats/resumable-output.ts";
 import { openUnfinishedCheckpoint } from "../formats/checkpoint.ts";
 import type { DownloadProgress } from "../hub/download-progress.ts";
@@ -45,6 +46,15 @@ export interface RunJob {
   readonly plan: Plan;
   readonly identity: RunIdentity;
   readonly options: RunOptions;
+  /** Of a finisher: what made the model that it goes on with. */
+  readonly earlierStage?: EarlierStage;
+}
+
+/** The part of a chain of methods that is done. */
+export interface EarlierStage {
+  /** The recipe of the whole chain. */
+  readonly recipe: Recipe;
+  readonly record: RunRecord;
 }
 
 /** One run: the state that its steps share. */
@@ -70,7 +80,7 @@ export class Run {
   }
 
   /** Does all the work, given the calibration windows that were read from files. */
-  async work(textWindows: readonly Int32Array[] | null): Promise<RunRecord> {
+  async work(text: Pick<TrainingText, "windows"> | null): Promise<RunRecord> {
     const { opened, recipe, plan, identity, options } = this.job;
     const { checkpoint, model } = opened;
     const { workPath, journalPath } = this.folder;
@@ -86,7 +96,7 @@ export class Run {
     let prefixes: Prefixes | null = null;
     try {
       const finishedBlocks = await this.goOn(output, journal);
-      const windows = textWindows ?? (await this.sample(journal));
+      const windows = text?.windows ?? (await this.sample(journal));
       await this.quantizeEnds(output, journal);
       prefixes = windows && (await this.embed(windows, output));
       model.releaseEnds();

@@ -1,3 +1,4 @@
+import type { TrainingText } from "../calibration/training-text.ts";
 import type { ResumableOutput } from "../formats/resumable-output.ts";
 import type { Method, TrainedModel } from "../methods/define-method.ts";
 import { TrainableModel } from "../nn/trainable-model.ts";
@@ -17,6 +18,7 @@ import { makeRecord } from "./make-record.ts";
 import type { PlannedLinear } from "./plan.ts";
 import { ProgressMeter } from "./progress.ts";
 import { outputEntries, QuantizedOutput } from "./quantized-output.ts";
+import { trainableWeights } from "./trainable-weights.ts";
 import type { EarlierWork } from "./resume.ts";
 import type { RunJob } from "./run.ts";
 import type { LinearRecord, Resumption, RunRecord } from "./run-record.ts";
@@ -47,8 +49,8 @@ export class TrainModelRun {
   }
 
   /** Does all the work, given the windows of text that were read from files. */
-  async work(textWindows: readonly Int32Array[] | null): Promise<RunRecord> {
-    const { opened, plan, identity, recipe, options } = this.job;
+  async work(text: TrainingText | null): Promise<RunRecord> {
+    const { opened, plan, identity, recipe, options, earlierStage } = this.job;
     const { workPath, journalPath } = this.folder;
     const { earlier, startedAt } = this;
     const entries = outputEntries(opened.checkpoint, [...plan.linears, ...plan.ends]);
@@ -61,11 +63,11 @@ export class TrainModelRun {
     try {
       const store = this.openStore(journal);
       await this.goOn(journal, store);
-      const windows = textWindows ?? (await this.sample(journal));
+      const windows = text?.windows ?? (await this.sample(journal));
       if (!windows) throw new UsageError(`${this.job.method.title} needs text, and none was given`);
-      const { trained, linears } = await this.train(windows, store, output);
+      const { trained, linears } = await this.train(windows, text?.targets ?? null, store, output);
       await output.copyRest(options.signal);
-      await output.finish(recipe);
+      await output.finish(earlierStage?.recipe ?? recipe);
       const record = await this.describe(trained, linears, windows);
       await output.writeDocument("run.json", record);
       return record;
@@ -124,6 +126,7 @@ export class TrainModelRun {
   /** Loads the model and trains it, then writes what came of it. */
   private async train(
     windows: readonly Int32Array[],
+    targets: TrainingText["targets"],
     store: TrainingStore,
     output: QuantizedOutput,
   ): Promise<{ trained: TrainedModel; linears: LinearRecord[] }> {
@@ -131,7 +134,7 @@ export class TrainModelRun {
     const { backend, signal } = options;
     const report = (activity: string): void => this.meter.report(0, activity);
     report("weights");
-    const source = new CheckpointWeights(backend, opened.checkpoint, "float32");
+    const source = trainableWeights(opened, backend);
     const model = await TrainableModel.load(opened.model, source, signal);
     const teacher = method.needs.teacher ? await this.loadTeacher(model) : null;
     try {
@@ -140,6 +143,7 @@ export class TrainModelRun {
         teacher: teacher?.model ?? null,
         schemeOf: schemesOf(plan.linears),
         windows,
+        targets,
         options: recipe.options,
         seed: recipe.seed,
         store,

@@ -107,6 +107,11 @@ export class QTensor {
     return new QTensor(scheme, this.outFeatures, this.inFeatures, { ...this.parts, activations });
   }
 
+  /** The same codes and zero points with other scales, `[outFeatures, groups]` float16 bits. */
+  withScales(scales: Uint16Array): QTensor {
+    return new QTensor(this.scheme, this.outFeatures, this.inFeatures, { ...this.parts, scales });
+  }
+
   /** Stored bytes: codes, scales, zero points, and what is known of activations. */
   get sizeBytes(): number {
     const { codes, scales, zeros, inputScales, activations } = this.parts;

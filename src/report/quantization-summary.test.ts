@@ -18,6 +18,7 @@ const linear = (slot: string, block: number, relativeError: number): LinearRecor
 
 const record: RunRecord = {
   fewbit: "0.1.0",
+  identity: "",
   origin: null,
   recipe: {
     model: "./prose-6m",
@@ -31,6 +32,7 @@ const record: RunRecord = {
     embedding: null,
     head: null,
     transforms: [],
+    finishers: [],
     trueSequential: true,
     activationRange: "min-max",
     teacher: null,

@@ -42,24 +42,26 @@ export interface TokenBatch {
   readonly ids: Int32Array;
   /** Tokens a window. */
   readonly length: number;
+  /** What each token is to predict, −1 for nothing; by default the token that follows it in its window. */
+  readonly targets?: Int32Array;
 }
 
 /**
- * Enqueues forward and backward of the mean cross-entropy of the next token; the last token of a window predicts
- * nothing.
+ * Enqueues forward and backward of the mean cross-entropy of the next token, over the tokens that are to be predicted.
  */
 export function nextTokenLoss(
   parameters: readonly Parameter[],
   precision: TapePrecision,
-  { ids, length }: TokenBatch,
+  { ids, length, targets: given = nextTokenTargets(ids, length) }: TokenBatch,
   logitsOf: LogitsOf,
 ): MicroBatch {
   const [{ value }] = parameters;
   const { backend } = value;
   const windows = ids.length / length;
   const input = Tensor.from(backend, "i32", [windows, length], ids);
-  const targets = Tensor.from(backend, "i32", [ids.length], nextTokenTargets(ids, length));
-  const scale = 1 / (windows * (length - 1));
+  const targets = Tensor.from(backend, "i32", [ids.length], given);
+  const predictions = given.reduce((sum, target) => sum + (target < 0 ? 0 : 1), 0);
+  const scale = 1 / Math.max(1, predictions);
   return differentiate(
     parameters,
     precision,

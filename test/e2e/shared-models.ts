@@ -11,6 +11,9 @@ import {
   quantize,
 } from "../../src/index.ts";
 
+import { presets } from "../../src/methods/presets/index.ts";
+import { needsText } from "../../src/pipeline/recipe.ts";
+
 /*
  * What the accuracy tests share: the models and texts of ../shared/data, and the values that PyTorch
  * gave there. The protocol of these values stands in the README of that folder.
@@ -84,8 +87,8 @@ export async function quantizeLikeReference(
   options: QuantizeOptions,
 ): Promise<string> {
   const { window, calibrationWindows: samples } = readReference(model);
-  const needsText = methods[options.method].needs.statistics.length > 0;
-  const calibration = needsText ? { calibration: calibrationText(model) } : {};
+  const method = methods[options.method ?? presets[options.preset].method];
+  const calibration = needsText(method) ? { calibration: calibrationText(model) } : {};
   await quantize(shared(`models/${model}`), {
     ...calibration,
     samples,

@@ -29,10 +29,12 @@ export async function trainParameters(
   problem: ModelProblem<TrainingOptions>,
   training: ModelTraining,
 ): Promise<TrainingProgress> {
-  const { model, options, windows, seed, signal, store, onStep } = problem;
+  const { model, options, windows, targets, seed, signal, store, onStep } = problem;
   const { parameters, optimizer, length, loss } = training;
   const { batch: size, accumulation, clip, recompute, checkpointEvery } = options;
-  const batches = new TokenBatches(listOfWindows(windows), { size, order: length.order, seed });
+  const drawn = { size, order: length.order, seed };
+  const batches = new TokenBatches(listOfWindows(windows), drawn);
+  const predicted = targets && new TokenBatches(listOfWindows(targets), drawn);
   const precision = choosePrecision(options, model.model.backend);
   return train({
     parameters,
@@ -42,8 +44,12 @@ export async function trainParameters(
     clip: clip === 0 ? null : clip,
     schedule: scheduleOf(options),
     loss: (step, micro) => {
-      const ids = batches.at(step * accumulation + micro);
-      const batch = { ids, length: batches.length };
+      const number = step * accumulation + micro;
+      const batch = {
+        ids: batches.at(number),
+        length: batches.length,
+        ...(predicted && { targets: predicted.at(number) }),
+      };
       if (loss) return loss(batch, precision);
       return nextTokenLoss(parameters, precision, batch, (tokens) =>
         model.forward(tokens, { recompute }),

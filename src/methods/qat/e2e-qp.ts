@@ -1,0 +1,89 @@
+import { z } from "zod";
+import { Linear } from "../../nn/linear.ts";
+import { RescaledLinear } from "../../nn/rescaled-linear.ts";
+import type { TrainableModel } from "../../nn/trainable-model.ts";
+import { QTensor } from "../../quant/q-tensor.ts";
+import { UnsupportedError } from "../../util/errors.ts";
+import { defineMethod, type ModelProblem, type TrainedModel } from "../define-method.ts";
+import { trainParameters } from "../shared/train-model.ts";
+import {
+  type TrainingDefaults,
+  trainingEffort,
+  trainingLength,
+  trainingOptions,
+} from "../shared/training-options.ts";
+
+const defaults: TrainingDefaults = { epochs: 1, batch: 4, warmUp: 0.03, clip: 0.3 };
+const options = z.object(trainingOptions(defaults));
+
+type Options = z.output<typeof options>;
+
+/** The paper's learning rates, for models 4096 wide; they grow as models get narrower. */
+const paperRate = (bits: number): number => (bits < 3 ? 2e-5 : 1e-5);
+const paperWidth = 4096;
+
+/**
+ * E2E-QP, the second phase of EfficientQAT (arXiv 2407.11062, section 3.3; defaults as in OpenGVLab/EfficientQAT): only the
+ * scales of a quantized model are trained, all of them together, on the cross-entropy of the next token. Codes and zero points
+ * stay: `∂L/∂s = Σ ∂L/∂ŵ·(q − z)` over a group.
+ *
+ * Deviations from the authors' code: scales are rounded to float16 in the forward pass already; the learning rate grows as
+ * models get narrower.
+ */
+export default defineMethod({
+  id: "e2e-qp",
+  title: "E2E-QP",
+  summary: "trains the scales of the quantized model end to end",
+  role: "finisher",
+  paper: { arxiv: "2407.11062" },
+  needs: { statistics: [], order: "independent" },
+  supports: ({ grid, activation }) =>
+    activation === null && !grid.inputScales && !grid.normalizedOutputs,
+  options,
+  effort: (chosen, data) => trainingEffort(chosen, data, defaults, false),
+  trainModel,
+});
+
+async function trainModel(problem: ModelProblem<Options>): Promise<TrainedModel> {
+  const { model, options: chosen, windows } = problem;
+  const layers = rescaleLayers(model, problem.schemeOf);
+  if (layers.size === 0) throw new UnsupportedError("no linear layer is quantized");
+  const bits = Math.max(
+    ...[...layers.keys()].map((name) => problem.schemeOf(name)?.grid.bits ?? 0),
+  );
+  const learningRate =
+    chosen.learningRate ?? (paperRate(bits) * paperWidth) / model.model.hiddenSize;
+  const progress = await trainParameters(problem, {
+    parameters: [...layers].map(([module, { scales }]) => ({
+      name: `${module}.scales`,
+      value: scales,
+      group: "scales",
+    })),
+    optimizer: { groups: { scales: { learningRate, weightDecay: chosen.weightDecay } } },
+    length: trainingLength(chosen, { windows: windows.length }, defaults),
+  });
+  const linears = new Map<string, QTensor>();
+  for (const [module, layer] of layers) linears.set(module, await layer.freeze());
+  return { linears, tensors: new Map(), progress };
+}
+
+/** Puts layers with scales of their own in the place of the packed ones. */
+function rescaleLayers(
+  { linears, tensors }: TrainableModel,
+  schemeOf: ModelProblem<Options>["schemeOf"],
+): Map<string, RescaledLinear> {
+  const layers = new Map<string, RescaledLinear>();
+  // Norms are always there, and live where everything else does.
+  const [{ backend }] = tensors.values();
+  for (const { module, at } of linears) {
+    if (!schemeOf(module)) continue;
+    const { layer } = at;
+    if (!(layer instanceof Linear && layer.weight instanceof QTensor)) {
+      throw new UnsupportedError(`${module} has no packed weight whose scales can be trained`);
+    }
+    const rescaled = new RescaledLinear(backend, layer.weight, layer.bias);
+    at.layer = rescaled;
+    layers.set(module, rescaled);
+  }
+  return layers;
+}
