@@ -35,7 +35,7 @@ const options = z.object({
 export default defineMethod({
   id: "svid",
   title: "SVID",
-  summary: "signs with a scale for each row and each column; needs no calibration data",
+  summary: "signs with scales of rows and columns; needs no calibration data",
   role: "quantizer",
   paper: { arxiv: "2402.11295" },
   needs: { statistics: [], order: "independent" },
