@@ -48,6 +48,7 @@ async function trainWith(
     teacher: null,
     schemeOf: () => parseScheme(scheme),
     windows: windowsOf(model.vocabularySize),
+    targets: null,
     options: method.options.parse(options) as Record<string, unknown>,
     seed: 5,
     store: new MemoryStore(),
