@@ -108,10 +108,10 @@ function packedLinears({ checkpoint, model }: OpenedModel): PlannedLinear[] | nu
 
 function planActivations(
   { calibration, cacheDType: dtype, cacheOnDisk: onDisk }: Recipe,
-  { needs }: Method,
+  { needs, trainModel }: Method,
   hiddenSize: number,
 ): PlannedActivations | null {
-  if (!calibration) return null;
+  if (!calibration || trainModel) return null;
   const values = calibration.samples * calibration.window * hiddenSize;
   return { bytes: values * bytesPerElement(dtype) * (needs.floatInputs ? 2 : 1), dtype, onDisk };
 }
