@@ -3,6 +3,7 @@ import { createReferenceBackend } from "../kernels/reference/index.ts";
 import type { StraightThrough } from "../backend/training-kernels.ts";
 import { Tape } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { fakeQuantize, fakeQuantizeRows } from "../tensor/training-ops.ts";
 import { halfBitsToFloat, floatToHalfBits } from "../util/half.ts";
 import { Prng } from "../util/prng.ts";
 import { FakeQuantized } from "./fake-quantized.ts";
@@ -156,6 +157,51 @@ describe("values and gradients of known vectors", () => {
       expect(found.byWeight).toEqual([1, 2, 3, 4]);
     }
   });
+});
+
+test("signs without a scale: the gradient is that of tanh(w) + w/1000 (OneBit)", async () => {
+  const w = Float32Array.of(-2, -0.4, -0.01, 0, 0.01, 0.7, 3);
+  const weight = Tensor.from(backend, "f32", [1, w.length], w);
+  const how = parseScheme("w1-elastic").grid.training?.straightThrough as StraightThrough;
+  const tape = new Tape();
+  tape.watch(weight);
+  const none = { scales: null, zeros: null, groupSize: w.length };
+  const out = tape.run(() => fakeQuantize(weight, none, how));
+  expect([...(await out.read())]).toEqual([-1, -1, -1, 1, 1, 1, 1]);
+  tape.backward([[out, filled(weight, 1)]]);
+  const found = (await tape.takeGradient(weight)?.read()) ?? [];
+  const smooth = (x: number) => Math.tanh(x) + x / 1000;
+  w.forEach((x, i) => {
+    expect(found[i]).toBeCloseTo((smooth(x + 1e-5) - smooth(x - 1e-5)) / 2e-5, 4);
+  });
+  tape.release();
+});
+
+test("rows of activations: 2·127 + 1 values around zero, gradients pass straight through", async () => {
+  const prng = new Prng(2);
+  const x = Tensor.from(
+    backend,
+    "f32",
+    [3, 20],
+    Float32Array.from({ length: 60 }, () => prng.normal()),
+  );
+  const upstream = Float32Array.from({ length: 60 }, () => prng.normal());
+  const tape = new Tape();
+  tape.watch(x);
+  const out = tape.run(() => fakeQuantizeRows(x, 127));
+  const values = await out.read();
+  const before = await x.read();
+  for (let row = 0; row < 3; row++) {
+    const part = before.subarray(row * 20, row * 20 + 20);
+    const scale = Math.max(...part.map(Math.abs)) / 127;
+    part.forEach((value, i) => {
+      const steps = values[row * 20 + i] / scale;
+      expect(steps).toBeCloseTo(Math.round(value / scale), 3);
+    });
+  }
+  tape.backward([[out, Tensor.from(backend, "f32", [3, 20], upstream)]]);
+  expect(await tape.takeGradient(x)?.read()).toEqual(upstream);
+  tape.release();
 });
 
 describe("scales at the start", () => {

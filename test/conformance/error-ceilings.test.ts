@@ -22,7 +22,10 @@ const weightCeilings: Readonly<Record<string, number>> = {
   w4: 0.13,
   w3g64: 0.22,
   w2g64: 0.5,
+  "w2g64-seq": 0.51,
   "w1.58g64": 0.53,
+  "w1.58g64-seq": 0.8,
+  "w1g64-elastic": 0.61,
   w1g64: 0.61,
   w1: 0.61,
 };
