@@ -20,6 +20,8 @@ export interface DivergenceContext {
 
 /** Steps whose mean loss is the starting loss. */
 const startingSteps = 10;
+/** How far above the first loss, that of the untouched model, a loss of these counts at most. */
+const largestStart = 1.5;
 /** Share of each new loss in the smoothed one. */
 const smoothing = 0.05;
 
@@ -32,6 +34,7 @@ export class DivergenceGuard {
   private readonly margin: number;
   private readonly patience: number;
   private seen = 0;
+  private firstLoss = 0;
   private startingLoss = 0;
   private smoothed = 0;
   private stepsAbove = 0;
@@ -40,6 +43,11 @@ export class DivergenceGuard {
     this.parameters = parameters;
     this.margin = limits.margin ?? 0.1;
     this.patience = limits.patience ?? Math.min(500, Math.max(50, Math.ceil(steps / 10)));
+  }
+
+  /** Whether the smoothed loss lies above the starting one now: a state of now is not a good one. */
+  get isAbove(): boolean {
+    return this.stepsAbove > 0;
   }
 
   /** Takes the losses of steps that an interrupted run did. */
@@ -56,15 +64,18 @@ export class DivergenceGuard {
     if (this.stepsAbove < this.patience) return;
     throw new NumericError(
       `training diverges: at step ${step + 1} the smoothed loss is ${this.smoothed.toPrecision(4)}, and for ` +
-        `${this.stepsAbove} steps it has been above the starting loss of ${this.startingLoss.toPrecision(4)}`,
+        `${this.stepsAbove} steps it has been above the starting loss of ${this.startingLoss.toPrecision(4)}; ` +
+        `the largest gradient is that of ${this.parameters[indexOfLargest(norms.each)].name}`,
       { hint: adviceOf(context) },
     );
   }
 
   private follow(loss: number): void {
     this.seen++;
+    if (this.seen === 1) this.firstLoss = loss;
     if (this.seen <= startingSteps) {
-      this.startingLoss += (loss - this.startingLoss) / this.seen;
+      const counted = Math.min(loss, largestStart * this.firstLoss);
+      this.startingLoss += (counted - this.startingLoss) / this.seen;
       this.smoothed = this.startingLoss;
       return;
     }
@@ -93,6 +104,10 @@ export class DivergenceGuard {
       },
     );
   }
+}
+
+function indexOfLargest(values: readonly number[]): number {
+  return values.indexOf(Math.max(...values));
 }
 
 function adviceOf({ learningRate, keptStep }: DivergenceContext): string {

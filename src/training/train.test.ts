@@ -142,6 +142,17 @@ describe("what goes wrong", () => {
     await expect(run).rejects.toThrow(/diverges: at step \d+ the smoothed loss is 2\.\d+/);
   });
 
+  test("a loss that leaps away at once stops the run, and the state before the leap is kept", async () => {
+    const store = new MemoryStore();
+    const leap = [2, 2, 2, ...Array.from({ length: 397 }, (_, step) => 900 - step)];
+    const run = train({ ...constant(leap, [[1]]), steps: 400, store, checkpointEvery: 2 });
+    const error: unknown = await run.catch((reason: unknown) => reason);
+    expect((error as NumericError).message).toMatch(
+      /above the starting loss of 2\.\d+; the largest gradient is that of layer 0/,
+    );
+    expect((await store.read(new Map()))?.step).toBeLessThanOrEqual(10);
+  });
+
   test("a loss that rises and comes back does not", async () => {
     const hump = Array.from({ length: 400 }, (_, step) => (step > 20 && step < 40 ? 3 : 2));
     expect((await train({ ...constant(hump, [[1]]), steps: 400 })).step).toBe(400);

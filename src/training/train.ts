@@ -64,7 +64,8 @@ export interface TrainOptions {
   readonly validation?: { readonly every: number; readonly measure: () => Promise<number> };
   /** Keeps the state, and goes on with what it has. */
   readonly store?: TrainingStore;
-  /** Steps between two states. Default: only the last is kept, and that of a cancelled run. */
+  /** Steps between two states; one whose loss lies above where it began is left out. Default: only the last is
+   *  kept, and that of a cancelled run. */
   readonly checkpointEvery?: number;
   readonly guard?: DivergenceLimits;
   readonly onStep?: (report: StepReport) => void;
@@ -127,7 +128,8 @@ class TrainingRun {
         throwIfCancelled(signal);
         await this.doStep();
         const isLast = this.step === steps || (stop?.(this.validations) ?? false);
-        if (isLast || this.step % checkpointEvery === 0) await this.keep();
+        const isDue = this.step % checkpointEvery === 0 && !this.guard.isAbove;
+        if (isLast || isDue) await this.keep();
         if (isLast) break;
       }
     } catch (error) {
