@@ -169,10 +169,18 @@ static void check_norms(fb_check *check, int64_t rows, int64_t n) {
 }
 
 static double log_sum(const float *x, int64_t n) {
-  double top = -INFINITY, sum = 0;
-  for (int64_t i = 0; i < n; i++) top = fmax(top, x[i]);
+  double top = x[0], sum = 0;
+  for (int64_t i = 1; i < n; i++) {
+    if (x[i] > top) top = x[i];
+  }
   for (int64_t i = 0; i < n; i++) sum += exp(x[i] - top);
   return top + log(sum);
+}
+
+static double dot_rows(const float *a, const float *b, int64_t n) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; i++) sum += (double)a[i] * b[i];
+  return sum;
 }
 
 static void check_losses(fb_check *check, int64_t rows, int64_t n) {
@@ -183,14 +191,14 @@ static void check_losses(fb_check *check, int64_t rows, int64_t n) {
   double *entropy = take((size_t)count * 8), *divergence = take((size_t)count * 8), *soft = take((size_t)count * 8);
   for (int64_t r = 0; r < rows; r++) {
     const float *p = logits + r * n, *q = teacher + r * n;
-    double sum = log_sum(p, n), wanted = log_sum(q, n), dot = 0;
+    double sum = log_sum(p, n), wanted = log_sum(q, n), dot = dot_rows(p, y + r * n, n);
     targets[r] = (int32_t)(r % 3 == 2 ? -1 : random_below(check, n));
-    for (int64_t i = 0; i < n; i++) dot += (double)p[i] * y[r * n + i];
     for (int64_t i = 0; i < n; i++) {
-      entropy[r * n + i] = targets[r] < 0 ? 0 : 0.5 * (exp(p[i] - sum) - (i == targets[r]));
+      entropy[r * n + i] = targets[r] < 0 ? 0 : 0.5 * exp(p[i] - sum);
       divergence[r * n + i] = 0.5 * (exp(p[i] - sum) - exp(q[i] - wanted));
       soft[r * n + i] = y[r * n + i] * (p[i] - dot);
     }
+    if (targets[r] >= 0) entropy[r * n + targets[r]] -= 0.5;
   }
   fb_args args = {.size = {rows, n}, .real = {0.5}};
   set_floats(&args, 0, out, count);

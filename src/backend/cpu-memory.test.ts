@@ -24,4 +24,28 @@ describe("memory of the CPU backends", () => {
     memory.release(adopted);
     expect((memory.allocate("f32", 16) as Float32Array).buffer).not.toBe(adopted.buffer);
   });
+
+  test("all buffers of a step are there for the next one, however large", () => {
+    const memory = new CpuMemory();
+    const step = (): ArrayBufferLike[] => {
+      const arrays = [27, 27, 26].map((log) => memory.allocate("u8", 2 ** log) as Uint8Array);
+      for (const array of arrays) memory.release(array);
+      return arrays.map(({ buffer }) => buffer);
+    };
+    const first = step();
+    expect(step().every((buffer) => first.includes(buffer))).toBe(true);
+  });
+
+  test("sizes that nobody asks for any more are let go", () => {
+    const memory = new CpuMemory();
+    const lend = (bytes: number): ArrayBufferLike => {
+      const array = memory.allocate("u8", bytes) as Uint8Array;
+      memory.release(array);
+      return array.buffer;
+    };
+    const first = lend(2 ** 28);
+    expect(lend(2 ** 28) === first).toBe(true);
+    for (const bytes of [2 ** 27, 2 ** 26, 2 ** 25, 2 ** 28 - 64]) lend(bytes);
+    expect(lend(2 ** 28) === first).toBe(false);
+  });
 });

@@ -2,25 +2,28 @@ import { bytesPerElement, type DType, type TypedArray, viewArray } from "../tens
 import type { Storage } from "./kernels.ts";
 
 const alignment = 64;
-const retainedBytesLimit = 256 * 2 ** 20;
+const spareBytes = 256 * 2 ** 20;
 
 /**
  * Memory of the CPU backends: typed arrays, with released buffers kept for the next allocation of the
- * same size, so that a forward pass does not fault its pages in again for every op.
+ * same size, so that a forward pass, or a step of training, does not fault its pages in again for every op. Besides the
+ * most that was ever lent at once, a half of that or 256 MiB may lie idle; the sizes that were given back longest ago go
+ * first.
  */
 export class CpuMemory {
+  /** Released buffers by their size, the size that was last given back at the end. */
   private readonly free = new Map<number, ArrayBuffer[]>();
   private readonly lent = new WeakSet<Storage>();
   private retainedBytes = 0;
+  private lentBytes = 0;
+  private mostLentBytes = 0;
 
   /** Hands out a typed array with undefined contents. */
   allocate(dtype: DType, length: number): Storage {
     const bytes = roundUp(length * bytesPerElement(dtype), alignment);
-    const list = this.free.get(bytes);
-    let buffer = list?.pop();
-    if (buffer) this.retainedBytes -= bytes;
-    else buffer = new ArrayBuffer(bytes);
-    const storage = viewArray(dtype, buffer, 0, length);
+    this.lentBytes += bytes;
+    this.mostLentBytes = Math.max(this.mostLentBytes, this.lentBytes);
+    const storage = viewArray(dtype, this.takeBuffer(bytes), 0, length);
     this.lent.add(storage);
     return storage;
   }
@@ -33,11 +36,36 @@ export class CpuMemory {
     if (!this.lent.delete(storage)) return;
     const { buffer } = storage as TypedArray;
     const bytes = buffer.byteLength;
-    if (this.retainedBytes + bytes > retainedBytesLimit) return;
+    this.lentBytes -= bytes;
     this.retainedBytes += bytes;
-    const list = this.free.get(bytes);
-    if (list) list.push(buffer as ArrayBuffer);
-    else this.free.set(bytes, [buffer as ArrayBuffer]);
+    const list = this.free.get(bytes) ?? [];
+    list.push(buffer as ArrayBuffer);
+    this.free.delete(bytes);
+    this.free.set(bytes, list);
+  }
+
+  private takeBuffer(bytes: number): ArrayBuffer {
+    const buffer = this.free.get(bytes)?.pop();
+    if (buffer) {
+      this.retainedBytes -= bytes;
+      return buffer;
+    }
+    const most = this.mostLentBytes;
+    this.letGo(this.lentBytes + this.retainedBytes - most - Math.max(spareBytes, most / 2));
+    return new ArrayBuffer(bytes);
+  }
+
+  /** Leaves at least so many retained bytes to the garbage collector, if there are so many. */
+  private letGo(bytes: number): void {
+    let rest = bytes;
+    for (const [size, list] of this.free) {
+      while (rest > 0 && list.pop()) {
+        rest -= size;
+        this.retainedBytes -= size;
+      }
+      if (rest <= 0) return;
+      this.free.delete(size);
+    }
   }
 
   /** Views a part of a typed array. */
