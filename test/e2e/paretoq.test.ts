@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { exportCheckpoint } from "../../src/index.ts";
+import { exportCheckpoint, type QuantizeOptions } from "../../src/index.ts";
 import { fewbit, fewbitHere } from "./cli-process.ts";
 import {
   absent,
@@ -162,26 +162,21 @@ describe.skipIf(skipped)(`ParetoQ as in PyTorch${skipped}`, () => {
 });
 
 describe.skipIf(absent)(`a short training at 2 bits${absent}`, () => {
-  test("beats GPTQ by far", { timeout: 600_000 }, async () => {
-    const common = {
-      calibration: calibrationText(small),
-      samples: 100,
-      window: 128,
-    } as const;
-    const trained = await quantizeLikeReference(small, {
-      ...common,
-      method: "paretoq",
-      scheme: "w2-seq",
-      options: { steps: 60, batch: 8, learningRate: 2e-3 },
-      out: inFolder("trained"),
-    });
-    const gptq = await quantizeLikeReference(small, {
-      ...common,
-      method: "gptq",
-      scheme: "w2",
-      out: inFolder("gptq"),
-    });
-    const perplexity = await perplexityOf(trained, small, 40);
-    expect(perplexity).toBeLessThan(0.8 * (await perplexityOf(gptq, small, 40)));
+  const common = { calibration: calibrationText(small), samples: 100, window: 128 } as const;
+  const options = { steps: 60, batch: 8, learningRate: 2e-3 } as const;
+
+  async function perplexityAfter(choice: Pick<QuantizeOptions, "method" | "scheme" | "options">) {
+    const out = inFolder(`${choice.method}-${choice.scheme}`);
+    const made = { ...common, ...choice, out } as QuantizeOptions;
+    return perplexityOf(await quantizeLikeReference(small, made), small, 40);
+  }
+
+  test("SEQ beats LSQ, and both beat GPTQ by far", { timeout: 600_000 }, async () => {
+    const seq = await perplexityAfter({ method: "paretoq", scheme: "w2-seq", options });
+    const lsqOptions = { ...options, scaleStart: "lsq" } as const;
+    const lsq = await perplexityAfter({ method: "paretoq", scheme: "w2-sym", options: lsqOptions });
+    const gptq = await perplexityAfter({ method: "gptq", scheme: "w2", options: {} });
+    expect(seq).toBeLessThan(0.9 * lsq);
+    expect(lsq).toBeLessThan(0.5 * gptq);
   });
 });
