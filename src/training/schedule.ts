@@ -26,7 +26,7 @@ export function scheduleFactor(schedule: Schedule, step: number, steps: number):
 }
 
 /** Returns the number of steps of warm-up; a share of the run is rounded up, as Hugging Face's trainer does. */
-export function warmUpSteps({ warmUp = 0 }: Schedule, steps: number): number {
+function warmUpSteps({ warmUp = 0 }: Schedule, steps: number): number {
   return warmUp < 1 ? Math.ceil(warmUp * steps) : warmUp;
 }
 

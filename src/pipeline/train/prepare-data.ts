@@ -58,7 +58,7 @@ export async function prepareData(sources: DataSources): Promise<TrainingData> {
 }
 
 /** Refuses windows that are longer than the model's context. @throws UsageError */
-export function expectContext(window: number, contextLength: number): void {
+function expectContext(window: number, contextLength: number): void {
   if (window <= contextLength) return;
   throw new UsageError(
     `windows of ${window} tokens are longer than the model's context of ${contextLength}`,
