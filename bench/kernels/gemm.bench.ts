@@ -1,3 +1,4 @@
+import type { Backend } from "../../src/backend/backend.ts";
 import { loadAddon } from "../../src/kernels/native/addon.ts";
 import { createNativeBackend } from "../../src/kernels/native/native-backend.ts";
 import { NativeQueue } from "../../src/kernels/native/queue.ts";
@@ -13,7 +14,13 @@ const size = 1024;
 const peakRounds = 4_000_000;
 const rounds = 15;
 
-/** Matrix products and the linear algebra of GPTQ on one core, against the FMA peak of the same run. */
+/** A linear layer of a training step: tokens, inputs, outputs. */
+const layer = { tokens: 1024, inputs: 2048, outputs: 5632 } as const;
+
+/**
+ * Matrix products, among them the three of a linear layer in training, and the linear algebra of GPTQ, on one core, against
+ * the FMA peak of the same run.
+ */
 const benchmark: Benchmark = {
   name: "gemm",
   title: `matrix products, ${size} × ${size} × ${size}, one core`,
@@ -39,6 +46,7 @@ const benchmark: Benchmark = {
     accumulateGram(hessian, tokens);
     const damped = (await hessian.read()).filter((_, i) => i % 2049 === 0).map((x) => x * 1.1);
     const diagonal = Tensor.from(backend, "f64", [2048], damped);
+    const training = trainingProducts(backend);
     const peak = peakMeter(backend.level);
     const times = await interleave(
       {
@@ -46,6 +54,9 @@ const benchmark: Benchmark = {
         f32: () => run(() => matmulInto(out, a, b), backend),
         turned: () => run(() => matmulInto(out, a, b, { transposeB: true }), backend),
         bf16: () => run(() => matmulInto(out, a16, b16), backend),
+        forward: () => run(training.forward, backend),
+        byInputs: () => run(training.byInputs, backend),
+        byWeights: () => run(training.byWeights, backend),
         gram: () => run(() => accumulateGram(gram, tokens), backend),
         factor: () =>
           run(() => {
@@ -61,6 +72,16 @@ const benchmark: Benchmark = {
     const peakSpeed = peak.gigaFlops / times.peak.median;
     const share = (100 * speedOf(times.f32)) / peakSpeed;
     const ratio = speedOf(times.bf16) / speedOf(times.f32);
+    const layerGiga = (2 * layer.tokens * layer.inputs * layer.outputs) / 1e9;
+    const trainingRow = (what: string, timing: (typeof times)["bf16"]): Row => {
+      const speed = (100 * layerGiga) / timing.median / speedOf(times.bf16);
+      return {
+        what: `${what} over bfloat16 a·b`,
+        value: speed,
+        unit: "%",
+        goal: goal(speed, 80, "%"),
+      };
+    };
     const rows: Row[] = [
       rateRow("FMA peak, float32", peak.gigaFlops, times.peak, "GFLOP/s"),
       rateRow("float32 a·b", giga, times.f32, "GFLOP/s"),
@@ -68,6 +89,10 @@ const benchmark: Benchmark = {
       { what: "float32 a·b of the peak", value: share, unit: "%", goal: goal(share, 75, "%") },
       rateRow("bfloat16 a·b", giga, times.bf16, "GFLOP/s"),
       { what: "bfloat16 over float32", value: ratio, unit: "×", goal: goal(ratio, 1.5, "×") },
+      rateRow("training, y = x·Wᵀ, bfloat16", layerGiga, times.forward, "GFLOP/s"),
+      trainingRow("y = x·Wᵀ", times.forward),
+      trainingRow("dx = dy·W", times.byInputs),
+      trainingRow("dW = dyᵀ·x", times.byWeights),
       rateRow(
         "Gram matrix, 2048 rows of 2048 (half the products)",
         2048 ** 3 / 1e9,
@@ -87,6 +112,37 @@ const benchmark: Benchmark = {
   },
 };
 export default benchmark;
+
+/** The products of a linear layer with its weight in bfloat16: forward, and the two gradients. */
+function trainingProducts(backend: Backend): {
+  forward(): void;
+  byInputs(): void;
+  byWeights(): void;
+} {
+  const { tokens, inputs, outputs } = layer;
+  const random = new Prng(2);
+  const halves = (rows: number, columns: number): Tensor => {
+    // bfloat16 numbers of magnitude 2^-6 to 2^-4.
+    const bits = Uint16Array.from(
+      { length: rows * columns },
+      () => 0x3c80 + (random.uint32() & 0x80ff),
+    );
+    return Tensor.from(backend, "bf16", [rows, columns], bits);
+  };
+  const empty = (rows: number, columns: number): Tensor =>
+    Tensor.empty(backend, "f32", [rows, columns]);
+  const [x, weight, dy] = [
+    halves(tokens, inputs),
+    halves(outputs, inputs),
+    halves(tokens, outputs),
+  ];
+  const [y, dx, dWeight] = [empty(tokens, outputs), empty(tokens, inputs), empty(outputs, inputs)];
+  return {
+    forward: () => matmulInto(y, x, weight, { transposeB: true }),
+    byInputs: () => matmulInto(dx, dy, weight),
+    byWeights: () => matmulInto(dWeight, dy, x, { transposeA: true }),
+  };
+}
 
 async function run(enqueue: () => void, backend: { synchronize(): Promise<void> }): Promise<void> {
   enqueue();

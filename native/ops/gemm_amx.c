@@ -1,8 +1,8 @@
 /*
  * c = beta * c + alpha * a * b for bf16 operands on the AMX tile unit: 16 x 16 sums of 32 products an
  * instruction. Bound by compute, and by the loads of tiles from the caches. Blocks as in gemm_f32.c, but a block is
- * summed over all of k before c is touched: its sums stay in the L2 cache, and while DEPTH steps of k are worked on, a
- * strip of b stays in the L1 cache. 32 x 32 sums are held in four tile registers:
+ * summed over KC steps of k before c is touched: its sums stay in the L2 cache while DEPTH steps after DEPTH steps are
+ * worked on. 32 x 32 sums are held in four tile registers:
  *
  *              b0: T6   b1: T7
  *   a0: T4     T0       T1
@@ -12,7 +12,7 @@
 
 #ifdef __AMX_BF16__
 
-#define KC 8192
+#define KC 3072
 #include "gemm_pack_bf16.h"
 #include "tile_config.h"
 
