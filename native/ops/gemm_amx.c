@@ -12,7 +12,8 @@
 
 #ifdef __AMX_BF16__
 
-#define KC 3072
+/* Panels are deep, so that c is touched few times, unless c is small and the panels would leave the L2 cache. */
+#define KC (product->m * product->n <= 1 << 18 ? 768 : 3072)
 #include "gemm_pack_bf16.h"
 #include "tile_config.h"
 
