@@ -263,6 +263,7 @@ export type { QuantizeOptions } from "./pipeline/quantize-options.ts";
 export type { QuantizeResult, QuantizeRun } from "./pipeline/quantize-run.ts";
 export { type Recipe, type RecipeInput, recipeSchema } from "./pipeline/recipe.ts";
 export type { LinearRecord, RunRecord } from "./pipeline/run-record.ts";
+export type { TrainingRecord } from "./pipeline/training-record.ts";
 export { type QTensor } from "./quant/q-tensor.ts";
 export { parseScheme, type Scheme } from "./quant/scheme.ts";
 export {

@@ -1,5 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
-import type { Checkpoint } from "../formats/checkpoint.ts";
+import { type Checkpoint, openCheckpoint } from "../formats/checkpoint.ts";
 import { listSidecarFiles } from "../formats/sidecar-files.ts";
 import {
   baseName,
@@ -51,7 +51,20 @@ export async function identifyRun(
       identity[`weight of calibration text ${i + 1}`] = `${weight}`;
     }
   }
+  if (recipe.teacher !== null) {
+    identity.teacher = await identifyTeacher(recipe.teacher);
+  }
   return { ...identity, ...(await identifyCheckpoint(checkpoint)) };
+}
+
+/** Hashes what a teacher's files are, wherever they lie. */
+async function identifyTeacher(directory: string): Promise<string> {
+  const checkpoint = await openCheckpoint(directory);
+  try {
+    return digestOf(await identifyCheckpoint(checkpoint));
+  } finally {
+    await checkpoint.close();
+  }
 }
 
 /** Describes the files of a checkpoint: small ones by their hash, weight files by `sampleFile`. */

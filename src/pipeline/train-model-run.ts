@@ -136,8 +136,9 @@ export class TrainModelRun {
     report("weights");
     const source = trainableWeights(opened, backend);
     const model = await TrainableModel.load(opened.model, source, signal);
-    const teacher = method.needs.teacher ? await this.loadTeacher(model) : null;
+    let teacher: LoadedTeacher | null = null;
     try {
+      if (method.needs.teacher) teacher = await this.loadTeacher(model);
       const trained = await trainerOf(method)({
         model,
         teacher: teacher?.model ?? null,
@@ -161,9 +162,7 @@ export class TrainModelRun {
   }
 
   /** Loads the model to learn from, which is never changed, as it is stored. */
-  private async loadTeacher(
-    student: TrainableModel,
-  ): Promise<{ model: TrainableModel; opened: OpenedModel }> {
+  private async loadTeacher(student: TrainableModel): Promise<LoadedTeacher> {
     const { opened, recipe, options } = this.job;
     const { backend, signal } = options;
     const teacher = await openModel(recipe.teacher ?? opened.directory, { backend });
@@ -253,6 +252,11 @@ export class TrainModelRun {
     const tokens = windows.length * (windows[0]?.length ?? 0);
     return makeRecord({ job, meter, startedAt, resumptions, done, tokens }, this.folder.workPath);
   }
+}
+
+interface LoadedTeacher {
+  readonly model: TrainableModel;
+  readonly opened: OpenedModel;
 }
 
 type Trainer = NonNullable<Method["trainModel"]>;

@@ -9,15 +9,12 @@ import { Tensor } from "../../tensor/tensor.ts";
 import type { Parameter } from "../../training/parameter.ts";
 import { UnsupportedError } from "../../util/errors.ts";
 
-/** Groups of parameters: float weights of linears, their scales and zero points, and everything else. */
-export type LatentGroup = "weights" | "scales" | "rest";
-
 /**
  * A model whose linears have float weights that are seen as values of their schemes' grids: all of it is trained, and
  * the linears are packed at the end.
  */
 export class LatentWeights {
-  /** Everything that is trained. */
+  /** Everything that is trained, in the groups `weights` (of linears), `scales` (zero points too) and `rest`. */
   readonly parameters: readonly Parameter[];
   private readonly model: TrainableModel;
   private readonly weights: ReadonlyMap<string, FakeQuantized>;
