@@ -121,7 +121,16 @@ export function parseRecipe(input: RecipeInput): { parsed: ParsedRecipe; method:
     if (needsText(each)) expectCalibration(each.title, recipe);
   }
   if (method.trainModel) expectTrainable(method, recipe);
+  if (recipe.teacher !== null) expectPupil([method, ...finishersOf(parsed)]);
   return { parsed, method };
+}
+
+/** A teacher is for methods that learn from one. */
+function expectPupil(chosen: readonly Method[]): void {
+  if (chosen.some(({ needs }) => needs.teacher)) return;
+  throw new UsageError(`${chosen.map(({ title }) => title).join(" and ")} has no teacher`, {
+    hint: "leave out --teacher",
+  });
 }
 
 /** Checks a finisher: its role, its options, the schemes and that there is text. */

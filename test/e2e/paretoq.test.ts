@@ -104,10 +104,11 @@ describe.skipIf(absent)(`training a model to few bits${absent}`, () => {
     ["--steps and --epochs", ["--epochs", "1"], "steps or in epochs, not both"],
     ["a transform", ["--transform", "smoothquant"], "trains all weights"],
     ["a quantized embedding", ["--embedding", "w8"], "stay in 16 bits"],
+    ["a teacher that is of no use", ["--teacher", shared("models/stories260K")], "has no teacher"],
     ["zero points", ["--scheme", "w2g32"], "does not support the scheme w2g32"],
     ["a warm-up that is too long", ["--warm-up", "9"], "longer than the 8 steps"],
   ])("%s: refused before any work", async (_, options, message) => {
-    const out = outputIn(options.join(""));
+    const out = outputIn(message.replaceAll(" ", "-"));
     const { code, stderr } = await fewbitHere(quantizeArgs(out, ...options));
     expect(code).not.toBe(0);
     expect(stderr).toContain(message);
