@@ -23,7 +23,7 @@ export class OneBitLinear implements LinearLike {
   readonly outFeatures: number;
   readonly inFeatures: number;
   private readonly operand: PreparedOperand;
-  private readonly inputScales: Tensor<"f32">;
+  readonly inputScales: Tensor<"f32">;
 
   /** @throws UnsupportedError when the weight has no scales of its inputs */
   constructor(backend: Backend, weight: QTensor, bias: Tensor | null = null) {
