@@ -16,7 +16,13 @@ type LayerCase = Record<"y" | "dX" | "dW" | "dH" | "dG", number[]>;
 
 const golden = JSON.parse(
   readFileSync(new URL("../../test/golden/onebit.json", import.meta.url), "utf8"),
-) as { tokens: number; outFeatures: number; inFeatures: number; onebit: LayerCase; svid: LayerCase };
+) as {
+  tokens: number;
+  outFeatures: number;
+  inFeatures: number;
+  onebit: LayerCase;
+  svid: LayerCase;
+};
 const { tokens, outFeatures, inFeatures } = golden;
 const backend = createReferenceBackend();
 
@@ -72,16 +78,19 @@ describe("OneBit's layer while it is trained", () => {
     },
   );
 
-  test.each(["w1-onebit", "w1-svid"])("%s: the frozen layer computes what was trained", async (scheme) => {
-    const layer = latentLayer(scheme);
-    // Values that float16 does not hold: the forward pass must round them as freezing does.
-    copyInto(layer.scales, tensor([outFeatures], new Float32Array(outFeatures).fill(1.0003)));
-    copyInto(layer.inputScales, tensor([inFeatures], new Float32Array(inFeatures).fill(0.33333)));
-    const x = tensor([tokens, inFeatures], goldenMatrix(tokens, inFeatures, 1));
-    const trained = await layer.forward(x).read();
-    const frozen = await new OneBitLinear(backend, await layer.freeze()).forward(x).read();
-    frozen.forEach((value, i) => expect(value).toBeCloseTo(trained[i], 5));
-  });
+  test.each(["w1-onebit", "w1-svid"])(
+    "%s: the frozen layer computes what was trained",
+    async (scheme) => {
+      const layer = latentLayer(scheme);
+      // Values that float16 does not hold: the forward pass must round them as freezing does.
+      copyInto(layer.scales, tensor([outFeatures], new Float32Array(outFeatures).fill(1.0003)));
+      copyInto(layer.inputScales, tensor([inFeatures], new Float32Array(inFeatures).fill(0.33333)));
+      const x = tensor([tokens, inFeatures], goldenMatrix(tokens, inFeatures, 1));
+      const trained = await layer.forward(x).read();
+      const frozen = await new OneBitLinear(backend, await layer.freeze()).forward(x).read();
+      frozen.forEach((value, i) => expect(value).toBeCloseTo(trained[i], 5));
+    },
+  );
 
   test("begins as the packed layer, bias included, with weights of one magnitude", async () => {
     const codes = Uint8Array.from({ length: outFeatures * inFeatures }, (_, i) => (i % 3 ? 1 : 0));

@@ -1,0 +1,219 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { goldenMatrix } from "../../../test/golden/golden-matrix.ts";
+import { formulaSource } from "../../../test/golden/formula-weights.ts";
+import { readModelCase } from "../../../test/golden/model-cases.ts";
+import { createReferenceBackend } from "../../kernels/reference/index.ts";
+import { DecoderModel } from "../../models/decoder.ts";
+import { readModelConfig } from "../../models/index.ts";
+import { LatentOneBitLinear } from "../../nn/latent-one-bit-linear.ts";
+import { OneBitLinear } from "../../nn/one-bit-linear.ts";
+import { TrainableModel } from "../../nn/trainable-model.ts";
+import { parseScheme } from "../../quant/scheme.ts";
+import { Tape } from "../../tensor/tape.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+import { directionErrorGradient, klDivergenceGradient } from "../../tensor/training-ops.ts";
+import type { StepReport } from "../../training/train.ts";
+import { MemoryStore } from "../../training/training-store.ts";
+import { CancelledError, UsageError } from "../../util/errors.ts";
+import { Prng } from "../../util/prng.ts";
+import type { ModelProblem, TrainedModel } from "../define-method.ts";
+import { distillationLoss } from "../shared/distillation.ts";
+import type { OneBitOptions } from "../shared/distill-one-bit.ts";
+import { separateSigns } from "../shared/sign-values.ts";
+import onebit from "./onebit.ts";
+
+const backend = createReferenceBackend();
+const scheme = parseScheme("w1-onebit");
+
+async function loadModel(change: object = {}): Promise<TrainableModel> {
+  const golden = readModelCase("llama-tied-multi-head");
+  const config = readModelConfig({ ...golden.config, ...change });
+  const source = formulaSource(backend, config, "float32");
+  return TrainableModel.load(await DecoderModel.open(backend, config, source), source);
+}
+
+function randomWindows(count: number): Int32Array[] {
+  const prng = new Prng(3);
+  return Array.from({ length: count }, () => Int32Array.from({ length: 12 }, () => prng.below(72)));
+}
+
+interface Trial extends Partial<ModelProblem<OneBitOptions>> {
+  readonly chosen?: Record<string, unknown>;
+}
+
+async function train({ chosen, ...problem }: Trial): Promise<TrainedModel> {
+  const options = onebit.options.parse({
+    steps: 8,
+    batch: 2,
+    learningRate: 0.004,
+    checkpointEvery: 4,
+    ...chosen,
+  });
+  const made = onebit.trainModel?.({
+    model: await loadModel(),
+    teacher: await loadModel(),
+    schemeOf: () => scheme,
+    windows: randomWindows(6),
+    options,
+    seed: 1,
+    store: new MemoryStore(),
+    onStep: () => {},
+    report: () => {},
+    ...problem,
+  });
+  return made as Promise<TrainedModel>;
+}
+
+/** All that a training gave, as plain values. */
+async function bytesOf({ linears, tensors }: TrainedModel): Promise<unknown[]> {
+  const rest = [];
+  for (const [name, tensor] of tensors) rest.push([name, await tensor.read()]);
+  return [...[...linears].map(([name, { parts }]) => [name, parts]), ...rest];
+}
+
+describe("OneBit's training", () => {
+  test("begins as SVID leaves the model, and comes nearer to the teacher", async () => {
+    const losses: number[] = [];
+    const onStep = ({ loss, terms }: StepReport): void => {
+      losses.push(loss);
+      expect(terms.kl + terms.hidden).toBeCloseTo(loss, 5);
+    };
+    const model = await loadModel();
+    const { at } = model.linears[3];
+    const weight = (at.layer as unknown as { weight: Tensor<"f32"> }).weight;
+    const original = Tensor.from(backend, "f32", weight.shape, await weight.read());
+    const svid = await separateSigns(original, scheme, { decomposition: "svd", iterations: 50 });
+    const { linears } = await train({ model, onStep, chosen: { steps: 24 } });
+    expect(losses.at(-1)).toBeLessThan(0.85 * losses[0]);
+    expect(at.layer).toBeInstanceOf(LatentOneBitLinear);
+    const signs = svid.unpackCodes();
+    const trained = linears.get(model.linears[3].module)?.unpackCodes();
+    const flips = signs.reduce((sum, code, i) => sum + (code === trained?.[i] ? 0 : 1), 0);
+    expect(flips).toBeGreaterThan(0);
+    expect(flips).toBeLessThan(signs.length / 2);
+  });
+
+  test("from packed layers goes the way that it goes from the float weights", async () => {
+    const packed = await loadModel();
+    for (const { at } of packed.linears) {
+      const { weight, bias } = at.layer as unknown as { weight: Tensor<"f32">; bias: null };
+      const made = await separateSigns(weight, scheme, { decomposition: "svd", iterations: 50 });
+      at.layer = new OneBitLinear(backend, made, bias);
+    }
+    const [fromPacked, fromFloat] = [await train({ model: packed }), await train({})];
+    const named = new Set([...fromPacked.tensors.keys()]);
+    const rest = [...fromFloat.tensors].filter(([name]) => named.has(name));
+    const same = { ...fromFloat, tensors: new Map(rest) };
+    expect(await bytesOf(fromPacked)).toEqual(await bytesOf(same));
+  });
+
+  test("a run that was stopped goes on to the same bytes", async () => {
+    const whole = await train({});
+    const store = new MemoryStore();
+    const controller = new AbortController();
+    const onStep = ({ step }: StepReport): void => {
+      if (step === 5) controller.abort();
+    };
+    const stopped = train({ store, onStep, signal: controller.signal });
+    await expect(stopped).rejects.toThrow(CancelledError);
+    expect(await bytesOf(await train({ store }))).toEqual(await bytesOf(whole));
+  });
+
+  test("what is packed predicts what was trained", async () => {
+    const model = await loadModel();
+    const { linears } = await train({ model, chosen: { trainRest: false } });
+    const ids = Tensor.from(backend, "i32", [1, 12], randomWindows(1)[0]);
+    const trained = await model.forward(ids).read();
+    for (const { module, at } of model.linears) {
+      const weight = linears.get(module);
+      if (weight) at.layer = new OneBitLinear(backend, weight);
+    }
+    const packed = await model.forward(ids).read();
+    packed.forEach((logit, i) => expect(logit).toBeCloseTo(trained[i], 3));
+  });
+
+  test("a teacher with another vocabulary or other blocks is refused before any step", async () => {
+    const refused: [object, RegExp][] = [
+      [{ vocab_size: 80 }, /a vocabulary of 80 and 72/],
+      [{ num_hidden_layers: 3 }, /blocks of 3 and 2/],
+    ];
+    for (const [change, message] of refused) {
+      const onStep = (): void => expect.unreachable();
+      const training = train({ teacher: await loadModel(change), onStep });
+      await expect(training).rejects.toThrow(UsageError);
+      await expect(train({ teacher: await loadModel(change) })).rejects.toThrow(message);
+    }
+    await expect(train({ teacher: null })).rejects.toThrow(/needs a teacher/);
+  });
+});
+
+describe("the distillation loss", () => {
+  const golden = JSON.parse(
+    readFileSync(new URL("../../../test/golden/onebit.json", import.meta.url), "utf8"),
+  ) as {
+    tokens: number;
+    inFeatures: number;
+    vocabulary: number;
+    loss: { kl: number; hidden: number; dLogits: number[]; dState: number[] };
+  };
+  const { tokens, inFeatures, vocabulary, loss } = golden;
+  const upload = (width: number, seed: number, spread = 1): Tensor<"f32"> =>
+    Tensor.from(backend, "f32", [tokens, width], goldenMatrix(tokens, width, seed, spread));
+
+  test("terms and gradients are those of PyTorch", async () => {
+    const [teacher, student] = [upload(vocabulary, 6, 4), upload(vocabulary, 7)];
+    const kl = klDivergenceGradient(teacher, student, 2 / tokens);
+    const [stateOfTeacher, state] = [upload(inFeatures, 8), upload(inFeatures, 9)];
+    const hidden = directionErrorGradient(stateOfTeacher, state, 3 / tokens);
+    const mean = (values: Float32Array): number => values.reduce((a, b) => a + b, 0) / tokens;
+    expect(mean(await kl.divergences.read())).toBeCloseTo(loss.kl, 5);
+    expect(mean(await hidden.errors.read())).toBeCloseTo(loss.hidden, 5);
+    const dLogits = await kl.gradient.read();
+    loss.dLogits.forEach((value, i) => expect(dLogits[i]).toBeCloseTo(value, 5));
+    const dState = await hidden.gradient.read();
+    loss.dState.forEach((value, i) => expect(dState[i]).toBeCloseTo(value, 5));
+  });
+
+  test("its gradient by a norm's weight is its finite difference; against itself it is 0", async () => {
+    const [teacher, student] = [await loadModel(), await loadModel()];
+    const norm = student.tensors.get("model.layers.0.input_layernorm.weight");
+    if (!norm) throw new Error("the model has no such norm");
+    const weights = { kdWeight: 0.7, hiddenWeight: 0.4 };
+    const ids = Tensor.from(backend, "i32", [1, 12], randomWindows(1)[0]);
+    const measure = async (): Promise<{ total: number; gradient: Float32Array }> => {
+      const tape = new Tape();
+      tape.watch(norm);
+      const hidden: Tensor<"f32">[] = [];
+      const [logits] = tape.run(() => {
+        const out = student.forward(ids, { observe: (state) => void hidden.push(state) });
+        return [out, ...hidden];
+      });
+      const targets = Tensor.zeros(backend, "i32", [12]);
+      const outputs = { ids, targets, predictions: 12, logits, hidden };
+      const { terms, seeds } = distillationLoss(teacher, outputs, weights);
+      tape.backward(seeds);
+      let total = 0;
+      for (const { values, scale } of terms) {
+        for (const value of (await values.read()) as Float32Array) total += scale * value;
+      }
+      const gradient = await tape.takeGradient(norm)?.read();
+      tape.release();
+      return { total, gradient: gradient ?? new Float32Array() };
+    };
+    expect((await measure()).total).toBeCloseTo(0, 6);
+    const values = norm.storage as Float32Array;
+    for (let i = 0; i < values.length; i++) values[i] *= 1 + 0.3 * Math.sin(i);
+    const { gradient } = await measure();
+    for (const i of [0, 5, 31]) {
+      const [kept, step] = [values[i], 1e-2];
+      values[i] = kept + step;
+      const above = (await measure()).total;
+      values[i] = kept - step;
+      const below = (await measure()).total;
+      values[i] = kept;
+      const slope = (above - below) / (2 * step);
+      expect(Math.abs(gradient[i] - slope)).toBeLessThan(0.02 * Math.abs(slope) + 2e-4);
+    }
+  });
+});
