@@ -5,6 +5,7 @@ import rtn from "./ptq/rtn.ts";
 import svid from "./ptq/svid.ts";
 import bitnet from "./qat/bitnet.ts";
 import e2eQp from "./qat/e2e-qp.ts";
+import onebit from "./qat/onebit.ts";
 import paretoq from "./qat/paretoq.ts";
 import awq from "./transforms/awq.ts";
 import smoothquant from "./transforms/smoothquant.ts";
@@ -19,6 +20,7 @@ export const methods = {
   paretoq,
   bitnet,
   "e2e-qp": e2eQp,
+  onebit,
   awq,
   smoothquant,
 } as const;

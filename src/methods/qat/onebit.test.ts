@@ -10,7 +10,6 @@ import { LatentOneBitLinear } from "../../nn/latent-one-bit-linear.ts";
 import { OneBitLinear } from "../../nn/one-bit-linear.ts";
 import { TrainableModel } from "../../nn/trainable-model.ts";
 import { parseScheme } from "../../quant/scheme.ts";
-import { Tape } from "../../tensor/tape.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { directionErrorGradient, klDivergenceGradient } from "../../tensor/training-ops.ts";
 import type { StepReport } from "../../training/train.ts";
@@ -18,7 +17,7 @@ import { MemoryStore } from "../../training/training-store.ts";
 import { CancelledError, UsageError } from "../../util/errors.ts";
 import { Prng } from "../../util/prng.ts";
 import type { ModelProblem, TrainedModel } from "../define-method.ts";
-import { distillationLoss } from "../shared/distillation.ts";
+import { distill } from "../shared/distillation.ts";
 import type { OneBitOptions } from "../shared/distill-one-bit.ts";
 import { separateSigns } from "../shared/sign-values.ts";
 import onebit from "./onebit.ts";
@@ -179,27 +178,17 @@ describe("the distillation loss", () => {
     const [teacher, student] = [await loadModel(), await loadModel()];
     const norm = student.tensors.get("model.layers.0.input_layernorm.weight");
     if (!norm) throw new Error("the model has no such norm");
-    const weights = { kdWeight: 0.7, hiddenWeight: 0.4 };
-    const ids = Tensor.from(backend, "i32", [1, 12], randomWindows(1)[0]);
+    const parameters = [{ name: "norm", value: norm, group: "rest" }];
+    const weights = { kdWeight: 0.7, hiddenWeight: 0.4, recompute: true };
+    const distillation = { student, teacher, parameters, ...weights };
+    const batch = { ids: randomWindows(1)[0], length: 12 };
     const measure = async (): Promise<{ total: number; gradient: Float32Array }> => {
-      const tape = new Tape();
-      tape.watch(norm);
-      const hidden: Tensor<"f32">[] = [];
-      const [logits] = tape.run(() => {
-        const out = student.forward(ids, { observe: (state) => void hidden.push(state) });
-        return [out, ...hidden];
-      });
-      const targets = Tensor.zeros(backend, "i32", [12]);
-      const outputs = { ids, targets, predictions: 12, logits, hidden };
-      const { terms, seeds } = distillationLoss(teacher, outputs, weights);
-      tape.backward(seeds);
+      const { loss: terms, gradients } = distill(distillation, batch, "f32");
       let total = 0;
       for (const { values, scale } of terms) {
         for (const value of (await values.read()) as Float32Array) total += scale * value;
       }
-      const gradient = await tape.takeGradient(norm)?.read();
-      tape.release();
-      return { total, gradient: gradient ?? new Float32Array() };
+      return { total, gradient: (await gradients[0]?.read()) ?? new Float32Array() };
     };
     expect((await measure()).total).toBeCloseTo(0, 6);
     const values = norm.storage as Float32Array;

@@ -8,7 +8,7 @@ import { Tensor } from "../../tensor/tensor.ts";
 import type { Parameter } from "../../training/parameter.ts";
 import { UnsupportedError } from "../../util/errors.ts";
 import type { ModelProblem, TrainedModel } from "../define-method.ts";
-import { distillationLoss, distillationOptions, expectTeacher } from "./distillation.ts";
+import { distill, distillationOptions, expectTeacher } from "./distillation.ts";
 import { decompositionOptions, separateSigns, storesSignValues } from "./sign-values.ts";
 import { trainParameters } from "./train-model.ts";
 import { type TrainingDefaults, trainingLength, trainingOptions } from "./training-options.ts";
@@ -51,8 +51,10 @@ export async function distillOneBit(problem: ModelProblem<OneBitOptions>): Promi
   const rest = options.trainRest ? restOf(model, layers) : new Map<string, Tensor<"f32">>();
   const learningRate = options.learningRate ?? usualRate / model.model.hiddenSize;
   const { weightDecay } = options;
+  const parameters = parametersOf(layers, rest);
+  const distillation = { ...options, student: model, teacher, parameters };
   const progress = await trainParameters(problem, {
-    parameters: parametersOf(layers, rest),
+    parameters,
     optimizer: {
       groups: {
         weights: { learningRate, weightDecay },
@@ -62,7 +64,7 @@ export async function distillOneBit(problem: ModelProblem<OneBitOptions>): Promi
       betas: [0.9, 0.98],
     },
     length,
-    loss: (outputs) => distillationLoss(teacher, outputs, options),
+    loss: (batch, precision) => distill(distillation, batch, precision),
   });
   const linears = new Map<string, QTensor>();
   for (const [module, layer] of layers) linears.set(module, await layer.freeze());

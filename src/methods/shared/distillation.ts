@@ -1,9 +1,12 @@
 import { z } from "zod";
 import type { TrainableModel } from "../../nn/trainable-model.ts";
-import { type Tensor, tidy } from "../../tensor/tensor.ts";
+import { type Seed, Tape, type TapePrecision } from "../../tensor/tape.ts";
+import { Tensor } from "../../tensor/tensor.ts";
 import { directionErrorGradient, klDivergenceGradient } from "../../tensor/training-ops.ts";
+import type { TokenBatch } from "../../training/differentiate.ts";
+import type { Parameter } from "../../training/parameter.ts";
+import type { MicroBatch } from "../../training/train.ts";
 import { UsageError } from "../../util/errors.ts";
-import type { ModelLoss, ModelOutputs } from "./train-model.ts";
 
 /** What of the teacher counts, and how much. */
 export const distillationOptions = {
@@ -22,45 +25,70 @@ export const distillationOptions = {
 /** Options as `distillationOptions` reads them. */
 export type DistillationOptions = z.output<z.ZodObject<typeof distillationOptions>>;
 
+/** Who learns from whom, and how. */
+export interface Distillation extends DistillationOptions {
+  readonly student: TrainableModel;
+  readonly teacher: TrainableModel;
+  /** What the student's gradients are wanted by. */
+  readonly parameters: readonly Parameter[];
+  readonly recompute: boolean;
+}
+
 /**
- * How far predictions and hidden states are from the teacher's, with gradients by the student's outputs:
+ * Enqueues forward and backward pass of how far predictions and hidden states are from the teacher's,
  *
  *     L = kdWeight · KL(teacher ‖ student) + hiddenWeight · Σ_l ‖h_t/‖h_t‖ − h_s/‖h_s‖‖²
  *
  * both averaged over tokens; l over the output of the embedding and of all blocks but the last. The teacher runs on the same
  * ids, at once. Source: OneBit, arXiv 2402.11295, equations 8 to 10.
  */
-export function distillationLoss(
-  teacher: TrainableModel,
-  { ids, logits, hidden }: ModelOutputs,
-  { kdWeight, hiddenWeight }: DistillationOptions,
-): ModelLoss {
-  const [expected, ...expectedStates] = outputsOf(teacher, ids);
-  const kdScale = kdWeight / ids.size;
-  const { divergences, gradient } = klDivergenceGradient(expected, logits, kdScale);
-  const hiddenScale = hiddenWeight / ids.size;
-  const directions = hidden.slice(0, -1).map((state, l) => {
-    const made = directionErrorGradient(expectedStates[l], state, hiddenScale);
-    return { state, ...made };
-  });
-  for (const tensor of [expected, ...expectedStates]) tensor.release();
-  return {
-    terms: [
-      { name: "kl", values: divergences, scale: kdScale },
-      ...directions.map(({ errors }) => ({ name: "hidden", values: errors, scale: hiddenScale })),
-    ],
-    seeds: [
-      [logits, gradient],
-      ...directions.map(({ state, gradient: byState }) => [state, byState] as const),
-    ],
-  };
+export function distill(
+  { student, teacher, parameters, recompute, kdWeight, hiddenWeight }: Distillation,
+  { ids: values, length }: TokenBatch,
+  precision: TapePrecision,
+): MicroBatch {
+  const { backend } = student.model;
+  const ids = Tensor.from(backend, "i32", [values.length / length, length], values);
+  const [ofTeacher, ofStudent] = [new Tape({ precision }), new Tape({ precision })];
+  try {
+    ofStudent.watch(...parameters.map(({ value }) => value));
+    const [expected, ...expectedStates] = outputsOf(ofTeacher, teacher, ids);
+    const [logits, ...states] = outputsOf(ofStudent, student, ids, recompute);
+    const kdScale = kdWeight / values.length;
+    const kl = klDivergenceGradient(expected, logits, kdScale);
+    const hiddenScale = hiddenWeight / values.length;
+    const directions = states
+      .slice(0, -1)
+      .map((state, l) => directionErrorGradient(expectedStates[l], state, hiddenScale));
+    ofStudent.backward([
+      [logits, kl.gradient],
+      ...directions.map(({ gradient }, l): Seed => [states[l], gradient]),
+    ]);
+    return {
+      loss: [
+        { name: "kl", values: kl.divergences, scale: kdScale },
+        ...directions.map(({ errors }) => ({ name: "hidden", values: errors, scale: hiddenScale })),
+      ],
+      gradients: parameters.map(({ value }) => ofStudent.takeGradient(value)),
+    };
+  } finally {
+    ofTeacher.release();
+    ofStudent.release();
+    ids.release();
+  }
 }
 
-/** Logits of a model, then its residual stream in front of each block and behind the last. */
-function outputsOf(model: TrainableModel, ids: Tensor<"i32">): Tensor<"f32">[] {
-  return tidy(() => {
+/** Logits of a model, then its residual stream in front of each block and behind the last; they live as long as the tape. */
+function outputsOf(
+  tape: Tape,
+  model: TrainableModel,
+  ids: Tensor<"i32">,
+  recompute = false,
+): Tensor<"f32">[] {
+  return tape.run(() => {
     const states: Tensor<"f32">[] = [];
-    const logits = model.forward(ids, { observe: (state) => void states.push(state) });
+    const observe = (state: Tensor<"f32">): void => void states.push(state);
+    const logits = model.forward(ids, { observe, recompute });
     return [logits, ...states];
   });
 }
