@@ -33,16 +33,16 @@ export interface Sampling {
   readonly onWindow: (window: Int32Array, done: number) => Promise<void>;
 }
 
-/** Samples the calibration windows that a recipe asks for from the model itself. */
+/** Samples the calibration windows that a recipe asks for from the model itself, or from its teacher. */
 export async function sampleWindows(
   opened: OpenedModel,
-  { calibration, seed }: Recipe,
+  { calibration, seed, teacher }: Recipe,
   { backend, signal, earlier, onWindow }: Sampling,
 ): Promise<readonly Int32Array[]> {
   if (!calibration) return [];
   if (earlier.length >= calibration.samples) return earlier;
   const cancel = signal ? { signal } : {};
-  const model = await load(opened.directory, { backend, ...cancel });
+  const model = await load(teacher ?? opened.directory, { backend, ...cancel });
   try {
     return await generateCalibration({
       generate: generatorOf(model),

@@ -1,8 +1,10 @@
 import efficientqat from "./efficientqat.ts";
+import onebit from "./onebit.ts";
 
 /** All presets, one line each. */
 export const presets = {
   efficientqat,
+  onebit,
 } as const;
 
 /** Ids of the presets. */
