@@ -13,7 +13,7 @@ export const distillationOptions = {
   kdWeight: z
     .number()
     .min(0)
-    .default(1)
+    .default(5)
     .describe("weight of the mean KL divergence from the teacher, in nats a token"),
   hiddenWeight: z
     .number()
