@@ -5,7 +5,7 @@ import rtn from "./ptq/rtn.ts";
 import svid from "./ptq/svid.ts";
 import bitnet from "./qat/bitnet.ts";
 import e2eQp from "./qat/e2e-qp.ts";
-import onebitDistillation from "./qat/onebit-distillation.ts";
+import onebitKd from "./qat/onebit-kd.ts";
 import paretoq from "./qat/paretoq.ts";
 import awq from "./transforms/awq.ts";
 import smoothquant from "./transforms/smoothquant.ts";
@@ -20,7 +20,7 @@ export const methods = {
   paretoq,
   bitnet,
   "e2e-qp": e2eQp,
-  "onebit-distillation": onebitDistillation,
+  "onebit-kd": onebitKd,
   awq,
   smoothquant,
 } as const;

@@ -7,5 +7,5 @@ export default definePreset({
   summary: "SVID, then distillation from the original",
   paper: { arxiv: "2402.11295" },
   method: "svid",
-  finishers: ["onebit-distillation"],
+  finishers: ["onebit-kd"],
 });

@@ -49,9 +49,9 @@ const usualRate = 0.128;
  * the learning rate grows as models get narrower.
  */
 export default defineMethod({
-  id: "onebit-distillation",
+  id: "onebit-kd",
   title: "OneBit distillation",
-  summary: "trains signs and value vectors to give the original's predictions and hidden states",
+  summary: "trains signs and vectors to follow the original",
   role: "finisher",
   paper: { arxiv: "2402.11295" },
   needs: { statistics: [], order: "independent", teacher: true },

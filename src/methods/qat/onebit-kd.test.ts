@@ -20,7 +20,7 @@ import { Prng } from "../../util/prng.ts";
 import type { ModelProblem, TrainedModel } from "../define-method.ts";
 import { distill } from "../shared/distillation.ts";
 import { separateSigns } from "../shared/sign-values.ts";
-import method from "./onebit-distillation.ts";
+import method from "./onebit-kd.ts";
 
 const backend = createReferenceBackend();
 const scheme = parseScheme("w1-onebit");
