@@ -89,7 +89,7 @@ function forEachWeight(
       const scale = scales ? floats(scales)[group] : 1;
       const zero = zeros ? floats(zeros)[group] : 0;
       round(rounded, Math.fround(values[i] / scale), zero, how);
-      if (!scales) rounded.byWeight = 1.001 - Math.tanh(values[i]) ** 2;
+      if (!scales && how.rule === "sign") rounded.byWeight = 1.001 - Math.tanh(values[i]) ** 2;
       visit(i, group, scale, rounded);
     }
   }

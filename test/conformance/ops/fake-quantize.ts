@@ -156,6 +156,22 @@ function testSpecials(open: () => Backend): void {
       return [out, dWeight];
     }));
 
+  test("fakeQuantize by rounding without scales has scales of 1", async () => {
+    const backend = open();
+    const run = async (scales: Tensor | null): Promise<number[]> => {
+      const how = rules["LSQ at 3 bits"];
+      const weight = upload(backend, normalSample([3, 37], 1, "f32", 4));
+      const dWeight = upload(backend, normalSample([3, 37], 2)) as Tensor<"f32">;
+      const out = blankOutput(backend, [3, 37]);
+      const { kernels } = backend;
+      kernels.fakeQuantize(out, weight, scales, null, 37, how);
+      kernels.fakeQuantizeBackward(dWeight, null, null, dWeight, weight, scales, null, 37, how);
+      return [...(await out.read()), ...(await dWeight.read())];
+    };
+    const ones = upload(backend, floatSample([3, 1], [1, 1, 1]));
+    expectSame(await run(null), await run(ones));
+  });
+
   test("fakeQuantize of NaN is NaN: divergence must show", async () => {
     const backend = open();
     const weight = upload(backend, floatSample([1, 3], [Number.NaN, 1, Number.NaN]));
