@@ -15,3 +15,4 @@ export * from "./node-files.ts";
 export * from "./node-hash.ts";
 export * from "./node-machine.ts";
 export * from "./node-network.ts";
+export { Turns } from "./turns.ts";

@@ -16,6 +16,7 @@ export interface ByteLevelOptions {
   readonly digits?: "runs" | "single";
   /** Pairs that are seen less often are not merged. Default 2. */
   readonly minFrequency?: number;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The files of a tokenizer, as objects to be written as JSON. */
@@ -29,16 +30,16 @@ export interface TokenizerJson {
 /**
  * Learns a byte-level BPE tokenizer from texts, and describes it in the Hugging Face format: GPT-2's way of cutting, bytes
  * instead of unknown characters, the start token in front of every text.
- * @throws UsageError as `trainBpe`
+ * @throws UsageError CancelledError as `trainBpe`
  */
-export function trainByteLevelTokenizer(
+export async function trainByteLevelTokenizer(
   texts: Iterable<string>,
   options: ByteLevelOptions,
-): TokenizerJson {
+): Promise<TokenizerJson> {
   const { bosToken = "<s>", eosToken = "</s>", digits = "runs" } = options;
   const specialTokens = [bosToken, eosToken, ...(options.specialTokens ?? [])];
   const preTokenizer = preTokenizerOf(digits);
-  const bpe = trainBpe(texts, { ...options, specialTokens, preTokenizer });
+  const bpe = await trainBpe(texts, { ...options, specialTokens, preTokenizer });
   return {
     definition: {
       version: "1.0",

@@ -1,3 +1,4 @@
+import { Turns } from "../platform/node.ts";
 import { UsageError } from "../util/errors.ts";
 import { PairQueue } from "./pair-queue.ts";
 import { preTokenizationStages, type Stage } from "./pre-tokenization.ts";
@@ -13,6 +14,7 @@ export interface BpeTraining {
   readonly minFrequency?: number;
   /** How a text is cut before anything is counted; merges never cross a cut. */
   readonly preTokenizer: Component;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A trained byte-pair encoding. */
@@ -34,14 +36,17 @@ interface Word {
  * and again (Sennrich et al., arXiv 1508.07909; on bytes: Radford et al. 2019). Of pairs that occur alike the one of smaller
  * ids is merged first. After the special tokens come the bytes, by the code point of their character.
  * @throws UsageError when the vocabulary has no room for the special tokens and the bytes, or one comes twice
+ * @throws CancelledError when `signal` is aborted
  */
-export function trainBpe(texts: Iterable<string>, training: BpeTraining): Bpe {
-  const { vocabularySize, specialTokens, minFrequency = 2 } = training;
+export async function trainBpe(texts: Iterable<string>, training: BpeTraining): Promise<Bpe> {
+  const { vocabularySize, specialTokens, minFrequency = 2, signal } = training;
   const alphabet = byteCharacters();
   const vocabulary = [...specialTokens, ...alphabet];
   const ids = new Map(vocabulary.map((token, id) => [token, id]));
   expectRoom(vocabularySize, vocabulary, ids);
-  const words = countWords(texts, preTokenizationStages(training.preTokenizer), ids);
+  const turns = new Turns();
+  const stages = preTokenizationStages(training.preTokenizer);
+  const words = spellWords(await countPieces(texts, stages, turns, signal), stages, ids);
   const queue = new PairQueue();
   for (const [index, word] of words.entries()) queue.addWord(index, word.symbols, word.count);
 
@@ -58,6 +63,7 @@ export function trainBpe(texts: Iterable<string>, training: BpeTraining): Bpe {
     }
     merges.push([vocabulary[left], vocabulary[right]]);
     for (const index of best.words) mergeInWord(queue, words[index], index, best, id);
+    if (turns.due) await turns.give(signal);
   }
   return { vocabulary, merges };
 }
@@ -87,26 +93,40 @@ function expectRoom(
   throw new UsageError(`the special token "${twice}" is empty, comes twice, or stands for a byte`);
 }
 
-/** Cuts texts, counts the pieces, and spells them in bytes. */
-function countWords(
+/** What only rewrites a piece comes after what cuts, and is done once for each different piece. */
+function cutsOf(stages: readonly Stage[]): number {
+  return stages.findIndex(({ kind }) => kind === "map");
+}
+
+/** Cuts texts and counts the pieces. */
+async function countPieces(
   texts: Iterable<string>,
   stages: readonly Stage[],
-  ids: ReadonlyMap<string, number>,
-): Word[] {
-  // What only rewrites a piece is done once for each different one.
-  const firstMap = stages.findIndex(({ kind }) => kind === "map");
-  const cuts = stages.slice(0, firstMap);
+  turns: Turns,
+  signal: AbortSignal | undefined,
+): Promise<Map<string, { count: number }>> {
+  const cuts = stages.slice(0, cutsOf(stages));
   const counts = new Map<string, { count: number }>();
   for (const text of texts) {
     for (const piece of applyStages([text], cuts)) {
       const found = counts.get(piece);
       if (found) found.count++;
       else counts.set(piece, { count: 1 });
+      if (turns.due) await turns.give(signal);
     }
   }
+  return counts;
+}
+
+/** Spells pieces in bytes. */
+function spellWords(
+  counts: ReadonlyMap<string, { readonly count: number }>,
+  stages: readonly Stage[],
+  ids: ReadonlyMap<string, number>,
+): Word[] {
   const words: Word[] = [];
   for (const [piece, { count }] of counts) {
-    for (const spelled of applyStages([piece], stages.slice(firstMap))) {
+    for (const spelled of applyStages([piece], stages.slice(cutsOf(stages)))) {
       const symbols = Array.from(spelled, (character) => ids.get(character) as number);
       words.push({ symbols, count });
     }

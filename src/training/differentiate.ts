@@ -6,7 +6,7 @@ import { nextTokenTargets } from "./token-batches.ts";
 import type { LossTerm, MicroBatch } from "./train.ts";
 
 /** A loss of something's output, and where its backward pass starts. */
-export interface SeededLoss {
+interface SeededLoss {
   readonly loss: readonly LossTerm[];
   /** Gradient of the loss by the output, of its shape. */
   readonly gradient: Tensor<"f32">;
@@ -16,7 +16,7 @@ export interface SeededLoss {
  * Enqueues a forward pass, the loss of its output and the backward pass.
  * @param precision `bf16` multiplies matrices in bfloat16; parameters and gradients stay float32
  */
-export function differentiate(
+function differentiate(
   parameters: readonly Parameter[],
   precision: TapePrecision,
   forward: () => Tensor<"f32">,

@@ -28,6 +28,7 @@ export interface DataSources {
   /** Longest window that the model takes. */
   readonly contextLength: number;
   readonly report: (activity: string) => void;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const usualWindow = 256;
@@ -38,7 +39,7 @@ const usualWindow = 256;
  * @throws FormatError when a file is missing or malformed
  */
 export async function prepareData(sources: DataSources): Promise<TrainingData> {
-  const { config, contextLength, report } = sources;
+  const { config, contextLength, report, signal } = sources;
   const { files, documents, window, stride } = config.data;
   const length = window ?? Math.min(usualWindow, contextLength);
   expectContext(length, contextLength);
@@ -47,8 +48,8 @@ export async function prepareData(sources: DataSources): Promise<TrainingData> {
   const heldOut = await readAll(config.validation?.files ?? [], documents);
   const tokenizer = await prepareTokenizer(texts, sources);
   report("tokenizing");
-  const tokens = tokenize(texts, tokenizer, documents);
-  const held = config.validation && tokenize(heldOut, tokenizer, documents);
+  const tokens = await tokenize(texts, tokenizer, documents, signal);
+  const held = config.validation && (await tokenize(heldOut, tokenizer, documents, signal));
   return {
     tokenizer,
     windows: windowsOver(tokens, length, stride ?? length),
@@ -77,7 +78,7 @@ async function readAll(
 
 async function prepareTokenizer(
   texts: readonly string[],
-  { config, workPath, from, report }: DataSources,
+  { config, workPath, from, report, signal }: DataSources,
 ): Promise<Tokenizer> {
   const { tokenizer, model } = config;
   if (await exists(joinPath(workPath, "tokenizer.json"))) return loadTokenizer(workPath);
@@ -92,7 +93,8 @@ async function prepareTokenizer(
   report("learning a tokenizer");
   const choices = typeof tokenizer === "object" ? tokenizer : {};
   const vocabularySize = model?.vocab_size ?? usualVocabulary;
-  await writeTokenizer(workPath, trainByteLevelTokenizer(texts, { ...choices, vocabularySize }));
+  const learned = await trainByteLevelTokenizer(texts, { ...choices, vocabularySize, signal });
+  await writeTokenizer(workPath, learned);
   return loadTokenizer(workPath);
 }
 

@@ -59,6 +59,7 @@ export class TrainRun {
       from: opened?.directory ?? null,
       contextLength: opened?.config.contextLength ?? contextOf(config.model),
       report: (activity) => options.emit({ type: "preparing", activity }),
+      signal: options.signal,
     });
     const start = this.startOf(data);
     const plan = planTraining(config, start.config, data, precision);

@@ -1,5 +1,5 @@
 import { joinDocuments } from "../../calibration/token-stream.ts";
-import { readText } from "../../platform/node.ts";
+import { readText, Turns } from "../../platform/node.ts";
 import type { Tokenizer } from "../../tokenizers/tokenizer.ts";
 import { FormatError } from "../../util/errors.ts";
 
@@ -32,17 +32,22 @@ function documentsOfText(text: string, mode: DocumentMode): string[] {
   return mode === "separate" ? text.split(/^<\|doc\|>\r?\n?/m) : [joinDocuments(text)];
 }
 
-/** Turns texts into one run of token ids. */
-export function tokenize(
+/** Turns texts into one run of token ids. @throws CancelledError when `signal` is aborted */
+export async function tokenize(
   texts: readonly string[],
   tokenizer: Tokenizer,
   mode: DocumentMode,
-): Int32Array {
+  signal?: AbortSignal,
+): Promise<Int32Array> {
+  const turns = new Turns();
   const endIds = mode === "separate" ? tokenizer.eosIds.slice(0, 1) : [];
   const ids = new GrowingIds();
   for (const text of texts) {
     ids.add(tokenizer.startIds);
-    for (const piece of tokenizer.encodeLazily(text)) ids.add(piece);
+    for (const piece of tokenizer.encodeLazily(text)) {
+      ids.add(piece);
+      if (turns.due) await turns.give(signal);
+    }
     ids.add(endIds);
   }
   return ids.all();
