@@ -33,7 +33,10 @@ export class StudyRun {
 
   /** The model as it is. */
   original(): Promise<Result> {
-    return this.once(basename(this.study.model), async () => ({ path: this.study.model, seconds: 0 }));
+    return this.once(basename(this.study.model), async () => ({
+      path: this.study.model,
+      seconds: 0,
+    }));
   }
 
   /** The float model, trained further on the same windows for as many steps. */

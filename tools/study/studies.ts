@@ -102,7 +102,7 @@ export function variantsOf(study: Study): ReadonlyMap<string, Choice> {
       {
         method: "svid",
         scheme: "w1-onebit",
-        finishers: [{ method: "onebit-distillation", options: { steps: distillationSteps } }],
+        finishers: [{ method: "distill-onebit", options: { steps: distillationSteps } }],
       },
     ],
   ];
