@@ -65,12 +65,12 @@ export const studies: Readonly<Record<string, Study>> = {
     test: `${shared}/text/prose/test.txt`,
     tasks: [],
     window: 256,
-    windows: 1024,
+    windows: 512,
     testWindows: 64,
     groupSize: 64,
-    steps: 200,
-    distillationSteps: 200,
-    learningRate: 5e-4,
+    steps: 150,
+    distillationSteps: 300,
+    learningRate: 1e-3,
   },
 };
 
@@ -102,7 +102,7 @@ export function variantsOf(study: Study): ReadonlyMap<string, Choice> {
       {
         method: "svid",
         scheme: "w1-onebit",
-        finishers: [{ method: "distill-onebit", options: { steps: distillationSteps } }],
+        finishers: [{ method: "onebit-kd", options: { steps: distillationSteps } }],
       },
     ],
   ];
