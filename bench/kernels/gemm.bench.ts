@@ -115,9 +115,9 @@ export default benchmark;
 
 /** The products of a linear layer with its weight in bfloat16: forward, and the two gradients. */
 function trainingProducts(backend: Backend): {
-  forward(): void;
-  byInputs(): void;
-  byWeights(): void;
+  readonly forward: () => void;
+  readonly byInputs: () => void;
+  readonly byWeights: () => void;
 } {
   const { tokens, inputs, outputs } = layer;
   const random = new Prng(2);

@@ -86,10 +86,10 @@ export function testFakeQuantize(open: () => Backend): void {
   describe.each(Object.entries(rules))("fakeQuantize, %s", (_, how) => {
     for (const shape of shapes) {
       for (const dtype of ["f32", "bf16"] as const) {
-        test(`values of [${shape}] in ${dtype}`, () =>
+        test(`values of [${shape.join(", ")}] in ${dtype}`, () =>
           expectLikeReference(open(), (backend) => quantize(backend, shape, how, dtype)));
       }
-      test(`gradients of [${shape}] by weights, scales and zero points`, () =>
+      test(`gradients of [${shape.join(", ")}] by weights, scales and zero points`, () =>
         expectLikeReference(open(), (backend) => gradients(backend, shape, how), 1e-5));
     }
   });
