@@ -18,7 +18,7 @@ export interface TrainingDefaults {
 /** Options of methods that train a whole model, with defaults of their own. */
 export function trainingOptions(defaults: TrainingDefaults) {
   const { steps, epochs, batch = 8, schedule = "cosine", warmUp = 0, weightDecay = 0 } = defaults;
-  const usual = steps === undefined ? `${epochs ?? 1} epochs` : `${steps} steps`;
+  const usual = steps === undefined ? describeEpochs(epochs ?? 1) : `${steps} steps`;
   return {
     steps: z
       .number()
@@ -120,4 +120,8 @@ export function trainingEffort(
     recompute: options.recompute,
     trainsWeights,
   };
+}
+
+function describeEpochs(epochs: number): string {
+  return epochs === 1 ? "1 epoch" : `${epochs} epochs`;
 }
