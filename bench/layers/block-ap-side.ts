@@ -1,0 +1,109 @@
+/**
+ * Our side of block-ap.bench.ts: answers each line on standard input with one Block-AP step and `{ seconds, loss }`; at the
+ * end of the input with `{ peakBytes, nanoseconds }` (by op).
+ *
+ *     node block-ap-side.ts HIDDEN FFN HEADS KV_HEADS TOKENS STEPS
+ */
+import { createInterface } from "node:readline";
+import type { OpTime } from "../../src/kernels/native/addon.ts";
+import { createNativeBackend } from "../../src/kernels/native/native-backend.ts";
+import { BlockLoss } from "../../src/methods/shared/block-loss.ts";
+import { DecoderModel } from "../../src/models/decoder.ts";
+import { expectedTensors } from "../../src/models/decoder-weights.ts";
+import { readModelConfig } from "../../src/models/index.ts";
+import { Linear } from "../../src/nn/linear.ts";
+import { floatLinear } from "../../src/nn/scale-channels.ts";
+import type { WeightSource } from "../../src/nn/weight-source.ts";
+import { memoryUsage } from "../../src/platform/node.ts";
+import { FakeQuantized } from "../../src/quant/fake-quantized.ts";
+import { parseScheme } from "../../src/quant/scheme.ts";
+import { elementCount } from "../../src/tensor/shape.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
+import type { Parameter } from "../../src/training/parameter.ts";
+import { train } from "../../src/training/train.ts";
+import { hashedValues } from "./hashed-values.ts";
+
+const [hidden, ffn, heads, kvHeads, tokens, steps] = process.argv.slice(2).map(Number);
+const backend = createNativeBackend({ threads: 1 });
+const config = readModelConfig({
+  architectures: ["LlamaForCausalLM"],
+  model_type: "llama",
+  hidden_size: hidden,
+  intermediate_size: ffn,
+  num_hidden_layers: 1,
+  num_attention_heads: heads,
+  num_key_value_heads: kvHeads,
+  vocab_size: 32,
+  max_position_embeddings: tokens,
+  rms_norm_eps: 1e-5,
+  rope_theta: 10000,
+  tie_word_embeddings: true,
+});
+
+const shapes = new Map(expectedTensors(config));
+const names = [...shapes.keys()];
+const source: WeightSource = {
+  has: (name) => shapes.has(name),
+  shape: (name) => shapes.get(name) ?? [],
+  tensor: async (name) => {
+    const shape = shapes.get(name) ?? [];
+    const count = elementCount(shape);
+    const values = name.includes("norm")
+      ? new Float32Array(count).fill(1)
+      : hashedValues(count, names.indexOf(name) + 1, Math.sqrt(3 / (shape[1] ?? 1)));
+    return Tensor.from(backend, "f32", shape, values);
+  },
+  matrix: (module) => source.tensor(`${module}.weight`),
+  storedMatrix: (module) => source.tensor(`${module}.weight`),
+};
+
+const model = await DecoderModel.open(backend, config, source);
+model.releaseEnds();
+const block = await model.loadBlock(0);
+const shape = [1, tokens, hidden];
+const input = Tensor.from(backend, "f32", shape, hashedValues(tokens * hidden, 101, 1.7));
+const output = model.forwardBlock(block, input, { position: 0 }) as Tensor<"f32">;
+// A tensor over an array of ours is not given back when a step is done with it.
+const target = Tensor.from(backend, "f32", shape, await output.read());
+
+const parameters: Parameter[] = [];
+const scheme = parseScheme("w2g64");
+for (const slot of block.slots) {
+  const { weight } = floatLinear(block, slot.name);
+  const quantized = await FakeQuantized.of(weight, scheme);
+  slot.layer = new Linear(backend, quantized);
+  for (const { role, value } of quantized.parameters) {
+    const group = role === "weight" ? "weights" : "scales";
+    parameters.push({ name: `${slot.name}.${role}`, value, group });
+  }
+}
+const loss = new BlockLoss({ model, block }, parameters, "auto");
+backend.profile();
+const spent = new Map<string, number>();
+const count = (times: readonly OpTime[]): void => {
+  for (const { op, nanoseconds } of times) spent.set(op, (spent.get(op) ?? 0) + nanoseconds);
+};
+
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+let startedMs = 0;
+const say = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value)}\n`);
+say({ ready: true });
+await train({
+  parameters,
+  steps,
+  schedule: { kind: "constant" },
+  optimizer: { groups: { weights: { learningRate: 2e-5 }, scales: { learningRate: 1e-4 } } },
+  loss: async () => {
+    await lines.next();
+    startedMs = performance.now();
+    return loss.ofBatch({ input, target });
+  },
+  onStep: (report) => {
+    // Waits for the optimizer's work, too. The first step makes memory that later ones use again.
+    const times = backend.profile();
+    if (report.step > 1) count(times);
+    say({ seconds: (performance.now() - startedMs) / 1000, loss: report.loss });
+  },
+});
+say({ peakBytes: memoryUsage().peakResidentBytes, nanoseconds: Object.fromEntries(spent) });
+backend.close();
