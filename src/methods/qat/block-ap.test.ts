@@ -1,0 +1,213 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { goldenMatrix } from "../../../test/golden/golden-matrix.ts";
+import type { ActivationWindows } from "../../calibration/activation-windows.ts";
+import { createReferenceBackend } from "../../kernels/reference/index.ts";
+import { DecoderModel } from "../../models/decoder.ts";
+import { expectedTensors } from "../../models/decoder-weights.ts";
+import { readModelConfig } from "../../models/index.ts";
+import type { Block, QuantizableModel } from "../../nn/quantizable-model.ts";
+import type { WeightSource } from "../../nn/weight-source.ts";
+import { parseScheme } from "../../quant/scheme.ts";
+import { writeRows } from "../../tensor/cache-ops.ts";
+import { Tape } from "../../tensor/tape.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+import { fakeQuantize } from "../../tensor/training-ops.ts";
+import { UsageError } from "../../util/errors.ts";
+import { halvesToFloats } from "../../util/half.ts";
+import type { QuantizedBlock } from "../define-method.ts";
+import blockAp from "./block-ap.ts";
+
+interface GradientCase {
+  readonly scheme: string;
+  readonly scales: number[];
+  readonly zeros: number[];
+  readonly values: number[];
+  readonly dWeight: number[];
+  readonly dScales: number[];
+  readonly dZeros: number[];
+}
+
+/** What tools/golden/make_block_ap.py wrote. */
+const golden = JSON.parse(
+  readFileSync(new URL("../../../test/golden/block-ap.json", import.meta.url), "utf8"),
+) as {
+  readonly gradients: readonly GradientCase[];
+  readonly training: {
+    readonly shape: Record<"hidden" | "ffn" | "heads" | "kvHeads", number>;
+    readonly tokens: number;
+    readonly windows: number;
+    readonly scheme: string;
+    readonly steps: number;
+    readonly rates: { readonly weights: number; readonly scales: number };
+    readonly losses: readonly number[];
+    readonly codes: Readonly<Record<string, string>>;
+    readonly scales: Readonly<Record<string, readonly number[]>>;
+  };
+};
+const backend = createReferenceBackend();
+const { shape, tokens, windows, scheme, steps, rates, losses } = golden.training;
+const { hidden } = shape;
+
+const from = (dimensions: readonly number[], values: ArrayLike<number>): Tensor<"f32"> =>
+  Tensor.from(backend, "f32", dimensions, Float32Array.from(values));
+
+describe("the quantizer of EfficientQAT", () => {
+  test.each(golden.gradients)("$scheme: values and gradients of PyTorch", async (example) => {
+    const weight = from([4, 64], goldenMatrix(4, 64, 5, 0.1));
+    const scales = from([4, 4], example.scales);
+    const zeros = from([4, 4], example.zeros);
+    const { grid, groupSize } = parseScheme(example.scheme);
+    const how = grid.training?.straightThrough;
+    if (!how || groupSize === null) throw new Error("the grid cannot be trained");
+    const tape = new Tape();
+    tape.watch(weight, scales, zeros);
+    const out = tape.run(() => fakeQuantize(weight, { scales, zeros, groupSize }, how));
+    tape.backward([[out, from([4, 64], goldenMatrix(4, 64, 9))]]);
+    await expectClose(out, example.values);
+    await expectClose(tape.takeGradient(weight), example.dWeight);
+    await expectClose(tape.takeGradient(scales), example.dScales);
+    await expectClose(tape.takeGradient(zeros), example.dZeros);
+  });
+});
+
+describe("Block-AP", () => {
+  test(`${steps} steps on a block end where PyTorch's do`, async () => {
+    const { weights, figures } = await train({});
+    expect(figures.steps).toBe(steps);
+    expect(figures.firstLoss / losses[0]).toBeCloseTo(1, 4);
+    expect(figures.lastLoss / (losses.at(-1) ?? 0)).toBeCloseTo(1, 4);
+    let same = 0;
+    let all = 0;
+    for (const [slot, expected] of Object.entries(golden.training.codes)) {
+      const weight = weights.get(slot);
+      const codes = weight?.unpackCodes() ?? [];
+      for (const [i, code] of codes.entries())
+        same += code === Number.parseInt(expected[i], 16) ? 1 : 0;
+      all += expected.length;
+      const scales = halvesToFloats(weight?.parts.scales ?? new Uint16Array());
+      for (const [i, value] of golden.training.scales[slot].entries()) {
+        expect(scales[i] / value).toBeCloseTo(1, 2);
+      }
+    }
+    expect(same / all).toBeGreaterThan(0.995);
+  });
+
+  test("windows that are held out measure the block before and after", async () => {
+    const { figures } = await train({ validation: 1 });
+    expect(figures.lastValidation).toBeLessThan(figures.firstValidation);
+  });
+
+  test("a block that gets no better is done early", async () => {
+    const { figures } = await train({
+      validation: 1,
+      patience: 1,
+      learningRate: 1e-12,
+      scaleLearningRate: 1e-12,
+    });
+    expect(figures.steps).toBeLessThan(steps);
+  });
+
+  test("the slots hold what they held, with the trained weights", async () => {
+    const { model, block } = await makeBlock();
+    const before = block.slots.map(({ layer }) => layer);
+    await train({}, { model, block });
+    expect(block.slots.map(({ layer }) => layer)).toEqual(before);
+  });
+
+  test("more windows held out than there are is refused", async () => {
+    await expect(train({ validation: windows })).rejects.toThrow(UsageError);
+  });
+});
+
+async function train(
+  options: Record<string, unknown>,
+  made?: { model: QuantizableModel; block: Block },
+): Promise<QuantizedBlock> {
+  const { model, block } = made ?? (await makeBlock());
+  const count = windows * tokens;
+  const originals = goldenMatrix(count, hidden, 40);
+  const shifts = goldenMatrix(count, hidden, 41, 0.1);
+  const dimensions = [windows, tokens, hidden];
+  const target = model.forwardBlock(block, from(dimensions, originals), { position: 0 });
+  if (!target || !blockAp.quantizeBlock) throw new Error("expected outputs and a method");
+  return blockAp.quantizeBlock({
+    model,
+    block,
+    inputs: windowsOf(
+      from(
+        dimensions,
+        originals.map((value, i) => value + shifts[i]),
+      ),
+    ),
+    targets: windowsOf(target),
+    schemeOf: () => parseScheme(scheme),
+    seed: 1,
+    options: blockAp.options.parse({
+      epochs: steps,
+      batch: windows,
+      learningRate: rates.weights,
+      scaleLearningRate: rates.scales,
+      ...options,
+    }),
+    report: () => {},
+  });
+}
+
+async function makeBlock(): Promise<{ model: DecoderModel; block: Block }> {
+  const config = readModelConfig({
+    architectures: ["LlamaForCausalLM"],
+    model_type: "llama",
+    hidden_size: hidden,
+    intermediate_size: shape.ffn,
+    num_hidden_layers: 1,
+    num_attention_heads: shape.heads,
+    num_key_value_heads: shape.kvHeads,
+    vocab_size: 8,
+    max_position_embeddings: tokens,
+    rms_norm_eps: 1e-5,
+    rope_theta: 10000,
+    tie_word_embeddings: true,
+  });
+  const shapes = new Map(expectedTensors(config));
+  const names = Object.keys(golden.training.codes);
+  const source: WeightSource = {
+    has: (name) => shapes.has(name),
+    shape: (name) => shapes.get(name) ?? [],
+    tensor: async (name) => {
+      const dimensions = shapes.get(name) ?? [];
+      const [rows = 0, columns] = dimensions;
+      if (columns === undefined) return from(dimensions, new Float32Array(rows).fill(1));
+      const index = names.findIndex((slot) => name.includes(`.${slot}.`));
+      return from(dimensions, goldenMatrix(rows, columns, 20 + index, 1.5 / Math.sqrt(columns)));
+    },
+    matrix: (module) => source.tensor(`${module}.weight`),
+    storedMatrix: (module) => source.tensor(`${module}.weight`),
+  };
+  const model = await DecoderModel.open(backend, config, source);
+  return { model, block: await model.loadBlock(0) };
+}
+
+/** All windows of a tensor `[windows, tokens, hidden]`, in copies. */
+function windowsOf(all: Tensor<"f32">): ActivationWindows {
+  return {
+    windows,
+    length: tokens,
+    take: async (indices) => {
+      const taken = Tensor.zeros(backend, "f32", [indices.length, tokens, hidden]);
+      const flat = taken.reshape([1, indices.length * tokens, hidden]);
+      for (const [row, index] of indices.entries()) {
+        writeRows(flat, all.slice(index, index + 1), row * tokens);
+      }
+      return taken;
+    },
+  };
+}
+
+async function expectClose(found: Tensor | null, expected: readonly number[]): Promise<void> {
+  const values = [...((await found?.read()) as Float32Array)];
+  expect(values.length).toBe(expected.length);
+  for (const [i, value] of values.entries()) {
+    expect(Math.abs(value - expected[i])).toBeLessThan(1e-4 * (1 + Math.abs(expected[i])));
+  }
+}
