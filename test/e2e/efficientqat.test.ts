@@ -1,0 +1,199 @@
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { planQuantization, quantize } from "../../src/index.ts";
+import { fewbit, fewbitHere } from "./cli-process.ts";
+import {
+  absent,
+  calibrationText,
+  everything,
+  perplexityOf,
+  shared,
+  temporaryFolder,
+} from "./shared-models.ts";
+
+/*
+ * EfficientQAT on real models: what it brings, that it agrees with PyTorch, and that a chain which is killed goes on.
+ */
+
+const preload = [new URL("./kill-at.ts", import.meta.url).href];
+const inFolder = temporaryFolder();
+const small = shared("models/stories260K");
+
+/** A short chain on a small model. */
+const chain = [
+  ...["--preset", "efficientqat", "--scheme", "w2g32", "--epochs", "1", "--precision", "f32"],
+  ...["--calibration", calibrationText("stories260K"), "--samples", "8", "--window", "32"],
+  ...["--e2e-qp-batch", "1", "--e2e-qp-checkpoint-every", "2", "--e2e-qp-precision", "f32"],
+];
+
+const argsOf = (out: string, more: readonly string[] = []): string[] => [
+  ...["quantize", small, "--out", out, "--threads", "1"],
+  ...chain,
+  ...more,
+];
+
+/** Hashes of all files but the run record, which holds times. */
+function filesOf(folder: string): Record<string, string> {
+  const names = readdirSync(folder).filter((name) => name !== "run.json");
+  const hash = (name: string): string =>
+    createHash("sha256")
+      .update(readFileSync(join(folder, name)))
+      .digest("hex");
+  return Object.fromEntries(names.map((name) => [name, hash(name)]));
+}
+
+function outputIn(name: string): string {
+  mkdirSync(inFolder(name));
+  return join(inFolder(name), "out");
+}
+
+const besides = (out: string): string[] =>
+  readdirSync(dirname(out)).filter((name) => name !== basename(out));
+
+describe.skipIf(absent)(
+  `a chain that is killed and run again${absent}`,
+  { timeout: 600_000 },
+  () => {
+    test("ends at the same bytes, wherever it was killed; activations on the disk change nothing", async () => {
+      const whole = outputIn("whole");
+      const log = inFolder("changes");
+      const logged = await fewbit(argsOf(whole), { preload, env: { KILL_LOG: log } });
+      expect({ code: logged.code, stderr: logged.stderr }).toMatchObject({ code: 0 });
+      const expected = filesOf(whole);
+      expect(besides(whole)).toEqual([]);
+      const record = JSON.parse(readFileSync(join(whole, "run.json"), "utf8"));
+      expect(record.recipe.finishers).toMatchObject([{ method: "e2e-qp" }]);
+      expect(record.blocks).toHaveLength(5);
+      expect(record.finishers).toMatchObject([{ method: "e2e-qp", training: { steps: 8 } }]);
+
+      const changes = readFileSync(log, "utf8").trimEnd().split("\n");
+      const at = (pattern: RegExp, nth: number): string =>
+        `${changes.flatMap((change, i) => (pattern.test(change) ? [i + 1] : [])).at(nth)}`;
+      const out = outputIn("killed");
+      const onDisk = argsOf(out, ["--cache-on-disk"]);
+      // In the third block; then, in a run that begins there, in the training of the scales.
+      const first = await fewbit(onDisk, { preload, env: { KILL_AT: at(/^write journal/, 3) } });
+      expect(first.code).toBeNull();
+      const states = changes.filter((change) => /state-\d+\.json/.test(change)).length;
+      expect(states).toBeGreaterThan(0);
+      const finished = await fewbitHere(onDisk);
+      expect({ code: finished.code, stderr: finished.stderr }).toMatchObject({ code: 0 });
+      expect(finished.stderr).toContain("going on after block");
+      expect(filesOf(out)).toEqual(expected);
+      expect(besides(out)).toEqual([]);
+
+      const later = outputIn("later");
+      const inTraining = at(/state-\d+\.json/, 1);
+      const second = await fewbit(argsOf(later), { preload, env: { KILL_AT: inTraining } });
+      expect(second.code).toBeNull();
+      expect(besides(later).some((name) => name.endsWith(".stage-1"))).toBe(true);
+      const other = await fewbitHere(argsOf(later, ["--learning-rate", "1e-3"]));
+      expect(other.code).not.toBe(0);
+      expect(other.stderr).toContain("its stage 1 was made otherwise");
+      const rest = await fewbitHere(argsOf(later));
+      expect(rest.stderr).toContain("Block-AP: done by the interrupted run");
+      expect(filesOf(later)).toEqual(expected);
+      expect(besides(later)).toEqual([]);
+    });
+
+    test("conversations are refused by a model without a chat template, before any work", async () => {
+      const chats = inFolder("chats.jsonl");
+      const messages = [
+        { role: "user", content: "Hi" },
+        { role: "assistant", content: "Hello" },
+      ];
+      writeFileSync(chats, `${JSON.stringify({ messages })}\n`);
+      const text = ["--finish-text", chats, "--finish-samples", "1"];
+      const { code, stderr } = await fewbitHere([
+        ...["quantize", small, "--out", inFolder("chats"), "--method", "rtn", "--scheme", "w4"],
+        ...["--finish", "e2e-qp", ...text],
+      ]);
+      expect(code).not.toBe(0);
+      expect(stderr).toContain("no chat template");
+    });
+
+    test("a preset and methods beside it are refused", async () => {
+      const { code, stderr } = await fewbitHere(argsOf(inFolder("x"), ["--method", "rtn"]));
+      expect(code).toBe(2);
+      expect(stderr).toContain("the preset efficientqat names the methods already");
+    });
+
+    test("the plan says what the activations take", async () => {
+      const options = {
+        preset: "efficientqat",
+        scheme: "w2g32",
+        out: inFolder("plan"),
+        calibration: calibrationText("stories260K"),
+        samples: 10,
+        window: 100,
+        cacheOnDisk: true,
+        cacheDType: "f16",
+      } as const;
+      const { activations, methodTitle } = await planQuantization(small, options);
+      expect(methodTitle).toBe("Block-AP + E2E-QP");
+      expect(activations).toEqual({ bytes: 2 * 2 * 10 * 100 * 64, dtype: "f16", onDisk: true });
+    });
+  },
+);
+
+const model = "babyllama-tok105";
+const reference = (): Record<string, number> =>
+  JSON.parse(readFileSync(shared(`reference/${model}-trained.json`), "utf8"));
+
+const usual = {
+  calibration: calibrationText(model),
+  scheme: "w2g32",
+  window: 256,
+  threads: 1,
+} as const;
+
+describe.skipIf(absent)(`EfficientQAT at 2 bits${absent}`, { timeout: 3_600_000 }, () => {
+  test("Block-AP is better than GPTQ, and E2E-QP makes it better still", async () => {
+    const source = shared("models/stories260K");
+    const options = {
+      ...usual,
+      calibration: calibrationText("stories260K"),
+      samples: 48,
+      window: 128,
+    };
+    const evaluate = (path: string) => perplexityOf(path, "stories260K", 24);
+    const gptq = inFolder("gptq");
+    const alone = inFolder("alone");
+    const both = inFolder("both");
+    await quantize(source, { ...options, method: "gptq", out: gptq });
+    await quantize(source, { ...options, method: "block-ap", out: alone });
+    const finishers = [{ method: "e2e-qp", options: { epochs: 2 } }] as const;
+    await quantize(source, { ...options, preset: "efficientqat", finishers, out: both });
+    const [a, b, c] = [await evaluate(gptq), await evaluate(alone), await evaluate(both)];
+    expect(b).toBeLessThan(a);
+    expect(c).toBeLessThan(b);
+  });
+
+  const rates = [
+    { scales: 0.0001, weights: 2e-5, end: 2e-5 },
+    { scales: 0.001, weights: 0.0002, end: 0.001 },
+  ];
+  test.skipIf(!everything).each(rates)(
+    "no worse than PyTorch by more than 3 %: rates $scales, $weights, $end (FEWBIT_FULL_ACCURACY=1)",
+    async ({ scales, weights, end }) => {
+      const key = `w2g32 block-ap qlr ${scales} wlr ${weights === 2e-5 ? "2e-05" : weights} n 509`;
+      const expected = reference();
+      const precision = "f32";
+      const options = { learningRate: weights, scaleLearningRate: scales, precision } as const;
+      const shape = { ...usual, samples: 509, options } as const;
+      const source = shared(`models/${model}`);
+      const alone = inFolder(`alone-${scales}`);
+      await quantize(source, { ...shape, method: "block-ap", out: alone });
+      expect(await perplexityOf(alone, model)).toBeLessThan(1.03 * expected[key]);
+      const both = inFolder(`both-${scales}`);
+      const finishers = [
+        { method: "e2e-qp", options: { learningRate: end, batch: 8, precision } },
+      ] as const;
+      await quantize(source, { ...shape, preset: "efficientqat", finishers, out: both });
+      const last = `${key} + e2e-qp lr ${end === 2e-5 ? "2e-05" : end}`;
+      expect(await perplexityOf(both, model)).toBeLessThan(1.03 * expected[last]);
+    },
+  );
+});
