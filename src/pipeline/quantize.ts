@@ -3,6 +3,7 @@ import { type ResolveOptions, resolveModel } from "../hub/resolve-model.ts";
 import { type OpenedModel, openModel } from "../runtime/load.ts";
 import { UnsupportedError } from "../util/errors.ts";
 import { runChain } from "./chain.ts";
+import { expectTeacher } from "./expect-teacher.ts";
 import { expectDisk, makePlan } from "./make-plan.ts";
 import type { Plan } from "./plan.ts";
 import { finishersOf, parseRecipe, type RecipeInput, settleRecipe } from "./recipe.ts";
@@ -21,6 +22,7 @@ export async function planRecipe(
   try {
     expectUnquantized(opened);
     const recipe = settleRecipe(parsed, opened.config.contextLength);
+    await expectTeacher(opened, recipe);
     const plan = await makePlan(opened, recipe, method, backend);
     await expectDisk(plan, recipe.out);
     const titles = [plan.methodTitle, ...finishersOf(recipe).map(({ title }) => title)];
@@ -57,6 +59,7 @@ export async function runRecipe(input: RecipeInput, options: RunOptions): Promis
   try {
     expectUnquantized(opened);
     const recipe = settleRecipe(parsed, opened.config.contextLength);
+    await expectTeacher(opened, recipe);
     const record = await runChain(opened, recipe, method, options);
     emit({ type: "done", record });
     return record;

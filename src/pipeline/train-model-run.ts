@@ -138,7 +138,7 @@ export class TrainModelRun {
     const model = await TrainableModel.load(opened.model, source, signal);
     let teacher: LoadedTeacher | null = null;
     try {
-      if (method.needs.teacher) teacher = await this.loadTeacher(model);
+      if (method.needs.teacher) teacher = await this.loadTeacher();
       const trained = await trainerOf(method)({
         model,
         teacher: teacher?.model ?? null,
@@ -166,14 +166,6 @@ export class TrainModelRun {
     const { opened, recipe, options } = this.job;
     const { backend, signal } = options;
     const teacher = await openModel(recipe.teacher ?? opened.directory, { backend });
-    const { vocabularySize } = teacher.config;
-    if (vocabularySize !== student.vocabularySize) {
-      await teacher.checkpoint.close();
-      throw new UsageError(
-        `the teacher ${teacher.name} has a vocabulary of ${vocabularySize}, the model one of ${student.vocabularySize}`,
-        { hint: "use the original model, or one with the same tokenizer" },
-      );
-    }
     const source = new CheckpointWeights(backend, teacher.checkpoint, "stored");
     return { model: await TrainableModel.load(teacher.model, source, signal), opened: teacher };
   }
