@@ -162,7 +162,7 @@ export class TrainModelRun {
   }
 
   /** Loads the model to learn from, which is never changed, as it is stored. */
-  private async loadTeacher(student: TrainableModel): Promise<LoadedTeacher> {
+  private async loadTeacher(): Promise<LoadedTeacher> {
     const { opened, recipe, options } = this.job;
     const { backend, signal } = options;
     const teacher = await openModel(recipe.teacher ?? opened.directory, { backend });
