@@ -245,7 +245,7 @@ export type { DownloadProgress } from "./hub/download-progress.ts";
 export type { HubOrigin } from "./hub/resolve-model.ts";
 export { type Method, type MethodRole } from "./methods/define-method.ts";
 export { type MethodId, methods } from "./methods/index.ts";
-export { type PresetId, presets } from "./methods/presets/index.ts";
+export { type PresetId, presets } from "./pipeline/presets/index.ts";
 export type { KvCacheDType } from "./nn/kv-cache.ts";
 export type { PipelineEvent } from "./pipeline/events.ts";
 export { type TrainConfigInput, trainConfigSchema } from "./pipeline/train/train-config.ts";

@@ -49,10 +49,8 @@ describe("a conversation to learn from", () => {
     const text = ["<s>", "<user>", "a", "?", "<end>", "<bot>", "b", "c", "<end>"];
     const more = ["<user>", "d", "?", "<end>", "<bot>", "e", "<end>"];
     expect(ids).toEqual([...text, ...more]);
-    expect(targets).toEqual([
-      ...["_", "_", "_", "_", "_", "b", "c", "<end>", "_"],
-      ...["_", "_", "_", "_", "e", "<end>", "_"],
-    ]);
+    const first = ["_", "_", "_", "_", "_", "b", "c", "<end>", "_"];
+    expect(targets).toEqual([...first, "_", "_", "_", "_", "e", "<end>", "_"]);
   });
 
   test("a start token that the template writes does not come twice", () => {

@@ -5,8 +5,8 @@ import {
 } from "../calibration/statistics/activation-ranges.ts";
 import type { Method, MethodRole } from "../methods/define-method.ts";
 import { methods } from "../methods/index.ts";
-import type { Preset } from "../methods/presets/define-preset.ts";
-import { type PresetId, presets } from "../methods/presets/index.ts";
+import type { Preset } from "../pipeline/presets/define-preset.ts";
+import { type PresetId, presets } from "../pipeline/presets/index.ts";
 import type { Plan } from "../pipeline/plan.ts";
 import { keptWeights } from "../report/kept-weights.ts";
 import type { ApiOptions, QuantizeOptions } from "../index.ts";

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { FinisherId, MethodId, methods, QuantizerId, TransformId } from "../methods/index.ts";
-import type { Preset } from "../methods/presets/define-preset.ts";
-import { type PresetId, presets } from "../methods/presets/index.ts";
+import type { Preset } from "./presets/define-preset.ts";
+import { type PresetId, presets } from "./presets/index.ts";
 import { UsageError } from "../util/errors.ts";
 import type { RecipeInput } from "./recipe.ts";
 import type { ResumeChoice } from "./resume.ts";

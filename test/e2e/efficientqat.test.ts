@@ -23,16 +23,14 @@ const small = shared("models/stories260K");
 
 /** A short chain on a small model. */
 const chain = [
-  ...["--preset", "efficientqat", "--scheme", "w2g32", "--epochs", "1", "--precision", "f32"],
-  ...["--calibration", calibrationText("stories260K"), "--samples", "8", "--window", "32"],
-  ...["--e2e-qp-batch", "1", "--e2e-qp-checkpoint-every", "2", "--e2e-qp-precision", "f32"],
-];
+  "--preset efficientqat --scheme w2g32 --epochs 1 --precision f32 --samples 8 --window 32",
+  "--e2e-qp-batch 1 --e2e-qp-checkpoint-every 2 --e2e-qp-precision f32 --threads 1",
+].flatMap((words) => words.split(" "));
 
-const argsOf = (out: string, more: readonly string[] = []): string[] => [
-  ...["quantize", small, "--out", out, "--threads", "1"],
-  ...chain,
-  ...more,
-];
+const argsOf = (out: string, more: readonly string[] = []): string[] => {
+  const text = ["--calibration", calibrationText("stories260K")];
+  return ["quantize", small, "--out", out, ...text, ...chain, ...more];
+};
 
 /** Hashes of all files but the run record, which holds times. */
 function filesOf(folder: string): Record<string, string> {
@@ -106,10 +104,9 @@ describe.skipIf(absent)(
       ];
       writeFileSync(chats, `${JSON.stringify({ messages })}\n`);
       const text = ["--finish-text", chats, "--finish-samples", "1"];
-      const { code, stderr } = await fewbitHere([
-        ...["quantize", small, "--out", inFolder("chats"), "--method", "rtn", "--scheme", "w4"],
-        ...["--finish", "e2e-qp", ...text],
-      ]);
+      const methods = "--method rtn --scheme w4 --finish e2e-qp".split(" ");
+      const out = ["--out", inFolder("chats")];
+      const { code, stderr } = await fewbitHere(["quantize", small, ...out, ...methods, ...text]);
       expect(code).not.toBe(0);
       expect(stderr).toContain("no chat template");
     });

@@ -11,7 +11,7 @@ import {
   quantize,
 } from "../../src/index.ts";
 
-import { presets } from "../../src/methods/presets/index.ts";
+import { presets } from "../../src/pipeline/presets/index.ts";
 import { needsText } from "../../src/pipeline/recipe.ts";
 
 /*

@@ -3,7 +3,7 @@ import { writeTinyCheckpoint } from "../../../test/golden/tiny-checkpoint.ts";
 import { createReferenceBackend } from "../../kernels/reference/index.ts";
 import { TrainableModel } from "../../nn/trainable-model.ts";
 import type { WeightSource } from "../../nn/weight-source.ts";
-import { QTensor } from "../../quant/q-tensor.ts";
+import type { QTensor } from "../../quant/q-tensor.ts";
 import { parseScheme } from "../../quant/scheme.ts";
 import { CheckpointWeights } from "../../runtime/checkpoint-weights.ts";
 import { openModel } from "../../runtime/load.ts";

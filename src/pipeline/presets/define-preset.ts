@@ -1,4 +1,4 @@
-import type { FinisherId, QuantizerId, TransformId } from "../index.ts";
+import type { FinisherId, QuantizerId, TransformId } from "../../methods/index.ts";
 
 /** A chain of methods under one name, as a paper has it. */
 export interface Preset {
