@@ -1,36 +1,26 @@
-import { countingDocument, arithmeticDocument } from "./counting.ts";
-import { attributeDocument, comparingDocument, oppositesDocument } from "./describing.ts";
+import { arithmeticPassage, countingPassage } from "./counting.ts";
+import { attributePassage, comparingPassage, oppositesPassage } from "./describing.ts";
 import { Draw, type Split } from "./draw.ts";
-import { scenesDocument } from "./scenes.ts";
-import { storyDocument } from "./stories.ts";
-import { trackingDocument } from "./tracking.ts";
-import { weekDocument } from "./week.ts";
+import { scenesPassage } from "./scenes.ts";
+import { storyPassage } from "./stories.ts";
+import { trackingPassage } from "./tracking.ts";
+import { weekPassage } from "./week.ts";
 
-/** The kinds of documents, and how many of each stand in a hundred. */
+/** The kinds of passages, and how many of each stand in a hundred. */
 const kinds: readonly (readonly [number, (draw: Draw) => string])[] = [
-  [26, trackingDocument],
-  [16, countingDocument],
-  [6, arithmeticDocument],
-  [14, attributeDocument],
-  [10, comparingDocument],
-  [4, oppositesDocument],
-  [12, scenesDocument],
-  [6, weekDocument],
-  [6, storyDocument],
+  [26, trackingPassage],
+  [16, countingPassage],
+  [6, arithmeticPassage],
+  [14, attributePassage],
+  [10, comparingPassage],
+  [4, oppositesPassage],
+  [12, scenesPassage],
+  [6, weekPassage],
+  [6, storyPassage],
 ];
 
 /** The line between two documents. */
 const separator = "<|doc|>";
-
-/** Writes one document of a kind drawn at random. */
-export function writeDocument(draw: Draw): string {
-  let ticket = draw.between(0, kinds.reduce((sum, [share]) => sum + share, 0) - 1);
-  for (const [share, write] of kinds) {
-    if (ticket < share) return write(draw);
-    ticket -= share;
-  }
-  throw new RangeError("the shares of the kinds do not add up");
-}
 
 /** Writes documents, with a separating line between them, until the text has `characters` of them. */
 export function writeCorpus(seed: number, split: Split, characters: number): string {
@@ -42,4 +32,22 @@ export function writeCorpus(seed: number, split: Split, characters: number): str
     length += document.length + separator.length + 2;
   }
   return `${documents.join(`\n${separator}\n`)}\n`;
+}
+
+/**
+ * Writes a document: a few passages with an empty line between them, which is how documents that are
+ * joined for evaluation look, too.
+ */
+function writeDocument(draw: Draw): string {
+  const passages = draw.between(2, 6);
+  return Array.from({ length: passages }, () => writePassage(draw)).join("\n\n");
+}
+
+function writePassage(draw: Draw): string {
+  let ticket = draw.between(0, kinds.reduce((sum, [share]) => sum + share, 0) - 1);
+  for (const [share, write] of kinds) {
+    if (ticket < share) return write(draw);
+    ticket -= share;
+  }
+  throw new RangeError("the shares of the kinds do not add up");
 }

@@ -13,7 +13,7 @@ interface Change {
 }
 
 /** Somebody gets more of something or gives some away, and it is said how many there are then. */
-export function countingDocument(draw: Draw): string {
+export function countingPassage(draw: Draw): string {
   const told: string[] = [];
   const parts = draw.between(1, 2);
   for (let part = 0; part < parts; part++) {
@@ -55,7 +55,7 @@ export function countingQuestion(draw: Draw): Question {
 }
 
 /** Sums, differences, doubles and neighbours of small numbers. */
-export function arithmeticDocument(draw: Draw): string {
+export function arithmeticPassage(draw: Draw): string {
   const lines = draw.between(5, 9);
   return Array.from({ length: lines }, () => fact(draw)).join(" ");
 }

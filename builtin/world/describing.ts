@@ -17,7 +17,7 @@ import {
 } from "./vocabulary.ts";
 
 /** Things with colours and materials, then questions about them. */
-export function attributeDocument(draw: Draw): string {
+export function attributePassage(draw: Draw): string {
   const scene = new Scene(draw, draw.between(3, 5));
   const told = scene.tell();
   for (const { query, answer } of draw.some(scene.questions(), draw.between(3, 5))) {
@@ -91,7 +91,7 @@ function materialSentences(draw: Draw): string[] {
 }
 
 /** Three or four people in order of a quality, then who comes first and last. */
-export function comparingDocument(draw: Draw): string {
+export function comparingPassage(draw: Draw): string {
   const told: string[] = [];
   const rounds = draw.between(1, 2);
   for (let round = 0; round < rounds; round++) {
@@ -147,7 +147,7 @@ function compare(draw: Draw, size: number): Comparison {
 }
 
 /** Contraries: `The soup is not hot. It is cold.` */
-export function oppositesDocument(draw: Draw): string {
+export function oppositesPassage(draw: Draw): string {
   const lines = draw.between(4, 7);
   return Array.from({ length: lines }, () => {
     const [noun, pair] = draw.pick([

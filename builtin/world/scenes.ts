@@ -18,7 +18,7 @@ const beings: readonly Noun[] = [...animals, ...folk];
 const links = ["near", "behind", "beside", "next to", "in front of", "with"];
 
 /** What people and animals do; often other nouns stand between subject and verb. */
-export function scenesDocument(draw: Draw): string {
+export function scenesPassage(draw: Draw): string {
   const lines = draw.between(4, 8);
   return Array.from({ length: lines }, () => scene(draw)).join(" ");
 }

@@ -13,7 +13,7 @@ import {
 } from "./vocabulary.ts";
 
 /** A short story with a beginning, a small trouble and an end. */
-export function storyDocument(draw: Draw): string {
+export function storyPassage(draw: Draw): string {
   const story = draw.pick([lostThing, newFriend, meal, gift]);
   const parts = [...story(draw)];
   if (draw.chance(0.3)) parts.push(draw.pick(morals));

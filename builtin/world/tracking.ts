@@ -4,7 +4,7 @@ import type { Question } from "./item.ts";
 import { remarks } from "./vocabulary.ts";
 
 /** Things are taken, given and put somewhere; in between it is asked where they are. */
-export function trackingDocument(draw: Draw): string {
+export function trackingPassage(draw: Draw): string {
   const house = new House(draw, draw.between(2, 4), draw.between(2, 4));
   const told = house.begin();
   const rounds = draw.between(3, 5);

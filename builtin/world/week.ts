@@ -9,7 +9,7 @@ function dayAfter(day: number, offset: number): string {
 }
 
 /** Somebody goes to places on days that follow each other; then it is asked when. */
-export function weekDocument(draw: Draw): string {
+export function weekPassage(draw: Draw): string {
   const told = draw.some(calendarFacts(draw), draw.between(1, 2));
   const journey = travel(draw, draw.between(3, 4));
   told.push(...journey.told);
