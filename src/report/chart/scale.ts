@@ -1,0 +1,58 @@
+import { roundTicks } from "../ticks.ts";
+
+/** How values become positions along an axis. */
+export interface Scale {
+  /** Position of a value on the page, in pixels. */
+  position(value: number): number;
+  /** Values that get a line and a number, in ascending order. */
+  readonly ticks: readonly number[];
+}
+
+/** Positions of the ends of an axis, in pixels: of the smallest and of the largest value. */
+export type Range = readonly [low: number, high: number];
+
+/** Makes a linear scale that holds all values, with a little room at both ends and ticks at round numbers. */
+export function linearScale(values: readonly number[], range: Range, mostTicks: number = 7): Scale {
+  const [low, high] = extent(values);
+  const room = 0.06 * (high - low);
+  const ends = [low - room, high + room] as const;
+  return { position: interpolate(ends, range), ticks: roundTicks(...ends, mostTicks) };
+}
+
+/**
+ * Makes a logarithmic scale that holds all positive values, with a little room at both ends and ticks at
+ * round multiples of powers of ten, the fewer the more powers there are.
+ */
+export function logScale(values: readonly number[], range: Range): Scale {
+  const [low, high] = extent(values.filter((value) => value > 0 && Number.isFinite(value)));
+  const room = Math.max((Math.log10(high) - Math.log10(low)) * 0.08, 0.05);
+  const ends = [Math.log10(low) - room, Math.log10(high) + room] as const;
+  const decades: number[] = [];
+  for (let power = Math.floor(ends[0]); power <= Math.ceil(ends[1]); power++) decades.push(power);
+  const span = ends[1] - ends[0];
+  const factors = span > 4 ? [1] : span > 1.3 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 6, 8];
+  const ticks = decades
+    .flatMap((power) => factors.map((factor) => rounded(factor * 10 ** power)))
+    .filter((tick) => Math.log10(tick) >= ends[0] && Math.log10(tick) <= ends[1]);
+  const place = interpolate(ends, range);
+  return { position: (value) => place(Math.log10(value)), ticks };
+}
+
+/** Smallest and largest of finite values; made to differ. */
+function extent(values: readonly number[]): readonly [number, number] {
+  const finite = values.filter(Number.isFinite);
+  if (finite.length === 0) return [0.1, 1];
+  const low = Math.min(...finite);
+  const high = Math.max(...finite);
+  return low < high ? [low, high] : [low, low === 0 ? 1 : low + Math.abs(low) * 0.1];
+}
+
+function interpolate(domain: Range, range: Range): (value: number) => number {
+  const [low, high] = domain;
+  return (value) => range[0] + ((value - low) / (high - low)) * (range[1] - range[0]);
+}
+
+/** Takes the noise of binary fractions away. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(12));
+}
