@@ -1,6 +1,7 @@
 import { arithmeticPassage, countingPassage } from "./counting.ts";
 import { attributePassage, comparingPassage, oppositesPassage } from "./describing.ts";
 import { Draw, type Split } from "./draw.ts";
+import { echoPassage } from "./echo.ts";
 import { scenesPassage } from "./scenes.ts";
 import { storyPassage } from "./stories.ts";
 import { trackingPassage } from "./tracking.ts";
@@ -9,14 +10,15 @@ import { weekPassage } from "./week.ts";
 /** The kinds of passages, and how many of each stand in a hundred. */
 const kinds: readonly (readonly [number, (draw: Draw) => string])[] = [
   [26, trackingPassage],
-  [16, countingPassage],
-  [6, arithmeticPassage],
-  [14, attributePassage],
-  [10, comparingPassage],
-  [4, oppositesPassage],
-  [12, scenesPassage],
-  [6, weekPassage],
-  [6, storyPassage],
+  [10, countingPassage],
+  [3, arithmeticPassage],
+  [16, attributePassage],
+  [12, comparingPassage],
+  [3, oppositesPassage],
+  [6, scenesPassage],
+  [8, weekPassage],
+  [4, storyPassage],
+  [12, echoPassage],
 ];
 
 /** The line between two documents. */

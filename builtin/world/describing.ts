@@ -20,7 +20,7 @@ import {
 export function attributePassage(draw: Draw): string {
   const scene = new Scene(draw, draw.between(3, 5));
   const told = scene.tell();
-  for (const { query, answer } of draw.some(scene.questions(), draw.between(3, 5))) {
+  for (const { query, answer } of draw.some(scene.questions(), draw.between(4, 6))) {
     told.push(`${query} ${answer}`);
   }
   if (draw.chance(0.5)) told.push(...materialSentences(draw));
@@ -54,6 +54,7 @@ class Scene {
     const { draw } = this;
     return this.coloured.map(({ thing, colour }) => {
       const forms = [
+        () => `the ${thing.one} is ${colour}`,
         () => `the ${thing.one} is ${colour}`,
         () => `${draw.pick(people).name} has ${withArticle(colour)} ${thing.one}`,
         () => `there is ${withArticle(colour)} ${thing.one}`,

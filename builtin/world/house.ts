@@ -31,7 +31,7 @@ export class House {
       const spot = this.freshSpot(thing);
       this.where.set(thing, { spot });
       this.namedSpots.push(spot);
-      return sentence(`the ${thing.one} was ${spot}`);
+      return sentence(`the ${thing.one} is ${spot}`);
     });
   }
 
@@ -102,26 +102,26 @@ export class House {
   private walk(person: Person): string {
     const room = this.draw.pickOther(rooms, [this.room.get(person) ?? ""]);
     this.room.set(person, room);
-    return this.tell(person, `${this.draw.pick(["went to", "walked to"])} the ${room}`);
+    return this.tell(person, `${this.draw.pick(["goes to", "walks to"])} the ${room}`);
   }
 
   private take(person: Person, thing: Noun): string {
     this.where.set(thing, { holder: person });
-    return this.tell(person, `${this.draw.pick(["took", "picked up", "found"])} the ${thing.one}`);
+    return this.tell(person, `${this.draw.pick(["takes", "picks up", "finds"])} the ${thing.one}`);
   }
 
   private put(person: Person, thing: Noun): string {
     const spot = this.freshSpot(thing);
     this.where.set(thing, { spot });
     this.namedSpots.push(spot);
-    return this.tell(person, `${this.draw.pick(["put", "left", "hid"])} the ${thing.one} ${spot}`);
+    return this.tell(person, `${this.draw.pick(["puts", "leaves", "hides"])} the ${thing.one} ${spot}`);
   }
 
   private give(person: Person, thing: Noun): string {
     const receiver = this.draw.pickOther(this.persons, [person]);
     this.where.set(thing, { holder: receiver });
     this.namedPersons.add(receiver);
-    const verb = this.draw.pick(["gave", "handed"]);
+    const verb = this.draw.pick(["gives", "hands"]);
     return this.tell(person, `${verb} the ${thing.one} to ${receiver.name}`);
   }
 

@@ -23,7 +23,8 @@ export function scenesPassage(draw: Draw): string {
   return Array.from({ length: lines }, () => scene(draw)).join(" ");
 }
 
-function scene(draw: Draw): string {
+/** One sentence with a subject, perhaps interrupted, and its verb. */
+export function scene(draw: Draw): string {
   const plural = draw.chance(0.5);
   const [being, verb] = draw.pair(beings, actions);
   const subject = subjectPhrase(draw, being, plural, draw.chance(0.6));

@@ -7,9 +7,9 @@ import { remarks } from "./vocabulary.ts";
 export function trackingPassage(draw: Draw): string {
   const house = new House(draw, draw.between(2, 4), draw.between(2, 4));
   const told = house.begin();
-  const rounds = draw.between(3, 5);
+  const rounds = draw.between(4, 6);
   for (let round = 0; round < rounds; round++) {
-    const events = draw.between(1, 3);
+    const events = draw.between(0, 2);
     for (let event = 0; event < events; event++) told.push(house.happen());
     if (draw.chance(0.15)) told.push(draw.pick(remarks));
     const question = house.ask(draw.pick(["where", "where", "who", "room"] as const));

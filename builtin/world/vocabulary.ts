@@ -168,12 +168,12 @@ export const times: readonly string[] = [
 ];
 
 export const remarks: readonly string[] = [
-  "The sun was shining.",
-  "It was raining outside.",
-  "A dog barked in the street.",
-  "The wind was cold.",
-  "The clock struck ten.",
-  "The house was very quiet.",
-  "Somebody laughed in the next room.",
-  "Snow was falling on the hills.",
+  "The sun is shining.",
+  "It is raining outside.",
+  "A dog barks in the street.",
+  "The wind is cold.",
+  "The clock strikes ten.",
+  "The house is very quiet.",
+  "Somebody laughs in the next room.",
+  "Snow is falling on the hills.",
 ];

@@ -1,57 +1,9 @@
 import { element, escapeMarkup } from "./chart/svg.ts";
-import {
-  type ComparedVariant,
-  type Comparison,
-  meanAboveChance,
-  originTitles,
-  type Sample,
-} from "./comparison.ts";
+import type { ComparedVariant, Comparison, Sample } from "./comparison.ts";
 import { colourClass, drawAccuracyChart, drawPerplexityChart } from "./comparison-charts.ts";
+import { comparisonColumns } from "./comparison-columns.ts";
 import { comparisonStyle } from "./comparison-style.ts";
-import { formatPerplexity } from "./evaluation-table.ts";
-import {
-  formatBits,
-  formatBytes,
-  formatDuration,
-  formatNumber,
-  formatPercentage,
-} from "./format.ts";
-
-/** A column of the page's table; what a variant has no figure for stays empty. */
-interface PageColumn {
-  readonly header: string;
-  readonly cell: (variant: ComparedVariant) => string | null;
-}
-
-/** Formats a figure unless it is missing. */
-function shown<T>(value: T | null | undefined, format: (value: T) => string): string | null {
-  return value === null || value === undefined ? null : format(value);
-}
-
-const columns: readonly PageColumn[] = [
-  { header: "how made", cell: ({ origin }) => originTitles[origin] },
-  {
-    header: "bits / weight",
-    cell: ({ figures }) => shown(figures.bitsPerWeight, ({ linear }) => formatBits(linear)),
-  },
-  { header: "size", cell: ({ figures }) => shown(figures.sizeBytes, formatBytes) },
-  { header: "perplexity", cell: ({ figures }) => shown(figures.perplexity, formatPerplexity) },
-  {
-    header: "KL divergence",
-    cell: ({ figures }) => shown(figures.klDivergence, (value) => formatNumber(value)),
-  },
-  {
-    header: "same top token",
-    cell: ({ figures }) => shown(figures.topTokenAgreement, formatPercentage),
-  },
-  { header: "accuracy", cell: ({ figures }) => shown(figures.accuracy, formatPercentage) },
-  { header: "above chance", cell: ({ tasks }) => shown(meanAboveChance(tasks), formatPercentage) },
-  {
-    header: "tokens / s",
-    cell: ({ figures }) => shown(figures.tokensPerSecond, (value) => formatNumber(value)),
-  },
-  { header: "time to make", cell: ({ elapsedMs }) => shown(elapsedMs, formatDuration) },
-];
+import { formatPercentage } from "./format.ts";
 
 /**
  * Writes a comparison as one HTML page that needs nothing else: charts as SVG, tables, samples. It follows
@@ -95,11 +47,11 @@ function figure(title: string, svg: string): string {
 }
 
 function figuresTable(variants: readonly ComparedVariant[]): string {
-  const used = columns.filter(({ cell }) => variants.some((variant) => cell(variant) !== null));
+  const columns = comparisonColumns(variants);
   return table(
-    used.map(({ header }) => header),
+    columns.map(({ header }) => header),
     variants,
-    (variant) => used.map(({ cell }) => cell(variant) ?? "–"),
+    (variant) => columns.map(({ cell }) => cell(variant) ?? "–"),
   );
 }
 

@@ -33,6 +33,7 @@ figure { margin: 0; padding: 12px; border: 1px solid var(--line); border-radius:
 .chart .tick, .chart .title { fill: var(--faint); }
 .chart .grid { stroke: var(--line); stroke-width: 1; }
 .chart .label { font-size: 11px; paint-order: stroke; stroke: var(--paper); stroke-width: 3px; }
+.chart .leader { stroke: var(--faint); stroke-width: 0.8; }
 .chart .mark { fill: var(--colour); stroke: var(--paper); stroke-width: 1.5; }
 .chart .ring { fill: var(--paper); stroke: var(--colour); stroke-width: 2.5; }
 .chart .ink { --colour: var(--faint); }

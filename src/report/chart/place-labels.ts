@@ -57,7 +57,7 @@ function unplaceable(): never {
 
 /** Places around a point: beside it first, then above and below, nearer ones first. */
 function candidates({ x, y }: Labelled): LabelPlace[] {
-  const shifts = [0, -8, 8, -16, 16, -24, 24, -34, 34];
+  const shifts = [0, -8, 8, -16, 16, -24, 24, -34, 34, -48, 48, -62, 62, -76, 76];
   return shifts.flatMap((shift): LabelPlace[] => {
     const beside = [
       { x: x + gap, y: y + 4 + shift, anchor: "start" },

@@ -1,5 +1,5 @@
 import { type Axis, drawAxes, type Frame, text } from "./axes.ts";
-import { placeLabels } from "./place-labels.ts";
+import { type LabelPlace, placeLabels } from "./place-labels.ts";
 import { element, escapeMarkup } from "./svg.ts";
 
 /** A mark of the chart. */
@@ -54,6 +54,7 @@ export function drawScatterChart(
     const shape = legend.shapes.get(point.shape)?.shape ?? "circle";
     return element("g", { class: `point ${colour} p${index}` }, [
       element("title", {}, [escapeMarkup(point.details.join("\n"))]),
+      ...drawLeader(x, y, place),
       drawMark(shape, x, y),
       text(point.label, { x: place?.x, y: place?.y, "text-anchor": place?.anchor, class: "label" }),
     ]);
@@ -69,6 +70,12 @@ export function drawScatterChart(
     },
     [...drawLegend(legend), ...drawAxes(frame, axes.x, axes.y), ...marks],
   );
+}
+
+/** A line from a point to its name, where the two are apart. */
+function drawLeader(x: number, y: number, place: LabelPlace | undefined): string[] {
+  if (!place || Math.abs(place.y - 4 - y) < 20) return [];
+  return [element("line", { class: "leader", x1: x, y1: y, x2: place.x, y2: place.y - 4 })];
 }
 
 function drawMark(shape: MarkShape, x: number, y: number): string {
