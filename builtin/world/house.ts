@@ -114,7 +114,10 @@ export class House {
     const spot = this.freshSpot(thing);
     this.where.set(thing, { spot });
     this.namedSpots.push(spot);
-    return this.tell(person, `${this.draw.pick(["puts", "leaves", "hides"])} the ${thing.one} ${spot}`);
+    return this.tell(
+      person,
+      `${this.draw.pick(["puts", "leaves", "hides"])} the ${thing.one} ${spot}`,
+    );
   }
 
   private give(person: Person, thing: Noun): string {

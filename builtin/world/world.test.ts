@@ -23,9 +23,9 @@ describe("the texts", () => {
     };
     expect(hashes).toMatchInlineSnapshot(`
       {
-        "heldOut": "4fa876373c1125caa487804020c2dc31d9a8fe8e756164011ab55dc72637e968",
-        "tasks": "d6829af35b4fff715197363083115fb8bb1900e03489aea1950dfb2119b9c190",
-        "training": "c16945b16808771ffff57085a6eb2551b2a9a825a731dc7e81c6463186cea9c7",
+        "heldOut": "b0d628505d8d278c2071c3cb3577b5ae2b60fca7d1199021fce11507dec84147",
+        "tasks": "f6464200f40f775271fbc4c17397ccbcec05268dcac64a9c8a6fdbed8f291ac3",
+        "training": "b7e098b48f4cb355c3b1f597cab54357317c535baf9533146c8526a49e3b24fc",
       }
     `);
   });

@@ -17,7 +17,7 @@ export function formatComparisonPage(comparison: Comparison): string {
     figure("Accuracy and size", drawAccuracyChart(variants)),
     figure("Perplexity and size", drawPerplexityChart(variants)),
     section("All figures", figuresTable(variants)),
-    section("Accuracy by task", tasksTable(variants)),
+    section("Accuracy by task (chance in brackets)", tasksTable(variants)),
     section("What they write", samples.map(formatSample).join("\n")),
     section("Commands", formatCommands(variants)),
   ];
@@ -59,7 +59,7 @@ function tasksTable(variants: readonly ComparedVariant[]): string {
   const [first] = variants;
   const tasks = first?.tasks ?? [];
   if (tasks.length === 0) return "";
-  const headers = tasks.map(({ name, chance }) => `${name} (chance ${Math.round(100 * chance)} %)`);
+  const headers = tasks.map(({ name, chance }) => `${name} (${Math.round(100 * chance)} %)`);
   return table(headers, variants, (variant) =>
     tasks.map(({ name }) => {
       const score = variant.tasks.find((task) => task.name === name);

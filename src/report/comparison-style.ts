@@ -23,7 +23,7 @@ ${colourRules(2)}
 }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
-main { max-width: 1080px; margin: 0 auto; padding: 32px 20px 64px; }
+main { max-width: 1120px; margin: 0 auto; padding: 32px 20px 64px; }
 h1 { font-size: 26px; line-height: 1.25; margin: 0 0 8px; }
 h2 { font-size: 17px; margin: 40px 0 10px; }
 p { margin: 0 0 6px; max-width: 76ch; }
@@ -42,8 +42,8 @@ figure { margin: 0; padding: 12px; border: 1px solid var(--line); border-radius:
 .chart .point:hover .label { font-weight: 700; }
 .wide { overflow-x: auto; border: 1px solid var(--line); border-radius: 10px; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { padding: 7px 12px; text-align: right; white-space: nowrap; }
-th { font-weight: 600; color: var(--faint); font-size: 13px; white-space: normal; vertical-align: bottom; }
+th, td { padding: 7px 10px; text-align: right; white-space: nowrap; }
+th { font-weight: 600; color: var(--faint); font-size: 13px; vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; }
 tbody tr { border-top: 1px solid var(--line); }
 tbody tr:hover { background: var(--raised); }

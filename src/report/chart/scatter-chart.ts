@@ -100,10 +100,10 @@ function drawLegend({ colours, shapes }: Legend): string[] {
         text(title, { class: "tick", x: x + 11, y: 20 }),
       ]),
     );
-    x += 28 + 6.4 * title.length;
+    x += 26 + 5.9 * title.length;
   };
   for (const { className, title } of colours.values()) add(className, "circle", title);
-  x += 14;
+  x += 8;
   for (const { shape, title } of shapes.values()) add("ink", shape, title);
   return parts;
 }

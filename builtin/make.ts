@@ -1,0 +1,52 @@
+/**
+ * Makes the built-in model anew from its seeds: texts and tasks, the model, and the checkpoints that are
+ * shipped because their training takes minutes. Run from the root of the repository:
+ *
+ *   npm run builtin                   all of it
+ *   npm run builtin -- texts          or a part: texts, model, checkpoints
+ */
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { processIo } from "../src/cli/io.ts";
+import { main } from "../src/cli/main.ts";
+import { type ShippedCheckpoint, shippedCheckpoints } from "./shipped-checkpoints.ts";
+import { writeSmallFiles, writeTrainingText } from "./write-texts.ts";
+
+const parts = ["texts", "model", "checkpoints"] as const;
+type Part = (typeof parts)[number];
+
+/** More than the training goes through, in millions of characters. */
+const trainingMegacharacters = 42;
+const folder = fileURLToPath(new URL(".", import.meta.url));
+
+const make: Readonly<Record<Part, () => Promise<void>>> = {
+  async texts() {
+    writeSmallFiles(folder);
+  },
+  async model() {
+    const { data } = JSON.parse(readFileSync("builtin/train.json", "utf8"));
+    writeTrainingText(data.files[0], trainingMegacharacters);
+    await fewbit(["train", "builtin/train.json", "--out", "builtin/model", "--overwrite"]);
+  },
+  async checkpoints() {
+    for (const checkpoint of shippedCheckpoints()) await fewbit(wordsOf(checkpoint));
+  },
+};
+
+function wordsOf({ words, path }: ShippedCheckpoint): string[] {
+  return ["quantize", "builtin/model", ...words, "--out", path, "--overwrite"];
+}
+
+async function fewbit(words: readonly string[]): Promise<void> {
+  const code = await main(words, processIo());
+  if (code !== 0) process.exit(code);
+}
+
+process.chdir(fileURLToPath(new URL("..", import.meta.url)));
+const chosen = process.argv.slice(2);
+const wrong = chosen.find((word) => !(parts as readonly string[]).includes(word));
+if (wrong !== undefined) {
+  console.error(`error  ${wrong} is no part of the built-in model: ${parts.join(", ")}`);
+  process.exit(2);
+}
+for (const part of parts) if (chosen.length === 0 || chosen.includes(part)) await make[part]();
