@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 
 /** A checkpoint whose training takes minutes, so that it lies in the repository. */
 export interface ShippedCheckpoint {
@@ -12,16 +13,32 @@ export interface ShippedCheckpoint {
   readonly words: readonly string[];
 }
 
-const data = ["--calibration", "builtin/text/calibration.txt", "--window", "256"];
+const all: readonly ShippedCheckpoint[] = [
+  paretoq("paretoq w1.58-seq", 1.58, "w1.58-seq"),
+  paretoq("paretoq w1-elastic", 1, "w1-elastic"),
+];
 
-const all: readonly ShippedCheckpoint[] = [];
+function paretoq(name: string, bits: number, scheme: string): ShippedCheckpoint {
+  return {
+    name,
+    bits,
+    path: `builtin/checkpoints/${scheme}`,
+    words: [
+      ...["--method", "paretoq", "--scheme", scheme],
+      ...["--steps", "800", "--learning-rate", "0.001"],
+      ...["--calibration", "builtin/text/calibration.txt", "--samples", "360", "--window", "256"],
+    ],
+  };
+}
 
 /** Checkpoints that `npm run builtin -- checkpoints` makes. */
 export function shippedCheckpoints(): readonly ShippedCheckpoint[] {
   return all;
 }
 
-/** Those of them that are there. */
-export function presentCheckpoints(): ShippedCheckpoint[] {
-  return all.filter(({ path }) => existsSync(path));
+/** Those of them that are there, with whole paths. */
+export function presentCheckpoints(root: string): ShippedCheckpoint[] {
+  return all
+    .map((checkpoint) => ({ ...checkpoint, path: join(root, checkpoint.path) }))
+    .filter(({ path }) => existsSync(path));
 }

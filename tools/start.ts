@@ -19,7 +19,6 @@ import { formatComparisonTable } from "../src/report/comparison-table.ts";
 import { formatDuration } from "../src/report/format.ts";
 import { findInputs, type Inputs } from "./start/inputs.ts";
 import { Measurement } from "./start/measurement.ts";
-import { findShipped } from "./start/shipped.ts";
 import { folderOf, variants } from "./start/variants.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -32,7 +31,7 @@ async function main(terminal: Terminal, inputs: Inputs, signal: AbortSignal): Pr
   const original = await load(inputs.model, { signal });
   try {
     const measurement = new Measurement(terminal, inputs, original, signal);
-    const shipped = findShipped(inputs.shipped);
+    const { shipped } = inputs;
     const total = 1 + variants.length + shipped.length;
     terminal.notes([
       "",

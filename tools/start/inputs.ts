@@ -1,5 +1,6 @@
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { presentCheckpoints, type ShippedCheckpoint } from "../../builtin/shipped-checkpoints.ts";
 import { UsageError } from "../../src/util/errors.ts";
 
 /** What `npm start` works on. */
@@ -8,8 +9,8 @@ export interface Inputs {
   readonly calibration: string;
   readonly test: string;
   readonly tasks: readonly string[];
-  /** Checkpoints made before, beside the commands that made them; null where there are none. */
-  readonly shipped: string | null;
+  /** Checkpoints of the model that were made before. */
+  readonly shipped: readonly ShippedCheckpoint[];
   readonly prompts: readonly string[];
 }
 
@@ -17,7 +18,7 @@ export interface Inputs {
 export function findInputs(root: string, words: readonly string[]): Inputs {
   const [model, calibration, test, ...tasks] = words;
   if (model && calibration && test) {
-    return { model, calibration, test, tasks, shipped: null, prompts: ["It was a"] };
+    return { model, calibration, test, tasks, shipped: [], prompts: ["It was a"] };
   }
   if (words.length > 0) {
     throw new UsageError("npm start needs a model and two texts, or nothing", {
@@ -25,7 +26,6 @@ export function findInputs(root: string, words: readonly string[]): Inputs {
     });
   }
   const builtin = join(root, "builtin");
-  const shipped = join(builtin, "checkpoints");
   return {
     model: join(builtin, "model"),
     calibration: join(builtin, "text", "calibration.txt"),
@@ -34,7 +34,7 @@ export function findInputs(root: string, words: readonly string[]): Inputs {
       .filter((name) => name.endsWith(".jsonl"))
       .sort()
       .map((name) => join(builtin, "tasks", name)),
-    shipped: existsSync(shipped) ? shipped : null,
+    shipped: presentCheckpoints(root),
     prompts: [
       "The lamp was on the table. The ring was in the box. Mara took the lamp.",
       "Tom has three apples. He finds two more apples.",

@@ -6,15 +6,14 @@ import {
   type LanguageModel,
   load,
   quantize,
-  type QuantizeOptions,
   type TaskProgress,
 } from "../../src/index.ts";
 import type { ComparedVariant, Origin } from "../../src/report/comparison.ts";
 import { meanAccuracy, variantFigures } from "../../src/report/evaluation-figures.ts";
 import { formatDuration, formatNumber, formatPercentage } from "../../src/report/format.ts";
 import { formatCommand } from "../../src/report/shell-command.ts";
+import type { ShippedCheckpoint } from "../../builtin/shipped-checkpoints.ts";
 import type { Inputs } from "./inputs.ts";
-import type { ShippedCheckpoint } from "./shipped.ts";
 import { type Variant, wordsOf } from "./variants.ts";
 
 const window = 256;
@@ -56,8 +55,16 @@ export class Measurement {
 
   /** Measures a checkpoint that was made before. */
   shipped(checkpoint: ShippedCheckpoint, step: string): Promise<ComparedVariant> {
-    this.terminal.notes(["", `  ${step}  ${checkpoint.name}, shipped`]);
-    return this.open(checkpoint.path, { ...checkpoint, origin: "shipped", elapsedMs: null });
+    const { name, bits, path, words } = checkpoint;
+    this.terminal.notes([
+      "",
+      `  ${step}  ${name}, shipped: made by npm run builtin -- checkpoints`,
+    ]);
+    const command = formatCommand([
+      ...["fewbit", "quantize", "builtin/model", ...words, "--out", path],
+    ]);
+    const made = { name, bits, command, origin: "shipped", elapsedMs: null } as const;
+    return this.open(path, made);
   }
 
   private async open(path: string, made: Made): Promise<ComparedVariant> {
@@ -121,7 +128,7 @@ export class Measurement {
       overwrite: true,
       signal,
       ...(windows > 0 && { calibration: inputs.calibration, samples: windows, window }),
-    } as QuantizeOptions);
+    });
     for await (const event of run.events) {
       // In a log the blocks of a run of seconds would only be noise.
       if (event.type === "plan" || (!terminal.redraws && event.type === "block")) continue;
