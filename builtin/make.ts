@@ -5,18 +5,20 @@
  *   npm run builtin                   all of it
  *   npm run builtin -- texts          or a part: texts, model, checkpoints
  */
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { processIo } from "../src/cli/io.ts";
 import { main } from "../src/cli/main.ts";
 import { type ShippedCheckpoint, shippedCheckpoints } from "./shipped-checkpoints.ts";
+import type { Mixture } from "./world/corpus.ts";
 import { writeSmallFiles, writeTrainingText } from "./write-texts.ts";
 
 const parts = ["texts", "model", "checkpoints"] as const;
 type Part = (typeof parts)[number];
 
-/** More than the training goes through, in millions of characters. */
+/** More than a training goes through, in millions of characters. */
 const trainingMegacharacters = 42;
+/** Texts and models of the trainings. */
+const work = ".fewbit/builtin";
 const folder = fileURLToPath(new URL(".", import.meta.url));
 
 const make: Readonly<Record<Part, () => Promise<void>>> = {
@@ -24,14 +26,19 @@ const make: Readonly<Record<Part, () => Promise<void>>> = {
     writeSmallFiles(folder);
   },
   async model() {
-    const { data } = JSON.parse(readFileSync("builtin/train.json", "utf8"));
-    writeTrainingText(data.files[0], trainingMegacharacters);
-    await fewbit(["train", "builtin/train.json", "--out", "builtin/model", "--overwrite"]);
+    await train("early", `${work}/early`);
+    await train("full", "builtin/model");
   },
   async checkpoints() {
     for (const checkpoint of shippedCheckpoints()) await fewbit(wordsOf(checkpoint));
   },
 };
+
+/** Trains by `builtin/train-….json` on the text of that name. */
+async function train(mixture: Mixture, out: string): Promise<void> {
+  writeTrainingText(`${work}/${mixture}.txt`, mixture, trainingMegacharacters);
+  await fewbit(["train", `builtin/train-${mixture}.json`, "--out", out, "--overwrite"]);
+}
 
 function wordsOf({ words, path }: ShippedCheckpoint): string[] {
   return ["quantize", "builtin/model", ...words, "--out", path, "--overwrite"];

@@ -3,11 +3,11 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { writeCorpus } from "./world/corpus.ts";
+import { type Mixture, writeCorpus } from "./world/corpus.ts";
 import { tasks, writeTask } from "./world/tasks.ts";
 
 const megabyte = 1_000_000;
-const seeds = { training: 1, validation: 2, heldOut: 3, tasks: 100 };
+const seeds = { early: 1, full: 4, validation: 2, heldOut: 3, tasks: 100 };
 
 /** Items of each task: divisible by every number of choices, so that each place is right as often. */
 const taskSize = 120;
@@ -15,8 +15,8 @@ const taskSize = 120;
 /** What is written where, below the folder of the built-in model. */
 export function smallFiles(): Map<string, string> {
   const files = new Map([
-    // The beginning of the training text.
-    ["text/calibration.txt", writeCorpus(seeds.training, "training", 0.4 * megabyte)],
+    // The beginning of the second training text.
+    ["text/calibration.txt", writeCorpus(seeds.full, "training", 0.4 * megabyte)],
     ["text/validation.txt", writeCorpus(seeds.validation, "training", 0.1 * megabyte)],
     ["text/held-out.txt", writeCorpus(seeds.heldOut, "held-out", 0.1 * megabyte)],
   ]);
@@ -27,9 +27,9 @@ export function smallFiles(): Map<string, string> {
   return files;
 }
 
-/** Writes the training text, as many millions of characters as asked for. */
-export function writeTrainingText(path: string, megacharacters: number): void {
-  write(path, writeCorpus(seeds.training, "training", megacharacters * megabyte));
+/** Writes a training text, as many millions of characters as asked for. */
+export function writeTrainingText(path: string, mixture: Mixture, megacharacters: number): void {
+  write(path, writeCorpus(seeds[mixture], "training", megacharacters * megabyte, mixture));
 }
 
 /** Writes the small files below a folder. */

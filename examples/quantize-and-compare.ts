@@ -9,11 +9,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { evaluate, load, quantize, type QuantizeOptions } from "../src/index.ts";
 
-const data = fileURLToPath(new URL("../../shared/data/", import.meta.url));
+const builtin = fileURLToPath(new URL("../builtin/", import.meta.url));
 const [
-  path = join(data, "models", "stories260K"),
-  calibration = join(data, "text", "tinystories-calibration.txt"),
-  text = join(data, "text", "tinystories-eval.txt"),
+  path = join(builtin, "model"),
+  calibration = join(builtin, "text", "calibration.txt"),
+  text = join(builtin, "text", "held-out.txt"),
 ] = process.argv.slice(2);
 
 const folder = await mkdtemp(join(tmpdir(), "fewbit-example-"));

@@ -6,9 +6,8 @@
 import { fileURLToPath } from "node:url";
 import { generateText, load } from "../src/index.ts";
 
-const [path = fileURLToPath(new URL("../../shared/data/models/stories260K", import.meta.url))] =
-  process.argv.slice(2);
-const prompt = "Once upon a time, there was a";
+const [path = fileURLToPath(new URL("../builtin/model", import.meta.url))] = process.argv.slice(2);
+const prompt = "It was the birthday of";
 
 const model = await load(path);
 process.stdout.write(prompt);

@@ -1,7 +1,7 @@
 import { Prng } from "../../src/util/prng.ts";
 
-/** Which combinations of words a text may use. */
-export type Split = "training" | "held-out";
+/** Which combinations of words a text may use: those of the training text, those kept out of it, or all. */
+export type Split = "training" | "held-out" | "all";
 
 /** One of this many combinations is kept out of the training text. */
 const heldOutEvery = 5;
@@ -62,6 +62,7 @@ export class Draw {
 
   /** The entries of `seconds` that may stand with `first` in this split. */
   partners<A, B>(firsts: readonly A[], first: A, seconds: readonly B[]): B[] {
+    if (this.split === "all") return [...seconds];
     const row = firsts.indexOf(first);
     return seconds.filter((_, column) => isHeldOut(row, column) === (this.split === "held-out"));
   }

@@ -17,11 +17,15 @@ export const tasks: Readonly<Record<string, { ask: (draw: Draw) => Question; cho
   days: { ask: dayQuestion, choices: 4 },
 };
 
-/** Writes the items of a task: held-out combinations, no query twice, the right answers' places balanced. */
+/**
+ * Writes the items of a task: no query twice, the right answers' places balanced. All combinations of
+ * words occur, since with those alone that training kept out every right answer would be one that the
+ * training text speaks against.
+ */
 export function writeTask(name: string, seed: number, size: number): Item[] {
   const task = tasks[name];
   if (!task) throw new RangeError(`no task ${name}`);
-  const draw = new Draw(seed + Object.keys(tasks).indexOf(name), "held-out");
+  const draw = new Draw(seed + Object.keys(tasks).indexOf(name), "all");
   const golds = draw.shuffle(Array.from({ length: size }, (_, index) => index % task.choices));
   const seen = new Set<string>();
   return golds.map((gold) => {

@@ -8,7 +8,10 @@ import { tasks, writeTask } from "./tasks.ts";
 import { actions, animals, days, folk, people, qualities, spots, things } from "./vocabulary.ts";
 
 const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");
-const training = writeCorpus(1, "training", 600_000);
+const training = [
+  writeCorpus(1, "training", 500_000, "early"),
+  writeCorpus(4, "training", 500_000, "full"),
+].join("");
 const taskNames = Object.keys(tasks);
 const goldOf = ({ choices, gold }: Item): string => choices[gold] ?? "";
 /** What was told last about a thing in a query of the tasks `where` and `who`. */
@@ -17,15 +20,17 @@ const lastOf = (matches: Iterable<RegExpMatchArray>): string => [...matches].at(
 describe("the texts", () => {
   it("are the same bytes for the same seed", () => {
     const hashes = {
+      early: hashOf(writeCorpus(1, "training", 20_000, "early")),
       training: hashOf(writeCorpus(1, "training", 20_000)),
       heldOut: hashOf(writeCorpus(3, "held-out", 20_000)),
       tasks: hashOf(JSON.stringify(taskNames.map((name) => writeTask(name, 100, 20)))),
     };
     expect(hashes).toMatchInlineSnapshot(`
       {
-        "heldOut": "b0d628505d8d278c2071c3cb3577b5ae2b60fca7d1199021fce11507dec84147",
-        "tasks": "f6464200f40f775271fbc4c17397ccbcec05268dcac64a9c8a6fdbed8f291ac3",
-        "training": "b7e098b48f4cb355c3b1f597cab54357317c535baf9533146c8526a49e3b24fc",
+        "early": "b7e098b48f4cb355c3b1f597cab54357317c535baf9533146c8526a49e3b24fc",
+        "heldOut": "f87e5036218a4a304c47113091af24d3a0b0ff2c1422f6b176c51f48984d3717",
+        "tasks": "7fc38c4d44f46e6dca0e16dde5f1a2f747fafcdf1a6d216716f97400763788ab",
+        "training": "8cd357639a481a338efeccd31aaab3c44f0592d75e5dedc4dd353e58b0facc95",
       }
     `);
   });
