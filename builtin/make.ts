@@ -5,6 +5,7 @@
  *   npm run builtin                   all of it
  *   npm run builtin -- texts          or a part: texts, model, checkpoints
  */
+import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { processIo } from "../src/cli/io.ts";
 import { main } from "../src/cli/main.ts";
@@ -30,6 +31,7 @@ const make: Readonly<Record<Part, () => Promise<void>>> = {
     await train("full", "builtin/model");
   },
   async checkpoints() {
+    mkdirSync("builtin/checkpoints", { recursive: true });
     for (const checkpoint of shippedCheckpoints()) await fewbit(wordsOf(checkpoint));
   },
 };

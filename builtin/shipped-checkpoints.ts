@@ -25,7 +25,7 @@ function paretoq(name: string, bits: number, scheme: string): ShippedCheckpoint 
     path: `builtin/checkpoints/${scheme}`,
     words: [
       ...["--method", "paretoq", "--scheme", scheme],
-      ...["--steps", "800", "--learning-rate", "0.001"],
+      ...["--steps", "300", "--batch", "4", "--learning-rate", "0.002"],
       ...["--calibration", "builtin/text/calibration.txt", "--samples", "360", "--window", "256"],
     ],
   };

@@ -27,14 +27,6 @@ export function attributePassage(draw: Draw): string {
   return told.join(" ");
 }
 
-/** Asks for the colour of one of four things, or which of them has a colour. */
-export function attributeQuestion(draw: Draw): Question {
-  const scene = new Scene(draw, 4);
-  const told = scene.tell();
-  const question = draw.pick(scene.questions());
-  return { ...question, query: `${told.join(" ")} ${question.query}` };
-}
-
 /** A few things, each with a colour that no other has. */
 class Scene {
   private readonly draw: Draw;

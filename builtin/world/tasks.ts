@@ -1,10 +1,16 @@
 import { countingQuestion } from "./counting.ts";
-import { attributeQuestion, comparingQuestion } from "./describing.ts";
+import { comparingQuestion } from "./describing.ts";
 import { Draw } from "./draw.ts";
 import { type Item, type Question, toItem } from "./item.ts";
 import { agreementQuestion } from "./scenes.ts";
 import { whereQuestion, whoQuestion } from "./tracking.ts";
-import { dayQuestion } from "./week.ts";
+import {
+  calendarQuestion,
+  oppositeQuestion,
+  pronounQuestion,
+  recallQuestion,
+  togetherQuestion,
+} from "./short-questions.ts";
 
 /** The tasks, each with what makes a question of it and the number of its choices. */
 export const tasks: Readonly<Record<string, { ask: (draw: Draw) => Question; choices: number }>> = {
@@ -12,9 +18,12 @@ export const tasks: Readonly<Record<string, { ask: (draw: Draw) => Question; cho
   where: { ask: whereQuestion, choices: 4 },
   who: { ask: whoQuestion, choices: 3 },
   counting: { ask: countingQuestion, choices: 4 },
-  attribute: { ask: attributeQuestion, choices: 4 },
   comparing: { ask: comparingQuestion, choices: 3 },
-  days: { ask: dayQuestion, choices: 4 },
+  recall: { ask: recallQuestion, choices: 4 },
+  opposites: { ask: oppositeQuestion, choices: 4 },
+  together: { ask: togetherQuestion, choices: 4 },
+  calendar: { ask: calendarQuestion, choices: 4 },
+  pronouns: { ask: pronounQuestion, choices: 2 },
 };
 
 /**

@@ -1,7 +1,7 @@
 import type { Draw } from "./draw.ts";
 import { House } from "./house.ts";
 import type { Question } from "./item.ts";
-import { remarks } from "./vocabulary.ts";
+import { remarks, spots } from "./vocabulary.ts";
 
 /** Things are taken, given and put somewhere; in between it is asked where they are. */
 export function trackingPassage(draw: Draw): string {
@@ -18,9 +18,14 @@ export function trackingPassage(draw: Draw): string {
   return told.join(" ");
 }
 
-/** Asks where a thing is after a few events. */
+/** Asks where a thing is after a few events; one of the wrong spots was named, two were not. */
 export function whereQuestion(draw: Draw): Question {
-  return askAfterEvents(draw, "where");
+  const question = askAfterEvents(draw, "where");
+  const isNamed = (answer: string): boolean => question.query.includes(answer.slice(0, -1));
+  const others = draw.shuffle(spots).map((spot) => `${spot}.`);
+  const named = others.filter((other) => isNamed(other) && other !== question.answer);
+  const unnamed = others.filter((other) => !isNamed(other));
+  return { ...question, wrong: [...named.slice(0, 1), ...unnamed].slice(0, 3) };
 }
 
 /** Asks who has a thing after a few events; three people are there. */

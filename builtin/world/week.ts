@@ -18,13 +18,6 @@ export function weekPassage(draw: Draw): string {
   return told.join(" ");
 }
 
-/** Asks on which day somebody went somewhere; the day follows from the one before. */
-export function dayQuestion(draw: Draw): Question {
-  const { told, questions } = travel(draw, 3);
-  const question = draw.pick(questions);
-  return { ...question, query: `${told.join(" ")} ${question.query}` };
-}
-
 function calendarFacts(draw: Draw): string[] {
   const day = draw.between(0, days.length - 1);
   const away = draw.between(2, 3);
