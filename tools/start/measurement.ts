@@ -130,8 +130,8 @@ export class Measurement {
       ...(windows > 0 && { calibration: inputs.calibration, samples: windows, window }),
     });
     for await (const event of run.events) {
-      // In a log the blocks of a run of seconds would only be noise.
-      if (event.type === "plan" || (!terminal.redraws && event.type === "block")) continue;
+      // In a log the blocks and steps of a run of seconds would only be noise.
+      if (event.type === "plan" || (!terminal.redraws && event.type !== "notice")) continue;
       progress.handle(event);
     }
     return (await run).record.elapsedMs;
