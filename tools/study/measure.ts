@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { evaluate, quantize, train } from "../../src/index.ts";
+import { evaluate, quantize, train, type TrainConfigInput } from "../../src/index.ts";
 import type { Choice, Study } from "./studies.ts";
 
 /** One line of a study. */
@@ -33,56 +33,51 @@ export class StudyRun {
 
   /** The model as it is. */
   original(): Promise<Result> {
-    return this.once(basename(this.study.model), async () => ({
-      path: this.study.model,
-      seconds: 0,
-    }));
+    const { model } = this.study;
+    return this.once(basename(model), model, null);
   }
 
   /** The float model, trained further on the same windows for as many steps. */
   fineTuned(): Promise<Result> {
     const { model, training, window, steps, learningRate } = this.study;
-    return this.once("float, fine-tuned", async (out) => {
-      const run = train(
-        {
-          from: model,
-          steps,
-          data: { files: [training], documents: "joined", window, batch: 8, order: "random" },
-          optimizer: {
-            learningRate,
-            betas: [0.9, 0.999],
-            weightDecay: 0,
-            warmUp: 0,
-            finalRatio: 0,
-            clip: 1,
-          },
-        },
-        { out, overwrite: true },
-      );
-      const { record } = await run;
-      return { path: out, seconds: record.elapsedMs / 1000 };
-    });
+    const data = { files: [training], documents: "joined", window, batch: 8, order: "random" };
+    const optimizer = {
+      learningRate,
+      betas: [0.9, 0.999],
+      weightDecay: 0,
+      warmUp: 0,
+      finalRatio: 0,
+      clip: 1,
+    };
+    const config = { from: model, steps, data, optimizer } as TrainConfigInput;
+    return this.made("float, fine-tuned", (out) => train(config, { out, overwrite: true }));
   }
 
   /** A quantized variant. */
   quantized(variant: string, choice: Choice): Promise<Result> {
     const { model, training, window, windows } = this.study;
-    return this.once(variant, async (out) => {
-      const data = { calibration: training, samples: windows, window };
-      const { record } = await quantize(model, { ...choice, ...data, out, overwrite: true });
-      return { path: out, seconds: record.elapsedMs / 1000 };
-    });
+    const data = { calibration: training, samples: windows, window };
+    return this.made(variant, (out) =>
+      quantize(model, { ...choice, ...data, out, overwrite: true }),
+    );
   }
 
+  private made(variant: string, make: (out: string) => PromiseLike<unknown>): Promise<Result> {
+    return this.once(variant, join(this.folder, fileNameOf(variant)), make);
+  }
+
+  /** Makes the checkpoint unless it is there, and measures it unless that was done. */
   private async once(
     variant: string,
-    make: (out: string) => Promise<{ path: string; seconds: number }>,
+    path: string,
+    make: ((out: string) => PromiseLike<unknown>) | null,
   ): Promise<Result> {
-    const name = variant.replaceAll(/[^\w.-]+/g, "-");
-    const file = join(this.folder, "results", `${name}.json`);
+    const file = join(this.folder, "results", `${fileNameOf(variant)}.json`);
     if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8")) as Result;
-    const made = await make(join(this.folder, name));
-    const result = await this.measure(variant, made.path, made.seconds);
+    const record = join(path, "run.json");
+    if (make && !existsSync(record)) await make(path);
+    const elapsedMs = make ? JSON.parse(readFileSync(record, "utf8")).elapsedMs : 0;
+    const result = await this.measure(variant, path, elapsedMs / 1000);
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
     return result;
@@ -114,4 +109,8 @@ export class StudyRun {
       seconds,
     };
   }
+}
+
+function fileNameOf(variant: string): string {
+  return variant.replaceAll(/[^\w.-]+/g, "-");
 }
