@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { evaluate, quantize, train, type TrainConfigInput } from "../../src/index.ts";
 import type { Choice, Study } from "./studies.ts";
@@ -91,7 +91,7 @@ export class StudyRun {
       window,
       maxWindows: testWindows,
       speedTokens: 0,
-      tasks,
+      tasks: tasks === null ? [] : readdirSync(tasks).map((file) => join(tasks, file)),
       ...(!isOriginal && { against: model }),
     });
     const scores = measured.tasks;

@@ -11,7 +11,8 @@ export interface Study {
   readonly model: string;
   readonly training: string;
   readonly test: string;
-  readonly tasks: readonly string[];
+  /** Folder of multiple-choice tasks. */
+  readonly tasks: string | null;
   /** Tokens a window, in training and measurement. */
   readonly window: number;
   /** Windows of the training text. */
@@ -35,9 +36,7 @@ export const studies: Readonly<Record<string, Study>> = {
     model: "builtin/model",
     training: "builtin/text/calibration.txt",
     test: "builtin/text/held-out.txt",
-    tasks: ["agreement", "attribute", "comparing", "counting", "days", "where", "who"].map(
-      (name) => `builtin/tasks/${name}.jsonl`,
-    ),
+    tasks: "builtin/tasks",
     window: 256,
     windows: 360,
     testWindows: 64,
@@ -50,7 +49,7 @@ export const studies: Readonly<Record<string, Study>> = {
     model: `${shared}/models/babyllama-tok105`,
     training: `${shared}/text/tinystories-calibration.txt`,
     test: `${shared}/text/tinystories-eval.txt`,
-    tasks: [],
+    tasks: null,
     window: 256,
     windows: 509,
     testWindows: 200,
@@ -63,7 +62,7 @@ export const studies: Readonly<Record<string, Study>> = {
     model: `${shared}/models/prose-6m`,
     training: `${shared}/text/prose/train.txt`,
     test: `${shared}/text/prose/test.txt`,
-    tasks: [],
+    tasks: null,
     window: 256,
     windows: 512,
     testWindows: 64,
