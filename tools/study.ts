@@ -34,8 +34,8 @@ async function main(terminal: Terminal, words: readonly string[]): Promise<void>
   };
   add(await run.original());
   add(await run.fineTuned());
-  for (const [variant, choice] of variantsOf(study)) {
-    if (variant.includes(part)) add(await run.quantized(variant, choice));
+  for (const variant of variantsOf(study)) {
+    if (variant.name.includes(part)) add(await run.quantized(variant));
   }
   terminal.results(tableOf(rows));
 }

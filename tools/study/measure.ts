@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { evaluate, quantize, train, type TrainConfigInput } from "../../src/index.ts";
-import type { Choice, Study } from "./studies.ts";
+import type { Study, Variant } from "./studies.ts";
 
 /** One line of a study. */
 export interface Result {
@@ -39,8 +39,9 @@ export class StudyRun {
 
   /** The float model, trained further on the same windows for as many steps. */
   fineTuned(): Promise<Result> {
-    const { model, training, window, steps, learningRate } = this.study;
-    const data = { files: [training], documents: "joined", window, batch: 8, order: "random" };
+    const { model, training, window, windows, learningRate } = this.study;
+    const data = { files: [training], documents: "joined", window, batch: 8, order: "sequential" };
+    const steps = Math.ceil(windows / 8);
     const optimizer = {
       learningRate,
       betas: [0.9, 0.999],
@@ -54,10 +55,10 @@ export class StudyRun {
   }
 
   /** A quantized variant. */
-  quantized(variant: string, choice: Choice): Promise<Result> {
-    const { model, training, window, windows } = this.study;
+  quantized({ name, choice, windows }: Variant): Promise<Result> {
+    const { model, training, window } = this.study;
     const data = { calibration: training, samples: windows, window };
-    return this.made(variant, (out) =>
+    return this.made(name, (out) =>
       quantize(model, { ...choice, ...data, out, overwrite: true }),
     );
   }

@@ -15,14 +15,14 @@ export interface Study {
   readonly tasks: string | null;
   /** Tokens a window, in training and measurement. */
   readonly window: number;
-  /** Windows of the training text. */
+  /** Windows that methods see which do not train. */
+  readonly calibrationWindows: number;
+  /** Windows that methods train on, each once: 8 a step. Block-AP sees half as many, twice. */
   readonly windows: number;
   /** Windows of the test text at most. */
   readonly testWindows: number;
   /** Columns a scale, for methods with groups. */
   readonly groupSize: number;
-  /** Of methods that train whole models, and of the float model beside them: steps of 8 windows. */
-  readonly steps: number;
   /** Of the distillation to 1 bit. */
   readonly distillationSteps: number;
   readonly learningRate: number;
@@ -34,15 +34,15 @@ const shared = "../shared/data";
 export const studies: Readonly<Record<string, Study>> = {
   builtin: {
     model: "builtin/model",
-    training: "builtin/text/calibration.txt",
+    training: ".fewbit/builtin/study.txt",
     test: "builtin/text/held-out.txt",
     tasks: "builtin/tasks",
     window: 256,
-    windows: 360,
+    calibrationWindows: 128,
+    windows: 2400,
     testWindows: 64,
     groupSize: 64,
-    steps: 400,
-    distillationSteps: 2000,
+    distillationSteps: 1200,
     learningRate: 1e-3,
   },
   babyllama: {
@@ -51,10 +51,10 @@ export const studies: Readonly<Record<string, Study>> = {
     test: `${shared}/text/tinystories-eval.txt`,
     tasks: null,
     window: 256,
+    calibrationWindows: 128,
     windows: 509,
     testWindows: 200,
     groupSize: 32,
-    steps: 400,
     distillationSteps: 1000,
     learningRate: 1e-3,
   },
@@ -64,46 +64,66 @@ export const studies: Readonly<Record<string, Study>> = {
     test: `${shared}/text/prose/test.txt`,
     tasks: null,
     window: 256,
-    windows: 512,
+    calibrationWindows: 128,
+    windows: 1200,
     testWindows: 64,
     groupSize: 64,
-    steps: 150,
     distillationSteps: 300,
     learningRate: 1e-3,
   },
 };
 
+/** A line of a study. */
+export interface Variant {
+  readonly name: string;
+  readonly choice: Choice;
+  /** Windows of the training text. */
+  readonly windows: number;
+}
+
 /** What is compared in a study, from most to fewest bits. */
-export function variantsOf(study: Study): ReadonlyMap<string, Choice> {
-  const { groupSize: g, steps, learningRate, distillationSteps } = study;
-  const trained = { options: { steps, batch: 8, learningRate } };
-  const all: [string, Choice][] = [
-    [`gptq w4g${g}`, { method: "gptq", scheme: `w4g${g}` }],
-    ["paretoq w4-sym", { method: "paretoq", scheme: "w4-sym", ...trained }],
-    [`gptq w3g${g}`, { method: "gptq", scheme: `w3g${g}` }],
-    ["paretoq w3-sym", { method: "paretoq", scheme: "w3-sym", ...trained }],
-    [`rtn w2g${g}`, { method: "rtn", scheme: `w2g${g}` }],
-    [`gptq w2g${g}`, { method: "gptq", scheme: `w2g${g}` }],
-    ["gptq w2", { method: "gptq", scheme: "w2" }],
-    [`block-ap w2g${g}`, { method: "block-ap", scheme: `w2g${g}` }],
-    [`efficientqat w2g${g}`, { preset: "efficientqat", scheme: `w2g${g}` }],
-    ["paretoq w2-seq", { method: "paretoq", scheme: "w2-seq", ...trained }],
-    ["paretoq w2-sym (LSQ)", { method: "paretoq", scheme: "w2-sym", ...trained }],
-    ["paretoq w1.58-seq", { method: "paretoq", scheme: "w1.58-seq", ...trained }],
-    ["bitnet w1.58", { method: "bitnet", scheme: "w1.58", ...trained }],
-    ["paretoq w1-elastic", { method: "paretoq", scheme: "w1-elastic", ...trained }],
-    ["rtn w1", { method: "rtn", scheme: "w1" }],
-    ["gptq w1", { method: "gptq", scheme: "w1" }],
-    ["svid w1-svid", { method: "svid", scheme: "w1-svid" }],
-    ["svid w1-onebit", { method: "svid", scheme: "w1-onebit" }],
-    [
-      "onebit w1-onebit",
-      {
+export function variantsOf(study: Study): readonly Variant[] {
+  const { groupSize: g, learningRate, distillationSteps } = study;
+  const chosen = (method: "rtn" | "gptq" | "svid", scheme: string): Variant => {
+    const choice = { method, scheme } as Choice;
+    return { name: `${method} ${scheme}`, choice, windows: study.calibrationWindows };
+  };
+  const trained = (method: "paretoq" | "bitnet", scheme: string, name = scheme): Variant => {
+    const choice: Choice = { method, scheme, options: { epochs: 1, batch: 8, learningRate } };
+    return { name: `${method} ${name}`, choice, windows: study.windows };
+  };
+  const half = study.windows / 2;
+  return [
+    chosen("gptq", `w4g${g}`),
+    trained("paretoq", "w4-sym"),
+    chosen("gptq", `w3g${g}`),
+    trained("paretoq", "w3-sym"),
+    chosen("rtn", `w2g${g}`),
+    chosen("gptq", `w2g${g}`),
+    chosen("gptq", "w2"),
+    { name: `block-ap w2g${g}`, choice: { method: "block-ap", scheme: `w2g${g}` }, windows: half },
+    {
+      name: `efficientqat w2g${g}`,
+      choice: { preset: "efficientqat", scheme: `w2g${g}` },
+      windows: half,
+    },
+    trained("paretoq", "w2-seq"),
+    trained("paretoq", "w2-sym", "w2-sym (LSQ)"),
+    trained("paretoq", "w1.58-seq"),
+    trained("bitnet", "w1.58"),
+    trained("paretoq", "w1-elastic"),
+    chosen("rtn", "w1"),
+    chosen("gptq", "w1"),
+    chosen("svid", "w1-svid"),
+    chosen("svid", "w1-onebit"),
+    {
+      name: "onebit w1-onebit",
+      choice: {
         method: "svid",
         scheme: "w1-onebit",
         finishers: [{ method: "onebit-kd", options: { steps: distillationSteps } }],
       },
-    ],
+      windows: study.windows,
+    },
   ];
-  return new Map(all);
 }
