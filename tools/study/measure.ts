@@ -1,6 +1,12 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { evaluate, quantize, train, type TrainConfigInput } from "../../src/index.ts";
+import {
+  type Evaluation,
+  evaluate,
+  quantize,
+  train,
+  type TrainConfigInput,
+} from "../../src/index.ts";
 import type { Study, Variant } from "./studies.ts";
 
 /** One line of a study. */
@@ -9,9 +15,8 @@ export interface Result {
   /** Of the linear layers. */
   readonly bitsPerWeight: number;
   readonly sizeBytes: number;
-  readonly perplexity: number;
-  /** Half the width of the 95 % interval. */
-  readonly perplexityInterval: number;
+  /** Of each text, with half the width of its 95 % interval. */
+  readonly perplexities: readonly { readonly value: number; readonly interval: number }[];
   readonly klDivergence: number | null;
   /** Mean over the tasks; null without any. */
   readonly accuracy: number | null;
@@ -58,9 +63,7 @@ export class StudyRun {
   quantized({ name, choice, windows }: Variant): Promise<Result> {
     const { model, training, window } = this.study;
     const data = { calibration: training, samples: windows, window };
-    return this.made(name, (out) =>
-      quantize(model, { ...choice, ...data, out, overwrite: true }),
-    );
+    return this.made(name, (out) => quantize(model, { ...choice, ...data, out, overwrite: true }));
   }
 
   private made(variant: string, make: (out: string) => PromiseLike<unknown>): Promise<Result> {
@@ -85,30 +88,40 @@ export class StudyRun {
   }
 
   private async measure(variant: string, path: string, seconds: number): Promise<Result> {
-    const { model, test, tasks, window, testWindows } = this.study;
-    const isOriginal = path === model;
-    const measured = await evaluate(path, {
-      text: test,
-      window,
-      maxWindows: testWindows,
-      speedTokens: 0,
-      tasks: tasks === null ? [] : readdirSync(tasks).map((file) => join(tasks, file)),
-      ...(!isOriginal && { against: model }),
-    });
-    const scores = measured.tasks;
+    const { tests, tasks } = this.study;
+    const questions = tasks === null ? [] : readdirSync(tasks).map((file) => join(tasks, file));
+    const [first, ...others] = tests;
+    const measured = await this.evaluate(path, first, questions);
+    const texts = [measured];
+    for (const text of others) texts.push(await this.evaluate(path, text, []));
     const mean = (values: readonly number[]): number | null =>
       values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
     return {
       variant,
       bitsPerWeight: measured.bitsPerWeight.linear,
       sizeBytes: measured.sizeBytes,
-      perplexity: measured.perplexity,
-      perplexityInterval: 1.96 * measured.loss.standardError * measured.perplexity,
+      perplexities: texts.map(({ perplexity, loss }) => ({
+        value: perplexity,
+        interval: 1.96 * loss.standardError * perplexity,
+      })),
       klDivergence: measured.klDivergence?.mean ?? null,
-      accuracy: mean(scores.map(({ accuracy }) => accuracy.mean)),
-      aboveChance: mean(scores.map(({ accuracyAboveChance }) => accuracyAboveChance)),
+      accuracy: mean(measured.tasks.map(({ accuracy }) => accuracy.mean)),
+      aboveChance: mean(measured.tasks.map(({ accuracyAboveChance }) => accuracyAboveChance)),
       seconds,
     };
+  }
+
+  private evaluate(path: string, text: string, tasks: readonly string[]): Promise<Evaluation> {
+    const { model, window, testWindows } = this.study;
+    const against = path === model ? {} : { against: model };
+    return evaluate(path, {
+      text,
+      window,
+      maxWindows: testWindows,
+      speedTokens: 0,
+      tasks,
+      ...against,
+    });
   }
 }
 

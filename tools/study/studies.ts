@@ -10,7 +10,8 @@ export type Choice = Without<QuantizeOptions, "out" | "calibration" | "samples" 
 export interface Study {
   readonly model: string;
   readonly training: string;
-  readonly test: string;
+  /** Texts to measure perplexity on; the KL divergence is that of the first. */
+  readonly tests: readonly string[];
   /** Folder of multiple-choice tasks. */
   readonly tasks: string | null;
   /** Tokens a window, in training and measurement. */
@@ -30,12 +31,15 @@ export interface Study {
 
 const shared = "../shared/data";
 
+/** The beginning of the built-in model's training text; written when it is not there. */
+export const builtinTraining = ".fewbit/builtin/study.txt";
+
 /** The studies behind the tables of trained methods. */
 export const studies: Readonly<Record<string, Study>> = {
   builtin: {
     model: "builtin/model",
-    training: ".fewbit/builtin/study.txt",
-    test: "builtin/text/held-out.txt",
+    training: builtinTraining,
+    tests: ["builtin/text/held-out.txt", "builtin/text/validation.txt"],
     tasks: "builtin/tasks",
     window: 256,
     calibrationWindows: 128,
@@ -48,7 +52,7 @@ export const studies: Readonly<Record<string, Study>> = {
   babyllama: {
     model: `${shared}/models/babyllama-tok105`,
     training: `${shared}/text/tinystories-calibration.txt`,
-    test: `${shared}/text/tinystories-eval.txt`,
+    tests: [`${shared}/text/tinystories-eval.txt`],
     tasks: null,
     window: 256,
     calibrationWindows: 128,
@@ -61,7 +65,7 @@ export const studies: Readonly<Record<string, Study>> = {
   "prose-6m": {
     model: `${shared}/models/prose-6m`,
     training: `${shared}/text/prose/train.txt`,
-    test: `${shared}/text/prose/test.txt`,
+    tests: [`${shared}/text/prose/test.txt`],
     tasks: null,
     window: 256,
     calibrationWindows: 128,
