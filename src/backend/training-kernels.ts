@@ -193,6 +193,3 @@ export interface TrainingKernels {
     options: AdamWOptions,
   ): void;
 }
-
-/** Name of an op of training. */
-export type TrainingKernelName = keyof TrainingKernels;

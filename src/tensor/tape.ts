@@ -179,7 +179,7 @@ export class Tape implements TensorHolder {
 }
 
 /** Returns the tape that records now, if any of the inputs is tracked by it. */
-export function recordingTape(inputs: readonly Tensor[]): Tape | null {
+function recordingTape(inputs: readonly Tensor[]): Tape | null {
   const { tape } = open;
   return tape && inputs.some((input) => tape.tracks(input)) ? tape : null;
 }

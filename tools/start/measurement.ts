@@ -60,9 +60,7 @@ export class Measurement {
       "",
       `  ${step}  ${name}, shipped: made by npm run builtin -- checkpoints`,
     ]);
-    const command = formatCommand([
-      ...["fewbit", "quantize", "builtin/model", ...words, "--out", path],
-    ]);
+    const command = formatCommand(["fewbit", "quantize", "builtin/model", ...words, "--out", path]);
     const made = { name, bits, command, origin: "shipped", elapsedMs: null } as const;
     return this.open(path, made);
   }
@@ -142,10 +140,14 @@ export class Measurement {
     const { model, calibration } = this.inputs;
     const { windows } = variant;
     return formatCommand([
-      ...["fewbit", "quantize", path(model), ...wordsOf(variant)],
+      "fewbit",
+      "quantize",
+      path(model),
+      ...wordsOf(variant),
       ...(windows > 0 ? ["--calibration", path(calibration)] : []),
       ...(windows > 0 ? ["--samples", String(windows), "--window", String(window)] : []),
-      ...["--out", path(out)],
+      "--out",
+      path(out),
     ]);
   }
 }

@@ -69,7 +69,8 @@ export function wordsOf({ choice }: Variant): string[] {
       typeof transform === "string" ? transform : transform.method,
     ]),
     ...(preset ? ["--preset", preset] : ["--method", method ?? ""]),
-    ...["--scheme", scheme],
+    "--scheme",
+    scheme,
     ...Object.entries(options).flatMap(([name, value]) => [`--${kebabCase(name)}`, String(value)]),
   ];
 }

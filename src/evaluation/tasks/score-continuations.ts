@@ -42,7 +42,7 @@ export async function scoreContinuations(
         onScores(passed) {
           let count = 0;
           for (const { losses } of passed) {
-            const { places = [] } = texts[next++] ?? {};
+            const { places } = texts[next++];
             const sum = -total(losses);
             for (const place of places) scores[place] = sum;
             count += places.length;

@@ -3,7 +3,7 @@ import { roundTicks } from "../ticks.ts";
 /** How values become positions along an axis. */
 export interface Scale {
   /** Position of a value on the page, in pixels. */
-  position(value: number): number;
+  readonly position: (value: number) => number;
   /** Values that get a line and a number, in ascending order. */
   readonly ticks: readonly number[];
 }

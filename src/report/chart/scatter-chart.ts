@@ -48,7 +48,7 @@ export function drawScatterChart(
   }));
   const places = placeLabels(placed, frame);
   const marks = points.map((point, index) => {
-    const { x = 0, y = 0 } = placed[index] ?? {};
+    const { x, y } = placed[index];
     const place = places[index];
     const colour = legend.colours.get(point.colour)?.className ?? "";
     const shape = legend.shapes.get(point.shape)?.shape ?? "circle";
