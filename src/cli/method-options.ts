@@ -78,16 +78,36 @@ function flagsOf(sharing: readonly MethodOption[]): Option[] {
   if (option.type === "boolean") {
     const on = sharing.filter(({ byDefault }) => byDefault === true).map(({ method }) => method);
     const note = on.length > 0 ? ` (${on.join(", ")}: by default)` : "";
-    const flags = [new Option(`--${name}`, option.description + note)];
+    const flags = [
+      new Option(`--${name}`, wordsOf(sharing, ({ description }) => description) + note),
+    ];
     return on.length > 0 ? [...flags, new Option(`--no-${name}`, "leave that out")] : flags;
   }
-  const suffix = option.byDefault === undefined ? "" : ` (default: ${String(option.byDefault)})`;
+  const withDefault = ({ description, byDefault }: MethodOption): string =>
+    byDefault === undefined ? description : `${description} (default: ${String(byDefault)})`;
   const flag = new Option(
     `--${name} <${option.choices?.join("|") ?? (option.type === "number" ? "number" : "value")}>`,
-    option.description + suffix,
+    wordsOf(sharing, withDefault),
   );
   if (option.choices) return [flag.choices([...option.choices])];
   return [option.type === "number" ? flag.argParser(finiteNumber) : flag];
+}
+
+/** What methods say of an option that they share: once where they agree, otherwise each with its methods. */
+function wordsOf(
+  sharing: readonly MethodOption[],
+  describe: (option: MethodOption) => string,
+): string {
+  const byWords = new Map<string, MethodOption[]>();
+  for (const option of sharing) {
+    const words = describe(option);
+    byWords.set(words, [...(byWords.get(words) ?? []), option]);
+  }
+  if (byWords.size === 1) return describe(sharing[0]);
+  const parts = [...byWords].map(
+    ([words, options]) => `${options.map(({ method }) => method).join(", ")}: ${words}`,
+  );
+  return parts.join("; ");
 }
 
 /** Reads a method's options off the JSON schema of what it accepts. */
