@@ -27,7 +27,7 @@ describe("help", () => {
     const help = stdout.replaceAll(/\s+/g, " ");
     for (const method of Object.values(methods)) {
       expect(help).toContain(`${method.id} ${method.summary}`.trim());
-      const prefix = method.role === "transform" ? `${method.id}-` : "";
+      const prefix = method.role === "quantizer" ? "" : `${method.id}-`;
       for (const [name, schema] of Object.entries(method.options.shape)) {
         const flag = name.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
         expect(help).toContain(`--${prefix}${flag} `);
