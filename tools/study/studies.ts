@@ -24,8 +24,8 @@ export interface Study {
   readonly testWindows: number;
   /** Columns a scale, for methods with groups. */
   readonly groupSize: number;
-  /** Of the distillation to 1 bit. */
-  readonly distillationSteps: number;
+  /** Of the distillation to 1 bit: windows, seen twice in steps of 4. */
+  readonly distillationWindows: number;
   readonly learningRate: number;
 }
 
@@ -46,7 +46,7 @@ export const studies: Readonly<Record<string, Study>> = {
     windows: 2400,
     testWindows: 64,
     groupSize: 64,
-    distillationSteps: 1200,
+    distillationWindows: 6000,
     learningRate: 1e-3,
   },
   babyllama: {
@@ -59,7 +59,7 @@ export const studies: Readonly<Record<string, Study>> = {
     windows: 509,
     testWindows: 200,
     groupSize: 32,
-    distillationSteps: 1000,
+    distillationWindows: 509,
     learningRate: 1e-3,
   },
   "prose-6m": {
@@ -72,7 +72,7 @@ export const studies: Readonly<Record<string, Study>> = {
     windows: 1200,
     testWindows: 64,
     groupSize: 64,
-    distillationSteps: 300,
+    distillationWindows: 1200,
     learningRate: 1e-3,
   },
 };
@@ -87,7 +87,7 @@ export interface Variant {
 
 /** What is compared in a study, from most to fewest bits. */
 export function variantsOf(study: Study): readonly Variant[] {
-  const { groupSize: g, learningRate, distillationSteps } = study;
+  const { groupSize: g, learningRate } = study;
   const chosen = (method: "rtn" | "gptq" | "svid", scheme: string): Variant => {
     const choice = { method, scheme } as Choice;
     return { name: `${method} ${scheme}`, choice, windows: study.calibrationWindows };
@@ -123,11 +123,25 @@ export function variantsOf(study: Study): readonly Variant[] {
     {
       name: "onebit w1-onebit",
       choice: {
-        method: "svid",
+        preset: "onebit",
         scheme: "w1-onebit",
-        finishers: [{ method: "onebit-kd", options: { steps: distillationSteps } }],
+        finishers: [
+          {
+            method: "onebit-kd",
+            options: {
+              steps: Math.ceil(study.distillationWindows / 2),
+              batch: 4,
+              learningRate: 2 * learningRate,
+            },
+            data: {
+              files: [{ path: study.training }],
+              samples: study.distillationWindows,
+              window: study.window,
+            },
+          },
+        ],
       },
-      windows: study.windows,
+      windows: study.calibrationWindows,
     },
   ];
 }
