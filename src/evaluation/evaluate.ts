@@ -69,6 +69,7 @@ export async function evaluateModel(
     tokens: totals.tokens,
     perplexity: totals.perplexity,
     loss: totals.loss,
+    windowLosses: totals.windowLosses,
     klDivergence: totals.klDivergence,
     topTokenAgreement: totals.topTokenAgreement,
     tasks: taskScores,
@@ -85,7 +86,7 @@ export async function evaluateModel(
 
 async function describeOriginal(
   teacher: LanguageModel | undefined,
-  { teacherLoss: loss }: ScoreTotals,
+  { teacherLoss: loss, teacherWindowLosses: windowLosses }: ScoreTotals,
   tasks: readonly Task[],
   options: EvaluateOptions<LanguageModel>,
 ): Promise<Evaluation["original"]> {
@@ -94,6 +95,7 @@ async function describeOriginal(
     model: teacher.source,
     perplexity: Math.exp(loss.mean),
     loss,
+    windowLosses,
     ...describeSizes(teacher),
     tasks: await scoreTasks(teacher, tasks, { ...options, products: "exact" }),
   };

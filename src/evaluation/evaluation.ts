@@ -96,6 +96,8 @@ export interface Evaluation extends TaskEvaluation {
   readonly perplexity: number;
   /** Mean loss in nats a token, and the standard error of the mean over windows. */
   readonly loss: { readonly mean: number; readonly standardError: number };
+  /** Mean loss of each window in nats a token, in the order of the text. */
+  readonly windowLosses: readonly number[];
   /** KL(original ‖ model) in nats a token; null without an original. */
   readonly klDivergence: {
     readonly mean: number;
@@ -109,6 +111,7 @@ export interface Evaluation extends TaskEvaluation {
     | (Original & {
         readonly perplexity: number;
         readonly loss: { readonly mean: number; readonly standardError: number };
+        readonly windowLosses: readonly number[];
       })
     | null;
   /** Generation speed with one sequence, after a short prompt; null when it was not measured. */

@@ -5,8 +5,10 @@ import type { WindowScore } from "./score-windows.ts";
 export class ScoreTotals {
   /** Predictions so far. */
   tokens = 0;
-  private readonly windowLosses: number[] = [];
-  private readonly teacherWindowLosses: number[] = [];
+  /** Mean loss of each window, in nats a token. */
+  readonly windowLosses: number[] = [];
+  /** The same of the teacher; empty without one. */
+  readonly teacherWindowLosses: number[] = [];
   private readonly divergences: Float32Array[] = [];
   private agreements = 0;
 

@@ -1,7 +1,7 @@
 import type { Products } from "../../backend/packed-operand.ts";
 import type { LanguageModel } from "../../runtime/language-model.ts";
 import { scoreContinuations } from "./score-continuations.ts";
-import type { Accuracy, Task, TaskItem, TaskScore } from "./task.ts";
+import type { Accuracy, Answer, Task, TaskItem, TaskScore } from "./task.ts";
 
 /** How a task is scored. */
 export interface ScoreTaskOptions {
@@ -36,23 +36,25 @@ export async function scoreTask(
 
 /** Turns the log-likelihoods of all options, in the task's order, into its score. */
 export function summarize({ name, items }: Task, logLikelihoods: Float64Array): TaskScore {
-  const right: boolean[] = [];
-  const rightByLength: boolean[] = [];
   let at = 0;
-  for (const item of items) {
+  const answers = items.map((item): Answer => {
     const sums = logLikelihoods.subarray(at, (at += item.options.length));
-    right.push(largest(sums) === item.gold);
-    rightByLength.push(largest(perCharacter(item, sums)) === item.gold);
-  }
+    return {
+      logLikelihoods: [...sums],
+      right: largest(sums) === item.gold,
+      rightNormalized: largest(perCharacter(item, sums)) === item.gold,
+    };
+  });
   const chance = items.reduce((sum, item) => sum + 1 / item.options.length, 0) / items.length;
-  const accuracy = share(right);
+  const accuracy = share(answers.map(({ right }) => right));
   return {
     name,
     items: items.length,
     accuracy,
-    normalizedAccuracy: share(rightByLength),
+    normalizedAccuracy: share(answers.map(({ rightNormalized }) => rightNormalized)),
     chance,
     accuracyAboveChance: (accuracy.mean - chance) / (1 - chance),
+    answers,
   };
 }
 

@@ -26,6 +26,16 @@ export interface Accuracy {
   readonly standardError: number;
 }
 
+/** What a model made of one item. */
+export interface Answer {
+  /** Log-likelihood of each option's continuation given its context, in nats. */
+  readonly logLikelihoods: readonly number[];
+  /** The likeliest option is the right one. */
+  readonly right: boolean;
+  /** The same after normalisation. */
+  readonly rightNormalized: boolean;
+}
+
 /** What came of a task. */
 export interface TaskScore {
   readonly name: string;
@@ -38,6 +48,8 @@ export interface TaskScore {
   readonly chance: number;
   /** `(accuracy − chance) / (1 − chance)`: 0 for guessing, 1 for always right. */
   readonly accuracyAboveChance: number;
+  /** One an item, in the order of the task. */
+  readonly answers: readonly Answer[];
 }
 
 /** Makes an item whose options follow one query, parted from it by a space. */
