@@ -2,6 +2,7 @@ import type { Block, QuantizableModel } from "../../nn/quantizable-model.ts";
 import { Tape, type TapePrecision } from "../../tensor/tape.ts";
 import { squaredErrorGradient } from "../../tensor/training-ops.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { choosePrecision } from "../../training/choose-precision.ts";
 import type { Parameter } from "../../training/parameter.ts";
 import type { MicroBatch } from "../../training/train.ts";
 import { type Pair, releasePair } from "./window-pairs.ts";
@@ -19,11 +20,10 @@ export class BlockLoss {
     parameters: readonly Parameter[],
     precision: TapePrecision | "auto",
   ) {
-    const { hasFastBfloat16 } = parameters[0].value.backend;
     this.model = model;
     this.block = block;
     this.parameters = parameters;
-    this.precision = precision === "auto" ? (hasFastBfloat16 ? "bf16" : "f32") : precision;
+    this.precision = choosePrecision(precision, parameters[0].value.backend);
   }
 
   /** Enqueues forward and backward pass of a batch, which is given back. */

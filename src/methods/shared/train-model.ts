@@ -1,6 +1,6 @@
-import type { Backend } from "../../backend/backend.ts";
 import type { TapePrecision } from "../../tensor/tape.ts";
 import type { AdamWSettings } from "../../training/adamw.ts";
+import { choosePrecision } from "../../training/choose-precision.ts";
 import { nextTokenLoss, type TokenBatch } from "../../training/differentiate.ts";
 import type { Parameter } from "../../training/parameter.ts";
 import { listOfWindows, TokenBatches } from "../../training/token-batches.ts";
@@ -35,7 +35,7 @@ export async function trainParameters(
   const drawn = { size, order: length.order, seed };
   const batches = new TokenBatches(listOfWindows(windows), drawn);
   const predicted = targets && new TokenBatches(listOfWindows(targets), drawn);
-  const precision = choosePrecision(options, model.model.backend);
+  const precision = choosePrecision(options.precision, model.model.backend);
   return train({
     parameters,
     optimizer,
@@ -60,9 +60,4 @@ export async function trainParameters(
     onStep,
     ...(signal && { signal }),
   });
-}
-
-function choosePrecision({ precision }: TrainingOptions, backend: Backend): TapePrecision {
-  if (precision !== "auto") return precision;
-  return backend.hasFastBfloat16 ? "bf16" : "f32";
 }

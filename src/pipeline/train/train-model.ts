@@ -11,6 +11,7 @@ import { resolveModel } from "../../hub/resolve-model.ts";
 import { joinPath } from "../../platform/node.ts";
 import { type OpenedModel, openModel } from "../../runtime/load.ts";
 import type { TapePrecision } from "../../tensor/tape.ts";
+import { choosePrecision } from "../../training/choose-precision.ts";
 import { UnsupportedError } from "../../util/errors.ts";
 import { emptyDirectory, otherRun, type ResumeChoice } from "../resume.ts";
 import type { RunIdentity } from "../run-identity.ts";
@@ -63,7 +64,7 @@ export async function trainModel(
 ): Promise<TrainRecord> {
   const config = parseTrainConfig(input);
   const { backend, emit } = options;
-  const precision = choosePrecision(config, backend);
+  const precision = choosePrecision(config.precision, backend);
   const opened = config.from === undefined ? null : await openStart(config.from, options);
   try {
     const texts = await hashTexts(config);
@@ -75,11 +76,6 @@ export async function trainModel(
   } finally {
     await opened?.checkpoint.close();
   }
-}
-
-function choosePrecision({ precision }: TrainConfig, backend: Backend): TapePrecision {
-  if (precision !== "auto") return precision;
-  return backend.hasFastBfloat16 ? "bf16" : "f32";
 }
 
 async function openStart(from: string, options: TrainModelOptions): Promise<OpenedModel> {

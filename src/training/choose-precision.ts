@@ -1,0 +1,11 @@
+import type { Backend } from "../backend/backend.ts";
+import type { TapePrecision } from "../tensor/tape.ts";
+
+/** The precision of products in training: as asked for; with `auto` bfloat16 where the backend is fast at it. */
+export function choosePrecision(
+  precision: TapePrecision | "auto",
+  { hasFastBfloat16 }: Backend,
+): TapePrecision {
+  if (precision !== "auto") return precision;
+  return hasFastBfloat16 ? "bf16" : "f32";
+}
