@@ -1,10 +1,9 @@
 import type { Backend } from "../backend/backend.ts";
-import { type ResolveOptions, resolveModel } from "../hub/resolve-model.ts";
-import { type OpenedModel, openModel } from "../runtime/load.ts";
-import { UnsupportedError } from "../util/errors.ts";
+import type { ResolveOptions } from "../hub/resolve-model.ts";
 import { runChain } from "./chain.ts";
 import { expectTeacher } from "./expect-teacher.ts";
 import { expectDisk, makePlan } from "./make-plan.ts";
+import { asEvents, openOriginal } from "./open-original.ts";
 import type { Plan } from "./plan.ts";
 import { finishersOf, parseRecipe, type RecipeInput, settleRecipe } from "./recipe.ts";
 import type { RunOptions } from "./run.ts";
@@ -17,10 +16,8 @@ export async function planRecipe(
   options: ResolveOptions = {},
 ): Promise<Plan> {
   const { parsed, method } = parseRecipe(input);
-  const { directory, name } = await resolveModel(parsed.model, options);
-  const opened = await openModel(directory, { backend, name, precision: "float32" });
+  const opened = await openOriginal(parsed.model, backend, options);
   try {
-    expectUnquantized(opened);
     const recipe = settleRecipe(parsed, opened.config.contextLength);
     await expectTeacher(opened, recipe);
     const plan = await makePlan(opened, recipe, method, backend);
@@ -42,35 +39,14 @@ export async function planRecipe(
  */
 export async function runRecipe(input: RecipeInput, options: RunOptions): Promise<RunRecord> {
   const { parsed, method } = parseRecipe(input);
-  const { backend, emit } = options;
-  const resolved = await resolveModel(parsed.model, {
-    signal: options.signal,
-    onNotice: (message) => emit({ type: "notice", message }),
-    onDownload: (progress) => {
-      emit({ type: "download", progress });
-      options.onDownload?.(progress);
-    },
-  });
-  const opened = await openModel(resolved.directory, {
-    ...resolved,
-    backend,
-    precision: "float32",
-  });
+  const opened = await openOriginal(parsed.model, options.backend, asEvents(options));
   try {
-    expectUnquantized(opened);
     const recipe = settleRecipe(parsed, opened.config.contextLength);
     await expectTeacher(opened, recipe);
     const record = await runChain(opened, recipe, method, options);
-    emit({ type: "done", record });
+    options.emit({ type: "done", record });
     return record;
   } finally {
     await opened.checkpoint.close();
   }
-}
-
-function expectUnquantized({ name, schemeId }: OpenedModel): void {
-  if (schemeId === null) return;
-  throw new UnsupportedError(`${name} is quantized already, to ${schemeId}`, {
-    hint: "quantize the original checkpoint",
-  });
 }

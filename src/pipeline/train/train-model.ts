@@ -7,12 +7,11 @@ import {
   openResumable,
 } from "../../formats/resumable-output.ts";
 import type { DownloadProgress } from "../../hub/download-progress.ts";
-import { resolveModel } from "../../hub/resolve-model.ts";
 import { joinPath } from "../../platform/node.ts";
-import { type OpenedModel, openModel } from "../../runtime/load.ts";
+import type { OpenedModel } from "../../runtime/load.ts";
 import type { TapePrecision } from "../../tensor/tape.ts";
 import { choosePrecision } from "../../training/choose-precision.ts";
-import { UnsupportedError } from "../../util/errors.ts";
+import { asEvents, openOriginal } from "../open-original.ts";
 import { emptyDirectory, otherRun, type ResumeChoice } from "../resume.ts";
 import type { RunIdentity } from "../run-identity.ts";
 import { TrainingFiles } from "../training-files.ts";
@@ -65,7 +64,8 @@ export async function trainModel(
   const config = parseTrainConfig(input);
   const { backend, emit } = options;
   const precision = choosePrecision(config.precision, backend);
-  const opened = config.from === undefined ? null : await openStart(config.from, options);
+  const { from } = config;
+  const opened = from ? await openOriginal(from, backend, asEvents(options)) : null;
   try {
     const texts = await hashTexts(config);
     const start = { checkpoint: opened?.checkpoint ?? null, precision };
@@ -76,28 +76,6 @@ export async function trainModel(
   } finally {
     await opened?.checkpoint.close();
   }
-}
-
-async function openStart(from: string, options: TrainModelOptions): Promise<OpenedModel> {
-  const { backend, emit, signal } = options;
-  const resolved = await resolveModel(from, {
-    ...(signal ? { signal } : {}),
-    onNotice: (message) => emit({ type: "notice", message }),
-    onDownload: (progress) => {
-      emit({ type: "download", progress });
-      options.onDownload?.(progress);
-    },
-  });
-  const opened = await openModel(resolved.directory, {
-    ...resolved,
-    backend,
-    precision: "float32",
-  });
-  if (opened.schemeId === null) return opened;
-  await opened.checkpoint.close();
-  throw new UnsupportedError(`${opened.name} is quantized, to ${opened.schemeId}`, {
-    hint: "go on with the original checkpoint",
-  });
 }
 
 async function runInFolder(job: TrainJob): Promise<TrainRecord> {
