@@ -236,6 +236,11 @@ export type {
   TaskProgress,
 } from "./evaluation/evaluation.ts";
 export {
+  type MeasureTeacherOptions,
+  measureTeacher,
+  type TeacherMeasurement,
+} from "./evaluation/teacher-measurement.ts";
+export {
   multipleChoice,
   type Task,
   type TaskItem,

@@ -1,16 +1,14 @@
-import { evaluationWindows } from "../calibration/windows.ts";
-import { memoryUsage, monotonicMs, readText } from "../platform/node.ts";
+import { memoryUsage, monotonicMs } from "../platform/node.ts";
 import { generateText } from "../runtime/generate.ts";
 import type { LanguageModel } from "../runtime/language-model.ts";
 import { describeSizes, expectSameBackend, expectSameVocabulary } from "./compared-models.ts";
 import { openTasks, scoreTasks } from "./evaluate-tasks.ts";
 import type { EvaluateOptions, Evaluation } from "./evaluation.ts";
+import { openWindows } from "./open-windows.ts";
 import { ScoreTotals } from "./score-totals.ts";
 import { scoreWindows } from "./score-windows.ts";
-import type { Task } from "./tasks/task.ts";
+import type { Task, TaskScore } from "./tasks/task.ts";
 
-const longestDefaultWindow = 2048;
-const secondHalfWindow = 512;
 const speedPromptTokens = 16;
 
 /**
@@ -29,19 +27,14 @@ export async function evaluateModel(
   const { against: teacher, protocol = "windows", products = "exact", signal } = options;
   expectSameVocabulary(model, teacher);
   expectSameBackend(model, teacher);
-  const length = options.window ?? defaultWindow(model, protocol);
-  const text = await readText(options.text);
   const tasks = await openTasks(options.tasks ?? []);
-  const windows = evaluationWindows(text, model.tokenizer, {
-    window: length,
-    protocol,
-    ...(options.maxWindows === undefined ? {} : { maxWindows: options.maxWindows }),
-  });
+  const { length, windows } = await openWindows(model, options);
   const totals = new ScoreTotals();
   let done = 0;
   let forwardTotalMs = 0;
   await scoreWindows(model, windows, {
     teacher,
+    teacherStates: options.measured?.states,
     products,
     signal,
     onScores(scores, forwardMs) {
@@ -97,13 +90,20 @@ async function describeOriginal(
     loss,
     windowLosses,
     ...describeSizes(teacher),
-    tasks: await scoreTasks(teacher, tasks, { ...options, products: "exact" }),
+    tasks: await scoreOriginal(teacher, tasks, options),
   };
 }
 
-function defaultWindow(model: LanguageModel, protocol: "windows" | "second-half"): number {
-  const longest = protocol === "windows" ? longestDefaultWindow : secondHalfWindow;
-  return Math.min(longest, model.config.contextLength);
+/** Scores those tasks on which the original was not measured before. */
+async function scoreOriginal(
+  teacher: LanguageModel,
+  tasks: readonly Task[],
+  options: EvaluateOptions<LanguageModel>,
+): Promise<TaskScore[]> {
+  const known = tasks.map((task) => options.measured?.scoreOf(task) ?? null);
+  const open = tasks.filter((_, index) => !known[index]);
+  const scored = await scoreTasks(teacher, open, { ...options, products: "exact" });
+  return known.map((score) => score ?? scored.shift()).filter((score) => score !== undefined);
 }
 
 /** Decode speed of one sequence in tokens a second; null when not asked for or not possible. */

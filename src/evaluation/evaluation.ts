@@ -1,5 +1,6 @@
 import type { Products } from "../backend/packed-operand.ts";
 import type { Task, TaskScore } from "./tasks/task.ts";
+import type { TeacherMeasurement } from "./teacher-measurement.ts";
 
 /** How to evaluate, whatever on. */
 export interface MeasureOptions<Model> {
@@ -34,6 +35,10 @@ export interface EvaluateOptions<Model> extends MeasureOptions<Model> {
   readonly maxWindows?: number;
   /** Multiple-choice tasks, as in `EvaluateTasksOptions`. */
   readonly tasks?: readonly (string | Task)[];
+  /**
+   * What `measureTeacher` gave of the original (`against`, which is still needed) on the same windows: it is not run again.
+   */
+  readonly measured?: TeacherMeasurement;
   /** Tokens to generate for the speed figure; 0 leaves it out. */
   readonly speedTokens?: number;
   readonly onProgress?: (progress: EvaluationProgress) => void;

@@ -3,11 +3,10 @@ import type { EvaluationWindow } from "../calibration/windows.ts";
 import { monotonicMs } from "../platform/node.ts";
 import type { LanguageModel } from "../runtime/language-model.ts";
 import { crossEntropy, klDivergence } from "../tensor/ops.ts";
-import { Tensor, tidy } from "../tensor/tensor.ts";
+import { type Tensor, tidy } from "../tensor/tensor.ts";
 import { throwIfCancelled } from "../util/errors.ts";
-
-const tokensPerPass = 2048;
-const rowsPerChunk = 256;
+import type { TeacherStates } from "./teacher-states.ts";
+import { finalRows, rowChunks, targetsOf, windowGroups } from "./window-passes.ts";
 
 /** What was measured of one window; arrays have one entry a scored prediction. */
 export interface WindowScore {
@@ -23,6 +22,8 @@ export interface WindowScore {
 /** What scoring needs to know. */
 export interface ScoreOptions {
   readonly teacher?: LanguageModel | undefined;
+  /** What the teacher made of the same windows: its blocks are not run again. */
+  readonly teacherStates?: TeacherStates | undefined;
   /** How the model's packed weights multiply; the teacher's always multiply exactly. */
   readonly products: Products;
   readonly signal?: AbortSignal | undefined;
@@ -34,48 +35,40 @@ export interface ScoreOptions {
 export async function scoreWindows(
   model: LanguageModel,
   windows: readonly EvaluationWindow[],
-  { teacher, products, signal, onScores }: ScoreOptions,
+  { teacher, teacherStates, products, signal, onScores }: ScoreOptions,
 ): Promise<void> {
-  const length = windows[0]?.ids.length ?? 1;
-  const perPass = Math.max(1, Math.floor(tokensPerPass / length));
-  for (let first = 0; first < windows.length; first += perPass) {
+  teacherStates?.expectWindows(windows);
+  let done = 0;
+  for (const [pass, group] of windowGroups(windows).entries()) {
     throwIfCancelled(signal);
-    const group = windows.slice(first, first + perPass);
-    const teacherHidden = teacher ? await hiddenRows(teacher, group, "exact") : null;
+    const teacherRows =
+      teacherStates?.pass(pass) ?? (teacher && (await finalRows(teacher, group, "exact")));
     const startedMs = monotonicMs();
-    const hidden = await hiddenRows(model, group, products);
+    const hidden = await finalRows(model, group, products);
     const forwardMs = monotonicMs() - startedMs;
     const scores: WindowScore[] = [];
     for (const [row, window] of group.entries()) {
-      const start = row * length;
+      const first = row * window.ids.length;
+      const teacherLosses = teacherStates?.losses[done++];
       const pieces: Chunk[] = [];
-      for (let at = window.from; at < window.to; at += rowsPerChunk) {
-        const end = Math.min(window.to, at + rowsPerChunk);
-        const targets = Tensor.from(
-          model.backend,
-          "i32",
-          [end - at],
-          window.ids.slice(at + 1, end + 1),
-        );
-        pieces.push(
-          scoreRows(
-            { model, rows: hidden.slice(start + at, start + end), products },
-            teacher && teacherHidden
-              ? {
-                  model: teacher,
-                  rows: teacherHidden.slice(start + at, start + end),
-                  products: "exact",
-                }
-              : null,
-            targets,
-          ),
-        );
+      for (const { start, end } of rowChunks(window)) {
+        const rows = (all: Tensor<"f32">) => all.slice(first + start, first + end);
+        const student = { model, rows: rows(hidden), products };
+        const original = teacher && teacherRows && { model: teacher, rows: rows(teacherRows) };
+        const targets = targetsOf(model.backend, window, start, end);
+        pieces.push(scoreRows(student, original, targets, !teacherLosses));
         await model.backend.synchronize();
       }
-      scores.push(await collect(pieces));
+      const [losses, divergences, agreements, computed] = await collect(pieces);
+      scores.push({
+        losses: losses ?? new Float32Array(),
+        teacherLosses: teacherLosses ?? computed ?? null,
+        divergences: divergences ?? null,
+        agreements: agreements ?? null,
+      });
     }
     hidden.release();
-    teacherHidden?.release();
+    if (!teacherStates) teacherRows?.release();
     onScores(scores, forwardMs);
   }
 }
@@ -83,54 +76,41 @@ export async function scoreWindows(
 interface Rows {
   readonly model: LanguageModel;
   readonly rows: Tensor<"f32">;
-  readonly products: Products;
 }
 
-/** Losses, and with a teacher divergences, agreements and its own losses, of some rows. */
+/** Losses, and with a teacher divergences, agreements and perhaps its own losses, of some rows. */
 type Chunk = readonly Tensor<"f32">[];
 
-function scoreRows(student: Rows, teacher: Rows | null, targets: Tensor<"i32">): Chunk {
+function scoreRows(
+  student: Rows & { readonly products: Products },
+  teacher: Rows | undefined,
+  targets: Tensor<"i32">,
+  withTeacherLosses: boolean,
+): Chunk {
   return tidy<Chunk>(() => {
     const logits = student.model.logits(student.rows, student.products);
     const losses = crossEntropy(logits, targets);
     if (!teacher) return [losses];
-    const teacherLogits = teacher.model.logits(teacher.rows, teacher.products);
+    const teacherLogits = teacher.model.logits(teacher.rows);
     const { divergence, agree } = klDivergence(teacherLogits, logits);
+    if (!withTeacherLosses) return [losses, divergence, agree];
     return [losses, divergence, agree, crossEntropy(teacherLogits, targets)];
   });
 }
 
-/** Final hidden states of windows of one length, all rows below each other: `[windows · length, d]`. */
-async function hiddenRows(
-  model: LanguageModel,
-  windows: readonly EvaluationWindow[],
-  products: Products,
-): Promise<Tensor<"f32">> {
-  const ids = model.tokens(windows.map((window) => window.ids));
-  const hidden = model.hiddenStates(ids, { products });
-  await model.backend.synchronize();
-  const [batch = 0, length = 0, width = 0] = hidden.shape;
-  return hidden.reshape([batch * length, width]);
-}
-
-async function collect(pieces: readonly Chunk[]): Promise<WindowScore> {
-  const joined = async (kind: number): Promise<Float32Array | null> => {
-    if (pieces.some((piece) => !piece[kind])) return null;
-    const parts: Float32Array[] = [];
-    for (const piece of pieces) parts.push(await (piece[kind] as Tensor<"f32">).read());
-    for (const piece of pieces) piece[kind]?.release();
-    const out = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+/** Reads the chunks of a window and puts them together, each kind of figure in an array of its own. */
+async function collect(pieces: readonly Chunk[]): Promise<Float32Array[]> {
+  const joined: Float32Array[] = [];
+  for (let kind = 0; kind < (pieces[0]?.length ?? 0); kind++) {
+    const out = new Float32Array(pieces.reduce((sum, piece) => sum + piece[kind].size, 0));
     let at = 0;
-    for (const part of parts) {
-      out.set(part, at);
-      at += part.length;
+    for (const piece of pieces) {
+      const values = await piece[kind].read();
+      piece[kind].release();
+      out.set(values, at);
+      at += values.length;
     }
-    return out;
-  };
-  return {
-    losses: (await joined(0)) ?? new Float32Array(),
-    divergences: await joined(1),
-    agreements: await joined(2),
-    teacherLosses: await joined(3),
-  };
+    joined.push(out);
+  }
+  return joined;
 }

@@ -1,0 +1,31 @@
+import { type EvaluationWindow, evaluationWindows } from "../calibration/windows.ts";
+import { readText } from "../platform/node.ts";
+import type { LanguageModel } from "../runtime/language-model.ts";
+import type { EvaluateOptions } from "./evaluation.ts";
+
+const longestDefaultWindow = 2048;
+const secondHalfWindow = 512;
+
+/** Which windows of which text are scored. */
+export type WindowChoice = Pick<
+  EvaluateOptions<LanguageModel>,
+  "text" | "window" | "protocol" | "maxWindows"
+>;
+
+/**
+ * Reads a text and cuts it into the windows that a model is evaluated on.
+ * @throws UsageError when the text is shorter than one window
+ */
+export async function openWindows(
+  model: LanguageModel,
+  { text, protocol = "windows", window, maxWindows }: WindowChoice,
+): Promise<{ length: number; windows: EvaluationWindow[] }> {
+  const longest = protocol === "windows" ? longestDefaultWindow : secondHalfWindow;
+  const length = window ?? Math.min(longest, model.config.contextLength);
+  const windows = evaluationWindows(await readText(text), model.tokenizer, {
+    window: length,
+    protocol,
+    ...(maxWindows === undefined ? {} : { maxWindows }),
+  });
+  return { length, windows };
+}
