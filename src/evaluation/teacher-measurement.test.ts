@@ -73,7 +73,7 @@ describe("an original that is measured once", () => {
 
   it("refuses to stand for another text, window or protocol", async () => {
     const measured = await measureTeacher(teacher, choice);
-    for (const other of [{ window: 64 }, { protocol: "second-half" }, { maxWindows: 3 }] as const) {
+    for (const other of [{ window: 48 }, { protocol: "second-half" }, { maxWindows: 3 }] as const) {
       await expect(evaluate({ ...other, measured })).rejects.toThrow(/measured on other windows/);
     }
     measured.release();
