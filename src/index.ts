@@ -27,9 +27,13 @@ import type { TrainConfigInput } from "./pipeline/train/train-config.ts";
 import type { TrainEvent } from "./pipeline/train/train-events.ts";
 import { trainModel } from "./pipeline/train/train-model.ts";
 import type { TrainRecord } from "./pipeline/train/train-record.ts";
+import type { SweepResults } from "./pipeline/sweep/sweep-results.ts";
 import { drawLossChart } from "./report/loss-chart.ts";
+import { readResults } from "./report/sweep/read-results.ts";
+import { type Report, type ReportOptions, writeReport } from "./report/sweep/write-report.ts";
 import { type Inspection, inspectCheckpoint } from "./runtime/inspect.ts";
 import type { LanguageModel } from "./runtime/language-model.ts";
+import { UsageError } from "./util/errors.ts";
 import { load as loadModel } from "./runtime/load.ts";
 
 /*
@@ -215,6 +219,30 @@ export async function evaluate(
   }
 }
 
+/**
+ * Writes what a sweep found as one page of HTML that needs nothing else, with its charts as SVG, and CSV,
+ * Markdown and JSON.
+ * @param source the folder of a sweep, the `results.json` of an earlier report, or results
+ *
+ * @example
+ * const { page, findings } = await report("./sweep", { out: "./docs/sweep" });
+ *
+ * @throws FormatError UnsupportedError where there are no results that this version reads
+ * @throws UsageError when results in memory are given without `out`
+ */
+export async function report(
+  source: string | SweepResults,
+  options: Partial<ReportOptions> = {},
+): Promise<Report> {
+  const { results, out } =
+    typeof source === "string" ? await readResults(source) : { results: source, out: undefined };
+  const folder = options.out ?? out;
+  if (folder === undefined) {
+    throw new UsageError("a report of results in memory needs a folder", { hint: "name one: out" });
+  }
+  return writeReport(results, { ...options, out: folder });
+}
+
 function backendFor(options: ApiOptions): ReturnType<typeof openBackend>["backend"] {
   const { backend, notice } = openBackend(options);
   if (notice) options.onNotice?.(notice);
@@ -269,9 +297,11 @@ export type { QuantizeOptions } from "./pipeline/quantize-options.ts";
 export type { QuantizeResult, QuantizeRun } from "./pipeline/quantize-run.ts";
 export { type Recipe, type RecipeInput, recipeSchema } from "./pipeline/recipe.ts";
 export type { LinearRecord, RunRecord } from "./pipeline/run-record.ts";
+export type { PointRecord, SweepResults } from "./pipeline/sweep/sweep-results.ts";
 export type { TrainingRecord } from "./pipeline/training-record.ts";
 export { type QTensor } from "./quant/q-tensor.ts";
 export { parseScheme, type Scheme } from "./quant/scheme.ts";
+export type { Report, ReportOptions } from "./report/sweep/write-report.ts";
 export {
   type GeneratedToken,
   type GenerateOptions,

@@ -24,6 +24,10 @@ const commands: Record<string, { summary: string; load: () => Promise<DefineComm
     summary: "measure perplexity, divergence from the original, size and speed",
     load: async () => (await import("./eval.ts")).defineEval,
   },
+  report: {
+    summary: "write what a sweep found as a page, with charts and tables",
+    load: async () => (await import("./report.ts")).defineReport,
+  },
   run: {
     summary: "continue a text",
     load: async () => (await import("./run.ts")).defineRun,

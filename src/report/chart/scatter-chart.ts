@@ -46,10 +46,10 @@ export function drawScatterChart(
     y: axes.y.scale.position(y),
     label,
   }));
-  const places = placeLabels(placed, frame);
+  const places = placeLabels(placed, frame, { fontSize: 11, side: "right", drop: false });
   const marks = points.map((point, index) => {
     const { x, y } = placed[index];
-    const place = places[index];
+    const place = places[index] ?? undefined;
     const colour = legend.colours.get(point.colour)?.className ?? "";
     const shape = legend.shapes.get(point.shape)?.shape ?? "circle";
     return element("g", { class: `point ${colour} p${index}` }, [

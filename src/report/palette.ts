@@ -1,0 +1,42 @@
+/** One colour a bit-width, for light and dark pages; their lightness falls with the bits, so that they print in grey. */
+const colours: readonly (readonly [bits: number, light: string, dark: string])[] = [
+  [16, "#1f1f23", "#f4f4f5"],
+  [8, "#5b21b6", "#c4b5fd"],
+  [4, "#1d4ed8", "#60a5fa"],
+  [3, "#0f766e", "#2dd4bf"],
+  [2, "#c2410c", "#fb923c"],
+  [1.58, "#db2777", "#f472b6"],
+  [1, "#d99a00", "#facc15"],
+];
+
+/** Class whose colour stands for a bit-width: `bits-1_58`. */
+export function colourClass(bits: number): string {
+  return `bits-${String(bits).replace(".", "_")}`;
+}
+
+/** Name of a bit-width: `1 bit`, `1.58 bits`. */
+export function bitsTitle(bits: number): string {
+  return bits === 1 ? "1 bit" : `${bits} bits`;
+}
+
+/** Variables of a light page or drawing. */
+export const lightVariables = variables(
+  "--paper: #ffffff; --ink: #18181b; --faint: #62626b; --line: #e4e4e7; --raised: #f4f4f5; --accent: #1d4ed8; --bad: #b91c1c",
+  1,
+);
+
+/** Variables of a dark page or drawing. */
+export const darkVariables = variables(
+  "--paper: #131316; --ink: #ececee; --faint: #a1a1aa; --line: #313136; --raised: #1e1e22; --accent: #7ab0ff; --bad: #f87171",
+  2,
+);
+
+function variables(surfaces: string, column: 1 | 2): string {
+  const bits = colours.map((entry) => `--${colourClass(entry[0])}: ${entry[column]}`);
+  return [surfaces, ...bits, ""].join("; ").trim();
+}
+
+/** Rules that give elements of a class `bits-…` its colour as `--colour`. */
+export const colourRules = colours
+  .map(([bits]) => `.${colourClass(bits)} { --colour: var(--${colourClass(bits)}); }`)
+  .join("\n");

@@ -1,0 +1,57 @@
+import type { SweepResults, TextFigures } from "../../pipeline/sweep/sweep-results.ts";
+import { FormatError, UnsupportedError } from "../../util/errors.ts";
+
+/** Version of the file that this program writes and reads. */
+const format = 1;
+
+/**
+ * Leaves out what reports are not made from: the records of the runs. Losses of windows are kept to six
+ * digits, far below what separates two points.
+ */
+export function compactResults(results: SweepResults): SweepResults {
+  const compactText = (text: TextFigures): TextFigures => ({
+    ...text,
+    windowLosses: text.windowLosses.map((loss) => Number(loss.toPrecision(6))),
+  });
+  const points = results.points.map((record) => ({
+    ...record,
+    run: null,
+    result: record.result && { ...record.result, texts: record.result.texts.map(compactText) },
+  }));
+  return { ...results, points };
+}
+
+/** Writes results as JSON, one line a point. */
+export function formatResultsJson(results: SweepResults): string {
+  const { points, ...rest } = results;
+  const head = JSON.stringify(rest).slice(0, -1);
+  return `${head},"points":[\n${points.map((point) => JSON.stringify(point)).join(",\n")}\n]}\n`;
+}
+
+/**
+ * Reads results that `formatResultsJson` wrote.
+ * @param name what errors call the text
+ * @throws FormatError when it is not such a text
+ * @throws UnsupportedError when another version wrote it
+ */
+export function parseResultsJson(text: string, name: string): SweepResults {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new FormatError(`${name} is not JSON: ${(cause as Error).message}`, { cause });
+  }
+  const results = value as Partial<SweepResults> | null;
+  if (typeof results !== "object" || results === null || !Array.isArray(results.points)) {
+    throw new FormatError(`${name} holds no results: expected an object with "points"`, {
+      hint: "give the results.json of a report, or the folder of a sweep",
+    });
+  }
+  if (results.format !== format) {
+    throw new UnsupportedError(
+      `${name} has format ${JSON.stringify(results.format)}, this version reads ${format}`,
+      { hint: "make the report with the version of fewbit that wrote it" },
+    );
+  }
+  return results as SweepResults;
+}

@@ -1,0 +1,69 @@
+import { describe, expect, test } from "vitest";
+import { makeSweepResults } from "../../../test/fixtures/sweep-results.ts";
+import { describeSweep } from "./describe-sweep.ts";
+import { compactResults, formatResultsJson, parseResultsJson } from "./results-json.ts";
+import { formatSweepCsv } from "./sweep-csv.ts";
+import { formatSweepMarkdown } from "./sweep-markdown.ts";
+import { formatSweepPage } from "./sweep-page.ts";
+
+const failed = "tiny-2m rtn w2g64";
+const waiting = "tiny-5m svid+onebit-kd w1-onebit";
+const results = makeSweepResults({ failed: [failed], waiting: [waiting] });
+const sweep = describeSweep(results);
+const page = formatSweepPage(sweep);
+
+describe("the page of a sweep", () => {
+  test("has a row for each point, and a mark in each chart for each that was measured", () => {
+    for (const { id, result } of sweep.rows) {
+      expect(page.split(`data-point="${id}"`).length - 1 > 1).toBe(result !== null);
+    }
+  });
+
+  test("shows failed points as failed and waiting ones as not done", () => {
+    expect(page).toMatch(/class="[^"]*failed[^"]*"[^>]*>.*2m rtn w2g64.*<td>failed<\/td>/);
+    expect(page).toMatch(/5m svid\+onebit-kd w1-onebit.*<td>not done<\/td>/);
+    expect(page).toContain("not positive definite");
+    expect(page).toContain("raise --damping");
+  });
+
+  test("closes every element that it opens", () => {
+    const open: string[] = [];
+    for (const [, closing, name = "", rest = ""] of page.matchAll(/<(\/?)([a-z]\w*)([^>]*)>/g)) {
+      if (["meta", "br"].includes(name) || rest.endsWith("/")) continue;
+      if (closing) expect(open.pop()).toBe(name);
+      else open.push(name);
+    }
+    expect(open).toEqual([]);
+  });
+});
+
+describe("files beside the page", () => {
+  test("CSV has a line for each point, failed and waiting ones too", () => {
+    const lines = formatSweepCsv(sweep.rows).trimEnd().split("\r\n");
+    expect(lines).toHaveLength(1 + results.points.length);
+    expect(lines.filter((line) => line.includes(",failed,"))).toHaveLength(1);
+    expect(lines.filter((line) => line.includes(",waiting,"))).toHaveLength(1);
+  });
+
+  test("CSV lets no spreadsheet compute a text", () => {
+    const named = makeSweepResults({ models: [["=1+1", 300_000]] });
+    const lines = formatSweepCsv(describeSweep(named).rows).split("\r\n");
+    expect(lines[1]?.startsWith("'=1+1,")).toBe(true);
+  });
+
+  test("Markdown has the table and what failed", () => {
+    const text = formatSweepMarkdown(sweep);
+    expect(text).toMatch(/^\| 2m rtn w2g64 \| failed \|/m);
+    expect(text).toMatch(/^- \*\*tiny-2m rtn w2g64\*\*: the Hessian/m);
+    expect(text).toContain("![Perplexity over size of the weight file](quality-size.svg)");
+  });
+
+  test("a report made from the JSON of a report is the same report", () => {
+    const compact = compactResults(results);
+    const again = parseResultsJson(formatResultsJson(compact), "results.json");
+    expect(again).toEqual(compact);
+    expect(formatSweepPage(describeSweep(compactResults(again)))).toBe(
+      formatSweepPage(describeSweep(compact)),
+    );
+  });
+});
