@@ -175,11 +175,11 @@ export async function planQuantization(
 
 /**
  * Measures a model on a text file: perplexity, size, speed, and with `against` how far it is from the
- * original; on multiple-choice tasks: the share of right answers. One of the two may be left out.
+ * original; on tasks: the share of right answers. One of the two may be left out.
  *
  * @example
  * const { perplexity } = await evaluate("./prose-6m-w2", { text: "test.txt", against: "./models/prose-6m" });
- * const { tasks } = await evaluate("./prose-6m-w2", { tasks: ["arc_easy.jsonl"] });
+ * const { tasks } = await evaluate("./prose-6m-w2", { tasks: ["piqa"], tasksFrom: "./tasks" });
  *
  * @throws FewbitError of the kind that fits
  */
@@ -262,12 +262,23 @@ export type {
   EvaluationProgress,
   TaskEvaluation,
   TaskProgress,
+  TaskSelection,
 } from "./evaluation/evaluation.ts";
 export {
   type MeasureTeacherOptions,
   measureTeacher,
   type TeacherMeasurement,
 } from "./evaluation/teacher-measurement.ts";
+export {
+  type AverageId,
+  averageIds,
+  averagesOf,
+  type NamedAverage,
+  taskAverages,
+} from "./evaluation/tasks/averages.ts";
+export type { TaskDefinition } from "./evaluation/tasks/define-task.ts";
+export { taskDefinitions, type TaskId } from "./evaluation/tasks/index.ts";
+export { openTask, type OpenTaskOptions } from "./evaluation/tasks/open-task.ts";
 export {
   multipleChoice,
   type Task,

@@ -2,13 +2,20 @@ import { memoryUsage, monotonicMs } from "../platform/node.ts";
 import type { LanguageModel } from "../runtime/language-model.ts";
 import { UsageError } from "../util/errors.ts";
 import { expectSameBackend, describeSizes } from "./compared-models.ts";
-import type { EvaluateTasksOptions, MeasureOptions, TaskEvaluation } from "./evaluation.ts";
-import { readTask } from "./tasks/read-task.ts";
+import type {
+  EvaluateTasksOptions,
+  MeasureOptions,
+  TaskEvaluation,
+  TaskSelection,
+} from "./evaluation.ts";
+import { averagesOf, tasksOfAverage } from "./tasks/averages.ts";
+import { openTask } from "./tasks/open-task.ts";
 import { scoreTask } from "./tasks/score-task.ts";
 import type { Task, TaskScore } from "./tasks/task.ts";
+import { writeSamples } from "./tasks/write-samples.ts";
 
 /**
- * Measures a model on multiple-choice tasks, and the original beside it when there is one.
+ * Measures a model on tasks, and the original beside it when there is one.
  * @throws FormatError when a task file is not as it should be
  * @throws UsageError when there is no task, two have one name, or the models' backends differ
  * @throws NumericError when the model's logits are not numbers
@@ -20,18 +27,18 @@ export async function evaluateTasks(
   const startedMs = monotonicMs();
   const { against: teacher, products = "exact" } = options;
   expectSameBackend(model, teacher);
-  if (options.tasks.length === 0) throw new UsageError("expected a text or tasks to evaluate on");
-  const tasks = await openTasks(options.tasks);
+  const tasks = await openTasks(options);
+  if (tasks.length === 0) throw new UsageError("expected a text or tasks to evaluate on");
   const scores = await scoreTasks(model, tasks, options);
   const original = teacher && {
     model: teacher.source,
     ...describeSizes(teacher),
-    tasks: await scoreTasks(teacher, tasks, { ...options, products: "exact" }),
+    ...describeScores(await scoreTasks(teacher, tasks, { ...options, products: "exact" })),
   };
   const { id, level, threads } = model.backend;
-  return {
+  const evaluation = {
     model: model.source,
-    tasks: scores,
+    ...describeScores(scores),
     original: original ?? null,
     ...describeSizes(model),
     peakMemoryBytes: memoryUsage().peakResidentBytes,
@@ -39,21 +46,38 @@ export async function evaluateTasks(
     products,
     elapsedMs: monotonicMs() - startedMs,
   };
+  await writeSamples(evaluation, tasks, options.samples);
+  return evaluation;
 }
 
-/** Reads those tasks that are given as files. @throws FormatError; UsageError when two have one name */
-export async function openTasks(given: readonly (string | Task)[]): Promise<Task[]> {
+/**
+ * Opens the tasks of a selection, those of its averages last.
+ * @throws FormatError when a file is not as it should be
+ * @throws UsageError when a task cannot be found, or two have one name
+ */
+export async function openTasks(selection: TaskSelection): Promise<Task[]> {
   const tasks: Task[] = [];
-  for (const task of given) {
-    const opened = typeof task === "string" ? await readTask(task) : task;
-    if (tasks.some(({ name }) => name === opened.name)) {
+  const isOpen = (name: string): boolean => tasks.some((task) => task.name === name);
+  for (const task of selection.tasks ?? []) {
+    const opened = await openTask(task, selection);
+    if (isOpen(opened.name)) {
       throw new UsageError(`two tasks are called ${opened.name}`, {
         hint: "a task is called like its file; rename one",
       });
     }
     tasks.push(opened);
   }
+  for (const id of (selection.averages ?? []).flatMap(tasksOfAverage)) {
+    if (!isOpen(id)) tasks.push(await openTask(id, selection));
+  }
   return tasks;
+}
+
+/** Scores of tasks, and the averages that they make up. */
+export function describeScores(
+  tasks: readonly TaskScore[],
+): Pick<TaskEvaluation, "tasks" | "averages"> {
+  return { tasks, averages: averagesOf(tasks) };
 }
 
 /** Scores a model on tasks, one after the other. */

@@ -2,12 +2,13 @@ import { memoryUsage, monotonicMs } from "../platform/node.ts";
 import { generateText } from "../runtime/generate.ts";
 import type { LanguageModel } from "../runtime/language-model.ts";
 import { describeSizes, expectSameBackend, expectSameVocabulary } from "./compared-models.ts";
-import { openTasks, scoreTasks } from "./evaluate-tasks.ts";
+import { describeScores, openTasks, scoreTasks } from "./evaluate-tasks.ts";
 import type { EvaluateOptions, Evaluation } from "./evaluation.ts";
 import { openWindows } from "./open-windows.ts";
 import { ScoreTotals } from "./score-totals.ts";
 import { scoreWindows } from "./score-windows.ts";
 import type { Task, TaskScore } from "./tasks/task.ts";
+import { writeSamples } from "./tasks/write-samples.ts";
 
 const speedPromptTokens = 16;
 
@@ -27,7 +28,7 @@ export async function evaluateModel(
   const { against: teacher, protocol = "windows", products = "exact", signal } = options;
   expectSameVocabulary(model, teacher);
   expectSameBackend(model, teacher);
-  const tasks = await openTasks(options.tasks ?? []);
+  const tasks = await openTasks(options);
   const { length, windows } = await openWindows(model, options);
   const totals = new ScoreTotals();
   let done = 0;
@@ -53,7 +54,7 @@ export async function evaluateModel(
   });
   const { backend } = model;
   const taskScores = await scoreTasks(model, tasks, options);
-  return {
+  const evaluation: Evaluation = {
     model: model.source,
     text: options.text,
     protocol,
@@ -65,7 +66,7 @@ export async function evaluateModel(
     windowLosses: totals.windowLosses,
     klDivergence: totals.klDivergence,
     topTokenAgreement: totals.topTokenAgreement,
-    tasks: taskScores,
+    ...describeScores(taskScores),
     original: await describeOriginal(teacher, totals, tasks, options),
     ...describeSizes(model),
     tokensPerSecond: await measureSpeed(model, windows[0]?.ids, options),
@@ -75,6 +76,8 @@ export async function evaluateModel(
     products,
     elapsedMs: monotonicMs() - startedMs,
   };
+  await writeSamples(evaluation, tasks, options.samples);
+  return evaluation;
 }
 
 async function describeOriginal(
@@ -84,13 +87,14 @@ async function describeOriginal(
   options: EvaluateOptions<LanguageModel>,
 ): Promise<Evaluation["original"]> {
   if (!teacher || !loss) return null;
+  const taskScores = await scoreOriginal(teacher, tasks, options);
   return {
     model: teacher.source,
     perplexity: Math.exp(loss.mean),
     loss,
     windowLosses,
     ...describeSizes(teacher),
-    tasks: await scoreOriginal(teacher, tasks, options),
+    ...describeScores(taskScores),
   };
 }
 

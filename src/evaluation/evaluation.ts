@@ -1,4 +1,6 @@
 import type { Products } from "../backend/packed-operand.ts";
+import type { AverageId, NamedAverage } from "./tasks/averages.ts";
+import type { OpenTaskOptions } from "./tasks/open-task.ts";
 import type { Task, TaskScore } from "./tasks/task.ts";
 import type { TeacherMeasurement } from "./teacher-measurement.ts";
 
@@ -12,15 +14,23 @@ export interface MeasureOptions<Model> {
   readonly signal?: AbortSignal;
 }
 
+/** Which tasks, and how their items are made. */
+export interface TaskSelection extends OpenTaskOptions {
+  /** Tasks: `name=FILE`, `FILE`, a `name` whose file is in `tasksFrom`, or tasks in memory. */
+  readonly tasks?: readonly (string | Task)[];
+  /** Also the tasks of these averages, from `tasksFrom`. */
+  readonly averages?: readonly AverageId[];
+  /** File that every item's log-likelihoods are written to, as JSON lines. */
+  readonly samples?: string | undefined;
+}
+
 /** Tasks to evaluate on. */
-export interface EvaluateTasksOptions<Model> extends MeasureOptions<Model> {
-  /** Multiple-choice tasks: files of JSON lines `{"query", "choices", "gold"}`, or tasks in memory. */
-  readonly tasks: readonly (string | Task)[];
+export interface EvaluateTasksOptions<Model> extends MeasureOptions<Model>, TaskSelection {
   readonly text?: never;
 }
 
 /** A text to evaluate on, and perhaps tasks. */
-export interface EvaluateOptions<Model> extends MeasureOptions<Model> {
+export interface EvaluateOptions<Model> extends MeasureOptions<Model>, TaskSelection {
   /** Text file, tokenised once and cut into windows. */
   readonly text: string;
   /** Tokens a window; by default 2048, or the model's context when that is shorter. */
@@ -33,8 +43,6 @@ export interface EvaluateOptions<Model> extends MeasureOptions<Model> {
   readonly protocol?: "windows" | "second-half";
   /** Stop after this many windows. */
   readonly maxWindows?: number;
-  /** Multiple-choice tasks, as in `EvaluateTasksOptions`. */
-  readonly tasks?: readonly (string | Task)[];
   /**
    * What `measureTeacher` gave of the original (`against`, which is still needed) on the same windows: it is not run again.
    */
@@ -70,6 +78,7 @@ interface Original {
   readonly sizeBytes: number;
   readonly bitsPerWeight: { readonly linear: number; readonly file: number };
   readonly tasks: readonly TaskScore[];
+  readonly averages: readonly NamedAverage[];
 }
 
 /** The result of an evaluation on tasks alone. */
@@ -77,6 +86,8 @@ export interface TaskEvaluation {
   readonly model: string;
   /** The scores of the tasks, in the order in which they were given. */
   readonly tasks: readonly TaskScore[];
+  /** The named averages whose tasks are all there, whole and without examples. */
+  readonly averages: readonly NamedAverage[];
   /** The original on the same tasks; null without an original. */
   readonly original: Original | null;
   /** Bytes of the weight files. */

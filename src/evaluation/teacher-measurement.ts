@@ -1,7 +1,7 @@
 import { exists, sha256 } from "../platform/node.ts";
 import type { LanguageModel } from "../runtime/language-model.ts";
 import { openTasks, scoreTasks } from "./evaluate-tasks.ts";
-import type { MeasureOptions } from "./evaluation.ts";
+import type { MeasureOptions, TaskSelection } from "./evaluation.ts";
 import { openWindows, type WindowChoice } from "./open-windows.ts";
 import type { Task, TaskScore } from "./tasks/task.ts";
 import { TeacherStates } from "./teacher-states.ts";
@@ -9,8 +9,8 @@ import { TeacherStates } from "./teacher-states.ts";
 /** On what an original is measured. Models are evaluated with the same text, window, protocol and number later. */
 export interface MeasureTeacherOptions
   extends WindowChoice,
+    Omit<TaskSelection, "samples">,
     Pick<MeasureOptions<LanguageModel>, "onTaskProgress" | "signal"> {
-  readonly tasks?: readonly (string | Task)[];
   /**
    * A file for the hidden states. When it has those of the same windows they are read from it, otherwise they are computed
    * and written. Whoever names the file makes sure that it belongs to this teacher. Absent: they are kept in memory.
@@ -50,7 +50,7 @@ export async function measureTeacher(
   teacher: LanguageModel,
   options: MeasureTeacherOptions,
 ): Promise<TeacherMeasurement> {
-  const tasks = await openTasks(options.tasks ?? []);
+  const tasks = await openTasks(options);
   const states = await openStates(teacher, options);
   const { signal, onTaskProgress } = options;
   const scores = await scoreTasks(teacher, tasks, {
@@ -78,6 +78,6 @@ async function openStates(
   return mapped;
 }
 
-function hashItems({ items }: Task): string {
-  return sha256(JSON.stringify(items));
+function hashItems({ items, rule, normalized }: Task): string {
+  return sha256(JSON.stringify({ items, rule, normalized }));
 }

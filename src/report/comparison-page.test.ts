@@ -12,6 +12,10 @@ const task = (mean: number): TaskScore => ({
   normalizedAccuracy: { mean, standardError: 0.04 },
   chance: 0.25,
   accuracyAboveChance: (mean - 0.25) / 0.75,
+  sha256: null,
+  shots: 0,
+  limited: false,
+  perplexity: null,
   answers: [],
 });
 

@@ -10,6 +10,10 @@ const score = (name: string, mean: number, chance: number): TaskScore => ({
   normalizedAccuracy: { mean: mean - 0.1, standardError: 0.04 },
   chance,
   accuracyAboveChance: (mean - chance) / (1 - chance),
+  sha256: null,
+  shots: 0,
+  limited: false,
+  perplexity: null,
   answers: [],
 });
 const tasks = [score("where", 0.8, 0.25), score("agreement", 0.9, 0.5)];

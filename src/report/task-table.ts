@@ -26,7 +26,7 @@ export function formatTaskTable(
     String(task.items),
     formatPercentage(task.chance),
     formatAccuracy(task.accuracy),
-    formatPercentage(task.normalizedAccuracy.mean),
+    task.normalizedAccuracy ? formatPercentage(task.normalizedAccuracy.mean) : "–",
     formatPercentage(task.accuracyAboveChance),
     ...(original ? [formatPercentage(original[index]?.accuracy.mean ?? 0)] : []),
   ]);
@@ -42,7 +42,9 @@ function meanRow(tasks: readonly TaskScore[], original: readonly TaskScore[] | n
     "",
     mean(tasks, (task) => task.chance),
     mean(tasks, (task) => task.accuracy.mean),
-    mean(tasks, (task) => task.normalizedAccuracy.mean),
+    tasks.every((task) => task.normalizedAccuracy)
+      ? mean(tasks, (task) => task.normalizedAccuracy?.mean ?? 0)
+      : "–",
     mean(tasks, (task) => task.accuracyAboveChance),
     ...(original ? [mean(original, (task) => task.accuracy.mean)] : []),
   ];

@@ -8,13 +8,23 @@ import { type Continuation, encodeContinuation } from "./encode-continuation.ts"
 /** How continuations are scored. */
 export interface ScoreContinuationsOptions {
   readonly products: Products;
+  /** Also find out which continuations greedy decoding gives. */
+  readonly greedy?: boolean;
   readonly signal?: AbortSignal | undefined;
   /** Called after each pass with the number of texts that it scored. */
   readonly onScored?: (count: number) => void;
 }
 
+/** What was found of continuations; one entry each, in their order. */
+export interface ContinuationScores {
+  /** Sum of the continuation's tokens' log-likelihoods, in nats. */
+  readonly logLikelihoods: Float64Array;
+  /** 1 where each token of the continuation is the likeliest at its place; null when not asked for. */
+  readonly greedy: Uint8Array | null;
+}
+
 /**
- * Returns for each continuation the sum of its tokens' log-likelihoods, in nats. Equal texts are scored
+ * Scores continuations: the sum of their tokens' log-likelihoods given their contexts. Equal texts are scored
  * once; texts of equal length go through the model together, so no padding is needed.
  * @throws UsageError when a continuation alone is longer than the model's context
  * @throws NumericError when the model's logits are not numbers
@@ -22,9 +32,10 @@ export interface ScoreContinuationsOptions {
 export async function scoreContinuations(
   model: LanguageModel,
   continuations: readonly Continuation[],
-  { products, signal, onScored }: ScoreContinuationsOptions,
-): Promise<Float64Array> {
-  const scores = new Float64Array(continuations.length);
+  { products, greedy = false, signal, onScored }: ScoreContinuationsOptions,
+): Promise<ContinuationScores> {
+  const logLikelihoods = new Float64Array(continuations.length);
+  const hits = greedy ? new Uint8Array(continuations.length) : null;
   for (const texts of byLength(model, continuations)) {
     let next = 0;
     await scoreWindows(
@@ -32,13 +43,17 @@ export async function scoreContinuations(
       texts.map(({ window }) => window),
       {
         products,
+        greedy,
         signal,
         onScores(passed) {
           let count = 0;
-          for (const { losses } of passed) {
+          for (const { losses, greedy: hit } of passed) {
             const { places } = texts[next++];
             const sum = -total(losses);
-            for (const place of places) scores[place] = sum;
+            for (const place of places) {
+              logLikelihoods[place] = sum;
+              if (hits) hits[place] = Number(hit);
+            }
             count += places.length;
           }
           onScored?.(count);
@@ -46,7 +61,7 @@ export async function scoreContinuations(
       },
     );
   }
-  return scores;
+  return { logLikelihoods, greedy: hits };
 }
 
 /** A text to score, and the places of its score in the result. */

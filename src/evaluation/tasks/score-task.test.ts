@@ -2,8 +2,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { load } from "../../index.ts";
-import { readTask } from "./read-task.ts";
-import { scoreContinuations } from "./score-continuations.ts";
+import type { Continuation } from "./encode-continuation.ts";
+import { openTask } from "./open-task.ts";
+import { type ContinuationScores, scoreContinuations } from "./score-continuations.ts";
 import { scoreTask, summarize } from "./score-task.ts";
 import { multipleChoice, type Task } from "./task.ts";
 
@@ -17,6 +18,11 @@ const golden: Golden = JSON.parse(
   readFileSync(new URL("../../../test/golden/task-scores.json", import.meta.url), "utf8"),
 );
 
+const scores = (...sums: readonly number[]): ContinuationScores => ({
+  logLikelihoods: Float64Array.from(sums),
+  greedy: null,
+});
+
 const questions = (...golds: number[]): Task => ({
   name: "numbers",
   items: golds.map((gold) => multipleChoice("Two and two are", ["four", "ten thousand"], gold)),
@@ -24,11 +30,11 @@ const questions = (...golds: number[]): Task => ({
 
 describe("summarize", () => {
   it("counts the likeliest option, and divides by characters for the normalised accuracy", () => {
-    const score = summarize(questions(0, 1), Float64Array.of(-3, -4, -3, -4));
+    const score = summarize(questions(0, 1), scores(-3, -4, -3, -4));
     expect(score.accuracy.mean).toBe(0.5);
     // -3/4 < -4/12: the long answer wins both times.
-    expect(score.normalizedAccuracy.mean).toBe(0.5);
-    expect(summarize(questions(1, 1), Float64Array.of(-3, -4, -3, -4))).toMatchObject({
+    expect(score.normalizedAccuracy?.mean).toBe(0.5);
+    expect(summarize(questions(1, 1), scores(-3, -4, -3, -4))).toMatchObject({
       accuracy: { mean: 0, standardError: 0 },
       normalizedAccuracy: { mean: 1, standardError: 0 },
       accuracyAboveChance: -1,
@@ -36,15 +42,15 @@ describe("summarize", () => {
   });
 
   it("gives the standard error of a mean of zeros and ones", () => {
-    const score = summarize(questions(0, 1, 0, 1, 1), new Float64Array(10).fill(-1));
+    const score = summarize(questions(0, 1, 0, 1, 1), scores(...new Array<number>(10).fill(-1)));
     expect(score.accuracy.mean).toBeCloseTo(0.4, 12);
     expect(score.accuracy.standardError).toBeCloseTo(Math.sqrt((0.4 * 0.6) / 4), 12);
   });
 
   it("puts guessing at 0 above chance and always right at 1", () => {
-    const score = summarize(questions(0, 0), Float64Array.of(-1, -2, -1, -2));
+    const score = summarize(questions(0, 0), scores(-1, -2, -1, -2));
     expect(score).toMatchObject({ chance: 0.5, accuracyAboveChance: 1 });
-    const half = summarize(questions(0, 1), Float64Array.of(-1, -2, -1, -2));
+    const half = summarize(questions(0, 1), scores(-1, -2, -1, -2));
     expect(half.accuracyAboveChance).toBe(0);
   });
 });
@@ -54,14 +60,14 @@ describe.skipIf(absent !== "")(`log-likelihoods${absent}`, () => {
     for (const [taskName, expected] of Object.entries(byTask)) {
       it(`of ${name} on ${taskName} are those of PyTorch`, async () => {
         const model = await load(`${data}models/${name}`);
-        const { items } = await readTask(`${data}tasks/${taskName}.jsonl`);
+        const { items } = await openTask(`multiple_choice=${data}tasks/${taskName}.jsonl`);
         const first = items.slice(0, expected.length);
         const options = first.flatMap((item) => item.options);
-        const scores = await scoreContinuations(model, options, { products: "exact" });
+        const found = await scoreContinuations(model, options, { products: "exact" });
         model.release();
         const wanted = expected.flat();
-        expect(scores).toHaveLength(wanted.length);
-        for (const [index, score] of scores.entries()) {
+        expect(found.logLikelihoods).toHaveLength(wanted.length);
+        for (const [index, score] of found.logLikelihoods.entries()) {
           // The stored weights are float16: sums over up to a hundred tokens agree to a few 1e-4.
           expect(Math.abs(score / (wanted[index] ?? 0) - 1)).toBeLessThan(1e-4);
         }
@@ -71,13 +77,15 @@ describe.skipIf(absent !== "")(`log-likelihoods${absent}`, () => {
 
   it("do not depend on what else is scored", async () => {
     const model = await load(`${data}models/stories260K`);
-    const task = { ...(await readTask(`${data}tasks/arc_easy.jsonl`)) };
+    const task = await openTask(`${data}tasks/arc_easy.jsonl`);
     const [item] = task.items;
     if (!item) throw new Error("the task is empty");
     const options = { products: "exact" } as const;
-    const alone = await scoreContinuations(model, item.options.slice(0, 1), options);
+    const sums = async (texts: readonly Continuation[]): Promise<Float64Array> =>
+      (await scoreContinuations(model, texts, options)).logLikelihoods;
+    const alone = await sums(item.options.slice(0, 1));
     const doubled = [...item.options, ...item.options];
-    const together = await scoreContinuations(model, doubled, options);
+    const together = await sums(doubled);
     expect(together[0]).toBeCloseTo(alone[0] ?? 0, 4);
     expect(together[item.options.length]).toBe(together[0]);
     model.release();
@@ -90,7 +98,8 @@ describe.skipIf(absent !== "")(`log-likelihoods${absent}`, () => {
     const continuation = " He was happy.";
     const score = async (context: string): Promise<number> => {
       const texts = [{ context, continuation }];
-      return (await scoreContinuations(model, texts, { products: "exact" }))[0] ?? 0;
+      const { logLikelihoods } = await scoreContinuations(model, texts, { products: "exact" });
+      return logLikelihoods[0] ?? 0;
     };
     expect(await score(`A different start. ${long}`)).toBeCloseTo(await score(long), 3);
     const endless = { context: "", continuation: long };

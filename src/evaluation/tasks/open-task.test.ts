@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { readTask } from "./read-task.ts";
+import { openTask } from "./open-task.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fewbit-tasks-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -15,9 +15,9 @@ function fileOf(...lines: readonly string[]): string {
 
 const good = '{"query": "Snow is", "choices": ["white", "black"], "gold": 0}';
 
-describe("readTask", () => {
+describe("openTask", () => {
   it("names the task like the file and parts query and choice by a space", async () => {
-    const task = await readTask(fileOf(good, "", good));
+    const task = await openTask(fileOf(good, "", good));
     expect(task.name).toBe("colours");
     expect(task.items).toHaveLength(2);
     expect(task.items[0]).toEqual({
@@ -35,15 +35,15 @@ describe("readTask", () => {
     ['{"query": 3}', /line 2: expected "query", a text; got 3/],
     ['{"query": "a", "choices": ["b"], "gold": 0}', /line 2: expected "choices", at least two/],
     ['{"query": "a", "choices": ["b", 2], "gold": 0}', /line 2: expected "choices"/],
-    ['{"query": "a", "choices": ["b", ""], "gold": 0}', /line 2: expected choices with text/],
+    ['{"query": "a", "choices": ["b", ""], "gold": 0}', /line 2: expected "choices" with text/],
     ['{"query": "a", "choices": ["b", "c"], "gold": 2}', /line 2: .*from 0 to 1; got 2/],
     ['{"query": "a", "choices": ["b", "c"], "gold": 0.5}', /line 2: .*from 0 to 1; got 0.5/],
     ['{"query": "a", "choices": ["b", "c"]}', /line 2: expected "gold".*; got nothing/],
   ])("refuses %s and names the line", async (line, message) => {
-    await expect(readTask(fileOf(good, line))).rejects.toThrow(message);
+    await expect(openTask(fileOf(good, line))).rejects.toThrow(message);
   });
 
   it("refuses an empty file", async () => {
-    await expect(readTask(fileOf("", ""))).rejects.toThrow(/it is empty/);
+    await expect(openTask(fileOf("", ""))).rejects.toThrow(/it is empty/);
   });
 });

@@ -1,0 +1,105 @@
+import { UsageError } from "../../util/errors.ts";
+import type { Accuracy, TaskScore } from "./task.ts";
+import type { TaskId } from "./index.ts";
+
+/** A set of tasks whose mean accuracy papers report, and which accuracy they take. */
+export interface TaskAverage {
+  readonly title: string;
+  readonly paper: { readonly arxiv: string };
+  readonly tasks: readonly TaskId[];
+  /** `accuracy` of all, or `normalizedAccuracy` of those that have it and `accuracy` of the others. */
+  readonly measure: "accuracy" | "normalizedAccuracy";
+}
+
+/** The averages that papers on low-bit models give. All are without examples, on whole files. */
+export const taskAverages = {
+  "efficientqat-5": {
+    title: "five tasks of EfficientQAT, acc",
+    paper: { arxiv: "2407.11062" },
+    tasks: ["winogrande", "piqa", "hellaswag", "arc_easy", "arc_challenge"],
+    measure: "accuracy",
+  },
+  "paretoq-8": {
+    title: "eight tasks of ParetoQ, acc_norm where there is one",
+    paper: { arxiv: "2502.02631" },
+    tasks: [
+      "arc_easy",
+      "arc_challenge",
+      "boolq",
+      "piqa",
+      "siqa",
+      "hellaswag",
+      "openbookqa",
+      "winogrande",
+    ],
+    measure: "normalizedAccuracy",
+  },
+  "onebit-6": {
+    title: "six tasks of OneBit, acc_norm where there is one",
+    paper: { arxiv: "2402.11295" },
+    tasks: ["winogrande", "hellaswag", "piqa", "boolq", "arc_easy", "arc_challenge"],
+    measure: "normalizedAccuracy",
+  },
+} as const satisfies Readonly<Record<string, TaskAverage>>;
+
+/** Names of the averages. */
+export type AverageId = keyof typeof taskAverages;
+
+/** The mean over a named set of tasks. */
+export interface NamedAverage {
+  readonly name: AverageId;
+  readonly tasks: readonly TaskId[];
+  readonly measure: TaskAverage["measure"];
+  /** Mean of the tasks' accuracies, each counting the same; the tasks' errors are independent. */
+  readonly accuracy: Accuracy;
+  /** Mean of `(accuracy − chance) / (1 − chance)`, of the same accuracies. */
+  readonly accuracyAboveChance: number;
+}
+
+/**
+ * Computes the averages whose tasks are all there, without examples and on whole files: a mean over less
+ * never gets the name.
+ */
+export function averagesOf(scores: readonly TaskScore[]): NamedAverage[] {
+  const whole = scores.filter(({ shots, limited }) => shots === 0 && !limited);
+  return averageIds.flatMap((name) => {
+    const { tasks, measure }: TaskAverage = taskAverages[name];
+    const members = tasks.flatMap((id) => whole.find((score) => score.name === id) ?? []);
+    return members.length === tasks.length ? [average(name, members, { tasks, measure })] : [];
+  });
+}
+
+/** Names of all averages. */
+export const averageIds = Object.keys(taskAverages) as readonly AverageId[];
+
+/** Returns the tasks of an average. @throws UsageError when there is none of that name */
+export function tasksOfAverage(name: string): readonly TaskId[] {
+  const id = averageIds.find((known) => known === name);
+  if (id) return taskAverages[id].tasks;
+  throw new UsageError(`there is no average ${name}`, {
+    hint: `averages are ${averageIds.join(", ")}`,
+  });
+}
+
+function average(
+  name: AverageId,
+  members: readonly TaskScore[],
+  set: Pick<TaskAverage, "tasks" | "measure">,
+): NamedAverage {
+  const count = members.length;
+  const accuracies = members.map((score) =>
+    set.measure === "accuracy" ? score.accuracy : (score.normalizedAccuracy ?? score.accuracy),
+  );
+  const mean = accuracies.reduce((sum, accuracy) => sum + accuracy.mean, 0) / count;
+  const variance = accuracies.reduce((sum, { standardError }) => sum + standardError ** 2, 0);
+  const aboveChance = members.reduce((sum, { chance }, index) => {
+    const accuracy = accuracies[index]?.mean ?? chance;
+    return sum + (accuracy - chance) / (1 - chance);
+  }, 0);
+  return {
+    name,
+    ...set,
+    accuracy: { mean, standardError: Math.sqrt(variance) / count },
+    accuracyAboveChance: aboveChance / count,
+  };
+}
