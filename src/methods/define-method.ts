@@ -148,12 +148,27 @@ export interface TrainingData {
   readonly window: number;
 }
 
+/** What a method can do, given its options: what each role asks for, and estimates of that. */
+interface MethodHooks<Options> {
+  /** How often a transform runs a block to try weights, and on how many tokens at most; for estimates. */
+  readonly trials?: (options: Options) => Trials;
+  /** How often each block is trained on every calibration window; for estimates. */
+  readonly epochs?: (options: Options) => number;
+  readonly quantizeLinear?: (problem: LinearProblem<Options>) => Promise<QuantizedLinear>;
+  readonly quantizeBlock?: (problem: WholeBlockProblem<Options>) => Promise<QuantizedBlock>;
+  readonly transformBlock?: (problem: BlockProblem<Options>) => Promise<readonly TransformedPart[]>;
+  /** Trains the whole model; a method with it needs nothing else to quantize. */
+  readonly trainModel?: (problem: ModelProblem<Options>) => Promise<TrainedModel>;
+  /** How much that is. @throws UsageError for options that cannot be carried out with such data */
+  readonly effort?: (options: Options, data: TrainingData) => TrainingEffort;
+}
+
 /** The definition of a method; see `defineMethod`. */
 export interface MethodDefinition<
   Id extends string,
   Schema extends z.ZodObject,
   Role extends MethodRole = MethodRole,
-> {
+> extends MethodHooks<z.output<Schema>> {
   readonly id: Id;
   readonly title: string;
   /** One sentence for menus and help texts. */
@@ -175,66 +190,19 @@ export interface MethodDefinition<
   /** Why a supported scheme is not a good choice, in a sentence; null when nothing speaks against it. */
   readonly caution?: (scheme: Scheme) => string | null;
   readonly options: Schema;
-  /** How often a transform runs a block to try weights, and on how many tokens at most; for estimates. */
-  readonly trials?: (options: z.output<Schema>) => Trials;
-  /** How often each block is trained on every calibration window; for estimates. */
-  readonly epochs?: (options: z.output<Schema>) => number;
-  readonly quantizeLinear?: (problem: LinearProblem<z.output<Schema>>) => Promise<QuantizedLinear>;
-  readonly quantizeBlock?: (
-    problem: WholeBlockProblem<z.output<Schema>>,
-  ) => Promise<QuantizedBlock>;
-  readonly transformBlock?: (
-    problem: BlockProblem<z.output<Schema>>,
-  ) => Promise<readonly TransformedPart[]>;
-  /** Trains the whole model; a method with it needs nothing else to quantize. */
-  readonly trainModel?: (problem: ModelProblem<z.output<Schema>>) => Promise<TrainedModel>;
-  /** How much that is. @throws UsageError for options that cannot be carried out with such data */
-  readonly effort?: (options: z.output<Schema>, data: TrainingData) => TrainingEffort;
 }
 
 /** A method whose options are not known to the compiler, as shared code sees it. */
 export interface Method
-  extends Omit<
-    MethodDefinition<string, z.ZodObject>,
-    | "quantizeLinear"
-    | "quantizeBlock"
-    | "transformBlock"
-    | "trials"
-    | "epochs"
-    | "trainModel"
-    | "effort"
-  > {
-  readonly trials?: (options: Record<string, unknown>) => Trials;
-  readonly epochs?: (options: Record<string, unknown>) => number;
-  readonly quantizeLinear?: (
-    problem: LinearProblem<Record<string, unknown>>,
-  ) => Promise<QuantizedLinear>;
-  readonly quantizeBlock?: (
-    problem: WholeBlockProblem<Record<string, unknown>>,
-  ) => Promise<QuantizedBlock>;
-  readonly transformBlock?: (
-    problem: BlockProblem<Record<string, unknown>>,
-  ) => Promise<readonly TransformedPart[]>;
-  readonly trainModel?: (problem: ModelProblem<Record<string, unknown>>) => Promise<TrainedModel>;
-  readonly effort?: (options: Record<string, unknown>, data: TrainingData) => TrainingEffort;
-}
+  extends Omit<MethodDefinition<string, z.ZodObject>, keyof MethodHooks<never>>,
+    MethodHooks<Record<string, unknown>> {}
 
 /** A declared method: its options keep their own types, and shared code can take it as a `Method`. */
 export type DefinedMethod<
   Id extends string,
   Schema extends z.ZodObject,
   Role extends MethodRole,
-> = MethodDefinition<Id, Schema, Role> &
-  Pick<
-    Method,
-    | "quantizeLinear"
-    | "quantizeBlock"
-    | "transformBlock"
-    | "trials"
-    | "epochs"
-    | "trainModel"
-    | "effort"
-  >;
+> = MethodDefinition<Id, Schema, Role> & MethodHooks<Record<string, unknown>>;
 
 /** Declares a method. The returned value is all that the rest of fewbit knows of it. */
 export function defineMethod<
