@@ -1,9 +1,17 @@
-import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { planQuantization, quantize } from "../../src/index.ts";
-import { fewbit, fewbitHere } from "./cli-process.ts";
+import { fewbitHere } from "./cli-process.ts";
+import {
+  besides,
+  changesOf,
+  filesOf,
+  find,
+  findAll,
+  killAt,
+  outputsIn,
+  recordOf,
+} from "./killed-runs.ts";
 import {
   absent,
   calibrationText,
@@ -17,8 +25,8 @@ import {
  * EfficientQAT on real models: what it brings, that it agrees with PyTorch, and that a chain which is killed goes on.
  */
 
-const preload = [new URL("./kill-at.ts", import.meta.url).href];
 const inFolder = temporaryFolder();
+const outputIn = outputsIn(inFolder);
 const small = shared("models/stories260K");
 
 /** A short chain on a small model. */
@@ -32,50 +40,27 @@ const argsOf = (out: string, more: readonly string[] = []): string[] => {
   return ["quantize", small, "--out", out, ...text, ...chain, ...more];
 };
 
-/** Hashes of all files but the run record, which holds times. */
-function filesOf(folder: string): Record<string, string> {
-  const names = readdirSync(folder).filter((name) => name !== "run.json");
-  const hash = (name: string): string =>
-    createHash("sha256")
-      .update(readFileSync(join(folder, name)))
-      .digest("hex");
-  return Object.fromEntries(names.map((name) => [name, hash(name)]));
-}
-
-function outputIn(name: string): string {
-  mkdirSync(inFolder(name));
-  return join(inFolder(name), "out");
-}
-
-const besides = (out: string): string[] =>
-  readdirSync(dirname(out)).filter((name) => name !== basename(out));
-
 describe.skipIf(absent)(
   `a chain that is killed and run again${absent}`,
   { timeout: 600_000 },
   () => {
     test("ends at the same bytes, wherever it was killed; activations on the disk change nothing", async () => {
       const whole = outputIn("whole");
-      const log = inFolder("changes");
-      const logged = await fewbit(argsOf(whole), { preload, env: { KILL_LOG: log } });
-      expect({ code: logged.code, stderr: logged.stderr }).toMatchObject({ code: 0 });
+      const changes = await changesOf(argsOf(whole), inFolder("changes"));
       const expected = filesOf(whole);
       expect(besides(whole)).toEqual([]);
-      const record = JSON.parse(readFileSync(join(whole, "run.json"), "utf8"));
+      const record = recordOf(whole);
       expect(record.recipe.finishers).toMatchObject([{ method: "e2e-qp" }]);
       expect(record.blocks).toHaveLength(5);
       expect(record.finishers).toMatchObject([{ method: "e2e-qp", training: { steps: 8 } }]);
 
-      const changes = readFileSync(log, "utf8").trimEnd().split("\n");
-      const at = (pattern: RegExp, nth: number): string =>
-        `${changes.flatMap((change, i) => (pattern.test(change) ? [i + 1] : [])).at(nth)}`;
       const out = outputIn("killed");
       const onDisk = argsOf(out, ["--cache-on-disk"]);
       // In the third block; then, in a run that begins there, in the training of the scales.
-      const first = await fewbit(onDisk, { preload, env: { KILL_AT: at(/^write journal/, 3) } });
+      const first = await killAt(onDisk, find(changes, /^write journal/, 4));
       expect(first.code).toBeNull();
-      const states = changes.filter((change) => /state-\d+\.json/.test(change)).length;
-      expect(states).toBeGreaterThan(0);
+      const states = findAll(changes, /state-\d+\.json/);
+      expect(states.length).toBeGreaterThan(1);
       const finished = await fewbitHere(onDisk);
       expect({ code: finished.code, stderr: finished.stderr }).toMatchObject({ code: 0 });
       expect(finished.stderr).toContain("going on after block");
@@ -83,8 +68,7 @@ describe.skipIf(absent)(
       expect(besides(out)).toEqual([]);
 
       const later = outputIn("later");
-      const inTraining = at(/state-\d+\.json/, 1);
-      const second = await fewbit(argsOf(later), { preload, env: { KILL_AT: inTraining } });
+      const second = await killAt(argsOf(later), states[1]);
       expect(second.code).toBeNull();
       expect(besides(later).some((name) => name.endsWith(".stage-1"))).toBe(true);
       const other = await fewbitHere(argsOf(later, ["--learning-rate", "1e-3"]));

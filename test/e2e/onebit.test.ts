@@ -1,15 +1,14 @@
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { quantize } from "../../src/index.ts";
-import { fewbit, fewbitHere } from "./cli-process.ts";
+import { fewbitHere } from "./cli-process.ts";
+import { besides, changesOf, filesOf, findAll, killAt, outputsIn } from "./killed-runs.ts";
 import { absent, calibrationText, perplexityOf, shared, temporaryFolder } from "./shared-models.ts";
 
 const inFolder = temporaryFolder();
+const outputIn = outputsIn(inFolder);
 const model = "stories260K";
 const windows = 20;
-const preload = [new URL("./kill-at.ts", import.meta.url).href];
 
 /** A chain of SVID and a short training. */
 const quantizeArgs = (out: string, ...more: readonly string[]): string[] =>
@@ -19,22 +18,6 @@ const quantizeArgs = (out: string, ...more: readonly string[]): string[] =>
     "--onebit-kd-steps 6 --onebit-kd-batch 2 --onebit-kd-checkpoint-every 2".split(" "),
     more,
   );
-
-/** Hashes of all files but the run record, which holds times. */
-function filesOf(folder: string): Record<string, string> {
-  const names = readdirSync(folder).filter((name) => name !== "run.json");
-  const hash = (name: string) =>
-    createHash("sha256")
-      .update(readFileSync(join(folder, name)))
-      .digest("hex");
-  return Object.fromEntries(names.map((name) => [name, hash(name)]));
-}
-
-/** A path for an output, in a folder of its own. */
-function outputIn(name: string): string {
-  mkdirSync(inFolder(name));
-  return join(inFolder(name), "out");
-}
 
 describe.skipIf(absent)(`OneBit on a real model${absent}`, () => {
   test("60 short steps are enough to be far better than SVID's start and than rounding", async () => {
@@ -59,24 +42,18 @@ describe.skipIf(absent)(`OneBit on a real model${absent}`, () => {
 
   test("a training that is killed goes on to the same bytes", async () => {
     const whole = outputIn("whole");
-    const log = inFolder("changes");
-    const { code, stderr } = await fewbit(quantizeArgs(whole), { preload, env: { KILL_LOG: log } });
-    expect(code, stderr).toBe(0);
-    const states = readFileSync(log, "utf8")
-      .trimEnd()
-      .split("\n")
-      .flatMap((change, i) => (/^rename state-\d+\.safetensors$/.test(change) ? [i + 1] : []));
+    const changes = await changesOf(quantizeArgs(whole), inFolder("changes"));
+    const states = findAll(changes, /^rename state-\d+\.safetensors$/);
     expect(states).toHaveLength(3);
     const out = outputIn("killed");
-    const at = `${states[1] - 2}half`;
-    const killed = await fewbit(quantizeArgs(out), { preload, env: { KILL_AT: at } });
-    expect(killed.code, killed.stderr).toBe(null);
+    const killed = await killAt(quantizeArgs(out), `${states[1] - 2}half`);
+    expect(killed.code).toBe(null);
     expect(existsSync(out)).toBe(false);
     const finished = await fewbitHere(quantizeArgs(out));
     expect(finished.code, finished.stderr).toBe(0);
     expect(finished.stderr).toMatch(/going on after step 2 of a run interrupted/);
     expect(filesOf(out)).toEqual(filesOf(whole));
-    expect(readdirSync(dirname(out))).toEqual(["out"]);
+    expect(besides(out)).toEqual([]);
   });
 
   test.each([

@@ -1,9 +1,17 @@
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { describe, expect, test } from "vitest";
 import { exportCheckpoint, type QuantizeOptions } from "../../src/index.ts";
-import { fewbit, fewbitHere } from "./cli-process.ts";
+import { fewbitHere } from "./cli-process.ts";
+import {
+  besides,
+  changesOf,
+  filesOf,
+  findAll,
+  killAt,
+  outputsIn,
+  recordOf,
+} from "./killed-runs.ts";
 import {
   absent,
   calibrationText,
@@ -16,12 +24,12 @@ import {
 } from "./shared-models.ts";
 
 const inFolder = temporaryFolder();
+const outputIn = outputsIn(inFolder);
 const small = "stories260K";
 const text = ["--calibration", calibrationText(small), "--samples", "40", "--window", "64"];
 const train = ["--method", "paretoq", "--steps", "8", "--batch", "2", "--checkpoint-every", "2"];
 /** Seconds on a machine that is free; several processes of Node after one another. */
 const slow = { timeout: 300_000 };
-const preload = [new URL("./kill-at.ts", import.meta.url).href];
 
 const quantizeArgs = (out: string, ...more: readonly string[]): string[] => {
   const scheme = more.includes("--scheme") ? [] : ["--scheme", "w2-seq"];
@@ -37,54 +45,25 @@ const quantizeArgs = (out: string, ...more: readonly string[]): string[] => {
   ];
 };
 
-/** Hashes of all files but the run record, which holds times. */
-function filesOf(folder: string): Record<string, string> {
-  const names = readdirSync(folder).filter((name) => name !== "run.json");
-  const hash = (name: string) =>
-    createHash("sha256")
-      .update(readFileSync(join(folder, name)))
-      .digest("hex");
-  return Object.fromEntries(names.map((name) => [name, hash(name)]));
-}
-
-/** A path for an output, in a folder of its own. */
-function outputIn(name: string): string {
-  mkdirSync(inFolder(name));
-  return join(inFolder(name), "out");
-}
-
 describe.skipIf(absent)(`training a model to few bits${absent}`, () => {
   test(
     "a training that is killed goes on to the same bytes, and the record says so",
     slow,
     async () => {
       const whole = outputIn("whole");
-      const log = inFolder("changes");
-      const { code, stderr } = await fewbit(quantizeArgs(whole), {
-        preload,
-        env: { KILL_LOG: log },
-      });
-      expect(code, stderr).toBe(0);
-      const changes = readFileSync(log, "utf8").trimEnd().split("\n");
-      const states = changes.flatMap((change, i) =>
-        /^rename state-\d+\.safetensors$/.test(change) ? [i + 1] : [],
-      );
+      const changes = await changesOf(quantizeArgs(whole), inFolder("changes"));
+      const states = findAll(changes, /^rename state-\d+\.safetensors$/);
       expect(states).toHaveLength(4);
       const out = outputIn("killed");
-      for (const at of [
-        `${states[0] - 3}half`,
-        `${states[2] - 1}`,
-        `${states[1] - states[0] + 9}`,
-      ]) {
-        const killed = await fewbit(quantizeArgs(out), { preload, env: { KILL_AT: at } });
-        expect(killed.code, `killed at ${at}: ${killed.stderr}`).toBe(null);
+      for (const at of [`${states[0] - 3}half`, states[2] - 1, states[1] - states[0] + 9]) {
+        expect((await killAt(quantizeArgs(out), at)).code, `killed at ${at}`).toBe(null);
       }
       const finished = await fewbitHere(quantizeArgs(out));
       expect(finished.code, finished.stderr).toBe(0);
       expect(finished.stderr).toMatch(/going on after step [46] of a run interrupted/);
       expect(filesOf(out)).toEqual(filesOf(whole));
-      expect(readdirSync(dirname(out))).toEqual(["out"]);
-      const record = JSON.parse(readFileSync(join(out, "run.json"), "utf8"));
+      expect(besides(out)).toEqual([]);
+      const record = recordOf(out);
       expect(record.training).toMatchObject({ steps: 8, tokensPerStep: 128 });
       expect(record.training.losses).toHaveLength(8);
       expect(record.resumptions.at(-1).steps).toBeGreaterThan(0);

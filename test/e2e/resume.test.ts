@@ -1,27 +1,17 @@
-import { createHash } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { cp } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { Prng } from "../../src/util/prng.ts";
 import { type Finished, fewbit, fewbitHere } from "./cli-process.ts";
+import { besides, changesOf, filesOf, find, killAt, outputsIn, recordOf } from "./killed-runs.ts";
 import { absent, calibrationText, shared, temporaryFolder } from "./shared-models.ts";
 
-/*
- * Quantizations that are killed and run again. Killed means SIGKILL of the real program; `kill-at.ts`
- * only chooses the moment: before, or in the middle of, the n-th change that it makes to files.
- */
+/* Quantizations that are killed and run again. */
 
-const preload = [new URL("./kill-at.ts", import.meta.url).href];
 const model = shared("models/stories260K");
 const inFolder = temporaryFolder();
+const outputIn = outputsIn(inFolder);
 
 const gptq = ["--method", "gptq", "--scheme", "w4g64", "--seed", "3"];
 const text = ["--calibration", calibrationText("stories260K"), "--samples", "8", "--window", "64"];
@@ -34,56 +24,12 @@ const quantizeArgs = (out: string, options: readonly string[]): string[] => {
   return ["quantize", model, "--out", out, ...options];
 };
 
-/** Starts a run that is killed at a change; false when it was over before. */
-async function killAt(args: readonly string[], at: string): Promise<boolean> {
-  const { code, stderr } = await fewbit(args, { preload, env: { KILL_AT: at } });
-  if (code !== null) expect({ code, stderr }).toMatchObject({ code: 0 });
-  return code === null;
-}
-
-/** The changes that an undisturbed run makes to files, in order. */
-async function changesOf(args: readonly string[]): Promise<string[]> {
-  const log = inFolder(`changes-${createHash("sha256").update(args.join()).digest("hex")}`);
-  const { code, stderr } = await fewbit(args, { preload, env: { KILL_LOG: log } });
-  expect({ code, stderr }).toMatchObject({ code: 0 });
-  return readFileSync(log, "utf8").trimEnd().split("\n");
-}
-
-/** Hashes of all files but the run record, which holds times. */
-function filesOf(folder: string): Record<string, string> {
-  const names = readdirSync(folder).filter((name) => name !== "run.json");
-  return Object.fromEntries(
-    names.map((name) => {
-      const bytes = readFileSync(join(folder, name));
-      return [name, createHash("sha256").update(bytes).digest("hex")];
-    }),
-  );
-}
-
-const recordOf = (folder: string) => JSON.parse(readFileSync(join(folder, "run.json"), "utf8"));
-
-/** What stands beside an output, its own name left out. */
-const besides = (out: string): string[] =>
-  readdirSync(dirname(out)).filter((name) => name !== basename(out));
-
-/** A path for an output, in a folder of its own. */
-function outputIn(name: string): string {
-  mkdirSync(inFolder(name));
-  return join(inFolder(name), "out");
-}
-
-/** Number of the n-th change of a kind, counted from 1 (from the end: negative). */
-function find(changes: readonly string[], pattern: RegExp, nth: number): number {
-  const found = changes.flatMap((change, i) => (pattern.test(change) ? [i + 1] : []));
-  return found.at(nth > 0 ? nth - 1 : nth) as number;
-}
-
 describe.skipIf(absent)(`a quantization that is killed and run again${absent}`, () => {
   let changes: string[] = [];
   let expected: Record<string, string> = {};
   beforeAll(async () => {
     const out = outputIn("undisturbed");
-    changes = await changesOf(quantizeArgs(out, [...gptq, ...text]));
+    changes = await changesOf(quantizeArgs(out, [...gptq, ...text]), inFolder("changes"));
     expected = filesOf(out);
   });
 
@@ -92,7 +38,7 @@ describe.skipIf(absent)(`a quantization that is killed and run again${absent}`, 
     const out = outputIn(name);
     const args = quantizeArgs(out, [...gptq, ...text]);
     for (const at of kills) {
-      expect(await killAt(args, at), `killed at ${at}`).toBe(true);
+      expect((await killAt(args, at)).code, `killed at ${at}`).toBe(null);
     }
     const finished = await fewbitHere(args);
     expect(finished.code, finished.stderr).toBe(0);
@@ -149,7 +95,7 @@ describe.skipIf(absent)(`a quantization that is killed and run again${absent}`, 
     const args = quantizeArgs(out, [...gptq, ...text]);
     let kills = 0;
     // 52 changes are a block or two, and enough for all that comes after the last block.
-    while (await killAt(args, "52")) expect(++kills).toBeLessThan(8);
+    while ((await killAt(args, 52)).code === null) expect(++kills).toBeLessThan(8);
     expect(kills).toBeGreaterThan(1);
     expect(filesOf(out)).toEqual(expected);
     const { resumptions, linears } = recordOf(out);
@@ -185,7 +131,7 @@ describe.skipIf(absent)(`a quantization that is killed and run again${absent}`, 
       ["both", aside + 3],
     ] as const) {
       const out = await make(name);
-      expect(await killAt(args(out), `${at}`)).toBe(true);
+      expect((await killAt(args(out), at)).code).toBe(null);
       expect(
         besides(out).some((left) => left.includes("replaced")),
         name,
@@ -199,12 +145,14 @@ describe.skipIf(absent)(`a quantization that is killed and run again${absent}`, 
 
   test("with a transform, and text that the model writes: both are kept", async () => {
     const whole = outputIn("prepared");
-    const before = await changesOf(quantizeArgs(whole, prepared.split(" ")));
+    const log = inFolder("prepared-changes");
+    const before = await changesOf(quantizeArgs(whole, prepared.split(" ")), log);
     const out = outputIn("prepared-killed");
     const args = quantizeArgs(out, prepared.split(" "));
     // Two windows are whole, the third is cut off within its line.
-    expect(await killAt(args, `${find(before, journal, 4)}half`)).toBe(true);
-    const second = await fewbit(args, { preload, env: { KILL_AT: "80" } });
+    const first = await killAt(args, `${find(before, journal, 4)}half`);
+    expect(first.code).toBe(null);
+    const second = await killAt(args, 80);
     expect(second.stderr).toContain("going on after 2 calibration windows");
     expect(second.code).toBe(null);
     const { code, stderr } = await fewbitHere(args);
@@ -228,7 +176,7 @@ describe.skipIf(absent)(`a quantization that is killed and run again${absent}`, 
       sample = join(folder, "text.txt");
       await cp(model, source, { recursive: true });
       writeFileSync(sample, readFileSync(calibrationText("stories260K"), "utf8").slice(0, 4000));
-      expect(await killAt(args(), "60")).toBe(true);
+      expect((await killAt(args(), 60)).code).toBe(null);
     });
 
     const refusal = async (...more: string[]): Promise<string> => {
@@ -279,7 +227,7 @@ describe.skipIf(absent)(`a quantization that is killed and run again${absent}`, 
   test("finds a damaged weight of a finished block, and does that block again", async () => {
     const out = outputIn("damaged");
     const args = quantizeArgs(out, [...gptq, ...text]);
-    expect(await killAt(args, `${find(changes, journal, 4)}`)).toBe(true);
+    expect((await killAt(args, find(changes, journal, 4))).code).toBe(null);
     const [work = ""] = besides(out);
     const file = join(dirname(out), work, "model.safetensors");
     const bytes = readFileSync(file);

@@ -1,19 +1,16 @@
-import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { readdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { load } from "../../src/index.ts";
 import { Prng } from "../../src/util/prng.ts";
 import { fewbit, fewbitHere } from "./cli-process.ts";
+import { besides, changesOf, filesOf, find, killAt, outputsIn, recordOf } from "./killed-runs.ts";
 import { temporaryFolder } from "./shared-models.ts";
 
-/*
- * Trainings through the command line. Killed means SIGKILL of the real program, at a chosen change that it makes to
- * files (`kill-at.ts`).
- */
+/* Trainings through the command line. */
 
-const preload = [new URL("./kill-at.ts", import.meta.url).href];
 const inFolder = temporaryFolder();
+const outputIn = outputsIn(inFolder);
 
 const config = {
   model: {
@@ -57,25 +54,6 @@ const words = (out: string, ...more: string[]): string[] => [
   ...more,
 ];
 
-function outputIn(name: string): string {
-  mkdirSync(inFolder(name));
-  return join(inFolder(name), "out");
-}
-
-/** Hashes of all files but the run record, which holds times. */
-function filesOf(folder: string): Record<string, string> {
-  const names = readdirSync(folder).filter((name) => name !== "run.json");
-  const hash = (name: string) =>
-    createHash("sha256")
-      .update(readFileSync(join(folder, name)))
-      .digest("hex");
-  return Object.fromEntries(names.map((name) => [name, hash(name)]));
-}
-
-const recordOf = (folder: string) => JSON.parse(readFileSync(join(folder, "run.json"), "utf8"));
-const besides = (out: string): string[] =>
-  readdirSync(dirname(out)).filter((name) => name !== basename(out));
-
 let whole = "";
 let changes: string[] = [];
 
@@ -84,10 +62,7 @@ beforeAll(async () => {
   writeFileSync(inFolder("train.txt"), text(1));
   writeFileSync(inFolder("valid.txt"), text(2));
   whole = outputIn("whole");
-  const log = inFolder("changes");
-  const { code, stderr } = await fewbit(words(whole), { preload, env: { KILL_LOG: log } });
-  expect({ code, stderr }).toMatchObject({ code: 0 });
-  changes = readFileSync(log, "utf8").trimEnd().split("\n");
+  changes = await changesOf(words(whole), inFolder("changes"));
 }, 60_000);
 
 describe("a training from nothing", () => {
@@ -129,23 +104,23 @@ describe("a training from nothing", () => {
 });
 
 describe("a killed training, run again, ends at the same bytes", () => {
-  const nth = (pattern: RegExp, n: number): number =>
-    changes.flatMap((change, i) => (pattern.test(change) ? [i + 1] : [])).at(n) as number;
-
   test.each([
     [
       "in the middle of the tensors of a state",
-      () => `${nth(/^write state.*safetensors/, -9)}half`,
+      () => `${find(changes, /^write state.*safetensors/, -9)}half`,
     ],
-    ["before a state gets its name", () => `${nth(/^rename state.*safetensors/, 1)}`],
-    ["between the tensors and the document of a state", () => `${nth(/^write state.*json/, 1)}`],
-    ["in the middle of the weights", () => `${nth(/^write model\.safetensors/, 5)}half`],
-    ["after the output got its name", () => `${nth(/^rename out$/, 0) + 1}`],
+    ["before a state gets its name", () => find(changes, /^rename state.*safetensors/, 2)],
+    [
+      "between the tensors and the document of a state",
+      () => find(changes, /^write state.*json/, 2),
+    ],
+    ["in the middle of the weights", () => `${find(changes, /^write model\.safetensors/, 6)}half`],
+    ["after the output got its name", () => find(changes, /^rename out$/, 1) + 1],
   ])(
     "%s",
     async (what, at) => {
       const out = outputIn(what);
-      const killed = await fewbit(words(out), { preload, env: { KILL_AT: at() } });
+      const killed = await killAt(words(out), at());
       expect(killed).toMatchObject({ code: null });
       const besideAfterKill = besides(out).length;
       expect(besideAfterKill).toBe(/got its name/.test(what) ? 0 : 1);
@@ -158,8 +133,8 @@ describe("a killed training, run again, ends at the same bytes", () => {
 
   test("with other options it is refused, and --restart begins anew", async () => {
     const out = outputIn("options");
-    const at = `${nth(/^write model\.safetensors/, 5)}`;
-    await fewbit(words(out), { preload, env: { KILL_AT: at } });
+    const killed = await killAt(words(out), find(changes, /^write model\.safetensors/, 6));
+    expect(killed).toMatchObject({ code: null });
     const refused = await fewbitHere(words(out, "--seed", "9"));
     expect(refused.code).toBe(2);
     expect(refused.stderr).toMatch(/seed was 5, is 9[\s\S]*--restart/);
