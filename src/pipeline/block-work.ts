@@ -7,7 +7,7 @@ import { quantizeBlock } from "./quantize-block.ts";
 import { quantizeWholeBlock } from "./quantize-whole-block.ts";
 import type { QuantizedOutput } from "./quantized-output.ts";
 import { transformsOf } from "./recipe.ts";
-import type { RunJob } from "./run.ts";
+import type { RunJob } from "./run-job.ts";
 import type { BlockRecord, LinearRecord, TransformRecord } from "./run-record.ts";
 import { changedInBlock, quantizedGroups } from "./scale-groups.ts";
 import { transformBlock } from "./transform-block.ts";

@@ -6,7 +6,7 @@ import { type OpenedModel, openModel } from "../runtime/load.ts";
 import { UsageError } from "../util/errors.ts";
 import { makePlan } from "./make-plan.ts";
 import { finishersOf, type Recipe, settleCalibration } from "./recipe.ts";
-import type { EarlierStage, RunJob, RunOptions } from "./run.ts";
+import type { EarlierStage, RunJob, RunOptions } from "./run-job.ts";
 import { digestOf, identifyRun } from "./run-identity.ts";
 import type { RunRecord } from "./run-record.ts";
 import { runStage } from "./run-stage.ts";

@@ -1,18 +1,17 @@
 import { describeMachine } from "../platform/node.ts";
 import { openModel } from "../runtime/load.ts";
 import { version } from "../util/version.ts";
-import type { ProgressMeter } from "./progress.ts";
-import type { EarlierStage, RunJob } from "./run.ts";
+import type { EarlierStage } from "./run-job.ts";
 import { digestOf } from "./run-identity.ts";
 import type {
   BlockRecord,
   EndRecord,
   FinisherRecord,
   LinearRecord,
-  Resumption,
   RunRecord,
   TransformRecord,
 } from "./run-record.ts";
+import type { RunState } from "./run-state.ts";
 import type { TrainingRecord } from "./training-record.ts";
 
 /** What a run has done so far, part by part. */
@@ -24,28 +23,19 @@ export interface FinishedRecords {
   readonly training?: TrainingRecord;
 }
 
-/** A run that is over. */
-export interface FinishedRun {
-  readonly job: RunJob;
-  readonly meter: ProgressMeter;
-  readonly startedAt: string;
-  readonly resumptions: readonly Resumption[];
-  readonly done: FinishedRecords;
-  /** Calibration tokens; null without calibration. */
-  readonly tokens: number | null;
-}
-
-/** Makes the record of a run whose checkpoint stands in `path`. */
-export async function makeRecord(run: FinishedRun, path: string): Promise<RunRecord> {
-  const { meter, done, tokens } = run;
-  const { recipe, opened, options } = run.job;
+/** Makes the record of a run whose checkpoint stands in its folder; `tokens` of calibration, null without any. */
+export async function makeRecord(
+  { job, folder, meter, startedAt, resumptions }: RunState,
+  done: FinishedRecords,
+  tokens: number | null,
+): Promise<RunRecord> {
+  const { recipe, opened, options, identity, earlierStage } = job;
   const { backend } = options;
-  const made = await openModel(path, { backend });
+  const made = await openModel(folder.workPath, { backend });
   await made.checkpoint.close();
   made.model.releaseEnds();
   meter.sampleMemory();
   const { calibration } = recipe;
-  const { identity, earlierStage } = run.job;
   const windows = calibration && tokens !== null ? tokens / calibration.window : null;
   const record: RunRecord = {
     fewbit: version,
@@ -54,9 +44,9 @@ export async function makeRecord(run: FinishedRun, path: string): Promise<RunRec
     origin: opened.origin,
     backend: { id: backend.id, level: backend.level, threads: backend.threads },
     machine: describeMachine(),
-    startedAt: run.startedAt,
+    startedAt,
     elapsedMs: meter.elapsedMs,
-    resumptions: run.resumptions,
+    resumptions,
     peakMemoryBytes: meter.peakBytes,
     peakAnonymousBytes: meter.peakAnonymousBytes,
     calibration: windows === null || tokens === null ? null : { windows, tokens },

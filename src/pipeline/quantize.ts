@@ -6,7 +6,7 @@ import { expectDisk, makePlan } from "./make-plan.ts";
 import { asEvents, openOriginal } from "./open-original.ts";
 import type { Plan } from "./plan.ts";
 import { finishersOf, parseRecipe, type RecipeInput, settleRecipe } from "./recipe.ts";
-import type { RunOptions } from "./run.ts";
+import type { RunOptions } from "./run-job.ts";
 import type { RunRecord } from "./run-record.ts";
 
 /** Says what a recipe would do, without doing it. @throws as `runRecipe` does before work */

@@ -3,8 +3,10 @@ import { FormatError, NumericError, UnsupportedError } from "../util/errors.ts";
 import { readWindows } from "./collect-windows.ts";
 import { expectDisk, expectMemory } from "./make-plan.ts";
 import { type EarlierWork, readEarlierWork, settleEarlierRun } from "./resume.ts";
-import { Run, type RunJob } from "./run.ts";
+import { Run } from "./run.ts";
+import type { RunJob } from "./run-job.ts";
 import type { RunRecord } from "./run-record.ts";
+import { RunState } from "./run-state.ts";
 import { TrainModelRun } from "./train-model-run.ts";
 
 const lastStepOnly = "everything but the last step of an interrupted run was done";
@@ -27,7 +29,7 @@ async function runInFolder(job: RunJob): Promise<RunRecord> {
   });
   const trains = method.trainModel !== undefined;
   let earlier: EarlierWork | null = null;
-  let run: Run | TrainModelRun | null = null;
+  let state: RunState | null = null;
   try {
     earlier = await readEarlierWork(folder, identity);
     const text = await readWindows(opened, recipe, trains);
@@ -35,12 +37,12 @@ async function runInFolder(job: RunJob): Promise<RunRecord> {
     for (const message of plan.cautions) options.emit({ type: "notice", message });
     if (text?.notice) options.emit({ type: "notice", message: text.notice });
     expectMemory(plan);
-    run = new (trains ? TrainModelRun : Run)(job, folder, earlier);
-    const record = await run.work(text);
+    state = new RunState(job, folder, earlier);
+    const record = await new (trains ? TrainModelRun : Run)(state).work(text);
     await folder.commit();
     return record;
   } catch (error) {
-    const hasWork = earlier !== null || (run?.hasFinishedWork ?? false);
+    const hasWork = earlier !== null || (state?.hasFinishedWork ?? false);
     if (hasWork && (trains || !comesAgain(error))) await folder.leave();
     else await folder.abort();
     throw error;

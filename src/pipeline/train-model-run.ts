@@ -1,5 +1,4 @@
 import type { TrainingText } from "../calibration/training-text.ts";
-import type { ResumableOutput } from "../formats/resumable-output.ts";
 import type { Method, TrainedModel } from "../methods/define-method.ts";
 import { TrainableModel } from "../nn/trainable-model.ts";
 import { joinPath, monotonicMs } from "../platform/node.ts";
@@ -11,17 +10,15 @@ import { Tensor } from "../tensor/tensor.ts";
 import type { StepReport } from "../training/train.ts";
 import type { TrainingStore } from "../training/training-store.ts";
 import { UsageError } from "../util/errors.ts";
-import { Journal } from "./journal.ts";
+import type { Journal } from "./journal.ts";
 import { sampleKeptWindows } from "./kept-windows.ts";
 import { LayerError } from "./layer-error.ts";
 import { makeRecord } from "./make-record.ts";
 import type { PlannedLinear } from "./plan.ts";
-import { ProgressMeter } from "./progress.ts";
-import { outputEntries, QuantizedOutput } from "./quantized-output.ts";
+import { outputEntries, type QuantizedOutput } from "./quantized-output.ts";
 import { trainableWeights } from "./trainable-weights.ts";
-import type { EarlierWork } from "./resume.ts";
-import type { RunJob } from "./run.ts";
-import type { LinearRecord, Resumption, RunRecord } from "./run-record.ts";
+import type { LinearRecord, RunRecord } from "./run-record.ts";
+import type { RunState } from "./run-state.ts";
 import { TrainingFiles } from "./training-files.ts";
 import { describeTraining, TrainingPace } from "./training-record.ts";
 
@@ -30,45 +27,26 @@ import { describeTraining, TrainingPace } from "./training-record.ts";
  * state of its training; the model itself is written when that is over.
  */
 export class TrainModelRun {
-  /** Whether something is finished that a later run need not do again. */
-  hasFinishedWork = false;
-  private readonly job: RunJob;
-  private readonly folder: ResumableOutput;
-  private readonly earlier: EarlierWork | null;
-  private readonly meter: ProgressMeter;
-  private readonly startedAt: string;
-  private readonly resumptions: Resumption[];
+  private readonly state: RunState;
 
-  constructor(job: RunJob, folder: ResumableOutput, earlier: EarlierWork | null) {
-    this.job = job;
-    this.folder = folder;
-    this.earlier = earlier;
-    this.startedAt = earlier?.startedAt ?? new Date().toISOString();
-    this.resumptions = [...(earlier?.resumptions ?? [])];
-    this.meter = new ProgressMeter(job.options.emit, job.plan.blocks, job.plan.quantizedWeights);
+  constructor(state: RunState) {
+    this.state = state;
   }
 
   /** Does all the work, given the windows of text that were read from files. */
   async work(text: TrainingText | null): Promise<RunRecord> {
-    const { opened, plan, identity, recipe, options, earlierStage } = this.job;
-    const { workPath, journalPath } = this.folder;
-    const { earlier, startedAt } = this;
+    const { opened, plan, recipe, method, options, earlierStage } = this.state.job;
     const entries = outputEntries(opened.checkpoint, [...plan.linears, ...plan.ends]);
-    const output = await (earlier
-      ? QuantizedOutput.reopen(opened.checkpoint, workPath, entries)
-      : QuantizedOutput.create(opened.checkpoint, workPath, entries));
-    const journal = await (earlier
-      ? Journal.reopen(journalPath, earlier.contents)
-      : Journal.create(journalPath, { startedAt, identity }));
+    const { output, journal } = await this.state.open(entries);
     try {
       const store = this.openStore(journal);
       await this.goOn(journal, store);
-      const windows = text?.windows ?? (await this.sample(journal));
-      if (!windows) throw new UsageError(`${this.job.method.title} needs text, and none was given`);
+      const windows = text?.windows ?? (await sampleKeptWindows(this.state, journal));
+      if (!windows) throw new UsageError(`${method.title} needs text, and none was given`);
       const { trained, linears } = await this.train(windows, text?.targets ?? null, store, output);
       await output.copyRest(options.signal);
       await output.finish(earlierStage?.recipe ?? recipe);
-      const record = await this.describe(trained, linears, windows);
+      const record = await this.makeRecord(trained, linears, windows);
       await output.writeDocument("run.json", record);
       return record;
     } catch (error) {
@@ -81,46 +59,29 @@ export class TrainModelRun {
 
   /** States of the training; each gets a line in the journal once it is safe. */
   private openStore(journal: Journal): TrainingStore & Pick<TrainingFiles, "progress"> {
-    const { journalPath } = this.folder;
-    const files = new TrainingFiles(joinPath(journalPath, "training"), this.job.identity);
+    const { journalPath } = this.state.folder;
+    const files = new TrainingFiles(joinPath(journalPath, "training"), this.state.job.identity);
     return {
       read: (tensors) => files.read(tensors),
       progress: () => files.progress(),
       write: async (progress, tensors) => {
         await files.write(progress, tensors);
-        await journal.append({ type: "state", step: progress.step, effort: this.meter.effort });
-        this.hasFinishedWork = true;
+        await journal.append({
+          type: "state",
+          step: progress.step,
+          effort: this.state.meter.effort,
+        });
+        this.state.hasFinishedWork = true;
       },
     };
   }
 
   private async goOn(journal: Journal, store: Pick<TrainingFiles, "progress">): Promise<void> {
-    const { earlier, meter } = this;
+    const { earlier } = this.state;
     if (!earlier) return;
     const steps = (await store.progress())?.step ?? 0;
-    this.hasFinishedWork = steps + earlier.windows.length > 0;
-    meter.goOn(0, earlier.effort);
-    const { interruptedAt } = earlier;
-    const { effort } = meter;
-    const resumption = { interruptedAt, resumedAt: effort.at, blocks: 0, steps };
-    this.resumptions.push(resumption);
-    await journal.append({ type: "resumed", ...resumption, effort });
-    this.job.options.emit({
-      type: "resumed",
-      finishedBlocks: 0,
-      blocks: this.job.plan.blocks,
-      finishedSteps: steps,
-      finishedWindows: earlier.windows.length,
-      interruptedAt,
-    });
-  }
-
-  private sample(journal: Journal): Promise<readonly Int32Array[] | null> {
-    const { earlier, meter } = this;
-    const onKept = (): void => {
-      this.hasFinishedWork = true;
-    };
-    return sampleKeptWindows(this.job, { journal, meter, earlier, onKept });
+    this.state.hasFinishedWork = steps + earlier.windows.length > 0;
+    await this.state.takeUp(earlier, { blocks: 0, steps, weights: 0 }, journal);
   }
 
   /** Loads the model and trains it, then writes what came of it. */
@@ -130,9 +91,9 @@ export class TrainModelRun {
     store: TrainingStore,
     output: QuantizedOutput,
   ): Promise<{ trained: TrainedModel; linears: LinearRecord[] }> {
-    const { opened, recipe, method, plan, options } = this.job;
+    const { opened, recipe, method, plan, options } = this.state.job;
     const { backend, signal } = options;
-    const report = (activity: string): void => this.meter.report(0, activity);
+    const report = (activity: string): void => this.state.meter.report(0, activity);
     report("weights");
     const source = trainableWeights(opened, backend);
     const model = await TrainableModel.load(opened.model, source, signal);
@@ -163,7 +124,7 @@ export class TrainModelRun {
 
   /** Loads the model to learn from, which is never changed, as it is stored. */
   private async loadTeacher(): Promise<LoadedTeacher> {
-    const { opened, recipe, options } = this.job;
+    const { opened, recipe, options } = this.state.job;
     const { backend, signal } = options;
     const teacher = await openModel(recipe.teacher ?? opened.directory, { backend });
     const source = new CheckpointWeights(backend, teacher.checkpoint, "stored");
@@ -172,11 +133,11 @@ export class TrainModelRun {
 
   private stepReporter(): (report: StepReport) => void {
     const pace = new TrainingPace(this.tokensPerStep);
-    const { emit } = this.job.options;
+    const { emit } = this.state.job.options;
     return (report) => {
-      this.meter.sampleMemory();
+      this.state.meter.sampleMemory();
       const { step, steps, loss, rate, gradientNorm } = report;
-      const { elapsedMs } = this.meter;
+      const { elapsedMs } = this.state.meter;
       emit({
         type: "step",
         step,
@@ -195,7 +156,7 @@ export class TrainModelRun {
     { linears }: TrainedModel,
     output: QuantizedOutput,
   ): Promise<LinearRecord[]> {
-    const { opened, plan, method, options } = this.job;
+    const { opened, plan, method, options } = this.state.job;
     const { backend, emit } = options;
     const source = new CheckpointWeights(backend, opened.checkpoint, "float32");
     const records: LinearRecord[] = [];
@@ -222,27 +183,25 @@ export class TrainModelRun {
       before.release();
       after.release();
       records.push(record);
-      this.meter.advance(record.weights);
+      this.state.meter.advance(record.weights);
       emit({ type: "linear", linear: record });
     }
     return records;
   }
 
   private get tokensPerStep(): number {
-    const { training } = this.job.plan;
+    const { training } = this.state.job.plan;
     return training ? training.microBatchTokens * training.accumulation : 0;
   }
 
-  private describe(
+  private makeRecord(
     { progress }: TrainedModel,
     linears: LinearRecord[],
     windows: readonly Int32Array[],
   ): Promise<RunRecord> {
-    const { job, meter, startedAt, resumptions } = this;
     const training = describeTraining(progress, this.tokensPerStep);
     const done = { transforms: [], linears, blocks: [], ends: [], training };
-    const tokens = windows.length * (windows[0]?.length ?? 0);
-    return makeRecord({ job, meter, startedAt, resumptions, done, tokens }, this.folder.workPath);
+    return makeRecord(this.state, done, windows.length * (windows[0]?.length ?? 0));
   }
 }
 
