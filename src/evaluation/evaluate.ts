@@ -1,4 +1,5 @@
-import { memoryUsage, monotonicMs } from "../platform/node.ts";
+import type { EvaluationWindow } from "../calibration/windows.ts";
+import { createHasher, memoryUsage, monotonicMs } from "../platform/node.ts";
 import { generateText } from "../runtime/generate.ts";
 import type { LanguageModel } from "../runtime/language-model.ts";
 import { describeSizes, expectSameBackend, expectSameVocabulary } from "./compared-models.ts";
@@ -7,6 +8,7 @@ import type { EvaluateOptions, Evaluation } from "./evaluation.ts";
 import { openWindows } from "./open-windows.ts";
 import { ScoreTotals } from "./score-totals.ts";
 import { scoreWindows } from "./score-windows.ts";
+import { perplexityInterval } from "./statistics/text-intervals.ts";
 import type { Task, TaskScore } from "./tasks/task.ts";
 import { writeSamples } from "./tasks/write-samples.ts";
 
@@ -61,7 +63,9 @@ export async function evaluateModel(
     window: length,
     windows: windows.length,
     tokens: totals.tokens,
+    tokensSha256: hashTokens(windows),
     perplexity: totals.perplexity,
+    interval: perplexityInterval(totals.windowLosses),
     loss: totals.loss,
     windowLosses: totals.windowLosses,
     klDivergence: totals.klDivergence,
@@ -91,6 +95,7 @@ async function describeOriginal(
   return {
     model: teacher.source,
     perplexity: Math.exp(loss.mean),
+    interval: perplexityInterval(windowLosses),
     loss,
     windowLosses,
     ...describeSizes(teacher),
@@ -108,6 +113,15 @@ async function scoreOriginal(
   const open = tasks.filter((_, index) => !known[index]);
   const scored = await scoreTasks(teacher, open, { ...options, products: "exact" });
   return known.map((score) => score ?? scored.shift()).filter((score) => score !== undefined);
+}
+
+function hashTokens(windows: readonly EvaluationWindow[]): string {
+  const hasher = createHasher("sha256");
+  // Little-endian on every machine that Node runs on with our kernels.
+  for (const { ids } of windows) {
+    hasher.update(new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength));
+  }
+  return hasher.digest();
 }
 
 /** Decode speed of one sequence in tokens a second; null when not asked for or not possible. */

@@ -1,4 +1,5 @@
 import type { Products } from "../backend/packed-operand.ts";
+import type { Interval } from "./statistics/interval.ts";
 import type { AverageId, NamedAverage } from "./tasks/averages.ts";
 import type { OpenTaskOptions } from "./tasks/open-task.ts";
 import type { Task, TaskScore } from "./tasks/task.ts";
@@ -76,6 +77,7 @@ export interface TaskProgress {
 interface Original {
   readonly model: string;
   readonly sizeBytes: number;
+  readonly linearBytes: number;
   readonly bitsPerWeight: { readonly linear: number; readonly file: number };
   readonly tasks: readonly TaskScore[];
   readonly averages: readonly NamedAverage[];
@@ -92,12 +94,27 @@ export interface TaskEvaluation {
   readonly original: Original | null;
   /** Bytes of the weight files. */
   readonly sizeBytes: number;
+  /** Those of them that store the weights of the blocks' linear layers. */
+  readonly linearBytes: number;
   readonly bitsPerWeight: { readonly linear: number; readonly file: number };
   readonly peakMemoryBytes: number;
   readonly backend: { readonly id: string; readonly level: string; readonly threads: number };
   /** How packed weights were multiplied. */
   readonly products: Products;
   readonly elapsedMs: number;
+}
+
+/** KL(original ‖ model), in nats a token. */
+export interface DivergenceFigures {
+  readonly mean: number;
+  /** 95 % interval of the mean over windows; null with one window. */
+  readonly interval: Interval | null;
+  readonly percentile99: number;
+  /** 95 % interval of the 99th percentile; null with one window. */
+  readonly percentile99Interval: Interval | null;
+  readonly maximum: number;
+  /** Mean of each window, in the order of the text. */
+  readonly windowMeans: readonly number[];
 }
 
 /** The result of an evaluation on a text, and on tasks if there were any. */
@@ -108,24 +125,28 @@ export interface Evaluation extends TaskEvaluation {
   readonly windows: number;
   /** Predictions that were scored. */
   readonly tokens: number;
+  /**
+   * SHA-256 of the token ids of all windows, in order: where it is the same, two models were asked the same
+   * questions, and their losses may be compared window by window.
+   */
+  readonly tokensSha256: string;
   /** Exponential of the mean loss in nats a token. */
   readonly perplexity: number;
+  /** 95 % interval of the perplexity, over windows; null with one window. */
+  readonly interval: Interval | null;
   /** Mean loss in nats a token, and the standard error of the mean over windows. */
   readonly loss: { readonly mean: number; readonly standardError: number };
   /** Mean loss of each window in nats a token, in the order of the text. */
   readonly windowLosses: readonly number[];
   /** KL(original ‖ model) in nats a token; null without an original. */
-  readonly klDivergence: {
-    readonly mean: number;
-    readonly percentile99: number;
-    readonly maximum: number;
-  } | null;
+  readonly klDivergence: DivergenceFigures | null;
   /** Share of tokens where both models' most likely token is the same; null without an original. */
   readonly topTokenAgreement: number | null;
   /** The original on the same text and tasks, for comparison; null without an original. */
   readonly original:
     | (Original & {
         readonly perplexity: number;
+        readonly interval: Interval | null;
         readonly loss: { readonly mean: number; readonly standardError: number };
         readonly windowLosses: readonly number[];
       })

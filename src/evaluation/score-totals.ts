@@ -1,5 +1,7 @@
 import { NumericError } from "../util/errors.ts";
+import type { DivergenceFigures } from "./evaluation.ts";
 import type { WindowScore } from "./score-windows.ts";
+import { tokenQuantileInterval, windowInterval } from "./statistics/text-intervals.ts";
 
 /** Collects the scores of windows into the figures of an evaluation. Sums are float64. */
 export class ScoreTotals {
@@ -42,8 +44,8 @@ export class ScoreTotals {
     return Math.exp(this.loss.mean);
   }
 
-  /** Mean, 99th percentile and maximum of the divergence; null when there was no teacher. */
-  get klDivergence(): { mean: number; percentile99: number; maximum: number } | null {
+  /** Figures of the divergence; null when there was no teacher. */
+  get klDivergence(): DivergenceFigures | null {
     if (this.divergences.length === 0) return null;
     const all = new Float32Array(this.tokens);
     let at = 0;
@@ -55,7 +57,15 @@ export class ScoreTotals {
     }
     all.sort();
     const percentile99 = all[Math.min(all.length - 1, Math.ceil(0.99 * all.length) - 1)];
-    return { mean: sum / all.length, percentile99, maximum: all[all.length - 1] };
+    const windowMeans = this.divergences.map(meanOf);
+    return {
+      mean: sum / all.length,
+      interval: windowInterval(windowMeans),
+      percentile99,
+      percentile99Interval: tokenQuantileInterval(this.divergences, 0.99),
+      maximum: all[all.length - 1],
+      windowMeans,
+    };
   }
 
   /** Share of predictions where the top tokens agree; null when there was no teacher. */

@@ -1,6 +1,7 @@
 import type { Evaluation, TaskEvaluation } from "../evaluation/evaluation.ts";
+import { halfWidth } from "../evaluation/statistics/interval.ts";
 import type { TaskScore } from "../evaluation/tasks/task.ts";
-import { perplexityHalfWidth, type VariantFigures } from "./evaluation-table.ts";
+import type { VariantFigures } from "./evaluation-table.ts";
 import { modelName } from "./model-name.ts";
 
 /** Turns an evaluation into a row of the table, under a name for the variant. */
@@ -48,7 +49,7 @@ export function meanAccuracy(tasks: readonly TaskScore[]): number | null {
 
 function perplexityOf({
   perplexity,
-  loss,
-}: Pick<Evaluation, "perplexity" | "loss">): VariantFigures["perplexity"] {
-  return { value: perplexity, halfWidth: perplexityHalfWidth(perplexity, loss.standardError) };
+  interval,
+}: Pick<Evaluation, "perplexity" | "interval">): VariantFigures["perplexity"] {
+  return { value: perplexity, halfWidth: interval && halfWidth(interval) };
 }

@@ -89,14 +89,6 @@ export function formatPerplexity(perplexity: NonNullable<VariantFigures["perplex
   return `${value.toFixed(decimals)} ± ${halfWidth.toFixed(decimals)}`;
 }
 
-/**
- * Returns half the width of the 95 % interval of a perplexity, from the standard error of the mean loss
- * (delta method: `1.96 · ppl · se`).
- */
-export function perplexityHalfWidth(perplexity: number, standardError: number): number {
-  return 1.96 * perplexity * standardError;
-}
-
 function map<T>(value: T | null | undefined, format: (value: T) => string): string | null {
   return value == null ? null : format(value);
 }

@@ -1,3 +1,4 @@
+import type { DivergenceFigures } from "../../evaluation/evaluation.ts";
 import type { Interval } from "../../evaluation/statistics/interval.ts";
 import type { Accuracy } from "../../evaluation/tasks/task.ts";
 import type { MachineDescription } from "../../platform/node.ts";
@@ -31,17 +32,15 @@ export interface TextFigures {
   readonly window: number;
   readonly windows: number;
   readonly tokens: number;
+  /** SHA-256 of the token ids of all windows: only points where it is the same can be compared. */
+  readonly tokensSha256: string;
   readonly perplexity: number;
-  /** 95 % interval of the perplexity over windows. */
-  readonly interval: Interval;
+  /** 95 % interval of the perplexity over windows; null with one window. */
+  readonly interval: Interval | null;
   /** Mean loss of each window in nats a token: what two points are compared by, in pairs. */
   readonly windowLosses: readonly number[];
   /** KL(original ‖ point) in nats a token; null for the original. */
-  readonly klDivergence: {
-    readonly mean: number;
-    readonly percentile99: number;
-    readonly maximum: number;
-  } | null;
+  readonly klDivergence: DivergenceFigures | null;
   readonly topTokenAgreement: number | null;
 }
 
@@ -75,6 +74,8 @@ export interface PointResult {
   /** Parameters of the whole model, tied ones counted once. */
   readonly parameters: number;
   readonly sizeBytes: number;
+  /** Bytes that store the weights of the blocks' linear layers. */
+  readonly linearBytes: number;
   readonly bitsPerWeight: { readonly linear: number; readonly file: number };
   readonly texts: readonly TextFigures[];
   readonly tasks: readonly TaskFigures[];

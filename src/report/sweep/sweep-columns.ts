@@ -1,3 +1,4 @@
+import { halfWidth } from "../../evaluation/statistics/interval.ts";
 import { formatPerplexity } from "../evaluation-table.ts";
 import {
   formatBits,
@@ -87,7 +88,7 @@ function textColumns(name: string, several: boolean): SweepColumn[] {
       value: (row) => onText(row)?.perplexity ?? null,
       cell: (row) =>
         map(onText(row), ({ perplexity, interval }) =>
-          formatPerplexity({ value: perplexity, halfWidth: (interval.high - interval.low) / 2 }),
+          formatPerplexity({ value: perplexity, halfWidth: interval && halfWidth(interval) }),
         ),
     },
     {
