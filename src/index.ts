@@ -23,6 +23,10 @@ import { type QuantizeRun, type RunHandle, startRun } from "./pipeline/quantize-
 import type { PipelineEvent } from "./pipeline/events.ts";
 import type { RunRecord } from "./pipeline/run-record.ts";
 import type { ResumeChoice } from "./pipeline/resume.ts";
+import { previewSweep, runSweep } from "./pipeline/sweep/sweep.ts";
+import type { SweepEvent, SweepPlan } from "./pipeline/sweep/sweep-events.ts";
+import type { SweepRecipeInput } from "./pipeline/sweep/sweep-recipe.ts";
+import type { SweepResults } from "./pipeline/sweep/sweep-results.ts";
 import type { TrainConfigInput } from "./pipeline/train/train-config.ts";
 import type { TrainEvent } from "./pipeline/train/train-events.ts";
 import { trainModel } from "./pipeline/train/train-model.ts";
@@ -165,6 +169,48 @@ export function train(config: TrainConfigInput, options: TrainOptions): TrainRun
   });
 }
 
+/** Where a sweep keeps its results, and what it does about earlier ones. */
+export interface SweepOptions extends ApiOptions {
+  /** Folder of the results: `results.db`, and checkpoints while they are needed. */
+  readonly out: string;
+  /** Try points again that failed before. Default false. */
+  readonly retryFailed?: boolean;
+}
+
+/** A sweep under way. Await it for the results; iterate over `events` for progress. */
+export type SweepHandle = RunHandle<SweepEvent, SweepResults>;
+
+/**
+ * Makes and measures every point of a recipe: a YAML or JSON file, or its contents. Each finished point is kept in the
+ * database of the folder `out`: a sweep that was interrupted is gone on with, and several processes may share one.
+ * Points that fail are kept as failed.
+ *
+ * @example
+ * const run = sweep("sweep.yaml", { out: "./sweep" });
+ * for await (const event of run.events) if (event.type === "end") render(event.record);
+ * const { record: results } = await run;
+ *
+ * @throws FewbitError (as rejection) of the kind that fits; a recipe is checked before any work
+ */
+export function sweep(recipe: string | SweepRecipeInput, options: SweepOptions): SweepHandle {
+  return startRun<SweepEvent, SweepResults>(options.out, async (emit) => {
+    const notify = (message: string): void => emit({ type: "notice", message });
+    const backend = backendFor({ ...options, onNotice: options.onNotice ?? notify });
+    const { out, retryFailed = false, signal } = options;
+    return runSweep(recipe, { backend, out, retryFailed, signal, emit });
+  });
+}
+
+/** Says what `sweep` would do and need, without doing or writing anything. */
+export function planSweep(
+  recipe: string | SweepRecipeInput,
+  options: SweepOptions,
+): Promise<SweepPlan> {
+  const { out, signal, onNotice, onDownload } = options;
+  const backend = backendFor(options);
+  return previewSweep(recipe, { backend, out, signal, onNotice, onDownload });
+}
+
 /** Says what `quantize` with these options would do and need, without doing it. */
 export async function planQuantization(
   model: ModelSource,
@@ -293,6 +339,18 @@ export { type PresetId, presets } from "./pipeline/presets/index.ts";
 export type { KvCacheDType } from "./nn/kv-cache.ts";
 export type { PipelineEvent } from "./pipeline/events.ts";
 export { type TrainConfigInput, trainConfigSchema } from "./pipeline/train/train-config.ts";
+export { openResults } from "./pipeline/sweep/sweep.ts";
+export type { PlannedPoint, SweepEvent, SweepPlan } from "./pipeline/sweep/sweep-events.ts";
+export { type SweepRecipeInput, sweepRecipeSchema } from "./pipeline/sweep/sweep-recipe.ts";
+export type {
+  AverageFigures,
+  PointRecord,
+  PointResult,
+  SweepPoint,
+  SweepResults,
+  TaskFigures,
+  TextFigures,
+} from "./pipeline/sweep/sweep-results.ts";
 export type { TrainEvent, TrainPlan } from "./pipeline/train/train-events.ts";
 export type { TrainRecord } from "./pipeline/train/train-record.ts";
 export {

@@ -24,6 +24,14 @@ const commands: Record<string, { summary: string; load: () => Promise<DefineComm
     summary: "measure perplexity, divergence from the original, size and speed",
     load: async () => (await import("./eval.ts")).defineEval,
   },
+  sweep: {
+    summary: "make and measure every point of a recipe, resumably",
+    load: async () => (await import("./sweep.ts")).defineSweep,
+  },
+  results: {
+    summary: "list or query the results of a sweep",
+    load: async () => (await import("./results.ts")).defineResults,
+  },
   report: {
     summary: "write what a sweep found as a page, with charts and tables",
     load: async () => (await import("./report.ts")).defineReport,

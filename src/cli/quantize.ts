@@ -12,7 +12,7 @@ import { keptWeights } from "../report/kept-weights.ts";
 import type { ApiOptions, QuantizeOptions } from "../index.ts";
 import { formatPlan } from "../report/plan-summary.ts";
 import { formatDone, formatQuantizationSummary } from "../report/quantization-summary.ts";
-import { formatCommand } from "../report/shell-command.ts";
+import { formatCommand } from "../util/shell-command.ts";
 import { UsageError } from "../util/errors.ts";
 import { DownloadDisplay } from "./download-display.ts";
 import { interruptible } from "./interrupt.ts";

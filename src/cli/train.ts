@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { TrainConfigInput } from "../index.ts";
 import { formatTrainSummary } from "../report/train-summary.ts";
-import { formatCommand } from "../report/shell-command.ts";
+import { formatCommand } from "../util/shell-command.ts";
 import { UsageError } from "../util/errors.ts";
 import { interruptible } from "./interrupt.ts";
 import type { Io } from "./io.ts";

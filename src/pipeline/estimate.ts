@@ -109,7 +109,8 @@ export async function estimateSeconds(backend: Backend, work: WorkSize): Promise
   return plain + flops / (0.7 * (await measureFlops(backend)));
 }
 
-async function measureFlops(backend: Backend): Promise<number> {
+/** Measures how many floating-point operations a second a large matrix product does here. */
+export async function measureFlops(backend: Backend): Promise<number> {
   const size = backend.id === "reference" ? 96 : 512;
   const a = Tensor.zeros(backend, "f32", [size, size]);
   let best = 0;

@@ -10,7 +10,7 @@ const usualWindow = 512;
 const methodIds = Object.keys(methods) as [MethodId, ...MethodId[]];
 
 /** Where calibration text comes from. */
-const calibrationSchema = z.object({
+export const calibrationSchema = z.object({
   /** Text or JSONL files with the weight of each in the mixture. */
   files: z
     .array(z.object({ path: z.string(), weight: z.number().positive().default(1) }))

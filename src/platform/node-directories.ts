@@ -128,6 +128,11 @@ export function absolutePath(path: string): string {
   return nodePath.resolve(path);
 }
 
+/** Returns how `path` is reached from the directory `from`; both absolute. */
+export function relativePath(from: string, path: string): string {
+  return nodePath.relative(from, path) || ".";
+}
+
 /** Returns the last part of a path. */
 export function baseName(path: string): string {
   return nodePath.basename(path);

@@ -11,7 +11,7 @@ import {
 import type { ComparedVariant, Origin } from "../../src/report/comparison.ts";
 import { meanAccuracy, variantFigures } from "../../src/report/evaluation-figures.ts";
 import { formatDuration, formatNumber, formatPercentage } from "../../src/report/format.ts";
-import { formatCommand } from "../../src/report/shell-command.ts";
+import { formatCommand } from "../../src/util/shell-command.ts";
 import type { ShippedCheckpoint } from "../../builtin/shipped-checkpoints.ts";
 import type { Inputs } from "./inputs.ts";
 import { type Variant, wordsOf } from "./variants.ts";

@@ -1,0 +1,105 @@
+import type { SweepEvent } from "../pipeline/sweep/sweep-events.ts";
+import type { PointRecord } from "../pipeline/sweep/sweep-results.ts";
+import { formatPerplexity } from "../report/evaluation-table.ts";
+import { formatDuration, formatPlural, formatRemaining, printable } from "../report/format.ts";
+import { formatSweepPlan } from "../report/sweep-plan.ts";
+import { DownloadDisplay } from "./download-display.ts";
+import type { Onward } from "./interrupt.ts";
+import type { Terminal } from "./terminal.ts";
+
+type Counts = Extract<SweepEvent, { type: "waiting" }>["counts"];
+
+/** Shows a sweep on standard error: a line for each point that ends, and where it can be redrawn a bar for the one at work. */
+export class SweepProgress {
+  private readonly terminal: Terminal;
+  private readonly download: DownloadDisplay;
+  private counts: Counts | null = null;
+  private isWaiting = false;
+
+  constructor(terminal: Terminal) {
+    this.terminal = terminal;
+    this.download = new DownloadDisplay(terminal);
+  }
+
+  /** Takes the next event of the sweep. */
+  handle(event: SweepEvent): void {
+    const { terminal } = this;
+    if (event.type === "download") return this.download.handle(event.progress);
+    if (event.type === "notice") return terminal.notice(event.message);
+    if (event.type === "plan") {
+      return terminal.notes(["", ...formatSweepPlan(event.plan, terminal.noteLayout), ""]);
+    }
+    this.counts = event.counts;
+    if (event.type === "waiting") return this.wait(event.counts);
+    this.isWaiting = false;
+    if (event.type === "end") return this.end(event);
+    if (event.type === "begin") return;
+    const { activity, fraction, point, remainingMs } = event;
+    terminal.progress({
+      noun: "point",
+      current: finished(event.counts) + 1,
+      total: total(event.counts),
+      fraction,
+      activity: printable(`${point.model} ${point.label}: ${activity}`),
+      remainingMs,
+    });
+  }
+
+  /** What came of the sweep when it is stopped now, and how to go on. */
+  get onward(): Onward {
+    const { counts } = this;
+    return {
+      message: counts
+        ? `${counts.done} of ${formatPlural(total(counts), "point")} are done and kept`
+        : "nothing was begun",
+      hint: "run the same command again to go on",
+    };
+  }
+
+  private wait({ running }: Counts): void {
+    if (this.isWaiting) return;
+    this.isWaiting = true;
+    const what = formatPlural(running, "point");
+    this.terminal.notes([`  waiting for ${what} that another process works on`]);
+  }
+
+  private end({
+    record,
+    again,
+    elapsedMs,
+    counts,
+    remainingMs,
+  }: Extract<SweepEvent, { type: "end" }>) {
+    const { terminal } = this;
+    const { point } = record;
+    const parts = [
+      `point ${finished(counts)}/${total(counts)}`,
+      printable(`${point.model} ${point.label}`),
+      ...outcome(record, again, terminal),
+      formatDuration(elapsedMs),
+      ...(remainingMs === null || counts.waiting === 0
+        ? []
+        : [`${formatRemaining(remainingMs)} left`]),
+    ];
+    terminal.notes([`  ${parts.join("  ")}`]);
+  }
+}
+
+function outcome({ result, error }: PointRecord, again: boolean, terminal: Terminal): string[] {
+  if (error) {
+    const label = again ? "failed, once more later" : "failed";
+    return [`${terminal.style(label, "failure")}: ${printable(error.message)}`];
+  }
+  const [text] = result?.texts ?? [];
+  if (!text) return [];
+  const halfWidth = (text.interval.high - text.interval.low) / 2;
+  return [`perplexity ${formatPerplexity({ value: text.perplexity, halfWidth })}`];
+}
+
+function finished({ done, failed }: Counts): number {
+  return done + failed;
+}
+
+function total(counts: Counts): number {
+  return finished(counts) + counts.running + counts.waiting;
+}

@@ -1,0 +1,172 @@
+import {
+  type Database,
+  type DatabaseRow,
+  hostDigits,
+  isProcessAlive,
+  processId,
+  processMark,
+  randomSuffix,
+} from "../../platform/node.ts";
+import type { PointWork } from "./expand-recipe.ts";
+import type { Claim, Failure, Finished, PointCounts, PointQueue, Worker } from "./point-queue.ts";
+import { pointOf } from "./read-records.ts";
+import { storeResult } from "./store-result.ts";
+
+/** Ends of a process at one point after which nobody tries that point again by itself. */
+const mostCrashes = 4;
+
+/** Columns that say who works on a point. */
+const nobody = "owner = NULL, token = NULL, lease_until = NULL";
+
+/**
+ * The queue of a sweep in its results database: each call is one transaction. A claim belongs to a process (host, id and
+ * start of the process), so that the death of one on this machine is noticed at once, elsewhere when its lease runs out.
+ */
+export class DatabaseQueue implements PointQueue {
+  readonly leaseMs: number;
+  private readonly database: Database;
+  private readonly owner: string = `${hostDigits()} ${processId()} ${processMark(processId())}`;
+
+  constructor(database: Database, leaseMs = 120_000) {
+    this.database = database;
+    this.leaseMs = leaseMs;
+  }
+
+  async claim(worker: Worker, preferredModel: string | null): Promise<Claim | null> {
+    const { database } = this;
+    return database.transaction(() => {
+      this.takeBack();
+      const row = database.row(
+        "SELECT * FROM points WHERE status = 'waiting' AND position IS NOT NULL " +
+          "ORDER BY model IS NOT ?, position LIMIT 1",
+        preferredModel,
+      );
+      if (!row) return null;
+      const token = randomSuffix() + randomSuffix();
+      const attempt = Number(row["attempts"]) + 1;
+      database.run(
+        "UPDATE points SET status = 'running', attempts = ?, owner = ?, token = ?, lease_until = ?, " +
+          "fewbit = ?, machine = ?, started_at = ?, finished_at = NULL, " +
+          "error_code = NULL, error_message = NULL, error_hint = NULL WHERE id = ?",
+        attempt,
+        this.owner,
+        token,
+        Date.now() + this.leaseMs,
+        worker.fewbit,
+        JSON.stringify(worker.machine),
+        now(),
+        row["id"],
+      );
+      return { point: pointOf(row), work: workOf(row), attempt, token };
+    });
+  }
+
+  async renew({ point, token }: Claim): Promise<boolean> {
+    const until = Date.now() + this.leaseMs;
+    return this.changeOwn("lease_until = ?", [until], point.id, token);
+  }
+
+  async complete({ point, token }: Claim, finished: Finished): Promise<boolean> {
+    const { database } = this;
+    const { result, run, data } = finished;
+    return database.transaction(() => {
+      const isOwn = this.changeOwn(
+        `status = 'done', crashes = 0, finished_at = ?, parameters = ?, size_bytes = ?, bits_per_weight = ?,
+         file_bits_per_weight = ?, tokens_per_second = ?, make_ms = ?, peak_memory_bytes = ?, evaluation_ms = ?,
+         backend = ?, backend_level = ?, threads = ?, run = ?, ${nobody}`,
+        [
+          now(),
+          result.parameters,
+          result.sizeBytes,
+          result.bitsPerWeight.linear,
+          result.bitsPerWeight.file,
+          result.tokensPerSecond,
+          result.makeMs,
+          result.peakMemoryBytes,
+          result.evaluationMs,
+          result.backend.id,
+          result.backend.level,
+          result.backend.threads,
+          run && JSON.stringify(run),
+        ],
+        point.id,
+        token,
+      );
+      if (isOwn) storeResult(database, point.id, result, data);
+      return isOwn;
+    });
+  }
+
+  async fail({ point, token }: Claim, failure: Failure, again: boolean): Promise<boolean> {
+    return this.changeOwn(
+      `status = ?, finished_at = ?, error_code = ?, error_message = ?, error_hint = ?, ${nobody}`,
+      [again ? "waiting" : "failed", now(), failure.code, failure.message, failure.hint ?? null],
+      point.id,
+      token,
+    );
+  }
+
+  async release({ point, token }: Claim): Promise<void> {
+    this.changeOwn(`status = 'waiting', attempts = attempts - 1, ${nobody}`, [], point.id, token);
+  }
+
+  async counts(): Promise<PointCounts> {
+    const rows = this.database.rows(
+      "SELECT status, count(*) AS count FROM points WHERE position IS NOT NULL GROUP BY status",
+    );
+    const none = { waiting: 0, running: 0, done: 0, failed: 0 };
+    return { ...none, ...Object.fromEntries(rows.map((row) => [row["status"], row["count"]])) };
+  }
+
+  /** Whether another process is at work on a point of the sweep. */
+  isBusyElsewhere(): boolean {
+    return this.database
+      .rows("SELECT owner, lease_until FROM points WHERE status = 'running'")
+      .some((row) => row["owner"] !== this.owner && !isLost(row));
+  }
+
+  /** Makes points whose worker died, or has been silent for too long, wait again. */
+  private takeBack(): void {
+    const running = this.database.rows("SELECT * FROM points WHERE status = 'running'");
+    for (const row of running.filter(isLost)) {
+      const crashes = Number(row["crashes"]) + 1;
+      const given = crashes < mostCrashes;
+      this.database.run(
+        `UPDATE points SET status = ?, crashes = ?, error_code = ?, error_message = ?, error_hint = ?, ${nobody} WHERE id = ?`,
+        given ? "waiting" : "failed",
+        crashes,
+        given ? null : "CRASHED",
+        given ? null : `the process ended ${crashes} times while it worked on this point`,
+        given ? null : "it may need more memory than there is; try again with --retry-failed",
+        row["id"],
+      );
+    }
+  }
+
+  private changeOwn(
+    changes: string,
+    values: readonly (string | number | null)[],
+    id: string,
+    token: string,
+  ): boolean {
+    const own = "id = ? AND token = ? AND status = 'running'";
+    return (
+      this.database.run(`UPDATE points SET ${changes} WHERE ${own}`, ...values, id, token) === 1
+    );
+  }
+}
+
+/** Whether whoever claimed a point will not complete it. */
+function isLost(row: DatabaseRow): boolean {
+  if (Number(row["lease_until"]) < Date.now()) return true;
+  const [host, id, mark] = String(row["owner"]).split(" ");
+  return host === hostDigits() && !isProcessAlive(Number(id), mark);
+}
+
+function workOf(row: DatabaseRow): PointWork {
+  return JSON.parse(String(row["work"])) as PointWork;
+}
+
+function now(): string {
+  return new Date().toISOString();
+}

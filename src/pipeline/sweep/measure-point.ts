@@ -1,0 +1,125 @@
+import { evaluateModel } from "../../evaluation/evaluate.ts";
+import { evaluateTasks } from "../../evaluation/evaluate-tasks.ts";
+import type { Evaluation } from "../../evaluation/evaluation.ts";
+import type { Task, TaskScore } from "../../evaluation/tasks/task.ts";
+import { baseName, monotonicMs } from "../../platform/node.ts";
+import type { LanguageModel } from "../../runtime/language-model.ts";
+import type { PointEvaluation } from "./expand-recipe.ts";
+import type { FileHashes } from "./identify-points.ts";
+import type { PointResult, TaskFigures, TextFigures } from "./sweep-results.ts";
+
+/** Figures of a model, however it was made. */
+export type MeasuredFigures = Omit<PointResult, "makeMs" | "peakMemoryBytes">;
+
+/** What a model is measured by. */
+export interface Measurement {
+  readonly evaluation: PointEvaluation;
+  /** The tasks of the evaluation, read. */
+  readonly tasks: readonly Task[];
+  /** Null for the original itself, or where divergence is not asked for. */
+  readonly original: LanguageModel | null;
+  readonly hashes: FileHashes;
+  readonly signal: AbortSignal;
+  /** Says what is being measured, and which share of the whole is done, 0 to 1. */
+  readonly onProgress: (activity: string, share: number) => void;
+}
+
+/** 97.5 % point of the normal distribution: 95 % lie within. */
+const deviations = 1.959964;
+
+/** Measures a model on all texts and tasks. */
+export async function measurePoint(
+  model: LanguageModel,
+  measurement: Measurement,
+): Promise<MeasuredFigures> {
+  const { evaluation, tasks, original, hashes, signal, onProgress } = measurement;
+  const startedMs = monotonicMs();
+  const parts = evaluation.texts.length + tasks.length;
+  const texts: TextFigures[] = [];
+  let tokensPerSecond: number | null = null;
+  for (const [index, { file, window, maxWindows, protocol }] of evaluation.texts.entries()) {
+    const name = baseName(file);
+    const found = await evaluateModel(model, {
+      text: file,
+      ...(window === undefined ? {} : { window }),
+      ...(maxWindows === undefined ? {} : { maxWindows }),
+      ...(protocol === undefined ? {} : { protocol }),
+      ...(original ? { against: original } : {}),
+      // The speed is the same whatever the text.
+      speedTokens: index === 0 ? evaluation.speedTokens : 0,
+      signal,
+      onProgress: ({ windows, totalWindows }) =>
+        onProgress(name, (index + windows / totalWindows) / parts),
+    });
+    if (index === 0) tokensPerSecond = found.tokensPerSecond;
+    texts.push(textFigures(found, name, await hashes.sha256(file)));
+  }
+  const scores: TaskFigures[] = [];
+  for (const [index, task] of tasks.entries()) {
+    const done = evaluation.texts.length + index;
+    const { tasks: found } = await evaluateTasks(model, {
+      tasks: [task],
+      signal,
+      onTaskProgress: ({ options, totalOptions }) =>
+        onProgress(task.name, (done + options / totalOptions) / parts),
+    });
+    const sha256 = await hashes.sha256(evaluation.tasks[index]);
+    scores.push(...found.map((score) => taskFigures(score, sha256)));
+  }
+  const { id, level, threads } = model.backend;
+  const { parameters, file, linear } = model.sizes;
+  return {
+    parameters,
+    sizeBytes: file.bytes,
+    bitsPerWeight: { linear: linear.bitsPerWeight, file: file.bitsPerWeight },
+    texts,
+    tasks: scores,
+    averages: [],
+    tokensPerSecond,
+    evaluationMs: monotonicMs() - startedMs,
+    backend: { id, level, threads },
+  };
+}
+
+function textFigures(
+  { protocol, window, windows, tokens, perplexity, loss, ...rest }: Evaluation,
+  name: string,
+  sha256: string,
+): TextFigures {
+  const reach = deviations * loss.standardError;
+  return {
+    name,
+    sha256,
+    protocol,
+    window,
+    windows,
+    tokens,
+    perplexity,
+    interval: {
+      low: Math.exp(loss.mean - reach),
+      high: Math.exp(loss.mean + reach),
+      level: 0.95,
+    },
+    windowLosses: rest.windowLosses,
+    klDivergence: rest.klDivergence,
+    topTokenAgreement: rest.topTokenAgreement,
+  };
+}
+
+function taskFigures(score: TaskScore, sha256: string): TaskFigures {
+  const { name, items, accuracy, normalizedAccuracy, chance, accuracyAboveChance, answers } = score;
+  const marks = (right: (answer: (typeof answers)[number]) => boolean): string =>
+    answers.map((answer) => (right(answer) ? "1" : "0")).join("");
+  return {
+    name,
+    sha256,
+    shots: 0,
+    items,
+    accuracy,
+    normalizedAccuracy,
+    chance,
+    accuracyAboveChance,
+    right: marks(({ right }) => right),
+    rightNormalized: marks(({ rightNormalized }) => rightNormalized),
+  };
+}

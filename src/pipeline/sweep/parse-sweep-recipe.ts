@@ -1,0 +1,120 @@
+import type { z } from "zod";
+import type { UsageError } from "../../util/errors.ts";
+import { nearestName } from "../../util/nearest.ts";
+import { errorAt, type FieldPath, type RecipeSource } from "./recipe-source.ts";
+import { type SweepRecipe, sweepRecipeSchema } from "./sweep-recipe.ts";
+
+type Issue = z.core.$ZodIssue;
+
+/**
+ * Checks the form of a recipe and fills in its defaults.
+ * @throws UsageError with file, line, column and field of the first fault
+ */
+export function parseSweepRecipe(source: RecipeSource): SweepRecipe {
+  const result = sweepRecipeSchema.safeParse(source.value);
+  if (result.success) return result.data;
+  const faults = result.error.issues.map((issue) => faultOf(issue, source.value));
+  throw describe(source, faults[0], faults.length - 1);
+}
+
+interface Fault {
+  readonly path: FieldPath;
+  readonly message: string;
+  readonly hint?: string | undefined;
+}
+
+function describe(source: RecipeSource, { path, message, hint }: Fault, more: number): UsageError {
+  const others = more === 0 ? null : `${more} more ${more === 1 ? "fault" : "faults"} after this`;
+  const advice = [hint, others].filter((part) => part != null).join("; ");
+  return errorAt(source, path, message, advice === "" ? undefined : advice);
+}
+
+/** Turns what zod says into what a person needs. */
+function faultOf(issue: Issue, value: unknown): Fault {
+  const path = issue.path.filter((part) => typeof part !== "symbol");
+  if (issue.code === "unrecognized_keys") {
+    const [key] = issue.keys;
+    const known = fieldsAt(sweepRecipeSchema, path);
+    return {
+      path: [...path, key],
+      message: "there is no such field",
+      hint: suggestion(key, known, "the fields here are"),
+    };
+  }
+  const given = valueAt(value, path);
+  if (issue.code === "invalid_union") return unionFault(issue, path, given, value);
+  if (issue.code === "invalid_value") {
+    const known = issue.values.map(String);
+    if (given === undefined) return { path, message: `is missing: one of ${known.join(", ")}` };
+    return {
+      path,
+      message: `${JSON.stringify(given)} is none of ${known.join(", ")}`,
+      hint: typeof given === "string" ? suggestion(given, known) : undefined,
+    };
+  }
+  if (given === undefined) return { path, message: "is missing" };
+  return { path, message: `${lowerFirst(issue.message)}, got ${short(given)}` };
+}
+
+/** Of several forms that a field may have, the one that was meant says what is wrong. */
+function unionFault(
+  issue: z.core.$ZodIssueInvalidUnion,
+  path: FieldPath,
+  given: unknown,
+  whole: unknown,
+): Fault {
+  if (given === undefined) return { path, message: "is missing" };
+  const depth = (issues: readonly Issue[]): number =>
+    Math.max(0, ...issues.map((each) => each.path.length + (isTypeFault(each) ? 0 : 1)));
+  const [best] = [...issue.errors].sort((a, b) => depth(b) - depth(a));
+  const inner = best?.[0];
+  if (!inner || depth(best) === 0) return { path, message: `got ${short(given)}` };
+  return faultOf({ ...inner, path: [...issue.path, ...inner.path] }, whole);
+}
+
+function isTypeFault(issue: Issue): boolean {
+  return issue.code === "invalid_type" && issue.path.length === 0;
+}
+
+function suggestion(
+  name: string,
+  known: readonly string[],
+  introduction?: string,
+): string | undefined {
+  const nearest = nearestName(name, known);
+  if (nearest !== null) return `did you mean ${nearest}?`;
+  return introduction && known.length > 0 ? `${introduction} ${known.join(", ")}` : undefined;
+}
+
+/** Names of the fields that an object of the schema may have at a path. */
+function fieldsAt(schema: unknown, path: FieldPath): string[] {
+  const definition = (schema as { def?: Record<string, unknown> }).def;
+  if (!definition) return [];
+  const { type, innerType, options, element, shape } = definition;
+  if (innerType) return fieldsAt(innerType, path);
+  if (type === "union") {
+    return [...new Set((options as unknown[]).flatMap((option) => fieldsAt(option, path)))];
+  }
+  const [first, ...rest] = path;
+  if (type === "array") return path.length === 0 ? [] : fieldsAt(element, rest);
+  if (type !== "object") return [];
+  const fields = shape as Record<string, unknown>;
+  if (first === undefined) return Object.keys(fields).filter((name) => name !== "$schema");
+  return fieldsAt(fields[first], rest);
+}
+
+function valueAt(value: unknown, path: FieldPath): unknown {
+  return path.reduce<unknown>(
+    (inner, part) => (inner as Record<string | number, unknown> | null | undefined)?.[part],
+    value,
+  );
+}
+
+function short(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+function lowerFirst(text: string): string {
+  return text.replace(/^(Invalid input: )?(.)/, (_, __, first: string) => first.toLowerCase());
+}

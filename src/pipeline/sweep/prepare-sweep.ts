@@ -1,0 +1,176 @@
+import type { Backend } from "../../backend/backend.ts";
+import { limitTask } from "./limit-task.ts";
+import { readTask } from "../../evaluation/tasks/read-task.ts";
+import type { Task } from "../../evaluation/tasks/task.ts";
+import { type ResolveOptions, resolveModel } from "../../hub/resolve-model.ts";
+import {
+  absolutePath,
+  parentPath,
+  readText,
+  relativePath,
+  workingDirectory,
+} from "../../platform/node.ts";
+import { FewbitError } from "../../util/errors.ts";
+import {
+  checkFiles,
+  checkPoints,
+  checkRecipe,
+  type NamedFile,
+  selectPoints,
+  spareCalibration,
+} from "./check-points.ts";
+import type { EnrolledPoint } from "./enroll-points.ts";
+import { type ExpandedPoint, expandRecipe } from "./expand-recipe.ts";
+import { FileHashes, hashCheckpoint, identifyPoint } from "./identify-points.ts";
+import { parseSweepRecipe } from "./parse-sweep-recipe.ts";
+import { errorAt, parseSource, type RecipeSource, sourceOfValue } from "./recipe-source.ts";
+import { reproduceCommand } from "./reproduce-command.ts";
+import type { SweepRecipe, SweepRecipeInput } from "./sweep-recipe.ts";
+
+/** A point with the place in the recipe that it comes from. */
+export type PreparedPoint = EnrolledPoint & Pick<ExpandedPoint, "path">;
+
+/** A recipe that was checked, with its points and what they are measured by. */
+export interface PreparedSweep {
+  readonly source: RecipeSource;
+  readonly recipe: SweepRecipe;
+  readonly points: readonly PreparedPoint[];
+  readonly tasks: readonly Task[];
+  readonly hashes: FileHashes;
+}
+
+/**
+ * Reads a recipe, checks all of it before any work, and finds its points with their ids.
+ * @throws UsageError with file, line, column and field
+ * @throws FormatError when a model or a task file is not as it should be
+ */
+export async function prepareSweep(
+  given: string | SweepRecipeInput,
+  backend: Backend,
+  options: ResolveOptions,
+): Promise<PreparedSweep> {
+  const isFile = typeof given === "string";
+  const folder = isFile ? parentPath(absolutePath(given)) : workingDirectory();
+  const source = isFile ? parseSource(given, await readText(given)) : sourceOfValue(given);
+  const recipe = parseSweepRecipe(source);
+  checkRecipe(source, recipe);
+  const points = selectPoints(source, recipe, expandRecipe(recipe, folder));
+  checkPoints(source, points);
+  await checkFiles(source, filesOf(recipe, points));
+  const hashes = new FileHashes();
+  const tasks = await readTasks(source, recipe, points);
+  const prepared = await identify(source, points.map(spareCalibration), {
+    backend,
+    options,
+    hashes,
+    folder,
+  });
+  return { source, recipe, points: prepared, tasks, hashes };
+}
+
+interface Identifying {
+  readonly backend: Backend;
+  readonly options: ResolveOptions;
+  readonly hashes: FileHashes;
+  readonly folder: string;
+}
+
+/** Finds the models, and from their files and all else the ids of the points. */
+async function identify(
+  source: RecipeSource,
+  points: readonly ExpandedPoint[],
+  { backend, options, hashes, folder }: Identifying,
+): Promise<PreparedPoint[]> {
+  const models = new Map<string, { source: string; hash: string }>();
+  const placeOf = (path: string): string =>
+    path.startsWith("hf:") ? path : relativePath(folder, path);
+  const seen = new Map<string, string>();
+  const prepared: PreparedPoint[] = [];
+  for (const each of points) {
+    const { point, path } = each;
+    let model = models.get(each.work.model);
+    if (!model) {
+      try {
+        const resolved = await resolveModel(each.work.model, options);
+        model = { source: resolved.source, hash: await hashCheckpoint(resolved.directory) };
+      } catch (error) {
+        throw placed(source, path, error);
+      }
+      models.set(each.work.model, model);
+    }
+    const recipe = each.work.recipe && { ...each.work.recipe, model: model.source };
+    const work = { ...each.work, model: model.source, recipe };
+    const id = await identifyPoint({ ...each, work }, model.hash, backend, hashes);
+    const other = seen.get(id);
+    if (other !== undefined) {
+      throw errorAt(
+        source,
+        path,
+        `${point.label} is the same as ${other}`,
+        "leave one of them out",
+      );
+    }
+    seen.set(id, point.label);
+    const command = recipe && reproduceCommand(recipe, folderName(point.label), placeOf);
+    prepared.push({ point: { id, ...point }, work, command, path });
+  }
+  return prepared;
+}
+
+/** An error of something that a field names, with the place of the field. */
+export function placed(source: RecipeSource, path: ExpandedPoint["path"], error: unknown): unknown {
+  if (!(error instanceof FewbitError) || error.code === "CANCELLED") return error;
+  return errorAt(source, path, error.message, error.hint);
+}
+
+/** A name for a folder out of a name for people. */
+export function folderName(label: string): string {
+  return label.replace(/[^\w.+=-]+/g, "-");
+}
+
+function filesOf(
+  { models, evaluation }: SweepRecipe,
+  points: readonly ExpandedPoint[],
+): NamedFile[] {
+  const files: NamedFile[] = [];
+  for (const { point, work, path } of points) {
+    if (point.method === null && !work.model.startsWith("hf:")) {
+      const index = models.findIndex(({ id }) => id === point.model);
+      files.push({ file: work.model, kind: "directory", path: ["models", index, "path"] });
+    }
+    const texts = [work.recipe?.calibration, ...(work.recipe?.finishers ?? []).map((f) => f.data)];
+    for (const text of texts) {
+      for (const file of text?.files ?? []) files.push({ file: file.path, kind: "file", path });
+    }
+  }
+  const [first] = points;
+  for (const [i, { file }] of first.work.evaluation.texts.entries()) {
+    const isShort = typeof evaluation.texts[i] === "string";
+    const path = ["evaluation", "texts", i, ...(isShort ? [] : ["file"])];
+    files.push({ file, kind: "file", path });
+  }
+  for (const [i, file] of first.work.evaluation.tasks.entries()) {
+    files.push({ file, kind: "file", path: ["evaluation", "tasks", i] });
+  }
+  return files;
+}
+
+async function readTasks(
+  source: RecipeSource,
+  { evaluation }: SweepRecipe,
+  [first]: readonly ExpandedPoint[],
+): Promise<Task[]> {
+  const tasks: Task[] = [];
+  for (const [i, file] of first.work.evaluation.tasks.entries()) {
+    const path = ["evaluation", "tasks", i];
+    try {
+      tasks.push(limitTask(await readTask(file), evaluation.limit));
+    } catch (error) {
+      throw placed(source, path, error);
+    }
+    const { name } = tasks[i];
+    if (tasks.findIndex((task) => task.name === name) === i) continue;
+    throw errorAt(source, path, `there are two tasks called ${name}`, "rename one of the files");
+  }
+  return tasks;
+}

@@ -1,0 +1,106 @@
+import { type Database, openDatabase, openForReading, status } from "../../platform/node.ts";
+import { FormatError, UnsupportedError, UsageError } from "../../util/errors.ts";
+import { applicationId, migrations, schemaVersion } from "./results-schema.ts";
+
+/** Name of the database in a sweep's folder. */
+export const databaseName = "results.db";
+
+const fileMagic = "SQLite format 3\0";
+
+/**
+ * Opens the results of a sweep to work on them. A new database is made where there is none, one of an older
+ * layout is brought to this one, in one transaction.
+ * @throws FormatError when the file is no database, or another program's; it is left as it is
+ * @throws UnsupportedError when it was made by a newer fewbit; it is left as it is
+ */
+export async function openResultsDatabase(path: string): Promise<Database> {
+  if (await isThere(path)) {
+    const before = await openDatabase(path, { readOnly: true });
+    try {
+      expectOurs(before);
+    } finally {
+      before.close();
+    }
+  }
+  const database = await openDatabase(path);
+  try {
+    database.execute(
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON",
+    );
+    migrate(database);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/**
+ * Opens the results of a sweep to read them; a sweep may be writing meanwhile. An older layout is not read.
+ * @throws as `openResultsDatabase`; UsageError when there is none, or it is of an older layout
+ */
+export async function readResultsDatabase(path: string): Promise<Database> {
+  if (!(await isThere(path))) {
+    throw new UsageError(`there are no results at ${path}`, {
+      hint: "name the folder of a sweep: fewbit sweep RECIPE --out FOLDER makes one",
+    });
+  }
+  const database = await openDatabase(path, { readOnly: true });
+  try {
+    const version = expectOurs(database);
+    if (version === schemaVersion) return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  database.close();
+  // Brought to this layout once; then read only, as asked.
+  (await openResultsDatabase(path)).close();
+  return openDatabase(path, { readOnly: true });
+}
+
+/** Whether there is a database; an empty file is what a killed process may leave, and counts as none. */
+async function isThere(path: string): Promise<boolean> {
+  const found = await status(path);
+  if (found === null || (found.kind === "file" && found.sizeBytes === 0)) return false;
+  const file = await openForReading(path);
+  const head = new Uint8Array(fileMagic.length);
+  await file.read(head, 0);
+  await file.close();
+  if (new TextDecoder().decode(head) === fileMagic) return true;
+  throw new FormatError(`${path} is no SQLite database; it was left as it is`, {
+    hint: "choose another folder, or move the file away",
+  });
+}
+
+/** Returns the version of the layout. @throws FormatError UnsupportedError */
+function expectOurs(database: Database): number {
+  const id = database.row("PRAGMA application_id")?.["application_id"];
+  const version = Number(database.row("PRAGMA user_version")?.["user_version"]);
+  const tables = database.row("SELECT count(*) AS count FROM sqlite_schema")?.["count"];
+  if (id !== applicationId && tables !== 0) {
+    throw new FormatError(
+      `${database.path} is a database of another program; it was left as it is`,
+      {
+        hint: "choose another folder, or move the file away",
+      },
+    );
+  }
+  if (version <= schemaVersion) return version;
+  throw new UnsupportedError(
+    `${database.path} has layout ${version}, this fewbit knows layouts up to ${schemaVersion}`,
+    { hint: "use the newer fewbit that made it; it was left as it is" },
+  );
+}
+
+function migrate(database: Database): void {
+  const isCurrent = (): boolean => expectOurs(database) === schemaVersion;
+  if (isCurrent()) return;
+  database.transaction(() => {
+    // Another process may have been faster.
+    const from = expectOurs(database);
+    for (const migration of migrations.slice(from)) database.execute(migration);
+    database.execute(`PRAGMA application_id = ${applicationId}`);
+    database.execute(`PRAGMA user_version = ${schemaVersion}`);
+  });
+}

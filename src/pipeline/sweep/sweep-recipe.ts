@@ -1,0 +1,160 @@
+import { z } from "zod";
+import { rangeEstimators } from "../../calibration/statistics/activation-ranges.ts";
+import type { MethodRole } from "../../methods/define-method.ts";
+import { methods } from "../../methods/index.ts";
+import { presets } from "../presets/index.ts";
+import { calibrationSchema } from "../recipe.ts";
+
+const text = z.string().min(1);
+const count = z.number().int().positive();
+
+/** Ids of the methods that stand at one place of a chain. */
+function idsOf(role: MethodRole): [string, ...string[]] {
+  const ids = Object.values(methods).filter((method) => method.role === role);
+  return ids.map(({ id }) => id) as [string, ...string[]];
+}
+
+function oneOrList<S extends z.ZodType>(schema: S) {
+  return z.union([schema, z.array(schema).min(1)]);
+}
+
+const scheme = text.describe("Scheme id, such as w4g128, w2g64, w3-sym, w1.58 or w1");
+const options = z
+  .record(z.string(), z.unknown())
+  .describe("Options of the method, by the names that docs/methods and the help text give");
+
+const modelSchema = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[\w][\w.-]*$/, "expected letters, digits, dots and dashes")
+    .describe("Short name of the model in tables and charts"),
+  path: text.describe("Directory of the checkpoint, from the recipe's folder; or hf:owner/name"),
+});
+
+const calibrationFileSchema = z.union([
+  text,
+  z.strictObject({ path: text, weight: z.number().positive().optional() }),
+]);
+
+const sweepCalibrationSchema = z
+  .strictObject({
+    ...calibrationSchema.shape,
+    files: oneOrList(calibrationFileSchema)
+      .optional()
+      .describe("Text or JSONL files, from the recipe's folder, with weights in the mixture"),
+  })
+  .partial();
+
+const stepSchema = (role: "transform" | "finisher") =>
+  z.union([
+    z.enum(idsOf(role)),
+    z.strictObject({
+      method: z.enum(idsOf(role)),
+      options: options.optional(),
+      ...(role === "finisher" && {
+        data: sweepCalibrationSchema.optional().describe("Text of its own"),
+      }),
+    }),
+  ]);
+
+const variantSchema = z.strictObject({
+  label: text.optional().describe("Name of the variant instead of its methods' ids"),
+  method: oneOrList(z.enum(idsOf("quantizer")))
+    .optional()
+    .describe("The quantizer, or several"),
+  preset: oneOrList(z.enum(Object.keys(presets) as [string, ...string[]]))
+    .optional()
+    .describe("Methods that belong together, by one name, instead of method"),
+  scheme: oneOrList(scheme).describe("Scheme of the linear layers, or several"),
+  transforms: z.array(stepSchema("transform")).optional().describe("Before the quantizer"),
+  finishers: z.array(stepSchema("finisher")).optional().describe("After the quantizer"),
+  options: options.optional(),
+  grid: z
+    .record(z.string(), z.array(z.unknown()).min(1))
+    .optional()
+    .describe("Options of the method with several values each: every combination is a point"),
+  embedding: scheme.optional().describe("Scheme of the embedding; as it is unless given"),
+  head: scheme.optional().describe("Scheme of the output head; as it is unless given"),
+  ignore: z.array(text).optional().describe("Patterns of linear layers that stay as they are"),
+  layers: z
+    .array(z.strictObject({ pattern: text, scheme }))
+    .optional()
+    .describe("Linear layers with a scheme of their own"),
+  trueSequential: z.boolean().optional(),
+  activationRange: z.enum(rangeEstimators).optional(),
+  calibration: sweepCalibrationSchema
+    .optional()
+    .describe("What differs from the calibration of the sweep"),
+  seeds: z.array(z.number().int().nonnegative()).min(1).optional().describe("Default [0]"),
+  models: z.array(text).min(1).optional().describe("Ids of the models; all unless given"),
+});
+
+const textSchema = z.strictObject({
+  file: text.describe("Text file, from the recipe's folder"),
+  window: z.number().int().min(2).optional().describe("Tokens a window"),
+  maxWindows: count.optional().describe("Stop after so many windows"),
+  protocol: z.enum(["windows", "second-half"]).optional(),
+});
+
+const evaluationSchema = z.strictObject({
+  texts: z
+    .array(z.union([text, textSchema]))
+    .default([])
+    .describe("Texts for perplexity and KL divergence; tables show the first"),
+  tasks: z.array(text).default([]).describe("Task files, JSON lines of query, choices and gold"),
+  limit: count.optional().describe("Only the first items of each task"),
+  speedTokens: z
+    .number()
+    .int()
+    .nonnegative()
+    .default(64)
+    .describe("Tokens to generate for the decode speed; 0 leaves it out"),
+  kl: z.boolean().default(true).describe("Compare with the original, token by token"),
+});
+
+const exclusionSchema = z
+  .strictObject({
+    model: oneOrList(text),
+    method: oneOrList(text),
+    preset: oneOrList(text),
+    scheme: oneOrList(text),
+    label: oneOrList(text),
+    seed: oneOrList(z.number().int()),
+  })
+  .partial();
+
+/** A recipe of a sweep, as a person writes it. Paths are relative to its file. */
+export const sweepRecipeSchema = z.strictObject({
+  $schema: z.string().optional(),
+  name: z
+    .string()
+    .regex(/^[\w][\w. -]*$/, "expected letters, digits, spaces, dots and dashes")
+    .describe("What tables and reports call the sweep"),
+  models: z.array(modelSchema).min(1).describe("Originals; each is measured too"),
+  variants: z.array(variantSchema).min(1).describe("What is made of each model: small grids"),
+  calibration: sweepCalibrationSchema.optional().describe("Text to learn from, of all variants"),
+  evaluation: evaluationSchema.describe("What is measured of each point"),
+  exclude: z
+    .array(exclusionSchema)
+    .default([])
+    .describe("Points to leave out: those that fit all fields of an entry"),
+  keep: z
+    .boolean()
+    .default(false)
+    .describe("Keep the quantized checkpoints after they were measured"),
+  retries: z
+    .number()
+    .int()
+    .nonnegative()
+    .default(1)
+    .describe("How often a point is tried again that failed for want of memory, disk or network"),
+});
+
+/** A recipe of a sweep with its defaults. */
+export type SweepRecipe = z.output<typeof sweepRecipeSchema>;
+/** A recipe of a sweep as a person writes it. */
+export type SweepRecipeInput = z.input<typeof sweepRecipeSchema>;
+/** One of the small grids that a sweep is made of. */
+export type SweepVariant = SweepRecipe["variants"][number];
+/** Calibration as a sweep's recipe has it: what is left out comes from elsewhere. */
+export type SweepCalibration = z.output<typeof sweepCalibrationSchema>;

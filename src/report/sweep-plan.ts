@@ -1,0 +1,72 @@
+import type { PlannedPoint, SweepPlan } from "../pipeline/sweep/sweep-events.ts";
+import { baseName } from "../platform/node.ts";
+import { formatBytes, formatPlural, formatRemaining, printable } from "./format.ts";
+import { joinParts } from "./plan-summary.ts";
+import type { Layout } from "./style.ts";
+import { formatTable } from "./table.ts";
+
+/** Says in a few lines what a sweep will do and what it needs. */
+export function formatSweepPlan(plan: SweepPlan, layout: Layout): string[] {
+  const { points, evaluation, estimate, formerPoints } = plan;
+  const count = (status: PlannedPoint["status"]): number =>
+    points.filter((point) => point.status === status).length;
+  const models = new Set(points.map(({ point }) => point.model));
+  const head = [
+    printable(plan.name),
+    `${formatPlural(points.length, "point")} of ${formatPlural(models.size, "model")}`,
+    ...(count("done") > 0 ? [`${count("done")} done already`] : []),
+    ...(count("failed") > 0 ? [`${count("failed")} failed before`] : []),
+    ...(formerPoints > 0 ? [`${formerPoints} others in the database`] : []),
+  ];
+  const measured = [
+    ...evaluation.texts.map((text) => printable(baseName(text))),
+    ...(evaluation.tasks.length > 0 ? [formatPlural(evaluation.tasks.length, "task")] : []),
+  ];
+  const work = [
+    `measured on ${measured.join(", ")}`,
+    ...(evaluation.kl ? ["compared with the original"] : []),
+    plan.backend,
+    formatPlural(plan.threads, "thread"),
+  ];
+  const disk = plan.keep ? "writes" : "writes at a time";
+  return [
+    ...joinParts(head, layout),
+    ...joinParts(work, layout),
+    `  needs about ${formatBytes(estimate.memoryBytes)} memory, ${time(estimate.seconds)}, ` +
+      `and ${disk} ${formatBytes(estimate.diskBytes)}`,
+  ];
+}
+
+/** Lists the points of a plan with what each is thought to need. */
+export function formatPlannedPoints({ points }: SweepPlan, layout: Layout): string[] {
+  return formatTable(
+    [
+      { header: "model" },
+      { header: "variant", minWidth: 16, keep: "end" },
+      { header: "status", dropOrder: 3 },
+      { header: "make", align: "right" },
+      { header: "measure", align: "right" },
+      { header: "memory", align: "right", dropOrder: 1 },
+      { header: "size", align: "right", dropOrder: 2 },
+    ],
+    points.map(({ point, status, estimate }) => [
+      printable(point.model),
+      printable(point.label),
+      status,
+      ...(estimate
+        ? [
+            estimate.outputBytes > 0 ? time(estimate.makeSeconds) : "–",
+            time(estimate.measureSeconds),
+            estimate.memoryBytes > 0 ? formatBytes(estimate.memoryBytes) : "–",
+            estimate.outputBytes > 0 ? formatBytes(estimate.outputBytes) : "–",
+          ]
+        : ["–", "–", "–", "–"]),
+    ]),
+    layout,
+  );
+}
+
+/** An estimate is not known to fractions of a second. */
+function time(seconds: number): string {
+  return seconds < 1 ? "under 1 s" : formatRemaining(seconds * 1000);
+}
