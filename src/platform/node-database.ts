@@ -1,4 +1,4 @@
-import type { DatabaseSync } from "node:sqlite";
+import type * as sqlite from "node:sqlite";
 import { FewbitError, FormatError, UnsupportedError } from "../util/errors.ts";
 
 /** What a database holds in a cell. */
@@ -22,9 +22,9 @@ const codes = { busy: 5, readOnly: 8, damaged: 11, full: 13, notDatabase: 26 } a
 /** An SQLite database in a file. Calls return when they are done: statements are short. */
 export class Database {
   readonly path: string;
-  private readonly handle: DatabaseSync;
+  private readonly handle: sqlite.DatabaseSync;
 
-  constructor(path: string, handle: DatabaseSync) {
+  constructor(path: string, handle: sqlite.DatabaseSync) {
     this.path = path;
     this.handle = handle;
   }
@@ -110,7 +110,7 @@ export async function openDatabase(path: string, options: DatabaseOptions = {}):
   }
 }
 
-async function loadSqlite(): Promise<typeof import("node:sqlite")> {
+async function loadSqlite(): Promise<typeof sqlite> {
   try {
     return await import("node:sqlite");
   } catch (cause) {

@@ -57,7 +57,7 @@ export function formatFailures({ points }: SweepResults, layout: Layout): string
 }
 
 /** Mean accuracy over the tasks of a point, each counting the same; null without tasks. */
-export function meanTaskAccuracy({ result }: PointRecord): number | null {
+function meanTaskAccuracy({ result }: PointRecord): number | null {
   if (!result || result.tasks.length === 0) return null;
   return result.tasks.reduce((sum, task) => sum + task.accuracy.mean, 0) / result.tasks.length;
 }

@@ -48,7 +48,7 @@ export async function identifyPoint(
     original,
     recipe: JSON.stringify(withoutPlaces(work)),
     evaluation: JSON.stringify(sorted({ ...evaluation, tasks: tasks.length })),
-    texts: JSON.stringify(texts.map(({ file: _, ...text }) => sorted(text))),
+    texts: JSON.stringify(texts.map((text) => sorted({ ...text, file: null }))),
     ...Object.fromEntries(data.map(({ role, sha256 }, i) => [`${role} ${i}`, sha256])),
   });
 }

@@ -80,7 +80,7 @@ function firstLine(message: string): string {
 }
 
 /** Writes a path as people read it: `variants[1].scheme`. */
-export function formatPath(path: FieldPath): string {
+function formatPath(path: FieldPath): string {
   const parts = path.map((part) => (typeof part === "number" ? `[${part}]` : `.${part}`));
   return parts.join("").replace(/^\./, "");
 }
