@@ -1,5 +1,7 @@
 import type { Command } from "commander";
-import { formatFailures, formatSweepResults } from "../report/sweep-results-table.ts";
+import { formatFailures } from "../report/sweep/list-failures.ts";
+import { makeSweepRows } from "../report/sweep/sweep-row.ts";
+import { formatSweepTable } from "../report/sweep/sweep-table.ts";
 import type { Io } from "./io.ts";
 import { addVoiceOptions, type VoiceOptions } from "./options.ts";
 import { Terminal } from "./terminal.ts";
@@ -24,7 +26,7 @@ async function runResults(folder: string, options: VoiceOptions, io: Io): Promis
   const { openResults } = await import("../index.ts");
   const results = await openResults(folder);
   const layout = terminal.resultLayout;
-  terminal.results(["", ...formatSweepResults(results, layout)]);
+  terminal.results(["", ...formatSweepTable(makeSweepRows(results), layout)]);
   terminal.results([...formatFailures(results, layout), ""]);
   terminal.json(results);
 }

@@ -2,7 +2,7 @@ import type { SweepEvent } from "../pipeline/sweep/sweep-events.ts";
 import type { PointRecord } from "../pipeline/sweep/sweep-results.ts";
 import { formatPerplexity } from "../report/evaluation-table.ts";
 import { formatDuration, formatPlural, formatRemaining, printable } from "../report/format.ts";
-import { formatSweepPlan } from "../report/sweep-plan.ts";
+import { formatSweepPlan } from "../report/sweep/sweep-plan.ts";
 import { DownloadDisplay } from "./download-display.ts";
 import type { Onward } from "./interrupt.ts";
 import type { Terminal } from "./terminal.ts";

@@ -1,6 +1,8 @@
 import type { Command } from "commander";
-import { formatPlannedPoints, formatSweepPlan } from "../report/sweep-plan.ts";
-import { formatFailures, formatSweepResults } from "../report/sweep-results-table.ts";
+import { formatPlannedPoints, formatSweepPlan } from "../report/sweep/sweep-plan.ts";
+import { formatFailures } from "../report/sweep/list-failures.ts";
+import { makeSweepRows } from "../report/sweep/sweep-row.ts";
+import { formatSweepTable } from "../report/sweep/sweep-table.ts";
 import { formatCommand } from "../util/shell-command.ts";
 import { UsageError } from "../util/errors.ts";
 import { DownloadDisplay } from "./download-display.ts";
@@ -80,7 +82,7 @@ async function runSweep(recipe: string | undefined, options: Options, io: Io): P
   const layout = terminal.resultLayout;
   const failures = formatFailures(results, layout);
   terminal.notes([""]);
-  terminal.results(formatSweepResults(results, layout));
+  terminal.results(formatSweepTable(makeSweepRows(results), layout));
   if (failures.length > 0) terminal.results(["", ...failures]);
   terminal.notes(["", `  next  ${formatCommand(["fewbit", "results", out])}`, ""]);
   terminal.json(results);

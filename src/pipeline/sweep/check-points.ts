@@ -18,7 +18,8 @@ export function checkRecipe(source: RecipeSource, recipe: SweepRecipe): void {
   for (const [index, variant] of recipe.variants.entries()) {
     checkVariant(source, recipe, variant, ["variants", index]);
   }
-  if (recipe.evaluation.texts.length + recipe.evaluation.tasks.length === 0) {
+  const { texts, tasks, averages } = recipe.evaluation;
+  if (texts.length + tasks.length + averages.length === 0) {
     throw errorAt(source, ["evaluation"], "there is neither a text nor a task to measure on");
   }
 }

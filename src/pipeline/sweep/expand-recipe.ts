@@ -1,3 +1,4 @@
+import type { AverageId } from "../../evaluation/tasks/averages.ts";
 import { absolutePath, joinPath } from "../../platform/node.ts";
 import { parseScheme } from "../../quant/scheme.ts";
 import { type PresetId, presets } from "../presets/index.ts";
@@ -16,7 +17,12 @@ export interface PointEvaluation {
     readonly maxWindows?: number | undefined;
     readonly protocol?: "windows" | "second-half" | undefined;
   }[];
+  /** As `fewbit eval` takes them. */
   readonly tasks: readonly string[];
+  readonly averages: readonly AverageId[];
+  readonly tasksFrom?: string | undefined;
+  readonly shots?: number | undefined;
+  readonly shotsFrom?: string | undefined;
   readonly limit?: number | undefined;
   readonly speedTokens: number;
   readonly kl: boolean;
@@ -243,16 +249,30 @@ function bitsOf(scheme: string): number {
 }
 
 function evaluationOf({ evaluation }: SweepRecipe, at: (path: string) => string): PointEvaluation {
-  const { texts, tasks, limit, speedTokens, kl } = evaluation;
+  const { texts, tasks, averages, tasksFrom, shotsFrom, shots, limit, speedTokens, kl } =
+    evaluation;
   return {
     texts: texts.map((text) =>
       typeof text === "string" ? { file: at(text) } : { ...text, file: at(text.file) },
     ),
-    tasks: tasks.map(at),
-    ...(limit === undefined ? {} : { limit }),
+    tasks: tasks.map((task) => taskAt(task, at)),
+    averages,
+    ...defined({
+      tasksFrom: tasksFrom === undefined ? undefined : at(tasksFrom),
+      shotsFrom: shotsFrom === undefined ? undefined : at(shotsFrom),
+      shots,
+      limit,
+    }),
     speedTokens,
     kl,
   };
+}
+
+/** `name=FILE` and `FILE` with the path of the file; a task's name as it is. */
+function taskAt(task: string, at: (path: string) => string): string {
+  const { id, file } = /^(?<id>\w+)=(?<file>.+)$/s.exec(task)?.groups ?? {};
+  if (file !== undefined) return `${id}=${at(file)}`;
+  return /^\w+$/.test(task) ? task : at(task);
 }
 
 /** All ways to choose one value of each option. */

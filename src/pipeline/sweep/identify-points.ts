@@ -1,4 +1,5 @@
 import type { Backend } from "../../backend/backend.ts";
+import type { Task } from "../../evaluation/tasks/task.ts";
 import { openCheckpoint } from "../../formats/checkpoint.ts";
 import { baseName, sha256OfFile } from "../../platform/node.ts";
 import { version } from "../../util/version.ts";
@@ -29,26 +30,35 @@ export async function hashCheckpoint(directory: string): Promise<string> {
   }
 }
 
+/** What the id of a point depends on besides the point. */
+export interface Surroundings {
+  /** Hash of the original's files. */
+  readonly original: string;
+  readonly backend: Backend;
+  readonly tasks: readonly Task[];
+  readonly hashes: FileHashes;
+}
+
 /**
  * Hashes all that the result of a point depends on: the program and its kernels, the original's files, the settled recipe, the
  * texts and tasks. Where files lie, the number of threads, and what the point is called do not count.
  */
 export async function identifyPoint(
   { point, work }: ExpandedPoint,
-  original: string,
-  backend: Backend,
-  hashes: FileHashes,
+  { original, backend, tasks, hashes }: Surroundings,
 ): Promise<string> {
-  const data = await hashData(work, hashes);
-  const { texts, tasks, ...evaluation } = work.evaluation;
+  const data = await hashData(work, tasks, hashes);
+  const { texts, shotsFrom, shots, limit, kl, speedTokens } = work.evaluation;
+  const examples = shotsFrom === undefined ? null : await hashes.sha256(shotsFrom);
   return digestOf({
     fewbit: version,
     backend: `${backend.id} ${backend.level}`,
     model: point.model,
     original,
     recipe: JSON.stringify(withoutPlaces(work)),
-    evaluation: JSON.stringify(sorted({ ...evaluation, tasks: tasks.length })),
     texts: JSON.stringify(texts.map((text) => sorted({ ...text, file: null }))),
+    tasks: JSON.stringify(tasks.map(({ name, rule, normalized }) => [name, rule, normalized])),
+    evaluation: JSON.stringify([kl, speedTokens, shots ?? 0, examples, limit ?? null]),
     ...Object.fromEntries(data.map(({ role, sha256 }, i) => [`${role} ${i}`, sha256])),
   });
 }
@@ -56,22 +66,21 @@ export async function identifyPoint(
 /** Hashes the files that a point is made of and measured on. */
 export async function hashData(
   { recipe, evaluation }: PointWork,
+  tasks: readonly Task[],
   hashes: FileHashes,
 ): Promise<DataHash[]> {
   const texts = [recipe?.calibration, ...(recipe?.finishers ?? []).map(({ data }) => data)];
   const calibration = texts.flatMap((text) => text?.files?.map(({ path }) => path) ?? []);
-  const files: readonly (readonly [DataHash["role"], string])[] = [
-    ...calibration.map((path) => ["calibration", path] as const),
-    ...evaluation.texts.map(({ file }) => ["text", file] as const),
-    ...evaluation.tasks.map((path) => ["task", path] as const),
+  const hash = async (role: DataHash["role"], path: string): Promise<DataHash> => ({
+    role,
+    name: baseName(path),
+    sha256: await hashes.sha256(path),
+  });
+  return [
+    ...(await Promise.all(calibration.map((path) => hash("calibration", path)))),
+    ...(await Promise.all(evaluation.texts.map(({ file }) => hash("text", file)))),
+    ...tasks.map(({ name, sha256 = "" }) => ({ role: "task" as const, name, sha256 })),
   ];
-  return Promise.all(
-    files.map(async ([role, path]) => ({
-      role,
-      name: baseName(path),
-      sha256: await hashes.sha256(path),
-    })),
-  );
 }
 
 /** The recipe with its defaults, without paths; files count by their hashes. */

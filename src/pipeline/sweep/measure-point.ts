@@ -1,6 +1,7 @@
 import { evaluateModel } from "../../evaluation/evaluate.ts";
 import { evaluateTasks } from "../../evaluation/evaluate-tasks.ts";
 import type { Evaluation } from "../../evaluation/evaluation.ts";
+import { averagesOf } from "../../evaluation/tasks/averages.ts";
 import type { Task, TaskScore } from "../../evaluation/tasks/task.ts";
 import { baseName, monotonicMs } from "../../platform/node.ts";
 import type { LanguageModel } from "../../runtime/language-model.ts";
@@ -54,7 +55,7 @@ export async function measurePoint(
     if (index === 0) tokensPerSecond = found.tokensPerSecond;
     texts.push(textFigures(found, name, await hashes.sha256(file)));
   }
-  const scores: TaskFigures[] = [];
+  const scores: TaskScore[] = [];
   for (const [index, task] of tasks.entries()) {
     const done = evaluation.texts.length + index;
     const { tasks: found } = await evaluateTasks(model, {
@@ -63,8 +64,7 @@ export async function measurePoint(
       onTaskProgress: ({ options, totalOptions }) =>
         onProgress(task.name, (done + options / totalOptions) / parts),
     });
-    const sha256 = await hashes.sha256(evaluation.tasks[index]);
-    scores.push(...found.map((score) => taskFigures(score, sha256)));
+    scores.push(...found);
   }
   const { id, level, threads } = model.backend;
   const { parameters, file, linear } = model.sizes;
@@ -73,8 +73,13 @@ export async function measurePoint(
     sizeBytes: file.bytes,
     bitsPerWeight: { linear: linear.bitsPerWeight, file: file.bitsPerWeight },
     texts,
-    tasks: scores,
-    averages: [],
+    tasks: scores.map(taskFigures),
+    averages: averagesOf(scores).map(({ name, tasks: members, accuracy, accuracyAboveChance }) => ({
+      name,
+      tasks: members,
+      accuracy,
+      accuracyAboveChance,
+    })),
     tokensPerSecond,
     evaluationMs: monotonicMs() - startedMs,
     backend: { id, level, threads },
@@ -106,20 +111,21 @@ function textFigures(
   };
 }
 
-function taskFigures(score: TaskScore, sha256: string): TaskFigures {
-  const { name, items, accuracy, normalizedAccuracy, chance, accuracyAboveChance, answers } = score;
-  const marks = (right: (answer: (typeof answers)[number]) => boolean): string =>
-    answers.map((answer) => (right(answer) ? "1" : "0")).join("");
+function taskFigures(score: TaskScore): TaskFigures {
+  const { name, sha256, shots, items, chance, accuracyAboveChance, answers } = score;
+  const { accuracy, normalizedAccuracy } = score;
+  const mark = (right: boolean | null): string => (right ? "1" : "0");
   return {
     name,
-    sha256,
-    shots: 0,
+    sha256: sha256 ?? "",
+    shots,
     items,
     accuracy,
     normalizedAccuracy,
     chance,
     accuracyAboveChance,
-    right: marks(({ right }) => right),
-    rightNormalized: marks(({ rightNormalized }) => rightNormalized),
+    right: answers.map(({ right }) => mark(right)).join(""),
+    rightNormalized:
+      normalizedAccuracy && answers.map(({ rightNormalized }) => mark(rightNormalized)).join(""),
   };
 }

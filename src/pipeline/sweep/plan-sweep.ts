@@ -1,4 +1,5 @@
 import type { Backend } from "../../backend/backend.ts";
+import type { Task } from "../../evaluation/tasks/task.ts";
 import type { ResolveOptions } from "../../hub/resolve-model.ts";
 import { type Database, status } from "../../platform/node.ts";
 import { measureFlops } from "../estimate.ts";
@@ -28,7 +29,7 @@ export async function planSweep(
   { folder, backend, ...options }: PlanOptions,
 ): Promise<SweepPlan> {
   const flops = passEfficiency * (await measureFlops(backend));
-  const taskTokens = await tokensOfTasks(points[0]);
+  const taskTokens = tokensOfTasks(tasks);
   const planned: PlannedPoint[] = [];
   for (const each of points) {
     const { point, command } = each;
@@ -98,11 +99,16 @@ async function estimatePoint(
   }
 }
 
-async function tokensOfTasks({ work }: PreparedPoint): Promise<number> {
-  let bytes = 0;
-  for (const path of work.evaluation.tasks) bytes += (await status(path))?.sizeBytes ?? 0;
-  // Each option of an item is read together with its context.
-  return (2 * bytes) / bytesPerToken;
+function tokensOfTasks(tasks: readonly Task[]): number {
+  let characters = 0;
+  for (const { items } of tasks) {
+    for (const { options } of items) {
+      for (const { context, continuation } of options) {
+        characters += context.length + continuation.length;
+      }
+    }
+  }
+  return characters / bytesPerToken;
 }
 
 function statusOf(database: Database | null, id: string): PointRecord["status"] {

@@ -1,6 +1,5 @@
 import type { Backend } from "../../backend/backend.ts";
-import { limitTask } from "./limit-task.ts";
-import { readTask } from "../../evaluation/tasks/read-task.ts";
+import { openTasks } from "../../evaluation/evaluate-tasks.ts";
 import type { Task } from "../../evaluation/tasks/task.ts";
 import { type ResolveOptions, resolveModel } from "../../hub/resolve-model.ts";
 import {
@@ -20,10 +19,16 @@ import {
   spareCalibration,
 } from "./check-points.ts";
 import type { EnrolledPoint } from "./enroll-points.ts";
-import { type ExpandedPoint, expandRecipe } from "./expand-recipe.ts";
+import { type ExpandedPoint, expandRecipe, type PointEvaluation } from "./expand-recipe.ts";
 import { FileHashes, hashCheckpoint, identifyPoint } from "./identify-points.ts";
 import { parseSweepRecipe } from "./parse-sweep-recipe.ts";
-import { errorAt, parseSource, type RecipeSource, sourceOfValue } from "./recipe-source.ts";
+import {
+  errorAt,
+  type FieldPath,
+  parseSource,
+  type RecipeSource,
+  sourceOfValue,
+} from "./recipe-source.ts";
 import { reproduceCommand } from "./reproduce-command.ts";
 import type { SweepRecipe, SweepRecipeInput } from "./sweep-recipe.ts";
 
@@ -58,11 +63,12 @@ export async function prepareSweep(
   checkPoints(source, points);
   await checkFiles(source, filesOf(recipe, points));
   const hashes = new FileHashes();
-  const tasks = await readTasks(source, recipe, points);
+  const tasks = await readTasks(source, points[0].work.evaluation);
   const prepared = await identify(source, points.map(spareCalibration), {
     backend,
     options,
     hashes,
+    tasks,
     folder,
   });
   return { source, recipe, points: prepared, tasks, hashes };
@@ -72,6 +78,7 @@ interface Identifying {
   readonly backend: Backend;
   readonly options: ResolveOptions;
   readonly hashes: FileHashes;
+  readonly tasks: readonly Task[];
   readonly folder: string;
 }
 
@@ -79,7 +86,7 @@ interface Identifying {
 async function identify(
   source: RecipeSource,
   points: readonly ExpandedPoint[],
-  { backend, options, hashes, folder }: Identifying,
+  { backend, options, hashes, tasks, folder }: Identifying,
 ): Promise<PreparedPoint[]> {
   const models = new Map<string, { source: string; hash: string }>();
   const placeOf = (path: string): string =>
@@ -100,7 +107,10 @@ async function identify(
     }
     const recipe = each.work.recipe && { ...each.work.recipe, model: model.source };
     const work = { ...each.work, model: model.source, recipe };
-    const id = await identifyPoint({ ...each, work }, model.hash, backend, hashes);
+    const id = await identifyPoint(
+      { ...each, work },
+      { original: model.hash, backend, tasks, hashes },
+    );
     const other = seen.get(id);
     if (other !== undefined) {
       throw errorAt(
@@ -149,28 +159,30 @@ function filesOf(
     const path = ["evaluation", "texts", i, ...(isShort ? [] : ["file"])];
     files.push({ file, kind: "file", path });
   }
-  for (const [i, file] of first.work.evaluation.tasks.entries()) {
-    files.push({ file, kind: "file", path: ["evaluation", "tasks", i] });
-  }
   return files;
 }
 
-async function readTasks(
-  source: RecipeSource,
-  { evaluation }: SweepRecipe,
-  [first]: readonly ExpandedPoint[],
-): Promise<Task[]> {
+/** Opens the tasks one by one, so that a fault has its place in the recipe. */
+async function readTasks(source: RecipeSource, evaluation: PointEvaluation): Promise<Task[]> {
+  const { tasks: given, averages, ...selection } = evaluation;
   const tasks: Task[] = [];
-  for (const [i, file] of first.work.evaluation.tasks.entries()) {
-    const path = ["evaluation", "tasks", i];
+  const open = async (more: Partial<PointEvaluation>, path: FieldPath): Promise<void> => {
     try {
-      tasks.push(limitTask(await readTask(file), evaluation.limit));
+      const opened = await openTasks({ ...selection, tasks: [], averages: [], ...more });
+      for (const task of opened)
+        if (!tasks.some(({ name }) => name === task.name)) tasks.push(task);
     } catch (error) {
       throw placed(source, path, error);
     }
-    const { name } = tasks[i];
-    if (tasks.findIndex((task) => task.name === name) === i) continue;
-    throw errorAt(source, path, `there are two tasks called ${name}`, "rename one of the files");
+  };
+  for (const [i, task] of given.entries()) {
+    const before = tasks.length;
+    await open({ tasks: [task] }, ["evaluation", "tasks", i]);
+    if (tasks.length > before) continue;
+    throw errorAt(source, ["evaluation", "tasks", i], "is the same task as one before it");
+  }
+  for (const [i, id] of averages.entries()) {
+    await open({ averages: [id] }, ["evaluation", "averages", i]);
   }
   return tasks;
 }

@@ -41,7 +41,7 @@ export async function runPoint(
   const onMeasured = (activity: string, share: number): void =>
     onProgress(activity, makeShare + share * (1 - makeShare));
   const measurement = { evaluation, tasks, hashes, signal, onProgress: onMeasured };
-  const data = await hashData(work, hashes);
+  const data = await hashData(work, tasks, hashes);
   if (!recipe) {
     const model = await originals.take(work.model, signal);
     const figures = await measurePoint(model, { ...measurement, original: null });

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { rangeEstimators } from "../../calibration/statistics/activation-ranges.ts";
+import { type AverageId, averageIds } from "../../evaluation/tasks/averages.ts";
 import type { MethodRole } from "../../methods/define-method.ts";
 import { methods } from "../../methods/index.ts";
 import { presets } from "../presets/index.ts";
@@ -36,14 +37,23 @@ const calibrationFileSchema = z.union([
   z.strictObject({ path: text, weight: z.number().positive().optional() }),
 ]);
 
-const sweepCalibrationSchema = z
-  .strictObject({
-    ...calibrationSchema.shape,
-    files: oneOrList(calibrationFileSchema)
-      .optional()
-      .describe("Text or JSONL files, from the recipe's folder, with weights in the mixture"),
-  })
-  .partial();
+const { selfGenerated, samples, window, order, bos, allowFewer } = calibrationSchema.shape;
+
+/** Without defaults: what a variant leaves out comes from the sweep, and what that leaves out from `quantize`. */
+const sweepCalibrationSchema = z.strictObject({
+  files: oneOrList(calibrationFileSchema)
+    .optional()
+    .describe("Text or JSONL files, from the recipe's folder, with weights in the mixture"),
+  selfGenerated: selfGenerated
+    .unwrap()
+    .optional()
+    .describe("Let the model write the text; default false"),
+  samples: samples.unwrap().optional().describe("Number of windows; default 128"),
+  window: window.describe("Tokens a window; default 512, or the model's context"),
+  order: order.unwrap().optional().describe("The first windows, or random ones; default first"),
+  bos: bos.unwrap().optional().describe("The start token once, or in each window; default once"),
+  allowFewer: allowFewer.unwrap().optional().describe("Go on with fewer windows; default false"),
+});
 
 const stepSchema = (role: "transform" | "finisher") =>
   z.union([
@@ -101,7 +111,22 @@ const evaluationSchema = z.strictObject({
     .array(z.union([text, textSchema]))
     .default([])
     .describe("Texts for perplexity and KL divergence; tables show the first"),
-  tasks: z.array(text).default([]).describe("Task files, JSON lines of query, choices and gold"),
+  tasks: z
+    .array(text)
+    .default([])
+    .describe("Tasks: name=FILE, FILE, or a name whose file is in tasksFrom"),
+  averages: z
+    .array(z.enum(averageIds as [AverageId, ...AverageId[]]))
+    .default([])
+    .describe("Also the tasks of these averages, from tasksFrom"),
+  tasksFrom: text.optional().describe("Folder of task files, from the recipe's folder"),
+  shots: z
+    .number()
+    .int()
+    .nonnegative()
+    .optional()
+    .describe("Answered examples in front of each item; default 0"),
+  shotsFrom: text.optional().describe("File that the examples come from"),
   limit: count.optional().describe("Only the first items of each task"),
   speedTokens: z
     .number()

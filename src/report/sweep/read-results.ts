@@ -1,3 +1,5 @@
+import { openResults } from "../../pipeline/sweep/sweep.ts";
+import { databaseName } from "../../pipeline/sweep/results-database.ts";
 import type { SweepResults } from "../../pipeline/sweep/sweep-results.ts";
 import { baseName, joinPath, parentPath, readText, status } from "../../platform/node.ts";
 import { FormatError } from "../../util/errors.ts";
@@ -11,7 +13,7 @@ export interface ResultsSource {
 }
 
 /**
- * Reads the results of a sweep: a `results.json`, or a folder that has one.
+ * Reads the results of a sweep: its folder, a `results.json`, or a folder that has one.
  * @throws FormatError where there are no results
  */
 export async function readResults(source: string): Promise<ResultsSource> {
@@ -22,6 +24,9 @@ export async function readResults(source: string): Promise<ResultsSource> {
     });
   }
   if (kind === "directory") {
+    if (await status(joinPath(source, databaseName))) {
+      return { results: await openResults(source), out: joinPath(source, "report") };
+    }
     const file = joinPath(source, "results.json");
     if (await status(file)) return { results: await readFile(file), out: source };
     throw new FormatError(`${source} holds no results: expected results.db or results.json`, {

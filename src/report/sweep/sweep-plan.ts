@@ -1,9 +1,9 @@
-import type { PlannedPoint, SweepPlan } from "../pipeline/sweep/sweep-events.ts";
-import { baseName } from "../platform/node.ts";
-import { formatBytes, formatPlural, formatRemaining, printable } from "./format.ts";
-import { joinParts } from "./plan-summary.ts";
-import type { Layout } from "./style.ts";
-import { formatTable } from "./table.ts";
+import type { PlannedPoint, SweepPlan } from "../../pipeline/sweep/sweep-events.ts";
+import { baseName } from "../../platform/node.ts";
+import { formatBytes, formatPlural, formatRemaining, printable } from "../format.ts";
+import { joinParts } from "../plan-summary.ts";
+import type { Layout } from "../style.ts";
+import { formatTable } from "../table.ts";
 
 /** Says in a few lines what a sweep will do and what it needs. */
 export function formatSweepPlan(plan: SweepPlan, layout: Layout): string[] {
