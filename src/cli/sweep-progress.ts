@@ -1,3 +1,4 @@
+import { halfWidth } from "../evaluation/statistics/interval.ts";
 import type { SweepEvent } from "../pipeline/sweep/sweep-events.ts";
 import type { PointRecord } from "../pipeline/sweep/sweep-results.ts";
 import { formatPerplexity } from "../report/evaluation-table.ts";
@@ -92,8 +93,8 @@ function outcome({ result, error }: PointRecord, again: boolean, terminal: Termi
   }
   const [text] = result?.texts ?? [];
   if (!text) return [];
-  const halfWidth = (text.interval.high - text.interval.low) / 2;
-  return [`perplexity ${formatPerplexity({ value: text.perplexity, halfWidth })}`];
+  const { perplexity: value, interval } = text;
+  return [`perplexity ${formatPerplexity({ value, halfWidth: interval && halfWidth(interval) })}`];
 }
 
 function finished({ done, failed }: Counts): number {

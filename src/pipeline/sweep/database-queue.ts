@@ -71,13 +71,14 @@ export class DatabaseQueue implements PointQueue {
     const { result, run, data } = finished;
     return database.transaction(() => {
       const isOwn = this.changeOwn(
-        `status = 'done', crashes = 0, finished_at = ?, parameters = ?, size_bytes = ?, bits_per_weight = ?,
+        `status = 'done', crashes = 0, finished_at = ?, parameters = ?, size_bytes = ?, linear_bytes = ?, bits_per_weight = ?,
          file_bits_per_weight = ?, tokens_per_second = ?, make_ms = ?, peak_memory_bytes = ?, evaluation_ms = ?,
          backend = ?, backend_level = ?, threads = ?, run = ?, ${nobody}`,
         [
           now(),
           result.parameters,
           result.sizeBytes,
+          result.linearBytes,
           result.bitsPerWeight.linear,
           result.bitsPerWeight.file,
           result.tokensPerSecond,

@@ -25,9 +25,6 @@ export interface Measurement {
   readonly onProgress: (activity: string, share: number) => void;
 }
 
-/** 97.5 % point of the normal distribution: 95 % lie within. */
-const deviations = 1.959964;
-
 /** Measures a model on all texts and tasks. */
 export async function measurePoint(
   model: LanguageModel,
@@ -71,6 +68,7 @@ export async function measurePoint(
   return {
     parameters,
     sizeBytes: file.bytes,
+    linearBytes: linear.bytes,
     bitsPerWeight: { linear: linear.bitsPerWeight, file: file.bitsPerWeight },
     texts,
     tasks: scores.map(taskFigures),
@@ -86,12 +84,9 @@ export async function measurePoint(
   };
 }
 
-function textFigures(
-  { protocol, window, windows, tokens, perplexity, loss, ...rest }: Evaluation,
-  name: string,
-  sha256: string,
-): TextFigures {
-  const reach = deviations * loss.standardError;
+function textFigures(found: Evaluation, name: string, sha256: string): TextFigures {
+  const { protocol, window, windows, tokens, tokensSha256, perplexity, interval } = found;
+  const { windowLosses, klDivergence, topTokenAgreement } = found;
   return {
     name,
     sha256,
@@ -99,15 +94,12 @@ function textFigures(
     window,
     windows,
     tokens,
+    tokensSha256,
     perplexity,
-    interval: {
-      low: Math.exp(loss.mean - reach),
-      high: Math.exp(loss.mean + reach),
-      level: 0.95,
-    },
-    windowLosses: rest.windowLosses,
-    klDivergence: rest.klDivergence,
-    topTokenAgreement: rest.topTokenAgreement,
+    interval,
+    windowLosses,
+    klDivergence,
+    topTokenAgreement,
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Interval } from "../../evaluation/statistics/interval.ts";
 import type { Accuracy } from "../../evaluation/tasks/task.ts";
 import type { Database, DatabaseRow } from "../../platform/node.ts";
 import type {
@@ -69,6 +70,7 @@ function readResult(database: Database, row: DatabaseRow): PointResult {
   return {
     parameters: Number(row["parameters"]),
     sizeBytes: Number(row["size_bytes"]),
+    linearBytes: Number(row["linear_bytes"]),
     bitsPerWeight: {
       linear: Number(row["bits_per_weight"]),
       file: Number(row["file_bits_per_weight"]),
@@ -89,12 +91,11 @@ function readResult(database: Database, row: DatabaseRow): PointResult {
 }
 
 function readText(database: Database, id: string, row: DatabaseRow): TextFigures {
-  const losses = database.rows(
-    "SELECT loss FROM window_losses WHERE point = ? AND text = ? ORDER BY window",
+  const windows = database.rows(
+    "SELECT loss, kl FROM windows WHERE point = ? AND text = ? ORDER BY window",
     id,
     row["position"],
   );
-  const mean = numberOf(row["kl_mean"]);
   return {
     name: String(row["name"]),
     sha256: String(row["sha256"]),
@@ -102,19 +103,39 @@ function readText(database: Database, id: string, row: DatabaseRow): TextFigures
     window: Number(row["window"]),
     windows: Number(row["windows"]),
     tokens: Number(row["tokens"]),
+    tokensSha256: String(row["tokens_sha256"]),
     perplexity: Number(row["perplexity"]),
-    interval: { low: Number(row["low"]), high: Number(row["high"]), level: Number(row["level"]) },
-    windowLosses: losses.map(({ loss }) => Number(loss)),
-    klDivergence:
-      mean === null
-        ? null
-        : {
-            mean,
-            percentile99: Number(row["kl_percentile99"]),
-            maximum: Number(row["kl_maximum"]),
-          },
+    interval: intervalOf(row["low"], row["high"], row["level"]),
+    windowLosses: windows.map(({ loss }) => Number(loss)),
+    klDivergence: readDivergence(row, windows),
     topTokenAgreement: numberOf(row["top_token_agreement"]),
   };
+}
+
+function readDivergence(
+  row: DatabaseRow,
+  windows: readonly DatabaseRow[],
+): TextFigures["klDivergence"] {
+  const mean = numberOf(row["kl_mean"]);
+  if (mean === null) return null;
+  const { level } = row;
+  return {
+    mean,
+    interval: intervalOf(row["kl_low"], row["kl_high"], level),
+    percentile99: Number(row["kl_percentile99"]),
+    percentile99Interval: intervalOf(
+      row["kl_percentile99_low"],
+      row["kl_percentile99_high"],
+      level,
+    ),
+    maximum: Number(row["kl_maximum"]),
+    windowMeans: windows.map(({ kl }) => Number(kl)),
+  };
+}
+
+function intervalOf(low: unknown, high: unknown, level: unknown): Interval | null {
+  if (low === null || high === null) return null;
+  return { low: Number(low), high: Number(high), level: Number(level) };
 }
 
 function readTask(row: DatabaseRow): TaskFigures {

@@ -37,6 +37,7 @@ CREATE TABLE points (
   finished_at TEXT,
   parameters INTEGER,
   size_bytes INTEGER,
+  linear_bytes INTEGER,
   bits_per_weight REAL,
   file_bits_per_weight REAL,
   tokens_per_second REAL,
@@ -58,21 +59,27 @@ CREATE TABLE texts (
   window INTEGER NOT NULL,
   windows INTEGER NOT NULL,
   tokens INTEGER NOT NULL,
+  tokens_sha256 TEXT NOT NULL,
   perplexity REAL NOT NULL,
-  low REAL NOT NULL,
-  high REAL NOT NULL,
-  level REAL NOT NULL,
+  low REAL,
+  high REAL,
+  level REAL,
   kl_mean REAL,
+  kl_low REAL,
+  kl_high REAL,
   kl_percentile99 REAL,
+  kl_percentile99_low REAL,
+  kl_percentile99_high REAL,
   kl_maximum REAL,
   top_token_agreement REAL,
   PRIMARY KEY (point, position)
 ) WITHOUT ROWID;
-CREATE TABLE window_losses (
+CREATE TABLE windows (
   point TEXT NOT NULL REFERENCES points (id),
   text INTEGER NOT NULL,
   window INTEGER NOT NULL,
   loss REAL NOT NULL,
+  kl REAL,
   PRIMARY KEY (point, text, window)
 ) WITHOUT ROWID;
 CREATE TABLE tasks (

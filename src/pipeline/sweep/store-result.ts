@@ -2,7 +2,7 @@ import type { Database } from "../../platform/node.ts";
 import type { DataHash } from "./point-queue.ts";
 import type { AverageFigures, PointResult, TaskFigures, TextFigures } from "./sweep-results.ts";
 
-const resultTables = ["texts", "window_losses", "tasks", "averages", "data"] as const;
+const resultTables = ["texts", "windows", "tasks", "averages", "data"] as const;
 
 /** Writes what came of a point into the tables of its parts, in the place of what was there. Within a transaction. */
 export function storeResult(
@@ -34,17 +34,23 @@ function storeText(database: Database, point: string, position: number, text: Te
     window,
     windows,
     tokens,
+    tokens_sha256: text.tokensSha256,
     perplexity,
-    low: interval.low,
-    high: interval.high,
-    level: interval.level,
+    low: interval?.low ?? null,
+    high: interval?.high ?? null,
+    level: interval?.level ?? null,
     kl_mean: kl?.mean ?? null,
+    kl_low: kl?.interval?.low ?? null,
+    kl_high: kl?.interval?.high ?? null,
     kl_percentile99: kl?.percentile99 ?? null,
+    kl_percentile99_low: kl?.percentile99Interval?.low ?? null,
+    kl_percentile99_high: kl?.percentile99Interval?.high ?? null,
     kl_maximum: kl?.maximum ?? null,
     top_token_agreement: topTokenAgreement,
   });
   for (const [index, loss] of text.windowLosses.entries()) {
-    insert(database, "window_losses", { point, text: position, window: index, loss });
+    const divergence = kl?.windowMeans[index] ?? null;
+    insert(database, "windows", { point, text: position, window: index, loss, kl: divergence });
   }
 }
 
