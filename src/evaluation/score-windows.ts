@@ -2,7 +2,6 @@ import type { Products } from "../backend/packed-operand.ts";
 import type { EvaluationWindow } from "../calibration/windows.ts";
 import { monotonicMs } from "../platform/node.ts";
 import type { LanguageModel } from "../runtime/language-model.ts";
-import { mostLikely } from "../runtime/token-weights.ts";
 import { crossEntropy, klDivergence } from "../tensor/ops.ts";
 import { type Tensor, tidy } from "../tensor/tensor.ts";
 import { throwIfCancelled } from "../util/errors.ts";
@@ -18,8 +17,6 @@ export interface WindowScore {
   /** KL(teacher ‖ model) in nats, and 1 where the top tokens agree; null without a teacher. */
   readonly divergences: Float32Array | null;
   readonly agreements: Float32Array | null;
-  /** Whether every scored token is the likeliest at its place; null when that was not asked for. */
-  readonly greedy: boolean | null;
 }
 
 /** What scoring needs to know. */
@@ -29,8 +26,6 @@ export interface ScoreOptions {
   readonly teacherStates?: TeacherStates | undefined;
   /** How the model's packed weights multiply; the teacher's always multiply exactly. */
   readonly products: Products;
-  /** Also find out whether greedy decoding gives the scored tokens. */
-  readonly greedy?: boolean;
   readonly signal?: AbortSignal | undefined;
   /** Called after each pass with the scores of its windows and the time the model's own work took. */
   readonly onScores: (scores: readonly WindowScore[], forwardMs: number) => void;
@@ -40,7 +35,7 @@ export interface ScoreOptions {
 export async function scoreWindows(
   model: LanguageModel,
   windows: readonly EvaluationWindow[],
-  { teacher, teacherStates, products, greedy = false, signal, onScores }: ScoreOptions,
+  { teacher, teacherStates, products, signal, onScores }: ScoreOptions,
 ): Promise<void> {
   teacherStates?.expectWindows(windows);
   let done = 0;
@@ -56,7 +51,6 @@ export async function scoreWindows(
       const first = row * window.ids.length;
       const teacherLosses = teacherStates?.losses[done++];
       const pieces: Chunk[] = [];
-      let likeliest = true;
       for (const { start, end } of rowChunks(window)) {
         const rows = (all: Tensor<"f32">) => all.slice(first + start, first + end);
         const student = { model, rows: rows(hidden), products };
@@ -64,9 +58,6 @@ export async function scoreWindows(
         const targets = targetsOf(model.backend, window, start, end);
         pieces.push(scoreRows(student, original, targets, !teacherLosses));
         await model.backend.synchronize();
-        if (greedy) {
-          likeliest &&= await areLikeliest(student, window.ids.subarray(start + 1, end + 1));
-        }
       }
       const [losses, divergences, agreements, computed] = await collect(pieces);
       scores.push({
@@ -74,7 +65,6 @@ export async function scoreWindows(
         teacherLosses: teacherLosses ?? computed ?? null,
         divergences: divergences ?? null,
         agreements: agreements ?? null,
-        greedy: greedy ? likeliest : null,
       });
     }
     hidden.release();
@@ -106,20 +96,6 @@ function scoreRows(
     if (!withTeacherLosses) return [losses, divergence, agree];
     return [losses, divergence, agree, crossEntropy(teacherLogits, targets)];
   });
-}
-
-/** Whether each target is the likeliest token of its row; of equal ones the first counts. */
-async function areLikeliest(
-  { model, rows, products }: Rows & { readonly products: Products },
-  targets: Int32Array,
-): Promise<boolean> {
-  const logits = model.logits(rows, products);
-  const values = await logits.read();
-  logits.release();
-  const width = values.length / targets.length;
-  return targets.every(
-    (id, row) => mostLikely(values.subarray(row * width, (row + 1) * width)) === id,
-  );
 }
 
 /** Reads the chunks of a window and puts them together, each kind of figure in an array of its own. */

@@ -1,4 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
+import type { AttentionOptions } from "../backend/kernels.ts";
 import type { Products } from "../backend/packed-operand.ts";
 import type {
   BlockPart,
@@ -11,8 +12,9 @@ import type {
 import { attendLayer, writeLayer } from "../nn/kv-cache.ts";
 import { forwardNormed } from "../nn/linear.ts";
 import { RopeTables } from "../nn/rope.ts";
+import { attendTree } from "../nn/row-tree.ts";
 import type { WeightSource } from "../nn/weight-source.ts";
-import { add, attention, gelu, multiply, rmsNorm, rope, swiglu } from "../tensor/ops.ts";
+import { add, attention, embedding, gelu, multiply, rmsNorm, rope, swiglu } from "../tensor/ops.ts";
 import { type Tensor, tidy } from "../tensor/tensor.ts";
 import { UsageError } from "../util/errors.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
@@ -178,18 +180,19 @@ export class DecoderModel implements QuantizableModel {
     const v = split(projected[2], kvHeads);
     if (block.norms.query) q = rmsNorm(q, block.norms.query, config.normEps);
     if (block.norms.key) k = rmsNorm(k, block.norms.key, config.normEps);
-    const keyLength = pass.position + length;
-    if (layer.rope) {
-      const { cos, sin } = this.ropeTables.upTo(keyLength);
-      q = rope(q, cos, sin, pass.position);
-      k = rope(k, cos, sin, pass.position);
-    }
-    if (pass.cache) writeLayer(pass.cache, k, v, pass.position);
+    if (layer.rope) [q, k] = this.rotate(q, k, pass);
     const window = layer.window === null ? {} : { window: layer.window };
-    const options = { scale: headDim ** -0.5, keyLength, ...window };
-    const mixed = pass.cache ? attendLayer(q, pass.cache, options) : attention(q, k, v, options);
+    const mixed = attendPass(q, k, v, pass, { scale: headDim ** -0.5, ...window });
     const joined = mixed.reshape([batch, length, heads * headDim]);
     return runStage(block, 1, joined, pass)?.[0] ?? null;
+  }
+
+  /** Turns queries and keys to the positions of their tokens. */
+  private rotate(q: Tensor, k: Tensor, { position, tree }: BlockPass): [Tensor, Tensor] {
+    const { cos, sin } = this.ropeTables.upTo(tree?.depth ?? position + (q.shape[1] ?? 0));
+    if (!tree) return [rope(q, cos, sin, position), rope(k, cos, sin, position)];
+    const [ownCos, ownSin] = [embedding(cos, tree.positions), embedding(sin, tree.positions)];
+    return [rope(q, ownCos, ownSin, 0), rope(k, ownCos, ownSin, 0)];
   }
 
   /** The gated MLP, `[batch, length, hidden]`; null when stopped on the way. */
@@ -226,6 +229,21 @@ export class DecoderModel implements QuantizableModel {
     if (this.ends) return this.ends;
     throw new UsageError("embedding and output head were released: call loadEnds() first");
   }
+}
+
+/** Attention within the batch entries of a pass, the texts of its tree, or over its cache. */
+function attendPass(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  { cache, tree, position }: BlockPass,
+  options: Omit<AttentionOptions, "keyLength">,
+): Tensor<"f32"> {
+  if (tree) return attendTree(q, k, v, tree, options);
+  const keyLength = position + (q.shape[1] ?? 0);
+  if (!cache) return attention(q, k, v, { ...options, keyLength });
+  writeLayer(cache, k, v, position);
+  return attendLayer(q, cache, { ...options, keyLength });
 }
 
 /** Value channel that feeds each column of the output projection: heads of a group share their channels. */

@@ -2,6 +2,7 @@ import type { Backend } from "../backend/backend.ts";
 import type { Products } from "../backend/packed-operand.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { LinearSlot } from "./linear.ts";
+import type { RowTree } from "./row-tree.ts";
 import type { WeightSource } from "./weight-source.ts";
 
 /** Keys and values of one block for the tokens seen so far: each `[batch, capacity, kvHeads, headDim]`, of one dtype. */
@@ -18,6 +19,8 @@ export interface BlockPass {
   readonly position: number;
   /** Where keys and values are kept between passes; absent when whole windows are run. */
   readonly cache?: KvCacheLayer;
+  /** How the rows of the one batch entry make up texts; absent when each batch entry is one. */
+  readonly tree?: RowTree;
   /** How packed weights multiply; `exact` when absent. */
   readonly products?: Products;
   /** Called with each linear's slot and its input `[batch, length, inFeatures]`, before it is multiplied.

@@ -4,6 +4,7 @@ import type { DecoderModel } from "../models/decoder.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
 import type { DecoderBlock } from "../models/decoder-weights.ts";
 import { KvCache, type KvCacheDType } from "../nn/kv-cache.ts";
+import type { RowTree } from "../nn/row-tree.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
 import { UsageError } from "../util/errors.ts";
@@ -20,6 +21,14 @@ export interface LanguageModelParts {
   readonly model: DecoderModel;
   readonly blocks: readonly DecoderBlock[];
   readonly tokenizer: Tokenizer;
+}
+
+/** How ids go through all blocks. */
+export interface ForwardOptions {
+  readonly cache?: KvCache;
+  readonly tree?: RowTree;
+  /** How packed weights multiply; default `exact`. */
+  readonly products?: Products;
 }
 
 /** A model with all its weights in memory and its tokenizer: what is evaluated and generates text. */
@@ -82,12 +91,13 @@ export class LanguageModel {
 
   /**
    * Runs ids `[batch, length]` through embedding and all blocks: `[batch, length, hiddenSize]`, to be
-   * turned into logits by `logits`. With a cache the ids follow the tokens that it holds.
+   * turned into logits by `logits`. With a cache the ids follow the tokens that it holds; with a tree the one row of
+   * ids makes up its texts.
    * @throws UsageError when the cache may not grow that far
    */
   hiddenStates(
     ids: Tensor<"i32">,
-    { cache, products = "exact" }: { cache?: KvCache; products?: Products } = {},
+    { cache, tree, products = "exact" }: ForwardOptions = {},
   ): Tensor<"f32"> {
     const [, length = 0] = ids.shape;
     const position = cache?.length ?? 0;
@@ -95,7 +105,7 @@ export class LanguageModel {
     let hidden = this.model.embed(ids);
     for (const block of this.blocks) {
       const kept = cache ? { cache: cache.layer(block.index) } : {};
-      const pass = { position, products, ...kept };
+      const pass = { position, products, ...kept, ...(tree ? { tree } : {}) };
       const next = this.model.forwardBlock(block, hidden, pass);
       if (!next) continue;
       hidden.release();

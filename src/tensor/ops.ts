@@ -96,8 +96,29 @@ export function attention(
   v: Tensor,
   options: AttentionOptions,
 ): Tensor<"f32"> {
+  const out = Tensor.empty(q.backend, "f32", q.shape);
+  attentionInto(out, q, k, v, options);
+  if (k.dtype !== "f32" || k.shape[1] !== q.shape[1]) {
+    expectUntracked("attention to a cache", q, k, v);
+  }
+  return record(out, [q, k, v], (dOut) => {
+    const gradients = [emptyLike(q), emptyLike(k), emptyLike(v)] as const;
+    q.backend.kernels.attentionBackward(...gradients, dOut, q, k, v, options);
+    return gradients;
+  });
+}
+
+/** The same, written to `out`, of the shape of q; it has no gradients. */
+export function attentionInto(
+  out: Tensor<"f32">,
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  options: AttentionOptions,
+): void {
   const [batch = 0, length = 0, heads = 0, headDim = 0] = q.shape;
   const [, capacity = 0, kvHeads = 1] = k.shape;
+  expectShape("attention output", out.shape, q.shape);
   expectShape("attention k", k.shape, [batch, capacity, kvHeads, headDim]);
   expectShape("attention v", v.shape, k.shape);
   if (heads % kvHeads !== 0 || options.keyLength > capacity || length > options.keyLength) {
@@ -111,14 +132,7 @@ export function attention(
     expectShape("attention scales of k", keyScales?.shape ?? [], [batch, capacity, kvHeads]);
     expectShape("attention scales of v", valueScales?.shape ?? [], [batch, capacity, kvHeads]);
   }
-  const out = Tensor.empty(q.backend, "f32", q.shape);
   q.backend.kernels.attention(out, q, k, v, options);
-  if (k.dtype !== "f32" || capacity !== length) expectUntracked("attention to a cache", q, k, v);
-  return record(out, [q, k, v], (dOut) => {
-    const gradients = [emptyLike(q), emptyLike(k), emptyLike(v)] as const;
-    q.backend.kernels.attentionBackward(...gradients, dOut, q, k, v, options);
-    return gradients;
-  });
 }
 
 /** `silu(gate) · up`. */

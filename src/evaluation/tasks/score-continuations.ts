@@ -1,9 +1,12 @@
 import type { Products } from "../../backend/packed-operand.ts";
 import type { EvaluationWindow } from "../../calibration/windows.ts";
 import type { LanguageModel } from "../../runtime/language-model.ts";
-import { NumericError } from "../../util/errors.ts";
-import { scoreWindows } from "../score-windows.ts";
+import { NumericError, throwIfCancelled } from "../../util/errors.ts";
+import { scoreRows } from "../score-rows.ts";
+import { compareTokens, growTree, sharedLength, type TokenTree } from "../token-tree.ts";
 import { type Continuation, encodeContinuation } from "./encode-continuation.ts";
+
+const rowsPerPass = 2048;
 
 /** How continuations are scored. */
 export interface ScoreContinuationsOptions {
@@ -24,8 +27,8 @@ export interface ContinuationScores {
 }
 
 /**
- * Scores continuations: the sum of their tokens' log-likelihoods given their contexts. Equal texts are scored
- * once; texts of equal length go through the model together, so no padding is needed.
+ * Scores continuations: the sum of their tokens' log-likelihoods given their contexts. Equal texts are scored once. Texts that
+ * begin alike go through the model together, and what they share is computed once; nothing is padded.
  * @throws UsageError when a continuation alone is longer than the model's context
  * @throws NumericError when the model's logits are not numbers
  */
@@ -36,30 +39,27 @@ export async function scoreContinuations(
 ): Promise<ContinuationScores> {
   const logLikelihoods = new Float64Array(continuations.length);
   const hits = greedy ? new Uint8Array(continuations.length) : null;
-  for (const texts of byLength(model, continuations)) {
-    let next = 0;
-    await scoreWindows(
-      model,
-      texts.map(({ window }) => window),
-      {
-        products,
-        greedy,
-        signal,
-        onScores(passed) {
-          let count = 0;
-          for (const { losses, greedy: hit } of passed) {
-            const { places } = texts[next++];
-            const sum = -total(losses);
-            for (const place of places) {
-              logLikelihoods[place] = sum;
-              if (hits) hits[place] = Number(hit);
-            }
-            count += places.length;
-          }
-          onScored?.(count);
-        },
-      },
+  for (const texts of passesOf(encodeTexts(model, continuations))) {
+    throwIfCancelled(signal);
+    const tree = growTree(
+      model.backend,
+      texts.map(({ input }) => input),
     );
+    const { losses, likeliest } = await runTree(model, tree, texts, { products, greedy });
+    let at = 0;
+    let count = 0;
+    for (const { window, places } of texts) {
+      const end = at + window.to - window.from;
+      const sum = -total(losses.subarray(at, end));
+      const hit = Number(likeliest?.subarray(at, end).every(Boolean));
+      for (const place of places) {
+        logLikelihoods[place] = sum;
+        if (hits) hits[place] = hit;
+      }
+      count += places.length;
+      at = end;
+    }
+    onScored?.(count);
   }
   return { logLikelihoods, greedy: hits };
 }
@@ -67,16 +67,17 @@ export async function scoreContinuations(
 /** A text to score, and the places of its score in the result. */
 interface Text {
   readonly window: EvaluationWindow;
+  /** The tokens that go through the model: all but the last. */
+  readonly input: Int32Array;
   readonly places: number[];
 }
 
-/** Encodes continuations; each list holds different texts of one length. */
-function byLength(
+/** Encodes continuations, those that begin alike side by side. */
+function encodeTexts(
   { tokenizer, config }: LanguageModel,
   continuations: readonly Continuation[],
-): Iterable<Text[]> {
+): Text[] {
   const known = new Map<string, Text>();
-  const lists = new Map<number, Text[]>();
   for (const [place, continuation] of continuations.entries()) {
     const key = JSON.stringify([continuation.context, continuation.continuation]);
     const same = known.get(key);
@@ -85,13 +86,52 @@ function byLength(
       continue;
     }
     const window = encodeContinuation(tokenizer, continuation, config.contextLength);
-    const text: Text = { window, places: [place] };
-    known.set(key, text);
-    const list = lists.get(window.ids.length);
-    if (list) list.push(text);
-    else lists.set(window.ids.length, [text]);
+    known.set(key, { window, input: window.ids.subarray(0, window.to), places: [place] });
   }
-  return lists.values();
+  return [...known.values()].sort((a, b) => compareTokens(a.input, b.input));
+}
+
+/** Cuts texts into those that go through the model together: at most `rowsPerPass` rows, or one text. */
+function passesOf(texts: readonly Text[]): Text[][] {
+  const passes: Text[][] = [];
+  let rows = 0;
+  for (const text of texts) {
+    const pass = passes.at(-1);
+    const before = pass?.at(-1);
+    const own = text.input.length - (before ? sharedLength(before.input, text.input) : 0);
+    if (pass && rows + own <= rowsPerPass) {
+      pass.push(text);
+      rows += own;
+    } else {
+      passes.push([text]);
+      rows = text.input.length;
+    }
+  }
+  return passes;
+}
+
+/** Scores the continuations of a tree's texts, one after the other. */
+async function runTree(
+  model: LanguageModel,
+  tree: TokenTree,
+  texts: readonly Text[],
+  { products, greedy }: { readonly products: Products; readonly greedy: boolean },
+): Promise<{ losses: Float32Array; likeliest: Uint8Array | null }> {
+  const count = texts.reduce((sum, { window }) => sum + window.to - window.from, 0);
+  const rows = new Int32Array(count);
+  const targets = new Int32Array(count);
+  let at = 0;
+  for (const [index, { window }] of texts.entries()) {
+    rows.set(tree.rows[index].subarray(window.from, window.to), at);
+    targets.set(window.ids.subarray(window.from + 1, window.to + 1), at);
+    at += window.to - window.from;
+  }
+  const hidden = model.hiddenStates(model.tokens([tree.ids]), { tree, products });
+  try {
+    return await scoreRows(model, hidden, { rows, targets, products, greedy });
+  } finally {
+    hidden.release();
+  }
 }
 
 function total(losses: Float32Array): number {
