@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { load } from "../../index.ts";
@@ -12,11 +12,6 @@ const data = fileURLToPath(new URL("../../../../shared/data/", import.meta.url))
 const absent = existsSync(`${data}models/stories260K`)
   ? ""
   : " (skipped: the shared models, ../shared/data, are not on this machine)";
-
-type Golden = Record<string, Record<string, readonly (readonly number[])[]>>;
-const golden: Golden = JSON.parse(
-  readFileSync(new URL("../../../test/golden/task-scores.json", import.meta.url), "utf8"),
-);
 
 const scores = (...sums: readonly number[]): ContinuationScores => ({
   logLikelihoods: Float64Array.from(sums),
@@ -56,25 +51,6 @@ describe("summarize", () => {
 });
 
 describe.skipIf(absent !== "")(`log-likelihoods${absent}`, () => {
-  for (const [name, byTask] of Object.entries(golden)) {
-    for (const [taskName, expected] of Object.entries(byTask)) {
-      it(`of ${name} on ${taskName} are those of PyTorch`, async () => {
-        const model = await load(`${data}models/${name}`);
-        const { items } = await openTask(`multiple_choice=${data}tasks/${taskName}.jsonl`);
-        const first = items.slice(0, expected.length);
-        const options = first.flatMap((item) => item.options);
-        const found = await scoreContinuations(model, options, { products: "exact" });
-        model.release();
-        const wanted = expected.flat();
-        expect(found.logLikelihoods).toHaveLength(wanted.length);
-        for (const [index, score] of found.logLikelihoods.entries()) {
-          // The stored weights are float16: sums over up to a hundred tokens agree to a few 1e-4.
-          expect(Math.abs(score / (wanted[index] ?? 0) - 1)).toBeLessThan(1e-4);
-        }
-      });
-    }
-  }
-
   it("do not depend on what else is scored", async () => {
     const model = await load(`${data}models/stories260K`);
     const task = await openTask(`${data}tasks/arc_easy.jsonl`);
