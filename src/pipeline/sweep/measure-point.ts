@@ -6,6 +6,7 @@ import type { Task, TaskScore } from "../../evaluation/tasks/task.ts";
 import { baseName, monotonicMs } from "../../platform/node.ts";
 import type { LanguageModel } from "../../runtime/language-model.ts";
 import type { PointEvaluation } from "./expand-recipe.ts";
+import type { Original } from "./original-shelf.ts";
 import type { FileHashes } from "./identify-points.ts";
 import type { PointResult, TaskFigures, TextFigures } from "./sweep-results.ts";
 
@@ -18,7 +19,7 @@ export interface Measurement {
   /** The tasks of the evaluation, read. */
   readonly tasks: readonly Task[];
   /** Null for the original itself, or where divergence is not asked for. */
-  readonly original: LanguageModel | null;
+  readonly original: Original | null;
   readonly hashes: FileHashes;
   readonly signal: AbortSignal;
   /** Says what is being measured, and which share of the whole is done, 0 to 1. */
@@ -35,14 +36,17 @@ export async function measurePoint(
   const parts = evaluation.texts.length + tasks.length;
   const texts: TextFigures[] = [];
   let tokensPerSecond: number | null = null;
-  for (const [index, { file, window, maxWindows, protocol }] of evaluation.texts.entries()) {
+  for (const [index, text] of evaluation.texts.entries()) {
+    const { file, window, maxWindows, protocol } = text;
     const name = baseName(file);
+    const sha256 = await hashes.sha256(file);
+    const measured = await original?.measure(text, sha256, signal);
     const found = await evaluateModel(model, {
       text: file,
       ...(window === undefined ? {} : { window }),
       ...(maxWindows === undefined ? {} : { maxWindows }),
       ...(protocol === undefined ? {} : { protocol }),
-      ...(original ? { against: original } : {}),
+      ...(original && measured ? { against: original.model, measured } : {}),
       // The speed is the same whatever the text.
       speedTokens: index === 0 ? evaluation.speedTokens : 0,
       signal,
@@ -50,7 +54,7 @@ export async function measurePoint(
         onProgress(name, (index + windows / totalWindows) / parts),
     });
     if (index === 0) tokensPerSecond = found.tokensPerSecond;
-    texts.push(textFigures(found, name, await hashes.sha256(file)));
+    texts.push(textFigures(found, name, sha256));
   }
   const scores: TaskScore[] = [];
   for (const [index, task] of tasks.entries()) {

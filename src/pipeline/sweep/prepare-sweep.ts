@@ -42,6 +42,8 @@ export interface PreparedSweep {
   readonly points: readonly PreparedPoint[];
   readonly tasks: readonly Task[];
   readonly hashes: FileHashes;
+  /** Hashes of the originals' files by the sources that the points name. */
+  readonly originals: ReadonlyMap<string, string>;
 }
 
 /**
@@ -64,14 +66,16 @@ export async function prepareSweep(
   await checkFiles(source, filesOf(recipe, points));
   const hashes = new FileHashes();
   const tasks = await readTasks(source, points[0].work.evaluation);
+  const originals = new Map<string, string>();
   const prepared = await identify(source, points.map(spareCalibration), {
     backend,
     options,
     hashes,
     tasks,
     folder,
+    originals,
   });
-  return { source, recipe, points: prepared, tasks, hashes };
+  return { source, recipe, points: prepared, tasks, hashes, originals };
 }
 
 interface Identifying {
@@ -80,13 +84,15 @@ interface Identifying {
   readonly hashes: FileHashes;
   readonly tasks: readonly Task[];
   readonly folder: string;
+  /** Filled in here. */
+  readonly originals: Map<string, string>;
 }
 
 /** Finds the models, and from their files and all else the ids of the points. */
 async function identify(
   source: RecipeSource,
   points: readonly ExpandedPoint[],
-  { backend, options, hashes, tasks, folder }: Identifying,
+  { backend, options, hashes, tasks, folder, originals }: Identifying,
 ): Promise<PreparedPoint[]> {
   const models = new Map<string, { source: string; hash: string }>();
   const placeOf = (path: string): string =>
@@ -104,6 +110,7 @@ async function identify(
         throw placed(source, path, error);
       }
       models.set(each.work.model, model);
+      originals.set(model.source, model.hash);
     }
     const recipe = each.work.recipe && { ...each.work.recipe, model: model.source };
     const work = { ...each.work, model: model.source, recipe };

@@ -1,9 +1,7 @@
 import type { Backend } from "../../backend/backend.ts";
 import type { Task } from "../../evaluation/tasks/task.ts";
 import { readJsonObject } from "../../formats/json-file.ts";
-import { resolveModel } from "../../hub/resolve-model.ts";
 import { exists, joinPath, resetPeakMemory } from "../../platform/node.ts";
-import type { LanguageModel } from "../../runtime/language-model.ts";
 import { load } from "../../runtime/load.ts";
 import type { PipelineEvent } from "../events.ts";
 import { runRecipe } from "../quantize.ts";
@@ -11,6 +9,7 @@ import type { RecipeInput } from "../recipe.ts";
 import type { RunRecord } from "../run-record.ts";
 import { type FileHashes, hashData } from "./identify-points.ts";
 import { measurePoint } from "./measure-point.ts";
+import type { OriginalShelf } from "./original-shelf.ts";
 import type { Claim, Finished } from "./point-queue.ts";
 import { folderName } from "./prepare-sweep.ts";
 import type { SweepPoint } from "./sweep-results.ts";
@@ -43,7 +42,7 @@ export async function runPoint(
   const measurement = { evaluation, tasks, hashes, signal, onProgress: onMeasured };
   const data = await hashData(work, tasks, hashes);
   if (!recipe) {
-    const model = await originals.take(work.model, signal);
+    const { model } = await originals.take(work.model, signal);
     const figures = await measurePoint(model, { ...measurement, original: null });
     return { result: { ...figures, makeMs: null, peakMemoryBytes: null }, run: null, data };
   }
@@ -90,30 +89,4 @@ async function makeCheckpoint(
     onProgress(activity, (makeShare * (stage.done + fraction)) / stage.of);
   const run = await runRecipe({ ...recipe, out }, { backend, signal, emit });
   return { run, peakMemoryBytes: isOwnPeak ? run.peakMemoryBytes : null };
-}
-
-/** Keeps the original of the model at work, so that its points share it. */
-export class OriginalShelf {
-  private readonly backend: Backend;
-  private held: { readonly source: string; readonly model: LanguageModel } | null = null;
-
-  constructor(backend: Backend) {
-    this.backend = backend;
-  }
-
-  /** Returns an original, loaded; the one before it is released. */
-  async take(source: string, signal: AbortSignal): Promise<LanguageModel> {
-    if (this.held?.source === source) return this.held.model;
-    this.release();
-    const resolved = await resolveModel(source, { signal });
-    const { backend } = this;
-    const model = await load(resolved.directory, { ...resolved, backend, signal });
-    this.held = { source, model };
-    return model;
-  }
-
-  release(): void {
-    this.held?.model.release();
-    this.held = null;
-  }
 }

@@ -16,12 +16,13 @@ import { CancelledError, FewbitError, throwIfCancelled } from "../../util/errors
 import { version } from "../../util/version.ts";
 import { DatabaseQueue } from "./database-queue.ts";
 import { enrollPoints } from "./enroll-points.ts";
+import { OriginalShelf } from "./original-shelf.ts";
 import { planSweep } from "./plan-sweep.ts";
 import type { Claim, Failure, PointCounts, PointQueue } from "./point-queue.ts";
 import { type PreparedSweep, prepareSweep } from "./prepare-sweep.ts";
 import { readPoint, readResults } from "./read-records.ts";
 import { databaseName, openResultsDatabase, readResultsDatabase } from "./results-database.ts";
-import { checkpointFolder, OriginalShelf, type PointTools, runPoint } from "./run-point.ts";
+import { checkpointFolder, type PointTools, runPoint } from "./run-point.ts";
 import type { PointEstimate, SweepEvent, SweepPlan } from "./sweep-events.ts";
 import type { SweepRecipeInput } from "./sweep-recipe.ts";
 import type { SweepResults } from "./sweep-results.ts";
@@ -39,6 +40,8 @@ export interface SweepRun {
 }
 
 const waitMs = 500;
+const modelsName = "models";
+const cacheName = "cache";
 
 /** Says what a sweep would do, without doing or writing anything. @throws as `runSweep` does before work */
 export async function previewSweep(
@@ -76,7 +79,7 @@ export async function runSweep(
   };
   const prepared = await prepareSweep(given, backend, options);
   const folder = absolutePath(run.out);
-  await makeDirectories(joinPath(folder, "models"));
+  for (const name of [modelsName, cacheName]) await makeDirectories(joinPath(folder, name));
   const database = await openResultsDatabase(joinPath(folder, databaseName));
   try {
     const queue = new DatabaseQueue(database);
@@ -128,7 +131,11 @@ class Sweep {
   constructor(prepared: PreparedSweep, plan: SweepPlan, place: Workplace) {
     this.prepared = prepared;
     this.place = place;
-    this.originals = new OriginalShelf(place.run.backend);
+    this.originals = new OriginalShelf({
+      backend: place.run.backend,
+      cache: joinPath(place.folder, cacheName),
+      hashes: prepared.originals,
+    });
     this.estimates = new Map(
       plan.points.flatMap(({ point, estimate }) => (estimate ? [[point.id, estimate]] : [])),
     );
@@ -150,7 +157,7 @@ class Sweep {
           continue;
         }
         const counts = await queue.counts();
-        if (counts.running === 0) return;
+        if (counts.running === 0) return await remove(joinPath(this.place.folder, cacheName));
         run.emit({ type: "waiting", counts });
         await sleep(waitMs, run.signal);
       }
@@ -199,7 +206,7 @@ class Sweep {
     const { tasks, hashes } = this.prepared;
     return {
       backend: run.backend,
-      models: joinPath(folder, "models"),
+      models: joinPath(folder, modelsName),
       tasks,
       hashes,
       originals: this.originals,
@@ -223,7 +230,7 @@ class Sweep {
   }
 
   private async discard(point: Claim["point"]): Promise<void> {
-    await remove(checkpointFolder(joinPath(this.place.folder, "models"), point));
+    await remove(checkpointFolder(joinPath(this.place.folder, modelsName), point));
   }
 
   /** Removes checkpoints of measured points that a killed process could not remove. */
