@@ -1,12 +1,12 @@
 /** One colour a bit-width, for light and dark pages; their lightness falls with the bits, so that they print in grey. */
 const colours: readonly (readonly [bits: number, light: string, dark: string])[] = [
-  [16, "#1f1f23", "#f4f4f5"],
-  [8, "#5b21b6", "#c4b5fd"],
-  [4, "#1d4ed8", "#60a5fa"],
-  [3, "#0f766e", "#2dd4bf"],
-  [2, "#c2410c", "#fb923c"],
-  [1.58, "#db2777", "#f472b6"],
-  [1, "#d99a00", "#facc15"],
+  [16, "#1b1b1f", "#f4f4f5"],
+  [8, "#4b008d", "#c9a6ff"],
+  [4, "#2f57b5", "#6f93ff"],
+  [3, "#0a7454", "#2fb67c"],
+  [2, "#b45a1e", "#dd7d3c"],
+  [1.58, "#df569f", "#ff9dd0"],
+  [1, "#b0930a", "#ebd04c"],
 ];
 
 /** Class whose colour stands for a bit-width: `bits-1_58`. */

@@ -39,7 +39,7 @@ describe("scales", () => {
 });
 
 describe("labels", () => {
-  const style = { fontSize: 11, side: "right", drop: false } as const;
+  const style = { fontSize: 11, side: "right", reach: 76 } as const;
   const frame = { left: 0, right: 600, top: 0, bottom: 400 };
   const boxOf = (
     { x, y, anchor }: { x: number; y: number; anchor: string },
@@ -56,7 +56,7 @@ describe("labels", () => {
       y: 200 + 5 * (i % 3),
       label: `variant ${i}`,
     }));
-    const boxes = placeLabels(points, frame, style).map((place, i) =>
+    const boxes = placeLabels(points, [], frame, style).map((place, i) =>
       boxOf(place ?? expect.fail("no place"), points[i]?.label ?? ""),
     );
     for (const [index, [left = 0, right = 0, top = 0, bottom = 0]] of boxes.entries()) {
@@ -71,7 +71,9 @@ describe("labels", () => {
   });
 
   test("of a point alone stands at its right", () => {
-    expect(placeLabels([{ x: 50, y: 50, label: "one" }], frame, style)[0]?.anchor).toBe("start");
+    expect(placeLabels([{ x: 50, y: 50, label: "one" }], [], frame, style)[0]?.anchor).toBe(
+      "start",
+    );
   });
 });
 

@@ -24,8 +24,8 @@ export interface Chart {
 export type ChartSize = "wide" | "narrow";
 
 const sizes = {
-  wide: { width: 860, plotHeight: 420, fontSize: 13, left: 62 },
-  narrow: { width: 360, plotHeight: 290, fontSize: 12.5, left: 58 },
+  wide: { width: 860, plotHeight: 420, fontSize: 13, left: 62, labelReach: 88 },
+  narrow: { width: 360, plotHeight: 290, fontSize: 12.5, left: 56, labelReach: 24 },
 } as const;
 
 interface Drawing {
@@ -79,7 +79,7 @@ function svg(
 
 /** Sets the legend in rows above the plot, as many as it needs. */
 function layOut(chart: Chart, size: ChartSize): Drawing {
-  const { width, plotHeight, fontSize, left } = sizes[size];
+  const { width, plotHeight, fontSize, left, labelReach } = sizes[size];
   const rowHeight = fontSize + 7;
   const legend: string[] = [];
   let [x, y] = [2, rowHeight / 2 + 2];
@@ -99,7 +99,7 @@ function layOut(chart: Chart, size: ChartSize): Drawing {
   const bottom = top + plotHeight;
   const frame = { left, right: width - 14, top, bottom };
   const height = Math.ceil(bottom + 2.5 * fontSize + 16);
-  return { layout: { width, height, frame, fontSize }, legend };
+  return { layout: { width, height, frame, fontSize, labelReach }, legend };
 }
 
 function drawKey(kind: LegendEntry["kind"], x: number, y: number): string {

@@ -27,60 +27,87 @@ export interface LabelStyle {
   readonly fontSize: number;
   /** Side of its point on which a label is tried first. */
   readonly side: "left" | "right";
-  /** Leave a label out where each place would cover another label or the edge. */
-  readonly drop: boolean;
+  /** How far from its point a label may stand; those that find no free place within it are left out. */
+  readonly reach: number;
 }
 
 /**
- * Finds a place for each label beside its point where it covers no other point or label and stays within
- * the frame; when there is none, the place that covers the least, or null with `drop`. Points without a
- * label get null. In the order given, so the weightiest come first.
+ * Finds a place for each label beside its point: where it covers no other label, point or line, near rather
+ * than far, above and on the preferred side rather than elsewhere. Null for points without a label, and
+ * where each place within reach would cover another label, half a mark or the edge of the frame. In the order given, so
+ * the weightiest come first.
  */
 export function placeLabels(
   points: readonly Labelled[],
+  lines: readonly (readonly (readonly [number, number])[])[],
   frame: Frame,
   style: LabelStyle,
 ): (LabelPlace | null)[] {
-  const radius = 6;
-  const marks = points.map(({ x, y }) => ({
+  const around = (x: number, y: number, radius: number): Box => ({
     left: x - radius,
     right: x + radius,
     top: y - radius,
     bottom: y + radius,
-  }));
+  });
+  const halfMark = 72;
+  const marks = points.map(({ x, y }) => around(x, y, 6));
+  const inked = lines.flatMap(sampleLine).map(([x, y]) => around(x, y, 2.5));
   const labels: Box[] = [];
   return points.map((point, index) => {
     const { label } = point;
     if (label === null) return null;
-    const tried = candidatePlaces(point.x, point.y, style).map((place) => {
+    const others = marks.filter((_, other) => other !== index);
+    const tried = candidatePlaces(point.x, point.y, style).map(({ place, cost }) => {
       const box = labelBox(place, label, style.fontSize);
-      const hidden = labels.reduce((sum, other) => sum + overlapOf(box, other), 0);
-      // To stick out of the frame weighs more than to cover something.
-      const outside = 4 * (overlapOf(box, box) - overlapOf(box, frame));
-      const covered = marks.reduce(
-        (sum, other, i) => sum + (i === index ? 0 : overlapOf(box, other)),
-        0,
-      );
-      return { place, box, cost: hidden + outside + covered, unfit: hidden + outside > 1 };
+      const hidden = coveredBy(box, labels) + overlapOf(box, box) - overlapOf(box, frame);
+      const covered = coveredBy(box, others);
+      const unfit = hidden > 1 || covered > halfMark;
+      return { place, box, unfit, cost: cost + covered + 2 * coveredBy(box, inked) + 20 * hidden };
     });
-    const best = tried.reduce((a, b) => (b.cost < a.cost - 0.5 ? b : a));
-    if (style.drop && best.unfit) return null;
+    const best = tried.reduce((a, b) => (b.cost < a.cost ? b : a));
+    if (best.unfit) return null;
     labels.push(best.box);
     return best.place;
   });
 }
 
-/** Places around a point: beside it first, then above and below, nearer ones first. */
-function candidatePlaces(x: number, y: number, style: LabelStyle): LabelPlace[] {
-  const gap = 9;
-  const middle = y + style.fontSize / 3;
-  const shifts = [0, -8, 8, -16, 16, -24, 24, -34, 34, -48, 48, -62, 62, -76, 76];
-  return shifts.flatMap((shift): LabelPlace[] => {
-    const right = { x: x + gap, y: middle + shift, anchor: "start" } as const;
-    const left = { x: x - gap, y: middle + shift, anchor: "end" } as const;
-    const beside = style.side === "left" ? [left, right] : [right, left];
-    return Math.abs(shift) < 16 ? beside : [...beside, { x, y: middle + shift, anchor: "middle" }];
+/** Places around a point within reach, with what speaks against each. */
+function candidatePlaces(
+  x: number,
+  y: number,
+  { fontSize, side, reach }: LabelStyle,
+): { readonly place: LabelPlace; readonly cost: number }[] {
+  const middle = y + fontSize / 3;
+  const found: { place: LabelPlace; cost: number }[] = [];
+  for (let shift = -reach; shift <= reach; shift += 4) {
+    const below = shift > 0 ? 30 : 0;
+    const far = 1.2 * Math.abs(shift);
+    for (const anchor of ["start", "end", "middle"] as const) {
+      if (anchor === "middle" && Math.abs(shift) < 16) continue;
+      const preferred = side === "left" ? "end" : "start";
+      const aside = anchor === preferred ? 0 : anchor === "middle" ? 12 : 40;
+      const gap = anchor === "start" ? 9 : anchor === "end" ? -9 : 0;
+      const cost = far + aside + below;
+      found.push({ place: { x: x + gap, y: middle + shift, anchor }, cost });
+    }
+  }
+  return found;
+}
+
+/** Points along a line, close enough together that nothing fits between them. */
+function sampleLine(line: readonly (readonly [number, number])[]): (readonly [number, number])[] {
+  return line.flatMap(([x, y], index) => {
+    const [nextX, nextY] = line[index + 1] ?? [x, y];
+    const steps = Math.max(1, Math.ceil(Math.hypot(nextX - x, nextY - y) / 5));
+    return Array.from(
+      { length: steps },
+      (_, i) => [x + ((nextX - x) * i) / steps, y + ((nextY - y) * i) / steps] as const,
+    );
   });
+}
+
+function coveredBy(box: Box, others: readonly Box[]): number {
+  return others.reduce((sum, other) => sum + overlapOf(box, other), 0);
 }
 
 function labelBox({ x, y, anchor }: LabelPlace, label: string, fontSize: number): Box {
@@ -100,6 +127,8 @@ function overlapOf(a: Box, b: Box): number {
 export const placeLabelsParts: readonly CallableFunction[] = [
   placeLabels,
   candidatePlaces,
+  sampleLine,
+  coveredBy,
   labelBox,
   overlapOf,
 ];

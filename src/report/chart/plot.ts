@@ -68,6 +68,8 @@ export interface PlotLayout {
   readonly height: number;
   readonly frame: Frame;
   readonly fontSize: number;
+  /** How far from its mark a name may stand. */
+  readonly labelReach: number;
 }
 
 /** Draws axes, lines, marks and names as elements of an SVG; colours come from classes. */
@@ -88,7 +90,7 @@ export function drawPlot(plot: Plot, layout: PlotLayout): string {
     ...drawPlotAxes(plot, layout),
     ...lines,
     ...points.map((point) => drawPlotPoint(point, x, y)),
-    ...drawPlotLabels(points, plot.side, layout, x, y),
+    ...drawPlotLabels(points, plot, layout, x, y),
   ].join("");
 }
 
@@ -147,13 +149,17 @@ function drawPlotPoint(
 /** Names beside their points, with a line to those that are apart. */
 function drawPlotLabels(
   points: readonly PlotPoint[],
-  side: "left" | "right",
-  { frame, fontSize }: PlotLayout,
+  plot: Plot,
+  { frame, fontSize, labelReach }: PlotLayout,
   x: (at: number) => number,
   y: (at: number) => number,
 ): string[] {
   const placed = points.map((point) => ({ x: x(point.x), y: y(point.y), label: point.label }));
-  const places = placeLabels(placed, frame, { fontSize, side, drop: true });
+  const lines = plot.lines
+    .filter(({ kind }) => kind !== "band")
+    .map(({ places: ends }) => ends.map(([px, py]) => [x(px), y(py)] as const));
+  const { side } = plot;
+  const places = placeLabels(placed, lines, frame, { fontSize, side, reach: labelReach });
   return points.flatMap((point, index) => {
     const place = places[index];
     if (!place || point.label === null) return [];
@@ -164,7 +170,7 @@ function drawPlotLabels(
         ? []
         : [element("line", { class: "leader", x1: at.x, y1: at.y, x2: place.x, y2: middle })];
     const attributes = { class: "label", x: place.x, y: place.y, "text-anchor": place.anchor };
-    const name = element("text", { ...attributes, "data-label": point.id }, [
+    const name = element("text", { ...attributes, "data-point": point.id }, [
       escapeMarkup(point.label),
     ]);
     return [...leader, name];

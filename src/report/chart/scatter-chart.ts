@@ -46,7 +46,7 @@ export function drawScatterChart(
     y: axes.y.scale.position(y),
     label,
   }));
-  const places = placeLabels(placed, frame, { fontSize: 11, side: "right", drop: false });
+  const places = placeLabels(placed, [], frame, { fontSize: 11, side: "right", reach: 76 });
   const marks = points.map((point, index) => {
     const { x, y } = placed[index];
     const place = places[index] ?? undefined;

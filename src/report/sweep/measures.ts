@@ -14,6 +14,8 @@ export interface Measure {
   /** Name in the page and in files: `size`, `perplexity:test.txt`. */
   readonly id: string;
   readonly title: string;
+  /** The title in a word or two, for headlines. */
+  readonly short: string;
   readonly role: "cost" | "quality";
   readonly scale: "linear" | "logarithmic";
   readonly better: "higher" | "lower";
@@ -29,6 +31,7 @@ const costs: readonly Measure[] = [
   {
     id: "size",
     title: "size of the weight file",
+    short: "size",
     role: "cost",
     scale: "logarithmic",
     better: "lower",
@@ -39,6 +42,7 @@ const costs: readonly Measure[] = [
   {
     id: "bits",
     title: "bits a weight, linear layers",
+    short: "bits a weight",
     role: "cost",
     scale: "logarithmic",
     better: "lower",
@@ -49,6 +53,7 @@ const costs: readonly Measure[] = [
   {
     id: "file-bits",
     title: "bits a weight, whole file",
+    short: "bits a weight of the file",
     role: "cost",
     scale: "logarithmic",
     better: "lower",
@@ -59,6 +64,7 @@ const costs: readonly Measure[] = [
   {
     id: "speed",
     title: "decode speed, tokens a second",
+    short: "decode speed",
     role: "cost",
     scale: "logarithmic",
     better: "higher",
@@ -69,6 +75,7 @@ const costs: readonly Measure[] = [
   {
     id: "time",
     title: "time to make it",
+    short: "time to make it",
     role: "cost",
     scale: "logarithmic",
     better: "lower",
@@ -79,6 +86,7 @@ const costs: readonly Measure[] = [
   {
     id: "memory",
     title: "peak memory of making it",
+    short: "memory to make it",
     role: "cost",
     scale: "logarithmic",
     better: "lower",
@@ -97,7 +105,7 @@ export function measuresOf(rows: readonly SweepRow[]): Measure[] {
     ...costs,
     ...texts.flatMap((name) => textMeasures(name, texts.length > 1)),
     ...averages.map((name) =>
-      accuracyMeasure(`average:${name}`, `accuracy, average ${name}`, ({ result }) =>
+      accuracyMeasure(`average:${name}`, `task accuracy, average ${name}`, ({ result }) =>
         result?.averages.find((average) => average.name === name),
       ),
     ),
@@ -127,6 +135,7 @@ function textMeasures(name: string, several: boolean): Measure[] {
       ...shared,
       id: `perplexity:${name}`,
       title: `perplexity${of}`,
+      short: `perplexity${of}`,
       scale: "logarithmic",
       value: (row) => onText(row)?.perplexity ?? null,
       interval: (row) => onText(row)?.interval ?? null,
@@ -136,6 +145,7 @@ function textMeasures(name: string, several: boolean): Measure[] {
       ...shared,
       id: `loss:${name}`,
       title: `loss above the original, nats a token${of}`,
+      short: `loss above the original${of}`,
       scale: "linear",
       value: (row) => {
         const original = onText({ result: row.original });
@@ -149,6 +159,7 @@ function textMeasures(name: string, several: boolean): Measure[] {
       ...shared,
       id: `kl:${name}`,
       title: `KL divergence from the original, nats a token${of}`,
+      short: `KL divergence${of}`,
       scale: "logarithmic",
       value: (row) => onText(row)?.klDivergence?.mean ?? null,
       interval: noInterval,
@@ -165,6 +176,7 @@ function accuracyMeasure(
   return {
     id,
     title,
+    short: title,
     role: "quality",
     scale: "linear",
     better: "higher",

@@ -1,9 +1,10 @@
 import type { Chart, LegendEntry } from "../chart/draw-chart.ts";
-import type { PlotAxis, PlotPoint, PlotShape } from "../chart/plot.ts";
+import type { PlotShape } from "../chart/plot.ts";
 import { linearScale, logScale } from "../chart/scale.ts";
 import { formatBits, formatBytes, formatDuration, formatNumber } from "../format.ts";
 import { bitsTitle, colourClass } from "../palette.ts";
 import type { Measure } from "./measures.ts";
+import { plotView, type SweepView, type ViewMeasure, type ViewRow } from "./page/sweep-view.ts";
 import type { SweepRow } from "./sweep-row.ts";
 
 const shapes: readonly PlotShape[] = [
@@ -17,39 +18,86 @@ const shapes: readonly PlotShape[] = [
   "star",
 ];
 
-/** Points with figures on two measures, and the axes that hold them. */
-export interface MeasuredAxes {
-  readonly x: MeasuredAxis;
-  readonly y: MeasuredAxis;
+/** A chart of one measure over another, both named by their ids. */
+export interface ViewChart extends Chart {
+  readonly x: string;
+  readonly y: string;
 }
 
-/** An axis with the way from a value to its place, 0 to 1. */
-export interface MeasuredAxis extends PlotAxis {
-  readonly place: (value: number) => number;
-}
-
-/** Makes the axis of a measure that holds all its values and intervals; up is good on those of quality. */
-export function measureAxis(measure: Measure, rows: readonly SweepRow[]): MeasuredAxis {
-  const values = rows.flatMap((row) => {
-    const value = measure.value(row);
-    const interval = value === null ? null : measure.interval(row);
-    return value === null ? [] : interval ? [value, interval.low, interval.high] : [value];
-  });
-  const reversed = measure.role === "quality" && measure.better === "lower";
-  const make = measure.scale === "logarithmic" ? logScale : linearScale;
-  const scale = make(values, reversed ? [1, 0] : [0, 1]);
-  const notes = [
-    ...(measure.scale === "logarithmic" ? ["logarithmic"] : []),
-    ...(reversed ? ["reversed: up is better"] : []),
-  ];
+/** Makes what charts, and the script that draws them anew, know of rows and measures. */
+export function makeView(rows: readonly SweepRow[], measures: readonly Measure[]): SweepView {
+  const models = modelsOf(rows);
   return {
-    title: notes.length > 0 ? `${measure.title} (${notes.join(", ")})` : measure.title,
-    ticks: scale.ticks.map((tick) => ({ at: scale.position(tick), label: measure.format(tick) })),
-    place: scale.position,
+    rows: rows.map((row) => viewRow(row, models)),
+    measures: measures.map((measure) => viewMeasure(measure, rows)),
   };
 }
 
-/** Colours for the bit-widths and shapes for the models that occur. */
+function viewRow(row: SweepRow, models: readonly string[]): ViewRow {
+  const { model, method, preset, bits } = row.record.point;
+  return {
+    id: row.id,
+    name: row.name,
+    model,
+    method: preset ?? method ?? "original",
+    bits: bitsName(bits),
+    colour: colourClass(bits),
+    shape: shapeOf(model, models),
+    lines: describeRow(row),
+    command: row.record.command,
+  };
+}
+
+/** Finds an axis that holds all values and intervals of a measure; up is good on those of quality. */
+function viewMeasure(measure: Measure, rows: readonly SweepRow[]): ViewMeasure {
+  const values = rows.map(measure.value);
+  const intervals = rows.map((row, index) =>
+    values[index] === null ? null : measure.interval(row),
+  );
+  const held = [
+    ...values.filter((value) => value !== null),
+    ...intervals.flatMap((interval) => (interval ? [interval.low, interval.high] : [])),
+  ];
+  const lowerIsBetter = measure.better === "lower";
+  const reversed = measure.role === "quality" && lowerIsBetter;
+  const make = measure.scale === "logarithmic" ? logScale : linearScale;
+  const { position, ticks } = make(held, reversed ? [1, 0] : [0, 1]);
+  const at = (value: number): number => Number(position(value).toFixed(4));
+  return {
+    id: measure.id,
+    name: measure.title,
+    title: axisTitle(measure, reversed),
+    role: measure.role,
+    growing: reversed || !lowerIsBetter,
+    ticks: ticks.map((tick) => ({ at: at(tick), label: shortNumber(measure.format(tick)) })),
+    places: values.map((value) => (value === null ? null : at(value))),
+    whiskers: intervals.map((interval) => interval && [at(interval.low), at(interval.high)]),
+  };
+}
+
+/** Leaves out zeros at the end of decimals: `0.500 MB` is `0.5 MB`. */
+function shortNumber(text: string): string {
+  return text.replace(/\.(\d*?)0+(?!\d)/, (_, digits: string) => (digits ? `.${digits}` : ""));
+}
+
+function axisTitle({ title, scale }: Measure, reversed: boolean): string {
+  const notes = [
+    ...(scale === "logarithmic" ? ["logarithmic"] : []),
+    ...(reversed ? ["up is better"] : []),
+  ];
+  return notes.length > 0 ? `${title} (${notes.join(", ")})` : title;
+}
+
+/** Makes the chart of one measure over another; null where no point has both. */
+export function viewChart(
+  view: SweepView,
+  chart: Pick<ViewChart, "id" | "title" | "x" | "y" | "legend">,
+): ViewChart | null {
+  const plot = plotView(view, chart.x, chart.y, null);
+  return plot && plot.points.length > 0 ? { ...chart, plot } : null;
+}
+
+/** Colours for the bit-widths and shapes for the models that occur, and the line of the front. */
 export function legendOf(rows: readonly SweepRow[]): LegendEntry[] {
   const done = rows.filter(({ result }) => result !== null);
   const bits = [...new Set(done.map(({ record }) => record.point.bits))].sort((a, b) => b - a);
@@ -58,12 +106,18 @@ export function legendOf(rows: readonly SweepRow[]): LegendEntry[] {
     ...bits.map((bit) => ({
       kind: "circle" as const,
       colour: colourClass(bit),
-      title: bit === 16 ? "original" : bitsTitle(bit),
+      title: bitsName(bit),
     })),
     ...(models.length > 1
       ? models.map((model) => ({ kind: shapeOf(model, models), colour: "", title: model }))
       : []),
+    { kind: "front", colour: "", title: "front" },
   ];
+}
+
+/** What a bit-width is called in legends and filters. */
+export function bitsName(bits: number): string {
+  return bits === 16 ? "original" : bitsTitle(bits);
 }
 
 /** Ids of the models in the order of the rows. */
@@ -71,45 +125,13 @@ export function modelsOf(rows: readonly SweepRow[]): string[] {
   return [...new Set(rows.map(({ record }) => record.point.model))];
 }
 
-function shapeOf(model: string, models: readonly string[]): PlotShape {
+/** Shape of the marks of a model. */
+export function shapeOf(model: string, models: readonly string[]): PlotShape {
   return shapes[models.indexOf(model) % shapes.length] ?? "circle";
 }
 
-/** Draws one measure over another, with a mark for each row that has both. */
-export function scatterOf(
-  id: string,
-  title: string,
-  rows: readonly SweepRow[],
-  measures: { readonly x: Measure; readonly y: Measure },
-): Chart {
-  const x = measureAxis(measures.x, rows);
-  const y = measureAxis(measures.y, rows);
-  const models = modelsOf(rows);
-  const points = rows.flatMap((row): PlotPoint[] => {
-    const across = measures.x.value(row);
-    const up = measures.y.value(row);
-    if (across === null || up === null) return [];
-    const interval = measures.y.interval(row);
-    return [
-      {
-        id: row.id,
-        x: x.place(across),
-        y: y.place(up),
-        whisker: interval && [y.place(interval.low), y.place(interval.high)],
-        colour: colourClass(row.record.point.bits),
-        shape: shapeOf(row.record.point.model, models),
-        label: row.name,
-        faded: false,
-        title: describeRow(row).join("\n"),
-      },
-    ];
-  });
-  const side = measures.x.better === "lower" ? "left" : "right";
-  return { id, title, legend: legendOf(rows), plot: { x, y, lines: [], points, side } };
-}
-
 /** What is known of a point, in lines for those who ask. */
-export function describeRow({ record, result, original }: SweepRow): string[] {
+function describeRow({ record, result, original }: SweepRow): string[] {
   const { point } = record;
   const lines = [`${point.model} · ${point.label}`];
   if (!result) return lines;
@@ -118,10 +140,12 @@ export function describeRow({ record, result, original }: SweepRow): string[] {
   );
   for (const text of result.texts) {
     const before = original?.texts.find(({ name }) => name === text.name);
-    const ratio = before
+    const compared = before && point.method !== null;
+    const ratio = compared
       ? ` · ${formatNumber(text.perplexity / before.perplexity)} × original`
       : "";
-    lines.push(`perplexity ${formatNumber(text.perplexity, 4)}${ratio}`);
+    const of = result.texts.length > 1 ? ` on ${text.name}` : "";
+    lines.push(`perplexity ${formatNumber(text.perplexity, 4)}${of}${ratio}`);
     if (text.klDivergence) lines.push(`KL divergence ${formatNumber(text.klDivergence.mean)}`);
   }
   for (const { name, accuracy } of result.averages) {

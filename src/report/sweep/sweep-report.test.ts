@@ -55,7 +55,7 @@ describe("files beside the page", () => {
     const text = formatSweepMarkdown(sweep);
     expect(text).toMatch(/^\| 2m rtn w2g64 \| failed \|/m);
     expect(text).toMatch(/^- \*\*tiny-2m rtn w2g64\*\*: the Hessian/m);
-    expect(text).toContain("![Perplexity over size of the weight file](quality-size.svg)");
+    expect(text).toContain("![Perplexity and size](quality-size.svg)");
   });
 
   test("a report made from the JSON of a report is the same report", () => {

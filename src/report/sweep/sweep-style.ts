@@ -26,15 +26,15 @@ ${chartRules}
 .panels .chart[data-size="narrow"] { display: block; margin: 0; }
 .panels figure { min-width: 0; }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-size: 14px; font-variant-numeric: tabular-nums; }
-th, td { padding: 6px 10px; text-align: right; white-space: nowrap; }
+table { border-collapse: collapse; width: 100%; font-size: 13.5px; font-variant-numeric: tabular-nums; }
+th, td { padding: 6px 8px; text-align: right; white-space: nowrap; }
 th { font-weight: 600; color: var(--faint); font-size: 13px; vertical-align: bottom; border-bottom: 1px solid var(--line); }
-tbody th { color: inherit; font-weight: 400; font-size: 14px; border-bottom: 0; }
+tbody th { color: inherit; font-weight: 400; font-size: inherit; border-bottom: 0; }
 th.text, td.text { text-align: left; }
 tbody tr + tr { border-top: 1px solid var(--line); }
 tbody tr.first { border-top: 2px solid var(--line); }
 .swatch { display: inline-block; width: 10px; height: 10px; border-radius: 3px; margin-right: 8px; background: var(--colour); }
-.best { font-weight: 650; }
+.best th { font-weight: 650; }
 .badge { margin-left: 8px; padding: 1px 6px; border: 1px solid var(--line); border-radius: 9px; color: var(--faint); font-size: 12px; font-weight: 400; }
 .failed { color: var(--bad); }
 .waiting { color: var(--faint); }
@@ -48,6 +48,40 @@ pre { overflow-x: auto; margin: 8px 0 0; padding: 12px 14px; background: var(--r
 .failures li { margin: 0 0 14px; padding-left: 14px; border-left: 3px solid var(--bad); overflow-wrap: anywhere; }
 .failures b { display: block; }
 .failures .hint { color: var(--faint); }
+[hidden], .out { display: none !important; }
+button, select { font: inherit; font-size: 14px; color: inherit; background: var(--paper); border: 1px solid var(--line); border-radius: 7px; padding: 3px 10px; cursor: pointer; }
+button:hover, select:hover { border-color: var(--faint); }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+#filters:not(:empty) { margin-bottom: 20px; }
+.chips { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; margin-bottom: 8px; }
+.chips-name { color: var(--faint); font-size: 14px; width: 58px; }
+.chips [aria-pressed="true"] { background: var(--ink); border-color: var(--ink); color: var(--paper); }
+.axes { display: flex; flex-wrap: wrap; gap: 8px 20px; }
+.axes:not(:empty) { margin-bottom: 14px; }
+.axes label { color: var(--faint); font-size: 14px; }
+.axes select { color: var(--ink); max-width: 100%; }
+th button { border: 0; padding: 0; font-size: inherit; font-weight: inherit; background: none; }
+th button::after { position: absolute; margin-left: 2px; }
+th button:hover { color: var(--ink); text-decoration: underline; }
+th[aria-sort] { color: var(--ink); }
+th[aria-sort="descending"] button::after { content: "\\2193"; }
+th[aria-sort="ascending"] button::after { content: "\\2191"; }
+.sorted tr.first { border-top-width: 1px; }
+td:has(.copy), thead td { padding: 0; }
+.copy { padding: 0 8px; font-size: 12px; color: var(--faint); opacity: 0; }
+tr:hover .copy, .copy:focus-visible { opacity: 1; }
+@media (hover: none) { .copy { opacity: 1; } }
+tbody tr.lit, tbody tr:hover { background: var(--raised); }
+.chart g.point { cursor: pointer; outline: none; }
+.chart .lit { opacity: 1; }
+.chart .lit .mark { stroke: var(--ink); stroke-width: 2.2; }
+.chart g.point:focus-visible .mark { stroke: var(--accent); stroke-width: 3; }
+.chart text.lit { font-weight: 650; }
+#record { position: fixed; z-index: 2; max-width: min(330px, calc(100vw - 16px)); padding: 10px 12px; background: var(--paper); border: 1px solid var(--line); border-radius: 9px; box-shadow: 0 6px 24px rgb(0 0 0 / 0.16); font-size: 13.5px; line-height: 1.45; pointer-events: none; overflow-wrap: anywhere; }
+#record .action { color: var(--faint); margin-top: 4px; font-size: 12.5px; }
+#note { position: fixed; z-index: 3; left: 50%; bottom: 20px; transform: translateX(-50%); width: max-content; max-width: min(680px, calc(100vw - 24px)); padding: 10px 14px; background: var(--ink); color: var(--paper); border-radius: 9px; font-size: 14px; overflow-wrap: anywhere; }
+#note code { font: 13px ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
+.offscreen { position: fixed; left: -999px; top: 0; }
 @media (max-width: 767px) {
 main { padding: 28px 16px 56px; }
 h1 { font-size: 24px; }
@@ -61,6 +95,8 @@ th:first-child, td:first-child { position: sticky; left: 0; background: var(--pa
 th, td { padding: 7px 8px; }
 }
 @media print {
+#filters, .axes, .copy, #record, #note { display: none !important; }
+th button::after { content: none; }
 :root { color-scheme: light; ${lightVariables} }
 main { max-width: none; padding: 0; }
 body { font-size: 11pt; }

@@ -1,0 +1,97 @@
+import type { Plot, PlotAxis, PlotLine, PlotPoint, PlotShape } from "../../chart/plot.ts";
+
+/** What a page's script knows of a point. */
+export interface ViewRow {
+  readonly id: string;
+  readonly name: string;
+  readonly model: string;
+  readonly method: string;
+  readonly bits: string;
+  readonly colour: string;
+  readonly shape: PlotShape;
+  /** The record, in lines. */
+  readonly lines: readonly string[];
+  /** Null for an original. */
+  readonly command: string | null;
+}
+
+/** What a page's script knows of a measure: an axis, and the places of all rows on it. */
+export interface ViewMeasure extends PlotAxis {
+  readonly id: string;
+  /** Name in a list of axes. */
+  readonly name: string;
+  readonly role: "cost" | "quality";
+  /** Whether larger places are better. */
+  readonly growing: boolean;
+  /** One a row, 0 to 1; null where the row has no figure. */
+  readonly places: readonly (number | null)[];
+  readonly whiskers: readonly (readonly [number, number] | null)[];
+}
+
+/** Rows and measures of a page, from which each of its charts is made. */
+export interface SweepView {
+  readonly rows: readonly ViewRow[];
+  readonly measures: readonly ViewMeasure[];
+}
+
+/**
+ * Makes the chart of one measure over another from the rows that `shown` names (all without it): the front,
+ * with names, and the dominated points faintly.
+ */
+export function plotView(
+  view: SweepView,
+  across: string,
+  up: string,
+  shown: ReadonlySet<string> | null,
+): Plot | null {
+  const x = view.measures.find(({ id }) => id === across);
+  const y = view.measures.find(({ id }) => id === up);
+  if (!x || !y) return null;
+  const placed = view.rows.flatMap((row, index) => {
+    const [px, py] = [x.places[index] ?? null, y.places[index] ?? null];
+    if (px === null || py === null || (shown && !shown.has(row.id))) return [];
+    return [{ row, x: px, y: py, whisker: y.whiskers[index] ?? null }];
+  });
+  const front = viewFront(placed, x.growing, y.growing);
+  const points = placed.map(
+    (point): PlotPoint => ({
+      id: point.row.id,
+      x: point.x,
+      y: point.y,
+      whisker: point.whisker,
+      colour: point.row.colour,
+      shape: point.row.shape,
+      label: front.includes(point) ? point.row.name : null,
+      faded: !front.includes(point),
+      title: point.row.lines.join("\n"),
+    }),
+  );
+  const line: PlotLine = {
+    kind: "front",
+    colour: "",
+    places: front.map((point) => [point.x, point.y]),
+  };
+  const side = x.growing ? "right" : "left";
+  return { x, y, lines: front.length > 1 ? [line] : [], points, side };
+}
+
+/** The points that no other is at least as good as in both ways, from the best along x on. */
+export function viewFront<T extends { readonly x: number; readonly y: number }>(
+  points: readonly T[],
+  growingX: boolean,
+  growingY: boolean,
+): T[] {
+  const [signX, signY] = [growingX ? -1 : 1, growingY ? 1 : -1];
+  const sorted = [...points].sort((a, b) => signX * (a.x - b.x) || signY * (b.y - a.y));
+  const front: T[] = [];
+  let best = -Infinity;
+  for (const point of sorted) {
+    if (signY * point.y <= best) continue;
+    best = signY * point.y;
+    front.push(point);
+  }
+  return front;
+}
+
+/** The functions of this file, for programs that run elsewhere. */
+export const sweepViewParts: readonly CallableFunction[] = [plotView, viewFront];
