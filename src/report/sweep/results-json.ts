@@ -5,13 +5,19 @@ import { FormatError, UnsupportedError } from "../../util/errors.ts";
 const format = 1;
 
 /**
- * Leaves out what reports are not made from: the records of the runs. Losses of windows are kept to six
+ * Leaves out what reports are not made from: the records of the runs. Figures of windows are kept to six
  * digits, far below what separates two points.
  */
 export function compactResults(results: SweepResults): SweepResults {
+  const short = (values: readonly number[]): number[] =>
+    values.map((value) => Number(value.toPrecision(6)));
   const compactText = (text: TextFigures): TextFigures => ({
     ...text,
-    windowLosses: text.windowLosses.map((loss) => Number(loss.toPrecision(6))),
+    windowLosses: short(text.windowLosses),
+    klDivergence: text.klDivergence && {
+      ...text.klDivergence,
+      windowMeans: short(text.klDivergence.windowMeans),
+    },
   });
   const points = results.points.map((record) => ({
     ...record,
