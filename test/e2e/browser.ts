@@ -16,7 +16,10 @@ export function findBrowser(): string | null {
   const folders = (process.env["PATH"] ?? "").split(delimiter).filter(Boolean);
   const candidates = asked
     ? [asked]
-    : [...usualNames.flatMap((name) => folders.map((folder) => join(folder, name))), ...usualPlaces];
+    : [
+        ...usualNames.flatMap((name) => folders.map((folder) => join(folder, name))),
+        ...usualPlaces,
+      ];
   return candidates.find((path) => existsSync(path)) ?? null;
 }
 

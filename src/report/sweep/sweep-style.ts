@@ -9,8 +9,8 @@ ${colourRules}
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
-main { max-width: 1100px; margin: 0 auto; padding: 40px 20px 72px; }
-h1 { font-size: 28px; line-height: 1.2; letter-spacing: -0.01em; margin: 0; }
+main { max-width: 1140px; margin: 0 auto; padding: 40px 20px 72px; }
+h1 { font-size: 28px; line-height: 1.2; letter-spacing: -0.01em; margin: 0; overflow-wrap: anywhere; }
 h2 { font-size: 19px; line-height: 1.3; margin: 56px 0 12px; }
 h3 { font-size: 15px; line-height: 1.35; margin: 0 0 8px; }
 p { margin: 0 0 8px; max-width: 72ch; }
@@ -21,8 +21,8 @@ p { margin: 0 0 8px; max-width: 72ch; }
 figure { margin: 0; }
 figcaption { color: var(--faint); font-size: 14px; margin-top: 8px; max-width: 72ch; }
 ${chartRules}
-.chart[data-size="narrow"] { display: none; max-width: 520px; margin: 0 auto; }
-.panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); gap: 32px 24px; }
+.chart[data-size="narrow"] { display: none; max-width: 560px; margin: 0 auto; }
+.panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 346px), 1fr)); gap: 32px 24px; }
 .panels .chart[data-size="narrow"] { display: block; margin: 0; }
 .panels figure { min-width: 0; }
 .wide { overflow-x: auto; }
@@ -82,7 +82,7 @@ tbody tr.lit, tbody tr:hover { background: var(--raised); }
 #note { position: fixed; z-index: 3; left: 50%; bottom: 20px; transform: translateX(-50%); width: max-content; max-width: min(680px, calc(100vw - 24px)); padding: 10px 14px; background: var(--ink); color: var(--paper); border-radius: 9px; font-size: 14px; overflow-wrap: anywhere; }
 #note code { font: 13px ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
 .offscreen { position: fixed; left: -999px; top: 0; }
-@media (max-width: 767px) {
+@media (max-width: 859px) {
 main { padding: 28px 16px 56px; }
 h1 { font-size: 24px; }
 h2 { margin-top: 44px; }
