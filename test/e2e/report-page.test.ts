@@ -72,7 +72,7 @@ describe.skipIf(absent)(`the page of a report, in a browser${absent}`, () => {
       await point.click();
       const note = page.locator("#note");
       await expect.poll(() => note.innerText()).toMatch(/^Copied: fewbit quantize /);
-      const copied = await page.evaluate("navigator.clipboard.readText()");
+      const copied = String(await page.evaluate("navigator.clipboard.readText()"));
       expect(copied).toContain(`./models/${name?.split(" ")[0]} `);
       expect(await note.innerText()).toBe(`Copied: ${copied}`);
     });
