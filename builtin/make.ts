@@ -4,7 +4,7 @@
  *
  *   npm run builtin                   all of it
  *   npm run builtin -- texts          or a part: texts, model, checkpoints
- *   npm run builtin -- family         models of its kind in four sizes, for the sweep of `family/`; only when named
+ *   npm run builtin -- family         models of its kind in six sizes, for the sweep of `family/`; only when named
  */
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -25,7 +25,7 @@ const tuningMegacharacters = 12;
 /** Texts and models of the trainings. */
 const work = ".fewbit/builtin";
 /** Parameters of the models of the family. */
-const familySizes = ["0.3m", "0.7m", "1.4m", "3m"];
+const familySizes = ["0.05m", "0.09m", "0.18m", "0.3m", "0.7m", "3m"];
 const folder = fileURLToPath(new URL(".", import.meta.url));
 
 const make: Readonly<Record<Part, () => Promise<void>>> = {

@@ -65,7 +65,9 @@ export function averagesOf(scores: readonly TaskScore[]): NamedAverage[] {
   return averageIds.flatMap((name) => {
     const { tasks, measure }: TaskAverage = taskAverages[name];
     const members = tasks.flatMap((id) => whole.find((score) => score.name === id) ?? []);
-    return members.length === tasks.length ? [average(name, members, { tasks, measure })] : [];
+    return members.length === tasks.length
+      ? [{ name, tasks, measure, ...meanOf(members, measure) }]
+      : [];
   });
 }
 
@@ -81,14 +83,30 @@ export function tasksOfAverage(name: string): readonly TaskId[] {
   });
 }
 
-function average(
-  name: AverageId,
+/** The mean accuracy over tasks that stand together under no paper's name. */
+export interface OwnAverage {
+  /** `all 10 tasks`. */
+  readonly name: string;
+  readonly tasks: readonly string[];
+  readonly accuracy: Accuracy;
+  readonly accuracyAboveChance: number;
+}
+
+/** Computes the mean accuracy (`acc`) over all tasks; null for fewer than two. */
+export function averageOfAll(scores: readonly TaskScore[]): OwnAverage | null {
+  if (scores.length < 2) return null;
+  const name = `all ${scores.length} tasks`;
+  return { name, tasks: scores.map((score) => score.name), ...meanOf(scores, "accuracy") };
+}
+
+/** Means over tasks, each counting the same. */
+function meanOf(
   members: readonly TaskScore[],
-  set: Pick<TaskAverage, "tasks" | "measure">,
-): NamedAverage {
+  measure: TaskAverage["measure"],
+): Pick<OwnAverage, "accuracy" | "accuracyAboveChance"> {
   const count = members.length;
   const accuracies = members.map((score) =>
-    set.measure === "accuracy" ? score.accuracy : (score.normalizedAccuracy ?? score.accuracy),
+    measure === "accuracy" ? score.accuracy : (score.normalizedAccuracy ?? score.accuracy),
   );
   const mean = accuracies.reduce((sum, accuracy) => sum + accuracy.mean, 0) / count;
   const variance = accuracies.reduce((sum, { standardError }) => sum + standardError ** 2, 0);
@@ -97,8 +115,6 @@ function average(
     return sum + (accuracy - chance) / (1 - chance);
   }, 0);
   return {
-    name,
-    ...set,
     accuracy: { mean, standardError: Math.sqrt(variance) / count },
     accuracyAboveChance: aboveChance / count,
   };

@@ -1,14 +1,14 @@
 import { evaluateModel } from "../../evaluation/evaluate.ts";
 import { evaluateTasks } from "../../evaluation/evaluate-tasks.ts";
 import type { Evaluation } from "../../evaluation/evaluation.ts";
-import { averagesOf } from "../../evaluation/tasks/averages.ts";
+import { averageOfAll, averagesOf } from "../../evaluation/tasks/averages.ts";
 import type { Task, TaskScore } from "../../evaluation/tasks/task.ts";
 import { baseName, monotonicMs } from "../../platform/node.ts";
 import type { LanguageModel } from "../../runtime/language-model.ts";
 import type { PointEvaluation } from "./expand-recipe.ts";
 import type { Original } from "./original-shelf.ts";
 import type { FileHashes } from "./identify-points.ts";
-import type { PointResult, TaskFigures, TextFigures } from "./sweep-results.ts";
+import type { AverageFigures, PointResult, TaskFigures, TextFigures } from "./sweep-results.ts";
 
 /** Figures of a model, however it was made. */
 export type MeasuredFigures = Omit<PointResult, "makeMs" | "peakMemoryBytes">;
@@ -76,16 +76,25 @@ export async function measurePoint(
     bitsPerWeight: { linear: linear.bitsPerWeight, file: file.bitsPerWeight },
     texts,
     tasks: scores.map(taskFigures),
-    averages: averagesOf(scores).map(({ name, tasks: members, accuracy, accuracyAboveChance }) => ({
-      name,
-      tasks: members,
-      accuracy,
-      accuracyAboveChance,
-    })),
+    averages: averagesIn(scores),
     tokensPerSecond,
     evaluationMs: monotonicMs() - startedMs,
     backend: { id, level, threads },
   };
+}
+
+/** The averages that papers name, or that of all tasks when there is none of those. */
+function averagesIn(scores: readonly TaskScore[]): AverageFigures[] {
+  const named = averagesOf(scores);
+  const own = named.length > 0 ? null : averageOfAll(scores);
+  return [...named, ...(own ? [own] : [])].map(
+    ({ name, tasks, accuracy, accuracyAboveChance }) => ({
+      name,
+      tasks,
+      accuracy,
+      accuracyAboveChance,
+    }),
+  );
 }
 
 function textFigures(found: Evaluation, name: string, sha256: string): TextFigures {

@@ -60,7 +60,7 @@ export interface TaskFigures {
   readonly rightNormalized: string | null;
 }
 
-/** Mean over a named set of tasks. */
+/** Mean over a set of tasks: one that a paper reports, or all of the sweep. */
 export interface AverageFigures {
   readonly name: string;
   /** Tasks of the set, by name. */
