@@ -1,6 +1,8 @@
 import type { Draws } from "../statistics/bootstrap.ts";
-import { subtractDraws } from "../statistics/draws.ts";
-import { type Better, correctDifferences, differenceOf } from "../statistics/paired-comparison.ts";
+import { subtractDraws, twoSidedP } from "../statistics/draws.ts";
+import { correctPValues } from "../statistics/holm.ts";
+import { usualLevel } from "../statistics/interval.ts";
+import type { Better } from "../statistics/paired-comparison.ts";
 
 /** A model as a front sees it: what it costs and how good it is. */
 export interface PricedPoint {
@@ -57,14 +59,13 @@ export function findFront(
   const pairs = sorted.flatMap((point) =>
     front.filter((other) => dominates(other, point)).map((by) => ({ point, by })),
   );
-  const differences = correctDifferences(
-    pairs.map(({ point, by }) =>
-      differenceOf(by.value - point.value, subtractDraws(by.draws, point.draws), better),
-    ),
-    better,
+  const values = correctPValues(
+    pairs.map(({ point, by }) => twoSidedP(subtractDraws(by.draws, point.draws))),
   );
   const clear = new Set(
-    pairs.filter((_, i) => differences[i]?.verdict === "a").map(({ point }) => point),
+    pairs
+      .filter(({ point, by }, i) => by.value !== point.value && values[i] < 1 - usualLevel)
+      .map(({ point }) => point),
   );
   const dominated = sorted
     .filter((point) => !front.includes(point))

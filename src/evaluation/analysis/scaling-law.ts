@@ -29,10 +29,10 @@ export interface ScalingFit extends ScalingLaw {
 
 /** With so few sizes the floor can be fitted and there is something left to doubt it by. */
 const sizesForFloor = 4;
-const floorSteps = 48;
-const goldenSteps = 24;
+const floorSteps = 24;
+const goldenSteps = 18;
 /** A law is fitted for each draw; so many give its band to two digits. */
-const usualFits = 500;
+const usualFits = 300;
 
 /**
  * Fits `L(N) = E + A · N^−α` to the losses of a family (Kaplan et al. 2020, arXiv 2001.08361, without E; Hoffmann et
@@ -155,28 +155,26 @@ function fitAtFloor(
   losses: readonly number[],
   floor: number,
 ): ScalingLaw {
-  let [weights, meanX, meanY] = [0, 0, 0];
-  const lines = losses.map((loss, i) => {
-    // A draw may fall to or below 0; it counts next to nothing then.
-    const above = Math.max(loss - floor, 1e-9);
-    return { x: Math.log(sizes[i]), y: Math.log(above), weight: above * above };
-  });
-  for (const { x, y, weight } of lines) {
+  let [weights, sumX, sumY, sumXX, sumXY] = [0, 0, 0, 0, 0];
+  // Near 0 the sums of products keep their digits.
+  const origin = Math.log(sizes[0]);
+  for (let i = 0; i < sizes.length; i++) {
+    // A draw may fall to or below the floor; it counts next to nothing then.
+    const above = Math.max(losses[i] - floor, 1e-9);
+    const [x, y, weight] = [Math.log(sizes[i]) - origin, Math.log(above), above * above];
     weights += weight;
-    meanX += weight * x;
-    meanY += weight * y;
+    sumX += weight * x;
+    sumY += weight * y;
+    sumXX += weight * x * x;
+    sumXY += weight * x * y;
   }
-  meanX /= weights;
-  meanY /= weights;
-  let [squares, products] = [0, 0];
-  for (const { x, y, weight } of lines) {
-    squares += weight * (x - meanX) ** 2;
-    products += weight * (x - meanX) * (y - meanY);
-  }
-  const exponent = -products / squares;
-  return { floor, scale: Math.exp(meanY + exponent * meanX), exponent };
+  const slope = (weights * sumXY - sumX * sumY) / (weights * sumXX - sumX * sumX);
+  const scale = Math.exp((sumY - slope * sumX) / weights - slope * origin);
+  return { floor, scale, exponent: -slope };
 }
 
 function squaresOf(sizes: readonly number[], losses: readonly number[], law: ScalingLaw): number {
-  return losses.reduce((sum, loss, i) => sum + (loss - lossAt(law, sizes[i])) ** 2, 0);
+  let sum = 0;
+  for (let i = 0; i < sizes.length; i++) sum += (losses[i] - lossAt(law, sizes[i])) ** 2;
+  return sum;
 }

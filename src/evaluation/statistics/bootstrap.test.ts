@@ -120,7 +120,8 @@ describe("twoSidedP", () => {
       Float64Array.from({ length: 20_000 }, () => mean + random.normal());
     expect(twoSidedP(around(0))).toBeGreaterThan(0.9);
     expect(twoSidedP(around(1.96))).toBeCloseTo(0.05, 2);
-    expect(twoSidedP(around(6)) / 1.97e-9).toBeGreaterThan(0.5);
-    expect(twoSidedP(around(6)) / 1.97e-9).toBeLessThan(2);
+    expect(twoSidedP(around(4.5)) / 6.8e-6).toBeGreaterThan(0.5);
+    expect(twoSidedP(around(4.5)) / 6.8e-6).toBeLessThan(2);
+    expect(twoSidedP(around(20))).toBe(1e-6);
   });
 });

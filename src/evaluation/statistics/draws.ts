@@ -4,6 +4,8 @@ import { type Interval, usualLevel } from "./interval.ts";
 
 /** With fewer draws than this in a tail its share says little, and the normal distribution is taken. */
 const fewDraws = 10;
+/** Smaller p values are not claimed: so far out nobody knows the distribution. */
+const leastP = 1e-6;
 
 /** Returns the interval between the percentiles of the draws. */
 export function percentileInterval(draws: Draws, level: number = usualLevel): Interval {
@@ -25,7 +27,7 @@ export function quantile(sorted: ArrayLike<number>, share: number): number {
 /**
  * Returns the two-sided p value of "the true value is 0": twice the share of draws on the other side of 0 than
  * most. Where fewer than ten draws lie there, the tail of the normal distribution with the draws' spread is
- * taken instead: ten thousand draws alone could not show that a p value is below 0.0001.
+ * taken instead, down to 1e-6: ten thousand draws alone could not show that a p value is below 0.0001.
  */
 export function twoSidedP(draws: Draws): number {
   let below = 0;
@@ -43,7 +45,7 @@ export function twoSidedP(draws: Draws): number {
   if (beyond >= fewDraws) return Math.min(1, (2 * (beyond + 1)) / (draws.length + 1));
   const spread = Math.sqrt(squares / draws.length);
   const highest = (2 * (fewDraws + 1)) / (draws.length + 1);
-  return Math.min(highest, 2 * normalTail(Math.abs(mean) / spread));
+  return Math.min(highest, Math.max(leastP, 2 * normalTail(Math.abs(mean) / spread)));
 }
 
 /** Returns draws of a function of several figures, resample by resample. */

@@ -1,3 +1,11 @@
+import type { SweepResults } from "../../pipeline/sweep/sweep-results.ts";
+import { formatPlural } from "../format.ts";
+import { analyze } from "./analyze-sweep.ts";
+import { costFindings, methodFindings } from "./method-findings.ts";
+import { crossoverFindings, neighbourFindings, scalingFindings } from "./size-findings.ts";
+import { pointNames } from "./point-names.ts";
+import type { QualityAnalysis, SweepAnalysis } from "./sweep-analysis.ts";
+
 /** A sentence that the data of a sweep support. */
 export interface Finding {
   readonly kind: "size" | "crossover" | "method" | "cost" | "scaling" | "caveat";
@@ -6,4 +14,64 @@ export interface Finding {
   readonly quality: string | null;
   /** Ids of the points that it rests on. */
   readonly points: readonly string[];
+}
+
+/**
+ * Says in sentences what a sweep found, the most important first: bit-widths at equal size, models of about equal
+ * size, the best method at each bit-width, what each bit-width costs, the fitted curves, and what all this leaves open. "Better"
+ * is said only where the paired comparison, corrected for all questions of its kind, says so.
+ */
+export function findingsOf(
+  results: SweepResults,
+  analysis: SweepAnalysis = analyze(results),
+): Finding[] {
+  const names = pointNames(results);
+  const first = (kind: QualityAnalysis["kind"], prefix = ""): QualityAnalysis[] =>
+    analysis.qualities
+      .filter((quality) => quality.kind === kind && quality.id.startsWith(prefix))
+      .slice(0, 1);
+  const main = [...first("perplexity"), ...first("accuracy", "average:")];
+  if (main.length === 0) main.push(...first("accuracy"));
+  const leading = main.slice(0, 1);
+  const groups = [
+    main.flatMap(crossoverFindings),
+    leading.flatMap((quality) => neighbourFindings(quality, results, names)),
+    leading.flatMap((quality) => methodFindings(quality, names)),
+    main.flatMap((quality) => costFindings(quality, results, names)),
+    leading.flatMap(scalingFindings),
+  ];
+  // A reader of three sentences should get one of each kind.
+  const leads = groups.slice(0, 4).flatMap((group) => group.slice(0, 1));
+  const others = groups.flat().filter((finding) => !leads.includes(finding));
+  return [...leads, ...others, ...caveats(results, leading)];
+}
+
+function caveats({ points }: SweepResults, [quality]: readonly QualityAnalysis[]): Finding[] {
+  const finding = (text: string): Finding => ({ kind: "caveat", text, quality: null, points: [] });
+  const failed = points.filter(({ status }) => status === "failed");
+  const open = points.filter(({ status }) => status === "waiting" || status === "running");
+  const found: Finding[] = [];
+  if (failed.length > 0) {
+    found.push({
+      ...finding(
+        `${formatPlural(failed.length, "point")} of ${points.length} failed; no sentence speaks of them.`,
+      ),
+      points: failed.map(({ point }) => point.id),
+    });
+  }
+  if (open.length > 0) {
+    found.push(
+      finding(`${formatPlural(open.length, "point")} of ${points.length} are not done yet.`),
+    );
+  }
+  if (quality) {
+    const unit = quality.kind === "accuracy" ? "items of the tasks" : "windows of the text";
+    found.push(
+      finding(
+        `Intervals are over the ${unit}, 95 %: how much another text of the kind would change. ` +
+          "How much another seed of a training would change they do not say.",
+      ),
+    );
+  }
+  return found;
 }

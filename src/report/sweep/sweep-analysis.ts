@@ -15,13 +15,19 @@ export type CostId = "size" | "linear-size" | "bits" | "file-bits" | "speed" | "
 /** Sizes that curves are drawn over: the whole file, or the weights of the linear layers alone. */
 export type SizeId = "size" | "linear-size";
 
-/** What is known of one quality: `perplexity:test.txt`, `kl:test.txt`, `task:where`, `average:own`. */
+/**
+ * What is known of one quality: `perplexity:test.txt`, `kl:test.txt`, `task:where`, `average:paretoq-8`; where there is no
+ * named average, `average:tasks` is the mean over all tasks. Models that cut a text into other tokens have an
+ * analysis of their own under the same id, and so has each model's divergence from its own original.
+ */
 export interface QualityAnalysis {
   readonly id: string;
   readonly kind: "perplexity" | "divergence" | "accuracy";
   /** The text, task or average. */
   readonly subject: string;
   readonly better: Better;
+  /** Models of the points, the smallest first. */
+  readonly models: readonly string[];
   /** Points that were measured on the same tokens or items. */
   readonly points: readonly PointFigure[];
   /** Each point but the originals against the original of its model, taken as one family. */
@@ -89,7 +95,7 @@ export interface SizeCurve {
   readonly best: boolean;
   /** Measured points, by size. */
   readonly points: readonly (PointFigure & { readonly sizeBytes: number })[];
-  /** Null with less than three sizes, and for qualities other than perplexity. */
+  /** Null with less than three sizes, and for accuracies. */
   readonly fit: ScalingCurve | null;
 }
 
@@ -128,6 +134,11 @@ export interface Crossover {
   readonly mean: Difference;
   /** The difference at sizes from `from` to `to`. */
   readonly along: readonly SizedInterval[];
+  /**
+   * Points of a larger model in the fewer bits (`a`) against those of a smaller one in the more bits (`b`), where
+   * the sizes differ by less than a tenth.
+   */
+  readonly neighbours: readonly PairDifference[];
   /** Sizes at which the curves cross, with a 95 % interval where most of the draws cross too. */
   readonly crossings: readonly { readonly sizeBytes: number; readonly interval: Interval | null }[];
 }

@@ -1,0 +1,206 @@
+import { type AverageId, taskAverages } from "../../evaluation/tasks/averages.ts";
+import {
+  blockLength,
+  bootstrapMeans,
+  bootstrapShares,
+  type Draws,
+  meanOf,
+} from "../../evaluation/statistics/bootstrap.ts";
+import { mapDraws } from "../../evaluation/statistics/draws.ts";
+import type {
+  PointResult,
+  SweepPoint,
+  SweepResults,
+  TaskFigures,
+  TextFigures,
+} from "../../pipeline/sweep/sweep-results.ts";
+import type { QualityAnalysis } from "./sweep-analysis.ts";
+
+/** A point that was measured, with one figure of it. */
+export interface MeasuredPoint {
+  readonly point: SweepPoint;
+  readonly result: PointResult;
+  /** Mean loss in nats for a perplexity; nats, or a share of right answers, otherwise. */
+  readonly value: number;
+  /** Draw `i` of all points of a quality is of the same resample of windows or items. */
+  readonly draws: Draws;
+}
+
+/** One quality of all points that were measured on the same tokens or items. */
+export interface MeasuredQuality
+  extends Pick<QualityAnalysis, "id" | "kind" | "subject" | "better"> {
+  readonly points: readonly MeasuredPoint[];
+}
+
+/** How draws are made. */
+export interface DrawOptions {
+  readonly draws: number;
+  readonly seed: number;
+}
+
+type DonePoint = Pick<MeasuredPoint, "point" | "result">;
+
+/** A point's figures on which draws are made: one series for a text or task, one a task for an average. */
+interface Sample {
+  readonly done: DonePoint;
+  readonly series: readonly ArrayLike<number>[];
+  /** Only samples with the same key were asked the same questions. */
+  readonly key: string;
+}
+
+/** Gathers what was measured into qualities, texts first, and draws their figures anew. */
+export function measuredQualities(results: SweepResults, options: DrawOptions): MeasuredQuality[] {
+  const done = results.points.flatMap(({ point, status, result }): DonePoint[] =>
+    status === "done" && result ? [{ point, result }] : [],
+  );
+  const texts = namesOf(done, ({ result }) => result.texts);
+  const tasks = namesOf(done, ({ result }) => result.tasks);
+  const averages = namesOf(done, ({ result }) => result.averages);
+  const losses = { kind: "perplexity", better: "lower" } as const;
+  const divergences = { kind: "divergence", better: "lower" } as const;
+  const accuracies = { kind: "accuracy", better: "higher" } as const;
+  const unnamed = averages.length === 0 && tasks.length > 1 ? ["tasks"] : [];
+  return [
+    ...texts.flatMap((subject) =>
+      gather(
+        { id: `perplexity:${subject}`, subject, ...losses },
+        lossSamples(done, subject),
+        options,
+      ),
+    ),
+    ...[...averages, ...unnamed].flatMap((subject) =>
+      gather(
+        { id: `average:${subject}`, subject, ...accuracies },
+        averageSamples(done, subject),
+        options,
+      ),
+    ),
+    ...texts.flatMap((subject) =>
+      gather({ id: `kl:${subject}`, subject, ...divergences }, klSamples(done, subject), options),
+    ),
+    ...tasks.flatMap((subject) =>
+      gather(
+        { id: `task:${subject}`, subject, ...accuracies },
+        taskSamples(done, subject),
+        options,
+      ),
+    ),
+  ];
+}
+
+function namesOf(
+  done: readonly DonePoint[],
+  list: (point: DonePoint) => readonly { readonly name: string }[],
+): string[] {
+  return [...new Set(done.flatMap((point) => list(point).map(({ name }) => name)))];
+}
+
+function lossSamples(done: readonly DonePoint[], name: string): Sample[] {
+  return samplesOf(done, ({ result }) => {
+    const text = result.texts.find((found) => found.name === name);
+    return text && { series: [text.windowLosses], key: keyOfText(text) };
+  });
+}
+
+/** Divergences are from the original of a point's own model, so they say nothing about points of another. */
+function klSamples(done: readonly DonePoint[], name: string): Sample[] {
+  return samplesOf(done, ({ point, result }) => {
+    const text = result.texts.find((found) => found.name === name);
+    if (!text?.klDivergence) return undefined;
+    return {
+      series: [text.klDivergence.windowMeans],
+      key: `${point.model} ${keyOfText(text)}`,
+    };
+  });
+}
+
+function taskSamples(done: readonly DonePoint[], name: string): Sample[] {
+  return samplesOf(done, ({ result }) => {
+    const task = result.tasks.find((found) => found.name === name);
+    return task && { series: [digitsOf(task.right)], key: keyOfTask(task) };
+  });
+}
+
+/** Of a named average its tasks and its accuracy; of `tasks` all tasks. */
+function averageSamples(done: readonly DonePoint[], name: string): Sample[] {
+  const known = Object.hasOwn(taskAverages, name) ? taskAverages[name as AverageId] : null;
+  return samplesOf(done, ({ result }) => {
+    const average = result.averages.find((found) => found.name === name);
+    const members = average ? average.tasks : result.tasks.map((task) => task.name);
+    const tasks = members.flatMap(
+      (member) => result.tasks.find((task) => task.name === member) ?? [],
+    );
+    if (tasks.length === 0 || tasks.length < members.length) return undefined;
+    const normalized = known?.measure === "normalizedAccuracy";
+    return {
+      series: tasks.map(({ right, rightNormalized }) =>
+        digitsOf(normalized ? (rightNormalized ?? right) : right),
+      ),
+      key: tasks.map(keyOfTask).join(" "),
+    };
+  });
+}
+
+function samplesOf(
+  done: readonly DonePoint[],
+  find: (point: DonePoint) => Pick<Sample, "series" | "key"> | undefined,
+): Sample[] {
+  return done.flatMap((point) => {
+    const found = find(point);
+    const usable = found?.series.every(
+      (values) => values.length >= 2 && Array.from(values).every(Number.isFinite),
+    );
+    return found && usable ? [{ done: point, ...found }] : [];
+  });
+}
+
+function keyOfText({ sha256, tokensSha256, protocol, window, windowLosses }: TextFigures): string {
+  return [sha256, tokensSha256, protocol, window, windowLosses.length].join(" ");
+}
+
+function keyOfTask({ sha256, shots, items }: TaskFigures): string {
+  return [sha256, shots, items].join(" ");
+}
+
+function digitsOf(right: string): Uint8Array {
+  return Uint8Array.from(right, Number);
+}
+
+/** Makes a quality of each group of samples that can be compared; the largest group first. */
+function gather(
+  quality: Omit<MeasuredQuality, "points">,
+  samples: readonly Sample[],
+  options: DrawOptions,
+): MeasuredQuality[] {
+  const keys = [...new Set(samples.map(({ key }) => key))];
+  const groups = keys.map((key) => samples.filter((sample) => sample.key === key));
+  return groups
+    .sort((a, b) => b.length - a.length)
+    .map((group) => ({ ...quality, points: drawGroup(quality.kind, group, options) }));
+}
+
+function drawGroup(
+  kind: MeasuredQuality["kind"],
+  group: readonly Sample[],
+  { draws, seed }: DrawOptions,
+): MeasuredPoint[] {
+  const strata = group[0]?.series.map((_, stratum) => {
+    const series = group.map((sample) => sample.series[stratum] ?? []);
+    // Tasks of an average are drawn independently of each other.
+    const settings = { draws, seed: seed + stratum };
+    return kind === "accuracy"
+      ? bootstrapShares(series, settings)
+      : bootstrapMeans(series, { ...settings, block: blockLength(series[0]?.length ?? 0) });
+  });
+  return group.map(({ done, series }, index) => ({
+    ...done,
+    value: meanOf(series.map(meanOf)),
+    draws: meanDraws((strata ?? []).map((drawn) => drawn[index] ?? new Float64Array())),
+  }));
+}
+
+function meanDraws(strata: readonly Draws[]): Draws {
+  const [only] = strata;
+  if (strata.length === 1 && only) return only;
+  return mapDraws(strata, (...values) => meanOf(values));
+}

@@ -1,0 +1,121 @@
+import type { SweepResults } from "../../pipeline/sweep/sweep-results.ts";
+import { describeDifference, describeRange } from "../describe-difference.ts";
+import { formatBytes, formatNumber, formatPlural } from "../format.ts";
+import type { Finding } from "./findings.ts";
+import { bitsNoun, joinWords, type PointNames, qualityNoun } from "./point-names.ts";
+import type { Crossover, QualityAnalysis, SizeCurve } from "./sweep-analysis.ts";
+
+/** What fewer bits are held against: ParetoQ's question. */
+const usualBits = 4;
+
+/** Says which bit-width is better at equal size; 2 against 4 bits first. */
+export function crossoverFindings(quality: QualityAnalysis): Finding[] {
+  return crossoversAgainstFour(quality).map((crossover) => ({
+    kind: "crossover",
+    text: crossoverSentence(quality, crossover),
+    quality: quality.id,
+    points: quality.curves
+      .filter(
+        ({ size, label }) =>
+          size === "size" && (label === crossover.fewer.label || label === crossover.more.label),
+      )
+      .flatMap(({ points }) => points.map(({ id }) => id)),
+  }));
+}
+
+function crossoversAgainstFour({ crossovers }: QualityAnalysis): Crossover[] {
+  return crossovers
+    .filter(({ size, more }) => size === "size" && more.bits === usualBits)
+    .sort((a, b) => Math.abs(a.fewer.bits - 2) - Math.abs(b.fewer.bits - 2));
+}
+
+function crossoverSentence(quality: QualityAnalysis, crossover: Crossover): string {
+  const { fewer, more, mean, from, to } = crossover;
+  const noun = qualityNoun(quality);
+  const range = `in the mean over ${formatBytes(from)} to ${formatBytes(to)}`;
+  const [a, b] = [fewer, more].map(({ label, bits }) => `${bitsNoun(bits)} (${label})`);
+  const opening = "At equal file size";
+  const crossing = crossingClause(crossover);
+  if (mean.verdict === "undecided") {
+    return (
+      `${opening} ${a} and ${b} cannot be told apart: ${noun} differs by ` +
+      `${describeRange(quality.kind, mean)} ${range}${crossing}.`
+    );
+  }
+  const relation = mean.verdict === "a" ? "are better than" : "are worse than";
+  return (
+    `${opening} ${a} ${fewer.bits === 1 ? relation.replace("are", "is") : relation} ${b}: ` +
+    `${noun} is ${describeDifference(quality.kind, mean)} ${range}${crossing}.`
+  );
+}
+
+function crossingClause({ crossings }: Crossover): string {
+  const sure = crossings.flatMap(({ sizeBytes, interval }) =>
+    interval
+      ? [
+          `${formatBytes(sizeBytes)} (${formatBytes(interval.low)} to ${formatBytes(interval.high)})`,
+        ]
+      : [],
+  );
+  return sure.length === 0 ? "" : `; the curves cross at ${joinWords(sure)}`;
+}
+
+/** Says how a larger model in fewer bits compares with a smaller one of the same bytes. */
+export function neighbourFindings(
+  quality: QualityAnalysis,
+  results: SweepResults,
+  names: PointNames,
+): Finding[] {
+  const sizes = new Map(results.points.map(({ point, result }) => [point.id, result?.sizeBytes]));
+  const describe = (id: string): string => {
+    const point = names.point(id);
+    return point ? `${bitsNoun(point.bits)} of ${names.model(point.model)} (${point.label})` : id;
+  };
+  const pairs = crossoversAgainstFour(quality).flatMap(({ neighbours }) => neighbours);
+  return pairs.map(({ a, b, difference }) => {
+    const { verdict } = difference;
+    const at = `At ${formatBytes(sizes.get(a) ?? 0)} and ${formatBytes(sizes.get(b) ?? 0)}`;
+    const [first, second] = [describe(a), describe(b)];
+    const text =
+      verdict === "undecided"
+        ? `${at}, ${first} and ${second} cannot be told apart: ${qualityNoun(quality)} differs by ` +
+          `${describeRange(quality.kind, difference)}.`
+        : `${at}, ${first} beat${verdict === "a" ? "" : "en by"} ${second}: ${qualityNoun(quality)} is ` +
+          `${describeDifference(quality.kind, difference)}.`;
+    return { kind: "size", text, quality: quality.id, points: [a, b] };
+  });
+}
+
+/** Says how loss falls with size at each bit-width. */
+export function scalingFindings(quality: QualityAnalysis): Finding[] {
+  const fitted = quality.curves
+    .filter(({ size, best, fit }) => size === "size" && best && fit)
+    .sort((a, b) => b.bits - a.bits);
+  if (fitted.length === 0) return [];
+  const sizes = Math.max(...fitted.map(({ points }) => points.length));
+  const floors = fitted.filter(({ fit }) => fit?.floorIdentified);
+  const floorClause =
+    floors.length === 0
+      ? "; these sizes do not tell whether loss has a floor"
+      : `; a floor shows at ${joinWords(
+          floors.map(
+            ({ bits, fit }) => `${bitsNoun(bits)} (${formatNumber(fit?.floor ?? 0)} nats)`,
+          ),
+        )}`;
+  return [
+    {
+      kind: "scaling",
+      text:
+        `Over ${formatPlural(sizes, "size")}, loss falls with the file's bytes to the power of ` +
+        `${joinWords(fitted.map(exponentClause))}${floorClause}.`,
+      quality: quality.id,
+      points: fitted.flatMap(({ points }) => points.map(({ id }) => id)),
+    },
+  ];
+}
+
+function exponentClause({ bits, fit }: SizeCurve): string {
+  const { low = 0, high = 0 } = fit?.exponentInterval ?? {};
+  const two = (value: number): string => (-value).toFixed(2).replace("-", "−");
+  return `${two(fit?.exponent ?? 0)} at ${bitsNoun(bits)} (${two(high)} to ${two(low)})`;
+}
