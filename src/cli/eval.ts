@@ -18,6 +18,7 @@ import {
 import { modelName } from "../report/model-name.ts";
 import { joinParts } from "../report/plan-summary.ts";
 import { formatProgressLog, type Progress } from "../report/progress.ts";
+import { withoutAnswers } from "../report/without-answers.ts";
 import { formatTaskTable } from "../report/task-table.ts";
 import { UsageError } from "../util/errors.ts";
 import { interruptible } from "./interrupt.ts";
@@ -27,18 +28,17 @@ import {
   addVoiceOptions,
   type ComputeOptions,
   choiceOption,
-  collect,
   defined,
   nonNegativeInteger,
   positiveInteger,
   type VoiceOptions,
   modelArgument,
 } from "./options.ts";
+import { addTaskOptions, expectNone, readTaskOptions, type TaskOptions } from "./task-options.ts";
 import { Terminal } from "./terminal.ts";
 
-interface Options extends VoiceOptions, ComputeOptions {
+interface Options extends VoiceOptions, ComputeOptions, TaskOptions {
   readonly text?: string;
-  readonly task?: readonly string[];
   readonly window?: number;
   readonly protocol?: "windows" | "second-half";
   readonly maxWindows?: number;
@@ -49,7 +49,7 @@ interface Options extends VoiceOptions, ComputeOptions {
 
 const example = `
   fewbit eval ./llama-w4 --against ./llama --text test.txt --window 512
-  fewbit eval ./llama-w4 --task arc_easy.jsonl --task piqa.jsonl
+  fewbit eval ./llama-w4 --task piqa --average efficientqat-5 --tasks-from ./tasks
 `;
 
 /** Defines `fewbit eval`. */
@@ -58,16 +58,11 @@ export function defineEval(command: Command, io: Io): void {
     .description(
       "Measures perplexity on a text, accuracy on tasks, and how far a model is from its original.",
     )
-    .usage("MODEL (--text FILE | --task FILE...) [options]")
+    .usage("MODEL (--text FILE | --task TASK... | --average NAME) [options]")
     .argument("<model>", modelArgument)
     .addHelpText("before", example)
     .optionsGroup("What to measure:")
     .option("--text <file>", "text to predict")
-    .option(
-      "--task <file>",
-      "multiple-choice task, JSON lines of query, choices and gold; may be repeated",
-      collect,
-    )
     .option("--against <original>", "also compare with this checkpoint, token by token")
     .option("--window <tokens>", "tokens a window (default: 2048, or the context)", positiveInteger)
     .addOption(
@@ -84,6 +79,7 @@ export function defineEval(command: Command, io: Io): void {
       nonNegativeInteger,
     )
     .option("--fast", "multiply packed weights as generation does, with inputs of 8 bits");
+  addTaskOptions(command);
   addComputeOptions(command);
   addVoiceOptions(command);
   command.action((model: string, options: Options) => runEval(model, options, io));
@@ -100,24 +96,21 @@ async function runEval(model: string, options: Options, io: Io): Promise<void> {
   terminal.notes([""]);
   terminal.results(table(evaluation, terminal));
   terminal.notes([""]);
-  terminal.json(evaluation);
+  terminal.json(withoutAnswers(evaluation));
 }
 
 /** There must be a text or a task, and what says how to read a text needs one. @throws UsageError */
 function expectSubject(options: Options): void {
+  readTaskOptions(options);
   if (options.text !== undefined) return;
-  if (options.task === undefined) {
-    throw new UsageError("--text or --task is missing", {
+  if (!options.task && !options.average) {
+    throw new UsageError("--text, --task or --average is missing", {
       hint: "fewbit eval -h begins with an example",
     });
   }
-  const ofText = ["window", "protocol", "maxWindows", "speedTokens"] as const;
-  const idle = ofText.find((name) => options[name] !== undefined);
-  if (idle === undefined) return;
-  const flag = idle.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  throw new UsageError(`--${flag} says how a text is measured, but there is no --text`, {
-    hint: "give --text too, or leave the option out",
-  });
+  const { window, protocol, maxWindows, speedTokens } = options;
+  const ofText = { window, protocol, maxWindows, speedTokens };
+  expectNone(ofText, "says how a text is measured, but there is no --text");
 }
 
 async function measure(
@@ -127,12 +120,12 @@ async function measure(
   signal: AbortSignal,
 ): Promise<Evaluation | TaskEvaluation> {
   const { evaluate } = await import("../index.ts");
-  const { text, task, window, protocol, maxWindows, against, speedTokens, threads, backend } =
-    options;
+  const { text, window, protocol, maxWindows, against, speedTokens, threads, backend } = options;
   let shownWindows = 0;
   let shownOptions = 0;
   const common = {
     ...defined({ against, threads, backend }),
+    ...readTaskOptions(options),
     products: options.fast ? "fast" : "exact",
     signal,
     onNotice: (message: string) => terminal.notice(message),
@@ -142,11 +135,11 @@ async function measure(
       shownOptions = progress.options === progress.totalOptions ? 0 : progress.options;
     },
   } as const;
-  if (text === undefined) return evaluate(model, { ...common, tasks: task ?? [] });
+  if (text === undefined) return evaluate(model, common);
   return evaluate(model, {
     ...common,
     text,
-    ...defined({ tasks: task, window, protocol, maxWindows, speedTokens }),
+    ...defined({ window, protocol, maxWindows, speedTokens }),
     onProgress: (progress) => {
       showProgress(terminal, progress, shownWindows);
       shownWindows = progress.windows;
@@ -159,11 +152,12 @@ const onward = {
   hint: "measure less with --max-windows",
 };
 
-function announce(model: string, { text, task, against }: Options, terminal: Terminal): string[] {
+function announce(model: string, options: Options, terminal: Terminal): string[] {
+  const { text, task = [], average = [], against } = options;
   const subject = printable(modelName(model));
   const parts = [
     against ? `${subject} against ${printable(modelName(against))}` : subject,
-    `on ${printable([...(text === undefined ? [] : [text]), ...(task ?? [])].join(", "))}`,
+    `on ${printable([...(text === undefined ? [] : [text]), ...task, ...average].join(", "))}`,
   ];
   return joinParts(parts, terminal.noteLayout);
 }
@@ -223,19 +217,15 @@ function describe(evaluation: Evaluation, terminal: Terminal): string[] {
 }
 
 function table(evaluation: Evaluation | TaskEvaluation, terminal: Terminal): string[] {
-  const { tasks, original } = evaluation;
+  const { original } = evaluation;
   const lines = formatEvaluationTable(
     originalFigures(evaluation),
     [variantFigures(evaluation, modelName(evaluation.model))],
     terminal.resultLayout,
   );
   lines.push("", ...footer(evaluation, terminal));
-  if (tasks.length === 0) return lines;
-  return [
-    ...lines,
-    "",
-    ...formatTaskTable(tasks, original && original.tasks, terminal.resultLayout),
-  ];
+  if (evaluation.tasks.length === 0) return lines;
+  return [...lines, "", ...formatTaskTable(evaluation, original, terminal.resultLayout)];
 }
 
 function footer(evaluation: Evaluation | TaskEvaluation, terminal: Terminal): string[] {

@@ -46,10 +46,14 @@ export function choiceOption(
   choices: readonly string[],
   description: string,
 ): Option {
+  return listChoices(flag, choices, description).choices([...choices]);
+}
+
+function listChoices(flag: string, choices: readonly string[], description: string): Option {
   const listed = choices.join("|");
   const long = listed.length > longestChoices;
   const text = long ? `${description}; one of ${choices.join(", ")}` : description;
-  return new Option(`${flag} <${long ? "choice" : listed}>`, text).choices([...choices]);
+  return new Option(`${flag} <${long ? "choice" : listed}>`, text);
 }
 
 /** Makes an option with a fixed set of values that may be given several times. */
@@ -62,7 +66,7 @@ export function choicesOption(
     if (choices.includes(text)) return [...earlier, text];
     throw new InvalidArgumentError(`Allowed choices are ${choices.join(", ")}.`);
   };
-  return new Option(`${flag} <${choices.join("|")}>`, description).argParser(parse);
+  return listChoices(flag, choices, description).argParser(parse);
 }
 
 /**

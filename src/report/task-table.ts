@@ -1,56 +1,147 @@
-import type { TaskScore } from "../evaluation/tasks/task.ts";
-import { formatPercentage } from "./format.ts";
+import type { NamedAverage } from "../evaluation/tasks/averages.ts";
+import type { Accuracy, TaskScore } from "../evaluation/tasks/task.ts";
+import { formatNumber, formatPercentage } from "./format.ts";
 import type { Layout } from "./style.ts";
 import { type Column, formatTable } from "./table.ts";
 
-const columns: readonly Column[] = [
-  { header: "task", minWidth: 12 },
-  { header: "items", align: "right", dropOrder: 4 },
-  { header: "chance", align: "right", dropOrder: 2 },
-  { header: "accuracy", align: "right" },
-  { header: "by length", align: "right", dropOrder: 3 },
-  { header: "above chance", align: "right", dropOrder: 1 },
+/** Tasks, and the averages that they make up. */
+export interface ShownScores {
+  readonly tasks: readonly TaskScore[];
+  readonly averages: readonly NamedAverage[];
+}
+
+/** What one row shows; null where it has no figure. */
+interface Row {
+  readonly name: string;
+  readonly shots: number;
+  readonly items: string;
+  readonly chance: number | null;
+  readonly accuracy: Accuracy | null;
+  readonly normalizedAccuracy: Accuracy | null;
+  readonly perplexity: Accuracy | null;
+  readonly aboveChance: number;
+}
+
+/** A column, and how a row fills it; null where it has no figure. */
+type RowColumn = Column & { readonly cell: (row: Row) => string | null };
+
+const columns: readonly RowColumn[] = [
+  { header: "task", minWidth: 14, cell: ({ name }) => name },
+  {
+    header: "shots",
+    align: "right",
+    dropOrder: 5,
+    cell: ({ shots }) => (shots > 0 ? String(shots) : null),
+  },
+  { header: "items", align: "right", dropOrder: 4, cell: ({ items }) => items },
+  {
+    header: "chance",
+    align: "right",
+    dropOrder: 3,
+    cell: ({ chance }) => (chance === null ? null : formatPercentage(chance)),
+  },
+  { header: "accuracy", align: "right", cell: ({ accuracy }) => formatAccuracy(accuracy) },
+  {
+    header: "by length",
+    align: "right",
+    cell: ({ normalizedAccuracy }) => formatAccuracy(normalizedAccuracy),
+  },
+  {
+    header: "above chance",
+    align: "right",
+    dropOrder: 1,
+    cell: ({ aboveChance }) => formatPercentage(aboveChance),
+  },
+  {
+    header: "perplexity",
+    align: "right",
+    dropOrder: 2,
+    cell: ({ perplexity }) => (perplexity ? formatNumber(perplexity.mean) : null),
+  },
 ];
 
-/** Lays out one row a task, and the mean below several; with an original its accuracy beside. */
+/**
+ * Lays out one row a task, and below them the named averages that the tasks make up, or the mean of several
+ * tasks when they make up none; with an original its figures beside. Columns that no row fills are left out.
+ */
 export function formatTaskTable(
-  tasks: readonly TaskScore[],
-  original: readonly TaskScore[] | null,
+  scores: ShownScores,
+  original: ShownScores | null,
   layout: Layout,
 ): string[] {
-  const shown: Column[] = original
-    ? [...columns, { header: "original", align: "right", dropOrder: 1 }]
-    : [...columns];
-  const rows = tasks.map((task, index) => [
-    task.name,
-    String(task.items),
-    formatPercentage(task.chance),
-    formatAccuracy(task.accuracy),
-    task.normalizedAccuracy ? formatPercentage(task.normalizedAccuracy.mean) : "–",
-    formatPercentage(task.accuracyAboveChance),
-    ...(original ? [formatPercentage(original[index]?.accuracy.mean ?? 0)] : []),
+  const rows = rowsOf(scores);
+  const beside = original && rowsOf(original);
+  const used = columns.filter((column) => rows.some((row) => column.cell(row) !== null));
+  const shown: Column[] = beside
+    ? [...used, { header: "original", align: "right", dropOrder: 1 }]
+    : [...used];
+  const cells = rows.map((row, index) => [
+    ...used.map((column) => column.cell(row) ?? "–"),
+    ...(beside ? [formatMain(beside[index])] : []),
   ]);
-  if (tasks.length > 1) rows.push(meanRow(tasks, original));
-  return formatTable(shown, rows, layout);
+  return formatTable(shown, cells, layout);
 }
 
-function meanRow(tasks: readonly TaskScore[], original: readonly TaskScore[] | null): string[] {
-  const mean = (scores: readonly TaskScore[], of: (task: TaskScore) => number): string =>
-    formatPercentage(scores.reduce((sum, task) => sum + of(task), 0) / scores.length);
-  return [
-    "mean",
-    "",
-    mean(tasks, (task) => task.chance),
-    mean(tasks, (task) => task.accuracy.mean),
-    tasks.every((task) => task.normalizedAccuracy)
-      ? mean(tasks, (task) => task.normalizedAccuracy?.mean ?? 0)
-      : "–",
-    mean(tasks, (task) => task.accuracyAboveChance),
-    ...(original ? [mean(original, (task) => task.accuracy.mean)] : []),
-  ];
+function rowsOf({ tasks, averages }: ShownScores): Row[] {
+  const rows = tasks.map(taskRow);
+  if (averages.length > 0) return [...rows, ...averages.map(averageRow)];
+  return tasks.length > 1 ? [...rows, meanRow(tasks)] : rows;
 }
 
-/** Formats an accuracy with its standard error: `81.0 ± 3.9 %`. */
-function formatAccuracy({ mean, standardError }: TaskScore["accuracy"]): string {
-  return `${(100 * mean).toFixed(1)} ± ${(100 * standardError).toFixed(1)} %`;
+function taskRow(task: TaskScore): Row {
+  const { limited, items, accuracyAboveChance: aboveChance } = task;
+  return {
+    ...task,
+    items: limited ? `first ${items}` : String(items),
+    aboveChance,
+  };
+}
+
+/** An average stands in the column of the accuracy that it is made of. */
+function averageRow({ name, measure, accuracy, accuracyAboveChance }: NamedAverage): Row {
+  return {
+    name,
+    shots: 0,
+    items: "",
+    chance: null,
+    accuracy: measure === "accuracy" ? accuracy : null,
+    normalizedAccuracy: measure === "normalizedAccuracy" ? accuracy : null,
+    perplexity: null,
+    aboveChance: accuracyAboveChance,
+  };
+}
+
+function meanRow(tasks: readonly TaskScore[]): Row {
+  const mean = (of: (task: TaskScore) => number): number =>
+    tasks.reduce((sum, task) => sum + of(task), 0) / tasks.length;
+  const accuracyOf = (of: (task: TaskScore) => Accuracy): Accuracy => ({
+    mean: mean((task) => of(task).mean),
+    standardError: Math.sqrt(mean((task) => of(task).standardError ** 2) / tasks.length),
+  });
+  const normalized = tasks.flatMap((task) => task.normalizedAccuracy ?? []);
+  return {
+    name: "mean",
+    shots: 0,
+    items: "",
+    chance: mean((task) => task.chance),
+    accuracy: accuracyOf((task) => task.accuracy),
+    normalizedAccuracy:
+      normalized.length === tasks.length
+        ? accuracyOf((task) => task.normalizedAccuracy ?? task.accuracy)
+        : null,
+    perplexity: null,
+    aboveChance: mean((task) => task.accuracyAboveChance),
+  };
+}
+
+/** The figure that an original is compared by: the accuracy, of an average the one it is made of. */
+function formatMain(row: Row | undefined): string {
+  const accuracy = row?.accuracy ?? row?.normalizedAccuracy;
+  return accuracy ? formatPercentage(accuracy.mean) : "–";
+}
+
+/** Formats an accuracy with its standard error: `81.0 ± 3.9 %`; null for none. */
+function formatAccuracy(accuracy: Accuracy | null): string | null {
+  if (!accuracy) return null;
+  return `${(100 * accuracy.mean).toFixed(1)} ± ${(100 * accuracy.standardError).toFixed(1)} %`;
 }

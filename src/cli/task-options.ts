@@ -1,0 +1,59 @@
+import type { Command } from "commander";
+import type { TaskSelection } from "../evaluation/evaluation.ts";
+import { type AverageId, averageIds } from "../evaluation/tasks/averages.ts";
+import { UsageError } from "../util/errors.ts";
+import { choicesOption, collect, defined, nonNegativeInteger, positiveInteger } from "./options.ts";
+
+/** Options that choose tasks. */
+export interface TaskOptions {
+  readonly task?: readonly string[];
+  readonly average?: readonly AverageId[];
+  readonly tasksFrom?: string;
+  readonly shots?: number;
+  readonly shotsFrom?: string;
+  readonly seed?: number;
+  readonly limit?: number;
+  readonly samples?: string;
+}
+
+/** Adds the options that choose tasks. */
+export function addTaskOptions(command: Command): Command {
+  return command
+    .optionsGroup("Tasks:")
+    .option(
+      "--task <task>",
+      "NAME=FILE, or a NAME with --tasks-from, or a FILE of JSON lines; may be repeated",
+      collect,
+    )
+    .addOption(choicesOption("--average", averageIds, "all tasks of a published average"))
+    .option("--tasks-from <dir>", "folder of the tasks' files, such as piqa.jsonl")
+    .option(
+      "--shots <n>",
+      "answered examples in front of each item (default: 0)",
+      nonNegativeInteger,
+    )
+    .option("--shots-from <file>", "file the examples come from (default: the task's own)")
+    .option("--seed <n>", "seed of the choice of examples (default: 0)", nonNegativeInteger)
+    .option("--limit <n>", "only the first items of each task", positiveInteger)
+    .option("--samples <file>", "write every item's log-likelihoods there, as JSON lines");
+}
+
+/**
+ * Turns the options into what the library takes.
+ * @throws UsageError when an option says how tasks are measured, and there are none
+ */
+export function readTaskOptions(options: TaskOptions): TaskSelection {
+  const { task: tasks, average: averages, shots, shotsFrom, seed, limit, samples } = options;
+  const how = { tasksFrom: options.tasksFrom, shots, shotsFrom, seed, limit, samples };
+  if (tasks || averages) return defined({ tasks, averages, ...how });
+  expectNone(how, "says how tasks are measured, but there is no --task and no --average");
+  return {};
+}
+
+/** Refuses options that have nothing to act on. @throws UsageError that names the first */
+export function expectNone(options: Readonly<Record<string, unknown>>, why: string): void {
+  const idle = Object.keys(options).find((name) => options[name] !== undefined);
+  if (idle === undefined) return;
+  const flag = idle.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  throw new UsageError(`--${flag} ${why}`, { hint: "give that too, or leave the option out" });
+}

@@ -1,0 +1,25 @@
+import type { Evaluation, TaskEvaluation } from "../evaluation/evaluation.ts";
+import type { TaskScore } from "../evaluation/tasks/task.ts";
+
+/** The scores of a task without its single answers. */
+type BriefScore = Omit<TaskScore, "answers">;
+
+/** An evaluation without the answers to single items, which would make a document of many pages. */
+export type BriefEvaluation = Omit<Evaluation | TaskEvaluation, "tasks" | "original"> & {
+  readonly tasks: readonly BriefScore[];
+  readonly original: { readonly tasks: readonly BriefScore[] } | null;
+};
+
+/** Leaves the answers to single items out of an evaluation, so that it can be read as a whole. */
+export function withoutAnswers(evaluation: Evaluation | TaskEvaluation): BriefEvaluation {
+  const { original } = evaluation;
+  return {
+    ...evaluation,
+    tasks: evaluation.tasks.map(brief),
+    original: original && { ...original, tasks: original.tasks.map(brief) },
+  };
+}
+
+function brief({ answers: _, ...score }: TaskScore): BriefScore {
+  return score;
+}
