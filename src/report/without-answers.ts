@@ -20,6 +20,7 @@ export function withoutAnswers(evaluation: Evaluation | TaskEvaluation): BriefEv
   };
 }
 
-function brief({ answers: _, ...score }: TaskScore): BriefScore {
-  return score;
+function brief(score: TaskScore): BriefScore {
+  const { answers: _answers, ...rest } = score;
+  return rest;
 }

@@ -9,30 +9,47 @@ export interface Continuation {
 }
 
 /**
- * Encodes a context with its continuation as one text; the tokens behind those of the context alone are
- * the continuation's. Spaces at the end of the context belong to the continuation. The model's start
- * token comes first; a text that is too long loses tokens at its front.
- * @throws UsageError when the continuation alone is longer than the model's context
+ * Encodes a context, and with its continuation as one text; the tokens of the whole behind as many as the
+ * context has are the continuation's (the rule of lm-evaluation-harness). Spaces at the end of the context
+ * belong to the continuation. The model's start tokens come first; where there is neither such a token nor
+ * a context, the token that opens a text stands in, or else the one that ends it. A text that is too long
+ * loses tokens at its front.
+ * @throws UsageError when the continuation alone is longer than the model's context, or has no tokens
  */
 export function encodeContinuation(
   tokenizer: Tokenizer,
-  { context, continuation }: Continuation,
+  texts: Continuation,
   contextLength: number,
 ): EvaluationWindow {
-  const stem = context.trimEnd();
-  const whole = tokenizer.encode(context + continuation);
-  const before = Math.min(tokenizer.encode(stem).length, whole.length - 1);
-  const { startIds } = tokenizer;
-  const all = Int32Array.of(...startIds, ...whole);
-  const longest = contextLength + 1;
-  const cut = Math.max(0, all.length - longest);
-  const first = startIds.length + before - cut;
-  if (first < 1) {
+  const { front, scored } = divide(tokenizer, texts);
+  const cut = Math.max(0, front.length + scored.length - (contextLength + 1));
+  const first = front.length - cut;
+  if (first < 1 || scored.length === 0) {
     throw new UsageError(
-      `"${continuation.trim().slice(0, 40)}…" has ${whole.length - before} tokens, and nothing may ` +
+      `"${texts.continuation.trim().slice(0, 40)}…" has ${scored.length} tokens, and nothing may ` +
         `stand before it: the model's context is ${contextLength}`,
       { hint: "score it with a model of a longer context, or give it a context" },
     );
   }
-  return { ids: all.slice(cut), from: first - 1, to: all.length - cut - 1 };
+  const ids = new Int32Array(front.length + scored.length);
+  ids.set(front);
+  ids.set(scored, front.length);
+  return { ids: ids.slice(cut), from: first - 1, to: ids.length - cut - 1 };
+}
+
+/** The tokens in front, and those that are scored. */
+function divide(
+  tokenizer: Tokenizer,
+  { context, continuation }: Continuation,
+): { front: ArrayLike<number>; scored: Int32Array } {
+  const stem = tokenizer.encode(context.trimEnd());
+  const whole = tokenizer.encode(context + continuation);
+  // Both texts may melt into fewer tokens than the context alone has: then the last one is scored.
+  const before = Math.max(0, Math.min(stem.length, whole.length - 1));
+  const front = [...tokenizer.startIds, ...stem.subarray(0, before)];
+  const scored = whole.subarray(before);
+  if (front.length > 0) return { front, scored };
+  const standIn = tokenizer.bosId ?? tokenizer.eosIds[0];
+  if (standIn !== undefined && standIn !== scored[0]) return { front: [standIn], scored };
+  return { front: scored.subarray(0, 1), scored: scored.subarray(1) };
 }
