@@ -46,6 +46,10 @@ import { load as loadModel } from "./runtime/load.ts";
 registerBackend("native", (options) => createNativeBackend(options));
 registerBackend("reference", () => createReferenceBackend());
 
+/** Beside this file and of its kind: TypeScript in a checkout, JavaScript in the package. */
+const helper = new URL(`quantize-helper${/\.\w+$/.exec(import.meta.url)?.[0]}`, import.meta.url)
+  .href;
+
 /** Who hears of a model's download, and how it is cancelled. */
 export interface SourceOptions {
   /** Takes one-line notices, such as why a slower backend is used. */
@@ -196,7 +200,7 @@ export function sweep(recipe: string | SweepRecipeInput, options: SweepOptions):
     const notify = (message: string): void => emit({ type: "notice", message });
     const backend = backendFor({ ...options, onNotice: options.onNotice ?? notify });
     const { out, retryFailed = false, signal } = options;
-    return runSweep(recipe, { backend, out, retryFailed, signal, emit });
+    return runSweep(recipe, { backend, out, helper, retryFailed, signal, emit });
   });
 }
 

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import * as os from "node:os";
 import { CancelledError } from "../util/errors.ts";
 import type { MachineDescription, MemoryUsage } from "./files.ts";
@@ -43,20 +43,6 @@ export function memoryUsage(): MemoryUsage {
     anonymousBytes: lines.get("RssAnon") ?? null,
     peakResidentBytes: Math.max(peak, residentBytes),
   };
-}
-
-/**
- * Lets the largest resident size of this process count from now on. Returns false where the system cannot: then
- * the peak is that of the process's whole life.
- */
-export function resetPeakMemory(): boolean {
-  try {
-    // 5: the peak resident set size (`man 5 proc_pid_clear_refs`).
-    writeFileSync("/proc/self/clear_refs", "5");
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Reads the sizes in /proc/self/status, in bytes; empty on systems without it. */

@@ -10,6 +10,7 @@ export type {
   ReadableFile,
   WritableFile,
 } from "./files.ts";
+export * from "./node-child.ts";
 export * from "./node-database.ts";
 export * from "./node-directories.ts";
 export * from "./node-files.ts";

@@ -33,6 +33,8 @@ export interface SweepRun {
   readonly backend: Backend;
   /** Folder of the results. */
   readonly out: string;
+  /** URL of the module that makes checkpoints in a process of its own. */
+  readonly helper: string;
   /** Try points again that failed before. */
   readonly retryFailed: boolean;
   readonly signal?: AbortSignal | undefined;
@@ -40,13 +42,15 @@ export interface SweepRun {
 }
 
 const waitMs = 500;
+/** Want of memory or a busy disk may have passed by then. */
+const pauseMs = 2000;
 const modelsName = "models";
 const cacheName = "cache";
 
 /** Says what a sweep would do, without doing or writing anything. @throws as `runSweep` does before work */
 export async function previewSweep(
   given: string | SweepRecipeInput,
-  run: Omit<SweepRun, "retryFailed" | "emit"> & ResolveOptions,
+  run: Omit<SweepRun, "helper" | "retryFailed" | "emit"> & ResolveOptions,
 ): Promise<SweepPlan> {
   const { backend, out, ...options } = run;
   const prepared = await prepareSweep(given, backend, options);
@@ -192,6 +196,7 @@ class Sweep {
       // What a failure left behind must not lie in the way of other points.
       this.originals.release();
       if (!again) this.clock.finished(point.id, null);
+      else await sleep(pauseMs, run.signal);
     }
     if (!again && !this.prepared.recipe.keep) await this.discard(claim.point);
     const record = readPoint(database, point.id);
@@ -206,6 +211,7 @@ class Sweep {
     const { tasks, hashes } = this.prepared;
     return {
       backend: run.backend,
+      helper: run.helper,
       models: joinPath(folder, modelsName),
       tasks,
       hashes,

@@ -1,0 +1,118 @@
+import { type ChildProcess, fork } from "node:child_process";
+import * as module from "node:module";
+import { fileURLToPath } from "node:url";
+import { CancelledError, FewbitError } from "../util/errors.ts";
+
+/** What a helper process says of itself; anything else is news for whoever started it. */
+type Report<News, Result> =
+  | { readonly type: "news"; readonly news: News }
+  | { readonly type: "result"; readonly result: Result }
+  | {
+      readonly type: "error";
+      readonly code: string;
+      readonly message: string;
+      readonly hint?: string | undefined;
+    };
+
+type Order<Task> = { readonly type: "task"; readonly task: Task } | { readonly type: "cancel" };
+
+/** How a task is done in another process. */
+export interface HelperOptions<News> {
+  readonly signal?: AbortSignal | undefined;
+  readonly onNews: (news: News) => void;
+}
+
+/**
+ * Has a task done by another process, which runs the module at `url`: the memory of the task is its own, and so is its death. The
+ * module calls `serveParent`. Tasks, news and results are plain JSON.
+ * @throws CancelledError when `signal` is aborted
+ * @throws FewbitError of the code that the task failed with; `CRASHED` when the process ended
+ */
+export async function runInHelper<Task, News, Result>(
+  url: string,
+  task: Task,
+  { signal, onNews }: HelperOptions<News>,
+): Promise<Result> {
+  // Flags of this process, such as a debugger's port, are not for the other.
+  const child = fork(fileURLToPath(url), [], {
+    execArgv: [],
+    env: { ...process.env, ...compileCache() },
+    stdio: ["ignore", 2, 2, "ipc"],
+  });
+  const cancel = (): void => order<Task>(child, { type: "cancel" });
+  signal?.addEventListener("abort", cancel, { once: true });
+  try {
+    return await new Promise<Result>((resolve, reject) => {
+      child.on("error", (cause) => reject(crashed(cause.message, cause)));
+      child.on("exit", (code, killer) => reject(crashed(killer ?? `code ${code}`)));
+      child.on("message", (report: Report<News, Result>) => {
+        if (report.type === "news") onNews(report.news);
+        else if (report.type === "result") resolve(report.result);
+        else reject(errorOf(report));
+      });
+      order<Task>(child, { type: "task", task });
+      if (signal?.aborted) cancel();
+    });
+  } finally {
+    signal?.removeEventListener("abort", cancel);
+    if (child.connected) child.disconnect();
+  }
+}
+
+/** Lets the other process use the compiled modules that this one keeps, if it does; Node 22.8 brought them. */
+function compileCache(): { NODE_COMPILE_CACHE?: string } {
+  const { getCompileCacheDir } = module as { getCompileCacheDir?: () => string | undefined };
+  const folder = getCompileCacheDir?.();
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder };
+}
+
+function order<Task>(child: ChildProcess, message: Order<Task>): void {
+  // A process that is gone is noticed by its exit.
+  if (child.connected) child.send(message, () => {});
+}
+
+function crashed(how: string, cause?: unknown): FewbitError {
+  return new FewbitError("CRASHED", `the process that did this work ended (${how})`, {
+    hint: "SIGKILL most often means that the machine had too little memory",
+    cause,
+  });
+}
+
+function errorOf(report: {
+  code: string;
+  message: string;
+  hint?: string | undefined;
+}): FewbitError {
+  const { code, message, hint } = report;
+  const options = hint === undefined ? {} : { hint };
+  if (code === "CANCELLED") return new CancelledError(message, options);
+  return new FewbitError(code, message, options);
+}
+
+/** Does the one task that the parent process sends, and ends with it. For modules that `runInHelper` runs. */
+export function serveParent<Task, News, Result>(
+  work: (task: Task, report: (news: News) => void, signal: AbortSignal) => Promise<Result>,
+): void {
+  const controller = new AbortController();
+  const send = (message: Report<News, Result>): void => void process.send?.(message);
+  // Ctrl-C reaches every process of a terminal; the parent decides.
+  process.on("SIGINT", () => {});
+  process.on("disconnect", () => process.exit());
+  process.on("message", (message: Order<Task>) => {
+    if (message.type === "cancel") return controller.abort(new CancelledError());
+    const report = (news: News): void => send({ type: "news", news });
+    work(message.task, report, controller.signal).then(
+      (result) => send({ type: "result", result }),
+      (error: unknown) => send(describe(error)),
+    );
+  });
+}
+
+function describe(error: unknown): Report<never, never> {
+  if (error instanceof FewbitError) {
+    const { code, message, hint } = error;
+    return { type: "error", code, message, hint };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return { type: "error", code: "UNEXPECTED", message };
+}
