@@ -1,8 +1,8 @@
-import { expect, test } from "vitest";
-import { averageOfAll, averagesOf } from "./averages.ts";
+import { describe, expect, it } from "vitest";
+import { averagesOf, taskAverages, tasksOfAverage } from "./averages.ts";
 import type { TaskScore } from "./task.ts";
 
-const score = (name: string, mean: number, normalized: number | null): TaskScore => ({
+const score = (name: string, mean: number, normalized: number | null = null): TaskScore => ({
   name,
   sha256: null,
   shots: 0,
@@ -11,40 +11,52 @@ const score = (name: string, mean: number, normalized: number | null): TaskScore
   accuracy: { mean, standardError: 0.03 },
   normalizedAccuracy: normalized === null ? null : { mean: normalized, standardError: 0.04 },
   perplexity: null,
-  chance: 0.25,
-  accuracyAboveChance: (mean - 0.25) / 0.75,
+  chance: 0.5,
+  accuracyAboveChance: 2 * mean - 1,
   answers: [],
 });
 
-const five = [
-  score("winogrande", 0.5, null),
+/** OneBit's six, two of which have no accuracy by length. */
+const six = [
+  score("winogrande", 0.5),
+  score("hellaswag", 0.3, 0.4),
   score("piqa", 0.6, 0.7),
-  score("hellaswag", 0.4, 0.5),
-  score("arc_easy", 0.5, 0.6),
-  score("arc_challenge", 0.25, 0.3),
+  score("boolq", 0.7),
+  score("arc_easy", 0.4, 0.5),
+  score("arc_challenge", 0.2, 0.3),
 ];
 
-test("an average has its name only when all of its tasks are there, whole and without examples", () => {
-  const [average, ...others] = averagesOf(five);
-  expect(others).toEqual([]);
-  expect(average?.name).toBe("efficientqat-5");
-  expect(average?.accuracy.mean).toBeCloseTo(0.45, 12);
-  expect(average?.accuracy.standardError).toBeCloseTo((0.03 * Math.sqrt(5)) / 5, 12);
-  expect(averagesOf(five.slice(1))).toEqual([]);
-  expect(averagesOf(five.map((each) => ({ ...each, limited: true })))).toEqual([]);
-  expect(averagesOf(five.map((each) => ({ ...each, shots: 2 })))).toEqual([]);
-});
+describe("averagesOf", () => {
+  it("gives the averages whose tasks are all there, each from its own accuracy", () => {
+    const [five, onebit, ...others] = averagesOf([...six, score("siqa", 0.9)]);
+    expect(others).toEqual([]);
+    expect(five?.name).toBe("efficientqat-5");
+    expect(five?.accuracy.mean).toBeCloseTo((0.5 + 0.3 + 0.6 + 0.4 + 0.2) / 5, 12);
+    expect(five?.accuracy.standardError).toBeCloseTo(0.03 / Math.sqrt(5), 12);
+    expect(onebit?.name).toBe("onebit-6");
+    expect(onebit?.accuracy.mean).toBeCloseTo((0.5 + 0.4 + 0.7 + 0.7 + 0.5 + 0.3) / 6, 12);
+    const variance = 2 * 0.03 ** 2 + 4 * 0.04 ** 2;
+    expect(onebit?.accuracy.standardError).toBeCloseTo(Math.sqrt(variance) / 6, 12);
+    expect(onebit?.accuracyAboveChance).toBeCloseTo(2 * (onebit?.accuracy.mean ?? 0) - 1, 12);
+  });
 
-test("OneBit's average takes the accuracy by length of tasks that have one", () => {
-  const onebit = averagesOf([...five, score("boolq", 0.6, null)]).find(
-    ({ name }) => name === "onebit-6",
-  );
-  expect(onebit?.accuracy.mean).toBeCloseTo((0.5 + 0.7 + 0.5 + 0.6 + 0.3 + 0.6) / 6, 12);
-});
+  it.each(six.map(({ name }) => name))("has no name for a part: without %s none of six", (name) => {
+    const names = averagesOf(six.filter((task) => task.name !== name)).map((found) => found.name);
+    expect(names).not.toContain("onebit-6");
+  });
 
-test("the mean over all tasks says how many there are, and takes plain accuracies", () => {
-  expect(averageOfAll(five)).toMatchObject({ name: "all 5 tasks" });
-  expect(averageOfAll(five)?.accuracy.mean).toBeCloseTo(0.45, 12);
-  expect(averageOfAll(five)?.accuracyAboveChance).toBeCloseTo((0.45 - 0.25) / 0.75, 12);
-  expect(averageOfAll(five.slice(0, 1))).toBeNull();
+  it("has no name for tasks with examples or left-out items", () => {
+    const [first, ...rest] = six;
+    if (!first) throw new Error("no task");
+    expect(averagesOf([{ ...first, shots: 5 }, ...rest])).toEqual([]);
+    expect(averagesOf([{ ...first, limited: true }, ...rest])).toEqual([]);
+  });
+
+  it("counts the tasks that their names say", () => {
+    for (const [name, { tasks }] of Object.entries(taskAverages)) {
+      expect(new Set(tasks).size).toBe(Number(name.split("-")[1]));
+    }
+    expect(tasksOfAverage("paretoq-8")).toContain("openbookqa");
+    expect(() => tasksOfAverage("mine-3")).toThrow(/there is no average mine-3/);
+  });
 });

@@ -1,82 +1,83 @@
 import { describe, expect, it } from "vitest";
+import { createTokenizer } from "../../tokenizers/hub-tokenizer.ts";
 import type { Tokenizer } from "../../tokenizers/tokenizer.ts";
 import { type Continuation, encodeContinuation } from "./encode-continuation.ts";
 
-const pieces = [
-  "<s>",
-  "</s>",
-  "Snow",
-  " is",
-  " white",
-  "  white",
-  "\n",
-  "s",
-  "Snows",
-  " ",
-] as const;
+const vocab = { a: 0, b: 1, c: 2, " ": 3, "\n": 4, bc: 5, " c": 6, "<s>": 7, "</s>": 8 };
+const merges = [
+  ["b", "c"],
+  [" ", "c"],
+];
+const special = [
+  { id: 7, content: "<s>", special: true },
+  { id: 8, content: "</s>", special: true },
+];
 
-/** A tokenizer of few words: at each place the longest piece that fits. */
-function tokenizerWith(settings: Partial<Tokenizer>): Tokenizer {
-  const encode = (text: string): Int32Array => {
-    const ids: number[] = [];
-    for (let at = 0; at < text.length; ) {
-      const fitting = pieces.filter((piece) => text.startsWith(piece, at));
-      const longest = fitting.reduce((best, piece) => (piece.length > best.length ? piece : best));
-      ids.push(pieces.indexOf(longest));
-      at += longest.length;
-    }
-    return Int32Array.from(ids);
-  };
-  const around = { bosId: 0, eosIds: [1], startIds: [0] };
-  return { ...around, encode, ...settings } as Tokenizer;
+/** Settings that put `<s>` in front, that only know both tokens, that know one of them or none. */
+const opened = { bos_token: "<s>", eos_token: "</s>", add_bos_token: true };
+const known = { ...opened, add_bos_token: false };
+const ended = { eos_token: "</s>" };
+const bare = {};
+
+function tokenizerWith(settings: object): Tokenizer {
+  const model = { type: "BPE", vocab, merges };
+  return createTokenizer({ definition: { added_tokens: special, model }, settings });
 }
 
 /** The tokens in front and those that are scored, as texts. */
 function shown(
   texts: Continuation,
-  settings: Partial<Tokenizer> = {},
+  settings: object = opened,
   contextLength = 100,
 ): { front: string; scored: string } {
-  const { ids, from, to } = encodeContinuation(tokenizerWith(settings), texts, contextLength);
+  const tokenizer = tokenizerWith(settings);
+  const { ids, from, to } = encodeContinuation(tokenizer, texts, contextLength);
   expect(to).toBe(ids.length - 1);
-  const text = (part: Int32Array): string => [...part].map((id) => pieces[id]).join("|");
+  const text = (part: Int32Array): string =>
+    [...part].map((id) => tokenizer.idToToken(id)).join("|");
   return { front: text(ids.subarray(0, from + 1)), scored: text(ids.subarray(from + 1)) };
 }
 
 describe("encodeContinuation", () => {
   it("puts the start token in front and scores the continuation's tokens", () => {
-    const texts = { context: "Snow is", continuation: " white" };
-    expect(shown(texts)).toEqual({ front: "<s>|Snow| is", scored: " white" });
+    const texts = { context: "ab", continuation: " ca" };
+    expect(shown(texts)).toEqual({ front: "<s>|a|b", scored: " c|a" });
+    expect(shown(texts, known)).toEqual({ front: "a|b", scored: " c|a" });
   });
 
   it("moves spaces at the end of the context to the continuation", () => {
-    const texts = { context: "Snow is ", continuation: " white" };
-    expect(shown(texts)).toEqual({ front: "<s>|Snow| is", scored: "  white" });
-    expect(shown({ context: "Snow is\n", continuation: "Snow" }).scored).toBe("\n|Snow");
+    expect(shown({ context: "a ", continuation: "c" })).toEqual({ front: "<s>|a", scored: " c" });
+    expect(shown({ context: "a\n", continuation: "b" })).toEqual({
+      front: "<s>|a",
+      scored: "\n|b",
+    });
   });
 
   it("scores the last token where both texts melt into one", () => {
-    const texts = { context: "Snow", continuation: "s" };
-    expect(shown(texts)).toEqual({ front: "<s>", scored: "Snows" });
+    expect(shown({ context: "b", continuation: "c" })).toEqual({ front: "<s>", scored: "bc" });
+  });
+
+  it("keeps the context's own tokens where the whole has others there", () => {
+    // The whole is a|bc|a: behind as many tokens as the context has stands the last one.
+    expect(shown({ context: "ab", continuation: "ca" })).toEqual({ front: "<s>|a|b", scored: "a" });
   });
 
   it("lets the token that opens or ends a text stand in for a context", () => {
-    const texts = { context: "", continuation: "Snow is" };
-    expect(shown(texts)).toEqual({ front: "<s>", scored: "Snow| is" });
-    expect(shown(texts, { startIds: [] })).toEqual({ front: "<s>", scored: "Snow| is" });
-    const withoutBos = { startIds: [], bosId: null };
-    expect(shown(texts, withoutBos)).toEqual({ front: "</s>", scored: "Snow| is" });
-    const without = { ...withoutBos, eosIds: [] };
-    expect(shown(texts, without)).toEqual({ front: "Snow", scored: " is" });
-    expect(shown({ context: "<s>", continuation: "Snow" }, { startIds: [] }).front).toBe("<s>");
+    const texts = { context: "", continuation: "ab" };
+    expect(shown(texts)).toEqual({ front: "<s>", scored: "a|b" });
+    expect(shown(texts, known)).toEqual({ front: "<s>", scored: "a|b" });
+    expect(shown(texts, ended)).toEqual({ front: "</s>", scored: "a|b" });
+    expect(shown(texts, bare)).toEqual({ front: "a", scored: "b" });
+    const marked = { context: "", continuation: "<s>ab" };
+    expect(shown(marked, known)).toEqual({ front: "<s>", scored: "a|b" });
   });
 
   it("cuts a text that is too long at its front, and refuses what cannot be scored", () => {
-    const texts = { context: "Snow is", continuation: " white" };
-    expect(shown(texts, {}, 2)).toEqual({ front: "Snow| is", scored: " white" });
-    expect(shown(texts, {}, 1)).toEqual({ front: " is", scored: " white" });
-    const long = { context: "Snow", continuation: " is white" };
-    expect(() => shown(long, {}, 1)).toThrow(/has 2 tokens, and nothing may stand before it/);
+    const texts = { context: "ab", continuation: " c" };
+    expect(shown(texts, opened, 2)).toEqual({ front: "a|b", scored: " c" });
+    expect(shown(texts, opened, 1)).toEqual({ front: "b", scored: " c" });
+    const long = { context: "a", continuation: " ca" };
+    expect(() => shown(long, opened, 1)).toThrow(/has 2 tokens, and nothing may stand before it/);
     expect(() => shown({ context: "", continuation: "" })).toThrow(/has 0 tokens/);
   });
 });

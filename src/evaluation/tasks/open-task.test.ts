@@ -46,4 +46,52 @@ describe("openTask", () => {
   it("refuses an empty file", async () => {
     await expect(openTask(fileOf("", ""))).rejects.toThrow(/it is empty/);
   });
+
+  it("reads a file that is named like a task by the task's rule", async () => {
+    const path = join(folder, "piqa.jsonl");
+    writeFileSync(path, '{"query": "Question: Go\\n", "choices": ["a", "b"], "gold": 1}');
+    const byFile = await openTask(path);
+    expect(byFile.name).toBe("piqa");
+    expect(byFile.items[0]?.options[0]?.context).toBe("Question: Go\nAnswer:");
+    expect(await openTask(`piqa=${path}`)).toEqual(byFile);
+    expect(await openTask("piqa", { tasksFrom: folder })).toEqual(byFile);
+    expect(byFile.sha256).toMatch(/^[0-9a-f]{64}$/);
+    const plain = await openTask(`multiple_choice=${path}`);
+    expect(plain.items[0]?.options[0]?.context).toBe("Question: Go\n");
+  });
+
+  it.each<[string, { tasksFrom?: string }, RegExp]>([
+    ["hellaswak", {}, /there is no task hellaswak/],
+    ["hellaswak=x.jsonl", {}, /there is no task hellaswak/],
+    ["hellaswag", {}, /the task hellaswag needs its data file/],
+    ["multiple_choice", { tasksFrom: folder }, /the task multiple_choice needs its data file/],
+    ["hellaswag", { tasksFrom: folder }, /has no data for the task hellaswag/],
+    ["./absent.jsonl", {}, /absent\.jsonl/],
+  ])("refuses %s where there is no such task or file", async (given, options, message) => {
+    await expect(openTask(given, options)).rejects.toThrow(message);
+  });
+
+  it("takes the first items, and draws examples from all or from another file", async () => {
+    const lines = ["a", "b", "c"].map((query) => good.replace("Snow is", query));
+    const path = fileOf(...lines);
+    const task = await openTask(path, { limit: 1, shots: 2 });
+    expect(task).toMatchObject({ limited: true, shots: 2 });
+    expect(task.items).toHaveLength(1);
+    const context = task.items[0]?.options[0]?.context ?? "";
+    expect(["b white\n\nc white\n\na", "c white\n\nb white\n\na"]).toContain(context);
+    expect((await openTask(path, { limit: 3 })).limited).toBe(false);
+    const shotsFrom = join(folder, "others.jsonl");
+    writeFileSync(shotsFrom, good.replace("Snow is", "Coal is"));
+    const others = await openTask(path, { shots: 1, shotsFrom });
+    expect(others.items[2]?.options[1]?.context).toBe("Coal is white\n\nc");
+  });
+
+  it("gives a task in memory its examples and its limit", async () => {
+    const own = await openTask(fileOf(good, good.replace("Snow", "Coal")));
+    const task = await openTask(own, { limit: 1, shots: 1 });
+    expect(task.items.map(({ options }) => options[0]?.context)).toEqual([
+      "Coal is white\n\nSnow is",
+    ]);
+    expect(task).toMatchObject({ name: own.name, shots: 1, limited: true });
+  });
 });
