@@ -5,7 +5,10 @@ import { multipleChoice } from "./task.ts";
 const shared = {
   asks: "Which of mostly four answers is right, to a science question of a school test?",
   paper: { arxiv: "1803.05457" },
-  deviations: [],
+  deviations: [
+    "In the copies with `query`, each item has four choices: 7 of ARC-Easy and 4 of ARC-Challenge have " +
+      "a wrong one twice.",
+  ],
   rule: "likeliest",
   normalized: true,
   example: '{"query": "Question: What melts?", "choices": ["ice", "steam"], "gold": 0}',
