@@ -4,7 +4,6 @@
  *
  *   npm run builtin                   all of it
  *   npm run builtin -- texts          or a part: texts, model, checkpoints
- *   npm run builtin -- family         models of its kind in six sizes, for the sweep of `family/`; only when named
  */
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -14,18 +13,13 @@ import { type ShippedCheckpoint, shippedCheckpoints } from "./shipped-checkpoint
 import type { Mixture } from "./world/corpus.ts";
 import { writeSmallFiles, writeTrainingText } from "./write-texts.ts";
 
-const usual = ["texts", "model", "checkpoints"] as const;
-const parts = [...usual, "family"] as const;
+const parts = ["texts", "model", "checkpoints"] as const;
 type Part = (typeof parts)[number];
 
 /** More than a training goes through, in millions of characters. */
 const trainingMegacharacters = 42;
-/** More than the trained methods of the family's sweep go through. */
-const tuningMegacharacters = 12;
 /** Texts and models of the trainings. */
 const work = ".fewbit/builtin";
-/** Parameters of the models of the family. */
-const familySizes = ["0.05m", "0.09m", "0.18m", "0.3m", "0.7m", "3m"];
 const folder = fileURLToPath(new URL(".", import.meta.url));
 
 const make: Readonly<Record<Part, () => Promise<void>>> = {
@@ -39,15 +33,6 @@ const make: Readonly<Record<Part, () => Promise<void>>> = {
   async checkpoints() {
     mkdirSync("builtin/checkpoints", { recursive: true });
     for (const checkpoint of shippedCheckpoints()) await fewbit(wordsOf(checkpoint));
-  },
-  async family() {
-    for (const mixture of ["early", "full"] as const) {
-      writeTrainingText(`${work}/${mixture}.txt`, mixture, trainingMegacharacters);
-    }
-    writeTrainingText(`${work}/tuning.txt`, "full", tuningMegacharacters);
-    for (const size of familySizes) {
-      await fewbit(["train", `builtin/family/${size}.json`, "--out", `.fewbit/family/${size}`]);
-    }
   },
 };
 
@@ -67,11 +52,10 @@ async function fewbit(words: readonly string[]): Promise<void> {
 }
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
-const words = process.argv.slice(2);
-const chosen: readonly string[] = words.length === 0 ? usual : words;
+const chosen = process.argv.slice(2);
 const wrong = chosen.find((word) => !(parts as readonly string[]).includes(word));
 if (wrong !== undefined) {
   console.error(`error  ${wrong} is no part of the built-in model: ${parts.join(", ")}`);
   process.exit(2);
 }
-for (const part of parts) if (chosen.includes(part)) await make[part]();
+for (const part of parts) if (chosen.length === 0 || chosen.includes(part)) await make[part]();
