@@ -51,14 +51,14 @@ function largestOf(rows: readonly SweepRow[], model: string): number {
   return Math.max(0, ...own.map(({ result }) => result?.sizeBytes ?? 0));
 }
 
-/** Leaves out what all names begin with, up to a hyphen, underscore or space; empty for a single name. */
+/** Leaves out what all names begin with, up to a hyphen, underscore, slash or space; empty for a single name. */
 export function shortenNames(names: readonly string[]): Map<string, string> {
   const [first = ""] = names;
   if (names.length < 2) return new Map();
   let shared = 0;
   for (const [index, character] of [...first].entries()) {
     if (!names.every((name) => name.startsWith(first.slice(0, index + 1)))) break;
-    if (/[-_ ./]/.test(character)) shared = index + 1;
+    if (/[-_ /]/.test(character)) shared = index + 1;
   }
   return new Map(names.map((name) => [name, name.slice(shared) || name]));
 }
