@@ -37,7 +37,9 @@ async function runReport(source: string, options: Options, io: Io): Promise<void
   const { out, title } = options;
   const written = await report(source, defined({ out, title }));
   const { width } = terminal.resultLayout;
-  const findings = written.findings.flatMap((text) => [...wrapText(printable(text), width), ""]);
+  const findings = written.findings
+    .slice(0, 3)
+    .flatMap(({ text }) => [...wrapText(printable(text), width), ""]);
   terminal.results([
     "",
     ...findings,

@@ -14,8 +14,9 @@ export function colourClass(bits: number): string {
   return `bits-${String(bits).replace(".", "_")}`;
 }
 
-/** Name of a bit-width: `1 bit`, `1.58 bits`. */
-export function bitsTitle(bits: number): string {
+/** Name of a bit-width: `1 bit`, `1.58 bits`, `original`. */
+export function bitsName(bits: number): string {
+  if (bits === 16) return "original";
   return bits === 1 ? "1 bit" : `${bits} bits`;
 }
 

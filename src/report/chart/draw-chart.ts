@@ -20,12 +20,13 @@ export interface Chart {
   readonly plot: Plot;
 }
 
-/** Sizes that charts are drawn in: for screens and files, and for phones and small charts side by side. */
-export type ChartSize = "wide" | "narrow";
+/** How charts are drawn: for screens and files, for phones, and small ones side by side, without a legend. */
+export type ChartSize = "wide" | "narrow" | "panel";
 
 const sizes = {
   wide: { width: 860, plotHeight: 420, fontSize: 13, left: 62, labelReach: 88 },
   narrow: { width: 360, plotHeight: 290, fontSize: 12.5, left: 56, labelReach: 24 },
+  panel: { width: 360, plotHeight: 260, fontSize: 12.5, left: 56, labelReach: 24 },
 } as const;
 
 interface Drawing {
@@ -83,7 +84,7 @@ function layOut(chart: Chart, size: ChartSize): Drawing {
   const rowHeight = fontSize + 7;
   const legend: string[] = [];
   let [x, y] = [2, rowHeight / 2 + 2];
-  for (const { kind, colour, title } of chart.legend) {
+  for (const { kind, colour, title } of size === "panel" ? [] : chart.legend) {
     const room = 24 + 0.56 * fontSize * title.length;
     if (x > 2 && x + room > width) [x, y] = [2, y + rowHeight];
     const place = { x: x + 16, y: y + fontSize / 3, class: "tick" };
@@ -95,7 +96,7 @@ function layOut(chart: Chart, size: ChartSize): Drawing {
     );
     x += room + 6;
   }
-  const top = (legend.length > 0 ? y + rowHeight / 2 : 0) + fontSize + 20;
+  const top = (legend.length > 0 ? y + rowHeight / 2 + 6 : 0) + fontSize + 14;
   const bottom = top + plotHeight;
   const frame = { left, right: width - 14, top, bottom };
   const height = Math.ceil(bottom + 2.5 * fontSize + 16);

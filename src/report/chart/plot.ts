@@ -31,6 +31,8 @@ export interface PlotPoint {
   readonly id: string;
   readonly x: number;
   readonly y: number;
+  /** It lies below the chart, and stands on its edge with an arrow. */
+  readonly below?: boolean;
   /** Ends of its whisker along y; null without one. */
   readonly whisker: readonly [number, number] | null;
   /** Class that gives its colour. */
@@ -128,12 +130,15 @@ function drawPlotPoint(
 ): string {
   const { whisker } = point;
   const children = [element("title", {}, [escapeMarkup(point.title)])];
-  const middle = y(point.y);
+  // An arrow below the mark needs its room above the edge.
+  const middle = y(point.y) - (point.below ? 15 : 0);
   if (whisker) {
     const [low, high] = [y(whisker[0]) - middle, y(whisker[1]) - middle];
     const d = `M-3 ${low.toFixed(1)}H3M-3 ${high.toFixed(1)}H3M0 ${low.toFixed(1)}V${high.toFixed(1)}`;
     children.push(element("path", { class: "whisker", d }));
   }
+  if (point.below)
+    children.push(element("path", { class: "whisker", d: "M0 5V13M-3 10L0 13L3 10" }));
   children.push(element("path", { class: "mark", d: markPath(point.shape, 5.5) }));
   return element(
     "g",

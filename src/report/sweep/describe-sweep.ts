@@ -1,42 +1,106 @@
 import type { SweepResults } from "../../pipeline/sweep/sweep-results.ts";
+import type { Chart } from "../chart/draw-chart.ts";
+import { analyze } from "./analyze-sweep.ts";
+import { familyChart } from "./family-chart.ts";
+import { type Finding, findingsOf } from "./findings.ts";
 import { type Measure, measuresOf } from "./measures.ts";
 import type { SweepView } from "./page/sweep-view.ts";
+import type { SweepAnalysis } from "./sweep-analysis.ts";
 import { legendOf, makeView, type ViewChart, viewChart } from "./sweep-charts.ts";
-import type { SweepPage } from "./sweep-page.ts";
 import { makeSweepRows, type SweepRow } from "./sweep-row.ts";
 
+/** Everything that a report of a sweep shows. */
+export interface SweepDescription {
+  readonly title: string;
+  readonly results: SweepResults;
+  readonly rows: readonly SweepRow[];
+  readonly findings: readonly Finding[];
+  readonly view: SweepView;
+  /** Quality and size: what people come for; null where nothing was measured. */
+  readonly main: ViewChart | null;
+  /** Quality over the models of a family. */
+  readonly families: readonly Chart[];
+  /** Other measures. */
+  readonly panels: readonly ViewChart[];
+  /** Rows on the front of the main chart. */
+  readonly best: ReadonlySet<string>;
+}
+
 /** Works out everything that a report of a sweep shows. */
-export function describeSweep(results: SweepResults, title: string = results.name): SweepPage {
+export function describeSweep(
+  results: SweepResults,
+  title: string = results.name,
+): SweepDescription {
+  const analysis = analyze(results);
   const rows = makeSweepRows(results);
-  const measures = measuresOf(rows);
+  const measures = measuresOf(rows, analysis);
   const view = makeView(rows, measures);
-  const charts = chartsOf(rows, measures, view);
-  const best = charts[0]?.plot.points.flatMap(({ id, faded }) => (faded ? [] : [id]));
-  return { title, results, rows, view, charts, findings: [], best: new Set(best) };
+  const [main = null, ...panels] = scattersOf(rows, measures, view);
+  const best = main?.plot.points.flatMap(({ id, faded }) => (faded ? [] : [id]));
+  return {
+    title,
+    results,
+    rows,
+    findings: findingsOf(results, analysis),
+    view,
+    main,
+    families: familiesOf(rows, measures, view, analysis),
+    panels,
+    best: new Set(best),
+  };
+}
+
+/** All charts of a report, in the order of the page. */
+export function chartsOf({ main, families, panels }: SweepDescription): Chart[] {
+  return [...(main ? [main] : []), ...families, ...panels];
 }
 
 /** The measure that is shown first decides; the others follow. */
-function chartsOf(
+function scattersOf(
   rows: readonly SweepRow[],
   measures: readonly Measure[],
   view: SweepView,
 ): ViewChart[] {
   const legend = legendOf(rows);
-  const byId = (id: string): Measure | undefined => measures.find((measure) => measure.id === id);
   const quality = measures.find(({ role }) => role === "quality");
-  const average = measures.find(({ id }) => id.startsWith("average:"));
+  const startingWith = (start: string): Measure | undefined =>
+    measures.find(({ id }) => id.startsWith(start));
+  const average = startingWith("average:");
   const pairs: readonly (readonly [id: string, x: string, y: Measure | undefined])[] = [
     ["quality-size", "size", quality],
     ["accuracy-size", "size", average === quality ? undefined : average],
+    ["divergence-size", "size", startingWith("kl:")],
     ["quality-bits", "bits", quality],
     ["quality-speed", "speed", quality],
     ["quality-time", "time", quality],
+    ["quality-memory", "memory", quality],
   ];
   return pairs.flatMap(([id, over, y]) => {
-    const x = byId(over);
+    const x = measures.find((measure) => measure.id === over);
     if (!x || !y) return [];
     const title = `${capital(y.short)} and ${x.short}`;
     const chart = viewChart(view, { id, title, x: x.id, y: y.id, legend });
+    return chart ? [chart] : [];
+  });
+}
+
+function familiesOf(
+  rows: readonly SweepRow[],
+  measures: readonly Measure[],
+  view: SweepView,
+  { qualities }: SweepAnalysis,
+): Chart[] {
+  const known = new Map(
+    view.rows.flatMap((row, index) => {
+      const record = rows[index]?.record;
+      return record ? [[record.point.id, row] as const] : [];
+    }),
+  );
+  const [quality] = qualities;
+  const y = measures.find(({ id }) => id === quality?.id);
+  return (["size", "linear-size"] as const).flatMap((size) => {
+    const x = measures.find(({ id }) => id === size);
+    const chart = quality && x && y ? familyChart(quality, size, known, { x, y }) : null;
     return chart ? [chart] : [];
   });
 }

@@ -1,5 +1,5 @@
 import type { Interval } from "../../evaluation/statistics/interval.ts";
-import type { Accuracy } from "../../evaluation/tasks/task.ts";
+import type { Difference } from "../../evaluation/statistics/paired-comparison.ts";
 import {
   formatBits,
   formatBytes,
@@ -7,6 +7,7 @@ import {
   formatNumber,
   formatPercentage,
 } from "../format.ts";
+import type { PointFigure, QualityAnalysis, SweepAnalysis } from "./sweep-analysis.ts";
 import type { SweepRow } from "./sweep-row.ts";
 
 /** Something that is known of each point, and that an axis may show. */
@@ -36,6 +37,17 @@ const costs: readonly Measure[] = [
     scale: "logarithmic",
     better: "lower",
     value: ({ result }) => result?.sizeBytes ?? null,
+    interval: noInterval,
+    format: formatBytes,
+  },
+  {
+    id: "linear-size",
+    title: "size of the linear layers",
+    short: "size of the linear layers",
+    role: "cost",
+    scale: "logarithmic",
+    better: "lower",
+    value: ({ result }) => result?.linearBytes ?? null,
     interval: noInterval,
     format: formatBytes,
   },
@@ -96,101 +108,94 @@ const costs: readonly Measure[] = [
   },
 ];
 
-/** All measures that at least one of the rows has a figure for. */
-export function measuresOf(rows: readonly SweepRow[]): Measure[] {
-  const texts = namesOf(rows, ({ result }) => result?.texts);
-  const averages = namesOf(rows, ({ result }) => result?.averages);
-  const tasks = namesOf(rows, ({ result }) => result?.tasks);
-  const measures = [
-    ...costs,
-    ...texts.flatMap((name) => textMeasures(name, texts.length > 1)),
-    ...averages.map((name) =>
-      accuracyMeasure(`average:${name}`, `task accuracy, average ${name}`, ({ result }) =>
-        result?.averages.find((average) => average.name === name),
-      ),
-    ),
-    ...tasks.map((name) =>
-      accuracyMeasure(`task:${name}`, `accuracy, ${name}`, ({ result }) =>
-        result?.tasks.find((task) => task.name === name),
-      ),
-    ),
-  ];
-  return measures.filter(({ value }) => rows.some((row) => value(row) !== null));
+/**
+ * All measures that at least one of the rows has a figure for: costs from the records, qualities from their
+ * analysis, those first that the analysis has first.
+ */
+export function measuresOf(rows: readonly SweepRow[], { qualities }: SweepAnalysis): Measure[] {
+  const ids = [...new Set(qualities.map(({ id }) => id))];
+  const texts = new Set(qualities.filter(({ kind }) => kind === "perplexity").map(subjectOf));
+  const measures = ids.flatMap((id) => {
+    // Models with other tokens have an analysis of their own under the same id.
+    const groups = qualities.filter((quality) => quality.id === id);
+    const [first] = groups;
+    if (!first) return [];
+    const of = first.kind !== "accuracy" && texts.size > 1 ? ` on ${first.subject}` : "";
+    const measure = qualityMeasure(first, groups, of);
+    return first.kind === "perplexity" ? [measure, lossMeasure(first, groups, of)] : [measure];
+  });
+  return [...costs, ...measures].filter(({ value }) => rows.some((row) => value(row) !== null));
 }
 
-function namesOf(
-  rows: readonly SweepRow[],
-  list: (row: SweepRow) => readonly { readonly name: string }[] | undefined,
-): string[] {
-  return [...new Set(rows.flatMap((row) => (list(row) ?? []).map(({ name }) => name)))];
+function subjectOf({ subject }: QualityAnalysis): string {
+  return subject;
 }
 
-function textMeasures(name: string, several: boolean): Measure[] {
-  const of = several ? ` on ${name}` : "";
-  const onText = ({ result }: Pick<SweepRow, "result">) =>
-    result?.texts.find((text) => text.name === name) ?? null;
-  const shared = { role: "quality", better: "lower" } as const;
-  return [
-    {
-      ...shared,
-      id: `perplexity:${name}`,
-      title: `perplexity${of}`,
-      short: `perplexity${of}`,
-      scale: "logarithmic",
-      value: (row) => onText(row)?.perplexity ?? null,
-      interval: (row) => onText(row)?.interval ?? null,
-      format: (value) => formatNumber(value, value < 100 ? 3 : 4),
-    },
-    {
-      ...shared,
-      id: `loss:${name}`,
-      title: `loss above the original, nats a token${of}`,
-      short: `loss above the original${of}`,
-      scale: "linear",
-      value: (row) => {
-        const original = onText({ result: row.original });
-        const own = onText(row);
-        return own && original ? Math.log(own.perplexity / original.perplexity) : null;
-      },
-      interval: noInterval,
-      format: (value) => formatNumber(value),
-    },
-    {
-      ...shared,
-      id: `kl:${name}`,
-      title: `KL divergence from the original, nats a token${of}`,
-      short: `KL divergence${of}`,
-      scale: "logarithmic",
-      value: (row) => onText(row)?.klDivergence?.mean ?? null,
-      interval: noInterval,
-      format: (value) => formatNumber(value, 2),
-    },
-  ];
-}
-
-function accuracyMeasure(
-  id: string,
-  title: string,
-  find: (row: SweepRow) => { readonly accuracy: Accuracy } | undefined,
+function qualityMeasure(
+  { id, kind, subject, better }: QualityAnalysis,
+  groups: readonly QualityAnalysis[],
+  of: string,
 ): Measure {
+  const figures = new Map(
+    groups.flatMap(({ points }) => points.map((figure) => [figure.id, figure] as const)),
+  );
+  const figureOf = ({ record }: SweepRow): PointFigure | undefined => figures.get(record.point.id);
   return {
     id,
-    title,
-    short: title,
+    ...titlesOf(id, kind, subject, of),
     role: "quality",
-    scale: "linear",
-    better: "higher",
-    value: (row) => find(row)?.accuracy.mean ?? null,
-    interval: (row) => {
-      const found = find(row);
-      return found ? accuracyInterval(found.accuracy) : null;
-    },
-    format: formatPercentage,
+    scale: kind === "accuracy" ? "linear" : "logarithmic",
+    better,
+    value: (row) => figureOf(row)?.value ?? null,
+    interval: (row) => figureOf(row)?.interval ?? null,
+    format: formats[kind],
   };
 }
 
-/** 95 % interval of a share, by its standard error. */
-function accuracyInterval({ mean, standardError }: Accuracy): Interval {
-  const half = 1.96 * standardError;
-  return { low: Math.max(0, mean - half), high: Math.min(1, mean + half), level: 0.95 };
+const formats: Readonly<Record<QualityAnalysis["kind"], (value: number) => string>> = {
+  perplexity: (value) => formatNumber(value),
+  divergence: (value) => formatNumber(value, 2),
+  accuracy: formatPercentage,
+};
+
+function titlesOf(
+  id: string,
+  kind: QualityAnalysis["kind"],
+  subject: string,
+  of: string,
+): Pick<Measure, "title" | "short"> {
+  if (kind === "perplexity") return { title: `perplexity${of}`, short: `perplexity${of}` };
+  if (kind === "divergence") {
+    const short = `KL divergence${of}`;
+    return { title: `KL divergence from the original, nats a token${of}`, short };
+  }
+  if (!id.startsWith("average:"))
+    return { title: `accuracy, ${subject}`, short: `accuracy, ${subject}` };
+  const title = subject === "tasks" ? "mean accuracy of all tasks" : `accuracy, average ${subject}`;
+  return { title, short: title };
+}
+
+/** How much worse than the original: logarithm of the ratio of perplexities. */
+function lossMeasure(
+  { subject }: QualityAnalysis,
+  groups: readonly QualityAnalysis[],
+  of: string,
+): Measure {
+  const differences = new Map(
+    groups.flatMap(({ againstOriginal }) =>
+      againstOriginal.map(({ a, difference }) => [a, difference] as const),
+    ),
+  );
+  const find = ({ record }: SweepRow): Difference | undefined => differences.get(record.point.id);
+  return {
+    id: `loss:${subject}`,
+    title: `loss above the original, nats a token${of}`,
+    short: `loss above the original${of}`,
+    role: "quality",
+    scale: "linear",
+    better: "lower",
+    value: (row) => find(row)?.estimate ?? null,
+    interval: (row) => find(row)?.interval ?? null,
+    format: (value) => formatNumber(value),
+  };
 }

@@ -1,8 +1,8 @@
 import type { Chart, LegendEntry } from "../chart/draw-chart.ts";
 import type { PlotShape } from "../chart/plot.ts";
-import { linearScale, logScale } from "../chart/scale.ts";
 import { formatBits, formatBytes, formatDuration, formatNumber } from "../format.ts";
-import { bitsTitle, colourClass } from "../palette.ts";
+import { bitsName, colourClass } from "../palette.ts";
+import { measureAxis } from "./measure-axis.ts";
 import type { Measure } from "./measures.ts";
 import { plotView, type SweepView, type ViewMeasure, type ViewRow } from "./page/sweep-view.ts";
 import type { SweepRow } from "./sweep-row.ts";
@@ -48,44 +48,26 @@ function viewRow(row: SweepRow, models: readonly string[]): ViewRow {
   };
 }
 
-/** Finds an axis that holds all values and intervals of a measure; up is good on those of quality. */
 function viewMeasure(measure: Measure, rows: readonly SweepRow[]): ViewMeasure {
   const values = rows.map(measure.value);
-  const intervals = rows.map((row, index) =>
-    values[index] === null ? null : measure.interval(row),
+  const intervals = rows.map(measure.interval);
+  const axis = measureAxis(
+    measure,
+    values.flatMap((value, index) =>
+      value === null ? [] : [{ value, interval: intervals[index] ?? null }],
+    ),
   );
-  const held = [
-    ...values.filter((value) => value !== null),
-    ...intervals.flatMap((interval) => (interval ? [interval.low, interval.high] : [])),
-  ];
-  const lowerIsBetter = measure.better === "lower";
-  const reversed = measure.role === "quality" && lowerIsBetter;
-  const make = measure.scale === "logarithmic" ? logScale : linearScale;
-  const { position, ticks } = make(held, reversed ? [1, 0] : [0, 1]);
-  const at = (value: number): number => Number(position(value).toFixed(4));
+  const { place, growing, title, ticks } = axis;
   return {
     id: measure.id,
     name: measure.title,
-    title: axisTitle(measure, reversed),
+    title,
     role: measure.role,
-    growing: reversed || !lowerIsBetter,
-    ticks: ticks.map((tick) => ({ at: at(tick), label: shortNumber(measure.format(tick)) })),
-    places: values.map((value) => (value === null ? null : at(value))),
-    whiskers: intervals.map((interval) => interval && [at(interval.low), at(interval.high)]),
+    growing,
+    ticks,
+    places: values.map((value) => (value === null ? null : place(value))),
+    whiskers: intervals.map((ends) => ends && [place(ends.low), place(ends.high)]),
   };
-}
-
-/** Leaves out zeros at the end of decimals: `0.500 MB` is `0.5 MB`. */
-function shortNumber(text: string): string {
-  return text.replace(/\.(\d*?)0+(?!\d)/, (_, digits: string) => (digits ? `.${digits}` : ""));
-}
-
-function axisTitle({ title, scale }: Measure, reversed: boolean): string {
-  const notes = [
-    ...(scale === "logarithmic" ? ["logarithmic"] : []),
-    ...(reversed ? ["up is better"] : []),
-  ];
-  return notes.length > 0 ? `${title} (${notes.join(", ")})` : title;
 }
 
 /** Makes the chart of one measure over another; null where no point has both. */
@@ -115,18 +97,13 @@ export function legendOf(rows: readonly SweepRow[]): LegendEntry[] {
   ];
 }
 
-/** What a bit-width is called in legends and filters. */
-export function bitsName(bits: number): string {
-  return bits === 16 ? "original" : bitsTitle(bits);
-}
-
 /** Ids of the models in the order of the rows. */
-export function modelsOf(rows: readonly SweepRow[]): string[] {
+function modelsOf(rows: readonly SweepRow[]): string[] {
   return [...new Set(rows.map(({ record }) => record.point.model))];
 }
 
 /** Shape of the marks of a model. */
-export function shapeOf(model: string, models: readonly string[]): PlotShape {
+function shapeOf(model: string, models: readonly string[]): PlotShape {
   return shapes[models.indexOf(model) % shapes.length] ?? "circle";
 }
 

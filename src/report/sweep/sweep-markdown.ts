@@ -1,10 +1,10 @@
+import { chartsOf, type SweepDescription } from "./describe-sweep.ts";
 import { factsOf, failuresOf, unfinishedOf } from "./sweep-account.ts";
-import type { SweepPage } from "./sweep-page.ts";
 import { markdownTable, markdownText } from "./sweep-table.ts";
 
 /** Writes what the page shows as Markdown, with the charts as files beside it. */
-export function formatSweepMarkdown(page: SweepPage): string {
-  const { results, rows, findings, charts, title } = page;
+export function formatSweepMarkdown(sweep: SweepDescription): string {
+  const { results, rows, findings, title } = sweep;
   const failures = failuresOf(results).map(({ record, message, hint }) => {
     const name = markdownText(`${record.point.model} ${record.point.label}`);
     return `- **${name}**: ${markdownText(message)}${hint === null ? "" : ` (${markdownText(hint)})`}`;
@@ -14,10 +14,16 @@ export function formatSweepMarkdown(page: SweepPage): string {
   );
   const blocks = [
     [`# ${markdownText(title)}`],
-    ...findings.map((finding) => [markdownText(finding)]),
-    ...charts.map(({ id, title: text }) => [`![${markdownText(text)}](${id}.svg)`]),
+    ...findings.slice(0, 3).map(({ text }) => [markdownText(text)]),
+    ...chartsOf(sweep).map(({ id, title: text }) => [`![${markdownText(text)}](${id}.svg)`]),
     ["## All figures"],
     markdownTable(rows),
+    ...(findings.length > 3
+      ? [
+          ["## What else the figures say"],
+          findings.slice(3).map(({ text }) => `- ${markdownText(text)}`),
+        ]
+      : []),
     ["## How it was measured"],
     factsOf(results).map(({ name, text }) => `- ${name}: ${markdownText(text)}`),
     ...(failures.length > 0 ? [["## What failed"], failures] : []),

@@ -1,35 +1,22 @@
 import type { SweepResults } from "../../pipeline/sweep/sweep-results.ts";
 import { sha256 } from "../../platform/node.ts";
-import { chartLayout, drawChart } from "../chart/draw-chart.ts";
+import { type Chart, type ChartSize, chartLayout, drawChart } from "../chart/draw-chart.ts";
 import { element, escapeMarkup } from "../chart/svg.ts";
 import { writePageScript } from "./page/page-script.ts";
 import type { PageData } from "./page/page-state.ts";
-import type { SweepView } from "./page/sweep-view.ts";
 import type { ViewChart } from "./sweep-charts.ts";
+import type { SweepDescription } from "./describe-sweep.ts";
 import { factsOf, failuresOf, unfinishedOf } from "./sweep-account.ts";
 import type { SweepRow } from "./sweep-row.ts";
 import { sweepStyle } from "./sweep-style.ts";
 import { htmlTable } from "./sweep-table.ts";
-
-/** What a page shows. */
-export interface SweepPage {
-  readonly title: string;
-  readonly results: SweepResults;
-  readonly rows: readonly SweepRow[];
-  /** Sentences that say what was found, the weightiest first. */
-  readonly findings: readonly string[];
-  readonly view: SweepView;
-  readonly charts: readonly ViewChart[];
-  /** Rows that are the best at their size. */
-  readonly best: ReadonlySet<string>;
-}
 
 /**
  * Writes a sweep as one page of HTML that needs nothing else. It can be read without its script, which adds
  * filters, the choice of axes, sorting and what is known of a point; the page's policy lets no other script
  * run and nothing be loaded.
  */
-export function formatSweepPage(page: SweepPage): string {
+export function formatSweepPage(page: SweepDescription): string {
   const { title } = page;
   const script = writePageScript();
   const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${base64Of(sha256(script))}'; base-uri 'none'; form-action 'none'`;
@@ -57,15 +44,18 @@ export function formatSweepPage(page: SweepPage): string {
   return `<!doctype html>\n${document}\n`;
 }
 
-function sectionsOf({ title, results, rows, findings, charts, best }: SweepPage): string[] {
-  const [main, ...others] = charts;
+function sectionsOf(sweep: SweepDescription): string[] {
+  const { title, results, rows, findings, main, families, panels, best } = sweep;
+  const texts = findings.map(({ text }) => text);
   return [
     element("h1", {}, [escapeMarkup(title)]),
     element("p", { class: "status" }, [escapeMarkup(factsOf(results)[0]?.text ?? "")]),
-    formatFindings(findings),
+    formatList("findings", texts.slice(0, 3)),
     main ? mainFigure(main) : "",
-    section("Other views", panels(others)),
+    section("The same over model sizes", families.map(familyFigure).join("\n")),
+    section("Other measures", formatPanels(panels)),
     section("All figures", element("div", { id: "figures" }, [htmlTable(rows, best)])),
+    section("What else the figures say", formatList("others", texts.slice(3))),
     section("How it was measured", formatFacts(results) + formatCommands(rows)),
     section("What failed", formatFailures(results)),
     section("Not done", formatUnfinished(results)),
@@ -73,12 +63,15 @@ function sectionsOf({ title, results, rows, findings, charts, best }: SweepPage)
 }
 
 /** What the script needs. */
-function dataOf({ view, charts }: SweepPage): PageData {
-  const entries = charts.map((chart) => {
-    const { id, x, y } = chart;
-    const layouts = { wide: chartLayout(chart, "wide"), narrow: chartLayout(chart, "narrow") };
-    return [id, { x, y, layouts }] as const;
-  });
+function dataOf({ view, main, panels }: SweepDescription): PageData {
+  const entryOf = (chart: ViewChart, sizes: readonly ChartSize[]) => {
+    const layouts = sizes.map((size) => [size, chartLayout(chart, size)] as const);
+    return [chart.id, { x: chart.x, y: chart.y, layouts: Object.fromEntries(layouts) }] as const;
+  };
+  const entries = [
+    ...(main ? [entryOf(main, ["wide", "narrow"])] : []),
+    ...panels.map((chart) => entryOf(chart, ["panel"])),
+  ];
   return { view, charts: Object.fromEntries(entries) };
 }
 
@@ -92,10 +85,10 @@ function section(title: string, content: string): string {
   return `<section>${element("h2", {}, [escapeMarkup(title)])}\n${content}</section>`;
 }
 
-function formatFindings(findings: readonly string[]): string {
-  if (findings.length === 0) return "";
-  const items = findings.map((finding) => element("li", {}, [escapeMarkup(finding)]));
-  return element("ul", { class: "findings" }, items);
+function formatList(className: string, texts: readonly string[]): string {
+  if (texts.length === 0) return "";
+  const items = texts.map((text) => element("li", {}, [escapeMarkup(text)]));
+  return element("ul", { class: className }, items);
 }
 
 /** The chart that people come for, with what the script puts above it. */
@@ -108,15 +101,24 @@ function mainFigure(chart: ViewChart): string {
   return section(chart.title, element("div", { id: "filters" }) + figure);
 }
 
-function panels(charts: readonly ViewChart[]): string {
+function familyFigure(chart: Chart): string {
+  return element("figure", { "data-chart": chart.id }, [
+    element("h3", {}, [escapeMarkup(chart.title)]),
+    drawChart(chart, "wide"),
+    drawChart(chart, "narrow"),
+  ]);
+}
+
+function formatPanels(charts: readonly ViewChart[]): string {
   if (charts.length === 0) return "";
   const figures = charts.map((chart) =>
     element("figure", { "data-chart": chart.id }, [
       element("h3", {}, [escapeMarkup(chart.title)]),
-      drawChart(chart, "narrow"),
+      drawChart(chart, "panel"),
     ]),
   );
-  return element("div", { class: "panels" }, figures);
+  const note = element("p", { class: "note" }, ["Colours and shapes as in the first chart."]);
+  return note + element("div", { class: "panels" }, figures);
 }
 
 function formatFacts(results: SweepResults): string {

@@ -23,7 +23,10 @@ figcaption { color: var(--faint); font-size: 14px; margin-top: 8px; max-width: 7
 ${chartRules}
 .chart[data-size="narrow"] { display: none; max-width: 560px; margin: 0 auto; }
 .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 346px), 1fr)); gap: 32px 24px; }
-.panels .chart[data-size="narrow"] { display: block; margin: 0; }
+figure + figure { margin-top: 36px; }
+.panels figure { margin: 0; }
+.others { margin: 0; padding: 0 0 0 18px; max-width: 72ch; }
+.others li { margin: 0 0 6px; }
 .panels figure { min-width: 0; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 13.5px; font-variant-numeric: tabular-nums; }

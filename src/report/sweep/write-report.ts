@@ -1,7 +1,8 @@
 import type { SweepResults } from "../../pipeline/sweep/sweep-results.ts";
 import { joinPath, makeDirectories, writeText } from "../../platform/node.ts";
 import { drawStandaloneChart } from "../chart/draw-chart.ts";
-import { describeSweep } from "./describe-sweep.ts";
+import { chartsOf, describeSweep } from "./describe-sweep.ts";
+import type { Finding } from "./findings.ts";
 import { compactResults, formatResultsJson } from "./results-json.ts";
 import { formatSweepCsv } from "./sweep-csv.ts";
 import { formatSweepMarkdown } from "./sweep-markdown.ts";
@@ -19,7 +20,7 @@ export interface ReportOptions {
 export interface Report {
   readonly title: string;
   /** Sentences that say what was found. */
-  readonly findings: readonly string[];
+  readonly findings: readonly Finding[];
   /** Path of the page. */
   readonly page: string;
   /** Paths of all files, the page first. */
@@ -37,7 +38,7 @@ export async function writeReport(results: SweepResults, options: ReportOptions)
     ["report.md", formatSweepMarkdown(sweep)],
     ["results.csv", formatSweepCsv(sweep.rows)],
     ["results.json", formatResultsJson(compact)],
-    ...sweep.charts.map((chart) => [`${chart.id}.svg`, drawStandaloneChart(chart)] as const),
+    ...chartsOf(sweep).map((chart) => [`${chart.id}.svg`, drawStandaloneChart(chart)] as const),
   ];
   await makeDirectories(out);
   for (const [name, content] of files) await writeText(joinPath(out, name), content);

@@ -64,10 +64,9 @@ export function redraw(state: PageState): void {
     const hidden = !shown.has(marked.getAttribute("data-point") ?? "");
     marked.classList.toggle("out", hidden);
   }
-  const bits = state.filters.get("bits") ?? new Set();
-  for (const curve of document.querySelectorAll("[data-bits]")) {
-    const own = curve.getAttribute("data-bits") ?? "";
-    curve.classList.toggle("out", bits.size > 0 && !bits.has(own));
+  const colours = state.data.view.rows.flatMap(({ id, colour }) => (shown.has(id) ? [colour] : []));
+  for (const line of document.querySelectorAll(".plot .curve, .plot .band")) {
+    line.classList.toggle("out", !colours.some((colour) => line.classList.contains(colour)));
   }
   const chosen = document.getElementById("chosen");
   const status = document.getElementById("shown");

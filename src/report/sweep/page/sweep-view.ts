@@ -23,7 +23,7 @@ export interface ViewMeasure extends PlotAxis {
   readonly role: "cost" | "quality";
   /** Whether larger places are better. */
   readonly growing: boolean;
-  /** One a row, 0 to 1; null where the row has no figure. */
+  /** One a row, 0 to 1, below 0 for those that the axis does not hold; null where the row has no figure. */
   readonly places: readonly (number | null)[];
   readonly whiskers: readonly (readonly [number, number] | null)[];
 }
@@ -57,8 +57,9 @@ export function plotView(
     (point): PlotPoint => ({
       id: point.row.id,
       x: point.x,
-      y: point.y,
-      whisker: point.whisker,
+      y: Math.max(0, point.y),
+      below: point.y < 0,
+      whisker: point.whisker && point.y >= 0 ? point.whisker : null,
       colour: point.row.colour,
       shape: point.row.shape,
       label: front.includes(point) ? point.row.name : null,
