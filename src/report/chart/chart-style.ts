@@ -13,6 +13,7 @@ export const chartRules = `.chart { display: block; width: 100%; height: auto; }
 .chart .mark { fill: var(--colour); stroke: var(--paper); stroke-width: 1.2; }
 .chart .whisker { fill: none; stroke: var(--colour); stroke-width: 1.3; }
 .chart .faded { opacity: 0.4; }
+.chart text, .chart .leader, .chart .front, .chart .curve, .chart .band { pointer-events: none; }
 .chart .key { --colour: var(--faint); }`;
 
 /** Style of a drawing that stands alone: its own colours, light or dark as its reader has it. */

@@ -59,7 +59,8 @@ describe("files beside the page", () => {
   });
 
   test("a report made from the JSON of a report is the same report", () => {
-    const compact = compactResults(results);
+    const small = { models: [["one", 300_000]], methods: [["gptq", ["w4g64", "w2g64"]]] } as const;
+    const compact = compactResults(makeSweepResults(small));
     const again = parseResultsJson(formatResultsJson(compact), "results.json");
     expect(again).toEqual(compact);
     expect(formatSweepPage(describeSweep(compactResults(again)))).toBe(

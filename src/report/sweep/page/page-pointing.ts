@@ -8,21 +8,19 @@ export function addPointing(state: PageState): void {
   const box = makeElement("div", { id: "record", role: "tooltip", hidden: "" });
   document.body.append(box, makeElement("div", { id: "note", role: "status", hidden: "" }));
   let touched: Element | null = null;
-  const markedOf = (event: Event): Element | null =>
-    event.target instanceof Element ? event.target.closest("[data-point]") : null;
   const point = (event: Event): void => {
-    const marked = markedOf(event);
+    const marked = markedAt(event);
     const row = state.rows.get(marked?.getAttribute("data-point") ?? "");
     lightPoint(row?.id ?? null);
     box.hidden = true;
     if (marked && row && marked.closest("svg")) showRecord(box, marked, row);
   };
-  document.addEventListener("pointerover", (event) => {
+  document.addEventListener("pointermove", (event) => {
     if (event.pointerType !== "touch") point(event);
   });
   document.addEventListener("focusin", point);
   document.addEventListener("click", (event) => {
-    const marked = markedOf(event);
+    const marked = markedAt(event);
     const onChart = marked?.closest("svg") ? marked : null;
     const row = state.rows.get(onChart?.getAttribute("data-point") ?? "");
     const first = (event as PointerEvent).pointerType === "touch" && touched !== onChart;
@@ -31,6 +29,25 @@ export function addPointing(state: PageState): void {
     if (first || !row) point(event);
     else copyCommand(row);
   });
+}
+
+/** Finds the row that an event is in, or in a chart the mark that is nearest to the pointer. */
+function markedAt(event: Event): Element | null {
+  const reach = 18;
+  if (!(event.target instanceof Element)) return null;
+  const chart = event.target.closest("svg.chart");
+  if (!chart || !(event instanceof MouseEvent)) return event.target.closest("[data-point]");
+  let nearest: Element | null = null;
+  let least = reach;
+  for (const point of chart.querySelectorAll("g[data-point]:not(.out)")) {
+    const box = (point.querySelector(".mark") ?? point).getBoundingClientRect();
+    const [x, y] = [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
+    const distance = Math.hypot(event.clientX - x, event.clientY - y);
+    if (distance >= least) continue;
+    least = distance;
+    nearest = point;
+  }
+  return nearest;
 }
 
 /** Lights up everything that stands for one point; null for nothing. */
@@ -127,6 +144,7 @@ export function addKeys(state: PageState): void {
 /** The functions of this file, for the page. */
 export const pagePointingParts: readonly CallableFunction[] = [
   addPointing,
+  markedAt,
   lightPoint,
   showRecord,
   copyCommand,
