@@ -1,11 +1,19 @@
 import type { Backend } from "../backend/backend.ts";
 import type { ResolveOptions } from "../hub/resolve-model.ts";
+import type { OpenedModel } from "../runtime/load.ts";
 import { runChain } from "./chain.ts";
 import { expectTeacher } from "./expect-teacher.ts";
 import { expectDisk, makePlan } from "./make-plan.ts";
 import { asEvents, openOriginal } from "./open-original.ts";
 import type { Plan } from "./plan.ts";
-import { finishersOf, parseRecipe, type RecipeInput, settleRecipe } from "./recipe.ts";
+import {
+  finishersOf,
+  parseRecipe,
+  type Recipe,
+  type RecipeInput,
+  settleCalibration,
+  settleRecipe,
+} from "./recipe.ts";
 import type { RunOptions } from "./run-job.ts";
 import type { RunRecord } from "./run-record.ts";
 
@@ -23,10 +31,32 @@ export async function planRecipe(
     const plan = await makePlan(opened, recipe, method, backend);
     await expectDisk(plan, recipe.out);
     const titles = [plan.methodTitle, ...finishersOf(recipe).map(({ title }) => title)];
-    return { ...plan, methodTitle: titles.join(" + ") };
+    const estimate = await withFinishers(plan, opened, recipe, backend);
+    return { ...plan, methodTitle: titles.join(" + "), estimate };
   } finally {
     await opened.checkpoint.close();
   }
+}
+
+/** What a whole chain needs: the time of all its stages, and the memory of the largest. */
+async function withFinishers(
+  { estimate }: Plan,
+  opened: OpenedModel,
+  recipe: Recipe,
+  backend: Backend,
+): Promise<Plan["estimate"]> {
+  let { seconds, memoryBytes } = estimate;
+  for (const [index, method] of finishersOf(recipe).entries()) {
+    const { method: id, options, data } = recipe.finishers[index];
+    const { contextLength } = opened.config;
+    const calibration = settleCalibration(data ?? recipe.calibration, contextLength);
+    const ends = { embedding: null, head: null };
+    const own = { ...recipe, ...ends, method: id, options, transforms: [], calibration };
+    const stage = await makePlan(opened, own, method, backend);
+    seconds += stage.estimate.seconds;
+    memoryBytes = Math.max(memoryBytes, stage.estimate.memoryBytes);
+  }
+  return { ...estimate, seconds, memoryBytes };
 }
 
 /**

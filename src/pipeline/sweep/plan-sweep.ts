@@ -84,8 +84,7 @@ async function estimatePoint(
       const all = ((await status(file))?.sizeBytes ?? 0) / bytesPerToken;
       tokens += Math.min(all, maxWindows === undefined ? all : maxWindows * window);
     }
-    const compared = recipe && evaluation.kl ? 2 : 1;
-    const measureSeconds = (2 * parameters * tokens * compared) / flops;
+    const measureSeconds = (2 * parameters * tokens) / flops;
     if (!recipe) return { makeSeconds: 0, measureSeconds, memoryBytes: 0, outputBytes: 0 };
     const { estimate } = await planRecipe(recipe, backend, options);
     return {
@@ -101,12 +100,10 @@ async function estimatePoint(
 
 function tokensOfTasks(tasks: readonly Task[]): number {
   let characters = 0;
-  for (const { items } of tasks) {
-    for (const { options } of items) {
-      for (const { context, continuation } of options) {
-        characters += context.length + continuation.length;
-      }
-    }
+  for (const { options } of tasks.flatMap(({ items }) => items)) {
+    // What the options of an item have in common is read once.
+    characters += options[0]?.context.length ?? 0;
+    for (const { continuation } of options) characters += continuation.length;
   }
   return characters / bytesPerToken;
 }
