@@ -342,8 +342,9 @@ export { type PresetId, presets } from "./pipeline/presets/index.ts";
 export type { KvCacheDType } from "./nn/kv-cache.ts";
 export type { PipelineEvent } from "./pipeline/events.ts";
 export { type TrainConfigInput, trainConfigSchema } from "./pipeline/train/train-config.ts";
-export { openResults } from "./pipeline/sweep/sweep.ts";
+export { openResults, type QueryResult, queryResults } from "./pipeline/sweep/open-results.ts";
 export type { PlannedPoint, SweepEvent, SweepPlan } from "./pipeline/sweep/sweep-events.ts";
+export { sweepJsonSchema } from "./pipeline/sweep/sweep-json-schema.ts";
 export { type SweepRecipeInput, sweepRecipeSchema } from "./pipeline/sweep/sweep-recipe.ts";
 export type {
   AverageFigures,

@@ -51,6 +51,11 @@ export function defineSweep(command: Command, io: Io): void {
 
 async function runSweep(recipe: string | undefined, options: Options, io: Io): Promise<void> {
   const terminal = new Terminal(io, options);
+  if (options.schema) {
+    const { sweepJsonSchema } = await import("../index.ts");
+    io.stdout.write(`${JSON.stringify(sweepJsonSchema(), null, 2)}\n`);
+    return;
+  }
   if (recipe === undefined) {
     throw new UsageError("no recipe was given", { hint: "fewbit sweep -h begins with an example" });
   }

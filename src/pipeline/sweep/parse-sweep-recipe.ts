@@ -13,8 +13,14 @@ type Issue = z.core.$ZodIssue;
 export function parseSweepRecipe(source: RecipeSource): SweepRecipe {
   const result = sweepRecipeSchema.safeParse(source.value);
   if (result.success) return result.data;
-  const faults = result.error.issues.map((issue) => faultOf(issue, source.value));
-  throw describe(source, faults[0], faults.length - 1);
+  const { issues } = result.error;
+  // A field that is unknown is most often one that is missing, spelled wrong.
+  const [first] = [...issues.filter(isUnknownField), ...issues];
+  throw describe(source, faultOf(first, source.value), issues.length - 1);
+}
+
+function isUnknownField({ code }: Issue): boolean {
+  return code === "unrecognized_keys";
 }
 
 interface Fault {

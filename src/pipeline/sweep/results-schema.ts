@@ -130,6 +130,16 @@ FROM points LEFT JOIN texts ON texts.point = points.id AND texts.position = 0
 WHERE points.position IS NOT NULL
 ORDER BY points.position;
 `,
+  `
+CREATE VIEW task_results AS
+SELECT
+  points.model, points.label, points.scheme, points.bits, points.seed, tasks.name AS task,
+  tasks.accuracy, tasks.accuracy_error, tasks.normalized_accuracy, tasks.above_chance, tasks.items,
+  tasks.shots, points.id
+FROM tasks JOIN points ON points.id = tasks.point
+WHERE points.position IS NOT NULL
+ORDER BY points.position, tasks.position;
+`,
 ];
 
 /** Version of the layout that this program reads and writes (`PRAGMA user_version`). */

@@ -19,7 +19,8 @@ function oneOrList<S extends z.ZodType>(schema: S) {
   return z.union([schema, z.array(schema).min(1)]);
 }
 
-const scheme = text.describe("Scheme id, such as w4g128, w2g64, w3-sym, w1.58 or w1");
+/** The id of a scheme. */
+export const schemeSchema = text.describe("Scheme id, such as w4g128, w2g64, w3-sym, w1.58 or w1");
 const options = z
   .record(z.string(), z.unknown())
   .describe("Options of the method, by the names that docs/methods and the help text give");
@@ -55,19 +56,21 @@ const sweepCalibrationSchema = z.strictObject({
   allowFewer: allowFewer.unwrap().optional().describe("Go on with fewer windows; default false"),
 });
 
-const stepSchema = (role: "transform" | "finisher") =>
-  z.union([
-    z.enum(idsOf(role)),
-    z.strictObject({
-      method: z.enum(idsOf(role)),
-      options: options.optional(),
-      ...(role === "finisher" && {
-        data: sweepCalibrationSchema.optional().describe("Text of its own"),
-      }),
-    }),
-  ]);
+/** A transform with options. */
+export const transformStepSchema = z.strictObject({
+  method: z.enum(idsOf("transform")),
+  options: options.optional(),
+});
 
-const variantSchema = z.strictObject({
+/** A finisher with options, or with text of its own. */
+export const finisherStepSchema = z.strictObject({
+  method: z.enum(idsOf("finisher")),
+  options: options.optional(),
+  data: sweepCalibrationSchema.optional().describe("Text of its own"),
+});
+
+/** One of the small grids that a sweep is made of. */
+export const variantSchema = z.strictObject({
   label: text.optional().describe("Name of the variant instead of its methods' ids"),
   method: oneOrList(z.enum(idsOf("quantizer")))
     .optional()
@@ -75,19 +78,25 @@ const variantSchema = z.strictObject({
   preset: oneOrList(z.enum(Object.keys(presets) as [string, ...string[]]))
     .optional()
     .describe("Methods that belong together, by one name, instead of method"),
-  scheme: oneOrList(scheme).describe("Scheme of the linear layers, or several"),
-  transforms: z.array(stepSchema("transform")).optional().describe("Before the quantizer"),
-  finishers: z.array(stepSchema("finisher")).optional().describe("After the quantizer"),
+  scheme: oneOrList(schemeSchema).describe("Scheme of the linear layers, or several"),
+  transforms: z
+    .array(z.union([z.enum(idsOf("transform")), transformStepSchema]))
+    .optional()
+    .describe("Before the quantizer"),
+  finishers: z
+    .array(z.union([z.enum(idsOf("finisher")), finisherStepSchema]))
+    .optional()
+    .describe("After the quantizer"),
   options: options.optional(),
   grid: z
     .record(z.string(), z.array(z.unknown()).min(1))
     .optional()
     .describe("Options of the method with several values each: every combination is a point"),
-  embedding: scheme.optional().describe("Scheme of the embedding; as it is unless given"),
-  head: scheme.optional().describe("Scheme of the output head; as it is unless given"),
+  embedding: schemeSchema.optional().describe("Scheme of the embedding; as it is unless given"),
+  head: schemeSchema.optional().describe("Scheme of the output head; as it is unless given"),
   ignore: z.array(text).optional().describe("Patterns of linear layers that stay as they are"),
   layers: z
-    .array(z.strictObject({ pattern: text, scheme }))
+    .array(z.strictObject({ pattern: text, scheme: schemeSchema }))
     .optional()
     .describe("Linear layers with a scheme of their own"),
   trueSequential: z.boolean().optional(),

@@ -107,16 +107,6 @@ export async function runSweep(
   }
 }
 
-/** Reads the results of a sweep from its folder, finished or not. @throws UsageError FormatError UnsupportedError */
-export async function openResults(folder: string): Promise<SweepResults> {
-  const database = await readResultsDatabase(joinPath(absolutePath(folder), databaseName));
-  try {
-    return readResults(database);
-  } finally {
-    database.close();
-  }
-}
-
 interface Workplace {
   readonly database: Database;
   readonly queue: PointQueue;

@@ -1,4 +1,4 @@
-import { openResults } from "../../pipeline/sweep/sweep.ts";
+import { openResults } from "../../pipeline/sweep/open-results.ts";
 import { databaseName } from "../../pipeline/sweep/results-database.ts";
 import type { SweepResults } from "../../pipeline/sweep/sweep-results.ts";
 import { baseName, joinPath, parentPath, readText, status } from "../../platform/node.ts";

@@ -36,8 +36,8 @@ const lastColumns: readonly CsvColumn[] = [
 export function formatSweepCsv(rows: readonly SweepRow[]): string {
   const columns = [...pointColumns, ...measuredColumns(rows), ...lastColumns];
   const lines = [
-    columns.map(({ header }) => field(header)),
-    ...rows.map((row) => columns.map(({ value }) => field(value(row)))),
+    columns.map(({ header }) => csvField(header)),
+    ...rows.map((row) => columns.map(({ value }) => csvField(value(row)))),
   ];
   return lines.map((fields) => `${fields.join(",")}\r\n`).join("");
 }
@@ -84,7 +84,7 @@ function accuracyColumns(name: string, list: "tasks" | "averages"): CsvColumn[] 
 }
 
 /** Quotes what needs it. Texts that a spreadsheet would compute get an apostrophe in front. */
-function field(value: Value): string {
+export function csvField(value: Value): string {
   if (value === null) return "";
   if (typeof value === "number") return String(value);
   const text = /^[=+@\-\t\r]/.test(value) ? `'${value}` : value;

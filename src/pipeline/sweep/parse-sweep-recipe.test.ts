@@ -1,0 +1,75 @@
+import { describe, expect, it } from "vitest";
+import { parseSweepRecipe } from "./parse-sweep-recipe.ts";
+import { parseSource, sourceOfValue } from "./recipe-source.ts";
+
+const recipe = `name: test
+models:
+  - { id: small, path: ./small }
+variants:
+  - method: [rtn, gptq]
+    scheme: w4g32
+    options:
+      damping: 0.1
+evaluation:
+  texts: [text.txt]
+`;
+
+/** What is said of a recipe in which one text stands in the place of another. */
+function complaint(before: string, after: string): string {
+  try {
+    parseSweepRecipe(parseSource("sweep.yaml", recipe.replace(before, after)));
+    return "";
+  } catch (error) {
+    const { message, hint } = error as { message: string; hint?: string };
+    return hint === undefined ? message : `${message} | ${hint}`;
+  }
+}
+
+describe("parseSweepRecipe", () => {
+  it("reads YAML, and the same recipe as JSON or as a value", () => {
+    const source = parseSource("sweep.yaml", recipe);
+    const parsed = parseSweepRecipe(source);
+    expect(parsed.retries).toBe(1);
+    expect(parsed.evaluation.speedTokens).toBe(64);
+    const json = parseSource("sweep.json", JSON.stringify(source.value, null, "\t"));
+    expect(parseSweepRecipe(json)).toEqual(parsed);
+    expect(parseSweepRecipe(sourceOfValue(source.value))).toEqual(parsed);
+  });
+
+  it.each([
+    [
+      "    scheme",
+      "    shceme",
+      "sweep.yaml:6:5: variants[0].shceme: there is no such field | did you mean scheme?",
+    ],
+    ["rtn, gptq", "rtn, gtpq", 'sweep.yaml:5:19: variants[0].method[1]: "gtpq" is none of'],
+    ["id: small, ", "", "sweep.yaml:3:5: models[0].id: is missing"],
+    [
+      "  texts: [text.txt]",
+      "  texts: [{ file: a, window: 1 }]",
+      "sweep.yaml:10:22: evaluation.texts[0].window: too small",
+    ],
+    ["  texts: [text.txt]", "  shots: -1", "sweep.yaml:10:3: evaluation.shots: too small"],
+    ["scheme: w4g32", "scheme: 4", "sweep.yaml:6:5: variants[0].scheme: "],
+    ["name: test", "name: [", "sweep.yaml:2:1: "],
+    ["name: test", "name: test\nname: again", "sweep.yaml:2:1: "],
+    ["name: test\n", "", "sweep.yaml:1:1: name: is missing"],
+  ])("says of %j in place of %j where and what is wrong", (before, after, said) => {
+    expect(complaint(before, after)).toContain(said);
+  });
+
+  it("refuses what is no recipe at all", () => {
+    for (const text of ["", "42", "- a", "text", "null"]) {
+      expect(() => parseSweepRecipe(parseSource("x.yaml", text))).toThrow(/^x\.yaml:1:1: /);
+    }
+  });
+
+  it("does not let aliases blow up", () => {
+    const bomb = ["a: &a [x, x, x, x, x, x, x, x, x]"];
+    for (let i = 0; i < 9; i++) {
+      const [one, two] = ["abcdefghijk"[i], "abcdefghijk"[i + 1]];
+      bomb.push(`${two}: &${two} [${Array.from({ length: 9 }, () => `*${one}`).join(", ")}]`);
+    }
+    expect(() => parseSource("bomb.yaml", bomb.join("\n"))).toThrow(/alias/i);
+  });
+});

@@ -1,0 +1,80 @@
+import { z } from "zod";
+import type { Method, MethodRole } from "../../methods/define-method.ts";
+import { methods } from "../../methods/index.ts";
+import { grids } from "../../quant/grids/index.ts";
+import {
+  finisherStepSchema,
+  schemeSchema,
+  sweepRecipeSchema,
+  transformStepSchema,
+  variantSchema,
+} from "./sweep-recipe.ts";
+
+type JsonSchema = z.core.JSONSchema.BaseSchema;
+
+/**
+ * Returns the JSON schema of a sweep's recipe, which editors complete and check by. What methods there are, and which options each
+ * has, comes from the methods themselves.
+ */
+export function sweepJsonSchema(): JsonSchema {
+  const schema = z.toJSONSchema(sweepRecipeSchema, {
+    io: "input",
+    override({ zodSchema, jsonSchema }) {
+      if (zodSchema === schemeSchema) jsonSchema.pattern = schemePattern();
+      if (zodSchema === variantSchema) jsonSchema.allOf = quantizerOptions();
+      if (zodSchema === transformStepSchema) jsonSchema.allOf = stepOptions("transform");
+      if (zodSchema === finisherStepSchema) jsonSchema.allOf = stepOptions("finisher");
+    },
+  });
+  return { ...schema, title: "Recipe of a fewbit sweep" };
+}
+
+/** What a scheme id looks like; which of these there are is checked when the recipe is read. */
+function schemePattern(): string {
+  const bits = [...new Set(grids.map((grid) => String(grid.bits)))];
+  const names = [...new Set(grids.map((grid) => grid.id))];
+  const choice = (values: readonly string[]): string =>
+    values.map((value) => value.replaceAll(".", "\\.")).join("|");
+  return `^w(${choice(bits)})(g[0-9]+)?(-(${choice(["asym", ...names])}))*(a8(-(static|integer))?)?$`;
+}
+
+/** If the method of a variant is this one, its options are these; of several methods, those that any has. */
+function quantizerOptions(): JsonSchema[] {
+  return methodsOf("quantizer").map((method) => ({
+    if: { properties: { method: { const: method.id } }, required: ["method"] },
+    then: {
+      properties: {
+        options: optionsOf(method),
+        grid: {
+          properties: Object.fromEntries(
+            Object.entries(propertiesOf(method)).map(([name, option]) => [
+              name,
+              { type: "array", items: option },
+            ]),
+          ),
+          additionalProperties: false,
+        },
+      },
+    },
+  }));
+}
+
+function stepOptions(role: MethodRole): JsonSchema[] {
+  return methodsOf(role).map((method) => ({
+    if: { properties: { method: { const: method.id } } },
+    then: { properties: { options: optionsOf(method) } },
+  }));
+}
+
+function methodsOf(role: MethodRole): Method[] {
+  return Object.values<Method>(methods).filter((method) => method.role === role);
+}
+
+function optionsOf(method: Method): JsonSchema {
+  return { properties: propertiesOf(method), additionalProperties: false };
+}
+
+function propertiesOf(method: Method): Readonly<Record<string, JsonSchema>> {
+  const { properties = {} } = z.toJSONSchema(method.options, { io: "input" });
+  return properties as Readonly<Record<string, JsonSchema>>;
+}
