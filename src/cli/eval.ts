@@ -58,7 +58,7 @@ export function defineEval(command: Command, io: Io): void {
     .description(
       "Measures perplexity on a text, accuracy on tasks, and how far a model is from its original.",
     )
-    .usage("MODEL (--text FILE | --task TASK... | --average NAME) [options]")
+    .usage("MODEL (--text FILE | --task TASK...) [options]")
     .argument("<model>", modelArgument)
     .addHelpText("before", example)
     .optionsGroup("What to measure:")
@@ -95,7 +95,7 @@ async function runEval(model: string, options: Options, io: Io): Promise<void> {
   if ("text" in evaluation) terminal.notes(["", ...describe(evaluation, terminal)]);
   terminal.notes([""]);
   terminal.results(table(evaluation, terminal));
-  terminal.notes([""]);
+  terminal.notes(["", ...missingAverages(evaluation, options)]);
   terminal.json(withoutAnswers(evaluation));
 }
 
@@ -234,4 +234,14 @@ function footer(evaluation: Evaluation | TaskEvaluation, terminal: Terminal): st
   const { percentile99, maximum } = evaluation.klDivergence;
   const tail = `KL divergence 99 % below ${formatNumber(percentile99)}, at most ${formatNumber(maximum)}`;
   return joinParts([file, tail], terminal.resultLayout);
+}
+
+/** Says why an average that was asked for is not among the results. */
+function missingAverages(
+  { averages }: Evaluation | TaskEvaluation,
+  { average = [] }: Options,
+): string[] {
+  const missing = average.filter((name) => averages.every((found) => found.name !== name));
+  if (missing.length === 0) return [];
+  return [`  not given: ${missing.join(", ")}; it takes whole tasks without examples`, ""];
 }

@@ -12,7 +12,7 @@ import { averagesOf, tasksOfAverage } from "./tasks/averages.ts";
 import { openTask } from "./tasks/open-task.ts";
 import { scoreTask } from "./tasks/score-task.ts";
 import type { Task, TaskScore } from "./tasks/task.ts";
-import { writeSamples } from "./tasks/write-samples.ts";
+import { expectWritableSamples, writeSamples } from "./tasks/write-samples.ts";
 
 /**
  * Measures a model on tasks, and the original beside it when there is one.
@@ -28,6 +28,7 @@ export async function evaluateTasks(
   const { against: teacher, products = "exact" } = options;
   expectSameBackend(model, teacher);
   const tasks = await openTasks(options);
+  await expectWritableSamples(options.samples);
   if (tasks.length === 0) throw new UsageError("expected a text or tasks to evaluate on");
   const scores = await scoreTasks(model, tasks, options);
   const original = teacher && {

@@ -10,7 +10,7 @@ import { ScoreTotals } from "./score-totals.ts";
 import { scoreWindows } from "./score-windows.ts";
 import { perplexityInterval } from "./statistics/text-intervals.ts";
 import type { Task, TaskScore } from "./tasks/task.ts";
-import { writeSamples } from "./tasks/write-samples.ts";
+import { expectWritableSamples, writeSamples } from "./tasks/write-samples.ts";
 
 const speedPromptTokens = 16;
 
@@ -31,6 +31,7 @@ export async function evaluateModel(
   expectSameVocabulary(model, teacher);
   expectSameBackend(model, teacher);
   const tasks = await openTasks(options);
+  await expectWritableSamples(options.samples);
   const { length, windows } = await openWindows(model, options);
   const totals = new ScoreTotals();
   let done = 0;
