@@ -49,7 +49,7 @@ interface Options extends VoiceOptions, ComputeOptions, TaskOptions {
 
 const example = `
   fewbit eval ./llama-w4 --against ./llama --text test.txt --window 512
-  fewbit eval ./llama-w4 --task piqa --average efficientqat-5 --tasks-from ./tasks
+  fewbit eval ./llama-w4 --average efficientqat-5 --tasks-from ./tasks
 `;
 
 /** Defines `fewbit eval`. */
