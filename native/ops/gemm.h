@@ -30,6 +30,9 @@ const char *FB_NAME(fb_gemm_f64)(fb_team *team, const fb_product *product);
  * bf16. Only where fb_features() has FB_HAS_AVX512_BF16, respectively FB_HAS_AMX_BF16. */
 const char *FB_NAME(fb_gemm_bf16)(fb_team *team, const fb_product *product);
 const char *FB_NAME(fb_gemm_amx)(fb_team *team, const fb_product *product);
+/* Exact products and sums in float32 of a in f32, whose column stride is 1, and b in bf16, as sums of three bf16 products.
+ * Only where fb_features() has FB_HAS_AMX_BF16. */
+const char *FB_NAME(fb_gemm_split_amx)(fb_team *team, const fb_product *product);
 /* Few rows, a f32 with column stride 1: reads b in place, bound by its bytes. */
 const char *FB_NAME(fb_gemv)(fb_team *team, const fb_product *product);
 /* Up to how many rows fb_gemv is the faster one, for b by columns (k side by side) and by rows. */

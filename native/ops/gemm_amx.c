@@ -57,42 +57,6 @@ static void multiply_strips(int64_t k, const uint16_t *a, const uint16_t *b, flo
 
 #include "gemm_blocks.h"
 
-/* c = beta * c + alpha * sums of a block, in long runs of c. */
-static void merge_block(const panel *now, const float *sums, int64_t chunk) {
-  const fb_product *product = now->product;
-  int64_t i_begin = chunk % now->a_blocks * ROWS_A_BLOCK, j_begin = chunk / now->a_blocks * COLUMNS_A_BLOCK;
-  int64_t rows = fb_min(ROWS_A_BLOCK, now->m - i_begin), columns = fb_min(COLUMNS_A_BLOCK, now->n - j_begin);
-  int64_t strip = fb_ceil_div(rows, MR) * MR * NR; /* sums of a strip of b */
-  float *c = (float *)product->c + (now->i0 + i_begin) * product->ldc + now->j0 + j_begin;
-  vf factor = vf_set1((float)product->alpha);
-  for (int64_t i = 0; i < rows; i++, c += product->ldc) {
-    const float *row = sums + i * NR;
-    for (int64_t j = 0; j < columns; j += VF_WIDTH) {
-      int lanes = (int)fb_min(VF_WIDTH, columns - j);
-      vf value = vf_mul(factor, vf_load(row + j / NR * strip + j % NR));
-      if (now->beta) value = vf_add(vf_load_n(c + j, lanes), value);
-      vf_store_n(c + j, value, lanes);
-    }
-  }
-}
-
-static FB_BODY(multiply_chunk) {
-  const panel *now = context;
-  int64_t i_begin = chunk % now->a_blocks * ROWS_A_BLOCK, j_begin = chunk / now->a_blocks * COLUMNS_A_BLOCK;
-  int64_t i_end = fb_min(now->m, i_begin + ROWS_A_BLOCK), j_end = fb_min(now->n, j_begin + COLUMNS_A_BLOCK);
-  int64_t k = now->packed_k;
-  begin_tiles();
-  for (int64_t p = 0; p < k; p += DEPTH) {
-    float *sums = fb_local(now->team, thread);
-    int64_t depth = fb_min(DEPTH, k - p);
-    for (int64_t j = j_begin; j < j_end; j += NR) {
-      for (int64_t i = i_begin; i < i_end; i += MR, sums += MR * NR) {
-        multiply_strips(depth, now->a + i * k + p * MR, now->b + j * k + p * NR, sums, p == 0);
-      }
-    }
-  }
-  end_tiles();
-  merge_block(now, fb_local(now->team, thread), chunk);
-}
+#include "gemm_amx_blocks.h"
 
 #endif

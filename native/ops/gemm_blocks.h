@@ -11,6 +11,9 @@
 #ifndef LOCAL_BYTES
 #define LOCAL_BYTES 0
 #endif
+#ifndef A_PARTS
+#define A_PARTS 1
+#endif
 #define PACK_STEPS 32 /* a multiple of DEPTH_STEP */
 #define ROWS_A_BLOCK (MR * A_STRIPS)
 #define COLUMNS_A_BLOCK (NR * B_STRIPS)
@@ -35,11 +38,11 @@ static void pack_block(PACKED *packed, const panel *now, const fb_matrix *source
   int64_t begin = block * (turn ? COLUMNS_A_BLOCK : ROWS_A_BLOCK);
   int64_t end = fb_min(lanes, begin + (turn ? COLUMNS_A_BLOCK : ROWS_A_BLOCK));
   /* Lanes that lie side by side are read in long runs, few steps of k at a time. */
-  int64_t steps = (turn ? source->column : source->row) == 1 ? PACK_STEPS : now->k;
+  int64_t steps = (turn ? source->column : source->row) == 1 ? PACK_STEPS : now->k, parts = turn ? 1 : A_PARTS;
   for (int64_t p = 0; p < now->k; p += steps) {
     int64_t some = fb_min(steps, now->k - p);
     for (int64_t lane = begin; lane < end; lane += width) {
-      PACKED *strip = packed + lane * now->packed_k + p * width;
+      PACKED *strip = packed + (lane * now->packed_k + p * width) * parts;
       pack_strip(strip, width, lanes - lane, some, source, lane0 + lane, now->p0 + p, turn);
     }
   }
@@ -112,9 +115,9 @@ const char *GEMM(fb_team *team, const fb_product *product) {
   }
   int64_t depth = fb_ceil_div(product->k, fb_ceil_div(product->k, KC)); /* panels of equal depth */
   depth = fb_round_up(depth, DEPTH_STEP);
-  int64_t rows = panel_lanes(product->m, depth, ROWS_A_BLOCK, A_PANEL);
+  int64_t rows = panel_lanes(product->m, depth * A_PARTS, ROWS_A_BLOCK, A_PANEL);
   int64_t columns = panel_lanes(product->n, depth, COLUMNS_A_BLOCK, B_PANEL * fb_threads(team));
-  int64_t a_size = fb_round_up(fb_round_up(rows, MR) * depth, 64), b_size = fb_round_up(columns, NR) * depth;
+  int64_t a_size = fb_round_up(fb_round_up(rows, MR) * depth * A_PARTS, 64), b_size = fb_round_up(columns, NR) * depth;
   if (!fb_reserve(team, (size_t)(a_size + b_size) * sizeof(PACKED), LOCAL_BYTES)) return "out of memory";
   panel now = {.product = product, .a = fb_shared(team), .team = team};
   now.b = now.a + a_size;

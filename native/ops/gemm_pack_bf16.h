@@ -47,7 +47,7 @@ static inline void load_pairs(vf square[16], const uint16_t *source, int64_t str
   }
 }
 
-static void pack_strip(uint16_t *packed, int width, int64_t lanes, int64_t depth,
+static void pack_halves(uint16_t *packed, int width, int64_t lanes, int64_t depth,
                        const fb_matrix *source, int64_t lane, int64_t p, int turn) {
   int64_t lane_stride = turn ? source->column : source->row;
   int64_t depth_stride = turn ? source->row : source->column;
@@ -66,6 +66,10 @@ static void pack_strip(uint16_t *packed, int width, int64_t lanes, int64_t depth
     }
   }
 }
+
+#ifndef OWN_PACK
+#define pack_strip pack_halves
+#endif
 
 /* Where a tile goes: rows x columns of c, row-major. */
 typedef struct {

@@ -1,10 +1,13 @@
 /*
  * out [m, n] = beta * out + alpha * a * b, a f32 or bf16, b f32, f16 or bf16, each read transposed or not.
  * Chooses the product: few rows read b in place (gemv.c), bf16 x bf16 uses the matrix or dot-product units
- * where this level has them, everything else is widened and runs in float32 (gemm_f32.c).
+ * where this level has them, f32 x bf16 the matrix units too (gemm_split_amx.c), everything else is widened and runs in
+ * float32 (gemm_f32.c).
  */
 #include "gemm.h"
 #include "gemm_pack.h"
+
+#define SPLIT_DEPTH 64
 
 static fb_matrix make_matrix(const void *data, int64_t rows, int64_t columns, int64_t dtype, int turned) {
   if (turned) return (fb_matrix){data, 1, rows, dtype};
@@ -27,6 +30,15 @@ static const char *multiply_few(fb_team *team, const fb_product *product) {
   return FB_NAME(fb_gemv)(team, &plain);
 }
 
+#ifdef __AVX512F__
+/* Float32 rows by a bf16 matrix: the tile unit takes the float32 apart. Short sums are not worth its packing. */
+static int can_split(fb_team *team, const fb_product *product) {
+  const fb_matrix *a = &product->a;
+  if (a->dtype != FB_F32 || a->column != 1 || product->b.dtype != FB_BF16) return 0;
+  return product->k >= SPLIT_DEPTH && fb_features(team) & FB_HAS_AMX_BF16;
+}
+#endif
+
 static const char *choose_product(fb_team *team, const fb_product *product) {
   int both_bf16 = product->a.dtype == FB_BF16 && product->b.dtype == FB_BF16;
   unsigned units = both_bf16 ? fb_features(team) & (FB_HAS_AMX_BF16 | FB_HAS_AVX512_BF16) : 0;
@@ -36,6 +48,7 @@ static const char *choose_product(fb_team *team, const fb_product *product) {
 #ifdef __AVX512F__
   if (units & FB_HAS_AMX_BF16) return FB_NAME(fb_gemm_amx)(team, product);
   if (units) return FB_NAME(fb_gemm_bf16)(team, product);
+  if (can_split(team, product)) return FB_NAME(fb_gemm_split_amx)(team, product);
 #endif
   return FB_NAME(fb_gemm_f32)(team, product);
 }

@@ -55,7 +55,27 @@ export function testProducts(open: () => Backend): void {
         const options = { transposeB: true, alpha: -0.37, beta: 1 } as const;
         await checkMatmul(open(), shape, ["f32", "f32"], options);
         await checkMatmul(open(), shape, ["bf16", "bf16"], options);
+        await checkMatmul(open(), shape, ["f32", "bf16"], options);
       }
+    });
+
+    test("f32 · bf16ᵀ has infinities, NaN and the largest numbers where float32 has them", async () => {
+      const [rows, columns, depth] = [70, 40, 64];
+      const extremes = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN, 3.4e38, 0];
+      const left = new Float32Array(rows * depth).fill(0.1);
+      for (const [row, value] of extremes.entries()) left.fill(value, row * depth, row * depth + 1);
+      // 2⁻⁸ has one bit, so that products are exact.
+      const right = new Uint16Array(columns * depth).fill(0x3b80);
+      const backend = open();
+      const out = blankOutput(backend, [rows, columns]);
+      const x = Tensor.from(backend, "f32", [rows, depth], left);
+      const weight = Tensor.from(backend, "bf16", [columns, depth], right);
+      backend.kernels.matmul(out, x, weight, { transposeB: true });
+      const values = await out.read();
+      const first = extremes.map((_, row) => values[row * columns]);
+      expect(first.slice(0, 3)).toEqual(extremes.slice(0, 3));
+      expect(first[3] / (3.4e38 / 256)).toBeCloseTo(1, 6);
+      expect(first[4] * 256).toBeCloseTo(6.3, 5);
     });
 
     test("beta 0 overwrites NaN", async () => {
