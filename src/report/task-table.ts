@@ -1,4 +1,4 @@
-import type { NamedAverage } from "../evaluation/tasks/averages.ts";
+import { meanOfTasks, type NamedAverage } from "../evaluation/tasks/averages.ts";
 import type { Accuracy, TaskScore } from "../evaluation/tasks/task.ts";
 import { formatNumber, formatPercentage } from "./format.ts";
 import type { Layout } from "./style.ts";
@@ -112,25 +112,17 @@ function averageRow({ name, measure, accuracy, accuracyAboveChance }: NamedAvera
 }
 
 function meanRow(tasks: readonly TaskScore[]): Row {
-  const mean = (of: (task: TaskScore) => number): number =>
-    tasks.reduce((sum, task) => sum + of(task), 0) / tasks.length;
-  const accuracyOf = (of: (task: TaskScore) => Accuracy): Accuracy => ({
-    mean: mean((task) => of(task).mean),
-    standardError: Math.sqrt(mean((task) => of(task).standardError ** 2) / tasks.length),
-  });
-  const normalized = tasks.flatMap((task) => task.normalizedAccuracy ?? []);
+  const { accuracy, accuracyAboveChance } = meanOfTasks(tasks, "accuracy");
+  const normalized = tasks.every((task) => task.normalizedAccuracy);
   return {
     name: "mean",
     shots: 0,
     items: "",
-    chance: mean((task) => task.chance),
-    accuracy: accuracyOf((task) => task.accuracy),
-    normalizedAccuracy:
-      normalized.length === tasks.length
-        ? accuracyOf((task) => task.normalizedAccuracy ?? task.accuracy)
-        : null,
+    chance: tasks.reduce((sum, task) => sum + task.chance, 0) / tasks.length,
+    accuracy,
+    normalizedAccuracy: normalized ? meanOfTasks(tasks, "normalizedAccuracy").accuracy : null,
     perplexity: null,
-    aboveChance: mean((task) => task.accuracyAboveChance),
+    aboveChance: accuracyAboveChance,
   };
 }
 

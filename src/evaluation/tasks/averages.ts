@@ -66,7 +66,7 @@ export function averagesOf(scores: readonly TaskScore[]): NamedAverage[] {
     const { tasks, measure }: TaskAverage = taskAverages[name];
     const members = tasks.flatMap((id) => whole.find((score) => score.name === id) ?? []);
     return members.length === tasks.length
-      ? [{ name, tasks, measure, ...meanOf(members, measure) }]
+      ? [{ name, tasks, measure, ...meanOfTasks(members, measure) }]
       : [];
   });
 }
@@ -96,11 +96,11 @@ export interface OwnAverage {
 export function averageOfAll(scores: readonly TaskScore[]): OwnAverage | null {
   if (scores.length < 2) return null;
   const name = `all ${scores.length} tasks`;
-  return { name, tasks: scores.map((score) => score.name), ...meanOf(scores, "accuracy") };
+  return { name, tasks: scores.map((score) => score.name), ...meanOfTasks(scores, "accuracy") };
 }
 
-/** Means over tasks, each counting the same. */
-function meanOf(
+/** Computes means over tasks, each counting the same; the tasks' errors are independent. */
+export function meanOfTasks(
   members: readonly TaskScore[],
   measure: TaskAverage["measure"],
 ): Pick<OwnAverage, "accuracy" | "accuracyAboveChance"> {

@@ -86,6 +86,17 @@ describe("openTask", () => {
     expect(others.items[2]?.options[1]?.context).toBe("Coal is white\n\nc");
   });
 
+  it.each([
+    [{ limit: 0 }, /whole number of items, at least 1; got 0/],
+    [{ limit: 1.5 }, /whole number of items, at least 1; got 1.5/],
+    [{ limit: Number.NaN }, /got NaN/],
+    [{ shots: -1 }, /whole number of examples, at least 0; got -1/],
+    [{ shots: 0.5 }, /got 0.5/],
+    [{ shotsFrom: "others.jsonl" }, /others.jsonl was named for examples, but none were asked/],
+  ])("refuses %j", async (options, message) => {
+    await expect(openTask(fileOf(good), options)).rejects.toThrow(message);
+  });
+
   it("gives a task in memory its examples and its limit", async () => {
     const own = await openTask(fileOf(good, good.replace("Snow", "Coal")));
     const task = await openTask(own, { limit: 1, shots: 1 });

@@ -25,10 +25,12 @@ export interface OpenTaskOptions {
  * Opens a task: `name=FILE`; `FILE`, whose name may be that of a task; or `name` alone, whose file is in
  * `tasksFrom`. A file that is not named like a task has lines `{"query", "choices", "gold"}`. A task in
  * memory gets its examples and its limit too.
- * @throws UsageError when a name is unknown or has no file, or there are too few items for the examples
+ * @throws UsageError when a name is unknown or has no file, there are too few items for the examples, or a
+ *   number makes no sense
  * @throws FormatError that names line and field, when a file is not as it should be
  */
 export async function openTask(given: string | Task, options: OpenTaskOptions = {}): Promise<Task> {
+  expectSensible(options);
   const { shots = 0, seed = 0, limit = Number.POSITIVE_INFINITY, shotsFrom } = options;
   const { whole, definition } = await readWhole(given, options.tasksFrom);
   const items = whole.items.slice(0, limit);
@@ -37,6 +39,20 @@ export async function openTask(given: string | Task, options: OpenTaskOptions = 
   if (shots === 0) return task;
   const other = shotsFrom === undefined ? whole : await readTask(shotsFrom, whole.name, definition);
   return withExamples(task, { shots, seed, pool: other.items });
+}
+
+/** Refuses numbers that are none of items. @throws UsageError */
+function expectSensible({ shots = 0, limit = 1, shotsFrom }: OpenTaskOptions): void {
+  if (!Number.isSafeInteger(shots) || shots < 0) {
+    throw new UsageError(`expected a whole number of examples, at least 0; got ${shots}`);
+  }
+  if (!(limit >= 1) || (Number.isFinite(limit) && !Number.isInteger(limit))) {
+    throw new UsageError(`expected a whole number of items, at least 1; got ${limit}`);
+  }
+  if (shotsFrom === undefined || shots > 0) return;
+  throw new UsageError(`${shotsFrom} was named for examples, but none were asked for`, {
+    hint: "say with --shots how many",
+  });
 }
 
 async function readWhole(
