@@ -1,0 +1,165 @@
+import { UsageError } from "../util/errors.ts";
+import type { Evaluation } from "./evaluation.ts";
+import type { ComparedFigure } from "./model-comparison.ts";
+import {
+  blockLength,
+  bootstrapMeans,
+  bootstrapShares,
+  type Draws,
+  meanOf,
+} from "./statistics/bootstrap.ts";
+import { mapDraws, percentileInterval, subtractDraws } from "./statistics/draws.ts";
+import { mapInterval, wilsonInterval } from "./statistics/interval.ts";
+import { correctDifferences, differenceOf } from "./statistics/paired-comparison.ts";
+import { averagesOf, type NamedAverage } from "./tasks/averages.ts";
+import type { TaskScore } from "./tasks/task.ts";
+
+/** What was measured of one model: on a text, on tasks, or both. */
+export interface MeasuredModel {
+  readonly text: Pick<Evaluation, "text" | "windowLosses" | "klDivergence" | "tokensSha256"> | null;
+  readonly tasks: readonly TaskScore[];
+}
+
+/** A figure, and the draws of both models that belong together. */
+type Drawn = Pick<ComparedFigure, "kind" | "subject" | "measure"> & {
+  readonly a: DrawnFigure;
+  readonly b: DrawnFigure;
+};
+
+interface DrawnFigure {
+  readonly value: number;
+  readonly draws: Draws;
+  /** Number of right-or-wrong answers that the value is the mean of; null where it is of something else. */
+  readonly items: number | null;
+}
+
+/**
+ * Compares what was measured of two models on the same windows and items: perplexity, divergence, accuracy of each
+ * task and of the averages. The figures are one family: p values are Holm's.
+ * @throws UsageError when the two were not asked the same
+ */
+export function compareFigures(a: MeasuredModel, b: MeasuredModel): ComparedFigure[] {
+  const drawn = [...drawText(a, b), ...drawTasks(a.tasks, b.tasks)];
+  const directions = drawn.map(({ kind }) => (kind === "accuracy" ? "higher" : "lower"));
+  const differences = correctDifferences(
+    drawn.map((figure, i) =>
+      differenceOf(
+        figure.a.value - figure.b.value,
+        subtractDraws(figure.a.draws, figure.b.draws),
+        directions[i] ?? "lower",
+      ),
+    ),
+    directions,
+  );
+  return drawn.flatMap(({ kind, subject, measure, ...figure }, i): ComparedFigure[] => {
+    const difference = differences[i];
+    if (!difference) return [];
+    const [shownA, shownB] = [showFigure(kind, figure.a), showFigure(kind, figure.b)];
+    const better = kind === "accuracy" ? "higher" : "lower";
+    return [{ kind, subject, measure, better, a: shownA, b: shownB, difference }];
+  });
+}
+
+function drawText({ text: a }: MeasuredModel, { text: b }: MeasuredModel): Drawn[] {
+  if (!a || !b) return [];
+  if (a.tokensSha256 !== b.tokensSha256) throw notTheSame("windows of the text");
+  const pair = (kind: Drawn["kind"], x: readonly number[], y: readonly number[]): Drawn => {
+    const draws = bootstrapMeans([x, y], { block: blockLength(x.length) });
+    const figure = (values: readonly number[], index: number): DrawnFigure => ({
+      value: meanOf(values),
+      draws: draws[index] ?? new Float64Array(),
+      items: null,
+    });
+    return { kind, subject: a.text, measure: null, a: figure(x, 0), b: figure(y, 1) };
+  };
+  const figures = [pair("perplexity", a.windowLosses, b.windowLosses)];
+  if (a.klDivergence && b.klDivergence) {
+    figures.push(pair("divergence", a.klDivergence.windowMeans, b.klDivergence.windowMeans));
+  }
+  return figures;
+}
+
+function drawTasks(a: readonly TaskScore[], b: readonly TaskScore[]): Drawn[] {
+  const pairs = a.map((score, index) => {
+    const other = b[index];
+    const same = other?.name === score.name && other.items === score.items;
+    if (!other || !same) throw notTheSame(`items of ${score.name}`);
+    return [score, other] as const;
+  });
+  const plain = pairs.map(([x, y], seed) => drawTask(x, y, { measure: "acc", seed }));
+  const normalized = pairs.map(([x, y], seed) =>
+    x.normalizedAccuracy ? drawTask(x, y, { measure: "acc_norm", seed }) : null,
+  );
+  const named = averagesOf(a).map((average) => {
+    const members = average.tasks.map((name) => pairs.findIndex(([score]) => score.name === name));
+    return averageOf(average, members, { plain, normalized });
+  });
+  const all = pairs.map((_, index) => index);
+  const unnamed = { name: "tasks", measure: "accuracy" } as const;
+  const mean =
+    named.length === 0 && pairs.length > 1 ? [averageOf(unnamed, all, { plain, normalized })] : [];
+  const each = plain.flatMap((figure, index) => [figure, normalized[index] ?? []].flat());
+  return [...named, ...mean, ...each];
+}
+
+function drawTask(
+  a: TaskScore,
+  b: TaskScore,
+  { measure, seed }: { readonly measure: "acc" | "acc_norm"; readonly seed: number },
+): Drawn {
+  const key = measure === "acc" ? "right" : "rightNormalized";
+  const digits = [a, b].map(({ answers }) =>
+    Uint8Array.from(answers, (answer) => (answer[key] ? 1 : 0)),
+  );
+  const draws = bootstrapShares(digits, { seed });
+  const figure = (index: number): DrawnFigure => ({
+    value: meanOf(digits[index] ?? []),
+    draws: draws[index] ?? new Float64Array(),
+    items: a.items,
+  });
+  return { kind: "accuracy", subject: a.name, measure, a: figure(0), b: figure(1) };
+}
+
+/** The mean over tasks, which were drawn independently of each other. */
+function averageOf(
+  { name, measure }: { readonly name: string; readonly measure: NamedAverage["measure"] },
+  members: readonly number[],
+  { plain, normalized }: Record<"plain" | "normalized", readonly (Drawn | null)[]>,
+): Drawn {
+  const tasks = members.flatMap((index) => {
+    const preferred = measure === "normalizedAccuracy" ? normalized[index] : null;
+    return preferred ?? plain[index] ?? [];
+  });
+  const mean = (figures: readonly DrawnFigure[]): DrawnFigure => ({
+    value: meanOf(figures.map(({ value }) => value)),
+    draws: mapDraws(
+      figures.map(({ draws }) => draws),
+      (...values) => meanOf(values),
+    ),
+    items: null,
+  });
+  return {
+    kind: "accuracy",
+    subject: name,
+    measure: null,
+    a: mean(tasks.map(({ a }) => a)),
+    b: mean(tasks.map(({ b }) => b)),
+  };
+}
+
+function showFigure(
+  kind: Drawn["kind"],
+  { value, draws, items }: DrawnFigure,
+): ComparedFigure["a"] {
+  if (items !== null) return { value, interval: wilsonInterval(value, items) };
+  const interval = percentileInterval(draws);
+  return kind === "perplexity"
+    ? { value: Math.exp(value), interval: mapInterval(interval, Math.exp) }
+    : { value, interval };
+}
+
+function notTheSame(what: string): UsageError {
+  return new UsageError(`the two models were not measured on the same ${what}`, {
+    hint: "compare models on the same text and tasks, with the same options",
+  });
+}

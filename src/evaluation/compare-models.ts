@@ -1,0 +1,114 @@
+import type { EvaluationWindow } from "../calibration/windows.ts";
+import { monotonicMs } from "../platform/node.ts";
+import type { LanguageModel } from "../runtime/language-model.ts";
+import { UsageError } from "../util/errors.ts";
+import { compareFigures, type MeasuredModel } from "./compare-figures.ts";
+import { describeSizes } from "./compared-models.ts";
+import { evaluateModel } from "./evaluate.ts";
+import { openTasks, scoreTasks } from "./evaluate-tasks.ts";
+import type { ComparedModel, CompareOptions, ModelComparison } from "./model-comparison.ts";
+import { openWindows, type WindowChoice } from "./open-windows.ts";
+import type { Task } from "./tasks/task.ts";
+
+/**
+ * Measures two models on the same text and tasks, and says by paired bootstrap which is better. Models of other
+ * tokenizers can be compared on tasks only.
+ * @throws UsageError without a text or tasks, or when the models cut the text into different tokens
+ * @throws FormatError when a task file is not as it should be
+ * @throws NumericError when a model's logits are not numbers
+ */
+export async function compareModels(
+  a: LanguageModel,
+  b: LanguageModel,
+  options: CompareOptions<LanguageModel>,
+): Promise<ModelComparison> {
+  const startedMs = monotonicMs();
+  const tasks = await openTasks(options);
+  if (options.text === undefined && tasks.length === 0) {
+    throw new UsageError("expected a text or tasks to compare on");
+  }
+  const choice = options.text === undefined ? null : await shareWindows(a, b, options);
+  const first = await measure(a, choice, tasks, options);
+  const second = await measure(b, choice, tasks, options);
+  return {
+    a: describe(a),
+    b: describe(b),
+    original: options.against?.source ?? null,
+    windows: first.text?.windowLosses.length ?? 0,
+    items: tasks.reduce((sum, { items }) => sum + items.length, 0),
+    figures: compareFigures(first, second),
+    elapsedMs: monotonicMs() - startedMs,
+  };
+}
+
+async function measure(
+  model: LanguageModel,
+  choice: WindowChoice | null,
+  tasks: readonly Task[],
+  { against, products, signal, onModel, onProgress, onTaskProgress }: CompareOptions<LanguageModel>,
+): Promise<MeasuredModel> {
+  onModel?.(model.name);
+  const how = {
+    ...(products ? { products } : {}),
+    ...(signal ? { signal } : {}),
+    ...(onProgress ? { onProgress } : {}),
+    ...(onTaskProgress ? { onTaskProgress } : {}),
+  };
+  const text =
+    choice &&
+    (await evaluateModel(model, {
+      ...choice,
+      ...how,
+      ...(against ? { against } : {}),
+      speedTokens: 0,
+    }));
+  // The original's own scores are not asked for, so it is not given here.
+  return { text, tasks: await scoreTasks(model, tasks, how) };
+}
+
+/** Chooses windows that both models can take, and makes sure that they are the same tokens. @throws UsageError */
+async function shareWindows(
+  a: LanguageModel,
+  b: LanguageModel,
+  { text = "", window, protocol, maxWindows }: CompareOptions<LanguageModel>,
+): Promise<WindowChoice> {
+  const choice: WindowChoice = {
+    text,
+    ...(protocol ? { protocol } : {}),
+    ...(maxWindows === undefined ? {} : { maxWindows }),
+  };
+  const contexts = [a, b].map(({ config }) => config.contextLength);
+  const smaller = contexts[0] <= contexts[1] ? a : b;
+  const { length } = await openWindows(
+    smaller,
+    window === undefined ? choice : { ...choice, window },
+  );
+  const shared = { ...choice, window: length };
+  const [ofA, ofB] = [await openWindows(a, shared), await openWindows(b, shared)];
+  if (!sameTokens(ofA.windows, ofB.windows)) {
+    throw new UsageError(
+      `${a.name} and ${b.name} cut the text into different tokens: their losses a token cannot be compared`,
+      {
+        hint: "models of different tokenizers can be compared on tasks: give --task and no --text",
+      },
+    );
+  }
+  if (ofA.windows.length < 2) {
+    throw new UsageError("a comparison needs at least 2 windows of the text, got 1", {
+      hint: "give more text, a shorter --window, or a larger --max-windows",
+    });
+  }
+  return shared;
+}
+
+function sameTokens(a: readonly EvaluationWindow[], b: readonly EvaluationWindow[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every(({ ids }, window) => ids.every((id, i) => b[window]?.ids[i] === id))
+  );
+}
+
+function describe(model: LanguageModel): ComparedModel {
+  const { sizeBytes, bitsPerWeight } = describeSizes(model);
+  return { model: model.source, sizeBytes, bitsPerWeight };
+}

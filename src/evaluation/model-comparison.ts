@@ -1,0 +1,58 @@
+import type { EvaluationProgress, MeasureOptions, TaskSelection } from "./evaluation.ts";
+import type { Interval } from "./statistics/interval.ts";
+import type { Better, Difference } from "./statistics/paired-comparison.ts";
+import type { WindowChoice } from "./open-windows.ts";
+
+/** On what two models are compared: a text, tasks, or both. */
+export interface CompareOptions<Model>
+  extends MeasureOptions<Model>,
+    Omit<TaskSelection, "samples">,
+    Partial<WindowChoice> {
+  /** Called before a model is measured, with its name. */
+  readonly onModel?: (name: string) => void;
+  readonly onProgress?: (progress: EvaluationProgress) => void;
+}
+
+/** A model as a comparison names it. */
+export interface ComparedModel {
+  readonly model: string;
+  readonly sizeBytes: number;
+  readonly bitsPerWeight: { readonly linear: number; readonly file: number };
+}
+
+/** One figure of both models, and which is better as far as the data say. */
+export interface ComparedFigure {
+  readonly kind: "perplexity" | "divergence" | "accuracy";
+  /** What it was measured on: the text's path, a task, an average, or `tasks` for the mean over all tasks. */
+  readonly subject: string;
+  /** For a task `acc`, or `acc_norm`; null otherwise. */
+  readonly measure: "acc" | "acc_norm" | null;
+  readonly better: Better;
+  readonly a: FigureWithInterval;
+  readonly b: FigureWithInterval;
+  /**
+   * `a − b`: of mean losses in nats for a perplexity (`exp` of it is the ratio of perplexities), of the figures
+   * themselves otherwise. The p value is corrected for all figures of the comparison.
+   */
+  readonly difference: Difference;
+}
+
+/** A figure and its 95 % interval. */
+export interface FigureWithInterval {
+  readonly value: number;
+  readonly interval: Interval;
+}
+
+/** Two models on the same windows and items. */
+export interface ModelComparison {
+  readonly a: ComparedModel;
+  readonly b: ComparedModel;
+  /** The original that divergences are from; null without one. */
+  readonly original: string | null;
+  /** Windows of the text; 0 without one. */
+  readonly windows: number;
+  /** Items of all tasks. */
+  readonly items: number;
+  readonly figures: readonly ComparedFigure[];
+  readonly elapsedMs: number;
+}
