@@ -1,4 +1,5 @@
 import { type BackendOptions, openBackend, registerBackend } from "./backend/registry.ts";
+import { compareModels } from "./evaluation/compare-models.ts";
 import { evaluateModel } from "./evaluation/evaluate.ts";
 import { evaluateTasks } from "./evaluation/evaluate-tasks.ts";
 import type {
@@ -7,6 +8,7 @@ import type {
   Evaluation,
   TaskEvaluation,
 } from "./evaluation/evaluation.ts";
+import type { CompareOptions, ModelComparison } from "./evaluation/model-comparison.ts";
 import type { DownloadProgress } from "./hub/download-progress.ts";
 import { resolveModel } from "./hub/resolve-model.ts";
 import { createNativeBackend } from "./kernels/native/native-backend.ts";
@@ -244,28 +246,37 @@ export async function evaluate(
   model: ModelSource,
   options: (EvaluateOptions<ModelSource> | EvaluateTasksOptions<ModelSource>) & ApiOptions,
 ): Promise<Evaluation | TaskEvaluation> {
-  const opened = new Map<ModelSource, LanguageModel>();
-  const open = async (source: ModelSource): Promise<LanguageModel> => {
-    if (typeof source !== "string") return source;
-    const loaded = opened.get(source) ?? (await load(source, options));
-    opened.set(source, loaded);
-    return loaded;
-  };
-  try {
-    const subject = await open(model);
-    const original = async (
-      source: ModelSource | undefined,
-    ): Promise<{ against?: LanguageModel }> =>
-      source === undefined ? {} : { against: await open(source) };
-    if (options.text === undefined) {
-      const { against, ...rest } = options;
-      return await evaluateTasks(subject, { ...rest, ...(await original(against)) });
-    }
+  return withModels(options, async (open) => {
     const { against, ...rest } = options;
-    return await evaluateModel(subject, { ...rest, ...(await original(against)) });
-  } finally {
-    for (const loaded of opened.values()) loaded.release();
-  }
+    const subject = await open(model);
+    const original = against === undefined ? {} : { against: await open(against) };
+    return rest.text === undefined
+      ? evaluateTasks(subject, { ...rest, ...original })
+      : evaluateModel(subject, { ...rest, ...original });
+  });
+}
+
+/**
+ * Measures two models on the same text and tasks, and says for each figure which is better: by paired bootstrap of
+ * the windows and items, corrected for the number of figures.
+ *
+ * @example
+ * const { figures } = await compare("./prose-6m-w2", "./prose-6m-w3", { text: "test.txt" });
+ * for (const { kind, difference } of figures) console.log(kind, difference.verdict, difference.interval);
+ *
+ * @throws UsageError when the models cut the text into different tokens, or there is nothing to compare on
+ * @throws FewbitError of the kind that fits otherwise
+ */
+export async function compare(
+  a: ModelSource,
+  b: ModelSource,
+  options: CompareOptions<ModelSource> & ApiOptions,
+): Promise<ModelComparison> {
+  return withModels(options, async (open) => {
+    const { against, ...rest } = options;
+    const original = against === undefined ? {} : { against: await open(against) };
+    return compareModels(await open(a), await open(b), { ...rest, ...original });
+  });
 }
 
 /**
@@ -290,6 +301,24 @@ export async function report(
     throw new UsageError("a report of results in memory needs a folder", { hint: "name one: out" });
   }
   return writeReport(results, { ...options, out: folder });
+}
+
+/** Loads models as they are asked for, each once, and releases those at the end. */
+async function withModels<T>(
+  options: ApiOptions,
+  use: (open: (source: ModelSource) => Promise<LanguageModel>) => Promise<T>,
+): Promise<T> {
+  const opened = new Map<string, LanguageModel>();
+  try {
+    return await use(async (source) => {
+      if (typeof source !== "string") return source;
+      const loaded = opened.get(source) ?? (await load(source, options));
+      opened.set(source, loaded);
+      return loaded;
+    });
+  } finally {
+    for (const loaded of opened.values()) loaded.release();
+  }
 }
 
 function backendFor(options: ApiOptions): ReturnType<typeof openBackend>["backend"] {
@@ -328,6 +357,13 @@ export {
 export type { TaskDefinition } from "./evaluation/tasks/define-task.ts";
 export { taskDefinitions, type TaskId } from "./evaluation/tasks/index.ts";
 export { openTask, type OpenTaskOptions } from "./evaluation/tasks/open-task.ts";
+export type {
+  ComparedFigure,
+  CompareOptions,
+  ModelComparison,
+} from "./evaluation/model-comparison.ts";
+export type { Interval } from "./evaluation/statistics/interval.ts";
+export type { Difference, Verdict } from "./evaluation/statistics/paired-comparison.ts";
 export {
   multipleChoice,
   type Task,

@@ -1,11 +1,8 @@
 import type { Command } from "commander";
 import { DownloadDisplay } from "./download-display.ts";
-import type {
-  Evaluation,
-  EvaluationProgress,
-  TaskEvaluation,
-  TaskProgress,
-} from "../evaluation/evaluation.ts";
+import type { Evaluation, TaskEvaluation } from "../evaluation/evaluation.ts";
+import { halfWidth, type Interval } from "../evaluation/statistics/interval.ts";
+import { formatPlusMinus } from "../report/describe-difference.ts";
 import { originalFigures, variantFigures } from "../report/evaluation-figures.ts";
 import { formatEvaluationTable } from "../report/evaluation-table.ts";
 import {
@@ -17,31 +14,27 @@ import {
 } from "../report/format.ts";
 import { modelName } from "../report/model-name.ts";
 import { joinParts } from "../report/plan-summary.ts";
-import { formatProgressLog, type Progress } from "../report/progress.ts";
 import { withoutAnswers } from "../report/without-answers.ts";
 import { formatTaskTable } from "../report/task-table.ts";
 import { UsageError } from "../util/errors.ts";
+import { EvaluationDisplay } from "./evaluation-display.ts";
 import { interruptible } from "./interrupt.ts";
 import type { Io } from "./io.ts";
 import {
   addComputeOptions,
   addVoiceOptions,
   type ComputeOptions,
-  choiceOption,
   defined,
   nonNegativeInteger,
-  positiveInteger,
   type VoiceOptions,
   modelArgument,
 } from "./options.ts";
 import { addTaskOptions, expectNone, readTaskOptions, type TaskOptions } from "./task-options.ts";
 import { Terminal } from "./terminal.ts";
+import { addWindowOptions, type WindowOptions } from "./window-options.ts";
 
-interface Options extends VoiceOptions, ComputeOptions, TaskOptions {
+interface Options extends VoiceOptions, ComputeOptions, TaskOptions, WindowOptions {
   readonly text?: string;
-  readonly window?: number;
-  readonly protocol?: "windows" | "second-half";
-  readonly maxWindows?: number;
   readonly against?: string;
   readonly speedTokens?: number;
   readonly fast?: boolean;
@@ -63,23 +56,18 @@ export function defineEval(command: Command, io: Io): void {
     .addHelpText("before", example)
     .optionsGroup("What to measure:")
     .option("--text <file>", "text to predict")
-    .option("--against <original>", "also compare with this checkpoint, token by token")
-    .option("--window <tokens>", "tokens a window (default: 2048, or the context)", positiveInteger)
-    .addOption(
-      choiceOption(
-        "--protocol",
-        ["windows", "second-half"],
-        "score all of each window, or its second half as llama.cpp does (default: windows)",
-      ),
-    )
-    .option("--max-windows <n>", "stop after this many windows", positiveInteger)
+    .option("--against <original>", "also compare with this checkpoint, token by token");
+  addWindowOptions(command)
     .option(
       "--speed-tokens <n>",
       "tokens to generate for the speed, 0 for none",
       nonNegativeInteger,
     )
     .option("--fast", "multiply packed weights as generation does, with inputs of 8 bits");
-  addTaskOptions(command);
+  addTaskOptions(command).option(
+    "--samples <file>",
+    "write every item's log-likelihoods there, as JSON lines",
+  );
   addComputeOptions(command);
   addVoiceOptions(command);
   command.action((model: string, options: Options) => runEval(model, options, io));
@@ -121,8 +109,7 @@ async function measure(
 ): Promise<Evaluation | TaskEvaluation> {
   const { evaluate } = await import("../index.ts");
   const { text, window, protocol, maxWindows, against, speedTokens, threads, backend } = options;
-  let shownWindows = 0;
-  let shownOptions = 0;
+  const display = new EvaluationDisplay(terminal);
   const common = {
     ...defined({ against, threads, backend }),
     ...readTaskOptions(options),
@@ -130,20 +117,14 @@ async function measure(
     signal,
     onNotice: (message: string) => terminal.notice(message),
     onDownload: new DownloadDisplay(terminal).handle,
-    onTaskProgress: (progress: TaskProgress) => {
-      showTaskProgress(terminal, progress, shownOptions);
-      shownOptions = progress.options === progress.totalOptions ? 0 : progress.options;
-    },
+    onTaskProgress: display.showTask,
   } as const;
   if (text === undefined) return evaluate(model, common);
   return evaluate(model, {
     ...common,
     text,
     ...defined({ window, protocol, maxWindows, speedTokens }),
-    onProgress: (progress) => {
-      showProgress(terminal, progress, shownWindows);
-      shownWindows = progress.windows;
-    },
+    onProgress: display.showText,
   });
 }
 
@@ -160,49 +141,6 @@ function announce(model: string, options: Options, terminal: Terminal): string[]
     `on ${printable([...(text === undefined ? [] : [text]), ...task, ...average].join(", "))}`,
   ];
   return joinParts(parts, terminal.noteLayout);
-}
-
-/** Shows how far an evaluation is; `before` is the number of windows when it was last shown. */
-function showProgress(terminal: Terminal, event: EvaluationProgress, before: number): void {
-  const progress: Progress = {
-    noun: "window",
-    current: event.windows,
-    total: event.totalWindows,
-    fraction: event.windows / event.totalWindows,
-    figure: { name: "perplexity", value: event.perplexity },
-    remainingMs: event.remainingMs,
-  };
-  if (terminal.redraws) terminal.progress(progress);
-  else if (isMilestone(event, before)) {
-    const details = [`perplexity ${formatNumber(event.perplexity, 4)}`];
-    terminal.notes([`  ${formatProgressLog(progress, details)}`]);
-  }
-}
-
-/** Shows how far a task is; `before` is the number of options when it was last shown. */
-function showTaskProgress(terminal: Terminal, event: TaskProgress, before: number): void {
-  const { task, options, totalOptions, remainingMs } = event;
-  const progress: Progress = {
-    noun: `${printable(task)} answer`,
-    current: options,
-    total: totalOptions,
-    fraction: options / totalOptions,
-    remainingMs,
-  };
-  if (terminal.redraws) terminal.progress(progress);
-  else if (options === totalOptions || thousands(options) > thousands(before)) {
-    terminal.notes([`  ${formatProgressLog(progress, [])}`]);
-  }
-}
-
-function thousands(count: number): number {
-  return Math.floor(count / 1000);
-}
-
-/** A log gets about ten lines, whatever the number of windows. */
-function isMilestone({ windows, totalWindows }: EvaluationProgress, before: number): boolean {
-  const tenths = (count: number): number => Math.floor((10 * count) / totalWindows);
-  return tenths(windows) > tenths(before);
 }
 
 function describe(evaluation: Evaluation, terminal: Terminal): string[] {
@@ -231,9 +169,16 @@ function table(evaluation: Evaluation | TaskEvaluation, terminal: Terminal): str
 function footer(evaluation: Evaluation | TaskEvaluation, terminal: Terminal): string[] {
   const file = `whole file ${formatBits(evaluation.bitsPerWeight.file)} bits/weight`;
   if (!("text" in evaluation) || !evaluation.klDivergence) return [`  ${file}`];
-  const { percentile99, maximum } = evaluation.klDivergence;
-  const tail = `KL divergence 99 % below ${formatNumber(percentile99)}, at most ${formatNumber(maximum)}`;
-  return joinParts([file, tail], terminal.resultLayout);
+  const { mean, interval, percentile99, percentile99Interval, maximum } = evaluation.klDivergence;
+  const withInterval = (value: number, around: Interval | null): string =>
+    around ? formatPlusMinus(value, halfWidth(around), 2) : formatNumber(value);
+  const parts = [
+    file,
+    `KL divergence ${withInterval(mean, interval)}`,
+    `99 % below ${withInterval(percentile99, percentile99Interval)}`,
+    `at most ${formatNumber(maximum)}`,
+  ];
+  return joinParts(parts, terminal.resultLayout);
 }
 
 /** Says why an average that was asked for is not among the results. */

@@ -36,6 +36,10 @@ const commands: Record<string, { summary: string; load: () => Promise<DefineComm
     summary: "write what a sweep found as a page, with charts and tables",
     load: async () => (await import("./report.ts")).defineReport,
   },
+  compare: {
+    summary: "say which of two models is better, and how sure that is",
+    load: async () => (await import("./compare.ts")).defineCompare,
+  },
   run: {
     summary: "continue a text",
     load: async () => (await import("./run.ts")).defineRun,

@@ -34,8 +34,7 @@ export function addTaskOptions(command: Command): Command {
     )
     .option("--shots-from <file>", "file the examples come from (default: the task's own)")
     .option("--seed <n>", "seed of the choice of examples (default: 0)", nonNegativeInteger)
-    .option("--limit <n>", "only the first items of each task", positiveInteger)
-    .option("--samples <file>", "write every item's log-likelihoods there, as JSON lines");
+    .option("--limit <n>", "only the first items of each task", positiveInteger);
 }
 
 /**

@@ -82,7 +82,8 @@ function drawText({ text: a }: MeasuredModel, { text: b }: MeasuredModel): Drawn
 function drawTasks(a: readonly TaskScore[], b: readonly TaskScore[]): Drawn[] {
   const pairs = a.map((score, index) => {
     const other = b[index];
-    const same = other?.name === score.name && other.items === score.items;
+    const same =
+      other?.name === score.name && other.sha256 === score.sha256 && other.items === score.items;
     if (!other || !same) throw notTheSame(`items of ${score.name}`);
     return [score, other] as const;
   });

@@ -33,10 +33,10 @@ export function describeRange(
   return `between ${end(shown.low)} and ${end(shown.high)}${alone}`;
 }
 
-/** Formats a value to the digit that its half width reaches: `3.1 ± 0.4`. */
-export function formatPlusMinus(value: number, half: number): string {
+/** Formats a value to the first `digits` of its half width (default 1): `3.1 ± 0.4`. */
+export function formatPlusMinus(value: number, half: number, digits: number = 1): string {
   if (!Number.isFinite(value) || !Number.isFinite(half)) return formatNumber(value);
-  const decimals = decimalsOf(half);
+  const decimals = Math.min(6, decimalsOf(half) + digits - 1);
   return half > 0 ? `${value.toFixed(decimals)} ± ${half.toFixed(decimals)}` : formatNumber(value);
 }
 

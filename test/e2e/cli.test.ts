@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { methods } from "../../src/methods/index.ts";
 import { fewbit, fewbitHere } from "./cli-process.ts";
 
-const commands = ["quantize", "eval", "run", "chat", "inspect", "export", "report"];
+const commands = ["quantize", "eval", "compare", "run", "chat", "inspect", "export", "report"];
 
 describe("help", () => {
   test.each(commands)(

@@ -115,7 +115,8 @@ export function scalingFindings(quality: QualityAnalysis): Finding[] {
 }
 
 function exponentClause({ bits, fit }: SizeCurve): string {
-  const { low = 0, high = 0 } = fit?.exponentInterval ?? {};
+  if (!fit) return "";
+  const { low, high } = fit.exponentInterval;
   const two = (value: number): string => (-value).toFixed(2).replace("-", "−");
-  return `${two(fit?.exponent ?? 0)} at ${bitsNoun(bits)} (${two(high)} to ${two(low)})`;
+  return `${two(fit.exponent)} at ${bitsNoun(bits)} (${two(high)} to ${two(low)})`;
 }

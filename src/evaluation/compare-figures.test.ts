@@ -1,0 +1,84 @@
+import { describe, expect, it } from "vitest";
+import { Prng } from "../util/prng.ts";
+import { compareFigures, type MeasuredModel } from "./compare-figures.ts";
+import type { TaskScore } from "./tasks/task.ts";
+
+/** A task score whose answers are right where the digits are 1. */
+function makeScore(name: string, right: readonly number[], normalized: boolean): TaskScore {
+  const mean = right.reduce((sum, digit) => sum + digit, 0) / right.length;
+  const accuracy = { mean, standardError: 0.01 };
+  return {
+    name,
+    sha256: "a7",
+    shots: 0,
+    items: right.length,
+    limited: false,
+    accuracy,
+    normalizedAccuracy: normalized ? accuracy : null,
+    perplexity: null,
+    chance: 0.25,
+    accuracyAboveChance: (mean - 0.25) / 0.75,
+    answers: right.map((digit) => ({
+      logLikelihoods: [],
+      right: digit === 1,
+      rightNormalized: normalized ? digit === 0 : null,
+    })),
+  };
+}
+
+function makeModel(loss: number, share: number): MeasuredModel {
+  const text = new Prng(1);
+  const own = new Prng(Math.round(1000 * loss));
+  const windowLosses = Array.from(
+    { length: 50 },
+    () => loss + 0.4 * text.normal() + 0.01 * own.normal(),
+  );
+  const digits = Array.from({ length: 100 }, (_, i) => (i < 100 * share ? 1 : 0));
+  return {
+    text: { text: "test.txt", windowLosses, klDivergence: null, tokensSha256: "70" },
+    tasks: [makeScore("where", digits, false), makeScore("who", digits, true)],
+  };
+}
+
+describe("compareFigures", () => {
+  const figures = compareFigures(makeModel(2, 0.5), makeModel(2.05, 0.5));
+
+  it("has the text, the mean over tasks, and each task's accuracies", () => {
+    expect(figures.map(({ kind, subject, measure }) => [kind, subject, measure])).toEqual([
+      ["perplexity", "test.txt", null],
+      ["accuracy", "tasks", null],
+      ["accuracy", "where", "acc"],
+      ["accuracy", "who", "acc"],
+      ["accuracy", "who", "acc_norm"],
+    ]);
+  });
+
+  it("decides what pairing decides, and nothing between equal answers", () => {
+    const [perplexity, ...accuracies] = figures;
+    expect(perplexity?.difference.verdict).toBe("a");
+    expect(perplexity?.difference.estimate).toBeCloseTo(-0.05, 2);
+    expect(perplexity?.a.interval.high).toBeGreaterThan(perplexity?.b.value ?? 0);
+    for (const { difference } of accuracies) {
+      expect(difference).toMatchObject({ estimate: 0, pValue: 1, verdict: "undecided" });
+    }
+  });
+
+  it("counts a higher accuracy as better, and gives it Wilson's interval", () => {
+    const found = compareFigures(makeModel(2, 0.5), makeModel(2, 0.7));
+    const where = found.find(({ subject }) => subject === "where");
+    expect(where?.difference).toMatchObject({ verdict: "b" });
+    expect(where?.difference.estimate).toBeCloseTo(-0.2, 12);
+    // Wilson's interval of 50 of 100
+    expect(where?.a.interval.low).toBeCloseTo(0.4038, 4);
+    const normalized = found.find(({ measure }) => measure === "acc_norm");
+    expect(normalized?.difference.verdict).toBe("a");
+  });
+
+  it("refuses other windows and other items", () => {
+    const model = makeModel(2, 0.5);
+    const others = { ...model, text: model.text && { ...model.text, tokensSha256: "71" } };
+    expect(() => compareFigures(model, others)).toThrow(/same windows of the text/);
+    const fewer = { ...model, tasks: [makeScore("where", [1, 0], false)] };
+    expect(() => compareFigures(model, fewer)).toThrow(/same items of where/);
+  });
+});
