@@ -103,7 +103,7 @@ describe.skipIf(absent)(`the page of a report, in a browser${absent}`, () => {
       await page.selectOption("#axis-y", "average:own");
       await expect
         .poll(() => titles.allTextContents())
-        .toContain("decode speed, tokens a second (logarithmic)");
+        .toContain("decode speed, tokens a second (log)");
       expect(await titles.allTextContents()).toContain("accuracy, average own");
       await page.screenshot({ path: join(screenshots, "report-speed.png") });
     });

@@ -22,6 +22,8 @@ export interface PlotTick {
 /** An axis: what it shows, and its numbers. */
 export interface PlotAxis {
   readonly title: string;
+  /** How to read it; left out where the drawing has no room. */
+  readonly note?: string;
   readonly ticks: readonly PlotTick[];
 }
 
@@ -79,20 +81,25 @@ export function drawPlot(plot: Plot, layout: PlotLayout): string {
   const { frame } = layout;
   const x = (at: number): number => frame.left + at * (frame.right - frame.left);
   const y = (at: number): number => frame.bottom + at * (frame.top - frame.bottom);
+  // An arrow below a mark needs its room above the edge.
+  const heightOf = (point: PlotPoint): number => y(point.y) - (point.below ? 15 : 0);
   // Later ones cover earlier ones: the faint ones come first.
   const points = [...plot.points].sort((a, b) => Number(b.faded) - Number(a.faded));
-  const lines = plot.lines.map(({ kind, colour, places }) => {
-    const at = places.map(([px, py]) => `${x(px).toFixed(1)},${y(py).toFixed(1)}`).join(" ");
-    return element(kind === "band" ? "polygon" : "polyline", {
-      class: `${kind} ${colour}`.trim(),
-      points: at,
-    });
-  });
+  const lines = plot.lines.map(({ kind, colour, places }) => ({
+    kind,
+    colour,
+    places: places.map(([px, py]) => [x(px), y(py)] as const),
+  }));
   return [
     ...drawPlotAxes(plot, layout),
-    ...lines,
-    ...points.map((point) => drawPlotPoint(point, x, y)),
-    ...drawPlotLabels(points, plot, layout, x, y),
+    ...lines.map(drawPlotLine),
+    ...points.map((point) => drawPlotPoint(point, x(point.x), heightOf(point), y)),
+    ...drawPlotLabels(
+      points.map((point) => ({ ...point, x: x(point.x), y: heightOf(point) })),
+      lines,
+      plot.side,
+      layout,
+    ),
   ].join("");
 }
 
@@ -118,20 +125,27 @@ function drawPlotAxes(plot: Plot, { frame, fontSize }: PlotLayout): string[] {
   }
   const under = { class: "title", x: right, y: bottom + 2.5 * fontSize + 8, "text-anchor": "end" };
   const above = { class: "title", x: 2, y: top - 10 };
-  parts.push(element("text", under, [escapeMarkup(plot.x.title)]));
-  parts.push(element("text", above, [escapeMarkup(plot.y.title)]));
+  parts.push(element("text", under, [escapeMarkup(axisTitle(plot.x, right, fontSize))]));
+  parts.push(element("text", above, [escapeMarkup(axisTitle(plot.y, right, fontSize))]));
   return parts;
+}
+
+/** The title with its note, or without, or cut off: what a line of this width holds. */
+function axisTitle({ title, note }: PlotAxis, width: number, fontSize: number): string {
+  const most = Math.floor(width / (0.54 * fontSize));
+  const whole = note ? `${title} (${note})` : title;
+  if (whole.length <= most) return whole;
+  return title.length <= most ? title : `${title.slice(0, most - 1)}…`;
 }
 
 function drawPlotPoint(
   point: PlotPoint,
-  x: (at: number) => number,
+  left: number,
+  middle: number,
   y: (at: number) => number,
 ): string {
   const { whisker } = point;
   const children = [element("title", {}, [escapeMarkup(point.title)])];
-  // An arrow below the mark needs its room above the edge.
-  const middle = y(point.y) - (point.below ? 15 : 0);
   if (whisker) {
     const [low, high] = [y(whisker[0]) - middle, y(whisker[1]) - middle];
     const d = `M-3 ${low.toFixed(1)}H3M-3 ${high.toFixed(1)}H3M0 ${low.toFixed(1)}V${high.toFixed(1)}`;
@@ -145,40 +159,39 @@ function drawPlotPoint(
     {
       class: `point ${point.colour}${point.faded ? " faded" : ""}`,
       "data-point": point.id,
-      transform: `translate(${x(point.x).toFixed(1)} ${middle.toFixed(1)})`,
+      transform: `translate(${left.toFixed(1)} ${middle.toFixed(1)})`,
     },
     children,
   );
 }
 
-/** Names beside their points, with a line to those that are apart. */
+function drawPlotLine({ kind, colour, places }: PlotLine): string {
+  return element(kind === "band" ? "polygon" : "polyline", {
+    class: `${kind} ${colour}`.trim(),
+    points: places.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" "),
+  });
+}
+
+/** Names beside their points, with a line to those that are apart; places are in pixels. */
 function drawPlotLabels(
   points: readonly PlotPoint[],
-  plot: Plot,
+  lines: readonly PlotLine[],
+  side: "left" | "right",
   { frame, fontSize, labelReach }: PlotLayout,
-  x: (at: number) => number,
-  y: (at: number) => number,
 ): string[] {
-  const placed = points.map((point) => ({ x: x(point.x), y: y(point.y), label: point.label }));
-  const lines = plot.lines
-    .filter(({ kind }) => kind !== "band")
-    .map(({ places: ends }) => ends.map(([px, py]) => [x(px), y(py)] as const));
-  const { side } = plot;
-  const places = placeLabels(placed, lines, frame, { fontSize, side, reach: labelReach });
-  return points.flatMap((point, index) => {
-    const place = places[index];
-    if (!place || point.label === null) return [];
+  const inTheWay = lines.filter(({ kind }) => kind !== "band").map(({ places }) => places);
+  const style = { fontSize, side, reach: labelReach };
+  const found = placeLabels(points, inTheWay, frame, style);
+  return points.flatMap(({ id, x, y, label }, index) => {
+    const place = found[index];
+    if (!place || label === null) return [];
     const middle = place.y - fontSize / 3;
-    const at = { x: x(point.x), y: y(point.y) };
-    const leader =
-      Math.abs(middle - at.y) < 18
-        ? []
-        : [element("line", { class: "leader", x1: at.x, y1: at.y, x2: place.x, y2: middle })];
+    const leader = { class: "leader", x1: x, y1: y, x2: place.x, y2: middle };
     const attributes = { class: "label", x: place.x, y: place.y, "text-anchor": place.anchor };
-    const name = element("text", { ...attributes, "data-point": point.id }, [
-      escapeMarkup(point.label),
-    ]);
-    return [...leader, name];
+    return [
+      ...(Math.abs(middle - y) < 18 ? [] : [element("line", leader)]),
+      element("text", { ...attributes, "data-point": id }, [escapeMarkup(label)]),
+    ];
   });
 }
 
@@ -225,7 +238,9 @@ export const plotParts: readonly CallableFunction[] = [
   ...placeLabelsParts,
   drawPlot,
   drawPlotAxes,
+  axisTitle,
   drawPlotPoint,
+  drawPlotLine,
   drawPlotLabels,
   markPath,
 ];

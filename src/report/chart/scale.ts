@@ -21,21 +21,28 @@ export function linearScale(values: readonly number[], range: Range, mostTicks: 
 
 /**
  * Makes a logarithmic scale that holds all positive values, with a little room at both ends and ticks at
- * round multiples of powers of ten, the fewer the more powers there are.
+ * round multiples of powers of ten, the fewer the more powers there are; over less than half a power at
+ * round numbers.
  */
 export function logScale(values: readonly number[], range: Range): Scale {
   const [low, high] = extent(values.filter((value) => value > 0 && Number.isFinite(value)));
-  const room = Math.max((Math.log10(high) - Math.log10(low)) * 0.08, 0.05);
+  const room = Math.max((Math.log10(high) - Math.log10(low)) * 0.08, 0.004);
   const ends = [Math.log10(low) - room, Math.log10(high) + room] as const;
-  const decades: number[] = [];
-  for (let power = Math.floor(ends[0]); power <= Math.ceil(ends[1]); power++) decades.push(power);
-  const span = ends[1] - ends[0];
-  const factors = span > 4 ? [1] : span > 1.3 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 6, 8];
-  const ticks = decades
-    .flatMap((power) => factors.map((factor) => rounded(factor * 10 ** power)))
-    .filter((tick) => Math.log10(tick) >= ends[0] && Math.log10(tick) <= ends[1]);
   const place = interpolate(ends, range);
-  return { position: (value) => place(Math.log10(value)), ticks };
+  return { position: (value) => place(Math.log10(value)), ticks: logTicks(...ends) };
+}
+
+function logTicks(low: number, high: number): number[] {
+  const span = high - low;
+  if (span < 0.5) return roundTicks(10 ** low, 10 ** high, 6);
+  const factors = span > 4 ? [1] : span > 1.3 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 6, 8];
+  const powers = Array.from(
+    { length: Math.ceil(high) - Math.floor(low) + 1 },
+    (_, index) => Math.floor(low) + index,
+  );
+  return powers
+    .flatMap((power) => factors.map((factor) => rounded(factor * 10 ** power)))
+    .filter((tick) => Math.log10(tick) >= low && Math.log10(tick) <= high);
 }
 
 /** Smallest and largest of finite values; made to differ. */

@@ -9,6 +9,19 @@ import type { SweepAnalysis } from "./sweep-analysis.ts";
 import { legendOf, makeView, type ViewChart, viewChart } from "./sweep-charts.ts";
 import { makeSweepRows, type SweepRow } from "./sweep-row.ts";
 
+/** Names of all charts that a report may have. */
+export const chartIds = [
+  "quality-size",
+  "family-size",
+  "family-linear-size",
+  "accuracy-size",
+  "divergence-size",
+  "quality-bits",
+  "quality-speed",
+  "quality-time",
+  "quality-memory",
+] as const;
+
 /** Everything that a report of a sweep shows. */
 export interface SweepDescription {
   readonly title: string;
@@ -66,7 +79,11 @@ function scattersOf(
   const startingWith = (start: string): Measure | undefined =>
     measures.find(({ id }) => id.startsWith(start));
   const average = startingWith("average:");
-  const pairs: readonly (readonly [id: string, x: string, y: Measure | undefined])[] = [
+  const pairs: readonly (readonly [
+    id: (typeof chartIds)[number],
+    x: string,
+    y: Measure | undefined,
+  ])[] = [
     ["quality-size", "size", quality],
     ["accuracy-size", "size", average === quality ? undefined : average],
     ["divergence-size", "size", startingWith("kl:")],

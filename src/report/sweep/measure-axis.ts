@@ -27,7 +27,7 @@ export function measureAxis(
 ): MeasureAxis {
   const { title, role, scale, better, format } = measure;
   const reversed = role === "quality" && better === "lower";
-  const shown = role === "quality" ? withoutBroken(figures, measure) : figures;
+  const shown = reversed ? withoutBroken(figures, scale) : figures;
   const held = shown.flatMap(({ value, interval }) =>
     interval ? [value, interval.low, interval.high] : [value],
   );
@@ -35,11 +35,12 @@ export function measureAxis(
   const { position, ticks } = make(held, reversed ? [1, 0] : [0, 1]);
   const place = (value: number): number => Number(position(value).toFixed(4));
   const notes = [
-    ...(scale === "logarithmic" ? ["logarithmic"] : []),
+    ...(scale === "logarithmic" ? ["log"] : []),
     ...(reversed ? ["up is better"] : []),
   ];
   return {
-    title: notes.length > 0 ? `${title} (${notes.join(", ")})` : title,
+    title,
+    ...(notes.length > 0 && { note: notes.join(", ") }),
     ticks: ticks.map((tick) => ({ at: place(tick), label: shortNumber(format(tick)) })),
     place,
     growing: reversed || better === "higher",
@@ -47,20 +48,15 @@ export function measureAxis(
 }
 
 /**
- * Leaves out figures that lie further behind the better three quarters than these stretch: they would press
- * all others into a corner.
+ * Leaves out figures, of which lower ones are better, that lie further behind the better three quarters than
+ * these stretch, and further than half a nat: they would press all others into a corner.
  */
-function withoutBroken(
-  figures: readonly Figure[],
-  { scale, better }: Pick<Measure, "scale" | "better">,
-): readonly Figure[] {
-  const sign = better === "lower" ? 1 : -1;
-  const behind = ({ value }: Figure): number =>
-    sign * (scale === "logarithmic" ? Math.log(value) : value);
-  const sorted = figures.map(behind).sort((a, b) => a - b);
+function withoutBroken(figures: readonly Figure[], scale: Measure["scale"]): readonly Figure[] {
+  const height = ({ value }: Figure): number => (scale === "logarithmic" ? Math.log(value) : value);
+  const sorted = figures.map(height).sort((a, b) => a - b);
   const best = sorted[0] ?? 0;
   const last = sorted[Math.ceil(0.75 * sorted.length) - 1] ?? best;
-  return figures.filter((figure) => !(behind(figure) > last + Math.max(last - best, 0.1)));
+  return figures.filter((figure) => height(figure) <= last + Math.max(last - best, 0.5));
 }
 
 /** Leaves out zeros at the end of decimals: `0.500 MB` is `0.5 MB`. */

@@ -164,10 +164,9 @@ function titlesOf(
   subject: string,
   of: string,
 ): Pick<Measure, "title" | "short"> {
-  if (kind === "perplexity") return { title: `perplexity${of}`, short: `perplexity${of}` };
+  if (kind === "perplexity") return { title: `perplexity${of}`, short: "perplexity" };
   if (kind === "divergence") {
-    const short = `KL divergence${of}`;
-    return { title: `KL divergence from the original, nats a token${of}`, short };
+    return { title: `KL divergence${of}, nats a token`, short: "KL divergence" };
   }
   if (!id.startsWith("average:"))
     return { title: `accuracy, ${subject}`, short: `accuracy, ${subject}` };
@@ -189,8 +188,8 @@ function lossMeasure(
   const find = ({ record }: SweepRow): Difference | undefined => differences.get(record.point.id);
   return {
     id: `loss:${subject}`,
-    title: `loss above the original, nats a token${of}`,
-    short: `loss above the original${of}`,
+    title: `loss above the original${of}, nats a token`,
+    short: "loss above the original",
     role: "quality",
     scale: "linear",
     better: "lower",

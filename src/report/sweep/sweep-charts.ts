@@ -57,14 +57,12 @@ function viewMeasure(measure: Measure, rows: readonly SweepRow[]): ViewMeasure {
       value === null ? [] : [{ value, interval: intervals[index] ?? null }],
     ),
   );
-  const { place, growing, title, ticks } = axis;
+  const { place, ...drawn } = axis;
   return {
     id: measure.id,
     name: measure.title,
-    title,
+    ...drawn,
     role: measure.role,
-    growing,
-    ticks,
     places: values.map((value) => (value === null ? null : place(value))),
     whiskers: intervals.map((ends) => ends && [place(ends.low), place(ends.high)]),
   };

@@ -57,33 +57,27 @@ const lastColumns: readonly SweepColumn[] = [
 ];
 
 /**
- * The columns that at least one of the rows has a figure for: bits a weight, size, perplexity and KL of
- * each text, averages of tasks (or the tasks, where there is no average), speed, time, memory.
+ * The columns that at least one of the rows has a figure for: bits a weight, size, perplexity and KL on the first
+ * text, averages of tasks, speed, time, memory. All other figures are in the CSV.
  */
 export function sweepColumns(rows: readonly SweepRow[]): SweepColumn[] {
   const results = rows.flatMap(({ result }) => (result ? [result] : []));
-  const names = (list: readonly { readonly name: string }[]): string[] => [
-    ...new Set(list.map(({ name }) => name)),
-  ];
-  const texts = names(results.flatMap((result) => result.texts));
-  const averages = names(results.flatMap((result) => result.averages));
-  const tasks = averages.length > 0 ? [] : names(results.flatMap((result) => result.tasks));
+  const texts = results.flatMap((result) => result.texts.map(({ name }) => name));
+  const averages = new Set(results.flatMap((result) => result.averages.map(({ name }) => name)));
   const columns = [
     ...firstColumns,
-    ...texts.flatMap((name) => textColumns(name, texts.length > 1)),
-    ...averages.map((name) => accuracyColumn(name, "averages", averages.length > 1)),
-    ...tasks.map((name) => accuracyColumn(name, "tasks", true)),
+    ...texts.slice(0, 1).flatMap(textColumns),
+    ...[...averages].map((name) => averageColumn(name, averages.size > 1)),
     ...lastColumns,
   ];
   return columns.filter(({ value }) => rows.some((row) => value(row) !== null));
 }
 
-function textColumns(name: string, several: boolean): SweepColumn[] {
-  const of = several ? ` ${name}` : "";
+function textColumns(name: string): SweepColumn[] {
   const onText = ({ result }: SweepRow) => result?.texts.find((text) => text.name === name);
   return [
     {
-      header: `perplexity${of}`,
+      header: "perplexity",
       dropOrder: 0,
       value: (row) => onText(row)?.perplexity ?? null,
       cell: (row) =>
@@ -92,7 +86,7 @@ function textColumns(name: string, several: boolean): SweepColumn[] {
         ),
     },
     {
-      header: `KL${of}`,
+      header: "KL",
       dropOrder: 3,
       value: (row) => onText(row)?.klDivergence?.mean ?? null,
       cell: (row) => map(onText(row)?.klDivergence?.mean, (value) => formatNumber(value)),
@@ -100,8 +94,8 @@ function textColumns(name: string, several: boolean): SweepColumn[] {
   ];
 }
 
-function accuracyColumn(name: string, list: "averages" | "tasks", several: boolean): SweepColumn {
-  const found = ({ result }: SweepRow) => result?.[list].find((entry) => entry.name === name);
+function averageColumn(name: string, several: boolean): SweepColumn {
+  const found = ({ result }: SweepRow) => result?.averages.find((entry) => entry.name === name);
   return {
     header: several ? name : "task average",
     dropOrder: 2,

@@ -61,8 +61,8 @@ button:hover, select:hover { border-color: var(--faint); }
 .chips [aria-pressed="true"] { background: var(--ink); border-color: var(--ink); color: var(--paper); }
 .axes { display: flex; flex-wrap: wrap; gap: 8px 20px; }
 .axes:not(:empty) { margin-bottom: 14px; }
-.axes label { color: var(--faint); font-size: 14px; }
-.axes select { color: var(--ink); max-width: 100%; }
+.axes label { display: flex; align-items: center; gap: 8px; min-width: 0; max-width: 100%; color: var(--faint); font-size: 14px; }
+.axes select { color: var(--ink); min-width: 0; flex: 0 1 auto; text-overflow: ellipsis; }
 th button { border: 0; padding: 0; font-size: inherit; font-weight: inherit; background: none; }
 th button::after { position: absolute; margin-left: 2px; }
 th button:hover { color: var(--ink); text-decoration: underline; }

@@ -6,7 +6,7 @@ import { type SweepColumn, sweepColumns } from "./sweep-columns.ts";
 import type { SweepRow } from "./sweep-row.ts";
 
 /** What stands in place of the figures of a row that has none; null for a row that has. */
-export function statusOf({ record }: SweepRow): "failed" | "not done" | null {
+function statusOf({ record }: SweepRow): "failed" | "not done" | null {
   if (record.status === "done") return null;
   return record.status === "failed" ? "failed" : "not done";
 }

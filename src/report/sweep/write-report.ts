@@ -1,7 +1,7 @@
 import type { SweepResults } from "../../pipeline/sweep/sweep-results.ts";
-import { joinPath, makeDirectories, writeText } from "../../platform/node.ts";
+import { joinPath, makeDirectories, remove, writeText } from "../../platform/node.ts";
 import { drawStandaloneChart } from "../chart/draw-chart.ts";
-import { chartsOf, describeSweep } from "./describe-sweep.ts";
+import { chartIds, chartsOf, describeSweep } from "./describe-sweep.ts";
 import type { Finding } from "./findings.ts";
 import { compactResults, formatResultsJson } from "./results-json.ts";
 import { formatSweepCsv } from "./sweep-csv.ts";
@@ -42,6 +42,11 @@ export async function writeReport(results: SweepResults, options: ReportOptions)
   ];
   await makeDirectories(out);
   for (const [name, content] of files) await writeText(joinPath(out, name), content);
+  // Charts of an earlier report that this one has no data for.
+  const old = chartIds
+    .map((id) => `${id}.svg`)
+    .filter((name) => !files.some(([own]) => own === name));
+  for (const name of old) await remove(joinPath(out, name));
   const paths = files.map(([name]) => joinPath(out, name));
   return { title: sweep.title, findings: sweep.findings, page: paths[0] ?? out, files: paths };
 }

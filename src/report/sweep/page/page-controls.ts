@@ -59,7 +59,7 @@ export function addAxisChoice(state: PageState): void {
       state.axes.set(id, { ...(state.axes.get(id) ?? chosen), [axis]: list.value });
       redraw(state);
     });
-    const label = makeElement("label", {}, axis === "y" ? "up " : "across ");
+    const label = makeElement("label", {}, axis === "y" ? "up" : "across");
     label.append(list);
     place.append(label);
   }

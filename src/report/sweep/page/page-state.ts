@@ -43,7 +43,7 @@ export function makeElement(
 }
 
 /** Returns the rows that all filters let through. */
-export function shownRows(state: PageState): Set<string> {
+function shownRows(state: PageState): Set<string> {
   const passes = (row: ViewRow): boolean =>
     [...state.filters].every(([name, chosen]) => chosen.size === 0 || chosen.has(row[name]));
   return new Set(state.data.view.rows.filter(passes).map(({ id }) => id));

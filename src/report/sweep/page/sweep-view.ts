@@ -70,14 +70,14 @@ export function plotView(
   const line: PlotLine = {
     kind: "front",
     colour: "",
-    places: front.map((point) => [point.x, point.y]),
+    places: front.filter((point) => point.y >= 0).map((point) => [point.x, point.y]),
   };
   const side = x.growing ? "right" : "left";
-  return { x, y, lines: front.length > 1 ? [line] : [], points, side };
+  return { x, y, lines: line.places.length > 1 ? [line] : [], points, side };
 }
 
 /** The points that no other is at least as good as in both ways, from the best along x on. */
-export function viewFront<T extends { readonly x: number; readonly y: number }>(
+function viewFront<T extends { readonly x: number; readonly y: number }>(
   points: readonly T[],
   growingX: boolean,
   growingY: boolean,
