@@ -1,10 +1,12 @@
 import type { Command } from "commander";
 import { formatPlannedPoints, formatSweepPlan } from "../report/sweep/sweep-plan.ts";
+import type { SweepResults } from "../pipeline/sweep/sweep-results.ts";
+import { formatPlural } from "../report/format.ts";
 import { formatFailures } from "../report/sweep/list-failures.ts";
 import { makeSweepRows } from "../report/sweep/sweep-row.ts";
 import { formatSweepTable } from "../report/sweep/sweep-table.ts";
 import { formatCommand } from "../util/shell-command.ts";
-import { UsageError } from "../util/errors.ts";
+import { FewbitError, UsageError } from "../util/errors.ts";
 import { DownloadDisplay } from "./download-display.ts";
 import { interruptible } from "./interrupt.ts";
 import type { Io } from "./io.ts";
@@ -91,6 +93,17 @@ async function runSweep(recipe: string | undefined, options: Options, io: Io): P
   if (failures.length > 0) terminal.results(["", ...failures]);
   terminal.notes(["", `  next  ${formatCommand(["fewbit", "results", out])}`, ""]);
   terminal.json(results);
+  expectNoFailure(results, recipe, options);
+}
+
+/** A script must notice that points failed. @throws FewbitError (code `POINTS`) */
+function expectNoFailure({ points }: SweepResults, recipe: string, { out }: Options): void {
+  const failed = points.filter(({ status }) => status === "failed").length;
+  if (failed === 0) return;
+  const again = ["fewbit", "sweep", recipe, ...(out ? ["--out", out] : []), "--retry-failed"];
+  throw new FewbitError("POINTS", `${failed} of ${formatPlural(points.length, "point")} failed`, {
+    hint: `their records say why; ${formatCommand(again)} tries them again`,
+  });
 }
 
 /** The recipe's path without its ending. */

@@ -14,7 +14,7 @@ const fileMagic = "SQLite format 3\0";
  * @throws UnsupportedError when it was made by a newer fewbit; it is left as it is
  */
 export async function openResultsDatabase(path: string): Promise<Database> {
-  if (await isThere(path)) {
+  if (await hasDatabase(path)) {
     const before = await openDatabase(path, { readOnly: true });
     try {
       expectOurs(before);
@@ -40,7 +40,7 @@ export async function openResultsDatabase(path: string): Promise<Database> {
  * @throws as `openResultsDatabase`; UsageError when there is none, or it is of an older layout
  */
 export async function readResultsDatabase(path: string): Promise<Database> {
-  if (!(await isThere(path))) {
+  if (!(await hasDatabase(path))) {
     throw new UsageError(`there are no results at ${path}`, {
       hint: "name the folder of a sweep: fewbit sweep RECIPE --out FOLDER makes one",
     });
@@ -59,8 +59,11 @@ export async function readResultsDatabase(path: string): Promise<Database> {
   return openDatabase(path, { readOnly: true });
 }
 
-/** Whether there is a database; an empty file is what a killed process may leave, and counts as none. */
-async function isThere(path: string): Promise<boolean> {
+/**
+ * Tells whether there is a database; an empty file is what a killed process may leave, and counts as none.
+ * @throws FormatError when the file is no database
+ */
+export async function hasDatabase(path: string): Promise<boolean> {
   const found = await status(path);
   if (found === null || (found.kind === "file" && found.sizeBytes === 0)) return false;
   const file = await openForReading(path);

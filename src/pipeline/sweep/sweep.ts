@@ -4,7 +4,6 @@ import {
   absolutePath,
   type Database,
   describeMachine,
-  exists,
   joinPath,
   makeDirectories,
   monotonicMs,
@@ -21,7 +20,12 @@ import { planSweep } from "./plan-sweep.ts";
 import type { Claim, Failure, PointCounts, PointQueue } from "./point-queue.ts";
 import { type PreparedSweep, prepareSweep } from "./prepare-sweep.ts";
 import { readPoint, readResults } from "./read-records.ts";
-import { databaseName, openResultsDatabase, readResultsDatabase } from "./results-database.ts";
+import {
+  databaseName,
+  hasDatabase,
+  openResultsDatabase,
+  readResultsDatabase,
+} from "./results-database.ts";
 import { checkpointFolder, type PointTools, runPoint } from "./run-point.ts";
 import type { PointEstimate, SweepEvent, SweepPlan } from "./sweep-events.ts";
 import type { SweepRecipeInput } from "./sweep-recipe.ts";
@@ -53,10 +57,18 @@ export async function previewSweep(
   run: Omit<SweepRun, "helper" | "retryFailed" | "emit"> & ResolveOptions,
 ): Promise<SweepPlan> {
   const { backend, out, ...options } = run;
-  const prepared = await prepareSweep(given, backend, options);
-  const folder = absolutePath(out);
+  return planIn(absolutePath(out), await prepareSweep(given, backend, options), backend, options);
+}
+
+/** Plans with what is known in a folder; nothing is written. */
+async function planIn(
+  folder: string,
+  prepared: PreparedSweep,
+  backend: Backend,
+  options: ResolveOptions,
+): Promise<SweepPlan> {
   const path = joinPath(folder, databaseName);
-  const database = (await exists(path)) ? await readResultsDatabase(path) : null;
+  const database = (await hasDatabase(path)) ? await readResultsDatabase(path) : null;
   try {
     return await planSweep(prepared, database, { ...options, folder, backend });
   } finally {
@@ -83,11 +95,11 @@ export async function runSweep(
   };
   const prepared = await prepareSweep(given, backend, options);
   const folder = absolutePath(run.out);
+  const plan = await planIn(folder, prepared, backend, options);
   for (const name of [modelsName, cacheName]) await makeDirectories(joinPath(folder, name));
   const database = await openResultsDatabase(joinPath(folder, databaseName));
   try {
     const queue = new DatabaseQueue(database);
-    const plan = await planSweep(prepared, database, { ...options, folder, backend });
     enrollPoints(database, {
       name: prepared.recipe.name,
       recipe: prepared.source.value,
