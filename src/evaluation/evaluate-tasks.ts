@@ -9,6 +9,7 @@ import type {
   TaskSelection,
 } from "./evaluation.ts";
 import { averagesOf, tasksOfAverage } from "./tasks/averages.ts";
+import { expectScorable } from "./tasks/expect-scorable.ts";
 import { openTask } from "./tasks/open-task.ts";
 import { scoreTask } from "./tasks/score-task.ts";
 import type { Task, TaskScore } from "./tasks/task.ts";
@@ -28,6 +29,7 @@ export async function evaluateTasks(
   const { against: teacher, products = "exact" } = options;
   expectSameBackend(model, teacher);
   const tasks = await openTasks(options);
+  expectScorable(model, tasks);
   await expectWritableSamples(options.samples);
   if (tasks.length === 0) throw new UsageError("expected a text or tasks to evaluate on");
   const scores = await scoreTasks(model, tasks, options);

@@ -9,6 +9,7 @@ import { openWindows } from "./open-windows.ts";
 import { ScoreTotals } from "./score-totals.ts";
 import { scoreWindows } from "./score-windows.ts";
 import { perplexityInterval } from "./statistics/text-intervals.ts";
+import { expectScorable } from "./tasks/expect-scorable.ts";
 import type { Task, TaskScore } from "./tasks/task.ts";
 import { expectWritableSamples, writeSamples } from "./tasks/write-samples.ts";
 
@@ -31,6 +32,7 @@ export async function evaluateModel(
   expectSameVocabulary(model, teacher);
   expectSameBackend(model, teacher);
   const tasks = await openTasks(options);
+  expectScorable(model, tasks);
   await expectWritableSamples(options.samples);
   const { length, windows } = await openWindows(model, options);
   const totals = new ScoreTotals();

@@ -78,6 +78,17 @@ describe("fewbit eval on tasks", () => {
     expect(stderr).not.toContain("answer 2/");
   });
 
+  it("names the item whose answer is longer than the context before the model is run", async () => {
+    const path = join(folder, "long.jsonl");
+    const item = (choice: string): string =>
+      JSON.stringify({ query: "So", choices: ["a", choice], gold: 0 });
+    writeFileSync(path, `${item("b")}\n${item("word ".repeat(2000))}\n`);
+    const { code, stderr } = await fewbitHere(["eval", model, "--task", where, "--task", path]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/long, item 2: "word word .* too many to be scored/);
+    expect(stderr).not.toContain("answer");
+  });
+
   it.each([
     [["--task", "hellaswak"], "there is no task hellaswak"],
     [["--task", "hellaswag"], "the task hellaswag needs its data file"],

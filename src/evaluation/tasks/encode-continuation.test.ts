@@ -77,7 +77,9 @@ describe("encodeContinuation", () => {
     expect(shown(texts, opened, 2)).toEqual({ front: "a|b", scored: " c" });
     expect(shown(texts, opened, 1)).toEqual({ front: "b", scored: " c" });
     const long = { context: "a", continuation: " ca" };
-    expect(() => shown(long, opened, 1)).toThrow(/has 2 tokens, and nothing may stand before it/);
-    expect(() => shown({ context: "", continuation: "" })).toThrow(/has 0 tokens/);
+    expect(() => shown(long, opened, 1)).toThrow(/has 2 tokens, too many to be scored: .* is 1$/);
+    expect(() => shown({ context: "", continuation: "" })).toThrow(
+      /has no tokens that can be scored/,
+    );
   });
 });

@@ -24,11 +24,14 @@ export function encodeContinuation(
   const { front, scored } = divide(tokenizer, texts);
   const cut = Math.max(0, front.length + scored.length - (contextLength + 1));
   const first = front.length - cut;
-  if (first < 1 || scored.length === 0) {
+  if (scored.length === 0) {
+    throw new UsageError(`"${texts.continuation}" has no tokens that can be scored`);
+  }
+  if (first < 1) {
     throw new UsageError(
-      `"${texts.continuation.trim().slice(0, 40)}…" has ${scored.length} tokens, and nothing may ` +
-        `stand before it: the model's context is ${contextLength}`,
-      { hint: "score it with a model of a longer context, or give it a context" },
+      `"${texts.continuation.trim().slice(0, 40)}…" has ${scored.length} tokens, too many to be scored: ` +
+        `the model's context is ${contextLength}`,
+      { hint: "take a model of a longer context, or leave this item out" },
     );
   }
   const ids = new Int32Array(front.length + scored.length);
