@@ -1,0 +1,205 @@
+import { describe, expect, it } from "vitest";
+import { makeSweepResults } from "../../../test/fixtures/sweep-results.ts";
+import type { SweepResults } from "../../pipeline/sweep/sweep-results.ts";
+import { analyze } from "./analyze-sweep.ts";
+import { type Finding, findingsOf } from "./findings.ts";
+import type { QualityAnalysis } from "./sweep-analysis.ts";
+
+const methods = [
+  ["gptq", ["w4g64", "w2g64"]],
+  ["paretoq", ["w4-sym", "w2-seq"]],
+] as const;
+const failed = "tiny-2m gptq w2g64";
+const results = makeSweepResults({ methods, failed: [failed] });
+const analysis = analyze(results, { draws: 300 });
+const findings = findingsOf(results, analysis);
+
+function quality(id: string): QualityAnalysis {
+  const found = analysis.qualities.find((candidate) => candidate.id === id);
+  if (!found) throw new Error(`no quality ${id}`);
+  return found;
+}
+
+function textsOf(list: readonly Finding[], kind: Finding["kind"]): string[] {
+  return list.filter((finding) => finding.kind === kind).map(({ text }) => text);
+}
+
+/** The same results with something changed in each text of some points. */
+function changeTexts(
+  change: (text: NonNullable<SweepResults["points"][0]["result"]>["texts"][0]) => object,
+  where: (model: string) => boolean = () => true,
+): SweepResults {
+  return {
+    ...results,
+    points: results.points.map((record) =>
+      record.result && where(record.point.model)
+        ? {
+            ...record,
+            result: {
+              ...record.result,
+              texts: record.result.texts.map((text) => ({ ...text, ...change(text) })),
+            },
+          }
+        : record,
+    ),
+  };
+}
+
+describe("analyze", () => {
+  it("is the same for the same results and seed", () => {
+    expect(analyze(results, { draws: 300 })).toEqual(analysis);
+    expect(analyze(results, { draws: 300, seed: 1 })).not.toEqual(analysis);
+  });
+
+  it("has only points that were measured, with their figures inside their intervals", () => {
+    const { points, models } = quality("perplexity:test.txt");
+    expect(points).toHaveLength(19);
+    expect(points.map(({ id }) => id)).not.toContain(failed);
+    expect(models).toEqual(["tiny-0.3m", "tiny-0.8m", "tiny-2m", "tiny-5m"]);
+    for (const { value, interval } of points) {
+      expect(interval.low).toBeLessThan(value);
+      expect(interval.high).toBeGreaterThan(value);
+    }
+  });
+
+  it("splits points into the front and those that a point of the front beats", () => {
+    const { fronts, points } = quality("perplexity:test.txt");
+    expect(fronts.map(({ cost }) => cost)).toEqual([
+      "size",
+      "linear-size",
+      "bits",
+      "file-bits",
+      "speed",
+      "time",
+    ]);
+    const [size] = fronts;
+    expect(
+      [...(size?.points ?? []), ...(size?.dominated ?? []).map(({ id }) => id)].sort(),
+    ).toEqual(points.map(({ id }) => id).sort());
+    const worse = size?.dominated.find(({ id }) => id === "tiny-0.3m gptq w2g64");
+    expect(worse).toMatchObject({ clear: true });
+    expect(size?.points).toContain("tiny-0.3m paretoq w2-seq");
+  });
+
+  it("names the best method of each model and bit-width, and those that cannot be told apart", () => {
+    const contest = quality("perplexity:test.txt").contests.find(
+      ({ model, bits }) => model === "tiny-5m" && bits === 2,
+    );
+    expect(contest?.points).toEqual(["tiny-5m paretoq w2-seq", "tiny-5m gptq w2g64"]);
+    expect(contest?.tied).toEqual([]);
+  });
+
+  it("keeps divergences of models apart, and draws no curves over them", () => {
+    const divergences = analysis.qualities.filter(({ id }) => id === "kl:test.txt");
+    expect(divergences.map(({ models }) => models)).toContainEqual(["tiny-5m"]);
+    expect(divergences).toHaveLength(4);
+    for (const { curves, crossovers } of divergences)
+      expect([curves, crossovers]).toEqual([[], []]);
+  });
+
+  it("keeps models apart that cut the text into other tokens", () => {
+    const other = changeTexts(
+      () => ({ tokensSha256: "ab".repeat(32) }),
+      (model) => model === "tiny-5m",
+    );
+    const found = analyze(other, { draws: 50 }).qualities.filter(
+      ({ id }) => id === "perplexity:test.txt",
+    );
+    expect(found.map(({ models }) => models)).toEqual([
+      ["tiny-0.3m", "tiny-0.8m", "tiny-2m"],
+      ["tiny-5m"],
+    ]);
+  });
+
+  it("draws the curve of the best label of each bit-width, fits it, and compares at equal size", () => {
+    const { curves, crossovers } = quality("perplexity:test.txt");
+    const best = curves.filter((curve) => curve.best && curve.size === "size");
+    expect(best.map(({ label }) => label).sort()).toEqual([
+      "original",
+      "paretoq w2-seq",
+      "paretoq w4-sym",
+    ]);
+    for (const { fit, points } of best) {
+      expect(fit?.band[0]?.sizeBytes).toBe(points[0]?.sizeBytes);
+      expect(fit?.exponent).toBeGreaterThan(0.1);
+      expect(fit?.exponent).toBeLessThan(0.4);
+    }
+    const crossover = crossovers.find(
+      ({ fewer, more, size }) => fewer.bits === 2 && more.bits === 4 && size === "size",
+    );
+    // Between the sizes of the smallest 4-bit and the largest 2-bit model.
+    expect(crossover?.from).toBe(best.find(({ bits }) => bits === 4)?.points[0]?.sizeBytes);
+    expect(crossover?.to).toBe(best.find(({ bits }) => bits === 2)?.points.at(-1)?.sizeBytes);
+    expect(crossover?.mean.verdict).toBe("b");
+  });
+});
+
+describe("findingsOf", () => {
+  it("opens with bit-widths at equal size, with the difference and its interval", () => {
+    expect(findings[0]?.text).toMatch(
+      /^At equal file size 2 bits \(paretoq w2-seq\) are worse than 4 bits \(paretoq w4-sym\): perplexity is \d\.\d ± \d\.\d % higher in the mean over 0\.222 MB to 2\.73 MB\.$/,
+    );
+  });
+
+  it("says that something cannot be told apart where the data do not decide", () => {
+    const [, accuracy] = textsOf(findings, "crossover");
+    expect(accuracy).toMatch(/cannot be told apart: accuracy \(average own\) differs by between −/);
+  });
+
+  it("says which method is best at each bit-width, and what it costs against the original", () => {
+    expect(textsOf(findings, "method")).toContain(
+      "At 2 bits paretoq w2-seq has the best perplexity on all 3 models, ahead of all others there.",
+    );
+    expect(textsOf(findings, "cost").join(" ")).toMatch(
+      /perplexity at 2 bits is \d+\.\d ± \d\.\d % higher \(0\.3m, paretoq w2-seq\)/,
+    );
+  });
+
+  it("gives the exponents of the fitted curves", () => {
+    expect(textsOf(findings, "scaling")[0]).toMatch(
+      /^Over 4 sizes, loss falls with the file's bytes to the power of −0\.\d\d at 16 bits \(−0\.\d\d to −0\.\d\d\)/,
+    );
+  });
+
+  it("says how many points failed, and rests on none of them", () => {
+    expect(textsOf(findings, "caveat")[0]).toBe(
+      "1 point of 20 failed; no sentence speaks of them.",
+    );
+    const used = findings.filter(({ kind }) => kind !== "caveat").flatMap(({ points }) => points);
+    expect(used).not.toContain(failed);
+  });
+
+  it("compares a larger model with a smaller one where their sizes are near", () => {
+    const near = makeSweepResults({
+      models: [
+        ["tiny-1m", 1_000_000],
+        ["tiny-1.52m", 1_520_000],
+        ["tiny-2.3m", 2_300_000],
+      ],
+      methods,
+    });
+    const sentences = textsOf(findingsOf(near, analyze(near, { draws: 300 })), "size");
+    expect(sentences[0]).toMatch(
+      /^At 0\.\d+ MB and 0\.\d+ MB, 2 bits of 1\.52m \(paretoq w2-seq\) beat(en by)? 4 bits of 1m \(paretoq w4-sym\): perplexity is \d+\.\d ± \d\.\d % (lower|higher)\.$/,
+    );
+  });
+
+  it("says nothing of sizes for one model, and nothing at all without results", () => {
+    const one = makeSweepResults({ models: [["tiny-1m", 1_000_000]], methods });
+    const kinds = findingsOf(one, analyze(one, { draws: 100 })).map(({ kind }) => kind);
+    expect(new Set(kinds)).toEqual(new Set(["method", "cost", "caveat"]));
+    expect(findingsOf({ ...results, points: [] })).toEqual([]);
+  });
+
+  it("leaves out a text of one window, and losses that are not finite", () => {
+    const short = changeTexts(({ windowLosses }) => ({ windowLosses: windowLosses.slice(0, 1) }));
+    const broken = changeTexts(({ windowLosses }) => ({
+      windowLosses: windowLosses.map(() => Number.POSITIVE_INFINITY),
+    }));
+    for (const changed of [short, broken]) {
+      const ids = analyze(changed, { draws: 50 }).qualities.map(({ id }) => id);
+      expect(ids).not.toContain("perplexity:test.txt");
+      expect(ids).toContain("average:own");
+    }
+  });
+});
