@@ -16,7 +16,7 @@ export interface BootstrapOptions {
 /** Figures of one sample that were drawn again and again; draw `i` of each is of the same resample. */
 export type Draws = Float64Array;
 
-export const usualDraws = 10_000;
+const usualDraws = 10_000;
 
 /**
  * Returns how many neighbouring windows of a text are drawn together: `⌊∛n⌋`, the order at which the block
