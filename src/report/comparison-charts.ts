@@ -1,108 +1,113 @@
-import type { Axis } from "./chart/axes.ts";
-import { linearScale, logScale } from "./chart/scale.ts";
-import {
-  type ChartPoint,
-  drawScatterChart,
-  type Legend,
-  type MarkShape,
-  xRange,
-  yRange,
-} from "./chart/scatter-chart.ts";
+import { type Chart, drawChart, type LegendEntry } from "./chart/draw-chart.ts";
+import type { PlotAxis, PlotShape } from "./chart/plot.ts";
+import { linearScale, logScale, type Scale } from "./chart/scale.ts";
 import { type ComparedVariant, type Origin, originTitles } from "./comparison.ts";
 import { formatBits, formatBytes, formatNumber, formatPercentage } from "./format.ts";
+import { bitsName, colourClass } from "./palette.ts";
 
-const shapes: Readonly<Record<Origin, MarkShape>> = {
+const shapes: Readonly<Record<Origin, PlotShape>> = {
   original: "circle",
   computed: "circle",
   trained: "diamond",
-  shipped: "ring",
+  shipped: "square",
 };
 
 /** Draws task accuracy over size. Variants without tasks are left out; empty when there are none. */
 export function drawAccuracyChart(variants: readonly ComparedVariant[]): string {
-  return drawChart(variants, {
-    title: "Task accuracy, mean over the tasks",
+  return drawVariants(variants, {
+    id: "accuracy",
+    title: "task accuracy, mean over the tasks",
     value: ({ figures }) => figures.accuracy,
-    axis: (values) => ({
-      scale: linearScale(values, yRange),
-      title: "task accuracy, mean over the tasks",
-      format: (value) => `${Math.round(100 * value)} %`,
-    }),
+    scale: (values) => linearScale(values, [0, 1]),
+    format: (value) => `${Math.round(100 * value)} %`,
   });
 }
 
-/** Draws perplexity over size, both on logarithmic axes; lower is better. */
+/** Draws perplexity over size, both on logarithmic axes, with up as better. */
 export function drawPerplexityChart(variants: readonly ComparedVariant[]): string {
-  return drawChart(variants, {
-    title: "Perplexity",
+  return drawVariants(variants, {
+    id: "perplexity",
+    title: "perplexity",
+    note: "log, up is better",
     value: ({ figures }) => figures.perplexity?.value ?? null,
-    axis: (values) => ({
-      scale: logScale(values, yRange),
-      title: "perplexity, lower is better (logarithmic)",
-      format: (value) => formatNumber(value, 2),
-    }),
+    scale: (values) => logScale(values, [1, 0]),
+    format: (value) => formatNumber(value, 2),
   });
 }
 
 interface Measure {
+  readonly id: string;
   readonly title: string;
+  readonly note?: string;
   readonly value: (variant: ComparedVariant) => number | null;
-  readonly axis: (values: readonly number[]) => Axis;
+  readonly scale: (values: readonly number[]) => Scale;
+  readonly format: (value: number) => string;
 }
 
-function drawChart(variants: readonly ComparedVariant[], measure: Measure): string {
-  const shown = variants.flatMap((variant) => {
+/** Draws the chart for screens and for phones; the page's style shows one of them. */
+function drawVariants(variants: readonly ComparedVariant[], measure: Measure): string {
+  const shown = variants.flatMap((variant, index) => {
     const size = variant.figures.sizeBytes;
     const value = measure.value(variant);
     return size === null || value === null || !Number.isFinite(value)
       ? []
-      : [{ variant, size, value }];
+      : [{ variant, size, value, id: `p${index}` }];
   });
   if (shown.length === 0) return "";
-  const x: Axis = {
-    scale: logScale(
-      shown.map(({ size }) => size),
-      xRange,
-    ),
-    title: "size of the weight file (logarithmic)",
-    format: formatBytes,
-  };
-  const y = measure.axis(shown.map(({ value }) => value));
-  const points = shown.map(
-    ({ variant, size, value }): ChartPoint => ({
-      x: size,
-      y: value,
-      label: variant.figures.variant,
-      colour: String(variant.bits),
-      shape: variant.origin,
-      details: detailsOf(variant),
-    }),
+  const across = logScale(
+    shown.map(({ size }) => size),
+    [0, 1],
   );
-  return drawScatterChart(`${measure.title} over size`, { x, y }, points, legendOf(variants));
+  const up = measure.scale(shown.map(({ value }) => value));
+  const points = shown.map(({ variant, size, value, id }) => ({
+    id,
+    x: across.position(size),
+    y: up.position(value),
+    whisker: null,
+    colour: colourClass(variant.bits),
+    shape: shapes[variant.origin],
+    label: variant.figures.variant,
+    faded: false,
+    title: detailsOf(variant).join("\n"),
+  }));
+  const chart: Chart = {
+    id: measure.id,
+    title: `${measure.title} over size`,
+    legend: legendOf(variants),
+    plot: {
+      x: axisOf(across, formatBytes, { title: "size of the weight file", note: "log" }),
+      y: axisOf(up, measure.format, measure),
+      lines: [],
+      points,
+      side: "right",
+    },
+  };
+  return drawChart(chart, "wide") + drawChart(chart, "narrow");
+}
+
+function axisOf(
+  { ticks, position }: Scale,
+  format: (value: number) => string,
+  { title, note }: Pick<PlotAxis, "title" | "note">,
+): PlotAxis {
+  const written = ticks.map((tick) => ({ at: position(tick), label: format(tick) }));
+  return { title, ticks: written, ...(note !== undefined && { note }) };
 }
 
 /** Colours for the bit-widths and shapes for the origins that occur. */
-function legendOf(variants: readonly ComparedVariant[]): Legend {
+function legendOf(variants: readonly ComparedVariant[]): LegendEntry[] {
   const bits = [...new Set(variants.map((variant) => variant.bits))].sort((a, b) => b - a);
   const origins = [...new Set(variants.map((variant) => variant.origin))];
-  return {
-    colours: new Map(
-      bits.map((bit) => [
-        String(bit),
-        { className: colourClass(bit), title: bit === 1 ? "1 bit" : `${bit} bits` },
-      ]),
-    ),
-    shapes: new Map(
-      origins
-        .filter((origin) => origin !== "original")
-        .map((origin) => [origin, { shape: shapes[origin], title: originTitles[origin] }]),
-    ),
-  };
-}
-
-/** Class whose colour stands for a bit-width: `bits-1_58`. */
-export function colourClass(bits: number): string {
-  return `bits-${String(bits).replace(".", "_")}`;
+  return [
+    ...bits.map((bit) => ({
+      kind: "circle" as const,
+      colour: colourClass(bit),
+      title: bitsName(bit),
+    })),
+    ...origins
+      .filter((origin) => origin !== "original")
+      .map((origin) => ({ kind: shapes[origin], colour: "", title: originTitles[origin] })),
+  ];
 }
 
 function detailsOf({ figures, origin, elapsedMs }: ComparedVariant): string[] {

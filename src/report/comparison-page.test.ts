@@ -74,10 +74,10 @@ describe("the page of a comparison", () => {
     expect(page).not.toContain("<no>");
   });
 
-  test("has every variant in both charts and both tables, with its colour", () => {
+  test("has every variant in both charts, wide and narrow, and both tables, with its colour", () => {
     for (const [index, { figures }] of comparison.variants.entries()) {
-      expect(page.split(`p${index}"`)).toHaveLength(3);
-      expect(page.split(`<tr class="r${index}">`)).toHaveLength(3);
+      expect(page.split(` data-point="p${index}" transform`)).toHaveLength(5);
+      expect(page.split(`<tr data-point="p${index}">`)).toHaveLength(3);
       expect(page).toContain(`>${figures.variant}</text>`);
     }
     expect(page).toContain('class="name bits-2"');

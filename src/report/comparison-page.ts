@@ -1,9 +1,10 @@
 import { element, escapeMarkup } from "./chart/svg.ts";
 import type { ComparedVariant, Comparison, Sample } from "./comparison.ts";
-import { colourClass, drawAccuracyChart, drawPerplexityChart } from "./comparison-charts.ts";
+import { drawAccuracyChart, drawPerplexityChart } from "./comparison-charts.ts";
 import { comparisonColumns } from "./comparison-columns.ts";
 import { comparisonStyle } from "./comparison-style.ts";
 import { formatPercentage } from "./format.ts";
+import { colourClass } from "./palette.ts";
 
 /**
  * Writes a comparison as one HTML page that needs nothing else: charts as SVG, tables, samples. It follows
@@ -80,7 +81,7 @@ function table(
       escapeMarkup(variant.figures.variant),
     ]);
     const rest = cells(variant).map((cell) => element("td", {}, [escapeMarkup(cell)]));
-    return element("tr", { class: `r${index}` }, [name, ...rest]);
+    return element("tr", { "data-point": `p${index}` }, [name, ...rest]);
   });
   const content = element("table", {}, [
     element("thead", {}, [element("tr", {}, head)]),

@@ -2,11 +2,11 @@
 const colours: readonly (readonly [bits: number, light: string, dark: string])[] = [
   [16, "#1b1b1f", "#f4f4f5"],
   [8, "#4b008d", "#c9a6ff"],
-  [4, "#2f57b5", "#6f93ff"],
+  [4, "#2d53b0", "#6f93ff"],
   [3, "#0a7454", "#2fb67c"],
   [2, "#b45a1e", "#dd7d3c"],
   [1.58, "#df569f", "#ff9dd0"],
-  [1, "#b0930a", "#ebd04c"],
+  [1, "#ad9109", "#ebd04c"],
 ];
 
 /** Class whose colour stands for a bit-width: `bits-1_58`. */

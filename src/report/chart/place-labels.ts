@@ -1,4 +1,10 @@
-import type { Frame } from "./axes.ts";
+/** Where a plot stands in its drawing, in pixels from the top left. */
+export interface Frame {
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+}
 
 /** A point of a drawing, and the name that is to stand beside it; without one it is only in the way. */
 export interface Labelled {
@@ -14,12 +20,7 @@ export interface LabelPlace {
   readonly anchor: "start" | "middle" | "end";
 }
 
-interface Box {
-  readonly left: number;
-  readonly right: number;
-  readonly top: number;
-  readonly bottom: number;
-}
+type Box = Frame;
 
 /** How labels are set. */
 export interface LabelStyle {

@@ -1,5 +1,4 @@
-import type { Frame } from "./axes.ts";
-import { placeLabels, placeLabelsParts } from "./place-labels.ts";
+import { type Frame, placeLabels, placeLabelsParts } from "./place-labels.ts";
 import { element, escapeMarkup, svgParts } from "./svg.ts";
 
 /** Shapes of marks, told apart without colour. */

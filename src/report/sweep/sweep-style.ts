@@ -1,42 +1,20 @@
-import { chartRules } from "../chart/chart-style.ts";
-import { colourRules, darkVariables, lightVariables } from "../palette.ts";
+import { pageStyle } from "../page-style.ts";
 
 /** The style of a sweep's page: light and dark, wide and narrow, screen and paper. */
-export const sweepStyle = `
-:root { color-scheme: light dark; ${lightVariables} }
-@media (prefers-color-scheme: dark) { :root { ${darkVariables} } }
-${colourRules}
-* { box-sizing: border-box; }
-html { -webkit-text-size-adjust: 100%; }
-body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
-main { max-width: 1140px; margin: 0 auto; padding: 40px 20px 72px; }
-h1 { font-size: 28px; line-height: 1.2; letter-spacing: -0.01em; margin: 0; overflow-wrap: anywhere; }
-h2 { font-size: 19px; line-height: 1.3; margin: 56px 0 12px; }
-h3 { font-size: 15px; line-height: 1.35; margin: 0 0 8px; }
-p { margin: 0 0 8px; max-width: 72ch; }
-.status { color: var(--faint); margin: 6px 0 28px; font-size: 14px; }
+export const sweepStyle = `${pageStyle}.status { color: var(--faint); margin: 6px 0 28px; font-size: 14px; }
 .findings { margin: 0; padding: 0; list-style: none; max-width: 66ch; font-size: 19px; line-height: 1.5; }
 .findings li { margin: 0 0 12px; }
 .note { color: var(--faint); font-size: 14px; }
-figure { margin: 0; }
 figcaption { color: var(--faint); font-size: 14px; margin-top: 8px; max-width: 72ch; }
-${chartRules}
-.chart[data-size="narrow"] { display: none; max-width: 560px; margin: 0 auto; }
 .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 346px), 1fr)); gap: 32px 24px; }
 figure + figure { margin-top: 36px; }
 .panels figure { margin: 0; }
 .others { margin: 0; padding: 0 0 0 18px; max-width: 72ch; }
 .others li { margin: 0 0 6px; }
 .panels figure { min-width: 0; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-size: 13.5px; font-variant-numeric: tabular-nums; }
-th, td { padding: 6px 8px; text-align: right; white-space: nowrap; }
-th { font-weight: 600; color: var(--faint); font-size: 13px; vertical-align: bottom; border-bottom: 1px solid var(--line); }
 tbody th { color: inherit; font-weight: 400; font-size: inherit; border-bottom: 0; }
 th.text, td.text { text-align: left; }
-tbody tr + tr { border-top: 1px solid var(--line); }
 tbody tr.first { border-top: 2px solid var(--line); }
-.swatch { display: inline-block; width: 10px; height: 10px; border-radius: 3px; margin-right: 8px; background: var(--colour); }
 .best th { font-weight: 650; }
 .badge { margin-left: 8px; padding: 1px 6px; border: 1px solid var(--line); border-radius: 9px; color: var(--faint); font-size: 12px; font-weight: 400; }
 .failed { color: var(--bad); }
@@ -46,7 +24,7 @@ dt { color: var(--faint); }
 dd { margin: 0; overflow-wrap: anywhere; }
 details { margin-top: 16px; }
 summary { cursor: pointer; color: var(--accent); }
-pre { overflow-x: auto; margin: 8px 0 0; padding: 12px 14px; background: var(--raised); border-radius: 8px; font: 13px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 .failures { margin: 0; padding: 0; list-style: none; }
 .failures li { margin: 0 0 14px; padding-left: 14px; border-left: 3px solid var(--bad); overflow-wrap: anywhere; }
 .failures b { display: block; }
@@ -86,27 +64,14 @@ tbody tr.lit, tbody tr:hover { background: var(--raised); }
 #note code { font: 13px ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
 .offscreen { position: fixed; left: -999px; top: 0; }
 @media (max-width: 859px) {
-main { padding: 28px 16px 56px; }
-h1 { font-size: 24px; }
-h2 { margin-top: 44px; }
 .findings { font-size: 17px; }
-.chart[data-size="wide"] { display: none; }
-.chart[data-size="narrow"] { display: block; }
 dl { grid-template-columns: 1fr; gap: 0; }
 dd { margin-bottom: 10px; }
-th:first-child, td:first-child { position: sticky; left: 0; background: var(--paper); }
 th, td { padding: 7px 8px; }
 }
 @media print {
 #filters, .axes, .copy, #record, #note { display: none !important; }
 th button::after { content: none; }
-:root { color-scheme: light; ${lightVariables} }
-main { max-width: none; padding: 0; }
-body { font-size: 11pt; }
-figure, tr, .failures li { break-inside: avoid; }
-h2, h3 { break-after: avoid; }
-.wide { overflow: visible; }
-table { font-size: 9pt; }
-th, td { padding: 3px 6px; }
+.failures li { break-inside: avoid; }
 }
 `;

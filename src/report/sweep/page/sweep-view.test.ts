@@ -1,0 +1,68 @@
+import { expect, test } from "vitest";
+import { plotView, type SweepView, type ViewMeasure, type ViewRow } from "./sweep-view.ts";
+
+const names = ["a", "b", "c", "d"];
+const rows = names.map(
+  (id): ViewRow => ({
+    id,
+    name: id,
+    model: "m",
+    method: "rtn",
+    bits: "2 bits",
+    colour: "bits-2",
+    shape: "circle",
+    lines: [id],
+    command: null,
+  }),
+);
+const measure = (
+  id: string,
+  growing: boolean,
+  places: readonly (number | null)[],
+): ViewMeasure => ({
+  id,
+  name: id,
+  title: id,
+  role: growing ? "quality" : "cost",
+  growing,
+  ticks: [],
+  places,
+  whiskers: places.map(() => null),
+});
+
+const view: SweepView = {
+  rows,
+  measures: [
+    measure("size", false, [0.1, 0.3, 0.5, 0.7]),
+    measure("speed", true, [0.9, 0.5, 0.4, 0.1]),
+    measure("quality", true, [0.2, 0.6, 0.4, 0.8]),
+    measure("partial", true, [null, 0.5, -0.3, 0.4]),
+  ],
+};
+const frontOf = (x: string, y: string, shown: ReadonlySet<string> | null = null): string[] =>
+  plotView(view, x, y, shown)
+    ?.points.filter(({ faded }) => !faded)
+    .map(({ id }) => id) ?? [];
+
+test("a front has the points that none is better than in both ways", () => {
+  expect(frontOf("size", "quality")).toEqual(["a", "b", "d"]);
+});
+
+test("where more is better in both ways, the front goes the other way", () => {
+  expect(frontOf("speed", "quality")).toEqual(["a", "b", "d"]);
+  expect(plotView(view, "speed", "quality", null)?.side).toBe("right");
+});
+
+test("of some points the front is that of these", () => {
+  expect(frontOf("size", "quality", new Set(["a", "c"]))).toEqual(["a", "c"]);
+});
+
+test("points without a figure are left out, those off the axis stand at its edge", () => {
+  const points = plotView(view, "size", "partial", null)?.points ?? [];
+  expect(points.map(({ id }) => id)).toEqual(["b", "c", "d"]);
+  expect(points[1]).toMatchObject({ y: 0, below: true });
+});
+
+test("an unknown measure makes no chart", () => {
+  expect(plotView(view, "size", "colour", null)).toBeNull();
+});
