@@ -2,7 +2,13 @@ import { type Chart, drawChart, type LegendEntry } from "./chart/draw-chart.ts";
 import type { PlotAxis, PlotShape } from "./chart/plot.ts";
 import { linearScale, logScale, type Scale } from "./chart/scale.ts";
 import { type ComparedVariant, type Origin, originTitles } from "./comparison.ts";
-import { formatBits, formatBytes, formatNumber, formatPercentage } from "./format.ts";
+import {
+  formatBits,
+  formatBytes,
+  formatNumber,
+  formatPercentage,
+  shortenDecimals,
+} from "./format.ts";
 import { bitsName, colourClass } from "./palette.ts";
 
 const shapes: Readonly<Record<Origin, PlotShape>> = {
@@ -90,7 +96,10 @@ function axisOf(
   format: (value: number) => string,
   { title, note }: Pick<PlotAxis, "title" | "note">,
 ): PlotAxis {
-  const written = ticks.map((tick) => ({ at: position(tick), label: format(tick) }));
+  const written = ticks.map((tick) => ({
+    at: position(tick),
+    label: shortenDecimals(format(tick)),
+  }));
   return { title, ticks: written, ...(note !== undefined && { note }) };
 }
 

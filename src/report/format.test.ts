@@ -7,6 +7,7 @@ import {
   formatPercentage,
   formatRemaining,
   printable,
+  shortenDecimals,
 } from "./format.ts";
 
 describe("numbers", () => {
@@ -88,4 +89,14 @@ describe("texts of others", () => {
     expect(printable("a\nb\tc\r")).toBe("a�b�c�");
     expect(printable("a\nb\tc\r", { newlines: true })).toBe("a\nb\tc�");
   });
+});
+
+test.each([
+  ["0.500 MB", "0.5 MB"],
+  ["10.0 MB", "10 MB"],
+  ["1.25 s", "1.25 s"],
+  ["100 kB", "100 kB"],
+  ["0.00200", "0.002"],
+])("an axis writes %s as %s", (text, short) => {
+  expect(shortenDecimals(text)).toBe(short);
 });

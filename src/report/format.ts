@@ -84,6 +84,11 @@ export function formatBits(bits: number): string {
   return bits.toFixed(2);
 }
 
+/** Leaves out zeros at the end of decimals, as the numbers of an axis have them: `0.500 MB` is `0.5 MB`. */
+export function shortenDecimals(text: string): string {
+  return text.replace(/\.(\d*?)0+(?!\d)/, (_, digits: string) => (digits ? `.${digits}` : ""));
+}
+
 /** Formats a shape: `4096 × 256`; a scalar is `scalar`. */
 export function formatShape(shape: readonly number[]): string {
   return shape.length === 0 ? "scalar" : shape.join(" × ");

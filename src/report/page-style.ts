@@ -24,7 +24,7 @@ th { font-weight: 600; color: var(--faint); font-size: 13px; vertical-align: bot
 tbody tr + tr { border-top: 1px solid var(--line); }
 .swatch { display: inline-block; width: 10px; height: 10px; border-radius: 3px; margin-right: 8px; background: var(--colour); }
 pre { overflow-x: auto; margin: 8px 0 0; padding: 12px 14px; background: var(--raised); border-radius: 8px; font: 13px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
-@media (max-width: 859px) {
+@media screen and (max-width: 859px) {
 main { padding: 28px 16px 56px; }
 h1 { font-size: 24px; }
 h2 { margin-top: 44px; }

@@ -5,7 +5,7 @@ const colours: readonly (readonly [bits: number, light: string, dark: string])[]
   [4, "#2d53b0", "#6f93ff"],
   [3, "#0a7454", "#2fb67c"],
   [2, "#b45a1e", "#dd7d3c"],
-  [1.58, "#df569f", "#ff9dd0"],
+  [1.58, "#dc509b", "#ff9dd0"],
   [1, "#ad9109", "#ebd04c"],
 ];
 

@@ -1,6 +1,7 @@
 import type { Interval } from "../../evaluation/statistics/interval.ts";
 import type { PlotAxis } from "../chart/plot.ts";
 import { linearScale, logScale } from "../chart/scale.ts";
+import { shortenDecimals } from "../format.ts";
 import type { Measure } from "./measures.ts";
 
 /** A figure that an axis may hold. */
@@ -41,7 +42,7 @@ export function measureAxis(
   return {
     title,
     ...(notes.length > 0 && { note: notes.join(", ") }),
-    ticks: ticks.map((tick) => ({ at: place(tick), label: shortNumber(format(tick)) })),
+    ticks: ticks.map((tick) => ({ at: place(tick), label: shortenDecimals(format(tick)) })),
     place,
     growing: reversed || better === "higher",
   };
@@ -57,9 +58,4 @@ function withoutBroken(figures: readonly Figure[], scale: Measure["scale"]): rea
   const best = sorted[0] ?? 0;
   const last = sorted[Math.ceil(0.75 * sorted.length) - 1] ?? best;
   return figures.filter((figure) => height(figure) <= last + Math.max(last - best, 0.5));
-}
-
-/** Leaves out zeros at the end of decimals: `0.500 MB` is `0.5 MB`. */
-function shortNumber(text: string): string {
-  return text.replace(/\.(\d*?)0+(?!\d)/, (_, digits: string) => (digits ? `.${digits}` : ""));
 }

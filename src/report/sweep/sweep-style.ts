@@ -1,7 +1,8 @@
 import { pageStyle } from "../page-style.ts";
 
 /** The style of a sweep's page: light and dark, wide and narrow, screen and paper. */
-export const sweepStyle = `${pageStyle}.status { color: var(--faint); margin: 6px 0 28px; font-size: 14px; }
+export const sweepStyle = `${pageStyle}
+.status { color: var(--faint); margin: 6px 0 28px; font-size: 14px; }
 .findings { margin: 0; padding: 0; list-style: none; max-width: 66ch; font-size: 19px; line-height: 1.5; }
 .findings li { margin: 0 0 12px; }
 .note { color: var(--faint); font-size: 14px; }
@@ -63,7 +64,7 @@ tbody tr.lit, tbody tr:hover { background: var(--raised); }
 #note { position: fixed; z-index: 3; left: 50%; bottom: 20px; transform: translateX(-50%); width: max-content; max-width: min(680px, calc(100vw - 24px)); padding: 10px 14px; background: var(--ink); color: var(--paper); border-radius: 9px; font-size: 14px; overflow-wrap: anywhere; }
 #note code { font: 13px ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
 .offscreen { position: fixed; left: -999px; top: 0; }
-@media (max-width: 859px) {
+@media screen and (max-width: 859px) {
 .findings { font-size: 17px; }
 dl { grid-template-columns: 1fr; gap: 0; }
 dd { margin-bottom: 10px; }
