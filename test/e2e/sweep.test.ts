@@ -212,7 +212,7 @@ describe("a sweep", () => {
     const moments: (() => boolean)[] = [
       () => existsSync(join(results, "results.db")),
       () => models().some((name) => name.includes("unfinished")),
-      () => models().some((name) => /^one-gptq/.test(name)),
+      () => models().some((name) => name.startsWith("one-gptq")),
       () => models().some((name) => /^\.one-gptq.*unfinished/.test(name)),
     ];
     let kills = 0;

@@ -38,32 +38,26 @@ function schemePattern(): string {
   return `^w(${choice(bits)})(g[0-9]+)?(-(${choice(["asym", ...names])}))*(a8(-(static|integer))?)?$`;
 }
 
-/** If the method of a variant is this one, its options are these; of several methods, those that any has. */
+/** If the method of a variant is this one, its options are these. */
 function quantizerOptions(): JsonSchema[] {
-  return methodsOf("quantizer").map((method) => ({
-    if: { properties: { method: { const: method.id } }, required: ["method"] },
-    then: {
-      properties: {
-        options: optionsOf(method),
-        grid: {
-          properties: Object.fromEntries(
-            Object.entries(propertiesOf(method)).map(([name, option]) => [
-              name,
-              { type: "array", items: option },
-            ]),
-          ),
-          additionalProperties: false,
-        },
-      },
-    },
-  }));
+  return methodsOf("quantizer").map((method) => {
+    const lists = Object.entries(propertiesOf(method)).map(([name, items]) => [
+      name,
+      { type: "array", items },
+    ]);
+    const grid = { properties: Object.fromEntries(lists), additionalProperties: false };
+    return ifMethod(method, { options: optionsOf(method), grid });
+  });
 }
 
 function stepOptions(role: MethodRole): JsonSchema[] {
-  return methodsOf(role).map((method) => ({
-    if: { properties: { method: { const: method.id } } },
-    then: { properties: { options: optionsOf(method) } },
-  }));
+  return methodsOf(role).map((method) => ifMethod(method, { options: optionsOf(method) }));
+}
+
+/** What fields are where `method` is this one; where it is another, nothing is said. */
+function ifMethod({ id }: Method, properties: Readonly<Record<string, JsonSchema>>): JsonSchema {
+  const is = { properties: { method: { const: id } }, required: ["method"] };
+  return { anyOf: [{ not: is }, { properties }] };
 }
 
 function methodsOf(role: MethodRole): Method[] {
