@@ -161,6 +161,7 @@ describe("DatabaseQueue", () => {
   it("makes a point wait again whose lease ran out; what its first owner does no longer counts", async () => {
     const slow = new DatabaseQueue(database, 1);
     const lost = await claimed(slow);
+    database.execute("UPDATE points SET owner = '00000000 1 1' WHERE id = 'a'");
     await sleep(10);
     const queue = new DatabaseQueue(database);
     const claim = await claimed(queue);
@@ -169,6 +170,15 @@ describe("DatabaseQueue", () => {
     expect(await slow.complete(lost, finished)).toBe(false);
     expect(await slow.fail(lost, { code: "X", message: "x" }, false)).toBe(false);
     expect(await queue.complete(claim, finished)).toBe(true);
+  });
+
+  it("has patience with a process of this machine that is alive, and some time no more", async () => {
+    const slow = new DatabaseQueue(database, 200);
+    await claimed(slow);
+    await sleep(300);
+    expect((await claimed(slow)).point.id).toBe("b");
+    database.execute("UPDATE points SET lease_until = lease_until - 2000 WHERE id = 'a'");
+    expect(await claimed(slow)).toMatchObject({ point: { id: "a" }, attempt: 2 });
   });
 
   it("keeps a claim as long as it is renewed", async () => {

@@ -15,12 +15,16 @@ import { storeResult } from "./store-result.ts";
 /** Ends of a process at one point after which nobody tries that point again by itself. */
 const mostCrashes = 4;
 
+/** Leases that a process which is known to be alive has: its timers wait while a long op keeps its thread. */
+const patience = 10;
+
 /** Columns that say who works on a point. */
 const nobody = "owner = NULL, token = NULL, lease_until = NULL";
 
 /**
  * The queue of a sweep in its results database: each call is one transaction. A claim belongs to a process (host, id and
- * start of the process), so that the death of one on this machine is noticed at once, elsewhere when its lease runs out.
+ * start of the process), so that the death of one on this machine is noticed at once, elsewhere when its lease runs out. A process on this
+ * machine that is alive has ten leases.
  */
 export class DatabaseQueue implements PointQueue {
   readonly leaseMs: number;
@@ -123,13 +127,13 @@ export class DatabaseQueue implements PointQueue {
   isBusyElsewhere(): boolean {
     return this.database
       .rows("SELECT owner, lease_until FROM points WHERE status = 'running'")
-      .some((row) => row["owner"] !== this.owner && !isLost(row));
+      .some((row) => row["owner"] !== this.owner && !this.isLost(row));
   }
 
   /** Makes points whose worker died, or has been silent for too long, wait again. */
   private takeBack(): void {
     const running = this.database.rows("SELECT * FROM points WHERE status = 'running'");
-    for (const row of running.filter(isLost)) {
+    for (const row of running.filter((each) => this.isLost(each))) {
       const crashes = Number(row["crashes"]) + 1;
       const given = crashes < mostCrashes;
       this.database.run(
@@ -144,6 +148,14 @@ export class DatabaseQueue implements PointQueue {
     }
   }
 
+  /** Whether whoever claimed a point will not complete it. */
+  private isLost(row: DatabaseRow): boolean {
+    const late = Date.now() - Number(row["lease_until"]);
+    const [host, id, mark] = String(row["owner"]).split(" ");
+    if (host !== hostDigits()) return late > 0;
+    return late > (patience - 1) * this.leaseMs || !isProcessAlive(Number(id), mark);
+  }
+
   private changeOwn(
     changes: string,
     values: readonly (string | number | null)[],
@@ -155,13 +167,6 @@ export class DatabaseQueue implements PointQueue {
       this.database.run(`UPDATE points SET ${changes} WHERE ${own}`, ...values, id, token) === 1
     );
   }
-}
-
-/** Whether whoever claimed a point will not complete it. */
-function isLost(row: DatabaseRow): boolean {
-  if (Number(row["lease_until"]) < Date.now()) return true;
-  const [host, id, mark] = String(row["owner"]).split(" ");
-  return host === hostDigits() && !isProcessAlive(Number(id), mark);
 }
 
 function workOf(row: DatabaseRow): PointWork {

@@ -2,9 +2,11 @@ import type { Backend } from "../../backend/backend.ts";
 import type { ResolveOptions } from "../../hub/resolve-model.ts";
 import {
   absolutePath,
+  baseName,
   type Database,
   describeMachine,
   joinPath,
+  listDirectory,
   makeDirectories,
   monotonicMs,
   remove,
@@ -237,8 +239,13 @@ class Sweep {
     this.place.run.emit({ type: "notice", message });
   }
 
+  /** Removes a point's checkpoint, and what unfinished runs and stages to it left beside it. */
   private async discard(point: Claim["point"]): Promise<void> {
-    await remove(checkpointFolder(joinPath(this.place.folder, modelsName), point));
+    const models = joinPath(this.place.folder, modelsName);
+    const own = baseName(checkpointFolder(models, point));
+    for (const { name } of await listDirectory(models)) {
+      if (name === own || name.startsWith(`.${own}.`)) await remove(joinPath(models, name));
+    }
   }
 
   /** Removes checkpoints of measured points that a killed process could not remove. */

@@ -1,0 +1,37 @@
+import { expect, it } from "vitest";
+import { reproduceCommand } from "./reproduce-command.ts";
+
+it("a recipe is written as the command that makes the same checkpoint", () => {
+  const command = reproduceCommand(
+    {
+      model: "/data/model",
+      out: "out",
+      transforms: [{ method: "awq", options: { clip: false } }],
+      method: "gptq",
+      options: { damping: 0.02, activationOrder: true },
+      finishers: [
+        {
+          method: "e2e-qp",
+          options: { learningRate: 1e-5 },
+          data: { files: [{ path: "/data/chat.jsonl" }], samples: 64 },
+        },
+      ],
+      scheme: "w4g32",
+      embedding: "w8",
+      ignore: ["*.o_proj"],
+      layers: [{ pattern: "mlp.*", scheme: "w2g32" }],
+      calibration: { files: [{ path: "/data/a b.txt", weight: 2 }], window: 128 },
+      trueSequential: false,
+      seed: 3,
+    },
+    "made",
+    (path) => path.replace("/data/", "../"),
+  );
+  expect(command).toBe(
+    "fewbit quantize ../model --transform awq --no-awq-clip " +
+      "--method gptq --damping 0.02 --activation-order " +
+      "--finish e2e-qp --e2e-qp-learning-rate 0.00001 --scheme w4g32 --embedding w8 " +
+      '--ignore "*.o_proj" --layer "mlp.*=w2g32" --calibration "../a b.txt=2" --window 128 ' +
+      "--finish-text ../chat.jsonl --finish-samples 64 --no-true-sequential --seed 3 --out made",
+  );
+});
