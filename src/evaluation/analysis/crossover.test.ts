@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Prng } from "../../util/prng.ts";
 import { halfWidth } from "../statistics/interval.ts";
-import { compareAtEqualSize, type SizedPoint } from "./crossover.ts";
+import { compareAtEqualSize, type SizedPoint, sizeOfEqualQuality } from "./crossover.ts";
 
 const shared = Float64Array.from({ length: 1000 }, drawWith(new Prng(1), 0.3));
 
@@ -139,5 +139,36 @@ describe("compareAtEqualSize", () => {
     expect(compareAtEqualSize(a, b, { better: "lower" })).toBeNull();
     expect(compareAtEqualSize(a, [], { better: "lower" })).toBeNull();
     expect(compareAtEqualSize(a, makeCurve([[1, 2]], 3), { better: "lower" })).toBeNull();
+  });
+});
+
+describe("sizeOfEqualQuality", () => {
+  const [curve, points] = [
+    makeCurve(
+      [
+        [1, 3],
+        [100, 1],
+      ],
+      2,
+    ),
+    makeCurve(
+      [
+        [7, 2],
+        [8, 0.5],
+      ],
+      3,
+    ),
+  ];
+
+  it("is where the curve has the point's value, whatever the point's own size", () => {
+    const found = sizeOfEqualQuality(curve, points[0] as SizedPoint);
+    expect(found?.size).toBeCloseTo(10, 6);
+    expect(found?.interval?.low).toBeGreaterThan(9);
+    expect(found?.interval?.high).toBeLessThan(11);
+  });
+
+  it("is not known beyond the curve's ends", () => {
+    expect(sizeOfEqualQuality(curve, points[1] as SizedPoint)).toBeNull();
+    expect(sizeOfEqualQuality([], points[0] as SizedPoint)).toBeNull();
   });
 });

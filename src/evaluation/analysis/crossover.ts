@@ -76,6 +76,34 @@ export function compareAtEqualSize(
   };
 }
 
+/**
+ * Finds the size at which a curve is as good as a point: what the point is worth in models of that curve. Where the curve
+ * meets the value several times, the smallest size is taken.
+ * @returns null where the value lies outside of the curve
+ */
+export function sizeOfEqualQuality(
+  curve: readonly SizedPoint[],
+  { value, draws }: Omit<SizedPoint, "size">,
+): Crossing | null {
+  const points = sortBySize(curve);
+  const sizes = points.map(({ size }) => size);
+  const [met] = zerosOf(
+    sizes,
+    points.map((point) => point.value - value),
+  );
+  if (!met) return null;
+  const found: number[] = [];
+  for (let draw = 0; draw < draws.length; draw++) {
+    const [zero] = zerosOf(
+      sizes,
+      points.map((point) => point.draws[draw] - draws[draw]),
+    );
+    if (zero) found.push(zero.size);
+  }
+  const sure = found.length >= usualLevel * draws.length;
+  return { size: met.size, interval: sure ? percentileInterval(Float64Array.from(found)) : null };
+}
+
 function sortBySize(points: readonly SizedPoint[]): SizedPoint[] {
   return [...points].sort((a, b) => a.size - b.size);
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Prng } from "../../util/prng.ts";
 import type { SizedPoint } from "./crossover.ts";
-import { fitScalingLaw, lossAt, type ScalingLaw, sizeAt } from "./scaling-law.ts";
+import { fitScalingLaw, lossAt, type ScalingLaw } from "./scaling-law.ts";
 
 function makePoints(law: ScalingLaw, sizes: readonly number[], noise: number): SizedPoint[] {
   const random = new Prng(3);
@@ -66,12 +66,5 @@ describe("fitScalingLaw", () => {
   it("refuses less than three sizes", () => {
     const points = makePoints(withFloor, [1e5, 1e6], 0.01);
     expect(() => fitScalingLaw(points, { at: [] })).toThrow(/at least 3 sizes, got 2/);
-  });
-});
-
-describe("sizeAt", () => {
-  it("inverts lossAt, and is infinite at the floor", () => {
-    expect(sizeAt(withFloor, lossAt(withFloor, 7e5)) / 7e5).toBeCloseTo(1, 9);
-    expect(sizeAt(withFloor, 1.2)).toBe(Number.POSITIVE_INFINITY);
   });
 });

@@ -95,11 +95,6 @@ export function lossAt({ floor, scale, exponent }: ScalingLaw, size: number): nu
   return floor + scale * size ** -exponent;
 }
 
-/** Returns the size at which a law gives a loss; infinite at or below its floor. */
-export function sizeAt({ floor, scale, exponent }: ScalingLaw, loss: number): number {
-  return loss > floor ? (scale / (loss - floor)) ** (1 / exponent) : Number.POSITIVE_INFINITY;
-}
-
 function fitDraws(
   points: readonly SizedPoint[],
   residual: number,

@@ -155,6 +155,12 @@ describe("findingsOf", () => {
     );
   });
 
+  it("says how large an original of the same quality would be, where the originals enclose it", () => {
+    expect(textsOf(findings, "size")[0]).toMatch(
+      /^2 bits of 5m \(paretoq w2-seq, 2\.73 MB\) have the perplexity of an original of \d\.\d+ MB \(\d\.\d+ MB to \d\.\d+ MB\)\.$/,
+    );
+  });
+
   it("gives the exponents of the fitted curves", () => {
     expect(textsOf(findings, "scaling")[0]).toMatch(
       /^Over 4 sizes, loss falls with the file's bytes to the power of −0\.\d\d at 16 bits \(−0\.\d\d to −0\.\d\d\)/,

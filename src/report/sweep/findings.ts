@@ -2,7 +2,12 @@ import type { SweepResults } from "../../pipeline/sweep/sweep-results.ts";
 import { formatPlural } from "../format.ts";
 import { analyze } from "./analyze-sweep.ts";
 import { costFindings, methodFindings } from "./method-findings.ts";
-import { crossoverFindings, neighbourFindings, scalingFindings } from "./size-findings.ts";
+import {
+  crossoverFindings,
+  neighbourFindings,
+  scalingFindings,
+  worthFindings,
+} from "./size-findings.ts";
 import { pointNames } from "./point-names.ts";
 import type { QualityAnalysis, SweepAnalysis } from "./sweep-analysis.ts";
 
@@ -38,6 +43,7 @@ export function findingsOf(
     leading.flatMap((quality) => neighbourFindings(quality, results, names)),
     leading.flatMap((quality) => methodFindings(quality, names)),
     main.flatMap((quality) => costFindings(quality, results, names)),
+    leading.flatMap((quality) => worthFindings(quality, names)),
     leading.flatMap(scalingFindings),
   ];
   // A reader of three sentences should get one of each kind.

@@ -1,7 +1,9 @@
 import {
   compareAtEqualSize,
+  type Crossing,
   type EqualSizeComparison,
   type SizedPoint,
+  sizeOfEqualQuality,
 } from "../../evaluation/analysis/crossover.ts";
 import { fitScalingLaw } from "../../evaluation/analysis/scaling-law.ts";
 import { meanOf } from "../../evaluation/statistics/bootstrap.ts";
@@ -15,6 +17,7 @@ import type {
   SizeCurve,
   SizedInterval,
   SizeId,
+  SizeWithInterval,
 } from "./sweep-analysis.ts";
 
 /** A curve with the measurements that it is drawn through. */
@@ -37,8 +40,11 @@ export function curvesOf(quality: MeasuredQuality): MeasuredCurve[] {
     .map((label) => quality.points.filter(({ point }) => point.label === label))
     .filter((family) => new Set(family.map(({ point }) => point.model)).size >= 2);
   const best = bestFamilies(quality, families);
+  const originals = families.find((family) => family[0]?.point.method === null) ?? [];
   return sizeIds.flatMap((size) =>
-    families.map((family) => makeCurve(quality, family, { size, best: best.has(family) })),
+    families.map((family) =>
+      makeCurve(quality, family, { size, best: best.has(family), originals }),
+    ),
   );
 }
 
@@ -66,16 +72,32 @@ function bestFamilies(
 function makeCurve(
   quality: MeasuredQuality,
   family: readonly MeasuredPoint[],
-  { size, best }: { readonly size: SizeId; readonly best: boolean },
+  {
+    size,
+    best,
+    originals,
+  }: {
+    readonly size: SizeId;
+    readonly best: boolean;
+    readonly originals: readonly MeasuredPoint[];
+  },
 ): MeasuredCurve {
   const measured = [...family].sort((a, b) => sizeOf(a, size) - sizeOf(b, size));
   const { label, bits } = measured[0]?.point ?? { label: "", bits: 0 };
   const points = measured.map((point) => ({
     ...figureOf(quality, point),
     sizeBytes: sizeOf(point, size),
+    worth:
+      point.point.method === null
+        ? null
+        : worthOf(sizeOfEqualQuality(originals.map(sized(size)), point)),
   }));
   const fit = quality.kind === "perplexity" ? fitCurve(measured.map(sized(size))) : null;
   return { measured, curve: { label, bits, size, best, points, fit } };
+}
+
+function worthOf(found: Crossing | null): SizeWithInterval | null {
+  return found && { sizeBytes: found.size, interval: found.interval };
 }
 
 function sizeOf({ result }: MeasuredPoint, size: SizeId): number {

@@ -86,6 +86,32 @@ export function neighbourFindings(
   });
 }
 
+/** Says how large an original would have to be to be as good as the best of the largest models in few bits. */
+export function worthFindings(quality: QualityAnalysis, names: PointNames): Finding[] {
+  return quality.curves
+    .filter(({ size, best, bits }) => size === "size" && best && bits <= usualBits)
+    .sort((a, b) => Math.abs(a.bits - 2) - Math.abs(b.bits - 2))
+    .flatMap(({ points }) => {
+      const known = points.filter(({ worth }) => worth?.interval);
+      const largest = known.at(-1);
+      const point = names.point(largest?.id ?? "");
+      const { sizeBytes, worth } = largest ?? {};
+      if (!largest || !point || !worth?.interval || sizeBytes === undefined) return [];
+      const { low, high } = worth.interval;
+      return [
+        {
+          kind: "size" as const,
+          text:
+            `${bitsNoun(point.bits)} of ${names.model(point.model)} (${point.label}, ${formatBytes(sizeBytes)}) ` +
+            `${point.bits === 1 ? "has" : "have"} the ${qualityNoun(quality)} of an original of ` +
+            `${formatBytes(worth.sizeBytes)} (${formatBytes(low)} to ${formatBytes(high)}).`,
+          quality: quality.id,
+          points: [largest.id],
+        },
+      ];
+    });
+}
+
 /** Says how loss falls with size at each bit-width. */
 export function scalingFindings(quality: QualityAnalysis): Finding[] {
   const fitted = quality.curves

@@ -94,7 +94,14 @@ export interface SizeCurve {
   /** Whether it stands for its bit-width in crossovers: the best label there over all models. */
   readonly best: boolean;
   /** Measured points, by size. */
-  readonly points: readonly (PointFigure & { readonly sizeBytes: number })[];
+  readonly points: readonly (PointFigure & {
+    readonly sizeBytes: number;
+    /**
+     * Bytes of an original of the same quality, read off the curve of the originals; null for originals, and where
+     * no two of them enclose the value.
+     */
+    readonly worth: SizeWithInterval | null;
+  })[];
   /** Null with less than three sizes, and for accuracies. */
   readonly fit: ScalingCurve | null;
 }
@@ -139,6 +146,12 @@ export interface Crossover {
    * the sizes differ by less than a tenth.
    */
   readonly neighbours: readonly PairDifference[];
-  /** Sizes at which the curves cross, with a 95 % interval where most of the draws cross too. */
-  readonly crossings: readonly { readonly sizeBytes: number; readonly interval: Interval | null }[];
+  /** Sizes at which the curves cross. */
+  readonly crossings: readonly SizeWithInterval[];
+}
+
+/** A size, with its 95 % interval where nearly all draws have one. */
+export interface SizeWithInterval {
+  readonly sizeBytes: number;
+  readonly interval: Interval | null;
 }
