@@ -3,29 +3,34 @@ import { describeDifference, describeRange } from "../describe-difference.ts";
 import { formatBytes, formatNumber, formatPlural } from "../format.ts";
 import type { Finding } from "./findings.ts";
 import { bitsNoun, joinWords, type PointNames, qualityNoun } from "./point-names.ts";
-import type { Crossover, QualityAnalysis, SizeCurve } from "./sweep-analysis.ts";
+import type { Crossover, QualityAnalysis, SizeCurve, SizeId } from "./sweep-analysis.ts";
 
 /** What fewer bits are held against: ParetoQ's question. */
 const usualBits = 4;
 
 /** Says which bit-width is better at equal size; 2 against 4 bits first. */
 export function crossoverFindings(quality: QualityAnalysis): Finding[] {
-  return crossoversAgainstFour(quality).map((crossover) => ({
+  const shown = [
+    ...crossoversAgainstFour(quality, "size"),
+    ...crossoversAgainstFour(quality, "linear-size").slice(0, 1),
+  ];
+  return shown.map((crossover) => ({
     kind: "crossover",
     text: crossoverSentence(quality, crossover),
     quality: quality.id,
     points: quality.curves
       .filter(
         ({ size, label }) =>
-          size === "size" && (label === crossover.fewer.label || label === crossover.more.label),
+          size === crossover.size &&
+          (label === crossover.fewer.label || label === crossover.more.label),
       )
       .flatMap(({ points }) => points.map(({ id }) => id)),
   }));
 }
 
-function crossoversAgainstFour({ crossovers }: QualityAnalysis): Crossover[] {
+function crossoversAgainstFour({ crossovers }: QualityAnalysis, over: SizeId): Crossover[] {
   return crossovers
-    .filter(({ size, more }) => size === "size" && more.bits === usualBits)
+    .filter(({ size, more }) => size === over && more.bits === usualBits)
     .sort((a, b) => Math.abs(a.fewer.bits - 2) - Math.abs(b.fewer.bits - 2));
 }
 
@@ -34,12 +39,13 @@ function crossoverSentence(quality: QualityAnalysis, crossover: Crossover): stri
   const noun = qualityNoun(quality);
   const range = `in the mean over ${formatBytes(from)} to ${formatBytes(to)}`;
   const [a, b] = [fewer, more].map(({ label, bits }) => `${bitsNoun(bits)} (${label})`);
-  const opening = "At equal file size";
+  const opening =
+    crossover.size === "size" ? "At equal file size" : "At equal bytes of the linear layers";
   const crossing = crossingClause(crossover);
   if (mean.verdict === "undecided") {
     return (
-      `${opening} ${a} and ${b} cannot be told apart: ${noun} differs by ` +
-      `${describeRange(quality.kind, mean)} ${range}${crossing}.`
+      `${opening} ${a} and ${b} cannot be told apart: ${range} ${noun} differs by ` +
+      `${describeRange(quality.kind, mean)}${crossing}.`
     );
   }
   const relation = mean.verdict === "a" ? "are better than" : "are worse than";
@@ -71,7 +77,7 @@ export function neighbourFindings(
     const point = names.point(id);
     return point ? `${bitsNoun(point.bits)} of ${names.model(point.model)} (${point.label})` : id;
   };
-  const pairs = crossoversAgainstFour(quality).flatMap(({ neighbours }) => neighbours);
+  const pairs = crossoversAgainstFour(quality, "size").flatMap(({ neighbours }) => neighbours);
   return pairs.map(({ a, b, difference }) => {
     const { verdict } = difference;
     const at = `At ${formatBytes(sizes.get(a) ?? 0)} and ${formatBytes(sizes.get(b) ?? 0)}`;
