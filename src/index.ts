@@ -131,8 +131,9 @@ export function quantize(model: ModelSource, options: QuantizeOptions & ApiOptio
     const notify = (message: string): void => emit({ type: "notice", message });
     const backend = backendFor({ ...options, onNotice: options.onNotice ?? notify });
     const recipe = toRecipe(sourceOf(model), options);
-    const { overwrite = false, resume = "auto", signal, onDownload } = options;
-    return runRecipe(recipe, { backend, overwrite, resume, signal, onDownload, emit });
+    const { overwrite = false, resume = "auto", sharedFolder, signal, onDownload } = options;
+    const rest = { overwrite, resume, sharedFolder, signal, onDownload };
+    return runRecipe(recipe, { backend, ...rest, emit });
   });
 }
 

@@ -7,22 +7,30 @@ import type { LanguageModel } from "../runtime/language-model.ts";
 import { load, type OpenedModel } from "../runtime/load.ts";
 import { loadTokenizer } from "../tokenizers/load-tokenizer.ts";
 import type { Recipe } from "./recipe.ts";
+import { readSharedWindows } from "./shared-windows.ts";
 
 /**
  * Reads the windows that a recipe asks for from files; null when there are none to be read. With `forTraining` of
- * conversations only what the assistant says is to be predicted.
+ * conversations only what the assistant says is to be predicted. Runs with one `sharedFolder` tokenise equal text once.
  * @throws UsageError when there is too little text
  */
 export async function readWindows(
   opened: OpenedModel,
   { calibration, seed }: Recipe,
   forTraining: boolean,
+  sharedFolder?: string,
 ): Promise<TrainingText | null> {
   if (!calibration || calibration.selfGenerated) return null;
-  const tokenizer = await loadTokenizer(opened.directory);
-  const options = { ...calibration, seed };
-  if (forTraining) return loadTrainingText(calibration.files, tokenizer, options);
-  return { ...(await loadCalibration(calibration.files, tokenizer, options)), targets: null };
+  const { directory } = opened;
+  const read = async (): Promise<TrainingText> => {
+    const tokenizer = await loadTokenizer(directory);
+    const options = { ...calibration, seed };
+    if (forTraining) return loadTrainingText(calibration.files, tokenizer, options);
+    return { ...(await loadCalibration(calibration.files, tokenizer, options)), targets: null };
+  };
+  if (sharedFolder === undefined) return read();
+  const text = { folder: sharedFolder, directory, calibration, seed, forTraining };
+  return readSharedWindows(text, read);
 }
 
 /** How windows are sampled, and which of them are there. */

@@ -57,6 +57,8 @@ export type QuantizeOptions = Omit<
      * refuses when it was another run; `restart` discards what it had done.
      */
     readonly resume?: ResumeChoice;
+    /** Folder where several runs keep what they have in common, so that it is worked out once. */
+    readonly sharedFolder?: string;
   };
 
 /** Writes options as a recipe. */

@@ -32,7 +32,7 @@ async function runInFolder(job: RunJob): Promise<RunRecord> {
   let state: RunState | null = null;
   try {
     earlier = await readEarlierWork(folder, identity);
-    const text = await readWindows(opened, recipe, trains);
+    const text = await readWindows(opened, recipe, trains, options.sharedFolder);
     options.emit({ type: "plan", plan });
     for (const message of plan.cautions) options.emit({ type: "notice", message });
     if (text?.notice) options.emit({ type: "notice", message: text.notice });

@@ -23,6 +23,8 @@ export interface MakeOptions {
   readonly backend: Backend;
   /** The module that the process runs. */
   readonly helper: string;
+  /** Folder of what the points of a sweep have in common. */
+  readonly sharedFolder: string;
   readonly signal: AbortSignal;
   /** Says what is being done, and which share of the whole is done, 0 to 1. */
   readonly onProgress: (activity: string, share: number) => void;
@@ -36,7 +38,7 @@ export interface MakeOptions {
 export async function makeCheckpoint(
   recipe: RecipeInput,
   out: string,
-  { backend, helper, signal, onProgress, onNotice }: MakeOptions,
+  { backend, helper, sharedFolder, signal, onProgress, onNotice }: MakeOptions,
 ): Promise<RunRecord> {
   if (await exists(out)) {
     return (await readJsonObject(joinPath(out, "run.json"))) as unknown as RunRecord;
@@ -48,6 +50,7 @@ export async function makeCheckpoint(
     ...rest,
     ...(calibration && { calibration }),
     out,
+    sharedFolder,
     backend: id,
     threads,
   } as unknown as MakeOrder["options"];

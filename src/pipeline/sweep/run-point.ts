@@ -15,6 +15,8 @@ export interface PointTools {
   readonly backend: Backend;
   /** The module of the process that makes checkpoints. */
   readonly helper: string;
+  /** Folder of what points have in common. */
+  readonly sharedFolder: string;
   /** Folder that checkpoints are made in. */
   readonly models: string;
   readonly tasks: readonly Task[];

@@ -216,6 +216,7 @@ class Sweep {
     return {
       backend: run.backend,
       helper: run.helper,
+      sharedFolder: joinPath(folder, cacheName),
       models: joinPath(folder, modelsName),
       tasks,
       hashes,
