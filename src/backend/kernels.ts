@@ -103,7 +103,8 @@ export interface QuantizeColumnsOptions {
  */
 export interface Kernels extends TrainingKernels {
   /** `out [m, n] f32 = a·b`, with `a [m, k]` f32 or bf16 and `b [k, n]` f32, f16 or bf16 (16-bit × 16-bit
-   *  multiplies in bf16 with f32 accumulation where both are bf16; a 16-bit `b` with f32 `a` is widened). */
+   *  multiplies in bf16 with f32 accumulation where both are bf16; a 16-bit `b` with f32 `a` counts as widened: products
+   *  are exact and sums are float32). */
   matmul(out: TensorView, a: TensorView, b: TensorView, options: MatmulOptions): void;
   /** `out [T, outFeatures] = x [T, inFeatures] · Ŵᵀ`; `exact` products widen the weight exactly to f32, `fast`
    *  ones round x to 8 bits first (see `Products`). Weights with a table are always multiplied exactly. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Backend } from "../../src/backend/backend.ts";
 import type { LinearSlot } from "../../src/nn/linear.ts";
 import { KvCache } from "../../src/nn/kv-cache.ts";
+import { compareTokens, growTree } from "../../src/evaluation/token-tree.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import {
   idTensor,
@@ -55,6 +56,24 @@ async function cachedLogits(
   }
   cache.release();
   return all;
+}
+
+/** Logits of every token of some texts, which go through the model as one tree. */
+async function treeLogits(
+  { model, blocks }: LoadedCase,
+  texts: readonly Int32Array[],
+): Promise<Float32Array[]> {
+  const tree = growTree(model.backend, texts);
+  let hidden = model.embed(idTensor(model.backend, [[...tree.ids]]));
+  for (const block of blocks) {
+    hidden = model.forwardBlock(block, hidden, { position: 0, tree }) ?? hidden;
+  }
+  const rows = await model.logits(hidden.reshape([tree.ids.length, model.hiddenSize])).read();
+  const { vocabularySize } = model.config;
+  const logitsOf = (row: number) => [
+    ...rows.subarray(row * vocabularySize, (row + 1) * vocabularySize),
+  ];
+  return tree.rows.map((places) => Float32Array.from([...places].flatMap(logitsOf)));
 }
 
 function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
@@ -112,6 +131,19 @@ describe.each(subjects)("$title", ({ missing, open }) => {
         golden.ids.map(async (row) => [...(await windowLogits(loaded, [row]).read())]),
       );
       expect(largestDifference(together, alone.flat())).toBeLessThan(1e-5);
+    });
+
+    test("texts that begin alike give, in one tree, the logits of each text alone", async () => {
+      const loaded = await loadCase(backend, golden);
+      const [first = [], second = first.toReversed()] = golden.ids;
+      const texts = [first, second, first.slice(0, 11).concat(second), first.slice(0, 14)]
+        .concat([first.slice(0, 11).concat(second.slice(3, 5))])
+        .map((ids) => Int32Array.from(ids))
+        .sort(compareTokens);
+      for (const [index, logits] of (await treeLogits(loaded, texts)).entries()) {
+        const alone = await windowLogits(loaded, [[...texts[index]]]).read();
+        expect(largestDifference(logits, alone)).toBeLessThan(1e-4);
+      }
     });
   });
 });
