@@ -1,16 +1,14 @@
 import type { Products } from "../backend/packed-operand.ts";
 import type { LanguageModel } from "../runtime/language-model.ts";
 import { mostLikely } from "../runtime/token-weights.ts";
-import { crossEntropy, embedding } from "../tensor/ops.ts";
+import { crossEntropy } from "../tensor/ops.ts";
 import { Tensor, tidy } from "../tensor/tensor.ts";
 
 const rowsPerChunk = 256;
 
-/** Which rows are scored, and how. */
+/** How rows are scored. */
 export interface ScoreRowsOptions {
-  /** Indices of the rows; one may come several times. */
-  readonly rows: Int32Array;
-  /** The token that follows each of them. */
+  /** The token that follows each row. */
   readonly targets: Int32Array;
   readonly products: Products;
   /** Also find out where the target is the likeliest token. */
@@ -18,26 +16,22 @@ export interface ScoreRowsOptions {
 }
 
 /**
- * Scores predictions that final hidden states `[1, T, d]` make: the negative log-likelihood of each target in nats, and if asked
- * for 1 where it is the likeliest token (of equal ones the first). Logits are computed of these rows alone.
+ * Scores the predictions that final hidden states `[T, d]` make: the negative log-likelihood of each target in nats, and if asked
+ * for 1 where it is the likeliest token (of equal ones the first).
  */
 export async function scoreRows(
   model: LanguageModel,
   hidden: Tensor<"f32">,
-  { rows, targets, products, greedy }: ScoreRowsOptions,
+  { targets, products, greedy }: ScoreRowsOptions,
 ): Promise<{ losses: Float32Array; likeliest: Uint8Array | null }> {
-  const losses = new Float32Array(rows.length);
-  const likeliest = greedy ? new Uint8Array(rows.length) : null;
-  const { backend } = model;
-  const [, length = 0, width = 0] = hidden.shape;
-  const table = hidden.reshape([length, width]);
-  const indices = (of: Int32Array, start: number, end: number) =>
-    Tensor.from(backend, "i32", [end - start], of.slice(start, end));
-  for (let start = 0; start < rows.length; start += rowsPerChunk) {
-    const end = Math.min(rows.length, start + rowsPerChunk);
+  const losses = new Float32Array(targets.length);
+  const likeliest = greedy ? new Uint8Array(targets.length) : null;
+  for (let start = 0; start < targets.length; start += rowsPerChunk) {
+    const end = Math.min(targets.length, start + rowsPerChunk);
     const [loss, logits] = tidy(() => {
-      const all = model.logits(embedding(table, indices(rows, start, end)), products);
-      const loss = crossEntropy(all, indices(targets, start, end));
+      const all = model.logits(hidden.slice(start, end), products);
+      const wanted = Tensor.from(model.backend, "i32", [end - start], targets.slice(start, end));
+      const loss = crossEntropy(all, wanted);
       return greedy ? [loss, all] : [loss];
     });
     losses.set(await loss.read(), start);

@@ -118,7 +118,7 @@ export class DecoderModel implements QuantizableModel {
     return tidy(() => {
       const middle = half(() => {
         const attended = this.attend(block, hidden, pass);
-        return attended && add(hidden, attended);
+        return attended && add(wantedRows(hidden, pass), attended);
       });
       if (!middle) return null;
       return half(() => {
@@ -183,7 +183,7 @@ export class DecoderModel implements QuantizableModel {
     if (layer.rope) [q, k] = this.rotate(q, k, pass);
     const window = layer.window === null ? {} : { window: layer.window };
     const mixed = attendPass(q, k, v, pass, { scale: headDim ** -0.5, ...window });
-    const joined = mixed.reshape([batch, length, heads * headDim]);
+    const joined = wantedRows(mixed.reshape([batch, length, heads * headDim]), pass);
     return runStage(block, 1, joined, pass)?.[0] ?? null;
   }
 
@@ -244,6 +244,12 @@ function attendPass(
   if (!cache) return attention(q, k, v, { ...options, keyLength });
   writeLayer(cache, k, v, position);
   return attendLayer(q, cache, { ...options, keyLength });
+}
+
+/** Those rows of `[1, rows, width]` that a pass goes on with. */
+function wantedRows<T extends Tensor>(x: T, { wanted }: BlockPass): T | Tensor<"f32"> {
+  if (!wanted) return x;
+  return embedding(x.reshape(x.shape.slice(1)), wanted.reshape([1, wanted.size]));
 }
 
 /** Value channel that feeds each column of the output projection: heads of a group share their channels. */

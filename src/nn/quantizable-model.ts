@@ -21,6 +21,8 @@ export interface BlockPass {
   readonly cache?: KvCacheLayer;
   /** How the rows of the one batch entry make up texts; absent when each batch entry is one. */
   readonly tree?: RowTree;
+  /** With a tree: the rows whose results are wanted, `[n]`, in their order; the result is `[1, n, hiddenSize]`. */
+  readonly wanted?: Tensor<"i32">;
   /** How packed weights multiply; `exact` when absent. */
   readonly products?: Products;
   /** Called with each linear's slot and its input `[batch, length, inFeatures]`, before it is multiplied.

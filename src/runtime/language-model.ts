@@ -27,6 +27,8 @@ export interface LanguageModelParts {
 export interface ForwardOptions {
   readonly cache?: KvCache;
   readonly tree?: RowTree;
+  /** With a tree: the rows whose states are wanted, `[n]`; the result is `[1, n, hiddenSize]`. */
+  readonly wanted?: Tensor<"i32">;
   /** How packed weights multiply; default `exact`. */
   readonly products?: Products;
 }
@@ -97,7 +99,7 @@ export class LanguageModel {
    */
   hiddenStates(
     ids: Tensor<"i32">,
-    { cache, tree, products = "exact" }: ForwardOptions = {},
+    { cache, tree, wanted, products = "exact" }: ForwardOptions = {},
   ): Tensor<"f32"> {
     const [, length = 0] = ids.shape;
     const position = cache?.length ?? 0;
@@ -105,7 +107,8 @@ export class LanguageModel {
     let hidden = this.model.embed(ids);
     for (const block of this.blocks) {
       const kept = cache ? { cache: cache.layer(block.index) } : {};
-      const pass = { position, products, ...kept, ...(tree ? { tree } : {}) };
+      const rows = wanted && block === this.blocks.at(-1) ? { wanted } : {};
+      const pass = { position, products, ...kept, ...(tree ? { tree } : {}), ...rows };
       const next = this.model.forwardBlock(block, hidden, pass);
       if (!next) continue;
       hidden.release();

@@ -1,6 +1,7 @@
 import type { Products } from "../../backend/packed-operand.ts";
 import type { EvaluationWindow } from "../../calibration/windows.ts";
 import type { LanguageModel } from "../../runtime/language-model.ts";
+import { Tensor } from "../../tensor/tensor.ts";
 import { NumericError, throwIfCancelled } from "../../util/errors.ts";
 import { scoreRows } from "../score-rows.ts";
 import { compareTokens, growTree, sharedLength, type TokenTree } from "../token-tree.ts";
@@ -126,9 +127,11 @@ async function runTree(
     targets.set(window.ids.subarray(window.from + 1, window.to + 1), at);
     at += window.to - window.from;
   }
-  const hidden = model.hiddenStates(model.tokens([tree.ids]), { tree, products });
+  const wanted = Tensor.from(model.backend, "i32", [count], rows);
+  const hidden = model.hiddenStates(model.tokens([tree.ids]), { tree, wanted, products });
   try {
-    return await scoreRows(model, hidden, { rows, targets, products, greedy });
+    const states = hidden.reshape([count, model.model.hiddenSize]);
+    return await scoreRows(model, states, { targets, products, greedy });
   } finally {
     hidden.release();
   }
