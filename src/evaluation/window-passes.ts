@@ -4,7 +4,7 @@ import type { EvaluationWindow } from "../calibration/windows.ts";
 import type { LanguageModel } from "../runtime/language-model.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
-const tokensPerPass = 2048;
+const tokensPerPass = 1024;
 const rowsPerChunk = 256;
 
 /** Groups windows of one length into those that go through a model together. */
