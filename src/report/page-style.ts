@@ -39,7 +39,8 @@ body { font-size: 11pt; }
 figure, tr { break-inside: avoid; }
 h2, h3 { break-after: avoid; }
 .wide { overflow: visible; }
-table { font-size: 9pt; }
-th, td { padding: 3px 6px; }
+table { font-size: 7.5pt; }
+th, td { padding: 2px 5px; }
+thead th { font-size: 7pt; }
 }
 `;

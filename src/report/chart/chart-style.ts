@@ -12,7 +12,8 @@ export const chartRules = `.chart { display: block; width: 100%; height: auto; }
 .chart .band { fill: var(--colour); stroke: none; opacity: 0.16; }
 .chart .mark { fill: var(--colour); stroke: var(--paper); stroke-width: 1.2; }
 .chart .whisker { fill: none; stroke: var(--colour); stroke-width: 1.3; }
-.chart .faded { opacity: 0.4; }
+.chart .faded { opacity: 0.35; }
+.chart .near { opacity: 0.7; }
 .chart text, .chart .leader, .chart .front, .chart .curve, .chart .band { pointer-events: none; }
 .chart .key { --colour: var(--faint); }`;
 

@@ -43,6 +43,8 @@ export interface PlotPoint {
   readonly label: string | null;
   /** Drawn faintly, behind the others. */
   readonly faded: boolean;
+  /** Drawn less faintly than other faint ones. */
+  readonly near?: boolean;
   /** What it is, for those who cannot see it and where no script runs. */
   readonly title: string;
 }
@@ -156,7 +158,7 @@ function drawPlotPoint(
   return element(
     "g",
     {
-      class: `point ${point.colour}${point.faded ? " faded" : ""}`,
+      class: `point ${point.colour}${point.faded ? " faded" : ""}${point.near ? " near" : ""}`,
       "data-point": point.id,
       transform: `translate(${left.toFixed(1)} ${middle.toFixed(1)})`,
     },

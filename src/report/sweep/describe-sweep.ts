@@ -47,7 +47,7 @@ export function describeSweep(
   const analysis = analyze(results);
   const rows = makeSweepRows(results);
   const measures = measuresOf(rows, analysis);
-  const view = makeView(rows, measures);
+  const view = makeView(rows, measures, analysis);
   const [main = null, ...panels] = scattersOf(rows, measures, view);
   const best = main?.plot.points.flatMap(({ id, faded }) => (faded ? [] : [id]));
   return {

@@ -5,6 +5,7 @@ import { bitsName, colourClass } from "../palette.ts";
 import { measureAxis } from "./measure-axis.ts";
 import type { Measure } from "./measures.ts";
 import { plotView, type SweepView, type ViewMeasure, type ViewRow } from "./page/sweep-view.ts";
+import type { SweepAnalysis } from "./sweep-analysis.ts";
 import type { SweepRow } from "./sweep-row.ts";
 
 const shapes: readonly PlotShape[] = [
@@ -25,12 +26,33 @@ export interface ViewChart extends Chart {
 }
 
 /** Makes what charts, and the script that draws them anew, know of rows and measures. */
-export function makeView(rows: readonly SweepRow[], measures: readonly Measure[]): SweepView {
+export function makeView(
+  rows: readonly SweepRow[],
+  measures: readonly Measure[],
+  analysis: SweepAnalysis,
+): SweepView {
   const models = modelsOf(rows);
   return {
+    near: nearOf(rows, analysis),
     rows: rows.map((row) => viewRow(row, models)),
     measures: measures.map((measure) => viewMeasure(measure, rows)),
   };
+}
+
+/** Points that a front beats, but not clearly, by the measures of the front. */
+function nearOf(
+  rows: readonly SweepRow[],
+  { qualities }: SweepAnalysis,
+): Record<string, readonly string[]> {
+  const known = new Map(rows.map(({ record, id }) => [record.point.id, id]));
+  const near: Record<string, string[]> = {};
+  for (const { id: quality, fronts } of qualities) {
+    for (const { cost, dominated } of fronts) {
+      const own = dominated.filter(({ clear }) => !clear).map(({ id }) => known.get(id) ?? "");
+      near[`${cost} ${quality}`] = [...(near[`${cost} ${quality}`] ?? []), ...own];
+    }
+  }
+  return near;
 }
 
 function viewRow(row: SweepRow, models: readonly string[]): ViewRow {

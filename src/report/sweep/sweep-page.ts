@@ -91,12 +91,20 @@ function formatList(className: string, texts: readonly string[]): string {
   return element("ul", { class: className }, items);
 }
 
+const mainCaption =
+  "The line is the front: what nothing else beats in both ways. Faint points are beaten, the less faint ones not clearly " +
+  "(paired comparison). Whiskers are 95 % intervals of each point alone; points far below stand at the edge with an arrow.";
+const familyCaption =
+  "A curve for each bit-width: the method and scheme that are best there, fitted where there are three sizes or more, with the " +
+  "95 % band of the fit. Faint points are other methods.";
+
 /** The chart that people come for, with what the script puts above it. */
 function mainFigure(chart: ViewChart): string {
   const figure = element("figure", { "data-chart": chart.id }, [
     element("div", { id: "axes", class: "axes" }),
     drawChart(chart, "wide"),
     drawChart(chart, "narrow"),
+    element("figcaption", {}, [escapeMarkup(mainCaption)]),
   ]);
   return section(chart.title, element("div", { id: "filters" }) + figure);
 }
@@ -106,6 +114,7 @@ function familyFigure(chart: Chart): string {
     element("h3", {}, [escapeMarkup(chart.title)]),
     drawChart(chart, "wide"),
     drawChart(chart, "narrow"),
+    element("figcaption", {}, [escapeMarkup(familyCaption)]),
   ]);
 }
 

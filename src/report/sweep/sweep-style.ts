@@ -71,7 +71,8 @@ dd { margin-bottom: 10px; }
 th, td { padding: 7px 8px; }
 }
 @media print {
-#filters, .axes, .copy, #record, #note { display: none !important; }
+#filters, .axes, .copy, .badge, #record, #note { display: none !important; }
+tbody th { font-size: inherit; }
 th button::after { content: none; }
 .failures li { break-inside: avoid; }
 }

@@ -38,6 +38,7 @@ const view: SweepView = {
     measure("quality", true, [0.2, 0.6, 0.4, 0.8]),
     measure("partial", true, [null, 0.5, -0.3, 0.4]),
   ],
+  near: { "size quality": ["b", "c"] },
 };
 const frontOf = (x: string, y: string, shown: ReadonlySet<string> | null = null): string[] =>
   plotView(view, x, y, shown)
@@ -46,6 +47,11 @@ const frontOf = (x: string, y: string, shown: ReadonlySet<string> | null = null)
 
 test("a front has the points that none is better than in both ways", () => {
   expect(frontOf("size", "quality")).toEqual(["a", "b", "d"]);
+});
+
+test("points that are not clearly beaten are less faint, those of the front are not faint", () => {
+  const points = plotView(view, "size", "quality", null)?.points ?? [];
+  expect(points.filter(({ near }) => near).map(({ id }) => id)).toEqual(["c"]);
 });
 
 test("where more is better in both ways, the front goes the other way", () => {

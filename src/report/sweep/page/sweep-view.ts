@@ -32,6 +32,8 @@ export interface ViewMeasure extends PlotAxis {
 export interface SweepView {
   readonly rows: readonly ViewRow[];
   readonly measures: readonly ViewMeasure[];
+  /** Rows that are beaten by the front of two measures, but not clearly: ids by `x y`. */
+  readonly near: Readonly<Record<string, readonly string[]>>;
 }
 
 /**
@@ -53,6 +55,7 @@ export function plotView(
     return [{ row, x: px, y: py, whisker: y.whiskers[index] ?? null }];
   });
   const front = viewFront(placed, x.growing, y.growing);
+  const near = view.near[`${across} ${up}`] ?? [];
   const points = placed.map(
     (point): PlotPoint => ({
       id: point.row.id,
@@ -64,6 +67,7 @@ export function plotView(
       shape: point.row.shape,
       label: front.includes(point) ? point.row.name : null,
       faded: !front.includes(point),
+      near: !front.includes(point) && near.includes(point.row.id),
       title: point.row.lines.join("\n"),
     }),
   );
