@@ -89,6 +89,8 @@ describe.skipIf(absent)(`the page of a report, in a browser${absent}`, () => {
       expect(await main.locator("g.point:not(.bits-2)").count()).toBe(0);
       expect(await main.locator("g.point:not(.faded)").count()).toBeGreaterThanOrEqual(4);
       expect(await page.locator("tbody tr:not(.bits-2):visible").count()).toBe(0);
+      expect(await page.locator(".plot .curve.bits-2:visible").count()).toBeGreaterThan(0);
+      expect(await page.locator(".plot .curve:not(.bits-2):visible").count()).toBe(0);
       expect(await page.locator("#shown").innerText()).toMatch(/of 64 points/);
       await page.screenshot({ path: join(screenshots, "report-filtered.png") });
       await page.getByRole("button", { name: "show all" }).click();

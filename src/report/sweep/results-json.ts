@@ -1,4 +1,4 @@
-import type { SweepResults, TextFigures } from "../../pipeline/sweep/sweep-results.ts";
+import type { PointRecord, SweepResults, TextFigures } from "../../pipeline/sweep/sweep-results.ts";
 import { FormatError, UnsupportedError } from "../../util/errors.ts";
 
 /** Version of the file that this program writes and reads. */
@@ -59,5 +59,30 @@ export function parseResultsJson(text: string, name: string): SweepResults {
       { hint: "make the report with the version of fewbit that wrote it" },
     );
   }
+  for (const [index, record] of results.points.entries()) {
+    const problem = problemOf(record);
+    if (problem !== null) {
+      throw new FormatError(`point ${index + 1} of ${name} is malformed: ${problem}`, {
+        hint: "make it anew: fewbit report with the folder of the sweep",
+      });
+    }
+  }
   return results as SweepResults;
+}
+
+/** Says what a point lacks that reports cannot do without; null when nothing. */
+function problemOf(value: unknown): string | null {
+  const { point, status, result } = (value ?? {}) as Partial<PointRecord>;
+  for (const key of ["id", "model", "label"] as const) {
+    if (typeof point?.[key] !== "string") return `expected point.${key} to be a text`;
+  }
+  if (typeof point?.bits !== "number") return "expected point.bits to be a number";
+  if (!["waiting", "running", "done", "failed"].includes(status ?? "")) {
+    return `expected a status, got ${JSON.stringify(status)}`;
+  }
+  if (status !== "done") return null;
+  for (const key of ["texts", "tasks", "averages"] as const) {
+    if (!Array.isArray(result?.[key])) return `expected result.${key} to be a list`;
+  }
+  return typeof result?.sizeBytes === "number" ? null : "expected result.sizeBytes to be a number";
 }

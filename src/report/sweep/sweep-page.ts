@@ -56,7 +56,10 @@ function sectionsOf(sweep: SweepDescription): string[] {
     section("Other measures", formatPanels(panels)),
     section("All figures", element("div", { id: "figures" }, [htmlTable(rows, best)])),
     section("What else the figures say", formatList("others", texts.slice(3))),
-    section("How it was measured", formatFacts(results) + formatCommands(rows)),
+    section(
+      "How it was measured",
+      formatFacts(results) + formatRecipe(results) + formatCommands(rows),
+    ),
     section("What failed", formatFailures(results)),
     section("Not done", formatUnfinished(results)),
   ];
@@ -136,6 +139,14 @@ function formatFacts(results: SweepResults): string {
       element("dt", {}, [escapeMarkup(name)]) + element("dd", {}, [escapeMarkup(text)]),
   );
   return element("dl", {}, facts);
+}
+
+function formatRecipe({ recipe }: SweepResults): string {
+  if (recipe === null || recipe === undefined) return "";
+  return element("details", {}, [
+    element("summary", {}, ["Recipe of the sweep"]),
+    element("pre", {}, [escapeMarkup(JSON.stringify(recipe, null, 2))]),
+  ]);
 }
 
 function formatCommands(rows: readonly SweepRow[]): string {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { makeSweepResults } from "../../../test/fixtures/sweep-results.ts";
-import { describeSweep } from "./describe-sweep.ts";
+import { drawStandaloneChart } from "../chart/draw-chart.ts";
+import { chartsOf, describeSweep } from "./describe-sweep.ts";
 import { compactResults, formatResultsJson, parseResultsJson } from "./results-json.ts";
 import { formatSweepCsv } from "./sweep-csv.ts";
 import { formatSweepMarkdown } from "./sweep-markdown.ts";
@@ -67,4 +68,53 @@ describe("files beside the page", () => {
       formatSweepPage(describeSweep(compact)),
     );
   });
+});
+
+describe("results that are not whole are refused with what is wrong", () => {
+  const text = formatResultsJson(compactResults(results));
+  const changed = (change: (value: { format: number; points: unknown[] }) => void): string => {
+    const value = JSON.parse(text) as { format: number; points: unknown[] };
+    change(value);
+    return JSON.stringify(value);
+  };
+
+  test.each([
+    ["no JSON", "{", /^results.json is not JSON/],
+    ["another document", '{"a": 1}', /holds no results/],
+    ["another version", changed((value) => void (value.format = 9)), /has format 9, .* reads 1$/],
+    [
+      "a point without a name",
+      changed(({ points }) => void (points[2] = { point: {} })),
+      /^point 3 of .*point\.id/,
+    ],
+    [
+      "a point without figures",
+      changed(({ points }) => {
+        points[0] = { ...(points[0] as object), result: {} };
+      }),
+      /^point 1 of .*result\.texts/,
+    ],
+  ])("%s", (_, content, message) => {
+    expect(() => parseResultsJson(content, "results.json")).toThrow(message);
+  });
+});
+
+test("a model named like a script is text in every file", () => {
+  const evil = "</script><script>alert(1)</script>";
+  const named = describeSweep(makeSweepResults({ models: [[evil, 300_000]], name: evil }));
+  const html = formatSweepPage(named);
+  expect(html.split(/<script/)).toHaveLength(3);
+  expect(html.split(/<\/script>/)).toHaveLength(3);
+  expect(html).not.toContain("<script>alert");
+  expect(formatSweepMarkdown(named)).not.toContain("<script>");
+  for (const chart of chartsOf(named)) expect(drawStandaloneChart(chart)).not.toContain("<script>");
+});
+
+test("a sweep of which nothing is done yet makes a page too", () => {
+  const none = { models: [["one", 300_000]], methods: [["gptq", ["w4g64"]]] } as const;
+  const empty = describeSweep(
+    makeSweepResults({ ...none, waiting: ["one original", "one gptq w4g64"] }),
+  );
+  expect(empty.main).toBeNull();
+  expect(formatSweepPage(empty)).toContain("0 of 2 measured, 2 not done");
 });
