@@ -92,6 +92,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const all = new Set(["a", "b", "c"]);
 const evaluation = { texts: [], tasks: [], averages: [], speedTokens: 0, kl: true };
 
 function enroll(ids: readonly string[], name = "test", isBusy = false): void {
@@ -125,7 +126,7 @@ async function claimed(queue: DatabaseQueue, model: string | null = null) {
 
 describe("DatabaseQueue", () => {
   it("hands out each point once, those of the preferred model first", async () => {
-    const queue = new DatabaseQueue(database);
+    const queue = new DatabaseQueue(database, all);
     expect((await claimed(queue, "other")).point.id).toBe("c");
     expect((await claimed(queue, "other")).point.id).toBe("a");
     expect((await claimed(queue)).point.id).toBe("b");
@@ -133,8 +134,18 @@ describe("DatabaseQueue", () => {
     expect(await queue.counts()).toEqual({ waiting: 0, running: 3, done: 0, failed: 0 });
   });
 
+  it("hands out no point that the worker's recipe does not have", async () => {
+    enroll(["d", "a", "b", "c"]);
+    const short = new DatabaseQueue(database, new Set(["a", "b"]));
+    expect((await claimed(short)).point.id).toBe("a");
+    expect((await claimed(short)).point.id).toBe("b");
+    expect(await short.claim(worker, null)).toBeNull();
+    expect(await short.counts()).toEqual({ waiting: 0, running: 2, done: 0, failed: 0 });
+    expect(short.isDone()).toBe(false);
+  });
+
   it("keeps all of a result", async () => {
-    const queue = new DatabaseQueue(database);
+    const queue = new DatabaseQueue(database, all);
     expect(await queue.complete(await claimed(queue), finished)).toBe(true);
     const [record] = readResults(database).points;
     expect(record.result).toEqual(finished.result);
@@ -142,7 +153,7 @@ describe("DatabaseQueue", () => {
   });
 
   it("keeps why a point failed, and hands it out again when asked", async () => {
-    const queue = new DatabaseQueue(database);
+    const queue = new DatabaseQueue(database, all);
     const failure = { code: "MEMORY", message: "too little", hint: "buy some" };
     await queue.fail(await claimed(queue), failure, true);
     const again = await claimed(queue);
@@ -153,17 +164,17 @@ describe("DatabaseQueue", () => {
   });
 
   it("does not count a claim that was given back", async () => {
-    const queue = new DatabaseQueue(database);
+    const queue = new DatabaseQueue(database, all);
     await queue.release(await claimed(queue));
     expect(await claimed(queue)).toMatchObject({ point: { id: "a" }, attempt: 1 });
   });
 
   it("makes a point wait again whose lease ran out; what its first owner does no longer counts", async () => {
-    const slow = new DatabaseQueue(database, 1);
+    const slow = new DatabaseQueue(database, all, 1);
     const lost = await claimed(slow);
     database.execute("UPDATE points SET owner = '00000000 1 1' WHERE id = 'a'");
     await sleep(10);
-    const queue = new DatabaseQueue(database);
+    const queue = new DatabaseQueue(database, all);
     const claim = await claimed(queue);
     expect(claim).toMatchObject({ point: { id: "a" }, attempt: 2 });
     expect(await slow.renew(lost)).toBe(false);
@@ -173,7 +184,7 @@ describe("DatabaseQueue", () => {
   });
 
   it("has patience with a process of this machine that is alive, and some time no more", async () => {
-    const slow = new DatabaseQueue(database, 200);
+    const slow = new DatabaseQueue(database, all, 200);
     await claimed(slow);
     await sleep(300);
     expect((await claimed(slow)).point.id).toBe("b");
@@ -182,7 +193,7 @@ describe("DatabaseQueue", () => {
   });
 
   it("keeps a claim as long as it is renewed", async () => {
-    const queue = new DatabaseQueue(database, 2000);
+    const queue = new DatabaseQueue(database, all, 2000);
     const claim = await claimed(queue);
     const before = database.row("SELECT lease_until FROM points WHERE id = 'a'");
     await sleep(20);
@@ -194,7 +205,7 @@ describe("DatabaseQueue", () => {
   });
 
   it("takes back at once the point of a process that died; after several deaths it has failed", async () => {
-    const queue = new DatabaseQueue(database);
+    const queue = new DatabaseQueue(database, all);
     const child = spawn("sleep", ["60"]);
     const id = child.pid as number;
     const owner = `${hostDigits()} ${id} ${processMark(id)}`;
@@ -215,7 +226,7 @@ describe("DatabaseQueue", () => {
 
 describe("enrollPoints", () => {
   it("keeps points that are there, adds new ones, and no longer shows what the recipe left out", async () => {
-    const queue = new DatabaseQueue(database);
+    const queue = new DatabaseQueue(database, all);
     await queue.complete(await claimed(queue), finished);
     enroll(["d", "a"]);
     const results = readResults(database);

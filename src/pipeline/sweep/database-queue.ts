@@ -29,10 +29,13 @@ const nobody = "owner = NULL, token = NULL, lease_until = NULL";
 export class DatabaseQueue implements PointQueue {
   readonly leaseMs: number;
   private readonly database: Database;
+  private readonly points: ReadonlySet<string>;
   private readonly owner: string = `${hostDigits()} ${processId()} ${processMark(processId())}`;
 
-  constructor(database: Database, leaseMs = 120_000) {
+  /** `points` are the ids of the recipe's points: those that somebody added meanwhile are not for this worker. */
+  constructor(database: Database, points: ReadonlySet<string>, leaseMs = 120_000) {
     this.database = database;
+    this.points = points;
     this.leaseMs = leaseMs;
   }
 
@@ -40,11 +43,13 @@ export class DatabaseQueue implements PointQueue {
     const { database } = this;
     return database.transaction(() => {
       this.takeBack();
-      const row = database.row(
-        "SELECT * FROM points WHERE status = 'waiting' AND position IS NOT NULL " +
-          "ORDER BY model IS NOT ?, position LIMIT 1",
-        preferredModel,
-      );
+      const [row] = database
+        .rows(
+          "SELECT * FROM points WHERE status = 'waiting' AND position IS NOT NULL " +
+            "ORDER BY model IS NOT ?, position",
+          preferredModel,
+        )
+        .filter(({ id }) => this.points.has(String(id)));
       if (!row) return null;
       const token = randomSuffix() + randomSuffix();
       const attempt = Number(row["attempts"]) + 1;
@@ -116,11 +121,11 @@ export class DatabaseQueue implements PointQueue {
   }
 
   async counts(): Promise<PointCounts> {
-    const rows = this.database.rows(
-      "SELECT status, count(*) AS count FROM points WHERE position IS NOT NULL GROUP BY status",
-    );
-    const none = { waiting: 0, running: 0, done: 0, failed: 0 };
-    return { ...none, ...Object.fromEntries(rows.map((row) => [row["status"], row["count"]])) };
+    const counts = { waiting: 0, running: 0, done: 0, failed: 0 };
+    for (const { id, status } of this.database.rows("SELECT id, status FROM points")) {
+      if (this.points.has(String(id))) counts[status as keyof PointCounts]++;
+    }
+    return counts;
   }
 
   /** Whether another process is at work on a point of the sweep. */
@@ -128,6 +133,12 @@ export class DatabaseQueue implements PointQueue {
     return this.database
       .rows("SELECT owner, lease_until FROM points WHERE status = 'running'")
       .some((row) => row["owner"] !== this.owner && !this.isLost(row));
+  }
+
+  /** Whether anybody, by whatever recipe, works or will work on a point. */
+  isDone(): boolean {
+    const open = "status = 'running' OR status = 'waiting' AND position IS NOT NULL";
+    return this.database.row(`SELECT 1 FROM points WHERE ${open} LIMIT 1`) === null;
   }
 
   /** Makes points whose worker died, or has been silent for too long, wait again. */

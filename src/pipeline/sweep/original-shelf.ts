@@ -5,6 +5,7 @@ import { joinPath, sha256 } from "../../platform/node.ts";
 import type { LanguageModel } from "../../runtime/language-model.ts";
 import { load } from "../../runtime/load.ts";
 import type { PointEvaluation } from "./expand-recipe.ts";
+import { hashCheckpoint } from "./identify-points.ts";
 
 type EvaluationText = PointEvaluation["texts"][number];
 
@@ -33,7 +34,8 @@ export class OriginalShelf {
     const { backend, cache, hashes } = this.options;
     const resolved = await resolveModel(source, { signal });
     const model = await load(resolved.directory, { ...resolved, backend, signal });
-    const key = sha256(`${hashes.get(source)} ${backend.id} ${backend.level}`).slice(0, 12);
+    const hash = hashes.get(source) ?? (await hashCheckpoint(resolved.directory));
+    const key = sha256(`${hash} ${backend.id} ${backend.level}`).slice(0, 12);
     this.held = new Original(source, model, joinPath(cache, key));
     return this.held;
   }

@@ -44,7 +44,7 @@ export interface Worker {
 export type PointCounts = Readonly<Record<PointRecord["status"], number>>;
 
 /**
- * The points of a sweep, handed out one by one to whoever works on them.
+ * The points of a recipe, handed out one by one to whoever works on them.
  *
  * A worker claims a point, renews the claim while it works, and completes, fails or releases it. A claim has a lease: when
  * it runs out, or its owner is known to be dead, the point is waiting again and another worker may claim it; the

@@ -101,7 +101,8 @@ export async function runSweep(
   for (const name of [modelsName, cacheName]) await makeDirectories(joinPath(folder, name));
   const database = await openResultsDatabase(joinPath(folder, databaseName));
   try {
-    const queue = new DatabaseQueue(database);
+    const ids = new Set(prepared.points.map(({ point }) => point.id));
+    const queue = new DatabaseQueue(database, ids);
     enrollPoints(database, {
       name: prepared.recipe.name,
       recipe: prepared.source.value,
@@ -115,6 +116,7 @@ export async function runSweep(
     );
     emit({ type: "plan", plan });
     await new Sweep(prepared, plan, { database, queue, folder, run }).work();
+    if (queue.isDone()) await remove(joinPath(folder, cacheName));
     return readResults(database);
   } finally {
     database.close();
@@ -165,7 +167,7 @@ class Sweep {
           continue;
         }
         const counts = await queue.counts();
-        if (counts.running === 0) return await remove(joinPath(this.place.folder, cacheName));
+        if (counts.running === 0) return;
         run.emit({ type: "waiting", counts });
         await sleep(waitMs, run.signal);
       }
