@@ -2,10 +2,7 @@
  * out = (x - mean) / √(var + eps) · weight + bias over the last dimension, moments summed in float64, the
  * variance after the mean so that nothing cancels. Bound by memory. out may be x.
  */
-#include <math.h>
-
-#include "../include/fewbit.h"
-#include "../include/vec.h"
+#include "layer_norm.h"
 #include "rows.h"
 
 typedef struct {
@@ -14,15 +11,6 @@ typedef struct {
   int64_t rows, columns;
   double eps;
 } layer_call;
-
-static double sum_of_row(const float *x, int64_t n) {
-  vd sum = vd_zero();
-  int64_t i = 0;
-  for (; i + VD_WIDTH <= n; i += VD_WIDTH) sum = vd_add(sum, vd_load_f32(x + i));
-  double total = vd_sum(sum);
-  for (; i < n; i++) total += x[i];
-  return total;
-}
 
 static double sum_of_deviations(const float *x, double mean, int64_t n) {
   vd sum = vd_zero(), center = vd_set1(mean);

@@ -5,10 +5,7 @@
  *
  * Bound by memory: a row is read a few times, all but the first from the cache. dX may be dOut.
  */
-#include <math.h>
-
-#include "../include/fewbit.h"
-#include "../include/vec.h"
+#include "layer_norm.h"
 #include "row_parts.h"
 
 typedef struct {
@@ -23,15 +20,6 @@ typedef struct {
   double mean, factor; /* factor = 1/σ */
   double slope, dot;   /* mean(g), mean(g·n) */
 } row_moments;
-
-static double sum_of_row(const float *x, int64_t n) {
-  vd sum = vd_zero();
-  int64_t i = 0;
-  for (; i + VD_WIDTH <= n; i += VD_WIDTH) sum = vd_add(sum, vd_load_f32(x + i));
-  double total = vd_sum(sum);
-  for (; i < n; i++) total += x[i];
-  return total;
-}
 
 static row_moments measure_row(const norm_call *call, const float *d_out, const float *x) {
   int64_t n = call->columns, i = 0;
@@ -78,9 +66,8 @@ static void back_row(const norm_call *call, float *parts, int64_t row) {
 static FB_BODY(norm_chunk) {
   const norm_call *call = context;
   int64_t end = fb_min(call->rows, (chunk + 1) * PART_ROWS);
-  float *parts = call->parts ? call->parts + chunk * 2 * call->columns : NULL;
+  float *parts = begin_parts(call->parts, chunk, 2 * call->columns);
   (void)thread;
-  for (int64_t i = 0; parts && i < 2 * call->columns; i++) parts[i] = 0;
   for (int64_t row = chunk * PART_ROWS; row < end; row++) back_row(call, parts, row);
 }
 

@@ -51,9 +51,8 @@ static void back_row(const norm_call *call, float *part, int64_t row) {
 static FB_BODY(norm_chunk) {
   const norm_call *call = context;
   int64_t end = fb_min(call->rows, (chunk + 1) * PART_ROWS);
-  float *part = call->parts ? call->parts + chunk * call->columns : NULL;
+  float *part = begin_parts(call->parts, chunk, call->columns);
   (void)thread;
-  for (int64_t i = 0; part && i < call->columns; i++) part[i] = 0;
   for (int64_t row = chunk * PART_ROWS; row < end; row++) back_row(call, part, row);
 }
 

@@ -22,6 +22,13 @@ typedef struct {
 
 static inline int64_t part_chunks(int64_t rows) { return fb_ceil_div(rows, PART_ROWS); }
 
+/* The sums of a row chunk, `count` of them, as zeros; NULL where none are wanted. */
+static inline float *begin_parts(float *parts, int64_t chunk, int64_t count) {
+  if (!parts) return NULL;
+  for (int64_t i = 0; i < count; i++) parts[chunk * count + i] = 0;
+  return parts + chunk * count;
+}
+
 static FB_BODY(add_parts_chunk) {
   const part_sums *call = context;
   int64_t first = chunk * PART_COLUMNS, width = fb_min(PART_COLUMNS, call->columns - first);
