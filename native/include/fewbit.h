@@ -79,6 +79,9 @@ unsigned fb_features(const fb_team *team);
 /* Declares or starts the body of a parallel loop: static FB_BODY(rows) { ... } */
 #define FB_BODY(body) void body(void *context, int64_t chunk, int thread)
 
+/* A function that is always inlined, so that arguments which are constant at a call specialize it. */
+#define FB_INLINE static inline __attribute__((always_inline))
+
 /* Leaves the op with a message when the caller broke the contract. */
 #define FB_REQUIRE(condition)                                                                          \
   do {                                                                                                 \

@@ -3,14 +3,12 @@
  * write an element, with one division.
  */
 #include "narrow.h"
-#include "rows.h"
 #include "straight_through.h"
 
 typedef struct {
   void *out;
-  const float *weight, *scales, *zeros;
-  int64_t rows, columns, group_size, groups, dtype;
-  grid_rule how;
+  int64_t dtype;
+  grid_weights from;
 } quantize_call;
 
 FB_INLINE void store_values(const quantize_call *call, int64_t at, vf values, int n) {
@@ -21,33 +19,31 @@ FB_INLINE void store_values(const quantize_call *call, int64_t at, vf values, in
   else store_bf16_n(halves + at, values, n);
 }
 
-FB_INLINE void quantize_group(const quantize_call *call, int64_t at, int64_t n, const group_terms *group,
-                              const int rule) {
-  int64_t i = 0;
-  for (; i + VF_WIDTH <= n; i += VF_WIDTH) {
-    rounded to = round_weights(&call->how, vf_load(call->weight + at + i), group, rule);
-    store_values(call, at + i, vf_mul(group->scale, to.value), VF_WIDTH);
+FB_INLINE void quantize_group(const quantize_call *call, const weight_group *group, const int rule) {
+  const grid_weights *from = &call->from;
+  int64_t i = group->at, end = group->at + group->count;
+  for (; i + VF_WIDTH <= end; i += VF_WIDTH) {
+    rounded to = round_weights(&from->how, vf_load(from->weight + i), &group->terms, rule);
+    store_values(call, i, vf_mul(group->terms.scale, to.value), VF_WIDTH);
   }
-  if (i == n) return;
-  int rest = (int)(n - i);
-  rounded to = round_weights(&call->how, vf_load_n(call->weight + at + i, rest), group, rule);
-  store_values(call, at + i, vf_mul(group->scale, to.value), rest);
+  if (i == end) return;
+  int rest = (int)(end - i);
+  rounded to = round_weights(&from->how, vf_load_n(from->weight + i, rest), &group->terms, rule);
+  store_values(call, i, vf_mul(group->terms.scale, to.value), rest);
 }
 
 static FB_BODY(quantize_chunk) {
   const quantize_call *call = context;
-  int64_t n = call->columns, rows = rows_per_chunk(n), end = fb_min(call->rows, (chunk + 1) * rows);
+  const grid_weights *from = &call->from;
+  int64_t rows = rows_per_chunk(from->columns), end = fb_min(from->rows, (chunk + 1) * rows);
   (void)thread;
   for (int64_t row = chunk * rows; row < end; row++) {
-    for (int64_t g = 0; g < call->groups; g++) {
-      int64_t group = row * call->groups + g, first = g * call->group_size;
-      int64_t at = row * n + first, count = fb_min(call->group_size, n - first);
-      group_terms terms = read_group(&call->how, call->scales ? call->scales[group] : 1,
-                                     call->zeros ? call->zeros[group] : 0);
-      switch (call->how.rule) {
-        case RULE_ROUND: quantize_group(call, at, count, &terms, RULE_ROUND); break;
-        case RULE_ZERO_POINT: quantize_group(call, at, count, &terms, RULE_ZERO_POINT); break;
-        default: quantize_group(call, at, count, &terms, RULE_SIGN); break;
+    for (int64_t g = 0; g < from->groups; g++) {
+      weight_group group = read_group(from, row, g);
+      switch (from->how.rule) {
+        case RULE_ROUND: quantize_group(call, &group, RULE_ROUND); break;
+        case RULE_ZERO_POINT: quantize_group(call, &group, RULE_ZERO_POINT); break;
+        default: quantize_group(call, &group, RULE_SIGN); break;
       }
     }
   }
@@ -61,13 +57,12 @@ FB_OP(fake_quantize) {
   const int64_t *size = args->size;
   FB_REQUIRE(size[2] > 0 && (size[3] == FB_F32 || size[3] == FB_BF16));
   FB_REQUIRE(size[4] >= RULE_ROUND && size[4] <= RULE_SIGN);
-  quantize_call call = {args->buffer[0], args->buffer[1], args->buffer[2], args->buffer[3], size[0], size[1], size[2],
-                        fb_ceil_div(size[1], size[2]), size[3],
-                        read_rule(size + 4, args->real, args->buffer[2] != NULL)};
-  size_t count = (size_t)(call.rows * call.columns), groups = (size_t)(call.rows * call.groups) * 4;
+  grid_weights from = read_weights(args->buffer[1], args->buffer[2], args->buffer[3], size, size + 4, args->real);
+  quantize_call call = {args->buffer[0], size[3], from};
+  size_t count = (size_t)(from.rows * from.columns), groups = (size_t)(from.rows * from.groups) * 4;
   FB_REQUIRE(args->bytes[0] == count * fb_dtype_bytes(call.dtype) && args->bytes[1] == count * 4);
-  FB_REQUIRE(!call.scales || args->bytes[2] == groups);
-  FB_REQUIRE(!call.zeros || args->bytes[3] == groups);
-  fb_parallel(team, row_chunks(call.rows, call.columns), quantize_chunk, &call);
+  FB_REQUIRE(!from.scales || args->bytes[2] == groups);
+  FB_REQUIRE(!from.zeros || args->bytes[3] == groups);
+  fb_parallel(team, row_chunks(from.rows, from.columns), quantize_chunk, &call);
   return NULL;
 }

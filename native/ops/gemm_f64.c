@@ -9,7 +9,6 @@
 #define OP(name) vd_##name
 #define KC 256
 #define GEMM FB_NAME(fb_gemm_f64)
-#define FB_INLINE static inline __attribute__((always_inline))
 #if VF_WIDTH == 16
 #define MR 14
 #define NV 2

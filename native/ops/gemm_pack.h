@@ -11,7 +11,6 @@
 #include "../include/vec.h"
 #include "dtype.h"
 
-#define FB_INLINE static inline __attribute__((always_inline))
 
 FB_INLINE vf load_as_f32(const void *p, int64_t i, int64_t dtype) {
   if (dtype == FB_F32) return vf_load((const float *)p + i);

@@ -14,9 +14,9 @@
 #ifndef FEWBIT_STRAIGHT_THROUGH_H
 #define FEWBIT_STRAIGHT_THROUGH_H
 
-#include "../include/fewbit.h"
 #include "../include/vec.h"
 #include "exp.h"
+#include "rows.h"
 
 enum { RULE_ROUND, RULE_ZERO_POINT, RULE_SIGN, RULE_BARE_SIGN /* without scales */ };
 
@@ -35,7 +35,19 @@ typedef struct {
   vf value, by_weight, by_scale, by_zero;
 } rounded;
 
-#define FB_INLINE static inline __attribute__((always_inline))
+/* A matrix [rows][columns], each row in groups of columns of which the last may be short. */
+typedef struct {
+  const float *weight, *scales, *zeros; /* of each group: [rows][groups]; NULL where there are none */
+  int64_t rows, columns, group_size, groups;
+  grid_rule how;
+} grid_weights;
+
+/* A group of a row: its scale, and where its weights lie. */
+typedef struct {
+  group_terms terms;
+  float scale;
+  int64_t index, at, count;
+} weight_group;
 
 /* sizes: rule, whether the slope by weight is 1 outside too; reals: low, high, resolution, shift, slopes outside */
 static inline grid_rule read_rule(const int64_t *size, const double *real, int has_scales) {
@@ -44,11 +56,21 @@ static inline grid_rule read_rule(const int64_t *size, const double *real, int h
                      (float)real[3], (float)real[4], (float)real[5], size[1] != 0};
 }
 
-FB_INLINE group_terms read_group(const grid_rule *how, float scale, float zero) {
-  vf whole = vf_rne(vf_set1(zero));
-  vf clipped = vf_min(vf_set1(how->high), vf_max(vf_zero(), whole));
+/* sizes: rows, columns, group size; `rule` and reals as read_rule takes them */
+static inline grid_weights read_weights(const float *weight, const float *scales, const float *zeros,
+                                        const int64_t *size, const int64_t *rule, const double *real) {
+  return (grid_weights){weight, scales, zeros, size[0], size[1], size[2], fb_ceil_div(size[1], size[2]),
+                        read_rule(rule, real, scales != NULL)};
+}
+
+FB_INLINE weight_group read_group(const grid_weights *from, int64_t row, int64_t g) {
+  int64_t index = row * from->groups + g, first = g * from->group_size;
+  float scale = from->scales ? from->scales[index] : 1;
+  vf whole = vf_rne(vf_set1(from->zeros ? from->zeros[index] : 0));
+  vf clipped = vf_min(vf_set1(from->how.high), vf_max(vf_zero(), whole));
   vf one = vf_set1(1), moves = vf_select_ge(clipped, whole, vf_select_ge(whole, clipped, one, vf_zero()), vf_zero());
-  return (group_terms){vf_set1(scale), clipped, moves};
+  return (weight_group){{vf_set1(scale), clipped, moves}, scale, index, row * from->columns + first,
+                        fb_min(from->group_size, from->columns - first)};
 }
 
 FB_INLINE rounded round_inside(const grid_rule *how, vf u) {
