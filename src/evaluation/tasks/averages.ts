@@ -85,8 +85,7 @@ export function tasksOfAverage(name: string): readonly TaskId[] {
 
 /** The mean accuracy over tasks that stand together under no paper's name. */
 export interface OwnAverage {
-  /** `all 10 tasks`. */
-  readonly name: string;
+  readonly name: "tasks";
   readonly tasks: readonly string[];
   readonly accuracy: Accuracy;
   readonly accuracyAboveChance: number;
@@ -95,8 +94,11 @@ export interface OwnAverage {
 /** Computes the mean accuracy (`acc`) over all tasks; null for fewer than two. */
 export function averageOfAll(scores: readonly TaskScore[]): OwnAverage | null {
   if (scores.length < 2) return null;
-  const name = `all ${scores.length} tasks`;
-  return { name, tasks: scores.map((score) => score.name), ...meanOfTasks(scores, "accuracy") };
+  return {
+    name: "tasks",
+    tasks: scores.map((score) => score.name),
+    ...meanOfTasks(scores, "accuracy"),
+  };
 }
 
 /** Computes means over tasks, each counting the same; the tasks' errors are independent. */

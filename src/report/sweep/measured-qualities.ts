@@ -59,7 +59,6 @@ export function measuredQualities(results: SweepResults, options: DrawOptions): 
   const losses = { kind: "perplexity", better: "lower" } as const;
   const divergences = { kind: "divergence", better: "lower" } as const;
   const accuracies = { kind: "accuracy", better: "higher" } as const;
-  const unnamed = averages.length === 0 && tasks.length > 1 ? ["tasks"] : [];
   return [
     ...texts.flatMap((subject) =>
       gather(
@@ -68,7 +67,7 @@ export function measuredQualities(results: SweepResults, options: DrawOptions): 
         options,
       ),
     ),
-    ...[...averages, ...unnamed].flatMap((subject) =>
+    ...averages.flatMap((subject) =>
       gather(
         { id: `average:${subject}`, subject, ...accuracies },
         averageSamples(done, subject),
@@ -121,12 +120,11 @@ function taskSamples(done: readonly DonePoint[], name: string): Sample[] {
   });
 }
 
-/** Of a named average its tasks and its accuracy; of `tasks` all tasks. */
+/** The tasks of an average, by the accuracy that the paper takes; plain accuracies where no paper named it. */
 function averageSamples(done: readonly DonePoint[], name: string): Sample[] {
   const known = Object.hasOwn(taskAverages, name) ? taskAverages[name as AverageId] : null;
   return samplesOf(done, ({ result }) => {
-    const average = result.averages.find((found) => found.name === name);
-    const members = average ? average.tasks : result.tasks.map((task) => task.name);
+    const members = result.averages.find((found) => found.name === name)?.tasks ?? [];
     const tasks = members.flatMap(
       (member) => result.tasks.find((task) => task.name === member) ?? [],
     );
