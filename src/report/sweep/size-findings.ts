@@ -86,10 +86,16 @@ export function neighbourFindings(
       verdict === "undecided"
         ? `${at}, ${first} and ${second} cannot be told apart: ${qualityNoun(quality)} differs by ` +
           `${describeRange(quality.kind, difference)}.`
-        : `${at}, ${first} beat${verdict === "a" ? "" : "en by"} ${second}: ${qualityNoun(quality)} is ` +
+        : `${at}, ${first} ${verbOf(names.point(a)?.bits, verdict)} ${second}: ${qualityNoun(quality)} is ` +
           `${describeDifference(quality.kind, difference)}.`;
     return { kind: "size", text, quality: quality.id, points: [a, b] };
   });
+}
+
+/** `2 bits` beat or are beaten, `1 bit` beats or is beaten. */
+function verbOf(bits: number | undefined, verdict: "a" | "b"): string {
+  if (bits === 1) return verdict === "a" ? "beats" : "is beaten by";
+  return verdict === "a" ? "beat" : "are beaten by";
 }
 
 /** Says how large an original would have to be to be as good as the best of the largest models in few bits. */
