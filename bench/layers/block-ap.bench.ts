@@ -1,7 +1,6 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { type Benchmark, goal, type Row, timingOf } from "../harness.ts";
+import { type LineProcess, openLineProcess } from "../line-process.ts";
 
 const shape = { hidden: 2048, ffn: 5632, heads: 32, kvHeads: 4, tokens: 1024 };
 const groupSize = 64;
@@ -10,15 +9,16 @@ const goals = { ratio: 1.2, memory: 1, gemm: 0.6 };
 /** Steps of which the losses are compared: both sides do the same arithmetic, in bfloat16. */
 const lossTolerance = 0.01;
 
-/** One side of the comparison: a process that does a step for every line that it is sent. */
-interface Side {
-  /** Seconds and loss of one step more. */
-  step(): Promise<{ readonly seconds: number; readonly loss: number }>;
-  /** Ends it; peak of its memory, and time by op where it knows. */
-  end(): Promise<{
-    readonly peakBytes: number;
-    readonly nanoseconds?: Readonly<Record<string, number>>;
-  }>;
+/** What a side answers to each line: one step more. */
+interface Step {
+  readonly seconds: number;
+  readonly loss: number;
+}
+
+/** What a side answers at its end: peak of its memory, and time by op where it knows. */
+interface End {
+  readonly peakBytes: number;
+  readonly nanoseconds?: Readonly<Record<string, number>>;
 }
 
 /**
@@ -31,7 +31,7 @@ const benchmark: Benchmark = {
   title: `Block-AP step of a block ${shape.hidden} wide, FFN ${shape.ffn}, ${shape.tokens} tokens, w2g64, one core`,
   run: async (note) => {
     const sizes = Object.values(shape).map(String);
-    const ours = await open(process.execPath, [
+    const ours = await openLineProcess(process.execPath, [
       fileURLToPath(new URL("block-ap-side.ts", import.meta.url)),
       ...sizes,
       `${rounds + 1}`,
@@ -39,9 +39,9 @@ const benchmark: Benchmark = {
     if (!ours) throw new Error("the native backend does not run");
     const python = process.env.FEWBIT_PYTHON ?? "python3";
     const script = fileURLToPath(new URL("block_ap_yardstick.py", import.meta.url));
-    const theirs = new Map<string, Side>();
+    const theirs = new Map<string, LineProcess>();
     for (const precision of ["bf16", "f32"]) {
-      const side = await open(python, [script, ...sizes, precision, `${groupSize}`]);
+      const side = await openLineProcess(python, [script, ...sizes, precision, `${groupSize}`]);
       if (side) theirs.set(precision, side);
     }
     if (theirs.size === 0) note(`no yardstick: ${python} cannot run PyTorch (set FEWBIT_PYTHON)`);
@@ -50,24 +50,27 @@ const benchmark: Benchmark = {
 };
 export default benchmark;
 
-async function compare(ours: Side, theirs: ReadonlyMap<string, Side>): Promise<Row[]> {
+async function compare(
+  ours: LineProcess,
+  theirs: ReadonlyMap<string, LineProcess>,
+): Promise<Row[]> {
   const mine: number[] = [];
   const others = new Map([...theirs.keys()].map((precision) => [precision, [] as number[]]));
   for (let round = 0; round <= rounds; round++) {
-    const step = await ours.step();
+    const step = await ours.ask<Step>("");
     if (round > 0) mine.push(step.seconds);
     for (const [precision, side] of theirs) {
-      const { seconds, loss } = await side.step();
+      const { seconds, loss } = await side.ask<Step>("");
       expectLoss(precision, step.loss, loss);
       if (round > 0) others.get(precision)?.push(seconds);
     }
   }
-  const end = await ours.end();
+  const end = await ours.end<End>();
   const rows: Row[] = [secondsRow("fewbit", mine)];
   const peaks: number[] = [];
   for (const [precision, side] of theirs) {
     rows.push(secondsRow(`PyTorch, ${precision}`, others.get(precision) ?? []));
-    const { peakBytes } = await side.end();
+    const { peakBytes } = await side.end<End>();
     peaks.push(peakBytes);
     rows.push({ what: `PyTorch, ${precision}: peak memory`, value: peakBytes / 1e9, unit: "GB" });
   }
@@ -114,30 +117,4 @@ function expectLoss(precision: string, ours: number, theirs: number): void {
 function secondsRow(who: string, runs: readonly number[]): Row {
   const { median, least, most } = timingOf(runs);
   return { what: `${who}: one step`, value: median, unit: "s", spread: [least, most] };
-}
-
-/** Starts a side and waits until it is ready; null when it cannot start. */
-async function open(command: string, words: readonly string[]): Promise<Side | null> {
-  const child: ChildProcess = spawn(command, words, { stdio: ["pipe", "pipe", "ignore"] });
-  const failed = new Promise<null>((resolve) => child.on("error", () => resolve(null)));
-  const { stdin, stdout } = child;
-  if (!stdin || !stdout) return null;
-  const lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
-  const answer = async <T>(): Promise<T> => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error(`${command} ended before its answer`);
-    return JSON.parse(value) as T;
-  };
-  const ready = await Promise.race([failed, answer<unknown>().catch(() => null)]);
-  if (!ready) return null;
-  return {
-    step: () => {
-      stdin.write("\n");
-      return answer();
-    },
-    end: () => {
-      stdin.end();
-      return answer();
-    },
-  };
 }

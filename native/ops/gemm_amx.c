@@ -16,6 +16,7 @@
 #define KC (product->m * product->n <= 1 << 18 ? 768 : 3072)
 #include "gemm_pack_bf16.h"
 #include "tile_config.h"
+#include "gemm_tile_sums.h"
 
 #define GEMM FB_NAME(fb_gemm_amx)
 #define ROW_BYTES TILE_ROW_BYTES
@@ -27,18 +28,7 @@
 
 /* sums [32, 32] += a strip of a times a strip of b; `first` starts from zero. */
 static void multiply_strips(int64_t k, const uint16_t *a, const uint16_t *b, float *sums, int first) {
-  float *t1 = sums + 16, *t2 = sums + 16 * NR, *t3 = t2 + 16;
-  if (first) {
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-  } else {
-    _tile_loadd(0, sums, 2 * ROW_BYTES);
-    _tile_loadd(1, t1, 2 * ROW_BYTES);
-    _tile_loadd(2, t2, 2 * ROW_BYTES);
-    _tile_loadd(3, t3, 2 * ROW_BYTES);
-  }
+  begin_sums(sums, first);
   for (; k > 0; k -= 32, a += 2 * TILE, b += 2 * TILE) {
     _tile_loadd(4, a, ROW_BYTES);
     _tile_loadd(6, b, ROW_BYTES);
@@ -49,10 +39,7 @@ static void multiply_strips(int64_t k, const uint16_t *a, const uint16_t *b, flo
     _tile_dpbf16ps(1, 4, 7);
     _tile_dpbf16ps(3, 5, 7);
   }
-  _tile_stored(0, sums, 2 * ROW_BYTES);
-  _tile_stored(1, t1, 2 * ROW_BYTES);
-  _tile_stored(2, t2, 2 * ROW_BYTES);
-  _tile_stored(3, t3, 2 * ROW_BYTES);
+  end_sums(sums);
 }
 
 #include "gemm_blocks.h"
