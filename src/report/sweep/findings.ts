@@ -6,6 +6,7 @@ import {
   crossoverFindings,
   neighbourFindings,
   scalingFindings,
+  sizesDisagree,
   worthFindings,
 } from "./size-findings.ts";
 import { pointNames } from "./point-names.ts";
@@ -46,8 +47,12 @@ export function findingsOf(
     leading.flatMap((quality) => worthFindings(quality, names)),
     leading.flatMap(scalingFindings),
   ];
-  // A reader of three sentences should get one of each kind.
-  const leads = groups.slice(0, 4).flatMap((group) => group.slice(0, 1));
+  // A reader of three sentences should get one of each kind, and both sides where sizes can be meant in two ways.
+  const [crossings = [], ...rest] = groups.slice(0, 4);
+  const leads = [
+    ...crossings.slice(0, leading.some(sizesDisagree) ? 2 : 1),
+    ...rest.flatMap((group) => group.slice(0, 1)),
+  ];
   const others = groups.flat().filter((finding) => !leads.includes(finding));
   return [...leads, ...others, ...caveats(results, leading)];
 }

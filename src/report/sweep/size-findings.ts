@@ -8,12 +8,11 @@ import type { Crossover, QualityAnalysis, SizeCurve, SizeId } from "./sweep-anal
 /** What fewer bits are held against: ParetoQ's question. */
 const usualBits = 4;
 
-/** Says which bit-width is better at equal size; 2 against 4 bits first. */
+/** Says which bit-width is better at equal size: 2 against 4 bits first, by whole files and by linear layers. */
 export function crossoverFindings(quality: QualityAnalysis): Finding[] {
-  const shown = [
-    ...crossoversAgainstFour(quality, "size"),
-    ...crossoversAgainstFour(quality, "linear-size").slice(0, 1),
-  ];
+  const [first, ...others] = crossoversAgainstFour(quality, "size");
+  const linear = crossoversAgainstFour(quality, "linear-size").slice(0, 1);
+  const shown = [...(first ? [first] : []), ...linear, ...others];
   return shown.map((crossover) => ({
     kind: "crossover",
     text: crossoverSentence(quality, crossover),
@@ -26,6 +25,14 @@ export function crossoverFindings(quality: QualityAnalysis): Finding[] {
       )
       .flatMap(({ points }) => points.map(({ id }) => id)),
   }));
+}
+
+/** Whether whole files and linear layers say different things of the first pair of bit-widths. */
+export function sizesDisagree(quality: QualityAnalysis): boolean {
+  const [file, linear] = (["size", "linear-size"] as const).map(
+    (size) => crossoversAgainstFour(quality, size)[0]?.mean.verdict,
+  );
+  return file !== undefined && linear !== undefined && file !== linear;
 }
 
 function crossoversAgainstFour({ crossovers }: QualityAnalysis, over: SizeId): Crossover[] {
