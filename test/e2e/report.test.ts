@@ -1,7 +1,9 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
+import { parse } from "yaml";
 import { report, UsageError } from "../../src/index.ts";
 import { formatResultsJson } from "../../src/report/sweep/results-json.ts";
 import { makeSweepResults } from "../fixtures/sweep-results.ts";
@@ -45,4 +47,20 @@ test("results in memory need a folder, and a folder without results is refused",
   const empty = mkdtempSync(join(folder, "empty-"));
   await expect(report(empty)).rejects.toThrow("holds no results");
   await expect(report(join(folder, "absent"))).rejects.toThrow("does not exist");
+});
+
+test("the report of the family of sizes is what its results give, and they are its recipe's", async () => {
+  const family = fileURLToPath(new URL("../../docs/family/", import.meta.url));
+  const read = (name: string): string => readFileSync(join(family, name), "utf8");
+  const out = join(folder, "family");
+  const title = /^# (.*)$/m.exec(read("report.md"))?.[1] ?? "";
+  const { findings } = await report(join(family, "results.json"), { out, title });
+  for (const name of ["report.md", "results.csv", "family-linear-size.svg"]) {
+    expect(readFileSync(join(out, name), "utf8"), name).toBe(read(name));
+  }
+  expect(JSON.parse(read("results.json")).recipe).toEqual(parse(read("sweep.yaml")));
+  // Whole files and linear layers disagree there: both sides are said first.
+  const [first, second] = findings.map(({ text }) => text);
+  expect(first).toMatch(/^At equal file size 2 bits .* are worse than 4 bits /);
+  expect(second).toMatch(/^At equal bytes of the linear layers 2 bits .* are better than 4 bits /);
 });
