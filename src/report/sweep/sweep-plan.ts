@@ -29,11 +29,13 @@ export function formatSweepPlan(plan: SweepPlan, layout: Layout): string[] {
     formatPlural(plan.threads, "thread"),
   ];
   const disk = plan.keep ? "writes" : "writes at a time";
+  const needs =
+    `  needs about ${formatBytes(estimate.memoryBytes)} memory, ${time(estimate.seconds)}, ` +
+    `and ${disk} ${formatBytes(estimate.diskBytes)}`;
   return [
     ...joinParts(head, layout),
     ...joinParts(work, layout),
-    `  needs about ${formatBytes(estimate.memoryBytes)} memory, ${time(estimate.seconds)}, ` +
-      `and ${disk} ${formatBytes(estimate.diskBytes)}`,
+    count("done") === points.length ? "  nothing is left to do" : needs,
   ];
 }
 
