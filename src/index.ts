@@ -1,5 +1,5 @@
 import { type BackendOptions, openBackend, registerBackend } from "./backend/registry.ts";
-import { compareModels } from "./evaluation/compare-models.ts";
+import { compareModels } from "./evaluation/comparison/compare-models.ts";
 import { evaluateModel } from "./evaluation/evaluate.ts";
 import { evaluateTasks } from "./evaluation/evaluate-tasks.ts";
 import type {
@@ -8,7 +8,7 @@ import type {
   Evaluation,
   TaskEvaluation,
 } from "./evaluation/evaluation.ts";
-import type { CompareOptions, ModelComparison } from "./evaluation/model-comparison.ts";
+import type { CompareOptions, ModelComparison } from "./evaluation/comparison/model-comparison.ts";
 import type { DownloadProgress } from "./hub/download-progress.ts";
 import { resolveModel } from "./hub/resolve-model.ts";
 import { createNativeBackend } from "./kernels/native/native-backend.ts";
@@ -362,7 +362,7 @@ export type {
   ComparedFigure,
   CompareOptions,
   ModelComparison,
-} from "./evaluation/model-comparison.ts";
+} from "./evaluation/comparison/model-comparison.ts";
 export type { Interval } from "./evaluation/statistics/interval.ts";
 export type { Difference, Verdict } from "./evaluation/statistics/paired-comparison.ts";
 export {

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { ModelComparison } from "../evaluation/model-comparison.ts";
+import type { ModelComparison } from "../evaluation/comparison/model-comparison.ts";
 import { formatDuration, printable } from "../report/format.ts";
 import { describeComparison, formatComparedFigures } from "../report/model-comparison-text.ts";
 import { modelName } from "../report/model-name.ts";

@@ -1,7 +1,8 @@
 import { memoryUsage, monotonicMs } from "../platform/node.ts";
 import type { LanguageModel } from "../runtime/language-model.ts";
 import { UsageError } from "../util/errors.ts";
-import { expectSameBackend, describeSizes } from "./compared-models.ts";
+import { describeSizes } from "./describe-sizes.ts";
+import { expectSameBackend } from "./expect-comparable.ts";
 import type {
   EvaluateTasksOptions,
   MeasureOptions,

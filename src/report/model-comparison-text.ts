@@ -1,4 +1,4 @@
-import type { ComparedFigure, ModelComparison } from "../evaluation/model-comparison.ts";
+import type { ComparedFigure, ModelComparison } from "../evaluation/comparison/model-comparison.ts";
 import { halfWidth, usualLevel } from "../evaluation/statistics/interval.ts";
 import { describeDifference, describeRange, formatPlusMinus } from "./describe-difference.ts";
 import { formatPerplexity } from "./evaluation-table.ts";

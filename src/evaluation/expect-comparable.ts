@@ -1,17 +1,5 @@
 import type { LanguageModel } from "../runtime/language-model.ts";
 import { UsageError } from "../util/errors.ts";
-import type { TaskEvaluation } from "./evaluation.ts";
-
-/** Bytes and bits of a model's weight files. */
-export function describeSizes({
-  sizes,
-}: LanguageModel): Pick<TaskEvaluation, "sizeBytes" | "linearBytes" | "bitsPerWeight"> {
-  return {
-    sizeBytes: sizes.file.bytes,
-    linearBytes: sizes.linear.bytes,
-    bitsPerWeight: { linear: sizes.linear.bitsPerWeight, file: sizes.file.bitsPerWeight },
-  };
-}
 
 /** Refuses an original with another number of tokens. @throws UsageError */
 export function expectSameVocabulary(

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { Prng } from "../util/prng.ts";
+import { Prng } from "../../util/prng.ts";
 import { compareFigures, type MeasuredModel } from "./compare-figures.ts";
-import type { TaskScore } from "./tasks/task.ts";
+import type { TaskScore } from "../tasks/task.ts";
 
 /** A task score whose answers are right where the digits are 1. */
 function makeScore(name: string, right: readonly number[], normalized: boolean): TaskScore {

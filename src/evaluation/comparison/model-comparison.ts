@@ -1,7 +1,7 @@
-import type { EvaluationProgress, MeasureOptions, TaskSelection } from "./evaluation.ts";
-import type { Interval } from "./statistics/interval.ts";
-import type { Better, Difference } from "./statistics/paired-comparison.ts";
-import type { WindowChoice } from "./open-windows.ts";
+import type { EvaluationProgress, MeasureOptions, TaskSelection } from "../evaluation.ts";
+import type { Interval } from "../statistics/interval.ts";
+import type { Better, Difference } from "../statistics/paired-comparison.ts";
+import type { WindowChoice } from "../open-windows.ts";
 
 /** On what two models are compared: a text, tasks, or both. */
 export interface CompareOptions<Model>

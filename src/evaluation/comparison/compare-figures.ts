@@ -1,5 +1,5 @@
-import { UsageError } from "../util/errors.ts";
-import type { Evaluation } from "./evaluation.ts";
+import { UsageError } from "../../util/errors.ts";
+import type { Evaluation } from "../evaluation.ts";
 import type { ComparedFigure } from "./model-comparison.ts";
 import {
   blockLength,
@@ -7,12 +7,12 @@ import {
   bootstrapShares,
   type Draws,
   meanOf,
-} from "./statistics/bootstrap.ts";
-import { mapDraws, percentileInterval, subtractDraws } from "./statistics/draws.ts";
-import { mapInterval, wilsonInterval } from "./statistics/interval.ts";
-import { correctDifferences, differenceOf } from "./statistics/paired-comparison.ts";
-import { averagesOf, type NamedAverage } from "./tasks/averages.ts";
-import type { TaskScore } from "./tasks/task.ts";
+} from "../statistics/bootstrap.ts";
+import { mapDraws, percentileInterval, subtractDraws } from "../statistics/draws.ts";
+import { mapInterval, wilsonInterval } from "../statistics/interval.ts";
+import { correctDifferences, differenceOf } from "../statistics/paired-comparison.ts";
+import { averagesOf, type NamedAverage } from "../tasks/averages.ts";
+import type { TaskScore } from "../tasks/task.ts";
 
 /** What was measured of one model: on a text, on tasks, or both. */
 export interface MeasuredModel {

@@ -1,14 +1,14 @@
-import type { EvaluationWindow } from "../calibration/windows.ts";
-import { monotonicMs } from "../platform/node.ts";
-import type { LanguageModel } from "../runtime/language-model.ts";
-import { UsageError } from "../util/errors.ts";
+import type { EvaluationWindow } from "../../calibration/windows.ts";
+import { monotonicMs } from "../../platform/node.ts";
+import type { LanguageModel } from "../../runtime/language-model.ts";
+import { UsageError } from "../../util/errors.ts";
 import { compareFigures, type MeasuredModel } from "./compare-figures.ts";
-import { describeSizes } from "./compared-models.ts";
-import { evaluateModel } from "./evaluate.ts";
-import { openTasks, scoreTasks } from "./evaluate-tasks.ts";
+import { describeSizes } from "../describe-sizes.ts";
+import { evaluateModel } from "../evaluate.ts";
+import { openTasks, scoreTasks } from "../evaluate-tasks.ts";
 import type { ComparedModel, CompareOptions, ModelComparison } from "./model-comparison.ts";
-import { openWindows, type WindowChoice } from "./open-windows.ts";
-import type { Task } from "./tasks/task.ts";
+import { openWindows, type WindowChoice } from "../open-windows.ts";
+import type { Task } from "../tasks/task.ts";
 
 /**
  * Measures two models on the same text and tasks, and says by paired bootstrap which is better. Models of other
