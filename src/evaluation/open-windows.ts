@@ -20,12 +20,20 @@ export async function openWindows(
   model: LanguageModel,
   { text, protocol = "windows", window, maxWindows }: WindowChoice,
 ): Promise<{ length: number; windows: EvaluationWindow[] }> {
-  const longest = protocol === "windows" ? longestDefaultWindow : secondHalfWindow;
-  const length = window ?? Math.min(longest, model.config.contextLength);
+  const length = window ?? defaultWindow(model, protocol);
   const windows = evaluationWindows(await readText(text), model.tokenizer, {
     window: length,
     protocol,
     ...(maxWindows === undefined ? {} : { maxWindows }),
   });
   return { length, windows };
+}
+
+/** Tokens a window, where it is not said: as many as the protocol has, or the model's context when that is shorter. */
+export function defaultWindow(
+  { config }: LanguageModel,
+  protocol: NonNullable<WindowChoice["protocol"]> = "windows",
+): number {
+  const longest = protocol === "windows" ? longestDefaultWindow : secondHalfWindow;
+  return Math.min(longest, config.contextLength);
 }

@@ -11,7 +11,7 @@ import {
 import { mapDraws, percentileInterval, subtractDraws } from "../statistics/draws.ts";
 import { mapInterval, wilsonInterval } from "../statistics/interval.ts";
 import { correctDifferences, differenceOf } from "../statistics/paired-comparison.ts";
-import { averagesOf, type NamedAverage } from "../tasks/averages.ts";
+import { namedOrOwnAverages, type NamedAverage } from "../tasks/averages.ts";
 import type { TaskScore } from "../tasks/task.ts";
 
 /** What was measured of one model: on a text, on tasks, or both. */
@@ -91,16 +91,12 @@ function drawTasks(a: readonly TaskScore[], b: readonly TaskScore[]): Drawn[] {
   const normalized = pairs.map(([x, y], seed) =>
     x.normalizedAccuracy ? drawTask(x, y, { measure: "acc_norm", seed }) : null,
   );
-  const named = averagesOf(a).map((average) => {
+  const averages = namedOrOwnAverages(a).map((average) => {
     const members = average.tasks.map((name) => pairs.findIndex(([score]) => score.name === name));
     return averageOf(average, members, { plain, normalized });
   });
-  const all = pairs.map((_, index) => index);
-  const unnamed = { name: "tasks", measure: "accuracy" } as const;
-  const mean =
-    named.length === 0 && pairs.length > 1 ? [averageOf(unnamed, all, { plain, normalized })] : [];
   const each = plain.flatMap((figure, index) => [figure, normalized[index] ?? []].flat());
-  return [...named, ...mean, ...each];
+  return [...averages, ...each];
 }
 
 function drawTask(

@@ -7,7 +7,7 @@ import { describeSizes } from "../describe-sizes.ts";
 import { evaluateModel } from "../evaluate.ts";
 import { openTasks, scoreTasks } from "../evaluate-tasks.ts";
 import type { ComparedModel, CompareOptions, ModelComparison } from "./model-comparison.ts";
-import { openWindows, type WindowChoice } from "../open-windows.ts";
+import { defaultWindow, openWindows, type WindowChoice } from "../open-windows.ts";
 import type { Task } from "../tasks/task.ts";
 
 /**
@@ -72,18 +72,12 @@ async function shareWindows(
   b: LanguageModel,
   { text = "", window, protocol, maxWindows }: CompareOptions<LanguageModel>,
 ): Promise<WindowChoice> {
-  const choice: WindowChoice = {
+  const shared: WindowChoice = {
     text,
+    window: window ?? Math.min(defaultWindow(a, protocol), defaultWindow(b, protocol)),
     ...(protocol ? { protocol } : {}),
     ...(maxWindows === undefined ? {} : { maxWindows }),
   };
-  const contexts = [a, b].map(({ config }) => config.contextLength);
-  const smaller = contexts[0] <= contexts[1] ? a : b;
-  const { length } = await openWindows(
-    smaller,
-    window === undefined ? choice : { ...choice, window },
-  );
-  const shared = { ...choice, window: length };
   const [ofA, ofB] = [await openWindows(a, shared), await openWindows(b, shared)];
   if (!sameTokens(ofA.windows, ofB.windows)) {
     throw new UsageError(

@@ -87,18 +87,28 @@ export function tasksOfAverage(name: string): readonly TaskId[] {
 export interface OwnAverage {
   readonly name: "tasks";
   readonly tasks: readonly string[];
+  readonly measure: "accuracy";
   readonly accuracy: Accuracy;
   readonly accuracyAboveChance: number;
 }
 
 /** Computes the mean accuracy (`acc`) over all tasks; null for fewer than two. */
-export function averageOfAll(scores: readonly TaskScore[]): OwnAverage | null {
+function averageOfAll(scores: readonly TaskScore[]): OwnAverage | null {
   if (scores.length < 2) return null;
   return {
     name: "tasks",
     tasks: scores.map((score) => score.name),
+    measure: "accuracy",
     ...meanOfTasks(scores, "accuracy"),
   };
+}
+
+/** The averages that papers name, or that of all tasks where there is none of those. */
+export function namedOrOwnAverages(scores: readonly TaskScore[]): (NamedAverage | OwnAverage)[] {
+  const named = averagesOf(scores);
+  if (named.length > 0) return named;
+  const own = averageOfAll(scores);
+  return own ? [own] : [];
 }
 
 /** Computes means over tasks, each counting the same; the tasks' errors are independent. */

@@ -2,11 +2,10 @@ import { type Method } from "../../methods/define-method.ts";
 import { methods } from "../../methods/index.ts";
 import { status } from "../../platform/node.ts";
 import { hasFixedActivations, parseScheme } from "../../quant/scheme.ts";
-import { FewbitError } from "../../util/errors.ts";
 import { nearestName } from "../../util/nearest.ts";
 import { needsText, parseRecipe } from "../recipe.ts";
 import { type ExpandedPoint, isExcluded, listOf, presetOf } from "./expand-recipe.ts";
-import { errorAt, type FieldPath, type RecipeSource } from "./recipe-source.ts";
+import { errorAt, type FieldPath, placed, type RecipeSource } from "./recipe-source.ts";
 import type { SweepRecipe, SweepVariant } from "./sweep-recipe.ts";
 
 /**
@@ -100,8 +99,7 @@ function checkPoint(source: RecipeSource, { work, point, path, schemePath }: Exp
     try {
       body();
     } catch (error) {
-      if (!(error instanceof FewbitError)) throw error;
-      throw errorAt(source, at, error.message, error.hint);
+      throw placed(source, at, error);
     }
   };
   const { scheme } = recipe;

@@ -1,7 +1,7 @@
 import { evaluateModel } from "../../evaluation/evaluate.ts";
 import { evaluateTasks } from "../../evaluation/evaluate-tasks.ts";
 import type { Evaluation } from "../../evaluation/evaluation.ts";
-import { averageOfAll, averagesOf } from "../../evaluation/tasks/averages.ts";
+import { namedOrOwnAverages } from "../../evaluation/tasks/averages.ts";
 import type { Task, TaskScore } from "../../evaluation/tasks/task.ts";
 import { baseName, monotonicMs } from "../../platform/node.ts";
 import type { LanguageModel } from "../../runtime/language-model.ts";
@@ -83,18 +83,13 @@ export async function measurePoint(
   };
 }
 
-/** The averages that papers name, or that of all tasks when there is none of those. */
 function averagesIn(scores: readonly TaskScore[]): AverageFigures[] {
-  const named = averagesOf(scores);
-  const own = named.length > 0 ? null : averageOfAll(scores);
-  return [...named, ...(own ? [own] : [])].map(
-    ({ name, tasks, accuracy, accuracyAboveChance }) => ({
-      name,
-      tasks,
-      accuracy,
-      accuracyAboveChance,
-    }),
-  );
+  return namedOrOwnAverages(scores).map(({ name, tasks, accuracy, accuracyAboveChance }) => ({
+    name,
+    tasks,
+    accuracy,
+    accuracyAboveChance,
+  }));
 }
 
 function textFigures(found: Evaluation, name: string, sha256: string): TextFigures {

@@ -9,7 +9,6 @@ import {
   relativePath,
   workingDirectory,
 } from "../../platform/node.ts";
-import { FewbitError } from "../../util/errors.ts";
 import {
   checkFiles,
   checkPoints,
@@ -26,6 +25,7 @@ import {
   errorAt,
   type FieldPath,
   parseSource,
+  placed,
   type RecipeSource,
   sourceOfValue,
 } from "./recipe-source.ts";
@@ -132,12 +132,6 @@ async function identify(
     prepared.push({ point: { id, ...point }, work, command, path });
   }
   return prepared;
-}
-
-/** An error of something that a field names, with the place of the field. */
-export function placed(source: RecipeSource, path: ExpandedPoint["path"], error: unknown): unknown {
-  if (!(error instanceof FewbitError) || error.code === "CANCELLED") return error;
-  return errorAt(source, path, error.message, error.hint);
 }
 
 /** A name for a folder out of a name for people. */

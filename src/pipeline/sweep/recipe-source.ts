@@ -1,5 +1,5 @@
 import { isScalar, LineCounter, parseDocument } from "yaml";
-import { UsageError } from "../../util/errors.ts";
+import { FewbitError, UsageError } from "../../util/errors.ts";
 
 /** Leads to a field: names of fields and indices of entries. */
 export type FieldPath = readonly (string | number)[];
@@ -96,4 +96,10 @@ export function errorAt(
   const where = position === null ? source.name : `${source.name}:${position}`;
   const field = path.length === 0 ? "" : `${formatPath(path)}: `;
   return new UsageError(`${where}: ${field}${message}`, hint === undefined ? {} : { hint });
+}
+
+/** An error of something that a field names, with the place of the field. */
+export function placed(source: RecipeSource, path: FieldPath, error: unknown): unknown {
+  if (!(error instanceof FewbitError) || error.code === "CANCELLED") return error;
+  return errorAt(source, path, error.message, error.hint);
 }

@@ -1,5 +1,4 @@
-import type { DivergenceFigures } from "../../evaluation/evaluation.ts";
-import type { Interval } from "../../evaluation/statistics/interval.ts";
+import type { Evaluation } from "../../evaluation/evaluation.ts";
 import type { Accuracy } from "../../evaluation/tasks/task.ts";
 import type { MachineDescription } from "../../platform/node.ts";
 import type { RunRecord } from "../run-record.ts";
@@ -24,24 +23,23 @@ export interface SweepPoint {
 }
 
 /** What was measured on one text. */
-export interface TextFigures {
+export interface TextFigures
+  extends Pick<
+    Evaluation,
+    | "protocol"
+    | "window"
+    | "windows"
+    | "tokens"
+    | "tokensSha256"
+    | "perplexity"
+    | "interval"
+    | "windowLosses"
+    | "klDivergence"
+    | "topTokenAgreement"
+  > {
   /** File name without its folder. */
   readonly name: string;
   readonly sha256: string;
-  readonly protocol: "windows" | "second-half";
-  readonly window: number;
-  readonly windows: number;
-  readonly tokens: number;
-  /** SHA-256 of the token ids of all windows: only points where it is the same can be compared. */
-  readonly tokensSha256: string;
-  readonly perplexity: number;
-  /** 95 % interval of the perplexity over windows; null with one window. */
-  readonly interval: Interval | null;
-  /** Mean loss of each window in nats a token: what two points are compared by, in pairs. */
-  readonly windowLosses: readonly number[];
-  /** KL(original ‖ point) in nats a token; null for the original. */
-  readonly klDivergence: DivergenceFigures | null;
-  readonly topTokenAgreement: number | null;
 }
 
 /** What was measured on one task. */
