@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { averagesOf, taskAverages, tasksOfAverage } from "./averages.ts";
+import { averagesOf, namedOrOwnAverages, taskAverages, tasksOfAverage } from "./averages.ts";
 import type { TaskScore } from "./task.ts";
 
 const score = (name: string, mean: number, normalized: number | null = null): TaskScore => ({
@@ -58,5 +58,22 @@ describe("averagesOf", () => {
     }
     expect(tasksOfAverage("paretoq-8")).toContain("openbookqa");
     expect(() => tasksOfAverage("mine-3")).toThrow(/there is no average mine-3/);
+  });
+});
+
+describe("namedOrOwnAverages", () => {
+  const mine = six.map((each) => ({ ...each, limited: true }));
+
+  it("is the mean of plain accuracies over all tasks where no paper names the set", () => {
+    const [own, ...others] = namedOrOwnAverages(mine);
+    expect(others).toEqual([]);
+    expect(own).toMatchObject({ name: "tasks", tasks: six.map(({ name }) => name) });
+    expect(own?.accuracy.mean).toBeCloseTo((0.5 + 0.3 + 0.6 + 0.7 + 0.4 + 0.2) / 6, 12);
+    expect(own?.accuracyAboveChance).toBeCloseTo(2 * (own?.accuracy.mean ?? 0) - 1, 12);
+  });
+
+  it("is what papers name where there is such an average, and nothing for a single task", () => {
+    expect(namedOrOwnAverages(six)).toEqual(averagesOf(six));
+    expect(namedOrOwnAverages(mine.slice(0, 1))).toEqual([]);
   });
 });
