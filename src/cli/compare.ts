@@ -4,7 +4,6 @@ import { formatDuration, printable } from "../report/format.ts";
 import { describeComparison, formatComparedFigures } from "../report/model-comparison-text.ts";
 import { modelName } from "../report/model-name.ts";
 import { joinParts } from "../report/plan-summary.ts";
-import { UsageError } from "../util/errors.ts";
 import { DownloadDisplay } from "./download-display.ts";
 import { EvaluationDisplay } from "./evaluation-display.ts";
 import { interruptible } from "./interrupt.ts";
@@ -17,7 +16,12 @@ import {
   modelArgument,
   type VoiceOptions,
 } from "./options.ts";
-import { addTaskOptions, expectNone, readTaskOptions, type TaskOptions } from "./task-options.ts";
+import {
+  addTaskOptions,
+  expectSubject,
+  readTaskOptions,
+  type TaskOptions,
+} from "./task-options.ts";
 import { Terminal } from "./terminal.ts";
 import { addWindowOptions, type WindowOptions } from "./window-options.ts";
 
@@ -61,7 +65,8 @@ async function runCompare(
   io: Io,
 ): Promise<void> {
   const terminal = new Terminal(io, options);
-  expectSubject(options);
+  const { window, protocol, maxWindows, against } = options;
+  expectSubject(options, { window, protocol, maxWindows, against }, "compare");
   terminal.notes(["", ...announce(models, options, terminal)]);
   const comparison = await interruptible(terminal, onward, (signal) =>
     measure(models, options, terminal, signal),
@@ -73,20 +78,6 @@ async function runCompare(
   terminal.results(["", ...sentences.reverse().map((sentence) => `  ${sentence}`)]);
   terminal.notes(["", `  ${note ?? ""}`, ""]);
   terminal.json(comparison);
-}
-
-/** There must be a text or a task, and what belongs to a text needs one. @throws UsageError */
-function expectSubject(options: Options): void {
-  readTaskOptions(options);
-  if (options.text !== undefined) return;
-  if (!options.task && !options.average) {
-    throw new UsageError("--text, --task or --average is missing", {
-      hint: "fewbit compare -h begins with an example",
-    });
-  }
-  const { window, protocol, maxWindows, against } = options;
-  const ofText = { window, protocol, maxWindows, against };
-  expectNone(ofText, "says how a text is measured, but there is no --text");
 }
 
 async function measure(

@@ -16,7 +16,6 @@ import { modelName } from "../report/model-name.ts";
 import { joinParts } from "../report/plan-summary.ts";
 import { withoutAnswers } from "../report/without-answers.ts";
 import { formatTaskTable } from "../report/task-table.ts";
-import { UsageError } from "../util/errors.ts";
 import { EvaluationDisplay } from "./evaluation-display.ts";
 import { interruptible } from "./interrupt.ts";
 import type { Io } from "./io.ts";
@@ -29,7 +28,12 @@ import {
   type VoiceOptions,
   modelArgument,
 } from "./options.ts";
-import { addTaskOptions, expectNone, readTaskOptions, type TaskOptions } from "./task-options.ts";
+import {
+  addTaskOptions,
+  expectSubject,
+  readTaskOptions,
+  type TaskOptions,
+} from "./task-options.ts";
 import { Terminal } from "./terminal.ts";
 import { addWindowOptions, type WindowOptions } from "./window-options.ts";
 
@@ -75,7 +79,8 @@ export function defineEval(command: Command, io: Io): void {
 
 async function runEval(model: string, options: Options, io: Io): Promise<void> {
   const terminal = new Terminal(io, options);
-  expectSubject(options);
+  const { window, protocol, maxWindows, speedTokens } = options;
+  expectSubject(options, { window, protocol, maxWindows, speedTokens }, "eval");
   terminal.notes(["", ...announce(model, options, terminal), ""]);
   const evaluation = await interruptible(terminal, onward, (signal) =>
     measure(model, options, terminal, signal),
@@ -85,20 +90,6 @@ async function runEval(model: string, options: Options, io: Io): Promise<void> {
   terminal.results(table(evaluation, terminal));
   terminal.notes(["", ...missingAverages(evaluation, options)]);
   terminal.json(withoutAnswers(evaluation));
-}
-
-/** There must be a text or a task, and what says how to read a text needs one. @throws UsageError */
-function expectSubject(options: Options): void {
-  readTaskOptions(options);
-  if (options.text !== undefined) return;
-  if (!options.task && !options.average) {
-    throw new UsageError("--text, --task or --average is missing", {
-      hint: "fewbit eval -h begins with an example",
-    });
-  }
-  const { window, protocol, maxWindows, speedTokens } = options;
-  const ofText = { window, protocol, maxWindows, speedTokens };
-  expectNone(ofText, "says how a text is measured, but there is no --text");
 }
 
 async function measure(

@@ -49,8 +49,27 @@ export function readTaskOptions(options: TaskOptions): TaskSelection {
   return {};
 }
 
+/**
+ * There must be a text or a task, and options `ofText`, which say how a text is measured, need one.
+ * @throws UsageError
+ */
+export function expectSubject(
+  options: TaskOptions & { readonly text?: string },
+  ofText: Readonly<Record<string, unknown>>,
+  command: string,
+): void {
+  readTaskOptions(options);
+  if (options.text !== undefined) return;
+  if (!options.task && !options.average) {
+    throw new UsageError("--text, --task or --average is missing", {
+      hint: `fewbit ${command} -h begins with an example`,
+    });
+  }
+  expectNone(ofText, "says how a text is measured, but there is no --text");
+}
+
 /** Refuses options that have nothing to act on. @throws UsageError that names the first */
-export function expectNone(options: Readonly<Record<string, unknown>>, why: string): void {
+function expectNone(options: Readonly<Record<string, unknown>>, why: string): void {
   const idle = Object.keys(options).find((name) => options[name] !== undefined);
   if (idle === undefined) return;
   const flag = idle.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
