@@ -17,22 +17,22 @@ import {
   type ExportOptions,
   type ExportResult,
   exportCheckpoint as exportDirectory,
-} from "./pipeline/export-checkpoint.ts";
-import type { Plan } from "./pipeline/plan.ts";
-import { planRecipe, runRecipe } from "./pipeline/quantize.ts";
-import { type QuantizeOptions, toRecipe } from "./pipeline/quantize-options.ts";
-import { type QuantizeRun, type RunHandle, startRun } from "./pipeline/quantize-run.ts";
-import type { PipelineEvent } from "./pipeline/events.ts";
-import type { RunRecord } from "./pipeline/run-record.ts";
-import type { ResumeChoice } from "./pipeline/resume.ts";
-import { previewSweep, runSweep } from "./pipeline/sweep/sweep.ts";
-import type { SweepEvent, SweepPlan } from "./pipeline/sweep/sweep-events.ts";
-import type { SweepRecipeInput } from "./pipeline/sweep/sweep-recipe.ts";
-import type { SweepResults } from "./pipeline/sweep/sweep-results.ts";
-import type { TrainConfigInput } from "./pipeline/train/train-config.ts";
-import type { TrainEvent } from "./pipeline/train/train-events.ts";
-import { trainModel } from "./pipeline/train/train-model.ts";
-import type { TrainRecord } from "./pipeline/train/train-record.ts";
+} from "./quantize/export-checkpoint.ts";
+import type { Plan } from "./run/plan.ts";
+import { planRecipe, runRecipe } from "./quantize/quantize.ts";
+import { type QuantizeOptions, toRecipe } from "./recipe/quantize-options.ts";
+import { type QuantizeRun, type RunHandle, startRun } from "./run/run-handle.ts";
+import type { PipelineEvent } from "./run/events.ts";
+import type { RunRecord } from "./run/run-record.ts";
+import type { ResumeChoice } from "./recipe/resume-choice.ts";
+import { previewSweep, runSweep } from "./sweep/sweep.ts";
+import type { SweepEvent, SweepPlan } from "./sweep/sweep-events.ts";
+import type { SweepRecipeInput } from "./sweep/recipe/sweep-recipe.ts";
+import type { SweepResults } from "./sweep/results/sweep-results.ts";
+import type { TrainConfigInput } from "./train/train-config.ts";
+import type { TrainEvent } from "./train/train-events.ts";
+import { trainModel } from "./train/pretrain.ts";
+import type { TrainRecord } from "./train/train-record.ts";
 import { drawLossChart } from "./report/loss-chart.ts";
 import { readResults } from "./report/sweep/read-results.ts";
 import { type Report, type ReportOptions, writeReport } from "./report/sweep/write-report.ts";
@@ -346,8 +346,8 @@ export type {
 export {
   type MeasureTeacherOptions,
   measureTeacher,
-  type TeacherMeasurement,
-} from "./evaluation/teacher-measurement.ts";
+} from "./evaluation/measure-teacher.ts";
+export type { TeacherMeasurement } from "./evaluation/teacher-measurement.ts";
 export {
   type AverageId,
   averageIds,
@@ -375,14 +375,14 @@ export type { DownloadProgress } from "./hub/download-progress.ts";
 export type { HubOrigin } from "./hub/resolve-model.ts";
 export { type Method, type MethodRole } from "./methods/define-method.ts";
 export { type MethodId, methods } from "./methods/index.ts";
-export { type PresetId, presets } from "./pipeline/presets/index.ts";
+export { type PresetId, presets } from "./recipe/presets/index.ts";
 export type { KvCacheDType } from "./nn/kv-cache.ts";
-export type { PipelineEvent } from "./pipeline/events.ts";
-export { type TrainConfigInput, trainConfigSchema } from "./pipeline/train/train-config.ts";
-export { openResults, type QueryResult, queryResults } from "./pipeline/sweep/open-results.ts";
-export type { PlannedPoint, SweepEvent, SweepPlan } from "./pipeline/sweep/sweep-events.ts";
-export { sweepJsonSchema } from "./pipeline/sweep/sweep-json-schema.ts";
-export { type SweepRecipeInput, sweepRecipeSchema } from "./pipeline/sweep/sweep-recipe.ts";
+export type { PipelineEvent } from "./run/events.ts";
+export { type TrainConfigInput, trainConfigSchema } from "./train/train-config.ts";
+export { openResults, type QueryResult, queryResults } from "./sweep/results/open-results.ts";
+export type { PlannedPoint, SweepEvent, SweepPlan } from "./sweep/sweep-events.ts";
+export { sweepJsonSchema } from "./sweep/recipe/sweep-json-schema.ts";
+export { type SweepRecipeInput, sweepRecipeSchema } from "./sweep/recipe/sweep-recipe.ts";
 export type {
   AverageFigures,
   PointRecord,
@@ -391,9 +391,9 @@ export type {
   SweepResults,
   TaskFigures,
   TextFigures,
-} from "./pipeline/sweep/sweep-results.ts";
-export type { TrainEvent, TrainPlan } from "./pipeline/train/train-events.ts";
-export type { TrainRecord } from "./pipeline/train/train-record.ts";
+} from "./sweep/results/sweep-results.ts";
+export type { TrainEvent, TrainPlan } from "./train/train-events.ts";
+export type { TrainRecord } from "./train/train-record.ts";
 export {
   type ExportDType,
   type ExportFormat,
@@ -401,13 +401,13 @@ export {
   type ExportResult,
   exportDTypes,
   exportFormats,
-} from "./pipeline/export-checkpoint.ts";
-export type { Plan, PlannedLinear } from "./pipeline/plan.ts";
-export type { QuantizeOptions } from "./pipeline/quantize-options.ts";
-export type { QuantizeResult, QuantizeRun } from "./pipeline/quantize-run.ts";
-export { type Recipe, type RecipeInput, recipeSchema } from "./pipeline/recipe.ts";
-export type { LinearRecord, RunRecord } from "./pipeline/run-record.ts";
-export type { TrainingRecord } from "./pipeline/training-record.ts";
+} from "./quantize/export-checkpoint.ts";
+export type { Plan, PlannedLinear } from "./run/plan.ts";
+export type { QuantizeOptions } from "./recipe/quantize-options.ts";
+export type { QuantizeResult, QuantizeRun } from "./run/run-handle.ts";
+export { type Recipe, type RecipeInput, recipeSchema } from "./recipe/recipe.ts";
+export type { LinearRecord, RunRecord } from "./run/run-record.ts";
+export type { TrainingRecord } from "./run/training-record.ts";
 export { type QTensor } from "./quant/q-tensor.ts";
 export { parseScheme, type Scheme } from "./quant/scheme.ts";
 export type { Report, ReportOptions } from "./report/sweep/write-report.ts";

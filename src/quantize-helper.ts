@@ -1,6 +1,6 @@
 import { quantize } from "./index.ts";
-import type { MakeOrder, MakeNews } from "./pipeline/sweep/make-checkpoint.ts";
-import type { RunRecord } from "./pipeline/run-record.ts";
+import type { MakeOrder, MakeNews } from "./sweep/make-checkpoint.ts";
+import type { RunRecord } from "./run/run-record.ts";
 import { serveParent } from "./platform/node.ts";
 
 /*

@@ -58,7 +58,7 @@ const source: WeightSource = {
 };
 
 const model = await DecoderModel.open(backend, config, source);
-model.releaseEnds();
+model.releaseEmbeddingAndHead();
 const block = await model.loadBlock(0);
 const shape = [1, tokens, hidden];
 const input = Tensor.from(backend, "f32", shape, hashedValues(tokens * hidden, 101, 1.7));

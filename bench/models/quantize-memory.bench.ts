@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import type { RunRecord } from "../../src/pipeline/run-record.ts";
+import type { RunRecord } from "../../src/run/run-record.ts";
 import { Prng } from "../../src/util/prng.ts";
 import { type Benchmark, goal } from "../harness.ts";
 import { billionShape, writeRandomCheckpoint } from "./random-checkpoint.ts";

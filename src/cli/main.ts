@@ -14,47 +14,47 @@ export type DefineCommand = (command: Command, io: Io) => void;
 const commands: Record<string, { summary: string; load: () => Promise<DefineCommand> }> = {
   quantize: {
     summary: "quantize a checkpoint to fewer bits",
-    load: async () => (await import("./quantize.ts")).defineQuantize,
+    load: async () => (await import("./commands/quantize.ts")).defineQuantize,
   },
   train: {
     summary: "train a model from text, or train one further",
-    load: async () => (await import("./train.ts")).defineTrain,
+    load: async () => (await import("./commands/train.ts")).defineTrain,
   },
   eval: {
     summary: "measure perplexity, divergence from the original, size and speed",
-    load: async () => (await import("./eval.ts")).defineEval,
+    load: async () => (await import("./commands/eval.ts")).defineEval,
   },
   sweep: {
     summary: "make and measure every point of a recipe, resumably",
-    load: async () => (await import("./sweep.ts")).defineSweep,
+    load: async () => (await import("./commands/sweep.ts")).defineSweep,
   },
   results: {
     summary: "list or query the results of a sweep",
-    load: async () => (await import("./results.ts")).defineResults,
+    load: async () => (await import("./commands/results.ts")).defineResults,
   },
   report: {
     summary: "write what a sweep found as a page, with charts and tables",
-    load: async () => (await import("./report.ts")).defineReport,
+    load: async () => (await import("./commands/report.ts")).defineReport,
   },
   compare: {
     summary: "say which of two models is better, and how sure that is",
-    load: async () => (await import("./compare.ts")).defineCompare,
+    load: async () => (await import("./commands/compare.ts")).defineCompare,
   },
   run: {
     summary: "continue a text",
-    load: async () => (await import("./run.ts")).defineRun,
+    load: async () => (await import("./commands/run.ts")).defineRun,
   },
   chat: {
     summary: "talk to a model with its own chat template",
-    load: async () => (await import("./chat.ts")).defineChat,
+    load: async () => (await import("./commands/chat.ts")).defineChat,
   },
   inspect: {
     summary: "show a checkpoint's architecture, schemes, sizes and tensors",
-    load: async () => (await import("./inspect.ts")).defineInspect,
+    load: async () => (await import("./commands/inspect.ts")).defineInspect,
   },
   export: {
     summary: "write a checkpoint for other programs",
-    load: async () => (await import("./export.ts")).defineExport,
+    load: async () => (await import("./commands/export.ts")).defineExport,
   },
 };
 

@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { UsageError } from "../util/errors.ts";
-import type { Voice } from "./terminal.ts";
+import type { Verbosity } from "./terminal.ts";
 
 /** Options that every command has. */
-export type VoiceOptions = Voice;
+export type VerbosityOptions = Verbosity;
 
 /** Options of commands that compute. */
 export interface ComputeOptions {
@@ -15,7 +15,7 @@ export interface ComputeOptions {
 export const modelArgument = "directory of the checkpoint, or hf:owner/name[@revision]";
 
 /** Adds `--json`, `--quiet` and `--verbose`. */
-export function addVoiceOptions(command: Command): Command {
+export function addVerbosityOptions(command: Command): Command {
   return command
     .optionsGroup("Output:")
     .option("--json", "print one JSON document on standard output, and nothing else there")

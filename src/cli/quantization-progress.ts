@@ -1,5 +1,5 @@
-import type { PipelineEvent } from "../pipeline/events.ts";
-import type { LinearRecord, TransformRecord } from "../pipeline/run-record.ts";
+import type { PipelineEvent } from "../run/events.ts";
+import type { LinearRecord, TransformRecord } from "../run/run-record.ts";
 import {
   formatCount,
   formatDuration,

@@ -1,6 +1,6 @@
 import { halfWidth } from "../evaluation/statistics/interval.ts";
-import type { SweepEvent } from "../pipeline/sweep/sweep-events.ts";
-import type { PointRecord } from "../pipeline/sweep/sweep-results.ts";
+import type { SweepEvent } from "../sweep/sweep-events.ts";
+import type { PointRecord } from "../sweep/results/sweep-results.ts";
 import { formatPerplexity } from "../report/evaluation-table.ts";
 import { formatDuration, formatPlural, formatRemaining, printable } from "../report/format.ts";
 import { formatSweepPlan } from "../report/sweep/sweep-plan.ts";

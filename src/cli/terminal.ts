@@ -4,7 +4,7 @@ import { colourStyle, type Layout, plainStyle, type Style } from "../report/styl
 import type { Io, TextSink } from "./io.ts";
 
 /** How much a command says, and in which form. */
-export interface Voice {
+export interface Verbosity {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly verbose?: boolean;
@@ -20,14 +20,14 @@ const usualWidth = 80;
  */
 export class Terminal {
   readonly io: Io;
-  readonly voice: Voice;
+  readonly verbosity: Verbosity;
   private readonly noticed = new Set<string>();
   private drawn = false;
   private drawnAt = Number.NEGATIVE_INFINITY;
 
-  constructor(io: Io, voice: Voice = {}) {
+  constructor(io: Io, verbosity: Verbosity = {}) {
     this.io = io;
-    this.voice = voice;
+    this.verbosity = verbosity;
   }
 
   /** Whether progress is redrawn in place, rather than logged line by line. */
@@ -52,18 +52,18 @@ export class Terminal {
 
   /** Prints what the command was run for. */
   results(lines: readonly string[]): void {
-    if (this.voice.json && this.voice.quiet) return;
+    if (this.verbosity.json && this.verbosity.quiet) return;
     this.print(this.resultSink, lines);
   }
 
   /** Prints what the command is about to do, is doing, or suggests next. */
   notes(lines: readonly string[]): void {
-    if (!this.voice.quiet) this.print(this.io.stderr, lines);
+    if (!this.verbosity.quiet) this.print(this.io.stderr, lines);
   }
 
   /** Prints what only `--verbose` shows. */
   details(lines: readonly string[]): void {
-    if (this.voice.verbose) this.notes(lines);
+    if (this.verbosity.verbose) this.notes(lines);
   }
 
   /** Prints, once, something the user should know, though nothing went wrong. */
@@ -75,14 +75,14 @@ export class Terminal {
 
   /** Prints the one JSON document, when it was asked for. */
   json(document: unknown): void {
-    if (!this.voice.json) return;
+    if (!this.verbosity.json) return;
     this.clearProgress();
     this.io.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
   }
 
   /** Redraws the progress line; nothing where it cannot be redrawn, or was a moment ago. */
   progress(progress: Progress): void {
-    if (this.voice.quiet || !this.redraws) return;
+    if (this.verbosity.quiet || !this.redraws) return;
     const now = performance.now();
     if (now - this.drawnAt < redrawMs) return;
     this.drawnAt = now;
@@ -98,7 +98,7 @@ export class Terminal {
   }
 
   private get resultSink(): TextSink {
-    return this.voice.json ? this.io.stderr : this.io.stdout;
+    return this.verbosity.json ? this.io.stderr : this.io.stdout;
   }
 
   private print(sink: TextSink, lines: readonly string[]): void {

@@ -2,7 +2,7 @@ import type { Backend } from "../backend/backend.ts";
 import { Embedding } from "../nn/embedding.ts";
 import { Linear, type LinearSlot } from "../nn/linear.ts";
 import { makeLinear } from "../nn/make-linear.ts";
-import type { Block, EndDescription, LinearDescription } from "../nn/quantizable-model.ts";
+import type { Block, VocabularyTable, LinearDescription } from "../nn/quantizable-model.ts";
 import type { WeightSource } from "../nn/weight-source.ts";
 import { formatShape, type Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -56,7 +56,7 @@ export interface DecoderBlock extends Block {
 }
 
 /** Embedding, final norm and output head. */
-export interface DecoderEnds {
+export interface EmbeddingAndHead {
   readonly embedding: Embedding;
   readonly norm: Tensor<"f32">;
   readonly head: Linear;
@@ -112,7 +112,7 @@ export function describeLinears(config: DecoderConfig): LinearDescription[] {
 }
 
 /** Lists embedding and output head; one table when they are tied. */
-export function describeEnds(config: DecoderConfig): EndDescription[] {
+export function describeEmbeddingAndHead(config: DecoderConfig): VocabularyTable[] {
   const size = { outFeatures: config.vocabularySize, inFeatures: config.hiddenSize };
   if (config.tiedEmbeddings) {
     return [{ module: endNames.embedding, roles: ["embedding", "head"], ...size }];
@@ -214,11 +214,11 @@ export function releaseBlockWeights(block: DecoderBlock): void {
 }
 
 /** Reads embedding, final norm and output head. @throws FormatError NumericError */
-export async function readEnds(
+export async function readEmbeddingAndHead(
   backend: Backend,
   config: DecoderConfig,
   source: WeightSource,
-): Promise<DecoderEnds> {
+): Promise<EmbeddingAndHead> {
   const table = await source.storedMatrix(endNames.embedding);
   const embedding = new Embedding(backend, table);
   const norm = await source.tensor(`${endNames.norm}.weight`);
@@ -227,7 +227,7 @@ export async function readEnds(
 }
 
 /** Gives embedding, final norm and output head back. */
-export function releaseEndWeights({ embedding, norm, head }: DecoderEnds): void {
+export function releaseEmbeddingAndHeadWeights({ embedding, norm, head }: EmbeddingAndHead): void {
   norm.release();
   head.release();
   if (head.weight !== embedding.weight) embedding.release();

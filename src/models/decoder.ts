@@ -4,7 +4,7 @@ import type { Products } from "../backend/packed-operand.ts";
 import type {
   BlockPart,
   BlockPass,
-  EndDescription,
+  VocabularyTable,
   LinearDescription,
   QuantizableModel,
   ScaleGroup,
@@ -21,14 +21,14 @@ import type { DecoderConfig } from "./decoder-config.ts";
 import {
   checkWeights,
   type DecoderBlock,
-  type DecoderEnds,
-  describeEnds,
+  type EmbeddingAndHead,
+  describeEmbeddingAndHead,
   describeLinears,
   normNames,
   readBlock,
-  readEnds,
+  readEmbeddingAndHead,
   releaseBlockWeights,
-  releaseEndWeights,
+  releaseEmbeddingAndHeadWeights,
   slotNames,
 } from "./decoder-weights.ts";
 
@@ -44,7 +44,7 @@ export class DecoderModel implements QuantizableModel {
   readonly config: DecoderConfig;
   private readonly source: WeightSource;
   private readonly ropeTables: RopeTables;
-  private ends: DecoderEnds | null = null;
+  private embeddingAndHeadWeights: EmbeddingAndHead | null = null;
 
   private constructor(backend: Backend, config: DecoderConfig, source: WeightSource) {
     this.backend = backend;
@@ -64,7 +64,7 @@ export class DecoderModel implements QuantizableModel {
   ): Promise<DecoderModel> {
     checkWeights(config, source);
     const model = new DecoderModel(backend, config, source);
-    await model.loadEnds();
+    await model.loadEmbeddingAndHead();
     return model;
   }
 
@@ -88,25 +88,25 @@ export class DecoderModel implements QuantizableModel {
     releaseBlockWeights(block);
   }
 
-  endTables(): readonly EndDescription[] {
-    return describeEnds(this.config);
+  embeddingAndHead(): readonly VocabularyTable[] {
+    return describeEmbeddingAndHead(this.config);
   }
 
-  async loadEnds(source: WeightSource = this.source): Promise<void> {
-    this.ends ??= await readEnds(this.backend, this.config, source);
+  async loadEmbeddingAndHead(source: WeightSource = this.source): Promise<void> {
+    this.embeddingAndHeadWeights ??= await readEmbeddingAndHead(this.backend, this.config, source);
   }
 
-  releaseEnds(): void {
-    if (this.ends) releaseEndWeights(this.ends);
-    this.ends = null;
+  releaseEmbeddingAndHead(): void {
+    if (this.embeddingAndHeadWeights) releaseEmbeddingAndHeadWeights(this.embeddingAndHeadWeights);
+    this.embeddingAndHeadWeights = null;
   }
 
   embed(ids: Tensor<"i32">): Tensor<"f32"> {
-    return this.loadedEnds().embedding.lookUp(ids);
+    return this.loadedEmbeddingAndHead().embedding.lookUp(ids);
   }
 
   logits(hidden: Tensor, products: Products = "exact"): Tensor<"f32"> {
-    const { norm, head } = this.loadedEnds();
+    const { norm, head } = this.loadedEmbeddingAndHead();
     const shared = { weight: norm, eps: this.config.normEps };
     return tidy(() => forwardNormed([head], hidden, shared, products)[0]);
   }
@@ -225,9 +225,11 @@ export class DecoderModel implements QuantizableModel {
     return multiply(gelu(gate, activation === "gelu" ? "none" : "tanh"), up);
   }
 
-  private loadedEnds(): DecoderEnds {
-    if (this.ends) return this.ends;
-    throw new UsageError("embedding and output head were released: call loadEnds() first");
+  private loadedEmbeddingAndHead(): EmbeddingAndHead {
+    if (this.embeddingAndHeadWeights) return this.embeddingAndHeadWeights;
+    throw new UsageError(
+      "embedding and output head were released: call loadEmbeddingAndHead() first",
+    );
   }
 }
 

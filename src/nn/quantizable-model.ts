@@ -64,11 +64,11 @@ export interface Block {
 }
 
 /** A table in front of or behind the blocks. */
-export interface EndDescription {
+export interface VocabularyTable {
   /** Full name, such as `lm_head`. */
   readonly module: string;
   /** What it serves as; both when embedding and output head are tied. */
-  readonly roles: readonly EndRole[];
+  readonly roles: readonly VocabularyRole[];
   /** Vocabulary. */
   readonly outFeatures: number;
   /** Width of the hidden state. */
@@ -76,7 +76,7 @@ export interface EndDescription {
 }
 
 /** `embedding`: rows are looked up. `head`: hidden states are multiplied by it. */
-export type EndRole = "embedding" | "head";
+export type VocabularyRole = "embedding" | "head";
 
 /** A linear layer as it is known before its weights are read. */
 export interface LinearDescription {
@@ -99,7 +99,7 @@ export interface QuantizableModel {
   /** Lists the linear layers of all blocks, without reading them. */
   linears(): readonly LinearDescription[];
   /** Lists the tables in front of and behind the blocks: embedding and output head. */
-  endTables(): readonly EndDescription[];
+  embeddingAndHead(): readonly VocabularyTable[];
   /** Reads block `index` from the checkpoint, or from another source of the same model. Weights are
    *  float32 unless they are packed. */
   loadBlock(index: number, source?: WeightSource): Promise<Block>;
@@ -108,9 +108,9 @@ export interface QuantizableModel {
   releaseBlock(block: Block): void;
   /** Reads embedding, final norm and output head (a model is opened with them) from the checkpoint, in 16 bits
    *  where they are stored so, or from another source of the same model; nothing happens while they are there. */
-  loadEnds(source?: WeightSource): Promise<void>;
-  /** Gives embedding, final norm and output head back; `embed` and `logits` need `loadEnds` again. */
-  releaseEnds(): void;
+  loadEmbeddingAndHead(source?: WeightSource): Promise<void>;
+  /** Gives embedding, final norm and output head back; `embed` and `logits` need `loadEmbeddingAndHead` again. */
+  releaseEmbeddingAndHead(): void;
   /** Embeds ids `[batch, length]` to `[batch, length, hiddenSize]`. */
   embed(ids: Tensor<"i32">): Tensor<"f32">;
   /** Runs a block on `[batch, length, hiddenSize]`; null when stopped by `untilStage`. */

@@ -54,8 +54,8 @@ export class TrainableModel {
     signal?: AbortSignal,
   ): Promise<TrainableModel> {
     const recorded = new RecordedWeights(source);
-    model.releaseEnds();
-    await model.loadEnds(recorded);
+    model.releaseEmbeddingAndHead();
+    await model.loadEmbeddingAndHead(recorded);
     const blocks: Block[] = [];
     for (let index = 0; index < model.blockCount; index++) {
       throwIfCancelled(signal);
@@ -65,7 +65,7 @@ export class TrainableModel {
   }
 
   get vocabularySize(): number {
-    return this.model.endTables()[0].outFeatures;
+    return this.model.embeddingAndHead()[0].outFeatures;
   }
 
   /** Maps ids `[batch, length]` to logits `[batch · length, vocabulary]`; differentiable. */
@@ -86,7 +86,7 @@ export class TrainableModel {
   /** Gives all weights back. */
   release(): void {
     for (const block of this.blocks) this.model.releaseBlock(block);
-    this.model.releaseEnds();
+    this.model.releaseEmbeddingAndHead();
   }
 }
 

@@ -23,7 +23,10 @@ export function keptWeights(
   );
   const inBlocks = matrices.filter(({ name }) => isInBlock(name));
   const around = matrices.filter(({ name }) => !isInBlock(name));
-  return [...summed(blocksLabel, inBlocks), ...summed(labelOfEnds(around, modules), around)];
+  return [
+    ...summed(blocksLabel, inBlocks),
+    ...summed(labelOfVocabularyTables(around, modules), around),
+  ];
 }
 
 /** Tells by its name whether a tensor or module stands in a block. */
@@ -32,7 +35,7 @@ export function isInBlock(name: string): boolean {
 }
 
 /** One of embedding and output head may be packed while the other is kept. */
-function labelOfEnds(
+function labelOfVocabularyTables(
   kept: readonly InspectedTensor[],
   modules: readonly InspectedModule[],
 ): string {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Plan, PlannedLinear } from "../pipeline/plan.ts";
+import type { Plan, PlannedLinear } from "../run/plan.ts";
 import { parseScheme } from "../quant/scheme.ts";
 import { formatPlan } from "./plan-summary.ts";
 import { plainStyle } from "./style.ts";

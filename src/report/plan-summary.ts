@@ -1,5 +1,5 @@
 import type { TrainingEffort } from "../methods/define-method.ts";
-import type { Plan } from "../pipeline/plan.ts";
+import type { Plan } from "../run/plan.ts";
 import { formatBytes, formatCount, formatPlural, formatRemaining, printable } from "./format.ts";
 import type { Layout } from "./style.ts";
 import { textWidth } from "./table.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { LinearRecord, RunRecord } from "../pipeline/run-record.ts";
+import type { LinearRecord, RunRecord } from "../run/run-record.ts";
 import { formatDone, formatQuantizationSummary } from "./quantization-summary.ts";
 import { plainStyle } from "./style.ts";
 import { textWidth } from "./table.ts";

@@ -1,4 +1,4 @@
-import type { LinearRecord, RunRecord } from "../pipeline/run-record.ts";
+import type { LinearRecord, RunRecord } from "../run/run-record.ts";
 import {
   formatBits,
   formatBytes,

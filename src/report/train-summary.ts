@@ -1,5 +1,5 @@
-import type { TrainPlan } from "../pipeline/train/train-events.ts";
-import type { TrainRecord } from "../pipeline/train/train-record.ts";
+import type { TrainPlan } from "../train/train-events.ts";
+import type { TrainRecord } from "../train/train-record.ts";
 import {
   formatBytes,
   formatCount,

@@ -144,6 +144,6 @@ export class LanguageModel {
   /** Gives the memory of all weights back. */
   release(): void {
     for (const block of this.blocks) this.model.releaseBlock(block);
-    this.model.releaseEnds();
+    this.model.releaseEmbeddingAndHead();
   }
 }

@@ -275,8 +275,8 @@ test("embedding and head can be released and read again", async () => {
   const golden = readModelCase("llama");
   const loaded = await loadCase(backend, golden);
   const before = await windowLogits(loaded, golden.ids).read();
-  loaded.model.releaseEnds();
-  expect(() => loaded.model.embed(idTensor(backend, golden.ids))).toThrow(/loadEnds/);
-  await loaded.model.loadEnds();
+  loaded.model.releaseEmbeddingAndHead();
+  expect(() => loaded.model.embed(idTensor(backend, golden.ids))).toThrow(/loadEmbeddingAndHead/);
+  await loaded.model.loadEmbeddingAndHead();
   expect(await windowLogits(loaded, golden.ids).read()).toEqual(before);
 });

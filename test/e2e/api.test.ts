@@ -22,8 +22,8 @@ import {
   nativeAvailability,
 } from "../../src/kernels/native/native-backend.ts";
 import { createReferenceBackend } from "../../src/kernels/reference/index.ts";
-import { runRecipe } from "../../src/pipeline/quantize.ts";
-import { toRecipe } from "../../src/pipeline/quantize-options.ts";
+import { runRecipe } from "../../src/quantize/quantize.ts";
+import { toRecipe } from "../../src/recipe/quantize-options.ts";
 import {
   absent,
   calibrationText,

@@ -11,8 +11,8 @@ import {
   quantize,
 } from "../../src/index.ts";
 
-import { presets } from "../../src/pipeline/presets/index.ts";
-import { needsText } from "../../src/pipeline/recipe.ts";
+import { presets } from "../../src/recipe/presets/index.ts";
+import { needsText } from "../../src/recipe/recipe.ts";
 
 /*
  * What the accuracy tests share: the models and texts of ../shared/data, and the values that PyTorch

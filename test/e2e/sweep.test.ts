@@ -16,7 +16,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openBackend } from "../../src/backend/registry.ts";
 import { openResults, type PointRecord, queryResults } from "../../src/index.ts";
-import { runSweep } from "../../src/pipeline/sweep/sweep.ts";
+import { runSweep } from "../../src/sweep/sweep.ts";
 import { fewbit, fewbitHere } from "./cli-process.ts";
 
 /*

@@ -1,8 +1,9 @@
-import type { SweepResults } from "../../pipeline/sweep/sweep-results.ts";
+import type { SweepResults } from "../../sweep/results/sweep-results.ts";
 import type { Chart } from "../chart/draw-chart.ts";
 import { analyze } from "./analyze-sweep.ts";
 import { familyChart } from "./family-chart.ts";
-import { type Finding, findingsOf } from "./findings.ts";
+import type { Finding } from "./finding.ts";
+import { findingsOf } from "./findings.ts";
 import { type Measure, measuresOf } from "./measures.ts";
 import type { SweepView } from "./page/sweep-view.ts";
 import type { SweepAnalysis } from "./sweep-analysis.ts";

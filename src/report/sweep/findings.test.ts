@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { makeSweepResults } from "../../../test/fixtures/sweep-results.ts";
-import type { SweepResults } from "../../pipeline/sweep/sweep-results.ts";
+import type { SweepResults } from "../../sweep/results/sweep-results.ts";
 import { analyze } from "./analyze-sweep.ts";
-import { type Finding, findingsOf } from "./findings.ts";
+import type { Finding } from "./finding.ts";
+import { findingsOf } from "./findings.ts";
 import type { QualityAnalysis } from "./sweep-analysis.ts";
 
 const methods = [

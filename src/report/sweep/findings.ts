@@ -1,6 +1,7 @@
-import type { SweepResults } from "../../pipeline/sweep/sweep-results.ts";
+import type { SweepResults } from "../../sweep/results/sweep-results.ts";
 import { formatPlural } from "../format.ts";
 import { analyze } from "./analyze-sweep.ts";
+import type { Finding } from "./finding.ts";
 import { costFindings, methodFindings } from "./method-findings.ts";
 import {
   crossoverFindings,
@@ -11,16 +12,6 @@ import {
 } from "./size-findings.ts";
 import { pointNames } from "./point-names.ts";
 import type { QualityAnalysis, SweepAnalysis } from "./sweep-analysis.ts";
-
-/** A sentence that the data of a sweep support. */
-export interface Finding {
-  readonly kind: "size" | "crossover" | "method" | "cost" | "scaling" | "caveat";
-  readonly text: string;
-  /** Id of the quality that it speaks of: `perplexity:test.txt`; null where of none. */
-  readonly quality: string | null;
-  /** Ids of the points that it rests on. */
-  readonly points: readonly string[];
-}
 
 /**
  * Says in sentences what a sweep found, the most important first: bit-widths at equal size, models of about equal

@@ -1,4 +1,4 @@
-import type { SweepResults } from "../../pipeline/sweep/sweep-results.ts";
+import type { SweepResults } from "../../sweep/results/sweep-results.ts";
 import { printable } from "../format.ts";
 import type { Layout } from "../style.ts";
 

@@ -1,6 +1,6 @@
-import type { SweepResults } from "../../pipeline/sweep/sweep-results.ts";
+import type { SweepResults } from "../../sweep/results/sweep-results.ts";
 import { describeDifference, describeRange } from "../describe-difference.ts";
-import type { Finding } from "./findings.ts";
+import type { Finding } from "./finding.ts";
 import { bitsNoun, joinWords, type PointNames, qualityNoun } from "./point-names.ts";
 import type { Contest, PairDifference, QualityAnalysis } from "./sweep-analysis.ts";
 

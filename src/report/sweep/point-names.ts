@@ -1,4 +1,4 @@
-import type { SweepPoint, SweepResults } from "../../pipeline/sweep/sweep-results.ts";
+import type { SweepPoint, SweepResults } from "../../sweep/results/sweep-results.ts";
 import { shortenNames } from "./sweep-row.ts";
 
 /** What sentences call models and points. */

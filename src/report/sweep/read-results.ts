@@ -1,6 +1,6 @@
-import { openResults } from "../../pipeline/sweep/open-results.ts";
-import { databaseName } from "../../pipeline/sweep/results-database.ts";
-import type { SweepResults } from "../../pipeline/sweep/sweep-results.ts";
+import { openResults } from "../../sweep/results/open-results.ts";
+import { databaseName } from "../../sweep/results/results-database.ts";
+import type { SweepResults } from "../../sweep/results/sweep-results.ts";
 import { baseName, joinPath, parentPath, readText, status } from "../../platform/node.ts";
 import { FormatError } from "../../util/errors.ts";
 import { parseResultsJson } from "./results-json.ts";

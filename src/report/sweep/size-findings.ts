@@ -1,7 +1,7 @@
-import type { SweepResults } from "../../pipeline/sweep/sweep-results.ts";
+import type { SweepResults } from "../../sweep/results/sweep-results.ts";
 import { describeDifference, describeRange } from "../describe-difference.ts";
 import { formatBytes, formatNumber, formatPlural } from "../format.ts";
-import type { Finding } from "./findings.ts";
+import type { Finding } from "./finding.ts";
 import { bitsNoun, joinWords, type PointNames, qualityNoun } from "./point-names.ts";
 import type { Crossover, QualityAnalysis, SizeCurve, SizeId } from "./sweep-analysis.ts";
 

@@ -1,4 +1,4 @@
-import type { PointRecord, SweepResults } from "../../pipeline/sweep/sweep-results.ts";
+import type { PointRecord, SweepResults } from "../../sweep/results/sweep-results.ts";
 import { formatBytes, formatCount, formatDuration, formatPlural } from "../format.ts";
 
 /** A fact about how something was measured. */

@@ -1,4 +1,4 @@
-import type { PointResult } from "../../pipeline/sweep/sweep-results.ts";
+import type { PointResult } from "../../sweep/results/sweep-results.ts";
 import type { SweepRow } from "./sweep-row.ts";
 
 type Value = string | number | null;

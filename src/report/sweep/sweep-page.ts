@@ -1,4 +1,4 @@
-import type { SweepResults } from "../../pipeline/sweep/sweep-results.ts";
+import type { SweepResults } from "../../sweep/results/sweep-results.ts";
 import { sha256 } from "../../platform/node.ts";
 import { type Chart, type ChartSize, chartLayout, drawChart } from "../chart/draw-chart.ts";
 import { element, escapeMarkup } from "../chart/svg.ts";

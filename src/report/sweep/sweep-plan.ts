@@ -1,4 +1,4 @@
-import type { PlannedPoint, SweepPlan } from "../../pipeline/sweep/sweep-events.ts";
+import type { PlannedPoint, SweepPlan } from "../../sweep/sweep-events.ts";
 import { baseName } from "../../platform/node.ts";
 import { formatBytes, formatPlural, formatRemaining, printable } from "../format.ts";
 import { joinParts } from "../plan-summary.ts";

@@ -1,4 +1,4 @@
-import type { PointRecord, PointResult, SweepResults } from "../../pipeline/sweep/sweep-results.ts";
+import type { PointRecord, PointResult, SweepResults } from "../../sweep/results/sweep-results.ts";
 
 /** A point of a sweep as a report shows it. */
 export interface SweepRow {

@@ -1,8 +1,8 @@
-import type { SweepResults } from "../../pipeline/sweep/sweep-results.ts";
+import type { SweepResults } from "../../sweep/results/sweep-results.ts";
 import { joinPath, makeDirectories, remove, writeText } from "../../platform/node.ts";
 import { drawStandaloneChart } from "../chart/draw-chart.ts";
 import { chartIds, chartsOf, describeSweep } from "./describe-sweep.ts";
-import type { Finding } from "./findings.ts";
+import type { Finding } from "./finding.ts";
 import { compactResults, formatResultsJson } from "./results-json.ts";
 import { formatSweepCsv } from "./sweep-csv.ts";
 import { formatSweepMarkdown } from "./sweep-markdown.ts";

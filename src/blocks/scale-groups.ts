@@ -1,0 +1,58 @@
+import type { Checkpoint } from "../formats/checkpoint.ts";
+import type { Block, QuantizableModel, ScaleGroup } from "../nn/quantizable-model.ts";
+import { producerVector } from "../nn/scale-channels.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { PlannedLinear } from "../run/plan.ts";
+import type { Recipe } from "../recipe/recipe.ts";
+
+/** Lists the scale groups of block `index` all of whose linears will be quantized; transforms see no others. */
+export function quantizedGroups(
+  model: QuantizableModel,
+  linears: readonly PlannedLinear[],
+  index: number,
+): ScaleGroup[] {
+  const quantized = new Set(
+    linears.filter(({ block, scheme }) => block === index && scheme).map(({ slot }) => slot),
+  );
+  return model.scaleGroups(index).filter(({ producer, producerKind, consumers }) => {
+    const touched = producerKind === "linear" ? [producer, ...consumers] : consumers;
+    return touched.every((slot) => quantized.has(slot));
+  });
+}
+
+/**
+ * Lists the tensors of a checkpoint, other than weights of linears, that the transforms of a recipe may
+ * change: weights of norms and biases of linears that produce the channels of a scale group.
+ */
+export function changedTensors(
+  model: QuantizableModel,
+  checkpoint: Checkpoint,
+  linears: readonly PlannedLinear[],
+  { transforms }: Pick<Recipe, "transforms">,
+): Set<string> {
+  if (transforms.length === 0) return new Set();
+  const blocks = new Map(
+    linears.map(({ module, slot, block }) => [block, module.slice(0, -slot.length - 1)]),
+  );
+  const names = [...blocks].flatMap(([index, block]) =>
+    quantizedGroups(model, linears, index).map((group) => `${block}.${producedBy(group)}`),
+  );
+  return new Set(names.filter((name) => checkpoint.tensors.has(name)));
+}
+
+/** Returns the tensors of a block that scaling these groups may have changed, by their full names. */
+export function changedInBlock(
+  block: Block,
+  groups: readonly ScaleGroup[],
+): Map<string, Tensor<"f32">> {
+  const tensors = new Map<string, Tensor<"f32">>();
+  for (const group of groups) {
+    const tensor = producerVector(block, group);
+    if (tensor) tensors.set(`${block.name}.${producedBy(group)}`, tensor);
+  }
+  return tensors;
+}
+
+function producedBy({ producer, producerKind }: ScaleGroup): string {
+  return `${producer}.${producerKind === "norm" ? "weight" : "bias"}`;
+}

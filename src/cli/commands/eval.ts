@@ -1,0 +1,183 @@
+import type { Command } from "commander";
+import { DownloadDisplay } from "../download-display.ts";
+import type { Evaluation, TaskEvaluation } from "../../evaluation/evaluation.ts";
+import { halfWidth, type Interval } from "../../evaluation/statistics/interval.ts";
+import { formatPlusMinus } from "../../report/describe-difference.ts";
+import { originalFigures, variantFigures } from "../../report/evaluation-figures.ts";
+import { formatEvaluationTable } from "../../report/evaluation-table.ts";
+import {
+  formatCount,
+  formatNumber,
+  formatDuration,
+  formatBits,
+  printable,
+} from "../../report/format.ts";
+import { modelName } from "../../report/model-name.ts";
+import { joinParts } from "../../report/plan-summary.ts";
+import { withoutAnswers } from "../../report/without-answers.ts";
+import { formatTaskTable } from "../../report/task-table.ts";
+import { EvaluationDisplay } from "../evaluation-display.ts";
+import { interruptible } from "../interrupt.ts";
+import type { Io } from "../io.ts";
+import {
+  addComputeOptions,
+  addVerbosityOptions,
+  type ComputeOptions,
+  defined,
+  nonNegativeInteger,
+  type VerbosityOptions,
+  modelArgument,
+} from "../options.ts";
+import {
+  addTaskOptions,
+  expectSubject,
+  readTaskOptions,
+  type TaskOptions,
+} from "../task-options.ts";
+import { Terminal } from "../terminal.ts";
+import { addWindowOptions, type WindowOptions } from "../window-options.ts";
+
+interface Options extends VerbosityOptions, ComputeOptions, TaskOptions, WindowOptions {
+  readonly text?: string;
+  readonly against?: string;
+  readonly speedTokens?: number;
+  readonly fast?: boolean;
+}
+
+const example = `
+  fewbit eval ./llama-w4 --against ./llama --text test.txt --window 512
+  fewbit eval ./llama-w4 --average efficientqat-5 --tasks-from ./tasks
+`;
+
+/** Defines `fewbit eval`. */
+export function defineEval(command: Command, io: Io): void {
+  command
+    .description(
+      "Measures perplexity on a text, accuracy on tasks, and how far a model is from its original.",
+    )
+    .usage("MODEL (--text FILE | --task TASK...) [options]")
+    .argument("<model>", modelArgument)
+    .addHelpText("before", example)
+    .optionsGroup("What to measure:")
+    .option("--text <file>", "text to predict")
+    .option("--against <original>", "also compare with this checkpoint, token by token");
+  addWindowOptions(command)
+    .option(
+      "--speed-tokens <n>",
+      "tokens to generate for the speed, 0 for none",
+      nonNegativeInteger,
+    )
+    .option("--fast", "multiply packed weights as generation does, with inputs of 8 bits");
+  addTaskOptions(command).option(
+    "--samples <file>",
+    "write every item's log-likelihoods there, as JSON lines",
+  );
+  addComputeOptions(command);
+  addVerbosityOptions(command);
+  command.action((model: string, options: Options) => runEval(model, options, io));
+}
+
+async function runEval(model: string, options: Options, io: Io): Promise<void> {
+  const terminal = new Terminal(io, options);
+  const { window, protocol, maxWindows, speedTokens } = options;
+  expectSubject(options, { window, protocol, maxWindows, speedTokens }, "eval");
+  terminal.notes(["", ...announce(model, options, terminal), ""]);
+  const evaluation = await interruptible(terminal, onward, (signal) =>
+    measure(model, options, terminal, signal),
+  );
+  if ("text" in evaluation) terminal.notes(["", ...describe(evaluation, terminal)]);
+  terminal.notes([""]);
+  terminal.results(table(evaluation, terminal));
+  terminal.notes(["", ...missingAverages(evaluation, options)]);
+  terminal.json(withoutAnswers(evaluation));
+}
+
+async function measure(
+  model: string,
+  options: Options,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<Evaluation | TaskEvaluation> {
+  const { evaluate } = await import("../../index.ts");
+  const { text, window, protocol, maxWindows, against, speedTokens, threads, backend } = options;
+  const display = new EvaluationDisplay(terminal);
+  const common = {
+    ...defined({ against, threads, backend }),
+    ...readTaskOptions(options),
+    products: options.fast ? "fast" : "exact",
+    signal,
+    onNotice: (message: string) => terminal.notice(message),
+    onDownload: new DownloadDisplay(terminal).handle,
+    onTaskProgress: display.showTask,
+  } as const;
+  if (text === undefined) return evaluate(model, common);
+  return evaluate(model, {
+    ...common,
+    text,
+    ...defined({ window, protocol, maxWindows, speedTokens }),
+    onProgress: display.showText,
+  });
+}
+
+const onward = {
+  message: "an evaluation that is not finished has no result",
+  hint: "measure less with --max-windows",
+};
+
+function announce(model: string, options: Options, terminal: Terminal): string[] {
+  const { text, task = [], average = [], against } = options;
+  const subject = printable(modelName(model));
+  const parts = [
+    against ? `${subject} against ${printable(modelName(against))}` : subject,
+    `on ${printable([...(text === undefined ? [] : [text]), ...task, ...average].join(", "))}`,
+  ];
+  return joinParts(parts, terminal.noteLayout);
+}
+
+function describe(evaluation: Evaluation, terminal: Terminal): string[] {
+  const { windows, window, tokens, protocol, backend, products, elapsedMs } = evaluation;
+  const parts = [
+    `${windows} × ${window} tokens, ${formatCount(tokens)} scored`,
+    protocol === "windows" ? "windows without overlap" : "second half of each window",
+    `${backend.id} (${backend.level})${products === "fast" ? ", inputs of 8 bits" : ""}`,
+    formatDuration(elapsedMs),
+  ];
+  return joinParts(parts, terminal.noteLayout);
+}
+
+function table(evaluation: Evaluation | TaskEvaluation, terminal: Terminal): string[] {
+  const { original } = evaluation;
+  const lines = formatEvaluationTable(
+    originalFigures(evaluation),
+    [variantFigures(evaluation, modelName(evaluation.model))],
+    terminal.resultLayout,
+  );
+  lines.push("", ...footer(evaluation, terminal));
+  if (evaluation.tasks.length === 0) return lines;
+  return [...lines, "", ...formatTaskTable(evaluation, original, terminal.resultLayout)];
+}
+
+function footer(evaluation: Evaluation | TaskEvaluation, terminal: Terminal): string[] {
+  const file = `whole file ${formatBits(evaluation.bitsPerWeight.file)} bits/weight`;
+  if (!("text" in evaluation) || !evaluation.klDivergence) return [`  ${file}`];
+  const { mean, interval, percentile99, percentile99Interval, maximum } = evaluation.klDivergence;
+  const withInterval = (value: number, around: Interval | null): string =>
+    around ? formatPlusMinus(value, halfWidth(around), 2) : formatNumber(value);
+  const parts = [
+    file,
+    `KL divergence ${withInterval(mean, interval)}`,
+    `99 % below ${withInterval(percentile99, percentile99Interval)}`,
+    `at most ${formatNumber(maximum)}`,
+  ];
+  return joinParts(parts, terminal.resultLayout);
+}
+
+/** Says why an average that was asked for is not among the results. */
+function missingAverages(
+  { averages }: Evaluation | TaskEvaluation,
+  { average = [] }: Options,
+): string[] {
+  const missing = average.filter((name) => averages.every((found) => found.name !== name));
+  if (missing.length === 0) return [];
+  return [`  not given: ${missing.join(", ")}; it takes whole tasks without examples`, ""];
+}

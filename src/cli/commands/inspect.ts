@@ -1,0 +1,58 @@
+import type { Command } from "commander";
+import { DownloadDisplay } from "../download-display.ts";
+import { formatInspection, formatModules, formatTensors } from "../../report/inspection.ts";
+import { interruptible } from "../interrupt.ts";
+import type { Io } from "../io.ts";
+import { addVerbosityOptions, modelArgument, type VerbosityOptions } from "../options.ts";
+import { Terminal } from "../terminal.ts";
+
+interface Options extends VerbosityOptions {
+  readonly tensors?: boolean;
+  readonly layers?: boolean;
+}
+
+const example = `
+  fewbit inspect ./llama-w4 --tensors
+`;
+
+/** Defines `fewbit inspect`. */
+export function defineInspect(command: Command, io: Io): void {
+  command
+    .description("Shows what a checkpoint is: architecture, schemes, sizes and bits a weight.")
+    .usage("MODEL [options]")
+    .argument("<model>", modelArgument)
+    .addHelpText("before", example)
+    .optionsGroup("What to show:")
+    .option("--layers", "list the linear layers with their schemes")
+    .option("--tensors", "list all tensors as they are stored");
+  addVerbosityOptions(command);
+  command.action((model: string, options: Options) => runInspect(model, options, io));
+}
+
+async function runInspect(model: string, options: Options, io: Io): Promise<void> {
+  const terminal = new Terminal(io, options);
+  const { inspect } = await import("../../index.ts");
+  const inspection = await interruptible(terminal, onward, (signal) =>
+    inspect(model, {
+      signal,
+      onNotice: (message) => terminal.notice(message),
+      onDownload: new DownloadDisplay(terminal).handle,
+    }),
+  );
+  const layout = terminal.resultLayout;
+  // A list in a pipe is for other programs: nothing is cut there.
+  const listLayout = {
+    ...layout,
+    width: io.stdout.isTTY ? layout.width : Number.POSITIVE_INFINITY,
+  };
+  terminal.results(["", ...formatInspection(inspection, layout)]);
+  if (options.layers) terminal.results(["", ...formatModules(inspection, listLayout)]);
+  if (options.tensors) terminal.results(["", ...formatTensors(inspection, listLayout)]);
+  terminal.results([""]);
+  terminal.json(inspection);
+}
+
+const onward = {
+  message: "what was downloaded is kept",
+  hint: "run the same command again to go on",
+};

@@ -1,0 +1,143 @@
+import { readJsonObject } from "../formats/json-file.ts";
+import { prepareTarget } from "../run/output/output-directory.ts";
+import type { Method } from "../methods/define-method.ts";
+import { baseName, exists, joinPath, parentPath, remove } from "../platform/node.ts";
+import { type OpenedModel, openModel } from "../runtime/load.ts";
+import { UsageError } from "../util/errors.ts";
+import { makePlan } from "./make-plan.ts";
+import { finishersOf, type Recipe, settleCalibration } from "../recipe/recipe.ts";
+import type { EarlierStage, RunJob, RunOptions } from "../run/run-job.ts";
+import { digestOf, identifyRun } from "../run/identity.ts";
+import type { RunRecord } from "../run/run-record.ts";
+import { runStage } from "./stage.ts";
+
+/**
+ * Runs the methods of a recipe: the quantizer on the original checkpoint, then each finisher on the checkpoint that the method
+ * before it made. What comes between stands in hidden folders beside the output, whole checkpoints like any
+ * other, until the last is done: a chain that was interrupted goes on where it was.
+ * @throws UsageError when such a folder is of another chain
+ */
+export async function runChain(
+  opened: OpenedModel,
+  recipe: Recipe,
+  method: Method,
+  options: RunOptions,
+): Promise<RunRecord> {
+  const finishers = finishersOf(recipe);
+  if (finishers.length === 0) return runStage(await makeJob(opened, recipe, method, options));
+  const { path } = await prepareTarget(recipe.out, {
+    overwrite: options.overwrite ?? false,
+    inputs: [opened.directory],
+  });
+  const chain = new Chain(opened, recipe, path, options);
+  let record = await chain.quantize(method);
+  for (const [index, finisher] of finishers.entries()) {
+    record = await chain.finish(finisher, index, record);
+  }
+  await chain.clean();
+  return record;
+}
+
+/** The stages of one chain. Stage 0 is the quantizer. */
+class Chain {
+  private readonly opened: OpenedModel;
+  private readonly recipe: Recipe;
+  private readonly path: string;
+  private readonly options: RunOptions;
+  private readonly stages: number;
+
+  constructor(opened: OpenedModel, recipe: Recipe, path: string, options: RunOptions) {
+    this.opened = opened;
+    this.recipe = recipe;
+    this.path = path;
+    this.options = options;
+    this.stages = recipe.finishers.length + 1;
+  }
+
+  /** Quantizes the original, unless that is done. */
+  async quantize(method: Method): Promise<RunRecord> {
+    const { opened, options } = this;
+    const recipe: Recipe = { ...this.recipe, finishers: [], out: this.folderOf(0) };
+    return this.run(0, await makeJob(opened, recipe, method, options));
+  }
+
+  /** Lets finisher `index` go on with what the stage before it made, unless that is done. */
+  async finish(finisher: Method, index: number, before: RunRecord): Promise<RunRecord> {
+    const { recipe, options } = this;
+    const { directory, origin, name, config } = this.opened;
+    const { backend } = options;
+    const { method, options: chosen, data } = recipe.finishers[index];
+    const input = this.folderOf(index);
+    const opened = await openModel(input, { backend, origin, name, precision: "float32" });
+    try {
+      const own: Recipe = {
+        ...recipe,
+        model: input,
+        out: index + 2 === this.stages ? recipe.out : this.folderOf(index + 1),
+        method,
+        options: chosen,
+        transforms: [],
+        finishers: [],
+        embedding: null,
+        head: null,
+        teacher: recipe.teacher ?? directory,
+        calibration: settleCalibration(data ?? recipe.calibration, config.contextLength),
+      };
+      const job = await makeJob(opened, own, finisher, options, { recipe, record: before });
+      return await this.run(index + 1, job);
+    } finally {
+      await opened.checkpoint.close();
+    }
+  }
+
+  /** Removes what stood between the stages. */
+  async clean(): Promise<void> {
+    for (let stage = 0; stage + 1 < this.stages; stage++) await remove(this.folderOf(stage));
+  }
+
+  private async run(stage: number, job: RunJob): Promise<RunRecord> {
+    const { emit } = this.options;
+    const done = await this.findDone(stage, job);
+    const { title } = job.method;
+    const { stages } = this;
+    emit({ type: "stage", stage: stage + 1, stages, title, isDone: done !== null });
+    return done ?? runStage(job);
+  }
+
+  /** Returns the record of a stage that an interrupted run had done; null when there is none. */
+  private async findDone(stage: number, { identity }: RunJob): Promise<RunRecord | null> {
+    const folder = this.folderOf(stage);
+    if (stage + 1 === this.stages || !(await exists(folder))) return null;
+    const path = joinPath(folder, "run.json");
+    if (this.options.resume !== "restart" && (await exists(path))) {
+      const record = (await readJsonObject(path)) as unknown as RunRecord;
+      if (record.identity === digestOf(identity)) return record;
+      throw new UsageError(
+        `an unfinished run to ${this.path} is not this one: its stage ${stage + 1} was made otherwise`,
+        {
+          hint: "start it as before to go on with it, or use --restart to discard what it had done",
+        },
+      );
+    }
+    await remove(folder);
+    return null;
+  }
+
+  private folderOf(stage: number): string {
+    return joinPath(parentPath(this.path), `.${baseName(this.path)}.stage-${stage + 1}`);
+  }
+}
+
+async function makeJob(
+  opened: OpenedModel,
+  recipe: Recipe,
+  method: Method,
+  options: RunOptions,
+  earlierStage?: EarlierStage,
+): Promise<RunJob> {
+  const { backend } = options;
+  const plan = await makePlan(opened, recipe, method, backend);
+  const identity = await identifyRun(opened.checkpoint, recipe, backend);
+  const job = { opened, recipe, method, plan, identity, options };
+  return earlierStage ? { ...job, earlierStage } : job;
+}

@@ -1,0 +1,157 @@
+import type { Backend } from "../backend/backend.ts";
+import type { Method } from "../methods/define-method.ts";
+import { monotonicMs } from "../platform/node.ts";
+import { matmul } from "../tensor/products.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import {
+  estimateTrainingMemory,
+  estimateTrainingSeconds,
+  type TrainingSize,
+} from "./estimate-training.ts";
+import type { PlannedLinear } from "../run/plan.ts";
+import type { ChosenTransform } from "../blocks/transform-block.ts";
+
+const processBytes = 120e6;
+const passTokens = 2048;
+/** Encoding, packing, decoding and comparing one weight outside the kernels. */
+const secondsPerWeight = 25e-9;
+const diskBytesPerSecond = 300e6;
+
+/** Sizes that memory and time follow from. */
+export interface WorkSize {
+  readonly linears: readonly PlannedLinear[];
+  readonly hiddenSize: number;
+  readonly endBytes: number;
+  readonly sourceBytes: number;
+  readonly outputBytes: number;
+  /** Calibration tokens; 0 without calibration. */
+  readonly tokens: number;
+  /** Activations between blocks that are kept in memory. */
+  readonly activationBytes: number;
+  readonly method: Method;
+  /** Options of the method. */
+  readonly options: Record<string, unknown>;
+  readonly transforms: readonly ChosenTransform[];
+  /** Weights of embedding and output head that are quantized. */
+  readonly embeddingAndHeadWeights: number;
+  /** Of methods that train the whole model; otherwise null. */
+  readonly training: TrainingSize | null;
+}
+
+/** Estimates peak memory in bytes: one block in float32, the activations, and the largest layer's work. */
+export function estimateMemory(work: WorkSize): number {
+  if (work.training) return processBytes + estimateTrainingMemory(work.training);
+  const blocks = byBlock(work.linears);
+  const blockBytes = 4 * Math.max(...blocks.map(weightsOf));
+  const widths = work.linears.map(({ inFeatures }) => inFeatures);
+  const largest = Math.max(
+    ...work.linears.map(({ inFeatures, outFeatures }) => 14 * inFeatures * outFeatures),
+  );
+  if (work.tokens === 0) return processBytes + work.endBytes + blockBytes + largest;
+  const hessian = work.method.needs.statistics.includes("hessian") ? 12 : 0;
+  const transforms = Math.max(0, ...work.transforms.map((each) => transformBytes(work, each)));
+  const stage = 4 * Math.min(work.tokens, passTokens);
+  const pass = stage * (4 * Math.max(...widths) + 8 * work.hiddenSize);
+  return (
+    processBytes +
+    work.endBytes +
+    blockBytes +
+    largest +
+    work.activationBytes +
+    trainingBytes(work) +
+    Math.max(hessian * Math.max(...widths) ** 2, transforms) +
+    pass
+  );
+}
+
+/** Trained blocks: gradients, two moments, and the weights as they are multiplied, of every weight. */
+function trainingBytes({ method, linears }: WorkSize): number {
+  return method.epochs ? 16 * Math.max(...byBlock(linears).map(weightsOf)) : 0;
+}
+
+/** Second moments of all inputs of a block at once and once more of the widest, and outputs to compare with. */
+function transformBytes(work: WorkSize, { method, options }: ChosenTransform): number {
+  const widest = Math.max(...work.linears.map(({ inFeatures }) => inFeatures));
+  const gathered = method.needs.statistics.includes("hessian")
+    ? 8 * Math.max(...byBlock(work.linears).map(distinctSquares)) + 16 * widest ** 2
+    : 0;
+  const { tokens = 0 } = method.trials?.(options) ?? {};
+  return gathered + 8 * Math.min(tokens, work.tokens) * work.hiddenSize;
+}
+
+/** Estimates the time in seconds, from a short measurement of this machine's matrix product. */
+export async function estimateSeconds(backend: Backend, work: WorkSize): Promise<number> {
+  const weights = weightsOf(work.linears);
+  const disk = (work.sourceBytes + work.outputBytes) / diskBytesPerSecond;
+  const plain = (weights + work.embeddingAndHeadWeights) * secondsPerWeight + disk;
+  if (work.tokens === 0) return plain;
+  if (work.training) {
+    return plain + estimateTrainingSeconds(work.training, await measureFlops(backend));
+  }
+  const epochs = work.method.epochs?.(work.options) ?? 0;
+  const trials = sum(
+    work.transforms.map(({ method, options }) => {
+      const { passes = 0, tokens = 0 } = method.trials?.(options) ?? {};
+      return work.tokens + passes * Math.min(tokens, work.tokens);
+    }),
+  );
+  // A step forward and backward is three passes; the original block is run too.
+  const training = work.tokens * (3 * epochs + (epochs > 0 ? 1 : 0));
+  const passes = 2 * weights * (work.tokens * 3 + trials + training);
+  const hessians = work.method.needs.statistics.includes("hessian");
+  const statistics = hessians
+    ? sum(byBlock(work.linears).map((block) => distinctSquares(block) * work.tokens))
+    : 0;
+  const solving = hessians
+    ? sum(work.linears.map((l) => l.inFeatures ** 2 * (l.outFeatures + l.inFeatures)))
+    : 0;
+  const flops = passes + statistics + solving;
+  return plain + flops / (0.7 * (await measureFlops(backend)));
+}
+
+/** The most that was measured of each backend: other programs only make it look slower. */
+const fastest = new WeakMap<Backend, number>();
+
+/** Measures how many floating-point operations a second a large matrix product does here at best. */
+export async function measureFlops(backend: Backend): Promise<number> {
+  const size = backend.id === "reference" ? 96 : 512;
+  const a = Tensor.zeros(backend, "f32", [size, size]);
+  let best = fastest.get(backend) ?? 0;
+  for (let trial = 0; trial < 3; trial++) {
+    const startedMs = monotonicMs();
+    const product = matmul(a, a, { transposeB: true });
+    await backend.synchronize();
+    best = Math.max(best, (2 * size ** 3) / ((monotonicMs() - startedMs) / 1000));
+    product.release();
+  }
+  fastest.set(backend, best);
+  return best;
+}
+
+/** Σ n² over the inputs of a block that differ: query, output, gate and down each have one. */
+function distinctSquares(block: readonly PlannedLinear[]): number {
+  const inputs = new Map<string, number>();
+  for (const { slot, inFeatures } of block) {
+    const parent = slot.split(".")[0] ?? "";
+    inputs.set(`${parent} ${inFeatures}`, inFeatures ** 2);
+  }
+  return sum([...inputs.values()]) * 1.5;
+}
+
+function byBlock(linears: readonly PlannedLinear[]): PlannedLinear[][] {
+  const blocks = new Map<number, PlannedLinear[]>();
+  for (const linear of linears) {
+    const members = blocks.get(linear.block);
+    if (members) members.push(linear);
+    else blocks.set(linear.block, [linear]);
+  }
+  return [...blocks.values()];
+}
+
+function weightsOf(linears: readonly PlannedLinear[]): number {
+  return sum(linears.map(({ inFeatures, outFeatures }) => inFeatures * outFeatures));
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

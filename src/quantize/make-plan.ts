@@ -1,0 +1,153 @@
+import type { Backend } from "../backend/backend.ts";
+import { readQuantizationConfig } from "../formats/quantization-config.ts";
+import { tensorBytes } from "../formats/safetensors-header.ts";
+import type { Method } from "../methods/define-method.ts";
+import { absolutePath, availableMemoryBytes, freeDiskBytes, parentPath } from "../platform/node.ts";
+import type { OpenedModel } from "../runtime/load.ts";
+import { bytesPerElement } from "../tensor/dtype.ts";
+import { FewbitError, UsageError } from "../util/errors.ts";
+import { estimateMemory, estimateSeconds } from "./estimate.ts";
+import {
+  embeddingAndHeadWeights,
+  type Plan,
+  type PlannedActivations,
+  type PlannedLinear,
+} from "../run/plan.ts";
+import { selectEmbeddingAndHead } from "../blocks/embedding-and-head.ts";
+import { outputEntries } from "../run/output/quantized-output.ts";
+import { cautionsOf, methodsOf, type Recipe, transformsOf } from "../recipe/recipe.ts";
+import { changedTensors } from "../blocks/scale-groups.ts";
+import { selectLinears } from "./select-linears.ts";
+
+/**
+ * Works out what a recipe will do to a model, and what it will need.
+ * @throws UsageError when nothing would be quantized, or a pattern fits nothing
+ */
+export async function makePlan(
+  opened: OpenedModel,
+  recipe: Recipe,
+  method: Method,
+  backend: Backend,
+): Promise<Plan> {
+  const { checkpoint, model, config } = opened;
+  const linears = packedLinears(opened) ?? selectLinears(model.linears(), recipe);
+  const chosen = linears.filter(({ scheme }) => scheme !== null);
+  if (chosen.length === 0) {
+    throw new UsageError("nothing is left to quantize: every linear layer is ignored");
+  }
+  const ends = selectEmbeddingAndHead(model.embeddingAndHead(), recipe);
+  const { calibration } = recipe;
+  const outputBytes = outputEntries(
+    checkpoint,
+    [...linears, ...ends],
+    changedTensors(model, checkpoint, linears, recipe),
+  )
+    .map(({ dtype, shape }) => tensorBytes(dtype, shape) ?? 0)
+    .reduce((sum, bytes) => sum + bytes, 0);
+  const blockBytes = opened.sizes.linear.bytes;
+  const activations = planActivations(recipe, method, config.hiddenSize);
+  const training =
+    calibration &&
+    (method.effort?.(recipe.options, {
+      windows: calibration.samples,
+      window: calibration.window,
+    }) ??
+      null);
+  const work = {
+    linears: chosen,
+    hiddenSize: config.hiddenSize,
+    endBytes: opened.sizes.file.bytes - blockBytes,
+    sourceBytes: checkpoint.totalBytes,
+    outputBytes,
+    tokens: calibration ? calibration.samples * calibration.window : 0,
+    activationBytes: activations?.onDisk ? 0 : (activations?.bytes ?? 0),
+    method,
+    options: recipe.options,
+    transforms: transformsOf(recipe),
+    embeddingAndHeadWeights: embeddingAndHeadWeights(ends),
+    training: training && {
+      ...training,
+      parameters: opened.sizes.parameters,
+      blocks: model.blockCount,
+      hiddenSize: config.hiddenSize,
+      vocabularySize: config.vocabularySize,
+      linears: chosen,
+      teacher: method.needs.teacher ?? false,
+    },
+  };
+  return {
+    modelName: opened.name,
+    architecture: opened.architecture,
+    blocks: model.blockCount,
+    linears,
+    ends,
+    quantizedWeights: chosen.reduce((sum, l) => sum + l.inFeatures * l.outFeatures, 0),
+    parameters: opened.sizes.parameters,
+    methodTitle: methodsOf(recipe)
+      .map(({ title }) => title)
+      .join(" + "),
+    cautions: cautionsOf(recipe),
+    schemeId: recipe.scheme,
+    calibration: calibration && { windows: calibration.samples, window: calibration.window },
+    activations,
+    training,
+    backend: backend.description,
+    threads: backend.threads,
+    sourceBytes: checkpoint.fileBytes,
+    estimate: {
+      memoryBytes: estimateMemory(work),
+      outputBytes,
+      seconds: await estimateSeconds(backend, work),
+    },
+  };
+}
+
+/** The linears of a checkpoint that is quantized already; null when it is not. */
+function packedLinears({ checkpoint, model }: OpenedModel): PlannedLinear[] | null {
+  const packed = readQuantizationConfig(checkpoint.config)?.modules;
+  if (!packed) return null;
+  return model
+    .linears()
+    .map((linear) => ({ ...linear, scheme: packed.get(linear.module)?.scheme ?? null }));
+}
+
+function planActivations(
+  { calibration, cacheDType: dtype, cacheOnDisk: onDisk }: Recipe,
+  { needs, trainModel }: Method,
+  hiddenSize: number,
+): PlannedActivations | null {
+  if (!calibration || trainModel) return null;
+  const values = calibration.samples * calibration.window * hiddenSize;
+  return { bytes: values * bytesPerElement(dtype) * (needs.floatInputs ? 2 : 1), dtype, onDisk };
+}
+
+/**
+ * Returns the bytes that a run writes: its output, and activations that are kept on the disk.
+ * @throws FewbitError (code `FILE`) when the disk that `out` lies on has no room for activations
+ */
+export async function expectDisk({ activations, estimate }: Plan, out: string): Promise<number> {
+  if (!activations?.onDisk) return estimate.outputBytes;
+  const free = await freeDiskBytes(parentPath(absolutePath(out)));
+  const needed = activations.bytes + estimate.outputBytes;
+  if (free === null || free >= needed) return needed;
+  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+  throw new FewbitError(
+    "FILE",
+    `activations and output need ${gigabytes(needed)} on the disk of ${out}, ${gigabytes(free)} is free`,
+    {
+      hint: "use fewer or shorter calibration windows (--samples, --window), or --cache-dtype f16",
+    },
+  );
+}
+
+/** @throws FewbitError (code `MEMORY`) when the estimate is above the memory that is free */
+export function expectMemory({ estimate }: Plan): void {
+  const available = availableMemoryBytes();
+  if (estimate.memoryBytes <= available) return;
+  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+  throw new FewbitError(
+    "MEMORY",
+    `needs about ${gigabytes(estimate.memoryBytes)} of memory, ${gigabytes(available)} is free`,
+    { hint: "use fewer or shorter calibration windows (--samples, --window), or --cache-on-disk" },
+  );
+}

@@ -1,0 +1,82 @@
+import type { Backend } from "../backend/backend.ts";
+import type { ResolveOptions } from "../hub/resolve-model.ts";
+import type { OpenedModel } from "../runtime/load.ts";
+import { runChain } from "./chain.ts";
+import { expectTeacher } from "./expect-teacher.ts";
+import { expectDisk, makePlan } from "./make-plan.ts";
+import { asEvents, openOriginal } from "../run/open-original.ts";
+import type { Plan } from "../run/plan.ts";
+import {
+  finishersOf,
+  parseRecipe,
+  type Recipe,
+  type RecipeInput,
+  settleCalibration,
+  settleRecipe,
+} from "../recipe/recipe.ts";
+import type { RunOptions } from "../run/run-job.ts";
+import type { RunRecord } from "../run/run-record.ts";
+
+/** Says what a recipe would do, without doing it. @throws as `runRecipe` does before work */
+export async function planRecipe(
+  input: RecipeInput,
+  backend: Backend,
+  options: ResolveOptions = {},
+): Promise<Plan> {
+  const { parsed, method } = parseRecipe(input);
+  const opened = await openOriginal(parsed.model, backend, options);
+  try {
+    const recipe = settleRecipe(parsed, opened.config.contextLength);
+    await expectTeacher(opened, recipe);
+    const plan = await makePlan(opened, recipe, method, backend);
+    await expectDisk(plan, recipe.out);
+    const titles = [plan.methodTitle, ...finishersOf(recipe).map(({ title }) => title)];
+    const estimate = await withFinishers(plan, opened, recipe, backend);
+    return { ...plan, methodTitle: titles.join(" + "), estimate };
+  } finally {
+    await opened.checkpoint.close();
+  }
+}
+
+/** What a whole chain needs: the time of all its stages, and the memory of the largest. */
+async function withFinishers(
+  { estimate }: Plan,
+  opened: OpenedModel,
+  recipe: Recipe,
+  backend: Backend,
+): Promise<Plan["estimate"]> {
+  let { seconds, memoryBytes } = estimate;
+  for (const [index, method] of finishersOf(recipe).entries()) {
+    const { method: id, options, data } = recipe.finishers[index];
+    const { contextLength } = opened.config;
+    const calibration = settleCalibration(data ?? recipe.calibration, contextLength);
+    const ends = { embedding: null, head: null };
+    const own = { ...recipe, ...ends, method: id, options, transforms: [], calibration };
+    const stage = await makePlan(opened, own, method, backend);
+    seconds += stage.estimate.seconds;
+    memoryBytes = Math.max(memoryBytes, stage.estimate.memoryBytes);
+  }
+  return { ...estimate, seconds, memoryBytes };
+}
+
+/**
+ * Quantizes a checkpoint as a recipe says: block by block from disk to disk. The output appears under
+ * its final name when it is whole. What a run that is interrupted had finished is kept beside it, and the
+ * next run of the same recipe goes on with that, to the same bytes. Nothing is left of a run that had not
+ * finished anything, or whose input is at fault.
+ * @throws UsageError when the output is taken, or an unfinished run to it is another one
+ * @throws FewbitError of the kind that fits; the input is never touched
+ */
+export async function runRecipe(input: RecipeInput, options: RunOptions): Promise<RunRecord> {
+  const { parsed, method } = parseRecipe(input);
+  const opened = await openOriginal(parsed.model, options.backend, asEvents(options));
+  try {
+    const recipe = settleRecipe(parsed, opened.config.contextLength);
+    await expectTeacher(opened, recipe);
+    const record = await runChain(opened, recipe, method, options);
+    options.emit({ type: "done", record });
+    return record;
+  } finally {
+    await opened.checkpoint.close();
+  }
+}

@@ -1,0 +1,134 @@
+import type { z } from "zod";
+import type { FinisherId, MethodId, methods, QuantizerId, TransformId } from "../methods/index.ts";
+import type { Preset } from "./presets/define-preset.ts";
+import { type PresetId, presets } from "./presets/index.ts";
+import { UsageError } from "../util/errors.ts";
+import type { RecipeInput } from "./recipe.ts";
+import type { ResumeChoice } from "./resume-choice.ts";
+
+type OptionsOf<Id extends MethodId> = z.input<(typeof methods)[Id]["options"]>;
+
+type Choice<Ids extends MethodId> = {
+  [Id in Ids]: { readonly method: Id; readonly options?: OptionsOf<Id> };
+}[Ids];
+
+/** A quantizer and the options that it knows: the editor completes both. */
+export type MethodChoice = Choice<QuantizerId>;
+
+/** A transform, with the options that it knows or without any. */
+export type TransformChoice = TransformId | Choice<TransformId>;
+
+/** A finisher, with the options that it knows or without any, and text of its own where it is not the calibration text. */
+export type FinisherChoice =
+  | FinisherId
+  | (Choice<FinisherId> & { readonly data?: string | readonly string[] | CalibrationInput });
+
+/** A preset, with options for its quantizer. Finishers that are given stand in the place of the preset's. */
+export type PresetChoice = {
+  [Id in PresetId]: {
+    readonly preset: Id;
+    readonly method?: never;
+    readonly options?: OptionsOf<(typeof presets)[Id]["method"]>;
+  };
+}[PresetId];
+
+type CalibrationInput = NonNullable<RecipeInput["calibration"]>;
+
+/** What to quantize to, and how: a recipe without its model, with the usual things written shorter. */
+export type QuantizeOptions = Omit<
+  RecipeInput,
+  "model" | "transforms" | "method" | "options" | "finishers" | "calibration"
+> &
+  ((MethodChoice & { readonly preset?: never }) | PresetChoice) & {
+    /** What is done to each block before it is quantized, in this order: `["awq"]`. */
+    readonly transforms?: readonly TransformChoice[];
+    /** What is done to the quantized model, in this order: `["e2e-qp"]`. */
+    readonly finishers?: readonly FinisherChoice[];
+    /** A text or JSONL file, several, or all there is to say about calibration. */
+    readonly calibration?: string | readonly string[] | CalibrationInput;
+    /** Number of calibration windows. */
+    readonly samples?: number;
+    /** Tokens a calibration window. */
+    readonly window?: number;
+    /** Replace an existing output. */
+    readonly overwrite?: boolean;
+    /**
+     * What to do when a run to the same output was interrupted. `auto` (default) goes on with it, and
+     * refuses when it was another run; `restart` discards what it had done.
+     */
+    readonly resume?: ResumeChoice;
+    /** Folder where several runs keep what they have in common, so that it is worked out once. */
+    readonly sharedFolder?: string;
+  };
+
+/** Writes options as a recipe. */
+export function toRecipe(model: string, options: QuantizeOptions): RecipeInput {
+  const preset: Preset | null = options.preset ? presets[options.preset] : null;
+  const method = options.method ?? preset?.method;
+  if (!method) throw new UsageError("expected a method or a preset, got neither");
+  const {
+    transforms = preset?.transforms ?? [],
+    finishers = preset?.finishers ?? [],
+    scheme,
+    out,
+    ignore,
+    layers,
+    trueSequential,
+    activationRange,
+    seed,
+  } = options;
+  const { embedding, head, teacher } = options;
+  return {
+    model,
+    transforms: transforms.map((choice) =>
+      typeof choice === "string"
+        ? { method: choice }
+        : { ...choice, options: { ...choice.options } },
+    ),
+    method,
+    finishers: finishers.map((choice) =>
+      typeof choice === "string" ? { method: choice } : toFinisher(choice),
+    ),
+    scheme,
+    out,
+    options: { ...options.options },
+    ...(ignore && { ignore }),
+    ...(layers && { layers }),
+    ...(embedding !== undefined && { embedding }),
+    ...(head !== undefined && { head }),
+    ...(teacher !== undefined && { teacher }),
+    ...(trueSequential !== undefined && { trueSequential }),
+    ...(activationRange && { activationRange }),
+    ...(options.cacheDType && { cacheDType: options.cacheDType }),
+    ...(options.cacheOnDisk !== undefined && { cacheOnDisk: options.cacheOnDisk }),
+    ...(seed !== undefined && { seed }),
+    calibration: calibrationOf(options),
+  };
+}
+
+function toFinisher({
+  method,
+  options,
+  data,
+}: Exclude<FinisherChoice, string>): NonNullable<RecipeInput["finishers"]>[number] {
+  const calibration = data === undefined ? {} : { data: textOf(data) };
+  return { method, options: { ...options }, ...calibration };
+}
+
+function calibrationOf({ calibration, samples, window }: QuantizeOptions): CalibrationInput | null {
+  if (calibration === undefined) return null;
+  const sizes = {
+    ...(samples !== undefined && { samples }),
+    ...(window !== undefined && { window }),
+  };
+  return { ...textOf(calibration), ...sizes };
+}
+
+function textOf(text: string | readonly string[] | CalibrationInput): CalibrationInput {
+  if (typeof text === "string") return { files: [{ path: text }] };
+  return isList(text) ? { files: text.map((path) => ({ path })) } : text;
+}
+
+function isList(value: unknown): value is readonly string[] {
+  return Array.isArray(value);
+}

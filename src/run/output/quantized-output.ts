@@ -1,0 +1,275 @@
+import type { Checkpoint } from "../../formats/checkpoint.ts";
+import { CheckpointWriter } from "../../formats/checkpoint-writer.ts";
+import { quantizedEntries, writeQTensor } from "../../formats/fewbit-format.ts";
+import { formatJson, type JsonRecord } from "../../formats/json-file.ts";
+import { journalFolder } from "./output-directory.ts";
+import {
+  layerKind,
+  type QuantizedModule,
+  readQuantizationConfig,
+  readQuantizedModule,
+  writeQuantizationConfig,
+  writeQuantizedModule,
+} from "../../formats/quantization-config.ts";
+import type { TensorEntry } from "../../formats/safetensors.ts";
+import { copySidecarFiles } from "../../formats/sidecar-files.ts";
+import {
+  createHasher,
+  type Hasher,
+  joinPath,
+  listDirectory,
+  remove,
+  sha256,
+  writeText,
+} from "../../platform/node.ts";
+import { QTensor } from "../../quant/q-tensor.ts";
+import { parseScheme } from "../../quant/scheme.ts";
+import type { DType } from "../../tensor/dtype.ts";
+import { floatsToBfloats, floatsToHalves } from "../../util/half.ts";
+import { copyTensor, writableDType } from "./copy-tensor.ts";
+import type { FinishedTensors } from "./finished-weights.ts";
+import type { PlannedLinear } from "../plan.ts";
+import type { Recipe } from "../../recipe/recipe.ts";
+
+/** A matrix that will be packed, or with a null scheme stays as it is. */
+type PlannedMatrix = Pick<PlannedLinear, "module" | "scheme" | "outFeatures" | "inFeatures">;
+
+/**
+ * Lists the tensors of the quantized checkpoint in the order of the original's. Those that transforms
+ * change (`changed`: their names) are stored in float32, so that the model which was measured is stored.
+ */
+export function outputEntries(
+  checkpoint: Checkpoint,
+  linears: readonly PlannedMatrix[],
+  changed: ReadonlySet<string> = new Set(),
+): TensorEntry[] {
+  const planned = new Map(linears.map((linear) => [`${linear.module}.weight`, linear]));
+  const entries: TensorEntry[] = [];
+  for (const info of checkpoint.tensors.values()) {
+    const { name, shape } = info;
+    const linear = planned.get(name);
+    if (changed.has(name)) entries.push({ name, dtype: "f32", shape });
+    else if (!linear?.scheme) entries.push({ name, dtype: writableDType(info), shape });
+    else {
+      const { module, scheme, outFeatures, inFeatures } = linear;
+      entries.push(...quantizedEntries(module, scheme, outFeatures, inFeatures));
+    }
+  }
+  return entries;
+}
+
+/** What was written of a part of the model, as a journal can hold it. */
+export interface WrittenPart {
+  /** Quantized modules as `quantization_config` describes them. */
+  readonly modules: JsonRecord;
+  /** SHA-256 of the tensors, by name. */
+  readonly tensors: Readonly<Record<string, string>>;
+}
+
+const writerOptions = { metadata: { format: "pt" } };
+
+/** Writes a quantized checkpoint: packed linears as they come, everything else copied byte by byte. */
+export class QuantizedOutput {
+  private readonly checkpoint: Checkpoint;
+  private readonly path: string;
+  private readonly entries: readonly TensorEntry[];
+  private readonly writer: CheckpointWriter;
+  /** Modules in the order in which they were written. */
+  private readonly modules = new Map<string, QuantizedModule>();
+  /** SHA-256 of the tensors that were written, copied ones apart. */
+  private readonly tensors = new Map<string, string>();
+  /** Hashes of tensors that are written piece by piece. */
+  private readonly hashers = new Map<string, Hasher>();
+  /** How many of both belong to parts that are finished. */
+  private finished = { modules: 0, tensors: 0 };
+
+  private constructor(
+    checkpoint: Checkpoint,
+    path: string,
+    entries: readonly TensorEntry[],
+    writer: CheckpointWriter,
+  ) {
+    this.checkpoint = checkpoint;
+    this.path = path;
+    this.entries = entries;
+    this.writer = writer;
+  }
+
+  /** Creates the weight files in an existing directory. */
+  static async create(
+    checkpoint: Checkpoint,
+    path: string,
+    entries: readonly TensorEntry[],
+  ): Promise<QuantizedOutput> {
+    const writer = await CheckpointWriter.create(path, entries, writerOptions);
+    await writer.sync();
+    return new QuantizedOutput(checkpoint, path, entries, writer);
+  }
+
+  /**
+   * Goes on with the weight files of a run that was stopped, and removes what it put beside them.
+   * @throws FormatError when they are missing, or are of other tensors
+   */
+  static async reopen(
+    checkpoint: Checkpoint,
+    path: string,
+    entries: readonly TensorEntry[],
+  ): Promise<QuantizedOutput> {
+    const writer = await CheckpointWriter.reopen(path, entries, writerOptions);
+    const stays = new Set([...writer.fileNames, journalFolder]);
+    for (const { name } of await listDirectory(path)) {
+      if (!stays.has(name)) await remove(joinPath(path, name));
+    }
+    return new QuantizedOutput(checkpoint, path, entries, writer);
+  }
+
+  /** Writes one packed linear. */
+  async writeLinear(module: string, weight: QTensor): Promise<void> {
+    await writeQTensor({ write: (name, data) => this.write(name, data) }, module, weight);
+    const { scheme, outFeatures, inFeatures } = weight;
+    this.modules.set(module, { kind: layerKind(scheme), scheme, outFeatures, inFeatures });
+  }
+
+  /**
+   * Writes rows of a packed table that comes in pieces, in order; all but the last have a multiple of 32 rows,
+   * so that their zero points end where those of the next begin.
+   */
+  async writeRows(
+    name: string,
+    module: QuantizedModule,
+    firstRow: number,
+    { parts, outFeatures: rows }: QTensor,
+  ): Promise<void> {
+    const { scheme, outFeatures, inFeatures } = module;
+    const before = QTensor.sizes(scheme, firstRow, inFeatures);
+    const isLast = firstRow + rows === outFeatures;
+    const pieces = [
+      ["codes", parts.codes],
+      ["scales", parts.scales],
+      ["zeros", parts.zeros],
+    ] as const;
+    for (const [part, data] of pieces) {
+      if (data) await this.writePiece(`${name}.${part}`, data, before[part], isLast);
+    }
+    if (isLast) this.modules.set(name, module);
+  }
+
+  /** Writes a tensor that was trained, rounded to the dtype that it is stored in. */
+  async writeTensor(name: string, values: Float32Array): Promise<void> {
+    const entry = this.entries.find((candidate) => candidate.name === name);
+    if (entry) await this.write(name, roundToStored(entry.dtype, values));
+  }
+
+  /** Writes a tensor that transforms have changed. */
+  async writeChanged(name: string, values: Float32Array): Promise<void> {
+    await this.write(name, values);
+  }
+
+  /** Makes what was written since the last part durable, and says what it is. */
+  async finishPart(): Promise<WrittenPart> {
+    await this.writer.sync();
+    const modules = [...this.modules].slice(this.finished.modules);
+    const tensors = [...this.tensors].slice(this.finished.tensors);
+    this.finished = { modules: this.modules.size, tensors: this.tensors.size };
+    return {
+      modules: Object.fromEntries(
+        modules.map(([name, module]) => [name, writeQuantizedModule(module)]),
+      ),
+      tensors: Object.fromEntries(tensors),
+    };
+  }
+
+  /** Counts a part as written, if its tensors are in `output`, the same files, as it says. */
+  async keepPart(output: Checkpoint, part: WrittenPart): Promise<boolean> {
+    const tensors = Object.entries(part.tensors);
+    for (const [name, hash] of tensors) {
+      if (!output.has(name)) return false;
+      const { begin, end } = output.info(name);
+      const bytes = new Uint8Array(end - begin);
+      await output.readInto(name, bytes, 0);
+      if (sha256(bytes) !== hash) return false;
+    }
+    for (const [name, hash] of tensors) {
+      this.writer.keep(name);
+      this.tensors.set(name, hash);
+    }
+    for (const [name, module] of Object.entries(part.modules)) {
+      this.modules.set(name, readQuantizedModule(name, module));
+    }
+    this.finished = { modules: this.modules.size, tensors: this.tensors.size };
+    return true;
+  }
+
+  /** What is written so far. */
+  get written(): Omit<FinishedTensors, "output"> {
+    return { modules: this.modules, tensors: new Set(this.tensors.keys()) };
+  }
+
+  /** Copies all tensors that were not written, and the files beside the weights. */
+  async copyRest(signal?: AbortSignal): Promise<void> {
+    for (const { name } of this.entries) {
+      if (!this.tensors.has(name)) await copyTensor(this.checkpoint, this.writer, name, signal);
+    }
+    await copySidecarFiles(this.checkpoint.path, this.path);
+  }
+
+  /** Checks that everything was written, and adds config.json. */
+  async finish(recipe: Recipe): Promise<void> {
+    await this.writer.finish();
+    const { transforms, method, options, finishers } = recipe;
+    const notes = {
+      ...(transforms.length > 0 && { transforms }),
+      method,
+      options,
+      ...(finishers.length > 0 && {
+        finishers: finishers.map((finisher) => ({
+          method: finisher.method,
+          options: finisher.options,
+        })),
+      }),
+    };
+    const before = readQuantizationConfig(this.checkpoint.config)?.modules ?? [];
+    const modules = new Map([...before, ...this.modules]);
+    const config = {
+      ...this.checkpoint.config,
+      quantization_config: writeQuantizationConfig(parseScheme(recipe.scheme), modules, notes),
+    };
+    await writeText(joinPath(this.path, "config.json"), formatJson(config));
+  }
+
+  /** Writes a JSON document beside the weights. */
+  async writeDocument(name: string, document: unknown): Promise<void> {
+    await writeText(joinPath(this.path, name), formatJson(document));
+  }
+
+  /** Closes the files of work that is given up. */
+  async close(): Promise<void> {
+    await this.writer.close();
+  }
+
+  private async writePiece(
+    name: string,
+    data: ArrayBufferView,
+    offset: number,
+    isLast: boolean,
+  ): Promise<void> {
+    const hasher = this.hashers.get(name) ?? createHasher("sha256");
+    this.hashers.set(name, hasher);
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    await this.writer.write(name, bytes, offset);
+    hasher.update(bytes);
+    if (!isLast) return;
+    this.tensors.set(name, hasher.digest());
+    this.hashers.delete(name);
+  }
+
+  private async write(name: string, data: ArrayBufferView): Promise<void> {
+    await this.writer.write(name, data);
+    this.tensors.set(name, sha256(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)));
+  }
+}
+
+function roundToStored(dtype: DType, values: Float32Array): ArrayBufferView {
+  if (dtype === "f16") return floatsToHalves(values);
+  return dtype === "bf16" ? floatsToBfloats(values) : values;
+}

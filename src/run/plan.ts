@@ -1,0 +1,71 @@
+import type { TrainingEffort } from "../methods/define-method.ts";
+import type { VocabularyTable } from "../nn/quantizable-model.ts";
+import type { Scheme } from "../quant/scheme.ts";
+
+/** What will happen to one linear layer. */
+export interface PlannedLinear {
+  /** Full name, such as `model.layers.3.self_attn.q_proj`. */
+  readonly module: string;
+  readonly block: number;
+  /** Name below the block. */
+  readonly slot: string;
+  readonly outFeatures: number;
+  readonly inFeatures: number;
+  /** Null: stays as it is. */
+  readonly scheme: Scheme | null;
+}
+
+/** What will happen to embedding or output head. */
+export interface PlannedVocabularyTable extends VocabularyTable {
+  /** Null: stays as it is. */
+  readonly scheme: Scheme | null;
+}
+
+/** How the activations between blocks are kept. */
+export interface PlannedActivations {
+  /** Of all windows; twice as much where those of the original model are needed too. */
+  readonly bytes: number;
+  readonly dtype: "f32" | "f16";
+  readonly onDisk: boolean;
+}
+
+/** Everything that is known before work starts. */
+export interface Plan {
+  readonly modelName: string;
+  /** `Llama`, `Qwen2`, ... */
+  readonly architecture: string;
+  readonly blocks: number;
+  readonly linears: readonly PlannedLinear[];
+  /** Embedding and output head. */
+  readonly ends: readonly PlannedVocabularyTable[];
+  /** Weights in the linears that will be quantized. */
+  readonly quantizedWeights: number;
+  /** Parameters of the whole model, tied ones counted once. */
+  readonly parameters: number;
+  /** Titles of the methods in the order in which they run: `AWQ + GPTQ`. */
+  readonly methodTitle: string;
+  /** What speaks against the schemes that were chosen, a sentence each. */
+  readonly cautions: readonly string[];
+  readonly schemeId: string;
+  readonly calibration: { readonly windows: number; readonly window: number } | null;
+  /** What is kept of the calibration text between blocks; null without any. */
+  readonly activations: PlannedActivations | null;
+  /** Of methods that train the whole model; otherwise null. */
+  readonly training: TrainingEffort | null;
+  /** `native (AVX-512)`. */
+  readonly backend: string;
+  readonly threads: number;
+  readonly sourceBytes: number;
+  readonly estimate: {
+    readonly memoryBytes: number;
+    readonly outputBytes: number;
+    readonly seconds: number;
+  };
+}
+
+/** Counts the weights of embedding and output head that will be quantized. */
+export function embeddingAndHeadWeights(ends: readonly PlannedVocabularyTable[]): number {
+  return ends
+    .filter(({ scheme }) => scheme !== null)
+    .reduce((sum, { outFeatures, inFeatures }) => sum + outFeatures * inFeatures, 0);
+}

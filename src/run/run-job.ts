@@ -1,0 +1,44 @@
+import type { Backend } from "../backend/backend.ts";
+import type { DownloadProgress } from "../hub/download-progress.ts";
+import type { Method } from "../methods/define-method.ts";
+import type { OpenedModel } from "../runtime/load.ts";
+import type { PipelineEvent } from "./events.ts";
+import type { Plan } from "./plan.ts";
+import type { Recipe } from "../recipe/recipe.ts";
+import type { ResumeChoice } from "../recipe/resume-choice.ts";
+import type { RunIdentity } from "./identity.ts";
+import type { RunRecord } from "./run-record.ts";
+
+/** What a run needs besides its recipe. */
+export interface RunOptions {
+  readonly backend: Backend;
+  /** Replace an existing output. */
+  readonly overwrite?: boolean;
+  /** What to do about an unfinished run to the same output; default `auto`. */
+  readonly resume?: ResumeChoice;
+  /** Folder where several runs keep what they have in common: the tokens of their calibration text. */
+  readonly sharedFolder?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Hears of the model's download, as the events do. */
+  readonly onDownload?: ((progress: DownloadProgress) => void) | undefined;
+  readonly emit: (event: PipelineEvent) => void;
+}
+
+/** Everything about a run that is settled before its work. */
+export interface RunJob {
+  readonly opened: OpenedModel;
+  readonly recipe: Recipe;
+  readonly method: Method;
+  readonly plan: Plan;
+  readonly identity: RunIdentity;
+  readonly options: RunOptions;
+  /** Of a finisher: what made the model that it goes on with. */
+  readonly earlierStage?: EarlierStage;
+}
+
+/** The part of a chain of methods that is done. */
+export interface EarlierStage {
+  /** The recipe of the whole chain. */
+  readonly recipe: Recipe;
+  readonly record: RunRecord;
+}

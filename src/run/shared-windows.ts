@@ -1,0 +1,79 @@
+import type { TrainingText } from "../calibration/training-text.ts";
+import { readJsonObject } from "../formats/json-file.ts";
+import { listSidecarFiles } from "../formats/sidecar-files.ts";
+import {
+  exists,
+  joinPath,
+  makeDirectories,
+  randomSuffix,
+  rename,
+  sha256OfFile,
+  writeText,
+} from "../platform/node.ts";
+import { parseModelTokenIds } from "../tokenizers/tokenizer-definition.ts";
+import type { Recipe } from "../recipe/recipe.ts";
+import { digestOf, flatten } from "./identity.ts";
+
+/** Text of a recipe that is tokenised once for many runs. */
+export interface SharedText {
+  /** Folder that the windows are kept in, under a hash of all that they depend on. */
+  readonly folder: string;
+  /** Directory of the checkpoint whose tokenizer cuts the text. */
+  readonly directory: string;
+  readonly calibration: NonNullable<Recipe["calibration"]>;
+  readonly seed: number;
+  /** Whether answers of conversations are told apart. */
+  readonly forTraining: boolean;
+}
+
+type Lists = readonly (readonly number[])[];
+
+/** What stands in a file of the folder. */
+interface KeptText {
+  readonly windows: Lists;
+  readonly targets: Lists | null;
+  readonly notice: string | null;
+}
+
+/** Returns windows that an earlier run kept, or reads them and keeps them for later ones. */
+export async function readSharedWindows(
+  text: SharedText,
+  read: () => Promise<TrainingText>,
+): Promise<TrainingText> {
+  const path = joinPath(text.folder, `windows-${await identify(text)}.json`);
+  if (await exists(path)) return fromJson(await readJsonObject(path));
+  const found = await read();
+  await makeDirectories(text.folder);
+  const unfinished = `${path}.${randomSuffix()}`;
+  await writeText(unfinished, toJson(found));
+  await rename(unfinished, path);
+  return found;
+}
+
+async function identify(text: SharedText): Promise<string> {
+  const { directory, calibration, seed, forTraining } = text;
+  const { files, ...rest } = calibration;
+  const identity = flatten("calibration", { ...rest, seed, forTraining });
+  // Of the configuration only what the tokenizer reads: all checkpoints of a chain cut a text alike.
+  const config = await readJsonObject(joinPath(directory, "config.json"));
+  identity.tokenIds = JSON.stringify(parseModelTokenIds(config));
+  for (const name of await listSidecarFiles(directory)) {
+    identity[name] = await sha256OfFile(joinPath(directory, name));
+  }
+  for (const [index, { path, weight }] of files.entries()) {
+    identity[`text ${index}`] = `${await sha256OfFile(path)} ${weight}`;
+  }
+  return digestOf(identity);
+}
+
+function toJson({ windows, targets, notice }: TrainingText): string {
+  const lists = (rows: readonly Int32Array[]): Lists => rows.map((row) => [...row]);
+  const kept: KeptText = { windows: lists(windows), targets: targets && lists(targets), notice };
+  return JSON.stringify(kept);
+}
+
+function fromJson(value: Readonly<Record<string, unknown>>): TrainingText {
+  const { windows, targets, notice } = value as unknown as KeptText;
+  const rows = (lists: Lists): Int32Array[] => lists.map((list) => Int32Array.from(list));
+  return { windows: rows(windows), targets: targets && rows(targets), notice };
+}

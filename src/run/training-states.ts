@@ -1,0 +1,162 @@
+import { formatJson, readJsonObject } from "../formats/json-file.ts";
+import { openSafetensors } from "../formats/safetensors.ts";
+import { SafetensorsWriter } from "../formats/safetensors-writer.ts";
+import {
+  exists,
+  joinPath,
+  listDirectory,
+  makeDirectories,
+  remove,
+  rename,
+  sha256,
+  sha256OfFile,
+  syncDirectory,
+  writeText,
+} from "../platform/node.ts";
+import {
+  fillTensor,
+  type TrainingProgress,
+  type TrainingStore,
+  type TrainingTensors,
+} from "../training/training-store.ts";
+import { compareIdentities, type IdentityDifference, type RunIdentity } from "./identity.ts";
+
+/** Version of the state files; states of another one are of another program. */
+const stateVersion = 1;
+/** States that are kept: one to go on with, and the one before it. */
+const keptStates = 2;
+
+/** What stands in `state-<step>.json`. */
+interface StateDocument {
+  readonly version: number;
+  readonly identity: RunIdentity;
+  readonly progress: TrainingProgress;
+  /** SHA-256 of the tensors' file, and of `progress` as JSON. */
+  readonly tensorsHash: string;
+  readonly progressHash: string;
+}
+
+/**
+ * States of a training in a folder: `state-<step>.safetensors` with parameters and moments, in float32, and
+ * `state-<step>.json`. Both are written under other names first, made durable and renamed, the JSON last: what it
+ * names is whole. A state whose hashes do not agree is passed over for the one before it.
+ */
+export class TrainingFiles implements TrainingStore {
+  readonly path: string;
+  private readonly identity: RunIdentity;
+
+  /** `identity` is all that the values of the run depend on. */
+  constructor(path: string, identity: RunIdentity) {
+    this.path = path;
+    this.identity = identity;
+  }
+
+  /** Lists in what the run that left the newest state differs from this one; null when there is no state. */
+  async differences(): Promise<readonly IdentityDifference[] | null> {
+    for (const step of await this.steps()) {
+      const document = await this.readDocument(step);
+      if (document) return compareIdentities(document.identity, this.identity);
+    }
+    return null;
+  }
+
+  /** Reads what the newest whole state says of the run, without its tensors; null when there is none. */
+  async progress(): Promise<TrainingProgress | null> {
+    for (const step of await this.steps()) {
+      const document = await this.readDocument(step);
+      if (document) return document.progress;
+    }
+    return null;
+  }
+
+  async read(tensors: TrainingTensors): Promise<TrainingProgress | null> {
+    for (const step of await this.steps()) {
+      const document = await this.readDocument(step);
+      if (!document || compareIdentities(document.identity, this.identity).length > 0) continue;
+      const path = this.file(step, "safetensors");
+      if (!(await exists(path)) || (await sha256OfFile(path)) !== document.tensorsHash) continue;
+      await fillTensors(path, tensors);
+      return document.progress;
+    }
+    return null;
+  }
+
+  async write(progress: TrainingProgress, tensors: TrainingTensors): Promise<void> {
+    const { step } = progress;
+    await makeDirectories(this.path);
+    const path = this.file(step, "safetensors");
+    const beside = `${path}.tmp`;
+    await remove(beside);
+    await writeTensors(beside, tensors);
+    const tensorsHash = await sha256OfFile(beside);
+    await rename(beside, path);
+    const document: StateDocument = {
+      version: stateVersion,
+      identity: this.identity,
+      progress,
+      tensorsHash,
+      progressHash: hashOf(progress),
+    };
+    await writeText(this.file(step, "json"), formatJson(document));
+    await syncDirectory(this.path);
+    await this.removeOld();
+  }
+
+  private file(step: number, extension: string): string {
+    return joinPath(this.path, `state-${String(step).padStart(8, "0")}.${extension}`);
+  }
+
+  /** Steps of the states that there are, the newest first. */
+  private async steps(): Promise<number[]> {
+    if (!(await exists(this.path))) return [];
+    const names = (await listDirectory(this.path)).map(({ name }) => name);
+    return names
+      .flatMap((name) => /^state-(\d+)\.json$/.exec(name)?.slice(1) ?? [])
+      .map(Number)
+      .sort((a, b) => b - a);
+  }
+
+  private async readDocument(step: number): Promise<StateDocument | null> {
+    try {
+      const found: unknown = await readJsonObject(this.file(step, "json"));
+      const document = found as StateDocument;
+      if (document.version !== stateVersion) return null;
+      return hashOf(document.progress) === document.progressHash ? document : null;
+    } catch {
+      return null;
+    }
+  }
+
+  private async removeOld(): Promise<void> {
+    const kept = new Set((await this.steps()).slice(0, keptStates));
+    for (const { name } of await listDirectory(this.path)) {
+      const step = /^state-(\d+)\./.exec(name)?.[1];
+      if (step !== undefined && !kept.has(Number(step))) await remove(joinPath(this.path, name));
+    }
+  }
+}
+
+function hashOf(progress: TrainingProgress): string {
+  return sha256(JSON.stringify(progress));
+}
+
+async function writeTensors(path: string, tensors: TrainingTensors): Promise<void> {
+  const entries = [...tensors].map(([name, { shape }]) => ({ name, dtype: "f32" as const, shape }));
+  const writer = await SafetensorsWriter.create(path, entries);
+  try {
+    for (const [name, tensor] of tensors) await writer.write(name, await tensor.read());
+    await writer.finish();
+  } catch (error) {
+    await writer.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function fillTensors(path: string, tensors: TrainingTensors): Promise<void> {
+  const file = await openSafetensors(path);
+  try {
+    for (const [name, tensor] of tensors) fillTensor(tensor, await file.readAs(name, "f32"));
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,91 @@
+import type { Backend } from "../backend/backend.ts";
+import { measureTeacher } from "../evaluation/measure-teacher.ts";
+import type { TeacherMeasurement } from "../evaluation/teacher-measurement.ts";
+import { resolveModel } from "../hub/resolve-model.ts";
+import { joinPath, sha256 } from "../platform/node.ts";
+import type { LanguageModel } from "../runtime/language-model.ts";
+import { load } from "../runtime/load.ts";
+import type { PointEvaluation } from "./recipe/expand-recipe.ts";
+import { hashCheckpoint } from "./recipe/identify-points.ts";
+
+type EvaluationText = PointEvaluation["texts"][number];
+
+/** Where originals are found, and what they are known by. */
+export interface OriginalCacheOptions {
+  readonly backend: Backend;
+  /** Folder for what originals gave on texts. */
+  readonly cache: string;
+  /** Hashes of the originals' files by their sources. */
+  readonly hashes: ReadonlyMap<string, string>;
+}
+
+/** The original of the model at work: loaded once, and run on each text once, for all its points. */
+export class OriginalCache {
+  private readonly options: OriginalCacheOptions;
+  private held: Original | null = null;
+
+  constructor(options: OriginalCacheOptions) {
+    this.options = options;
+  }
+
+  /** Returns an original, loaded; the one before it is released. */
+  async take(source: string, signal: AbortSignal): Promise<Original> {
+    if (this.held?.source === source) return this.held;
+    this.release();
+    const { backend, cache, hashes } = this.options;
+    const resolved = await resolveModel(source, { signal });
+    const model = await load(resolved.directory, { ...resolved, backend, signal });
+    const hash = hashes.get(source) ?? (await hashCheckpoint(resolved.directory));
+    const key = sha256(`${hash} ${backend.id} ${backend.level}`).slice(0, 12);
+    this.held = new Original(source, model, joinPath(cache, key));
+    return this.held;
+  }
+
+  /** Gives back the memory of the original. */
+  release(): void {
+    this.held?.release();
+    this.held = null;
+  }
+}
+
+/** An original that is loaded. */
+export class Original {
+  readonly source: string;
+  readonly model: LanguageModel;
+  private readonly prefix: string;
+  private readonly measured = new Map<string, TeacherMeasurement>();
+
+  /** `prefix` is what the paths of its files in the cache begin with. */
+  constructor(source: string, model: LanguageModel, prefix: string) {
+    this.source = source;
+    this.model = model;
+    this.prefix = prefix;
+  }
+
+  /** Returns what the original gives on a text, whose file has this hash. */
+  async measure(
+    { file: text, window, maxWindows, protocol }: EvaluationText,
+    textHash: string,
+    signal: AbortSignal,
+  ): Promise<TeacherMeasurement> {
+    const key = sha256(JSON.stringify([textHash, window, maxWindows, protocol])).slice(0, 12);
+    const known = this.measured.get(key);
+    if (known) return known;
+    const measured = await measureTeacher(this.model, {
+      text,
+      ...(window === undefined ? {} : { window }),
+      ...(maxWindows === undefined ? {} : { maxWindows }),
+      ...(protocol === undefined ? {} : { protocol }),
+      statesFile: `${this.prefix}-${key}.safetensors`,
+      signal,
+    });
+    this.measured.set(key, measured);
+    return measured;
+  }
+
+  release(): void {
+    for (const measured of this.measured.values()) measured.release();
+    this.measured.clear();
+    this.model.release();
+  }
+}

@@ -1,0 +1,121 @@
+import type { Backend } from "../backend/backend.ts";
+import type { Task } from "../evaluation/tasks/task.ts";
+import type { ResolveOptions } from "../hub/resolve-model.ts";
+import { type Database, status } from "../platform/node.ts";
+import { measureFlops } from "../quantize/estimate.ts";
+import { planRecipe } from "../quantize/quantize.ts";
+import type { PreparedPoint, PreparedSweep } from "./recipe/prepare-sweep.ts";
+import { placed } from "./recipe/recipe-source.ts";
+import { inspectSizes } from "./inspect-sizes.ts";
+import type { PlannedPoint, PointEstimate, SweepPlan } from "./sweep-events.ts";
+import type { PointRecord } from "./results/sweep-results.ts";
+
+const bytesPerToken = 4;
+/** Share of the speed of a large product that a forward pass reaches. */
+const passEfficiency = 0.4;
+
+/** How a sweep is planned. */
+export interface PlanOptions extends ResolveOptions {
+  readonly folder: string;
+  readonly backend: Backend;
+}
+
+/**
+ * Says what a sweep will do, and what it will need. Points that are done need nothing.
+ * @throws UsageError with the place in the recipe when a point cannot be carried out on its model
+ */
+export async function planSweep(
+  { source, recipe, points, tasks }: PreparedSweep,
+  database: Database | null,
+  { folder, backend, ...options }: PlanOptions,
+): Promise<SweepPlan> {
+  const flops = passEfficiency * (await measureFlops(backend));
+  const taskTokens = tokensOfTasks(tasks);
+  const planned: PlannedPoint[] = [];
+  for (const each of points) {
+    const { point, command } = each;
+    const status = statusOf(database, point.id);
+    const estimate =
+      status === "done"
+        ? null
+        : await estimatePoint(each, { backend, options, flops, taskTokens, source });
+    planned.push({ point, status, estimate, command });
+  }
+  const open = planned.flatMap(({ estimate }) => estimate ?? []);
+  const outputs = open.map(({ outputBytes }) => outputBytes);
+  const { evaluation } = points[0].work;
+  return {
+    name: recipe.name,
+    folder,
+    points: planned,
+    formerPoints: countFormer(database, points),
+    keep: recipe.keep,
+    evaluation: {
+      texts: evaluation.texts.map(({ file }) => file),
+      tasks: tasks.map(({ name }) => name),
+      kl: evaluation.kl,
+    },
+    estimate: {
+      seconds: open.reduce((sum, each) => sum + each.makeSeconds + each.measureSeconds, 0),
+      memoryBytes: Math.max(0, ...open.map(({ memoryBytes }) => memoryBytes)),
+      diskBytes: recipe.keep ? outputs.reduce((a, b) => a + b, 0) : Math.max(0, ...outputs),
+    },
+    backend: backend.description,
+    threads: backend.threads,
+  };
+}
+
+interface Estimating {
+  readonly backend: Backend;
+  readonly options: ResolveOptions;
+  readonly flops: number;
+  readonly taskTokens: number;
+  readonly source: PreparedSweep["source"];
+}
+
+async function estimatePoint(
+  { work, path }: PreparedPoint,
+  { backend, options, flops, taskTokens, source }: Estimating,
+): Promise<PointEstimate> {
+  try {
+    const { parameters, contextLength } = await inspectSizes(work.model, options);
+    const { evaluation, recipe } = work;
+    let tokens = taskTokens;
+    for (const { file, window = contextLength, maxWindows } of evaluation.texts) {
+      const all = ((await status(file))?.sizeBytes ?? 0) / bytesPerToken;
+      tokens += Math.min(all, maxWindows === undefined ? all : maxWindows * window);
+    }
+    const measureSeconds = (2 * parameters * tokens) / flops;
+    if (!recipe) return { makeSeconds: 0, measureSeconds, memoryBytes: 0, outputBytes: 0 };
+    const { estimate } = await planRecipe(recipe, backend, options);
+    return {
+      makeSeconds: estimate.seconds,
+      measureSeconds,
+      memoryBytes: estimate.memoryBytes,
+      outputBytes: estimate.outputBytes,
+    };
+  } catch (error) {
+    throw placed(source, path, error);
+  }
+}
+
+function tokensOfTasks(tasks: readonly Task[]): number {
+  let characters = 0;
+  for (const { options } of tasks.flatMap(({ items }) => items)) {
+    // What the options of an item have in common is read once.
+    characters += options[0]?.context.length ?? 0;
+    for (const { continuation } of options) characters += continuation.length;
+  }
+  return characters / bytesPerToken;
+}
+
+function statusOf(database: Database | null, id: string): PointRecord["status"] {
+  const row = database?.row("SELECT status FROM points WHERE id = ?", id);
+  return (row?.["status"] ?? "waiting") as PointRecord["status"];
+}
+
+function countFormer(database: Database | null, points: readonly PreparedPoint[]): number {
+  const ids = new Set(points.map(({ point }) => point.id));
+  const rows = database?.rows("SELECT id FROM points") ?? [];
+  return rows.filter(({ id }) => !ids.has(String(id))).length;
+}

@@ -1,0 +1,189 @@
+import {
+  type Database,
+  type DatabaseRow,
+  hostDigits,
+  isProcessAlive,
+  processId,
+  processMark,
+  randomSuffix,
+} from "../../platform/node.ts";
+import type { PointWork } from "../recipe/expand-recipe.ts";
+import type { Claim, Failure, Finished, PointCounts, PointQueue, Worker } from "./point-queue.ts";
+import { pointOf } from "../results/read-records.ts";
+import { storeResult } from "../results/store-result.ts";
+
+/** Ends of a process at one point after which nobody tries that point again by itself. */
+const mostCrashes = 4;
+
+/** Leases that a process which is known to be alive has: its timers wait while a long op keeps its thread. */
+const patience = 10;
+
+/** Columns that say who works on a point. */
+const nobody = "owner = NULL, token = NULL, lease_until = NULL";
+
+/**
+ * The queue of a sweep in its results database: each call is one transaction. A claim belongs to a process (host, id and
+ * start of the process), so that the death of one on this machine is noticed at once, elsewhere when its lease runs out. A process on this
+ * machine that is alive has ten leases.
+ */
+export class DatabaseQueue implements PointQueue {
+  readonly leaseMs: number;
+  private readonly database: Database;
+  private readonly points: ReadonlySet<string>;
+  private readonly owner: string = `${hostDigits()} ${processId()} ${processMark(processId())}`;
+
+  /** `points` are the ids of the recipe's points: those that somebody added meanwhile are not for this worker. */
+  constructor(database: Database, points: ReadonlySet<string>, leaseMs = 120_000) {
+    this.database = database;
+    this.points = points;
+    this.leaseMs = leaseMs;
+  }
+
+  async claim(worker: Worker, preferredModel: string | null): Promise<Claim | null> {
+    const { database } = this;
+    return database.transaction(() => {
+      this.takeBack();
+      const [row] = database
+        .rows(
+          "SELECT * FROM points WHERE status = 'waiting' AND position IS NOT NULL " +
+            "ORDER BY model IS NOT ?, position",
+          preferredModel,
+        )
+        .filter(({ id }) => this.points.has(String(id)));
+      if (!row) return null;
+      const token = randomSuffix() + randomSuffix();
+      const attempt = Number(row["attempts"]) + 1;
+      database.run(
+        "UPDATE points SET status = 'running', attempts = ?, owner = ?, token = ?, lease_until = ?, " +
+          "fewbit = ?, machine = ?, started_at = ?, finished_at = NULL, " +
+          "error_code = NULL, error_message = NULL, error_hint = NULL WHERE id = ?",
+        attempt,
+        this.owner,
+        token,
+        Date.now() + this.leaseMs,
+        worker.fewbit,
+        JSON.stringify(worker.machine),
+        now(),
+        row["id"],
+      );
+      return { point: pointOf(row), work: workOf(row), attempt, token };
+    });
+  }
+
+  async renew({ point, token }: Claim): Promise<boolean> {
+    const until = Date.now() + this.leaseMs;
+    return this.changeOwn("lease_until = ?", [until], point.id, token);
+  }
+
+  async complete({ point, token }: Claim, finished: Finished): Promise<boolean> {
+    const { database } = this;
+    const { result, run, data } = finished;
+    return database.transaction(() => {
+      const isOwn = this.changeOwn(
+        `status = 'done', crashes = 0, finished_at = ?, parameters = ?, size_bytes = ?, linear_bytes = ?, bits_per_weight = ?,
+         file_bits_per_weight = ?, tokens_per_second = ?, make_ms = ?, peak_memory_bytes = ?, evaluation_ms = ?,
+         backend = ?, backend_level = ?, threads = ?, run = ?, ${nobody}`,
+        [
+          now(),
+          result.parameters,
+          result.sizeBytes,
+          result.linearBytes,
+          result.bitsPerWeight.linear,
+          result.bitsPerWeight.file,
+          result.tokensPerSecond,
+          result.makeMs,
+          result.peakMemoryBytes,
+          result.evaluationMs,
+          result.backend.id,
+          result.backend.level,
+          result.backend.threads,
+          run && JSON.stringify(run),
+        ],
+        point.id,
+        token,
+      );
+      if (isOwn) storeResult(database, point.id, result, data);
+      return isOwn;
+    });
+  }
+
+  async fail({ point, token }: Claim, failure: Failure, again: boolean): Promise<boolean> {
+    return this.changeOwn(
+      `status = ?, finished_at = ?, error_code = ?, error_message = ?, error_hint = ?, ${nobody}`,
+      [again ? "waiting" : "failed", now(), failure.code, failure.message, failure.hint ?? null],
+      point.id,
+      token,
+    );
+  }
+
+  async release({ point, token }: Claim): Promise<void> {
+    this.changeOwn(`status = 'waiting', attempts = attempts - 1, ${nobody}`, [], point.id, token);
+  }
+
+  async counts(): Promise<PointCounts> {
+    const counts = { waiting: 0, running: 0, done: 0, failed: 0 };
+    for (const { id, status } of this.database.rows("SELECT id, status FROM points")) {
+      if (this.points.has(String(id))) counts[status as keyof PointCounts]++;
+    }
+    return counts;
+  }
+
+  /** Whether another process is at work on a point of the sweep. */
+  isBusyElsewhere(): boolean {
+    return this.database
+      .rows("SELECT owner, lease_until FROM points WHERE status = 'running'")
+      .some((row) => row["owner"] !== this.owner && !this.isLost(row));
+  }
+
+  /** Whether anybody, by whatever recipe, works or will work on a point. */
+  isDone(): boolean {
+    const open = "status = 'running' OR status = 'waiting' AND position IS NOT NULL";
+    return this.database.row(`SELECT 1 FROM points WHERE ${open} LIMIT 1`) === null;
+  }
+
+  /** Makes points whose worker died, or has been silent for too long, wait again. */
+  private takeBack(): void {
+    const running = this.database.rows("SELECT * FROM points WHERE status = 'running'");
+    for (const row of running.filter((each) => this.isLost(each))) {
+      const crashes = Number(row["crashes"]) + 1;
+      const given = crashes < mostCrashes;
+      this.database.run(
+        `UPDATE points SET status = ?, crashes = ?, error_code = ?, error_message = ?, error_hint = ?, ${nobody} WHERE id = ?`,
+        given ? "waiting" : "failed",
+        crashes,
+        given ? null : "CRASHED",
+        given ? null : `the process ended ${crashes} times while it worked on this point`,
+        given ? null : "it may need more memory than there is; try again with --retry-failed",
+        row["id"],
+      );
+    }
+  }
+
+  /** Whether whoever claimed a point will not complete it. */
+  private isLost(row: DatabaseRow): boolean {
+    const late = Date.now() - Number(row["lease_until"]);
+    const [host, id, mark] = String(row["owner"]).split(" ");
+    if (host !== hostDigits()) return late > 0;
+    return late > (patience - 1) * this.leaseMs || !isProcessAlive(Number(id), mark);
+  }
+
+  private changeOwn(
+    changes: string,
+    values: readonly (string | number | null)[],
+    id: string,
+    token: string,
+  ): boolean {
+    const own = "id = ? AND token = ? AND status = 'running'";
+    return (
+      this.database.run(`UPDATE points SET ${changes} WHERE ${own}`, ...values, id, token) === 1
+    );
+  }
+}
+
+function workOf(row: DatabaseRow): PointWork {
+  return JSON.parse(String(row["work"])) as PointWork;
+}
+
+function now(): string {
+  return new Date().toISOString();
+}

@@ -1,0 +1,200 @@
+import { type Method } from "../../methods/define-method.ts";
+import { methods } from "../../methods/index.ts";
+import { status } from "../../platform/node.ts";
+import { hasFixedActivations, parseScheme } from "../../quant/scheme.ts";
+import { nearestName } from "../../util/nearest.ts";
+import { needsText, parseRecipe } from "../../recipe/recipe.ts";
+import { type ExpandedPoint, isExcluded, listOf, presetOf } from "./expand-recipe.ts";
+import { errorAt, type FieldPath, placed, type RecipeSource } from "./recipe-source.ts";
+import type { SweepRecipe, SweepVariant } from "./sweep-recipe.ts";
+
+/**
+ * Checks what the form of a recipe does not say: names, and methods with their options.
+ * @throws UsageError with file, line, column and field
+ */
+export function checkRecipe(source: RecipeSource, recipe: SweepRecipe): void {
+  checkModels(source, recipe);
+  for (const [index, variant] of recipe.variants.entries()) {
+    checkVariant(source, recipe, variant, ["variants", index]);
+  }
+  const { texts, tasks, averages } = recipe.evaluation;
+  if (texts.length + tasks.length + averages.length === 0) {
+    throw errorAt(source, ["evaluation"], "there is neither a text nor a task to measure on");
+  }
+}
+
+function checkModels(source: RecipeSource, { models }: SweepRecipe): void {
+  for (const [index, { id }] of models.entries()) {
+    if (models.findIndex((other) => other.id === id) === index) continue;
+    throw errorAt(source, ["models", index, "id"], `there are two models ${id}`, "rename one");
+  }
+}
+
+function checkVariant(
+  source: RecipeSource,
+  { models }: SweepRecipe,
+  variant: SweepVariant,
+  path: FieldPath,
+): void {
+  if ((variant.method === undefined) === (variant.preset === undefined)) {
+    const what = variant.method === undefined ? "neither a method nor a preset" : "both";
+    throw errorAt(source, path, `expected a method or a preset, got ${what}`);
+  }
+  const ids = models.map(({ id }) => id);
+  for (const [i, id] of (variant.models ?? []).entries()) {
+    if (ids.includes(id)) continue;
+    const nearest = nearestName(id, ids);
+    const hint = nearest === null ? `models are ${ids.join(", ")}` : `did you mean ${nearest}?`;
+    throw errorAt(source, [...path, "models", i], `there is no model ${id}`, hint);
+  }
+  const quantizers = variant.preset
+    ? listOf(variant.preset).map((id) => presetOf(id).method)
+    : listOf(variant.method ?? []);
+  for (const id of quantizers) checkOptions(source, variant, methodOf(id), path);
+  checkSteps(source, variant, path);
+}
+
+/** The options of the quantizer, fixed ones and those with several values. */
+function checkOptions(
+  source: RecipeSource,
+  variant: SweepVariant,
+  method: Method,
+  path: FieldPath,
+): void {
+  for (const field of ["options", "grid"] as const) {
+    for (const name of Object.keys(variant[field] ?? {})) {
+      expectOption(source, method, name, [...path, field, name]);
+      if (field === "grid" && variant.options?.[name] !== undefined) {
+        throw errorAt(source, [...path, field, name], "stands under options too");
+      }
+    }
+  }
+}
+
+/** The options of transforms and finishers. */
+function checkSteps(source: RecipeSource, variant: SweepVariant, path: FieldPath): void {
+  for (const field of ["transforms", "finishers"] as const) {
+    for (const [i, step] of (variant[field] ?? []).entries()) {
+      if (typeof step === "string") continue;
+      for (const name of Object.keys(step.options ?? {})) {
+        expectOption(source, methodOf(step.method), name, [...path, field, i, "options", name]);
+      }
+    }
+  }
+}
+
+function expectOption(source: RecipeSource, method: Method, name: string, path: FieldPath): void {
+  const known = Object.keys(method.options.shape);
+  if (known.includes(name)) return;
+  const nearest = nearestName(name, known);
+  const all = known.length > 0 ? `it has ${known.join(", ")}` : "it has none";
+  const hint = nearest === null ? all : `did you mean ${nearest}?`;
+  throw errorAt(source, path, `${method.title} has no such option`, hint);
+}
+
+function checkPoint(source: RecipeSource, { work, point, path, schemePath }: ExpandedPoint): void {
+  const { recipe } = work;
+  if (!recipe) return;
+  const wrap = (at: FieldPath, body: () => void): void => {
+    try {
+      body();
+    } catch (error) {
+      throw placed(source, at, error);
+    }
+  };
+  const { scheme } = recipe;
+  wrap(schemePath, () => void parseScheme(scheme));
+  for (const field of ["embedding", "head"] as const) {
+    const id = recipe[field];
+    if (id != null) wrap([...path, field], () => void parseScheme(id));
+  }
+  const chain = (point.method ?? "").split("+").map(methodOf);
+  for (const method of chain) {
+    if (method.supports(parseScheme(scheme))) continue;
+    wrap(schemePath, () => void parseRecipe(recipe));
+  }
+  wrap(path, () => void parseRecipe(recipe));
+}
+
+/**
+ * Checks points: each scheme with its methods, by the same rules as `fewbit quantize`, and that names differ.
+ * @throws UsageError with file, line, column and field
+ */
+export function checkPoints(source: RecipeSource, points: readonly ExpandedPoint[]): void {
+  for (const point of points) checkPoint(source, point);
+  checkNames(source, points);
+}
+
+/** Two points of one name could not be told apart. */
+function checkNames(source: RecipeSource, points: readonly ExpandedPoint[]): void {
+  const seen = new Map<string, ExpandedPoint>();
+  for (const each of points) {
+    const { model, label } = each.point;
+    const key = JSON.stringify([model, label]);
+    const other = seen.get(key);
+    if (other) {
+      const where = source.positionOf(other.path);
+      throw errorAt(
+        source,
+        each.path,
+        `${model} has two points called ${label}${where === null ? "" : `, the other at ${where}`}`,
+        "leave one out, or give one of them a label",
+      );
+    }
+    seen.set(key, each);
+  }
+}
+
+/**
+ * Leaves out what the recipe excludes.
+ * @throws UsageError for an entry that fits no point, a slip of the pen, and when nothing is left
+ */
+export function selectPoints(
+  source: RecipeSource,
+  { exclude }: SweepRecipe,
+  points: readonly ExpandedPoint[],
+): ExpandedPoint[] {
+  for (const [i, exclusion] of exclude.entries()) {
+    const path = ["exclude", i];
+    if (Object.keys(exclusion).length === 0) throw errorAt(source, path, "has no field");
+    if (points.some(({ point }) => isExcluded(point, exclusion))) continue;
+    throw errorAt(source, path, "fits no point of the sweep");
+  }
+  const kept = points.filter(
+    ({ point }) => !exclude.some((exclusion) => isExcluded(point, exclusion)),
+  );
+  if (kept.length > 0) return kept;
+  throw errorAt(source, ["exclude"], "leaves out every point");
+}
+
+/** Spares points the calibration text that none of their methods reads: it would only cost time. */
+export function spareCalibration(each: ExpandedPoint): ExpandedPoint {
+  const { work, point } = each;
+  if (!work.recipe || !point.scheme) return each;
+  const { layers = [] } = work.recipe;
+  const schemes = [point.scheme, ...layers.map(({ scheme }) => scheme)].map(parseScheme);
+  const reads = (point.method ?? "").split("+").map(methodOf).some(needsText);
+  if (reads || schemes.some(hasFixedActivations)) return each;
+  return { ...each, work: { ...work, recipe: { ...work.recipe, calibration: null } } };
+}
+
+/** @throws UsageError where a file of the recipe is missing */
+export async function checkFiles(source: RecipeSource, files: readonly NamedFile[]): Promise<void> {
+  for (const { file, kind, path } of files) {
+    const found = await status(file);
+    if (found?.kind === kind) continue;
+    const message = found === null ? `there is no ${file}` : `${file} is not a ${kind}`;
+    throw errorAt(source, path, message, "paths are relative to the recipe's folder");
+  }
+}
+
+/** A file that a recipe names. */
+export interface NamedFile {
+  readonly file: string;
+  readonly kind: "file" | "directory";
+  readonly path: FieldPath;
+}
+
+function methodOf(id: string): Method {
+  return (methods as Readonly<Record<string, Method>>)[id];
+}

@@ -1,0 +1,302 @@
+import type { AverageId } from "../../evaluation/tasks/averages.ts";
+import { absolutePath, joinPath } from "../../platform/node.ts";
+import { parseScheme } from "../../quant/scheme.ts";
+import { type PresetId, presets } from "../../recipe/presets/index.ts";
+import type { Preset } from "../../recipe/presets/define-preset.ts";
+import { type QuantizeOptions, toRecipe } from "../../recipe/quantize-options.ts";
+import type { RecipeInput } from "../../recipe/recipe.ts";
+import type { FieldPath } from "./recipe-source.ts";
+import type { SweepCalibration, SweepRecipe, SweepVariant } from "./sweep-recipe.ts";
+import type { SweepPoint } from "../results/sweep-results.ts";
+
+/** What a point is measured by, with absolute paths. */
+export interface PointEvaluation {
+  readonly texts: readonly {
+    readonly file: string;
+    readonly window?: number | undefined;
+    readonly maxWindows?: number | undefined;
+    readonly protocol?: "windows" | "second-half" | undefined;
+  }[];
+  /** As `fewbit eval` takes them. */
+  readonly tasks: readonly string[];
+  readonly averages: readonly AverageId[];
+  readonly tasksFrom?: string | undefined;
+  readonly shots?: number | undefined;
+  readonly shotsFrom?: string | undefined;
+  readonly limit?: number | undefined;
+  readonly speedTokens: number;
+  readonly kl: boolean;
+}
+
+/** All that has to be done for a point. */
+export interface PointWork {
+  /** Directory of the original, absolute, or its name on the Hub. */
+  readonly model: string;
+  /** How it is quantized; `out` stands for a folder that the sweep chooses. Null for the original. */
+  readonly recipe: RecipeInput | null;
+  readonly evaluation: PointEvaluation;
+}
+
+/** A point of a recipe before it has an id. */
+export interface ExpandedPoint {
+  readonly point: Omit<SweepPoint, "id">;
+  readonly work: PointWork;
+  /** The field of the recipe that it comes from. */
+  readonly path: FieldPath;
+  /** The field that names its scheme. */
+  readonly schemePath: FieldPath;
+}
+
+/**
+ * Expands a recipe into its points, excluded ones too: of each model the original first, then variant by
+ * variant. `folder` is what its paths are relative to.
+ */
+export function expandRecipe(recipe: SweepRecipe, folder: string): ExpandedPoint[] {
+  const at = (path: string): string => resolveSource(folder, path);
+  const evaluation = evaluationOf(recipe, at);
+  return recipe.models.flatMap((model, index) => {
+    const source = at(model.path);
+    const original: ExpandedPoint = {
+      point: {
+        model: model.id,
+        label: "original",
+        method: null,
+        preset: null,
+        scheme: null,
+        bits: 16,
+        seed: 0,
+      },
+      work: { model: source, recipe: null, evaluation },
+      path: ["models", index],
+      schemePath: ["models", index],
+    };
+    const made = recipe.variants.flatMap((variant, number) =>
+      variant.models && !variant.models.includes(model.id)
+        ? []
+        : expandVariant(variant, number, { recipe, at, source, evaluation, model: model.id }),
+    );
+    return [original, ...made];
+  });
+}
+
+/** Tells whether a point fits all fields of an exclusion. */
+export function isExcluded(
+  point: Omit<SweepPoint, "id">,
+  exclusion: SweepRecipe["exclude"][number],
+): boolean {
+  const fields = Object.entries(exclusion).filter(([, wanted]) => wanted !== undefined);
+  return fields.every(([name, wanted]) => {
+    const value = point[name as keyof typeof exclusion];
+    return listOf(wanted as string | number | (string | number)[]).includes(value ?? "");
+  });
+}
+
+interface Surroundings {
+  readonly recipe: SweepRecipe;
+  readonly at: (path: string) => string;
+  readonly source: string;
+  readonly evaluation: PointEvaluation;
+  readonly model: string;
+}
+
+function expandVariant(
+  variant: SweepVariant,
+  number: number,
+  around: Surroundings,
+): ExpandedPoint[] {
+  const path = ["variants", number];
+  const chains = variant.preset
+    ? listOf(variant.preset).map((preset) => ({ preset: preset as PresetId }))
+    : listOf(variant.method ?? []).map((method) => ({ method }));
+  const schemes = listOf(variant.scheme);
+  const seeds = variant.seeds ?? [0];
+  return chains.flatMap((chain) =>
+    schemes.flatMap((scheme, i) =>
+      combinations(variant.grid ?? {}).flatMap((chosen) =>
+        seeds.map((seed): ExpandedPoint => {
+          const options = { ...variant.options, ...chosen };
+          const made = makeRecipe(variant, { chain, scheme, options, seed }, around);
+          const { model, evaluation } = around;
+          const schemePath = Array.isArray(variant.scheme)
+            ? [...path, "scheme", i]
+            : [...path, "scheme"];
+          const point = describe(variant, made, { chain, scheme, chosen, seed, seeds, model });
+          return {
+            point,
+            work: { model: around.source, recipe: made, evaluation },
+            path,
+            schemePath,
+          };
+        }),
+      ),
+    ),
+  );
+}
+
+type Chain = { readonly preset?: PresetId; readonly method?: string };
+
+interface Choice {
+  readonly chain: Chain;
+  readonly scheme: string;
+  readonly options: Record<string, unknown>;
+  readonly seed: number;
+}
+
+function makeRecipe(
+  variant: SweepVariant,
+  { chain, scheme, options, seed }: Choice,
+  { recipe, at, source }: Surroundings,
+): RecipeInput {
+  const { embedding, head, ignore, layers, trueSequential, activationRange } = variant;
+  const { transforms, finishers } = variant;
+  const calibration = calibrationOf({ ...recipe.calibration, ...variant.calibration }, at);
+  const given = {
+    ...chain,
+    scheme,
+    options,
+    seed,
+    out: "out",
+    transforms,
+    finishers: finishers?.map((finisher) =>
+      typeof finisher === "string" || !finisher.data
+        ? finisher
+        : { ...finisher, data: calibrationOf(finisher.data, at) },
+    ),
+    embedding,
+    head,
+    ignore,
+    layers,
+    trueSequential,
+    activationRange,
+    calibration: calibration ?? undefined,
+  };
+  // The form was checked by the recipe's schema, whose ids are those of the registries.
+  return toRecipe(source, defined(given) as unknown as QuantizeOptions);
+}
+
+function defined<T extends object>(values: T): Partial<T> {
+  const entries = Object.entries(values).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as Partial<T>;
+}
+
+/** Fills in paths; null where there is neither a file nor text that the model writes itself. */
+function calibrationOf(
+  { files, ...rest }: SweepCalibration,
+  at: (path: string) => string,
+): RecipeInput["calibration"] {
+  if (!files && !rest.selfGenerated) return null;
+  const listed = listOf(files ?? []).map((file) =>
+    typeof file === "string"
+      ? { path: at(file) }
+      : defined({ path: at(file.path), weight: file.weight }),
+  );
+  return defined({ ...rest, files: listed }) as RecipeInput["calibration"];
+}
+
+interface Naming {
+  readonly chain: Chain;
+  readonly scheme: string;
+  readonly chosen: Readonly<Record<string, unknown>>;
+  readonly seed: number;
+  readonly seeds: readonly number[];
+  readonly model: string;
+}
+
+function describe(
+  variant: SweepVariant,
+  recipe: RecipeInput,
+  { chain, scheme, chosen, seed, seeds, model }: Naming,
+): Omit<SweepPoint, "id"> {
+  const steps = [
+    ...(recipe.transforms ?? []),
+    { method: recipe.method },
+    ...(recipe.finishers ?? []),
+  ];
+  const method = steps.map((step) => step.method).join("+");
+  const details = [
+    ...Object.entries(chosen).map(([name, value]) => `${name}=${JSON.stringify(value)}`),
+    ...(variant.embedding ? [`embedding ${variant.embedding}`] : []),
+    ...(variant.head ? [`head ${variant.head}`] : []),
+    ...(seeds.length > 1 ? [`seed ${seed}`] : []),
+  ];
+  const name = variant.label ?? chain.preset ?? method;
+  return {
+    model,
+    label: [name, scheme, ...details].join(" "),
+    method,
+    preset: chain.preset ?? null,
+    scheme: schemeId(scheme),
+    bits: bitsOf(scheme),
+    seed,
+  };
+}
+
+/** The canonical id; what does not parse stays as it is, and is refused later with its place. */
+function schemeId(scheme: string): string {
+  try {
+    return parseScheme(scheme).id;
+  } catch {
+    return scheme;
+  }
+}
+
+function bitsOf(scheme: string): number {
+  try {
+    return parseScheme(scheme).grid.bits;
+  } catch {
+    return 0;
+  }
+}
+
+function evaluationOf({ evaluation }: SweepRecipe, at: (path: string) => string): PointEvaluation {
+  const { texts, tasks, averages, tasksFrom, shotsFrom, shots, limit, speedTokens, kl } =
+    evaluation;
+  return {
+    texts: texts.map((text) =>
+      typeof text === "string" ? { file: at(text) } : { ...text, file: at(text.file) },
+    ),
+    tasks: tasks.map((task) => taskAt(task, at)),
+    averages,
+    ...defined({
+      tasksFrom: tasksFrom === undefined ? undefined : at(tasksFrom),
+      shotsFrom: shotsFrom === undefined ? undefined : at(shotsFrom),
+      shots,
+      limit,
+    }),
+    speedTokens,
+    kl,
+  };
+}
+
+/** `name=FILE` and `FILE` with the path of the file; a task's name as it is. */
+function taskAt(task: string, at: (path: string) => string): string {
+  const { id, file } = /^(?<id>\w+)=(?<file>.+)$/s.exec(task)?.groups ?? {};
+  if (file !== undefined) return `${id}=${at(file)}`;
+  return /^\w+$/.test(task) ? task : at(task);
+}
+
+/** All ways to choose one value of each option. */
+function combinations(
+  grid: Readonly<Record<string, readonly unknown[]>>,
+): Record<string, unknown>[] {
+  let chosen: Record<string, unknown>[] = [{}];
+  for (const [name, values] of Object.entries(grid)) {
+    chosen = chosen.flatMap((before) => values.map((value) => ({ ...before, [name]: value })));
+  }
+  return chosen;
+}
+
+function resolveSource(folder: string, path: string): string {
+  if (path.startsWith("hf:")) return path;
+  return absolutePath(path) === path ? path : joinPath(folder, path);
+}
+
+/** A value, or several, as a list. */
+export function listOf<T>(value: T | readonly T[]): readonly T[] {
+  return Array.isArray(value) ? value : [value as T];
+}
+
+/** The chain that a variant's preset names; null without one. */
+export function presetOf(id: string): Preset {
+  return presets[id as PresetId];
+}

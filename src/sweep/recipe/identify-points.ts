@@ -1,0 +1,100 @@
+import type { Backend } from "../../backend/backend.ts";
+import type { Task } from "../../evaluation/tasks/task.ts";
+import { openCheckpoint } from "../../formats/checkpoint.ts";
+import { baseName, sha256OfFile } from "../../platform/node.ts";
+import { version } from "../../util/version.ts";
+import { parseRecipe } from "../../recipe/recipe.ts";
+import { digestOf, identifyCheckpoint } from "../../run/identity.ts";
+import type { ExpandedPoint, PointWork } from "./expand-recipe.ts";
+import type { DataHash } from "../queue/point-queue.ts";
+
+/** Hashes of files, each made once. */
+export class FileHashes {
+  private readonly found = new Map<string, Promise<string>>();
+
+  /** Returns the SHA-256 of a file in lower-case hexadecimal. */
+  sha256(path: string): Promise<string> {
+    const known = this.found.get(path) ?? sha256OfFile(path);
+    this.found.set(path, known);
+    return known;
+  }
+}
+
+/** Hashes what the files of a checkpoint are, wherever it lies. */
+export async function hashCheckpoint(directory: string): Promise<string> {
+  const checkpoint = await openCheckpoint(directory);
+  try {
+    return digestOf(await identifyCheckpoint(checkpoint));
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+/** What the id of a point depends on besides the point. */
+export interface Surroundings {
+  /** Hash of the original's files. */
+  readonly original: string;
+  readonly backend: Backend;
+  readonly tasks: readonly Task[];
+  readonly hashes: FileHashes;
+}
+
+/**
+ * Hashes all that the result of a point depends on: the program and its kernels, the original's files, the settled recipe, the
+ * texts and tasks. Where files lie, the number of threads, and what the point is called do not count.
+ */
+export async function identifyPoint(
+  { point, work }: ExpandedPoint,
+  { original, backend, tasks, hashes }: Surroundings,
+): Promise<string> {
+  const data = await hashData(work, tasks, hashes);
+  const { texts, shotsFrom, shots, limit, kl, speedTokens } = work.evaluation;
+  const examples = shotsFrom === undefined ? null : await hashes.sha256(shotsFrom);
+  return digestOf({
+    fewbit: version,
+    backend: `${backend.id} ${backend.level}`,
+    model: point.model,
+    original,
+    recipe: JSON.stringify(withoutPlaces(work)),
+    texts: JSON.stringify(texts.map((text) => sorted({ ...text, file: null }))),
+    tasks: JSON.stringify(tasks.map(({ name, rule, normalized }) => [name, rule, normalized])),
+    evaluation: JSON.stringify([kl, speedTokens, shots ?? 0, examples, limit ?? null]),
+    ...Object.fromEntries(data.map(({ role, sha256 }, i) => [`${role} ${i}`, sha256])),
+  });
+}
+
+/** Hashes the files that a point is made of and measured on. */
+export async function hashData(
+  { recipe, evaluation }: PointWork,
+  tasks: readonly Task[],
+  hashes: FileHashes,
+): Promise<DataHash[]> {
+  const texts = [recipe?.calibration, ...(recipe?.finishers ?? []).map(({ data }) => data)];
+  const calibration = texts.flatMap((text) => text?.files?.map(({ path }) => path) ?? []);
+  const hash = async (role: DataHash["role"], path: string): Promise<DataHash> => ({
+    role,
+    name: baseName(path),
+    sha256: await hashes.sha256(path),
+  });
+  return [
+    ...(await Promise.all(calibration.map((path) => hash("calibration", path)))),
+    ...(await Promise.all(evaluation.texts.map(({ file }) => hash("text", file)))),
+    ...tasks.map(({ name, sha256 = "" }) => ({ role: "task" as const, name, sha256 })),
+  ];
+}
+
+/** The recipe with its defaults, without paths; files count by their hashes. */
+function withoutPlaces({ recipe }: PointWork): unknown {
+  if (!recipe) return null;
+  const { model: _, out: __, ...settled } = parseRecipe(recipe).parsed;
+  const strip = (key: string, value: unknown): unknown => (key === "path" ? undefined : value);
+  return JSON.parse(JSON.stringify(sorted(settled), strip));
+}
+
+/** The same value with the fields of every object in one order. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([name, inner]) => [name, sorted(inner)]));
+}

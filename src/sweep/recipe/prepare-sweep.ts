@@ -1,0 +1,189 @@
+import type { Backend } from "../../backend/backend.ts";
+import { openTasks } from "../../evaluation/evaluate-tasks.ts";
+import type { Task } from "../../evaluation/tasks/task.ts";
+import { type ResolveOptions, resolveModel } from "../../hub/resolve-model.ts";
+import {
+  absolutePath,
+  parentPath,
+  readText,
+  relativePath,
+  workingDirectory,
+} from "../../platform/node.ts";
+import {
+  checkFiles,
+  checkPoints,
+  checkRecipe,
+  type NamedFile,
+  selectPoints,
+  spareCalibration,
+} from "./check-points.ts";
+import type { EnrolledPoint } from "../queue/enroll-points.ts";
+import { type ExpandedPoint, expandRecipe, type PointEvaluation } from "./expand-recipe.ts";
+import { FileHashes, hashCheckpoint, identifyPoint } from "./identify-points.ts";
+import { parseSweepRecipe } from "./parse-sweep-recipe.ts";
+import {
+  errorAt,
+  type FieldPath,
+  parseSource,
+  placed,
+  type RecipeSource,
+  sourceOfValue,
+} from "./recipe-source.ts";
+import { reproduceCommand } from "./reproduce-command.ts";
+import type { SweepRecipe, SweepRecipeInput } from "./sweep-recipe.ts";
+
+/** A point with the place in the recipe that it comes from. */
+export type PreparedPoint = EnrolledPoint & Pick<ExpandedPoint, "path">;
+
+/** A recipe that was checked, with its points and what they are measured by. */
+export interface PreparedSweep {
+  readonly source: RecipeSource;
+  readonly recipe: SweepRecipe;
+  readonly points: readonly PreparedPoint[];
+  readonly tasks: readonly Task[];
+  readonly hashes: FileHashes;
+  /** Hashes of the originals' files by the sources that the points name. */
+  readonly originals: ReadonlyMap<string, string>;
+}
+
+/**
+ * Reads a recipe, checks all of it before any work, and finds its points with their ids.
+ * @throws UsageError with file, line, column and field
+ * @throws FormatError when a model or a task file is not as it should be
+ */
+export async function prepareSweep(
+  given: string | SweepRecipeInput,
+  backend: Backend,
+  options: ResolveOptions,
+): Promise<PreparedSweep> {
+  const isFile = typeof given === "string";
+  const folder = isFile ? parentPath(absolutePath(given)) : workingDirectory();
+  const source = isFile ? parseSource(given, await readText(given)) : sourceOfValue(given);
+  const recipe = parseSweepRecipe(source);
+  checkRecipe(source, recipe);
+  const points = selectPoints(source, recipe, expandRecipe(recipe, folder));
+  checkPoints(source, points);
+  await checkFiles(source, filesOf(recipe, points));
+  const hashes = new FileHashes();
+  const tasks = await readTasks(source, points[0].work.evaluation);
+  const originals = new Map<string, string>();
+  const prepared = await identify(source, points.map(spareCalibration), {
+    backend,
+    options,
+    hashes,
+    tasks,
+    folder,
+    originals,
+  });
+  return { source, recipe, points: prepared, tasks, hashes, originals };
+}
+
+interface Identifying {
+  readonly backend: Backend;
+  readonly options: ResolveOptions;
+  readonly hashes: FileHashes;
+  readonly tasks: readonly Task[];
+  readonly folder: string;
+  /** Filled in here. */
+  readonly originals: Map<string, string>;
+}
+
+/** Finds the models, and from their files and all else the ids of the points. */
+async function identify(
+  source: RecipeSource,
+  points: readonly ExpandedPoint[],
+  { backend, options, hashes, tasks, folder, originals }: Identifying,
+): Promise<PreparedPoint[]> {
+  const models = new Map<string, { source: string; hash: string }>();
+  const placeOf = (path: string): string =>
+    path.startsWith("hf:") ? path : relativePath(folder, path);
+  const seen = new Map<string, string>();
+  const prepared: PreparedPoint[] = [];
+  for (const each of points) {
+    const { point, path } = each;
+    let model = models.get(each.work.model);
+    if (!model) {
+      try {
+        const resolved = await resolveModel(each.work.model, options);
+        model = { source: resolved.source, hash: await hashCheckpoint(resolved.directory) };
+      } catch (error) {
+        throw placed(source, path, error);
+      }
+      models.set(each.work.model, model);
+      originals.set(model.source, model.hash);
+    }
+    const recipe = each.work.recipe && { ...each.work.recipe, model: model.source };
+    const work = { ...each.work, model: model.source, recipe };
+    const id = await identifyPoint(
+      { ...each, work },
+      { original: model.hash, backend, tasks, hashes },
+    );
+    const other = seen.get(id);
+    if (other !== undefined) {
+      throw errorAt(
+        source,
+        path,
+        `${point.label} is the same as ${other}`,
+        "leave one of them out",
+      );
+    }
+    seen.set(id, point.label);
+    const command = recipe && reproduceCommand(recipe, folderName(point.label), placeOf);
+    prepared.push({ point: { id, ...point }, work, command, path });
+  }
+  return prepared;
+}
+
+/** A name for a folder out of a name for people. */
+export function folderName(label: string): string {
+  return label.replace(/[^\w.+=-]+/g, "-");
+}
+
+function filesOf(
+  { models, evaluation }: SweepRecipe,
+  points: readonly ExpandedPoint[],
+): NamedFile[] {
+  const files: NamedFile[] = [];
+  for (const { point, work, path } of points) {
+    if (point.method === null && !work.model.startsWith("hf:")) {
+      const index = models.findIndex(({ id }) => id === point.model);
+      files.push({ file: work.model, kind: "directory", path: ["models", index, "path"] });
+    }
+    const texts = [work.recipe?.calibration, ...(work.recipe?.finishers ?? []).map((f) => f.data)];
+    for (const text of texts) {
+      for (const file of text?.files ?? []) files.push({ file: file.path, kind: "file", path });
+    }
+  }
+  const [first] = points;
+  for (const [i, { file }] of first.work.evaluation.texts.entries()) {
+    const isShort = typeof evaluation.texts[i] === "string";
+    const path = ["evaluation", "texts", i, ...(isShort ? [] : ["file"])];
+    files.push({ file, kind: "file", path });
+  }
+  return files;
+}
+
+/** Opens the tasks one by one, so that a fault has its place in the recipe. */
+async function readTasks(source: RecipeSource, evaluation: PointEvaluation): Promise<Task[]> {
+  const { tasks: given, averages, ...selection } = evaluation;
+  const tasks: Task[] = [];
+  const open = async (more: Partial<PointEvaluation>, path: FieldPath): Promise<void> => {
+    try {
+      const opened = await openTasks({ ...selection, tasks: [], averages: [], ...more });
+      for (const task of opened)
+        if (!tasks.some(({ name }) => name === task.name)) tasks.push(task);
+    } catch (error) {
+      throw placed(source, path, error);
+    }
+  };
+  for (const [i, task] of given.entries()) {
+    const before = tasks.length;
+    await open({ tasks: [task] }, ["evaluation", "tasks", i]);
+    if (tasks.length > before) continue;
+    throw errorAt(source, ["evaluation", "tasks", i], "is the same task as one before it");
+  }
+  for (const [i, id] of averages.entries()) {
+    await open({ averages: [id] }, ["evaluation", "averages", i]);
+  }
+  return tasks;
+}

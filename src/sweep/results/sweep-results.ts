@@ -1,0 +1,123 @@
+import type { Evaluation } from "../../evaluation/evaluation.ts";
+import type { Accuracy } from "../../evaluation/tasks/task.ts";
+import type { MachineDescription } from "../../platform/node.ts";
+import type { RunRecord } from "../../run/run-record.ts";
+
+/** What is measured once in a sweep: a model, or what one chain of methods makes of it. */
+export interface SweepPoint {
+  /** Hash of all that the result depends on, in lower-case hexadecimal. */
+  readonly id: string;
+  /** Id of the model in the recipe. */
+  readonly model: string;
+  /** Name for people, one among the points of a model: `gptq w2g64`; `original` for the model itself. */
+  readonly label: string;
+  /** Ids of the methods in the order in which they run, joined by `+`; null for the original. */
+  readonly method: string | null;
+  /** Preset that named the chain; null without one. */
+  readonly preset: string | null;
+  /** Scheme id of the linear layers; null for the original. */
+  readonly scheme: string | null;
+  /** Bits that the scheme is named after: 1, 1.58, 2, 3, 4, 8; 16 for the original. */
+  readonly bits: number;
+  readonly seed: number;
+}
+
+/** What was measured on one text. */
+export interface TextFigures
+  extends Pick<
+    Evaluation,
+    | "protocol"
+    | "window"
+    | "windows"
+    | "tokens"
+    | "tokensSha256"
+    | "perplexity"
+    | "interval"
+    | "windowLosses"
+    | "klDivergence"
+    | "topTokenAgreement"
+  > {
+  /** File name without its folder. */
+  readonly name: string;
+  readonly sha256: string;
+}
+
+/** What was measured on one task. */
+export interface TaskFigures {
+  readonly name: string;
+  readonly sha256: string;
+  readonly shots: number;
+  readonly items: number;
+  readonly accuracy: Accuracy;
+  /** Null where the task has no such figure. */
+  readonly normalizedAccuracy: Accuracy | null;
+  readonly chance: number;
+  readonly accuracyAboveChance: number;
+  /** `1` for each item that was answered rightly, `0` for the others, in the order of the file. */
+  readonly right: string;
+  readonly rightNormalized: string | null;
+}
+
+/** Mean over a set of tasks: one that a paper reports, or all of the sweep. */
+export interface AverageFigures {
+  readonly name: string;
+  /** Tasks of the set, by name. */
+  readonly tasks: readonly string[];
+  readonly accuracy: Accuracy;
+  readonly accuracyAboveChance: number;
+}
+
+/** What came of a point. */
+export interface PointResult {
+  /** Parameters of the whole model, tied ones counted once. */
+  readonly parameters: number;
+  readonly sizeBytes: number;
+  /** Bytes that store the weights of the blocks' linear layers. */
+  readonly linearBytes: number;
+  readonly bitsPerWeight: { readonly linear: number; readonly file: number };
+  readonly texts: readonly TextFigures[];
+  readonly tasks: readonly TaskFigures[];
+  readonly averages: readonly AverageFigures[];
+  /** Decode speed of one sequence; null when it was not measured. */
+  readonly tokensPerSecond: number | null;
+  /** Time to make it; null for the original. */
+  readonly makeMs: number | null;
+  /** Peak memory of making it; null for the original, or where the system does not tell. */
+  readonly peakMemoryBytes: number | null;
+  readonly evaluationMs: number;
+  readonly backend: { readonly id: string; readonly level: string; readonly threads: number };
+}
+
+/** What is known of one point of a sweep. */
+export interface PointRecord {
+  readonly point: SweepPoint;
+  readonly status: "waiting" | "running" | "done" | "failed";
+  /** How often it was begun. */
+  readonly attempts: number;
+  /** Why the last attempt failed. */
+  readonly error: {
+    readonly code: string;
+    readonly message: string;
+    readonly hint?: string;
+  } | null;
+  /** What reproduces the point on the command line; null for the original. */
+  readonly command: string | null;
+  /** Version of fewbit that made it; null before it was begun. */
+  readonly fewbit: string | null;
+  readonly machine: MachineDescription | null;
+  /** ISO. */
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+  readonly result: PointResult | null;
+  /** Record of the quantization; null for the original, and where it was left out. */
+  readonly run: RunRecord | null;
+}
+
+/** All points of a sweep, in the order of its recipe; what reports are made from. */
+export interface SweepResults {
+  readonly format: 1;
+  readonly name: string;
+  /** The recipe as it was read. */
+  readonly recipe: unknown;
+  readonly points: readonly PointRecord[];
+}

@@ -1,0 +1,69 @@
+import type { Backend } from "../backend/backend.ts";
+import type { Task } from "../evaluation/tasks/task.ts";
+import { joinPath } from "../platform/node.ts";
+import { load } from "../runtime/load.ts";
+import { type FileHashes, hashData } from "./recipe/identify-points.ts";
+import { makeCheckpoint } from "./make-checkpoint.ts";
+import { measurePoint } from "./measure-point.ts";
+import type { OriginalCache } from "./original-cache.ts";
+import type { Claim, Finished } from "./queue/point-queue.ts";
+import { folderName } from "./recipe/prepare-sweep.ts";
+import type { SweepPoint } from "./results/sweep-results.ts";
+
+/** What work on points needs besides the points. */
+export interface PointTools {
+  readonly backend: Backend;
+  /** The module of the process that makes checkpoints. */
+  readonly helper: string;
+  /** Folder of what points have in common. */
+  readonly sharedFolder: string;
+  /** Folder that checkpoints are made in. */
+  readonly models: string;
+  readonly tasks: readonly Task[];
+  readonly hashes: FileHashes;
+  readonly originals: OriginalCache;
+  /** Share of a point's work that making it is thought to take, 0 to 1. */
+  readonly makeShare: (point: SweepPoint) => number;
+  readonly onProgress: (activity: string, share: number) => void;
+  readonly onNotice: (message: string) => void;
+}
+
+/** Makes a point's checkpoint, unless it is there, and measures it. */
+export async function runPoint(
+  { point, work }: Claim,
+  tools: PointTools,
+  signal: AbortSignal,
+): Promise<Finished> {
+  const { backend, hashes, tasks, originals, onProgress } = tools;
+  const { evaluation, recipe } = work;
+  const makeShare = recipe ? tools.makeShare(point) : 0;
+  const onMeasured = (activity: string, share: number): void =>
+    onProgress(activity, makeShare + share * (1 - makeShare));
+  const measurement = { evaluation, tasks, hashes, signal, onProgress: onMeasured };
+  const data = await hashData(work, tasks, hashes);
+  if (!recipe) {
+    const { model } = await originals.take(work.model, signal);
+    const figures = await measurePoint(model, { ...measurement, original: null });
+    return { result: { ...figures, makeMs: null, peakMemoryBytes: null }, run: null, data };
+  }
+  const out = checkpointFolder(tools.models, point);
+  const run = await makeCheckpoint(recipe, out, {
+    ...tools,
+    signal,
+    onProgress: (activity, share) => onProgress(activity, share * makeShare),
+  });
+  const original = evaluation.kl ? await originals.take(work.model, signal) : null;
+  const model = await load(out, { backend, signal });
+  try {
+    const figures = await measurePoint(model, { ...measurement, original });
+    const { elapsedMs: makeMs, peakMemoryBytes } = run;
+    return { result: { ...figures, makeMs, peakMemoryBytes }, run, data };
+  } finally {
+    model.release();
+  }
+}
+
+/** Folder of a point's checkpoint. */
+export function checkpointFolder(models: string, { id, model, label }: SweepPoint): string {
+  return joinPath(models, `${folderName(`${model} ${label}`).slice(0, 80)}-${id.slice(0, 12)}`);
+}

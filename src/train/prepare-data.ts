@@ -1,0 +1,101 @@
+import { copyFile, exists, joinPath } from "../platform/node.ts";
+import { listSidecarFiles } from "../formats/sidecar-files.ts";
+import { trainByteLevelTokenizer, writeTokenizer } from "../tokenizers/byte-level-tokenizer.ts";
+import { loadTokenizer } from "../tokenizers/load-tokenizer.ts";
+import type { Tokenizer } from "../tokenizers/tokenizer.ts";
+import { type Windows, windowsOver } from "../training/token-batches.ts";
+import { UsageError } from "../util/errors.ts";
+import type { TrainConfig } from "./train-config.ts";
+import { readTexts, tokenize } from "./training-text.ts";
+
+/** Tokenizer and windows of a training. */
+export interface TrainingData {
+  readonly tokenizer: Tokenizer;
+  readonly windows: Windows;
+  /** Tokens of the training text. */
+  readonly textTokens: number;
+  /** Windows to validate on; null without validation. */
+  readonly validation: Windows | null;
+}
+
+/** Where the data of a training comes from. */
+export interface DataSources {
+  readonly config: TrainConfig;
+  /** Directory that the tokenizer's files are written to; what is there already is taken. */
+  readonly workPath: string;
+  /** Directory of the model that is gone on with; null for a new model. */
+  readonly from: string | null;
+  /** Longest window that the model takes. */
+  readonly contextLength: number;
+  readonly report: (activity: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const usualWindow = 256;
+
+/**
+ * Reads the texts, learns or takes over the tokenizer, and cuts the tokens into windows.
+ * @throws UsageError when a text has too few tokens, or a window is longer than the model's context
+ * @throws FormatError when a file is missing or malformed
+ */
+export async function prepareData(sources: DataSources): Promise<TrainingData> {
+  const { config, contextLength, report, signal } = sources;
+  const { files, documents, window, stride } = config.data;
+  const length = window ?? Math.min(usualWindow, contextLength);
+  expectContext(length, contextLength);
+  report("reading text");
+  const texts = await readAll(files, documents);
+  const heldOut = await readAll(config.validation?.files ?? [], documents);
+  const tokenizer = await prepareTokenizer(texts, sources);
+  report("tokenizing");
+  const tokens = await tokenize(texts, tokenizer, documents, signal);
+  const held = config.validation && (await tokenize(heldOut, tokenizer, documents, signal));
+  return {
+    tokenizer,
+    windows: windowsOver(tokens, length, stride ?? length),
+    textTokens: tokens.length,
+    validation: held ? windowsOver(held, length) : null,
+  };
+}
+
+/** Refuses windows that are longer than the model's context. @throws UsageError */
+function expectContext(window: number, contextLength: number): void {
+  if (window <= contextLength) return;
+  throw new UsageError(
+    `windows of ${window} tokens are longer than the model's context of ${contextLength}`,
+    { hint: `use --window ${contextLength} or less, or a larger max_position_embeddings` },
+  );
+}
+
+async function readAll(
+  paths: readonly string[],
+  documents: TrainConfig["data"]["documents"],
+): Promise<string[]> {
+  const texts: string[] = [];
+  for (const path of paths) for (const text of await readTexts(path, documents)) texts.push(text);
+  return texts;
+}
+
+async function prepareTokenizer(
+  texts: readonly string[],
+  { config, workPath, from, report, signal }: DataSources,
+): Promise<Tokenizer> {
+  const { tokenizer, model } = config;
+  if (await exists(joinPath(workPath, "tokenizer.json"))) return loadTokenizer(workPath);
+  const folder = from ?? (typeof tokenizer === "string" ? tokenizer : null);
+  if (folder !== null) {
+    for (const name of await listSidecarFiles(folder)) {
+      if (from === null && name === "generation_config.json") continue;
+      await copyFile(joinPath(folder, name), joinPath(workPath, name));
+    }
+    return loadTokenizer(workPath);
+  }
+  report("learning a tokenizer");
+  const choices = typeof tokenizer === "object" ? tokenizer : {};
+  const vocabularySize = model?.vocab_size ?? usualVocabulary;
+  const learned = await trainByteLevelTokenizer(texts, { ...choices, vocabularySize, signal });
+  await writeTokenizer(workPath, learned);
+  return loadTokenizer(workPath);
+}
+
+const usualVocabulary = 4096;

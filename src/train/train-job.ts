@@ -1,0 +1,37 @@
+import type { Backend } from "../backend/backend.ts";
+import type { DownloadProgress } from "../hub/download-progress.ts";
+import type { ResumeChoice } from "../recipe/resume-choice.ts";
+import type { RunIdentity } from "../run/identity.ts";
+import type { OpenedModel } from "../runtime/load.ts";
+import type { TapePrecision } from "../tensor/tape.ts";
+import type { TrainTexts } from "./identify-training.ts";
+import type { TrainConfig } from "./train-config.ts";
+import type { TrainEvent } from "./train-events.ts";
+import type { TrainRecord } from "./train-record.ts";
+
+/** What a training needs besides its configuration. */
+export interface TrainModelOptions {
+  readonly backend: Backend;
+  /** Directory to write. */
+  readonly out: string;
+  /** Replace an existing output. */
+  readonly overwrite?: boolean;
+  /** What to do about an unfinished run to the same output; default `auto`. */
+  readonly resume?: ResumeChoice;
+  readonly signal?: AbortSignal | undefined;
+  readonly onDownload?: ((progress: DownloadProgress) => void) | undefined;
+  readonly emit: (event: TrainEvent) => void;
+  /** Draws the losses of a run as SVG, written to `loss.svg`. */
+  readonly drawLosses: (record: TrainRecord) => string;
+}
+
+/** Everything about a training that is settled before its work. */
+export interface TrainJob {
+  readonly config: TrainConfig;
+  /** Model that is gone on with; null for a new one. */
+  readonly opened: OpenedModel | null;
+  readonly texts: TrainTexts;
+  readonly precision: TapePrecision;
+  readonly identity: RunIdentity;
+  readonly options: TrainModelOptions;
+}

@@ -1,0 +1,73 @@
+import type { DecoderConfig } from "../models/decoder-config.ts";
+import type { AdamWSettings } from "../training/adamw.ts";
+import { expectSchedule, type Schedule } from "../training/schedule.ts";
+import type { TapePrecision } from "../tensor/tape.ts";
+import type { TrainingData } from "./prepare-data.ts";
+import type { TrainConfig } from "./train-config.ts";
+import { countParameters, estimateTrainingMemory } from "./train-estimate.ts";
+import type { TrainPlan } from "./train-events.ts";
+
+const newLearningRate = 1e-3;
+/** A model that was trained before is not thrown off its way. */
+const furtherLearningRate = 1e-4;
+const mostStepsBetweenStates = 500;
+
+/** Largest learning rate of a training. */
+export function learningRateOf({ optimizer, from }: TrainConfig): number {
+  return optimizer.learningRate ?? (from === undefined ? newLearningRate : furtherLearningRate);
+}
+
+/** AdamW of a training: matrices decay, norms and biases do not. */
+export function optimizerOf(config: TrainConfig): AdamWSettings {
+  const { betas, epsilon, weightDecay } = config.optimizer;
+  const learningRate = learningRateOf(config);
+  return {
+    groups: { matrices: { learningRate, weightDecay }, rest: { learningRate } },
+    betas,
+    epsilon,
+  };
+}
+
+/** Schedule of a training. */
+export function scheduleOf({ optimizer }: TrainConfig): Schedule {
+  const { schedule: kind, warmUp, finalRatio } = optimizer;
+  return { kind, warmUp, finalRatio };
+}
+
+/** Says what a training will do. @throws UsageError when its schedule does not fit its length */
+export function planTraining(
+  config: TrainConfig,
+  decoder: DecoderConfig,
+  data: TrainingData,
+  precision: TapePrecision,
+): TrainPlan {
+  const { batch } = config.data;
+  const { accumulation } = config.optimizer;
+  const { length, count } = data.windows;
+  const tokensPerStep = batch * accumulation * length;
+  const windowsPerStep = batch * accumulation;
+  const steps = stepsOf(config, count / windowsPerStep, tokensPerStep);
+  expectSchedule(scheduleOf(config), steps);
+  return {
+    parameters: countParameters(decoder),
+    vocabularySize: decoder.vocabularySize,
+    steps,
+    tokensPerStep,
+    textTokens: data.textTokens,
+    epochs: (steps * windowsPerStep) / count,
+    precision,
+    memoryBytes: estimateTrainingMemory(decoder, batch * length, { ...config, precision }),
+    checkpointEvery:
+      config.checkpointEvery ?? Math.min(mostStepsBetweenStates, Math.ceil(steps / 20)),
+  };
+}
+
+function stepsOf(
+  { steps, tokens, epochs = 1 }: TrainConfig,
+  stepsPerEpoch: number,
+  tokensPerStep: number,
+): number {
+  if (steps !== undefined) return steps;
+  if (tokens !== undefined) return Math.max(1, Math.round(tokens / tokensPerStep));
+  return Math.max(1, Math.round(epochs * stepsPerEpoch));
+}

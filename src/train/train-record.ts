@@ -1,0 +1,57 @@
+import type { HubOrigin } from "../hub/resolve-model.ts";
+import type { MachineDescription } from "../platform/node.ts";
+import type { Validation } from "../training/training-store.ts";
+import type { TrainConfig } from "./train-config.ts";
+
+/** A text that was read. */
+export interface TextRecord {
+  readonly path: string;
+  readonly sha256: string;
+}
+
+/** How a training that was interrupted was gone on with. */
+export interface TrainResumption {
+  /** When the interrupted run was last known to be at work, ISO. */
+  readonly interruptedAt: string;
+  readonly resumedAt: string;
+  /** Steps that were done and not done again. */
+  readonly step: number;
+}
+
+/** A training loss: the mean over the steps up to this one, from the entry before. */
+export interface LossPoint {
+  /** Steps done. */
+  readonly step: number;
+  readonly loss: number;
+}
+
+/** The record of a training, written to `run.json` beside the weights. */
+export interface TrainRecord {
+  readonly fewbit: string;
+  readonly kind: "train";
+  /** The configuration with all that was filled in. */
+  readonly config: TrainConfig;
+  /** Repository and commit of the model that was gone on with, when it is from the Hugging Face Hub. */
+  readonly origin: HubOrigin | null;
+  readonly backend: { readonly id: string; readonly level: string; readonly threads: number };
+  readonly precision: "f32" | "bf16";
+  readonly machine: MachineDescription;
+  readonly startedAt: string;
+  /** Time at work; what interrupted runs had done and lost again is not in it. */
+  readonly elapsedMs: number;
+  readonly resumptions: readonly TrainResumption[];
+  readonly peakMemoryBytes: number;
+  readonly texts: {
+    readonly train: readonly TextRecord[];
+    readonly validation: readonly TextRecord[];
+  };
+  /** Tokens of the training text, and tokens that were trained on. */
+  readonly textTokens: number;
+  readonly trainedTokens: number;
+  readonly parameters: number;
+  readonly steps: number;
+  readonly tokensPerSecond: number;
+  readonly losses: readonly LossPoint[];
+  readonly validations: readonly Validation[];
+  readonly sizeBytes: number;
+}

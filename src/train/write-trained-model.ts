@@ -1,0 +1,76 @@
+import { CheckpointWriter } from "../formats/checkpoint-writer.ts";
+import { formatJson, type JsonRecord } from "../formats/json-file.ts";
+import { tensorBytes } from "../formats/safetensors-header.ts";
+import { exists, joinPath, listDirectory, remove, writeText } from "../platform/node.ts";
+import type { Shape } from "../tensor/shape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Tokenizer } from "../tokenizers/tokenizer.ts";
+import { NumericError } from "../util/errors.ts";
+import { countNonFiniteBits, floatsToBfloats, floatsToHalves } from "../util/half.ts";
+import type { TrainConfig } from "./train-config.ts";
+
+const torchNames = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const;
+
+/** What is written. */
+export interface TrainedModel {
+  /** `config.json` without what follows from tokenizer and dtype. */
+  readonly config: JsonRecord;
+  readonly tokenizer: Tokenizer;
+  /** Names and shapes of all tensors, in the order in which they are stored. */
+  readonly expected: Iterable<readonly [name: string, shape: Shape]>;
+  readonly tensors: ReadonlyMap<string, Tensor<"f32">>;
+  readonly dtype: TrainConfig["dtype"];
+}
+
+/**
+ * Writes weights, `config.json` and, where there is none, `generation_config.json` into a directory that has the tokenizer
+ * already. Returns the bytes of the weights.
+ * @throws NumericError when a weight does not fit into float16
+ */
+export async function writeTrainedModel(directory: string, model: TrainedModel): Promise<number> {
+  const { dtype, tokenizer } = model;
+  await removeWeights(directory);
+  const entries = [...model.expected].map(([name, shape]) => ({ name, dtype, shape }));
+  const writer = await CheckpointWriter.create(directory, entries);
+  try {
+    for (const { name } of entries) {
+      const values = await (model.tensors.get(name) as Tensor<"f32">).read();
+      await writer.write(name, narrow(name, values, dtype));
+    }
+    await writer.finish();
+  } catch (error) {
+    await writer.close();
+    throw error;
+  }
+  const ids = {
+    ...(tokenizer.bosId === null ? {} : { bos_token_id: tokenizer.bosId }),
+    ...(tokenizer.eosIds.length === 0 ? {} : { eos_token_id: tokenizer.eosIds[0] }),
+  };
+  const { dtype: _, torch_dtype: __, ...rest } = model.config;
+  const config = { ...ids, ...rest, torch_dtype: torchNames[dtype] };
+  await writeText(joinPath(directory, "config.json"), formatJson(config));
+  const generation = joinPath(directory, "generation_config.json");
+  if (!(await exists(generation))) await writeText(generation, formatJson(ids));
+  return entries.reduce((sum, e) => sum + (tensorBytes(e.dtype, e.shape) ?? 0), 0);
+}
+
+/** Removes what a run that was stopped just here had written. */
+async function removeWeights(directory: string): Promise<void> {
+  for (const { name } of await listDirectory(directory)) {
+    if (/^model\b.*safetensors/.test(name)) await remove(joinPath(directory, name));
+  }
+}
+
+function narrow(
+  name: string,
+  values: Float32Array,
+  dtype: TrainConfig["dtype"],
+): Float32Array | Uint16Array {
+  if (dtype === "f32") return values;
+  if (dtype === "bf16") return floatsToBfloats(values);
+  const halves = floatsToHalves(values);
+  if (countNonFiniteBits(halves, 0x7c00) === 0) return halves;
+  throw new NumericError(`tensor ${name} has values too large for float16`, {
+    hint: "store the weights in bf16 or f32 (--dtype)",
+  });
+}
