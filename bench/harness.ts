@@ -33,8 +33,8 @@ export interface Timing {
 }
 
 /**
- * Times tasks in turn, A B C A B C …, so that all see the same drift of the machine's speed; the first
- * round does not count.
+ * Times tasks in turn, A B C A B C …, so that all see the same drift of the machine's speed; the
+ * first round does not count.
  */
 export async function interleave<Name extends string>(
   tasks: Readonly<Record<Name, () => Promise<unknown>>>,

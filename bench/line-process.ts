@@ -9,7 +9,10 @@ export interface LineProcess {
   end<T>(): Promise<T>;
 }
 
-/** Starts a process and waits for its first line, which says that it is ready; null when it cannot start. */
+/**
+ * Starts a process and waits for its first line, which says that it is ready; null when it cannot
+ * start.
+ */
 export async function openLineProcess(
   command: string,
   words: readonly string[],

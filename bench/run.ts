@@ -1,6 +1,7 @@
 /**
- * Runs the benchmarks: `npm run bench`, or `npm run bench -- gemm gptq` for some of them. Each prints a table
- * and writes bench/results/<name>.json. Nothing else should run on the machine meanwhile.
+ * Runs the benchmarks: `npm run bench`, or `npm run bench -- gemm gptq` for some of them. Each
+ * prints a table and writes bench/results/<name>.json. Nothing else should run on the machine
+ * meanwhile.
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * Makes the built-in model anew from its seeds: texts and tasks, the model, and the checkpoints that are
- * shipped because their training takes minutes. Run from the root of the repository:
+ * Makes the built-in model anew from its seeds: texts and tasks, the model, and the checkpoints
+ * that are shipped because their training takes minutes. Run from the root of the repository:
  *
  *   npm run builtin                   all of it
  *   npm run builtin -- texts          or a part: texts, model, checkpoints

@@ -9,7 +9,9 @@ import { tasks, writeTask } from "./world/tasks.ts";
 const megabyte = 1_000_000;
 const seeds = { early: 1, full: 4, validation: 2, heldOut: 3, tasks: 100 };
 
-/** Items of each task: divisible by every number of choices, so that each place is right as often. */
+/**
+ * Items of each task: divisible by every number of choices, so that each place is right as often.
+ */
 const taskSize = 120;
 
 /** What is written where, below the folder of the built-in model. */

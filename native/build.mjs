@@ -79,7 +79,10 @@ function hashOf(...parts) {
   return hash.digest("hex");
 }
 
-/** Hash of a source and of everything that it includes by a name in quotes, as the compiler would find it. */
+/**
+ * Hash of a source and of everything that it includes by a name in quotes, as the compiler would
+ * find it.
+ */
 function sourceHash(file, known) {
   const found = known.get(file);
   if (found) return found;
@@ -175,7 +178,10 @@ async function link(compiler, args, output) {
   renameSync(temporary, output);
 }
 
-/** Runs `body` while no other build works in `folder`; a lock of a process that is gone is taken over. */
+/**
+ * Runs `body` while no other build works in `folder`; a lock of a process that is gone is taken
+ * over.
+ */
 async function withLock(folder, body) {
   const lock = join(folder, "lock");
   mkdirSync(folder, { recursive: true });

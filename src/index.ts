@@ -65,14 +65,14 @@ export interface SourceOptions {
 export interface ApiOptions extends BackendOptions, SourceOptions {}
 
 /**
- * A checkpoint directory, a model of the Hugging Face Hub (`hf:owner/name` or `hf:owner/name@revision`),
- * or a model that is loaded already.
+ * A checkpoint directory, a model of the Hugging Face Hub (`hf:owner/name` or
+ * `hf:owner/name@revision`), or a model that is loaded already.
  */
 export type ModelSource = string | LanguageModel;
 
 /**
- * Loads a Hugging Face checkpoint, plain or quantized by fewbit, with its tokenizer: a directory, or
- * `hf:owner/name[@revision]`, which is downloaded unless the cache has it.
+ * Loads a Hugging Face checkpoint, plain or quantized by fewbit, with its tokenizer: a directory,
+ * or `hf:owner/name[@revision]`, which is downloaded unless the cache has it.
  *
  * @example
  * const model = await load("./models/prose-6m");
@@ -97,8 +97,8 @@ export async function inspect(source: string, options: SourceOptions = {}): Prom
 }
 
 /**
- * Writes the decoded weights of a quantized checkpoint as a plain Hugging Face checkpoint, which any
- * other program can load. Tensors that are not quantized are copied as they are.
+ * Writes the decoded weights of a quantized checkpoint as a plain Hugging Face checkpoint, which
+ * any other program can load. Tensors that are not quantized are copied as they are.
  * @throws UsageError when the checkpoint is not quantized or the output exists
  * @throws FormatError when the checkpoint is malformed
  */
@@ -111,8 +111,8 @@ export async function exportCheckpoint(
 }
 
 /**
- * Quantizes a checkpoint into the directory `out`, streaming block by block. Await the returned run for
- * its result; iterate over its `events` for progress.
+ * Quantizes a checkpoint into the directory `out`, streaming block by block. Await the returned run
+ * for its result; iterate over its `events` for progress.
  *
  * @example
  * const run = quantize("./models/prose-6m", {
@@ -121,8 +121,8 @@ export async function exportCheckpoint(
  * for await (const event of run.events) render(event);
  * const { record } = await run;
  *
- * When a run to the same `out` was interrupted, its finished part is kept and gone on with, to the same
- * bytes; see the option `resume`.
+ * When a run to the same `out` was interrupted, its finished part is kept and gone on with, to the
+ * same bytes; see the option `resume`.
  *
  * @throws FewbitError (as rejection) of the kind that fits; nothing stands under `out` then
  */
@@ -143,7 +143,10 @@ export interface TrainOptions extends ApiOptions {
   readonly out: string;
   /** Replace a checkpoint that stands there already. */
   readonly overwrite?: boolean;
-  /** `auto` goes on with a run that was interrupted; `restart` discards what it had done. Default `auto`. */
+  /**
+   * `auto` goes on with a run that was interrupted; `restart` discards what it had done. Default
+   * `auto`.
+   */
   readonly resume?: ResumeChoice;
 }
 
@@ -151,8 +154,8 @@ export interface TrainOptions extends ApiOptions {
 export type TrainRun = RunHandle<TrainEvent, TrainRecord>;
 
 /**
- * Trains a Llama model from text, tokenizer included, or goes on with a checkpoint (`from`), and writes a Hugging Face
- * checkpoint. A run that was interrupted is gone on with, to the same bytes.
+ * Trains a Llama model from text, tokenizer included, or goes on with a checkpoint (`from`), and
+ * writes a Hugging Face checkpoint. A run that was interrupted is gone on with, to the same bytes.
  *
  * @example
  * const run = train({
@@ -187,9 +190,9 @@ export interface SweepOptions extends ApiOptions {
 export type SweepHandle = RunHandle<SweepEvent, SweepResults>;
 
 /**
- * Makes and measures every point of a recipe: a YAML or JSON file, or its contents. Each finished point is kept in the
- * database of the folder `out`: a sweep that was interrupted is gone on with, and several processes may share one.
- * Points that fail are kept as failed.
+ * Makes and measures every point of a recipe: a YAML or JSON file, or its contents. Each finished
+ * point is kept in the database of the folder `out`: a sweep that was interrupted is gone on with,
+ * and several processes may share one. Points that fail are kept as failed.
  *
  * @example
  * const run = sweep("sweep.yaml", { out: "./sweep" });
@@ -226,12 +229,12 @@ export async function planQuantization(
 }
 
 /**
- * Measures a model on a text file: perplexity, size, speed, and with `against` how far it is from the
- * original; on tasks: the share of right answers. One of the two may be left out.
+ * Measures a model on a text file: perplexity, size, speed, and with `against` how far it is from
+ * the original; on tasks: the share of right answers. One of the two may be left out.
  *
- * @example
- * const { perplexity } = await evaluate("./prose-6m-w2", { text: "test.txt", against: "./models/prose-6m" });
- * const { tasks } = await evaluate("./prose-6m-w2", { tasks: ["piqa"], tasksFrom: "./tasks" });
+ * @example const { perplexity } = await evaluate("./prose-6m-w2", { text: "test.txt", against:
+ * "./models/prose-6m" }); const { tasks } = await evaluate("./prose-6m-w2", { tasks: ["piqa"],
+ * tasksFrom: "./tasks" });
  *
  * @throws FewbitError of the kind that fits
  */
@@ -258,14 +261,15 @@ export async function evaluate(
 }
 
 /**
- * Measures two models on the same text and tasks, and says for each figure which is better: by paired bootstrap of
- * the windows and items, corrected for the number of figures.
+ * Measures two models on the same text and tasks, and says for each figure which is better: by
+ * paired bootstrap of the windows and items, corrected for the number of figures.
  *
- * @example
- * const { figures } = await compare("./prose-6m-w2", "./prose-6m-w3", { text: "test.txt" });
- * for (const { kind, difference } of figures) console.log(kind, difference.verdict, difference.interval);
+ * @example const { figures } = await compare("./prose-6m-w2", "./prose-6m-w3", { text: "test.txt"
+ * }); for (const { kind, difference } of figures) console.log(kind, difference.verdict,
+ * difference.interval);
  *
- * @throws UsageError when the models cut the text into different tokens, or there is nothing to compare on
+ * @throws UsageError when the models cut the text into different tokens, or there is nothing to
+ * compare on
  * @throws FewbitError of the kind that fits otherwise
  */
 export async function compare(
@@ -281,8 +285,8 @@ export async function compare(
 }
 
 /**
- * Writes what a sweep found as one page of HTML that needs nothing else, with its charts as SVG, and CSV,
- * Markdown and JSON.
+ * Writes what a sweep found as one page of HTML that needs nothing else, with its charts as SVG,
+ * and CSV, Markdown and JSON.
  * @param source the folder of a sweep, the `results.json` of an earlier report, or results
  *
  * @example

@@ -4,8 +4,8 @@ import type { RunRecord } from "./run/run-record.ts";
 import { serveParent } from "./platform/node.ts";
 
 /*
- * The process in which a sweep makes a checkpoint, so that the memory that this takes is measured for itself, and a
- * point that needs too much does not end the sweep.
+ * The process in which a sweep makes a checkpoint, so that the memory that this takes is measured
+ * for itself, and a point that needs too much does not end the sweep.
  */
 
 serveParent<MakeOrder, MakeNews, RunRecord>(async (order, report, signal) => {

@@ -116,7 +116,10 @@ function writeProbe(file: string, source: string): void {
   writeFileSync(join(folder, file), `${source}\n`);
 }
 
-/** Runs the linter with the repository's rules over the probes, which stand in a folder of their own. */
+/**
+ * Runs the linter with the repository's rules over the probes, which stand in a folder of their
+ * own.
+ */
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "fewbit-lint-"));
   cpSync(join(root, ".oxlintrc.json"), join(folder, ".oxlintrc.json"));

@@ -8,9 +8,9 @@ import { version } from "../src/util/version.ts";
 import { type TinyCheckpoint, writeTinyCheckpoint } from "./golden/tiny-checkpoint.ts";
 
 /*
- * The package as others get it: packed, installed into an empty folder, used from there, on the oldest
- * supported Node of this machine. The native addon is the checkout's own, because compiling it takes
- * longer than a test may; `.ci/run` builds the one of the package.
+ * The package as others get it: packed, installed into an empty folder, used from there, on the
+ * oldest supported Node of this machine. The native addon is the checkout's own, because compiling
+ * it takes longer than a test may; `.ci/run` builds the one of the package.
  */
 
 const root = fileURLToPath(new URL("..", import.meta.url));

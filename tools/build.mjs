@@ -1,4 +1,5 @@
-// Compiles src/ to dist/, as it is published: JavaScript and declarations, with the command executable.
+// Compiles src/ to dist/, as it is published: JavaScript and declarations, with the command
+// executable.
 import { spawnSync } from "node:child_process";
 import { chmodSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";

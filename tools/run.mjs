@@ -4,8 +4,8 @@
 //   node tools/run.mjs vitest run [arguments]         a program of node_modules/.bin
 //
 // Preparing installs the packages when they are not those of the lockfile, and compiles the native
-// kernels when they changed. Runs on Node 20 and newer and needs nothing but Node and npm. What it says
-// goes to standard error.
+// kernels when they changed. Runs on Node 20 and newer and needs nothing but Node and npm. What it
+// says goes to standard error.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { constants } from "node:os";
@@ -42,7 +42,9 @@ function readLock(path) {
   }
 }
 
-/** Tells whether node_modules holds what the lockfile asks for; npm lists what it installed there. */
+/**
+ * Tells whether node_modules holds what the lockfile asks for; npm lists what it installed there.
+ */
 function packagesAreCurrent() {
   const wanted = readLock("package-lock.json");
   const installed = readLock(join("node_modules", ".package-lock.json"));

@@ -1,7 +1,7 @@
 /**
- * `npm start`: does the main job on a real model. Quantizes it in several ways, measures each against the
- * original, prints the table, writes it as a page with charts, and lets the original and the best 2-bit
- * model continue a text. Takes the built-in model unless told otherwise:
+ * `npm start`: does the main job on a real model. Quantizes it in several ways, measures each
+ * against the original, prints the table, writes it as a page with charts, and lets the original
+ * and the best 2-bit model continue a text. Takes the built-in model unless told otherwise:
  *
  *   npm start -- [MODEL CALIBRATION-TEXT TEST-TEXT [TASK...]]
  */

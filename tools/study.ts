@@ -1,6 +1,7 @@
 /**
- * Compares trained methods with each other, with rounding, and with the float model that was trained as long: the tables of
- * `docs/trained-methods.md`. Takes from minutes to an hour; what is measured already is not done again.
+ * Compares trained methods with each other, with rounding, and with the float model that was
+ * trained as long: the tables of `docs/trained-methods.md`. Takes from minutes to an hour; what is
+ * measured already is not done again.
  *
  *   npm run study -- builtin              or babyllama, prose-6m
  *   npm run study -- builtin w2           only variants whose names contain "w2"

@@ -18,8 +18,8 @@ const rounds = 15;
 const layer = { tokens: 1024, inputs: 2048, outputs: 5632 } as const;
 
 /**
- * Matrix products, among them the three of a linear layer in training, and the linear algebra of GPTQ, on one core, against
- * the FMA peak of the same run.
+ * Matrix products, among them the three of a linear layer in training, and the linear algebra of
+ * GPTQ, on one core, against the FMA peak of the same run.
  */
 const benchmark: Benchmark = {
   name: "gemm",

@@ -34,7 +34,10 @@ const decodeGoals: readonly (readonly [scheme: string, percent: number | null])[
   ["w1", 50],
 ];
 
-/** Packed weights on one core: one token against the read bandwidth, many against the bfloat16 product. */
+/**
+ * Packed weights on one core: one token against the read bandwidth, many against the bfloat16
+ * product.
+ */
 const benchmark: Benchmark = {
   name: "packed",
   title: `packed weights, ${outFeatures} × ${inFeatures}, one core`,

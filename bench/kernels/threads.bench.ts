@@ -27,8 +27,8 @@ interface Workload {
 }
 
 /**
- * Two threads against one: a prefill-like product, and a decode-like row of many short dependent ops,
- * alone and beside busy processes. Then what the pool costs while nothing is to be done.
+ * Two threads against one: a prefill-like product, and a decode-like row of many short dependent
+ * ops, alone and beside busy processes. Then what the pool costs while nothing is to be done.
  */
 const benchmark: Benchmark = {
   name: "threads",

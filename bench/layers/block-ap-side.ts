@@ -1,6 +1,6 @@
 /**
- * Our side of block-ap.bench.ts: answers each line on standard input with one Block-AP step and `{ seconds, loss }`; at the
- * end of the input with `{ peakBytes, nanoseconds }` (by op).
+ * Our side of block-ap.bench.ts: answers each line on standard input with one Block-AP step and
+ * `{ seconds, loss }`; at the end of the input with `{ peakBytes, nanoseconds }` (by op).
  *
  *     node block-ap-side.ts HIDDEN FFN HEADS KV_HEADS TOKENS STEPS
  */

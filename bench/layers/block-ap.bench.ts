@@ -22,9 +22,9 @@ interface End {
 }
 
 /**
- * Block-AP steps (forward, backward, AdamW over weights, scales and zero points) of one block of the 1.1 B Llama shape at w2g64
- * on one core, against the same arithmetic in PyTorch, in bfloat16 and in float32. The yardstick needs a Python with torch:
- * FEWBIT_PYTHON, or python3.
+ * Block-AP steps (forward, backward, AdamW over weights, scales and zero points) of one block of
+ * the 1.1 B Llama shape at w2g64 on one core, against the same arithmetic in PyTorch, in bfloat16
+ * and in float32. The yardstick needs a Python with torch: FEWBIT_PYTHON, or python3.
  */
 const benchmark: Benchmark = {
   name: "block-ap",

@@ -19,8 +19,9 @@ const goalRatio = 2;
 type Parts = Record<"hessian" | "factor" | "columns", number>;
 
 /**
- * GPTQ of one 2048 → 5632 layer from 16 k calibration tokens on one core, against the same arithmetic in
- * float32 PyTorch. The yardstick needs a Python with torch: FEWBIT_PYTHON, or python3.
+ * GPTQ of one 2048 → 5632 layer from 16 k calibration tokens on one core, against the same
+ * arithmetic in float32 PyTorch. The yardstick needs a Python with torch: FEWBIT_PYTHON, or
+ * python3.
  */
 const benchmark: Benchmark = {
   name: "gptq",

@@ -1,6 +1,7 @@
 /**
- * `count` values spread evenly over ±amplitude, by a hash of their index: the yardsticks in Python make the same ones, so
- * that nothing large has to be handed over. (The finaliser of MurmurHash3, by A. Appleby.)
+ * `count` values spread evenly over ±amplitude, by a hash of their index: the yardsticks in Python
+ * make the same ones, so that nothing large has to be handed over. (The finaliser of MurmurHash3,
+ * by A. Appleby.)
  */
 export function hashedValues(count: number, seed: number, amplitude: number): Float32Array {
   const values = new Float32Array(count);

@@ -6,8 +6,8 @@ const space = "Ġ";
 const longestToken = 12;
 
 /**
- * Makes the contents of a byte-level `tokenizer.json`: the 256 bytes, `<s>` (256), `</s>` (257), and up to
- * `vocabularySize` made-up words with the merges that build them.
+ * Makes the contents of a byte-level `tokenizer.json`: the 256 bytes, `<s>` (256), `</s>` (257),
+ * and up to `vocabularySize` made-up words with the merges that build them.
  */
 export function byteTokenizer(vocabularySize: number = 258): Record<string, unknown> {
   const names = byteNames();

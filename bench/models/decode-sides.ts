@@ -10,7 +10,9 @@ import { writeRandomPackedCheckpoint } from "./random-packed-checkpoint.ts";
 /** A model of one runtime, on disk, ready to be measured. */
 export interface DecodeSide {
   readonly name: string;
-  /** Bytes of weights that a decode step reads: all but the embedding, of which it reads one row. */
+  /**
+   * Bytes of weights that a decode step reads: all but the embedding, of which it reads one row.
+   */
   readonly bytesPerToken: number;
   measure(threads: number): Promise<DecodeMeasurement>;
 }
@@ -56,8 +58,8 @@ const all = process.env["FEWBIT_BENCH_ALL"] === "1";
 export const schemes: readonly string[] = ["w2g64", "w4g64", ...(all ? ["w1.58", "w8g64"] : [])];
 
 /**
- * What llama.cpp is measured with. It takes the newest kernels that the CPU can run; those for AVX2 are in the
- * comparison because they do not re-lay Q2_K, which is faster on some machines.
+ * What llama.cpp is measured with. It takes the newest kernels that the CPU can run; those for AVX2
+ * are in the comparison because they do not re-lay Q2_K, which is faster on some machines.
  */
 const llamaCases: readonly (GgufTypes & { readonly name: string; readonly variant?: string })[] = [
   { name: "llama.cpp Q2_K", weights: "Q2_K", head: "Q2_K" },
@@ -72,7 +74,10 @@ const llamaCases: readonly (GgufTypes & { readonly name: string; readonly varian
     : []),
 ];
 
-/** Writes random GGUF models of the same shape; none when FEWBIT_LLAMA names no folder with llama.cpp. */
+/**
+ * Writes random GGUF models of the same shape; none when FEWBIT_LLAMA names no folder with
+ * llama.cpp.
+ */
 export async function makeLlamaSides(folder: string, layers: number): Promise<DecodeSide[]> {
   const binaries = findLlamaAddon(process.env["FEWBIT_LLAMA"]);
   if (!binaries) return [];

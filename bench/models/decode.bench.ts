@@ -20,7 +20,10 @@ const goals = [
   { scheme: "w2g64", type: "Q2_K", factors: { 1: 1.6, 2: 1.35 } },
   { scheme: "w4g64", type: "Q4_0", factors: { 1: 1.4, 2: 1.15 } },
 ] as const;
-/** How far fast products may be from exact ones on random weights, whose errors add up over the layers. */
+/**
+ * How far fast products may be from exact ones on random weights, whose errors add up over the
+ * layers.
+ */
 const worstRelativeError = 0.2;
 const worstRank = 4;
 /** Share of its threads that a side must have had; with less, others disturbed the comparison. */
@@ -34,8 +37,8 @@ interface Runs {
 }
 
 /**
- * Greedy decoding of a random-weight 1.1 B Llama behind a prompt, against llama.cpp with weights of about the
- * same bits. Each measurement is a process of its own; sides take turns.
+ * Greedy decoding of a random-weight 1.1 B Llama behind a prompt, against llama.cpp with weights of
+ * about the same bits. Each measurement is a process of its own; sides take turns.
  */
 const benchmark: Benchmark = {
   name: "decode",

@@ -32,8 +32,9 @@ interface Answer {
 }
 
 /**
- * Perplexity of prose-6m on windows of 512 tokens and HellaSwag on one core, float32, against the same evaluation in PyTorch. Ours
- * tokenises its items, PyTorch's are tokenised. The yardstick needs a Python with torch and transformers: FEWBIT_PYTHON, or python3.
+ * Perplexity of prose-6m on windows of 512 tokens and HellaSwag on one core, float32, against the
+ * same evaluation in PyTorch. Ours tokenises its items, PyTorch's are tokenised. The yardstick
+ * needs a Python with torch and transformers: FEWBIT_PYTHON, or python3.
  */
 const benchmark: Benchmark = {
   name: "evaluation",

@@ -5,8 +5,8 @@
  *   node fewbit-side.ts check <checkpoint>       how far fast products are from exact ones
  *   node fewbit-side.ts profile <checkpoint>     where the executor's time goes while decoding
  *
- * Prints JSON. FEWBIT_THREADS sets the threads, as everywhere. FEWBIT_BENCH_PRODUCTS=exact measures exact products
- * instead of those that generation takes by default.
+ * Prints JSON. FEWBIT_THREADS sets the threads, as everywhere. FEWBIT_BENCH_PRODUCTS=exact measures
+ * exact products instead of those that generation takes by default.
  */
 import type { Products } from "../../src/backend/packed-operand.ts";
 import {

@@ -2,9 +2,9 @@ import { floatToHalfBits } from "../../src/util/half.ts";
 import { Prng } from "../../src/util/prng.ts";
 
 /*
- * Random weights in the block formats of GGUF, made as bytes, without quantizing anything: random codes under
- * scales that give the weights a standard deviation of about 0.02 and a mean of zero. Layouts as ggml
- * describes them (github.com/ggml-org/ggml, docs/gguf.md and ggml-common.h).
+ * Random weights in the block formats of GGUF, made as bytes, without quantizing anything: random
+ * codes under scales that give the weights a standard deviation of about 0.02 and a mean of zero.
+ * Layouts as ggml describes them (github.com/ggml-org/ggml, docs/gguf.md and ggml-common.h).
  */
 
 /** A type of tensor data, by the name that GGUF tools use. */

@@ -113,7 +113,9 @@ function startArray(bytes: ByteSink, elementType: number, length: number): void 
   bytes.u64(length);
 }
 
-/** Gives random blocks of a type, from a pool of its own that each tensor enters at another place. */
+/**
+ * Gives random blocks of a type, from a pool of its own that each tensor enters at another place.
+ */
 function randomSource(): (type: GgmlType, bytes: number) => Generator<Uint8Array> {
   const pools = new Map<GgmlType, Uint8Array>();
   const random = new Prng(1);

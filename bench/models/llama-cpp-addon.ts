@@ -3,7 +3,9 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
-/** What is used of the compiled addon in npm's node-llama-cpp, which is llama.cpp behind Node-API. */
+/**
+ * What is used of the compiled addon in npm's node-llama-cpp, which is llama.cpp behind Node-API.
+ */
 export interface LlamaAddon {
   loadBackends(directory: string): void;
   init(): Promise<void>;
@@ -57,8 +59,8 @@ function libraryOf(variant: string): string {
 }
 
 /**
- * Loads the addon with the kernels that llama.cpp finds best for this CPU, or with those of a variant: one of
- * the CPU libraries in the addon's folder, such as haswell.
+ * Loads the addon with the kernels that llama.cpp finds best for this CPU, or with those of a
+ * variant: one of the CPU libraries in the addon's folder, such as haswell.
  */
 export async function openLlama(binaries: string, variant?: string): Promise<LlamaAddon> {
   const llama = createRequire(import.meta.url)(join(binaries, "llama-addon.node")) as LlamaAddon;

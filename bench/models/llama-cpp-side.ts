@@ -3,10 +3,10 @@
  *
  *   node llama-cpp-side.ts <model.gguf> <threads> [variant]
  *
- * FEWBIT_LLAMA names a folder with node_modules/node-llama-cpp, which carries llama.cpp as a compiled addon. The
- * addon is called directly, without node-llama-cpp's queues and checks, so that nothing but
- * llama.cpp is timed. A variant is one of the CPU libraries in the addon's folder, such as
- * haswell; by default llama.cpp takes the best one for the CPU.
+ * FEWBIT_LLAMA names a folder with node_modules/node-llama-cpp, which carries llama.cpp as a
+ * compiled addon. The addon is called directly, without node-llama-cpp's queues and checks, so that
+ * nothing but llama.cpp is timed. A variant is one of the CPU libraries in the addon's folder, such
+ * as haswell; by default llama.cpp takes the best one for the CPU.
  */
 import {
   decodedTokens,

@@ -16,9 +16,9 @@ const promptTokens = 16;
 const root = new URL("../../", import.meta.url);
 
 /**
- * Loading of a packed and of a bfloat16 checkpoint in seconds a GB, in this process; and the time from the start of
- * the command, as it is published, to the first token. The file cache is warm: the files were just written
- * and read.
+ * Loading of a packed and of a bfloat16 checkpoint in seconds a GB, in this process; and the time
+ * from the start of the command, as it is published, to the first token. The file cache is warm:
+ * the files were just written and read.
  */
 const benchmark: Benchmark = {
   name: "load",

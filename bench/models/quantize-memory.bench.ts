@@ -13,8 +13,9 @@ const layers = Number(process.env["FEWBIT_BENCH_LAYERS"] ?? 22);
 const goalGigabytes = 1.5;
 
 /**
- * Peak memory and time of quantizing a random-weight 1.1 B Llama to w2g64 with GPTQ and 64 × 256 tokens, as
- * a process of its own. FEWBIT_BENCH_LAYERS takes fewer layers: blocks are streamed, the peak is the same.
+ * Peak memory and time of quantizing a random-weight 1.1 B Llama to w2g64 with GPTQ and 64 × 256
+ * tokens, as a process of its own. FEWBIT_BENCH_LAYERS takes fewer layers: blocks are streamed, the
+ * peak is the same.
  */
 const benchmark: Benchmark = {
   name: "quantize-memory",

@@ -8,7 +8,9 @@ import { floatToBfloatBits } from "../../src/util/half.ts";
 import { Prng } from "../../src/util/prng.ts";
 import { byteTokenizer } from "./byte-tokenizer.ts";
 
-/** The 1.1 B Llama shape: 2048 wide, 22 layers, FFN 5632, 32 heads over 4 key heads, 32,000 tokens. */
+/**
+ * The 1.1 B Llama shape: 2048 wide, 22 layers, FFN 5632, 32 heads over 4 key heads, 32,000 tokens.
+ */
 export function billionShape(layers: number): Record<string, unknown> {
   return {
     architectures: ["LlamaForCausalLM"],

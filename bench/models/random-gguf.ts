@@ -22,8 +22,9 @@ const fileTypes: Readonly<Record<GgmlType, number>> = {
 };
 
 /**
- * Writes a GGUF file of a random Llama of the shape in a Hugging Face config; returns its size in bytes.
- * Its tokenizer is of the "llama" kind: three special tokens, the 256 bytes, then made-up words.
+ * Writes a GGUF file of a random Llama of the shape in a Hugging Face config; returns its size in
+ * bytes. Its tokenizer is of the "llama" kind: three special tokens, the 256 bytes, then made-up
+ * words.
  */
 export async function writeRandomLlamaGguf(
   path: string,
@@ -33,7 +34,10 @@ export async function writeRandomLlamaGguf(
   return writeRandomGguf(path, llamaMetadata(config, types), llamaTensors(config, types));
 }
 
-/** Bytes of weights that a decode step reads: all tensors but the embedding, of which it reads one row. */
+/**
+ * Bytes of weights that a decode step reads: all tensors but the embedding, of which it reads one
+ * row.
+ */
 export function ggufBytesPerToken(config: Record<string, unknown>, types: GgufTypes): number {
   const read = llamaTensors(config, types).filter(({ name }) => name !== "token_embd.weight");
   const sizes = read.map(({ type, shape }) => ggmlBytes(type, elementCount(shape)));

@@ -88,7 +88,10 @@ function randomBfloats(shape: readonly number[], random: Prng): Uint16Array {
   return values;
 }
 
-/** Makes packed weights; rows come from a pool for each scheme and width, so that this takes seconds. */
+/**
+ * Makes packed weights; rows come from a pool for each scheme and width, so that this takes
+ * seconds.
+ */
 function packedWeights(random: Prng): (module: QuantizedModule) => QTensor {
   const pools = new Map<string, Uint8Array>();
   const poolOf = ({ scheme, inFeatures }: QuantizedModule): Uint8Array => {

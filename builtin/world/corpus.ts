@@ -31,7 +31,9 @@ const kinds: readonly (Readonly<Record<Mixture, number>> & {
 /** The line between two documents. */
 const separator = "<|doc|>";
 
-/** Writes documents, with a separating line between them, until the text has `characters` of them. */
+/**
+ * Writes documents, with a separating line between them, until the text has `characters` of them.
+ */
 export function writeCorpus(
   seed: number,
   split: Split,
@@ -49,8 +51,8 @@ export function writeCorpus(
 }
 
 /**
- * Writes a document: a few passages with an empty line between them, which is how documents that are
- * joined for evaluation look, too.
+ * Writes a document: a few passages with an empty line between them, which is how documents that
+ * are joined for evaluation look, too.
  */
 function writeDocument(draw: Draw, mixture: Mixture): string {
   const passages = draw.between(2, 6);

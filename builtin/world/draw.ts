@@ -1,14 +1,17 @@
 import { Prng } from "../../src/util/prng.ts";
 
-/** Which combinations of words a text may use: those of the training text, those kept out of it, or all. */
+/**
+ * Which combinations of words a text may use: those of the training text, those kept out of it, or
+ * all.
+ */
 export type Split = "training" | "held-out" | "all";
 
 /** One of this many combinations is kept out of the training text. */
 const heldOutEvery = 5;
 
 /**
- * Says whether a combination of the `first`-th word of one list with the `second`-th of another is held
- * out. Of each word's combinations with a whole list about one in five is, whatever the word.
+ * Says whether a combination of the `first`-th word of one list with the `second`-th of another is
+ * held out. Of each word's combinations with a whole list about one in five is, whatever the word.
  */
 export function isHeldOut(first: number, second: number): boolean {
   return (3 * first + second) % heldOutEvery === 0;

@@ -6,7 +6,10 @@ import { type Noun, type Person, people, rooms, spots, things } from "./vocabula
 /** Where a thing is: with somebody, or at a spot such as `in the box`. */
 type Whereabouts = { readonly holder: Person } | { readonly spot: string };
 
-/** A house whose people move things about. Each event is a sentence; the state says what is true after it. */
+/**
+ * A house whose people move things about. Each event is a sentence; the state says what is true
+ * after it.
+ */
 export class House {
   readonly persons: readonly Person[];
   readonly things: readonly Noun[];

@@ -3,8 +3,8 @@ import { sentence } from "./grammar.ts";
 import { colours, people, spots, things } from "./vocabulary.ts";
 
 /**
- * A few facts of one kind, then the same facts in other orders: what a thing is like, where it is or whose
- * it is has to be looked up where it was said first.
+ * A few facts of one kind, then the same facts in other orders: what a thing is like, where it is
+ * or whose it is has to be looked up where it was said first.
  */
 export function reviewPassage(draw: Draw): string {
   const property = draw.pick([

@@ -21,7 +21,9 @@ export function recallQuestion(draw: Draw): Question {
   };
 }
 
-/** Asks for the contrary of a property, of something that the training text does not speak of so. */
+/**
+ * Asks for the contrary of a property, of something that the training text does not speak of so.
+ */
 export function oppositeQuestion(draw: Draw): Question {
   const nouns = [...things, ...sights];
   const row = draw.between(0, nouns.length - 1);

@@ -27,9 +27,9 @@ export const tasks: Readonly<Record<string, { ask: (draw: Draw) => Question; cho
 };
 
 /**
- * Writes the items of a task: no query twice, the right answers' places balanced. All combinations of
- * words occur, since with those alone that training kept out every right answer would be one that the
- * training text speaks against.
+ * Writes the items of a task: no query twice, the right answers' places balanced. All combinations
+ * of words occur, since with those alone that training kept out every right answer would be one
+ * that the training text speaks against.
  */
 export function writeTask(name: string, seed: number, size: number): Item[] {
   const task = tasks[name];

@@ -5,10 +5,10 @@ const alignment = 64;
 const spareBytes = 256 * 2 ** 20;
 
 /**
- * Memory of the CPU backends: typed arrays, with released buffers kept for the next allocation of the
- * same size, so that a forward pass, or a step of training, does not fault its pages in again for every op. Besides the
- * most that was ever lent at once, a half of that or 256 MiB may lie idle; the sizes that were given back longest ago go
- * first.
+ * Memory of the CPU backends: typed arrays, with released buffers kept for the next allocation of
+ * the same size, so that a forward pass, or a step of training, does not fault its pages in again
+ * for every op. Besides the most that was ever lent at once, a half of that or 256 MiB may lie
+ * idle; the sizes that were given back longest ago go first.
  */
 export class CpuMemory {
   /** Released buffers by their size, the size that was last given back at the end. */
@@ -29,8 +29,8 @@ export class CpuMemory {
   }
 
   /**
-   * Takes a typed array from `allocate` back; others are left to the garbage collector, and a second
-   * release does nothing, even when the bytes were handed out again.
+   * Takes a typed array from `allocate` back; others are left to the garbage collector, and a
+   * second release does nothing, even when the bytes were handed out again.
    */
   release(storage: Storage): void {
     if (!this.lent.delete(storage)) return;

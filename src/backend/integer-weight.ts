@@ -1,6 +1,9 @@
 import type { TensorView } from "./kernels.ts";
 
-/** A weight `[outFeatures, inFeatures]` of 8-bit integers, one scale a row, as integer kernels see it. */
+/**
+ * A weight `[outFeatures, inFeatures]` of 8-bit integers, one scale a row, as integer kernels see
+ * it.
+ */
 export interface IntegerWeight {
   readonly outFeatures: number;
   /** At most 65,536, so that sums of products fit an int32. */
@@ -16,7 +19,8 @@ export const largestIntegerWidth = 65536;
  * What becomes of the sums `[T, outFeatures]`:
  * - `requantize`: 8-bit codes `clip(zeroPoint + M_r·sum, 0, 255)`, with `M_r` in fixed point (see
  *   `quant/fixed-point.ts`); `multipliers` and `shifts` are `[outFeatures]`;
- * - `scale`: float32 `rowScales[r] · tokenScales[t] · sum`, rounded after each step, the scales first.
+ * - `scale`: float32 `rowScales[r] · tokenScales[t] · sum`, rounded after each step, the scales
+ *   first.
  */
 export type IntegerOutput =
   | {

@@ -17,14 +17,20 @@ export interface MatmulOptions {
   readonly beta?: 0 | 1;
 }
 
-/** `f32`: float32 products; `bf16`: x may be rounded to bfloat16 where the machine multiplies those faster. */
+/**
+ * `f32`: float32 products; `bf16`: x may be rounded to bfloat16 where the machine multiplies those
+ * faster.
+ */
 export type GramPrecision = "f32" | "bf16";
 
 /** How queries see keys. */
 export interface AttentionOptions {
   /** Factor on the scores, usually `1/√headDim`. */
   readonly scale: number;
-  /** Number of valid keys (the cache may be longer). The last query stands at position `keyLength − 1`. */
+  /**
+   * Number of valid keys (the cache may be longer). The last query stands at position
+   * `keyLength − 1`.
+   */
   readonly keyLength: number;
   /** A query at position p sees keys in `(p − window, p]`; absent means all keys up to p. */
   readonly window?: number;
@@ -34,7 +40,10 @@ export interface AttentionOptions {
   readonly valueScales?: TensorView;
 }
 
-/** An affine grid for column-wise quantization: value = scale · (origin + step · (code − zeroPoint)). */
+/**
+ * An affine grid for column-wise quantization: value = scale · (origin + step · (code −
+ * zeroPoint)).
+ */
 export interface AffineGridView {
   readonly levels: number;
   readonly origin: number;
@@ -53,16 +62,16 @@ export interface FitOptions {
    *   z = clip(rne(−lo/s), 0, Q);
    * - `magnitude`: s = 2·max|w|/(Q·step) (max|w| = 1 when all are 0), z = 0;
    * - `mean`: s = mean|w|, z = 0;
-   * - `span`: lo = min(w), hi = max(w), s = (hi − lo)/Q, z = −lo/s rounded to float16; `range` where hi = lo
-   *   or |z| > 1024, where float16 is too coarse.
+   * - `span`: lo = min(w), hi = max(w), s = (hi − lo)/Q, z = −lo/s rounded to float16; `range`
+   *   where hi = lo or |z| > 1024, where float16 is too coarse.
    *
    * s is rounded to float16 (at least 2⁻²⁴, at most 65504) before z is computed.
    */
   readonly rule: "range" | "magnitude" | "mean" | "span";
   /**
-   * With a search, the rule is also tried on ranges shrunk by `p = 1 − i·shrinkStep`, 0 ≤ i < candidates (lo, hi
-   * or max|w| times p; for `mean` s = 2.4·p·mean|w|, besides the rule itself), and the one with the least
-   * `Σ|ŵ − w|^norm` is kept, the earliest on ties.
+   * With a search, the rule is also tried on ranges shrunk by `p = 1 − i·shrinkStep`, 0 ≤ i <
+   * candidates (lo, hi or max|w| times p; for `mean` s = 2.4·p·mean|w|, besides the rule itself),
+   * and the one with the least `Σ|ŵ − w|^norm` is kept, the earliest on ties.
    */
   readonly search: {
     readonly candidates: number;
@@ -96,21 +105,29 @@ export interface QuantizeColumnsOptions {
 }
 
 /**
- * The ops of fewbit, as every backend offers them. Each call enqueues work and returns at once; results
- * are there when `Backend.read` or `Backend.synchronize` resolves. All outputs come first and are
- * allocated by the caller. Arithmetic is float32 with float32 accumulation unless stated; shapes are
- * checked by the caller (`tensor/ops`). `T` stands for the product of leading dimensions ("tokens").
+ * The ops of fewbit, as every backend offers them. Each call enqueues work and returns at once;
+ * results are there when `Backend.read` or `Backend.synchronize` resolves. All outputs come first
+ * and are allocated by the caller. Arithmetic is float32 with float32 accumulation unless stated;
+ * shapes are checked by the caller (`tensor/ops`). `T` stands for the product of leading dimensions
+ * ("tokens").
  */
 export interface Kernels extends TrainingKernels {
-  /** `out [m, n] f32 = a·b`, with `a [m, k]` f32 or bf16 and `b [k, n]` f32, f16 or bf16 (16-bit × 16-bit
-   *  multiplies in bf16 with f32 accumulation where both are bf16; a 16-bit `b` with f32 `a` counts as widened: products
-   *  are exact and sums are float32). */
+  /**
+   * `out [m, n] f32 = a·b`, with `a [m, k]` f32 or bf16 and `b [k, n]` f32, f16 or bf16 (16-bit ×
+   * 16-bit multiplies in bf16 with f32 accumulation where both are bf16; a 16-bit `b` with f32 `a`
+   * counts as widened: products are exact and sums are float32).
+   */
   matmul(out: TensorView, a: TensorView, b: TensorView, options: MatmulOptions): void;
-  /** `out [T, outFeatures] = x [T, inFeatures] · Ŵᵀ`; `exact` products widen the weight exactly to f32, `fast`
-   *  ones round x to 8 bits first (see `Products`). Weights with a table are always multiplied exactly. */
+  /**
+   * `out [T, outFeatures] = x [T, inFeatures] · Ŵᵀ`; `exact` products widen the weight exactly to
+   * f32, `fast` ones round x to 8 bits first (see `Products`). Weights with a table are always
+   * multiplied exactly.
+   */
   packedMatmul(out: TensorView, x: TensorView, operand: PreparedOperand, products: Products): void;
-  /** `outs[i] [T, outFeatures] = RMSNorm(x) [T, inFeatures] · Ŵ[i]ᵀ` as `fast` products, for up to three operands
-   *  of one `kind`; the same numbers as `rmsNorm` and `packedMatmul` give. */
+  /**
+   * `outs[i] [T, outFeatures] = RMSNorm(x) [T, inFeatures] · Ŵ[i]ᵀ` as `fast` products, for up to
+   * three operands of one `kind`; the same numbers as `rmsNorm` and `packedMatmul` give.
+   */
   normedPackedMatmul(
     outs: readonly TensorView[],
     x: TensorView,
@@ -119,9 +136,9 @@ export interface Kernels extends TrainingKernels {
     operands: readonly PreparedOperand[],
   ): void;
   /**
-   * Rounds rows of x `[T, n]` f32 to codes `[T, n]` u8 and writes their scales `[T]` f32. With `fixed` all
-   * rows take `clip(rne(x/scale) + zeroPoint, 0, 255)`; without, each row takes `s = max|x|/127` (1 for a row of
-   * zeros) and `clip(rne(x/s) + 128, 1, 255)`.
+   * Rounds rows of x `[T, n]` f32 to codes `[T, n]` u8 and writes their scales `[T]` f32. With
+   * `fixed` all rows take `clip(rne(x/scale) + zeroPoint, 0, 255)`; without, each row takes
+   * `s = max|x|/127` (1 for a row of zeros) and `clip(rne(x/s) + 128, 1, 255)`.
    */
   quantizeActivations(
     codes: TensorView,
@@ -139,9 +156,9 @@ export interface Kernels extends TrainingKernels {
   /** `out [T, 2] f32`: least and largest value of each row of x `[T, n]` f32. */
   rowRanges(out: TensorView, x: TensorView): void;
   /**
-   * `sum[t, r] = Σ codes[t, k]·values[r, k] + offsets[r]` in int32 (saturating at the last addition), written to `out
-   * [T, outFeatures]`, u8 or f32, as `output` says. codes `[T, inFeatures]` u8, offsets `[outFeatures]`. Every
-   * backend gives the same bytes.
+   * `sum[t, r] = Σ codes[t, k]·values[r, k] + offsets[r]` in int32 (saturating at the last
+   * addition), written to `out [T, outFeatures]`, u8 or f32, as `output` says. codes `[T,
+   * inFeatures]` u8, offsets `[outFeatures]`. Every backend gives the same bytes.
    */
   integerMatmul(
     out: TensorView,
@@ -152,12 +169,17 @@ export interface Kernels extends TrainingKernels {
   ): void;
   /** `out [T, d] f32 = table[ids]`, table `[vocabulary, d]` f32, f16 or bf16, ids `[T]` i32. */
   embedding(out: TensorView, table: TensorView, ids: TensorView): void;
-  /** `out [T, d] f32` = the rows `ids [T]` i32 of a packed table `[outFeatures: vocabulary, inFeatures: d]`,
-   *  decoded exactly; the table is taken as files hold it, not as `prepare` lays it out. */
+  /**
+   * `out [T, d] f32` = the rows `ids [T]` i32 of a packed table
+   * `[outFeatures: vocabulary, inFeatures: d]`, decoded exactly; the table is taken as files hold
+   * it, not as `prepare` lays it out.
+   */
   packedEmbedding(out: TensorView, table: PackedOperand, ids: TensorView): void;
   /** `out = x / √(mean(x²) + eps) · weight` over the last dimension. */
   rmsNorm(out: TensorView, x: TensorView, weight: TensorView, eps: number): void;
-  /** `out = (x − mean) / √(var + eps) · weight + bias` over the last dimension; null means 1 and 0. */
+  /**
+   * `out = (x − mean) / √(var + eps) · weight + bias` over the last dimension; null means 1 and 0.
+   */
   layerNorm(
     out: TensorView,
     x: TensorView,
@@ -165,11 +187,17 @@ export interface Kernels extends TrainingKernels {
     bias: TensorView | null,
     eps: number,
   ): void;
-  /** Rotates the halves of each head (Hugging Face order): x `[batch, length, heads, headDim]`, cos and sin
-   *  `[positions, headDim/2]`; row t of each batch entry is at position `start + t`. `out` may be `x`. */
+  /**
+   * Rotates the halves of each head (Hugging Face order): x `[batch, length, heads, headDim]`, cos
+   * and sin `[positions, headDim/2]`; row t of each batch entry is at position `start + t`. `out`
+   * may be `x`.
+   */
   rope(out: TensorView, x: TensorView, cos: TensorView, sin: TensorView, start: number): void;
-  /** Causal grouped-query attention: q, out `[batch, length, heads, headDim]`, k and v
-   *  `[batch, capacity, kvHeads, headDim]` f32, f16 or i8 (then with scales), of which `keyLength` rows are valid. */
+  /**
+   * Causal grouped-query attention: q, out `[batch, length, heads, headDim]`, k and v
+   * `[batch, capacity, kvHeads, headDim]` f32, f16 or i8 (then with scales), of which `keyLength`
+   * rows are valid.
+   */
   attention(
     out: TensorView,
     q: TensorView,
@@ -177,14 +205,16 @@ export interface Kernels extends TrainingKernels {
     v: TensorView,
     options: AttentionOptions,
   ): void;
-  /** Copies `rows [batch, length, ...]` into `cache [batch, capacity, ...]` from row `position` on; f32 rows
-   *  are rounded to nearest even for an f16 cache, otherwise both have one dtype. */
+  /**
+   * Copies `rows [batch, length, ...]` into `cache [batch, capacity, ...]` from row `position` on;
+   * f32 rows are rounded to nearest even for an f16 cache, otherwise both have one dtype.
+   */
   writeRows(cache: TensorView, rows: TensorView, position: number): void;
   /**
-   * Writes `rows [batch, length, heads, d] f32` into `cache [batch, capacity, heads, d] i8` and its `scales
-   * [batch, capacity, heads] f32` from row `position` on: `scale = max|x| / 127` and
-   * `code = clip(rne(x / scale), ±127)` over each d, 0 where the scale is 0. With a NaN or an infinity in d the scale is
-   * not finite and the codes are 0, so that what is read is NaN.
+   * Writes `rows [batch, length, heads, d] f32` into `cache [batch, capacity, heads, d] i8` and its
+   * `scales [batch, capacity, heads] f32` from row `position` on: `scale = max|x| / 127` and
+   * `code = clip(rne(x / scale), ±127)` over each d, 0 where the scale is 0. With a NaN or an
+   * infinity in d the scale is not finite and the codes are 0, so that what is read is NaN.
    */
   quantizeRows(cache: TensorView, scales: TensorView, rows: TensorView, position: number): void;
   /** `out = silu(gate) · up`, elementwise. `out` may be `gate`. */
@@ -195,21 +225,32 @@ export interface Kernels extends TrainingKernels {
   softmax(out: TensorView, x: TensorView): void;
   /** `out = a + b`; `b` has the shape of `a` or of its last dimension. `out` may be `a`. */
   add(out: TensorView, a: TensorView, b: TensorView): void;
-  /** `out = a · b`, elementwise; `b` has the shape of `a` or of its last dimension. `out` may be `a`. */
+  /**
+   * `out = a · b`, elementwise; `b` has the shape of `a` or of its last dimension. `out` may be
+   * `a`.
+   */
   multiply(out: TensorView, a: TensorView, b: TensorView): void;
   /** Converts between f64, f32, f16 and bf16, rounding to nearest even. */
   cast(out: TensorView, x: TensorView): void;
-  /** `losses [T] f32 = −log softmax(logits [T, vocabulary])[target]`, targets `[T]` i32; 0 where the target is negative. */
+  /**
+   * `losses [T] f32 = −log softmax(logits [T, vocabulary])[target]`, targets `[T]` i32; 0 where the
+   * target is negative.
+   */
   crossEntropy(losses: TensorView, logits: TensorView, targets: TensorView): void;
-  /** Row statistics of student logits against teacher logits, both `[T, vocabulary]`:
-   *  `divergence [T] f32 = KL(teacher ‖ student)`, `agree [T] f32 = 1` where the top tokens are the same. */
+  /**
+   * Row statistics of student logits against teacher logits, both `[T, vocabulary]`:
+   * `divergence [T] f32 = KL(teacher ‖ student)`, `agree [T] f32 = 1` where the top tokens are the
+   * same.
+   */
   klDivergence(
     divergence: TensorView,
     agree: TensorView,
     teacher: TensorView,
     student: TensorView,
   ): void;
-  /** Adds to a Gram matrix: `gram [n, n] f64 += xᵀ·x`, x `[T, n]` f32; both triangles are written. */
+  /**
+   * Adds to a Gram matrix: `gram [n, n] f64 += xᵀ·x`, x `[T, n]` f32; both triangles are written.
+   */
   gram(gram: TensorView, x: TensorView, precision: GramPrecision): void;
   /** Adds to the magnitudes of channels, x `[T, n]` f32: `sums [n] f64 += Σ|x|` and
    *  `peaks [n] f32 = max(peaks, max|x|)` over the rows. */
@@ -217,25 +258,25 @@ export interface Kernels extends TrainingKernels {
   /** `out [n] f64 = diag(h)`, h `[n, n]` f64. */
   diagonal(out: TensorView, h: TensorView): void;
   /**
-   * Upper factor of the inverse of the symmetric positive definite matrix A whose off-diagonal elements
-   * are those below the diagonal of `h [n, n] f64` and whose diagonal is `diagonal [n] f64`: writes the
-   * upper triangular `u [n, n] f32` (zeros below) with `A⁻¹ = uᵀ·u`, and `status [1] i32`: 0, or 1 + the
-   * index of the first pivot that was not positive. The diagonal and upper triangle of `h` are workspace
-   * and are overwritten; what is strictly below the diagonal stays, so that the call can be repeated with
-   * another diagonal.
+   * Upper factor of the inverse of the symmetric positive definite matrix A whose off-diagonal
+   * elements are those below the diagonal of `h [n, n] f64` and whose diagonal is
+   * `diagonal [n] f64`: writes the upper triangular `u [n, n] f32` (zeros below) with `A⁻¹ = uᵀ·u`,
+   * and `status [1] i32`: 0, or 1 + the index of the first pivot that was not positive. The
+   * diagonal and upper triangle of `h` are workspace and are overwritten; what is strictly below
+   * the diagonal stays, so that the call can be repeated with another diagonal.
    */
   inverseCholesky(u: TensorView, h: TensorView, diagonal: TensorView, status: TensorView): void;
   /**
    * Finds scale and zero point of one group: for each row r the columns `[start, end)` of
-   * `weight [rows, n] f32` give `scales[r, group]` (rounded to float16, never 0) and `zeros[r, group]`
-   * (both `[rows, groups]` f32) by the rule of `FitOptions`.
+   * `weight [rows, n] f32` give `scales[r, group]` (rounded to float16, never 0) and
+   * `zeros[r, group]` (both `[rows, groups]` f32) by the rule of `FitOptions`.
    */
   fitColumns(scales: TensorView, zeros: TensorView, weight: TensorView, options: FitOptions): void;
   /**
    * One step of half-quadratic quantization (HQQ) on every group of `weight [rows, n] f32`: with
-   * `c = clip(rne(w/s + z), 0, Q)` and `d = w − s·(c − z)` writes `errors = mean|d|` (of the zero points as
-   * they come in) and the new zero point `z = mean(c − (w − e)/s)`, `e = sign(d)·max(|d| − |d|^(p−1)/β, 0)`.
-   * `zeros` and `errors` are `[rows, groups]` f32.
+   * `c = clip(rne(w/s + z), 0, Q)` and `d = w − s·(c − z)` writes `errors = mean|d|` (of the zero
+   * points as they come in) and the new zero point `z = mean(c − (w − e)/s)`,
+   * `e = sign(d)·max(|d| − |d|^(p−1)/β, 0)`. `zeros` and `errors` are `[rows, groups]` f32.
    */
   refineZeros(
     zeros: TensorView,
@@ -244,12 +285,13 @@ export interface Kernels extends TrainingKernels {
     options: RefineZerosOptions,
   ): void;
   /**
-   * Quantizes the columns `[start, end)` of `weight [rows, n] f32` one after the other. Column j of row
-   * r gets `code = clip(rne((w/s − origin)/step + z), 0, levels − 1)` with `s = scales[r, g]`, `z = zeros[r, g]`,
-   * `g = groupOf[j]` (two-level grids: code 1 where `(w/s − origin)/step ≥ ½`), and the column is set to its
-   * decoded value. With `factor` (upper, `[n, n] f32`) the error `e = (w − ŵ)/factor[j, j]` is carried on to the later columns:
-   * `w[k] −= e · factor[j, k]` for j < k < end here and, after the panel, for all k ≥ end.
-   * `codes [rows, n] u8`, `groupOf [n] i32`, scales and zeros `[rows, groups] f32`. Source: GPTQ, algorithm 1.
+   * Quantizes the columns `[start, end)` of `weight [rows, n] f32` one after the other. Column j of
+   * row r gets `code = clip(rne((w/s − origin)/step + z), 0, levels − 1)` with `s = scales[r, g]`,
+   * `z = zeros[r, g]`, `g = groupOf[j]` (two-level grids: code 1 where `(w/s − origin)/step ≥ ½`),
+   * and the column is set to its decoded value. With `factor` (upper, `[n, n] f32`) the error
+   * `e = (w − ŵ)/factor[j, j]` is carried on to the later columns: `w[k] −= e · factor[j, k]` for j
+   * < k < end here and, after the panel, for all k ≥ end. `codes [rows, n] u8`, `groupOf [n] i32`,
+   * scales and zeros `[rows, groups] f32`. Source: GPTQ, algorithm 1.
    */
   quantizeColumns(codes: TensorView, weight: TensorView, options: QuantizeColumnsOptions): void;
 }

@@ -11,12 +11,12 @@ export interface PackedLayout {
 }
 
 /**
- * A low-bit weight `Ŵ [outFeatures, inFeatures]` as kernels see it: no scheme, no grid, no method. The arrays
- * are those of the file, so that they may be mapped from it.
+ * A low-bit weight `Ŵ [outFeatures, inFeatures]` as kernels see it: no scheme, no grid, no method.
+ * The arrays are those of the file, so that they may be mapped from it.
  *
  * The value of code `c` in group `g = floor(column / groupSize)` of row `r` is
- * `scales[r, g] · (origin + step · (c − zeroPoints[r, g]))` when `table` is null (affine grids), otherwise
- * `scales[r, g] · table[c]`.
+ * `scales[r, g] · (origin + step · (c − zeroPoints[r, g]))` when `table` is null (affine grids),
+ * otherwise `scales[r, g] · table[c]`.
  */
 export interface PackedOperand {
   readonly outFeatures: number;
@@ -31,11 +31,13 @@ export interface PackedOperand {
   /** `[outFeatures, groups]` float16 bits. */
   readonly scales: Uint16Array;
   /**
-   * Zero points of `[outFeatures, groups]`: bytes hold integers packed by `layout`, all groups as one run;
-   * 16-bit elements hold float16 bits; null stands for zeros.
+   * Zero points of `[outFeatures, groups]`: bytes hold integers packed by `layout`, all groups as
+   * one run; 16-bit elements hold float16 bits; null stands for zeros.
    */
   readonly zeroPoints: Uint8Array | Uint16Array | null;
-  /** Value of code 0 at zero point 0, and the distance of neighbouring codes, in units of the scale. */
+  /**
+   * Value of code 0 at zero point 0, and the distance of neighbouring codes, in units of the scale.
+   */
   readonly origin: number;
   readonly step: number;
   /** Values of the codes in units of the scale, length `layout.levels`; null for affine grids. */
@@ -51,17 +53,18 @@ export interface PreparedOperand {
 }
 
 /**
- * How packed weights are multiplied. `exact`: the inputs stay float32. `fast`: each run of inputs that
- * `activationBlock` gives is first rounded to 8-bit integers with a scale of its own, so that products are
- * sums of integers.
+ * How packed weights are multiplied. `exact`: the inputs stay float32. `fast`: each run of inputs
+ * that `activationBlock` gives is first rounded to 8-bit integers with a scale of its own, so that
+ * products are sums of integers.
  */
 export type Products = "exact" | "fast";
 
 const largestActivationBlock = 128;
 
 /**
- * Columns of the input that share an 8-bit scale in `fast` products: a group of the weight, or runs of 128
- * columns of a larger group. Values are `rne(127 · x / max|x|)`; a run below 2⁻¹²⁰ counts as zero.
+ * Columns of the input that share an 8-bit scale in `fast` products: a group of the weight, or runs
+ * of 128 columns of a larger group. Values are `rne(127 · x / max|x|)`; a run below 2⁻¹²⁰ counts as
+ * zero.
  */
 export function activationBlock(groupSize: number): number {
   return Math.min(groupSize, largestActivationBlock);

@@ -41,8 +41,8 @@ function registeredBackends(): BackendId[] {
 }
 
 /**
- * Opens the backend asked for, or the first registered one that works. The same options give the same
- * backend.
+ * Opens the backend asked for, or the first registered one that works. The same options give the
+ * same backend.
  * @throws BackendError when the one asked for, or every one, fails to open
  */
 export function openBackend(options: BackendOptions = {}): OpenedBackend {

@@ -10,16 +10,19 @@ export interface AttentionBackwardOptions {
 }
 
 /**
- * How a weight w becomes a value of a grid with scale s, and which gradients flow through that; `u = w/s`.
+ * How a weight w becomes a value of a grid with scale s, and which gradients flow through that;
+ * `u = w/s`.
  *
  * - `round`: `ŵ = s·(rne(clip(u, low, high)·resolution − shift) + shift)/resolution`.
- *   `∂ŵ/∂s = lowSlope` for u < low, `highSlope` for u > high, otherwise `ŵ/s − u`; `∂ŵ/∂w = 1` inside [low, high], else 0
- *   (1 everywhere with `passOutside`). Covers LSQ (resolution 1, shift 0), SEQ of ParetoQ and absmean ternary.
- * - `zero-point`: `ŵ = s·(q − z)`, `q = clip(rne(u) + z, 0, high)` with z = clip(rne(zero), 0, high);
- *   `∂ŵ/∂w = I`, `∂ŵ/∂s = (q − z) − I·u`, `∂ŵ/∂zero = −s·(1 − I)`, I = 1 where `rne(u) + z` is inside [0, high]
- *   and, for `∂zero` only, 0 where rne(zero) is outside [0, high]. EfficientQAT.
- * - `sign`: `ŵ = s·sign(w)`, sign(0) = +1; `∂ŵ/∂s = sign(w)`; `∂ŵ/∂w = 1` for `−1 ≤ u ≤ 1`, else 0 (elastic binarization). Without
- *   scales s = 1 and `∂ŵ/∂w = 1.001 − tanh²(w)` (OneBit).
+ *   `∂ŵ/∂s = lowSlope` for u < low, `highSlope` for u > high, otherwise `ŵ/s − u`; `∂ŵ/∂w = 1`
+ *   inside [low, high], else 0 (1 everywhere with `passOutside`). Covers LSQ (resolution 1, shift
+ *   0), SEQ of ParetoQ and absmean ternary.
+ * - `zero-point`: `ŵ = s·(q − z)`, `q = clip(rne(u) + z, 0, high)` with z = clip(rne(zero), 0,
+ *   high); `∂ŵ/∂w = I`, `∂ŵ/∂s = (q − z) − I·u`, `∂ŵ/∂zero = −s·(1 − I)`, I = 1 where `rne(u) + z`
+ *   is inside [0, high] and, for `∂zero` only, 0 where rne(zero) is outside [0, high].
+ *   EfficientQAT.
+ * - `sign`: `ŵ = s·sign(w)`, sign(0) = +1; `∂ŵ/∂s = sign(w)`; `∂ŵ/∂w = 1` for `−1 ≤ u ≤ 1`, else 0
+ *   (elastic binarization). Without scales s = 1 and `∂ŵ/∂w = 1.001 − tanh²(w)` (OneBit).
  */
 export interface StraightThrough {
   readonly rule: "round" | "zero-point" | "sign";
@@ -47,13 +50,17 @@ export interface AdamWOptions {
 }
 
 /**
- * The ops of training. As all ops they enqueue work and return at once; shapes are checked by the caller, all
- * tensors are f32 unless stated, and gradients are overwritten, not added to. `dX` stands for the
- * gradient of the loss by X; a null output is not wanted. Results do not depend on the number of threads.
+ * The ops of training. As all ops they enqueue work and return at once; shapes are checked by the
+ * caller, all tensors are f32 unless stated, and gradients are overwritten, not added to. `dX`
+ * stands for the gradient of the loss by X; a null output is not wanted. Results do not depend on
+ * the number of threads.
  */
 export interface TrainingKernels {
-  /** Gradients of `attention`: q, out, dQ `[batch, length, heads, headDim]`, k, v, dK, dV `[batch, length, kvHeads,
-   *  headDim]`. Scores are made again for a strip of queries at a time; the whole score matrix never exists. */
+  /**
+   * Gradients of `attention`: q, out, dQ `[batch, length, heads, headDim]`, k, v, dK, dV
+   * `[batch, length, kvHeads,
+   * headDim]`. Scores are made again for a strip of queries at a time; the whole score matrix never exists.
+   */
   attentionBackward(
     dQ: TensorView,
     dK: TensorView,
@@ -81,7 +88,10 @@ export interface TrainingKernels {
     weight: TensorView,
     eps: number,
   ): void;
-  /** Gradients of `layerNorm` of x `[T, n]` by x, weight `[n]` and bias `[n]`; a null weight means 1. */
+  /**
+   * Gradients of `layerNorm` of x `[T, n]` by x, weight `[n]` and bias `[n]`; a null weight means
+   * 1.
+   */
   layerNormBackward(
     dX: TensorView | null,
     dWeight: TensorView | null,
@@ -106,31 +116,44 @@ export interface TrainingKernels {
     x: TensorView,
     approximation: "none" | "tanh",
   ): void;
-  /** Gradient of `softmax` from its result `y [T, n]`: `dX = y·(dOut − Σ dOut·y)`. `dX` may be `dOut`. */
+  /**
+   * Gradient of `softmax` from its result `y [T, n]`: `dX = y·(dOut − Σ dOut·y)`. `dX` may be
+   * `dOut`.
+   */
   softmaxBackward(dX: TensorView, dOut: TensorView, y: TensorView): void;
-  /** `dLogits [T, vocabulary] = scale·(softmax(logits) − onehot(target))`; rows whose target (i32) is negative give
-   *  0, as their loss is 0. `dLogits` may be `logits`. */
+  /**
+   * `dLogits [T, vocabulary] = scale·(softmax(logits) − onehot(target))`; rows whose target (i32)
+   * is negative give 0, as their loss is 0. `dLogits` may be `logits`.
+   */
   crossEntropyBackward(
     dLogits: TensorView,
     logits: TensorView,
     targets: TensorView,
     scale: number,
   ): void;
-  /** `dStudent [T, vocabulary] = scale·(softmax(student) − softmax(teacher))`: gradient of `scale·Σ_t KL(teacher ‖
-   *  student)`. `dStudent` may be `student`. */
+  /**
+   * `dStudent [T, vocabulary] = scale·(softmax(student) − softmax(teacher))`: gradient of
+   * `scale·Σ_t KL(teacher ‖ student)`. `dStudent` may be `student`.
+   */
   klDivergenceBackward(
     dStudent: TensorView,
     teacher: TensorView,
     student: TensorView,
     scale: number,
   ): void;
-  /** `dTable [vocabulary, d]`: row v is the sum of the rows of `dOut [T, d]` whose id (i32 `[T]`) is v. */
+  /**
+   * `dTable [vocabulary, d]`: row v is the sum of the rows of `dOut [T, d]` whose id (i32 `[T]`) is
+   * v.
+   */
   embeddingBackward(dTable: TensorView, dOut: TensorView, ids: TensorView): void;
   /** `out [n] = Σ_t x[t]` for x `[T, n]`, summed in float64. */
   columnSums(out: TensorView, x: TensorView): void;
   /** `sum [1] f64 += Σ x²`. */
   sumSquares(sum: TensorView, x: TensorView): void;
-  /** `total [1] f64 = Σ (a − b)²` and `difference = scale·(a − b)`, of one shape. `difference` may be `a`. */
+  /**
+   * `total [1] f64 = Σ (a − b)²` and `difference = scale·(a − b)`, of one shape. `difference` may
+   * be `a`.
+   */
   squaredError(
     total: TensorView,
     difference: TensorView,
@@ -139,7 +162,8 @@ export interface TrainingKernels {
     scale: number,
   ): void;
   /**
-   * `errors [T] = ‖teacher/‖teacher‖ − student/‖student‖‖²` for rows of `[T, n]`, and `dStudent = scale ·
+   * `errors [T] = ‖teacher/‖teacher‖ − student/‖student‖‖²` for rows of `[T, n]`, and
+   * `dStudent = scale ·
    * ∂errors[t]/∂student`; norms are at least 1e-12. Source: OneBit, arXiv 2402.11295, section 3.4.
    */
   directionError(
@@ -149,8 +173,11 @@ export interface TrainingKernels {
     student: TensorView,
     scale: number,
   ): void;
-  /** `out [rows, n]` (f32 or bf16) = ŵ of `weight [rows, n]` by `how`; scales and zeros `[rows, ceil(n/groupSize)]`. The scales
-   *  are used as they are: whoever stores them in 16 bits rounds them first. Null scales mean 1. */
+  /**
+   * `out [rows, n]` (f32 or bf16) = ŵ of `weight [rows, n]` by `how`; scales and zeros
+   * `[rows, ceil(n/groupSize)]`. The scales are used as they are: whoever stores them in 16 bits
+   * rounds them first. Null scales mean 1.
+   */
   fakeQuantize(
     out: TensorView,
     weight: TensorView,
@@ -159,8 +186,10 @@ export interface TrainingKernels {
     groupSize: number,
     how: StraightThrough,
   ): void;
-  /** Gradients of `fakeQuantize`: `dWeight [rows, n]` (may be `dOut`), and `dScales`, `dZeros` of the shape of the scales,
-   *  summed over each group. */
+  /**
+   * Gradients of `fakeQuantize`: `dWeight [rows, n]` (may be `dOut`), and `dScales`, `dZeros` of
+   * the shape of the scales, summed over each group.
+   */
   fakeQuantizeBackward(
     dWeight: TensorView | null,
     dScales: TensorView | null,
@@ -174,16 +203,25 @@ export interface TrainingKernels {
   ): void;
   /** `out = clip(scales, least, 65504)` rounded to float16, of one shape. `out` may be `scales`. */
   roundScales(out: TensorView, scales: TensorView, least: number): void;
-  /** Rounds each row of x `[T, n]` to `2·levels + 1` values: `s·rne(x/s)`, `s = max|x|/levels` (0 stays 0). `out` may be `x`. */
+  /**
+   * Rounds each row of x `[T, n]` to `2·levels + 1` values: `s·rne(x/s)`, `s = max|x|/levels` (0
+   * stays 0). `out` may be `x`.
+   */
   fakeQuantizeRows(out: TensorView, x: TensorView, levels: number): void;
-  /** `out [outFeatures, inFeatures]` (f32 or bf16): the decoded weight of a packed operand with `scales [outFeatures,
-   *  groups]` f32 in place of its own. */
+  /**
+   * `out [outFeatures, inFeatures]` (f32 or bf16): the decoded weight of a packed operand with
+   * `scales [outFeatures, groups]` f32 in place of its own.
+   */
   decodePacked(out: TensorView, operand: PackedOperand, scales: TensorView): void;
-  /** `dScales [outFeatures, groups]`: `Σ_group dOut · (value in units of the scale)`, dOut `[outFeatures, inFeatures]`. */
+  /**
+   * `dScales [outFeatures, groups]`: `Σ_group dOut · (value in units of the scale)`, dOut
+   * `[outFeatures, inFeatures]`.
+   */
   decodePackedBackward(dScales: TensorView, dOut: TensorView, operand: PackedOperand): void;
   /**
-   * `m ← β₁m + (1−β₁)g`, `v ← β₂v + (1−β₂)g²`, `w ← w·(1 − lr·wd) − lr·m̂/(√v̂ + ε)` in place, where `g = gradientScale · gradient`,
-   * `m̂ = m/(1−β₁^step)`, `v̂ = v/(1−β₂^step)`. All of one shape. Source: arXiv 1711.05101, in PyTorch's order.
+   * `m ← β₁m + (1−β₁)g`, `v ← β₂v + (1−β₂)g²`, `w ← w·(1 − lr·wd) − lr·m̂/(√v̂ + ε)` in place,
+   * where `g = gradientScale · gradient`, `m̂ = m/(1−β₁^step)`, `v̂ = v/(1−β₂^step)`. All of one
+   * shape. Source: arXiv 1711.05101, in PyTorch's order.
    */
   adamw(
     weight: TensorView,

@@ -24,8 +24,8 @@ export interface ActivationPlace {
 const inMemory: ActivationPlace = { dtype: "f32", path: null };
 
 /**
- * The residual stream of all calibration windows in front of the block at work, `[length, hiddenSize]`
- * each, in memory or on the disk.
+ * The residual stream of all calibration windows in front of the block at work,
+ * `[length, hiddenSize]` each, in memory or on the disk.
  */
 export class ActivationCache implements ActivationWindows {
   readonly windows: number;
@@ -80,8 +80,10 @@ export class ActivationCache implements ActivationWindows {
     }
   }
 
-  /** Calls `visit` with `[windows, length, hiddenSize]`, a few windows at a time, waiting for the work that
-   *  it enqueued; only with those that make up the first `tokens`, if given. */
+  /**
+   * Calls `visit` with `[windows, length, hiddenSize]`, a few windows at a time, waiting for the
+   * work that it enqueued; only with those that make up the first `tokens`, if given.
+   */
   async forEach(
     visit: (hidden: Tensor<"f32">) => void,
     signal?: AbortSignal,
@@ -97,8 +99,10 @@ export class ActivationCache implements ActivationWindows {
     }
   }
 
-  /** Loads the first windows that make up `tokens`, in tensors `[windows, length, hiddenSize]`, for as long as
-   *  `body` works with them. */
+  /**
+   * Loads the first windows that make up `tokens`, in tensors `[windows, length, hiddenSize]`, for
+   * as long as `body` works with them.
+   */
   async withFirst<T>(
     tokens: number,
     body: (hidden: readonly Tensor<"f32">[]) => Promise<T>,

@@ -12,13 +12,16 @@ import type { PlannedVocabularyTable } from "../run/plan.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import type { VocabularyTableRecord } from "../run/run-record.ts";
 
-/** Pieces begin at multiples of so many rows: there the packed zero points of every scheme are whole words. */
+/**
+ * Pieces begin at multiples of so many rows: there the packed zero points of every scheme are whole
+ * words.
+ */
 const rowStep = 32;
 const usualPieceWeights = 2 ** 20;
 
 /**
- * Decides what happens to embedding and output head. One table that serves as both takes the one scheme
- * that is given.
+ * Decides what happens to embedding and output head. One table that serves as both takes the one
+ * scheme that is given.
  * @throws UsageError when a tied table is given two schemes
  */
 export function selectEmbeddingAndHead(
@@ -54,8 +57,8 @@ export interface VocabularyTableJob {
 }
 
 /**
- * Quantizes a table `[vocabulary, d]` to the nearest values of its grid, with a search for each group's
- * scale, some rows at a time: rows do not depend on each other, and no data is needed.
+ * Quantizes a table `[vocabulary, d]` to the nearest values of its grid, with a search for each
+ * group's scale, some rows at a time: rows do not depend on each other, and no data is needed.
  * @throws NumericError when it holds NaN or infinite values
  */
 export async function quantizeVocabularyTable(

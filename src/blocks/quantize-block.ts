@@ -36,9 +36,9 @@ export interface BlockJob {
 }
 
 /**
- * Quantizes the linears of one block, stage by stage: gathers the inputs that each stage has now (with
- * `trueSequential` those that come out of the quantized stages before it), quantizes, and puts the
- * decoded weight in the slot, or the layer itself where more than a weight stands there.
+ * Quantizes the linears of one block, stage by stage: gathers the inputs that each stage has now
+ * (with `trueSequential` those that come out of the quantized stages before it), quantizes, and
+ * puts the decoded weight in the slot, or the layer itself where more than a weight stands there.
  */
 export async function quantizeBlock(block: Block, job: BlockJob): Promise<void> {
   for (const stage of stagesOf(block, job)) {

@@ -63,7 +63,10 @@ export class Run {
     }
   }
 
-  /** Takes over what an interrupted run had finished, as far as it is intact. Returns its number of blocks. */
+  /**
+   * Takes over what an interrupted run had finished, as far as it is intact. Returns its number of
+   * blocks.
+   */
   private async goOn(output: QuantizedOutput, journal: Journal): Promise<number> {
     const { earlier, folder, job } = this.state;
     if (!earlier) return 0;
@@ -195,8 +198,10 @@ export class Run {
     return { folder: this.state.folder.workPath, ...output.written };
   }
 
-  /** Where activations lie that are kept on the disk; a run that is killed leaves it, and the next one begins by
-   *  removing it. */
+  /**
+   * Where activations lie that are kept on the disk; a run that is killed leaves it, and the next
+   * one begins by removing it.
+   */
   private get activationFolder(): string {
     return joinPath(this.state.folder.workPath, "activations");
   }

@@ -20,9 +20,10 @@ export interface Repetition {
 }
 
 /**
- * Runs the activations through finished blocks, as they are written (those of the original model through
- * its own), and checks that they give what they gave in the run that was interrupted. That costs one pass through
- * these blocks; keeping the activations on the disk instead would cost every run several times their size in writes.
+ * Runs the activations through finished blocks, as they are written (those of the original model
+ * through its own), and checks that they give what they gave in the run that was interrupted. That
+ * costs one pass through these blocks; keeping the activations on the disk instead would cost every
+ * run several times their size in writes.
  * @throws FewbitError (code `RESUME`) when a block gives something else
  */
 export async function repeatBlocks(repetition: Repetition): Promise<void> {

@@ -5,7 +5,10 @@ import type { Tensor } from "../tensor/tensor.ts";
 import type { PlannedLinear } from "../run/plan.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 
-/** Lists the scale groups of block `index` all of whose linears will be quantized; transforms see no others. */
+/**
+ * Lists the scale groups of block `index` all of whose linears will be quantized; transforms see no
+ * others.
+ */
 export function quantizedGroups(
   model: QuantizableModel,
   linears: readonly PlannedLinear[],
@@ -21,8 +24,8 @@ export function quantizedGroups(
 }
 
 /**
- * Lists the tensors of a checkpoint, other than weights of linears, that the transforms of a recipe may
- * change: weights of norms and biases of linears that produce the channels of a scale group.
+ * Lists the tensors of a checkpoint, other than weights of linears, that the transforms of a recipe
+ * may change: weights of norms and biases of linears that produce the channels of a scale group.
  */
 export function changedTensors(
   model: QuantizableModel,
@@ -40,7 +43,9 @@ export function changedTensors(
   return new Set(names.filter((name) => checkpoint.tensors.has(name)));
 }
 
-/** Returns the tensors of a block that scaling these groups may have changed, by their full names. */
+/**
+ * Returns the tensors of a block that scaling these groups may have changed, by their full names.
+ */
 export function changedInBlock(
   block: Block,
   groups: readonly ScaleGroup[],

@@ -17,9 +17,11 @@ interface Piece {
 }
 
 /**
- * Writes a conversation by the model's chat template, and marks what the assistant says, the token that ends its turn
- * included: only that is to be predicted. Each turn is encoded by itself, as it is when the model is asked.
- * @throws UnsupportedError when the model has no template, or one that writes earlier messages otherwise when there are more
+ * Writes a conversation by the model's chat template, and marks what the assistant says, the token
+ * that ends its turn included: only that is to be predicted. Each turn is encoded by itself, as it
+ * is when the model is asked.
+ * @throws UnsupportedError when the model has no template, or one that writes earlier messages
+ * otherwise when there are more
  */
 export function chatExample(
   tokenizer: Tokenizer,

@@ -23,9 +23,15 @@ export interface CalibrationOptions {
   readonly window: number;
   /** Seed of a random order. Default 0. */
   readonly seed?: number;
-  /** `first`: the first windows of each file (default). `random`: windows drawn from the whole of it. */
+  /**
+   * `first`: the first windows of each file (default). `random`: windows drawn from the whole of
+   * it.
+   */
   readonly order?: "first" | "random";
-  /** `once`: the start token at the very start of each file's text (default). `each`: in each window. */
+  /**
+   * `once`: the start token at the very start of each file's text (default). `each`: in each
+   * window.
+   */
   readonly bos?: "once" | "each";
   /** Go on with fewer windows when a file has no more. Default false. */
   readonly allowFewer?: boolean;
@@ -39,10 +45,10 @@ export interface CalibrationSet {
 }
 
 /**
- * Cuts calibration windows `[window]` (int32 ids) from files. Each file is tokenised once, with the start
- * token at its very start, and cut into non-overlapping windows that may span documents; the remainder
- * is dropped. Windows are never repeated. With several files each gives its share by weight, in the order
- * of the files. For the first windows no more is tokenised than they need.
+ * Cuts calibration windows `[window]` (int32 ids) from files. Each file is tokenised once, with the
+ * start token at its very start, and cut into non-overlapping windows that may span documents; the
+ * remainder is dropped. Windows are never repeated. With several files each gives its share by
+ * weight, in the order of the files. For the first windows no more is tokenised than they need.
  * @throws UsageError when a file has too few windows, or the options are no sensible numbers
  * @throws FormatError when a file is missing or malformed
  */

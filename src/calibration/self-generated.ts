@@ -3,7 +3,10 @@ import { throwIfCancelled, UsageError } from "../util/errors.ts";
 import { Prng } from "../util/prng.ts";
 import { expectWindow } from "./windows.ts";
 
-/** What a generator is asked for: exactly `maxTokens` ids that follow `prompt`, ends of text included. */
+/**
+ * What a generator is asked for: exactly `maxTokens` ids that follow `prompt`, ends of text
+ * included.
+ */
 export interface GenerateRequest {
   readonly prompt: Int32Array;
   readonly maxTokens: number;
@@ -13,7 +16,9 @@ export interface GenerateRequest {
   readonly signal?: AbortSignal;
 }
 
-/** Continues a prompt with the model that is to be quantized; handed in by whoever has one running. */
+/**
+ * Continues a prompt with the model that is to be quantized; handed in by whoever has one running.
+ */
 export type GenerateTokens = (request: GenerateRequest) => Promise<ArrayLike<number>>;
 
 /** How text is sampled from the model itself. */
@@ -36,12 +41,13 @@ export interface SelfGeneratedOptions {
 const greedyLengths = [3, 4, 5];
 
 /**
- * Samples calibration windows `[window]` from the model itself. Each window begins with the model's start
- * ids and a start token; start tokens sweep the vocabulary without its special tokens, in an order drawn
- * by the seed. The first 3 to 5 tokens after it are the most likely ones, the rest are drawn from the
- * distribution. Data-free calibration of LLM-QAT, arXiv 2305.17888, section 3.1; there all start tokens
- * are used in order, here as many as there are samples.
- * @throws UsageError when the window has no room for generated tokens, or the generator gives too few
+ * Samples calibration windows `[window]` from the model itself. Each window begins with the model's
+ * start ids and a start token; start tokens sweep the vocabulary without its special tokens, in an
+ * order drawn by the seed. The first 3 to 5 tokens after it are the most likely ones, the rest are
+ * drawn from the distribution. Data-free calibration of LLM-QAT, arXiv 2305.17888, section 3.1;
+ * there all start tokens are used in order, here as many as there are samples.
+ * @throws UsageError when the window has no room for generated tokens, or the generator gives too
+ * few
  */
 export async function generateCalibration(options: SelfGeneratedOptions): Promise<Int32Array[]> {
   const { generate, tokenizer, samples, window: length, signal } = options;

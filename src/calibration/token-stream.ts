@@ -8,8 +8,8 @@ export function joinDocuments(text: string): string {
 }
 
 /**
- * Tokenises a text into one run of ids, only as far as it is asked for. The ids do not depend on how much
- * is taken, since the tokenizer itself works from the start of the text on.
+ * Tokenises a text into one run of ids, only as far as it is asked for. The ids do not depend on
+ * how much is taken, since the tokenizer itself works from the start of the text on.
  */
 export class TokenStream {
   private readonly pieces: Iterator<readonly number[]>;
@@ -28,7 +28,9 @@ export class TokenStream {
     return this.takenCount;
   }
 
-  /** Fills `into` with the next ids; returns how many there were, fewer only at the end of the text. */
+  /**
+   * Fills `into` with the next ids; returns how many there were, fewer only at the end of the text.
+   */
   take(into: Int32Array): number {
     let count = 0;
     while (count < into.length) {

@@ -17,9 +17,10 @@ export interface TrainingText {
 }
 
 /**
- * Reads text to train on. Plain text is cut into windows as `loadCalibration` does it. Of files of chat conversations
- * (`.jsonl` with `messages`) each conversation is a window of its own, written by the model's template; only what the assistant
- * says is to be predicted. What is longer than a window is cut off.
+ * Reads text to train on. Plain text is cut into windows as `loadCalibration` does it. Of files of
+ * chat conversations (`.jsonl` with `messages`) each conversation is a window of its own, written
+ * by the model's template; only what the assistant says is to be predicted. What is longer than a
+ * window is cut off.
  * @throws UsageError when there is too little, or plain text and conversations are mixed
  * @throws FormatError when a file is missing or malformed; UnsupportedError without a chat template
  */

@@ -2,7 +2,9 @@ import type { Tokenizer } from "../tokenizers/tokenizer.ts";
 import { UsageError } from "../util/errors.ts";
 import { joinDocuments, TokenStream, windowsOf } from "./token-stream.ts";
 
-/** A window of token ids, and which of its predictions count: those made at positions `[from, to)`. */
+/**
+ * A window of token ids, and which of its predictions count: those made at positions `[from, to)`.
+ */
 export interface EvaluationWindow {
   readonly ids: Int32Array;
   /** First position whose prediction of the next token is scored. */
@@ -16,9 +18,10 @@ export interface EvaluationWindowOptions {
   /** Tokens a window. */
   readonly window: number;
   /**
-   * `windows`: the start token once at the very start of the text, every prediction of a window scored
-   * (GPTQ, AWQ, EfficientQAT: `window` 2048). `second-half`: the first token of each window is overwritten
-   * by the start token, and only the second half is scored (llama.cpp: `window` 512).
+   * `windows`: the start token once at the very start of the text, every prediction of a window
+   * scored (GPTQ, AWQ, EfficientQAT: `window` 2048). `second-half`: the first token of each window
+   * is overwritten by the start token, and only the second half is scored (llama.cpp: `window`
+   * 512).
    */
   readonly protocol: "windows" | "second-half";
   /** Stop after this many windows. */
@@ -26,9 +29,11 @@ export interface EvaluationWindowOptions {
 }
 
 /**
- * Tokenises a text once and cuts it into non-overlapping windows; the remainder is dropped. `<|doc|>`
- * lines between documents count as empty lines. No more of the text is tokenised than `maxWindows` needs.
- * @throws UsageError when the window is no sensible number, or the text has not enough tokens for one
+ * Tokenises a text once and cuts it into non-overlapping windows; the remainder is dropped.
+ * `<|doc|>` lines between documents count as empty lines. No more of the text is tokenised than
+ * `maxWindows` needs.
+ * @throws UsageError when the window is no sensible number, or the text has not enough tokens for
+ * one
  */
 export function evaluationWindows(
   text: string,

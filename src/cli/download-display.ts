@@ -6,7 +6,9 @@ import type { Terminal } from "./terminal.ts";
 /** A log gets about so many lines a download, whatever its size. */
 const logLines = 10;
 
-/** Shows the download of a model on standard error: a bar where it can be redrawn, else some lines. */
+/**
+ * Shows the download of a model on standard error: a bar where it can be redrawn, else some lines.
+ */
 export class DownloadDisplay {
   private readonly terminal: Terminal;
   private latest: DownloadProgress | null = null;

@@ -9,8 +9,8 @@ export interface Onward {
 }
 
 /**
- * Runs `body` with a signal that the first Ctrl-C aborts; the second ends the process at once. When the
- * body was cancelled, `onward` says what came of it and how to go on.
+ * Runs `body` with a signal that the first Ctrl-C aborts; the second ends the process at once. When
+ * the body was cancelled, `onward` says what came of it and how to go on.
  */
 export async function interruptible<T>(
   terminal: Terminal,

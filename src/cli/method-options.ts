@@ -9,7 +9,10 @@ interface MethodOption {
   readonly method: string;
   /** Name in the method's schema. */
   readonly name: string;
-  /** Name of its flag: of transforms and finishers with the method's id before it, for several methods meet there. */
+  /**
+   * Name of its flag: of transforms and finishers with the method's id before it, for several
+   * methods meet there.
+   */
   readonly flag: string;
   readonly type: "boolean" | "number" | "string";
   readonly choices: readonly string[] | null;
@@ -21,8 +24,8 @@ interface MethodOption {
 type Given = Readonly<Record<string, unknown>>;
 
 /**
- * Adds a flag for every option of every method, from the methods' schemas, in help groups by the methods
- * that share it. Flags have no defaults here: those are the schema's.
+ * Adds a flag for every option of every method, from the methods' schemas, in help groups by the
+ * methods that share it. Flags have no defaults here: those are the schema's.
  */
 export function addMethodOptions(
   command: Command,
@@ -71,7 +74,10 @@ function notOf(
   );
 }
 
-/** The flags of an option that some methods share; switches that are on by default can be turned off. */
+/**
+ * The flags of an option that some methods share; switches that are on by default can be turned
+ * off.
+ */
 function flagsOf(sharing: readonly MethodOption[]): Option[] {
   const [option] = sharing as [MethodOption];
   const name = kebabCase(option.flag);
@@ -93,7 +99,10 @@ function flagsOf(sharing: readonly MethodOption[]): Option[] {
   return [option.type === "number" ? flag.argParser(finiteNumber) : flag];
 }
 
-/** What methods say of an option that they share: once where they agree, otherwise each with its methods. */
+/**
+ * What methods say of an option that they share: once where they agree, otherwise each with its
+ * methods.
+ */
 function wordsOf(
   sharing: readonly MethodOption[],
   describe: (option: MethodOption) => string,

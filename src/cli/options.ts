@@ -40,7 +40,10 @@ export function addComputeOptions(command: Command): Command {
 /** What stands in a flag's help at most, so that the column of flags leaves room for the texts. */
 const longestChoices = 24;
 
-/** Makes an option with a fixed set of values, which its help shows: in the flag, or in the text if long. */
+/**
+ * Makes an option with a fixed set of values, which its help shows: in the flag, or in the text if
+ * long.
+ */
 export function choiceOption(
   flag: string,
   choices: readonly string[],
@@ -70,8 +73,8 @@ export function choicesOption(
 }
 
 /**
- * Makes sure that options which a command cannot do without were given. (Commander's own check comes
- * before the one for unknown options, and so hides a slip of the pen.)
+ * Makes sure that options which a command cannot do without were given. (Commander's own check
+ * comes before the one for unknown options, and so hides a slip of the pen.)
  * @throws UsageError that names those missing
  */
 export function expectGiven<T extends object>(

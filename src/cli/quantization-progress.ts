@@ -22,7 +22,10 @@ type StepEvent = Extract<PipelineEvent, { type: "step" }>;
 /** A log gets about so many lines of a training, whatever its length. */
 const stepLines = 50;
 
-/** Shows a quantization on standard error: a bar where it can be redrawn, else a line for each block. */
+/**
+ * Shows a quantization on standard error: a bar where it can be redrawn, else a line for each
+ * block.
+ */
 export class QuantizationProgress {
   private readonly terminal: Terminal;
   private readonly download: DownloadDisplay;

@@ -15,8 +15,8 @@ const redrawMs = 100;
 const usualWidth = 80;
 
 /**
- * Where a command speaks. Results go to standard output; what it is doing goes to standard error. With
- * `--json` standard output gets one JSON document and all else goes to standard error.
+ * Where a command speaks. Results go to standard output; what it is doing goes to standard error.
+ * With `--json` standard output gets one JSON document and all else goes to standard error.
  */
 export class Terminal {
   readonly io: Io;

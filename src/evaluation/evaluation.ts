@@ -37,15 +37,16 @@ export interface EvaluateOptions<Model> extends MeasureOptions<Model>, TaskSelec
   /** Tokens a window; by default 2048, or the model's context when that is shorter. */
   readonly window?: number;
   /**
-   * `windows`: non-overlapping windows, BOS once at the start of the text, every prediction counts (the
-   * protocol of the GPTQ papers). `second-half`: BOS in each window, only the second half counts
-   * (llama.cpp; window 512 by default).
+   * `windows`: non-overlapping windows, BOS once at the start of the text, every prediction counts
+   * (the protocol of the GPTQ papers). `second-half`: BOS in each window, only the second half
+   * counts (llama.cpp; window 512 by default).
    */
   readonly protocol?: "windows" | "second-half";
   /** Stop after this many windows. */
   readonly maxWindows?: number;
   /**
-   * What `measureTeacher` gave of the original (`against`, which is still needed) on the same windows: it is not run again.
+   * What `measureTeacher` gave of the original (`against`, which is still needed) on the same
+   * windows: it is not run again.
    */
   readonly measured?: TeacherMeasurement;
   /** Tokens to generate for the speed figure; 0 leaves it out. */
@@ -126,8 +127,8 @@ export interface Evaluation extends TaskEvaluation {
   /** Predictions that were scored. */
   readonly tokens: number;
   /**
-   * SHA-256 of the token ids of all windows, in order: where it is the same, two models were asked the same
-   * questions, and their losses may be compared window by window.
+   * SHA-256 of the token ids of all windows, in order: where it is the same, two models were asked
+   * the same questions, and their losses may be compared window by window.
    */
   readonly tokensSha256: string;
   /** Exponential of the mean loss in nats a token. */

@@ -6,20 +6,25 @@ import { openWindows, type WindowChoice } from "./open-windows.ts";
 import { hashItems, TeacherMeasurement } from "./teacher-measurement.ts";
 import { TeacherStates } from "./teacher-states.ts";
 
-/** On what an original is measured. Models are evaluated with the same text, window, protocol and number later. */
+/**
+ * On what an original is measured. Models are evaluated with the same text, window, protocol and
+ * number later.
+ */
 export interface MeasureTeacherOptions
   extends WindowChoice,
     Omit<TaskSelection, "samples">,
     Pick<MeasureOptions<LanguageModel>, "onTaskProgress" | "signal"> {
   /**
-   * A file for the hidden states. When it has those of the same windows they are read from it, otherwise they are computed
-   * and written. Whoever names the file makes sure that it belongs to this teacher. Absent: they are kept in memory.
+   * A file for the hidden states. When it has those of the same windows they are read from it,
+   * otherwise they are computed and written. Whoever names the file makes sure that it belongs to
+   * this teacher. Absent: they are kept in memory.
    */
   readonly statesFile?: string;
 }
 
 /**
- * Runs an original on a text, and on tasks, for `evaluateModel` of many models: their option `measured`.
+ * Runs an original on a text, and on tasks, for `evaluateModel` of many models: their option
+ * `measured`.
  * @throws UsageError when the text is shorter than one window
  * @throws FormatError when a task file is not as it should be, or the states' file is damaged
  */

@@ -29,7 +29,10 @@ export async function openWindows(
   return { length, windows };
 }
 
-/** Tokens a window, where it is not said: as many as the protocol has, or the model's context when that is shorter. */
+/**
+ * Tokens a window, where it is not said: as many as the protocol has, or the model's context when
+ * that is shorter.
+ */
 export function defaultWindow(
   { config }: LanguageModel,
   protocol: NonNullable<WindowChoice["protocol"]> = "windows",

@@ -16,8 +16,9 @@ export interface ScoreRowsOptions {
 }
 
 /**
- * Scores the predictions that final hidden states `[T, d]` make: the negative log-likelihood of each target in nats, and if asked
- * for 1 where it is the likeliest token (of equal ones the first).
+ * Scores the predictions that final hidden states `[T, d]` make: the negative log-likelihood of
+ * each target in nats, and if asked for 1 where it is the likeliest token (of equal ones the
+ * first).
  */
 export async function scoreRows(
   model: LanguageModel,

@@ -2,7 +2,10 @@ import { sha256 } from "../platform/node.ts";
 import type { Task, TaskScore } from "./tasks/task.ts";
 import type { TeacherStates } from "./teacher-states.ts";
 
-/** What an original gave on a text and on tasks: measured once, it serves every model that is made from it. */
+/**
+ * What an original gave on a text and on tasks: measured once, it serves every model that is made
+ * from it.
+ */
 export class TeacherMeasurement {
   readonly states: TeacherStates;
   /** Scores by the hash of the task's items. */

@@ -11,8 +11,9 @@ import { finalRows, rowChunks, targetsOf, windowGroups } from "./window-passes.t
 const formatOfFile = "fewbit teacher states 1";
 
 /**
- * What an original makes of the windows of a text: its final hidden states and its losses. Computed once, they serve
- * every model that is compared with it; only the output head of the original is needed then.
+ * What an original makes of the windows of a text: its final hidden states and its losses. Computed
+ * once, they serve every model that is compared with it; only the output head of the original is
+ * needed then.
  */
 export class TeacherStates {
   /** Width of the states. */
@@ -56,7 +57,8 @@ export class TeacherStates {
   }
 
   /**
-   * Reads what `save` wrote, in place of `compute`; null when the file is of other windows or another width.
+   * Reads what `save` wrote, in place of `compute`; null when the file is of other windows or
+   * another width.
    * @throws FormatError when the file is missing or damaged
    */
   static async open(
@@ -71,7 +73,8 @@ export class TeacherStates {
       const isSame =
         file.metadata.get("format") === formatOfFile && file.metadata.get("windows") === hash;
       if (!isSame || file.info("hidden").shape[1] !== width) return null;
-      // Where files are mapped, the states are read as they are needed and take no memory of the process.
+      // Where files are mapped, the states are read as they are needed and take no memory of the
+      // process.
       const hidden = await file.viewAs("hidden", "f32");
       let row = 0;
       const passes = windowGroups(windows).map((group) => {
@@ -88,7 +91,9 @@ export class TeacherStates {
     }
   }
 
-  /** Writes the states to a file, whole or not at all. @throws FewbitError when it cannot be written */
+  /**
+   * Writes the states to a file, whole or not at all. @throws FewbitError when it cannot be written
+   */
   async save(path: string): Promise<void> {
     const beside = `${path}.${randomSuffix()}.tmp`;
     const { width } = this;

@@ -23,8 +23,8 @@ export interface Shard {
 }
 
 /**
- * Distributes tensors, in order, over files of at most `maxBytes` of data each; a tensor larger than
- * that has a file of its own. One file is named model.safetensors.
+ * Distributes tensors, in order, over files of at most `maxBytes` of data each; a tensor larger
+ * than that has a file of its own. One file is named model.safetensors.
  */
 export function planShards(entries: readonly TensorEntry[], maxBytes: number): Shard[] {
   const groups: TensorEntry[][] = [[]];

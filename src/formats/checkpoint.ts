@@ -11,7 +11,9 @@ export const singleFileName = "model.safetensors";
 /** Name of the file that says which shard holds which tensor. */
 export const indexFileName = "model.safetensors.index.json";
 
-/** A Hugging Face checkpoint directory, opened for reading: its configuration and all its tensors. */
+/**
+ * A Hugging Face checkpoint directory, opened for reading: its configuration and all its tensors.
+ */
 export class Checkpoint {
   /** The directory. */
   readonly path: string;
@@ -78,7 +80,10 @@ export class Checkpoint {
     return this.owner(name).readAs(name, dtype);
   }
 
-  /** Views a tensor of the given dtype in the mapped file, or reads it; see `SafetensorsFile.viewAs`. */
+  /**
+   * Views a tensor of the given dtype in the mapped file, or reads it; see
+   * `SafetensorsFile.viewAs`.
+   */
   async viewAs<D extends DType>(name: string, dtype: D): Promise<ArrayOf[D]> {
     return this.owner(name).viewAs(name, dtype);
   }
@@ -110,7 +115,8 @@ export class Checkpoint {
 /**
  * Opens a checkpoint directory: config.json and model.safetensors, or the shards that
  * model.safetensors.index.json names.
- * @throws FormatError when the directory, its configuration or weights are missing, truncated or malformed
+ * @throws FormatError when the directory, its configuration or weights are missing, truncated or
+ * malformed
  */
 export async function openCheckpoint(path: string): Promise<Checkpoint> {
   if ((await status(path))?.kind !== "directory") throw await explainMissingDirectory(path);
@@ -129,8 +135,8 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
 }
 
 /**
- * Opens the weight files of a directory that is not a checkpoint yet: one that is still being written.
- * Its configuration is empty.
+ * Opens the weight files of a directory that is not a checkpoint yet: one that is still being
+ * written. Its configuration is empty.
  * @throws FormatError when they are missing, truncated or malformed
  */
 export async function openUnfinishedCheckpoint(path: string): Promise<Checkpoint> {
@@ -174,7 +180,10 @@ async function openWeights(path: string): Promise<Weights> {
   return { files: [...files.values()], owners };
 }
 
-/** Reads which shard holds which tensor; shards are names of files in the same directory, nothing else. */
+/**
+ * Reads which shard holds which tensor; shards are names of files in the same directory, nothing
+ * else.
+ */
 export async function readShardIndex(path: string): Promise<Map<string, string>> {
   const { weight_map: map } = await readJsonObject(path);
   if (!isJsonRecord(map)) throw new FormatError(`${indexFileName} has no weight_map`);

@@ -22,7 +22,10 @@ export interface TensorWriter {
   write(name: string, data: ArrayBufferView): Promise<void>;
 }
 
-/** The tensors of a packed linear: codes, scales, and zero points and scales of the inputs where the grid has them. */
+/**
+ * The tensors of a packed linear: codes, scales, and zero points and scales of the inputs where the
+ * grid has them.
+ */
 export function quantizedEntries(
   module: string,
   scheme: Scheme,

@@ -2,9 +2,9 @@ import { FormatError } from "../util/errors.ts";
 import { quoteName } from "./wording.ts";
 
 /**
- * A cursor over JSON text for readers that know what must come next. Unlike `JSON.parse` it lets the
- * reader see duplicate keys, refuse what it does not expect before it allocates anything, and never
- * makes objects, so that names such as `__proto__` are only names.
+ * A cursor over JSON text for readers that know what must come next. Unlike `JSON.parse` it lets
+ * the reader see duplicate keys, refuse what it does not expect before it allocates anything, and
+ * never makes objects, so that names such as `__proto__` are only names.
  */
 export class JsonScanner {
   private readonly text: string;

@@ -8,8 +8,8 @@ import { quoteName } from "./wording.ts";
 const formatVersion = 1;
 
 /**
- * What stands in a module's place. `linear`: `y = x·Ŵᵀ + b` with packed Ŵ. `onebit`: `y = LayerNorm(x·Ŵᵀ) + b`, the
- * LayerNorm over the outputs, without weight and bias, eps 1e-5.
+ * What stands in a module's place. `linear`: `y = x·Ŵᵀ + b` with packed Ŵ. `onebit`:
+ * `y = LayerNorm(x·Ŵᵀ) + b`, the LayerNorm over the outputs, without weight and bias, eps 1e-5.
  */
 export type LayerKind = "linear" | "onebit";
 
@@ -127,7 +127,10 @@ export function writeQuantizedModule(module: QuantizedModule): JsonRecord {
   };
 }
 
-/** Builds the value of `quantization_config`; `notes` must not use the names of the format's own fields. */
+/**
+ * Builds the value of `quantization_config`; `notes` must not use the names of the format's own
+ * fields.
+ */
 export function writeQuantizationConfig(
   scheme: Scheme,
   modules: ReadonlyMap<string, QuantizedModule>,

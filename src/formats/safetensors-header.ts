@@ -6,8 +6,9 @@ import { bitsPerElement, dtypeFromFile, type StoredDType } from "./stored-dtype.
 import { formatCount, quoteName } from "./wording.ts";
 
 /**
- * The header of a safetensors file: `u64 length | JSON | data`, the JSON naming each tensor's dtype,
- * shape and byte range within the data. Source: the format's description in huggingface/safetensors.
+ * The header of a safetensors file: `u64 length | JSON | data`, the JSON naming each tensor's
+ * dtype, shape and byte range within the data. Source: the format's description in
+ * huggingface/safetensors.
  */
 
 /** One tensor of a file. */
@@ -45,7 +46,8 @@ const largestRank = 32;
 
 /**
  * Reads the JSON of a header and checks all that it says; `source` names the file in errors.
- * @throws FormatError when it is not what the format allows: duplicate names, unknown dtypes, byte ranges
+ * @throws FormatError when it is not what the format allows: duplicate names, unknown dtypes, byte
+ * ranges
  *   that overlap, leave holes or do not fit dtype × shape
  */
 export function parseHeader(json: string, source: string): SafetensorsHeader {
@@ -144,8 +146,8 @@ function checkRanges(ordered: readonly TensorInfo[], source: string): number {
 }
 
 /**
- * Gives each entry its place: widest elements first, so that every tensor is aligned to its elements,
- * otherwise in the order given.
+ * Gives each entry its place: widest elements first, so that every tensor is aligned to its
+ * elements, otherwise in the order given.
  * @throws UsageError when a name comes twice or a shape is no possible size
  */
 export function layOutTensors(entries: readonly TensorEntry[]): Map<string, TensorInfo> {
@@ -167,7 +169,8 @@ export function layOutTensors(entries: readonly TensorEntry[]): Map<string, Tens
 }
 
 /**
- * Writes the length and the JSON, padded with spaces so that the data begins at a multiple of 8 bytes.
+ * Writes the length and the JSON, padded with spaces so that the data begins at a multiple of 8
+ * bytes.
  * @throws UsageError when the header would be longer than the format allows
  */
 export function encodeHeader(

@@ -12,8 +12,8 @@ import { formatCount, quoteName } from "./wording.ts";
 type Range = [begin: number, end: number];
 
 /**
- * Writes a safetensors file whose tensors are all declared first; their data then comes in any order
- * and in parts, so that no tensor has to be in memory whole.
+ * Writes a safetensors file whose tensors are all declared first; their data then comes in any
+ * order and in parts, so that no tensor has to be in memory whole.
  */
 export class SafetensorsWriter {
   readonly path: string;
@@ -62,8 +62,8 @@ export class SafetensorsWriter {
   }
 
   /**
-   * Goes on with a file that `create` made for the same tensors. What was written counts as missing until
-   * it is written again or passed to `keep`.
+   * Goes on with a file that `create` made for the same tensors. What was written counts as missing
+   * until it is written again or passed to `keep`.
    * @throws FormatError when the file is missing, or is of other tensors
    */
   static async reopen(
@@ -85,7 +85,8 @@ export class SafetensorsWriter {
   }
 
   /**
-   * Writes bytes of a tensor from `byteOffset` on; arrays of any type are written as they are in memory.
+   * Writes bytes of a tensor from `byteOffset` on; arrays of any type are written as they are in
+   * memory.
    * @throws UsageError when the tensor was not declared or the bytes are outside it
    * @throws FewbitError (code `FILE`) when the disk is full or fails
    */

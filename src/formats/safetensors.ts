@@ -17,8 +17,8 @@ export type { TensorEntry, TensorInfo } from "./safetensors-header.ts";
 export type RowRange = readonly [start: number, end: number];
 
 /**
- * An open safetensors file. Only the header is held in memory; every read is a ranged read of what was
- * asked for. Reads may run at the same time.
+ * An open safetensors file. Only the header is held in memory; every read is a ranged read of what
+ * was asked for. Reads may run at the same time.
  */
 export class SafetensorsFile {
   readonly path: string;
@@ -72,9 +72,10 @@ export class SafetensorsFile {
   }
 
   /**
-   * Returns a tensor that must be of the given dtype and will not be written: as a view of the mapped file
-   * where there is one, else read into an array. The view outlives `close`.
-   * @throws FormatError when it is of another dtype, there is no such tensor, or the file ends early
+   * Returns a tensor that must be of the given dtype and will not be written: as a view of the
+   * mapped file where there is one, else read into an array. The view outlives `close`.
+   * @throws FormatError when it is of another dtype, there is no such tensor, or the file ends
+   * early
    */
   async viewAs<D extends DType>(name: string, dtype: D): Promise<ArrayOf[D]> {
     const info = this.info(name);
@@ -89,7 +90,8 @@ export class SafetensorsFile {
   }
 
   /**
-   * Fills `into` with the bytes of a tensor from `byteOffset` on: for tensors too large to hold at once.
+   * Fills `into` with the bytes of a tensor from `byteOffset` on: for tensors too large to hold at
+   * once.
    * @throws FormatError when there is no such tensor or the file ends early
    * @throws ShapeError when the range is outside the tensor
    */
@@ -149,7 +151,8 @@ function allocate(name: string, bytes: number): Uint8Array<ArrayBuffer> {
 
 /**
  * Opens a safetensors file and checks its header against its size.
- * @throws FormatError when the file is missing, truncated, or its header is not what the format allows
+ * @throws FormatError when the file is missing, truncated, or its header is not what the format
+ * allows
  */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   const file = await openForReading(path);

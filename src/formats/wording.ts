@@ -16,8 +16,8 @@ export function formatSize(bytes: number): string {
 }
 
 /**
- * Quotes a name that came from a file: control characters are escaped, so that a hostile file cannot
- * write to the terminal, and long names are cut.
+ * Quotes a name that came from a file: control characters are escaped, so that a hostile file
+ * cannot write to the terminal, and long names are cut.
  */
 export function quoteName(name: string): string {
   const shown = name.length > 120 ? `${name.slice(0, 117)}...` : name;

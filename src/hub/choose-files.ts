@@ -11,13 +11,16 @@ export interface ChosenNames {
   readonly sharded: boolean;
 }
 
-/** Files that belong to a checkpoint besides weights and tokenizer; `run.json` is fewbit's record of a run. */
+/**
+ * Files that belong to a checkpoint besides weights and tokenizer; `run.json` is fewbit's record of
+ * a run.
+ */
 const documents = ["config.json", "run.json"];
 
 /**
- * Chooses the files that loading a model reads: configuration, tokenizer, chat template, and safetensors
- * weights. A single weight file wins over shards where both are there, as it does when they are read. Other formats and
- * folders (`original/`, `onnx/`) are left out.
+ * Chooses the files that loading a model reads: configuration, tokenizer, chat template, and
+ * safetensors weights. A single weight file wins over shards where both are there, as it does when
+ * they are read. Other formats and folders (`original/`, `onnx/`) are left out.
  * @throws FormatError when the repository has no configuration or no safetensors weights
  */
 export function chooseFiles(names: readonly string[], repo: string): ChosenNames {

@@ -18,8 +18,8 @@ import { isCommit } from "./model-source.ts";
 const treeVersion = 1;
 
 /**
- * One repository in the cache, laid out as Python's huggingface_hub does it, so that both find what the
- * other downloaded:
+ * One repository in the cache, laid out as Python's huggingface_hub does it, so that both find what
+ * the other downloaded:
  *
  *     models--owner--name/
  *       blobs/<hash>                    contents of files
@@ -60,7 +60,9 @@ export class HubCache {
     await writeText(path, commit);
   }
 
-  /** Returns the files of a commit; null when their list is not kept, or not in a form known here. */
+  /**
+   * Returns the files of a commit; null when their list is not kept, or not in a form known here.
+   */
   async filesOf(commit: string): Promise<HubFile[] | null> {
     const path = this.treePath(commit);
     if ((await status(path))?.kind !== "file") return null;

@@ -29,8 +29,9 @@ const usualStallMs = 30_000;
 const usualDelaysMs = [1000, 2000, 4000, 8000, 16_000];
 
 /**
- * Reads the environment variables that Python's huggingface_hub reads: `HF_ENDPOINT`, `HF_HUB_CACHE`,
- * `HF_HOME`, `HF_TOKEN`, `HF_TOKEN_PATH` (else the token that `hf auth login` left), `HF_HUB_OFFLINE`.
+ * Reads the environment variables that Python's huggingface_hub reads: `HF_ENDPOINT`,
+ * `HF_HUB_CACHE`, `HF_HOME`, `HF_TOKEN`, `HF_TOKEN_PATH` (else the token that `hf auth login`
+ * left), `HF_HUB_OFFLINE`.
  * @throws UsageError when one of them cannot be used
  */
 export async function readHubSettings(): Promise<HubSettings> {

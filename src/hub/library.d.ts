@@ -1,6 +1,7 @@
 /**
- * The two calls of `@huggingface/hub` that are made. Declared here, its own types (those of all tasks,
- * providers and uploads) stay out of the program, and a checkout can be type-checked without it.
+ * The two calls of `@huggingface/hub` that are made. Declared here, its own types (those of all
+ * tasks, providers and uploads) stay out of the program, and a checkout can be type-checked without
+ * it.
  */
 declare module "@huggingface/hub" {
   export function modelInfo(options: {

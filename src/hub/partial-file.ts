@@ -27,9 +27,9 @@ const pieceBytes = 4 * 1024 * 1024;
 const ours = new Set<string>();
 
 /**
- * The part of a blob that is there so far: `<hash>.<host>-<process>-<random>.incomplete` beside it. The
- * name tells who writes it, so that what a killed process left is taken over, by a rename, which only one
- * can do; two running processes write to files of their own.
+ * The part of a blob that is there so far: `<hash>.<host>-<process>-<random>.incomplete` beside it.
+ * The name tells who writes it, so that what a killed process left is taken over, by a rename,
+ * which only one can do; two running processes write to files of their own.
  */
 export class PartialFile {
   private readonly blobPath: string;
@@ -82,7 +82,9 @@ export class PartialFile {
     this.position = 0;
   }
 
-  /** Tells whether the whole file is there with the hash that it must have; asked once, at the end. */
+  /**
+   * Tells whether the whole file is there with the hash that it must have; asked once, at the end.
+   */
   isSound(): boolean {
     const { sizeBytes, sha256: expected, gitId } = this.file;
     return this.position === sizeBytes && this.hasher.digest() === (expected ?? gitId);

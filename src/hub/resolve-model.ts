@@ -49,10 +49,11 @@ export interface ResolveOptions {
 }
 
 /**
- * Finds the checkpoint directory of a model source: a directory as it is, or `hf:owner/name[@revision]`,
- * whose files are downloaded as far as the cache lacks them. When the Hub cannot be reached, or
- * `HF_HUB_OFFLINE` is set, the cache answers alone.
- * @throws UsageError when the source names no model, or is not in the cache and no request may be made
+ * Finds the checkpoint directory of a model source: a directory as it is, or
+ * `hf:owner/name[@revision]`, whose files are downloaded as far as the cache lacks them. When the
+ * Hub cannot be reached, or `HF_HUB_OFFLINE` is set, the cache answers alone.
+ * @throws UsageError when the source names no model, or is not in the cache and no request may be
+ * made
  * @throws NetworkError when the Hub cannot be reached or refuses
  * @throws FormatError when the repository holds no checkpoint that fewbit reads
  * @throws CancelledError when `signal` is aborted; what was downloaded is kept

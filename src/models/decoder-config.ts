@@ -49,7 +49,10 @@ const ropeFields = z.looseObject({
   partial_rotary_factor: z.number().optional(),
 });
 
-/** The fields of `config.json` that decoder models share; Hugging Face names, defaults left to the family. */
+/**
+ * The fields of `config.json` that decoder models share; Hugging Face names, defaults left to the
+ * family.
+ */
 const decoderFields = z.looseObject({
   model_type: z.string(),
   hidden_size: count,
@@ -219,8 +222,8 @@ export function uniformLayers(
 }
 
 /**
- * Reads which blocks slide: by `layer_types` where the config has them, else by `slides(index)`; none do
- * unless `use_sliding_window` and `sliding_window` are set.
+ * Reads which blocks slide: by `layer_types` where the config has them, else by `slides(index)`;
+ * none do unless `use_sliding_window` and `sliding_window` are set.
  * @throws FormatError when `layer_types` is too short or asks for a window that is not there
  * @throws UnsupportedError for a layer type that is not known
  */

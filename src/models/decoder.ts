@@ -33,8 +33,8 @@ import {
 } from "./decoder-weights.ts";
 
 /**
- * A decoder-only transformer: pre-norm blocks of grouped-query attention with rotary positions and a
- * gated MLP. Weights come from a `WeightSource`, one block at a time or all.
+ * A decoder-only transformer: pre-norm blocks of grouped-query attention with rotary positions and
+ * a gated MLP. Weights come from a `WeightSource`, one block at a time or all.
  *
  *     h ← h + O·attention(rope(Q·n), rope(K·n), V·n),  n = norm(h)
  *     h ← h + down·(act(gate·m) ⊙ up·m),               m = norm(h)
@@ -112,8 +112,8 @@ export class DecoderModel implements QuantizableModel {
   }
 
   forwardBlock(block: DecoderBlock, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null {
-    // What an observer was shown must live until the pass returns; otherwise each half gives its memory
-    // back before the next begins.
+    // What an observer was shown must live until the pass returns; otherwise each half gives its
+    // memory back before the next begins.
     const half: typeof tidy = pass.observe ? (body) => body() : tidy;
     return tidy(() => {
       const middle = half(() => {
@@ -166,7 +166,9 @@ export class DecoderModel implements QuantizableModel {
     ];
   }
 
-  /** Attention with its output projection, `[batch, length, hidden]`; null when stopped on the way. */
+  /**
+   * Attention with its output projection, `[batch, length, hidden]`; null when stopped on the way.
+   */
   private attend(block: DecoderBlock, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null {
     const { config } = this;
     const { heads, kvHeads, headDim } = config;
@@ -254,7 +256,10 @@ function wantedRows<T extends Tensor>(x: T, { wanted }: BlockPass): T | Tensor<"
   return embedding(x.reshape(x.shape.slice(1)), wanted.reshape([1, wanted.size]));
 }
 
-/** Value channel that feeds each column of the output projection: heads of a group share their channels. */
+/**
+ * Value channel that feeds each column of the output projection: heads of a group share their
+ * channels.
+ */
 function valueChannels(heads: number, kvHeads: number, headDim: number): Int32Array {
   return Int32Array.from({ length: heads * headDim }, (_, column) => {
     const head = Math.floor(column / headDim);

@@ -6,8 +6,8 @@ import { Tensor } from "../tensor/tensor.ts";
 import { plainOperand } from "./linear.ts";
 
 /**
- * A table `[vocabulary, d]` whose rows are looked up, dense or packed. A packed one stays as it is stored, and
- * only the rows that are asked for are decoded.
+ * A table `[vocabulary, d]` whose rows are looked up, dense or packed. A packed one stays as it is
+ * stored, and only the rows that are asked for are decoded.
  */
 export class Embedding {
   readonly weight: Tensor | QTensor;

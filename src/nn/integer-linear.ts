@@ -22,9 +22,10 @@ type Requantization = Extract<IntegerOutput, { kind: "requantize" }> & {
 
 /**
  * A linear layer of 8-bit weights (one scale a row, no zero points) and 8-bit inputs, multiplied in
- * integers with sums in int32 (Jacob et al., arXiv 1712.05877). With a calibrated output the sums, the bias
- * included as int32, are rounded to 8 bits by fixed-point factors, and only then widened for the float layer
- * that follows; otherwise one multiplication turns each sum into a float, and the bias is added to that.
+ * integers with sums in int32 (Jacob et al., arXiv 1712.05877). With a calibrated output the sums,
+ * the bias included as int32, are rounded to 8 bits by fixed-point factors, and only then widened
+ * for the float layer that follows; otherwise one multiplication turns each sum into a float, and
+ * the bias is added to that.
  */
 export class IntegerLinear implements LinearLike {
   readonly weight: QTensor;

@@ -8,8 +8,8 @@ import { UsageError } from "../util/errors.ts";
 import type { KvCacheLayer } from "./quantizable-model.ts";
 
 /**
- * What keys and values are kept as: float32, float16 (rounded to nearest), or int8 with one float32 scale
- * a token and key head (`max|x| / 127`).
+ * What keys and values are kept as: float32, float16 (rounded to nearest), or int8 with one float32
+ * scale a token and key head (`max|x| / 127`).
  */
 export type KvCacheDType = "f32" | "f16" | "i8";
 
@@ -33,8 +33,8 @@ export interface KvCacheOptions {
 }
 
 /**
- * Keys and values of the tokens seen so far, one layer a block, each `[batch, capacity, kvHeads, headDim]`.
- * Layers with a sliding window keep all tokens, too.
+ * Keys and values of the tokens seen so far, one layer a block, each
+ * `[batch, capacity, kvHeads, headDim]`. Layers with a sliding window keep all tokens, too.
  */
 export class KvCache {
   readonly dtype: KvCacheDType;
@@ -128,8 +128,8 @@ export class KvCache {
 }
 
 /**
- * Writes the keys and values `[batch, length, kvHeads, headDim]` of the tokens from `position` on into a layer,
- * rounded or quantized to what it holds.
+ * Writes the keys and values `[batch, length, kvHeads, headDim]` of the tokens from `position` on
+ * into a layer, rounded or quantized to what it holds.
  */
 export function writeLayer(layer: KvCacheLayer, k: Tensor, v: Tensor, position: number): void {
   const { keys, values, scales } = layer;

@@ -23,10 +23,11 @@ const signs: StraightThrough = {
 };
 
 /**
- * OneBit's layer while it is trained: `y = LayerNorm(((x ⊙ g)·sign(W)ᵀ) ⊙ h) + b` with a float weight W
- * `[outFeatures, inFeatures]`, of which only the signs are seen, h `[outFeatures]` and g `[inFeatures]`. Gradients pass the sign
- * as if it had the slope 1.001 − tanh²(W); both vectors are rounded to float16 on the way, so that what is
- * trained is what `freeze` packs. Source: OneBit, arXiv 2402.11295, sections 3.1 and 3.4.
+ * OneBit's layer while it is trained: `y = LayerNorm(((x ⊙ g)·sign(W)ᵀ) ⊙ h) + b` with a float
+ * weight W `[outFeatures, inFeatures]`, of which only the signs are seen, h `[outFeatures]` and g
+ * `[inFeatures]`. Gradients pass the sign as if it had the slope 1.001 − tanh²(W); both vectors are
+ * rounded to float16 on the way, so that what is trained is what `freeze` packs. Source: OneBit,
+ * arXiv 2402.11295, sections 3.1 and 3.4.
  */
 export class LatentOneBitLinear implements LinearLike {
   readonly scheme: Scheme;

@@ -11,11 +11,17 @@ import { UnsupportedError } from "../util/errors.ts";
 export interface LinearLike {
   readonly outFeatures: number;
   readonly inFeatures: number;
-  /** Maps x `[..., inFeatures]` to `[..., outFeatures]` f32; packed weights multiply by `products` (`exact`). */
+  /**
+   * Maps x `[..., inFeatures]` to `[..., outFeatures]` f32; packed weights multiply by `products`
+   * (`exact`).
+   */
   forward(x: Tensor, products?: Products): Tensor<"f32">;
   /** The packed weight, of a layer that does nothing but multiply by it. */
   readonly packed?: PreparedOperand | null;
-  /** Gives the memory of the weights back, where the layer holds any; it must not be used afterwards. */
+  /**
+   * Gives the memory of the weights back, where the layer holds any; it must not be used
+   * afterwards.
+   */
   release?(): void;
 }
 
@@ -65,7 +71,9 @@ export class Linear implements LinearLike {
     return this.bias ? add(product, this.bias) : product;
   }
 
-  /** Gives weight and bias back. A layer that takes over one of them must not release the old layer. */
+  /**
+   * Gives weight and bias back. A layer that takes over one of them must not release the old layer.
+   */
   release(): void {
     if (!(this.weight instanceof QTensor)) this.weight.release();
     this.bias?.release();
@@ -85,8 +93,8 @@ export function plainOperand(weight: QTensor): PackedOperand {
 }
 
 /**
- * Maps `RMSNorm(x)`, x `[..., inFeatures]`, through layers that share it as their input: in one kernel where
- * products are fast and all layers are packed alike, otherwise one after the other.
+ * Maps `RMSNorm(x)`, x `[..., inFeatures]`, through layers that share it as their input: in one
+ * kernel where products are fast and all layers are packed alike, otherwise one after the other.
  */
 export function forwardNormed(
   layers: readonly LinearLike[],

@@ -14,9 +14,9 @@ import { OneBitLinear } from "./one-bit-linear.ts";
 const activationLevels = 127;
 
 /**
- * Makes the layer that a weight asks for by its scheme: float inputs, with a scale each where the weight has
- * such, or inputs rounded to 8 bits and multiplied in integers where the weight has 8-bit rows, in floats where
- * it has not.
+ * Makes the layer that a weight asks for by its scheme: float inputs, with a scale each where the
+ * weight has such, or inputs rounded to 8 bits and multiplied in integers where the weight has
+ * 8-bit rows, in floats where it has not.
  */
 export async function makeLinear(
   backend: Backend,
@@ -33,7 +33,10 @@ export async function makeLinear(
   return withRoundedInputs(new Linear(backend, weight, bias), weight);
 }
 
-/** Rounds each token of the inputs to 8 bits, gradients passing straight through (LLM-QAT, arXiv 2305.17888). */
+/**
+ * Rounds each token of the inputs to 8 bits, gradients passing straight through (LLM-QAT, arXiv
+ * 2305.17888).
+ */
 function withFakeInputs(layer: Linear): LinearLike {
   return {
     outFeatures: layer.outFeatures,

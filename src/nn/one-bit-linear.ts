@@ -12,10 +12,10 @@ import type { LinearLike } from "./linear.ts";
 export const oneBitEpsilon = 1e-5;
 
 /**
- * A linear layer with a scale for each input, `y = LayerNorm(((x ⊙ g)·Sᵀ) ⊙ h) + b`: S the packed codes
- * `[outFeatures, inFeatures]`, h `[outFeatures]` their row scales, g `[inFeatures]` the scales of the inputs. The
- * LayerNorm, over `outFeatures` and without weight and bias, is there where the grid says so. Source: OneBit,
- * arXiv 2402.11295, equation 3.
+ * A linear layer with a scale for each input, `y = LayerNorm(((x ⊙ g)·Sᵀ) ⊙ h) + b`: S the packed
+ * codes `[outFeatures, inFeatures]`, h `[outFeatures]` their row scales, g `[inFeatures]` the
+ * scales of the inputs. The LayerNorm, over `outFeatures` and without weight and bias, is there
+ * where the grid says so. Source: OneBit, arXiv 2402.11295, equation 3.
  */
 export class OneBitLinear implements LinearLike {
   readonly weight: QTensor;

@@ -5,7 +5,10 @@ import type { LinearSlot } from "./linear.ts";
 import type { RowTree } from "./row-tree.ts";
 import type { WeightSource } from "./weight-source.ts";
 
-/** Keys and values of one block for the tokens seen so far: each `[batch, capacity, kvHeads, headDim]`, of one dtype. */
+/**
+ * Keys and values of one block for the tokens seen so far: each
+ * `[batch, capacity, kvHeads, headDim]`, of one dtype.
+ */
 export interface KvCacheLayer {
   readonly keys: Tensor;
   readonly values: Tensor;
@@ -21,21 +24,31 @@ export interface BlockPass {
   readonly cache?: KvCacheLayer;
   /** How the rows of the one batch entry make up texts; absent when each batch entry is one. */
   readonly tree?: RowTree;
-  /** With a tree: the rows whose results are wanted, `[n]`, in their order; the result is `[1, n, hiddenSize]`. */
+  /**
+   * With a tree: the rows whose results are wanted, `[n]`, in their order; the result is
+   * `[1, n, hiddenSize]`.
+   */
   readonly wanted?: Tensor<"i32">;
   /** How packed weights multiply; `exact` when absent. */
   readonly products?: Products;
-  /** Called with each linear's slot and its input `[batch, length, inFeatures]`, before it is multiplied.
-   *  The input lives until the pass returns. */
+  /**
+   * Called with each linear's slot and its input `[batch, length, inFeatures]`, before it is
+   * multiplied. The input lives until the pass returns.
+   */
   readonly observe?: (slot: LinearSlot, input: Tensor) => void;
-  /** Stop once all slots of this stage (index into `Block.stages`) were observed; the result is null. */
+  /**
+   * Stop once all slots of this stage (index into `Block.stages`) were observed; the result is
+   * null.
+   */
   readonly untilStage?: number;
 }
 
 /** A part of a block that has an output of its own, before it is added to the residual stream. */
 export type BlockPart = "attention" | "mlp";
 
-/** Linears that are judged together when one of their input channels is scaled (AWQ, SmoothQuant). */
+/**
+ * Linears that are judged together when one of their input channels is scaled (AWQ, SmoothQuant).
+ */
 export interface ScaleGroup {
   /** What produces the channels: the name of a norm (a key of `Block.normWeights`) or of a slot. */
   readonly producer: string;
@@ -44,8 +57,10 @@ export interface ScaleGroup {
   readonly consumers: readonly string[];
   /** What judges a scaling: the output of a part of the block, or the outputs of the consumers. */
   readonly scope: BlockPart | "consumers";
-  /** Channel of the producer that each input column of the consumers comes from; absent where the two
-   *  are the same. With grouped queries one value channel feeds several columns. */
+  /**
+   * Channel of the producer that each input column of the consumers comes from; absent where the
+   * two are the same. With grouped queries one value channel feeds several columns.
+   */
   readonly channelOf?: Int32Array;
 }
 
@@ -57,7 +72,10 @@ export interface Block {
   /** Slots in the order in which their inputs come to be; slots of one stage do not feed each other
    *  and those of the attention's or the MLP's entry share their input. */
   readonly stages: readonly (readonly LinearSlot[])[];
-  /** Weights of the norms that feed linears, by their names below the block; transforms write in place. */
+  /**
+   * Weights of the norms that feed linears, by their names below the block; transforms write in
+   * place.
+   */
   readonly normWeights: ReadonlyMap<string, Tensor<"f32">>;
   /** Slots whose outputs are multiplied with each other before anything else: queries and keys. */
   readonly scoreSlots: readonly string[];
@@ -106,20 +124,30 @@ export interface QuantizableModel {
   /** Gives the memory of a block back: norms, and what the layers hold that stand in its slots now.
    *  Whoever replaces a layer gives the memory of the old one back. */
   releaseBlock(block: Block): void;
-  /** Reads embedding, final norm and output head (a model is opened with them) from the checkpoint, in 16 bits
-   *  where they are stored so, or from another source of the same model; nothing happens while they are there. */
+  /**
+   * Reads embedding, final norm and output head (a model is opened with them) from the checkpoint,
+   * in 16 bits where they are stored so, or from another source of the same model; nothing happens
+   * while they are there.
+   */
   loadEmbeddingAndHead(source?: WeightSource): Promise<void>;
-  /** Gives embedding, final norm and output head back; `embed` and `logits` need `loadEmbeddingAndHead` again. */
+  /**
+   * Gives embedding, final norm and output head back; `embed` and `logits` need
+   * `loadEmbeddingAndHead` again.
+   */
   releaseEmbeddingAndHead(): void;
   /** Embeds ids `[batch, length]` to `[batch, length, hiddenSize]`. */
   embed(ids: Tensor<"i32">): Tensor<"f32">;
   /** Runs a block on `[batch, length, hiddenSize]`; null when stopped by `untilStage`. */
   forwardBlock(block: Block, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null;
-  /** Runs one part of a block on the residual stream in front of it, `[batch, length, hiddenSize]`, and
-   *  returns what it would add to that. */
+  /**
+   * Runs one part of a block on the residual stream in front of it, `[batch, length, hiddenSize]`,
+   * and returns what it would add to that.
+   */
   forwardPart(block: Block, part: BlockPart, hidden: Tensor): Tensor<"f32">;
   /** Final norm and output head: `[T, hiddenSize]` to logits `[T, vocabulary]`. */
   logits(hidden: Tensor, products?: Products): Tensor<"f32">;
-  /** Lists the scale groups of block `index` in the order of the data, without reading the block. */
+  /**
+   * Lists the scale groups of block `index` in the order of the data, without reading the block.
+   */
   scaleGroups(index: number): readonly ScaleGroup[];
 }

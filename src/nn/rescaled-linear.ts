@@ -10,9 +10,9 @@ import type { LinearLike } from "./linear.ts";
 const leastScale = 2 ** -24;
 
 /**
- * `y = x·Ŵᵀ + b` with packed codes and zero points, and scales that can be learned: gradients flow to inputs and
- * scales. Scales are rounded to float16 on the way, gradients passing as if they were not, so that what is trained
- * is what `freeze` stores.
+ * `y = x·Ŵᵀ + b` with packed codes and zero points, and scales that can be learned: gradients flow
+ * to inputs and scales. Scales are rounded to float16 on the way, gradients passing as if they were
+ * not, so that what is trained is what `freeze` stores.
  */
 export class RescaledLinear implements LinearLike {
   readonly outFeatures: number;

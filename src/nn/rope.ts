@@ -32,8 +32,9 @@ export interface RopeConfig {
 
 /**
  * Returns the angle per position of each pair of channels, `[headDim / 2]`:
- * `theta^(−2i / headDim)`, scaled. Rounded to float32 at the steps at which PyTorch rounds, because at
- * long contexts the rounding of the frequency shows in the angle. Paper: RoFormer, arXiv 2104.09864.
+ * `theta^(−2i / headDim)`, scaled. Rounded to float32 at the steps at which PyTorch rounds, because
+ * at long contexts the rounding of the frequency shows in the angle. Paper: RoFormer, arXiv
+ * 2104.09864.
  */
 export function inverseFrequencies(config: RopeConfig): Float32Array {
   const { theta, headDim, scaling } = config;
@@ -57,7 +58,9 @@ function scaleFrequency(frequency: number, scaling: LinearRopeScaling | Llama3Ro
   return ((1 - kept) * frequency) / factor + kept * frequency;
 }
 
-/** Cosines and sines of all positions so far, each `[positions, headDim / 2]` f32; grown on demand. */
+/**
+ * Cosines and sines of all positions so far, each `[positions, headDim / 2]` f32; grown on demand.
+ */
 export class RopeTables {
   private readonly backend: Backend;
   private readonly frequencies: Float32Array;

@@ -13,9 +13,9 @@ export interface RowSpan {
 }
 
 /**
- * Texts as rows of one batch entry, `[1, rows, …]`: what several texts begin with is there once. A span
- * sees itself and the spans that it continues. Spans are in depth-first order: each one comes behind the span that it
- * continues, and those between the two continue that one, too.
+ * Texts as rows of one batch entry, `[1, rows, …]`: what several texts begin with is there once. A
+ * span sees itself and the spans that it continues. Spans are in depth-first order: each one comes
+ * behind the span that it continues, and those between the two continue that one, too.
  */
 export interface RowTree {
   readonly spans: readonly RowSpan[];
@@ -26,8 +26,9 @@ export interface RowTree {
 }
 
 /**
- * Causal attention of the rows of a tree: q `[1, rows, heads, headDim]`, k and v `[1, rows, kvHeads, headDim]`. The keys and
- * values of the text at work lie in a cache; those of a prefix stay there for every span that continues it.
+ * Causal attention of the rows of a tree: q `[1, rows, heads, headDim]`, k and v
+ * `[1, rows, kvHeads, headDim]`. The keys and values of the text at work lie in a cache; those of a
+ * prefix stay there for every span that continues it.
  */
 export function attendTree(
   q: Tensor,

@@ -13,7 +13,9 @@ export interface FloatLinear {
   readonly inFeatures: number;
 }
 
-/** Returns the float32 linear in a slot. @throws UnsupportedError when the slot holds another layer */
+/**
+ * Returns the float32 linear in a slot. @throws UnsupportedError when the slot holds another layer
+ */
 export function floatLinear(block: Block, name: string): FloatLinear {
   const { layer } = slotOf(block, name);
   if (layer instanceof Linear && layer.weight instanceof Tensor && layer.weight.dtype === "f32") {
@@ -25,7 +27,10 @@ export function floatLinear(block: Block, name: string): FloatLinear {
   });
 }
 
-/** Puts another weight `[out, in]` into a slot, with the bias that is there; the old weight is released. */
+/**
+ * Puts another weight `[out, in]` into a slot, with the bias that is there; the old weight is
+ * released.
+ */
 export function replaceWeight(block: Block, name: string, weight: Tensor<"f32">): void {
   const slot = slotOf(block, name);
   const { weight: old, bias } = floatLinear(block, name);
@@ -78,7 +83,10 @@ export function channelCount(block: Block, { producer, producerKind }: ScaleGrou
   return slotOf(block, producer).layer.outFeatures;
 }
 
-/** Returns the vector that scaling a group changes besides matrices: norm weight or bias; null without. */
+/**
+ * Returns the vector that scaling a group changes besides matrices: norm weight or bias; null
+ * without.
+ */
 export function producerVector(block: Block, group: ScaleGroup): Tensor<"f32"> | null {
   if (group.producerKind === "norm") return normOf(block, group.producer);
   return floatLinear(block, group.producer).bias;

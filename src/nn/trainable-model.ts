@@ -16,21 +16,27 @@ export interface TrainableLinear extends LinearDescription {
 export interface ModelPass {
   /** Keep only the inputs of blocks for the gradients, and compute the rest again. */
   readonly recompute?: boolean;
-  /** Sees the residual stream `[batch, length, hiddenSize]` in front of each block, and behind the last one. */
+  /**
+   * Sees the residual stream `[batch, length, hiddenSize]` in front of each block, and behind the
+   * last one.
+   */
   readonly observe?: (hidden: Tensor<"f32">, blocks: number) => void;
 }
 
 /**
- * A whole model in memory, to be trained end to end: its blocks, embedding, final norm and output head, with
- * every float tensor in float32 unless its source holds it otherwise. Methods see this; which model it is they do not know.
+ * A whole model in memory, to be trained end to end: its blocks, embedding, final norm and output
+ * head, with every float tensor in float32 unless its source holds it otherwise. Methods see this;
+ * which model it is they do not know.
  */
 export class TrainableModel {
   readonly model: QuantizableModel;
   readonly blocks: readonly Block[];
   /** Linear layers of all blocks, in their order. */
   readonly linears: readonly TrainableLinear[];
-  /** Float tensors that the model holds, by their names in the checkpoint: weights, biases, norms, tables. A tied
-   *  table is there once. */
+  /**
+   * Float tensors that the model holds, by their names in the checkpoint: weights, biases, norms,
+   * tables. A tied table is there once.
+   */
   readonly tensors: ReadonlyMap<string, Tensor<"f32">>;
 
   private constructor(
@@ -94,7 +100,10 @@ function slotOf(blocks: readonly Block[], { block, slot }: LinearDescription): L
   return blocks[block].slots.find(({ name }) => name === slot) as LinearSlot;
 }
 
-/** Remembers, by name, the float tensors that a model reads; matrices all in the source's own precision. */
+/**
+ * Remembers, by name, the float tensors that a model reads; matrices all in the source's own
+ * precision.
+ */
 class RecordedWeights implements WeightSource {
   readonly tensors = new Map<string, Tensor<"f32">>();
   private readonly source: WeightSource;

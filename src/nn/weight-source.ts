@@ -9,9 +9,14 @@ export interface WeightSource {
   shape(name: string): readonly number[];
   /** Reads a tensor, widened to float32. @throws FormatError NumericError */
   tensor(name: string): Promise<Tensor<"f32">>;
-  /** Reads a matrix for multiplying by: packed, or in the precision that the caller of the source chose
-   *  (float32 for calibration; 16-bit as stored for inference). `module` is the name without `.weight`. */
+  /**
+   * Reads a matrix for multiplying by: packed, or in the precision that the caller of the source
+   * chose (float32 for calibration; 16-bit as stored for inference). `module` is the name without
+   * `.weight`.
+   */
   matrix(module: string): Promise<Tensor | QTensor>;
-  /** As `matrix`, but 16-bit weights always stay as they are stored: for embedding and output head. */
+  /**
+   * As `matrix`, but 16-bit weights always stay as they are stored: for embedding and output head.
+   */
   storedMatrix(module: string): Promise<Tensor | QTensor>;
 }

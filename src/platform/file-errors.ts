@@ -18,7 +18,9 @@ const meanings: Readonly<Record<string, readonly [message: string, hint: string]
   EBUSY: ["it is in use by another program", "close that program and try again"],
 };
 
-/** Returns the system's code (`ENOENT`, `ENOSPC`, ...) of an error, its cause's included, or null. */
+/**
+ * Returns the system's code (`ENOENT`, `ENOSPC`, ...) of an error, its cause's included, or null.
+ */
 export function systemErrorCode(error: unknown): string | null {
   if (!(error instanceof Error)) return null;
   if (error instanceof FewbitError) return systemErrorCode(error.cause);
@@ -27,8 +29,8 @@ export function systemErrorCode(error: unknown): string | null {
 }
 
 /**
- * Turns a system error into one line for people. `FormatError` where the file is missing, otherwise a
- * `FewbitError` of code `FILE`; the system's error stays as its cause.
+ * Turns a system error into one line for people. `FormatError` where the file is missing, otherwise
+ * a `FewbitError` of code `FILE`; the system's error stays as its cause.
  */
 export function fileError(action: string, path: string, cause: unknown): FewbitError {
   if (cause instanceof FewbitError) return cause;

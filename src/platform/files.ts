@@ -1,4 +1,7 @@
-/** What the platform files (`node.ts`, later `browser.ts`) promise about files: small handles, async calls. */
+/**
+ * What the platform files (`node.ts`, later `browser.ts`) promise about files: small handles, async
+ * calls.
+ */
 
 /** A file opened for reading at any position. */
 export interface ReadableFile {
@@ -11,8 +14,9 @@ export interface ReadableFile {
    */
   read(into: Uint8Array, position: number): Promise<number>;
   /**
-   * Returns the whole file as memory that the system fills when it is looked at, or null where files are
-   * not mapped. It outlives `close`. The file must not become shorter meanwhile: the process would end.
+   * Returns the whole file as memory that the system fills when it is looked at, or null where
+   * files are not mapped. It outlives `close`. The file must not become shorter meanwhile: the
+   * process would end.
    */
   map(): ArrayBuffer | null;
   close(): Promise<void>;
@@ -26,7 +30,10 @@ export interface WritableFile {
   readonly path: string;
   /** Writes all of `bytes` from `position` on. */
   write(bytes: Uint8Array, position: number): Promise<void>;
-  /** Cuts the file off at this size, or extends it by zeros, which take no room until they are written. */
+  /**
+   * Cuts the file off at this size, or extends it by zeros, which take no room until they are
+   * written.
+   */
   resize(sizeBytes: number): Promise<void>;
   /** Makes sure that what was written is on the disk. */
   sync(): Promise<void>;

@@ -23,8 +23,8 @@ export interface HelperOptions<News> {
 }
 
 /**
- * Has a task done by another process, which runs the module at `url`: the memory of the task is its own, and so is its death. The
- * module calls `serveParent`. Tasks, news and results are plain JSON.
+ * Has a task done by another process, which runs the module at `url`: the memory of the task is its
+ * own, and so is its death. The module calls `serveParent`. Tasks, news and results are plain JSON.
  * @throws CancelledError when `signal` is aborted
  * @throws FewbitError of the code that the task failed with; `CRASHED` when the process ended
  */
@@ -59,7 +59,10 @@ export async function runInHelper<Task, News, Result>(
   }
 }
 
-/** Lets the other process use the compiled modules that this one keeps, if it does; Node 22.8 brought them. */
+/**
+ * Lets the other process use the compiled modules that this one keeps, if it does; Node 22.8
+ * brought them.
+ */
 function compileCache(): { NODE_COMPILE_CACHE?: string } {
   const { getCompileCacheDir } = module as { getCompileCacheDir?: () => string | undefined };
   const folder = getCompileCacheDir?.();
@@ -89,7 +92,10 @@ function errorOf(report: {
   return new FewbitError(code, message, options);
 }
 
-/** Does the one task that the parent process sends, and ends with it. For modules that `runInHelper` runs. */
+/**
+ * Does the one task that the parent process sends, and ends with it. For modules that `runInHelper`
+ * runs.
+ */
 export function serveParent<Task, News, Result>(
   work: (task: Task, report: (news: News) => void, signal: AbortSignal) => Promise<Result>,
 ): void {

@@ -93,7 +93,8 @@ function readCell([name, value]: [string, unknown]): [string, DatabaseValue] {
 }
 
 /**
- * Opens an SQLite database; a new one is created where there is no file. Writers wait for each other.
+ * Opens an SQLite database; a new one is created where there is no file. Writers wait for each
+ * other.
  * @throws UnsupportedError when this Node has no `node:sqlite`
  * @throws FormatError when the file is no database
  * @throws FewbitError (code `FILE`) when it cannot be read or written

@@ -70,8 +70,8 @@ export async function makeDirectories(path: string): Promise<void> {
 }
 
 /**
- * Makes a symbolic link to `target`, relative to the link's own directory, in place of a file that is
- * there. Resolves to false where the system or the user may not have such links.
+ * Makes a symbolic link to `target`, relative to the link's own directory, in place of a file that
+ * is there. Resolves to false where the system or the user may not have such links.
  */
 export async function makeSymbolicLink(target: string, path: string): Promise<boolean> {
   const relative = nodePath.relative(nodePath.dirname(path), target);
@@ -103,7 +103,9 @@ export async function removeEmptyDirectory(path: string): Promise<void> {
   await translateErrors("remove", path, fs.rmdir(path));
 }
 
-/** Returns the bytes that this user can still write on the file system of `path`; null if unknown. */
+/**
+ * Returns the bytes that this user can still write on the file system of `path`; null if unknown.
+ */
 export async function freeDiskBytes(path: string): Promise<number | null> {
   try {
     const { bavail, bsize } = await fs.statfs(path);

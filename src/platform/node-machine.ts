@@ -31,8 +31,8 @@ export function monotonicMs(): number {
 }
 
 /**
- * Measures the memory of this process. On Linux from /proc, because getrusage's peak is inherited from
- * the process that started this one.
+ * Measures the memory of this process. On Linux from /proc, because getrusage's peak is inherited
+ * from the process that started this one.
  */
 export function memoryUsage(): MemoryUsage {
   const lines = processStatus();
@@ -59,7 +59,9 @@ function processStatus(): Map<string, number> {
   return sizes;
 }
 
-/** Returns the bytes of memory that could be allocated without swapping, container limits included. */
+/**
+ * Returns the bytes of memory that could be allocated without swapping, container limits included.
+ */
 export function availableMemoryBytes(): number {
   // Missing in the first releases of Node 20.
   const available = (process as { availableMemory?: () => number }).availableMemory?.();
@@ -84,8 +86,8 @@ export function processId(): number {
 }
 
 /**
- * Tells whether a process of this machine is alive; also true when it belongs to somebody else. With
- * `mark` it must be the process that had this `processMark`: ids are used again.
+ * Tells whether a process of this machine is alive; also true when it belongs to somebody else.
+ * With `mark` it must be the process that had this `processMark`: ids are used again.
  */
 export function isProcessAlive(id: number, mark?: string): boolean {
   try {
@@ -99,8 +101,8 @@ export function isProcessAlive(id: number, mark?: string): boolean {
 }
 
 /**
- * Returns a mark that tells a process from a later one of the same id: its start, in clock ticks since
- * the machine started. `0` where the system does not say.
+ * Returns a mark that tells a process from a later one of the same id: its start, in clock ticks
+ * since the machine started. `0` where the system does not say.
  */
 export function processMark(id: number): string {
   return processFields(id)?.[1] ?? unknownMark;
@@ -123,8 +125,8 @@ function processFields(id: number): readonly [state: string, start: string] | nu
 }
 
 /**
- * Returns 8 hexadecimal digits that stand for the machine: process ids mean nothing on another machine that
- * shares the disk, so names of working files carry it.
+ * Returns 8 hexadecimal digits that stand for the machine: process ids mean nothing on another
+ * machine that shares the disk, so names of working files carry it.
  */
 export function hostDigits(): string {
   return sha256(os.hostname()).slice(0, 8);

@@ -34,8 +34,8 @@ const failures: Readonly<Record<string, string>> = {
 };
 
 /**
- * Sends a GET request and resolves when the answer's headers are there; redirects are followed, without
- * an `Authorization` header where they leave the origin.
+ * Sends a GET request and resolves when the answer's headers are there; redirects are followed,
+ * without an `Authorization` header where they leave the origin.
  * @throws NetworkError (transient) when the server cannot be reached or falls silent
  * @throws CancelledError when `signal` is aborted
  */

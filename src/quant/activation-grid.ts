@@ -3,8 +3,8 @@
  *
  * - `token`: each token by its own largest magnitude, as it comes;
  * - `static`: all tokens by one scale and zero point, found beforehand;
- * - `integer`: as `static`, and the outputs are 8-bit integers as well: products, sums and the rounding to the
- *   output's scale are integer arithmetic (Jacob et al., arXiv 1712.05877).
+ * - `integer`: as `static`, and the outputs are 8-bit integers as well: products, sums and the
+ *   rounding to the output's scale are integer arithmetic (Jacob et al., arXiv 1712.05877).
  */
 export interface ActivationGrid {
   readonly bits: 8;
@@ -27,8 +27,8 @@ export interface LayerActivations {
 export const tokenZeroPoint = 128;
 
 /**
- * Returns scale (a float32) and zero point for values in [low, high]; the range is widened to include zero,
- * so that zero is exact (arXiv 1712.05877, section 3). An empty range gives scale 1.
+ * Returns scale (a float32) and zero point for values in [low, high]; the range is widened to
+ * include zero, so that zero is exact (arXiv 1712.05877, section 3). An empty range gives scale 1.
  */
 export function fitActivations(low: number, high: number): ActivationParameters {
   const least = Math.min(low, 0);

@@ -321,8 +321,9 @@ interface Place {
 }
 
 /**
- * The value of a weight as a function of all three, with what rounding does to it at `at` (where it is `value`)
- * held: that is what straight-through gradients differentiate. The slopes of clipped weights are the rule's own.
+ * The value of a weight as a function of all three, with what rounding does to it at `at` (where it
+ * is `value`) held: that is what straight-through gradients differentiate. The slopes of clipped
+ * weights are the rule's own.
  */
 function heldRounding(how: StraightThrough, at: Place, value: number): (place: Place) => number {
   if (how.rule === "sign") {

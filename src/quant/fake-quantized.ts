@@ -16,9 +16,10 @@ export interface FakeQuantizedParameter {
 }
 
 /**
- * A float weight `W [outFeatures, inFeatures]` that is seen as values of a scheme's grid, with gradients to the weight, its
- * scales and its zero points as the grid declares them (`GridTraining`). Scales are rounded to float16 on the way,
- * gradients passing as if they were not, so that what is trained is what `freeze` packs.
+ * A float weight `W [outFeatures, inFeatures]` that is seen as values of a scheme's grid, with
+ * gradients to the weight, its scales and its zero points as the grid declares them
+ * (`GridTraining`). Scales are rounded to float16 on the way, gradients passing as if they were
+ * not, so that what is trained is what `freeze` packs.
  */
 export class FakeQuantized {
   readonly scheme: Scheme;
@@ -49,7 +50,8 @@ export class FakeQuantized {
   }
 
   /**
-   * Begins with a weight `[outFeatures, inFeatures]`, which it takes over; scales start as the grid says, or as `start` does.
+   * Begins with a weight `[outFeatures, inFeatures]`, which it takes over; scales start as the grid
+   * says, or as `start` does.
    * @throws SchemeError when the scheme's grid cannot be trained
    */
   static async of(
@@ -84,8 +86,10 @@ export class FakeQuantized {
     ];
   }
 
-  /** The weight as values of the grid, `[outFeatures, inFeatures]`, f32, or bf16 within a recording in bfloat16;
-   *  differentiable. */
+  /**
+   * The weight as values of the grid, `[outFeatures, inFeatures]`, f32, or bf16 within a recording
+   * in bfloat16; differentiable.
+   */
   weights(): Tensor<"f32" | "bf16"> {
     return this.quantizeWith(this.currentScales());
   }
@@ -119,7 +123,10 @@ export class FakeQuantized {
     for (const { value } of this.parameters) value.release();
   }
 
-  /** Scales `[outFeatures, groups]` as they are stored: float16 values, at least the grid's least scale. */
+  /**
+   * Scales `[outFeatures, groups]` as they are stored: float16 values, at least the grid's least
+   * scale.
+   */
   private currentScales(): Tensor<"f32"> {
     const { scales, weight, training, scheme } = this;
     if (!scales) return meanScales(weight, scheme);

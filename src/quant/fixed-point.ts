@@ -10,8 +10,8 @@ const smallestShift = -30;
 const largestShift = 31;
 
 /**
- * Writes a factor as `M = 2^(−n)·M0`, M0 in [½, 1) as a Q31 integer (arXiv 1712.05877, equation 6). Factors
- * below 2^−32 become 0.
+ * Writes a factor as `M = 2^(−n)·M0`, M0 in [½, 1) as a Q31 integer (arXiv 1712.05877, equation 6).
+ * Factors below 2^−32 become 0.
  * @throws RangeError for negative factors and those of 2^30 or more
  */
 export function toFixedPoint(factor: number): FixedPoint {
@@ -31,9 +31,9 @@ export function toFixedPoint(factor: number): FixedPoint {
 }
 
 /**
- * Multiplies an int32 by a factor in fixed point: a saturating shift to the left where the shift is negative,
- * the rounded high half of the doubled product, a shift to the right that rounds half away from zero. The
- * integer arithmetic of gemmlowp, without 64-bit integers.
+ * Multiplies an int32 by a factor in fixed point: a saturating shift to the left where the shift is
+ * negative, the rounded high half of the doubled product, a shift to the right that rounds half
+ * away from zero. The integer arithmetic of gemmlowp, without 64-bit integers.
  */
 export function multiplyFixedPoint(value: number, { multiplier, shift }: FixedPoint): number {
   const shifted = shift < 0 ? saturate(value * 2 ** -shift) : value;
@@ -46,8 +46,8 @@ export function saturate(value: number): number {
 }
 
 /**
- * `trunc((a·b + nudge)/2^31)` of an int32 and a multiplier b ≥ 0, nudge = 2^30 where a·b ≥ 0, else 1 − 2^30. The
- * product of 62 bits is taken in halves of b, each of which a double holds exactly.
+ * `trunc((a·b + nudge)/2^31)` of an int32 and a multiplier b ≥ 0, nudge = 2^30 where a·b ≥ 0, else
+ * 1 − 2^30. The product of 62 bits is taken in halves of b, each of which a double holds exactly.
  */
 function doublingHighMultiply(a: number, b: number): number {
   const magnitude = Math.abs(a);

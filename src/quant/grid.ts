@@ -11,19 +11,24 @@ export interface ScaleStart {
 export interface GridTraining {
   /** Forward rule and gradients. */
   readonly straightThrough: StraightThrough;
-  /** `learned`: the scale is a parameter. `mean`: it is mean|w| of the group as it is in every step. */
+  /**
+   * `learned`: the scale is a parameter. `mean`: it is mean|w| of the group as it is in every step.
+   */
   readonly scale: "learned" | "mean";
   readonly start: ScaleStart;
-  /** `Q_p`: the gradient of a learned scale is multiplied by 1/√(weights of the matrix · Q_p), so that scales
-   *  and weights move at like speeds (LSQ, arXiv 1902.08153, section 2.2); null leaves it as it is. */
+  /**
+   * `Q_p`: the gradient of a learned scale is multiplied by 1/√(weights of the matrix · Q_p), so
+   * that scales and weights move at like speeds (LSQ, arXiv 1902.08153, section 2.2); null leaves
+   * it as it is.
+   */
   readonly topLevel: number | null;
   /** A learned scale counts as this where it is smaller. */
   readonly leastScale: number;
 }
 
 /**
- * The finite set of values that a code can decode to, in units of the scale. Knows nothing of bytes.
- * Affine grids decode code c with zero point z to `origin + step · (c − z)`.
+ * The finite set of values that a code can decode to, in units of the scale. Knows nothing of
+ * bytes. Affine grids decode code c with zero point z to `origin + step · (c − z)`.
  */
 export interface Grid {
   /** Name within scheme ids. */
@@ -43,14 +48,20 @@ export interface Grid {
   /** Packing that stores the codes unless a scheme says otherwise. */
   readonly packing: PackingId;
   /**
-   * How a scale follows from the values without search: `range` covers [min, max] (zero included), `span` covers it without zero,
-   * `magnitude` covers ±max|w|, `mean` sets the scale to mean|w| (the least-squares scale of ±1).
+   * How a scale follows from the values without search: `range` covers [min, max] (zero included),
+   * `span` covers it without zero, `magnitude` covers ±max|w|, `mean` sets the scale to mean|w|
+   * (the least-squares scale of ±1).
    */
   readonly scaleRule: "range" | "span" | "magnitude" | "mean";
-  /** Whether each column has a scale beside that of its row: `Ŵ[r, j] = scale[r] · value · inputScale[j]`. */
+  /**
+   * Whether each column has a scale beside that of its row:
+   * `Ŵ[r, j] = scale[r] · value · inputScale[j]`.
+   */
   readonly inputScales?: boolean;
-  /** Whether the products of the layer are normalised over `out` (LayerNorm without weight and bias). Then no plain
-   *  linear computes what the layer does. */
+  /**
+   * Whether the products of the layer are normalised over `out` (LayerNorm without weight and
+   * bias). Then no plain linear computes what the layer does.
+   */
   readonly normalizedOutputs?: boolean;
   /** How weights are trained on this grid; null where they cannot be. */
   readonly training: GridTraining | null;

@@ -14,8 +14,10 @@ export interface QuantizedCodes {
   readonly codes: Uint8Array;
   /** `[outFeatures, groups]`, float16 bits. */
   readonly scales: Uint16Array;
-  /** `[outFeatures, groups]`: integers below the grid's levels, or float16 bits; absent for grids without
-   *  zero point. */
+  /**
+   * `[outFeatures, groups]`: integers below the grid's levels, or float16 bits; absent for grids
+   * without zero point.
+   */
   readonly zeros?: Uint8Array | Uint16Array;
   /** `[inFeatures]`, float16 bits; absent for grids without scales of the inputs. */
   readonly inputScales?: Uint16Array;
@@ -27,8 +29,10 @@ export interface QTensorParts {
   readonly codes: Uint8Array;
   /** `[outFeatures, groups]` float16 bits. */
   readonly scales: Uint16Array;
-  /** Zero points of all groups, row after row: integers packed like one row of codes, or float16 bits; null
-   *  without zero points. */
+  /**
+   * Zero points of all groups, row after row: integers packed like one row of codes, or float16
+   * bits; null without zero points.
+   */
   readonly zeros: Uint8Array | Uint16Array | null;
   /** `[inFeatures]` float16 bits; absent for grids without scales of the inputs. */
   readonly inputScales?: Uint16Array;
@@ -47,7 +51,10 @@ export interface QTensorSizes {
   readonly activations: number;
 }
 
-/** A low-bit weight `[outFeatures, inFeatures]`: packed codes and quantization parameters. Immutable. */
+/**
+ * A low-bit weight `[outFeatures, inFeatures]`: packed codes and quantization parameters.
+ * Immutable.
+ */
 export class QTensor {
   readonly scheme: Scheme;
   readonly outFeatures: number;
@@ -146,8 +153,10 @@ export class QTensor {
     return out;
   }
 
-  /** Describes codes, scales and zero points to kernels, which know no scheme. Scales of the inputs are not
-   *  in it: the layer multiplies its inputs by them. */
+  /**
+   * Describes codes, scales and zero points to kernels, which know no scheme. Scales of the inputs
+   * are not in it: the layer multiplies its inputs by them.
+   */
   operand(): PackedOperand {
     const { grid, packing, groupSize } = this.scheme;
     return {
@@ -165,8 +174,10 @@ export class QTensor {
     };
   }
 
-  /** Decodes all weights to float32, `[outFeatures, inFeatures]`: the values that packed kernels multiply by, times the
-   *  scales of the inputs where there are any. */
+  /**
+   * Decodes all weights to float32, `[outFeatures, inFeatures]`: the values that packed kernels
+   * multiply by, times the scales of the inputs where there are any.
+   */
   dequantize(): Float32Array {
     const { inFeatures, outFeatures } = this;
     const { grid, groupSize } = this.scheme;

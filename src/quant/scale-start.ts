@@ -13,9 +13,9 @@ export interface StartingScales {
 }
 
 /**
- * Finds the scales with which the training of `weights` (rows of `columns`) begins: `factor` times max|w|, mean|w|
- * or max(w) − min(w) of each group, at least the grid's least scale. For a span the zero point is `rne(−min(w)/s)`; zero need
- * not be in the span.
+ * Finds the scales with which the training of `weights` (rows of `columns`) begins: `factor` times
+ * max|w|, mean|w| or max(w) − min(w) of each group, at least the grid's least scale. For a span the
+ * zero point is `rne(−min(w)/s)`; zero need not be in the span.
  */
 export function startScales(
   weights: Float32Array,

@@ -6,8 +6,8 @@ import type { Packing } from "./packing.ts";
 import { packings } from "./packings/index.ts";
 
 /**
- * How a weight matrix is stored: grid × granularity × scale dtype × packing. Frozen; its id is canonical
- * (`w2g64`, `w3g128-sym`, `w1.58`).
+ * How a weight matrix is stored: grid × granularity × scale dtype × packing. Frozen; its id is
+ * canonical (`w2g64`, `w3g128-sym`, `w1.58`).
  */
 export interface Scheme {
   readonly id: string;
@@ -26,8 +26,8 @@ const largestGroup = 2 ** 20;
 const grammar = /^w(\d+(?:\.\d+)?)(?:g(\d+))?((?:-[a-z]+)*?)(?:a(\d+)(?:-(static|integer))?)?$/;
 
 /**
- * Reads a scheme id `w<bits>[g<size>][-sym][-<grid>][a8[-static|-integer]]`. `-asym` and the default grid's name are
- * accepted and dropped from the canonical id.
+ * Reads a scheme id `w<bits>[g<size>][-sym][-<grid>][a8[-static|-integer]]`. `-asym` and the
+ * default grid's name are accepted and dropped from the canonical id.
  * @throws SchemeError when the id does not parse or no grid fits
  */
 export function parseScheme(id: string): Scheme {
@@ -89,7 +89,10 @@ export function groupsPerRow(scheme: Scheme, inFeatures: number): number {
   return scheme.groupSize === null ? 1 : Math.ceil(inFeatures / scheme.groupSize);
 }
 
-/** Whether weights are 8-bit integers with one scale a row and no zero points: integer kernels take them. */
+/**
+ * Whether weights are 8-bit integers with one scale a row and no zero points: integer kernels take
+ * them.
+ */
 export function hasIntegerRows({ grid, groupSize }: Scheme): boolean {
   return groupSize === null && grid.bits === 8 && grid.zeroPoint === "none" && grid.step === 1;
 }

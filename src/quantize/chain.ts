@@ -12,9 +12,10 @@ import type { RunRecord } from "../run/run-record.ts";
 import { runStage } from "./stage.ts";
 
 /**
- * Runs the methods of a recipe: the quantizer on the original checkpoint, then each finisher on the checkpoint that the method
- * before it made. What comes between stands in hidden folders beside the output, whole checkpoints like any
- * other, until the last is done: a chain that was interrupted goes on where it was.
+ * Runs the methods of a recipe: the quantizer on the original checkpoint, then each finisher on the
+ * checkpoint that the method before it made. What comes between stands in hidden folders beside the
+ * output, whole checkpoints like any other, until the last is done: a chain that was interrupted
+ * goes on where it was.
  * @throws UsageError when such a folder is of another chain
  */
 export async function runChain(

@@ -18,8 +18,9 @@ export interface TrainingSize extends TrainingEffort {
 }
 
 /**
- * Estimates the memory in bytes that training takes besides the process: float32 weights with gradients and moments, the
- * linears as values of their grids, what the gradients need of each block, and logits.
+ * Estimates the memory in bytes that training takes besides the process: float32 weights with
+ * gradients and moments, the linears as values of their grids, what the gradients need of each
+ * block, and logits.
  */
 export function estimateTrainingMemory(size: TrainingSize): number {
   const { parameters, linears, microBatchTokens: tokens, blocks, hiddenSize } = size;

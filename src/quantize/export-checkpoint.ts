@@ -46,8 +46,8 @@ export interface ExportResult {
 const torchNames = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const;
 
 /**
- * Writes the decoded weights of a quantized checkpoint as a plain Hugging Face checkpoint, which any
- * other program can load. Tensors that are not quantized are copied as they are.
+ * Writes the decoded weights of a quantized checkpoint as a plain Hugging Face checkpoint, which
+ * any other program can load. Tensors that are not quantized are copied as they are.
  * @throws UsageError when the checkpoint is not quantized or the output exists
  * @throws UnsupportedError when layers are more than a weight to multiply by
  * @throws FormatError when the checkpoint is malformed

@@ -5,9 +5,10 @@ import type { PlannedLinear } from "../run/plan.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 
 /**
- * Decides what happens to each linear layer: its scheme, or null when a pattern of `ignore` fits.
- * A pattern is a glob over the module name (`*` any run of characters), which may leave out leading
- * parts: `mlp.down_proj`, `layers.0.*`, `*.k_proj`. With the prefix `re:` it is a regular expression.
+ * Decides what happens to each linear layer: its scheme, or null when a pattern of `ignore` fits. A
+ * pattern is a glob over the module name (`*` any run of characters), which may leave out leading
+ * parts: `mlp.down_proj`, `layers.0.*`, `*.k_proj`. With the prefix `re:` it is a regular
+ * expression.
  * @throws UsageError for a pattern that fits no layer, or a broken regular expression
  */
 export function selectLinears(

@@ -19,7 +19,9 @@ export async function runStage(job: RunJob): Promise<RunRecord> {
   return settled ?? runInFolder(job);
 }
 
-/** Runs in a working directory, which becomes the output, or stays when something is finished in it. */
+/**
+ * Runs in a working directory, which becomes the output, or stays when something is finished in it.
+ */
 async function runInFolder(job: RunJob): Promise<RunRecord> {
   const { opened, recipe, method, plan, identity, options } = job;
   const folder = await openResumable(recipe.out, {
@@ -49,7 +51,10 @@ async function runInFolder(job: RunJob): Promise<RunRecord> {
   }
 }
 
-/** Whether a run that is gone on with would fail in the same way: what it finished is of no use then. */
+/**
+ * Whether a run that is gone on with would fail in the same way: what it finished is of no use
+ * then.
+ */
 function comesAgain(error: unknown): boolean {
   return [FormatError, NumericError, UnsupportedError].some((kind) => error instanceof kind);
 }

@@ -18,12 +18,18 @@ export type MethodChoice = Choice<QuantizerId>;
 /** A transform, with the options that it knows or without any. */
 export type TransformChoice = TransformId | Choice<TransformId>;
 
-/** A finisher, with the options that it knows or without any, and text of its own where it is not the calibration text. */
+/**
+ * A finisher, with the options that it knows or without any, and text of its own where it is not
+ * the calibration text.
+ */
 export type FinisherChoice =
   | FinisherId
   | (Choice<FinisherId> & { readonly data?: string | readonly string[] | CalibrationInput });
 
-/** A preset, with options for its quantizer. Finishers that are given stand in the place of the preset's. */
+/**
+ * A preset, with options for its quantizer. Finishers that are given stand in the place of the
+ * preset's.
+ */
 export type PresetChoice = {
   [Id in PresetId]: {
     readonly preset: Id;
@@ -34,7 +40,9 @@ export type PresetChoice = {
 
 type CalibrationInput = NonNullable<RecipeInput["calibration"]>;
 
-/** What to quantize to, and how: a recipe without its model, with the usual things written shorter. */
+/**
+ * What to quantize to, and how: a recipe without its model, with the usual things written shorter.
+ */
 export type QuantizeOptions = Omit<
   RecipeInput,
   "model" | "transforms" | "method" | "options" | "finishers" | "calibration"
@@ -53,8 +61,8 @@ export type QuantizeOptions = Omit<
     /** Replace an existing output. */
     readonly overwrite?: boolean;
     /**
-     * What to do when a run to the same output was interrupted. `auto` (default) goes on with it, and
-     * refuses when it was another run; `restart` discards what it had done.
+     * What to do when a run to the same output was interrupted. `auto` (default) goes on with it,
+     * and refuses when it was another run; `restart` discards what it had done.
      */
     readonly resume?: ResumeChoice;
     /** Folder where several runs keep what they have in common, so that it is worked out once. */

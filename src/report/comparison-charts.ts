@@ -18,7 +18,9 @@ const shapes: Readonly<Record<Origin, PlotShape>> = {
   shipped: "square",
 };
 
-/** Draws task accuracy over size. Variants without tasks are left out; empty when there are none. */
+/**
+ * Draws task accuracy over size. Variants without tasks are left out; empty when there are none.
+ */
 export function drawAccuracyChart(variants: readonly ComparedVariant[]): string {
   return drawVariants(variants, {
     id: "accuracy",

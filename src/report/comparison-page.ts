@@ -7,8 +7,9 @@ import { formatPercentage } from "./format.ts";
 import { colourClass } from "./palette.ts";
 
 /**
- * Writes a comparison as one HTML page that needs nothing else: charts as SVG, tables, samples. It follows
- * the reader's light or dark scheme; rows of the table and points of the charts light up together.
+ * Writes a comparison as one HTML page that needs nothing else: charts as SVG, tables, samples. It
+ * follows the reader's light or dark scheme; rows of the table and points of the charts light up
+ * together.
  */
 export function formatComparisonPage(comparison: Comparison): string {
   const { title, introduction, variants, samples } = comparison;

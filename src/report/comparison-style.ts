@@ -9,7 +9,10 @@ blockquote p { margin: 4px 0 0; max-width: none; }
 cite { font-style: normal; color: var(--faint); font-size: 13px; }
 `;
 
-/** The style of a comparison's page, with a rule for each variant that lights its row and points together. */
+/**
+ * The style of a comparison's page, with a rule for each variant that lights its row and points
+ * together.
+ */
 export function comparisonStyle(variants: number): string {
   const together = Array.from(
     { length: variants },

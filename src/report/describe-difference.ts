@@ -6,8 +6,8 @@ import { formatNumber } from "./format.ts";
 export type QualityKind = "perplexity" | "divergence" | "accuracy";
 
 /**
- * Says how much lower or higher `a` is: `3.1 ± 0.4 % lower`. A difference of losses is told as the ratio of
- * perplexities, one of accuracies in points, one of divergences in nats.
+ * Says how much lower or higher `a` is: `3.1 ± 0.4 % lower`. A difference of losses is told as the
+ * ratio of perplexities, one of accuracies in points, one of divergences in nats.
  */
 export function describeDifference(kind: QualityKind, difference: Difference): string {
   const { estimate, interval } = shownDifference(kind, difference);
@@ -17,8 +17,8 @@ export function describeDifference(kind: QualityKind, difference: Difference): s
 }
 
 /**
- * Gives the interval of a difference that was not decided: `between −0.3 % and +0.5 %`. Where it leaves out 0, it
- * does so taken alone, but not among all the questions that were asked.
+ * Gives the interval of a difference that was not decided: `between −0.3 % and +0.5 %`. Where it
+ * leaves out 0, it does so taken alone, but not among all the questions that were asked.
  */
 export function describeRange(
   kind: QualityKind,

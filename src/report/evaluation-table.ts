@@ -59,8 +59,8 @@ const columns: readonly FigureColumn[] = [
 ];
 
 /**
- * Lays out one row a variant, the original first and the others by size; columns that no variant has a
- * figure for are left out.
+ * Lays out one row a variant, the original first and the others by size; columns that no variant
+ * has a figure for are left out.
  */
 export function formatEvaluationTable(
   original: VariantFigures | null,

@@ -34,7 +34,10 @@ const styles = `
     }
   `;
 
-/** Draws the losses of a training over its steps as a self-contained SVG document, for light and dark pages. */
+/**
+ * Draws the losses of a training over its steps as a self-contained SVG document, for light and
+ * dark pages.
+ */
 export function drawLossChart(chart: LossChart): string {
   const { losses, validations, title } = chart;
   const points = [...losses, ...validations].filter(({ loss }) => Number.isFinite(loss));
@@ -128,7 +131,10 @@ function drawLegend(hasValidation: boolean): string[] {
   });
 }
 
-/** A running mean over about a twentieth of the curve, so that the trend shows through the noise of batches. */
+/**
+ * A running mean over about a twentieth of the curve, so that the trend shows through the noise of
+ * batches.
+ */
 function smooth(points: readonly ChartPoint[]): ChartPoint[] {
   const share = 1 / Math.max(1, points.length / 20);
   let mean = points[0]?.loss ?? 0;

@@ -3,8 +3,8 @@ import { absolutePath, baseName } from "../platform/node.ts";
 const shownDigits = 7;
 
 /**
- * Names a model source for people: the last part of a directory, or of `hf:owner/name@revision`, a commit
- * by its first digits.
+ * Names a model source for people: the last part of a directory, or of `hf:owner/name@revision`, a
+ * commit by its first digits.
  */
 export function modelName(source: string): string {
   const commit = /^(hf:.*@)([0-9a-f]{40})$/.exec(source);

@@ -5,7 +5,10 @@ type Triple = readonly [number, number, number];
 
 const bits = [16, 8, 4, 3, 2, 1.58, 1];
 
-/** Linear light of a colour as people see it who lack one kind of cones (Machado, Oliveira and Fernandes 2009). */
+/**
+ * Linear light of a colour as people see it who lack one kind of cones (Machado, Oliveira and
+ * Fernandes 2009).
+ */
 const visions: Readonly<Record<string, readonly [Triple, Triple, Triple]>> = {
   normal: [
     [1, 0, 0],

@@ -1,4 +1,7 @@
-/** One colour a bit-width, for light and dark pages; their lightness falls with the bits, so that they print in grey. */
+/**
+ * One colour a bit-width, for light and dark pages; their lightness falls with the bits, so that
+ * they print in grey.
+ */
 const colours: readonly (readonly [bits: number, light: string, dark: string])[] = [
   [16, "#1b1b1f", "#f4f4f5"],
   [8, "#4b008d", "#c9a6ff"],

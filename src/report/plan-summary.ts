@@ -5,8 +5,8 @@ import type { Layout } from "./style.ts";
 import { textWidth } from "./table.ts";
 
 /**
- * Says in three or four lines what a quantization will do and what it needs: the model, the method with its
- * data and machine, the cost, and which layers stay as they are.
+ * Says in three or four lines what a quantization will do and what it needs: the model, the method
+ * with its data and machine, the cost, and which layers stay as they are.
  */
 export function formatPlan(plan: Plan, layout: Layout): string[] {
   const quantized = plan.linears.filter((linear) => linear.scheme !== null);

@@ -24,8 +24,8 @@ const activityWidth = 18;
 
 /**
  * Draws the line that is redrawn in place on a terminal:
- * `  block 4/6  ████████████████░░░░░░░░  mlp.down_proj   error 0.0213   4.1 s left`.
- * On narrow terminals the bar shrinks, then the activity, the figure and the bar go; it never exceeds
+ * `  block 4/6  ████████████████░░░░░░░░  mlp.down_proj   error 0.0213   4.1 s left`. On narrow
+ * terminals the bar shrinks, then the activity, the figure and the bar go; it never exceeds
  * `layout.width − 1`, so that the cursor stays on the line.
  */
 export function formatProgressLine(progress: Progress, layout: Layout): string {

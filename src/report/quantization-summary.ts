@@ -31,8 +31,8 @@ export function formatDone(record: RunRecord, layout: Layout): string[] {
 }
 
 /**
- * Lays out the closing table of a quantization: bits a weight and relative error by layer group, what was
- * left as it was, the whole file; and below it the layers that had to fall back.
+ * Lays out the closing table of a quantization: bits a weight and relative error by layer group,
+ * what was left as it was, the whole file; and below it the layers that had to fall back.
  */
 export function formatQuantizationSummary(
   record: RunRecord,
@@ -50,7 +50,8 @@ export function formatQuantizationSummary(
     ? "output"
     : "weight";
   for (const { roles, bitsPerWeight, relativeError } of record.ends) {
-    // A table in front of or behind the blocks has no error at outputs that could stand in the column.
+    // A table in front of or behind the blocks has no error at outputs that could stand in the
+    // column.
     const error = errorOf === "weight" ? formatNumber(relativeError) : "–";
     const bits: Cell = { text: formatBits(bitsPerWeight), tone: "accent" };
     rows.push([roles.join(", "), bits, error, "", ""]);
@@ -77,7 +78,10 @@ export function formatQuantizationSummary(
   return [...table, ...ends, ...formatFallbacks(record, layout)];
 }
 
-/** Lists the layers that were quantized by a simpler way than asked for; nothing when there are none. */
+/**
+ * Lists the layers that were quantized by a simpler way than asked for; nothing when there are
+ * none.
+ */
 function formatFallbacks(record: RunRecord, layout: Layout): string[] {
   const fallen = record.linears.filter((linear) => linear.fallback !== undefined);
   if (fallen.length === 0) return [];
@@ -99,7 +103,10 @@ function formatFallbacks(record: RunRecord, layout: Layout): string[] {
   ];
 }
 
-/** Puts the linears of the blocks into groups by the part of the block they stand in, in the order they come. */
+/**
+ * Puts the linears of the blocks into groups by the part of the block they stand in, in the order
+ * they come.
+ */
 function groupLayers(linears: readonly LinearRecord[]): LayerGroup[] {
   const members = new Map<string, LinearRecord[]>();
   for (const linear of linears) {

@@ -8,7 +8,9 @@ export type Cell = string | { readonly text: string; readonly tone: Tone };
 export interface Column {
   readonly header: string;
   readonly align?: "left" | "right";
-  /** Columns with a higher number go first when the table is too wide; 0 (the default) never goes. */
+  /**
+   * Columns with a higher number go first when the table is too wide; 0 (the default) never goes.
+   */
   readonly dropOrder?: number;
   /** The narrowest this column may be cut to, with `…`; by default it is never cut. */
   readonly minWidth?: number;
@@ -19,9 +21,9 @@ export interface Column {
 const gap = "  ";
 
 /**
- * Lays out rows under columns, as wide as `layout.width` allows: first columns are cut down to their
- * `minWidth`, then columns are dropped by their `dropOrder`; lines never wrap. Every line starts with
- * `indent` (default two spaces) and has no spaces at its end.
+ * Lays out rows under columns, as wide as `layout.width` allows: first columns are cut down to
+ * their `minWidth`, then columns are dropped by their `dropOrder`; lines never wrap. Every line
+ * starts with `indent` (default two spaces) and has no spaces at its end.
  */
 export function formatTable(
   columns: readonly Column[],

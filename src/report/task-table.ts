@@ -61,8 +61,9 @@ const columns: readonly RowColumn[] = [
 ];
 
 /**
- * Lays out one row a task, and below them the named averages that the tasks make up, or the mean of several
- * tasks when they make up none; with an original its figures beside. Columns that no row fills are left out.
+ * Lays out one row a task, and below them the named averages that the tasks make up, or the mean of
+ * several tasks when they make up none; with an original its figures beside. Columns that no row
+ * fills are left out.
  */
 export function formatTaskTable(
   scores: ShownScores,
@@ -126,7 +127,9 @@ function meanRow(tasks: readonly TaskScore[]): Row {
   };
 }
 
-/** The figure that an original is compared by: the accuracy, of an average the one it is made of. */
+/**
+ * The figure that an original is compared by: the accuracy, of an average the one it is made of.
+ */
 function formatMain(row: Row | undefined): string {
   const accuracy = row?.accuracy ?? row?.normalizedAccuracy;
   return accuracy ? formatPercentage(accuracy.mean) : "–";

@@ -1,6 +1,6 @@
 /**
- * Chooses round numbers for an axis over [low, high]: multiples of 1, 2 or 5 times a power of ten, at most `most` of them,
- * all inside the range. Empty where the range is.
+ * Chooses round numbers for an axis over [low, high]: multiples of 1, 2 or 5 times a power of ten,
+ * at most `most` of them, all inside the range. Empty where the range is.
  */
 export function roundTicks(low: number, high: number, most: number): number[] {
   const span = high - low;

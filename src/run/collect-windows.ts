@@ -10,8 +10,9 @@ import type { Recipe } from "../recipe/recipe.ts";
 import { readSharedWindows } from "./shared-windows.ts";
 
 /**
- * Reads the windows that a recipe asks for from files; null when there are none to be read. With `forTraining` of
- * conversations only what the assistant says is to be predicted. Runs with one `sharedFolder` tokenise equal text once.
+ * Reads the windows that a recipe asks for from files; null when there are none to be read. With
+ * `forTraining` of conversations only what the assistant says is to be predicted. Runs with one
+ * `sharedFolder` tokenise equal text once.
  * @throws UsageError when there is too little text
  */
 export async function readWindows(
@@ -41,7 +42,10 @@ export interface Sampling {
   readonly onWindow: (window: Int32Array, done: number) => Promise<void>;
 }
 
-/** Samples the calibration windows that a recipe asks for from the model itself, or from its teacher. */
+/**
+ * Samples the calibration windows that a recipe asks for from the model itself, or from its
+ * teacher.
+ */
 export async function sampleWindows(
   opened: OpenedModel,
   { calibration, seed, teacher }: Recipe,

@@ -26,10 +26,10 @@ const samplePieces = 64;
 const samplePieceBytes = 64 * 1024;
 
 /**
- * Gathers what a run's result depends on: the program, the kernels, the settled recipe, the calibration
- * text and the model's files. Where files and activations lie does not count, nor does the number of threads, which
- * changes no result. Texts and small files are hashed whole; weight files by size, time of change and a
- * sample of 4 MB.
+ * Gathers what a run's result depends on: the program, the kernels, the settled recipe, the
+ * calibration text and the model's files. Where files and activations lie does not count, nor does
+ * the number of threads, which changes no result. Texts and small files are hashed whole; weight
+ * files by size, time of change and a sample of 4 MB.
  * @throws FormatError when a file is missing
  */
 export async function identifyRun(
@@ -107,7 +107,10 @@ export function flatten(prefix: string, value: object): Record<string, string> {
   return flat;
 }
 
-/** Describes a large file without reading all of it: size, time of change, a hash of pieces spread over it. */
+/**
+ * Describes a large file without reading all of it: size, time of change, a hash of pieces spread
+ * over it.
+ */
 async function sampleFile(path: string): Promise<string> {
   const file = await openForReading(path);
   try {

@@ -94,8 +94,8 @@ export interface JournalContents {
 
 /**
  * The journal of a run: a line for everything that need not be done again, durable before `append`
- * returns. A line is a JSON document after eight digits of its SHA-256, so that one that was cut off, and
- * whatever follows it, is never taken for whole.
+ * returns. A line is a JSON document after eight digits of its SHA-256, so that one that was cut
+ * off, and whatever follows it, is never taken for whole.
  */
 export class Journal {
   private readonly file: WritableFile;

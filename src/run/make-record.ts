@@ -23,7 +23,10 @@ export interface FinishedRecords {
   readonly training?: TrainingRecord;
 }
 
-/** Makes the record of a run whose checkpoint stands in its folder; `tokens` of calibration, null without any. */
+/**
+ * Makes the record of a run whose checkpoint stands in its folder; `tokens` of calibration, null
+ * without any.
+ */
 export async function makeRecord(
   { job, folder, meter, startedAt, resumptions }: RunState,
   done: FinishedRecords,
@@ -62,7 +65,10 @@ export async function makeRecord(
   return earlierStage ? joinStages(earlierStage, record) : record;
 }
 
-/** The record of a chain: what the quantizer did, what the last finisher made, and what each finisher did. */
+/**
+ * The record of a chain: what the quantizer did, what the last finisher made, and what each
+ * finisher did.
+ */
 function joinStages({ recipe, record: before }: EarlierStage, last: RunRecord): RunRecord {
   const { training, linears, elapsedMs, startedAt, calibration: text } = last;
   const changes = linears.map(({ relativeError }) => relativeError);

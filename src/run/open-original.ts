@@ -5,7 +5,8 @@ import { type OpenedModel, openModel } from "../runtime/load.ts";
 import { UnsupportedError } from "../util/errors.ts";
 
 /**
- * Finds a model and opens it for work on its float32 weights. Whoever opens it closes its checkpoint.
+ * Finds a model and opens it for work on its float32 weights. Whoever opens it closes its
+ * checkpoint.
  * @throws UnsupportedError when it is quantized already
  * @throws FewbitError as `resolveModel` and `openModel` do
  */

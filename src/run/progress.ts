@@ -57,7 +57,10 @@ export class ProgressMeter {
     this.doneWork += work;
   }
 
-  /** Says what is being done now; `begun` is the part that is done of work that counts only when it is all done. */
+  /**
+   * Says what is being done now; `begun` is the part that is done of work that counts only when it
+   * is all done.
+   */
   report(block: number, activity: string, begun = 0): void {
     this.sampleMemory();
     const done = this.doneWork + begun;

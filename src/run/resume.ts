@@ -27,8 +27,8 @@ export interface EarlierWork {
 }
 
 /**
- * Makes way for a run to `out`: with `restart` nothing of an earlier one is left. Returns the record when
- * the same run was stopped after its output had got its name, in the last step of all.
+ * Makes way for a run to `out`: with `restart` nothing of an earlier one is left. Returns the
+ * record when the same run was stopped after its output had got its name, in the last step of all.
  */
 export async function settleEarlierRun(
   out: string,
@@ -46,10 +46,10 @@ export async function settleEarlierRun(
 }
 
 /**
- * Reads what an interrupted run had done in a working directory; null, and the directory empty, when it
- * had done nothing that counts.
- * @throws UsageError when it was another run: another recipe, model, text or program; the directory is
- * left for it then
+ * Reads what an interrupted run had done in a working directory; null, and the directory empty,
+ * when it had done nothing that counts.
+ * @throws UsageError when it was another run: another recipe, model, text or program; the directory
+ * is left for it then
  */
 export async function readEarlierWork(
   output: ResumableOutput,

@@ -11,8 +11,8 @@ export interface RunResult<Event, Record> {
 }
 
 /**
- * A run under way. Await it for the result; iterate over `events` meanwhile (or afterwards: every iteration
- * begins with the first event and ends with the run).
+ * A run under way. Await it for the result; iterate over `events` meanwhile (or afterwards: every
+ * iteration begins with the first event and ends with the run).
  */
 export interface RunHandle<Event, Record> extends Promise<RunResult<Event, Record>> {
   readonly events: AsyncIterable<Event>;
@@ -33,8 +33,8 @@ export function startRun<Event, Record>(
   const result = work((event) => log.add(event))
     .then((record) => ({ record, out, events: log }))
     .finally(() => log.close());
-  // Whoever only iterates over the events must not bring the process down with an unhandled rejection;
-  // whoever awaits the run still gets the error.
+  // Whoever only iterates over the events must not bring the process down with an unhandled
+  // rejection; whoever awaits the run still gets the error.
   result.catch(() => {});
   return Object.assign(result, { events: log });
 }

@@ -15,8 +15,8 @@ export interface LinearRecord {
   readonly bitsPerWeight: number;
   readonly weights: number;
   /**
-   * Of the weight as the transforms left it: `‖X·(W − Ŵ)ᵀ‖² / ‖X·Wᵀ‖²` over a sample of the layer's calibration inputs; without calibration
-   * `‖W − Ŵ‖² / ‖W‖²`.
+   * Of the weight as the transforms left it: `‖X·(W − Ŵ)ᵀ‖² / ‖X·Wᵀ‖²` over a sample of the layer's
+   * calibration inputs; without calibration `‖W − Ŵ‖² / ‖W‖²`.
    */
   readonly relativeError: number;
   readonly errorOf: "outputs" | "weights";
@@ -94,7 +94,10 @@ export interface RunRecord {
   readonly elapsedMs: number;
   /** Empty when the run was never interrupted. */
   readonly resumptions: readonly Resumption[];
-  /** Largest resident memory of the process while it ran, and the largest part of it not backed by files. */
+  /**
+   * Largest resident memory of the process while it ran, and the largest part of it not backed by
+   * files.
+   */
   readonly peakMemoryBytes: number;
   readonly peakAnonymousBytes: number | null;
   readonly calibration: { readonly windows: number; readonly tokens: number } | null;

@@ -17,7 +17,10 @@ export interface FoundFinished {
   readonly weights: number;
 }
 
-/** What a run keeps of itself, whatever its work is: how far it is, and what an interrupted run has left to it. */
+/**
+ * What a run keeps of itself, whatever its work is: how far it is, and what an interrupted run has
+ * left to it.
+ */
 export class RunState {
   /** Whether something is finished that a later run need not do again. */
   hasFinishedWork = false;

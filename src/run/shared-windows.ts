@@ -54,7 +54,8 @@ async function identify(text: SharedText): Promise<string> {
   const { directory, calibration, seed, forTraining } = text;
   const { files, ...rest } = calibration;
   const identity = flatten("calibration", { ...rest, seed, forTraining });
-  // Of the configuration only what the tokenizer reads: all checkpoints of a chain cut a text alike.
+  // Of the configuration only what the tokenizer reads: all checkpoints of a chain cut a text
+  // alike.
   const config = await readJsonObject(joinPath(directory, "config.json"));
   identity.tokenIds = JSON.stringify(parseModelTokenIds(config));
   for (const name of await listSidecarFiles(directory)) {

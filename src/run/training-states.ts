@@ -37,9 +37,10 @@ interface StateDocument {
 }
 
 /**
- * States of a training in a folder: `state-<step>.safetensors` with parameters and moments, in float32, and
- * `state-<step>.json`. Both are written under other names first, made durable and renamed, the JSON last: what it
- * names is whole. A state whose hashes do not agree is passed over for the one before it.
+ * States of a training in a folder: `state-<step>.safetensors` with parameters and moments, in
+ * float32, and `state-<step>.json`. Both are written under other names first, made durable and
+ * renamed, the JSON last: what it names is whole. A state whose hashes do not agree is passed over
+ * for the one before it.
  */
 export class TrainingFiles implements TrainingStore {
   readonly path: string;
@@ -51,7 +52,10 @@ export class TrainingFiles implements TrainingStore {
     this.identity = identity;
   }
 
-  /** Lists in what the run that left the newest state differs from this one; null when there is no state. */
+  /**
+   * Lists in what the run that left the newest state differs from this one; null when there is no
+   * state.
+   */
   async differences(): Promise<readonly IdentityDifference[] | null> {
     for (const step of await this.steps()) {
       const document = await this.readDocument(step);
@@ -60,7 +64,10 @@ export class TrainingFiles implements TrainingStore {
     return null;
   }
 
-  /** Reads what the newest whole state says of the run, without its tensors; null when there is none. */
+  /**
+   * Reads what the newest whole state says of the run, without its tensors; null when there is
+   * none.
+   */
   async progress(): Promise<TrainingProgress | null> {
     for (const step of await this.steps()) {
       const document = await this.readDocument(step);

@@ -15,14 +15,19 @@ export type WeightPrecision = "stored" | "float32";
 
 const weightSuffix = ".weight";
 
-/** The weights of a checkpoint directory, plain or packed by fewbit. Every read goes to the disk. */
+/**
+ * The weights of a checkpoint directory, plain or packed by fewbit. Every read goes to the disk.
+ */
 export class CheckpointWeights implements WeightSource {
   readonly backend: Backend;
   private readonly checkpoint: Checkpoint;
   private readonly precision: WeightPrecision;
   private readonly packed: ReadonlyMap<string, QuantizedModule>;
 
-  /** @throws FormatError UnsupportedError when the checkpoint is quantized in a way that cannot be read */
+  /**
+   * @throws FormatError UnsupportedError when the checkpoint is quantized in a way that cannot be
+   * read
+   */
   constructor(backend: Backend, checkpoint: Checkpoint, precision: WeightPrecision) {
     this.backend = backend;
     this.checkpoint = checkpoint;

@@ -52,8 +52,8 @@ export interface Inspection {
 }
 
 /**
- * Describes a checkpoint directory without reading its weights. `name` is what it is called, by default
- * as its directory.
+ * Describes a checkpoint directory without reading its weights. `name` is what it is called, by
+ * default as its directory.
  * @throws FormatError UnsupportedError as `load` does
  */
 export async function inspectCheckpoint(path: string, name?: string): Promise<Inspection> {

@@ -33,7 +33,9 @@ export interface ForwardOptions {
   readonly products?: Products;
 }
 
-/** A model with all its weights in memory and its tokenizer: what is evaluated and generates text. */
+/**
+ * A model with all its weights in memory and its tokenizer: what is evaluated and generates text.
+ */
 export class LanguageModel {
   /** The checkpoint's directory. */
   readonly directory: string;
@@ -92,9 +94,9 @@ export class LanguageModel {
   }
 
   /**
-   * Runs ids `[batch, length]` through embedding and all blocks: `[batch, length, hiddenSize]`, to be
-   * turned into logits by `logits`. With a cache the ids follow the tokens that it holds; with a tree the one row of
-   * ids makes up its texts.
+   * Runs ids `[batch, length]` through embedding and all blocks: `[batch, length, hiddenSize]`, to
+   * be turned into logits by `logits`. With a cache the ids follow the tokens that it holds; with a
+   * tree the one row of ids makes up its texts.
    * @throws UsageError when the cache may not grow that far
    */
   hiddenStates(
@@ -123,7 +125,10 @@ export class LanguageModel {
     return this.model.logits(hidden, products);
   }
 
-  /** Makes an empty key-value cache that grows as far as `maxCapacity` tokens (default: the context). */
+  /**
+   * Makes an empty key-value cache that grows as far as `maxCapacity` tokens (default: the
+   * context).
+   */
   newCache(
     maxCapacity: number = this.config.contextLength,
     batch: number = 1,

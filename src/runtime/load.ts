@@ -26,7 +26,9 @@ export interface OpenOptions {
 
 /** How a model is loaded. */
 export interface LoadOptions extends OpenOptions {
-  /** What leads to the directory, such as `hf:owner/name@commit`; by default the directory itself. */
+  /**
+   * What leads to the directory, such as `hf:owner/name@commit`; by default the directory itself.
+   */
   readonly source?: string;
   readonly signal?: AbortSignal;
 }
@@ -50,8 +52,8 @@ export interface OpenedModel {
 }
 
 /**
- * Opens a checkpoint directory without reading its blocks: for streaming through a model that is larger
- * than the memory. Names and shapes of all weights are checked.
+ * Opens a checkpoint directory without reading its blocks: for streaming through a model that is
+ * larger than the memory. Names and shapes of all weights are checked.
  * @throws FormatError when files are missing, malformed or do not belong together
  * @throws UnsupportedError for architectures and quantizations that are not known
  */
@@ -80,8 +82,8 @@ export async function openModel(directory: string, options: OpenOptions): Promis
 }
 
 /**
- * Loads a checkpoint directory whole, with its tokenizer. Packed weights stay packed, 16-bit ones stay
- * in 16 bits; both are widened exactly when they are multiplied by.
+ * Loads a checkpoint directory whole, with its tokenizer. Packed weights stay packed, 16-bit ones
+ * stay in 16 bits; both are widened exactly when they are multiplied by.
  * @throws FormatError when files are missing, malformed or do not belong together
  * @throws NumericError when weights are NaN or infinite
  * @throws UnsupportedError for architectures and quantizations that are not known

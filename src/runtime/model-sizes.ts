@@ -13,7 +13,9 @@ export interface ModelSizes {
   readonly linear: {
     readonly layers: number;
     readonly weights: number;
-    /** Stored bytes of the weights: floats, or codes, scales and zero points. Biases do not count. */
+    /**
+     * Stored bytes of the weights: floats, or codes, scales and zero points. Biases do not count.
+     */
     readonly bytes: number;
     readonly bitsPerWeight: number;
   };

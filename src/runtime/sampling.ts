@@ -40,9 +40,10 @@ function expectRange(name: string, value: number, fits: boolean, range: string):
 }
 
 /**
- * Chooses the next token. The order is that of Hugging Face transformers: repetition penalty, temperature,
- * top-k, top-p (over what top-k left), min-p. (llama.cpp applies the temperature last instead.)
- * `seen` holds the tokens that the penalty applies to, the prompt's included. `logits` are not changed.
+ * Chooses the next token. The order is that of Hugging Face transformers: repetition penalty,
+ * temperature, top-k, top-p (over what top-k left), min-p. (llama.cpp applies the temperature last
+ * instead.) `seen` holds the tokens that the penalty applies to, the prompt's included. `logits`
+ * are not changed.
  * @throws NumericError when a logit is NaN or all are −∞
  */
 export function sampleToken(

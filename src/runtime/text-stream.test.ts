@@ -5,7 +5,9 @@ import { type Decode, StopStrings, TextStream } from "./text-stream.ts";
 /** A tokenizer whose tokens are bytes. */
 const decodeBytes: Decode = (ids) => new TextDecoder().decode(Uint8Array.from(ids));
 
-/** A tokenizer that, as SentencePiece does, marks words by a space and drops the first of a text. */
+/**
+ * A tokenizer that, as SentencePiece does, marks words by a space and drops the first of a text.
+ */
 const words = ["▁the", "▁cat", "s", "▁sat", "."];
 const decodeWords: Decode = (ids) =>
   ids

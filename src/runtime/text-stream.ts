@@ -8,8 +8,8 @@ const unfinished = /\ufffd+$/;
 const longestCharacter = 16;
 
 /**
- * Turns tokens into text as they come. Text that may still change, because a character's bytes are not
- * complete, is held back; the pieces together are the text that follows the prompt.
+ * Turns tokens into text as they come. Text that may still change, because a character's bytes are
+ * not complete, is held back; the pieces together are the text that follows the prompt.
  */
 export class TextStream {
   private readonly decode: Decode;
@@ -41,7 +41,8 @@ export class TextStream {
     }
     const piece = this.giveOut(text);
     const last = this.window.slice(this.boundary);
-    // Tokens without text are no context: what follows them would be decoded as the start of a text.
+    // Tokens without text are no context: what follows them would be decoded as the start of a
+    // text.
     if (this.decode(last) !== "") this.window = last;
     this.boundary = this.window.length;
     this.given = this.decode(this.window).length;
@@ -70,7 +71,9 @@ export class StopStrings {
     this.stops = stops.filter((stop) => stop !== "");
   }
 
-  /** Takes a piece of text; returns what can be shown now, and whether a stop string came after it. */
+  /**
+   * Takes a piece of text; returns what can be shown now, and whether a stop string came after it.
+   */
   push(piece: string): { readonly text: string; readonly stopped: boolean } {
     const text = this.held + piece;
     const found = this.stops.map((stop) => text.indexOf(stop)).filter((at) => at >= 0);

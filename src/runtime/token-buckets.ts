@@ -12,7 +12,9 @@ const resolution = 16;
 /** The last bucket takes all that is less than e⁻⁶⁴ as likely as the first token. */
 const bucketCount = 64 * resolution;
 
-/** The most likely tokens that are left: all of the buckets before `bucket`, and of that one these. */
+/**
+ * The most likely tokens that are left: all of the buckets before `bucket`, and of that one these.
+ */
 interface Cut {
   readonly bucket: number;
   readonly ids: Int32Array;
@@ -21,9 +23,9 @@ interface Cut {
 }
 
 /**
- * All tokens, sorted into buckets by likelihood. Where top-p and min-p cut, and what a draw hits, is found by
- * the sums of whole buckets; only the bucket in which it lies is put in order. Results are those of sorting
- * the vocabulary.
+ * All tokens, sorted into buckets by likelihood. Where top-p and min-p cut, and what a draw hits,
+ * is found by the sums of whole buckets; only the bucket in which it lies is put in order. Results
+ * are those of sorting the vocabulary.
  */
 export class TokenBuckets {
   private readonly logits: Float32Array;
@@ -125,7 +127,9 @@ export class TokenBuckets {
   }
 }
 
-/** Adds the weight of each token up to a distance to the sum of its bucket; returns the sum of all. */
+/**
+ * Adds the weight of each token up to a distance to the sum of its bucket; returns the sum of all.
+ */
 function addWeights(
   sums: Float64Array,
   logits: Float32Array,

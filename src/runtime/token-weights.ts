@@ -11,8 +11,9 @@ const halvings = Float64Array.from({ length: 1076 }, (_, n) => 2 ** -n);
 export const furthestDistance = 744;
 
 /**
- * `e^−x` for x ≥ 0, to `1e-15 + x · 1e-16` relative; 0 beyond 744. It is `2^(−n / 256) · e^r` with the nearest
- * whole n, by a table and a short series: a pass over a vocabulary takes a fraction of the time of `Math.exp`.
+ * `e^−x` for x ≥ 0, to `1e-15 + x · 1e-16` relative; 0 beyond 744. It is `2^(−n / 256) · e^r` with
+ * the nearest whole n, by a table and a short series: a pass over a vocabulary takes a fraction of
+ * the time of `Math.exp`.
  */
 export function expOfMinus(x: number): number {
   if (!(x <= furthestDistance)) return 0;

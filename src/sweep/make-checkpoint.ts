@@ -32,8 +32,9 @@ export interface MakeOptions {
 }
 
 /**
- * Quantizes as a recipe says into `out`, in a process of its own, going on with what an interrupted one had done. The folder has its
- * name when it is whole, and the name stands for all that it depends on: one that is there is done.
+ * Quantizes as a recipe says into `out`, in a process of its own, going on with what an interrupted
+ * one had done. The folder has its name when it is whole, and the name stands for all that it
+ * depends on: one that is there is done.
  */
 export async function makeCheckpoint(
   recipe: RecipeInput,

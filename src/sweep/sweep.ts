@@ -53,7 +53,10 @@ const pauseMs = 2000;
 const modelsName = "models";
 const cacheName = "cache";
 
-/** Says what a sweep would do, without doing or writing anything. @throws as `runSweep` does before work */
+/**
+ * Says what a sweep would do, without doing or writing anything. @throws as `runSweep` does before
+ * work
+ */
 export async function previewSweep(
   given: string | SweepRecipeInput,
   run: Omit<SweepRun, "helper" | "retryFailed" | "emit"> & ResolveOptions,
@@ -79,9 +82,9 @@ async function planIn(
 }
 
 /**
- * Runs a sweep: each point of a recipe is made and measured, and its record kept in the folder's database. Points that are
- * there are not done again, an interrupted one is gone on with, and other processes may work on the same folder.
- * A point that fails is kept as failed and stops nothing.
+ * Runs a sweep: each point of a recipe is made and measured, and its record kept in the folder's
+ * database. Points that are there are not done again, an interrupted one is gone on with, and other
+ * processes may work on the same folder. A point that fails is kept as failed and stops nothing.
  * @throws UsageError for a recipe that cannot be carried out, before any work
  * @throws CancelledError when it was stopped; what is done is kept
  */

@@ -60,7 +60,9 @@ export function bytesPerElement(dtype: DType): number {
   return constructors[dtype].BYTES_PER_ELEMENT;
 }
 
-/** Views `length` elements of `buffer` as `dtype`, starting at `byteOffset` (which must be aligned). */
+/**
+ * Views `length` elements of `buffer` as `dtype`, starting at `byteOffset` (which must be aligned).
+ */
 export function viewArray<D extends DType>(
   dtype: D,
   buffer: ArrayBufferLike,

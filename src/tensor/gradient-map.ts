@@ -3,8 +3,9 @@ import type { Shape } from "./shape.ts";
 import { keep, Tensor } from "./tensor.ts";
 
 /**
- * Gradients by the storage of what they belong to. One tensor may be the gradient of several things (both inputs of
- * a sum): it is counted, added to in place only where it has one owner, and given back with its last one.
+ * Gradients by the storage of what they belong to. One tensor may be the gradient of several things
+ * (both inputs of a sum): it is counted, added to in place only where it has one owner, and given
+ * back with its last one.
  */
 export class GradientMap {
   private readonly gradients = new Map<Storage, Tensor<"f32">>();

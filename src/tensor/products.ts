@@ -42,8 +42,8 @@ function matrixShape(name: string, t: Tensor, transposed = false): [number, numb
 }
 
 /**
- * `x·Wᵀ` for x `[..., in]` and W `[out, in]`; result `[..., out]` f32. Within a recording in bfloat16 both operands are
- * rounded to that first, in the backward pass too.
+ * `x·Wᵀ` for x `[..., in]` and W `[out, in]`; result `[..., out]` f32. Within a recording in
+ * bfloat16 both operands are rounded to that first, in the backward pass too.
  */
 export function linear(x: Tensor, weight: Tensor): Tensor<"f32"> {
   const { rows, columns } = asMatrix(x.shape);
@@ -98,8 +98,8 @@ export function packedLinear(
 }
 
 /**
- * Fast products of `RMSNorm(x)` for x `[..., in]` with up to three packed weights `[out, in]` of one kind;
- * results `[..., out]` f32.
+ * Fast products of `RMSNorm(x)` for x `[..., in]` with up to three packed weights `[out, in]` of
+ * one kind; results `[..., out]` f32.
  */
 export function normedPackedLinears(
   x: Tensor,

@@ -39,9 +39,9 @@ export function diagonal(h: Tensor<"f64">): Tensor<"f64"> {
 }
 
 /**
- * Upper `u [n, n] f32` with `A⁻¹ = uᵀ·u`, where A has the elements of `h [n, n]` f64 below the diagonal
- * and `diagonal [n]` f64 on it. `h` loses its upper triangle and diagonal. Read `status`: 0 is success,
- * otherwise 1 + the index of the pivot that was not positive.
+ * Upper `u [n, n] f32` with `A⁻¹ = uᵀ·u`, where A has the elements of `h [n, n]` f64 below the
+ * diagonal and `diagonal [n]` f64 on it. `h` loses its upper triangle and diagonal. Read `status`:
+ * 0 is success, otherwise 1 + the index of the pivot that was not positive.
  */
 export function inverseCholesky(
   h: Tensor<"f64">,

@@ -51,7 +51,10 @@ function dot(out: Tensor, direction: Tensor): number {
   return a.reduce((sum, value, i) => sum + value * b[i], 0);
 }
 
-/** Central differences of `Σ body()·direction` by every element of a parameter, against the tape's gradient. */
+/**
+ * Central differences of `Σ body()·direction` by every element of a parameter, against the tape's
+ * gradient.
+ */
 function expectGradients(parameters: Tensor<"f32">[], body: () => Tensor<"f32">): void {
   const direction = normal(...tidy(() => body()).shape);
   const tape = new Tape();

@@ -4,10 +4,16 @@ import { GradientMap } from "./gradient-map.ts";
 import { expectShape } from "./shape.ts";
 import { type Tensor, type TensorHolder, tidy, withHolder } from "./tensor.ts";
 
-/** `bf16`: products of `linear` multiply in bfloat16 with float32 sums; everything else stays float32. */
+/**
+ * `bf16`: products of `linear` multiply in bfloat16 with float32 sums; everything else stays
+ * float32.
+ */
 export type TapePrecision = "f32" | "bf16";
 
-/** Gradients by the inputs of an op, from the gradient by its output; null where none is wanted or there is none. */
+/**
+ * Gradients by the inputs of an op, from the gradient by its output; null where none is wanted or
+ * there is none.
+ */
 export type Backward = (
   dOut: Tensor<"f32">,
   wanted: readonly boolean[],
@@ -23,13 +29,17 @@ interface Entry {
 /** An output, and the gradient of the loss by it. */
 export type Seed = readonly [out: Tensor, dOut: Tensor<"f32">];
 
-/** What records now, and how products multiply (of the innermost `run`, also while nothing is recorded). */
+/**
+ * What records now, and how products multiply (of the innermost `run`, also while nothing is
+ * recorded).
+ */
 const open: { tape: Tape | null; precision: TapePrecision } = { tape: null, precision: "f32" };
 
 /**
- * Records ops, and runs their gradients backwards (reverse-mode differentiation). Only ops with an input that
- * is watched, or comes from a watched one, are recorded; a tape keeps what their gradients need, and `tidy` gives
- * the rest back as ever. Everything happens synchronously: ops enqueue, nothing waits.
+ * Records ops, and runs their gradients backwards (reverse-mode differentiation). Only ops with an
+ * input that is watched, or comes from a watched one, are recorded; a tape keeps what their
+ * gradients need, and `tidy` gives the rest back as ever. Everything happens synchronously: ops
+ * enqueue, nothing waits.
  *
  * @example
  * const tape = new Tape();
@@ -90,7 +100,9 @@ export class Tape implements TensorHolder {
     for (let entry = this.entries.pop(); entry; entry = this.entries.pop()) this.back(entry);
   }
 
-  /** Hands over the gradient by a watched tensor, of its shape; null when nothing depended on it. */
+  /**
+   * Hands over the gradient by a watched tensor, of its shape; null when nothing depended on it.
+   */
   takeGradient(tensor: Tensor): Tensor<"f32"> | null {
     const gradient = this.gradients.take(tensor.storage);
     return gradient && gradient.own(tensor.shape);
@@ -141,7 +153,10 @@ export class Tape implements TensorHolder {
     return rounded;
   }
 
-  /** Adds a part of the work that is not recorded, but run and recorded when its gradients are wanted. */
+  /**
+   * Adds a part of the work that is not recorded, but run and recorded when its gradients are
+   * wanted.
+   */
   recordLater(out: Tensor<"f32">, inputs: readonly Tensor[], body: () => Tensor<"f32">): void {
     this.record(out, [], inputs, (dOut) => {
       const again = new Tape({ precision: this.precision }, this);
@@ -199,8 +214,8 @@ export function record<T extends Tensor>(
 }
 
 /**
- * Runs `body` without keeping what its gradients need; the backward pass runs it again. Trades time for memory, block
- * by block. `inputs` are the activations that `body` starts from: they are kept.
+ * Runs `body` without keeping what its gradients need; the backward pass runs it again. Trades time
+ * for memory, block by block. `inputs` are the activations that `body` starts from: they are kept.
  */
 export function recompute(inputs: readonly Tensor[], body: () => Tensor<"f32">): Tensor<"f32"> {
   const { tape } = open;

@@ -5,8 +5,8 @@ import { type ArrayOf, bytesPerElement, type DType, type TypedArray, viewArray }
 import { elementCount, formatShape, type Shape } from "./shape.ts";
 
 /**
- * A dense row-major array on a backend. Immutable by convention: ops make new tensors, except where an
- * op's documentation says that it writes in place.
+ * A dense row-major array on a backend. Immutable by convention: ops make new tensors, except where
+ * an op's documentation says that it writes in place.
  */
 export class Tensor<D extends DType = DType> implements TensorView {
   readonly backend: Backend;
@@ -126,8 +126,8 @@ export function emptyLike({ backend, shape }: Tensor): Tensor<"f32"> {
 const openScopes: Tensor[][] = [];
 
 /**
- * Runs `body` (synchronously) and releases every tensor allocated in it, except those it returns and
- * those that what it returns is a view of.
+ * Runs `body` (synchronously) and releases every tensor allocated in it, except those it returns
+ * and those that what it returns is a view of.
  */
 export function tidy<R extends Tensor | readonly Tensor[] | null>(body: () => R): R {
   const scope: Tensor[] = [];
@@ -158,7 +158,10 @@ export interface TensorHolder {
 
 let holder: TensorHolder | null = null;
 
-/** Runs `body` (synchronously); tensors allocated in it go to the holder if it needs them, others are released. */
+/**
+ * Runs `body` (synchronously); tensors allocated in it go to the holder if it needs them, others
+ * are released.
+ */
 export function withHolder<R>(next: TensorHolder, body: () => R): R {
   const before = holder;
   const scope: Tensor[] = [];

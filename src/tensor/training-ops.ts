@@ -6,10 +6,14 @@ import { type Backward, openPrecision, record } from "./tape.ts";
 import { emptyLike, Tensor } from "./tensor.ts";
 
 /*
- * The ops of training: weights on their way to a grid, and losses with the gradients that a backward pass starts from.
+ * The ops of training: weights on their way to a grid, and losses with the gradients that a
+ * backward pass starts from.
  */
 
-/** Learnable parameters of fake quantization, `[rows, ceil(columns / groupSize)]` each; null means 1 and 0. */
+/**
+ * Learnable parameters of fake quantization, `[rows, ceil(columns / groupSize)]` each; null means 1
+ * and 0.
+ */
 export interface GroupParameters {
   readonly scales: Tensor<"f32"> | null;
   readonly zeros: Tensor<"f32"> | null;
@@ -18,8 +22,9 @@ export interface GroupParameters {
 }
 
 /**
- * The values of a grid that weights `[rows, columns]` take, with straight-through gradients by weights, scales and zero
- * points. bf16 within a recording in bfloat16 (the gradients stay f32), otherwise f32.
+ * The values of a grid that weights `[rows, columns]` take, with straight-through gradients by
+ * weights, scales and zero points. bf16 within a recording in bfloat16 (the gradients stay f32),
+ * otherwise f32.
  */
 export function fakeQuantize(
   weight: Tensor<"f32">,
@@ -46,7 +51,10 @@ export function fakeQuantize(
   return record(out, inputs, backward);
 }
 
-/** Rounds each row of x `[..., n]` to `2·levels + 1` values around 0; gradients pass straight through. */
+/**
+ * Rounds each row of x `[..., n]` to `2·levels + 1` values around 0; gradients pass straight
+ * through.
+ */
 export function fakeQuantizeRows(x: Tensor, levels: number): Tensor<"f32"> {
   const out = emptyLike(x);
   const flat = asMatrix(x.shape);
@@ -56,8 +64,8 @@ export function fakeQuantizeRows(x: Tensor, levels: number): Tensor<"f32"> {
 }
 
 /**
- * Scales as they are stored: float16 values, at least `least`. Their gradient is that of the result times `factor`, also where
- * they are below `least`.
+ * Scales as they are stored: float16 values, at least `least`. Their gradient is that of the result
+ * times `factor`, also where they are below `least`.
  */
 export function roundScales(scales: Tensor<"f32">, least: number, factor = 1): Tensor<"f32"> {
   const out = emptyLike(scales);
@@ -81,8 +89,9 @@ export function roundToHalf(x: Tensor<"f32">): Tensor<"f32"> {
 }
 
 /**
- * The weight `[outFeatures, inFeatures]` of a packed operand with other scales `[outFeatures, groups]`, and its gradient by
- * these. bf16 within a recording in bfloat16, otherwise f32.
+ * The weight `[outFeatures, inFeatures]` of a packed operand with other scales
+ * `[outFeatures, groups]`, and its gradient by these. bf16 within a recording in bfloat16,
+ * otherwise f32.
  */
 export function decodePacked(
   operand: PackedOperand,
@@ -101,8 +110,9 @@ export function decodePacked(
 }
 
 /**
- * Losses `−log softmax(logits)[target]` a row, `[T]`, and the gradient of `scale · Σ losses`, which is written over the
- * logits `[T, vocabulary]`. Rows with a negative target (i32) count for nothing.
+ * Losses `−log softmax(logits)[target]` a row, `[T]`, and the gradient of `scale · Σ losses`, which
+ * is written over the logits `[T, vocabulary]`. Rows with a negative target (i32) count for
+ * nothing.
  */
 export function crossEntropyGradient(
   logits: Tensor<"f32">,
@@ -118,8 +128,8 @@ export function crossEntropyGradient(
 }
 
 /**
- * `KL(teacher ‖ student)` a row, `[T]`, and the gradient of `scale · Σ KL` by the student's logits `[T, vocabulary]`, which is
- * written over them.
+ * `KL(teacher ‖ student)` a row, `[T]`, and the gradient of `scale · Σ KL` by the student's logits
+ * `[T, vocabulary]`, which is written over them.
  */
 export function klDivergenceGradient(
   teacher: Tensor,
@@ -151,7 +161,8 @@ export function squaredErrorGradient(
 }
 
 /**
- * `‖t/‖t‖ − s/‖s‖‖²` for rows of teacher and student `[..., n]`, `[T]`, and the gradient of `scale · Σ` of it by the student.
+ * `‖t/‖t‖ − s/‖s‖‖²` for rows of teacher and student `[..., n]`, `[T]`, and the gradient of
+ * `scale · Σ` of it by the student.
  */
 export function directionErrorGradient(
   teacher: Tensor,
@@ -174,7 +185,10 @@ export function addSumOfSquares(sum: Tensor<"f64">, x: Tensor): void {
   x.backend.kernels.sumSquares(sum, x);
 }
 
-/** One step of AdamW on weights and their moments, in place; see `TrainingKernels.adamw`. All of one shape. */
+/**
+ * One step of AdamW on weights and their moments, in place; see `TrainingKernels.adamw`. All of one
+ * shape.
+ */
 export function moveByAdamW(
   weight: Tensor<"f32">,
   first: Tensor<"f32">,

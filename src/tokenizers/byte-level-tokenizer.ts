@@ -28,8 +28,9 @@ export interface TokenizerJson {
 }
 
 /**
- * Learns a byte-level BPE tokenizer from texts, and describes it in the Hugging Face format: GPT-2's way of cutting, bytes
- * instead of unknown characters, the start token in front of every text.
+ * Learns a byte-level BPE tokenizer from texts, and describes it in the Hugging Face format:
+ * GPT-2's way of cutting, bytes instead of unknown characters, the start token in front of every
+ * text.
  * @throws UsageError CancelledError as `trainBpe`
  */
 export async function trainByteLevelTokenizer(

@@ -20,11 +20,15 @@ export interface ChatTemplateOptions {
   readonly addGenerationPrompt?: boolean;
   /** More variables for the template, such as `enable_thinking`. */
   readonly variables?: Readonly<Record<string, unknown>>;
-  /** What the template takes for the present; only templates that print the date ask. Default now. */
+  /**
+   * What the template takes for the present; only templates that print the date ask. Default now.
+   */
   readonly now?: Date;
 }
 
-/** Steps that a template may take, and milliseconds; real ones need some hundred steps a message. */
+/**
+ * Steps that a template may take, and milliseconds; real ones need some hundred steps a message.
+ */
 const mostSteps = 500_000;
 const longestMs = 5_000;
 /** Characters that a template may build, and items of a range. */
@@ -115,9 +119,9 @@ function asFewbitError(cause: unknown): FewbitError {
 }
 
 /**
- * Writes a conversation as the text that a model was trained on, by its own Jinja template. The template
- * is interpreted, never run as code, and stopped when it runs or grows without end. The text holds the
- * special tokens it needs: encode it without adding any.
+ * Writes a conversation as the text that a model was trained on, by its own Jinja template. The
+ * template is interpreted, never run as code, and stopped when it runs or grows without end. The
+ * text holds the special tokens it needs: encode it without adding any.
  * @throws FormatError when the template is broken or runs away
  * @throws UnsupportedError when the template refuses the messages
  */

@@ -1,6 +1,6 @@
 /**
- * The parts of `@huggingface/tokenizers` that fewbit uses, typed here: the declarations that the package
- * brings leave out file extensions, so that Node's module resolution finds none of them.
+ * The parts of `@huggingface/tokenizers` that fewbit uses, typed here: the declarations that the
+ * package brings leave out file extensions, so that Node's module resolution finds none of them.
  */
 import * as untyped from "@huggingface/tokenizers";
 

@@ -19,8 +19,9 @@ async function readJsonIfThere(path: string): Promise<unknown> {
 }
 
 /**
- * Loads the tokenizer of a checkpoint: `tokenizer.json`, and where they are there `tokenizer_config.json`,
- * `chat_template.jinja`, and the special token ids of `generation_config.json` and `config.json`.
+ * Loads the tokenizer of a checkpoint: `tokenizer.json`, and where they are there
+ * `tokenizer_config.json`, `chat_template.jinja`, and the special token ids of
+ * `generation_config.json` and `config.json`.
  * @throws FormatError when `tokenizer.json` is missing or a file is malformed
  * @throws UnsupportedError when the tokenizer needs something that fewbit does not know
  */

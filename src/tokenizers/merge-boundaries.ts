@@ -1,17 +1,20 @@
 import type { TokenizerDefinition } from "./tokenizer-definition.ts";
 
 /**
- * Tells where a byte-pair encoding can never merge: between characters a and b when no entry of the merge
- * table has a left part that ends with a and a right part that begins with b. Merging is a sequence of
- * table look-ups on neighbours, so nothing ever crosses such a place, and the text on its two sides can
- * be encoded apart, with the same ids. SentencePiece-like tokenizers have no pre-tokenizer and merge over
- * the whole text; their tables join nothing before the mark of a space, so that words can be encoded (and
- * remembered) one by one.
+ * Tells where a byte-pair encoding can never merge: between characters a and b when no entry of the
+ * merge table has a left part that ends with a and a right part that begins with b. Merging is a
+ * sequence of table look-ups on neighbours, so nothing ever crosses such a place, and the text on
+ * its two sides can be encoded apart, with the same ids. SentencePiece-like tokenizers have no
+ * pre-tokenizer and merge over the whole text; their tables join nothing before the mark of a
+ * space, so that words can be encoded (and remembered) one by one.
  */
 export class MergeBoundaries {
   /** Per right-hand character, the left-hand characters it may be joined to. */
   private readonly joins = new Map<number, Set<number>>();
-  /** A run of unknown characters may become one token, so no cut is made before an unknown character. */
+  /**
+   * A run of unknown characters may become one token, so no cut is made before an unknown
+   * character.
+   */
   private readonly known: ReadonlySet<string> | null;
 
   private constructor(merges: readonly (readonly [string, string])[], known: Set<string> | null) {

@@ -12,7 +12,10 @@ interface Pair {
   readonly right: number;
   count: number;
   readonly words: Set<number>;
-  /** Count of its entry in the heap: at least `count`, once the risen ones are queued; 0 when it has none. */
+  /**
+   * Count of its entry in the heap: at least `count`, once the risen ones are queued; 0 when it has
+   * none.
+   */
   queued: number;
 }
 
@@ -25,8 +28,9 @@ interface Entry {
 const idLimit = 2 ** 26;
 
 /**
- * Counts pairs of neighbours in words, and finds the one that occurs most often; of those that occur alike, the one of
- * smaller ids. A binary heap whose counts may be too large: they are set right when they come to the top.
+ * Counts pairs of neighbours in words, and finds the one that occurs most often; of those that
+ * occur alike, the one of smaller ids. A binary heap whose counts may be too large: they are set
+ * right when they come to the top.
  */
 export class PairQueue {
   private readonly pairs = new Map<number, Pair>();

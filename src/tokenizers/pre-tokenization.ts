@@ -1,12 +1,12 @@
 /**
- * What `tokenizer.json` calls the pre-tokenizer, as a chain of stages over a section of text. Cutting by
- * a pattern is done here, lazily and with all five behaviours; what rewrites a piece (byte levels,
- * metaspace) is the tokenizer library's. Patterns are compiled by the library, which translates the
- * Oniguruma syntax of these files to JavaScript.
+ * What `tokenizer.json` calls the pre-tokenizer, as a chain of stages over a section of text.
+ * Cutting by a pattern is done here, lazily and with all five behaviours; what rewrites a piece
+ * (byte levels, metaspace) is the tokenizer library's. Patterns are compiled by the library, which
+ * translates the Oniguruma syntax of these files to JavaScript.
  *
- * The library's own pre-tokenizers are not used for cutting: they hold all pieces of a text at once, know
- * only some behaviours, and take JavaScript's `\s` and `\d`, which differ from Unicode's white space and
- * numbers.
+ * The library's own pre-tokenizers are not used for cutting: they hold all pieces of a text at
+ * once, know only some behaviours, and take JavaScript's `\s` and `\d`, which differ from Unicode's
+ * white space and numbers.
  */
 import { FormatError, UnsupportedError } from "../util/errors.ts";
 import { library, type LibraryPattern, type LibraryPreTokenizer } from "./library.ts";
@@ -86,7 +86,8 @@ function metaspaceStages(config: Component): Stage[] {
   return stages;
 }
 
-// Rust's word characters; Oniguruma's, into which the library translates \\w, have superscripts too.
+// Rust's word characters; Oniguruma's, into which the library translates \\w, have superscripts
+// too.
 const wordCharacters = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}";
 const punctuation = "[\\p{P}!-/:-@\\[-`{-~]";
 

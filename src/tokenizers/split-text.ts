@@ -1,6 +1,6 @@
 /**
- * Cutting text into pieces lazily, with the five behaviours of the `tokenizers` library's `Split`: what
- * happens to the parts that a pattern matches.
+ * Cutting text into pieces lazily, with the five behaviours of the `tokenizers` library's `Split`:
+ * what happens to the parts that a pattern matches.
  */
 export type SplitBehavior =
   | "removed"
@@ -66,8 +66,8 @@ function arrange(all: Generator<Part>, behavior: SplitBehavior): Iterable<Part> 
 }
 
 /**
- * Cuts `text` by `rule`, piece by piece, without holding the pieces. Together the pieces are the text,
- * unless the behaviour is `removed`.
+ * Cuts `text` by `rule`, piece by piece, without holding the pieces. Together the pieces are the
+ * text, unless the behaviour is `removed`.
  */
 export function* splitText(text: string, rule: SplitRule): Generator<string> {
   for (const part of arrange(parts(text, rule), rule.behavior)) {

@@ -12,8 +12,9 @@ const longestRemembered = 64;
 const mostRemembered = 1 << 17;
 
 /**
- * Encodes text lazily: added tokens, normalizer, pre-tokenizer, model. Each step works piece by piece, so
- * the ids do not depend on how much of the text is asked for, and memory does not grow with it.
+ * Encodes text lazily: added tokens, normalizer, pre-tokenizer, model. Each step works piece by
+ * piece, so the ids do not depend on how much of the text is asked for, and memory does not grow
+ * with it.
  */
 export class LazyTextEncoder {
   private readonly found: AddedTokenFinder;

@@ -23,7 +23,8 @@ export type AddedToken = z.infer<typeof addedToken>;
 type Vocabulary = Readonly<Record<string, number>> | readonly (readonly [string, number])[];
 type Merges = readonly (string | readonly [string, string])[];
 
-// Written out, because a schema takes a second for the quarter million entries of a large vocabulary.
+// Written out, because a schema takes a second for the quarter million entries of a large
+// vocabulary.
 function isVocabulary(value: unknown): value is Vocabulary {
   if (typeof value !== "object" || value === null) return false;
   if (!Array.isArray(value)) {
@@ -64,7 +65,9 @@ const definition = z.looseObject({
   }),
 });
 
-/** What fewbit reads of a `tokenizer.json`; the rest is handed to the tokenizer library as it is. */
+/**
+ * What fewbit reads of a `tokenizer.json`; the rest is handed to the tokenizer library as it is.
+ */
 export type TokenizerDefinition = z.infer<typeof definition>;
 
 const tokenName = z

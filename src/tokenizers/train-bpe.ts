@@ -32,10 +32,12 @@ interface Word {
 }
 
 /**
- * Learns a byte-level byte-pair encoding from texts: the pair of neighbours that occurs most often becomes a token, again
- * and again (Sennrich et al., arXiv 1508.07909; on bytes: Radford et al. 2019). Of pairs that occur alike the one of smaller
- * ids is merged first. After the special tokens come the bytes, by the code point of their character.
- * @throws UsageError when the vocabulary has no room for the special tokens and the bytes, or one comes twice
+ * Learns a byte-level byte-pair encoding from texts: the pair of neighbours that occurs most often
+ * becomes a token, again and again (Sennrich et al., arXiv 1508.07909; on bytes: Radford et al.
+ * 2019). Of pairs that occur alike the one of smaller ids is merged first. After the special tokens
+ * come the bytes, by the code point of their character.
+ * @throws UsageError when the vocabulary has no room for the special tokens and the bytes, or one
+ * comes twice
  * @throws CancelledError when `signal` is aborted
  */
 export async function trainBpe(texts: Iterable<string>, training: BpeTraining): Promise<Bpe> {
@@ -145,7 +147,10 @@ function* applyStage(texts: Iterable<string>, stage: Stage): Generator<string> {
   }
 }
 
-/** Merges a pair wherever it stands in a word, from the left, and keeps the counts of all pairs right. */
+/**
+ * Merges a pair wherever it stands in a word, from the left, and keeps the counts of all pairs
+ * right.
+ */
 function mergeInWord(
   queue: PairQueue,
   word: Word,

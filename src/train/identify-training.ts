@@ -25,8 +25,9 @@ export async function hashTexts({ data, validation }: TrainConfig): Promise<Trai
 }
 
 /**
- * Gathers what the weights that a training ends with depend on: the program, the kernels, the configuration, the texts, and the
- * tokenizer or model that it begins with. Where files lie does not count, nor how often a state is kept.
+ * Gathers what the weights that a training ends with depend on: the program, the kernels, the
+ * configuration, the texts, and the tokenizer or model that it begins with. Where files lie does
+ * not count, nor how often a state is kept.
  * @throws FormatError when a file is missing
  */
 export async function identifyTraining(

@@ -12,9 +12,9 @@ import { Prng } from "../util/prng.ts";
 const residual = /\.(o_proj|down_proj)\.weight$/;
 
 /**
- * The weights of a model before training: normal with standard deviation `deviation`, divided by `√(2·blocks)` where they add to the
- * residual stream, which keeps its variance (Radford et al. 2019); norms are 1, biases 0. Each tensor has draws of its
- * own by its name.
+ * The weights of a model before training: normal with standard deviation `deviation`, divided by
+ * `√(2·blocks)` where they add to the residual stream, which keeps its variance (Radford et al.
+ * 2019); norms are 1, biases 0. Each tensor has draws of its own by its name.
  */
 export class InitialWeights implements WeightSource {
   private readonly backend: Backend;

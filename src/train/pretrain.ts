@@ -19,11 +19,12 @@ import type { TrainRecord } from "./train-record.ts";
 import { TrainRun } from "./pretrain-run.ts";
 
 /**
- * Trains a model as a configuration says, a new one or one that is gone on with, and writes it as a Hugging Face checkpoint. The
- * output appears under its final name when it is whole. What an interrupted run had done is kept beside it, and the next run
- * of the same configuration goes on with that, to the same bytes.
- * @throws UsageError when the configuration cannot be carried out, the output is taken, or an unfinished run to it is
- * another one
+ * Trains a model as a configuration says, a new one or one that is gone on with, and writes it as a
+ * Hugging Face checkpoint. The output appears under its final name when it is whole. What an
+ * interrupted run had done is kept beside it, and the next run of the same configuration goes on
+ * with that, to the same bytes.
+ * @throws UsageError when the configuration cannot be carried out, the output is taken, or an
+ * unfinished run to it is another one
  * @throws NumericError when the training diverges; its last good state is kept
  * @throws FewbitError of the kind that fits
  */
@@ -71,8 +72,9 @@ async function runInFolder(job: TrainJob): Promise<TrainRecord> {
 }
 
 /**
- * Makes way for a training to `out`: with `restart` nothing of an earlier one is left. Returns the record when the same
- * training was stopped after its output had got its name, in the last step of all.
+ * Makes way for a training to `out`: with `restart` nothing of an earlier one is left. Returns the
+ * record when the same training was stopped after its output had got its name, in the last step of
+ * all.
  */
 async function settleEarlierTraining(
   out: string,

@@ -25,7 +25,10 @@ const modelSchema = z.strictObject({
   initializer_range: z.number().positive().default(0.02),
 });
 
-/** A byte-level BPE tokenizer to be learned from the training text; its size is the model's `vocab_size`. */
+/**
+ * A byte-level BPE tokenizer to be learned from the training text; its size is the model's
+ * `vocab_size`.
+ */
 const tokenizerSchema = z.strictObject({
   bosToken: z.string().min(1).default("<s>"),
   eosToken: z.string().min(1).default("</s>"),
@@ -38,8 +41,9 @@ const dataSchema = z.strictObject({
   /** Text files, in which `<|doc|>` lines part documents, or `.jsonl` with the field `text`. */
   files: z.array(z.string().min(1)).default([]),
   /**
-   * `separate`: each document has the start token in front and the end token behind it (default). `joined`: the documents of a
-   * file are one text with the start token at its very start, as calibration and evaluation read it.
+   * `separate`: each document has the start token in front and the end token behind it (default).
+   * `joined`: the documents of a file are one text with the start token at its very start, as
+   * calibration and evaluation read it.
    */
   documents: z.enum(["separate", "joined"]).default("separate"),
   /** Tokens a window; 256, or the model's context when that is shorter, unless given. */
@@ -84,10 +88,16 @@ export const trainConfigSchema = z.strictObject({
   model: modelSchema.optional(),
   /** Checkpoint to go on with, in place of a new model: a directory, or `hf:owner/name`. */
   from: z.string().min(1).optional(),
-  /** How a tokenizer is learned, or the folder to take it from. A model that is gone on with brings its own. */
+  /**
+   * How a tokenizer is learned, or the folder to take it from. A model that is gone on with brings
+   * its own.
+   */
   tokenizer: z.union([z.string().min(1), tokenizerSchema]).optional(),
   data: dataSchema.default(() => dataSchema.parse({})),
-  /** How long: optimizer steps, tokens, or passes through the text. One of them; one epoch unless given. */
+  /**
+   * How long: optimizer steps, tokens, or passes through the text. One of them; one epoch unless
+   * given.
+   */
   steps: count.optional(),
   tokens: count.optional(),
   epochs: z.number().positive().optional(),
@@ -98,7 +108,10 @@ export const trainConfigSchema = z.strictObject({
   /** Compute the activations of a block again in the backward pass, instead of keeping them. */
   recompute: z.boolean().default(false),
   seed: z.number().int().nonnegative().default(0),
-  /** Steps between two states that a run can go on from; a twentieth of the run, at most 500, unless given. */
+  /**
+   * Steps between two states that a run can go on from; a twentieth of the run, at most 500, unless
+   * given.
+   */
   checkpointEvery: count.optional(),
   /** How the trained weights are stored. */
   dtype: z.enum(["bf16", "f16", "f32"]).default("bf16"),

@@ -14,8 +14,9 @@ export function countParameters(config: DecoderConfig): number {
 }
 
 /**
- * Estimates the peak of memory in bytes: parameters, their gradients and moments in float32, and a copy in bfloat16; activations of
- * all blocks, or of one where they are recomputed; logits and their gradient.
+ * Estimates the peak of memory in bytes: parameters, their gradients and moments in float32, and a
+ * copy in bfloat16; activations of all blocks, or of one where they are recomputed; logits and
+ * their gradient.
  */
 export function estimateTrainingMemory(
   config: DecoderConfig,
@@ -36,7 +37,10 @@ export function estimateTrainingMemory(
   return processBytes + perParameter * countParameters(config) + activations;
 }
 
-/** Refuses a training that does not fit into the memory that is free. @throws FewbitError (code `MEMORY`) */
+/**
+ * Refuses a training that does not fit into the memory that is free. @throws FewbitError (code
+ * `MEMORY`)
+ */
 export function expectTrainingMemory(needBytes: number): void {
   const available = availableMemoryBytes();
   if (needBytes <= available) return;

@@ -23,8 +23,9 @@ import { TrainingFiles } from "../run/training-states.ts";
 import { describeTraining, TrainingPace } from "../run/training-record.ts";
 
 /**
- * A run whose method trains the whole model at once, instead of going block by block. What an interrupted run keeps is the
- * state of its training; the model itself is written when that is over.
+ * A run whose method trains the whole model at once, instead of going block by block. What an
+ * interrupted run keeps is the state of its training; the model itself is written when that is
+ * over.
  */
 export class TrainModelRun {
   private readonly state: RunState;
@@ -222,7 +223,9 @@ function schemesOf(linears: readonly PlannedLinear[]): (module: string) => Schem
   return (module) => schemes.get(module) ?? null;
 }
 
-/** Writes the float tensors that training has changed, in the dtype that the original has them in. */
+/**
+ * Writes the float tensors that training has changed, in the dtype that the original has them in.
+ */
 async function writeTensors(
   { tensors }: TrainedModel,
   { checkpoint }: OpenedModel,

@@ -31,7 +31,9 @@ export interface TrainRecord {
   readonly kind: "train";
   /** The configuration with all that was filled in. */
   readonly config: TrainConfig;
-  /** Repository and commit of the model that was gone on with, when it is from the Hugging Face Hub. */
+  /**
+   * Repository and commit of the model that was gone on with, when it is from the Hugging Face Hub.
+   */
   readonly origin: HubOrigin | null;
   readonly backend: { readonly id: string; readonly level: string; readonly threads: number };
   readonly precision: "f32" | "bf16";

@@ -6,8 +6,8 @@ import type { OpenedModel } from "../runtime/load.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /**
- * The weights of a checkpoint as training needs them: in float32, linears of blocks packed where they are, embedding
- * and output head decoded, since gradients flow through them.
+ * The weights of a checkpoint as training needs them: in float32, linears of blocks packed where
+ * they are, embedding and output head decoded, since gradients flow through them.
  */
 export function trainableWeights(
   { checkpoint, model }: Pick<OpenedModel, "checkpoint" | "model">,

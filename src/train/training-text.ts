@@ -4,14 +4,15 @@ import type { Tokenizer } from "../tokenizers/tokenizer.ts";
 import { FormatError } from "../util/errors.ts";
 
 /**
- * How documents become one run of tokens. `separate`: each between the start tokens and the end token. `joined`: those of a
- * file are one text, as calibration and evaluation read it, with the start tokens at its very start.
+ * How documents become one run of tokens. `separate`: each between the start tokens and the end
+ * token. `joined`: those of a file are one text, as calibration and evaluation read it, with the
+ * start tokens at its very start.
  */
 export type DocumentMode = "separate" | "joined";
 
 /**
- * Reads the texts of a file: `.jsonl` has a document a line, in the field `text` or as a string; in any other file
- * `<|doc|>` lines part the documents.
+ * Reads the texts of a file: `.jsonl` has a document a line, in the field `text` or as a string; in
+ * any other file `<|doc|>` lines part the documents.
  * @throws FormatError when it is missing, not UTF-8, empty, or a line is not what it should be
  */
 export async function readTexts(path: string, mode: DocumentMode): Promise<string[]> {

@@ -23,8 +23,8 @@ export interface TrainedModel {
 }
 
 /**
- * Writes weights, `config.json` and, where there is none, `generation_config.json` into a directory that has the tokenizer
- * already. Returns the bytes of the weights.
+ * Writes weights, `config.json` and, where there is none, `generation_config.json` into a directory
+ * that has the tokenizer already. Returns the bytes of the weights.
  * @throws NumericError when a weight does not fit into float16
  */
 export async function writeTrainedModel(directory: string, model: TrainedModel): Promise<number> {

@@ -1,7 +1,10 @@
 import type { Backend } from "../backend/backend.ts";
 import type { TapePrecision } from "../tensor/tape.ts";
 
-/** The precision of products in training: as asked for; with `auto` bfloat16 where the backend is fast at it. */
+/**
+ * The precision of products in training: as asked for; with `auto` bfloat16 where the backend is
+ * fast at it.
+ */
 export function choosePrecision(
   precision: TapePrecision | "auto",
   { hasFastBfloat16 }: Backend,

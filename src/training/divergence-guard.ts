@@ -6,7 +6,10 @@ import type { Parameter } from "./parameter.ts";
 export interface DivergenceLimits {
   /** Share of the starting loss by which the smoothed loss must lie above it. Default 0.1. */
   readonly margin?: number;
-  /** Steps in a row after which that is too long. Default: a tenth of the run, at least 50 and at most 500. */
+  /**
+   * Steps in a row after which that is too long. Default: a tenth of the run, at least 50 and at
+   * most 500.
+   */
   readonly patience?: number;
 }
 
@@ -26,8 +29,9 @@ const largestStart = 1.5;
 const smoothing = 0.05;
 
 /**
- * Stops a run that has gone wrong: a loss or gradient that is NaN or infinite, or a smoothed loss that stays above the
- * starting one. What it holds follows from the losses alone, so that a run that is gone on with is judged alike.
+ * Stops a run that has gone wrong: a loss or gradient that is NaN or infinite, or a smoothed loss
+ * that stays above the starting one. What it holds follows from the losses alone, so that a run
+ * that is gone on with is judged alike.
  */
 export class DivergenceGuard {
   private readonly parameters: readonly Parameter[];
@@ -45,7 +49,9 @@ export class DivergenceGuard {
     this.patience = limits.patience ?? Math.min(500, Math.max(50, Math.ceil(steps / 10)));
   }
 
-  /** Whether the smoothed loss lies above the starting one now: a state of now is not a good one. */
+  /**
+   * Whether the smoothed loss lies above the starting one now: a state of now is not a good one.
+   */
   get isAbove(): boolean {
     return this.stepsAbove > 0;
   }

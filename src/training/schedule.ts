@@ -1,19 +1,25 @@
 import { UsageError } from "../util/errors.ts";
 
-/** How the learning rate goes over the steps of a run, as a factor on the rate that was asked for. */
+/**
+ * How the learning rate goes over the steps of a run, as a factor on the rate that was asked for.
+ */
 export interface Schedule {
   /** Way from 1 to `finalRatio` after the warm-up. */
   readonly kind: "constant" | "linear" | "cosine";
-  /** Steps over which the factor rises from 0 to 1: a number of steps, or a share of the run below 1. Default 0. */
+  /**
+   * Steps over which the factor rises from 0 to 1: a number of steps, or a share of the run below
+   * 1. Default 0.
+   */
   readonly warmUp?: number;
   /** Factor at the end of the run. Default 0; a constant schedule stays at 1. */
   readonly finalRatio?: number;
 }
 
 /**
- * Returns the factor on the learning rate for step `step` (from 0) of `steps`. With `w` steps of warm-up
- * and `p = (step − w)/(steps − w)` it is `(step + 1)/w` for step < w, then `1 − (1 − r)·p` (linear) or
- * `r + (1 − r)·(1 + cos πp)/2` (cosine), r the final ratio: the last step is one short of r, as in PyTorch's schedulers.
+ * Returns the factor on the learning rate for step `step` (from 0) of `steps`. With `w` steps of
+ * warm-up and `p = (step − w)/(steps − w)` it is `(step + 1)/w` for step < w, then `1 − (1 − r)·p`
+ * (linear) or `r + (1 − r)·(1 + cos πp)/2` (cosine), r the final ratio: the last step is one short
+ * of r, as in PyTorch's schedulers.
  */
 export function scheduleFactor(schedule: Schedule, step: number, steps: number): number {
   const warm = warmUpSteps(schedule, steps);
@@ -25,7 +31,10 @@ export function scheduleFactor(schedule: Schedule, step: number, steps: number):
   return final + (1 - final) * left;
 }
 
-/** Returns the number of steps of warm-up; a share of the run is rounded up, as Hugging Face's trainer does. */
+/**
+ * Returns the number of steps of warm-up; a share of the run is rounded up, as Hugging Face's
+ * trainer does.
+ */
 function warmUpSteps({ warmUp = 0 }: Schedule, steps: number): number {
   return warmUp < 1 ? Math.ceil(warmUp * steps) : warmUp;
 }

@@ -28,7 +28,10 @@ export interface BatchOptions {
   readonly seed: number;
 }
 
-/** A list of windows of one length, such as calibration gives. @throws UsageError when there are none */
+/**
+ * A list of windows of one length, such as calibration gives. @throws UsageError when there are
+ * none
+ */
 export function listOfWindows(windows: readonly Int32Array[]): Windows {
   const [first] = windows;
   if (!first) throw new UsageError("expected at least one window of training text, got none");
@@ -36,8 +39,8 @@ export function listOfWindows(windows: readonly Int32Array[]): Windows {
 }
 
 /**
- * Windows over one run of tokens, which begin every `stride` tokens (default: `length`, so that they do not
- * overlap; 1 makes every position a beginning). The remainder is dropped.
+ * Windows over one run of tokens, which begin every `stride` tokens (default: `length`, so that
+ * they do not overlap; 1 makes every position a beginning). The remainder is dropped.
  * @throws UsageError when there are fewer tokens than one window needs
  */
 export function windowsOver(tokens: Int32Array, length: number, stride: number = length): Windows {
@@ -53,8 +56,8 @@ export function windowsOver(tokens: Int32Array, length: number, stride: number =
 }
 
 /**
- * Batches of windows `[size, length]`. Batch number n is a function of the windows, the options and n alone:
- * a run that is gone on with sees what it would have seen.
+ * Batches of windows `[size, length]`. Batch number n is a function of the windows, the options and
+ * n alone: a run that is gone on with sees what it would have seen.
  */
 export class TokenBatches {
   readonly size: number;
@@ -102,8 +105,8 @@ export class TokenBatches {
 }
 
 /**
- * Targets of the prediction of the next token for ids `[size, length]`: the id that follows, and −1, which no
- * loss counts, at the end of each window.
+ * Targets of the prediction of the next token for ids `[size, length]`: the id that follows, and
+ * −1, which no loss counts, at the end of each window.
  */
 export function nextTokenTargets(ids: Int32Array, length: number): Int32Array {
   const targets = new Int32Array(ids.length);

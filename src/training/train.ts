@@ -56,16 +56,22 @@ export interface TrainOptions {
   readonly schedule: Schedule;
   readonly optimizer: AdamWSettings;
   /**
-   * Enqueues forward and backward of micro-batch `micro` of step `step` (both from 0), without waiting, unless for its
-   * data. What it does must be a function of these numbers and the parameters.
+   * Enqueues forward and backward of micro-batch `micro` of step `step` (both from 0), without
+   * waiting, unless for its data. What it does must be a function of these numbers and the
+   * parameters.
    */
   readonly loss: (step: number, micro: number) => MicroBatch | Promise<MicroBatch>;
-  /** Measures the loss on held-out data before the first step, every so many steps, and after the last. */
+  /**
+   * Measures the loss on held-out data before the first step, every so many steps, and after the
+   * last.
+   */
   readonly validation?: { readonly every: number; readonly measure: () => Promise<number> };
   /** Keeps the state, and goes on with what it has. */
   readonly store?: TrainingStore;
-  /** Steps between two states; one whose loss lies above where it began is left out. Default: only the last is
-   *  kept, and that of a cancelled run. */
+  /**
+   * Steps between two states; one whose loss lies above where it began is left out. Default: only
+   * the last is kept, and that of a cancelled run.
+   */
   readonly checkpointEvery?: number;
   readonly guard?: DivergenceLimits;
   readonly onStep?: (report: StepReport) => void;
@@ -75,9 +81,11 @@ export interface TrainOptions {
 }
 
 /**
- * Trains parameters in place: forward, backward, clipping, AdamW. With a store, a run that was interrupted goes on with the
- * state that was kept last, to the same values as one that was not. When `signal` is aborted the state is kept first.
- * @throws NumericError when the loss or a gradient is not finite, or the loss stays above where it began
+ * Trains parameters in place: forward, backward, clipping, AdamW. With a store, a run that was
+ * interrupted goes on with the state that was kept last, to the same values as one that was not.
+ * When `signal` is aborted the state is kept first.
+ * @throws NumericError when the loss or a gradient is not finite, or the loss stays above where it
+ * began
  * @throws UsageError when the options cannot be carried out
  * @throws CancelledError when `signal` is aborted
  */

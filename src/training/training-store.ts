@@ -22,11 +22,14 @@ export interface TrainingProgress {
 /** Tensors of a run by name: parameters and moments. */
 export type TrainingTensors = ReadonlyMap<string, Tensor<"f32">>;
 
-/** Where a run keeps its state. Whoever knows files hands one in; the loop and the methods only see this. */
+/**
+ * Where a run keeps its state. Whoever knows files hands one in; the loop and the methods only see
+ * this.
+ */
 export interface TrainingStore {
   /**
-   * Fills the tensors with the newest state that is whole, and returns what was done by then; null, the
-   * tensors untouched, when there is none.
+   * Fills the tensors with the newest state that is whole, and returns what was done by then; null,
+   * the tensors untouched, when there is none.
    */
   read(tensors: TrainingTensors): Promise<TrainingProgress | null>;
   /** Keeps a state: durable when it resolves, and until then the state before it is. */

@@ -8,7 +8,9 @@ import { roundHalfEven } from "./rounding.ts";
 const floatView = new Float32Array(1);
 const bitsView = new Uint32Array(floatView.buffer);
 
-/** Rounds a float32 to the bit pattern of the nearest float16 (ties to even, overflow to infinity). */
+/**
+ * Rounds a float32 to the bit pattern of the nearest float16 (ties to even, overflow to infinity).
+ */
 export function floatToHalfBits(value: number): number {
   floatView[0] = value;
   const bits = bitsView[0];
@@ -98,8 +100,8 @@ export function floatsToBfloats(
 }
 
 /**
- * Counts NaN and infinite values among 16-bit floats: those whose exponent is all ones. `exponent` has the
- * bits of the exponent: 0x7c00 for float16, 0x7f80 for bfloat16.
+ * Counts NaN and infinite values among 16-bit floats: those whose exponent is all ones. `exponent`
+ * has the bits of the exponent: 0x7c00 for float16, 0x7f80 for bfloat16.
  */
 export function countNonFiniteBits(bits: Uint16Array, exponent: 0x7c00 | 0x7f80): number {
   let count = 0;

@@ -1,6 +1,6 @@
 /**
- * A small seeded generator (xoshiro128**, seeded through splitmix32). Every random draw in fewbit takes
- * one of these, so that a run can be repeated to the byte. Source: Blackman and Vigna, 2018.
+ * A small seeded generator (xoshiro128**, seeded through splitmix32). Every random draw in fewbit
+ * takes one of these, so that a run can be repeated to the byte. Source: Blackman and Vigna, 2018.
  */
 export class Prng {
   private readonly state: Uint32Array;

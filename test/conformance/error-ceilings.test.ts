@@ -11,8 +11,8 @@ const inFeatures = 512;
 const tokens = 9;
 
 /**
- * Root of the mean squared error over the root of the mean square of normally distributed weights, rounded to
- * nearest. What a scheme is worth must not grow worse unnoticed.
+ * Root of the mean squared error over the root of the mean square of normally distributed weights,
+ * rounded to nearest. What a scheme is worth must not grow worse unnoticed.
  */
 const weightCeilings: Readonly<Record<string, number>> = {
   w8g64: 0.006,

@@ -20,7 +20,8 @@ import {
 import { type Subject, subjects } from "./subjects.ts";
 
 /*
- * One suite for every backend: each op against its formula in float64, at shapes where kernels go wrong.
+ * One suite for every backend: each op against its formula in float64, at shapes where kernels go
+ * wrong.
  */
 for (const subject of subjects) {
   const { title, missing } = subject;

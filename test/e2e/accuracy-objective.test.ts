@@ -36,7 +36,9 @@ const samples = 16;
 
 const { backend } = openBackend();
 
-/** Runs calibration text through the original model and gathers `Σ x·xᵀ` in front of every linear. */
+/**
+ * Runs calibration text through the original model and gathers `Σ x·xᵀ` in front of every linear.
+ */
 async function gatherLayers(name: (typeof models)[number]["name"]): Promise<Layer[]> {
   const directory = shared(`models/${name}`);
   const { model, checkpoint } = await openModel(directory, { backend, precision: "float32" });

@@ -8,8 +8,8 @@ const usualPlaces = [
 ];
 
 /**
- * Finds a Chromium of this system: the one that `FEWBIT_CHROMIUM` names, or one on the path; null when there
- * is none.
+ * Finds a Chromium of this system: the one that `FEWBIT_CHROMIUM` names, or one on the path; null
+ * when there is none.
  */
 export function findBrowser(): string | null {
   const asked = process.env["FEWBIT_CHROMIUM"];

@@ -51,7 +51,9 @@ export function fewbit(args: readonly string[], options: SpawnOptions = {}): Pro
   });
 }
 
-/** Runs the command line inside this process, which is faster, on streams that are terminals or not. */
+/**
+ * Runs the command line inside this process, which is faster, on streams that are terminals or not.
+ */
 export async function fewbitHere(
   args: readonly string[],
   options: StartOptions & { readonly terminal?: boolean } = {},

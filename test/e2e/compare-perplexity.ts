@@ -14,8 +14,8 @@ interface Usual {
   /** Ids of schemes; by default all that have reference values. */
   readonly schemes?: readonly string[];
   /**
-   * Windows that are evaluated; by default all. On fewer, the reference values are scaled by what the
-   * float model has there.
+   * Windows that are evaluated; by default all. On fewer, the reference values are scaled by what
+   * the float model has there.
    */
   readonly windows?: number;
   /** Ways to quantize. */

@@ -22,7 +22,8 @@ import {
 } from "./shared-models.ts";
 
 /*
- * EfficientQAT on real models: what it brings, that it agrees with PyTorch, and that a chain which is killed goes on.
+ * EfficientQAT on real models: what it brings, that it agrees with PyTorch, and that a chain which
+ * is killed goes on.
  */
 
 const inFolder = temporaryFolder();

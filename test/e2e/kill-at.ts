@@ -4,8 +4,9 @@ import { syncBuiltinESMExports } from "node:module";
 import { basename } from "node:path";
 
 /*
- * Loaded before the program (`node --import`), this kills its own process, for good and by SIGKILL, right
- * before the n-th change that it makes to files, or, with `half`, when half of that write is done.
+ * Loaded before the program (`node --import`), this kills its own process, for good and by SIGKILL,
+ * right before the n-th change that it makes to files, or, with `half`, when half of that write is
+ * done.
  *
  *   KILL_AT=<n>[half]   which change, counted from 1; 0: none
  *   KILL_LOG=<file>     gets a line for each change: what, and the name of the file

@@ -5,13 +5,16 @@ import { expect } from "vitest";
 import { type Finished, fewbit } from "./cli-process.ts";
 
 /*
- * Runs that are killed and run again. Killed means SIGKILL of the real program; `kill-at.ts` only chooses the moment:
- * before, or in the middle of, the n-th change that it makes to files.
+ * Runs that are killed and run again. Killed means SIGKILL of the real program; `kill-at.ts` only
+ * chooses the moment: before, or in the middle of, the n-th change that it makes to files.
  */
 
 const preload = [new URL("./kill-at.ts", import.meta.url).href];
 
-/** Starts a run that is killed at a change: `12`, or `12half`. Its exit code is null, or 0 when it was over before. */
+/**
+ * Starts a run that is killed at a change: `12`, or `12half`. Its exit code is null, or 0 when it
+ * was over before.
+ */
 export async function killAt(args: readonly string[], at: number | string): Promise<Finished> {
   const finished = await fewbit(args, { preload, env: { KILL_AT: `${at}` } });
   const { code, stderr } = finished;
@@ -19,7 +22,9 @@ export async function killAt(args: readonly string[], at: number | string): Prom
   return finished;
 }
 
-/** The changes that an undisturbed run makes to files, in order. They are noted in the file `log`. */
+/**
+ * The changes that an undisturbed run makes to files, in order. They are noted in the file `log`.
+ */
 export async function changesOf(args: readonly string[], log: string): Promise<string[]> {
   const { code, stderr } = await fewbit(args, { preload, env: { KILL_LOG: log } });
   expect({ code, stderr }).toMatchObject({ code: 0 });

@@ -12,8 +12,8 @@ const length = 512;
 const windows = 4;
 
 /*
- * What a rounded key-value cache costs. Each window is run through the cache in passes of 64 tokens, so that most
- * keys and values are read back from it.
+ * What a rounded key-value cache costs. Each window is run through the cache in passes of 64
+ * tokens, so that most keys and values are read back from it.
  */
 describe.skipIf(absent)(`a key-value cache in fewer bits${absent}`, () => {
   test.each<[ModelName, KvCacheDType, { divergence: number; perplexity: number }]>([

@@ -15,8 +15,8 @@ import { presets } from "../../src/recipe/presets/index.ts";
 import { needsText } from "../../src/recipe/recipe.ts";
 
 /*
- * What the accuracy tests share: the models and texts of ../shared/data, and the values that PyTorch
- * gave there. The protocol of these values stands in the README of that folder.
+ * What the accuracy tests share: the models and texts of ../shared/data, and the values that
+ * PyTorch gave there. The protocol of these values stands in the README of that folder.
  */
 
 const folder = new URL("../../../shared/data/", import.meta.url);

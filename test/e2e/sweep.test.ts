@@ -20,8 +20,8 @@ import { runSweep } from "../../src/sweep/sweep.ts";
 import { fewbit, fewbitHere } from "./cli-process.ts";
 
 /*
- * Sweeps over the built-in model through the command line: plans, results, refusals, and what is left when a
- * process is killed.
+ * Sweeps over the built-in model through the command line: plans, results, refusals, and what is
+ * left when a process is killed.
  */
 
 const root = fileURLToPath(new URL("../..", import.meta.url));

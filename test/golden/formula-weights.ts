@@ -14,7 +14,9 @@ import {
 /** How the golden models say their weights are stored. */
 export type StorageName = "float32" | "float16" | "bfloat16";
 
-/** The pseudo-random numbers in [−1, 1) that tools/golden/make_models.py defines by a tensor's name. */
+/**
+ * The pseudo-random numbers in [−1, 1) that tools/golden/make_models.py defines by a tensor's name.
+ */
 export function hashedValues(name: string, count: number): Float32Array {
   let fnv = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(name)) fnv = Math.imul(fnv ^ byte, 0x01000193);

@@ -1,6 +1,6 @@
 /**
- * Makes the matrix `[height, width]` that `tools/golden/congruential.py` makes: sums of four uniforms of a 32-bit
- * congruential generator, times `spread`, as float32.
+ * Makes the matrix `[height, width]` that `tools/golden/congruential.py` makes: sums of four
+ * uniforms of a 32-bit congruential generator, times `spread`, as float32.
  */
 export function goldenMatrix(
   height: number,

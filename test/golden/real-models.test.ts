@@ -13,9 +13,10 @@ import { crossEntropy } from "../../src/tensor/ops.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 
 /*
- * Real checkpoints against the values that PyTorch gave them. The reference.json files of the TinyStories
- * models were made before the weights were rounded to float16, which moves their logits by up to 0.01:
- * the logits of the stored weights are in last-logits.json (tools/golden/make_models.py).
+ * Real checkpoints against the values that PyTorch gave them. The reference.json files of the
+ * TinyStories models were made before the weights were rounded to float16, which moves their logits
+ * by up to 0.01: the logits of the stored weights are in last-logits.json
+ * (tools/golden/make_models.py).
  */
 
 interface Reference {
@@ -70,7 +71,8 @@ describe.each(backends)("on $title", ({ missing, open }) => {
       test("the last logits are those of PyTorch to 1e-3", async () => {
         const reference = readReference(name);
         const languageModel = await load(folder + name, { backend: open() });
-        // See the data's README: of the greedy text in the TinyStories models, of the prompt otherwise.
+        // See the data's README: of the greedy text in the TinyStories models, of the prompt
+        // otherwise.
         const ids = reference.argmax_per_pos ? reference.greedy_ids : reference.prompt_ids;
         const all = await textLogits(languageModel, ids).read();
         const vocabulary = languageModel.config.vocabularySize;

@@ -14,7 +14,9 @@ export interface Inputs {
   readonly prompts: readonly string[];
 }
 
-/** The built-in model and what belongs to it, or a model, two texts and tasks from the command line. */
+/**
+ * The built-in model and what belongs to it, or a model, two texts and tasks from the command line.
+ */
 export function findInputs(root: string, words: readonly string[]): Inputs {
   const [model, calibration, test, ...tasks] = words;
   if (model && calibration && test) {

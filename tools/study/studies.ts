@@ -6,7 +6,10 @@ type Without<T, Keys extends PropertyKey> = T extends unknown ? Omit<T, Keys> : 
 /** How a variant is quantized; where it is written and what it learns from belong to the study. */
 export type Choice = Without<QuantizeOptions, "out" | "calibration" | "samples" | "window">;
 
-/** A model, what it is trained and measured on, and for how long. Paths start at the root of a checkout. */
+/**
+ * A model, what it is trained and measured on, and for how long. Paths start at the root of a
+ * checkout.
+ */
 export interface Study {
   readonly model: string;
   readonly training: string;

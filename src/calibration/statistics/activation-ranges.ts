@@ -5,9 +5,10 @@ import { keep, type Tensor } from "../../tensor/tensor.ts";
  * How a range is found from calibration tokens.
  *
  * - `min-max`: least and largest value of all;
- * - `moving-average`: those of each pass, averaged with a weight of 0.1 for each new pass (Jacob et al.,
- *   arXiv 1712.05877, section 3.1, does so while training);
- * - `percentile`: values that the extremes of all but 0.1 % of the tokens stay within, on either side.
+ * - `moving-average`: those of each pass, averaged with a weight of 0.1 for each new pass (Jacob et
+ *   al., arXiv 1712.05877, section 3.1, does so while training);
+ * - `percentile`: values that the extremes of all but 0.1 % of the tokens stay within, on either
+ *   side.
  */
 export const rangeEstimators = ["min-max", "moving-average", "percentile"] as const;
 

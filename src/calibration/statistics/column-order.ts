@@ -6,8 +6,8 @@ export function activationOrder(energies: Float64Array): Int32Array {
 }
 
 /**
- * Group-aware reordering: columns by falling energy inside each group, groups by their largest energy.
- * Groups stay whole, so that the stored weight needs no column index.
+ * Group-aware reordering: columns by falling energy inside each group, groups by their largest
+ * energy. Groups stay whole, so that the stored weight needs no column index.
  */
 export function groupAwareOrder(energies: Float64Array, groupSize: number): Int32Array {
   const byEnergy = activationOrder(energies);

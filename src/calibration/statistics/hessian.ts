@@ -20,8 +20,9 @@ export interface InverseFactor {
 }
 
 /**
- * Second moments of a linear layer's inputs: `Σ x·xᵀ` over the calibration tokens, `[n, n]` f64. Up to a
- * constant that cancels it is the Hessian of the layer's output error. Layers with the same input share it.
+ * Second moments of a linear layer's inputs: `Σ x·xᵀ` over the calibration tokens, `[n, n]` f64. Up
+ * to a constant that cancels it is the Hessian of the layer's output error. Layers with the same
+ * input share it.
  */
 export class Hessian {
   readonly size: number;
@@ -45,7 +46,10 @@ export class Hessian {
     return new Hessian(gram);
   }
 
-  /** Adds inputs `[..., n]` f32; they may be rounded to bfloat16, whose errors average out over tokens. */
+  /**
+   * Adds inputs `[..., n]` f32; they may be rounded to bfloat16, whose errors average out over
+   * tokens.
+   */
   add(inputs: Tensor): void {
     accumulateGram(this.gram, inputs, "bf16");
   }
@@ -62,8 +66,8 @@ export class Hessian {
   }
 
   /**
-   * Factorises the damped inverse, with rows and columns in `order` when given. Channels that never fired
-   * get a unit diagonal. The last result is kept for the next layer that shares these inputs.
+   * Factorises the damped inverse, with rows and columns in `order` when given. Channels that never
+   * fired get a unit diagonal. The last result is kept for the next layer that shares these inputs.
    * @returns null when no damping within the tries makes it positive definite
    */
   async inverseFactor(

@@ -294,7 +294,10 @@ function chainOf(options: Options) {
   });
 }
 
-/** Text of the finishers; undefined: the calibration text. @throws UsageError when there is no use for it */
+/**
+ * Text of the finishers; undefined: the calibration text. @throws UsageError when there is no use
+ * for it
+ */
 function finishTextOf(options: Options, finishers: readonly MethodId[]) {
   const { finishText: files, finishSamples: samples, finishWindow: window } = options;
   if (files && finishers.length > 0) return defined({ files: files.map(defined), samples, window });

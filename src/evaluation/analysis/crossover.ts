@@ -35,8 +35,9 @@ export interface Crossing {
 type Combination = ReadonlyMap<SizedPoint, number>;
 
 /**
- * Compares two curves at equal size: between its points a curve is linear in the logarithm of the size. This is
- * how ParetoQ compares bit-widths over a family of models (Liu et al. 2025, arXiv 2502.02631, figure 1).
+ * Compares two curves at equal size: between its points a curve is linear in the logarithm of the
+ * size. This is how ParetoQ compares bit-widths over a family of models (Liu et al. 2025, arXiv
+ * 2502.02631, figure 1).
  * @param steps number of sizes at which the difference is given, at least 2
  * @returns null where the curves share no range of sizes
  */
@@ -77,8 +78,8 @@ export function compareAtEqualSize(
 }
 
 /**
- * Finds the size at which a curve is as good as a point: what the point is worth in models of that curve. Where the curve
- * meets the value several times, the smallest size is taken.
+ * Finds the size at which a curve is as good as a point: what the point is worth in models of that
+ * curve. Where the curve meets the value several times, the smallest size is taken.
  * @returns null where the value lies outside of the curve
  */
 export function sizeOfEqualQuality(

@@ -33,13 +33,16 @@ export interface DominatedPoint {
   readonly id: string;
   /** The points of the front that beat it, from the cheapest. */
   readonly by: readonly string[];
-  /** Whether one of them is better by a paired comparison, corrected for all pairs; else it may be luck. */
+  /**
+   * Whether one of them is better by a paired comparison, corrected for all pairs; else it may be
+   * luck.
+   */
   readonly clear: boolean;
 }
 
 /**
- * Finds the Pareto front. A point dominates another when it costs no more, is no worse, and is not the same in
- * both. Points whose cost or value is not a number take no part.
+ * Finds the Pareto front. A point dominates another when it costs no more, is no worse, and is not
+ * the same in both. Points whose cost or value is not a number take no part.
  */
 export function findFront(
   points: readonly PricedPoint[],

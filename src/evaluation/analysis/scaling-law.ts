@@ -16,7 +16,10 @@ export interface ScalingFit extends ScalingLaw {
   /** The sizes tell the floor apart from none. Where not, the law has none. */
   readonly floorIdentified: boolean;
   readonly exponentInterval: Interval;
-  /** Root of the mean squared deviation from the law, over the degrees of freedom; null without any left. */
+  /**
+   * Root of the mean squared deviation from the law, over the degrees of freedom; null without any
+   * left.
+   */
   readonly residual: number | null;
   readonly worstResidual: number;
   /** The law at each size asked for, with its 95 % interval. */
@@ -35,14 +38,15 @@ const goldenSteps = 18;
 const usualFits = 300;
 
 /**
- * Fits `L(N) = E + A · N^−α` to the losses of a family (Kaplan et al. 2020, arXiv 2001.08361, without E; Hoffmann et
- * al. 2022, arXiv 2203.15556, with E). The floor E is searched for; for each E, `log(L − E)` is linear in `log N` and
- * the line follows in closed form, each point weighing `(L − E)²` so that an error of the loss counts the
- * same everywhere. E is kept when there are four sizes or more and 97.5 % of the draws have it above 0. Hoffmann's Huber loss is
- * not taken: with four points it would pick two and pass through them.
+ * Fits `L(N) = E + A · N^−α` to the losses of a family (Kaplan et al. 2020, arXiv 2001.08361,
+ * without E; Hoffmann et al. 2022, arXiv 2203.15556, with E). The floor E is searched for; for each
+ * E, `log(L − E)` is linear in `log N` and the line follows in closed form, each point weighing
+ * `(L − E)²` so that an error of the loss counts the same everywhere. E is kept when there are four
+ * sizes or more and 97.5 % of the draws have it above 0. Hoffmann's Huber loss is not taken: with
+ * four points it would pick two and pass through them.
  *
- * The band comes from fitting each draw anew. A draw has two parts: the text (the points' own draws, paired), and
- * the deviations from the law (normal, as large as the fit's residual).
+ * The band comes from fitting each draw anew. A draw has two parts: the text (the points' own
+ * draws, paired), and the deviations from the law (normal, as large as the fit's residual).
  *
  * @param points at least 3 sizes, losses above 0 in nats a token
  * @throws UsageError with fewer sizes
@@ -109,7 +113,10 @@ function fitDraws(
   });
 }
 
-/** Root of the squared deviations over the degrees of freedom that `parameters` leave; null when none. */
+/**
+ * Root of the squared deviations over the degrees of freedom that `parameters` leave; null when
+ * none.
+ */
 function residualOf(
   sizes: readonly number[],
   losses: readonly number[],
@@ -120,7 +127,10 @@ function residualOf(
   return freedom > 0 ? Math.sqrt(squaresOf(sizes, losses, law) / freedom) : null;
 }
 
-/** Searches the floor between 0 and the lowest loss: a grid first, then golden sections around its best. */
+/**
+ * Searches the floor between 0 and the lowest loss: a grid first, then golden sections around its
+ * best.
+ */
 function fitWithFloor(sizes: readonly number[], losses: readonly number[]): ScalingLaw {
   const lowest = Math.min(...losses);
   const cost = (floor: number): number =>

@@ -29,13 +29,16 @@ type Drawn = Pick<ComparedFigure, "kind" | "subject" | "measure"> & {
 interface DrawnFigure {
   readonly value: number;
   readonly draws: Draws;
-  /** Number of right-or-wrong answers that the value is the mean of; null where it is of something else. */
+  /**
+   * Number of right-or-wrong answers that the value is the mean of; null where it is of something
+   * else.
+   */
   readonly items: number | null;
 }
 
 /**
- * Compares what was measured of two models on the same windows and items: perplexity, divergence, accuracy of each
- * task and of the averages. The figures are one family: p values are Holm's.
+ * Compares what was measured of two models on the same windows and items: perplexity, divergence,
+ * accuracy of each task and of the averages. The figures are one family: p values are Holm's.
  * @throws UsageError when the two were not asked the same
  */
 export function compareFigures(a: MeasuredModel, b: MeasuredModel): ComparedFigure[] {

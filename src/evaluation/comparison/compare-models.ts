@@ -11,8 +11,8 @@ import { defaultWindow, openWindows, type WindowChoice } from "../open-windows.t
 import type { Task } from "../tasks/task.ts";
 
 /**
- * Measures two models on the same text and tasks, and says by paired bootstrap which is better. Models of other
- * tokenizers can be compared on tasks only.
+ * Measures two models on the same text and tasks, and says by paired bootstrap which is better.
+ * Models of other tokenizers can be compared on tasks only.
  * @throws UsageError without a text or tasks, or when the models cut the text into different tokens
  * @throws FormatError when a task file is not as it should be
  * @throws NumericError when a model's logits are not numbers
@@ -66,7 +66,10 @@ async function measure(
   return { text, tasks: await scoreTasks(model, tasks, how) };
 }
 
-/** Chooses windows that both models can take, and makes sure that they are the same tokens. @throws UsageError */
+/**
+ * Chooses windows that both models can take, and makes sure that they are the same tokens. @throws
+ * UsageError
+ */
 async function shareWindows(
   a: LanguageModel,
   b: LanguageModel,

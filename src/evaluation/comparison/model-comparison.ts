@@ -23,7 +23,10 @@ export interface ComparedModel {
 /** One figure of both models, and which is better as far as the data say. */
 export interface ComparedFigure {
   readonly kind: "perplexity" | "divergence" | "accuracy";
-  /** What it was measured on: the text's path, a task, an average, or `tasks` for the mean over all tasks. */
+  /**
+   * What it was measured on: the text's path, a task, an average, or `tasks` for the mean over all
+   * tasks.
+   */
   readonly subject: string;
   /** For a task `acc`, or `acc_norm`; null otherwise. */
   readonly measure: "acc" | "acc_norm" | null;
@@ -31,8 +34,8 @@ export interface ComparedFigure {
   readonly a: FigureWithInterval;
   readonly b: FigureWithInterval;
   /**
-   * `a − b`: of mean losses in nats for a perplexity (`exp` of it is the ratio of perplexities), of the figures
-   * themselves otherwise. The p value is corrected for all figures of the comparison.
+   * `a − b`: of mean losses in nats for a perplexity (`exp` of it is the ratio of perplexities), of
+   * the figures themselves otherwise. The p value is corrected for all figures of the comparison.
    */
   readonly difference: Difference;
 }

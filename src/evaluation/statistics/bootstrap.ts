@@ -13,25 +13,27 @@ export interface BootstrapOptions {
   readonly block?: number;
 }
 
-/** Figures of one sample that were drawn again and again; draw `i` of each is of the same resample. */
+/**
+ * Figures of one sample that were drawn again and again; draw `i` of each is of the same resample.
+ */
 export type Draws = Float64Array;
 
 const usualDraws = 10_000;
 
 /**
- * Returns how many neighbouring windows of a text are drawn together: `⌊∛n⌋`, the order at which the block
- * bootstrap's variance is best (Künsch 1989; Hall, Horowitz and Jing 1995).
+ * Returns how many neighbouring windows of a text are drawn together: `⌊∛n⌋`, the order at which
+ * the block bootstrap's variance is best (Künsch 1989; Hall, Horowitz and Jing 1995).
  */
 export function blockLength(windows: number): number {
   return Math.max(1, Math.floor(Math.cbrt(windows) + 1e-9));
 }
 
 /**
- * Draws means of several series of equal length by one bootstrap: unit `j` of all series stands or falls
- * together, so that differences of the drawn means are paired. Blocks of neighbours are drawn with
- * replacement from the circle of all units (Politis and Romano 1992). The deviations from the mean are
- * stretched, so that 95 % of the draws of few units are as wide as Student's interval and not as the normal one
- * (after the expanded percentile interval of Hesterberg 2015).
+ * Draws means of several series of equal length by one bootstrap: unit `j` of all series stands or
+ * falls together, so that differences of the drawn means are paired. Blocks of neighbours are drawn
+ * with replacement from the circle of all units (Politis and Romano 1992). The deviations from the
+ * mean are stretched, so that 95 % of the draws of few units are as wide as Student's interval and
+ * not as the normal one (after the expanded percentile interval of Hesterberg 2015).
  *
  * @param series one or more series of at least 2 numbers
  * @returns for each series the drawn means
@@ -71,10 +73,10 @@ export function bootstrapMeans(
 }
 
 /**
- * Draws shares of right answers of several models to the same items, as `bootstrapMeans` does. Each share also
- * gets `(P − Q) / items`, with `P` and `Q` Poisson of mean ½ and of its own: in the difference of two models
- * that is what two imaginary items would add, one for either side (Bonett and Price 2012). Without them five
- * answers more, and none less, would count as proof.
+ * Draws shares of right answers of several models to the same items, as `bootstrapMeans` does. Each
+ * share also gets `(P − Q) / items`, with `P` and `Q` Poisson of mean ½ and of its own: in the
+ * difference of two models that is what two imaginary items would add, one for either side (Bonett
+ * and Price 2012). Without them five answers more, and none less, would count as proof.
  *
  * @param series for each model 1 where its answer is right and 0 where not, in the same order
  */
@@ -121,7 +123,9 @@ function expectEqualLengths(series: readonly ArrayLike<number>[]): number {
   return units;
 }
 
-/** `sums[i]`: sum of the first `i` deviations from the mean; goes round as far as a block reaches. */
+/**
+ * `sums[i]`: sum of the first `i` deviations from the mean; goes round as far as a block reaches.
+ */
 function runningSums(values: ArrayLike<number>, block: number): Float64Array {
   const units = values.length;
   const mean = meanOf(values);
@@ -131,8 +135,8 @@ function runningSums(values: ArrayLike<number>, block: number): Float64Array {
 }
 
 /**
- * How much wider Student's 95 % interval of `blocks` independent blocks is than the bootstrap's own, which
- * takes the normal quantile and divides by `blocks` instead of `blocks − 1`.
+ * How much wider Student's 95 % interval of `blocks` independent blocks is than the bootstrap's
+ * own, which takes the normal quantile and divides by `blocks` instead of `blocks − 1`.
  */
 function stretchFor(blocks: number): number {
   const freedom = Math.max(1, blocks - 1);

@@ -1,6 +1,6 @@
 /*
- * The two distributions that intervals and p values need. Written for clarity: they are evaluated a few
- * times a figure, never in a loop over draws.
+ * The two distributions that intervals and p values need. Written for clarity: they are evaluated a
+ * few times a figure, never in a loop over draws.
  */
 
 /** Above this many degrees of freedom Student's distribution is taken to be the normal one. */

@@ -2,7 +2,9 @@ import { normalTail } from "./distributions.ts";
 import type { Draws } from "./bootstrap.ts";
 import { type Interval, usualLevel } from "./interval.ts";
 
-/** With fewer draws than this in a tail its share says little, and the normal distribution is taken. */
+/**
+ * With fewer draws than this in a tail its share says little, and the normal distribution is taken.
+ */
 const fewDraws = 10;
 /** Smaller p values are not claimed: so far out nobody knows the distribution. */
 const leastP = 1e-6;
@@ -14,7 +16,9 @@ export function percentileInterval(draws: Draws, level: number = usualLevel): In
   return { low: quantile(sorted, tail), high: quantile(sorted, 1 - tail), level };
 }
 
-/** Returns a quantile of sorted numbers, interpolated between neighbours (Hyndman and Fan's type 7). */
+/**
+ * Returns a quantile of sorted numbers, interpolated between neighbours (Hyndman and Fan's type 7).
+ */
 export function quantile(sorted: ArrayLike<number>, share: number): number {
   const at = share * (sorted.length - 1);
   const below = Math.floor(at);
@@ -25,9 +29,10 @@ export function quantile(sorted: ArrayLike<number>, share: number): number {
 }
 
 /**
- * Returns the two-sided p value of "the true value is 0": twice the share of draws on the other side of 0 than
- * most. Where fewer than ten draws lie there, the tail of the normal distribution with the draws' spread is
- * taken instead, down to 1e-6: ten thousand draws alone could not show that a p value is below 0.0001.
+ * Returns the two-sided p value of "the true value is 0": twice the share of draws on the other
+ * side of 0 than most. Where fewer than ten draws lie there, the tail of the normal distribution
+ * with the draws' spread is taken instead, down to 1e-6: ten thousand draws alone could not show
+ * that a p value is below 0.0001.
  */
 export function twoSidedP(draws: Draws): number {
   let below = 0;

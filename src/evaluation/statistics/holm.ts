@@ -1,7 +1,7 @@
 /**
- * Corrects p values of several questions asked at once, so that the chance of even one false answer stays at
- * the level that a p value is compared with: the `i`-th smallest of `m` is multiplied by `m − i + 1`, and none
- * comes before a smaller one. Source: Holm 1979.
+ * Corrects p values of several questions asked at once, so that the chance of even one false answer
+ * stays at the level that a p value is compared with: the `i`-th smallest of `m` is multiplied by
+ * `m − i + 1`, and none comes before a smaller one. Source: Holm 1979.
  * @returns corrected p values, in the order given
  */
 export function correctPValues(values: readonly number[]): number[] {

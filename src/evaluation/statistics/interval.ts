@@ -23,8 +23,9 @@ export function mapInterval(interval: Interval, map: (value: number) => number):
 }
 
 /**
- * Returns Wilson's score interval of a share of right answers. Unlike `p ± 1.96 · se` it stays within 0 and 1
- * and has a width where all answers are right or all wrong. Source: Wilson 1927, equation of p. 209.
+ * Returns Wilson's score interval of a share of right answers. Unlike `p ± 1.96 · se` it stays
+ * within 0 and 1 and has a width where all answers are right or all wrong. Source: Wilson 1927,
+ * equation of p. 209.
  * @param right share of right answers, 0 to 1
  * @param items number of answers, at least 1
  */

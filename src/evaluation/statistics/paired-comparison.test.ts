@@ -65,7 +65,8 @@ describe("compareRight", () => {
     Array.from({ length: items }, (_, i) => (i < onlyA ? 0 : i < onlyA + onlyB ? 1 : i % 2)),
   ];
 
-  // By McNemar's exact test 4 against 0 has p = 0.125, 10 against 0 p = 0.002, 40 against 20 p = 0.013.
+  // By McNemar's exact test 4 against 0 has p = 0.125, 10 against 0 p = 0.002, 40 against 20 p =
+  // 0.013.
   it.each([
     [4, 0, "undecided"],
     [10, 0, "a"],

@@ -21,14 +21,17 @@ export interface Difference {
   readonly estimate: number;
   /** 95 % interval of `a − b`, for this question alone. */
   readonly interval: Interval;
-  /** Two-sided p value of "there is no difference", corrected when several questions were asked at once. */
+  /**
+   * Two-sided p value of "there is no difference", corrected when several questions were asked at
+   * once.
+   */
   readonly pValue: number;
   readonly verdict: Verdict;
 }
 
 /**
- * Compares two series that were measured on the same units by the paired bootstrap of the mean difference.
- * "Better" is said when the p value is below 0.05.
+ * Compares two series that were measured on the same units by the paired bootstrap of the mean
+ * difference. "Better" is said when the p value is below 0.05.
  * @throws ShapeError when the lengths differ or there are less than two units
  */
 export function comparePaired(

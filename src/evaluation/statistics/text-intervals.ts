@@ -3,12 +3,15 @@ import { blockLength, type BootstrapOptions, bootstrapMeans } from "./bootstrap.
 import { percentileInterval } from "./draws.ts";
 import { type Interval, mapInterval } from "./interval.ts";
 
-/** A quantile needs a walk over its tail in each draw; this many are enough for two digits of its interval. */
+/**
+ * A quantile needs a walk over its tail in each draw; this many are enough for two digits of its
+ * interval.
+ */
 const quantileDraws = 2_000;
 
 /**
- * Returns the 95 % interval of the mean over windows of one text; null where one window, or a value that is
- * not finite, gives none.
+ * Returns the 95 % interval of the mean over windows of one text; null where one window, or a value
+ * that is not finite, gives none.
  * @param values one figure a window, in the order of the text
  */
 export function windowInterval(
@@ -28,8 +31,9 @@ export function perplexityInterval(windowLosses: readonly number[]): Interval | 
 }
 
 /**
- * Returns the 95 % interval of a high quantile of all tokens, from draws of whole windows; null as with
- * `windowInterval`. It is not stretched for few windows: the order statistics themselves bound it.
+ * Returns the 95 % interval of a high quantile of all tokens, from draws of whole windows; null as
+ * with `windowInterval`. It is not stretched for few windows: the order statistics themselves bound
+ * it.
  * @param windows one array a window with a figure of each token; all of one length
  * @param share of the tokens that lie below the quantile, at least 0.5
  */

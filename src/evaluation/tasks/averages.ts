@@ -7,7 +7,9 @@ export interface TaskAverage {
   readonly title: string;
   readonly paper: { readonly arxiv: string };
   readonly tasks: readonly TaskId[];
-  /** `accuracy` of all, or `normalizedAccuracy` of those that have it and `accuracy` of the others. */
+  /**
+   * `accuracy` of all, or `normalizedAccuracy` of those that have it and `accuracy` of the others.
+   */
   readonly measure: "accuracy" | "normalizedAccuracy";
 }
 
@@ -57,8 +59,8 @@ export interface NamedAverage {
 }
 
 /**
- * Computes the averages whose tasks are all there, without examples and on whole files: a mean over less
- * never gets the name.
+ * Computes the averages whose tasks are all there, without examples and on whole files: a mean over
+ * less never gets the name.
  */
 export function averagesOf(scores: readonly TaskScore[]): NamedAverage[] {
   const whole = scores.filter(({ shots, limited }) => shots === 0 && !limited);

@@ -24,8 +24,8 @@ const { piqa, arc_easy, hellaswag, winogrande, boolq, siqa, openbookqa, lambada_
   taskDefinitions;
 
 /**
- * Of each task a record as this project's copies have it, the same question as its authors publish it, and the
- * prompts that the published rule makes of it.
+ * Of each task a record as this project's copies have it, the same question as its authors publish
+ * it, and the prompts that the published rule makes of it.
  */
 const cases: readonly [TaskDefinition, unknown, unknown, readonly string[]][] = [
   [

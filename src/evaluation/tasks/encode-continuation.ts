@@ -9,12 +9,13 @@ export interface Continuation {
 }
 
 /**
- * Encodes a context, and with its continuation as one text; the tokens of the whole behind as many as the
- * context has are the continuation's (the rule of lm-evaluation-harness). Spaces at the end of the context
- * belong to the continuation. The model's start tokens come first; where there is neither such a token nor
- * a context, the token that opens a text stands in, or else the one that ends it. A text that is too long
- * loses tokens at its front.
- * @throws UsageError when the continuation alone is longer than the model's context, or has no tokens
+ * Encodes a context, and with its continuation as one text; the tokens of the whole behind as many
+ * as the context has are the continuation's (the rule of lm-evaluation-harness). Spaces at the end
+ * of the context belong to the continuation. The model's start tokens come first; where there is
+ * neither such a token nor a context, the token that opens a text stands in, or else the one that
+ * ends it. A text that is too long loses tokens at its front.
+ * @throws UsageError when the continuation alone is longer than the model's context, or has no
+ * tokens
  */
 export function encodeContinuation(
   tokenizer: Tokenizer,

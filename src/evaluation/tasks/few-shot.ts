@@ -19,8 +19,8 @@ export interface FewShotOptions {
 }
 
 /**
- * Puts answered examples in front of each item. They are drawn from the pool at random, without the item
- * itself and without repetition; an item's examples depend on the seed and its place only.
+ * Puts answered examples in front of each item. They are drawn from the pool at random, without the
+ * item itself and without repetition; an item's examples depend on the seed and its place only.
  * @throws UsageError when the pool has too few other items
  */
 export function withExamples(task: Task, { shots, seed, pool }: FewShotOptions): Task {

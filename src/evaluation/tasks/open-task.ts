@@ -22,10 +22,11 @@ export interface OpenTaskOptions {
 }
 
 /**
- * Opens a task: `name=FILE`; `FILE`, whose name may be that of a task; or `name` alone, whose file is in
- * `tasksFrom`. A file that is not named like a task has lines `{"query", "choices", "gold"}`. A task in
- * memory gets its examples and its limit too.
- * @throws UsageError when a name is unknown or has no file, there are too few items for the examples, or a
+ * Opens a task: `name=FILE`; `FILE`, whose name may be that of a task; or `name` alone, whose file
+ * is in `tasksFrom`. A file that is not named like a task has lines `{"query", "choices", "gold"}`.
+ * A task in memory gets its examples and its limit too.
+ * @throws UsageError when a name is unknown or has no file, there are too few items for the
+ * examples, or a
  *   number makes no sense
  * @throws FormatError that names line and field, when a file is not as it should be
  */

@@ -5,9 +5,10 @@ import type { Task } from "./task.ts";
 import { TaskRecord } from "./task-record.ts";
 
 /**
- * Reads a task from a file of JSON lines, an item each, in a shape that the definition knows; empty lines
- * count for nothing.
- * @throws FormatError that names line and field, when the file is missing or a line is not such an item
+ * Reads a task from a file of JSON lines, an item each, in a shape that the definition knows; empty
+ * lines count for nothing.
+ * @throws FormatError that names line and field, when the file is missing or a line is not such an
+ * item
  */
 export async function readTask(
   path: string,

@@ -10,7 +10,10 @@ const builtin = fileURLToPath(new URL("../../../builtin/", import.meta.url));
 
 const exact: ScoreContinuationsOptions = { products: "exact" };
 
-/** Items as tasks have them: options of one context, one option of several contexts, single tokens, and what stands alone. */
+/**
+ * Items as tasks have them: options of one context, one option of several contexts, single tokens,
+ * and what stands alone.
+ */
 const pool: readonly Continuation[] = [
   ...["ran home.", "ran to the door.", "sat down and ate the bread.", "slept"].map((text) => ({
     context: "Examples come first. Tom saw a dog in the garden, and",

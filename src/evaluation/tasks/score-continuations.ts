@@ -23,13 +23,16 @@ export interface ScoreContinuationsOptions {
 export interface ContinuationScores {
   /** Sum of the continuation's tokens' log-likelihoods, in nats. */
   readonly logLikelihoods: Float64Array;
-  /** 1 where each token of the continuation is the likeliest at its place; null when not asked for. */
+  /**
+   * 1 where each token of the continuation is the likeliest at its place; null when not asked for.
+   */
   readonly greedy: Uint8Array | null;
 }
 
 /**
- * Scores continuations: the sum of their tokens' log-likelihoods given their contexts. Equal texts are scored once. Texts that
- * begin alike go through the model together, and what they share is computed once; nothing is padded.
+ * Scores continuations: the sum of their tokens' log-likelihoods given their contexts. Equal texts
+ * are scored once. Texts that begin alike go through the model together, and what they share is
+ * computed once; nothing is padded.
  * @throws UsageError when a continuation alone is longer than the model's context
  * @throws NumericError when the model's logits are not numbers
  */
@@ -92,7 +95,10 @@ function encodeTexts(
   return [...known.values()].sort((a, b) => compareTokens(a.input, b.input));
 }
 
-/** Cuts texts into those that go through the model together: at most `rowsPerPass` rows, or one text. */
+/**
+ * Cuts texts into those that go through the model together: at most `rowsPerPass` rows, or one
+ * text.
+ */
 function passesOf(texts: readonly Text[]): Text[][] {
   const passes: Text[][] = [];
   let rows = 0;

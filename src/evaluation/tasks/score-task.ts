@@ -13,8 +13,8 @@ export interface ScoreTaskOptions {
 }
 
 /**
- * Measures how often a model answers rightly. The log-likelihood of an option given its context is the
- * sum over its tokens. The first of equal options counts as chosen.
+ * Measures how often a model answers rightly. The log-likelihood of an option given its context is
+ * the sum over its tokens. The first of equal options counts as chosen.
  */
 export async function scoreTask(
   model: LanguageModel,

@@ -68,8 +68,8 @@ export class TaskRecord {
   }
 
   /**
-   * Reads choices with labels, `{"text": [...], "label": [...]}`, and the label of the right one in another
-   * field.
+   * Reads choices with labels, `{"text": [...], "label": [...]}`, and the label of the right one in
+   * another field.
    * @throws FormatError
    */
   labelledChoices(field: string, goldField: string): { choices: string[]; gold: number } {

@@ -15,8 +15,8 @@ export interface TaskItem {
 }
 
 /**
- * When an item counts as answered rightly. `likeliest`: of its options the right one is the likeliest.
- * `greedy`: it has one option, and greedy decoding of the context gives just that.
+ * When an item counts as answered rightly. `likeliest`: of its options the right one is the
+ * likeliest. `greedy`: it has one option, and greedy decoding of the context gives just that.
  */
 export type TaskRule = "likeliest" | "greedy";
 
@@ -65,13 +65,13 @@ export interface TaskScore {
   /** Share of items that were answered rightly (`acc`). */
   readonly accuracy: Accuracy;
   /**
-   * The same after dividing each log-likelihood by the characters of its answer (`acc_norm`); null where
-   * the task has no such figure.
+   * The same after dividing each log-likelihood by the characters of its answer (`acc_norm`); null
+   * where the task has no such figure.
    */
   readonly normalizedAccuracy: Accuracy | null;
   /**
-   * Exponential of the mean negative log-likelihood of a continuation, and its standard error by the delta
-   * method; null for tasks of several options.
+   * Exponential of the mean negative log-likelihood of a continuation, and its standard error by
+   * the delta method; null for tasks of several options.
    */
   readonly perplexity: Accuracy | null;
   /** Accuracy of guessing: mean of 1 / options; 0 under the rule `greedy`. */

@@ -17,9 +17,9 @@ export async function expectWritableSamples(path: string | undefined): Promise<v
 }
 
 /**
- * Writes a JSON line for each item: model, task, place of the item in it, its options, which of them is
- * right, their log-likelihoods in nats, and whether the answer was right; the original's items last.
- * Without a path nothing is written.
+ * Writes a JSON line for each item: model, task, place of the item in it, its options, which of
+ * them is right, their log-likelihoods in nats, and whether the answer was right; the original's
+ * items last. Without a path nothing is written.
  */
 export async function writeSamples(
   evaluation: Scored & { readonly original: Scored | null },

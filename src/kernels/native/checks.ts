@@ -4,8 +4,8 @@ import { elementCount, formatShape } from "../../tensor/shape.ts";
 import { ShapeError, UnsupportedError } from "../../util/errors.ts";
 
 /**
- * Returns the typed array of a view after checking what C relies on: the dtype, and as many elements as
- * the shape says.
+ * Returns the typed array of a view after checking what C relies on: the dtype, and as many
+ * elements as the shape says.
  * @throws UnsupportedError for another dtype
  * @throws ShapeError when the array has another length than the shape
  */

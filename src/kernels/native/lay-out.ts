@@ -5,7 +5,10 @@ import type { NativeQueue } from "./queue.ts";
 /** Kinds of zero points, by the numbers of `native/ops/packed_matrix.h`. */
 const zeroKinds = { none: 0, nibbles: 1, bytes: 2, halves: 3 } as const;
 
-/** The numbers that C knows packings by (`native/ops/packed_matrix.h`), and the bits it holds codes in. */
+/**
+ * The numbers that C knows packings by (`native/ops/packed_matrix.h`), and the bits it holds codes
+ * in.
+ */
 const packings: Readonly<Record<string, { readonly number: number; readonly bits: number }>> = {
   bits1: { number: 1, bits: 1 },
   bits2: { number: 2, bits: 2 },
@@ -35,8 +38,8 @@ export function packingNumber({ packing }: PackedLayout): number | null {
 }
 
 /**
- * Lays a packed weight out for vectors of `lanes` rows, in memory of its own, as a step of the queue. A
- * packing that C does not know is held as it is, for the reference kernel.
+ * Lays a packed weight out for vectors of `lanes` rows, in memory of its own, as a step of the
+ * queue. A packing that C does not know is held as it is, for the reference kernel.
  */
 export function layOut(
   queue: NativeQueue,

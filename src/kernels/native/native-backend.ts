@@ -17,7 +17,10 @@ export { type NativeAvailability, nativeAvailability, type OpTime } from "./addo
 
 /** How the native backend uses the machine. */
 export interface NativeOptions {
-  /** Threads of the kernels; default `FEWBIT_THREADS`, else as many as a short measurement finds useful. */
+  /**
+   * Threads of the kernels; default `FEWBIT_THREADS`, else as many as a short measurement finds
+   * useful.
+   */
   readonly threads?: number;
   /** Instruction level; default `FEWBIT_LEVEL`, else the best that this CPU runs. */
   readonly level?: string;
@@ -26,8 +29,8 @@ export interface NativeOptions {
 /** The native backend, and how to end its threads before the process ends. */
 export interface NativeBackend extends Backend {
   /**
-   * Finishes the work, blocking, and returns where the executor's time went since the last call. The
-   * first call returns nothing and starts the counting.
+   * Finishes the work, blocking, and returns where the executor's time went since the last call.
+   * The first call returns nothing and starts the counting.
    */
   profile(): OpTime[];
   /** Finishes the work, then ends the threads; the backend must not be used any more. */
@@ -35,7 +38,8 @@ export interface NativeBackend extends Backend {
 }
 
 /**
- * Makes a backend that runs C kernels on threads of its own; ops without one run the reference kernel.
+ * Makes a backend that runs C kernels on threads of its own; ops without one run the reference
+ * kernel.
  * @throws BackendError when the addon is absent or does not load, or this CPU lacks the level
  * @throws UsageError when the number of threads is not a positive integer
  */
@@ -70,7 +74,10 @@ export function createNativeBackend(options: NativeOptions = {}): NativeBackend 
   };
 }
 
-/** Copies in the queue's order, so that a buffer which is reused right after the call reads as it was. */
+/**
+ * Copies in the queue's order, so that a buffer which is reused right after the call reads as it
+ * was.
+ */
 async function readInOrder(
   queue: NativeQueue,
   storage: Storage,

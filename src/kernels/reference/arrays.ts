@@ -32,8 +32,8 @@ export function rowIndices(view: TensorView, rows: number): Int32Array {
 }
 
 /**
- * Returns `count` elements of a view from `start` on as float32: a window for f32, a widened copy in
- * `scratch` for f16 and bf16.
+ * Returns `count` elements of a view from `start` on as float32: a window for f32, a widened copy
+ * in `scratch` for f16 and bf16.
  * @throws UnsupportedError for other dtypes
  */
 export function widen(

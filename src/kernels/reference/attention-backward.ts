@@ -4,8 +4,9 @@ import { floats } from "./arrays.ts";
 import { softmaxInPlace } from "./softmax.ts";
 
 /**
- * Gradients of causal grouped-query attention, a query at a time: with `p = softmax(scale·q·Kᵀ)` and `dp = dOut·Vᵀ`,
- * `ds = p·(dp − Σ p·dp)`, `dQ = scale·ds·K`, `dK += scale·ds·q`, `dV += p·dOut`. Sums are float64.
+ * Gradients of causal grouped-query attention, a query at a time: with `p = softmax(scale·q·Kᵀ)`
+ * and `dp = dOut·Vᵀ`, `ds = p·(dp − Σ p·dp)`, `dQ = scale·ds·K`, `dK += scale·ds·q`,
+ * `dV += p·dOut`. Sums are float64.
  */
 export function attentionBackward(
   dQ: TensorView,

@@ -3,9 +3,9 @@ import { floats, reader } from "./arrays.ts";
 import { softmaxInPlace } from "./softmax.ts";
 
 /**
- * Causal grouped-query attention. Query i of `length` stands at position `keyLength − length + i` and
- * sees the keys up to there, or the last `window` of them. Scores and sums are float64; float16 and int8
- * keys and values are read exactly.
+ * Causal grouped-query attention. Query i of `length` stands at position `keyLength − length + i`
+ * and sees the keys up to there, or the last `window` of them. Scores and sums are float64; float16
+ * and int8 keys and values are read exactly.
  */
 export function attention(
   out: TensorView,

@@ -25,15 +25,15 @@ const single = new Float32Array(1);
 const singleBits = new Uint32Array(single.buffer);
 
 /**
- * Rounds to a float32 neighbour whose last bit is odd unless the value is exact. A second rounding to
- * fewer bits then gives what one rounding of the value would have given.
+ * Rounds to a float32 neighbour whose last bit is odd unless the value is exact. A second rounding
+ * to fewer bits then gives what one rounding of the value would have given.
  */
 function roundToOdd(value: number): number {
   single[0] = value;
   const rounded = single[0];
   if (rounded === value || value !== value || singleBits[0] & 1) return rounded;
-  // The nearest float is even and not the value: the other neighbour is the odd one. An infinity that
-  // came from overflow steps back to the largest float, which is odd.
+  // The nearest float is even and not the value: the other neighbour is the odd one. An infinity
+  // that came from overflow steps back to the largest float, which is odd.
   singleBits[0] += Math.abs(rounded) > Math.abs(value) ? -1 : 1;
   return single[0];
 }

@@ -5,8 +5,8 @@ import { floats } from "./arrays.ts";
 const smallestNorm = 1e-12;
 
 /**
- * `errors[t] = ‖û − ŝ‖²` of the directions of teacher and student rows, and with `ŝ = s/‖s‖` the gradient
- * `−2·scale·(û − ŝ·(û·ŝ))/‖s‖`. Source: OneBit, arXiv 2402.11295, section 3.4.
+ * `errors[t] = ‖û − ŝ‖²` of the directions of teacher and student rows, and with `ŝ = s/‖s‖` the
+ * gradient `−2·scale·(û − ŝ·(û·ŝ))/‖s‖`. Source: OneBit, arXiv 2402.11295, section 3.4.
  */
 export function directionError(
   errors: TensorView,

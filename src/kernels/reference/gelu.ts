@@ -16,7 +16,9 @@ export function gelu(out: TensorView, x: TensorView, approximation: "none" | "ta
   }
 }
 
-/** ½(1 + tanh(u)) as a logistic function, which keeps its relative accuracy for large negative u. */
+/**
+ * ½(1 + tanh(u)) as a logistic function, which keeps its relative accuracy for large negative u.
+ */
 function tanhShare(x: number): number {
   const u = Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x);
   return 1 / (1 + Math.exp(-2 * u));

@@ -5,8 +5,8 @@ const { fround } = Math;
 
 /**
  * Chooses the code of a weight, in float32 arithmetic:
- * `clip(rne((w/s − origin)/step + z), 0, levels − 1)`; with two levels 1 where `(w/s − origin)/step ≥ ½`.
- * A scale of 0 stands for a group of zeros.
+ * `clip(rne((w/s − origin)/step + z), 0, levels − 1)`; with two levels 1 where
+ * `(w/s − origin)/step ≥ ½`. A scale of 0 stands for a group of zeros.
  */
 export function encodeWeight(
   value: number,

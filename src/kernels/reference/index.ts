@@ -36,7 +36,10 @@ import { softmax, softmaxBackward } from "./softmax.ts";
 import { swiglu, swigluBackward } from "./swiglu.ts";
 import { writeRows } from "./write-rows.ts";
 
-/** Every op in plain TypeScript: the oracle that other backends are tested against, and the fallback. */
+/**
+ * Every op in plain TypeScript: the oracle that other backends are tested against, and the
+ * fallback.
+ */
 export const referenceKernels: Kernels = {
   matmul,
   packedMatmul,

@@ -3,8 +3,8 @@ import { floats, integers } from "./arrays.ts";
 
 /**
  * Writes the upper triangular `u` with `A⁻¹ = uᵀ·u`. From `A = r·rᵀ` with r upper (a Cholesky
- * factorization that starts at the last row) follows `u = r⁻¹`, so A is never inverted. Float64; the
- * upper triangle of `h` holds r, then u.
+ * factorization that starts at the last row) follows `u = r⁻¹`, so A is never inverted. Float64;
+ * the upper triangle of `h` holds r, then u.
  */
 export function inverseCholesky(
   u: TensorView,

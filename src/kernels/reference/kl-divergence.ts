@@ -3,7 +3,9 @@ import { asMatrix } from "../../tensor/shape.ts";
 import { floats } from "./arrays.ts";
 import { logSumExp } from "./softmax.ts";
 
-/** `KL(teacher ‖ student) = Σ p·(log p − log q)` a row in float64, and whether the top tokens agree. */
+/**
+ * `KL(teacher ‖ student) = Σ p·(log p − log q)` a row in float64, and whether the top tokens agree.
+ */
 export function klDivergence(
   divergence: TensorView,
   agree: TensorView,

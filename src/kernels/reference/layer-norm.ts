@@ -2,7 +2,9 @@ import type { TensorView } from "../../backend/kernels.ts";
 import { asMatrix } from "../../tensor/shape.ts";
 import { floats } from "./arrays.ts";
 
-/** `out = (x − mean) / √(var + eps) · weight + bias` over the last dimension, moments in float64. */
+/**
+ * `out = (x − mean) / √(var + eps) · weight + bias` over the last dimension, moments in float64.
+ */
 export function layerNorm(
   out: TensorView,
   x: TensorView,
@@ -26,8 +28,8 @@ export function layerNorm(
 }
 
 /**
- * Gradients of `layerNorm`: with `n = (x − mean)/σ` and `g = dOut·weight`, `dX = (g − mean(g) − n·mean(g·n))/σ`,
- * `dWeight = Σ_t dOut·n`, `dBias = Σ_t dOut`.
+ * Gradients of `layerNorm`: with `n = (x − mean)/σ` and `g = dOut·weight`,
+ * `dX = (g − mean(g) − n·mean(g·n))/σ`, `dWeight = Σ_t dOut·n`, `dBias = Σ_t dOut`.
  */
 export function layerNormBackward(
   dX: TensorView | null,

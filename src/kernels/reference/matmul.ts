@@ -6,8 +6,8 @@ import { multiplyRows } from "./multiply-rows.ts";
 const blockRows = 64;
 
 /**
- * `out = beta · out + alpha · a·b` in every transposition form. Both operands are brought to rows along
- * the inner dimension, then multiplied row by row.
+ * `out = beta · out + alpha · a·b` in every transposition form. Both operands are brought to rows
+ * along the inner dimension, then multiplied row by row.
  */
 export function matmul(
   out: TensorView,

@@ -2,7 +2,10 @@ import type { TensorView } from "../../backend/kernels.ts";
 import { roundHalfEven } from "../../util/rounding.ts";
 import { floats } from "./arrays.ts";
 
-/** Writes rows into an int8 cache with one scale a row of the last dimension; see `Kernels.quantizeRows`. */
+/**
+ * Writes rows into an int8 cache with one scale a row of the last dimension; see
+ * `Kernels.quantizeRows`.
+ */
 export function quantizeRows(
   cache: TensorView,
   scales: TensorView,

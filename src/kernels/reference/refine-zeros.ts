@@ -5,8 +5,9 @@ import { floats } from "./arrays.ts";
 const { fround } = Math;
 
 /**
- * One half-quadratic step on the zero point of every group. With `e` inserted, the new zero point is
- * `z − mean(sign(d)·min(|d|, |d|^(p−1)/β))/s`. Source: HQQ, hqq/core/optimize.py; sums in float64.
+ * One half-quadratic step on the zero point of every group. With `e` inserted, the new zero point
+ * is `z − mean(sign(d)·min(|d|, |d|^(p−1)/β))/s`. Source: HQQ, hqq/core/optimize.py; sums in
+ * float64.
  */
 export const refineZeros: Kernels["refineZeros"] = (zeros, errors, weight, options) => {
   const [rows = 0, columns = 0] = weight.shape;

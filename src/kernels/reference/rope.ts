@@ -2,8 +2,9 @@ import type { TensorView } from "../../backend/kernels.ts";
 import { floats } from "./arrays.ts";
 
 /**
- * Rotary position embedding in Hugging Face order: element i and element i + headDim/2 of a head form
- * a pair that is rotated by the angle of its position. Source: RoFormer, arXiv 2104.09864, eq. 34.
+ * Rotary position embedding in Hugging Face order: element i and element i + headDim/2 of a head
+ * form a pair that is rotated by the angle of its position. Source: RoFormer, arXiv 2104.09864, eq.
+ * 34.
  */
 export function rope(
   out: TensorView,

@@ -5,8 +5,8 @@ import { floatsToHalves } from "../../util/half.ts";
 import { floats } from "./arrays.ts";
 
 /**
- * Copies `rows [batch, length, ...]` into `cache [batch, capacity, ...]` from row `position` on; f32 rows
- * are rounded for an f16 cache.
+ * Copies `rows [batch, length, ...]` into `cache [batch, capacity, ...]` from row `position` on;
+ * f32 rows are rounded for an f16 cache.
  */
 export function writeRows(cache: TensorView, rows: TensorView, position: number): void {
   const [batch = 0, capacity = 0, ...rest] = cache.shape;

@@ -43,13 +43,15 @@ const options = z.object({
 type Options = z.output<typeof options>;
 
 /**
- * GPTQ (arXiv 2210.17323, algorithm 1): columns are quantized one after the other, and the error of each
- * is carried on to the columns not yet quantized through the Cholesky factor U of the inverse Hessian,
- * `H = Σ x·xᵀ + λ·I`, `H⁻¹ = Uᵀ·U`. A constant factor on H cancels, so the sum needs no scaling.
+ * GPTQ (arXiv 2210.17323, algorithm 1): columns are quantized one after the other, and the error of
+ * each is carried on to the columns not yet quantized through the Cholesky factor U of the inverse
+ * Hessian, `H = Σ x·xᵀ + λ·I`, `H⁻¹ = Uᵀ·U`. A constant factor on H cancels, so the sum needs no
+ * scaling.
  *
- * Deviations from the authors' code: the clipping search is on by default; U comes from one reversed Cholesky factorisation in float64; scales
- * are rounded to float16 before codes are chosen; a group's scale is read from weights that carry all
- * earlier errors, also when the group is shorter than a panel; channels that never fired keep their weights.
+ * Deviations from the authors' code: the clipping search is on by default; U comes from one
+ * reversed Cholesky factorisation in float64; scales are rounded to float16 before codes are
+ * chosen; a group's scale is read from weights that carry all earlier errors, also when the group
+ * is shorter than a panel; channels that never fired keep their weights.
  */
 export default defineMethod({
   id: "gptq",
@@ -88,7 +90,10 @@ async function quantizeLinear(problem: LinearProblem<Options>): Promise<Quantize
   return { weight: quantized, damping: inverse.damping };
 }
 
-/** Runs over the panels; unless scales are fixed, each group's is found when its first column comes up. */
+/**
+ * Runs over the panels; unless scales are fixed, each group's is found when its first column comes
+ * up.
+ */
 function carryErrors(
   quantizer: ColumnQuantizer,
   factor: Tensor<"f32">,

@@ -23,13 +23,14 @@ const options = z.object({
 type Options = z.output<typeof options>;
 
 /**
- * HQQ (half-quadratic quantization, mobiusml/hqq, hqq/core/optimize.py): each group's scale spans its
- * weights, and its fractional zero point z is moved by alternating two closed-form minima of
+ * HQQ (half-quadratic quantization, mobiusml/hqq, hqq/core/optimize.py): each group's scale spans
+ * its weights, and its fractional zero point z is moved by alternating two closed-form minima of
  * `‖e‖_p^p + β/2·‖e − (W − Ŵ)‖²`: `e = shrink(W − Ŵ)` and `z = mean(C − (W − e)/s)`. Needs no data.
  *
- * Deviations from the authors' code: every group keeps the zero point with its least `mean|W − Ŵ|`, and
- * steps go on until no group improves, where the authors stop all groups together and keep the last; the
- * scale is rounded to float16 before, the zero point after the steps; zero points beyond ±1024 are avoided.
+ * Deviations from the authors' code: every group keeps the zero point with its least `mean|W − Ŵ|`,
+ * and steps go on until no group improves, where the authors stop all groups together and keep the
+ * last; the scale is rounded to float16 before, the zero point after the steps; zero points beyond
+ * ±1024 are avoided.
  */
 export default defineMethod({
   id: "hqq",
@@ -62,8 +63,8 @@ async function quantizeLinear(problem: LinearProblem<Options>): Promise<Quantize
 }
 
 /**
- * Moves zero points `[rows, groups]` from `start` on and returns for each group the one, of those met on the
- * way, with the least mean error.
+ * Moves zero points `[rows, groups]` from `start` on and returns for each group the one, of those
+ * met on the way, with the least mean error.
  */
 async function searchZeros(
   weight: Tensor<"f32">,

@@ -3,12 +3,14 @@ import { defineMethod } from "../define-method.ts";
 import { decompositionOptions, separateSigns, storesSignValues } from "../shared/sign-values.ts";
 
 /**
- * SVID (sign-value-independent decomposition): `W ≈ sign(W) ⊙ (h·gᵀ)` with the rank-1 approximation `|W| ≈ h·gᵀ`; sign(0) =
- * +1. Needs no data. Source: OneBit, arXiv 2402.11295, section 3.2 and equation 5.
+ * SVID (sign-value-independent decomposition): `W ≈ sign(W) ⊙ (h·gᵀ)` with the rank-1 approximation
+ * `|W| ≈ h·gᵀ`; sign(0) = +1. Needs no data. Source: OneBit, arXiv 2402.11295, section 3.2 and
+ * equation 5.
  *
- * At rank 1 the best non-negative factors are the leading singular vectors of `|W|` (Perron and Frobenius), so both ways
- * end at the same vectors. Since `‖W − sign(W) ⊙ h·gᵀ‖ = ‖|W| − h·gᵀ‖`, no other signs and no alternating refinement of
- * signs and scales (ARB-RC, arXiv 2410.03129, without its row means) come closer to W.
+ * At rank 1 the best non-negative factors are the leading singular vectors of `|W|` (Perron and
+ * Frobenius), so both ways end at the same vectors. Since `‖W − sign(W) ⊙ h·gᵀ‖ = ‖|W| − h·gᵀ‖`, no
+ * other signs and no alternating refinement of signs and scales (ARB-RC, arXiv 2410.03129, without
+ * its row means) come closer to W.
  *
  * Deviation: g is rounded to float16 first, and h is the least-squares answer to the rounded g.
  */

@@ -10,12 +10,14 @@ import {
 const defaults: TrainingDefaults = { steps: 400 };
 
 /**
- * The quantization of BitNet b1.58 (arXiv 2402.17764) as a way to fine-tune a model that is there: weights are seen as
- * {−1, 0, +1} times mean|w| of their row or group as it is in every step, and gradients pass as if they were not rounded. With
- * a scheme that ends in `a8`, inputs of linears are rounded to 8 bits a token, as in the paper.
+ * The quantization of BitNet b1.58 (arXiv 2402.17764) as a way to fine-tune a model that is there:
+ * weights are seen as {−1, 0, +1} times mean|w| of their row or group as it is in every step, and
+ * gradients pass as if they were not rounded. With a scheme that ends in `a8`, inputs of linears
+ * are rounded to 8 bits a token, as in the paper.
  *
- * Deviations: one scale a row or group instead of one a matrix; the model keeps its own architecture (BitNet's adds norms
- * and another activation function), and it starts from trained weights.
+ * Deviations: one scale a row or group instead of one a matrix; the model keeps its own
+ * architecture (BitNet's adds norms and another activation function), and it starts from trained
+ * weights.
  */
 export default defineMethod({
   id: "bitnet",

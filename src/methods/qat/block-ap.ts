@@ -47,14 +47,16 @@ const paperWidth = 4096;
 const paperRates = { scales: 1e-4, weights: (bits: number): number => (bits < 3 ? 2e-5 : 1e-5) };
 
 /**
- * Block-AP, the first phase of EfficientQAT (arXiv 2407.11062, section 3.2; quantizer and defaults as in
- * OpenGVLab/EfficientQAT): block by block, all weights of the linears, their scales and their zero points are trained so that
- * the quantized block, on activations of the quantized blocks before it, gives what the original block gives on
- * activations of the original ones: `min ‖Block(X) − Block_q(X_q)‖²`.
+ * Block-AP, the first phase of EfficientQAT (arXiv 2407.11062, section 3.2; quantizer and defaults
+ * as in OpenGVLab/EfficientQAT): block by block, all weights of the linears, their scales and their
+ * zero points are trained so that the quantized block, on activations of the quantized blocks
+ * before it, gives what the original block gives on activations of the original ones:
+ * `min ‖Block(X) − Block_q(X_q)‖²`.
  *
- * Deviations from the authors' code: scales are rounded to float16 in the forward pass already, so that the packed model is
- * the trained one; windows come in a seeded random order; norms are not trained; learning rates grow as models get
- * narrower; besides asymmetric integers any grid with learned scales is allowed.
+ * Deviations from the authors' code: scales are rounded to float16 in the forward pass already, so
+ * that the packed model is the trained one; windows come in a seeded random order; norms are not
+ * trained; learning rates grow as models get narrower; besides asymmetric integers any grid with
+ * learned scales is allowed.
  */
 export default defineMethod({
   id: "block-ap",

@@ -23,12 +23,13 @@ const paperRate = (bits: number): number => (bits < 3 ? 2e-5 : 1e-5);
 const paperWidth = 4096;
 
 /**
- * E2E-QP, the second phase of EfficientQAT (arXiv 2407.11062, section 3.3; defaults as in OpenGVLab/EfficientQAT): only the
- * scales of a quantized model are trained, all of them together, on the cross-entropy of the next token. Codes and zero points
- * stay: `∂L/∂s = Σ ∂L/∂ŵ·(q − z)` over a group.
+ * E2E-QP, the second phase of EfficientQAT (arXiv 2407.11062, section 3.3; defaults as in
+ * OpenGVLab/EfficientQAT): only the scales of a quantized model are trained, all of them together,
+ * on the cross-entropy of the next token. Codes and zero points stay: `∂L/∂s = Σ ∂L/∂ŵ·(q − z)`
+ * over a group.
  *
- * Deviations from the authors' code: scales are rounded to float16 in the forward pass already; the learning rate grows as
- * models get narrower.
+ * Deviations from the authors' code: scales are rounded to float16 in the forward pass already; the
+ * learning rate grows as models get narrower.
  */
 export default defineMethod({
   id: "e2e-qp",

@@ -39,14 +39,16 @@ type Options = z.output<typeof options>;
 const usualRate = 0.128;
 
 /**
- * The training of OneBit (arXiv 2402.11295, section 3.4; defaults as in xuyuzhuang11/OneBit): from signs and value vectors, as
- * SVID leaves them, all of the model is trained to give the original's predictions and hidden states. Signs are trained by way
- * of float weights, whose gradient passes the sign as 1.001 − tanh²(W). Adam with β = (0.9, 0.98).
+ * The training of OneBit (arXiv 2402.11295, section 3.4; defaults as in xuyuzhuang11/OneBit): from
+ * signs and value vectors, as SVID leaves them, all of the model is trained to give the original's
+ * predictions and hidden states. Signs are trained by way of float weights, whose gradient passes
+ * the sign as 1.001 − tanh²(W). Adam with β = (0.9, 0.98).
  *
- * Deviations from the authors' code: the KL divergence is a mean over tokens (theirs, 0.01 times the sum over tokens by the
- * number of sequences, is kdWeight 0.01 times the tokens of a window); both vectors are rounded to float16 in the forward
- * pass already, and sign(0) = +1, so that the packed model is the trained one; weight decay is for the float weights alone;
- * the learning rate grows as models get narrower.
+ * Deviations from the authors' code: the KL divergence is a mean over tokens (theirs, 0.01 times
+ * the sum over tokens by the number of sequences, is kdWeight 0.01 times the tokens of a window);
+ * both vectors are rounded to float16 in the forward pass already, and sign(0) = +1, so that the
+ * packed model is the trained one; weight decay is for the float weights alone; the learning rate
+ * grows as models get narrower.
  */
 export default defineMethod({
   id: "onebit-kd",
@@ -89,7 +91,9 @@ async function trainModel(problem: ModelProblem<Options>): Promise<TrainedModel>
   return { linears, tensors: rest, progress };
 }
 
-/** Puts latent weights in the slots of packed layers that have such a scheme; by their full names. */
+/**
+ * Puts latent weights in the slots of packed layers that have such a scheme; by their full names.
+ */
 function putLatentLayers({
   model,
   schemeOf,

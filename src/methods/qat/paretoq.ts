@@ -26,12 +26,14 @@ const paperRate = (bits: number): number => (bits < 3 ? 2e-5 : 1e-5);
 const paperWidth = 4096;
 
 /**
- * ParetoQ (arXiv 2502.02631; defaults and quantizers as in facebookresearch/ParetoQ): all weights, norms and tables
- * are trained on next-token cross-entropy while the linears are seen as values of the grid that suits their bits, with a
- * learned scale a row (or a group): elastic binarization at 1 bit, SEQ at 1.58 and 2, LSQ (arXiv 1902.08153) from 3 on.
+ * ParetoQ (arXiv 2502.02631; defaults and quantizers as in facebookresearch/ParetoQ): all weights,
+ * norms and tables are trained on next-token cross-entropy while the linears are seen as values of
+ * the grid that suits their bits, with a learned scale a row (or a group): elastic binarization at
+ * 1 bit, SEQ at 1.58 and 2, LSQ (arXiv 1902.08153) from 3 on.
  *
- * Deviations from the authors' code: scales are rounded to float16 in the forward pass already, and sign(0) = +1, so that the
- * packed model is the trained one; groups are allowed; the learning rate grows as models get narrower.
+ * Deviations from the authors' code: scales are rounded to float16 in the forward pass already, and
+ * sign(0) = +1, so that the packed model is the trained one; groups are allowed; the learning rate
+ * grows as models get narrower.
  */
 export default defineMethod({
   id: "paretoq",

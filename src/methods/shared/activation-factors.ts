@@ -2,8 +2,8 @@ const smallest = 1e-4;
 
 /**
  * Returns the factors of AWQ for one ratio r: `t = max(a^r, 1e-4)`, or with weight statistics
- * `t = max(a^r / (w̄^(1−r) + 1e-4), 1e-4)`; then `t ← t / √(max t · min t)`. Channels whose factor is not a
- * finite positive number get 1.
+ * `t = max(a^r / (w̄^(1−r) + 1e-4), 1e-4)`; then `t ← t / √(max t · min t)`. Channels whose factor
+ * is not a finite positive number get 1.
  *
  * @param activations mean |x| of each channel
  * @param weights mean relative size w̄ of each channel's weights; null leaves them out
@@ -31,8 +31,8 @@ export function activationFactors(
 }
 
 /**
- * Returns for each column the mean over the rows of several matrices of `|w| / (max|w| of its group + 1e-6)`
- * (AutoAWQ's weight statistic).
+ * Returns for each column the mean over the rows of several matrices of
+ * `|w| / (max|w| of its group + 1e-6)` (AutoAWQ's weight statistic).
  *
  * @param matrices weights `[out, columns]` of all consumers
  */

@@ -1,4 +1,6 @@
-/** Largest value of the columns that each channel feeds; without `channelOf` columns are channels. */
+/**
+ * Largest value of the columns that each channel feeds; without `channelOf` columns are channels.
+ */
 export function largestByChannel(
   byColumn: Float32Array,
   channels: number,

@@ -29,9 +29,10 @@ export interface Clipped {
 }
 
 /**
- * Finds for each group of each row the range ±m to which its weights are clamped before they are rounded:
- * of `m = p·max|w|`, `p` in `ratios`, the one with the least `Σ_tokens (x_group·(ŵ − w))²`; the earliest
- * on ties. Source: AWQ's clip search (arXiv 2306.00978, the code published with it).
+ * Finds for each group of each row the range ±m to which its weights are clamped before they are
+ * rounded: of `m = p·max|w|`, `p` in `ratios`, the one with the least
+ * `Σ_tokens (x_group·(ŵ − w))²`; the earliest on ties. Source: AWQ's clip search (arXiv 2306.00978,
+ * the code published with it).
  */
 export async function searchClipping(
   problem: ClipProblem,

@@ -35,12 +35,13 @@ export interface Distillation extends DistillationOptions {
 }
 
 /**
- * Enqueues forward and backward pass of how far predictions and hidden states are from the teacher's,
+ * Enqueues forward and backward pass of how far predictions and hidden states are from the
+ * teacher's,
  *
  *     L = kdWeight · KL(teacher ‖ student) + hiddenWeight · Σ_l ‖h_t/‖h_t‖ − h_s/‖h_s‖‖²
  *
- * both averaged over tokens; l over the output of the embedding and of all blocks but the last. The teacher runs on the same
- * ids, at once. Source: OneBit, arXiv 2402.11295, equations 8 to 10.
+ * both averaged over tokens; l over the output of the embedding and of all blocks but the last. The
+ * teacher runs on the same ids, at once. Source: OneBit, arXiv 2402.11295, equations 8 to 10.
  */
 export function distill(
   { student, teacher, parameters, recompute, kdWeight, hiddenWeight }: Distillation,
@@ -78,7 +79,10 @@ export function distill(
   }
 }
 
-/** Logits of a model, then its residual stream in front of each block and behind the last; they live as long as the tape. */
+/**
+ * Logits of a model, then its residual stream in front of each block and behind the last; they live
+ * as long as the tape.
+ */
 function outputsOf(
   tape: Tape,
   model: TrainableModel,
@@ -95,7 +99,8 @@ function outputsOf(
 
 /**
  * Checks that predictions and hidden states of a teacher can be compared with the student's.
- * @throws UsageError when there is no teacher, or it has another vocabulary, width or number of blocks
+ * @throws UsageError when there is no teacher, or it has another vocabulary, width or number of
+ * blocks
  */
 export function expectTeacher(
   teacher: TrainableModel | null,

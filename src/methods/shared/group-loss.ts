@@ -21,8 +21,8 @@ export interface GroupLoss {
 }
 
 /**
- * Makes the judge of a group: the outputs of attention or MLP are compared on `inputs`; outputs of linear
- * layers by the second moments of their inputs, which stand for all calibration tokens.
+ * Makes the judge of a group: the outputs of attention or MLP are compared on `inputs`; outputs of
+ * linear layers by the second moments of their inputs, which stand for all calibration tokens.
  */
 export async function groupLoss(
   problem: BlockProblem<unknown>,
@@ -38,7 +38,9 @@ export async function groupLoss(
   };
 }
 
-/** Second moments `Σ x·xᵀ [in, in]` of a slot's inputs. @throws NumericError when none were gathered */
+/**
+ * Second moments `Σ x·xᵀ [in, in]` of a slot's inputs. @throws NumericError when none were gathered
+ */
 export async function momentsOf(
   problem: Pick<BlockProblem<unknown>, "block" | "statisticsOf">,
   slot: string,

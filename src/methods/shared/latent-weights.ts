@@ -10,11 +10,14 @@ import type { Parameter } from "../../training/parameter.ts";
 import { UnsupportedError } from "../../util/errors.ts";
 
 /**
- * A model whose linears have float weights that are seen as values of their schemes' grids: all of it is trained, and
- * the linears are packed at the end.
+ * A model whose linears have float weights that are seen as values of their schemes' grids: all of
+ * it is trained, and the linears are packed at the end.
  */
 export class LatentWeights {
-  /** Everything that is trained, in the groups `weights` (of linears), `scales` (zero points too) and `rest`. */
+  /**
+   * Everything that is trained, in the groups `weights` (of linears), `scales` (zero points too)
+   * and `rest`.
+   */
   readonly parameters: readonly Parameter[];
   private readonly model: TrainableModel;
   private readonly weights: ReadonlyMap<string, FakeQuantized>;

@@ -11,8 +11,8 @@ interface Place {
 }
 
 /**
- * Measures how far the output of a part of a block moves when weights in it change: `Σ (y − ŷ)²` over all
- * elements of the inputs it was made with, against the output at the time it was made.
+ * Measures how far the output of a part of a block moves when weights in it change: `Σ (y − ŷ)²`
+ * over all elements of the inputs it was made with, against the output at the time it was made.
  */
 export class PartLoss {
   /** `Σ y²` of the unchanged part. */
@@ -35,7 +35,10 @@ export class PartLoss {
     this.energy = outputs.reduce((sum, output) => sum + squaredDistance(output, null), 0);
   }
 
-  /** Notes what a part does with its weights as they are; `inputs` are the inputs of the whole block. */
+  /**
+   * Notes what a part does with its weights as they are; `inputs` are the inputs of the whole
+   * block.
+   */
   static async of(
     place: Place,
     part: BlockPart,

@@ -2,8 +2,8 @@ import { matmul } from "../../tensor/products.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 /**
- * Returns `δ·H·δᵀ` of each row δ of `rows [n, k]`: with `H = Σ x·xᵀ [k, k]` it is `Σ (x·δ)²`, the squared
- * output of the row over all inputs x that H was gathered from.
+ * Returns `δ·H·δᵀ` of each row δ of `rows [n, k]`: with `H = Σ x·xᵀ [k, k]` it is `Σ (x·δ)²`, the
+ * squared output of the row over all inputs x that H was gathered from.
  */
 export async function quadraticForms(
   rows: Tensor<"f32">,

@@ -2,7 +2,10 @@ import { matmul } from "../../tensor/products.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { Prng } from "../../util/prng.ts";
 
-/** A non-negative matrix as an outer product, `M ≈ a·bᵀ`; a `[rows]` and b `[columns]` have one norm. */
+/**
+ * A non-negative matrix as an outer product, `M ≈ a·bᵀ`; a `[rows]` and b `[columns]` have one
+ * norm.
+ */
 export interface OuterProduct {
   readonly a: Float64Array;
   readonly b: Float64Array;
@@ -17,9 +20,9 @@ export interface StopRule {
 }
 
 /**
- * Finds the best `a·bᵀ` of a non-negative matrix M `[rows, columns]` by power iteration: `u ← M·v/‖M·v‖`,
- * `σ·v ← Mᵀ·u`, `a = √σ·u`, `b = √σ·v`. Started from a positive vector both stay non-negative, and they are the
- * leading singular vectors (Perron and Frobenius).
+ * Finds the best `a·bᵀ` of a non-negative matrix M `[rows, columns]` by power iteration:
+ * `u ← M·v/‖M·v‖`, `σ·v ← Mᵀ·u`, `a = √σ·u`, `b = √σ·v`. Started from a positive vector both stay
+ * non-negative, and they are the leading singular vectors (Perron and Frobenius).
  */
 export async function leadingSingularPair(
   matrix: Tensor<"f32">,
@@ -42,9 +45,9 @@ export async function leadingSingularPair(
 }
 
 /**
- * Factors a non-negative matrix M `[rows, columns]` into `a·bᵀ`, a, b ≥ 0, by multiplicative updates from a random start:
- * `a ← a ⊙ (M·b)/(a·bᵀb)`, `b ← b ⊙ (Mᵀ·a)/(b·aᵀa)`. Source: D. Lee and H. Seung, Algorithms for non-negative matrix
- * factorization, 2000, theorem 1, at rank 1.
+ * Factors a non-negative matrix M `[rows, columns]` into `a·bᵀ`, a, b ≥ 0, by multiplicative
+ * updates from a random start: `a ← a ⊙ (M·b)/(a·bᵀb)`, `b ← b ⊙ (Mᵀ·a)/(b·aᵀa)`. Source: D. Lee
+ * and H. Seung, Algorithms for non-negative matrix factorization, 2000, theorem 1, at rank 1.
  */
 export async function nonNegativeFactors(
   matrix: Tensor<"f32">,

@@ -31,9 +31,9 @@ export function storesSignValues({ grid }: Scheme): boolean {
 }
 
 /**
- * Takes `W [out, in]` apart into signs and values, `W ≈ sign(W) ⊙ (h·gᵀ)` with `|W| ≈ h·gᵀ` of rank 1; sign(0) = +1. g is
- * rounded to float16 first, and h is the least-squares answer to the rounded g. Source: SVID in OneBit, arXiv
- * 2402.11295, section 3.2 and equation 5.
+ * Takes `W [out, in]` apart into signs and values, `W ≈ sign(W) ⊙ (h·gᵀ)` with `|W| ≈ h·gᵀ` of rank
+ * 1; sign(0) = +1. g is rounded to float16 first, and h is the least-squares answer to the rounded
+ * g. Source: SVID in OneBit, arXiv 2402.11295, section 3.2 and equation 5.
  */
 export async function separateSigns(
   weight: Tensor<"f32">,

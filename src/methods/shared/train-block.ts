@@ -34,8 +34,8 @@ interface TrainedSlot {
 }
 
 /**
- * Trains the linears of a block, seen as values of their grids, by the mean squared error of the block's outputs, and packs
- * them.
+ * Trains the linears of a block, seen as values of their grids, by the mean squared error of the
+ * block's outputs, and packs them.
  * @throws NumericError when training diverges
  */
 export async function trainBlock(

@@ -15,8 +15,8 @@ export interface ModelTraining {
   readonly optimizer: AdamWSettings;
   readonly length: TrainingLength;
   /**
-   * Enqueues forward and backward pass of a micro-batch, products in `precision`; by default on the mean cross-entropy
-   * of the next token.
+   * Enqueues forward and backward pass of a micro-batch, products in `precision`; by default on the
+   * mean cross-entropy of the next token.
    */
   readonly loss?: (batch: TokenBatch, precision: TapePrecision) => MicroBatch;
 }

@@ -3,7 +3,10 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { listOfWindows, TokenBatches } from "../../training/token-batches.ts";
 import { UsageError } from "../../util/errors.ts";
 
-/** Inputs of a quantized block and outputs of the original one, `[windows, length, hiddenSize]` each. */
+/**
+ * Inputs of a quantized block and outputs of the original one, `[windows, length, hiddenSize]`
+ * each.
+ */
 export interface Pair {
   readonly input: Tensor<"f32">;
   readonly target: Tensor<"f32">;
@@ -25,8 +28,8 @@ export interface PairOptions {
 }
 
 /**
- * Batches of windows for training a block. Batch n is a function of the seed and n; while one is worked with, the next one
- * is already being read.
+ * Batches of windows for training a block. Batch n is a function of the seed and n; while one is
+ * worked with, the next one is already being read.
  */
 export class WindowPairs {
   /** Windows to train on. */

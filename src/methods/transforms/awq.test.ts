@@ -149,8 +149,8 @@ async function problemOf({ model, blocks }: LoadedCase, options: object, signal?
 }
 
 /**
- * Outputs of both parts of block 0 after the slots `rounded` were rounded to nearest; the MLP's behind the
- * attention as it was.
+ * Outputs of both parts of block 0 after the slots `rounded` were rounded to nearest; the MLP's
+ * behind the attention as it was.
  */
 async function outputs(
   { model, blocks }: LoadedCase,

@@ -42,14 +42,15 @@ const options = z.object({
 type Options = z.output<typeof options>;
 
 /**
- * AWQ (arXiv 2306.00978): input channels with large activations are multiplied by a factor before they are
- * quantized, and divided by it in the layer before, so that rounding hurts them less. The factors are
- * `t = a^r`, with a the mean |x| of a channel and the ratio r found by trying (equations 4 and 5); then each
- * group's clipping range is found by trying.
+ * AWQ (arXiv 2306.00978): input channels with large activations are multiplied by a factor before
+ * they are quantized, and divided by it in the layer before, so that rounding hurts them less. The
+ * factors are `t = a^r`, with a the mean |x| of a channel and the ratio r found by trying
+ * (equations 4 and 5); then each group's clipping range is found by trying.
  *
- * Deviations from the authors' code: inputs come from the quantized blocks before; statistics of linear
- * scopes are second moments over all tokens instead of 512 sampled ones; grouped queries are scaled too,
- * with a factor for each value channel; scales are rounded to float16 before codes are chosen.
+ * Deviations from the authors' code: inputs come from the quantized blocks before; statistics of
+ * linear scopes are second moments over all tokens instead of 512 sampled ones; grouped queries are
+ * scaled too, with a factor for each value channel; scales are rounded to float16 before codes are
+ * chosen.
  */
 export default defineMethod({
   id: "awq",

@@ -34,7 +34,10 @@ test("the authors' arithmetic gives the same factors", () => {
   }
 });
 
-/** Maxima of the formula's weights and inputs, derived from the two ends of α where one of them drops out. */
+/**
+ * Maxima of the formula's weights and inputs, derived from the two ends of α where one of them
+ * drops out.
+ */
 function goldenMaxima(): { activations: Float32Array; weights: Float32Array } {
   const weights = Float32Array.from(golden.smoothing["0"], (factor) => 1 / factor);
   const half = golden.smoothing["0.5"];

@@ -23,12 +23,13 @@ const options = z.object({
 type Options = z.output<typeof options>;
 
 /**
- * SmoothQuant (arXiv 2211.10438, equation 4): each input channel j of a group of linears is divided by
- * `s_j = max|X_j|^α / max|W_j|^(1−α)` in the layer before, and the weights are multiplied by it, so that
- * inputs with large channels fit an 8-bit grid. The model computes what it did.
+ * SmoothQuant (arXiv 2211.10438, equation 4): each input channel j of a group of linears is divided
+ * by `s_j = max|X_j|^α / max|W_j|^(1−α)` in the layer before, and the weights are multiplied by it,
+ * so that inputs with large channels fit an 8-bit grid. The model computes what it did.
  *
- * Deviations from the authors' code: linear layers count as producers too (`producers: "norms"` leaves
- * them out); with grouped queries a value channel takes the largest of the columns that it feeds.
+ * Deviations from the authors' code: linear layers count as producers too (`producers: "norms"`
+ * leaves them out); with grouped queries a value channel takes the largest of the columns that it
+ * feeds.
  */
 export default defineMethod({
   id: "smoothquant",
@@ -62,8 +63,8 @@ async function transformBlock(problem: BlockProblem<Options>): Promise<Transform
 }
 
 /**
- * Returns `s_j = max|X_j|^α / max|W_j|^(1−α)`, at least 1e-5, with `max|W_j|` at least 1e-5; 1 for channels
- * that were never active.
+ * Returns `s_j = max|X_j|^α / max|W_j|^(1−α)`, at least 1e-5, with `max|W_j|` at least 1e-5; 1 for
+ * channels that were never active.
  */
 export function smoothingFactors(
   activations: Float32Array,

@@ -31,9 +31,9 @@ export const binary: Grid = Object.freeze<Grid>({
 });
 
 /**
- * The levels of `binary` with a scale that is learned: elastic binarization as ParetoQ trains it (arXiv 2502.02631, its
- * released quantizer). Weights beyond ±s have no gradient. The authors' code has sign(0) = 0; here it is +1 in training
- * too, so that the packed model is the trained one.
+ * The levels of `binary` with a scale that is learned: elastic binarization as ParetoQ trains it
+ * (arXiv 2502.02631, its released quantizer). Weights beyond ±s have no gradient. The authors' code
+ * has sign(0) = 0; here it is +1 in training too, so that the packed model is the trained one.
  */
 export const elasticBinary: Grid = Object.freeze<Grid>({
   ...binary,

@@ -4,8 +4,9 @@ import type { Grid, GridTraining } from "../grid.ts";
 export type IntBits = 2 | 3 | 4 | 8;
 
 /**
- * Learned step size (LSQ, arXiv 1902.08153, equations 1 to 3) for integers `low … high`: weights outside the range have
- * no gradient, and the scale's is the level there. It starts at max|w|/high, as ParetoQ has it.
+ * Learned step size (LSQ, arXiv 1902.08153, equations 1 to 3) for integers `low … high`: weights
+ * outside the range have no gradient, and the scale's is the level there. It starts at max|w|/high,
+ * as ParetoQ has it.
  */
 function learnedStep(low: number, high: number): GridTraining {
   return {
@@ -26,7 +27,10 @@ function learnedStep(low: number, high: number): GridTraining {
   };
 }
 
-/** Learned scale and zero point of codes 0 … high (EfficientQAT, arXiv 2407.11062, its released quantizer). */
+/**
+ * Learned scale and zero point of codes 0 … high (EfficientQAT, arXiv 2407.11062, its released
+ * quantizer).
+ */
 function learnedZeroPoint(high: number): GridTraining {
   return {
     straightThrough: {
@@ -46,7 +50,9 @@ function learnedZeroPoint(high: number): GridTraining {
   };
 }
 
-/** Asymmetric integers: codes 0 … 2^bits − 1 with an integer zero point a group, value `s·(c − z)`. */
+/**
+ * Asymmetric integers: codes 0 … 2^bits − 1 with an integer zero point a group, value `s·(c − z)`.
+ */
 export function asymmetricInt(bits: IntBits): Grid {
   return Object.freeze<Grid>({
     id: "int",
@@ -62,7 +68,9 @@ export function asymmetricInt(bits: IntBits): Grid {
   });
 }
 
-/** Asymmetric integers with a float16 zero point a group, value `s·(c − z)`: what HQQ and MLX store. */
+/**
+ * Asymmetric integers with a float16 zero point a group, value `s·(c − z)`: what HQQ and MLX store.
+ */
 export function floatZeroInt(bits: IntBits): Grid {
   return Object.freeze<Grid>({
     ...asymmetricInt(bits),
@@ -74,8 +82,8 @@ export function floatZeroInt(bits: IntBits): Grid {
 }
 
 /**
- * Symmetric 8-bit integers without −128, value `s·(c − 127)`, codes 0 … 254: the weights of integer-only
- * inference (Jacob et al., arXiv 1712.05877, section 3).
+ * Symmetric 8-bit integers without −128, value `s·(c − 127)`, codes 0 … 254: the weights of
+ * integer-only inference (Jacob et al., arXiv 1712.05877, section 3).
  */
 export const narrowInt: Grid = Object.freeze<Grid>({
   id: "narrow",

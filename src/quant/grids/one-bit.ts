@@ -2,8 +2,9 @@ import type { Grid } from "../grid.ts";
 import { binary } from "./binary.ts";
 
 /**
- * Signs with a scale for each row and each column, `Ŵ = sign(W) ⊙ (h·gᵀ)`: what sign-value-independent
- * decomposition (SVID) leaves of a matrix. Source: OneBit, arXiv 2402.11295, section 3.2.
+ * Signs with a scale for each row and each column, `Ŵ = sign(W) ⊙ (h·gᵀ)`: what
+ * sign-value-independent decomposition (SVID) leaves of a matrix. Source: OneBit, arXiv 2402.11295,
+ * section 3.2.
  */
 export const svid: Grid = Object.freeze<Grid>({
   ...binary,
@@ -13,8 +14,8 @@ export const svid: Grid = Object.freeze<Grid>({
 });
 
 /**
- * The same signs and scales in OneBit's layer, whose products pass through a LayerNorm. Source: arXiv 2402.11295,
- * equation 3.
+ * The same signs and scales in OneBit's layer, whose products pass through a LayerNorm. Source:
+ * arXiv 2402.11295, equation 3.
  */
 export const oneBit: Grid = Object.freeze<Grid>({
   ...svid,

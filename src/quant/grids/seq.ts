@@ -4,8 +4,9 @@ import type { Grid, GridTraining } from "../grid.ts";
 const clip = 0.99;
 
 /**
- * Stretched elastic quantization (SEQ) of ParetoQ (arXiv 2502.02631, its released quantizer): the range ±s is cut into
- * `2·resolution` equal parts. `slope` is the gradient of the scale for clipped weights.
+ * Stretched elastic quantization (SEQ) of ParetoQ (arXiv 2502.02631, its released quantizer): the
+ * range ±s is cut into `2·resolution` equal parts. `slope` is the gradient of the scale for clipped
+ * weights.
  */
 function stretched(resolution: number, shift: number, slope: number): GridTraining {
   return {
@@ -44,8 +45,8 @@ export const seq2: Grid = Object.freeze<Grid>({
 const twoThirds = Math.fround(2 / 3);
 
 /**
- * Three levels {−2/3, 0, +2/3}·s. The gradient of the scale for clipped weights is ±1, although the outer level
- * is 2/3: so the released quantizer has it.
+ * Three levels {−2/3, 0, +2/3}·s. The gradient of the scale for clipped weights is ±1, although the
+ * outer level is 2/3: so the released quantizer has it.
  */
 export const seqTernary: Grid = Object.freeze<Grid>({
   id: "seq",

@@ -1,8 +1,9 @@
 import type { Grid } from "../grid.ts";
 
 /**
- * Three levels {−1, 0, +1}·s; by default s is mean|w| of the group. Trained as BitNet b1.58 is (arXiv 2402.17764): the
- * scale follows the weights in every step, and gradients pass as if nothing were rounded.
+ * Three levels {−1, 0, +1}·s; by default s is mean|w| of the group. Trained as BitNet b1.58 is
+ * (arXiv 2402.17764): the scale follows the weights in every step, and gradients pass as if nothing
+ * were rounded.
  */
 export const ternary: Grid = Object.freeze<Grid>({
   id: "ternary",

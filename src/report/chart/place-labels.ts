@@ -6,7 +6,9 @@ export interface Frame {
   readonly bottom: number;
 }
 
-/** A point of a drawing, and the name that is to stand beside it; without one it is only in the way. */
+/**
+ * A point of a drawing, and the name that is to stand beside it; without one it is only in the way.
+ */
 export interface Labelled {
   readonly x: number;
   readonly y: number;
@@ -28,15 +30,17 @@ export interface LabelStyle {
   readonly fontSize: number;
   /** Side of its point on which a label is tried first. */
   readonly side: "left" | "right";
-  /** How far from its point a label may stand; those that find no free place within it are left out. */
+  /**
+   * How far from its point a label may stand; those that find no free place within it are left out.
+   */
   readonly reach: number;
 }
 
 /**
- * Finds a place for each label beside its point: where it covers no other label, point or line, near rather
- * than far, above and on the preferred side rather than elsewhere. Null for points without a label, and
- * where each place within reach would cover another label, half a mark or the edge of the frame. In the order given, so
- * the weightiest come first.
+ * Finds a place for each label beside its point: where it covers no other label, point or line,
+ * near rather than far, above and on the preferred side rather than elsewhere. Null for points
+ * without a label, and where each place within reach would cover another label, half a mark or the
+ * edge of the frame. In the order given, so the weightiest come first.
  */
 export function placeLabels(
   points: readonly Labelled[],

@@ -11,7 +11,10 @@ export interface Scale {
 /** Positions of the ends of an axis, in pixels: of the smallest and of the largest value. */
 export type Range = readonly [low: number, high: number];
 
-/** Makes a linear scale that holds all values, with a little room at both ends and ticks at round numbers. */
+/**
+ * Makes a linear scale that holds all values, with a little room at both ends and ticks at round
+ * numbers.
+ */
 export function linearScale(values: readonly number[], range: Range, mostTicks: number = 7): Scale {
   const [low, high] = extent(values);
   const room = 0.06 * (high - low);
@@ -20,9 +23,9 @@ export function linearScale(values: readonly number[], range: Range, mostTicks: 
 }
 
 /**
- * Makes a logarithmic scale that holds all positive values, with a little room at both ends and ticks at
- * round multiples of powers of ten, the fewer the more powers there are; over less than half a power at
- * round numbers.
+ * Makes a logarithmic scale that holds all positive values, with a little room at both ends and
+ * ticks at round multiples of powers of ten, the fewer the more powers there are; over less than
+ * half a power at round numbers.
  */
 export function logScale(values: readonly number[], range: Range): Scale {
   const [low, high] = extent(values.filter((value) => value > 0 && Number.isFinite(value)));

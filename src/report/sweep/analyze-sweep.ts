@@ -39,8 +39,8 @@ const costs: Readonly<
 };
 
 /**
- * Works out fronts, contests, curves over sizes and crossovers of a sweep, for each of its qualities. All
- * comparisons are paired: windows or items are drawn anew for all points together.
+ * Works out fronts, contests, curves over sizes and crossovers of a sweep, for each of its
+ * qualities. All comparisons are paired: windows or items are drawn anew for all points together.
  */
 export function analyze(
   results: SweepResults,

@@ -7,9 +7,10 @@ import type { QualityAnalysis, SizeCurve, SizedInterval, SizeId } from "./sweep-
 import type { ViewRow } from "./page/sweep-view.ts";
 
 /**
- * Draws quality over size with a curve for each bit-width through the models of a family, as ParetoQ does: that
- * of the best method and scheme, fitted with its 95 % band where there are sizes enough, else from point to
- * point. What other methods made stands faintly beside. Null without curves.
+ * Draws quality over size with a curve for each bit-width through the models of a family, as
+ * ParetoQ does: that of the best method and scheme, fitted with its 95 % band where there are sizes
+ * enough, else from point to point. What other methods made stands faintly beside. Null without
+ * curves.
  * @param rows what the page knows of points, by their ids
  */
 export function familyChart(

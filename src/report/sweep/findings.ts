@@ -14,9 +14,10 @@ import { pointNames } from "./point-names.ts";
 import type { QualityAnalysis, SweepAnalysis } from "./sweep-analysis.ts";
 
 /**
- * Says in sentences what a sweep found, the most important first: bit-widths at equal size, models of about equal
- * size, the best method at each bit-width, what each bit-width costs, the fitted curves, and what all this leaves open. "Better"
- * is said only where the paired comparison, corrected for all questions of its kind, says so.
+ * Says in sentences what a sweep found, the most important first: bit-widths at equal size, models
+ * of about equal size, the best method at each bit-width, what each bit-width costs, the fitted
+ * curves, and what all this leaves open. "Better" is said only where the paired comparison,
+ * corrected for all questions of its kind, says so.
  */
 export function findingsOf(
   results: SweepResults,
@@ -38,7 +39,8 @@ export function findingsOf(
     leading.flatMap((quality) => worthFindings(quality, names)),
     leading.flatMap(scalingFindings),
   ];
-  // A reader of three sentences should get one of each kind, and both sides where sizes can be meant in two ways.
+  // A reader of three sentences should get one of each kind, and both sides where sizes can be
+  // meant in two ways.
   const [crossings = [], ...rest] = groups.slice(0, 4);
   const leads = [
     ...crossings.slice(0, leading.some(sizesDisagree) ? 2 : 1),

@@ -19,8 +19,9 @@ export interface MeasureAxis extends PlotAxis {
 }
 
 /**
- * Makes the axis of a measure; up is good on those of quality. It holds all costs, and the better qualities with
- * their intervals: figures far behind the others, of models that broke, get places below 0.
+ * Makes the axis of a measure; up is good on those of quality. It holds all costs, and the better
+ * qualities with their intervals: figures far behind the others, of models that broke, get places
+ * below 0.
  */
 export function measureAxis(
   measure: Pick<Measure, "title" | "role" | "scale" | "better" | "format">,
@@ -49,8 +50,9 @@ export function measureAxis(
 }
 
 /**
- * Leaves out figures, of which lower ones are better, that lie further behind the better three quarters than
- * these stretch, and further than half a nat: they would press all others into a corner.
+ * Leaves out figures, of which lower ones are better, that lie further behind the better three
+ * quarters than these stretch, and further than half a nat: they would press all others into a
+ * corner.
  */
 function withoutBroken(figures: readonly Figure[], scale: Measure["scale"]): readonly Figure[] {
   const height = ({ value }: Figure): number => (scale === "logarithmic" ? Math.log(value) : value);

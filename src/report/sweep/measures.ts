@@ -109,8 +109,8 @@ const costs: readonly Measure[] = [
 ];
 
 /**
- * All measures that at least one of the rows has a figure for: costs from the records, qualities from their
- * analysis, those first that the analysis has first.
+ * All measures that at least one of the rows has a figure for: costs from the records, qualities
+ * from their analysis, those first that the analysis has first.
  */
 export function measuresOf(rows: readonly SweepRow[], { qualities }: SweepAnalysis): Measure[] {
   const ids = [...new Set(qualities.map(({ id }) => id))];

@@ -4,7 +4,10 @@ import type { Finding } from "./finding.ts";
 import { bitsNoun, joinWords, type PointNames, qualityNoun } from "./point-names.ts";
 import type { Contest, PairDifference, QualityAnalysis } from "./sweep-analysis.ts";
 
-/** Says at each bit-width, 2 bits and their neighbours first, which method and scheme is best on how many models. */
+/**
+ * Says at each bit-width, 2 bits and their neighbours first, which method and scheme is best on how
+ * many models.
+ */
 export function methodFindings(quality: QualityAnalysis, names: PointNames): Finding[] {
   const contested = quality.contests.filter(({ points }) => points.length > 1);
   const widths = [...new Set(contested.map(({ bits }) => bits))].sort(

@@ -5,8 +5,8 @@ import { FormatError, UnsupportedError } from "../../util/errors.ts";
 const format = 1;
 
 /**
- * Leaves out what reports are not made from: the records of the runs. Figures of windows are kept to six
- * digits, far below what separates two points.
+ * Leaves out what reports are not made from: the records of the runs. Figures of windows are kept
+ * to six digits, far below what separates two points.
  */
 export function compactResults(results: SweepResults): SweepResults {
   const short = (values: readonly number[]): number[] =>

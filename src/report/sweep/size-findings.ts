@@ -8,7 +8,10 @@ import type { Crossover, QualityAnalysis, SizeCurve, SizeId } from "./sweep-anal
 /** What fewer bits are held against: ParetoQ's question. */
 const usualBits = 4;
 
-/** Says which bit-width is better at equal size: 2 against 4 bits first, by whole files and by linear layers. */
+/**
+ * Says which bit-width is better at equal size: 2 against 4 bits first, by whole files and by
+ * linear layers.
+ */
 export function crossoverFindings(quality: QualityAnalysis): Finding[] {
   const [first, ...others] = crossoversAgainstFour(quality, "size");
   const linear = crossoversAgainstFour(quality, "linear-size").slice(0, 1);
@@ -105,7 +108,10 @@ function verbOf(bits: number | undefined, verdict: "a" | "b"): string {
   return verdict === "a" ? "beat" : "are beaten by";
 }
 
-/** Says how large an original would have to be to be as good as the best of the largest models in few bits. */
+/**
+ * Says how large an original would have to be to be as good as the best of the largest models in
+ * few bits.
+ */
 export function worthFindings(quality: QualityAnalysis, names: PointNames): Finding[] {
   return quality.curves
     .filter(({ size, best, bits }) => size === "size" && best && bits <= usualBits)

@@ -2,8 +2,9 @@ import type { Interval } from "../../evaluation/statistics/interval.ts";
 import type { Better, Difference } from "../../evaluation/statistics/paired-comparison.ts";
 
 /**
- * What a sweep says, as far as its data go: for each quality the fronts, the curves over model sizes and where
- * they cross. Ids of qualities and costs are those of `measures.ts`, ids of points those of `SweepPoint`.
+ * What a sweep says, as far as its data go: for each quality the fronts, the curves over model
+ * sizes and where they cross. Ids of qualities and costs are those of `measures.ts`, ids of points
+ * those of `SweepPoint`.
  */
 export interface SweepAnalysis {
   readonly qualities: readonly QualityAnalysis[];
@@ -16,9 +17,10 @@ export type CostId = "size" | "linear-size" | "bits" | "file-bits" | "speed" | "
 export type SizeId = "size" | "linear-size";
 
 /**
- * What is known of one quality: `perplexity:test.txt`, `kl:test.txt`, `task:where`, `average:paretoq-8`; where there is no
- * named average, `average:tasks` is the mean over all tasks. Models that cut a text into other tokens have an
- * analysis of their own under the same id, and so has each model's divergence from its own original.
+ * What is known of one quality: `perplexity:test.txt`, `kl:test.txt`, `task:where`,
+ * `average:paretoq-8`; where there is no named average, `average:tasks` is the mean over all tasks.
+ * Models that cut a text into other tokens have an analysis of their own under the same id, and so
+ * has each model's divergence from its own original.
  */
 export interface QualityAnalysis {
   readonly id: string;
@@ -47,8 +49,8 @@ export interface PointFigure {
 }
 
 /**
- * Difference `a − b` of two points: of mean losses in nats for a perplexity (so `exp` of it is the ratio of
- * perplexities), of the figures themselves otherwise.
+ * Difference `a − b` of two points: of mean losses in nats for a perplexity (so `exp` of it is the
+ * ratio of perplexities), of the figures themselves otherwise.
  */
 export interface PairDifference {
   readonly a: string;
@@ -81,7 +83,10 @@ export interface Dominated {
   readonly id: string;
   /** The points of the front that beat it, from the cheapest. */
   readonly by: readonly string[];
-  /** Whether a paired comparison says so, corrected for all points of the front's chart; else it may be luck. */
+  /**
+   * Whether a paired comparison says so, corrected for all points of the front's chart; else it may
+   * be luck.
+   */
   readonly clear: boolean;
 }
 
@@ -97,8 +102,8 @@ export interface SizeCurve {
   readonly points: readonly (PointFigure & {
     readonly sizeBytes: number;
     /**
-     * Bytes of an original of the same quality, read off the curve of the originals; null for originals, and where
-     * no two of them enclose the value.
+     * Bytes of an original of the same quality, read off the curve of the originals; null for
+     * originals, and where no two of them enclose the value.
      */
     readonly worth: SizeWithInterval | null;
   })[];
@@ -117,7 +122,9 @@ export interface ScalingCurve {
   readonly exponentInterval: Interval;
   /** Largest deviation of a measured loss from the curve, in nats a token. */
   readonly worstResidual: number;
-  /** The curve and its 95 % band in the quality's own unit (perplexity), over the sizes measured. */
+  /**
+   * The curve and its 95 % band in the quality's own unit (perplexity), over the sizes measured.
+   */
   readonly band: readonly SizedInterval[];
 }
 
@@ -137,13 +144,16 @@ export interface Crossover {
   /** Sizes where both have points around. */
   readonly from: number;
   readonly to: number;
-  /** Mean of the difference over those sizes (in the logarithm of the size); unit as in `PairDifference`. */
+  /**
+   * Mean of the difference over those sizes (in the logarithm of the size); unit as in
+   * `PairDifference`.
+   */
   readonly mean: Difference;
   /** The difference at sizes from `from` to `to`. */
   readonly along: readonly SizedInterval[];
   /**
-   * Points of a larger model in the fewer bits (`a`) against those of a smaller one in the more bits (`b`), where
-   * the sizes differ by less than a tenth.
+   * Points of a larger model in the fewer bits (`a`) against those of a smaller one in the more
+   * bits (`b`), where the sizes differ by less than a tenth.
    */
   readonly neighbours: readonly PairDifference[];
   /** Sizes at which the curves cross. */

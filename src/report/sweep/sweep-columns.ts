@@ -57,8 +57,8 @@ const lastColumns: readonly SweepColumn[] = [
 ];
 
 /**
- * The columns that at least one of the rows has a figure for: bits a weight, size, perplexity and KL on the first
- * text, averages of tasks, speed, time, memory. All other figures are in the CSV.
+ * The columns that at least one of the rows has a figure for: bits a weight, size, perplexity and
+ * KL on the first text, averages of tasks, speed, time, memory. All other figures are in the CSV.
  */
 export function sweepColumns(rows: readonly SweepRow[]): SweepColumn[] {
   const results = rows.flatMap(({ result }) => (result ? [result] : []));

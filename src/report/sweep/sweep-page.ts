@@ -12,9 +12,9 @@ import { sweepStyle } from "./sweep-style.ts";
 import { htmlTable } from "./sweep-table.ts";
 
 /**
- * Writes a sweep as one page of HTML that needs nothing else. It can be read without its script, which adds
- * filters, the choice of axes, sorting and what is known of a point; the page's policy lets no other script
- * run and nothing be loaded.
+ * Writes a sweep as one page of HTML that needs nothing else. It can be read without its script,
+ * which adds filters, the choice of axes, sorting and what is known of a point; the page's policy
+ * lets no other script run and nothing be loaded.
  */
 export function formatSweepPage(page: SweepDescription): string {
   const { title } = page;

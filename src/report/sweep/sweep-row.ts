@@ -13,8 +13,8 @@ export interface SweepRow {
 }
 
 /**
- * Makes a row for each point: model by model, the largest first, in a model the original first and the
- * others by size, and what has no result last.
+ * Makes a row for each point: model by model, the largest first, in a model the original first and
+ * the others by size, and what has no result last.
  */
 export function makeSweepRows(results: SweepResults): SweepRow[] {
   const models = [...new Set(results.points.map(({ point }) => point.model))];
@@ -51,7 +51,10 @@ function largestOf(rows: readonly SweepRow[], model: string): number {
   return Math.max(0, ...own.map(({ result }) => result?.sizeBytes ?? 0));
 }
 
-/** Leaves out what all names begin with, up to a hyphen, underscore, slash or space; empty for a single name. */
+/**
+ * Leaves out what all names begin with, up to a hyphen, underscore, slash or space; empty for a
+ * single name.
+ */
 export function shortenNames(names: readonly string[]): Map<string, string> {
   const [first = ""] = names;
   if (names.length < 2) return new Map();

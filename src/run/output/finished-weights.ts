@@ -17,8 +17,9 @@ export interface FinishedTensors {
 }
 
 /**
- * The weights as a run has them in memory after it quantized a part: decoded values of packed modules (packed ones
- * where the layer is more than a weight) and changed tensors from the output, everything else from the original.
+ * The weights as a run has them in memory after it quantized a part: decoded values of packed
+ * modules (packed ones where the layer is more than a weight) and changed tensors from the output,
+ * everything else from the original.
  */
 export class FinishedWeights implements WeightSource {
   private readonly backend: Backend;

@@ -36,12 +36,15 @@ export interface OutputOptions {
 /** What stood at the final path when the work began. */
 export type Former = "nothing" | "empty" | "checkpoint";
 
-/** Folder in a working directory that is not part of what is made: its last remains go after `commit`. */
+/**
+ * Folder in a working directory that is not part of what is made: its last remains go after
+ * `commit`.
+ */
 export const journalFolder = ".journal";
 
 /**
- * A directory that comes into being whole or not at all. Files are written into `workPath`, a hidden
- * directory beside the final one; `commit` renames it.
+ * A directory that comes into being whole or not at all. Files are written into `workPath`, a
+ * hidden directory beside the final one; `commit` renames it.
  */
 export class OutputDirectory {
   /** The final path, absolute. */
@@ -83,7 +86,8 @@ export class OutputDirectory {
     this.state = "committed";
     await syncDirectory(parentPath(this.path));
     if (this.former === "checkpoint") await remove(aside);
-    // Last of all: as long as it is there, the next run can tell that this one was stopped just here.
+    // Last of all: as long as it is there, the next run can tell that this one was stopped just
+    // here.
     await remove(joinPath(this.path, journalFolder));
   }
 
@@ -109,8 +113,8 @@ export interface OutputTarget {
 }
 
 /**
- * Checks all that can be checked of a place for an output beforehand, and removes what killed runs left
- * beside it.
+ * Checks all that can be checked of a place for an output beforehand, and removes what killed runs
+ * left beside it.
  * @throws UsageError when the path is taken, touches an input, or its parent is missing
  * @throws FewbitError (code `FILE`) when the parent is not writable
  */

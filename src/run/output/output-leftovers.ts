@@ -12,12 +12,14 @@ import {
   rename,
 } from "../../platform/node.ts";
 
-/** `partial`: an output being written. `replaced`: what an output takes the place of, moved aside. */
+/**
+ * `partial`: an output being written. `replaced`: what an output takes the place of, moved aside.
+ */
 export type BesideKind = "partial" | "replaced";
 
 /**
- * Names a hidden directory beside an output: `.NAME.partial-<process>-<host>-<random>`. Process and host
- * let a later run tell what a killed run left from what a running one still needs.
+ * Names a hidden directory beside an output: `.NAME.partial-<process>-<host>-<random>`. Process and
+ * host let a later run tell what a killed run left from what a running one still needs.
  */
 export function besideName(name: string, kind: BesideKind): string {
   return `.${name}.${kind}-${processId()}-${hostDigits()}-${randomSuffix()}`;

@@ -35,8 +35,9 @@ import type { Recipe } from "../../recipe/recipe.ts";
 type PlannedMatrix = Pick<PlannedLinear, "module" | "scheme" | "outFeatures" | "inFeatures">;
 
 /**
- * Lists the tensors of the quantized checkpoint in the order of the original's. Those that transforms
- * change (`changed`: their names) are stored in float32, so that the model which was measured is stored.
+ * Lists the tensors of the quantized checkpoint in the order of the original's. Those that
+ * transforms change (`changed`: their names) are stored in float32, so that the model which was
+ * measured is stored.
  */
 export function outputEntries(
   checkpoint: Checkpoint,
@@ -68,7 +69,9 @@ export interface WrittenPart {
 
 const writerOptions = { metadata: { format: "pt" } };
 
-/** Writes a quantized checkpoint: packed linears as they come, everything else copied byte by byte. */
+/**
+ * Writes a quantized checkpoint: packed linears as they come, everything else copied byte by byte.
+ */
 export class QuantizedOutput {
   private readonly checkpoint: Checkpoint;
   private readonly path: string;
@@ -131,8 +134,8 @@ export class QuantizedOutput {
   }
 
   /**
-   * Writes rows of a packed table that comes in pieces, in order; all but the last have a multiple of 32 rows,
-   * so that their zero points end where those of the next begin.
+   * Writes rows of a packed table that comes in pieces, in order; all but the last have a multiple
+   * of 32 rows, so that their zero points end where those of the next begin.
    */
   async writeRows(
     name: string,

@@ -28,12 +28,14 @@ import {
 import { cleanLeftovers } from "./output-leftovers.ts";
 
 /*
- * The working directory of an output that can be gone on with is `.NAME.unfinished-OWNER-RANDOM` beside
- * it, where OWNER is `free` or process, its mark and the machine. Its name is its lock: a process takes
- * a directory over by renaming it, which only one of several can do.
+ * The working directory of an output that can be gone on with is `.NAME.unfinished-OWNER-RANDOM`
+ * beside it, where OWNER is `free` or process, its mark and the machine. Its name is its lock: a
+ * process takes a directory over by renaming it, which only one of several can do.
  */
 
-/** Working directories that this process holds; an id of its own in other names is one used again. */
+/**
+ * Working directories that this process holds; an id of its own in other names is one used again.
+ */
 const held = new Set<string>();
 
 interface Unfinished {
@@ -59,7 +61,9 @@ export class ResumableOutput extends OutputDirectory {
     held.delete(this.workPath);
   }
 
-  /** Stops working and leaves everything for a later run. Nothing happens after `commit` or `abort`. */
+  /**
+   * Stops working and leaves everything for a later run. Nothing happens after `commit` or `abort`.
+   */
   async leave(): Promise<void> {
     if (!held.delete(this.workPath)) return;
     await rename(this.workPath, unfinishedPath(this.path, "free"));
@@ -67,8 +71,8 @@ export class ResumableOutput extends OutputDirectory {
 }
 
 /**
- * Returns the journal folder of a run that was stopped after its output had got its name, before the
- * last step of `commit`; null when there is none.
+ * Returns the journal folder of a run that was stopped after its output had got its name, before
+ * the last step of `commit`; null when there is none.
  * @throws UsageError when the folder of `path` is missing
  */
 export async function findCommitted(path: string): Promise<string | null> {

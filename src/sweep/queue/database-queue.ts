@@ -15,16 +15,20 @@ import { storeResult } from "../results/store-result.ts";
 /** Ends of a process at one point after which nobody tries that point again by itself. */
 const mostCrashes = 4;
 
-/** Leases that a process which is known to be alive has: its timers wait while a long op keeps its thread. */
+/**
+ * Leases that a process which is known to be alive has: its timers wait while a long op keeps its
+ * thread.
+ */
 const patience = 10;
 
 /** Columns that say who works on a point. */
 const nobody = "owner = NULL, token = NULL, lease_until = NULL";
 
 /**
- * The queue of a sweep in its results database: each call is one transaction. A claim belongs to a process (host, id and
- * start of the process), so that the death of one on this machine is noticed at once, elsewhere when its lease runs out. A process on this
- * machine that is alive has ten leases.
+ * The queue of a sweep in its results database: each call is one transaction. A claim belongs to a
+ * process (host, id and start of the process), so that the death of one on this machine is noticed
+ * at once, elsewhere when its lease runs out. A process on this machine that is alive has ten
+ * leases.
  */
 export class DatabaseQueue implements PointQueue {
   readonly leaseMs: number;
@@ -32,7 +36,10 @@ export class DatabaseQueue implements PointQueue {
   private readonly points: ReadonlySet<string>;
   private readonly owner: string = `${hostDigits()} ${processId()} ${processMark(processId())}`;
 
-  /** `points` are the ids of the recipe's points: those that somebody added meanwhile are not for this worker. */
+  /**
+   * `points` are the ids of the recipe's points: those that somebody added meanwhile are not for
+   * this worker.
+   */
   constructor(database: Database, points: ReadonlySet<string>, leaseMs = 120_000) {
     this.database = database;
     this.points = points;

@@ -24,9 +24,10 @@ export interface Enrollment {
 }
 
 /**
- * Enters the points of a recipe into a database. Points that are there are kept with their results; those that the
- * recipe does not name any more stay, without a place in the order.
- * @throws UsageError when the database is of another sweep, or another process works by another recipe
+ * Enters the points of a recipe into a database. Points that are there are kept with their results;
+ * those that the recipe does not name any more stay, without a place in the order.
+ * @throws UsageError when the database is of another sweep, or another process works by another
+ * recipe
  */
 export function enrollPoints(database: Database, enrollment: Enrollment): void {
   const { name, recipe, points, isBusy, retryFailed } = enrollment;

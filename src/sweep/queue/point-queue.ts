@@ -46,14 +46,16 @@ export type PointCounts = Readonly<Record<PointRecord["status"], number>>;
 /**
  * The points of a recipe, handed out one by one to whoever works on them.
  *
- * A worker claims a point, renews the claim while it works, and completes, fails or releases it. A claim has a lease: when
- * it runs out, or its owner is known to be dead, the point is waiting again and another worker may claim it; the
- * first one's token is void from then on, and `renew`, `complete` and `fail` return false for it. So each point is completed by
- * exactly one claim, whatever dies when.
+ * A worker claims a point, renews the claim while it works, and completes, fails or releases it. A
+ * claim has a lease: when it runs out, or its owner is known to be dead, the point is waiting again
+ * and another worker may claim it; the first one's token is void from then on, and `renew`,
+ * `complete` and `fail` return false for it. So each point is completed by exactly one claim,
+ * whatever dies when.
  *
- * All calls must be atomic among all workers. The implementation that comes with fewbit keeps the queue in the
- * results database, for processes that see one disk. One for many machines needs the same six calls over a network:
- * results and points are plain JSON, and `PointWork` names files that each machine must have under the same paths.
+ * All calls must be atomic among all workers. The implementation that comes with fewbit keeps the
+ * queue in the results database, for processes that see one disk. One for many machines needs the
+ * same six calls over a network: results and points are plain JSON, and `PointWork` names files
+ * that each machine must have under the same paths.
  */
 export interface PointQueue {
   /** How long a claim holds without being renewed, in milliseconds. */
@@ -62,9 +64,14 @@ export interface PointQueue {
   claim(worker: Worker, preferredModel: string | null): Promise<Claim | null>;
   /** Extends the lease of a claim; false when it is lost. */
   renew(claim: Claim): Promise<boolean>;
-  /** Records the result of a claim, durably; false, and nothing recorded, when the claim is lost. */
+  /**
+   * Records the result of a claim, durably; false, and nothing recorded, when the claim is lost.
+   */
   complete(claim: Claim, finished: Finished): Promise<boolean>;
-  /** Records why a claim failed. With `again` the point is waiting again. False when the claim is lost. */
+  /**
+   * Records why a claim failed. With `again` the point is waiting again. False when the claim is
+   * lost.
+   */
   fail(claim: Claim, failure: Failure, again: boolean): Promise<boolean>;
   /** Gives a claim back as if it had not been: its worker was asked to stop. */
   release(claim: Claim): Promise<void>;

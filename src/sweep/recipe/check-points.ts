@@ -117,7 +117,8 @@ function checkPoint(source: RecipeSource, { work, point, path, schemePath }: Exp
 }
 
 /**
- * Checks points: each scheme with its methods, by the same rules as `fewbit quantize`, and that names differ.
+ * Checks points: each scheme with its methods, by the same rules as `fewbit quantize`, and that
+ * names differ.
  * @throws UsageError with file, line, column and field
  */
 export function checkPoints(source: RecipeSource, points: readonly ExpandedPoint[]): void {

@@ -32,7 +32,9 @@ export interface PointEvaluation {
 export interface PointWork {
   /** Directory of the original, absolute, or its name on the Hub. */
   readonly model: string;
-  /** How it is quantized; `out` stands for a folder that the sweep chooses. Null for the original. */
+  /**
+   * How it is quantized; `out` stands for a folder that the sweep chooses. Null for the original.
+   */
   readonly recipe: RecipeInput | null;
   readonly evaluation: PointEvaluation;
 }
@@ -48,8 +50,8 @@ export interface ExpandedPoint {
 }
 
 /**
- * Expands a recipe into its points, excluded ones too: of each model the original first, then variant by
- * variant. `folder` is what its paths are relative to.
+ * Expands a recipe into its points, excluded ones too: of each model the original first, then
+ * variant by variant. `folder` is what its paths are relative to.
  */
 export function expandRecipe(recipe: SweepRecipe, folder: string): ExpandedPoint[] {
   const at = (path: string): string => resolveSource(folder, path);

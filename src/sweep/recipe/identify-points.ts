@@ -40,8 +40,9 @@ export interface Surroundings {
 }
 
 /**
- * Hashes all that the result of a point depends on: the program and its kernels, the original's files, the settled recipe, the
- * texts and tasks. Where files lie, the number of threads, and what the point is called do not count.
+ * Hashes all that the result of a point depends on: the program and its kernels, the original's
+ * files, the settled recipe, the texts and tasks. Where files lie, the number of threads, and what
+ * the point is called do not count.
  */
 export async function identifyPoint(
   { point, work }: ExpandedPoint,

@@ -4,8 +4,8 @@ import type { RecipeInput } from "../../recipe/recipe.ts";
 type Calibration = NonNullable<RecipeInput["calibration"]>;
 
 /**
- * Writes a recipe as the command line that makes the same checkpoint; `placeOf` says how paths are written, and `out`
- * is the folder that it writes.
+ * Writes a recipe as the command line that makes the same checkpoint; `placeOf` says how paths are
+ * written, and `out` is the folder that it writes.
  */
 export function reproduceCommand(
   recipe: RecipeInput,

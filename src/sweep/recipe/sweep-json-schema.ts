@@ -13,8 +13,8 @@ import {
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 
 /**
- * Returns the JSON schema of a sweep's recipe, which editors complete and check by. What methods there are, and which options each
- * has, comes from the methods themselves.
+ * Returns the JSON schema of a sweep's recipe, which editors complete and check by. What methods
+ * there are, and which options each has, comes from the methods themselves.
  */
 export function sweepJsonSchema(): JsonSchema {
   const schema = z.toJSONSchema(sweepRecipeSchema, {

@@ -40,7 +40,10 @@ const calibrationFileSchema = z.union([
 
 const { selfGenerated, samples, window, order, bos, allowFewer } = calibrationSchema.shape;
 
-/** Without defaults: what a variant leaves out comes from the sweep, and what that leaves out from `quantize`. */
+/**
+ * Without defaults: what a variant leaves out comes from the sweep, and what that leaves out from
+ * `quantize`.
+ */
 const sweepCalibrationSchema = z.strictObject({
   files: oneOrList(calibrationFileSchema)
     .optional()

@@ -4,7 +4,10 @@ import { readResults } from "./read-records.ts";
 import { databaseName, readResultsDatabase } from "./results-database.ts";
 import type { SweepResults } from "./sweep-results.ts";
 
-/** Reads the results of a sweep from its folder, finished or not. @throws UsageError FormatError UnsupportedError */
+/**
+ * Reads the results of a sweep from its folder, finished or not. @throws UsageError FormatError
+ * UnsupportedError
+ */
 export async function openResults(folder: string): Promise<SweepResults> {
   const database = await readResultsDatabase(joinPath(absolutePath(folder), databaseName));
   try {
@@ -21,7 +24,8 @@ export interface QueryResult {
 }
 
 /**
- * Asks the database of a sweep in SQL; nothing can be changed that way. The view `results` has a row for each point of the recipe.
+ * Asks the database of a sweep in SQL; nothing can be changed that way. The view `results` has a
+ * row for each point of the recipe.
  * @throws UsageError when the query is wrong, or would change something
  */
 export async function queryResults(folder: string, sql: string): Promise<QueryResult> {

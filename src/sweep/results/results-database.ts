@@ -8,8 +8,8 @@ export const databaseName = "results.db";
 const fileMagic = "SQLite format 3\0";
 
 /**
- * Opens the results of a sweep to work on them. A new database is made where there is none, one of an older
- * layout is brought to this one, in one transaction.
+ * Opens the results of a sweep to work on them. A new database is made where there is none, one of
+ * an older layout is brought to this one, in one transaction.
  * @throws FormatError when the file is no database, or another program's; it is left as it is
  * @throws UnsupportedError when it was made by a newer fewbit; it is left as it is
  */
@@ -36,7 +36,8 @@ export async function openResultsDatabase(path: string): Promise<Database> {
 }
 
 /**
- * Opens the results of a sweep to read them; a sweep may be writing meanwhile. An older layout is not read.
+ * Opens the results of a sweep to read them; a sweep may be writing meanwhile. An older layout is
+ * not read.
  * @throws as `openResultsDatabase`; UsageError when there is none, or it is of an older layout
  */
 export async function readResultsDatabase(path: string): Promise<Database> {
@@ -60,7 +61,8 @@ export async function readResultsDatabase(path: string): Promise<Database> {
 }
 
 /**
- * Tells whether there is a database; an empty file is what a killed process may leave, and counts as none.
+ * Tells whether there is a database; an empty file is what a killed process may leave, and counts
+ * as none.
  * @throws FormatError when the file is no database
  */
 export async function hasDatabase(path: string): Promise<boolean> {

@@ -4,7 +4,10 @@ import type { AverageFigures, PointResult, TaskFigures, TextFigures } from "./sw
 
 const resultTables = ["texts", "windows", "tasks", "averages", "data"] as const;
 
-/** Writes what came of a point into the tables of its parts, in the place of what was there. Within a transaction. */
+/**
+ * Writes what came of a point into the tables of its parts, in the place of what was there. Within
+ * a transaction.
+ */
 export function storeResult(
   database: Database,
   id: string,

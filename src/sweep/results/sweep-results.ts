@@ -9,7 +9,10 @@ export interface SweepPoint {
   readonly id: string;
   /** Id of the model in the recipe. */
   readonly model: string;
-  /** Name for people, one among the points of a model: `gptq w2g64`; `original` for the model itself. */
+  /**
+   * Name for people, one among the points of a model: `gptq w2g64`; `original` for the model
+   * itself.
+   */
   readonly label: string;
   /** Ids of the methods in the order in which they run, joined by `+`; null for the original. */
   readonly method: string | null;

@@ -1,6 +1,8 @@
 import { expect } from "vitest";
 
-/** Exact results and, for each, the sum of magnitudes that its rounding errors are proportional to. */
+/**
+ * Exact results and, for each, the sum of magnitudes that its rounding errors are proportional to.
+ */
 export interface Exact {
   readonly values: Float64Array;
   readonly magnitudes: Float64Array;

@@ -2,8 +2,8 @@ import type { AttentionOptions } from "../../../src/backend/kernels.ts";
 import type { Exact } from "./expect-within.ts";
 
 /*
- * The formulas of the ops in float64, as directly as they can be written. Magnitudes are the sums of
- * the absolute terms.
+ * The formulas of the ops in float64, as directly as they can be written. Magnitudes are the sums
+ * of the absolute terms.
  */
 
 /** `a·bᵀ` of rows `a [m, k]` and `b [n, k]`. */

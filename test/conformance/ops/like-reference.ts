@@ -7,8 +7,9 @@ import { expectWithin } from "./expect-within.ts";
 const reference = createReferenceBackend();
 
 /**
- * Runs an op on a backend and on the reference, whose sums are float64, and expects the same outputs: within
- * `relative` of themselves and of the mean magnitude of the output, since terms cancel.
+ * Runs an op on a backend and on the reference, whose sums are float64, and expects the same
+ * outputs: within `relative` of themselves and of the mean magnitude of the output, since terms
+ * cancel.
  */
 export async function expectLikeReference(
   backend: Backend,

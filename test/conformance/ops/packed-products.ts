@@ -21,7 +21,9 @@ import { remember } from "./remember.ts";
 // Float32 sums over exactly widened weights.
 const tolerance = { relative: 2e-6 };
 
-/** Tokens, outFeatures, inFeatures: decode, small batches and prefill; widths that no unit divides. */
+/**
+ * Tokens, outFeatures, inFeatures: decode, small batches and prefill; widths that no unit divides.
+ */
 const shapes = [
   [1, 1, 8],
   [1, 7, 172],
@@ -162,7 +164,10 @@ export function testPackedProducts(open: () => Backend): void {
   });
 }
 
-/** Checks that one kernel for norm, rounding and up to three products gives what the single ones give. */
+/**
+ * Checks that one kernel for norm, rounding and up to three products gives what the single ones
+ * give.
+ */
 export function testNormedPackedProducts(open: () => Backend): void {
   describe("normedPackedMatmul", () => {
     for (const id of Object.keys(packings) as PackingId[]) {
@@ -266,7 +271,10 @@ function exactProduct(
   });
 }
 
-/** What fast products multiply by: each run of a group's inputs, of up to 128, rounded to 255 values. */
+/**
+ * What fast products multiply by: each run of a group's inputs, of up to 128, rounded to 255
+ * values.
+ */
 function roundActivations(x: Float64Array, width: number, groupSize: number): Float64Array {
   const out = new Float64Array(x.length);
   for (let start = 0; start < x.length; ) {

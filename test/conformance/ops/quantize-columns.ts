@@ -69,8 +69,9 @@ function columnState(
 }
 
 /**
- * Replays the algorithm in float64 with the codes that the backend chose: each must be the nearest but
- * for a rounding, and the weights that are left must agree. A code at a tie may so go either way.
+ * Replays the algorithm in float64 with the codes that the backend chose: each must be the nearest
+ * but for a rounding, and the weights that are left must agree. A code at a tie may so go either
+ * way.
  */
 async function checkColumns(backend: Backend, grid: Grid, entry: ColumnCase): Promise<void> {
   const { rows, n, panel, groupSize, withFactor } = entry;

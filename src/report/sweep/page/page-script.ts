@@ -28,8 +28,9 @@ function startPage(): void {
 }
 
 /**
- * Writes the script of a page: the functions that draw in Node too, and those of this folder, as they
- * stand in the source. They call each other by name, so nothing outside of these files is used in them.
+ * Writes the script of a page: the functions that draw in Node too, and those of this folder, as
+ * they stand in the source. They call each other by name, so nothing outside of these files is used
+ * in them.
  */
 export function writePageScript(): string {
   const parts = [

@@ -10,7 +10,9 @@ export interface PageData {
   readonly charts: Readonly<Record<string, PageChart>>;
 }
 
-/** A chart that the script draws: its axes, and the layout of each of its drawings by their size. */
+/**
+ * A chart that the script draws: its axes, and the layout of each of its drawings by their size.
+ */
 export interface PageChart {
   readonly x: string;
   readonly y: string;
@@ -75,7 +77,10 @@ export function redraw(state: PageState): void {
   namePoints();
 }
 
-/** Gives points names for those who listen, and one point of each drawing a place among the tab stops. */
+/**
+ * Gives points names for those who listen, and one point of each drawing a place among the tab
+ * stops.
+ */
 function namePoints(): void {
   for (const drawing of document.querySelectorAll("svg.chart")) {
     drawing.setAttribute("role", "group");

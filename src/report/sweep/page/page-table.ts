@@ -3,7 +3,10 @@
 import { copyCommand } from "./page-pointing.ts";
 import { makeElement, type PageState } from "./page-state.ts";
 
-/** Makes the heads of the table's columns buttons that sort: once downwards, then upwards, then as before. */
+/**
+ * Makes the heads of the table's columns buttons that sort: once downwards, then upwards, then as
+ * before.
+ */
 export function addSorting(): void {
   const table = document.querySelector("#figures table");
   const body = table?.querySelector("tbody");
@@ -28,7 +31,9 @@ function nextOrder(order: string | null): "descending" | "ascending" | null {
   return order === "descending" ? "ascending" : null;
 }
 
-/** Sorts by the numbers of a column, or by its texts where it has none; rows without one come last. */
+/**
+ * Sorts by the numbers of a column, or by its texts where it has none; rows without one come last.
+ */
 function sortRows(
   rows: readonly HTMLTableRowElement[],
   column: number,

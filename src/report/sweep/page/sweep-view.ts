@@ -23,7 +23,10 @@ export interface ViewMeasure extends PlotAxis {
   readonly role: "cost" | "quality";
   /** Whether larger places are better. */
   readonly growing: boolean;
-  /** One a row, 0 to 1, below 0 for those that the axis does not hold; null where the row has no figure. */
+  /**
+   * One a row, 0 to 1, below 0 for those that the axis does not hold; null where the row has no
+   * figure.
+   */
   readonly places: readonly (number | null)[];
   readonly whiskers: readonly (readonly [number, number] | null)[];
 }
@@ -37,8 +40,8 @@ export interface SweepView {
 }
 
 /**
- * Makes the chart of one measure over another from the rows that `shown` names (all without it): the front,
- * with names, and the dominated points faintly.
+ * Makes the chart of one measure over another from the rows that `shown` names (all without it):
+ * the front, with names, and the dominated points faintly.
  */
 export function plotView(
   view: SweepView,
