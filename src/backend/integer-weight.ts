@@ -1,4 +1,4 @@
-import type { TensorView } from "./kernels.ts";
+import type { TensorView } from "./tensor-view.ts";
 
 /**
  * A weight `[outFeatures, inFeatures]` of 8-bit integers, one scale a row, as integer kernels see

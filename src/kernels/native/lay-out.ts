@@ -1,5 +1,5 @@
 import type { PackedLayout, PackedOperand, PreparedOperand } from "../../backend/packed-operand.ts";
-import { type HeldOperand, holdOperand } from "../reference/packed-matmul.ts";
+import { type HeldOperand, holdOperand } from "../reference/packed/packed-matmul.ts";
 import type { NativeQueue } from "./queue.ts";
 
 /** Kinds of zero points, by the numbers of `native/ops/packed_matrix.h`. */

@@ -1,0 +1,13 @@
+import type { TensorView } from "../../../backend/kernels.ts";
+import { floats } from "../arrays.ts";
+
+/** `out = a · b`; a shorter `b` is one row that every row of `a` is multiplied by. */
+export function multiply(out: TensorView, a: TensorView, b: TensorView): void {
+  const output = floats(out);
+  const left = floats(a);
+  const right = floats(b);
+  const width = right.length;
+  for (let start = 0; start < output.length; start += width) {
+    for (let i = 0; i < width; i++) output[start + i] = left[start + i] * right[i];
+  }
+}

@@ -1,0 +1,35 @@
+import type { TensorView } from "../../../backend/kernels.ts";
+import { floats } from "../arrays.ts";
+
+/**
+ * `out = silu(gate) · up` with `silu(x) = x / (1 + e⁻ˣ)`. Source: GLU variants, arXiv 2002.05202.
+ */
+export function swiglu(out: TensorView, gate: TensorView, up: TensorView): void {
+  const output = floats(out);
+  const gates = floats(gate);
+  const ups = floats(up);
+  for (let i = 0; i < output.length; i++) {
+    output[i] = (gates[i] / (1 + Math.exp(-gates[i]))) * ups[i];
+  }
+}
+
+/** Gradients of `swiglu`: `silu′(x) = σ(x)·(1 + x·(1 − σ(x)))`. */
+export function swigluBackward(
+  dGate: TensorView,
+  dUp: TensorView,
+  dOut: TensorView,
+  gate: TensorView,
+  up: TensorView,
+): void {
+  const upstream = floats(dOut);
+  const gates = floats(gate);
+  const ups = floats(up);
+  const gateOut = floats(dGate);
+  const upOut = floats(dUp);
+  for (let i = 0; i < gates.length; i++) {
+    const g = upstream[i];
+    const share = 1 / (1 + Math.exp(-gates[i]));
+    gateOut[i] = g * ups[i] * share * (1 + gates[i] * (1 - share));
+    upOut[i] = g * gates[i] * share;
+  }
+}

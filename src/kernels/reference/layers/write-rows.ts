@@ -1,0 +1,24 @@
+import type { TensorView } from "../../../backend/kernels.ts";
+import type { TypedArray } from "../../../tensor/dtype.ts";
+import { elementCount } from "../../../tensor/shape.ts";
+import { floatsToHalves } from "../../../util/half.ts";
+import { floats } from "../arrays.ts";
+
+/**
+ * Copies `rows [batch, length, ...]` into `cache [batch, capacity, ...]` from row `position` on;
+ * f32 rows are rounded for an f16 cache.
+ */
+export function writeRows(cache: TensorView, rows: TensorView, position: number): void {
+  const [batch = 0, capacity = 0, ...rest] = cache.shape;
+  const [, length = 0] = rows.shape;
+  const width = elementCount(rest);
+  const target = cache.storage as Float32Array;
+  const narrows = cache.dtype === "f16" && rows.dtype === "f32";
+  const source = (narrows
+    ? floatsToHalves(floats(rows))
+    : rows.storage) as TypedArray as Float32Array;
+  for (let b = 0; b < batch; b++) {
+    const from = b * length * width;
+    target.set(source.subarray(from, from + length * width), (b * capacity + position) * width);
+  }
+}

@@ -1,0 +1,140 @@
+import type { TensorView } from "../../../backend/kernels.ts";
+import {
+  activationBlock,
+  type PackedOperand,
+  type PreparedOperand,
+  type Products,
+} from "../../../backend/packed-operand.ts";
+import { packings } from "../../../quant/packings/index.ts";
+import { UnsupportedError } from "../../../util/errors.ts";
+import { halvesToFloats } from "../../../util/half.ts";
+import { roundHalfEven } from "../../../util/rounding.ts";
+import { floats } from "../arrays.ts";
+import { multiplyRows } from "../layers/multiply-rows.ts";
+import { rmsNorm } from "../layers/rms-norm.ts";
+
+/** Rows of the weight that are decoded at a time. */
+const blockRows = 64;
+
+/** A prepared operand of the CPU backends: the operand itself, whose bytes need no other order. */
+export interface HeldOperand extends PreparedOperand {
+  readonly operand: PackedOperand;
+}
+
+/** Holds an operand for `packedMatmul`. @throws UnsupportedError when the packing is unknown */
+export function holdOperand(operand: PackedOperand): HeldOperand {
+  if (!Object.hasOwn(packings, operand.layout.packing)) {
+    throw new UnsupportedError(
+      `expected one of the packings ${Object.keys(packings).join(", ")}, got "${operand.layout.packing}"`,
+    );
+  }
+  const { outFeatures, inFeatures, groupSize, layout, table } = operand;
+  const kind = table ? null : `${inFeatures} ${groupSize} ${layout.packing}`;
+  return { outFeatures, inFeatures, kind, operand };
+}
+
+/** RMSNorm, then fast products with each operand. */
+export function normedPackedMatmul(
+  outs: readonly TensorView[],
+  x: TensorView,
+  norm: TensorView,
+  eps: number,
+  operands: readonly PreparedOperand[],
+): void {
+  const normed = { ...x, storage: new Float32Array(floats(x).length) };
+  rmsNorm(normed, x, norm, eps);
+  for (const [i, out] of outs.entries()) packedMatmul(out, normed, operands[i], "fast");
+}
+
+/** `out [T, outFeatures] = x [T, inFeatures] · Ŵᵀ`: decodes blocks of rows, then multiplies. */
+export function packedMatmul(
+  out: TensorView,
+  x: TensorView,
+  prepared: PreparedOperand,
+  products: Products,
+): void {
+  const { operand } = prepared as HeldOperand;
+  const { outFeatures, inFeatures, groupSize, table } = operand;
+  const data =
+    products === "fast" && !table ? roundActivations(floats(x), inFeatures, groupSize) : floats(x);
+  const left = { data, count: inFeatures === 0 ? 0 : data.length / inFeatures };
+  const decode = rowDecoder(operand);
+  const block = new Float32Array(Math.min(blockRows, outFeatures) * inFeatures);
+  for (let row = 0; row < outFeatures; row += blockRows) {
+    const rows = Math.min(blockRows, outFeatures - row);
+    for (let i = 0; i < rows; i++) {
+      decode(row + i, block.subarray(i * inFeatures, (i + 1) * inFeatures));
+    }
+    const target = {
+      out: floats(out),
+      stride: outFeatures,
+      column: row,
+      alpha: 1,
+      beta: 0,
+    } as const;
+    multiplyRows(target, left, { data: block, count: rows }, inFeatures);
+  }
+}
+
+/** Rounds each activation block of each row to the 8-bit values that fast products multiply by. */
+function roundActivations(x: Float32Array, inFeatures: number, groupSize: number): Float32Array {
+  const out = new Float32Array(x.length);
+  const width = activationBlock(groupSize);
+  for (let row = 0; row < x.length; row += inFeatures) {
+    for (let group = 0; group < inFeatures; group += groupSize) {
+      const groupEnd = Math.min(group + groupSize, inFeatures);
+      for (let start = group; start < groupEnd; start += width) {
+        roundBlock(out, x, row + start, row + Math.min(start + width, groupEnd));
+      }
+    }
+  }
+  return out;
+}
+
+function roundBlock(out: Float32Array, x: Float32Array, start: number, end: number): void {
+  let largest = 0;
+  for (let i = start; i < end; i++) largest = Math.max(largest, Math.abs(x[i]));
+  const inverse = largest >= 2 ** -120 ? Math.fround(127 / largest) : 0;
+  const scale = Math.fround(largest / 127);
+  for (let i = start; i < end; i++) out[i] = scale * roundHalfEven(Math.fround(x[i] * inverse));
+}
+
+/** Returns a function that decodes one row of a packed weight to float32. */
+export function rowDecoder(operand: PackedOperand): (row: number, out: Float32Array) => void {
+  const { inFeatures, groupSize, layout, origin, step, table } = operand;
+  const packing = packings[layout.packing as keyof typeof packings];
+  const groups = Math.ceil(inFeatures / groupSize);
+  const codes = new Uint8Array(inFeatures);
+  return (row, out) => {
+    packing.unpack(operand.codes, row * operand.rowBytes, inFeatures, codes, 0);
+    const first = row * groups;
+    const scales = halvesToFloats(operand.scales.subarray(first, first + groups));
+    const zeros = decodeZeroPoints(operand, first, groups);
+    for (let group = 0; group < groups; group++) {
+      const zero = zeros ? zeros[group] : 0;
+      const end = Math.min((group + 1) * groupSize, inFeatures);
+      for (let column = group * groupSize; column < end; column++) {
+        const code = codes[column];
+        out[column] = scales[group] * (table ? table[code] : origin + step * (code - zero));
+      }
+    }
+  };
+}
+
+/** Unpacks `count` zero points of an operand from the group `first` on; null stands for zeros. */
+function decodeZeroPoints(
+  { zeroPoints, layout }: PackedOperand,
+  first: number,
+  count: number,
+): ArrayLike<number> | null {
+  if (!zeroPoints) return null;
+  if (zeroPoints instanceof Uint16Array) {
+    return halvesToFloats(zeroPoints.subarray(first, first + count));
+  }
+  const unit = Math.floor(first / layout.codesPerUnit);
+  const skipped = first - unit * layout.codesPerUnit;
+  const integers = new Uint8Array(skipped + count);
+  const packing = packings[layout.packing as keyof typeof packings];
+  packing.unpack(zeroPoints, unit * layout.bytesPerUnit, integers.length, integers, 0);
+  return integers.subarray(skipped);
+}

@@ -1,0 +1,132 @@
+import type { TensorView } from "../../../backend/kernels.ts";
+import type { StraightThrough } from "../../../backend/training-kernels.ts";
+import { floatToBfloatBits } from "../../../util/half.ts";
+import { roundHalfEven } from "../../../util/rounding.ts";
+import { floats } from "../arrays.ts";
+
+/**
+ * One weight as a value of the grid, in units of the scale, and its slopes by weight, scale and
+ * zero point.
+ */
+interface Rounded {
+  value: number;
+  byWeight: number;
+  byScale: number;
+  byZero: number;
+}
+
+/** Weights become values of a grid; see `StraightThrough`. */
+export function fakeQuantize(
+  out: TensorView,
+  weight: TensorView,
+  scales: TensorView | null,
+  zeros: TensorView | null,
+  groupSize: number,
+  how: StraightThrough,
+): void {
+  const values = new Float32Array(floats(weight).length);
+  forEachWeight(weight, scales, zeros, groupSize, how, (i, _group, scale, { value }) => {
+    values[i] = scale * value;
+  });
+  if (out.dtype === "f32") floats(out).set(values);
+  else (out.storage as Uint16Array).set(Uint16Array.from(values, floatToBfloatBits));
+}
+
+/**
+ * Gradients of `fakeQuantize` by weights, scales and zero points; the latter two are summed in
+ * float64.
+ */
+export function fakeQuantizeBackward(
+  dWeight: TensorView | null,
+  dScales: TensorView | null,
+  dZeros: TensorView | null,
+  dOut: TensorView,
+  weight: TensorView,
+  scales: TensorView | null,
+  zeros: TensorView | null,
+  groupSize: number,
+  how: StraightThrough,
+): void {
+  const upstream = floats(dOut);
+  const groups = scales ? floats(scales).length : 0;
+  const scaleSums = new Float64Array(groups);
+  const zeroSums = new Float64Array(groups);
+  forEachWeight(weight, scales, zeros, groupSize, how, (i, group, scale, rounded) => {
+    const g = upstream[i];
+    scaleSums[group] += g * rounded.byScale;
+    zeroSums[group] += g * scale * rounded.byZero;
+    if (dWeight) floats(dWeight)[i] = g * rounded.byWeight;
+  });
+  if (dScales) floats(dScales).set(scaleSums);
+  if (dZeros) floats(dZeros).set(zeroSums);
+}
+
+/** `out = s·rne(x/s)` a row, `s = max|x|/levels`. */
+export function fakeQuantizeRows(out: TensorView, x: TensorView, levels: number): void {
+  const columns = x.shape.at(-1) ?? 1;
+  const input = floats(x);
+  const output = floats(out);
+  for (let start = 0; start < input.length; start += columns) {
+    let largest = 0;
+    for (let i = start; i < start + columns; i++) largest = Math.max(largest, Math.abs(input[i]));
+    const scale = Math.fround(largest / levels);
+    for (let i = start; i < start + columns; i++) {
+      output[i] = scale === 0 ? 0 : scale * roundHalfEven(Math.fround(input[i] / scale));
+    }
+  }
+}
+
+function forEachWeight(
+  weight: TensorView,
+  scales: TensorView | null,
+  zeros: TensorView | null,
+  groupSize: number,
+  how: StraightThrough,
+  visit: (index: number, group: number, scale: number, rounded: Rounded) => void,
+): void {
+  const [rows = 0, columns = 0] = weight.shape;
+  const groups = Math.ceil(columns / groupSize);
+  const values = floats(weight);
+  const rounded: Rounded = { value: 0, byWeight: 0, byScale: 0, byZero: 0 };
+  const round = rules[how.rule];
+  for (let row = 0, i = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++, i++) {
+      const group = row * groups + Math.floor(column / groupSize);
+      const scale = scales ? floats(scales)[group] : 1;
+      const zero = zeros ? floats(zeros)[group] : 0;
+      round(rounded, Math.fround(values[i] / scale), zero, how);
+      if (!scales && how.rule === "sign") rounded.byWeight = 1.001 - Math.tanh(values[i]) ** 2;
+      visit(i, group, scale, rounded);
+    }
+  }
+}
+
+type Round = (rounded: Rounded, u: number, zero: number, how: StraightThrough) => void;
+
+const rules: Readonly<Record<StraightThrough["rule"], Round>> = {
+  round: (rounded, u, _zero, how) => {
+    const { low, high, resolution, shift, lowSlope, highSlope, passOutside } = how;
+    const clipped = Math.min(Math.max(u, Math.fround(low)), Math.fround(high));
+    const code = roundHalfEven(Math.fround(Math.fround(clipped * resolution) - shift));
+    rounded.value = (code + shift) / resolution;
+    const inside = clipped === u;
+    rounded.byWeight = inside || passOutside ? 1 : 0;
+    rounded.byScale = inside ? rounded.value - u : u < clipped ? lowSlope : highSlope;
+  },
+  "zero-point": (rounded, u, zero, { high }) => {
+    const wholeZero = roundHalfEven(zero);
+    const z = Math.min(Math.max(wholeZero, 0), high);
+    const code = roundHalfEven(u) + z;
+    const clipped = Math.min(Math.max(code, 0), high);
+    const inside = clipped === code ? 1 : 0;
+    rounded.value = clipped - z;
+    rounded.byWeight = inside;
+    rounded.byScale = rounded.value - inside * u;
+    rounded.byZero = wholeZero === z ? inside - 1 : 0;
+  },
+  sign: (rounded, u) => {
+    rounded.value = u < 0 ? -1 : 1;
+    rounded.byWeight = Math.abs(u) <= 1 ? 1 : 0;
+    rounded.byScale = rounded.value;
+  },
+};
