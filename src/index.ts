@@ -34,7 +34,7 @@ import type { TrainEvent } from "./train/train-events.ts";
 import { trainModel } from "./train/pretrain.ts";
 import type { TrainRecord } from "./train/train-record.ts";
 import { drawLossChart } from "./report/loss-chart.ts";
-import { readResults } from "./report/sweep/read-results.ts";
+import { readResults } from "./sweep/results/read-results.ts";
 import { type Report, type ReportOptions, writeReport } from "./report/sweep/write-report.ts";
 import { type Inspection, inspectCheckpoint } from "./runtime/inspect.ts";
 import type { LanguageModel } from "./runtime/language-model.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type Browser, chromium, type Locator, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { formatResultsJson } from "../../src/report/sweep/results-json.ts";
+import { formatResultsJson } from "../../src/sweep/results/results-json.ts";
 import { makeSweepResults } from "../fixtures/sweep-results.ts";
 import { findBrowser, noBrowser } from "./browser.ts";
 import { fewbit } from "./cli-process.ts";

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
 import { parse } from "yaml";
 import { report, UsageError } from "../../src/index.ts";
-import { formatResultsJson } from "../../src/report/sweep/results-json.ts";
+import { formatResultsJson } from "../../src/sweep/results/results-json.ts";
 import { makeSweepResults } from "../fixtures/sweep-results.ts";
 import { fewbitHere } from "./cli-process.ts";
 

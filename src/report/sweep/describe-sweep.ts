@@ -1,12 +1,12 @@
 import type { SweepResults } from "../../sweep/results/sweep-results.ts";
 import type { Chart } from "../chart/draw-chart.ts";
-import { analyze } from "./analyze-sweep.ts";
+import { analyze } from "../../sweep/analysis/analyze-sweep.ts";
 import { familyChart } from "./family-chart.ts";
 import type { Finding } from "./finding.ts";
 import { findingsOf } from "./findings.ts";
 import { type Measure, measuresOf } from "./measures.ts";
 import type { SweepView } from "./page/sweep-view.ts";
-import type { SweepAnalysis } from "./sweep-analysis.ts";
+import type { SweepAnalysis } from "../../sweep/analysis/sweep-analysis.ts";
 import { legendOf, makeView, type ViewChart, viewChart } from "./sweep-charts.ts";
 import { makeSweepRows, type SweepRow } from "./sweep-row.ts";
 

@@ -3,7 +3,12 @@ import type { PlotLine, PlotPoint } from "../chart/plot.ts";
 import { bitsName, colourClass } from "../palette.ts";
 import { type MeasureAxis, measureAxis } from "./measure-axis.ts";
 import type { Measure } from "./measures.ts";
-import type { QualityAnalysis, SizeCurve, SizedInterval, SizeId } from "./sweep-analysis.ts";
+import type {
+  QualityAnalysis,
+  SizeCurve,
+  SizedInterval,
+  SizeId,
+} from "../../sweep/analysis/sweep-analysis.ts";
 import type { ViewRow } from "./page/sweep-view.ts";
 
 /**

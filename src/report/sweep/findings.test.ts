@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { makeSweepResults } from "../../../test/fixtures/sweep-results.ts";
 import type { SweepResults } from "../../sweep/results/sweep-results.ts";
-import { analyze } from "./analyze-sweep.ts";
+import { analyze } from "../../sweep/analysis/analyze-sweep.ts";
 import type { Finding } from "./finding.ts";
 import { findingsOf } from "./findings.ts";
-import type { QualityAnalysis } from "./sweep-analysis.ts";
+import type { QualityAnalysis } from "../../sweep/analysis/sweep-analysis.ts";
 
 const methods = [
   ["gptq", ["w4g64", "w2g64"]],

@@ -1,6 +1,6 @@
 import type { SweepResults } from "../../sweep/results/sweep-results.ts";
 import { formatPlural } from "../format.ts";
-import { analyze } from "./analyze-sweep.ts";
+import { analyze } from "../../sweep/analysis/analyze-sweep.ts";
 import type { Finding } from "./finding.ts";
 import { costFindings, methodFindings } from "./method-findings.ts";
 import {
@@ -11,7 +11,7 @@ import {
   worthFindings,
 } from "./size-findings.ts";
 import { pointNames } from "./point-names.ts";
-import type { QualityAnalysis, SweepAnalysis } from "./sweep-analysis.ts";
+import type { QualityAnalysis, SweepAnalysis } from "../../sweep/analysis/sweep-analysis.ts";
 
 /**
  * Says in sentences what a sweep found, the most important first: bit-widths at equal size, models

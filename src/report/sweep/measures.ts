@@ -7,7 +7,11 @@ import {
   formatNumber,
   formatPercentage,
 } from "../format.ts";
-import type { PointFigure, QualityAnalysis, SweepAnalysis } from "./sweep-analysis.ts";
+import type {
+  PointFigure,
+  QualityAnalysis,
+  SweepAnalysis,
+} from "../../sweep/analysis/sweep-analysis.ts";
 import type { SweepRow } from "./sweep-row.ts";
 
 /** Something that is known of each point, and that an axis may show. */

@@ -2,7 +2,11 @@ import type { SweepResults } from "../../sweep/results/sweep-results.ts";
 import { describeDifference, describeRange } from "../describe-difference.ts";
 import type { Finding } from "./finding.ts";
 import { bitsNoun, joinWords, type PointNames, qualityNoun } from "./point-names.ts";
-import type { Contest, PairDifference, QualityAnalysis } from "./sweep-analysis.ts";
+import type {
+  Contest,
+  PairDifference,
+  QualityAnalysis,
+} from "../../sweep/analysis/sweep-analysis.ts";
 
 /**
  * Says at each bit-width, 2 bits and their neighbours first, which method and scheme is best on how

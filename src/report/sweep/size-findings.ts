@@ -3,7 +3,12 @@ import { describeDifference, describeRange } from "../describe-difference.ts";
 import { formatBytes, formatNumber, formatPlural } from "../format.ts";
 import type { Finding } from "./finding.ts";
 import { bitsNoun, joinWords, type PointNames, qualityNoun } from "./point-names.ts";
-import type { Crossover, QualityAnalysis, SizeCurve, SizeId } from "./sweep-analysis.ts";
+import type {
+  Crossover,
+  QualityAnalysis,
+  SizeCurve,
+  SizeId,
+} from "../../sweep/analysis/sweep-analysis.ts";
 
 /** What fewer bits are held against: ParetoQ's question. */
 const usualBits = 4;

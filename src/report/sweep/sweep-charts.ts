@@ -5,7 +5,7 @@ import { bitsName, colourClass } from "../palette.ts";
 import { measureAxis } from "./measure-axis.ts";
 import type { Measure } from "./measures.ts";
 import { plotView, type SweepView, type ViewMeasure, type ViewRow } from "./page/sweep-view.ts";
-import type { SweepAnalysis } from "./sweep-analysis.ts";
+import type { SweepAnalysis } from "../../sweep/analysis/sweep-analysis.ts";
 import type { SweepRow } from "./sweep-row.ts";
 
 const shapes: readonly PlotShape[] = [

@@ -2,7 +2,11 @@ import { describe, expect, test } from "vitest";
 import { makeSweepResults } from "../../../test/fixtures/sweep-results.ts";
 import { drawStandaloneChart } from "../chart/draw-chart.ts";
 import { chartsOf, describeSweep } from "./describe-sweep.ts";
-import { compactResults, formatResultsJson, parseResultsJson } from "./results-json.ts";
+import {
+  compactResults,
+  formatResultsJson,
+  parseResultsJson,
+} from "../../sweep/results/results-json.ts";
 import { formatSweepCsv } from "./sweep-csv.ts";
 import { formatSweepMarkdown } from "./sweep-markdown.ts";
 import { formatSweepPage } from "./sweep-page.ts";

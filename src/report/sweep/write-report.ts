@@ -3,7 +3,7 @@ import { joinPath, makeDirectories, remove, writeText } from "../../platform/nod
 import { drawStandaloneChart } from "../chart/draw-chart.ts";
 import { chartIds, chartsOf, describeSweep } from "./describe-sweep.ts";
 import type { Finding } from "./finding.ts";
-import { compactResults, formatResultsJson } from "./results-json.ts";
+import { compactResults, formatResultsJson } from "../../sweep/results/results-json.ts";
 import { formatSweepCsv } from "./sweep-csv.ts";
 import { formatSweepMarkdown } from "./sweep-markdown.ts";
 import { formatSweepPage } from "./sweep-page.ts";

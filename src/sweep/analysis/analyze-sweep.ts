@@ -1,6 +1,6 @@
 import { findFront } from "../../evaluation/analysis/pareto-front.ts";
 import type { Better } from "../../evaluation/statistics/paired-comparison.ts";
-import type { PointResult, SweepResults } from "../../sweep/results/sweep-results.ts";
+import type { PointResult, SweepResults } from "../results/sweep-results.ts";
 import { comparePairs, figureOf } from "./compare-points.ts";
 import {
   type MeasuredPoint,

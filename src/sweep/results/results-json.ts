@@ -1,4 +1,4 @@
-import type { PointRecord, SweepResults, TextFigures } from "../../sweep/results/sweep-results.ts";
+import type { PointRecord, SweepResults, TextFigures } from "./sweep-results.ts";
 import { FormatError, UnsupportedError } from "../../util/errors.ts";
 
 /** Version of the file that this program writes and reads. */

@@ -13,7 +13,7 @@ import type {
   SweepResults,
   TaskFigures,
   TextFigures,
-} from "../../sweep/results/sweep-results.ts";
+} from "../results/sweep-results.ts";
 import type { QualityAnalysis } from "./sweep-analysis.ts";
 
 /** A point that was measured, with one figure of it. */

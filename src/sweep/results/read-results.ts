@@ -1,6 +1,6 @@
-import { openResults } from "../../sweep/results/open-results.ts";
-import { databaseName } from "../../sweep/results/results-database.ts";
-import type { SweepResults } from "../../sweep/results/sweep-results.ts";
+import { openResults } from "./open-results.ts";
+import { databaseName } from "./results-database.ts";
+import type { SweepResults } from "./sweep-results.ts";
 import { baseName, joinPath, parentPath, readText, status } from "../../platform/node.ts";
 import { FormatError } from "../../util/errors.ts";
 import { parseResultsJson } from "./results-json.ts";
