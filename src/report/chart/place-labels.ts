@@ -127,13 +127,3 @@ function overlapOf(a: Box, b: Box): number {
   const height = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
   return Math.max(0, width) * Math.max(0, height);
 }
-
-/** The functions of this file, for programs that run elsewhere. */
-export const placeLabelsParts: readonly CallableFunction[] = [
-  placeLabels,
-  candidatePlaces,
-  sampleLine,
-  coveredBy,
-  labelBox,
-  overlapOf,
-];

@@ -1,5 +1,5 @@
-import { type Frame, placeLabels, placeLabelsParts } from "./place-labels.ts";
-import { element, escapeMarkup, svgParts } from "./svg.ts";
+import { type Frame, placeLabels } from "./place-labels.ts";
+import { element, escapeMarkup } from "./svg.ts";
 
 /** Shapes of marks, told apart without colour. */
 export type PlotShape =
@@ -232,16 +232,3 @@ export function markPath(shape: PlotShape, radius: number): string {
     }
   }
 }
-
-/** Everything that `drawPlot` consists of, for programs that run elsewhere. */
-export const plotParts: readonly CallableFunction[] = [
-  ...svgParts,
-  ...placeLabelsParts,
-  drawPlot,
-  drawPlotAxes,
-  axisTitle,
-  drawPlotPoint,
-  drawPlotLine,
-  drawPlotLabels,
-  markPath,
-];

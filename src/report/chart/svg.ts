@@ -30,6 +30,3 @@ export function element(
 function attributeText(value: string | number): string {
   return typeof value === "number" ? String(Math.round(value * 100) / 100) : escapeMarkup(value);
 }
-
-/** The functions of this file, for programs that run elsewhere. */
-export const svgParts: readonly CallableFunction[] = [escapeMarkup, element, attributeText];

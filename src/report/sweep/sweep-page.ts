@@ -2,8 +2,8 @@ import type { SweepResults } from "../../sweep/results/sweep-results.ts";
 import { sha256 } from "../../platform/node.ts";
 import { type Chart, type ChartSize, chartLayout, drawChart } from "../chart/draw-chart.ts";
 import { element, escapeMarkup } from "../chart/svg.ts";
-import { writePageScript } from "./page/page-script.ts";
-import type { PageData } from "./page/page-state.ts";
+import { pageScript } from "./page/page-script.generated.ts";
+import type { PageData } from "./page/sweep-view.ts";
 import type { ViewChart } from "./sweep-charts.ts";
 import type { SweepDescription } from "./describe-sweep.ts";
 import { factsOf, failuresOf, unfinishedOf } from "./sweep-account.ts";
@@ -18,8 +18,7 @@ import { htmlTable } from "./sweep-table.ts";
  */
 export function formatSweepPage(page: SweepDescription): string {
   const { title } = page;
-  const script = writePageScript();
-  const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${base64Of(sha256(script))}'; base-uri 'none'; form-action 'none'`;
+  const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${base64Of(sha256(pageScript))}'; base-uri 'none'; form-action 'none'`;
   const head = [
     '<meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -32,7 +31,7 @@ export function formatSweepPage(page: SweepDescription): string {
     element("main", {}, ["\n", sectionsOf(page).filter(Boolean).join("\n"), "\n"]),
     // Less-than signs could end the element early.
     `<script id="data" type="application/json">${JSON.stringify(dataOf(page)).replaceAll("<", "\\u003c")}</script>`,
-    `<script>${script}</script>`,
+    `<script>${pageScript}</script>`,
   ];
   const document = element("html", { lang: "en" }, [
     "\n",

@@ -64,10 +64,3 @@ export function addAxisChoice(state: PageState): void {
     place.append(label);
   }
 }
-
-/** The functions of this file, for the page. */
-export const pageControlsParts: readonly CallableFunction[] = [
-  addFilters,
-  filterChip,
-  addAxisChoice,
-];

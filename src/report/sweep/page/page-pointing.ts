@@ -143,15 +143,3 @@ export function addKeys(state: PageState): void {
     next.focus();
   });
 }
-
-/** The functions of this file, for the page. */
-export const pagePointingParts: readonly CallableFunction[] = [
-  addPointing,
-  markedAt,
-  lightPoint,
-  showRecord,
-  copyCommand,
-  copyOldWay,
-  showNote,
-  addKeys,
-];

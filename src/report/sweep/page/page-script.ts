@@ -1,17 +1,17 @@
 /// <reference lib="dom" />
-import { plotParts } from "../../chart/plot.ts";
-import { addAxisChoice, addFilters, pageControlsParts } from "./page-controls.ts";
-import { addKeys, addPointing, pagePointingParts } from "./page-pointing.ts";
-import { type FilterName, type PageData, pageStateParts, redraw } from "./page-state.ts";
-import { addCopyButtons, addSorting, pageTableParts } from "./page-table.ts";
-import { sweepViewParts } from "./sweep-view.ts";
+/*
+ * The script of a report page. `npm run build` bundles it into `page-script.generated.ts`, which
+ * is what the page carries.
+ */
+import { addAxisChoice, addFilters } from "./page-controls.ts";
+import { addKeys, addPointing } from "./page-pointing.ts";
+import { type FilterName, redraw } from "./page-state.ts";
+import { addCopyButtons, addSorting } from "./page-table.ts";
+import type { PageData } from "./sweep-view.ts";
 
-/** Begins the work of the script in the page. */
-function startPage(): void {
-  const source = document.getElementById("data")?.textContent;
-  if (!source) return;
-  const data = JSON.parse(source) as PageData;
-  const names: readonly FilterName[] = ["model", "method", "bits"];
+const names: readonly FilterName[] = ["model", "method", "bits"];
+
+function startPage(data: PageData): void {
   const state = {
     data,
     rows: new Map(data.view.rows.map((row) => [row.id, row])),
@@ -27,21 +27,5 @@ function startPage(): void {
   redraw(state);
 }
 
-/**
- * Writes the script of a page: the functions that draw in Node too, and those of this folder, as
- * they stand in the source. They call each other by name, so nothing outside of these files is used
- * in them.
- */
-export function writePageScript(): string {
-  const parts = [
-    ...plotParts,
-    ...sweepViewParts,
-    ...pageStateParts,
-    ...pageControlsParts,
-    ...pageTableParts,
-    ...pagePointingParts,
-    startPage,
-  ];
-  const source = parts.map(String).join("\n");
-  return `(() => {\n"use strict";\n${source}\n${startPage.name}();\n})();`;
-}
+const source = document.getElementById("data")?.textContent;
+if (source) startPage(JSON.parse(source) as PageData);

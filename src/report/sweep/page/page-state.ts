@@ -1,23 +1,7 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-import { drawPlot, type PlotLayout } from "../../chart/plot.ts";
-import { plotView, type SweepView, type ViewRow } from "./sweep-view.ts";
-
-/** What the script reads from the page. */
-export interface PageData {
-  readonly view: SweepView;
-  /** Charts that are drawn anew when the reader chooses, by their names. */
-  readonly charts: Readonly<Record<string, PageChart>>;
-}
-
-/**
- * A chart that the script draws: its axes, and the layout of each of its drawings by their size.
- */
-export interface PageChart {
-  readonly x: string;
-  readonly y: string;
-  readonly layouts: Readonly<Record<string, PlotLayout>>;
-}
+import { drawPlot } from "../../chart/plot.ts";
+import { type PageData, plotView, type ViewRow } from "./sweep-view.ts";
 
 /** What rows can be filtered by. */
 export type FilterName = "model" | "method" | "bits";
@@ -95,11 +79,3 @@ function namePoints(): void {
     }
   }
 }
-
-/** The functions of this file, for the page. */
-export const pageStateParts: readonly CallableFunction[] = [
-  makeElement,
-  shownRows,
-  redraw,
-  namePoints,
-];

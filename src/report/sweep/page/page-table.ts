@@ -67,11 +67,3 @@ export function addCopyButtons(state: PageState): void {
     cell.append(button);
   }
 }
-
-/** The functions of this file, for the page. */
-export const pageTableParts: readonly CallableFunction[] = [
-  addSorting,
-  nextOrder,
-  sortRows,
-  addCopyButtons,
-];

@@ -1,4 +1,11 @@
-import type { Plot, PlotAxis, PlotLine, PlotPoint, PlotShape } from "../../chart/plot.ts";
+import type {
+  Plot,
+  PlotAxis,
+  PlotLayout,
+  PlotLine,
+  PlotPoint,
+  PlotShape,
+} from "../../chart/plot.ts";
 
 /** What a page's script knows of a point. */
 export interface ViewRow {
@@ -37,6 +44,22 @@ export interface SweepView {
   readonly measures: readonly ViewMeasure[];
   /** Rows that are beaten by the front of two measures, but not clearly: ids by `x y`. */
   readonly near: Readonly<Record<string, readonly string[]>>;
+}
+
+/** What the script reads from the page. */
+export interface PageData {
+  readonly view: SweepView;
+  /** Charts that are drawn anew when the reader chooses, by their names. */
+  readonly charts: Readonly<Record<string, PageChart>>;
+}
+
+/**
+ * A chart that the script draws: its axes, and the layout of each of its drawings by their size.
+ */
+interface PageChart {
+  readonly x: string;
+  readonly y: string;
+  readonly layouts: Readonly<Record<string, PlotLayout>>;
 }
 
 /**
@@ -100,6 +123,3 @@ function viewFront<T extends { readonly x: number; readonly y: number }>(
   }
   return front;
 }
-
-/** The functions of this file, for programs that run elsewhere. */
-export const sweepViewParts: readonly CallableFunction[] = [plotView, viewFront];
