@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Io } from "../../src/cli/io.ts";
@@ -24,17 +24,24 @@ export interface StartOptions {
 export interface SpawnOptions extends StartOptions {
   /** Called with all of standard error so far, each time more came. */
   readonly onStderr?: (text: string, interrupt: () => void) => void;
-  /** Modules that are loaded before the program. */
-  readonly preload?: readonly string[];
+}
+
+/** A command at work. */
+export interface Started {
+  readonly child: ChildProcess;
+  /** What it leaves behind, once it and the processes that it started have ended. */
+  readonly finished: Promise<Finished>;
 }
 
 /** Runs `fewbit` with these words, as a user does. */
 export function fewbit(args: readonly string[], options: SpawnOptions = {}): Promise<Finished> {
+  return startFewbit(args, options).finished;
+}
+
+/** Starts `fewbit` with these words, as a user does. */
+export function startFewbit(args: readonly string[], options: SpawnOptions = {}): Started {
   const { NO_COLOR: _, COLUMNS: __, FEWBIT_DEBUG: ___, ...env } = process.env;
-  const preload = (options.preload ?? []).flatMap((path) => ["--import", path]);
-  const child = spawn(process.execPath, [...preload, program, ...args], {
-    env: { ...env, ...options.env },
-  });
+  const child = spawn(process.execPath, [program, ...args], { env: { ...env, ...options.env } });
   let stdout = "";
   let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -45,10 +52,11 @@ export function fewbit(args: readonly string[], options: SpawnOptions = {}): Pro
     options.onStderr?.(stderr, () => child.kill("SIGINT"));
   });
   child.stdin.end(options.stdin ?? "");
-  return new Promise((resolve, reject) => {
+  const finished = new Promise<Finished>((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (code) => resolve({ code, stdout, stderr }));
   });
+  return { child, finished };
 }
 
 /**

@@ -5,18 +5,30 @@ import { expect } from "vitest";
 import { type Finished, fewbit } from "./cli-process.ts";
 
 /*
- * Runs that are killed and run again. Killed means SIGKILL of the real program; `kill-at.ts` only
- * chooses the moment: before, or in the middle of, the n-th change that it makes to files.
+ * Runs that are stopped at a chosen moment. Killed means SIGKILL of the real program;
+ * `stop-at-change.ts` only chooses the moment: before, or in the middle of, a change that it makes
+ * to files or to a database.
  */
 
-const preload = [new URL("./kill-at.ts", import.meta.url).href];
+const preload = new URL("./stop-at-change.ts", import.meta.url).href;
+
+/** The environment in which a process of this name stops itself. */
+export const stopIn = (name: string, env: Readonly<Record<string, string>>) => ({
+  ...env,
+  NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ""} --import=${preload}`,
+  STOP_IN: name,
+});
 
 /**
- * Starts a run that is killed at a change: `12`, or `12half`. Its exit code is null, or 0 when it
- * was over before.
+ * Starts a run that is killed at a change: `12`, `12half`, or the first whose line fits. Its exit
+ * code is null, or 0 when it was over before.
  */
-export async function killAt(args: readonly string[], at: number | string): Promise<Finished> {
-  const finished = await fewbit(args, { preload, env: { KILL_AT: `${at}` } });
+export async function killAt(
+  args: readonly string[],
+  at: number | string | RegExp,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Finished> {
+  const finished = await fewbit(args, { env: stopIn("main", { ...env, KILL_AT: `${at}` }) });
   const { code, stderr } = finished;
   if (code !== null) expect({ code, stderr }).toMatchObject({ code: 0 });
   return finished;
@@ -26,7 +38,7 @@ export async function killAt(args: readonly string[], at: number | string): Prom
  * The changes that an undisturbed run makes to files, in order. They are noted in the file `log`.
  */
 export async function changesOf(args: readonly string[], log: string): Promise<string[]> {
-  const { code, stderr } = await fewbit(args, { preload, env: { KILL_LOG: log } });
+  const { code, stderr } = await fewbit(args, { env: stopIn("main", { KILL_LOG: log }) });
   expect({ code, stderr }).toMatchObject({ code: 0 });
   return readFileSync(log, "utf8").trimEnd().split("\n");
 }

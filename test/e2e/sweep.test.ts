@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import {
   cpSync,
   existsSync,
@@ -11,13 +10,14 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openBackend } from "../../src/backend/registry.ts";
 import { openResults, type PointRecord, queryResults } from "../../src/index.ts";
 import { runSweep } from "../../src/sweep/sweep.ts";
-import { fewbit, fewbitHere } from "./cli-process.ts";
+import { type Finished, fewbit, fewbitHere } from "./cli-process.ts";
+import { holdAt } from "./held-runs.ts";
+import { killAt } from "./killed-runs.ts";
 
 /*
  * Sweeps over the built-in model through the command line: plans, results, refusals, and what is
@@ -25,7 +25,6 @@ import { fewbit, fewbitHere } from "./cli-process.ts";
  */
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const program = join(root, "src/cli/main.ts");
 const env = { FEWBIT_THREADS: "1" };
 
 let folder = "";
@@ -189,76 +188,81 @@ describe("a sweep", () => {
     expect(JSON.parse(json)).toMatchObject({ name: "test", points: { length: 6 } });
   });
 
-  /** Starts a sweep as a process, and kills it for good as soon as `isTime`. */
-  async function killWhen(args: readonly string[], isTime: () => boolean): Promise<boolean> {
-    const child = spawn(process.execPath, [program, ...args], {
-      env: { ...process.env, ...env },
-      stdio: "ignore",
-    });
-    const ended = new Promise<void>((resolve) => child.on("exit", () => resolve()));
-    while (child.exitCode === null && !isTime()) await sleep(5);
-    child.kill("SIGKILL");
-    await ended;
-    return child.signalCode === "SIGKILL";
-  }
+  /** The process that makes a checkpoint. */
+  const helper = { process: "quantize-helper", env };
+
+  /** Moments at which a sweep is killed, each later in its work than the one before. */
+  const moments: [what: string, kill: (args: readonly string[]) => Promise<Finished>][] = [
+    ["while it makes its database", (args) => killAt(args, /^sql CREATE VIEW task_results/, env)],
+    ["while it enters its points", (args) => killAt(args, /^sql INSERT INTO points/, env)],
+    ["while it keeps an original's result", (args) => killAt(args, /^sql INSERT INTO data/, env)],
+    ["while it makes a checkpoint", async (args) => (await holdAt(args, /^write /, helper)).kill()],
+    [
+      "while it keeps an original's states",
+      (args) => killAt(args, /^rename .*\.safetensors$/, env),
+    ],
+    ["before it removes a checkpoint", (args) => killAt(args, /^rm one-rtn/, env)],
+    [
+      "while it makes another checkpoint",
+      async (args) => (await holdAt(args, /^write journal/, helper)).kill(),
+    ],
+    [
+      "when that has its name, and is not measured",
+      async (args) => (await holdAt(args, /^rm \.journal/, helper)).kill(),
+    ],
+    ["while it keeps the last result", (args) => killAt(args, /^sql INSERT INTO data/, env)],
+  ];
 
   test("that is killed at any time goes on to the same results", { timeout: 300_000 }, async () => {
     const own = recipeOf(single);
     const results = outOf(own);
-    const models = (): string[] => {
-      const path = join(results, "models");
-      return existsSync(path) ? readdirSync(path) : [];
-    };
-    const moments: (() => boolean)[] = [
-      () => existsSync(join(results, "results.db")),
-      () => models().some((name) => name.includes("unfinished")),
-      () => models().some((name) => name.startsWith("one-gptq")),
-      () => models().some((name) => /^\.one-gptq.*unfinished/.test(name)),
-    ];
     let kills = 0;
-    for (const isTime of moments) if (await killWhen(["sweep", own], isTime)) kills++;
-    expect(kills).toBeGreaterThan(1);
+    for (const [what, kill] of moments) {
+      const { code, stderr } = await kill(["sweep", own]);
+      expect({ code, stderr }, what).toMatchObject({ code: null });
+      kills++;
+    }
+    expect(kills).toBe(moments.length);
     const { code, stderr } = await fewbit(["sweep", own], { env });
     expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(stderr).toContain("2 done already");
     expect(await lastingOf(results)).toEqual(expected.slice(0, 3));
-    expect(models()).toEqual([]);
+    expect(readdirSync(join(results, "models"))).toEqual([]);
   });
 
   test("is shared by two processes: nothing is done twice or lost", {
     timeout: 300_000,
   }, async () => {
-    // Six points: the second process has started long before the first has done them all.
     const own = recipeOf(usual);
     const results = outOf(own);
-    let second: Promise<Awaited<ReturnType<typeof fewbit>>> | null = null;
-    const first = await fewbit(["sweep", own], {
+    const done = (text: string): number => text.match(/^ {2}point \d\/6/gm)?.length ?? 0;
+    // The first makes no second point until the other has done one.
+    const held = await holdAt(["sweep", own], /^write /, helper);
+    const second = await fewbit(["sweep", own], {
       env,
       onStderr: (text) => {
-        if (text.includes("point 1/")) second ??= fewbit(["sweep", own], { env });
+        if (done(text) > 0) held.release();
       },
     });
-    const other = await (second as ReturnType<typeof fewbit> | null);
-    expect({ code: first.code, stderr: first.stderr }).toMatchObject({ code: 0 });
-    expect({ code: other?.code, stderr: other?.stderr }).toMatchObject({ code: 0 });
-    const done = (text: string): number => text.match(/^ {2}point \d\/6/gm)?.length ?? 0;
-    expect(done(first.stderr) + done(other?.stderr ?? "")).toBe(6);
-    expect(done(other?.stderr ?? "")).toBeGreaterThan(0);
+    const first = await held.finished;
+    for (const { code, stderr } of [first, second]) {
+      expect({ code, stderr }).toMatchObject({ code: 0 });
+    }
+    expect(done(first.stderr) + done(second.stderr)).toBe(6);
+    expect(done(first.stderr)).toBeGreaterThan(1);
+    expect(done(second.stderr)).toBeGreaterThan(0);
     expect(await lastingOf(results)).toEqual(expected);
     expect((await openResults(results)).points.every(({ attempts }) => attempts === 1)).toBe(true);
   });
 
   test("that is stopped by Ctrl-C says how to go on, and goes on", async () => {
     const own = recipeOf(single);
-    const stopped = await fewbit(["sweep", own], {
-      env,
-      onStderr: (text, interrupt) => {
-        if (/point 1\/3/.test(text) && !text.includes("stopping")) interrupt();
-      },
-    });
+    const held = await holdAt(["sweep", own], /^write /, helper);
+    await held.interrupt();
+    held.release();
+    const stopped = await held.finished;
     expect(stopped.code).toBe(130);
-    expect(stopped.stderr).toMatch(
-      /stopped {2}[1-3] of 3 points are done and kept\n +run the same/,
-    );
+    expect(stopped.stderr).toMatch(/stopped {2}1 of 3 points are done and kept\n +run the same/);
     const { code } = await fewbit(["sweep", own], { env });
     expect(code).toBe(0);
     expect(await lastingOf(outOf(own))).toEqual(expected.slice(0, 3));
