@@ -1,5 +1,8 @@
-import { formatCount, formatNumber } from "./format.ts";
-import { roundTicks } from "./ticks.ts";
+import { drawStandaloneChart, type LegendEntry } from "./chart/draw-chart.ts";
+import type { PlotAxis, PlotLine } from "./chart/plot.ts";
+import { linearScale, type Scale } from "./chart/scale.ts";
+import { formatCount, formatNumber, shortenDecimals } from "./format.ts";
+import { colourClass } from "./palette.ts";
 
 /** A point of a curve. */
 export interface ChartPoint {
@@ -15,120 +18,72 @@ export interface LossChart {
   readonly validations: readonly ChartPoint[];
 }
 
-const width = 720;
-const height = 400;
-const frame = { left: 64, right: 20, top: 44, bottom: 52 };
-const innerWidth = width - frame.left - frame.right;
-const innerHeight = height - frame.top - frame.bottom;
-
-/** Colours that hold against white and against black are chosen by the reader's scheme. */
-const styles = `
-    svg { background: #fff; font: 13px system-ui, sans-serif; }
-    text { fill: #333; } .title { font-size: 15px; font-weight: 600; }
-    .grid { stroke: #ddd; } .axis { stroke: #888; } .curve { fill: none; stroke-width: 2; stroke-linejoin: round; }
-    .train { stroke: #2563b8; } .raw { stroke: #2563b8; stroke-width: 1; opacity: 0.35; }
-    .validation { stroke: #b8490f; } .dot { fill: #b8490f; }
-    @media (prefers-color-scheme: dark) {
-      svg { background: #16181d; } text { fill: #d6d6d6; } .grid { stroke: #33373f; } .axis { stroke: #808590; }
-      .train, .raw { stroke: #7ab0ff; } .validation { stroke: #ffa565; } .dot { fill: #ffa565; }
-    }
-  `;
+/** Two colours of the palette that are far apart. */
+const colours = { training: colourClass(4), validation: colourClass(2) };
 
 /**
  * Draws the losses of a training over its steps as a self-contained SVG document, for light and
- * dark pages.
+ * dark pages: each batch faintly, their running mean, and the validations.
  */
-export function drawLossChart(chart: LossChart): string {
-  const { losses, validations, title } = chart;
-  const points = [...losses, ...validations].filter(({ loss }) => Number.isFinite(loss));
-  const axes = axesOf(points);
-  const parts = [
-    `<title>${escapeText(title)}</title>`,
-    `<style>${styles}</style>`,
-    `<text class="title" x="${frame.left}" y="26">${escapeText(title)}</text>`,
-    ...drawAxes(axes),
-    drawCurve(losses, axes, "raw"),
-    drawCurve(smooth(losses), axes, "train"),
-    drawCurve(validations, axes, "validation"),
-    ...validations.map((point) => drawDot(point, axes)),
-    ...drawLegend(validations.length > 0),
-  ];
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">`,
-    ...parts.filter((part) => part !== "").map((part) => `  ${part}`),
-    "</svg>",
-    "",
-  ].join("\n");
-}
-
-interface Axes {
-  readonly x: (step: number) => number;
-  readonly y: (loss: number) => number;
-  readonly steps: readonly number[];
-  readonly losses: readonly number[];
-}
-
-function axesOf(points: readonly ChartPoint[]): Axes {
-  const last = Math.max(1, ...points.map(({ step }) => step));
-  const values = points.map(({ loss }) => loss);
-  const least = values.length > 0 ? Math.min(...values) : 0;
-  const most = values.length > 0 ? Math.max(...values) : 1;
-  const margin = 0.05 * (most - least) || Math.abs(most) * 0.05 || 1;
-  const low = least - margin;
-  const high = most + margin;
-  return {
-    x: (step) => frame.left + (innerWidth * step) / last,
-    y: (loss) => frame.top + (innerHeight * (high - loss)) / (high - low),
-    steps: roundTicks(0, last, 8).filter(Number.isInteger),
-    losses: roundTicks(low, high, 7),
-  };
-}
-
-function drawAxes({ x, y, steps, losses }: Axes): string[] {
-  const bottom = frame.top + innerHeight;
-  const right = frame.left + innerWidth;
-  return [
-    ...losses.flatMap((loss) => [
-      `<line class="grid" x1="${frame.left}" x2="${right}" y1="${at(y(loss))}" y2="${at(y(loss))}"/>`,
-      `<text x="${frame.left - 8}" y="${at(y(loss) + 4)}" text-anchor="end">${formatTick(loss, losses)}</text>`,
-    ]),
-    ...steps.flatMap((step) => [
-      `<line class="axis" x1="${at(x(step))}" x2="${at(x(step))}" y1="${bottom}" y2="${bottom + 5}"/>`,
-      `<text x="${at(x(step))}" y="${bottom + 20}" text-anchor="middle">${formatCount(step)}</text>`,
-    ]),
-    `<line class="axis" x1="${frame.left}" x2="${right}" y1="${bottom}" y2="${bottom}"/>`,
-    `<text x="${frame.left + innerWidth / 2}" y="${height - 10}" text-anchor="middle">step</text>`,
-    `<text transform="translate(16 ${frame.top + innerHeight / 2}) rotate(-90)" text-anchor="middle">loss, nats a token</text>`,
-  ];
-}
-
-function formatTick(value: number, ticks: readonly number[]): string {
-  const decimals = Math.max(...ticks.map((tick) => `${tick}`.split(".")[1]?.length ?? 0));
-  return decimals > 6 ? formatNumber(value) : value.toFixed(decimals);
-}
-
-function drawCurve(points: readonly ChartPoint[], { x, y }: Axes, name: string): string {
-  const shown = points.filter(({ loss }) => Number.isFinite(loss));
-  if (shown.length < 2) return "";
-  const path = shown.map(({ step, loss }) => `${at(x(step))},${at(y(loss))}`).join(" ");
-  return `<polyline class="curve ${name}" points="${path}"/>`;
-}
-
-function drawDot({ step, loss }: ChartPoint, { x, y }: Axes): string {
-  if (!Number.isFinite(loss)) return "";
-  return `<circle class="dot" cx="${at(x(step))}" cy="${at(y(loss))}" r="3"/>`;
-}
-
-function drawLegend(hasValidation: boolean): string[] {
-  const entries = [["train", "training"], ...(hasValidation ? [["validation", "validation"]] : [])];
-  const start = frame.left + innerWidth - entries.length * 110;
-  return entries.flatMap(([name, label], i) => {
-    const left = start + i * 110;
-    return [
-      `<line class="curve ${name}" x1="${left}" x2="${left + 24}" y1="22" y2="22"/>`,
-      `<text x="${left + 32}" y="26">${label}</text>`,
-    ];
+export function drawLossChart({ title, losses, validations }: LossChart): string {
+  const batches = losses.filter(isFiniteLoss);
+  const checks = validations.filter(isFiniteLoss);
+  const points = [...batches, ...checks];
+  const across = linearScale([0, ...points.map(({ step }) => step)], [0, 1]);
+  const up = linearScale(
+    points.map(({ loss }) => loss),
+    [0, 1],
+  );
+  const place = ({ step, loss }: ChartPoint) => [across.position(step), up.position(loss)] as const;
+  const line = (curve: readonly ChartPoint[], colour: string, faded = false): PlotLine[] =>
+    curve.length > 1 ? [{ kind: "curve", colour, faded, places: curve.map(place) }] : [];
+  const steps = { ...across, ticks: across.ticks.filter((tick) => tick >= 0 && tick % 1 === 0) };
+  return drawStandaloneChart({
+    id: "loss",
+    title,
+    legend: [legendEntry("training"), ...(checks.length > 0 ? [legendEntry("validation")] : [])],
+    plot: {
+      x: axisOf("step", steps, formatCount),
+      y: axisOf("loss, nats a token", up, formatNumber),
+      lines: [
+        ...line(batches, colours.training, true),
+        ...line(smooth(batches), colours.training),
+        ...line(checks, colours.validation),
+      ],
+      points: checks.map((point) => {
+        const [x, y] = place(point);
+        return {
+          id: `step-${point.step}`,
+          x,
+          y,
+          whisker: null,
+          colour: colours.validation,
+          shape: "circle",
+          label: null,
+          faded: false,
+          title: `step ${point.step}: ${formatNumber(point.loss, 4)}`,
+        };
+      }),
+      side: "right",
+    },
   });
+}
+
+function isFiniteLoss({ loss }: ChartPoint): boolean {
+  return Number.isFinite(loss);
+}
+
+function legendEntry(title: keyof typeof colours): LegendEntry {
+  return { kind: "curve", colour: colours[title], title };
+}
+
+function axisOf(title: string, scale: Scale, format: (value: number) => string): PlotAxis {
+  const { ticks, position } = scale;
+  const written = ticks.map((tick) => ({
+    at: position(tick),
+    label: shortenDecimals(format(tick)),
+  }));
+  return { title, ticks: written };
 }
 
 /**
@@ -139,15 +94,7 @@ function smooth(points: readonly ChartPoint[]): ChartPoint[] {
   const share = 1 / Math.max(1, points.length / 20);
   let mean = points[0]?.loss ?? 0;
   return points.map(({ step, loss }) => {
-    if (Number.isFinite(loss)) mean += share * (loss - mean);
+    mean += share * (loss - mean);
     return { step, loss: mean };
   });
-}
-
-function at(coordinate: number): string {
-  return `${Number(coordinate.toFixed(1))}`;
-}
-
-function escapeText(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

@@ -1,7 +1,23 @@
 import { describe, expect, test } from "vitest";
 import { placeLabels } from "./place-labels.ts";
-import { linearScale, logScale } from "./scale.ts";
+import { linearScale, logScale, roundTicks } from "./scale.ts";
 import { element, escapeMarkup } from "./svg.ts";
+
+describe("ticks", () => {
+  test.each([
+    [0, 10, 5, [0, 2, 4, 6, 8, 10]],
+    [0.13, 0.71, 7, [0.2, 0.3, 0.4, 0.5, 0.6, 0.7]],
+    [-3, 3, 3, [-2, 0, 2]],
+    [990, 1010, 4, [990, 995, 1000, 1005, 1010]],
+  ])("of %d to %d are round and inside", (low, high, most, ticks) => {
+    expect(roundTicks(low, high, most)).toEqual(ticks);
+  });
+
+  test("an empty range has none", () => {
+    expect(roundTicks(1, 1, 5)).toEqual([]);
+    expect(roundTicks(0, Number.POSITIVE_INFINITY, 5)).toEqual([]);
+  });
+});
 
 describe("scales", () => {
   test("hold all values between their ends, in order", () => {

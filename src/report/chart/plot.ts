@@ -53,6 +53,7 @@ export interface PlotPoint {
 export interface PlotLine {
   readonly kind: "front" | "curve" | "band";
   readonly colour: string;
+  readonly faded?: boolean;
   /** Of a band: along its upper end, then back along its lower one. */
   readonly places: readonly (readonly [number, number])[];
 }
@@ -86,10 +87,9 @@ export function drawPlot(plot: Plot, layout: PlotLayout): string {
   const heightOf = (point: PlotPoint): number => y(point.y) - (point.below ? 15 : 0);
   // Later ones cover earlier ones: the faint ones come first.
   const points = [...plot.points].sort((a, b) => Number(b.faded) - Number(a.faded));
-  const lines = plot.lines.map(({ kind, colour, places }) => ({
-    kind,
-    colour,
-    places: places.map(([px, py]) => [x(px), y(py)] as const),
+  const lines = plot.lines.map((line) => ({
+    ...line,
+    places: line.places.map(([px, py]) => [x(px), y(py)] as const),
   }));
   return [
     ...drawPlotAxes(plot, layout),
@@ -166,9 +166,9 @@ function drawPlotPoint(
   );
 }
 
-function drawPlotLine({ kind, colour, places }: PlotLine): string {
+function drawPlotLine({ kind, colour, faded, places }: PlotLine): string {
   return element(kind === "band" ? "polygon" : "polyline", {
-    class: `${kind} ${colour}`.trim(),
+    class: `${kind} ${colour}${faded ? " faded" : ""}`.trim(),
     points: places.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" "),
   });
 }
