@@ -8,7 +8,7 @@ function difference(estimate: number, half: number): Difference {
 }
 
 describe("describeDifference", () => {
-  it("tells losses as the ratio of perplexities, accuracies in points, divergences in nats", () => {
+  it("reports losses as the ratio of perplexities, accuracies in points, divergences in nats", () => {
     // exp(−0.0315) = 0.969; exp of the ends is 0.004 either side.
     expect(describeDifference("perplexity", difference(-0.0315, 0.004))).toBe("3.1 ± 0.4 % lower");
     expect(describeDifference("accuracy", difference(0.021, 0.008))).toBe(

@@ -2,11 +2,11 @@ import { halfWidth, type Interval } from "../evaluation/statistics/interval.ts";
 import type { Difference } from "../evaluation/statistics/paired-comparison.ts";
 import { formatNumber } from "./format.ts";
 
-/** Qualities that differences are told of. */
+/** Qualities whose differences can be described. */
 export type QualityKind = "perplexity" | "divergence" | "accuracy";
 
 /**
- * Says how much lower or higher `a` is: `3.1 ± 0.4 % lower`. A difference of losses is told as the
+ * Says how much lower or higher `a` is: `3.1 ± 0.4 % lower`. A difference of losses is given as the
  * ratio of perplexities, one of accuracies in points, one of divergences in nats.
  */
 export function describeDifference(kind: QualityKind, difference: Difference): string {
@@ -17,8 +17,8 @@ export function describeDifference(kind: QualityKind, difference: Difference): s
 }
 
 /**
- * Gives the interval of a difference that was not decided: `between −0.3 % and +0.5 %`. Where it
- * leaves out 0, it does so taken alone, but not among all the questions that were asked.
+ * Gives the interval of a difference that was not decided: `between −0.3 % and +0.5 %`. An interval
+ * without 0 is significant taken alone, but not after correction for all comparisons.
  */
 export function describeRange(
   kind: QualityKind,
@@ -47,7 +47,7 @@ function decimalsOf(half: number): number {
   return Math.min(6, Math.max(half < 10 ? 1 : 0, -exponent));
 }
 
-/** The difference in the unit that it is told in: percent, points, nats. */
+/** The difference in the unit it is reported in: percent, points, nats. */
 function shownDifference(
   kind: QualityKind,
   { estimate, interval }: Pick<Difference, "estimate" | "interval">,

@@ -2,7 +2,7 @@ import { formatBytes, formatNumber, formatPlural } from "./format.ts";
 import { joinParts } from "./plan-summary.ts";
 import type { Layout } from "./style.ts";
 
-/** What a generation cost, as far as a reader cares. */
+/** What a generation cost, as far as it is reported. */
 export interface GenerationFigures {
   readonly promptTokens: number;
   readonly generatedTokens: number;

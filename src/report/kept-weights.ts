@@ -9,7 +9,7 @@ export interface KeptWeights {
 }
 
 /**
- * Sums up the matrices that are not packed: those of the blocks under `blocksLabel`, and those
+ * Summarizes the matrices that are not packed: those of the blocks under `blocksLabel`, and those
  * around them. Vectors are too small to matter.
  */
 export function keptWeights(

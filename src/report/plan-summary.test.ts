@@ -50,7 +50,7 @@ describe("plan", () => {
     expect(lines.at(-1)).toBe("  1 linear layer stays as is");
   });
 
-  test("a short time is not told in fractions of a second", () => {
+  test("a short time is not given in fractions of a second", () => {
     const estimate = { ...plan.estimate, seconds: 0.02 };
     const lines = formatPlan({ ...plan, estimate }, { width: 100, style: plainStyle });
     expect(lines[2]).toContain("memory, under 1 s, and");

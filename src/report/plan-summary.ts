@@ -54,7 +54,7 @@ function describeTraining({ steps, microBatchTokens, accumulation }: TrainingEff
   return `${formatPlural(steps, "step")} of ${formatCount(microBatchTokens * accumulation)} tokens`;
 }
 
-/** An estimate is not known to fractions of a second. */
+/** Estimates are not accurate to fractions of a second. */
 function formatEstimate(seconds: number): string {
   return seconds < 1 ? "under 1 s" : formatRemaining(seconds * 1000);
 }

@@ -15,7 +15,7 @@ export interface Progress {
   readonly activity?: string;
   /** A figure of what was last done, such as `{ name: "error", value: 0.0213 }`. */
   readonly figure?: { readonly name: string; readonly value: number } | null;
-  /** Null while there is nothing to go by. */
+  /** Null while there is nothing to estimate it from. */
   readonly remainingMs: number | null;
 }
 

@@ -20,7 +20,7 @@ interface LayerGroup {
   readonly worst: LinearRecord;
 }
 
-/** Says in one line that a run is over, what it took, and where its record lies. */
+/** Says in one line that a run is finished, what it took, and where its record is. */
 export function formatDone(record: RunRecord, layout: Layout): string[] {
   const parts = [
     `done in ${formatDuration(record.elapsedMs)}`,
@@ -78,10 +78,7 @@ export function formatQuantizationSummary(
   return [...table, ...ends, ...formatFallbacks(record, layout)];
 }
 
-/**
- * Lists the layers that were quantized by a simpler way than asked for; nothing when there are
- * none.
- */
+/** Lists the layers that fell back to a simpler method; nothing when there are none. */
 function formatFallbacks(record: RunRecord, layout: Layout): string[] {
   const fallen = record.linears.filter((linear) => linear.fallback !== undefined);
   if (fallen.length === 0) return [];

@@ -30,7 +30,7 @@ describe("tables", () => {
     ]);
   });
 
-  test("columns go by their drop order", () => {
+  test("columns are dropped by their drop order", () => {
     const [header] = formatTable(columns, rows, { width: 26, style: plainStyle });
     expect(header).toBe("  name         size  note");
     const [narrow] = formatTable(columns, rows, { width: 20, style: plainStyle });

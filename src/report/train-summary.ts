@@ -29,7 +29,7 @@ export function formatTrainPlan(plan: TrainPlan, layout: Layout): string[] {
   return [...joinParts(model, layout), ...joinParts(work, layout)];
 }
 
-/** Says what came of a training: losses, time and speed, size, and where it lies. */
+/** Summarizes a finished training: losses, time and speed, size, and its place. */
 export function formatTrainSummary(record: TrainRecord, out: string, layout: Layout): string[] {
   const { losses, validations } = record;
   const last = losses.at(-1);

@@ -17,7 +17,7 @@ export const chartRules = `.chart { display: block; width: 100%; height: auto; }
 .chart text, .chart .leader, .chart .front, .chart .curve, .chart .band { pointer-events: none; }
 .chart .key { --colour: var(--faint); }`;
 
-/** Style of a drawing that stands alone: its own colours, light or dark as its reader has it. */
+/** Style of a drawing that stands alone: its own colours, light or dark as the reader prefers. */
 export const standaloneStyle = `svg { background: var(--paper); ${lightVariables} }
 @media (prefers-color-scheme: dark) { svg { ${darkVariables} } }
 ${colourRules}

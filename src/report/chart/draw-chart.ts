@@ -62,7 +62,7 @@ export function drawStandaloneChart(chart: Chart): string {
   return `${content}\n`;
 }
 
-/** The measures of a chart's drawing: what scripts need to draw its plot anew. */
+/** The dimensions of a chart's drawing: what scripts need to redraw its plot. */
 export function chartLayout(chart: Chart, size: ChartSize): PlotLayout {
   return layOut(chart, size).layout;
 }

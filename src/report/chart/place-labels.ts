@@ -6,9 +6,7 @@ export interface Frame {
   readonly bottom: number;
 }
 
-/**
- * A point of a drawing, and the name that is to stand beside it; without one it is only in the way.
- */
+/** A point of a drawing and its label; a point without a label is only an obstacle. */
 export interface Labelled {
   readonly x: number;
   readonly y: number;
@@ -40,7 +38,7 @@ export interface LabelStyle {
  * Finds a place for each label beside its point: where it covers no other label, point or line,
  * near rather than far, above and on the preferred side rather than elsewhere. Null for points
  * without a label, and where each place within reach would cover another label, half a mark or the
- * edge of the frame. In the order given, so the weightiest come first.
+ * edge of the frame. Labels are placed in the order given, so the most important come first.
  */
 export function placeLabels(
   points: readonly Labelled[],
@@ -76,7 +74,7 @@ export function placeLabels(
   });
 }
 
-/** Places around a point within reach, with what speaks against each. */
+/** Candidate places around a point, within reach, with the cost of each. */
 function candidatePlaces(
   x: number,
   y: number,
@@ -116,7 +114,7 @@ function coveredBy(box: Box, others: readonly Box[]): number {
 }
 
 function labelBox({ x, y, anchor }: LabelPlace, label: string, fontSize: number): Box {
-  // Mean width of a character of the fonts that systems take.
+  // Mean width of a character in the default fonts of common systems.
   const width = 0.555 * fontSize * label.length;
   const left = anchor === "start" ? x : anchor === "end" ? x - width : x - width / 2;
   return { left, right: left + width, top: y - 0.9 * fontSize, bottom: y + 0.28 * fontSize };

@@ -68,7 +68,7 @@ export interface Plot {
   readonly side: "left" | "right";
 }
 
-/** Measures of a drawing, in pixels. */
+/** Dimensions of a drawing, in pixels. */
 export interface PlotLayout {
   readonly width: number;
   readonly height: number;
@@ -131,7 +131,7 @@ function drawPlotAxes(plot: Plot, { frame, fontSize }: PlotLayout): string[] {
   return parts;
 }
 
-/** The title with its note, or without, or cut off: what a line of this width holds. */
+/** The title with its note, the title alone, or the title cut off: what fits the width. */
 function axisTitle({ title, note }: PlotAxis, width: number, fontSize: number): string {
   const most = Math.floor(width / (0.54 * fontSize));
   const whole = note ? `${title} (${note})` : title;
@@ -173,7 +173,7 @@ function drawPlotLine({ kind, colour, faded, places }: PlotLine): string {
   });
 }
 
-/** Names beside their points, with a line to those that are apart; places are in pixels. */
+/** Labels beside their points, with a line to distant ones; places are in pixels. */
 function drawPlotLabels(
   points: readonly PlotPoint[],
   lines: readonly PlotLine[],

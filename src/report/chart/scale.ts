@@ -35,7 +35,7 @@ export function logScale(values: readonly number[], range: Range): Scale {
 
 /**
  * Chooses round numbers for an axis over [low, high]: multiples of 1, 2 or 5 times a power of ten,
- * at most `most` of them, all inside the range. Empty where the range is.
+ * at most `most` of them, all inside the range. Empty for an empty range.
  */
 export function roundTicks(low: number, high: number, most: number): number[] {
   const span = high - low;
@@ -65,7 +65,7 @@ function logTicks(low: number, high: number): number[] {
     .filter((tick) => Math.log10(tick) >= low && Math.log10(tick) <= high);
 }
 
-/** Smallest and largest of finite values; made to differ. */
+/** Smallest and largest finite value, widened where they are equal. */
 function extent(values: readonly number[]): readonly [number, number] {
   const finite = values.filter(Number.isFinite);
   if (finite.length === 0) return [0.1, 1];
@@ -79,7 +79,7 @@ function interpolate(domain: Range, range: Range): (value: number) => number {
   return (value) => range[0] + ((value - low) / (high - low)) * (range[1] - range[0]);
 }
 
-/** Takes the noise of binary fractions away. */
+/** Removes the rounding noise of binary fractions. */
 function rounded(value: number): number {
   return Number(value.toPrecision(12));
 }

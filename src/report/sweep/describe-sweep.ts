@@ -30,7 +30,7 @@ export interface SweepDescription {
   readonly rows: readonly SweepRow[];
   readonly findings: readonly Finding[];
   readonly view: SweepView;
-  /** Quality and size: what people come for; null where nothing was measured. */
+  /** The main chart, quality over size; null where nothing was measured. */
   readonly main: ViewChart | null;
   /** Quality over the models of a family. */
   readonly families: readonly Chart[];

@@ -20,8 +20,8 @@ export interface MeasureAxis extends PlotAxis {
 
 /**
  * Makes the axis of a measure; up is good on those of quality. It holds all costs, and the better
- * qualities with their intervals: figures far behind the others, of models that broke, get places
- * below 0.
+ * qualities with their intervals: figures far behind the others, of broken models, get places below
+ * 0.
  */
 export function measureAxis(
   measure: Pick<Measure, "title" | "role" | "scale" | "better" | "format">,

@@ -10,7 +10,7 @@ import type {
   SizeId,
 } from "../../sweep/analysis/sweep-analysis.ts";
 
-/** What fewer bits are held against: ParetoQ's question. */
+/** The bit-width that fewer bits are compared with: ParetoQ's question. */
 const usualBits = 4;
 
 /**

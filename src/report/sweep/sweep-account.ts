@@ -14,7 +14,10 @@ export interface Failure {
   readonly hint: string | null;
 }
 
-/** Says how the figures of a sweep came about: data, protocol, seeds, versions, machine, times. */
+/**
+ * Describes how the figures of a sweep were measured: data, protocol, seeds, versions, machine,
+ * times.
+ */
 export function factsOf(results: SweepResults): Fact[] {
   const { points } = results;
   const done = points.flatMap(({ result }) => (result ? [result] : []));

@@ -25,7 +25,7 @@ export interface ViewChart extends Chart {
   readonly y: string;
 }
 
-/** Makes what charts, and the script that draws them anew, know of rows and measures. */
+/** Makes what charts, and the script that redraws them, know of rows and measures. */
 export function makeView(
   rows: readonly SweepRow[],
   measures: readonly Measure[],
@@ -127,7 +127,7 @@ function shapeOf(model: string, models: readonly string[]): PlotShape {
   return shapes[models.indexOf(model) % shapes.length] ?? "circle";
 }
 
-/** What is known of a point, in lines for those who ask. */
+/** What is known of a point, in lines. */
 function describeRow({ record, result, original }: SweepRow): string[] {
   const { point } = record;
   const lines = [`${point.model} · ${point.label}`];

@@ -12,7 +12,7 @@ import type { SweepRow } from "./sweep-row.ts";
 /** A column of a sweep's table. */
 export interface SweepColumn {
   readonly header: string;
-  /** Order in which columns go when a terminal is too narrow, the highest first; 0 never. */
+  /** Order in which columns are dropped when a terminal is too narrow, highest first; 0: never. */
   readonly dropOrder: number;
   /** Null for what a row has no figure for. */
   readonly cell: (row: SweepRow) => string | null;

@@ -100,7 +100,7 @@ const familyCaption =
   "A curve for each bit-width: the method and scheme that are best there, fitted where there are three sizes or more, with the " +
   "95 % band of the fit. Faint points are other methods.";
 
-/** The chart that people come for, with what the script puts above it. */
+/** The main chart, with room above it for the script's controls. */
 function mainFigure(chart: ViewChart): string {
   const figure = element("figure", { "data-chart": chart.id }, [
     element("div", { id: "axes", class: "axes" }),

@@ -39,7 +39,7 @@ export function formatSweepPlan(plan: SweepPlan, layout: Layout): string[] {
   ];
 }
 
-/** Lists the points of a plan with what each is thought to need. */
+/** Lists the points of a plan with the estimated needs of each. */
 export function formatPlannedPoints({ points }: SweepPlan, layout: Layout): string[] {
   return formatTable(
     [
@@ -68,7 +68,7 @@ export function formatPlannedPoints({ points }: SweepPlan, layout: Layout): stri
   );
 }
 
-/** An estimate is not known to fractions of a second. */
+/** Estimates are not accurate to fractions of a second. */
 function time(seconds: number): string {
   return seconds < 1 ? "under 1 s" : formatRemaining(seconds * 1000);
 }

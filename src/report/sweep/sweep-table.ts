@@ -35,7 +35,7 @@ export function markdownTable(rows: readonly SweepRow[]): string[] {
   ];
 }
 
-/** Makes a text stand for itself in Markdown, in a table too. */
+/** Escapes a text for Markdown, table cells included. */
 export function markdownText(text: string): string {
   return text.replace(/[\\`*_{}[\]<>|#]/g, "\\$&").replace(/\s+/g, " ");
 }

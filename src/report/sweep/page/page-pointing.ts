@@ -91,13 +91,13 @@ export function copyCommand(row: ViewRow): void {
   }
   const { command } = row;
   const copied = (): void => showNote("Copied:", command);
-  const refused = (): void => showNote(copyOldWay(command) ? "Copied:" : "Copy this:", command);
-  // Browsers without it, or that refuse it to files, know the older way.
+  const refused = (): void => showNote(copyByCommand(command) ? "Copied:" : "Copy this:", command);
+  // Browsers without it, or that refuse it to files, have the older command.
   if (navigator.clipboard) navigator.clipboard.writeText(command).then(copied, refused);
   else refused();
 }
 
-function copyOldWay(text: string): boolean {
+function copyByCommand(text: string): boolean {
   const field = makeElement("textarea", { class: "offscreen" }) as HTMLTextAreaElement;
   field.value = text;
   const focused = document.activeElement;

@@ -61,10 +61,7 @@ export function redraw(state: PageState): void {
   namePoints();
 }
 
-/**
- * Gives points names for those who listen, and one point of each drawing a place among the tab
- * stops.
- */
+/** Gives points names for screen readers, and makes one point of each drawing a tab stop. */
 function namePoints(): void {
   for (const drawing of document.querySelectorAll("svg.chart")) {
     drawing.setAttribute("role", "group");

@@ -49,7 +49,7 @@ export interface SweepView {
 /** What the script reads from the page. */
 export interface PageData {
   readonly view: SweepView;
-  /** Charts that are drawn anew when the reader chooses, by their names. */
+  /** Charts that are redrawn when the reader changes a choice, by their names. */
   readonly charts: Readonly<Record<string, PageChart>>;
 }
 
