@@ -1,7 +1,7 @@
 /*
  * Rows of a packed weight as a file holds it (unpack.h), in units of the scale:
  *
- *   code c of column j, group g = j / group size:  origin + step · (c - zero[row, g]),  or table[c]
+ *   code c of column j, group g = j / group size:  origin + step · (c - zero[row, g])
  */
 #ifndef FEWBIT_DECODE_CODES_H
 #define FEWBIT_DECODE_CODES_H
@@ -16,20 +16,19 @@ enum { ZEROS_NONE, ZEROS_PACKED, ZEROS_HALVES };
 
 typedef struct {
   const uint8_t *codes, *zeros;
-  const float *table;
-  int64_t rows, columns, group_size, groups, row_bytes, packing, zero_kind, levels;
+  int64_t rows, columns, group_size, groups, row_bytes, packing, zero_kind;
   float origin, step;
 } packed_rows;
 
 /*
- * Reads and checks a packed weight: buffers from `at` on: codes, zeros or NULL, table or NULL; sizes: rows, columns,
- * group size, bytes of a row, packing, kind of zeros, levels; reals: origin, step. Returns NULL or a message.
+ * Reads and checks a packed weight: buffers from `at` on: codes, zeros or NULL; sizes: rows, columns, group size,
+ * bytes of a row, packing, kind of zeros; reals: origin, step. Returns NULL or a message.
  */
 static inline const char *read_packed_rows(packed_rows *w, const fb_args *args, int at) {
   const int64_t *size = args->size;
   FB_REQUIRE(size[0] >= 0 && size[1] >= 0 && size[2] > 0);
-  *w = (packed_rows){args->buffer[at], args->buffer[at + 1], args->buffer[at + 2], size[0], size[1], size[2],
-                     fb_ceil_div(size[1], size[2]), size[3], size[4], size[5], size[6],
+  *w = (packed_rows){args->buffer[at], args->buffer[at + 1], size[0], size[1], size[2],
+                     fb_ceil_div(size[1], size[2]), size[3], size[4], size[5],
                      (float)args->real[0], (float)args->real[1]};
   int64_t packing = w->packing, groups = w->rows * w->groups;
   FB_REQUIRE(packing >= 1 && packing <= 8 && packing != 6 && packing != 7);
@@ -38,8 +37,6 @@ static inline const char *read_packed_rows(packed_rows *w, const fb_args *args, 
   FB_REQUIRE((w->zero_kind == ZEROS_NONE) == !w->zeros);
   FB_REQUIRE(w->zero_kind != ZEROS_PACKED || args->bytes[at + 1] >= (size_t)packed_bytes(packing, groups));
   FB_REQUIRE(w->zero_kind != ZEROS_HALVES || args->bytes[at + 1] == (size_t)groups * 2);
-  int64_t codes = packing == FB_TRITS5 ? 3 : (int64_t)1 << packing;
-  FB_REQUIRE(!w->table || (w->levels >= codes && args->bytes[at + 2] == (size_t)w->levels * 4));
   return NULL;
 }
 
@@ -57,10 +54,6 @@ static inline float zero_point(const packed_rows *w, int64_t group) {
 /* The values of the n columns of a group, in units of the scale; group counts over all rows. */
 static inline void decode_group(const packed_rows *w, float *out, const uint8_t *codes, int64_t group, int64_t n) {
   int64_t i = 0;
-  if (w->table) {
-    for (; i < n; i++) out[i] = w->table[codes[i]];
-    return;
-  }
   float zero = zero_point(w, group);
   vf zeros = vf_set1(zero), origin = vf_set1(w->origin), step = vf_set1(w->step);
   for (; i + VF_WIDTH <= n; i += VF_WIDTH) {

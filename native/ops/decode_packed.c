@@ -48,7 +48,7 @@ static FB_BODY(decode_chunk) {
 
 /* buffers: out, scales, then as read_packed_rows; sizes: as there, then dtype of out; reals: as there */
 FB_OP(decode_packed) {
-  decode_call call = {.out = args->buffer[0], .scales = args->buffer[1], .dtype = args->size[7], .team = team};
+  decode_call call = {.out = args->buffer[0], .scales = args->buffer[1], .dtype = args->size[6], .team = team};
   const char *wrong = read_packed_rows(&call.weight, args, 2);
   if (wrong) return wrong;
   const packed_rows *w = &call.weight;

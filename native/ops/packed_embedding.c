@@ -37,7 +37,7 @@ FB_OP(packed_embedding) {
   lookup_call call = {.out = args->buffer[0], .scales = args->buffer[1], .ids = args->buffer[2], .team = team};
   const char *wrong = read_packed_rows(&call.table, args, 3);
   if (wrong) return wrong;
-  int64_t tokens = args->size[7];
+  int64_t tokens = args->size[6];
   FB_REQUIRE(args->bytes[0] == (size_t)(tokens * call.table.columns) * 4);
   FB_REQUIRE(args->bytes[1] == (size_t)(call.table.rows * call.table.groups) * 2);
   FB_REQUIRE(args->bytes[2] == (size_t)tokens * 4);

@@ -24,12 +24,7 @@ typedef struct {
 
 /* Values of codes in units of the scale. */
 static inline vf level_of(const packed_matrix *w, vi codes, vf zero) {
-  if (!w->table) return vf_mul(vf_sub(vi_float(codes), zero), vf_set1(w->step));
-  int32_t code[LANES];
-  float value[LANES];
-  vi_store(code, codes);
-  for (int i = 0; i < LANES; i++) value[i] = w->table[code[i]];
-  return vf_load(value);
+  return vf_mul(vf_sub(vi_float(codes), zero), vf_set1(w->step));
 }
 
 /* Codes of column `c` of a chunk. */
@@ -50,7 +45,7 @@ static inline __attribute__((always_inline)) void widen_columns(const packed_mat
   vf step = vf_mul(scale, vf_set1(w->step));
   while (c < end) {
     const uint8_t *chunk = codes + c / columns * w->chunk_bytes;
-    if (c % columns || end - c < columns || w->table) {
+    if (c % columns || end - c < columns) {
       vi column = column_codes(chunk, (int)(c % columns), bits);
       vf_store(piece, vf_mul(scale, level_of(w, column, zero)));
       piece += stride;
@@ -69,7 +64,7 @@ static inline __attribute__((always_inline)) void widen_columns(const packed_mat
 static void widen_group(const packed_matrix *w, int64_t block, int64_t group, int64_t first, int64_t count,
                         float *piece, int64_t stride) {
   const uint8_t *codes = codes_of(w, block, group);
-  vf scale = load_scales(w, block, group), zero = vf_set1(w->table ? 0 : -w->origin / w->step);
+  vf scale = load_scales(w, block, group), zero = vf_set1(-w->origin / w->step);
   if (w->zero_kind != NO_ZEROS) zero = vf_add(load_zeros(w, block, group), zero);
   switch (w->bits) {
     case 1: widen_columns(w, codes, first, count, zero, scale, piece, stride, 1); break;

@@ -19,7 +19,7 @@ static const char *multiply_all_exactly(fb_team *team, const fast_request *reque
 }
 
 /*
- * buffers: out, x, codes, scales, zeros or NULL, table or NULL;
+ * buffers: out, x, codes, scales, zeros or NULL;
  * sizes: tokens, rows, columns, group size, bits, kind of zeros, fast; reals: origin, step
  */
 FB_OP(packed_matmul) {
@@ -27,14 +27,13 @@ FB_OP(packed_matmul) {
   fast_request request = {.outs = {args->buffer[0]}, .count = 1, .x = args->buffer[1], .tokens = size[0]};
   packed_matrix *w = &request.weights[0];
   *w = (packed_matrix){.codes = args->buffer[2], .scales = args->buffer[3], .zeros = args->buffer[4],
-                       .table = args->buffer[5], .rows = size[1], .columns = size[2], .group_size = size[3],
+                       .rows = size[1], .columns = size[2], .group_size = size[3],
                        .bits = size[4], .zero_kind = size[5], .origin = (float)args->real[0],
                        .step = (float)args->real[1]};
   FB_REQUIRE(derive_matrix(w) && w->step != 0);
   FB_REQUIRE(args->bytes[0] == (size_t)(size[0] * w->rows) * 4);
   FB_REQUIRE(args->bytes[1] == (size_t)(size[0] * w->columns) * 4);
   FB_REQUIRE(has_matrix_bytes(w, args->bytes + 2));
-  FB_REQUIRE(!w->table || args->bytes[5] == (size_t)4 << w->bits);
-  if (size[6] && !w->table) return FB_NAME(fb_packed_fast)(team, &request);
+  if (size[6]) return FB_NAME(fb_packed_fast)(team, &request);
   return multiply_all_exactly(team, &request);
 }

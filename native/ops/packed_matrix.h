@@ -40,7 +40,6 @@ typedef struct {
   const uint8_t *codes;
   const uint16_t *scales;
   const uint8_t *zeros;
-  const float *table; /* values of codes in units of the scale, or NULL */
   int64_t rows, columns, group_size;
   int64_t bits, zero_kind;
   float origin, step; /* value = scale · (origin + step · (code - zero)) */

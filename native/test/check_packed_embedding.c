@@ -7,7 +7,7 @@
 #include "../include/half.h"
 #include "check.h"
 
-enum { NONE, PACKED, HALVES, TABLE };
+enum { NONE, PACKED, HALVES };
 enum { F32 = 0, BF16 = 2 };
 
 static int64_t levels_of(int64_t packing) { return packing == 5 ? 3 : (int64_t)1 << packing; }
@@ -47,13 +47,13 @@ static void check_decoding(fb_check *check, fb_args args, const uint16_t *halves
   set_buffer(&args, 1, out, (size_t)count * 4);
   call_op(check, "decode_packed_backward", &args);
   expect_floats(check, "decode_packed_backward", sums, expected_sums, all, 2e-5, 2e-6);
-  args.size[7] = F32;
+  args.size[6] = F32;
   set_buffer(&args, 0, out, (size_t)count * 4);
   set_buffer(&args, 1, scales, (size_t)all * 4);
   call_op(check, "decode_packed", &args);
   expect_floats(check, "decode_packed", out, expected, count, 0, 2e-7);
   for (int64_t i = 0; i < count; i++) expected_halves[i] = fb_to_bf16(out[i]);
-  args.size[7] = BF16;
+  args.size[6] = BF16;
   set_buffer(&args, 0, halved, (size_t)count * 2);
   call_op(check, "decode_packed", &args);
   expect_bytes(check, "decode_packed, bfloat16", halved, expected_halves, (size_t)count * 2);
@@ -75,7 +75,7 @@ static void check_table(fb_check *check, int64_t packing, int64_t zeros, int64_t
   size_t zero_bytes = zeros == PACKED ? (size_t)stream_bytes(packing, all) : (size_t)all * 2;
   uint8_t *codes = take((size_t)(rows * row_bytes)), *zero_points = take(zero_bytes);
   uint16_t *scales = take((size_t)all * 2);
-  float *table = random_floats(check, levels), *out = take((size_t)(tokens * width) * 4);
+  float *out = take((size_t)(tokens * width) * 4);
   double *values = take((size_t)(rows * width) * 8), *expected = take((size_t)(tokens * width) * 8);
   double *zero_values = take((size_t)all * 8), *units = take((size_t)(rows * width) * 8);
   int32_t *ids = take((size_t)tokens * 4);
@@ -98,21 +98,20 @@ static void check_table(fb_check *check, int64_t packing, int64_t zeros, int64_t
     int64_t row = i / width, j = i % width, group = row * groups + j / group_size;
     int64_t code = random_below(check, levels);
     put_code(codes + row * row_bytes, packing, j, code);
-    units[i] = zeros == TABLE ? (double)table[code] : -1.5 + 0.5 * ((double)code - zero_values[group]);
+    units[i] = -1.5 + 0.5 * ((double)code - zero_values[group]);
     values[i] = fb_from_f16(scales[group]) * units[i];
   }
   for (int64_t t = 0; t < tokens; t++) {
     ids[t] = (int32_t)(t == 0 ? rows - 1 : random_below(check, rows));
     memcpy(expected + t * width, values + ids[t] * width, (size_t)width * 8);
   }
-  fb_args args = {.size = {rows, width, group_size, row_bytes, packing, zeros == TABLE ? NONE : zeros, levels},
+  fb_args args = {.size = {rows, width, group_size, row_bytes, packing, zeros},
                   .real = {-1.5, 0.5}};
   set_buffer(&args, 2, codes, (size_t)(rows * row_bytes));
   if (zeros == PACKED || zeros == HALVES) set_buffer(&args, 3, zero_points, zero_bytes);
-  if (zeros == TABLE) set_buffer(&args, 4, table, (size_t)levels * 4);
   check_decoding(check, args, scales, units);
-  for (int i = 5; i > 2; i--) set_buffer(&args, i, args.buffer[i - 1], args.bytes[i - 1]);
-  args.size[7] = tokens;
+  for (int i = 4; i > 2; i--) set_buffer(&args, i, args.buffer[i - 1], args.bytes[i - 1]);
+  args.size[6] = tokens;
   set_buffer(&args, 0, out, (size_t)(tokens * width) * 4);
   set_buffer(&args, 1, scales, (size_t)all * 2);
   set_buffer(&args, 2, ids, (size_t)tokens * 4);
@@ -123,7 +122,6 @@ static void check_table(fb_check *check, int64_t packing, int64_t zeros, int64_t
   free(codes);
   free(zero_points);
   free(scales);
-  free(table);
   free(out);
   free(values);
   free(expected);
@@ -137,7 +135,7 @@ void check_packed_embedding(fb_check *check) {
   static const int64_t shapes[][3] = {{1, 1, 8}, {7, 13, 13}, {9, 172, 64}, {5, 241, 8}};
   for (size_t p = 0; p < sizeof packings / sizeof *packings; p++) {
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-      for (int64_t zeros = NONE; zeros <= TABLE; zeros++) {
+      for (int64_t zeros = NONE; zeros <= HALVES; zeros++) {
         check_table(check, packings[p], zeros, shapes[i][0], shapes[i][1], shapes[i][2]);
       }
     }

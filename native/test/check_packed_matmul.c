@@ -6,10 +6,10 @@
 #include "../include/half.h"
 #include "check.h"
 
-enum { NO_ZEROS, NIBBLES, BYTES, HALVES, TABLE };
+enum { NO_ZEROS, NIBBLES, BYTES, HALVES };
 
 typedef struct {
-  int64_t packing, tokens, rows, columns, group_size, zeros; /* zeros: a kind, or TABLE */
+  int64_t packing, tokens, rows, columns, group_size, zero_kind;
 } packed_shape;
 
 /* A weight as a file holds it, the values that it stands for, and what lay_out made of it. */
@@ -18,7 +18,6 @@ typedef struct {
   uint8_t *codes, *zeros, *laid_codes, *laid_zeros;
   uint16_t *scales, *laid_scales;
   size_t zero_bytes, laid_code_bytes, laid_zero_bytes, laid_scale_bytes;
-  float *table;
   double *values; /* [rows][columns] */
   double origin, step;
 } packed_sample;
@@ -67,7 +66,7 @@ static void fill_values(fb_check *check, const packed_shape *s, packed_sample *w
     for (int64_t j = first; j < fb_min(s->columns, first + s->group_size); j++) {
       int64_t code = random_below(check, levels_of(s->packing));
       put_code(w->codes + row * w->row_bytes, s->packing, j, code);
-      double level = w->table ? (double)w->table[code] : w->origin + w->step * ((double)code - zero);
+      double level = w->origin + w->step * ((double)code - zero);
       w->values[row * s->columns + j] = scale * level;
     }
   }
@@ -77,14 +76,13 @@ static packed_sample make_sample(fb_check *check, const packed_shape *s) {
   packed_sample w = {.bits = s->packing == 5 ? 2 : s->packing, .origin = 0, .step = 1};
   w.row_bytes = fb_round_up(bytes_of(s->packing, s->columns), 4);
   w.groups = s->rows * fb_ceil_div(s->columns, s->group_size);
-  w.zero_kind = s->zeros == TABLE ? NO_ZEROS : s->zeros;
-  if (s->zeros == NO_ZEROS) w.origin = -1.5, w.step = 0.5;
+  w.zero_kind = s->zero_kind;
+  if (s->zero_kind == NO_ZEROS) w.origin = -1.5, w.step = 0.5;
   w.zero_bytes = w.zero_kind == HALVES ? (size_t)w.groups * 2
                  : w.zero_kind ? (size_t)bytes_of(s->packing, w.groups) : 0;
   w.codes = take_zeros((size_t)(s->rows * w.row_bytes));
   w.zeros = take_zeros(w.zero_bytes);
   w.scales = take((size_t)w.groups * 2);
-  w.table = s->zeros == TABLE ? random_floats(check, (int64_t)1 << w.bits) : NULL;
   w.values = take((size_t)(s->rows * s->columns) * sizeof(double));
   fill_values(check, s, &w);
   return w;
@@ -132,7 +130,7 @@ static void multiply(fb_check *check, const packed_shape *s, const packed_sample
   float *out = random_floats(check, s->tokens * s->rows), *rounded = random_floats(check, s->tokens * s->columns);
   double *expected = take((size_t)(s->tokens * s->rows) * sizeof(double));
   memcpy(rounded, x, (size_t)(s->tokens * s->columns) * 4);
-  if (fast && !w->table) round_inputs(s, x, rounded);
+  if (fast) round_inputs(s, x, rounded);
   for (int64_t i = 0; i < s->tokens * s->rows; i++) {
     const double *row = w->values + i % s->rows * s->columns;
     const float *input = rounded + i / s->rows * s->columns;
@@ -146,7 +144,6 @@ static void multiply(fb_check *check, const packed_shape *s, const packed_sample
   set_buffer(&args, 2, w->laid_codes, w->laid_code_bytes);
   set_buffer(&args, 3, w->laid_scales, w->laid_scale_bytes);
   set_buffer(&args, 4, w->laid_zeros, w->laid_zero_bytes);
-  if (w->table) set_buffer(&args, 5, w->table, (size_t)4 << w->bits);
   call_op(check, "packed_matmul", &args);
   expect_floats(check, fast ? "fast packed_matmul" : "exact packed_matmul", out, expected, s->tokens * s->rows,
                 2e-5, 1e-5);
@@ -167,7 +164,6 @@ static void check_shape(fb_check *check, packed_shape s) {
   free(w.codes);
   free(w.zeros);
   free(w.scales);
-  free(w.table);
   free(w.values);
   free(w.laid_codes);
   free(w.laid_scales);
@@ -183,8 +179,8 @@ void check_packed_matmul(fb_check *check) {
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
       const int64_t *s = shapes[i];
       int64_t integers = packings[p] == 8 ? BYTES : NIBBLES;
-      int64_t kinds[] = {NO_ZEROS, integers, HALVES, TABLE};
-      for (int k = 0; k < 4; k++) check_shape(check, (packed_shape){packings[p], s[0], s[1], s[2], s[3], kinds[k]});
+      int64_t kinds[] = {NO_ZEROS, integers, HALVES};
+      for (int k = 0; k < 3; k++) check_shape(check, (packed_shape){packings[p], s[0], s[1], s[2], s[3], kinds[k]});
     }
   }
 }

@@ -3,7 +3,7 @@ import type { Kernels, Storage } from "./kernels.ts";
 import type { PackedOperand, PreparedOperand } from "./packed-operand.ts";
 
 /** Ids of the backends. */
-export type BackendId = "reference" | "native" | "webgpu";
+export type BackendId = "reference" | "native";
 
 /**
  * Where the bytes live and who runs the ops. Ops enqueue synchronously and run in order; `read` and

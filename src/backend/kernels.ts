@@ -120,8 +120,7 @@ export interface Kernels extends TrainingKernels {
   matmul(out: TensorView, a: TensorView, b: TensorView, options: MatmulOptions): void;
   /**
    * `out [T, outFeatures] = x [T, inFeatures] · Ŵᵀ`; `exact` products widen the weight exactly to
-   * f32, `fast` ones round x to 8 bits first (see `Products`). Weights with a table are always
-   * multiplied exactly.
+   * f32, `fast` ones round x to 8 bits first (see `Products`).
    */
   packedMatmul(out: TensorView, x: TensorView, operand: PreparedOperand, products: Products): void;
   /**

@@ -1,6 +1,6 @@
 /** How a run of codes lies in bytes; what a kernel needs to know of a packing. */
 export interface PackedLayout {
-  /** Packing id, such as `int2` or `trits5`. */
+  /** Packing id, such as `bits2` or `trits5`. */
   readonly packing: string;
   /** Codes that share one unit of bytes: 8 for 3-bit codes in 3 bytes, 5 for trits in one byte. */
   readonly codesPerUnit: number;
@@ -15,8 +15,7 @@ export interface PackedLayout {
  * The arrays are those of the file, so that they may be mapped from it.
  *
  * The value of code `c` in group `g = floor(column / groupSize)` of row `r` is
- * `scales[r, g] · (origin + step · (c − zeroPoints[r, g]))` when `table` is null (affine grids),
- * otherwise `scales[r, g] · table[c]`.
+ * `scales[r, g] · (origin + step · (c − zeroPoints[r, g]))`.
  */
 export interface PackedOperand {
   readonly outFeatures: number;
@@ -35,21 +34,17 @@ export interface PackedOperand {
    * one run; 16-bit elements hold float16 bits; null stands for zeros.
    */
   readonly zeroPoints: Uint8Array | Uint16Array | null;
-  /**
-   * Value of code 0 at zero point 0, and the distance of neighbouring codes, in units of the scale.
-   */
+  /** Value of code 0 at zero point 0, and distance of neighbouring codes, in units of the scale. */
   readonly origin: number;
   readonly step: number;
-  /** Values of the codes in units of the scale, length `layout.levels`; null for affine grids. */
-  readonly table: Float32Array | null;
 }
 
 /** A packed operand that a backend has laid out for its machine. Opaque to everyone else. */
 export interface PreparedOperand {
   readonly outFeatures: number;
   readonly inFeatures: number;
-  /** Operands of one kind can share `normedPackedMatmul`; null for those that cannot. */
-  readonly kind: string | null;
+  /** Operands of one kind can share `normedPackedMatmul`. */
+  readonly kind: string;
 }
 
 /**

@@ -11,7 +11,7 @@ import type { StepReport } from "../training/train.ts";
 import type { TrainingProgress, TrainingStore } from "../training/training-store.ts";
 
 /** Where a method stands in a recipe: transforms*, exactly one quantizer, finishers*. */
-export type MethodRole = "transform" | "quantizer" | "finisher" | "allocation";
+export type MethodRole = "transform" | "quantizer" | "finisher";
 
 /** One linear layer to be quantized. */
 export interface LinearProblem<Options> {
@@ -194,8 +194,6 @@ export interface MethodDefinition<
   readonly needs: {
     /** Statistics of each linear's inputs that the pipeline has to gather. */
     readonly statistics: readonly Statistic[];
-    /** Whether inputs must come from the quantized prefix, block after block. */
-    readonly order: "sequential" | "independent";
     /** Whether the outputs of the original blocks are needed beside those of the quantized ones. */
     readonly floatInputs?: boolean;
     /** Whether it learns from another model: the original, or one that the recipe names. */

@@ -113,7 +113,7 @@ const mostTogether = 3;
 function packedAlike(layers: readonly LinearLike[]): PreparedOperand[] | null {
   const operands: PreparedOperand[] = [];
   for (const { packed } of layers) {
-    if (!packed || packed.kind === null || packed.kind !== layers[0].packed?.kind) return null;
+    if (!packed || packed.kind !== layers[0].packed?.kind) return null;
     operands.push(packed);
   }
   return operands.length <= mostTogether ? operands : null;

@@ -37,8 +37,6 @@ export interface Grid {
   readonly bits: number;
   /** Number of codes. */
   readonly levels: number;
-  /** Weights that share one code; 1 for scalar grids. */
-  readonly dim: 1;
   /** Value of code 0 at zero point 0, in units of the scale. */
   readonly origin: number;
   /** Distance of neighbouring codes, in units of the scale. */

@@ -170,7 +170,6 @@ export class QTensor {
       zeroPoints: this.parts.zeros,
       origin: grid.origin,
       step: grid.step,
-      table: null,
     };
   }
 

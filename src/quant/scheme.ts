@@ -6,8 +6,8 @@ import type { Packing } from "./packing.ts";
 import { packings } from "./packings/index.ts";
 
 /**
- * How a weight matrix is stored: grid × granularity × scale dtype × packing. Frozen; its id is
- * canonical (`w2g64`, `w3g128-sym`, `w1.58`).
+ * How a weight matrix is stored: grid × granularity × packing, with float16 scales, to which codes
+ * are chosen. Frozen; its id is canonical (`w2g64`, `w3g128-sym`, `w1.58`).
  */
 export interface Scheme {
   readonly id: string;
@@ -15,8 +15,6 @@ export interface Scheme {
   readonly packing: Packing;
   /** Columns that share a scale, or null for one scale a row. */
   readonly groupSize: number | null;
-  /** Dtype of the stored scales; codes are chosen with scales already rounded to it. */
-  readonly scaleDtype: "f16";
   /** How inputs are rounded; null leaves them in floats. */
   readonly activation: ActivationGrid | null;
 }
@@ -79,7 +77,6 @@ export function makeScheme(
     grid,
     packing: packings[grid.packing],
     groupSize,
-    scaleDtype: "f16" as const,
     activation,
   });
 }
@@ -99,7 +96,7 @@ export function hasIntegerRows({ grid, groupSize }: Scheme): boolean {
 
 /** Whether a weight depends on nothing but its code and the scale and zero point of its group. */
 export function hasIndependentGroups({ grid }: Scheme): boolean {
-  return grid.dim === 1 && !grid.inputScales;
+  return !grid.inputScales;
 }
 
 /** Whether layers of the scheme need ranges of their activations, which calibration text gives. */

@@ -78,11 +78,6 @@ export class TokenBatches {
     this.length = windows.length;
   }
 
-  /** Batches that make an epoch, the last one counted though it goes on into the next epoch. */
-  get batchesPerEpoch(): number {
-    return Math.ceil(this.windows.count / this.size);
-  }
-
   /** Returns the ids of batch `number` (from 0), `[size · length]`. */
   at(number: number): Int32Array {
     const ids = new Int32Array(this.size * this.length);

@@ -47,14 +47,4 @@ export class Prng {
     const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
     return radius * Math.cos(2 * Math.PI * this.uniform());
   }
-
-  /** Copies the state, so that a run can be saved and go on. */
-  save(): number[] {
-    return [...this.state];
-  }
-
-  /** Sets the state saved by `save`. */
-  restore(state: readonly number[]): void {
-    this.state.set(state);
-  }
 }

@@ -40,7 +40,6 @@ describe.skipIf(!native.available)(
               zeroPoints: null,
               origin: -8,
               step: 1,
-              table: null,
             });
             const x = upload(backend, normalSample([tokens, 300], 4));
             backend.kernels.packedMatmul(out, x, prepared, products);

@@ -23,8 +23,6 @@ export interface LaidOutOperand extends PreparedOperand {
   readonly codes: Uint8Array;
   readonly scales: Uint16Array;
   readonly zeros: Uint8Array | null;
-  /** Values of all codes that fit the bits; null for affine grids. */
-  readonly table: Float32Array | null;
   readonly groupSize: number;
   readonly bits: number;
   readonly zeroKind: number;
@@ -52,16 +50,15 @@ export function layOut(
   const { bits, number } = packing;
   const zeroKind = kindOfZeros(operand, bits);
   const blocks = Math.ceil(outFeatures / lanes) * Math.ceil(inFeatures / groupSize);
-  const { origin, step, table } = operand;
+  const { origin, step } = operand;
   const numbers = [inFeatures, groupSize, bits, zeroKind, origin, step];
   const laidOut = {
     outFeatures,
     inFeatures,
-    kind: table ? null : numbers.join(" "),
+    kind: numbers.join(" "),
     codes: new Uint8Array(queue.allocate(blocks * groupBytes(groupSize, bits, lanes))),
     scales: new Uint16Array(queue.allocate(blocks * lanes * 2)),
     zeros: zeroKind ? new Uint8Array(queue.allocate(blocks * zeroBytes(zeroKind, lanes))) : null,
-    table: table && wholeTable(table, bits),
     groupSize,
     bits,
     zeroKind,
@@ -91,11 +88,4 @@ function groupBytes(groupSize: number, bits: number, lanes: number): number {
 function zeroBytes(kind: number, lanes: number): number {
   if (kind === zeroKinds.nibbles) return lanes / 2;
   return kind === zeroKinds.bytes ? lanes : 2 * lanes;
-}
-
-/** Extends a table to all codes of the bits, so that padding can be looked up. */
-function wholeTable(table: Float32Array, bits: number): Float32Array {
-  const whole = new Float32Array(2 ** bits);
-  whole.set(table.subarray(0, whole.length));
-  return whole;
 }

@@ -59,7 +59,7 @@ export default defineMethod({
   summary: "rounds column by column and lets later columns make up for the error",
   role: "quantizer",
   paper: { arxiv: "2210.17323" },
-  needs: { statistics: ["hessian"], order: "sequential" },
+  needs: { statistics: ["hessian"] },
   supports: hasIndependentGroups,
   options,
   quantizeLinear,

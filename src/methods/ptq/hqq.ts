@@ -37,7 +37,7 @@ export default defineMethod({
   title: "HQQ",
   summary: "fits fractional zero points; needs no calibration data",
   role: "quantizer",
-  needs: { statistics: [], order: "independent" },
+  needs: { statistics: [] },
   supports: (scheme) => scheme.grid.zeroPoint === "float16",
   options,
   quantizeLinear,

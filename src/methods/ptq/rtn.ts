@@ -13,7 +13,7 @@ export default defineMethod({
   title: "RTN",
   summary: "round to nearest; needs no calibration data",
   role: "quantizer",
-  needs: { statistics: [], order: "independent" },
+  needs: { statistics: [] },
   supports: hasIndependentGroups,
   options: z.object(scaleSearchOptions(false)),
   quantizeLinear: async ({ weight, scheme, options }) => ({

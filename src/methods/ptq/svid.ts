@@ -20,7 +20,7 @@ export default defineMethod({
   summary: "signs with scales of rows and columns; needs no calibration data",
   role: "quantizer",
   paper: { arxiv: "2402.11295" },
-  needs: { statistics: [], order: "independent" },
+  needs: { statistics: [] },
   supports: storesSignValues,
   options: z.object(decompositionOptions),
   quantizeLinear: async ({ weight, scheme, options }) => ({

@@ -25,7 +25,7 @@ export default defineMethod({
   summary: "trains all weights as -1, 0 or 1 times their mean magnitude",
   role: "quantizer",
   paper: { arxiv: "2402.17764" },
-  needs: { statistics: [], order: "independent" },
+  needs: { statistics: [] },
   supports: ({ grid, activation }) =>
     grid.training?.scale === "mean" && (activation?.mode ?? "token") === "token",
   options: z.object(trainingOptions(defaults)),

@@ -64,7 +64,7 @@ export default defineMethod({
   summary: "trains weights, scales and zero points, a block at a time",
   role: "quantizer",
   paper: { arxiv: "2407.11062" },
-  needs: { statistics: [], order: "sequential", floatInputs: true },
+  needs: { statistics: [], floatInputs: true },
   supports: ({ grid, activation }) => grid.training?.scale === "learned" && activation === null,
   options,
   epochs: (chosen) => chosen.epochs,

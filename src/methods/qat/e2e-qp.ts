@@ -37,7 +37,7 @@ export default defineMethod({
   summary: "trains the scales of the quantized model end to end",
   role: "finisher",
   paper: { arxiv: "2407.11062" },
-  needs: { statistics: [], order: "independent" },
+  needs: { statistics: [] },
   supports: ({ grid, activation }) =>
     activation === null && !grid.inputScales && !grid.normalizedOutputs,
   options,

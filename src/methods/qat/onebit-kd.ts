@@ -56,7 +56,7 @@ export default defineMethod({
   summary: "trains signs and vectors to follow the original",
   role: "finisher",
   paper: { arxiv: "2402.11295" },
-  needs: { statistics: [], order: "independent", teacher: true },
+  needs: { statistics: [], teacher: true },
   supports: storesSignValues,
   options,
   effort: (chosen, data) => trainingEffort(chosen, data, defaults),

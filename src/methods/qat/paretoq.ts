@@ -41,7 +41,7 @@ export default defineMethod({
   summary: "trains all weights and scales on the grid that suits the bits",
   role: "quantizer",
   paper: { arxiv: "2502.02631" },
-  needs: { statistics: [], order: "independent" },
+  needs: { statistics: [] },
   supports: ({ grid, activation }) =>
     grid.training?.scale === "learned" &&
     grid.zeroPoint === "none" &&

@@ -58,7 +58,7 @@ export default defineMethod({
   summary: "scales channels by their activations, and clips",
   role: "transform",
   paper: { arxiv: "2306.00978" },
-  needs: { statistics: ["hessian", "magnitudes"], order: "sequential" },
+  needs: { statistics: ["hessian", "magnitudes"] },
   supports: hasIndependentGroups,
   caution: ({ grid, id }) =>
     grid.bits < 3 ? `AWQ is made for 3 and 4 bits; at ${id} it often does harm` : null,

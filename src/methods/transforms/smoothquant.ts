@@ -37,7 +37,7 @@ export default defineMethod({
   summary: "moves large activation channels into the weights",
   role: "transform",
   paper: { arxiv: "2211.10438" },
-  needs: { statistics: ["magnitudes"], order: "sequential" },
+  needs: { statistics: ["magnitudes"] },
   supports: hasIndependentGroups,
   options,
   transformBlock,

@@ -5,7 +5,6 @@ export const binary: Grid = Object.freeze<Grid>({
   id: "binary",
   bits: 1,
   levels: 2,
-  dim: 1,
   origin: -1,
   step: 2,
   zeroPoint: "none",

@@ -9,7 +9,6 @@ export const ternary: Grid = Object.freeze<Grid>({
   id: "ternary",
   bits: 1.58,
   levels: 3,
-  dim: 1,
   origin: -1,
   step: 1,
   zeroPoint: "none",

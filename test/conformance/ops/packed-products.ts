@@ -43,8 +43,8 @@ const largeShapes = [
   [70, 130, 700],
 ] as const;
 
-/** How codes become values: with zero points of three kinds, or by a table. */
-const decodings = ["no zero point", "integer zero points", "float16 zero points", "table"] as const;
+/** Kinds of zero points. */
+const decodings = ["no zero point", "integer zero points", "float16 zero points"] as const;
 type Decoding = (typeof decodings)[number];
 
 /** Vocabulary, width and group size of tables that rows are looked up in. */
@@ -215,13 +215,11 @@ function packSample(
     const integerZeros = drawCodes(groups);
     const packedZeros = new Uint8Array(packedRowBytes(layout, groups));
     layout.pack(integerZeros, 0, groups, packedZeros, 0);
-    const table = decoding === "table" ? draw(layout.levels) : null;
     const [origin, step] = decoding === "no zero point" ? [-1.5, 0.5] : [0, 1];
     const zeroPoints = {
       "no zero point": null,
       "integer zero points": packedZeros,
       "float16 zero points": halfZeros,
-      table: null,
     }[decoding];
     const zeroOf = (group: number): number => {
       if (decoding === "integer zero points") return integerZeros[group];
@@ -236,12 +234,12 @@ function packSample(
       for (let column = 0; column < inFeatures; column++) {
         const group = row * Math.ceil(inFeatures / groupSize) + Math.floor(column / groupSize);
         const code = codes[column];
-        const level = table ? table[code] : origin + step * (code - zeroOf(group));
+        const level = origin + step * (code - zeroOf(group));
         values[row * inFeatures + column] = halfBitsToFloat(scales[group]) * level;
       }
     }
     const shape = { outFeatures, inFeatures, groupSize, rowBytes };
-    const decode = { scales, zeroPoints, origin, step, table };
+    const decode = { scales, zeroPoints, origin, step };
     return { key, operand: { ...shape, layout, codes: bytes, ...decode }, values };
   });
 }
@@ -263,8 +261,8 @@ function exactProduct(
   x: Float64Array,
   products: Products,
 ): Exact {
-  const { outFeatures, inFeatures, groupSize, table } = operand;
-  const rounds = products === "fast" && !table;
+  const { outFeatures, inFeatures, groupSize } = operand;
+  const rounds = products === "fast";
   return remember(`${key} × ${tokens} ${rounds}`, () => {
     const inputs = rounds ? roundActivations(x, inFeatures, groupSize) : x;
     return product(tokens, outFeatures, inFeatures, inputs, values);

@@ -76,8 +76,8 @@ function argumentsOf(operand: PackedOperand): {
   if (packing === null) return null;
   const zeroKind = kindOfZeros(operand);
   return {
-    buffers: [operand.codes, operand.zeroPoints, operand.table],
-    sizes: [outFeatures, inFeatures, groupSize, rowBytes, packing, zeroKind, layout.levels],
+    buffers: [operand.codes, operand.zeroPoints],
+    sizes: [outFeatures, inFeatures, groupSize, rowBytes, packing, zeroKind],
     reals: [origin, step],
   };
 }

@@ -21,7 +21,6 @@ export const packedMatmul: Binding<"packedMatmul"> =
         weight.codes,
         weight.scales,
         weight.zeros,
-        weight.table,
       ],
       [tokens, outFeatures, inFeatures, groupSize, bits, zeroKind, fast],
       [origin, step],

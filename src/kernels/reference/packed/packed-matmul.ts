@@ -28,8 +28,8 @@ export function holdOperand(operand: PackedOperand): HeldOperand {
       `expected one of the packings ${Object.keys(packings).join(", ")}, got "${operand.layout.packing}"`,
     );
   }
-  const { outFeatures, inFeatures, groupSize, layout, table } = operand;
-  const kind = table ? null : `${inFeatures} ${groupSize} ${layout.packing}`;
+  const { outFeatures, inFeatures, groupSize, layout } = operand;
+  const kind = `${inFeatures} ${groupSize} ${layout.packing}`;
   return { outFeatures, inFeatures, kind, operand };
 }
 
@@ -54,9 +54,8 @@ export function packedMatmul(
   products: Products,
 ): void {
   const { operand } = prepared as HeldOperand;
-  const { outFeatures, inFeatures, groupSize, table } = operand;
-  const data =
-    products === "fast" && !table ? roundActivations(floats(x), inFeatures, groupSize) : floats(x);
+  const { outFeatures, inFeatures, groupSize } = operand;
+  const data = products === "fast" ? roundActivations(floats(x), inFeatures, groupSize) : floats(x);
   const left = { data, count: inFeatures === 0 ? 0 : data.length / inFeatures };
   const decode = rowDecoder(operand);
   const block = new Float32Array(Math.min(blockRows, outFeatures) * inFeatures);
@@ -101,7 +100,7 @@ function roundBlock(out: Float32Array, x: Float32Array, start: number, end: numb
 
 /** Returns a function that decodes one row of a packed weight to float32. */
 export function rowDecoder(operand: PackedOperand): (row: number, out: Float32Array) => void {
-  const { inFeatures, groupSize, layout, origin, step, table } = operand;
+  const { inFeatures, groupSize, layout, origin, step } = operand;
   const packing = packings[layout.packing as keyof typeof packings];
   const groups = Math.ceil(inFeatures / groupSize);
   const codes = new Uint8Array(inFeatures);
@@ -115,7 +114,7 @@ export function rowDecoder(operand: PackedOperand): (row: number, out: Float32Ar
       const end = Math.min((group + 1) * groupSize, inFeatures);
       for (let column = group * groupSize; column < end; column++) {
         const code = codes[column];
-        out[column] = scales[group] * (table ? table[code] : origin + step * (code - zero));
+        out[column] = scales[group] * (origin + step * (code - zero));
       }
     }
   };
