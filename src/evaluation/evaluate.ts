@@ -20,8 +20,7 @@ const speedPromptTokens = 16;
  * Measures a model on a text: perplexity, and against the original KL divergence and top-token
  * agreement; sizes, speed and memory beside them; accuracy on tasks when they are given.
  * @throws UsageError when the text is shorter than one window, or the models' vocabularies or
- * backends
- *   differ
+ * backends differ
  * @throws FormatError when a task file is not as it should be
  * @throws NumericError when the model's logits are not numbers
  */

@@ -5,7 +5,7 @@ import type { OpenTaskOptions } from "./tasks/open-task.ts";
 import type { Task, TaskScore } from "./tasks/task.ts";
 import type { TeacherMeasurement } from "./teacher-measurement.ts";
 
-/** How to evaluate, whatever on. */
+/** How to evaluate, on a text or on tasks. */
 export interface MeasureOptions<Model> {
   /** The original: adds KL divergence and top-token agreement, and its own scores of the tasks. */
   readonly against?: Model;

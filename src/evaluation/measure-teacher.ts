@@ -7,7 +7,7 @@ import { hashItems, TeacherMeasurement } from "./teacher-measurement.ts";
 import { TeacherStates } from "./teacher-states.ts";
 
 /**
- * On what an original is measured. Models are evaluated with the same text, window, protocol and
+ * What an original is measured on. Models are evaluated with the same text, window, protocol and
  * number later.
  */
 export interface MeasureTeacherOptions
@@ -16,8 +16,8 @@ export interface MeasureTeacherOptions
     Pick<MeasureOptions<LanguageModel>, "onTaskProgress" | "signal"> {
   /**
    * A file for the hidden states. When it has those of the same windows they are read from it,
-   * otherwise they are computed and written. Whoever names the file makes sure that it belongs to
-   * this teacher. Absent: they are kept in memory.
+   * otherwise they are computed and written. The caller makes sure that the file belongs to this
+   * teacher. Absent: they are kept in memory.
    */
   readonly statesFile?: string;
 }

@@ -22,7 +22,7 @@ export interface WindowScore {
 /** What scoring needs to know. */
 export interface ScoreOptions {
   readonly teacher?: LanguageModel | undefined;
-  /** What the teacher made of the same windows: its blocks are not run again. */
+  /** The teacher's states and losses on the same windows: its blocks are not run again. */
   readonly teacherStates?: TeacherStates | undefined;
   /** How the model's packed weights multiply; the teacher's always multiply exactly. */
   readonly products: Products;

@@ -3,8 +3,8 @@ import type { Task, TaskScore } from "./tasks/task.ts";
 import type { TeacherStates } from "./teacher-states.ts";
 
 /**
- * What an original gave on a text and on tasks: measured once, it serves every model that is made
- * from it.
+ * The measurements of an original on a text and on tasks: taken once, they serve every model that
+ * is made from it.
  */
 export class TeacherMeasurement {
   readonly states: TeacherStates;
@@ -22,7 +22,7 @@ export class TeacherMeasurement {
     return score ? { ...score, name: task.name } : null;
   }
 
-  /** Gives the memory of the hidden states back. */
+  /** Releases the memory of the hidden states. */
   release(): void {
     this.states.release();
   }

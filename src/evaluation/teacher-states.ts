@@ -11,9 +11,8 @@ import { finalRows, rowChunks, targetsOf, windowGroups } from "./window-passes.t
 const formatOfFile = "fewbit teacher states 1";
 
 /**
- * What an original makes of the windows of a text: its final hidden states and its losses. Computed
- * once, they serve every model that is compared with it; only the output head of the original is
- * needed then.
+ * The final hidden states and losses of an original on the windows of a text. Computed once, they
+ * serve every model that is compared with it; only the output head of the original is needed then.
  */
 export class TeacherStates {
   /** Width of the states. */
@@ -143,7 +142,7 @@ export class TeacherStates {
     });
   }
 
-  /** Gives the memory of the states back; the teacher stays. */
+  /** Releases the memory of the states; the teacher stays. */
   release(): void {
     for (const pass of this.passes) pass.release();
     this.passes = [];

@@ -7,7 +7,7 @@ const backend = createReferenceBackend();
 const ids = (...values: number[]): Int32Array => Int32Array.from(values);
 
 describe("growTree", () => {
-  it("has what sequences begin with once, in front of all that continue it", () => {
+  it("stores a common prefix once, in front of all that continue it", () => {
     const tree = growTree(backend, [ids(5, 1, 2), ids(5, 1, 3, 4), ids(5, 2), ids(7)]);
     expect([...tree.ids]).toEqual([5, 1, 2, 3, 4, 2, 7]);
     expect(tree.spans).toEqual([
@@ -22,7 +22,7 @@ describe("growTree", () => {
     expect(tree.rows.map((rows) => [...rows])).toEqual([[0, 1, 2], [0, 1, 3, 4], [0, 5], [6]]);
   });
 
-  it("has one row a token for equal sequences and for one that begins another", () => {
+  it("has one row a token for equal sequences and for one that is a prefix of another", () => {
     const tree = growTree(backend, [ids(1, 2), ids(1, 2), ids(1, 2, 3)]);
     expect([...tree.ids]).toEqual([1, 2, 3]);
     expect(tree.rows[1]).toEqual(tree.rows[0]);
@@ -63,7 +63,7 @@ function rowsSeen(spans: readonly { start: number; rows: number; position: numbe
 }
 
 describe("compareTokens", () => {
-  it("puts a beginning in front of what continues it, and orders by the first other token", () => {
+  it("puts a prefix in front of what continues it, and orders by the first different token", () => {
     const sequences = [ids(2), ids(1, 3), ids(1), ids(1, 2, 9)];
     expect(sequences.sort(compareTokens).map((s) => [...s])).toEqual([[1], [1, 2, 9], [1, 3], [2]]);
     expect(sharedLength(ids(1, 2, 3), ids(1, 2))).toBe(2);

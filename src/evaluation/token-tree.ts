@@ -2,7 +2,7 @@ import type { Backend } from "../backend/backend.ts";
 import type { RowSpan, RowTree } from "../nn/row-tree.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
-/** Token sequences as one batch in which what they begin with alike is there once. */
+/** Token sequences as one batch in which common prefixes are stored once. */
 export interface TokenTree extends RowTree {
   /** Token of each row. */
   readonly ids: Int32Array;
@@ -10,14 +10,14 @@ export interface TokenTree extends RowTree {
   readonly rows: readonly Int32Array[];
 }
 
-/** Orders token sequences so that those with the longest common beginnings lie side by side. */
+/** Orders token sequences so that those with the longest common prefixes are adjacent. */
 export function compareTokens(a: Int32Array, b: Int32Array): number {
   const shared = sharedLength(a, b);
   if (shared === a.length || shared === b.length) return a.length - b.length;
   return a[shared] - b[shared];
 }
 
-/** Tokens that two sequences begin with alike. */
+/** Length of the common prefix of two sequences. */
 export function sharedLength(a: Int32Array, b: Int32Array): number {
   const most = Math.min(a.length, b.length);
   let length = 0;

@@ -30,7 +30,7 @@ export interface ScalingFit extends ScalingLaw {
   }[];
 }
 
-/** With so few sizes the floor can be fitted and there is something left to doubt it by. */
+/** The fewest sizes with which the floor can be fitted and a degree of freedom is left. */
 const sizesForFloor = 4;
 const floorSteps = 24;
 const goldenSteps = 18;

@@ -39,7 +39,7 @@ interface DrawnFigure {
 /**
  * Compares what was measured of two models on the same windows and items: perplexity, divergence,
  * accuracy of each task and of the averages. The figures are one family: p values are Holm's.
- * @throws UsageError when the two were not asked the same
+ * @throws UsageError when the two were measured on other windows or items
  */
 export function compareFigures(a: MeasuredModel, b: MeasuredModel): ComparedFigure[] {
   const drawn = [...drawText(a, b), ...drawTasks(a.tasks, b.tasks)];

@@ -67,8 +67,8 @@ async function measure(
 }
 
 /**
- * Chooses windows that both models can take, and makes sure that they are the same tokens. @throws
- * UsageError
+ * Chooses windows that both models can take, and makes sure that they are the same tokens.
+ * @throws UsageError
  */
 async function shareWindows(
   a: LanguageModel,

@@ -13,9 +13,7 @@ export interface BootstrapOptions {
   readonly block?: number;
 }
 
-/**
- * Figures of one sample that were drawn again and again; draw `i` of each is of the same resample.
- */
+/** Figures of one sample under repeated resampling; draw `i` of each is of the same resample. */
 export type Draws = Float64Array;
 
 const usualDraws = 10_000;
@@ -29,8 +27,8 @@ export function blockLength(windows: number): number {
 }
 
 /**
- * Draws means of several series of equal length by one bootstrap: unit `j` of all series stands or
- * falls together, so that differences of the drawn means are paired. Blocks of neighbours are drawn
+ * Draws means of several series of equal length by one bootstrap: unit `j` is drawn for all series
+ * or for none, so that differences of the drawn means are paired. Blocks of neighbours are drawn
  * with replacement from the circle of all units (Politis and Romano 1992). The deviations from the
  * mean are stretched, so that 95 % of the draws of few units are as wide as Student's interval and
  * not as the normal one (after the expanded percentile interval of Hesterberg 2015).

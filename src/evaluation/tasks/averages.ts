@@ -60,7 +60,7 @@ export interface NamedAverage {
 
 /**
  * Computes the averages whose tasks are all there, without examples and on whole files: a mean over
- * less never gets the name.
+ * fewer tasks never gets the name.
  */
 export function averagesOf(scores: readonly TaskScore[]): NamedAverage[] {
   const whole = scores.filter(({ shots, limited }) => shots === 0 && !limited);

@@ -53,7 +53,7 @@ describe("encodeContinuation", () => {
     });
   });
 
-  it("scores the last token where both texts melt into one", () => {
+  it("scores the last token where context and continuation merge into one", () => {
     expect(shown({ context: "b", continuation: "c" })).toEqual({ front: "<s>", scored: "bc" });
   });
 

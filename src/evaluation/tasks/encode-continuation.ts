@@ -48,7 +48,8 @@ function divide(
 ): { front: ArrayLike<number>; scored: Int32Array } {
   const stem = tokenizer.encode(context.trimEnd());
   const whole = tokenizer.encode(context + continuation);
-  // Both texts may melt into fewer tokens than the context alone has: then the last one is scored.
+  // Both texts together may have no more tokens than the context alone: then the last one is
+  // scored.
   const before = Math.max(0, Math.min(stem.length, whole.length - 1));
   const front = [...tokenizer.startIds, ...stem.subarray(0, before)];
   const scored = whole.subarray(before);

@@ -5,7 +5,7 @@ import type { TaskRecord } from "./task-record.ts";
 export default defineTask({
   id: "hellaswag",
   title: "HellaSwag",
-  asks: "Which of four sentences goes on with a scene or a set of instructions?",
+  asks: "Which of four sentences continues a scene or a set of instructions?",
   paper: { arxiv: "1905.07830" },
   files: ["hellaswag", "hellaswag_val", "hellaswag_val_1000"],
   follows: "hellaswag",

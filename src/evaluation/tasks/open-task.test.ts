@@ -16,7 +16,7 @@ function fileOf(...lines: readonly string[]): string {
 const good = '{"query": "Snow is", "choices": ["white", "black"], "gold": 0}';
 
 describe("openTask", () => {
-  it("names the task like the file and parts query and choice by a space", async () => {
+  it("names the task like the file and separates query and choice by a space", async () => {
     const task = await openTask(fileOf(good, "", good));
     expect(task.name).toBe("colours");
     expect(task.items).toHaveLength(2);

@@ -26,8 +26,7 @@ export interface OpenTaskOptions {
  * is in `tasksFrom`. A file that is not named like a task has lines `{"query", "choices", "gold"}`.
  * A task in memory gets its examples and its limit too.
  * @throws UsageError when a name is unknown or has no file, there are too few items for the
- * examples, or a
- *   number makes no sense
+ * examples, or a number makes no sense
  * @throws FormatError that names line and field, when a file is not as it should be
  */
 export async function openTask(given: string | Task, options: OpenTaskOptions = {}): Promise<Task> {
@@ -42,7 +41,7 @@ export async function openTask(given: string | Task, options: OpenTaskOptions = 
   return withExamples(task, { shots, seed, pool: other.items });
 }
 
-/** Refuses numbers that are none of items. @throws UsageError */
+/** Refuses numbers that are not counts of items. @throws UsageError */
 function expectSensible({ shots = 0, limit = 1, shotsFrom }: OpenTaskOptions): void {
   if (!Number.isSafeInteger(shots) || shots < 0) {
     throw new UsageError(`expected a whole number of examples, at least 0; got ${shots}`);

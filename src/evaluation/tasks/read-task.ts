@@ -6,7 +6,7 @@ import { TaskRecord } from "./task-record.ts";
 
 /**
  * Reads a task from a file of JSON lines, an item each, in a shape that the definition knows; empty
- * lines count for nothing.
+ * lines are skipped.
  * @throws FormatError that names line and field, when the file is missing or a line is not such an
  * item
  */

@@ -70,7 +70,7 @@ describe.each([
     3e-3,
   ],
 ] as const)("log-likelihoods of continuations, %s", (_, path, backend, options, tolerance) => {
-  it("are those that each text has alone, whatever goes with it", async () => {
+  it("are those that each text has alone, whatever else is in the batch", async () => {
     const model = await load(`${builtin}${path}`, { backend });
     const alone: number[] = [];
     for (const text of pool) alone.push(await scoreAlone(model, text, options));

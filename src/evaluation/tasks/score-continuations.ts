@@ -19,7 +19,7 @@ export interface ScoreContinuationsOptions {
   readonly onScored?: (count: number) => void;
 }
 
-/** What was found of continuations; one entry each, in their order. */
+/** Scores of continuations; one entry each, in their order. */
 export interface ContinuationScores {
   /** Sum of the continuation's tokens' log-likelihoods, in nats. */
   readonly logLikelihoods: Float64Array;
@@ -31,7 +31,7 @@ export interface ContinuationScores {
 
 /**
  * Scores continuations: the sum of their tokens' log-likelihoods given their contexts. Equal texts
- * are scored once. Texts that begin alike go through the model together, and what they share is
+ * are scored once. Texts with a common prefix are run through the model together, and the prefix is
  * computed once; nothing is padded.
  * @throws UsageError when a continuation alone is longer than the model's context
  * @throws NumericError when the model's logits are not numbers
@@ -76,7 +76,7 @@ interface Text {
   readonly places: number[];
 }
 
-/** Encodes continuations, those that begin alike side by side. */
+/** Encodes continuations, those with common prefixes side by side. */
 function encodeTexts(
   { tokenizer, config }: LanguageModel,
   continuations: readonly Continuation[],

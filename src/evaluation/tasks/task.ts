@@ -1,7 +1,7 @@
-/** One way to go on from a context; a task asks which of several is the likeliest. */
+/** One continuation of a context; a task asks which of several is the likeliest. */
 export interface TaskOption {
   readonly context: string;
-  /** What follows, with the space that parts it from the context. */
+  /** What follows, with the space that separates it from the context. */
   readonly continuation: string;
   /** Characters (code points) of the answer itself: what the normalised accuracy divides by. */
   readonly characters: number;
@@ -42,7 +42,7 @@ export interface Accuracy {
   readonly standardError: number;
 }
 
-/** What a model made of one item. */
+/** The score of a model on one item. */
 export interface Answer {
   /** Log-likelihood of each option's continuation given its context, in nats. */
   readonly logLikelihoods: readonly number[];
@@ -52,7 +52,7 @@ export interface Answer {
   readonly rightNormalized: boolean | null;
 }
 
-/** What came of a task. */
+/** The score of a model on a task. */
 export interface TaskScore {
   readonly name: string;
   /** Hash of its data file; null for a task without one. */
@@ -82,7 +82,7 @@ export interface TaskScore {
   readonly answers: readonly Answer[];
 }
 
-/** Makes an item whose options follow one context, parted from it by a space. */
+/** Makes an item whose options follow one context, separated from it by a space. */
 export function multipleChoice(
   context: string,
   choices: readonly string[],

@@ -36,7 +36,10 @@ function fromSentence(record: TaskRecord): TaskItem {
   return withContexts(contexts, rest, record.integer("answer", 1, 2) - 1);
 }
 
-/** All options go on alike, so that what is compared is the same words behind different ones. */
+/**
+ * All options have the same continuation, so that the same words are compared after different
+ * contexts.
+ */
 function withContexts(contexts: readonly string[], rest: string, gold: number): TaskItem {
   const continuation = ` ${rest}`;
   const characters = [...rest].length;
