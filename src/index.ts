@@ -31,7 +31,7 @@ import type { SweepRecipeInput } from "./sweep/recipe/sweep-recipe.ts";
 import type { SweepResults } from "./sweep/results/sweep-results.ts";
 import type { TrainConfigInput } from "./train/train-config.ts";
 import type { TrainEvent } from "./train/train-events.ts";
-import { trainModel } from "./train/pretrain.ts";
+import { pretrain } from "./train/pretrain.ts";
 import type { TrainRecord } from "./train/train-record.ts";
 import { drawLossChart } from "./report/loss-chart.ts";
 import { readResults } from "./sweep/results/read-results.ts";
@@ -174,7 +174,7 @@ export function train(config: TrainConfigInput, options: TrainOptions): TrainRun
     const drawLosses = ({ losses, validations, steps }: TrainRecord): string =>
       drawLossChart({ title: `Training loss over ${steps} steps`, losses, validations });
     const run = { backend, out, overwrite, resume, signal, onDownload, emit, drawLosses };
-    return trainModel(config, run);
+    return pretrain(config, run);
   });
 }
 

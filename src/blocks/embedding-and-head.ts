@@ -8,7 +8,10 @@ import { QTensor } from "../quant/q-tensor.ts";
 import { parseScheme, type Scheme } from "../quant/scheme.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { throwIfCancelled, UsageError } from "../util/errors.ts";
-import type { PlannedVocabularyTable } from "../run/plan.ts";
+import type { QuantizedOutput } from "../run/output/quantized-output.ts";
+import { embeddingAndHeadWeights, type PlannedVocabularyTable } from "../run/plan.ts";
+import type { Quantization } from "../run/quantization.ts";
+import type { FinishedBlocks } from "./finished-blocks.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import type { VocabularyTableRecord } from "../run/run-record.ts";
 
@@ -43,6 +46,40 @@ export function selectEmbeddingAndHead(
     }
     return { ...end, scheme };
   });
+}
+
+/**
+ * Quantizes embedding and output head as far as the plan says so and no earlier run did, and writes
+ * them.
+ */
+export async function quantizeEmbeddingAndHead(
+  { job, meter }: Quantization,
+  output: QuantizedOutput,
+  finished: FinishedBlocks,
+): Promise<void> {
+  const { opened, plan, options } = job;
+  const { backend, signal } = options;
+  if (finished.records.ends.length > 0 || embeddingAndHeadWeights(plan.ends) === 0) return;
+  const records: VocabularyTableRecord[] = [];
+  for (const table of plan.ends) {
+    const { module, scheme, outFeatures, inFeatures } = table;
+    if (!scheme) continue;
+    const stored = { kind: "linear", scheme, outFeatures, inFeatures } as const;
+    const report = (): void => meter.report(0, table.roles.join(", "));
+    report();
+    const record = await quantizeVocabularyTable(table, scheme, {
+      backend,
+      checkpoint: opened.checkpoint,
+      signal,
+      onRows: async (firstRow, rows) => {
+        await output.writeRows(module, stored, firstRow, rows);
+        meter.advance(rows.outFeatures * inFeatures);
+        report();
+      },
+    });
+    records.push(record);
+  }
+  await finished.addEmbeddingAndHead(records);
 }
 
 /** What quantizing a table needs of the run. */

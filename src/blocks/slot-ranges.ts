@@ -27,11 +27,11 @@ export class SlotRanges {
   }
 
   /** Takes in the input of a slot, and what its layer makes of it now. */
-  observe(slot: LinearSlot, input: Tensor): void {
+  readonly observe = (slot: LinearSlot, input: Tensor): void => {
     const ranges = this.bySlot.get(slot.name);
     ranges?.input.add(input);
     ranges?.output?.add(slot.layer.forward(input));
-  }
+  };
 
   /** Scales and zero points of a slot; null where its scheme does not fix them. */
   async activations(slot: string, estimator: RangeEstimator): Promise<LayerActivations | null> {

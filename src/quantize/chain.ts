@@ -6,7 +6,7 @@ import { type OpenedModel, openModel } from "../runtime/load.ts";
 import { UsageError } from "../util/errors.ts";
 import { makePlan } from "./make-plan.ts";
 import { finishersOf, type Recipe, settleCalibration } from "../recipe/recipe.ts";
-import type { EarlierStage, RunJob, RunOptions } from "../run/run-job.ts";
+import type { EarlierStage, QuantizationJob, RunOptions } from "../run/quantization-job.ts";
 import { digestOf, identifyRun } from "../run/identity.ts";
 import type { RunRecord } from "../run/run-record.ts";
 import { runStage } from "./stage.ts";
@@ -96,7 +96,7 @@ class Chain {
     for (let stage = 0; stage + 1 < this.stages; stage++) await remove(this.folderOf(stage));
   }
 
-  private async run(stage: number, job: RunJob): Promise<RunRecord> {
+  private async run(stage: number, job: QuantizationJob): Promise<RunRecord> {
     const { emit } = this.options;
     const done = await this.findDone(stage, job);
     const { title } = job.method;
@@ -106,7 +106,7 @@ class Chain {
   }
 
   /** Returns the record of a stage that an interrupted run had done; null when there is none. */
-  private async findDone(stage: number, { identity }: RunJob): Promise<RunRecord | null> {
+  private async findDone(stage: number, { identity }: QuantizationJob): Promise<RunRecord | null> {
     const folder = this.folderOf(stage);
     if (stage + 1 === this.stages || !(await exists(folder))) return null;
     const path = joinPath(folder, "run.json");
@@ -135,7 +135,7 @@ async function makeJob(
   method: Method,
   options: RunOptions,
   earlierStage?: EarlierStage,
-): Promise<RunJob> {
+): Promise<QuantizationJob> {
   const { backend } = options;
   const plan = await makePlan(opened, recipe, method, backend);
   const identity = await identifyRun(opened.checkpoint, recipe, backend);

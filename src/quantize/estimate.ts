@@ -3,19 +3,32 @@ import type { Method } from "../methods/define-method.ts";
 import { monotonicMs } from "../platform/node.ts";
 import { matmul } from "../tensor/products.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import type { TrainingEffort } from "../methods/define-method.ts";
+import type { transformsOf } from "../recipe/recipe.ts";
 import {
   estimateTrainingMemory,
-  estimateTrainingSeconds,
-  type TrainingSize,
-} from "./estimate-training.ts";
+  processBytes,
+  trainedParameterBytes,
+} from "../run/estimate-training.ts";
 import type { PlannedLinear } from "../run/plan.ts";
-import type { ChosenTransform } from "../blocks/transform-block.ts";
 
-const processBytes = 120e6;
 const passTokens = 2048;
 /** Encoding, packing, decoding and comparing one weight outside the kernels. */
 const secondsPerWeight = 25e-9;
 const diskBytesPerSecond = 300e6;
+/** Share of the speed of a large product that training as a whole reaches. */
+const trainingSpeed = 0.5;
+
+type ChosenTransform = ReturnType<typeof transformsOf>[number];
+
+/** Sizes of a training of the whole model. */
+interface WholeTraining extends TrainingEffort {
+  readonly parameters: number;
+  readonly blocks: number;
+  readonly vocabularySize: number;
+  /** Whether another model of this size is run beside it. */
+  readonly teacher: boolean;
+}
 
 /** Sizes that memory and time follow from. */
 export interface WorkSize {
@@ -35,7 +48,7 @@ export interface WorkSize {
   /** Weights of embedding and output head that are quantized. */
   readonly embeddingAndHeadWeights: number;
   /** Of methods that train the whole model; otherwise null. */
-  readonly training: TrainingSize | null;
+  readonly training: WholeTraining | null;
 }
 
 /**
@@ -43,7 +56,7 @@ export interface WorkSize {
  * work.
  */
 export function estimateMemory(work: WorkSize): number {
-  if (work.training) return processBytes + estimateTrainingMemory(work.training);
+  if (work.training) return wholeTrainingBytes(work, work.training);
   const blocks = byBlock(work.linears);
   const blockBytes = 4 * Math.max(...blocks.map(weightsOf));
   const widths = work.linears.map(({ inFeatures }) => inFeatures);
@@ -65,6 +78,29 @@ export function estimateMemory(work: WorkSize): number {
     Math.max(hessian * Math.max(...widths) ** 2, transforms) +
     pass
   );
+}
+
+/**
+ * Float32 weights with gradients and moments where they are trained, the linears as values of their
+ * grids, what the gradients need of each block, logits, and a teacher.
+ */
+function wholeTrainingBytes({ linears, hiddenSize }: WorkSize, training: WholeTraining): number {
+  const { parameters, blocks, microBatchTokens: tokens, recompute } = training;
+  const outputs = sum(linears.map(({ outFeatures }) => outFeatures));
+  const quantized = (4 * weightsOf(linears)) / (recompute ? blocks : 1);
+  const ofTeacher = training.teacher ? 4 * parameters : 0;
+  const parameterBytes = training.trainsWeights ? trainedParameterBytes : 4;
+  const blockFloats = (2 * outputs) / blocks + 8 * hiddenSize;
+  const size = { ...training, parameterBytes, hiddenSize, blockFloats, tokens };
+  return estimateTrainingMemory(size) + quantized + ofTeacher;
+}
+
+/** Products of all steps: forward, twice backward, and once more where something is run again. */
+function wholeTrainingFlops({ linears, hiddenSize }: WorkSize, training: WholeTraining): number {
+  const { steps, accumulation, microBatchTokens, vocabularySize } = training;
+  const passes = 3 + (training.recompute ? 1 : 0) + (training.teacher ? 1 : 0);
+  const perToken = 2 * passes * (weightsOf(linears) + hiddenSize * vocabularySize);
+  return steps * accumulation * microBatchTokens * perToken;
 }
 
 /**
@@ -94,7 +130,8 @@ export async function estimateSeconds(backend: Backend, work: WorkSize): Promise
   const plain = (weights + work.embeddingAndHeadWeights) * secondsPerWeight + disk;
   if (work.tokens === 0) return plain;
   if (work.training) {
-    return plain + estimateTrainingSeconds(work.training, await measureFlops(backend));
+    const speed = trainingSpeed * (await measureFlops(backend));
+    return plain + wholeTrainingFlops(work, work.training) / speed;
   }
   const epochs = work.method.epochs?.(work.options) ?? 0;
   const trials = sum(

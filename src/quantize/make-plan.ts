@@ -2,7 +2,7 @@ import type { Backend } from "../backend/backend.ts";
 import { readQuantizationConfig } from "../formats/quantization-config.ts";
 import { tensorBytes } from "../formats/safetensors-header.ts";
 import type { Method } from "../methods/define-method.ts";
-import { absolutePath, availableMemoryBytes, freeDiskBytes, parentPath } from "../platform/node.ts";
+import { absolutePath, freeDiskBytes, parentPath } from "../platform/node.ts";
 import type { OpenedModel } from "../runtime/load.ts";
 import { bytesPerElement } from "../tensor/dtype.ts";
 import { FewbitError, UsageError } from "../util/errors.ts";
@@ -69,9 +69,7 @@ export async function makePlan(
       ...training,
       parameters: opened.sizes.parameters,
       blocks: model.blockCount,
-      hiddenSize: config.hiddenSize,
       vocabularySize: config.vocabularySize,
-      linears: chosen,
       teacher: method.needs.teacher ?? false,
     },
   };
@@ -137,17 +135,5 @@ export async function expectDisk({ activations, estimate }: Plan, out: string): 
     {
       hint: "use fewer or shorter calibration windows (--samples, --window), or --cache-dtype f16",
     },
-  );
-}
-
-/** @throws FewbitError (code `MEMORY`) when the estimate is above the memory that is free */
-export function expectMemory({ estimate }: Plan): void {
-  const available = availableMemoryBytes();
-  if (estimate.memoryBytes <= available) return;
-  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
-  throw new FewbitError(
-    "MEMORY",
-    `needs about ${gigabytes(estimate.memoryBytes)} of memory, ${gigabytes(available)} is free`,
-    { hint: "use fewer or shorter calibration windows (--samples, --window), or --cache-on-disk" },
   );
 }

@@ -14,7 +14,7 @@ import {
   settleCalibration,
   settleRecipe,
 } from "../recipe/recipe.ts";
-import type { RunOptions } from "../run/run-job.ts";
+import type { RunOptions } from "../run/quantization-job.ts";
 import type { RunRecord } from "../run/run-record.ts";
 
 /** Says what a recipe would do, without doing it. @throws as `runRecipe` does before work */

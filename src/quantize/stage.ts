@@ -1,60 +1,43 @@
-import { openResumable } from "../run/output/resumable-output.ts";
-import { FormatError, NumericError, UnsupportedError } from "../util/errors.ts";
+import { quantizeBlocks } from "../blocks/quantize-blocks.ts";
+import { expectMemory } from "../run/expect-memory.ts";
 import { readWindows } from "../run/collect-windows.ts";
-import { expectDisk, expectMemory } from "./make-plan.ts";
-import { type EarlierWork, readEarlierWork, settleEarlierRun } from "../run/resume.ts";
-import { Run } from "../blocks/quantize-blocks.ts";
-import type { RunJob } from "../run/run-job.ts";
+import { Quantization } from "../run/quantization.ts";
+import type { QuantizationJob } from "../run/quantization-job.ts";
+import { runInFolder } from "../run/run.ts";
 import type { RunRecord } from "../run/run-record.ts";
-import { RunState } from "../run/run-state.ts";
-import { TrainModelRun } from "../train/train-quantized.ts";
+import { trainQuantized } from "../train/train-quantized.ts";
+import { expectDisk } from "./make-plan.ts";
 
 const lastStepOnly = "everything but the last step of an interrupted run was done";
 
-/** Does what a job says, or takes over what an interrupted run has done of it. */
-export async function runStage(job: RunJob): Promise<RunRecord> {
-  const { recipe, identity, options } = job;
-  const settled = await settleEarlierRun(recipe.out, identity, options.resume ?? "auto");
-  if (settled) options.emit({ type: "notice", message: lastStepOnly });
-  return settled ?? runInFolder(job);
-}
-
 /**
- * Runs in a working directory, which becomes the output, or stays when something is finished in it.
+ * Runs one method of a recipe: block by block, or by training the whole model. What an interrupted
+ * run has done of it is taken over.
  */
-async function runInFolder(job: RunJob): Promise<RunRecord> {
+export function runStage(job: QuantizationJob): Promise<RunRecord> {
   const { opened, recipe, method, plan, identity, options } = job;
-  const folder = await openResumable(recipe.out, {
-    overwrite: options.overwrite ?? false,
-    inputs: [opened.directory],
-    needBytes: await expectDisk(plan, recipe.out),
-  });
+  const { overwrite = false, resume = "auto", emit } = options;
   const trains = method.trainModel !== undefined;
-  let earlier: EarlierWork | null = null;
-  let state: RunState | null = null;
-  try {
-    earlier = await readEarlierWork(folder, identity);
+  const start = {
+    out: recipe.out,
+    identity,
+    overwrite,
+    resume,
+    inputs: [opened.directory],
+    needBytes: () => expectDisk(plan, recipe.out),
+    keepsWorkAtFault: trains,
+    onSettled: () => emit({ type: "notice", message: lastStepOnly }),
+  };
+  return runInFolder(start, async (run) => {
     const text = await readWindows(opened, recipe, trains, options.sharedFolder);
-    options.emit({ type: "plan", plan });
-    for (const message of plan.cautions) options.emit({ type: "notice", message });
-    if (text?.notice) options.emit({ type: "notice", message: text.notice });
-    expectMemory(plan);
-    state = new RunState(job, folder, earlier);
-    const record = await new (trains ? TrainModelRun : Run)(state).work(text);
-    await folder.commit();
-    return record;
-  } catch (error) {
-    const hasWork = earlier !== null || (state?.hasFinishedWork ?? false);
-    if (hasWork && (trains || !comesAgain(error))) await folder.leave();
-    else await folder.abort();
-    throw error;
-  }
+    emit({ type: "plan", plan });
+    const notices = [...plan.cautions, ...(text?.notice ? [text.notice] : [])];
+    for (const message of notices) emit({ type: "notice", message });
+    expectMemory(plan.estimate.memoryBytes, lessMemory);
+    const quantization = new Quantization(job, run);
+    return trains ? trainQuantized(quantization, text) : quantizeBlocks(quantization, text);
+  });
 }
 
-/**
- * Whether a run that is gone on with would fail in the same way: what it finished is of no use
- * then.
- */
-function comesAgain(error: unknown): boolean {
-  return [FormatError, NumericError, UnsupportedError].some((kind) => error instanceof kind);
-}
+const lessMemory =
+  "use fewer or shorter calibration windows (--samples, --window), or --cache-on-disk";

@@ -62,9 +62,8 @@ export type PipelineEvent =
       /** Before clipping. */
       readonly gradientNorm: number;
       readonly elapsedMs: number;
-      /** Null until there is something to go by. */
-      readonly tokensPerSecond: number | null;
-      readonly remainingMs: number | null;
+      readonly tokensPerSecond: number;
+      readonly remainingMs: number;
     }
   /** A transform has changed a block. */
   | { readonly type: "transform"; readonly transform: TransformRecord }

@@ -12,6 +12,7 @@ import {
   type WritableFile,
 } from "../platform/node.ts";
 import type { RunIdentity } from "./identity.ts";
+import type { Effort } from "./run-clock.ts";
 import type {
   BlockRecord,
   VocabularyTableRecord,
@@ -24,15 +25,6 @@ import type {
 const journalVersion = 2;
 const fileName = "journal";
 const newline = 10;
-
-/** What a run had used up when a line was written, the sessions before it included. */
-export interface Effort {
-  /** Time of day, ISO. */
-  readonly at: string;
-  readonly elapsedMs: number;
-  readonly peakMemoryBytes: number;
-  readonly peakAnonymousBytes: number | null;
-}
 
 /** First line: what run this is. */
 export interface JournalHead {

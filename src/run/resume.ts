@@ -7,10 +7,11 @@ import {
 } from "./output/resumable-output.ts";
 import { joinPath, listDirectory, remove, status } from "../platform/node.ts";
 import { UsageError } from "../util/errors.ts";
-import { type Effort, Journal, type JournalContents, type PartEntry } from "./journal.ts";
+import { Journal, type JournalContents, type PartEntry } from "./journal.ts";
+import type { Effort } from "./run-clock.ts";
 import { compareIdentities, type IdentityDifference, type RunIdentity } from "./identity.ts";
 import type { ResumeChoice } from "../recipe/resume-choice.ts";
-import type { Resumption, RunRecord } from "./run-record.ts";
+import type { Resumption } from "./run-record.ts";
 
 /** What a run that was interrupted had done. */
 export interface EarlierWork {
@@ -34,7 +35,7 @@ export async function settleEarlierRun(
   out: string,
   identity: RunIdentity,
   choice: ResumeChoice,
-): Promise<RunRecord | null> {
+): Promise<unknown> {
   if (choice === "restart") await discardUnfinished(out);
   const journalPath = await findCommitted(out);
   if (journalPath === null) return null;
@@ -42,7 +43,7 @@ export async function settleEarlierRun(
   await finishCommit(out);
   const isSame = head !== undefined && compareIdentities(head.identity, identity).length === 0;
   if (choice === "restart" || !isSame) return null;
-  return (await readJsonObject(joinPath(out, "run.json"))) as unknown as RunRecord;
+  return readJsonObject(joinPath(out, "run.json"));
 }
 
 /**
@@ -83,7 +84,7 @@ export async function readEarlierWork(
 }
 
 /** The error of a run whose output has an unfinished run of another kind. */
-export function otherRun(out: string, differences: readonly IdentityDifference[]): UsageError {
+function otherRun(out: string, differences: readonly IdentityDifference[]): UsageError {
   const shown = differences.slice(0, 3).map(describe);
   const more = differences.length - shown.length;
   const list = [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join("; ");
@@ -99,12 +100,12 @@ function describe({ name, before, now }: IdentityDifference): string {
 }
 
 /** Removes what is in a directory. */
-export async function emptyDirectory(path: string): Promise<void> {
+async function emptyDirectory(path: string): Promise<void> {
   for (const { name } of await listDirectory(path)) await remove(joinPath(path, name));
 }
 
 /** A run that is killed cannot say when; the time of its last write is near. */
-export async function lastChange({ workPath, journalPath }: ResumableOutput): Promise<string> {
+async function lastChange({ workPath, journalPath }: ResumableOutput): Promise<string> {
   let latestMs = 0;
   for (const folder of [workPath, journalPath]) {
     for (const { name, kind } of await listDirectory(folder)) {

@@ -2,6 +2,7 @@ import type { HubOrigin } from "../hub/resolve-model.ts";
 import type { TransformedPart } from "../methods/define-method.ts";
 import type { VocabularyRole } from "../nn/quantizable-model.ts";
 import type { MachineDescription } from "../platform/node.ts";
+import type { Usage } from "./run-clock.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import type { TrainingRecord } from "./training-record.ts";
 
@@ -80,7 +81,7 @@ export interface Resumption {
 }
 
 /** The record of a run, written to `run.json` beside the weights. */
-export interface RunRecord {
+export interface RunRecord extends Usage {
   readonly fewbit: string;
   readonly recipe: Recipe;
   /** SHA-256 of all that the bytes of the result depend on. */
@@ -90,16 +91,8 @@ export interface RunRecord {
   readonly backend: { readonly id: string; readonly level: string; readonly threads: number };
   readonly machine: MachineDescription;
   readonly startedAt: string;
-  /** Time at work; what interrupted runs had done and lost again is not in it. */
-  readonly elapsedMs: number;
   /** Empty when the run was never interrupted. */
   readonly resumptions: readonly Resumption[];
-  /**
-   * Largest resident memory of the process while it ran, and the largest part of it not backed by
-   * files.
-   */
-  readonly peakMemoryBytes: number;
-  readonly peakAnonymousBytes: number | null;
   readonly calibration: { readonly windows: number; readonly tokens: number } | null;
   readonly sourceBytes: number;
   readonly sizeBytes: number;
@@ -117,4 +110,11 @@ export interface RunRecord {
   readonly ends: readonly VocabularyTableRecord[];
   /** Modules that fell back to a simpler way. */
   readonly fallbacks: readonly string[];
+}
+
+/** What a run that makes a quantized checkpoint has done. */
+export interface FinishedRecords
+  extends Pick<RunRecord, "transforms" | "linears" | "blocks" | "ends" | "training"> {
+  /** Tokens of calibration text; null without any. */
+  readonly tokens: number | null;
 }

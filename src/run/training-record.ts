@@ -21,17 +21,13 @@ export function describeTraining(
   { step, losses, elapsedMs }: TrainingProgress,
   tokensPerStep: number,
 ): TrainingRecord {
-  const stepsAPoint = Math.max(1, Math.ceil(losses.length / curvePoints));
-  const points = Array.from({ length: Math.ceil(losses.length / stepsAPoint) }, (_, i) => {
-    const part = losses.slice(i * stepsAPoint, (i + 1) * stepsAPoint);
-    return part.reduce((sum, loss) => sum + loss, 0) / part.length;
-  });
+  const { span: stepsAPoint, means } = meansOfSpans(losses, curvePoints);
   return {
     steps: step,
     tokensPerStep,
     elapsedMs,
     tokensPerSecond: elapsedMs > 0 ? (step * tokensPerStep * 1000) / elapsedMs : 0,
-    losses: points,
+    losses: means,
     stepsAPoint,
   };
 }
@@ -39,24 +35,33 @@ export function describeTraining(
 /** Speed and time left of a training, from the steps of this process. */
 export class TrainingPace {
   private readonly tokensPerStep: number;
-  private first: { readonly step: number; readonly elapsedMs: number } | null = null;
+  private readonly from: Pick<TrainingProgress, "step" | "elapsedMs">;
 
-  constructor(tokensPerStep: number) {
+  /** `from`: what was done before; null when the training begins. */
+  constructor(tokensPerStep: number, from: Pick<TrainingProgress, "step" | "elapsedMs"> | null) {
     this.tokensPerStep = tokensPerStep;
+    this.from = from ?? { step: 0, elapsedMs: 0 };
   }
 
-  /** Takes a step; null until there are two to go by. */
-  take({ step, steps, elapsedMs }: StepReport): {
-    tokensPerSecond: number | null;
-    remainingMs: number | null;
-  } {
-    this.first ??= { step, elapsedMs };
-    const done = step - this.first.step;
-    const workMs = elapsedMs - this.first.elapsedMs;
-    if (done === 0 || workMs <= 0) return { tokensPerSecond: null, remainingMs: null };
+  /** Takes a step. */
+  take({ step, steps, elapsedMs }: StepReport): { tokensPerSecond: number; remainingMs: number } {
+    const msPerStep = (elapsedMs - this.from.elapsedMs) / (step - this.from.step);
     return {
-      tokensPerSecond: (done * this.tokensPerStep * 1000) / workMs,
-      remainingMs: (workMs / done) * (steps - step),
+      tokensPerSecond: (1000 * this.tokensPerStep) / msPerStep,
+      remainingMs: (steps - step) * msPerStep,
     };
   }
+}
+
+/** Means over spans of equal length, at most `most` of them; the last span may be shorter. */
+export function meansOfSpans(
+  values: readonly number[],
+  most: number,
+): { readonly span: number; readonly means: number[] } {
+  const span = Math.max(1, Math.ceil(values.length / most));
+  const means = Array.from({ length: Math.ceil(values.length / span) }, (_, i) => {
+    const some = values.slice(i * span, (i + 1) * span);
+    return some.reduce((sum, value) => sum + value, 0) / some.length;
+  });
+  return { span, means };
 }

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createReferenceBackend } from "../kernels/reference/index.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { TrainingProgress } from "../training/training-store.ts";
-import { TrainingFiles } from "./training-states.ts";
+import { TrainingStates } from "./training-states.ts";
 
 const backend = createReferenceBackend();
 const identity = { seed: "0", steps: "10" };
@@ -24,9 +24,9 @@ const progressAt = (step: number): TrainingProgress => ({
 });
 const tensorsOf = (value: number) =>
   new Map([["w", Tensor.from(backend, "f32", [2], Float32Array.of(value, -value))]]);
-const files = (identityOf = identity) => new TrainingFiles(join(folder, "states"), identityOf);
+const files = (identityOf = identity) => new TrainingStates(join(folder, "states"), identityOf);
 
-async function readBack(store: TrainingFiles): Promise<[TrainingProgress | null, number]> {
+async function readBack(store: TrainingStates): Promise<[TrainingProgress | null, number]> {
   const tensors = tensorsOf(0);
   const progress = await store.read(tensors);
   return [progress, (await tensors.get("w")?.read())?.[0] ?? Number.NaN];
@@ -44,7 +44,6 @@ describe("states of a training", () => {
 
   test("without a state there is nothing to go on with", async () => {
     expect(await readBack(files())).toEqual([null, 0]);
-    expect(await files().differences()).toBeNull();
   });
 
   test.each([
@@ -77,8 +76,7 @@ describe("states of a training", () => {
   test("a run with other options is told apart, and its state not taken", async () => {
     await files().write(progressAt(5), tensorsOf(5));
     const other = files({ ...identity, seed: "1" });
-    expect(await other.differences()).toEqual([{ name: "seed", before: "0", now: "1" }]);
     expect(await readBack(other)).toEqual([null, 0]);
-    expect(await files().differences()).toEqual([]);
+    expect(await readBack(files())).toEqual([progressAt(5), 5]);
   });
 });

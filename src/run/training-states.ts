@@ -19,7 +19,7 @@ import {
   type TrainingStore,
   type TrainingTensors,
 } from "../training/training-store.ts";
-import { compareIdentities, type IdentityDifference, type RunIdentity } from "./identity.ts";
+import { compareIdentities, type RunIdentity } from "./identity.ts";
 
 /** Version of the state files; states of another one are of another program. */
 const stateVersion = 1;
@@ -42,26 +42,19 @@ interface StateDocument {
  * renamed, the JSON last: what it names is whole. A state whose hashes do not agree is passed over
  * for the one before it.
  */
-export class TrainingFiles implements TrainingStore {
+export class TrainingStates implements TrainingStore {
   readonly path: string;
   private readonly identity: RunIdentity;
-
-  /** `identity` is all that the values of the run depend on. */
-  constructor(path: string, identity: RunIdentity) {
-    this.path = path;
-    this.identity = identity;
-  }
+  private readonly onSafe: ((step: number) => Promise<void>) | undefined;
 
   /**
-   * Lists in what the run that left the newest state differs from this one; null when there is no
-   * state.
+   * `identity` is all that the values of the run depend on; `onSafe` hears of each state that is
+   * written and durable.
    */
-  async differences(): Promise<readonly IdentityDifference[] | null> {
-    for (const step of await this.steps()) {
-      const document = await this.readDocument(step);
-      if (document) return compareIdentities(document.identity, this.identity);
-    }
-    return null;
+  constructor(path: string, identity: RunIdentity, onSafe?: (step: number) => Promise<void>) {
+    this.path = path;
+    this.identity = identity;
+    this.onSafe = onSafe;
   }
 
   /**
@@ -107,6 +100,7 @@ export class TrainingFiles implements TrainingStore {
     await writeText(this.file(step, "json"), formatJson(document));
     await syncDirectory(this.path);
     await this.removeOld();
+    await this.onSafe?.(step);
   }
 
   private file(step: number, extension: string): string {

@@ -1,91 +1,260 @@
-import { readJsonObject } from "../formats/json-file.ts";
-import {
-  discardUnfinished,
-  findCommitted,
-  finishCommit,
-  openResumable,
-} from "../run/output/resumable-output.ts";
-import { joinPath } from "../platform/node.ts";
-import { choosePrecision } from "../training/choose-precision.ts";
+import { formatJson, type JsonRecord } from "../formats/json-file.ts";
+import { DecoderModel } from "../models/decoder.ts";
+import type { DecoderConfig } from "../models/decoder-config.ts";
+import { expectedTensors } from "../models/decoder-weights.ts";
+import { TrainableModel } from "../nn/trainable-model.ts";
+import type { WeightSource } from "../nn/weight-source.ts";
+import { describeMachine, writeText } from "../platform/node.ts";
+import { expectMemory } from "../run/expect-memory.ts";
 import { asEvents, openOriginal } from "../run/open-original.ts";
-import type { ResumeChoice } from "../recipe/resume-choice.ts";
-import { emptyDirectory, otherRun } from "../run/resume.ts";
-import type { RunIdentity } from "../run/identity.ts";
-import { TrainingFiles } from "../run/training-states.ts";
+import { type Run, runInFolder } from "../run/run.ts";
+import { CheckpointWeights } from "../runtime/checkpoint-weights.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { choosePrecision } from "../training/choose-precision.ts";
+import { nextTokenLoss } from "../training/differentiate.ts";
+import type { Parameter } from "../training/parameter.ts";
+import { TokenBatches } from "../training/token-batches.ts";
+import { train } from "../training/train.ts";
+import type { TrainingProgress } from "../training/training-store.ts";
+import { UsageError } from "../util/errors.ts";
+import { version } from "../util/version.ts";
 import { hashTexts, identifyTraining } from "./identify-training.ts";
-import { parseTrainConfig, type TrainConfigInput } from "./train-config.ts";
-import type { TrainJob, TrainModelOptions } from "./train-job.ts";
+import { InitialWeights } from "./initial-weights.ts";
+import { prepareData, type TrainingData } from "./prepare-data.ts";
+import type { PretrainJob, PretrainOptions } from "./pretrain-job.ts";
+import { StepMeter, thinOut } from "./step-meter.ts";
+import {
+  decoderConfigOf,
+  type ModelShape,
+  modelJson,
+  parseTrainConfig,
+  type TrainConfigInput,
+} from "./train-config.ts";
+import type { TrainPlan } from "./train-events.ts";
+import { learningRateOf, optimizerOf, planTraining, scheduleOf } from "./train-plan.ts";
 import type { TrainRecord } from "./train-record.ts";
-import { TrainRun } from "./pretrain-run.ts";
+import { validationLoss } from "./validation-loss.ts";
+import { writeTrainedModel } from "./write-trained-model.ts";
 
 /**
- * Trains a model as a configuration says, a new one or one that is gone on with, and writes it as a
- * Hugging Face checkpoint. The output appears under its final name when it is whole. What an
- * interrupted run had done is kept beside it, and the next run of the same configuration goes on
- * with that, to the same bytes.
+ * Trains a float model as a configuration says, a new one or one that was trained before, and
+ * writes it as a Hugging Face checkpoint. The output appears under its final name when it is whole.
+ * The states of an interrupted run are kept beside it, and the next run of the same configuration
+ * continues from the newest, to the same bytes.
  * @throws UsageError when the configuration cannot be carried out, the output is taken, or an
  * unfinished run to it is another one
  * @throws NumericError when the training diverges; its last good state is kept
  * @throws FewbitError of the kind that fits
  */
-export async function trainModel(
+export async function pretrain(
   input: TrainConfigInput,
-  options: TrainModelOptions,
+  options: PretrainOptions,
 ): Promise<TrainRecord> {
   const config = parseTrainConfig(input);
-  const { backend, emit } = options;
+  const { backend, out, overwrite = false, resume = "auto" } = options;
   const precision = choosePrecision(config.precision, backend);
   const { from } = config;
   const opened = from ? await openOriginal(from, backend, asEvents(options)) : null;
   try {
     const texts = await hashTexts(config);
-    const start = { checkpoint: opened?.checkpoint ?? null, precision };
-    const identity = await identifyTraining(config, texts, start, backend);
-    const record = await runInFolder({ config, opened, texts, precision, identity, options });
-    emit({ type: "done", record });
+    const checkpoint = opened?.checkpoint ?? null;
+    const identity = await identifyTraining(config, texts, { checkpoint, precision }, backend);
+    const inputs = [opened?.directory, config.tokenizer].filter((path) => typeof path === "string");
+    const start = { out, identity, overwrite, resume, inputs, keepsWorkAtFault: true };
+    const job = { config, opened, texts, precision, options };
+    const record = await runInFolder(start, (run) => trainInFolder(job, run));
+    options.emit({ type: "done", record });
     return record;
   } finally {
     await opened?.checkpoint.close();
   }
 }
 
-async function runInFolder(job: TrainJob): Promise<TrainRecord> {
-  const { config, opened, options, identity } = job;
-  const { out, overwrite = false, resume = "auto" } = options;
-  const inputs = [opened?.directory, config.tokenizer].filter((path) => typeof path === "string");
-  const settled = await settleEarlierTraining(out, identity, resume);
-  if (settled) return settled;
-  const folder = await openResumable(out, { overwrite, inputs });
-  const files = new TrainingFiles(folder.journalPath, identity);
+/** Trains in the folder of a run, and returns the record, which stands in the folder already. */
+async function trainInFolder(job: PretrainJob, run: Run): Promise<TrainRecord> {
+  const { config, opened, precision, options } = job;
+  const { backend, signal, emit } = options;
+  const data = await prepareData({
+    config,
+    workPath: run.folder.workPath,
+    from: opened?.directory ?? null,
+    contextLength: opened?.config.contextLength ?? config.model?.max_position_embeddings ?? 0,
+    report: (activity) => emit({ type: "preparing", activity }),
+    signal,
+  });
+  const start = startOf(job, data);
+  const plan = planTraining(config, start.config, data, precision);
+  emit({ type: "plan", plan });
+  expectMemory(plan.memoryBytes, lessMemory);
+  const bare = await DecoderModel.open(backend, start.config, start.weights);
+  const model = await TrainableModel.load(bare, start.weights, signal);
   try {
-    const differences = await files.differences();
-    if (differences && differences.length > 0) throw otherRun(folder.path, differences);
-    if (!differences) await emptyDirectory(folder.workPath);
-    const record = await new TrainRun(job, folder, files).work();
-    await folder.commit();
+    const progress = await trainSteps(job, run, { model, decoder: start.config, data, plan });
+    const sizeBytes = await writeTrainedModel(run.folder.workPath, {
+      config: start.json,
+      tokenizer: data.tokenizer,
+      expected: expectedTensors(start.config),
+      tensors: model.tensors,
+      dtype: config.dtype,
+    });
+    const record = describe(job, run, { plan, progress, sizeBytes });
+    await writeText(run.folder.file("run.json"), formatJson(record));
+    await writeText(run.folder.file("loss.svg"), options.drawLosses(record));
     return record;
-  } catch (error) {
-    if ((await files.progress()) === null) await folder.abort();
-    else await folder.leave();
-    throw error;
+  } finally {
+    model.release();
   }
 }
 
-/**
- * Makes way for a training to `out`: with `restart` nothing of an earlier one is left. Returns the
- * record when the same training was stopped after its output had got its name, in the last step of
- * all.
- */
-async function settleEarlierTraining(
-  out: string,
-  identity: RunIdentity,
-  choice: ResumeChoice,
-): Promise<TrainRecord | null> {
-  if (choice === "restart") await discardUnfinished(out);
-  const journalPath = await findCommitted(out);
-  if (journalPath === null) return null;
-  const differences = await new TrainingFiles(journalPath, identity).differences();
-  await finishCommit(out);
-  if (choice === "restart" || differences?.length !== 0) return null;
-  return (await readJsonObject(joinPath(out, "run.json"))) as unknown as TrainRecord;
+const lessMemory =
+  "use smaller batches with accumulation, shorter windows, or recomputation (--recompute)";
+
+/** A model before its first step. */
+interface StartModel {
+  /** Its `config.json`. */
+  readonly json: JsonRecord;
+  readonly config: DecoderConfig;
+  readonly weights: WeightSource;
+}
+
+function startOf(job: PretrainJob, { tokenizer }: TrainingData): StartModel {
+  const { config, opened, options } = job;
+  const { backend } = options;
+  if (opened) {
+    const weights = new CheckpointWeights(backend, opened.checkpoint, "float32");
+    return { json: opened.checkpoint.config, config: opened.config, weights };
+  }
+  const shape = config.model as ModelShape;
+  const vocabularySize = vocabularyOf(job, shape, tokenizer.vocabularySize);
+  const decoder = decoderConfigOf(shape, vocabularySize);
+  const deviation = shape.initializer_range;
+  return {
+    json: modelJson(shape, vocabularySize),
+    config: decoder,
+    weights: new InitialWeights(backend, decoder, config.seed, deviation),
+  };
+}
+
+/** @throws UsageError when the tokenizer has more tokens than the model */
+function vocabularyOf(
+  { config, options }: PretrainJob,
+  { vocab_size: asked }: ModelShape,
+  tokens: number,
+): number {
+  if (asked === undefined || asked === tokens) return tokens;
+  if (typeof config.tokenizer === "string") {
+    if (tokens < asked) return asked;
+    throw new UsageError(`the tokenizer has ${tokens} tokens, more than the model's ${asked}`, {
+      hint: "leave out model.vocab_size, or give at least as many",
+    });
+  }
+  const message = `the text gave a tokenizer of ${tokens} tokens, not ${asked}: the model has as many`;
+  options.emit({ type: "notice", message });
+  return tokens;
+}
+
+/** What the steps of a training work with. */
+interface Training {
+  readonly model: TrainableModel;
+  readonly decoder: DecoderConfig;
+  readonly data: TrainingData;
+  readonly plan: TrainPlan;
+}
+
+/** Takes all steps, from the newest state that an interrupted run left. */
+async function trainSteps(
+  { config, precision, options }: PretrainJob,
+  run: Run,
+  { model, decoder, data, plan }: Training,
+): Promise<TrainingProgress> {
+  const { batch: size, order } = config.data;
+  const { accumulation, clip } = config.optimizer;
+  const { backend, signal, emit } = options;
+  const { steps, checkpointEvery } = plan;
+  const states = run.openStates();
+  const earlier = await states.progress();
+  if (run.earlier) {
+    const { interruptedAt } = run.earlier;
+    const step = earlier?.step ?? 0;
+    await run.resumeAfter({ blocks: 0, steps: step });
+    emit({ type: "resumed", step, steps, interruptedAt });
+  }
+  const parameters = parametersOf(model, decoder);
+  const batches = new TokenBatches(data.windows, { size, order, seed: config.seed });
+  const pass = { recompute: config.recompute };
+  const meter = new StepMeter(plan, learningRateOf(config), earlier);
+  const { windows = 0, every = Math.ceil(steps / 10) } = config.validation ?? {};
+  const { validation: held } = data;
+  const measure = held && (() => validationLoss(backend, model, held, windows, signal));
+  return train({
+    parameters,
+    steps,
+    accumulation,
+    clip,
+    schedule: scheduleOf(config),
+    optimizer: optimizerOf(config),
+    loss: (step, micro) => {
+      const ids = batches.at(step * accumulation + micro);
+      const { length } = batches;
+      return nextTokenLoss(parameters, precision, { ids, length }, (x) => model.forward(x, pass));
+    },
+    store: states,
+    checkpointEvery,
+    onStep: (report) => {
+      run.clock.sampleMemory();
+      emit(meter.count(report));
+    },
+    ...(signal ? { signal } : {}),
+    ...(measure ? { validation: { every, measure } } : {}),
+  });
+}
+
+/** Parameters in the order of the forward pass; matrices apart from norms and biases. */
+function parametersOf({ tensors }: TrainableModel, decoder: DecoderConfig): Parameter[] {
+  return [...expectedTensors(decoder)].map(([name, shape]) => ({
+    name,
+    value: tensors.get(name) as Tensor<"f32">,
+    group: shape.length === 2 ? "matrices" : "rest",
+  }));
+}
+
+function describe(
+  { config, opened, texts, precision, options }: PretrainJob,
+  { clock, startedAt, resumptions }: Run,
+  done: {
+    readonly plan: TrainPlan;
+    readonly progress: TrainingProgress;
+    readonly sizeBytes: number;
+  },
+): TrainRecord {
+  const { id, level, threads } = options.backend;
+  const { steps, tokensPerStep, parameters, textTokens } = done.plan;
+  const { elapsedMs, losses, validations } = done.progress;
+  const trainedTokens = steps * tokensPerStep;
+  return {
+    fewbit: version,
+    kind: "train",
+    config,
+    origin: opened?.origin ?? null,
+    backend: { id, level, threads },
+    precision,
+    machine: describeMachine(),
+    startedAt,
+    resumptions: resumptions.map(({ interruptedAt, resumedAt, steps: step = 0 }) => ({
+      interruptedAt,
+      resumedAt,
+      step,
+    })),
+    ...clock.usage,
+    elapsedMs,
+    texts,
+    textTokens,
+    trainedTokens,
+    parameters,
+    steps,
+    tokensPerSecond: (1000 * trainedTokens) / elapsedMs,
+    losses: thinOut(losses),
+    validations,
+    sizeBytes: done.sizeBytes,
+  };
 }

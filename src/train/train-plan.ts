@@ -1,10 +1,16 @@
 import type { DecoderConfig } from "../models/decoder-config.ts";
+import { expectedTensors } from "../models/decoder-weights.ts";
+import {
+  estimateTrainingMemory,
+  trainedParameterBytes,
+  type TrainingSize,
+} from "../run/estimate-training.ts";
+import { elementCount } from "../tensor/shape.ts";
 import type { AdamWSettings } from "../training/adamw.ts";
 import { expectSchedule, type Schedule } from "../training/schedule.ts";
 import type { TapePrecision } from "../tensor/tape.ts";
 import type { TrainingData } from "./prepare-data.ts";
 import type { TrainConfig } from "./train-config.ts";
-import { countParameters, estimateTrainingMemory } from "./train-estimate.ts";
 import type { TrainPlan } from "./train-events.ts";
 
 const newLearningRate = 1e-3;
@@ -56,7 +62,7 @@ export function planTraining(
     textTokens: data.textTokens,
     epochs: (steps * windowsPerStep) / count,
     precision,
-    memoryBytes: estimateTrainingMemory(decoder, batch * length, { ...config, precision }),
+    memoryBytes: estimateTrainingMemory(trainingSize(decoder, batch * length, config, precision)),
     checkpointEvery:
       config.checkpointEvery ?? Math.min(mostStepsBetweenStates, Math.ceil(steps / 20)),
   };
@@ -70,4 +76,37 @@ function stepsOf(
   if (steps !== undefined) return steps;
   if (tokens !== undefined) return Math.max(1, Math.round(tokens / tokensPerStep));
   return Math.max(1, Math.round(epochs * stepsPerEpoch));
+}
+
+/** Counts the parameters of a model. */
+function countParameters(config: DecoderConfig): number {
+  let count = 0;
+  for (const [, shape] of expectedTensors(config)) count += elementCount(shape);
+  return count;
+}
+
+function trainingSize(
+  config: DecoderConfig,
+  tokens: number,
+  { recompute }: TrainConfig,
+  precision: TapePrecision,
+): TrainingSize {
+  const { hiddenSize, intermediateSize, heads, kvHeads, headDim, layers } = config;
+  // In bfloat16, parameters and the inputs of products are also there in 16 bits.
+  const narrow = precision === "bf16" ? 0.5 : 0;
+  const blockFloats =
+    4 * hiddenSize +
+    (3 * heads + 3 * kvHeads) * headDim +
+    3 * intermediateSize +
+    narrow * (2 * hiddenSize + heads * headDim + intermediateSize);
+  return {
+    parameters: countParameters(config),
+    parameterBytes: trainedParameterBytes + 4 * narrow,
+    blocks: layers.length,
+    hiddenSize,
+    vocabularySize: config.vocabularySize,
+    blockFloats,
+    tokens,
+    recompute,
+  };
 }

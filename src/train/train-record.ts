@@ -1,5 +1,6 @@
 import type { HubOrigin } from "../hub/resolve-model.ts";
 import type { MachineDescription } from "../platform/node.ts";
+import type { Usage } from "../run/run-clock.ts";
 import type { Validation } from "../training/training-store.ts";
 import type { TrainConfig } from "./train-config.ts";
 
@@ -9,7 +10,7 @@ export interface TextRecord {
   readonly sha256: string;
 }
 
-/** How a training that was interrupted was gone on with. */
+/** How a training that was interrupted was resumed. */
 export interface TrainResumption {
   /** When the interrupted run was last known to be at work, ISO. */
   readonly interruptedAt: string;
@@ -26,23 +27,20 @@ export interface LossPoint {
 }
 
 /** The record of a training, written to `run.json` beside the weights. */
-export interface TrainRecord {
+export interface TrainRecord extends Usage {
   readonly fewbit: string;
   readonly kind: "train";
   /** The configuration with all that was filled in. */
   readonly config: TrainConfig;
   /**
-   * Repository and commit of the model that was gone on with, when it is from the Hugging Face Hub.
+   * Repository and commit of the model that was trained further, when it is from the Hugging Face Hub.
    */
   readonly origin: HubOrigin | null;
   readonly backend: { readonly id: string; readonly level: string; readonly threads: number };
   readonly precision: "f32" | "bf16";
   readonly machine: MachineDescription;
   readonly startedAt: string;
-  /** Time at work; what interrupted runs had done and lost again is not in it. */
-  readonly elapsedMs: number;
   readonly resumptions: readonly TrainResumption[];
-  readonly peakMemoryBytes: number;
   readonly texts: {
     readonly train: readonly TextRecord[];
     readonly validation: readonly TextRecord[];

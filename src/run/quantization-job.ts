@@ -27,7 +27,7 @@ export interface RunOptions {
 }
 
 /** Everything about a run that is settled before its work. */
-export interface RunJob {
+export interface QuantizationJob {
   readonly opened: OpenedModel;
   readonly recipe: Recipe;
   readonly method: Method;

@@ -1,7 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import type { DownloadProgress } from "../hub/download-progress.ts";
 import type { ResumeChoice } from "../recipe/resume-choice.ts";
-import type { RunIdentity } from "../run/identity.ts";
 import type { OpenedModel } from "../runtime/load.ts";
 import type { TapePrecision } from "../tensor/tape.ts";
 import type { TrainTexts } from "./identify-training.ts";
@@ -10,7 +9,7 @@ import type { TrainEvent } from "./train-events.ts";
 import type { TrainRecord } from "./train-record.ts";
 
 /** What a training needs besides its configuration. */
-export interface TrainModelOptions {
+export interface PretrainOptions {
   readonly backend: Backend;
   /** Directory to write. */
   readonly out: string;
@@ -26,12 +25,11 @@ export interface TrainModelOptions {
 }
 
 /** Everything about a training that is settled before its work. */
-export interface TrainJob {
+export interface PretrainJob {
   readonly config: TrainConfig;
-  /** Model that is gone on with; null for a new one. */
+  /** Model that is trained further; null for a new one. */
   readonly opened: OpenedModel | null;
   readonly texts: TrainTexts;
   readonly precision: TapePrecision;
-  readonly identity: RunIdentity;
-  readonly options: TrainModelOptions;
+  readonly options: PretrainOptions;
 }

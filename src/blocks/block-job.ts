@@ -1,0 +1,78 @@
+import type { Block, QuantizableModel } from "../nn/quantizable-model.ts";
+import type { LinearSlot } from "../nn/linear.ts";
+import type { Scheme } from "../quant/scheme.ts";
+import { describeLinear, type LinearOutcome } from "../run/linear-record.ts";
+import type { QuantizedOutput } from "../run/output/quantized-output.ts";
+import type { PlannedLinear } from "../run/plan.ts";
+import type { Quantization } from "../run/quantization.ts";
+import type { QuantizationJob } from "../run/quantization-job.ts";
+import type { LinearRecord } from "../run/run-record.ts";
+import type { ResidualStreams } from "./residual-streams.ts";
+
+/** One block at work: what the steps of its quantization share. */
+export class BlockJob {
+  readonly index: number;
+  readonly job: QuantizationJob;
+  readonly model: QuantizableModel;
+  /** Null when no calibration text was given. */
+  readonly streams: ResidualStreams | null;
+  /** Linears that are quantized and written. */
+  readonly linears: LinearRecord[] = [];
+  readonly signal: AbortSignal | undefined;
+  private readonly quantization: Quantization;
+  private readonly output: QuantizedOutput;
+  private readonly planned: ReadonlyMap<string, PlannedLinear>;
+
+  constructor(
+    index: number,
+    quantization: Quantization,
+    output: QuantizedOutput,
+    streams: ResidualStreams | null,
+  ) {
+    const { job } = quantization;
+    this.index = index;
+    this.job = job;
+    this.model = job.opened.model;
+    this.streams = streams;
+    this.signal = job.options.signal;
+    this.quantization = quantization;
+    this.output = output;
+    const own = job.plan.linears.filter(({ block }) => block === index);
+    this.planned = new Map(own.map((linear) => [linear.slot, linear]));
+  }
+
+  /** Weights of the linears that will be quantized. */
+  get weights(): number {
+    return [...this.planned.values()]
+      .filter(({ scheme }) => scheme)
+      .reduce((sum, { inFeatures, outFeatures }) => sum + inFeatures * outFeatures, 0);
+  }
+
+  /** The scheme of a slot; null when it stays as it is. */
+  readonly schemeOf = (slot: string): Scheme | null => this.planned.get(slot)?.scheme ?? null;
+
+  /** Slots that will be quantized, of those given. */
+  chosen(slots: readonly LinearSlot[]): LinearSlot[] {
+    return slots.filter(({ name }) => this.schemeOf(name) !== null);
+  }
+
+  /** Says what is being done now, and which share of the block's work is done, 0 to 1. */
+  readonly report = (activity: string, share = 0): void =>
+    this.quantization.meter.report(this.index, activity, share * this.weights);
+
+  /** Writes a quantized linear and notes how it was quantized. */
+  async finishLinear(block: Block, slot: string, outcome: LinearOutcome): Promise<void> {
+    const place = { module: `${block.name}.${slot}`, block: this.index, slot };
+    const record = await describeLinear(place, outcome);
+    await this.output.writeLinear(place.module, outcome.stored);
+    this.linears.push(record);
+    this.quantization.meter.advance(record.weights);
+    this.job.options.emit({ type: "linear", linear: record });
+    this.report(slot);
+  }
+
+  /** Writes a tensor that transforms have changed. */
+  async writeChanged(name: string, values: Float32Array): Promise<void> {
+    await this.output.writeChanged(name, values);
+  }
+}

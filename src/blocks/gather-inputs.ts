@@ -1,0 +1,43 @@
+import { LayerInputs, type Statistic } from "../calibration/statistics/layer-inputs.ts";
+import type { LinearSlot } from "../nn/linear.ts";
+import type { Block } from "../nn/quantizable-model.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { ActivationCache } from "./activations.ts";
+import type { BlockJob } from "./block-job.ts";
+
+/** Which inputs are wanted, and what is gathered of them. */
+export interface Gathering {
+  readonly slots: readonly LinearSlot[];
+  /** What is gathered besides a sample. */
+  readonly statistics: readonly Statistic[];
+  /** Hears of each input too. */
+  readonly observe?: (slot: LinearSlot, input: Tensor) => void;
+  /** Only the windows that make up the first `tokens`. */
+  readonly tokens?: number;
+}
+
+/**
+ * Runs a block on its calibration inputs, as far as the last slot that is wanted, and gathers what
+ * comes to its linear layers.
+ */
+export async function gatherInputs(
+  block: Block,
+  { model, signal }: Pick<BlockJob, "model" | "signal">,
+  activations: ActivationCache,
+  { slots, statistics, observe, tokens }: Gathering,
+): Promise<LayerInputs> {
+  const inputs = new LayerInputs(statistics);
+  const wanted = new Set(slots);
+  const untilStage = block.stages.findLastIndex((stage) => stage.some((slot) => wanted.has(slot)));
+  const onInput = (slot: LinearSlot, input: Tensor): void => {
+    if (!wanted.has(slot)) return;
+    inputs.observe(slot, input);
+    observe?.(slot, input);
+  };
+  const visit = (hidden: Tensor<"f32">): void => {
+    inputs.nextPass();
+    model.forwardBlock(block, hidden, { position: 0, observe: onInput, untilStage });
+  };
+  await activations.forEach(visit, signal, tokens);
+  return inputs;
+}

@@ -1,0 +1,89 @@
+import type { InputStatistics } from "../calibration/statistics/layer-inputs.ts";
+import type { LinearSlot } from "../nn/linear.ts";
+import { makeLinear } from "../nn/make-linear.ts";
+import type { Block } from "../nn/quantizable-model.ts";
+import { floatLinear, replaceWeight } from "../nn/scale-channels.ts";
+import { monotonicMs } from "../platform/node.ts";
+import type { LayerActivations } from "../quant/activation-grid.ts";
+import type { QTensor } from "../quant/q-tensor.ts";
+import { makeScheme } from "../quant/scheme.ts";
+import { LayerError } from "../run/layer-error.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { throwIfCancelled } from "../util/errors.ts";
+import type { BlockJob } from "./block-job.ts";
+import { gatherInputs } from "./gather-inputs.ts";
+import { SlotRanges } from "./slot-ranges.ts";
+
+/**
+ * Quantizes the linears of one block, stage by stage: gathers the inputs that each stage has now
+ * (with `trueSequential` those that come out of the quantized stages before it), quantizes, and
+ * puts the decoded weight in the slot, or the layer itself where more than a weight stands there.
+ */
+export async function quantizeLinears(block: Block, job: BlockJob): Promise<void> {
+  const { streams, signal } = job;
+  const { method, recipe } = job.job;
+  for (const slots of stagesOf(block, job)) {
+    const ranges = new SlotRanges(slots, job.schemeOf);
+    if (streams) job.report(`inputs of ${slots[0].name}`);
+    const { statistics } = method.needs;
+    const gathering = { slots, statistics, observe: ranges.observe };
+    const inputs = streams && (await gatherInputs(block, job, streams.quantized, gathering));
+    for (const slot of slots) {
+      throwIfCancelled(signal);
+      const activations = await ranges.activations(slot.name, recipe.activationRange);
+      await quantizeSlot(block, slot, inputs?.of(slot) ?? null, activations, job);
+    }
+    ranges.release();
+    inputs?.release();
+  }
+}
+
+/** Slots that will be quantized, by the order in which their inputs are gathered. */
+function stagesOf(block: Block, job: BlockJob): LinearSlot[][] {
+  const stages = block.stages.map((slots) => job.chosen(slots)).filter(({ length }) => length > 0);
+  const oneByOne = job.job.recipe.trueSequential && job.streams !== null;
+  return oneByOne || stages.length === 0 ? stages : [stages.flat()];
+}
+
+async function quantizeSlot(
+  block: Block,
+  slot: LinearSlot,
+  inputs: InputStatistics | null,
+  activations: LayerActivations | null,
+  job: BlockJob,
+): Promise<void> {
+  const { method, recipe } = job.job;
+  const scheme = job.schemeOf(slot.name);
+  if (!scheme || !method.quantizeLinear) return;
+  job.report(slot.name);
+  const startedMs = monotonicMs();
+  const { weight } = floatLinear(block, slot.name);
+  const error = await LayerError.of(weight, inputs?.sample ?? null);
+  const { weight: made, ...notes } = await method.quantizeLinear({
+    name: `${block.name}.${slot.name}`,
+    weight,
+    scheme: makeScheme(scheme.grid, scheme.groupSize),
+    hessian: inputs?.hessian ?? null,
+    options: recipe.options,
+  });
+  const stored = made.withActivations(scheme, activations);
+  const decoded = putDecoded(block, slot.name, made);
+  const elapsedMs = monotonicMs() - startedMs;
+  await job.finishLinear(block, slot.name, { stored, error, decoded, elapsedMs, ...notes });
+  if (scheme.grid.normalizedOutputs) await putLayer(block, slot, stored);
+}
+
+/** Puts the layer that a packed weight asks for in place of its decoded values. */
+async function putLayer(block: Block, slot: LinearSlot, packed: QTensor): Promise<void> {
+  const { weight, bias } = floatLinear(block, slot.name);
+  slot.layer = await makeLinear(weight.backend, packed, bias);
+  weight.release();
+}
+
+/** Puts the decoded values of a packed weight into its slot, and returns them. */
+export function putDecoded(block: Block, slot: string, packed: QTensor): Tensor<"f32"> {
+  const { backend, shape } = floatLinear(block, slot).weight;
+  const decoded = Tensor.from(backend, "f32", shape, packed.dequantize());
+  replaceWeight(block, slot, decoded);
+  return decoded;
+}

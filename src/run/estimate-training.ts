@@ -1,0 +1,31 @@
+/** Memory of a process before it trains anything. */
+export const processBytes = 120e6;
+/** Float32 value, gradient and two moments of a trained parameter. */
+export const trainedParameterBytes = 16;
+
+/** Sizes that the memory of training a whole model follows from. */
+export interface TrainingSize {
+  readonly parameters: number;
+  /** What a parameter takes with its gradient, moments and copies. */
+  readonly parameterBytes: number;
+  readonly blocks: number;
+  readonly hiddenSize: number;
+  readonly vocabularySize: number;
+  /** Floats that the gradients need of one block for each token. */
+  readonly blockFloats: number;
+  /** Tokens of a micro-batch: what is in memory at once. */
+  readonly tokens: number;
+  /** Whether blocks are computed again for their gradients. */
+  readonly recompute: boolean;
+}
+
+/**
+ * Estimates the peak of memory in bytes of training a whole model: parameters with what belongs to
+ * them; activations of all blocks, or of one where they are recomputed; logits and their gradients.
+ */
+export function estimateTrainingMemory(size: TrainingSize): number {
+  const { blocks, hiddenSize, blockFloats, tokens, vocabularySize } = size;
+  const kept = size.recompute ? blocks * hiddenSize + 2 * blockFloats : (blocks + 1) * blockFloats;
+  const activations = 4 * tokens * (kept + 3 * vocabularySize + 4 * hiddenSize);
+  return processBytes + size.parameters * size.parameterBytes + activations;
+}

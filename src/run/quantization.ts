@@ -1,0 +1,127 @@
+import type { TensorEntry } from "../formats/safetensors-header.ts";
+import { describeMachine } from "../platform/node.ts";
+import { openModel } from "../runtime/load.ts";
+import { version } from "../util/version.ts";
+import { sampleWindows } from "./collect-windows.ts";
+import { digestOf } from "./identity.ts";
+import { joinStages } from "./join-stages.ts";
+import { QuantizedOutput } from "./output/quantized-output.ts";
+import { embeddingAndHeadWeights } from "./plan.ts";
+import { ProgressMeter } from "./progress.ts";
+import type { QuantizationJob } from "./quantization-job.ts";
+import type { Run } from "./run.ts";
+import type { FinishedRecords, RunRecord } from "./run-record.ts";
+
+/** A run that makes a quantized checkpoint: block by block, or by training the whole model. */
+export class Quantization {
+  readonly job: QuantizationJob;
+  readonly run: Run;
+  readonly meter: ProgressMeter;
+
+  constructor(job: QuantizationJob, run: Run) {
+    this.job = job;
+    this.run = run;
+    const { blocks, quantizedWeights, ends } = job.plan;
+    const work = quantizedWeights + embeddingAndHeadWeights(ends);
+    this.meter = new ProgressMeter(run.clock, job.options.emit, blocks, work);
+  }
+
+  /**
+   * Writes a checkpoint of these tensors: those that `work` does not write are copied. Returns the
+   * record of the run, which stands beside the weights.
+   */
+  async writeCheckpoint(
+    entries: readonly TensorEntry[],
+    work: (output: QuantizedOutput) => Promise<FinishedRecords>,
+  ): Promise<RunRecord> {
+    const { opened, recipe, earlierStage, options } = this.job;
+    const { workPath } = this.run.folder;
+    const output = await (this.run.earlier
+      ? QuantizedOutput.reopen(opened.checkpoint, workPath, entries)
+      : QuantizedOutput.create(opened.checkpoint, workPath, entries));
+    try {
+      const done = await work(output);
+      await output.copyRest(options.signal);
+      await output.finish(earlierStage?.recipe ?? recipe);
+      const record = await this.describe(done);
+      await output.writeDocument("run.json", record);
+      return record;
+    } catch (error) {
+      await output.close();
+      throw error;
+    }
+  }
+
+  /** Notes what is done already, in weights too, and says so; nothing where no run was resumed. */
+  async resumeAfter(
+    done: { readonly blocks: number; readonly steps?: number },
+    weights: number,
+  ): Promise<void> {
+    const { earlier } = this.run;
+    if (!earlier) return;
+    this.meter.resume(weights);
+    await this.run.resumeAfter(done);
+    this.job.options.emit({
+      type: "resumed",
+      finishedBlocks: done.blocks,
+      blocks: this.job.plan.blocks,
+      ...(done.steps !== undefined && { finishedSteps: done.steps }),
+      finishedWindows: earlier.windows.length,
+      interruptedAt: earlier.interruptedAt,
+    });
+  }
+
+  /** Lets the model write the calibration windows, where the recipe says so; each is kept at once. */
+  async sampleWindows(): Promise<readonly Int32Array[] | null> {
+    const { opened, recipe, options } = this.job;
+    if (!recipe.calibration) return null;
+    const { samples } = recipe.calibration;
+    const report = (done: number): void =>
+      this.meter.report(0, `calibration window ${Math.min(done + 1, samples)} of ${samples}`);
+    const earlier = this.run.earlier?.windows ?? [];
+    report(earlier.length);
+    return sampleWindows(opened, recipe, {
+      backend: options.backend,
+      signal: options.signal,
+      earlier,
+      onWindow: async (window, done) => {
+        await this.run.finished({ type: "window", ids: [...window] });
+        options.emit({ type: "window", done, total: samples });
+        report(done);
+      },
+    });
+  }
+
+  /** Describes the run, whose checkpoint stands in its folder. */
+  private async describe({ tokens, ...done }: FinishedRecords): Promise<RunRecord> {
+    const { recipe, opened, options, identity, earlierStage } = this.job;
+    const { folder, clock, startedAt, resumptions } = this.run;
+    const { backend } = options;
+    const made = await openModel(folder.workPath, { backend });
+    await made.checkpoint.close();
+    made.model.releaseEmbeddingAndHead();
+    const windows =
+      recipe.calibration && tokens !== null ? tokens / recipe.calibration.window : null;
+    const record: RunRecord = {
+      fewbit: version,
+      recipe,
+      identity: digestOf(identity),
+      origin: opened.origin,
+      backend: { id: backend.id, level: backend.level, threads: backend.threads },
+      machine: describeMachine(),
+      startedAt,
+      ...clock.usage,
+      resumptions,
+      calibration: windows === null || tokens === null ? null : { windows, tokens },
+      sourceBytes: opened.checkpoint.fileBytes,
+      sizeBytes: made.sizes.file.bytes,
+      bitsPerWeight: {
+        linear: made.sizes.linear.bitsPerWeight,
+        file: made.sizes.file.bitsPerWeight,
+      },
+      ...done,
+      fallbacks: done.linears.filter(({ fallback }) => fallback).map(({ module }) => module),
+    };
+    return earlierStage ? joinStages(earlierStage, record) : record;
+  }
+}

@@ -1,0 +1,141 @@
+import { joinPath } from "../platform/node.ts";
+import type { ResumeChoice } from "../recipe/resume-choice.ts";
+import { FormatError, NumericError, UnsupportedError } from "../util/errors.ts";
+import type { RunIdentity } from "./identity.ts";
+import { Journal, type JournalEntry } from "./journal.ts";
+import { openResumable, type ResumableOutput } from "./output/resumable-output.ts";
+import { type EarlierWork, readEarlierWork, settleEarlierRun } from "./resume.ts";
+import { RunClock } from "./run-clock.ts";
+import type { Resumption } from "./run-record.ts";
+import { TrainingStates } from "./training-states.ts";
+
+/** What has to be known to begin a run, whatever its work is. */
+export interface RunStart {
+  /** Directory to write. */
+  readonly out: string;
+  /** All that the bytes of the result depend on. */
+  readonly identity: RunIdentity;
+  readonly overwrite: boolean;
+  readonly resume: ResumeChoice;
+  /** Directories that are read, and so must not be written. */
+  readonly inputs: readonly string[];
+  /** Says how many bytes will be written. @throws FewbitError (code `FILE`) when there is no room */
+  readonly needBytes?: () => Promise<number>;
+  /** Whether finished work is kept after a fault of model or data that comes again by itself. */
+  readonly keepsWorkAtFault: boolean;
+  /** Called when an interrupted run had done everything but its last step. */
+  readonly onSettled?: () => void;
+}
+
+/**
+ * Does `work` in a folder beside the output, which gets the output's name when the work is done.
+ * What an interrupted run had finished is handed to the work, which continues with that. When the
+ * work fails, the folder stays if something is finished in it that a later run can use.
+ * @throws UsageError when the output is taken, or an unfinished run to it is another one
+ */
+export async function runInFolder<Result>(
+  start: RunStart,
+  work: (run: Run) => Promise<Result>,
+): Promise<Result> {
+  const { out, identity, overwrite, inputs, needBytes } = start;
+  const settled = await settleEarlierRun(out, identity, start.resume);
+  if (settled) {
+    start.onSettled?.();
+    return settled as Result;
+  }
+  const space = needBytes && { needBytes: await needBytes() };
+  const folder = await openResumable(out, { overwrite, inputs, ...space });
+  let run: Run | null = null;
+  try {
+    run = await Run.open(folder, identity);
+    const record = await work(run);
+    await run.close();
+    await folder.commit();
+    return record;
+  } catch (error) {
+    await run?.close();
+    const isOfUse = run?.hasFinishedWork && (start.keepsWorkAtFault || !comesAgain(error));
+    await (isOfUse ? folder.leave() : folder.abort());
+    throw error;
+  }
+}
+
+/** Whether a run that is resumed would fail in the same way: what it finished is of no use then. */
+function comesAgain(error: unknown): boolean {
+  return [FormatError, NumericError, UnsupportedError].some((kind) => error instanceof kind);
+}
+
+/** A run at work in its folder: what it has finished, and what an interrupted run left to it. */
+export class Run {
+  readonly folder: ResumableOutput;
+  readonly identity: RunIdentity;
+  /** What an interrupted run had done; null without one. */
+  readonly earlier: EarlierWork | null;
+  readonly clock = new RunClock();
+  /** When the work began, be it in a run that was interrupted; ISO. */
+  readonly startedAt: string;
+  readonly resumptions: Resumption[];
+  /** Whether something is finished that a later run need not do again. */
+  hasFinishedWork: boolean;
+  private readonly journal: Journal;
+
+  private constructor(
+    folder: ResumableOutput,
+    identity: RunIdentity,
+    earlier: EarlierWork | null,
+    startedAt: string,
+    journal: Journal,
+  ) {
+    this.folder = folder;
+    this.identity = identity;
+    this.earlier = earlier;
+    this.startedAt = startedAt;
+    this.resumptions = [...(earlier?.resumptions ?? [])];
+    this.hasFinishedWork = earlier !== null;
+    this.journal = journal;
+    if (earlier) this.clock.resume(earlier.effort);
+  }
+
+  /** Reads what an interrupted run had done, and opens the journal. */
+  static async open(folder: ResumableOutput, identity: RunIdentity): Promise<Run> {
+    const earlier = await readEarlierWork(folder, identity);
+    const startedAt = earlier?.startedAt ?? new Date().toISOString();
+    const journal = earlier
+      ? await Journal.reopen(folder.journalPath, earlier.contents)
+      : await Journal.create(folder.journalPath, { startedAt, identity });
+    return new Run(folder, identity, earlier, startedAt, journal);
+  }
+
+  /** Notes that something is finished, in a line of the journal; it must be durable already. */
+  async finished(entry: WithoutEffort<JournalEntry>): Promise<void> {
+    await this.journal.append({
+      ...entry,
+      effort: { at: new Date().toISOString(), ...this.clock.usage },
+    });
+    this.hasFinishedWork = true;
+  }
+
+  /** Opens the states of a training, each of which gets a line of the journal once it is safe. */
+  openStates(): TrainingStates {
+    const path = joinPath(this.folder.journalPath, "training");
+    return new TrainingStates(path, this.identity, (step) =>
+      this.finished({ type: "state", step }),
+    );
+  }
+
+  /** Notes that the run continues after blocks, or steps of a training, that are done. */
+  async resumeAfter(done: { readonly blocks: number; readonly steps?: number }): Promise<void> {
+    if (!this.earlier) return;
+    const { interruptedAt } = this.earlier;
+    const resumption = { interruptedAt, resumedAt: new Date().toISOString(), ...done };
+    this.resumptions.push(resumption);
+    await this.finished({ type: "resumed", ...resumption });
+  }
+
+  /** Closes the journal. */
+  async close(): Promise<void> {
+    await this.journal.close();
+  }
+}
+
+type WithoutEffort<Entry> = Entry extends unknown ? Omit<Entry, "effort"> : never;
