@@ -3,7 +3,7 @@ import { formatBytes, formatPlural, printable } from "../report/format.ts";
 import { formatProgressLog, type Progress } from "../report/progress.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** A log gets about so many lines a download, whatever its size. */
+/** About how many lines of a download a log gets, whatever its size. */
 const logLines = 10;
 
 /**

@@ -2,7 +2,7 @@ import { CancelledError } from "../util/errors.ts";
 import { exitCodes } from "./errors.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** What came of work that was stopped, and how to go on. */
+/** What is said of a command that was stopped: its state, and how to resume it. */
 export interface Onward {
   readonly message: string;
   readonly hint: string;
@@ -10,7 +10,7 @@ export interface Onward {
 
 /**
  * Runs `body` with a signal that the first Ctrl-C aborts; the second ends the process at once. When
- * the body was cancelled, `onward` says what came of it and how to go on.
+ * the body was cancelled, `onward` says in which state it is and how to resume it.
  */
 export async function interruptible<T>(
   terminal: Terminal,
@@ -30,7 +30,7 @@ export async function interruptible<T>(
   try {
     return await body(controller.signal);
   } catch (error) {
-    // Whatever breaks off because of the signal is the cancelling, not a failure.
+    // Every error after the signal is the cancellation, not a failure.
     if (!controller.signal.aborted) throw error;
     const { message, hint } = typeof onward === "function" ? onward() : onward;
     throw new CancelledError(message, { hint, cause: error });

@@ -1,4 +1,4 @@
-/** A stream that text is written to, as far as the commands care. */
+/** A stream that text is written to, reduced to what the commands use. */
 export interface TextSink {
   write(text: string): unknown;
   readonly isTTY?: boolean;

@@ -147,7 +147,7 @@ function isProgram(): boolean {
 if (isProgram()) {
   // Node 22.8 keeps compiled modules for the next start.
   module.enableCompileCache?.();
-  // A reader such as `head` may close the pipe early; that is its right.
+  // A reader such as `head` may close the pipe early; that is no error.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     process.exit(error.code === "EPIPE" ? exitCodes.done : exitCodes.failed);
   });

@@ -74,7 +74,7 @@ export function choicesOption(
 
 /**
  * Makes sure that options which a command cannot do without were given. (Commander's own check
- * comes before the one for unknown options, and so hides a slip of the pen.)
+ * comes before the one for unknown options, and so hides a typing error.)
  * @throws UsageError that names those missing
  */
 export function expectGiven<T extends object>(

@@ -19,7 +19,7 @@ type StageEvent = Extract<PipelineEvent, { type: "stage" }>;
 type ResumedEvent = Extract<PipelineEvent, { type: "resumed" }>;
 type StepEvent = Extract<PipelineEvent, { type: "step" }>;
 
-/** A log gets about so many lines of a training, whatever its length. */
+/** About how many lines of a training a log gets, whatever its length. */
 const stepLines = 50;
 
 /**
@@ -78,7 +78,7 @@ export class QuantizationProgress {
     }
   }
 
-  /** What came of the run when it is stopped now, and how to go on. */
+  /** What is said when the run is stopped now: what it finished, and how to resume it. */
   get onward(): Onward {
     const { blocks, of, windows, steps } = this.finished;
     if (this.finishedStage !== null) {

@@ -49,7 +49,7 @@ export class SweepProgress {
     });
   }
 
-  /** What came of the sweep when it is stopped now, and how to go on. */
+  /** What is said when the sweep is stopped now: what it finished, and how to resume it. */
   get onward(): Onward {
     const { counts } = this;
     return {

@@ -8,7 +8,7 @@ import type { Terminal } from "./terminal.ts";
 
 type StepEvent = Extract<TrainEvent, { readonly type: "step" }>;
 
-/** A log gets about so many lines a training, whatever its length, and one for each validation. */
+/** About how many lines of a training a log gets, and one for each validation besides. */
 const logLines = 50;
 
 /** Shows a training on standard error: a bar where it can be redrawn, else some lines. */
@@ -39,7 +39,7 @@ export class TrainProgress {
     } else terminal.clearProgress();
   }
 
-  /** What came of the run when it is stopped now, and how to go on. */
+  /** What is said when the run is stopped now: what it finished, and how to resume it. */
   get onward(): Onward {
     if (this.done === 0) {
       return { message: "nothing was written", hint: "run the same command again to start over" };

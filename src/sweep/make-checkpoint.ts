@@ -12,7 +12,7 @@ export interface MakeOrder {
   readonly options: QuantizeOptions & BackendOptions;
 }
 
-/** What that process tells meanwhile. */
+/** What that process reports while it runs. */
 export type MakeNews =
   | { readonly type: "stage"; readonly stage: number; readonly of: number }
   | { readonly type: "notice"; readonly message: string }
@@ -32,9 +32,9 @@ export interface MakeOptions {
 }
 
 /**
- * Quantizes as a recipe says into `out`, in a process of its own, going on with what an interrupted
- * one had done. The folder has its name when it is whole, and the name stands for all that it
- * depends on: one that is there is done.
+ * Quantizes as a recipe says into `out`, in a process of its own, resuming what an interrupted one
+ * left. The folder has its name when it is whole, and the name stands for all that it depends on:
+ * one that is there is done.
  */
 export async function makeCheckpoint(
   recipe: RecipeInput,

@@ -13,7 +13,7 @@ type EvaluationText = PointEvaluation["texts"][number];
 /** Where originals are found, and what they are known by. */
 export interface OriginalCacheOptions {
   readonly backend: Backend;
-  /** Folder for what originals gave on texts. */
+  /** Folder of the hidden states of originals on texts. */
   readonly cache: string;
   /** Hashes of the originals' files by their sources. */
   readonly hashes: ReadonlyMap<string, string>;
@@ -43,7 +43,7 @@ export class OriginalCache {
     return this.held;
   }
 
-  /** Gives back the memory of the original. */
+  /** Releases the memory of the original. */
   release(): void {
     this.held?.release();
     this.held = null;
@@ -64,7 +64,7 @@ export class Original {
     this.prefix = prefix;
   }
 
-  /** Returns what the original gives on a text, whose file has this hash. */
+  /** Returns the measurement of the original on a text, whose file has this hash. */
   async measure(
     { file: text, window, maxWindows, protocol }: EvaluationText,
     textHash: string,

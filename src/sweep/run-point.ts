@@ -22,7 +22,7 @@ export interface PointTools {
   readonly tasks: readonly Task[];
   readonly hashes: FileHashes;
   readonly originals: OriginalCache;
-  /** Share of a point's work that making it is thought to take, 0 to 1. */
+  /** Estimated share of making the checkpoint in a point's work, 0 to 1. */
   readonly makeShare: (point: SweepPoint) => number;
   readonly onProgress: (activity: string, share: number) => void;
   readonly onNotice: (message: string) => void;

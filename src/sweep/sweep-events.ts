@@ -2,7 +2,7 @@ import type { DownloadProgress } from "../hub/download-progress.ts";
 import type { PointCounts } from "./queue/point-queue.ts";
 import type { PointRecord, SweepPoint } from "./results/sweep-results.ts";
 
-/** What a point is thought to need. */
+/** The estimated needs of a point. */
 export interface PointEstimate {
   readonly makeSeconds: number;
   readonly measureSeconds: number;
@@ -68,7 +68,7 @@ export type SweepEvent =
       /** Share of the point's work, 0 to 1. */
       readonly fraction: number;
       readonly counts: PointCounts;
-      /** Of all that is still to be done; null until there is something to go by. */
+      /** Of all that is still to be done; null until there is something to estimate it from. */
       readonly remainingMs: number | null;
     }
   /** A point is done or has failed; `again` when it will be tried once more. */

@@ -48,7 +48,7 @@ export interface SweepRun {
 }
 
 const waitMs = 500;
-/** Want of memory or a busy disk may have passed by then. */
+/** A shortage of memory or a busy disk may have passed by then. */
 const pauseMs = 2000;
 const modelsName = "models";
 const cacheName = "cache";
@@ -83,7 +83,7 @@ async function planIn(
 
 /**
  * Runs a sweep: each point of a recipe is made and measured, and its record kept in the folder's
- * database. Points that are there are not done again, an interrupted one is gone on with, and other
+ * database. Points that are there are not done again, an interrupted one is resumed, and other
  * processes may work on the same folder. A point that fails is kept as failed and stops nothing.
  * @throws UsageError for a recipe that cannot be carried out, before any work
  * @throws CancelledError when it was stopped; what is done is kept
@@ -179,7 +179,7 @@ class Sweep {
     }
   }
 
-  /** Does a point under a claim, and records what came of it. */
+  /** Does a point under a claim, and records its result. */
   private async workOn(claim: Claim): Promise<void> {
     const { queue, run, database } = this.place;
     const { point, attempt } = claim;
@@ -202,7 +202,7 @@ class Sweep {
       if (hold.isLost) return this.lost(claim);
       again = !comesAgain(error) && attempt <= this.prepared.recipe.retries;
       if (!(await queue.fail(claim, failureOf(error), again))) return this.lost(claim);
-      // What a failure left behind must not lie in the way of other points.
+      // What a failure left behind must not obstruct other points.
       this.originals.release();
       if (!again) this.clock.finished(point.id, null);
       else await sleep(pauseMs, run.signal);

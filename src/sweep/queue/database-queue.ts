@@ -12,11 +12,11 @@ import type { Claim, Failure, Finished, PointCounts, PointQueue, Worker } from "
 import { pointOf } from "../results/read-records.ts";
 import { storeResult } from "../results/store-result.ts";
 
-/** Ends of a process at one point after which nobody tries that point again by itself. */
+/** A point during which this many processes have died is not retried automatically. */
 const mostCrashes = 4;
 
 /**
- * Leases that a process which is known to be alive has: its timers wait while a long op keeps its
+ * Leases granted to a process that is known to be alive: its timers wait while a long op blocks its
  * thread.
  */
 const patience = 10;
@@ -142,7 +142,7 @@ export class DatabaseQueue implements PointQueue {
       .some((row) => row["owner"] !== this.owner && !this.isLost(row));
   }
 
-  /** Whether anybody, by whatever recipe, works or will work on a point. */
+  /** Whether any process, by any recipe, works or will work on a point. */
   isDone(): boolean {
     const open = "status = 'running' OR status = 'waiting' AND position IS NOT NULL";
     return this.database.row(`SELECT 1 FROM points WHERE ${open} LIMIT 1`) === null;
@@ -166,7 +166,7 @@ export class DatabaseQueue implements PointQueue {
     }
   }
 
-  /** Whether whoever claimed a point will not complete it. */
+  /** Whether the process that claimed a point will not complete it. */
   private isLost(row: DatabaseRow): boolean {
     const late = Date.now() - Number(row["lease_until"]);
     const [host, id, mark] = String(row["owner"]).split(" ");

@@ -20,7 +20,7 @@ export interface DataHash {
   readonly sha256: string;
 }
 
-/** What came of a point that succeeded. */
+/** The outcome of a point that succeeded. */
 export interface Finished {
   readonly result: PointResult;
   readonly run: RunRecord | null;
@@ -44,13 +44,13 @@ export interface Worker {
 export type PointCounts = Readonly<Record<PointRecord["status"], number>>;
 
 /**
- * The points of a recipe, handed out one by one to whoever works on them.
+ * The points of a recipe, handed out one by one to workers.
  *
  * A worker claims a point, renews the claim while it works, and completes, fails or releases it. A
  * claim has a lease: when it runs out, or its owner is known to be dead, the point is waiting again
  * and another worker may claim it; the first one's token is void from then on, and `renew`,
  * `complete` and `fail` return false for it. So each point is completed by exactly one claim,
- * whatever dies when.
+ * whichever process dies at whatever time.
  *
  * All calls must be atomic among all workers. The implementation that comes with fewbit keeps the
  * queue in the results database, for processes that see one disk. One for many machines needs the
@@ -73,7 +73,7 @@ export interface PointQueue {
    * lost.
    */
   fail(claim: Claim, failure: Failure, again: boolean): Promise<boolean>;
-  /** Gives a claim back as if it had not been: its worker was asked to stop. */
+  /** Releases a claim as if it had not been made: its worker was asked to stop. */
   release(claim: Claim): Promise<void>;
   counts(): Promise<PointCounts>;
 }

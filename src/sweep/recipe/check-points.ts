@@ -148,7 +148,7 @@ function checkNames(source: RecipeSource, points: readonly ExpandedPoint[]): voi
 
 /**
  * Leaves out what the recipe excludes.
- * @throws UsageError for an entry that fits no point, a slip of the pen, and when nothing is left
+ * @throws UsageError for an entry that matches no point (a typing error), and when nothing is left
  */
 export function selectPoints(
   source: RecipeSource,
@@ -168,7 +168,7 @@ export function selectPoints(
   throw errorAt(source, ["exclude"], "leaves out every point");
 }
 
-/** Spares points the calibration text that none of their methods reads: it would only cost time. */
+/** Drops the calibration text of points whose methods do not read it: it would only cost time. */
 export function spareCalibration(each: ExpandedPoint): ExpandedPoint {
   const { work, point } = each;
   if (!work.recipe || !point.scheme) return each;

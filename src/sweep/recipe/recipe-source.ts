@@ -22,7 +22,7 @@ export function sourceOfValue(value: unknown): RecipeSource {
 }
 
 /**
- * Reads YAML (of which JSON is a part) and keeps the place of each field.
+ * Reads YAML (which includes JSON) and keeps the place of each field.
  * @throws UsageError with line and column when it is not YAML
  */
 export function parseSource(name: string, text: string): RecipeSource {

@@ -5,7 +5,7 @@ import { databaseName, readResultsDatabase } from "./results-database.ts";
 import type { SweepResults } from "./sweep-results.ts";
 
 /**
- * Reads the results of a sweep from its folder, finished or not. @throws UsageError FormatError
+ * Reads the results of a sweep from its folder, finished or not. @throws UsageError, FormatError,
  * UnsupportedError
  */
 export async function openResults(folder: string): Promise<SweepResults> {

@@ -5,8 +5,8 @@ import type { AverageFigures, PointResult, TaskFigures, TextFigures } from "./sw
 const resultTables = ["texts", "windows", "tasks", "averages", "data"] as const;
 
 /**
- * Writes what came of a point into the tables of its parts, in the place of what was there. Within
- * a transaction.
+ * Writes the result of a point into its tables, replacing an earlier one. Runs within a
+ * transaction.
  */
 export function storeResult(
   database: Database,

@@ -70,7 +70,7 @@ export interface AverageFigures {
   readonly accuracyAboveChance: number;
 }
 
-/** What came of a point. */
+/** The result of a point. */
 export interface PointResult {
   /** Parameters of the whole model, tied ones counted once. */
   readonly parameters: number;
