@@ -155,7 +155,7 @@ test.each(["w1", "w1.58g32", "w2g16", "w3g8", "w4", "w8g32"])(
   },
 );
 
-test("a run that was stopped after the tables goes on with them, to the same bytes", async () => {
+test("a run that was stopped after the tables resumes with them, to the same bytes", async () => {
   const options = { ...rtn, embedding: "w8", head: "w4g32" } as const;
   await quantize(untied.path, { ...options, out: at("undisturbed") });
   const controller = new AbortController();

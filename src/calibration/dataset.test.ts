@@ -98,7 +98,7 @@ test("files give their shares by weight, each text with its own start", async ()
   );
 });
 
-test("JSON lines: texts are parted by an empty line, the field can be named", async () => {
+test("JSON lines: texts are separated by an empty line, the field can be named", async () => {
   const source = await file("d.jsonl", '{"text":"abc"}\n\n{"text":"def"}\n"ghi"\n');
   const { windows } = await loadCalibration([source], letters, { samples: 1, window: 13 });
   expect(windows.map(textOf)).toEqual(["<s>abc\n\ndef\n\ngh"]);

@@ -220,7 +220,7 @@ describe("large files", () => {
     await big.close();
   });
 
-  test("go on in a file of the same tensors; what is not kept or written again is missing", async () => {
+  test("resume in a file of the same tensors; what is not kept or written again is missing", async () => {
     const entries: TensorEntry[] = [
       { name: "a", dtype: "u8", shape: [3] },
       { name: "b", dtype: "u8", shape: [2] },

@@ -215,7 +215,7 @@ describe("a broken connection", () => {
     for (const start of starts.slice(1)) expect(start).toMatch(/^model\.safetensors from [1-9]/);
   });
 
-  test("that stays broken ends in an error; the next command goes on with what came", async () => {
+  test("that stays broken ends in an error; the next command resumes with what was received", async () => {
     const busy = { status: 503 };
     server.breakNext("model.safetensors", { cutAt: 100_000 }, busy, busy, busy);
     const error = await failure(resolve("hf:own/model"));

@@ -30,7 +30,7 @@ test("what was appended is read again", async () => {
   expect(contents?.wholeBytes).toBe((await fs.stat(file())).size);
 });
 
-test("cut off anywhere, it holds the lines that are whole, and can be gone on with", async () => {
+test("cut off anywhere, it holds the lines that are whole, and can be continued", async () => {
   await write(1, 2);
   const bytes = await fs.readFile(file());
   const ends = [...bytes.keys()].filter((i) => bytes[i] === 10);

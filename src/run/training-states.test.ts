@@ -42,7 +42,7 @@ describe("states of a training", () => {
     expect(await readdir(store.path)).toHaveLength(4);
   });
 
-  test("without a state there is nothing to go on with", async () => {
+  test("without a state there is nothing to resume from", async () => {
     expect(await readBack(files())).toEqual([null, 0]);
   });
 

@@ -46,7 +46,7 @@ describe("the length of a training", () => {
 });
 
 describe("defaults", () => {
-  test("a model that is gone on with gets a smaller learning rate", () => {
+  test("a model that is trained further gets a smaller learning rate", () => {
     const { data: files } = small;
     expect(learningRateOf(parseTrainConfig(small))).toBe(1e-3);
     expect(learningRateOf(parseTrainConfig({ from: "x", data: files }))).toBe(1e-4);

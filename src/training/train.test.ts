@@ -43,7 +43,7 @@ describe("train", () => {
     expect(losses.at(-1)).toBeLessThan(0.3);
   });
 
-  test("a cancelled run that is gone on with ends at the same values", async () => {
+  test("a cancelled run that is resumed ends at the same values", async () => {
     const whole = noisyProblem();
     const all = await train({ ...settings, parameters: whole.parameters, loss: whole.loss });
 

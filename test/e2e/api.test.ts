@@ -120,7 +120,7 @@ describe.skipIf(absent)(`the library${absent}`, () => {
     expect(existsSync(out)).toBe(false);
   });
 
-  test("a run that is cancelled is gone on with, in the same process, to the same bytes", async () => {
+  test("a run that is cancelled resumes, in the same process, to the same bytes", async () => {
     const before = hashOf(model);
     const parent = inFolder("cancelled");
     mkdirSync(parent);

@@ -176,7 +176,7 @@ describe.skipIf(noSharedData)(`from a checkpoint to text, through the program${r
     expect(stderr).toMatch(/^error {2}.*no chat template.*\n {7}.*fewbit run/);
   });
 
-  test("Ctrl-C ends a run with 130: no output, no leftovers, how to go on", async () => {
+  test("Ctrl-C ends a run with 130: no output, no leftovers, how to resume", async () => {
     const out = join(folder, "interrupted");
     const before = readFileSync(join(model, "model.safetensors"));
     let times = 0;

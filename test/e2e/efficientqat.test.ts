@@ -23,7 +23,7 @@ import {
 
 /*
  * EfficientQAT on real models: what it brings, that it agrees with PyTorch, and that a chain which
- * is killed goes on.
+ * is killed resumes.
  */
 
 const inFolder = temporaryFolder();

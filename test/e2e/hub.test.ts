@@ -91,7 +91,7 @@ test("a model that is not there is one line of what happened and one of what to 
   expect(stderr).toMatch(/has no model own\/none.*\n.*HF_TOKEN/);
 });
 
-test("a download that was killed goes on where it was", async () => {
+test("a download that was killed resumes where it was", async () => {
   const cache = "killed";
   const half = weights.length >> 1;
   server.breakNext("model.safetensors", { silentAt: half });

@@ -40,7 +40,7 @@ describe.skipIf(absent)(`OneBit on a real model${absent}`, () => {
     expect(perplexity).toBeLessThan((await perplexityOf(rounded, model, windows)) / 4);
   });
 
-  test("a training that is killed goes on to the same bytes", async () => {
+  test("a training that is killed resumes to the same bytes", async () => {
     const whole = outputIn("whole");
     const changes = await changesOf(quantizeArgs(whole), inFolder("changes"));
     const states = findAll(changes, /^rename state-\d+\.safetensors$/);

@@ -47,7 +47,7 @@ const quantizeArgs = (out: string, ...more: readonly string[]): string[] => {
 
 describe.skipIf(absent)(`training a model to few bits${absent}`, () => {
   test(
-    "a training that is killed goes on to the same bytes, and the record says so",
+    "a training that is killed resumes to the same bytes, and the record says so",
     slow,
     async () => {
       const whole = outputIn("whole");

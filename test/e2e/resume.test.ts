@@ -60,7 +60,7 @@ describe.skipIf(absent)(`a quantization that is killed and run again${absent}`, 
     expect(stderr).not.toContain("going on");
   });
 
-  test("in the middle of writing the weights of block 3: it goes on after block 2", async () => {
+  test("in the middle of writing the weights of block 3: it resumes after block 2", async () => {
     const { stderr } = await expectSame("block-3", [`${find(changes, weights, 50)}half`]);
     expect(stderr).toMatch(/going on after block 2 of 5 of a run interrupted at \d\d:\d\d/);
     expect(stderr).not.toContain("block 2/5");
@@ -77,7 +77,7 @@ describe.skipIf(absent)(`a quantization that is killed and run again${absent}`, 
     expect(after.stderr).toContain("going on after block 2 of 5");
   });
 
-  test("while the rest is copied: it goes on after the last block", async () => {
+  test("while the rest is copied: it resumes after the last block", async () => {
     const { stderr } = await expectSame("rest", [`${find(changes, weights, -1)}half`]);
     expect(stderr).toContain("going on after block 5 of 5");
   });

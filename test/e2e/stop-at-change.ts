@@ -13,7 +13,7 @@ import { DatabaseSync } from "node:sqlite";
  *   KILL_AT=<n>[half]   it is killed, for good and by SIGKILL, before its n-th change, counted from
  *                       1; with `half`, when half of that write is done
  *   KILL_AT=/pattern/   before the first change whose line in the log fits
- *   HOLD_AT=/pattern/   it waits there for a word of whoever listens at HOLD_PORT, and does not
+ *   HOLD_AT=/pattern/   it waits there for a word of the listener at HOLD_PORT, and does not
  *                       outlive the listener; statements of a database cannot wait
  *   KILL_LOG=<file>     gets a line for each change: what, and the name of the file or the statement
  */

@@ -213,7 +213,7 @@ describe("a sweep", () => {
     ["while it keeps the last result", (args) => killAt(args, /^sql INSERT INTO data/, env)],
   ];
 
-  test("that is killed at any time goes on to the same results", { timeout: 300_000 }, async () => {
+  test("that is killed at any time resumes to the same results", { timeout: 300_000 }, async () => {
     const own = recipeOf(single);
     const results = outOf(own);
     let kills = 0;
@@ -255,7 +255,7 @@ describe("a sweep", () => {
     expect((await openResults(results)).points.every(({ attempts }) => attempts === 1)).toBe(true);
   });
 
-  test("that is stopped by Ctrl-C says how to go on, and goes on", async () => {
+  test("that is stopped by Ctrl-C says how to resume, and resumes", async () => {
     const own = recipeOf(single);
     const held = await holdAt(["sweep", own], /^write /, helper);
     await held.interrupt();

@@ -143,7 +143,7 @@ describe("a killed training, run again, ends at the same bytes", () => {
     expect(recordOf(out).resumptions).toEqual([]);
   }, 60_000);
 
-  test("Ctrl-C keeps the state, says how to go on, and the next run counts it", async () => {
+  test("Ctrl-C keeps the state, says how to resume, and the next run counts it", async () => {
     const out = outputIn("interrupted");
     let sent = false;
     const stopped = await fewbit(words(out), {

@@ -125,7 +125,7 @@ describe.skipIf(!native.available)(title, () => {
     queue.close();
   });
 
-  test("a kernel's failure rejects the next wait, once, and the queue goes on", async () => {
+  test("a kernel's failure rejects the next wait, once, and the queue continues", async () => {
     const queue = openQueue();
     const [out, a] = [new Float32Array(4), new Float32Array(4).fill(2)];
     queue.run("add", [out, a, a], [5, 5]);

@@ -109,7 +109,7 @@ describe("OneBit's training", () => {
     expect(flips).toBeLessThan(before.length / 2);
   });
 
-  test("a run that was stopped goes on to the same bytes", async () => {
+  test("a run that was stopped resumes to the same bytes", async () => {
     const whole = await train({});
     const store = new MemoryStore();
     const controller = new AbortController();

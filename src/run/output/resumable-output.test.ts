@@ -52,7 +52,7 @@ test("what a killed process left is taken over; while it works, others are refus
   expect(await names()).toEqual(["out"]);
 });
 
-test("of two that start at once in one process, one goes on", async () => {
+test("of two that start at once in one process, one continues", async () => {
   const first = await openResumable(out());
   await expect(openResumable(out())).rejects.toThrow(/is writing/);
   await first.leave();

@@ -163,7 +163,7 @@ describe("DatabaseQueue", () => {
     expect(record).toMatchObject({ status: "failed", error: failure, attempts: 2, result: null });
   });
 
-  it("does not count a claim that was given back", async () => {
+  it("does not count a claim that was released", async () => {
     const queue = new DatabaseQueue(database, all);
     await queue.release(await claimed(queue));
     expect(await claimed(queue)).toMatchObject({ point: { id: "a" }, attempt: 1 });
@@ -183,7 +183,7 @@ describe("DatabaseQueue", () => {
     expect(await queue.complete(claim, finished)).toBe(true);
   });
 
-  it("has patience with a process of this machine that is alive, and some time no more", async () => {
+  it("waits longer for a process of this machine that is alive, but not for ever", async () => {
     const slow = new DatabaseQueue(database, all, 200);
     await claimed(slow);
     await sleep(300);
