@@ -28,7 +28,9 @@ export async function gatherInputs(
 ): Promise<LayerInputs> {
   const inputs = new LayerInputs(statistics);
   const wanted = new Set(slots);
-  const untilStage = block.stages.findLastIndex((stage) => stage.some((slot) => wanted.has(slot)));
+  const untilStage = Object.keys(block.stages).findLast((stage) =>
+    block.stages[stage].some((slot) => wanted.has(slot)),
+  );
   const onInput = (slot: LinearSlot, input: Tensor): void => {
     if (!wanted.has(slot)) return;
     inputs.observe(slot, input);

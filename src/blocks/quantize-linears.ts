@@ -40,7 +40,9 @@ export async function quantizeLinears(block: Block, job: BlockJob): Promise<void
 
 /** Slots that will be quantized, by the order in which their inputs are gathered. */
 function stagesOf(block: Block, job: BlockJob): LinearSlot[][] {
-  const stages = block.stages.map((slots) => job.chosen(slots)).filter(({ length }) => length > 0);
+  const stages = Object.values(block.stages)
+    .map((slots) => job.chosen(slots))
+    .filter(({ length }) => length > 0);
   const oneByOne = job.job.recipe.trueSequential && job.streams !== null;
   return oneByOne || stages.length === 0 ? stages : [stages.flat()];
 }

@@ -43,9 +43,13 @@ interface LinearPlan {
   readonly bias: boolean;
 }
 
+/** Where the inputs of linears come to be in a decoder's block. */
+export type DecoderStage = "attentionInput" | "attentionOutput" | "mlpInput" | "mlpOutput";
+
 /** A block of a decoder with its weights in memory. */
 export interface DecoderBlock extends Block {
   readonly index: number;
+  readonly stages: Readonly<Record<DecoderStage, readonly LinearSlot[]>>;
   readonly norms: {
     readonly attention: Tensor<"f32">;
     readonly mlp: Tensor<"f32">;
@@ -181,12 +185,12 @@ export async function readBlock(
   };
   const norm = (key: keyof typeof normNames): Promise<Tensor<"f32">> =>
     source.tensor(`${name}.${normNames[key]}.weight`);
-  const stages = [
-    [await slot("query"), await slot("key"), await slot("value")],
-    [await slot("output")],
-    [await slot("gate"), await slot("up")],
-    [await slot("down")],
-  ];
+  const stages = {
+    attentionInput: [await slot("query"), await slot("key"), await slot("value")],
+    attentionOutput: [await slot("output")],
+    mlpInput: [await slot("gate"), await slot("up")],
+    mlpOutput: [await slot("down")],
+  };
   const norms = {
     attention: await norm("attention"),
     mlp: await norm("mlp"),
@@ -197,7 +201,7 @@ export async function readBlock(
     name,
     index,
     stages,
-    slots: stages.flat(),
+    slots: Object.values(stages).flat(),
     scoreSlots: [slotNames.query, slotNames.key],
     normWeights: new Map([
       [normNames.attention, norms.attention],

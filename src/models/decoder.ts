@@ -21,6 +21,7 @@ import type { DecoderConfig } from "./decoder-config.ts";
 import {
   checkWeights,
   type DecoderBlock,
+  type DecoderStage,
   type EmbeddingAndHead,
   describeEmbeddingAndHead,
   describeLinears,
@@ -173,7 +174,7 @@ export class DecoderModel implements QuantizableModel {
     const { config } = this;
     const { heads, kvHeads, headDim } = config;
     const layer = config.layers[block.index];
-    const projected = this.runNormedStage(block, 0, hidden, block.norms.attention, pass);
+    const projected = this.runInput(block, "attention", hidden, pass);
     if (!projected) return null;
     const [batch = 0, length = 0] = hidden.shape;
     const split = (x: Tensor<"f32">, count: number) => x.reshape([batch, length, count, headDim]);
@@ -186,7 +187,7 @@ export class DecoderModel implements QuantizableModel {
     const window = layer.window === null ? {} : { window: layer.window };
     const mixed = attendPass(q, k, v, pass, { scale: headDim ** -0.5, ...window });
     const joined = wantedRows(mixed.reshape([batch, length, heads * headDim]), pass);
-    return runStage(block, 1, joined, pass)?.[0] ?? null;
+    return runStage(block, "attentionOutput", joined, pass)?.[0] ?? null;
   }
 
   /** Turns queries and keys to the positions of their tokens. */
@@ -199,21 +200,22 @@ export class DecoderModel implements QuantizableModel {
 
   /** The gated MLP, `[batch, length, hidden]`; null when stopped on the way. */
   private feedForward(block: DecoderBlock, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null {
-    const projected = this.runNormedStage(block, 2, hidden, block.norms.mlp, pass);
+    const projected = this.runInput(block, "mlp", hidden, pass);
     if (!projected) return null;
     const gated = this.gate(projected[0], projected[1]);
-    return runStage(block, 3, gated, pass)?.[0] ?? null;
+    return runStage(block, "mlpOutput", gated, pass)?.[0] ?? null;
   }
 
   /** Normalises, shows the result to an observer, then multiplies; null when the pass ends here. */
-  private runNormedStage(
+  private runInput(
     block: DecoderBlock,
-    stage: number,
+    part: BlockPart,
     hidden: Tensor,
-    norm: Tensor,
     pass: BlockPass,
   ): Tensor<"f32">[] | null {
     const eps = this.config.normEps;
+    const norm = block.norms[part];
+    const stage = `${part}Input` as const;
     if (pass.observe || pass.untilStage === stage) {
       return runStage(block, stage, rmsNorm(hidden, norm, eps), pass);
     }
@@ -270,7 +272,7 @@ function valueChannels(heads: number, kvHeads: number, headDim: number): Int32Ar
 /** Shows the input to the observer, then multiplies; null when the pass ends at this stage. */
 function runStage(
   block: DecoderBlock,
-  stage: number,
+  stage: DecoderStage,
   input: Tensor<"f32">,
   pass: BlockPass,
 ): Tensor<"f32">[] | null {

@@ -36,11 +36,8 @@ export interface BlockPass {
    * multiplied. The input lives until the pass returns.
    */
   readonly observe?: (slot: LinearSlot, input: Tensor) => void;
-  /**
-   * Stop once all slots of this stage (index into `Block.stages`) were observed; the result is
-   * null.
-   */
-  readonly untilStage?: number;
+  /** Stop once all slots of this stage (of `Block.stages`) were observed; the result is null. */
+  readonly untilStage?: string | undefined;
 }
 
 /** A part of a block that has an output of its own, before it is added to the residual stream. */
@@ -69,9 +66,11 @@ export interface Block {
   /** Name in the checkpoint, such as `model.layers.3`. */
   readonly name: string;
   readonly slots: readonly LinearSlot[];
-  /** Slots in the order in which their inputs come to be; slots of one stage do not feed each other
-   *  and those of the attention's or the MLP's entry share their input. */
-  readonly stages: readonly (readonly LinearSlot[])[];
+  /**
+   * Slots by the stage in which their inputs come to be, in that order. Slots of one stage share
+   * their input and do not feed each other.
+   */
+  readonly stages: Readonly<Record<string, readonly LinearSlot[]>>;
   /**
    * Weights of the norms that feed linears, by their names below the block; transforms write in
    * place.

@@ -169,8 +169,8 @@ describe("a block pass", () => {
     );
   });
 
-  test.each([0, 1, 2, 3])(
-    "stopped at stage %i shows the slots up to it and gives null",
+  test.each(["attentionInput", "attentionOutput", "mlpInput", "mlpOutput"])(
+    "stopped at stage %s shows the slots up to it and gives null",
     async (stage) => {
       const { model, blocks } = await loadCase(backend, golden);
       const hidden = model.embed(idTensor(backend, golden.ids));
@@ -181,7 +181,9 @@ describe("a block pass", () => {
         observe: (slot) => seen.push(slot.name),
       });
       expect(result).toBeNull();
-      const expected = blocks[0].stages.slice(0, stage + 1).flat();
+      const stages = Object.entries(blocks[0].stages);
+      const last = stages.findIndex(([name]) => name === stage);
+      const expected = stages.slice(0, last + 1).flatMap(([, slots]) => slots);
       expect(seen).toEqual(expected.map((slot) => slot.name));
     },
   );
@@ -203,7 +205,7 @@ describe("a block pass", () => {
   test("uses the layer that stands in the slot", async () => {
     const { model, blocks } = await loadCase(backend, golden);
     const hidden = model.embed(idTensor(backend, golden.ids));
-    const [down] = blocks[0].stages[3];
+    const [down] = blocks[0].stages.mlpOutput;
     const before = await model.forwardBlock(blocks[0], hidden, { position: 0 })?.read();
     const { inFeatures, outFeatures } = down.layer;
     let input: Float32Array | null = null;

@@ -120,11 +120,13 @@ describe("Block-AP", () => {
   });
 });
 
-async function train(
-  options: Record<string, unknown>,
-  made?: { model: QuantizableModel; block: Block },
-): Promise<QuantizedBlock> {
-  const { model, block } = made ?? (await makeBlock());
+interface Made {
+  readonly model: QuantizableModel;
+  readonly block: Block;
+}
+
+async function train(options: Record<string, unknown>, made?: Made): Promise<QuantizedBlock> {
+  const { model, block }: Made = made ?? (await makeBlock());
   const count = windows * tokens;
   const originals = goldenMatrix(count, hidden, 40);
   const shifts = goldenMatrix(count, hidden, 41, 0.1);
