@@ -121,8 +121,8 @@ export async function exportCheckpoint(
  * for await (const event of run.events) render(event);
  * const { record } = await run;
  *
- * When a run to the same `out` was interrupted, its finished part is kept and gone on with, to the
- * same bytes; see the option `resume`.
+ * What an interrupted run to the same `out` had finished is kept, and the run continues with it, to
+ * the same bytes; see the option `resume`.
  *
  * @throws FewbitError (as rejection) of the kind that fits; nothing stands under `out` then
  */
@@ -144,7 +144,7 @@ export interface TrainOptions extends ApiOptions {
   /** Replace a checkpoint that stands there already. */
   readonly overwrite?: boolean;
   /**
-   * `auto` goes on with a run that was interrupted; `restart` discards what it had done. Default
+   * `auto` resumes a run that was interrupted; `restart` discards what it had done. Default
    * `auto`.
    */
   readonly resume?: ResumeChoice;
@@ -154,8 +154,8 @@ export interface TrainOptions extends ApiOptions {
 export type TrainRun = RunHandle<TrainEvent, TrainRecord>;
 
 /**
- * Trains a Llama model from text, tokenizer included, or goes on with a checkpoint (`from`), and
- * writes a Hugging Face checkpoint. A run that was interrupted is gone on with, to the same bytes.
+ * Trains a Llama model from text, tokenizer included, or trains a checkpoint further (`from`),
+ * and writes a Hugging Face checkpoint. A run that was interrupted is resumed, to the same bytes.
  *
  * @example
  * const run = train({
@@ -191,8 +191,8 @@ export type SweepHandle = RunHandle<SweepEvent, SweepResults>;
 
 /**
  * Makes and measures every point of a recipe: a YAML or JSON file, or its contents. Each finished
- * point is kept in the database of the folder `out`: a sweep that was interrupted is gone on with,
- * and several processes may share one. Points that fail are kept as failed.
+ * point is kept in the database of the folder `out`: a sweep that was interrupted is resumed, and
+ * several processes may share one. Points that fail are kept as failed.
  *
  * @example
  * const run = sweep("sweep.yaml", { out: "./sweep" });
@@ -232,9 +232,10 @@ export async function planQuantization(
  * Measures a model on a text file: perplexity, size, speed, and with `against` how far it is from
  * the original; on tasks: the share of right answers. One of the two may be left out.
  *
- * @example const { perplexity } = await evaluate("./prose-6m-w2", { text: "test.txt", against:
- * "./models/prose-6m" }); const { tasks } = await evaluate("./prose-6m-w2", { tasks: ["piqa"],
- * tasksFrom: "./tasks" });
+ * @example
+ * const original = "./models/prose-6m";
+ * const { perplexity } = await evaluate("./prose-6m-w2", { text: "test.txt", against: original });
+ * const { tasks } = await evaluate("./prose-6m-w2", { tasks: ["piqa"], tasksFrom: "./tasks" });
  *
  * @throws FewbitError of the kind that fits
  */
@@ -264,9 +265,9 @@ export async function evaluate(
  * Measures two models on the same text and tasks, and says for each figure which is better: by
  * paired bootstrap of the windows and items, corrected for the number of figures.
  *
- * @example const { figures } = await compare("./prose-6m-w2", "./prose-6m-w3", { text: "test.txt"
- * }); for (const { kind, difference } of figures) console.log(kind, difference.verdict,
- * difference.interval);
+ * @example
+ * const { figures } = await compare("./prose-6m-w2", "./prose-6m-w3", { text: "test.txt" });
+ * for (const { kind, difference } of figures) console.log(kind, difference.verdict);
  *
  * @throws UsageError when the models cut the text into different tokens, or there is nothing to
  * compare on

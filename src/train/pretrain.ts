@@ -1,14 +1,12 @@
-import { formatJson, type JsonRecord } from "../formats/json-file.ts";
+import { formatJson } from "../formats/json-file.ts";
 import { DecoderModel } from "../models/decoder.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
 import { expectedTensors } from "../models/decoder-weights.ts";
 import { TrainableModel } from "../nn/trainable-model.ts";
-import type { WeightSource } from "../nn/weight-source.ts";
-import { describeMachine, writeText } from "../platform/node.ts";
+import { writeText } from "../platform/node.ts";
 import { expectMemory } from "../run/expect-memory.ts";
 import { asEvents, openOriginal } from "../run/open-original.ts";
 import { type Run, runInFolder } from "../run/run.ts";
-import { CheckpointWeights } from "../runtime/checkpoint-weights.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { choosePrecision } from "../training/choose-precision.ts";
 import { nextTokenLoss } from "../training/differentiate.ts";
@@ -16,20 +14,13 @@ import type { Parameter } from "../training/parameter.ts";
 import { TokenBatches } from "../training/token-batches.ts";
 import { train } from "../training/train.ts";
 import type { TrainingProgress } from "../training/training-store.ts";
-import { UsageError } from "../util/errors.ts";
-import { version } from "../util/version.ts";
+import { describeTraining } from "./describe-training.ts";
 import { hashTexts, identifyTraining } from "./identify-training.ts";
-import { InitialWeights } from "./initial-weights.ts";
 import { prepareData, type TrainingData } from "./prepare-data.ts";
 import type { PretrainJob, PretrainOptions } from "./pretrain-job.ts";
-import { StepMeter, thinOut } from "./step-meter.ts";
-import {
-  decoderConfigOf,
-  type ModelShape,
-  modelJson,
-  parseTrainConfig,
-  type TrainConfigInput,
-} from "./train-config.ts";
+import { startModel } from "./start-model.ts";
+import { StepMeter } from "./step-meter.ts";
+import { parseTrainConfig, type TrainConfigInput } from "./train-config.ts";
 import type { TrainPlan } from "./train-events.ts";
 import { learningRateOf, optimizerOf, planTraining, scheduleOf } from "./train-plan.ts";
 import type { TrainRecord } from "./train-record.ts";
@@ -82,7 +73,7 @@ async function trainInFolder(job: PretrainJob, run: Run): Promise<TrainRecord> {
     report: (activity) => emit({ type: "preparing", activity }),
     signal,
   });
-  const start = startOf(job, data);
+  const start = startModel(job, data);
   const plan = planTraining(config, start.config, data, precision);
   emit({ type: "plan", plan });
   expectMemory(plan.memoryBytes, lessMemory);
@@ -97,7 +88,7 @@ async function trainInFolder(job: PretrainJob, run: Run): Promise<TrainRecord> {
       tensors: model.tensors,
       dtype: config.dtype,
     });
-    const record = describe(job, run, { plan, progress, sizeBytes });
+    const record = describeTraining(job, run, { plan, progress, sizeBytes });
     await writeText(run.folder.file("run.json"), formatJson(record));
     await writeText(run.folder.file("loss.svg"), options.drawLosses(record));
     return record;
@@ -108,50 +99,6 @@ async function trainInFolder(job: PretrainJob, run: Run): Promise<TrainRecord> {
 
 const lessMemory =
   "use smaller batches with accumulation, shorter windows, or recomputation (--recompute)";
-
-/** A model before its first step. */
-interface StartModel {
-  /** Its `config.json`. */
-  readonly json: JsonRecord;
-  readonly config: DecoderConfig;
-  readonly weights: WeightSource;
-}
-
-function startOf(job: PretrainJob, { tokenizer }: TrainingData): StartModel {
-  const { config, opened, options } = job;
-  const { backend } = options;
-  if (opened) {
-    const weights = new CheckpointWeights(backend, opened.checkpoint, "float32");
-    return { json: opened.checkpoint.config, config: opened.config, weights };
-  }
-  const shape = config.model as ModelShape;
-  const vocabularySize = vocabularyOf(job, shape, tokenizer.vocabularySize);
-  const decoder = decoderConfigOf(shape, vocabularySize);
-  const deviation = shape.initializer_range;
-  return {
-    json: modelJson(shape, vocabularySize),
-    config: decoder,
-    weights: new InitialWeights(backend, decoder, config.seed, deviation),
-  };
-}
-
-/** @throws UsageError when the tokenizer has more tokens than the model */
-function vocabularyOf(
-  { config, options }: PretrainJob,
-  { vocab_size: asked }: ModelShape,
-  tokens: number,
-): number {
-  if (asked === undefined || asked === tokens) return tokens;
-  if (typeof config.tokenizer === "string") {
-    if (tokens < asked) return asked;
-    throw new UsageError(`the tokenizer has ${tokens} tokens, more than the model's ${asked}`, {
-      hint: "leave out model.vocab_size, or give at least as many",
-    });
-  }
-  const message = `the text gave a tokenizer of ${tokens} tokens, not ${asked}: the model has as many`;
-  options.emit({ type: "notice", message });
-  return tokens;
-}
 
 /** What the steps of a training work with. */
 interface Training {
@@ -216,45 +163,4 @@ function parametersOf({ tensors }: TrainableModel, decoder: DecoderConfig): Para
     value: tensors.get(name) as Tensor<"f32">,
     group: shape.length === 2 ? "matrices" : "rest",
   }));
-}
-
-function describe(
-  { config, opened, texts, precision, options }: PretrainJob,
-  { clock, startedAt, resumptions }: Run,
-  done: {
-    readonly plan: TrainPlan;
-    readonly progress: TrainingProgress;
-    readonly sizeBytes: number;
-  },
-): TrainRecord {
-  const { id, level, threads } = options.backend;
-  const { steps, tokensPerStep, parameters, textTokens } = done.plan;
-  const { elapsedMs, losses, validations } = done.progress;
-  const trainedTokens = steps * tokensPerStep;
-  return {
-    fewbit: version,
-    kind: "train",
-    config,
-    origin: opened?.origin ?? null,
-    backend: { id, level, threads },
-    precision,
-    machine: describeMachine(),
-    startedAt,
-    resumptions: resumptions.map(({ interruptedAt, resumedAt, steps: step = 0 }) => ({
-      interruptedAt,
-      resumedAt,
-      step,
-    })),
-    ...clock.usage,
-    elapsedMs,
-    texts,
-    textTokens,
-    trainedTokens,
-    parameters,
-    steps,
-    tokensPerSecond: (1000 * trainedTokens) / elapsedMs,
-    losses: thinOut(losses),
-    validations,
-    sizeBytes: done.sizeBytes,
-  };
 }

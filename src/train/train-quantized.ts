@@ -1,10 +1,6 @@
 import type { TrainingText } from "../calibration/training-text.ts";
 import type { Method, TrainedModel } from "../methods/define-method.ts";
 import { TrainableModel } from "../nn/trainable-model.ts";
-import { monotonicMs } from "../platform/node.ts";
-import { QTensor } from "../quant/q-tensor.ts";
-import { LayerError } from "../run/layer-error.ts";
-import { describeLinear } from "../run/linear-record.ts";
 import { outputEntries, type QuantizedOutput } from "../run/output/quantized-output.ts";
 import type { Quantization } from "../run/quantization.ts";
 import type { QuantizationJob } from "../run/quantization-job.ts";
@@ -13,11 +9,11 @@ import { describeTraining, TrainingPace } from "../run/training-record.ts";
 import type { TrainingStates } from "../run/training-states.ts";
 import { CheckpointWeights } from "../runtime/checkpoint-weights.ts";
 import { type OpenedModel, openModel } from "../runtime/load.ts";
-import { Tensor } from "../tensor/tensor.ts";
 import type { StepReport } from "../training/train.ts";
 import type { TrainingProgress } from "../training/training-store.ts";
 import { UsageError } from "../util/errors.ts";
 import { trainableWeights } from "./trainable-weights.ts";
+import { writeLinears, writeTensors } from "./write-quantized.ts";
 
 /**
  * Quantizes a model, or finishes a quantized one, by a method that trains the whole model at once.
@@ -120,53 +116,4 @@ type Trainer = NonNullable<Method["trainModel"]>;
 function trainerOf({ trainModel, title }: Method): Trainer {
   if (trainModel) return trainModel;
   throw new UsageError(`${title} does not train whole models`);
-}
-
-/** Writes the packed linears, and notes how far each is from what the model began with. */
-async function writeLinears(
-  { linears }: TrainedModel,
-  { job, meter }: Quantization,
-  output: QuantizedOutput,
-): Promise<LinearRecord[]> {
-  const { opened, plan, method, options } = job;
-  const { backend, emit } = options;
-  const source = new CheckpointWeights(backend, opened.checkpoint, "float32");
-  const records: LinearRecord[] = [];
-  for (const linear of plan.linears) {
-    const { module, scheme } = linear;
-    if (!scheme) continue;
-    const startedMs = monotonicMs();
-    const stored = linears.get(module);
-    if (!stored) throw new UsageError(`${method.title} left out ${module}`);
-    await output.writeLinear(module, stored);
-    const before = await floatMatrix(source, module);
-    const error = await LayerError.of(before, null);
-    const decoded = Tensor.from(backend, "f32", before.shape, stored.dequantize());
-    const elapsedMs = monotonicMs() - startedMs;
-    const record = await describeLinear(linear, { stored, error, decoded, elapsedMs });
-    before.release();
-    decoded.release();
-    records.push(record);
-    meter.advance(record.weights);
-    emit({ type: "linear", linear: record });
-  }
-  return records;
-}
-
-/** Writes the float tensors that training has changed, in the dtype that the original has them in. */
-async function writeTensors(
-  { tensors }: TrainedModel,
-  { checkpoint }: OpenedModel,
-  output: QuantizedOutput,
-): Promise<void> {
-  for (const [name, tensor] of tensors) {
-    if (checkpoint.has(name)) await output.writeTensor(name, await tensor.read());
-  }
-}
-
-async function floatMatrix(source: CheckpointWeights, module: string): Promise<Tensor<"f32">> {
-  const weight = await source.matrix(module);
-  if (!(weight instanceof QTensor)) return weight as Tensor<"f32">;
-  const shape = [weight.outFeatures, weight.inFeatures];
-  return Tensor.from(source.backend, "f32", shape, weight.dequantize());
 }
