@@ -15,7 +15,7 @@ import { runStage } from "./stage.ts";
  * Runs the methods of a recipe: the quantizer on the original checkpoint, then each finisher on the
  * checkpoint that the method before it made. What comes between stands in hidden folders beside the
  * output, whole checkpoints like any other, until the last is done: a chain that was interrupted
- * goes on where it was.
+ * continues where it was.
  * @throws UsageError when such a folder is of another chain
  */
 export async function runChain(
@@ -62,7 +62,7 @@ class Chain {
     return this.run(0, await makeJob(opened, recipe, method, options));
   }
 
-  /** Lets finisher `index` go on with what the stage before it made, unless that is done. */
+  /** Lets finisher `index` continue with what the stage before it made, unless that is done. */
   async finish(finisher: Method, index: number, before: RunRecord): Promise<RunRecord> {
     const { recipe, options } = this;
     const { directory, origin, name, config } = this.opened;
@@ -116,7 +116,7 @@ class Chain {
       throw new UsageError(
         `an unfinished run to ${this.path} is not this one: its stage ${stage + 1} was made otherwise`,
         {
-          hint: "start it as before to go on with it, or use --restart to discard what it had done",
+          hint: "start it as before to resume it, or use --restart to discard what it had done",
         },
       );
     }

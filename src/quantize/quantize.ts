@@ -62,7 +62,7 @@ async function withFinishers(
 /**
  * Quantizes a checkpoint as a recipe says: block by block from disk to disk. The output appears
  * under its final name when it is whole. What a run that is interrupted had finished is kept beside
- * it, and the next run of the same recipe goes on with that, to the same bytes. Nothing is left of
+ * it, and the next run of the same recipe resumes with that, to the same bytes. Nothing is left of
  * a run that had not finished anything, or whose input is at fault.
  * @throws UsageError when the output is taken, or an unfinished run to it is another one
  * @throws FewbitError of the kind that fits; the input is never touched

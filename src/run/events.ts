@@ -19,7 +19,7 @@ export type PipelineEvent =
     }
   /** Before any work. */
   | { readonly type: "plan"; readonly plan: Plan }
-  /** What an interrupted run had done is kept and gone on with; before any work. */
+  /** What an interrupted run had done is kept, and the run continues with it; before any work. */
   | {
       readonly type: "resumed";
       /** Number of blocks that are finished. */

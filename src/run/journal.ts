@@ -67,7 +67,7 @@ export interface StateEntry {
   readonly effort: Effort;
 }
 
-/** The run was taken up again. */
+/** The run was resumed. */
 export interface ResumedEntry extends Resumption {
   readonly type: "resumed";
   readonly effort: Effort;
@@ -120,7 +120,7 @@ export class Journal {
     return { head: first, entries: rest as JournalEntry[], wholeBytes };
   }
 
-  /** Goes on with a journal, after its whole lines. */
+  /** Continues a journal, after its whole lines. */
   static async reopen(path: string, { wholeBytes }: JournalContents): Promise<Journal> {
     const file = await openForWriting(joinPath(path, fileName));
     await file.resize(wholeBytes);

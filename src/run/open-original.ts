@@ -5,7 +5,7 @@ import { type OpenedModel, openModel } from "../runtime/load.ts";
 import { UnsupportedError } from "../util/errors.ts";
 
 /**
- * Finds a model and opens it for work on its float32 weights. Whoever opens it closes its
+ * Finds a model and opens it for work on its float32 weights. The caller closes its
  * checkpoint.
  * @throws UnsupportedError when it is quantized already
  * @throws FewbitError as `resolveModel` and `openModel` do

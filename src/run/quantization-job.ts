@@ -34,7 +34,7 @@ export interface QuantizationJob {
   readonly plan: Plan;
   readonly identity: RunIdentity;
   readonly options: RunOptions;
-  /** Of a finisher: what made the model that it goes on with. */
+  /** Of a finisher: what made the model that it continues with. */
   readonly earlierStage?: EarlierStage;
 }
 

@@ -33,8 +33,8 @@ export function startRun<Event, Record>(
   const result = work((event) => log.add(event))
     .then((record) => ({ record, out, events: log }))
     .finally(() => log.close());
-  // Whoever only iterates over the events must not bring the process down with an unhandled
-  // rejection; whoever awaits the run still gets the error.
+  // A caller that only iterates over the events must not end the process by an unhandled
+  // rejection; one that awaits the run still gets the error.
   result.catch(() => {});
   return Object.assign(result, { events: log });
 }

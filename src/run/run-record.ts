@@ -69,7 +69,7 @@ export interface FinisherRecord {
   readonly change: number;
 }
 
-/** How a run that was interrupted was gone on with. */
+/** How a run that was interrupted was resumed. */
 export interface Resumption {
   /** When the interrupted run was last known to be at work, ISO. */
   readonly interruptedAt: string;

@@ -23,7 +23,7 @@ import { compareIdentities, type RunIdentity } from "./identity.ts";
 
 /** Version of the state files; states of another one are of another program. */
 const stateVersion = 1;
-/** States that are kept: one to go on with, and the one before it. */
+/** States that are kept: one to resume from, and the one before it. */
 const keptStates = 2;
 
 /** What stands in `state-<step>.json`. */
@@ -39,7 +39,7 @@ interface StateDocument {
 /**
  * States of a training in a folder: `state-<step>.safetensors` with parameters and moments, in
  * float32, and `state-<step>.json`. Both are written under other names first, made durable and
- * renamed, the JSON last: what it names is whole. A state whose hashes do not agree is passed over
+ * renamed, the JSON last: what it names is whole. A state whose hashes do not agree is skipped
  * for the one before it.
  */
 export class TrainingStates implements TrainingStore {

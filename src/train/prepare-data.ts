@@ -23,7 +23,7 @@ export interface DataSources {
   readonly config: TrainConfig;
   /** Directory that the tokenizer's files are written to; what is there already is taken. */
   readonly workPath: string;
-  /** Directory of the model that is gone on with; null for a new model. */
+  /** Directory of the model that is trained further; null for a new model. */
   readonly from: string | null;
   /** Longest window that the model takes. */
   readonly contextLength: number;

@@ -19,12 +19,12 @@ export interface TrainPlan {
 
 /** Typed progress of a training. */
 export type TrainEvent =
-  /** The model to go on with is being downloaded. */
+  /** The model to train further is being downloaded. */
   | { readonly type: "download"; readonly progress: DownloadProgress }
   /** Text is read, or a tokenizer learned; before there is a plan. */
   | { readonly type: "preparing"; readonly activity: string }
   | { readonly type: "plan"; readonly plan: TrainPlan }
-  /** What an interrupted run had done is kept and gone on with. */
+  /** What an interrupted run had done is kept, and the run continues with it. */
   | {
       readonly type: "resumed";
       readonly step: number;

@@ -110,7 +110,7 @@ export class QuantizedOutput {
   }
 
   /**
-   * Goes on with the weight files of a run that was stopped, and removes what it put beside them.
+   * Continues the weight files of a run that was stopped, and removes what it put beside them.
    * @throws FormatError when they are missing, or are of other tensors
    */
   static async reopen(

@@ -28,7 +28,7 @@ import {
 import { cleanLeftovers } from "./output-leftovers.ts";
 
 /*
- * The working directory of an output that can be gone on with is `.NAME.unfinished-OWNER-RANDOM`
+ * The working directory of an output that can be resumed is `.NAME.unfinished-OWNER-RANDOM`
  * beside it, where OWNER is `free` or process, its mark and the machine. Its name is its lock: a
  * process takes a directory over by renaming it, which only one of several can do.
  */
@@ -44,7 +44,7 @@ interface Unfinished {
   readonly process: number | null;
 }
 
-/** An output under way that a later run can go on with. */
+/** An output under way that a later run can resume. */
 export class ResumableOutput extends OutputDirectory {
   /** Where the journal of the work lies. */
   get journalPath(): string {
@@ -138,7 +138,7 @@ async function takeOver(final: string, left: Unfinished, workPath: string): Prom
   }
 }
 
-/** Two processes may have begun at the same moment: then the one whose name comes first goes on. */
+/** Two processes may have begun at the same moment: then the one whose name comes first continues. */
 async function findRival(final: string, workPath: string): Promise<Unfinished | null> {
   for (let patience = 5; ; patience--) {
     const others = (await findUnfinished(final)).filter(({ path }) => path !== workPath);
