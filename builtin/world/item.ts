@@ -2,7 +2,7 @@ import type { Draw } from "./draw.ts";
 
 /** A question with several answers, one of them right: a line of a task file. */
 export interface Item {
-  /** What comes before the answer; a space parts the two. */
+  /** What comes before the answer; a space separates the two. */
   readonly query: string;
   readonly choices: readonly string[];
   /** Index of the right choice. */

@@ -3,7 +3,7 @@ import { capitalize, count, enumerate, numberWord, pronoun } from "./grammar.ts"
 import type { Question } from "./item.ts";
 import { days, foods, people, properties, sights, things } from "./vocabulary.ts";
 
-/** Asks how a list goes on that is read a second time. */
+/** Asks how a list continues that is read a second time. */
 export function recallQuestion(draw: Draw): Question {
   const [writer, reader, ...listed] = draw.some(people, draw.between(7, 8)).map(({ name }) => name);
   const last = listed.length - 1;

@@ -4,7 +4,7 @@
  */
 #define SUMS_ROW (NR * sizeof(float))
 
-/* Takes up the sums, or starts from zero. */
+/* Loads the sums, or starts from zero. */
 static inline void begin_sums(const float *sums, int first) {
   if (first) {
     _tile_zero(0);

@@ -1,6 +1,6 @@
 /*
  * Where the executor's time goes: the calls and the time of each op, and the time between ops, in which
- * the executor waited for JavaScript: for the next op, or behind a fence for whoever read a result. Written on
+ * the executor waited for JavaScript: for the next op, or behind a fence for the reader of a result. Written on
  * the executor thread only; read it when the queue is drained.
  */
 #ifndef FEWBIT_PROFILE_H

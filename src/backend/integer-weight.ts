@@ -16,7 +16,7 @@ export interface IntegerWeight {
 export const largestIntegerWidth = 65536;
 
 /**
- * What becomes of the sums `[T, outFeatures]`:
+ * How the sums `[T, outFeatures]` are turned into outputs:
  * - `requantize`: 8-bit codes `clip(zeroPoint + M_r·sum, 0, 255)`, with `M_r` in fixed point (see
  *   `quant/fixed-point.ts`); `multipliers` and `shifts` are `[outFeatures]`;
  * - `scale`: float32 `rowScales[r] · tokenScales[t] · sum`, rounded after each step, the scales

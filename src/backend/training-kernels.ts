@@ -175,8 +175,8 @@ export interface TrainingKernels {
   ): void;
   /**
    * `out [rows, n]` (f32 or bf16) = ŵ of `weight [rows, n]` by `how`; scales and zeros
-   * `[rows, ceil(n/groupSize)]`. The scales are used as they are: whoever stores them in 16 bits
-   * rounds them first. Null scales mean 1.
+   * `[rows, ceil(n/groupSize)]`. The scales are used as they are: a caller that stores them in 16
+   * bits rounds them first. Null scales mean 1.
    */
   fakeQuantize(
     out: TensorView,

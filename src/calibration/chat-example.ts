@@ -43,7 +43,7 @@ export function chatExample(
   return { ids: Int32Array.from(ids), targets: Int32Array.from(targets) };
 }
 
-/** Parts the text of a conversation where the assistant begins and ends to speak. */
+/** Splits the text of a conversation where the assistant's turns begin and end. */
 function splitTurns(tokenizer: Tokenizer, messages: readonly ChatMessage[]): Piece[] {
   const write = (count: number, addGenerationPrompt: boolean): string =>
     applyChatTemplate(tokenizer, messages.slice(0, count), { addGenerationPrompt });

@@ -33,7 +33,7 @@ export interface CalibrationOptions {
    * window.
    */
   readonly bos?: "once" | "each";
-  /** Go on with fewer windows when a file has no more. Default false. */
+  /** Continue with fewer windows when a file has no more. Default false. */
   readonly allowFewer?: boolean;
 }
 
@@ -87,7 +87,7 @@ function tooLittle(have: string, share: number, found: number): UsageError {
   });
 }
 
-/** Parts `samples` by the files' weights: whole numbers, largest remainders rounded up. */
+/** Splits `samples` by the files' weights: whole numbers, largest remainders rounded up. */
 function shareSamples(files: readonly CalibrationFile[], samples: number): number[] {
   if (files.length === 0) throw new UsageError("expected at least one calibration file, got none");
   if (!Number.isSafeInteger(samples) || samples < 1) {

@@ -16,8 +16,8 @@ type Line = { readonly text: string } | { readonly messages: readonly ChatMessag
 /**
  * Reads a calibration file as one text. `.jsonl` files have a document a line, either in the field
  * `field` (or the line is a string itself), or as chat `messages`, which the model's template
- * writes out; the documents are parted by an empty line. Any other file is text, in which `<|doc|>`
- * lines between documents become empty lines.
+ * writes out; the documents are separated by an empty line. Any other file is text, in which
+ * `<|doc|>` lines between documents become empty lines.
  * @throws FormatError when the file is missing, not UTF-8, or a line is not what it should be
  * @throws UnsupportedError for chat messages when the model has no chat template
  */

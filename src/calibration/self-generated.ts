@@ -16,9 +16,7 @@ export interface GenerateRequest {
   readonly signal?: AbortSignal;
 }
 
-/**
- * Continues a prompt with the model that is to be quantized; handed in by whoever has one running.
- */
+/** Continues a prompt with the model that is to be quantized; passed in by the caller. */
 export type GenerateTokens = (request: GenerateRequest) => Promise<ArrayLike<number>>;
 
 /** How text is sampled from the model itself. */

@@ -91,7 +91,8 @@ export class TeacherStates {
   }
 
   /**
-   * Writes the states to a file, whole or not at all. @throws FewbitError when it cannot be written
+   * Writes the states to a file, whole or not at all.
+   * @throws FewbitError when it cannot be written
    */
   async save(path: string): Promise<void> {
     const beside = `${path}.${randomSuffix()}.tmp`;

@@ -77,7 +77,7 @@ export class CheckpointWriter {
   }
 
   /**
-   * Goes on with files that `create` made for the same entries; see `SafetensorsWriter.reopen`.
+   * Resumes with files that `create` made for the same entries; see `SafetensorsWriter.reopen`.
    * @throws FormatError when a file is missing, or is of other tensors
    */
   static async reopen(

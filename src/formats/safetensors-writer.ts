@@ -62,7 +62,7 @@ export class SafetensorsWriter {
   }
 
   /**
-   * Goes on with a file that `create` made for the same tensors. What was written counts as missing
+   * Resumes with a file that `create` made for the same tensors. What was written counts as missing
    * until it is written again or passed to `keep`.
    * @throws FormatError when the file is missing, or is of other tensors
    */

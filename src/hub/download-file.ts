@@ -14,7 +14,7 @@ export interface DownloadFileOptions {
 
 /**
  * Downloads a file's contents to `blobPath`, which appears when it is whole and has the hash that
- * the repository names. What an earlier process left is gone on with; a lost connection is opened
+ * the repository names. What an earlier process left is continued; a lost connection is opened
  * again where it broke; a file with a wrong hash is downloaded once more.
  * @throws NetworkError when the server refuses, stays lost, or sends a wrong file twice
  * @throws FewbitError (code `FILE`) when the disk is full or cannot be written to
@@ -72,7 +72,8 @@ async function fill(
 }
 
 /**
- * Appends what one answer brings. @throws NetworkError (transient) when that is less than promised
+ * Appends what one answer brings.
+ * @throws NetworkError (transient) when that is less than promised
  */
 async function receive(
   answer: HttpAnswer,

@@ -64,7 +64,8 @@ export class HubClient {
   }
 
   /**
-   * Asks for a file from a byte on. @throws NetworkError for every answer other than its contents
+   * Asks for a file from a byte on.
+   * @throws NetworkError for every answer other than its contents
    */
   async open(url: string, startByte: number): Promise<HttpAnswer> {
     return this.send(url, startByte > 0 ? { range: `bytes=${startByte}-` } : {});

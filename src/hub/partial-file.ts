@@ -123,7 +123,7 @@ export class PartialFile {
   }
 }
 
-/** Returns how many bytes of a blob are there to go on with. */
+/** Returns how many bytes of a blob are there to resume from. */
 export async function partialBytes(blobPath: string): Promise<number> {
   if ((await status(parentPath(blobPath))) === null) return 0;
   const [leftover] = await findLeftovers(blobPath);

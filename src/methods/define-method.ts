@@ -119,7 +119,7 @@ export interface ModelProblem<Options> {
   readonly seed: number;
   /** Keeps the state of the training, and has that of an interrupted run. */
   readonly store: TrainingStore;
-  /** Takes what became of each step. */
+  /** Receives a report of each step. */
   readonly onStep: (report: StepReport) => void;
   /** Says what is being done now, besides steps. */
   readonly report: (activity: string) => void;

@@ -36,7 +36,7 @@ type IdOfRole<Role> = {
 /** Ids of the methods that choose low-bit weights. */
 export type QuantizerId = IdOfRole<"quantizer">;
 
-/** Ids of the methods that go on with a quantized model. */
+/** Ids of the methods that train a quantized model further. */
 export type FinisherId = IdOfRole<"finisher">;
 
 /** Ids of the methods that prepare a block for a quantizer. */

@@ -252,7 +252,7 @@ function attendPass(
   return attendLayer(q, cache, { ...options, keyLength });
 }
 
-/** Those rows of `[1, rows, width]` that a pass goes on with. */
+/** Those rows of `[1, rows, width]` that a pass continues with. */
 function wantedRows<T extends Tensor>(x: T, { wanted }: BlockPass): T | Tensor<"f32"> {
   if (!wanted) return x;
   return embedding(x.reshape(x.shape.slice(1)), wanted.reshape([1, wanted.size]));

@@ -14,7 +14,8 @@ export interface FloatLinear {
 }
 
 /**
- * Returns the float32 linear in a slot. @throws UnsupportedError when the slot holds another layer
+ * Returns the float32 linear in a slot.
+ * @throws UnsupportedError when the slot holds another layer
  */
 export function floatLinear(block: Block, name: string): FloatLinear {
   const { layer } = slotOf(block, name);

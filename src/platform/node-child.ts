@@ -3,7 +3,7 @@ import * as module from "node:module";
 import { fileURLToPath } from "node:url";
 import { CancelledError, FewbitError } from "../util/errors.ts";
 
-/** What a helper process says of itself; anything else is news for whoever started it. */
+/** What a helper process says of itself; anything else is news for the process that started it. */
 type Report<News, Result> =
   | { readonly type: "news"; readonly news: News }
   | { readonly type: "result"; readonly result: Result }

@@ -9,7 +9,7 @@ export interface RequestOptions {
   readonly stallMs: number;
 }
 
-/** What a server answered. Whoever does not read the body discards it. */
+/** What a server answered. A caller that does not read the body discards it. */
 export interface HttpAnswer {
   readonly status: number;
   /** Returns a header's value, or null. */

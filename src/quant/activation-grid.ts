@@ -1,5 +1,5 @@
 /**
- * How the inputs of a linear layer are rounded to 8 bits, and what becomes of its outputs.
+ * How the inputs of a linear layer are rounded to 8 bits, and what form its outputs have.
  *
  * - `token`: each token by its own largest magnitude, as it comes;
  * - `static`: all tokens by one scale and zero point, found beforehand;

@@ -61,8 +61,8 @@ export type QuantizeOptions = Omit<
     /** Replace an existing output. */
     readonly overwrite?: boolean;
     /**
-     * What to do when a run to the same output was interrupted. `auto` (default) goes on with it,
-     * and refuses when it was another run; `restart` discards what it had done.
+     * What to do when a run to the same output was interrupted. `auto` (default) resumes it, and
+     * refuses when it was another run; `restart` discards what it had done.
      */
     readonly resume?: ResumeChoice;
     /** Folder where several runs keep what they have in common, so that it is worked out once. */

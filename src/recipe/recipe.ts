@@ -25,7 +25,7 @@ export const calibrationSchema = z.object({
   order: z.enum(["first", "random"]).default("first"),
   /** A beginning-of-sequence token once at the very start of the text, or in each window. */
   bos: z.enum(["once", "each"]).default("once"),
-  /** Go on with fewer windows when the text has no more. */
+  /** Continue with fewer windows when the text has no more. */
   allowFewer: z.boolean().default(false),
 });
 
@@ -36,7 +36,7 @@ const transformSchema = z.object({
   options: z.record(z.string(), z.unknown()).default({}),
 });
 
-/** A method that goes on with the quantized model, and its options. */
+/** A method that trains the quantized model further, and its options. */
 const finisherSchema = z.object({
   method: z.enum(methodIds),
   /** Options of the method; its own schema checks them. */
@@ -223,7 +223,8 @@ export function settleRecipe(parsed: ParsedRecipe, contextLength: number): Recip
 }
 
 /**
- * Fills in the length of windows. @throws UsageError when they are longer than the model's context
+ * Fills in the length of windows.
+ * @throws UsageError when they are longer than the model's context
  */
 export function settleCalibration(
   calibration: ParsedRecipe["calibration"],

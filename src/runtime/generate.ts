@@ -20,7 +20,7 @@ export interface GenerateOptions extends SamplingOptions {
   readonly seed?: number;
   /** Texts that end the generation; they are not given out. */
   readonly stop?: readonly string[];
-  /** Go on after tokens that end a text. */
+  /** Continue after tokens that end a text. */
   readonly ignoreEos?: boolean;
   /** Prompt tokens a pass; default 512. Only memory and time depend on it. */
   readonly prefillChunk?: number;

@@ -46,7 +46,7 @@ export interface OpenedModel {
   readonly origin: HubOrigin | null;
   readonly config: DecoderConfig;
   readonly sizes: ModelSizes;
-  /** Stays open as long as blocks are read; whoever opened the model closes it. */
+  /** Stays open as long as blocks are read; the caller that opened the model closes it. */
   readonly checkpoint: Checkpoint;
   readonly model: DecoderModel;
 }

@@ -54,8 +54,8 @@ const modelsName = "models";
 const cacheName = "cache";
 
 /**
- * Says what a sweep would do, without doing or writing anything. @throws as `runSweep` does before
- * work
+ * Says what a sweep would do, without doing or writing anything.
+ * @throws as `runSweep` does before work
  */
 export async function previewSweep(
   given: string | SweepRecipeInput,

@@ -32,7 +32,7 @@ export class GradientMap {
     this.drop(gradient);
   }
 
-  /** Takes a gradient out; whoever does drops it, or owns it from then on. */
+  /** Takes a gradient out; the caller drops it, or owns it from then on. */
   take(of: Storage): TakenGradient | null {
     const tensor = this.gradients.get(of);
     if (!tensor) return null;

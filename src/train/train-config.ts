@@ -84,13 +84,13 @@ const validationSchema = z.strictObject({
 
 /** What is trained, on what, and how: the file that `fewbit train` reads. */
 export const trainConfigSchema = z.strictObject({
-  /** Shape of a new model; without it `from` names a model to go on with. */
+  /** Shape of a new model; without it `from` names a model to train further. */
   model: modelSchema.optional(),
-  /** Checkpoint to go on with, in place of a new model: a directory, or `hf:owner/name`. */
+  /** Checkpoint to train further, in place of a new model: a directory, or `hf:owner/name`. */
   from: z.string().min(1).optional(),
   /**
-   * How a tokenizer is learned, or the folder to take it from. A model that is gone on with brings
-   * its own.
+   * How a tokenizer is learned, or the folder to take it from. A model that is trained further
+   * brings its own.
    */
   tokenizer: z.union([z.string().min(1), tokenizerSchema]).optional(),
   data: dataSchema.default(() => dataSchema.parse({})),
@@ -109,8 +109,8 @@ export const trainConfigSchema = z.strictObject({
   recompute: z.boolean().default(false),
   seed: z.number().int().nonnegative().default(0),
   /**
-   * Steps between two states that a run can go on from; a twentieth of the run, at most 500, unless
-   * given.
+   * Steps between two states that a run can resume from; a twentieth of the run, at most 500,
+   * unless given.
    */
   checkpointEvery: count.optional(),
   /** How the trained weights are stored. */

@@ -30,8 +30,8 @@ const smoothing = 0.05;
 
 /**
  * Stops a run that has gone wrong: a loss or gradient that is NaN or infinite, or a smoothed loss
- * that stays above the starting one. What it holds follows from the losses alone, so that a run
- * that is gone on with is judged alike.
+ * that stays above the starting one. What it holds follows from the losses alone, so that a resumed
+ * run is judged alike.
  */
 export class DivergenceGuard {
   private readonly parameters: readonly Parameter[];
@@ -61,7 +61,7 @@ export class DivergenceGuard {
     for (const loss of losses) this.follow(loss);
   }
 
-  /** @throws NumericError when the run must not go on with this step (from 0) */
+  /** @throws NumericError when the run must not continue after this step (from 0) */
   check(step: number, loss: number, norms: GradientNorms, context: DivergenceContext): void {
     if (!Number.isFinite(loss) || !Number.isFinite(norms.total)) {
       throw this.nonFinite(step, loss, norms, context);

@@ -29,8 +29,8 @@ export interface BatchOptions {
 }
 
 /**
- * A list of windows of one length, such as calibration gives. @throws UsageError when there are
- * none
+ * A list of windows of one length, such as calibration gives.
+ * @throws UsageError when there are none
  */
 export function listOfWindows(windows: readonly Int32Array[]): Windows {
   const [first] = windows;
@@ -57,7 +57,7 @@ export function windowsOver(tokens: Int32Array, length: number, stride: number =
 
 /**
  * Batches of windows `[size, length]`. Batch number n is a function of the windows, the options and
- * n alone: a run that is gone on with sees what it would have seen.
+ * n alone: a resumed run sees what it would have seen.
  */
 export class TokenBatches {
   readonly size: number;

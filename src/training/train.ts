@@ -26,7 +26,7 @@ export interface MicroBatch {
   readonly gradients: Gradients;
 }
 
-/** What became of one step. */
+/** The outcome of one step. */
 export interface StepReport {
   /** Steps done, this one included. */
   readonly step: number;
@@ -66,7 +66,7 @@ export interface TrainOptions {
    * last.
    */
   readonly validation?: { readonly every: number; readonly measure: () => Promise<number> };
-  /** Keeps the state, and goes on with what it has. */
+  /** Keeps the state, and supplies one to resume from. */
   readonly store?: TrainingStore;
   /**
    * Steps between two states; one whose loss lies above where it began is left out. Default: only
@@ -82,7 +82,7 @@ export interface TrainOptions {
 
 /**
  * Trains parameters in place: forward, backward, clipping, AdamW. With a store, a run that was
- * interrupted goes on with the state that was kept last, to the same values as one that was not.
+ * interrupted resumes from the state that was kept last, to the same values as one that was not.
  * When `signal` is aborted the state is kept first.
  * @throws NumericError when the loss or a gradient is not finite, or the loss stays above where it
  * began

@@ -23,8 +23,8 @@ export interface TrainingProgress {
 export type TrainingTensors = ReadonlyMap<string, Tensor<"f32">>;
 
 /**
- * Where a run keeps its state. Whoever knows files hands one in; the loop and the methods only see
- * this.
+ * Where a run keeps its state. A caller that knows files supplies one; the loop and the methods
+ * only see this.
  */
 export interface TrainingStore {
   /**

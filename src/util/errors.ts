@@ -51,7 +51,8 @@ export class BackendError extends FewbitError {
 }
 
 /**
- * Values that arithmetic cannot go on with: NaN, infinity, a matrix that is not positive definite.
+ * Values that arithmetic cannot continue with: NaN, infinity, a matrix that is not positive
+ * definite.
  */
 export class NumericError extends FewbitError {
   constructor(message: string, options?: FewbitErrorOptions) {

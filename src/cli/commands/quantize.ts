@@ -295,8 +295,8 @@ function chainOf(options: Options) {
 }
 
 /**
- * Text of the finishers; undefined: the calibration text. @throws UsageError when there is no use
- * for it
+ * Text of the finishers; undefined: the calibration text.
+ * @throws UsageError when there is no use for it
  */
 function finishTextOf(options: Options, finishers: readonly MethodId[]) {
   const { finishText: files, finishSamples: samples, finishWindow: window } = options;

@@ -40,7 +40,7 @@ export interface Addon {
 export interface OpTime {
   /**
    * Name of the op, or what the executor waited for: `(between ops)` the next call,
-   * `(behind a read)` whoever read a result.
+   * `(behind a read)` the reader of a result.
    */
   readonly op: string;
   readonly calls: number;

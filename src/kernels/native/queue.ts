@@ -35,7 +35,8 @@ export class NativeQueue {
   }
 
   /**
-   * Hands out memory for `bytes` bytes, contents undefined. @throws BackendError when there is none
+   * Hands out memory for `bytes` bytes, contents undefined.
+   * @throws BackendError when there is none
    */
   allocate(bytes: number): ArrayBuffer {
     try {

@@ -28,9 +28,9 @@ type Options = z.output<typeof options>;
  * `‖e‖_p^p + β/2·‖e − (W − Ŵ)‖²`: `e = shrink(W − Ŵ)` and `z = mean(C − (W − e)/s)`. Needs no data.
  *
  * Deviations from the authors' code: every group keeps the zero point with its least `mean|W − Ŵ|`,
- * and steps go on until no group improves, where the authors stop all groups together and keep the
- * last; the scale is rounded to float16 before, the zero point after the steps; zero points beyond
- * ±1024 are avoided.
+ * and steps are repeated until no group improves, where the authors stop all groups together and
+ * keep the last; the scale is rounded to float16 before, the zero point after the steps; zero
+ * points beyond ±1024 are avoided.
  */
 export default defineMethod({
   id: "hqq",

@@ -69,7 +69,7 @@ export class WindowPairs {
     this.next = null;
     const pair = await ready;
     const following = this.load(number + 1);
-    // Whoever takes it hears of an error; nobody may.
+    // An error reaches the caller that takes the pair; if none does, it must not be unhandled.
     following.catch(() => {});
     this.next = { number: number + 1, pair: following };
     return pair;

@@ -5,8 +5,8 @@ import { databaseName, readResultsDatabase } from "./results-database.ts";
 import type { SweepResults } from "./sweep-results.ts";
 
 /**
- * Reads the results of a sweep from its folder, finished or not. @throws UsageError, FormatError,
- * UnsupportedError
+ * Reads the results of a sweep from its folder, finished or not.
+ * @throws UsageError, FormatError, UnsupportedError
  */
 export async function openResults(folder: string): Promise<SweepResults> {
   const database = await readResultsDatabase(joinPath(absolutePath(folder), databaseName));
