@@ -88,7 +88,7 @@ describe.skipIf(reason !== null)(reason === null ? title : `${title} (skipped: $
         await opened.close();
       }
       // The engine may still hold on to the one of the last turn.
-      for (let i = 0; i < 20 && countMappings(lost) > 1; i++) await collectGarbage();
+      for (let i = 0; i < 400 && countMappings(lost) > 1; i++) await collectGarbage();
       expect(countMappings(lost)).toBeLessThanOrEqual(1);
     },
   );

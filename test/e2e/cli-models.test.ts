@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fewbit, fewbitHere, noSharedData, sharedData } from "./cli-process.ts";
+import { holdAt } from "./held-runs.ts";
 
 const model = sharedData("models/babyllama-tok105");
 const calibrationText = sharedData("text/tinystories-calibration.txt");
@@ -179,14 +180,10 @@ describe.skipIf(noSharedData)(`from a checkpoint to text, through the program${r
   test("Ctrl-C ends a run with 130: no output, no leftovers, how to resume", async () => {
     const out = join(folder, "interrupted");
     const before = readFileSync(join(model, "model.safetensors"));
-    let times = 0;
-    // The reference kernels are slow enough to be caught at work.
-    const work = ["--samples", "128", "--window", "256", "--backend", "reference"];
-    const { code, stderr } = await fewbit(quantizeArgs(out, ...gptq, ...work), {
-      onStderr: (text, interrupt) => {
-        if (text.includes("and writes") && times++ === 0) setTimeout(interrupt, 300);
-      },
-    });
+    const held = await holdAt(quantizeArgs(out, ...gptq), /^write journal/);
+    await held.interrupt();
+    held.release();
+    const { code, stderr } = await held.finished;
     expect(code).toBe(130);
     expect(stderr).toMatch(/stopped {2}nothing was written.*\n {7}.*again/);
     expect(readdirSync(folder).filter((name) => name.includes("interrupted"))).toEqual([]);
@@ -195,14 +192,11 @@ describe.skipIf(noSharedData)(`from a checkpoint to text, through the program${r
 
   test("Ctrl-C twice ends a run at once, and nothing stands under the final name", async () => {
     const out = join(folder, "killed");
-    const work = ["--samples", "128", "--window", "256", "--backend", "reference"];
-    let times = 0;
-    const { code } = await fewbit(quantizeArgs(out, ...gptq, ...work), {
-      onStderr: (text, interrupt) => {
-        if (text.includes("and writes") && times++ < 2) interrupt();
-      },
-    });
-    expect(code).toBe(130);
+    const held = await holdAt(quantizeArgs(out, ...gptq), /^write journal/);
+    // It is not released: it ends where it stands.
+    await held.interrupt();
+    await held.interrupt();
+    expect((await held.finished).code).toBe(130);
     expect(existsSync(out)).toBe(false);
   });
 });

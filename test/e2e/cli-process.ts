@@ -23,7 +23,7 @@ export interface StartOptions {
 /** How a command is started as a process. */
 export interface SpawnOptions extends StartOptions {
   /** Called with all of standard error so far, each time more came. */
-  readonly onStderr?: (text: string, interrupt: () => void) => void;
+  readonly onStderr?: (text: string) => void;
 }
 
 /** A command at work. */
@@ -49,7 +49,7 @@ export function startFewbit(args: readonly string[], options: SpawnOptions = {})
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     stderr += text;
-    options.onStderr?.(stderr, () => child.kill("SIGINT"));
+    options.onStderr?.(stderr);
   });
   child.stdin.end(options.stdin ?? "");
   const finished = new Promise<Finished>((resolve, reject) => {

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
-import { type Finished, type SpawnOptions, startFewbit } from "./cli-process.ts";
+import { type Finished, startFewbit } from "./cli-process.ts";
 import { stopIn } from "./killed-runs.ts";
 
 /*
@@ -9,7 +9,8 @@ import { stopIn } from "./killed-runs.ts";
  */
 
 /** How a run is started that is to be held. */
-export interface HoldOptions extends SpawnOptions {
+export interface HoldOptions {
+  readonly env?: Readonly<Record<string, string>>;
   /** The process that is held, by the name of its main module. Default main, the program itself. */
   readonly process?: string;
 }
@@ -27,12 +28,13 @@ export interface HeldRun {
 }
 
 /**
- * Starts a run and returns when it is held before the first change whose line fits.
+ * Starts a run and returns when it is held before a change: the n-th, counted from 1, or the first
+ * whose line fits.
  * @throws Error when it ends before
  */
 export async function holdAt(
   args: readonly string[],
-  at: RegExp,
+  at: RegExp | number,
   options: HoldOptions = {},
 ): Promise<HeldRun> {
   const held = Promise.withResolvers<Socket>();
@@ -49,10 +51,8 @@ export async function holdAt(
   const { port } = server.address() as AddressInfo;
   const hold = { ...options.env, HOLD_AT: `${at}`, HOLD_PORT: `${port}` };
   const { child, finished } = startFewbit(args, {
-    ...options,
     env: stopIn(options.process ?? "main", hold),
-    onStderr: (text, interrupt) => {
-      options.onStderr?.(text, interrupt);
+    onStderr: (text) => {
       if (text.includes("stopping")) stopping.resolve();
     },
   });

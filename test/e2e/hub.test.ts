@@ -1,15 +1,13 @@
-import { spawn } from "node:child_process";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { RunRecord } from "../../src/index.ts";
 import { HubServer, sha256 } from "../fixtures/hub-server.ts";
 import { type TinyCheckpoint, writeTinyCheckpoint } from "../golden/tiny-checkpoint.ts";
 import { fewbit } from "./cli-process.ts";
+import { killAt } from "./killed-runs.ts";
 import { temporaryFolder } from "./shared-models.ts";
 
-const program = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const commit = "3333333333333333333333333333333333333333";
 const inFolder = temporaryFolder();
 
@@ -93,28 +91,20 @@ test("a model that is not there is one line of what happened and one of what to 
 
 test("a download that was killed resumes where it was", async () => {
   const cache = "killed";
-  const half = weights.length >> 1;
-  server.breakNext("model.safetensors", { silentAt: half });
-  const child = spawn(process.execPath, [program, "inspect", "hf:own/tiny"], {
-    env: { ...process.env, ...environment(cache) },
-  });
-  const ended = new Promise((resolve) => child.on("close", resolve));
-  while ((await partialBytes(cache)) < half) await new Promise((wake) => setTimeout(wake, 20));
-  child.kill("SIGKILL");
-  await ended;
+  const inspect = ["inspect", "hf:own/tiny"];
+  const killed = await killAt(inspect, `/^write ${sha256(weights)}/half`, environment(cache));
+  expect(killed).toMatchObject({ code: null });
+  const partial = (await readdir(blobs(cache))).filter((name) => name.endsWith(".incomplete"));
+  expect(partial).toEqual([expect.stringContaining(sha256(weights))]);
+  const { size } = await stat(join(blobs(cache), partial[0]));
+  expect(size).toBeGreaterThan(0);
+  expect(size).toBeLessThan(weights.length);
   server.requests.length = 0;
-  const { code, stderr } = await fewbit(["inspect", "hf:own/tiny"], { env: environment(cache) });
+  const { code, stderr } = await fewbit(inspect, { env: environment(cache) });
   expect(code, stderr).toBe(0);
-  expect(server.downloads).toEqual([`model.safetensors from ${half}`]);
+  expect(server.downloads).toEqual([`model.safetensors from ${size}`]);
   const names = await readdir(blobs(cache));
   expect(names.filter((name) => name.endsWith(".incomplete"))).toEqual([]);
   const blob = await readFile(join(blobs(cache), sha256(weights)));
   expect(Buffer.compare(blob, weights)).toBe(0);
 });
-
-/** Bytes of the weights that are there so far. */
-async function partialBytes(cache: string): Promise<number> {
-  const names = await readdir(blobs(cache)).catch(() => []);
-  const partial = names.find((name) => name.startsWith(sha256(weights)));
-  return partial === undefined ? 0 : (await stat(join(blobs(cache), partial))).size;
-}

@@ -10,42 +10,44 @@ import { DatabaseSync } from "node:sqlite";
  * stops one of them right before a change that it makes to files or to a database.
  *
  *   STOP_IN=<name>      which process, by the name of its main module
- *   KILL_AT=<n>[half]   it is killed, for good and by SIGKILL, before its n-th change, counted from
- *                       1; with `half`, when half of that write is done
- *   KILL_AT=/pattern/   before the first change whose line in the log fits
- *   HOLD_AT=/pattern/   it waits there for a word of the listener at HOLD_PORT, and does not
+ *   KILL_AT=<moment>    it is killed, for good and by SIGKILL: before its n-th change, counted from
+ *                       1 (`<n>`), or the first whose line in the log fits (`/pattern/`); with
+ *                       `half` behind either, when half of that write is done
+ *   HOLD_AT=<moment>    it waits there for a word of the listener at HOLD_PORT, and does not
  *                       outlive the listener; statements of a database cannot wait
- *   KILL_LOG=<file>     gets a line for each change: what, and the name of the file or the statement
+ *   KILL_LOG=<file>     gets a line for each change: what, and the name of the file, or the SQL
  */
 
-const { STOP_IN, KILL_AT = "", HOLD_AT = "", HOLD_PORT, KILL_LOG } = process.env;
-const [, at, half] = /^(\d+)(half)?$/.exec(KILL_AT) ?? [];
-const killPattern = patternOf(KILL_AT);
-let holdPattern = patternOf(HOLD_AT);
+const { STOP_IN, KILL_AT, HOLD_AT, HOLD_PORT, KILL_LOG } = process.env;
+const isKilledAt = momentOf(KILL_AT);
+const isHalf = KILL_AT?.endsWith("half");
+const isHeldAt = momentOf(HOLD_AT);
 const names = new WeakMap<object, string>();
 let count = 0;
+let wasHeld = false;
 
-function patternOf(text: string): RegExp | null {
-  const [, source] = /^\/(.*)\/$/.exec(text) ?? [];
-  return source === undefined ? null : new RegExp(source);
+function momentOf(text = ""): (line: string) => boolean {
+  const [, number, pattern] = /^(?:(\d+)|\/(.*)\/)(?:half)?$/.exec(text) ?? [];
+  if (pattern === undefined) return () => count === Number(number);
+  return (line) => new RegExp(pattern).test(line);
 }
 
 /** Notes a change. Returns whether the process is to be killed before it. */
 function note(line: string): boolean {
   count++;
   if (KILL_LOG) appendFileSync(KILL_LOG, `${line}\n`);
-  return count === Number(at) || killPattern?.test(line) === true;
+  return isKilledAt(line);
 }
 
 /** Counts a change; the chosen one does not come to pass, or waits. */
 async function change(what: string, name: string, doHalf?: () => Promise<unknown>): Promise<void> {
   const line = `${what} ${name}`;
   if (note(line)) {
-    if (half) await doHalf?.();
+    if (isHalf) await doHalf?.();
     die();
   }
-  if (!holdPattern?.test(line)) return;
-  holdPattern = null;
+  if (wasHeld || !isHeldAt(line)) return;
+  wasHeld = true;
   await hold(line);
 }
 

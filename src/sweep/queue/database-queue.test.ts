@@ -4,13 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import {
-  type Database,
-  describeMachine,
-  hostDigits,
-  processMark,
-  sleep,
-} from "../../platform/node.ts";
+import { type Database, describeMachine, hostDigits, processMark } from "../../platform/node.ts";
 import { DatabaseQueue } from "./database-queue.ts";
 import { enrollPoints } from "./enroll-points.ts";
 import type { Finished } from "./point-queue.ts";
@@ -170,10 +164,9 @@ describe("DatabaseQueue", () => {
   });
 
   it("makes a point wait again whose lease ran out; what its first owner does no longer counts", async () => {
-    const slow = new DatabaseQueue(database, all, 1);
+    const slow = new DatabaseQueue(database, all);
     const lost = await claimed(slow);
-    database.execute("UPDATE points SET owner = '00000000 1 1' WHERE id = 'a'");
-    await sleep(10);
+    database.execute("UPDATE points SET owner = '00000000 1 1', lease_until = 0 WHERE id = 'a'");
     const queue = new DatabaseQueue(database, all);
     const claim = await claimed(queue);
     expect(claim).toMatchObject({ point: { id: "a" }, attempt: 2 });
@@ -184,19 +177,23 @@ describe("DatabaseQueue", () => {
   });
 
   it("waits longer for a process of this machine that is alive, but not for ever", async () => {
-    const slow = new DatabaseQueue(database, all, 200);
-    await claimed(slow);
-    await sleep(300);
-    expect((await claimed(slow)).point.id).toBe("b");
-    database.execute("UPDATE points SET lease_until = lease_until - 2000 WHERE id = 'a'");
-    expect(await claimed(slow)).toMatchObject({ point: { id: "a" }, attempt: 2 });
+    const queue = new DatabaseQueue(database, all);
+    const passLeases = (leases: number): void => {
+      const passed = leases * queue.leaseMs;
+      database.run("UPDATE points SET lease_until = lease_until - ? WHERE id = 'a'", passed);
+    };
+    await claimed(queue);
+    passLeases(2);
+    expect((await claimed(queue)).point.id).toBe("b");
+    passLeases(10);
+    expect(await claimed(queue)).toMatchObject({ point: { id: "a" }, attempt: 2 });
   });
 
   it("keeps a claim as long as it is renewed", async () => {
-    const queue = new DatabaseQueue(database, all, 2000);
+    const queue = new DatabaseQueue(database, all);
     const claim = await claimed(queue);
+    database.execute("UPDATE points SET lease_until = lease_until - 20 WHERE id = 'a'");
     const before = database.row("SELECT lease_until FROM points WHERE id = 'a'");
-    await sleep(20);
     expect(await queue.renew(claim)).toBe(true);
     const after = database.row("SELECT lease_until FROM points WHERE id = 'a'");
     expect(Number(after?.["lease_until"])).toBeGreaterThan(Number(before?.["lease_until"]));

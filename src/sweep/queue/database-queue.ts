@@ -31,7 +31,7 @@ const nobody = "owner = NULL, token = NULL, lease_until = NULL";
  * leases.
  */
 export class DatabaseQueue implements PointQueue {
-  readonly leaseMs: number;
+  readonly leaseMs = 120_000;
   private readonly database: Database;
   private readonly points: ReadonlySet<string>;
   private readonly owner: string = `${hostDigits()} ${processId()} ${processMark(processId())}`;
@@ -40,10 +40,9 @@ export class DatabaseQueue implements PointQueue {
    * `points` are the ids of the recipe's points: those that somebody added meanwhile are not for
    * this worker.
    */
-  constructor(database: Database, points: ReadonlySet<string>, leaseMs = 120_000) {
+  constructor(database: Database, points: ReadonlySet<string>) {
     this.database = database;
     this.points = points;
-    this.leaseMs = leaseMs;
   }
 
   async claim(worker: Worker, preferredModel: string | null): Promise<Claim | null> {
