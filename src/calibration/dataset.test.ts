@@ -10,7 +10,7 @@ import type { Tokenizer } from "../tokenizers/tokenizer.ts";
 import { FormatError, UnsupportedError, UsageError } from "../util/errors.ts";
 import { loadCalibration } from "./dataset.ts";
 import { generateCalibration, type GenerateRequest } from "./self-generated.ts";
-import { joinDocuments } from "./token-stream.ts";
+import { joinDocuments } from "./read-documents.ts";
 import { evaluationWindows } from "./windows.ts";
 
 const data = new URL("../../../shared/data/", import.meta.url);

@@ -1,7 +1,8 @@
+import { applyChatTemplate } from "../tokenizers/chat-template.ts";
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
 import { UsageError } from "../util/errors.ts";
 import { Prng } from "../util/prng.ts";
-import { readCalibrationText } from "./read-documents.ts";
+import { readDocuments } from "./read-documents.ts";
 import { TokenStream, windowsOf } from "./token-stream.ts";
 import { expectWindow } from "./windows.ts";
 
@@ -23,17 +24,11 @@ export interface CalibrationOptions {
   readonly window: number;
   /** Seed of a random order. Default 0. */
   readonly seed?: number;
-  /**
-   * `first`: the first windows of each file (default). `random`: windows drawn from the whole of
-   * it.
-   */
+  /** `first`: the first windows of each file (default). `random`: drawn from the whole of it. */
   readonly order?: "first" | "random";
-  /**
-   * `once`: the start token at the very start of each file's text (default). `each`: in each
-   * window.
-   */
+  /** `once`: the start token at the very start of each file (default). `each`: in each window. */
   readonly bos?: "once" | "each";
-  /** Continue with fewer windows when a file has no more. Default false. */
+  /** Take fewer windows when a file has no more. Default false. */
   readonly allowFewer?: boolean;
 }
 
@@ -50,7 +45,8 @@ export interface CalibrationSet {
  * remainder is dropped. Windows are never repeated. With several files each gives its share by
  * weight, in the order of the files. For the first windows no more is tokenised than they need.
  * @throws UsageError when a file has too few windows, or the options are no sensible numbers
- * @throws FormatError when a file is missing or malformed
+ * @throws FormatError when a file is missing or malformed; UnsupportedError for conversations when
+ * the model has no chat template
  */
 export async function loadCalibration(
   files: readonly CalibrationFile[],
@@ -64,7 +60,7 @@ export async function loadCalibration(
   const windows: Int32Array[] = [];
   const shortfalls: string[] = [];
   for (const [i, file] of files.entries()) {
-    const { text, needsStart } = await readCalibrationText(file.path, tokenizer, file.field);
+    const { text, needsStart } = await readText(file, tokenizer);
     const once = bos === "once" && needsStart ? tokenizer.startIds : [];
     const stream = new TokenStream(tokenizer, text, once);
     const cut = windowsOf(stream, length, bos === "each" ? tokenizer.startIds : []);
@@ -78,6 +74,29 @@ export async function loadCalibration(
     windows.push(...found);
   }
   return { windows, notice: shortfalls.length > 0 ? shortfalls.join("; ") : null };
+}
+
+/**
+ * Reads a file as one text, with an empty line between its documents; chat conversations are
+ * written by the model's template. `needsStart`: the text does not bring its start token itself, as
+ * chat templates write it.
+ */
+async function readText(
+  { path, field }: CalibrationFile,
+  tokenizer: Tokenizer,
+): Promise<{ text: string; needsStart: boolean }> {
+  const texts: string[] = [];
+  let chats = 0;
+  for (const document of await readDocuments(path, "joined", field)) {
+    if ("text" in document) texts.push(document.text);
+    else {
+      chats++;
+      texts.push(applyChatTemplate(tokenizer, document.messages, { addGenerationPrompt: false }));
+    }
+  }
+  const { bosToken } = tokenizer;
+  const bringsStart = chats > 0 && bosToken !== null && texts[0].startsWith(bosToken);
+  return { text: texts.join(chats === texts.length ? "" : "\n\n"), needsStart: !bringsStart };
 }
 
 function tooLittle(have: string, share: number, found: number): UsageError {

@@ -1,12 +1,5 @@
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
 
-const separatorLine = /^<\|doc\|>(?=\r?$)/gm;
-
-/** Makes the `<|doc|>` lines that part the documents of a text file empty lines. */
-export function joinDocuments(text: string): string {
-  return text.replace(separatorLine, "");
-}
-
 /**
  * Tokenises a text into one run of ids, only as far as it is asked for. The ids do not depend on
  * how much is taken, since the tokenizer itself works from the start of the text on.

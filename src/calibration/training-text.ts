@@ -1,10 +1,10 @@
 import type { ChatMessage } from "../tokenizers/chat-template.ts";
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
-import { UsageError } from "../util/errors.ts";
+import { FormatError, UsageError } from "../util/errors.ts";
 import { Prng } from "../util/prng.ts";
 import { chatExample, type TrainingExample } from "./chat-example.ts";
 import { type CalibrationFile, type CalibrationOptions, loadCalibration } from "./dataset.ts";
-import { readConversations } from "./read-documents.ts";
+import { readDocuments } from "./read-documents.ts";
 import { expectWindow } from "./windows.ts";
 
 /** Windows of text to train on, all of the same length. */
@@ -41,6 +41,20 @@ export async function loadTrainingText(
   throw new UsageError("conversations and plain text cannot be mixed for training", {
     hint: "train on one after the other",
   });
+}
+
+/**
+ * Reads a file of chat conversations; null when its first document is text.
+ * @throws FormatError when text follows conversations
+ */
+async function readConversations(path: string): Promise<(readonly ChatMessage[])[] | null> {
+  const conversations: (readonly ChatMessage[])[] = [];
+  for (const document of await readDocuments(path, "joined")) {
+    if ("messages" in document) conversations.push(document.messages);
+    else if (conversations.length === 0) return null;
+    else throw new FormatError(`${document.where}: expected chat "messages", got text`);
+  }
+  return conversations;
 }
 
 /** A window for each conversation of which something to predict is left. */

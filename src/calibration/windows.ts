@@ -1,6 +1,7 @@
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
 import { UsageError } from "../util/errors.ts";
-import { joinDocuments, TokenStream, windowsOf } from "./token-stream.ts";
+import { joinDocuments } from "./read-documents.ts";
+import { TokenStream, windowsOf } from "./token-stream.ts";
 
 /**
  * A window of token ids, and which of its predictions count: those made at positions `[from, to)`.

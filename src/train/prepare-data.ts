@@ -6,7 +6,7 @@ import type { Tokenizer } from "../tokenizers/tokenizer.ts";
 import { type Windows, windowsOver } from "../training/token-batches.ts";
 import { UsageError } from "../util/errors.ts";
 import type { TrainConfig } from "./train-config.ts";
-import { readTexts, tokenize } from "./training-text.ts";
+import { readTexts, tokenize } from "./tokenize-texts.ts";
 
 /** Tokenizer and windows of a training. */
 export interface TrainingData {

@@ -10,7 +10,7 @@ import { TaskRecord } from "./task-record.ts";
 const all: readonly [string, TaskDefinition][] = Object.entries(taskDefinitions);
 
 function read(definition: TaskDefinition, record: unknown): TaskItem {
-  return definition.read(new TaskRecord(JSON.stringify(record), "file, line 1", "{}"));
+  return definition.read(new TaskRecord({ value: record, where: "file, line 1" }, "{}"));
 }
 
 /** The prompts of an item: context and continuation, the right one marked. */

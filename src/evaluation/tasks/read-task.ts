@@ -1,5 +1,6 @@
 import { readText, sha256 } from "../../platform/node.ts";
 import { FormatError } from "../../util/errors.ts";
+import { parseJsonLines } from "../../util/json-lines.ts";
 import type { TaskDefinition } from "./define-task.ts";
 import type { Task } from "./task.ts";
 import { TaskRecord } from "./task-record.ts";
@@ -17,10 +18,8 @@ export async function readTask(
 ): Promise<Task> {
   const text = await readText(path);
   const { example, rule, normalized } = definition;
-  const items = text.split("\n").flatMap((line, index) => {
-    if (line.trim() === "") return [];
-    return [definition.read(new TaskRecord(line, `${path}, line ${index + 1}`, example))];
-  });
+  const lines = parseJsonLines(text, path, "a task file has one item a line");
+  const items = Array.from(lines, (line) => definition.read(new TaskRecord(line, example)));
   if (items.length === 0) throw new FormatError(`${path}: expected items, one a line; it is empty`);
   return { name, items, rule, normalized, shots: 0, limited: false, sha256: sha256(text) };
 }

@@ -1,4 +1,5 @@
 import { FormatError } from "../../util/errors.ts";
+import type { JsonLine } from "../../util/json-lines.ts";
 
 /** Characters of a wrong value that an error shows. */
 const longestShown = 60;
@@ -10,20 +11,10 @@ export class TaskRecord {
   private readonly fields: Readonly<Record<string, unknown>>;
   private readonly example: string;
 
-  /**
-   * Parses a line; `example` is such a line as it should be, for the hints of errors.
-   * @throws FormatError when the line is not JSON
-   */
-  constructor(line: string, where: string, example: string) {
+  /** `example` is a line as it should be, for the hints of errors. */
+  constructor({ value, where }: JsonLine, example: string) {
     this.where = where;
     this.example = example;
-    let value: unknown;
-    try {
-      value = JSON.parse(line);
-    } catch (cause) {
-      const hint = "a task file has one item a line";
-      throw new FormatError(`${where}: not JSON`, { hint, cause });
-    }
     this.fields = typeof value === "object" && value !== null ? { ...value } : {};
   }
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { trainByteLevelTokenizer } from "../tokenizers/byte-level-tokenizer.ts";
 import { createTokenizer } from "../tokenizers/hub-tokenizer.ts";
 import { FormatError } from "../util/errors.ts";
-import { readTexts, tokenize } from "./training-text.ts";
+import { readTexts, tokenize } from "./tokenize-texts.ts";
 
 let folder = "";
 beforeAll(async () => {
