@@ -49,7 +49,7 @@ registerBackend("native", (options) => createNativeBackend(options));
 registerBackend("reference", () => createReferenceBackend());
 
 /** Beside this file and of its kind: TypeScript in a checkout, JavaScript in the package. */
-const helper = new URL(`quantize-helper${/\.\w+$/.exec(import.meta.url)?.[0]}`, import.meta.url)
+const helper = new URL(`checkpoint-helper${/\.\w+$/.exec(import.meta.url)?.[0]}`, import.meta.url)
   .href;
 
 /** Who hears of a model's download, and how it is cancelled. */
@@ -390,6 +390,7 @@ export { sweepJsonSchema } from "./sweep/recipe/sweep-json-schema.ts";
 export { type SweepRecipeInput, sweepRecipeSchema } from "./sweep/recipe/sweep-recipe.ts";
 export type {
   AverageFigures,
+  CheckpointRecord,
   PointRecord,
   PointResult,
   SweepPoint,

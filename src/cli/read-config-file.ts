@@ -2,11 +2,11 @@ import { readText } from "../platform/node.ts";
 import { UsageError } from "../util/errors.ts";
 
 /**
- * Reads a JSON file that a person wrote.
+ * Reads a JSON file that a person wrote, or JSON that stands in place of its path.
  * @throws UsageError when it is not a JSON object; FormatError when it is missing
  */
 export async function readConfigFile(path: string): Promise<Record<string, unknown>> {
-  const text = await readText(path);
+  const text = path.startsWith("{") ? path : await readText(path);
   let value: unknown;
   try {
     value = JSON.parse(text);

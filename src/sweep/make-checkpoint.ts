@@ -1,16 +1,24 @@
 import type { Backend } from "../backend/backend.ts";
 import type { BackendOptions } from "../backend/registry.ts";
-import { readJsonObject } from "../formats/json-file.ts";
-import { exists, joinPath, runInHelper } from "../platform/node.ts";
+import { exists, runInHelper } from "../platform/node.ts";
 import type { QuantizeOptions } from "../recipe/quantize-options.ts";
-import type { RecipeInput } from "../recipe/recipe.ts";
-import type { RunRecord } from "../run/run-record.ts";
+import type { TrainConfigInput } from "../train/train-config.ts";
+import type { PointWork } from "./recipe/expanded-point.ts";
+import { readCheckpointRecord } from "./recipe/given-checkpoints.ts";
+import type { CheckpointRecord } from "./results/sweep-results.ts";
 
 /** A checkpoint to be made by another process. */
-export interface MakeOrder {
-  readonly model: string;
-  readonly options: QuantizeOptions & BackendOptions;
-}
+export type MakeOrder =
+  | {
+      readonly type: "quantize";
+      readonly model: string;
+      readonly options: QuantizeOptions & BackendOptions;
+    }
+  | {
+      readonly type: "train";
+      readonly config: TrainConfigInput;
+      readonly options: { readonly out: string } & BackendOptions;
+    };
 
 /** What that process reports while it runs. */
 export type MakeNews =
@@ -32,40 +40,37 @@ export interface MakeOptions {
 }
 
 /**
- * Quantizes as a recipe says into `out`, in a process of its own, resuming what an interrupted one
- * left. The folder has its name when it is whole, and the name stands for all that it depends on:
- * one that is there is done.
+ * Quantizes or trains as the work on a point says into `out`, in a process of its own, resuming
+ * what an interrupted one had done. The folder has its name when it is whole, and the name stands
+ * for all that it depends on: one that is there is done.
  */
 export async function makeCheckpoint(
-  recipe: RecipeInput,
+  work: PointWork,
   out: string,
   { backend, helper, sharedFolder, signal, onProgress, onNotice }: MakeOptions,
-): Promise<RunRecord> {
-  if (await exists(out)) {
-    return (await readJsonObject(joinPath(out, "run.json"))) as unknown as RunRecord;
-  }
-  const { model, calibration, ...rest } = recipe;
+): Promise<CheckpointRecord> {
+  if (await exists(out)) return readCheckpointRecord(out);
   const { id, threads } = backend;
-  // A recipe is what the short forms of these options are spelled out to.
-  const options = {
-    ...rest,
-    ...(calibration && { calibration }),
-    out,
-    sharedFolder,
-    backend: id,
-    threads,
-  } as unknown as MakeOrder["options"];
+  const order = orderOf(work, { out, backend: id, threads }, sharedFolder);
   const stage = { done: 0, of: 1 };
-  return runInHelper<MakeOrder, MakeNews, RunRecord>(
-    helper,
-    { model, options },
-    {
-      signal,
-      onNews: (news) => {
-        if (news.type === "notice") onNotice(news.message);
-        else if (news.type === "stage") Object.assign(stage, { done: news.stage - 1, of: news.of });
-        else onProgress(news.activity, (stage.done + news.fraction) / stage.of);
-      },
+  return runInHelper<MakeOrder, MakeNews, CheckpointRecord>(helper, order, {
+    signal,
+    onNews: (news) => {
+      if (news.type === "notice") onNotice(news.message);
+      else if (news.type === "stage") Object.assign(stage, { done: news.stage - 1, of: news.of });
+      else onProgress(news.activity, (stage.done + news.fraction) / stage.of);
     },
-  );
+  });
+}
+
+function orderOf(
+  { model, recipe, training }: PointWork,
+  options: { readonly out: string; readonly backend: string; readonly threads: number },
+  sharedFolder: string,
+): MakeOrder {
+  if (training) return { type: "train", config: training, options } as MakeOrder;
+  const { model: _, calibration, ...rest } = recipe ?? {};
+  // A recipe is what the short forms of these options are spelled out to.
+  const settled = { ...rest, ...(calibration && { calibration }), ...options, sharedFolder };
+  return { type: "quantize", model, options: settled } as unknown as MakeOrder;
 }

@@ -1,16 +1,16 @@
 import type { Backend } from "../backend/backend.ts";
 import type { Task } from "../evaluation/tasks/task.ts";
 import type { ResolveOptions } from "../hub/resolve-model.ts";
-import { type Database, status } from "../platform/node.ts";
+import type { Database } from "../platform/node.ts";
 import { measureFlops } from "../quantize/estimate.ts";
 import { planRecipe } from "../quantize/quantize.ts";
 import type { PreparedPoint, PreparedSweep } from "./recipe/prepare-sweep.ts";
 import { placed } from "./recipe/recipe-source.ts";
+import { bytesPerToken, estimateTraining, tokensOfFiles } from "./estimate-training.ts";
 import { inspectSizes } from "./inspect-sizes.ts";
 import type { PlannedPoint, PointEstimate, SweepPlan } from "./sweep-events.ts";
 import type { PointRecord } from "./results/sweep-results.ts";
 
-const bytesPerToken = 4;
 /** Share of the speed of a large product that a forward pass reaches. */
 const passEfficiency = 0.4;
 
@@ -78,14 +78,18 @@ async function estimatePoint(
   { backend, options, flops, taskTokens, source }: Estimating,
 ): Promise<PointEstimate> {
   try {
-    const { parameters, contextLength } = await inspectSizes(work.model, options);
-    const { evaluation, recipe } = work;
+    const size = await inspectSizes(work.model, options);
+    const { parameters, decoder } = size;
+    const { evaluation, recipe, training } = work;
     let tokens = taskTokens;
-    for (const { file, window = contextLength, maxWindows } of evaluation.texts) {
-      const all = ((await status(file))?.sizeBytes ?? 0) / bytesPerToken;
+    for (const { file, window = decoder.contextLength, maxWindows } of evaluation.texts) {
+      const all = await tokensOfFiles([file]);
       tokens += Math.min(all, maxWindows === undefined ? all : maxWindows * window);
     }
     const measureSeconds = (2 * parameters * tokens) / flops;
+    if (training) {
+      return { ...(await estimateTraining(training, size, { backend, flops })), measureSeconds };
+    }
     if (!recipe) return { makeSeconds: 0, measureSeconds, memoryBytes: 0, outputBytes: 0 };
     const { estimate } = await planRecipe(recipe, backend, options);
     return {

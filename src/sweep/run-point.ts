@@ -7,7 +7,8 @@ import { makeCheckpoint } from "./make-checkpoint.ts";
 import { measurePoint } from "./measure-point.ts";
 import type { OriginalCache } from "./original-cache.ts";
 import type { Claim, Finished } from "./queue/point-queue.ts";
-import { folderName } from "./recipe/prepare-sweep.ts";
+import { readCheckpointRecord } from "./recipe/given-checkpoints.ts";
+import { folderName } from "./recipe/point-command.ts";
 import type { SweepPoint } from "./results/sweep-results.ts";
 
 /** What work on points needs besides the points. */
@@ -35,28 +36,30 @@ export async function runPoint(
   signal: AbortSignal,
 ): Promise<Finished> {
   const { backend, hashes, tasks, originals, onProgress } = tools;
-  const { evaluation, recipe } = work;
-  const makeShare = recipe ? tools.makeShare(point) : 0;
+  const { evaluation, checkpoint } = work;
+  const isMade = Boolean(work.recipe ?? work.training);
+  const makeShare = isMade ? tools.makeShare(point) : 0;
   const onMeasured = (activity: string, share: number): void =>
     onProgress(activity, makeShare + share * (1 - makeShare));
   const measurement = { evaluation, tasks, hashes, signal, onProgress: onMeasured };
   const data = await hashData(work, tasks, hashes);
-  if (!recipe) {
+  if (!isMade && checkpoint === undefined) {
     const { model } = await originals.take(work.model, signal);
     const figures = await measurePoint(model, { ...measurement, original: null });
     return { result: { ...figures, makeMs: null, peakMemoryBytes: null }, run: null, data };
   }
-  const out = checkpointFolder(tools.models, point);
-  const run = await makeCheckpoint(recipe, out, {
-    ...tools,
-    signal,
-    onProgress: (activity, share) => onProgress(activity, share * makeShare),
-  });
+  const directory = checkpoint ?? checkpointFolder(tools.models, point);
+  const onMade = (activity: string, share: number): void => onProgress(activity, share * makeShare);
+  const run = isMade
+    ? await makeCheckpoint(work, directory, { ...tools, signal, onProgress: onMade })
+    : await readCheckpointRecord(directory);
   const original = evaluation.kl ? await originals.take(work.model, signal) : null;
-  const model = await load(out, { backend, signal });
+  const model = await load(directory, { backend, signal });
   try {
     const figures = await measurePoint(model, { ...measurement, original });
-    const { elapsedMs: makeMs, peakMemoryBytes } = run;
+    // What a checkpoint cost that was there already was measured elsewhere.
+    const cost = isMade ? run : { elapsedMs: null, peakMemoryBytes: null };
+    const { elapsedMs: makeMs, peakMemoryBytes } = cost;
     return { result: { ...figures, makeMs, peakMemoryBytes }, run, data };
   } finally {
     model.release();

@@ -40,11 +40,16 @@ export function scheduleOf({ optimizer }: TrainConfig): Schedule {
   return { kind, warmUp, finalRatio };
 }
 
+/** How much text there is to train on. */
+export interface TextSize extends Pick<TrainingData, "textTokens"> {
+  readonly windows: Pick<TrainingData["windows"], "length" | "count">;
+}
+
 /** Says what a training will do. @throws UsageError when its schedule does not fit its length */
 export function planTraining(
   config: TrainConfig,
   decoder: DecoderConfig,
-  data: TrainingData,
+  data: TextSize,
   precision: TapePrecision,
 ): TrainPlan {
   const { batch } = config.data;

@@ -104,9 +104,9 @@ describe("a sweep", () => {
     );
     expect(gptq.result?.tasks[0]).toMatchObject({ name: "agreement", items: 8 });
     expect(gptq.result?.peakMemoryBytes).toBeGreaterThan(1e7);
-    expect(gptq.run?.recipe.options).toMatchObject({ damping: 0.02 });
+    expect(gptq.run).toMatchObject({ recipe: { options: { damping: 0.02 } } });
     // rtn reads no text: the calibration of the recipe costs it nothing.
-    expect(rtn.run?.recipe.calibration).toBeNull();
+    expect(rtn.run).toMatchObject({ recipe: { calibration: null } });
     expect(readdirSync(join(out, "models"))).toEqual([]);
     expect(existsSync(join(out, "cache"))).toBe(false);
   });
@@ -189,7 +189,7 @@ describe("a sweep", () => {
   });
 
   /** The process that makes a checkpoint. */
-  const helper = { process: "quantize-helper", env };
+  const helper = { process: "checkpoint-helper", env };
 
   /** Moments at which a sweep is killed, each later in its work than the one before. */
   const moments: [what: string, kill: (args: readonly string[]) => Promise<Finished>][] = [
@@ -314,7 +314,7 @@ describe("a point that fails", () => {
   test("by the death of its process is tried once more", async () => {
     const flag = join(folder, "died");
     const helper = join(folder, "helper.mjs");
-    const real = new URL("../../src/quantize-helper.ts", import.meta.url).href;
+    const real = new URL("../../src/checkpoint-helper.ts", import.meta.url).href;
     writeFileSync(
       helper,
       `import { existsSync, writeFileSync } from "node:fs";

@@ -56,7 +56,7 @@ CONFIG is a JSON file such as
   { "model": { "hidden_size": 128, "intermediate_size": 352, "num_hidden_layers": 4,
                "num_attention_heads": 4, "vocab_size": 2048 },
     "steps": 2000, "optimizer": { "learningRate": 0.001 } }
-docs/guide.md lists its fields. Options given here go before it. A run that was
+or such JSON itself. docs/guide.md lists its fields. Options given here go before it. A run that was
 interrupted is gone on with by the same command.`;
 
 /** Defines `fewbit train`. */

@@ -7,7 +7,7 @@ import {
   processMark,
   randomSuffix,
 } from "../../platform/node.ts";
-import type { PointWork } from "../recipe/expand-recipe.ts";
+import type { PointWork } from "../recipe/expanded-point.ts";
 import type { Claim, Failure, Finished, PointCounts, PointQueue, Worker } from "./point-queue.ts";
 import { pointOf } from "../results/read-records.ts";
 import { storeResult } from "../results/store-result.ts";

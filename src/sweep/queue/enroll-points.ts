@@ -1,6 +1,6 @@
 import type { Database } from "../../platform/node.ts";
 import { UsageError } from "../../util/errors.ts";
-import type { PointWork } from "../recipe/expand-recipe.ts";
+import type { PointWork } from "../recipe/expanded-point.ts";
 import type { SweepPoint } from "../results/sweep-results.ts";
 import { insert } from "../results/store-result.ts";
 

@@ -1,6 +1,10 @@
-import type { PointRecord, PointResult, SweepPoint } from "../results/sweep-results.ts";
-import type { PointWork } from "../recipe/expand-recipe.ts";
-import type { RunRecord } from "../../run/run-record.ts";
+import type {
+  CheckpointRecord,
+  PointRecord,
+  PointResult,
+  SweepPoint,
+} from "../results/sweep-results.ts";
+import type { PointWork } from "../recipe/expanded-point.ts";
 import type { MachineDescription } from "../../platform/node.ts";
 
 /** A point that somebody is to work on. */
@@ -23,7 +27,7 @@ export interface DataHash {
 /** The outcome of a point that succeeded. */
 export interface Finished {
   readonly result: PointResult;
-  readonly run: RunRecord | null;
+  readonly run: CheckpointRecord | null;
   readonly data: readonly DataHash[];
 }
 

@@ -3,8 +3,11 @@ import { methods } from "../../methods/index.ts";
 import { status } from "../../platform/node.ts";
 import { hasFixedActivations, parseScheme } from "../../quant/scheme.ts";
 import { nearestName } from "../../util/nearest.ts";
+import { parseTrainConfig } from "../../train/train-config.ts";
 import { needsText, parseRecipe } from "../../recipe/recipe.ts";
-import { type ExpandedPoint, isExcluded, listOf, presetOf } from "./expand-recipe.ts";
+import { isExcluded, listOf, presetOf } from "./expand-recipe.ts";
+import type { ExpandedPoint } from "./expanded-point.ts";
+import type { CheckpointVariant, TrainingVariant } from "./other-variants.ts";
 import { errorAt, type FieldPath, placed, type RecipeSource } from "./recipe-source.ts";
 import type { SweepRecipe, SweepVariant } from "./sweep-recipe.ts";
 
@@ -15,7 +18,11 @@ import type { SweepRecipe, SweepVariant } from "./sweep-recipe.ts";
 export function checkRecipe(source: RecipeSource, recipe: SweepRecipe): void {
   checkModels(source, recipe);
   for (const [index, variant] of recipe.variants.entries()) {
-    checkVariant(source, recipe, variant, ["variants", index]);
+    const path = ["variants", index];
+    checkModelNames(source, recipe, variant.models ?? [], path);
+    if ("scheme" in variant) checkVariant(source, variant, path);
+    else if ("train" in variant) checkTraining(source, variant, path);
+    else checkCheckpoint(source, recipe, variant, path);
   }
   const { texts, tasks, averages } = recipe.evaluation;
   if (texts.length + tasks.length + averages.length === 0) {
@@ -30,22 +37,50 @@ function checkModels(source: RecipeSource, { models }: SweepRecipe): void {
   }
 }
 
-function checkVariant(
+function checkModelNames(
   source: RecipeSource,
   { models }: SweepRecipe,
-  variant: SweepVariant,
+  names: readonly string[],
   path: FieldPath,
 ): void {
-  if ((variant.method === undefined) === (variant.preset === undefined)) {
-    const what = variant.method === undefined ? "neither a method nor a preset" : "both";
-    throw errorAt(source, path, `expected a method or a preset, got ${what}`);
-  }
   const ids = models.map(({ id }) => id);
-  for (const [i, id] of (variant.models ?? []).entries()) {
+  for (const [i, id] of names.entries()) {
     if (ids.includes(id)) continue;
     const nearest = nearestName(id, ids);
     const hint = nearest === null ? `models are ${ids.join(", ")}` : `did you mean ${nearest}?`;
     throw errorAt(source, [...path, "models", i], `there is no model ${id}`, hint);
+  }
+}
+
+/** A checkpoint was made from one model. */
+function checkCheckpoint(
+  source: RecipeSource,
+  { models }: SweepRecipe,
+  variant: CheckpointVariant,
+  path: FieldPath,
+): void {
+  const { length } = variant.models ?? models;
+  if (length === 1) return;
+  throw errorAt(
+    source,
+    path,
+    `a checkpoint belongs to one model, not to ${length}`,
+    "name that one: models",
+  );
+}
+
+function checkTraining(source: RecipeSource, { train }: TrainingVariant, path: FieldPath): void {
+  try {
+    parseTrainConfig({ ...train, from: "the original" });
+  } catch (error) {
+    throw placed(source, [...path, "train"], error);
+  }
+}
+
+function checkVariant(source: RecipeSource, variant: SweepVariant, path: FieldPath): void {
+  if ((variant.method === undefined) === (variant.preset === undefined)) {
+    const what = variant.method === undefined ? "neither a method nor a preset" : "both";
+    throw errorAt(source, path, `expected a method or a preset, got ${what}`);
   }
   const quantizers = variant.preset
     ? listOf(variant.preset).map((id) => presetOf(id).method)

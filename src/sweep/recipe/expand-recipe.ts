@@ -1,4 +1,3 @@
-import type { AverageId } from "../../evaluation/tasks/averages.ts";
 import { absolutePath, joinPath } from "../../platform/node.ts";
 import { parseScheme } from "../../quant/scheme.ts";
 import { type PresetId, presets } from "../../recipe/presets/index.ts";
@@ -6,55 +5,22 @@ import type { Preset } from "../../recipe/presets/define-preset.ts";
 import { type QuantizeOptions, toRecipe } from "../../recipe/quantize-options.ts";
 import type { RecipeInput } from "../../recipe/recipe.ts";
 import type { FieldPath } from "./recipe-source.ts";
+import { chainName, expandCheckpoint, expandTraining } from "./expand-other-variants.ts";
+import type { ExpandedPoint, PointEvaluation, Surroundings } from "./expanded-point.ts";
+import type { GivenCheckpoint } from "./given-checkpoints.ts";
 import type { SweepCalibration, SweepRecipe, SweepVariant } from "./sweep-recipe.ts";
 import type { SweepPoint } from "../results/sweep-results.ts";
 
-/** What a point is measured by, with absolute paths. */
-export interface PointEvaluation {
-  readonly texts: readonly {
-    readonly file: string;
-    readonly window?: number | undefined;
-    readonly maxWindows?: number | undefined;
-    readonly protocol?: "windows" | "second-half" | undefined;
-  }[];
-  /** As `fewbit eval` takes them. */
-  readonly tasks: readonly string[];
-  readonly averages: readonly AverageId[];
-  readonly tasksFrom?: string | undefined;
-  readonly shots?: number | undefined;
-  readonly shotsFrom?: string | undefined;
-  readonly limit?: number | undefined;
-  readonly speedTokens: number;
-  readonly kl: boolean;
-}
-
-/** All that has to be done for a point. */
-export interface PointWork {
-  /** Directory of the original, absolute, or its name on the Hub. */
-  readonly model: string;
-  /**
-   * How it is quantized; `out` stands for a folder that the sweep chooses. Null for the original.
-   */
-  readonly recipe: RecipeInput | null;
-  readonly evaluation: PointEvaluation;
-}
-
-/** A point of a recipe before it has an id. */
-export interface ExpandedPoint {
-  readonly point: Omit<SweepPoint, "id">;
-  readonly work: PointWork;
-  /** The field of the recipe that it comes from. */
-  readonly path: FieldPath;
-  /** The field that names its scheme. */
-  readonly schemePath: FieldPath;
-}
-
 /**
  * Expands a recipe into its points, excluded ones too: of each model the original first, then
- * variant by variant. `folder` is what its paths are relative to.
+ * variant by variant. `at` gives the absolute path of one that the recipe names; `given` has the
+ * checkpoints that it names, by the index of the variant.
  */
-export function expandRecipe(recipe: SweepRecipe, folder: string): ExpandedPoint[] {
-  const at = (path: string): string => resolveSource(folder, path);
+export function expandRecipe(
+  recipe: SweepRecipe,
+  at: (path: string) => string,
+  given: ReadonlyMap<number, GivenCheckpoint>,
+): ExpandedPoint[] {
   const evaluation = evaluationOf(recipe, at);
   return recipe.models.flatMap((model, index) => {
     const source = at(model.path);
@@ -72,11 +38,15 @@ export function expandRecipe(recipe: SweepRecipe, folder: string): ExpandedPoint
       path: ["models", index],
       schemePath: ["models", index],
     };
-    const made = recipe.variants.flatMap((variant, number) =>
-      variant.models && !variant.models.includes(model.id)
-        ? []
-        : expandVariant(variant, number, { recipe, at, source, evaluation, model: model.id }),
-    );
+    const around = { recipe, at, source, evaluation, model: model.id };
+    const made = recipe.variants.flatMap((variant, number): ExpandedPoint[] => {
+      const path = ["variants", number];
+      const checkpoint = given.get(number);
+      if (variant.models && !variant.models.includes(model.id)) return [];
+      if (checkpoint) return [expandCheckpoint(variant.label, checkpoint, path, around)];
+      if ("train" in variant) return [expandTraining(variant, path, around)];
+      return "scheme" in variant ? expandVariant(variant, path, around) : [];
+    });
     return [original, ...made];
   });
 }
@@ -93,20 +63,11 @@ export function isExcluded(
   });
 }
 
-interface Surroundings {
-  readonly recipe: SweepRecipe;
-  readonly at: (path: string) => string;
-  readonly source: string;
-  readonly evaluation: PointEvaluation;
-  readonly model: string;
-}
-
 function expandVariant(
   variant: SweepVariant,
-  number: number,
+  path: FieldPath,
   around: Surroundings,
 ): ExpandedPoint[] {
-  const path = ["variants", number];
   const chains = variant.preset
     ? listOf(variant.preset).map((preset) => ({ preset: preset as PresetId }))
     : listOf(variant.method ?? []).map((method) => ({ method }));
@@ -209,12 +170,7 @@ function describe(
   recipe: RecipeInput,
   { chain, scheme, chosen, seed, seeds, model }: Naming,
 ): Omit<SweepPoint, "id"> {
-  const steps = [
-    ...(recipe.transforms ?? []),
-    { method: recipe.method },
-    ...(recipe.finishers ?? []),
-  ];
-  const method = steps.map((step) => step.method).join("+");
+  const method = chainName(recipe);
   const details = [
     ...Object.entries(chosen).map(([name, value]) => `${name}=${JSON.stringify(value)}`),
     ...(variant.embedding ? [`embedding ${variant.embedding}`] : []),
@@ -288,7 +244,8 @@ function combinations(
   return chosen;
 }
 
-function resolveSource(folder: string, path: string): string {
+/** Gives the absolute path of one that a recipe in this folder names; `hf:` names stay. */
+export function resolveSource(folder: string, path: string): string {
   if (path.startsWith("hf:")) return path;
   return absolutePath(path) === path ? path : joinPath(folder, path);
 }

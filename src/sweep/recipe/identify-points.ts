@@ -5,8 +5,10 @@ import { baseName, sha256OfFile } from "../../platform/node.ts";
 import { version } from "../../util/version.ts";
 import { parseRecipe } from "../../recipe/recipe.ts";
 import { digestOf, identifyCheckpoint } from "../../run/identity.ts";
-import type { ExpandedPoint, PointWork } from "./expand-recipe.ts";
+import type { ExpandedPoint, PointWork } from "./expanded-point.ts";
 import type { DataHash } from "../queue/point-queue.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
 
 /** Hashes of files, each made once. */
 export class FileHashes {
@@ -45,7 +47,7 @@ export interface Surroundings {
  * the point is called do not count.
  */
 export async function identifyPoint(
-  { point, work }: ExpandedPoint,
+  { point, work, given }: ExpandedPoint,
   { original, backend, tasks, hashes }: Surroundings,
 ): Promise<string> {
   const data = await hashData(work, tasks, hashes);
@@ -57,6 +59,7 @@ export async function identifyPoint(
     model: point.model,
     original,
     recipe: JSON.stringify(withoutPlaces(work)),
+    ...(given && { checkpoint: await hashCheckpoint(given.directory) }),
     texts: JSON.stringify(texts.map((text) => sorted({ ...text, file: null }))),
     tasks: JSON.stringify(tasks.map(({ name, rule, normalized }) => [name, rule, normalized])),
     evaluation: JSON.stringify([kl, speedTokens, shots ?? 0, examples, limit ?? null]),
@@ -64,31 +67,46 @@ export async function identifyPoint(
   });
 }
 
+/** Files of the texts that a point is made of. */
+export function learnedFiles({ recipe, training }: PointWork): string[] {
+  const texts = [recipe?.calibration, ...(recipe?.finishers ?? []).map(({ data }) => data)];
+  return [
+    ...texts.flatMap((text) => text?.files?.map(({ path }) => path) ?? []),
+    ...(training?.data?.files ?? []),
+    ...(training?.validation?.files ?? []),
+  ];
+}
+
 /** Hashes the files that a point is made of and measured on. */
 export async function hashData(
-  { recipe, evaluation }: PointWork,
+  work: PointWork,
   tasks: readonly Task[],
   hashes: FileHashes,
 ): Promise<DataHash[]> {
-  const texts = [recipe?.calibration, ...(recipe?.finishers ?? []).map(({ data }) => data)];
-  const calibration = texts.flatMap((text) => text?.files?.map(({ path }) => path) ?? []);
+  const { evaluation } = work;
   const hash = async (role: DataHash["role"], path: string): Promise<DataHash> => ({
     role,
     name: baseName(path),
     sha256: await hashes.sha256(path),
   });
   return [
-    ...(await Promise.all(calibration.map((path) => hash("calibration", path)))),
+    ...(await Promise.all(learnedFiles(work).map((path) => hash("calibration", path)))),
     ...(await Promise.all(evaluation.texts.map(({ file }) => hash("text", file)))),
     ...tasks.map(({ name, sha256 = "" }) => ({ role: "task" as const, name, sha256 })),
   ];
 }
 
-/** The recipe with its defaults, without paths; files count by their hashes. */
-function withoutPlaces({ recipe }: PointWork): unknown {
-  if (!recipe) return null;
-  const { model: _, out: __, ...settled } = parseRecipe(recipe).parsed;
-  const strip = (key: string, value: unknown): unknown => (key === "path" ? undefined : value);
+/** How a point is made, with its defaults, without paths; files count by their hashes. */
+function withoutPlaces({ recipe, training }: PointWork): unknown {
+  if (!recipe && !training) return null;
+  const {
+    model: _,
+    out: __,
+    from: ___,
+    ...settled
+  }: Fields = recipe ? parseRecipe(recipe).parsed : { ...training };
+  const strip = (key: string, value: unknown): unknown =>
+    key === "path" || (training && key === "files") ? undefined : value;
   return JSON.parse(JSON.stringify(sorted(settled), strip));
 }
 

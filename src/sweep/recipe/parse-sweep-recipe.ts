@@ -41,6 +41,10 @@ function faultOf(issue: Issue, value: unknown): Fault {
   if (issue.code === "unrecognized_keys") {
     const [key] = issue.keys;
     const known = fieldsAt(sweepRecipeSchema, path);
+    // A field of another form, such as a scheme of a checkpoint.
+    if (known.includes(key)) {
+      return { path: [...path, key], message: "does not go with the other fields here" };
+    }
     return {
       path: [...path, key],
       message: "there is no such field",
@@ -70,12 +74,22 @@ function unionFault(
   whole: unknown,
 ): Fault {
   if (given === undefined) return { path, message: "is missing" };
-  const depth = (issues: readonly Issue[]): number =>
-    Math.max(0, ...issues.map((each) => each.path.length + (isTypeFault(each) ? 0 : 1)));
-  const [best] = [...issue.errors].sort((a, b) => depth(b) - depth(a));
-  const inner = best?.[0];
-  if (!inner || depth(best) === 0) return { path, message: `got ${short(given)}` };
+  const forms = issue.errors.filter((issues) => !issues.some(isTypeFault));
+  const [best] = forms.sort((a, b) => unknownIn(a) - unknownIn(b) || depthOf(b) - depthOf(a));
+  const inner = best?.find(isUnknownField) ?? best?.[0];
+  if (!inner) return { path, message: `got ${short(given)}` };
   return faultOf({ ...inner, path: [...issue.path, ...inner.path] }, whole);
+}
+
+/** How many fields a form does not have: the fewest are those of the form that was meant. */
+function unknownIn(issues: readonly Issue[]): number {
+  const unknown = issues.flatMap((each) => (each.code === "unrecognized_keys" ? each.keys : []));
+  return unknown.length;
+}
+
+/** How deep within a form its faults lie. */
+function depthOf(issues: readonly Issue[]): number {
+  return Math.max(...issues.map((each) => each.path.length));
 }
 
 function isTypeFault(issue: Issue): boolean {
@@ -94,7 +108,7 @@ function suggestion(
 
 /** Names of the fields that an object of the schema may have at a path. */
 function fieldsAt(schema: unknown, path: FieldPath): string[] {
-  const definition = (schema as { def?: Record<string, unknown> }).def;
+  const definition = (schema as { def?: Record<string, unknown> } | undefined)?.def;
   if (!definition) return [];
   const { type, innerType, options, element, shape } = definition;
   if (innerType) return fieldsAt(innerType, path);

@@ -18,8 +18,11 @@ import {
   spareCalibration,
 } from "./check-points.ts";
 import type { EnrolledPoint } from "../queue/enroll-points.ts";
-import { type ExpandedPoint, expandRecipe, type PointEvaluation } from "./expand-recipe.ts";
-import { FileHashes, hashCheckpoint, identifyPoint } from "./identify-points.ts";
+import { expandRecipe, resolveSource } from "./expand-recipe.ts";
+import type { ExpandedPoint, PointEvaluation } from "./expanded-point.ts";
+import { readGivenCheckpoints } from "./given-checkpoints.ts";
+import { FileHashes, hashCheckpoint, identifyPoint, learnedFiles } from "./identify-points.ts";
+import { pointCommand } from "./point-command.ts";
 import { parseSweepRecipe } from "./parse-sweep-recipe.ts";
 import {
   errorAt,
@@ -29,7 +32,6 @@ import {
   type RecipeSource,
   sourceOfValue,
 } from "./recipe-source.ts";
-import { reproduceCommand } from "./reproduce-command.ts";
 import type { SweepRecipe, SweepRecipeInput } from "./sweep-recipe.ts";
 
 /** A point with the place in the recipe that it comes from. */
@@ -61,7 +63,9 @@ export async function prepareSweep(
   const source = isFile ? parseSource(given, await readText(given)) : sourceOfValue(given);
   const recipe = parseSweepRecipe(source);
   checkRecipe(source, recipe);
-  const points = selectPoints(source, recipe, expandRecipe(recipe, folder));
+  const at = (path: string): string => resolveSource(folder, path);
+  const checkpoints = await readGivenCheckpoints(source, recipe, at);
+  const points = selectPoints(source, recipe, expandRecipe(recipe, at, checkpoints));
   checkPoints(source, points);
   await checkFiles(source, filesOf(recipe, points));
   const hashes = new FileHashes();
@@ -112,8 +116,13 @@ async function identify(
       models.set(each.work.model, model);
       originals.set(model.source, model.hash);
     }
-    const recipe = each.work.recipe && { ...each.work.recipe, model: model.source };
-    const work = { ...each.work, model: model.source, recipe };
+    const { recipe, training } = each.work;
+    const work = {
+      ...each.work,
+      model: model.source,
+      recipe: recipe && { ...recipe, model: model.source },
+      ...(training && { training: { ...training, from: model.source } }),
+    };
     const id = await identifyPoint(
       { ...each, work },
       { original: model.hash, backend, tasks, hashes },
@@ -128,15 +137,10 @@ async function identify(
       );
     }
     seen.set(id, point.label);
-    const command = recipe && reproduceCommand(recipe, folderName(point.label), placeOf);
+    const command = pointCommand({ ...each, work }, placeOf);
     prepared.push({ point: { id, ...point }, work, command, path });
   }
   return prepared;
-}
-
-/** A name for a folder out of a name for people. */
-export function folderName(label: string): string {
-  return label.replace(/[^\w.+=-]+/g, "-");
 }
 
 function filesOf(
@@ -149,10 +153,7 @@ function filesOf(
       const index = models.findIndex(({ id }) => id === point.model);
       files.push({ file: work.model, kind: "directory", path: ["models", index, "path"] });
     }
-    const texts = [work.recipe?.calibration, ...(work.recipe?.finishers ?? []).map((f) => f.data)];
-    for (const text of texts) {
-      for (const file of text?.files ?? []) files.push({ file: file.path, kind: "file", path });
-    }
+    for (const file of learnedFiles(work)) files.push({ file, kind: "file", path });
   }
   const [first] = points;
   for (const [i, { file }] of first.work.evaluation.texts.entries()) {

@@ -5,6 +5,7 @@ import type { MethodRole } from "../../methods/define-method.ts";
 import { methods } from "../../methods/index.ts";
 import { presets } from "../../recipe/presets/index.ts";
 import { calibrationSchema } from "../../recipe/recipe.ts";
+import { checkpointVariantSchema, trainingVariantSchema } from "./other-variants.ts";
 
 const text = z.string().min(1);
 const count = z.number().int().positive();
@@ -168,7 +169,10 @@ export const sweepRecipeSchema = z.strictObject({
     .regex(/^[\w][\w. -]*$/, "expected letters, digits, spaces, dots and dashes")
     .describe("What tables and reports call the sweep"),
   models: z.array(modelSchema).min(1).describe("Originals; each is measured too"),
-  variants: z.array(variantSchema).min(1).describe("What is made of each model: small grids"),
+  variants: z
+    .array(z.union([variantSchema, checkpointVariantSchema, trainingVariantSchema]))
+    .min(1)
+    .describe("What is made of each model, or was: small grids, checkpoints, trainings"),
   calibration: sweepCalibrationSchema.optional().describe("Text to learn from, of all variants"),
   evaluation: evaluationSchema.describe("What is measured of each point"),
   exclude: z
@@ -192,6 +196,6 @@ export type SweepRecipe = z.output<typeof sweepRecipeSchema>;
 /** A recipe of a sweep as a person writes it. */
 export type SweepRecipeInput = z.input<typeof sweepRecipeSchema>;
 /** One of the small grids that a sweep is made of. */
-export type SweepVariant = SweepRecipe["variants"][number];
+export type SweepVariant = z.output<typeof variantSchema>;
 /** Calibration as a sweep's recipe has it: what is left out comes from elsewhere. */
 export type SweepCalibration = z.output<typeof sweepCalibrationSchema>;

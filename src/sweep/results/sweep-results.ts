@@ -2,6 +2,10 @@ import type { Evaluation } from "../../evaluation/evaluation.ts";
 import type { Accuracy } from "../../evaluation/tasks/task.ts";
 import type { MachineDescription } from "../../platform/node.ts";
 import type { RunRecord } from "../../run/run-record.ts";
+import type { TrainRecord } from "../../train/train-record.ts";
+
+/** What came of a quantization or a training, as its `run.json` has it. */
+export type CheckpointRecord = RunRecord | TrainRecord;
 
 /** What is measured once in a sweep: a model, or what one chain of methods makes of it. */
 export interface SweepPoint {
@@ -14,13 +18,16 @@ export interface SweepPoint {
    * itself.
    */
   readonly label: string;
-  /** Ids of the methods in the order in which they run, joined by `+`; null for the original. */
+  /**
+   * Ids of the methods in the order in which they run, joined by `+`; `train` for a float model
+   * that was trained further; null for the original.
+   */
   readonly method: string | null;
   /** Preset that named the chain; null without one. */
   readonly preset: string | null;
-  /** Scheme id of the linear layers; null for the original. */
+  /** Scheme id of the linear layers; null for float models. */
   readonly scheme: string | null;
-  /** Bits that the scheme is named after: 1, 1.58, 2, 3, 4, 8; 16 for the original. */
+  /** Bits that the scheme is named after: 1, 1.58, 2, 3, 4, 8; 16 for float models. */
   readonly bits: number;
   readonly seed: number;
 }
@@ -113,7 +120,7 @@ export interface PointRecord {
   readonly finishedAt: string | null;
   readonly result: PointResult | null;
   /** Record of the quantization; null for the original, and where it was left out. */
-  readonly run: RunRecord | null;
+  readonly run: CheckpointRecord | null;
 }
 
 /** All points of a sweep, in the order of its recipe; what reports are made from. */

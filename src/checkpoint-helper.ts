@@ -1,16 +1,18 @@
-import { quantize } from "./index.ts";
-import type { MakeOrder, MakeNews } from "./sweep/make-checkpoint.ts";
-import type { RunRecord } from "./run/run-record.ts";
+import { quantize, train } from "./index.ts";
 import { serveParent } from "./platform/node.ts";
+import type { MakeNews, MakeOrder } from "./sweep/make-checkpoint.ts";
+import type { CheckpointRecord } from "./sweep/results/sweep-results.ts";
 
 /*
  * The process in which a sweep makes a checkpoint, so that the memory that this takes is measured
  * for itself, and a point that needs too much does not end the sweep.
  */
 
-serveParent<MakeOrder, MakeNews, RunRecord>(async (order, report, signal) => {
-  const { model, options } = order;
-  const run = quantize(model, { ...options, signal });
+serveParent<MakeOrder, MakeNews, CheckpointRecord>(async (order, report, signal) => {
+  const run =
+    order.type === "train"
+      ? train(order.config, { ...order.options, signal })
+      : quantize(order.model, { ...order.options, signal });
   for await (const event of run.events) {
     if (event.type === "stage") report({ type: "stage", stage: event.stage, of: event.stages });
     else if (event.type === "notice") report({ type: "notice", message: event.message });

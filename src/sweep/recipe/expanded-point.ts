@@ -1,0 +1,65 @@
+import type { AverageId } from "../../evaluation/tasks/averages.ts";
+import type { RecipeInput } from "../../recipe/recipe.ts";
+import type { TrainConfigInput } from "../../train/train-config.ts";
+import type { SweepPoint } from "../results/sweep-results.ts";
+import type { GivenCheckpoint } from "./given-checkpoints.ts";
+import type { FieldPath } from "./recipe-source.ts";
+import type { SweepRecipe } from "./sweep-recipe.ts";
+
+/** What a point is measured by, with absolute paths. */
+export interface PointEvaluation {
+  readonly texts: readonly {
+    readonly file: string;
+    readonly window?: number | undefined;
+    readonly maxWindows?: number | undefined;
+    readonly protocol?: "windows" | "second-half" | undefined;
+  }[];
+  /** As `fewbit eval` takes them. */
+  readonly tasks: readonly string[];
+  readonly averages: readonly AverageId[];
+  readonly tasksFrom?: string | undefined;
+  readonly shots?: number | undefined;
+  readonly shotsFrom?: string | undefined;
+  readonly limit?: number | undefined;
+  readonly speedTokens: number;
+  readonly kl: boolean;
+}
+
+/** All that has to be done for a point. */
+export interface PointWork {
+  /** Directory of the original, absolute, or its name on the Hub. */
+  readonly model: string;
+  /**
+   * How it is quantized; `out` stands for a folder that the sweep chooses. Null where it is not.
+   */
+  readonly recipe: RecipeInput | null;
+  /** How the original is trained further, where it is. */
+  readonly training?: TrainConfigInput;
+  /** Directory of a checkpoint that is there already, where that is the point. */
+  readonly checkpoint?: string;
+  readonly evaluation: PointEvaluation;
+}
+
+/** A point of a recipe before it has an id. */
+export interface ExpandedPoint {
+  readonly point: Omit<SweepPoint, "id">;
+  readonly work: PointWork;
+  /** The field of the recipe that it comes from. */
+  readonly path: FieldPath;
+  /** The field that names its scheme. */
+  readonly schemePath: FieldPath;
+  /** The checkpoint that it is, where it is there already. */
+  readonly given?: GivenCheckpoint;
+}
+
+/** What all points of one model have in common. */
+export interface Surroundings {
+  readonly recipe: SweepRecipe;
+  /** Gives the absolute path of one that the recipe names. */
+  readonly at: (path: string) => string;
+  /** The model's source. */
+  readonly source: string;
+  readonly evaluation: PointEvaluation;
+  /** Id of the model. */
+  readonly model: string;
+}

@@ -1,0 +1,98 @@
+import { methods } from "../../methods/index.ts";
+import {
+  calibrationSchema,
+  type Recipe,
+  type RecipeInput,
+  recipeSchema,
+} from "../../recipe/recipe.ts";
+import { type TrainConfigInput, trainConfigSchema } from "../../train/train-config.ts";
+import { formatCommand } from "../../util/shell-command.ts";
+import type { CheckpointRecord } from "../results/sweep-results.ts";
+import type { ExpandedPoint } from "./expanded-point.ts";
+import { reproduceCommand } from "./reproduce-command.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * Writes what makes the checkpoint of a point on the command line, into a folder of its name;
+ * `placeOf` says how paths are written. Null for originals.
+ */
+export function pointCommand(
+  { point, work, given }: Pick<ExpandedPoint, "point" | "work" | "given">,
+  placeOf: (path: string) => string,
+): string | null {
+  const out = folderName(point.label);
+  if (given) return recordedCommand(given.run, out);
+  if (work.training) return trainCommand(work.training, out, placeOf);
+  return work.recipe && reproduceCommand(work.recipe, out, placeOf);
+}
+
+/** A name for a folder out of a name for people. */
+export function folderName(label: string): string {
+  return label.replace(/[^\w.+=-]+/g, "-");
+}
+
+/** The command that a record tells of, with the paths that it had then. */
+function recordedCommand(run: CheckpointRecord, out: string): string {
+  const asRecorded = (path: string): string => path;
+  if ("config" in run) return trainCommand(run.config, out, asRecorded);
+  return reproduceCommand(shortened(run.recipe), run.recipe.out, asRecorded);
+}
+
+/** The whole configuration stands on the command line, but for what holds by default. */
+function trainCommand(
+  { from, ...config }: TrainConfigInput,
+  out: string,
+  placeOf: (path: string) => string,
+): string {
+  const usual = trainConfigSchema.parse({});
+  const placed = (files: readonly string[] = []): string[] => files.map(placeOf);
+  const { data, validation } = config;
+  const written = withoutUsual(
+    {
+      ...config,
+      data: { ...data, files: placed(data?.files) },
+      ...(validation && { validation: { ...validation, files: placed(validation.files) } }),
+    },
+    usual,
+  );
+  const model = from === undefined ? [] : ["--from", placeOf(from)];
+  return formatCommand(["fewbit", "train", JSON.stringify(written), ...model, "--out", out]);
+}
+
+/** Leaves out of a recorded recipe what holds by default. */
+function shortened(recipe: Recipe): RecipeInput {
+  const { model, out, method, scheme, calibration } = recipe;
+  const needed = { model, out, method, scheme };
+  return {
+    ...withoutUsual(recipe, recipeSchema.parse(needed)),
+    ...needed,
+    transforms: recipe.transforms.map((step) => ({ ...step, options: optionsOf(step) })),
+    options: optionsOf(recipe),
+    finishers: recipe.finishers.map((step) => ({ ...step, options: optionsOf(step) })),
+    calibration: calibration && {
+      ...withoutUsual(calibration, calibrationSchema.parse({})),
+      files: calibration.files.map(({ path, weight }) =>
+        weight === 1 ? { path } : { path, weight },
+      ),
+    },
+  };
+}
+
+function optionsOf({ method, options }: Pick<Recipe, "method" | "options">): Recipe["options"] {
+  return { ...withoutUsual(options, methods[method].options.parse({})) };
+}
+
+/** Leaves out the fields that are as they would be anyway. */
+function withoutUsual<T extends Fields>(value: T, usual: Fields): Partial<T> {
+  const entries = Object.entries(value).flatMap(([name, own]) => {
+    const other = usual[name];
+    if (JSON.stringify(own) === JSON.stringify(other)) return [];
+    return [[name, isFields(own) && isFields(other) ? withoutUsual(own, other) : own]];
+  });
+  return Object.fromEntries(entries) as Partial<T>;
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
