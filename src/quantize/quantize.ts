@@ -1,7 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import type { ResolveOptions } from "../hub/resolve-model.ts";
 import type { OpenedModel } from "../runtime/load.ts";
-import { runChain } from "./chain.ts";
+import { finisherRecipe, runChain } from "./chain.ts";
 import { expectTeacher } from "./expect-teacher.ts";
 import { expectDisk, makePlan } from "./make-plan.ts";
 import { asEvents, openOriginal } from "../run/open-original.ts";
@@ -11,7 +11,6 @@ import {
   parseRecipe,
   type Recipe,
   type RecipeInput,
-  settleCalibration,
   settleRecipe,
 } from "../recipe/recipe.ts";
 import type { RunOptions } from "../run/quantization-job.ts";
@@ -47,11 +46,7 @@ async function withFinishers(
 ): Promise<Plan["estimate"]> {
   let { seconds, memoryBytes } = estimate;
   for (const [index, method] of finishersOf(recipe).entries()) {
-    const { method: id, options, data } = recipe.finishers[index];
-    const { contextLength } = opened.config;
-    const calibration = settleCalibration(data ?? recipe.calibration, contextLength);
-    const ends = { embedding: null, head: null };
-    const own = { ...recipe, ...ends, method: id, options, transforms: [], calibration };
+    const own = finisherRecipe(recipe, index, opened);
     const stage = await makePlan(opened, own, method, backend);
     seconds += stage.estimate.seconds;
     memoryBytes = Math.max(memoryBytes, stage.estimate.memoryBytes);
