@@ -221,7 +221,7 @@ export async function sha256OfFile(path: string): Promise<string> {
   const file = await openForReading(path);
   try {
     const hash = createHash("sha256");
-    const piece = new Uint8Array(pieceBytes);
+    const piece = new Uint8Array(Math.min(file.sizeBytes + 1, pieceBytes));
     for (let position = 0; ; ) {
       const read = await file.read(piece, position);
       hash.update(piece.subarray(0, read));
