@@ -25,10 +25,7 @@ export interface Backend {
   allocate(dtype: DType, length: number): Storage;
   /** Gives storage back for reuse. */
   release(storage: Storage): void;
-  /**
-   * Takes over a typed array as storage. CPU backends share its memory; it must not be written any
-   * more.
-   */
+  /** Takes over a typed array as storage; it must not be written any more. */
   adopt(dtype: DType, array: TypedArray): Storage;
   /** Views `length` elements of `storage` from element `offset` on, without a copy. */
   view(storage: Storage, dtype: DType, offset: number, length: number): Storage;

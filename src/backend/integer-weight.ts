@@ -1,9 +1,6 @@
 import type { TensorView } from "./tensor-view.ts";
 
-/**
- * A weight `[outFeatures, inFeatures]` of 8-bit integers, one scale a row, as integer kernels see
- * it.
- */
+/** A weight `[outFeatures, inFeatures]` of 8-bit integers, one scale a row, for integer kernels. */
 export interface IntegerWeight {
   readonly outFeatures: number;
   /** At most 65,536, so that sums of products fit an int32. */

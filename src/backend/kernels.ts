@@ -17,20 +17,14 @@ export interface MatmulOptions {
   readonly beta?: 0 | 1;
 }
 
-/**
- * `f32`: float32 products; `bf16`: x may be rounded to bfloat16 where the machine multiplies those
- * faster.
- */
+/** `f32`: float32 products; `bf16`: x may be rounded to bfloat16 where that is faster. */
 export type GramPrecision = "f32" | "bf16";
 
 /** How queries see keys. */
 export interface AttentionOptions {
   /** Factor on the scores, usually `1/√headDim`. */
   readonly scale: number;
-  /**
-   * Number of valid keys (the cache may be longer). The last query stands at position
-   * `keyLength − 1`.
-   */
+  /** Valid keys (the cache may be longer). The last query stands at `keyLength − 1`. */
   readonly keyLength: number;
   /** A query at position p sees keys in `(p − window, p]`; absent means all keys up to p. */
   readonly window?: number;
@@ -40,10 +34,7 @@ export interface AttentionOptions {
   readonly valueScales?: TensorView;
 }
 
-/**
- * An affine grid for column-wise quantization: value = scale · (origin + step · (code −
- * zeroPoint)).
- */
+/** Affine grid of column-wise quantization: value = scale · (origin + step · (code − zero)). */
 export interface AffineGridView {
   readonly levels: number;
   readonly origin: number;
@@ -176,9 +167,7 @@ export interface Kernels extends TrainingKernels {
   packedEmbedding(out: TensorView, table: PackedOperand, ids: TensorView): void;
   /** `out = x / √(mean(x²) + eps) · weight` over the last dimension. */
   rmsNorm(out: TensorView, x: TensorView, weight: TensorView, eps: number): void;
-  /**
-   * `out = (x − mean) / √(var + eps) · weight + bias` over the last dimension; null means 1 and 0.
-   */
+  /** `out = (x − mean) / √(var + eps) · weight + bias` over the last dimension; null: 1 and 0. */
   layerNorm(
     out: TensorView,
     x: TensorView,
@@ -224,17 +213,11 @@ export interface Kernels extends TrainingKernels {
   softmax(out: TensorView, x: TensorView): void;
   /** `out = a + b`; `b` has the shape of `a` or of its last dimension. `out` may be `a`. */
   add(out: TensorView, a: TensorView, b: TensorView): void;
-  /**
-   * `out = a · b`, elementwise; `b` has the shape of `a` or of its last dimension. `out` may be
-   * `a`.
-   */
+  /** `out = a · b`, elementwise; `b` is of the shape of `a` or its last dimension; may be `a`. */
   multiply(out: TensorView, a: TensorView, b: TensorView): void;
   /** Converts between f64, f32, f16 and bf16, rounding to nearest even. */
   cast(out: TensorView, x: TensorView): void;
-  /**
-   * `losses [T] f32 = −log softmax(logits [T, vocabulary])[target]`, targets `[T]` i32; 0 where the
-   * target is negative.
-   */
+  /** `losses [T] f32 = −log softmax(logits [T, vocabulary])[target]`, i32; 0 if negative. */
   crossEntropy(losses: TensorView, logits: TensorView, targets: TensorView): void;
   /**
    * Row statistics of student logits against teacher logits, both `[T, vocabulary]`:
@@ -247,9 +230,7 @@ export interface Kernels extends TrainingKernels {
     teacher: TensorView,
     student: TensorView,
   ): void;
-  /**
-   * Adds to a Gram matrix: `gram [n, n] f64 += xᵀ·x`, x `[T, n]` f32; both triangles are written.
-   */
+  /** Adds to a Gram matrix: `gram [n, n] f64 += xᵀ·x`, x `[T, n]` f32, both triangles. */
   gram(gram: TensorView, x: TensorView, precision: GramPrecision): void;
   /** Adds to the magnitudes of channels, x `[T, n]` f32: `sums [n] f64 += Σ|x|` and
    *  `peaks [n] f32 = max(peaks, max|x|)` over the rows. */

@@ -88,10 +88,7 @@ export interface TrainingKernels {
     weight: TensorView,
     eps: number,
   ): void;
-  /**
-   * Gradients of `layerNorm` of x `[T, n]` by x, weight `[n]` and bias `[n]`; a null weight means
-   * 1.
-   */
+  /** Gradients of `layerNorm` of x `[T, n]` by x, weight `[n]`, bias `[n]`; null weight means 1. */
   layerNormBackward(
     dX: TensorView | null,
     dWeight: TensorView | null,
@@ -116,10 +113,7 @@ export interface TrainingKernels {
     x: TensorView,
     approximation: "none" | "tanh",
   ): void;
-  /**
-   * Gradient of `softmax` from its result `y [T, n]`: `dX = y·(dOut − Σ dOut·y)`. `dX` may be
-   * `dOut`.
-   */
+  /** Gradient of `softmax` from its result `y [T, n]`: `y·(dOut − Σ dOut·y)`; may be `dOut`. */
   softmaxBackward(dX: TensorView, dOut: TensorView, y: TensorView): void;
   /**
    * `dLogits [T, vocabulary] = scale·(softmax(logits) − onehot(target))`; rows whose target (i32)
@@ -141,19 +135,13 @@ export interface TrainingKernels {
     student: TensorView,
     scale: number,
   ): void;
-  /**
-   * `dTable [vocabulary, d]`: row v is the sum of the rows of `dOut [T, d]` whose id (i32 `[T]`) is
-   * v.
-   */
+  /** `dTable [vocabulary, d]`: row v is the sum of the rows of `dOut [T, d]` with id (i32) v. */
   embeddingBackward(dTable: TensorView, dOut: TensorView, ids: TensorView): void;
   /** `out [n] = Σ_t x[t]` for x `[T, n]`, summed in float64. */
   columnSums(out: TensorView, x: TensorView): void;
   /** `sum [1] f64 += Σ x²`. */
   sumSquares(sum: TensorView, x: TensorView): void;
-  /**
-   * `total [1] f64 = Σ (a − b)²` and `difference = scale·(a − b)`, of one shape. `difference` may
-   * be `a`.
-   */
+  /** `total [1] f64 = Σ (a − b)²`, `difference = scale·(a − b)`, of one shape; may be `a`. */
   squaredError(
     total: TensorView,
     difference: TensorView,
@@ -213,10 +201,7 @@ export interface TrainingKernels {
    * `scales [outFeatures, groups]` f32 in place of its own.
    */
   decodePacked(out: TensorView, operand: PackedOperand, scales: TensorView): void;
-  /**
-   * `dScales [outFeatures, groups]`: `Σ_group dOut · (value in units of the scale)`, dOut
-   * `[outFeatures, inFeatures]`.
-   */
+  /** `dScales [outFeatures, groups] = Σ_group dOut [outFeatures, inFeatures] · value / scale`. */
   decodePackedBackward(dScales: TensorView, dOut: TensorView, operand: PackedOperand): void;
   /**
    * `m ← β₁m + (1−β₁)g`, `v ← β₂v + (1−β₂)g²`, `w ← w·(1 − lr·wd) − lr·m̂/(√v̂ + ε)` in place,

@@ -6,9 +6,6 @@ export interface ActivationWindows {
   readonly windows: number;
   /** Tokens a window. */
   readonly length: number;
-  /**
-   * Copies the windows at `indices` in this order: `[indices.length, length, hiddenSize]`, owned by
-   * the caller.
-   */
+  /** Copies the windows at `indices`, `[indices.length, length, hiddenSize]`, for the caller. */
   take(indices: readonly number[]): Promise<Tensor<"f32">>;
 }

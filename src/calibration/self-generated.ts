@@ -3,10 +3,7 @@ import { throwIfCancelled, UsageError } from "../util/errors.ts";
 import { Prng } from "../util/prng.ts";
 import { expectWindow } from "./windows.ts";
 
-/**
- * What a generator is asked for: exactly `maxTokens` ids that follow `prompt`, ends of text
- * included.
- */
+/** What a generator is asked for: `maxTokens` ids that follow `prompt`, ends of text included. */
 export interface GenerateRequest {
   readonly prompt: Int32Array;
   readonly maxTokens: number;

@@ -21,9 +21,7 @@ export class TokenStream {
     return this.takenCount;
   }
 
-  /**
-   * Fills `into` with the next ids; returns how many there were, fewer only at the end of the text.
-   */
+  /** Fills `into` with the next ids; returns how many: fewer only at the end of the text. */
   take(into: Int32Array): number {
     let count = 0;
     while (count < into.length) {

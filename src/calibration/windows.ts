@@ -3,9 +3,7 @@ import { UsageError } from "../util/errors.ts";
 import { joinDocuments } from "./read-documents.ts";
 import { TokenStream, windowsOf } from "./token-stream.ts";
 
-/**
- * A window of token ids, and which of its predictions count: those made at positions `[from, to)`.
- */
+/** A window of token ids; the predictions made at positions `[from, to)` count. */
 export interface EvaluationWindow {
   readonly ids: Int32Array;
   /** First position whose prediction of the next token is scored. */

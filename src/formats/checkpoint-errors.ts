@@ -56,10 +56,7 @@ export async function explainMissingWeights(path: string): Promise<FormatError> 
   );
 }
 
-/**
- * Says what a directory or repository with files of these names has in place of safetensors
- * weights.
- */
+/** Says what a directory or repository of these files has in place of safetensors weights. */
 export function missingWeights(path: string, names: readonly string[]): FormatError {
   const torch = names.find((name) => /\.(bin|pt|pth|ckpt)$/.test(name));
   const gguf = names.find((name) => name.endsWith(".gguf"));

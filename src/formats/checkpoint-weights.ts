@@ -15,9 +15,7 @@ export type WeightPrecision = "stored" | "float32";
 
 const weightSuffix = ".weight";
 
-/**
- * The weights of a checkpoint directory, plain or packed by fewbit. Every read goes to the disk.
- */
+/** Weights of a checkpoint directory, plain or packed by fewbit. Every read goes to the disk. */
 export class CheckpointWeights implements WeightSource {
   readonly backend: Backend;
   private readonly checkpoint: Checkpoint;

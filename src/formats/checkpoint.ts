@@ -11,9 +11,7 @@ export const singleFileName = "model.safetensors";
 /** Name of the file that says which shard holds which tensor. */
 export const indexFileName = "model.safetensors.index.json";
 
-/**
- * A Hugging Face checkpoint directory, opened for reading: its configuration and all its tensors.
- */
+/** A Hugging Face checkpoint directory, opened for reading: configuration and all tensors. */
 export class Checkpoint {
   /** The directory. */
   readonly path: string;
@@ -80,10 +78,7 @@ export class Checkpoint {
     return this.owner(name).readAs(name, dtype);
   }
 
-  /**
-   * Views a tensor of the given dtype in the mapped file, or reads it; see
-   * `SafetensorsFile.viewAs`.
-   */
+  /** Views a tensor of the given dtype in the mapped file; see `SafetensorsFile.viewAs`. */
   async viewAs<D extends DType>(name: string, dtype: D): Promise<ArrayOf[D]> {
     return this.owner(name).viewAs(name, dtype);
   }
@@ -180,10 +175,7 @@ async function openWeights(path: string): Promise<Weights> {
   return { files: [...files.values()], owners };
 }
 
-/**
- * Reads which shard holds which tensor; shards are names of files in the same directory, nothing
- * else.
- */
+/** Reads which shard holds which tensor; shards are names of files in the same directory. */
 export async function readShardIndex(path: string): Promise<Map<string, string>> {
   const { weight_map: map } = await readJsonObject(path);
   if (!isJsonRecord(map)) throw new FormatError(`${indexFileName} has no weight_map`);

@@ -22,10 +22,7 @@ export interface TensorWriter {
   write(name: string, data: ArrayBufferView): Promise<void>;
 }
 
-/**
- * The tensors of a packed linear: codes, scales, and zero points and scales of the inputs where the
- * grid has them.
- */
+/** Tensors of a packed linear: codes, scales; zero points and input scales if it has them. */
 export function quantizedEntries(
   module: string,
   scheme: Scheme,

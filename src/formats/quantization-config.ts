@@ -127,10 +127,7 @@ export function writeQuantizedModule(module: QuantizedModule): JsonRecord {
   };
 }
 
-/**
- * Builds the value of `quantization_config`; `notes` must not use the names of the format's own
- * fields.
- */
+/** Builds `quantization_config`; `notes` must not use names of the format's own fields. */
 export function writeQuantizationConfig(
   scheme: Scheme,
   modules: ReadonlyMap<string, QuantizedModule>,

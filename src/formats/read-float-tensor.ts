@@ -87,9 +87,7 @@ function widen(dtype: FloatDType, buffer: ArrayBuffer, piece: Float32Array): voi
   else if (dtype === "f64") piece.set(new Float64Array(buffer, 0, piece.length));
 }
 
-/**
- * Tells whether no value is NaN or infinite: those, and only those, give NaN when multiplied by 0.
- */
+/** Tells whether no value is NaN or infinite: only those give NaN when multiplied by 0. */
 function areFinite(values: Float32Array): boolean {
   const zero = 0;
   let even = 0;

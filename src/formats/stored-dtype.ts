@@ -1,9 +1,6 @@
 import type { DType } from "../tensor/dtype.ts";
 
-/**
- * Element types that safetensors files can hold but fewbit has no arrays for: read as raw bytes
- * only.
- */
+/** Element types of safetensors files without arrays in fewbit: read as raw bytes only. */
 export type RawDType =
   | "f8_e4m3"
   | "f8_e5m2"

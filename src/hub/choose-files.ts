@@ -11,10 +11,7 @@ export interface ChosenNames {
   readonly sharded: boolean;
 }
 
-/**
- * Files that belong to a checkpoint besides weights and tokenizer; `run.json` is fewbit's record of
- * a run.
- */
+/** Files of a checkpoint besides weights and tokenizer; `run.json` is fewbit's record of a run. */
 const documents = ["config.json", "run.json"];
 
 /**

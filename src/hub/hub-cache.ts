@@ -60,9 +60,7 @@ export class HubCache {
     await writeText(path, commit);
   }
 
-  /**
-   * Returns the files of a commit; null when their list is not kept, or not in a form known here.
-   */
+  /** Returns the files of a commit; null when their list is not kept in a form known here. */
   async filesOf(commit: string): Promise<HubFile[] | null> {
     const path = this.treePath(commit);
     if ((await status(path))?.kind !== "file") return null;

@@ -39,9 +39,7 @@ function isHash(value: unknown, digits: number): value is string {
   return typeof value === "string" && value.length === digits && /^[0-9a-f]+$/.test(value);
 }
 
-/**
- * Returns the name of a file's contents in the cache, which is also the checksum they must have.
- */
+/** Returns the name of a file's contents in the cache: the checksum they must have. */
 export function blobName({ sha256, gitId }: HubFile): string {
   return sha256 ?? gitId;
 }

@@ -42,9 +42,7 @@ export function isCommit(revision: string): boolean {
   return /^[0-9a-f]{40}$/.test(revision);
 }
 
-/**
- * Owner and name are names of folders in the cache, so nothing may be in them that leads elsewhere.
- */
+/** Owner and name are names of folders in the cache: nothing in them may lead elsewhere. */
 function isName(part: string): boolean {
   return /^[\w][\w.-]{0,95}$/.test(part) && !/[.-]$/.test(part) && !part.includes("..");
 }

@@ -82,9 +82,7 @@ export class PartialFile {
     this.position = 0;
   }
 
-  /**
-   * Tells whether the whole file is there with the hash that it must have; asked once, at the end.
-   */
+  /** Tells whether the whole file is there with the hash it must have; asked once, at the end. */
   isSound(): boolean {
     const { sizeBytes, sha256: expected, gitId } = this.file;
     return this.position === sizeBytes && this.hasher.digest() === (expected ?? gitId);

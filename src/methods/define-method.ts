@@ -39,14 +39,9 @@ export interface BlockProblem<Options> {
   readonly model: QuantizableModel;
   /** The method owns the weights of the block and may replace them. */
   readonly block: Block;
-  /**
-   * The block's scale groups all of whose linears will be quantized; others must stay as they are.
-   */
+  /** The block's scale groups whose linears will all be quantized; others must stay as they are. */
   readonly groups: readonly ScaleGroup[];
-  /**
-   * Inputs of the block, out of the quantized blocks before it: `[windows, length, hiddenSize]`
-   * each.
-   */
+  /** Inputs out of the quantized blocks before it: `[windows, length, hiddenSize]` each. */
   readonly inputs: readonly Tensor<"f32">[];
   /** What was gathered of the inputs of a slot that takes part in a group. */
   readonly statisticsOf: (slot: string) => InputStatistics;
@@ -128,15 +123,9 @@ export interface ModelProblem<Options> {
 
 /** What training made of a model. */
 export interface TrainedModel {
-  /**
-   * Packed weights by the full names of their linears: one for every linear that was to have a
-   * scheme.
-   */
+  /** Packed weights by the full names of their linears: of each that was to have a scheme. */
   readonly linears: ReadonlyMap<string, QTensor>;
-  /**
-   * Other tensors that training has changed, by their names in the checkpoint; they are stored as
-   * the original's.
-   */
+  /** Other trained tensors, by their names in the checkpoint; stored as the original's. */
   readonly tensors: ReadonlyMap<string, Tensor<"f32">>;
   readonly progress: TrainingProgress;
 }
@@ -163,10 +152,7 @@ export interface TrainingData {
 
 /** What a method can do, given its options: what each role asks for, and estimates of that. */
 interface MethodHooks<Options> {
-  /**
-   * How often a transform runs a block to try weights, and on how many tokens at most; for
-   * estimates.
-   */
+  /** How often a transform runs a block to try weights, on how many tokens; for estimates. */
   readonly trials?: (options: Options) => Trials;
   /** How often each block is trained on every calibration window; for estimates. */
   readonly epochs?: (options: Options) => number;
@@ -201,10 +187,7 @@ export interface MethodDefinition<
   };
   /** Whether the method can quantize under a scheme. */
   readonly supports: (scheme: Scheme) => boolean;
-  /**
-   * Why a supported scheme is not a good choice, in a sentence; null when nothing speaks against
-   * it.
-   */
+  /** Why a supported scheme is not a good choice, in a sentence; null when it is one. */
   readonly caution?: (scheme: Scheme) => string | null;
   readonly options: Schema;
 }
@@ -214,9 +197,7 @@ export interface Method
   extends Omit<MethodDefinition<string, z.ZodObject>, keyof MethodHooks<never>>,
     MethodHooks<Record<string, unknown>> {}
 
-/**
- * A declared method: its options keep their own types, and shared code can take it as a `Method`.
- */
+/** A declared method: its options keep their types, and shared code can take it as a `Method`. */
 export type DefinedMethod<
   Id extends string,
   Schema extends z.ZodObject,

@@ -49,10 +49,7 @@ const ropeFields = z.looseObject({
   partial_rotary_factor: z.number().optional(),
 });
 
-/**
- * The fields of `config.json` that decoder models share; Hugging Face names, defaults left to the
- * family.
- */
+/** Fields of `config.json` that decoders share: Hugging Face names, defaults left to the family. */
 const decoderFields = z.looseObject({
   model_type: z.string(),
   hidden_size: count,

@@ -167,9 +167,7 @@ export class DecoderModel implements QuantizableModel {
     ];
   }
 
-  /**
-   * Attention with its output projection, `[batch, length, hidden]`; null when stopped on the way.
-   */
+  /** Attention with its output projection, `[batch, length, hidden]`; null when stopped early. */
   private attend(block: DecoderBlock, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null {
     const { config } = this;
     const { heads, kvHeads, headDim } = config;
@@ -258,10 +256,7 @@ function wantedRows<T extends Tensor>(x: T, { wanted }: BlockPass): T | Tensor<"
   return embedding(x.reshape(x.shape.slice(1)), wanted.reshape([1, wanted.size]));
 }
 
-/**
- * Value channel that feeds each column of the output projection: heads of a group share their
- * channels.
- */
+/** Value channel that feeds each column of the output projection; heads of a group share them. */
 function valueChannels(heads: number, kvHeads: number, headDim: number): Int32Array {
   return Int32Array.from({ length: heads * headDim }, (_, column) => {
     const head = Math.floor(column / headDim);

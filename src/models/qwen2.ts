@@ -1,10 +1,7 @@
 import type { Architecture } from "./architecture.ts";
 import { decoderConfig, layerWindows } from "./decoder-config.ts";
 
-/**
- * Qwen2 and Qwen2.5: biases on q, k and v alone. With `use_sliding_window` the blocks from
- * `max_window_layers` on slide.
- */
+/** Qwen2, Qwen2.5: biases on q, k, v. With `use_sliding_window`, from `max_window_layers` on. */
 export const qwen2: Architecture = {
   modelType: "qwen2",
   title: "Qwen2",

@@ -11,17 +11,11 @@ import { UnsupportedError } from "../util/errors.ts";
 export interface LinearLike {
   readonly outFeatures: number;
   readonly inFeatures: number;
-  /**
-   * Maps x `[..., inFeatures]` to `[..., outFeatures]` f32; packed weights multiply by `products`
-   * (`exact`).
-   */
+  /** Maps x `[..., inFeatures]` to `[..., outFeatures]` f32; packed weights by `products`. */
   forward(x: Tensor, products?: Products): Tensor<"f32">;
   /** The packed weight, of a layer that does nothing but multiply by it. */
   readonly packed?: PreparedOperand | null;
-  /**
-   * Gives the memory of the weights back, where the layer holds any; it must not be used
-   * afterwards.
-   */
+  /** Gives the memory of weights back, where it holds any; it must not be used afterwards. */
   release?(): void;
 }
 
@@ -71,9 +65,7 @@ export class Linear implements LinearLike {
     return this.bias ? add(product, this.bias) : product;
   }
 
-  /**
-   * Gives weight and bias back. A layer that takes over one of them must not release the old layer.
-   */
+  /** Gives weight and bias back; not where another layer has taken one of them over. */
   release(): void {
     if (!(this.weight instanceof QTensor)) this.weight.release();
     this.bias?.release();

@@ -33,10 +33,7 @@ export async function makeLinear(
   return withRoundedInputs(new Linear(backend, weight, bias), weight);
 }
 
-/**
- * Rounds each token of the inputs to 8 bits, gradients passing straight through (LLM-QAT, arXiv
- * 2305.17888).
- */
+/** Rounds each input token to 8 bits, gradients straight through (LLM-QAT, arXiv 2305.17888). */
 function withFakeInputs(layer: Linear): LinearLike {
   return {
     outFeatures: layer.outFeatures,

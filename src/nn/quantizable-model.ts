@@ -5,10 +5,7 @@ import type { LinearSlot } from "./linear.ts";
 import type { RowTree } from "./row-tree.ts";
 import type { WeightSource } from "./weight-source.ts";
 
-/**
- * Keys and values of one block for the tokens seen so far: each
- * `[batch, capacity, kvHeads, headDim]`, of one dtype.
- */
+/** Keys and values of one block so far: `[batch, capacity, kvHeads, headDim]`, of one dtype. */
 export interface KvCacheLayer {
   readonly keys: Tensor;
   readonly values: Tensor;
@@ -24,10 +21,7 @@ export interface BlockPass {
   readonly cache?: KvCacheLayer;
   /** How the rows of the one batch entry make up texts; absent when each batch entry is one. */
   readonly tree?: RowTree;
-  /**
-   * With a tree: the rows whose results are wanted, `[n]`, in their order; the result is
-   * `[1, n, hiddenSize]`.
-   */
+  /** With a tree: the rows `[n]` whose results are wanted, in order, as `[1, n, hiddenSize]`. */
   readonly wanted?: Tensor<"i32">;
   /** How packed weights multiply; `exact` when absent. */
   readonly products?: Products;
@@ -43,9 +37,7 @@ export interface BlockPass {
 /** A part of a block that has an output of its own, before it is added to the residual stream. */
 export type BlockPart = "attention" | "mlp";
 
-/**
- * Linears that are judged together when one of their input channels is scaled (AWQ, SmoothQuant).
- */
+/** Linears judged together when one of their input channels is scaled (AWQ, SmoothQuant). */
 export interface ScaleGroup {
   /** What produces the channels: the name of a norm (a key of `Block.normWeights`) or of a slot. */
   readonly producer: string;
@@ -71,10 +63,7 @@ export interface Block {
    * their input and do not feed each other.
    */
   readonly stages: Readonly<Record<string, readonly LinearSlot[]>>;
-  /**
-   * Weights of the norms that feed linears, by their names below the block; transforms write in
-   * place.
-   */
+  /** Weights of norms that feed linears, by names below the block; transforms write in place. */
   readonly normWeights: ReadonlyMap<string, Tensor<"f32">>;
   /** Slots whose outputs are multiplied with each other before anything else: queries and keys. */
   readonly scoreSlots: readonly string[];
@@ -129,10 +118,7 @@ export interface QuantizableModel {
    * while they are there.
    */
   loadEmbeddingAndHead(source?: WeightSource): Promise<void>;
-  /**
-   * Gives embedding, final norm and output head back; `embed` and `logits` need
-   * `loadEmbeddingAndHead` again.
-   */
+  /** Gives embedding, norm and head back; `embed` and `logits` need them loaded again. */
   releaseEmbeddingAndHead(): void;
   /** Embeds ids `[batch, length]` to `[batch, length, hiddenSize]`. */
   embed(ids: Tensor<"i32">): Tensor<"f32">;
@@ -145,8 +131,6 @@ export interface QuantizableModel {
   forwardPart(block: Block, part: BlockPart, hidden: Tensor): Tensor<"f32">;
   /** Final norm and output head: `[T, hiddenSize]` to logits `[T, vocabulary]`. */
   logits(hidden: Tensor, products?: Products): Tensor<"f32">;
-  /**
-   * Lists the scale groups of block `index` in the order of the data, without reading the block.
-   */
+  /** Lists the scale groups of block `index` in the order of the data, without reading it. */
   scaleGroups(index: number): readonly ScaleGroup[];
 }

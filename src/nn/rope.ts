@@ -58,9 +58,7 @@ function scaleFrequency(frequency: number, scaling: LinearRopeScaling | Llama3Ro
   return ((1 - kept) * frequency) / factor + kept * frequency;
 }
 
-/**
- * Cosines and sines of all positions so far, each `[positions, headDim / 2]` f32; grown on demand.
- */
+/** Cosines and sines of all positions so far, `[positions, headDim / 2]` f32; grown on demand. */
 export class RopeTables {
   private readonly backend: Backend;
   private readonly frequencies: Float32Array;

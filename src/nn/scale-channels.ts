@@ -28,10 +28,7 @@ export function floatLinear(block: Block, name: string): FloatLinear {
   });
 }
 
-/**
- * Puts another weight `[out, in]` into a slot, with the bias that is there; the old weight is
- * released.
- */
+/** Puts another weight `[out, in]` into a slot, with the bias there; the old one is released. */
 export function replaceWeight(block: Block, name: string, weight: Tensor<"f32">): void {
   const slot = slotOf(block, name);
   const { weight: old, bias } = floatLinear(block, name);
@@ -39,10 +36,7 @@ export function replaceWeight(block: Block, name: string, weight: Tensor<"f32">)
   old.release();
 }
 
-/**
- * Returns a copy of `W [out, in]` whose column j is multiplied by `factors[channelOf[j]]`; without
- * `channelOf` by `factors[j]`.
- */
+/** Returns `W [out, in]` with column j times `factors[channelOf[j]]`, or `factors[j]` without. */
 export function scaleColumns(
   weight: Float32Array,
   factors: Float32Array,
@@ -84,10 +78,7 @@ export function channelCount(block: Block, { producer, producerKind }: ScaleGrou
   return slotOf(block, producer).layer.outFeatures;
 }
 
-/**
- * Returns the vector that scaling a group changes besides matrices: norm weight or bias; null
- * without.
- */
+/** Returns what scaling a group changes besides matrices: norm weight or bias; null without. */
 export function producerVector(block: Block, group: ScaleGroup): Tensor<"f32"> | null {
   if (group.producerKind === "norm") return normOf(block, group.producer);
   return floatLinear(block, group.producer).bias;

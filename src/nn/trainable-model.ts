@@ -16,10 +16,7 @@ export interface TrainableLinear extends LinearDescription {
 export interface ModelPass {
   /** Keep only the inputs of blocks for the gradients, and compute the rest again. */
   readonly recompute?: boolean;
-  /**
-   * Sees the residual stream `[batch, length, hiddenSize]` in front of each block, and behind the
-   * last one.
-   */
+  /** Sees the residual stream `[batch, length, hiddenSize]` before each block and at the end. */
   readonly observe?: (hidden: Tensor<"f32">, blocks: number) => void;
 }
 
@@ -100,10 +97,7 @@ function slotOf(blocks: readonly Block[], { block, slot }: LinearDescription): L
   return blocks[block].slots.find(({ name }) => name === slot) as LinearSlot;
 }
 
-/**
- * Remembers, by name, the float tensors that a model reads; matrices all in the source's own
- * precision.
- */
+/** Remembers, by name, the float tensors that a model reads; matrices in the source's dtype. */
 class RecordedWeights implements WeightSource {
   readonly tensors = new Map<string, Tensor<"f32">>();
   private readonly source: WeightSource;

@@ -15,8 +15,6 @@ export interface WeightSource {
    * `.weight`.
    */
   matrix(module: string): Promise<Tensor | QTensor>;
-  /**
-   * As `matrix`, but 16-bit weights always stay as they are stored: for embedding and output head.
-   */
+  /** As `matrix`, but 16-bit weights stay as they are stored: for embedding and output head. */
   storedMatrix(module: string): Promise<Tensor | QTensor>;
 }

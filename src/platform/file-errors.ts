@@ -18,9 +18,7 @@ const meanings: Readonly<Record<string, readonly [message: string, hint: string]
   EBUSY: ["it is in use by another program", "close that program and try again"],
 };
 
-/**
- * Returns the system's code (`ENOENT`, `ENOSPC`, ...) of an error, its cause's included, or null.
- */
+/** Returns the system's code (`ENOENT`, `ENOSPC`, ...) of an error or its cause, or null. */
 export function systemErrorCode(error: unknown): string | null {
   if (!(error instanceof Error)) return null;
   if (error instanceof FewbitError) return systemErrorCode(error.cause);

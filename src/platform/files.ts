@@ -1,7 +1,4 @@
-/**
- * What the platform files (`node.ts`, later `browser.ts`) promise about files: small handles, async
- * calls.
- */
+/** What the platform files (`node.ts`, later `browser.ts`) promise about files: async calls. */
 
 /** A file opened for reading at any position. */
 export interface ReadableFile {
@@ -30,10 +27,7 @@ export interface WritableFile {
   readonly path: string;
   /** Writes all of `bytes` from `position` on. */
   write(bytes: Uint8Array, position: number): Promise<void>;
-  /**
-   * Cuts the file off at this size, or extends it by zeros, which take no room until they are
-   * written.
-   */
+  /** Cuts the file off at this size, or extends it by zeros, which take no room until written. */
   resize(sizeBytes: number): Promise<void>;
   /** Makes sure that what was written is on the disk. */
   sync(): Promise<void>;

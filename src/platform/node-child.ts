@@ -59,10 +59,7 @@ export async function runInHelper<Task, News, Result>(
   }
 }
 
-/**
- * Lets the other process use the compiled modules that this one keeps, if it does; Node 22.8
- * brought them.
- */
+/** Shares compiled modules with the other process, if there are any; Node 22.8 brought them. */
 function compileCache(): { NODE_COMPILE_CACHE?: string } {
   const { getCompileCacheDir } = module as { getCompileCacheDir?: () => string | undefined };
   const folder = getCompileCacheDir?.();
@@ -92,10 +89,7 @@ function errorOf(report: {
   return new FewbitError(code, message, options);
 }
 
-/**
- * Does the one task that the parent process sends, and ends with it. For modules that `runInHelper`
- * runs.
- */
+/** Does the one task that the parent process sends, then ends; for what `runInHelper` runs. */
 export function serveParent<Task, News, Result>(
   work: (task: Task, report: (news: News) => void, signal: AbortSignal) => Promise<Result>,
 ): void {

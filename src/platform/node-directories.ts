@@ -103,9 +103,7 @@ export async function removeEmptyDirectory(path: string): Promise<void> {
   await translateErrors("remove", path, fs.rmdir(path));
 }
 
-/**
- * Returns the bytes that this user can still write on the file system of `path`; null if unknown.
- */
+/** Returns the bytes that this user can still write beside `path`; null if unknown. */
 export async function freeDiskBytes(path: string): Promise<number | null> {
   try {
     const { bavail, bsize } = await fs.statfs(path);

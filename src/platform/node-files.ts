@@ -5,10 +5,7 @@ import { FormatError } from "../util/errors.ts";
 import { systemErrorCode, translateErrors } from "./file-errors.ts";
 import type { FileMapper, GrowingFile, ReadableFile, WritableFile } from "./files.ts";
 
-/**
- * Node reads and writes at most 2^31 − 1 bytes a call; smaller pieces also keep the thread pool
- * fair.
- */
+/** Node takes at most 2^31 − 1 bytes a call; smaller pieces also keep the thread pool fair. */
 const largestTransfer = 256 * 1024 * 1024;
 
 /** Files larger than this are not taken for text: V8 strings end at about 2^29 characters. */

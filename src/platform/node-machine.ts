@@ -59,9 +59,7 @@ function processStatus(): Map<string, number> {
   return sizes;
 }
 
-/**
- * Returns the bytes of memory that could be allocated without swapping, container limits included.
- */
+/** Returns the bytes that could be allocated without swapping, container limits included. */
 export function availableMemoryBytes(): number {
   // Missing in the first releases of Node 20.
   const available = (process as { availableMemory?: () => number }).availableMemory?.();

@@ -1,6 +1,4 @@
-/**
- * Everything that fewbit asks of Node: the only place of the library that touches node:* modules.
- */
+/** Everything that fewbit asks of Node: the library's only place that touches node:* modules. */
 export { fileError, systemErrorCode } from "./file-errors.ts";
 export type {
   FileKind,

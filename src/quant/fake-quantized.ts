@@ -86,10 +86,7 @@ export class FakeQuantized {
     ];
   }
 
-  /**
-   * The weight as values of the grid, `[outFeatures, inFeatures]`, f32, or bf16 within a recording
-   * in bfloat16; differentiable.
-   */
+  /** The weight as values of the grid, `[out, in]` f32, or bf16 in a bf16 recording. */
   weights(): Tensor<"f32" | "bf16"> {
     return this.quantizeWith(this.currentScales());
   }
@@ -123,10 +120,7 @@ export class FakeQuantized {
     for (const { value } of this.parameters) value.release();
   }
 
-  /**
-   * Scales `[outFeatures, groups]` as they are stored: float16 values, at least the grid's least
-   * scale.
-   */
+  /** Scales `[outFeatures, groups]` as stored: float16, at least the grid's least scale. */
   private currentScales(): Tensor<"f32"> {
     const { scales, weight, training, scheme } = this;
     if (!scales) return meanScales(weight, scheme);

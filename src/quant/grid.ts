@@ -11,9 +11,7 @@ export interface ScaleStart {
 export interface GridTraining {
   /** Forward rule and gradients. */
   readonly straightThrough: StraightThrough;
-  /**
-   * `learned`: the scale is a parameter. `mean`: it is mean|w| of the group as it is in every step.
-   */
+  /** `learned`: the scale is a parameter. `mean`: it is the group's mean|w| in every step. */
   readonly scale: "learned" | "mean";
   readonly start: ScaleStart;
   /**
@@ -51,10 +49,7 @@ export interface Grid {
    * (the least-squares scale of ±1).
    */
   readonly scaleRule: "range" | "span" | "magnitude" | "mean";
-  /**
-   * Whether each column has a scale beside that of its row:
-   * `Ŵ[r, j] = scale[r] · value · inputScale[j]`.
-   */
+  /** Whether each column has a scale, too: `Ŵ[r, j] = scale[r] · value · inputScale[j]`. */
   readonly inputScales?: boolean;
   /**
    * Whether the products of the layer are normalised over `out` (LayerNorm without weight and

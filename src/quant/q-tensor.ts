@@ -14,10 +14,7 @@ export interface QuantizedCodes {
   readonly codes: Uint8Array;
   /** `[outFeatures, groups]`, float16 bits. */
   readonly scales: Uint16Array;
-  /**
-   * `[outFeatures, groups]`: integers below the grid's levels, or float16 bits; absent for grids
-   * without zero point.
-   */
+  /** `[outFeatures, groups]`: integers below the grid's levels, or float16 bits; if it has any. */
   readonly zeros?: Uint8Array | Uint16Array;
   /** `[inFeatures]`, float16 bits; absent for grids without scales of the inputs. */
   readonly inputScales?: Uint16Array;
@@ -29,10 +26,7 @@ export interface QTensorParts {
   readonly codes: Uint8Array;
   /** `[outFeatures, groups]` float16 bits. */
   readonly scales: Uint16Array;
-  /**
-   * Zero points of all groups, row after row: integers packed like one row of codes, or float16
-   * bits; null without zero points.
-   */
+  /** Zero points of all groups: packed like one row of codes, or float16 bits; null without. */
   readonly zeros: Uint8Array | Uint16Array | null;
   /** `[inFeatures]` float16 bits; absent for grids without scales of the inputs. */
   readonly inputScales?: Uint16Array;
@@ -51,10 +45,7 @@ export interface QTensorSizes {
   readonly activations: number;
 }
 
-/**
- * A low-bit weight `[outFeatures, inFeatures]`: packed codes and quantization parameters.
- * Immutable.
- */
+/** A low-bit weight `[outFeatures, inFeatures]`: packed codes and parameters. Immutable. */
 export class QTensor {
   readonly scheme: Scheme;
   readonly outFeatures: number;

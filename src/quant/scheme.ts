@@ -86,10 +86,7 @@ export function groupsPerRow(scheme: Scheme, inFeatures: number): number {
   return scheme.groupSize === null ? 1 : Math.ceil(inFeatures / scheme.groupSize);
 }
 
-/**
- * Whether weights are 8-bit integers with one scale a row and no zero points: integer kernels take
- * them.
- */
+/** Whether weights are 8-bit integers, one scale a row, no zero points: for integer kernels. */
 export function hasIntegerRows({ grid, groupSize }: Scheme): boolean {
   return groupSize === null && grid.bits === 8 && grid.zeroPoint === "none" && grid.step === 1;
 }

@@ -10,9 +10,7 @@ import { type FinishReason, GeneratedText } from "./generated-text.ts";
 
 /** What to generate. */
 export interface GenerateOptions extends SamplingOptions {
-  /**
-   * A text, which the model's start token is put in front of, or ids, which are taken as they are.
-   */
+  /** A text, which the start token is put in front of, or ids, which are taken as they are. */
   readonly prompt: string | ArrayLike<number>;
   /** Most tokens to generate; by default 256, or what the context has left when that is less. */
   readonly maxTokens?: number;
@@ -26,9 +24,7 @@ export interface GenerateOptions extends SamplingOptions {
   readonly prefillChunk?: number;
   /** What keys and values are kept as; default `f16`. */
   readonly kvCache?: KvCacheDType;
-  /**
-   * How packed weights multiply: `fast` (default) rounds their inputs to 8 bits, `exact` does not.
-   */
+  /** How packed weights multiply: `fast` (default) rounds inputs to 8 bits, `exact` does not. */
   readonly products?: Products;
   readonly signal?: AbortSignal;
 }

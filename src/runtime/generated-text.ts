@@ -1,9 +1,6 @@
 import { type Decode, StopStrings, TextStream } from "./text-stream.ts";
 
-/**
- * Why a generation ended: a token that ends texts, a stop string, or the number of tokens asked
- * for.
- */
+/** Why a generation ended: a token that ends texts, a stop string, or enough tokens. */
 export type FinishReason = "eos" | "stop" | "length";
 
 /** Where a generation begins and what ends it. */
@@ -35,9 +32,7 @@ export class GeneratedText {
     this.maxTokens = options.maxTokens;
   }
 
-  /**
-   * Takes a token; returns the text that is certain now, all of it when the generation has ended.
-   */
+  /** Takes a token; returns the text that is certain now: all of it at the end. */
   push(token: number): { readonly text: string; readonly finishReason: FinishReason | null } {
     this.count++;
     if (this.eosIds.has(token)) return this.finish("", "eos");

@@ -33,9 +33,7 @@ export interface ForwardOptions {
   readonly products?: Products;
 }
 
-/**
- * A model with all its weights in memory and its tokenizer: what is evaluated and generates text.
- */
+/** A model with all its weights in memory and its tokenizer, to evaluate and generate text. */
 export class LanguageModel {
   /** The checkpoint's directory. */
   readonly directory: string;
@@ -125,10 +123,7 @@ export class LanguageModel {
     return this.model.logits(hidden, products);
   }
 
-  /**
-   * Makes an empty key-value cache that grows as far as `maxCapacity` tokens (default: the
-   * context).
-   */
+  /** Makes an empty key-value cache that grows to `maxCapacity` tokens (default: the context). */
   newCache(
     maxCapacity: number = this.config.contextLength,
     batch: number = 1,

@@ -26,9 +26,7 @@ export interface OpenOptions {
 
 /** How a model is loaded. */
 export interface LoadOptions extends OpenOptions {
-  /**
-   * What leads to the directory, such as `hf:owner/name@commit`; by default the directory itself.
-   */
+  /** What leads to the directory, such as `hf:owner/name@commit`; default the directory itself. */
   readonly source?: string;
   readonly signal?: AbortSignal;
 }

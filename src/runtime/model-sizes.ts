@@ -13,9 +13,7 @@ export interface ModelSizes {
   readonly linear: {
     readonly layers: number;
     readonly weights: number;
-    /**
-     * Stored bytes of the weights: floats, or codes, scales and zero points. Biases do not count.
-     */
+    /** Stored bytes of weights: floats, or codes, scales and zero points; no biases. */
     readonly bytes: number;
     readonly bitsPerWeight: number;
   };

@@ -71,9 +71,7 @@ export class StopStrings {
     this.stops = stops.filter((stop) => stop !== "");
   }
 
-  /**
-   * Takes a piece of text; returns what can be shown now, and whether a stop string came after it.
-   */
+  /** Takes text; returns what can be shown now, and whether a stop string came after it. */
   push(piece: string): { readonly text: string; readonly stopped: boolean } {
     const text = this.held + piece;
     const found = this.stops.map((stop) => text.indexOf(stop)).filter((at) => at >= 0);

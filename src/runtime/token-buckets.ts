@@ -12,9 +12,7 @@ const resolution = 16;
 /** The last bucket takes all that is less than e⁻⁶⁴ as likely as the first token. */
 const bucketCount = 64 * resolution;
 
-/**
- * The most likely tokens that are left: all of the buckets before `bucket`, and of that one these.
- */
+/** The most likely tokens left: all of the buckets before `bucket`, and of that one these. */
 interface Cut {
   readonly bucket: number;
   readonly ids: Int32Array;
@@ -127,9 +125,7 @@ export class TokenBuckets {
   }
 }
 
-/**
- * Adds the weight of each token up to a distance to the sum of its bucket; returns the sum of all.
- */
+/** Adds the weight of each token up to a distance to its bucket; returns the sum of all. */
 function addWeights(
   sums: Float64Array,
   logits: Float32Array,

@@ -6,10 +6,7 @@ import type { Tensor } from "./tensor.ts";
  * The ops that write keys and values into a cache.
  */
 
-/**
- * Copies rows into a cache from `position` on, in place; shapes and dtypes as in
- * `Kernels.writeRows`.
- */
+/** Copies rows into a cache from `position` on, in place; see `Kernels.writeRows`. */
 export function writeRows(cache: Tensor, rows: Tensor, position: number): void {
   expectRows(cache, rows, position);
   cache.backend.kernels.writeRows(cache, rows, position);

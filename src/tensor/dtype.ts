@@ -60,9 +60,7 @@ export function bytesPerElement(dtype: DType): number {
   return constructors[dtype].BYTES_PER_ELEMENT;
 }
 
-/**
- * Views `length` elements of `buffer` as `dtype`, starting at `byteOffset` (which must be aligned).
- */
+/** Views `length` elements of `buffer` as `dtype` from `byteOffset` (which must be aligned) on. */
 export function viewArray<D extends DType>(
   dtype: D,
   buffer: ArrayBufferLike,

@@ -20,10 +20,7 @@ export interface RoundedActivations {
   readonly scales: Tensor<"f32">;
 }
 
-/**
- * Rounds x `[..., n]` with a fixed scale, or each token by its own magnitude (null, zero point
- * 128).
- */
+/** Rounds x `[..., n]` by a fixed scale, or each token by its magnitude (null, zero point 128). */
 export function quantizeActivations(
   x: Tensor,
   fixed: { readonly scale: number; readonly zeroPoint: number } | null,
@@ -62,10 +59,7 @@ export function scaledLinear(
   return out;
 }
 
-/**
- * `x·Wᵀ` in integers, requantized to 8 bits with the scale `outputScale`; result
- * `[..., outFeatures]`.
- */
+/** `x·Wᵀ` in integers, requantized to 8 bits with `outputScale`; result `[..., outFeatures]`. */
 export function requantizedLinear(
   inputs: RoundedActivations,
   weight: IntegerWeight,

@@ -24,10 +24,7 @@ export function embedding(table: Tensor, ids: Tensor<"i32">): Tensor<"f32"> {
   return record(out, [table], backward, [ids]);
 }
 
-/**
- * Rows of a packed table `[vocabulary, d]` at `ids` (i32, any shape), decoded; result `[...ids, d]`
- * f32.
- */
+/** Rows of a packed table `[vocabulary, d]` at `ids` (i32), decoded; result `[...ids, d]` f32. */
 export function packedEmbedding(
   backend: Backend,
   table: PackedOperand,
@@ -71,10 +68,7 @@ export function layerNorm(
   });
 }
 
-/**
- * Rotary position embedding of x `[batch, length, heads, headDim]`; row t is at position
- * `start + t`.
- */
+/** Rotary embedding of x `[batch, length, heads, headDim]`; row t is at position `start + t`. */
 export function rope(x: Tensor, cos: Tensor, sin: Tensor, start: number): Tensor<"f32"> {
   const [, length = 0, , headDim = 0] = x.shape;
   const [positions = 0] = cos.shape;
@@ -222,19 +216,14 @@ export function copyInto(out: Tensor, x: Tensor): void {
   out.backend.kernels.cast(out, x);
 }
 
-/**
- * Converts between f64, f32, f16 and bf16, rounding to nearest even; gradients pass straight
- * through.
- */
+/** Converts between float dtypes, rounding to nearest even; gradients pass straight through. */
 export function cast<D extends DType>(x: Tensor, dtype: D): Tensor<D> {
   const out = Tensor.empty(x.backend, dtype, x.shape);
   x.backend.kernels.cast(out, x);
   return record(out, [x], (dOut) => [dOut], []);
 }
 
-/**
- * `−log softmax(logits)[target]` a row; logits `[T, vocabulary]`, targets `[T]` i32, result `[T]`.
- */
+/** `−log softmax(logits [T, vocabulary])[target]` a row, targets `[T]` i32; result `[T]`. */
 export function crossEntropy(logits: Tensor, targets: Tensor<"i32">): Tensor<"f32"> {
   expectShape("targets", targets.shape, logits.shape.slice(0, 1));
   const losses = Tensor.empty(logits.backend, "f32", targets.shape);

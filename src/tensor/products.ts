@@ -97,10 +97,7 @@ export function packedLinear(
   return out;
 }
 
-/**
- * Fast products of `RMSNorm(x)` for x `[..., in]` with up to three packed weights `[out, in]` of
- * one kind; results `[..., out]` f32.
- */
+/** Fast products of `RMSNorm(x [..., in])` with up to three packed `[out, in]` of one kind. */
 export function normedPackedLinears(
   x: Tensor,
   norm: Tensor,

@@ -4,16 +4,10 @@ import { GradientMap } from "./gradient-map.ts";
 import { expectShape } from "./shape.ts";
 import { type Tensor, type TensorHolder, tidy, withHolder } from "./tensor.ts";
 
-/**
- * `bf16`: products of `linear` multiply in bfloat16 with float32 sums; everything else stays
- * float32.
- */
+/** `bf16`: products of `linear` in bfloat16 with float32 sums; all else stays float32. */
 export type TapePrecision = "f32" | "bf16";
 
-/**
- * Gradients by the inputs of an op, from the gradient by its output; null where none is wanted or
- * there is none.
- */
+/** Gradients by the inputs of an op from that by its output; null where there is none. */
 export type Backward = (
   dOut: Tensor<"f32">,
   wanted: readonly boolean[],
@@ -29,10 +23,7 @@ interface Entry {
 /** An output, and the gradient of the loss by it. */
 export type Seed = readonly [out: Tensor, dOut: Tensor<"f32">];
 
-/**
- * What records now, and how products multiply (of the innermost `run`, also while nothing is
- * recorded).
- */
+/** What records now, and how products multiply (of the innermost `run`, always). */
 const open: { tape: Tape | null; precision: TapePrecision } = { tape: null, precision: "f32" };
 
 /**
@@ -100,9 +91,7 @@ export class Tape implements TensorHolder {
     for (let entry = this.entries.pop(); entry; entry = this.entries.pop()) this.back(entry);
   }
 
-  /**
-   * Hands over the gradient by a watched tensor, of its shape; null when nothing depended on it.
-   */
+  /** Hands over the gradient by a watched tensor, of its shape; null when nothing needed it. */
   takeGradient(tensor: Tensor): Tensor<"f32"> | null {
     const gradient = this.gradients.take(tensor.storage);
     return gradient && gradient.own(tensor.shape);
@@ -153,10 +142,7 @@ export class Tape implements TensorHolder {
     return rounded;
   }
 
-  /**
-   * Adds a part of the work that is not recorded, but run and recorded when its gradients are
-   * wanted.
-   */
+  /** Adds work that is not recorded, but run and recorded when its gradients are wanted. */
   recordLater(out: Tensor<"f32">, inputs: readonly Tensor[], body: () => Tensor<"f32">): void {
     this.record(out, [], inputs, (dOut) => {
       const again = new Tape({ precision: this.precision }, this);

@@ -158,10 +158,7 @@ export interface TensorHolder {
 
 let holder: TensorHolder | null = null;
 
-/**
- * Runs `body` (synchronously); tensors allocated in it go to the holder if it needs them, others
- * are released.
- */
+/** Runs `body` (synchronously); tensors allocated in it go to the holder or are released. */
 export function withHolder<R>(next: TensorHolder, body: () => R): R {
   const before = holder;
   const scope: Tensor[] = [];

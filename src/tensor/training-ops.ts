@@ -10,10 +10,7 @@ import { emptyLike, Tensor } from "./tensor.ts";
  * backward pass starts from.
  */
 
-/**
- * Learnable parameters of fake quantization, `[rows, ceil(columns / groupSize)]` each; null means 1
- * and 0.
- */
+/** Learnable parameters of fake quantization, `[rows, groups]` each; null means 1 and 0. */
 export interface GroupParameters {
   readonly scales: Tensor<"f32"> | null;
   readonly zeros: Tensor<"f32"> | null;
@@ -51,10 +48,7 @@ export function fakeQuantize(
   return record(out, inputs, backward);
 }
 
-/**
- * Rounds each row of x `[..., n]` to `2·levels + 1` values around 0; gradients pass straight
- * through.
- */
+/** Rounds each row of x `[..., n]` to `2·levels + 1` values; gradients pass straight through. */
 export function fakeQuantizeRows(x: Tensor, levels: number): Tensor<"f32"> {
   const out = emptyLike(x);
   const flat = asMatrix(x.shape);
@@ -185,10 +179,7 @@ export function addSumOfSquares(sum: Tensor<"f64">, x: Tensor): void {
   x.backend.kernels.sumSquares(sum, x);
 }
 
-/**
- * One step of AdamW on weights and their moments, in place; see `TrainingKernels.adamw`. All of one
- * shape.
- */
+/** One AdamW step on weights and moments of one shape, in place: `TrainingKernels.adamw`. */
 export function moveByAdamW(
   weight: Tensor<"f32">,
   first: Tensor<"f32">,

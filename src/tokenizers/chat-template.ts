@@ -20,15 +20,11 @@ export interface ChatTemplateOptions {
   readonly addGenerationPrompt?: boolean;
   /** More variables for the template, such as `enable_thinking`. */
   readonly variables?: Readonly<Record<string, unknown>>;
-  /**
-   * What the template takes for the present; only templates that print the date ask. Default now.
-   */
+  /** The present, for templates that print the date. Default now. */
   readonly now?: Date;
 }
 
-/**
- * Steps that a template may take, and milliseconds; real ones need some hundred steps a message.
- */
+/** Most steps of a template, and milliseconds; real ones need some hundred steps a message. */
 const mostSteps = 500_000;
 const longestMs = 5_000;
 /** Characters that a template may build, and items of a range. */

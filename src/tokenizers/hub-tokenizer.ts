@@ -136,10 +136,7 @@ function openLibrary(definition: TokenizerDefinition): LibraryTokenizer {
   }
 }
 
-/**
- * A TextDecoder drops a leading U+FEFF unless told not to; to a decoder it is a character like
- * others.
- */
+/** A TextDecoder drops a leading U+FEFF unless told not to; a decoder must keep it. */
 function keepByteOrderMarks(decoder: LibraryDecoder): void {
   if (decoder.text_decoder) decoder.text_decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   for (const part of decoder.decoders ?? []) keepByteOrderMarks(part);
@@ -156,10 +153,7 @@ function firstIds(
   return [];
 }
 
-/**
- * Obeys `add_bos_token` and `add_eos_token` where the settings have them; else the post-processor
- * rules.
- */
+/** Obeys `add_bos_token` and `add_eos_token` where they are set; else the post-processor rules. */
 function withOrWithout(
   around: readonly number[],
   id: number | null,

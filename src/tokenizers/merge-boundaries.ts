@@ -11,10 +11,7 @@ import type { TokenizerDefinition } from "./tokenizer-definition.ts";
 export class MergeBoundaries {
   /** Per right-hand character, the left-hand characters it may be joined to. */
   private readonly joins = new Map<number, Set<number>>();
-  /**
-   * A run of unknown characters may become one token, so no cut is made before an unknown
-   * character.
-   */
+  /** Unknown characters in a row may become one token: no cut before one. */
   private readonly known: ReadonlySet<string> | null;
 
   private constructor(merges: readonly (readonly [string, string])[], known: Set<string> | null) {

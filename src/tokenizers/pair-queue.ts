@@ -12,10 +12,7 @@ interface Pair {
   readonly right: number;
   count: number;
   readonly words: Set<number>;
-  /**
-   * Count of its entry in the heap: at least `count`, once the risen ones are queued; 0 when it has
-   * none.
-   */
+  /** Count in the heap: at least `count`, once the risen ones are queued; 0 when not in it. */
   queued: number;
 }
 

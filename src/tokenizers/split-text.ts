@@ -65,10 +65,7 @@ function arrange(all: Generator<Part>, behavior: SplitBehavior): Iterable<Part> 
   }
 }
 
-/**
- * Cuts `text` by `rule`, piece by piece, without holding the pieces. Together the pieces are the
- * text, unless the behaviour is `removed`.
- */
+/** Cuts `text` by `rule` lazily. Together the pieces are the text, unless it is `removed`. */
 export function* splitText(text: string, rule: SplitRule): Generator<string> {
   for (const part of arrange(parts(text, rule), rule.behavior)) {
     if (rule.behavior === "removed" && part.isMatch) continue;

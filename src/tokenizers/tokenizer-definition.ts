@@ -65,9 +65,7 @@ const definition = z.looseObject({
   }),
 });
 
-/**
- * What fewbit reads of a `tokenizer.json`; the rest is handed to the tokenizer library as it is.
- */
+/** What fewbit reads of a `tokenizer.json`; the rest goes to the library as it is. */
 export type TokenizerDefinition = z.infer<typeof definition>;
 
 const tokenName = z

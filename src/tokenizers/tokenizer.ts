@@ -6,9 +6,7 @@ export interface Tokenizer {
   readonly bosId: number | null;
   /** Ids that end a text: from the tokenizer and from the model's generation settings. */
   readonly eosIds: readonly number[];
-  /**
-   * Ids that the model expects once in front of a text; mostly the BOS, empty for models without.
-   */
+  /** Ids that the model expects in front of a text: mostly the BOS, empty for models without. */
   readonly startIds: readonly number[];
   /** Ids of tokens that are marked as special: no text of their own. */
   readonly specialIds: ReadonlySet<number>;
@@ -17,14 +15,9 @@ export interface Tokenizer {
   /** Text of the BOS and EOS tokens, for templates; null when there are none. */
   readonly bosToken: string | null;
   readonly eosToken: string | null;
-  /**
-   * Encodes a text. With `addSpecial` the model's start and end tokens are put around it (default:
-   * not).
-   */
+  /** Encodes a text; with `addSpecial` start and end tokens are put around it (default: not). */
   encode(text: string, options?: EncodeOptions): Int32Array;
-  /**
-   * Encodes a text piece by piece, without special tokens; the pieces together are `encode(text)`.
-   */
+  /** Encodes a text piece by piece, without special tokens: together they are `encode(text)`. */
   encodeLazily(text: string): Iterable<readonly number[]>;
   /** Decodes ids. Ids outside the vocabulary are left out; spaces are never tidied up. */
   decode(ids: ArrayLike<number>, options?: DecodeOptions): string;

@@ -147,10 +147,7 @@ function* applyStage(texts: Iterable<string>, stage: Stage): Generator<string> {
   }
 }
 
-/**
- * Merges a pair wherever it stands in a word, from the left, and keeps the counts of all pairs
- * right.
- */
+/** Merges a pair wherever it stands in a word, from the left; keeps all counts of pairs right. */
 function mergeInWord(
   queue: PairQueue,
   word: Word,

@@ -1,10 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import type { TapePrecision } from "../tensor/tape.ts";
 
-/**
- * The precision of products in training: as asked for; with `auto` bfloat16 where the backend is
- * fast at it.
- */
+/** Precision of products in training; `auto` is bfloat16 where the backend is fast at it. */
 export function choosePrecision(
   precision: TapePrecision | "auto",
   { hasFastBfloat16 }: Backend,

@@ -42,17 +42,11 @@ export interface TokenBatch {
   readonly ids: Int32Array;
   /** Tokens a window. */
   readonly length: number;
-  /**
-   * What each token is to predict, −1 for nothing; by default the token that follows it in its
-   * window.
-   */
+  /** What each token is to predict, −1 for nothing; by default the next token of its window. */
   readonly targets?: Int32Array;
 }
 
-/**
- * Enqueues forward and backward of the mean cross-entropy of the next token, over the tokens that
- * are to be predicted.
- */
+/** Enqueues forward and backward of the mean cross-entropy over tokens that are predicted. */
 export function nextTokenLoss(
   parameters: readonly Parameter[],
   precision: TapePrecision,

@@ -6,10 +6,7 @@ import type { Parameter } from "./parameter.ts";
 export interface DivergenceLimits {
   /** Share of the starting loss by which the smoothed loss must lie above it. Default 0.1. */
   readonly margin?: number;
-  /**
-   * Steps in a row after which that is too long. Default: a tenth of the run, at least 50 and at
-   * most 500.
-   */
+  /** Steps in a row that are too long. Default: a tenth of the run, at least 50, at most 500. */
   readonly patience?: number;
 }
 
@@ -49,9 +46,7 @@ export class DivergenceGuard {
     this.patience = limits.patience ?? Math.min(500, Math.max(50, Math.ceil(steps / 10)));
   }
 
-  /**
-   * Whether the smoothed loss lies above the starting one now: a state of now is not a good one.
-   */
+  /** Whether the smoothed loss lies above the starting one: a state of now is not a good one. */
   get isAbove(): boolean {
     return this.stepsAbove > 0;
   }

@@ -10,9 +10,7 @@ export interface GradientNorms {
   readonly each: readonly number[];
 }
 
-/**
- * Enqueues the sums of squares of gradients: one element each, float64. Read them with `readNorms`.
- */
+/** Enqueues the sums of squares of gradients, one float64 each. Read them with `readNorms`. */
 export function sumGradientSquares(gradients: Gradients): Tensor<"f64"> | null {
   const backend = gradients.find((gradient) => gradient !== null)?.backend;
   if (!backend) return null;
@@ -33,10 +31,7 @@ export async function readNorms(sums: Tensor<"f64">, scale = 1): Promise<Gradien
   };
 }
 
-/**
- * Returns the factor that brings gradients of norm `norm` down to `limit`:
- * `min(1, limit/(norm + 1e-6))`, as PyTorch's `clip_grad_norm_`.
- */
+/** Returns `min(1, limit/(norm + 1e-6))`, the factor of PyTorch's `clip_grad_norm_`. */
 export function clipFactor(norm: number, limit: number | null): number {
   return limit === null ? 1 : Math.min(1, limit / (norm + 1e-6));
 }

@@ -1,15 +1,10 @@
 import { UsageError } from "../util/errors.ts";
 
-/**
- * How the learning rate goes over the steps of a run, as a factor on the rate that was asked for.
- */
+/** How the learning rate runs over the steps, as a factor on the rate that was asked for. */
 export interface Schedule {
   /** Way from 1 to `finalRatio` after the warm-up. */
   readonly kind: "constant" | "linear" | "cosine";
-  /**
-   * Steps over which the factor rises from 0 to 1: a number of steps, or a share of the run below
-   * 1. Default 0.
-   */
+  /** Steps of rise from 0 to 1: a number, or a share of the run below 1. Default 0. */
   readonly warmUp?: number;
   /** Factor at the end of the run. Default 0; a constant schedule stays at 1. */
   readonly finalRatio?: number;
@@ -31,10 +26,7 @@ export function scheduleFactor(schedule: Schedule, step: number, steps: number):
   return final + (1 - final) * left;
 }
 
-/**
- * Returns the number of steps of warm-up; a share of the run is rounded up, as Hugging Face's
- * trainer does.
- */
+/** Returns the steps of warm-up; a share is rounded up, as Hugging Face's trainer does. */
 function warmUpSteps({ warmUp = 0 }: Schedule, steps: number): number {
   return warmUp < 1 ? Math.ceil(warmUp * steps) : warmUp;
 }

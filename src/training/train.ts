@@ -61,10 +61,7 @@ export interface TrainOptions {
    * parameters.
    */
   readonly loss: (step: number, micro: number) => MicroBatch | Promise<MicroBatch>;
-  /**
-   * Measures the loss on held-out data before the first step, every so many steps, and after the
-   * last.
-   */
+  /** Measures the held-out loss before the first step, every so many, and after the last. */
   readonly validation?: { readonly every: number; readonly measure: () => Promise<number> };
   /** Keeps the state, and supplies one to resume from. */
   readonly store?: TrainingStore;

@@ -22,10 +22,7 @@ export interface TrainingProgress {
 /** Tensors of a run by name: parameters and moments. */
 export type TrainingTensors = ReadonlyMap<string, Tensor<"f32">>;
 
-/**
- * Where a run keeps its state. A caller that knows files supplies one; the loop and the methods
- * only see this.
- */
+/** Where a run keeps its state: supplied by a caller that knows files. */
 export interface TrainingStore {
   /**
    * Fills the tensors with the newest state that is whole, and returns what was done by then; null,

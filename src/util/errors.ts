@@ -1,15 +1,10 @@
-/**
- * What every error of fewbit carries: a stable code, one line of what happened, one line of what to
- * do.
- */
+/** What every error carries: a stable code, one line of what happened, one of what to do. */
 export interface FewbitErrorOptions extends ErrorOptions {
   /** One line that says what the user can do about it. */
   hint?: string;
 }
 
-/**
- * Base of all errors that fewbit raises on purpose. `message` says what was expected and what came.
- */
+/** Base of all deliberate errors. `message` says what was expected and what came. */
 export class FewbitError extends Error {
   readonly code: string;
   readonly hint: string | undefined;
@@ -50,10 +45,7 @@ export class BackendError extends FewbitError {
   }
 }
 
-/**
- * Values that arithmetic cannot continue with: NaN, infinity, a matrix that is not positive
- * definite.
- */
+/** Values that arithmetic cannot use: NaN, infinity, a matrix that is not positive definite. */
 export class NumericError extends FewbitError {
   constructor(message: string, options?: FewbitErrorOptions) {
     super("NUMERIC", message, options);

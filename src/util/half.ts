@@ -8,9 +8,7 @@ import { roundHalfEven } from "./rounding.ts";
 const floatView = new Float32Array(1);
 const bitsView = new Uint32Array(floatView.buffer);
 
-/**
- * Rounds a float32 to the bit pattern of the nearest float16 (ties to even, overflow to infinity).
- */
+/** Rounds to the bits of the nearest float16 (ties to even, overflow to infinity). */
 export function floatToHalfBits(value: number): number {
   floatView[0] = value;
   const bits = bitsView[0];

@@ -1,7 +1,4 @@
-/**
- * Returns the known name that is most like `name`, if it is like enough to be meant; null
- * otherwise.
- */
+/** Returns the known name most like `name`, if like enough to be meant; null otherwise. */
 export function nearestName(name: string, known: readonly string[]): string | null {
   const wanted = name.toLowerCase();
   let best: string | null = null;
@@ -16,10 +13,7 @@ export function nearestName(name: string, known: readonly string[]): string | nu
   return best;
 }
 
-/**
- * Insertions, deletions, substitutions and swaps of neighbours that lead from one text to the
- * other.
- */
+/** Insertions, deletions, substitutions and swaps of neighbours from one text to the other. */
 function editDistance(a: string, b: string): number {
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

@@ -46,10 +46,7 @@ export class Hessian {
     return new Hessian(gram);
   }
 
-  /**
-   * Adds inputs `[..., n]` f32; they may be rounded to bfloat16, whose errors average out over
-   * tokens.
-   */
+  /** Adds inputs `[..., n]` f32; they may be rounded to bfloat16: its errors average out. */
   add(inputs: Tensor): void {
     accumulateGram(this.gram, inputs, "bf16");
   }

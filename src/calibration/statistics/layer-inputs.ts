@@ -7,27 +7,18 @@ import { Magnitudes } from "./magnitudes.ts";
 
 const sampledTokens = 256;
 
-/**
- * What can be gathered of a linear layer's inputs, besides a sample: second moments, channel
- * magnitudes.
- */
+/** What can be gathered of a layer's inputs besides a sample: second moments, magnitudes. */
 export type Statistic = "hessian" | "magnitudes";
 
 /** What was gathered of the inputs of a slot, shared by all slots with the same input. */
 export interface InputStatistics {
   readonly hessian: Hessian | null;
   readonly magnitudes: Magnitudes | null;
-  /**
-   * Some of the inputs, `[tokens, inFeatures]` f32, tokens ≤ 256: what output errors are measured
-   * on.
-   */
+  /** Some inputs, `[tokens, inFeatures]` f32, tokens ≤ 256: what output errors are measured on. */
   readonly sample: Tensor<"f32">;
 }
 
-/**
- * Gathers statistics of linear layers' inputs while blocks run: hand `observe` to the block pass,
- * and call `nextPass` before each.
- */
+/** Gathers statistics of layer inputs: hand `observe` to block passes, `nextPass` before each. */
 export class LayerInputs {
   private readonly needs: ReadonlySet<Statistic>;
   private readonly bySlot = new Map<string, InputStatistics>();
@@ -43,9 +34,7 @@ export class LayerInputs {
     this.seen.clear();
   }
 
-  /**
-   * Takes in the input `[..., inFeatures]` of a slot. Slots that are shown the same tensor share.
-   */
+  /** Takes in the input `[..., inFeatures]` of a slot. Slots shown the same tensor share. */
   readonly observe = (slot: LinearSlot, input: Tensor): void => {
     const shared = this.seen.get(input);
     if (shared) {

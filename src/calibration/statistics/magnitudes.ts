@@ -3,10 +3,7 @@ import { accumulateMagnitudes } from "../../tensor/quantization-ops.ts";
 import { asMatrix } from "../../tensor/shape.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 
-/**
- * How large each input channel of a linear layer is: mean and maximum of |x| over calibration
- * tokens.
- */
+/** How large each input channel of a linear layer is: mean and maximum of |x| over tokens. */
 export class Magnitudes {
   private readonly sums: Tensor<"f64">;
   private readonly peaks: Tensor<"f32">;

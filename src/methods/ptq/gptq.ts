@@ -90,10 +90,7 @@ async function quantizeLinear(problem: LinearProblem<Options>): Promise<Quantize
   return { weight: quantized, damping: inverse.damping };
 }
 
-/**
- * Runs over the panels; unless scales are fixed, each group's is found when its first column comes
- * up.
- */
+/** Runs over the panels; unless scales are fixed, a group's is found at its first column. */
 function carryErrors(
   quantizer: ColumnQuantizer,
   factor: Tensor<"f32">,

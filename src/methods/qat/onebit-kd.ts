@@ -91,9 +91,7 @@ async function trainModel(problem: ModelProblem<Options>): Promise<TrainedModel>
   return { linears, tensors: rest, progress };
 }
 
-/**
- * Puts latent weights in the slots of packed layers that have such a scheme; by their full names.
- */
+/** Puts latent weights in the slots of packed layers with such a scheme; by their full names. */
 function putLatentLayers({
   model,
   schemeOf,

@@ -7,10 +7,7 @@ import type { Parameter } from "../../training/parameter.ts";
 import type { MicroBatch } from "../../training/train.ts";
 import { type Pair, releasePair } from "./window-pairs.ts";
 
-/**
- * Mean squared error of a block's outputs, `Σ (y − target)²/n` over all n elements, and its
- * gradients.
- */
+/** Mean squared error of a block's outputs, `Σ (y − target)²/n` over n elements; its gradients. */
 export class BlockLoss {
   private readonly model: QuantizableModel;
   private readonly block: Block;

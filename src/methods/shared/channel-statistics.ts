@@ -1,6 +1,4 @@
-/**
- * Largest value of the columns that each channel feeds; without `channelOf` columns are channels.
- */
+/** Largest value of the columns that each channel feeds; columns without `channelOf`. */
 export function largestByChannel(
   byColumn: Float32Array,
   channels: number,

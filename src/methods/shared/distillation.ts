@@ -79,10 +79,7 @@ export function distill(
   }
 }
 
-/**
- * Logits of a model, then its residual stream in front of each block and behind the last; they live
- * as long as the tape.
- */
+/** Logits, and the residual stream before each block and after the last; on the tape. */
 function outputsOf(
   tape: Tape,
   model: TrainableModel,

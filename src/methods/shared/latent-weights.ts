@@ -14,10 +14,7 @@ import { UnsupportedError } from "../../util/errors.ts";
  * it is trained, and the linears are packed at the end.
  */
 export class LatentWeights {
-  /**
-   * Everything that is trained, in the groups `weights` (of linears), `scales` (zero points too)
-   * and `rest`.
-   */
+  /** Everything trained, in the groups `weights` (of linears), `scales` (and zeros) and `rest`. */
   readonly parameters: readonly Parameter[];
   private readonly model: TrainableModel;
   private readonly weights: ReadonlyMap<string, FakeQuantized>;

@@ -35,10 +35,7 @@ export class PartLoss {
     this.energy = outputs.reduce((sum, output) => sum + squaredDistance(output, null), 0);
   }
 
-  /**
-   * Notes what a part does with its weights as they are; `inputs` are the inputs of the whole
-   * block.
-   */
+  /** Notes what a part does with its weights as they are; `inputs` are those of the whole block. */
   static async of(
     place: Place,
     part: BlockPart,

@@ -22,10 +22,7 @@ export class ColumnQuantizer {
   zeros: Tensor<"f32">;
   private readonly groupOf: Tensor<"i32">;
 
-  /**
-   * `groupOf [in]` names the group of each column; by default column j belongs to group ⌊j /
-   * groupSize⌋.
-   */
+  /** `groupOf [in]` names the group of each column; by default ⌊j / groupSize⌋ of column j. */
   constructor(weight: Tensor<"f32">, scheme: Scheme, search: ScaleSearch, groupOf?: Int32Array) {
     const [rows = 0, columns = 0] = weight.shape;
     const { backend } = weight;
@@ -44,10 +41,7 @@ export class ColumnQuantizer {
     );
   }
 
-  /**
-   * Finds scale and zero point of `group` from the columns `[start, end)` of `weight` as they are
-   * now.
-   */
+  /** Finds scale and zero point of `group` from the columns `[start, end)` of `weight` as is. */
   fit(group: number, start: number, end: number, weight: Tensor<"f32"> = this.weight): void {
     const { grid } = this.scheme;
     fitColumns(this.scales, this.zeros, weight, {
@@ -67,10 +61,7 @@ export class ColumnQuantizer {
     }
   }
 
-  /**
-   * Puts other zero points `[rows, groups]` in place, rounded to float16; for grids that store them
-   * so.
-   */
+  /** Sets zero points `[rows, groups]`, rounded to float16; for grids that store them so. */
   setZeros(values: Float32Array): void {
     const rounded = halvesToFloats(floatsToHalves(values));
     this.zeros = Tensor.from(this.weight.backend, "f32", this.zeros.shape, rounded);
@@ -111,9 +102,7 @@ export class ColumnQuantizer {
   }
 }
 
-/**
- * Quantizes every weight `[out, in]` to the nearest value of its group's grid. Overwrites `weight`.
- */
+/** Quantizes every weight `[out, in]` to the nearest value of its grid. Overwrites `weight`. */
 export async function roundToNearest(
   weight: Tensor<"f32">,
   scheme: Scheme,

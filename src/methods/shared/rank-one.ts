@@ -2,10 +2,7 @@ import { matmul } from "../../tensor/products.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { Prng } from "../../util/prng.ts";
 
-/**
- * A non-negative matrix as an outer product, `M ≈ a·bᵀ`; a `[rows]` and b `[columns]` have one
- * norm.
- */
+/** A non-negative matrix as `M ≈ a·bᵀ`; a `[rows]` and b `[columns]` have one norm. */
 export interface OuterProduct {
   readonly a: Float64Array;
   readonly b: Float64Array;

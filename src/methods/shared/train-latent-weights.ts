@@ -14,10 +14,7 @@ export interface LatentTraining {
   readonly startOf?: ((scheme: Scheme) => ScaleStart | undefined) | undefined;
 }
 
-/**
- * Trains a model whose linears are seen as values of their grids, on the cross-entropy of the next
- * token, and packs them.
- */
+/** Trains linears as values of their grids on the cross-entropy of the next token; packs them. */
 export async function trainLatentWeights(
   problem: ModelProblem<TrainingOptions>,
   training: LatentTraining,

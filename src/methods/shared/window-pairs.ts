@@ -3,10 +3,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { listOfWindows, TokenBatches } from "../../training/token-batches.ts";
 import { UsageError } from "../../util/errors.ts";
 
-/**
- * Inputs of a quantized block and outputs of the original one, `[windows, length, hiddenSize]`
- * each.
- */
+/** Inputs of a quantized block, outputs of the original: `[windows, length, hiddenSize]` each. */
 export interface Pair {
   readonly input: Tensor<"f32">;
   readonly target: Tensor<"f32">;

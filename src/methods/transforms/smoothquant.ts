@@ -62,10 +62,7 @@ async function transformBlock(problem: BlockProblem<Options>): Promise<Transform
   return parts;
 }
 
-/**
- * Returns `s_j = max|X_j|^α / max|W_j|^(1−α)`, at least 1e-5, with `max|W_j|` at least 1e-5; 1 for
- * channels that were never active.
- */
+/** Returns `s_j = max|X_j|^α / max|W_j|^(1−α)`, both ≥ 1e-5; 1 for channels without input. */
 export function smoothingFactors(
   activations: Float32Array,
   weights: Float32Array,

@@ -5,9 +5,7 @@ import { oneBit, svid } from "./one-bit.ts";
 import { seq2, seqTernary } from "./seq.ts";
 import { ternary } from "./ternary.ts";
 
-/**
- * All grids, one line each. The first grid of a bit-width is what a scheme id without a name means.
- */
+/** All grids. The first of a bit-width is what a scheme id without a name means. */
 export const grids: readonly Grid[] = [
   binary,
   elasticBinary,

@@ -27,10 +27,7 @@ function learnedStep(low: number, high: number): GridTraining {
   };
 }
 
-/**
- * Learned scale and zero point of codes 0 … high (EfficientQAT, arXiv 2407.11062, its released
- * quantizer).
- */
+/** Learned scale and zero point of codes 0 … high (EfficientQAT's released quantizer). */
 function learnedZeroPoint(high: number): GridTraining {
   return {
     straightThrough: {
@@ -50,9 +47,7 @@ function learnedZeroPoint(high: number): GridTraining {
   };
 }
 
-/**
- * Asymmetric integers: codes 0 … 2^bits − 1 with an integer zero point a group, value `s·(c − z)`.
- */
+/** Asymmetric integers: codes 0 … 2^bits − 1, an integer zero point a group, `s·(c − z)`. */
 export function asymmetricInt(bits: IntBits): Grid {
   return Object.freeze<Grid>({
     id: "int",
@@ -67,9 +62,7 @@ export function asymmetricInt(bits: IntBits): Grid {
   });
 }
 
-/**
- * Asymmetric integers with a float16 zero point a group, value `s·(c − z)`: what HQQ and MLX store.
- */
+/** Asymmetric integers, a float16 zero point a group, `s·(c − z)`: what HQQ and MLX store. */
 export function floatZeroInt(bits: IntBits): Grid {
   return Object.freeze<Grid>({
     ...asymmetricInt(bits),

@@ -13,10 +13,7 @@ export const svid: Grid = Object.freeze<Grid>({
   training: null,
 });
 
-/**
- * The same signs and scales in OneBit's layer, whose products pass through a LayerNorm. Source:
- * arXiv 2402.11295, equation 3.
- */
+/** Signs and scales of OneBit, whose products pass a LayerNorm (arXiv 2402.11295, equation 3). */
 export const oneBit: Grid = Object.freeze<Grid>({
   ...svid,
   id: "onebit",
