@@ -7,7 +7,7 @@
 //     --sanitize                              with the address and undefined-behaviour sanitizers
 //
 //   --out DIR                                 another folder than build/
-//   --strict                                  fail instead of going on without native kernels
+//   --strict                                  fail instead of continuing without native kernels
 //
 // Runs when the package is installed, so it uses nothing but Node. CC names another compiler.
 import { spawn, spawnSync } from "node:child_process";

@@ -84,7 +84,7 @@ export class QuantizationProgress {
     if (this.finishedStage !== null) {
       return {
         message: `${this.finishedStage} is finished and kept; the model is as it was`,
-        hint: "run the same command again to go on, or with --restart to start over",
+        hint: "run the same command again to resume, or with --restart to start over",
       };
     }
     if (blocks === 0 && windows === 0 && steps === 0) {
@@ -98,7 +98,7 @@ export class QuantizationProgress {
     const what = steps > 0 ? formatPlural(steps, "step") : parts;
     return {
       message: `${what} are finished and kept; the model is as it was`,
-      hint: "run the same command again to go on, or with --restart to start over",
+      hint: "run the same command again to resume, or with --restart to start over",
     };
   }
 
@@ -121,7 +121,7 @@ export class QuantizationProgress {
         : formatPlural(finishedWindows, "calibration window");
     const what = steps > 0 ? `step ${steps}` : parts;
     const when = formatMoment(new Date(event.interruptedAt), new Date());
-    this.terminal.notes([`  going on after ${what} of a run interrupted ${when}`, ""]);
+    this.terminal.notes([`  resuming after ${what} of a run interrupted ${when}`, ""]);
   }
 
   /** A step of training: a bar that is redrawn, or a line now and then. */

@@ -56,7 +56,7 @@ export class SweepProgress {
       message: counts
         ? `${counts.done} of ${formatPlural(total(counts), "point")} are done and kept`
         : "nothing was begun",
-      hint: "run the same command again to go on",
+      hint: "run the same command again to resume",
     };
   }
 

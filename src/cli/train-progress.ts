@@ -35,7 +35,7 @@ export class TrainProgress {
       this.done = event.step;
       const when = formatMoment(new Date(event.interruptedAt), new Date());
       const at = `step ${event.step} of ${event.steps}`;
-      terminal.notes([`  going on after ${at} of a run interrupted ${when}`, ""]);
+      terminal.notes([`  resuming after ${at} of a run interrupted ${when}`, ""]);
     } else terminal.clearProgress();
   }
 
@@ -46,7 +46,7 @@ export class TrainProgress {
     }
     return {
       message: `the state after step ${this.done} is kept`,
-      hint: "run the same command again to go on, or with --restart to start over",
+      hint: "run the same command again to resume, or with --restart to start over",
     };
   }
 

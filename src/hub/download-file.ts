@@ -105,7 +105,7 @@ function continues(answer: HttpAnswer, position: number): boolean {
 function interrupted({ path }: HubFile, cause: NetworkError): NetworkError {
   return new NetworkError(`the download of ${path} broke off: ${cause.message}`, {
     status: cause.status,
-    hint: "run the same command again: it goes on where it stopped",
+    hint: "run the same command again: it resumes where it stopped",
     cause,
   });
 }

@@ -227,7 +227,7 @@ describe("a broken connection", () => {
     const error = await failure(resolve("hf:own/model"));
     expect(error).toBeInstanceOf(NetworkError);
     expect(error.message).toMatch(/model\.safetensors broke off/);
-    expect(error.hint).toMatch(/goes on where it stopped/);
+    expect(error.hint).toMatch(/resumes where it stopped/);
     const [partial] = await incomplete();
     const { size } = await fs.stat(cached("blobs", partial ?? ""));
     expect(size).toBeGreaterThan(0);

@@ -110,7 +110,7 @@ export interface QuantizableModel {
    *  float32 unless they are packed. */
   loadBlock(index: number, source?: WeightSource): Promise<Block>;
   /** Gives the memory of a block back: norms, and what the layers hold that stand in its slots now.
-   *  Whoever replaces a layer gives the memory of the old one back. */
+   *  A caller that replaces a layer releases the memory of the old one. */
   releaseBlock(block: Block): void;
   /**
    * Reads embedding, final norm and output head (a model is opened with them) from the checkpoint,

@@ -200,7 +200,7 @@ function expectRole(method: Method, role: MethodRole): void {
   if (method.role === role) return;
   const { id, title } = method;
   if (method.role === "finisher") {
-    throw new UsageError(`${title} goes on with a quantized model, and cannot make one`, {
+    throw new UsageError(`${title} trains a quantized model further, and cannot make one`, {
       hint: `use it after a quantizer: --method rtn --finish ${id}`,
     });
   }

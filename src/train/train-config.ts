@@ -135,12 +135,12 @@ export function parseTrainConfig(input: unknown): TrainConfig {
   const { model, from, data } = config;
   if ((model === undefined) === (from === undefined)) {
     throw new UsageError(
-      model ? "a new model and a model to go on with were given" : "no model was given",
+      model ? "a new model and a model to train further were given" : "no model was given",
       { hint: 'give "model" with the shape of a new one, or "from" with a checkpoint, not both' },
     );
   }
   if (from !== undefined && config.tokenizer !== undefined) {
-    throw new UsageError("a model that is gone on with brings its own tokenizer", {
+    throw new UsageError("a model that is trained further brings its own tokenizer", {
       hint: 'leave out "tokenizer"',
     });
   }

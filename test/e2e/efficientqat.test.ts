@@ -64,7 +64,7 @@ describe.skipIf(absent)(
       expect(states.length).toBeGreaterThan(1);
       const finished = await fewbitHere(onDisk);
       expect({ code: finished.code, stderr: finished.stderr }).toMatchObject({ code: 0 });
-      expect(finished.stderr).toContain("going on after block");
+      expect(finished.stderr).toContain("resuming after block");
       expect(filesOf(out)).toEqual(expected);
       expect(besides(out)).toEqual([]);
 

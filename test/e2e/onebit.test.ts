@@ -51,7 +51,7 @@ describe.skipIf(absent)(`OneBit on a real model${absent}`, () => {
     expect(existsSync(out)).toBe(false);
     const finished = await fewbitHere(quantizeArgs(out));
     expect(finished.code, finished.stderr).toBe(0);
-    expect(finished.stderr).toMatch(/going on after step 2 of a run interrupted/);
+    expect(finished.stderr).toMatch(/resuming after step 2 of a run interrupted/);
     expect(filesOf(out)).toEqual(filesOf(whole));
     expect(besides(out)).toEqual([]);
   });

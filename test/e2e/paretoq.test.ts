@@ -60,7 +60,7 @@ describe.skipIf(absent)(`training a model to few bits${absent}`, () => {
       }
       const finished = await fewbitHere(quantizeArgs(out));
       expect(finished.code, finished.stderr).toBe(0);
-      expect(finished.stderr).toMatch(/going on after step [46] of a run interrupted/);
+      expect(finished.stderr).toMatch(/resuming after step [46] of a run interrupted/);
       expect(filesOf(out)).toEqual(filesOf(whole));
       expect(besides(out)).toEqual([]);
       const record = recordOf(out);

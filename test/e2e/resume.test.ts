@@ -53,17 +53,17 @@ describe.skipIf(absent)(`a quantization that is killed and run again${absent}`, 
 
   test("before anything is written: it starts anew", async () => {
     const { stderr } = await expectSame("first", ["2", `${find(changes, journal, 1)}half`]);
-    expect(stderr).not.toContain("going on");
+    expect(stderr).not.toContain("resuming");
   });
 
   test("in the middle of writing the weights of block 1: it starts anew", async () => {
     const { stderr } = await expectSame("block-1", [`${find(changes, weights, 8)}half`]);
-    expect(stderr).not.toContain("going on");
+    expect(stderr).not.toContain("resuming");
   });
 
   test("in the middle of writing the weights of block 3: it resumes after block 2", async () => {
     const { stderr } = await expectSame("block-3", [`${find(changes, weights, 50)}half`]);
-    expect(stderr).toMatch(/going on after block 2 of 5 of a run interrupted at \d\d:\d\d/);
+    expect(stderr).toMatch(/resuming after block 2 of 5 of a run interrupted at \d\d:\d\d/);
     expect(stderr).not.toContain("block 2/5");
     expect(stderr).toContain("block 3/5");
   });
@@ -71,22 +71,22 @@ describe.skipIf(absent)(`a quantization that is killed and run again${absent}`, 
   test("right before, in the middle of and right after a line of the journal", async () => {
     const line = find(changes, journal, 3);
     const before = await expectSame("journal-before", [`${line}`]);
-    expect(before.stderr).toContain("going on after block 1 of 5");
+    expect(before.stderr).toContain("resuming after block 1 of 5");
     const within = await expectSame("journal-within", [`${line}half`]);
-    expect(within.stderr).toContain("going on after block 1 of 5");
+    expect(within.stderr).toContain("resuming after block 1 of 5");
     const after = await expectSame("journal-after", [`${line + 1}`]);
-    expect(after.stderr).toContain("going on after block 2 of 5");
+    expect(after.stderr).toContain("resuming after block 2 of 5");
   });
 
   test("while the rest is copied: it resumes after the last block", async () => {
     const { stderr } = await expectSame("rest", [`${find(changes, weights, -1)}half`]);
-    expect(stderr).toContain("going on after block 5 of 5");
+    expect(stderr).toContain("resuming after block 5 of 5");
   });
 
   test("right before and right after the output gets its name", async () => {
     const rename = find(changes, /^rename out/, 1);
     const before = await expectSame("name-before", [`${rename}`]);
-    expect(before.stderr).toContain("going on after block 5 of 5");
+    expect(before.stderr).toContain("resuming after block 5 of 5");
     const last = await expectSame("last-step", [`${find(changes, /^rm \.journal/, 1)}`]);
     expect(last.stderr).toContain("everything but the last step");
   });
@@ -154,11 +154,11 @@ describe.skipIf(absent)(`a quantization that is killed and run again${absent}`, 
     const first = await killAt(args, `${find(before, journal, 4)}half`);
     expect(first.code).toBe(null);
     const second = await killAt(args, 80);
-    expect(second.stderr).toContain("going on after 2 calibration windows");
+    expect(second.stderr).toContain("resuming after 2 calibration windows");
     expect(second.code).toBe(null);
     const { code, stderr } = await fewbitHere(args);
     expect({ code, stderr }).toMatchObject({ code: 0 });
-    expect(stderr).toMatch(/going on after block [1-4] of 5/);
+    expect(stderr).toMatch(/resuming after block [1-4] of 5/);
     expect(filesOf(out)).toEqual(filesOf(whole));
     expect(recordOf(out).transforms).toHaveLength(recordOf(whole).transforms.length);
   });
@@ -219,7 +219,7 @@ describe.skipIf(absent)(`a quantization that is killed and run again${absent}`, 
     test("and starts over with --restart, whatever was there", async () => {
       const { code, stderr } = await fewbitHere(args("--scheme", "w8", "--restart"));
       expect({ code, stderr }).toMatchObject({ code: 0 });
-      expect(stderr).not.toContain("going on");
+      expect(stderr).not.toContain("resuming");
       expect(readdirSync(folder).sort()).toEqual(["model", "out", "text.txt"]);
       expect(recordOf(join(folder, "out")).resumptions).toEqual([]);
     });
@@ -239,7 +239,7 @@ describe.skipIf(absent)(`a quantization that is killed and run again${absent}`, 
     writeFileSync(file, bytes);
     const { code, stderr } = await fewbitHere(args);
     expect(code).toBe(0);
-    expect(stderr).toContain("going on after block 1 of 5");
+    expect(stderr).toContain("resuming after block 1 of 5");
     expect(filesOf(out)).toEqual(expected);
   });
 
@@ -270,7 +270,7 @@ describe.skipIf(absent)(`a quantization that is killed and run again${absent}`, 
     expect(existsSync(out)).toBe(false);
     const { code, stderr } = await fewbitHere(args);
     expect(code).toBe(0);
-    expect(stderr).toMatch(/going on after block 2 of 5/);
+    expect(stderr).toMatch(/resuming after block 2 of 5/);
     expect(filesOf(out)).toEqual(expected);
   });
 });

@@ -154,7 +154,7 @@ describe("a killed training, run again, ends at the same bytes", () => {
     expect(stopped.stderr).toMatch(/the state after step 3 is kept[\s\S]*run the same command/);
     const finished = await fewbitHere(words(out));
     expect(finished).toMatchObject({ code: 0 });
-    expect(finished.stderr).toMatch(/going on after step 3 of 10/);
+    expect(finished.stderr).toMatch(/resuming after step 3 of 10/);
     expect(filesOf(out)).toEqual(filesOf(whole));
     expect(recordOf(out).resumptions).toHaveLength(1);
   }, 60_000);
@@ -191,7 +191,7 @@ describe("what cannot be carried out is refused before any work", () => {
       [],
       /longer than the 10 steps/,
     ],
-    ["a model twice", {}, ["--from", "x"], /a new model and a model to go on with/],
+    ["a model twice", {}, ["--from", "x"], /a new model and a model to train further/],
   ])("%s", async (what, change, more, message) => {
     const path = inFolder(`${what}.json`);
     writeFileSync(path, JSON.stringify({ ...config, ...change }));

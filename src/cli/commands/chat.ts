@@ -94,7 +94,7 @@ async function runChat(path: string, options: Options, io: Io): Promise<void> {
   }
 }
 
-const onward = { message: "the conversation ends here", hint: "start it again to go on" };
+const onward = { message: "the conversation ends here", hint: "start it again to continue" };
 
 function opening({ system }: Options): ChatMessage[] {
   return system === undefined ? [] : [{ role: "system", content: system }];

@@ -54,5 +54,5 @@ async function runInspect(model: string, options: Options, io: Io): Promise<void
 
 const onward = {
   message: "what was downloaded is kept",
-  hint: "run the same command again to go on",
+  hint: "run the same command again to resume",
 };

@@ -116,7 +116,7 @@ export function defineQuantize(command: Command, io: Io): void {
       choicesOption(
         "--finish",
         idsOfRole("finisher"),
-        "go on with the quantized model (repeatable)",
+        "train the quantized model further (repeatable)",
       ),
     )
     .addOption(
@@ -173,7 +173,7 @@ function addCalibrationOptions(command: Command): void {
         "start token at the very start, or in each window (default: once)",
       ),
     )
-    .option("--allow-fewer", "go on with fewer windows when the text is short")
+    .option("--allow-fewer", "continue with fewer windows when the text is short")
     .option("--no-true-sequential", "gather all inputs of a block before quantizing its layers")
     .addOption(
       choiceOption(

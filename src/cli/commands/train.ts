@@ -57,7 +57,7 @@ CONFIG is a JSON file such as
                "num_attention_heads": 4, "vocab_size": 2048 },
     "steps": 2000, "optimizer": { "learningRate": 0.001 } }
 or such JSON itself. docs/guide.md lists its fields. Options given here go before it. A run that was
-interrupted is gone on with by the same command.`;
+interrupted is resumed by the same command.`;
 
 /** Defines `fewbit train`. */
 export function defineTrain(command: Command, io: Io): void {
@@ -71,7 +71,7 @@ export function defineTrain(command: Command, io: Io): void {
     .option("--text <file>", "training text or JSONL (repeatable)", collect)
     .option("--validation <file>", "text to measure the loss on meanwhile (repeatable)", collect)
     .option("--out <dir>", "directory to write")
-    .option("--from <model>", "go on with this checkpoint, in place of a new model")
+    .option("--from <model>", "train this checkpoint further, in place of a new model")
     .option("--overwrite", "replace a checkpoint that is there already")
     .option("--restart", "discard what an interrupted run had done, and start over")
     .optionsGroup("How long and how:")

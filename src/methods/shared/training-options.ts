@@ -66,7 +66,7 @@ export function trainingOptions(defaults: TrainingDefaults) {
       .int()
       .min(1)
       .default(100)
-      .describe("steps between two states that an interrupted run can go on with"),
+      .describe("steps between two states that an interrupted run can resume from"),
   };
 }
 

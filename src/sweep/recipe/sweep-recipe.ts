@@ -57,7 +57,7 @@ const sweepCalibrationSchema = z.strictObject({
   window: window.describe("Tokens a window; default 512, or the model's context"),
   order: order.unwrap().optional().describe("The first windows, or random ones; default first"),
   bos: bos.unwrap().optional().describe("The start token once, or in each window; default once"),
-  allowFewer: allowFewer.unwrap().optional().describe("Go on with fewer windows; default false"),
+  allowFewer: allowFewer.unwrap().optional().describe("Continue with fewer windows; default false"),
 });
 
 /** A transform with options. */
@@ -188,7 +188,7 @@ export const sweepRecipeSchema = z.strictObject({
     .int()
     .nonnegative()
     .default(1)
-    .describe("How often a point is tried again that failed for want of memory, disk or network"),
+    .describe("How often a point is tried again that failed for lack of memory, disk or network"),
 });
 
 /** A recipe of a sweep with its defaults. */
