@@ -1,41 +1,28 @@
 import { type Command, Option } from "commander";
 import { z } from "zod";
 import type { Method } from "../methods/define-method.ts";
+import { type MethodId, methods } from "../methods/index.ts";
+import { methodFlag } from "../recipe/recipe.ts";
 import { UsageError } from "../util/errors.ts";
-import { finiteNumber } from "./options.ts";
+import { type Field, makeField } from "../util/fields.ts";
+import { makeOption } from "./field-options.ts";
 
-/** One option of one method, as its schema describes it. */
-interface MethodOption {
+/** One option of one method. */
+interface MethodOption extends Field {
   readonly method: string;
-  /** Name in the method's schema. */
-  readonly name: string;
-  /**
-   * Name of its flag: of transforms and finishers with the method's id before it, for several
-   * methods meet there.
-   */
-  readonly flag: string;
-  readonly type: "boolean" | "number" | "string";
-  readonly choices: readonly string[] | null;
-  readonly byDefault: unknown;
-  readonly description: string;
 }
 
-/** What a command line says of a method option. */
-type Given = Readonly<Record<string, unknown>>;
+const groupOf = (owners: string): string => `Options of ${owners}:`;
 
 /**
  * Adds a flag for every option of every method, from the methods' schemas, in help groups by the
  * methods that share it. Flags have no defaults here: those are the schema's.
  */
-export function addMethodOptions(
-  command: Command,
-  methods: Readonly<Record<string, Method>>,
-): void {
-  const all = Object.values(methods).flatMap(optionsOf);
+export function addMethodOptions(command: Command): void {
+  const all = Object.values<Method>(methods).flatMap(optionsOf);
   for (const flag of new Set(all.map((option) => option.flag))) {
     const sharing = all.filter((option) => option.flag === flag);
-    const owners = sharing.map((option) => option.method).join(", ");
-    command.optionsGroup(`Options of ${owners}:`);
+    command.optionsGroup(groupOf(sharing.map(({ method }) => method).join(", ")));
     for (const option of flagsOf(sharing)) command.addOption(option);
   }
 }
@@ -46,17 +33,17 @@ export function addMethodOptions(
  */
 export function pickMethodOptions(
   chosen: readonly Method[],
-  methods: Readonly<Record<string, Method>>,
-  given: Given,
+  given: Readonly<Record<string, unknown>>,
 ): Map<string, Record<string, unknown>> {
+  const valueOf = ({ flag }: MethodOption): unknown => given[camelCase(flag)];
   const own = new Set(chosen.flatMap(optionsOf).map((option) => option.flag));
-  for (const option of Object.values(methods).flatMap(optionsOf)) {
-    if (given[option.flag] !== undefined && !own.has(option.flag)) throw notOf(chosen, option, own);
+  for (const option of Object.values<Method>(methods).flatMap(optionsOf)) {
+    if (valueOf(option) !== undefined && !own.has(option.flag)) throw notOf(chosen, option, own);
   }
   const pick = (method: Method): [string, unknown][] =>
     optionsOf(method)
-      .filter(({ flag }) => given[flag] !== undefined)
-      .map(({ name, flag }) => [name, given[flag]]);
+      .filter((option) => valueOf(option) !== undefined)
+      .map((option) => [option.path[0], valueOf(option)]);
   return new Map(chosen.map((method) => [method.id, Object.fromEntries(pick(method))]));
 }
 
@@ -65,10 +52,10 @@ function notOf(
   option: MethodOption,
   own: ReadonlySet<string>,
 ): UsageError {
-  const flags = [...own].map((flag) => `--${kebabCase(flag)}`).join(", ");
+  const flags = [...own].map((flag) => `--${flag}`).join(", ");
   const names = chosen.map(({ id }) => id).join(", ");
   return new UsageError(
-    `--${kebabCase(option.flag)} is an option of ${option.method}, ` +
+    `--${option.flag} is an option of ${option.method}, ` +
       `and the ${chosen.length > 1 ? "methods are" : "method is"} ${names}`,
     { hint: flags ? `${names} has ${flags}` : `${names} has no options` },
   );
@@ -79,24 +66,26 @@ function notOf(
  * off.
  */
 function flagsOf(sharing: readonly MethodOption[]): Option[] {
-  const [option] = sharing as [MethodOption];
-  const name = kebabCase(option.flag);
-  if (option.type === "boolean") {
+  const [{ flag, schema }] = sharing;
+  if (schema instanceof z.ZodBoolean) {
     const on = sharing.filter(({ byDefault }) => byDefault === true).map(({ method }) => method);
     const note = on.length > 0 ? ` (${on.join(", ")}: by default)` : "";
     const flags = [
-      new Option(`--${name}`, wordsOf(sharing, ({ description }) => description) + note),
+      new Option(`--${flag}`, wordsOf(sharing, ({ description }) => description) + note),
     ];
-    return on.length > 0 ? [...flags, new Option(`--no-${name}`, "leave that out")] : flags;
+    return on.length > 0 ? [...flags, new Option(`--no-${flag}`, "leave that out")] : flags;
   }
   const withDefault = ({ description, byDefault }: MethodOption): string =>
     byDefault === undefined ? description : `${description} (default: ${String(byDefault)})`;
-  const flag = new Option(
-    `--${name} <${option.choices?.join("|") ?? (option.type === "number" ? "number" : "value")}>`,
-    wordsOf(sharing, withDefault),
-  );
-  if (option.choices) return [flag.choices([...option.choices])];
-  return [option.type === "number" ? flag.argParser(finiteNumber) : flag];
+  return [makeOption(widest(sharing), wordsOf(sharing, withDefault))];
+}
+
+/** A number that one of the methods takes is for its schema to judge, when the method is known. */
+function widest(sharing: readonly MethodOption[]): Field {
+  const [option] = sharing;
+  const isNumber = option.schema instanceof z.ZodNumber;
+  if (!isNumber) return option;
+  return { ...option, unit: "number", ...(sharing.length > 1 && { schema: z.number() }) };
 }
 
 /**
@@ -119,33 +108,16 @@ function wordsOf(
   return parts.join("; ");
 }
 
-/** Reads a method's options off the JSON schema of what it accepts. */
 function optionsOf(method: Method): MethodOption[] {
-  const { properties = {} } = z.toJSONSchema(method.options, { io: "input" });
-  return Object.entries(properties).map(([name, schema]) => {
-    const {
-      type,
-      enum: choices,
-      default: byDefault,
-      description = "",
-    } = schema as z.core.JSONSchema.Schema;
-    return {
-      method: method.id,
-      name,
-      flag: method.role === "quantizer" ? name : camelCase(`${method.id}-${kebabCase(name)}`),
-      type:
-        type === "integer" || type === "number" ? "number" : type === "boolean" ? type : "string",
-      choices: choices ? choices.map(String) : null,
-      byDefault,
-      description,
-    };
-  });
+  return Object.entries(method.options.shape).map(([name, schema]) => ({
+    ...makeField([name], schema, {
+      group: groupOf(method.id),
+      flag: methodFlag(method.id as MethodId, name),
+    }),
+    method: method.id,
+  }));
 }
 
 function camelCase(name: string): string {
   return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
-}
-
-function kebabCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }

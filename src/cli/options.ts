@@ -1,5 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { z } from "zod";
 import { UsageError } from "../util/errors.ts";
+import { readNumber } from "../util/field-words.ts";
 import type { Verbosity } from "./terminal.ts";
 
 /** Options that every command has. */
@@ -90,44 +92,36 @@ export function expectGiven<T extends object>(
 }
 
 /** Reads a whole number of at least 1. */
-export function positiveInteger(text: string): number {
-  return readNumber(text, "a whole number of at least 1", (n) => Number.isSafeInteger(n) && n >= 1);
-}
+export const positiveInteger = parserOf(z.int().positive());
 
 /** Reads a whole number of at least 0. */
-export function nonNegativeInteger(text: string): number {
-  return readNumber(text, "a whole number of at least 0", (n) => Number.isSafeInteger(n) && n >= 0);
-}
+export const nonNegativeInteger = parserOf(z.int().nonnegative());
 
 /** Reads a number of at least 0. */
-export function nonNegativeNumber(text: string): number {
-  return readNumber(text, "a number of at least 0", (n) => n >= 0);
-}
+export const nonNegativeNumber = parserOf(z.number().nonnegative());
 
 /** Reads a number above 0. */
-export function positiveNumber(text: string): number {
-  return readNumber(text, "a number above 0", (n) => n > 0);
-}
+export const positiveNumber = parserOf(z.number().positive());
 
 /** Reads a share of 1. */
-export function share(text: string): number {
-  return readNumber(text, "a number from 0 to 1", (n) => n >= 0 && n <= 1);
+export const share = parserOf(z.number().min(0).max(1));
+
+function parserOf(schema: z.ZodNumber): (word: string) => number {
+  return (word) => asArgument(() => readNumber(schema, word));
 }
 
-/** Reads any finite number. */
-export function finiteNumber(text: string): number {
-  return readNumber(text, "a number", () => true);
+/** What cannot be read is the fault of an argument. */
+export function asArgument<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof UsageError ? new InvalidArgumentError(error.message) : error;
+  }
 }
 
 /** Gathers the values of an option that may be given several times. */
 export function collect(text: string, earlier: readonly string[] = []): string[] {
   return [...earlier, text];
-}
-
-function readNumber(text: string, expected: string, fits: (value: number) => boolean): number {
-  const value = text.trim() === "" ? Number.NaN : Number(text);
-  if (Number.isFinite(value) && fits(value)) return value;
-  throw new InvalidArgumentError(`Expected ${expected}.`);
 }
 
 /** Leaves out the entries that are undefined, so that the library's defaults hold. */

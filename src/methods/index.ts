@@ -1,3 +1,4 @@
+import type { Method, MethodRole } from "./define-method.ts";
 import blockAp from "./qat/block-ap.ts";
 import gptq from "./ptq/gptq.ts";
 import hqq from "./ptq/hqq.ts";
@@ -32,6 +33,18 @@ export type MethodId = keyof typeof methods;
 type IdOfRole<Role> = {
   [Id in MethodId]: (typeof methods)[Id]["role"] extends Role ? Id : never;
 }[MethodId];
+
+/** Lists the methods that stand at one place of a recipe. */
+export function methodsInRole(role: MethodRole): Method[] {
+  return Object.values<Method>(methods).filter((method) => method.role === role);
+}
+
+/** Lists their ids, as a schema's choices. */
+export function idsInRole<Role extends MethodRole>(
+  role: Role,
+): [IdOfRole<Role>, ...IdOfRole<Role>[]] {
+  return methodsInRole(role).map(({ id }) => id) as [IdOfRole<Role>, ...IdOfRole<Role>[]];
+}
 
 /** Ids of the methods that choose low-bit weights. */
 export type QuantizerId = IdOfRole<"quantizer">;

@@ -5,7 +5,8 @@ import { baseName, exists, joinPath, parentPath, remove } from "../platform/node
 import { type OpenedModel, openModel } from "../runtime/load.ts";
 import { UsageError } from "../util/errors.ts";
 import { makePlan } from "./make-plan.ts";
-import { finishersOf, type Recipe, settleCalibration } from "../recipe/recipe.ts";
+import { settleCalibration } from "../recipe/parse-recipe.ts";
+import { finishersOf, type Recipe } from "../recipe/recipe.ts";
 import type { EarlierStage, QuantizationJob, RunOptions } from "../run/quantization-job.ts";
 import { digestOf, identifyRun } from "../run/identity.ts";
 import type { RunRecord } from "../run/run-record.ts";
@@ -39,26 +40,6 @@ export async function runChain(
   return record;
 }
 
-/** The recipe of one finisher by itself; it learns from the original unless a teacher is named. */
-export function finisherRecipe(
-  recipe: Recipe,
-  index: number,
-  { directory, config }: OpenedModel,
-): Recipe {
-  const { method, options, data } = recipe.finishers[index];
-  return {
-    ...recipe,
-    method,
-    options,
-    transforms: [],
-    finishers: [],
-    embedding: null,
-    head: null,
-    teacher: recipe.teacher ?? directory,
-    calibration: settleCalibration(data ?? recipe.calibration, config.contextLength),
-  };
-}
-
 /** The stages of one chain. Stage 0 is the quantizer. */
 class Chain {
   private readonly opened: OpenedModel;
@@ -85,19 +66,24 @@ class Chain {
   /** Lets finisher `index` continue with what the stage before it made, unless that is done. */
   async finish(finisher: Method, index: number, before: RunRecord): Promise<RunRecord> {
     const { recipe, options } = this;
-    const { origin, name } = this.opened;
+    const { directory, origin, name, config } = this.opened;
+    const { backend } = options;
+    const { method, options: chosen, data } = recipe.finishers[index];
     const input = this.folderOf(index);
-    const opened = await openModel(input, {
-      backend: options.backend,
-      origin,
-      name,
-      precision: "float32",
-    });
+    const opened = await openModel(input, { backend, origin, name, precision: "float32" });
     try {
       const own: Recipe = {
-        ...finisherRecipe(recipe, index, this.opened),
+        ...recipe,
         model: input,
         out: index + 2 === this.stages ? recipe.out : this.folderOf(index + 1),
+        method,
+        options: chosen,
+        transforms: [],
+        finishers: [],
+        embedding: null,
+        head: null,
+        teacher: recipe.teacher ?? directory,
+        calibration: settleCalibration(data ?? recipe.calibration, config.contextLength),
       };
       const job = await makeJob(opened, own, finisher, options, { recipe, record: before });
       return await this.run(index + 1, job);

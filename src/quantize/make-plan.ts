@@ -15,7 +15,8 @@ import {
 } from "../run/plan.ts";
 import { selectEmbeddingAndHead } from "../blocks/embedding-and-head.ts";
 import { outputEntries } from "../run/output/quantized-output.ts";
-import { cautionsOf, methodsOf, type Recipe, transformsOf } from "../recipe/recipe.ts";
+import { cautionsOf } from "../recipe/parse-recipe.ts";
+import { methodsOf, type Recipe, transformsOf } from "../recipe/recipe.ts";
 import { changedTensors } from "../blocks/scale-groups.ts";
 import { selectLinears } from "./select-linears.ts";
 

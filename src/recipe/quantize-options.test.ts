@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../util/errors.ts";
 import { type QuantizeOptions, toRecipe } from "./quantize-options.ts";
-import { parseRecipe } from "./recipe.ts";
+import { parseRecipe } from "./parse-recipe.ts";
 
 const common = { scheme: "w4g64", out: "out" } as const;
 

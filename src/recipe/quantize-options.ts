@@ -3,7 +3,7 @@ import type { FinisherId, MethodId, methods, QuantizerId, TransformId } from "..
 import type { Preset } from "./presets/define-preset.ts";
 import { type PresetId, presets } from "./presets/index.ts";
 import { UsageError } from "../util/errors.ts";
-import type { RecipeInput } from "./recipe.ts";
+import { type RecipeInput, recipeSchema } from "./recipe.ts";
 import type { ResumeChoice } from "./resume-choice.ts";
 
 type OptionsOf<Id extends MethodId> = z.input<(typeof methods)[Id]["options"]>;
@@ -40,13 +40,16 @@ export type PresetChoice = {
 
 type CalibrationInput = NonNullable<RecipeInput["calibration"]>;
 
+/** Fields of a recipe that options have too, in the same form. */
+type SameFields = Omit<
+  RecipeInput,
+  "model" | "transforms" | "method" | "options" | "finishers" | "calibration"
+>;
+
 /**
  * What to quantize to, and how: a recipe without its model, with the usual things written shorter.
  */
-export type QuantizeOptions = Omit<
-  RecipeInput,
-  "model" | "transforms" | "method" | "options" | "finishers" | "calibration"
-> &
+export type QuantizeOptions = SameFields &
   ((MethodChoice & { readonly preset?: never }) | PresetChoice) & {
     /** What is done to each block before it is quantized, in this order: `["awq"]`. */
     readonly transforms?: readonly TransformChoice[];
@@ -74,44 +77,30 @@ export function toRecipe(model: string, options: QuantizeOptions): RecipeInput {
   const preset: Preset | null = options.preset ? presets[options.preset] : null;
   const method = options.method ?? preset?.method;
   if (!method) throw new UsageError("expected a method or a preset, got neither");
-  const {
-    transforms = preset?.transforms ?? [],
-    finishers = preset?.finishers ?? [],
-    scheme,
-    out,
-    ignore,
-    layers,
-    trueSequential,
-    activationRange,
-    seed,
-  } = options;
-  const { embedding, head, teacher } = options;
+  const { transforms = preset?.transforms ?? [], finishers = preset?.finishers ?? [] } = options;
   return {
+    ...recipeFieldsOf(options),
     model,
+    method,
+    options: { ...options.options },
     transforms: transforms.map((choice) =>
       typeof choice === "string"
         ? { method: choice }
         : { ...choice, options: { ...choice.options } },
     ),
-    method,
     finishers: finishers.map((choice) =>
       typeof choice === "string" ? { method: choice } : toFinisher(choice),
     ),
-    scheme,
-    out,
-    options: { ...options.options },
-    ...(ignore && { ignore }),
-    ...(layers && { layers }),
-    ...(embedding !== undefined && { embedding }),
-    ...(head !== undefined && { head }),
-    ...(teacher !== undefined && { teacher }),
-    ...(trueSequential !== undefined && { trueSequential }),
-    ...(activationRange && { activationRange }),
-    ...(options.cacheDType && { cacheDType: options.cacheDType }),
-    ...(options.cacheOnDisk !== undefined && { cacheOnDisk: options.cacheOnDisk }),
-    ...(seed !== undefined && { seed }),
     calibration: calibrationOf(options),
   };
+}
+
+/** What stands in a recipe as it was given. */
+function recipeFieldsOf(options: QuantizeOptions): SameFields {
+  const given = Object.entries(options).filter(
+    ([name, value]) => name in recipeSchema.shape && value !== undefined,
+  );
+  return Object.fromEntries(given) as unknown as SameFields;
 }
 
 function toFinisher({

@@ -1,19 +1,30 @@
 /** What every error carries: a stable code, one line of what happened, one of what to do. */
 export interface FewbitErrorOptions extends ErrorOptions {
-  /** One line that says what the user can do about it. */
+  /**
+   * One line that says what the user can do about it. Fields stand in backquotes: `out`, or with a
+   * value `method: rtn`. The command line writes them as its flags.
+   */
   hint?: string;
+  /** The field of what was asked for that it is about, such as `calibration.window`. */
+  field?: string;
+  /** What that field was. */
+  value?: unknown;
 }
 
 /** Base of all deliberate errors. `message` says what was expected and what came. */
 export class FewbitError extends Error {
   readonly code: string;
   readonly hint: string | undefined;
+  readonly field: string | undefined;
+  readonly value: unknown;
 
   constructor(code: string, message: string, options: FewbitErrorOptions = {}) {
     super(message, options);
     this.name = new.target.name;
     this.code = code;
     this.hint = options.hint;
+    this.field = options.field;
+    this.value = options.value;
   }
 }
 

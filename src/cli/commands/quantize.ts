@@ -1,12 +1,15 @@
-import { type Command, InvalidArgumentError } from "commander";
-import {
-  type RangeEstimator,
-  rangeEstimators,
-} from "../../calibration/statistics/activation-ranges.ts";
+import { type Command, Option } from "commander";
 import type { Method, MethodRole } from "../../methods/define-method.ts";
-import { methods } from "../../methods/index.ts";
+import {
+  type FinisherId,
+  type MethodId,
+  methods,
+  methodsInRole,
+  type TransformId,
+} from "../../methods/index.ts";
 import type { Preset } from "../../recipe/presets/define-preset.ts";
 import { type PresetId, presets } from "../../recipe/presets/index.ts";
+import { type RecipeInput, recipeFields } from "../../recipe/recipe.ts";
 import type { Plan } from "../../run/plan.ts";
 import { keptWeights } from "../../report/kept-weights.ts";
 import type { ApiOptions, QuantizeOptions } from "../../index.ts";
@@ -15,6 +18,7 @@ import { formatDone, formatQuantizationSummary } from "../../report/quantization
 import { formatCommand } from "../../util/shell-command.ts";
 import { UsageError } from "../../util/errors.ts";
 import { DownloadDisplay } from "../download-display.ts";
+import { addFieldOptions, readFields } from "../field-options.ts";
 import { interruptible } from "../interrupt.ts";
 import type { Io } from "../io.ts";
 import { addMethodOptions, pickMethodOptions } from "../method-options.ts";
@@ -22,62 +26,30 @@ import {
   addComputeOptions,
   addVerbosityOptions,
   type ComputeOptions,
-  collect,
   choiceOption,
-  choicesOption,
   defined,
   expectGiven,
-  nonNegativeInteger,
-  positiveInteger,
   type VerbosityOptions,
   modelArgument,
 } from "../options.ts";
 import { QuantizationProgress } from "../quantization-progress.ts";
 import { Terminal } from "../terminal.ts";
 
-type MethodId = keyof typeof methods;
-
-const idsOfRole = (role: MethodRole): string[] =>
-  Object.values(methods)
-    .filter((method) => method.role === role)
-    .map(({ id }) => id);
-
-/** A calibration file with its weight in the mixture. */
-interface CalibrationFile {
-  readonly path: string;
-  readonly weight?: number;
-}
-
+/** What is no field of a recipe. */
 interface Options extends VerbosityOptions, ComputeOptions {
-  readonly method?: MethodId;
   readonly preset?: PresetId;
-  readonly finish?: MethodId[];
-  readonly finishText?: readonly CalibrationFile[];
-  readonly finishSamples?: number;
-  readonly finishWindow?: number;
-  readonly transform?: MethodId[];
-  readonly scheme: string;
-  readonly out: string;
-  readonly calibration?: readonly CalibrationFile[];
-  readonly selfCalibration?: boolean;
-  readonly samples?: number;
-  readonly window?: number;
-  readonly order?: "first" | "random";
-  readonly bos?: "once" | "each";
-  readonly allowFewer?: boolean;
-  readonly ignore?: string[];
-  readonly layer?: { pattern: string; scheme: string }[];
-  readonly trueSequential: boolean;
-  readonly activationRange?: RangeEstimator;
-  readonly cacheDtype?: "f32" | "f16";
-  readonly cacheOnDisk?: boolean;
-  readonly embedding?: string;
-  readonly head?: string;
-  readonly teacher?: string;
-  readonly seed?: number;
   readonly dryRun?: boolean;
   readonly overwrite?: boolean;
   readonly restart?: boolean;
+}
+
+/** Fields of a recipe as a command line says them. */
+interface GivenFields
+  extends Partial<Pick<RecipeInput, "method" | "scheme" | "out" | "calibration">> {
+  readonly transforms?: readonly TransformId[];
+  readonly finishers?: readonly FinisherId[];
+  /** Text of all finishers. */
+  readonly finishText?: NonNullable<RecipeInput["calibration"]>;
 }
 
 const example = `
@@ -100,122 +72,34 @@ export function defineQuantize(command: Command, io: Io): void {
     .usage("MODEL --method ID --scheme ID --out DIR [options]")
     .argument("<model>", modelArgument)
     .addHelpText("before", example)
-    .addHelpText("after", `${methodList()}\n${schemes}`)
-    .optionsGroup("What to do:")
-    .addOption(
-      choiceOption("--method", idsOfRole("quantizer"), "how to choose the low-bit weights"),
-    )
-    .addOption(
-      choicesOption(
-        "--transform",
-        idsOfRole("transform"),
-        "prepare the weights for the method (repeatable)",
-      ),
-    )
-    .addOption(
-      choicesOption(
-        "--finish",
-        idsOfRole("finisher"),
-        "train the quantized model further (repeatable)",
-      ),
-    )
-    .addOption(
+    .addHelpText("after", `${methodList()}\n${schemes}`);
+  addFieldOptions(command, recipeFields, {
+    finishers: [
       choiceOption("--preset", Object.keys(presets), "methods that belong together, by one name"),
-    )
-    .option("--scheme <id>", "bits and group size of the linear layers, such as w4g128")
-    .option("--out <dir>", "directory to write")
-    .option("--overwrite", "replace a checkpoint that is there already")
-    .option("--restart", "discard what an interrupted run had done, and start over")
-    .option("--dry-run", "only say what would happen, and what it needs")
-    .option("--ignore <pattern>", "leave these linear layers as they are (repeatable)", collect)
-    .option(
-      "--layer <pattern=scheme>",
-      "another scheme for these layers (repeatable)",
-      collectLayer,
-    )
-    .option("--embedding <scheme>", "quantize the embedding too, to this scheme, such as w8")
-    .option("--head <scheme>", "quantize the output head too, such as w4g64")
-    .option(
-      "--teacher <dir>",
-      "model to learn from, for methods with a teacher (default: the original)",
-    )
-    .option("--seed <n>", "seed of every random choice (default: 0)", nonNegativeInteger);
-  addCalibrationOptions(command);
-  addFinishOptions(command);
-  addMethodOptions(command, methods);
+    ],
+    out: [
+      new Option("--overwrite", "replace a checkpoint that is there already"),
+      new Option("--restart", "discard what an interrupted run had done, and start over"),
+      new Option("--dry-run", "only say what would happen, and what it needs"),
+    ],
+  });
+  addMethodOptions(command);
   addComputeOptions(command);
   addVerbosityOptions(command);
-  command.action((model: string, options: Options) => runQuantize(model, options, io));
-}
-
-function addCalibrationOptions(command: Command): void {
-  command
-    .optionsGroup("Calibration:")
-    .option(
-      "--calibration <file[=weight]>",
-      "text or JSONL to learn from (repeatable, mixed by weight)",
-      collectCalibration,
-    )
-    .option("--self-calibration", "let the model write the calibration text itself")
-    .option("--samples <n>", "number of windows (default: 128)", positiveInteger)
-    .option("--window <tokens>", "tokens a window (default: 512, or the context)", positiveInteger)
-    .addOption(
-      choiceOption(
-        "--order",
-        ["first", "random"],
-        "take the first windows, or draw them (default: first)",
-      ),
-    )
-    .addOption(
-      choiceOption(
-        "--bos",
-        ["once", "each"],
-        "start token at the very start, or in each window (default: once)",
-      ),
-    )
-    .option("--allow-fewer", "continue with fewer windows when the text is short")
-    .option("--no-true-sequential", "gather all inputs of a block before quantizing its layers")
-    .addOption(
-      choiceOption(
-        "--activation-range",
-        rangeEstimators,
-        "how schemes with a8-static or a8-integer find ranges (default: min-max)",
-      ),
-    )
-    .addOption(
-      choiceOption(
-        "--cache-dtype",
-        ["f32", "f16"],
-        "how activations between blocks are kept (default: f32)",
-      ),
-    )
-    .option("--cache-on-disk", "keep them in files beside the output instead of in memory");
-}
-
-function addFinishOptions(command: Command): void {
-  command
-    .optionsGroup("Text of finishers, where it is not the calibration text:")
-    .option(
-      "--finish-text <file[=weight]>",
-      "text, or JSONL of chat messages: then only answers are learned (repeatable)",
-      collectCalibration,
-    )
-    .option("--finish-samples <n>", "number of windows (default: 128)", positiveInteger)
-    .option(
-      "--finish-window <tokens>",
-      "tokens a window (default: 512, or the context)",
-      positiveInteger,
-    );
-}
-
-async function runQuantize(model: string, options: Options, io: Io): Promise<void> {
-  const terminal = new Terminal(io, options);
-  expectGiven(
-    options,
-    options.preset ? ["scheme", "out"] : ["method", "scheme", "out"],
-    "quantize",
+  command.action((model: string, options: Options) =>
+    runQuantize(model, readFields(command), options, io),
   );
-  const request = requestOf(options);
+}
+
+async function runQuantize(
+  model: string,
+  given: GivenFields,
+  options: Options,
+  io: Io,
+): Promise<void> {
+  const terminal = new Terminal(io, options);
+  expectGiven(given, options.preset ? ["scheme", "out"] : ["method", "scheme", "out"], "quantize");
+  const request = requestOf(given, options);
   const { inspect, planQuantization, quantize } = await import("../../index.ts");
   if (options.dryRun) {
     const onNotice = (message: string): void => terminal.notice(message);
@@ -236,39 +120,31 @@ async function runQuantize(model: string, options: Options, io: Io): Promise<voi
       return run;
     },
   );
-  const { tensors, quantization } = await inspect(options.out);
+  const { tensors, quantization } = await inspect(request.out);
   const kept = keptWeights(tensors, quantization?.modules ?? []);
   const layout = terminal.resultLayout;
   terminal.notes(["", ...formatDone(record, terminal.noteLayout), ""]);
   terminal.results(formatQuantizationSummary(record, kept, layout));
-  terminal.notes(["", ...nextSteps(model, options), ""]);
-  terminal.json({ out: options.out, ...record });
+  terminal.notes(["", ...nextSteps(model, request.out), ""]);
+  terminal.json({ out: request.out, ...record });
 }
 
 /** What the library is asked for. Its defaults hold for what the command line leaves out. */
-function requestOf(options: Options): QuantizeOptions & ApiOptions {
-  const { method, transforms, finishers } = chainOf(options);
+function requestOf(given: GivenFields, options: Options): QuantizeOptions & ApiOptions {
+  const { finishText, calibration, ...fields } = given;
+  const { method, transforms, finishers } = chainOf(given, options);
   const chosen: Method[] = [...transforms, method, ...finishers].map((id) => methods[id]);
-  const given = pickMethodOptions(chosen, methods, { ...options });
-  const data = finishTextOf(options, finishers);
+  const optionsOf = pickMethodOptions(chosen, { ...options });
+  expectUse(finishText, finishers);
   return defined({
-    out: options.out,
-    transforms: transforms.map((id) => ({ method: id, options: given.get(id) })),
+    ...fields,
+    transforms: transforms.map((id) => ({ method: id, options: optionsOf.get(id) })),
     method,
-    finishers: finishers.map((id) => defined({ method: id, options: given.get(id), data })),
-    options: given.get(method),
-    scheme: options.scheme,
-    ignore: options.ignore,
-    layers: options.layer,
-    embedding: options.embedding,
-    head: options.head,
-    calibration: calibrationOf(options),
-    trueSequential: options.trueSequential,
-    ...(options.activationRange && { activationRange: options.activationRange }),
-    cacheDType: options.cacheDtype,
-    cacheOnDisk: options.cacheOnDisk,
-    teacher: options.teacher,
-    seed: options.seed,
+    finishers: finishers.map((id) =>
+      defined({ method: id, options: optionsOf.get(id), data: finishText }),
+    ),
+    options: optionsOf.get(method),
+    calibration: expectOneSource(calibration ?? {}),
     overwrite: options.overwrite,
     resume: options.restart ? "restart" : undefined,
     threads: options.threads,
@@ -277,66 +153,50 @@ function requestOf(options: Options): QuantizeOptions & ApiOptions {
 }
 
 /** The methods that are asked for, one by one or as a preset. @throws UsageError when both are */
-function chainOf(options: Options) {
-  const { method, preset: id, transform: transforms = [], finish: finishers = [] } = options;
+function chainOf(
+  { method, transforms = [], finishers = [] }: GivenFields,
+  { preset: id }: Options,
+): { method: MethodId; transforms: readonly TransformId[]; finishers: readonly FinisherId[] } {
   if (!id) return { method: method as MethodId, transforms, finishers };
   const preset: Preset = presets[id];
-  const isTwofold = method !== undefined || transforms.length + finishers.length > 0;
-  if (!isTwofold) {
-    return {
-      method: preset.method,
-      transforms: preset.transforms ?? [],
-      finishers: preset.finishers,
-    };
+  if (method === undefined && transforms.length + finishers.length === 0) {
+    return { ...preset, transforms: preset.transforms ?? [] };
   }
   throw new UsageError(`the preset ${id} names the methods already`, {
     hint: `leave out --preset, or --method, --transform and --finish: it is --method ${preset.method} ${preset.finishers.map((each) => `--finish ${each}`).join(" ")}`,
   });
 }
 
-/**
- * Text of the finishers; undefined: the calibration text.
- * @throws UsageError when there is no use for it
- */
-function finishTextOf(options: Options, finishers: readonly MethodId[]) {
-  const { finishText: files, finishSamples: samples, finishWindow: window } = options;
-  if (files && finishers.length > 0) return defined({ files: files.map(defined), samples, window });
-  const [flag] = Object.keys(
-    defined({ "--finish-text": files, "--finish-samples": samples, "--finish-window": window }),
-  );
-  if (flag === undefined) return undefined;
-  throw new UsageError(
-    files
-      ? `${flag} is for finishers, and none was given`
-      : `${flag} is about the text of --finish-text, and none was given`,
-    { hint: files ? "name one: --finish e2e-qp" : "finishers take the calibration text then" },
-  );
+/** @throws UsageError when there is text of finishers, or something about it, and no use for it */
+function expectUse(text: GivenFields["finishText"], finishers: readonly FinisherId[]): void {
+  if (!text || (text.files && finishers.length > 0)) return;
+  if (!text.files) {
+    const [name] = Object.keys(text);
+    throw new UsageError(
+      `--finish-${name} is about the text of --finish-text, and none was given`,
+      { hint: "finishers take the calibration text then" },
+    );
+  }
+  throw new UsageError("--finish-text is for finishers, and none was given", {
+    hint: "name one: --finish e2e-qp",
+  });
 }
 
-function calibrationOf(options: Options) {
-  const { calibration: files, selfCalibration: selfGenerated } = options;
-  const { samples, window, order, bos, allowFewer } = options;
-  if (!files && !selfGenerated) return undefined;
-  if (files && selfGenerated) {
-    throw new UsageError("calibration text comes from files or from the model itself, not both", {
-      hint: "leave out --calibration or --self-calibration",
-    });
-  }
-  return defined({
-    files: files?.map(defined),
-    selfGenerated,
-    samples,
-    window,
-    order,
-    bos,
-    allowFewer,
+/** Calibration that has text; undefined without any. @throws UsageError when text is given twice */
+function expectOneSource(
+  calibration: NonNullable<RecipeInput["calibration"]>,
+): RecipeInput["calibration"] | undefined {
+  const { files, selfGenerated } = calibration;
+  if (!files || !selfGenerated) return files || selfGenerated ? calibration : undefined;
+  throw new UsageError("calibration text comes from files or from the model itself, not both", {
+    hint: "leave out --calibration or --self-calibration",
   });
 }
 
 /** What to do with the result, as commands to copy. */
-function nextSteps(model: string, options: Options): string[] {
-  const evaluate = ["fewbit", "eval", options.out, "--against", model, "--text", "FILE"];
-  const run = ["fewbit", "run", options.out, "--prompt", "It was a"];
+function nextSteps(model: string, out: string): string[] {
+  const evaluate = ["fewbit", "eval", out, "--against", model, "--text", "FILE"];
+  const run = ["fewbit", "run", out, "--prompt", "It was a"];
   return [`  next  ${formatCommand(evaluate)}`, `        ${formatCommand(run)}`];
 }
 
@@ -347,10 +207,9 @@ function serialisablePlan(plan: Plan): unknown {
 
 function methodList(): string {
   const describe = (role: MethodRole): string[] => {
-    const width = Math.max(...idsOfRole(role).map((id) => id.length)) + 2;
-    return Object.values(methods)
-      .filter((method) => method.role === role)
-      .map(({ id, summary }) => `  ${id.padEnd(width)}${summary}`);
+    const listed = methodsInRole(role);
+    const width = Math.max(...listed.map(({ id }) => id.length)) + 2;
+    return listed.map(({ id, summary }) => `  ${id.padEnd(width)}${summary}`);
   };
   const transforms = ["", "Transforms, before a method:", ...describe("transform")];
   const finishers = ["", "Finishers, after a method:", ...describe("finisher")];
@@ -359,24 +218,4 @@ function methodList(): string {
   return ["", "Methods:", ...describe("quantizer"), ...transforms, ...finishers, ...chains].join(
     "\n",
   );
-}
-
-/** Reads `FILE` or `FILE=weight`; a name may hold `=` as long as no number follows its last one. */
-function collectCalibration(
-  text: string,
-  earlier: readonly CalibrationFile[] = [],
-): CalibrationFile[] {
-  const match = /^(.+)=(\d+(?:\.\d+)?(?:e[+-]?\d+)?)$/i.exec(text);
-  const weight = Number(match?.[2]);
-  if (match?.[1] === undefined) return [...earlier, { path: text }];
-  if (weight > 0) return [...earlier, { path: match[1], weight }];
-  throw new InvalidArgumentError("Expected a weight above 0.");
-}
-
-function collectLayer(text: string, earlier: readonly { pattern: string; scheme: string }[] = []) {
-  const at = text.lastIndexOf("=");
-  if (at < 1 || at === text.length - 1) {
-    throw new InvalidArgumentError("Expected PATTERN=SCHEME, such as mlp.down_proj=w4g64.");
-  }
-  return [...earlier, { pattern: text.slice(0, at), scheme: text.slice(at + 1) }];
 }

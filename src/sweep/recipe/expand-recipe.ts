@@ -110,31 +110,23 @@ function makeRecipe(
   { chain, scheme, options, seed }: Choice,
   { recipe, at, source }: Surroundings,
 ): RecipeInput {
-  const { embedding, head, ignore, layers, trueSequential, activationRange } = variant;
-  const { transforms, finishers } = variant;
-  const calibration = calibrationOf({ ...recipe.calibration, ...variant.calibration }, at);
+  const { finishers } = variant;
   const given = {
+    ...variant,
     ...chain,
     scheme,
     options,
     seed,
     out: "out",
-    transforms,
     finishers: finishers?.map((finisher) =>
       typeof finisher === "string" || !finisher.data
         ? finisher
         : { ...finisher, data: calibrationOf(finisher.data, at) },
     ),
-    embedding,
-    head,
-    ignore,
-    layers,
-    trueSequential,
-    activationRange,
-    calibration: calibration ?? undefined,
+    calibration: calibrationOf({ ...recipe.calibration, ...variant.calibration }, at) ?? undefined,
   };
   // The form was checked by the recipe's schema, whose ids are those of the registries.
-  return toRecipe(source, defined(given) as unknown as QuantizeOptions);
+  return toRecipe(source, given as unknown as QuantizeOptions);
 }
 
 function defined<T extends object>(values: T): Partial<T> {

@@ -1,6 +1,7 @@
 import { readJsonObject } from "../../formats/json-file.ts";
 import { joinPath, status } from "../../platform/node.ts";
-import { parseRecipe, type RecipeInput } from "../../recipe/recipe.ts";
+import { parseRecipe } from "../../recipe/parse-recipe.ts";
+import type { RecipeInput } from "../../recipe/recipe.ts";
 import { FormatError } from "../../util/errors.ts";
 import type { CheckpointRecord } from "../results/sweep-results.ts";
 import { placed, type RecipeSource } from "./recipe-source.ts";

@@ -3,7 +3,7 @@ import type { Task } from "../../evaluation/tasks/task.ts";
 import { openCheckpoint } from "../../formats/checkpoint.ts";
 import { baseName, sha256OfFile } from "../../platform/node.ts";
 import { version } from "../../util/version.ts";
-import { parseRecipe } from "../../recipe/recipe.ts";
+import { parseRecipe } from "../../recipe/parse-recipe.ts";
 import { digestOf, identifyCheckpoint } from "../../run/identity.ts";
 import type { ExpandedPoint, PointWork } from "./expanded-point.ts";
 import type { DataHash } from "../queue/point-queue.ts";

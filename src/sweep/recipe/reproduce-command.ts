@@ -1,7 +1,9 @@
+import { methodFlag, type RecipeInput, recipeFields } from "../../recipe/recipe.ts";
+import { writeWords } from "../../util/field-words.ts";
 import { formatCommand } from "../../util/shell-command.ts";
-import type { RecipeInput } from "../../recipe/recipe.ts";
 
-type Calibration = NonNullable<RecipeInput["calibration"]>;
+/** What is written before the other fields, method by method with its options, or behind them. */
+const apart = ["method", "transforms", "finishers", "out"];
 
 /**
  * Writes a recipe as the command line that makes the same checkpoint; `placeOf` says how paths are
@@ -12,82 +14,40 @@ export function reproduceCommand(
   out: string,
   placeOf: (path: string) => string,
 ): string {
-  const { model, transforms = [], method, options = {}, finishers = [], scheme } = recipe;
-  const { embedding, head, ignore = [], layers = [], trueSequential, activationRange } = recipe;
-  const { calibration, seed } = recipe;
-  const [data] = finishers.flatMap((finisher) => finisher.data ?? []);
-  return formatCommand([
-    "fewbit",
-    "quantize",
-    placeOf(model),
-    ...transforms.flatMap((step) => [
-      "--transform",
-      step.method,
-      ...optionWords(step.options ?? {}, `${step.method}-`),
-    ]),
-    "--method",
-    method,
-    ...optionWords(options, ""),
-    ...finishers.flatMap((step) => [
-      "--finish",
-      step.method,
-      ...optionWords(step.options ?? {}, `${step.method}-`),
-    ]),
-    "--scheme",
-    scheme,
-    ...(embedding == null ? [] : ["--embedding", embedding]),
-    ...(head == null ? [] : ["--head", head]),
-    ...ignore.flatMap((pattern) => ["--ignore", pattern]),
-    ...layers.flatMap((layer) => ["--layer", `${layer.pattern}=${layer.scheme}`]),
-    ...(calibration ? calibrationWords(calibration, placeOf) : []),
-    ...(data ? finishWords(data, placeOf) : []),
-    ...(trueSequential === false ? ["--no-true-sequential"] : []),
-    ...(activationRange === undefined ? [] : ["--activation-range", activationRange]),
-    ...(seed ? ["--seed", `${seed}`] : []),
-    "--out",
-    out,
-  ]);
+  return formatCommand(["fewbit", "quantize", ...recipeWords(recipe, out, placeOf)]);
 }
 
-function optionWords(options: Readonly<Record<string, unknown>>, prefix: string): string[] {
-  return Object.entries(options).flatMap(([name, value]) => {
-    const flag = prefix + name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    if (value === true) return [`--${flag}`];
-    if (value === false) return [`--no-${flag}`];
-    return [`--${flag}`, String(value)];
-  });
-}
-
-function calibrationWords(text: Calibration, placeOf: (path: string) => string): string[] {
-  const { selfGenerated, samples, window, order, bos, allowFewer } = text;
-  return [
-    ...fileWords("--calibration", text, placeOf),
-    ...(selfGenerated ? ["--self-calibration"] : []),
-    ...valueWords({ samples, window, order, bos }),
-    ...(allowFewer ? ["--allow-fewer"] : []),
-  ];
-}
-
-function finishWords(text: Calibration, placeOf: (path: string) => string): string[] {
-  const { samples, window } = text;
-  return [
-    ...fileWords("--finish-text", text, placeOf),
-    ...valueWords({ "finish-samples": samples, "finish-window": window }),
-  ];
-}
-
-function fileWords(
-  flag: string,
-  { files = [] }: Calibration,
+/** Writes a recipe as words of `fewbit quantize`. */
+export function recipeWords(
+  recipe: RecipeInput,
+  out: string,
   placeOf: (path: string) => string,
 ): string[] {
-  return files.flatMap(({ path, weight }) => [
-    flag,
-    weight === undefined ? placeOf(path) : `${placeOf(path)}=${weight}`,
-  ]);
+  const { model, transforms = [], finishers = [] } = recipe;
+  const [finishText] = finishers.flatMap(({ data }) => data ?? []);
+  const said = { ...recipe, finishText };
+  const fields = recipeFields.filter(({ path }) => !apart.includes(path[0]));
+  return [
+    placeOf(model),
+    ...transforms.flatMap((step) => ["--transform", ...methodWords(step)]),
+    "--method",
+    ...methodWords(recipe),
+    ...finishers.flatMap((step) => ["--finish", ...methodWords(step)]),
+    ...fields.flatMap((field) => writeWords(field, valueAt(said, field.path), placeOf)),
+    "--out",
+    out,
+  ];
 }
 
-function valueWords(values: Readonly<Record<string, string | number | undefined>>): string[] {
-  const given = Object.entries(values).filter(([, value]) => value !== undefined);
-  return given.flatMap(([name, value]) => [`--${name}`, String(value)]);
+function methodWords({ method, options = {} }: Pick<RecipeInput, "method" | "options">): string[] {
+  const words = Object.entries(options).flatMap(([name, value]) => {
+    const flag = methodFlag(method, name);
+    if (typeof value === "boolean") return [value ? `--${flag}` : `--no-${flag}`];
+    return [`--${flag}`, String(value)];
+  });
+  return [method, ...words];
+}
+
+function valueAt(value: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((inner, name) => (inner as Record<string, unknown>)?.[name], value);
 }

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import type { Method, MethodRole } from "../../methods/define-method.ts";
-import { methods } from "../../methods/index.ts";
+import { methodsInRole } from "../../methods/index.ts";
 import { grids } from "../../quant/grids/index.ts";
+import { schemeSchema } from "../../recipe/recipe.ts";
 import {
   finisherStepSchema,
-  schemeSchema,
   sweepRecipeSchema,
   transformStepSchema,
   variantSchema,
@@ -40,7 +40,7 @@ function schemePattern(): string {
 
 /** If the method of a variant is this one, its options are these. */
 function quantizerOptions(): JsonSchema[] {
-  return methodsOf("quantizer").map((method) => {
+  return methodsInRole("quantizer").map((method) => {
     const lists = Object.entries(propertiesOf(method)).map(([name, items]) => [
       name,
       { type: "array", items },
@@ -51,17 +51,13 @@ function quantizerOptions(): JsonSchema[] {
 }
 
 function stepOptions(role: MethodRole): JsonSchema[] {
-  return methodsOf(role).map((method) => ifMethod(method, { options: optionsOf(method) }));
+  return methodsInRole(role).map((method) => ifMethod(method, { options: optionsOf(method) }));
 }
 
 /** What fields are where `method` is this one; where it is another, nothing is said. */
 function ifMethod({ id }: Method, properties: Readonly<Record<string, JsonSchema>>): JsonSchema {
   const is = { properties: { method: { const: id } }, required: ["method"] };
   return { anyOf: [{ not: is }, { properties }] };
-}
-
-function methodsOf(role: MethodRole): Method[] {
-  return Object.values<Method>(methods).filter((method) => method.role === role);
 }
 
 function optionsOf(method: Method): JsonSchema {

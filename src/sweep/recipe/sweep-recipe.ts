@@ -1,30 +1,22 @@
 import { z } from "zod";
-import { rangeEstimators } from "../../calibration/statistics/activation-ranges.ts";
 import { type AverageId, averageIds } from "../../evaluation/tasks/averages.ts";
-import type { MethodRole } from "../../methods/define-method.ts";
-import { methods } from "../../methods/index.ts";
-import { presets } from "../../recipe/presets/index.ts";
-import { calibrationSchema } from "../../recipe/recipe.ts";
+import { idsInRole } from "../../methods/index.ts";
+import { type PresetId, presets } from "../../recipe/presets/index.ts";
+import {
+  calibrationSchema,
+  recipeSchema,
+  schemeSchema,
+  variantFields,
+} from "../../recipe/recipe.ts";
 import { checkpointVariantSchema, trainingVariantSchema } from "./other-variants.ts";
+import { withoutDefaults } from "../../util/fields.ts";
 
 const text = z.string().min(1);
 const count = z.number().int().positive();
 
-/** Ids of the methods that stand at one place of a chain. */
-function idsOf(role: MethodRole): [string, ...string[]] {
-  const ids = Object.values(methods).filter((method) => method.role === role);
-  return ids.map(({ id }) => id) as [string, ...string[]];
-}
-
 function oneOrList<S extends z.ZodType>(schema: S) {
   return z.union([schema, z.array(schema).min(1)]);
 }
-
-/** The id of a scheme. */
-export const schemeSchema = text.describe("Scheme id, such as w4g128, w2g64, w3-sym, w1.58 or w1");
-const options = z
-  .record(z.string(), z.unknown())
-  .describe("Options of the method, by the names that docs/methods and the help text give");
 
 const modelSchema = z.strictObject({
   id: z
@@ -39,76 +31,58 @@ const calibrationFileSchema = z.union([
   z.strictObject({ path: text, weight: z.number().positive().optional() }),
 ]);
 
-const { selfGenerated, samples, window, order, bos, allowFewer } = calibrationSchema.shape;
-
 /**
- * Without defaults: what a variant leaves out comes from the sweep, and what that leaves out from
+ * What a variant leaves out comes from the sweep, and what that leaves out from the defaults of
  * `quantize`.
  */
-const sweepCalibrationSchema = z.strictObject({
+const sweepCalibrationSchema = withoutDefaults(calibrationSchema).extend({
   files: oneOrList(calibrationFileSchema)
     .optional()
     .describe("Text or JSONL files, from the recipe's folder, with weights in the mixture"),
-  selfGenerated: selfGenerated
-    .unwrap()
-    .optional()
-    .describe("Let the model write the text; default false"),
-  samples: samples.unwrap().optional().describe("Number of windows; default 128"),
-  window: window.describe("Tokens a window; default 512, or the model's context"),
-  order: order.unwrap().optional().describe("The first windows, or random ones; default first"),
-  bos: bos.unwrap().optional().describe("The start token once, or in each window; default once"),
-  allowFewer: allowFewer.unwrap().optional().describe("Continue with fewer windows; default false"),
 });
+
+const fields = withoutDefaults(variantFields);
+const { options } = fields.shape;
 
 /** A transform with options. */
 export const transformStepSchema = z.strictObject({
-  method: z.enum(idsOf("transform")),
-  options: options.optional(),
+  method: z.enum(idsInRole("transform")),
+  options,
 });
 
 /** A finisher with options, or with text of its own. */
 export const finisherStepSchema = z.strictObject({
-  method: z.enum(idsOf("finisher")),
-  options: options.optional(),
+  method: z.enum(idsInRole("finisher")),
+  options,
   data: sweepCalibrationSchema.optional().describe("Text of its own"),
 });
 
 /** One of the small grids that a sweep is made of. */
-export const variantSchema = z.strictObject({
+export const variantSchema = fields.extend({
   label: text.optional().describe("Name of the variant instead of its methods' ids"),
-  method: oneOrList(z.enum(idsOf("quantizer")))
+  method: oneOrList(z.enum(idsInRole("quantizer")))
     .optional()
     .describe("The quantizer, or several"),
-  preset: oneOrList(z.enum(Object.keys(presets) as [string, ...string[]]))
+  preset: oneOrList(z.enum(Object.keys(presets) as [PresetId, ...PresetId[]]))
     .optional()
     .describe("Methods that belong together, by one name, instead of method"),
   scheme: oneOrList(schemeSchema).describe("Scheme of the linear layers, or several"),
   transforms: z
-    .array(z.union([z.enum(idsOf("transform")), transformStepSchema]))
+    .array(z.union([z.enum(idsInRole("transform")), transformStepSchema]))
     .optional()
     .describe("Before the quantizer"),
   finishers: z
-    .array(z.union([z.enum(idsOf("finisher")), finisherStepSchema]))
+    .array(z.union([z.enum(idsInRole("finisher")), finisherStepSchema]))
     .optional()
     .describe("After the quantizer"),
-  options: options.optional(),
   grid: z
     .record(z.string(), z.array(z.unknown()).min(1))
     .optional()
     .describe("Options of the method with several values each: every combination is a point"),
-  embedding: schemeSchema.optional().describe("Scheme of the embedding; as it is unless given"),
-  head: schemeSchema.optional().describe("Scheme of the output head; as it is unless given"),
-  ignore: z.array(text).optional().describe("Patterns of linear layers that stay as they are"),
-  layers: z
-    .array(z.strictObject({ pattern: text, scheme: schemeSchema }))
-    .optional()
-    .describe("Linear layers with a scheme of their own"),
-  trueSequential: z.boolean().optional(),
-  activationRange: z.enum(rangeEstimators).optional(),
   calibration: sweepCalibrationSchema
     .optional()
     .describe("What differs from the calibration of the sweep"),
-  seeds: z.array(z.number().int().nonnegative()).min(1).optional().describe("Default [0]"),
+  seeds: z.array(recipeSchema.shape.seed.unwrap()).min(1).optional().describe("Default [0]"),
   models: z.array(text).min(1).optional().describe("Ids of the models; all unless given"),
 });
 

@@ -1,0 +1,81 @@
+import { z } from "zod";
+import { UsageError } from "./errors.ts";
+import type { Field } from "./fields.ts";
+
+/* How values of fields are written as words of a command line, and read from them. */
+
+/** What each value of a field is: what a list lists, or the field itself. */
+export function elementOf({ schema }: Pick<Field, "schema">): z.core.$ZodType {
+  return schema instanceof z.ZodArray ? schema.def.element : schema;
+}
+
+/**
+ * Reads a word as a value of a field, or as an entry of its list.
+ * @throws UsageError that says what was expected
+ */
+export function readWord(field: Field, word: string): unknown {
+  const element = elementOf(field);
+  if (element instanceof z.ZodNumber) return readNumber(element, word);
+  return element instanceof z.ZodObject ? readPair(element, field, word) : word;
+}
+
+/**
+ * Reads a number that a schema lets through. `what` it is stands in the message.
+ * @throws UsageError that says what was expected
+ */
+export function readNumber(schema: z.ZodNumber, word: string, what = "number"): number {
+  const value = word.trim() === "" ? Number.NaN : Number(word);
+  if (schema.safeParse(value).success) return value;
+  throw new UsageError(`Expected a ${describeNumber(schema, what)}.`, { value: word });
+}
+
+function describeNumber(schema: z.ZodNumber, what: string): string {
+  const { type, minimum, maximum, exclusiveMinimum: bound } = z.toJSONSchema(schema);
+  const isWhole = type === "integer";
+  const words = isWhole ? `whole ${what}` : what;
+  const least = minimum ?? (isWhole && typeof bound === "number" ? bound + 1 : undefined);
+  if (least === undefined) return bound === undefined ? words : `${words} above ${bound}`;
+  if (least <= Number.MIN_SAFE_INTEGER) return words;
+  const isShare = maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER;
+  return isShare ? `${words} from ${least} to ${maximum}` : `${words} of at least ${least}`;
+}
+
+/**
+ * Reads `FIRST=SECOND`, or `FIRST` where the second is a number that may be left out: then a name
+ * may hold `=` as long as no number follows its last one.
+ */
+function readPair(object: z.ZodObject, { unit = "", example }: Field, word: string): unknown {
+  const [[first], [second, schema]] = Object.entries(object.shape);
+  const at = word.lastIndexOf("=");
+  const rest = word.slice(at + 1);
+  const pair = (value: unknown) => ({ [first]: word.slice(0, at), [second]: value });
+  if (schema instanceof z.ZodDefault && schema.def.innerType instanceof z.ZodNumber) {
+    const hasNumber = at > 0 && /^\d+(\.\d+)?(e[+-]?\d+)?$/i.test(rest);
+    return hasNumber ? pair(readNumber(schema.def.innerType, rest, second)) : { [first]: word };
+  }
+  if (at > 0 && rest !== "") return pair(rest);
+  throw new UsageError(`Expected ${unit.toUpperCase()}, such as ${example}.`, { value: word });
+}
+
+/**
+ * Writes the value of a field as words; none where it is what holds anyway. `placeOf` says how
+ * paths are written.
+ */
+export function writeWords(
+  field: Field,
+  value: unknown,
+  placeOf: (path: string) => string,
+): string[] {
+  const { flag, byDefault, isPath } = field;
+  if (value == null || value === byDefault) return [];
+  if (typeof value === "boolean") return [value ? `--${flag}` : `--no-${flag}`];
+  const element = elementOf(field);
+  const names = element instanceof z.ZodObject ? Object.keys(element.shape) : null;
+  return (Array.isArray(value) ? value : [value]).flatMap((entry: unknown) => {
+    const [first, ...rest] = names
+      ? names.map((name) => (entry as Record<string, unknown>)[name])
+      : [entry];
+    const place = isPath ? placeOf(String(first)) : String(first);
+    return [`--${flag}`, [place, ...rest.filter((each) => each !== undefined)].join("=")];
+  });
+}
