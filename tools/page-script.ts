@@ -16,7 +16,7 @@ export async function bundlePageScript(): Promise<string> {
     output: { format: "iife", minify: true },
     write: false,
   });
-  const lines = output[0].code.trim().match(/.{1,80}/gs) ?? [];
+  const lines = output[0].code.trim().match(/.{1,90}/gs) ?? [];
   return [
     "// Made from page-script.ts by `npm run build`; not to be edited.",
     "",
