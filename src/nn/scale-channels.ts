@@ -28,6 +28,16 @@ export function floatLinear(block: Block, name: string): FloatLinear {
   });
 }
 
+/** Reads the weights of float linears, by slot. */
+export async function readWeights(
+  block: Block,
+  names: readonly string[],
+): Promise<Map<string, Float32Array>> {
+  const weights = new Map<string, Float32Array>();
+  for (const name of names) weights.set(name, await floatLinear(block, name).weight.read());
+  return weights;
+}
+
 /** Puts another weight `[out, in]` into a slot, with the bias there; the old one is released. */
 export function replaceWeight(block: Block, name: string, weight: Tensor<"f32">): void {
   const slot = slotOf(block, name);

@@ -8,35 +8,25 @@ import { hasIndependentGroups, type Scheme } from "../../quant/scheme.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { NumericError } from "../../util/errors.ts";
 import { defineMethod, type LinearProblem, type QuantizedLinear } from "../define-method.ts";
+import { count, flag, positive } from "../shared/option-kinds.ts";
 import { ColumnQuantizer, columnGroups, roundToNearest } from "../shared/quantize-columns.ts";
 import { scaleSearch, scaleSearchOptions } from "../shared/scale-search.ts";
 
 const panelColumns = 128;
 
 const options = z.object({
-  damping: z
-    .number()
-    .positive()
-    .default(0.01)
-    .describe("added to the Hessian's diagonal, as a fraction of its mean"),
-  dampingStep: z
-    .number()
-    .positive()
-    .default(0.01)
-    .describe("how much more is added each time the Hessian is not positive definite"),
-  dampingTries: z.number().int().min(1).default(20).describe("how often that is tried"),
-  activationOrder: z
-    .boolean()
-    .default(false)
-    .describe("quantize columns in order of falling activation energy (desc_act), static groups"),
-  staticGroups: z
-    .boolean()
-    .default(false)
-    .describe("take each group's scale from the original weights"),
-  groupAware: z
-    .boolean()
-    .default(false)
-    .describe("order columns within groups, and whole groups, by energy (GAR)"),
+  damping: positive(0.01, "added to the Hessian's diagonal, as a fraction of its mean"),
+  dampingStep: positive(
+    0.01,
+    "how much more is added each time the Hessian is not positive definite",
+  ),
+  dampingTries: count(20, "how often that is tried"),
+  activationOrder: flag(
+    false,
+    "quantize columns in order of falling activation energy (desc_act), static groups",
+  ),
+  staticGroups: flag(false, "take each group's scale from the original weights"),
+  groupAware: flag(false, "order columns within groups, and whole groups, by energy (GAR)"),
   ...scaleSearchOptions(true),
 });
 

@@ -3,6 +3,7 @@ import type { RefineZerosOptions } from "../../backend/kernels.ts";
 import { refineZeros } from "../../tensor/quantization-ops.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { defineMethod, type LinearProblem, type QuantizedLinear } from "../define-method.ts";
+import { count, positive } from "../shared/option-kinds.ts";
 import { ColumnQuantizer } from "../shared/quantize-columns.ts";
 
 const options = z.object({
@@ -12,12 +13,8 @@ const options = z.object({
     .max(1)
     .default(0.7)
     .describe("exponent p of the error's norm: the smaller, the less outliers count"),
-  beta: z
-    .number()
-    .positive()
-    .default(10)
-    .describe("weight of the quadratic term: errors below beta^(-1/(2-p)) count fully"),
-  iterations: z.number().int().min(0).default(20).describe("steps at most"),
+  beta: positive(10, "weight of the quadratic term: errors below beta^(-1/(2-p)) count fully"),
+  iterations: count(20, "steps at most", 0),
 });
 
 type Options = z.output<typeof options>;
@@ -45,6 +42,7 @@ export default defineMethod({
 
 async function quantizeLinear(problem: LinearProblem<Options>): Promise<QuantizedLinear> {
   const { weight, scheme } = problem;
+  const { norm, beta, iterations } = problem.options;
   const columns = weight.shape[1] ?? 0;
   const quantizer = new ColumnQuantizer(weight, scheme, null);
   quantizer.fitAll();
@@ -52,12 +50,10 @@ async function quantizeLinear(problem: LinearProblem<Options>): Promise<Quantize
     scales: quantizer.scales,
     groupSize: scheme.groupSize ?? columns,
     levels: scheme.grid.levels,
-    norm: problem.options.norm,
-    beta: problem.options.beta,
+    norm,
+    beta,
   };
-  quantizer.setZeros(
-    await searchZeros(weight, quantizer.zeros, settings, problem.options.iterations),
-  );
+  quantizer.setZeros(await searchZeros(weight, quantizer.zeros, settings, iterations));
   quantizer.quantize(0, columns, null);
   return { weight: await quantizer.finish() };
 }

@@ -34,6 +34,6 @@ export default defineMethod({
     trainLatentWeights(problem, {
       defaults,
       // As ParetoQ's, so that the two can be compared.
-      learningRate: (_bits, width) => (2e-5 * 4096) / width,
+      rateOf: () => 2e-5,
     }),
 });

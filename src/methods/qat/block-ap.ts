@@ -1,50 +1,31 @@
 import { z } from "zod";
 import { defineMethod, type QuantizedBlock, type WholeBlockProblem } from "../define-method.ts";
+import { choice, count, nonNegative, positiveIfGiven, share } from "../shared/option-kinds.ts";
+import { paperRate, rateForWidth } from "../shared/training-options.ts";
 import { trainBlock } from "../shared/train-block.ts";
 
 const options = z.object({
-  epochs: z.number().int().min(1).default(2).describe("passes over the calibration windows"),
-  batch: z.number().int().min(1).default(2).describe("windows a step"),
-  learningRate: z
-    .number()
-    .positive()
-    .optional()
-    .describe("largest learning rate of the weights (unless given: by bits and width)"),
-  scaleLearningRate: z
-    .number()
-    .positive()
-    .optional()
-    .describe("that of scales and zero points (unless given: by width)"),
-  finalRatio: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.05)
-    .describe("share of the learning rates that is left at the end"),
-  clip: z.number().min(0).default(0).describe("largest norm of the gradients; 0: as they are"),
-  validation: z
-    .number()
-    .int()
-    .min(0)
-    .default(0)
-    .describe("windows held out of the training, to measure it by"),
-  patience: z
-    .number()
-    .int()
-    .min(0)
-    .default(0)
-    .describe("epochs without a better validation after which a block is done; 0: never"),
-  precision: z
-    .enum(["auto", "f32", "bf16"])
-    .default("auto")
-    .describe("what products multiply in; auto: bfloat16 where the processor is faster with it"),
+  epochs: count(2, "passes over the calibration windows"),
+  batch: count(2, "windows a step"),
+  learningRate: positiveIfGiven(
+    "largest learning rate of the weights (unless given: by bits and width)",
+  ),
+  scaleLearningRate: positiveIfGiven("that of scales and zero points (unless given: by width)"),
+  finalRatio: share(0.05, "share of the learning rates that is left at the end"),
+  clip: nonNegative(0, "largest norm of the gradients; 0: as they are"),
+  validation: count(0, "windows held out of the training, to measure it by", 0),
+  patience: count(0, "epochs without a better validation after which a block is done; 0: never", 0),
+  precision: choice(
+    ["auto", "f32", "bf16"],
+    "auto",
+    "what products multiply in; auto: bfloat16 where the processor is faster with it",
+  ),
 });
 
 type Options = z.output<typeof options>;
 
-/** The paper's learning rates, for models 4096 wide; they grow as models get narrower. */
-const paperWidth = 4096;
-const paperRates = { scales: 1e-4, weights: (bits: number): number => (bits < 3 ? 2e-5 : 1e-5) };
+/** The paper's learning rate of scales and zero points, for models 4096 wide. */
+const scaleRate = 1e-4;
 
 /**
  * Block-AP, the first phase of EfficientQAT (arXiv 2407.11062, section 3.2; quantizer and defaults
@@ -74,12 +55,12 @@ export default defineMethod({
 function quantizeBlock(problem: WholeBlockProblem<Options>): Promise<QuantizedBlock> {
   const { block, model, schemeOf, options: chosen } = problem;
   const bits = Math.max(...block.slots.map(({ name }) => schemeOf(name)?.grid.bits ?? 0));
-  const wider = paperWidth / model.hiddenSize;
+  const { hiddenSize } = model;
   return trainBlock(problem, {
     ...chosen,
     learningRates: {
-      weights: chosen.learningRate ?? paperRates.weights(bits) * wider,
-      scales: chosen.scaleLearningRate ?? paperRates.scales * wider,
+      weights: chosen.learningRate ?? rateForWidth(paperRate(bits), hiddenSize),
+      scales: chosen.scaleLearningRate ?? rateForWidth(scaleRate, hiddenSize),
     },
   });
 }

@@ -5,8 +5,11 @@ import type { TrainableModel } from "../../nn/trainable-model.ts";
 import { QTensor } from "../../quant/q-tensor.ts";
 import { UnsupportedError } from "../../util/errors.ts";
 import { defineMethod, type ModelProblem, type TrainedModel } from "../define-method.ts";
+import { freezeAll } from "../shared/latent-weights.ts";
 import { trainParameters } from "../shared/train-model.ts";
 import {
+  paperRate,
+  rateForWidth,
   type TrainingDefaults,
   trainingEffort,
   trainingLength,
@@ -17,10 +20,6 @@ const defaults: TrainingDefaults = { epochs: 1, batch: 4, warmUp: 0.03, clip: 0.
 const options = z.object(trainingOptions(defaults));
 
 type Options = z.output<typeof options>;
-
-/** The paper's learning rates, for models 4096 wide; they grow as models get narrower. */
-const paperRate = (bits: number): number => (bits < 3 ? 2e-5 : 1e-5);
-const paperWidth = 4096;
 
 /**
  * E2E-QP, the second phase of EfficientQAT (arXiv 2407.11062, section 3.3; defaults as in
@@ -52,8 +51,7 @@ async function trainModel(problem: ModelProblem<Options>): Promise<TrainedModel>
   const bits = Math.max(
     ...[...layers.keys()].map((name) => problem.schemeOf(name)?.grid.bits ?? 0),
   );
-  const learningRate =
-    chosen.learningRate ?? (paperRate(bits) * paperWidth) / model.model.hiddenSize;
+  const learningRate = chosen.learningRate ?? rateForWidth(paperRate(bits), model.model.hiddenSize);
   const progress = await trainParameters(problem, {
     parameters: [...layers].map(([module, { scales }]) => ({
       name: `${module}.scales`,
@@ -63,9 +61,7 @@ async function trainModel(problem: ModelProblem<Options>): Promise<TrainedModel>
     optimizer: { groups: { scales: { learningRate, weightDecay: chosen.weightDecay } } },
     length: trainingLength(chosen, { windows: windows.length }, defaults),
   });
-  const linears = new Map<string, QTensor>();
-  for (const [module, layer] of layers) linears.set(module, await layer.freeze());
-  return { linears, tensors: new Map(), progress };
+  return { linears: await freezeAll(layers), tensors: new Map(), progress };
 }
 
 /** Puts layers with scales of their own in the place of the packed ones. */

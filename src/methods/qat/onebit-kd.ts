@@ -2,12 +2,13 @@ import { z } from "zod";
 import { LatentOneBitLinear } from "../../nn/latent-one-bit-linear.ts";
 import { OneBitLinear } from "../../nn/one-bit-linear.ts";
 import type { TrainableModel } from "../../nn/trainable-model.ts";
-import type { QTensor } from "../../quant/q-tensor.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Parameter } from "../../training/parameter.ts";
 import { UnsupportedError } from "../../util/errors.ts";
 import { defineMethod, type ModelProblem, type TrainedModel } from "../define-method.ts";
 import { distill, distillationOptions, expectTeacher } from "../shared/distillation.ts";
+import { freezeAll } from "../shared/latent-weights.ts";
+import { flag, positive } from "../shared/option-kinds.ts";
 import { storesSignValues } from "../shared/sign-values.ts";
 import { trainParameters } from "../shared/train-model.ts";
 import {
@@ -22,15 +23,11 @@ const defaults: TrainingDefaults = { steps: 1000, weightDecay: 0.01, warmUp: 0.0
 const options = z.object({
   ...trainingOptions(defaults),
   ...distillationOptions,
-  latentMagnitude: z
-    .number()
-    .positive()
-    .default(0.01)
-    .describe("size of the float weights at the start: how far they are from a change of sign"),
-  trainRest: z
-    .boolean()
-    .default(true)
-    .describe("train norms, biases, embedding and output head too, as the authors do"),
+  latentMagnitude: positive(
+    0.01,
+    "size of the float weights at the start: how far they are from a change of sign",
+  ),
+  trainRest: flag(true, "train norms, biases, embedding and output head too, as the authors do"),
 });
 
 type Options = z.output<typeof options>;
@@ -86,9 +83,7 @@ async function trainModel(problem: ModelProblem<Options>): Promise<TrainedModel>
     length,
     loss: (batch, precision) => distill(distillation, batch, precision),
   });
-  const linears = new Map<string, QTensor>();
-  for (const [module, layer] of layers) linears.set(module, await layer.freeze());
-  return { linears, tensors: rest, progress };
+  return { linears: await freezeAll(layers), tensors: rest, progress };
 }
 
 /** Puts latent weights in the slots of packed layers with such a scheme; by their full names. */

@@ -2,8 +2,10 @@ import { z } from "zod";
 import type { ScaleStart } from "../../quant/grid.ts";
 import type { Scheme } from "../../quant/scheme.ts";
 import { defineMethod, type ModelProblem, type TrainedModel } from "../define-method.ts";
+import { choice } from "../shared/option-kinds.ts";
 import { trainLatentWeights } from "../shared/train-latent-weights.ts";
 import {
+  paperRate,
   type TrainingDefaults,
   trainingEffort,
   trainingOptions,
@@ -13,17 +15,14 @@ const defaults: TrainingDefaults = { steps: 400 };
 
 const options = z.object({
   ...trainingOptions(defaults),
-  scaleStart: z
-    .enum(["paretoq", "lsq"])
-    .default("paretoq")
-    .describe("how scales of -sym grids start: max|w|/Q as ParetoQ, or 2·mean|w|/√Q as LSQ"),
+  scaleStart: choice(
+    ["paretoq", "lsq"],
+    "paretoq",
+    "how scales of -sym grids start: max|w|/Q as ParetoQ, or 2·mean|w|/√Q as LSQ",
+  ),
 });
 
 type Options = z.output<typeof options>;
-
-/** The paper's learning rates, for models 4096 wide: half as high from 3 bits on. */
-const paperRate = (bits: number): number => (bits < 3 ? 2e-5 : 1e-5);
-const paperWidth = 4096;
 
 /**
  * ParetoQ (arXiv 2502.02631; defaults and quantizers as in facebookresearch/ParetoQ): all weights,
@@ -55,7 +54,7 @@ function trainModel(problem: ModelProblem<Options>): Promise<TrainedModel> {
   const { scaleStart } = problem.options;
   return trainLatentWeights(problem, {
     defaults,
-    learningRate: (bits, width) => (paperRate(bits) * paperWidth) / width,
+    rateOf: paperRate,
     startOf: scaleStart === "lsq" ? lsqStart : undefined,
   });
 }

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import type { z } from "zod";
 import type { TrainableModel } from "../../nn/trainable-model.ts";
 import { type Seed, Tape, type TapePrecision } from "../../tensor/tape.ts";
 import { Tensor } from "../../tensor/tensor.ts";
@@ -7,19 +7,12 @@ import type { TokenBatch } from "../../training/differentiate.ts";
 import type { Parameter } from "../../training/parameter.ts";
 import type { MicroBatch } from "../../training/train.ts";
 import { UsageError } from "../../util/errors.ts";
+import { nonNegative } from "./option-kinds.ts";
 
 /** What of the teacher counts, and how much. */
 export const distillationOptions = {
-  kdWeight: z
-    .number()
-    .min(0)
-    .default(5)
-    .describe("weight of the mean KL divergence from the teacher, in nats a token"),
-  hiddenWeight: z
-    .number()
-    .min(0)
-    .default(1)
-    .describe("weight of the distances between directions of hidden states"),
+  kdWeight: nonNegative(5, "weight of the mean KL divergence from the teacher, in nats a token"),
+  hiddenWeight: nonNegative(1, "weight of the distances between directions of hidden states"),
 };
 
 /** Options as `distillationOptions` reads them. */

@@ -1,6 +1,6 @@
 import { Linear } from "../../nn/linear.ts";
 import type { Block, ScaleGroup } from "../../nn/quantizable-model.ts";
-import { floatLinear } from "../../nn/scale-channels.ts";
+import { floatLinear, readWeights } from "../../nn/scale-channels.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { NumericError } from "../../util/errors.ts";
 import type { BlockProblem } from "../define-method.ts";
@@ -57,31 +57,22 @@ async function linearLoss(problem: BlockProblem<unknown>, group: ScaleGroup): Pr
   const width = weight.shape[1] ?? 0;
   const values = await momentsOf(problem, group.consumers[0]);
   const moments = Tensor.from(weight.backend, "f32", [width, width], values);
-  const originals = new Map<string, Float32Array>();
-  for (const name of group.consumers) {
-    originals.set(name, await floatLinear(block, name).weight.read());
-  }
-  const total = async (differences: Candidates): Promise<number> => {
+  const originals = await readWeights(block, group.consumers);
+  const total = async (differences: Iterable<Float32Array>): Promise<number> => {
     let sum = 0;
-    for (const values of differences.values()) {
+    for (const values of differences) {
       const rows = Tensor.from(weight.backend, "f32", [values.length / width, width], values);
       for (const loss of await quadraticForms(rows, moments)) sum += loss;
     }
     return sum;
   };
-  const minus = (values: Float32Array, original: Float32Array): Float32Array =>
-    values.map((value, i) => value - original[i]);
+  const changeOf = (name: string, values: Float32Array): Float32Array => {
+    const original = originals.get(name) ?? values;
+    return values.map((value, i) => value - original[i]);
+  };
   return {
-    energy: await total(originals),
-    measure: (candidates) =>
-      total(
-        new Map(
-          [...candidates].map(([name, values]) => [
-            name,
-            minus(values, originals.get(name) ?? values),
-          ]),
-        ),
-      ),
+    energy: await total(originals.values()),
+    measure: (candidates) => total([...candidates].map(([name, values]) => changeOf(name, values))),
     release: () => moments.release(),
   };
 }

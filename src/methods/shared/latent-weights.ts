@@ -22,13 +22,7 @@ export class LatentWeights {
   private constructor(model: TrainableModel, weights: ReadonlyMap<string, FakeQuantized>) {
     this.model = model;
     this.weights = weights;
-    const latent = [...weights].flatMap(([module, weight]) =>
-      weight.parameters.map(({ role, value }) => ({
-        name: `${module}.${role}`,
-        value,
-        group: role === "weight" ? "weights" : "scales",
-      })),
-    );
+    const latent = [...weights].flatMap(([module, weight]) => latentParameters(module, weight));
     const rest = [...this.rest()].map(([name, value]) => ({ name, value, group: "rest" }));
     this.parameters = [...latent, ...rest];
   }
@@ -62,10 +56,8 @@ export class LatentWeights {
   }
 
   /** Packs the linears, by their full names. */
-  async freeze(): Promise<Map<string, QTensor>> {
-    const packed = new Map<string, QTensor>();
-    for (const [module, weight] of this.weights) packed.set(module, await weight.freeze());
-    return packed;
+  freeze(): Promise<Map<string, QTensor>> {
+    return freezeAll(this.weights);
   }
 
   /** Float tensors besides the weights of quantized linears, by their names in the checkpoint. */
@@ -73,4 +65,22 @@ export class LatentWeights {
     const latent = new Set([...this.weights.keys()].map((module) => `${module}.weight`));
     return new Map([...this.model.tensors].filter(([name]) => !latent.has(name)));
   }
+}
+
+/** What training changes of a linear, in the groups `weights` and `scales`. */
+export function latentParameters(module: string, weight: FakeQuantized): Parameter[] {
+  return weight.parameters.map(({ role, value }) => ({
+    name: `${module}.${role}`,
+    value,
+    group: role === "weight" ? "weights" : "scales",
+  }));
+}
+
+/** Packs what was trained, by name. */
+export async function freezeAll(
+  trained: Iterable<readonly [string, { freeze(): Promise<QTensor> }]>,
+): Promise<Map<string, QTensor>> {
+  const packed = new Map<string, QTensor>();
+  for (const [name, weight] of trained) packed.set(name, await weight.freeze());
+  return packed;
 }

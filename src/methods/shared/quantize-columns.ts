@@ -33,25 +33,15 @@ export class ColumnQuantizer {
     this.codes = Tensor.empty(backend, "u8", [rows, columns]);
     this.scales = Tensor.zeros(backend, "f32", [rows, groups]);
     this.zeros = Tensor.zeros(backend, "f32", [rows, groups]);
-    this.groupOf = Tensor.from(
-      backend,
-      "i32",
-      [columns],
-      groupOf ?? contiguousGroups(columns, scheme.groupSize),
-    );
+    const ofColumn = groupOf ?? contiguousGroups(columns, scheme.groupSize);
+    this.groupOf = Tensor.from(backend, "i32", [columns], ofColumn);
   }
 
   /** Finds scale and zero point of `group` from the columns `[start, end)` of `weight` as is. */
   fit(group: number, start: number, end: number, weight: Tensor<"f32"> = this.weight): void {
     const { grid } = this.scheme;
-    fitColumns(this.scales, this.zeros, weight, {
-      start,
-      end,
-      group,
-      grid,
-      rule: grid.scaleRule,
-      search: this.search,
-    });
+    const options = { start, end, group, grid, rule: grid.scaleRule, search: this.search };
+    fitColumns(this.scales, this.zeros, weight, options);
   }
 
   /** Finds all scales from the weight as it is now, in its natural column order. */
@@ -69,15 +59,9 @@ export class ColumnQuantizer {
 
   /** Quantizes the columns `[start, end)`; with `factor` their errors are carried on (GPTQ). */
   quantize(start: number, end: number, factor: Tensor<"f32"> | null): void {
-    quantizeColumns(this.codes, this.weight, {
-      start,
-      end,
-      factor,
-      scales: this.scales,
-      zeros: this.zeros,
-      groupOf: this.groupOf,
-      grid: this.scheme.grid,
-    });
+    const { scales, zeros, groupOf, scheme } = this;
+    const options = { start, end, factor, scales, zeros, groupOf, grid: scheme.grid };
+    quantizeColumns(this.codes, this.weight, options);
   }
 
   /** Gives the codes back, where they are not packed. */
@@ -108,22 +92,19 @@ export async function roundToNearest(
   scheme: Scheme,
   search: ScaleSearch,
 ): Promise<QTensor> {
-  const quantizer = new ColumnQuantizer(weight, scheme, search);
-  quantizer.fitAll();
-  quantizer.quantize(0, weight.shape[1] ?? 0, null);
-  return quantizer.finish();
+  return roundAll(weight, scheme, search).finish();
 }
 
 /** Sets every weight `[out, in]` to the decoded value of its nearest code, without packing. */
-export function roundInPlace(
-  weight: Tensor<"f32">,
-  scheme: Scheme,
-  search: ScaleSearch = null,
-): void {
+export function roundInPlace(weight: Tensor<"f32">, scheme: Scheme): void {
+  roundAll(weight, scheme, null).release();
+}
+
+function roundAll(weight: Tensor<"f32">, scheme: Scheme, search: ScaleSearch): ColumnQuantizer {
   const quantizer = new ColumnQuantizer(weight, scheme, search);
   quantizer.fitAll();
   quantizer.quantize(0, weight.shape[1] ?? 0, null);
-  quantizer.release();
+  return quantizer;
 }
 
 /** Lists the groups of a row of `columns` weights; the last may be shorter. */

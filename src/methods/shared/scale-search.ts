@@ -1,19 +1,11 @@
-import { z } from "zod";
+import { flag, positive } from "./option-kinds.ts";
 import type { ScaleSearch } from "./quantize-columns.ts";
 
 /** Options of methods that can search for the scale with the least weight error. */
-export function scaleSearchOptions(searchByDefault: boolean): {
-  mse: z.ZodDefault<z.ZodBoolean>;
-  mseNorm: z.ZodDefault<z.ZodNumber>;
-} {
-  return {
-    mse: z
-      .boolean()
-      .default(searchByDefault)
-      .describe("search each group's clipping range for the least error"),
-    mseNorm: z.number().positive().default(2.4).describe("exponent of that error"),
-  };
-}
+export const scaleSearchOptions = (searchByDefault: boolean) => ({
+  mse: flag(searchByDefault, "search each group's clipping range for the least error"),
+  mseNorm: positive(2.4, "exponent of that error"),
+});
 
 /** The search that the options ask for: ranges p = 1 − i/100 for i < 80, as GPTQ's authors do. */
 export function scaleSearch(options: { mse: boolean; mseNorm: number }): ScaleSearch {

@@ -1,25 +1,22 @@
-import { z } from "zod";
+import type { z } from "zod";
 import { QTensor } from "../../quant/q-tensor.ts";
 import type { Scheme } from "../../quant/scheme.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { floatsToHalves, halvesToFloats } from "../../util/half.ts";
 import { Prng } from "../../util/prng.ts";
+import { choice, count } from "./option-kinds.ts";
 import { leadingSingularPair, nonNegativeFactors, timesVector } from "./rank-one.ts";
 
 const tolerance = 1e-6;
 
 /** How signs and values are taken apart. */
 export const decompositionOptions = {
-  decomposition: z
-    .enum(["svd", "nmf"])
-    .default("svd")
-    .describe("how |W| becomes an outer product: power iteration, or multiplicative updates"),
-  iterations: z
-    .number()
-    .int()
-    .positive()
-    .default(50)
-    .describe("steps of the decomposition at most"),
+  decomposition: choice(
+    ["svd", "nmf"],
+    "svd",
+    "how |W| becomes an outer product: power iteration, or multiplicative updates",
+  ),
+  iterations: count(50, "steps of the decomposition at most"),
 };
 
 /** Options as `decompositionOptions` reads them. */

@@ -1,12 +1,11 @@
 import { Linear, type LinearLike, type LinearSlot } from "../../nn/linear.ts";
 import { floatLinear } from "../../nn/scale-channels.ts";
 import { FakeQuantized } from "../../quant/fake-quantized.ts";
-import type { QTensor } from "../../quant/q-tensor.ts";
-import type { Parameter } from "../../training/parameter.ts";
 import { train } from "../../training/train.ts";
 import type { TrainingProgress } from "../../training/training-store.ts";
 import type { QuantizedBlock, WholeBlockProblem } from "../define-method.ts";
 import { BlockLoss } from "./block-loss.ts";
+import { freezeAll, latentParameters } from "./latent-weights.ts";
 import { WindowPairs } from "./window-pairs.ts";
 
 /** How a block is trained towards the outputs of the original one. */
@@ -43,9 +42,12 @@ export async function trainBlock(
   training: BlockTraining,
 ): Promise<QuantizedBlock> {
   const { block, signal, report } = problem;
+  const { learningRates: rates } = training;
   const pairs = WindowPairs.of(problem, training);
   const slots = await fakeQuantizeSlots(problem);
-  const parameters = slots.flatMap((trained) => parametersOf(block.name, trained));
+  const parameters = slots.flatMap(({ slot, weight }) =>
+    latentParameters(`${block.name}.${slot.name}`, weight),
+  );
   const loss = new BlockLoss(problem, parameters, training.precision);
   const steps = Math.max(1, Math.ceil((training.epochs * pairs.count) / training.batch));
   const perEpoch = Math.ceil(pairs.count / training.batch);
@@ -57,8 +59,8 @@ export async function trainBlock(
       schedule: { kind: "cosine", finalRatio: training.finalRatio },
       optimizer: {
         groups: {
-          weights: { learningRate: training.learningRates.weights },
-          scales: { learningRate: training.learningRates.scales },
+          weights: { learningRate: rates.weights },
+          scales: { learningRate: rates.scales },
         },
       },
       loss: async (step) => loss.ofBatch(await pairs.batch(step)),
@@ -71,7 +73,8 @@ export async function trainBlock(
       stop: (validations) => training.patience > 0 && stagnates(validations, training.patience),
       ...(signal && { signal }),
     });
-    return { weights: await freeze(slots), figures: figuresOf(progress) };
+    const weights = await freezeAll(slots.map(({ slot, weight }) => [slot.name, weight]));
+    return { weights, figures: figuresOf(progress) };
   } finally {
     pairs.release();
     for (const { slot, original, weight } of slots) {
@@ -98,20 +101,6 @@ async function fakeQuantizeSlots({
     trained.push({ slot, original, weight });
   }
   return trained;
-}
-
-function parametersOf(block: string, { slot, weight }: TrainedSlot): Parameter[] {
-  return weight.parameters.map(({ role, value }) => ({
-    name: `${block}.${slot.name}.${role}`,
-    value,
-    group: role === "weight" ? "weights" : "scales",
-  }));
-}
-
-async function freeze(slots: readonly TrainedSlot[]): Promise<Map<string, QTensor>> {
-  const weights = new Map<string, QTensor>();
-  for (const { slot, weight } of slots) weights.set(slot.name, await weight.freeze());
-  return weights;
 }
 
 /** Whether the last `patience` measurements brought nothing better than those before. */

@@ -3,13 +3,18 @@ import type { Scheme } from "../../quant/scheme.ts";
 import type { ModelProblem, TrainedModel } from "../define-method.ts";
 import { LatentWeights } from "./latent-weights.ts";
 import { trainParameters } from "./train-model.ts";
-import { type TrainingDefaults, trainingLength, type TrainingOptions } from "./training-options.ts";
+import {
+  rateForWidth,
+  type TrainingDefaults,
+  trainingLength,
+  type TrainingOptions,
+} from "./training-options.ts";
 
 /** In what methods that train latent weights differ. */
 export interface LatentTraining {
   readonly defaults: TrainingDefaults;
-  /** Learning rate for the most bits among the schemes, and the width of the model. */
-  readonly learningRate: (bits: number, hiddenSize: number) => number;
+  /** Learning rate for the most bits among the schemes, of a model 4096 wide. */
+  readonly rateOf: (bits: number) => number;
   /** Start of the scales, where it is not the grid's. */
   readonly startOf?: ((scheme: Scheme) => ScaleStart | undefined) | undefined;
 }
@@ -23,7 +28,8 @@ export async function trainLatentWeights(
   const length = trainingLength(options, { windows: windows.length }, training.defaults);
   const latent = await LatentWeights.of(model, schemeOf, training.startOf);
   const bits = Math.max(...model.linears.map(({ module }) => schemeOf(module)?.grid.bits ?? 0));
-  const learningRate = options.learningRate ?? training.learningRate(bits, model.model.hiddenSize);
+  const rate = rateForWidth(training.rateOf(bits), model.model.hiddenSize);
+  const learningRate = options.learningRate ?? rate;
   const { weightDecay } = options;
   const progress = await trainParameters(problem, {
     parameters: latent.parameters,

@@ -3,6 +3,7 @@ import { expectSchedule, type Schedule } from "../../training/schedule.ts";
 import type { WindowOrder } from "../../training/token-batches.ts";
 import { UsageError } from "../../util/errors.ts";
 import type { TrainingData, TrainingEffort } from "../define-method.ts";
+import { choice, count, flag, nonNegative, positiveIfGiven } from "./option-kinds.ts";
 
 /** Defaults in which methods that train a whole model differ. */
 export interface TrainingDefaults {
@@ -17,7 +18,8 @@ export interface TrainingDefaults {
 
 /** Options of methods that train a whole model, with defaults of their own. */
 export function trainingOptions(defaults: TrainingDefaults) {
-  const { steps, epochs, batch = 8, schedule = "cosine", warmUp = 0, weightDecay = 0 } = defaults;
+  const { steps, epochs, batch = 8, schedule = "cosine", warmUp = 0 } = defaults;
+  const { weightDecay = 0, clip = 1 } = defaults;
   const usual = steps === undefined ? describeEpochs(epochs ?? 1) : `${steps} steps`;
   return {
     steps: z
@@ -26,47 +28,31 @@ export function trainingOptions(defaults: TrainingDefaults) {
       .min(1)
       .optional()
       .describe(`steps of training, windows drawn at random (unless given: ${usual})`),
-    epochs: z
-      .number()
-      .positive()
-      .optional()
-      .describe("passes over all windows instead, each in an order of its own"),
-    batch: z.number().int().min(1).default(batch).describe("windows a micro-batch"),
-    accumulation: z.number().int().min(1).default(1).describe("micro-batches a step"),
-    learningRate: z
-      .number()
-      .positive()
-      .optional()
-      .describe("largest learning rate (unless given: by bits and width)"),
-    schedule: z
-      .enum(["constant", "linear", "cosine"])
-      .default(schedule)
-      .describe("how the learning rate falls to 0"),
-    warmUp: z
-      .number()
-      .min(0)
-      .default(warmUp)
-      .describe("steps over which the learning rate rises, or a share of the run below 1"),
-    weightDecay: z.number().min(0).default(weightDecay).describe("decoupled weight decay"),
-    clip: z
-      .number()
-      .min(0)
-      .default(defaults.clip ?? 1)
-      .describe("largest norm of the gradients; 0 leaves them as they are"),
-    precision: z
-      .enum(["auto", "f32", "bf16"])
-      .default("auto")
-      .describe("what products multiply in; auto: bfloat16 where the processor has it"),
-    recompute: z
-      .boolean()
-      .default(false)
-      .describe("compute blocks again for their gradients: less memory, a third more time"),
-    checkpointEvery: z
-      .number()
-      .int()
-      .min(1)
-      .default(100)
-      .describe("steps between two states that an interrupted run can resume from"),
+    epochs: positiveIfGiven("passes over all windows instead, each in an order of its own"),
+    batch: count(batch, "windows a micro-batch"),
+    accumulation: count(1, "micro-batches a step"),
+    learningRate: positiveIfGiven("largest learning rate (unless given: by bits and width)"),
+    schedule: choice(
+      ["constant", "linear", "cosine"],
+      schedule,
+      "how the learning rate falls to 0",
+    ),
+    warmUp: nonNegative(
+      warmUp,
+      "steps over which the learning rate rises, or a share of the run below 1",
+    ),
+    weightDecay: nonNegative(weightDecay, "decoupled weight decay"),
+    clip: nonNegative(clip, "largest norm of the gradients; 0 leaves them as they are"),
+    precision: choice(
+      ["auto", "f32", "bf16"],
+      "auto",
+      "what products multiply in; auto: bfloat16 where the processor has it",
+    ),
+    recompute: flag(
+      false,
+      "compute blocks again for their gradients: less memory, a third more time",
+    ),
+    checkpointEvery: count(100, "steps between two states that an interrupted run can resume from"),
   };
 }
 
@@ -99,6 +85,16 @@ export function trainingLength(
   const steps = epochs === undefined ? asked : Math.ceil((epochs * windows) / windowsAStep);
   expectSchedule(scheduleOf(options), steps);
   return { steps, order: epochs === undefined ? "random" : "shuffled" };
+}
+
+/** Learning rate of EfficientQAT and ParetoQ for weights of so many bits, in models 4096 wide. */
+export function paperRate(bits: number): number {
+  return bits < 3 ? 2e-5 : 1e-5;
+}
+
+/** A learning rate for models 4096 wide in one of another width: narrower ones take larger steps. */
+export function rateForWidth(rate: number, hiddenSize: number): number {
+  return (rate * 4096) / hiddenSize;
 }
 
 /** How the learning rate goes. */

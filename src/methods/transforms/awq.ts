@@ -3,6 +3,7 @@ import type { ScaleGroup } from "../../nn/quantizable-model.ts";
 import {
   channelCount,
   floatLinear,
+  readWeights,
   replaceWeight,
   scaleChannels,
   scaleColumns,
@@ -15,28 +16,16 @@ import { activationFactors, relativeWeights } from "../shared/activation-factors
 import { meanByChannel } from "../shared/channel-statistics.ts";
 import { clampGroups, searchClipping } from "../shared/clip-search.ts";
 import { groupLoss, momentsOf } from "../shared/group-loss.ts";
+import { count, flag } from "../shared/option-kinds.ts";
 import { roundInPlace } from "../shared/quantize-columns.ts";
 
 const leastClip = 0.5;
 
 const options = z.object({
-  gridPoints: z
-    .number()
-    .int()
-    .min(1)
-    .default(20)
-    .describe("how many ratios are tried, and into how many steps clipping is cut"),
-  clip: z.boolean().default(true).describe("search each group's clipping range too"),
-  duoScaling: z
-    .boolean()
-    .default(false)
-    .describe("let the sizes of weights decide too, as AutoAWQ does"),
-  searchTokens: z
-    .number()
-    .int()
-    .positive()
-    .default(8192)
-    .describe("tokens on which outputs of attention and MLP are compared"),
+  gridPoints: count(20, "how many ratios are tried, and into how many steps clipping is cut"),
+  clip: flag(true, "search each group's clipping range too"),
+  duoScaling: flag(false, "let the sizes of weights decide too, as AutoAWQ does"),
+  searchTokens: count(8192, "tokens on which outputs of attention and MLP are compared"),
 });
 
 type Options = z.output<typeof options>;
@@ -98,10 +87,7 @@ async function scaleGroup(
 ): Promise<{ part: TransformedPart; factors: Float32Array }> {
   const { block, options: chosen } = problem;
   const factorsOf = await factorRule(problem, group);
-  const weights = new Map<string, Float32Array>();
-  for (const name of group.consumers) {
-    weights.set(name, await floatLinear(block, name).weight.read());
-  }
+  const weights = await readWeights(block, group.consumers);
   const inputs = firstTokens(problem.inputs, chosen.searchTokens);
   const judge = await groupLoss(problem, group, inputs);
   let best = { ratio: 0, loss: Infinity, factors: factorsOf(0) };
@@ -136,8 +122,7 @@ async function factorRule(
   const channels = channelCount(block, group);
   const activations = meanByChannel(means, channels, group.channelOf);
   if (!chosen.duoScaling) return (ratio) => activationFactors(activations, ratio);
-  const matrices: Float32Array[] = [];
-  for (const name of group.consumers) matrices.push(await floatLinear(block, name).weight.read());
+  const matrices = [...(await readWeights(block, group.consumers)).values()];
   const sizes = relativeWeights(matrices, means.length, schemeOf(first)?.groupSize ?? null);
   const weights = meanByChannel(sizes, channels, group.channelOf);
   return (ratio) => activationFactors(activations, ratio, weights);

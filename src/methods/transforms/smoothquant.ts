@@ -3,21 +3,18 @@ import type { Block, ScaleGroup } from "../../nn/quantizable-model.ts";
 import { channelCount, floatLinear, scaleChannels } from "../../nn/scale-channels.ts";
 import { hasIndependentGroups } from "../../quant/scheme.ts";
 import { type BlockProblem, defineMethod, type TransformedPart } from "../define-method.ts";
+import { choice, share } from "../shared/option-kinds.ts";
 import { largestByChannel } from "../shared/channel-statistics.ts";
 
 const smallest = 1e-5;
 
 const options = z.object({
-  alpha: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.5)
-    .describe("how much of the difficulty moves from activations to weights, 0 to 1"),
-  producers: z
-    .enum(["all", "norms"])
-    .default("all")
-    .describe("scale behind norms and linear layers, or only behind norms"),
+  alpha: share(0.5, "how much of the difficulty moves from activations to weights, 0 to 1"),
+  producers: choice(
+    ["all", "norms"],
+    "all",
+    "scale behind norms and linear layers, or only behind norms",
+  ),
 });
 
 type Options = z.output<typeof options>;
