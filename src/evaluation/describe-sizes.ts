@@ -1,13 +1,11 @@
 import type { LanguageModel } from "../runtime/language-model.ts";
-import type { TaskEvaluation } from "./evaluation.ts";
+import type { ModelSizes } from "./evaluation.ts";
 
 /** Bytes and bits of a model's weight files. */
-export function describeSizes({
-  sizes,
-}: LanguageModel): Pick<TaskEvaluation, "sizeBytes" | "linearBytes" | "bitsPerWeight"> {
+export function describeSizes({ sizes: { file, linear } }: LanguageModel): ModelSizes {
   return {
-    sizeBytes: sizes.file.bytes,
-    linearBytes: sizes.linear.bytes,
-    bitsPerWeight: { linear: sizes.linear.bitsPerWeight, file: sizes.file.bitsPerWeight },
+    sizeBytes: file.bytes,
+    linearBytes: linear.bytes,
+    bitsPerWeight: { linear: linear.bitsPerWeight, file: file.bitsPerWeight },
   };
 }

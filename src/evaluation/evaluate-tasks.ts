@@ -1,4 +1,4 @@
-import { memoryUsage, monotonicMs } from "../platform/node.ts";
+import { memoryPeak, monotonicMs } from "../platform/node.ts";
 import type { LanguageModel } from "../runtime/language-model.ts";
 import { UsageError } from "../util/errors.ts";
 import { describeSizes } from "./describe-sizes.ts";
@@ -45,7 +45,7 @@ export async function evaluateTasks(
     ...describeScores(scores),
     original: original ?? null,
     ...describeSizes(model),
-    peakMemoryBytes: memoryUsage().peakResidentBytes,
+    ...memoryPeak(),
     backend: { id, level, threads },
     products,
     elapsedMs: monotonicMs() - startedMs,

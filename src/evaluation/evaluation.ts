@@ -1,4 +1,5 @@
 import type { Products } from "../backend/packed-operand.ts";
+import type { MemoryPeak } from "../platform/node.ts";
 import type { Interval } from "./statistics/interval.ts";
 import type { AverageId, NamedAverage } from "./tasks/averages.ts";
 import type { OpenTaskOptions } from "./tasks/open-task.ts";
@@ -74,31 +75,41 @@ export interface TaskProgress {
   readonly remainingMs: number | null;
 }
 
-/** The original beside a model that was evaluated. */
-interface Original {
-  readonly model: string;
-  readonly sizeBytes: number;
-  readonly linearBytes: number;
-  readonly bitsPerWeight: { readonly linear: number; readonly file: number };
-  readonly tasks: readonly TaskScore[];
-  readonly averages: readonly NamedAverage[];
-}
-
-/** The result of an evaluation on tasks alone. */
-export interface TaskEvaluation {
-  readonly model: string;
-  /** The scores of the tasks, in the order in which they were given. */
-  readonly tasks: readonly TaskScore[];
-  /** The named averages whose tasks are all there, whole and without examples. */
-  readonly averages: readonly NamedAverage[];
-  /** The original on the same tasks; null without an original. */
-  readonly original: Original | null;
+/** Bytes and bits of a model's weight files. */
+export interface ModelSizes {
   /** Bytes of the weight files. */
   readonly sizeBytes: number;
   /** Those of them that store the weights of the blocks' linear layers. */
   readonly linearBytes: number;
   readonly bitsPerWeight: { readonly linear: number; readonly file: number };
-  readonly peakMemoryBytes: number;
+}
+
+/** What a model takes to store, to make, to run and to measure. */
+export interface ModelFigures extends ModelSizes {
+  /** Parameters of the whole model, tied ones counted once. */
+  readonly parameters: number;
+  /** Decode speed of one sequence; null when it was not measured. */
+  readonly tokensPerSecond: number | null;
+  /** Time to make it; null for an original. */
+  readonly makeMs: number | null;
+  /** Peak memory of making it; null for an original, or where the system does not tell. */
+  readonly peakMemoryBytes: number | null;
+  readonly evaluationMs: number;
+}
+
+/** What a model was measured on, and what came of it. */
+interface Scored extends ModelSizes {
+  readonly model: string;
+  /** The scores of the tasks, in the order in which they were given. */
+  readonly tasks: readonly TaskScore[];
+  /** The named averages whose tasks are all there, whole and without examples. */
+  readonly averages: readonly NamedAverage[];
+}
+
+/** The result of an evaluation on tasks alone. */
+export interface TaskEvaluation extends Scored, Pick<MemoryPeak, "peakMemoryBytes"> {
+  /** The original on the same tasks; null without an original. */
+  readonly original: Scored | null;
   readonly backend: { readonly id: string; readonly level: string; readonly threads: number };
   /** How packed weights were multiplied. */
   readonly products: Products;
@@ -118,9 +129,20 @@ export interface DivergenceFigures {
   readonly windowMeans: readonly number[];
 }
 
-/** The result of an evaluation on a text, and on tasks if there were any. */
-export interface Evaluation extends TaskEvaluation {
-  readonly text: string;
+/** How well a model predicts a text. */
+export interface LossFigures {
+  /** Exponential of the mean loss in nats a token. */
+  readonly perplexity: number;
+  /** 95 % interval of the perplexity, over windows; null with one window. */
+  readonly interval: Interval | null;
+  /** Mean loss in nats a token, and the standard error of the mean over windows. */
+  readonly loss: { readonly mean: number; readonly standardError: number };
+  /** Mean loss of each window in nats a token, in the order of the text. */
+  readonly windowLosses: readonly number[];
+}
+
+/** What is measured on a text. */
+export interface TextMeasurement extends LossFigures {
   readonly protocol: "windows" | "second-half";
   readonly window: number;
   readonly windows: number;
@@ -131,29 +153,20 @@ export interface Evaluation extends TaskEvaluation {
    * the same questions, and their losses may be compared window by window.
    */
   readonly tokensSha256: string;
-  /** Exponential of the mean loss in nats a token. */
-  readonly perplexity: number;
-  /** 95 % interval of the perplexity, over windows; null with one window. */
-  readonly interval: Interval | null;
-  /** Mean loss in nats a token, and the standard error of the mean over windows. */
-  readonly loss: { readonly mean: number; readonly standardError: number };
-  /** Mean loss of each window in nats a token, in the order of the text. */
-  readonly windowLosses: readonly number[];
   /** KL(original ‖ model) in nats a token; null without an original. */
   readonly klDivergence: DivergenceFigures | null;
   /** Share of tokens where both models' most likely token is the same; null without an original. */
   readonly topTokenAgreement: number | null;
+}
+
+/** The result of an evaluation on a text, and on tasks if there were any. */
+export interface Evaluation
+  extends TaskEvaluation,
+    TextMeasurement,
+    Pick<ModelFigures, "tokensPerSecond"> {
+  readonly text: string;
   /** The original on the same text and tasks, for comparison; null without an original. */
-  readonly original:
-    | (Original & {
-        readonly perplexity: number;
-        readonly interval: Interval | null;
-        readonly loss: { readonly mean: number; readonly standardError: number };
-        readonly windowLosses: readonly number[];
-      })
-    | null;
-  /** Generation speed with one sequence, after a short prompt; null when it was not measured. */
-  readonly tokensPerSecond: number | null;
+  readonly original: (Scored & LossFigures) | null;
   /** Speed of this evaluation's forward passes, in tokens a second. */
   readonly evaluationTokensPerSecond: number;
 }

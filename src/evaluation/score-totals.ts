@@ -1,16 +1,20 @@
 import { NumericError } from "../util/errors.ts";
-import type { DivergenceFigures } from "./evaluation.ts";
+import type { DivergenceFigures, LossFigures, TextMeasurement } from "./evaluation.ts";
 import type { WindowScore } from "./score-windows.ts";
-import { tokenQuantileInterval, windowInterval } from "./statistics/text-intervals.ts";
+import {
+  perplexityInterval,
+  tokenQuantileInterval,
+  windowInterval,
+} from "./statistics/text-intervals.ts";
 
 /** Collects the scores of windows into the figures of an evaluation. Sums are float64. */
 export class ScoreTotals {
   /** Predictions so far. */
   tokens = 0;
   /** Mean loss of each window, in nats a token. */
-  readonly windowLosses: number[] = [];
+  private readonly windowLosses: number[] = [];
   /** The same of the teacher; empty without one. */
-  readonly teacherWindowLosses: number[] = [];
+  private readonly teacherWindowLosses: number[] = [];
   private readonly divergences: Float32Array[] = [];
   private agreements = 0;
 
@@ -29,23 +33,27 @@ export class ScoreTotals {
     if (agreements) for (let i = 0; i < agreements.length; i++) this.agreements += agreements[i];
   }
 
-  /** Mean of the windows' mean losses in nats, and the standard error of that mean. */
-  get loss(): { mean: number; standardError: number } {
-    return summarize(this.windowLosses);
-  }
-
-  /** The same of the teacher; null when there was none. */
-  get teacherLoss(): { mean: number; standardError: number } | null {
-    return this.teacherWindowLosses.length === 0 ? null : summarize(this.teacherWindowLosses);
-  }
-
-  /** Exponential of the mean loss. */
+  /** Exponential of the mean loss so far. */
   get perplexity(): number {
-    return Math.exp(this.loss.mean);
+    return Math.exp(summarize(this.windowLosses).mean);
+  }
+
+  /** Figures of all windows. */
+  get figures(): Pick<TextMeasurement, keyof LossFigures | "klDivergence" | "topTokenAgreement"> {
+    return {
+      ...lossFigures(this.windowLosses),
+      klDivergence: this.klDivergence,
+      topTokenAgreement: this.divergences.length === 0 ? null : this.agreements / this.tokens,
+    };
+  }
+
+  /** Figures of the teacher's losses; null when there was none. */
+  get teacherFigures(): LossFigures | null {
+    return this.teacherWindowLosses.length === 0 ? null : lossFigures(this.teacherWindowLosses);
   }
 
   /** Figures of the divergence; null when there was no teacher. */
-  get klDivergence(): DivergenceFigures | null {
+  private get klDivergence(): DivergenceFigures | null {
     if (this.divergences.length === 0) return null;
     const all = new Float32Array(this.tokens);
     let at = 0;
@@ -67,11 +75,6 @@ export class ScoreTotals {
       windowMeans,
     };
   }
-
-  /** Share of predictions where the top tokens agree; null when there was no teacher. */
-  get topTokenAgreement(): number | null {
-    return this.divergences.length === 0 ? null : this.agreements / this.tokens;
-  }
 }
 
 function meanOf(values: Float32Array): number {
@@ -80,6 +83,13 @@ function meanOf(values: Float32Array): number {
   return sum / values.length;
 }
 
+function lossFigures(windowLosses: readonly number[]): LossFigures {
+  const loss = summarize(windowLosses);
+  const interval = perplexityInterval(windowLosses);
+  return { perplexity: Math.exp(loss.mean), interval, loss, windowLosses };
+}
+
+/** Mean of the windows' mean losses in nats, and the standard error of that mean. */
 function summarize(losses: readonly number[]): { mean: number; standardError: number } {
   const count = losses.length;
   const mean = losses.reduce((sum, loss) => sum + loss, 0) / count;

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import * as os from "node:os";
 import { CancelledError } from "../util/errors.ts";
-import type { MachineDescription, MemoryUsage } from "./files.ts";
+import type { MachineDescription, MemoryPeak, MemoryUsage } from "./files.ts";
 import { sha256 } from "./node-files.ts";
 
 /** Waits. @throws CancelledError when `signal` is aborted */
@@ -43,6 +43,11 @@ export function memoryUsage(): MemoryUsage {
     anonymousBytes: lines.get("RssAnon") ?? null,
     peakResidentBytes: Math.max(peak, residentBytes),
   };
+}
+
+/** Returns the most memory that this process had so far. */
+export function memoryPeak(): MemoryPeak {
+  return { peakMemoryBytes: memoryUsage().peakResidentBytes };
 }
 
 /** Reads the sizes in /proc/self/status, in bytes; empty on systems without it. */

@@ -6,6 +6,7 @@ export type {
   FileStatus,
   GrowingFile,
   MachineDescription,
+  MemoryPeak,
   MemoryUsage,
   ReadableFile,
   WritableFile,

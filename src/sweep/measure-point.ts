@@ -1,6 +1,6 @@
-import { evaluateModel } from "../evaluation/evaluate.ts";
+import { describeSizes } from "../evaluation/describe-sizes.ts";
 import { evaluateTasks } from "../evaluation/evaluate-tasks.ts";
-import type { Evaluation } from "../evaluation/evaluation.ts";
+import { measureText } from "../evaluation/measure-text.ts";
 import { namedOrOwnAverages } from "../evaluation/tasks/averages.ts";
 import type { Task, TaskScore } from "../evaluation/tasks/task.ts";
 import { baseName, monotonicMs } from "../platform/node.ts";
@@ -8,15 +8,7 @@ import type { LanguageModel } from "../runtime/language-model.ts";
 import type { PointEvaluation } from "./recipe/expanded-point.ts";
 import type { Original } from "./original-cache.ts";
 import type { FileHashes } from "./recipe/identify-points.ts";
-import type {
-  AverageFigures,
-  PointResult,
-  TaskFigures,
-  TextFigures,
-} from "./results/sweep-results.ts";
-
-/** Figures of a model, however it was made. */
-export type MeasuredFigures = Omit<PointResult, "makeMs" | "peakMemoryBytes">;
+import type { PointResult, TaskFigures, TextFigures } from "./results/sweep-results.ts";
 
 /** What a model is measured by. */
 export interface Measurement {
@@ -25,6 +17,8 @@ export interface Measurement {
   readonly tasks: readonly Task[];
   /** Null for the original itself, or where divergence is not asked for. */
   readonly original: Original | null;
+  /** What making it took. */
+  readonly made: Pick<PointResult, "makeMs" | "peakMemoryBytes">;
   readonly hashes: FileHashes;
   readonly signal: AbortSignal;
   /** Says what is being measured, and which share of the whole is done, 0 to 1. */
@@ -35,8 +29,8 @@ export interface Measurement {
 export async function measurePoint(
   model: LanguageModel,
   measurement: Measurement,
-): Promise<MeasuredFigures> {
-  const { evaluation, tasks, original, hashes, signal, onProgress } = measurement;
+): Promise<PointResult> {
+  const { evaluation, tasks, original, made, hashes, signal, onProgress } = measurement;
   const startedMs = monotonicMs();
   const parts = evaluation.texts.length + tasks.length;
   const texts: TextFigures[] = [];
@@ -46,7 +40,7 @@ export async function measurePoint(
     const name = baseName(file);
     const sha256 = await hashes.sha256(file);
     const measured = await original?.measure(text, sha256, signal);
-    const found = await evaluateModel(model, {
+    const { figures, ...found } = await measureText(model, {
       text: file,
       ...(window === undefined ? {} : { window }),
       ...(maxWindows === undefined ? {} : { maxWindows }),
@@ -59,7 +53,8 @@ export async function measurePoint(
         onProgress(name, (index + windows / totalWindows) / parts),
     });
     if (index === 0) tokensPerSecond = found.tokensPerSecond;
-    texts.push(textFigures(found, name, sha256));
+    const { loss: _, ...kept } = figures;
+    texts.push({ name, sha256, ...kept });
   }
   const scores: TaskScore[] = [];
   for (const [index, task] of tasks.entries()) {
@@ -73,64 +68,31 @@ export async function measurePoint(
     scores.push(...found);
   }
   const { id, level, threads } = model.backend;
-  const { parameters, file, linear } = model.sizes;
   return {
-    parameters,
-    sizeBytes: file.bytes,
-    linearBytes: linear.bytes,
-    bitsPerWeight: { linear: linear.bitsPerWeight, file: file.bitsPerWeight },
+    parameters: model.sizes.parameters,
+    ...describeSizes(model),
     texts,
     tasks: scores.map(taskFigures),
-    averages: averagesIn(scores),
+    averages: namedOrOwnAverages(scores).map((average) => {
+      const { measure: _, ...kept } = average;
+      return kept;
+    }),
     tokensPerSecond,
+    ...made,
     evaluationMs: monotonicMs() - startedMs,
     backend: { id, level, threads },
   };
 }
 
-function averagesIn(scores: readonly TaskScore[]): AverageFigures[] {
-  return namedOrOwnAverages(scores).map(({ name, tasks, accuracy, accuracyAboveChance }) => ({
-    name,
-    tasks,
-    accuracy,
-    accuracyAboveChance,
-  }));
-}
-
-function textFigures(found: Evaluation, name: string, sha256: string): TextFigures {
-  const { protocol, window, windows, tokens, tokensSha256, perplexity, interval } = found;
-  const { windowLosses, klDivergence, topTokenAgreement } = found;
-  return {
-    name,
-    sha256,
-    protocol,
-    window,
-    windows,
-    tokens,
-    tokensSha256,
-    perplexity,
-    interval,
-    windowLosses,
-    klDivergence,
-    topTokenAgreement,
-  };
-}
-
 function taskFigures(score: TaskScore): TaskFigures {
-  const { name, sha256, shots, items, chance, accuracyAboveChance, answers } = score;
-  const { accuracy, normalizedAccuracy } = score;
+  const { limited: _limited, perplexity: _perplexity, answers, ...kept } = score;
   const mark = (right: boolean | null): string => (right ? "1" : "0");
   return {
-    name,
-    sha256: sha256 ?? "",
-    shots,
-    items,
-    accuracy,
-    normalizedAccuracy,
-    chance,
-    accuracyAboveChance,
+    ...kept,
+    sha256: score.sha256 ?? "",
     right: answers.map(({ right }) => mark(right)).join(""),
     rightNormalized:
-      normalizedAccuracy && answers.map(({ rightNormalized }) => mark(rightNormalized)).join(""),
+      score.normalizedAccuracy &&
+      answers.map(({ rightNormalized }) => mark(rightNormalized)).join(""),
   };
 }

@@ -114,12 +114,12 @@ function tokensOfTasks(tasks: readonly Task[]): number {
 }
 
 function statusOf(database: Database | null, id: string): PointRecord["status"] {
-  const row = database?.row("SELECT status FROM points WHERE id = ?", id);
+  const row = database?.row("SELECT status FROM records WHERE id = ?", id);
   return (row?.["status"] ?? "waiting") as PointRecord["status"];
 }
 
 function countFormer(database: Database | null, points: readonly PreparedPoint[]): number {
   const ids = new Set(points.map(({ point }) => point.id));
-  const rows = database?.rows("SELECT id FROM points") ?? [];
+  const rows = database?.rows("SELECT id FROM records") ?? [];
   return rows.filter(({ id }) => !ids.has(String(id))).length;
 }

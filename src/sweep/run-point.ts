@@ -29,6 +29,8 @@ export interface PointTools {
   readonly onNotice: (message: string) => void;
 }
 
+const notMade = { makeMs: null, peakMemoryBytes: null };
+
 /** Makes a point's checkpoint, unless it is there, and measures it. */
 export async function runPoint(
   { point, work }: Claim,
@@ -45,8 +47,8 @@ export async function runPoint(
   const data = await hashData(work, tasks, hashes);
   if (!isMade && checkpoint === undefined) {
     const { model } = await originals.take(work.model, signal);
-    const figures = await measurePoint(model, { ...measurement, original: null });
-    return { result: { ...figures, makeMs: null, peakMemoryBytes: null }, run: null, data };
+    const result = await measurePoint(model, { ...measurement, original: null, made: notMade });
+    return { result, run: null, data };
   }
   const directory = checkpoint ?? checkpointFolder(tools.models, point);
   const onMade = (activity: string, share: number): void => onProgress(activity, share * makeShare);
@@ -56,11 +58,9 @@ export async function runPoint(
   const original = evaluation.kl ? await originals.take(work.model, signal) : null;
   const model = await load(directory, { backend, signal });
   try {
-    const figures = await measurePoint(model, { ...measurement, original });
     // What a checkpoint cost that was there already was measured elsewhere.
-    const cost = isMade ? run : { elapsedMs: null, peakMemoryBytes: null };
-    const { elapsedMs: makeMs, peakMemoryBytes } = cost;
-    return { result: { ...figures, makeMs, peakMemoryBytes }, run, data };
+    const made = isMade ? { makeMs: run.elapsedMs, peakMemoryBytes: run.peakMemoryBytes } : notMade;
+    return { result: await measurePoint(model, { ...measurement, original, made }), run, data };
   } finally {
     model.release();
   }

@@ -21,7 +21,7 @@ import { OriginalCache } from "./original-cache.ts";
 import { planSweep } from "./plan-sweep.ts";
 import type { Claim, Failure, PointCounts, PointQueue } from "./queue/point-queue.ts";
 import { type PreparedSweep, prepareSweep } from "./recipe/prepare-sweep.ts";
-import { readPoint, readResults } from "./results/read-records.ts";
+import { readPoint, readRecords } from "./results/read-records.ts";
 import {
   databaseName,
   hasDatabase,
@@ -120,7 +120,7 @@ export async function runSweep(
     emit({ type: "plan", plan });
     await new Sweep(prepared, plan, { database, queue, folder, run }).work();
     if (queue.isDone()) await remove(joinPath(folder, cacheName));
-    return readResults(database);
+    return readRecords(database);
   } finally {
     database.close();
   }
@@ -257,7 +257,7 @@ class Sweep {
   /** Removes checkpoints of measured points that a killed process could not remove. */
   private async clean(): Promise<void> {
     if (this.prepared.recipe.keep) return;
-    for (const { point, status } of readResults(this.place.database).points) {
+    for (const { point, status } of readRecords(this.place.database).points) {
       if (status === "done") await this.discard(point);
     }
   }

@@ -168,7 +168,7 @@ describe("a sweep", () => {
     expect(stdout).toBe("model,points\r\none,3\r\ntwo,3\r\n");
     const listed = await fewbitHere(["results", out, "--csv"]);
     expect(listed.stdout.split("\r\n")).toHaveLength(8);
-    const wrong = await fewbitHere(["results", out, "--sql", "DELETE FROM points"]);
+    const wrong = await fewbitHere(["results", out, "--sql", "DELETE FROM records"]);
     expect(wrong.code).toBe(2);
     expect(wrong.stderr).toContain("attempt to write a readonly database");
     expect((await fewbitHere(["results", out, "--sql", "SELECT x"])).stderr).toContain(
@@ -194,8 +194,11 @@ describe("a sweep", () => {
   /** Moments at which a sweep is killed, each later in its work than the one before. */
   const moments: [what: string, kill: (args: readonly string[]) => Promise<Finished>][] = [
     ["while it makes its database", (args) => killAt(args, /^sql CREATE VIEW task_results/, env)],
-    ["while it enters its points", (args) => killAt(args, /^sql INSERT INTO points/, env)],
-    ["while it keeps an original's result", (args) => killAt(args, /^sql INSERT INTO data/, env)],
+    ["while it enters its points", (args) => killAt(args, /^sql INSERT INTO records/, env)],
+    [
+      "while it keeps an original's result",
+      (args) => killAt(args, /^sql UPDATE records SET status = 'done'/, env),
+    ],
     ["while it makes a checkpoint", async (args) => (await holdAt(args, /^write /, helper)).kill()],
     [
       "while it keeps an original's states",
@@ -210,7 +213,10 @@ describe("a sweep", () => {
       "when that has its name, and is not measured",
       async (args) => (await holdAt(args, /^rm \.journal/, helper)).kill(),
     ],
-    ["while it keeps the last result", (args) => killAt(args, /^sql INSERT INTO data/, env)],
+    [
+      "while it keeps the last result",
+      (args) => killAt(args, /^sql UPDATE records SET status = 'done'/, env),
+    ],
   ];
 
   test("that is killed at any time resumes to the same results", { timeout: 300_000 }, async () => {

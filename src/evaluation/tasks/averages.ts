@@ -47,15 +47,19 @@ export const taskAverages = {
 /** Names of the averages. */
 export type AverageId = keyof typeof taskAverages;
 
-/** The mean over a named set of tasks. */
-export interface NamedAverage {
-  readonly name: AverageId;
-  readonly tasks: readonly TaskId[];
-  readonly measure: TaskAverage["measure"];
-  /** Mean of the tasks' accuracies, each counting the same; the tasks' errors are independent. */
+/** Means over tasks, each counting the same. */
+interface Average {
+  /** Mean of the tasks' accuracies; the tasks' errors are independent. */
   readonly accuracy: Accuracy;
   /** Mean of `(accuracy − chance) / (1 − chance)`, of the same accuracies. */
   readonly accuracyAboveChance: number;
+}
+
+/** The mean over a named set of tasks. */
+export interface NamedAverage extends Average {
+  readonly name: AverageId;
+  readonly tasks: readonly TaskId[];
+  readonly measure: TaskAverage["measure"];
 }
 
 /**
@@ -86,12 +90,10 @@ export function tasksOfAverage(name: string): readonly TaskId[] {
 }
 
 /** The mean accuracy over tasks that stand together under no paper's name. */
-export interface OwnAverage {
+export interface OwnAverage extends Average {
   readonly name: "tasks";
   readonly tasks: readonly string[];
   readonly measure: "accuracy";
-  readonly accuracy: Accuracy;
-  readonly accuracyAboveChance: number;
 }
 
 /** Computes the mean accuracy (`acc`) over all tasks; null for fewer than two. */
@@ -117,7 +119,7 @@ export function namedOrOwnAverages(scores: readonly TaskScore[]): (NamedAverage 
 export function meanOfTasks(
   members: readonly TaskScore[],
   measure: TaskAverage["measure"],
-): Pick<OwnAverage, "accuracy" | "accuracyAboveChance"> {
+): Average {
   const count = members.length;
   const accuracies = members.map((score) =>
     measure === "accuracy" ? score.accuracy : (score.normalizedAccuracy ?? score.accuracy),

@@ -8,7 +8,7 @@ import { type Database, describeMachine, hostDigits, processMark } from "../../p
 import { DatabaseQueue } from "./database-queue.ts";
 import { enrollPoints } from "./enroll-points.ts";
 import type { Finished } from "./point-queue.ts";
-import { readResults } from "../results/read-records.ts";
+import { readRecords } from "../results/read-records.ts";
 import { openResultsDatabase } from "../results/results-database.ts";
 
 const worker = { fewbit: "0", machine: describeMachine() };
@@ -141,7 +141,7 @@ describe("DatabaseQueue", () => {
   it("keeps all of a result", async () => {
     const queue = new DatabaseQueue(database, all);
     expect(await queue.complete(await claimed(queue), finished)).toBe(true);
-    const [record] = readResults(database).points;
+    const [record] = readRecords(database).points;
     expect(record.result).toEqual(finished.result);
     expect(record).toMatchObject({ status: "done", attempts: 1, error: null, fewbit: "0" });
   });
@@ -153,7 +153,7 @@ describe("DatabaseQueue", () => {
     const again = await claimed(queue);
     expect(again).toMatchObject({ point: { id: "a" }, attempt: 2 });
     await queue.fail(again, failure, false);
-    const [record] = readResults(database).points;
+    const [record] = readRecords(database).points;
     expect(record).toMatchObject({ status: "failed", error: failure, attempts: 2, result: null });
   });
 
@@ -166,7 +166,7 @@ describe("DatabaseQueue", () => {
   it("makes a point wait again whose lease ran out; what its first owner does no longer counts", async () => {
     const slow = new DatabaseQueue(database, all);
     const lost = await claimed(slow);
-    database.execute("UPDATE points SET owner = '00000000 1 1', lease_until = 0 WHERE id = 'a'");
+    database.execute("UPDATE records SET owner = '00000000 1 1', lease_until = 0 WHERE id = 'a'");
     const queue = new DatabaseQueue(database, all);
     const claim = await claimed(queue);
     expect(claim).toMatchObject({ point: { id: "a" }, attempt: 2 });
@@ -180,7 +180,7 @@ describe("DatabaseQueue", () => {
     const queue = new DatabaseQueue(database, all);
     const passLeases = (leases: number): void => {
       const passed = leases * queue.leaseMs;
-      database.run("UPDATE points SET lease_until = lease_until - ? WHERE id = 'a'", passed);
+      database.run("UPDATE records SET lease_until = lease_until - ? WHERE id = 'a'", passed);
     };
     await claimed(queue);
     passLeases(2);
@@ -192,7 +192,7 @@ describe("DatabaseQueue", () => {
   it("keeps a claim as long as it is renewed", async () => {
     const queue = new DatabaseQueue(database, all);
     const claim = await claimed(queue);
-    database.execute("UPDATE points SET lease_until = lease_until - 20 WHERE id = 'a'");
+    database.execute("UPDATE records SET lease_until = lease_until - 20 WHERE id = 'a'");
     const before = database.row("SELECT lease_until FROM points WHERE id = 'a'");
     expect(await queue.renew(claim)).toBe(true);
     const after = database.row("SELECT lease_until FROM points WHERE id = 'a'");
@@ -209,14 +209,14 @@ describe("DatabaseQueue", () => {
     for (let death = 1; death <= 4; death++) {
       const claim = await claimed(queue);
       expect(claim.point.id).toBe("a");
-      database.run("UPDATE points SET owner = ? WHERE id = 'a'", owner);
+      database.run("UPDATE records SET owner = ? WHERE id = 'a'", owner);
       if (death > 1) continue;
       expect((await claimed(queue)).point.id).toBe("b");
       child.kill("SIGKILL");
       await once(child, "exit");
     }
     expect((await claimed(queue)).point.id).toBe("c");
-    const [record] = readResults(database).points;
+    const [record] = readRecords(database).points;
     expect(record.error?.message).toBe("the process ended 4 times while it worked on this point");
   });
 });
@@ -226,20 +226,20 @@ describe("enrollPoints", () => {
     const queue = new DatabaseQueue(database, all);
     await queue.complete(await claimed(queue), finished);
     enroll(["d", "a"]);
-    const results = readResults(database);
+    const results = readRecords(database);
     expect(results.points.map(({ point, status }) => `${point.id} ${status}`)).toEqual([
       "d waiting",
       "a done",
     ]);
     expect(database.rows("SELECT id FROM points")).toHaveLength(4);
     enroll(["a", "b"]);
-    expect(readResults(database).points.map(({ point }) => point.id)).toEqual(["a", "b"]);
+    expect(readRecords(database).points.map(({ point }) => point.id)).toEqual(["a", "b"]);
   });
 
   it("refuses another sweep's folder, and to take points away from a process at work", () => {
     expect(() => enroll(["x"], "another")).toThrow('holds the results of "test"');
     expect(() => enroll(["a", "b"], "test", true)).toThrow("1 points that this one does not have");
     enroll(["a", "b", "c", "d"], "test", true);
-    expect(readResults(database).points).toHaveLength(4);
+    expect(readRecords(database).points).toHaveLength(4);
   });
 });

@@ -9,8 +9,7 @@ import {
 } from "../../platform/node.ts";
 import type { PointWork } from "../recipe/expanded-point.ts";
 import type { Claim, Failure, Finished, PointCounts, PointQueue, Worker } from "./point-queue.ts";
-import { pointOf } from "../results/read-records.ts";
-import { storeResult } from "../results/store-result.ts";
+import { pointOf, writeDocument } from "../results/read-records.ts";
 
 /** A point during which this many processes have died is not retried automatically. */
 const mostCrashes = 4;
@@ -51,7 +50,7 @@ export class DatabaseQueue implements PointQueue {
       this.takeBack();
       const [row] = database
         .rows(
-          "SELECT * FROM points WHERE status = 'waiting' AND position IS NOT NULL " +
+          "SELECT * FROM records WHERE status = 'waiting' AND position IS NOT NULL " +
             "ORDER BY model IS NOT ?, position",
           preferredModel,
         )
@@ -60,7 +59,7 @@ export class DatabaseQueue implements PointQueue {
       const token = randomSuffix() + randomSuffix();
       const attempt = Number(row["attempts"]) + 1;
       database.run(
-        "UPDATE points SET status = 'running', attempts = ?, owner = ?, token = ?, lease_until = ?, " +
+        "UPDATE records SET status = 'running', attempts = ?, owner = ?, token = ?, lease_until = ?, " +
           "fewbit = ?, machine = ?, started_at = ?, finished_at = NULL, " +
           "error_code = NULL, error_message = NULL, error_hint = NULL WHERE id = ?",
         attempt,
@@ -82,35 +81,13 @@ export class DatabaseQueue implements PointQueue {
   }
 
   async complete({ point, token }: Claim, finished: Finished): Promise<boolean> {
-    const { database } = this;
     const { result, run, data } = finished;
-    return database.transaction(() => {
-      const isOwn = this.changeOwn(
-        `status = 'done', crashes = 0, finished_at = ?, parameters = ?, size_bytes = ?, linear_bytes = ?, bits_per_weight = ?,
-         file_bits_per_weight = ?, tokens_per_second = ?, make_ms = ?, peak_memory_bytes = ?, evaluation_ms = ?,
-         backend = ?, backend_level = ?, threads = ?, run = ?, ${nobody}`,
-        [
-          now(),
-          result.parameters,
-          result.sizeBytes,
-          result.linearBytes,
-          result.bitsPerWeight.linear,
-          result.bitsPerWeight.file,
-          result.tokensPerSecond,
-          result.makeMs,
-          result.peakMemoryBytes,
-          result.evaluationMs,
-          result.backend.id,
-          result.backend.level,
-          result.backend.threads,
-          run && JSON.stringify(run),
-        ],
-        point.id,
-        token,
-      );
-      if (isOwn) storeResult(database, point.id, result, data);
-      return isOwn;
-    });
+    return this.changeOwn(
+      `status = 'done', crashes = 0, finished_at = ?, result = ?, run = ?, data = ?, ${nobody}`,
+      [now(), writeDocument(result), run && JSON.stringify(run), JSON.stringify(data)],
+      point.id,
+      token,
+    );
   }
 
   async fail({ point, token }: Claim, failure: Failure, again: boolean): Promise<boolean> {
@@ -128,7 +105,7 @@ export class DatabaseQueue implements PointQueue {
 
   async counts(): Promise<PointCounts> {
     const counts = { waiting: 0, running: 0, done: 0, failed: 0 };
-    for (const { id, status } of this.database.rows("SELECT id, status FROM points")) {
+    for (const { id, status } of this.database.rows("SELECT id, status FROM records")) {
       if (this.points.has(String(id))) counts[status as keyof PointCounts]++;
     }
     return counts;
@@ -137,24 +114,24 @@ export class DatabaseQueue implements PointQueue {
   /** Whether another process is at work on a point of the sweep. */
   isBusyElsewhere(): boolean {
     return this.database
-      .rows("SELECT owner, lease_until FROM points WHERE status = 'running'")
+      .rows("SELECT owner, lease_until FROM records WHERE status = 'running'")
       .some((row) => row["owner"] !== this.owner && !this.isLost(row));
   }
 
   /** Whether any process, by any recipe, works or will work on a point. */
   isDone(): boolean {
     const open = "status = 'running' OR status = 'waiting' AND position IS NOT NULL";
-    return this.database.row(`SELECT 1 FROM points WHERE ${open} LIMIT 1`) === null;
+    return this.database.row(`SELECT 1 FROM records WHERE ${open} LIMIT 1`) === null;
   }
 
   /** Makes points whose worker died, or has been silent for too long, wait again. */
   private takeBack(): void {
-    const running = this.database.rows("SELECT * FROM points WHERE status = 'running'");
+    const running = this.database.rows("SELECT * FROM records WHERE status = 'running'");
     for (const row of running.filter((each) => this.isLost(each))) {
       const crashes = Number(row["crashes"]) + 1;
       const given = crashes < mostCrashes;
       this.database.run(
-        `UPDATE points SET status = ?, crashes = ?, error_code = ?, error_message = ?, error_hint = ?, ${nobody} WHERE id = ?`,
+        `UPDATE records SET status = ?, crashes = ?, error_code = ?, error_message = ?, error_hint = ?, ${nobody} WHERE id = ?`,
         given ? "waiting" : "failed",
         crashes,
         given ? null : "CRASHED",
@@ -181,7 +158,7 @@ export class DatabaseQueue implements PointQueue {
   ): boolean {
     const own = "id = ? AND token = ? AND status = 'running'";
     return (
-      this.database.run(`UPDATE points SET ${changes} WHERE ${own}`, ...values, id, token) === 1
+      this.database.run(`UPDATE records SET ${changes} WHERE ${own}`, ...values, id, token) === 1
     );
   }
 }

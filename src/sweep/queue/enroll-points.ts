@@ -2,7 +2,6 @@ import type { Database } from "../../platform/node.ts";
 import { UsageError } from "../../util/errors.ts";
 import type { PointWork } from "../recipe/expanded-point.ts";
 import type { SweepPoint } from "../results/sweep-results.ts";
-import { insert } from "../results/store-result.ts";
 
 /** A point with all that a database keeps of it before it is begun. */
 export interface EnrolledPoint {
@@ -34,13 +33,13 @@ export function enrollPoints(database: Database, enrollment: Enrollment): void {
   database.transaction(() => {
     expectSameSweep(database, enrollment, isBusy);
     database.execute("DELETE FROM sweep");
-    const changed_at = new Date().toISOString();
-    insert(database, "sweep", { id: 1, name, recipe: JSON.stringify(recipe), changed_at });
-    database.execute("UPDATE points SET position = NULL");
+    const now = new Date().toISOString();
+    database.run("INSERT INTO sweep VALUES (1, ?, ?, ?)", name, JSON.stringify(recipe), now);
+    database.execute("UPDATE records SET position = NULL");
     for (const [position, each] of points.entries()) enroll(database, position, each);
     if (retryFailed) {
       database.execute(
-        "UPDATE points SET status = 'waiting', attempts = 0, crashes = 0 " +
+        "UPDATE records SET status = 'waiting', attempts = 0, crashes = 0 " +
           "WHERE status = 'failed' AND position IS NOT NULL",
       );
     }
@@ -52,20 +51,25 @@ function enroll(database: Database, position: number, { point, work, command }: 
   const described = { position, model, label, command, work: JSON.stringify(work) };
   const names = Object.keys(described).map((column) => `${column} = ?`);
   const known = database.run(
-    `UPDATE points SET ${names.join(", ")} WHERE id = ?`,
+    `UPDATE records SET ${names.join(", ")} WHERE id = ?`,
     ...Object.values(described),
     id,
   );
   if (known > 0) return;
   const status = "waiting";
-  insert(database, "points", { id, ...described, method, preset, scheme, bits, seed, status });
+  const row = { id, ...described, method, preset, scheme, bits, seed, status };
+  const marks = Object.keys(row).map(() => "?");
+  database.run(
+    `INSERT INTO records (${Object.keys(row).join(", ")}) VALUES (${marks.join(", ")})`,
+    ...Object.values(row),
+  );
 }
 
 function expectSameSweep(database: Database, { name, points }: Enrollment, isBusy: boolean): void {
   const before = database.row("SELECT name FROM sweep")?.["name"];
   if (before === undefined) return;
   const ids = new Set(points.map(({ point }) => point.id));
-  const former = database.rows("SELECT id FROM points WHERE position IS NOT NULL");
+  const former = database.rows("SELECT id FROM records WHERE position IS NOT NULL");
   const lost = former.filter(({ id }) => !ids.has(String(id))).length;
   if (lost === 0) return;
   if (isBusy) {

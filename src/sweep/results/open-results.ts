@@ -1,6 +1,6 @@
 import { absolutePath, type DatabaseRow, joinPath } from "../../platform/node.ts";
 import { FewbitError, UsageError } from "../../util/errors.ts";
-import { readResults } from "./read-records.ts";
+import { readRecords } from "./read-records.ts";
 import { databaseName, readResultsDatabase } from "./results-database.ts";
 import type { SweepResults } from "./sweep-results.ts";
 
@@ -11,7 +11,7 @@ import type { SweepResults } from "./sweep-results.ts";
 export async function openResults(folder: string): Promise<SweepResults> {
   const database = await readResultsDatabase(joinPath(absolutePath(folder), databaseName));
   try {
-    return readResults(database);
+    return readRecords(database);
   } finally {
     database.close();
   }

@@ -1,10 +1,19 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { applicationId, migrations, schemaVersion } from "./results-schema.ts";
+import { writeOldDatabase } from "../../../test/fixtures/old-results.ts";
+import { makeSweepResults } from "../../../test/fixtures/sweep-results.ts";
+import { readRecords } from "./read-records.ts";
 import { openResultsDatabase, readResultsDatabase } from "./results-database.ts";
+import { schemaVersion } from "./results-schema.ts";
+import type { PointResult, SweepResults, TextFigures } from "./sweep-results.ts";
+
+const module = new URL("results-database.ts", import.meta.url).href;
 
 let folder = "";
 let path = "";
@@ -13,20 +22,6 @@ beforeEach(() => {
   path = join(folder, "results.db");
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
-
-/** A database of ours as an older or newer program left it. */
-function makeOld(version: number): void {
-  const old = new DatabaseSync(path);
-  for (const migration of migrations.slice(0, version)) old.exec(migration);
-  old.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${version}`);
-  if (version > 0) {
-    old.exec(
-      "INSERT INTO points (id, position, model, label, bits, seed, work, status) " +
-        "VALUES ('a', 0, 'm', 'rtn w4', 4, 0, '{}', 'failed')",
-    );
-  }
-  old.close();
-}
 
 const versionOf = (): unknown => {
   const database = new DatabaseSync(path, { readOnly: true });
@@ -45,28 +40,26 @@ describe("openResultsDatabase", () => {
     database.close();
   });
 
-  it.each([0, 1])("brings layout %i to this one, and keeps what is in it", async (version) => {
-    makeOld(version);
+  it("makes the tables of a database that a killed process left without any", async () => {
+    writeOldDatabase(path, 0, results);
     const database = await openResultsDatabase(path);
-    const rows = database.rows("SELECT label, status FROM points");
-    expect(rows).toEqual(version === 0 ? [] : [{ label: "rtn w4", status: "failed" }]);
-    expect(database.rows("SELECT * FROM task_results")).toEqual([]);
+    expect(database.rows("SELECT * FROM points")).toEqual([]);
     database.close();
     expect(versionOf()).toBe(schemaVersion);
   });
 
-  it("leaves an older layout as it was when the change fails halfway", async () => {
-    makeOld(1);
-    const old = new DatabaseSync(path);
-    // Takes the name of something that the next layout makes.
-    old.exec("CREATE TABLE task_results (x)");
-    old.close();
-    await expect(openResultsDatabase(path)).rejects.toThrow("task_results");
-    expect(versionOf()).toBe(1);
+  it("makes views anew that another list of figures left", async () => {
+    (await openResultsDatabase(path)).close();
+    const other = new DatabaseSync(path);
+    other.exec("DROP VIEW texts; CREATE VIEW texts AS SELECT id FROM records");
+    other.close();
+    const database = await readResultsDatabase(path);
+    expect(database.columns("SELECT * FROM texts")).toContain("top_token_agreement");
+    database.close();
   });
 
   it("refuses a newer layout, and leaves it untouched", async () => {
-    makeOld(schemaVersion);
+    (await openResultsDatabase(path)).close();
     const newer = new DatabaseSync(path);
     newer.exec(`PRAGMA user_version = ${schemaVersion + 1}`);
     newer.close();
@@ -103,11 +96,153 @@ describe("readResultsDatabase", () => {
   it("lets nothing be changed", async () => {
     (await openResultsDatabase(path)).close();
     const database = await readResultsDatabase(path);
-    expect(() => database.execute("DELETE FROM points")).toThrow("readonly");
+    expect(() => database.execute("DELETE FROM records")).toThrow("readonly");
     database.close();
   });
 
   it("refuses a folder without results", async () => {
     await expect(readResultsDatabase(path)).rejects.toThrow("there are no results");
+  });
+});
+
+/** Results with all that may be missing, of points of every kind, and figures without bounds. */
+const results = oddResults();
+
+function oddResults(): SweepResults {
+  const made = makeSweepResults({
+    models: [["tiny-0.3m", 300_000]],
+    windows: 3,
+    items: 7,
+    failed: ["tiny-0.3m rtn w4g64"],
+    waiting: ["tiny-0.3m paretoq w2-seq"],
+  });
+  const change: ((result: PointResult) => PointResult)[] = [
+    (result) => ({ ...result, tokensPerSecond: 800, averages: [] }),
+    (result) => changeText(result, { perplexity: Infinity, interval: null }),
+    ({ tasks, ...rest }) => ({
+      ...rest,
+      tasks: tasks.map((task) => ({
+        ...task,
+        normalizedAccuracy: { mean: 2 / 7, standardError: 0.1 },
+        rightNormalized: "0101000",
+      })),
+    }),
+    (result) =>
+      changeText(result, {
+        interval: { low: 2, high: Infinity, level: 0.95 },
+        klDivergence: {
+          mean: 0.5,
+          interval: null,
+          percentile99: 4,
+          percentile99Interval: null,
+          maximum: 9,
+          windowMeans: [0.1, 0.2, 1.2],
+        },
+      }),
+    (result) => ({ ...result, texts: [...result.texts, ...result.texts], tasks: [] }),
+  ];
+  return {
+    ...made,
+    points: made.points.map((record, index) => ({
+      ...record,
+      result: record.result && (change[index] ?? ((same) => same))(record.result),
+    })),
+  };
+}
+
+function changeText(result: PointResult, changes: Partial<TextFigures>): PointResult {
+  return { ...result, texts: result.texts.map((text) => ({ ...text, ...changes })) };
+}
+
+/** What users ask; the order of rows is asked for too. */
+const queries = [
+  "SELECT * FROM results",
+  "SELECT * FROM points ORDER BY id",
+  "SELECT * FROM texts ORDER BY point, position",
+  "SELECT * FROM windows ORDER BY point, text, window",
+  "SELECT * FROM tasks ORDER BY point, position",
+  "SELECT * FROM averages ORDER BY point, position",
+  "SELECT * FROM data ORDER BY point, role, name",
+  "SELECT model, label, perplexity FROM results WHERE bits = 2 ORDER BY perplexity",
+  "SELECT point, make_ms / 7 FROM (SELECT id AS point, make_ms FROM points) ORDER BY point",
+  "SELECT a.point, avg(a.loss - b.loss) AS d FROM windows a JOIN windows b USING (text, window) " +
+    "WHERE b.point = 'tiny-0.3m original' GROUP BY a.point ORDER BY a.point",
+  "SELECT task, avg(above_chance) FROM tasks JOIN (SELECT id, label AS task FROM points) ON id = point " +
+    "GROUP BY task",
+];
+
+/** Answers of a database, with the names of their columns. */
+function answersOf(): unknown[] {
+  const database = new DatabaseSync(path, { readOnly: true });
+  const answers = queries.map((query) => {
+    const statement = database.prepare(query);
+    return { columns: statement.columns().map(({ name }) => name), rows: statement.all() };
+  });
+  database.close();
+  return answers;
+}
+
+describe("a database of an older layout", () => {
+  it.each([1, 2])("%i gives the same results and answers afterwards", async (version) => {
+    writeOldDatabase(path, version, results);
+    const before = answersOf();
+    const database = await readResultsDatabase(path);
+    expect(readRecords(database)).toEqual(results);
+    expect(database.rows("SELECT task, accuracy FROM task_results")).toHaveLength(26);
+    database.close();
+    expect(answersOf()).toEqual(before);
+    expect(versionOf()).toBe(schemaVersion);
+  });
+
+  /** A database whose change to this layout comes to `statement` at its sixth point. */
+  function withTrigger(statement: string): unknown[] {
+    writeOldDatabase(path, 2, results);
+    const old = new DatabaseSync(path);
+    old.exec(
+      `CREATE TRIGGER halfway BEFORE UPDATE ON points WHEN OLD.position = 5 BEGIN ${statement}; END`,
+    );
+    old.close();
+    return answersOf();
+  }
+
+  /** Whether a process is writing. */
+  function isLocked(): boolean {
+    const other = new DatabaseSync(path);
+    try {
+      other.exec("BEGIN IMMEDIATE; ROLLBACK");
+      return false;
+    } catch {
+      return true;
+    } finally {
+      other.close();
+    }
+  }
+
+  it("is left as it was when the change fails halfway", async () => {
+    const before = withTrigger("SELECT RAISE(ABORT, 'the disk is tired')");
+    await expect(openResultsDatabase(path)).rejects.toThrow("the disk is tired");
+    expect(versionOf()).toBe(2);
+    expect(answersOf()).toEqual(before);
+  });
+
+  it("is left as it was when the process is killed halfway", async () => {
+    const before = withTrigger(
+      "SELECT count(*) FROM (WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n)",
+    );
+    const code = `const { openResultsDatabase } = await import(${JSON.stringify(module)});
+      await openResultsDatabase(process.argv[1]);`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", code, path]);
+    while (!isLocked()) await sleep(20);
+    await sleep(100);
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    expect(versionOf()).toBe(2);
+    expect(answersOf()).toEqual(before);
+    const again = new DatabaseSync(path);
+    again.exec("DROP TRIGGER halfway");
+    again.close();
+    (await openResultsDatabase(path)).close();
+    expect(versionOf()).toBe(schemaVersion);
+    expect(answersOf()).toEqual(before);
   });
 });

@@ -1,6 +1,7 @@
 import { type Database, openDatabase, openForReading, status } from "../../platform/node.ts";
 import { FormatError, UnsupportedError, UsageError } from "../../util/errors.ts";
-import { applicationId, migrations, schemaVersion } from "./results-schema.ts";
+import { applicationId, schemaVersion, tables, views } from "./results-schema.ts";
+import { upgradeOldLayout } from "./upgrade-layout.ts";
 
 /** Name of the database in a sweep's folder. */
 export const databaseName = "results.db";
@@ -48,8 +49,7 @@ export async function readResultsDatabase(path: string): Promise<Database> {
   }
   const database = await openDatabase(path, { readOnly: true });
   try {
-    const version = expectOurs(database);
-    if (version === schemaVersion) return database;
+    if (isCurrent(database)) return database;
   } catch (error) {
     database.close();
     throw error;
@@ -98,13 +98,26 @@ function expectOurs(database: Database): number {
   );
 }
 
+/** Whether tables and views are those of this program; so views grow with the list of figures. */
+function isCurrent(database: Database): boolean {
+  if (expectOurs(database) !== schemaVersion) return false;
+  const found = database.rows("SELECT name, sql FROM sqlite_schema WHERE type = 'view'");
+  return (
+    found.length === views.size && found.every(({ name, sql }) => views.get(`${name}`) === sql)
+  );
+}
+
 function migrate(database: Database): void {
-  const isCurrent = (): boolean => expectOurs(database) === schemaVersion;
-  if (isCurrent()) return;
+  if (isCurrent(database)) return;
   database.transaction(() => {
     // Another process may have been faster.
     const from = expectOurs(database);
-    for (const migration of migrations.slice(from)) database.execute(migration);
+    if (from === 0) database.execute(tables);
+    else if (from < schemaVersion) upgradeOldLayout(database);
+    for (const [name, statement] of views) {
+      database.execute(`DROP VIEW IF EXISTS ${name}`);
+      database.execute(statement);
+    }
     database.execute(`PRAGMA application_id = ${applicationId}`);
     database.execute(`PRAGMA user_version = ${schemaVersion}`);
   });

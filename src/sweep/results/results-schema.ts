@@ -1,16 +1,23 @@
+import { allFigures, type Figure, figurePaths } from "../../evaluation/figures.ts";
+
 /** Marks a database file as a sweep's results (`PRAGMA application_id`): the letters "fbit". */
 export const applicationId = 0x66_62_69_74;
 
-/** Changes that lead from each version of the layout to the next, from nothing on. */
-export const migrations: readonly string[] = [
-  `
+/** Version of the tables that this program reads and writes (`PRAGMA user_version`). */
+export const schemaVersion = 3;
+
+/**
+ * The tables. A record holds what is known of a point: its state in columns, and as JSON what came
+ * of it (`result`, a `PointResult`), how it was made (`run`) and of which files (`data`).
+ */
+export const tables = `
 CREATE TABLE sweep (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   name TEXT NOT NULL,
   recipe TEXT NOT NULL,
   changed_at TEXT NOT NULL
 );
-CREATE TABLE points (
+CREATE TABLE records (
   id TEXT PRIMARY KEY,
   position INTEGER,
   model TEXT NOT NULL,
@@ -35,88 +42,68 @@ CREATE TABLE points (
   machine TEXT,
   started_at TEXT,
   finished_at TEXT,
-  parameters INTEGER,
-  size_bytes INTEGER,
-  linear_bytes INTEGER,
-  bits_per_weight REAL,
-  file_bits_per_weight REAL,
-  tokens_per_second REAL,
-  make_ms REAL,
-  peak_memory_bytes INTEGER,
-  evaluation_ms REAL,
-  backend TEXT,
-  backend_level TEXT,
-  threads INTEGER,
-  run TEXT
+  run TEXT,
+  result TEXT,
+  data TEXT
 );
-CREATE INDEX points_by_status ON points (status, position);
-CREATE TABLE texts (
-  point TEXT NOT NULL REFERENCES points (id),
-  position INTEGER NOT NULL,
-  name TEXT NOT NULL,
-  sha256 TEXT NOT NULL,
-  protocol TEXT NOT NULL,
-  window INTEGER NOT NULL,
-  windows INTEGER NOT NULL,
-  tokens INTEGER NOT NULL,
-  tokens_sha256 TEXT NOT NULL,
-  perplexity REAL NOT NULL,
-  low REAL,
-  high REAL,
-  level REAL,
-  kl_mean REAL,
-  kl_low REAL,
-  kl_high REAL,
-  kl_percentile99 REAL,
-  kl_percentile99_low REAL,
-  kl_percentile99_high REAL,
-  kl_maximum REAL,
-  top_token_agreement REAL,
-  PRIMARY KEY (point, position)
-) WITHOUT ROWID;
-CREATE TABLE windows (
-  point TEXT NOT NULL REFERENCES points (id),
-  text INTEGER NOT NULL,
-  window INTEGER NOT NULL,
-  loss REAL NOT NULL,
-  kl REAL,
-  PRIMARY KEY (point, text, window)
-) WITHOUT ROWID;
-CREATE TABLE tasks (
-  point TEXT NOT NULL REFERENCES points (id),
-  position INTEGER NOT NULL,
-  name TEXT NOT NULL,
-  sha256 TEXT NOT NULL,
-  shots INTEGER NOT NULL,
-  items INTEGER NOT NULL,
-  accuracy REAL NOT NULL,
-  accuracy_error REAL NOT NULL,
-  normalized_accuracy REAL,
-  normalized_error REAL,
-  chance REAL NOT NULL,
-  above_chance REAL NOT NULL,
-  right TEXT NOT NULL,
-  right_normalized TEXT,
-  PRIMARY KEY (point, position)
-) WITHOUT ROWID;
-CREATE TABLE averages (
-  point TEXT NOT NULL REFERENCES points (id),
-  position INTEGER NOT NULL,
-  name TEXT NOT NULL,
-  tasks TEXT NOT NULL,
-  accuracy REAL NOT NULL,
-  accuracy_error REAL NOT NULL,
-  above_chance REAL NOT NULL,
-  PRIMARY KEY (point, position)
-) WITHOUT ROWID;
-CREATE TABLE data (
-  point TEXT NOT NULL REFERENCES points (id),
-  role TEXT NOT NULL,
-  name TEXT NOT NULL,
-  sha256 TEXT NOT NULL
-);
-CREATE INDEX data_by_point ON data (point);
-CREATE VIEW results AS
+CREATE INDEX records_by_status ON records (status, position);
+`;
+
+/** Columns of `records` that `points` gives as they are. */
+const kept =
+  "id, position, model, label, method, preset, scheme, bits, seed, work, command, status, attempts, " +
+  "crashes, owner, token, lease_until, error_code, error_message, error_hint, fewbit, machine, " +
+  "started_at, finished_at";
+
+/** Queries of the views, which give what stands in the documents as tables. */
+const queries: Readonly<Record<string, string>> = {
+  points: `
+SELECT
+  ${kept},
+  ${figureColumns("result", ({ of }) => of === "model")},
+  ${pick("result", { backend: "backend.id", backend_level: "backend.level", threads: "backend.threads" })},
+  run
+FROM records`,
+  texts: `
+SELECT
+  records.id AS point, entry.key AS position,
+  ${pick("entry.value", {
+    name: "name",
+    sha256: "sha256",
+    protocol: "protocol",
+    window: "window",
+    windows: "windows",
+    tokens: "tokens",
+    tokens_sha256: "tokensSha256",
+  })},
+  ${figureColumns("entry.value", ({ of }) => of === "text")}
+FROM records, json_each(records.result, '$.texts') AS entry`,
+  windows: `
+SELECT
+  records.id AS point, entry.key AS text, loss.key AS window, CAST(loss.value AS REAL) AS loss,
+  CAST(json_extract(entry.value, '$.klDivergence.windowMeans[' || loss.key || ']') AS REAL) AS kl
+FROM
+  records, json_each(records.result, '$.texts') AS entry,
+  json_each(entry.value, '$.windowLosses') AS loss`,
+  tasks: `
+SELECT
+  records.id AS point, entry.key AS position,
+  ${pick("entry.value", { name: "name", sha256: "sha256", shots: "shots", items: "items" })},
+  ${figureColumns("entry.value", ({ of }) => of === "task")},
+  ${pick("entry.value", { right: "right", right_normalized: "rightNormalized" })}
+FROM records, json_each(records.result, '$.tasks') AS entry`,
+  averages: `
+SELECT
+  records.id AS point, entry.key AS position,
+  ${pick("entry.value", { name: "name", tasks: "tasks" })},
+  ${figureColumns("entry.value", ({ averaged }) => averaged === true)}
+FROM records, json_each(records.result, '$.averages') AS entry`,
+  data: `
+SELECT
+  records.id AS point,
+  ${pick("entry.value", { role: "role", name: "name", sha256: "sha256" })}
+FROM records, json_each(records.data) AS entry`,
+  results: `
 SELECT
   points.model, points.label, points.method, points.scheme, points.bits, points.seed,
   points.status, points.bits_per_weight, points.size_bytes,
@@ -128,19 +115,39 @@ SELECT
   points.error_message AS error, points.command, points.id
 FROM points LEFT JOIN texts ON texts.point = points.id AND texts.position = 0
 WHERE points.position IS NOT NULL
-ORDER BY points.position;
-`,
-  `
-CREATE VIEW task_results AS
+ORDER BY points.position`,
+  task_results: `
 SELECT
   points.model, points.label, points.scheme, points.bits, points.seed, tasks.name AS task,
   tasks.accuracy, tasks.accuracy_error, tasks.normalized_accuracy, tasks.above_chance, tasks.items,
   tasks.shots, points.id
 FROM tasks JOIN points ON points.id = tasks.point
 WHERE points.position IS NOT NULL
-ORDER BY points.position, tasks.position;
-`,
-];
+ORDER BY points.position, tasks.position`,
+};
 
-/** Version of the layout that this program reads and writes (`PRAGMA user_version`). */
-export const schemaVersion: number = migrations.length;
+/** The statements that make the views, by their names, as the database keeps them. */
+export const views: ReadonlyMap<string, string> = new Map(
+  Object.entries(queries).map(([name, query]) => [name, `CREATE VIEW ${name} AS${query}`]),
+);
+
+/** Columns of figures, read from a document. */
+function figureColumns(document: string, includes: (figure: Figure) => boolean): string {
+  const columns = allFigures.filter(includes).flatMap((figure) => {
+    const paths = figurePaths(figure);
+    const isWhole = figure.format === "bytes" || figure.format === "count";
+    return (figure.sql ?? []).map((name, index) => {
+      const value = `json_extract(${document}, '$.${paths[index]}')`;
+      // 4.0 is written 4, and must not divide as a whole number.
+      return `${isWhole ? value : `CAST(${value} AS REAL)`} AS ${name}`;
+    });
+  });
+  return columns.join(",\n  ");
+}
+
+/** Columns by their paths in a document. */
+function pick(document: string, paths: Readonly<Record<string, string>>): string {
+  return Object.entries(paths)
+    .map(([name, path]) => `json_extract(${document}, '$.${path}') AS ${name}`)
+    .join(",\n  ");
+}

@@ -1,5 +1,6 @@
-import type { Evaluation } from "../../evaluation/evaluation.ts";
-import type { Accuracy } from "../../evaluation/tasks/task.ts";
+import type { ModelFigures, TextMeasurement } from "../../evaluation/evaluation.ts";
+import type { OwnAverage } from "../../evaluation/tasks/averages.ts";
+import type { TaskScore } from "../../evaluation/tasks/task.ts";
 import type { MachineDescription } from "../../platform/node.ts";
 import type { RunRecord } from "../../run/run-record.ts";
 import type { TrainRecord } from "../../train/train-record.ts";
@@ -33,68 +34,31 @@ export interface SweepPoint {
 }
 
 /** What was measured on one text. */
-export interface TextFigures
-  extends Pick<
-    Evaluation,
-    | "protocol"
-    | "window"
-    | "windows"
-    | "tokens"
-    | "tokensSha256"
-    | "perplexity"
-    | "interval"
-    | "windowLosses"
-    | "klDivergence"
-    | "topTokenAgreement"
-  > {
+export interface TextFigures extends Omit<TextMeasurement, "loss"> {
   /** File name without its folder. */
   readonly name: string;
   readonly sha256: string;
 }
 
 /** What was measured on one task. */
-export interface TaskFigures {
-  readonly name: string;
+export interface TaskFigures
+  extends Omit<TaskScore, "sha256" | "limited" | "perplexity" | "answers"> {
   readonly sha256: string;
-  readonly shots: number;
-  readonly items: number;
-  readonly accuracy: Accuracy;
-  /** Null where the task has no such figure. */
-  readonly normalizedAccuracy: Accuracy | null;
-  readonly chance: number;
-  readonly accuracyAboveChance: number;
   /** `1` for each item that was answered rightly, `0` for the others, in the order of the file. */
   readonly right: string;
   readonly rightNormalized: string | null;
 }
 
 /** Mean over a set of tasks: one that a paper reports, or all of the sweep. */
-export interface AverageFigures {
+export interface AverageFigures extends Omit<OwnAverage, "name" | "measure"> {
   readonly name: string;
-  /** Tasks of the set, by name. */
-  readonly tasks: readonly string[];
-  readonly accuracy: Accuracy;
-  readonly accuracyAboveChance: number;
 }
 
 /** The result of a point. */
-export interface PointResult {
-  /** Parameters of the whole model, tied ones counted once. */
-  readonly parameters: number;
-  readonly sizeBytes: number;
-  /** Bytes that store the weights of the blocks' linear layers. */
-  readonly linearBytes: number;
-  readonly bitsPerWeight: { readonly linear: number; readonly file: number };
+export interface PointResult extends ModelFigures {
   readonly texts: readonly TextFigures[];
   readonly tasks: readonly TaskFigures[];
   readonly averages: readonly AverageFigures[];
-  /** Decode speed of one sequence; null when it was not measured. */
-  readonly tokensPerSecond: number | null;
-  /** Time to make it; null for the original. */
-  readonly makeMs: number | null;
-  /** Peak memory of making it; null for the original, or where the system does not tell. */
-  readonly peakMemoryBytes: number | null;
-  readonly evaluationMs: number;
   readonly backend: { readonly id: string; readonly level: string; readonly threads: number };
 }
 
