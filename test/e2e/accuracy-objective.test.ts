@@ -156,7 +156,7 @@ const variants = [
 describe.skipIf(absent)(`gptq ≤ rtn on ‖X·(W − Ŵ)ᵀ‖² of every layer${absent}`, () => {
   describe.each(models)("$name", ({ name, schemes }) => {
     let layers: Promise<Layer[]> | null = null;
-    test.each(schemes)("%s", { timeout: 120_000 }, async (scheme) => {
+    test.each(schemes)("%s", async (scheme) => {
       layers ??= gatherLayers(name);
       for (const options of variants) {
         const sums = await compareAll(await layers, scheme, options);

@@ -28,8 +28,6 @@ const outputIn = outputsIn(inFolder);
 const small = "stories260K";
 const text = ["--calibration", calibrationText(small), "--samples", "40", "--window", "64"];
 const train = ["--method", "paretoq", "--steps", "8", "--batch", "2", "--checkpoint-every", "2"];
-/** Seconds on a machine that is free; several processes of Node after one another. */
-const slow = { timeout: 300_000 };
 
 const quantizeArgs = (out: string, ...more: readonly string[]): string[] => {
   const scheme = more.includes("--scheme") ? [] : ["--scheme", "w2-seq"];
@@ -46,44 +44,36 @@ const quantizeArgs = (out: string, ...more: readonly string[]): string[] => {
 };
 
 describe.skipIf(absent)(`training a model to few bits${absent}`, () => {
-  test(
-    "a training that is killed resumes to the same bytes, and the record says so",
-    slow,
-    async () => {
-      const whole = outputIn("whole");
-      const changes = await changesOf(quantizeArgs(whole), inFolder("changes"));
-      const states = findAll(changes, /^rename state-\d+\.safetensors$/);
-      expect(states).toHaveLength(4);
-      const out = outputIn("killed");
-      for (const at of [`${states[0] - 3}half`, states[2] - 1, states[1] - states[0] + 9]) {
-        expect((await killAt(quantizeArgs(out), at)).code, `killed at ${at}`).toBe(null);
-      }
-      const finished = await fewbitHere(quantizeArgs(out));
-      expect(finished.code, finished.stderr).toBe(0);
-      expect(finished.stderr).toMatch(/resuming after step [46] of a run interrupted/);
-      expect(filesOf(out)).toEqual(filesOf(whole));
-      expect(besides(out)).toEqual([]);
-      const record = recordOf(out);
-      expect(record.training).toMatchObject({ steps: 8, tokensPerStep: 128 });
-      expect(record.training.losses).toHaveLength(8);
-      expect(record.resumptions.at(-1).steps).toBeGreaterThan(0);
-    },
-  );
+  test("a training that is killed resumes to the same bytes, and the record says so", async () => {
+    const whole = outputIn("whole");
+    const changes = await changesOf(quantizeArgs(whole), inFolder("changes"));
+    const states = findAll(changes, /^rename state-\d+\.safetensors$/);
+    expect(states).toHaveLength(4);
+    const out = outputIn("killed");
+    for (const at of [`${states[0] - 3}half`, states[2] - 1, states[1] - states[0] + 9]) {
+      expect((await killAt(quantizeArgs(out), at)).code, `killed at ${at}`).toBe(null);
+    }
+    const finished = await fewbitHere(quantizeArgs(out));
+    expect(finished.code, finished.stderr).toBe(0);
+    expect(finished.stderr).toMatch(/resuming after step [46] of a run interrupted/);
+    expect(filesOf(out)).toEqual(filesOf(whole));
+    expect(besides(out)).toEqual([]);
+    const record = recordOf(out);
+    expect(record.training).toMatchObject({ steps: 8, tokensPerStep: 128 });
+    expect(record.training.losses).toHaveLength(8);
+    expect(record.resumptions.at(-1).steps).toBeGreaterThan(0);
+  });
 
-  test(
-    "packed = decoded, and embedding and norms stay in the dtype they were stored in",
-    slow,
-    async () => {
-      const packed = outputIn("packed");
-      const { code, stderr } = await fewbitHere(quantizeArgs(packed, "--scheme", "w1.58g32-seq"));
-      expect(code, stderr).toBe(0);
-      expect(stderr).toContain("8 steps of 128 tokens");
-      await exportCheckpoint(packed, { format: "hf", out: inFolder("decoded") });
-      const perplexity = await perplexityOf(packed, small, 20);
-      const decoded = await perplexityOf(inFolder("decoded"), small, 20);
-      expect(Math.abs(perplexity / decoded - 1)).toBeLessThan(1e-3);
-    },
-  );
+  test("packed = decoded, and embedding and norms stay in the dtype they were stored in", async () => {
+    const packed = outputIn("packed");
+    const { code, stderr } = await fewbitHere(quantizeArgs(packed, "--scheme", "w1.58g32-seq"));
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain("8 steps of 128 tokens");
+    await exportCheckpoint(packed, { format: "hf", out: inFolder("decoded") });
+    const perplexity = await perplexityOf(packed, small, 20);
+    const decoded = await perplexityOf(inFolder("decoded"), small, 20);
+    expect(Math.abs(perplexity / decoded - 1)).toBeLessThan(1e-3);
+  });
 
   test("a training that diverges says where and what to do, and keeps its last good state", async () => {
     const out = outputIn("diverged");

@@ -219,7 +219,7 @@ describe("a sweep", () => {
     ],
   ];
 
-  test("that is killed at any time resumes to the same results", { timeout: 300_000 }, async () => {
+  test("that is killed at any time resumes to the same results", async () => {
     const own = recipeOf(single);
     const results = outOf(own);
     let kills = 0;
@@ -236,9 +236,7 @@ describe("a sweep", () => {
     expect(readdirSync(join(results, "models"))).toEqual([]);
   });
 
-  test("is shared by two processes: nothing is done twice or lost", {
-    timeout: 300_000,
-  }, async () => {
+  test("is shared by two processes: nothing is done twice or lost", async () => {
     const own = recipeOf(usual);
     const results = outOf(own);
     const done = (text: string): number => text.match(/^ {2}point \d\/6/gm)?.length ?? 0;

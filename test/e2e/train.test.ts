@@ -64,7 +64,7 @@ beforeAll(async () => {
   writeFileSync(inFolder("valid.txt"), text(2));
   whole = outputIn("whole");
   changes = await changesOf(words(whole), inFolder("changes"));
-}, 60_000);
+});
 
 describe("a training from nothing", () => {
   test("leaves a checkpoint that loads, its record and its losses as a chart", async () => {
@@ -91,7 +91,7 @@ describe("a training from nothing", () => {
     const hash = "model.safetensors";
     expect(filesOf(other)[hash]).not.toEqual(filesOf(whole)[hash]);
     expect(filesOf(other)["tokenizer.json"]).toEqual(filesOf(whole)["tokenizer.json"]);
-  }, 30_000);
+  });
 
   test("a trained model is trained further, with its own tokenizer", async () => {
     const out = outputIn("further");
@@ -101,7 +101,7 @@ describe("a training from nothing", () => {
     const before = recordOf(whole).losses.at(-1).loss;
     expect(recordOf(out).losses.at(-1).loss).toBeLessThan(before);
     expect(filesOf(out)["tokenizer.json"]).toEqual(filesOf(whole)["tokenizer.json"]);
-  }, 30_000);
+  });
 });
 
 describe("a killed training, run again, ends at the same bytes", () => {
@@ -117,20 +117,16 @@ describe("a killed training, run again, ends at the same bytes", () => {
     ],
     ["in the middle of the weights", () => `${find(changes, /^write model\.safetensors/, 6)}half`],
     ["after the output got its name", () => find(changes, /^rename out$/, 1) + 1],
-  ])(
-    "%s",
-    async (what, at) => {
-      const out = outputIn(what);
-      const killed = await killAt(words(out), at());
-      expect(killed).toMatchObject({ code: null });
-      const besideAfterKill = besides(out).length;
-      expect(besideAfterKill).toBe(/got its name/.test(what) ? 0 : 1);
-      expect(await fewbitHere(words(out))).toMatchObject({ code: 0 });
-      expect(filesOf(out)).toEqual(filesOf(whole));
-      expect(besides(out)).toEqual([]);
-    },
-    60_000,
-  );
+  ])("%s", async (what, at) => {
+    const out = outputIn(what);
+    const killed = await killAt(words(out), at());
+    expect(killed).toMatchObject({ code: null });
+    const besideAfterKill = besides(out).length;
+    expect(besideAfterKill).toBe(/got its name/.test(what) ? 0 : 1);
+    expect(await fewbitHere(words(out))).toMatchObject({ code: 0 });
+    expect(filesOf(out)).toEqual(filesOf(whole));
+    expect(besides(out)).toEqual([]);
+  });
 
   test("with other options it is refused, and --restart begins anew", async () => {
     const out = outputIn("options");
@@ -142,7 +138,7 @@ describe("a killed training, run again, ends at the same bytes", () => {
     expect(besides(out)).toHaveLength(1);
     expect(await fewbitHere(words(out, "--seed", "9", "--restart"))).toMatchObject({ code: 0 });
     expect(recordOf(out).resumptions).toEqual([]);
-  }, 60_000);
+  });
 
   test("Ctrl-C keeps the state, says how to resume, and the next run counts it", async () => {
     const out = outputIn("interrupted");
@@ -157,7 +153,7 @@ describe("a killed training, run again, ends at the same bytes", () => {
     expect(finished.stderr).toMatch(/resuming after step 3 of 10/);
     expect(filesOf(out)).toEqual(filesOf(whole));
     expect(recordOf(out).resumptions).toHaveLength(1);
-  }, 60_000);
+  });
 });
 
 describe("what cannot be carried out is refused before any work", () => {

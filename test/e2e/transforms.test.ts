@@ -49,7 +49,7 @@ async function tensorOf(directory: string, name: string) {
 }
 
 describe.skipIf(absent)(`transforms on a model with grouped queries${absent}`, () => {
-  test("awq and rtn are nearer to the original than rtn", { timeout: 300_000 }, async () => {
+  test("awq and rtn are nearer to the original than rtn", async () => {
     const [plain, scaled] = [inFolder("rtn"), inFolder("awq")];
     await quantize(model, { ...common, out: plain });
     const transforms: QuantizeOptions["transforms"] = [

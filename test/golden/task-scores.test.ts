@@ -49,7 +49,7 @@ describe.skipIf(absent !== "")(`scores of tasks${absent}`, () => {
         expectSame(await scoreTask(model, task), expected, `${name}, ${title}`);
       }
       model.release();
-    }, 120_000);
+    });
   }
 });
 

@@ -29,7 +29,7 @@ async function runModule(
   try {
     const { stdout, stderr } = await runFile(process.execPath, args, {
       env: { ...process.env, ...env },
-      timeout: 50_000,
+      timeout: 250_000,
     });
     return { code: 0, stdout, stderr };
   } catch (error) {
