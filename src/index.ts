@@ -304,7 +304,10 @@ export async function report(
     typeof source === "string" ? await readResults(source) : { results: source, out: undefined };
   const folder = options.out ?? out;
   if (folder === undefined) {
-    throw new UsageError("a report of results in memory needs a folder", { hint: "name one: out" });
+    throw new UsageError("a report of results in memory needs a folder", {
+      hint: "name one: `out`",
+      field: "out",
+    });
   }
   return writeReport(results, { ...options, out: folder });
 }

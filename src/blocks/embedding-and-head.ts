@@ -41,7 +41,7 @@ export function selectEmbeddingAndHead(
     if (scheme && other && other.id !== scheme.id) {
       throw new UsageError(
         `this model has one table for embedding and output head: it cannot be ${scheme.id} and ${other.id}`,
-        { hint: `give one of them: --head ${other.id}` },
+        { hint: `give one of them: \`head: ${other.id}\``, field: "embedding", value: embedding },
       );
     }
     return { ...end, scheme };

@@ -137,6 +137,6 @@ function otherOutputs(index: number): FewbitError {
   return new FewbitError(
     "RESUME",
     `block ${index + 1} of the unfinished run does not give what it gave then`,
-    { hint: "fewbit or its kernels may have changed since; use --restart to start over" },
+    { hint: "fewbit or its kernels may have changed since; use `resume: restart` to start over" },
   );
 }

@@ -100,9 +100,10 @@ async function readText(
 }
 
 function tooLittle(have: string, share: number, found: number): UsageError {
-  const fewer = found > 0 ? "fewer samples (or --allow-fewer)" : "a file with more text";
+  const fewer = found > 0 ? "fewer samples (or `allowFewer`)" : "a file with more text";
   return new UsageError(`${have}, and ${share} were asked for; none is used twice`, {
     hint: `give more text, a shorter window, or ${fewer}`,
+    field: "calibration.samples",
   });
 }
 

@@ -90,7 +90,11 @@ async function extend(
     throw new UsageError(
       `expected ${end - start} generated tokens, got ${tokens.length}: the model's context may be ` +
         `shorter than the calibration window of ${window.length}`,
-      { hint: "ask for a shorter window (--window)" },
+      {
+        hint: "ask for a shorter window (`window`)",
+        field: "calibration.window",
+        value: window.length,
+      },
     );
   }
   for (let i = start; i < end; i++) window[i] = tokens[i - start];

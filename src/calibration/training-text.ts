@@ -83,7 +83,9 @@ function chatWindows(
   if (windows.length === samples) return { windows, targets, notice: null };
   if (allowFewer && windows.length > 0) return { windows, targets, notice: have };
   throw new UsageError(have, {
-    hint: "give more conversations, longer windows, or fewer samples (or --allow-fewer)",
+    hint: "give more conversations, longer windows, or fewer samples (or `allowFewer`)",
+    field: "calibration.samples",
+    value: samples,
   });
 }
 

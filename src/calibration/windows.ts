@@ -52,12 +52,15 @@ export function evaluationWindows(
   if (found.length > 0) return found;
   throw new UsageError(
     `the text has ${stream.taken} tokens, not enough for one window of ${length}`,
-    { hint: "give more text, or a shorter window (--window)" },
+    { hint: "give more text, or a shorter window (`window`)", field: "window", value: length },
   );
 }
 
 /** Refuses a window length that is no whole number of at least `smallest`. @throws UsageError */
 export function expectWindow(length: number, smallest: number): void {
   if (Number.isSafeInteger(length) && length >= smallest) return;
-  throw new UsageError(`expected a window of at least ${smallest} tokens, got ${length}`);
+  throw new UsageError(`expected a window of at least ${smallest} tokens, got ${length}`, {
+    field: "window",
+    value: length,
+  });
 }

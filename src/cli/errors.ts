@@ -1,7 +1,8 @@
-import { CommanderError } from "commander";
+import { type Command, CommanderError } from "commander";
 import { printable } from "../report/format.ts";
 import type { Style } from "../report/style.ts";
 import { CancelledError, FewbitError } from "../util/errors.ts";
+import { flagNames } from "./field-options.ts";
 
 /** Exit codes, as shells expect them. */
 export const exitCodes = {
@@ -31,8 +32,8 @@ export function exitCodeOf(error: unknown): number {
 export interface ErrorFormat {
   readonly style: Style;
   readonly debug: boolean;
-  /** The command that was run, whose help a hint may name. */
-  readonly command: string | undefined;
+  /** The command that was run, whose help and flags a hint may name. */
+  readonly command?: Command | undefined;
 }
 
 /**
@@ -40,8 +41,8 @@ export interface ErrorFormat {
  * fewbit: with `debug` they follow.
  */
 export function formatError(error: unknown, options: ErrorFormat): string[] {
-  const { style, debug } = options;
-  const { message, hint } = complaintOf(error, options.command);
+  const { style, debug, command } = options;
+  const { message, hint } = complaintOf(error, command);
   const label = error instanceof CancelledError ? "stopped" : style("error", "failure");
   const lines = [`${label}  ${printable(message)}`];
   if (hint) lines.push(`       ${printable(hint)}`);
@@ -49,9 +50,11 @@ export function formatError(error: unknown, options: ErrorFormat): string[] {
   return lines;
 }
 
-function complaintOf(error: unknown, command: string | undefined): Complaint {
-  if (error instanceof CommanderError) return commanderComplaint(error, command);
-  if (error instanceof FewbitError) return { message: error.message, hint: error.hint };
+function complaintOf(error: unknown, command: Command | undefined): Complaint {
+  if (error instanceof CommanderError) return commanderComplaint(error, command?.name());
+  if (error instanceof FewbitError) {
+    return { message: error.message, hint: error.hint && withFlags(error.hint, command) };
+  }
   if (error instanceof Error) {
     return {
       message: `${error.message || error.name} (not expected by fewbit)`,
@@ -59,6 +62,18 @@ function complaintOf(error: unknown, command: string | undefined): Complaint {
     };
   }
   return { message: String(error), hint: undefined };
+}
+
+/** Writes fields, which the library names in backquotes, as flags of the command. */
+function withFlags(hint: string, command: Command | undefined): string {
+  if (!command) return hint;
+  const flagOf = flagNames(command);
+  return hint.replace(/`([\w.]+)(?:: ([^`]+))?`/g, (quoted, field: string, value?: string) => {
+    const flag = flagOf(field);
+    if (flag !== undefined) return value === undefined ? flag : `${flag} ${value}`;
+    // A choice of the library may be a switch: `resume: restart`.
+    return (value !== undefined && flagOf(value)) || quoted;
+  });
 }
 
 /** `error: unknown option '--shceme'\n(Did you mean --scheme?)` in our form. */

@@ -73,8 +73,9 @@ export async function main(words: readonly string[], io: Io): Promise<number> {
   const { style } = layoutOf(io.stderr, io);
   // `fewbit help run` is what people try first.
   const args = words[0] === "help" ? [...words.slice(1, 2), "--help"] : words;
+  let program: Command | undefined;
   try {
-    const program = await defineProgram(args, io);
+    program = await defineProgram(args, io);
     if (args.length === 0) {
       io.stderr.write(program.helpInformation());
       return exitCodes.usage;
@@ -85,7 +86,8 @@ export async function main(words: readonly string[], io: Io): Promise<number> {
     const code = exitCodeOf(error);
     if (code === exitCodes.done) return code;
     const debug = Boolean(io.env["FEWBIT_DEBUG"]);
-    const command = args.find((word) => Object.hasOwn(commands, word));
+    const name = args.find((word) => Object.hasOwn(commands, word));
+    const command = program?.commands.find((each) => each.name() === name);
     for (const line of formatError(error, { style, debug, command })) io.stderr.write(`${line}\n`);
     return code;
   }

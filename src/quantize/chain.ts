@@ -117,7 +117,7 @@ class Chain {
       throw new UsageError(
         `an unfinished run to ${this.path} is not this one: its stage ${stage + 1} was made otherwise`,
         {
-          hint: "start it as before to resume it, or use --restart to discard what it had done",
+          hint: "start it as before to resume it, or use `resume: restart` to discard what it had done",
         },
       );
     }

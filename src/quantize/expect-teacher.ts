@@ -20,7 +20,11 @@ export async function expectTeacher(
     if (vocabularySize === config.vocabularySize) return;
     throw new UsageError(
       `the teacher ${teacher} has a vocabulary of ${vocabularySize}, the model one of ${config.vocabularySize}`,
-      { hint: "use the original model, or one with the same tokenizer" },
+      {
+        hint: "use the original model, or one with the same tokenizer",
+        field: "teacher",
+        value: teacher,
+      },
     );
   } finally {
     await checkpoint.close();

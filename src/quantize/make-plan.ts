@@ -134,7 +134,7 @@ export async function expectDisk({ activations, estimate }: Plan, out: string): 
     "FILE",
     `activations and output need ${gigabytes(needed)} on the disk of ${out}, ${gigabytes(free)} is free`,
     {
-      hint: "use fewer or shorter calibration windows (--samples, --window), or --cache-dtype f16",
+      hint: "use fewer or shorter calibration windows (`samples`, `window`), or `cacheDType: f16`",
     },
   );
 }

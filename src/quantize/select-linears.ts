@@ -16,9 +16,9 @@ export function selectLinears(
   { scheme, ignore, layers }: Pick<Recipe, "scheme" | "ignore" | "layers">,
 ): PlannedLinear[] {
   const usual = parseScheme(scheme);
-  const ignored = ignore.map((pattern) => matcher(pattern, linears));
-  const own = layers.map((layer) => ({
-    fits: matcher(layer.pattern, linears),
+  const ignored = ignore.map((pattern, i) => matcher(pattern, `ignore[${i}]`, linears));
+  const own = layers.map((layer, i) => ({
+    fits: matcher(layer.pattern, `layers[${i}]`, linears),
     scheme: parseScheme(layer.scheme),
   }));
   return linears.map((linear) => {
@@ -30,17 +30,20 @@ export function selectLinears(
 
 function matcher(
   pattern: string,
+  field: string,
   linears: readonly LinearDescription[],
 ): (module: string) => boolean {
-  const expression = toExpression(pattern);
+  const expression = toExpression(pattern, field);
   const fits = (module: string): boolean => expression.test(module);
   if (linears.some(({ module }) => fits(module))) return fits;
   throw new UsageError(`the pattern "${pattern}" fits no linear layer of this model`, {
     hint: `layers are named like ${linears[0]?.module ?? "model.layers.0.mlp.down_proj"}`,
+    field,
+    value: pattern,
   });
 }
 
-function toExpression(pattern: string): RegExp {
+function toExpression(pattern: string, field: string): RegExp {
   if (!pattern.startsWith("re:")) {
     const body = pattern.split("*").map(escapeLiteral).join(".*");
     return new RegExp(`(?:^|\\.)${body}$`);
@@ -48,7 +51,11 @@ function toExpression(pattern: string): RegExp {
   try {
     return new RegExp(pattern.slice(3));
   } catch (error) {
-    throw new UsageError(`the pattern "${pattern}" is not a regular expression`, { cause: error });
+    throw new UsageError(`the pattern "${pattern}" is not a regular expression`, {
+      cause: error,
+      field,
+      value: pattern,
+    });
   }
 }
 

@@ -40,4 +40,4 @@ export function runStage(job: QuantizationJob): Promise<RunRecord> {
 }
 
 const lessMemory =
-  "use fewer or shorter calibration windows (--samples, --window), or --cache-on-disk";
+  "use fewer or shorter calibration windows (`samples`, `window`), or `cacheOnDisk`";

@@ -4,6 +4,7 @@ import type { Method, MethodRole } from "../methods/define-method.ts";
 import { grids } from "../quant/grids/index.ts";
 import { hasFixedActivations, makeScheme, parseScheme, type Scheme } from "../quant/scheme.ts";
 import { UsageError } from "../util/errors.ts";
+import { type FieldPath, formatPath } from "../util/field-path.ts";
 import {
   finishersOf,
   methodsOf,
@@ -23,60 +24,68 @@ const usualWindow = 512;
 export function parseRecipe(input: RecipeInput): { parsed: ParsedRecipe; method: Method } {
   const recipe = parseWith(recipeSchema, input, "recipe");
   const method: Method = methods[recipe.method];
-  expectRole(method, "quantizer");
-  const options = parseOptions(method, recipe.options);
-  const transforms = recipe.transforms.map((transform) => {
+  expectRole(method, "quantizer", "method");
+  const options = parseOptions(method, recipe.options, []);
+  const transforms = recipe.transforms.map((transform, i) => {
     const { [transform.method]: chosen }: Record<MethodId, Method> = methods;
-    expectRole(chosen, "transform");
-    return { ...transform, options: parseOptions(chosen, transform.options) };
+    expectRole(chosen, "transform", `transforms[${i}]`);
+    return { ...transform, options: parseOptions(chosen, transform.options, ["transforms", i]) };
   });
-  const finishers = recipe.finishers.map((finisher) => parseFinisher(finisher, recipe));
+  const finishers = recipe.finishers.map((finisher, i) => parseFinisher(finisher, i, recipe));
   const parsed = { ...recipe, options, transforms, finishers };
   for (const scheme of schemesOf(parsed)) {
     if (hasFixedActivations(scheme)) expectCalibration(`the scheme ${scheme.id}`, recipe);
   }
-  for (const id of [recipe.embedding, recipe.head]) {
-    if (id !== null) expectTableScheme(parseScheme(id));
+  for (const field of ["embedding", "head"] as const) {
+    const id = recipe[field];
+    if (id !== null) expectTableScheme(parseScheme(id), field);
   }
   for (const each of methodsOf(parsed)) {
     for (const scheme of schemesOf(parsed)) expectSupport(each, scheme);
     if (needsText(each)) expectCalibration(each.title, recipe);
   }
   if (method.trainModel) expectTrainable(method, recipe);
-  if (recipe.teacher !== null) expectPupil([method, ...finishersOf(parsed)]);
+  if (recipe.teacher !== null) expectPupil(recipe.teacher, [method, ...finishersOf(parsed)]);
   return { parsed, method };
 }
 
 /** A teacher is for methods that learn from one. */
-function expectPupil(chosen: readonly Method[]): void {
+function expectPupil(value: string, chosen: readonly Method[]): void {
   if (chosen.some(({ needs }) => needs.teacher)) return;
   throw new UsageError(`${chosen.map(({ title }) => title).join(" and ")} has no teacher`, {
-    hint: "leave out --teacher",
+    hint: "leave out `teacher`",
+    field: "teacher",
+    value,
   });
 }
 
 /** Checks a finisher: its role, its options, the schemes and that there is text. */
 function parseFinisher(
   finisher: ParsedRecipe["finishers"][number],
+  index: number,
   recipe: ParsedRecipe,
 ): ParsedRecipe["finishers"][number] {
   const { [finisher.method]: chosen }: Record<MethodId, Method> = methods;
-  expectRole(chosen, "finisher");
+  expectRole(chosen, "finisher", `finishers[${index}]`);
   for (const scheme of schemesOf(recipe)) expectSupport(chosen, scheme);
   if (!finisher.data) expectCalibration(chosen.title, recipe);
-  return { ...finisher, options: parseOptions(chosen, finisher.options) };
+  return { ...finisher, options: parseOptions(chosen, finisher.options, ["finishers", index]) };
 }
 
 /** Training of a whole model changes embedding and output head, and sees no block by itself. */
 function expectTrainable(method: Method, recipe: ParsedRecipe): void {
   if (recipe.transforms.length > 0) {
     throw new UsageError(`${method.title} trains all weights: transforms would be lost in that`, {
-      hint: "leave out --transform",
+      hint: "leave out `transforms`",
+      field: "transforms",
+      value: recipe.transforms,
     });
   }
   if (recipe.embedding === null && recipe.head === null) return;
   throw new UsageError(`${method.title} trains embedding and output head, which stay in 16 bits`, {
-    hint: "leave out --embedding and --head",
+    hint: "leave out `embedding` and `head`",
+    field: recipe.embedding === null ? "head" : "embedding",
+    value: recipe.embedding ?? recipe.head,
   });
 }
 
@@ -97,26 +106,26 @@ function schemesOf({ scheme, layers }: Pick<Recipe, "scheme" | "layers">): Schem
   return [scheme, ...layers.map((layer) => layer.scheme)].map(parseScheme);
 }
 
-function parseOptions(method: Method, options: unknown): Record<string, unknown> {
-  return parseWith(method.options.strict(), options, `options of ${method.id}`);
+function parseOptions(method: Method, options: unknown, at: FieldPath): Record<string, unknown> {
+  return parseWith(method.options.strict(), options, `options of ${method.id}`, [...at, "options"]);
 }
 
-function expectRole(method: Method, role: MethodRole): void {
+function expectRole(method: Method, role: MethodRole, field: string): void {
   if (method.role === role) return;
   const { id, title } = method;
-  if (method.role === "finisher") {
-    throw new UsageError(`${title} trains a quantized model further, and cannot make one`, {
-      hint: `use it after a quantizer: --method rtn --finish ${id}`,
-    });
-  }
-  if (method.role === "transform") {
-    throw new UsageError(`${title} prepares weights, and cannot quantize them by itself`, {
-      hint: `use it before a quantizer: --transform ${id} --method rtn`,
-    });
-  }
-  throw new UsageError(`${title} is not a ${role}`, {
-    hint: `name it as the method: --method ${id}`,
-  });
+  const [message, hint] =
+    method.role === "finisher"
+      ? [
+          `${title} trains a quantized model further, and cannot make one`,
+          `use it after a quantizer: \`method: rtn\` \`finishers: ${id}\``,
+        ]
+      : method.role === "transform"
+        ? [
+            `${title} prepares weights, and cannot quantize them by itself`,
+            `use it before a quantizer: \`transforms: ${id}\` \`method: rtn\``,
+          ]
+        : [`${title} is not a ${role}`, `name it as the method: \`method: ${id}\``];
+  throw new UsageError(message, { hint, field, value: id });
 }
 
 /**
@@ -140,30 +149,32 @@ export function settleCalibration(
   throw new UsageError(
     `calibration windows of ${window} tokens are longer than the model's context ` +
       `of ${contextLength}`,
-    { hint: `use --window ${contextLength} or less` },
+    {
+      hint: `use \`window: ${contextLength}\` or less`,
+      field: "calibration.window",
+      value: window,
+    },
   );
 }
 
 function expectCalibration(what: string, { calibration }: Pick<ParsedRecipe, "calibration">): void {
   if (calibration) return;
   throw new UsageError(`${what} needs calibration text, and none was given`, {
-    hint: "name a text or JSONL file (--calibration FILE), or sample from the model itself",
+    hint: "name a text or JSONL file (`calibration: FILE`), or sample from the model itself",
+    field: "calibration",
   });
 }
 
 /** Embedding and output head are rounded to nearest, and their inputs stay floats. */
-function expectTableScheme(scheme: Scheme): void {
-  expectSupport(methods.rtn, scheme);
+function expectTableScheme(scheme: Scheme, field: string): void {
+  expectSupport(methods.rtn, scheme, field);
   if (scheme.activation === null) return;
-  throw new UsageError(
-    `embedding and output head take a scheme of weights only, not ${scheme.id}`,
-    {
-      hint: `use ${makeScheme(scheme.grid, scheme.groupSize).id}`,
-    },
-  );
+  const message = `embedding and output head take a scheme of weights only, not ${scheme.id}`;
+  const hint = `use ${makeScheme(scheme.grid, scheme.groupSize).id}`;
+  throw new UsageError(message, { hint, field, value: scheme.id });
 }
 
-function expectSupport(method: Method, scheme: Scheme): void {
+function expectSupport(method: Method, scheme: Scheme, field = "scheme"): void {
   if (method.supports(scheme)) return;
   const { bits } = scheme.grid;
   const others = grids
@@ -171,13 +182,22 @@ function expectSupport(method: Method, scheme: Scheme): void {
     .map((grid) => makeScheme(grid, scheme.groupSize, scheme.activation))
     .filter((other) => method.supports(other));
   const hint = others.length > 0 ? { hint: `use ${others.map(({ id }) => id).join(" or ")}` } : {};
-  throw new UsageError(`${method.title} does not support the scheme ${scheme.id}`, hint);
+  const message = `${method.title} does not support the scheme ${scheme.id}`;
+  throw new UsageError(message, { ...hint, field, value: scheme.id });
 }
 
-function parseWith<S extends z.ZodType>(schema: S, input: unknown, what: string): z.output<S> {
-  const result = schema.safeParse(input);
+/** Checks by a schema what stands at a field; `what` that is begins the message. */
+function parseWith<S extends z.ZodType>(
+  schema: S,
+  value: unknown,
+  what: string,
+  field: FieldPath = [],
+): z.output<S> {
+  const result = schema.safeParse(value, { reportInput: true });
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const field = issue?.path.join(".") || "value";
-  throw new UsageError(`${what}: ${field}: ${issue?.message ?? "is not valid"}`);
+  const [{ path, message, input }] = result.error.issues;
+  throw new UsageError(`${what}: ${formatPath(path) || "value"}: ${message}`, {
+    field: formatPath([...field, ...path]),
+    value: input,
+  });
 }

@@ -43,6 +43,29 @@ describe("options of quantize", () => {
     expect(() => settle({ ...common, method: "gptq" })).toThrow(/GPTQ needs calibration text/);
   });
 
+  test.each([
+    [{ samples: 0 }, "calibration.samples", 0],
+    [{ layers: [{ pattern: "mlp", scheme: "" }] }, "layers[0].scheme", ""],
+    [{ options: { damping: -1 } }, "options.damping", -1],
+    [
+      { transforms: [{ method: "awq", options: { gridPoints: 0 } }] },
+      "transforms[0].options.gridPoints",
+      0,
+    ],
+    [{ finishers: ["e2e-qp", "awq"] }, "finishers[1]", "awq"],
+    [{ teacher: "other" }, "teacher", "other"],
+    [{ head: "w4g64a8" }, "head", "w4g64a8"],
+  ])("what is wrong with %j is said of %s", (change, field, value) => {
+    const options = { ...common, method: "gptq", calibration: "a.txt", ...change };
+    let error: unknown;
+    try {
+      settle(options as unknown as QuantizeOptions);
+    } catch (caught) {
+      error = caught;
+    }
+    expect(error).toMatchObject({ name: "UsageError", field, value });
+  });
+
   test("a transform by its id and with its options, in the order that was given", () => {
     const { transforms } = settle({
       ...common,

@@ -89,7 +89,7 @@ function otherRun(out: string, differences: readonly IdentityDifference[]): Usag
   const more = differences.length - shown.length;
   const list = [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join("; ");
   return new UsageError(`an unfinished run to ${out} is not this one: ${list}`, {
-    hint: "start it as before to resume it, or use --restart to discard what it had done",
+    hint: "start it as before to resume it, or use `resume: restart` to discard what it had done",
   });
 }
 

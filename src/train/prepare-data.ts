@@ -63,7 +63,11 @@ function expectContext(window: number, contextLength: number): void {
   if (window <= contextLength) return;
   throw new UsageError(
     `windows of ${window} tokens are longer than the model's context of ${contextLength}`,
-    { hint: `use --window ${contextLength} or less, or a larger max_position_embeddings` },
+    {
+      hint: `use \`window: ${contextLength}\` or less, or a larger max_position_embeddings`,
+      field: "data.window",
+      value: window,
+    },
   );
 }
 

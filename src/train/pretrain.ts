@@ -98,7 +98,7 @@ async function trainInFolder(job: PretrainJob, run: Run): Promise<TrainRecord> {
 }
 
 const lessMemory =
-  "use smaller batches with accumulation, shorter windows, or recomputation (--recompute)";
+  "use smaller batches with accumulation, shorter windows, or recomputation (`recompute`)";
 
 /** What the steps of a training work with. */
 interface Training {

@@ -2,9 +2,14 @@ import { z } from "zod";
 import type { DecoderConfig } from "../models/decoder-config.ts";
 import { readModelConfig } from "../models/index.ts";
 import { FewbitError, UsageError } from "../util/errors.ts";
+import { formatPath } from "../util/field-path.ts";
+import { type Field, fieldsIn, fieldsOf } from "../util/fields.ts";
 
-const count = z.number().int().positive();
+const count = z.int().positive();
 const share = z.number().min(0).max(1);
+const text = z.string().min(1);
+const field = fieldsIn("What to do:");
+const ofTraining = fieldsIn("How long and how:");
 
 /** A Llama model to be made, in the names of its `config.json`. */
 const modelSchema = z.strictObject({
@@ -30,34 +35,38 @@ const modelSchema = z.strictObject({
  * `vocab_size`.
  */
 const tokenizerSchema = z.strictObject({
-  bosToken: z.string().min(1).default("<s>"),
-  eosToken: z.string().min(1).default("</s>"),
-  specialTokens: z.array(z.string().min(1)).default([]),
+  bosToken: text.default("<s>"),
+  eosToken: text.default("</s>"),
+  specialTokens: z.array(text).default([]),
   digits: z.enum(["runs", "single"]).default("runs"),
   minFrequency: count.default(2),
 });
 
 const dataSchema = z.strictObject({
-  /** Text files, in which `<|doc|>` lines part documents, or `.jsonl` with the field `text`. */
-  files: z.array(z.string().min(1)).default([]),
+  /** Documents are split by `<|doc|>` lines; `.jsonl` has one a line, in the field `text`. */
+  files: field(z.array(text).default([]), "Training text or JSONL", { flag: "text", unit: "file" }),
   /**
    * `separate`: each document has the start token in front and the end token behind it (default).
    * `joined`: the documents of a file are one text with the start token at its very start, as
    * calibration and evaluation read it.
    */
   documents: z.enum(["separate", "joined"]).default("separate"),
-  /** Tokens a window; 256, or the model's context when that is shorter, unless given. */
-  window: z.number().int().min(2).optional(),
+  window: ofTraining(z.int().min(2).optional(), "Tokens a window", {
+    unit: "tokens",
+    otherwise: "256, or the context",
+  }),
   /** Tokens from the beginning of a window to the next; the window's length unless given. */
   stride: count.optional(),
-  /** Windows a micro-batch. */
-  batch: count.default(8),
+  batch: ofTraining(count.default(8), "Windows a micro-batch", { unit: "n" }),
   order: z.enum(["shuffled", "random", "sequential"]).default("shuffled"),
 });
 
 const optimizerSchema = z.strictObject({
-  /** 1e-3, or 1e-4 for a model that was trained before, unless given. */
-  learningRate: z.number().positive().optional(),
+  accumulation: ofTraining(count.default(1), "Micro-batches a step", { unit: "n" }),
+  learningRate: ofTraining(z.number().positive().optional(), "Largest learning rate", {
+    unit: "x",
+    otherwise: "0.001; of a model that was trained before 0.0001",
+  }),
   betas: z.tuple([share, share]).default([0.9, 0.95]),
   epsilon: z.number().positive().default(1e-8),
   /** Of matrices; norms and biases are not decayed. */
@@ -69,13 +78,13 @@ const optimizerSchema = z.strictObject({
   finalRatio: share.default(0.1),
   /** Largest norm of all gradients together; null does not clip. */
   clip: z.number().positive().nullable().default(1),
-  /** Micro-batches a step. */
-  accumulation: count.default(1),
 });
 
 const validationSchema = z.strictObject({
-  /** Text that is not trained on. */
-  files: z.array(z.string().min(1)).min(1),
+  files: field(z.array(text).min(1), "Text to measure the loss on meanwhile", {
+    flag: "validation",
+    unit: "file",
+  }),
   /** Steps between two measurements; a tenth of the run unless given. */
   every: count.optional(),
   /** Windows that are measured at most. */
@@ -86,36 +95,40 @@ const validationSchema = z.strictObject({
 export const trainConfigSchema = z.strictObject({
   /** Shape of a new model; without it `from` names a model to train further. */
   model: modelSchema.optional(),
-  /** Checkpoint to train further, in place of a new model: a directory, or `hf:owner/name`. */
-  from: z.string().min(1).optional(),
   /**
    * How a tokenizer is learned, or the folder to take it from. A model that is trained further
    * brings its own.
    */
-  tokenizer: z.union([z.string().min(1), tokenizerSchema]).optional(),
+  tokenizer: z.union([text, tokenizerSchema]).optional(),
   data: dataSchema.default(() => dataSchema.parse({})),
-  /**
-   * How long: optimizer steps, tokens, or passes through the text. One of them; one epoch unless
-   * given.
-   */
-  steps: count.optional(),
-  tokens: count.optional(),
-  epochs: z.number().positive().optional(),
-  optimizer: optimizerSchema.default(() => optimizerSchema.parse({})),
   validation: validationSchema.optional(),
-  /** How matrices are multiplied: `auto` takes bf16 where the machine multiplies it faster. */
-  precision: z.enum(["auto", "f32", "bf16"]).default("auto"),
-  /** Compute the activations of a block again in the backward pass, instead of keeping them. */
-  recompute: z.boolean().default(false),
-  seed: z.number().int().nonnegative().default(0),
-  /**
-   * Steps between two states that a run can resume from; a twentieth of the run, at most 500,
-   * unless given.
-   */
-  checkpointEvery: count.optional(),
-  /** How the trained weights are stored. */
-  dtype: z.enum(["bf16", "f16", "f32"]).default("bf16"),
+  from: field(text.optional(), "Train this checkpoint further, in place of a new model", {
+    unit: "model",
+  }),
+  // One of three.
+  steps: ofTraining(count.optional(), "Steps of the optimizer", { unit: "n" }),
+  tokens: ofTraining(count.optional(), "Tokens to train on, in place of steps", { unit: "n" }),
+  epochs: ofTraining(z.number().positive().optional(), "Passes through the text", {
+    unit: "n",
+    otherwise: "1",
+  }),
+  optimizer: optimizerSchema.default(() => optimizerSchema.parse({})),
+  // `auto` takes bf16 where the machine multiplies it faster.
+  precision: ofTraining(z.enum(["auto", "f32", "bf16"]).default("auto"), "Of products of matrices"),
+  recompute: ofTraining(
+    z.boolean().default(false),
+    "Compute activations again instead of keeping them: less memory",
+  ),
+  dtype: ofTraining(z.enum(["bf16", "f16", "f32"]).default("bf16"), "Of the stored weights"),
+  seed: ofTraining(z.int().nonnegative().default(0), "Seed of weights and batches", { unit: "n" }),
+  checkpointEvery: ofTraining(count.optional(), "Steps between two kept states", {
+    unit: "n",
+    otherwise: "a twentieth of the run, at most 500",
+  }),
 });
+
+/** The fields of a training that a command line can say. */
+export const trainFields: readonly Field[] = fieldsOf(trainConfigSchema);
 
 /** A training as a user writes it. */
 export type TrainConfigInput = z.input<typeof trainConfigSchema>;
@@ -129,30 +142,39 @@ export type ModelShape = z.output<typeof modelSchema>;
  * @throws UsageError that names the field
  */
 export function parseTrainConfig(input: unknown): TrainConfig {
-  const result = trainConfigSchema.safeParse(input);
+  const result = trainConfigSchema.safeParse(input, { reportInput: true });
   if (!result.success) throw describeIssue(result.error.issues[0]);
   const config = result.data;
   const { model, from, data } = config;
   if ((model === undefined) === (from === undefined)) {
     throw new UsageError(
       model ? "a new model and a model to train further were given" : "no model was given",
-      { hint: 'give "model" with the shape of a new one, or "from" with a checkpoint, not both' },
+      {
+        hint: 'give "model" with the shape of a new one, or "from" with a checkpoint, not both',
+        field: "from",
+        value: from,
+      },
     );
   }
   if (from !== undefined && config.tokenizer !== undefined) {
     throw new UsageError("a model that is trained further brings its own tokenizer", {
       hint: 'leave out "tokenizer"',
+      field: "tokenizer",
+      value: config.tokenizer,
     });
   }
   const lengths = (["steps", "tokens", "epochs"] as const).filter((key) => config[key]);
   if (lengths.length > 1) {
     throw new UsageError(`the length of the run is given twice: ${lengths.join(" and ")}`, {
       hint: "leave one of them out",
+      field: lengths[1],
+      value: config[lengths[1]],
     });
   }
   if (data.files.length === 0) {
     throw new UsageError("no training text was given", {
-      hint: "name files with --text, or in data.files",
+      hint: "name files with `data.files`",
+      field: "data.files",
     });
   }
   if (model) decoderConfigOf(model, model.vocab_size ?? 1);
@@ -190,15 +212,17 @@ export function decoderConfigOf(model: ModelShape, vocabularySize: number): Deco
 }
 
 function describeIssue(issue: z.core.$ZodIssue): UsageError {
-  const path = issue.path.join(".");
-  if (issue.code === "unrecognized_keys") {
-    const field = path ? ` in ${path}` : "";
-    return new UsageError(
-      `the training configuration has unknown fields${field}: ${issue.keys.join(", ")}`,
-      {
-        hint: "check their spelling; docs/guide.md lists all fields",
-      },
-    );
+  const field = formatPath(issue.path);
+  if (issue.code !== "unrecognized_keys") {
+    const message = `the training configuration: ${field || "document"}: ${issue.message}`;
+    return new UsageError(message, { field, value: issue.input });
   }
-  return new UsageError(`the training configuration: ${path || "document"}: ${issue.message}`);
+  const where = field ? ` in ${field}` : "";
+  return new UsageError(
+    `the training configuration has unknown fields${where}: ${issue.keys.join(", ")}`,
+    {
+      hint: "check their spelling; docs/guide.md lists all fields",
+      field: formatPath([...issue.path, issue.keys[0]]),
+    },
+  );
 }

@@ -71,6 +71,8 @@ function narrow(
   const halves = floatsToHalves(values);
   if (countNonFiniteBits(halves, 0x7c00) === 0) return halves;
   throw new NumericError(`tensor ${name} has values too large for float16`, {
-    hint: "store the weights in bf16 or f32 (--dtype)",
+    hint: "store the weights in bf16 or f32 (`dtype`)",
+    field: "dtype",
+    value: dtype,
   });
 }

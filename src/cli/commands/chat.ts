@@ -177,7 +177,7 @@ async function takeTurn(
     io.stdout.write("\n");
     if (error instanceof CancelledError) return [...turns, { role: "assistant", content: written }];
     if (!(error instanceof FewbitError)) throw error;
-    const format = { style: terminal.style, debug: false, command: "chat" };
+    const format = { style: terminal.style, debug: false };
     terminal.notes([...formatError(error, format), "       /reset starts a new conversation"]);
     return turns.slice(0, -1);
   }

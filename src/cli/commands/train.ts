@@ -1,50 +1,32 @@
-import type { Command } from "commander";
-import type { TrainConfigInput } from "../../index.ts";
+import { type Command, Option } from "commander";
 import { formatTrainSummary } from "../../report/train-summary.ts";
+import { type TrainConfigInput, trainFields } from "../../train/train-config.ts";
 import { formatCommand } from "../../util/shell-command.ts";
 import { UsageError } from "../../util/errors.ts";
+import { addFieldOptions, readFields } from "../field-options.ts";
 import { interruptible } from "../interrupt.ts";
 import type { Io } from "../io.ts";
 import {
   addComputeOptions,
   addVerbosityOptions,
   type ComputeOptions,
-  choiceOption,
-  collect,
   defined,
   expectGiven,
-  nonNegativeInteger,
-  positiveInteger,
-  positiveNumber,
   type VerbosityOptions,
 } from "../options.ts";
 import { readConfigFile } from "../read-config-file.ts";
 import { Terminal } from "../terminal.ts";
 import { TrainProgress } from "../train-progress.ts";
 
+/** What is no field of a configuration. */
 interface Options extends VerbosityOptions, ComputeOptions {
-  readonly text?: string[];
-  readonly validation?: string[];
   readonly out: string;
-  readonly from?: string;
-  readonly steps?: number;
-  readonly tokens?: number;
-  readonly epochs?: number;
-  readonly window?: number;
-  readonly batch?: number;
-  readonly accumulation?: number;
-  readonly learningRate?: number;
-  readonly precision?: "auto" | "f32" | "bf16";
-  readonly recompute?: boolean;
-  readonly dtype?: "bf16" | "f16" | "f32";
-  readonly seed?: number;
-  readonly checkpointEvery?: number;
   readonly overwrite?: boolean;
   readonly restart?: boolean;
 }
 
-/** A configuration as it stands in a file, whose sections command-line options change. */
-type Sections = Readonly<Record<"data" | "optimizer" | "validation", object | undefined>>;
+/** Fields of a configuration: values, or sections of fields. */
+type Fields = Record<string, unknown>;
 
 const example = `
   fewbit train small.json --text train.txt --validation valid.txt --out ./small
@@ -66,48 +48,30 @@ export function defineTrain(command: Command, io: Io): void {
     .usage("[CONFIG] --text FILE --out DIR [options]")
     .argument("[config]", "JSON file with the shape of the model and how it is trained")
     .addHelpText("before", example)
-    .addHelpText("after", configHelp)
-    .optionsGroup("What to do:")
-    .option("--text <file>", "training text or JSONL (repeatable)", collect)
-    .option("--validation <file>", "text to measure the loss on meanwhile (repeatable)", collect)
-    .option("--out <dir>", "directory to write")
-    .option("--from <model>", "train this checkpoint further, in place of a new model")
-    .option("--overwrite", "replace a checkpoint that is there already")
-    .option("--restart", "discard what an interrupted run had done, and start over")
-    .optionsGroup("How long and how:")
-    .option("--steps <n>", "steps of the optimizer", positiveInteger)
-    .option("--tokens <n>", "tokens to train on, in place of steps", positiveInteger)
-    .option("--epochs <n>", "passes through the text (default: 1)", positiveNumber)
-    .option("--window <tokens>", "tokens a window (default: 256, or the context)", positiveInteger)
-    .option("--batch <n>", "windows a micro-batch (default: 8)", positiveInteger)
-    .option("--accumulation <n>", "micro-batches a step (default: 1)", positiveInteger)
-    .option(
-      "--learning-rate <x>",
-      "largest learning rate (default: 0.001; with --from 0.0001)",
-      positiveNumber,
-    )
-    .addOption(
-      choiceOption(
-        "--precision",
-        ["auto", "f32", "bf16"],
-        "of products of matrices (default: auto)",
-      ),
-    )
-    .option("--recompute", "compute activations again instead of keeping them: less memory")
-    .addOption(
-      choiceOption("--dtype", ["bf16", "f16", "f32"], "of the stored weights (default: bf16)"),
-    )
-    .option("--seed <n>", "seed of weights and batches (default: 0)", nonNegativeInteger)
-    .option("--checkpoint-every <n>", "steps between two kept states", positiveInteger);
+    .addHelpText("after", configHelp);
+  addFieldOptions(command, trainFields, {
+    "validation.files": [new Option("--out <dir>", "directory to write")],
+    from: [
+      new Option("--overwrite", "replace a checkpoint that is there already"),
+      new Option("--restart", "discard what an interrupted run had done, and start over"),
+    ],
+  });
   addComputeOptions(command);
   addVerbosityOptions(command);
-  command.action((config: string | undefined, options: Options) => runTrain(config, options, io));
+  command.action((config: string | undefined, options: Options) =>
+    runTrain(config, readFields(command), options, io),
+  );
 }
 
-async function runTrain(path: string | undefined, options: Options, io: Io): Promise<void> {
+async function runTrain(
+  path: string | undefined,
+  given: TrainConfigInput,
+  options: Options,
+  io: Io,
+): Promise<void> {
   const terminal = new Terminal(io, options);
   expectGiven(options, ["out"], "train");
-  const config = await configOf(path, options);
+  const config = await configOf(path, given);
   const { train } = await import("../../index.ts");
   const progress = new TrainProgress(terminal);
   const { out, overwrite, threads, backend } = options;
@@ -122,41 +86,38 @@ async function runTrain(path: string | undefined, options: Options, io: Io): Pro
     },
   );
   terminal.results(["", ...formatTrainSummary(record, out, terminal.resultLayout), ""]);
-  terminal.notes([...nextSteps(options), ""]);
+  terminal.notes([...nextSteps(out, given.validation?.files[0]), ""]);
   terminal.json({ out, ...record });
 }
 
-/** The configuration of the file with the command line's options in it; the library checks it. */
-async function configOf(path: string | undefined, options: Options): Promise<TrainConfigInput> {
-  if (path === undefined && options.from === undefined) {
+/** The configuration of the file with the command line's fields in it; the library checks it. */
+async function configOf(
+  path: string | undefined,
+  given: TrainConfigInput,
+): Promise<TrainConfigInput> {
+  if (path === undefined && given.from === undefined) {
     throw new UsageError("no model was given", {
       hint: "name a CONFIG with the shape of a new model, or --from a checkpoint",
     });
   }
-  const file = path === undefined ? {} : await readConfigFile(path);
-  const sections = file as Partial<Sections>;
-  const { steps, tokens, epochs } = options;
-  const lengths = defined({ steps, tokens, epochs });
-  const base: Record<string, unknown> = { ...file };
-  if (Object.keys(lengths).length > 0) {
-    for (const key of ["steps", "tokens", "epochs"]) delete base[key];
+  const config: Fields = path === undefined ? {} : await readConfigFile(path);
+  const lengths = ["steps", "tokens", "epochs"];
+  if (lengths.some((name) => name in given)) for (const name of lengths) delete config[name];
+  for (const [name, value] of Object.entries(given)) {
+    const section = config[name];
+    config[name] = isFields(value) && isFields(section) ? { ...section, ...value } : value;
   }
-  const { from, precision, recompute, dtype, seed, checkpointEvery } = options;
-  const { text: files, window, batch, accumulation, learningRate, validation } = options;
-  return {
-    ...base,
-    ...lengths,
-    ...defined({ from, precision, recompute, dtype, seed, checkpointEvery }),
-    data: { ...sections.data, ...defined({ files, window, batch }) },
-    optimizer: { ...sections.optimizer, ...defined({ accumulation, learningRate }) },
-    ...(validation ? { validation: { ...sections.validation, files: validation } } : {}),
-  } as TrainConfigInput;
+  return config as TrainConfigInput;
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** What to do with the result, as commands to copy. */
-function nextSteps({ out, validation }: Options): string[] {
+function nextSteps(out: string, text = "FILE"): string[] {
   const run = ["fewbit", "run", out, "--prompt", "Once"];
-  const evaluate = ["fewbit", "eval", out, "--text", validation?.[0] ?? "FILE"];
+  const evaluate = ["fewbit", "eval", out, "--text", text];
   const quantize = ["fewbit", "quantize", out, "--method", "rtn", "--scheme", "w4g64"];
   return [
     `  next  ${formatCommand(run)}`,

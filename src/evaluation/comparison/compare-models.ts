@@ -86,13 +86,17 @@ async function shareWindows(
     throw new UsageError(
       `${a.name} and ${b.name} cut the text into different tokens: their losses a token cannot be compared`,
       {
-        hint: "models of different tokenizers can be compared on tasks: give --task and no --text",
+        hint: "models of different tokenizers can be compared on tasks: give `tasks` and no `text`",
+        field: "text",
+        value: text,
       },
     );
   }
   if (ofA.windows.length < 2) {
     throw new UsageError("a comparison needs at least 2 windows of the text, got 1", {
-      hint: "give more text, a shorter --window, or a larger --max-windows",
+      hint: "give more text, a shorter `window`, or a larger `maxWindows`",
+      field: "text",
+      value: text,
     });
   }
   return shared;

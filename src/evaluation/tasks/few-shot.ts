@@ -33,7 +33,9 @@ export function withExamples(task: Task, { shots, seed, pool }: FewShotOptions):
     throw new UsageError(
       `${task.name}: ${shots} examples were asked for, there are too few items`,
       {
-        hint: "ask for fewer with --shots, or name a larger file with --shots-from",
+        hint: "ask for fewer with `shots`, or name a larger file with `shotsFrom`",
+        field: "shots",
+        value: shots,
       },
     );
   });

@@ -44,14 +44,22 @@ export async function openTask(given: string | Task, options: OpenTaskOptions = 
 /** Refuses numbers that are not counts of items. @throws UsageError */
 function expectSensible({ shots = 0, limit = 1, shotsFrom }: OpenTaskOptions): void {
   if (!Number.isSafeInteger(shots) || shots < 0) {
-    throw new UsageError(`expected a whole number of examples, at least 0; got ${shots}`);
+    throw new UsageError(`expected a whole number of examples, at least 0; got ${shots}`, {
+      field: "shots",
+      value: shots,
+    });
   }
   if (!(limit >= 1) || (Number.isFinite(limit) && !Number.isInteger(limit))) {
-    throw new UsageError(`expected a whole number of items, at least 1; got ${limit}`);
+    throw new UsageError(`expected a whole number of items, at least 1; got ${limit}`, {
+      field: "limit",
+      value: limit,
+    });
   }
   if (shotsFrom === undefined || shots > 0) return;
   throw new UsageError(`${shotsFrom} was named for examples, but none were asked for`, {
-    hint: "say with --shots how many",
+    hint: "say with `shots` how many",
+    field: "shotsFrom",
+    value: shotsFrom,
   });
 }
 
@@ -94,7 +102,8 @@ async function findFile(
 ): Promise<string> {
   if (folder === undefined || files.length === 0) {
     throw new UsageError(`the task ${id} needs its data file`, {
-      hint: `write ${id}=FILE, or name the folder of the files with --tasks-from`,
+      hint: `write ${id}=FILE, or name the folder of the files with \`tasksFrom\``,
+      field: "tasksFrom",
     });
   }
   for (const file of files) {

@@ -129,6 +129,8 @@ function chooseThreads(addon: Addon, wanted: number | string | undefined): numbe
   const threads = Number(wanted);
   if (Number.isInteger(threads) && threads >= 1 && threads <= 1024) return threads;
   throw new UsageError(`expected a number of threads from 1 to 1024, got "${wanted}"`, {
-    hint: "set FEWBIT_THREADS or --threads to the number of cores to use",
+    hint: "set FEWBIT_THREADS or `threads` to the number of cores to use",
+    field: "threads",
+    value: wanted,
   });
 }

@@ -97,7 +97,7 @@ function putLatentLayers({
     if (!schemeOf(module)) continue;
     if (!(at.layer instanceof OneBitLinear)) {
       throw new UnsupportedError(`${module} has no signs and value vectors to train`, {
-        hint: "start from a model that svid has quantized: --preset onebit",
+        hint: "start from a model that svid has quantized: `preset: onebit`",
       });
     }
     const latent = new LatentOneBitLinear(at.layer, latentMagnitude);

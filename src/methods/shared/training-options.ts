@@ -76,7 +76,9 @@ export function trainingLength(
 ): TrainingLength {
   if (options.steps !== undefined && options.epochs !== undefined) {
     throw new UsageError("the length of a training is given in steps or in epochs, not both", {
-      hint: "leave out --steps or --epochs",
+      hint: "leave out `steps` or `epochs`",
+      field: "options.epochs",
+      value: options.epochs,
     });
   }
   const epochs = options.epochs ?? (options.steps === undefined ? defaults.epochs : undefined);

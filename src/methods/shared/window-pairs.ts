@@ -56,7 +56,11 @@ export class WindowPairs {
     if (options.validation < windows) return new WindowPairs(source, options);
     throw new UsageError(
       `${options.validation} windows are to be held out, and there are ${windows} in all`,
-      { hint: "use --samples and --validation so that windows are left to train on" },
+      {
+        hint: "use `samples` and `validation` so that windows are left to train on",
+        field: "options.validation",
+        value: options.validation,
+      },
     );
   }
 

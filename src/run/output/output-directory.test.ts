@@ -64,7 +64,8 @@ test("an existing output is refused with the way out, an empty directory is not"
   await makeModel("out", "old");
   const error = await createOutput(at("out")).catch((caught: unknown) => caught);
   expect(error).toBeInstanceOf(UsageError);
-  expect((error as UsageError).hint).toContain("--overwrite");
+  expect((error as UsageError).hint).toContain("`overwrite`");
+  expect(error).toMatchObject({ field: "out", value: expect.stringMatching(/out$/) });
   await fs.mkdir(at("empty"));
   await withOutput(at("empty"), {}, async (output) => fs.writeFile(output.file("a"), "1"));
   expect(await fs.readdir(at("empty"))).toEqual(["a"]);

@@ -99,10 +99,15 @@ export class OutputDirectory {
   }
 }
 
+const another = "choose another `out`";
+
+function outError(value: string, message: string, hint: string): UsageError {
+  return new UsageError(message, { hint, field: "out", value });
+}
+
 function appeared(path: string): UsageError {
-  return new UsageError(`${path} was made by somebody else while this ran; it was left alone`, {
-    hint: "run again with another --out",
-  });
+  const message = `${path} was made by somebody else while this ran; it was left alone`;
+  return outError(path, message, "run again with another `out`");
 }
 
 /** A place for an output, checked. */
@@ -168,9 +173,8 @@ export async function withOutput<T>(
 export async function resolveTarget(path: string): Promise<string> {
   const asked = absolutePath(path);
   if ((await status(parentPath(asked)))?.kind !== "directory") {
-    throw new UsageError(`there is no folder ${parentPath(asked)} to write into`, {
-      hint: "create it first, or choose another --out",
-    });
+    const message = `there is no folder ${parentPath(asked)} to write into`;
+    throw outError(asked, message, "create it first, or choose another `out`");
   }
   const final = (await status(asked))
     ? await realPath(asked)
@@ -179,7 +183,7 @@ export async function resolveTarget(path: string): Promise<string> {
     throw new FewbitError(
       "FILE",
       `cannot write into ${parentPath(final)}: no permission, or read-only`,
-      { hint: "choose another --out" },
+      { hint: another, field: "out", value: final },
     );
   }
   return final;
@@ -189,12 +193,8 @@ async function checkInputs(final: string, inputs: readonly string[]): Promise<vo
   for (const input of inputs) {
     const source = await realPath(input);
     if (isWithin(source, final) || isWithin(final, source)) {
-      throw new UsageError(
-        `the output ${final} and the input ${source} must not contain each other`,
-        {
-          hint: "choose an --out beside the input",
-        },
-      );
+      const message = `the output ${final} and the input ${source} must not contain each other`;
+      throw outError(final, message, "choose an `out` beside the input");
     }
   }
 }
@@ -203,27 +203,21 @@ async function checkInputs(final: string, inputs: readonly string[]): Promise<vo
 async function checkTarget(final: string, overwrite: boolean): Promise<Former> {
   if (!(await exists(final))) return "nothing";
   if ((await status(final))?.kind !== "directory") {
-    throw new UsageError(`${final} exists and is not a directory`, {
-      hint: "choose another --out",
-    });
+    throw outError(final, `${final} exists and is not a directory`, another);
   }
   if (isWithin(final, await realPath(workingDirectory()))) {
-    throw new UsageError(`${final} is or holds the working directory`, {
-      hint: "choose another --out",
-    });
+    throw outError(final, `${final} is or holds the working directory`, another);
   }
   const names = (await listDirectory(final)).map((entry) => entry.name);
   if (names.length === 0) return "empty";
   if (!overwrite) {
-    throw new UsageError(`${final} exists already`, {
-      hint: "choose another --out, or replace it with --overwrite",
-    });
+    const hint = `${another}, or replace it with \`overwrite\``;
+    throw outError(final, `${final} exists already`, hint);
   }
-  // --overwrite must not be able to delete a home directory because of a slip in --out.
+  // `overwrite` must not be able to delete a home directory because of a slip in `out`.
   if (!names.includes("config.json")) {
-    throw new UsageError(`${final} is not replaced: it has no config.json`, {
-      hint: "--overwrite replaces only model directories; choose another --out",
-    });
+    const hint = `\`overwrite\` replaces only model directories; ${another}`;
+    throw outError(final, `${final} is not replaced: it has no config.json`, hint);
   }
   return "checkpoint";
 }
@@ -235,7 +229,7 @@ export async function checkSpace(parent: string, needBytes: number): Promise<voi
   throw new FewbitError(
     "FILE",
     `the output needs ${formatSize(needBytes)}, the disk of ${parent} has ${formatSize(free)} free`,
-    { hint: "free some space, or choose an --out on another disk" },
+    { hint: "free some space, or choose an `out` on another disk", field: "out", value: parent },
   );
 }
 

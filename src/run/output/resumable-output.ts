@@ -152,7 +152,9 @@ async function findRival(final: string, workPath: string): Promise<Unfinished | 
 function busyError(final: string, { path, process }: Unfinished): FewbitError {
   const who = process === null ? "another process" : `process ${process}`;
   return new FewbitError("BUSY", `${who} is writing ${final} at this moment`, {
-    hint: `wait for it or choose another --out; its working directory is ${path}`,
+    hint: `wait for it or choose another \`out\`; its working directory is ${path}`,
+    field: "out",
+    value: final,
   });
 }
 

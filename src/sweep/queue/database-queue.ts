@@ -136,7 +136,7 @@ export class DatabaseQueue implements PointQueue {
         crashes,
         given ? null : "CRASHED",
         given ? null : `the process ended ${crashes} times while it worked on this point`,
-        given ? null : "it may need more memory than there is; try again with --retry-failed",
+        given ? null : "it may need more memory than there is; failed points can be tried again",
         row["id"],
       );
     }

@@ -75,11 +75,11 @@ function expectSameSweep(database: Database, { name, points }: Enrollment, isBus
   if (isBusy) {
     throw new UsageError(
       `another process works in ${database.path} by a recipe with ${lost} points that this one does not have`,
-      { hint: "wait until it is done, or use another --out; points may be added at any time" },
+      { hint: "wait until it is done, or use another `out`; points may be added at any time" },
     );
   }
   if (before === name) return;
   throw new UsageError(`${database.path} holds the results of "${before}", not of "${name}"`, {
-    hint: "use another --out",
+    hint: "use another `out`",
   });
 }

@@ -44,7 +44,7 @@ export async function openResultsDatabase(path: string): Promise<Database> {
 export async function readResultsDatabase(path: string): Promise<Database> {
   if (!(await hasDatabase(path))) {
     throw new UsageError(`there are no results at ${path}`, {
-      hint: "name the folder of a sweep: fewbit sweep RECIPE --out FOLDER makes one",
+      hint: "name the folder that fewbit sweep made",
     });
   }
   const database = await openDatabase(path, { readOnly: true });

@@ -1,0 +1,14 @@
+/** Leads to a field: names of fields and indices of entries. */
+export type FieldPath = readonly PropertyKey[];
+
+/** Writes a path as people read it: `variants[1].scheme`. */
+export function formatPath(path: FieldPath): string {
+  const parts = path.map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`));
+  return parts.join("").replace(/^\./, "");
+}
+
+/** Reads a path that was written so. */
+export function parsePath(text: string): (string | number)[] {
+  const parts = text.match(/[^.[\]]+/g) ?? [];
+  return parts.map((part) => (/^\d+$/.test(part) ? Number(part) : part));
+}
