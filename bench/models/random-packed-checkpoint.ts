@@ -53,8 +53,9 @@ export async function writeRandomPackedCheckpoint(
     if (!own) entries.push({ name, dtype: "bf16", shape });
     else {
       const module = name.slice(0, -".weight".length);
-      modules.set(module, { kind: "linear", scheme: own, outFeatures, inFeatures });
-      entries.push(...quantizedEntries(module, own, outFeatures, inFeatures));
+      const packed = { kind: "linear", scheme: own, outFeatures, inFeatures } as const;
+      modules.set(module, packed);
+      entries.push(...quantizedEntries(module, packed));
     }
   }
   mkdirSync(directory, { recursive: true });

@@ -139,7 +139,7 @@ export class ActivationCache implements ActivationWindows {
     const hidden = await this.store.load(0, Math.min(this.perPass, this.windows));
     const values = await hidden.read();
     this.store.done(hidden);
-    return sha256(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    return sha256(values);
   }
 
   /** Gives memory and files back. */

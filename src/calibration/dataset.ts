@@ -2,6 +2,7 @@ import { applyChatTemplate } from "../tokenizers/chat-template.ts";
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
 import { UsageError } from "../util/errors.ts";
 import { Prng } from "../util/prng.ts";
+import { sum } from "../util/sums.ts";
 import { readDocuments } from "./read-documents.ts";
 import { TokenStream, windowsOf } from "./token-stream.ts";
 import { expectWindow } from "./windows.ts";
@@ -118,13 +119,13 @@ function shareSamples(files: readonly CalibrationFile[], samples: number): numbe
   if (bad >= 0) {
     throw new UsageError(`expected a positive weight for ${files[bad].path}, got ${weights[bad]}`);
   }
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const total = sum(weights);
   const exact = weights.map((weight) => (samples * weight) / total);
   const shares = exact.map(Math.floor);
   const remainders = exact
     .map((share, i) => ({ i, rest: share - Math.floor(share) }))
     .sort((a, b) => b.rest - a.rest || a.i - b.i);
-  const left = samples - shares.reduce((sum, share) => sum + share, 0);
+  const left = samples - sum(shares);
   for (const { i } of remainders.slice(0, left)) shares[i]++;
   const empty = shares.indexOf(0);
   if (empty >= 0) {

@@ -174,8 +174,8 @@ async function teacherLosses(
 function hashWindows(windows: readonly EvaluationWindow[]): string {
   const hasher = createHasher("sha256");
   for (const { ids, from, to } of windows) {
-    hasher.update(new Uint8Array(Int32Array.of(ids.length, from, to).buffer));
-    hasher.update(new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength));
+    hasher.update(Int32Array.of(ids.length, from, to));
+    hasher.update(ids);
   }
   return hasher.digest();
 }

@@ -60,9 +60,7 @@ const moduleOf = (weight: QTensor): QuantizedModule => ({
 
 /** Writes a checkpoint of packed weights, config.json included. */
 async function save(weights: ReadonlyMap<string, QTensor>): Promise<void> {
-  const entries = [...weights].flatMap(([name, w]) =>
-    quantizedEntries(name, w.scheme, w.outFeatures, w.inFeatures),
-  );
+  const entries = [...weights].flatMap(([name, weight]) => quantizedEntries(name, weight));
   const writer = await CheckpointWriter.create(folder, entries);
   for (const [name, weight] of weights) await writeQTensor(writer, name, weight);
   await writer.finish();

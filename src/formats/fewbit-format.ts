@@ -25,9 +25,7 @@ export interface TensorWriter {
 /** Tensors of a packed linear: codes, scales; zero points and input scales if it has them. */
 export function quantizedEntries(
   module: string,
-  scheme: Scheme,
-  outFeatures: number,
-  inFeatures: number,
+  { scheme, outFeatures, inFeatures }: Pick<QTensor, "scheme" | "outFeatures" | "inFeatures">,
 ): TensorEntry[] {
   const sizes = QTensor.sizes(scheme, outFeatures, inFeatures);
   const groups = groupsPerRow(scheme, inFeatures);
@@ -78,29 +76,23 @@ export async function readQTensor(
   module: QuantizedModule,
 ): Promise<QTensor> {
   const { scheme, outFeatures, inFeatures } = module;
-  const entries = quantizedEntries(name, scheme, outFeatures, inFeatures);
-  for (const entry of entries) expectEntry(reader, entry, scheme);
+  for (const entry of quantizedEntries(name, module)) expectEntry(reader, entry, scheme);
   const codes = await reader.viewAs(`${name}.codes`, "u8");
   const scales = await reader.viewAs(`${name}.scales`, "f16");
   const zeros = await readZeros(reader, `${name}.zeros`, scheme);
   expectFinite(`${name}.scales`, "scales", scales);
   const inputScales = await readInputScales(reader, `${name}.input_scales`, scheme);
   const activations = await readActivations(reader, name, scheme);
-  return new QTensor(scheme, outFeatures, inFeatures, {
-    codes,
-    scales,
-    zeros,
-    ...(inputScales && { inputScales }),
-    activations,
-  });
+  const parts = { codes, scales, zeros, inputScales, activations };
+  return new QTensor(scheme, outFeatures, inFeatures, parts);
 }
 
 async function readInputScales(
   reader: TensorReader,
   name: string,
   { grid }: Scheme,
-): Promise<Uint16Array | null> {
-  if (!grid.inputScales) return null;
+): Promise<Uint16Array | undefined> {
+  if (!grid.inputScales) return undefined;
   const scales = await reader.viewAs(name, "f16");
   expectFinite(name, "scales", scales);
   return scales;

@@ -77,7 +77,7 @@ export class PartialFile {
 
   /** Drops what is there, to begin again. */
   async restart(): Promise<void> {
-    await this.handle.truncate(0);
+    await this.handle.resize(0);
     this.hasher = startHash(this.file);
     this.position = 0;
   }

@@ -1,4 +1,5 @@
 import type { StraightThrough } from "../backend/training-kernels.ts";
+import { roundWithin } from "../quant/grid.ts";
 import { QTensor } from "../quant/q-tensor.ts";
 import type { Scheme } from "../quant/scheme.ts";
 import { add, layerNorm, multiply } from "../tensor/ops.ts";
@@ -12,14 +13,10 @@ import { type OneBitLinear, oneBitEpsilon } from "./one-bit-linear.ts";
 
 /** Signs, with the slope 1.001 − tanh²(w) by the float weight; sign(0) = +1. */
 const signs: StraightThrough = {
+  ...roundWithin(-1, 1),
   rule: "sign",
-  low: -1,
-  high: 1,
-  resolution: 1,
-  shift: 0,
   lowSlope: 0,
   highSlope: 0,
-  passOutside: false,
 };
 
 /**

@@ -40,8 +40,6 @@ export interface GrowingFile extends WritableFile {
   readonly sizeBytes: number;
   /** Fills `into` with the bytes from `position` on; resolves to the number of bytes read. */
   read(into: Uint8Array, position: number): Promise<number>;
-  /** Cuts the file off after `sizeBytes`. */
-  truncate(sizeBytes: number): Promise<void>;
 }
 
 /** What a directory entry is; symbolic links are followed. */

@@ -6,14 +6,16 @@ import { randomSuffix } from "./node-files.ts";
 
 /** Tells what is at a path, following symbolic links; null when nothing is. */
 export async function status(path: string): Promise<FileStatus | null> {
+  const found = await ifThere(path, fs.stat(path));
+  if (!found) return null;
+  const { size: sizeBytes, blocks, mtimeMs: modifiedMs } = found;
+  return { kind: kindOf(found), sizeBytes, storedBytes: blocks * 512, modifiedMs };
+}
+
+/** Awaits `work`; null where nothing is at a path. */
+async function ifThere<T>(path: string, work: Promise<T>): Promise<T | null> {
   try {
-    const found = await fs.stat(path);
-    return {
-      kind: kindOf(found),
-      sizeBytes: found.size,
-      storedBytes: found.blocks * 512,
-      modifiedMs: found.mtimeMs,
-    };
+    return await work;
   } catch (error) {
     const code = systemErrorCode(error);
     if (code === "ENOENT" || code === "ENOTDIR") return null;
@@ -39,14 +41,7 @@ export async function listDirectory(path: string): Promise<{ name: string; kind:
 
 /** Tells whether anything is at a path, a dangling symbolic link included. */
 export async function exists(path: string): Promise<boolean> {
-  try {
-    await fs.lstat(path);
-    return true;
-  } catch (error) {
-    const code = systemErrorCode(error);
-    if (code === "ENOENT" || code === "ENOTDIR") return false;
-    return translateErrors("read", path, Promise.reject(error));
-  }
+  return (await ifThere(path, fs.lstat(path))) !== null;
 }
 
 /** Tells whether this process may create files in a directory. */

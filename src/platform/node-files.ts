@@ -105,10 +105,6 @@ class NodeGrowingFile extends NodeWritableFile implements GrowingFile {
     const reading = this.handle.read(into, 0, length, position);
     return (await translateErrors("read", this.path, reading)).bytesRead;
   }
-
-  async truncate(sizeBytes: number): Promise<void> {
-    await translateErrors("write", this.path, this.handle.truncate(sizeBytes));
-  }
 }
 
 /**
@@ -228,11 +224,6 @@ export async function sha256OfFile(path: string): Promise<string> {
   } finally {
     await file.close();
   }
-}
-
-/** Hashes bytes; the result is in lower-case hexadecimal. */
-export function sha256(bytes: Uint8Array | string): string {
-  return createHash("sha256").update(bytes).digest("hex");
 }
 
 /** Draws 8 random hexadecimal digits for names of temporary files. */

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import * as os from "node:os";
 import { CancelledError } from "../util/errors.ts";
 import type { MachineDescription, MemoryPeak, MemoryUsage } from "./files.ts";
-import { sha256 } from "./node-files.ts";
+import { sha256 } from "./node-hash.ts";
 
 /** Waits. @throws CancelledError when `signal` is aborted */
 export async function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {

@@ -7,6 +7,15 @@ export interface ScaleStart {
   readonly factor: number;
 }
 
+/**
+ * Rounding to whole steps within [low, high]: weights outside have no gradient, and the scale's is
+ * the level there.
+ */
+export function roundWithin(low: number, high: number): StraightThrough {
+  const within = { rule: "round", low, high, resolution: 1, shift: 0 } as const;
+  return { ...within, lowSlope: low, highSlope: high, passOutside: false };
+}
+
 /** How float weights are trained to be values of a grid. */
 export interface GridTraining {
   /** Forward rule and gradients. */

@@ -2,6 +2,7 @@ import type { LayerActivations } from "./activation-grid.ts";
 import type { PackedOperand } from "../backend/packed-operand.ts";
 import { ShapeError } from "../util/errors.ts";
 import { halvesToFloats } from "../util/half.ts";
+import { sum } from "../util/sums.ts";
 import { decodeCode } from "./grid.ts";
 import { expectCodes, type Packing, packedRowBytes } from "./packing.ts";
 import { groupsPerRow, type Scheme } from "./scheme.ts";
@@ -29,7 +30,7 @@ export interface QTensorParts {
   /** Zero points of all groups: packed like one row of codes, or float16 bits; null without. */
   readonly zeros: Uint8Array | Uint16Array | null;
   /** `[inFeatures]` float16 bits; absent for grids without scales of the inputs. */
-  readonly inputScales?: Uint16Array;
+  readonly inputScales?: Uint16Array | undefined;
   /** Scales and zero points of inputs and outputs, for schemes that fix them; otherwise null. */
   readonly activations: LayerActivations | null;
 }
@@ -43,6 +44,8 @@ export interface QTensorSizes {
   readonly inputScales: number;
   /** Scale and zero point of the input, and of the output where it is rounded. */
   readonly activations: number;
+  /** All of these together. */
+  readonly all: number;
 }
 
 /** A low-bit weight `[outFeatures, inFeatures]`: packed codes and parameters. Immutable. */
@@ -69,14 +72,14 @@ export class QTensor {
   static sizes(scheme: Scheme, outFeatures: number, inFeatures: number): QTensorSizes {
     const rowBytes = packedRowBytes(scheme.packing, inFeatures);
     const groups = outFeatures * groupsPerRow(scheme, inFeatures);
-    return {
-      rowBytes,
+    const sizes = {
       codes: outFeatures * rowBytes,
       scales: groups * 2,
       zeros: zerosBytes(scheme, groups),
       inputScales: scheme.grid.inputScales ? inFeatures * 2 : 0,
       activations: { token: 0, static: 8, integer: 16 }[scheme.activation?.mode ?? "token"],
     };
+    return { rowBytes, ...sizes, all: sum(Object.values(sizes)) };
   }
 
   /** Packs chosen codes. @throws SchemeError when a code is outside the grid */
@@ -95,7 +98,7 @@ export class QTensor {
       codes,
       scales: chosen.scales,
       zeros,
-      ...(chosen.inputScales && { inputScales: chosen.inputScales }),
+      inputScales: chosen.inputScales,
       activations: null,
     });
   }
@@ -112,10 +115,7 @@ export class QTensor {
 
   /** Stored bytes: codes, scales, zero points, and what is known of activations. */
   get sizeBytes(): number {
-    const { codes, scales, zeros, inputScales, activations } = this.parts;
-    const fixed = activations ? (activations.output ? 16 : 8) : 0;
-    const vectors = scales.byteLength + (inputScales?.byteLength ?? 0);
-    return codes.byteLength + vectors + (zeros?.byteLength ?? 0) + fixed;
+    return QTensor.sizes(this.scheme, this.outFeatures, this.inFeatures).all;
   }
 
   /** All stored bits over the number of weights. */

@@ -11,6 +11,7 @@ import {
   trainedParameterBytes,
 } from "../run/estimate-training.ts";
 import type { PlannedLinear } from "../run/plan.ts";
+import { sum } from "../util/sums.ts";
 
 const passTokens = 2048;
 /** Encoding, packing, decoding and comparing one weight outside the kernels. */
@@ -197,8 +198,4 @@ function byBlock(linears: readonly PlannedLinear[]): PlannedLinear[][] {
 
 function weightsOf(linears: readonly PlannedLinear[]): number {
   return sum(linears.map(({ inFeatures, outFeatures }) => inFeatures * outFeatures));
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

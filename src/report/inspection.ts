@@ -11,6 +11,7 @@ import { isInBlock, keptWeights } from "./kept-weights.ts";
 import { joinParts } from "./plan-summary.ts";
 import type { Layout } from "./style.ts";
 import { type Cell, formatTable } from "./table.ts";
+import { sum } from "../util/sums.ts";
 
 /** Says in a few lines what a checkpoint is, and lays out where its bytes are. */
 export function formatInspection(inspection: Inspection, layout: Layout): string[] {
@@ -132,8 +133,4 @@ export function formatTensors({ tensors }: Inspection, layout: Layout): string[]
     ]),
     layout,
   );
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

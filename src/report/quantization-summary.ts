@@ -11,6 +11,7 @@ import type { KeptWeights } from "./kept-weights.ts";
 import { joinParts } from "./plan-summary.ts";
 import type { Layout } from "./style.ts";
 import { type Cell, formatTable, textWidth } from "./table.ts";
+import { sum } from "../util/sums.ts";
 
 /** Linear layers of one part of the blocks. */
 interface LayerGroup {
@@ -124,10 +125,6 @@ function groupLayers(linears: readonly LinearRecord[]): LayerGroup[] {
 function groupLabel(slot: string): string {
   const part = slot.split(".")[0] ?? slot;
   return part === "self_attn" ? "attention" : printable(part);
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }
 
 /** `model.layers.3.mlp.down_proj` without what all modules share. */

@@ -1,5 +1,6 @@
 import { matmul, matmulInto } from "../tensor/products.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { squaredDistance, squaredNorm } from "../util/sums.ts";
 
 /**
  * Measures how far a quantized layer is off: `‖X·(W − Ŵ)ᵀ‖² / ‖X·Wᵀ‖²` on sampled inputs, or
@@ -38,29 +39,11 @@ export class LayerError {
     if (this.original instanceof Float32Array) {
       distance = squaredDistance(this.original, await quantized.read());
     } else {
-      matmulInto(this.original, this.inputs as Tensor, quantized, {
-        transposeB: true,
-        alpha: -1,
-        beta: 1,
-      });
+      const difference = { transposeB: true, alpha: -1, beta: 1 } as const;
+      matmulInto(this.original, this.inputs as Tensor, quantized, difference);
       distance = squaredNorm(await this.original.read());
       this.original.release();
     }
     return this.norm === 0 ? 0 : distance / this.norm;
   }
-}
-
-function squaredNorm(values: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i] * values[i];
-  return sum;
-}
-
-function squaredDistance(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) {
-    const difference = a[i] - b[i];
-    sum += difference * difference;
-  }
-  return sum;
 }

@@ -37,10 +37,7 @@ export class CheckpointWeights implements WeightSource {
     const module = this.packedModule(name);
     if (!module) return this.checkpoint.has(name);
     const base = name.slice(0, -weightSuffix.length);
-    const { scheme, outFeatures, inFeatures } = module;
-    return quantizedEntries(base, scheme, outFeatures, inFeatures).every((entry) =>
-      this.checkpoint.has(entry.name),
-    );
+    return quantizedEntries(base, module).every((entry) => this.checkpoint.has(entry.name));
   }
 
   shape(name: string): readonly number[] {

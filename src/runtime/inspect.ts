@@ -94,9 +94,7 @@ function describeQuantization(checkpoint: Checkpoint): Inspection["quantization"
   const schemes: Record<string, number> = {};
   const modules = [...quantization.modules].map(([module, stored]): InspectedModule => {
     const { scheme, outFeatures, inFeatures } = stored;
-    const sizes = QTensor.sizes(scheme, outFeatures, inFeatures);
-    const { codes, scales, zeros, inputScales, activations } = sizes;
-    const sizeBytes = codes + scales + zeros + inputScales + activations;
+    const sizeBytes = QTensor.sizes(scheme, outFeatures, inFeatures).all;
     schemes[scheme.id] = (schemes[scheme.id] ?? 0) + 1;
     return {
       module,

@@ -28,6 +28,7 @@ export interface ModelSizes {
 /** Measures a checkpoint by its headers; no weights are read. @throws FormatError */
 export function measureSizes(config: DecoderConfig, checkpoint: Checkpoint): ModelSizes {
   const modules = readQuantizationConfig(checkpoint.config)?.modules;
+  const { fileBytes } = checkpoint;
   let parameters = 0;
   let layers = 0;
   let weights = 0;
@@ -39,22 +40,14 @@ export function measureSizes(config: DecoderConfig, checkpoint: Checkpoint): Mod
     weights += elementCount(shape);
     const module = name.slice(0, -".weight".length);
     const packed = modules?.get(module);
-    const names = packed
-      ? quantizedEntries(module, packed.scheme, packed.outFeatures, packed.inFeatures).map(
-          (entry) => entry.name,
-        )
-      : [name];
-    for (const stored of names) {
-      const { begin, end } = checkpoint.info(stored);
+    for (const stored of packed ? quantizedEntries(module, packed) : [{ name }]) {
+      const { begin, end } = checkpoint.info(stored.name);
       bytes += end - begin;
     }
   }
   return {
     parameters,
     linear: { layers, weights, bytes, bitsPerWeight: (8 * bytes) / weights },
-    file: {
-      bytes: checkpoint.fileBytes,
-      bitsPerWeight: (8 * checkpoint.fileBytes) / parameters,
-    },
+    file: { bytes: fileBytes, bitsPerWeight: (8 * fileBytes) / parameters },
   };
 }

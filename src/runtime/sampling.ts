@@ -1,5 +1,6 @@
 import { UsageError } from "../util/errors.ts";
 import type { Prng } from "../util/prng.ts";
+import { sum } from "../util/sums.ts";
 import { TokenBuckets } from "./token-buckets.ts";
 import { byLikelihood, expOfMinus, mostLikely, notNumbers } from "./token-weights.ts";
 
@@ -163,10 +164,4 @@ function nucleusSize(weights: Float64Array, target: number): number {
     if (reached >= target) return i + 1;
   }
   return weights.length;
-}
-
-function sum(values: Float64Array): number {
-  let total = 0;
-  for (let i = 0; i < values.length; i++) total += values[i];
-  return total;
 }

@@ -1,5 +1,6 @@
 import { addSumOfSquares } from "../tensor/training-ops.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { sum } from "../util/sums.ts";
 import type { Gradients } from "./parameter.ts";
 
 /** Euclidean norms of gradients. */
@@ -24,11 +25,8 @@ export function sumGradientSquares(gradients: Gradients): Tensor<"f64"> | null {
 /** Reads what `sumGradientSquares` enqueued; `scale` is a factor on the gradients. */
 export async function readNorms(sums: Tensor<"f64">, scale = 1): Promise<GradientNorms> {
   const squares = [...(await sums.read())];
-  const total = squares.reduce((sum, square) => sum + square, 0);
-  return {
-    total: Math.sqrt(total) * scale,
-    each: squares.map((square) => Math.sqrt(square) * scale),
-  };
+  const each = squares.map((square) => Math.sqrt(square) * scale);
+  return { total: Math.sqrt(sum(squares)) * scale, each };
 }
 
 /** Returns `min(1, limit/(norm + 1e-6))`, the factor of PyTorch's `clip_grad_norm_`. */

@@ -28,54 +28,36 @@ export class FewbitError extends Error {
   }
 }
 
-/** Dimensions or element counts that do not fit together. */
-export class ShapeError extends FewbitError {
-  constructor(message: string, options?: FewbitErrorOptions) {
-    super("SHAPE", message, options);
-  }
+type ErrorClass = new (message: string, options?: FewbitErrorOptions) => FewbitError;
+
+function withCode(code: string): ErrorClass {
+  return class extends FewbitError {
+    constructor(message: string, options?: FewbitErrorOptions) {
+      super(code, message, options);
+    }
+  };
 }
+
+/** Dimensions or element counts that do not fit together. */
+export class ShapeError extends withCode("SHAPE") {}
 
 /** A scheme id that does not parse, or a scheme that cannot be used here. */
-export class SchemeError extends FewbitError {
-  constructor(message: string, options?: FewbitErrorOptions) {
-    super("SCHEME", message, options);
-  }
-}
+export class SchemeError extends withCode("SCHEME") {}
 
 /** A file that is missing, truncated, malformed or hostile. */
-export class FormatError extends FewbitError {
-  constructor(message: string, options?: FewbitErrorOptions) {
-    super("FORMAT", message, options);
-  }
-}
+export class FormatError extends withCode("FORMAT") {}
 
 /** A backend that is absent or failed. */
-export class BackendError extends FewbitError {
-  constructor(message: string, options?: FewbitErrorOptions) {
-    super("BACKEND", message, options);
-  }
-}
+export class BackendError extends withCode("BACKEND") {}
 
 /** Values that arithmetic cannot use: NaN, infinity, a matrix that is not positive definite. */
-export class NumericError extends FewbitError {
-  constructor(message: string, options?: FewbitErrorOptions) {
-    super("NUMERIC", message, options);
-  }
-}
+export class NumericError extends withCode("NUMERIC") {}
 
 /** A model, format or combination that fewbit does not know. */
-export class UnsupportedError extends FewbitError {
-  constructor(message: string, options?: FewbitErrorOptions) {
-    super("UNSUPPORTED", message, options);
-  }
-}
+export class UnsupportedError extends withCode("UNSUPPORTED") {}
 
 /** A call or command line that cannot be carried out as asked. */
-export class UsageError extends FewbitError {
-  constructor(message: string, options?: FewbitErrorOptions) {
-    super("USAGE", message, options);
-  }
-}
+export class UsageError extends withCode("USAGE") {}
 
 /** What is known of a failed request. */
 export interface NetworkErrorOptions extends FewbitErrorOptions {

@@ -117,7 +117,7 @@ async function writeWeights(
     const [outFeatures, inFeatures] = shape;
     modules.set(module, { kind: layerKind(scheme), scheme, outFeatures, inFeatures });
     packed.set(module, pseudoRandomWeight(module, scheme, outFeatures, inFeatures));
-    entries.push(...quantizedEntries(module, scheme, outFeatures, inFeatures));
+    entries.push(...quantizedEntries(module, { scheme, outFeatures, inFeatures }));
   }
   const writer = await CheckpointWriter.create(path, entries);
   for (const [module, weight] of packed) await writeQTensor(writer, module, weight);

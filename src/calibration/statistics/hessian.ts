@@ -2,6 +2,7 @@ import type { Backend } from "../../backend/backend.ts";
 import { accumulateGram, diagonal, inverseCholesky } from "../../tensor/quantization-ops.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { permuteSymmetric } from "./column-order.ts";
+import { mean } from "../../util/sums.ts";
 
 /** How a Hessian is made positive definite before it is factorised. */
 export interface DampingOptions {
@@ -98,15 +99,13 @@ async function factorise(
   energies: Float64Array,
   { damping, dampingStep, dampingTries }: DampingOptions,
 ): Promise<InverseFactor | null> {
-  const mean = energies.reduce((sum, energy) => sum + energy, 0) / energies.length;
-  if (!Number.isFinite(mean)) return null;
+  const meanEnergy = mean(energies);
+  if (!Number.isFinite(meanEnergy)) return null;
   for (let tries = 0; tries < dampingTries; tries++) {
     const fraction = damping + tries * dampingStep;
-    const damped = energies.map((energy) => (energy || 1) + fraction * mean);
-    const { u, status } = inverseCholesky(
-      gram,
-      Tensor.from(gram.backend, "f64", [damped.length], damped),
-    );
+    const damped = energies.map((energy) => (energy || 1) + fraction * meanEnergy);
+    const onDiagonal = Tensor.from(gram.backend, "f64", [damped.length], damped);
+    const { u, status } = inverseCholesky(gram, onDiagonal);
     if ((await status.read())[0] === 0) return { factor: u, damping: fraction };
     u.release();
   }

@@ -2,6 +2,7 @@ import type { Block, BlockPart, QuantizableModel } from "../../nn/quantizable-mo
 import { add } from "../../tensor/ops.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { throwIfCancelled } from "../../util/errors.ts";
+import { squaredDistance, squaredNorm, sum } from "../../util/sums.ts";
 
 /** Where the output of a part is compared. */
 interface Place {
@@ -32,7 +33,7 @@ export class PartLoss {
     this.part = part;
     this.inputs = inputs;
     this.outputs = outputs;
-    this.energy = outputs.reduce((sum, output) => sum + squaredDistance(output, null), 0);
+    this.energy = sum(outputs.map(squaredNorm));
   }
 
   /** Notes what a part does with its weights as they are; `inputs` are those of the whole block. */
@@ -78,22 +79,13 @@ function behindAttention(
   hidden: Tensor<"f32">,
 ): Tensor<"f32"> {
   const attended = model.forwardPart(block, "attention", hidden);
-  const sum = add(hidden, attended);
+  const between = add(hidden, attended);
   attended.release();
-  return sum;
+  return between;
 }
 
 async function readAndRelease(tensor: Tensor<"f32">): Promise<Float32Array> {
   const values = await tensor.read();
   tensor.release();
   return values;
-}
-
-function squaredDistance(a: Float32Array, b: Float32Array | null): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) {
-    const difference = a[i] - (b ? b[i] : 0);
-    sum += difference * difference;
-  }
-  return sum;
 }

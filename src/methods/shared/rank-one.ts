@@ -1,6 +1,7 @@
 import { matmul } from "../../tensor/products.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { Prng } from "../../util/prng.ts";
+import { squaredDistance, squaredNorm } from "../../util/sums.ts";
 
 /** A non-negative matrix as `M ≈ a·bᵀ`; a `[rows]` and b `[columns]` have one norm. */
 export interface OuterProduct {
@@ -32,7 +33,7 @@ export async function leadingSingularPair(
   for (let step = 0; step < iterations; step++) {
     u = normalise(await timesVector(matrix, v)).vector;
     const next = normalise(await timesVector(matrix, u, true));
-    const change = distance(next.vector, v);
+    const change = Math.sqrt(squaredDistance(next.vector, v));
     sigma = next.norm;
     v = next.vector;
     if (change <= tolerance) break;
@@ -59,7 +60,7 @@ export async function nonNegativeFactors(
   for (let step = 0; step < iterations; step++) {
     a = updated(a, await timesVector(matrix, b), squaredNorm(b));
     const next = updated(b, await timesVector(matrix, a, true), squaredNorm(a));
-    const change = distance(next, b) / Math.sqrt(squaredNorm(next) || 1);
+    const change = Math.sqrt(squaredDistance(next, b)) / Math.sqrt(squaredNorm(next) || 1);
     b = next;
     if (change <= tolerance) break;
   }
@@ -99,16 +100,4 @@ export async function timesVector(
 function normalise(x: Float64Array): { vector: Float64Array<ArrayBuffer>; norm: number } {
   const norm = Math.sqrt(squaredNorm(x));
   return { vector: Float64Array.from(x, (value) => (norm > 0 ? value / norm : 0)), norm };
-}
-
-function squaredNorm(x: Float64Array): number {
-  let sum = 0;
-  for (const value of x) sum += value * value;
-  return sum;
-}
-
-function distance(x: Float64Array, y: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < x.length; i++) sum += (x[i] - y[i]) ** 2;
-  return Math.sqrt(sum);
 }

@@ -4,6 +4,7 @@ import type { Scheme } from "../../quant/scheme.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { floatsToHalves, halvesToFloats } from "../../util/half.ts";
 import { Prng } from "../../util/prng.ts";
+import { squaredNorm } from "../../util/sums.ts";
 import { choice, count } from "./option-kinds.ts";
 import { leadingSingularPair, nonNegativeFactors, timesVector } from "./rank-one.ts";
 
@@ -54,8 +55,7 @@ export async function separateSigns(
 
 /** `h = M·g/(gᵀg)`, float16 bits. */
 async function rowScales(magnitudes: Tensor<"f32">, g: Float32Array): Promise<Uint16Array> {
-  let square = 0;
-  for (const value of g) square += value * value;
+  const square = squaredNorm(g);
   const products = await timesVector(magnitudes, g);
   return floatsToHalves(
     Float32Array.from(products, (product) => (square > 0 ? product / square : 0)),

@@ -3,6 +3,7 @@ import { floatLinear } from "../../nn/scale-channels.ts";
 import { FakeQuantized } from "../../quant/fake-quantized.ts";
 import { train } from "../../training/train.ts";
 import type { TrainingProgress } from "../../training/training-store.ts";
+import { mean } from "../../util/sums.ts";
 import type { QuantizedBlock, WholeBlockProblem } from "../define-method.ts";
 import { BlockLoss } from "./block-loss.ts";
 import { freezeAll, latentParameters } from "./latent-weights.ts";
@@ -113,8 +114,6 @@ function stagnates(validations: readonly { readonly loss: number }[], patience: 
 /** Mean losses of the first and the last twentieth of the steps, and what the validation gave. */
 function figuresOf({ step, losses, validations }: TrainingProgress): Record<string, number> {
   const share = Math.max(1, Math.floor(losses.length / 20));
-  const mean = (values: readonly number[]): number =>
-    values.reduce((sum, value) => sum + value, 0) / values.length;
   const [first, last] = [validations[0], validations.at(-1)];
   return {
     steps: step,

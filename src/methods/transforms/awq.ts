@@ -11,6 +11,7 @@ import {
 import { hasIndependentGroups, type Scheme } from "../../quant/scheme.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { NumericError, throwIfCancelled } from "../../util/errors.ts";
+import { mean } from "../../util/sums.ts";
 import { type BlockProblem, defineMethod, type TransformedPart } from "../define-method.ts";
 import { activationFactors, relativeWeights } from "../shared/activation-factors.ts";
 import { meanByChannel } from "../shared/channel-statistics.ts";
@@ -171,8 +172,8 @@ async function clipSlot(
   );
   clampGroups(values, inFeatures, scheme.groupSize, found.ratios);
   replaceWeight(block, name, Tensor.from(backend, "f32", weight.shape, values));
-  const mean = found.ratios.reduce((sum, ratio) => sum + ratio, 0) / found.ratios.length;
-  return { name, figures: { range: mean, errorLeft: relative(found.loss, found.lossBefore) } };
+  const { ratios, loss, lossBefore } = found;
+  return { name, figures: { range: mean(ratios), errorLeft: relative(loss, lossBefore) } };
 }
 
 /** `H ← D⁻¹·H·D⁻¹`: the second moments of inputs that were divided by `factors`. */

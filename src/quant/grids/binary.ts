@@ -1,4 +1,4 @@
-import type { Grid } from "../grid.ts";
+import { type Grid, roundWithin } from "../grid.ts";
 
 /** Two levels {−1, +1}·s with sign(0) = +1; s = mean|w| is the least-squares scale (XNOR-Net). */
 export const binary: Grid = Object.freeze<Grid>({
@@ -12,16 +12,7 @@ export const binary: Grid = Object.freeze<Grid>({
   scaleRule: "mean",
   training: {
     // The sign of w as a rounding, whose gradient passes everywhere (BitNet, arXiv 2310.11453).
-    straightThrough: {
-      rule: "round",
-      low: -1,
-      high: 1,
-      resolution: 0.5,
-      shift: 0.5,
-      lowSlope: -1,
-      highSlope: 1,
-      passOutside: true,
-    },
+    straightThrough: { ...roundWithin(-1, 1), resolution: 0.5, shift: 0.5, passOutside: true },
     scale: "mean",
     start: { of: "mean", factor: 1 },
     topLevel: null,
@@ -38,16 +29,7 @@ export const elasticBinary: Grid = Object.freeze<Grid>({
   ...binary,
   id: "elastic",
   training: {
-    straightThrough: {
-      rule: "sign",
-      low: -1,
-      high: 1,
-      resolution: 1,
-      shift: 0,
-      lowSlope: -1,
-      highSlope: 1,
-      passOutside: false,
-    },
+    straightThrough: { ...roundWithin(-1, 1), rule: "sign" },
     scale: "learned",
     start: { of: "mean", factor: 1 },
     topLevel: 1,

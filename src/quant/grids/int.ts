@@ -1,25 +1,15 @@
-import type { Grid, GridTraining } from "../grid.ts";
+import { type Grid, type GridTraining, roundWithin } from "../grid.ts";
 
 /** Integer bit-widths. */
 export type IntBits = 2 | 3 | 4 | 8;
 
 /**
- * Learned step size (LSQ, arXiv 1902.08153, equations 1 to 3) for integers `low … high`: weights
- * outside the range have no gradient, and the scale's is the level there. It starts at max|w|/high,
- * as ParetoQ has it.
+ * Learned step size (LSQ, arXiv 1902.08153, equations 1 to 3) for integers `low … high`. It starts
+ * at max|w|/high, as ParetoQ has it.
  */
 function learnedStep(low: number, high: number): GridTraining {
   return {
-    straightThrough: {
-      rule: "round",
-      low,
-      high,
-      resolution: 1,
-      shift: 0,
-      lowSlope: low,
-      highSlope: high,
-      passOutside: false,
-    },
+    straightThrough: roundWithin(low, high),
     scale: "learned",
     start: { of: "peak", factor: 1 / high },
     topLevel: high,
@@ -30,16 +20,7 @@ function learnedStep(low: number, high: number): GridTraining {
 /** Learned scale and zero point of codes 0 … high (EfficientQAT's released quantizer). */
 function learnedZeroPoint(high: number): GridTraining {
   return {
-    straightThrough: {
-      rule: "zero-point",
-      low: 0,
-      high,
-      resolution: 1,
-      shift: 0,
-      lowSlope: 0,
-      highSlope: high,
-      passOutside: false,
-    },
+    straightThrough: { ...roundWithin(0, high), rule: "zero-point" },
     scale: "learned",
     start: { of: "span", factor: 1 / high },
     topLevel: null,
@@ -73,33 +54,27 @@ export function floatZeroInt(bits: IntBits): Grid {
   });
 }
 
+/** Symmetric integers: zero point fixed at 2^(bits−1), value `s·(c − 2^(bits−1))`. */
+export function symmetricInt(bits: IntBits): Grid {
+  const half = 2 ** (bits - 1);
+  return Object.freeze<Grid>({
+    ...asymmetricInt(bits),
+    id: "sym",
+    origin: -half,
+    zeroPoint: "none",
+    scaleRule: "magnitude",
+    training: learnedStep(-half, half - 1),
+  });
+}
+
 /**
  * Symmetric 8-bit integers without −128, value `s·(c − 127)`, codes 0 … 254: the weights of
  * integer-only inference (Jacob et al., arXiv 1712.05877, section 3).
  */
 export const narrowInt: Grid = Object.freeze<Grid>({
+  ...symmetricInt(8),
   id: "narrow",
-  bits: 8,
   levels: 255,
   origin: -127,
-  step: 1,
-  zeroPoint: "none",
-  packing: "bits8",
-  scaleRule: "magnitude",
   training: learnedStep(-127, 127),
 });
-
-/** Symmetric integers: zero point fixed at 2^(bits−1), value `s·(c − 2^(bits−1))`. */
-export function symmetricInt(bits: IntBits): Grid {
-  return Object.freeze<Grid>({
-    id: "sym",
-    bits,
-    levels: 2 ** bits,
-    origin: -(2 ** (bits - 1)),
-    step: 1,
-    zeroPoint: "none",
-    packing: `bits${bits}`,
-    scaleRule: "magnitude",
-    training: learnedStep(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1),
-  });
-}

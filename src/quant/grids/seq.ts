@@ -1,4 +1,4 @@
-import type { Grid, GridTraining } from "../grid.ts";
+import { type Grid, type GridTraining, roundWithin } from "../grid.ts";
 
 /** Where weights are clipped, in units of the scale: at 1 itself a level too many would appear. */
 const clip = 0.99;
@@ -11,14 +11,11 @@ const clip = 0.99;
 function stretched(resolution: number, shift: number, slope: number): GridTraining {
   return {
     straightThrough: {
-      rule: "round",
-      low: -clip,
-      high: clip,
+      ...roundWithin(-clip, clip),
       resolution,
       shift,
       lowSlope: -slope,
       highSlope: slope,
-      passOutside: false,
     },
     scale: "learned",
     start: { of: "peak", factor: 1 },

@@ -1,4 +1,4 @@
-import type { Grid } from "../grid.ts";
+import { type Grid, roundWithin } from "../grid.ts";
 
 /**
  * Three levels {−1, 0, +1}·s; by default s is mean|w| of the group. Trained as BitNet b1.58 is
@@ -15,16 +15,7 @@ export const ternary: Grid = Object.freeze<Grid>({
   packing: "trits5",
   scaleRule: "mean",
   training: {
-    straightThrough: {
-      rule: "round",
-      low: -1,
-      high: 1,
-      resolution: 1,
-      shift: 0,
-      lowSlope: -1,
-      highSlope: 1,
-      passOutside: true,
-    },
+    straightThrough: { ...roundWithin(-1, 1), passOutside: true },
     scale: "mean",
     start: { of: "mean", factor: 1 },
     topLevel: null,

@@ -52,8 +52,7 @@ export function outputEntries(
     if (changed.has(name)) entries.push({ name, dtype: "f32", shape });
     else if (!linear?.scheme) entries.push({ name, dtype: writableDType(info), shape });
     else {
-      const { module, scheme, outFeatures, inFeatures } = linear;
-      entries.push(...quantizedEntries(module, scheme, outFeatures, inFeatures));
+      entries.push(...quantizedEntries(linear.module, { ...linear, scheme: linear.scheme }));
     }
   }
   return entries;
@@ -258,9 +257,8 @@ export class QuantizedOutput {
   ): Promise<void> {
     const hasher = this.hashers.get(name) ?? createHasher("sha256");
     this.hashers.set(name, hasher);
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    await this.writer.write(name, bytes, offset);
-    hasher.update(bytes);
+    await this.writer.write(name, data, offset);
+    hasher.update(data);
     if (!isLast) return;
     this.tensors.set(name, hasher.digest());
     this.hashers.delete(name);
@@ -268,7 +266,7 @@ export class QuantizedOutput {
 
   private async write(name: string, data: ArrayBufferView): Promise<void> {
     await this.writer.write(name, data);
-    this.tensors.set(name, sha256(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)));
+    this.tensors.set(name, sha256(data));
   }
 }
 
