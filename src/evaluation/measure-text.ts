@@ -70,9 +70,7 @@ export async function measureText(
 function hashTokens(windows: readonly EvaluationWindow[]): string {
   const hasher = createHasher("sha256");
   // Little-endian on every machine that Node runs on with our kernels.
-  for (const { ids } of windows) {
-    hasher.update(new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength));
-  }
+  for (const { ids } of windows) hasher.update(ids);
   return hasher.digest();
 }
 
