@@ -3,7 +3,7 @@ import type { Block } from "../nn/quantizable-model.ts";
 import { joinPath, remove, sha256 } from "../platform/node.ts";
 import { FinishedWeights } from "../run/output/finished-weights.ts";
 import type { Quantization } from "../run/quantization.ts";
-import { CheckpointWeights } from "../runtime/checkpoint-weights.ts";
+import { CheckpointWeights } from "../formats/checkpoint-weights.ts";
 import { FewbitError } from "../util/errors.ts";
 import { ActivationCache, type ActivationPlace } from "./activations.ts";
 import type { BlockJob } from "./block-job.ts";

@@ -40,6 +40,26 @@ export async function runChain(
   return record;
 }
 
+/** The recipe of one finisher by itself; it learns from the original unless a teacher is named. */
+export function finisherRecipe(
+  recipe: Recipe,
+  index: number,
+  { directory, config }: OpenedModel,
+): Recipe {
+  const { method, options, data } = recipe.finishers[index];
+  return {
+    ...recipe,
+    method,
+    options,
+    transforms: [],
+    finishers: [],
+    embedding: null,
+    head: null,
+    teacher: recipe.teacher ?? directory,
+    calibration: settleCalibration(data ?? recipe.calibration, config.contextLength),
+  };
+}
+
 /** The stages of one chain. Stage 0 is the quantizer. */
 class Chain {
   private readonly opened: OpenedModel;
@@ -66,24 +86,19 @@ class Chain {
   /** Lets finisher `index` continue with what the stage before it made, unless that is done. */
   async finish(finisher: Method, index: number, before: RunRecord): Promise<RunRecord> {
     const { recipe, options } = this;
-    const { directory, origin, name, config } = this.opened;
-    const { backend } = options;
-    const { method, options: chosen, data } = recipe.finishers[index];
+    const { origin, name } = this.opened;
     const input = this.folderOf(index);
-    const opened = await openModel(input, { backend, origin, name, precision: "float32" });
+    const opened = await openModel(input, {
+      backend: options.backend,
+      origin,
+      name,
+      precision: "float32",
+    });
     try {
       const own: Recipe = {
-        ...recipe,
+        ...finisherRecipe(recipe, index, this.opened),
         model: input,
         out: index + 2 === this.stages ? recipe.out : this.folderOf(index + 1),
-        method,
-        options: chosen,
-        transforms: [],
-        finishers: [],
-        embedding: null,
-        head: null,
-        teacher: recipe.teacher ?? directory,
-        calibration: settleCalibration(data ?? recipe.calibration, config.contextLength),
       };
       const job = await makeJob(opened, own, finisher, options, { recipe, record: before });
       return await this.run(index + 1, job);

@@ -1,12 +1,12 @@
 import type { Backend } from "../backend/backend.ts";
 import type { ResolveOptions } from "../hub/resolve-model.ts";
 import type { OpenedModel } from "../runtime/load.ts";
-import { runChain } from "./chain.ts";
+import { finisherRecipe, runChain } from "./chain.ts";
 import { expectTeacher } from "./expect-teacher.ts";
 import { expectDisk, makePlan } from "./make-plan.ts";
 import { asEvents, openOriginal } from "../run/open-original.ts";
 import type { Plan } from "../run/plan.ts";
-import { parseRecipe, settleCalibration, settleRecipe } from "../recipe/parse-recipe.ts";
+import { parseRecipe, settleRecipe } from "../recipe/parse-recipe.ts";
 import { finishersOf, type Recipe, type RecipeInput } from "../recipe/recipe.ts";
 import type { RunOptions } from "../run/quantization-job.ts";
 import type { RunRecord } from "../run/run-record.ts";
@@ -41,11 +41,7 @@ async function withFinishers(
 ): Promise<Plan["estimate"]> {
   let { seconds, memoryBytes } = estimate;
   for (const [index, method] of finishersOf(recipe).entries()) {
-    const { method: id, options, data } = recipe.finishers[index];
-    const { contextLength } = opened.config;
-    const calibration = settleCalibration(data ?? recipe.calibration, contextLength);
-    const ends = { embedding: null, head: null };
-    const own = { ...recipe, ...ends, method: id, options, transforms: [], calibration };
+    const own = finisherRecipe(recipe, index, opened);
     const stage = await makePlan(opened, own, method, backend);
     seconds += stage.estimate.seconds;
     memoryBytes = Math.max(memoryBytes, stage.estimate.memoryBytes);

@@ -9,7 +9,7 @@ import { findArchitecture, readModelConfig } from "../models/index.ts";
 import { absolutePath, baseName } from "../platform/node.ts";
 import { loadTokenizer } from "../tokenizers/load-tokenizer.ts";
 import { throwIfCancelled } from "../util/errors.ts";
-import { CheckpointWeights, type WeightPrecision } from "./checkpoint-weights.ts";
+import { CheckpointWeights, type WeightPrecision } from "../formats/checkpoint-weights.ts";
 import { LanguageModel } from "./language-model.ts";
 import { measureSizes, type ModelSizes } from "./model-sizes.ts";
 

@@ -1,7 +1,7 @@
 import type { JsonRecord } from "../formats/json-file.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
 import type { WeightSource } from "../nn/weight-source.ts";
-import { CheckpointWeights } from "../runtime/checkpoint-weights.ts";
+import { CheckpointWeights } from "../formats/checkpoint-weights.ts";
 import { UsageError } from "../util/errors.ts";
 import { InitialWeights } from "./initial-weights.ts";
 import type { TrainingData } from "./prepare-data.ts";

@@ -7,7 +7,7 @@ import type { QuantizationJob } from "../run/quantization-job.ts";
 import type { LinearRecord, RunRecord } from "../run/run-record.ts";
 import { describeTraining, TrainingPace } from "../run/training-record.ts";
 import type { TrainingStates } from "../run/training-states.ts";
-import { CheckpointWeights } from "../runtime/checkpoint-weights.ts";
+import { CheckpointWeights } from "../formats/checkpoint-weights.ts";
 import { type OpenedModel, openModel } from "../runtime/load.ts";
 import type { StepReport } from "../training/train.ts";
 import type { TrainingProgress } from "../training/training-store.ts";

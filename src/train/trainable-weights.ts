@@ -1,7 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import type { WeightSource } from "../nn/weight-source.ts";
 import { QTensor } from "../quant/q-tensor.ts";
-import { CheckpointWeights } from "../runtime/checkpoint-weights.ts";
+import { CheckpointWeights } from "../formats/checkpoint-weights.ts";
 import type { OpenedModel } from "../runtime/load.ts";
 import { Tensor } from "../tensor/tensor.ts";
 

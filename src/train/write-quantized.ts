@@ -6,7 +6,7 @@ import { describeLinear } from "../run/linear-record.ts";
 import type { QuantizedOutput } from "../run/output/quantized-output.ts";
 import type { Quantization } from "../run/quantization.ts";
 import type { LinearRecord } from "../run/run-record.ts";
-import { CheckpointWeights } from "../runtime/checkpoint-weights.ts";
+import { CheckpointWeights } from "../formats/checkpoint-weights.ts";
 import type { OpenedModel } from "../runtime/load.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { UsageError } from "../util/errors.ts";

@@ -5,7 +5,7 @@ import { TrainableModel } from "../../nn/trainable-model.ts";
 import type { WeightSource } from "../../nn/weight-source.ts";
 import type { QTensor } from "../../quant/q-tensor.ts";
 import { parseScheme } from "../../quant/scheme.ts";
-import { CheckpointWeights } from "../../runtime/checkpoint-weights.ts";
+import { CheckpointWeights } from "../../formats/checkpoint-weights.ts";
 import { openModel } from "../../runtime/load.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { StepReport } from "../../training/train.ts";

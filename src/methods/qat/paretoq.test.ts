@@ -4,7 +4,7 @@ import { createReferenceBackend } from "../../kernels/reference/index.ts";
 import { makeLinear } from "../../nn/make-linear.ts";
 import { TrainableModel } from "../../nn/trainable-model.ts";
 import { parseScheme } from "../../quant/scheme.ts";
-import { CheckpointWeights } from "../../runtime/checkpoint-weights.ts";
+import { CheckpointWeights } from "../../formats/checkpoint-weights.ts";
 import { openModel } from "../../runtime/load.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { StepReport } from "../../training/train.ts";

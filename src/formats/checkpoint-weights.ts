@@ -1,9 +1,9 @@
 import type { Backend } from "../backend/backend.ts";
-import type { Checkpoint } from "../formats/checkpoint.ts";
-import { quantizedEntries, readQTensor } from "../formats/fewbit-format.ts";
-import { type QuantizedModule, readQuantizationConfig } from "../formats/quantization-config.ts";
-import { readFloatTensor } from "../formats/read-float-tensor.ts";
-import { formatCount, quoteName } from "../formats/wording.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import { quantizedEntries, readQTensor } from "./fewbit-format.ts";
+import { type QuantizedModule, readQuantizationConfig } from "./quantization-config.ts";
+import { readFloatTensor } from "./read-float-tensor.ts";
+import { formatCount, quoteName } from "./wording.ts";
 import type { WeightSource } from "../nn/weight-source.ts";
 import type { QTensor } from "../quant/q-tensor.ts";
 import { Tensor } from "../tensor/tensor.ts";
