@@ -143,10 +143,7 @@ export interface TrainOptions extends ApiOptions {
   readonly out: string;
   /** Replace a checkpoint that stands there already. */
   readonly overwrite?: boolean;
-  /**
-   * `auto` resumes a run that was interrupted; `restart` discards what it had done. Default
-   * `auto`.
-   */
+  /** `auto` resumes an interrupted run; `restart` discards what it had done. Default `auto`. */
   readonly resume?: ResumeChoice;
 }
 

@@ -191,10 +191,7 @@ export interface TrainingKernels {
   ): void;
   /** `out = clip(scales, least, 65504)` rounded to float16, of one shape. `out` may be `scales`. */
   roundScales(out: TensorView, scales: TensorView, least: number): void;
-  /**
-   * Rounds each row of x `[T, n]` to `2·levels + 1` values: `s·rne(x/s)`, `s = max|x|/levels` (0
-   * stays 0). `out` may be `x`.
-   */
+  /** Rounds each row of x `[T, n]` to `s·rne(x/s)`, `s = max|x|/levels` (0 stays 0); in place. */
   fakeQuantizeRows(out: TensorView, x: TensorView, levels: number): void;
   /**
    * `out [outFeatures, inFeatures]` (f32 or bf16): the decoded weight of a packed operand with

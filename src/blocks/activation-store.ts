@@ -9,9 +9,7 @@ import { FewbitError } from "../util/errors.ts";
 /** How activations are kept between blocks. */
 export type ActivationDType = "f32" | "f16";
 
-/**
- * Rows of activations, `[windows, length, hiddenSize]`, that are changed a few windows at a time.
- */
+/** Rows of activations, `[windows, length, hiddenSize]`, changed a few windows at a time. */
 export interface ActivationStore {
   /** Windows `first` to `first + count`, f32; good until `done` is called with it. */
   load(first: number, count: number): Promise<Tensor<"f32">>;
@@ -22,10 +20,7 @@ export interface ActivationStore {
   release(): Promise<void>;
 }
 
-/**
- * Keeps activations in memory; all pieces but the last have `perPiece` windows, and no load spans
- * two.
- */
+/** Keeps activations in memory; all pieces but the last have `perPiece` windows, loads span one. */
 export class MemoryStore implements ActivationStore {
   private readonly pieces: Tensor[] = [];
   private readonly perPiece: number;

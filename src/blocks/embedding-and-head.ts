@@ -15,10 +15,7 @@ import type { FinishedBlocks } from "./finished-blocks.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import type { VocabularyTableRecord } from "../run/run-record.ts";
 
-/**
- * Pieces begin at multiples of so many rows: there the packed zero points of every scheme are whole
- * words.
- */
+/** Rows at which pieces begin: there the packed zero points of every scheme are whole words. */
 const rowStep = 32;
 const usualPieceWeights = 2 ** 20;
 
@@ -48,10 +45,7 @@ export function selectEmbeddingAndHead(
   });
 }
 
-/**
- * Quantizes embedding and output head as far as the plan says so and no earlier run did, and writes
- * them.
- */
+/** Quantizes and writes embedding and output head, as far as planned and not done earlier. */
 export async function quantizeEmbeddingAndHead(
   { job, meter }: Quantization,
   output: QuantizedOutput,

@@ -5,10 +5,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import type { PlannedLinear } from "../run/plan.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 
-/**
- * Lists the scale groups of block `index` all of whose linears will be quantized; transforms see no
- * others.
- */
+/** Lists the scale groups of block `index` whose linears will all be quantized, for transforms. */
 export function quantizedGroups(
   model: QuantizableModel,
   linears: readonly PlannedLinear[],
@@ -43,9 +40,7 @@ export function changedTensors(
   return new Set(names.filter((name) => checkpoint.tensors.has(name)));
 }
 
-/**
- * Returns the tensors of a block that scaling these groups may have changed, by their full names.
- */
+/** Returns the tensors of a block that scaling these groups may change, by full names. */
 export function changedInBlock(
   block: Block,
   groups: readonly ScaleGroup[],

@@ -6,9 +6,7 @@ import type { Terminal } from "./terminal.ts";
 /** About how many lines of a download a log gets, whatever its size. */
 const logLines = 10;
 
-/**
- * Shows the download of a model on standard error: a bar where it can be redrawn, else some lines.
- */
+/** Shows a model's download on standard error: a bar where it can be redrawn, else some lines. */
 export class DownloadDisplay {
   private readonly terminal: Terminal;
   private latest: DownloadProgress | null = null;

@@ -36,10 +36,7 @@ export interface ErrorFormat {
   readonly command?: Command | undefined;
 }
 
-/**
- * Formats an error as `error  …` and a hint below it. Stack traces are only for people who work on
- * fewbit: with `debug` they follow.
- */
+/** Formats an error as `error  …` with a hint below, and for `debug` the stack trace. */
 export function formatError(error: unknown, options: ErrorFormat): string[] {
   const { style, debug, command } = options;
   const { message, hint } = complaintOf(error, command);

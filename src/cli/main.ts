@@ -65,10 +65,7 @@ const introduction = `
   fewbit run ./llama-w4 --prompt "It was a"
 `;
 
-/**
- * Runs the command line and resolves to the exit code; never rejects. `words` are those after the
- * program's name.
- */
+/** Runs the words after the program's name and resolves to the exit code; never rejects. */
 export async function main(words: readonly string[], io: Io): Promise<number> {
   const { style } = layoutOf(io.stderr, io);
   // `fewbit help run` is what people try first.

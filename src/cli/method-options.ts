@@ -61,10 +61,7 @@ function notOf(
   );
 }
 
-/**
- * The flags of an option that some methods share; switches that are on by default can be turned
- * off.
- */
+/** The flags of an option that some methods share; switches that are on can be turned off. */
 function flagsOf(sharing: readonly MethodOption[]): Option[] {
   const [{ flag, schema }] = sharing;
   if (schema instanceof z.ZodBoolean) {
@@ -88,10 +85,7 @@ function widest(sharing: readonly MethodOption[]): Field {
   return { ...option, unit: "number", ...(sharing.length > 1 && { schema: z.number() }) };
 }
 
-/**
- * What methods say of an option that they share: once where they agree, otherwise each with its
- * methods.
- */
+/** What methods say of an option that they share: once where they agree, else each with its own. */
 function wordsOf(
   sharing: readonly MethodOption[],
   describe: (option: MethodOption) => string,

@@ -22,10 +22,7 @@ type StepEvent = Extract<PipelineEvent, { type: "step" }>;
 /** About how many lines of a training a log gets, whatever its length. */
 const stepLines = 50;
 
-/**
- * Shows a quantization on standard error: a bar where it can be redrawn, else a line for each
- * block.
- */
+/** Shows a quantization on standard error: a bar where it can be redrawn, else a line a block. */
 export class QuantizationProgress {
   private readonly terminal: Terminal;
   private readonly download: DownloadDisplay;

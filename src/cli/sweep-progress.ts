@@ -10,10 +10,7 @@ import type { Terminal } from "./terminal.ts";
 
 type Counts = Extract<SweepEvent, { type: "waiting" }>["counts"];
 
-/**
- * Shows a sweep on standard error: a line for each point that ends, and where it can be redrawn a
- * bar for the one at work.
- */
+/** Shows a sweep on standard error: a line a point that ends, and where possible a bar. */
 export class SweepProgress {
   private readonly terminal: Terminal;
   private readonly download: DownloadDisplay;

@@ -45,10 +45,7 @@ export interface EvaluateOptions<Model> extends MeasureOptions<Model>, TaskSelec
   readonly protocol?: "windows" | "second-half";
   /** Stop after this many windows. */
   readonly maxWindows?: number;
-  /**
-   * What `measureTeacher` gave of the original (`against`, which is still needed) on the same
-   * windows: it is not run again.
-   */
+  /** What `measureTeacher` gave of the original (`against`) on the same windows: not run again. */
   readonly measured?: TeacherMeasurement;
   /** Tokens to generate for the speed figure; 0 leaves it out. */
   readonly speedTokens?: number;

@@ -6,10 +6,7 @@ import { openWindows, type WindowChoice } from "./open-windows.ts";
 import { hashItems, TeacherMeasurement } from "./teacher-measurement.ts";
 import { TeacherStates } from "./teacher-states.ts";
 
-/**
- * What an original is measured on. Models are evaluated with the same text, window, protocol and
- * number later.
- */
+/** What an original is measured on, and models later: text, window, protocol and number. */
 export interface MeasureTeacherOptions
   extends WindowChoice,
     Omit<TaskSelection, "samples">,

@@ -29,10 +29,7 @@ export async function openWindows(
   return { length, windows };
 }
 
-/**
- * Tokens a window, where it is not said: as many as the protocol has, or the model's context when
- * that is shorter.
- */
+/** Usual tokens a window: as many as the protocol has, or the model's context when shorter. */
 export function defaultWindow(
   { config }: LanguageModel,
   protocol: NonNullable<WindowChoice["protocol"]> = "windows",

@@ -27,9 +27,7 @@ export interface ScoreOptions {
   /** How the model's packed weights multiply; the teacher's always multiply exactly. */
   readonly products: Products;
   readonly signal?: AbortSignal | undefined;
-  /**
-   * Called after each pass with the scores of its windows and the time the model's own work took.
-   */
+  /** Called after each pass with its windows' scores and the time the model's own work took. */
   readonly onScores: (scores: readonly WindowScore[], forwardMs: number) => void;
 }
 
@@ -102,9 +100,7 @@ function scoreRows(
   });
 }
 
-/**
- * Reads the chunks of a window and puts them together, each kind of figure in an array of its own.
- */
+/** Reads the chunks of a window and joins them, each kind of figure in an array of its own. */
 async function collect(pieces: readonly Chunk[]): Promise<Float32Array[]> {
   const joined: Float32Array[] = [];
   for (let kind = 0; kind < (pieces[0]?.length ?? 0); kind++) {

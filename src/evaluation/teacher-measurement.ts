@@ -2,10 +2,7 @@ import { sha256 } from "../platform/node.ts";
 import type { Task, TaskScore } from "./tasks/task.ts";
 import type { TeacherStates } from "./teacher-states.ts";
 
-/**
- * The measurements of an original on a text and on tasks: taken once, they serve every model that
- * is made from it.
- */
+/** Measurements of an original on a text and on tasks, which serve every model made from it. */
 export class TeacherMeasurement {
   readonly states: TeacherStates;
   /** Scores by the hash of the task's items. */

@@ -17,9 +17,7 @@ export function windowGroups(windows: readonly EvaluationWindow[]): EvaluationWi
   return groups;
 }
 
-/**
- * Final hidden states of windows of one length, all rows below each other: `[windows · length, d]`.
- */
+/** Final hidden states of windows of one length, below each other: `[windows · length, d]`. */
 export async function finalRows(
   model: LanguageModel,
   windows: readonly EvaluationWindow[],

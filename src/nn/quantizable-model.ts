@@ -124,10 +124,7 @@ export interface QuantizableModel {
   embed(ids: Tensor<"i32">): Tensor<"f32">;
   /** Runs a block on `[batch, length, hiddenSize]`; null when stopped by `untilStage`. */
   forwardBlock(block: Block, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null;
-  /**
-   * Runs one part of a block on the residual stream in front of it, `[batch, length, hiddenSize]`,
-   * and returns what it would add to that.
-   */
+  /** Returns what a part of a block adds to the residual stream `[batch, length, hiddenSize]`. */
   forwardPart(block: Block, part: BlockPart, hidden: Tensor): Tensor<"f32">;
   /** Final norm and output head: `[T, hiddenSize]` to logits `[T, vocabulary]`. */
   logits(hidden: Tensor, products?: Products): Tensor<"f32">;

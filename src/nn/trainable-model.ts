@@ -30,10 +30,7 @@ export class TrainableModel {
   readonly blocks: readonly Block[];
   /** Linear layers of all blocks, in their order. */
   readonly linears: readonly TrainableLinear[];
-  /**
-   * Float tensors that the model holds, by their names in the checkpoint: weights, biases, norms,
-   * tables. A tied table is there once.
-   */
+  /** Float tensors by their names in the checkpoint; a tied table is there once. */
   readonly tensors: ReadonlyMap<string, Tensor<"f32">>;
 
   private constructor(

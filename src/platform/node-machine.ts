@@ -30,10 +30,7 @@ export function monotonicMs(): number {
   return performance.now();
 }
 
-/**
- * Measures the memory of this process. On Linux from /proc, because getrusage's peak is inherited
- * from the process that started this one.
- */
+/** Measures this process, on Linux from /proc: getrusage's peak is inherited from the parent. */
 export function memoryUsage(): MemoryUsage {
   const lines = processStatus();
   const residentBytes = process.memoryUsage.rss();

@@ -52,10 +52,7 @@ export interface WorkSize {
   readonly training: WholeTraining | null;
 }
 
-/**
- * Estimates peak memory in bytes: one block in float32, the activations, and the largest layer's
- * work.
- */
+/** Estimates peak memory in bytes: a block in float32, activations, the largest layer's work. */
 export function estimateMemory(work: WorkSize): number {
   if (work.training) return wholeTrainingBytes(work, work.training);
   const blocks = byBlock(work.linears);
@@ -104,17 +101,12 @@ function wholeTrainingFlops({ linears, hiddenSize }: WorkSize, training: WholeTr
   return steps * accumulation * microBatchTokens * perToken;
 }
 
-/**
- * Trained blocks: gradients, two moments, and the weights as they are multiplied, of every weight.
- */
+/** Trained blocks: gradients, two moments, and weights as they are multiplied, of every weight. */
 function trainingBytes({ method, linears }: WorkSize): number {
   return method.epochs ? 16 * Math.max(...byBlock(linears).map(weightsOf)) : 0;
 }
 
-/**
- * Second moments of all inputs of a block at once and once more of the widest, and outputs to
- * compare with.
- */
+/** Second moments of a block's inputs, once more of the widest, and outputs to compare with. */
 function transformBytes(work: WorkSize, { method, options }: ChosenTransform): number {
   const widest = Math.max(...work.linears.map(({ inFeatures }) => inFeatures));
   const gathered = method.needs.statistics.includes("hessian")
@@ -158,9 +150,7 @@ export async function estimateSeconds(backend: Backend, work: WorkSize): Promise
 /** The most that was measured of each backend: other programs only make it look slower. */
 const fastest = new WeakMap<Backend, number>();
 
-/**
- * Measures how many floating-point operations a second a large matrix product does here at best.
- */
+/** Measures the floating-point operations a second of a large matrix product here. */
 export async function measureFlops(backend: Backend): Promise<number> {
   const size = backend.id === "reference" ? 96 : 512;
   const a = Tensor.zeros(backend, "f32", [size, size]);

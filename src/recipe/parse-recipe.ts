@@ -136,9 +136,7 @@ export function settleRecipe(parsed: ParsedRecipe, contextLength: number): Recip
   return { ...parsed, calibration: settleCalibration(parsed.calibration, contextLength) };
 }
 
-/**
- * Fills in the length of windows. @throws UsageError when they are longer than the model's context
- */
+/** Fills in the length of windows. @throws UsageError when longer than the model's context */
 export function settleCalibration(
   calibration: ParsedRecipe["calibration"],
   contextLength: number,

@@ -26,10 +26,7 @@ export type FinisherChoice =
   | FinisherId
   | (Choice<FinisherId> & { readonly data?: string | readonly string[] | CalibrationInput });
 
-/**
- * A preset, with options for its quantizer. Finishers that are given stand in the place of the
- * preset's.
- */
+/** A preset, with options for its quantizer; finishers that are given replace the preset's. */
 export type PresetChoice = {
   [Id in PresetId]: {
     readonly preset: Id;
@@ -46,9 +43,7 @@ type SameFields = Omit<
   "model" | "transforms" | "method" | "options" | "finishers" | "calibration"
 >;
 
-/**
- * What to quantize to, and how: a recipe without its model, with the usual things written shorter.
- */
+/** What to quantize to, and how: a recipe without its model, in shorter words. */
 export type QuantizeOptions = SameFields &
   ((MethodChoice & { readonly preset?: never }) | PresetChoice) & {
     /** What is done to each block before it is quantized, in this order: `["awq"]`. */

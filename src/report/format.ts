@@ -10,18 +10,13 @@ export function formatNumber(value: number, digits = 3): string {
   return value.toFixed(decimalsFor(magnitude, digits));
 }
 
-/**
- * Decimals that show `digits` significant digits, counted after rounding (9.996 is 10.0, not
- * 10.00).
- */
+/** Decimals that show `digits` significant digits, counted after rounding (9.996 is 10.0). */
 function decimalsFor(magnitude: number, digits: number): number {
   const exponent = Number(magnitude.toExponential(digits - 1).split("e")[1]);
   return Math.max(0, digits - 1 - exponent);
 }
 
-/**
- * Formats a size in bytes with decimal units: `3.45 MB`, `1.21 GB`; small ones `512 B`, `26.9 kB`.
- */
+/** Formats bytes with decimal units: `3.45 MB`, `1.21 GB`; small ones `512 B`, `26.9 kB`. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1e3) return `${bytes} B`;
   if (roundedTo3(bytes) < 1e5) return `${formatNumber(bytes / 1e3)} kB`;
@@ -51,9 +46,7 @@ export function formatDuration(milliseconds: number): string {
   return formatLongDuration(Math.round(seconds));
 }
 
-/**
- * Formats the time that is left, which nobody knows to three digits: `4.1 s`, `38 s`, `2 min 05 s`.
- */
+/** Formats the time left, which nobody knows to three digits: `4.1 s`, `38 s`, `2 min 05 s`. */
 export function formatRemaining(milliseconds: number): string {
   const seconds = Math.max(0, milliseconds / 1000);
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
@@ -69,10 +62,7 @@ function formatLongDuration(seconds: number): string {
   return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
 }
 
-/**
- * Formats a moment of the past, in local time: `at 12:31`, or on another day
- * `on 2026-03-09 at 12:31`.
- */
+/** Formats a past moment in local time: `at 12:31`, on another day `on 2026-03-09 at 12:31`. */
 export function formatMoment(moment: Date, now: Date): string {
   const two = (value: number): string => String(value).padStart(2, "0");
   const day = (date: Date): string =>
@@ -94,10 +84,7 @@ export function formatBits(bits: number): string {
   return bits.toFixed(2);
 }
 
-/**
- * Leaves out zeros at the end of decimals, as the numbers of an axis have them: `0.500 MB` is
- * `0.5 MB`.
- */
+/** Leaves out zeros at the end of decimals, for axes: `0.500 MB` is `0.5 MB`. */
 export function shortenDecimals(text: string): string {
   return text.replace(/\.(\d*?)0+(?!\d)/, (_, digits: string) => (digits ? `.${digits}` : ""));
 }

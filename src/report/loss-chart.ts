@@ -86,10 +86,7 @@ function axisOf(title: string, scale: Scale, format: (value: number) => string):
   return { title, ticks: written };
 }
 
-/**
- * A running mean over about a twentieth of the curve, so that the trend shows through the noise of
- * batches.
- */
+/** A running mean over a twentieth of the curve: the trend through the noise of batches. */
 function smooth(points: readonly ChartPoint[]): ChartPoint[] {
   const share = 1 / Math.max(1, points.length / 20);
   let mean = points[0]?.loss ?? 0;

@@ -13,10 +13,7 @@ interface Names {
   readonly b: string;
 }
 
-/**
- * Lays out one row a figure: both models' values with the half widths of their intervals, and who
- * is better.
- */
+/** Lays out a row a figure: both values with half their intervals, and who is better. */
 export function formatComparedFigures(comparison: ModelComparison, layout: Layout): string[] {
   const names = namesOf(comparison);
   return formatTable(

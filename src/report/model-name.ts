@@ -2,10 +2,7 @@ import { absolutePath, baseName } from "../platform/node.ts";
 
 const shownDigits = 7;
 
-/**
- * Names a model source for people: the last part of a directory, or of `hf:owner/name@revision`, a
- * commit by its first digits.
- */
+/** Names a source for people: the last part of it, a commit by its first digits. */
 export function modelName(source: string): string {
   const commit = /^(hf:.*@)([0-9a-f]{40})$/.exec(source);
   const short = commit ? `${commit[1]}${commit[2]?.slice(0, shownDigits)}` : source;

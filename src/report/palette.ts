@@ -1,7 +1,4 @@
-/**
- * One colour a bit-width, for light and dark pages; their lightness falls with the bits, so that
- * they print in grey.
- */
+/** One colour a bit-width, for light and dark pages; lightness falls with the bits, for print. */
 const colours: readonly (readonly [bits: number, light: string, dark: string])[] = [
   [16, "#1b1b1f", "#f4f4f5"],
   [8, "#4b008d", "#c9a6ff"],

@@ -101,10 +101,7 @@ function formatFallbacks(record: RunRecord, layout: Layout): string[] {
   ];
 }
 
-/**
- * Puts the linears of the blocks into groups by the part of the block they stand in, in the order
- * they come.
- */
+/** Groups linears of blocks by the part they stand in, in the order they come. */
 function groupLayers(linears: readonly LinearRecord[]): LayerGroup[] {
   const members = new Map<string, LinearRecord[]>();
   for (const linear of linears) {

@@ -8,9 +8,7 @@ export type Cell = string | { readonly text: string; readonly tone: Tone };
 export interface Column {
   readonly header: string;
   readonly align?: "left" | "right";
-  /**
-   * Columns with a higher number are dropped first when the table is too wide; 0 (default): never.
-   */
+  /** Columns with a higher number go first when the table is too wide; 0 (default): never. */
   readonly dropOrder?: number;
   /** The narrowest this column may be cut to, with `…`; by default it is never cut. */
   readonly minWidth?: number;

@@ -127,9 +127,7 @@ function meanRow(tasks: readonly TaskScore[]): Row {
   };
 }
 
-/**
- * The figure that an original is compared by: the accuracy, of an average the one it is made of.
- */
+/** The figure an original is compared by: accuracy, or what an average is made of. */
 function formatMain(row: Row | undefined): string {
   const accuracy = row?.accuracy ?? row?.normalizedAccuracy;
   return accuracy ? formatPercentage(accuracy.mean) : "–";

@@ -42,10 +42,7 @@ export interface Sampling {
   readonly onWindow: (window: Int32Array, done: number) => Promise<void>;
 }
 
-/**
- * Samples the calibration windows that a recipe asks for from the model itself, or from its
- * teacher.
- */
+/** Samples calibration windows that a recipe asks for from the model itself, or its teacher. */
 export async function sampleWindows(
   opened: OpenedModel,
   { calibration, seed, teacher }: Recipe,

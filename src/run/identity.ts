@@ -107,10 +107,7 @@ export function flatten(prefix: string, value: object): Record<string, string> {
   return flat;
 }
 
-/**
- * Describes a large file without reading all of it: size, time of change, a hash of pieces spread
- * over it.
- */
+/** Describes a large file without reading it all: size, time of change, a hash of pieces. */
 async function sampleFile(path: string): Promise<string> {
   const file = await openForReading(path);
   try {

@@ -2,10 +2,7 @@ import type { EarlierStage } from "./quantization-job.ts";
 import { addUsage } from "./run-clock.ts";
 import type { FinisherRecord, RunRecord } from "./run-record.ts";
 
-/**
- * The record of a chain: what the quantizer did, what the last finisher made, and what each
- * finisher did.
- */
+/** Record of a chain: what the quantizer did, the last finisher made, each finisher did. */
 export function joinStages({ recipe, record: before }: EarlierStage, last: RunRecord): RunRecord {
   const { training, linears, elapsedMs, startedAt, calibration: text } = last;
   const changes = linears.map(({ relativeError }) => relativeError);

@@ -16,9 +16,7 @@ export interface RunOptions {
   readonly overwrite?: boolean;
   /** What to do about an unfinished run to the same output; default `auto`. */
   readonly resume?: ResumeChoice;
-  /**
-   * Folder where several runs keep what they have in common: the tokens of their calibration text.
-   */
+  /** Folder where runs keep what they have in common: the tokens of their calibration text. */
   readonly sharedFolder?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Hears of the model's download, as the events do. */

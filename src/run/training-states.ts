@@ -47,20 +47,14 @@ export class TrainingStates implements TrainingStore {
   private readonly identity: RunIdentity;
   private readonly onSafe: ((step: number) => Promise<void>) | undefined;
 
-  /**
-   * `identity` is all that the values of the run depend on; `onSafe` hears of each state that is
-   * written and durable.
-   */
+  /** `identity`: what the values of the run depend on; `onSafe` hears of each durable state. */
   constructor(path: string, identity: RunIdentity, onSafe?: (step: number) => Promise<void>) {
     this.path = path;
     this.identity = identity;
     this.onSafe = onSafe;
   }
 
-  /**
-   * Reads what the newest whole state says of the run, without its tensors; null when there is
-   * none.
-   */
+  /** Reads what the newest whole state says of the run, without tensors; null without one. */
   async progress(): Promise<TrainingProgress | null> {
     for (const step of await this.steps()) {
       const document = await this.readDocument(step);

@@ -19,9 +19,7 @@ export interface OriginalCacheOptions {
   readonly hashes: ReadonlyMap<string, string>;
 }
 
-/**
- * The original of the model at work: loaded once, and run on each text once, for all its points.
- */
+/** The original of the model at work: loaded once, run on each text once, for all its points. */
 export class OriginalCache {
   private readonly options: OriginalCacheOptions;
   private held: Original | null = null;

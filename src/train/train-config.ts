@@ -30,10 +30,7 @@ const modelSchema = z.strictObject({
   initializer_range: z.number().positive().default(0.02),
 });
 
-/**
- * A byte-level BPE tokenizer to be learned from the training text; its size is the model's
- * `vocab_size`.
- */
+/** A byte-level BPE tokenizer to learn from the training text; its size is `vocab_size`. */
 const tokenizerSchema = z.strictObject({
   bosToken: text.default("<s>"),
   eosToken: text.default("</s>"),
@@ -95,10 +92,7 @@ const validationSchema = z.strictObject({
 export const trainConfigSchema = z.strictObject({
   /** Shape of a new model; without it `from` names a model to train further. */
   model: modelSchema.optional(),
-  /**
-   * How a tokenizer is learned, or the folder to take it from. A model that is trained further
-   * brings its own.
-   */
+  /** How a tokenizer is learned, or its folder. A model trained further brings its own. */
   tokenizer: z.union([text, tokenizerSchema]).optional(),
   data: dataSchema.default(() => dataSchema.parse({})),
   validation: validationSchema.optional(),

@@ -32,9 +32,7 @@ export interface TrainRecord extends Usage {
   readonly kind: "train";
   /** The configuration with all that was filled in. */
   readonly config: TrainConfig;
-  /**
-   * Repository and commit of the model that was trained further, when it is from the Hugging Face Hub.
-   */
+  /** Repository and commit of the model trained further, when it is from the Hub. */
   readonly origin: HubOrigin | null;
   readonly backend: { readonly id: string; readonly level: string; readonly threads: number };
   readonly precision: "f32" | "bf16";

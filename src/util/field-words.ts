@@ -57,10 +57,7 @@ function readPair(object: z.ZodObject, { unit = "", example }: Field, word: stri
   throw new UsageError(`Expected ${unit.toUpperCase()}, such as ${example}.`, { value: word });
 }
 
-/**
- * Writes the value of a field as words; none where it is what holds anyway. `placeOf` says how
- * paths are written.
- */
+/** Writes a field's value as words; none where it is usual. `placeOf` writes paths. */
 export function writeWords(
   field: Field,
   value: unknown,

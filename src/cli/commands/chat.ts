@@ -152,10 +152,7 @@ async function converse(answer: Answer, options: Options, terminal: Terminal): P
   if (left) throw new CancelledError(onward.message);
 }
 
-/**
- * Answers the last message; returns the conversation with the answer, or without both when that
- * failed.
- */
+/** Answers the last message; returns the conversation, without both when that failed. */
 async function takeTurn(
   answer: Answer,
   turns: readonly ChatMessage[],

@@ -33,10 +33,7 @@ export interface DominatedPoint {
   readonly id: string;
   /** The points of the front that beat it, from the cheapest. */
   readonly by: readonly string[];
-  /**
-   * Whether one of them is better by a paired comparison, corrected for all pairs; else it may be
-   * luck.
-   */
+  /** Whether one is better by a paired comparison, corrected for all pairs; else it may be luck. */
   readonly clear: boolean;
 }
 

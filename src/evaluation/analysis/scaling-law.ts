@@ -16,10 +16,7 @@ export interface ScalingFit extends ScalingLaw {
   /** The sizes tell the floor apart from none. Where not, the law has none. */
   readonly floorIdentified: boolean;
   readonly exponentInterval: Interval;
-  /**
-   * Root of the mean squared deviation from the law, over the degrees of freedom; null without any
-   * left.
-   */
+  /** Root mean square deviation from the law, over the degrees of freedom; null without any. */
   readonly residual: number | null;
   readonly worstResidual: number;
   /** The law at each size asked for, with its 95 % interval. */
@@ -127,10 +124,7 @@ function residualOf(
   return freedom > 0 ? Math.sqrt(squaresOf(sizes, losses, law) / freedom) : null;
 }
 
-/**
- * Searches the floor between 0 and the lowest loss: a grid first, then golden sections around its
- * best.
- */
+/** Searches the floor between 0 and the lowest loss: a grid, then golden sections at its best. */
 function fitWithFloor(sizes: readonly number[], losses: readonly number[]): ScalingLaw {
   const lowest = Math.min(...losses);
   const cost = (floor: number): number =>

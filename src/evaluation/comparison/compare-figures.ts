@@ -29,10 +29,7 @@ type Drawn = Pick<ComparedFigure, "kind" | "subject" | "measure"> & {
 interface DrawnFigure {
   readonly value: number;
   readonly draws: Draws;
-  /**
-   * Number of right-or-wrong answers that the value is the mean of; null where it is of something
-   * else.
-   */
+  /** Right-or-wrong answers that the value is the mean of; null where it is of something else. */
   readonly items: number | null;
 }
 

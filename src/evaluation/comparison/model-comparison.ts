@@ -23,10 +23,7 @@ export interface ComparedModel {
 /** One figure of both models, and which is better as far as the data say. */
 export interface ComparedFigure {
   readonly kind: "perplexity" | "divergence" | "accuracy";
-  /**
-   * What it was measured on: the text's path, a task, an average, or `tasks` for the mean over all
-   * tasks.
-   */
+  /** What it was measured on: a text's path, a task, an average, or `tasks` for the mean of all. */
   readonly subject: string;
   /** For a task `acc`, or `acc_norm`; null otherwise. */
   readonly measure: "acc" | "acc_norm" | null;

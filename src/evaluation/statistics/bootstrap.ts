@@ -121,9 +121,7 @@ function expectEqualLengths(series: readonly ArrayLike<number>[]): number {
   return units;
 }
 
-/**
- * `sums[i]`: sum of the first `i` deviations from the mean; goes round as far as a block reaches.
- */
+/** `sums[i]`: sum of the first `i` deviations from the mean; goes round as a block reaches. */
 function runningSums(values: ArrayLike<number>, block: number): Float64Array {
   const units = values.length;
   const mean = meanOf(values);

@@ -2,9 +2,7 @@ import { normalTail } from "./distributions.ts";
 import type { Draws } from "./bootstrap.ts";
 import { type Interval, usualLevel } from "./interval.ts";
 
-/**
- * With fewer draws than this in a tail its share says little, and the normal distribution is taken.
- */
+/** With fewer draws in a tail its share says little, and the normal distribution is taken. */
 const fewDraws = 10;
 /** Smaller p values are not claimed: so far out nobody knows the distribution. */
 const leastP = 1e-6;
@@ -16,9 +14,7 @@ export function percentileInterval(draws: Draws, level: number = usualLevel): In
   return { low: quantile(sorted, tail), high: quantile(sorted, 1 - tail), level };
 }
 
-/**
- * Returns a quantile of sorted numbers, interpolated between neighbours (Hyndman and Fan's type 7).
- */
+/** Returns a quantile of sorted numbers, interpolated (Hyndman and Fan's type 7). */
 export function quantile(sorted: ArrayLike<number>, share: number): number {
   const at = share * (sorted.length - 1);
   const below = Math.floor(at);

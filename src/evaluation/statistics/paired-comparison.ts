@@ -21,10 +21,7 @@ export interface Difference {
   readonly estimate: number;
   /** 95 % interval of `a − b`, for this question alone. */
   readonly interval: Interval;
-  /**
-   * Two-sided p value of "there is no difference", corrected when several questions were asked at
-   * once.
-   */
+  /** Two-sided p value of "there is no difference", corrected for questions asked at once. */
   readonly pValue: number;
   readonly verdict: Verdict;
 }

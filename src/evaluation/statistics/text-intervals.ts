@@ -3,10 +3,7 @@ import { blockLength, type BootstrapOptions, bootstrapMeans } from "./bootstrap.
 import { percentileInterval } from "./draws.ts";
 import { type Interval, mapInterval } from "./interval.ts";
 
-/**
- * A quantile needs a walk over its tail in each draw; this many are enough for two digits of its
- * interval.
- */
+/** A quantile walks over its tail in each draw; this many give two digits of its interval. */
 const quantileDraws = 2_000;
 
 /**

@@ -7,9 +7,7 @@ export interface TaskAverage {
   readonly title: string;
   readonly paper: { readonly arxiv: string };
   readonly tasks: readonly TaskId[];
-  /**
-   * `accuracy` of all, or `normalizedAccuracy` of those that have it and `accuracy` of the others.
-   */
+  /** `accuracy` of all, or `normalizedAccuracy` of those that have it, `accuracy` of others. */
   readonly measure: "accuracy" | "normalizedAccuracy";
 }
 

@@ -23,9 +23,7 @@ export interface ScoreContinuationsOptions {
 export interface ContinuationScores {
   /** Sum of the continuation's tokens' log-likelihoods, in nats. */
   readonly logLikelihoods: Float64Array;
-  /**
-   * 1 where each token of the continuation is the likeliest at its place; null when not asked for.
-   */
+  /** 1 where each token of the continuation is the likeliest there; null when not asked for. */
   readonly greedy: Uint8Array | null;
 }
 
@@ -95,10 +93,7 @@ function encodeTexts(
   return [...known.values()].sort((a, b) => compareTokens(a.input, b.input));
 }
 
-/**
- * Cuts texts into those that go through the model together: at most `rowsPerPass` rows, or one
- * text.
- */
+/** Cuts texts into those of one pass through the model: at most `rowsPerPass` rows, or a text. */
 function passesOf(texts: readonly Text[]): Text[][] {
   const passes: Text[][] = [];
   let rows = 0;

@@ -36,10 +36,7 @@ function fromSentence(record: TaskRecord): TaskItem {
   return withContexts(contexts, rest, record.integer("answer", 1, 2) - 1);
 }
 
-/**
- * All options have the same continuation, so that the same words are compared after different
- * contexts.
- */
+/** All options have the same continuation: the same words after different contexts. */
 function withContexts(contexts: readonly string[], rest: string, gold: number): TaskItem {
   const continuation = ` ${rest}`;
   const characters = [...rest].length;

@@ -18,9 +18,7 @@ export interface Addon {
   openQueue(level: string, threads: number, completed: Int32Array): QueueHandle;
   /** Appends a call: buffers, then sizes (integers), then reals. */
   enqueue(queue: QueueHandle, op: number, ...values: (Storage | number | null)[]): void;
-  /**
-   * Resolves when everything enqueued so far has run, to the message of the first op that failed.
-   */
+  /** Resolves when all that is enqueued has run, to the message of the first op that failed. */
   synchronize(queue: QueueHandle): Promise<string | undefined>;
   /** Blocks until everything enqueued so far has run. */
   drain(queue: QueueHandle): void;
@@ -29,10 +27,7 @@ export interface Addon {
   profile(queue: QueueHandle): OpTime[];
   /** Maps an open file of this size; null where that is not offered. */
   mapFile(fileDescriptor: number, sizeBytes: number): ArrayBuffer | null;
-  /**
-   * Returns beyond how many threads more of them get no more done, by a measurement of
-   * milliseconds.
-   */
+  /** Returns beyond how many threads more get no more done, by a measurement of milliseconds. */
   measureThreads(most: number): number;
 }
 

@@ -5,10 +5,7 @@ import type { NativeQueue } from "./queue.ts";
 /** Kinds of zero points, by the numbers of `native/ops/packed_matrix.h`. */
 const zeroKinds = { none: 0, nibbles: 1, bytes: 2, halves: 3 } as const;
 
-/**
- * The numbers that C knows packings by (`native/ops/packed_matrix.h`), and the bits it holds codes
- * in.
- */
+/** C's numbers of packings (`native/ops/packed_matrix.h`), and the bits it holds codes in. */
 const packings: Readonly<Record<string, { readonly number: number; readonly bits: number }>> = {
   bits1: { number: 1, bits: 1 },
   bits2: { number: 2, bits: 2 },

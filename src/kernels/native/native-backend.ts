@@ -74,10 +74,7 @@ export function createNativeBackend(options: NativeOptions = {}): NativeBackend 
   };
 }
 
-/**
- * Copies in the queue's order, so that a buffer which is reused right after the call reads as it
- * was.
- */
+/** Copies in the queue's order: a buffer reused right after the call reads as it was. */
 async function readInOrder(
   queue: NativeQueue,
   storage: Storage,

@@ -36,10 +36,7 @@ import { softmax, softmaxBackward } from "./layers/softmax.ts";
 import { swiglu, swigluBackward } from "./layers/swiglu.ts";
 import { writeRows } from "./layers/write-rows.ts";
 
-/**
- * Every op in plain TypeScript: the oracle that other backends are tested against, and the
- * fallback.
- */
+/** Every op in plain TypeScript: the oracle of other backends' tests, and the fallback. */
 export const referenceKernels: Kernels = {
   matmul,
   packedMatmul,

@@ -14,10 +14,7 @@ export interface ModelTraining {
   readonly parameters: readonly Parameter[];
   readonly optimizer: AdamWSettings;
   readonly length: TrainingLength;
-  /**
-   * Enqueues forward and backward pass of a micro-batch, products in `precision`; by default on the
-   * mean cross-entropy of the next token.
-   */
+  /** Enqueues a micro-batch, products in `precision`; by default on next-token cross-entropy. */
   readonly loss?: (batch: TokenBatch, precision: TapePrecision) => MicroBatch;
 }
 

@@ -1,8 +1,6 @@
 import { definePreset } from "./define-preset.ts";
 
-/**
- * OneBit (arXiv 2402.11295): signs and value vectors first, then distillation from the original.
- */
+/** OneBit (arXiv 2402.11295): signs and value vectors, then distillation from the original. */
 export default definePreset({
   id: "onebit",
   title: "OneBit",

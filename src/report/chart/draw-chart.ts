@@ -20,10 +20,7 @@ export interface Chart {
   readonly plot: Plot;
 }
 
-/**
- * How charts are drawn: for screens and files, for phones, and small ones side by side, without a
- * legend.
- */
+/** How charts are drawn: for screens and files, for phones, and small ones without a legend. */
 export type ChartSize = "wide" | "narrow" | "panel";
 
 const sizes = {

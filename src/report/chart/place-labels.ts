@@ -28,9 +28,7 @@ export interface LabelStyle {
   readonly fontSize: number;
   /** Side of its point on which a label is tried first. */
   readonly side: "left" | "right";
-  /**
-   * How far from its point a label may stand; those that find no free place within it are left out.
-   */
+  /** How far a label may stand from its point; one that finds no free place is left out. */
   readonly reach: number;
 }
 

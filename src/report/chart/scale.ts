@@ -9,10 +9,7 @@ export interface Scale {
 /** Positions of the ends of an axis, in pixels: of the smallest and of the largest value. */
 export type Range = readonly [low: number, high: number];
 
-/**
- * Makes a linear scale that holds all values, with a little room at both ends and ticks at round
- * numbers.
- */
+/** Makes a linear scale that holds all values, with some room and ticks at round numbers. */
 export function linearScale(values: readonly number[], range: Range, mostTicks: number = 7): Scale {
   const [low, high] = extent(values);
   const room = 0.06 * (high - low);

@@ -1,6 +1,4 @@
-/**
- * Attributes of an element; numbers are written with at most two decimals, undefined ones left out.
- */
+/** Attributes of an element; numbers with at most two decimals, undefined ones left out. */
 export type Attributes = Readonly<Record<string, string | number | undefined>>;
 
 /** Makes a text safe inside an element or an attribute of XML and HTML. */
@@ -12,9 +10,7 @@ export function escapeMarkup(text: string): string {
     .replaceAll('"', "&quot;");
 }
 
-/**
- * Writes an element of SVG or HTML. `children` are markup already; texts go through `escapeMarkup`.
- */
+/** Writes an element of SVG or HTML; `children` are markup, texts go through `escapeMarkup`. */
 export function element(
   name: string,
   attributes: Attributes,

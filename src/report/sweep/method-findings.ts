@@ -8,10 +8,7 @@ import type {
   QualityAnalysis,
 } from "../../sweep/analysis/sweep-analysis.ts";
 
-/**
- * Says at each bit-width, 2 bits and their neighbours first, which method and scheme is best on how
- * many models.
- */
+/** Says for each bit-width, 2 and its neighbours first, which method and scheme is best. */
 export function methodFindings(quality: QualityAnalysis, names: PointNames): Finding[] {
   const contested = quality.contests.filter(({ points }) => points.length > 1);
   const widths = [...new Set(contested.map(({ bits }) => bits))].sort(

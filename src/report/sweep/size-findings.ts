@@ -13,10 +13,7 @@ import type {
 /** The bit-width that fewer bits are compared with: ParetoQ's question. */
 const usualBits = 4;
 
-/**
- * Says which bit-width is better at equal size: 2 against 4 bits first, by whole files and by
- * linear layers.
- */
+/** Says which bit-width is better at equal size, by files and linear layers; 2 against 4 first. */
 export function crossoverFindings(quality: QualityAnalysis): Finding[] {
   const [first, ...others] = crossoversAgainstFour(quality, "size");
   const linear = crossoversAgainstFour(quality, "linear-size").slice(0, 1);
@@ -113,10 +110,7 @@ function verbOf(bits: number | undefined, verdict: "a" | "b"): string {
   return verdict === "a" ? "beat" : "are beaten by";
 }
 
-/**
- * Says how large an original would have to be to be as good as the best of the largest models in
- * few bits.
- */
+/** Says how large an original would have to be to match the best large model in few bits. */
 export function worthFindings(quality: QualityAnalysis, names: PointNames): Finding[] {
   return quality.curves
     .filter(({ size, best, bits }) => size === "size" && best && bits <= usualBits)

@@ -14,10 +14,7 @@ export interface Failure {
   readonly hint: string | null;
 }
 
-/**
- * Describes how the figures of a sweep were measured: data, protocol, seeds, versions, machine,
- * times.
- */
+/** Describes how a sweep was measured: data, protocol, seeds, versions, machine, times. */
 export function factsOf(results: SweepResults): Fact[] {
   const { points } = results;
   const done = points.flatMap(({ result }) => (result ? [result] : []));

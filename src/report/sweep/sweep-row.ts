@@ -51,10 +51,7 @@ function largestOf(rows: readonly SweepRow[], model: string): number {
   return Math.max(0, ...own.map(({ result }) => result?.sizeBytes ?? 0));
 }
 
-/**
- * Leaves out what all names begin with, up to a hyphen, underscore, slash or space; empty for a
- * single name.
- */
+/** Leaves out what all names begin with, up to a separator; empty for a single name. */
 export function shortenNames(names: readonly string[]): Map<string, string> {
   const [first = ""] = names;
   if (names.length < 2) return new Map();

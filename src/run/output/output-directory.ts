@@ -36,10 +36,7 @@ export interface OutputOptions {
 /** What stood at the final path when the work began. */
 export type Former = "nothing" | "empty" | "checkpoint";
 
-/**
- * Folder in a working directory that is not part of what is made: its last remains go after
- * `commit`.
- */
+/** Folder of a working directory that is not part of the result; removed after `commit`. */
 export const journalFolder = ".journal";
 
 /**

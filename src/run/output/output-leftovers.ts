@@ -12,9 +12,7 @@ import {
   rename,
 } from "../../platform/node.ts";
 
-/**
- * `partial`: an output being written. `replaced`: what an output takes the place of, moved aside.
- */
+/** `partial`: an output being written. `replaced`: what an output takes the place of, moved. */
 export type BesideKind = "partial" | "replaced";
 
 /**

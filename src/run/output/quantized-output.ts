@@ -68,9 +68,7 @@ export interface WrittenPart {
 
 const writerOptions = { metadata: { format: "pt" } };
 
-/**
- * Writes a quantized checkpoint: packed linears as they come, everything else copied byte by byte.
- */
+/** Writes a quantized checkpoint: packed linears as they come, all else copied byte by byte. */
 export class QuantizedOutput {
   private readonly checkpoint: Checkpoint;
   private readonly path: string;

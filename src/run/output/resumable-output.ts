@@ -33,9 +33,7 @@ import { cleanLeftovers } from "./output-leftovers.ts";
  * process takes a directory over by renaming it, which only one of several can do.
  */
 
-/**
- * Working directories that this process holds; an id of its own in other names is one used again.
- */
+/** Working directories of this process; an id of its own in other names is one used again. */
 const held = new Set<string>();
 
 interface Unfinished {
@@ -61,9 +59,7 @@ export class ResumableOutput extends OutputDirectory {
     held.delete(this.workPath);
   }
 
-  /**
-   * Stops working and leaves everything for a later run. Nothing happens after `commit` or `abort`.
-   */
+  /** Stops and leaves everything for a later run. Nothing happens after `commit` or `abort`. */
   async leave(): Promise<void> {
     if (!held.delete(this.workPath)) return;
     await rename(this.workPath, unfinishedPath(this.path, "free"));

@@ -40,10 +40,7 @@ export interface DrawOptions {
 
 type DonePoint = Pick<MeasuredPoint, "point" | "result">;
 
-/**
- * A point's figures on which draws are made: one series for a text or task, one a task for an
- * average.
- */
+/** A point's figures that draws are made on: a series a text or task, one a task of an average. */
 interface Sample {
   readonly done: DonePoint;
   readonly series: readonly ArrayLike<number>[];
@@ -104,10 +101,7 @@ function lossSamples(done: readonly DonePoint[], name: string): Sample[] {
   });
 }
 
-/**
- * Divergences are from the original of a point's own model, so they say nothing about points of
- * another.
- */
+/** Divergences are from a model's own original: they say nothing about points of another. */
 function klSamples(done: readonly DonePoint[], name: string): Sample[] {
   return samplesOf(done, ({ point, result }) => {
     const text = result.texts.find((found) => found.name === name);
@@ -126,10 +120,7 @@ function taskSamples(done: readonly DonePoint[], name: string): Sample[] {
   });
 }
 
-/**
- * The tasks of an average, by the accuracy that the paper takes; plain accuracies where no paper
- * named it.
- */
+/** Tasks of an average, by the accuracy that the paper takes; plain where no paper named it. */
 function averageSamples(done: readonly DonePoint[], name: string): Sample[] {
   const known = Object.hasOwn(taskAverages, name) ? taskAverages[name as AverageId] : null;
   return samplesOf(done, ({ result }) => {

@@ -192,9 +192,7 @@ function describeAll(quality: MeasuredQuality, size: SizeId, found: readonly Met
   });
 }
 
-/**
- * For each point of more bits the nearest in size of a larger model in fewer bits, if it is near.
- */
+/** For each point of more bits the nearest in size of a larger model in fewer, if near. */
 function neighboursOf(
   fewer: MeasuredCurve,
   more: MeasuredCurve,

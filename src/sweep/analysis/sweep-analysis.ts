@@ -83,10 +83,7 @@ export interface Dominated {
   readonly id: string;
   /** The points of the front that beat it, from the cheapest. */
   readonly by: readonly string[];
-  /**
-   * Whether a paired comparison says so, corrected for all points of the front's chart; else it may
-   * be luck.
-   */
+  /** Whether a paired comparison says so, corrected for all points of the front's chart. */
   readonly clear: boolean;
 }
 
@@ -122,9 +119,7 @@ export interface ScalingCurve {
   readonly exponentInterval: Interval;
   /** Largest deviation of a measured loss from the curve, in nats a token. */
   readonly worstResidual: number;
-  /**
-   * The curve and its 95 % band in the quality's own unit (perplexity), over the sizes measured.
-   */
+  /** The curve and its 95 % band in the quality's unit (perplexity), over the sizes measured. */
   readonly band: readonly SizedInterval[];
 }
 
@@ -144,10 +139,7 @@ export interface Crossover {
   /** Sizes where both have points around. */
   readonly from: number;
   readonly to: number;
-  /**
-   * Mean of the difference over those sizes (in the logarithm of the size); unit as in
-   * `PairDifference`.
-   */
+  /** Mean of the difference over those sizes (in their logarithm); unit as in `PairDifference`. */
   readonly mean: Difference;
   /** The difference at sizes from `from` to `to`. */
   readonly along: readonly SizedInterval[];

@@ -14,10 +14,7 @@ import { pointOf, writeDocument } from "../results/read-records.ts";
 /** A point during which this many processes have died is not retried automatically. */
 const mostCrashes = 4;
 
-/**
- * Leases granted to a process that is known to be alive: its timers wait while a long op blocks its
- * thread.
- */
+/** Leases for a process known to be alive: its timers wait while a long op blocks it. */
 const patience = 10;
 
 /** Columns that say who works on a point. */
@@ -35,10 +32,7 @@ export class DatabaseQueue implements PointQueue {
   private readonly points: ReadonlySet<string>;
   private readonly owner: string = `${hostDigits()} ${processId()} ${processMark(processId())}`;
 
-  /**
-   * `points` are the ids of the recipe's points: those that somebody added meanwhile are not for
-   * this worker.
-   */
+  /** `points`: ids of the recipe's points; those that somebody added are not for this worker. */
   constructor(database: Database, points: ReadonlySet<string>) {
     this.database = database;
     this.points = points;

@@ -68,14 +68,9 @@ export interface PointQueue {
   claim(worker: Worker, preferredModel: string | null): Promise<Claim | null>;
   /** Extends the lease of a claim; false when it is lost. */
   renew(claim: Claim): Promise<boolean>;
-  /**
-   * Records the result of a claim, durably; false, and nothing recorded, when the claim is lost.
-   */
+  /** Records the result of a claim, durably; false, and nothing recorded, if it is lost. */
   complete(claim: Claim, finished: Finished): Promise<boolean>;
-  /**
-   * Records why a claim failed. With `again` the point is waiting again. False when the claim is
-   * lost.
-   */
+  /** Records why a claim failed; with `again` the point waits again. False if it is lost. */
   fail(claim: Claim, failure: Failure, again: boolean): Promise<boolean>;
   /** Releases a claim as if it had not been made: its worker was asked to stop. */
   release(claim: Claim): Promise<void>;

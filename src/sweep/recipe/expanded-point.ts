@@ -29,9 +29,7 @@ export interface PointEvaluation {
 export interface PointWork {
   /** Directory of the original, absolute, or its name on the Hub. */
   readonly model: string;
-  /**
-   * How it is quantized; `out` stands for a folder that the sweep chooses. Null where it is not.
-   */
+  /** How it is quantized; `out` stands for a folder of the sweep's. Null where it is not. */
   readonly recipe: RecipeInput | null;
   /** How the original is trained further, where it is. */
   readonly training?: TrainConfigInput;

@@ -9,10 +9,7 @@ export interface RecipeSource {
   /** Name for messages: the path of the file as it was given. */
   readonly name: string;
   readonly value: unknown;
-  /**
-   * `line:column` of a field or of the nearest one around it, both from 1; null where there is no
-   * file.
-   */
+  /** `line:column` of a field or the nearest around it, from 1; null where there is no file. */
   readonly positionOf: (path: FieldPath) => string | null;
 }
 

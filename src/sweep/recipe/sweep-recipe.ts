@@ -31,10 +31,7 @@ const calibrationFileSchema = z.union([
   z.strictObject({ path: text, weight: z.number().positive().optional() }),
 ]);
 
-/**
- * What a variant leaves out comes from the sweep, and what that leaves out from the defaults of
- * `quantize`.
- */
+/** What a variant leaves out comes from the sweep, or else from the defaults of `quantize`. */
 const sweepCalibrationSchema = withoutDefaults(calibrationSchema).extend({
   files: oneOrList(calibrationFileSchema)
     .optional()

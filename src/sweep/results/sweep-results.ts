@@ -14,10 +14,7 @@ export interface SweepPoint {
   readonly id: string;
   /** Id of the model in the recipe. */
   readonly model: string;
-  /**
-   * Name for people, one among the points of a model: `gptq w2g64`; `original` for the model
-   * itself.
-   */
+  /** Name for people, one among a model's points: `gptq w2g64`; `original` for itself. */
   readonly label: string;
   /**
    * Ids of the methods in the order in which they run, joined by `+`; `train` for a float model

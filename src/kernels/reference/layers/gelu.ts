@@ -1,10 +1,7 @@
 import type { TensorView } from "../../../backend/kernels.ts";
 import { floats } from "../arrays.ts";
 
-/**
- * GELU: `x · Φ(x)`, exact or with `Φ(x) ≈ ½(1 + tanh(√(2/π)·(x + 0.044715·x³)))`.
- * Source: arXiv 1606.08415.
- */
+/** `x · Φ(x)`, or with `Φ(x) ≈ ½(1 + tanh(√(2/π)·(x + 0.044715·x³)))` (arXiv 1606.08415). */
 export function gelu(out: TensorView, x: TensorView, approximation: "none" | "tanh"): void {
   const output = floats(out);
   const input = floats(x);
@@ -16,9 +13,7 @@ export function gelu(out: TensorView, x: TensorView, approximation: "none" | "ta
   }
 }
 
-/**
- * ½(1 + tanh(u)) as a logistic function, which keeps its relative accuracy for large negative u.
- */
+/** ½(1 + tanh(u)) as a logistic function: accurate for large negative u, too. */
 function tanhShare(x: number): number {
   const u = Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x);
   return 1 / (1 + Math.exp(-2 * u));

@@ -2,9 +2,7 @@ import type { TensorView } from "../../../backend/kernels.ts";
 import { asMatrix } from "../../../tensor/shape.ts";
 import { floats } from "../arrays.ts";
 
-/**
- * `out = (x − mean) / √(var + eps) · weight + bias` over the last dimension, moments in float64.
- */
+/** `out = (x − mean) / √(var + eps) · weight + bias` over the last dimension, in float64. */
 export function layerNorm(
   out: TensorView,
   x: TensorView,

@@ -17,10 +17,7 @@ export function rmsNorm(out: TensorView, x: TensorView, weight: TensorView, eps:
   }
 }
 
-/**
- * Gradients of `rmsNorm`: with `n = x/r`, `dX = (g − n·mean(g·n))/r` for `g = dOut·weight`,
- * `dWeight = Σ_t dOut·n`.
- */
+/** `dX = (g − n·mean(g·n))/r`, `n = x/r`, `g = dOut·weight`; `dWeight = Σ_t dOut·n`. */
 export function rmsNormBackward(
   dX: TensorView | null,
   dWeight: TensorView | null,

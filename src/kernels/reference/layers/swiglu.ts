@@ -1,9 +1,7 @@
 import type { TensorView } from "../../../backend/kernels.ts";
 import { floats } from "../arrays.ts";
 
-/**
- * `out = silu(gate) · up` with `silu(x) = x / (1 + e⁻ˣ)`. Source: GLU variants, arXiv 2002.05202.
- */
+/** `out = silu(gate) · up`, `silu(x) = x / (1 + e⁻ˣ)` (GLU variants, arXiv 2002.05202). */
 export function swiglu(out: TensorView, gate: TensorView, up: TensorView): void {
   const output = floats(out);
   const gates = floats(gate);

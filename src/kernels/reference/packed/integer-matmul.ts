@@ -4,9 +4,7 @@ import { floats } from "../arrays.ts";
 
 const { fround } = Math;
 
-/**
- * Products of 8-bit integers with sums in int32. Source: Jacob et al., arXiv 1712.05877, section 2.
- */
+/** Products of 8-bit integers, sums in int32 (Jacob et al., arXiv 1712.05877, section 2). */
 export const integerMatmul: Kernels["integerMatmul"] = (out, codes, weight, offsets, output) => {
   const { outFeatures, inFeatures, values } = weight;
   const x = codes.storage as Uint8Array;

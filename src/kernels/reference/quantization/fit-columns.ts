@@ -26,10 +26,7 @@ interface GroupRange {
   readonly meanMagnitude: number;
 }
 
-/**
- * Finds scale and zero point of one group a row, in float32 arithmetic; errors of a search in
- * float64.
- */
+/** Finds scale and zero point of one group a row, in float32; errors of a search in float64. */
 export const fitColumns: Kernels["fitColumns"] = (scales, zeros, weight, options) => {
   const [rows = 0, n = 0] = weight.shape;
   const groups = scales.shape[1] ?? 1;

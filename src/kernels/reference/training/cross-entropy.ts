@@ -3,9 +3,7 @@ import { floats, integers } from "../arrays.ts";
 import { ShapeError } from "../../../util/errors.ts";
 import { logSumExp } from "../layers/softmax.ts";
 
-/**
- * `losses [T] = log Σ exp(logits) − logits[target]`, in float64; 0 where the target is negative.
- */
+/** `losses [T] = log Σ exp(logits) − logits[target]`, in float64; 0 for negative targets. */
 export function crossEntropy(losses: TensorView, logits: TensorView, targets: TensorView): void {
   const vocabulary = logits.shape[1] ?? 0;
   const values = floats(logits);

@@ -4,10 +4,7 @@ import { floatToBfloatBits } from "../../../util/half.ts";
 import { roundHalfEven } from "../../../util/rounding.ts";
 import { floats } from "../arrays.ts";
 
-/**
- * One weight as a value of the grid, in units of the scale, and its slopes by weight, scale and
- * zero point.
- */
+/** A weight as a value of the grid in units of the scale; its slopes by weight, scale and zero. */
 interface Rounded {
   value: number;
   byWeight: number;
@@ -32,10 +29,7 @@ export function fakeQuantize(
   else (out.storage as Uint16Array).set(Uint16Array.from(values, floatToBfloatBits));
 }
 
-/**
- * Gradients of `fakeQuantize` by weights, scales and zero points; the latter two are summed in
- * float64.
- */
+/** Gradients of `fakeQuantize` by weights, scales and zero points; these are summed in float64. */
 export function fakeQuantizeBackward(
   dWeight: TensorView | null,
   dScales: TensorView | null,

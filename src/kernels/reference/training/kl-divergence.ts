@@ -3,9 +3,7 @@ import { asMatrix } from "../../../tensor/shape.ts";
 import { floats } from "../arrays.ts";
 import { logSumExp } from "../layers/softmax.ts";
 
-/**
- * `KL(teacher ‖ student) = Σ p·(log p − log q)` a row in float64, and whether the top tokens agree.
- */
+/** `KL(teacher ‖ student) = Σ p·(log p − log q)` a row in float64; whether top tokens agree. */
 export function klDivergence(
   divergence: TensorView,
   agree: TensorView,

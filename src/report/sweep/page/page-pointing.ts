@@ -3,10 +3,7 @@
 import { makeElement, type PageState } from "./page-state.ts";
 import type { ViewRow } from "./sweep-view.ts";
 
-/**
- * Shows a point's record while the pointer or the focus is on it, and copies its command on a
- * click.
- */
+/** Shows a point's record while pointer or focus is on it; a click copies its command. */
 export function addPointing(state: PageState): void {
   const box = makeElement("div", { id: "record", role: "tooltip", hidden: "" });
   document.body.append(box, makeElement("div", { id: "note", role: "status", hidden: "" }));

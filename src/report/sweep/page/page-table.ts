@@ -3,10 +3,7 @@
 import { copyCommand } from "./page-pointing.ts";
 import { makeElement, type PageState } from "./page-state.ts";
 
-/**
- * Makes the heads of the table's columns buttons that sort: once downwards, then upwards, then as
- * before.
- */
+/** Makes column heads buttons that sort: downwards, then upwards, then as before. */
 export function addSorting(): void {
   const table = document.querySelector("#figures table");
   const body = table?.querySelector("tbody");
@@ -31,9 +28,7 @@ function nextOrder(order: string | null): "descending" | "ascending" | null {
   return order === "descending" ? "ascending" : null;
 }
 
-/**
- * Sorts by the numbers of a column, or by its texts where it has none; rows without one come last.
- */
+/** Sorts by a column's numbers, or by texts where it has none; rows without one come last. */
 function sortRows(
   rows: readonly HTMLTableRowElement[],
   column: number,

@@ -30,10 +30,7 @@ export interface ViewMeasure extends PlotAxis {
   readonly role: "cost" | "quality";
   /** Whether larger places are better. */
   readonly growing: boolean;
-  /**
-   * One a row, 0 to 1, below 0 for those that the axis does not hold; null where the row has no
-   * figure.
-   */
+  /** One a row, 0 to 1, below 0 for those outside the axis; null where a row has no figure. */
   readonly places: readonly (number | null)[];
   readonly whiskers: readonly (readonly [number, number] | null)[];
 }
@@ -53,9 +50,7 @@ export interface PageData {
   readonly charts: Readonly<Record<string, PageChart>>;
 }
 
-/**
- * A chart that the script draws: its axes, and the layout of each of its drawings by their size.
- */
+/** A chart that the script draws: its axes, and the layout of its drawings by their size. */
 interface PageChart {
   readonly x: string;
   readonly y: string;
