@@ -21,7 +21,7 @@ export function bandwidthMeter(threads: number, megabytes: number = 512): Bandwi
   return {
     measure: async () => {
       const started = performance.now();
-      queue.run("read_bandwidth", [sums, values], []);
+      queue.run("read_bandwidth", [sums, values]);
       await queue.synchronize();
       return values.byteLength / 1e6 / (performance.now() - started);
     },

@@ -216,11 +216,11 @@ function openMeters(level: string): Meters {
   const bytes = new Float32Array(readBytes / 4).fill(1);
   return {
     read: () => {
-      queue.run("read_bandwidth", [sums, bytes], []);
+      queue.run("read_bandwidth", [sums, bytes]);
       return queue.synchronize();
     },
     peak: () => {
-      queue.run("fma_peak", [flops, sink], [peakRounds]);
+      queue.run("fma_peak", [flops, sink, peakRounds]);
       return queue.synchronize();
     },
     flops: () => flops[0],

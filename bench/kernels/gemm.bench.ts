@@ -178,7 +178,7 @@ function peakMeter(level: string): {
   const flops = new Float64Array(1);
   const sink = new Float32Array(192);
   const once = async (count: number): Promise<void> => {
-    queue.run("fma_peak", [flops, sink], [count]);
+    queue.run("fma_peak", [flops, sink, count]);
     await queue.synchronize();
   };
   return {

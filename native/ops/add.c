@@ -34,7 +34,7 @@ static FB_BODY(add_chunk) {
 /* buffers: out, a, b; sizes: elements of out, elements of b */
 FB_OP(add) {
   add_call call = {args->buffer[0], args->buffer[1], args->buffer[2], args->size[0], args->size[1]};
-  FB_REQUIRE(call.period > 0 && call.count % call.period == 0);
+  FB_REQUIRE(call.count == 0 || (call.period > 0 && call.count % call.period == 0));
   FB_REQUIRE(args->bytes[0] == (size_t)call.count * 4 && args->bytes[1] == args->bytes[0]);
   FB_REQUIRE(args->bytes[2] == (size_t)call.period * 4);
   fb_parallel(team, fb_ceil_div(call.count, CHUNK), add_chunk, &call);

@@ -62,11 +62,9 @@ export function layOut(
     origin,
     step,
   };
-  queue.run(
-    "lay_out",
-    [laidOut.codes, laidOut.scales, laidOut.zeros, codes, scales, zeroPoints],
-    [outFeatures, inFeatures, groupSize, bits, zeroKind, rowBytes, number],
-  );
+  const arrays = [laidOut.codes, laidOut.scales, laidOut.zeros, codes, scales, zeroPoints];
+  const sizes = [outFeatures, inFeatures, groupSize, bits, zeroKind, rowBytes, number];
+  queue.run("lay_out", [...arrays, ...sizes]);
   return laidOut;
 }
 

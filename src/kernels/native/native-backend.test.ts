@@ -3,6 +3,7 @@ import type { TensorView } from "../../backend/kernels.ts";
 import type { DType, TypedArray } from "../../tensor/dtype.ts";
 import { BackendError, ShapeError, UnsupportedError, UsageError } from "../../util/errors.ts";
 import { loadAddon } from "./addon.ts";
+import { bindings } from "./bindings/index.ts";
 import { createNativeBackend, type NativeBackend, nativeAvailability } from "./native-backend.ts";
 import { NativeQueue } from "./queue.ts";
 
@@ -58,11 +59,11 @@ describe.skipIf(!native.available)(title, () => {
   test("a profile counts the calls and the time of each op since the one before", () => {
     const queue = openQueue();
     const [out, a, b] = [new Float32Array(1000), noise(1000), noise(1000)];
-    const add = (): void => queue.run("add", [out, a, b], [1, 1000]);
+    const add = (): void => queue.run("add", [out, a, b, 1, 1000]);
     add();
     expect(queue.profile()).toEqual([]);
     for (let i = 0; i < 5; i++) add();
-    queue.run("copy", [out, a], []);
+    queue.run("copy", [out, a]);
     const counted = queue.profile();
     expect(counted.map(({ op, calls }) => [op, calls])).toEqual([
       ["(between ops)", 5],
@@ -81,7 +82,37 @@ describe.skipIf(!native.available)(title, () => {
       const bytes = view("u8", [4], new Uint8Array(4));
       expect(() => backend.kernels.add(four, four, short)).toThrow(ShapeError);
       expect(() => backend.kernels.add(four, four, bytes)).toThrow(UnsupportedError);
+      expect(() => backend.kernels.add(four, four, bytes)).toThrow("add b: expected f32, got u8");
+      const three = view("f32", [3], new Float32Array(3));
+      expect(() => backend.kernels.rmsNorm(four, four, three, 1)).toThrow(
+        "rmsNorm weight: expected 4 elements, got shape [3]",
+      );
+      const flat = view("f64", [4], new Float64Array(4));
+      expect(() =>
+        backend.kernels.gram(flat, view("f32", [2, 2], new Float32Array(4)), "f32"),
+      ).toThrow("gram gram: expected shape [2, 2], got shape [4]");
     }));
+
+  test("elementwise ops and magnitudes of nothing are allowed", () =>
+    withBackend(2, async (backend) => {
+      const none = view("f32", [0, 3], new Float32Array(0));
+      const row = view("f32", [3], new Float32Array(3).fill(1));
+      backend.kernels.add(none, none, row);
+      backend.kernels.multiply(none, none, none);
+      backend.kernels.magnitudes(view("f64", [3], new Float64Array(3)), row, none);
+      expect(await backend.read(row.storage, "f32", 3)).toEqual(Float32Array.of(1, 1, 1));
+    }));
+
+  test("bindings declare as many buffers, sizes and reals as their ops take", () => {
+    const result = loadAddon();
+    if (!("addon" in result)) throw new Error(result.reason);
+    const ops = new Map(result.addon.ops.map((op) => [op.name, op]));
+    for (const { op, declaration } of bindings) {
+      const { buffers, sizes, reals = [] } = declaration;
+      const declared = { buffers: buffers.length, sizes: sizes.length, reals: reals.length };
+      expect(ops.get(op), op).toMatchObject(declared);
+    }
+  });
 
   test("runs in order: a read sees its tensor as it was, though the buffer is used again at once", () =>
     withBackend(2, async (backend) => {
@@ -116,7 +147,7 @@ describe.skipIf(!native.available)(title, () => {
 
   test("the thread stays free while a kernel runs", async () => {
     const queue = openQueue();
-    queue.run("fma_peak", [new Float64Array(1), new Float32Array(192)], [60_000_000]);
+    queue.run("fma_peak", [new Float64Array(1), new Float32Array(192), 60_000_000]);
     const order: string[] = [];
     setImmediate(() => order.push("turn"));
     await queue.synchronize();
@@ -128,11 +159,11 @@ describe.skipIf(!native.available)(title, () => {
   test("a kernel's failure rejects the next wait, once, and the queue continues", async () => {
     const queue = openQueue();
     const [out, a] = [new Float32Array(4), new Float32Array(4).fill(2)];
-    queue.run("add", [out, a, a], [5, 5]);
+    queue.run("add", [out, a, a, 5, 5]);
     await expect(queue.synchronize()).rejects.toThrow(BackendError);
     await expect(queue.synchronize()).resolves.toBeUndefined();
-    queue.run("add", [out, a, a], [5, 5]);
-    queue.run("add", [out, a, a], [4, 4]);
+    queue.run("add", [out, a, a, 5, 5]);
+    queue.run("add", [out, a, a, 4, 4]);
     await expect(queue.synchronize()).rejects.toThrow(/add: argument check failed/);
     expect(out).toEqual(Float32Array.of(4, 4, 4, 4));
     queue.close();
@@ -140,9 +171,9 @@ describe.skipIf(!native.available)(title, () => {
 
   test("an unknown op, or other arguments than it takes, is an outdated addon", () => {
     const queue = openQueue();
-    expect(() => queue.run("subtract", [], [])).toThrow(/no op "subtract"/);
-    expect(() => queue.run("add", [null], [])).toThrow(/does not fit this version/);
-    expect(() => queue.run("add", [{}, null, null], [1, 1])).toThrow(/typed array or null/);
+    expect(() => queue.run("subtract", [])).toThrow(/no op "subtract"/);
+    expect(() => queue.run("add", [null])).toThrow(/does not fit this version/);
+    expect(() => queue.run("add", [{}, null, null, 1, 1])).toThrow(/typed array or null/);
     queue.close();
   });
 

@@ -8,7 +8,7 @@ import { viewArray, bytesPerElement } from "../../tensor/dtype.ts";
 import { BackendError, UsageError } from "../../util/errors.ts";
 import { referenceKernels } from "../reference/index.ts";
 import { type Addon, loadAddon, type NativeLevel, type OpTime } from "./addon.ts";
-import type { Binding } from "./binding.ts";
+import { bind } from "./binding.ts";
 import { bindings } from "./bindings/index.ts";
 import { layOut } from "./lay-out.ts";
 import { NativeQueue } from "./queue.ts";
@@ -83,27 +83,21 @@ async function readInOrder(
 ): Promise<TypedArray> {
   const buffer = new ArrayBuffer(length * bytesPerElement(dtype));
   const copy = viewArray(dtype, buffer, 0, length);
-  queue.run("copy", [copy, (storage as TypedArray).subarray(0, length)], []);
+  queue.run("copy", [copy, (storage as TypedArray).subarray(0, length)]);
   await queue.synchronize();
   return copy;
 }
 
 function makeKernels(queue: NativeQueue): Kernels {
-  const names = Object.keys(referenceKernels) as KernelName[];
-  return Object.fromEntries(names.map((name) => [name, makeKernel(queue, name)])) as Record<
-    KernelName,
-    unknown
-  > as Kernels;
-}
-
-function makeKernel<K extends KernelName>(queue: NativeQueue, name: K): Kernels[K] {
-  const reference = referenceKernels[name] as (...args: unknown[]) => void;
-  const fallback = ((...args: unknown[]) => {
-    queue.drain();
-    reference(...args);
-  }) as Kernels[K];
-  const bind = bindings[name] as Binding<K> | undefined;
-  return bind ? bind(queue, fallback) : fallback;
+  const kernels = Object.entries(referenceKernels).map(([name, reference]) => {
+    const binding = bindings.find(({ kernel }) => kernel === name);
+    const inTurn = (...args: readonly unknown[]): void => {
+      queue.drain();
+      reference(...args);
+    };
+    return [name, binding ? bind(binding, queue, inTurn) : inTurn];
+  });
+  return Object.fromEntries(kernels) as Record<KernelName, unknown> as Kernels;
 }
 
 function chooseLevel(levels: readonly NativeLevel[], wanted: string | undefined): NativeLevel {

@@ -4,10 +4,11 @@ import type { Addon, OpTime, QueueHandle } from "./addon.ts";
 
 const sweepInterval = 64;
 
+/** What an op is called with. */
+type CallValues = readonly (Storage | number | null)[];
+
 /** Queues with unfinished work: keeps them, and the arrays they use, from being collected. */
 const busyQueues = new Set<NativeQueue>();
-
-const noReals: readonly number[] = [];
 
 /** A queue of native calls, run in order by threads of its own. */
 export class NativeQueue {
@@ -17,8 +18,8 @@ export class NativeQueue {
   /** Number of finished calls modulo 2³², written by the executor thread. */
   private readonly completed: Int32Array = new Int32Array(1);
   private enqueued = 0;
-  /** Arrays of the calls that may be unfinished, oldest first. */
-  private pinned: (readonly (Storage | null)[])[] = [];
+  /** Values of the calls that may be unfinished, oldest first. */
+  private pinned: CallValues[] = [];
 
   /** @throws BackendError when the level is not available or no thread can be started */
   constructor(addon: Addon, level: string, threads: number) {
@@ -46,29 +47,20 @@ export class NativeQueue {
     }
   }
 
-  /** Whether the addon has an op of this name. */
-  has(op: string): boolean {
-    return this.ids.has(op);
-  }
-
   /**
    * Appends a call and returns at once. The arrays are kept alive until it has run.
+   * @param values buffers, then sizes (integers), then reals
    * @throws BackendError when the addon has no such op, or takes other arguments
    */
-  run(
-    op: string,
-    buffers: readonly (Storage | null)[],
-    sizes: readonly number[],
-    reals: readonly number[] = noReals,
-  ): void {
+  run(op: string, values: CallValues): void {
     const id = this.ids.get(op);
     if (id === undefined) throw staleAddon(`it has no op "${op}"`);
     try {
-      this.addon.enqueue(this.handle, id, ...buffers, ...sizes, ...reals);
+      this.addon.enqueue(this.handle, id, ...values);
     } catch (error) {
       throw staleAddon(`${op}: ${error instanceof Error ? error.message : String(error)}`);
     }
-    this.pin(buffers);
+    this.pin(values);
   }
 
   /**
@@ -106,9 +98,9 @@ export class NativeQueue {
     this.addon.closeQueue(this.handle);
   }
 
-  private pin(buffers: readonly (Storage | null)[]): void {
+  private pin(values: CallValues): void {
     this.enqueued = (this.enqueued + 1) | 0;
-    this.pinned.push(buffers);
+    this.pinned.push(values);
     busyQueues.add(this);
     if (this.pinned.length % sweepInterval === 0) this.sweep();
   }

@@ -1,65 +1,118 @@
-import { elementCount, expectShape } from "../../../tensor/shape.ts";
-import type { Binding } from "../binding.ts";
-import { dtypeCode, expectCount, storageOf } from "../checks.ts";
+import { bytesPerElement } from "../../../tensor/dtype.ts";
+import { elementCount } from "../../../tensor/shape.ts";
+import { defineBinding } from "../binding.ts";
+import { dtypeCode, exact, expectDType, f32, optional, viewOf } from "../buffer-rule.ts";
 
-/** `native/ops/attention.c` */
-export const attention: Binding<"attention"> = (queue) => (out, q, k, v, options) => {
-  const [batch = 0, length = 0, heads = 0, headDim = 0] = q.shape;
-  const [, capacity = 0, kvHeads = 0] = k.shape;
-  const { scale, keyLength, window, keyScales, valueScales } = options;
-  expectCount("attention: elements of out", elementCount(out.shape), elementCount(q.shape));
-  expectCount("attention: head width of k", k.shape[3] ?? 0, headDim);
-  expectCount("attention: elements of v", elementCount(v.shape), elementCount(k.shape));
-  queue.run(
-    "attention",
-    [
-      storageOf("attention out", out, "f32"),
-      storageOf("attention q", q, "f32"),
-      storageOf("attention k", k, "f32", "f16", "i8"),
-      storageOf("attention v", v, k.dtype),
-      keyScales ? storageOf("attention scales of k", keyScales, "f32") : null,
-      valueScales ? storageOf("attention scales of v", valueScales, "f32") : null,
-    ],
-    // A window that covers all keys is none.
-    [
-      batch,
-      length,
-      heads,
-      headDim,
-      capacity,
-      kvHeads,
-      keyLength,
-      Math.min(window ?? 0, keyLength),
-      dtypeCode[k.dtype] ?? -1,
-    ],
-    [scale],
-  );
-};
+const queries = ["batch", "length", "heads", "headDim"] as const;
+const keys = ["batch", "length", "kvHeads", "headDim"] as const;
+const cachedHeads = ["batch", "capacity", "kvHeads"] as const;
+const halves = ["batch", "length", "heads", 2, "half"] as const;
+const keyTypes = viewOf("f32", "f16", "i8");
+const anyType = viewOf();
 
-/** `native/ops/attention_backward.c` */
-export const attentionBackward: Binding<"attentionBackward"> =
-  (queue) => (dQ, dK, dV, dOut, q, k, v, options) => {
-    const [batch = 0, length = 0, heads = 0, headDim = 0] = q.shape;
-    const [, , kvHeads = 0] = k.shape;
-    for (const [name, view] of Object.entries({ dQ, dOut })) {
-      expectShape(`attentionBackward ${name}`, view.shape, q.shape);
-    }
-    for (const [name, view] of Object.entries({ dK, dV, k, v })) {
-      expectShape(`attentionBackward ${name}`, view.shape, [batch, length, kvHeads, headDim]);
-    }
-    queue.run(
-      "attention_backward",
-      [
-        storageOf("attentionBackward dQ", dQ, "f32"),
-        storageOf("attentionBackward dK", dK, "f32"),
-        storageOf("attentionBackward dV", dV, "f32"),
-        storageOf("attentionBackward dOut", dOut, "f32"),
-        storageOf("attentionBackward q", q, "f32"),
-        storageOf("attentionBackward k", k, "f32"),
-        storageOf("attentionBackward v", v, "f32"),
+/** Attention, positions and the KV cache. */
+export const attentionBindings = [
+  defineBinding("attention", {
+    buffers: [
+      f32("out", ...queries),
+      f32("q", ...queries),
+      exact(keyTypes("k", ...cachedHeads, "headDim")),
+      exact(keyTypes("v", ...cachedHeads, "headDim")),
+      optional(f32("keyScales", ...cachedHeads)),
+      optional(f32("valueScales", ...cachedHeads)),
+    ],
+    check: (_out, _q, k, v) => expectDType("attention v", v.dtype, [k.dtype]),
+    sizes: [...queries, "capacity", "kvHeads", "keyLength", "window", "dtype"],
+    reals: ["scale"],
+    values: (out, q, k, v, { keyScales, valueScales, keyLength, window = 0, scale }) => {
+      const [batch = 0, length = 0, heads = 0, headDim = 0] = q.shape;
+      const [, capacity = 0, kvHeads = 0] = k.shape;
+      return [
+        out,
+        q,
+        k,
+        v,
+        keyScales,
+        valueScales,
+        batch,
+        length,
+        heads,
+        headDim,
+        capacity,
+        kvHeads,
+        keyLength,
+        // One that covers all keys is none.
+        Math.min(window, keyLength),
+        dtypeCode(k),
+        scale,
+      ];
+    },
+  }),
+  defineBinding("attentionBackward", {
+    buffers: [
+      exact(f32("dQ", ...queries)),
+      exact(f32("dK", ...keys)),
+      exact(f32("dV", ...keys)),
+      exact(f32("dOut", ...queries)),
+      exact(f32("q", ...queries)),
+      exact(f32("k", ...keys)),
+      exact(f32("v", ...keys)),
+    ],
+    sizes: ["batch", "length", "heads", "kvHeads", "headDim", "window"],
+    reals: ["scale"],
+    values: (dQ, dK, dV, dOut, q, k, v, { window = 0, scale }) => {
+      const [batch = 0, length = 0, heads = 0, headDim = 0] = q.shape;
+      const kvHeads = k.shape[2] ?? 0;
+      const views = [dQ, dK, dV, dOut, q, k, v] as const;
+      const seen = Math.min(window, length);
+      return [...views, batch, length, heads, kvHeads, headDim, seen, scale];
+    },
+  }),
+  ...(["rope", "ropeBackward"] as const).map((kernel) =>
+    defineBinding(kernel, {
+      buffers: [
+        f32("the result", ...halves),
+        f32("x", ...halves),
+        exact(f32("cos", "positions", "half")),
+        exact(f32("sin", "positions", "half")),
       ],
-      // A window that covers all keys is none.
-      [batch, length, heads, kvHeads, headDim, Math.min(options.window ?? 0, length)],
-      [options.scale],
-    );
-  };
+      sizes: ["batch", "length", "heads", "half", "start"],
+      lengths: ["positions"],
+      values: (out, x, cos, sin, start) => {
+        const [batch = 0, length = 0, heads = 0, headDim = 0] = x.shape;
+        const [positions = 0] = cos.shape;
+        return [out, x, cos, sin, batch, length, heads, headDim / 2, start, positions];
+      },
+    }),
+  ),
+  defineBinding("writeRows", {
+    buffers: [
+      anyType("cache", "batch", "capacity", "width"),
+      anyType("rows", "batch", "length", "width"),
+    ],
+    check: (cache, rows) => {
+      const isRounded = cache.dtype === "f16" && rows.dtype === "f32";
+      if (!isRounded) expectDType("writeRows rows", rows.dtype, [cache.dtype]);
+    },
+    sizes: ["batch", "capacity", "length", "width", "position", "from", "to"],
+    values: (cache, rows, position) => {
+      const [batch = 0, capacity = 0, ...rest] = cache.shape;
+      const [, length = 0] = rows.shape;
+      const [from, to] = [bytesPerElement(rows.dtype), bytesPerElement(cache.dtype)];
+      return [cache, rows, batch, capacity, length, elementCount(rest), position, from, to];
+    },
+  }),
+  defineBinding("quantizeRows", {
+    buffers: [
+      viewOf("i8")("cache", "batch", "capacity", "heads", "headDim"),
+      f32("scales", "batch", "capacity", "heads"),
+      f32("rows", ...queries),
+    ],
+    sizes: ["batch", "capacity", "length", "heads", "headDim", "position"],
+    values: (cache, scales, rows, position) => {
+      const [batch = 0, capacity = 0, heads = 0, headDim = 0] = cache.shape;
+      const [, length = 0] = rows.shape;
+      return [cache, scales, rows, batch, capacity, length, heads, headDim, position];
+    },
+  }),
+];

@@ -1,0 +1,199 @@
+import type { TensorView } from "../../../backend/kernels.ts";
+import type { PackedOperand, PreparedOperand } from "../../../backend/packed-operand.ts";
+import { defineBinding } from "../binding.ts";
+import {
+  columnsOf,
+  countOf,
+  dtypeCode,
+  exact,
+  expectDType,
+  f32,
+  f32Matrix,
+  i32,
+  optional,
+  rowsOf,
+  u8,
+  viewOf,
+} from "../buffer-rule.ts";
+import { type LaidOutOperand, packingNumber } from "../lay-out.ts";
+
+/** Kinds of zero points, by the numbers of `native/ops/decode_codes.h`. */
+const zeroKinds = { none: 0, packed: 1, halves: 2 } as const;
+
+/** What `read_packed_rows` takes of a weight as files hold it (`native/ops/decode_codes.h`). */
+const packedSizes = ["rows", "columns", "groupSize", "rowBytes", "packing", "zeroKind"] as const;
+
+/** Most weights of one `normedPackedMatmul`. */
+const mostWeights = 3;
+const noArrays = [null, null, null] as const;
+
+/** Ops of packed weights and of 8-bit integers. */
+export const packedBindings = [
+  defineBinding("packedMatmul", {
+    covers: (_out, _x, weight) => isLaidOut(weight),
+    buffers: [f32("out", "tokens", "rows"), f32("x", "tokens", "columns"), ...noArrays],
+    sizes: ["tokens", "rows", "columns", "groupSize", "bits", "zeroKind", "isFast"],
+    reals: ["origin", "step"],
+    values: (out, x, operand, products) => {
+      const weight = laidOut(operand);
+      return [
+        out,
+        x,
+        weight.codes,
+        weight.scales,
+        weight.zeros,
+        tokensOf(x, weight),
+        weight.outFeatures,
+        weight.inFeatures,
+        weight.groupSize,
+        weight.bits,
+        weight.zeroKind,
+        Number(products === "fast"),
+        weight.origin,
+        weight.step,
+      ];
+    },
+  }),
+  defineBinding("normedPackedMatmul", {
+    covers: (_outs, _x, _norm, _eps, [first, ...others]) =>
+      first !== undefined && isLaidOut(first) && others.length < mostWeights,
+    buffers: [
+      f32("first out", "tokens", "rows1"),
+      optional(f32("second out", "tokens", "rows2")),
+      optional(f32("third out", "tokens", "rows3")),
+      f32("x", "tokens", "columns"),
+      f32("norm", "columns"),
+      ...noArrays,
+      ...noArrays,
+      ...noArrays,
+    ],
+    sizes: ["tokens", "columns", "groupSize", "bits", "zeroKind", "rows1", "rows2", "rows3"],
+    reals: ["eps", "origin", "step"],
+    values: ([out1, out2, out3], x, norm, eps, [first, second, third]) => {
+      const { inFeatures, groupSize, bits, zeroKind, outFeatures, origin, step } = laidOut(first);
+      const views = [out1, out2, out3, x, norm] as const;
+      const arrays = [...arraysOf(first), ...arraysOf(second), ...arraysOf(third)] as const;
+      const sizes = [tokensOf(x, first), inFeatures, groupSize, bits, zeroKind] as const;
+      const rows = [outFeatures, second?.outFeatures ?? 0, third?.outFeatures ?? 0] as const;
+      return [...views, ...arrays, ...sizes, ...rows, eps, origin, step];
+    },
+  }),
+  defineBinding("packedEmbedding", {
+    covers: (_out, table) => isKnown(table),
+    buffers: [f32("out", "tokens", "columns"), null, i32("ids", "tokens"), null, null],
+    sizes: [...packedSizes, "tokens"],
+    reals: ["origin", "step"],
+    values: (out, table, ids) => {
+      const { scales, origin, step } = table;
+      return [out, scales, ids, ...packedValues(table), countOf(ids), origin, step];
+    },
+  }),
+  defineBinding("decodePacked", {
+    covers: (_out, weight) => isKnown(weight),
+    buffers: [
+      exact(viewOf("f32", "bf16")("out", "rows", "columns")),
+      f32("scales", "rows", "groups"),
+      null,
+      null,
+    ],
+    sizes: [...packedSizes, "dtype"],
+    reals: ["origin", "step"],
+    lengths: ["groups"],
+    values: (out, weight, scales) => {
+      const { origin, step } = weight;
+      const packed = packedValues(weight);
+      return [out, scales, ...packed, dtypeCode(out), origin, step, groupsOf(weight)];
+    },
+  }),
+  defineBinding("decodePackedBackward", {
+    covers: (_dScales, _dOut, weight) => isKnown(weight),
+    buffers: [f32("dScales", "rows", "groups"), exact(f32Matrix("dOut")), null, null],
+    sizes: packedSizes,
+    reals: ["origin", "step"],
+    lengths: ["groups"],
+    values: (dScales, dOut, weight) => {
+      const { origin, step } = weight;
+      return [dScales, dOut, ...packedValues(weight), origin, step, groupsOf(weight)];
+    },
+  }),
+  defineBinding("integerMatmul", {
+    buffers: [
+      viewOf("u8", "f32")("out", "tokens", "rows"),
+      u8("codes", "tokens", "columns"),
+      ...([null, null, null, null, null] as const),
+      optional(exact(f32("tokenScales", "tokens"))),
+    ],
+    check: (out, _codes, _weight, _offsets, { kind }) =>
+      expectDType("integerMatmul out", out.dtype, kind === "scale" ? ["f32"] : ["u8"]),
+    sizes: ["tokens", "rows", "columns", "zeroPoint"],
+    values: (out, codes, weight, offsets, output) => {
+      const views = [out, codes, weight.values, offsets] as const;
+      const sizes = [tokensOf(codes, weight), weight.outFeatures, weight.inFeatures] as const;
+      if (output.kind === "scale") {
+        return [...views, null, null, output.rowScales, output.tokenScales, ...sizes, 0];
+      }
+      const { multipliers, shifts, zeroPoint } = output;
+      return [...views, multipliers, shifts, null, null, ...sizes, zeroPoint];
+    },
+  }),
+  defineBinding("quantizeActivations", {
+    buffers: [u8("codes", "rows", "columns"), f32("scales", "rows"), f32Matrix("x")],
+    sizes: ["rows", "columns", "zeroPoint"],
+    reals: ["scale"],
+    values: (codes, scales, x, fixed) => {
+      const { zeroPoint, scale } = fixed ?? { zeroPoint: 0, scale: 0 };
+      return [codes, scales, x, rowsOf(x), columnsOf(x), zeroPoint, scale];
+    },
+  }),
+  defineBinding("dequantizeActivations", {
+    buffers: [f32Matrix("out"), u8("codes", "rows", "columns"), f32("scales", "rows")],
+    sizes: ["rows", "columns", "zeroPoint"],
+    values: (out, codes, scales, zeroPoint) => {
+      return [out, codes, scales, rowsOf(out), columnsOf(out), zeroPoint];
+    },
+  }),
+  defineBinding("rowRanges", {
+    buffers: [f32("out", "rows", 2), f32Matrix("x")],
+    sizes: ["rows", "columns"],
+    values: (out, x) => [out, x, rowsOf(x), columnsOf(x)],
+  }),
+];
+
+/** Those that are not laid out have a packing that C does not know. */
+function isLaidOut(operand: PreparedOperand): boolean {
+  return "bits" in operand;
+}
+
+function laidOut(operand: PreparedOperand): LaidOutOperand {
+  return operand as LaidOutOperand;
+}
+
+function arraysOf(operand: PreparedOperand | undefined) {
+  if (!operand) return noArrays;
+  const { codes, scales, zeros } = laidOut(operand);
+  return [codes, scales, zeros] as const;
+}
+
+function tokensOf(x: TensorView, { inFeatures }: { readonly inFeatures: number }): number {
+  return inFeatures === 0 ? 0 : countOf(x) / inFeatures;
+}
+
+function isKnown({ layout }: PackedOperand): boolean {
+  return packingNumber(layout) !== null;
+}
+
+function groupsOf({ inFeatures, groupSize }: PackedOperand): number {
+  return Math.ceil(inFeatures / groupSize);
+}
+
+/** The arrays and the sizes of a weight as files hold it. */
+function packedValues(operand: PackedOperand) {
+  const { codes, zeroPoints, outFeatures, inFeatures, groupSize, rowBytes, layout } = operand;
+  const kinds = [packingNumber(layout) ?? 0, kindOfZeros(zeroPoints)] as const;
+  return [codes, zeroPoints, outFeatures, inFeatures, groupSize, rowBytes, ...kinds] as const;
+}
+
+function kindOfZeros(zeroPoints: PackedOperand["zeroPoints"]): number {
+  if (!zeroPoints) return zeroKinds.none;
+  return zeroPoints instanceof Uint16Array ? zeroKinds.halves : zeroKinds.packed;
+}

@@ -1,0 +1,97 @@
+import type { FitOptions } from "../../../backend/kernels.ts";
+import { defineBinding } from "../binding.ts";
+import {
+  columnsOf,
+  countOf,
+  exact,
+  f32,
+  f32Groups,
+  f32Matrix,
+  f64,
+  i32,
+  optional,
+  rowsOf,
+  u8,
+} from "../buffer-rule.ts";
+
+/** The numbers that C knows the scale rules by (`native/ops/fit_columns.c`). */
+const ruleCodes: Readonly<Record<FitOptions["rule"], number>> = {
+  range: 0,
+  magnitude: 1,
+  mean: 2,
+  span: 3,
+};
+
+const noSearch = { candidates: 0, shrinkStep: 0, norm: 0 };
+
+/** Statistics of inputs, and the search of scales, zero points and codes. */
+export const quantizationBindings = [
+  defineBinding("gram", {
+    buffers: [exact(f64("gram", "columns", "columns")), f32Matrix("x")],
+    sizes: ["rows", "columns", "isBf16"],
+    values: (gram, x, type) => [gram, x, rowsOf(x), columnsOf(x), Number(type === "bf16")],
+  }),
+  defineBinding("magnitudes", {
+    buffers: [exact(f64("sums", "columns")), exact(f32("peaks", "columns")), f32Matrix("x")],
+    sizes: ["rows", "columns"],
+    values: (sums, peaks, x) => [sums, peaks, x, rowsOf(x), columnsOf(x)],
+  }),
+  defineBinding("diagonal", {
+    buffers: [f64("out", "n"), f64("h", "n", "n")],
+    sizes: ["n"],
+    values: (out, h) => [out, h, countOf(out)],
+  }),
+  defineBinding("inverseCholesky", {
+    buffers: [
+      exact(f32("u", "n", "n")),
+      exact(f64("h", "n", "n")),
+      f64("diagonal", "n"),
+      exact(i32("status", 1)),
+    ],
+    sizes: ["n"],
+    values: (u, h, diagonal, status) => [u, h, diagonal, status, countOf(diagonal)],
+  }),
+  defineBinding("fitColumns", {
+    buffers: [f32Groups("scales"), f32Groups("zeros"), f32Matrix("weight")],
+    sizes: ["rows", "columns", "groups", "group", "start", "end", "rule", "levels", "candidates"],
+    reals: ["origin", "step", "shrinkStep", "norm"],
+    values: (scales, zeros, weight, { start, end, group, rule, grid, search }) => {
+      const [rows = 0, columns = 0] = weight.shape;
+      const { candidates, shrinkStep, norm } = search ?? noSearch;
+      const views = [scales, zeros, weight] as const;
+      const place = [rows, columns, columnsOf(scales), group, start, end] as const;
+      const sizes = [...place, ruleCodes[rule], grid.levels, candidates] as const;
+      return [...views, ...sizes, grid.origin, grid.step, shrinkStep, norm];
+    },
+  }),
+  defineBinding("refineZeros", {
+    buffers: [f32Groups("zeros"), f32Groups("errors"), f32Matrix("weight"), f32Groups("scales")],
+    sizes: ["rows", "columns", "groupSize", "levels"],
+    reals: ["norm", "beta"],
+    lengths: ["groups"],
+    values: (zeros, errors, weight, { scales, groupSize, levels, norm, beta }) => {
+      const [rows = 0, columns = 0] = weight.shape;
+      const groups = Math.ceil(columns / groupSize);
+      const views = [zeros, errors, weight, scales] as const;
+      return [...views, rows, columns, groupSize, levels, norm, beta, groups];
+    },
+  }),
+  defineBinding("quantizeColumns", {
+    buffers: [
+      exact(u8("codes", "rows", "columns")),
+      f32Matrix("weight"),
+      optional(exact(f32("factor", "columns", "columns"))),
+      f32Groups("scales"),
+      f32Groups("zeros"),
+      i32("groupOf", "columns"),
+    ],
+    sizes: ["rows", "columns", "groups", "start", "end", "levels"],
+    reals: ["origin", "step"],
+    values: (codes, weight, { factor, scales, zeros, groupOf, start, end, grid }) => {
+      const [rows = 0, columns = 0] = weight.shape;
+      const views = [codes, weight, factor, scales, zeros, groupOf] as const;
+      const sizes = [rows, columns, columnsOf(scales), start, end, grid.levels] as const;
+      return [...views, ...sizes, grid.origin, grid.step];
+    },
+  }),
+];

@@ -1,0 +1,166 @@
+import type { StraightThrough } from "../../../backend/training-kernels.ts";
+import { defineBinding } from "../binding.ts";
+import {
+  columnsOf,
+  countOf,
+  dtypeCode,
+  exact,
+  f32,
+  f32Groups,
+  f32Matrix,
+  f64,
+  i32,
+  optional,
+  rowsOf,
+  viewOf,
+} from "../buffer-rule.ts";
+
+/** Rules, by the numbers of `native/ops/straight_through.h`. */
+const ruleCodes: Readonly<Record<StraightThrough["rule"], number>> = {
+  round: 0,
+  "zero-point": 1,
+  sign: 2,
+};
+
+const ruleSizes = ["rule", "passOutside"] as const;
+const ruleReals = ["low", "high", "resolution", "shift", "lowSlope", "highSlope"] as const;
+
+/** Losses, sums, weights that are trained as if quantized, and the step of AdamW. */
+export const trainingBindings = [
+  defineBinding("crossEntropy", {
+    buffers: [f32("losses", "rows"), f32Matrix("logits"), i32("targets", "rows")],
+    sizes: ["rows", "columns"],
+    values: (losses, logits, targets) => {
+      return [losses, logits, targets, rowsOf(logits), columnsOf(logits)];
+    },
+  }),
+  defineBinding("crossEntropyBackward", {
+    buffers: [f32Matrix("dLogits"), f32Matrix("logits"), i32("targets", "rows")],
+    sizes: ["rows", "columns"],
+    reals: ["scale"],
+    values: (dLogits, logits, targets, scale) => {
+      return [dLogits, logits, targets, rowsOf(logits), columnsOf(logits), scale];
+    },
+  }),
+  defineBinding("klDivergence", {
+    buffers: [
+      f32("divergence", "rows"),
+      f32("agree", "rows"),
+      f32Matrix("teacher"),
+      f32Matrix("student"),
+    ],
+    sizes: ["rows", "columns"],
+    values: (divergence, agree, teacher, student) => {
+      return [divergence, agree, teacher, student, rowsOf(teacher), columnsOf(teacher)];
+    },
+  }),
+  defineBinding("klDivergenceBackward", {
+    buffers: [f32Matrix("dStudent"), f32Matrix("teacher"), f32Matrix("student")],
+    sizes: ["rows", "columns"],
+    reals: ["scale"],
+    values: (dStudent, teacher, student, scale) => {
+      return [dStudent, teacher, student, rowsOf(student), columnsOf(student), scale];
+    },
+  }),
+  defineBinding("directionError", {
+    buffers: [
+      f32("errors", "rows"),
+      optional(f32Matrix("dStudent")),
+      f32Matrix("teacher"),
+      f32Matrix("student"),
+    ],
+    sizes: ["rows", "columns"],
+    reals: ["scale"],
+    values: (errors, dStudent, teacher, student, scale) => {
+      return [errors, dStudent, teacher, student, rowsOf(student), columnsOf(student), scale];
+    },
+  }),
+  defineBinding("squaredError", {
+    buffers: [f64("total", 1), f32("difference", "count"), f32("a", "count"), f32("b", "count")],
+    sizes: ["count"],
+    reals: ["scale"],
+    values: (total, difference, a, b, scale) => [total, difference, a, b, countOf(a), scale],
+  }),
+  defineBinding("sumSquares", {
+    buffers: [f64("sum", 1), f32("x", "count")],
+    sizes: ["count"],
+    values: (sum, x) => [sum, x, countOf(x)],
+  }),
+  defineBinding("columnSums", {
+    buffers: [f32("out", "columns"), f32Matrix("x")],
+    sizes: ["rows", "columns"],
+    values: (out, x) => [out, x, rowsOf(x), columnsOf(x)],
+  }),
+  defineBinding("roundScales", {
+    buffers: [f32("out", "count"), f32("scales", "count")],
+    sizes: ["count"],
+    reals: ["least"],
+    values: (out, scales, least) => [out, scales, countOf(out), least],
+  }),
+  defineBinding("fakeQuantize", {
+    buffers: [
+      exact(viewOf("f32", "bf16")("out", "rows", "columns")),
+      f32Matrix("weight"),
+      optional(f32Groups("scales")),
+      optional(f32Groups("zeros")),
+    ],
+    sizes: ["rows", "columns", "groupSize", "dtype", ...ruleSizes],
+    reals: ruleReals,
+    lengths: ["groups"],
+    values: (out, weight, scales, zeros, groupSize, how) => {
+      const views = [out, weight, scales, zeros] as const;
+      const [rows = 0, columns = 0] = weight.shape;
+      const sizes = [rows, columns, groupSize, dtypeCode(out)] as const;
+      return [...views, ...sizes, ...ruleValues(how), Math.ceil(columns / groupSize)];
+    },
+  }),
+  defineBinding("fakeQuantizeBackward", {
+    buffers: [
+      optional(exact(f32Matrix("dWeight"))),
+      optional(f32Groups("dScales")),
+      optional(f32Groups("dZeros")),
+      exact(f32Matrix("dOut")),
+      f32Matrix("weight"),
+      optional(f32Groups("scales")),
+      optional(f32Groups("zeros")),
+    ],
+    sizes: ["rows", "columns", "groupSize", ...ruleSizes],
+    reals: ruleReals,
+    lengths: ["groups"],
+    values: (dWeight, dScales, dZeros, dOut, weight, scales, zeros, groupSize, how) => {
+      const views = [dWeight, dScales, dZeros, dOut, weight, scales, zeros] as const;
+      const [rows = 0, columns = 0] = weight.shape;
+      const groups = Math.ceil(columns / groupSize);
+      return [...views, rows, columns, groupSize, ...ruleValues(how), groups];
+    },
+  }),
+  defineBinding("fakeQuantizeRows", {
+    buffers: [f32Matrix("out"), f32Matrix("x")],
+    sizes: ["rows", "columns"],
+    reals: ["levels"],
+    values: (out, x, levels) => [out, x, rowsOf(x), columnsOf(x), levels],
+  }),
+  defineBinding("adamw", {
+    buffers: [
+      f32("weight", "count"),
+      f32("m", "count"),
+      f32("v", "count"),
+      f32("gradient", "count"),
+    ],
+    sizes: ["count", "step"],
+    reals: ["learningRate", "beta1", "beta2", "epsilon", "weightDecay", "gradientScale"],
+    values: (weight, m, v, gradient, options) => {
+      const { learningRate, beta1, beta2, epsilon, weightDecay, step, gradientScale } = options;
+      const views = [weight, m, v, gradient] as const;
+      const rates = [learningRate, beta1, beta2, epsilon, weightDecay] as const;
+      return [...views, countOf(weight), step, ...rates, gradientScale];
+    },
+  }),
+];
+
+/** Values of `ruleSizes` and `ruleReals`. */
+function ruleValues({ rule, passOutside, ...reals }: StraightThrough) {
+  const { low, high, resolution, shift, lowSlope, highSlope } = reals;
+  const flags = [ruleCodes[rule], Number(passOutside)] as const;
+  return [...flags, low, high, resolution, shift, lowSlope, highSlope] as const;
+}
