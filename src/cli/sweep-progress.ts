@@ -1,7 +1,7 @@
-import { halfWidth } from "../evaluation/statistics/interval.ts";
+import { figures } from "../evaluation/figures.ts";
 import type { SweepEvent } from "../sweep/sweep-events.ts";
 import type { PointRecord } from "../sweep/results/sweep-results.ts";
-import { formatPerplexity } from "../report/evaluation-table.ts";
+import { spreadText } from "../report/format-figure.ts";
 import { formatDuration, formatPlural, formatRemaining, printable } from "../report/format.ts";
 import { formatSweepPlan } from "../report/sweep/sweep-plan.ts";
 import { DownloadDisplay } from "./download-display.ts";
@@ -92,9 +92,7 @@ function outcome({ result, error }: PointRecord, again: boolean, terminal: Termi
     return [`${terminal.style(label, "failure")}: ${printable(error.message)}`];
   }
   const [text] = result?.texts ?? [];
-  if (!text) return [];
-  const { perplexity: value, interval } = text;
-  return [`perplexity ${formatPerplexity({ value, halfWidth: interval && halfWidth(interval) })}`];
+  return text ? [`perplexity ${spreadText(figures.perplexity, text)}`] : [];
 }
 
 function finished({ done, failed }: Counts): number {

@@ -1,13 +1,31 @@
 import type { ModelFigures, TextMeasurement } from "./evaluation.ts";
-import type { Interval } from "./statistics/interval.ts";
+import { halfWidth, type Interval } from "./statistics/interval.ts";
 import type { Better } from "./statistics/paired-comparison.ts";
 import type { TaskScore } from "./tasks/task.ts";
 
 /** How the values of a figure are written. */
-export type FigureFormat = "bits" | "bytes" | "count" | "duration" | "number" | "share";
+export type FigureFormat =
+  | "bits"
+  | "bytes"
+  | "count"
+  | "duration"
+  | "number"
+  | "perplexity"
+  | "share";
 
 /** Tables for people: of an evaluation's models, of a sweep's points, of an evaluation's tasks. */
 export type FigureTable = "evaluation" | "sweep" | "tasks";
+
+/**
+ * A figure's column: its place, and for each table that has it the order in which columns go when
+ * the table is too wide, the highest first; 0 never.
+ */
+interface FigureColumn extends Readonly<Partial<Record<FigureTable, number>>> {
+  readonly header: string;
+  readonly at: number;
+  /** Cells show the interval or the standard error. */
+  readonly spread?: true;
+}
 
 /** A figure that is measured: what shows, keeps, compares or orders it reads this. */
 export interface Figure {
@@ -34,15 +52,15 @@ export interface Figure {
   readonly sql?: readonly string[];
   /** The same in CSV, where the name of the text or task stands in front. */
   readonly csv?: readonly string[];
+  /** Its column in tables for people. */
+  readonly column?: FigureColumn;
+  /** Stands below the table of an evaluation, with its interval. */
+  readonly foot?: true;
   /**
-   * Its column in tables for people: the header, its place, and for each table that has it the order
-   * in which columns go when the table is too wide, the highest first; 0 never.
+   * Qualities are held against it: it is an axis that can be chosen, and perhaps that of a chart of
+   * every report, and of a Pareto front.
    */
-  readonly column?: { readonly header: string; readonly at: number } & Readonly<
-    Partial<Record<FigureTable, number>>
-  >;
-  /** What qualities are held against: an axis of charts, or also one of Pareto fronts. */
-  readonly cost?: "axis" | "front";
+  readonly cost?: { readonly chart?: true; readonly front?: true };
   /** What differences of it are told in. */
   readonly told?: "percent" | "points" | "nats";
 }
@@ -98,7 +116,7 @@ export const figures = define({
     sql: ["size_bytes"],
     csv: ["size bytes"],
     column: { header: "size", at: 2, evaluation: 3, sweep: 0 },
-    cost: "front",
+    cost: { chart: true, front: true },
   },
   "linear-size": {
     of: "model",
@@ -108,7 +126,7 @@ export const figures = define({
     format: "bytes",
     path: "linearBytes",
     sql: ["linear_bytes"],
-    cost: "front",
+    cost: { front: true },
   },
   bits: {
     of: "model",
@@ -121,7 +139,7 @@ export const figures = define({
     sql: ["bits_per_weight"],
     csv: ["linear bits/weight"],
     column: { header: "bits/weight", at: 1, evaluation: 1, sweep: 1 },
-    cost: "front",
+    cost: { chart: true, front: true },
   },
   "file-bits": {
     of: "model",
@@ -133,19 +151,19 @@ export const figures = define({
     path: "bitsPerWeight.file",
     sql: ["file_bits_per_weight"],
     csv: ["file bits/weight"],
-    cost: "front",
+    cost: { front: true },
   },
   perplexity: {
     of: "text",
     title: "perplexity",
     better: "lower",
     scale: "logarithmic",
-    format: "number",
+    format: "perplexity",
     path: "perplexity",
     interval: "interval",
     sql: ["perplexity", "low", "high", "level"],
     csv: ["perplexity", "perplexity low", "perplexity high"],
-    column: { header: "perplexity", at: 3, evaluation: 0, sweep: 0 },
+    column: { header: "perplexity", at: 3, spread: true, evaluation: 0, sweep: 0 },
     told: "percent",
   },
   loss: {
@@ -169,6 +187,7 @@ export const figures = define({
     csv: ["KL"],
     column: { header: "KL", at: 4, evaluation: 2, sweep: 3 },
     told: "nats",
+    foot: true,
   },
   "kl-percentile": {
     of: "text",
@@ -181,6 +200,7 @@ export const figures = define({
     path: "klDivergence.percentile99",
     interval: "klDivergence.percentile99Interval",
     sql: ["kl_percentile99", "kl_percentile99_low", "kl_percentile99_high"],
+    foot: true,
   },
   "kl-maximum": {
     of: "text",
@@ -192,6 +212,7 @@ export const figures = define({
     format: "number",
     path: "klDivergence.maximum",
     sql: ["kl_maximum"],
+    foot: true,
   },
   agreement: {
     of: "text",
@@ -215,7 +236,7 @@ export const figures = define({
     error: "accuracy.standardError",
     sql: ["accuracy", "accuracy_error"],
     csv: ["accuracy", "standard error"],
-    column: { header: "accuracy", at: 6, evaluation: 1, sweep: 2, tasks: 0 },
+    column: { header: "accuracy", at: 6, spread: true, evaluation: 1, sweep: 2, tasks: 0 },
     told: "points",
   },
   "normalized-accuracy": {
@@ -227,7 +248,7 @@ export const figures = define({
     path: "normalizedAccuracy.mean",
     error: "normalizedAccuracy.standardError",
     sql: ["normalized_accuracy", "normalized_error"],
-    column: { header: "by length", at: 7, tasks: 0 },
+    column: { header: "by length", at: 7, spread: true, tasks: 0 },
   },
   chance: {
     of: "task",
@@ -256,7 +277,7 @@ export const figures = define({
     title: "perplexity",
     better: "lower",
     scale: "logarithmic",
-    format: "number",
+    format: "perplexity",
     path: "perplexity.mean",
     column: { header: "perplexity", at: 9, tasks: 2 },
   },
@@ -271,7 +292,7 @@ export const figures = define({
     sql: ["tokens_per_second"],
     csv: ["tokens/s"],
     column: { header: "tokens/s", at: 10, evaluation: 5, sweep: 4 },
-    cost: "front",
+    cost: { chart: true, front: true },
   },
   time: {
     of: "model",
@@ -283,7 +304,7 @@ export const figures = define({
     sql: ["make_ms"],
     csv: ["make ms"],
     column: { header: "made in", at: 11, sweep: 5 },
-    cost: "front",
+    cost: { chart: true, front: true },
   },
   memory: {
     of: "model",
@@ -296,7 +317,7 @@ export const figures = define({
     sql: ["peak_memory_bytes"],
     csv: ["peak memory bytes"],
     column: { header: "memory", at: 12, evaluation: 6, sweep: 6 },
-    cost: "axis",
+    cost: { chart: true },
   },
   "evaluation-time": {
     of: "model",
@@ -323,18 +344,21 @@ export const qualities = {
 /** Kinds of qualities. */
 export type QualityKind = keyof typeof qualities;
 
-/** Reads a figure off what was measured; null where it was not. */
-export function readFigure({ path }: Figure, measured: object | null | undefined): number | null {
-  const found = path === undefined ? null : follow(measured, path);
-  return typeof found === "number" ? found : null;
+/** What a figure is called in headlines and sentences. */
+export function figureName({ short, title }: Figure): string {
+  return short ?? title;
 }
 
-/** Reads a figure's interval; null where it has none. */
-export function readInterval(
-  { interval }: Figure,
-  measured: object | null | undefined,
-): Interval | null {
-  return interval === undefined ? null : ((follow(measured, interval) ?? null) as Interval | null);
+/** Reads a figure off what was measured; null where it was not. */
+export function readFigure({ path }: Figure, measured: unknown): number | null {
+  return path === undefined ? null : readNumber(measured, path);
+}
+
+/** Reads half the width of a figure's interval, or its standard error; null where it has none. */
+export function readSpread({ interval, error }: Figure, measured: unknown): number | null {
+  if (error !== undefined) return readNumber(measured, error);
+  const found = interval === undefined ? null : follow(measured, interval);
+  return found ? halfWidth(found as Interval) : null;
 }
 
 /** Paths of what `sql` and `csv` name: the value, and what says how sure it is. */
@@ -345,8 +369,13 @@ export function figurePaths({ path, interval, error }: Figure): string[] {
   return [path, ...(interval === undefined ? [] : ends.map((end) => `${interval}.${end}`))];
 }
 
-/** Follows a path into what was measured. */
-export function follow(measured: unknown, path: string): unknown {
+/** Reads the number at a path; null where there is none. */
+export function readNumber(measured: unknown, path: string): number | null {
+  const found = follow(measured, path);
+  return typeof found === "number" ? found : null;
+}
+
+function follow(measured: unknown, path: string): unknown {
   return path
     .split(".")
     .reduce((at, key) => (at as Record<string, unknown> | null | undefined)?.[key], measured);

@@ -1,9 +1,10 @@
+import { qualities, type QualityKind } from "../evaluation/figures.ts";
 import { halfWidth, type Interval } from "../evaluation/statistics/interval.ts";
 import type { Difference } from "../evaluation/statistics/paired-comparison.ts";
 import { formatNumber } from "./format.ts";
 
-/** Qualities whose differences can be described. */
-export type QualityKind = "perplexity" | "divergence" | "accuracy";
+/** Behind a difference, by what it is told in. */
+const units = { percent: " %", points: " points", nats: " nats" } as const;
 
 /**
  * Says how much lower or higher `a` is: `3.1 ± 0.4 % lower`. A difference of losses is given as the
@@ -12,7 +13,7 @@ export type QualityKind = "perplexity" | "divergence" | "accuracy";
 export function describeDifference(kind: QualityKind, difference: Difference): string {
   const { estimate, interval } = shownDifference(kind, difference);
   const sign = estimate < 0 ? -1 : 1;
-  const unit = kind === "perplexity" ? " %" : kind === "accuracy" ? " points" : " nats";
+  const unit = units[qualities[kind].told ?? "nats"];
   return `${formatPlusMinus(sign * estimate, halfWidth(interval))}${unit} ${sign < 0 ? "lower" : "higher"}`;
 }
 
@@ -26,7 +27,7 @@ export function describeRange(
 ): string {
   const shown = shownDifference(kind, { estimate: 0, interval }).interval;
   const decimals = decimalsOf(halfWidth(shown));
-  const unit = kind === "perplexity" ? " %" : kind === "accuracy" ? " points" : " nats";
+  const unit = units[qualities[kind].told ?? "nats"];
   const end = (value: number): string =>
     `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(decimals)}${unit}`;
   const alone = shown.low > 0 || shown.high < 0 ? ", taken alone" : "";
@@ -52,8 +53,9 @@ function shownDifference(
   kind: QualityKind,
   { estimate, interval }: Pick<Difference, "estimate" | "interval">,
 ): { estimate: number; interval: Interval } {
+  const { told } = qualities[kind];
   const show = (value: number): number =>
-    kind === "perplexity" ? 100 * Math.expm1(value) : kind === "accuracy" ? 100 * value : value;
+    told === "percent" ? 100 * Math.expm1(value) : told === "points" ? 100 * value : value;
   const { low, high, level } = interval;
   return { estimate: show(estimate), interval: { low: show(low), high: show(high), level } };
 }

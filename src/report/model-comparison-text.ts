@@ -1,7 +1,8 @@
+import { figureName, qualities } from "../evaluation/figures.ts";
 import type { ComparedFigure, ModelComparison } from "../evaluation/comparison/model-comparison.ts";
 import { halfWidth, usualLevel } from "../evaluation/statistics/interval.ts";
-import { describeDifference, describeRange, formatPlusMinus } from "./describe-difference.ts";
-import { formatPerplexity } from "./evaluation-table.ts";
+import { describeDifference, describeRange } from "./describe-difference.ts";
+import { formatSpread } from "./format-figure.ts";
 import { formatPlural, printable } from "./format.ts";
 import { modelName } from "./model-name.ts";
 import type { Layout } from "./style.ts";
@@ -26,8 +27,8 @@ export function formatComparedFigures(comparison: ModelComparison, layout: Layou
     ],
     comparison.figures.map((figure): Cell[] => [
       printable(titleOf(figure)),
-      formatFigure(figure.kind, figure.a),
-      formatFigure(figure.kind, figure.b),
+      formatSpread(qualities[figure.kind], figure.a.value, halfWidth(figure.a.interval)),
+      formatSpread(qualities[figure.kind], figure.b.value, halfWidth(figure.b.interval)),
       formatP(figure.difference.pValue),
       verdictCell(figure, names),
     ]),
@@ -81,20 +82,9 @@ function verdictCell({ difference: { verdict } }: ComparedFigure, names: Names):
 }
 
 function titleOf({ kind, subject, measure }: ComparedFigure): string {
-  if (kind === "perplexity") return "perplexity";
-  if (kind === "divergence") return "KL divergence";
+  if (kind !== "accuracy") return figureName(qualities[kind]);
   if (measure) return `${subject} ${measure}`;
   return subject === "tasks" ? "mean of the tasks" : `average ${subject}`;
-}
-
-function formatFigure(
-  kind: ComparedFigure["kind"],
-  { value, interval }: ComparedFigure["a"],
-): string {
-  const half = halfWidth(interval);
-  if (kind === "perplexity") return formatPerplexity({ value, halfWidth: half });
-  if (kind === "accuracy") return `${formatPlusMinus(100 * value, 100 * half)} %`;
-  return formatPlusMinus(value, half, 2);
 }
 
 function formatP(value: number): string {

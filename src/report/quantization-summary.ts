@@ -1,4 +1,5 @@
 import type { LinearRecord, RunRecord } from "../run/run-record.ts";
+import { figures } from "../evaluation/figures.ts";
 import {
   formatBits,
   formatBytes,
@@ -7,6 +8,7 @@ import {
   formatPlural,
   printable,
 } from "./format.ts";
+import { figureText } from "./format-figure.ts";
 import type { KeptWeights } from "./kept-weights.ts";
 import { joinParts } from "./plan-summary.ts";
 import type { Layout } from "./style.ts";
@@ -25,7 +27,7 @@ interface LayerGroup {
 export function formatDone(record: RunRecord, layout: Layout): string[] {
   const parts = [
     `done in ${formatDuration(record.elapsedMs)}`,
-    `peak memory ${formatBytes(record.peakMemoryBytes)}`,
+    `peak memory ${figureText(figures.memory, record)}`,
     `run record in ${printable(joinPath(record.recipe.out, "run.json"))}`,
   ];
   return joinParts(parts, layout);

@@ -1,6 +1,8 @@
-import { meanOfTasks, type NamedAverage } from "../evaluation/tasks/averages.ts";
-import type { Accuracy, TaskScore } from "../evaluation/tasks/task.ts";
-import { formatNumber, formatPercentage } from "./format.ts";
+import { figures } from "../evaluation/figures.ts";
+import { meanScore, type NamedAverage } from "../evaluation/tasks/averages.ts";
+import type { TaskScore } from "../evaluation/tasks/task.ts";
+import { figureColumns } from "./figure-columns.ts";
+import { figureText } from "./format-figure.ts";
 import type { Layout } from "./style.ts";
 import { type Column, formatTable } from "./table.ts";
 
@@ -10,22 +12,19 @@ export interface ShownScores {
   readonly averages: readonly NamedAverage[];
 }
 
-/** What one row shows; null where it has no figure. */
+/** What one row shows. */
 interface Row {
   readonly name: string;
   readonly shots: number;
   readonly items: string;
-  readonly chance: number | null;
-  readonly accuracy: Accuracy | null;
-  readonly normalizedAccuracy: Accuracy | null;
-  readonly perplexity: Accuracy | null;
-  readonly aboveChance: number;
+  /** What its figures are read from. */
+  readonly measured: unknown;
 }
 
-/** A column, and how a row fills it; null where it has no figure. */
+/** A column, and how a row fills it; null where it has nothing for it. */
 type RowColumn = Column & { readonly cell: (row: Row) => string | null };
 
-const columns: readonly RowColumn[] = [
+const firstColumns: readonly RowColumn[] = [
   { header: "task", minWidth: 14, cell: ({ name }) => name },
   {
     header: "shots",
@@ -34,30 +33,6 @@ const columns: readonly RowColumn[] = [
     cell: ({ shots }) => (shots > 0 ? String(shots) : null),
   },
   { header: "items", align: "right", dropOrder: 4, cell: ({ items }) => items },
-  {
-    header: "chance",
-    align: "right",
-    dropOrder: 3,
-    cell: ({ chance }) => (chance === null ? null : formatPercentage(chance)),
-  },
-  { header: "accuracy", align: "right", cell: ({ accuracy }) => formatAccuracy(accuracy) },
-  {
-    header: "by length",
-    align: "right",
-    cell: ({ normalizedAccuracy }) => formatAccuracy(normalizedAccuracy),
-  },
-  {
-    header: "above chance",
-    align: "right",
-    dropOrder: 1,
-    cell: ({ aboveChance }) => formatPercentage(aboveChance),
-  },
-  {
-    header: "perplexity",
-    align: "right",
-    dropOrder: 2,
-    cell: ({ perplexity }) => (perplexity ? formatNumber(perplexity.mean) : null),
-  },
 ];
 
 /**
@@ -72,69 +47,47 @@ export function formatTaskTable(
 ): string[] {
   const rows = rowsOf(scores);
   const beside = original && rowsOf(original);
-  const used = columns.filter((column) => rows.some((row) => column.cell(row) !== null));
+  const used: readonly RowColumn[] = [
+    ...firstColumns.filter((column) => rows.some((row) => column.cell(row) !== null)),
+    ...figureColumns<Row>("tasks", rows, () => [{ of: ({ measured }) => measured }]),
+  ];
   const shown: Column[] = beside
     ? [...used, { header: "original", align: "right", dropOrder: 1 }]
     : [...used];
   const cells = rows.map((row, index) => [
     ...used.map((column) => column.cell(row) ?? "–"),
-    ...(beside ? [formatMain(beside[index])] : []),
+    ...(beside ? [mainFigure(beside[index]?.measured) ?? "–"] : []),
   ]);
   return formatTable(shown, cells, layout);
 }
 
 function rowsOf({ tasks, averages }: ShownScores): Row[] {
   const rows = tasks.map(taskRow);
-  if (averages.length > 0) return [...rows, ...averages.map(averageRow)];
-  return tasks.length > 1 ? [...rows, meanRow(tasks)] : rows;
-}
-
-function taskRow(task: TaskScore): Row {
-  const { limited, items, accuracyAboveChance: aboveChance } = task;
-  return {
-    ...task,
-    items: limited ? `first ${items}` : String(items),
-    aboveChance,
-  };
-}
-
-/** An average stands in the column of the accuracy that it is made of. */
-function averageRow({ name, measure, accuracy, accuracyAboveChance }: NamedAverage): Row {
-  return {
+  const summary = (name: string, measured: unknown): Row => ({
     name,
     shots: 0,
     items: "",
-    chance: null,
-    accuracy: measure === "accuracy" ? accuracy : null,
-    normalizedAccuracy: measure === "normalizedAccuracy" ? accuracy : null,
-    perplexity: null,
-    aboveChance: accuracyAboveChance,
-  };
+    measured,
+  });
+  if (averages.length > 0) {
+    return [...rows, ...averages.map((average) => summary(average.name, averageFigures(average)))];
+  }
+  return tasks.length > 1 ? [...rows, summary("mean", meanScore(tasks))] : rows;
 }
 
-function meanRow(tasks: readonly TaskScore[]): Row {
-  const { accuracy, accuracyAboveChance } = meanOfTasks(tasks, "accuracy");
-  const normalized = tasks.every((task) => task.normalizedAccuracy);
-  return {
-    name: "mean",
-    shots: 0,
-    items: "",
-    chance: tasks.reduce((sum, task) => sum + task.chance, 0) / tasks.length,
-    accuracy,
-    normalizedAccuracy: normalized ? meanOfTasks(tasks, "normalizedAccuracy").accuracy : null,
-    perplexity: null,
-    aboveChance: accuracyAboveChance,
-  };
+function taskRow(task: TaskScore): Row {
+  const { name, shots, limited, items } = task;
+  return { name, shots, items: limited ? `first ${items}` : String(items), measured: task };
+}
+
+/** An average stands in the column of the accuracy that it is made of. */
+function averageFigures({ measure, accuracy, ...rest }: NamedAverage): unknown {
+  return { ...rest, [measure]: accuracy };
 }
 
 /** The figure an original is compared by: accuracy, or what an average is made of. */
-function formatMain(row: Row | undefined): string {
-  const accuracy = row?.accuracy ?? row?.normalizedAccuracy;
-  return accuracy ? formatPercentage(accuracy.mean) : "–";
-}
-
-/** Formats an accuracy with its standard error: `81.0 ± 3.9 %`; null for none. */
-function formatAccuracy(accuracy: Accuracy | null): string | null {
-  if (!accuracy) return null;
-  return `${(100 * accuracy.mean).toFixed(1)} ± ${(100 * accuracy.standardError).toFixed(1)} %`;
+function mainFigure(measured: unknown): string | null {
+  return (
+    figureText(figures.accuracy, measured) ?? figureText(figures["normalized-accuracy"], measured)
+  );
 }

@@ -1,5 +1,6 @@
 import type { TrainPlan } from "../train/train-events.ts";
 import type { TrainRecord } from "../train/train-record.ts";
+import { figures } from "../evaluation/figures.ts";
 import {
   formatBytes,
   formatCount,
@@ -8,6 +9,7 @@ import {
   formatPlural,
   printable,
 } from "./format.ts";
+import { figureText } from "./format-figure.ts";
 import { joinParts } from "./plan-summary.ts";
 import type { Layout } from "./style.ts";
 
@@ -34,7 +36,7 @@ export function formatTrainSummary(record: TrainRecord, out: string, layout: Lay
   const { losses, validations } = record;
   const last = losses.at(-1);
   const measured = validations.at(-1);
-  const figures = [
+  const quality = [
     ...(last ? [`training loss ${formatNumber(last.loss, 4)}`] : []),
     ...(measured
       ? [
@@ -46,12 +48,12 @@ export function formatTrainSummary(record: TrainRecord, out: string, layout: Lay
   const cost = [
     `done in ${formatDuration(record.elapsedMs)}`,
     `${formatCount(Math.round(record.tokensPerSecond))} tokens/s`,
-    `peak memory ${formatBytes(record.peakMemoryBytes)}`,
+    `peak memory ${figureText(figures.memory, record)}`,
   ];
   const place = [
     `${formatCount(record.parameters)} parameters`,
     `${formatBytes(record.sizeBytes)} in ${record.config.dtype}`,
     `checkpoint, run.json and loss.svg in ${printable(out)}`,
   ];
-  return [figures, cost, place].flatMap((parts) => joinParts(parts, layout));
+  return [quality, cost, place].flatMap((parts) => joinParts(parts, layout));
 }

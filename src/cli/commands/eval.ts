@@ -1,17 +1,11 @@
 import type { Command } from "commander";
 import { DownloadDisplay } from "../download-display.ts";
 import type { Evaluation, TaskEvaluation } from "../../evaluation/evaluation.ts";
-import { halfWidth, type Interval } from "../../evaluation/statistics/interval.ts";
-import { formatPlusMinus } from "../../report/describe-difference.ts";
+import { allFigures, figureName, figures } from "../../evaluation/figures.ts";
 import { originalFigures, variantFigures } from "../../report/evaluation-figures.ts";
 import { formatEvaluationTable } from "../../report/evaluation-table.ts";
-import {
-  formatCount,
-  formatNumber,
-  formatDuration,
-  formatBits,
-  printable,
-} from "../../report/format.ts";
+import { formatCount, formatDuration, printable } from "../../report/format.ts";
+import { figureText, spreadText } from "../../report/format-figure.ts";
 import { modelName } from "../../report/model-name.ts";
 import { joinParts } from "../../report/plan-summary.ts";
 import { withoutAnswers } from "../../report/without-answers.ts";
@@ -158,18 +152,12 @@ function table(evaluation: Evaluation | TaskEvaluation, terminal: Terminal): str
 }
 
 function footer(evaluation: Evaluation | TaskEvaluation, terminal: Terminal): string[] {
-  const file = `whole file ${formatBits(evaluation.bitsPerWeight.file)} bits/weight`;
-  if (!("text" in evaluation) || !evaluation.klDivergence) return [`  ${file}`];
-  const { mean, interval, percentile99, percentile99Interval, maximum } = evaluation.klDivergence;
-  const withInterval = (value: number, around: Interval | null): string =>
-    around ? formatPlusMinus(value, halfWidth(around), 2) : formatNumber(value);
-  const parts = [
-    file,
-    `KL divergence ${withInterval(mean, interval)}`,
-    `99 % below ${withInterval(percentile99, percentile99Interval)}`,
-    `at most ${formatNumber(maximum)}`,
-  ];
-  return joinParts(parts, terminal.resultLayout);
+  const below = allFigures.flatMap((figure) => {
+    const text = figure.foot ? spreadText(figure, evaluation) : null;
+    return text === null ? [] : [`${figureName(figure)} ${text}`];
+  });
+  const file = `whole file ${figureText(figures["file-bits"], evaluation)} bits/weight`;
+  return joinParts([file, ...below], terminal.resultLayout);
 }
 
 /** Says why an average that was asked for is not among the results. */

@@ -1,5 +1,6 @@
 import { UsageError } from "../../util/errors.ts";
 import type { Evaluation } from "../evaluation.ts";
+import { qualities } from "../figures.ts";
 import type { ComparedFigure } from "./model-comparison.ts";
 import {
   blockLength,
@@ -40,7 +41,7 @@ interface DrawnFigure {
  */
 export function compareFigures(a: MeasuredModel, b: MeasuredModel): ComparedFigure[] {
   const drawn = [...drawText(a, b), ...drawTasks(a.tasks, b.tasks)];
-  const directions = drawn.map(({ kind }) => (kind === "accuracy" ? "higher" : "lower"));
+  const directions = drawn.map(({ kind }) => qualities[kind].better);
   const differences = correctDifferences(
     drawn.map((figure, i) =>
       differenceOf(
@@ -55,7 +56,7 @@ export function compareFigures(a: MeasuredModel, b: MeasuredModel): ComparedFigu
     const difference = differences[i];
     if (!difference) return [];
     const [shownA, shownB] = [showFigure(kind, figure.a), showFigure(kind, figure.b)];
-    const better = kind === "accuracy" ? "higher" : "lower";
+    const { better } = qualities[kind];
     return [{ kind, subject, measure, better, a: shownA, b: shownB, difference }];
   });
 }

@@ -1,4 +1,10 @@
-import type { EvaluationProgress, MeasureOptions, TaskSelection } from "../evaluation.ts";
+import type {
+  EvaluationProgress,
+  MeasureOptions,
+  ModelSizes,
+  TaskSelection,
+} from "../evaluation.ts";
+import type { QualityKind } from "../figures.ts";
 import type { Interval } from "../statistics/interval.ts";
 import type { Better, Difference } from "../statistics/paired-comparison.ts";
 import type { WindowChoice } from "../open-windows.ts";
@@ -14,15 +20,13 @@ export interface CompareOptions<Model>
 }
 
 /** A model as a comparison names it. */
-export interface ComparedModel {
+export interface ComparedModel extends Omit<ModelSizes, "linearBytes"> {
   readonly model: string;
-  readonly sizeBytes: number;
-  readonly bitsPerWeight: { readonly linear: number; readonly file: number };
 }
 
 /** One figure of both models, and which is better as far as the data say. */
 export interface ComparedFigure {
-  readonly kind: "perplexity" | "divergence" | "accuracy";
+  readonly kind: QualityKind;
   /** What it was measured on: a text's path, a task, an average, or `tasks` for the mean of all. */
   readonly subject: string;
   /** For a task `acc`, or `acc_norm`; null otherwise. */

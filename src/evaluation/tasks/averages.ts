@@ -114,10 +114,7 @@ export function namedOrOwnAverages(scores: readonly TaskScore[]): (NamedAverage 
 }
 
 /** Computes means over tasks, each counting the same; the tasks' errors are independent. */
-export function meanOfTasks(
-  members: readonly TaskScore[],
-  measure: TaskAverage["measure"],
-): Average {
+function meanOfTasks(members: readonly TaskScore[], measure: TaskAverage["measure"]): Average {
   const count = members.length;
   const accuracies = members.map((score) =>
     measure === "accuracy" ? score.accuracy : (score.normalizedAccuracy ?? score.accuracy),
@@ -131,5 +128,17 @@ export function meanOfTasks(
   return {
     accuracy: { mean, standardError: Math.sqrt(variance) / count },
     accuracyAboveChance: aboveChance / count,
+  };
+}
+
+/** Computes the means of all figures over tasks that have them all. */
+export function meanScore(
+  tasks: readonly TaskScore[],
+): Pick<TaskScore, "chance" | "normalizedAccuracy"> & Average {
+  const normalized = tasks.every((task) => task.normalizedAccuracy);
+  return {
+    chance: tasks.reduce((sum, { chance }) => sum + chance, 0) / tasks.length,
+    ...meanOfTasks(tasks, "accuracy"),
+    normalizedAccuracy: normalized ? meanOfTasks(tasks, "normalizedAccuracy").accuracy : null,
   };
 }

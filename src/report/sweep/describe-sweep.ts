@@ -1,3 +1,4 @@
+import { allFigures, figures } from "../../evaluation/figures.ts";
 import type { SweepResults } from "../../sweep/results/sweep-results.ts";
 import type { Chart } from "../chart/draw-chart.ts";
 import { analyze } from "../../sweep/analysis/analyze-sweep.ts";
@@ -10,18 +11,17 @@ import type { SweepAnalysis } from "../../sweep/analysis/sweep-analysis.ts";
 import { legendOf, makeView, type ViewChart, viewChart } from "./sweep-charts.ts";
 import { makeSweepRows, type SweepRow } from "./sweep-row.ts";
 
+/** Costs that a chart of quality over them is drawn for. */
+const chartCosts = allFigures.filter(({ cost }) => cost?.chart).map(({ id }) => id);
+
 /** Names of all charts that a report may have. */
-export const chartIds = [
-  "quality-size",
-  "family-size",
-  "family-linear-size",
+export const chartIds: readonly string[] = [
+  ...chartCosts.map((id) => `quality-${id}`),
   "accuracy-size",
   "divergence-size",
-  "quality-bits",
-  "quality-speed",
-  "quality-time",
-  "quality-memory",
-] as const;
+  "family-size",
+  "family-linear-size",
+];
 
 /** Everything that a report of a sweep shows. */
 export interface SweepDescription {
@@ -80,19 +80,14 @@ function scattersOf(
   const startingWith = (start: string): Measure | undefined =>
     measures.find(({ id }) => id.startsWith(start));
   const average = startingWith("average:");
-  const pairs: readonly (readonly [
-    id: (typeof chartIds)[number],
-    x: string,
-    y: Measure | undefined,
-  ])[] = [
-    ["quality-size", "size", quality],
-    ["accuracy-size", "size", average === quality ? undefined : average],
-    ["divergence-size", "size", startingWith("kl:")],
-    ["quality-bits", "bits", quality],
-    ["quality-speed", "speed", quality],
-    ["quality-time", "time", quality],
-    ["quality-memory", "memory", quality],
+  const beside: readonly (readonly [id: string, x: string, y: Measure | undefined])[] = [
+    ["accuracy-size", figures.size.id, average === quality ? undefined : average],
+    ["divergence-size", figures.size.id, startingWith(`${figures.kl.id}:`)],
   ];
+  const pairs = chartCosts.flatMap((cost) => [
+    [`quality-${cost}`, cost, quality] as const,
+    ...beside.filter(([, x]) => x === cost),
+  ]);
   return pairs.flatMap(([id, over, y]) => {
     const x = measures.find((measure) => measure.id === over);
     if (!x || !y) return [];

@@ -1,3 +1,5 @@
+import { figureName, qualities } from "../../evaluation/figures.ts";
+import type { QualityAnalysis } from "../../sweep/analysis/sweep-analysis.ts";
 import type { SweepPoint, SweepResults } from "../../sweep/results/sweep-results.ts";
 import { shortenNames } from "./sweep-row.ts";
 
@@ -35,13 +37,9 @@ export function qualityNoun({
   id,
   kind,
   subject,
-}: {
-  readonly id: string;
-  readonly kind: "perplexity" | "divergence" | "accuracy";
-  readonly subject: string;
-}): string {
-  if (kind === "perplexity") return "perplexity";
-  if (kind === "divergence") return "KL divergence";
-  if (id === "average:tasks") return "mean accuracy";
-  return id.startsWith("average:") ? `accuracy (average ${subject})` : `accuracy (${subject})`;
+}: Pick<QualityAnalysis, "id" | "kind" | "subject">): string {
+  const name = figureName(qualities[kind]);
+  if (kind !== "accuracy") return name;
+  if (id === "average:tasks") return `mean ${name}`;
+  return id.startsWith("average:") ? `${name} (average ${subject})` : `${name} (${subject})`;
 }

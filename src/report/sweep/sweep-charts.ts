@@ -1,6 +1,8 @@
 import type { Chart, LegendEntry } from "../chart/draw-chart.ts";
 import type { PlotShape } from "../chart/plot.ts";
-import { formatBits, formatBytes, formatDuration, formatNumber } from "../format.ts";
+import { figureName, figures, readFigure } from "../../evaluation/figures.ts";
+import { formatNumber } from "../format.ts";
+import { figureText } from "../format-figure.ts";
 import { bitsName, colourClass } from "../palette.ts";
 import { measureAxis } from "./measure-axis.ts";
 import type { Measure } from "./measures.ts";
@@ -127,30 +129,29 @@ function shapeOf(model: string, models: readonly string[]): PlotShape {
   return shapes[models.indexOf(model) % shapes.length] ?? "circle";
 }
 
-/** What is known of a point, in lines. */
+/** What is known of a point, in lines for those who ask. */
 function describeRow({ record, result, original }: SweepRow): string[] {
   const { point } = record;
   const lines = [`${point.model} · ${point.label}`];
   if (!result) return lines;
-  lines.push(
-    `${formatBits(result.bitsPerWeight.linear)} bits a weight · ${formatBytes(result.sizeBytes)}`,
-  );
+  const { bits, size, perplexity, kl, accuracy, speed, time } = figures;
+  lines.push(`${figureText(bits, result)} bits a weight · ${figureText(size, result)}`);
   for (const text of result.texts) {
-    const before = original?.texts.find(({ name }) => name === text.name);
-    const compared = before && point.method !== null;
-    const ratio = compared
-      ? ` · ${formatNumber(text.perplexity / before.perplexity)} × original`
-      : "";
+    const value = readFigure(perplexity, text) ?? Number.NaN;
+    const beside = original?.texts.find(({ name }) => name === text.name);
+    const before = point.method === null ? null : readFigure(perplexity, beside);
+    const ratio = before === null ? "" : ` · ${formatNumber(value / before)} × original`;
     const of = result.texts.length > 1 ? ` on ${text.name}` : "";
-    lines.push(`perplexity ${formatNumber(text.perplexity, 4)}${of}${ratio}`);
-    if (text.klDivergence) lines.push(`KL divergence ${formatNumber(text.klDivergence.mean)}`);
+    lines.push(`${figureName(perplexity)} ${formatNumber(value, 4)}${of}${ratio}`);
+    const divergence = figureText(kl, text);
+    if (divergence !== null) lines.push(`${figureName(kl)} ${divergence}`);
   }
-  for (const { name, accuracy } of result.averages) {
-    lines.push(`accuracy, average ${name} ${(100 * accuracy.mean).toFixed(1)} %`);
+  for (const average of result.averages) {
+    lines.push(`${figureName(accuracy)}, average ${average.name} ${figureText(accuracy, average)}`);
   }
-  if (result.tokensPerSecond !== null) {
-    lines.push(`${formatNumber(result.tokensPerSecond)} tokens a second`);
-  }
-  if (result.makeMs !== null) lines.push(`made in ${formatDuration(result.makeMs)}`);
+  const decode = figureText(speed, result);
+  if (decode !== null) lines.push(`${decode} tokens a second`);
+  const made = figureText(time, result);
+  if (made !== null) lines.push(`made in ${made}`);
   return lines;
 }

@@ -1,3 +1,4 @@
+import { allFigures, type Figure, figurePaths, readNumber } from "../../evaluation/figures.ts";
 import type { PointResult } from "../../sweep/results/sweep-results.ts";
 import type { SweepRow } from "./sweep-row.ts";
 
@@ -17,17 +18,9 @@ const pointColumns: readonly CsvColumn[] = [
   { header: "bits", value: ({ record }) => record.point.bits },
   { header: "seed", value: ({ record }) => record.point.seed },
   { header: "status", value: ({ record }) => record.status },
-  figure("parameters", ({ parameters }) => parameters),
-  figure("size bytes", ({ sizeBytes }) => sizeBytes),
-  figure("linear bits/weight", ({ bitsPerWeight }) => bitsPerWeight.linear),
-  figure("file bits/weight", ({ bitsPerWeight }) => bitsPerWeight.file),
 ];
 
 const lastColumns: readonly CsvColumn[] = [
-  figure("tokens/s", ({ tokensPerSecond }) => tokensPerSecond),
-  figure("make ms", ({ makeMs }) => makeMs),
-  figure("peak memory bytes", ({ peakMemoryBytes }) => peakMemoryBytes),
-  figure("evaluation ms", ({ evaluationMs }) => evaluationMs),
   { header: "error", value: ({ record }) => record.error?.message ?? null },
   { header: "command", value: ({ record }) => record.command },
 ];
@@ -42,45 +35,55 @@ export function formatSweepCsv(rows: readonly SweepRow[]): string {
   return lines.map((fields) => `${fields.join(",")}\r\n`).join("");
 }
 
-function figure(header: string, value: (result: PointResult) => Value): CsvColumn {
-  return { header, value: ({ result }) => (result ? value(result) : null) };
-}
-
+/** Figures of the whole model stand around those of each text, task and average. */
 function measuredColumns(rows: readonly SweepRow[]): CsvColumn[] {
-  const results = rows.flatMap(({ result }) => (result ? [result] : []));
-  const names = (list: readonly { readonly name: string }[]): string[] => [
-    ...new Set(list.map(({ name }) => name)),
-  ];
+  const first = allFigures.findIndex(({ of }) => of !== "model");
+  const ofModel = (figures: readonly Figure[]): CsvColumn[] =>
+    columnsOf(
+      figures.filter(({ of }) => of === "model"),
+      "",
+      (result) => result,
+    );
+  const ofEach = (key: "texts" | "tasks" | "averages", figures: readonly Figure[]): CsvColumn[] => {
+    const names = new Set(
+      rows.flatMap(({ result }) => result?.[key].map(({ name }) => name) ?? []),
+    );
+    return [...names].flatMap((name) =>
+      columnsOf(figures, `${key === "averages" ? "average " : ""}${name} `, (result) =>
+        result[key].find((entry) => entry.name === name),
+      ),
+    );
+  };
   return [
-    ...names(results.flatMap(({ texts }) => texts)).flatMap(textColumns),
-    ...names(results.flatMap(({ tasks }) => tasks)).flatMap((name) =>
-      accuracyColumns(name, "tasks"),
+    ...ofModel(allFigures.slice(0, first)),
+    ...ofEach(
+      "texts",
+      allFigures.filter(({ of }) => of === "text"),
     ),
-    ...names(results.flatMap(({ averages }) => averages)).flatMap((name) =>
-      accuracyColumns(name, "averages"),
+    ...ofEach(
+      "tasks",
+      allFigures.filter(({ of }) => of === "task"),
     ),
+    ...ofEach(
+      "averages",
+      allFigures.filter(({ averaged }) => averaged),
+    ),
+    ...ofModel(allFigures.slice(first)),
   ];
 }
 
-function textColumns(name: string): CsvColumn[] {
-  const on = (result: PointResult) => result.texts.find((text) => text.name === name);
-  return [
-    figure(`${name} perplexity`, (result) => on(result)?.perplexity ?? null),
-    figure(`${name} perplexity low`, (result) => on(result)?.interval?.low ?? null),
-    figure(`${name} perplexity high`, (result) => on(result)?.interval?.high ?? null),
-    figure(`${name} KL`, (result) => on(result)?.klDivergence?.mean ?? null),
-    figure(`${name} same top token`, (result) => on(result)?.topTokenAgreement ?? null),
-  ];
-}
-
-function accuracyColumns(name: string, list: "tasks" | "averages"): CsvColumn[] {
-  const of = list === "averages" ? `average ${name}` : name;
-  const found = (result: PointResult) => result[list].find((entry) => entry.name === name);
-  return [
-    figure(`${of} accuracy`, (result) => found(result)?.accuracy.mean ?? null),
-    figure(`${of} standard error`, (result) => found(result)?.accuracy.standardError ?? null),
-    figure(`${of} above chance`, (result) => found(result)?.accuracyAboveChance ?? null),
-  ];
+function columnsOf(
+  figures: readonly Figure[],
+  prefix: string,
+  of: (result: PointResult) => unknown,
+): CsvColumn[] {
+  return figures.flatMap((figure) => {
+    const paths = figurePaths(figure);
+    return (figure.csv ?? []).map((name, index) => ({
+      header: prefix + name,
+      value: ({ result }) => result && readNumber(of(result), paths[index] ?? ""),
+    }));
+  });
 }
 
 /** Quotes what needs it. Texts that a spreadsheet would compute get an apostrophe in front. */

@@ -1,8 +1,9 @@
 import { element, escapeMarkup } from "../chart/svg.ts";
+import type { FigureColumn } from "../figure-columns.ts";
 import { colourClass } from "../palette.ts";
 import type { Layout } from "../style.ts";
 import { formatTable } from "../table.ts";
-import { type SweepColumn, sweepColumns } from "./sweep-columns.ts";
+import { sweepColumns } from "./sweep-columns.ts";
 import type { SweepRow } from "./sweep-row.ts";
 
 /** What stands in place of the figures of a row that has none; null for a row that has. */
@@ -15,10 +16,7 @@ function statusOf({ record }: SweepRow): "failed" | "not done" | null {
 export function formatSweepTable(rows: readonly SweepRow[], layout: Layout): string[] {
   const columns = sweepColumns(rows);
   return formatTable(
-    [
-      { header: "variant", minWidth: 20, keep: "end" },
-      ...columns.map(({ header, dropOrder }) => ({ header, dropOrder, align: "right" as const })),
-    ],
+    [{ header: "variant", minWidth: 20, keep: "end" }, ...columns],
     rows.map((row) => [row.name, ...cellsOf(row, columns)]),
     layout,
   );
@@ -81,7 +79,7 @@ function nameCell(row: SweepRow, best: boolean): string {
   ]);
 }
 
-function htmlCells(row: SweepRow, columns: readonly SweepColumn[]): string[] {
+function htmlCells(row: SweepRow, columns: readonly FigureColumn<SweepRow>[]): string[] {
   const cells = cellsOf(row, columns);
   return columns.map(({ value }, index) => {
     const number = value(row);
@@ -91,7 +89,7 @@ function htmlCells(row: SweepRow, columns: readonly SweepColumn[]): string[] {
 }
 
 /** Texts of a row's cells; the first says so where there are no figures. */
-function cellsOf(row: SweepRow, columns: readonly SweepColumn[]): string[] {
+function cellsOf(row: SweepRow, columns: readonly FigureColumn<SweepRow>[]): string[] {
   const status = statusOf(row);
   return columns.map(({ cell }, index) =>
     status !== null && index === 0 ? status : (cell(row) ?? "–"),

@@ -1,6 +1,6 @@
 import { findFront } from "../../evaluation/analysis/pareto-front.ts";
-import type { Better } from "../../evaluation/statistics/paired-comparison.ts";
-import type { PointResult, SweepResults } from "../results/sweep-results.ts";
+import { allFigures, readFigure } from "../../evaluation/figures.ts";
+import type { SweepResults } from "../results/sweep-results.ts";
 import { comparePairs, figureOf } from "./compare-points.ts";
 import {
   type MeasuredPoint,
@@ -10,7 +10,6 @@ import {
 import { crossoversOf, curvesOf } from "./size-curves.ts";
 import type {
   Contest,
-  CostId,
   Front,
   PairDifference,
   QualityAnalysis,
@@ -26,17 +25,6 @@ export interface AnalyzeOptions {
 }
 
 const usualDraws = 2_000;
-
-const costs: Readonly<
-  Record<CostId, { readonly cheaper: Better; readonly of: (result: PointResult) => number | null }>
-> = {
-  size: { cheaper: "lower", of: ({ sizeBytes }) => sizeBytes },
-  "linear-size": { cheaper: "lower", of: ({ linearBytes }) => linearBytes },
-  bits: { cheaper: "lower", of: ({ bitsPerWeight }) => bitsPerWeight.linear },
-  "file-bits": { cheaper: "lower", of: ({ bitsPerWeight }) => bitsPerWeight.file },
-  speed: { cheaper: "higher", of: ({ tokensPerSecond }) => tokensPerSecond },
-  time: { cheaper: "lower", of: ({ makeMs }) => makeMs },
-};
 
 /**
  * Works out fronts, contests, curves over sizes and crossovers of a sweep, for each of its
@@ -113,12 +101,13 @@ function contestsOf(quality: MeasuredQuality): Contest[] {
 }
 
 function frontsOf({ better, points }: MeasuredQuality): Front[] {
-  return (Object.keys(costs) as CostId[]).flatMap((cost) => {
-    const { cheaper, of } = costs[cost];
+  const costs = allFigures.filter(({ cost }) => cost?.front);
+  return costs.flatMap((figure) => {
     const priced = points.flatMap(({ point, result, value, draws }) => {
-      const price = of(result);
+      const price = readFigure(figure, result);
       return price === null ? [] : [{ id: point.id, cost: price, value, draws }];
     });
-    return priced.length < 2 ? [] : [{ cost, ...findFront(priced, { better, cheaper }) }];
+    const ways = { better, cheaper: figure.better };
+    return priced.length < 2 ? [] : [{ cost: figure.id, ...findFront(priced, ways) }];
   });
 }

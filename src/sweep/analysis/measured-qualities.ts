@@ -1,3 +1,4 @@
+import { figures, qualities, type QualityKind } from "../../evaluation/figures.ts";
 import { type AverageId, taskAverages } from "../../evaluation/tasks/averages.ts";
 import {
   blockLength,
@@ -56,34 +57,22 @@ export function measuredQualities(results: SweepResults, options: DrawOptions): 
   const texts = namesOf(done, ({ result }) => result.texts);
   const tasks = namesOf(done, ({ result }) => result.tasks);
   const averages = namesOf(done, ({ result }) => result.averages);
-  const losses = { kind: "perplexity", better: "lower" } as const;
-  const divergences = { kind: "divergence", better: "lower" } as const;
-  const accuracies = { kind: "accuracy", better: "higher" } as const;
+  const of = (
+    kind: QualityKind,
+    name: string,
+    subjects: readonly string[],
+    samplesOf: (done: readonly DonePoint[], subject: string) => Sample[],
+  ): MeasuredQuality[] =>
+    subjects.flatMap((subject) => {
+      const { better } = qualities[kind];
+      const quality = { id: `${name}:${subject}`, subject, kind, better };
+      return gather(quality, samplesOf(done, subject), options);
+    });
   return [
-    ...texts.flatMap((subject) =>
-      gather(
-        { id: `perplexity:${subject}`, subject, ...losses },
-        lossSamples(done, subject),
-        options,
-      ),
-    ),
-    ...averages.flatMap((subject) =>
-      gather(
-        { id: `average:${subject}`, subject, ...accuracies },
-        averageSamples(done, subject),
-        options,
-      ),
-    ),
-    ...texts.flatMap((subject) =>
-      gather({ id: `kl:${subject}`, subject, ...divergences }, klSamples(done, subject), options),
-    ),
-    ...tasks.flatMap((subject) =>
-      gather(
-        { id: `task:${subject}`, subject, ...accuracies },
-        taskSamples(done, subject),
-        options,
-      ),
-    ),
+    ...of("perplexity", figures.perplexity.id, texts, lossSamples),
+    ...of("accuracy", "average", averages, averageSamples),
+    ...of("divergence", figures.kl.id, texts, klSamples),
+    ...of("accuracy", "task", tasks, taskSamples),
   ];
 }
 

@@ -5,6 +5,7 @@ import {
   type SizedPoint,
   sizeOfEqualQuality,
 } from "../../evaluation/analysis/crossover.ts";
+import { figures, readFigure } from "../../evaluation/figures.ts";
 import { fitScalingLaw } from "../../evaluation/analysis/scaling-law.ts";
 import { meanOf } from "../../evaluation/statistics/bootstrap.ts";
 import { mapInterval } from "../../evaluation/statistics/interval.ts";
@@ -101,7 +102,7 @@ function worthOf(found: Crossing | null): SizeWithInterval | null {
 }
 
 function sizeOf({ result }: MeasuredPoint, size: SizeId): number {
-  return size === "size" ? result.sizeBytes : result.linearBytes;
+  return readFigure(figures[size], result) ?? Number.NaN;
 }
 
 function sized(size: SizeId): (point: MeasuredPoint) => SizedPoint {

@@ -1,17 +1,15 @@
+import type { QualityKind } from "../../evaluation/figures.ts";
 import type { Interval } from "../../evaluation/statistics/interval.ts";
 import type { Better, Difference } from "../../evaluation/statistics/paired-comparison.ts";
 
 /**
  * What a sweep says, as far as its data go: for each quality the fronts, the curves over model
- * sizes and where they cross. Ids of qualities and costs are those of `measures.ts`, ids of points
+ * sizes and where they cross. Ids of costs are those of figures, ids of points
  * those of `SweepPoint`.
  */
 export interface SweepAnalysis {
   readonly qualities: readonly QualityAnalysis[];
 }
-
-/** Costs that a front is drawn over. */
-export type CostId = "size" | "linear-size" | "bits" | "file-bits" | "speed" | "time";
 
 /** Sizes that curves are drawn over: the whole file, or the weights of the linear layers alone. */
 export type SizeId = "size" | "linear-size";
@@ -24,7 +22,7 @@ export type SizeId = "size" | "linear-size";
  */
 export interface QualityAnalysis {
   readonly id: string;
-  readonly kind: "perplexity" | "divergence" | "accuracy";
+  readonly kind: QualityKind;
   /** The text, task or average. */
   readonly subject: string;
   readonly better: Better;
@@ -72,7 +70,8 @@ export interface Contest {
 
 /** The best that can be had for each cost. */
 export interface Front {
-  readonly cost: CostId;
+  /** Id of the figure. */
+  readonly cost: string;
   /** Points on the front, from the cheapest. */
   readonly points: readonly string[];
   readonly dominated: readonly Dominated[];
