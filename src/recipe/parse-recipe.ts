@@ -3,7 +3,7 @@ import { type MethodId, methods } from "../methods/index.ts";
 import type { Method, MethodRole } from "../methods/define-method.ts";
 import { grids } from "../quant/grids/index.ts";
 import { hasFixedActivations, makeScheme, parseScheme, type Scheme } from "../quant/scheme.ts";
-import { UsageError } from "../util/errors.ts";
+import { SchemeError, UsageError } from "../util/errors.ts";
 import { type FieldPath, formatPath } from "../util/field-path.ts";
 import {
   finishersOf,
@@ -33,15 +33,16 @@ export function parseRecipe(input: RecipeInput): { parsed: ParsedRecipe; method:
   });
   const finishers = recipe.finishers.map((finisher, i) => parseFinisher(finisher, i, recipe));
   const parsed = { ...recipe, options, transforms, finishers };
-  for (const scheme of schemesOf(parsed)) {
+  const schemes = schemesOf(parsed);
+  for (const { scheme } of schemes) {
     if (hasFixedActivations(scheme)) expectCalibration(`the scheme ${scheme.id}`, recipe);
   }
   for (const field of ["embedding", "head"] as const) {
     const id = recipe[field];
-    if (id !== null) expectTableScheme(parseScheme(id), field);
+    if (id !== null) expectTableScheme(readScheme(id, field), field);
   }
   for (const each of methodsOf(parsed)) {
-    for (const scheme of schemesOf(parsed)) expectSupport(each, scheme);
+    for (const { scheme, field } of schemes) expectSupport(each, scheme, field);
     if (needsText(each)) expectCalibration(each.title, recipe);
   }
   if (method.trainModel) expectTrainable(method, recipe);
@@ -67,7 +68,7 @@ function parseFinisher(
 ): ParsedRecipe["finishers"][number] {
   const { [finisher.method]: chosen }: Record<MethodId, Method> = methods;
   expectRole(chosen, "finisher", `finishers[${index}]`);
-  for (const scheme of schemesOf(recipe)) expectSupport(chosen, scheme);
+  for (const { scheme, field } of schemesOf(recipe)) expectSupport(chosen, scheme, field);
   if (!finisher.data) expectCalibration(chosen.title, recipe);
   return { ...finisher, options: parseOptions(chosen, finisher.options, ["finishers", index]) };
 }
@@ -92,7 +93,7 @@ function expectTrainable(method: Method, recipe: ParsedRecipe): void {
 /** What speaks against the schemes of a recipe, a sentence each. */
 export function cautionsOf(recipe: Omit<Recipe, "calibration">): string[] {
   const cautions = methodsOf(recipe).flatMap((method) =>
-    schemesOf(recipe).flatMap((scheme) => method.caution?.(scheme) ?? []),
+    schemesOf(recipe).flatMap(({ scheme }) => method.caution?.(scheme) ?? []),
   );
   return [...new Set(cautions)];
 }
@@ -102,8 +103,26 @@ export function needsText({ needs, trainModel }: Method): boolean {
   return needs.statistics.length > 0 || (needs.floatInputs ?? false) || trainModel !== undefined;
 }
 
-function schemesOf({ scheme, layers }: Pick<Recipe, "scheme" | "layers">): Scheme[] {
-  return [scheme, ...layers.map((layer) => layer.scheme)].map(parseScheme);
+/** The schemes of linear layers, with the fields that name them. */
+function schemesOf({
+  scheme: usual,
+  layers,
+}: Pick<Recipe, "scheme" | "layers">): { scheme: Scheme; field: string }[] {
+  const own = layers.map(({ scheme }, i) => [scheme, `layers[${i}].scheme`]);
+  return [[usual, "scheme"], ...own].map(([id, field]) => ({
+    scheme: readScheme(id, field),
+    field,
+  }));
+}
+
+/** @throws SchemeError that names the field */
+function readScheme(id: string, field: string): Scheme {
+  try {
+    return parseScheme(id);
+  } catch (error) {
+    if (!(error instanceof SchemeError)) throw error;
+    throw new SchemeError(error.message, { hint: error.hint, field, value: id, cause: error });
+  }
 }
 
 function parseOptions(method: Method, options: unknown, at: FieldPath): Record<string, unknown> {
@@ -172,7 +191,7 @@ function expectTableScheme(scheme: Scheme, field: string): void {
   throw new UsageError(message, { hint, field, value: scheme.id });
 }
 
-function expectSupport(method: Method, scheme: Scheme, field = "scheme"): void {
+function expectSupport(method: Method, scheme: Scheme, field: string): void {
   if (method.supports(scheme)) return;
   const { bits } = scheme.grid;
   const others = grids

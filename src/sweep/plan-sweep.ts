@@ -5,7 +5,7 @@ import type { Database } from "../platform/node.ts";
 import { measureFlops } from "../quantize/estimate.ts";
 import { planRecipe } from "../quantize/quantize.ts";
 import type { PreparedPoint, PreparedSweep } from "./recipe/prepare-sweep.ts";
-import { placed } from "./recipe/recipe-source.ts";
+import { faultAt, placingFaults } from "./recipe/recipe-source.ts";
 import { bytesPerToken, estimateTraining, tokensOfFiles } from "./estimate-training.ts";
 import { inspectSizes } from "./inspect-sizes.ts";
 import type { PlannedPoint, PointEstimate, SweepPlan } from "./sweep-events.ts";
@@ -38,7 +38,9 @@ export async function planSweep(
     const estimate =
       status === "done"
         ? null
-        : await estimatePoint(each, { backend, options, flops, taskTokens, source });
+        : await placingFaults(source, () =>
+            estimatePoint(each, { backend, options, flops, taskTokens }),
+          );
     planned.push({ point, status, estimate, command });
   }
   const open = planned.flatMap(({ estimate }) => estimate ?? []);
@@ -70,12 +72,11 @@ interface Estimating {
   readonly options: ResolveOptions;
   readonly flops: number;
   readonly taskTokens: number;
-  readonly source: PreparedSweep["source"];
 }
 
 async function estimatePoint(
   { work, path }: PreparedPoint,
-  { backend, options, flops, taskTokens, source }: Estimating,
+  { backend, options, flops, taskTokens }: Estimating,
 ): Promise<PointEstimate> {
   try {
     const size = await inspectSizes(work.model, options);
@@ -99,7 +100,7 @@ async function estimatePoint(
       outputBytes: estimate.outputBytes,
     };
   } catch (error) {
-    throw placed(source, path, error);
+    throw faultAt(path, error);
   }
 }
 

@@ -4,9 +4,9 @@ export interface FewbitErrorOptions extends ErrorOptions {
    * One line that says what the user can do about it. Fields stand in backquotes: `out`, or with a
    * value `method: rtn`. The command line writes them as its flags.
    */
-  hint?: string;
+  hint?: string | undefined;
   /** The field of what was asked for that it is about, such as `calibration.window`. */
-  field?: string;
+  field?: string | undefined;
   /** What that field was. */
   value?: unknown;
 }

@@ -9,6 +9,6 @@ export function formatPath(path: FieldPath): string {
 
 /** Reads a path that was written so. */
 export function parsePath(text: string): (string | number)[] {
-  const parts = text.match(/[^.[\]]+/g) ?? [];
-  return parts.map((part) => (/^\d+$/.test(part) ? Number(part) : part));
+  const parts = [...text.matchAll(/\[(\d+)\]|[^.[\]]+/g)];
+  return parts.map(([name, index]) => (index === undefined ? name : Number(index)));
 }

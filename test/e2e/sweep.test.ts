@@ -458,6 +458,12 @@ describe("a recipe is refused before any work, with line and field,", () => {
       "method: rtn\n    ignore: [nothing.here]",
       /:12:5: variants\[0\]: .*nothing\.here/,
     ],
+    [
+      "a scheme of some layers",
+      "method: rtn",
+      "method: rtn\n    layers: [{ pattern: mlp, scheme: w9 }]",
+      /:13:30: variants\[0\]\.layers\[0\]\.scheme: scheme w9: 9 bits/,
+    ],
     ["broken YAML", "variants:", "variants: ]", /:11:11: /],
   ])("%s", async (_, before, after, said) => {
     expect(usual).toContain(before);

@@ -2,178 +2,144 @@ import { type Method } from "../../methods/define-method.ts";
 import { methods } from "../../methods/index.ts";
 import { status } from "../../platform/node.ts";
 import { hasFixedActivations, parseScheme } from "../../quant/scheme.ts";
+import type { FewbitError } from "../../util/errors.ts";
 import { nearestName } from "../../util/nearest.ts";
 import { parseTrainConfig } from "../../train/train-config.ts";
 import { needsText, parseRecipe } from "../../recipe/parse-recipe.ts";
 import { isExcluded, listOf, presetOf } from "./expand-recipe.ts";
 import type { ExpandedPoint } from "./expanded-point.ts";
 import type { CheckpointVariant, TrainingVariant } from "./other-variants.ts";
-import { errorAt, type FieldPath, placed, type RecipeSource } from "./recipe-source.ts";
+import { fault, faultAt } from "./recipe-source.ts";
 import type { SweepRecipe, SweepVariant } from "./sweep-recipe.ts";
 
 /**
  * Checks what the form of a recipe does not say: names, and methods with their options.
- * @throws UsageError with file, line, column and field
+ * @throws UsageError that names the field
  */
-export function checkRecipe(source: RecipeSource, recipe: SweepRecipe): void {
-  checkModels(source, recipe);
+export function checkRecipe(recipe: SweepRecipe): void {
+  checkModels(recipe);
   for (const [index, variant] of recipe.variants.entries()) {
-    const path = ["variants", index];
-    checkModelNames(source, recipe, variant.models ?? [], path);
-    if ("scheme" in variant) checkVariant(source, variant, path);
-    else if ("train" in variant) checkTraining(source, variant, path);
-    else checkCheckpoint(source, recipe, variant, path);
+    const path = `variants[${index}]`;
+    checkModelNames(recipe, variant.models ?? [], path);
+    if ("scheme" in variant) checkVariant(variant, path);
+    else if ("train" in variant) checkTraining(variant, path);
+    else checkCheckpoint(recipe, variant, path);
   }
   const { texts, tasks, averages } = recipe.evaluation;
   if (texts.length + tasks.length + averages.length === 0) {
-    throw errorAt(source, ["evaluation"], "there is neither a text nor a task to measure on");
+    throw fault("evaluation", "there is neither a text nor a task to measure on");
   }
 }
 
-function checkModels(source: RecipeSource, { models }: SweepRecipe): void {
+function checkModels({ models }: SweepRecipe): void {
   for (const [index, { id }] of models.entries()) {
     if (models.findIndex((other) => other.id === id) === index) continue;
-    throw errorAt(source, ["models", index, "id"], `there are two models ${id}`, "rename one");
+    throw fault(`models[${index}].id`, `there are two models ${id}`, "rename one");
   }
 }
 
-function checkModelNames(
-  source: RecipeSource,
-  { models }: SweepRecipe,
-  names: readonly string[],
-  path: FieldPath,
-): void {
+function checkModelNames({ models }: SweepRecipe, names: readonly string[], path: string): void {
   const ids = models.map(({ id }) => id);
   for (const [i, id] of names.entries()) {
     if (ids.includes(id)) continue;
     const nearest = nearestName(id, ids);
     const hint = nearest === null ? `models are ${ids.join(", ")}` : `did you mean ${nearest}?`;
-    throw errorAt(source, [...path, "models", i], `there is no model ${id}`, hint);
+    throw fault(`${path}.models[${i}]`, `there is no model ${id}`, hint);
   }
 }
 
 /** A checkpoint was made from one model. */
-function checkCheckpoint(
-  source: RecipeSource,
-  { models }: SweepRecipe,
-  variant: CheckpointVariant,
-  path: FieldPath,
-): void {
+function checkCheckpoint({ models }: SweepRecipe, variant: CheckpointVariant, path: string): void {
   const { length } = variant.models ?? models;
   if (length === 1) return;
-  throw errorAt(
-    source,
-    path,
-    `a checkpoint belongs to one model, not to ${length}`,
-    "name that one: models",
-  );
+  throw fault(path, `a checkpoint belongs to one model, not to ${length}`, "name that one: models");
 }
 
-function checkTraining(source: RecipeSource, { train }: TrainingVariant, path: FieldPath): void {
+function checkTraining({ train }: TrainingVariant, path: string): void {
   try {
     parseTrainConfig({ ...train, from: "the original" });
   } catch (error) {
-    throw placed(source, [...path, "train"], error);
+    throw faultAt(`${path}.train`, error);
   }
 }
 
-function checkVariant(source: RecipeSource, variant: SweepVariant, path: FieldPath): void {
+function checkVariant(variant: SweepVariant, path: string): void {
   if ((variant.method === undefined) === (variant.preset === undefined)) {
     const what = variant.method === undefined ? "neither a method nor a preset" : "both";
-    throw errorAt(source, path, `expected a method or a preset, got ${what}`);
+    throw fault(path, `expected a method or a preset, got ${what}`);
   }
   const quantizers = variant.preset
     ? listOf(variant.preset).map((id) => presetOf(id).method)
     : listOf(variant.method ?? []);
-  for (const id of quantizers) checkOptions(source, variant, methodOf(id), path);
-  checkSteps(source, variant, path);
+  for (const id of quantizers) checkOptions(variant, methodOf(id), path);
+  checkSteps(variant, path);
 }
 
 /** The options of the quantizer, fixed ones and those with several values. */
-function checkOptions(
-  source: RecipeSource,
-  variant: SweepVariant,
-  method: Method,
-  path: FieldPath,
-): void {
+function checkOptions(variant: SweepVariant, method: Method, path: string): void {
   for (const field of ["options", "grid"] as const) {
     for (const name of Object.keys(variant[field] ?? {})) {
-      expectOption(source, method, name, [...path, field, name]);
+      expectOption(method, name, `${path}.${field}.${name}`);
       if (field === "grid" && variant.options?.[name] !== undefined) {
-        throw errorAt(source, [...path, field, name], "stands under options too");
+        throw fault(`${path}.${field}.${name}`, "stands under options too");
       }
     }
   }
 }
 
 /** The options of transforms and finishers. */
-function checkSteps(source: RecipeSource, variant: SweepVariant, path: FieldPath): void {
+function checkSteps(variant: SweepVariant, path: string): void {
   for (const field of ["transforms", "finishers"] as const) {
     for (const [i, step] of (variant[field] ?? []).entries()) {
       if (typeof step === "string") continue;
       for (const name of Object.keys(step.options ?? {})) {
-        expectOption(source, methodOf(step.method), name, [...path, field, i, "options", name]);
+        expectOption(methodOf(step.method), name, `${path}.${field}[${i}].options.${name}`);
       }
     }
   }
 }
 
-function expectOption(source: RecipeSource, method: Method, name: string, path: FieldPath): void {
+function expectOption(method: Method, name: string, path: string): void {
   const known = Object.keys(method.options.shape);
   if (known.includes(name)) return;
   const nearest = nearestName(name, known);
   const all = known.length > 0 ? `it has ${known.join(", ")}` : "it has none";
   const hint = nearest === null ? all : `did you mean ${nearest}?`;
-  throw errorAt(source, path, `${method.title} has no such option`, hint);
+  throw fault(path, `${method.title} has no such option`, hint);
 }
 
-function checkPoint(source: RecipeSource, { work, point, path, schemePath }: ExpandedPoint): void {
-  const { recipe } = work;
-  if (!recipe) return;
-  const wrap = (at: FieldPath, body: () => void): void => {
-    try {
-      body();
-    } catch (error) {
-      throw placed(source, at, error);
-    }
-  };
-  const { scheme } = recipe;
-  wrap(schemePath, () => void parseScheme(scheme));
-  for (const field of ["embedding", "head"] as const) {
-    const id = recipe[field];
-    if (id != null) wrap([...path, field], () => void parseScheme(id));
+function checkPoint({ work, path, schemePath }: ExpandedPoint): void {
+  if (!work.recipe) return;
+  try {
+    parseRecipe(work.recipe);
+  } catch (error) {
+    const { field = "" } = error as FewbitError;
+    const isOwn = /^(embedding|head|layers)\b/.test(field);
+    throw faultAt(field === "scheme" ? schemePath : isOwn ? `${path}.${field}` : path, error);
   }
-  const chain = (point.method ?? "").split("+").map(methodOf);
-  for (const method of chain) {
-    if (method.supports(parseScheme(scheme))) continue;
-    wrap(schemePath, () => void parseRecipe(recipe));
-  }
-  wrap(path, () => void parseRecipe(recipe));
 }
 
 /**
  * Checks points: each scheme with its methods, by the same rules as `fewbit quantize`, and that
  * names differ.
- * @throws UsageError with file, line, column and field
+ * @throws UsageError that names the field
  */
-export function checkPoints(source: RecipeSource, points: readonly ExpandedPoint[]): void {
-  for (const point of points) checkPoint(source, point);
-  checkNames(source, points);
+export function checkPoints(points: readonly ExpandedPoint[]): void {
+  for (const point of points) checkPoint(point);
+  checkNames(points);
 }
 
 /** Two points of one name could not be told apart. */
-function checkNames(source: RecipeSource, points: readonly ExpandedPoint[]): void {
+function checkNames(points: readonly ExpandedPoint[]): void {
   const seen = new Map<string, ExpandedPoint>();
   for (const each of points) {
     const { model, label } = each.point;
     const key = JSON.stringify([model, label]);
     const other = seen.get(key);
     if (other) {
-      const where = source.positionOf(other.path);
-      throw errorAt(
-        source,
+      throw fault(
         each.path,
-        `${model} has two points called ${label}${where === null ? "" : `, the other at ${where}`}`,
+        `${model} has two points called ${label}${other.path === each.path ? "" : `, the other in ${other.path}`}`,
         "leave one out, or give one of them a label",
       );
     }
@@ -186,21 +152,20 @@ function checkNames(source: RecipeSource, points: readonly ExpandedPoint[]): voi
  * @throws UsageError for an entry that matches no point (a typing error), and when nothing is left
  */
 export function selectPoints(
-  source: RecipeSource,
   { exclude }: SweepRecipe,
   points: readonly ExpandedPoint[],
 ): ExpandedPoint[] {
   for (const [i, exclusion] of exclude.entries()) {
-    const path = ["exclude", i];
-    if (Object.keys(exclusion).length === 0) throw errorAt(source, path, "has no field");
+    const path = `exclude[${i}]`;
+    if (Object.keys(exclusion).length === 0) throw fault(path, "has no field");
     if (points.some(({ point }) => isExcluded(point, exclusion))) continue;
-    throw errorAt(source, path, "fits no point of the sweep");
+    throw fault(path, "fits no point of the sweep");
   }
   const kept = points.filter(
     ({ point }) => !exclude.some((exclusion) => isExcluded(point, exclusion)),
   );
   if (kept.length > 0) return kept;
-  throw errorAt(source, ["exclude"], "leaves out every point");
+  throw fault("exclude", "leaves out every point");
 }
 
 /** Drops the calibration text of points whose methods do not read it: it would only cost time. */
@@ -215,12 +180,12 @@ export function spareCalibration(each: ExpandedPoint): ExpandedPoint {
 }
 
 /** @throws UsageError where a file of the recipe is missing */
-export async function checkFiles(source: RecipeSource, files: readonly NamedFile[]): Promise<void> {
+export async function checkFiles(files: readonly NamedFile[]): Promise<void> {
   for (const { file, kind, path } of files) {
     const found = await status(file);
     if (found?.kind === kind) continue;
     const message = found === null ? `there is no ${file}` : `${file} is not a ${kind}`;
-    throw errorAt(source, path, message, "paths are relative to the recipe's folder");
+    throw fault(path, message, "paths are relative to the recipe's folder");
   }
 }
 
@@ -228,7 +193,7 @@ export async function checkFiles(source: RecipeSource, files: readonly NamedFile
 export interface NamedFile {
   readonly file: string;
   readonly kind: "file" | "directory";
-  readonly path: FieldPath;
+  readonly path: string;
 }
 
 function methodOf(id: string): Method {

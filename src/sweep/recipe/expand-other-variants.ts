@@ -4,7 +4,6 @@ import type { TrainConfigInput } from "../../train/train-config.ts";
 import type { ExpandedPoint, Surroundings } from "./expanded-point.ts";
 import type { GivenCheckpoint } from "./given-checkpoints.ts";
 import type { TrainingVariant } from "./other-variants.ts";
-import type { FieldPath } from "./recipe-source.ts";
 
 /** Stands in the place of a method where a point is a float model that was trained. */
 const trainMethod = "train";
@@ -14,7 +13,7 @@ const floatModel = { method: trainMethod, preset: null, scheme: null, bits: 16 }
 export function expandCheckpoint(
   label: string | undefined,
   given: GivenCheckpoint,
-  path: FieldPath,
+  path: string,
   { source, evaluation, model }: Surroundings,
 ): ExpandedPoint {
   const { run, directory } = given;
@@ -35,7 +34,7 @@ export function expandCheckpoint(
 /** Makes the point of an original that is trained further. */
 export function expandTraining(
   { label = trainMethod, train }: TrainingVariant,
-  path: FieldPath,
+  path: string,
   { source, evaluation, model, at }: Surroundings,
 ): ExpandedPoint {
   const { data, validation } = train;

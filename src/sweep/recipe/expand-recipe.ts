@@ -4,7 +4,6 @@ import { type PresetId, presets } from "../../recipe/presets/index.ts";
 import type { Preset } from "../../recipe/presets/define-preset.ts";
 import { type QuantizeOptions, toRecipe } from "../../recipe/quantize-options.ts";
 import type { RecipeInput } from "../../recipe/recipe.ts";
-import type { FieldPath } from "./recipe-source.ts";
 import { chainName, expandCheckpoint, expandTraining } from "./expand-other-variants.ts";
 import type { ExpandedPoint, PointEvaluation, Surroundings } from "./expanded-point.ts";
 import type { GivenCheckpoint } from "./given-checkpoints.ts";
@@ -35,12 +34,12 @@ export function expandRecipe(
         seed: 0,
       },
       work: { model: source, recipe: null, evaluation },
-      path: ["models", index],
-      schemePath: ["models", index],
+      path: `models[${index}]`,
+      schemePath: `models[${index}]`,
     };
     const around = { recipe, at, source, evaluation, model: model.id };
     const made = recipe.variants.flatMap((variant, number): ExpandedPoint[] => {
-      const path = ["variants", number];
+      const path = `variants[${number}]`;
       const checkpoint = given.get(number);
       if (variant.models && !variant.models.includes(model.id)) return [];
       if (checkpoint) return [expandCheckpoint(variant.label, checkpoint, path, around)];
@@ -63,11 +62,7 @@ export function isExcluded(
   });
 }
 
-function expandVariant(
-  variant: SweepVariant,
-  path: FieldPath,
-  around: Surroundings,
-): ExpandedPoint[] {
+function expandVariant(variant: SweepVariant, path: string, around: Surroundings): ExpandedPoint[] {
   const chains = variant.preset
     ? listOf(variant.preset).map((preset) => ({ preset: preset as PresetId }))
     : listOf(variant.method ?? []).map((method) => ({ method }));
@@ -80,9 +75,7 @@ function expandVariant(
           const options = { ...variant.options, ...chosen };
           const made = makeRecipe(variant, { chain, scheme, options, seed }, around);
           const { model, evaluation } = around;
-          const schemePath = Array.isArray(variant.scheme)
-            ? [...path, "scheme", i]
-            : [...path, "scheme"];
+          const schemePath = `${path}.scheme${Array.isArray(variant.scheme) ? `[${i}]` : ""}`;
           const point = describe(variant, made, { chain, scheme, chosen, seed, seeds, model });
           return {
             point,

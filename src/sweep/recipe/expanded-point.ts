@@ -3,7 +3,6 @@ import type { RecipeInput } from "../../recipe/recipe.ts";
 import type { TrainConfigInput } from "../../train/train-config.ts";
 import type { SweepPoint } from "../results/sweep-results.ts";
 import type { GivenCheckpoint } from "./given-checkpoints.ts";
-import type { FieldPath } from "./recipe-source.ts";
 import type { SweepRecipe } from "./sweep-recipe.ts";
 
 /** What a point is measured by, with absolute paths. */
@@ -42,10 +41,10 @@ export interface PointWork {
 export interface ExpandedPoint {
   readonly point: Omit<SweepPoint, "id">;
   readonly work: PointWork;
-  /** The field of the recipe that it comes from. */
-  readonly path: FieldPath;
+  /** The field of the sweep's recipe that it comes from: `variants[1]`. */
+  readonly path: string;
   /** The field that names its scheme. */
-  readonly schemePath: FieldPath;
+  readonly schemePath: string;
   /** The checkpoint that it is, where it is there already. */
   readonly given?: GivenCheckpoint;
 }

@@ -4,7 +4,7 @@ import { parseRecipe } from "../../recipe/parse-recipe.ts";
 import type { RecipeInput } from "../../recipe/recipe.ts";
 import { FormatError } from "../../util/errors.ts";
 import type { CheckpointRecord } from "../results/sweep-results.ts";
-import { placed, type RecipeSource } from "./recipe-source.ts";
+import { faultAt } from "./recipe-source.ts";
 import type { SweepRecipe } from "./sweep-recipe.ts";
 
 /** A checkpoint that a recipe names. */
@@ -16,10 +16,9 @@ export interface GivenCheckpoint {
 
 /**
  * Reads the records of the checkpoints that a recipe names, by the index of the variant.
- * @throws UsageError with the place in the recipe where there is no such checkpoint or record
+ * @throws UsageError that names the field where there is no such checkpoint or record
  */
 export async function readGivenCheckpoints(
-  source: RecipeSource,
   { variants }: SweepRecipe,
   at: (path: string) => string,
 ): Promise<Map<number, GivenCheckpoint>> {
@@ -29,7 +28,7 @@ export async function readGivenCheckpoints(
     try {
       given.set(index, await readGivenCheckpoint(at(variant.checkpoint)));
     } catch (error) {
-      throw placed(source, ["variants", index, "checkpoint"], error);
+      throw faultAt(`variants[${index}].checkpoint`, error);
     }
   }
   return given;

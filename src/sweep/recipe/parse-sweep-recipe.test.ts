@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseSweepRecipe } from "./parse-sweep-recipe.ts";
-import { parseSource, sourceOfValue } from "./recipe-source.ts";
+import { parseSource, placingFaults, sourceOfValue } from "./recipe-source.ts";
 
 const recipe = `name: test
 models:
@@ -14,10 +14,15 @@ evaluation:
   texts: [text.txt]
 `;
 
+async function parse(name: string, text: string): Promise<unknown> {
+  const source = parseSource(name, text);
+  return placingFaults(source, async () => parseSweepRecipe(source.value));
+}
+
 /** What is said of a recipe in which one text stands in the place of another. */
-function complaint(before: string, after: string): string {
+async function complaint(before: string, after: string): Promise<string> {
   try {
-    parseSweepRecipe(parseSource("sweep.yaml", recipe.replace(before, after)));
+    await parse("sweep.yaml", recipe.replace(before, after));
     return "";
   } catch (error) {
     const { message, hint } = error as { message: string; hint?: string };
@@ -28,12 +33,12 @@ function complaint(before: string, after: string): string {
 describe("parseSweepRecipe", () => {
   it("reads YAML, and the same recipe as JSON or as a value", () => {
     const source = parseSource("sweep.yaml", recipe);
-    const parsed = parseSweepRecipe(source);
+    const parsed = parseSweepRecipe(source.value);
     expect(parsed.retries).toBe(1);
     expect(parsed.evaluation.speedTokens).toBe(64);
     const json = parseSource("sweep.json", JSON.stringify(source.value, null, "\t"));
-    expect(parseSweepRecipe(json)).toEqual(parsed);
-    expect(parseSweepRecipe(sourceOfValue(source.value))).toEqual(parsed);
+    expect(parseSweepRecipe(json.value)).toEqual(parsed);
+    expect(parseSweepRecipe(sourceOfValue(source.value).value)).toEqual(parsed);
   });
 
   it.each([
@@ -54,13 +59,13 @@ describe("parseSweepRecipe", () => {
     ["name: test", "name: [", "sweep.yaml:2:1: "],
     ["name: test", "name: test\nname: again", "sweep.yaml:2:1: "],
     ["name: test\n", "", "sweep.yaml:1:1: name: is missing"],
-  ])("says of %j in place of %j where and what is wrong", (before, after, said) => {
-    expect(complaint(before, after)).toContain(said);
+  ])("says of %j in place of %j where and what is wrong", async (before, after, said) => {
+    expect(await complaint(before, after)).toContain(said);
   });
 
-  it("refuses what is no recipe at all", () => {
+  it("refuses what is no recipe at all", async () => {
     for (const text of ["", "42", "- a", "text", "null"]) {
-      expect(() => parseSweepRecipe(parseSource("x.yaml", text))).toThrow(/^x\.yaml:1:1: /);
+      await expect(parse("x.yaml", text)).rejects.toThrow(/^x\.yaml:1:1: /);
     }
   });
 

@@ -1,22 +1,23 @@
 import type { z } from "zod";
 import type { UsageError } from "../../util/errors.ts";
+import { type FieldPath, formatPath } from "../../util/field-path.ts";
 import { nearestName } from "../../util/nearest.ts";
-import { errorAt, type FieldPath, type RecipeSource } from "./recipe-source.ts";
+import { fault } from "./recipe-source.ts";
 import { type SweepRecipe, sweepRecipeSchema } from "./sweep-recipe.ts";
 
 type Issue = z.core.$ZodIssue;
 
 /**
  * Checks the form of a recipe and fills in its defaults.
- * @throws UsageError with file, line, column and field of the first fault
+ * @throws UsageError that names the field of the first fault
  */
-export function parseSweepRecipe(source: RecipeSource): SweepRecipe {
-  const result = sweepRecipeSchema.safeParse(source.value);
+export function parseSweepRecipe(value: unknown): SweepRecipe {
+  const result = sweepRecipeSchema.safeParse(value);
   if (result.success) return result.data;
   const { issues } = result.error;
   // A field that is unknown is most often one that is missing, spelled wrong.
   const [first] = [...issues.filter(isUnknownField), ...issues];
-  throw describe(source, faultOf(first, source.value), issues.length - 1);
+  throw describe(faultOf(first, value), issues.length - 1);
 }
 
 function isUnknownField({ code }: Issue): boolean {
@@ -29,15 +30,15 @@ interface Fault {
   readonly hint?: string | undefined;
 }
 
-function describe(source: RecipeSource, { path, message, hint }: Fault, more: number): UsageError {
+function describe({ path, message, hint }: Fault, more: number): UsageError {
   const others = more === 0 ? null : `${more} more ${more === 1 ? "fault" : "faults"} after this`;
   const advice = [hint, others].filter((part) => part != null).join("; ");
-  return errorAt(source, path, message, advice === "" ? undefined : advice);
+  return fault(formatPath(path), message, advice === "" ? undefined : advice);
 }
 
 /** Turns what zod says into what a person needs. */
 function faultOf(issue: Issue, value: unknown): Fault {
-  const path = issue.path.filter((part) => typeof part !== "symbol");
+  const { path } = issue;
   if (issue.code === "unrecognized_keys") {
     const [key] = issue.keys;
     const known = fieldsAt(sweepRecipeSchema, path);
@@ -120,12 +121,12 @@ function fieldsAt(schema: unknown, path: FieldPath): string[] {
   if (type !== "object") return [];
   const fields = shape as Record<string, unknown>;
   if (first === undefined) return Object.keys(fields).filter((name) => name !== "$schema");
-  return fieldsAt(fields[first], rest);
+  return fieldsAt(fields[String(first)], rest);
 }
 
 function valueAt(value: unknown, path: FieldPath): unknown {
   return path.reduce<unknown>(
-    (inner, part) => (inner as Record<string | number, unknown> | null | undefined)?.[part],
+    (inner, part) => (inner as Record<PropertyKey, unknown> | null | undefined)?.[part],
     value,
   );
 }

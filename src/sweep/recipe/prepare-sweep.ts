@@ -25,10 +25,10 @@ import { FileHashes, hashCheckpoint, identifyPoint, learnedFiles } from "./ident
 import { pointCommand } from "./point-command.ts";
 import { parseSweepRecipe } from "./parse-sweep-recipe.ts";
 import {
-  errorAt,
-  type FieldPath,
+  fault,
+  faultAt,
   parseSource,
-  placed,
+  placingFaults,
   type RecipeSource,
   sourceOfValue,
 } from "./recipe-source.ts";
@@ -61,25 +61,21 @@ export async function prepareSweep(
   const isFile = typeof given === "string";
   const folder = isFile ? parentPath(absolutePath(given)) : workingDirectory();
   const source = isFile ? parseSource(given, await readText(given)) : sourceOfValue(given);
-  const recipe = parseSweepRecipe(source);
-  checkRecipe(source, recipe);
-  const at = (path: string): string => resolveSource(folder, path);
-  const checkpoints = await readGivenCheckpoints(source, recipe, at);
-  const points = selectPoints(source, recipe, expandRecipe(recipe, at, checkpoints));
-  checkPoints(source, points);
-  await checkFiles(source, filesOf(recipe, points));
-  const hashes = new FileHashes();
-  const tasks = await readTasks(source, points[0].work.evaluation);
-  const originals = new Map<string, string>();
-  const prepared = await identify(source, points.map(spareCalibration), {
-    backend,
-    options,
-    hashes,
-    tasks,
-    folder,
-    originals,
+  return placingFaults(source, async () => {
+    const recipe = parseSweepRecipe(source.value);
+    checkRecipe(recipe);
+    const at = (path: string): string => resolveSource(folder, path);
+    const checkpoints = await readGivenCheckpoints(recipe, at);
+    const points = selectPoints(recipe, expandRecipe(recipe, at, checkpoints));
+    checkPoints(points);
+    await checkFiles(filesOf(recipe, points));
+    const hashes = new FileHashes();
+    const tasks = await readTasks(points[0].work.evaluation);
+    const originals = new Map<string, string>();
+    const identifying = { backend, options, hashes, tasks, folder, originals };
+    const prepared = await identify(points.map(spareCalibration), identifying);
+    return { source, recipe, points: prepared, tasks, hashes, originals };
   });
-  return { source, recipe, points: prepared, tasks, hashes, originals };
 }
 
 interface Identifying {
@@ -94,7 +90,6 @@ interface Identifying {
 
 /** Finds the models, and from their files and all else the ids of the points. */
 async function identify(
-  source: RecipeSource,
   points: readonly ExpandedPoint[],
   { backend, options, hashes, tasks, folder, originals }: Identifying,
 ): Promise<PreparedPoint[]> {
@@ -111,7 +106,7 @@ async function identify(
         const resolved = await resolveModel(each.work.model, options);
         model = { source: resolved.source, hash: await hashCheckpoint(resolved.directory) };
       } catch (error) {
-        throw placed(source, path, error);
+        throw faultAt(path, error);
       }
       models.set(each.work.model, model);
       originals.set(model.source, model.hash);
@@ -129,12 +124,7 @@ async function identify(
     );
     const other = seen.get(id);
     if (other !== undefined) {
-      throw errorAt(
-        source,
-        path,
-        `${point.label} is the same as ${other}`,
-        "leave one of them out",
-      );
+      throw fault(path, `${point.label} is the same as ${other}`, "leave one of them out");
     }
     seen.set(id, point.label);
     const command = pointCommand({ ...each, work }, placeOf);
@@ -151,40 +141,40 @@ function filesOf(
   for (const { point, work, path } of points) {
     if (point.method === null && !work.model.startsWith("hf:")) {
       const index = models.findIndex(({ id }) => id === point.model);
-      files.push({ file: work.model, kind: "directory", path: ["models", index, "path"] });
+      files.push({ file: work.model, kind: "directory", path: `models[${index}].path` });
     }
     for (const file of learnedFiles(work)) files.push({ file, kind: "file", path });
   }
   const [first] = points;
   for (const [i, { file }] of first.work.evaluation.texts.entries()) {
     const isShort = typeof evaluation.texts[i] === "string";
-    const path = ["evaluation", "texts", i, ...(isShort ? [] : ["file"])];
+    const path = `evaluation.texts[${i}]${isShort ? "" : ".file"}`;
     files.push({ file, kind: "file", path });
   }
   return files;
 }
 
 /** Opens the tasks one by one, so that a fault has its place in the recipe. */
-async function readTasks(source: RecipeSource, evaluation: PointEvaluation): Promise<Task[]> {
+async function readTasks(evaluation: PointEvaluation): Promise<Task[]> {
   const { tasks: given, averages, ...selection } = evaluation;
   const tasks: Task[] = [];
-  const open = async (more: Partial<PointEvaluation>, path: FieldPath): Promise<void> => {
+  const open = async (more: Partial<PointEvaluation>, path: string): Promise<void> => {
     try {
       const opened = await openTasks({ ...selection, tasks: [], averages: [], ...more });
       for (const task of opened)
         if (!tasks.some(({ name }) => name === task.name)) tasks.push(task);
     } catch (error) {
-      throw placed(source, path, error);
+      throw faultAt(path, error);
     }
   };
   for (const [i, task] of given.entries()) {
     const before = tasks.length;
-    await open({ tasks: [task] }, ["evaluation", "tasks", i]);
+    await open({ tasks: [task] }, `evaluation.tasks[${i}]`);
     if (tasks.length > before) continue;
-    throw errorAt(source, ["evaluation", "tasks", i], "is the same task as one before it");
+    throw fault(`evaluation.tasks[${i}]`, "is the same task as one before it");
   }
   for (const [i, id] of averages.entries()) {
-    await open({ averages: [id] }, ["evaluation", "averages", i]);
+    await open({ averages: [id] }, `evaluation.averages[${i}]`);
   }
   return tasks;
 }

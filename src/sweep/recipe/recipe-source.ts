@@ -1,8 +1,6 @@
 import { isScalar, LineCounter, parseDocument } from "yaml";
 import { FewbitError, UsageError } from "../../util/errors.ts";
-
-/** Leads to a field: names of fields and indices of entries. */
-export type FieldPath = readonly (string | number)[];
+import { parsePath } from "../../util/field-path.ts";
 
 /** A recipe as it was read, and where each of its fields stands. */
 export interface RecipeSource {
@@ -10,7 +8,7 @@ export interface RecipeSource {
   readonly name: string;
   readonly value: unknown;
   /** `line:column` of a field or the nearest around it, from 1; null where there is no file. */
-  readonly positionOf: (path: FieldPath) => string | null;
+  readonly positionOf: (field: string) => string | null;
 }
 
 /** A recipe that was not read from a file. */
@@ -43,14 +41,14 @@ export function parseSource(name: string, text: string): RecipeSource {
       cause,
     });
   }
-  const offsetOf = (path: FieldPath): number => {
+  const offsetOf = (path: readonly (string | number)[]): number => {
     for (let length = path.length; length > 0; length--) {
       const offset = keyOffset(document, path.slice(0, length));
       if (offset !== null) return offset;
     }
     return 0;
   };
-  return { name, value, positionOf: (path) => place(offsetOf(path)) };
+  return { name, value, positionOf: (field) => place(offsetOf(parsePath(field))) };
 }
 
 /** Where the key of a field begins, or an entry of a list; null when there is no such field. */
@@ -79,27 +77,30 @@ function firstLine(message: string): string {
   return message.split("\n", 1)[0];
 }
 
-/** Writes a path as people read it: `variants[1].scheme`. */
-function formatPath(path: FieldPath): string {
-  const parts = path.map((part) => (typeof part === "number" ? `[${part}]` : `.${part}`));
-  return parts.join("").replace(/^\./, "");
+/** An error of what a field of a recipe says. */
+export function fault(field: string, message: string, hint?: string): UsageError {
+  return new UsageError(message, { field, hint });
 }
 
-/** An error at a field of a recipe: `sweep.yaml:12:5: variants[1].scheme: ...`. */
-export function errorAt(
-  source: RecipeSource,
-  path: FieldPath,
-  message: string,
-  hint?: string,
-): UsageError {
-  const position = source.positionOf(path);
-  const where = position === null ? source.name : `${source.name}:${position}`;
-  const field = path.length === 0 ? "" : `${formatPath(path)}: `;
-  return new UsageError(`${where}: ${field}${message}`, hint === undefined ? {} : { hint });
-}
-
-/** An error of something that a field names, with the place of the field. */
-export function placed(source: RecipeSource, path: FieldPath, error: unknown): unknown {
+/** An error of something that a field of a recipe names. */
+export function faultAt(field: string, error: unknown): unknown {
   if (!(error instanceof FewbitError) || error.code === "CANCELLED") return error;
-  return errorAt(source, path, error.message, error.hint);
+  return fault(field, error.message, error.hint);
+}
+
+/**
+ * Runs what reads a recipe.
+ * @throws UsageError with the place of the field at fault: `sweep.yaml:12:5: variants[1].scheme: …`
+ */
+export async function placingFaults<T>(source: RecipeSource, body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    if (!(error instanceof UsageError) || error.field === undefined) throw error;
+    const { field, value, hint, message } = error;
+    const position = source.positionOf(field);
+    const where = position === null ? source.name : `${source.name}:${position}`;
+    const said = field === "" ? message : `${field}: ${message}`;
+    throw new UsageError(`${where}: ${said}`, { hint, field, value, cause: error });
+  }
 }
