@@ -71,7 +71,7 @@ export function defineBinding<
   return { kernel, op, declaration: declaration as unknown as AnyDeclaration };
 }
 
-/** Makes the kernel of a binding: it checks the values as declared, then appends a call to the queue. */
+/** Makes the kernel of a binding: it checks what it is given, then appends a call to the queue. */
 export function bind(
   { kernel, op, declaration }: Binding,
   queue: NativeQueue,

@@ -31,9 +31,13 @@ export function viewOf(...dtypes: readonly DType[]): RuleMaker {
   return (name, ...axes) => ({ name, dtypes, axes, isExact: false, isOptional: false });
 }
 
+/** Makes rules for float32. */
 export const f32: RuleMaker = viewOf("f32");
+/** Makes rules for float64. */
 export const f64: RuleMaker = viewOf("f64");
+/** Makes rules for int32. */
 export const i32: RuleMaker = viewOf("i32");
+/** Makes rules for bytes. */
 export const u8: RuleMaker = viewOf("u8");
 
 /** The rule for a view that may be absent. */
