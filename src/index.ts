@@ -84,7 +84,7 @@ export async function load(source: string, options: ApiOptions = {}): Promise<La
   const resolved = await resolveModel(source, options);
   const backend = backendFor(options);
   const { signal } = options;
-  return loadModel(resolved.directory, { ...resolved, backend, ...(signal ? { signal } : {}) });
+  return loadModel(resolved.directory, { ...resolved, backend, signal });
 }
 
 /**

@@ -10,7 +10,7 @@ export interface GenerateRequest {
   /** 0: the most likely token each time. 1: drawn from the model's distribution as it is. */
   readonly temperature: 0 | 1;
   readonly seed: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Continues a prompt with the model that is to be quantized; passed in by the caller. */
@@ -29,7 +29,7 @@ export interface SelfGeneratedOptions {
   readonly earlier?: readonly Int32Array[];
   /** Called after each new window; `done` counts all. */
   readonly onWindow?: (window: Int32Array, done: number) => Promise<void> | void;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Tokens that are taken greedily after the start token: 3, 4 and 5 by turns. */
@@ -67,9 +67,8 @@ export async function generateCalibration(options: SelfGeneratedOptions): Promis
     const window = new Int32Array(length);
     window.set([...tokenizer.startIds, ids[turn]]);
     const greedyEnd = Math.min(length, front + greedyLengths[n % greedyLengths.length]);
-    const request = { seed, ...(signal ? { signal } : {}) };
-    await extend(window, front, greedyEnd, { ...request, temperature: 0 }, generate);
-    await extend(window, greedyEnd, length, { ...request, temperature: 1 }, generate);
+    await extend(window, front, greedyEnd, { seed, signal, temperature: 0 }, generate);
+    await extend(window, greedyEnd, length, { seed, signal, temperature: 1 }, generate);
     windows.push(window);
     await options.onWindow?.(window, windows.length);
   }

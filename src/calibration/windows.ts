@@ -24,7 +24,7 @@ export interface EvaluationWindowOptions {
    */
   readonly protocol: "windows" | "second-half";
   /** Stop after this many windows. */
-  readonly maxWindows?: number;
+  readonly maxWindows?: number | undefined;
 }
 
 /**

@@ -9,11 +9,11 @@ import type { TeacherMeasurement } from "./teacher-measurement.ts";
 /** How to evaluate, on a text or on tasks. */
 export interface MeasureOptions<Model> {
   /** The original: adds KL divergence and top-token agreement, and its own scores of the tasks. */
-  readonly against?: Model;
+  readonly against?: Model | undefined;
   /** How the model's packed weights multiply: `exact` (default), or `fast` as generation does. */
-  readonly products?: Products;
-  readonly onTaskProgress?: (progress: TaskProgress) => void;
-  readonly signal?: AbortSignal;
+  readonly products?: Products | undefined;
+  readonly onTaskProgress?: ((progress: TaskProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Which tasks, and how their items are made. */
@@ -36,20 +36,20 @@ export interface EvaluateOptions<Model> extends MeasureOptions<Model>, TaskSelec
   /** Text file, tokenised once and cut into windows. */
   readonly text: string;
   /** Tokens a window; by default 2048, or the model's context when that is shorter. */
-  readonly window?: number;
+  readonly window?: number | undefined;
   /**
    * `windows`: non-overlapping windows, BOS once at the start of the text, every prediction counts
    * (the protocol of the GPTQ papers). `second-half`: BOS in each window, only the second half
    * counts (llama.cpp; window 512 by default).
    */
-  readonly protocol?: "windows" | "second-half";
+  readonly protocol?: "windows" | "second-half" | undefined;
   /** Stop after this many windows. */
-  readonly maxWindows?: number;
+  readonly maxWindows?: number | undefined;
   /** What `measureTeacher` gave of the original (`against`) on the same windows: not run again. */
-  readonly measured?: TeacherMeasurement;
+  readonly measured?: TeacherMeasurement | undefined;
   /** Tokens to generate for the speed figure; 0 leaves it out. */
   readonly speedTokens?: number;
-  readonly onProgress?: (progress: EvaluationProgress) => void;
+  readonly onProgress?: ((progress: EvaluationProgress) => void) | undefined;
 }
 
 /** How far an evaluation on a text has come. */

@@ -32,10 +32,7 @@ export async function measureTeacher(
   const tasks = await openTasks(options);
   const states = await openStates(teacher, options);
   const { signal, onTaskProgress } = options;
-  const scores = await scoreTasks(teacher, tasks, {
-    ...(signal ? { signal } : {}),
-    ...(onTaskProgress ? { onTaskProgress } : {}),
-  });
+  const scores = await scoreTasks(teacher, tasks, { signal, onTaskProgress });
   const entries = tasks.map((task, index) => [hashItems(task), scores[index]] as const);
   return new TeacherMeasurement(states, new Map(entries));
 }

@@ -83,11 +83,7 @@ async function measureSpeed(
   if (speedTokens === 0 || !ids) return null;
   const prompt = ids.subarray(0, Math.min(speedPromptTokens, model.config.contextLength >> 1));
   const maxTokens = Math.min(speedTokens, model.config.contextLength - prompt.length);
-  const { stats } = await generateText(model, {
-    prompt,
-    maxTokens,
-    ignoreEos: true,
-    ...(signal ? { signal } : {}),
-  });
+  const options = { prompt, maxTokens, ignoreEos: true, signal };
+  const { stats } = await generateText(model, options);
   return stats.decodeTokensPerSecond;
 }

@@ -21,11 +21,8 @@ export async function openWindows(
   { text, protocol = "windows", window, maxWindows }: WindowChoice,
 ): Promise<{ length: number; windows: EvaluationWindow[] }> {
   const length = window ?? defaultWindow(model, protocol);
-  const windows = evaluationWindows(await readText(text), model.tokenizer, {
-    window: length,
-    protocol,
-    ...(maxWindows === undefined ? {} : { maxWindows }),
-  });
+  const options = { window: length, protocol, maxWindows };
+  const windows = evaluationWindows(await readText(text), model.tokenizer, options);
   return { length, windows };
 }
 

@@ -8,6 +8,8 @@ import {
 } from "./safetensors-header.ts";
 import { formatCount, quoteName } from "./wording.ts";
 
+type Metadata = Readonly<Record<string, string>>;
+
 /** Bytes `[begin, end)` of a tensor. */
 type Range = [begin: number, end: number];
 
@@ -45,15 +47,14 @@ export class SafetensorsWriter {
   static async create(
     path: string,
     entries: readonly TensorEntry[],
-    metadata: Readonly<Record<string, string>> = { format: "pt" },
+    metadata?: Metadata,
   ): Promise<SafetensorsWriter> {
-    const tensors = layOutTensors(entries);
-    const header = encodeHeader(tensors, metadata);
+    const { tensors, header, sizeBytes } = planFile(entries, metadata);
     const file = await createFile(path);
     const writer = new SafetensorsWriter(path, tensors, file, header.length);
     try {
       await file.write(header, 0);
-      await file.resize(header.length + dataBytesOf(tensors));
+      await file.resize(sizeBytes);
     } catch (error) {
       await writer.close();
       throw error;
@@ -69,11 +70,10 @@ export class SafetensorsWriter {
   static async reopen(
     path: string,
     entries: readonly TensorEntry[],
-    metadata: Readonly<Record<string, string>> = { format: "pt" },
+    metadata?: Metadata,
   ): Promise<SafetensorsWriter> {
-    const tensors = layOutTensors(entries);
-    const header = encodeHeader(tensors, metadata);
-    await expectStart(path, header, header.length + dataBytesOf(tensors));
+    const { tensors, header, sizeBytes } = planFile(entries, metadata);
+    await expectStart(path, header, sizeBytes);
     return new SafetensorsWriter(path, tensors, await openForWriting(path), header.length);
   }
 
@@ -133,10 +133,14 @@ export class SafetensorsWriter {
   }
 }
 
-function dataBytesOf(tensors: ReadonlyMap<string, TensorInfo>): number {
-  let size = 0;
-  for (const { end } of tensors.values()) size = Math.max(size, end);
-  return size;
+function planFile(entries: readonly TensorEntry[], metadata: Metadata = { format: "pt" }) {
+  const tensors = layOutTensors(entries);
+  const header = encodeHeader(tensors, metadata);
+  const sizeBytes = [...tensors.values()].reduce(
+    (most, { end }) => Math.max(most, header.length + end),
+    header.length,
+  );
+  return { tensors, header, sizeBytes };
 }
 
 /** @throws FormatError unless the file begins with `header` and has `sizeBytes` */

@@ -210,6 +210,11 @@ function ropeField(
   );
 }
 
+/** The biases that `attention_bias` and `mlp_bias` ask for. */
+export function biasesOf({ attention_bias: bias, mlp_bias: mlp }: DecoderFields) {
+  return { qkv: bias, output: bias, mlp } satisfies DecoderConfig["biases"];
+}
+
 /** The same for every block: all rotated, all with one window. */
 export function uniformLayers(
   fields: DecoderFields,

@@ -1,5 +1,5 @@
 import type { Architecture } from "./architecture.ts";
-import { decoderConfig, uniformLayers } from "./decoder-config.ts";
+import { biasesOf, decoderConfig, uniformLayers } from "./decoder-config.ts";
 
 /** Llama 1, 2 and 3.x, and what took over their shape: SmolLM, SmolLM2, TinyLlama. */
 export const llama: Architecture = {
@@ -7,11 +7,7 @@ export const llama: Architecture = {
   title: "Llama",
   configure: (fields) =>
     decoderConfig(fields, {
-      biases: {
-        qkv: fields.attention_bias,
-        output: fields.attention_bias,
-        mlp: fields.mlp_bias,
-      },
+      biases: biasesOf(fields),
       headNorms: false,
       layers: uniformLayers(fields),
     }),

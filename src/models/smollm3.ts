@@ -1,6 +1,6 @@
 import { FormatError } from "../util/errors.ts";
 import type { Architecture } from "./architecture.ts";
-import { decoderConfig, layerWindows } from "./decoder-config.ts";
+import { biasesOf, decoderConfig, layerWindows } from "./decoder-config.ts";
 
 /**
  * SmolLM3: some blocks see no positions (NoPE). In `no_rope_layers` a 1 means that the block *is*
@@ -20,11 +20,7 @@ export const smollm3: Architecture = {
     const rotated = (index: number) => (flags ? flags[index] !== 0 : (index + 1) % interval !== 0);
     const windows = layerWindows(fields, (index) => !rotated(index));
     return decoderConfig(fields, {
-      biases: {
-        qkv: fields.attention_bias,
-        output: fields.attention_bias,
-        mlp: fields.mlp_bias,
-      },
+      biases: biasesOf(fields),
       headNorms: false,
       layers: windows.map((window, index) => ({ rope: rotated(index), window })),
       defaults: {

@@ -24,38 +24,27 @@ export async function makeLinear(
   bias: Tensor | null = null,
 ): Promise<LinearLike> {
   if (weight instanceof FakeQuantized && weight.scheme.activation) {
-    return withFakeInputs(new Linear(backend, weight, bias));
+    // Each token to 8 bits, gradients passing straight through (LLM-QAT, arXiv 2305.17888).
+    const layer = new Linear(backend, weight, bias);
+    return withRoundedInputs(layer, (x) => fakeQuantizeRows(x, activationLevels));
   }
   if (!(weight instanceof QTensor)) return new Linear(backend, weight, bias);
   if (weight.scheme.grid.inputScales) return new OneBitLinear(backend, weight, bias);
   if (!weight.scheme.activation) return new Linear(backend, weight, bias);
   if (hasIntegerRows(weight.scheme)) return IntegerLinear.of(weight, bias);
-  return withRoundedInputs(new Linear(backend, weight, bias), weight);
-}
-
-/** Rounds each input token to 8 bits, gradients straight through (LLM-QAT, arXiv 2305.17888). */
-function withFakeInputs(layer: Linear): LinearLike {
-  return {
-    outFeatures: layer.outFeatures,
-    inFeatures: layer.inFeatures,
-    forward: (x) => layer.forward(fakeQuantizeRows(x, activationLevels)),
-    release: () => layer.release(),
-  };
-}
-
-/** Rounds the inputs of a layer to 8 bits before it multiplies them. */
-function withRoundedInputs(layer: Linear, weight: QTensor): LinearLike {
   const input = weight.parts.activations?.input ?? null;
+  const zeroPoint = input?.zeroPoint ?? tokenZeroPoint;
+  return withRoundedInputs(new Linear(backend, weight, bias), (x) =>
+    dequantizeActivations(quantizeActivations(x, input), zeroPoint),
+  );
+}
+
+/** A layer whose inputs are rounded before it multiplies them. */
+function withRoundedInputs(layer: Linear, round: (x: Tensor) => Tensor): LinearLike {
   return {
     outFeatures: layer.outFeatures,
     inFeatures: layer.inFeatures,
-    forward: (x, products) => {
-      const rounded = quantizeActivations(x, input);
-      return layer.forward(
-        dequantizeActivations(rounded, input?.zeroPoint ?? tokenZeroPoint),
-        products,
-      );
-    },
+    forward: (x, products) => layer.forward(round(x), products),
     release: () => layer.release(),
   };
 }

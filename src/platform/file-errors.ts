@@ -1,7 +1,7 @@
 import { FewbitError, FormatError } from "../util/errors.ts";
 
 /** What a system error code means to a person: the rest of the message, and what to do. */
-const meanings: Readonly<Record<string, readonly [message: string, hint: string]>> = {
+const meanings: Readonly<Record<string, readonly [message: string, hint?: string]>> = {
   EACCES: ["permission denied", "check the owner and the mode of the file and its folder"],
   EPERM: ["permission denied", "check the owner and the mode of the file and its folder"],
   EROFS: ["the file system is read-only", "choose a folder on another disk"],
@@ -39,15 +39,9 @@ export function fileError(action: string, path: string, cause: unknown): FewbitE
       cause,
     });
   }
-  const meaning = code === null ? undefined : meanings[code];
-  if (meaning) {
-    return new FewbitError("FILE", `cannot ${action} ${path}: ${meaning[0]}`, {
-      hint: meaning[1],
-      cause,
-    });
-  }
   const detail = cause instanceof Error ? cause.message : String(cause);
-  return new FewbitError("FILE", `cannot ${action} ${path}: ${detail}`, { cause });
+  const [meaning, hint] = meanings[code ?? ""] ?? [detail];
+  return new FewbitError("FILE", `cannot ${action} ${path}: ${meaning}`, { hint, cause });
 }
 
 /** Awaits `work` and translates its system errors by `fileError`. */

@@ -84,9 +84,8 @@ function errorOf(report: {
   hint?: string | undefined;
 }): FewbitError {
   const { code, message, hint } = report;
-  const options = hint === undefined ? {} : { hint };
-  if (code === "CANCELLED") return new CancelledError(message, options);
-  return new FewbitError(code, message, options);
+  if (code === "CANCELLED") return new CancelledError(message, { hint });
+  return new FewbitError(code, message, { hint });
 }
 
 /** Does the one task that the parent process sends, then ends; for what `runInHelper` runs. */

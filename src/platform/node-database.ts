@@ -145,5 +145,5 @@ function databaseError(path: string, cause: unknown): FewbitError {
   ]);
   const hint = hints.get(code);
   const detail = `cannot use the database ${path}: ${message ?? String(cause)}`;
-  return new FewbitError("FILE", detail, hint === undefined ? { cause } : { hint, cause });
+  return new FewbitError("FILE", detail, { hint, cause });
 }

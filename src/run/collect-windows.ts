@@ -50,8 +50,7 @@ export async function sampleWindows(
 ): Promise<readonly Int32Array[]> {
   if (!calibration) return [];
   if (earlier.length >= calibration.samples) return earlier;
-  const cancel = signal ? { signal } : {};
-  const model = await load(teacher ?? opened.directory, { backend, ...cancel });
+  const model = await load(teacher ?? opened.directory, { backend, signal });
   try {
     return await generateCalibration({
       generate: generatorOf(model),
@@ -61,7 +60,7 @@ export async function sampleWindows(
       seed,
       earlier,
       onWindow,
-      ...cancel,
+      signal,
     });
   } finally {
     model.release();

@@ -26,7 +26,7 @@ export interface GenerateOptions extends SamplingOptions {
   readonly kvCache?: KvCacheDType;
   /** How packed weights multiply: `fast` (default) rounds inputs to 8 bits, `exact` does not. */
   readonly products?: Products;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A token that was generated. */

@@ -28,7 +28,7 @@ export interface OpenOptions {
 export interface LoadOptions extends OpenOptions {
   /** What leads to the directory, such as `hf:owner/name@commit`; default the directory itself. */
   readonly source?: string;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A checkpoint whose blocks are read one at a time. */

@@ -42,10 +42,11 @@ export async function measurePoint(
     const measured = await original?.measure(text, sha256, signal);
     const { figures, ...found } = await measureText(model, {
       text: file,
-      ...(window === undefined ? {} : { window }),
-      ...(maxWindows === undefined ? {} : { maxWindows }),
-      ...(protocol === undefined ? {} : { protocol }),
-      ...(original && measured ? { against: original.model, measured } : {}),
+      window,
+      maxWindows,
+      protocol,
+      against: original?.model,
+      measured,
       // The speed is the same whatever the text.
       speedTokens: index === 0 ? evaluation.speedTokens : 0,
       signal,

@@ -71,14 +71,9 @@ export class Original {
     const key = sha256(JSON.stringify([textHash, window, maxWindows, protocol])).slice(0, 12);
     const known = this.measured.get(key);
     if (known) return known;
-    const measured = await measureTeacher(this.model, {
-      text,
-      ...(window === undefined ? {} : { window }),
-      ...(maxWindows === undefined ? {} : { maxWindows }),
-      ...(protocol === undefined ? {} : { protocol }),
-      statesFile: `${this.prefix}-${key}.safetensors`,
-      signal,
-    });
+    const statesFile = `${this.prefix}-${key}.safetensors`;
+    const options = { text, window, maxWindows, protocol, statesFile, signal };
+    const measured = await measureTeacher(this.model, options);
     this.measured.set(key, measured);
     return measured;
   }

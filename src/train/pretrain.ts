@@ -151,8 +151,8 @@ async function trainSteps(
       run.clock.sampleMemory();
       emit(meter.count(report));
     },
-    ...(signal ? { signal } : {}),
-    ...(measure ? { validation: { every, measure } } : {}),
+    signal,
+    validation: measure && { every, measure },
   });
 }
 

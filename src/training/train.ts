@@ -2,6 +2,7 @@ import { addInto } from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { monotonicMs, nextTurn } from "../platform/node.ts";
 import { CancelledError, throwIfCancelled, UsageError } from "../util/errors.ts";
+import { sum } from "../util/sums.ts";
 import { AdamW, type AdamWSettings } from "./adamw.ts";
 import { DivergenceGuard, type DivergenceLimits } from "./divergence-guard.ts";
 import { clipFactor, type GradientNorms, readNorms, sumGradientSquares } from "./gradient-norm.ts";
@@ -62,7 +63,7 @@ export interface TrainOptions {
    */
   readonly loss: (step: number, micro: number) => MicroBatch | Promise<MicroBatch>;
   /** Measures the held-out loss before the first step, every so many, and after the last. */
-  readonly validation?: { readonly every: number; readonly measure: () => Promise<number> };
+  readonly validation?: { readonly every: number; readonly measure: () => Promise<number> } | null;
   /** Keeps the state, and supplies one to resume from. */
   readonly store?: TrainingStore;
   /**
@@ -74,7 +75,7 @@ export interface TrainOptions {
   readonly onStep?: (report: StepReport) => void;
   /** Whether the run ends although steps are left, by what validation has given so far. */
   readonly stop?: (validations: readonly Validation[]) => boolean;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -247,19 +248,17 @@ class TrainingRun {
 async function readTerm({ values, scale }: LossTerm): Promise<number> {
   const numbers = (await values.read()) as Float32Array | Float64Array;
   values.release();
-  let sum = 0;
-  for (const value of numbers) sum += value;
-  return sum * scale;
+  return sum(numbers) * scale;
 }
 
 /** Adds gradients to sums in place, gives them back, and returns the sums. */
 function accumulate(sums: Gradients, gradients: Gradients): Gradients {
-  return sums.map((sum, i) => {
+  return sums.map((total, i) => {
     const gradient = gradients[i];
-    if (!sum || !gradient) return sum ?? gradient;
-    addInto(sum, gradient);
+    if (!total || !gradient) return total ?? gradient;
+    addInto(total, gradient);
     gradient.release();
-    return sum;
+    return total;
   });
 }
 

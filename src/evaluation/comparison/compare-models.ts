@@ -48,20 +48,9 @@ async function measure(
   { against, products, signal, onModel, onProgress, onTaskProgress }: CompareOptions<LanguageModel>,
 ): Promise<MeasuredModel> {
   onModel?.(model.name);
-  const how = {
-    ...(products ? { products } : {}),
-    ...(signal ? { signal } : {}),
-    ...(onProgress ? { onProgress } : {}),
-    ...(onTaskProgress ? { onTaskProgress } : {}),
-  };
+  const how = { products, signal, onProgress, onTaskProgress };
   const text =
-    choice &&
-    (await evaluateModel(model, {
-      ...choice,
-      ...how,
-      ...(against ? { against } : {}),
-      speedTokens: 0,
-    }));
+    choice && (await evaluateModel(model, { ...choice, ...how, against, speedTokens: 0 }));
   // The original's own scores are not asked for, so it is not given here.
   return { text, tasks: await scoreTasks(model, tasks, how) };
 }
@@ -78,8 +67,8 @@ async function shareWindows(
   const shared: WindowChoice = {
     text,
     window: window ?? Math.min(defaultWindow(a, protocol), defaultWindow(b, protocol)),
-    ...(protocol ? { protocol } : {}),
-    ...(maxWindows === undefined ? {} : { maxWindows }),
+    protocol,
+    maxWindows,
   };
   const [ofA, ofB] = [await openWindows(a, shared), await openWindows(b, shared)];
   if (!sameTokens(ofA.windows, ofB.windows)) {

@@ -72,7 +72,7 @@ export async function trainBlock(
       guard: { margin: 1 },
       onStep: ({ step }) => report(`step ${step}/${steps}`, step / steps),
       stop: (validations) => training.patience > 0 && stagnates(validations, training.patience),
-      ...(signal && { signal }),
+      signal,
     });
     const weights = await freezeAll(slots.map(({ slot, weight }) => [slot.name, weight]));
     return { weights, figures: figuresOf(progress) };

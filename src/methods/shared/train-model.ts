@@ -55,6 +55,6 @@ export async function trainParameters(
     store,
     checkpointEvery,
     onStep,
-    ...(signal && { signal }),
+    signal,
   });
 }
