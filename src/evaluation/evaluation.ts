@@ -81,16 +81,17 @@ export interface ModelSizes {
   readonly bitsPerWeight: { readonly linear: number; readonly file: number };
 }
 
-/** What a model takes to store, to make, to run and to measure. */
-export interface ModelFigures extends ModelSizes {
+/** What may be unknown. */
+type OrNull<T> = { readonly [Key in keyof T]: T[Key] | null };
+
+/** What a model takes to store, to make (peak memory, too), to run and to measure. */
+export interface ModelFigures extends ModelSizes, OrNull<MemoryPeak> {
   /** Parameters of the whole model, tied ones counted once. */
   readonly parameters: number;
   /** Decode speed of one sequence; null when it was not measured. */
   readonly tokensPerSecond: number | null;
-  /** Time to make it; null for an original. */
+  /** Time to make it; as its peak of memory, null for what was not made. */
   readonly makeMs: number | null;
-  /** Peak memory of making it; null for an original, or where the system does not tell. */
-  readonly peakMemoryBytes: number | null;
   readonly evaluationMs: number;
 }
 
@@ -104,7 +105,7 @@ interface Scored extends ModelSizes {
 }
 
 /** The result of an evaluation on tasks alone. */
-export interface TaskEvaluation extends Scored, Pick<MemoryPeak, "peakMemoryBytes"> {
+export interface TaskEvaluation extends Scored, MemoryPeak {
   /** The original on the same tasks; null without an original. */
   readonly original: Scored | null;
   readonly backend: { readonly id: string; readonly level: string; readonly threads: number };

@@ -65,12 +65,6 @@ export interface MemoryUsage {
   readonly peakResidentBytes: number;
 }
 
-/** The most memory that a process had, as records keep it. */
-export interface MemoryPeak {
-  /** Largest resident size. */
-  readonly peakMemoryBytes: number;
-}
-
 /** The machine as run records name it. */
 export interface MachineDescription {
   readonly system: string;

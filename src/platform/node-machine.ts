@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import * as os from "node:os";
 import { CancelledError } from "../util/errors.ts";
-import type { MachineDescription, MemoryPeak, MemoryUsage } from "./files.ts";
+import type { MachineDescription, MemoryUsage } from "./files.ts";
 import { sha256 } from "./node-hash.ts";
 
 /** Waits. @throws CancelledError when `signal` is aborted */
@@ -40,6 +40,12 @@ export function memoryUsage(): MemoryUsage {
     anonymousBytes: lines.get("RssAnon") ?? null,
     peakResidentBytes: Math.max(peak, residentBytes),
   };
+}
+
+/** The most memory that a process had, as records keep it. */
+export interface MemoryPeak {
+  /** Largest resident size. */
+  readonly peakMemoryBytes: number;
 }
 
 /** Returns the most memory that this process had so far. */

@@ -6,7 +6,6 @@ export type {
   FileStatus,
   GrowingFile,
   MachineDescription,
-  MemoryPeak,
   MemoryUsage,
   ReadableFile,
   WritableFile,

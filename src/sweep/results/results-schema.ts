@@ -55,6 +55,19 @@ const kept =
   "crashes, owner, token, lease_until, error_code, error_message, error_hint, fewbit, machine, " +
   "started_at, finished_at";
 
+/** Columns of a text and of a task that are no figures, with their fields in documents. */
+export const textColumns = {
+  name: "name",
+  sha256: "sha256",
+  protocol: "protocol",
+  window: "window",
+  windows: "windows",
+  tokens: "tokens",
+  tokens_sha256: "tokensSha256",
+};
+export const taskColumns = { name: "name", sha256: "sha256", shots: "shots", items: "items" };
+export const answerColumns = { right: "right", right_normalized: "rightNormalized" };
+
 /** Queries of the views, which give what stands in the documents as tables. */
 const queries: Readonly<Record<string, string>> = {
   points: `
@@ -67,15 +80,7 @@ FROM records`,
   texts: `
 SELECT
   records.id AS point, entry.key AS position,
-  ${pick("entry.value", {
-    name: "name",
-    sha256: "sha256",
-    protocol: "protocol",
-    window: "window",
-    windows: "windows",
-    tokens: "tokens",
-    tokens_sha256: "tokensSha256",
-  })},
+  ${pick("entry.value", textColumns)},
   ${figureColumns("entry.value", ({ of }) => of === "text")}
 FROM records, json_each(records.result, '$.texts') AS entry`,
   windows: `
@@ -88,9 +93,9 @@ FROM
   tasks: `
 SELECT
   records.id AS point, entry.key AS position,
-  ${pick("entry.value", { name: "name", sha256: "sha256", shots: "shots", items: "items" })},
+  ${pick("entry.value", taskColumns)},
   ${figureColumns("entry.value", ({ of }) => of === "task")},
-  ${pick("entry.value", { right: "right", right_normalized: "rightNormalized" })}
+  ${pick("entry.value", answerColumns)}
 FROM records, json_each(records.result, '$.tasks') AS entry`,
   averages: `
 SELECT

@@ -1,10 +1,14 @@
-import type { Database, DatabaseRow, DatabaseValue } from "../../platform/node.ts";
+import { allFigures, type Figure } from "../../evaluation/figures.ts";
+import type { Database, DatabaseRow } from "../../platform/node.ts";
 import { writeDocument } from "./read-records.ts";
+import { answerColumns, taskColumns, textColumns } from "./results-schema.ts";
 
 /** Figures of a point that layouts 1 and 2 had as columns of `points`. */
 const oldColumns =
   "parameters size_bytes linear_bytes bits_per_weight file_bits_per_weight tokens_per_second " +
   "make_ms peak_memory_bytes evaluation_ms backend backend_level threads";
+
+type Document = Record<string, unknown>;
 
 /**
  * Makes documents of the results in layouts 1 and 2, which had a table for each kind of figures,
@@ -42,80 +46,62 @@ function resultOf(database: Database, row: DatabaseRow): unknown {
   const id = String(row["id"]);
   const rowsOf = (table: string): DatabaseRow[] =>
     database.rows(`SELECT * FROM ${table} WHERE point = ? ORDER BY position`, id);
+  const { backend, backend_level: level, threads } = row;
   return {
-    parameters: row["parameters"],
-    sizeBytes: row["size_bytes"],
-    linearBytes: row["linear_bytes"],
-    bitsPerWeight: { linear: row["bits_per_weight"], file: row["file_bits_per_weight"] },
-    texts: rowsOf("texts").map((text) => {
-      const windows = database.rows(
-        "SELECT loss, kl FROM windows WHERE point = ? AND text = ? ORDER BY window",
-        id,
-        text["position"] ?? null,
-      );
-      return textOf(text, windows);
-    }),
-    tasks: rowsOf("tasks").map(taskOf),
+    ...documentOf(row, {}, ({ of }) => of === "model"),
+    texts: rowsOf("texts").map((text) => textOf(database, text)),
+    tasks: rowsOf("tasks").map((task) =>
+      documentOf(task, { ...taskColumns, ...answerColumns }, ({ of }) => of === "task"),
+    ),
     averages: rowsOf("averages").map((average) => ({
-      name: average["name"],
+      ...documentOf(average, { name: "name" }, ({ averaged }) => averaged),
       tasks: JSON.parse(String(average["tasks"])) as unknown,
-      accuracy: accuracyOf(average["accuracy"], average["accuracy_error"]),
-      accuracyAboveChance: average["above_chance"],
     })),
-    tokensPerSecond: row["tokens_per_second"],
-    makeMs: row["make_ms"],
-    peakMemoryBytes: row["peak_memory_bytes"],
-    evaluationMs: row["evaluation_ms"],
-    backend: { id: row["backend"], level: row["backend_level"], threads: row["threads"] },
+    backend: { id: backend, level, threads },
   };
 }
 
-function textOf(row: DatabaseRow, windows: readonly DatabaseRow[]): unknown {
-  const interval = (low: string, high: string): unknown =>
-    row[low] === null || row[high] === null
-      ? null
-      : { low: row[low], high: row[high], level: row["level"] };
+function textOf(database: Database, row: DatabaseRow): unknown {
+  const windows = database.rows(
+    "SELECT loss, kl FROM windows WHERE point = ? AND text = ? ORDER BY window",
+    row["point"] ?? null,
+    row["position"] ?? null,
+  );
+  const text = documentOf(row, textColumns, ({ of }) => of === "text");
+  const divergence = text["klDivergence"] as Document | null;
   return {
-    name: row["name"],
-    sha256: row["sha256"],
-    protocol: row["protocol"],
-    window: row["window"],
-    windows: row["windows"],
-    tokens: row["tokens"],
-    tokensSha256: row["tokens_sha256"],
-    perplexity: row["perplexity"],
-    interval: interval("low", "high"),
+    ...text,
     windowLosses: windows.map(({ loss }) => loss),
-    klDivergence:
-      row["kl_mean"] === null
-        ? null
-        : {
-            mean: row["kl_mean"],
-            interval: interval("kl_low", "kl_high"),
-            percentile99: row["kl_percentile99"],
-            percentile99Interval: interval("kl_percentile99_low", "kl_percentile99_high"),
-            maximum: row["kl_maximum"],
-            windowMeans: windows.map(({ kl }) => kl),
-          },
-    topTokenAgreement: row["top_token_agreement"],
+    klDivergence: divergence && { ...divergence, windowMeans: windows.map(({ kl }) => kl) },
   };
 }
 
-function taskOf(row: DatabaseRow): unknown {
-  return {
-    name: row["name"],
-    sha256: row["sha256"],
-    shots: row["shots"],
-    items: row["items"],
-    accuracy: accuracyOf(row["accuracy"], row["accuracy_error"]),
-    normalizedAccuracy: accuracyOf(row["normalized_accuracy"], row["normalized_error"]),
-    chance: row["chance"],
-    accuracyAboveChance: row["above_chance"],
-    right: row["right"],
-    rightNormalized: row["right_normalized"],
-  };
+/** Makes a document of a row: of the columns that are named, with their fields, and of figures. */
+function documentOf(
+  row: DatabaseRow,
+  columns: Readonly<Record<string, string>>,
+  includes: (figure: Figure) => boolean | undefined,
+): Document {
+  const document: Document = {};
+  for (const [column, field] of Object.entries(columns)) document[field] = row[column];
+  for (const { path, interval, error, sql } of allFigures.filter(includes)) {
+    const [column = "", second = "", third = ""] = sql ?? [];
+    if (path === undefined || !(column in row)) continue;
+    put(document, path, row[column]);
+    if (error !== undefined) put(document, error, row[second]);
+    if (interval === undefined) continue;
+    const [low, high] = [row[second], row[third]];
+    const ends = low === null || high === null ? null : { low, high, level: row["level"] };
+    put(document, interval, ends);
+  }
+  return document;
 }
 
-function accuracyOf(mean: DatabaseValue | undefined, standardError: DatabaseValue | undefined) {
-  return mean === null ? null : { mean, standardError };
+/** Puts a value at a path; where the first one of an object is null, the object is. */
+function put(document: Document, path: string, value: unknown): void {
+  const [field = "", inner] = path.split(".");
+  const before = document[field];
+  if (inner === undefined) document[field] = value;
+  else if (before === undefined && value === null) document[field] = null;
+  else if (before !== null) document[field] = { ...(before as Document), [inner]: value };
 }
