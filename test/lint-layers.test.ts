@@ -90,6 +90,16 @@ const broken: readonly (readonly [file: string, source: string, rule: string])[]
   ["src/index.ts", 'import "./cli/main.ts";', "no-restricted-imports"],
   ["src/util/cycle-a.ts", 'import { b } from "./cycle-b.ts";\nexport const a = b;', "no-cycle"],
   ["src/util/cycle-b.ts", 'import { a } from "./cycle-a.ts";\nexport const b = a;', "no-cycle"],
+  [
+    "src/util/type-cycle-a.ts",
+    'import type { B } from "./type-cycle-b.ts";\nexport type A = B | null;',
+    "no-cycle",
+  ],
+  [
+    "src/util/type-cycle-b.ts",
+    'import type { A } from "./type-cycle-a.ts";\nexport interface B { readonly a: A }',
+    "no-cycle",
+  ],
   ["src/util/any.ts", "export const a: any = 1;", "no-explicit-any"],
   ["src/util/console.ts", 'console.log("x");', "no-console"],
   ["src/util/page.ts", "export const a = document.title;", "no-restricted-globals"],

@@ -1,13 +1,19 @@
 import { openUnfinishedCheckpoint } from "../formats/checkpoint.ts";
-import type { Block } from "../nn/quantizable-model.ts";
+import type { Block, QuantizableModel } from "../nn/quantizable-model.ts";
 import { joinPath, remove, sha256 } from "../platform/node.ts";
 import { FinishedWeights } from "../run/output/finished-weights.ts";
 import type { Quantization } from "../run/quantization.ts";
 import { CheckpointWeights } from "../formats/checkpoint-weights.ts";
 import { FewbitError } from "../util/errors.ts";
 import { ActivationCache, type ActivationPlace } from "./activations.ts";
-import type { BlockJob } from "./block-job.ts";
 import type { FinishedBlocks } from "./finished-blocks.ts";
+
+/** What running a stream through a block takes. */
+interface Advance {
+  readonly model: QuantizableModel;
+  readonly signal: AbortSignal | undefined;
+  readonly report: (activity: string) => void;
+}
 
 /**
  * The residual stream in front of the block at work: out of the quantized blocks before it, and for
@@ -53,16 +59,16 @@ export class ResidualStreams {
   }
 
   /** Runs the original's stream through a block that is not quantized yet. */
-  async runOriginal(block: Block, job: BlockJob): Promise<void> {
+  async runOriginal(block: Block, { model, signal, report }: Advance): Promise<void> {
     if (!this.original) return;
-    job.report("outputs of the original");
-    await this.original.advance(job.model, block, job.signal);
+    report("outputs of the original");
+    await this.original.advance(model, block, signal);
   }
 
   /** Runs the quantized stream through a quantized block. Returns a fingerprint of both streams. */
-  async runOn(block: Block, job: BlockJob): Promise<string> {
-    job.report("outputs");
-    await this.quantized.advance(job.model, block, job.signal);
+  async runOn(block: Block, { model, signal, report }: Advance): Promise<string> {
+    report("outputs");
+    await this.quantized.advance(model, block, signal);
     return this.fingerprint();
   }
 
