@@ -29,10 +29,10 @@ import { previewSweep, runSweep } from "./sweep/sweep.ts";
 import type { SweepEvent, SweepPlan } from "./sweep/sweep-events.ts";
 import type { SweepRecipeInput } from "./sweep/recipe/sweep-recipe.ts";
 import type { SweepResults } from "./sweep/results/sweep-results.ts";
-import type { TrainConfigInput } from "./train/train-config.ts";
-import type { TrainEvent } from "./train/train-events.ts";
+import type { TrainConfigInput } from "./train/pretrain-config.ts";
+import type { TrainEvent } from "./train/pretrain-events.ts";
 import { pretrain } from "./train/pretrain.ts";
-import type { TrainRecord } from "./train/train-record.ts";
+import type { TrainRecord } from "./train/pretrain-record.ts";
 import { drawLossChart } from "./report/loss-chart.ts";
 import { readResults } from "./sweep/results/read-results.ts";
 import { type Report, type ReportOptions, writeReport } from "./report/sweep/write-report.ts";
@@ -383,7 +383,7 @@ export { type MethodId, methods } from "./methods/index.ts";
 export { type PresetId, presets } from "./recipe/presets/index.ts";
 export type { KvCacheDType } from "./nn/kv-cache.ts";
 export type { PipelineEvent } from "./run/events.ts";
-export { type TrainConfigInput, trainConfigSchema } from "./train/train-config.ts";
+export { type TrainConfigInput, trainConfigSchema } from "./train/pretrain-config.ts";
 export { openResults, type QueryResult, queryResults } from "./sweep/results/open-results.ts";
 export type { PlannedPoint, SweepEvent, SweepPlan } from "./sweep/sweep-events.ts";
 export { sweepJsonSchema } from "./sweep/recipe/sweep-json-schema.ts";
@@ -398,8 +398,8 @@ export type {
   TaskFigures,
   TextFigures,
 } from "./sweep/results/sweep-results.ts";
-export type { TrainEvent, TrainPlan } from "./train/train-events.ts";
-export type { TrainRecord } from "./train/train-record.ts";
+export type { TrainEvent, TrainPlan } from "./train/pretrain-events.ts";
+export type { TrainRecord } from "./train/pretrain-record.ts";
 export {
   type ExportDType,
   type ExportFormat,

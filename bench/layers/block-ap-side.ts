@@ -20,7 +20,7 @@ import { parseScheme } from "../../src/quant/scheme.ts";
 import { elementCount } from "../../src/tensor/shape.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import type { Parameter } from "../../src/training/parameter.ts";
-import { train } from "../../src/training/train.ts";
+import { runTraining } from "../../src/training/training-loop.ts";
 import { hashedValues } from "./hashed-values.ts";
 
 const [hidden, ffn, heads, kvHeads, tokens, steps] = process.argv.slice(2).map(Number);
@@ -88,7 +88,7 @@ const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 let startedMs = 0;
 const say = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value)}\n`);
 say({ ready: true });
-await train({
+await runTraining({
   parameters,
   steps,
   schedule: { kind: "constant" },

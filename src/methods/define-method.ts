@@ -7,7 +7,7 @@ import type { QTensor } from "../quant/q-tensor.ts";
 import type { Scheme } from "../quant/scheme.ts";
 import type { TrainableModel } from "../nn/trainable-model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { StepReport } from "../training/train.ts";
+import type { StepReport } from "../training/training-loop.ts";
 import type { TrainingProgress, TrainingStore } from "../training/training-store.ts";
 
 /** Where a method stands in a recipe: transforms*, exactly one quantizer, finishers*. */

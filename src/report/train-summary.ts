@@ -1,5 +1,5 @@
-import type { TrainPlan } from "../train/train-events.ts";
-import type { TrainRecord } from "../train/train-record.ts";
+import type { TrainPlan } from "../train/pretrain-events.ts";
+import type { TrainRecord } from "../train/pretrain-record.ts";
 import { figures } from "../evaluation/figures.ts";
 import {
   formatBytes,

@@ -1,4 +1,4 @@
-import type { StepReport } from "../training/train.ts";
+import type { StepReport } from "../training/training-loop.ts";
 import type { TrainingProgress } from "../training/training-store.ts";
 
 /** Points of a loss curve that are kept for the record. */

@@ -1,8 +1,8 @@
 import type { Backend } from "../backend/backend.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
 import { status } from "../platform/node.ts";
-import { parseTrainConfig, type TrainConfigInput } from "../train/train-config.ts";
-import { planTraining } from "../train/train-plan.ts";
+import { parseTrainConfig, type TrainConfigInput } from "../train/pretrain-config.ts";
+import { planPretraining } from "../train/pretrain-plan.ts";
 import { choosePrecision } from "../training/choose-precision.ts";
 import type { PointEstimate } from "./sweep-events.ts";
 
@@ -30,7 +30,7 @@ export async function estimateTraining(
   const { window: length = Math.min(usualWindow, decoder.contextLength) } = data;
   const windows = { length, count: Math.max(1, textTokens / length) };
   const precision = choosePrecision(config.precision, backend);
-  const plan = planTraining(config, decoder, { textTokens, windows }, precision);
+  const plan = planPretraining(config, decoder, { textTokens, windows }, precision);
   const { steps, tokensPerStep, memoryBytes } = plan;
   return {
     makeSeconds: (passes * 2 * parameters * steps * tokensPerStep) / flops,

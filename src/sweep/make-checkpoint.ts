@@ -2,7 +2,7 @@ import type { Backend } from "../backend/backend.ts";
 import type { BackendOptions } from "../backend/registry.ts";
 import { exists, runInHelper } from "../platform/node.ts";
 import type { QuantizeOptions } from "../recipe/quantize-options.ts";
-import type { TrainConfigInput } from "../train/train-config.ts";
+import type { TrainConfigInput } from "../train/pretrain-config.ts";
 import type { PointWork } from "./recipe/expanded-point.ts";
 import { readCheckpointRecord } from "./recipe/given-checkpoints.ts";
 import type { CheckpointRecord } from "./results/sweep-results.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createReferenceBackend } from "../kernels/reference/index.ts";
 import { InitialWeights } from "./initial-weights.ts";
-import { decoderConfigOf, parseTrainConfig } from "./train-config.ts";
+import { decoderConfigOf, parseTrainConfig } from "./pretrain-config.ts";
 
 const { model } = parseTrainConfig({
   model: { hidden_size: 32, intermediate_size: 48, num_hidden_layers: 8, num_attention_heads: 4 },

@@ -5,7 +5,7 @@ import { loadTokenizer } from "../tokenizers/load-tokenizer.ts";
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
 import { type Windows, windowsOver } from "../training/token-batches.ts";
 import { UsageError } from "../util/errors.ts";
-import type { TrainConfig } from "./train-config.ts";
+import type { TrainConfig } from "./pretrain-config.ts";
 import { readTexts, tokenize } from "./tokenize-texts.ts";
 
 /** Tokenizer and windows of a training. */

@@ -3,10 +3,10 @@ import type { DownloadProgress } from "../hub/download-progress.ts";
 import type { ResumeChoice } from "../recipe/resume-choice.ts";
 import type { OpenedModel } from "../runtime/load.ts";
 import type { TapePrecision } from "../tensor/tape.ts";
-import type { TrainTexts } from "./identify-training.ts";
-import type { TrainConfig } from "./train-config.ts";
-import type { TrainEvent } from "./train-events.ts";
-import type { TrainRecord } from "./train-record.ts";
+import type { TrainTexts } from "./identify-pretraining.ts";
+import type { TrainConfig } from "./pretrain-config.ts";
+import type { TrainEvent } from "./pretrain-events.ts";
+import type { TrainRecord } from "./pretrain-record.ts";
 
 /** What a training needs besides its configuration. */
 export interface PretrainOptions {

@@ -9,21 +9,21 @@ import { asEvents, openOriginal } from "../run/open-original.ts";
 import { type Run, runInFolder } from "../run/run.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { choosePrecision } from "../training/choose-precision.ts";
-import { nextTokenLoss } from "../training/differentiate.ts";
+import { nextTokenLoss } from "../training/next-token-loss.ts";
 import type { Parameter } from "../training/parameter.ts";
 import { TokenBatches } from "../training/token-batches.ts";
-import { train } from "../training/train.ts";
+import { runTraining } from "../training/training-loop.ts";
 import type { TrainingProgress } from "../training/training-store.ts";
-import { describeTraining } from "./describe-training.ts";
-import { hashTexts, identifyTraining } from "./identify-training.ts";
+import { describePretraining } from "./describe-pretraining.ts";
+import { hashTexts, identifyPretraining } from "./identify-pretraining.ts";
 import { prepareData, type TrainingData } from "./prepare-data.ts";
 import type { PretrainJob, PretrainOptions } from "./pretrain-job.ts";
 import { startModel } from "./start-model.ts";
 import { StepMeter } from "./step-meter.ts";
-import { parseTrainConfig, type TrainConfigInput } from "./train-config.ts";
-import type { TrainPlan } from "./train-events.ts";
-import { learningRateOf, optimizerOf, planTraining, scheduleOf } from "./train-plan.ts";
-import type { TrainRecord } from "./train-record.ts";
+import { parseTrainConfig, type TrainConfigInput } from "./pretrain-config.ts";
+import type { TrainPlan } from "./pretrain-events.ts";
+import { learningRateOf, optimizerOf, planPretraining, scheduleOf } from "./pretrain-plan.ts";
+import type { TrainRecord } from "./pretrain-record.ts";
 import { validationLoss } from "./validation-loss.ts";
 import { writeTrainedModel } from "./write-trained-model.ts";
 
@@ -49,7 +49,7 @@ export async function pretrain(
   try {
     const texts = await hashTexts(config);
     const checkpoint = opened?.checkpoint ?? null;
-    const identity = await identifyTraining(config, texts, { checkpoint, precision }, backend);
+    const identity = await identifyPretraining(config, texts, { checkpoint, precision }, backend);
     const inputs = [opened?.directory, config.tokenizer].filter((path) => typeof path === "string");
     const start = { out, identity, overwrite, resume, inputs, keepsWorkAtFault: true };
     const job = { config, opened, texts, precision, options };
@@ -74,7 +74,7 @@ async function trainInFolder(job: PretrainJob, run: Run): Promise<TrainRecord> {
     signal,
   });
   const start = startModel(job, data);
-  const plan = planTraining(config, start.config, data, precision);
+  const plan = planPretraining(config, start.config, data, precision);
   emit({ type: "plan", plan });
   expectMemory(plan.memoryBytes, lessMemory);
   const bare = await DecoderModel.open(backend, start.config, start.weights);
@@ -88,7 +88,7 @@ async function trainInFolder(job: PretrainJob, run: Run): Promise<TrainRecord> {
       tensors: model.tensors,
       dtype: config.dtype,
     });
-    const record = describeTraining(job, run, { plan, progress, sizeBytes });
+    const record = describePretraining(job, run, { plan, progress, sizeBytes });
     await writeText(run.folder.file("run.json"), formatJson(record));
     await writeText(run.folder.file("loss.svg"), options.drawLosses(record));
     return record;
@@ -133,7 +133,7 @@ async function trainSteps(
   const { windows = 0, every = Math.ceil(steps / 10) } = config.validation ?? {};
   const { validation: held } = data;
   const measure = held && (() => validationLoss(backend, model, held, windows, signal));
-  return train({
+  return runTraining({
     parameters,
     steps,
     accumulation,

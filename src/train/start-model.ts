@@ -6,7 +6,7 @@ import { UsageError } from "../util/errors.ts";
 import { InitialWeights } from "./initial-weights.ts";
 import type { TrainingData } from "./prepare-data.ts";
 import type { PretrainJob } from "./pretrain-job.ts";
-import { decoderConfigOf, type ModelShape, modelJson } from "./train-config.ts";
+import { decoderConfigOf, type ModelShape, modelJson } from "./pretrain-config.ts";
 
 /** A model before its first step. */
 export interface StartModel {

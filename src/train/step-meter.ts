@@ -1,8 +1,8 @@
 import { meansOfSpans, TrainingPace } from "../run/training-record.ts";
-import type { StepReport } from "../training/train.ts";
+import type { StepReport } from "../training/training-loop.ts";
 import type { TrainingProgress } from "../training/training-store.ts";
-import type { TrainEvent, TrainPlan } from "./train-events.ts";
-import type { LossPoint } from "./train-record.ts";
+import type { TrainEvent, TrainPlan } from "./pretrain-events.ts";
+import type { LossPoint } from "./pretrain-record.ts";
 
 /** Share of each new loss in the smoothed one, after the first steps. */
 const smoothing = 0.05;

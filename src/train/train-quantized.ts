@@ -9,7 +9,7 @@ import { describeTraining, TrainingPace } from "../run/training-record.ts";
 import type { TrainingStates } from "../run/training-states.ts";
 import { CheckpointWeights } from "../formats/checkpoint-weights.ts";
 import { type OpenedModel, openModel } from "../runtime/load.ts";
-import type { StepReport } from "../training/train.ts";
+import type { StepReport } from "../training/training-loop.ts";
 import type { TrainingProgress } from "../training/training-store.ts";
 import { UsageError } from "../util/errors.ts";
 import { trainableWeights } from "./trainable-weights.ts";

@@ -7,7 +7,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
 import { NumericError } from "../util/errors.ts";
 import { countNonFiniteBits, floatsToBfloats, floatsToHalves } from "../util/half.ts";
-import type { TrainConfig } from "./train-config.ts";
+import type { TrainConfig } from "./pretrain-config.ts";
 
 const torchNames = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const;
 

@@ -7,9 +7,9 @@ import { readModelConfig } from "../../src/models/index.ts";
 import { TrainableModel } from "../../src/nn/trainable-model.ts";
 import type { WeightSource } from "../../src/nn/weight-source.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { nextTokenLoss } from "../../src/training/differentiate.ts";
+import { nextTokenLoss } from "../../src/training/next-token-loss.ts";
 import type { Parameter } from "../../src/training/parameter.ts";
-import { type MicroBatch, train } from "../../src/training/train.ts";
+import { type MicroBatch, runTraining } from "../../src/training/training-loop.ts";
 import { subjects } from "../conformance/subjects.ts";
 import { formulaWeight } from "./formula-weights.ts";
 
@@ -110,7 +110,7 @@ describe.each(subjects)("$title trains as PyTorch does", ({ missing, open }) => 
         }
       }
       const norms: number[] = [];
-      const { losses } = await train({
+      const { losses } = await runTraining({
         parameters,
         steps: known.norms.length,
         clip: settings.clip,

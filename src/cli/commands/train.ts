@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { formatTrainSummary } from "../../report/train-summary.ts";
-import { type TrainConfigInput, trainFields } from "../../train/train-config.ts";
+import { type TrainConfigInput, trainFields } from "../../train/pretrain-config.ts";
 import { formatCommand } from "../../util/shell-command.ts";
 import { UsageError } from "../../util/errors.ts";
 import { addFieldOptions, readFields } from "../field-options.ts";

@@ -6,7 +6,7 @@ import { QTensor } from "../../quant/q-tensor.ts";
 import { UnsupportedError } from "../../util/errors.ts";
 import { defineMethod, type ModelProblem, type TrainedModel } from "../define-method.ts";
 import { freezeAll } from "../shared/latent-weights.ts";
-import { trainParameters } from "../shared/train-model.ts";
+import { trainParameters } from "../shared/train-parameters.ts";
 import {
   paperRate,
   rateForWidth,

@@ -13,7 +13,7 @@ import type { WeightSource } from "../../nn/weight-source.ts";
 import { parseScheme } from "../../quant/scheme.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { directionErrorGradient, klDivergenceGradient } from "../../tensor/training-ops.ts";
-import type { StepReport } from "../../training/train.ts";
+import type { StepReport } from "../../training/training-loop.ts";
 import { MemoryStore } from "../../training/training-store.ts";
 import { CancelledError, UsageError } from "../../util/errors.ts";
 import { Prng } from "../../util/prng.ts";

@@ -10,7 +10,7 @@ import { distill, distillationOptions, expectTeacher } from "../shared/distillat
 import { freezeAll } from "../shared/latent-weights.ts";
 import { flag, positive } from "../shared/option-kinds.ts";
 import { storesSignValues } from "../shared/sign-values.ts";
-import { trainParameters } from "../shared/train-model.ts";
+import { trainParameters } from "../shared/train-parameters.ts";
 import {
   type TrainingDefaults,
   trainingEffort,

@@ -7,7 +7,7 @@ import { parseScheme } from "../../quant/scheme.ts";
 import { CheckpointWeights } from "../../formats/checkpoint-weights.ts";
 import { openModel } from "../../runtime/load.ts";
 import { Tensor } from "../../tensor/tensor.ts";
-import type { StepReport } from "../../training/train.ts";
+import type { StepReport } from "../../training/training-loop.ts";
 import { MemoryStore } from "../../training/training-store.ts";
 import { UsageError } from "../../util/errors.ts";
 import { Prng } from "../../util/prng.ts";

@@ -4,7 +4,7 @@ import { squaredErrorGradient } from "../../tensor/training-ops.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { choosePrecision } from "../../training/choose-precision.ts";
 import type { Parameter } from "../../training/parameter.ts";
-import type { MicroBatch } from "../../training/train.ts";
+import type { MicroBatch } from "../../training/training-loop.ts";
 import { type Pair, releasePair } from "./window-pairs.ts";
 
 /** Mean squared error of a block's outputs, `Σ (y − target)²/n` over n elements; its gradients. */

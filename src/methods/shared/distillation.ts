@@ -3,9 +3,9 @@ import type { TrainableModel } from "../../nn/trainable-model.ts";
 import { type Seed, Tape, type TapePrecision } from "../../tensor/tape.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { directionErrorGradient, klDivergenceGradient } from "../../tensor/training-ops.ts";
-import type { TokenBatch } from "../../training/differentiate.ts";
+import type { TokenBatch } from "../../training/next-token-loss.ts";
 import type { Parameter } from "../../training/parameter.ts";
-import type { MicroBatch } from "../../training/train.ts";
+import type { MicroBatch } from "../../training/training-loop.ts";
 import { UsageError } from "../../util/errors.ts";
 import { nonNegative } from "./option-kinds.ts";
 

@@ -1,7 +1,7 @@
 import { Linear, type LinearLike, type LinearSlot } from "../../nn/linear.ts";
 import { floatLinear } from "../../nn/scale-channels.ts";
 import { FakeQuantized } from "../../quant/fake-quantized.ts";
-import { train } from "../../training/train.ts";
+import { runTraining } from "../../training/training-loop.ts";
 import type { TrainingProgress } from "../../training/training-store.ts";
 import { mean } from "../../util/sums.ts";
 import type { QuantizedBlock, WholeBlockProblem } from "../define-method.ts";
@@ -53,7 +53,7 @@ export async function trainBlock(
   const steps = Math.max(1, Math.ceil((training.epochs * pairs.count) / training.batch));
   const perEpoch = Math.ceil(pairs.count / training.batch);
   try {
-    const progress = await train({
+    const progress = await runTraining({
       parameters,
       steps,
       clip: training.clip === 0 ? null : training.clip,

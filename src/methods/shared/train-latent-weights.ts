@@ -2,7 +2,7 @@ import type { ScaleStart } from "../../quant/grid.ts";
 import type { Scheme } from "../../quant/scheme.ts";
 import type { ModelProblem, TrainedModel } from "../define-method.ts";
 import { LatentWeights } from "./latent-weights.ts";
-import { trainParameters } from "./train-model.ts";
+import { trainParameters } from "./train-parameters.ts";
 import {
   rateForWidth,
   type TrainingDefaults,

@@ -4,7 +4,7 @@ import { status } from "../../platform/node.ts";
 import { hasFixedActivations, parseScheme } from "../../quant/scheme.ts";
 import type { FewbitError } from "../../util/errors.ts";
 import { nearestName } from "../../util/nearest.ts";
-import { parseTrainConfig } from "../../train/train-config.ts";
+import { parseTrainConfig } from "../../train/pretrain-config.ts";
 import { needsText, parseRecipe } from "../../recipe/parse-recipe.ts";
 import { isExcluded, listOf, presetOf } from "./expand-recipe.ts";
 import type { ExpandedPoint } from "./expanded-point.ts";

@@ -1,6 +1,6 @@
 import { parseScheme } from "../../quant/scheme.ts";
 import type { RecipeInput } from "../../recipe/recipe.ts";
-import type { TrainConfigInput } from "../../train/train-config.ts";
+import type { TrainConfigInput } from "../../train/pretrain-config.ts";
 import type { ExpandedPoint, Surroundings } from "./expanded-point.ts";
 import type { GivenCheckpoint } from "./given-checkpoints.ts";
 import type { TrainingVariant } from "./other-variants.ts";

@@ -1,6 +1,6 @@
 import type { AverageId } from "../../evaluation/tasks/averages.ts";
 import type { RecipeInput } from "../../recipe/recipe.ts";
-import type { TrainConfigInput } from "../../train/train-config.ts";
+import type { TrainConfigInput } from "../../train/pretrain-config.ts";
 import type { SweepPoint } from "../results/sweep-results.ts";
 import type { GivenCheckpoint } from "./given-checkpoints.ts";
 import type { SweepRecipe } from "./sweep-recipe.ts";

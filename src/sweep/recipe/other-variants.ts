@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { trainConfigSchema } from "../../train/train-config.ts";
+import { trainConfigSchema } from "../../train/pretrain-config.ts";
 
 const text = z.string().min(1);
 const label = text.optional();

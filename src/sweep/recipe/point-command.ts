@@ -5,7 +5,7 @@ import {
   type RecipeInput,
   recipeSchema,
 } from "../../recipe/recipe.ts";
-import { type TrainConfigInput, trainConfigSchema } from "../../train/train-config.ts";
+import { type TrainConfigInput, trainConfigSchema } from "../../train/pretrain-config.ts";
 import { formatCommand } from "../../util/shell-command.ts";
 import type { CheckpointRecord } from "../results/sweep-results.ts";
 import type { ExpandedPoint } from "./expanded-point.ts";

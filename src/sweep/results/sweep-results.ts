@@ -3,7 +3,7 @@ import type { OwnAverage } from "../../evaluation/tasks/averages.ts";
 import type { TaskScore } from "../../evaluation/tasks/task.ts";
 import type { MachineDescription } from "../../platform/node.ts";
 import type { RunRecord } from "../../run/run-record.ts";
-import type { TrainRecord } from "../../train/train-record.ts";
+import type { TrainRecord } from "../../train/pretrain-record.ts";
 
 /** What came of a quantization or a training, as its `run.json` has it. */
 export type CheckpointRecord = RunRecord | TrainRecord;

@@ -4,11 +4,11 @@ import type { TrainingProgress } from "../training/training-store.ts";
 import { version } from "../util/version.ts";
 import type { PretrainJob } from "./pretrain-job.ts";
 import { thinOut } from "./step-meter.ts";
-import type { TrainPlan } from "./train-events.ts";
-import type { TrainRecord } from "./train-record.ts";
+import type { TrainPlan } from "./pretrain-events.ts";
+import type { TrainRecord } from "./pretrain-record.ts";
 
 /** Describes a training whose weights are written. */
-export function describeTraining(
+export function describePretraining(
   { config, opened, texts, precision, options }: PretrainJob,
   { clock, startedAt, resumptions }: Run,
   done: {

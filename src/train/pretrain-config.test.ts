@@ -5,8 +5,8 @@ import {
   type ModelShape,
   parseTrainConfig,
   type TrainConfigInput,
-} from "./train-config.ts";
-import { learningRateOf, optimizerOf, planTraining } from "./train-plan.ts";
+} from "./pretrain-config.ts";
+import { learningRateOf, optimizerOf, planPretraining } from "./pretrain-plan.ts";
 import type { TrainingData } from "./prepare-data.ts";
 
 const model = {
@@ -25,7 +25,7 @@ const data = {
 
 const planOf = (change: object) => {
   const config = parseTrainConfig({ ...small, ...change });
-  return planTraining(config, decoderConfigOf(config.model as ModelShape, 300), data, "f32");
+  return planPretraining(config, decoderConfigOf(config.model as ModelShape, 300), data, "f32");
 };
 
 describe("the length of a training", () => {

@@ -1,5 +1,5 @@
 import type { DownloadProgress } from "../hub/download-progress.ts";
-import type { TrainRecord } from "./train-record.ts";
+import type { TrainRecord } from "./pretrain-record.ts";
 
 /** What a training will do, known before its first step. */
 export interface TrainPlan {

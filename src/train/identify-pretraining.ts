@@ -5,8 +5,8 @@ import { joinPath, sha256OfFile } from "../platform/node.ts";
 import type { TapePrecision } from "../tensor/tape.ts";
 import { version } from "../util/version.ts";
 import { flatten, identifyCheckpoint, type RunIdentity } from "../run/identity.ts";
-import type { TrainConfig } from "./train-config.ts";
-import type { TextRecord } from "./train-record.ts";
+import type { TrainConfig } from "./pretrain-config.ts";
+import type { TextRecord } from "./pretrain-record.ts";
 
 /** Texts of a training, hashed. */
 export interface TrainTexts {
@@ -30,7 +30,7 @@ export async function hashTexts({ data, validation }: TrainConfig): Promise<Trai
  * not count, nor how often a state is kept.
  * @throws FormatError when a file is missing
  */
-export async function identifyTraining(
+export async function identifyPretraining(
   config: TrainConfig,
   texts: TrainTexts,
   start: { readonly checkpoint: Checkpoint | null; readonly precision: TapePrecision },

@@ -4,7 +4,7 @@ import { Tensor } from "../tensor/tensor.ts";
 import { CancelledError, NumericError, UsageError } from "../util/errors.ts";
 import { Prng } from "../util/prng.ts";
 import type { Parameter } from "./parameter.ts";
-import { type MicroBatch, train, type TrainOptions } from "./train.ts";
+import { type MicroBatch, runTraining, type TrainOptions } from "./training-loop.ts";
 import { MemoryStore } from "./training-store.ts";
 
 const backend = createReferenceBackend();
@@ -37,7 +37,7 @@ const settings = {
 describe("train", () => {
   test("brings a quadratic loss down to its noise", async () => {
     const { parameters, loss } = noisyProblem();
-    const { losses, step } = await train({ ...settings, parameters, loss });
+    const { losses, step } = await runTraining({ ...settings, parameters, loss });
     expect(step).toBe(40);
     expect(losses[0]).toBeGreaterThan(5);
     expect(losses.at(-1)).toBeLessThan(0.3);
@@ -45,7 +45,7 @@ describe("train", () => {
 
   test("a cancelled run that is resumed ends at the same values", async () => {
     const whole = noisyProblem();
-    const all = await train({ ...settings, parameters: whole.parameters, loss: whole.loss });
+    const all = await runTraining({ ...settings, parameters: whole.parameters, loss: whole.loss });
 
     const store = new MemoryStore();
     const controller = new AbortController();
@@ -53,10 +53,16 @@ describe("train", () => {
     const onStep = ({ step }: { step: number }) => {
       if (step === 17) controller.abort();
     };
-    const stopped = train({ ...settings, ...first, store, onStep, signal: controller.signal });
+    const stopped = runTraining({
+      ...settings,
+      ...first,
+      store,
+      onStep,
+      signal: controller.signal,
+    });
     await expect(stopped).rejects.toThrow(CancelledError);
     const second = noisyProblem();
-    const rest = await train({ ...settings, ...second, store });
+    const rest = await runTraining({ ...settings, ...second, store });
 
     expect(rest.losses).toEqual(all.losses);
     expect(await second.parameters[0].value.read()).toEqual(await whole.parameters[0].value.read());
@@ -65,7 +71,7 @@ describe("train", () => {
   test("micro-batches of one step are averaged", async () => {
     const gradientOf = async (batches: readonly number[][]): Promise<unknown> => {
       const value = vector([1, 1]);
-      const { losses } = await train({
+      const { losses } = await runTraining({
         ...settings,
         steps: 1,
         accumulation: batches.length,
@@ -83,7 +89,7 @@ describe("train", () => {
   test("without a gradient a parameter stays", async () => {
     const moved = vector([1]);
     const still = vector([1]);
-    await train({
+    await runTraining({
       ...settings,
       steps: 2,
       parameters: [
@@ -100,7 +106,13 @@ describe("train", () => {
     const { parameters, loss } = noisyProblem();
     const measure = async () => (await parameters[0].value.read())[0];
     const validation = { every: 4, measure };
-    const { validations } = await train({ ...settings, steps: 10, parameters, loss, validation });
+    const { validations } = await runTraining({
+      ...settings,
+      steps: 10,
+      parameters,
+      loss,
+      validation,
+    });
     expect(validations.map(({ step }) => step)).toEqual([0, 4, 8, 10]);
   });
 });
@@ -121,15 +133,15 @@ describe("what goes wrong", () => {
 
   test("a gradient that is not finite stops the run at its step and names where it began", async () => {
     const options = constant([1], [[Number.NaN], [Number.NaN], [1]]);
-    await expect(train(options)).rejects.toThrow(NumericError);
-    await expect(train(options)).rejects.toThrow(/step 1; .*first at layer 1/);
+    await expect(runTraining(options)).rejects.toThrow(NumericError);
+    await expect(runTraining(options)).rejects.toThrow(/step 1; .*first at layer 1/);
     for (const { value } of options.parameters) expect((await value.read())[0]).toBe(1);
   });
 
   test("a loss that is not finite stops the run, and the last good state is kept", async () => {
     const store = new MemoryStore();
     const options = { ...constant([1, 1, 1, Number.NaN], [[1]]), store, checkpointEvery: 2 };
-    const error: unknown = await train(options).catch((reason: unknown) => reason);
+    const error: unknown = await runTraining(options).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(NumericError);
     expect((error as NumericError).message).toMatch(/the loss \(NaN\).* step 4/);
     expect((error as NumericError).hint).toMatch(/state after step 2 is kept/);
@@ -138,14 +150,14 @@ describe("what goes wrong", () => {
 
   test("a loss that stays above where it began stops the run", async () => {
     const rising = Array.from({ length: 400 }, (_, step) => (step < 20 ? 2 : 3));
-    const run = train({ ...constant(rising, [[1]]), steps: 400 });
+    const run = runTraining({ ...constant(rising, [[1]]), steps: 400 });
     await expect(run).rejects.toThrow(/diverges: at step \d+ the smoothed loss is 2\.\d+/);
   });
 
   test("a loss that leaps away at once stops the run, and the state before the leap is kept", async () => {
     const store = new MemoryStore();
     const leap = [2, 2, 2, ...Array.from({ length: 397 }, (_, step) => 900 - step)];
-    const run = train({ ...constant(leap, [[1]]), steps: 400, store, checkpointEvery: 2 });
+    const run = runTraining({ ...constant(leap, [[1]]), steps: 400, store, checkpointEvery: 2 });
     const error: unknown = await run.catch((reason: unknown) => reason);
     expect((error as NumericError).message).toMatch(
       /above the starting loss of 2\.\d+; the largest gradient is that of layer 0/,
@@ -155,7 +167,7 @@ describe("what goes wrong", () => {
 
   test("a loss that rises and comes back does not", async () => {
     const hump = Array.from({ length: 400 }, (_, step) => (step > 20 && step < 40 ? 3 : 2));
-    expect((await train({ ...constant(hump, [[1]]), steps: 400 })).step).toBe(400);
+    expect((await runTraining({ ...constant(hump, [[1]]), steps: 400 })).step).toBe(400);
   });
 
   test.each([
@@ -177,8 +189,8 @@ describe("what goes wrong", () => {
       throw new Error("no work expected");
     };
     const options = { ...settings, parameters, loss, ...change } as TrainOptions;
-    await expect(train(options)).rejects.toThrow(UsageError);
-    await expect(train(options)).rejects.toThrow(message);
+    await expect(runTraining(options)).rejects.toThrow(UsageError);
+    await expect(runTraining(options)).rejects.toThrow(message);
     expect(calls).toBe(0);
   });
 });

@@ -10,8 +10,8 @@ import type { AdamWSettings } from "../training/adamw.ts";
 import { expectSchedule, type Schedule } from "../training/schedule.ts";
 import type { TapePrecision } from "../tensor/tape.ts";
 import type { TrainingData } from "./prepare-data.ts";
-import type { TrainConfig } from "./train-config.ts";
-import type { TrainPlan } from "./train-events.ts";
+import type { TrainConfig } from "./pretrain-config.ts";
+import type { TrainPlan } from "./pretrain-events.ts";
 
 const newLearningRate = 1e-3;
 /** A model that was trained before is not thrown off its way. */
@@ -46,7 +46,7 @@ export interface TextSize extends Pick<TrainingData, "textTokens"> {
 }
 
 /** Says what a training will do. @throws UsageError when its schedule does not fit its length */
-export function planTraining(
+export function planPretraining(
   config: TrainConfig,
   decoder: DecoderConfig,
   data: TextSize,

@@ -2,7 +2,7 @@ import type { HubOrigin } from "../hub/resolve-model.ts";
 import type { MachineDescription } from "../platform/node.ts";
 import type { Usage } from "../run/run-clock.ts";
 import type { Validation } from "../training/training-store.ts";
-import type { TrainConfig } from "./train-config.ts";
+import type { TrainConfig } from "./pretrain-config.ts";
 
 /** A text that was read. */
 export interface TextRecord {

@@ -3,7 +3,7 @@ import { Tensor } from "../tensor/tensor.ts";
 import { crossEntropyGradient } from "../tensor/training-ops.ts";
 import type { Parameter } from "./parameter.ts";
 import { nextTokenTargets } from "./token-batches.ts";
-import type { LossTerm, MicroBatch } from "./train.ts";
+import type { LossTerm, MicroBatch } from "./training-loop.ts";
 
 /** A loss of something's output, and where its backward pass starts. */
 interface SeededLoss {

@@ -1,10 +1,10 @@
 import type { TapePrecision } from "../../tensor/tape.ts";
 import type { AdamWSettings } from "../../training/adamw.ts";
 import { choosePrecision } from "../../training/choose-precision.ts";
-import { nextTokenLoss, type TokenBatch } from "../../training/differentiate.ts";
+import { nextTokenLoss, type TokenBatch } from "../../training/next-token-loss.ts";
 import type { Parameter } from "../../training/parameter.ts";
 import { listOfWindows, TokenBatches } from "../../training/token-batches.ts";
-import { type MicroBatch, train } from "../../training/train.ts";
+import { type MicroBatch, runTraining } from "../../training/training-loop.ts";
 import type { TrainingProgress } from "../../training/training-store.ts";
 import type { ModelProblem } from "../define-method.ts";
 import { scheduleOf, type TrainingLength, type TrainingOptions } from "./training-options.ts";
@@ -33,7 +33,7 @@ export async function trainParameters(
   const batches = new TokenBatches(listOfWindows(windows), drawn);
   const predicted = targets && new TokenBatches(listOfWindows(targets), drawn);
   const precision = choosePrecision(options.precision, model.model.backend);
-  return train({
+  return runTraining({
     parameters,
     optimizer,
     steps: length.steps,

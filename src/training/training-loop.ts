@@ -87,7 +87,7 @@ export interface TrainOptions {
  * @throws UsageError when the options cannot be carried out
  * @throws CancelledError when `signal` is aborted
  */
-export async function train(options: TrainOptions): Promise<TrainingProgress> {
+export async function runTraining(options: TrainOptions): Promise<TrainingProgress> {
   expectOptions(options);
   const run = new TrainingRun(options);
   try {
