@@ -1,32 +1,40 @@
 import { Command } from "commander";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { type RecipeInput, recipeFields } from "../recipe/recipe.ts";
+import type { Method } from "../methods/define-method.ts";
+import { type MethodId, methods } from "../methods/index.ts";
+import { optionFields, type RecipeInput, recipeFields } from "../recipe/recipe.ts";
 import { recipeWords } from "../sweep/recipe/reproduce-command.ts";
 import { elementOf } from "../util/field-words.ts";
 import type { Field } from "../util/fields.ts";
 import { addFieldOptions, flagNames, readFields } from "./field-options.ts";
+import { addMethodOptions, pickMethodOptions } from "./method-options.ts";
 
 const chain = { method: "gptq", scheme: "w4g32" } as const;
 
 function parse(words: readonly string[]): Command {
   const command = new Command().argument("<model>").exitOverride();
   addFieldOptions(command, recipeFields);
+  addMethodOptions(command);
   return command.parse(words, { from: "user" });
 }
 
-/** A value that a field does not have by itself. */
+/** A value that a field does not have by itself, and that it can have. */
 function valueFor(field: Field): unknown {
   const { schema, choices } = field;
   const element = elementOf(field);
   const isList = schema instanceof z.ZodArray;
   if (choices) return isList ? choices : choices.at(-1);
   if (schema instanceof z.ZodBoolean) return field.byDefault !== true;
-  if (schema instanceof z.ZodNumber) return 7;
-  if (schema instanceof z.ZodEnum) return schema.options.at(-1);
+  if (schema instanceof z.ZodNumber) {
+    const values = [7, 0.25].filter((value) => schema.safeParse(value).success);
+    return values.find((value) => value !== field.byDefault);
+  }
+  if (schema instanceof z.ZodEnum) return schema.options.find((each) => each !== field.byDefault);
   if (!(element instanceof z.ZodObject)) return isList ? ["a b", "c=1"] : "a b";
   const [first, second] = Object.keys(element.shape);
-  if (field.unit?.includes("[")) return [{ [first]: "a=b" }, { [first]: "c d", [second]: 0.5 }];
+  if (field.unit?.includes("["))
+    return [{ [first]: "a=b" }, { [first]: "a=3", [second]: 1 }, { [first]: "c d", [second]: 0.5 }];
   return [{ [first]: "re:a=b", [second]: "w2" }];
 }
 
@@ -57,6 +65,24 @@ describe("the fields of a recipe", () => {
       expect(readFields(command)).toEqual({ ...chain, ...given, out });
     },
   );
+
+  const options = Object.values<Method>(methods).flatMap((method) =>
+    optionFields(method).map((field) => [method.id as MethodId, field.path[0], field] as const),
+  );
+  test.each(options)("so is the option of %s: %s", (id, name, field) => {
+    const chosen = { [name]: valueFor(field) };
+    const { role } = methods[id];
+    const step = { method: id, options: chosen };
+    const place = { transform: "transforms", finisher: "finishers" }[role as "transform"];
+    const recipe = {
+      ...chain,
+      model: "model",
+      out: "out",
+      ...(place ? { [place]: [step] } : step),
+    };
+    const command = parse(recipeWords(recipe, "made", (path) => path));
+    expect(pickMethodOptions([methods[id]], command.opts()).get(id)).toEqual(chosen);
+  });
 
   test("all but the model and the options of methods can be said, each by a flag of its own", () => {
     const flags = recipeFields.map(({ flag }) => flag);

@@ -1,18 +1,16 @@
 import { type Command, Option } from "commander";
 import { z } from "zod";
 import type { Method } from "../methods/define-method.ts";
-import { type MethodId, methods } from "../methods/index.ts";
-import { methodFlag } from "../recipe/recipe.ts";
+import { methods } from "../methods/index.ts";
+import { optionFields } from "../recipe/recipe.ts";
 import { UsageError } from "../util/errors.ts";
-import { type Field, makeField } from "../util/fields.ts";
+import type { Field } from "../util/fields.ts";
 import { makeOption } from "./field-options.ts";
 
 /** One option of one method. */
 interface MethodOption extends Field {
   readonly method: string;
 }
-
-const groupOf = (owners: string): string => `Options of ${owners}:`;
 
 /**
  * Adds a flag for every option of every method, from the methods' schemas, in help groups by the
@@ -22,7 +20,7 @@ export function addMethodOptions(command: Command): void {
   const all = Object.values<Method>(methods).flatMap(optionsOf);
   for (const flag of new Set(all.map((option) => option.flag))) {
     const sharing = all.filter((option) => option.flag === flag);
-    command.optionsGroup(groupOf(sharing.map(({ method }) => method).join(", ")));
+    command.optionsGroup(`Options of ${sharing.map(({ method }) => method).join(", ")}:`);
     for (const option of flagsOf(sharing)) command.addOption(option);
   }
 }
@@ -38,7 +36,8 @@ export function pickMethodOptions(
   const valueOf = ({ flag }: MethodOption): unknown => given[camelCase(flag)];
   const own = new Set(chosen.flatMap(optionsOf).map((option) => option.flag));
   for (const option of Object.values<Method>(methods).flatMap(optionsOf)) {
-    if (valueOf(option) !== undefined && !own.has(option.flag)) throw notOf(chosen, option, own);
+    if (valueOf(option) !== undefined && !own.has(option.flag))
+      throw foreignOption(chosen, option, own);
   }
   const pick = (method: Method): [string, unknown][] =>
     optionsOf(method)
@@ -47,7 +46,7 @@ export function pickMethodOptions(
   return new Map(chosen.map((method) => [method.id, Object.fromEntries(pick(method))]));
 }
 
-function notOf(
+function foreignOption(
   chosen: readonly Method[],
   option: MethodOption,
   own: ReadonlySet<string>,
@@ -103,13 +102,7 @@ function wordsOf(
 }
 
 function optionsOf(method: Method): MethodOption[] {
-  return Object.entries(method.options.shape).map(([name, schema]) => ({
-    ...makeField([name], schema, {
-      group: groupOf(method.id),
-      flag: methodFlag(method.id as MethodId, name),
-    }),
-    method: method.id,
-  }));
+  return optionFields(method).map((field) => ({ ...field, method: method.id }));
 }
 
 function camelCase(name: string): string {

@@ -11,7 +11,7 @@ import {
 import { formatPlan } from "../report/plan-summary.ts";
 import { formatProgressLog, type Progress } from "../report/progress.ts";
 import { DownloadDisplay } from "./download-display.ts";
-import type { Onward } from "./interrupt.ts";
+import type { StopMessage } from "./interrupt.ts";
 import type { Terminal } from "./terminal.ts";
 
 type ProgressEvent = Extract<PipelineEvent, { type: "progress" }>;
@@ -76,7 +76,7 @@ export class QuantizationProgress {
   }
 
   /** What is said when the run is stopped now: what it finished, and how to resume it. */
-  get onward(): Onward {
+  get whenStopped(): StopMessage {
     const { blocks, of, windows, steps } = this.finished;
     if (this.finishedStage !== null) {
       return {

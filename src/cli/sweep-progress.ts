@@ -5,7 +5,7 @@ import { spreadText } from "../report/format-figure.ts";
 import { formatDuration, formatPlural, formatRemaining, printable } from "../report/format.ts";
 import { formatSweepPlan } from "../report/sweep/sweep-plan.ts";
 import { DownloadDisplay } from "./download-display.ts";
-import type { Onward } from "./interrupt.ts";
+import type { StopMessage } from "./interrupt.ts";
 import type { Terminal } from "./terminal.ts";
 
 type Counts = Extract<SweepEvent, { type: "waiting" }>["counts"];
@@ -47,7 +47,7 @@ export class SweepProgress {
   }
 
   /** What is said when the sweep is stopped now: what it finished, and how to resume it. */
-  get onward(): Onward {
+  get whenStopped(): StopMessage {
     const { counts } = this;
     return {
       message: counts

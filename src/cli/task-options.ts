@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { TaskSelection } from "../evaluation/evaluation.ts";
 import { type AverageId, averageIds } from "../evaluation/tasks/averages.ts";
 import { UsageError } from "../util/errors.ts";
+import { kebabCase } from "../util/fields.ts";
 import { choicesOption, collect, defined, nonNegativeInteger, positiveInteger } from "./options.ts";
 
 /** Options that choose tasks. */
@@ -72,6 +73,7 @@ export function expectSubject(
 function expectNone(options: Readonly<Record<string, unknown>>, why: string): void {
   const idle = Object.keys(options).find((name) => options[name] !== undefined);
   if (idle === undefined) return;
-  const flag = idle.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  throw new UsageError(`--${flag} ${why}`, { hint: "give that too, or leave the option out" });
+  throw new UsageError(`--${kebabCase(idle)} ${why}`, {
+    hint: "give that too, or leave the option out",
+  });
 }

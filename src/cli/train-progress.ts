@@ -3,7 +3,7 @@ import { formatCount, formatMoment, formatNumber } from "../report/format.ts";
 import { formatProgressLog, type Progress } from "../report/progress.ts";
 import { formatTrainPlan } from "../report/train-summary.ts";
 import { DownloadDisplay } from "./download-display.ts";
-import type { Onward } from "./interrupt.ts";
+import type { StopMessage } from "./interrupt.ts";
 import type { Terminal } from "./terminal.ts";
 
 type StepEvent = Extract<TrainEvent, { readonly type: "step" }>;
@@ -40,7 +40,7 @@ export class TrainProgress {
   }
 
   /** What is said when the run is stopped now: what it finished, and how to resume it. */
-  get onward(): Onward {
+  get whenStopped(): StopMessage {
     if (this.done === 0) {
       return { message: "nothing was written", hint: "run the same command again to start over" };
     }

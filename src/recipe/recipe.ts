@@ -2,7 +2,7 @@ import { z } from "zod";
 import { rangeEstimators } from "../calibration/statistics/activation-ranges.ts";
 import type { Method } from "../methods/define-method.ts";
 import { idsInRole, type MethodId, methods } from "../methods/index.ts";
-import { type Field, fieldsIn, fieldsOf, kebabCase } from "../util/fields.ts";
+import { type Field, fieldsIn, fieldsOf, kebabCase, makeField } from "../util/fields.ts";
 
 /*
  * Each field of a recipe is declared here and nowhere else: the flags of `fewbit quantize` with
@@ -158,12 +158,14 @@ export const recipeFields: readonly Field[] = fields.toSpliced(
 );
 
 /**
- * Returns the flag of a method's option, without dashes: of transforms and finishers with the
- * method's id before it, for several methods meet there.
+ * The options of a method as fields. Flags of transforms and finishers begin with the method's id,
+ * for several methods meet there.
  */
-export function methodFlag(method: MethodId, option: string): string {
-  const flag = kebabCase(option);
-  return methods[method].role === "quantizer" ? flag : `${method}-${flag}`;
+export function optionFields({ id, role, options: { shape } }: Method): Field[] {
+  const prefix = role === "quantizer" ? "" : `${id}-`;
+  return Object.entries(shape).map(([name, schema]) =>
+    makeField([name], schema, { group: `Options of ${id}:`, flag: prefix + kebabCase(name) }),
+  );
 }
 
 /** A recipe with its defaults, before what depends on the model is known. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { UsageError } from "./errors.ts";
-import type { Field } from "./fields.ts";
+import { defaultOf, type Field } from "./fields.ts";
 
 /* How values of fields are written as words of a command line, and read from them. */
 
@@ -40,6 +40,9 @@ function describeNumber(schema: z.ZodNumber, what: string): string {
   return isShare ? `${words} from ${least} to ${maximum}` : `${words} of at least ${least}`;
 }
 
+/** What a pair with a number looks like, and a name that has to be followed by one. */
+const endsInNumber = /=\d+(\.\d+)?(e[+-]?\d+)?$/i;
+
 /**
  * Reads `FIRST=SECOND`, or `FIRST` where the second is a number that may be left out: then a name
  * may hold `=` as long as no number follows its last one.
@@ -50,8 +53,9 @@ function readPair(object: z.ZodObject, { unit = "", example }: Field, word: stri
   const rest = word.slice(at + 1);
   const pair = (value: unknown) => ({ [first]: word.slice(0, at), [second]: value });
   if (schema instanceof z.ZodDefault && schema.def.innerType instanceof z.ZodNumber) {
-    const hasNumber = at > 0 && /^\d+(\.\d+)?(e[+-]?\d+)?$/i.test(rest);
-    return hasNumber ? pair(readNumber(schema.def.innerType, rest, second)) : { [first]: word };
+    return at > 0 && endsInNumber.test(word)
+      ? pair(readNumber(schema.def.innerType, rest, second))
+      : { [first]: word };
   }
   if (at > 0 && rest !== "") return pair(rest);
   throw new UsageError(`Expected ${unit.toUpperCase()}, such as ${example}.`, { value: word });
@@ -67,12 +71,13 @@ export function writeWords(
   if (value == null || value === byDefault) return [];
   if (typeof value === "boolean") return [value ? `--${flag}` : `--no-${flag}`];
   const element = elementOf(field);
-  const names = element instanceof z.ZodObject ? Object.keys(element.shape) : null;
-  return (Array.isArray(value) ? value : [value]).flatMap((entry: unknown) => {
-    const [first, ...rest] = names
-      ? names.map((name) => (entry as Record<string, unknown>)[name])
-      : [entry];
-    const place = isPath ? placeOf(String(first)) : String(first);
-    return [`--${flag}`, [place, ...rest.filter((each) => each !== undefined)].join("=")];
+  const parts = element instanceof z.ZodObject ? Object.entries(element.shape) : null;
+  return (Array.isArray(value) ? value : [value]).flatMap((entry: Record<string, unknown>) => {
+    const [first, second] = parts?.map(([name]) => entry[name]) ?? [entry];
+    const word = isPath ? placeOf(String(first)) : String(first);
+    const usual = parts && defaultOf(parts[1][1]);
+    const isUsual = second === undefined || second === usual;
+    if (isUsual && !(parts && endsInNumber.test(word))) return [`--${flag}`, word];
+    return [`--${flag}`, `${word}=${String(second ?? usual)}`];
   });
 }

@@ -85,7 +85,8 @@ function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
   return isOpen ? unwrap(schema.def.innerType) : schema;
 }
 
-function defaultOf(schema: z.core.$ZodType): unknown {
+/** What holds where a field of a schema is left out. */
+export function defaultOf(schema: z.core.$ZodType): unknown {
   return schema instanceof z.ZodDefault ? schema.def.defaultValue : undefined;
 }
 

@@ -23,7 +23,7 @@ import {
   modelArgument,
 } from "../options.ts";
 import { readAll } from "../read-all.ts";
-import { shown } from "../shown.ts";
+import { terminalSafe } from "../terminal-safe.ts";
 import { Terminal } from "../terminal.ts";
 
 interface Options extends VerbosityOptions, ComputeOptions, GenerationOptions {
@@ -76,7 +76,7 @@ async function runChat(path: string, options: Options, io: Io): Promise<void> {
   const { threads, backend } = options;
   const onNotice = (message: string): void => terminal.notice(message);
   const onDownload = new DownloadDisplay(terminal).handle;
-  const model: LanguageModel = await interruptible(terminal, onward, (signal) =>
+  const model: LanguageModel = await interruptible(terminal, whenStopped, (signal) =>
     load(path, { ...defined({ threads, backend }), signal, onNotice, onDownload }),
   );
   const answer: Answer = (messages, signal, onText) => {
@@ -94,7 +94,7 @@ async function runChat(path: string, options: Options, io: Io): Promise<void> {
   }
 }
 
-const onward = { message: "the conversation ends here", hint: "start it again to continue" };
+const whenStopped = { message: "the conversation ends here", hint: "start it again to continue" };
 
 function opening({ system }: Options): ChatMessage[] {
   return system === undefined ? [] : [{ role: "system", content: system }];
@@ -106,9 +106,9 @@ async function answerOnce(answer: Answer, options: Options, terminal: Terminal):
   const content = (await readAll(io.stdin)).trim();
   const messages = [...opening(options), { role: "user", content }];
   const write = (text: string): void => {
-    if (!options.json) io.stdout.write(shown(text, io));
+    if (!options.json) io.stdout.write(terminalSafe(text, io));
   };
-  const generation = await interruptible(terminal, onward, (signal) =>
+  const generation = await interruptible(terminal, whenStopped, (signal) =>
     answer(messages, signal, write),
   );
   write("\n");
@@ -149,7 +149,7 @@ async function converse(answer: Answer, options: Options, terminal: Terminal): P
   }
   lines.close();
   io.stdout.write("\n");
-  if (left) throw new CancelledError(onward.message);
+  if (left) throw new CancelledError(whenStopped.message);
 }
 
 /** Answers the last message; returns the conversation, without both when that failed. */
@@ -163,7 +163,7 @@ async function takeTurn(
   let written = "";
   const write = (text: string): void => {
     written += text;
-    io.stdout.write(shown(text, io));
+    io.stdout.write(terminalSafe(text, io));
   };
   try {
     const { stats } = await answer(turns, signal, write);

@@ -68,7 +68,7 @@ async function runCompare(
   const { window, protocol, maxWindows, against } = options;
   expectSubject(options, { window, protocol, maxWindows, against }, "compare");
   terminal.notes(["", ...announce(models, options, terminal)]);
-  const comparison = await interruptible(terminal, onward, (signal) =>
+  const comparison = await interruptible(terminal, whenStopped, (signal) =>
     measure(models, options, terminal, signal),
   );
   const layout = terminal.resultLayout;
@@ -102,7 +102,7 @@ async function measure(
   });
 }
 
-const onward = {
+const whenStopped = {
   message: "a comparison that is not finished has no result",
   hint: "measure less with --max-windows or --limit",
 };

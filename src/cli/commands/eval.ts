@@ -76,7 +76,7 @@ async function runEval(model: string, options: Options, io: Io): Promise<void> {
   const { window, protocol, maxWindows, speedTokens } = options;
   expectSubject(options, { window, protocol, maxWindows, speedTokens }, "eval");
   terminal.notes(["", ...announce(model, options, terminal), ""]);
-  const evaluation = await interruptible(terminal, onward, (signal) =>
+  const evaluation = await interruptible(terminal, whenStopped, (signal) =>
     measure(model, options, terminal, signal),
   );
   if ("text" in evaluation) terminal.notes(["", ...describe(evaluation, terminal)]);
@@ -113,7 +113,7 @@ async function measure(
   });
 }
 
-const onward = {
+const whenStopped = {
   message: "an evaluation that is not finished has no result",
   hint: "measure less with --max-windows",
 };

@@ -45,7 +45,7 @@ async function runExport(model: string, options: Options, io: Io): Promise<void>
   expectGiven(options, ["format", "out"], "export");
   const { exportCheckpoint } = await import("../../index.ts");
   const { format, out, dtype, overwrite } = options;
-  const result = await interruptible(terminal, onward, (signal) =>
+  const result = await interruptible(terminal, whenStopped, (signal) =>
     exportCheckpoint(model, {
       ...defined({ format, out, dtype, overwrite }),
       signal,
@@ -57,7 +57,7 @@ async function runExport(model: string, options: Options, io: Io): Promise<void>
   terminal.json(result);
 }
 
-const onward = {
+const whenStopped = {
   message: "nothing was written, and the model is as it was",
   hint: "run the same command again to start over",
 };

@@ -32,7 +32,7 @@ export function defineInspect(command: Command, io: Io): void {
 async function runInspect(model: string, options: Options, io: Io): Promise<void> {
   const terminal = new Terminal(io, options);
   const { inspect } = await import("../../index.ts");
-  const inspection = await interruptible(terminal, onward, (signal) =>
+  const inspection = await interruptible(terminal, whenStopped, (signal) =>
     inspect(model, {
       signal,
       onNotice: (message) => terminal.notice(message),
@@ -52,7 +52,7 @@ async function runInspect(model: string, options: Options, io: Io): Promise<void
   terminal.json(inspection);
 }
 
-const onward = {
+const whenStopped = {
   message: "what was downloaded is kept",
   hint: "run the same command again to resume",
 };

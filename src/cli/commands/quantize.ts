@@ -113,7 +113,7 @@ async function runQuantize(
   const progress = new QuantizationProgress(terminal);
   const { record } = await interruptible(
     terminal,
-    () => progress.onward,
+    () => progress.whenStopped,
     async (signal) => {
       const run = quantize(model, { ...request, signal });
       for await (const event of run.events) progress.handle(event);

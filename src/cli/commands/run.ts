@@ -20,7 +20,7 @@ import {
   modelArgument,
 } from "../options.ts";
 import { readAll } from "../read-all.ts";
-import { shown } from "../shown.ts";
+import { terminalSafe } from "../terminal-safe.ts";
 import { Terminal } from "../terminal.ts";
 
 interface Options extends VerbosityOptions, ComputeOptions, GenerationOptions {
@@ -52,13 +52,13 @@ async function runRun(path: string, options: Options, io: Io): Promise<void> {
   const { generateText, load } = await import("../../index.ts");
   const { threads, backend } = options;
   const { style } = terminal.resultLayout;
-  const generation = await interruptible(terminal, onward, async (signal) => {
+  const generation = await interruptible(terminal, whenStopped, async (signal) => {
     const onNotice = (message: string): void => terminal.notice(message);
     const onDownload = new DownloadDisplay(terminal).handle;
     const listeners = { signal, onNotice, onDownload };
     const model = await load(path, { ...defined({ threads, backend }), ...listeners });
     const show = (text: string, tone: Tone = "plain"): void => {
-      if (!options.json) io.stdout.write(style(shown(text, io), tone));
+      if (!options.json) io.stdout.write(style(terminalSafe(text, io), tone));
     };
     terminal.details([describeBackend(model.backend)]);
     show(prompt, "dim");
@@ -75,7 +75,7 @@ async function runRun(path: string, options: Options, io: Io): Promise<void> {
   terminal.json({ model: path, prompt, text, tokens, ...stats });
 }
 
-const onward = {
+const whenStopped = {
   message: "the text ends here",
   hint: "the same seed and options give the same text again",
 };

@@ -79,7 +79,7 @@ async function runSweep(recipe: string | undefined, options: Options, io: Io): P
   const progress = new SweepProgress(terminal);
   const { record: results } = await interruptible(
     terminal,
-    () => progress.onward,
+    () => progress.whenStopped,
     async (signal) => {
       const run = sweep(recipe, { ...request, signal });
       for await (const event of run.events) progress.handle(event);

@@ -77,7 +77,7 @@ async function runTrain(
   const { out, overwrite, threads, backend } = options;
   const { record } = await interruptible(
     terminal,
-    () => progress.onward,
+    () => progress.whenStopped,
     async (signal) => {
       const resume = options.restart ? ("restart" as const) : ("auto" as const);
       const run = train(config, defined({ out, overwrite, threads, backend, resume, signal }));

@@ -1,10 +1,3 @@
-import { methods } from "../../methods/index.ts";
-import {
-  calibrationSchema,
-  type Recipe,
-  type RecipeInput,
-  recipeSchema,
-} from "../../recipe/recipe.ts";
 import { type TrainConfigInput, trainConfigSchema } from "../../train/pretrain-config.ts";
 import { formatCommand } from "../../util/shell-command.ts";
 import type { CheckpointRecord } from "../results/sweep-results.ts";
@@ -36,7 +29,7 @@ export function folderName(label: string): string {
 function recordedCommand(run: CheckpointRecord, out: string): string {
   const asRecorded = (path: string): string => path;
   if ("config" in run) return trainCommand(run.config, out, asRecorded);
-  return reproduceCommand(shortened(run.recipe), run.recipe.out, asRecorded);
+  return reproduceCommand(run.recipe, run.recipe.out, asRecorded);
 }
 
 /** The whole configuration stands on the command line, but for what holds by default. */
@@ -58,29 +51,6 @@ function trainCommand(
   );
   const model = from === undefined ? [] : ["--from", placeOf(from)];
   return formatCommand(["fewbit", "train", JSON.stringify(written), ...model, "--out", out]);
-}
-
-/** Leaves out of a recorded recipe what holds by default. */
-function shortened(recipe: Recipe): RecipeInput {
-  const { model, out, method, scheme, calibration } = recipe;
-  const needed = { model, out, method, scheme };
-  return {
-    ...withoutUsual(recipe, recipeSchema.parse(needed)),
-    ...needed,
-    transforms: recipe.transforms.map((step) => ({ ...step, options: optionsOf(step) })),
-    options: optionsOf(recipe),
-    finishers: recipe.finishers.map((step) => ({ ...step, options: optionsOf(step) })),
-    calibration: calibration && {
-      ...withoutUsual(calibration, calibrationSchema.parse({})),
-      files: calibration.files.map(({ path, weight }) =>
-        weight === 1 ? { path } : { path, weight },
-      ),
-    },
-  };
-}
-
-function optionsOf({ method, options }: Pick<Recipe, "method" | "options">): Recipe["options"] {
-  return { ...withoutUsual(options, methods[method].options.parse({})) };
 }
 
 /** Leaves out the fields that are as they would be anyway. */

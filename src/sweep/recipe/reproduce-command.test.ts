@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { parseRecipe } from "../../recipe/parse-recipe.ts";
 import { reproduceCommand } from "./reproduce-command.ts";
 
 it("a recipe is written as the command that makes the same checkpoint", () => {
@@ -33,5 +34,18 @@ it("a recipe is written as the command that makes the same checkpoint", () => {
       "--finish e2e-qp --e2e-qp-learning-rate 0.00001 --scheme w4g32 --embedding w8 " +
       '--ignore "*.o_proj" --layer "mlp.*=w2g32" --calibration "../a b.txt=2" --window 128 ' +
       "--finish-text ../chat.jsonl --finish-samples 64 --no-true-sequential --seed 3 --out made",
+  );
+});
+
+it("leaves out what holds by default, but no weight that a name seems to have", () => {
+  const { parsed } = parseRecipe({
+    model: "model",
+    out: "out",
+    method: "gptq",
+    scheme: "w4",
+    calibration: { files: [{ path: "a=2" }, { path: "b" }] },
+  });
+  expect(reproduceCommand(parsed, "made", (path) => path)).toBe(
+    "fewbit quantize model --method gptq --scheme w4 --calibration a=2=1 --calibration b --out made",
   );
 });

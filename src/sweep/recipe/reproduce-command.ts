@@ -1,4 +1,5 @@
-import { methodFlag, type RecipeInput, recipeFields } from "../../recipe/recipe.ts";
+import { methods } from "../../methods/index.ts";
+import { optionFields, type RecipeInput, recipeFields } from "../../recipe/recipe.ts";
 import { writeWords } from "../../util/field-words.ts";
 import { formatCommand } from "../../util/shell-command.ts";
 
@@ -40,11 +41,9 @@ export function recipeWords(
 }
 
 function methodWords({ method, options = {} }: Pick<RecipeInput, "method" | "options">): string[] {
-  const words = Object.entries(options).flatMap(([name, value]) => {
-    const flag = methodFlag(method, name);
-    if (typeof value === "boolean") return [value ? `--${flag}` : `--no-${flag}`];
-    return [`--${flag}`, String(value)];
-  });
+  const words = optionFields(methods[method]).flatMap((field) =>
+    writeWords(field, options[field.path[0]], (path) => path),
+  );
   return [method, ...words];
 }
 
