@@ -87,10 +87,7 @@ export async function load(source: string, options: ApiOptions = {}): Promise<La
   return loadModel(resolved.directory, { ...resolved, backend, signal });
 }
 
-/**
- * Describes a checkpoint without reading its weights.
- * @throws FormatError UnsupportedError NetworkError as `load` does
- */
+/** Describes a checkpoint without reading its weights. @throws as `load` does */
 export async function inspect(source: string, options: SourceOptions = {}): Promise<Inspection> {
   const { directory, name } = await resolveModel(source, options);
   return inspectCheckpoint(directory, name);

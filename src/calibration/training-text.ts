@@ -43,10 +43,7 @@ export async function loadTrainingText(
   });
 }
 
-/**
- * Reads a file of chat conversations; null when its first document is text.
- * @throws FormatError when text follows conversations
- */
+/** Reads a file of conversations; null if it is text. @throws FormatError when text follows them */
 async function readConversations(path: string): Promise<(readonly ChatMessage[])[] | null> {
   const conversations: (readonly ChatMessage[])[] = [];
   for (const document of await readDocuments(path, "joined")) {

@@ -38,10 +38,7 @@ export function addTaskOptions(command: Command): Command {
     .option("--limit <n>", "only the first items of each task", positiveInteger);
 }
 
-/**
- * Turns the options into what the library takes.
- * @throws UsageError when an option says how tasks are measured, and there are none
- */
+/** Turns the options into the library's. @throws UsageError for options of tasks without tasks */
 export function readTaskOptions(options: TaskOptions): TaskSelection {
   const { task: tasks, average: averages, shots, shotsFrom, seed, limit, samples } = options;
   const how = { tasksFrom: options.tasksFrom, shots, shotsFrom, seed, limit, samples };
@@ -50,10 +47,7 @@ export function readTaskOptions(options: TaskOptions): TaskSelection {
   return {};
 }
 
-/**
- * There must be a text or a task, and options `ofText`, which say how a text is measured, need one.
- * @throws UsageError
- */
+/** A text or a task must be given, for options `ofText` a text. @throws UsageError */
 export function expectSubject(
   options: TaskOptions & { readonly text?: string },
   ofText: Readonly<Record<string, unknown>>,

@@ -12,10 +12,7 @@ export type WindowChoice = Pick<
   "text" | "window" | "protocol" | "maxWindows"
 >;
 
-/**
- * Reads a text and cuts it into the windows that a model is evaluated on.
- * @throws UsageError when the text is shorter than one window
- */
+/** Cuts a text into windows to evaluate on. @throws UsageError when it is shorter than one */
 export async function openWindows(
   model: LanguageModel,
   { text, protocol = "windows", window, maxWindows }: WindowChoice,

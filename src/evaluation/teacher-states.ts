@@ -90,10 +90,7 @@ export class TeacherStates {
     }
   }
 
-  /**
-   * Writes the states to a file, whole or not at all.
-   * @throws FewbitError when it cannot be written
-   */
+  /** Writes the states to a file whole or not at all. @throws FewbitError when that fails */
   async save(path: string): Promise<void> {
     const beside = `${path}.${randomSuffix()}.tmp`;
     const { width } = this;

@@ -22,10 +22,7 @@ export class CheckpointWeights implements WeightSource {
   private readonly precision: WeightPrecision;
   private readonly packed: ReadonlyMap<string, QuantizedModule>;
 
-  /**
-   * @throws FormatError UnsupportedError when the checkpoint is quantized in a way that cannot be
-   * read
-   */
+  /** @throws FormatError UnsupportedError when it is quantized in a way that cannot be read */
   constructor(backend: Backend, checkpoint: Checkpoint, precision: WeightPrecision) {
     this.backend = backend;
     this.checkpoint = checkpoint;

@@ -128,10 +128,7 @@ export class CheckpointWriter {
     for (const shard of this.shards) await shard.sync();
   }
 
-  /**
-   * Checks that every byte was written and makes the files durable.
-   * @throws UsageError when bytes are missing
-   */
+  /** Makes the files durable. @throws UsageError when bytes were not written */
   async finish(): Promise<void> {
     for (const shard of this.shards) await shard.finish();
   }

@@ -6,10 +6,7 @@ export type JsonRecord = Readonly<Record<string, unknown>>;
 
 const largestJson = 100_000_000;
 
-/**
- * Reads a JSON file that must hold an object.
- * @throws FormatError when it is missing, larger than 100 MB, not JSON or not an object
- */
+/** Reads a JSON object of at most 100 MB. @throws FormatError when the file is missing or other */
 export async function readJsonObject(path: string): Promise<JsonRecord> {
   const text = await readText(path, largestJson);
   let value: unknown;

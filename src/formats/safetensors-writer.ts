@@ -110,10 +110,7 @@ export class SafetensorsWriter {
     await this.file.sync();
   }
 
-  /**
-   * Checks that every byte was written, makes the file durable and closes it.
-   * @throws UsageError when bytes are missing
-   */
+  /** Makes the file durable and closes it. @throws UsageError when bytes were not written */
   async finish(): Promise<void> {
     for (const { name, begin, end } of this.tensors.values()) {
       const [first, ...others] = this.written.get(name) ?? [];

@@ -71,10 +71,7 @@ async function fill(
   }
 }
 
-/**
- * Appends what one answer brings.
- * @throws NetworkError (transient) when that is less than promised
- */
+/** Appends what one answer brings. @throws NetworkError (transient) when less than promised */
 async function receive(
   answer: HttpAnswer,
   file: HubFile,

@@ -63,10 +63,7 @@ export class HubClient {
     return `${this.settings.endpoint}/${this.source.repo}/resolve/${commit}/${encoded}`;
   }
 
-  /**
-   * Asks for a file from a byte on.
-   * @throws NetworkError for every answer other than its contents
-   */
+  /** Asks for a file from a byte on. @throws NetworkError for any answer but its contents */
   async open(url: string, startByte: number): Promise<HttpAnswer> {
     return this.send(url, startByte > 0 ? { range: `bytes=${startByte}-` } : {});
   }

@@ -6,9 +6,6 @@ export interface Architecture {
   readonly modelType: string;
   /** Name for people. */
   readonly title: string;
-  /**
-   * Turns the fields of `config.json` into a decoder's configuration.
-   * @throws FormatError UnsupportedError
-   */
+  /** Turns fields of `config.json` into a configuration. @throws FormatError UnsupportedError */
   configure(fields: DecoderFields): DecoderConfig;
 }

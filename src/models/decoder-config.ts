@@ -95,10 +95,7 @@ export interface DecoderTraits {
   };
 }
 
-/**
- * Checks the shared fields of a parsed `config.json`.
- * @throws FormatError naming the first field that is missing or wrong
- */
+/** Checks shared fields of a `config.json`. @throws FormatError naming the first wrong field */
 export function parseDecoderFields(json: unknown): DecoderFields {
   const result = decoderFields.safeParse(json);
   if (result.success) return result.data;

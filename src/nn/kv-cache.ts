@@ -70,10 +70,7 @@ export class KvCache {
     return tensors.reduce((sum, { dtype, size }) => sum + bytesPerElement(dtype) * size, 0);
   }
 
-  /**
-   * Makes room for `count` more tokens; the capacity doubles when it has to grow.
-   * @throws UsageError when the cache may not grow that far
-   */
+  /** Makes room for `count` more tokens. @throws UsageError when the cache may not grow that far */
   reserve(count: number): void {
     const needed = this.length + count;
     const limit = this.options.maxCapacity ?? this.options.capacity;

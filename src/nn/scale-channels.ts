@@ -13,10 +13,7 @@ export interface FloatLinear {
   readonly inFeatures: number;
 }
 
-/**
- * Returns the float32 linear in a slot.
- * @throws UnsupportedError when the slot holds another layer
- */
+/** Returns the float32 linear in a slot. @throws UnsupportedError when it holds another layer */
 export function floatLinear(block: Block, name: string): FloatLinear {
   const { layer } = slotOf(block, name);
   if (layer instanceof Linear && layer.weight instanceof Tensor && layer.weight.dtype === "f32") {

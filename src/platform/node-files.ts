@@ -107,10 +107,7 @@ class NodeGrowingFile extends NodeWritableFile implements GrowingFile {
   }
 }
 
-/**
- * Opens a file for ranged reads.
- * @throws FormatError when it is missing or not a regular file
- */
+/** Opens a file for ranged reads. @throws FormatError when it is missing or not a regular file */
 export async function openForReading(path: string): Promise<ReadableFile> {
   const handle = await translateErrors("read", path, fs.open(path, "r"));
   const status = await handle.stat();
@@ -121,10 +118,7 @@ export async function openForReading(path: string): Promise<ReadableFile> {
   return new NodeReadableFile(path, status.size, handle);
 }
 
-/**
- * Creates a file that must not exist yet.
- * @throws FewbitError (code `FILE`) when it exists or cannot be written
- */
+/** Creates a file that must not exist yet. @throws FewbitError (code `FILE`) when it cannot */
 export async function createFile(path: string): Promise<WritableFile> {
   return new NodeWritableFile(path, await translateErrors("write", path, fs.open(path, "wx")));
 }

@@ -91,10 +91,7 @@ export class FakeQuantized {
     return this.quantizeWith(this.currentScales());
   }
 
-  /**
-   * Packs the values that `weights` gives.
-   * @throws NumericError when weights or scales are NaN or infinite
-   */
+  /** Packs the values that `weights` gives. @throws NumericError when one is NaN or infinite */
   async freeze(): Promise<QTensor> {
     const { outFeatures, inFeatures, scheme, zeros } = this;
     const [scales, weights] = tidy(() => {

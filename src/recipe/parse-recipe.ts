@@ -147,10 +147,7 @@ function expectRole(method: Method, role: MethodRole, field: string): void {
   throw new UsageError(message, { hint, field, value: id });
 }
 
-/**
- * Fills in what depends on the model: the length of calibration windows.
- * @throws UsageError when windows are longer than the model's context
- */
+/** Fills in the length of windows. @throws UsageError when longer than the model's context */
 export function settleRecipe(parsed: ParsedRecipe, contextLength: number): Recipe {
   return { ...parsed, calibration: settleCalibration(parsed.calibration, contextLength) };
 }

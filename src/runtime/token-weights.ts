@@ -28,10 +28,7 @@ export function byLikelihood(logits: Float32Array): (a: number, b: number) => nu
   return (a, b) => logits[b] - logits[a] || a - b;
 }
 
-/**
- * Returns the index of the largest logit, the first of several.
- * @throws NumericError when a logit is NaN
- */
+/** Returns the index of the first largest logit. @throws NumericError when one is NaN */
 export function mostLikely(logits: Float32Array): number {
   let best = 0;
   let top = logits[0];

@@ -53,10 +53,7 @@ const pauseMs = 2000;
 const modelsName = "models";
 const cacheName = "cache";
 
-/**
- * Says what a sweep would do, without doing or writing anything.
- * @throws as `runSweep` does before work
- */
+/** Says what a sweep would do, without doing anything. @throws as `runSweep` before work */
 export async function previewSweep(
   given: string | SweepRecipeInput,
   run: Omit<SweepRun, "helper" | "retryFailed" | "emit"> & ResolveOptions,

@@ -79,10 +79,7 @@ export class Tape implements TensorHolder {
     }
   }
 
-  /**
-   * Adds up gradients from the outputs back to what is watched.
-   * @throws ShapeError when a seed does not have the shape of its output
-   */
+  /** Adds up gradients back to what is watched. @throws ShapeError when a seed's shape differs */
   backward(seeds: readonly Seed[]): void {
     for (const [out, dOut] of seeds) {
       expectShape("seed of the backward pass", dOut.shape, out.shape);

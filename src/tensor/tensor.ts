@@ -67,10 +67,7 @@ export class Tensor<D extends DType = DType> implements TensorView {
     return elementCount(this.shape);
   }
 
-  /**
-   * The same elements under another shape, without a copy.
-   * @throws ShapeError when the element counts differ
-   */
+  /** The same elements in another shape, no copy. @throws ShapeError when counts differ */
   reshape(shape: Shape): Tensor<D> {
     if (elementCount(shape) !== this.size) {
       throw new ShapeError(

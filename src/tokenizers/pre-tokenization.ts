@@ -121,10 +121,7 @@ const makers: Readonly<Record<string, StageMaker>> = {
   ],
 };
 
-/**
- * Turns the `pre_tokenizer` of a `tokenizer.json` into stages; none for null.
- * @throws UnsupportedError when its type is not known
- */
+/** Turns a `pre_tokenizer` into stages; none for null. @throws UnsupportedError for other types */
 export function preTokenizationStages(config: Component | null): Stage[] {
   if (config === null) return [];
   const maker = makers[config.type];

@@ -131,10 +131,7 @@ export type TrainConfig = z.output<typeof trainConfigSchema>;
 /** Shape of a new model. */
 export type ModelShape = z.output<typeof modelSchema>;
 
-/**
- * Fills in defaults, and checks a configuration as far as it can be without reading files.
- * @throws UsageError that names the field
- */
+/** Fills in defaults and checks all that needs no files. @throws UsageError that names the field */
 export function parseTrainConfig(input: unknown): TrainConfig {
   const result = trainConfigSchema.safeParse(input, { reportInput: true });
   if (!result.success) throw describeIssue(result.error.issues[0]);

@@ -43,10 +43,7 @@ export class AdamW {
   readonly moments: readonly Moments[];
   private readonly settings: AdamWSettings;
 
-  /**
-   * @throws UsageError when a parameter's group is not among the settings, or a setting is out of
-   * range
-   */
+  /** @throws UsageError when a parameter's group has no settings, or one is out of range */
   constructor(parameters: readonly Parameter[], settings: AdamWSettings) {
     for (const { name, group } of parameters) {
       if (!Object.hasOwn(settings.groups, group)) {

@@ -28,10 +28,7 @@ export interface BatchOptions {
   readonly seed: number;
 }
 
-/**
- * A list of windows of one length, such as calibration gives.
- * @throws UsageError when there are none
- */
+/** A list of windows of one length, such as calibration gives. @throws UsageError without any */
 export function listOfWindows(windows: readonly Int32Array[]): Windows {
   const [first] = windows;
   if (!first) throw new UsageError("expected at least one window of training text, got none");

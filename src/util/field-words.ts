@@ -9,20 +9,14 @@ export function elementOf({ schema }: Pick<Field, "schema">): z.core.$ZodType {
   return schema instanceof z.ZodArray ? schema.def.element : schema;
 }
 
-/**
- * Reads a word as a value of a field, or as an entry of its list.
- * @throws UsageError that says what was expected
- */
+/** Reads a word as a field's value or entry. @throws UsageError that says what was expected */
 export function readWord(field: Field, word: string): unknown {
   const element = elementOf(field);
   if (element instanceof z.ZodNumber) return readNumber(element, word);
   return element instanceof z.ZodObject ? readPair(element, field, word) : word;
 }
 
-/**
- * Reads a number that a schema lets through. `what` it is stands in the message.
- * @throws UsageError that says what was expected
- */
+/** Reads a number that a schema lets through; `what` it is. @throws UsageError */
 export function readNumber(schema: z.ZodNumber, word: string, what = "number"): number {
   const value = word.trim() === "" ? Number.NaN : Number(word);
   if (schema.safeParse(value).success) return value;

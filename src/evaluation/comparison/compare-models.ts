@@ -55,10 +55,7 @@ async function measure(
   return { text, tasks: await scoreTasks(model, tasks, how) };
 }
 
-/**
- * Chooses windows that both models can take, and makes sure that they are the same tokens.
- * @throws UsageError
- */
+/** Chooses windows that both models can take, of the same tokens. @throws UsageError */
 async function shareWindows(
   a: LanguageModel,
   b: LanguageModel,

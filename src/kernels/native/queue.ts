@@ -35,10 +35,7 @@ export class NativeQueue {
     }
   }
 
-  /**
-   * Hands out memory for `bytes` bytes, contents undefined.
-   * @throws BackendError when there is none
-   */
+  /** Hands out `bytes` bytes of memory, contents undefined. @throws BackendError without any */
   allocate(bytes: number): ArrayBuffer {
     try {
       return this.addon.allocate(bytes);

@@ -18,10 +18,7 @@ export function integers(view: TensorView): Int32Array {
   return view.storage as Int32Array;
 }
 
-/**
- * Returns the int32 elements of a view of row numbers.
- * @throws ShapeError when one is not in `[0, rows)`
- */
+/** Returns the int32 row numbers of a view. @throws ShapeError when one is not in `[0, rows)` */
 export function rowIndices(view: TensorView, rows: number): Int32Array {
   const indices = integers(view);
   for (const index of indices) {
@@ -50,10 +47,7 @@ export function widen(
   throw unsupportedDType(view.dtype);
 }
 
-/**
- * Returns a function that reads element i of a view as a number (exact).
- * @throws UnsupportedError for dtypes that are not floats
- */
+/** Returns a reader of a view's elements (exact). @throws UnsupportedError for other than floats */
 export function reader(view: TensorView): (index: number) => number {
   const array = view.storage as Float32Array | Float64Array | Uint16Array;
   switch (view.dtype) {

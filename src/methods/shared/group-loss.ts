@@ -38,10 +38,7 @@ export async function groupLoss(
   };
 }
 
-/**
- * Second moments `Σ x·xᵀ [in, in]` of a slot's inputs.
- * @throws NumericError when none were gathered
- */
+/** Second moments `Σ x·xᵀ [in, in]` of a slot's inputs. @throws NumericError without any */
 export async function momentsOf(
   problem: Pick<BlockProblem<unknown>, "block" | "statisticsOf">,
   slot: string,

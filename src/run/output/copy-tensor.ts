@@ -7,10 +7,7 @@ import { throwIfCancelled, UnsupportedError } from "../../util/errors.ts";
 
 const pieceBytes = 16 * 2 ** 20;
 
-/**
- * Returns the dtype of a tensor that is to be carried over.
- * @throws UnsupportedError for 8-bit floats and the like
- */
+/** Returns the dtype of a carried tensor. @throws UnsupportedError for 8-bit floats and the like */
 export function writableDType({ name, dtype }: TensorInfo): DType {
   if (isArrayDType(dtype)) return dtype;
   throw new UnsupportedError(

@@ -12,10 +12,7 @@ import type { CheckpointVariant, TrainingVariant } from "./other-variants.ts";
 import { fault, faultAt } from "./recipe-source.ts";
 import type { SweepRecipe, SweepVariant } from "./sweep-recipe.ts";
 
-/**
- * Checks what the form of a recipe does not say: names, and methods with their options.
- * @throws UsageError that names the field
- */
+/** Checks names, methods and their options. @throws UsageError that names the field */
 export function checkRecipe(recipe: SweepRecipe): void {
   checkModels(recipe);
   for (const [index, variant] of recipe.variants.entries()) {

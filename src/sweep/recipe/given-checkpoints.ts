@@ -43,10 +43,7 @@ async function readGivenCheckpoint(directory: string): Promise<GivenCheckpoint> 
   return { directory, run: await readCheckpointRecord(directory) };
 }
 
-/**
- * Reads what a checkpoint's `run.json` says.
- * @throws FormatError when there is none, or it is not such a record
- */
+/** Reads a checkpoint's `run.json`. @throws FormatError when there is no such record */
 export async function readCheckpointRecord(directory: string): Promise<CheckpointRecord> {
   const record = await readJsonObject(joinPath(directory, "run.json"));
   if (record["kind"] !== "train") parseRecipe((record["recipe"] ?? {}) as RecipeInput);

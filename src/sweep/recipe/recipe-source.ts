@@ -16,10 +16,7 @@ export function sourceOfValue(value: unknown): RecipeSource {
   return { name: "the recipe", value, positionOf: () => null };
 }
 
-/**
- * Reads YAML (which includes JSON) and keeps the place of each field.
- * @throws UsageError with line and column when it is not YAML
- */
+/** Reads YAML (or JSON) and keeps places of fields. @throws UsageError with line and column */
 export function parseSource(name: string, text: string): RecipeSource {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });

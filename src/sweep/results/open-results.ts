@@ -4,10 +4,7 @@ import { readRecords } from "./read-records.ts";
 import { databaseName, readResultsDatabase } from "./results-database.ts";
 import type { SweepResults } from "./sweep-results.ts";
 
-/**
- * Reads the results of a sweep from its folder, finished or not.
- * @throws UsageError, FormatError, UnsupportedError
- */
+/** Reads a sweep's results, finished or not. @throws UsageError, FormatError, UnsupportedError */
 export async function openResults(folder: string): Promise<SweepResults> {
   const database = await readResultsDatabase(joinPath(absolutePath(folder), databaseName));
   try {

@@ -12,10 +12,7 @@ export interface ResultsSource {
   readonly out: string;
 }
 
-/**
- * Reads the results of a sweep: its folder, a `results.json`, or a folder that has one.
- * @throws FormatError where there are no results
- */
+/** Reads results: a sweep's folder, a `results.json`, or a folder with one. @throws FormatError */
 export async function readResults(source: string): Promise<ResultsSource> {
   const kind = (await status(source))?.kind;
   if (kind === undefined) {
