@@ -32,7 +32,7 @@ const make: Readonly<Record<Part, () => Promise<void>>> = {
   },
   async checkpoints() {
     mkdirSync("builtin/checkpoints", { recursive: true });
-    for (const checkpoint of shippedCheckpoints()) await fewbit(wordsOf(checkpoint));
+    for (const checkpoint of shippedCheckpoints) await fewbit(wordsOf(checkpoint));
   },
 };
 

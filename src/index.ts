@@ -390,6 +390,7 @@ export type {
   CheckpointRecord,
   PointRecord,
   PointResult,
+  Sample,
   SweepPoint,
   SweepResults,
   TaskFigures,

@@ -1,7 +1,7 @@
 import { figures } from "../evaluation/figures.ts";
-import type { SweepEvent } from "../sweep/sweep-events.ts";
-import type { PointRecord } from "../sweep/results/sweep-results.ts";
-import { spreadText } from "../report/format-figure.ts";
+import type { SweepEvent, SweepPlan } from "../sweep/sweep-events.ts";
+import type { PointRecord, SweepPoint } from "../sweep/results/sweep-results.ts";
+import { figureText, spreadText } from "../report/format-figure.ts";
 import { formatDuration, formatPlural, formatRemaining, printable } from "../report/format.ts";
 import { formatSweepPlan } from "../report/sweep/sweep-plan.ts";
 import { DownloadDisplay } from "./download-display.ts";
@@ -14,6 +14,8 @@ type Counts = Extract<SweepEvent, { type: "waiting" }>["counts"];
 export class SweepProgress {
   private readonly terminal: Terminal;
   private readonly download: DownloadDisplay;
+  /** Of the points that are to be made. */
+  private commands: ReadonlyMap<string, string | null> = new Map();
   private counts: Counts | null = null;
   private isWaiting = false;
 
@@ -27,14 +29,12 @@ export class SweepProgress {
     const { terminal } = this;
     if (event.type === "download") return this.download.handle(event.progress);
     if (event.type === "notice") return terminal.notice(event.message);
-    if (event.type === "plan") {
-      return terminal.notes(["", ...formatSweepPlan(event.plan, terminal.noteLayout), ""]);
-    }
+    if (event.type === "plan") return this.plan(event.plan);
     this.counts = event.counts;
     if (event.type === "waiting") return this.wait(event.counts);
     this.isWaiting = false;
     if (event.type === "end") return this.end(event);
-    if (event.type === "begin") return;
+    if (event.type === "begin") return this.begin(event.point);
     const { activity, fraction, point, remainingMs } = event;
     terminal.progress({
       noun: "point",
@@ -55,6 +55,18 @@ export class SweepProgress {
         : "nothing was begun",
       hint: "run the same command again to resume",
     };
+  }
+
+  private plan(plan: SweepPlan): void {
+    const made = plan.points.filter(({ estimate }) => (estimate?.makeSeconds ?? 0) > 0);
+    this.commands = new Map(made.map(({ point, command }) => [point.id, command]));
+    this.terminal.notes(["", ...formatSweepPlan(plan, this.terminal.noteLayout), ""]);
+  }
+
+  /** The command that makes the same checkpoint, in the recipe's folder. */
+  private begin({ id }: SweepPoint): void {
+    const command = this.commands.get(id);
+    if (command) this.terminal.details(["", `  ${printable(command)}`]);
   }
 
   private wait({ running }: Counts): void {
@@ -92,7 +104,11 @@ function outcome({ result, error }: PointRecord, again: boolean, terminal: Termi
     return [`${terminal.style(label, "failure")}: ${printable(error.message)}`];
   }
   const [text] = result?.texts ?? [];
-  return text ? [`perplexity ${spreadText(figures.perplexity, text)}`] : [];
+  const [average] = result?.averages ?? [];
+  return [
+    ...(text ? [`perplexity ${spreadText(figures.perplexity, text)}`] : []),
+    ...(average ? [`accuracy ${figureText(figures.accuracy, average)}`] : []),
+  ];
 }
 
 function finished({ done, failed }: Counts): number {

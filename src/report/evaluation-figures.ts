@@ -42,7 +42,7 @@ export function originalFigures({ original }: Evaluation | TaskEvaluation): Vari
 }
 
 /** Mean accuracy over tasks, each counting the same; null without tasks. */
-export function meanAccuracy(tasks: readonly TaskScore[]): number | null {
+function meanAccuracy(tasks: readonly TaskScore[]): number | null {
   if (tasks.length === 0) return null;
   return tasks.reduce((sum, { accuracy }) => sum + accuracy.mean, 0) / tasks.length;
 }

@@ -9,6 +9,7 @@ import type { PointEvaluation } from "./recipe/expanded-point.ts";
 import type { Original } from "./original-cache.ts";
 import type { FileHashes } from "./recipe/identify-points.ts";
 import type { PointResult, TaskFigures, TextFigures } from "./results/sweep-results.ts";
+import { writeSamples } from "./write-samples.ts";
 
 /** What a model is measured by. */
 export interface Measurement {
@@ -78,6 +79,7 @@ export async function measurePoint(
       const { measure: _, ...kept } = average;
       return kept;
     }),
+    ...(evaluation.samples && { samples: await writeSamples(model, evaluation.samples, signal) }),
     tokensPerSecond,
     ...made,
     evaluationMs: monotonicMs() - startedMs,

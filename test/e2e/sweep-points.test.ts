@@ -27,6 +27,7 @@ models:
 evaluation:
   texts: [{ file: ${root}builtin/text/validation.txt, window: 64, maxWindows: 6 }]
   speedTokens: 0
+  samples: { prompts: [Once, The lamp], tokens: 5 }
 variants:
   - checkpoint: ${checkpoint}
   - label: trained as long
@@ -105,6 +106,17 @@ describe("a sweep with a checkpoint and a training", () => {
     expect(run).toMatchObject({ kind: "train", steps: 2 });
   });
 
+  test("lets every point continue the prompts", async () => {
+    const { stdout } = await fewbitHere(
+      ["run", checkpoint, "--prompt", "The lamp", "--max-tokens", "5", "--temperature", "0"],
+      { env },
+    );
+    const texts = points.map(({ result }) => result?.samples?.map(({ prompt }) => prompt));
+    expect(texts).toEqual([1, 2, 3].map(() => ["Once", "The lamp"]));
+    const { continuation } = points[1].result?.samples?.[1] ?? {};
+    expect(stdout).toContain(`The lamp${continuation}`);
+  });
+
   test("shows its plan, and has nothing left to do", async () => {
     const { stdout } = await fewbitHere(["sweep", recipe, "--plan"], { env });
     expect(stdout).toContain("3 points of 1 model · 3 done already");
@@ -128,6 +140,8 @@ describe("a sweep with a checkpoint and a training", () => {
     };
     const known = points.map(({ point }) => point.id);
     expect(await ids(usual.replace(`${root}builtin/text/calibration.txt`, copy))).toEqual(known);
+    const continued = await ids(usual.replace("tokens: 5", "tokens: 6"));
+    expect(continued.filter((id) => known.includes(id))).toEqual([]);
     const other = await ids(usual.replace("steps: 2", "steps: 3"));
     expect(other.map((id, index) => id === known[index])).toEqual([true, true, false]);
   });
@@ -141,66 +155,78 @@ describe("is refused before any work, with line and field:", () => {
   });
 
   test.each<[why: string, before: string, after: string, said: RegExp]>([
-    ["no such checkpoint", checkpoint, "nowhere", /:8:5: variants\[0\]\.checkpoint: there is no /],
+    ["no such checkpoint", checkpoint, "nowhere", /:9:5: variants\[0\]\.checkpoint: there is no /],
     [
       "a checkpoint without a record",
       checkpoint,
       "bare",
-      /:8:5: variants\[0\]\.checkpoint: .*run\.json/,
+      /:9:5: variants\[0\]\.checkpoint: .*run\.json/,
     ],
     [
       "another program's record",
       checkpoint,
       "foreign",
-      /:8:5: variants\[0\]\.checkpoint: recipe: /,
+      /:9:5: variants\[0\]\.checkpoint: recipe: /,
     ],
     [
       "a checkpoint for two models",
       "evaluation:",
       `  - { id: two, path: ${root}builtin/model }\nevaluation:`,
-      /:9:5: variants\[0\]: a checkpoint belongs to one model, not to 2/,
+      /:10:5: variants\[0\]: a checkpoint belongs to one model, not to 2/,
     ],
     [
       "a checkpoint with a scheme",
       "  - checkpoint:",
       "  - scheme: w2\n    checkpoint:",
-      /:9:5: variants\[0\]\.checkpoint: does not go with the other fields/,
+      /:10:5: variants\[0\]\.checkpoint: does not go with the other fields/,
     ],
     [
       "a slip of the pen",
       "checkpoint:",
       "checkpiont:",
-      /:8:5: variants\[0\]\.checkpiont: .*\n +did you mean checkpoint/,
+      /:9:5: variants\[0\]\.checkpiont: .*\n +did you mean checkpoint/,
     ],
     [
       "an unknown field of a training",
       "betas",
       "beta",
-      /:13:41: variants\[1\]\.train\.optimizer\.beta: there is no such field\n +did you mean betas/,
+      /:14:41: variants\[1\]\.train\.optimizer\.beta: there is no such field\n +did you mean betas/,
     ],
     [
       "a value of a training",
       "steps: 2",
       "steps: 0",
-      /:11:7: variants\[1\]\.train\.steps: too small/,
+      /:12:7: variants\[1\]\.train\.steps: too small/,
     ],
     [
       "a length given twice",
       "steps: 2",
       "steps: 2\n      epochs: 1",
-      /:10:5: variants\[1\]\.train: the length of the run is given twice/,
+      /:11:5: variants\[1\]\.train: the length of the run is given twice/,
     ],
     [
       "missing text",
       "builtin/text/calibration.txt",
       "no.txt",
-      /:9:5: variants\[1\]: there is no .*no\.txt/,
+      /:10:5: variants\[1\]: there is no .*no\.txt/,
+    ],
+    [
+      "a prompt without tokens to follow",
+      "tokens: 5",
+      "tokens: 0",
+      /:7:41: evaluation\.samples\.tokens: too small/,
+    ],
+    [
+      "a prompt that the context is too short for",
+      "tokens: 5",
+      "tokens: 256",
+      /:7:24: evaluation\.samples\.prompts\[0\]: \d tokens and 256 new ones exceed a model's context of 256/,
     ],
     [
       "a model of its own",
       "steps: 2",
       "from: other",
-      /:11:7: variants\[1\]\.train\.from: there is no such field/,
+      /:12:7: variants\[1\]\.train\.from: there is no such field/,
     ],
   ])("%s", async (_, before, after, said) => {
     expect(usual).toContain(before);

@@ -3,6 +3,7 @@ import { formatPlannedPoints, formatSweepPlan } from "../../report/sweep/sweep-p
 import type { SweepResults } from "../../sweep/results/sweep-results.ts";
 import { formatPlural } from "../../report/format.ts";
 import { formatFailures } from "../../report/sweep/list-failures.ts";
+import { formatSamples } from "../../report/sweep/sweep-samples.ts";
 import { makeSweepRows } from "../../report/sweep/sweep-row.ts";
 import { formatSweepTable } from "../../report/sweep/sweep-table.ts";
 import { formatCommand } from "../../util/shell-command.ts";
@@ -87,9 +88,10 @@ async function runSweep(recipe: string | undefined, options: Options, io: Io): P
     },
   );
   const layout = terminal.resultLayout;
+  const rows = makeSweepRows(results);
   const failures = formatFailures(results, layout);
   terminal.notes([""]);
-  terminal.results(formatSweepTable(makeSweepRows(results), layout));
+  terminal.results([...formatSweepTable(rows, layout), ...formatSamples(rows, layout.width)]);
   if (failures.length > 0) terminal.results(["", ...failures]);
   terminal.notes(["", `  next  ${formatCommand(["fewbit", "results", out])}`, ""]);
   terminal.json(results);

@@ -8,6 +8,7 @@ import type { ViewChart } from "./sweep-charts.ts";
 import type { SweepDescription } from "./describe-sweep.ts";
 import { factsOf, failuresOf, unfinishedOf } from "./sweep-account.ts";
 import type { SweepRow } from "./sweep-row.ts";
+import { htmlSamples } from "./sweep-samples.ts";
 import { sweepStyle } from "./sweep-style.ts";
 import { htmlTable } from "./sweep-table.ts";
 
@@ -54,6 +55,7 @@ function sectionsOf(sweep: SweepDescription): string[] {
     section("The same over model sizes", families.map(familyFigure).join("\n")),
     section("Other measures", formatPanels(panels)),
     section("All figures", element("div", { id: "figures" }, [htmlTable(rows, best)])),
+    section("What they write", htmlSamples(rows)),
     section("What else the figures say", formatList("others", texts.slice(3))),
     section(
       "How it was measured",

@@ -10,6 +10,10 @@ import {
 import { formatSweepCsv } from "./sweep-csv.ts";
 import { formatSweepMarkdown } from "./sweep-markdown.ts";
 import { formatSweepPage } from "./sweep-page.ts";
+import { plainStyle } from "../style.ts";
+import { makeSweepRows } from "./sweep-row.ts";
+import { formatSamples } from "./sweep-samples.ts";
+import { formatSweepTable } from "./sweep-table.ts";
 
 const failed = "tiny-2m rtn w2g64";
 const waiting = "tiny-5m svid+onebit-kd w1-onebit";
@@ -31,9 +35,37 @@ describe("the page of a sweep", () => {
     expect(page).toContain("raise --damping");
   });
 
+  test("needs nothing from elsewhere", () => {
+    const addresses = page.replaceAll("http://www.w3.org/2000/svg", "");
+    expect(addresses).not.toMatch(/https?:|url\(|@import|<link|<img|src=|href=/);
+    expect(page.split("<script")).toHaveLength(3);
+  });
+
+  test("follows the reader's light or dark scheme", () => {
+    expect(page).toContain("prefers-color-scheme: dark");
+  });
+
+  test("shows what the points wrote behind each prompt, as text; nothing where they wrote nothing", () => {
+    const prompt = 'Tom said "yes" & <no>';
+    const samples = [{ prompt, continuation: " and <left>." }];
+    const points = results.points.map((record) => ({
+      ...record,
+      result: record.result && { ...record.result, samples },
+    }));
+    const written = formatSweepPage(describeSweep({ ...results, points }));
+    expect(written).toContain("<h3>Tom said &quot;yes&quot; &amp; &lt;no&gt;</h3>");
+    const done = points.filter(({ result }) => result).length;
+    expect(written.split("<dd>and &lt;left&gt;.</dd>")).toHaveLength(1 + done);
+    expect(page).not.toContain("What they write");
+  });
+
   test("closes every element that it opens", () => {
     const open: string[] = [];
-    for (const [, closing, name = "", rest = ""] of page.matchAll(/<(\/?)([a-z]\w*)([^>]*)>/g)) {
+    // Within a script a less-than sign begins no element.
+    const elements = page.replaceAll(/(?<=<script[^>]*>)[^<]*(?:<(?!\/script>)[^<]*)*/g, "");
+    for (const [, closing, name = "", rest = ""] of elements.matchAll(
+      /<(\/?)([a-z]\w*)([^>]*)>/g,
+    )) {
       if (["meta", "br"].includes(name) || rest.endsWith("/")) continue;
       if (closing) expect(open.pop()).toBe(name);
       else open.push(name);
@@ -121,4 +153,24 @@ test("a sweep of which nothing is done yet makes a page too", () => {
   );
   expect(empty.main).toBeNull();
   expect(formatSweepPage(empty)).toContain("0 of 2 measured, 2 not done");
+});
+
+test("the table has a row for each point, and samples are those of originals and the best of 2 bits", () => {
+  const layout = { width: 140, style: plainStyle };
+  expect(formatSweepTable(sweep.rows, layout)).toHaveLength(1 + results.points.length);
+  expect(formatSamples(sweep.rows, layout.width)).toEqual([]);
+  const points = results.points.map((record) => {
+    const samples = [{ prompt: "It was", continuation: ` ${record.point.label}.\nNext` }];
+    return { ...record, result: record.result && { ...record.result, samples } };
+  });
+  const lines = formatSamples(makeSweepRows({ ...results, points }), layout.width);
+  expect(lines.slice(0, 6)).toEqual([
+    "",
+    "  5m original",
+    "    It was original.",
+    "",
+    "  5m paretoq w2-seq",
+    "    It was paretoq w2-seq.",
+  ]);
+  expect(lines).toHaveLength(4 * 2 * 3);
 });

@@ -23,6 +23,7 @@ tbody tr.first { border-top: 2px solid var(--line); }
 dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 4px 20px; margin: 0; font-size: 15px; }
 dt { color: var(--faint); }
 dd { margin: 0; overflow-wrap: anywhere; }
+.samples { margin-bottom: 28px; }
 details { margin-top: 16px; }
 summary { cursor: pointer; color: var(--accent); }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; }

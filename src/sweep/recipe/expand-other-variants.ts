@@ -41,11 +41,11 @@ export function expandTraining(
   const training: TrainConfigInput = {
     ...train,
     from: source,
-    data: { ...data, files: data.files.map(at) },
+    data: { ...data, files: (data?.files ?? []).map(at) },
     ...(validation && { validation: { ...validation, files: validation.files.map(at) } }),
   };
   return {
-    point: { model, label, ...floatModel, seed: train.seed },
+    point: { model, label, ...floatModel, seed: train.seed ?? 0 },
     work: { model: source, recipe: null, training, evaluation },
     path,
     schemePath: path,

@@ -192,8 +192,8 @@ function bitsOf(scheme: string): number {
 }
 
 function evaluationOf({ evaluation }: SweepRecipe, at: (path: string) => string): PointEvaluation {
-  const { texts, tasks, averages, tasksFrom, shotsFrom, shots, limit, speedTokens, kl } =
-    evaluation;
+  const { texts, tasks, averages, tasksFrom, shotsFrom, shots, limit, samples } = evaluation;
+  const { speedTokens, kl } = evaluation;
   return {
     texts: texts.map((text) =>
       typeof text === "string" ? { file: at(text) } : { ...text, file: at(text.file) },
@@ -205,6 +205,7 @@ function evaluationOf({ evaluation }: SweepRecipe, at: (path: string) => string)
       shotsFrom: shotsFrom === undefined ? undefined : at(shotsFrom),
       shots,
       limit,
+      samples,
     }),
     speedTokens,
     kl,

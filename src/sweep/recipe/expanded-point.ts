@@ -22,6 +22,7 @@ export interface PointEvaluation {
   readonly limit?: number | undefined;
   readonly speedTokens: number;
   readonly kl: boolean;
+  readonly samples?: { readonly prompts: readonly string[]; readonly tokens: number } | undefined;
 }
 
 /** All that has to be done for a point. */

@@ -3,6 +3,7 @@ import type { Task } from "../../evaluation/tasks/task.ts";
 import { openCheckpoint } from "../../formats/checkpoint.ts";
 import { baseName, sha256OfFile } from "../../platform/node.ts";
 import { version } from "../../util/version.ts";
+import { parseTrainConfig } from "../../train/pretrain-config.ts";
 import { parseRecipe } from "../../recipe/parse-recipe.ts";
 import { digestOf, identifyCheckpoint } from "../../run/identity.ts";
 import type { ExpandedPoint, PointWork } from "./expanded-point.ts";
@@ -51,7 +52,7 @@ export async function identifyPoint(
   { original, backend, tasks, hashes }: Surroundings,
 ): Promise<string> {
   const data = await hashData(work, tasks, hashes);
-  const { texts, shotsFrom, shots, limit, kl, speedTokens } = work.evaluation;
+  const { texts, shotsFrom, shots, limit, kl, speedTokens, samples } = work.evaluation;
   const examples = shotsFrom === undefined ? null : await hashes.sha256(shotsFrom);
   return digestOf({
     fewbit: version,
@@ -63,6 +64,7 @@ export async function identifyPoint(
     texts: JSON.stringify(texts.map((text) => sorted({ ...text, file: null }))),
     tasks: JSON.stringify(tasks.map(({ name, rule, normalized }) => [name, rule, normalized])),
     evaluation: JSON.stringify([kl, speedTokens, shots ?? 0, examples, limit ?? null]),
+    ...(samples && { samples: JSON.stringify([samples.prompts, samples.tokens]) }),
     ...Object.fromEntries(data.map(({ role, sha256 }, i) => [`${role} ${i}`, sha256])),
   });
 }
@@ -104,7 +106,7 @@ function withoutPlaces({ recipe, training }: PointWork): unknown {
     out: __,
     from: ___,
     ...settled
-  }: Fields = recipe ? parseRecipe(recipe).parsed : { ...training };
+  }: Fields = recipe ? parseRecipe(recipe).parsed : parseTrainConfig(training);
   const strip = (key: string, value: unknown): unknown =>
     key === "path" || (training && key === "files") ? undefined : value;
   return JSON.parse(JSON.stringify(sorted(settled), strip));

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { trainConfigSchema } from "../../train/pretrain-config.ts";
+import { withoutDefaults } from "../../util/fields.ts";
 
 const text = z.string().min(1);
 const label = text.optional();
@@ -17,9 +18,9 @@ export const checkpointVariantSchema = z.strictObject({
 /** The original trained further, to compare trained methods with what training alone does. */
 export const trainingVariantSchema = z.strictObject({
   label: label.describe("Name of the variant instead of train"),
-  train: trainConfigSchema
-    .omit({ model: true, from: true, tokenizer: true })
-    .describe("A configuration of fewbit train, without its model; paths from the recipe's folder"),
+  train: withoutDefaults(
+    trainConfigSchema.omit({ model: true, from: true, tokenizer: true }),
+  ).describe("A configuration of fewbit train, without its model; paths from the recipe's folder"),
   models: models.describe("Ids of the models; all unless given"),
 });
 

@@ -1,10 +1,8 @@
-import { type TrainConfigInput, trainConfigSchema } from "../../train/pretrain-config.ts";
+import type { TrainConfigInput } from "../../train/pretrain-config.ts";
 import { formatCommand } from "../../util/shell-command.ts";
 import type { CheckpointRecord } from "../results/sweep-results.ts";
 import type { ExpandedPoint } from "./expanded-point.ts";
 import { reproduceCommand } from "./reproduce-command.ts";
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * Writes what makes the checkpoint of a point on the command line, into a folder of its name;
@@ -32,37 +30,19 @@ function recordedCommand(run: CheckpointRecord, out: string): string {
   return reproduceCommand(run.recipe, run.recipe.out, asRecorded);
 }
 
-/** The whole configuration stands on the command line, but for what holds by default. */
+/** Configurations have more fields than flags: the whole of one stands on the command line. */
 function trainCommand(
   { from, ...config }: TrainConfigInput,
   out: string,
   placeOf: (path: string) => string,
 ): string {
-  const usual = trainConfigSchema.parse({});
-  const placed = (files: readonly string[] = []): string[] => files.map(placeOf);
   const { data, validation } = config;
-  const written = withoutUsual(
-    {
-      ...config,
-      data: { ...data, files: placed(data?.files) },
-      ...(validation && { validation: { ...validation, files: placed(validation.files) } }),
-    },
-    usual,
-  );
+  const placed = (files: readonly string[] = []): string[] => files.map(placeOf);
+  const written = {
+    ...config,
+    data: { ...data, files: placed(data?.files) },
+    ...(validation && { validation: { ...validation, files: placed(validation.files) } }),
+  };
   const model = from === undefined ? [] : ["--from", placeOf(from)];
   return formatCommand(["fewbit", "train", JSON.stringify(written), ...model, "--out", out]);
-}
-
-/** Leaves out the fields that are as they would be anyway. */
-function withoutUsual<T extends Fields>(value: T, usual: Fields): Partial<T> {
-  const entries = Object.entries(value).flatMap(([name, own]) => {
-    const other = usual[name];
-    if (JSON.stringify(own) === JSON.stringify(other)) return [];
-    return [[name, isFields(own) && isFields(other) ? withoutUsual(own, other) : own]];
-  });
-  return Object.fromEntries(entries) as Partial<T>;
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,6 @@
 import type { Backend } from "../../backend/backend.ts";
 import { openTasks } from "../../evaluation/evaluate-tasks.ts";
+import type { AverageId } from "../../evaluation/tasks/averages.ts";
 import type { Task } from "../../evaluation/tasks/task.ts";
 import { type ResolveOptions, resolveModel } from "../../hub/resolve-model.ts";
 import {
@@ -22,6 +23,7 @@ import { expandRecipe, resolveSource } from "./expand-recipe.ts";
 import type { ExpandedPoint, PointEvaluation } from "./expanded-point.ts";
 import { readGivenCheckpoints } from "./given-checkpoints.ts";
 import { FileHashes, hashCheckpoint, identifyPoint, learnedFiles } from "./identify-points.ts";
+import { checkSamples } from "./check-samples.ts";
 import { pointCommand } from "./point-command.ts";
 import { parseSweepRecipe } from "./parse-sweep-recipe.ts";
 import {
@@ -93,7 +95,7 @@ async function identify(
   points: readonly ExpandedPoint[],
   { backend, options, hashes, tasks, folder, originals }: Identifying,
 ): Promise<PreparedPoint[]> {
-  const models = new Map<string, { source: string; hash: string }>();
+  const models = new Map<string, { source: string; hash: string; directory: string }>();
   const placeOf = (path: string): string =>
     path.startsWith("hf:") ? path : relativePath(folder, path);
   const seen = new Map<string, string>();
@@ -103,11 +105,12 @@ async function identify(
     let model = models.get(each.work.model);
     if (!model) {
       try {
-        const resolved = await resolveModel(each.work.model, options);
-        model = { source: resolved.source, hash: await hashCheckpoint(resolved.directory) };
+        const { source, directory } = await resolveModel(each.work.model, options);
+        model = { source, hash: await hashCheckpoint(directory), directory };
       } catch (error) {
         throw faultAt(path, error);
       }
+      await checkSamples(each.work.evaluation, model.directory);
       models.set(each.work.model, model);
       originals.set(model.source, model.hash);
     }
@@ -156,9 +159,12 @@ function filesOf(
 
 /** Opens the tasks one by one, so that a fault has its place in the recipe. */
 async function readTasks(evaluation: PointEvaluation): Promise<Task[]> {
-  const { tasks: given, averages, ...selection } = evaluation;
+  const { tasks: given, averages, samples: _, ...selection } = evaluation;
   const tasks: Task[] = [];
-  const open = async (more: Partial<PointEvaluation>, path: string): Promise<void> => {
+  const open = async (
+    more: { tasks?: string[]; averages?: AverageId[] },
+    path: string,
+  ): Promise<void> => {
     try {
       const opened = await openTasks({ ...selection, tasks: [], averages: [], ...more });
       for (const task of opened)

@@ -90,6 +90,13 @@ const textSchema = z.strictObject({
   protocol: z.enum(["windows", "second-half"]).optional(),
 });
 
+const samplesSchema = z
+  .strictObject({
+    prompts: z.array(text).min(1).describe("Texts to continue"),
+    tokens: count.default(40).describe("Tokens to generate for each at most"),
+  })
+  .describe("Texts that each point continues, greedily, to be read beside each other");
+
 const evaluationSchema = z.strictObject({
   texts: z
     .array(z.union([text, textSchema]))
@@ -119,6 +126,7 @@ const evaluationSchema = z.strictObject({
     .default(64)
     .describe("Tokens to generate for the decode speed; 0 leaves it out"),
   kl: z.boolean().default(true).describe("Compare with the original, token by token"),
+  samples: samplesSchema.optional(),
 });
 
 const exclusionSchema = z

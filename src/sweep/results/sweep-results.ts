@@ -51,11 +51,19 @@ export interface AverageFigures extends Omit<OwnAverage, "name" | "measure"> {
   readonly name: string;
 }
 
+/** A text that a model continued. */
+export interface Sample {
+  readonly prompt: string;
+  readonly continuation: string;
+}
+
 /** The result of a point. */
 export interface PointResult extends ModelFigures {
   readonly texts: readonly TextFigures[];
   readonly tasks: readonly TaskFigures[];
   readonly averages: readonly AverageFigures[];
+  /** Absent where the recipe asks for none. */
+  readonly samples?: readonly Sample[];
   readonly backend: { readonly id: string; readonly level: string; readonly threads: number };
 }
 

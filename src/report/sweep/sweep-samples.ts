@@ -1,0 +1,56 @@
+import { element, escapeMarkup } from "../chart/svg.ts";
+import { printable } from "../format.ts";
+import { wrapText } from "../wrap-text.ts";
+import type { SweepRow } from "./sweep-row.ts";
+
+const shownBits = 2;
+
+/**
+ * Shows, of each model, the texts that the original and the best point of 2 bits wrote: the one of
+ * the lowest perplexity on the first text, or of the highest average accuracy.
+ */
+export function formatSamples(rows: readonly SweepRow[], width: number): string[] {
+  const written = rows.filter(({ result }) => result?.samples);
+  const models = [...new Set(written.map(({ record }) => record.point.model))];
+  const shown = models.flatMap((model) => {
+    const own = written.filter(({ record }) => record.point.model === model);
+    const original = own.find(({ record }) => record.point.method === null);
+    const few = own.filter(({ record }) => record.point.bits === shownBits);
+    const [best] = few.sort((a, b) => faultOf(a) - faultOf(b));
+    return [original, best].flatMap((row) => row ?? []);
+  });
+  return promptsOf(shown).flatMap((prompt) =>
+    shown.flatMap(({ name, result }) => {
+      const sample = result?.samples?.find((each) => each.prompt === prompt);
+      if (!sample) return [];
+      const [text = ""] = `${prompt}${sample.continuation}`.split("\n");
+      return ["", `  ${printable(name)}`, ...wrapText(printable(text), width, "    ")];
+    }),
+  );
+}
+
+/** What is the lower the better a point is. */
+function faultOf({ result }: SweepRow): number {
+  return result?.texts[0]?.perplexity ?? -(result?.averages[0]?.accuracy.mean ?? 0);
+}
+
+function promptsOf(rows: readonly SweepRow[]): string[] {
+  const samples = rows.flatMap(({ result }) => result?.samples ?? []);
+  return [...new Set(samples.map(({ prompt }) => prompt))];
+}
+
+/** Writes what all points made of each prompt as lists of HTML; empty where none was given. */
+export function htmlSamples(rows: readonly SweepRow[]): string {
+  const listOf = (prompt: string): string => {
+    const entries = rows.flatMap(({ name, result }) => {
+      const sample = result?.samples?.find((each) => each.prompt === prompt);
+      if (!sample) return [];
+      return [
+        element("dt", {}, [escapeMarkup(name)]),
+        element("dd", {}, [escapeMarkup(sample.continuation.trim())]),
+      ];
+    });
+    return element("h3", {}, [escapeMarkup(prompt)]) + element("dl", { class: "samples" }, entries);
+  };
+  return promptsOf(rows).map(listOf).join("\n");
+}
