@@ -43,7 +43,7 @@ export interface Figure {
   readonly better: Better;
   readonly scale: "linear" | "logarithmic";
   readonly format: FigureFormat;
-  /** Where it stands in what was measured: `bitsPerWeight.linear`. Absent: only analyses have it. */
+  /** Where it stands in what was measured: `bitsPerWeight.linear`; none for what analyses find. */
   readonly path?: string;
   /** Where its interval stands there, or else its standard error. */
   readonly interval?: string;

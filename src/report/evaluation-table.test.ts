@@ -1,27 +1,29 @@
 import { describe, expect, test } from "vitest";
-import {
-  formatEvaluationTable,
-  formatPerplexity,
-  type VariantFigures,
-} from "./evaluation-table.ts";
+import { figures as known } from "../evaluation/figures.ts";
+import { formatEvaluationTable, type MeasuredVariant } from "./evaluation-table.ts";
+import { formatSpread } from "./format-figure.ts";
 import { plainStyle } from "./style.ts";
 import { textWidth } from "./table.ts";
 
-const figures = (variant: string, sizeBytes: number): VariantFigures => ({
-  variant,
+const around = (value: number, half: number) => ({
+  perplexity: value,
+  interval: { low: value - half, high: value + half, level: 0.95 },
+});
+const measured = {
   bitsPerWeight: { linear: 2.281, file: 4.784 },
-  sizeBytes,
-  perplexity: { value: 31.416, halfWidth: 0.42 },
-  klDivergence: 0.1234,
+  ...around(31.416, 0.42),
+  klDivergence: { mean: 0.1234 },
   topTokenAgreement: 0.8123,
-  accuracy: null,
   tokensPerSecond: 1234.5,
   peakMemoryBytes: 310_000_000,
+};
+const figures = (variant: string, sizeBytes: number): MeasuredVariant => ({
+  variant,
+  measured: { ...measured, sizeBytes },
 });
-const original: VariantFigures = {
-  ...figures("prose-6m", 11_541_504),
-  klDivergence: null,
-  topTokenAgreement: null,
+const original: MeasuredVariant = {
+  variant: "prose-6m",
+  measured: { ...measured, sizeBytes: 11_541_504, klDivergence: null, topTokenAgreement: null },
 };
 
 describe("evaluation table", () => {
@@ -47,8 +49,8 @@ describe("evaluation table", () => {
 
   test.each([40, 60, 80])("at %d columns perplexity stays and nothing wraps", (width) => {
     const long = {
-      ...figures("a-model-with-a-long-name-w2g64-gptq", 1),
-      perplexity: { value: 31, halfWidth: 0.01 },
+      variant: "a-model-with-a-long-name-w2g64-gptq",
+      measured: { ...measured, sizeBytes: 1, ...around(31, 0.01) },
     };
     const lines = formatEvaluationTable(original, [long], { width, style: plainStyle });
     expect(lines[0]).toContain("perplexity");
@@ -56,10 +58,12 @@ describe("evaluation table", () => {
   });
 
   test("a perplexity shows the digits that its interval supports", () => {
-    expect(formatPerplexity({ value: 31.41592, halfWidth: 4.2 })).toBe("31.4 ± 4.2");
-    expect(formatPerplexity({ value: 31.41592, halfWidth: 0.0042 })).toBe("31.4159 ± 0.0042");
-    expect(formatPerplexity({ value: 31.41592, halfWidth: null })).toBe("31.42");
-    expect(formatPerplexity({ value: 812.3, halfWidth: 55 })).toBe("812 ± 55");
-    expect(formatPerplexity({ value: Number.POSITIVE_INFINITY, halfWidth: Number.NaN })).toBe("∞");
+    const show = (value: number, half: number | null): string =>
+      formatSpread(known.perplexity, value, half);
+    expect(show(31.41592, 4.2)).toBe("31.4 ± 4.2");
+    expect(show(31.41592, 0.0042)).toBe("31.4159 ± 0.0042");
+    expect(show(31.41592, null)).toBe("31.42");
+    expect(show(812.3, 55)).toBe("812 ± 55");
+    expect(show(Number.POSITIVE_INFINITY, Number.NaN)).toBe("∞");
   });
 });

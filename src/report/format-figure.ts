@@ -24,7 +24,7 @@ export function formatFigure({ format }: Pick<Figure, "format">, value: number):
   return formats[format](value);
 }
 
-/** Formats a value of a figure with half the width of its interval, to the digits that it supports. */
+/** Formats a value with half the width of its interval, to the digits that it supports. */
 export function formatSpread(
   { format }: Pick<Figure, "format">,
   value: number,

@@ -2,8 +2,7 @@ import type { Command } from "commander";
 import { DownloadDisplay } from "../download-display.ts";
 import type { Evaluation, TaskEvaluation } from "../../evaluation/evaluation.ts";
 import { allFigures, figureName, figures } from "../../evaluation/figures.ts";
-import { originalFigures, variantFigures } from "../../report/evaluation-figures.ts";
-import { formatEvaluationTable } from "../../report/evaluation-table.ts";
+import { formatEvaluationTable, variantsOf } from "../../report/evaluation-table.ts";
 import { formatCount, formatDuration, printable } from "../../report/format.ts";
 import { figureText, spreadText } from "../../report/format-figure.ts";
 import { modelName } from "../../report/model-name.ts";
@@ -140,15 +139,11 @@ function describe(evaluation: Evaluation, terminal: Terminal): string[] {
 }
 
 function table(evaluation: Evaluation | TaskEvaluation, terminal: Terminal): string[] {
-  const { original } = evaluation;
-  const lines = formatEvaluationTable(
-    originalFigures(evaluation),
-    [variantFigures(evaluation, modelName(evaluation.model))],
-    terminal.resultLayout,
-  );
+  const { original, variant } = variantsOf(evaluation);
+  const lines = formatEvaluationTable(original, [variant], terminal.resultLayout);
   lines.push("", ...footer(evaluation, terminal));
   if (evaluation.tasks.length === 0) return lines;
-  return [...lines, "", ...formatTaskTable(evaluation, original, terminal.resultLayout)];
+  return [...lines, "", ...formatTaskTable(evaluation, evaluation.original, terminal.resultLayout)];
 }
 
 function footer(evaluation: Evaluation | TaskEvaluation, terminal: Terminal): string[] {

@@ -53,8 +53,8 @@ export class DatabaseQueue implements PointQueue {
       const token = randomSuffix() + randomSuffix();
       const attempt = Number(row["attempts"]) + 1;
       database.run(
-        "UPDATE records SET status = 'running', attempts = ?, owner = ?, token = ?, lease_until = ?, " +
-          "fewbit = ?, machine = ?, started_at = ?, finished_at = NULL, " +
+        "UPDATE records SET status = 'running', attempts = ?, owner = ?, token = ?, " +
+          "lease_until = ?, fewbit = ?, machine = ?, started_at = ?, finished_at = NULL, " +
           "error_code = NULL, error_message = NULL, error_hint = NULL WHERE id = ?",
         attempt,
         this.owner,
@@ -125,7 +125,8 @@ export class DatabaseQueue implements PointQueue {
       const crashes = Number(row["crashes"]) + 1;
       const given = crashes < mostCrashes;
       this.database.run(
-        `UPDATE records SET status = ?, crashes = ?, error_code = ?, error_message = ?, error_hint = ?, ${nobody} WHERE id = ?`,
+        `UPDATE records SET status = ?, crashes = ?, error_code = ?, error_message = ?,
+         error_hint = ?, ${nobody} WHERE id = ?`,
         given ? "waiting" : "failed",
         crashes,
         given ? null : "CRASHED",

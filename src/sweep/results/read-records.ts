@@ -54,8 +54,8 @@ export function pointOf(row: DatabaseRow): SweepPoint {
 }
 
 /**
- * Writes a value as a document. Infinite numbers, which JSON has no word for, are written as numbers
- * beyond all bounds: they are infinite again when they are read, here and by SQL.
+ * Writes a value as a document. Infinite numbers, which JSON has no word for, become numbers beyond
+ * all bounds: they are infinite again when they are read, here and by SQL.
  */
 export function writeDocument(value: unknown): string {
   const text = JSON.stringify(value, (_, part: unknown) =>

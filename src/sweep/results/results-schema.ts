@@ -51,9 +51,9 @@ CREATE INDEX records_by_status ON records (status, position);
 
 /** Columns of `records` that `points` gives as they are. */
 const kept =
-  "id, position, model, label, method, preset, scheme, bits, seed, work, command, status, attempts, " +
-  "crashes, owner, token, lease_until, error_code, error_message, error_hint, fewbit, machine, " +
-  "started_at, finished_at";
+  "id, position, model, label, method, preset, scheme, bits, seed, work, command, status, " +
+  "attempts, crashes, owner, token, lease_until, error_code, error_message, error_hint, fewbit, " +
+  "machine, started_at, finished_at";
 
 /** Columns of a text and of a task that are no figures, with their fields in documents. */
 export const textColumns = {
@@ -68,13 +68,19 @@ export const textColumns = {
 export const taskColumns = { name: "name", sha256: "sha256", shots: "shots", items: "items" };
 export const answerColumns = { right: "right", right_normalized: "rightNormalized" };
 
+const backendColumns = {
+  backend: "backend.id",
+  backend_level: "backend.level",
+  threads: "backend.threads",
+};
+
 /** Queries of the views, which give what stands in the documents as tables. */
 const queries: Readonly<Record<string, string>> = {
   points: `
 SELECT
   ${kept},
   ${figureColumns("result", ({ of }) => of === "model")},
-  ${pick("result", { backend: "backend.id", backend_level: "backend.level", threads: "backend.threads" })},
+  ${pick("result", backendColumns)},
   run
 FROM records`,
   texts: `
