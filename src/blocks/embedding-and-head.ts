@@ -25,15 +25,15 @@ const usualPieceWeights = 2 ** 20;
  * @throws UsageError when a tied table is given two schemes
  */
 export function selectEmbeddingAndHead(
-  ends: readonly VocabularyTable[],
+  tables: readonly VocabularyTable[],
   { embedding, head }: Pick<Recipe, "embedding" | "head">,
 ): PlannedVocabularyTable[] {
   const asked = {
     embedding: embedding === null ? null : parseScheme(embedding),
     head: head === null ? null : parseScheme(head),
   };
-  return ends.map((end) => {
-    const schemes = end.roles.flatMap((role) => asked[role] ?? []);
+  return tables.map((table) => {
+    const schemes = table.roles.flatMap((role) => asked[role] ?? []);
     const [scheme = null, other] = schemes;
     if (scheme && other && other.id !== scheme.id) {
       throw new UsageError(
@@ -41,7 +41,7 @@ export function selectEmbeddingAndHead(
         { hint: `give one of them: \`head: ${other.id}\``, field: "embedding", value: embedding },
       );
     }
-    return { ...end, scheme };
+    return { ...table, scheme };
   });
 }
 

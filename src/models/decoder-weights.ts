@@ -29,7 +29,7 @@ export const normNames = {
 } as const;
 
 /** Names of the embedding, the final norm and the output head. */
-const endNames = {
+const outerNames = {
   embedding: "model.embed_tokens",
   norm: "model.norm",
   head: "lm_head",
@@ -119,18 +119,18 @@ export function describeLinears(config: DecoderConfig): LinearDescription[] {
 export function describeEmbeddingAndHead(config: DecoderConfig): VocabularyTable[] {
   const size = { outFeatures: config.vocabularySize, inFeatures: config.hiddenSize };
   if (config.tiedEmbeddings) {
-    return [{ module: endNames.embedding, roles: ["embedding", "head"], ...size }];
+    return [{ module: outerNames.embedding, roles: ["embedding", "head"], ...size }];
   }
   return [
-    { module: endNames.embedding, roles: ["embedding"], ...size },
-    { module: endNames.head, roles: ["head"], ...size },
+    { module: outerNames.embedding, roles: ["embedding"], ...size },
+    { module: outerNames.head, roles: ["head"], ...size },
   ];
 }
 
 /** Lists every tensor of an unquantized checkpoint of this configuration, with its shape. */
 export function* expectedTensors(config: DecoderConfig): Generator<[name: string, shape: Shape]> {
   const table = [config.vocabularySize, config.hiddenSize];
-  yield [`${endNames.embedding}.weight`, table];
+  yield [`${outerNames.embedding}.weight`, table];
   for (let index = 0; index < config.layers.length; index++) {
     for (const [name, width] of normWidths(config)) {
       yield [`${blockName(index)}.${name}.weight`, [width]];
@@ -141,8 +141,8 @@ export function* expectedTensors(config: DecoderConfig): Generator<[name: string
       if (plan.bias) yield [`${module}.bias`, [plan.outFeatures]];
     }
   }
-  yield [`${endNames.norm}.weight`, [config.hiddenSize]];
-  if (!config.tiedEmbeddings) yield [`${endNames.head}.weight`, table];
+  yield [`${outerNames.norm}.weight`, [config.hiddenSize]];
+  if (!config.tiedEmbeddings) yield [`${outerNames.head}.weight`, table];
 }
 
 /**
@@ -223,10 +223,10 @@ export async function readEmbeddingAndHead(
   config: DecoderConfig,
   source: WeightSource,
 ): Promise<EmbeddingAndHead> {
-  const table = await source.storedMatrix(endNames.embedding);
+  const table = await source.storedMatrix(outerNames.embedding);
   const embedding = new Embedding(backend, table);
-  const norm = await source.tensor(`${endNames.norm}.weight`);
-  const headWeight = config.tiedEmbeddings ? table : await source.storedMatrix(endNames.head);
+  const norm = await source.tensor(`${outerNames.norm}.weight`);
+  const headWeight = config.tiedEmbeddings ? table : await source.storedMatrix(outerNames.head);
   return { embedding, norm, head: new Linear(backend, headWeight) };
 }
 

@@ -36,11 +36,11 @@ export async function makePlan(
   if (chosen.length === 0) {
     throw new UsageError("nothing is left to quantize: every linear layer is ignored");
   }
-  const ends = selectEmbeddingAndHead(model.embeddingAndHead(), recipe);
+  const tables = selectEmbeddingAndHead(model.embeddingAndHead(), recipe);
   const { calibration } = recipe;
   const outputBytes = outputEntries(
     checkpoint,
-    [...linears, ...ends],
+    [...linears, ...tables],
     changedTensors(model, checkpoint, linears, recipe),
   )
     .map(({ dtype, shape }) => tensorBytes(dtype, shape) ?? 0)
@@ -65,7 +65,7 @@ export async function makePlan(
     method,
     options: recipe.options,
     transforms: transformsOf(recipe),
-    embeddingAndHeadWeights: embeddingAndHeadWeights(ends),
+    embeddingAndHeadWeights: embeddingAndHeadWeights(tables),
     training: training && {
       ...training,
       parameters: opened.sizes.parameters,
@@ -79,7 +79,7 @@ export async function makePlan(
     architecture: opened.architecture,
     blocks: model.blockCount,
     linears,
-    ends,
+    ends: tables,
     quantizedWeights: chosen.reduce((sum, l) => sum + l.inFeatures * l.outFeatures, 0),
     parameters: opened.sizes.parameters,
     methodTitle: methodsOf(recipe)

@@ -64,8 +64,8 @@ export interface Plan {
 }
 
 /** Counts the weights of embedding and output head that will be quantized. */
-export function embeddingAndHeadWeights(ends: readonly PlannedVocabularyTable[]): number {
-  return ends
+export function embeddingAndHeadWeights(tables: readonly PlannedVocabularyTable[]): number {
+  return tables
     .filter(({ scheme }) => scheme !== null)
     .reduce((sum, { outFeatures, inFeatures }) => sum + outFeatures * inFeatures, 0);
 }

@@ -1,9 +1,8 @@
 import { defineTask, type TaskDefinition } from "./define-task.ts";
 import { multipleChoice } from "./task.ts";
 
-/** ARC's questions with their four answers: both sets have one form. */
+/** Which of mostly four answers is right, to a science question of a school test? */
 const shared = {
-  asks: "Which of mostly four answers is right, to a science question of a school test?",
   paper: { arxiv: "1803.05457" },
   deviations: [
     "In the copies with `query`, each item has four choices: 7 of ARC-Easy and 4 of ARC-Challenge have " +

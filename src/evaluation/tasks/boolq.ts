@@ -4,10 +4,10 @@ import type { TaskRecord } from "./task-record.ts";
 
 const answers = ["no", "yes"] as const;
 
+/** Is the answer to a question about a passage yes or no? */
 export default defineTask({
   id: "boolq",
   title: "BoolQ",
-  asks: "Is the answer to a question about a passage yes or no?",
   paper: { arxiv: "1905.10044" },
   files: ["boolq"],
   follows: "boolq",

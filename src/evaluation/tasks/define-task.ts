@@ -6,8 +6,6 @@ export interface TaskDefinition {
   /** Name on the command line and in results. */
   readonly id: string;
   readonly title: string;
-  /** What a model is asked, in one sentence. */
-  readonly asks: string;
   /** Where the questions come from; null for files of one's own. */
   readonly paper: { readonly arxiv: string } | null;
   /** Names that its data file may have in a folder of tasks, without `.jsonl`. */

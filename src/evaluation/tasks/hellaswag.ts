@@ -2,10 +2,10 @@ import { defineTask } from "./define-task.ts";
 import { multipleChoice } from "./task.ts";
 import type { TaskRecord } from "./task-record.ts";
 
+/** Which of four sentences continues a scene or a set of instructions? */
 export default defineTask({
   id: "hellaswag",
   title: "HellaSwag",
-  asks: "Which of four sentences continues a scene or a set of instructions?",
   paper: { arxiv: "1905.07830" },
   files: ["hellaswag", "hellaswag_val", "hellaswag_val_1000"],
   follows: "hellaswag",

@@ -1,10 +1,10 @@
 import { defineTask } from "./define-task.ts";
 import type { TaskRecord } from "./task-record.ts";
 
+/** Which word ends a passage? Right when greedy decoding gives it, token by token. */
 export default defineTask({
   id: "lambada_openai",
   title: "LAMBADA",
-  asks: "Which word ends a passage? Right when greedy decoding gives it, token by token.",
   paper: { arxiv: "1606.06031" },
   files: ["lambada_openai", "lambada"],
   follows: "lambada_openai",

@@ -1,10 +1,10 @@
 import { defineTask } from "./define-task.ts";
 import { multipleChoice } from "./task.ts";
 
+/** Which choice is the likeliest after the query and a space? */
 export default defineTask({
   id: "multiple_choice",
   title: "A file of your own",
-  asks: "Which choice is the likeliest after the query and a space?",
   paper: null,
   files: [],
   follows: null,

@@ -1,10 +1,10 @@
 import { defineTask } from "./define-task.ts";
 import { multipleChoice } from "./task.ts";
 
+/** Which of four answers is right, to a question that needs a fact of elementary science? */
 export default defineTask({
   id: "openbookqa",
   title: "OpenBookQA",
-  asks: "Which of four answers is right, to a question that needs a fact of elementary science?",
   paper: { arxiv: "1809.02789" },
   files: ["openbookqa", "openbook_qa"],
   follows: "openbookqa",

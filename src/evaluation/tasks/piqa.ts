@@ -1,10 +1,10 @@
 import { defineTask } from "./define-task.ts";
 import { multipleChoice } from "./task.ts";
 
+/** Which of two ways reaches an everyday goal? */
 export default defineTask({
   id: "piqa",
   title: "PIQA",
-  asks: "Which of two ways reaches an everyday goal?",
   paper: { arxiv: "1911.11641" },
   files: ["piqa"],
   follows: "piqa",

@@ -2,10 +2,10 @@ import { defineTask } from "./define-task.ts";
 import { multipleChoice } from "./task.ts";
 import type { TaskRecord } from "./task-record.ts";
 
+/** Which answer fits a question about what people do and feel? */
 export default defineTask({
   id: "siqa",
   title: "Social IQa",
-  asks: "Which answer fits a question about what people do and feel?",
   paper: { arxiv: "1904.09728" },
   files: ["siqa", "social_iqa"],
   follows: "social_iqa",

@@ -2,10 +2,10 @@ import { defineTask } from "./define-task.ts";
 import type { TaskItem } from "./task.ts";
 import type { TaskRecord } from "./task-record.ts";
 
+/** Which of two names fits a blank, judged by how likely it makes the rest of the sentence? */
 export default defineTask({
   id: "winogrande",
   title: "WinoGrande",
-  asks: "Which of two names fits a blank, judged by how likely it makes the rest of the sentence?",
   paper: { arxiv: "1907.10641" },
   files: ["winogrande"],
   follows: "winogrande",

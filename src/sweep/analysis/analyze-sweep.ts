@@ -87,14 +87,15 @@ function contestsOf(quality: MeasuredQuality): Contest[] {
   return ranked.flatMap((group) => {
     const [first] = group;
     if (!first) return [];
-    const own = differences.filter(({ a }) => a === first.point.id);
+    const tied = differences.filter(
+      ({ a, difference }) => a === first.point.id && difference.verdict !== "a",
+    );
     return [
       {
         model: first.point.model,
         bits: first.point.bits,
         points: group.map(({ point }) => point.id),
-        tied: own.filter(({ difference }) => difference.verdict !== "a").map(({ b }) => b),
-        differences: own,
+        tied: tied.map(({ b }) => b),
       },
     ];
   });

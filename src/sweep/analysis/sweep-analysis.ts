@@ -64,8 +64,6 @@ export interface Contest {
   readonly points: readonly string[];
   /** Those that cannot be told apart from the first. */
   readonly tied: readonly string[];
-  /** The first against each of the others. */
-  readonly differences: readonly PairDifference[];
 }
 
 /** The best that can be had for each cost. */
