@@ -84,7 +84,7 @@ describe("the fields of a recipe", () => {
     expect(pickMethodOptions([methods[id]], command.opts()).get(id)).toEqual(chosen);
   });
 
-  test("all but the model and the options of methods can be said, each by a flag of its own", () => {
+  test("each has a flag of its own, and a description", () => {
     const flags = recipeFields.map(({ flag }) => flag);
     expect(new Set(flags).size).toBe(flags.length);
     expect(flags.length).toBeGreaterThan(24);

@@ -59,7 +59,7 @@ export const calibrationSchema = z.object({
 /** A method that changes blocks before they are quantized. */
 const transformSchema = z.object({ method: z.enum(methodIds), options });
 
-/** A method that trains the quantized model further, on text of its own or on the calibration text. */
+/** A method that trains the quantized model further, on text of its own unless that is null. */
 const finisherSchema = transformSchema.extend({
   data: calibrationSchema.nullable().default(null),
 });
@@ -150,7 +150,7 @@ const finishText = z.object({
 const fields = fieldsOf(recipeSchema);
 const behind = fields.findLastIndex(({ path }) => path[0] === "calibration") + 1;
 
-/** The fields of a recipe that a command line can say; `finishText` is the data of all finishers. */
+/** What a command line can say of a recipe; `finishText` is the text of all finishers. */
 export const recipeFields: readonly Field[] = fields.toSpliced(
   behind,
   0,

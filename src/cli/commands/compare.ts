@@ -40,7 +40,8 @@ const example = `
 export function defineCompare(command: Command, io: Io): void {
   command
     .description(
-      "Says which of two models is better on a text and on tasks, and by how much, as far as the data say.",
+      "Says which of two models is better on a text and on tasks, and by how much, " +
+        "as far as the data say.",
     )
     .usage("MODEL_A MODEL_B (--text FILE | --task TASK...) [options]")
     .argument("<model-a>", modelArgument)

@@ -162,8 +162,9 @@ function chainOf(
   if (method === undefined && transforms.length + finishers.length === 0) {
     return { ...preset, transforms: preset.transforms ?? [] };
   }
+  const same = [`--method ${preset.method}`, ...preset.finishers.map((each) => `--finish ${each}`)];
   throw new UsageError(`the preset ${id} names the methods already`, {
-    hint: `leave out --preset, or --method, --transform and --finish: it is --method ${preset.method} ${preset.finishers.map((each) => `--finish ${each}`).join(" ")}`,
+    hint: `leave out --preset, or --method, --transform and --finish: it is ${same.join(" ")}`,
   });
 }
 

@@ -37,7 +37,8 @@ const example = `
 export function defineSweep(command: Command, io: Io): void {
   command
     .description(
-      "Makes and measures every point of a recipe. Run it again to resume, or twice at once to share the work.",
+      "Makes and measures every point of a recipe. Run it again to resume, or twice at once to " +
+        "share the work.",
     )
     .usage("RECIPE [--out DIR] [options]")
     .argument("[recipe]", "YAML or JSON file, see docs/sweeps.md")

@@ -24,7 +24,7 @@ export function expectScorable(
           if (!(error instanceof UsageError)) throw error;
           const { hint } = error;
           const message = `${name}, item ${index + 1}: ${error.message}`;
-          throw new UsageError(message, hint === undefined ? {} : { hint });
+          throw new UsageError(message, { hint });
         }
       }
     }

@@ -134,9 +134,10 @@ function checkNames(points: readonly ExpandedPoint[]): void {
     const key = JSON.stringify([model, label]);
     const other = seen.get(key);
     if (other) {
+      const where = other.path === each.path ? "" : `, the other in ${other.path}`;
       throw fault(
         each.path,
-        `${model} has two points called ${label}${other.path === each.path ? "" : `, the other in ${other.path}`}`,
+        `${model} has two points called ${label}${where}`,
         "leave one out, or give one of them a label",
       );
     }

@@ -87,7 +87,7 @@ export function faultAt(field: string, error: unknown): unknown {
 
 /**
  * Runs what reads a recipe.
- * @throws UsageError with the place of the field at fault: `sweep.yaml:12:5: variants[1].scheme: …`
+ * @throws UsageError with the place of its field: `sweep.yaml:12:5: variants[1].scheme: …`
  */
 export async function placingFaults<T>(source: RecipeSource, body: () => Promise<T>): Promise<T> {
   try {

@@ -46,6 +46,7 @@ it("leaves out what holds by default, but no weight that a name seems to have", 
     calibration: { files: [{ path: "a=2" }, { path: "b" }] },
   });
   expect(reproduceCommand(parsed, "made", (path) => path)).toBe(
-    "fewbit quantize model --method gptq --scheme w4 --calibration a=2=1 --calibration b --out made",
+    "fewbit quantize model --method gptq --scheme w4 " +
+      "--calibration a=2=1 --calibration b --out made",
   );
 });
