@@ -12,7 +12,12 @@ import {
 const result = makeSweepResults({ windows: 5, items: 9 }).points[1]?.result;
 const task = {
   ...result?.tasks[0],
-  normalizedAccuracy: { mean: 0.5, standardError: 0.1 },
+  accuracy: { ...result?.tasks[0]?.accuracy, interval: { low: 0.2, high: 0.8, level: 0.95 } },
+  normalizedAccuracy: {
+    mean: 0.5,
+    standardError: 0.1,
+    interval: { low: 0.3, high: 0.7, level: 0.95 },
+  },
   perplexity: { mean: 7, standardError: 0.2 },
 };
 const subjects = { model: result, text: result?.texts[0], task };
@@ -21,8 +26,9 @@ const measured = allFigures.filter(({ path }) => path !== undefined);
 test.each(measured)("$id is read off what was measured", (figure) => {
   expect(readFigure(figure, subjects[figure.of])).toEqual(expect.any(Number));
   expect(readFigure(figure, null)).toBeNull();
-  const isSure = figure.interval !== undefined || figure.error !== undefined;
-  expect(readSpread(figure, subjects[figure.of])).toEqual(isSure ? expect.any(Number) : null);
+  const known = (path: string | undefined) => (path === undefined ? null : expect.any(Number));
+  expect(readSpread(figure, subjects[figure.of])).toEqual(known(figure.interval));
+  expect(readSpread(figure, subjects[figure.of], "error")).toEqual(known(figure.error));
 });
 
 test("columns have one name each, and a figure names no more than it has", () => {

@@ -13,6 +13,9 @@ export type FigureFormat =
   | "perplexity"
   | "share";
 
+/** What stands behind `±`: half the width of the 95 % interval, or the standard error. */
+export type Spread = "interval" | "error";
+
 /** Tables for people: of an evaluation's models, of a sweep's points, of an evaluation's tasks. */
 export type FigureTable = "evaluation" | "sweep" | "tasks";
 
@@ -45,7 +48,7 @@ export interface Figure {
   readonly format: FigureFormat;
   /** Where it stands in what was measured: `bitsPerWeight.linear`; none for what analyses find. */
   readonly path?: string;
-  /** Where its interval stands there, or else its standard error. */
+  /** Where its interval and its standard error stand there. */
   readonly interval?: string;
   readonly error?: string;
   /** Columns in the database: of the value, and of low, high and level, or of the error. */
@@ -233,6 +236,7 @@ export const figures = define({
     scale: "linear",
     format: "share",
     path: "accuracy.mean",
+    interval: "accuracy.interval",
     error: "accuracy.standardError",
     sql: ["accuracy", "accuracy_error"],
     csv: ["accuracy", "standard error"],
@@ -246,6 +250,7 @@ export const figures = define({
     scale: "linear",
     format: "share",
     path: "normalizedAccuracy.mean",
+    interval: "normalizedAccuracy.interval",
     error: "normalizedAccuracy.standardError",
     sql: ["normalized_accuracy", "normalized_error"],
     column: { header: "by length", at: 7, spread: true, tasks: 0 },
@@ -355,13 +360,17 @@ export function readFigure({ path }: Figure, measured: unknown): number | null {
 }
 
 /** Reads half the width of a figure's interval, or its standard error; null where it has none. */
-export function readSpread({ interval, error }: Figure, measured: unknown): number | null {
-  if (error !== undefined) return readNumber(measured, error);
+export function readSpread(
+  { interval, error }: Figure,
+  measured: unknown,
+  spread: Spread = "interval",
+): number | null {
+  if (spread === "error") return error === undefined ? null : readNumber(measured, error);
   const found = interval === undefined ? null : follow(measured, interval);
   return found ? halfWidth(found as Interval) : null;
 }
 
-/** Paths of what `sql` and `csv` name: the value, and what says how sure it is. */
+/** Paths of what `sql` and `csv` name: the value, and its standard error or else its interval. */
 export function figurePaths({ path, interval, error }: Figure): string[] {
   if (path === undefined) return [];
   if (error !== undefined) return [path, error];

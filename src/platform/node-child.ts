@@ -61,8 +61,12 @@ export async function runInHelper<Task, News, Result>(
 
 /** Shares compiled modules with the other process, if there are any; Node 22.8 brought them. */
 function compileCache(): { NODE_COMPILE_CACHE?: string } {
-  const { getCompileCacheDir } = module as { getCompileCacheDir?: () => string | undefined };
+  const { getCompileCacheDir, flushCompileCache } = module as {
+    getCompileCacheDir?: () => string | undefined;
+    flushCompileCache?: () => void;
+  };
   const folder = getCompileCacheDir?.();
+  flushCompileCache?.();
   return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder };
 }
 

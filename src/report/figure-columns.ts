@@ -1,4 +1,10 @@
-import { allFigures, type Figure, type FigureTable, readFigure } from "../evaluation/figures.ts";
+import {
+  allFigures,
+  type Figure,
+  type FigureTable,
+  readFigure,
+  type Spread,
+} from "../evaluation/figures.ts";
 import { figureText, spreadText } from "./format-figure.ts";
 
 /** A column of a table that figures are read into. */
@@ -22,13 +28,13 @@ export interface FigureSource<Row> {
 /**
  * Makes the columns of a table, in their order: one for each source of a figure, without those that
  * no row has a figure for.
- * @param errors standard errors that stand behind a value
+ * @param spread what stands behind a value
  */
 export function figureColumns<Row>(
   table: FigureTable,
   rows: readonly Row[],
   sourcesOf: (figure: Figure) => readonly FigureSource<Row>[],
-  errors = 1,
+  spread: Spread = "interval",
 ): FigureColumn<Row>[] {
   const shown = allFigures.flatMap((figure) => {
     const { column } = figure;
@@ -45,7 +51,7 @@ export function figureColumns<Row>(
           dropOrder,
           value: (row) => readFigure(figure, of(row)),
           cell: (row) =>
-            column.spread ? spreadText(figure, of(row), errors) : figureText(figure, of(row)),
+            column.spread ? spreadText(figure, of(row), spread) : figureText(figure, of(row)),
         }),
       ),
     )

@@ -1,4 +1,10 @@
-import { type Figure, type FigureFormat, readFigure, readSpread } from "../evaluation/figures.ts";
+import {
+  type Figure,
+  type FigureFormat,
+  readFigure,
+  readSpread,
+  type Spread,
+} from "../evaluation/figures.ts";
 import { formatPlusMinus } from "./describe-difference.ts";
 import {
   formatBits,
@@ -43,16 +49,17 @@ export function figureText(figure: Figure, measured: unknown): string | null {
   return value === null ? null : formatFigure(figure, value);
 }
 
-/**
- * Formats what was measured with half the width of its interval, or a share with `errors` of its
- * standard error.
- */
-export function spreadText(figure: Figure, measured: unknown, errors = 1): string | null {
+/** Formats what was measured with half the width of its interval, or its standard error. */
+export function spreadText(
+  figure: Figure,
+  measured: unknown,
+  spread: Spread = "interval",
+): string | null {
   const value = readFigure(figure, measured);
   if (value === null) return null;
-  const spread = readSpread(figure, measured);
-  if (figure.error === undefined || spread === null) return formatSpread(figure, value, spread);
-  return `${(100 * value).toFixed(1)} ± ${(100 * errors * spread).toFixed(1)} %`;
+  const half = readSpread(figure, measured, spread);
+  if (figure.format !== "share" || half === null) return formatSpread(figure, value, half);
+  return `${(100 * value).toFixed(1)} ± ${(100 * half).toFixed(1)} %`;
 }
 
 /** Formats a perplexity with as many decimals as its interval supports: `23.41 ± 0.35`. */

@@ -49,7 +49,7 @@ export function formatTaskTable(
   const beside = original && rowsOf(original);
   const used: readonly RowColumn[] = [
     ...firstColumns.filter((column) => rows.some((row) => column.cell(row) !== null)),
-    ...figureColumns<Row>("tasks", rows, () => [{ of: ({ measured }) => measured }]),
+    ...figureColumns<Row>("tasks", rows, () => [{ of: ({ measured }) => measured }], "error"),
   ];
   const shown: Column[] = beside
     ? [...used, { header: "original", align: "right", dropOrder: 1 }]

@@ -10,7 +10,8 @@ import {
   meanOf,
 } from "../statistics/bootstrap.ts";
 import { mapDraws, percentileInterval, subtractDraws } from "../statistics/draws.ts";
-import { mapInterval, wilsonInterval } from "../statistics/interval.ts";
+import { mapInterval } from "../statistics/interval.ts";
+import { shareInterval } from "../statistics/share-intervals.ts";
 import { correctDifferences, differenceOf } from "../statistics/paired-comparison.ts";
 import { namedOrOwnAverages, type NamedAverage } from "../tasks/averages.ts";
 import type { TaskScore } from "../tasks/task.ts";
@@ -30,8 +31,6 @@ type Drawn = Pick<ComparedFigure, "kind" | "subject" | "measure"> & {
 interface DrawnFigure {
   readonly value: number;
   readonly draws: Draws;
-  /** Right-or-wrong answers that the value is the mean of; null where it is of something else. */
-  readonly items: number | null;
 }
 
 /**
@@ -69,7 +68,6 @@ function drawText({ text: a }: MeasuredModel, { text: b }: MeasuredModel): Drawn
     const figure = (values: readonly number[], index: number): DrawnFigure => ({
       value: meanOf(values),
       draws: draws[index] ?? new Float64Array(),
-      items: null,
     });
     return { kind, subject: a.text, measure: null, a: figure(x, 0), b: figure(y, 1) };
   };
@@ -113,7 +111,6 @@ function drawTask(
   const figure = (index: number): DrawnFigure => ({
     value: meanOf(digits[index] ?? []),
     draws: draws[index] ?? new Float64Array(),
-    items: a.items,
   });
   return { kind: "accuracy", subject: a.name, measure, a: figure(0), b: figure(1) };
 }
@@ -134,7 +131,6 @@ function averageOf(
       figures.map(({ draws }) => draws),
       (...values) => meanOf(values),
     ),
-    items: null,
   });
   return {
     kind: "accuracy",
@@ -145,11 +141,8 @@ function averageOf(
   };
 }
 
-function showFigure(
-  kind: Drawn["kind"],
-  { value, draws, items }: DrawnFigure,
-): ComparedFigure["a"] {
-  if (items !== null) return { value, interval: wilsonInterval(value, items) };
+function showFigure(kind: Drawn["kind"], { value, draws }: DrawnFigure): ComparedFigure["a"] {
+  if (kind === "accuracy") return { value, interval: shareInterval(draws) };
   const interval = percentileInterval(draws);
   return kind === "perplexity"
     ? { value: Math.exp(value), interval: mapInterval(interval, Math.exp) }

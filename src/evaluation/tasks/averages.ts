@@ -1,4 +1,5 @@
 import { UsageError } from "../../util/errors.ts";
+import { meanShareInterval } from "../statistics/share-intervals.ts";
 import type { Accuracy, TaskScore } from "./task.ts";
 import type { TaskId } from "./index.ts";
 
@@ -125,10 +126,19 @@ function meanOfTasks(members: readonly TaskScore[], measure: TaskAverage["measur
     const accuracy = accuracies[index]?.mean ?? chance;
     return sum + (accuracy - chance) / (1 - chance);
   }, 0);
+  const interval = meanShareInterval(members.map((score) => digitsOf(score, measure)));
   return {
-    accuracy: { mean, standardError: Math.sqrt(variance) / count },
+    accuracy: { mean, standardError: Math.sqrt(variance) / count, ...(interval && { interval }) },
     accuracyAboveChance: aboveChance / count,
   };
+}
+
+/** 1 for each item that was answered rightly, by the accuracy that an average takes. */
+function digitsOf({ answers, normalizedAccuracy }: TaskScore, measure: TaskAverage["measure"]) {
+  const normalized = measure === "normalizedAccuracy" && normalizedAccuracy !== null;
+  return Uint8Array.from(answers, ({ right, rightNormalized }) =>
+    Number(normalized ? rightNormalized : right),
+  );
 }
 
 /** Computes the means of all figures over tasks that have them all. */

@@ -1,3 +1,5 @@
+import type { Interval } from "../statistics/interval.ts";
+
 /** One continuation of a context; a task asks which of several is the likeliest. */
 export interface TaskOption {
   readonly context: string;
@@ -40,6 +42,8 @@ export interface Task {
 export interface Accuracy {
   readonly mean: number;
   readonly standardError: number;
+  /** 95 % interval over items; none of a single item, of a perplexity, and in old results. */
+  readonly interval?: Interval;
 }
 
 /** The score of a model on one item. */

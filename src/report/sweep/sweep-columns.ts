@@ -19,5 +19,5 @@ export function sweepColumns(rows: readonly SweepRow[]): FigureColumn<SweepRow>[
       header: averages.length > 1 ? average : "task average",
     })),
   };
-  return figureColumns("sweep", rows, ({ of }) => sources[of], 1.96);
+  return figureColumns("sweep", rows, ({ of }) => sources[of]);
 }

@@ -1,6 +1,7 @@
 import { percentileInterval, subtractDraws } from "../../evaluation/statistics/draws.ts";
 import { mapInterval } from "../../evaluation/statistics/interval.ts";
 import { correctDifferences, differenceOf } from "../../evaluation/statistics/paired-comparison.ts";
+import { shareInterval } from "../../evaluation/statistics/share-intervals.ts";
 import type { MeasuredPoint, MeasuredQuality } from "./measured-qualities.ts";
 import type { PairDifference, PointFigure } from "./sweep-analysis.ts";
 
@@ -13,9 +14,8 @@ export function figureOf(
   if (kind === "perplexity") {
     return { id: point.id, value: Math.exp(value), interval: mapInterval(interval, Math.exp) };
   }
-  const [least, most] = kind === "accuracy" ? [0, 1] : [0, Number.POSITIVE_INFINITY];
-  const clamp = (end: number): number => Math.min(most, Math.max(least, end));
-  return { id: point.id, value, interval: mapInterval(interval, clamp) };
+  if (kind === "accuracy") return { id: point.id, value, interval: shareInterval(draws) };
+  return { id: point.id, value, interval: mapInterval(interval, (end) => Math.max(0, end)) };
 }
 
 /** Compares pairs of points, taken as one family of questions. */
