@@ -1,5 +1,4 @@
-import type { TensorView } from "../../../backend/kernels.ts";
-import type { AttentionBackwardOptions } from "../../../backend/training-kernels.ts";
+import type { Kernels } from "../../../backend/kernels.ts";
 import { floats } from "../arrays.ts";
 import { softmaxInPlace } from "./softmax.ts";
 
@@ -8,16 +7,16 @@ import { softmaxInPlace } from "./softmax.ts";
  * and `dp = dOut·Vᵀ`, `ds = p·(dp − Σ p·dp)`, `dQ = scale·ds·K`, `dK += scale·ds·q`,
  * `dV += p·dOut`. Sums are float64.
  */
-export function attentionBackward(
-  dQ: TensorView,
-  dK: TensorView,
-  dV: TensorView,
-  dOut: TensorView,
-  q: TensorView,
-  k: TensorView,
-  v: TensorView,
-  { scale, window = Number.POSITIVE_INFINITY }: AttentionBackwardOptions,
-): void {
+export const attentionBackward: Kernels["attentionBackward"] = (
+  dQ,
+  dK,
+  dV,
+  dOut,
+  q,
+  k,
+  v,
+  { scale, window = Number.POSITIVE_INFINITY },
+) => {
   const [batch = 0, length = 0, heads = 0, headDim = 0] = q.shape;
   const [, , kvHeads = 1] = k.shape;
   const sums = { k: new Float64Array(floats(k).length), v: new Float64Array(floats(v).length) };
@@ -43,7 +42,7 @@ export function attentionBackward(
   }
   floats(dK).set(sums.k);
   floats(dV).set(sums.v);
-}
+};
 
 interface QueryOfHead {
   /** Index of the query's first element. */

@@ -1,4 +1,4 @@
-import type { AttentionOptions, TensorView } from "../../../backend/kernels.ts";
+import type { Kernels, TensorView } from "../../../backend/kernels.ts";
 import { floats, reader } from "../arrays.ts";
 import { softmaxInPlace } from "./softmax.ts";
 
@@ -7,13 +7,7 @@ import { softmaxInPlace } from "./softmax.ts";
  * and sees the keys up to there, or the last `window` of them. Scores and sums are float64; float16
  * and int8 keys and values are read exactly.
  */
-export function attention(
-  out: TensorView,
-  q: TensorView,
-  k: TensorView,
-  v: TensorView,
-  options: AttentionOptions,
-): void {
+export const attention: Kernels["attention"] = (out, q, k, v, options) => {
   const [batch = 0, length = 0, heads = 0, headDim = 0] = q.shape;
   const [, capacity = 0, kvHeads = 1] = k.shape;
   const { keyLength, scale, window = Number.POSITIVE_INFINITY } = options;
@@ -33,7 +27,7 @@ export function attention(
       sumValues(floats(out).subarray(query, query + headDim), weights, valueAt, keys);
     }
   }
-}
+};
 
 /** Reads an element of keys or values by its index. */
 type ReadElement = (index: number) => number;

@@ -1,9 +1,9 @@
-import type { TensorView } from "../../../backend/kernels.ts";
+import type { Kernels } from "../../../backend/kernels.ts";
 import { floatToBfloatBits, floatToHalfBits } from "../../../util/half.ts";
 import { reader, unsupportedDType } from "../arrays.ts";
 
 /** Converts between f64, f32, f16 and bf16, rounding once to the nearest, ties to even. */
-export function cast(out: TensorView, x: TensorView): void {
+export const cast: Kernels["cast"] = (out, x) => {
   const read = reader(x);
   const target = out.storage as Float32Array | Float64Array | Uint16Array;
   const toBits = out.dtype === "f16" ? floatToHalfBits : floatToBfloatBits;
@@ -19,7 +19,7 @@ export function cast(out: TensorView, x: TensorView): void {
     default:
       throw unsupportedDType(out.dtype);
   }
-}
+};
 
 const single = new Float32Array(1);
 const singleBits = new Uint32Array(single.buffer);

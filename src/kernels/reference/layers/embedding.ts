@@ -1,8 +1,8 @@
-import type { TensorView } from "../../../backend/kernels.ts";
+import type { Kernels } from "../../../backend/kernels.ts";
 import { floats, rowIndices, widen } from "../arrays.ts";
 
 /** Copies the rows `ids` of `table [vocabulary, d]`, widened to float32. */
-export function embedding(out: TensorView, table: TensorView, ids: TensorView): void {
+export const embedding: Kernels["embedding"] = (out, table, ids) => {
   const [vocabulary = 0, width = 0] = table.shape;
   const target = floats(out);
   const rows = rowIndices(ids, vocabulary);
@@ -10,10 +10,10 @@ export function embedding(out: TensorView, table: TensorView, ids: TensorView): 
     const row = target.subarray(t * width, (t + 1) * width);
     row.set(widen(table, rows[t] * width, width, row));
   }
-}
+};
 
 /** `dTable [vocabulary, d]`: row v is the sum of the rows of `dOut` whose id is v. */
-export function embeddingBackward(dTable: TensorView, dOut: TensorView, ids: TensorView): void {
+export const embeddingBackward: Kernels["embeddingBackward"] = (dTable, dOut, ids) => {
   const [vocabulary = 0, width = 0] = dTable.shape;
   const upstream = floats(dOut);
   const sums = new Float64Array(vocabulary * width);
@@ -21,4 +21,4 @@ export function embeddingBackward(dTable: TensorView, dOut: TensorView, ids: Ten
     for (let i = 0; i < width; i++) sums[id * width + i] += upstream[t * width + i];
   }
   floats(dTable).set(sums);
-}
+};

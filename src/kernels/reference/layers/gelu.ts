@@ -1,8 +1,8 @@
-import type { TensorView } from "../../../backend/kernels.ts";
+import type { Kernels } from "../../../backend/kernels.ts";
 import { floats } from "../arrays.ts";
 
 /** `x · Φ(x)`, or with `Φ(x) ≈ ½(1 + tanh(√(2/π)·(x + 0.044715·x³)))` (arXiv 1606.08415). */
-export function gelu(out: TensorView, x: TensorView, approximation: "none" | "tanh"): void {
+export const gelu: Kernels["gelu"] = (out, x, approximation) => {
   const output = floats(out);
   const input = floats(x);
   const share = approximation === "tanh" ? tanhShare : normalShare;
@@ -11,7 +11,7 @@ export function gelu(out: TensorView, x: TensorView, approximation: "none" | "ta
     // Far down the share is zero, but 0 · −∞ would be NaN.
     output[i] = value < -40 ? -0 : value * share(value);
   }
-}
+};
 
 /** ½(1 + tanh(u)) as a logistic function: accurate for large negative u, too. */
 function tanhShare(x: number): number {
@@ -45,12 +45,7 @@ function erfcByFraction(z: number): number {
 }
 
 /** Gradient of `gelu`: `share(x) + x·share′(x)`. */
-export function geluBackward(
-  dX: TensorView,
-  dOut: TensorView,
-  x: TensorView,
-  approximation: "none" | "tanh",
-): void {
+export const geluBackward: Kernels["geluBackward"] = (dX, dOut, x, approximation) => {
   const output = floats(dX);
   const upstream = floats(dOut);
   const input = floats(x);
@@ -59,7 +54,7 @@ export function geluBackward(
     const value = input[i];
     output[i] = Math.abs(value) > 40 ? (value > 0 ? upstream[i] : 0) : upstream[i] * slope(value);
   }
-}
+};
 
 function tanhSlope(x: number): number {
   const share = tanhShare(x);

@@ -1,15 +1,9 @@
-import type { TensorView } from "../../../backend/kernels.ts";
+import type { Kernels } from "../../../backend/kernels.ts";
 import { asMatrix } from "../../../tensor/shape.ts";
 import { floats } from "../arrays.ts";
 
 /** `out = (x − mean) / √(var + eps) · weight + bias` over the last dimension, in float64. */
-export function layerNorm(
-  out: TensorView,
-  x: TensorView,
-  weight: TensorView | null,
-  bias: TensorView | null,
-  eps: number,
-): void {
+export const layerNorm: Kernels["layerNorm"] = (out, x, weight, bias, eps) => {
   const { rows, columns } = asMatrix(x.shape);
   const input = floats(x);
   const output = floats(out);
@@ -23,21 +17,21 @@ export function layerNorm(
       output[start + i] = normals[i] * (gain ? gain[i] : 1) + (shift ? shift[i] : 0);
     }
   }
-}
+};
 
 /**
  * Gradients of `layerNorm`: with `n = (x − mean)/σ` and `g = dOut·weight`,
  * `dX = (g − mean(g) − n·mean(g·n))/σ`, `dWeight = Σ_t dOut·n`, `dBias = Σ_t dOut`.
  */
-export function layerNormBackward(
-  dX: TensorView | null,
-  dWeight: TensorView | null,
-  dBias: TensorView | null,
-  dOut: TensorView,
-  x: TensorView,
-  weight: TensorView | null,
-  eps: number,
-): void {
+export const layerNormBackward: Kernels["layerNormBackward"] = (
+  dX,
+  dWeight,
+  dBias,
+  dOut,
+  x,
+  weight,
+  eps,
+) => {
   const { rows, columns } = asMatrix(x.shape);
   const upstream = floats(dOut);
   const gain = weight ? floats(weight) : null;
@@ -66,7 +60,7 @@ export function layerNormBackward(
   }
   if (dWeight) floats(dWeight).set(weightSums);
   if (dBias) floats(dBias).set(biasSums);
-}
+};
 
 /** Writes `(x − mean)/σ` of the row at `start`; returns 1/σ. */
 function normalise(out: Float64Array, x: Float32Array, start: number, eps: number): number {

@@ -1,4 +1,4 @@
-import type { MatmulOptions, TensorView } from "../../../backend/kernels.ts";
+import type { Kernels } from "../../../backend/kernels.ts";
 import { floats, widen } from "../arrays.ts";
 import { multiplyRows } from "./multiply-rows.ts";
 
@@ -9,12 +9,7 @@ const blockRows = 64;
  * `out = beta · out + alpha · a·b` in every transposition form. Both operands are brought to rows
  * along the inner dimension, then multiplied row by row.
  */
-export function matmul(
-  out: TensorView,
-  a: TensorView,
-  b: TensorView,
-  options: MatmulOptions,
-): void {
+export const matmul: Kernels["matmul"] = (out, a, b, options) => {
   const [m = 0, n = 0] = out.shape;
   const k = (options.transposeA ? a.shape[0] : a.shape[1]) ?? 0;
   const left = options.transposeA
@@ -31,7 +26,7 @@ export function matmul(
     const target = { out: floats(out), stride: n, column, alpha, beta };
     multiplyRows(target, { data: left, count: m }, { data: right, count }, k);
   }
-}
+};
 
 /** Writes columns `[start, start + count)` of a `[rows, columns]` matrix as rows. */
 function transposeColumns(

@@ -1,8 +1,8 @@
-import type { TensorView } from "../../../backend/kernels.ts";
+import type { Kernels } from "../../../backend/kernels.ts";
 import { floats } from "../arrays.ts";
 
 /** `out = a · b`; a shorter `b` is one row that every row of `a` is multiplied by. */
-export function multiply(out: TensorView, a: TensorView, b: TensorView): void {
+export const multiply: Kernels["multiply"] = (out, a, b) => {
   const output = floats(out);
   const left = floats(a);
   const right = floats(b);
@@ -10,4 +10,4 @@ export function multiply(out: TensorView, a: TensorView, b: TensorView): void {
   for (let start = 0; start < output.length; start += width) {
     for (let i = 0; i < width; i++) output[start + i] = left[start + i] * right[i];
   }
-}
+};

@@ -1,4 +1,4 @@
-import type { TensorView } from "../../../backend/kernels.ts";
+import type { Kernels } from "../../../backend/kernels.ts";
 import { roundHalfEven } from "../../../util/rounding.ts";
 import { floats } from "../arrays.ts";
 
@@ -6,12 +6,7 @@ import { floats } from "../arrays.ts";
  * Writes rows into an int8 cache with one scale a row of the last dimension; see
  * `Kernels.quantizeRows`.
  */
-export function quantizeRows(
-  cache: TensorView,
-  scales: TensorView,
-  rows: TensorView,
-  position: number,
-): void {
+export const quantizeRows: Kernels["quantizeRows"] = (cache, scales, rows, position) => {
   const [, capacity = 0, heads = 0, d = 0] = cache.shape;
   const [batch = 0, length = 0] = rows.shape;
   const [codes, steps, values] = [cache.storage as Int8Array, floats(scales), floats(rows)];
@@ -26,7 +21,7 @@ export function quantizeRows(
     const usable = scale > 0 && Number.isFinite(scale);
     for (let i = 0; i < d; i++) codes[target + i] = usable ? codeOf(x[i], scale) : 0;
   }
-}
+};
 
 function codeOf(value: number, scale: number): number {
   return Math.max(-127, Math.min(127, roundHalfEven(Math.fround(value / scale))));

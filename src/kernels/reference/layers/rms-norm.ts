@@ -1,9 +1,9 @@
-import type { TensorView } from "../../../backend/kernels.ts";
+import type { Kernels } from "../../../backend/kernels.ts";
 import { asMatrix } from "../../../tensor/shape.ts";
 import { floats } from "../arrays.ts";
 
 /** `out = x / √(mean(x²) + eps) · weight` over the last dimension; the mean is taken in float64. */
-export function rmsNorm(out: TensorView, x: TensorView, weight: TensorView, eps: number): void {
+export const rmsNorm: Kernels["rmsNorm"] = (out, x, weight, eps) => {
   const { rows, columns } = asMatrix(x.shape);
   const input = floats(x);
   const output = floats(out);
@@ -15,17 +15,10 @@ export function rmsNorm(out: TensorView, x: TensorView, weight: TensorView, eps:
     const factor = 1 / Math.sqrt(squares / columns + eps);
     for (let i = 0; i < columns; i++) output[start + i] = input[start + i] * factor * gain[i];
   }
-}
+};
 
 /** `dX = (g − n·mean(g·n))/r`, `n = x/r`, `g = dOut·weight`; `dWeight = Σ_t dOut·n`. */
-export function rmsNormBackward(
-  dX: TensorView | null,
-  dWeight: TensorView | null,
-  dOut: TensorView,
-  x: TensorView,
-  weight: TensorView,
-  eps: number,
-): void {
+export const rmsNormBackward: Kernels["rmsNormBackward"] = (dX, dWeight, dOut, x, weight, eps) => {
   const { rows, columns } = asMatrix(x.shape);
   const input = floats(x);
   const upstream = floats(dOut);
@@ -50,4 +43,4 @@ export function rmsNormBackward(
     }
   }
   if (dWeight) floats(dWeight).set(sums);
-}
+};

@@ -1,4 +1,4 @@
-import type { TensorView } from "../../../backend/kernels.ts";
+import type { Kernels } from "../../../backend/kernels.ts";
 import { floats } from "../arrays.ts";
 
 /**
@@ -6,13 +6,7 @@ import { floats } from "../arrays.ts";
  * form a pair that is rotated by the angle of its position. Source: RoFormer, arXiv 2104.09864, eq.
  * 34.
  */
-export function rope(
-  out: TensorView,
-  x: TensorView,
-  cos: TensorView,
-  sin: TensorView,
-  start: number,
-): void {
+export const rope: Kernels["rope"] = (out, x, cos, sin, start) => {
   const [batch = 0, length = 0, heads = 0, headDim = 0] = x.shape;
   const half = headDim / 2;
   const input = floats(x);
@@ -31,16 +25,10 @@ export function rope(
       }
     }
   }
-}
+};
 
 /** Gradient of `rope`: the rotation by the negative angle. */
-export function ropeBackward(
-  dX: TensorView,
-  dOut: TensorView,
-  cos: TensorView,
-  sin: TensorView,
-  start: number,
-): void {
+export const ropeBackward: Kernels["ropeBackward"] = (dX, dOut, cos, sin, start) => {
   const negated = floats(sin).map((value) => -value);
   rope(dX, dOut, cos, { ...sin, storage: negated }, start);
-}
+};

@@ -1,9 +1,9 @@
-import type { TensorView } from "../../../backend/kernels.ts";
+import type { Kernels } from "../../../backend/kernels.ts";
 import { asMatrix } from "../../../tensor/shape.ts";
 import { floats } from "../arrays.ts";
 
 /** Softmax over the last dimension, sums in float64. */
-export function softmax(out: TensorView, x: TensorView): void {
+export const softmax: Kernels["softmax"] = (out, x) => {
   const { rows, columns } = asMatrix(x.shape);
   const input = floats(x);
   const output = floats(out);
@@ -13,10 +13,10 @@ export function softmax(out: TensorView, x: TensorView): void {
     softmaxInPlace(row, 0, columns);
     output.set(row, r * columns);
   }
-}
+};
 
 /** Gradient of `softmax` from its result y: `dX = y·(dOut − Σ dOut·y)`. */
-export function softmaxBackward(dX: TensorView, dOut: TensorView, y: TensorView): void {
+export const softmaxBackward: Kernels["softmaxBackward"] = (dX, dOut, y) => {
   const { rows, columns } = asMatrix(y.shape);
   const output = floats(dX);
   const upstream = floats(dOut);
@@ -26,7 +26,7 @@ export function softmaxBackward(dX: TensorView, dOut: TensorView, y: TensorView)
     for (let i = start; i < start + columns; i++) dot += upstream[i] * result[i];
     for (let i = start; i < start + columns; i++) output[i] = result[i] * (upstream[i] - dot);
   }
-}
+};
 
 /** Replaces `count` scores from `start` on by their softmax. */
 export function softmaxInPlace(scores: Float64Array, start: number, count: number): void {

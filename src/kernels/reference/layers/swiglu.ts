@@ -1,24 +1,18 @@
-import type { TensorView } from "../../../backend/kernels.ts";
+import type { Kernels } from "../../../backend/kernels.ts";
 import { floats } from "../arrays.ts";
 
 /** `out = silu(gate) · up`, `silu(x) = x / (1 + e⁻ˣ)` (GLU variants, arXiv 2002.05202). */
-export function swiglu(out: TensorView, gate: TensorView, up: TensorView): void {
+export const swiglu: Kernels["swiglu"] = (out, gate, up) => {
   const output = floats(out);
   const gates = floats(gate);
   const ups = floats(up);
   for (let i = 0; i < output.length; i++) {
     output[i] = (gates[i] / (1 + Math.exp(-gates[i]))) * ups[i];
   }
-}
+};
 
 /** Gradients of `swiglu`: `silu′(x) = σ(x)·(1 + x·(1 − σ(x)))`. */
-export function swigluBackward(
-  dGate: TensorView,
-  dUp: TensorView,
-  dOut: TensorView,
-  gate: TensorView,
-  up: TensorView,
-): void {
+export const swigluBackward: Kernels["swigluBackward"] = (dGate, dUp, dOut, gate, up) => {
   const upstream = floats(dOut);
   const gates = floats(gate);
   const ups = floats(up);
@@ -30,4 +24,4 @@ export function swigluBackward(
     gateOut[i] = g * ups[i] * share * (1 + gates[i] * (1 - share));
     upOut[i] = g * gates[i] * share;
   }
-}
+};

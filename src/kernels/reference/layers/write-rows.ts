@@ -1,4 +1,4 @@
-import type { TensorView } from "../../../backend/kernels.ts";
+import type { Kernels } from "../../../backend/kernels.ts";
 import type { TypedArray } from "../../../tensor/dtype.ts";
 import { elementCount } from "../../../tensor/shape.ts";
 import { floatsToHalves } from "../../../util/half.ts";
@@ -8,7 +8,7 @@ import { floats } from "../arrays.ts";
  * Copies `rows [batch, length, ...]` into `cache [batch, capacity, ...]` from row `position` on;
  * f32 rows are rounded for an f16 cache.
  */
-export function writeRows(cache: TensorView, rows: TensorView, position: number): void {
+export const writeRows: Kernels["writeRows"] = (cache, rows, position) => {
   const [batch = 0, capacity = 0, ...rest] = cache.shape;
   const [, length = 0] = rows.shape;
   const width = elementCount(rest);
@@ -21,4 +21,4 @@ export function writeRows(cache: TensorView, rows: TensorView, position: number)
     const from = b * length * width;
     target.set(source.subarray(from, from + length * width), (b * capacity + position) * width);
   }
-}
+};

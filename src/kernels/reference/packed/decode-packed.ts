@@ -1,11 +1,11 @@
-import type { TensorView } from "../../../backend/kernels.ts";
+import type { Kernels } from "../../../backend/kernels.ts";
 import type { PackedOperand } from "../../../backend/packed-operand.ts";
 import { floatToBfloatBits } from "../../../util/half.ts";
 import { floats } from "../arrays.ts";
 import { rowDecoder } from "./packed-matmul.ts";
 
 /** Decodes a packed weight with scales of the caller's. */
-export function decodePacked(out: TensorView, operand: PackedOperand, scales: TensorView): void {
+export const decodePacked: Kernels["decodePacked"] = (out, operand, scales) => {
   const { inFeatures } = operand;
   const factors = floats(scales);
   forEachRow(operand, (row, units, groupOf) => {
@@ -16,14 +16,10 @@ export function decodePacked(out: TensorView, operand: PackedOperand, scales: Te
       else (out.storage as Uint16Array)[at] = floatToBfloatBits(value);
     }
   });
-}
+};
 
 /** Gradient of `decodePacked` by the scales, summed in float64. */
-export function decodePackedBackward(
-  dScales: TensorView,
-  dOut: TensorView,
-  operand: PackedOperand,
-): void {
+export const decodePackedBackward: Kernels["decodePackedBackward"] = (dScales, dOut, operand) => {
   const { inFeatures } = operand;
   const upstream = floats(dOut);
   const sums = new Float64Array(floats(dScales).length);
@@ -33,7 +29,7 @@ export function decodePackedBackward(
     }
   });
   floats(dScales).set(sums);
-}
+};
 
 /** Visits each row with its values in units of the scale. */
 function forEachRow(

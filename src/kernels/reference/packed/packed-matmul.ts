@@ -1,9 +1,8 @@
-import type { TensorView } from "../../../backend/kernels.ts";
+import type { Kernels } from "../../../backend/kernels.ts";
 import {
   activationBlock,
   type PackedOperand,
   type PreparedOperand,
-  type Products,
 } from "../../../backend/packed-operand.ts";
 import { packings } from "../../../quant/packings/index.ts";
 import { UnsupportedError } from "../../../util/errors.ts";
@@ -34,25 +33,14 @@ export function holdOperand(operand: PackedOperand): HeldOperand {
 }
 
 /** RMSNorm, then fast products with each operand. */
-export function normedPackedMatmul(
-  outs: readonly TensorView[],
-  x: TensorView,
-  norm: TensorView,
-  eps: number,
-  operands: readonly PreparedOperand[],
-): void {
+export const normedPackedMatmul: Kernels["normedPackedMatmul"] = (outs, x, norm, eps, operands) => {
   const normed = { ...x, storage: new Float32Array(floats(x).length) };
   rmsNorm(normed, x, norm, eps);
   for (const [i, out] of outs.entries()) packedMatmul(out, normed, operands[i], "fast");
-}
+};
 
 /** `out [T, outFeatures] = x [T, inFeatures] · Ŵᵀ`: decodes blocks of rows, then multiplies. */
-export function packedMatmul(
-  out: TensorView,
-  x: TensorView,
-  prepared: PreparedOperand,
-  products: Products,
-): void {
+export const packedMatmul: Kernels["packedMatmul"] = (out, x, prepared, products) => {
   const { operand } = prepared as HeldOperand;
   const { outFeatures, inFeatures, groupSize } = operand;
   const data = products === "fast" ? roundActivations(floats(x), inFeatures, groupSize) : floats(x);
@@ -73,7 +61,7 @@ export function packedMatmul(
     } as const;
     multiplyRows(target, left, { data: block, count: rows }, inFeatures);
   }
-}
+};
 
 /** Rounds each activation block of each row to the 8-bit values that fast products multiply by. */
 function roundActivations(x: Float32Array, inFeatures: number, groupSize: number): Float32Array {

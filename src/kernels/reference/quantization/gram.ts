@@ -1,9 +1,9 @@
-import type { TensorView } from "../../../backend/kernels.ts";
+import type { Kernels } from "../../../backend/kernels.ts";
 import { asMatrix } from "../../../tensor/shape.ts";
 import { floats } from "../arrays.ts";
 
 /** `gram [n, n] f64 += xᵀ·x`: the upper triangle is summed, then mirrored. */
-export function gram(target: TensorView, x: TensorView): void {
+export const gram: Kernels["gram"] = (target, x) => {
   const { rows, columns } = asMatrix(x.shape);
   const sums = target.storage as Float64Array;
   const input = floats(x);
@@ -19,4 +19,4 @@ export function gram(target: TensorView, x: TensorView): void {
   for (let i = 0; i < columns; i++) {
     for (let j = 0; j < i; j++) sums[i * columns + j] = sums[j * columns + i];
   }
-}
+};

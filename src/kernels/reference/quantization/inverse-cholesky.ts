@@ -1,4 +1,4 @@
-import type { TensorView } from "../../../backend/kernels.ts";
+import type { Kernels } from "../../../backend/kernels.ts";
 import { floats, integers } from "../arrays.ts";
 
 /**
@@ -6,12 +6,7 @@ import { floats, integers } from "../arrays.ts";
  * factorization that starts at the last row) follows `u = r⁻¹`, so A is never inverted. Float64;
  * the upper triangle of `h` holds r, then u.
  */
-export function inverseCholesky(
-  u: TensorView,
-  h: TensorView,
-  diagonal: TensorView,
-  status: TensorView,
-): void {
+export const inverseCholesky: Kernels["inverseCholesky"] = (u, h, diagonal, status) => {
   const n = h.shape[0] ?? 0;
   const matrix = h.storage as Float64Array;
   const pivots = diagonal.storage as Float64Array;
@@ -27,7 +22,7 @@ export function inverseCholesky(
   for (let i = 0; i < n; i++) {
     output.set(matrix.subarray(i * n + i, (i + 1) * n), i * n + i);
   }
-}
+};
 
 /** Replaces the upper triangle by r with `A = r·rᵀ`; returns 0, or 1 + the pivot that failed. */
 function factorizeUpper(a: Float64Array, n: number): number {

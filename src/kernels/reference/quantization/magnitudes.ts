@@ -1,9 +1,9 @@
-import type { TensorView } from "../../../backend/kernels.ts";
+import type { Kernels } from "../../../backend/kernels.ts";
 import { asMatrix } from "../../../tensor/shape.ts";
 import { floats } from "../arrays.ts";
 
 /** `sums [n] f64 += Σ|x|` and `peaks [n] f32 = max(peaks, max|x|)` over the rows of x `[T, n]`. */
-export function magnitudes(sums: TensorView, peaks: TensorView, x: TensorView): void {
+export const magnitudes: Kernels["magnitudes"] = (sums, peaks, x) => {
   const { rows, columns } = asMatrix(x.shape);
   const total = sums.storage as Float64Array;
   const largest = peaks.storage as Float32Array;
@@ -15,4 +15,4 @@ export function magnitudes(sums: TensorView, peaks: TensorView, x: TensorView): 
       if (magnitude > largest[j]) largest[j] = magnitude;
     }
   }
-}
+};

@@ -1,15 +1,8 @@
-import type { TensorView } from "../../../backend/kernels.ts";
-import type { AdamWOptions } from "../../../backend/training-kernels.ts";
+import type { Kernels } from "../../../backend/kernels.ts";
 import { floats } from "../arrays.ts";
 
 /** One step of AdamW in place, in PyTorch's order. Source: arXiv 1711.05101, algorithm 2. */
-export function adamw(
-  weight: TensorView,
-  m: TensorView,
-  v: TensorView,
-  gradient: TensorView,
-  options: AdamWOptions,
-): void {
+export const adamw: Kernels["adamw"] = (weight, m, v, gradient, options) => {
   const { learningRate, beta1, beta2, epsilon, weightDecay, step, gradientScale } = options;
   const weights = floats(weight);
   const first = floats(m);
@@ -25,4 +18,4 @@ export function adamw(
     weights[i] =
       weights[i] * kept - (stepSize * first[i]) / (Math.sqrt(second[i]) / spread + epsilon);
   }
-}
+};

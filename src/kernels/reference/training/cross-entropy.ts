@@ -1,10 +1,10 @@
-import type { TensorView } from "../../../backend/kernels.ts";
+import type { Kernels, TensorView } from "../../../backend/kernels.ts";
 import { floats, integers } from "../arrays.ts";
 import { ShapeError } from "../../../util/errors.ts";
 import { logSumExp } from "../layers/softmax.ts";
 
 /** `losses [T] = log Σ exp(logits) − logits[target]`, in float64; 0 for negative targets. */
-export function crossEntropy(losses: TensorView, logits: TensorView, targets: TensorView): void {
+export const crossEntropy: Kernels["crossEntropy"] = (losses, logits, targets) => {
   const vocabulary = logits.shape[1] ?? 0;
   const values = floats(logits);
   const output = floats(losses);
@@ -14,15 +14,15 @@ export function crossEntropy(losses: TensorView, logits: TensorView, targets: Te
     const loss = logSumExp(values, start, vocabulary) - values[start + Math.max(ids[t], 0)];
     output[t] = ids[t] < 0 ? 0 : loss;
   }
-}
+};
 
 /** `dLogits = scale·(softmax(logits) − onehot(target))`; rows with a negative target give 0. */
-export function crossEntropyBackward(
-  dLogits: TensorView,
-  logits: TensorView,
-  targets: TensorView,
-  scale: number,
-): void {
+export const crossEntropyBackward: Kernels["crossEntropyBackward"] = (
+  dLogits,
+  logits,
+  targets,
+  scale,
+) => {
   const vocabulary = logits.shape[1] ?? 0;
   const values = floats(logits);
   const output = floats(dLogits);
@@ -36,7 +36,7 @@ export function crossEntropyBackward(
     }
     output[start + Math.max(ids[t], 0)] -= factor;
   }
-}
+};
 
 function targetIds(targets: TensorView, vocabulary: number): Int32Array {
   const ids = integers(targets);

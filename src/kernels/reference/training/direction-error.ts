@@ -1,4 +1,4 @@
-import type { TensorView } from "../../../backend/kernels.ts";
+import type { Kernels } from "../../../backend/kernels.ts";
 import { asMatrix } from "../../../tensor/shape.ts";
 import { floats } from "../arrays.ts";
 
@@ -8,13 +8,13 @@ const smallestNorm = 1e-12;
  * `errors[t] = ‖û − ŝ‖²` of the directions of teacher and student rows, and with `ŝ = s/‖s‖` the
  * gradient `−2·scale·(û − ŝ·(û·ŝ))/‖s‖`. Source: OneBit, arXiv 2402.11295, section 3.4.
  */
-export function directionError(
-  errors: TensorView,
-  dStudent: TensorView | null,
-  teacher: TensorView,
-  student: TensorView,
-  scale: number,
-): void {
+export const directionError: Kernels["directionError"] = (
+  errors,
+  dStudent,
+  teacher,
+  student,
+  scale,
+) => {
   const { rows, columns } = asMatrix(student.shape);
   const wanted = floats(teacher);
   const values = floats(student);
@@ -37,7 +37,7 @@ export function directionError(
       output[i] = ((-2 * scale) / norm) * (wanted[i] / wantedNorm - (values[i] / norm) * cosine);
     }
   }
-}
+};
 
 function rowNorm(values: Float32Array, start: number, columns: number): number {
   let squares = 0;

@@ -1,4 +1,4 @@
-import type { TensorView } from "../../../backend/kernels.ts";
+import type { Kernels, TensorView } from "../../../backend/kernels.ts";
 import type { StraightThrough } from "../../../backend/training-kernels.ts";
 import { floatToBfloatBits } from "../../../util/half.ts";
 import { roundHalfEven } from "../../../util/rounding.ts";
@@ -13,34 +13,34 @@ interface Rounded {
 }
 
 /** Weights become values of a grid; see `StraightThrough`. */
-export function fakeQuantize(
-  out: TensorView,
-  weight: TensorView,
-  scales: TensorView | null,
-  zeros: TensorView | null,
-  groupSize: number,
-  how: StraightThrough,
-): void {
+export const fakeQuantize: Kernels["fakeQuantize"] = (
+  out,
+  weight,
+  scales,
+  zeros,
+  groupSize,
+  how,
+) => {
   const values = new Float32Array(floats(weight).length);
   forEachWeight(weight, scales, zeros, groupSize, how, (i, _group, scale, { value }) => {
     values[i] = scale * value;
   });
   if (out.dtype === "f32") floats(out).set(values);
   else (out.storage as Uint16Array).set(Uint16Array.from(values, floatToBfloatBits));
-}
+};
 
 /** Gradients of `fakeQuantize` by weights, scales and zero points; these are summed in float64. */
-export function fakeQuantizeBackward(
-  dWeight: TensorView | null,
-  dScales: TensorView | null,
-  dZeros: TensorView | null,
-  dOut: TensorView,
-  weight: TensorView,
-  scales: TensorView | null,
-  zeros: TensorView | null,
-  groupSize: number,
-  how: StraightThrough,
-): void {
+export const fakeQuantizeBackward: Kernels["fakeQuantizeBackward"] = (
+  dWeight,
+  dScales,
+  dZeros,
+  dOut,
+  weight,
+  scales,
+  zeros,
+  groupSize,
+  how,
+) => {
   const upstream = floats(dOut);
   const groups = scales ? floats(scales).length : 0;
   const scaleSums = new Float64Array(groups);
@@ -53,10 +53,10 @@ export function fakeQuantizeBackward(
   });
   if (dScales) floats(dScales).set(scaleSums);
   if (dZeros) floats(dZeros).set(zeroSums);
-}
+};
 
 /** `out = s·rne(x/s)` a row, `s = max|x|/levels`. */
-export function fakeQuantizeRows(out: TensorView, x: TensorView, levels: number): void {
+export const fakeQuantizeRows: Kernels["fakeQuantizeRows"] = (out, x, levels) => {
   const columns = x.shape.at(-1) ?? 1;
   const input = floats(x);
   const output = floats(out);
@@ -68,7 +68,7 @@ export function fakeQuantizeRows(out: TensorView, x: TensorView, levels: number)
       output[i] = scale === 0 ? 0 : scale * roundHalfEven(Math.fround(input[i] / scale));
     }
   }
-}
+};
 
 function forEachWeight(
   weight: TensorView,

@@ -1,15 +1,10 @@
-import type { TensorView } from "../../../backend/kernels.ts";
+import type { Kernels } from "../../../backend/kernels.ts";
 import { asMatrix } from "../../../tensor/shape.ts";
 import { floats } from "../arrays.ts";
 import { logSumExp } from "../layers/softmax.ts";
 
 /** `KL(teacher ‖ student) = Σ p·(log p − log q)` a row in float64; whether top tokens agree. */
-export function klDivergence(
-  divergence: TensorView,
-  agree: TensorView,
-  teacher: TensorView,
-  student: TensorView,
-): void {
+export const klDivergence: Kernels["klDivergence"] = (divergence, agree, teacher, student) => {
   const { rows, columns } = asMatrix(teacher.shape);
   const p = floats(teacher);
   const q = floats(student);
@@ -27,7 +22,7 @@ export function klDivergence(
     floats(divergence)[row] = sum;
     floats(agree)[row] = topIndex(p, start, columns) === topIndex(q, start, columns) ? 1 : 0;
   }
-}
+};
 
 /** Index of the largest value; the first of equals. */
 function topIndex(values: Float32Array, start: number, count: number): number {
@@ -37,12 +32,12 @@ function topIndex(values: Float32Array, start: number, count: number): number {
 }
 
 /** `dStudent = scale·(softmax(student) − softmax(teacher))`. */
-export function klDivergenceBackward(
-  dStudent: TensorView,
-  teacher: TensorView,
-  student: TensorView,
-  scale: number,
-): void {
+export const klDivergenceBackward: Kernels["klDivergenceBackward"] = (
+  dStudent,
+  teacher,
+  student,
+  scale,
+) => {
   const [rows = 0, vocabulary = 0] = student.shape;
   const wanted = floats(teacher);
   const values = floats(student);
@@ -54,4 +49,4 @@ export function klDivergenceBackward(
       output[i] = scale * (Math.exp(values[i] - sum) - Math.exp(wanted[i] - wantedSum));
     }
   }
-}
+};
