@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Products } from "../backend/packed-operand.ts";
+import type { GenerateOptions } from "../runtime/generate.ts";
 import {
   choiceOption,
   collect,
@@ -11,19 +12,24 @@ import {
   share,
 } from "./options.ts";
 
+const names = [
+  "maxTokens",
+  "temperature",
+  "topK",
+  "topP",
+  "minP",
+  "repetitionPenalty",
+  "seed",
+  "stop",
+  "kvCache",
+  "prefillChunk",
+] as const;
+
+type Chosen = Pick<GenerateOptions, (typeof names)[number]>;
+
 /** Options of commands that generate text. */
-export interface GenerationOptions {
-  readonly maxTokens?: number;
-  readonly temperature?: number;
-  readonly topK?: number;
-  readonly topP?: number;
-  readonly minP?: number;
-  readonly repetitionPenalty?: number;
-  readonly seed?: number;
-  readonly stop?: string[];
+export interface GenerationOptions extends Chosen {
   readonly exact?: boolean;
-  readonly kvCache?: "f32" | "f16" | "i8";
-  readonly prefillChunk?: number;
 }
 
 /** Adds the options of commands that generate text. */
@@ -64,10 +70,7 @@ export function addGenerationOptions(command: Command): Command {
 /** Picks the library's generation options out of a command line. */
 export function pickGenerationOptions(
   options: GenerationOptions,
-): Omit<GenerationOptions, "exact"> & { readonly products: Products } {
-  const products = options.exact ? "exact" : "fast";
-  const { maxTokens, temperature, topK, topP, minP, repetitionPenalty, seed, stop } = options;
-  const { kvCache, prefillChunk } = options;
-  const drawn = { temperature, topK, topP, minP, repetitionPenalty, seed };
-  return { ...defined({ maxTokens, ...drawn, stop, kvCache, prefillChunk }), products };
+): Chosen & { readonly products: Products } {
+  const chosen: Chosen = Object.fromEntries(names.map((name) => [name, options[name]]));
+  return { ...defined(chosen), products: options.exact ? "exact" : "fast" };
 }

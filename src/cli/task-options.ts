@@ -6,15 +6,9 @@ import { kebabCase } from "../util/fields.ts";
 import { choicesOption, collect, defined, nonNegativeInteger, positiveInteger } from "./options.ts";
 
 /** Options that choose tasks. */
-export interface TaskOptions {
+export interface TaskOptions extends Omit<TaskSelection, "tasks" | "averages"> {
   readonly task?: readonly string[];
   readonly average?: readonly AverageId[];
-  readonly tasksFrom?: string;
-  readonly shots?: number;
-  readonly shotsFrom?: string;
-  readonly seed?: number;
-  readonly limit?: number;
-  readonly samples?: string;
 }
 
 /** Adds the options that choose tasks. */

@@ -1,12 +1,9 @@
 import type { Command } from "commander";
+import type { EvaluateOptions } from "../evaluation/evaluation.ts";
 import { choiceOption, positiveInteger } from "./options.ts";
 
 /** Options that say how a text is cut into windows. */
-export interface WindowOptions {
-  readonly window?: number;
-  readonly protocol?: "windows" | "second-half";
-  readonly maxWindows?: number;
-}
+export type WindowOptions = Pick<EvaluateOptions<string>, "window" | "protocol" | "maxWindows">;
 
 /** Adds the options that say how a text is cut into windows. */
 export function addWindowOptions(command: Command): Command {

@@ -5,7 +5,7 @@ import { namedOrOwnAverages } from "../evaluation/tasks/averages.ts";
 import type { Task, TaskScore } from "../evaluation/tasks/task.ts";
 import { baseName, monotonicMs } from "../platform/node.ts";
 import type { LanguageModel } from "../runtime/language-model.ts";
-import type { PointEvaluation } from "./recipe/expanded-point.ts";
+import type { PointEvaluation } from "./recipe/sweep-recipe.ts";
 import type { Original } from "./original-cache.ts";
 import type { FileHashes } from "./recipe/identify-points.ts";
 import type { PointResult, TaskFigures, TextFigures } from "./results/sweep-results.ts";

@@ -5,7 +5,7 @@ import { resolveModel } from "../hub/resolve-model.ts";
 import { joinPath, sha256 } from "../platform/node.ts";
 import type { LanguageModel } from "../runtime/language-model.ts";
 import { load } from "../runtime/load.ts";
-import type { PointEvaluation } from "./recipe/expanded-point.ts";
+import type { PointEvaluation } from "./recipe/sweep-recipe.ts";
 import { hashCheckpoint } from "./recipe/identify-points.ts";
 
 type EvaluationText = PointEvaluation["texts"][number];

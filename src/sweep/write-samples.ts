@@ -1,6 +1,6 @@
 import { generateText } from "../runtime/generate.ts";
 import type { LanguageModel } from "../runtime/language-model.ts";
-import type { PointEvaluation } from "./recipe/expanded-point.ts";
+import type { PointEvaluation } from "./recipe/sweep-recipe.ts";
 import type { Sample } from "./results/sweep-results.ts";
 
 /** Lets a model continue texts, taking the most likely token each time. */

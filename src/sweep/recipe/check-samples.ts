@@ -2,7 +2,7 @@ import { readJsonObject } from "../../formats/json-file.ts";
 import { readModelConfig } from "../../models/index.ts";
 import { joinPath } from "../../platform/node.ts";
 import { loadTokenizer } from "../../tokenizers/load-tokenizer.ts";
-import type { PointEvaluation } from "./expanded-point.ts";
+import type { PointEvaluation } from "./sweep-recipe.ts";
 import { fault } from "./recipe-source.ts";
 
 /** @throws UsageError where a prompt and what is to follow do not fit into a model's context */

@@ -5,9 +5,14 @@ import type { Preset } from "../../recipe/presets/define-preset.ts";
 import { type QuantizeOptions, toRecipe } from "../../recipe/quantize-options.ts";
 import type { RecipeInput } from "../../recipe/recipe.ts";
 import { chainName, expandCheckpoint, expandTraining } from "./expand-other-variants.ts";
-import type { ExpandedPoint, PointEvaluation, Surroundings } from "./expanded-point.ts";
+import type { ExpandedPoint, Surroundings } from "./expanded-point.ts";
 import type { GivenCheckpoint } from "./given-checkpoints.ts";
-import type { SweepCalibration, SweepRecipe, SweepVariant } from "./sweep-recipe.ts";
+import type {
+  PointEvaluation,
+  SweepCalibration,
+  SweepRecipe,
+  SweepVariant,
+} from "./sweep-recipe.ts";
 import type { SweepPoint } from "../results/sweep-results.ts";
 
 /**
@@ -72,16 +77,13 @@ function expandVariant(variant: SweepVariant, path: string, around: Surroundings
     schemes.flatMap((scheme, i) =>
       combinations(variant.grid ?? {}).flatMap((chosen) =>
         seeds.map((seed): ExpandedPoint => {
-          const options = { ...variant.options, ...chosen };
-          const made = makeRecipe(variant, { chain, scheme, options, seed }, around);
-          const { model, evaluation } = around;
-          const schemePath = `${path}.scheme${Array.isArray(variant.scheme) ? `[${i}]` : ""}`;
-          const point = describe(variant, made, { chain, scheme, chosen, seed, seeds, model });
+          const choice = { chain, scheme, chosen, seed };
+          const recipe = makeRecipe(variant, choice, around);
           return {
-            point,
-            work: { model: around.source, recipe: made, evaluation },
+            point: { model: around.model, ...describe(variant, recipe, choice) },
+            work: { model: around.source, recipe, evaluation: around.evaluation },
             path,
-            schemePath,
+            schemePath: `${path}.scheme${Array.isArray(variant.scheme) ? `[${i}]` : ""}`,
           };
         }),
       ),
@@ -89,18 +91,18 @@ function expandVariant(variant: SweepVariant, path: string, around: Surroundings
   );
 }
 
-type Chain = { readonly preset?: PresetId; readonly method?: string };
-
+/** What a point has of all that its variant may have. */
 interface Choice {
-  readonly chain: Chain;
+  readonly chain: { readonly preset?: PresetId; readonly method?: string };
   readonly scheme: string;
-  readonly options: Record<string, unknown>;
+  /** Options of the grid. */
+  readonly chosen: Readonly<Record<string, unknown>>;
   readonly seed: number;
 }
 
 function makeRecipe(
   variant: SweepVariant,
-  { chain, scheme, options, seed }: Choice,
+  { chain, scheme, chosen, seed }: Choice,
   { recipe, at, source }: Surroundings,
 ): RecipeInput {
   const { finishers } = variant;
@@ -108,7 +110,7 @@ function makeRecipe(
     ...variant,
     ...chain,
     scheme,
-    options,
+    options: { ...variant.options, ...chosen },
     seed,
     out: "out",
     finishers: finishers?.map((finisher) =>
@@ -141,74 +143,48 @@ function calibrationOf(
   return defined({ ...rest, files: listed }) as RecipeInput["calibration"];
 }
 
-interface Naming {
-  readonly chain: Chain;
-  readonly scheme: string;
-  readonly chosen: Readonly<Record<string, unknown>>;
-  readonly seed: number;
-  readonly seeds: readonly number[];
-  readonly model: string;
-}
-
 function describe(
   variant: SweepVariant,
   recipe: RecipeInput,
-  { chain, scheme, chosen, seed, seeds, model }: Naming,
-): Omit<SweepPoint, "id"> {
+  { chain, scheme, chosen, seed }: Choice,
+): Omit<SweepPoint, "id" | "model"> {
   const method = chainName(recipe);
   const details = [
     ...Object.entries(chosen).map(([name, value]) => `${name}=${JSON.stringify(value)}`),
     ...(variant.embedding ? [`embedding ${variant.embedding}`] : []),
     ...(variant.head ? [`head ${variant.head}`] : []),
-    ...(seeds.length > 1 ? [`seed ${seed}`] : []),
+    ...((variant.seeds ?? []).length > 1 ? [`seed ${seed}`] : []),
   ];
   const name = variant.label ?? chain.preset ?? method;
   return {
-    model,
     label: [name, scheme, ...details].join(" "),
     method,
     preset: chain.preset ?? null,
-    scheme: schemeId(scheme),
-    bits: bitsOf(scheme),
+    ...readScheme(scheme),
     seed,
   };
 }
 
-/** The canonical id; what does not parse stays as it is, and is refused later with its place. */
-function schemeId(scheme: string): string {
+/** The canonical id and bits; what does not parse is refused later, with its place. */
+function readScheme(scheme: string): { scheme: string; bits: number } {
   try {
-    return parseScheme(scheme).id;
+    const { id, grid } = parseScheme(scheme);
+    return { scheme: id, bits: grid.bits };
   } catch {
-    return scheme;
-  }
-}
-
-function bitsOf(scheme: string): number {
-  try {
-    return parseScheme(scheme).grid.bits;
-  } catch {
-    return 0;
+    return { scheme, bits: 0 };
   }
 }
 
 function evaluationOf({ evaluation }: SweepRecipe, at: (path: string) => string): PointEvaluation {
-  const { texts, tasks, averages, tasksFrom, shotsFrom, shots, limit, samples } = evaluation;
-  const { speedTokens, kl } = evaluation;
+  const { texts, tasks, tasksFrom, shotsFrom } = evaluation;
   return {
+    ...evaluation,
     texts: texts.map((text) =>
       typeof text === "string" ? { file: at(text) } : { ...text, file: at(text.file) },
     ),
     tasks: tasks.map((task) => taskAt(task, at)),
-    averages,
-    ...defined({
-      tasksFrom: tasksFrom === undefined ? undefined : at(tasksFrom),
-      shotsFrom: shotsFrom === undefined ? undefined : at(shotsFrom),
-      shots,
-      limit,
-      samples,
-    }),
-    speedTokens,
-    kl,
+    ...(tasksFrom !== undefined && { tasksFrom: at(tasksFrom) }),
+    ...(shotsFrom !== undefined && { shotsFrom: at(shotsFrom) }),
   };
 }
 

@@ -1,29 +1,8 @@
-import type { AverageId } from "../../evaluation/tasks/averages.ts";
 import type { RecipeInput } from "../../recipe/recipe.ts";
 import type { TrainConfigInput } from "../../train/pretrain-config.ts";
 import type { SweepPoint } from "../results/sweep-results.ts";
 import type { GivenCheckpoint } from "./given-checkpoints.ts";
-import type { SweepRecipe } from "./sweep-recipe.ts";
-
-/** What a point is measured by, with absolute paths. */
-export interface PointEvaluation {
-  readonly texts: readonly {
-    readonly file: string;
-    readonly window?: number | undefined;
-    readonly maxWindows?: number | undefined;
-    readonly protocol?: "windows" | "second-half" | undefined;
-  }[];
-  /** As `fewbit eval` takes them. */
-  readonly tasks: readonly string[];
-  readonly averages: readonly AverageId[];
-  readonly tasksFrom?: string | undefined;
-  readonly shots?: number | undefined;
-  readonly shotsFrom?: string | undefined;
-  readonly limit?: number | undefined;
-  readonly speedTokens: number;
-  readonly kl: boolean;
-  readonly samples?: { readonly prompts: readonly string[]; readonly tokens: number } | undefined;
-}
+import type { PointEvaluation, SweepRecipe } from "./sweep-recipe.ts";
 
 /** All that has to be done for a point. */
 export interface PointWork {

@@ -20,7 +20,7 @@ import {
 } from "./check-points.ts";
 import type { EnrolledPoint } from "../queue/enroll-points.ts";
 import { expandRecipe, resolveSource } from "./expand-recipe.ts";
-import type { ExpandedPoint, PointEvaluation } from "./expanded-point.ts";
+import type { ExpandedPoint } from "./expanded-point.ts";
 import { readGivenCheckpoints } from "./given-checkpoints.ts";
 import { FileHashes, hashCheckpoint, identifyPoint, learnedFiles } from "./identify-points.ts";
 import { checkSamples } from "./check-samples.ts";
@@ -34,7 +34,7 @@ import {
   type RecipeSource,
   sourceOfValue,
 } from "./recipe-source.ts";
-import type { SweepRecipe, SweepRecipeInput } from "./sweep-recipe.ts";
+import type { PointEvaluation, SweepRecipe, SweepRecipeInput } from "./sweep-recipe.ts";
 
 /** A point with the place in the recipe that it comes from. */
 export type PreparedPoint = EnrolledPoint & Pick<ExpandedPoint, "path">;

@@ -12,7 +12,7 @@ import { checkpointVariantSchema, trainingVariantSchema } from "./other-variants
 import { withoutDefaults } from "../../util/fields.ts";
 
 const text = z.string().min(1);
-const count = z.number().int().positive();
+const count = z.int().positive();
 
 function oneOrList<S extends z.ZodType>(schema: S) {
   return z.union([schema, z.array(schema).min(1)]);
@@ -85,7 +85,7 @@ export const variantSchema = fields.extend({
 
 const textSchema = z.strictObject({
   file: text.describe("Text file, from the recipe's folder"),
-  window: z.number().int().min(2).optional().describe("Tokens a window"),
+  window: z.int().min(2).optional().describe("Tokens a window"),
   maxWindows: count.optional().describe("Stop after so many windows"),
   protocol: z.enum(["windows", "second-half"]).optional(),
 });
@@ -112,7 +112,6 @@ const evaluationSchema = z.strictObject({
     .describe("Also the tasks of these averages, from tasksFrom"),
   tasksFrom: text.optional().describe("Folder of task files, from the recipe's folder"),
   shots: z
-    .number()
     .int()
     .nonnegative()
     .optional()
@@ -120,7 +119,6 @@ const evaluationSchema = z.strictObject({
   shotsFrom: text.optional().describe("File that the examples come from"),
   limit: count.optional().describe("Only the first items of each task"),
   speedTokens: z
-    .number()
     .int()
     .nonnegative()
     .default(64)
@@ -136,7 +134,7 @@ const exclusionSchema = z
     preset: oneOrList(text),
     scheme: oneOrList(text),
     label: oneOrList(text),
-    seed: oneOrList(z.number().int()),
+    seed: oneOrList(z.int()),
   })
   .partial();
 
@@ -163,7 +161,6 @@ export const sweepRecipeSchema = z.strictObject({
     .default(false)
     .describe("Keep the quantized checkpoints after they were measured"),
   retries: z
-    .number()
     .int()
     .nonnegative()
     .default(1)
@@ -172,6 +169,10 @@ export const sweepRecipeSchema = z.strictObject({
 
 /** A recipe of a sweep with its defaults. */
 export type SweepRecipe = z.output<typeof sweepRecipeSchema>;
+/** What a point is measured by, with absolute paths. */
+export type PointEvaluation = Omit<SweepRecipe["evaluation"], "texts"> & {
+  readonly texts: readonly z.output<typeof textSchema>[];
+};
 /** A recipe of a sweep as a person writes it. */
 export type SweepRecipeInput = z.input<typeof sweepRecipeSchema>;
 /** One of the small grids that a sweep is made of. */
