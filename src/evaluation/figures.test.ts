@@ -1,13 +1,7 @@
 import { expect, test } from "vitest";
 import { makeSweepResults } from "../../test/fixtures/sweep-results.ts";
-import {
-  allFigures,
-  type Figure,
-  figurePaths,
-  figures,
-  readFigure,
-  readSpread,
-} from "./figures.ts";
+import { type Figure, figurePaths, readFigure, readSpread } from "./figure.ts";
+import { allFigures, figures } from "./figures.ts";
 
 const result = makeSweepResults({ windows: 5, items: 9 }).points[1]?.result;
 const task = {

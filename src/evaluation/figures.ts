@@ -1,72 +1,6 @@
 import type { ModelFigures, TextMeasurement } from "./evaluation.ts";
-import { halfWidth, type Interval } from "./statistics/interval.ts";
-import type { Better } from "./statistics/paired-comparison.ts";
+import type { Figure } from "./figure.ts";
 import type { TaskScore } from "./tasks/task.ts";
-
-/** How the values of a figure are written. */
-export type FigureFormat =
-  | "bits"
-  | "bytes"
-  | "count"
-  | "duration"
-  | "number"
-  | "perplexity"
-  | "share";
-
-/** What stands behind `±`: half the width of the 95 % interval, or the standard error. */
-export type Spread = "interval" | "error";
-
-/** Tables for people: of an evaluation's models, of a sweep's points, of an evaluation's tasks. */
-export type FigureTable = "evaluation" | "sweep" | "tasks";
-
-/**
- * A figure's column: its place, and for each table that has it the order in which columns go when
- * the table is too wide, the highest first; 0 never.
- */
-interface FigureColumn extends Readonly<Partial<Record<FigureTable, number>>> {
-  readonly header: string;
-  readonly at: number;
-  /** Cells show the interval or the standard error. */
-  readonly spread?: true;
-}
-
-/** A figure that is measured: what shows, keeps, compares or orders it reads this. */
-export interface Figure {
-  /** Name in pages and files: `size`. */
-  readonly id: string;
-  /** What it is a figure of: a model as a whole, a text, or a task. */
-  readonly of: "model" | "text" | "task";
-  /** Averages of tasks have it too. */
-  readonly averaged?: true;
-  /** What axes call it, and the unit behind that. */
-  readonly title: string;
-  readonly unit?: string;
-  /** The title in a word or two, for headlines; by default the title. */
-  readonly short?: string;
-  readonly better: Better;
-  readonly scale: "linear" | "logarithmic";
-  readonly format: FigureFormat;
-  /** Where it stands in what was measured: `bitsPerWeight.linear`; none for what analyses find. */
-  readonly path?: string;
-  /** Where its interval and its standard error stand there. */
-  readonly interval?: string;
-  readonly error?: string;
-  /** Columns in the database: of the value, and of low, high and level, or of the error. */
-  readonly sql?: readonly string[];
-  /** The same in CSV, where the name of the text or task stands in front. */
-  readonly csv?: readonly string[];
-  /** Its column in tables for people. */
-  readonly column?: FigureColumn;
-  /** Stands below the table of an evaluation, with its interval. */
-  readonly foot?: true;
-  /**
-   * Qualities are held against it: it is an axis that can be chosen, and perhaps that of a chart of
-   * every report, and of a Pareto front.
-   */
-  readonly cost?: { readonly chart?: true; readonly front?: true };
-  /** What differences of it are told in. */
-  readonly told?: "percent" | "points" | "nats";
-}
 
 /** Paths to the numbers of `T`. */
 type PathOf<T> = {
@@ -79,12 +13,17 @@ type PathOf<T> = {
 
 type IntervalOf<Path> = Path extends `${infer Place}.low` ? Place : never;
 
-interface Entry<Of extends Figure["of"], T> extends Omit<Figure, "id"> {
+/** A figure as declared: lower is better and the axis logarithmic unless it says otherwise. */
+interface Entry<Of extends Figure["of"], T>
+  extends Omit<Figure, "id" | keyof typeof usual>,
+    Partial<Pick<Figure, keyof typeof usual>> {
   readonly of: Of;
   readonly path?: PathOf<T>;
   readonly interval?: IntervalOf<PathOf<T>>;
   readonly error?: PathOf<T>;
 }
+
+const usual = { better: "lower", scale: "logarithmic" } as const;
 
 function define<Id extends string>(
   entries: Record<
@@ -92,8 +31,11 @@ function define<Id extends string>(
     Entry<"model", ModelFigures> | Entry<"text", TextMeasurement> | Entry<"task", TaskScore>
   >,
 ): Readonly<Record<Id, Figure>> {
-  const all = Object.entries<Omit<Figure, "id">>(entries);
-  return Object.fromEntries(all.map(([id, entry]) => [id, { id, ...entry }])) as Record<Id, Figure>;
+  const all = Object.entries<object>(entries).map(([id, entry]) => [
+    id,
+    { id, ...usual, ...entry },
+  ]);
+  return Object.fromEntries(all) as Record<Id, Figure>;
 }
 
 /** All figures by their ids, in the order in which files list them. */
@@ -101,8 +43,6 @@ export const figures = define({
   parameters: {
     of: "model",
     title: "parameters",
-    better: "lower",
-    scale: "logarithmic",
     format: "count",
     path: "parameters",
     sql: ["parameters"],
@@ -112,8 +52,6 @@ export const figures = define({
     of: "model",
     title: "size of the weight file",
     short: "size",
-    better: "lower",
-    scale: "logarithmic",
     format: "bytes",
     path: "sizeBytes",
     sql: ["size_bytes"],
@@ -124,8 +62,6 @@ export const figures = define({
   "linear-size": {
     of: "model",
     title: "size of the linear layers",
-    better: "lower",
-    scale: "logarithmic",
     format: "bytes",
     path: "linearBytes",
     sql: ["linear_bytes"],
@@ -135,8 +71,6 @@ export const figures = define({
     of: "model",
     title: "bits a weight, linear layers",
     short: "bits a weight",
-    better: "lower",
-    scale: "logarithmic",
     format: "bits",
     path: "bitsPerWeight.linear",
     sql: ["bits_per_weight"],
@@ -148,8 +82,6 @@ export const figures = define({
     of: "model",
     title: "bits a weight, whole file",
     short: "bits a weight of the file",
-    better: "lower",
-    scale: "logarithmic",
     format: "bits",
     path: "bitsPerWeight.file",
     sql: ["file_bits_per_weight"],
@@ -159,8 +91,6 @@ export const figures = define({
   perplexity: {
     of: "text",
     title: "perplexity",
-    better: "lower",
-    scale: "logarithmic",
     format: "perplexity",
     path: "perplexity",
     interval: "interval",
@@ -173,7 +103,6 @@ export const figures = define({
     of: "text",
     title: "loss above the original",
     unit: "nats a token",
-    better: "lower",
     scale: "linear",
     format: "number",
   },
@@ -181,8 +110,6 @@ export const figures = define({
     of: "text",
     title: "KL divergence",
     unit: "nats a token",
-    better: "lower",
-    scale: "logarithmic",
     format: "number",
     path: "klDivergence.mean",
     interval: "klDivergence.interval",
@@ -197,8 +124,6 @@ export const figures = define({
     title: "99th percentile of the KL divergence",
     short: "99 % below",
     unit: "nats",
-    better: "lower",
-    scale: "logarithmic",
     format: "number",
     path: "klDivergence.percentile99",
     interval: "klDivergence.percentile99Interval",
@@ -210,8 +135,6 @@ export const figures = define({
     title: "largest KL divergence",
     short: "at most",
     unit: "nats",
-    better: "lower",
-    scale: "logarithmic",
     format: "number",
     path: "klDivergence.maximum",
     sql: ["kl_maximum"],
@@ -280,8 +203,6 @@ export const figures = define({
   "task-perplexity": {
     of: "task",
     title: "perplexity",
-    better: "lower",
-    scale: "logarithmic",
     format: "perplexity",
     path: "perplexity.mean",
     column: { header: "perplexity", at: 9, tasks: 2 },
@@ -291,7 +212,6 @@ export const figures = define({
     title: "decode speed",
     unit: "tokens a second",
     better: "higher",
-    scale: "logarithmic",
     format: "number",
     path: "tokensPerSecond",
     sql: ["tokens_per_second"],
@@ -302,8 +222,6 @@ export const figures = define({
   time: {
     of: "model",
     title: "time to make it",
-    better: "lower",
-    scale: "logarithmic",
     format: "duration",
     path: "makeMs",
     sql: ["make_ms"],
@@ -315,8 +233,6 @@ export const figures = define({
     of: "model",
     title: "peak memory of making it",
     short: "memory to make it",
-    better: "lower",
-    scale: "logarithmic",
     format: "bytes",
     path: "peakMemoryBytes",
     sql: ["peak_memory_bytes"],
@@ -327,8 +243,6 @@ export const figures = define({
   "evaluation-time": {
     of: "model",
     title: "time to measure it",
-    better: "lower",
-    scale: "logarithmic",
     format: "duration",
     path: "evaluationMs",
     sql: ["evaluation_ms"],
@@ -348,44 +262,3 @@ export const qualities = {
 
 /** Kinds of qualities. */
 export type QualityKind = keyof typeof qualities;
-
-/** What a figure is called in headlines and sentences. */
-export function figureName({ short, title }: Figure): string {
-  return short ?? title;
-}
-
-/** Reads a figure off what was measured; null where it was not. */
-export function readFigure({ path }: Figure, measured: unknown): number | null {
-  return path === undefined ? null : readNumber(measured, path);
-}
-
-/** Reads half the width of a figure's interval, or its standard error; null where it has none. */
-export function readSpread(
-  { interval, error }: Figure,
-  measured: unknown,
-  spread: Spread = "interval",
-): number | null {
-  if (spread === "error") return error === undefined ? null : readNumber(measured, error);
-  const found = interval === undefined ? null : follow(measured, interval);
-  return found ? halfWidth(found as Interval) : null;
-}
-
-/** Paths of what `sql` and `csv` name: the value, and its standard error or else its interval. */
-export function figurePaths({ path, interval, error }: Figure): string[] {
-  if (path === undefined) return [];
-  if (error !== undefined) return [path, error];
-  const ends = ["low", "high", "level"] as const;
-  return [path, ...(interval === undefined ? [] : ends.map((end) => `${interval}.${end}`))];
-}
-
-/** Reads the number at a path; null where there is none. */
-export function readNumber(measured: unknown, path: string): number | null {
-  const found = follow(measured, path);
-  return typeof found === "number" ? found : null;
-}
-
-function follow(measured: unknown, path: string): unknown {
-  return path
-    .split(".")
-    .reduce((at, key) => (at as Record<string, unknown> | null | undefined)?.[key], measured);
-}

@@ -1,5 +1,6 @@
 import type { Evaluation, TaskEvaluation } from "../evaluation/evaluation.ts";
-import { figures, readFigure } from "../evaluation/figures.ts";
+import { readFigure } from "../evaluation/figure.ts";
+import { figures } from "../evaluation/figures.ts";
 import { meanScore } from "../evaluation/tasks/averages.ts";
 import { figureColumns } from "./figure-columns.ts";
 import { modelName } from "./model-name.ts";

@@ -1,10 +1,5 @@
-import {
-  allFigures,
-  type Figure,
-  type FigureTable,
-  readFigure,
-  type Spread,
-} from "../evaluation/figures.ts";
+import { type Figure, type FigureTable, readFigure, type Spread } from "../evaluation/figure.ts";
+import { allFigures } from "../evaluation/figures.ts";
 import { figureText, spreadText } from "./format-figure.ts";
 
 /** A column of a table that figures are read into. */

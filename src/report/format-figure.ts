@@ -4,7 +4,7 @@ import {
   readFigure,
   readSpread,
   type Spread,
-} from "../evaluation/figures.ts";
+} from "../evaluation/figure.ts";
 import { formatPlusMinus } from "./describe-difference.ts";
 import {
   formatBits,

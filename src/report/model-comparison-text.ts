@@ -1,4 +1,5 @@
-import { figureName, qualities } from "../evaluation/figures.ts";
+import { figureName } from "../evaluation/figure.ts";
+import { qualities } from "../evaluation/figures.ts";
 import type { ComparedFigure, ModelComparison } from "../evaluation/comparison/model-comparison.ts";
 import { halfWidth, usualLevel } from "../evaluation/statistics/interval.ts";
 import { describeDifference, describeRange } from "./describe-difference.ts";

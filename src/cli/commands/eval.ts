@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { DownloadDisplay } from "../download-display.ts";
 import type { Evaluation, TaskEvaluation } from "../../evaluation/evaluation.ts";
-import { allFigures, figureName, figures } from "../../evaluation/figures.ts";
+import { figureName } from "../../evaluation/figure.ts";
+import { allFigures, figures } from "../../evaluation/figures.ts";
 import { formatEvaluationTable, variantsOf } from "../../report/evaluation-table.ts";
 import { formatCount, formatDuration, printable } from "../../report/format.ts";
 import { figureText, spreadText } from "../../report/format-figure.ts";

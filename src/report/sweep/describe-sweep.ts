@@ -2,6 +2,7 @@ import { allFigures, figures } from "../../evaluation/figures.ts";
 import type { SweepResults } from "../../sweep/results/sweep-results.ts";
 import type { Chart } from "../chart/draw-chart.ts";
 import { analyze } from "../../sweep/analysis/analyze-sweep.ts";
+import { capitalize } from "../format.ts";
 import { familyChart } from "./family-chart.ts";
 import type { Finding } from "./finding.ts";
 import { findingsOf } from "./findings.ts";
@@ -91,7 +92,7 @@ function scattersOf(
   return pairs.flatMap(([id, over, y]) => {
     const x = measures.find((measure) => measure.id === over);
     if (!x || !y) return [];
-    const title = `${capital(y.short)} and ${x.short}`;
+    const title = `${capitalize(y.short)} and ${x.short}`;
     const chart = viewChart(view, { id, title, x: x.id, y: y.id, legend });
     return chart ? [chart] : [];
   });
@@ -116,8 +117,4 @@ function familiesOf(
     const chart = quality && x && y ? familyChart(quality, size, known, { x, y }) : null;
     return chart ? [chart] : [];
   });
-}
-
-function capital(text: string): string {
-  return text.slice(0, 1).toUpperCase() + text.slice(1);
 }

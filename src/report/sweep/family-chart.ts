@@ -1,5 +1,6 @@
 import type { Chart } from "../chart/draw-chart.ts";
 import type { PlotLine, PlotPoint } from "../chart/plot.ts";
+import { capitalize } from "../format.ts";
 import { bitsName, colourClass } from "../palette.ts";
 import { type MeasureAxis, measureAxis } from "./measure-axis.ts";
 import type { Measure } from "./measures.ts";
@@ -40,7 +41,7 @@ export function familyChart(
   const points = curves.flatMap((curve) => pointsOf(curve, rows, { x, y }));
   return {
     id: size === "size" ? "family-size" : "family-linear-size",
-    title: `${capital(measures.y.short)} over model sizes, ${size === "size" ? "whole file" : "linear layers only"}`,
+    title: `${capitalize(measures.y.short)} over model sizes, ${size === "size" ? "whole file" : "linear layers only"}`,
     legend: best.map(({ bits, label }) => ({
       kind: "curve",
       colour: colourClass(bits),
@@ -104,8 +105,4 @@ function pointsOf(
       },
     ];
   });
-}
-
-function capital(text: string): string {
-  return text.slice(0, 1).toUpperCase() + text.slice(1);
 }

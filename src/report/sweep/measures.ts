@@ -1,11 +1,5 @@
-import {
-  allFigures,
-  type Figure,
-  figureName,
-  figures,
-  qualities,
-  readFigure,
-} from "../../evaluation/figures.ts";
+import { type Figure, figureName, readFigure } from "../../evaluation/figure.ts";
+import { allFigures, figures, qualities } from "../../evaluation/figures.ts";
 import type { Interval } from "../../evaluation/statistics/interval.ts";
 import type { QualityAnalysis, SweepAnalysis } from "../../sweep/analysis/sweep-analysis.ts";
 import { formatFigure } from "../format-figure.ts";

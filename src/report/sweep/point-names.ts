@@ -1,4 +1,5 @@
-import { figureName, qualities } from "../../evaluation/figures.ts";
+import { figureName } from "../../evaluation/figure.ts";
+import { qualities } from "../../evaluation/figures.ts";
 import type { QualityAnalysis } from "../../sweep/analysis/sweep-analysis.ts";
 import type { SweepPoint, SweepResults } from "../../sweep/results/sweep-results.ts";
 import { shortenNames } from "./sweep-row.ts";

@@ -1,6 +1,7 @@
 import type { Chart, LegendEntry } from "../chart/draw-chart.ts";
 import type { PlotShape } from "../chart/plot.ts";
-import { figureName, figures, readFigure } from "../../evaluation/figures.ts";
+import { figureName, readFigure } from "../../evaluation/figure.ts";
+import { figures } from "../../evaluation/figures.ts";
 import { formatNumber } from "../format.ts";
 import { figureText } from "../format-figure.ts";
 import { bitsName, colourClass } from "../palette.ts";

@@ -1,4 +1,5 @@
-import { allFigures, type Figure, figurePaths, readNumber } from "../../evaluation/figures.ts";
+import { type Figure, figurePaths, readNumber } from "../../evaluation/figure.ts";
+import { allFigures } from "../../evaluation/figures.ts";
 import type { PointResult } from "../../sweep/results/sweep-results.ts";
 import type { SweepRow } from "./sweep-row.ts";
 

@@ -1,5 +1,6 @@
 import { findFront } from "../../evaluation/analysis/pareto-front.ts";
-import { allFigures, readFigure } from "../../evaluation/figures.ts";
+import { readFigure } from "../../evaluation/figure.ts";
+import { allFigures } from "../../evaluation/figures.ts";
 import type { SweepResults } from "../results/sweep-results.ts";
 import { comparePairs, figureOf } from "./compare-points.ts";
 import {

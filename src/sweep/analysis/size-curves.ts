@@ -5,7 +5,8 @@ import {
   type SizedPoint,
   sizeOfEqualQuality,
 } from "../../evaluation/analysis/crossover.ts";
-import { figures, readFigure } from "../../evaluation/figures.ts";
+import { readFigure } from "../../evaluation/figure.ts";
+import { figures } from "../../evaluation/figures.ts";
 import { fitScalingLaw } from "../../evaluation/analysis/scaling-law.ts";
 import { meanOf } from "../../evaluation/statistics/bootstrap.ts";
 import { mapInterval } from "../../evaluation/statistics/interval.ts";

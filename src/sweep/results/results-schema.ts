@@ -1,4 +1,5 @@
-import { allFigures, type Figure, figurePaths } from "../../evaluation/figures.ts";
+import { type Figure, figurePaths } from "../../evaluation/figure.ts";
+import { allFigures } from "../../evaluation/figures.ts";
 
 /** Marks a database file as a sweep's results (`PRAGMA application_id`): the letters "fbit". */
 export const applicationId = 0x66_62_69_74;

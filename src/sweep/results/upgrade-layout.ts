@@ -1,4 +1,5 @@
-import { allFigures, type Figure } from "../../evaluation/figures.ts";
+import type { Figure } from "../../evaluation/figure.ts";
+import { allFigures } from "../../evaluation/figures.ts";
 import type { Database, DatabaseRow } from "../../platform/node.ts";
 import { writeDocument } from "./read-records.ts";
 import { answerColumns, taskColumns, textColumns } from "./results-schema.ts";
