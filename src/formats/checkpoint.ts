@@ -1,5 +1,5 @@
 import { baseName, joinPath, status } from "../platform/node.ts";
-import type { ArrayOf, DType, TypedArray } from "../tensor/dtype.ts";
+import type { ArrayOf, DType } from "../tensor/dtype.ts";
 import { FormatError } from "../util/errors.ts";
 import { explainMissingDirectory, explainMissingWeights } from "./checkpoint-errors.ts";
 import { isJsonRecord, type JsonRecord, readJsonObject } from "./json-file.ts";
@@ -17,8 +17,6 @@ export class Checkpoint {
   readonly path: string;
   /** config.json as it stands. */
   readonly config: JsonRecord;
-  /** generation_config.json as it stands; null when there is none. */
-  readonly generationConfig: JsonRecord | null;
   /** All tensors by name, shard after shard, in the order of their bytes. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   /** Bytes of all tensors. */
@@ -30,13 +28,12 @@ export class Checkpoint {
 
   constructor(
     path: string,
-    configs: { config: JsonRecord; generationConfig: JsonRecord | null },
+    config: JsonRecord,
     files: readonly SafetensorsFile[],
     owners: ReadonlyMap<string, SafetensorsFile>,
   ) {
     this.path = path;
-    this.config = configs.config;
-    this.generationConfig = configs.generationConfig;
+    this.config = config;
     this.files = files;
     this.owners = owners;
     const tensors = new Map<string, TensorInfo>();
@@ -61,21 +58,6 @@ export class Checkpoint {
   /** @throws FormatError when there is no tensor of this name */
   info(name: string): TensorInfo {
     return this.owner(name).info(name);
-  }
-
-  /** Reads a tensor into an array of its own; see `SafetensorsFile.read`. */
-  async read(name: string): Promise<TypedArray> {
-    return this.owner(name).read(name);
-  }
-
-  /** Reads entries `[start, end)` of a tensor's first dimension. */
-  async readRows(name: string, start: number, end: number): Promise<TypedArray> {
-    return this.owner(name).read(name, [start, end]);
-  }
-
-  /** Reads a tensor that must be of the given dtype. @throws FormatError when it is of another */
-  async readAs<D extends DType>(name: string, dtype: D): Promise<ArrayOf[D]> {
-    return this.owner(name).readAs(name, dtype);
   }
 
   /** Views a tensor of the given dtype in the mapped file; see `SafetensorsFile.viewAs`. */
@@ -121,12 +103,8 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
     });
   }
   const config = await readJsonObject(joinPath(path, "config.json"));
-  const generationPath = joinPath(path, "generation_config.json");
-  const generationConfig = (await status(generationPath))
-    ? await readJsonObject(generationPath)
-    : null;
   const { files, owners } = await openWeights(path);
-  return new Checkpoint(path, { config, generationConfig }, files, owners);
+  return new Checkpoint(path, config, files, owners);
 }
 
 /**
@@ -136,7 +114,7 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
  */
 export async function openUnfinishedCheckpoint(path: string): Promise<Checkpoint> {
   const { files, owners } = await openWeights(path);
-  return new Checkpoint(path, { config: {}, generationConfig: null }, files, owners);
+  return new Checkpoint(path, {}, files, owners);
 }
 
 interface Weights {

@@ -83,12 +83,12 @@ describe("round trip", () => {
     await writer.write("scalar", BigInt64Array.of(-5n));
     await writer.finish();
     const file = await openSafetensors(at("a"));
-    expect(await file.read("m", [1, 3])).toEqual(Float32Array.of(3, 4, 5, 6, 7, 8));
-    expect(await file.read("m", [4, 4])).toEqual(new Float32Array(0));
+    const rows = new Float32Array(6);
+    await file.readInto("m", new Uint8Array(rows.buffer), 12);
+    expect(rows).toEqual(Float32Array.of(3, 4, 5, 6, 7, 8));
+    await file.readInto("m", new Uint8Array(0), 48);
     expect(await file.readAs("scalar", "i64")).toEqual(BigInt64Array.of(-5n));
     expect(await file.read("none")).toEqual(new Uint16Array(0));
-    await expect(file.read("m", [1, 5])).rejects.toThrow(ShapeError);
-    await expect(file.read("scalar", [0, 1])).rejects.toThrow(ShapeError);
     await expect(file.read("gone")).rejects.toThrow(/no tensor "gone"/);
     await expect(file.readAs("m", "f16")).rejects.toThrow(/expected f16, the file has f32/);
     await expect(file.readInto("m", new Uint8Array(8), 44)).rejects.toThrow(ShapeError);
@@ -212,8 +212,9 @@ describe("large files", () => {
     await handle.write(Uint8Array.of(9), 0, 1, dataStart + dataBytes - 1);
     await handle.close();
     const big = await openSafetensors(file);
-    const last = (await big.read("big", [rows - 2, rows])) as Uint8Array;
-    expect([last.length, last[2046], last[2047]]).toEqual([2048, 0, 9]);
+    const last = new Uint8Array(2048);
+    await big.readInto("big", last, dataBytes - 2048);
+    expect([last[2046], last[2047]]).toEqual([0, 9]);
     const tail = new Uint8Array(3);
     await big.readInto("big", tail, dataBytes - 3);
     expect([...tail]).toEqual([0, 0, 9]);
@@ -256,7 +257,9 @@ describe("large files", () => {
     await writer.write("big", Uint8Array.of(7), size - 1);
     await expect(writer.finish()).rejects.toThrow(/not written whole/);
     const file = await openSafetensors(at("w"));
-    expect(await file.read("big", [size - 1, size])).toEqual(Uint8Array.of(7));
+    const last = new Uint8Array(1);
+    await file.readInto("big", last, size - 1);
+    expect(last).toEqual(Uint8Array.of(7));
     await file.close();
   });
 });
@@ -314,7 +317,7 @@ describe("files that are not what their header says are a FormatError", () => {
       ),
     );
     expect(file.info("q").dtype).toBe("f8_e4m3");
-    expect(await file.read("q", [1, 2])).toEqual(new Uint8Array(2));
+    expect(await file.read("q")).toEqual(new Uint8Array(4));
     expect(await file.read("r")).toEqual(new Uint8Array(1));
     await file.close();
   });

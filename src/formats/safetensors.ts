@@ -1,6 +1,5 @@
 import { baseName, openForReading, type ReadableFile } from "../platform/node.ts";
 import { type ArrayOf, type DType, type TypedArray, viewArray } from "../tensor/dtype.ts";
-import { formatShape } from "../tensor/shape.ts";
 import { FewbitError, FormatError, ShapeError } from "../util/errors.ts";
 import {
   largestHeader,
@@ -13,9 +12,6 @@ import { formatCount, quoteName } from "./wording.ts";
 
 export type { TensorEntry, TensorInfo } from "./safetensors-header.ts";
 
-/** Entries `[start, end)` of a tensor's first dimension. */
-export type RowRange = readonly [start: number, end: number];
-
 /**
  * An open safetensors file. Only the header is held in memory; every read is a ranged read of what
  * was asked for. Reads may run at the same time.
@@ -25,8 +21,6 @@ export class SafetensorsFile {
   /** By name, in the order of their bytes. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   readonly metadata: ReadonlyMap<string, string>;
-  /** Bytes of all tensors. */
-  readonly dataBytes: number;
   /** Bytes of the file. */
   readonly sizeBytes: number;
   private readonly file: ReadableFile;
@@ -36,7 +30,6 @@ export class SafetensorsFile {
     this.path = file.path;
     this.tensors = header.tensors;
     this.metadata = header.metadata;
-    this.dataBytes = header.dataBytes;
     this.sizeBytes = file.sizeBytes;
     this.file = file;
     this.dataStart = dataStart;
@@ -50,25 +43,23 @@ export class SafetensorsFile {
   }
 
   /**
-   * Reads a tensor, or some of its rows, into an array of its own. 16-bit floats come as raw bits
-   * (`Uint16Array`), dtypes without arrays (8-bit floats, ...) as bytes.
+   * Reads a tensor into an array of its own. 16-bit floats come as raw bits (`Uint16Array`), dtypes
+   * without arrays (8-bit floats, ...) as bytes.
    * @throws FormatError when there is no such tensor or the file ends early
-   * @throws ShapeError when the rows are outside the tensor
    */
-  async read(name: string, rows?: RowRange): Promise<TypedArray> {
+  async read(name: string): Promise<TypedArray> {
     const info = this.info(name);
-    const [begin, end] = rows ? rowBytes(info, rows) : [0, info.end - info.begin];
-    const bytes = allocate(name, end - begin);
-    await this.readInto(name, bytes, begin);
+    const bytes = allocate(name, info.end - info.begin);
+    await this.readInto(name, bytes, 0);
     if (!isArrayDType(info.dtype)) return bytes;
     const count = (bytes.length * 8) / bitsPerElement(info.dtype);
     return viewArray(info.dtype, bytes.buffer, 0, count);
   }
 
   /** Reads a tensor that must be of the given dtype. @throws FormatError when it is of another */
-  async readAs<D extends DType>(name: string, dtype: D, rows?: RowRange): Promise<ArrayOf[D]> {
+  async readAs<D extends DType>(name: string, dtype: D): Promise<ArrayOf[D]> {
     expectDType(this.info(name), dtype);
-    return (await this.read(name, rows)) as ArrayOf[D];
+    return (await this.read(name)) as ArrayOf[D];
   }
 
   /**
@@ -119,22 +110,6 @@ export class SafetensorsFile {
 function expectDType({ name, dtype }: TensorInfo, expected: DType): void {
   if (dtype === expected) return;
   throw new FormatError(`tensor ${quoteName(name)}: expected ${expected}, the file has ${dtype}`);
-}
-
-/** Returns the bytes `[begin, end)` of rows within a tensor. */
-function rowBytes(info: TensorInfo, [start, end]: RowRange): [number, number] {
-  const rows = info.shape[0];
-  const isRange = Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start <= end;
-  if (rows === undefined || !isRange || end > rows) {
-    throw new ShapeError(
-      `tensor ${quoteName(info.name)}: rows ${start}..${end} are outside ${formatShape(info.shape)}`,
-    );
-  }
-  const bytesPerRow = rows === 0 ? 0 : (info.end - info.begin) / rows;
-  if (!Number.isInteger(bytesPerRow)) {
-    throw new ShapeError(`tensor ${quoteName(info.name)}: its rows are not whole bytes`);
-  }
-  return [start * bytesPerRow, end * bytesPerRow];
 }
 
 function allocate(name: string, bytes: number): Uint8Array<ArrayBuffer> {

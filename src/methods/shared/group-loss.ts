@@ -4,7 +4,7 @@ import { floatLinear, readWeights } from "../../nn/scale-channels.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { NumericError } from "../../util/errors.ts";
 import type { BlockProblem } from "../define-method.ts";
-import { PartLoss } from "./part-loss.ts";
+import { partLoss } from "./part-loss.ts";
 import { quadraticForms } from "./quadratic-loss.ts";
 
 /** Other weights `[out, in]` for the consumers of a group, by slot. */
@@ -30,12 +30,9 @@ export async function groupLoss(
   inputs: readonly Tensor<"f32">[],
 ): Promise<GroupLoss> {
   if (group.scope === "consumers") return linearLoss(problem, group);
-  const loss = await PartLoss.of(problem, group.scope, inputs);
-  return {
-    energy: loss.energy,
-    measure: (candidates) => withWeights(problem.block, candidates, () => loss.measure()),
-    release: () => loss.release(),
-  };
+  const loss = await partLoss(problem, group.scope, inputs);
+  const measure = (candidates: Candidates) => withWeights(problem.block, candidates, loss.measure);
+  return { ...loss, measure };
 }
 
 /** Second moments `Σ x·xᵀ [in, in]` of a slot's inputs. @throws NumericError without any */

@@ -11,65 +11,46 @@ interface Place {
   readonly signal?: AbortSignal | undefined;
 }
 
-/**
- * Measures how far the output of a part of a block moves when weights in it change: `Σ (y − ŷ)²`
- * over all elements of the inputs it was made with, against the output at the time it was made.
- */
-export class PartLoss {
-  /** `Σ y²` of the unchanged part. */
+/** How far an output moves when weights change. */
+export interface OutputLoss {
+  /** `Σ y²` with the weights as they were at first. */
   readonly energy: number;
-  private readonly place: Place;
-  private readonly part: BlockPart;
-  private readonly inputs: readonly Tensor<"f32">[];
-  private readonly outputs: readonly Float32Array[];
-
-  private constructor(
-    place: Place,
-    part: BlockPart,
-    inputs: readonly Tensor<"f32">[],
-    outputs: readonly Float32Array[],
-  ) {
-    this.place = place;
-    this.part = part;
-    this.inputs = inputs;
-    this.outputs = outputs;
-    this.energy = sum(outputs.map(squaredNorm));
-  }
-
-  /** Notes what a part does with its weights as they are; `inputs` are those of the whole block. */
-  static async of(
-    place: Place,
-    part: BlockPart,
-    inputs: readonly Tensor<"f32">[],
-  ): Promise<PartLoss> {
-    const { model, block } = place;
-    const own: Tensor<"f32">[] = [];
-    const outputs: Float32Array[] = [];
-    for (const hidden of inputs) {
-      const input = part === "attention" ? hidden : behindAttention(model, block, hidden);
-      own.push(input);
-      outputs.push(await readAndRelease(model.forwardPart(block, part, input)));
-    }
-    return new PartLoss(place, part, own, outputs);
-  }
-
-  /** Compares with the weights that are in the block now. */
-  async measure(): Promise<number> {
-    const { model, block, signal } = this.place;
-    let loss = 0;
-    for (const [i, input] of this.inputs.entries()) {
-      throwIfCancelled(signal);
-      const output = await readAndRelease(model.forwardPart(block, this.part, input));
-      loss += squaredDistance(output, this.outputs[i]);
-    }
-    return loss;
-  }
-
+  /** `Σ (y − ŷ)²` with the weights that are in the block now. */
+  readonly measure: () => Promise<number>;
   /** Gives the memory back. */
-  release(): void {
-    if (this.part === "attention") return;
-    for (const input of this.inputs) input.release();
+  readonly release: () => void;
+}
+
+/**
+ * Measures how far the output of a part of a block moves when weights in it change, over all
+ * elements, against the output with the weights as they are; `inputs` are those of the whole block.
+ */
+export async function partLoss(
+  { model, block, signal }: Place,
+  part: BlockPart,
+  inputs: readonly Tensor<"f32">[],
+): Promise<OutputLoss> {
+  const own =
+    part === "attention" ? inputs : inputs.map((hidden) => behindAttention(model, block, hidden));
+  const outputs: Float32Array[] = [];
+  for (const input of own) {
+    outputs.push(await readAndRelease(model.forwardPart(block, part, input)));
   }
+  return {
+    energy: sum(outputs.map(squaredNorm)),
+    measure: async () => {
+      let loss = 0;
+      for (const [i, input] of own.entries()) {
+        throwIfCancelled(signal);
+        const output = await readAndRelease(model.forwardPart(block, part, input));
+        loss += squaredDistance(output, outputs[i]);
+      }
+      return loss;
+    },
+    release: () => {
+      if (part === "mlp") for (const input of own) input.release();
+    },
+  };
 }
 
 /** The residual stream between attention and MLP. */
