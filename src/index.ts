@@ -153,7 +153,9 @@ export type TrainRun = RunHandle<TrainEvent, TrainRecord>;
  *
  * @example
  * const run = train({
- *   model: { hidden_size: 128, intermediate_size: 352, num_hidden_layers: 4, num_attention_heads: 4 },
+ *   model: {
+ *     hidden_size: 128, intermediate_size: 352, num_hidden_layers: 4, num_attention_heads: 4,
+ *   },
  *   data: { files: ["train.txt"] }, steps: 1000,
  * }, { out: "./small" });
  * for await (const event of run.events) if (event.type === "step") render(event.loss);

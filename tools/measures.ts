@@ -1,5 +1,6 @@
 /**
- * Counts how many places know one thing, and how large the source is, in a revision (default: the working tree):
+ * Counts how many places know one thing, and how large the source is, in a revision (default: the
+ * working tree):
  *
  *   node tools/measures.ts [REVISION]
  */

@@ -114,9 +114,11 @@ function findNode() {
     return process.execPath;
   }
   return fail(
-    `a checkout needs Node ${oldestNode.join(".")} or newer: this is ${process.versions.node}, and npm ` +
+    `a checkout needs Node ${oldestNode.join(".")} or newer: this is ${process.versions.node}, ` +
+      "and npm " +
       "did not install the one in the package `node`",
-    "npm is probably set to run no install scripts: run `npm rebuild node --ignore-scripts=false`,\n" +
+    "npm is probably set to run no install scripts: run `npm rebuild node " +
+      "--ignore-scripts=false`,\n" +
       "or put a newer Node on the PATH; then try again",
   );
 }

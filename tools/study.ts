@@ -1,7 +1,7 @@
 /**
  * Compares trained methods with those that only look at text, on a model and one set of texts, by a
- * recipe of `tools/study`: the figures of `docs/trained-methods.md`. Takes minutes to hours; what is
- * measured already is not done again.
+ * recipe of `tools/study`: the figures of `docs/trained-methods.md`. Takes minutes to hours; what
+ * is measured already is not done again.
  *
  *   npm run study -- builtin              or babyllama, prose-6m
  *   npm run study -- builtin --plan       options of fewbit sweep

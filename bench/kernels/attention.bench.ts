@@ -24,7 +24,9 @@ const peakRounds = 2_000_000;
 /** Attention over key-value caches, and the choice of a token, on one core. */
 const benchmark: Benchmark = {
   name: "attention",
-  title: `attention of ${shape.heads} heads of ${shape.headDim} over ${shape.kvHeads} key heads; sampling; one core`,
+  title:
+    `attention of ${shape.heads} heads of ${shape.headDim} over ${shape.kvHeads} key heads; ` +
+    "sampling; one core",
   run: async (note) => {
     const backend = createNativeBackend({ threads: 1 });
     note(backend.description);

@@ -32,7 +32,9 @@ interface Workload {
  */
 const benchmark: Benchmark = {
   name: "threads",
-  title: `one and two threads: ${tokens} × ${width} × ${width}, and ${layers * 13} short ops in a row`,
+  title:
+    `one and two threads: ${tokens} × ${width} × ${width}, and ${layers * 13} short ops in ` +
+    "a row",
   run: async (note) => {
     const weights = makeWeights();
     const one = makeWorkload(createNativeBackend({ threads: 1 }), weights);

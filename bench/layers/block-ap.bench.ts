@@ -28,7 +28,9 @@ interface End {
  */
 const benchmark: Benchmark = {
   name: "block-ap",
-  title: `Block-AP step of a block ${shape.hidden} wide, FFN ${shape.ffn}, ${shape.tokens} tokens, w2g64, one core`,
+  title:
+    `Block-AP step of a block ${shape.hidden} wide, FFN ${shape.ffn}, ${shape.tokens} ` +
+    "tokens, w2g64, one core",
   run: async (note) => {
     const sizes = Object.values(shape).map(String);
     const ours = await openLineProcess(process.execPath, [

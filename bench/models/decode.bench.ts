@@ -42,7 +42,9 @@ interface Runs {
  */
 const benchmark: Benchmark = {
   name: "decode",
-  title: `decode of a 1.1 B Llama shape, ${promptTokens} + ${decodedTokens} tokens, against llama.cpp`,
+  title:
+    `decode of a 1.1 B Llama shape, ${promptTokens} + ${decodedTokens} tokens, against ` +
+    "llama.cpp",
   run: async (note) => {
     const folder = mkdtempSync(join(tmpdir(), "fewbit-bench-"));
     try {

@@ -38,7 +38,9 @@ interface Answer {
  */
 const benchmark: Benchmark = {
   name: "evaluation",
-  title: `Evaluation of prose-6m, one core: perplexity of ${windowCount} × ${windowTokens} tokens, ${itemCount} HellaSwag items`,
+  title:
+    `Evaluation of prose-6m, one core: perplexity of ${windowCount} × ${windowTokens} ` +
+    `tokens, ${itemCount} HellaSwag items`,
   run: async (note) => {
     if (!existsSync(`${data}models/prose-6m`)) {
       note("not run: the shared models, ../shared/data, are not on this machine");

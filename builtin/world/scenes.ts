@@ -34,7 +34,8 @@ export function scene(draw: Draw): string {
     () => `${subject} ${plural ? "do" : "does"} not ${verb.base} ${draw.pick(times)}`,
     () => `${subject} ${plural ? "are" : "is"} ${draw.pick(draw.pick(characters))}`,
     () =>
-      `${subject} ${plural ? "have" : "has"} ${withArticle(draw.pick(colours))} ${draw.pick(sights).one}`,
+      `${subject} ${plural ? "have" : "has"} ${withArticle(draw.pick(colours))} ` +
+      `${draw.pick(sights).one}`,
     () => `${subject} ${verb.past} ${draw.pick(times)}`,
     () => `${subject} ${plural ? "were" : "was"} ${verb.ing} yesterday`,
   ];

@@ -45,7 +45,9 @@ export function togetherQuestion(draw: Draw): Question {
   const b = draw.between(2, 8);
   const near = [-2, -1, 1, 2].map((offset) => a + b + offset);
   return {
-    query: `${one} has ${count(a, food)}. ${two} has ${count(b, food)}. Together ${one} and ${two} have`,
+    query:
+      `${one} has ${count(a, food)}. ${two} has ${count(b, food)}. Together ${one} and ` +
+      `${two} have`,
     answer: `${numberWord(a + b)} ${food.many}.`,
     wrong: draw.some(near, 3).map((value) => `${numberWord(value)} ${food.many}.`),
   };

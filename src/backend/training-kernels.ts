@@ -59,7 +59,7 @@ export interface TrainingKernels {
   /**
    * Gradients of `attention`: q, out, dQ `[batch, length, heads, headDim]`, k, v, dK, dV
    * `[batch, length, kvHeads,
-   * headDim]`. Scores are made again for a strip of queries at a time; the whole score matrix never exists.
+   * headDim]`. Scores are made again for a strip of queries at a time, never as a whole matrix.
    */
   attentionBackward(
     dQ: TensorView,

@@ -37,7 +37,8 @@ export function selectEmbeddingAndHead(
     const [scheme = null, other] = schemes;
     if (scheme && other && other.id !== scheme.id) {
       throw new UsageError(
-        `this model has one table for embedding and output head: it cannot be ${scheme.id} and ${other.id}`,
+        `this model has one table for embedding and output head: it cannot be ${scheme.id} and ` +
+          `${other.id}`,
         { hint: `give one of them: \`head: ${other.id}\``, field: "embedding", value: embedding },
       );
     }

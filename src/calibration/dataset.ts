@@ -68,7 +68,9 @@ export async function loadCalibration(
     const share = shares[i];
     const found = order === "first" ? takeFirst(cut, share) : drawWindows([...cut], share, prng);
     if (found.length < share) {
-      const have = `${file.path} has ${found.length} windows of ${length} tokens (${stream.taken} tokens in all)`;
+      const have =
+        `${file.path} has ${found.length} windows of ${length} tokens ` +
+        `(${stream.taken} tokens in all)`;
       if (!options.allowFewer || found.length === 0) throw tooLittle(have, share, found.length);
       shortfalls.push(`${have}, ${share} were asked for`);
     }

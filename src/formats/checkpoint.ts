@@ -99,7 +99,9 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   if ((await status(path))?.kind !== "directory") throw await explainMissingDirectory(path);
   if (!(await status(joinPath(path, "config.json")))) {
     throw new FormatError(`${path} has no config.json`, {
-      hint: "expected a Hugging Face model directory: config.json, model.safetensors and tokenizer.json",
+      hint:
+        "expected a Hugging Face model directory: config.json, model.safetensors and " +
+        "tokenizer.json",
     });
   }
   const config = await readJsonObject(joinPath(path, "config.json"));

@@ -102,7 +102,8 @@ export function readQuantizedModule(name: string, value: unknown): QuantizedModu
   const scheme = readScheme(id, where);
   if (kind !== layerKind(scheme)) {
     throw new FormatError(
-      `${where}: a weight of the scheme ${id} belongs to the kind ${layerKind(scheme)}, not ${kind}`,
+      `${where}: a weight of the scheme ${id} belongs to the kind ${layerKind(scheme)}, not ` +
+        `${kind}`,
     );
   }
   const [outFeatures, inFeatures] = shape;

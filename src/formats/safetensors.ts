@@ -91,7 +91,8 @@ export class SafetensorsFile {
     const size = info.end - info.begin;
     if (byteOffset < 0 || byteOffset + into.length > size) {
       throw new ShapeError(
-        `tensor ${quoteName(name)}: bytes ${byteOffset}..${byteOffset + into.length} are outside its ${size}`,
+        `tensor ${quoteName(name)}: bytes ${byteOffset}..${byteOffset + into.length} are outside ` +
+          `its ${size}`,
       );
     }
     const read = await this.file.read(into, this.dataStart + info.begin + byteOffset);
@@ -159,7 +160,8 @@ async function readHeader(file: ReadableFile): Promise<{ json: string; dataStart
   const length = new DataView(prefix.buffer).getBigUint64(0, true);
   if (length > BigInt(largestHeader)) {
     throw new FormatError(
-      `${name} is not a safetensors file: its header would have ${length} bytes, 100 MB is the most`,
+      `${name} is not a safetensors file: its header would have ${length} bytes, 100 MB is the ` +
+        "most",
     );
   }
   const headerBytes = Number(length);
@@ -185,7 +187,8 @@ async function readHeader(file: ReadableFile): Promise<{ json: string; dataStart
 function checkDataSize(file: ReadableFile, promised: number, actual: number): void {
   if (actual < promised) {
     throw new FormatError(
-      `${baseName(file.path)} is truncated: the header promises ${formatCount(promised)} bytes of data, ` +
+      `${baseName(file.path)} is truncated: the header promises ${formatCount(promised)} bytes ` +
+        "of data, " +
         `the file has ${formatCount(actual)}`,
       { hint: downloadHint(file.path) },
     );

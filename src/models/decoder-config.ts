@@ -116,7 +116,8 @@ export function decoderConfig(fields: DecoderFields, traits: DecoderTraits): Dec
   const kvHeads = fields.num_key_value_heads ?? defaults.kvHeads ?? heads;
   if (heads % kvHeads !== 0) {
     throw new FormatError(
-      `config.json: num_attention_heads ${heads} is not a multiple of num_key_value_heads ${kvHeads}`,
+      `config.json: num_attention_heads ${heads} is not a multiple of num_key_value_heads ` +
+        `${kvHeads}`,
     );
   }
   const headDim = fields.head_dim ?? defaults.headDim ?? fields.hidden_size / heads;
@@ -173,7 +174,8 @@ function ropeConfig(
   const rotated = stated.partial_rotary_factor ?? fields.partial_rotary_factor ?? 1;
   if (rotated !== 1) {
     throw new UnsupportedError(
-      `config.json: partial_rotary_factor ${rotated} is not supported, only whole heads are rotated`,
+      `config.json: partial_rotary_factor ${rotated} is not supported, only whole heads are ` +
+        "rotated",
     );
   }
   const kind = stated.rope_type ?? stated.type ?? "default";
@@ -246,7 +248,8 @@ export function layerWindows(
     }
     if (window === null) {
       throw new FormatError(
-        `config.json: layer_types[${index}] slides, but use_sliding_window or sliding_window is not set`,
+        `config.json: layer_types[${index}] slides, but use_sliding_window or sliding_window is ` +
+          "not set",
       );
     }
     return window;

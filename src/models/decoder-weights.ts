@@ -161,7 +161,8 @@ export function checkWeights(config: DecoderConfig, source: WeightSource): void 
     const found = source.shape(name);
     if (found.length !== shape.length || found.some((n, i) => n !== shape[i])) {
       throw new FormatError(
-        `tensor ${name}: expected shape ${formatShape(shape)} by config.json, got ${formatShape(found)}`,
+        `tensor ${name}: expected shape ${formatShape(shape)} by config.json, got ` +
+          `${formatShape(found)}`,
         { hint: "check that config.json belongs to these weights" },
       );
     }
@@ -238,7 +239,8 @@ export function releaseEmbeddingAndHeadWeights({ embedding, norm, head }: Embedd
 }
 
 const linearWeight = new RegExp(
-  `^model\\.layers\\.\\d+\\.(${Object.values(slotNames).join("|").replaceAll(".", "\\.")})\\.weight$`,
+  "^model\\.layers\\.\\d+\\." +
+    `(${Object.values(slotNames).join("|").replaceAll(".", "\\.")})\\.weight$`,
 );
 
 /** Tells whether a tensor is the weight of a linear layer of a block. */

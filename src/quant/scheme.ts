@@ -71,7 +71,8 @@ export function makeScheme(
   activation: ActivationGrid | null = null,
 ): Scheme {
   const isDefault = defaultGrid(grid.bits) === grid;
-  const id = `w${grid.bits}${groupSize === null ? "" : `g${groupSize}`}${isDefault ? "" : `-${grid.id}`}${activationSuffix(activation)}`;
+  const weights = `w${grid.bits}${groupSize === null ? "" : `g${groupSize}`}`;
+  const id = `${weights}${isDefault ? "" : `-${grid.id}`}${activationSuffix(activation)}`;
   return Object.freeze({
     id,
     grid,

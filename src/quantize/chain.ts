@@ -130,9 +130,12 @@ class Chain {
       const record = (await readJsonObject(path)) as unknown as RunRecord;
       if (record.identity === digestOf(identity)) return record;
       throw new UsageError(
-        `an unfinished run to ${this.path} is not this one: its stage ${stage + 1} was made otherwise`,
+        `an unfinished run to ${this.path} is not this one: its stage ${stage + 1} was made ` +
+          "otherwise",
         {
-          hint: "start it as before to resume it, or use `resume: restart` to discard what it had done",
+          hint:
+            "start it as before to resume it, or use `resume: restart` to discard what it " +
+            "had done",
         },
       );
     }

@@ -19,7 +19,8 @@ export async function expectTeacher(
     const { vocabularySize } = readModelConfig(checkpoint.config);
     if (vocabularySize === config.vocabularySize) return;
     throw new UsageError(
-      `the teacher ${teacher} has a vocabulary of ${vocabularySize}, the model one of ${config.vocabularySize}`,
+      `the teacher ${teacher} has a vocabulary of ${vocabularySize}, the model one of ` +
+        `${config.vocabularySize}`,
       {
         hint: "use the original model, or one with the same tokenizer",
         field: "teacher",

@@ -132,7 +132,8 @@ export async function expectDisk({ activations, estimate }: Plan, out: string): 
   const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
   throw new FewbitError(
     "FILE",
-    `activations and output need ${gigabytes(needed)} on the disk of ${out}, ${gigabytes(free)} is free`,
+    `activations and output need ${gigabytes(needed)} on the disk of ${out}, ${gigabytes(free)} ` +
+      "is free",
     {
       hint: "use fewer or shorter calibration windows (`samples`, `window`), or `cacheDType: f16`",
     },

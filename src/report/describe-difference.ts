@@ -14,7 +14,10 @@ export function describeDifference(kind: QualityKind, difference: Difference): s
   const { estimate, interval } = shownDifference(kind, difference);
   const sign = estimate < 0 ? -1 : 1;
   const unit = units[qualities[kind].told ?? "nats"];
-  return `${formatPlusMinus(sign * estimate, halfWidth(interval))}${unit} ${sign < 0 ? "lower" : "higher"}`;
+  return (
+    `${formatPlusMinus(sign * estimate, halfWidth(interval))}${unit} ` +
+    `${sign < 0 ? "lower" : "higher"}`
+  );
 }
 
 /**

@@ -104,13 +104,14 @@ export function formatPlural(count: number, noun: string, plural = `${noun}s`): 
   return `${formatCount(count)} ${count === 1 ? noun : plural}`;
 }
 
+const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+
 /**
  * Makes a text safe to print on a terminal: control characters, which could move the cursor or
  * worse, become `�`. Names in files and generated text come from others.
  */
 export function printable(text: string, keep: { readonly newlines?: boolean } = {}): string {
-  // biome-ignore format: one range a line reads worse
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (character) =>
+  return text.replace(unprintable, (character) =>
     keep.newlines && (character === "\n" || character === "\t") ? character : "�",
   );
 }

@@ -22,13 +22,15 @@ export function bitsName(bits: number): string {
 
 /** Variables of a light page or drawing. */
 export const lightVariables = variables(
-  "--paper: #ffffff; --ink: #18181b; --faint: #62626b; --line: #e4e4e7; --raised: #f4f4f5; --accent: #1d4ed8; --bad: #b91c1c",
+  "--paper: #ffffff; --ink: #18181b; --faint: #62626b; --line: #e4e4e7; --raised: #f4f4f5; " +
+    "--accent: #1d4ed8; --bad: #b91c1c",
   1,
 );
 
 /** Variables of a dark page or drawing. */
 export const darkVariables = variables(
-  "--paper: #131316; --ink: #ececee; --faint: #a1a1aa; --line: #313136; --raised: #1e1e22; --accent: #7ab0ff; --bad: #f87171",
+  "--paper: #131316; --ink: #ececee; --faint: #a1a1aa; --line: #313136; --raised: #1e1e22; " +
+    "--accent: #7ab0ff; --bad: #f87171",
   2,
 );
 

@@ -16,7 +16,8 @@ export function formatPlan(plan: Plan, layout: Layout): string[] {
     printable(plan.modelName),
     printable(plan.architecture),
     formatPlural(plan.blocks, "block"),
-    `${formatCount(plan.quantizedWeights)} weights in ${formatPlural(quantized.length, "linear layer")}`,
+    `${formatCount(plan.quantizedWeights)} weights in ` +
+      `${formatPlural(quantized.length, "linear layer")}`,
   ];
   const work = [
     `${plan.methodTitle} → ${describeSchemes(plan)}`,
@@ -46,7 +47,10 @@ export function formatPlan(plan: Plan, layout: Layout): string[] {
 /** Activations on the disk are written too, and not counted as memory. */
 function describeActivations({ activations }: Plan): string {
   if (!activations?.onDisk) return "";
-  return `; activations take ${formatBytes(activations.bytes)} of disk (${activations.dtype}) meanwhile`;
+  return (
+    `; activations take ${formatBytes(activations.bytes)} of disk (${activations.dtype}) ` +
+    "meanwhile"
+  );
 }
 
 /** `400 steps of 2,048 tokens`. */

@@ -71,7 +71,9 @@ export class Quantization {
     });
   }
 
-  /** Lets the model write the calibration windows, where the recipe says so; each is kept at once. */
+  /**
+   * Lets the model write the calibration windows if the recipe says so; each is kept at once.
+   */
   async sampleWindows(): Promise<readonly Int32Array[] | null> {
     const { opened, recipe, options } = this.job;
     if (!recipe.calibration) return null;

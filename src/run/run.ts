@@ -19,7 +19,9 @@ export interface RunStart {
   readonly resume: ResumeChoice;
   /** Directories that are read, and so must not be written. */
   readonly inputs: readonly string[];
-  /** Says how many bytes will be written. @throws FewbitError (code `FILE`) when there is no room */
+  /**
+   * Says how many bytes will be written. @throws FewbitError (code `FILE`) when there is no room
+   */
   readonly needBytes?: () => Promise<number>;
   /** Whether finished work is kept after a fault of model or data that comes again by itself. */
   readonly keepsWorkAtFault: boolean;

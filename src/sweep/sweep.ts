@@ -238,7 +238,9 @@ class Sweep {
   }
 
   private lost({ point }: Claim): void {
-    const message = `another process took over ${point.model} ${point.label}; what was done of it here does not count`;
+    const message =
+      `another process took over ${point.model} ${point.label}; what was done of ` +
+      "it here does not count";
     this.place.run.emit({ type: "notice", message });
   }
 

@@ -49,7 +49,8 @@ export class Tensor<D extends DType = DType> implements TensorView {
   ): Tensor<D> {
     if (array.length !== elementCount(shape)) {
       throw new ShapeError(
-        `expected ${elementCount(shape)} elements for shape ${formatShape(shape)}, got ${array.length}`,
+        `expected ${elementCount(shape)} elements for shape ${formatShape(shape)}, got ` +
+          `${array.length}`,
       );
     }
     return new Tensor(backend, dtype, shape, backend.adopt(dtype, array));

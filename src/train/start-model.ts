@@ -48,7 +48,8 @@ function vocabularyOf(
       hint: "leave out model.vocab_size, or give at least as many",
     });
   }
-  const message = `the text gave a tokenizer of ${tokens} tokens, not ${asked}: the model has as many`;
+  const message =
+    `the text gave a tokenizer of ${tokens} tokens, not ${asked}: the model has as ` + "many";
   options.emit({ type: "notice", message });
   return tokens;
 }

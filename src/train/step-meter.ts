@@ -9,7 +9,9 @@ const smoothing = 0.05;
 /** Losses that a record has at most. */
 const mostPoints = 500;
 
-/** Turns the steps of a run into progress events: smoothed loss, speed and the time that is left. */
+/**
+ * Turns the steps of a run into progress events: smoothed loss, speed and time left.
+ */
 export class StepMeter {
   private readonly pace: TrainingPace;
   private readonly learningRate: number;

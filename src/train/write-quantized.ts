@@ -42,7 +42,9 @@ export async function writeLinears(
   return records;
 }
 
-/** Writes the float tensors that training has changed, in the dtype that the original has them in. */
+/**
+ * Writes the float tensors that training has changed, in the dtype of the original.
+ */
 export async function writeTensors(
   { tensors }: TrainedModel,
   { checkpoint }: OpenedModel,

@@ -64,8 +64,10 @@ export class DivergenceGuard {
     this.follow(loss);
     if (this.stepsAbove < this.patience) return;
     throw new NumericError(
-      `training diverges: at step ${step + 1} the smoothed loss is ${this.smoothed.toPrecision(4)}, and for ` +
-        `${this.stepsAbove} steps it has been above the starting loss of ${this.startingLoss.toPrecision(4)}; ` +
+      `training diverges: at step ${step + 1} the smoothed loss is ` +
+        `${this.smoothed.toPrecision(4)}, and for ` +
+        `${this.stepsAbove} steps it has been above the starting loss of ` +
+        `${this.startingLoss.toPrecision(4)}; ` +
         `the largest gradient is that of ${this.parameters[indexOfLargest(norms.each)].name}`,
       { hint: adviceOf(context) },
     );
@@ -114,5 +116,8 @@ function indexOfLargest(values: readonly number[]): number {
 function adviceOf({ learningRate, keptStep }: DivergenceContext): string {
   const kept =
     keptStep === null ? "no state was kept yet" : `the state after step ${keptStep} is kept`;
-  return `try a learning rate below ${learningRate.toPrecision(3)}, a longer warm-up, or clipping; ${kept}`;
+  return (
+    `try a learning rate below ${learningRate.toPrecision(3)}, a longer warm-up, or ` +
+    `clipping; ${kept}`
+  );
 }

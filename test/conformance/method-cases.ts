@@ -13,7 +13,9 @@ export const allMethods: readonly Method[] = Object.values(methods);
 const groupSize = 16;
 const activations = ["token", "static", "integer"] as const;
 
-/** Every scheme there is: each grid, with a scale a row and with groups, each way of activations. */
+/**
+ * Every scheme there is: each grid, with a scale a row and with groups, each way of activations.
+ */
 export const allSchemes: readonly Scheme[] = grids.flatMap((grid) =>
   [null, groupSize].flatMap((size) =>
     [null, ...activations].flatMap((mode) => {
@@ -33,8 +35,8 @@ function parsed(id: string): Scheme[] {
 }
 
 /**
- * Schemes on which a method is tried: every grid that it supports, each bit-width with a scale a row
- * and with groups, and each way of rounding activations.
+ * Schemes on which a method is tried: every grid that it supports, each bit-width with a scale a
+ * row and with groups, and each way of rounding activations.
  */
 export function schemesFor(method: Method): Scheme[] {
   const supported = allSchemes.filter((scheme) => method.supports(scheme));

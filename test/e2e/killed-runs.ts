@@ -21,7 +21,8 @@ export const stopIn = (name: string, env: Readonly<Record<string, string>>) => (
 
 /**
  * Starts a run that is killed at a change: `12`, the first whose line fits `/pattern/`, or with
- * `half` behind it in the middle of that write. Its exit code is null, or 0 when it was over before.
+ * `half` behind it in the middle of that write. Its exit code is null, or 0 when it was over
+ * before.
  */
 export async function killAt(
   args: readonly string[],

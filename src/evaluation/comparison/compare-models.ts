@@ -70,7 +70,8 @@ async function shareWindows(
   const [ofA, ofB] = [await openWindows(a, shared), await openWindows(b, shared)];
   if (!sameTokens(ofA.windows, ofB.windows)) {
     throw new UsageError(
-      `${a.name} and ${b.name} cut the text into different tokens: their losses a token cannot be compared`,
+      `${a.name} and ${b.name} cut the text into different tokens: their losses a token cannot ` +
+        "be compared",
       {
         hint: "models of different tokenizers can be compared on tasks: give `tasks` and no `text`",
         field: "text",

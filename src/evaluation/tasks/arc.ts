@@ -5,7 +5,8 @@ import { multipleChoice } from "./task.ts";
 const shared = {
   paper: { arxiv: "1803.05457" },
   deviations: [
-    "In the copies with `query`, each item has four choices: 7 of ARC-Easy and 4 of ARC-Challenge have " +
+    "In the copies with `query`, each item has four choices: 7 of ARC-Easy and 4 of " +
+      "ARC-Challenge have " +
       "a wrong one twice.",
   ],
   rule: "likeliest",

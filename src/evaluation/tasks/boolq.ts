@@ -12,12 +12,14 @@ export default defineTask({
   files: ["boolq"],
   follows: "boolq",
   deviations: [
-    "A passage of the shape `query` has no title of its article in front, which those of SuperGLUE have.",
+    "A passage of the shape `query` has no title of its article in front, which those of " +
+      "SuperGLUE have.",
   ],
   rule: "likeliest",
   normalized: false,
   example:
-    '{"query": "Passage: Snow is white.\\nQuestion: is snow white?", "choices": ["no", "yes"], "gold": 1}',
+    '{"query": "Passage: Snow is white.\\nQuestion: is snow white?", ' +
+    '"choices": ["no", "yes"], "gold": 1}',
   read(record) {
     if (record.has("passage")) {
       const question = record.filledText("question").replace(/\?$/, "");

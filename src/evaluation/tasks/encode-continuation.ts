@@ -30,7 +30,8 @@ export function encodeContinuation(
   }
   if (first < 1) {
     throw new UsageError(
-      `"${texts.continuation.trim().slice(0, 40)}…" has ${scored.length} tokens, too many to be scored: ` +
+      `"${texts.continuation.trim().slice(0, 40)}…" has ${scored.length} tokens, too many to be ` +
+        "scored: " +
         `the model's context is ${contextLength}`,
       { hint: "take a model of a longer context, or leave this item out" },
     );

@@ -9,7 +9,8 @@ export default defineTask({
   files: ["lambada_openai", "lambada"],
   follows: "lambada_openai",
   deviations: [
-    "With examples, one space stands between an example's passage and its word; the harness writes two.",
+    "With examples, one space stands between an example's passage and its word; the harness " +
+      "writes two.",
   ],
   rule: "greedy",
   normalized: false,

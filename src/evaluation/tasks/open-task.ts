@@ -111,7 +111,9 @@ async function findFile(
     if (await exists(path)) return path;
   }
   throw new UsageError(`${folder} has no data for the task ${id}`, {
-    hint: `expected ${files.map((file) => `${file}.jsonl`).join(" or ")} there; or write ${id}=FILE`,
+    hint:
+      `expected ${files.map((file) => `${file}.jsonl`).join(" or ")} there; ` +
+      `or write ${id}=FILE`,
   });
 }
 

@@ -10,13 +10,16 @@ export default defineTask({
   files: ["siqa", "social_iqa"],
   follows: "social_iqa",
   deviations: [
-    "Items of the shape `query` have two answers, behind letters in the query; the set has three. " +
-      "The answers are taken out and scored as texts, as the rule has it, so chance is 50 %, not 33 %.",
+    "Items of the shape `query` have two answers, behind letters in the query; the set has " +
+      "three. " +
+      "The answers are taken out and scored as texts, as the rule has it, so chance is 50 %, not " +
+      "33 %.",
   ],
   rule: "likeliest",
   normalized: false,
   example:
-    '{"query": "Context: Ann fell.\\nQuestion: How is Ann?\\nChoices:\\nA. hurt\\nB. rich\\nAnswer:", ' +
+    '{"query": "Context: Ann fell.\\nQuestion: How is Ann?\\n' +
+    'Choices:\\nA. hurt\\nB. rich\\nAnswer:", ' +
     '"choices": ["A", "B"], "gold": 0}',
   read(record) {
     if (!record.has("query")) {

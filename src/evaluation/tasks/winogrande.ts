@@ -13,7 +13,8 @@ export default defineTask({
   rule: "likeliest",
   normalized: false,
   example:
-    '{"context_options": ["The cat saw the mouse, so the cat", "The cat saw the mouse, so the mouse"], ' +
+    '{"context_options": ["The cat saw the mouse, so the cat", ' +
+    '"The cat saw the mouse, so the mouse"], ' +
     '"continuation": "ran away.", "gold": 1}',
   read(record) {
     if (record.has("sentence")) return fromSentence(record);

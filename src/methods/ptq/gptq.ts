@@ -64,7 +64,9 @@ async function quantizeLinear(problem: LinearProblem<Options>): Promise<Quantize
   if (!inverse) {
     return {
       weight: await roundToNearest(problem.weight, scheme, search),
-      fallback: `Hessian not positive definite after ${chosen.dampingTries} dampings: rounded to nearest`,
+      fallback:
+        `Hessian not positive definite after ${chosen.dampingTries} dampings: rounded to ` +
+        "nearest",
     };
   }
   const weight = order ? await permuteColumns(problem.weight, order) : problem.weight;

@@ -94,7 +94,9 @@ export function paperRate(bits: number): number {
   return bits < 3 ? 2e-5 : 1e-5;
 }
 
-/** A learning rate for models 4096 wide in one of another width: narrower ones take larger steps. */
+/**
+ * Scales a learning rate for models 4096 wide to another width: narrower ones take larger steps.
+ */
 export function rateForWidth(rate: number, hiddenSize: number): number {
   return (rate * 4096) / hiddenSize;
 }

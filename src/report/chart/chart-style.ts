@@ -2,12 +2,15 @@ import { colourRules, darkVariables, lightVariables } from "../palette.ts";
 
 /** Rules for the drawings of `drawPlot`, on top of the variables of the palette. */
 export const chartRules = `.chart { display: block; width: 100%; height: auto; }
-.chart text { fill: var(--ink); font-family: system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
+.chart text { fill: var(--ink);
+  font-family: system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
 .chart .tick, .chart .title { fill: var(--faint); }
 .chart .grid { stroke: var(--line); stroke-width: 1; }
-.chart .label { paint-order: stroke; stroke: var(--paper); stroke-width: 3px; stroke-linejoin: round; }
+.chart .label { paint-order: stroke; stroke: var(--paper); stroke-width: 3px;
+  stroke-linejoin: round; }
 .chart .leader { stroke: var(--faint); stroke-width: 0.8; }
-.chart .front { fill: none; stroke: var(--ink); stroke-width: 1.2; stroke-linejoin: round; opacity: 0.75; }
+.chart .front { fill: none; stroke: var(--ink); stroke-width: 1.2; stroke-linejoin: round;
+  opacity: 0.75; }
 .chart .curve { fill: none; stroke: var(--colour); stroke-width: 2; stroke-linejoin: round; }
 .chart .band { fill: var(--colour); stroke: none; opacity: 0.16; }
 .chart .mark { fill: var(--colour); stroke: var(--paper); stroke-width: 1.2; }

@@ -149,7 +149,8 @@ function drawPlotPoint(
   const children = [element("title", {}, [escapeMarkup(point.title)])];
   if (whisker) {
     const [low, high] = [y(whisker[0]) - middle, y(whisker[1]) - middle];
-    const d = `M-3 ${low.toFixed(1)}H3M-3 ${high.toFixed(1)}H3M0 ${low.toFixed(1)}V${high.toFixed(1)}`;
+    const d =
+      `M-3 ${low.toFixed(1)}H3M-3 ${high.toFixed(1)}H3M0 ` + `${low.toFixed(1)}V${high.toFixed(1)}`;
     children.push(element("path", { class: "whisker", d }));
   }
   if (point.below)

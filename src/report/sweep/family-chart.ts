@@ -41,7 +41,9 @@ export function familyChart(
   const points = curves.flatMap((curve) => pointsOf(curve, rows, { x, y }));
   return {
     id: size === "size" ? "family-size" : "family-linear-size",
-    title: `${capitalize(measures.y.short)} over model sizes, ${size === "size" ? "whole file" : "linear layers only"}`,
+    title:
+      `${capitalize(measures.y.short)} over model sizes, ` +
+      `${size === "size" ? "whole file" : "linear layers only"}`,
     legend: best.map(({ bits, label }) => ({
       kind: "curve",
       colour: colourClass(bits),

@@ -58,7 +58,8 @@ function caveats({ points }: SweepResults, [quality]: readonly QualityAnalysis[]
   if (failed.length > 0) {
     found.push({
       ...finding(
-        `${formatPlural(failed.length, "point")} of ${points.length} failed; no sentence speaks of them.`,
+        `${formatPlural(failed.length, "point")} of ${points.length} failed; no sentence speaks ` +
+          "of them.",
       ),
       points: failed.map(({ point }) => point.id),
     });

@@ -66,7 +66,9 @@ export function costFindings(
     const parts = ends.flatMap((pair) => (pair ? [costClause(quality, pair, names, several)] : []));
     return {
       kind: "cost",
-      text: `Against the original, ${qualityNoun(quality)} at ${bitsNoun(bits)} ${joinWords(parts)}.`,
+      text:
+        `Against the original, ${qualityNoun(quality)} at ${bitsNoun(bits)} ` +
+        `${joinWords(parts)}.`,
       quality: quality.id,
       points: own.map(({ a }) => a),
     };

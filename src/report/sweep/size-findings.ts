@@ -71,7 +71,8 @@ function crossingClause({ crossings }: Crossover): string {
   const sure = crossings.flatMap(({ sizeBytes, interval }) =>
     interval
       ? [
-          `${formatBytes(sizeBytes)} (${formatBytes(interval.low)} to ${formatBytes(interval.high)})`,
+          `${formatBytes(sizeBytes)} (${formatBytes(interval.low)} to ` +
+            `${formatBytes(interval.high)})`,
         ]
       : [],
   );
@@ -96,9 +97,11 @@ export function neighbourFindings(
     const [first, second] = [describe(a), describe(b)];
     const text =
       verdict === "undecided"
-        ? `${at}, ${first} and ${second} cannot be told apart: ${qualityNoun(quality)} differs by ` +
+        ? `${at}, ${first} and ${second} cannot be told apart: ${qualityNoun(quality)} differs ` +
+          "by " +
           `${describeRange(quality.kind, difference)}.`
-        : `${at}, ${first} ${verbOf(names.point(a)?.bits, verdict)} ${second}: ${qualityNoun(quality)} is ` +
+        : `${at}, ${first} ${verbOf(names.point(a)?.bits, verdict)} ${second}: ` +
+          `${qualityNoun(quality)} is ` +
           `${describeDifference(quality.kind, difference)}.`;
     return { kind: "size", text, quality: quality.id, points: [a, b] };
   });
@@ -126,7 +129,8 @@ export function worthFindings(quality: QualityAnalysis, names: PointNames): Find
         {
           kind: "size" as const,
           text:
-            `${bitsNoun(point.bits)} of ${names.model(point.model)} (${point.label}, ${formatBytes(sizeBytes)}) ` +
+            `${bitsNoun(point.bits)} of ${names.model(point.model)} (${point.label}, ` +
+            `${formatBytes(sizeBytes)}) ` +
             `${point.bits === 1 ? "has" : "have"} the ${qualityNoun(quality)} of an original of ` +
             `${formatBytes(worth.sizeBytes)} (${formatBytes(low)} to ${formatBytes(high)}).`,
           quality: quality.id,

@@ -46,7 +46,7 @@ export function factsOf(results: SweepResults): Fact[] {
       text:
         `${text.name}: ${formatPlural(text.windows, "window")} of ${text.window} tokens, ` +
         `${formatCount(text.tokens)} predicted tokens, ` +
-        `${text.protocol === "windows" ? "all of each window scored" : "second half of each window scored"} ` +
+        `${text.protocol === "windows" ? "all" : "second half"} of each window scored ` +
         `(SHA-256 ${text.sha256.slice(0, 12)}…)`,
     })),
     ...tasks.map((task) => ({
@@ -69,7 +69,8 @@ export function factsOf(results: SweepResults): Fact[] {
       name: "machine",
       text:
         `${machine.processor}, ${formatPlural(machine.cores, "core")}, ` +
-        `${formatBytes(machine.memoryBytes)} memory, ${machine.system} ${machine.architecture}, ${machine.runtime}`,
+        `${formatBytes(machine.memoryBytes)} memory, ${machine.system} ${machine.architecture}, ` +
+        `${machine.runtime}`,
     })),
     timesOf(points),
   ];

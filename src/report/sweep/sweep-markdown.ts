@@ -7,7 +7,8 @@ export function formatSweepMarkdown(sweep: SweepDescription): string {
   const { results, rows, findings, title } = sweep;
   const failures = failuresOf(results).map(({ record, message, hint }) => {
     const name = markdownText(`${record.point.model} ${record.point.label}`);
-    return `- **${name}**: ${markdownText(message)}${hint === null ? "" : ` (${markdownText(hint)})`}`;
+    const advice = hint === null ? "" : ` (${markdownText(hint)})`;
+    return `- **${name}**: ${markdownText(message)}${advice}`;
   });
   const unfinished = unfinishedOf(results).map(
     ({ point }) => `- ${markdownText(`${point.model} ${point.label}`)}`,

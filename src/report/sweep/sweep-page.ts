@@ -19,7 +19,9 @@ import { htmlTable } from "./sweep-table.ts";
  */
 export function formatSweepPage(page: SweepDescription): string {
   const { title } = page;
-  const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${base64Of(sha256(pageScript))}'; base-uri 'none'; form-action 'none'`;
+  const policy =
+    "default-src 'none'; style-src 'unsafe-inline'; script-src " +
+    `'sha256-${base64Of(sha256(pageScript))}'; base-uri 'none'; form-action 'none'`;
   const head = [
     '<meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -31,7 +33,8 @@ export function formatSweepPage(page: SweepDescription): string {
   const body = [
     element("main", {}, ["\n", sectionsOf(page).filter(Boolean).join("\n"), "\n"]),
     // Less-than signs could end the element early.
-    `<script id="data" type="application/json">${JSON.stringify(dataOf(page)).replaceAll("<", "\\u003c")}</script>`,
+    `<script id="data" ` +
+      `type="application/json">${JSON.stringify(dataOf(page)).replaceAll("<", "\\u003c")}</script>`,
     `<script>${pageScript}</script>`,
   ];
   const document = element("html", { lang: "en" }, [
@@ -96,10 +99,13 @@ function formatList(className: string, texts: readonly string[]): string {
 }
 
 const mainCaption =
-  "The line is the front: what nothing else beats in both ways. Faint points are beaten, the less faint ones not clearly " +
-  "(paired comparison). Whiskers are 95 % intervals of each point alone; points far below stand at the edge with an arrow.";
+  "The line is the front: what nothing else beats in both ways. Faint points are beaten, the " +
+  "less faint ones not clearly " +
+  "(paired comparison). Whiskers are 95 % intervals of each point alone; points far below stand " +
+  "at the edge with an arrow.";
 const familyCaption =
-  "A curve for each bit-width: the method and scheme that are best there, fitted where there are three sizes or more, with the " +
+  "A curve for each bit-width: the method and scheme that are best there, fitted where there are " +
+  "three sizes or more, with the " +
   "95 % band of the fit. Faint points are other methods.";
 
 /** The main chart, with room above it for the script's controls. */

@@ -3,11 +3,13 @@ import { pageStyle } from "../page-style.ts";
 /** The style of a sweep's page: light and dark, wide and narrow, screen and paper. */
 export const sweepStyle = `${pageStyle}
 .status { color: var(--faint); margin: 6px 0 28px; font-size: 14px; }
-.findings { margin: 0; padding: 0; list-style: none; max-width: 66ch; font-size: 19px; line-height: 1.5; }
+.findings { margin: 0; padding: 0; list-style: none; max-width: 66ch; font-size: 19px;
+  line-height: 1.5; }
 .findings li { margin: 0 0 12px; }
 .note { color: var(--faint); font-size: 14px; }
 figcaption { color: var(--faint); font-size: 14px; margin-top: 8px; max-width: 72ch; }
-.panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 346px), 1fr)); gap: 32px 24px; }
+.panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 346px), 1fr));
+  gap: 32px 24px; }
 figure + figure { margin-top: 36px; }
 .panels figure { margin: 0; }
 .others { margin: 0; padding: 0 0 0 18px; max-width: 72ch; }
@@ -17,10 +19,12 @@ tbody th { color: inherit; font-weight: 400; font-size: inherit; border-bottom: 
 th.text, td.text { text-align: left; }
 tbody tr.first { border-top: 2px solid var(--line); }
 .best th { font-weight: 650; }
-.badge { margin-left: 8px; padding: 1px 6px; border: 1px solid var(--line); border-radius: 9px; color: var(--faint); font-size: 12px; font-weight: 400; }
+.badge { margin-left: 8px; padding: 1px 6px; border: 1px solid var(--line); border-radius: 9px;
+  color: var(--faint); font-size: 12px; font-weight: 400; }
 .failed { color: var(--bad); }
 .waiting { color: var(--faint); }
-dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 4px 20px; margin: 0; font-size: 15px; }
+dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 4px 20px; margin: 0;
+  font-size: 15px; }
 dt { color: var(--faint); }
 dd { margin: 0; overflow-wrap: anywhere; }
 .samples { margin-bottom: 28px; }
@@ -28,20 +32,24 @@ details { margin-top: 16px; }
 summary { cursor: pointer; color: var(--accent); }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 .failures { margin: 0; padding: 0; list-style: none; }
-.failures li { margin: 0 0 14px; padding-left: 14px; border-left: 3px solid var(--bad); overflow-wrap: anywhere; }
+.failures li { margin: 0 0 14px; padding-left: 14px; border-left: 3px solid var(--bad);
+  overflow-wrap: anywhere; }
 .failures b { display: block; }
 .failures .hint { color: var(--faint); }
 [hidden], .out { display: none !important; }
-button, select { font: inherit; font-size: 14px; color: inherit; background: var(--paper); border: 1px solid var(--line); border-radius: 7px; padding: 3px 10px; cursor: pointer; }
+button, select { font: inherit; font-size: 14px; color: inherit; background: var(--paper);
+  border: 1px solid var(--line); border-radius: 7px; padding: 3px 10px; cursor: pointer; }
 button:hover, select:hover { border-color: var(--faint); }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 #filters:not(:empty) { margin-bottom: 20px; }
 .chips { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; margin-bottom: 8px; }
 .chips-name { color: var(--faint); font-size: 14px; width: 58px; }
-.chips [aria-pressed="true"] { background: var(--ink); border-color: var(--ink); color: var(--paper); }
+.chips [aria-pressed="true"] { background: var(--ink); border-color: var(--ink);
+  color: var(--paper); }
 .axes { display: flex; flex-wrap: wrap; gap: 8px 20px; }
 .axes:not(:empty) { margin-bottom: 14px; }
-.axes label { display: flex; align-items: center; gap: 8px; min-width: 0; max-width: 100%; color: var(--faint); font-size: 14px; }
+.axes label { display: flex; align-items: center; gap: 8px; min-width: 0; max-width: 100%;
+  color: var(--faint); font-size: 14px; }
 .axes select { color: var(--ink); min-width: 0; flex: 0 1 auto; text-overflow: ellipsis; }
 th button { border: 0; padding: 0; font-size: inherit; font-weight: inherit; background: none; }
 th button::after { position: absolute; margin-left: 2px; }
@@ -60,9 +68,15 @@ tbody tr.lit, tbody tr:hover { background: var(--raised); }
 .chart .lit .mark { stroke: var(--ink); stroke-width: 2.2; }
 .chart g.point:focus-visible .mark { stroke: var(--accent); stroke-width: 3; }
 .chart text.lit { font-weight: 650; }
-#record { position: fixed; z-index: 2; max-width: min(330px, calc(100vw - 16px)); padding: 10px 12px; background: var(--paper); border: 1px solid var(--line); border-radius: 9px; box-shadow: 0 6px 24px rgb(0 0 0 / 0.16); font-size: 13.5px; line-height: 1.45; pointer-events: none; overflow-wrap: anywhere; }
+#record { position: fixed; z-index: 2; max-width: min(330px, calc(100vw - 16px));
+  padding: 10px 12px; background: var(--paper); border: 1px solid var(--line); border-radius: 9px;
+  box-shadow: 0 6px 24px rgb(0 0 0 / 0.16); font-size: 13.5px; line-height: 1.45;
+  pointer-events: none; overflow-wrap: anywhere; }
 #record .action { color: var(--faint); margin-top: 4px; font-size: 12.5px; }
-#note { position: fixed; z-index: 3; left: 50%; bottom: 20px; transform: translateX(-50%); width: max-content; max-width: min(680px, calc(100vw - 24px)); padding: 10px 14px; background: var(--ink); color: var(--paper); border-radius: 9px; font-size: 14px; overflow-wrap: anywhere; }
+#note { position: fixed; z-index: 3; left: 50%; bottom: 20px; transform: translateX(-50%);
+  width: max-content; max-width: min(680px, calc(100vw - 24px)); padding: 10px 14px;
+  background: var(--ink); color: var(--paper); border-radius: 9px; font-size: 14px;
+  overflow-wrap: anywhere; }
 #note code { font: 13px ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
 .offscreen { position: fixed; left: -999px; top: 0; }
 @media screen and (max-width: 859px) {

@@ -134,7 +134,9 @@ async function takeOver(final: string, left: Unfinished, workPath: string): Prom
   }
 }
 
-/** Two processes may have begun at the same moment: then the one whose name comes first continues. */
+/**
+ * Of two processes that begin at the same moment, the one whose name comes first continues.
+ */
 async function findRival(final: string, workPath: string): Promise<Unfinished | null> {
   for (let patience = 5; ; patience--) {
     const others = (await findUnfinished(final)).filter(({ path }) => path !== workPath);

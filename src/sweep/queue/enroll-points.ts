@@ -74,7 +74,8 @@ function expectSameSweep(database: Database, { name, points }: Enrollment, isBus
   if (lost === 0) return;
   if (isBusy) {
     throw new UsageError(
-      `another process works in ${database.path} by a recipe with ${lost} points that this one does not have`,
+      `another process works in ${database.path} by a recipe with ${lost} points that this one ` +
+        "does not have",
       { hint: "wait until it is done, or use another `out`; points may be added at any time" },
     );
   }

@@ -17,7 +17,8 @@ export async function checkSamples({ samples }: PointEvaluation, directory: stri
     if (length + samples.tokens <= contextLength) continue;
     throw fault(
       `evaluation.samples.prompts[${index}]`,
-      `${length} tokens and ${samples.tokens} new ones exceed a model's context of ${contextLength}`,
+      `${length} tokens and ${samples.tokens} new ones exceed a model's context of ` +
+        `${contextLength}`,
       "shorten it, or ask for fewer tokens",
     );
   }

@@ -35,7 +35,8 @@ function schemePattern(): string {
   const names = [...new Set(grids.map((grid) => grid.id))];
   const choice = (values: readonly string[]): string =>
     values.map((value) => value.replaceAll(".", "\\.")).join("|");
-  return `^w(${choice(bits)})(g[0-9]+)?(-(${choice(["asym", ...names])}))*(a8(-(static|integer))?)?$`;
+  const grid = choice(["asym", ...names]);
+  return `^w(${choice(bits)})(g[0-9]+)?(-(${grid}))*(a8(-(static|integer))?)?$`;
 }
 
 /** If the method of a variant is this one, its options are these. */

@@ -43,7 +43,8 @@ export function testProducts(open: () => Backend): void {
   describe("matmul", () => {
     for (const [left, right] of dtypes) {
       for (const form of forms) {
-        const title = `${left}${form.transposeA ? "ᵀ" : ""} · ${right}${form.transposeB ? "ᵀ" : ""}`;
+        const title =
+          `${left}${form.transposeA ? "ᵀ" : ""} · ` + `${right}${form.transposeB ? "ᵀ" : ""}`;
         test(`${title} is the sum of products at every shape`, async () => {
           for (const shape of shapes) await checkMatmul(open(), shape, [left, right], form);
         });

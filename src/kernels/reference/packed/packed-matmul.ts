@@ -24,7 +24,8 @@ export interface HeldOperand extends PreparedOperand {
 export function holdOperand(operand: PackedOperand): HeldOperand {
   if (!Object.hasOwn(packings, operand.layout.packing)) {
     throw new UnsupportedError(
-      `expected one of the packings ${Object.keys(packings).join(", ")}, got "${operand.layout.packing}"`,
+      `expected one of the packings ${Object.keys(packings).join(", ")}, got ` +
+        `"${operand.layout.packing}"`,
     );
   }
   const { outFeatures, inFeatures, groupSize, layout } = operand;
