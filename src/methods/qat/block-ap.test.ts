@@ -115,6 +115,13 @@ describe("Block-AP", () => {
     expect(block.slots.map(({ layer }) => layer)).toEqual(before);
   });
 
+  test("it warns above 4 bits, and nowhere else", () => {
+    for (const id of ["w8", "w8g64-sym"]) expect(blockAp.caution?.(parseScheme(id))).toContain(id);
+    for (const id of ["w1-elastic", "w2g64", "w4-sym"]) {
+      expect(blockAp.caution?.(parseScheme(id))).toBeNull();
+    }
+  });
+
   test("more windows held out than there are is refused", async () => {
     await expect(train({ validation: windows })).rejects.toThrow(UsageError);
   });

@@ -47,6 +47,10 @@ export default defineMethod({
   paper: { arxiv: "2407.11062" },
   needs: { statistics: [], floatInputs: true },
   supports: ({ grid, activation }) => grid.training?.scale === "learned" && activation === null,
+  caution: ({ grid, id }) =>
+    grid.bits > 4
+      ? `Block-AP is made for 2 to 4 bits; at ${id} its steps are larger than those of the grid`
+      : null,
   options,
   epochs: (chosen) => chosen.epochs,
   quantizeBlock,

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { parseScheme } from "../../quant/scheme.ts";
 import { largestByChannel } from "../shared/channel-statistics.ts";
-import { smoothingFactors } from "./smoothquant.ts";
+import smoothquant, { smoothingFactors } from "./smoothquant.ts";
 
 const golden = JSON.parse(
   readFileSync(new URL("../../../test/golden/awq.json", import.meta.url), "utf8"),
@@ -31,6 +32,13 @@ test("the authors' arithmetic gives the same factors", () => {
   for (const [alpha, expected] of Object.entries(golden.smoothing)) {
     const factors = smoothingFactors(activations, weights, Number(alpha));
     factors.forEach((factor, j) => expect(factor / expected[j]).toBeCloseTo(1, 5));
+  }
+});
+
+test("smoothquant warns where activations are not rounded, and nowhere else", () => {
+  for (const id of ["w2g64", "w8"]) expect(smoothquant.caution?.(parseScheme(id))).toContain(id);
+  for (const id of ["w4g64a8", "w8a8-static", "w8-narrowa8-integer"]) {
+    expect(smoothquant.caution?.(parseScheme(id))).toBeNull();
   }
 });
 

@@ -36,6 +36,10 @@ export default defineMethod({
   paper: { arxiv: "2211.10438" },
   needs: { statistics: ["magnitudes"] },
   supports: hasIndependentGroups,
+  caution: ({ activation, id }) =>
+    activation === null
+      ? `SmoothQuant is made for rounded activations; at ${id} it makes weights harder to round`
+      : null,
   options,
   transformBlock,
 });
