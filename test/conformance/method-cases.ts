@@ -10,20 +10,18 @@ import { hasFixedActivations, makeScheme } from "../../src/quant/scheme.ts";
 /** Every method, as shared code sees it. */
 export const allMethods: readonly Method[] = Object.values(methods);
 
-const groupSize = 16;
 const activations = ["token", "static", "integer"] as const;
 
-/**
- * Every scheme there is: each grid, with a scale a row and with groups, each way of activations.
- */
-export const allSchemes: readonly Scheme[] = grids.flatMap((grid) =>
-  [null, groupSize].flatMap((size) =>
-    [null, ...activations].flatMap((mode) => {
-      const activation = mode && ({ bits: 8, mode } as const);
-      return parsed(makeScheme(grid, size, activation).id);
-    }),
-  ),
-);
+/** Every scheme: each grid, with a scale a row and with groups, with each way of activations. */
+export function everyScheme(groupSize: number): Scheme[] {
+  return grids.flatMap((grid) =>
+    [null, groupSize].flatMap((size) =>
+      [null, ...activations].flatMap((mode) =>
+        parsed(makeScheme(grid, size, mode && { bits: 8, mode }).id),
+      ),
+    ),
+  );
+}
 
 function parsed(id: string): Scheme[] {
   try {
@@ -35,28 +33,39 @@ function parsed(id: string): Scheme[] {
 }
 
 /**
- * Schemes on which a method is tried: every grid that it supports, each bit-width with a scale a
- * row and with groups, and each way of rounding activations.
+ * Schemes on which a method is measured: every grid that it supports, those of one bit-width in
+ * turn with a scale a row and with groups, and each way of rounding activations.
  */
-export function schemesFor(method: Method): Scheme[] {
-  const supported = allSchemes.filter((scheme) => method.supports(scheme));
-  const ofWeights = supported.filter(({ activation }) => activation === null);
-  const chosen = new Set<Scheme>();
-  for (const bits of new Set(grids.map((grid) => grid.bits))) {
-    const here = ofWeights.filter(({ grid }) => grid.bits === bits);
-    const gridsHere = [...new Set(here.map(({ grid }) => grid))];
-    for (const [i, grid] of gridsHere.entries()) {
-      const forms = here.filter((scheme) => scheme.grid === grid);
-      // One form of each grid, in turn; both where the bit-width has a single grid.
-      const taken = gridsHere.length === 1 ? forms : [forms[i % forms.length]];
-      for (const scheme of taken) chosen.add(scheme);
-    }
-  }
-  for (const mode of activations) {
-    const rounded = supported.findLast(({ activation }) => activation?.mode === mode);
-    if (rounded) chosen.add(rounded);
-  }
-  return [...chosen];
+export function schemesFor(method: Method, groupSize: number): Scheme[] {
+  const supported = everyScheme(groupSize).filter((scheme) => method.supports(scheme));
+  const ofWeights = byBits(supported.filter(({ activation }) => activation === null));
+  return [
+    ...ofWeights.flatMap((schemes) => {
+      const forms = Map.groupBy(schemes, ({ grid }) => grid);
+      if (forms.size === 1) return schemes;
+      return [...forms.values()].map((of, i) => of[i % of.length]);
+    }),
+    ...activations.flatMap(
+      (mode) => supported.findLast(({ activation }) => activation?.mode === mode) ?? [],
+    ),
+  ];
+}
+
+/**
+ * Fewer of these schemes, on which bytes are compared: one of each bit-width, in turn with a scale
+ * a row and with groups, and all that round activations.
+ */
+export function spreadOf(schemes: readonly Scheme[]): Scheme[] {
+  const ofWeights = byBits(schemes.filter(({ activation }) => activation === null));
+  const inTurn = ofWeights.map((of, i) => {
+    const form = of.filter(({ groupSize }) => (groupSize === null) === (i % 2 === 0));
+    return form[0] ?? of[0];
+  });
+  return [...inTurn, ...schemes.filter(({ activation }) => activation !== null)];
+}
+
+function byBits(schemes: readonly Scheme[]): Scheme[][] {
+  return [...Map.groupBy(schemes, ({ grid }) => grid.bits).values()];
 }
 
 /**
@@ -80,16 +89,22 @@ export function recipeWith(
   }
 }
 
-/** What a method is measured against: rounding to nearest, or the model it began with. */
-export function baselineOf({ role, options }: Method, scheme: Scheme, chosen: object) {
+/**
+ * What a method is measured against: rounding to nearest with the settings that both have, or the
+ * recipe without a transform or finisher.
+ */
+export function baselineFor(
+  { role, options }: Method,
+  scheme: Scheme,
+  chosen: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
   if (role !== "quantizer") return { method: simplestQuantizer(scheme).id, scheme: scheme.id };
-  const settings = options.parse(chosen);
-  const shared = Object.keys(methods.rtn.options.shape).filter((name) => name in settings);
-  return {
-    method: methods.rtn.id,
-    scheme: roundedLike(scheme).id,
-    options: Object.fromEntries(shared.map((name) => [name, settings[name]])),
-  };
+  const { id, options: known } = methods.rtn;
+  const usual: Readonly<Record<string, unknown>> = known.parse({});
+  const shared = Object.entries(options.parse(chosen)).filter(
+    ([name, value]) => name in usual && usual[name] !== value,
+  );
+  return { method: id, options: Object.fromEntries(shared), scheme: roundedLike(scheme).id };
 }
 
 /** The first method of the list that quantizes to a scheme without training the whole model. */
@@ -107,10 +122,16 @@ function roundedLike(scheme: Scheme): Scheme {
   return parseScheme(`w${scheme.grid.bits}`);
 }
 
-/** Options by which training is short and leaves states behind, as far as a method has them. */
-export function briefly({ options }: Method, steps: number): Record<string, unknown> {
-  const brief = { steps, checkpointEvery: 1 };
-  return Object.fromEntries(Object.entries(brief).filter(([name]) => name in options.shape));
+/** Those of some settings that are options of a method. Of two lengths, steps count. */
+export function optionsOf(
+  { options: { shape } }: Method,
+  { steps, epochs, ...rest }: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const hasSteps = steps !== undefined && "steps" in shape;
+  const settings = { ...rest, ...(hasSteps ? { steps } : { epochs }) };
+  return Object.fromEntries(
+    Object.entries(settings).filter(([name, value]) => name in shape && value !== undefined),
+  );
 }
 
 /** Whether a run of a method to a scheme needs text. */
