@@ -59,8 +59,8 @@ describe("the recipe of npm start", () => {
       "efficientqat w2g64: done",
       "paretoq w2-seq: done",
       "rtn w1g64: done",
-      "shipped paretoq w1.58-seq: done",
-      "shipped paretoq w1-elastic: done",
+      "paretoq w1.58-seq: done",
+      "paretoq w1-elastic: done",
     ]);
     expect(points.every(({ result }) => result?.samples?.length === 2)).toBe(true);
   });

@@ -32,7 +32,7 @@ function writeRecipe([
   const changed = {
     ...recipe,
     models: [{ id: basename(model).replaceAll(/[^\w.-]/g, "-"), path: placed(model) }],
-    calibration: { ...recipe.calibration, files: placed(calibration) },
+    calibration: { ...recipe.calibration, files: placed(calibration), allowFewer: true },
     variants: recipe.variants.filter((variant) => !("checkpoint" in variant)),
     evaluation: {
       ...recipe.evaluation,

@@ -14,8 +14,8 @@ type Counts = Extract<SweepEvent, { type: "waiting" }>["counts"];
 export class SweepProgress {
   private readonly terminal: Terminal;
   private readonly download: DownloadDisplay;
-  /** Of the points that are to be made. */
-  private commands: ReadonlyMap<string, string | null> = new Map();
+  /** What is said of how each point is made. */
+  private readonly commands = new Map<string, string>();
   private counts: Counts | null = null;
   private isWaiting = false;
 
@@ -58,15 +58,20 @@ export class SweepProgress {
   }
 
   private plan(plan: SweepPlan): void {
-    const made = plan.points.filter(({ estimate }) => (estimate?.makeSeconds ?? 0) > 0);
-    this.commands = new Map(made.map(({ point, command }) => [point.id, command]));
+    for (const { point, command, estimate } of plan.points) {
+      if (command === null || estimate === null) continue;
+      const told = estimate.makeSeconds > 0 ? command : `was made before by  ${command}`;
+      this.commands.set(point.id, printable(told));
+    }
     this.terminal.notes(["", ...formatSweepPlan(plan, this.terminal.noteLayout), ""]);
+    if (this.commands.size === 0) return;
+    this.terminal.details(["  commands name files from the recipe's folder"]);
   }
 
-  /** The command that makes the same checkpoint, in the recipe's folder. */
+  /** The command that makes the same checkpoint. */
   private begin({ id }: SweepPoint): void {
     const command = this.commands.get(id);
-    if (command) this.terminal.details(["", `  ${printable(command)}`]);
+    if (command) this.terminal.details(["", `  ${command}`]);
   }
 
   private wait({ running }: Counts): void {
