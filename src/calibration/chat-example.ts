@@ -1,6 +1,7 @@
 import { applyChatTemplate, type ChatMessage } from "../tokenizers/chat-template.ts";
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
 import { UnsupportedError } from "../util/errors.ts";
+import { commonLength } from "../util/common-length.ts";
 
 /** A text to learn from, of which only some tokens are to be predicted. */
 export interface TrainingExample {
@@ -66,11 +67,4 @@ function splitTurns(tokenizer: Tokenizer, messages: readonly ChatMessage[]): Pie
   }
   pieces.push({ text: whole.slice(done), isAnswer: false });
   return pieces.filter(({ text }) => text !== "");
-}
-
-function commonLength(a: string, b: string): number {
-  const most = Math.min(a.length, b.length);
-  let length = 0;
-  while (length < most && a[length] === b[length]) length++;
-  return length;
 }

@@ -1,5 +1,6 @@
 import { halfWidth, type Interval } from "./statistics/interval.ts";
 import type { Better } from "./statistics/paired-comparison.ts";
+import { valueAt } from "../util/field-path.ts";
 
 /** How the values of a figure are written. */
 export type FigureFormat =
@@ -83,7 +84,7 @@ export function readSpread(
   spread: Spread = "interval",
 ): number | null {
   if (spread === "error") return error === undefined ? null : readNumber(measured, error);
-  const found = interval === undefined ? null : follow(measured, interval);
+  const found = interval === undefined ? null : valueAt(measured, interval.split("."));
   return found ? halfWidth(found as Interval) : null;
 }
 
@@ -97,12 +98,6 @@ export function figurePaths({ path, interval, error }: Figure): string[] {
 
 /** Reads the number at a path; null where there is none. */
 export function readNumber(measured: unknown, path: string): number | null {
-  const found = follow(measured, path);
+  const found = valueAt(measured, path.split("."));
   return typeof found === "number" ? found : null;
-}
-
-function follow(measured: unknown, path: string): unknown {
-  return path
-    .split(".")
-    .reduce((at, key) => (at as Record<string, unknown> | null | undefined)?.[key], measured);
 }

@@ -6,6 +6,7 @@ import {
   tokenQuantileInterval,
   windowInterval,
 } from "./statistics/text-intervals.ts";
+import { meanOf } from "../util/sums.ts";
 
 /** Collects the scores of windows into the figures of an evaluation. Sums are float64. */
 export class ScoreTotals {
@@ -75,12 +76,6 @@ export class ScoreTotals {
       windowMeans,
     };
   }
-}
-
-function meanOf(values: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i];
-  return sum / values.length;
 }
 
 function lossFigures(windowLosses: readonly number[]): LossFigures {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { createReferenceBackend } from "../kernels/reference/index.ts";
 import { Prng } from "../util/prng.ts";
-import { compareTokens, growTree, sharedLength } from "./token-tree.ts";
+import { compareTokens, growTree } from "./token-tree.ts";
+import { commonLength } from "../util/common-length.ts";
 
 const backend = createReferenceBackend();
 const ids = (...values: number[]): Int32Array => Int32Array.from(values);
@@ -66,6 +67,6 @@ describe("compareTokens", () => {
   it("puts a prefix in front of what continues it, and orders by the first different token", () => {
     const sequences = [ids(2), ids(1, 3), ids(1), ids(1, 2, 9)];
     expect(sequences.sort(compareTokens).map((s) => [...s])).toEqual([[1], [1, 2, 9], [1, 3], [2]]);
-    expect(sharedLength(ids(1, 2, 3), ids(1, 2))).toBe(2);
+    expect(commonLength(ids(1, 2, 3), ids(1, 2))).toBe(2);
   });
 });

@@ -1,6 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import type { RowSpan, RowTree } from "../nn/row-tree.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { commonLength } from "../util/common-length.ts";
 
 /** Token sequences as one batch in which common prefixes are stored once. */
 export interface TokenTree extends RowTree {
@@ -12,17 +13,9 @@ export interface TokenTree extends RowTree {
 
 /** Orders token sequences so that those with the longest common prefixes are adjacent. */
 export function compareTokens(a: Int32Array, b: Int32Array): number {
-  const shared = sharedLength(a, b);
+  const shared = commonLength(a, b);
   if (shared === a.length || shared === b.length) return a.length - b.length;
   return a[shared] - b[shared];
-}
-
-/** Length of the common prefix of two sequences. */
-export function sharedLength(a: Int32Array, b: Int32Array): number {
-  const most = Math.min(a.length, b.length);
-  let length = 0;
-  while (length < most && a[length] === b[length]) length++;
-  return length;
 }
 
 /** Puts sequences, in the order of `compareTokens`, into a tree. None may be empty. */
@@ -33,7 +26,7 @@ export function growTree(backend: Backend, sequences: readonly Int32Array[]): To
   const rows = sequences.map(({ length }) => new Int32Array(length));
   const grow = (first: number, end: number, from: number): void => {
     const longest = sequences[first];
-    const to = sharedLength(longest, sequences[end - 1]);
+    const to = commonLength(longest, sequences[end - 1]);
     const start = ids.length;
     for (let position = from; position < to; position++) {
       for (let i = first; i < end; i++) rows[i][position] = ids.length;

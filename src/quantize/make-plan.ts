@@ -19,6 +19,7 @@ import { cautionsOf } from "../recipe/parse-recipe.ts";
 import { methodsOf, type Recipe, transformsOf } from "../recipe/recipe.ts";
 import { changedTensors } from "../blocks/scale-groups.ts";
 import { selectLinears } from "./select-linears.ts";
+import { gigabytes } from "../run/expect-memory.ts";
 
 /**
  * Works out what a recipe will do to a model, and what it will need.
@@ -129,13 +130,8 @@ export async function expectDisk({ activations, estimate }: Plan, out: string): 
   const free = await freeDiskBytes(parentPath(absolutePath(out)));
   const needed = activations.bytes + estimate.outputBytes;
   if (free === null || free >= needed) return needed;
-  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
-  throw new FewbitError(
-    "FILE",
-    `activations and output need ${gigabytes(needed)} on the disk of ${out}, ${gigabytes(free)} ` +
-      "is free",
-    {
-      hint: "use fewer or shorter calibration windows (`samples`, `window`), or `cacheDType: f16`",
-    },
-  );
+  const room = `${gigabytes(needed)} on the disk of ${out}, ${gigabytes(free)} is free`;
+  throw new FewbitError("FILE", `activations and output need ${room}`, {
+    hint: "use fewer or shorter calibration windows (`samples`, `window`), or `cacheDType: f16`",
+  });
 }

@@ -62,6 +62,11 @@ function formatLongDuration(seconds: number): string {
   return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
 }
 
+/** Formats an estimate, which is not accurate to fractions of a second. */
+export function formatEstimate(seconds: number): string {
+  return seconds < 1 ? "under 1 s" : formatRemaining(seconds * 1000);
+}
+
 /** Formats a past moment in local time: `at 12:31`, on another day `on 2026-03-09 at 12:31`. */
 export function formatMoment(moment: Date, now: Date): string {
   const two = (value: number): string => String(value).padStart(2, "0");

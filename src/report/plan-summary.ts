@@ -1,6 +1,6 @@
 import type { TrainingEffort } from "../methods/define-method.ts";
 import type { Plan } from "../run/plan.ts";
-import { formatBytes, formatCount, formatPlural, formatRemaining, printable } from "./format.ts";
+import { formatBytes, formatCount, formatPlural, formatEstimate, printable } from "./format.ts";
 import type { Layout } from "./style.ts";
 import { textWidth } from "./table.ts";
 
@@ -56,11 +56,6 @@ function describeActivations({ activations }: Plan): string {
 /** `400 steps of 2,048 tokens`. */
 function describeTraining({ steps, microBatchTokens, accumulation }: TrainingEffort): string {
   return `${formatPlural(steps, "step")} of ${formatCount(microBatchTokens * accumulation)} tokens`;
-}
-
-/** Estimates are not accurate to fractions of a second. */
-function formatEstimate(seconds: number): string {
-  return seconds < 1 ? "under 1 s" : formatRemaining(seconds * 1000);
 }
 
 /** `w2g64`, or with overrides `w2g64, w4g64 (6 layers)`. */

@@ -52,13 +52,13 @@ export async function identifyRun(
     }
   }
   if (recipe.teacher !== null) {
-    identity.teacher = await identifyTeacher(recipe.teacher);
+    identity.teacher = await hashCheckpoint(recipe.teacher);
   }
   return { ...identity, ...(await identifyCheckpoint(checkpoint)) };
 }
 
-/** Hashes what a teacher's files are, wherever they lie. */
-async function identifyTeacher(directory: string): Promise<string> {
+/** Hashes what the files of a checkpoint are, wherever it lies. */
+export async function hashCheckpoint(directory: string): Promise<string> {
   const checkpoint = await openCheckpoint(directory);
   try {
     return digestOf(await identifyCheckpoint(checkpoint));

@@ -1,6 +1,6 @@
 import { joinPath } from "../platform/node.ts";
 import type { ResumeChoice } from "../recipe/resume-choice.ts";
-import { FormatError, NumericError, UnsupportedError } from "../util/errors.ts";
+import { comesAgain } from "../util/errors.ts";
 import type { RunIdentity } from "./identity.ts";
 import { Journal, type JournalEntry } from "./journal.ts";
 import { openResumable, type ResumableOutput } from "./output/resumable-output.ts";
@@ -56,15 +56,11 @@ export async function runInFolder<Result>(
     return record;
   } catch (error) {
     await run?.close();
+    // What a run finished is of no use where one that is resumed would fail in the same way.
     const isOfUse = run?.hasFinishedWork && (start.keepsWorkAtFault || !comesAgain(error));
     await (isOfUse ? folder.leave() : folder.abort());
     throw error;
   }
-}
-
-/** Whether a run that is resumed would fail in the same way: what it finished is of no use then. */
-function comesAgain(error: unknown): boolean {
-  return [FormatError, NumericError, UnsupportedError].some((kind) => error instanceof kind);
 }
 
 /** A run at work in its folder: what it has finished, and what an interrupted run left to it. */

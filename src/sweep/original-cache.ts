@@ -6,7 +6,7 @@ import { joinPath, sha256 } from "../platform/node.ts";
 import type { LanguageModel } from "../runtime/language-model.ts";
 import { load } from "../runtime/load.ts";
 import type { PointEvaluation } from "./recipe/sweep-recipe.ts";
-import { hashCheckpoint } from "./recipe/identify-points.ts";
+import { hashCheckpoint } from "../run/identity.ts";
 
 type EvaluationText = PointEvaluation["texts"][number];
 

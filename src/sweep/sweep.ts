@@ -13,7 +13,7 @@ import {
   sleep,
   writeText,
 } from "../platform/node.ts";
-import { CancelledError, FewbitError, throwIfCancelled } from "../util/errors.ts";
+import { CancelledError, comesAgain, FewbitError, throwIfCancelled } from "../util/errors.ts";
 import { version } from "../util/version.ts";
 import { DatabaseQueue } from "./queue/database-queue.ts";
 import { enrollPoints } from "./queue/enroll-points.ts";
@@ -294,13 +294,6 @@ class Hold {
     clearInterval(this.timer);
     this.outer?.removeEventListener("abort", this.stop);
   }
-}
-
-/** Errors that a second try would meet again. */
-const finalCodes = new Set(["USAGE", "UNSUPPORTED", "NUMERIC", "SCHEME", "SHAPE", "FORMAT"]);
-
-function comesAgain(error: unknown): boolean {
-  return error instanceof FewbitError && finalCodes.has(error.code);
 }
 
 function failureOf(error: unknown): Failure {

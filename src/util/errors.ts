@@ -90,6 +90,14 @@ export class CancelledError extends FewbitError {
   }
 }
 
+/** Codes of errors that the same work would meet again, on whichever machine. */
+const lastingCodes = new Set(["USAGE", "UNSUPPORTED", "NUMERIC", "SCHEME", "SHAPE", "FORMAT"]);
+
+/** Whether the same work would fail in the same way again. */
+export function comesAgain(error: unknown): boolean {
+  return error instanceof FewbitError && lastingCodes.has(error.code);
+}
+
 /** Raises `CancelledError` when `signal` is aborted. */
 export function throwIfCancelled(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new CancelledError();

@@ -12,3 +12,11 @@ export function parsePath(text: string): (string | number)[] {
   const parts = [...text.matchAll(/\[(\d+)\]|[^.[\]]+/g)];
   return parts.map(([name, index]) => (index === undefined ? name : Number(index)));
 }
+
+/** The value of a field; undefined where there is no such field. */
+export function valueAt(value: unknown, path: FieldPath): unknown {
+  return path.reduce<unknown>(
+    (inner, part) => (inner as Record<PropertyKey, unknown> | null | undefined)?.[part],
+    value,
+  );
+}

@@ -13,6 +13,16 @@ export function nearestName(name: string, known: readonly string[]): string | nu
   return best;
 }
 
+/** A hint for a name that is not known: the one that was meant, or `otherwise`. */
+export function suggestName<Otherwise extends string | undefined>(
+  name: string,
+  known: readonly string[],
+  otherwise: Otherwise,
+): string | Otherwise {
+  const nearest = nearestName(name, known);
+  return nearest === null ? otherwise : `did you mean ${nearest}?`;
+}
+
 /** Insertions, deletions, substitutions and swaps of neighbours from one text to the other. */
 function editDistance(a: string, b: string): number {
   let before: number[] = [];

@@ -6,7 +6,7 @@ export function sum(values: ArrayLike<number>): number {
 }
 
 /** `Σ x / n` */
-export function mean(values: ArrayLike<number>): number {
+export function meanOf(values: ArrayLike<number>): number {
   return sum(values) / values.length;
 }
 

@@ -2,7 +2,7 @@ import type { Backend } from "../../backend/backend.ts";
 import { accumulateGram, diagonal, inverseCholesky } from "../../tensor/quantization-ops.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { permuteSymmetric } from "./column-order.ts";
-import { mean } from "../../util/sums.ts";
+import { meanOf } from "../../util/sums.ts";
 
 /** How a Hessian is made positive definite before it is factorised. */
 export interface DampingOptions {
@@ -99,7 +99,7 @@ async function factorise(
   energies: Float64Array,
   { damping, dampingStep, dampingTries }: DampingOptions,
 ): Promise<InverseFactor | null> {
-  const meanEnergy = mean(energies);
+  const meanEnergy = meanOf(energies);
   if (!Number.isFinite(meanEnergy)) return null;
   for (let tries = 0; tries < dampingTries; tries++) {
     const fraction = damping + tries * dampingStep;

@@ -17,6 +17,7 @@ import {
 import { readConfigFile } from "../read-config-file.ts";
 import { Terminal } from "../terminal.ts";
 import { TrainProgress } from "../train-progress.ts";
+import { isJsonRecord } from "../../formats/json-file.ts";
 
 /** What is no field of a configuration. */
 interface Options extends VerbosityOptions, ComputeOptions {
@@ -105,13 +106,9 @@ async function configOf(
   if (lengths.some((name) => name in given)) for (const name of lengths) delete config[name];
   for (const [name, value] of Object.entries(given)) {
     const section = config[name];
-    config[name] = isFields(value) && isFields(section) ? { ...section, ...value } : value;
+    config[name] = isJsonRecord(value) && isJsonRecord(section) ? { ...section, ...value } : value;
   }
   return config as TrainConfigInput;
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** What to do with the result, as commands to copy. */

@@ -7,7 +7,6 @@ import {
   bootstrapMeans,
   bootstrapShares,
   type Draws,
-  meanOf,
 } from "../statistics/bootstrap.ts";
 import { mapDraws, percentileInterval, subtractDraws } from "../statistics/draws.ts";
 import { mapInterval } from "../statistics/interval.ts";
@@ -15,6 +14,7 @@ import { shareInterval } from "../statistics/share-intervals.ts";
 import { correctDifferences, differenceOf } from "../statistics/paired-comparison.ts";
 import { namedOrOwnAverages, type NamedAverage } from "../tasks/averages.ts";
 import type { TaskScore } from "../tasks/task.ts";
+import { meanOf } from "../../util/sums.ts";
 
 /** What was measured of one model: on a text, on tasks, or both. */
 export interface MeasuredModel {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { Prng } from "../../util/prng.ts";
-import { blockLength, bootstrapMeans, bootstrapShares, meanOf } from "./bootstrap.ts";
+import { blockLength, bootstrapMeans, bootstrapShares } from "./bootstrap.ts";
 import { percentileInterval, quantile, subtractDraws, twoSidedP } from "./draws.ts";
 import { halfWidth } from "./interval.ts";
+import { meanOf } from "../../util/sums.ts";
 
 /** Draws a series with mean 0 and variance 1 whose neighbours are correlated by `correlation`. */
 function drawSeries(random: Prng, length: number, correlation = 0): number[] {

@@ -2,6 +2,7 @@ import { Prng } from "../../util/prng.ts";
 import { ShapeError } from "../../util/errors.ts";
 import { normalQuantile, studentQuantile } from "./distributions.ts";
 import { usualLevel } from "./interval.ts";
+import { meanOf } from "../../util/sums.ts";
 
 /** How a bootstrap draws. */
 export interface BootstrapOptions {
@@ -99,13 +100,6 @@ function drawHalfPoisson(random: Prng): number {
   let count = -1;
   for (let product = 1; product > limit; count++) product *= random.uniform();
   return count;
-}
-
-/** Returns the mean of numbers, summed in float64. */
-export function meanOf(values: ArrayLike<number>): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i];
-  return sum / values.length;
 }
 
 function expectEqualLengths(series: readonly ArrayLike<number>[]): number {

@@ -1,13 +1,8 @@
-import {
-  type BootstrapOptions,
-  bootstrapMeans,
-  bootstrapShares,
-  type Draws,
-  meanOf,
-} from "./bootstrap.ts";
+import { type BootstrapOptions, bootstrapMeans, bootstrapShares, type Draws } from "./bootstrap.ts";
 import { percentileInterval, subtractDraws, twoSidedP } from "./draws.ts";
 import { correctPValues } from "./holm.ts";
 import { type Interval, usualLevel } from "./interval.ts";
+import { meanOf } from "../../util/sums.ts";
 
 /** Which of two is better, as far as the data say. */
 export type Verdict = "a" | "b" | "undecided";

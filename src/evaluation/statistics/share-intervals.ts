@@ -1,6 +1,7 @@
-import { type BootstrapOptions, bootstrapShares, type Draws, meanOf } from "./bootstrap.ts";
+import { type BootstrapOptions, bootstrapShares, type Draws } from "./bootstrap.ts";
 import { mapDraws, percentileInterval } from "./draws.ts";
 import { type Interval, mapInterval } from "./interval.ts";
+import { meanOf } from "../../util/sums.ts";
 
 /** A share needs fewer draws than what is compared: nothing hangs on its far tails. */
 const shareDraws = 2_000;

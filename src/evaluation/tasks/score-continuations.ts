@@ -4,8 +4,9 @@ import type { LanguageModel } from "../../runtime/language-model.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { NumericError, throwIfCancelled } from "../../util/errors.ts";
 import { scoreRows } from "../score-rows.ts";
-import { compareTokens, growTree, sharedLength, type TokenTree } from "../token-tree.ts";
+import { compareTokens, growTree, type TokenTree } from "../token-tree.ts";
 import { type Continuation, encodeContinuation } from "./encode-continuation.ts";
+import { commonLength } from "../../util/common-length.ts";
 
 const rowsPerPass = 2048;
 
@@ -100,7 +101,7 @@ function passesOf(texts: readonly Text[]): Text[][] {
   for (const text of texts) {
     const pass = passes.at(-1);
     const before = pass?.at(-1);
-    const own = text.input.length - (before ? sharedLength(before.input, text.input) : 0);
+    const own = text.input.length - (before ? commonLength(before.input, text.input) : 0);
     if (pass && rows + own <= rowsPerPass) {
       pass.push(text);
       rows += own;

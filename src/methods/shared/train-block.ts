@@ -3,7 +3,7 @@ import { floatLinear } from "../../nn/scale-channels.ts";
 import { FakeQuantized } from "../../quant/fake-quantized.ts";
 import { runTraining } from "../../training/training-loop.ts";
 import type { TrainingProgress } from "../../training/training-store.ts";
-import { mean } from "../../util/sums.ts";
+import { meanOf } from "../../util/sums.ts";
 import type { QuantizedBlock, WholeBlockProblem } from "../define-method.ts";
 import { BlockLoss } from "./block-loss.ts";
 import { freezeAll, latentParameters } from "./latent-weights.ts";
@@ -117,8 +117,8 @@ function figuresOf({ step, losses, validations }: TrainingProgress): Record<stri
   const [first, last] = [validations[0], validations.at(-1)];
   return {
     steps: step,
-    firstLoss: mean(losses.slice(0, share)),
-    lastLoss: mean(losses.slice(-share)),
+    firstLoss: meanOf(losses.slice(0, share)),
+    lastLoss: meanOf(losses.slice(-share)),
     ...(first && last && { firstValidation: first.loss, lastValidation: last.loss }),
   };
 }

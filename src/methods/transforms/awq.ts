@@ -11,7 +11,7 @@ import {
 import { hasIndependentGroups, type Scheme } from "../../quant/scheme.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { NumericError, throwIfCancelled } from "../../util/errors.ts";
-import { mean } from "../../util/sums.ts";
+import { meanOf } from "../../util/sums.ts";
 import { type BlockProblem, defineMethod, type TransformedPart } from "../define-method.ts";
 import { activationFactors, relativeWeights } from "../shared/activation-factors.ts";
 import { meanByChannel } from "../shared/channel-statistics.ts";
@@ -173,7 +173,7 @@ async function clipSlot(
   clampGroups(values, inFeatures, scheme.groupSize, found.ratios);
   replaceWeight(block, name, Tensor.from(backend, "f32", weight.shape, values));
   const { ratios, loss, lossBefore } = found;
-  return { name, figures: { range: mean(ratios), errorLeft: relative(loss, lossBefore) } };
+  return { name, figures: { range: meanOf(ratios), errorLeft: relative(loss, lossBefore) } };
 }
 
 /** `H ← D⁻¹·H·D⁻¹`: the second moments of inputs that were divided by `factors`. */

@@ -1,6 +1,6 @@
 import type { PlannedPoint, SweepPlan } from "../../sweep/sweep-events.ts";
 import { baseName } from "../../platform/node.ts";
-import { formatBytes, formatPlural, formatRemaining, printable } from "../format.ts";
+import { formatBytes, formatPlural, formatEstimate, printable } from "../format.ts";
 import { joinParts } from "../plan-summary.ts";
 import type { Layout } from "../style.ts";
 import { formatTable } from "../table.ts";
@@ -30,7 +30,7 @@ export function formatSweepPlan(plan: SweepPlan, layout: Layout): string[] {
   ];
   const disk = plan.keep ? "writes" : "writes at a time";
   const needs =
-    `  needs about ${formatBytes(estimate.memoryBytes)} memory, ${time(estimate.seconds)}, ` +
+    `  needs about ${formatBytes(estimate.memoryBytes)} memory, ${formatEstimate(estimate.seconds)}, ` +
     `and ${disk} ${formatBytes(estimate.diskBytes)}`;
   return [
     ...joinParts(head, layout),
@@ -57,8 +57,8 @@ export function formatPlannedPoints({ points }: SweepPlan, layout: Layout): stri
       status,
       ...(estimate
         ? [
-            estimate.outputBytes > 0 ? time(estimate.makeSeconds) : "–",
-            time(estimate.measureSeconds),
+            estimate.outputBytes > 0 ? formatEstimate(estimate.makeSeconds) : "–",
+            formatEstimate(estimate.measureSeconds),
             estimate.memoryBytes > 0 ? formatBytes(estimate.memoryBytes) : "–",
             estimate.outputBytes > 0 ? formatBytes(estimate.outputBytes) : "–",
           ]
@@ -66,9 +66,4 @@ export function formatPlannedPoints({ points }: SweepPlan, layout: Layout): stri
     ]),
     layout,
   );
-}
-
-/** Estimates are not accurate to fractions of a second. */
-function time(seconds: number): string {
-  return seconds < 1 ? "under 1 s" : formatRemaining(seconds * 1000);
 }

@@ -5,7 +5,6 @@ import {
   bootstrapMeans,
   bootstrapShares,
   type Draws,
-  meanOf,
 } from "../../evaluation/statistics/bootstrap.ts";
 import { mapDraws } from "../../evaluation/statistics/draws.ts";
 import type {
@@ -16,6 +15,7 @@ import type {
   TextFigures,
 } from "../results/sweep-results.ts";
 import type { QualityAnalysis } from "./sweep-analysis.ts";
+import { meanOf } from "../../util/sums.ts";
 
 /** A point that was measured, with one figure of it. */
 export interface MeasuredPoint {

@@ -8,7 +8,6 @@ import {
 import { readFigure } from "../../evaluation/figure.ts";
 import { figures } from "../../evaluation/figures.ts";
 import { fitScalingLaw } from "../../evaluation/analysis/scaling-law.ts";
-import { meanOf } from "../../evaluation/statistics/bootstrap.ts";
 import { mapInterval } from "../../evaluation/statistics/interval.ts";
 import { correctDifferences } from "../../evaluation/statistics/paired-comparison.ts";
 import { comparePairs, figureOf } from "./compare-points.ts";
@@ -21,6 +20,7 @@ import type {
   SizeId,
   SizeWithInterval,
 } from "./sweep-analysis.ts";
+import { meanOf } from "../../util/sums.ts";
 
 /** A curve with the measurements that it is drawn through. */
 export interface MeasuredCurve {

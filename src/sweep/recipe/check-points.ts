@@ -1,9 +1,9 @@
-import { type Method } from "../../methods/define-method.ts";
+import type { Method } from "../../methods/define-method.ts";
 import { methods } from "../../methods/index.ts";
 import { status } from "../../platform/node.ts";
 import { hasFixedActivations, parseScheme } from "../../quant/scheme.ts";
 import type { FewbitError } from "../../util/errors.ts";
-import { nearestName } from "../../util/nearest.ts";
+import { suggestName } from "../../util/nearest.ts";
 import { parseTrainConfig } from "../../train/pretrain-config.ts";
 import { needsText, parseRecipe } from "../../recipe/parse-recipe.ts";
 import { isExcluded, listOf, presetOf } from "./expand-recipe.ts";
@@ -39,8 +39,7 @@ function checkModelNames({ models }: SweepRecipe, names: readonly string[], path
   const ids = models.map(({ id }) => id);
   for (const [i, id] of names.entries()) {
     if (ids.includes(id)) continue;
-    const nearest = nearestName(id, ids);
-    const hint = nearest === null ? `models are ${ids.join(", ")}` : `did you mean ${nearest}?`;
+    const hint = suggestName(id, ids, `models are ${ids.join(", ")}`);
     throw fault(`${path}.models[${i}]`, `there is no model ${id}`, hint);
   }
 }
@@ -99,10 +98,8 @@ function checkSteps(variant: SweepVariant, path: string): void {
 function expectOption(method: Method, name: string, path: string): void {
   const known = Object.keys(method.options.shape);
   if (known.includes(name)) return;
-  const nearest = nearestName(name, known);
   const all = known.length > 0 ? `it has ${known.join(", ")}` : "it has none";
-  const hint = nearest === null ? all : `did you mean ${nearest}?`;
-  throw fault(path, `${method.title} has no such option`, hint);
+  throw fault(path, `${method.title} has no such option`, suggestName(name, known, all));
 }
 
 function checkPoint({ work, path, schemePath }: ExpandedPoint): void {

@@ -1,11 +1,10 @@
 import type { Backend } from "../../backend/backend.ts";
 import type { Task } from "../../evaluation/tasks/task.ts";
-import { openCheckpoint } from "../../formats/checkpoint.ts";
 import { baseName, sha256OfFile } from "../../platform/node.ts";
 import { version } from "../../util/version.ts";
 import { parseTrainConfig } from "../../train/pretrain-config.ts";
 import { parseRecipe } from "../../recipe/parse-recipe.ts";
-import { digestOf, identifyCheckpoint } from "../../run/identity.ts";
+import { digestOf, hashCheckpoint } from "../../run/identity.ts";
 import type { ExpandedPoint, PointWork } from "./expanded-point.ts";
 import type { DataHash } from "../queue/point-queue.ts";
 
@@ -20,16 +19,6 @@ export class FileHashes {
     const known = this.found.get(path) ?? sha256OfFile(path);
     this.found.set(path, known);
     return known;
-  }
-}
-
-/** Hashes what the files of a checkpoint are, wherever it lies. */
-export async function hashCheckpoint(directory: string): Promise<string> {
-  const checkpoint = await openCheckpoint(directory);
-  try {
-    return digestOf(await identifyCheckpoint(checkpoint));
-  } finally {
-    await checkpoint.close();
   }
 }
 

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { UsageError } from "../../util/errors.ts";
-import { type FieldPath, formatPath } from "../../util/field-path.ts";
-import { nearestName } from "../../util/nearest.ts";
+import { type FieldPath, formatPath, valueAt } from "../../util/field-path.ts";
+import { suggestName } from "../../util/nearest.ts";
 import { fault } from "./recipe-source.ts";
 import { type SweepRecipe, sweepRecipeSchema } from "./sweep-recipe.ts";
 
@@ -42,6 +42,7 @@ function faultOf(issue: Issue, value: unknown): Fault {
   if (issue.code === "unrecognized_keys") {
     const [key] = issue.keys;
     const known = fieldsAt(sweepRecipeSchema, path);
+    const all = `the fields here are ${known.join(", ")}`;
     // A field of another form, such as a scheme of a checkpoint.
     if (known.includes(key)) {
       return { path: [...path, key], message: "does not go with the other fields here" };
@@ -49,7 +50,7 @@ function faultOf(issue: Issue, value: unknown): Fault {
     return {
       path: [...path, key],
       message: "there is no such field",
-      hint: suggestion(key, known, "the fields here are"),
+      hint: suggestName(key, known, known.length > 0 ? all : undefined),
     };
   }
   const given = valueAt(value, path);
@@ -60,7 +61,7 @@ function faultOf(issue: Issue, value: unknown): Fault {
     return {
       path,
       message: `${JSON.stringify(given)} is none of ${known.join(", ")}`,
-      hint: typeof given === "string" ? suggestion(given, known) : undefined,
+      hint: typeof given === "string" ? suggestName(given, known, undefined) : undefined,
     };
   }
   if (given === undefined) return { path, message: "is missing" };
@@ -97,16 +98,6 @@ function isTypeFault(issue: Issue): boolean {
   return issue.code === "invalid_type" && issue.path.length === 0;
 }
 
-function suggestion(
-  name: string,
-  known: readonly string[],
-  introduction?: string,
-): string | undefined {
-  const nearest = nearestName(name, known);
-  if (nearest !== null) return `did you mean ${nearest}?`;
-  return introduction && known.length > 0 ? `${introduction} ${known.join(", ")}` : undefined;
-}
-
 /** Names of the fields that an object of the schema may have at a path. */
 function fieldsAt(schema: unknown, path: FieldPath): string[] {
   const definition = (schema as { def?: Record<string, unknown> } | undefined)?.def;
@@ -122,13 +113,6 @@ function fieldsAt(schema: unknown, path: FieldPath): string[] {
   const fields = shape as Record<string, unknown>;
   if (first === undefined) return Object.keys(fields).filter((name) => name !== "$schema");
   return fieldsAt(fields[String(first)], rest);
-}
-
-function valueAt(value: unknown, path: FieldPath): unknown {
-  return path.reduce<unknown>(
-    (inner, part) => (inner as Record<PropertyKey, unknown> | null | undefined)?.[part],
-    value,
-  );
 }
 
 function short(value: unknown): string {

@@ -1,5 +1,6 @@
 import { methods } from "../../methods/index.ts";
 import { optionFields, type RecipeInput, recipeFields } from "../../recipe/recipe.ts";
+import { valueAt } from "../../util/field-path.ts";
 import { writeWords } from "../../util/field-words.ts";
 import { formatCommand } from "../../util/shell-command.ts";
 
@@ -45,8 +46,4 @@ function methodWords({ method, options = {} }: Pick<RecipeInput, "method" | "opt
     writeWords(field, options[field.path[0]], (path) => path),
   );
   return [method, ...words];
-}
-
-function valueAt(value: unknown, path: readonly string[]): unknown {
-  return path.reduce<unknown>((inner, name) => (inner as Record<string, unknown>)?.[name], value);
 }
