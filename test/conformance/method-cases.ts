@@ -64,8 +64,10 @@ export function spreadOf(schemes: readonly Scheme[]): Scheme[] {
   return [...inTurn, ...schemes.filter(({ activation }) => activation !== null)];
 }
 
+/** Schemes of one bit-width together, those of layers that normalise their outputs apart. */
 function byBits(schemes: readonly Scheme[]): Scheme[][] {
-  return [...Map.groupBy(schemes, ({ grid }) => grid.bits).values()];
+  const kindOf = ({ grid }: Scheme) => `${grid.bits} ${grid.normalizedOutputs ?? false}`;
+  return [...Map.groupBy(schemes, kindOf).values()];
 }
 
 /**
