@@ -52,6 +52,20 @@ describe("analyze", () => {
     expect(analyze(results, { draws: 300, seed: 1 })).not.toEqual(analysis);
   });
 
+  it("draws the curve of 16 bits through the originals, not through what was trained further", () => {
+    const both = makeSweepResults({ methods: [["train", ["w16"]]] });
+    const points = both.points.map(({ point, ...record }) => ({
+      ...record,
+      point: { ...point, method: point.method === null ? "train" : null },
+    }));
+    const originalsFirst = [...points].sort(
+      (a, b) => Number(a.point.method !== null) - Number(b.point.method !== null),
+    );
+    const curves = analyze({ ...both, points: originalsFirst }, { draws: 50 }).qualities[0]?.curves;
+    const best = curves?.filter(({ size, best }) => size === "size" && best);
+    expect(best?.map(({ label }) => label)).toEqual(["train w16"]);
+  });
+
   it("has only points that were measured, with their figures inside their intervals", () => {
     const { points, models } = quality("perplexity:test.txt");
     expect(points).toHaveLength(19);

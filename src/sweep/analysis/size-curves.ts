@@ -50,7 +50,10 @@ export function curvesOf(quality: MeasuredQuality): MeasuredCurve[] {
   );
 }
 
-/** At each bit-width the family with most models, and of these the one that is best in the mean. */
+/**
+ * At each bit-width the family with most models, and of these the one that is best in the mean;
+ * originals before models that were trained further.
+ */
 function bestFamilies(
   { better }: MeasuredQuality,
   families: readonly MeasuredPoint[][],
@@ -62,6 +65,8 @@ function bestFamilies(
     const other = found.get(bits);
     const mean = (points: readonly MeasuredPoint[]): number =>
       sign * meanOf(points.map(({ value }) => value));
+    // They come first.
+    if (other?.[0]?.point.method === null) continue;
     const wins =
       !other ||
       family.length > other.length ||
