@@ -87,8 +87,8 @@ async function extend(
   const tokens = await generate({ ...request, prompt, maxTokens: end - start });
   if (tokens.length < end - start) {
     throw new UsageError(
-      `expected ${end - start} generated tokens, got ${tokens.length}: the model's context may be ` +
-        `shorter than the calibration window of ${window.length}`,
+      `expected ${end - start} generated tokens, got ${tokens.length}: the model's context may ` +
+        `be shorter than the calibration window of ${window.length}`,
       {
         hint: "ask for a shorter window (`window`)",
         field: "calibration.window",

@@ -30,8 +30,8 @@ export function formatSweepPlan(plan: SweepPlan, layout: Layout): string[] {
   ];
   const disk = plan.keep ? "writes" : "writes at a time";
   const needs =
-    `  needs about ${formatBytes(estimate.memoryBytes)} memory, ${formatEstimate(estimate.seconds)}, ` +
-    `and ${disk} ${formatBytes(estimate.diskBytes)}`;
+    `  needs about ${formatBytes(estimate.memoryBytes)} memory, ` +
+    `${formatEstimate(estimate.seconds)}, and ${disk} ${formatBytes(estimate.diskBytes)}`;
   return [
     ...joinParts(head, layout),
     ...joinParts(work, layout),
