@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openResults, type PointRecord } from "../../src/index.ts";
@@ -51,7 +51,9 @@ const outOf = (recipe: string): string => recipe.replace(".yaml", "");
 /** The words of a point's command, with another folder to write and whole paths. */
 function wordsOf({ command }: PointRecord, out: string): string[] {
   const words = [...(command ?? "").matchAll(/'([^']*)'|(\S+)/g)].map(([, a, b]) => a ?? b ?? "");
-  const absolute = words.map((word) => word.replaceAll(/(?:\.\.\/)+(?=\w)/g, "/"));
+  const absolute = words.map((word) =>
+    word.replaceAll(/(?:\.\.\/)+[^"]*/g, (path) => resolve(folder, path)),
+  );
   return absolute.slice(1).with(-1, out);
 }
 
