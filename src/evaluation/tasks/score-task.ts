@@ -1,6 +1,5 @@
 import type { Products } from "../../backend/packed-operand.ts";
 import type { LanguageModel } from "../../runtime/language-model.ts";
-import { meanShareInterval } from "../statistics/share-intervals.ts";
 import { type ContinuationScores, scoreContinuations } from "./score-continuations.ts";
 import type { Accuracy, Answer, Task, TaskItem, TaskScore } from "./task.ts";
 
@@ -80,13 +79,12 @@ function chanceOf(items: readonly TaskItem[]): number {
   return items.reduce((sum, { options }) => sum + 1 / options.length, 0) / items.length;
 }
 
-/** Mean of zeros and ones, its standard error from the sample's variance, and its interval. */
+/** Mean of zeros and ones, and its standard error from the sample's variance. */
 function share(right: readonly boolean[]): Accuracy {
   const count = right.length;
   const mean = right.filter(Boolean).length / count;
   const standardError = count > 1 ? Math.sqrt((mean * (1 - mean)) / (count - 1)) : 0;
-  const interval = meanShareInterval([Uint8Array.from(right, Number)]);
-  return { mean, standardError, ...(interval && { interval }) };
+  return { mean, standardError };
 }
 
 function perplexityOf(logLikelihoods: Float64Array): Accuracy {

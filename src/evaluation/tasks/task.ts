@@ -42,7 +42,7 @@ export interface Task {
 export interface Accuracy {
   readonly mean: number;
   readonly standardError: number;
-  /** 95 % interval over items; none of a single item, of a perplexity, and in old results. */
+  /** 95 % interval over items, of a mean over tasks; absent in results of older versions. */
   readonly interval?: Interval;
 }
 
