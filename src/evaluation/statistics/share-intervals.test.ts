@@ -9,9 +9,9 @@ const intervalOf = (...tasks: readonly Uint8Array[]): Interval =>
 
 describe("meanShareInterval", () => {
   it("is about Wilson's for one task", () => {
-    const few = intervalOf(answers(8, 10));
-    expect(few.low).toBeGreaterThan(0.4);
-    expect(few.low).toBeLessThan(0.6);
+    const few = intervalOf(answers(30, 40));
+    expect(Math.abs(few.low - 0.5981)).toBeLessThan(0.03);
+    expect(Math.abs(few.high - 0.8581)).toBeLessThan(0.06);
     const many = intervalOf(answers(300, 400));
     expect(Math.abs(many.low - 0.7054)).toBeLessThan(0.005);
     expect(Math.abs(many.high - 0.79)).toBeLessThan(0.005);
