@@ -47,19 +47,31 @@ export async function runInFolder<Result>(
   }
   const space = needBytes && { needBytes: await needBytes() };
   const folder = await openResumable(out, { overwrite, inputs, ...space });
+  let earlier: EarlierWork | null = null;
   let run: Run | null = null;
   try {
-    run = await Run.open(folder, identity);
-    const record = await work(run);
-    await run.close();
+    earlier = await readEarlierWork(folder, identity);
+    run = await Run.open(folder, identity, earlier);
+    const result = await workAndClose(run, work);
     await folder.commit();
-    return record;
+    return result;
   } catch (error) {
-    await run?.close();
+    const hasFinishedWork = run?.hasFinishedWork ?? earlier !== null;
     // What a run finished is of no use where one that is resumed would fail in the same way.
-    const isOfUse = run?.hasFinishedWork && (start.keepsWorkAtFault || !comesAgain(error));
+    const isOfUse = hasFinishedWork && (start.keepsWorkAtFault || !comesAgain(error));
     await (isOfUse ? folder.leave() : folder.abort());
     throw error;
+  }
+}
+
+async function workAndClose<Result>(
+  run: Run,
+  work: (run: Run) => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work(run);
+  } finally {
+    await run.close();
   }
 }
 
@@ -94,9 +106,12 @@ export class Run {
     if (earlier) this.clock.resume(earlier.effort);
   }
 
-  /** Reads what an interrupted run had done, and opens the journal. */
-  static async open(folder: ResumableOutput, identity: RunIdentity): Promise<Run> {
-    const earlier = await readEarlierWork(folder, identity);
+  /** Opens the journal, anew or as an interrupted run left it. */
+  static async open(
+    folder: ResumableOutput,
+    identity: RunIdentity,
+    earlier: EarlierWork | null,
+  ): Promise<Run> {
     const startedAt = earlier?.startedAt ?? new Date().toISOString();
     const journal = earlier
       ? await Journal.reopen(folder.journalPath, earlier.contents)
