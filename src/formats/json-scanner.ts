@@ -39,6 +39,14 @@ export class JsonScanner {
     return true;
   }
 
+  /** Passes white space, and `null` if it comes next. */
+  acceptNull(): boolean {
+    this.skipSpace();
+    if (!this.text.startsWith("null", this.at)) return false;
+    this.at += 4;
+    return true;
+  }
+
   /** Reads the members of an object; `member` must consume each value. */
   members(member: (key: string) => void): void {
     this.expect("{");

@@ -76,6 +76,7 @@ export function parseHeader(json: string, source: string): SafetensorsHeader {
 
 function parseMetadata(scanner: JsonScanner, source: string): Map<string, string> {
   const metadata = new Map<string, string>();
+  if (scanner.acceptNull()) return metadata;
   scanner.members((key) => {
     if (metadata.has(key)) {
       throw new FormatError(`${source}: the metadata names ${quoteName(key)} twice`);

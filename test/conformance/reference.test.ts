@@ -1,0 +1,13 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { findDifferences, type ReferenceAnswers } from "../../tools/reference/compare-answers.ts";
+import { subjects } from "../../tools/reference/subjects.ts";
+
+describe.each(subjects)("$name, against stored answers of the Python library", (subject) => {
+  test("agree in every case", async () => {
+    const path = new URL(`../golden/reference-${subject.name}.json`, import.meta.url);
+    const stored: ReferenceAnswers = JSON.parse(readFileSync(path, "utf8"));
+    expect(stored.cases).toHaveLength(subject.goldenCases);
+    expect(await findDifferences(subject, stored)).toEqual([]);
+  });
+});

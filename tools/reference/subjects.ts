@@ -1,0 +1,5 @@
+import { safetensors } from "./safetensors.ts";
+import type { Subject } from "./subject.ts";
+
+/** Everything that is compared with a Python library. */
+export const subjects: readonly Subject[] = [safetensors];
