@@ -217,8 +217,8 @@ describe("quantization_config", () => {
       [{ modules: [] }, /modules: expected an object/],
       [{ modules: { m: 1 } }, /module "m"/],
       [module({ shape: [4] }), /module "m": shape/],
-      [module({ shape: [4, 0] }), /module "m": shape\.1/],
-      [module({ shape: [4, 1.5] }), /module "m": shape\.1/],
+      [module({ shape: [4, 0] }), /module "m": shape\[1\]/],
+      [module({ shape: [4, 1.5] }), /module "m": shape\[1\]/],
       [module({ scheme: "w5" }), /module "m": scheme w5: 5 bits is not offered/],
     ];
     for (const [change, message] of cases) {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { parseScheme, type Scheme } from "../quant/scheme.ts";
 import { FormatError, SchemeError, UnsupportedError } from "../util/errors.ts";
+import { parseValue } from "../util/parse-value.ts";
 import { isJsonRecord, type JsonRecord } from "./json-file.ts";
 import { quoteName } from "./wording.ts";
 
@@ -144,12 +145,12 @@ export function writeQuantizationConfig(
   };
 }
 
-function parseWith<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const field = issue && issue.path.length > 0 ? `${issue.path.join(".")}: ` : "";
-  throw new FormatError(`${where}: ${field}${issue?.message ?? "malformed"}`);
+function parseWith<S extends z.ZodType>(schema: S, value: unknown, where: string): z.output<S> {
+  return parseValue(
+    schema,
+    value,
+    ({ text, hint }) => new FormatError(`${where}: ${text}`, { hint }),
+  );
 }
 
 function foreignMethod(method: unknown): UnsupportedError {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { RopeConfig } from "../nn/rope.ts";
 import { FormatError, UnsupportedError } from "../util/errors.ts";
+import { parseValue } from "../util/parse-value.ts";
 
 /** What differs from block to block. */
 export interface DecoderLayerConfig {
@@ -97,12 +98,12 @@ export interface DecoderTraits {
 
 /** Checks shared fields of a `config.json`. @throws FormatError naming the first wrong field */
 export function parseDecoderFields(json: unknown): DecoderFields {
-  const result = decoderFields.safeParse(json);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw new FormatError(`config.json: ${issue.path.join(".") || "document"}: ${issue.message}`, {
-    hint: "the file must be the config.json of a Hugging Face checkpoint",
-  });
+  const hint = "the file must be the config.json of a Hugging Face checkpoint";
+  return parseValue(
+    decoderFields,
+    json,
+    ({ text }) => new FormatError(`config.json: ${text}`, { hint }),
+  );
 }
 
 /**

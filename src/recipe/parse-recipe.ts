@@ -5,6 +5,7 @@ import { grids } from "../quant/grids/index.ts";
 import { hasFixedActivations, makeScheme, parseScheme, type Scheme } from "../quant/scheme.ts";
 import { SchemeError, UsageError } from "../util/errors.ts";
 import { type FieldPath, formatPath } from "../util/field-path.ts";
+import { parseValue } from "../util/parse-value.ts";
 import {
   finishersOf,
   methodsOf,
@@ -207,11 +208,14 @@ function parseWith<S extends z.ZodType>(
   what: string,
   field: FieldPath = [],
 ): z.output<S> {
-  const result = schema.safeParse(value, { reportInput: true });
-  if (result.success) return result.data;
-  const [{ path, message, input }] = result.error.issues;
-  throw new UsageError(`${what}: ${formatPath(path) || "value"}: ${message}`, {
-    field: formatPath([...field, ...path]),
-    value: input,
-  });
+  return parseValue(
+    schema,
+    value,
+    ({ text, path, hint, value: given }) =>
+      new UsageError(`${what}: ${text}`, {
+        hint,
+        field: formatPath([...field, ...path]),
+        value: given,
+      }),
+  );
 }

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { FormatError } from "../util/errors.ts";
+import { parseValue } from "../util/parse-value.ts";
 
 /** A component of `tokenizer.json`: its `type` and whatever options that type has. */
 const component = z.looseObject({ type: z.string() });
@@ -95,12 +96,12 @@ const modelSettings = z.looseObject({ bos_token_id: ids, eos_token_id: ids });
 /** What a `config.json` or `generation_config.json` says of special tokens. */
 export type ModelTokenIds = z.infer<typeof modelSettings>;
 
-function check<T>(schema: z.ZodType<T>, value: unknown, file: string): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const at = issue.path.length > 0 ? ` at ${issue.path.join(".")}` : "";
-  throw new FormatError(`${file} is not what a tokenizer needs${at}: ${issue.message}`);
+function check<S extends z.ZodType>(schema: S, value: unknown, file: string): z.output<S> {
+  return parseValue(
+    schema,
+    value,
+    ({ text, hint }) => new FormatError(`${file}: ${text}`, { hint }),
+  );
 }
 
 /** Checks the parsed contents of a `tokenizer.json`. @throws FormatError naming the place */

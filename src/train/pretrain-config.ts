@@ -2,8 +2,8 @@ import { z } from "zod";
 import type { DecoderConfig } from "../models/decoder-config.ts";
 import { readModelConfig } from "../models/index.ts";
 import { FewbitError, UsageError } from "../util/errors.ts";
-import { formatPath } from "../util/field-path.ts";
 import { type Field, fieldsIn, fieldsOf } from "../util/fields.ts";
+import { parseValue } from "../util/parse-value.ts";
 
 const count = z.int().positive();
 const share = z.number().min(0).max(1);
@@ -133,9 +133,11 @@ export type ModelShape = z.output<typeof modelSchema>;
 
 /** Fills in defaults and checks all that needs no files. @throws UsageError that names the field */
 export function parseTrainConfig(input: unknown): TrainConfig {
-  const result = trainConfigSchema.safeParse(input, { reportInput: true });
-  if (!result.success) throw describeIssue(result.error.issues[0]);
-  const config = result.data;
+  const config = parseValue(
+    trainConfigSchema,
+    input,
+    ({ text, ...fault }) => new UsageError(`the training configuration: ${text}`, fault),
+  );
   const { model, from, data } = config;
   if ((model === undefined) === (from === undefined)) {
     throw new UsageError(
@@ -200,20 +202,4 @@ export function decoderConfigOf(model: ModelShape, vocabularySize: number): Deco
       cause: error,
     });
   }
-}
-
-function describeIssue(issue: z.core.$ZodIssue): UsageError {
-  const field = formatPath(issue.path);
-  if (issue.code !== "unrecognized_keys") {
-    const message = `the training configuration: ${field || "document"}: ${issue.message}`;
-    return new UsageError(message, { field, value: issue.input });
-  }
-  const where = field ? ` in ${field}` : "";
-  return new UsageError(
-    `the training configuration has unknown fields${where}: ${issue.keys.join(", ")}`,
-    {
-      hint: "check their spelling; docs/guide.md lists all fields",
-      field: formatPath([...issue.path, issue.keys[0]]),
-    },
-  );
 }

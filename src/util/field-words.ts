@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { UsageError } from "./errors.ts";
+import { describeNumber } from "./expected-value.ts";
 import { defaultOf, type Field } from "./fields.ts";
 
 /* How values of fields are written as words of a command line, and read from them. */
@@ -21,17 +22,6 @@ export function readNumber(schema: z.ZodNumber, word: string, what = "number"): 
   const value = word.trim() === "" ? Number.NaN : Number(word);
   if (schema.safeParse(value).success) return value;
   throw new UsageError(`Expected a ${describeNumber(schema, what)}.`, { value: word });
-}
-
-function describeNumber(schema: z.ZodNumber, what: string): string {
-  const { type, minimum, maximum, exclusiveMinimum: bound } = z.toJSONSchema(schema);
-  const isWhole = type === "integer";
-  const words = isWhole ? `whole ${what}` : what;
-  const least = minimum ?? (isWhole && typeof bound === "number" ? bound + 1 : undefined);
-  if (least === undefined) return bound === undefined ? words : `${words} above ${bound}`;
-  if (least <= Number.MIN_SAFE_INTEGER) return words;
-  const isShare = maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER;
-  return isShare ? `${words} from ${least} to ${maximum}` : `${words} of at least ${least}`;
 }
 
 /** What a pair with a number looks like, and a name that has to be followed by one. */

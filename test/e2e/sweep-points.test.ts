@@ -198,7 +198,7 @@ describe("is refused before any work, with line and field:", () => {
       "a value of a training",
       "steps: 2",
       "steps: 0",
-      /:12:7: variants\[1\]\.train\.steps: too small/,
+      /:12:7: variants\[1\]\.train\.steps: expected a whole number of at least 1/,
     ],
     [
       "a length given twice",
@@ -216,7 +216,7 @@ describe("is refused before any work, with line and field:", () => {
       "a prompt without tokens to follow",
       "tokens: 5",
       "tokens: 0",
-      /:7:41: evaluation\.samples\.tokens: too small/,
+      /:7:41: evaluation\.samples\.tokens: expected a whole number of at least 1/,
     ],
     [
       "a prompt that the context is too short for",

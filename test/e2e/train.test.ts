@@ -158,8 +158,8 @@ describe("a killed training, run again, ends at the same bytes", () => {
 
 describe("what cannot be carried out is refused before any work", () => {
   test.each([
-    ["an unknown field", { modle: {} }, [], /unknown fields: modle/],
-    ["an unknown field below", { data: { widow: 3 } }, [], /unknown fields in data: widow/],
+    ["an unknown field", { modle: {} }, [], /configuration: modle: there is no such field/],
+    ["an unknown field below", { data: { widow: 3 } }, [], /data.widow: there is no such field/],
     ["a text for a number", { steps: "many" }, [], /configuration: steps: /],
     [
       "heads that do not divide",

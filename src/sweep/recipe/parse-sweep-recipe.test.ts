@@ -52,10 +52,18 @@ describe("parseSweepRecipe", () => {
     [
       "  texts: [text.txt]",
       "  texts: [{ file: a, window: 1 }]",
-      "sweep.yaml:10:22: evaluation.texts[0].window: too small",
+      "sweep.yaml:10:22: evaluation.texts[0].window: expected a whole number of at least 2, got 1",
     ],
-    ["  texts: [text.txt]", "  shots: -1", "sweep.yaml:10:3: evaluation.shots: too small"],
-    ["scheme: w4g32", "scheme: 4", "sweep.yaml:6:5: variants[0].scheme: "],
+    [
+      "  texts: [text.txt]",
+      "  shots: -1",
+      "sweep.yaml:10:3: evaluation.shots: expected a whole number of at least 0, got -1",
+    ],
+    [
+      "scheme: w4g32",
+      "scheme: 4",
+      "sweep.yaml:6:5: variants[0].scheme: expected a text or a list, got 4",
+    ],
     ["name: test", "name: [", "sweep.yaml:2:1: "],
     ["name: test", "name: test\nname: again", "sweep.yaml:2:1: "],
     ["name: test\n", "", "sweep.yaml:1:1: name: is missing"],
