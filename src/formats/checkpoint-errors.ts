@@ -1,4 +1,11 @@
-import { absolutePath, baseName, listDirectory, parentPath, status } from "../platform/node.ts";
+import {
+  absolutePath,
+  baseName,
+  fileKinds,
+  listDirectory,
+  parentPath,
+  status,
+} from "../platform/node.ts";
 import { FormatError } from "../util/errors.ts";
 import { nearestName } from "../util/nearest.ts";
 
@@ -6,7 +13,7 @@ import { nearestName } from "../util/nearest.ts";
 export async function explainMissingDirectory(path: string): Promise<FormatError> {
   const found = await status(path);
   if (found) {
-    return new FormatError(`${path} is a file, expected a model directory`, {
+    return new FormatError(`${path} is ${fileKinds[found.kind]}, expected a model directory`, {
       hint: `name its folder: ${parentPath(path)}`,
     });
   }

@@ -1,4 +1,4 @@
-import { copyFile, joinPath, listDirectory } from "../platform/node.ts";
+import { copyFile, joinPath, listDirectory, notAFile } from "../platform/node.ts";
 
 /**
  * Files that belong to a model beside its weights and config.json and stay as they are when it is
@@ -20,11 +20,16 @@ export function isSidecarFile(name: string): boolean {
   return sidecars.some((sidecar) => sidecar.test(name));
 }
 
-/** Lists the sidecar files of a checkpoint directory, sorted by name. */
+/**
+ * Lists the sidecar files of a checkpoint directory, sorted by name.
+ * @throws FormatError when something other than a file has such a name, as a link to nothing
+ */
 export async function listSidecarFiles(path: string): Promise<string[]> {
-  return (await listDirectory(path))
-    .filter(({ name, kind }) => kind === "file" && isSidecarFile(name))
-    .map(({ name }) => name);
+  const found = (await listDirectory(path)).filter(({ name }) => isSidecarFile(name));
+  for (const { name, kind } of found) {
+    if (kind !== "file") throw notAFile("read", joinPath(path, name), kind);
+  }
+  return found.map(({ name }) => name);
 }
 
 /** Copies the sidecar files from one directory to another; returns their names. */

@@ -42,8 +42,18 @@ export interface GrowingFile extends WritableFile {
   read(into: Uint8Array, position: number): Promise<number>;
 }
 
+/** What can stand at a path, and how it is called. */
+export const fileKinds = {
+  file: "a file",
+  directory: "a directory",
+  pipe: "a named pipe",
+  socket: "a socket",
+  device: "a device",
+  other: "a link to nothing",
+} as const;
+
 /** What a directory entry is; symbolic links are followed. */
-export type FileKind = "file" | "directory" | "other";
+export type FileKind = keyof typeof fileKinds;
 
 /** What is known of a path. */
 export interface FileStatus {

@@ -1,5 +1,7 @@
 import type * as sqlite from "node:sqlite";
 import { FewbitError, FormatError, UnsupportedError } from "../util/errors.ts";
+import { status } from "./node-directories.ts";
+import { notAFile } from "./open-file.ts";
 
 /** What a database holds in a cell. */
 export type DatabaseValue = string | number | null;
@@ -96,11 +98,12 @@ function readCell([name, value]: [string, unknown]): [string, DatabaseValue] {
  * Opens an SQLite database; a new one is created where there is no file. Writers wait for each
  * other.
  * @throws UnsupportedError when this Node has no `node:sqlite`
- * @throws FormatError when the file is no database
+ * @throws FormatError when the file is no database, or no regular file
  * @throws FewbitError (code `FILE`) when it cannot be read or written
  */
 export async function openDatabase(path: string, options: DatabaseOptions = {}): Promise<Database> {
   const { DatabaseSync } = await loadSqlite();
+  await expectFiles(path);
   try {
     const handle = new DatabaseSync(path, { readOnly: options.readOnly ?? false });
     const database = new Database(path, handle);
@@ -108,6 +111,17 @@ export async function openDatabase(path: string, options: DatabaseOptions = {}):
     return database;
   } catch (error) {
     throw databaseError(path, error);
+  }
+}
+
+/**
+ * Refuses pipes and the like, which would be waited for, in place of the database and of the files
+ * that SQLite keeps beside it. They are not opened: SQLite's locks end when any handle is closed.
+ */
+async function expectFiles(path: string): Promise<void> {
+  for (const suffix of ["", "-journal", "-wal", "-shm"]) {
+    const kind = (await status(path + suffix))?.kind ?? "file";
+    if (kind !== "file") throw notAFile("open", path + suffix, kind);
   }
 }
 

@@ -3,6 +3,7 @@ import * as nodePath from "node:path";
 import { systemErrorCode, translateErrors } from "./file-errors.ts";
 import type { FileKind, FileStatus } from "./files.ts";
 import { randomSuffix } from "./node-files.ts";
+import { kindOf } from "./open-file.ts";
 
 /** Tells what is at a path, following symbolic links; null when nothing is. */
 export async function status(path: string): Promise<FileStatus | null> {
@@ -21,11 +22,6 @@ async function ifThere<T>(path: string, work: Promise<T>): Promise<T | null> {
     if (code === "ENOENT" || code === "ENOTDIR") return null;
     return translateErrors("read", path, Promise.reject(error));
   }
-}
-
-function kindOf(entry: { isFile(): boolean; isDirectory(): boolean }): FileKind {
-  if (entry.isFile()) return "file";
-  return entry.isDirectory() ? "directory" : "other";
 }
 
 /** Lists a directory, sorted by name; symbolic links are followed, dangling ones are `other`. */

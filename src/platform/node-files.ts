@@ -4,6 +4,7 @@ import * as fs from "node:fs/promises";
 import { FormatError } from "../util/errors.ts";
 import { systemErrorCode, translateErrors } from "./file-errors.ts";
 import type { FileMapper, GrowingFile, ReadableFile, WritableFile } from "./files.ts";
+import { openRegular } from "./open-file.ts";
 
 /** Node takes at most 2^31 − 1 bytes a call; smaller pieces also keep the thread pool fair. */
 const largestTransfer = 256 * 1024 * 1024;
@@ -109,12 +110,7 @@ class NodeGrowingFile extends NodeWritableFile implements GrowingFile {
 
 /** Opens a file for ranged reads. @throws FormatError when it is missing or not a regular file */
 export async function openForReading(path: string): Promise<ReadableFile> {
-  const handle = await translateErrors("read", path, fs.open(path, "r"));
-  const status = await handle.stat();
-  if (!status.isFile()) {
-    await handle.close();
-    throw new FormatError(`cannot read ${path}: it is not a file`);
-  }
+  const { handle, status } = await openRegular("read", path, constants.O_RDONLY);
   return new NodeReadableFile(path, status.size, handle);
 }
 
@@ -125,15 +121,15 @@ export async function createFile(path: string): Promise<WritableFile> {
 
 /** Opens an existing file to change it in place. @throws FormatError when it is missing */
 export async function openForWriting(path: string): Promise<WritableFile> {
-  return new NodeWritableFile(path, await translateErrors("write", path, fs.open(path, "r+")));
+  const { handle } = await openRegular("write", path, constants.O_RDWR);
+  return new NodeWritableFile(path, handle);
 }
 
 /** Opens a file to write on where it ends; an empty one is created where there is none. */
 export async function openForGrowing(path: string): Promise<GrowingFile> {
   const flags = constants.O_RDWR | constants.O_CREAT;
-  const handle = await translateErrors("write", path, fs.open(path, flags));
-  const { size } = await handle.stat();
-  return new NodeGrowingFile(path, size, handle);
+  const { handle, status } = await openRegular("write", path, flags);
+  return new NodeGrowingFile(path, status.size, handle);
 }
 
 /** Reads a whole file. @throws FormatError when it is missing or larger than `limitBytes` */
@@ -242,8 +238,8 @@ export async function syncDirectory(path: string): Promise<void> {
 /** Makes the contents of an existing file durable. */
 export async function syncFile(path: string): Promise<void> {
   // Windows syncs only what is open for writing; elsewhere a read-only file can be synced too.
-  const flags = process.platform === "win32" ? "r+" : "r";
-  const handle = await translateErrors("write", path, fs.open(path, flags));
+  const flags = process.platform === "win32" ? constants.O_RDWR : constants.O_RDONLY;
+  const { handle } = await openRegular("write", path, flags);
   try {
     await translateErrors("write", path, handle.sync());
   } finally {

@@ -1,5 +1,6 @@
 /** Everything that fewbit asks of Node: the library's only place that touches node:* modules. */
 export { fileError, systemErrorCode } from "./file-errors.ts";
+export { fileKinds } from "./files.ts";
 export type {
   FileKind,
   FileMapper,
@@ -17,4 +18,5 @@ export * from "./node-files.ts";
 export * from "./node-hash.ts";
 export * from "./node-machine.ts";
 export * from "./node-network.ts";
+export { notAFile } from "./open-file.ts";
 export { Turns } from "./turns.ts";

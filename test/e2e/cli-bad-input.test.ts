@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import {
   cpSync,
   existsSync,
@@ -55,6 +56,12 @@ function spoilWeights(tensor: string): (path: string) => void {
   };
 }
 
+/** Puts a pipe, to which nobody writes, in the place of a file. */
+function makePipe(path: string): void {
+  rmSync(path);
+  execFileSync("mkfifo", [path]);
+}
+
 const weightsFile = "model.safetensors";
 const damages: [string, (path: string) => void, RegExp][] = [
   ["weights are missing", (path) => rmSync(join(path, weightsFile)), /has no weights/],
@@ -72,6 +79,16 @@ const damages: [string, (path: string) => void, RegExp][] = [
     "the header's length is absurd",
     (path) => writeFileSync(join(path, weightsFile), Buffer.alloc(64, 0x7f)),
     /model\.safetensors/,
+  ],
+  [
+    "weights are a pipe",
+    (path) => makePipe(join(path, weightsFile)),
+    /model\.safetensors: it is a named pipe/,
+  ],
+  [
+    "the tokenizer is a pipe",
+    (path) => makePipe(join(path, "tokenizer.json")),
+    /tokenizer\.json: it is a named pipe/,
   ],
   ["config.json is missing", (path) => rmSync(join(path, "config.json")), /no config\.json/],
   [
