@@ -11,6 +11,7 @@ import { FormatError, UnsupportedError, UsageError } from "../util/errors.ts";
 import { loadCalibration } from "./dataset.ts";
 import { generateCalibration, type GenerateRequest } from "./self-generated.ts";
 import { joinDocuments } from "./read-documents.ts";
+import { readJoinedText } from "./read-joined-text.ts";
 import { evaluationWindows } from "./windows.ts";
 
 const data = new URL("../../../shared/data/", import.meta.url);
@@ -143,7 +144,7 @@ test("too little text is an error that says how much there is, or a stated reduc
 });
 
 test("evaluation windows: every prediction, or llama.cpp's second half with a start token each", () => {
-  const text = "abcdefghijklm";
+  const text = { text: "abcdefghijklm", needsStart: true };
   const all = evaluationWindows(text, letters, { window: 6, protocol: "windows" });
   expect(all.map(({ ids }) => textOf(ids))).toEqual(["<s>abcde", "fghijk"]);
   expect(all.map(({ from, to }) => [from, to])).toEqual([
@@ -156,7 +157,8 @@ test("evaluation windows: every prediction, or llama.cpp's second half with a st
     [3, 5],
     [3, 5],
   ]);
-  const short = () => evaluationWindows("abc", letters, { window: 6, protocol: "windows" });
+  const short = () =>
+    evaluationWindows({ ...text, text: "abc" }, letters, { window: 6, protocol: "windows" });
   expect(short).toThrow("the text has 4 tokens, not enough for one window of 6");
 });
 
@@ -186,7 +188,8 @@ describe.skipIf(!hasData)(title, () => {
   ])("%s: as many windows as the reference counted", async (model, text) => {
     const tokenizer = await loadTokenizer(path(`models/${model}`));
     const reference = JSON.parse(readFileSync(path(`reference/${model}.json`), "utf8"));
-    const windows = evaluationWindows(readFileSync(path(`text/${text}`), "utf8"), tokenizer, {
+    const joined = await readJoinedText(path(`text/${text}`), tokenizer);
+    const windows = evaluationWindows(joined, tokenizer, {
       window: reference.window,
       protocol: "windows",
     });

@@ -1,19 +1,18 @@
-import { applyChatTemplate } from "../tokenizers/chat-template.ts";
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
 import { UsageError } from "../util/errors.ts";
 import { Prng } from "../util/prng.ts";
 import { sum } from "../util/sums.ts";
-import { readDocuments } from "./read-documents.ts";
+import { readJoinedText } from "./read-joined-text.ts";
 import { TokenStream, windowsOf } from "./token-stream.ts";
 import { expectWindow } from "./windows.ts";
 
 /** A file of calibration text. */
 export interface CalibrationFile {
-  /** Text, or `.jsonl` with a document a line. */
+  /** Text, or JSON with a document a line or an item. */
   readonly path: string;
   /** Share of the windows relative to the other files'. Default 1. */
   readonly weight?: number;
-  /** Field of a `.jsonl` line that holds the text. Default `text`. */
+  /** Field of a JSON document that holds the text. Default `text`. */
   readonly field?: string;
 }
 
@@ -61,7 +60,7 @@ export async function loadCalibration(
   const windows: Int32Array[] = [];
   const shortfalls: string[] = [];
   for (const [i, file] of files.entries()) {
-    const { text, needsStart } = await readText(file, tokenizer);
+    const { text, needsStart } = await readJoinedText(file.path, tokenizer, file.field);
     const once = bos === "once" && needsStart ? tokenizer.startIds : [];
     const stream = new TokenStream(tokenizer, text, once);
     const cut = windowsOf(stream, length, bos === "each" ? tokenizer.startIds : []);
@@ -77,29 +76,6 @@ export async function loadCalibration(
     windows.push(...found);
   }
   return { windows, notice: shortfalls.length > 0 ? shortfalls.join("; ") : null };
-}
-
-/**
- * Reads a file as one text, with an empty line between its documents; chat conversations are
- * written by the model's template. `needsStart`: the text does not bring its start token itself, as
- * chat templates write it.
- */
-async function readText(
-  { path, field }: CalibrationFile,
-  tokenizer: Tokenizer,
-): Promise<{ text: string; needsStart: boolean }> {
-  const texts: string[] = [];
-  let chats = 0;
-  for (const document of await readDocuments(path, "joined", field)) {
-    if ("text" in document) texts.push(document.text);
-    else {
-      chats++;
-      texts.push(applyChatTemplate(tokenizer, document.messages, { addGenerationPrompt: false }));
-    }
-  }
-  const { bosToken } = tokenizer;
-  const bringsStart = chats > 0 && bosToken !== null && texts[0].startsWith(bosToken);
-  return { text: texts.join(chats === texts.length ? "" : "\n\n"), needsStart: !bringsStart };
 }
 
 function tooLittle(have: string, share: number, found: number): UsageError {

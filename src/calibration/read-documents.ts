@@ -1,7 +1,8 @@
 import { readText } from "../platform/node.ts";
 import type { ChatMessage } from "../tokenizers/chat-template.ts";
 import { FormatError } from "../util/errors.ts";
-import { type JsonLine, parseJsonLines } from "../util/json-lines.ts";
+import { type JsonRecord, parseJsonRecords } from "../util/json-records.ts";
+import { nameOf, readMessages, unlike } from "./read-messages.ts";
 
 /** A document of a file: text or a chat conversation, and where it stands, for errors. */
 export type Document = { readonly where: string } & (
@@ -25,10 +26,13 @@ function splitDocuments(text: string): string[] {
 }
 
 /**
- * Reads the documents of a file. A `.jsonl` file has one a line: a string, an object with text in
- * the field `field`, or one with chat `messages`; lines are parsed as they are asked for. In any
- * other file `<|doc|>` lines stand between documents.
- * @throws FormatError when the file is missing, not UTF-8, or a line is not what it should be
+ * Reads the documents of a file: the one reader of all text that is learned from or measured on.
+ * JSON (`.jsonl`, `.ndjson`, `.json`, and whatever begins with such a document) has one a line, or
+ * an item of one array: a string, an object with text in the field `field`, or one with chat
+ * `messages`; lines are parsed as they are asked for. In any other file `<|doc|>` lines stand
+ * between documents.
+ * @throws FormatError when the file is missing, not UTF-8, or a document is not what it should be:
+ * file, line and field
  */
 export async function readDocuments(
   path: string,
@@ -36,37 +40,55 @@ export async function readDocuments(
   field = "text",
 ): Promise<Iterable<Document>> {
   const content = await readText(path);
-  if (/\.(jsonl|ndjson)$/i.test(path)) return documentsOfLines(content, path, field);
+  if (/\.(jsonl|ndjson|json)$/i.test(path)) return documentsOf(content, path, field, namedHint);
+  if (beginsAsJson(content, field)) return documentsOf(content, path, field, foundHint);
   const texts = mode === "joined" ? [joinDocuments(content)] : splitDocuments(content);
   return texts.map((text) => ({ text, where: path }));
 }
 
-function* documentsOfLines(content: string, path: string, field: string): Generator<Document> {
-  const hint = "a .jsonl file has one JSON document a line; plain text goes into a .txt file";
-  for (const line of parseJsonLines(content, path, hint)) yield documentOf(line, field);
+const namedHint =
+  "JSON has one document a line, or all in one array; plain text goes into a .txt file";
+const foundHint =
+  "the file begins as JSON lines do, so that each line is a document; let plain text begin with " +
+  "another line";
+
+/** Tells whether the first thing in a text is a JSON document. */
+function beginsAsJson(content: string, field: string): boolean {
+  try {
+    for (const { value } of parseJsonRecords(content, "", "")) {
+      const entries = entriesOf(value);
+      return Object.hasOwn(entries, field) || Array.isArray(entries["messages"]);
+    }
+  } catch {
+    // Not JSON.
+  }
+  return false;
 }
 
-function documentOf({ value, where }: JsonLine, field: string): Document {
+function* documentsOf(
+  content: string,
+  path: string,
+  field: string,
+  hint: string,
+): Generator<Document> {
+  for (const record of parseJsonRecords(content, path, hint)) yield documentOf(record, field);
+}
+
+function documentOf({ value, where }: JsonRecord, field: string): Document {
   if (typeof value === "string") return { text: value, where };
-  const entries: Readonly<Record<string, unknown>> =
-    typeof value === "object" && value !== null ? { ...value } : {};
+  const entries = entriesOf(value);
   const { [field]: text, messages } = entries;
   if (typeof text === "string") return { text, where };
-  if (isConversation(messages)) return { messages, where };
-  const found = typeof value === "object" ? Object.keys(entries).join(", ") : String(value);
+  if (Array.isArray(messages)) return { messages: readMessages(entries, where), where };
+  if (text !== undefined) throw unlike(where, field, "a text", text);
+  if (messages !== undefined) throw unlike(where, "messages", "a list of messages", messages);
+  const found = Object.keys(entries).join(", ") || nameOf(value);
   throw new FormatError(
     `${where}: expected a JSON string, the field "${field}" with text, or chat "messages", ` +
-      `got ${found || "nothing"}`,
+      `got ${found}`,
   );
 }
 
-function isConversation(value: unknown): value is ChatMessage[] {
-  return (
-    Array.isArray(value) &&
-    value.length > 0 &&
-    value.every(
-      (message: Partial<ChatMessage> | null) =>
-        typeof message?.role === "string" && typeof message.content === "string",
-    )
-  );
+function entriesOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
 }

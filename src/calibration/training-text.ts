@@ -18,7 +18,7 @@ export interface TrainingText {
 
 /**
  * Reads text to train on. Plain text is cut into windows as `loadCalibration` does it. Of files of
- * chat conversations (`.jsonl` with `messages`) each conversation is a window of its own, written
+ * chat conversations (JSON with `messages`) each conversation is a window of its own, written
  * by the model's template; only what the assistant says is to be predicted. What is longer than a
  * window is cut off.
  * @throws UsageError when there is too little, or plain text and conversations are mixed
@@ -31,8 +31,8 @@ export async function loadTrainingText(
 ): Promise<TrainingText> {
   const conversations: (readonly ChatMessage[])[] = [];
   let chats = 0;
-  for (const { path } of files) {
-    const found = await readConversations(path);
+  for (const file of files) {
+    const found = await readConversations(file);
     conversations.push(...(found ?? []));
     if (found) chats++;
   }
@@ -44,9 +44,12 @@ export async function loadTrainingText(
 }
 
 /** Reads a file of conversations; null if it is text. @throws FormatError when text follows them */
-async function readConversations(path: string): Promise<(readonly ChatMessage[])[] | null> {
+async function readConversations({
+  path,
+  field,
+}: CalibrationFile): Promise<(readonly ChatMessage[])[] | null> {
   const conversations: (readonly ChatMessage[])[] = [];
-  for (const document of await readDocuments(path, "joined")) {
+  for (const document of await readDocuments(path, "joined", field)) {
     if ("messages" in document) conversations.push(document.messages);
     else if (conversations.length === 0) return null;
     else throw new FormatError(`${document.where}: expected chat "messages", got text`);

@@ -1,9 +1,12 @@
 import type { Command } from "commander";
 import type { EvaluateOptions } from "../evaluation/evaluation.ts";
-import { choiceOption, positiveInteger } from "./options.ts";
+import { choiceOption, defined, positiveInteger } from "./options.ts";
 
 /** Options that say how a text is cut into windows. */
-export type WindowOptions = Pick<EvaluateOptions<string>, "window" | "protocol" | "maxWindows">;
+export type WindowOptions = Pick<
+  EvaluateOptions<string>,
+  "window" | "protocol" | "maxWindows" | "beyondContext"
+>;
 
 /** Adds the options that say how a text is cut into windows. */
 export function addWindowOptions(command: Command): Command {
@@ -16,5 +19,19 @@ export function addWindowOptions(command: Command): Command {
         "score all of each window, or its second half as llama.cpp does (default: windows)",
       ),
     )
-    .option("--max-windows <n>", "stop after this many windows", positiveInteger);
+    .option("--max-windows <n>", "stop after this many windows", positiveInteger)
+    .option(
+      "--beyond-context",
+      "allow windows longer than the context, on which the model was never trained",
+    );
+}
+
+/** Picks out what was said of windows. */
+export function windowOptions({
+  window,
+  protocol,
+  maxWindows,
+  beyondContext,
+}: WindowOptions): WindowOptions {
+  return defined({ window, protocol, maxWindows, beyondContext });
 }

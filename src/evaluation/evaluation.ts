@@ -33,10 +33,15 @@ export interface EvaluateTasksOptions<Model> extends MeasureOptions<Model>, Task
 
 /** A text to evaluate on, and perhaps tasks. */
 export interface EvaluateOptions<Model> extends MeasureOptions<Model>, TaskSelection {
-  /** Text file, tokenised once and cut into windows. */
+  /**
+   * Text file, tokenised once and cut into windows; of JSON, a document a line or an item, an empty
+   * line between them.
+   */
   readonly text: string;
   /** Tokens a window; by default 2048, or the model's context when that is shorter. */
   readonly window?: number | undefined;
+  /** Allow windows that are longer than the model's context, on which it was never trained. */
+  readonly beyondContext?: boolean | undefined;
   /**
    * `windows`: non-overlapping windows, BOS once at the start of the text, every prediction counts
    * (the protocol of the GPTQ papers). `second-half`: BOS in each window, only the second half
@@ -144,6 +149,11 @@ export interface TextMeasurement extends LossFigures {
   readonly protocol: "windows" | "second-half";
   readonly window: number;
   readonly windows: number;
+  /**
+   * The context of the model, where windows are longer: on positions from there on it was never
+   * trained.
+   */
+  readonly beyondContext?: number;
   /** Predictions that were scored. */
   readonly tokens: number;
   /**

@@ -3,7 +3,7 @@ import { createHasher, monotonicMs } from "../platform/node.ts";
 import { generateText } from "../runtime/generate.ts";
 import type { LanguageModel } from "../runtime/language-model.ts";
 import type { EvaluateOptions, Evaluation, LossFigures, TextMeasurement } from "./evaluation.ts";
-import { openWindows } from "./open-windows.ts";
+import { contextFigures, openWindows } from "./open-windows.ts";
 import { ScoreTotals } from "./score-totals.ts";
 import { scoreWindows } from "./score-windows.ts";
 
@@ -20,7 +20,8 @@ export interface MeasuredText
 /**
  * Measures a model on the windows of a text, and how far it is from an original that has the same
  * vocabulary and backend.
- * @throws UsageError when the text is shorter than one window
+ * @throws UsageError when the text is shorter than one window, or windows are longer than the
+ * model's context without `beyondContext`
  * @throws NumericError when the model's logits are not numbers
  */
 export async function measureText(
@@ -57,6 +58,7 @@ export async function measureText(
       protocol,
       window: length,
       windows: windows.length,
+      ...contextFigures(length, model.config.contextLength),
       tokens: totals.tokens,
       tokensSha256: hashTokens(windows),
       ...totals.figures,

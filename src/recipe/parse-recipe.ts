@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { expectWithinContext } from "../calibration/windows.ts";
 import { type MethodId, methods } from "../methods/index.ts";
 import type { Method, MethodRole } from "../methods/define-method.ts";
 import { grids } from "../quant/grids/index.ts";
@@ -160,16 +161,8 @@ export function settleCalibration(
 ): Recipe["calibration"] {
   if (!calibration) return null;
   const { window = Math.min(usualWindow, contextLength) } = calibration;
-  if (window <= contextLength) return { ...calibration, window };
-  throw new UsageError(
-    `calibration windows of ${window} tokens are longer than the model's context ` +
-      `of ${contextLength}`,
-    {
-      hint: `use \`window: ${contextLength}\` or less`,
-      field: "calibration.window",
-      value: window,
-    },
-  );
+  expectWithinContext(window, contextLength, "calibration.window");
+  return { ...calibration, window };
 }
 
 function expectCalibration(what: string, { calibration }: Pick<ParsedRecipe, "calibration">): void {

@@ -3,6 +3,7 @@ import { qualities } from "../evaluation/figures.ts";
 import type { ComparedFigure, ModelComparison } from "../evaluation/comparison/model-comparison.ts";
 import { halfWidth, usualLevel } from "../evaluation/statistics/interval.ts";
 import { describeDifference, describeRange } from "./describe-difference.ts";
+import { describeBeyond } from "./describe-beyond.ts";
 import { formatSpread } from "./format-figure.ts";
 import { formatPlural, printable } from "./format.ts";
 import { modelName } from "./model-name.ts";
@@ -40,7 +41,7 @@ export function formatComparedFigures(comparison: ModelComparison, layout: Layou
 /** Says of each figure what the data support, and below what the verdicts mean. */
 export function describeComparison(comparison: ModelComparison): string[] {
   const names = namesOf(comparison);
-  const { figures, windows, items } = comparison;
+  const { figures, windows, items, beyondContext } = comparison;
   const units = [
     ...(windows > 0 ? [formatPlural(windows, "window")] : []),
     ...(items > 0 ? [formatPlural(items, "item")] : []),
@@ -49,6 +50,7 @@ export function describeComparison(comparison: ModelComparison): string[] {
     figures.length > 1 ? `, p values corrected for ${figures.length} figures (Holm)` : "";
   return [
     ...figures.map((figure) => printable(sentenceOf(figure, names))),
+    ...(beyondContext === undefined ? [] : [`windows ${describeBeyond(beyondContext)}`]),
     `95 % intervals and p values by paired bootstrap over ${units}${family}`,
   ];
 }

@@ -37,15 +37,13 @@ export async function measurePoint(
   const texts: TextFigures[] = [];
   let tokensPerSecond: number | null = null;
   for (const [index, text] of evaluation.texts.entries()) {
-    const { file, window, maxWindows, protocol } = text;
+    const { file, ...choice } = text;
     const name = baseName(file);
     const sha256 = await hashes.sha256(file);
     const measured = await original?.measure(text, sha256, signal);
     const { figures, ...found } = await measureText(model, {
       text: file,
-      window,
-      maxWindows,
-      protocol,
+      ...choice,
       against: original?.model,
       measured,
       // The speed is the same whatever the text.

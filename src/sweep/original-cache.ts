@@ -64,7 +64,7 @@ export class Original {
 
   /** Returns the measurement of the original on a text, whose file has this hash. */
   async measure(
-    { file: text, window, maxWindows, protocol }: EvaluationText,
+    { file: text, window, maxWindows, protocol, beyondContext }: EvaluationText,
     textHash: string,
     signal: AbortSignal,
   ): Promise<TeacherMeasurement> {
@@ -72,8 +72,8 @@ export class Original {
     const known = this.measured.get(key);
     if (known) return known;
     const statesFile = `${this.prefix}-${key}.safetensors`;
-    const options = { text, window, maxWindows, protocol, statesFile, signal };
-    const measured = await measureTeacher(this.model, options);
+    const choice = { text, window, maxWindows, protocol, beyondContext };
+    const measured = await measureTeacher(this.model, { ...choice, statesFile, signal });
     this.measured.set(key, measured);
     return measured;
   }

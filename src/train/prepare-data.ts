@@ -1,10 +1,10 @@
+import { expectWithinContext } from "../calibration/windows.ts";
 import { copyFile, exists, joinPath } from "../platform/node.ts";
 import { listSidecarFiles } from "../formats/sidecar-files.ts";
 import { trainByteLevelTokenizer, writeTokenizer } from "../tokenizers/byte-level-tokenizer.ts";
 import { loadTokenizer } from "../tokenizers/load-tokenizer.ts";
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
 import { type Windows, windowsOver } from "../training/token-batches.ts";
-import { UsageError } from "../util/errors.ts";
 import type { TrainConfig } from "./pretrain-config.ts";
 import { readTexts, tokenize } from "./tokenize-texts.ts";
 
@@ -42,7 +42,8 @@ export async function prepareData(sources: DataSources): Promise<TrainingData> {
   const { config, contextLength, report, signal } = sources;
   const { files, documents, window, stride } = config.data;
   const length = window ?? Math.min(usualWindow, contextLength);
-  expectContext(length, contextLength);
+  const orElse = ", or a larger max_position_embeddings";
+  expectWithinContext(length, contextLength, "data.window", orElse);
   report("reading text");
   const texts = await readAll(files, documents);
   const heldOut = await readAll(config.validation?.files ?? [], documents);
@@ -56,19 +57,6 @@ export async function prepareData(sources: DataSources): Promise<TrainingData> {
     textTokens: tokens.length,
     validation: held ? windowsOver(held, length) : null,
   };
-}
-
-/** Refuses windows that are longer than the model's context. @throws UsageError */
-function expectContext(window: number, contextLength: number): void {
-  if (window <= contextLength) return;
-  throw new UsageError(
-    `windows of ${window} tokens are longer than the model's context of ${contextLength}`,
-    {
-      hint: `use \`window: ${contextLength}\` or less, or a larger max_position_embeddings`,
-      field: "data.window",
-      value: window,
-    },
-  );
 }
 
 async function readAll(

@@ -40,7 +40,7 @@ const tokenizerSchema = z.strictObject({
 });
 
 const dataSchema = z.strictObject({
-  /** Documents are split by `<|doc|>` lines; `.jsonl` has one a line, in the field `text`. */
+  /** Documents are split by `<|doc|>` lines; JSON has one a line or an item, in the field `text`. */
   files: field(z.array(text).default([]), "Training text or JSONL", { flag: "text", unit: "file" }),
   /**
    * `separate`: each document has the start token in front and the end token behind it (default).

@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import { expect } from "vitest";
+import { readJoinedText } from "../../src/calibration/read-joined-text.ts";
 import { evaluationWindows } from "../../src/calibration/windows.ts";
 import {
   evaluate,
@@ -100,7 +100,7 @@ async function statesOf(
 ): Promise<Float32Array[]> {
   const { model, blocks, tokenizer } = loaded;
   const cut = { window: windows.window, maxWindows: windows.samples, protocol: "windows" } as const;
-  const rows = evaluationWindows(readFileSync(text, "utf8"), tokenizer, cut);
+  const rows = evaluationWindows(await readJoinedText(text, tokenizer), tokenizer, cut);
   let hidden = model.embed(loaded.tokens(rows.map(({ ids }) => ids)));
   const states: Float32Array[] = [];
   for (const block of blocks) {

@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fewbitHere, noSharedData, sharedData } from "./cli-process.ts";
 
@@ -144,11 +145,11 @@ describe.skipIf(noSharedData)(
         "more calibration than the text has",
         [
           "--calibration",
-          sharedData("models/babyllama-tok105/config.json"),
+          fileURLToPath(new URL("../../CONTRIBUTING.md", import.meta.url)),
           "--window",
           "64",
           "--samples",
-          "64",
+          "6400",
         ],
         2,
         /window/,
@@ -189,6 +190,22 @@ describe.skipIf(noSharedData)(
       const { code, stderr } = await fewbitHere(["eval", model, "--text", text, "--quiet"]);
       expect(code).not.toBe(0);
       expect(stderr).toMatch(/^error {2}/);
+    });
+
+    test.each([
+      [["--window", "257"], /context of 256\n {7}use --window 256 or less, or .*--beyond-context/],
+      [["--window", "2", "--protocol", "second-half"], /no prediction in its second half/],
+    ])("windows that cannot be measured are refused: %j", async (words, message) => {
+      const text = fileURLToPath(new URL("../../CONTRIBUTING.md", import.meta.url));
+      const on = ["--text", text, "--max-windows", "2", "--quiet"];
+      for (const command of [
+        ["eval", model],
+        ["compare", model, model],
+      ]) {
+        const { code, stdout, stderr } = await fewbitHere([...command, ...on, ...words]);
+        expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+        expect(stderr).toMatch(message);
+      }
     });
 
     test("a prompt and tokens beyond the context are refused with what is possible", async () => {

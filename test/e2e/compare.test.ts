@@ -41,6 +41,16 @@ describe("fewbit compare", () => {
     }
   });
 
+  test("says so where windows are beyond the context", async () => {
+    const words = ["--text", text, "--window", "300", "--max-windows", "3", "--beyond-context"];
+    const compared = await fewbitHere(["compare", original, ternary, ...words]);
+    expect(compared.stdout).toContain("positions from 256 on were never trained");
+    const on = [...words, "--speed-tokens", "0"];
+    const { code, stdout } = await fewbitHere(["eval", ternary, ...on]);
+    expect(code).toBe(0);
+    expect(stdout.replace(/\s+/g, " ")).toContain("positions from 256 on were never trained");
+  });
+
   test("with an original, says which is nearer to it", async () => {
     const other = builtin("checkpoints/w1-elastic");
     const words = ["compare", ternary, other, "--against", original, ...onText, "--json"];

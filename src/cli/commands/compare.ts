@@ -23,7 +23,7 @@ import {
   type TaskOptions,
 } from "../task-options.ts";
 import { Terminal } from "../terminal.ts";
-import { addWindowOptions, type WindowOptions } from "../window-options.ts";
+import { addWindowOptions, type WindowOptions, windowOptions } from "../window-options.ts";
 
 interface Options extends VerbosityOptions, ComputeOptions, TaskOptions, WindowOptions {
   readonly text?: string;
@@ -66,8 +66,8 @@ async function runCompare(
   io: Io,
 ): Promise<void> {
   const terminal = new Terminal(io, options);
-  const { window, protocol, maxWindows, against } = options;
-  expectSubject(options, { window, protocol, maxWindows, against }, "compare");
+  const { against } = options;
+  expectSubject(options, { ...windowOptions(options), against }, "compare");
   terminal.notes(["", ...announce(models, options, terminal)]);
   const comparison = await interruptible(terminal, whenStopped, (signal) =>
     measure(models, options, terminal, signal),
@@ -88,10 +88,11 @@ async function measure(
   signal: AbortSignal,
 ): Promise<ModelComparison> {
   const { compare } = await import("../../index.ts");
-  const { text, window, protocol, maxWindows, against, threads, backend } = options;
+  const { text, against, threads, backend } = options;
   const display = new EvaluationDisplay(terminal);
   return compare(a, b, {
-    ...defined({ text, window, protocol, maxWindows, against, threads, backend }),
+    ...windowOptions(options),
+    ...defined({ text, against, threads, backend }),
     ...readTaskOptions(options),
     products: options.fast ? "fast" : "exact",
     signal,

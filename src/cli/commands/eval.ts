@@ -6,6 +6,7 @@ import { allFigures, figures } from "../../evaluation/figures.ts";
 import { formatEvaluationTable, variantsOf } from "../../report/evaluation-table.ts";
 import { formatCount, formatDuration, printable } from "../../report/format.ts";
 import { figureText, spreadText } from "../../report/format-figure.ts";
+import { describeBeyond } from "../../report/describe-beyond.ts";
 import { modelName } from "../../report/model-name.ts";
 import { joinParts } from "../../report/plan-summary.ts";
 import { withoutAnswers } from "../../report/without-answers.ts";
@@ -29,7 +30,7 @@ import {
   type TaskOptions,
 } from "../task-options.ts";
 import { Terminal } from "../terminal.ts";
-import { addWindowOptions, type WindowOptions } from "../window-options.ts";
+import { addWindowOptions, type WindowOptions, windowOptions } from "../window-options.ts";
 
 interface Options extends VerbosityOptions, ComputeOptions, TaskOptions, WindowOptions {
   readonly text?: string;
@@ -73,8 +74,8 @@ export function defineEval(command: Command, io: Io): void {
 
 async function runEval(model: string, options: Options, io: Io): Promise<void> {
   const terminal = new Terminal(io, options);
-  const { window, protocol, maxWindows, speedTokens } = options;
-  expectSubject(options, { window, protocol, maxWindows, speedTokens }, "eval");
+  const { speedTokens } = options;
+  expectSubject(options, { ...windowOptions(options), speedTokens }, "eval");
   terminal.notes(["", ...announce(model, options, terminal), ""]);
   const evaluation = await interruptible(terminal, whenStopped, (signal) =>
     measure(model, options, terminal, signal),
@@ -93,7 +94,7 @@ async function measure(
   signal: AbortSignal,
 ): Promise<Evaluation | TaskEvaluation> {
   const { evaluate } = await import("../../index.ts");
-  const { text, window, protocol, maxWindows, against, speedTokens, threads, backend } = options;
+  const { text, against, speedTokens, threads, backend } = options;
   const display = new EvaluationDisplay(terminal);
   const common = {
     ...defined({ against, threads, backend }),
@@ -108,7 +109,8 @@ async function measure(
   return evaluate(model, {
     ...common,
     text,
-    ...defined({ window, protocol, maxWindows, speedTokens }),
+    ...windowOptions(options),
+    ...defined({ speedTokens }),
     onProgress: display.showText,
   });
 }
@@ -153,7 +155,9 @@ function footer(evaluation: Evaluation | TaskEvaluation, terminal: Terminal): st
     return text === null ? [] : [`${figureName(figure)} ${text}`];
   });
   const file = `whole file ${figureText(figures["file-bits"], evaluation)} bits/weight`;
-  return joinParts([file, ...below], terminal.resultLayout);
+  const context = "beyondContext" in evaluation ? evaluation.beyondContext : undefined;
+  const beyond = context === undefined ? [] : [`windows ${describeBeyond(context)}`];
+  return joinParts([file, ...below, ...beyond], terminal.resultLayout);
 }
 
 /** Says why an average that was asked for is not among the results. */

@@ -7,7 +7,7 @@ import { describeSizes } from "../describe-sizes.ts";
 import { evaluateModel } from "../evaluate.ts";
 import { openTasks, scoreTasks } from "../evaluate-tasks.ts";
 import type { ComparedModel, CompareOptions, ModelComparison } from "./model-comparison.ts";
-import { defaultWindow, openWindows, type WindowChoice } from "../open-windows.ts";
+import { contextFigures, defaultWindow, openWindows, type WindowChoice } from "../open-windows.ts";
 import type { Task } from "../tasks/task.ts";
 
 /**
@@ -35,6 +35,7 @@ export async function compareModels(
     b: describe(b),
     original: options.against?.source ?? null,
     windows: first.text?.windowLosses.length ?? 0,
+    ...contextFigures(choice?.window ?? 0, shorterContext(a, b)),
     items: tasks.reduce((sum, { items }) => sum + items.length, 0),
     figures: compareFigures(first, second),
     elapsedMs: monotonicMs() - startedMs,
@@ -59,13 +60,14 @@ async function measure(
 async function shareWindows(
   a: LanguageModel,
   b: LanguageModel,
-  { text = "", window, protocol, maxWindows }: CompareOptions<LanguageModel>,
+  { text = "", window, protocol, maxWindows, beyondContext }: CompareOptions<LanguageModel>,
 ): Promise<WindowChoice> {
   const shared: WindowChoice = {
     text,
     window: window ?? Math.min(defaultWindow(a, protocol), defaultWindow(b, protocol)),
     protocol,
     maxWindows,
+    beyondContext,
   };
   const [ofA, ofB] = [await openWindows(a, shared), await openWindows(b, shared)];
   if (!sameTokens(ofA.windows, ofB.windows)) {
@@ -87,6 +89,10 @@ async function shareWindows(
     });
   }
   return shared;
+}
+
+function shorterContext(a: LanguageModel, b: LanguageModel): number {
+  return Math.min(a.config.contextLength, b.config.contextLength);
 }
 
 function sameTokens(a: readonly EvaluationWindow[], b: readonly EvaluationWindow[]): boolean {

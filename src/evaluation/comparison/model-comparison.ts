@@ -55,6 +55,11 @@ export interface ModelComparison {
   readonly original: string | null;
   /** Windows of the text; 0 without one. */
   readonly windows: number;
+  /**
+   * The shorter context of the two, where windows are longer: on positions from there on the model
+   * was never trained.
+   */
+  readonly beyondContext?: number;
   /** Items of all tasks. */
   readonly items: number;
   readonly figures: readonly ComparedFigure[];

@@ -43,6 +43,15 @@ describe("openTask", () => {
     await expect(openTask(fileOf(good, line))).rejects.toThrow(message);
   });
 
+  it("reads one array as it reads lines, by name too, and counts its items in errors", async () => {
+    const path = join(folder, "colours.json");
+    writeFileSync(path, `[\n${good},\n${good}\n]`);
+    const { items } = await openTask(path);
+    expect(items).toEqual((await openTask(fileOf(good, good))).items);
+    writeFileSync(join(folder, "boolq.json"), '[{"query": "Passage: a", "choices": 1}]');
+    await expect(openTask("boolq", { tasksFrom: folder })).rejects.toThrow(/boolq\.json, item 1: /);
+  });
+
   it("refuses an empty file", async () => {
     await expect(openTask(fileOf("", ""))).rejects.toThrow(/it is empty/);
   });

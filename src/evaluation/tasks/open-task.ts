@@ -107,8 +107,10 @@ async function findFile(
     });
   }
   for (const file of files) {
-    const path = `${folder}/${file}.jsonl`;
-    if (await exists(path)) return path;
+    for (const ending of ["jsonl", "ndjson", "json"]) {
+      const path = `${folder}/${file}.${ending}`;
+      if (await exists(path)) return path;
+    }
   }
   throw new UsageError(`${folder} has no data for the task ${id}`, {
     hint:

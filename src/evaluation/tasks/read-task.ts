@@ -1,13 +1,13 @@
 import { readText, sha256 } from "../../platform/node.ts";
 import { FormatError } from "../../util/errors.ts";
-import { parseJsonLines } from "../../util/json-lines.ts";
+import { parseJsonRecords } from "../../util/json-records.ts";
 import type { TaskDefinition } from "./define-task.ts";
 import type { Task } from "./task.ts";
 import { TaskRecord } from "./task-record.ts";
 
 /**
- * Reads a task from a file of JSON lines, an item each, in a shape that the definition knows; empty
- * lines are skipped.
+ * Reads a task from a file of JSON lines, an item each, or of one array, in a shape that the
+ * definition knows; empty lines are skipped.
  * @throws FormatError that names line and field, when the file is missing or a line is not such an
  * item
  */
@@ -18,7 +18,11 @@ export async function readTask(
 ): Promise<Task> {
   const text = await readText(path);
   const { example, rule, normalized } = definition;
-  const lines = parseJsonLines(text, path, "a task file has one item a line");
+  const lines = parseJsonRecords(
+    text,
+    path,
+    "a task file has one JSON item a line, or all in one array",
+  );
   const items = Array.from(lines, (line) => definition.read(new TaskRecord(line, example)));
   if (items.length === 0) throw new FormatError(`${path}: expected items, one a line; it is empty`);
   return { name, items, rule, normalized, shots: 0, limited: false, sha256: sha256(text) };

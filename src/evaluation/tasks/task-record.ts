@@ -1,5 +1,5 @@
 import { FormatError } from "../../util/errors.ts";
-import type { JsonLine } from "../../util/json-lines.ts";
+import type { JsonRecord } from "../../util/json-records.ts";
 
 /** Characters of a wrong value that an error shows. */
 const longestShown = 60;
@@ -12,7 +12,7 @@ export class TaskRecord {
   private readonly example: string;
 
   /** `example` is a line as it should be, for the hints of errors. */
-  constructor({ value, where }: JsonLine, example: string) {
+  constructor({ value, where }: JsonRecord, example: string) {
     this.where = where;
     this.example = example;
     this.fields = typeof value === "object" && value !== null ? { ...value } : {};

@@ -1,4 +1,5 @@
 import type { PointRecord, SweepResults } from "../../sweep/results/sweep-results.ts";
+import { describeBeyond } from "../describe-beyond.ts";
 import { formatBytes, formatCount, formatDuration, formatPlural } from "../format.ts";
 
 /** A fact about how something was measured. */
@@ -46,8 +47,9 @@ export function factsOf(results: SweepResults): Fact[] {
       text:
         `${text.name}: ${formatPlural(text.windows, "window")} of ${text.window} tokens, ` +
         `${formatCount(text.tokens)} predicted tokens, ` +
-        `${text.protocol === "windows" ? "all" : "second half"} of each window scored ` +
-        `(SHA-256 ${text.sha256.slice(0, 12)}…)`,
+        `${text.protocol === "windows" ? "all" : "second half"} of each window scored` +
+        (text.beyondContext === undefined ? "" : `, ${describeBeyond(text.beyondContext)}`) +
+        ` (SHA-256 ${text.sha256.slice(0, 12)}…)`,
     })),
     ...tasks.map((task) => ({
       name: "task",

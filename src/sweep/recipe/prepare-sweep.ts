@@ -24,7 +24,7 @@ import type { ExpandedPoint } from "./expanded-point.ts";
 import { readGivenCheckpoints } from "./given-checkpoints.ts";
 import { FileHashes, identifyPoint, learnedFiles } from "./identify-points.ts";
 import { hashCheckpoint } from "../../run/identity.ts";
-import { checkSamples } from "./check-samples.ts";
+import { checkContext } from "./check-context.ts";
 import { pointCommand } from "./point-command.ts";
 import { parseSweepRecipe } from "./parse-sweep-recipe.ts";
 import {
@@ -111,7 +111,7 @@ async function identify(
       } catch (error) {
         throw faultAt(path, error);
       }
-      await checkSamples(each.work.evaluation, model.directory);
+      await checkContext(each.work.evaluation, model.directory);
       models.set(each.work.model, model);
       originals.set(model.source, model.hash);
     }

@@ -88,6 +88,10 @@ const textSchema = z.strictObject({
   window: z.int().min(2).optional().describe("Tokens a window"),
   maxWindows: count.optional().describe("Stop after so many windows"),
   protocol: z.enum(["windows", "second-half"]).optional(),
+  beyondContext: z
+    .boolean()
+    .optional()
+    .describe("Allow windows longer than a model's context, on which it was never trained"),
 });
 
 const samplesSchema = z

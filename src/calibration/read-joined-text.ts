@@ -1,0 +1,36 @@
+import { applyChatTemplate } from "../tokenizers/chat-template.ts";
+import type { Tokenizer } from "../tokenizers/tokenizer.ts";
+import { readDocuments } from "./read-documents.ts";
+
+/** The documents of a file as one text. */
+export interface JoinedText {
+  readonly text: string;
+  /** The text does not bring its start token itself, as chat templates write it. */
+  readonly needsStart: boolean;
+}
+
+/**
+ * Reads a file as one text, with an empty line between its documents; chat conversations are
+ * written by the model's template, one after the other.
+ * @param field what the text of a JSON document stands in; default `text`
+ * @throws FormatError when the file is missing or malformed; UnsupportedError for conversations
+ * when the model has no chat template
+ */
+export async function readJoinedText(
+  path: string,
+  tokenizer: Tokenizer,
+  field?: string,
+): Promise<JoinedText> {
+  const texts: string[] = [];
+  let chats = 0;
+  for (const document of await readDocuments(path, "joined", field)) {
+    if ("text" in document) texts.push(document.text);
+    else {
+      chats++;
+      texts.push(applyChatTemplate(tokenizer, document.messages, { addGenerationPrompt: false }));
+    }
+  }
+  const { bosToken } = tokenizer;
+  const bringsStart = chats > 0 && bosToken !== null && texts[0].startsWith(bosToken);
+  return { text: texts.join(chats === texts.length ? "" : "\n\n"), needsStart: !bringsStart };
+}
