@@ -7,6 +7,7 @@
  *   npm run reference -- tokenizers --golden         stores answers for npm test
  *
  * Needs a Python with the packages of tools/reference/requirements.txt: $FEWBIT_PYTHON, or python3.
+ * Subjects that need more (configs: torch, which is large) are skipped unless they are asked for.
  */
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -30,12 +31,12 @@ const { values, positionals } = parseArgs({
   },
 });
 const [count, seed] = [Number(values.count), Number(values.seed)];
+const python = process.env.FEWBIT_PYTHON ?? "python3";
 /** Differences that are printed in full. */
 const mostShown = 10;
 
 function askPython(subject: Subject, cases: readonly Json[]): ReferenceAnswers {
   const script = fileURLToPath(new URL(`reference/answer_${subject.name}.py`, import.meta.url));
-  const python = process.env.FEWBIT_PYTHON ?? "python3";
   const { status, stdout, error } = spawnSync(python, [script], {
     input: JSON.stringify(cases),
     encoding: "utf8",
@@ -46,6 +47,15 @@ function askPython(subject: Subject, cases: readonly Json[]): ReferenceAnswers {
   if (status !== 0) throw new Error(`${python} ${script} ended with exit code ${status}`);
   const { versions, answers } = JSON.parse(stdout);
   return { seed, versions, cases, answers };
+}
+
+/** Packages of a subject that the Python lacks. */
+function missingPackages({ packages }: Subject): string[] {
+  const script =
+    "import importlib.util, sys\nprint(*[n for n in sys.argv[1:] if not importlib.util.find_spec(n)])";
+  const { stdout, error } = spawnSync(python, ["-c", script, ...packages], { encoding: "utf8" });
+  if (error) throw error;
+  return stdout.split(/\s+/).filter((name) => name !== "");
 }
 
 function show(subject: Subject, differences: readonly Difference[]): void {
@@ -65,6 +75,11 @@ if (unknown.length > 0) {
   throw new Error(`no subject is called ${unknown.join(", ")}; there are ${names}`);
 }
 for (const subject of chosen) {
+  const missing = missingPackages(subject);
+  if (missing.length > 0 && positionals.length === 0) {
+    console.log(`${subject.name}: skipped, there is no ${missing.join(", ")}`);
+    continue;
+  }
   const cases = makeCases(subject, values.golden ? subject.goldenCases : count, seed);
   const reference = askPython(subject, cases);
   const versions = Object.entries(reference.versions).map((pair) => pair.join(" "));

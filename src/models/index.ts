@@ -1,14 +1,23 @@
 import { FormatError, UnsupportedError } from "../util/errors.ts";
 import type { Architecture } from "./architecture.ts";
-import { type DecoderConfig, parseDecoderFields } from "./decoder-config.ts";
+import type { DecoderConfig } from "./decoder-config.ts";
+import { parseDecoderFields } from "./decoder-fields.ts";
 import { llama } from "./llama.ts";
+import { ministral } from "./ministral.ts";
 import { mistral } from "./mistral.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen3 } from "./qwen3.ts";
 import { smollm3 } from "./smollm3.ts";
 
 /** All architectures that fewbit runs, one line each. */
-export const architectures: readonly Architecture[] = [llama, mistral, qwen2, qwen3, smollm3];
+export const architectures: readonly Architecture[] = [
+  llama,
+  mistral,
+  ministral,
+  qwen2,
+  qwen3,
+  smollm3,
+];
 
 /**
  * Finds the architecture of a parsed `config.json` by its `model_type`.

@@ -1,14 +1,45 @@
+import { FormatError, UnsupportedError } from "../util/errors.ts";
 import type { Architecture } from "./architecture.ts";
-import { biasesOf, decoderConfig, uniformLayers } from "./decoder-config.ts";
+import { biasesOf, decoderConfig } from "./decoder-config.ts";
+import type { DecoderFields } from "./decoder-fields.ts";
+import { checkLayerTypes } from "./layer-windows.ts";
 
-/** Llama 1, 2 and 3.x, and what took over their shape: SmolLM, SmolLM2, TinyLlama. */
+/**
+ * Llama 1, 2 and 3.x, and what took over their shape: SmolLM, SmolLM2, TinyLlama. It has no windows:
+ * a `sliding_window` means nothing, and blocks that `layer_types` let slide are refused.
+ */
 export const llama: Architecture = {
   modelType: "llama",
   title: "Llama",
-  configure: (fields) =>
-    decoderConfig(fields, {
+  hasWindows: false,
+  configure(fields) {
+    expectWholeHeads(fields);
+    expectFullAttention(checkLayerTypes(fields));
+    return decoderConfig(fields, {
       biases: biasesOf(fields),
       headNorms: false,
-      layers: uniformLayers(fields),
-    }),
+      layers: Array.from({ length: fields.num_hidden_layers }, () => ({
+        rope: true,
+        window: null,
+      })),
+    });
+  },
 };
+
+function expectWholeHeads(fields: DecoderFields): void {
+  const { hidden_size: hiddenSize, num_attention_heads: heads, head_dim: headDim } = fields;
+  if ((headDim ?? null) !== null || hiddenSize % heads === 0) return;
+  throw new FormatError(
+    `config.json: hidden_size ${hiddenSize} is not a multiple of num_attention_heads ${heads}`,
+  );
+}
+
+/** @throws UnsupportedError where `layer_types` ask for what no program gives a Llama in all passes */
+function expectFullAttention(types: readonly string[] | null): void {
+  const sliding = types?.indexOf("sliding_attention") ?? -1;
+  if (sliding === -1) return;
+  throw new UnsupportedError(
+    `config.json: layer_types[${sliding}] slides, but a llama has no sliding blocks`,
+    { hint: 'if the model was trained with a window, its model_type is "mistral"' },
+  );
+}

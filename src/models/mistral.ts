@@ -1,21 +1,24 @@
 import type { Architecture } from "./architecture.ts";
-import { decoderConfig, uniformLayers } from "./decoder-config.ts";
+import { decoderConfig } from "./decoder-config.ts";
+import { layerWindows } from "./layer-windows.ts";
 
 /**
- * Mistral: Llama with a sliding window in every block (paper: arXiv 2310.06825). A null
- * `sliding_window` means none; where the field is missing it is 4096, as transformers has it.
+ * Mistral: Llama with a sliding window in every block (paper: arXiv 2310.06825), or in those that
+ * `layer_types` name (Ministral). A null `sliding_window` means none; where the field is missing it
+ * is 4096, as transformers has it.
  */
 export const mistral: Architecture = {
   modelType: "mistral",
   title: "Mistral",
-  configure: (fields) =>
-    decoderConfig(fields, {
+  hasWindows: true,
+  configure(fields) {
+    const window = fields.sliding_window === undefined ? 4096 : fields.sliding_window;
+    const windows = layerWindows(fields, { window, slides: () => true });
+    return decoderConfig(fields, {
       biases: { qkv: false, output: false, mlp: false },
       headNorms: false,
-      layers: uniformLayers(
-        fields,
-        fields.sliding_window === undefined ? 4096 : fields.sliding_window,
-      ),
+      layers: windows.map((window) => ({ rope: true, window })),
       defaults: { kvHeads: 8, contextLength: 131_072 },
-    }),
+    });
+  },
 };

@@ -1,5 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { UnsupportedError } from "../util/errors.ts";
 
 /** Llama 3's stretching of low frequencies (the `rope_type: "llama3"` of Hugging Face configs). */
 export interface Llama3RopeScaling {
@@ -20,6 +21,41 @@ export interface LinearRopeScaling {
   readonly factor: number;
 }
 
+/**
+ * YaRN: channels that turn often within the original context stay, those that turn seldom are
+ * stretched, those between are blended; cosines and sines are scaled. Paper: arXiv 2309.00071.
+ */
+export interface YarnRopeScaling {
+  readonly kind: "yarn";
+  readonly factor: number;
+  /** Context length the model was first trained with, in tokens. */
+  readonly originalContext: number;
+  /** Channels that turn at least as often within the original context stay (paper: beta). */
+  readonly fastRotations: number;
+  /** Channels that turn at most as often are stretched whole (paper: alpha). */
+  readonly slowRotations: number;
+  /** Whether the bounds are rounded outwards to whole channels. */
+  readonly wholeChannels: boolean;
+  /** What cosines and sines are multiplied by; null for the paper's, of the factor. */
+  readonly attentionFactor: number | null;
+  /** Weights of the logarithm in a quotient of two such factors (DeepSeek); 0 for none. */
+  readonly magnitudes: { readonly some: number; readonly all: number };
+}
+
+/** NTK scaling that begins beyond the context: up to there positions are used as they are. */
+export interface DynamicRopeScaling {
+  readonly kind: "dynamic";
+  /** Longest sequence that is left as it is, in tokens. */
+  readonly context: number;
+}
+
+/** Ways to make positions reach further than a model was trained for. */
+export type RopeScaling =
+  | LinearRopeScaling
+  | Llama3RopeScaling
+  | YarnRopeScaling
+  | DynamicRopeScaling;
+
 /** How positions become rotations. */
 export interface RopeConfig {
   /** Base of the wavelengths. */
@@ -27,7 +63,7 @@ export interface RopeConfig {
   /** Width of a head; all of it is rotated. */
   readonly headDim: number;
   /** Absent means that positions are used as they are. */
-  readonly scaling?: LinearRopeScaling | Llama3RopeScaling;
+  readonly scaling?: RopeScaling;
 }
 
 /**
@@ -36,42 +72,91 @@ export interface RopeConfig {
  * at long contexts the rounding of the frequency shows in the angle. Paper: RoFormer, arXiv
  * 2104.09864.
  */
-export function inverseFrequencies(config: RopeConfig): Float32Array {
-  const { theta, headDim, scaling } = config;
-  const frequencies = new Float32Array(headDim / 2);
-  for (let i = 0; i < frequencies.length; i++) {
-    const frequency = Math.fround(1 / Math.fround(theta ** Math.fround((2 * i) / headDim)));
-    frequencies[i] = scaling ? scaleFrequency(frequency, scaling) : frequency;
-  }
-  return frequencies;
+export function inverseFrequencies({ theta, headDim, scaling }: RopeConfig): Float32Array {
+  const powers = Float32Array.from({ length: headDim / 2 }, (_, i) =>
+    Math.fround(theta ** Math.fround((2 * i) / headDim)),
+  );
+  if (scaling?.kind === "yarn") return blendFrequencies(powers, theta, scaling);
+  return powers.map((power) => {
+    const frequency = Math.fround(1 / power);
+    if (scaling?.kind === "linear") return frequency / scaling.factor;
+    return scaling?.kind === "llama3" ? stretchFrequency(frequency, scaling) : frequency;
+  });
 }
 
-function scaleFrequency(frequency: number, scaling: LinearRopeScaling | Llama3RopeScaling): number {
-  if (scaling.kind === "linear") return frequency / scaling.factor;
+/** Returns what cosines and sines are multiplied by. */
+export function attentionScale({ scaling }: RopeConfig): number {
+  if (scaling?.kind !== "yarn") return 1;
+  const { factor, attentionFactor, magnitudes } = scaling;
+  if (attentionFactor !== null) return attentionFactor;
+  const magnitude = (weight: number) => (factor <= 1 ? 1 : 0.1 * weight * Math.log(factor) + 1);
+  const { some, all } = magnitudes;
+  return some !== 0 && all !== 0 ? magnitude(some) / magnitude(all) : magnitude(1);
+}
+
+function stretchFrequency(frequency: number, scaling: Llama3RopeScaling): number {
   const { factor, lowFrequencyFactor, highFrequencyFactor, originalContext } = scaling;
   const wavelength = (2 * Math.PI) / frequency;
-  if (wavelength < originalContext / highFrequencyFactor) return frequency;
   if (wavelength > originalContext / lowFrequencyFactor) return frequency / factor;
+  if (wavelength < originalContext / highFrequencyFactor) return frequency;
   const kept =
     (originalContext / wavelength - lowFrequencyFactor) /
     (highFrequencyFactor - lowFrequencyFactor);
   return ((1 - kept) * frequency) / factor + kept * frequency;
 }
 
+function blendFrequencies(
+  powers: Float32Array,
+  theta: number,
+  scaling: YarnRopeScaling,
+): Float32Array {
+  const { factor, originalContext, wholeChannels } = scaling;
+  const width = 2 * powers.length;
+  const channelOf = (rotations: number) =>
+    (width * Math.log(originalContext / (rotations * 2 * Math.PI))) / (2 * Math.log(theta));
+  const [fast, slow] = [channelOf(scaling.fastRotations), channelOf(scaling.slowRotations)];
+  const low = Math.max(wholeChannels ? Math.floor(fast) : fast, 0);
+  const high = Math.min(wholeChannels ? Math.ceil(slow) : slow, width - 1);
+  const span = low === high ? 0.001 : high - low;
+  return powers.map((power, i) => {
+    const stretched = Math.fround(Math.min(Math.max((i - low) / span, 0), 1));
+    const kept = Math.fround(1 - stretched);
+    const frequencyKept = Math.fround(1 / power);
+    const frequencyStretched = Math.fround(1 / Math.fround(factor * power));
+    return Math.fround(frequencyStretched * Math.fround(1 - kept)) + frequencyKept * kept;
+  });
+}
+
 /** Cosines and sines of all positions so far, `[positions, headDim / 2]` f32; grown on demand. */
 export class RopeTables {
   private readonly backend: Backend;
   private readonly frequencies: Float32Array;
+  private readonly scale: number;
+  /** Sequences must not be longer. */
+  private readonly longest: number;
   private positions = 0;
   private tables: { readonly cos: Tensor<"f32">; readonly sin: Tensor<"f32"> } | undefined;
 
   constructor(backend: Backend, config: RopeConfig) {
     this.backend = backend;
     this.frequencies = inverseFrequencies(config);
+    this.scale = attentionScale(config);
+    const { scaling } = config;
+    this.longest = scaling?.kind === "dynamic" ? scaling.context : Infinity;
   }
 
-  /** Returns tables that hold at least `positions` rows. */
+  /**
+   * Returns tables that hold at least `positions` rows.
+   * @throws UnsupportedError when the frequencies would change with the length
+   */
   upTo(positions: number): { readonly cos: Tensor<"f32">; readonly sin: Tensor<"f32"> } {
+    if (positions > this.longest) {
+      throw new UnsupportedError(
+        `${positions} tokens are more than the context of ${this.longest}: beyond it the ` +
+          'frequencies of rope_type "dynamic" change with the length, which is not supported',
+        { hint: "stay within the context" },
+      );
+    }
     if (!this.tables || positions > this.positions) {
       this.positions = Math.max(positions, 2 * this.positions, 64);
       this.tables = this.build(this.positions);
@@ -80,14 +165,14 @@ export class RopeTables {
   }
 
   private build(positions: number): { cos: Tensor<"f32">; sin: Tensor<"f32"> } {
-    const { frequencies } = this;
+    const { frequencies, scale } = this;
     const cos = new Float32Array(positions * frequencies.length);
     const sin = new Float32Array(cos.length);
     for (let position = 0, at = 0; position < positions; position++) {
       for (let i = 0; i < frequencies.length; i++, at++) {
         const angle = Math.fround(position * frequencies[i]);
-        cos[at] = Math.cos(angle);
-        sin[at] = Math.sin(angle);
+        cos[at] = Math.fround(Math.cos(angle)) * scale;
+        sin[at] = Math.fround(Math.sin(angle)) * scale;
       }
     }
     const shape = [positions, frequencies.length];

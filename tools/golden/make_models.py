@@ -21,6 +21,7 @@ was made before the weights were rounded to float16, which moves the logits by u
 import json
 import math
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -92,12 +93,27 @@ CASES: dict[str, tuple[str, dict]] = {
         "llama", head_dim=16, rope_theta=5000.0, rope_scaling=LLAMA3)),
     "llama-llama3-rope-parameters": ("float32", base(
         "llama", head_dim=16, rope_parameters={"rope_theta": 5000.0, **LLAMA3})),
+    "llama-llama3-rope-outer-context": ("float32", base(
+        "llama", head_dim=16, rope_theta=5000.0, original_max_position_embeddings=16,
+        rope_scaling={key: value for key, value in LLAMA3.items() if not key.startswith("original")})),
+    "llama-yarn-rope": ("float32", base(
+        "llama", head_dim=16, rope_theta=5000.0, rope_scaling={
+            "type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16})),
+    "llama-rope-both": ("float32", base(
+        "llama", rope_parameters={"rope_type": "default", "rope_theta": 500000.0},
+        rope_scaling={"rope_type": "linear", "factor": 4.0})),
+    "llama-dynamic-rope": ("float32", base(
+        "llama", rope_scaling={"type": "dynamic", "factor": 2.0})),
     "llama-biases": ("float32", base("llama", attention_bias=True, mlp_bias=True)),
     "llama-gelu": ("float32", base("llama", hidden_act="gelu")),
     "llama-gelu-tanh": ("float32", base("llama", hidden_act="gelu_pytorch_tanh")),
     "mistral-window": ("bfloat16", base(
         "mistral", head_dim=12, sliding_window=6, rope_theta=10000.0, num_hidden_layers=3)),
     "mistral-no-window": ("float32", base("mistral", sliding_window=None)),
+    "mistral-layer-types": ("float32", base(
+        "mistral", head_dim=8, sliding_window=6, num_hidden_layers=3,
+        layer_types=["full_attention", "sliding_attention", "full_attention"])),
+    "ministral": ("float32", base("ministral", head_dim=8, sliding_window=6)),
     "qwen2-tied": ("bfloat16", base(
         "qwen2", tie_word_embeddings=True, rope_theta=1000000.0, use_sliding_window=False,
         sliding_window=4, max_window_layers=1)),
@@ -123,8 +139,12 @@ CASES: dict[str, tuple[str, dict]] = {
 
 
 def build(config: dict, dtype: str) -> torch.nn.Module:
+    # From a file, since some configs change their class when they are read.
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "config.json").write_text(json.dumps(config))
+        parsed = AutoConfig.from_pretrained(folder)
     model = AutoModelForCausalLM.from_config(
-        AutoConfig.for_model(**config), attn_implementation="eager", dtype=torch.float32)
+        parsed, attn_implementation="eager", dtype=torch.float32)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             values = torch.from_numpy(weight(name, tuple(parameter.shape)))

@@ -1,5 +1,6 @@
+import { configs } from "./configs.ts";
 import { safetensors } from "./safetensors.ts";
 import type { Subject } from "./subject.ts";
 
 /** Everything that is compared with a Python library. */
-export const subjects: readonly Subject[] = [safetensors];
+export const subjects: readonly Subject[] = [configs, safetensors];
