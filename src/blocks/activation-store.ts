@@ -5,6 +5,7 @@ import { cast } from "../tensor/ops.ts";
 import { elementCount } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { FewbitError } from "../util/errors.ts";
+import { expectFit } from "../util/fit-halves.ts";
 
 /** How activations are kept between blocks. */
 export type ActivationDType = "f32" | "f16";
@@ -15,8 +16,12 @@ export interface ActivationStore {
   load(first: number, count: number): Promise<Tensor<"f32">>;
   /** Gives back what `load` gave. */
   done(loaded: Tensor<"f32">): void;
-  /** Puts windows in the place of those from `first` on, and takes them over. */
-  save(first: number, windows: Tensor<"f32">): Promise<void>;
+  /**
+   * Puts windows in the place of those from `first` on, and takes them over; `what` they are is for
+   * errors.
+   * @throws NumericError where a value does not fit into float16
+   */
+  save(first: number, windows: Tensor<"f32">, what: string): Promise<void>;
   release(): Promise<void>;
 }
 
@@ -42,11 +47,10 @@ export class MemoryStore implements ActivationStore {
     if (this.dtype !== "f32") loaded.release();
   }
 
-  async save(first: number, windows: Tensor<"f32">): Promise<void> {
+  async save(first: number, windows: Tensor<"f32">, what: string): Promise<void> {
     const at = Math.floor(first / this.perPiece);
     const former = this.pieces[at] as Tensor | undefined;
-    this.pieces[at] = this.dtype === "f32" ? windows : cast(windows, this.dtype);
-    if (this.dtype !== "f32") windows.release();
+    this.pieces[at] = await narrow(windows, this.dtype, what);
     former?.release();
   }
 
@@ -105,11 +109,10 @@ export class DiskStore implements ActivationStore {
     loaded.release();
   }
 
-  async save(first: number, windows: Tensor<"f32">): Promise<void> {
-    const stored = this.dtype === "f32" ? windows : cast(windows, this.dtype);
+  async save(first: number, windows: Tensor<"f32">, what: string): Promise<void> {
+    const stored = await narrow(windows, this.dtype, what);
     const values = await stored.read();
-    windows.release();
-    if (stored !== windows) stored.release();
+    stored.release();
     const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     await this.file.write(bytes, first * this.windowBytes);
   }
@@ -120,5 +123,29 @@ export class DiskStore implements ActivationStore {
 
   private get windowBytes(): number {
     return elementCount(this.shape) * bytesPerElement(this.dtype);
+  }
+}
+
+/** Rounds activations to what they are kept as, and takes them over. */
+async function narrow(
+  windows: Tensor<"f32">,
+  dtype: ActivationDType,
+  what: string,
+): Promise<Tensor> {
+  if (dtype === "f32") return windows;
+  const stored = cast(windows, dtype);
+  try {
+    expectFit(await stored.read(), await windows.read(), {
+      what: `activations (${what})`,
+      hint: "keep activations in float32: `cacheDType: f32`",
+      field: "cacheDType",
+      value: dtype,
+    });
+    return stored;
+  } catch (error) {
+    stored.release();
+    throw error;
+  } finally {
+    windows.release();
   }
 }

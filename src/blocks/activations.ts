@@ -58,7 +58,7 @@ export class ActivationCache implements ActivationWindows {
       const ids = new Int32Array(count * length);
       windows.slice(first, first + count).forEach((window, row) => ids.set(window, row * length));
       const embedded = model.embed(Tensor.from(backend, "i32", [count, length], ids));
-      await store.save(first, embedded);
+      await store.save(first, embedded, "the embeddings");
     }
     return cache;
   }
@@ -75,7 +75,7 @@ export class ActivationCache implements ActivationWindows {
       const hidden = await this.store.load(first, count);
       const next = model.forwardBlock(block, hidden, { position: 0 });
       this.store.done(hidden);
-      if (next) await this.store.save(first, next);
+      if (next) await this.store.save(first, next, `the outputs of ${block.name}`);
       await hidden.backend.synchronize();
     }
   }

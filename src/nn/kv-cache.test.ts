@@ -49,6 +49,20 @@ describe("a key-value cache", () => {
     }
   });
 
+  test.each(kvCacheDTypes)("of %s says whether it holds what was written", async (dtype) => {
+    const cache = new KvCache(backend, { ...shape, batch: 2, dtype, capacity: 4 });
+    const rows = (value: number) =>
+      Tensor.from(backend, "f32", [2, 1, 1, 2], Float32Array.of(1, 2, value, 3));
+    const written = [65504, 1e5, 1];
+    for (const [position, value] of written.entries()) {
+      writeLayer(cache.layer(1), rows(1), rows(value), position);
+      cache.advance(1);
+    }
+    const found = [0, 1, 2].map((position) => cache.overflows(position));
+    const isHalf = dtype === "f16";
+    expect(await Promise.all(found)).toEqual([isHalf, isHalf, false]);
+  });
+
   test("refuses to grow beyond its limit", () => {
     const cache = new KvCache(backend, { ...shape, capacity: 2, maxCapacity: 3 });
     cache.reserve(3);

@@ -5,6 +5,7 @@ import { attention } from "../tensor/ops.ts";
 import { quantizeRows, writeRows } from "../tensor/cache-ops.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { UsageError } from "../util/errors.ts";
+import { countNonFiniteBits } from "../util/half.ts";
 import type { KvCacheLayer } from "./quantizable-model.ts";
 
 /**
@@ -85,6 +86,24 @@ export class KvCache {
   /** Counts `count` tokens, which all blocks have written, as seen. */
   advance(count: number): void {
     this.length += count;
+  }
+
+  /**
+   * Tells whether keys or values of tokens from `position` on became infinite or NaN in float16.
+   */
+  async overflows(position: number): Promise<boolean> {
+    if (this.dtype !== "f16") return false;
+    const { batch = 1, kvHeads, headDim } = this.options;
+    for (const tensor of this.layers.flatMap(tensorsOf)) {
+      const rows = tensor.reshape([batch * this.capacity, kvHeads, headDim]);
+      for (let row = 0; row < batch; row++) {
+        const first = row * this.capacity;
+        const written = rows.slice(first + position, first + this.length);
+        const bits = (await written.read()) as Uint16Array;
+        if (countNonFiniteBits(bits, 0x7c00) > 0) return true;
+      }
+    }
+    return false;
   }
 
   /** Forgets all tokens from `length` on, so that another continuation can be tried. */

@@ -3,7 +3,6 @@ import type { ScaleStart } from "./grid.ts";
 import { groupsPerRow, type Scheme } from "./scheme.ts";
 
 const largestScale = 1e4;
-const largestZero = 1e4;
 
 /** Scales and zero points of all groups, row after row. */
 export interface StartingScales {
@@ -14,8 +13,9 @@ export interface StartingScales {
 
 /**
  * Finds the scales with which the training of `weights` (rows of `columns`) begins: `factor` times
- * max|w|, mean|w| or max(w) − min(w) of each group, at least the grid's least scale. For a span the
- * zero point is `rne(−min(w)/s)`; zero need not be in the span.
+ * max|w|, mean|w| or max(w) − min(w) of each group, at least the grid's least scale. The span is
+ * widened to zero, as RTN does: of weights of one sign the zero point `rne(−min(w)/s)` would
+ * otherwise lie where none can be stored.
  */
 export function startScales(
   weights: Float32Array,
@@ -33,21 +33,21 @@ export function startScales(
     for (let group = 0; group < groups; group++, index++) {
       const start = row * columns + group * width;
       const end = Math.min(start + width, (row + 1) * columns);
-      const { low, high, mean } = measure(weights.subarray(start, end));
+      const { low, high, mean } = measureWithZero(weights.subarray(start, end));
       const extent = { peak: Math.max(high, -low), mean, span: high - low }[of];
       const scale = Math.min(Math.max(extent * factor, least), largestScale);
       scales[index] = scale;
       if (of !== "span") continue;
-      const zero = -low / scale;
-      zeros[index] = roundHalfEven(Math.min(Math.max(zero, -largestZero), largestZero));
+      zeros[index] = roundHalfEven(-low / scale);
     }
   }
   return { scales, zeros };
 }
 
-function measure(group: Float32Array): { low: number; high: number; mean: number } {
-  let low = Number.POSITIVE_INFINITY;
-  let high = Number.NEGATIVE_INFINITY;
+/** Least and largest weight, with zero among the weights, and mean magnitude. */
+function measureWithZero(group: Float32Array): { low: number; high: number; mean: number } {
+  let low = 0;
+  let high = 0;
   let sum = 0;
   for (const value of group) {
     low = Math.min(low, value);

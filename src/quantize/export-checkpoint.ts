@@ -8,7 +8,8 @@ import { type TensorEntry, tensorBytes } from "../formats/safetensors-header.ts"
 import { copySidecarFiles } from "../formats/sidecar-files.ts";
 import { writeText } from "../platform/node.ts";
 import { throwIfCancelled, UnsupportedError, UsageError } from "../util/errors.ts";
-import { floatsToBfloats, floatsToHalves } from "../util/half.ts";
+import { fitHalves } from "../util/fit-halves.ts";
+import { floatsToBfloats } from "../util/half.ts";
 import { copyTensor, writableDType } from "../run/output/copy-tensor.ts";
 
 /** Formats that a quantized checkpoint can be exported to. */
@@ -51,6 +52,7 @@ const torchNames = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const
  * @throws UsageError when the checkpoint is not quantized or the output exists
  * @throws UnsupportedError when layers are more than a weight to multiply by
  * @throws FormatError when the checkpoint is malformed
+ * @throws NumericError where a weight does not fit into float16
  */
 export async function exportCheckpoint(
   path: string,
@@ -130,15 +132,22 @@ async function writeTensors(
     const packed = part === "weight" ? modules.get(module) : undefined;
     if (packed) {
       const decoded = (await readQTensor(checkpoint, module, packed)).dequantize();
-      await writer.write(name, narrow(decoded, dtype));
+      await writer.write(name, narrow(name, decoded, dtype));
     } else await copyTensor(checkpoint, writer, name, signal);
     onProgress?.({ done: done + 1, total: entries.length, tensor: name });
   }
 }
 
-function narrow(values: Float32Array, dtype: ExportDType): Float32Array | Uint16Array {
+/** @throws NumericError where a value does not fit into float16 */
+function narrow(
+  name: string,
+  values: Float32Array,
+  dtype: ExportDType,
+): Float32Array | Uint16Array {
   if (dtype === "f32") return values;
-  return dtype === "f16" ? floatsToHalves(values) : floatsToBfloats(values);
+  if (dtype === "bf16") return floatsToBfloats(values);
+  const hint = "export in bf16 or f32 (`dtype`)";
+  return fitHalves(values, { what: `values of ${name}`, hint, field: "dtype", value: dtype });
 }
 
 function plainConfig({ config }: Checkpoint, dtype: ExportDType): Record<string, unknown> {

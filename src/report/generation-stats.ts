@@ -13,6 +13,8 @@ export interface GenerationFigures {
   readonly products: "fast" | "exact";
   /** What keys and values were kept as. */
   readonly kvCache: "f32" | "f16" | "i8";
+  /** They did not fit into float16, which was to keep them. */
+  readonly kvCacheOverflowed: boolean;
   /** Bytes of the key-value cache at the end. */
   readonly kvCacheBytes: number;
 }
@@ -29,7 +31,8 @@ export function formatGenerationStats(figures: GenerationFigures, layout: Layout
   const parts = [
     `${formatPlural(generatedTokens, "token")}${speed(figures.decodeTokensPerSecond)}`,
     `prompt ${formatPlural(promptTokens, "token")}${speed(figures.prefillTokensPerSecond)}`,
-    `${figures.kvCache} cache of ${formatBytes(figures.kvCacheBytes)}`,
+    `${figures.kvCache} cache of ${formatBytes(figures.kvCacheBytes)}` +
+      (figures.kvCacheOverflowed ? " (keys or values do not fit into float16)" : ""),
     ...(figures.products === "exact" ? ["exact products"] : []),
     reasons[figures.finishReason],
   ];

@@ -110,6 +110,34 @@ describe("generation", () => {
     });
   });
 
+  test.each([
+    ["keys", "k_proj", "q_proj"],
+    ["values", "v_proj", "o_proj"],
+  ])("%s that float16 cannot hold are kept in float32, and it says so", async (_, large, small) => {
+    const edit = (name: string, values: Float32Array): void => {
+      const factor = name.includes(large) ? 2 ** 20 : name.includes(small) ? 2 ** -20 : 1;
+      for (let i = 0; i < values.length; i++) values[i] *= factor;
+    };
+    const written = { modelCase: "llama" };
+    const [plain, scaled] = [
+      await writeTinyCheckpoint(written),
+      await writeTinyCheckpoint({ ...written, edit }),
+    ];
+    const original = await load(plain.path, { backend: createReferenceBackend() });
+    const model = await load(scaled.path, { backend: createReferenceBackend() });
+    const expected = await generateText(original, { ...hot, kvCache: "f32" });
+    for (const kvCache of ["f16", "f32", undefined] as const) {
+      const options = kvCache === undefined ? hot : { ...hot, kvCache };
+      const { tokens, stats } = await generateText(model, options);
+      expect(tokens).toEqual(expected.tokens);
+      expect(stats).toMatchObject({ kvCache: "f32", kvCacheOverflowed: kvCache !== "f32" });
+    }
+    original.release();
+    model.release();
+    await plain.remove();
+    await scaled.remove();
+  });
+
   test("a penalty on repetition makes the tokens more varied", async () => {
     const greedy = await run({ temperature: 0, maxTokens: 40 });
     const varied = await run({ temperature: 0, maxTokens: 40, repetitionPenalty: 5 });

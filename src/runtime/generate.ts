@@ -1,11 +1,11 @@
 import type { Products } from "../backend/packed-operand.ts";
 import { type KvCache, type KvCacheDType, kvCacheDTypes } from "../nn/kv-cache.ts";
 import { monotonicMs } from "../platform/node.ts";
-import { tidy } from "../tensor/tensor.ts";
 import { throwIfCancelled, UsageError } from "../util/errors.ts";
 import { Prng } from "../util/prng.ts";
 import type { LanguageModel } from "./language-model.ts";
 import { checkSampling, type SamplingOptions, sampleToken } from "./sampling.ts";
+import { TokenSequence } from "./token-sequence.ts";
 import { type FinishReason, GeneratedText } from "./generated-text.ts";
 
 /** What to generate. */
@@ -22,7 +22,7 @@ export interface GenerateOptions extends SamplingOptions {
   readonly ignoreEos?: boolean;
   /** Prompt tokens a pass; default 512. Only memory and time depend on it. */
   readonly prefillChunk?: number;
-  /** What keys and values are kept as; default `f16`. */
+  /** What keys and values are kept as; default `f16`, from which `f32` takes over if it must. */
   readonly kvCache?: KvCacheDType;
   /** How packed weights multiply: `fast` (default) rounds inputs to 8 bits, `exact` does not. */
   readonly products?: Products;
@@ -50,8 +50,10 @@ export interface GenerationStats {
   readonly decodeMs: number;
   /** Tokens after the first one, a second; 0 when there were none. */
   readonly decodeTokensPerSecond: number;
-  /** What keys and values were kept as. */
+  /** What keys and values were kept as at the end. */
   readonly kvCache: KvCacheDType;
+  /** They did not fit into float16, which was to keep them: float32 took over. */
+  readonly kvCacheOverflowed: boolean;
   /** Bytes of the key-value cache at the end. */
   readonly kvCacheBytes: number;
 }
@@ -90,11 +92,14 @@ export async function* generate(
     maxTokens,
   });
   const breathe = eventLoopTurns();
-  const cache = languageModel.newCache(prompt.length + maxTokens, 1, kvCache);
+  const { prefillChunk = 512, signal } = options;
+  const capacity = prompt.length + maxTokens;
+  const reading = { capacity, kvCache, prefillChunk, products, signal };
+  const sequence = new TokenSequence(languageModel, reading);
   const seen = new Set(prompt);
   try {
     const prefillStart = monotonicMs();
-    let logits = await prefill(languageModel, cache, prompt, { ...options, products });
+    let logits = await sequence.read(prompt);
     const prefillMs = monotonicMs() - prefillStart;
     let decodeMs = 0;
     for (let count = 1; ; count++) {
@@ -105,16 +110,16 @@ export async function* generate(
       if (finishReason) {
         const promptTokens = prompt.length;
         const counts = { promptTokens, generatedTokens: count, finishReason, products };
-        return stats(counts, { prefillMs, decodeMs }, cache);
+        return stats(counts, { prefillMs, decodeMs }, { asked: kvCache, cache: sequence.cache });
       }
-      throwIfCancelled(options.signal);
+      throwIfCancelled(signal);
       const decodeStart = monotonicMs();
-      logits = await step(languageModel, cache, [token], products);
+      logits = await sequence.read([token]);
       decodeMs += monotonicMs() - decodeStart;
       await breathe();
     }
   } finally {
-    cache.release();
+    sequence.release();
   }
 }
 
@@ -172,44 +177,6 @@ function tokenBudget(
   return asked ?? Math.min(256, room);
 }
 
-/** Reads the prompt in chunks; resolves to the logits after its last token. */
-async function prefill(
-  languageModel: LanguageModel,
-  cache: KvCache,
-  prompt: readonly number[],
-  { prefillChunk = 512, products, signal }: GenerateOptions & { readonly products: Products },
-): Promise<Float32Array> {
-  if (!Number.isInteger(prefillChunk) || prefillChunk < 1) {
-    throw new UsageError(`the prefill chunk must be 1 token or more, got ${prefillChunk}`);
-  }
-  const lastStart = Math.floor((prompt.length - 1) / prefillChunk) * prefillChunk;
-  for (let start = 0; start < lastStart; start += prefillChunk) {
-    throwIfCancelled(signal);
-    const ids = languageModel.tokens([prompt.slice(start, start + prefillChunk)]);
-    languageModel.hiddenStates(ids, { cache, products }).release();
-    await languageModel.backend.synchronize();
-  }
-  throwIfCancelled(signal);
-  return step(languageModel, cache, prompt.slice(lastStart), products);
-}
-
-/** Runs ids behind those in the cache; resolves to the logits after the last. */
-async function step(
-  languageModel: LanguageModel,
-  cache: KvCache,
-  ids: readonly number[],
-  products: Products,
-): Promise<Float32Array> {
-  const logits = tidy(() => {
-    const hidden = languageModel.hiddenStates(languageModel.tokens([ids]), { cache, products });
-    const rows = hidden.reshape([ids.length, languageModel.config.hiddenSize]);
-    return languageModel.logits(rows.slice(ids.length - 1, ids.length), products);
-  });
-  const values = await logits.read();
-  logits.release();
-  return values;
-}
-
 /** Lets timers and signals run now and then, where kernels run on the caller's thread. */
 function eventLoopTurns(): () => Promise<void> {
   let last = monotonicMs();
@@ -223,7 +190,7 @@ function eventLoopTurns(): () => Promise<void> {
 function stats(
   counts: Pick<GenerationStats, "promptTokens" | "generatedTokens" | "finishReason" | "products">,
   times: Pick<GenerationStats, "prefillMs" | "decodeMs">,
-  cache: KvCache,
+  { asked, cache }: { readonly asked: KvCacheDType; readonly cache: KvCache },
 ): GenerationStats {
   const { promptTokens, generatedTokens } = counts;
   const { prefillMs, decodeMs } = times;
@@ -233,6 +200,7 @@ function stats(
     prefillTokensPerSecond: (1000 * promptTokens) / prefillMs,
     decodeTokensPerSecond: generatedTokens > 1 ? (1000 * (generatedTokens - 1)) / decodeMs : 0,
     kvCache: cache.dtype,
+    kvCacheOverflowed: cache.dtype !== asked,
     kvCacheBytes: cache.sizeBytes,
   };
 }

@@ -5,8 +5,8 @@ import { exists, joinPath, listDirectory, remove, writeText } from "../platform/
 import type { Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
-import { NumericError } from "../util/errors.ts";
-import { countNonFiniteBits, floatsToBfloats, floatsToHalves } from "../util/half.ts";
+import { fitHalves } from "../util/fit-halves.ts";
+import { floatsToBfloats } from "../util/half.ts";
 import type { TrainConfig } from "./pretrain-config.ts";
 
 const torchNames = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const;
@@ -68,11 +68,7 @@ function narrow(
 ): Float32Array | Uint16Array {
   if (dtype === "f32") return values;
   if (dtype === "bf16") return floatsToBfloats(values);
-  const halves = floatsToHalves(values);
-  if (countNonFiniteBits(halves, 0x7c00) === 0) return halves;
-  throw new NumericError(`tensor ${name} has values too large for float16`, {
-    hint: "store the weights in bf16 or f32 (`dtype`)",
-    field: "dtype",
-    value: dtype,
-  });
+  const hint = "store the weights in bf16 or f32 (`dtype`)";
+  const what = `values of ${name}`;
+  return fitHalves(values, { what, hint, field: "dtype", value: dtype });
 }

@@ -8,6 +8,7 @@ import { expectedTensors } from "../../models/decoder-weights.ts";
 import { readModelConfig } from "../../models/index.ts";
 import type { Block, QuantizableModel } from "../../nn/quantizable-model.ts";
 import type { WeightSource } from "../../nn/weight-source.ts";
+import { FakeQuantized } from "../../quant/fake-quantized.ts";
 import { parseScheme } from "../../quant/scheme.ts";
 import { writeRows } from "../../tensor/cache-ops.ts";
 import { Tape } from "../../tensor/tape.ts";
@@ -15,7 +16,9 @@ import { Tensor } from "../../tensor/tensor.ts";
 import { fakeQuantize } from "../../tensor/training-ops.ts";
 import { UsageError } from "../../util/errors.ts";
 import { halvesToFloats } from "../../util/half.ts";
+import { Prng } from "../../util/prng.ts";
 import type { QuantizedBlock } from "../define-method.ts";
+import { roundInPlace } from "../shared/quantize-columns.ts";
 import blockAp from "./block-ap.ts";
 
 interface GradientCase {
@@ -53,6 +56,26 @@ const from = (dimensions: readonly number[], values: ArrayLike<number>): Tensor<
   Tensor.from(backend, "f32", dimensions, Float32Array.from(values));
 
 describe("the quantizer of EfficientQAT", () => {
+  test.each<[string, (draw: number) => number]>([
+    ["positive", (draw) => 0.3 + 0.1 * draw],
+    ["negative", (draw) => -0.4 + 0.1 * draw],
+    ["equal", () => 0.35],
+    ["equal and negative", () => -0.35],
+  ])("begins with groups of %s weights no worse than RTN leaves them", async (_, weightOf) => {
+    const prng = new Prng(5);
+    const values = Float32Array.from({ length: 64 }, () => weightOf(prng.uniform()));
+    const distance = (found: Float32Array): number =>
+      Math.sqrt(found.reduce((sum, value, i) => sum + (value - values[i]) ** 2, 0));
+    for (const id of ["w2g32", "w3g16", "w4g32", "w8"]) {
+      const rounded = from([2, 32], values);
+      roundInPlace(rounded, parseScheme(id));
+      const begun = await FakeQuantized.of(from([2, 32], values), parseScheme(id));
+      const packed = (await begun.freeze()).dequantize();
+      const nearest = distance(await rounded.read());
+      expect(distance(packed), id).toBeLessThanOrEqual(nearest * 1.001 + 1e-6);
+    }
+  });
+
   test.each(golden.gradients)("$scheme: values and gradients of PyTorch", async (example) => {
     const weight = from([4, 64], goldenMatrix(4, 64, 5, 0.1));
     const scales = from([4, 4], example.scales);

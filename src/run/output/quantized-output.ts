@@ -25,7 +25,8 @@ import {
 import { QTensor } from "../../quant/q-tensor.ts";
 import { parseScheme } from "../../quant/scheme.ts";
 import type { DType } from "../../tensor/dtype.ts";
-import { floatsToBfloats, floatsToHalves } from "../../util/half.ts";
+import { fitHalves } from "../../util/fit-halves.ts";
+import { floatsToBfloats } from "../../util/half.ts";
 import { copyTensor, writableDType } from "./copy-tensor.ts";
 import type { FinishedTensors } from "./finished-weights.ts";
 import type { PlannedLinear } from "../plan.ts";
@@ -157,7 +158,7 @@ export class QuantizedOutput {
   /** Writes a tensor that was trained, rounded to the dtype that it is stored in. */
   async writeTensor(name: string, values: Float32Array): Promise<void> {
     const entry = this.entries.find((candidate) => candidate.name === name);
-    if (entry) await this.write(name, roundToStored(entry.dtype, values));
+    if (entry) await this.write(name, roundToStored(name, entry.dtype, values));
   }
 
   /** Writes a tensor that transforms have changed. */
@@ -268,7 +269,10 @@ export class QuantizedOutput {
   }
 }
 
-function roundToStored(dtype: DType, values: Float32Array): ArrayBufferView {
-  if (dtype === "f16") return floatsToHalves(values);
+function roundToStored(name: string, dtype: DType, values: Float32Array): ArrayBufferView {
+  if (dtype === "f16") {
+    const hint = "use a lower learning rate, or an original in bfloat16 or float32";
+    return fitHalves(values, { what: `trained values of ${name}`, hint });
+  }
   return dtype === "bf16" ? floatsToBfloats(values) : values;
 }
