@@ -59,7 +59,7 @@ export function makeOption(field: Field, help: string): Option {
   const choices =
     field.choices ?? (element instanceof z.ZodEnum ? element.options.map(String) : []);
   if (choices.length > 0)
-    return (isList ? choicesOption : choiceOption)(`--${flag}`, choices, help);
+    return (isList ? choicesOption : choiceOption)(`--${flag}`, choices, help, field.known);
   const parse = (word: string, earlier: unknown): unknown => {
     const value = asArgument(() => readWord(field, word));
     return isList ? [...((earlier ?? []) as unknown[]), value] : value;

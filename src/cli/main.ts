@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Command, Option } from "commander";
 import { exitCodeOf, exitCodes, formatError } from "./errors.ts";
 import { type Io, processIo } from "./io.ts";
+import { expectNoEmptyWords } from "./options.ts";
 import { layoutOf } from "./terminal.ts";
 
 /** What a command's file exports: it adds arguments, options, help and action. */
@@ -68,8 +69,7 @@ const introduction = `
 /** Runs the words after the program's name and resolves to the exit code; never rejects. */
 export async function main(words: readonly string[], io: Io): Promise<number> {
   const { style } = layoutOf(io.stderr, io);
-  // `fewbit help run` is what people try first.
-  const args = words[0] === "help" ? [...words.slice(1, 2), "--help"] : words;
+  const args = wordsMeant(words);
   let program: Command | undefined;
   try {
     program = await defineProgram(args, io);
@@ -90,6 +90,13 @@ export async function main(words: readonly string[], io: Io): Promise<number> {
   }
 }
 
+/** `fewbit help run` is what people try first; help about a command that is none helps nobody. */
+function wordsMeant(words: readonly string[]): readonly string[] {
+  const args = words[0] === "help" ? [...words.slice(1, 2), "--help"] : words;
+  const [first = "-"] = args;
+  return first.startsWith("-") || Object.hasOwn(commands, first) ? args : [first];
+}
+
 async function defineProgram(args: readonly string[], io: Io): Promise<Command> {
   const program = configure(new Command("fewbit"), io)
     .description(
@@ -101,6 +108,7 @@ async function defineProgram(args: readonly string[], io: Io): Promise<Command> 
     .addHelpText("after", "\nfewbit COMMAND -h explains a command.")
     .commandsGroup("Commands:");
   program.addHelpText("before", introduction);
+  program.hook("preAction", (_, command) => expectNoEmptyWords(command));
   const named = args.find((word) => Object.hasOwn(commands, word));
   for (const [name, { summary, load }] of Object.entries(commands)) {
     const command = configure(program.command(name), io).summary(summary);
@@ -150,5 +158,7 @@ if (isProgram()) {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     process.exit(error.code === "EPIPE" ? exitCodes.done : exitCodes.failed);
   });
+  // Warnings of Node about itself are for who works on fewbit.
+  if (!process.env["FEWBIT_DEBUG"]) process.removeAllListeners("warning");
   process.exitCode = await main(process.argv.slice(2), processIo());
 }

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
 import { UsageError } from "../util/errors.ts";
 import { readNumber } from "../util/field-words.ts";
+import { nearestName } from "../util/nearest.ts";
 import type { Verbosity } from "./terminal.ts";
 
 /** Options that every command has. */
@@ -42,13 +43,19 @@ export function addComputeOptions(command: Command): Command {
 /** What stands in a flag's help at most, so that the column of flags leaves room for the texts. */
 const longestChoices = 24;
 
-/** Makes an option with a fixed set of values, which its help shows: in the flag or in the text. */
+/**
+ * Makes an option with a fixed set of values, which its help shows: in the flag or in the text.
+ * Values of `known` are let through besides: what is wrong with them is said elsewhere.
+ */
 export function choiceOption(
   flag: string,
   choices: readonly string[],
   description: string,
+  known: readonly string[] = [],
 ): Option {
-  return listChoices(flag, choices, description).choices([...choices]);
+  return listChoices(flag, choices, description).argParser((text: string) =>
+    expectChoice(text, choices, known),
+  );
 }
 
 function listChoices(flag: string, choices: readonly string[], description: string): Option {
@@ -63,12 +70,21 @@ export function choicesOption(
   flag: string,
   choices: readonly string[],
   description: string,
+  known: readonly string[] = [],
 ): Option {
-  const parse = (text: string, earlier: readonly string[] = []): string[] => {
-    if (choices.includes(text)) return [...earlier, text];
-    throw new InvalidArgumentError(`Allowed choices are ${choices.join(", ")}.`);
-  };
+  const parse = (text: string, earlier: readonly string[] = []): string[] => [
+    ...earlier,
+    expectChoice(text, choices, known),
+  ];
   return listChoices(flag, choices, description).argParser(parse);
+}
+
+function expectChoice(text: string, choices: readonly string[], known: readonly string[]): string {
+  if (choices.includes(text) || known.includes(text)) return text;
+  const nearest = nearestName(text, choices);
+  // As commander itself writes what was meant.
+  const meant = nearest === null ? "" : `\n(Did you mean ${nearest}?)`;
+  throw new InvalidArgumentError(`Allowed choices are ${choices.join(", ")}.${meant}`);
 }
 
 /**
@@ -88,8 +104,32 @@ export function expectGiven<T extends object>(
   });
 }
 
+/** Texts that may say nothing. */
+const maybeEmpty = new Set(["prompt", "system"]);
+
+/**
+ * Refuses empty words of a command line, which a shell makes of variables that are not set.
+ * @throws UsageError that names the option or argument
+ */
+export function expectNoEmptyWords(command: Command): void {
+  const given = command.options.map((option): [string, unknown] => {
+    const name = option.attributeName();
+    return [option.long ?? "", maybeEmpty.has(name) ? undefined : command.getOptionValue(name)];
+  });
+  const named = command.registeredArguments.map((argument, index): [string, unknown] => [
+    `the argument <${argument.name()}>`,
+    command.args[index],
+  ]);
+  const [empty] = [...named, ...given].find(([, value]) => [value].flat().includes("")) ?? [];
+  if (empty === undefined) return;
+  throw new UsageError(`${empty} is empty`, { hint: "is a variable of the shell not set?" });
+}
+
 /** Reads a whole number of at least 1. */
 export const positiveInteger = parserOf(z.int().positive());
+
+/** Reads a number of tokens a window, of which the first is only seen. */
+export const windowLength = parserOf(z.int().min(2));
 
 /** Reads a whole number of at least 0. */
 export const nonNegativeInteger = parserOf(z.int().nonnegative());

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { EvaluateOptions } from "../evaluation/evaluation.ts";
-import { choiceOption, defined, positiveInteger } from "./options.ts";
+import { choiceOption, defined, positiveInteger, windowLength } from "./options.ts";
 
 /** Options that say how a text is cut into windows. */
 export type WindowOptions = Pick<
@@ -11,7 +11,7 @@ export type WindowOptions = Pick<
 /** Adds the options that say how a text is cut into windows. */
 export function addWindowOptions(command: Command): Command {
   return command
-    .option("--window <tokens>", "tokens a window (default: 2048, or the context)", positiveInteger)
+    .option("--window <tokens>", "tokens a window (default: 2048, or the context)", windowLength)
     .addOption(
       choiceOption(
         "--protocol",

@@ -18,13 +18,17 @@ export async function explainMissingDirectory(path: string): Promise<FormatError
     });
   }
   const nearest = await nearestDirectory(path);
+  const repo = hubName.exec(path)?.[1];
   const hint = nearest
     ? `did you mean ${nearest}?`
-    : /^[\w.-]+\/[\w.-]+$/.test(path)
-      ? `for a model of the Hugging Face Hub write hf:${path}`
+    : repo
+      ? `for a model of the Hugging Face Hub write hf:${repo}`
       : "check the path";
   return new FormatError(`there is no folder ${path}`, { hint });
 }
+
+/** `owner/name`, or the address of the model's page. */
+const hubName = /^(?:https?:\/\/huggingface\.co\/)?(\w[\w.-]*\/\w[\w.-]*)\/?$/;
 
 async function nearestDirectory(path: string): Promise<string | null> {
   const parent = parentPath(absolutePath(path));

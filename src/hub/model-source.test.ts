@@ -39,6 +39,14 @@ describe("model source", () => {
     expect(() => parseHubSource(source)).toThrow(UsageError);
   });
 
+  test.each(["./nomodel", "../x", "/models/llama", "~/llama"])(
+    "hf:%s is refused as the folder that it is",
+    (folder) => {
+      const hint = `for a folder leave out hf: and write ${folder}`;
+      expect(() => parseHubSource(`hf:${folder}`)).toThrow(expect.objectContaining({ hint }));
+    },
+  );
+
   test("a commit is 40 hexadecimal digits", () => {
     expect(isCommit("0123456789abcdef0123456789abcdef01234567")).toBe(true);
     expect(isCommit("0123456")).toBe(false);

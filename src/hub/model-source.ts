@@ -25,8 +25,10 @@ export function parseHubSource(source: string): HubSource | null {
   const revision = at < 0 ? usualRevision : text.slice(at + 1);
   const parts = repo.split("/");
   if (parts.length !== 2 || !parts.every(isName) || repo.includes("--")) {
+    // A folder is named without the prefix.
+    const isFolder = /^([.~]|[/\\]|[a-z]:\\)/i.test(text);
     throw new UsageError(`${JSON.stringify(source)} names no model of the Hugging Face Hub`, {
-      hint: example,
+      hint: isFolder ? `for a folder leave out hf: and write ${text}` : example,
     });
   }
   if (!isRevision(revision)) {

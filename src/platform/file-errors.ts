@@ -1,4 +1,7 @@
+import { statfsSync } from "node:fs";
+import { dirname } from "node:path";
 import { FewbitError, FormatError } from "../util/errors.ts";
+import { formatSize } from "../util/format-size.ts";
 
 /** What a system error code means to a person: the rest of the message, and what to do. */
 const meanings: Readonly<Record<string, readonly [message: string, hint?: string]>> = {
@@ -15,6 +18,14 @@ const meanings: Readonly<Record<string, readonly [message: string, hint?: string
   EEXIST: ["it exists already", "choose another name, or remove it"],
   ENOTEMPTY: ["it exists already and is not empty", "choose another name, or remove it"],
   EMFILE: ["too many files are open", "raise the limit (ulimit -n)"],
+  ENFILE: ["too many files are open on this machine", "close other programs and try again"],
+  ELOOP: ["its symbolic links lead in a circle", "check the path"],
+  EXDEV: ["it lies on another disk", "choose a folder on the same disk"],
+  ETXTBSY: ["it is in use by another program", "close that program and try again"],
+  ENODEV: ["the disk is gone", "check the disk"],
+  ENXIO: ["the disk is gone", "check the disk"],
+  ESTALE: ["the network disk has lost it", "mount the disk again"],
+  ENOMEM: ["there is too little memory", "close other programs and try again"],
   EBUSY: ["it is in use by another program", "close that program and try again"],
 };
 
@@ -40,8 +51,31 @@ export function fileError(action: string, path: string, cause: unknown): FewbitE
     });
   }
   const detail = cause instanceof Error ? cause.message : String(cause);
-  const [meaning, hint] = meanings[code ?? ""] ?? [detail];
+  const [usual, hint] = meanings[code ?? ""] ?? [detail];
+  const meaning = code === "ENOSPC" ? fullDisk(dirname(path)) : usual;
   return new FewbitError("FILE", `cannot ${action} ${path}: ${meaning}`, { hint, cause });
+}
+
+/** Says that the disk of a folder is full, and how much is free where the system says so. */
+export function fullDisk(folder: string): string {
+  const free = freeBytes(folder);
+  return free === null ? "the disk is full" : `the disk is full, ${formatSize(free)} free`;
+}
+
+/** Whether hardly anything can be written any more. */
+export function isFull(folder: string): boolean {
+  return (freeBytes(folder) ?? Number.POSITIVE_INFINITY) < leastFreeBytes;
+}
+
+const leastFreeBytes = 65_536;
+
+function freeBytes(folder: string): number | null {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
+  } catch {
+    return null;
+  }
 }
 
 /** Awaits `work` and translates its system errors by `fileError`. */

@@ -1,5 +1,6 @@
 import type * as sqlite from "node:sqlite";
-import { FewbitError, FormatError, UnsupportedError } from "../util/errors.ts";
+import { UnsupportedError } from "../util/errors.ts";
+import { databaseError } from "./database-errors.ts";
 import { status } from "./node-directories.ts";
 import { notAFile } from "./open-file.ts";
 
@@ -18,17 +19,20 @@ export interface DatabaseOptions {
 /** How long a statement waits for another process that is writing. */
 const busyMs = 30_000;
 
-/** Result codes of SQLite (`sqlite.org/rescode.html`) with a meaning of their own to a person. */
-const codes = { busy: 5, readOnly: 8, damaged: 11, full: 13, notDatabase: 26 } as const;
+/** A statement of a Node that may be older than the types. */
+type Statement = Omit<sqlite.StatementSync, "columns"> & Partial<sqlite.StatementSync>;
 
 /** An SQLite database in a file. Calls return when they are done: statements are short. */
 export class Database {
   readonly path: string;
   private readonly handle: sqlite.DatabaseSync;
+  private readonly readOnly: boolean;
+  private isOpen = true;
 
-  constructor(path: string, handle: sqlite.DatabaseSync) {
+  constructor(path: string, handle: sqlite.DatabaseSync, readOnly: boolean) {
     this.path = path;
     this.handle = handle;
+    this.readOnly = readOnly;
   }
 
   /** Runs statements that give no rows. */
@@ -52,14 +56,12 @@ export class Database {
     return this.rows(sql, ...values)[0] ?? null;
   }
 
-  /** Names of the columns that a query gives, also where it gives no rows. */
+  /** Names of the columns that a query gives, where it gives no rows since Node 22.16. */
   columns(sql: string): string[] {
-    return this.translate(() =>
-      this.handle
-        .prepare(sql)
-        .columns()
-        .map(({ name }) => name),
-    );
+    return this.translate(() => {
+      const statement = this.handle.prepare(sql) as Statement;
+      return statement.columns?.().map(({ name }) => name) ?? Object.keys(statement.get() ?? {});
+    });
   }
 
   /** Runs `body` in one transaction, which nothing of it outlives when it throws. */
@@ -70,20 +72,30 @@ export class Database {
       this.execute("COMMIT");
       return result;
     } catch (error) {
-      this.execute("ROLLBACK");
+      this.rollBack();
       throw error;
     }
   }
 
   close(): void {
-    if (this.handle.isOpen) this.handle.close();
+    if (this.isOpen) this.handle.close();
+    this.isOpen = false;
+  }
+
+  /** SQLite has rolled back by itself where the disk was full or at fault. */
+  private rollBack(): void {
+    try {
+      this.handle.exec("ROLLBACK");
+    } catch {
+      // What went wrong first counts.
+    }
   }
 
   private translate<T>(work: () => T): T {
     try {
       return work();
     } catch (error) {
-      throw databaseError(this.path, error);
+      throw databaseError(this.path, error, this.readOnly);
     }
   }
 }
@@ -103,14 +115,15 @@ function readCell([name, value]: [string, unknown]): [string, DatabaseValue] {
  */
 export async function openDatabase(path: string, options: DatabaseOptions = {}): Promise<Database> {
   const { DatabaseSync } = await loadSqlite();
+  const { readOnly = false } = options;
   await expectFiles(path);
   try {
-    const handle = new DatabaseSync(path, { readOnly: options.readOnly ?? false });
-    const database = new Database(path, handle);
+    const handle = new DatabaseSync(path, { readOnly });
+    const database = new Database(path, handle, readOnly);
     database.execute(`PRAGMA busy_timeout = ${busyMs}`);
     return database;
   } catch (error) {
-    throw databaseError(path, error);
+    throw databaseError(path, error, readOnly);
   }
 }
 
@@ -125,39 +138,18 @@ async function expectFiles(path: string): Promise<void> {
   }
 }
 
+/** Makes sure that databases can be opened. @throws UnsupportedError by a Node that has none */
+export async function expectDatabases(): Promise<void> {
+  await loadSqlite();
+}
+
 async function loadSqlite(): Promise<typeof sqlite> {
   try {
     return await import("node:sqlite");
   } catch (cause) {
     throw new UnsupportedError(
       `results are kept in an SQLite database, which Node ${process.versions.node} does not bring`,
-      { hint: "use Node 22.13 or newer", cause },
+      { hint: "use Node 22.13 or newer; all but sweeps and their results works on Node 20", cause },
     );
   }
-}
-
-function databaseError(path: string, cause: unknown): FewbitError {
-  if (cause instanceof FewbitError) return cause;
-  const { errcode, message } = cause as { errcode?: number; message?: string };
-  const code = errcode === undefined ? null : errcode & 0xff;
-  if (code === codes.notDatabase) {
-    return new FormatError(`${path} is no SQLite database; it was left as it is`, {
-      hint: "name another folder, or move the file away",
-      cause,
-    });
-  }
-  if (code === codes.damaged) {
-    return new FormatError(`${path} is damaged: ${message}`, {
-      hint: "move it away, and run the sweep again",
-      cause,
-    });
-  }
-  const hints = new Map<number | null, string>([
-    [codes.busy, "another program holds it; close that program and try again"],
-    [codes.readOnly, "check the owner and the mode of the file and its folder"],
-    [codes.full, "free some space"],
-  ]);
-  const hint = hints.get(code);
-  const detail = `cannot use the database ${path}: ${message ?? String(cause)}`;
-  return new FewbitError("FILE", detail, { hint, cause });
 }

@@ -1,6 +1,7 @@
 import * as fs from "node:fs/promises";
 import * as nodePath from "node:path";
-import { systemErrorCode, translateErrors } from "./file-errors.ts";
+import { UsageError } from "../util/errors.ts";
+import { fileError, systemErrorCode, translateErrors } from "./file-errors.ts";
 import type { FileKind, FileStatus } from "./files.ts";
 import { randomSuffix } from "./node-files.ts";
 import { kindOf } from "./open-file.ts";
@@ -55,9 +56,27 @@ export async function makeDirectory(path: string): Promise<void> {
   await translateErrors("create", path, fs.mkdir(path));
 }
 
-/** Creates a directory and those above it, as far as they do not exist yet. */
+/**
+ * Creates a directory and those above it, as far as they do not exist yet.
+ * @throws UsageError when a file stands in their place; FewbitError (code `FILE`) otherwise
+ */
 export async function makeDirectories(path: string): Promise<void> {
-  await translateErrors("create", path, fs.mkdir(path, { recursive: true }));
+  try {
+    await fs.mkdir(path, { recursive: true });
+  } catch (error) {
+    if (["EEXIST", "ENOTDIR"].includes(systemErrorCode(error) ?? "")) {
+      for (let above = path; above !== nodePath.dirname(above); above = nodePath.dirname(above)) {
+        const found = await status(above);
+        if (found && found.kind !== "directory") throw notDirectory(above);
+      }
+    }
+    throw fileError("create", path, error);
+  }
+}
+
+/** What is said where a directory was expected, or one to be made, and something else is there. */
+function notDirectory(path: string): UsageError {
+  return new UsageError(`${path} exists and is not a directory`, { hint: "name another folder" });
 }
 
 /**

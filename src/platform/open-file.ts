@@ -28,7 +28,9 @@ export function notAFile(action: string, path: string, kind: FileKind): FormatEr
   const hint =
     kind === "pipe"
       ? "write what comes through it into a file first, and name that"
-      : "name a regular file";
+      : kind === "directory"
+        ? "name a file in it"
+        : "name a regular file";
   return new FormatError(`cannot ${action} ${path}: it is ${fileKinds[kind]}, not a file`, {
     hint,
   });

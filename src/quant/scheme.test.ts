@@ -2,6 +2,15 @@ import { describe, expect, test } from "vitest";
 import { SchemeError } from "../util/errors.ts";
 import { groupsPerRow, parseScheme } from "./scheme.ts";
 
+function complaintAbout(id: string): SchemeError {
+  try {
+    parseScheme(id);
+  } catch (error) {
+    if (error instanceof SchemeError) return error;
+  }
+  throw new Error(`${id} is a scheme`);
+}
+
 describe("scheme ids", () => {
   test.each([
     ["w4g128", "w4g128", 16, 128],
@@ -41,6 +50,30 @@ describe("scheme ids", () => {
   ])("%s is refused and the reason is named", (text, message) => {
     expect(() => parseScheme(text)).toThrow(SchemeError);
     expect(() => parseScheme(text)).toThrow(message);
+  });
+
+  test.each([
+    ["w5", "w4"],
+    ["w5g64", "w4g64"],
+    ["w16-sym", "w8-sym"],
+    ["w0", "w1"],
+    ["w1.5g32", "w1.58g32"],
+    ["int4", "w4"],
+    ["4bit-128g", "w4g128"],
+    ["W4A16G128", "w4g128"],
+    ["w4g4", "w4g8"],
+    ["w2g9999999", "w2g1048576"],
+    ["w2-sqe", "seq"],
+  ])("%s: the nearest scheme there is is named: %s", (text, nearest) => {
+    const { hint } = complaintAbout(text);
+    expect(hint).toMatch(new RegExp(`^did you mean ${nearest}\\?`));
+    expect(hint).toMatch(/with 1, 1\.58, 2, 3, 4 or 8 bits|grids: int, /);
+  });
+
+  test("what is like no scheme names none, but says which there are", () => {
+    for (const text of ["", "four", "gptq"]) {
+      expect(complaintAbout(text).hint).toMatch(/^schemes are w<bits>.*such as w4g128/);
+    }
   });
 
   test.each([

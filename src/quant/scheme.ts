@@ -1,9 +1,11 @@
 import { SchemeError } from "../util/errors.ts";
+import { suggestName } from "../util/nearest.ts";
 import type { ActivationGrid } from "./activation-grid.ts";
 import type { Grid } from "./grid.ts";
 import { grids } from "./grids/index.ts";
 import type { Packing } from "./packing.ts";
 import { packings } from "./packings/index.ts";
+import { groupSizes, suggestScheme } from "./suggest-scheme.ts";
 
 /**
  * How a weight matrix is stored: grid × granularity × packing, with float16 scales, to which codes
@@ -19,8 +21,7 @@ export interface Scheme {
   readonly activation: ActivationGrid | null;
 }
 
-const smallestGroup = 8;
-const largestGroup = 2 ** 20;
+const [smallestGroup, largestGroup] = groupSizes;
 const grammar = /^w(\d+(?:\.\d+)?)(?:g(\d+))?((?:-[a-z]+)*?)(?:a(\d+)(?:-(static|integer))?)?$/;
 
 /**
@@ -31,21 +32,20 @@ const grammar = /^w(\d+(?:\.\d+)?)(?:g(\d+))?((?:-[a-z]+)*?)(?:a(\d+)(?:-(static
 export function parseScheme(id: string): Scheme {
   const match = grammar.exec(id);
   if (!match) {
-    throw new SchemeError(`"${id}" is not a scheme id`, {
-      hint: "write w<bits>[g<group size>][-sym], such as w4g128, w2g64, w3-sym, w1.58 or w1",
-    });
+    throw new SchemeError(`${JSON.stringify(id)} is not a scheme id`, { hint: suggestScheme(id) });
   }
   const [, bitsText, groupText, namesText = "", activationBits, mode = "token"] = match;
+  const grid = findGrid(id, Number(bitsText), namesText.split("-").slice(1));
   if (activationBits !== undefined && activationBits !== "8") {
     throw new SchemeError(`scheme ${id}: activations of ${activationBits} bits are not offered`, {
-      hint: "use a8",
+      hint: `use a8: ${id.replace(/a\d+(?=-|$)/, "a8")}`,
     });
   }
-  const grid = findGrid(id, Number(bitsText), namesText.split("-").slice(1));
   const groupSize = groupText === undefined ? null : Number(groupText);
   if (groupSize !== null && (groupSize < smallestGroup || groupSize > largestGroup)) {
     throw new SchemeError(
-      `scheme ${id}: a group of ${groupSize} is outside ${smallestGroup} to ${largestGroup}`,
+      `scheme ${id}: a group of ${groupText} is outside ${smallestGroup} to ${largestGroup}`,
+      { hint: suggestScheme(id) },
     );
   }
   if (grid.inputScales && (groupSize !== null || activationBits !== undefined)) {
@@ -114,8 +114,8 @@ function defaultGrid(bits: number): Grid | undefined {
 function findGrid(id: string, bits: number, names: readonly string[]): Grid {
   const usual = defaultGrid(bits);
   if (!usual) {
-    const known = [...new Set(grids.map((grid) => grid.bits))].join(", ");
-    throw new SchemeError(`scheme ${id}: ${bits} bits is not offered`, { hint: `use ${known}` });
+    const hint = suggestScheme(id);
+    throw new SchemeError(`scheme ${id}: ${bits} bits is not offered`, { hint });
   }
   const named = names.filter(
     (name) => name !== usual.id && !(name === "asym" && usual.zeroPoint !== "none"),
@@ -124,8 +124,9 @@ function findGrid(id: string, bits: number, names: readonly string[]): Grid {
   const grid = grids.find((candidate) => candidate.bits === bits && candidate.id === named[0]);
   if (named.length > 1 || !grid) {
     const options = grids.filter((candidate) => candidate.bits === bits).map((g) => g.id);
+    const hint = `${suggestName(named[0], options, "")} ${bits}-bit grids: ${options.join(", ")}`;
     throw new SchemeError(`scheme ${id}: no ${bits}-bit grid "${named.join("-")}"`, {
-      hint: `${bits}-bit grids: ${options.join(", ")}`,
+      hint: hint.trim(),
     });
   }
   return grid;

@@ -20,8 +20,8 @@ const usualWindow = 512;
 
 /**
  * Fills in defaults and checks a recipe, method options and schemes included, before any work.
- * @throws UsageError that names the field
- * @throws SchemeError for a scheme id that does not parse or that the method does not support
+ * @throws UsageError that names the field, also for a scheme that there is not or that the method
+ * does not support
  */
 export function parseRecipe(input: RecipeInput): { parsed: ParsedRecipe; method: Method } {
   const recipe = parseWith(recipeSchema, input, "recipe");
@@ -117,13 +117,13 @@ function schemesOf({
   }));
 }
 
-/** @throws SchemeError that names the field */
+/** @throws UsageError that names the field */
 function readScheme(id: string, field: string): Scheme {
   try {
     return parseScheme(id);
   } catch (error) {
     if (!(error instanceof SchemeError)) throw error;
-    throw new SchemeError(error.message, { hint: error.hint, field, value: id, cause: error });
+    throw new UsageError(error.message, { hint: error.hint, field, value: id, cause: error });
   }
 }
 

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { rangeEstimators } from "../calibration/statistics/activation-ranges.ts";
 import type { Method } from "../methods/define-method.ts";
 import { idsInRole, type MethodId, methods } from "../methods/index.ts";
+import { presets } from "./presets/index.ts";
 import { type Field, fieldsIn, fieldsOf, kebabCase, makeField } from "../util/fields.ts";
 
 /*
@@ -69,17 +70,18 @@ export const recipeSchema = z.object({
   model: text,
   method: field(z.enum(methodIds), "How to choose the low-bit weights", {
     choices: idsInRole("quantizer"),
+    known: [...methodIds, ...Object.keys(presets)],
   }),
   options,
   transforms: field(
     z.array(transformSchema).default([]),
     "Prepare the weights for the method, in this order",
-    { flag: "transform", choices: idsInRole("transform") },
+    { flag: "transform", choices: idsInRole("transform"), known: methodIds },
   ),
   finishers: field(
     z.array(finisherSchema).default([]),
     "Train the quantized model further, in this order",
-    { flag: "finish", choices: idsInRole("finisher") },
+    { flag: "finish", choices: idsInRole("finisher"), known: methodIds },
   ),
   scheme: field(text, "Bits and group size of the linear layers, such as w4g128", { unit: "id" }),
   out: field(text, "Directory to write", { unit: "dir", isPath: true }),

@@ -5,6 +5,7 @@ import {
   baseName,
   type Database,
   describeMachine,
+  expectDatabases,
   joinPath,
   listDirectory,
   makeDirectories,
@@ -83,6 +84,7 @@ async function planIn(
  * database. Points that are there are not done again, an interrupted one is resumed, and other
  * processes may work on the same folder. A point that fails is kept as failed and stops nothing.
  * @throws UsageError for a recipe that cannot be carried out, before any work
+ * @throws UnsupportedError by a Node older than 22.13, which has no databases, before any work
  * @throws CancelledError when it was stopped; what is done is kept
  */
 export async function runSweep(
@@ -90,6 +92,7 @@ export async function runSweep(
   run: SweepRun,
 ): Promise<SweepResults> {
   const { backend, emit, signal } = run;
+  await expectDatabases();
   const options: ResolveOptions = {
     signal,
     onNotice: (message) => emit({ type: "notice", message }),

@@ -16,8 +16,10 @@ export interface FieldNotes {
   readonly otherwise?: string;
   /** What becomes of a switch that is on by default when it is turned off. */
   readonly off?: string;
-  /** Values to choose from, where the schema lets more through to say what is wrong with them. */
+  /** Values to choose from, where the schema lets more through. */
   readonly choices?: readonly string[];
+  /** Values that are let through besides the choices: who reads them says what is wrong. */
+  readonly known?: readonly string[];
 }
 
 /** A field that a command line can say. */

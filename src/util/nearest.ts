@@ -1,17 +1,26 @@
-/** Returns the known name most like `name`, if like enough to be meant; null otherwise. */
+/**
+ * Returns the known name most like `name`, if like enough to be meant, or the only one that begins
+ * with it; null otherwise.
+ */
 export function nearestName(name: string, known: readonly string[]): string | null {
   const wanted = name.toLowerCase();
   let best: string | null = null;
-  // A third of the letters may differ, and two in any case.
-  let least = Math.max(2, Math.floor(wanted.length / 3)) + 1;
+  // A third of the letters may differ, and two in any case, but never all.
+  const most = Math.max(2, Math.floor(wanted.length / 3));
+  let least = Math.min(most, wanted.length - 1) + 1;
   for (const candidate of known) {
     const distance = editDistance(wanted, candidate.toLowerCase());
     if (distance >= least) continue;
     least = distance;
     best = candidate;
   }
-  return best;
+  if (best !== null || wanted.length < shortestBeginning) return best;
+  const [begun, ...others] = known.filter((each) => each.toLowerCase().startsWith(wanted));
+  return others.length === 0 ? (begun ?? null) : null;
 }
+
+/** A beginning of fewer letters says too little. */
+const shortestBeginning = 3;
 
 /** A hint for a name that is not known: the one that was meant, or `otherwise`. */
 export function suggestName<Otherwise extends string | undefined>(

@@ -126,8 +126,8 @@ describe.skipIf(noSharedData)(
     });
 
     test.each([
-      ["bits that no grid has", ["--scheme", "w5g64"], 1, /5 bits/],
-      ["a scheme that does not parse", ["--scheme", "four"], 1, /"four" is not a scheme id/],
+      ["bits that no grid has", ["--scheme", "w5g64"], 2, /5 bits/],
+      ["a scheme that does not parse", ["--scheme", "four"], 2, /"four" is not a scheme id/],
       [
         "a pattern that fits nothing",
         ["--ignore", "mlp.gone"],
@@ -153,6 +153,12 @@ describe.skipIf(noSharedData)(
         ],
         2,
         /window/,
+      ],
+      [
+        "a folder as calibration text",
+        ["--calibration", model, "--method", "gptq"],
+        1,
+        /it is a directory, not a file\n {7}name a/,
       ],
       [
         "an output in a folder that is missing",

@@ -157,6 +157,11 @@ function chainOf(
   { method, transforms = [], finishers = [] }: GivenFields,
   { preset: id }: Options,
 ): { method: MethodId; transforms: readonly TransformId[]; finishers: readonly FinisherId[] } {
+  if (method !== undefined && Object.hasOwn(presets, method)) {
+    throw new UsageError(`${method} is a preset of several methods`, {
+      hint: `use --preset ${method}, without --method`,
+    });
+  }
   if (!id) return { method: method as MethodId, transforms, finishers };
   const preset: Preset = presets[id];
   if (method === undefined && transforms.length + finishers.length === 0) {

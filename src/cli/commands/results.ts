@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { formatFailures } from "../../report/sweep/list-failures.ts";
 import { formatQuery, queryCsv } from "../../report/sweep/query-table.ts";
 import { makeSweepRows } from "../../report/sweep/sweep-row.ts";
@@ -28,7 +28,7 @@ export function defineResults(command: Command, io: Io): void {
     .addHelpText("before", example)
     .optionsGroup("What to print:")
     .option("--sql <query>", "rows of a query; the view results has a row for each point")
-    .option("--csv", "print rows as CSV on standard output");
+    .addOption(new Option("--csv", "print rows as CSV on standard output").conflicts("json"));
   addVerbosityOptions(command);
   command.action((folder: string, options: Options) => runResults(folder, options, io));
 }

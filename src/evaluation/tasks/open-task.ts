@@ -1,5 +1,6 @@
 import { baseName, exists } from "../../platform/node.ts";
 import { UsageError } from "../../util/errors.ts";
+import { suggestName } from "../../util/nearest.ts";
 import type { TaskDefinition } from "./define-task.ts";
 import { withExamples } from "./few-shot.ts";
 import { findTaskDefinition, taskDefinitions } from "./index.ts";
@@ -136,7 +137,7 @@ function stemOf(path: string): string {
 }
 
 function unknownTask(id: string): UsageError {
-  return new UsageError(`there is no task ${id}`, {
-    hint: `tasks are ${Object.keys(taskDefinitions).join(", ")}; or give a file of JSON lines`,
-  });
+  const known = Object.keys(taskDefinitions);
+  const all = `tasks are ${known.join(", ")}; or give a file of JSON lines`;
+  return new UsageError(`there is no task ${id}`, { hint: suggestName(id, known, all) });
 }

@@ -1,4 +1,4 @@
-import { isWritable, parentPath, writeText } from "../../platform/node.ts";
+import { isWritable, parentPath, status, writeText } from "../../platform/node.ts";
 import { UsageError } from "../../util/errors.ts";
 import type { Task, TaskScore } from "./task.ts";
 
@@ -10,7 +10,9 @@ interface Scored {
 
 /** Makes sure before a long evaluation that its samples can be written. @throws UsageError */
 export async function expectWritableSamples(path: string | undefined): Promise<void> {
-  if (path === undefined || (await isWritable(parentPath(path)))) return;
+  if (path === undefined) return;
+  const kind = (await status(path))?.kind ?? "file";
+  if (kind === "file" && (await isWritable(parentPath(path)))) return;
   throw new UsageError(`samples cannot be written to ${path}`, {
     hint: "name a file in a folder that is there and can be written to",
   });

@@ -21,7 +21,7 @@ import {
 } from "../../platform/node.ts";
 import { FewbitError, UsageError } from "../../util/errors.ts";
 import { besideName, cleanLeftovers } from "./output-leftovers.ts";
-import { formatSize } from "../../formats/wording.ts";
+import { formatSize } from "../../util/format-size.ts";
 
 /** How an output directory is made. */
 export interface OutputOptions {
@@ -161,7 +161,8 @@ export async function withOutput<T>(
     await output.commit();
     return result;
   } catch (error) {
-    await output.abort();
+    // What went wrong first counts, also where the disk lets nothing be removed either.
+    await output.abort().catch(() => undefined);
     throw error;
   }
 }

@@ -1,5 +1,6 @@
-import { absolutePath, type DatabaseRow, joinPath } from "../../platform/node.ts";
+import { absolutePath, type Database, type DatabaseRow, joinPath } from "../../platform/node.ts";
 import { FewbitError, UsageError } from "../../util/errors.ts";
+import { suggestName } from "../../util/nearest.ts";
 import { readRecords } from "./read-records.ts";
 import { databaseName, readResultsDatabase } from "./results-database.ts";
 import type { SweepResults } from "./sweep-results.ts";
@@ -30,13 +31,29 @@ export async function queryResults(folder: string, sql: string): Promise<QueryRe
   try {
     return { columns: database.columns(sql), rows: database.rows(sql) };
   } catch (error) {
-    const detail = error instanceof FewbitError ? error.cause : error;
-    const message = detail instanceof Error ? detail.message : String(detail);
-    throw new UsageError(`the query cannot be carried out: ${message}`, {
-      hint: "the view results has a row for each point: SELECT * FROM results",
-      cause: error,
-    });
+    throw queryError(database, error);
   } finally {
     database.close();
   }
+}
+
+/** Says why a query was refused, with the table, view or column that was meant. */
+function queryError(database: Database, error: unknown): unknown {
+  if (!(error instanceof FewbitError) || error.code !== "SQL") return error;
+  const { message } = error.cause as Error;
+  const usual = "the view results has a row for each point: SELECT * FROM results";
+  const [, kind, name] = /^no such (table|column): (?:\w+\.)?(.+)$/.exec(message) ?? [];
+  const known = kind === undefined ? [] : namesIn(database, kind === "table");
+  const hint = name === undefined ? usual : suggestName(name, known, usual);
+  return new UsageError(`the query cannot be carried out: ${message}`, { hint, cause: error });
+}
+
+/** The names of tables and views, or those of all their columns. */
+function namesIn(database: Database, tables: boolean): string[] {
+  const from = "FROM sqlite_schema AS each WHERE each.type IN ('view', 'table')";
+  const columns = from.replace(" WHERE", " JOIN pragma_table_info(each.name) AS own WHERE");
+  const rows = database.rows(
+    tables ? `SELECT each.name ${from}` : `SELECT DISTINCT own.name ${columns}`,
+  );
+  return rows.map(({ name }) => String(name));
 }
