@@ -4,7 +4,7 @@ import { colourRules, darkVariables, lightVariables } from "../palette.ts";
 export const chartRules = `.chart { display: block; width: 100%; height: auto; }
 .chart text { fill: var(--ink);
   font-family: system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
-.chart .tick, .chart .title { fill: var(--faint); }
+.chart .tick, .chart .title, .chart .off { fill: var(--faint); }
 .chart .grid { stroke: var(--line); stroke-width: 1; }
 .chart .label { paint-order: stroke; stroke: var(--paper); stroke-width: 3px;
   stroke-linejoin: round; }
@@ -14,7 +14,7 @@ export const chartRules = `.chart { display: block; width: 100%; height: auto; }
 .chart .curve { fill: none; stroke: var(--colour); stroke-width: 2; stroke-linejoin: round; }
 .chart .band { fill: var(--colour); stroke: none; opacity: 0.16; }
 .chart .mark { fill: var(--colour); stroke: var(--paper); stroke-width: 1.2; }
-.chart .whisker { fill: none; stroke: var(--colour); stroke-width: 1.3; }
+.chart .whisker, .chart .arrow { fill: none; stroke: var(--colour); stroke-width: 1.3; }
 .chart .faded { opacity: 0.35; }
 .chart .near { opacity: 0.7; }
 .chart text, .chart .leader, .chart .front, .chart .curve, .chart .band { pointer-events: none; }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { placeLabels } from "./place-labels.ts";
+import { breakText, shortenText, textWidth } from "./text-width.ts";
 import { linearScale, logScale, roundTicks } from "./scale.ts";
 import { element, escapeMarkup } from "./svg.ts";
 
@@ -45,51 +45,48 @@ describe("scales", () => {
     expect(position(1)).toBeLessThan(position(0));
   });
 
-  test("one value, equal values and none make a scale too", () => {
+  test("one value, equal values and none make a scale too, which has them in the middle", () => {
     for (const values of [[], [5], [2, 2], [0]]) {
       for (const make of [linearScale, logScale]) {
-        expect(make(values, [0, 100]).position(1)).not.toBeNaN();
+        const { position } = make(values, [0, 100]);
+        expect(position(1)).not.toBeNaN();
+        if (values[0]) expect(Math.abs(position(values[0]) - 50)).toBeLessThan(3);
       }
     }
+  });
+
+  test("many powers of ten have few ticks", () => {
+    const { ticks } = logScale([1e-200, 1e200], [0, 100]);
+    expect(ticks.length).toBeGreaterThan(4);
+    expect(ticks.length).toBeLessThan(12);
   });
 });
 
-describe("labels", () => {
-  const style = { fontSize: 11, side: "right", reach: 76 } as const;
-  const frame = { left: 0, right: 600, top: 0, bottom: 400 };
-  const boxOf = (
-    { x, y, anchor }: { x: number; y: number; anchor: string },
-    label: string,
-  ): number[] => {
-    const width = 6.1 * label.length;
-    const left = anchor === "start" ? x : anchor === "end" ? x - width : x - width / 2;
-    return [left, left + width, y - 10, y + 3];
-  };
-
-  test("of crowded points do not cover each other and stay inside", () => {
-    const points = Array.from({ length: 8 }, (_, i) => ({
-      x: 560 - 9 * i,
-      y: 200 + 5 * (i % 3),
-      label: `variant ${i}`,
-    }));
-    const boxes = placeLabels(points, [], frame, style).map((place, i) =>
-      boxOf(place ?? expect.fail("no place"), points[i]?.label ?? ""),
-    );
-    for (const [index, [left = 0, right = 0, top = 0, bottom = 0]] of boxes.entries()) {
-      expect(left).toBeGreaterThanOrEqual(frame.left);
-      expect(right).toBeLessThanOrEqual(frame.right);
-      for (const [l = 0, r = 0, t = 0, b = 0] of boxes.slice(index + 1)) {
-        expect(
-          Math.min(right, r) > Math.max(left, l) && Math.min(bottom, b) > Math.max(top, t),
-        ).toBe(false);
-      }
-    }
+describe("texts", () => {
+  test.each([
+    ["a-model-with-a-name-7B w2g64", 110],
+    ["no_place_to_break_this_name", 70],
+    ["模型千問の名前は長い", 60],
+    ["\u05e0\u05de\u05d5\u05da \u05de\u05d0\u05d5\u05d3 \u05de\u05d0\u05d5\u05d3", 50],
+  ])("%s is broken into lines within its width, and nothing is lost", (text, width) => {
+    const lines = breakText(text, width, 12, 9);
+    expect(lines.length).toBeGreaterThan(1);
+    for (const line of lines) expect(textWidth(line, 12)).toBeLessThanOrEqual(width);
+    expect(lines.join("").replaceAll(" ", "")).toBe(text.replaceAll(" ", ""));
   });
 
-  test("of a point alone stands at its right", () => {
-    expect(placeLabels([{ x: 50, y: 50, label: "one" }], [], frame, style)[0]?.anchor).toBe(
-      "start",
-    );
+  test("a text that is too long loses its middle, since names differ at their ends", () => {
+    const short = shortenText("some-organisation/some-model-7B-instruct gptq w2g64", 160, 12);
+    expect(short).toMatch(/^some-.*….* w2g64$/);
+    expect(textWidth(short, 12)).toBeLessThanOrEqual(160);
+    const lines = breakText("word ".repeat(60), 100, 12, 3);
+    expect(lines).toHaveLength(3);
+    expect(lines.join(" ")).toContain("…");
+  });
+
+  test("emoji that belong together stay together", () => {
+    const family = "👩‍👩‍👧‍👦";
+    expect(breakText(family.repeat(4), 70, 12, 9).every((line) => line.endsWith("👦"))).toBe(true);
   });
 });
 

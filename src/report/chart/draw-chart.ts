@@ -1,6 +1,10 @@
 import { standaloneStyle } from "./chart-style.ts";
-import { drawPlot, markPath, type Plot, type PlotLayout, type PlotShape } from "./plot.ts";
+import { markPath } from "./draw-marks.ts";
+import { flowTexts, lineHeight } from "./flow-texts.ts";
+import { drawPlot } from "./draw-plot.ts";
+import type { Plot, PlotLayout, PlotShape } from "./plot.ts";
 import { element, escapeMarkup } from "./svg.ts";
+import { breakText } from "./text-width.ts";
 
 /** One thing that colours or shapes of a chart stand for. */
 export interface LegendEntry {
@@ -24,9 +28,9 @@ export interface Chart {
 export type ChartSize = "wide" | "narrow" | "panel";
 
 const sizes = {
-  wide: { width: 860, plotHeight: 420, fontSize: 13, left: 62, labelReach: 88 },
-  narrow: { width: 360, plotHeight: 290, fontSize: 12.5, left: 56, labelReach: 24 },
-  panel: { width: 360, plotHeight: 260, fontSize: 12.5, left: 56, labelReach: 24 },
+  wide: { width: 860, plotHeight: 420, fontSize: 13, labelReach: 88 },
+  narrow: { width: 360, plotHeight: 290, fontSize: 12.5, labelReach: 28 },
+  panel: { width: 360, plotHeight: 260, fontSize: 12.5, labelReach: 28 },
 } as const;
 
 interface Drawing {
@@ -37,27 +41,37 @@ interface Drawing {
 /** Draws a chart for a page that has `chartRules` and the palette. */
 export function drawChart(chart: Chart, size: ChartSize): string {
   const { layout, legend } = layOut(chart, size);
+  const { content, height } = drawPlot(chart.plot, layout);
   const attributes = { role: "img", "aria-label": chart.title, "data-size": size };
-  return svg(layout, attributes, [
+  return svg({ ...layout, height }, attributes, [
     element("g", { class: "legend" }, legend),
-    element("g", { class: "plot" }, [drawPlot(chart.plot, layout)]),
+    element("g", { class: "plot" }, [content]),
   ]);
 }
 
 /** Draws a chart as a file of its own, with its title and its colours. */
 export function drawStandaloneChart(chart: Chart): string {
   const { layout, legend } = layOut(chart, "wide");
-  const room = 34;
-  const title = { x: 2, y: 20, "font-size": 15, "font-weight": 600 };
-  const sized = { ...layout, height: layout.height + room };
-  const content = svg(sized, { role: "img", width: layout.width, height: sized.height }, [
+  const { content, height } = drawPlot(chart.plot, layout);
+  const lines = breakText(chart.title, layout.width - 4, titleSize, mostTitleLines);
+  const step = lineHeight(titleSize);
+  const title = lines.map((line, index) => {
+    const place = { x: 2, y: 20 + index * step, "font-size": titleSize, "font-weight": 600 };
+    return element("text", place, [escapeMarkup(line)]);
+  });
+  const room = 12 + lines.length * step;
+  const sized = { ...layout, height: height + room };
+  const drawn = svg(sized, { role: "img", width: layout.width, height: sized.height }, [
     element("title", {}, [escapeMarkup(chart.title)]),
     `<style>${standaloneStyle}</style>`,
-    element("text", title, [escapeMarkup(chart.title)]),
-    element("g", { transform: `translate(0 ${room})` }, [...legend, drawPlot(chart.plot, layout)]),
+    ...title,
+    element("g", { transform: `translate(0 ${room})` }, [...legend, content]),
   ]);
-  return `${content}\n`;
+  return `${drawn}\n`;
 }
+
+const titleSize = 15;
+const mostTitleLines = 3;
 
 /** The dimensions of a chart's drawing: what scripts need to redraw its plot. */
 export function chartLayout(chart: Chart, size: ChartSize): PlotLayout {
@@ -65,7 +79,7 @@ export function chartLayout(chart: Chart, size: ChartSize): PlotLayout {
 }
 
 function svg(
-  { width, height, fontSize }: PlotLayout,
+  { width, height, fontSize }: PlotLayout & { readonly height: number },
   attributes: Readonly<Record<string, string | number>>,
   children: readonly string[],
 ): string {
@@ -80,27 +94,24 @@ function svg(
 
 /** Sets the legend in rows above the plot, as many as it needs. */
 function layOut(chart: Chart, size: ChartSize): Drawing {
-  const { width, plotHeight, fontSize, left, labelReach } = sizes[size];
-  const rowHeight = fontSize + 7;
-  const legend: string[] = [];
-  let [x, y] = [2, rowHeight / 2 + 2];
-  for (const { kind, colour, title } of size === "panel" ? [] : chart.legend) {
-    const room = 24 + 0.56 * fontSize * title.length;
-    if (x > 2 && x + room > width) [x, y] = [2, y + rowHeight];
-    const place = { x: x + 16, y: y + fontSize / 3, class: "tick" };
-    legend.push(
-      element("g", { class: colour || "key" }, [
-        drawKey(kind, x + 6, y),
-        element("text", place, [escapeMarkup(title)]),
-      ]),
-    );
-    x += room + 6;
-  }
-  const top = (legend.length > 0 ? y + rowHeight / 2 + 6 : 0) + fontSize + 14;
-  const bottom = top + plotHeight;
-  const frame = { left, right: width - 14, top, bottom };
-  const height = Math.ceil(bottom + 2.5 * fontSize + 16);
-  return { layout: { width, height, frame, fontSize, labelReach }, legend };
+  const { width, plotHeight, fontSize, labelReach } = sizes[size];
+  const entries = size === "panel" ? [] : chart.legend;
+  const { placed, height } = flowTexts(
+    entries.map(({ title }) => title),
+    { width: width - 4, fontSize, indent: 18 },
+  );
+  const legend = placed.flatMap(({ x, y, lines }, index) => {
+    const entry = entries[index];
+    if (!entry) return [];
+    const texts = lines.map((line, position) => {
+      const place = { x: x + 2, y: y + position * lineHeight(fontSize), class: "tick" };
+      return element("text", place, [escapeMarkup(line)]);
+    });
+    const key = drawKey(entry.kind, x - 8, y - fontSize / 3);
+    return [element("g", { class: entry.colour || "key" }, [key, ...texts])];
+  });
+  const top = entries.length > 0 ? height + 6 : 0;
+  return { layout: { width, top, plotHeight, fontSize, labelReach }, legend };
 }
 
 function drawKey(kind: LegendEntry["kind"], x: number, y: number): string {

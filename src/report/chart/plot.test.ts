@@ -1,14 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { type Chart, drawChart, drawStandaloneChart } from "./draw-chart.ts";
-import { drawPlot, markPath, type Plot, type PlotPoint } from "./plot.ts";
+import { markPath } from "./draw-marks.ts";
+import { drawPlot } from "./draw-plot.ts";
+import type { Plot, PlotPoint } from "./plot.ts";
 
-const layout = {
-  width: 400,
-  height: 300,
-  frame: { left: 40, right: 390, top: 20, bottom: 260 },
-  fontSize: 12,
-  labelReach: 60,
-};
+const layout = { width: 414, top: 0, plotHeight: 240, fontSize: 12, labelReach: 60 };
+/** Between the axes: numbers of three characters at the left, a title of one line above. */
+const frame = { left: 40, right: 400, top: 24, bottom: 264 };
 
 const point = (id: string, x: number, y: number, more: Partial<PlotPoint> = {}): PlotPoint => ({
   id,
@@ -32,39 +30,93 @@ const plotOf = (points: readonly PlotPoint[]): Plot => ({
   side: "left",
 });
 
+const draw = (plot: Plot, width: number = layout.width): string =>
+  drawPlot(plot, { ...layout, width }).content;
+const at = (x: number, y: number): string => `translate(${x.toFixed(1)} ${y.toFixed(1)})`;
+
 describe("a plot", () => {
   test("puts places 0 and 1 at the ends of its frame, up as larger", () => {
-    const drawn = drawPlot(plotOf([point("a", 0, 0), point("b", 1, 1)]), layout);
-    expect(drawn).toContain('data-point="a" transform="translate(40.0 260.0)"');
-    expect(drawn).toContain('data-point="b" transform="translate(390.0 20.0)"');
+    const drawn = draw(plotOf([point("a", 0, 0), point("b", 1, 1)]));
+    expect(drawn).toContain(`data-point="a" transform="${at(frame.left, frame.bottom)}"`);
+    expect(drawn).toContain(`data-point="b" transform="${at(frame.right, frame.top)}"`);
   });
 
   test("draws faint marks first, so that they cover none of the others", () => {
-    const drawn = drawPlot(
-      plotOf([point("a", 0.5, 0.5), point("b", 0.5, 0.5, { faded: true })]),
-      layout,
-    );
+    const drawn = draw(plotOf([point("a", 0.5, 0.5), point("b", 0.5, 0.5, { faded: true })]));
     expect(drawn.indexOf('data-point="b"')).toBeLessThan(drawn.indexOf('data-point="a"'));
   });
 
   test("escapes names, records and titles", () => {
     const named = point("a", 0.5, 0.5, { label: "<b>&", title: '<script>"' });
-    const drawn = drawPlot({ ...plotOf([named]), x: { title: "<i>", ticks: [] } }, layout);
+    const drawn = draw({ ...plotOf([named]), x: { title: "<i>", ticks: [] } });
     expect(drawn).not.toMatch(/<(b|script|i)>/);
     expect(drawn).toContain("&lt;b&gt;&amp;");
   });
 
-  test("leaves the note of an axis out where it has no room", () => {
+  test("leaves the note of an axis out where it has no room, and breaks a long title", () => {
     const y = { title: "perplexity", note: "log, up is better", ticks: [] };
-    expect(drawPlot({ ...plotOf([]), y }, layout)).toContain("perplexity (log, up is better)");
-    const narrow = { ...layout, frame: { ...layout.frame, right: 150 } };
-    expect(drawPlot({ ...plotOf([]), y }, narrow)).toContain(">perplexity</text>");
+    expect(draw({ ...plotOf([]), y })).toContain("perplexity (log, up is better)");
+    expect(draw({ ...plotOf([]), y }, 150)).toContain(">perplexity</text>");
+    const long = { title: "perplexity on a-text-with-a-long-name.txt", ticks: [] };
+    const titles = [
+      ...draw({ ...plotOf([]), y: long }, 150).matchAll(/class="title"[^>]*>([^<]*)/g),
+    ];
+    expect(titles.map(([, text]) => text)).toEqual([
+      "perplexity on a-text-",
+      "with-a-long-name.txt",
+      "size",
+    ]);
   });
 
-  test("marks that lie below the chart stand on its edge with an arrow", () => {
-    const drawn = drawPlot(plotOf([point("a", 0.5, 0, { below: true })]), layout);
-    expect(drawn).toContain("translate(215.0 245.0)");
-    expect(drawn).toContain('class="whisker"');
+  test.each([
+    ["below", 0.5, -3, at(220, frame.bottom - 15), 0],
+    ["above", 0.5, 1e6, at(220, frame.top + 15), 180],
+    ["at the right", 7, 0.5, at(frame.right - 15, 144), -90],
+    ["at the left", -1, 0.5, at(frame.left + 15, 144), 90],
+    ["in a corner", 2, -2, at(frame.right - 15, frame.bottom - 15), -45],
+  ])(
+    "a mark that lies off the chart %s stands at its edge with an arrow",
+    (_, x, y, place, turn) => {
+      const drawn = draw(plotOf([point("a", x, y, { whisker: [-5, 3] })]));
+      expect(drawn).toContain(place);
+      expect(drawn).toContain(
+        `class="arrow" d="M0 5V13M-3 10L0 13L3 10" transform="rotate(${turn})"`,
+      );
+      expect(drawn).not.toContain("whisker");
+    },
+  );
+
+  test("whiskers end at the edge, and have no cap there", () => {
+    const drawn = draw(plotOf([point("a", 0.5, 0.5, { whisker: [-2, 0.75], across: [0.25, 9] })]));
+    expect(drawn).toContain('d="M-3 -60.0L3 -60.0M0 120.0L0 -60.0"');
+    expect(drawn).toContain('d="M-90.0 -3L-90.0 3M-90.0 0L180.0 0"');
+  });
+
+  test("lines are cut off where they leave the chart, and come back where they return", () => {
+    const places = [
+      [0, 0.5],
+      [0.5, -0.5],
+      [1, 0.5],
+    ] as const;
+    const drawn = draw({ ...plotOf([]), lines: [{ kind: "curve", colour: "", places }] });
+    expect([...drawn.matchAll(/points="([^"]*)"/g)].map(([, line]) => line)).toEqual([
+      "40.0,144.0 130.0,264.0",
+      "310.0,264.0 400.0,144.0",
+    ]);
+  });
+
+  test("names without room are listed below by their numbers, and the drawing grows", () => {
+    const crowd = Array.from({ length: 40 }, (_, i) =>
+      point(`p${i}`, 0.5 + i / 400, 0.5, { label: `variant-${i}-of-many` }),
+    );
+    const { content, height } = drawPlot(plotOf(crowd), layout);
+    const beside = [...content.matchAll(/class="label"[^>]*>([^<]*)/g)].map(([, text]) => text);
+    const listed = [...content.matchAll(/class="listed"[^>]*>([^<]*)/g)].map(([, text]) => text);
+    expect(beside).toHaveLength(crowd.length);
+    for (const { label } of crowd)
+      expect(beside.includes(label ?? "") || listed.includes(label ?? "")).toBe(true);
+    expect(beside.filter((text) => /^\d+$/.test(text ?? "")).length).toBeGreaterThan(10);
+    expect(height).toBeGreaterThan(drawPlot(plotOf([]), layout).height);
   });
 });
 

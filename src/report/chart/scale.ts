@@ -53,22 +53,28 @@ function logTicks(low: number, high: number): number[] {
   const span = high - low;
   if (span < 0.5) return roundTicks(10 ** low, 10 ** high, 6);
   const factors = span > 4 ? [1] : span > 1.3 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 6, 8];
+  const every = Math.max(1, Math.ceil(span / mostPowers));
+  const first = every * Math.floor(low / every);
   const powers = Array.from(
-    { length: Math.ceil(high) - Math.floor(low) + 1 },
-    (_, index) => Math.floor(low) + index,
+    { length: Math.ceil((high - first) / every) + 1 },
+    (_, index) => first + every * index,
   );
   return powers
     .flatMap((power) => factors.map((factor) => rounded(factor * 10 ** power)))
     .filter((tick) => Math.log10(tick) >= low && Math.log10(tick) <= high);
 }
 
-/** Smallest and largest finite value, widened where they are equal. */
+/** Most powers of ten that an axis shows. */
+const mostPowers = 9;
+
+/** Smallest and largest finite value, widened on both sides where they are equal. */
 function extent(values: readonly number[]): readonly [number, number] {
   const finite = values.filter(Number.isFinite);
   if (finite.length === 0) return [0.1, 1];
   const low = Math.min(...finite);
   const high = Math.max(...finite);
-  return low < high ? [low, high] : [low, low === 0 ? 1 : low + Math.abs(low) * 0.1];
+  if (low < high) return [low, high];
+  return low === 0 ? [0, 1] : [low - 0.05 * Math.abs(low), low + 0.05 * Math.abs(low)];
 }
 
 function interpolate(domain: Range, range: Range): (value: number) => number {

@@ -2,7 +2,7 @@ import type { Chart } from "../chart/draw-chart.ts";
 import type { PlotLine, PlotPoint } from "../chart/plot.ts";
 import { capitalize } from "../format.ts";
 import { bitsName, colourClass } from "../palette.ts";
-import { type MeasureAxis, measureAxis } from "./measure-axis.ts";
+import { type MeasureAxis, measureAxis, placeInterval } from "./measure-axis.ts";
 import type { Measure } from "./measures.ts";
 import type {
   QualityAnalysis,
@@ -10,7 +10,7 @@ import type {
   SizedInterval,
   SizeId,
 } from "../../sweep/analysis/sweep-analysis.ts";
-import type { ViewRow } from "./page/sweep-view.ts";
+import { labelOf, type ViewRow } from "./page/sweep-view.ts";
 
 /**
  * Draws quality over size with a curve for each bit-width through the models of a family, as
@@ -90,18 +90,20 @@ function pointsOf(
   return points.flatMap((point, index): PlotPoint[] => {
     const row = rows.get(point.id);
     if (!row) return [];
-    const { low, high } = point.interval;
-    const place = y.place(point.value);
     return [
       {
         id: row.id,
         x: x.place(point.sizeBytes),
-        y: Math.max(0, place),
-        below: place < 0,
-        whisker: best ? [y.place(low), y.place(high)] : null,
+        y: y.place(point.value),
+        whisker: best ? placeInterval(y, point.interval) : null,
         colour: colourClass(bits),
         shape: row.shape,
-        label: best && index === points.length - 1 ? bitsName(bits) : null,
+        label: labelOf(
+          bitsName(bits),
+          best && index === points.length - 1,
+          x.beyond(point.sizeBytes),
+          y.beyond(point.value),
+        ),
         faded: !best,
         title: row.lines.join("\n"),
       },

@@ -5,7 +5,7 @@ import { figures } from "../../evaluation/figures.ts";
 import { formatNumber } from "../format.ts";
 import { figureText } from "../format-figure.ts";
 import { bitsName, colourClass } from "../palette.ts";
-import { measureAxis } from "./measure-axis.ts";
+import { measureAxis, placeInterval } from "./measure-axis.ts";
 import type { Measure } from "./measures.ts";
 import { plotView, type SweepView, type ViewMeasure, type ViewRow } from "./page/sweep-view.ts";
 import type { SweepAnalysis } from "../../sweep/analysis/sweep-analysis.ts";
@@ -82,14 +82,17 @@ function viewMeasure(measure: Measure, rows: readonly SweepRow[]): ViewMeasure {
       value === null ? [] : [{ value, interval: intervals[index] ?? null }],
     ),
   );
-  const { place, ...drawn } = axis;
+  const { place, beyond, ...drawn } = axis;
+  const ofEach = <T>(read: (value: number) => T): (T | null)[] =>
+    values.map((value) => (value === null || Number.isNaN(value) ? null : read(value)));
   return {
     id: measure.id,
     name: measure.title,
     ...drawn,
     role: measure.role,
-    places: values.map((value) => (value === null ? null : place(value))),
-    whiskers: intervals.map((ends) => ends && [place(ends.low), place(ends.high)]),
+    places: ofEach(place),
+    beyond: ofEach(beyond),
+    whiskers: intervals.map((ends) => ends && placeInterval(axis, ends)),
   };
 }
 

@@ -10,9 +10,8 @@ ${colourRules}
 html { -webkit-text-size-adjust: 100%; }
 body { margin: 0; background: var(--paper); color: var(--ink);
   font: 16px/1.55 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
-main { max-width: 1140px; margin: 0 auto; padding: 40px 20px 72px; }
-h1 { font-size: 28px; line-height: 1.2; letter-spacing: -0.01em; margin: 0;
-  overflow-wrap: anywhere; }
+main { max-width: 1140px; margin: 0 auto; padding: 40px 20px 72px; overflow-wrap: anywhere; }
+h1 { font-size: 28px; line-height: 1.2; letter-spacing: -0.01em; margin: 0; }
 h2 { font-size: 19px; line-height: 1.3; margin: 56px 0 12px; }
 h3 { font-size: 15px; line-height: 1.35; margin: 0 0 8px; }
 p { margin: 0 0 8px; max-width: 72ch; }
@@ -37,6 +36,7 @@ h2 { margin-top: 44px; }
 .chart[data-size="wide"] { display: none; }
 .chart[data-size="narrow"] { display: block; }
 th:first-child, td:first-child { position: sticky; left: 0; background: var(--paper); }
+tbody th { max-width: 44vw; }
 }
 @media print {
 :root { color-scheme: light; ${lightVariables} }
@@ -62,7 +62,7 @@ figure + figure { margin-top: 36px; }
 .others { margin: 0; padding: 0 0 0 18px; max-width: 72ch; }
 .others li { margin: 0 0 6px; }
 .panels figure { min-width: 0; }
-tbody th { color: inherit; font-weight: 400; font-size: inherit; border-bottom: 0; }
+tbody th { white-space: normal; min-width: 9em; max-width: 24em; color: inherit; font-weight: 400; font-size: inherit; border-bottom: 0; }
 th.text, td.text { text-align: left; }
 tbody tr.first { border-top: 2px solid var(--line); }
 .best th { font-weight: 650; }
@@ -70,14 +70,14 @@ tbody tr.first { border-top: 2px solid var(--line); }
   color: var(--faint); font-size: 12px; font-weight: 400; }
 .failed { color: var(--bad); }
 .waiting { color: var(--faint); }
-dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 4px 20px; margin: 0;
+dl { display: grid; grid-template-columns: fit-content(16em) minmax(0, 1fr); gap: 4px 20px; margin: 0;
   font-size: 15px; }
 dt { color: var(--faint); }
-dd { margin: 0; overflow-wrap: anywhere; }
+dd { margin: 0; }
 .samples { margin-bottom: 28px; }
 details { margin-top: 16px; }
 summary { cursor: pointer; color: var(--accent); }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+pre { white-space: pre-wrap; }
 .failures { margin: 0; padding: 0; list-style: none; }
 .failures li { margin: 0 0 14px; padding-left: 14px; border-left: 3px solid var(--bad);
   overflow-wrap: anywhere; }
@@ -85,7 +85,8 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 .failures .hint { color: var(--faint); }
 [hidden], .out { display: none !important; }
 button, select { font: inherit; font-size: 14px; color: inherit; background: var(--paper);
-  border: 1px solid var(--line); border-radius: 7px; padding: 3px 10px; cursor: pointer; }
+  border: 1px solid var(--line); border-radius: 7px; padding: 3px 10px; cursor: pointer;
+  max-width: 100%; white-space: normal; overflow-wrap: anywhere; text-align: start; }
 button:hover, select:hover { border-color: var(--faint); }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 #filters:not(:empty) { margin-bottom: 20px; }

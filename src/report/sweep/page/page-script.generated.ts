@@ -2,151 +2,221 @@
 
 /** The script of a report page. */
 export const pageScript =
-  "(function(){function e(e,o,s,c){let l=(e,t,n)=>({left:e-n,right:e+n,top:t-n,bottom:t+n}),u" +
-  "=e.map(({x:e,y:t})=>l(e,t,6)),d=o.flatMap(n).map(([e,t])=>l(e,t,2.5)),f=[];return e.map((e" +
-  ",n)=>{let{label:o}=e;if(o===null)return null;let l=u.filter((e,t)=>t!==n),p=t(e.x,e.y,c).m" +
-  "ap(({place:e,cost:t})=>{let n=i(e,o,c.fontSize),u=r(n,f)+a(n,n)-a(n,s),p=r(n,l);return{pla" +
-  "ce:e,box:n,unfit:u>1||p>72,cost:t+p+2*r(n,d)+20*u}}).reduce((e,t)=>t.cost<e.cost?t:e);retu" +
-  "rn p.unfit?null:(f.push(p.box),p.place)})}function t(e,t,{fontSize:n,side:r,reach:i}){let " +
-  "a=t+n/3,o=[];for(let t=-i;t<=i;t+=4){let n=t>0?30:0,i=1.2*Math.abs(t);for(let s of[`start`" +
-  ",`end`,`middle`]){if(s===`middle`&&Math.abs(t)<16)continue;let c=s===(r===`left`?`end`:`st" +
-  "art`)?0:s===`middle`?12:40,l=s===`start`?9:s===`end`?-9:0,u=i+c+n;o.push({place:{x:e+l,y:a" +
-  "+t,anchor:s},cost:u})}}return o}function n(e){return e.flatMap(([t,n],r)=>{let[i,a]=e[r+1]" +
-  "??[t,n],o=Math.max(1,Math.ceil(Math.hypot(i-t,a-n)/5));return Array.from({length:o},(e,r)=" +
-  ">[t+(i-t)*r/o,n+(a-n)*r/o])})}function r(e,t){return t.reduce((t,n)=>t+a(e,n),0)}function " +
-  "i({x:e,y:t,anchor:n},r,i){let a=.555*i*r.length,o=n===`start`?e:n===`end`?e-a:e-a/2;return" +
-  "{left:o,right:o+a,top:t-.9*i,bottom:t+.28*i}}function a(e,t){let n=Math.min(e.right,t.righ" +
-  "t)-Math.max(e.left,t.left),r=Math.min(e.bottom,t.bottom)-Math.max(e.top,t.top);return Math" +
-  ".max(0,n)*Math.max(0,r)}function o(e){return e.replaceAll(`&`,`&amp;`).replaceAll(`<`,`&lt" +
-  ";`).replaceAll(`>`,`&gt;`).replaceAll(`\"`,`&quot;`)}function s(e,t,n=[]){return`<${e}${Obj" +
-  "ect.entries(t).filter(([,e])=>e!==void 0).map(([e,t])=>` ${e}=\"${c(t)}\"`).join(``)}>${n.jo" +
-  "in(``)}</${e}>`}function c(e){return typeof e==`number`?String(Math.round(e*100)/100):o(e)" +
-  "}function l(e,t){let{frame:n}=t,r=e=>n.left+e*(n.right-n.left),i=e=>n.bottom+e*(n.top-n.bo" +
-  "ttom),a=e=>i(e.y)-(e.below?15:0),o=[...e.points].sort((e,t)=>Number(t.faded)-Number(e.fade" +
-  "d)),s=e.lines.map(e=>({...e,places:e.places.map(([e,t])=>[r(e),i(t)])}));return[...u(e,t)," +
-  "...s.map(p),...o.map(e=>f(e,r(e.x),a(e),i)),...m(o.map(e=>({...e,x:r(e.x),y:a(e)})),s,e.si" +
-  "de,t)].join(``)}function u(e,{frame:t,fontSize:n}){let{left:r,right:i,top:a,bottom:c}=t,l=" +
-  "[],u=-1/0;for(let{at:t,label:d}of e.x.ticks){let e=r+t*(i-r),f=.29*n*d.length;if(l.push(s(" +
-  "`line`,{class:`grid`,x1:e,x2:e,y1:a,y2:c})),e-f<u+8||e+f>i+14)continue;let p={class:`tick`" +
-  ",x:e,y:c+n+6,\"text-anchor\":`middle`};l.push(s(`text`,p,[o(d)])),u=e+f}for(let{at:t,label:u" +
-  "}of e.y.ticks){let e=c+t*(a-c),d={class:`tick`,x:r-8,y:e+n/3,\"text-anchor\":`end`};l.push(s" +
-  "(`line`,{class:`grid`,x1:r,x2:i,y1:e,y2:e})),l.push(s(`text`,d,[o(u)]))}let f={class:`titl" +
-  "e`,x:i,y:c+2.5*n+8,\"text-anchor\":`end`},p={class:`title`,x:2,y:a-10};return l.push(s(`text" +
-  "`,f,[o(d(e.x,i,n))])),l.push(s(`text`,p,[o(d(e.y,i,n))])),l}function d({title:e,note:t},n," +
-  "r){let i=Math.floor(n/(.54*r)),a=t?`${e} (${t})`:e;return a.length<=i?a:e.length<=i?e:`${e" +
-  ".slice(0,i-1)}…`}function f(e,t,n,r){let{whisker:i}=e,a=[s(`title`,{},[o(e.title)])];if(i)" +
-  "{let[e,t]=[r(i[0])-n,r(i[1])-n],o=`M-3 ${e.toFixed(1)}H3M-3 ${t.toFixed(1)}H3M0 ${e.toFixe" +
-  "d(1)}V${t.toFixed(1)}`;a.push(s(`path`,{class:`whisker`,d:o}))}return e.below&&a.push(s(`p" +
-  "ath`,{class:`whisker`,d:`M0 5V13M-3 10L0 13L3 10`})),a.push(s(`path`,{class:`mark`,d:h(e.s" +
-  "hape,5.5)})),s(`g`,{class:`point ${e.colour}${e.faded?` faded`:``}${e.near?` near`:``}`,\"d" +
-  "ata-point\":e.id,transform:`translate(${t.toFixed(1)} ${n.toFixed(1)})`},a)}function p({kin" +
-  "d:e,colour:t,faded:n,places:r}){return s(e===`band`?`polygon`:`polyline`,{class:`${e} ${t}" +
-  "${n?` faded`:``}`.trim(),points:r.map(([e,t])=>`${e.toFixed(1)},${t.toFixed(1)}`).join(` `" +
-  ")})}function m(t,n,r,{frame:i,fontSize:a,labelReach:c}){let l=e(t,n.filter(({kind:e})=>e!=" +
-  "=`band`).map(({places:e})=>e),i,{fontSize:a,side:r,reach:c});return t.flatMap(({id:e,x:t,y" +
-  ":n,label:r},i)=>{let c=l[i];if(!c||r===null)return[];let u=c.y-a/3,d={class:`leader`,x1:t," +
-  "y1:n,x2:c.x,y2:u},f={class:`label`,x:c.x,y:c.y,\"text-anchor\":c.anchor};return[...Math.abs(" +
-  "u-n)<18?[]:[s(`line`,d)],s(`text`,{...f,\"data-point\":e},[o(r)])]})}function h(e,t){let n=(" +
-  "e,t,n)=>`M${Array.from({length:e},(r,i)=>{let a=n+2*Math.PI*i/e;return`${(t*Math.sin(a)).t" +
-  "oFixed(2)} ${(-t*Math.cos(a)).toFixed(2)}`}).join(`L`)}Z`,r=t,[i,a]=[1.25*r,.42*r];switch(" +
-  "e){case`circle`:return`M${-r} 0A${r} ${r} 0 1 1 ${r} 0A${r} ${r} 0 1 1 ${-r} 0Z`;case`squa" +
-  "re`:return n(4,1.27*r,Math.PI/4);case`triangle`:return n(3,1.45*r,0);case`diamond`:return " +
-  "n(4,1.35*r,0);case`down`:return n(3,1.45*r,Math.PI);case`pentagon`:return n(5,1.2*r,0);cas" +
-  "e`plus`:return`M${-a} ${-i}H${a}V${-a}H${i}V${a}H${a}V${i}H${-a}V${a}H${-i}V${-a}H${-a}Z`;" +
-  "case`star`:return`M${Array.from({length:10},(e,t)=>{let n=(t%2==0?1.5:.75)*r,i=Math.PI*t/5" +
-  ";return`${(n*Math.sin(i)).toFixed(2)} ${(-n*Math.cos(i)).toFixed(2)}`}).join(`L`)}Z`}}func" +
-  "tion g(e,t,n,r){let i=e.measures.find(({id:e})=>e===t),a=e.measures.find(({id:e})=>e===n);" +
-  "if(!i||!a)return null;let o=e.rows.flatMap((e,t)=>{let[n,o]=[i.places[t]??null,a.places[t]" +
-  "??null];return n===null||o===null||r&&!r.has(e.id)?[]:[{row:e,x:n,y:o,whisker:a.whiskers[t" +
-  "]??null}]}),s=_(o,i.growing,a.growing),c=e.near[`${t} ${n}`]??[],l=o.map(e=>({id:e.row.id," +
-  "x:e.x,y:Math.max(0,e.y),below:e.y<0,whisker:e.whisker&&e.y>=0?e.whisker:null,colour:e.row." +
-  "colour,shape:e.row.shape,label:s.includes(e)?e.row.name:null,faded:!s.includes(e),near:!s." +
-  "includes(e)&&c.includes(e.row.id),title:e.row.lines.join(`\n`)})),u={kind:`front`,colour:``" +
-  ",places:s.filter(e=>e.y>=0).map(e=>[e.x,e.y])},d=i.growing?`right`:`left`;return{x:i,y:a,l" +
-  "ines:u.places.length>1?[u]:[],points:l,side:d}}function _(e,t,n){let[r,i]=[t?-1:1,n?1:-1]," +
-  "a=[...e].sort((e,t)=>r*(e.x-t.x)||i*(t.y-e.y)),o=[],s=-1/0;for(let e of a)i*e.y<=s||(s=i*e" +
-  ".y,o.push(e));return o}function v(e,t,n=``){let r=document.createElement(e);for(let[e,n]of" +
-  " Object.entries(t))r.setAttribute(e,n);return r.textContent=n,r}function y(e){return new S" +
-  "et(e.data.view.rows.filter(t=>[...e.filters].every(([e,n])=>n.size===0||n.has(t[e]))).map(" +
-  "({id:e})=>e))}function b(e){let t=y(e);for(let[n,{x:r,y:i}]of e.axes){let a=g(e.data.view," +
-  "r,i,t);for(let t of document.querySelectorAll(`[data-chart=\"${n}\"] svg`)){let r=e.data.cha" +
-  "rts[n]?.layouts[t.getAttribute(`data-size`)??``],i=t.querySelector(`.plot`);a&&r&&i&&(i.in" +
-  "nerHTML=l(a,r))}}for(let e of document.querySelectorAll(`[data-point]`)){let n=!t.has(e.ge" +
-  "tAttribute(`data-point`)??``);e.classList.toggle(`out`,n)}let n=e.data.view.rows.flatMap((" +
-  "{id:e,colour:n})=>t.has(e)?[n]:[]);for(let e of document.querySelectorAll(`.plot .curve, ." +
-  "plot .band`))e.classList.toggle(`out`,!n.some(t=>e.classList.contains(t)));let r=document." +
-  "getElementById(`chosen`),i=document.getElementById(`shown`);r&&(r.hidden=[...e.filters.val" +
-  "ues()].every(({size:e})=>e===0)),i&&(i.textContent=`${t.size} of ${e.data.view.rows.length" +
-  "} points`),x()}function x(){for(let e of document.querySelectorAll(`svg.chart`)){e.setAttr" +
-  "ibute(`role`,`group`);let t=[...e.querySelectorAll(`g[data-point]:not(.out)`)];for(let[e,n" +
-  "]of t.entries()){let r=n.querySelector(`title`);r&&n.setAttribute(`aria-label`,(r.textCont" +
-  "ent??``).replaceAll(`\n`,`, `)),r?.remove(),n.setAttribute(`role`,`button`),n.setAttribute(" +
-  "`tabindex`,e===t.length-1?`0`:`-1`)}}}function S(e){let t=document.getElementById(`filters" +
-  "`);if(!t)return;for(let n of e.filters.keys()){let r=[...new Set(e.data.view.rows.map(e=>e" +
-  "[n]))];if(r.length<2)continue;let i=v(`div`,{role:`group`,\"aria-label\":`filter by ${n}`,cl" +
-  "ass:`chips`});i.append(v(`span`,{class:`chips-name`},n));for(let t of r)i.append(C(e,n,t))" +
-  ";t.append(i)}let n=v(`button`,{type:`button`,class:`clear`},`show all`);n.addEventListener" +
-  "(`click`,()=>{for(let t of e.filters.values())t.clear();for(let e of t.querySelectorAll(`[" +
-  "aria-pressed]`))e.setAttribute(`aria-pressed`,`false`);b(e)});let r=v(`div`,{id:`chosen`,c" +
-  "lass:`chips`,hidden:``});r.append(n,v(`span`,{id:`shown`,role:`status`,class:`note`})),t.a" +
-  "ppend(r)}function C(e,t,n){let r=v(`button`,{type:`button`,\"aria-pressed\":`false`,\"data-fi" +
-  "lter\":t},n);return r.addEventListener(`click`,()=>{let i=e.filters.get(t),a=!i?.delete(n);" +
-  "a&&i?.add(n),r.setAttribute(`aria-pressed`,String(a)),b(e)}),r}function w(e){let t=documen" +
-  "t.getElementById(`axes`),[n]=e.axes;if(!t||!n)return;let[r,i]=n;for(let n of[`y`,`x`]){let" +
-  " a=v(`select`,{id:`axis-${n}`});for(let t of e.data.view.measures){if(n===`y`&&t.role!==`q" +
-  "uality`)continue;let e=v(`option`,{value:t.id},t.name);e.selected=t.id===i[n],a.append(e)}" +
-  "a.addEventListener(`change`,()=>{e.axes.set(r,{...e.axes.get(r)??i,[n]:a.value}),b(e)});le" +
-  "t o=v(`label`,{},n===`y`?`up`:`across`);o.append(a),t.append(o)}}function T(e){let t=v(`di" +
-  "v`,{id:`record`,role:`tooltip`,hidden:``});document.body.append(t,v(`div`,{id:`note`,role:" +
-  "`status`,hidden:``}));let n=null,r=n=>{let r=E(n),i=e.rows.get(r?.getAttribute(`data-point" +
-  "`)??``);D(i?.id??null),t.hidden=!0,r&&i&&r.closest(`svg`)&&O(t,r,i)};document.addEventList" +
-  "ener(`pointermove`,e=>{e.pointerType!==`touch`&&r(e)}),document.addEventListener(`focusin`" +
-  ",r),document.addEventListener(`click`,t=>{let i=E(t),a=i?.closest(`svg`)?i:null,o=e.rows.g" +
-  "et(a?.getAttribute(`data-point`)??``),s=t.pointerType===`touch`&&n!==a;n=a,s||!o?r(t):k(o)" +
-  "})}function E(e){if(!(e.target instanceof Element))return null;let t=e.target.closest(`svg" +
-  ".chart`);if(!t||!(e instanceof MouseEvent))return e.target.closest(`[data-point]`);let n=n" +
-  "ull,r=18;for(let i of t.querySelectorAll(`g[data-point]:not(.out)`)){let t=(i.querySelecto" +
-  "r(`.mark`)??i).getBoundingClientRect(),[a,o]=[(t.left+t.right)/2,(t.top+t.bottom)/2],s=Mat" +
-  "h.hypot(e.clientX-a,e.clientY-o);s>=r||(r=s,n=i)}return n}function D(e){for(let t of docum" +
-  "ent.querySelectorAll(`.lit`))t.getAttribute(`data-point`)!==e&&t.classList.remove(`lit`);i" +
-  "f(e!==null)for(let t of document.querySelectorAll(`[data-point=\"${e}\"]`))t.classList.add(`" +
-  "lit`)}function O(e,t,n){let[r=``,...i]=n.lines,a=n.command===null?[]:[`click to copy its c" +
-  "ommand`];e.replaceChildren(v(`b`,{},r),...i.map(e=>v(`div`,{},e)),...a.map(e=>v(`div`,{cla" +
-  "ss:`action`},e))),e.hidden=!1;let o=(t.querySelector(`.mark`)??t).getBoundingClientRect()," +
-  "s=document.documentElement.clientWidth,c=o.right+12+e.offsetWidth>s?o.left-12-e.offsetWidt" +
-  "h:o.right+12,l=Math.min(o.top-8,window.innerHeight-e.offsetHeight-8);e.style.left=`${Math." +
-  "max(8,Math.min(c,s-e.offsetWidth-8))}px`,e.style.top=`${Math.max(8,l)}px`}function k(e){if" +
-  "(e.command===null){j(`This is the original: there is nothing to run.`,``);return}let{comma" +
-  "nd:t}=e,n=()=>j(`Copied:`,t),r=()=>j(A(t)?`Copied:`:`Copy this:`,t);navigator.clipboard?na" +
-  "vigator.clipboard.writeText(t).then(n,r):r()}function A(e){let t=v(`textarea`,{class:`offs" +
-  "creen`});t.value=e;let n=document.activeElement;document.body.append(t),t.select();let r=d" +
-  "ocument.execCommand(`copy`);return t.remove(),(n instanceof HTMLElement||n instanceof SVGE" +
-  "lement)&&n.focus(),r}function j(e,t){let n=document.getElementById(`note`);if(!n)return;le" +
-  "t r=String(Number(n.dataset.number??0)+1);n.dataset.number=r,n.replaceChildren(e,` `,v(`co" +
-  "de`,{},t)),n.hidden=!1,setTimeout(()=>{n.dataset.number===r&&(n.hidden=!0)},5e3)}function " +
-  "M(e){document.addEventListener(`keydown`,t=>{let n=document.getElementById(`record`);t.key" +
-  "===`Escape`&&n&&(n.hidden=!0);let r=document.activeElement?.closest(`svg [data-point]`),i=" +
-  "e.rows.get(r?.getAttribute(`data-point`)??``);if(!r||!i)return;(t.key===`Enter`||t.key===`" +
-  " `)&&k(i);let a={ArrowRight:1,ArrowDown:1,ArrowLeft:-1,ArrowUp:-1}[t.key];if((t.key===`Ent" +
-  "er`||t.key===` `||a!==void 0)&&t.preventDefault(),a===void 0)return;let o=e=>e.getBounding" +
-  "ClientRect().left,s=[...r.closest(`svg`)?.querySelectorAll(`g[data-point]:not(.out)`)??[]]" +
-  ".sort((e,t)=>o(e)-o(t)),c=s[s.indexOf(r)+a];c&&(r.setAttribute(`tabindex`,`-1`),c.setAttri" +
-  "bute(`tabindex`,`0`),c.focus())})}function N(){let e=document.querySelector(`#figures tabl" +
-  "e`),t=e?.querySelector(`tbody`);if(!e||!t)return;let n=[...t.rows],r=[...e.querySelectorAl" +
-  "l(`thead th`)];for(let[e,i]of r.entries()){let a=v(`button`,{type:`button`},i.textContent?" +
-  "?``);i.replaceChildren(a),a.addEventListener(`click`,()=>{let a=P(i.getAttribute(`aria-sor" +
-  "t`));for(let e of r)e.removeAttribute(`aria-sort`);a!==null&&i.setAttribute(`aria-sort`,a)" +
-  ",t.classList.toggle(`sorted`,a!==null),t.append(...a===null?n:F(n,e,a))})}}function P(e){r" +
-  "eturn e===null?`descending`:e===`descending`?`ascending`:null}function F(e,t,n){let r=n===" +
-  "`ascending`?1:-1,i=e=>e.cells[t]?.textContent??``,a=e=>Number.parseFloat(e.cells[t]?.datas" +
-  "et.value??``);return[...e].sort((e,n)=>{let[o,s]=[a(e),a(n)];return t===0?r*i(e).localeCom" +
-  "pare(i(n),`en`,{numeric:!0}):Number.isNaN(o)||Number.isNaN(s)?Number(Number.isNaN(o))-Numb" +
-  "er(Number.isNaN(s)):r*(o-s)})}function I(e){let t=document.querySelector(`#figures table`)" +
-  ";t?.querySelector(`thead tr`)?.append(v(`td`,{}));for(let n of t?.querySelectorAll(`tbody " +
-  "tr`)??[]){let t=v(`td`,{});n.append(t);let r=e.rows.get(n.dataset.point??``);if(!r||r.comm" +
-  "and===null)continue;let i=v(`button`,{type:`button`,class:`copy`,\"aria-label\":`copy comman" +
-  "d of ${r.name}`},`copy`);i.addEventListener(`click`,()=>k(r)),t.append(i)}}let L=[`model`," +
-  "`method`,`bits`];function R(e){let t={data:e,rows:new Map(e.view.rows.map(e=>[e.id,e])),fi" +
-  "lters:new Map(L.map(e=>[e,/* @__PURE__ */ new Set])),axes:new Map(Object.entries(e.charts)" +
-  ".map(([e,{x:t,y:n}])=>[e,{x:t,y:n}]))};S(t),w(t),N(),I(t),T(t),M(t),b(t)}let z=document.ge" +
-  "tElementById(`data`)?.textContent;z&&R(JSON.parse(z))})();";
+  "(function(){let e=[[/[\\p{M}\\p{Cf}]/u,0],[/[\\p{Extended_Pictographic}\\p{Regional_Indicator}" +
+  "]/u,1.4],[/[\\u1100-\\u115f\\u2e80-\\ua4cf\\uac00-\\ud7a3\\uf900-\\ufaff\\ufe30-\\ufe6f\\uff00-\\uff60" +
+  "]/u,1.05],[/[\\u{1f000}-\\u{3ffff}]/u,1.4],[/[ijlI.,:;!|'` ·]/,.4],[/[ftr()[\\]{}/\\\\\"-]/,.47]" +
+  ",[/[mwMWOQ@%…—]/,1],[/[A-Z+=<>±×−→~#]/,.84],[/[a-z0-9]/,.64]];function t(e,t){let r=0;for(" +
+  "let t of e)r+=n(t);return r*t}function n(t){return e.find(([e])=>e.test(t))?.[1]??.8}funct" +
+  "ion r(e){let t=[];for(let r of e){let e=t.at(-1);e!==void 0&&(n(r)===0||e.endsWith(`‍`))?t" +
+  "[t.length-1]=e+r:t.push(r)}return t}function i(e,n,i){if(t(e,i)<=n)return e;let a=r(e);for" +
+  "(let e=a.length-1;e>0;e--){let r=`${a.slice(0,e>>1).join(``)}…${a.slice(a.length-(e-(e>>1)" +
+  ")).join(``)}`;if(t(r,i)<=n)return r}return`…`}function a(e,t,n,r){let a=o(e,t,n);if(a.leng" +
+  "th<=r)return a;for(let a=r;a>0;a-=.1){let s=o(i(e,a*t,n),t,n);if(s.length<=r)return s}retu" +
+  "rn a.slice(0,r)}function o(e,n,i){let a=[],o=``;for(let s of r(e)){if(o!==``&&t(o+s,i)>n){" +
+  "let e=Math.max(o.lastIndexOf(` `),o.lastIndexOf(`-`),o.lastIndexOf(`/`))+1,t=2*e>o.length?" +
+  "e:o.length;a.push(o.slice(0,t).trim()),o=o.slice(t).trimStart()}o+=s}return o.trim()===``?" +
+  "a:[...a,o.trim()]}function s(e){return Math.ceil(1.25*e)+3}function c(e,{width:n,fontSize:" +
+  "r,indent:i}){let o=s(r),c=[],[l,u,d]=[0,0,0];for(let s of e){let e=a(s,n-i,r,3),f=i+Math.m" +
+  "ax(0,...e.map(e=>t(e,r)));l>0&&l+f>n&&(l=0,u+=d,d=0),c.push({x:l+i,y:u+o-4,lines:e}),d=Mat" +
+  "h.max(d,o*e.length),l+=f+14}return{placed:c,height:u+d}}function l(e){return e.replaceAll(" +
+  "`&`,`&amp;`).replaceAll(`<`,`&lt;`).replaceAll(`>`,`&gt;`).replaceAll(`\"`,`&quot;`)}functi" +
+  "on u(e,t,n=[]){return`<${e}${Object.entries(t).filter(([,e])=>e!==void 0).map(([e,t])=>` $" +
+  "{e}=\"${d(t)}\"`).join(``)}>${n.join(``)}</${e}>`}function d(e){return typeof e==`number`?St" +
+  "ring(Math.round(e*100)/100):l(e)}function f({y:e},{width:n,top:r,plotHeight:i,fontSize:a})" +
+  "{let o=Math.max(0,...e.ticks.map(({label:e})=>t(e,a))),c=r+g(e,n,a).length*s(a)+a/2;return" +
+  "{left:Math.min(Math.max(40,Math.ceil(o)+12),n/3),right:n-14,top:c,bottom:c+i}}function p({" +
+  "x:e,y:t},{width:n,top:r,fontSize:i},a){let o=s(i),c=a.bottom+i+8,d=[...m(e,a,c,i),...h(t,a" +
+  ",i)];for(let[e,a]of g(t,n,i).entries()){let t={class:`title`,x:2,y:r+i+e*o};d.push(u(`text" +
+  "`,t,[l(a)]))}let f=g(e,n-14,i);for(let[e,t]of f.entries()){let n={class:`title`,x:a.right," +
+  "y:c+2+(e+1)*o};d.push(u(`text`,{...n,\"text-anchor\":`end`},[l(t)]))}return{content:d.join(`" +
+  "`),bottom:c+2+f.length*o+i/2}}function m({ticks:e},{left:n,right:r,top:i,bottom:a},o,s){le" +
+  "t c=[],d=0;for(let{at:f,label:p}of e){let e=n+f*(r-n),m=t(p,s)/2;if(c.push(u(`line`,{class" +
+  ":`grid`,x1:e,x2:e,y1:i,y2:a})),e-m<d||e+m>r+14)continue;let h={class:`tick`,x:e,y:o,\"text-" +
+  "anchor\":`middle`};c.push(u(`text`,h,[l(p)])),d=e+m+8}return c}function h({ticks:e},{left:t" +
+  ",right:n,top:r,bottom:i},a){let o=[],s=NaN;for(let{at:c,label:d}of e){let e=i+c*(r-i);if(o" +
+  ".push(u(`line`,{class:`grid`,x1:t,x2:n,y1:e,y2:e})),Math.abs(e-s)<1.3*a)continue;let f={cl" +
+  "ass:`tick`,x:t-8,y:e+a/3,\"text-anchor\":`end`};o.push(u(`text`,f,[l(d)])),s=e}return o}func" +
+  "tion g({title:e,note:n},r,i){let o=r-4,s=n?`${e} (${n})`:e;return t(s,i)<=o?[s]:a(e,o,i,3)" +
+  "}function _(e){let t=[];for(let[n,r]of e.slice(0,-1).entries()){let i=v(r,e[n+1]??r);if(!i" +
+  ")continue;let[a,o]=i,s=t.at(-1),c=s?.at(-1);c&&c[0]===a[0]&&c[1]===a[1]?s?.push(o):t.push(" +
+  "[a,o])}return t}function v(e,t){let[n,r]=[0,1];for(let i of[0,1]){let a=t[i]-e[i];if(a===0" +
+  "&&(e[i]<0||e[i]>1))return null;if(a===0)continue;let o=[-e[i]/a,(1-e[i])/a];n=Math.max(n,M" +
+  "ath.min(...o)),r=Math.min(r,Math.max(...o))}if(!(n<=r))return null;let i=n=>n===0?e:n===1?" +
+  "t:[e[0]+n*(t[0]-e[0]),e[1]+n*(t[1]-e[1])];return[i(n),i(r)]}function y([e,t]){let n=[Math." +
+  "max(0,e),Math.min(1,t)];return n[0]<=n[1]?n:null}function b(e){return Math.min(1,Math.max(" +
+  "0,e))}function x({left:e,right:t,top:n,bottom:r}){return{x:n=>e+n*(t-e),y:e=>r+e*(n-r)}}fu" +
+  "nction S(e,{x:t,y:n}){let[r,i]=C(e);return[t(b(e.x))-15*r,n(b(e.y))+15*i]}function C({x:e," +
+  "y:t}){let n=e=>e<0?-1:+(e>1);return[n(e),n(t)]}function ee(e,t){let[n,r]=S(e,t),[i,a]=C(e)" +
+  ",o=[u(`title`,{},[l(e.title)])];if(i!==0||a!==0){let e=Math.round(Math.atan2(-i||0,-a)*180" +
+  "/Math.PI);o.push(u(`path`,{class:`arrow`,d:`M0 5V13M-3 10L0 13L3 10`,transform:`rotate(${e" +
+  "})`}))}else o.push(...te(e,t,n,r));return o.push(u(`path`,{class:`mark`,d:E(e.shape,5.5)})" +
+  "),u(`g`,{class:`point ${e.colour}${e.faded?` faded`:``}${e.near?` near`:``}`,\"data-point\":" +
+  "e.id,transform:`translate(${n.toFixed(1)} ${r.toFixed(1)})`},o)}function te({whisker:e,acr" +
+  "oss:t},{x:n,y:r},i,a){let o=e=>u(`path`,{class:`whisker`,d:e}),s=e&&y(e),c=t&&y(t);return[" +
+  "...e&&s?[o(w(s.map(e=>r(e)-a),e,(e,t)=>`${e} ${t}`))]:[],...t&&c?[o(w(c.map(e=>n(e)-i),t,(" +
+  "e,t)=>`${t} ${e}`))]:[]]}function w(e,t,n){let[r=`0`,i=`0`]=e.map(e=>e.toFixed(1)),a=e=>`M" +
+  "${n(`-3`,e)}L${n(`3`,e)}`;return(t[0]>=0?a(r):``)+(t[1]<=1?a(i):``)+`M${n(`0`,r)}L${n(`0`," +
+  "i)}`}function T({kind:e,colour:t,faded:n,places:r},{x:i,y:a}){let o=`${e} ${t}${n?` faded`" +
+  ":``}`.trim(),s=e=>e.map(([e,t])=>`${i(e).toFixed(1)},${a(t).toFixed(1)}`).join(` `);return" +
+  " e===`band`?[u(`polygon`,{class:o,points:s(r.map(([e,t])=>[b(e),b(t)]))})]:_(r).map(e=>u(`" +
+  "polyline`,{class:o,points:s(e)}))}function E(e,t){let n=(e,t,n)=>`M${Array.from({length:e}" +
+  ",(r,i)=>{let a=n+2*Math.PI*i/e;return`${(t*Math.sin(a)).toFixed(2)} ${(-t*Math.cos(a)).toF" +
+  "ixed(2)}`}).join(`L`)}Z`,r=t,[i,a]=[1.25*r,.42*r];switch(e){case`circle`:return`M${-r} 0A$" +
+  "{r} ${r} 0 1 1 ${r} 0A${r} ${r} 0 1 1 ${-r} 0Z`;case`square`:return n(4,1.27*r,Math.PI/4);" +
+  "case`triangle`:return n(3,1.45*r,0);case`diamond`:return n(4,1.35*r,0);case`down`:return n" +
+  "(3,1.45*r,Math.PI);case`pentagon`:return n(5,1.2*r,0);case`plus`:return`M${-a} ${-i}H${a}V" +
+  "${-a}H${i}V${a}H${a}V${i}H${-a}V${a}H${-i}V${-a}H${-a}Z`;case`star`:return`M${Array.from({" +
+  "length:10},(e,t)=>{let n=(t%2==0?1.5:.75)*r,i=Math.PI*t/5;return`${(n*Math.sin(i)).toFixed" +
+  "(2)} ${(-n*Math.cos(i)).toFixed(2)}`}).join(`L`)}Z`}}function ne(e,n,r,i){let a={marks:e.m" +
+  "ap(({x:e,y:t})=>A(e,t,6)),inked:n.flatMap(j).map(([e,t])=>A(e,t,2.5)),frame:r},o=e.filter(" +
+  "({label:e})=>e!==null).length,s=re(e,a,i),c=2*s.size<o?/* @__PURE__ */ new Map:s,l=e.map((" +
+  "e,t)=>({...e,index:t})).filter(({label:e,index:t})=>e!==null&&!c.has(t)).sort((e,t)=>e.x-t" +
+  ".x),u=e=>t(e,i.fontSize),d=[...c].map(([t,n])=>N(n,u(e[t]?.label??``),i.fontSize)),f=/* @_" +
+  "_PURE__ */ new Map;for(let[e,{x:t,y:n,index:o}]of l.entries()){let s=String(e+1),c=D({x:t," +
+  "y:n,index:o},u(s),ie(t,n,i,r),{...a,boxes:d,fontSize:i.fontSize});c&&(d.push(N(c,u(s),i.fo" +
+  "ntSize)),f.set(o,{text:s,place:c,numbered:!0}))}return e.map(({label:e},t)=>{let n=c.get(t" +
+  ");return n&&e!==null?{text:e,place:n,numbered:!1}:f.get(t)??null})}function re(e,n,r){let{" +
+  "fontSize:i}=r,a=.55*(n.frame.right-n.frame.left),o=e.map(({label:e})=>e===null?1/0:t(e,i))" +
+  ",s=[...e.keys()].filter(e=>(o[e]??1/0)<=a),c=/* @__PURE__ */ new Map;for(let t=0;t<4;t++){" +
+  "let a=/* @__PURE__ */ new Map,l=[];for(let t of s){let{x:s=0,y:c=0}=e[t]??{},u=o[t]??0,d=k" +
+  "(s,c,r),f=D({x:s,y:c,index:t},u,d,{...n,boxes:l,fontSize:i});f&&(l.push(N(f,u,i)),a.set(t," +
+  "f))}(t===0||a.size>c.size)&&(c=a);let u=s.filter(e=>!a.has(e));if(u.length===0)break;s=[.." +
+  ".u,...s.filter(e=>a.has(e))]}return c}function D({x:e,y:t,index:n},r,i,a){let{marks:o,inke" +
+  "d:s,frame:c,boxes:l,fontSize:u}=a,d=o.filter((r,i)=>i!==n&&(r.left!==e-6||r.top!==t-6)),f=" +
+  "null;for(let{place:n,cost:a}of i){if(f&&a>=f.cost)continue;let i=N(n,r,u);if(M({...i,left:" +
+  "i.left-8,right:i.right+8},l)>0||P(i,c)<P(i,i)-1)continue;let o=M(i,d);if(o>72)continue;let" +
+  " p=O(e,t,n,u).reduce((e,[t,n])=>e+Math.min(1,M(A(t,n,.5),[...l,...d])),0),m=a+o+2*M(i,s)+1" +
+  "2*p;(!f||m<f.cost)&&(f={place:n,cost:m})}return f?.place??null}function O(e,t,n,r){let i=n" +
+  ".y-r/3;return Math.hypot(n.x-e,i-t)<18?[]:j([[e,t],[n.x,i]])}function k(e,t,{fontSize:n,si" +
+  "de:r,reach:i}){let a=t+n/3,o=[];for(let t=-i;t<=i;t+=4){let n=t>0?30:0,i=1.2*Math.abs(t);f" +
+  "or(let s of[`start`,`end`,`middle`]){if(s===`middle`&&Math.abs(t)<16)continue;let c=s===(r" +
+  "===`left`?`end`:`start`)?0:s===`middle`?12:40,l=s===`start`?9:s===`end`?-9:0,u=i+c+n;o.pus" +
+  "h({place:{x:e+l,y:a+t,anchor:s},cost:u})}}return o}function ie(e,t,{fontSize:n},{left:r,ri" +
+  "ght:i,top:a,bottom:o}){let s=[],c=Math.hypot(i-r,o-a);for(let r=13;r<c;r+=r<24?4:10){let i" +
+  "=Math.ceil(8+r/8);for(let a=0;a<i;a++){let o=2*Math.PI*a/i,c={x:e+r*Math.sin(o),y:t-r*Math" +
+  ".cos(o)+n/3,anchor:`middle`};s.push({place:c,cost:3*r+10*(1-Math.cos(o))})}}return s}funct" +
+  "ion A(e,t,n){return{left:e-n,right:e+n,top:t-n,bottom:t+n}}function j(e){return e.flatMap(" +
+  "([t,n],r)=>{let[i,a]=e[r+1]??[t,n],o=Math.max(1,Math.ceil(Math.hypot(i-t,a-n)/5));return A" +
+  "rray.from({length:o},(e,r)=>[t+(i-t)*r/o,n+(a-n)*r/o])})}function M(e,t){let n=0;for(let r" +
+  " of t)n+=P(e,r);return n}function N({x:e,y:t,anchor:n},r,i){let a=n===`start`?e:n===`end`?" +
+  "e-r:e-r/2;return{left:a,right:a+r,top:t-i,bottom:t+.32*i}}function P(e,t){return e.left>=t" +
+  ".right||t.left>=e.right||e.top>=t.bottom||t.top>=e.bottom?0:(Math.min(e.right,t.right)-Mat" +
+  "h.max(e.left,t.left))*(Math.min(e.bottom,t.bottom)-Math.max(e.top,t.top))}function F({poin" +
+  "ts:e,lines:t,side:n},{width:r,fontSize:i,labelReach:a},o,s){let c=x(o),d=[...e].sort((e,t)" +
+  "=>Number(e.faded)-Number(t.faded)),f=d.map(e=>{let[t,n]=S(e,c);return{x:t,y:n,label:e.labe" +
+  "l}}),p=t.filter(({kind:e})=>e!==`band`).flatMap(e=>_(e.places)),m=d.flatMap(({x:e,whisker:" +
+  "t=null})=>t?_(t.map(t=>[e,t])):[]),h=ne(f,[...p,...m].map(e=>e.map(([e,t])=>[c.x(e),c.y(t)" +
+  "])),o,{fontSize:i,side:n,reach:a}),[g,v]=[[],[]],y=[],b=0;for(let[e,t]of d.entries()){let " +
+  "n=h[e],r=f[e];if(t.label===null||!r)continue;if(!n){b++;continue}let{place:a,text:o,number" +
+  "ed:s}=n;s&&y.push({number:o,point:t});let c=a.y-i/3,d={class:`leader`,x1:r.x,y1:r.y,x2:a.x" +
+  ",y2:c};Math.hypot(a.x-r.x,c-r.y)>=18&&g.push(u(`line`,d));let p={class:I(t),x:a.x,y:a.y};v" +
+  ".push(u(`text`,{...p,\"text-anchor\":a.anchor,\"data-point\":t.id},[l(o)]))}y.sort((e,t)=>Numb" +
+  "er(e.number)-Number(t.number));let C=L(y,b,{below:s,width:r,fontSize:i});return{content:[." +
+  "..g,...v,C.content].join(``),bottom:C.bottom}}function I({faded:e}){return e?`label off`:`" +
+  "label`}function L(e,n,{below:r,width:i,fontSize:a}){if(e.length+n===0)return{content:``,bo" +
+  "ttom:r};let o=n>0?[`and ${n} more`]:[],d=Math.max(0,...e.map(({number:e})=>t(e,a))),{place" +
+  "d:f,height:p}=c([...e.map(({point:e})=>e.label??``),...o],{width:i-4,fontSize:a,indent:d+6" +
+  "});return{content:f.flatMap(({x:t,y:n,lines:i},o)=>{let{number:c,point:d}=e[o]??{},f=d===v" +
+  "oid 0?{}:{\"data-point\":d.id},p=(e,t,i,o)=>u(`text`,{class:`listed`,x:2+t,y:r+n+i*s(a),\"tex" +
+  "t-anchor\":o,...f},[l(e)]);return[...c===void 0?[]:[p(c,t-6,0,`end`)],...i.map((e,n)=>p(e,t" +
+  ",n))]}).join(``),bottom:r+p+4}}function R(e,t){let n=f(e,t),r=x(n),i=[...e.points].sort((e" +
+  ",t)=>Number(t.faded)-Number(e.faded)),a=p(e,t,n),o=F({...e,points:i},t,n,a.bottom);return{" +
+  "content:[a.content,...e.lines.flatMap(e=>T(e,r)),...i.map(e=>ee(e,r)),o.content].join(``)," +
+  "height:Math.ceil(o.bottom)}}function z(e,t,n,r){let i=e.measures.find(({id:e})=>e===t),a=e" +
+  ".measures.find(({id:e})=>e===n);if(!i||!a)return null;let o=e.rows.flatMap((e,t)=>{let[n,o" +
+  "]=[i.places[t]??null,a.places[t]??null];if(n===null||o===null||r&&!r.has(e.id))return[];le" +
+  "t s=[i.beyond[t]??null,a.beyond[t]??null];return[{row:e,x:n,y:o,whisker:a.whiskers[t]??nul" +
+  "l,beyond:s}]}),s=V(o,i.growing,a.growing),c=e.near[`${t} ${n}`]??[],l=o.map(e=>({id:e.row." +
+  "id,x:e.x,y:e.y,whisker:e.whisker,colour:e.row.colour,shape:e.row.shape,label:B(e.row.name," +
+  "s.includes(e),...e.beyond),faded:!s.includes(e),near:!s.includes(e)&&c.includes(e.row.id)," +
+  "title:e.row.lines.join(`\n`)})),u={kind:`front`,colour:``,places:s.map(e=>[e.x,e.y])},d=i.g" +
+  "rowing?`right`:`left`;return{x:i,y:a,lines:u.places.length>1?[u]:[],points:l,side:d}}funct" +
+  "ion B(e,t,n,r){let i=[r,n].filter(e=>e!==null).join(`, `);return i===``?t?e:null:`${e}: ${" +
+  "i}`}function V(e,t,n){let[r,i]=[t?-1:1,n?1:-1],a=[...e].sort((e,t)=>r*(e.x-t.x)||i*(t.y-e." +
+  "y)),o=[],s=-1/0;for(let e of a)i*e.y<=s||(s=i*e.y,o.push(e));return o}function H(e,t,n=``)" +
+  "{let r=document.createElement(e);for(let[e,n]of Object.entries(t))r.setAttribute(e,n);retu" +
+  "rn r.textContent=n,r}function U(e){return new Set(e.data.view.rows.filter(t=>[...e.filters" +
+  "].every(([e,n])=>n.size===0||n.has(t[e]))).map(({id:e})=>e))}function W(e){let t=U(e);for(" +
+  "let[n,{x:r,y:i}]of e.axes){let a=z(e.data.view,r,i,t);for(let t of document.querySelectorA" +
+  "ll(`[data-chart=\"${n}\"] svg`)){let r=e.data.charts[n]?.layouts[t.getAttribute(`data-size`)" +
+  "??``],i=t.querySelector(`.plot`);if(!a||!r||!i)continue;let{content:o,height:s}=R(a,r);i.i" +
+  "nnerHTML=o,t.setAttribute(`viewBox`,`0 0 ${r.width} ${s}`)}}for(let e of document.querySel" +
+  "ectorAll(`[data-point]`)){let n=!t.has(e.getAttribute(`data-point`)??``);e.classList.toggl" +
+  "e(`out`,n)}let n=e.data.view.rows.flatMap(({id:e,colour:n})=>t.has(e)?[n]:[]);for(let e of" +
+  " document.querySelectorAll(`.plot .curve, .plot .band`))e.classList.toggle(`out`,!n.some(t" +
+  "=>e.classList.contains(t)));let r=document.getElementById(`chosen`),i=document.getElementB" +
+  "yId(`shown`);r&&(r.hidden=[...e.filters.values()].every(({size:e})=>e===0)),i&&(i.textCont" +
+  "ent=`${t.size} of ${e.data.view.rows.length} points`),G()}function G(){for(let e of docume" +
+  "nt.querySelectorAll(`svg.chart`)){e.setAttribute(`role`,`group`);let t=[...e.querySelector" +
+  "All(`g[data-point]:not(.out)`)];for(let[e,n]of t.entries()){let r=n.querySelector(`title`)" +
+  ";r&&n.setAttribute(`aria-label`,(r.textContent??``).replaceAll(`\n`,`, `)),r?.remove(),n.se" +
+  "tAttribute(`role`,`button`),n.setAttribute(`tabindex`,e===t.length-1?`0`:`-1`)}}}function " +
+  "K(e){let t=document.getElementById(`filters`);if(!t)return;for(let n of e.filters.keys()){" +
+  "let r=[...new Set(e.data.view.rows.map(e=>e[n]))];if(r.length<2)continue;let i=H(`div`,{ro" +
+  "le:`group`,\"aria-label\":`filter by ${n}`,class:`chips`});i.append(H(`span`,{class:`chips-n" +
+  "ame`},n));for(let t of r)i.append(q(e,n,t));t.append(i)}let n=H(`button`,{type:`button`,cl" +
+  "ass:`clear`},`show all`);n.addEventListener(`click`,()=>{for(let t of e.filters.values())t" +
+  ".clear();for(let e of t.querySelectorAll(`[aria-pressed]`))e.setAttribute(`aria-pressed`,`" +
+  "false`);W(e)});let r=H(`div`,{id:`chosen`,class:`chips`,hidden:``});r.append(n,H(`span`,{i" +
+  "d:`shown`,role:`status`,class:`note`})),t.append(r)}function q(e,t,n){let r=H(`button`,{ty" +
+  "pe:`button`,\"aria-pressed\":`false`,\"data-filter\":t},n);return r.addEventListener(`click`,(" +
+  ")=>{let i=e.filters.get(t),a=!i?.delete(n);a&&i?.add(n),r.setAttribute(`aria-pressed`,Stri" +
+  "ng(a)),W(e)}),r}function J(e){let t=document.getElementById(`axes`),[n]=e.axes;if(!t||!n)r" +
+  "eturn;let[r,i]=n;for(let n of[`y`,`x`]){let a=H(`select`,{id:`axis-${n}`});for(let t of e." +
+  "data.view.measures){if(n===`y`&&t.role!==`quality`)continue;let e=H(`option`,{value:t.id}," +
+  "t.name);e.selected=t.id===i[n],a.append(e)}a.addEventListener(`change`,()=>{e.axes.set(r,{" +
+  "...e.axes.get(r)??i,[n]:a.value}),W(e)});let o=H(`label`,{},n===`y`?`up`:`across`);o.appen" +
+  "d(a),t.append(o)}}function ae(e){let t=H(`div`,{id:`record`,role:`tooltip`,hidden:``});doc" +
+  "ument.body.append(t,H(`div`,{id:`note`,role:`status`,hidden:``}));let n=null,r=n=>{let r=Y" +
+  "(n),i=e.rows.get(r?.getAttribute(`data-point`)??``);oe(i?.id??null),t.hidden=!0,r&&i&&r.cl" +
+  "osest(`svg`)&&se(t,r,i)};document.addEventListener(`pointermove`,e=>{e.pointerType!==`touc" +
+  "h`&&r(e)}),document.addEventListener(`focusin`,r),document.addEventListener(`click`,t=>{le" +
+  "t i=Y(t),a=i?.closest(`svg`)?i:null,o=e.rows.get(a?.getAttribute(`data-point`)??``),s=t.po" +
+  "interType===`touch`&&n!==a;n=a,s||!o?r(t):X(o)})}function Y(e){if(!(e.target instanceof El" +
+  "ement))return null;let t=e.target.closest(`svg.chart`);if(!t||!(e instanceof MouseEvent))r" +
+  "eturn e.target.closest(`[data-point]`);let n=null,r=18;for(let i of t.querySelectorAll(`g[" +
+  "data-point]:not(.out)`)){let t=(i.querySelector(`.mark`)??i).getBoundingClientRect(),[a,o]" +
+  "=[(t.left+t.right)/2,(t.top+t.bottom)/2],s=Math.hypot(e.clientX-a,e.clientY-o);s>=r||(r=s," +
+  "n=i)}return n}function oe(e){for(let t of document.querySelectorAll(`.lit`))t.getAttribute" +
+  "(`data-point`)!==e&&t.classList.remove(`lit`);if(e!==null)for(let t of document.querySelec" +
+  "torAll(`[data-point=\"${e}\"]`))t.classList.add(`lit`)}function se(e,t,n){let[r=``,...i]=n.l" +
+  "ines,a=n.command===null?[]:[`click to copy its command`];e.replaceChildren(H(`b`,{},r),..." +
+  "i.map(e=>H(`div`,{},e)),...a.map(e=>H(`div`,{class:`action`},e))),e.hidden=!1;let o=(t.que" +
+  "rySelector(`.mark`)??t).getBoundingClientRect(),s=document.documentElement.clientWidth,c=o" +
+  ".right+12+e.offsetWidth>s?o.left-12-e.offsetWidth:o.right+12,l=Math.min(o.top-8,window.inn" +
+  "erHeight-e.offsetHeight-8);e.style.left=`${Math.max(8,Math.min(c,s-e.offsetWidth-8))}px`,e" +
+  ".style.top=`${Math.max(8,l)}px`}function X(e){if(e.command===null){Q(`This is the original" +
+  ": there is nothing to run.`,``);return}let{command:t}=e,n=()=>Q(`Copied:`,t),r=()=>Q(Z(t)?" +
+  "`Copied:`:`Copy this:`,t);navigator.clipboard?navigator.clipboard.writeText(t).then(n,r):r" +
+  "()}function Z(e){let t=H(`textarea`,{class:`offscreen`});t.value=e;let n=document.activeEl" +
+  "ement;document.body.append(t),t.select();let r=document.execCommand(`copy`);return t.remov" +
+  "e(),(n instanceof HTMLElement||n instanceof SVGElement)&&n.focus(),r}function Q(e,t){let n" +
+  "=document.getElementById(`note`);if(!n)return;let r=String(Number(n.dataset.number??0)+1);" +
+  "n.dataset.number=r,n.replaceChildren(e,` `,H(`code`,{},t)),n.hidden=!1,setTimeout(()=>{n.d" +
+  "ataset.number===r&&(n.hidden=!0)},5e3)}function ce(e){document.addEventListener(`keydown`," +
+  "t=>{let n=document.getElementById(`record`);t.key===`Escape`&&n&&(n.hidden=!0);let r=docum" +
+  "ent.activeElement?.closest(`svg [data-point]`),i=e.rows.get(r?.getAttribute(`data-point`)?" +
+  "?``);if(!r||!i)return;(t.key===`Enter`||t.key===` `)&&X(i);let a={ArrowRight:1,ArrowDown:1" +
+  ",ArrowLeft:-1,ArrowUp:-1}[t.key];if((t.key===`Enter`||t.key===` `||a!==void 0)&&t.preventD" +
+  "efault(),a===void 0)return;let o=e=>e.getBoundingClientRect().left,s=[...r.closest(`svg`)?" +
+  ".querySelectorAll(`g[data-point]:not(.out)`)??[]].sort((e,t)=>o(e)-o(t)),c=s[s.indexOf(r)+" +
+  "a];c&&(r.setAttribute(`tabindex`,`-1`),c.setAttribute(`tabindex`,`0`),c.focus())})}functio" +
+  "n le(){let e=document.querySelector(`#figures table`),t=e?.querySelector(`tbody`);if(!e||!" +
+  "t)return;let n=[...t.rows],r=[...e.querySelectorAll(`thead th`)];for(let[e,i]of r.entries(" +
+  ")){let a=H(`button`,{type:`button`},i.textContent??``);i.replaceChildren(a),a.addEventList" +
+  "ener(`click`,()=>{let a=ue(i.getAttribute(`aria-sort`));for(let e of r)e.removeAttribute(`" +
+  "aria-sort`);a!==null&&i.setAttribute(`aria-sort`,a),t.classList.toggle(`sorted`,a!==null)," +
+  "t.append(...a===null?n:de(n,e,a))})}}function ue(e){return e===null?`descending`:e===`desc" +
+  "ending`?`ascending`:null}function de(e,t,n){let r=n===`ascending`?1:-1,i=e=>e.cells[t]?.te" +
+  "xtContent??``,a=e=>Number.parseFloat(e.cells[t]?.dataset.value??``);return[...e].sort((e,n" +
+  ")=>{let[o,s]=[a(e),a(n)];return t===0?r*i(e).localeCompare(i(n),`en`,{numeric:!0}):Number." +
+  "isNaN(o)||Number.isNaN(s)?Number(Number.isNaN(o))-Number(Number.isNaN(s)):r*(o-s)})}functi" +
+  "on fe(e){let t=document.querySelector(`#figures table`);t?.querySelector(`thead tr`)?.appe" +
+  "nd(H(`td`,{}));for(let n of t?.querySelectorAll(`tbody tr`)??[]){let t=H(`td`,{});n.append" +
+  "(t);let r=e.rows.get(n.dataset.point??``);if(!r||r.command===null)continue;let i=H(`button" +
+  "`,{type:`button`,class:`copy`,\"aria-label\":`copy command of ${r.name}`},`copy`);i.addEvent" +
+  "Listener(`click`,()=>X(r)),t.append(i)}}let pe=[`model`,`method`,`bits`];function me(e){le" +
+  "t t={data:e,rows:new Map(e.view.rows.map(e=>[e.id,e])),filters:new Map(pe.map(e=>[e,/* @__" +
+  "PURE__ */ new Set])),axes:new Map(Object.entries(e.charts).map(([e,{x:t,y:n}])=>[e,{x:t,y:" +
+  "n}]))};K(t),J(t),le(),fe(t),ae(t),ce(t),W(t)}let $=document.getElementById(`data`)?.textCo" +
+  "ntent;$&&me(JSON.parse($))})();";

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-import { drawPlot } from "../../chart/plot.ts";
+import { drawPlot } from "../../chart/draw-plot.ts";
 import { type PageData, plotView, type ViewRow } from "./sweep-view.ts";
 
 /** What rows can be filtered by. */
@@ -43,7 +43,10 @@ export function redraw(state: PageState): void {
     for (const drawing of document.querySelectorAll(`[data-chart="${id}"] svg`)) {
       const layout = state.data.charts[id]?.layouts[drawing.getAttribute("data-size") ?? ""];
       const place = drawing.querySelector(".plot");
-      if (plot && layout && place) place.innerHTML = drawPlot(plot, layout);
+      if (!plot || !layout || !place) continue;
+      const { content, height } = drawPlot(plot, layout);
+      place.innerHTML = content;
+      drawing.setAttribute("viewBox", `0 0 ${layout.width} ${height}`);
     }
   }
   for (const marked of document.querySelectorAll("[data-point]")) {

@@ -28,6 +28,7 @@ const measure = (
   ticks: [],
   places,
   whiskers: places.map(() => null),
+  beyond: places.map((place) => (place !== null && place < 0 ? "258" : null)),
 });
 
 const view: SweepView = {
@@ -63,10 +64,10 @@ test("of some points the front is that of these", () => {
   expect(frontOf("size", "quality", new Set(["a", "c"]))).toEqual(["a", "c"]);
 });
 
-test("points without a figure are left out, those off the axis stand at its edge", () => {
+test("points without a figure are left out, those off the axis say their figure", () => {
   const points = plotView(view, "size", "partial", null)?.points ?? [];
   expect(points.map(({ id }) => id)).toEqual(["b", "c", "d"]);
-  expect(points[1]).toMatchObject({ y: 0, below: true });
+  expect(points[1]).toMatchObject({ y: -0.3, label: "c: 258", faded: true });
 });
 
 test("an unknown measure makes no chart", () => {

@@ -30,8 +30,10 @@ export interface ViewMeasure extends PlotAxis {
   readonly role: "cost" | "quality";
   /** Whether larger places are better. */
   readonly growing: boolean;
-  /** One a row, 0 to 1, below 0 for those outside the axis; null where a row has no figure. */
+  /** One a row, 0 to 1, others for those outside the axis; null where a row has no figure. */
   readonly places: readonly (number | null)[];
+  /** The values in words of those outside the axis. */
+  readonly beyond: readonly (string | null)[];
   readonly whiskers: readonly (readonly [number, number] | null)[];
 }
 
@@ -73,7 +75,8 @@ export function plotView(
   const placed = view.rows.flatMap((row, index) => {
     const [px, py] = [x.places[index] ?? null, y.places[index] ?? null];
     if (px === null || py === null || (shown && !shown.has(row.id))) return [];
-    return [{ row, x: px, y: py, whisker: y.whiskers[index] ?? null }];
+    const beyond = [x.beyond[index] ?? null, y.beyond[index] ?? null] as const;
+    return [{ row, x: px, y: py, whisker: y.whiskers[index] ?? null, beyond }];
   });
   const front = viewFront(placed, x.growing, y.growing);
   const near = view.near[`${across} ${up}`] ?? [];
@@ -81,12 +84,11 @@ export function plotView(
     (point): PlotPoint => ({
       id: point.row.id,
       x: point.x,
-      y: Math.max(0, point.y),
-      below: point.y < 0,
-      whisker: point.whisker && point.y >= 0 ? point.whisker : null,
+      y: point.y,
+      whisker: point.whisker,
       colour: point.row.colour,
       shape: point.row.shape,
-      label: front.includes(point) ? point.row.name : null,
+      label: labelOf(point.row.name, front.includes(point), ...point.beyond),
       faded: !front.includes(point),
       near: !front.includes(point) && near.includes(point.row.id),
       title: point.row.lines.join("\n"),
@@ -95,10 +97,22 @@ export function plotView(
   const line: PlotLine = {
     kind: "front",
     colour: "",
-    places: front.filter((point) => point.y >= 0).map((point) => [point.x, point.y]),
+    places: front.map((point) => [point.x, point.y]),
   };
   const side = x.growing ? "right" : "left";
   return { x, y, lines: line.places.length > 1 ? [line] : [], points, side };
+}
+
+/** What stands beside a point: its name if asked for, and off the chart what its figures are. */
+export function labelOf(
+  name: string,
+  named: boolean,
+  x: string | null,
+  y: string | null,
+): string | null {
+  const figures = [y, x].filter((text) => text !== null).join(", ");
+  if (figures === "") return named ? name : null;
+  return `${name}: ${figures}`;
 }
 
 /** The points that no other is at least as good as in both ways, from the best along x on. */
