@@ -27,7 +27,7 @@ export function drawPlotLabels(
   const inTheWay = lines
     .filter(({ kind }) => kind !== "band")
     .flatMap((line) => clipLine(line.places));
-  const whiskers = ordered.flatMap(({ x, whisker = null }) =>
+  const whiskers = ordered.flatMap(({ x, whisker }) =>
     whisker ? clipLine(whisker.map((end) => [x, end] as const)) : [],
   );
   const inked = [...inTheWay, ...whiskers].map((line) =>

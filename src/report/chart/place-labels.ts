@@ -126,8 +126,9 @@ function placeNames(
     const found = new Map<number, LabelPlace>();
     const boxes: Box[] = [];
     for (const index of order) {
-      const { x = 0, y = 0 } = points[index] ?? {};
-      const width = widths[index] ?? 0;
+      const [point, width] = [points[index], widths[index]];
+      if (!point || width === undefined) continue;
+      const { x, y } = point;
       const tried = namePlaces(x, y, style);
       const place = placeOne({ x, y, index }, width, tried, { ...obstacles, boxes, fontSize });
       if (!place) continue;

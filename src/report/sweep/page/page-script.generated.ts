@@ -78,145 +78,145 @@ export const pageScript =
   ");return n&&e!==null?{text:e,place:n,numbered:!1}:f.get(t)??null})}function re(e,n,r){let{" +
   "fontSize:i}=r,a=.55*(n.frame.right-n.frame.left),o=e.map(({label:e})=>e===null?1/0:t(e,i))" +
   ",s=[...e.keys()].filter(e=>(o[e]??1/0)<=a),c=/* @__PURE__ */ new Map;for(let t=0;t<4;t++){" +
-  "let a=/* @__PURE__ */ new Map,l=[];for(let t of s){let{x:s=0,y:c=0}=e[t]??{},u=o[t]??0,d=k" +
-  "(s,c,r),f=D({x:s,y:c,index:t},u,d,{...n,boxes:l,fontSize:i});f&&(l.push(N(f,u,i)),a.set(t," +
-  "f))}(t===0||a.size>c.size)&&(c=a);let u=s.filter(e=>!a.has(e));if(u.length===0)break;s=[.." +
-  ".u,...s.filter(e=>a.has(e))]}return c}function D({x:e,y:t,index:n},r,i,a){let{marks:o,inke" +
-  "d:s,frame:c,boxes:l,fontSize:u}=a,d=o.filter((r,i)=>i!==n&&(r.left!==e-6||r.top!==t-6)),f=" +
-  "null;for(let{place:n,cost:a}of i){if(f&&a>=f.cost)continue;let i=N(n,r,u);if(M({...i,left:" +
-  "i.left-8,right:i.right+8},l)>0||P(i,c)<P(i,i)-1)continue;let o=M(i,d);if(o>72)continue;let" +
-  " p=O(e,t,n,u).reduce((e,[t,n])=>e+Math.min(1,M(A(t,n,.5),[...l,...d])),0),m=a+o+2*M(i,s)+1" +
-  "2*p;(!f||m<f.cost)&&(f={place:n,cost:m})}return f?.place??null}function O(e,t,n,r){let i=n" +
-  ".y-r/3;return Math.hypot(n.x-e,i-t)<18?[]:j([[e,t],[n.x,i]])}function k(e,t,{fontSize:n,si" +
-  "de:r,reach:i}){let a=t+n/3,o=[];for(let t=-i;t<=i;t+=4){let n=t>0?30:0,i=1.2*Math.abs(t);f" +
-  "or(let s of[`start`,`end`,`middle`]){if(s===`middle`&&Math.abs(t)<16)continue;let c=s===(r" +
-  "===`left`?`end`:`start`)?0:s===`middle`?12:40,l=s===`start`?9:s===`end`?-9:0,u=i+c+n;o.pus" +
-  "h({place:{x:e+l,y:a+t,anchor:s},cost:u})}}return o}function ie(e,t,{fontSize:n},{left:r,ri" +
-  "ght:i,top:a,bottom:o}){let s=[],c=Math.hypot(i-r,o-a);for(let r=13;r<c;r+=r<24?4:10){let i" +
-  "=Math.ceil(8+r/8);for(let a=0;a<i;a++){let o=2*Math.PI*a/i,c={x:e+r*Math.sin(o),y:t-r*Math" +
-  ".cos(o)+n/3,anchor:`middle`};s.push({place:c,cost:3*r+10*(1-Math.cos(o))})}}return s}funct" +
-  "ion A(e,t,n){return{left:e-n,right:e+n,top:t-n,bottom:t+n}}function j(e){return e.flatMap(" +
-  "([t,n],r)=>{let[i,a]=e[r+1]??[t,n],o=Math.max(1,Math.ceil(Math.hypot(i-t,a-n)/5));return A" +
-  "rray.from({length:o},(e,r)=>[t+(i-t)*r/o,n+(a-n)*r/o])})}function M(e,t){let n=0;for(let r" +
-  " of t)n+=P(e,r);return n}function N({x:e,y:t,anchor:n},r,i){let a=n===`start`?e:n===`end`?" +
-  "e-r:e-r/2;return{left:a,right:a+r,top:t-i,bottom:t+.32*i}}function P(e,t){return e.left>=t" +
-  ".right||t.left>=e.right||e.top>=t.bottom||t.top>=e.bottom?0:(Math.min(e.right,t.right)-Mat" +
-  "h.max(e.left,t.left))*(Math.min(e.bottom,t.bottom)-Math.max(e.top,t.top))}function F({poin" +
-  "ts:e,lines:t,side:n},{width:r,fontSize:i,labelReach:a},o,s){let c=x(o),d=[...e].sort((e,t)" +
-  "=>Number(e.faded)-Number(t.faded)),f=d.map(e=>{let[t,n]=S(e,c);return{x:t,y:n,label:e.labe" +
-  "l}}),p=t.filter(({kind:e})=>e!==`band`).flatMap(e=>_(e.places)),m=d.flatMap(({x:e,whisker:" +
-  "t=null})=>t?_(t.map(t=>[e,t])):[]),h=ne(f,[...p,...m].map(e=>e.map(([e,t])=>[c.x(e),c.y(t)" +
-  "])),o,{fontSize:i,side:n,reach:a}),[g,v]=[[],[]],y=[],b=0;for(let[e,t]of d.entries()){let " +
-  "n=h[e],r=f[e];if(t.label===null||!r)continue;if(!n){b++;continue}let{place:a,text:o,number" +
-  "ed:s}=n;s&&y.push({number:o,point:t});let c=a.y-i/3,d={class:`leader`,x1:r.x,y1:r.y,x2:a.x" +
-  ",y2:c};Math.hypot(a.x-r.x,c-r.y)>=18&&g.push(u(`line`,d));let p={class:I(t),x:a.x,y:a.y};v" +
-  ".push(u(`text`,{...p,\"text-anchor\":a.anchor,\"data-point\":t.id},[l(o)]))}y.sort((e,t)=>Numb" +
-  "er(e.number)-Number(t.number));let C=L(y,b,{below:s,width:r,fontSize:i});return{content:[." +
-  "..g,...v,C.content].join(``),bottom:C.bottom}}function I({faded:e}){return e?`label off`:`" +
-  "label`}function L(e,n,{below:r,width:i,fontSize:a}){if(e.length+n===0)return{content:``,bo" +
-  "ttom:r};let o=n>0?[`and ${n} more`]:[],d=Math.max(0,...e.map(({number:e})=>t(e,a))),{place" +
-  "d:f,height:p}=c([...e.map(({point:e})=>e.label??``),...o],{width:i-4,fontSize:a,indent:d+6" +
-  "});return{content:f.flatMap(({x:t,y:n,lines:i},o)=>{let{number:c,point:d}=e[o]??{},f=d===v" +
-  "oid 0?{}:{\"data-point\":d.id},p=(e,t,i,o)=>u(`text`,{class:`listed`,x:2+t,y:r+n+i*s(a),\"tex" +
-  "t-anchor\":o,...f},[l(e)]);return[...c===void 0?[]:[p(c,t-6,0,`end`)],...i.map((e,n)=>p(e,t" +
-  ",n))]}).join(``),bottom:r+p+4}}function R(e,t){let n=f(e,t),r=x(n),i=[...e.points].sort((e" +
-  ",t)=>Number(t.faded)-Number(e.faded)),a=p(e,t,n),o=F({...e,points:i},t,n,a.bottom);return{" +
-  "content:[a.content,...e.lines.flatMap(e=>T(e,r)),...i.map(e=>ee(e,r)),o.content].join(``)," +
-  "height:Math.ceil(o.bottom)}}function z(e,t,n,r){let i=e.measures.find(({id:e})=>e===t),a=e" +
-  ".measures.find(({id:e})=>e===n);if(!i||!a)return null;let o=e.rows.flatMap((e,t)=>{let[n,o" +
-  "]=[i.places[t]??null,a.places[t]??null];if(n===null||o===null||r&&!r.has(e.id))return[];le" +
-  "t s=[i.beyond[t]??null,a.beyond[t]??null];return[{row:e,x:n,y:o,whisker:a.whiskers[t]??nul" +
-  "l,beyond:s}]}),s=V(o,i.growing,a.growing),c=e.near[`${t} ${n}`]??[],l=o.map(e=>({id:e.row." +
-  "id,x:e.x,y:e.y,whisker:e.whisker,colour:e.row.colour,shape:e.row.shape,label:B(e.row.name," +
-  "s.includes(e),...e.beyond),faded:!s.includes(e),near:!s.includes(e)&&c.includes(e.row.id)," +
-  "title:e.row.lines.join(`\n`)})),u={kind:`front`,colour:``,places:s.map(e=>[e.x,e.y])},d=i.g" +
-  "rowing?`right`:`left`;return{x:i,y:a,lines:u.places.length>1?[u]:[],points:l,side:d}}funct" +
-  "ion B(e,t,n,r){let i=[r,n].filter(e=>e!==null).join(`, `);return i===``?t?e:null:`${e}: ${" +
-  "i}`}function V(e,t,n){let[r,i]=[t?-1:1,n?1:-1],a=[...e].sort((e,t)=>r*(e.x-t.x)||i*(t.y-e." +
-  "y)),o=[],s=-1/0;for(let e of a)i*e.y<=s||(s=i*e.y,o.push(e));return o}function H(e,t,n=``)" +
-  "{let r=document.createElement(e);for(let[e,n]of Object.entries(t))r.setAttribute(e,n);retu" +
-  "rn r.textContent=n,r}function U(e){return new Set(e.data.view.rows.filter(t=>[...e.filters" +
-  "].every(([e,n])=>n.size===0||n.has(t[e]))).map(({id:e})=>e))}function W(e){let t=U(e);for(" +
-  "let[n,{x:r,y:i}]of e.axes){let a=z(e.data.view,r,i,t);for(let t of document.querySelectorA" +
-  "ll(`[data-chart=\"${n}\"] svg`)){let r=e.data.charts[n]?.layouts[t.getAttribute(`data-size`)" +
-  "??``],i=t.querySelector(`.plot`);if(!a||!r||!i)continue;let{content:o,height:s}=R(a,r);i.i" +
-  "nnerHTML=o,t.setAttribute(`viewBox`,`0 0 ${r.width} ${s}`)}}for(let e of document.querySel" +
-  "ectorAll(`[data-point]`)){let n=!t.has(e.getAttribute(`data-point`)??``);e.classList.toggl" +
-  "e(`out`,n)}let n=e.data.view.rows.flatMap(({id:e,colour:n})=>t.has(e)?[n]:[]);for(let e of" +
-  " document.querySelectorAll(`.plot .curve, .plot .band`))e.classList.toggle(`out`,!n.some(t" +
-  "=>e.classList.contains(t)));let r=document.getElementById(`chosen`),i=document.getElementB" +
-  "yId(`shown`);r&&(r.hidden=[...e.filters.values()].every(({size:e})=>e===0)),i&&(i.textCont" +
-  "ent=`${t.size} of ${e.data.view.rows.length} points`),G()}function G(){for(let e of docume" +
-  "nt.querySelectorAll(`svg.chart`)){e.setAttribute(`role`,`group`);let t=[...e.querySelector" +
-  "All(`g[data-point]:not(.out)`)];for(let[e,n]of t.entries()){let r=n.querySelector(`title`)" +
-  ";r&&n.setAttribute(`aria-label`,(r.textContent??``).replaceAll(`\n`,`, `)),r?.remove(),n.se" +
-  "tAttribute(`role`,`button`),n.setAttribute(`tabindex`,e===t.length-1?`0`:`-1`)}}}function " +
-  "K(e){let t=document.getElementById(`filters`);if(!t)return;for(let n of e.filters.keys()){" +
-  "let r=[...new Set(e.data.view.rows.map(e=>e[n]))];if(r.length<2)continue;let i=H(`div`,{ro" +
-  "le:`group`,\"aria-label\":`filter by ${n}`,class:`chips`});i.append(H(`span`,{class:`chips-n" +
-  "ame`},n));for(let t of r)i.append(q(e,n,t));t.append(i)}let n=H(`button`,{type:`button`,cl" +
-  "ass:`clear`},`show all`);n.addEventListener(`click`,()=>{for(let t of e.filters.values())t" +
-  ".clear();for(let e of t.querySelectorAll(`[aria-pressed]`))e.setAttribute(`aria-pressed`,`" +
-  "false`);W(e)});let r=H(`div`,{id:`chosen`,class:`chips`,hidden:``});r.append(n,H(`span`,{i" +
-  "d:`shown`,role:`status`,class:`note`})),t.append(r)}function q(e,t,n){let r=H(`button`,{ty" +
-  "pe:`button`,\"aria-pressed\":`false`,\"data-filter\":t},n);return r.addEventListener(`click`,(" +
-  ")=>{let i=e.filters.get(t),a=!i?.delete(n);a&&i?.add(n),r.setAttribute(`aria-pressed`,Stri" +
-  "ng(a)),W(e)}),r}function J(e){let t=document.getElementById(`axes`),[n]=e.axes;if(!t||!n)r" +
-  "eturn;let[r,i]=n;for(let n of[`y`,`x`]){let a=H(`select`,{id:`axis-${n}`});for(let t of e." +
-  "data.view.measures){if(n===`y`&&t.role!==`quality`)continue;let e=H(`option`,{value:t.id}," +
-  "t.name);e.selected=t.id===i[n],a.append(e)}a.addEventListener(`change`,()=>{e.axes.set(r,{" +
-  "...e.axes.get(r)??i,[n]:a.value}),W(e)});let o=H(`label`,{},n===`y`?`up`:`across`);o.appen" +
-  "d(a),t.append(o)}}function ae(e){let t=H(`div`,{id:`record`,role:`tooltip`,hidden:``});doc" +
-  "ument.body.append(t,H(`div`,{id:`note`,role:`status`,hidden:``}));let n=null,r=n=>{let r=Y" +
-  "(n),i=e.rows.get(r?.getAttribute(`data-point`)??``);oe(i?.id??null),t.hidden=!0,r&&i&&r.cl" +
-  "osest(`svg`)&&se(t,r,i)};document.addEventListener(`pointermove`,e=>{e.pointerType!==`touc" +
-  "h`&&r(e)}),document.addEventListener(`focusin`,r),document.addEventListener(`click`,t=>{le" +
-  "t i=Y(t),a=i?.closest(`svg`)?i:null,o=e.rows.get(a?.getAttribute(`data-point`)??``),s=t.po" +
-  "interType===`touch`&&n!==a;n=a,s||!o?r(t):X(o)})}function Y(e){if(!(e.target instanceof El" +
-  "ement))return null;let t=e.target.closest(`svg.chart`);if(!t||!(e instanceof MouseEvent))r" +
-  "eturn e.target.closest(`[data-point]`);let n=null,r=18;for(let i of t.querySelectorAll(`g[" +
-  "data-point]:not(.out)`)){let t=(i.querySelector(`.mark`)??i).getBoundingClientRect(),[a,o]" +
-  "=[(t.left+t.right)/2,(t.top+t.bottom)/2],s=Math.hypot(e.clientX-a,e.clientY-o);s>=r||(r=s," +
-  "n=i)}return n}function oe(e){for(let t of document.querySelectorAll(`.lit`))t.getAttribute" +
-  "(`data-point`)!==e&&t.classList.remove(`lit`);if(e!==null)for(let t of document.querySelec" +
-  "torAll(`[data-point=\"${e}\"]`))t.classList.add(`lit`)}function se(e,t,n){let[r=``,...i]=n.l" +
-  "ines,a=n.command===null?[]:[`click to copy its command`];e.replaceChildren(H(`b`,{},r),..." +
-  "i.map(e=>H(`div`,{},e)),...a.map(e=>H(`div`,{class:`action`},e))),e.hidden=!1;let o=(t.que" +
-  "rySelector(`.mark`)??t).getBoundingClientRect(),s=document.documentElement.clientWidth,c=o" +
-  ".right+12+e.offsetWidth>s?o.left-12-e.offsetWidth:o.right+12,l=Math.min(o.top-8,window.inn" +
-  "erHeight-e.offsetHeight-8);e.style.left=`${Math.max(8,Math.min(c,s-e.offsetWidth-8))}px`,e" +
-  ".style.top=`${Math.max(8,l)}px`}function X(e){if(e.command===null){Q(`This is the original" +
-  ": there is nothing to run.`,``);return}let{command:t}=e,n=()=>Q(`Copied:`,t),r=()=>Q(Z(t)?" +
-  "`Copied:`:`Copy this:`,t);navigator.clipboard?navigator.clipboard.writeText(t).then(n,r):r" +
-  "()}function Z(e){let t=H(`textarea`,{class:`offscreen`});t.value=e;let n=document.activeEl" +
-  "ement;document.body.append(t),t.select();let r=document.execCommand(`copy`);return t.remov" +
-  "e(),(n instanceof HTMLElement||n instanceof SVGElement)&&n.focus(),r}function Q(e,t){let n" +
-  "=document.getElementById(`note`);if(!n)return;let r=String(Number(n.dataset.number??0)+1);" +
-  "n.dataset.number=r,n.replaceChildren(e,` `,H(`code`,{},t)),n.hidden=!1,setTimeout(()=>{n.d" +
-  "ataset.number===r&&(n.hidden=!0)},5e3)}function ce(e){document.addEventListener(`keydown`," +
-  "t=>{let n=document.getElementById(`record`);t.key===`Escape`&&n&&(n.hidden=!0);let r=docum" +
-  "ent.activeElement?.closest(`svg [data-point]`),i=e.rows.get(r?.getAttribute(`data-point`)?" +
-  "?``);if(!r||!i)return;(t.key===`Enter`||t.key===` `)&&X(i);let a={ArrowRight:1,ArrowDown:1" +
-  ",ArrowLeft:-1,ArrowUp:-1}[t.key];if((t.key===`Enter`||t.key===` `||a!==void 0)&&t.preventD" +
-  "efault(),a===void 0)return;let o=e=>e.getBoundingClientRect().left,s=[...r.closest(`svg`)?" +
-  ".querySelectorAll(`g[data-point]:not(.out)`)??[]].sort((e,t)=>o(e)-o(t)),c=s[s.indexOf(r)+" +
-  "a];c&&(r.setAttribute(`tabindex`,`-1`),c.setAttribute(`tabindex`,`0`),c.focus())})}functio" +
-  "n le(){let e=document.querySelector(`#figures table`),t=e?.querySelector(`tbody`);if(!e||!" +
-  "t)return;let n=[...t.rows],r=[...e.querySelectorAll(`thead th`)];for(let[e,i]of r.entries(" +
-  ")){let a=H(`button`,{type:`button`},i.textContent??``);i.replaceChildren(a),a.addEventList" +
-  "ener(`click`,()=>{let a=ue(i.getAttribute(`aria-sort`));for(let e of r)e.removeAttribute(`" +
-  "aria-sort`);a!==null&&i.setAttribute(`aria-sort`,a),t.classList.toggle(`sorted`,a!==null)," +
-  "t.append(...a===null?n:de(n,e,a))})}}function ue(e){return e===null?`descending`:e===`desc" +
-  "ending`?`ascending`:null}function de(e,t,n){let r=n===`ascending`?1:-1,i=e=>e.cells[t]?.te" +
-  "xtContent??``,a=e=>Number.parseFloat(e.cells[t]?.dataset.value??``);return[...e].sort((e,n" +
-  ")=>{let[o,s]=[a(e),a(n)];return t===0?r*i(e).localeCompare(i(n),`en`,{numeric:!0}):Number." +
-  "isNaN(o)||Number.isNaN(s)?Number(Number.isNaN(o))-Number(Number.isNaN(s)):r*(o-s)})}functi" +
-  "on fe(e){let t=document.querySelector(`#figures table`);t?.querySelector(`thead tr`)?.appe" +
-  "nd(H(`td`,{}));for(let n of t?.querySelectorAll(`tbody tr`)??[]){let t=H(`td`,{});n.append" +
-  "(t);let r=e.rows.get(n.dataset.point??``);if(!r||r.command===null)continue;let i=H(`button" +
-  "`,{type:`button`,class:`copy`,\"aria-label\":`copy command of ${r.name}`},`copy`);i.addEvent" +
-  "Listener(`click`,()=>X(r)),t.append(i)}}let pe=[`model`,`method`,`bits`];function me(e){le" +
-  "t t={data:e,rows:new Map(e.view.rows.map(e=>[e.id,e])),filters:new Map(pe.map(e=>[e,/* @__" +
-  "PURE__ */ new Set])),axes:new Map(Object.entries(e.charts).map(([e,{x:t,y:n}])=>[e,{x:t,y:" +
-  "n}]))};K(t),J(t),le(),fe(t),ae(t),ce(t),W(t)}let $=document.getElementById(`data`)?.textCo" +
-  "ntent;$&&me(JSON.parse($))})();";
+  "let a=/* @__PURE__ */ new Map,l=[];for(let t of s){let[s,c]=[e[t],o[t]];if(!s||c===void 0)" +
+  "continue;let{x:u,y:d}=s,f=k(u,d,r),p=D({x:u,y:d,index:t},c,f,{...n,boxes:l,fontSize:i});p&" +
+  "&(l.push(N(p,c,i)),a.set(t,p))}(t===0||a.size>c.size)&&(c=a);let u=s.filter(e=>!a.has(e));" +
+  "if(u.length===0)break;s=[...u,...s.filter(e=>a.has(e))]}return c}function D({x:e,y:t,index" +
+  ":n},r,i,a){let{marks:o,inked:s,frame:c,boxes:l,fontSize:u}=a,d=o.filter((r,i)=>i!==n&&(r.l" +
+  "eft!==e-6||r.top!==t-6)),f=null;for(let{place:n,cost:a}of i){if(f&&a>=f.cost)continue;let " +
+  "i=N(n,r,u);if(M({...i,left:i.left-8,right:i.right+8},l)>0||P(i,c)<P(i,i)-1)continue;let o=" +
+  "M(i,d);if(o>72)continue;let p=O(e,t,n,u).reduce((e,[t,n])=>e+Math.min(1,M(A(t,n,.5),[...l," +
+  "...d])),0),m=a+o+2*M(i,s)+12*p;(!f||m<f.cost)&&(f={place:n,cost:m})}return f?.place??null}" +
+  "function O(e,t,n,r){let i=n.y-r/3;return Math.hypot(n.x-e,i-t)<18?[]:j([[e,t],[n.x,i]])}fu" +
+  "nction k(e,t,{fontSize:n,side:r,reach:i}){let a=t+n/3,o=[];for(let t=-i;t<=i;t+=4){let n=t" +
+  ">0?30:0,i=1.2*Math.abs(t);for(let s of[`start`,`end`,`middle`]){if(s===`middle`&&Math.abs(" +
+  "t)<16)continue;let c=s===(r===`left`?`end`:`start`)?0:s===`middle`?12:40,l=s===`start`?9:s" +
+  "===`end`?-9:0,u=i+c+n;o.push({place:{x:e+l,y:a+t,anchor:s},cost:u})}}return o}function ie(" +
+  "e,t,{fontSize:n},{left:r,right:i,top:a,bottom:o}){let s=[],c=Math.hypot(i-r,o-a);for(let r" +
+  "=13;r<c;r+=r<24?4:10){let i=Math.ceil(8+r/8);for(let a=0;a<i;a++){let o=2*Math.PI*a/i,c={x" +
+  ":e+r*Math.sin(o),y:t-r*Math.cos(o)+n/3,anchor:`middle`};s.push({place:c,cost:3*r+10*(1-Mat" +
+  "h.cos(o))})}}return s}function A(e,t,n){return{left:e-n,right:e+n,top:t-n,bottom:t+n}}func" +
+  "tion j(e){return e.flatMap(([t,n],r)=>{let[i,a]=e[r+1]??[t,n],o=Math.max(1,Math.ceil(Math." +
+  "hypot(i-t,a-n)/5));return Array.from({length:o},(e,r)=>[t+(i-t)*r/o,n+(a-n)*r/o])})}functi" +
+  "on M(e,t){let n=0;for(let r of t)n+=P(e,r);return n}function N({x:e,y:t,anchor:n},r,i){let" +
+  " a=n===`start`?e:n===`end`?e-r:e-r/2;return{left:a,right:a+r,top:t-i,bottom:t+.32*i}}funct" +
+  "ion P(e,t){return e.left>=t.right||t.left>=e.right||e.top>=t.bottom||t.top>=e.bottom?0:(Ma" +
+  "th.min(e.right,t.right)-Math.max(e.left,t.left))*(Math.min(e.bottom,t.bottom)-Math.max(e.t" +
+  "op,t.top))}function F({points:e,lines:t,side:n},{width:r,fontSize:i,labelReach:a},o,s){let" +
+  " c=x(o),d=[...e].sort((e,t)=>Number(e.faded)-Number(t.faded)),f=d.map(e=>{let[t,n]=S(e,c);" +
+  "return{x:t,y:n,label:e.label}}),p=t.filter(({kind:e})=>e!==`band`).flatMap(e=>_(e.places))" +
+  ",m=d.flatMap(({x:e,whisker:t})=>t?_(t.map(t=>[e,t])):[]),h=ne(f,[...p,...m].map(e=>e.map((" +
+  "[e,t])=>[c.x(e),c.y(t)])),o,{fontSize:i,side:n,reach:a}),[g,v]=[[],[]],y=[],b=0;for(let[e," +
+  "t]of d.entries()){let n=h[e],r=f[e];if(t.label===null||!r)continue;if(!n){b++;continue}let" +
+  "{place:a,text:o,numbered:s}=n;s&&y.push({number:o,point:t});let c=a.y-i/3,d={class:`leader" +
+  "`,x1:r.x,y1:r.y,x2:a.x,y2:c};Math.hypot(a.x-r.x,c-r.y)>=18&&g.push(u(`line`,d));let p={cla" +
+  "ss:I(t),x:a.x,y:a.y};v.push(u(`text`,{...p,\"text-anchor\":a.anchor,\"data-point\":t.id},[l(o)" +
+  "]))}y.sort((e,t)=>Number(e.number)-Number(t.number));let C=L(y,b,{below:s,width:r,fontSize" +
+  ":i});return{content:[...g,...v,C.content].join(``),bottom:C.bottom}}function I({faded:e}){" +
+  "return e?`label off`:`label`}function L(e,n,{below:r,width:i,fontSize:a}){if(e.length+n===" +
+  "0)return{content:``,bottom:r};let o=n>0?[`and ${n} more`]:[],d=Math.max(0,...e.map(({numbe" +
+  "r:e})=>t(e,a))),{placed:f,height:p}=c([...e.map(({point:e})=>e.label??``),...o],{width:i-4" +
+  ",fontSize:a,indent:d+6});return{content:f.flatMap(({x:t,y:n,lines:i},o)=>{let{number:c,poi" +
+  "nt:d}=e[o]??{},f=d===void 0?{}:{\"data-point\":d.id},p=(e,t,i,o)=>u(`text`,{class:`listed`,x" +
+  ":2+t,y:r+n+i*s(a),\"text-anchor\":o,...f},[l(e)]);return[...c===void 0?[]:[p(c,t-6,0,`end`)]" +
+  ",...i.map((e,n)=>p(e,t,n))]}).join(``),bottom:r+p+4}}function R(e,t){let n=f(e,t),r=x(n),i" +
+  "=[...e.points].sort((e,t)=>Number(t.faded)-Number(e.faded)),a=p(e,t,n),o=F({...e,points:i}" +
+  ",t,n,a.bottom);return{content:[a.content,...e.lines.flatMap(e=>T(e,r)),...i.map(e=>ee(e,r)" +
+  "),o.content].join(``),height:Math.ceil(o.bottom)}}function z(e,t,n,r){let i=e.measures.fin" +
+  "d(({id:e})=>e===t),a=e.measures.find(({id:e})=>e===n);if(!i||!a)return null;let o=e.rows.f" +
+  "latMap((e,t)=>{let[n,o]=[i.places[t]??null,a.places[t]??null];if(n===null||o===null||r&&!r" +
+  ".has(e.id))return[];let s=[i.beyond[t]??null,a.beyond[t]??null];return[{row:e,x:n,y:o,whis" +
+  "ker:a.whiskers[t]??null,beyond:s}]}),s=V(o,i.growing,a.growing),c=e.near[`${t} ${n}`]??[]," +
+  "l=o.map(e=>({id:e.row.id,x:e.x,y:e.y,whisker:e.whisker,colour:e.row.colour,shape:e.row.sha" +
+  "pe,label:B(e.row.name,s.includes(e),...e.beyond),faded:!s.includes(e),near:!s.includes(e)&" +
+  "&c.includes(e.row.id),title:e.row.lines.join(`\n`)})),u={kind:`front`,colour:``,places:s.ma" +
+  "p(e=>[e.x,e.y])},d=i.growing?`right`:`left`;return{x:i,y:a,lines:u.places.length>1?[u]:[]," +
+  "points:l,side:d}}function B(e,t,n,r){let i=[r,n].filter(e=>e!==null).join(`, `);return i==" +
+  "=``?t?e:null:`${e}: ${i}`}function V(e,t,n){let[r,i]=[t?-1:1,n?1:-1],a=[...e].sort((e,t)=>" +
+  "r*(e.x-t.x)||i*(t.y-e.y)),o=[],s=-1/0;for(let e of a)i*e.y<=s||(s=i*e.y,o.push(e));return " +
+  "o}function H(e,t,n=``){let r=document.createElement(e);for(let[e,n]of Object.entries(t))r." +
+  "setAttribute(e,n);return r.textContent=n,r}function U(e){return new Set(e.data.view.rows.f" +
+  "ilter(t=>[...e.filters].every(([e,n])=>n.size===0||n.has(t[e]))).map(({id:e})=>e))}functio" +
+  "n W(e){let t=U(e);for(let[n,{x:r,y:i}]of e.axes){let a=z(e.data.view,r,i,t);for(let t of d" +
+  "ocument.querySelectorAll(`[data-chart=\"${n}\"] svg`)){let r=e.data.charts[n]?.layouts[t.get" +
+  "Attribute(`data-size`)??``],i=t.querySelector(`.plot`);if(!a||!r||!i)continue;let{content:" +
+  "o,height:s}=R(a,r);i.innerHTML=o,t.setAttribute(`viewBox`,`0 0 ${r.width} ${s}`)}}for(let " +
+  "e of document.querySelectorAll(`[data-point]`)){let n=!t.has(e.getAttribute(`data-point`)?" +
+  "?``);e.classList.toggle(`out`,n)}let n=e.data.view.rows.flatMap(({id:e,colour:n})=>t.has(e" +
+  ")?[n]:[]);for(let e of document.querySelectorAll(`.plot .curve, .plot .band`))e.classList." +
+  "toggle(`out`,!n.some(t=>e.classList.contains(t)));let r=document.getElementById(`chosen`)," +
+  "i=document.getElementById(`shown`);r&&(r.hidden=[...e.filters.values()].every(({size:e})=>" +
+  "e===0)),i&&(i.textContent=`${t.size} of ${e.data.view.rows.length} points`),G()}function G" +
+  "(){for(let e of document.querySelectorAll(`svg.chart`)){e.setAttribute(`role`,`group`);let" +
+  " t=[...e.querySelectorAll(`g[data-point]:not(.out)`)];for(let[e,n]of t.entries()){let r=n." +
+  "querySelector(`title`);r&&n.setAttribute(`aria-label`,(r.textContent??``).replaceAll(`\n`,`" +
+  ", `)),r?.remove(),n.setAttribute(`role`,`button`),n.setAttribute(`tabindex`,e===t.length-1" +
+  "?`0`:`-1`)}}}function K(e){let t=document.getElementById(`filters`);if(!t)return;for(let n" +
+  " of e.filters.keys()){let r=[...new Set(e.data.view.rows.map(e=>e[n]))];if(r.length<2)cont" +
+  "inue;let i=H(`div`,{role:`group`,\"aria-label\":`filter by ${n}`,class:`chips`});i.append(H(" +
+  "`span`,{class:`chips-name`},n));for(let t of r)i.append(q(e,n,t));t.append(i)}let n=H(`but" +
+  "ton`,{type:`button`,class:`clear`},`show all`);n.addEventListener(`click`,()=>{for(let t o" +
+  "f e.filters.values())t.clear();for(let e of t.querySelectorAll(`[aria-pressed]`))e.setAttr" +
+  "ibute(`aria-pressed`,`false`);W(e)});let r=H(`div`,{id:`chosen`,class:`chips`,hidden:``});" +
+  "r.append(n,H(`span`,{id:`shown`,role:`status`,class:`note`})),t.append(r)}function q(e,t,n" +
+  "){let r=H(`button`,{type:`button`,\"aria-pressed\":`false`,\"data-filter\":t},n);return r.addE" +
+  "ventListener(`click`,()=>{let i=e.filters.get(t),a=!i?.delete(n);a&&i?.add(n),r.setAttribu" +
+  "te(`aria-pressed`,String(a)),W(e)}),r}function J(e){let t=document.getElementById(`axes`)," +
+  "[n]=e.axes;if(!t||!n)return;let[r,i]=n;for(let n of[`y`,`x`]){let a=H(`select`,{id:`axis-$" +
+  "{n}`});for(let t of e.data.view.measures){if(n===`y`&&t.role!==`quality`)continue;let e=H(" +
+  "`option`,{value:t.id},t.name);e.selected=t.id===i[n],a.append(e)}a.addEventListener(`chang" +
+  "e`,()=>{e.axes.set(r,{...e.axes.get(r)??i,[n]:a.value}),W(e)});let o=H(`label`,{},n===`y`?" +
+  "`up`:`across`);o.append(a),t.append(o)}}function ae(e){let t=H(`div`,{id:`record`,role:`to" +
+  "oltip`,hidden:``});document.body.append(t,H(`div`,{id:`note`,role:`status`,hidden:``}));le" +
+  "t n=null,r=n=>{let r=Y(n),i=e.rows.get(r?.getAttribute(`data-point`)??``);oe(i?.id??null)," +
+  "t.hidden=!0,r&&i&&r.closest(`svg`)&&se(t,r,i)};document.addEventListener(`pointermove`,e=>" +
+  "{e.pointerType!==`touch`&&r(e)}),document.addEventListener(`focusin`,r),document.addEventL" +
+  "istener(`click`,t=>{let i=Y(t),a=i?.closest(`svg`)?i:null,o=e.rows.get(a?.getAttribute(`da" +
+  "ta-point`)??``),s=t.pointerType===`touch`&&n!==a;n=a,s||!o?r(t):X(o)})}function Y(e){if(!(" +
+  "e.target instanceof Element))return null;let t=e.target.closest(`svg.chart`);if(!t||!(e in" +
+  "stanceof MouseEvent))return e.target.closest(`[data-point]`);let n=null,r=18;for(let i of " +
+  "t.querySelectorAll(`g[data-point]:not(.out)`)){let t=(i.querySelector(`.mark`)??i).getBoun" +
+  "dingClientRect(),[a,o]=[(t.left+t.right)/2,(t.top+t.bottom)/2],s=Math.hypot(e.clientX-a,e." +
+  "clientY-o);s>=r||(r=s,n=i)}return n}function oe(e){for(let t of document.querySelectorAll(" +
+  "`.lit`))t.getAttribute(`data-point`)!==e&&t.classList.remove(`lit`);if(e!==null)for(let t " +
+  "of document.querySelectorAll(`[data-point=\"${e}\"]`))t.classList.add(`lit`)}function se(e,t" +
+  ",n){let[r=``,...i]=n.lines,a=n.command===null?[]:[`click to copy its command`];e.replaceCh" +
+  "ildren(H(`b`,{},r),...i.map(e=>H(`div`,{},e)),...a.map(e=>H(`div`,{class:`action`},e))),e." +
+  "hidden=!1;let o=(t.querySelector(`.mark`)??t).getBoundingClientRect(),s=document.documentE" +
+  "lement.clientWidth,c=o.right+12+e.offsetWidth>s?o.left-12-e.offsetWidth:o.right+12,l=Math." +
+  "min(o.top-8,window.innerHeight-e.offsetHeight-8);e.style.left=`${Math.max(8,Math.min(c,s-e" +
+  ".offsetWidth-8))}px`,e.style.top=`${Math.max(8,l)}px`}function X(e){if(e.command===null){Q" +
+  "(`This is the original: there is nothing to run.`,``);return}let{command:t}=e,n=()=>Q(`Cop" +
+  "ied:`,t),r=()=>Q(Z(t)?`Copied:`:`Copy this:`,t);navigator.clipboard?navigator.clipboard.wr" +
+  "iteText(t).then(n,r):r()}function Z(e){let t=H(`textarea`,{class:`offscreen`});t.value=e;l" +
+  "et n=document.activeElement;document.body.append(t),t.select();let r=document.execCommand(" +
+  "`copy`);return t.remove(),(n instanceof HTMLElement||n instanceof SVGElement)&&n.focus(),r" +
+  "}function Q(e,t){let n=document.getElementById(`note`);if(!n)return;let r=String(Number(n." +
+  "dataset.number??0)+1);n.dataset.number=r,n.replaceChildren(e,` `,H(`code`,{},t)),n.hidden=" +
+  "!1,setTimeout(()=>{n.dataset.number===r&&(n.hidden=!0)},5e3)}function ce(e){document.addEv" +
+  "entListener(`keydown`,t=>{let n=document.getElementById(`record`);t.key===`Escape`&&n&&(n." +
+  "hidden=!0);let r=document.activeElement?.closest(`svg [data-point]`),i=e.rows.get(r?.getAt" +
+  "tribute(`data-point`)??``);if(!r||!i)return;(t.key===`Enter`||t.key===` `)&&X(i);let a={Ar" +
+  "rowRight:1,ArrowDown:1,ArrowLeft:-1,ArrowUp:-1}[t.key];if((t.key===`Enter`||t.key===` `||a" +
+  "!==void 0)&&t.preventDefault(),a===void 0)return;let o=e=>e.getBoundingClientRect().left,s" +
+  "=[...r.closest(`svg`)?.querySelectorAll(`g[data-point]:not(.out)`)??[]].sort((e,t)=>o(e)-o" +
+  "(t)),c=s[s.indexOf(r)+a];c&&(r.setAttribute(`tabindex`,`-1`),c.setAttribute(`tabindex`,`0`" +
+  "),c.focus())})}function le(){let e=document.querySelector(`#figures table`),t=e?.querySele" +
+  "ctor(`tbody`);if(!e||!t)return;let n=[...t.rows],r=[...e.querySelectorAll(`thead th`)];for" +
+  "(let[e,i]of r.entries()){let a=H(`button`,{type:`button`},i.textContent??``);i.replaceChil" +
+  "dren(a),a.addEventListener(`click`,()=>{let a=ue(i.getAttribute(`aria-sort`));for(let e of" +
+  " r)e.removeAttribute(`aria-sort`);a!==null&&i.setAttribute(`aria-sort`,a),t.classList.togg" +
+  "le(`sorted`,a!==null),t.append(...a===null?n:de(n,e,a))})}}function ue(e){return e===null?" +
+  "`descending`:e===`descending`?`ascending`:null}function de(e,t,n){let r=n===`ascending`?1:" +
+  "-1,i=e=>e.cells[t]?.textContent??``,a=e=>Number.parseFloat(e.cells[t]?.dataset.value??``);" +
+  "return[...e].sort((e,n)=>{let[o,s]=[a(e),a(n)];return t===0?r*i(e).localeCompare(i(n),`en`" +
+  ",{numeric:!0}):Number.isNaN(o)||Number.isNaN(s)?Number(Number.isNaN(o))-Number(Number.isNa" +
+  "N(s)):r*(o-s)})}function fe(e){let t=document.querySelector(`#figures table`);t?.querySele" +
+  "ctor(`thead tr`)?.append(H(`td`,{}));for(let n of t?.querySelectorAll(`tbody tr`)??[]){let" +
+  " t=H(`td`,{});n.append(t);let r=e.rows.get(n.dataset.point??``);if(!r||r.command===null)co" +
+  "ntinue;let i=H(`button`,{type:`button`,class:`copy`,\"aria-label\":`copy command of ${r.name" +
+  "}`},`copy`);i.addEventListener(`click`,()=>X(r)),t.append(i)}}let pe=[`model`,`method`,`bi" +
+  "ts`];function me(e){let t={data:e,rows:new Map(e.view.rows.map(e=>[e.id,e])),filters:new M" +
+  "ap(pe.map(e=>[e,/* @__PURE__ */ new Set])),axes:new Map(Object.entries(e.charts).map(([e,{" +
+  "x:t,y:n}])=>[e,{x:t,y:n}]))};K(t),J(t),le(),fe(t),ae(t),ce(t),W(t)}let $=document.getEleme" +
+  "ntById(`data`)?.textContent;$&&me(JSON.parse($))})();";
