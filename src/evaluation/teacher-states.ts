@@ -1,7 +1,7 @@
 import type { EvaluationWindow } from "../calibration/windows.ts";
 import { SafetensorsWriter } from "../formats/safetensors-writer.ts";
 import { openSafetensors, type TensorEntry } from "../formats/safetensors.ts";
-import { createHasher, randomSuffix, remove, rename } from "../platform/node.ts";
+import { createHasher, writeBeside } from "../platform/node.ts";
 import type { LanguageModel } from "../runtime/language-model.ts";
 import { crossEntropy } from "../tensor/ops.ts";
 import { Tensor, tidy } from "../tensor/tensor.ts";
@@ -92,37 +92,7 @@ export class TeacherStates {
 
   /** Writes the states to a file whole or not at all. @throws FewbitError when that fails */
   async save(path: string): Promise<void> {
-    const beside = `${path}.${randomSuffix()}.tmp`;
-    const { width } = this;
-    const rows = this.passes.reduce((sum, { shape }) => sum + (shape[0] ?? 0), 0);
-    const predictions = this.losses.reduce((sum, { length }) => sum + length, 0);
-    const entries: TensorEntry[] = [
-      { name: "hidden", dtype: "f32", shape: [rows, width] },
-      { name: "losses", dtype: "f32", shape: [predictions] },
-    ];
-    const writer = await SafetensorsWriter.create(beside, entries, {
-      format: formatOfFile,
-      windows: this.windowsHash,
-    });
-    try {
-      let at = 0;
-      for (const pass of this.passes) {
-        const values = await pass.read();
-        await writer.write("hidden", values, at);
-        at += values.byteLength;
-      }
-      at = 0;
-      for (const losses of this.losses) {
-        await writer.write("losses", losses, at);
-        at += losses.byteLength;
-      }
-      await writer.finish();
-      await rename(beside, path);
-    } catch (error) {
-      await writer.close().catch(() => undefined);
-      await remove(beside);
-      throw error;
-    }
+    await writeBeside(path, (beside) => this.write(beside));
   }
 
   /** Final hidden states of the windows of pass `index`; they belong to this object. */
@@ -144,6 +114,37 @@ export class TeacherStates {
   release(): void {
     for (const pass of this.passes) pass.release();
     this.passes = [];
+  }
+
+  private async write(path: string): Promise<void> {
+    const { width } = this;
+    const rows = this.passes.reduce((sum, { shape }) => sum + (shape[0] ?? 0), 0);
+    const predictions = this.losses.reduce((sum, { length }) => sum + length, 0);
+    const entries: TensorEntry[] = [
+      { name: "hidden", dtype: "f32", shape: [rows, width] },
+      { name: "losses", dtype: "f32", shape: [predictions] },
+    ];
+    const writer = await SafetensorsWriter.create(path, entries, {
+      format: formatOfFile,
+      windows: this.windowsHash,
+    });
+    try {
+      let at = 0;
+      for (const pass of this.passes) {
+        const values = await pass.read();
+        await writer.write("hidden", values, at);
+        at += values.byteLength;
+      }
+      at = 0;
+      for (const losses of this.losses) {
+        await writer.write("losses", losses, at);
+        at += losses.byteLength;
+      }
+      await writer.finish();
+    } catch (error) {
+      await writer.close().catch(() => undefined);
+      throw error;
+    }
   }
 }
 

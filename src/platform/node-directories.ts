@@ -3,7 +3,6 @@ import * as nodePath from "node:path";
 import { UsageError } from "../util/errors.ts";
 import { fileError, systemErrorCode, translateErrors } from "./file-errors.ts";
 import type { FileKind, FileStatus } from "./files.ts";
-import { randomSuffix } from "./node-files.ts";
 import { kindOf } from "./open-file.ts";
 
 /** Tells what is at a path, following symbolic links; null when nothing is. */
@@ -34,6 +33,23 @@ export async function listDirectory(path: string): Promise<{ name: string; kind:
     return { name: entry.name, kind: target?.kind ?? "other" };
   });
   return (await Promise.all(listed)).sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Something in a directory; a symbolic link is one, whatever it leads to. */
+export interface DirectoryEntry {
+  readonly name: string;
+  readonly kind: FileKind | "link";
+}
+
+/** Lists a directory, sorted by name, without following symbolic links. */
+export async function listEntries(path: string): Promise<DirectoryEntry[]> {
+  const entries = await translateErrors("list", path, fs.readdir(path, { withFileTypes: true }));
+  return entries
+    .map((entry) => ({
+      name: entry.name,
+      kind: entry.isSymbolicLink() ? ("link" as const) : kindOf(entry),
+    }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Tells whether anything is at a path, a dangling symbolic link included. */
@@ -77,25 +93,6 @@ export async function makeDirectories(path: string): Promise<void> {
 /** What is said where a directory was expected, or one to be made, and something else is there. */
 function notDirectory(path: string): UsageError {
   return new UsageError(`${path} exists and is not a directory`, { hint: "name another folder" });
-}
-
-/**
- * Makes a symbolic link to `target`, relative to the link's own directory, in place of a file that
- * is there. Resolves to false where the system or the user may not have such links.
- */
-export async function makeSymbolicLink(target: string, path: string): Promise<boolean> {
-  const relative = nodePath.relative(nodePath.dirname(path), target);
-  const beside = `${path}.${randomSuffix()}.tmp`;
-  try {
-    await fs.symlink(relative, beside);
-  } catch (error) {
-    const unsupported = ["EPERM", "EACCES", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EINVAL"];
-    if (unsupported.includes(systemErrorCode(error) ?? "")) return false;
-    return translateErrors("write", path, Promise.reject(error));
-  }
-  // Renamed, so that another process at the same work never finds the name taken or missing.
-  await rename(beside, path);
-  return true;
 }
 
 /** Renames a file or directory within its file system, replacing a file or an empty directory. */

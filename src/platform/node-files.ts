@@ -161,22 +161,6 @@ export async function readText(path: string, limitBytes: number = largestText): 
   }
 }
 
-/** Writes a text file whole or not at all: beside, synced, then renamed over what was there. */
-export async function writeText(path: string, text: string): Promise<void> {
-  const beside = `${path}.${randomSuffix()}.tmp`;
-  const file = await createFile(beside);
-  try {
-    await file.write(new TextEncoder().encode(text), 0);
-    await file.sync();
-    await file.close();
-    await translateErrors("write", path, fs.rename(beside, path));
-  } catch (error) {
-    await file.close().catch(() => undefined);
-    await fs.rm(beside, { force: true });
-    throw error;
-  }
-}
-
 /** Copies the contents of a file, not its mode, to a path that must not exist yet, durably. */
 export async function copyFile(from: string, to: string): Promise<void> {
   const source = await openForReading(from);

@@ -20,3 +20,4 @@ export * from "./node-machine.ts";
 export * from "./node-network.ts";
 export { notAFile } from "./open-file.ts";
 export { Turns } from "./turns.ts";
+export * from "./write-beside.ts";

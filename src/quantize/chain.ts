@@ -1,7 +1,8 @@
 import { readJsonObject } from "../formats/json-file.ts";
 import { prepareTarget } from "../run/output/output-directory.ts";
+import { stagePath } from "../run/output/resumable-output.ts";
 import type { Method } from "../methods/define-method.ts";
-import { baseName, exists, joinPath, parentPath, remove } from "../platform/node.ts";
+import { exists, joinPath, remove } from "../platform/node.ts";
 import { type OpenedModel, openModel } from "../runtime/load.ts";
 import { UsageError } from "../util/errors.ts";
 import { makePlan } from "./make-plan.ts";
@@ -9,6 +10,7 @@ import { settleCalibration } from "../recipe/parse-recipe.ts";
 import { finishersOf, type Recipe } from "../recipe/recipe.ts";
 import type { EarlierStage, QuantizationJob, RunOptions } from "../run/quantization-job.ts";
 import { digestOf, identifyRun } from "../run/identity.ts";
+import { readRecord, settleEarlierRun } from "../run/resume.ts";
 import type { RunRecord } from "../run/run-record.ts";
 import { runStage } from "./stage.ts";
 
@@ -27,16 +29,23 @@ export async function runChain(
 ): Promise<RunRecord> {
   const finishers = finishersOf(recipe);
   if (finishers.length === 0) return runStage(await makeJob(opened, recipe, method, options));
-  const { path } = await prepareTarget(recipe.out, {
-    overwrite: options.overwrite ?? false,
-    inputs: [opened.directory],
+  const { backend, overwrite = false, resume = "auto", emit } = options;
+  const identity = await identifyRun(opened.checkpoint, recipe, backend);
+  const settled = await settleEarlierRun<RunRecord>({
+    out: recipe.out,
+    identity,
+    overwrite,
+    resume,
+    readFinished: readRecord<RunRecord>,
+    onSettled: (message) => emit({ type: "notice", message }),
   });
-  const chain = new Chain(opened, recipe, path, options);
+  if (settled) return settled;
+  const { path } = await prepareTarget(recipe.out, { overwrite, inputs: [opened.directory] });
+  const chain = new Chain(opened, recipe, digestOf(identity), path, options);
   let record = await chain.quantize(method);
   for (const [index, finisher] of finishers.entries()) {
     record = await chain.finish(finisher, index, record);
   }
-  await chain.clean();
   return record;
 }
 
@@ -64,13 +73,22 @@ export function finisherRecipe(
 class Chain {
   private readonly opened: OpenedModel;
   private readonly recipe: Recipe;
+  /** Hash of all that the result depends on. */
+  private readonly identity: string;
   private readonly path: string;
   private readonly options: RunOptions;
   private readonly stages: number;
 
-  constructor(opened: OpenedModel, recipe: Recipe, path: string, options: RunOptions) {
+  constructor(
+    opened: OpenedModel,
+    recipe: Recipe,
+    identity: string,
+    path: string,
+    options: RunOptions,
+  ) {
     this.opened = opened;
     this.recipe = recipe;
+    this.identity = identity;
     this.path = path;
     this.options = options;
     this.stages = recipe.finishers.length + 1;
@@ -95,21 +113,19 @@ class Chain {
       precision: "float32",
     });
     try {
+      const isLast = index + 2 === this.stages;
       const own: Recipe = {
         ...finisherRecipe(recipe, index, this.opened),
         model: input,
-        out: index + 2 === this.stages ? recipe.out : this.folderOf(index + 1),
+        out: isLast ? recipe.out : this.folderOf(index + 1),
       };
-      const job = await makeJob(opened, own, finisher, options, { recipe, record: before });
+      const identity = isLast ? this.identity : null;
+      const earlier = { recipe, record: before, identity };
+      const job = await makeJob(opened, own, finisher, options, earlier);
       return await this.run(index + 1, job);
     } finally {
       await opened.checkpoint.close();
     }
-  }
-
-  /** Removes what stood between the stages. */
-  async clean(): Promise<void> {
-    for (let stage = 0; stage + 1 < this.stages; stage++) await remove(this.folderOf(stage));
   }
 
   private async run(stage: number, job: QuantizationJob): Promise<RunRecord> {
@@ -144,7 +160,7 @@ class Chain {
   }
 
   private folderOf(stage: number): string {
-    return joinPath(parentPath(this.path), `.${baseName(this.path)}.stage-${stage + 1}`);
+    return stagePath(this.path, stage + 1);
   }
 }
 

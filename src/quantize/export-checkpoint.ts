@@ -2,7 +2,9 @@ import { type Checkpoint, openCheckpoint } from "../formats/checkpoint.ts";
 import { CheckpointWriter } from "../formats/checkpoint-writer.ts";
 import { readQTensor } from "../formats/fewbit-format.ts";
 import { formatJson } from "../formats/json-file.ts";
-import { withOutput } from "../run/output/output-directory.ts";
+import { identifyCheckpoint } from "../run/identity.ts";
+import type { OutputDirectory } from "../run/output/output-directory.ts";
+import { runInFolder } from "../run/run.ts";
 import { type QuantizedModule, readQuantizationConfig } from "../formats/quantization-config.ts";
 import { type TensorEntry, tensorBytes } from "../formats/safetensors-header.ts";
 import { copySidecarFiles } from "../formats/sidecar-files.ts";
@@ -10,6 +12,7 @@ import { writeText } from "../platform/node.ts";
 import { throwIfCancelled, UnsupportedError, UsageError } from "../util/errors.ts";
 import { fitHalves } from "../util/fit-halves.ts";
 import { floatsToBfloats } from "../util/half.ts";
+import { version } from "../util/version.ts";
 import { copyTensor, writableDType } from "../run/output/copy-tensor.ts";
 
 /** Formats that a quantized checkpoint can be exported to. */
@@ -31,6 +34,8 @@ export interface ExportOptions {
   readonly dtype?: ExportDType;
   readonly overwrite?: boolean;
   readonly signal?: AbortSignal;
+  /** Hears that an interrupted export had done everything but its last step. */
+  readonly onNotice?: ((notice: string) => void) | undefined;
   /** Called after each tensor. */
   readonly onProgress?: (progress: { done: number; total: number; tensor: string }) => void;
 }
@@ -58,7 +63,7 @@ export async function exportCheckpoint(
   path: string,
   options: ExportOptions,
 ): Promise<ExportResult> {
-  const { dtype = "f32", out, overwrite = false } = options;
+  const { dtype = "f32", format, out, overwrite = false, onNotice = () => {} } = options;
   const checkpoint = await openCheckpoint(path);
   try {
     const modules = readQuantizationConfig(checkpoint.config)?.modules;
@@ -70,22 +75,47 @@ export async function exportCheckpoint(
     expectLinears(modules);
     const entries = plainEntries(checkpoint, modules, dtype);
     const sizeBytes = entries.reduce((sum, e) => sum + (tensorBytes(e.dtype, e.shape) ?? 0), 0);
-    await withOutput(out, { overwrite, inputs: [path], needBytes: sizeBytes }, async (output) => {
-      const writer = await CheckpointWriter.create(output.workPath, entries);
-      try {
-        await writeTensors(checkpoint, modules, writer, entries, { ...options, dtype });
-        await writer.finish();
-      } catch (error) {
-        await writer.close();
-        throw error;
-      }
-      await copySidecarFiles(path, output.workPath);
-      await writeText(output.file("config.json"), formatJson(plainConfig(checkpoint, dtype)));
+    const result = { out, sizeBytes, dtype, decoded: modules.size };
+    const files = await identifyCheckpoint(checkpoint);
+    const start = {
+      out,
+      identity: { fewbit: version, format, dtype, ...files },
+      overwrite,
+      resume: "auto" as const,
+      inputs: [path],
+      needBytes: async () => sizeBytes,
+      keepsWorkAtFault: false,
+      // Other programs read the output: it holds no record of ours, and need not be read.
+      readFinished: async () => ({ identity: null, result }),
+      onSettled: onNotice,
+    };
+    return await runInFolder(start, async ({ folder }) => {
+      await writePlain(checkpoint, modules, folder, entries, { ...options, dtype });
+      return result;
     });
-    return { out, sizeBytes, dtype, decoded: modules.size };
   } finally {
     await checkpoint.close();
   }
+}
+
+/** Writes all files of the plain checkpoint. */
+async function writePlain(
+  checkpoint: Checkpoint,
+  modules: ReadonlyMap<string, QuantizedModule>,
+  folder: OutputDirectory,
+  entries: readonly TensorEntry[],
+  options: ExportOptions & { readonly dtype: ExportDType },
+): Promise<void> {
+  const writer = await CheckpointWriter.create(folder.workPath, entries);
+  try {
+    await writeTensors(checkpoint, modules, writer, entries, options);
+    await writer.finish();
+  } catch (error) {
+    await writer.close();
+    throw error;
+  }
+  await copySidecarFiles(checkpoint.path, folder.workPath);
+  await writeText(folder.file("config.json"), formatJson(plainConfig(checkpoint, options.dtype)));
 }
 
 function expectLinears(modules: ReadonlyMap<string, QuantizedModule>): void {

@@ -8,8 +8,6 @@ import type { RunRecord } from "../run/run-record.ts";
 import { trainQuantized } from "../train/train-quantized.ts";
 import { expectDisk } from "./make-plan.ts";
 
-const lastStepOnly = "everything but the last step of an interrupted run was done";
-
 /**
  * Runs one method of a recipe: block by block, or by training the whole model. What an interrupted
  * run has done of it is taken over.
@@ -26,7 +24,7 @@ export function runStage(job: QuantizationJob): Promise<RunRecord> {
     inputs: [opened.directory],
     needBytes: () => expectDisk(plan, recipe.out),
     keepsWorkAtFault: trains,
-    onSettled: () => emit({ type: "notice", message: lastStepOnly }),
+    onSettled: (message: string) => emit({ type: "notice", message }),
   };
   return runInFolder(start, async (run) => {
     const text = await readWindows(opened, recipe, trains, options.sharedFolder);

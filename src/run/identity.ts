@@ -37,24 +37,34 @@ export async function identifyRun(
   recipe: Recipe,
   backend: Backend,
 ): Promise<RunIdentity> {
-  const { model: _, out: __, cacheOnDisk: ___, calibration, ...choices } = recipe;
+  const { model: _, out: __, cacheOnDisk: ___, calibration, finishers, ...choices } = recipe;
+  const methods = finishers.map(({ data: ____, ...finisher }) => finisher);
   const identity: Record<string, string> = {
     fewbit: version,
     backend: `${backend.id} ${backend.level}`,
-    ...flatten("", choices),
+    ...flatten("", { ...choices, finishers: methods }),
   };
-  if (calibration) {
-    const { files, ...rest } = calibration;
-    Object.assign(identity, flatten("calibration", rest));
-    for (const [i, { path, weight }] of files.entries()) {
-      identity[`calibration text ${i + 1}`] = await sha256OfFile(path);
-      identity[`weight of calibration text ${i + 1}`] = `${weight}`;
-    }
+  if (calibration) Object.assign(identity, await identifyText("calibration", calibration));
+  for (const [i, { data }] of recipe.finishers.entries()) {
+    if (data) Object.assign(identity, await identifyText(`finisher ${i + 1}`, data));
   }
   if (recipe.teacher !== null) {
     identity.teacher = await hashCheckpoint(recipe.teacher);
   }
   return { ...identity, ...(await identifyCheckpoint(checkpoint)) };
+}
+
+/** Describes a text, whose files are hashed, and how it is cut; `name` is what it is for. */
+async function identifyText(
+  name: string,
+  { files, ...rest }: Pick<NonNullable<Recipe["calibration"]>, "files">,
+): Promise<RunIdentity> {
+  const identity: Record<string, string> = flatten(name, rest);
+  for (const [i, { path, weight }] of files.entries()) {
+    identity[`${name} text ${i + 1}`] = await sha256OfFile(path);
+    identity[`weight of ${name} text ${i + 1}`] = `${weight}`;
+  }
+  return identity;
 }
 
 /** Hashes what the files of a checkpoint are, wherever it lies. */

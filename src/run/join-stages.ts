@@ -3,7 +3,10 @@ import { addUsage } from "./run-clock.ts";
 import type { FinisherRecord, RunRecord } from "./run-record.ts";
 
 /** Record of a chain: what the quantizer did, the last finisher made, each finisher did. */
-export function joinStages({ recipe, record: before }: EarlierStage, last: RunRecord): RunRecord {
+export function joinStages(
+  { recipe, record: before, identity }: EarlierStage,
+  last: RunRecord,
+): RunRecord {
   const { training, linears, elapsedMs, startedAt, calibration: text } = last;
   const changes = linears.map(({ relativeError }) => relativeError);
   const finisher: FinisherRecord = {
@@ -17,7 +20,7 @@ export function joinStages({ recipe, record: before }: EarlierStage, last: RunRe
   return {
     ...before,
     recipe,
-    identity: last.identity,
+    identity: identity ?? last.identity,
     ...addUsage(before, last),
     resumptions: [...before.resumptions, ...last.resumptions],
     sizeBytes: last.sizeBytes,

@@ -41,4 +41,6 @@ export interface EarlierStage {
   /** The recipe of the whole chain. */
   readonly recipe: Recipe;
   readonly record: RunRecord;
+  /** Hash of all that the chain's result depends on; null where another stage follows. */
+  readonly identity: string | null;
 }

@@ -1,3 +1,4 @@
+import { openCheckpoint } from "../formats/checkpoint.ts";
 import { readJsonObject } from "../formats/json-file.ts";
 import {
   discardUnfinished,
@@ -9,7 +10,12 @@ import { joinPath, listDirectory, remove, status } from "../platform/node.ts";
 import { UsageError } from "../util/errors.ts";
 import { Journal, type JournalContents, type PartEntry } from "./journal.ts";
 import type { Effort } from "./run-clock.ts";
-import { compareIdentities, type IdentityDifference, type RunIdentity } from "./identity.ts";
+import {
+  compareIdentities,
+  digestOf,
+  type IdentityDifference,
+  type RunIdentity,
+} from "./identity.ts";
 import type { ResumeChoice } from "../recipe/resume-choice.ts";
 import type { Resumption } from "./run-record.ts";
 
@@ -27,23 +33,73 @@ export interface EarlierWork {
   readonly effort: Effort;
 }
 
+/** What stands under an output's name. */
+export interface FinishedOutput<Result> {
+  /** Hash of all that its bytes depend on; null where the output does not say. */
+  readonly identity: string | null;
+  readonly result: Result;
+}
+
+/** Whose result is looked for. */
+export interface SettledRun<Result> {
+  readonly out: string;
+  readonly identity: RunIdentity;
+  readonly overwrite: boolean;
+  readonly resume: ResumeChoice;
+  /** Reads what stands at `out`; null when that is no result. */
+  readonly readFinished: (out: string) => Promise<FinishedOutput<Result> | null>;
+  /** Hears how it comes that nothing is left to do. */
+  readonly onSettled: (message: string) => void;
+}
+
 /**
  * Makes way for a run to `out`: with `restart` nothing of an earlier one is left. Returns the
- * record when the same run was stopped after its output had got its name, in the last step of all.
+ * result when the same run had given the output its name already. One that was stopped right after
+ * that is cleaned up behind.
  */
-export async function settleEarlierRun(
-  out: string,
-  identity: RunIdentity,
-  choice: ResumeChoice,
-): Promise<unknown> {
-  if (choice === "restart") await discardUnfinished(out);
+export async function settleEarlierRun<Result>({
+  out,
+  identity,
+  overwrite,
+  resume,
+  readFinished,
+  onSettled,
+}: SettledRun<Result>): Promise<Result | null> {
+  if (resume === "restart") await discardUnfinished(out);
   const journalPath = await findCommitted(out);
-  if (journalPath === null) return null;
-  const head = (await Journal.read(journalPath))?.head;
-  await finishCommit(out);
-  const isSame = head !== undefined && compareIdentities(head.identity, identity).length === 0;
-  if (choice === "restart" || !isSame) return null;
-  return readJsonObject(joinPath(out, "run.json"));
+  if (journalPath === null && (overwrite || !(await isWhole(out)))) return null;
+  const finished = await readFinished(out).catch(() => null);
+  const head = journalPath === null ? undefined : (await Journal.read(journalPath))?.head;
+  if (journalPath !== null) await finishCommit(out);
+  if (resume === "restart" || !finished) return null;
+  const isSame =
+    finished.identity === digestOf(identity) ||
+    (head !== undefined && compareIdentities(head.identity, identity).length === 0);
+  if (!isSame) return null;
+  onSettled(journalPath === null ? madeBefore(out) : lastStepOnly);
+  return finished.result;
+}
+
+const lastStepOnly = "everything but the last step of an interrupted run was done";
+
+const madeBefore = (out: string): string =>
+  `${out} was made by the same run before, and nothing was left to do`;
+
+/** Reads the record of a run that made a checkpoint. */
+export async function readRecord<Record>(out: string): Promise<FinishedOutput<Record>> {
+  const record = await readJsonObject(joinPath(out, "run.json"));
+  const { identity } = record;
+  return { identity: typeof identity === "string" ? identity : null, result: record as Record };
+}
+
+/** Whether a checkpoint stands there, none of whose weights are missing. */
+async function isWhole(out: string): Promise<boolean> {
+  try {
+    await (await openCheckpoint(out)).close();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

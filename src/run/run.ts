@@ -1,22 +1,23 @@
 import { joinPath } from "../platform/node.ts";
-import type { ResumeChoice } from "../recipe/resume-choice.ts";
 import { comesAgain } from "../util/errors.ts";
 import type { RunIdentity } from "./identity.ts";
 import { Journal, type JournalEntry } from "./journal.ts";
 import { openResumable, type ResumableOutput } from "./output/resumable-output.ts";
-import { type EarlierWork, readEarlierWork, settleEarlierRun } from "./resume.ts";
+import {
+  type EarlierWork,
+  readEarlierWork,
+  readRecord,
+  type SettledRun,
+  settleEarlierRun,
+} from "./resume.ts";
 import { RunClock } from "./run-clock.ts";
 import type { Resumption } from "./run-record.ts";
 import { TrainingStates } from "./training-states.ts";
 
 /** What has to be known to begin a run, whatever its work is. */
-export interface RunStart {
-  /** Directory to write. */
-  readonly out: string;
-  /** All that the bytes of the result depend on. */
-  readonly identity: RunIdentity;
-  readonly overwrite: boolean;
-  readonly resume: ResumeChoice;
+export interface RunStart<Result> extends Omit<SettledRun<Result>, "readFinished"> {
+  /** As in `SettledRun`; by default what `run.json` says. */
+  readonly readFinished?: SettledRun<Result>["readFinished"];
   /** Directories that are read, and so must not be written. */
   readonly inputs: readonly string[];
   /**
@@ -25,26 +26,22 @@ export interface RunStart {
   readonly needBytes?: () => Promise<number>;
   /** Whether finished work is kept after a fault of model or data that comes again by itself. */
   readonly keepsWorkAtFault: boolean;
-  /** Called when an interrupted run had done everything but its last step. */
-  readonly onSettled?: () => void;
 }
 
 /**
  * Does `work` in a folder beside the output, which gets the output's name when the work is done.
- * What an interrupted run had finished is handed to the work, which continues with that. When the
+ * What an interrupted run had finished is handed to the work, which continues with that; when it had
+ * finished everything, its result is returned and nothing is done. When the
  * work fails, the folder stays if something is finished in it that a later run can use.
  * @throws UsageError when the output is taken, or an unfinished run to it is another one
  */
 export async function runInFolder<Result>(
-  start: RunStart,
+  start: RunStart<Result>,
   work: (run: Run) => Promise<Result>,
 ): Promise<Result> {
   const { out, identity, overwrite, inputs, needBytes } = start;
-  const settled = await settleEarlierRun(out, identity, start.resume);
-  if (settled) {
-    start.onSettled?.();
-    return settled as Result;
-  }
+  const settled = await settleEarlierRun({ readFinished: readRecord<Result>, ...start });
+  if (settled) return settled;
   const space = needBytes && { needBytes: await needBytes() };
   const folder = await openResumable(out, { overwrite, inputs, ...space });
   let earlier: EarlierWork | null = null;
@@ -59,7 +56,8 @@ export async function runInFolder<Result>(
     const hasFinishedWork = run?.hasFinishedWork ?? earlier !== null;
     // What a run finished is of no use where one that is resumed would fail in the same way.
     const isOfUse = hasFinishedWork && (start.keepsWorkAtFault || !comesAgain(error));
-    await (isOfUse ? folder.leave() : folder.abort());
+    // What went wrong first counts, also where the disk lets nothing be renamed or removed either.
+    await (isOfUse ? folder.leave() : folder.abort()).catch(() => undefined);
     throw error;
   }
 }

@@ -1,15 +1,7 @@
 import type { TrainingText } from "../calibration/training-text.ts";
 import { readJsonObject } from "../formats/json-file.ts";
 import { listSidecarFiles } from "../formats/sidecar-files.ts";
-import {
-  exists,
-  joinPath,
-  makeDirectories,
-  randomSuffix,
-  rename,
-  sha256OfFile,
-  writeText,
-} from "../platform/node.ts";
+import { exists, joinPath, makeDirectories, sha256OfFile, writeText } from "../platform/node.ts";
 import { parseModelTokenIds } from "../tokenizers/tokenizer-definition.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { digestOf, flatten } from "./identity.ts";
@@ -44,9 +36,7 @@ export async function readSharedWindows(
   if (await exists(path)) return fromJson(await readJsonObject(path));
   const found = await read();
   await makeDirectories(text.folder);
-  const unfinished = `${path}.${randomSuffix()}`;
-  await writeText(unfinished, toJson(found));
-  await rename(unfinished, path);
+  await writeText(path, toJson(found));
   return found;
 }
 

@@ -7,10 +7,10 @@ import {
   listDirectory,
   makeDirectories,
   remove,
-  rename,
   sha256,
   sha256OfFile,
   syncDirectory,
+  writeBeside,
   writeText,
 } from "../platform/node.ts";
 import {
@@ -78,12 +78,10 @@ export class TrainingStates implements TrainingStore {
   async write(progress: TrainingProgress, tensors: TrainingTensors): Promise<void> {
     const { step } = progress;
     await makeDirectories(this.path);
-    const path = this.file(step, "safetensors");
-    const beside = `${path}.tmp`;
-    await remove(beside);
-    await writeTensors(beside, tensors);
-    const tensorsHash = await sha256OfFile(beside);
-    await rename(beside, path);
+    const tensorsHash = await writeBeside(this.file(step, "safetensors"), async (beside) => {
+      await writeTensors(beside, tensors);
+      return sha256OfFile(beside);
+    });
     const document: StateDocument = {
       version: stateVersion,
       identity: this.identity,

@@ -4,6 +4,7 @@ import { exists, runInHelper } from "../platform/node.ts";
 import type { QuantizeOptions } from "../recipe/quantize-options.ts";
 import type { TrainConfigInput } from "../train/pretrain-config.ts";
 import type { PointWork } from "./recipe/expanded-point.ts";
+import { finishCommit } from "../run/output/resumable-output.ts";
 import { readCheckpointRecord } from "./recipe/given-checkpoints.ts";
 import type { CheckpointRecord } from "./results/sweep-results.ts";
 
@@ -49,7 +50,10 @@ export async function makeCheckpoint(
   out: string,
   { backend, helper, sharedFolder, signal, onProgress, onNotice }: MakeOptions,
 ): Promise<CheckpointRecord> {
-  if (await exists(out)) return readCheckpointRecord(out);
+  if (await exists(out)) {
+    await finishCommit(out);
+    return readCheckpointRecord(out);
+  }
   const { id, threads } = backend;
   const order = orderOf(work, { out, backend: id, threads }, sharedFolder);
   const stage = { done: 0, of: 1 };

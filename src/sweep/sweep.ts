@@ -252,7 +252,9 @@ class Sweep {
     const models = joinPath(this.place.folder, modelsName);
     const own = baseName(checkpointFolder(models, point));
     for (const { name } of await listDirectory(models)) {
-      if (name === own || name.startsWith(`.${own}.`)) await remove(joinPath(models, name));
+      // Hidden folders beside it begin with a dot, those of a stage of a chain with two.
+      const bare = name.replace(/^\.+/, "");
+      if (bare === own || bare.startsWith(`${own}.`)) await remove(joinPath(models, name));
     }
   }
 

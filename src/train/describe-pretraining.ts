@@ -1,4 +1,5 @@
 import { describeMachine } from "../platform/node.ts";
+import { digestOf } from "../run/identity.ts";
 import type { Run } from "../run/run.ts";
 import type { TrainingProgress } from "../training/training-store.ts";
 import { version } from "../util/version.ts";
@@ -10,7 +11,7 @@ import type { TrainRecord } from "./pretrain-record.ts";
 /** Describes a training whose weights are written. */
 export function describePretraining(
   { config, opened, texts, precision, options }: PretrainJob,
-  { clock, startedAt, resumptions }: Run,
+  { clock, identity, startedAt, resumptions }: Run,
   done: {
     readonly plan: TrainPlan;
     readonly progress: TrainingProgress;
@@ -25,6 +26,7 @@ export function describePretraining(
     fewbit: version,
     kind: "train",
     config,
+    identity: digestOf(identity),
     origin: opened?.origin ?? null,
     backend: { id, level, threads },
     precision,

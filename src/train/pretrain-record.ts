@@ -32,6 +32,8 @@ export interface TrainRecord extends Usage {
   readonly kind: "train";
   /** The configuration with all that was filled in. */
   readonly config: TrainConfig;
+  /** SHA-256 of all that the bytes of the result depend on. */
+  readonly identity: string;
   /** Repository and commit of the model trained further, when it is from the Hub. */
   readonly origin: HubOrigin | null;
   readonly backend: { readonly id: string; readonly level: string; readonly threads: number };

@@ -51,7 +51,8 @@ export async function pretrain(
     const checkpoint = opened?.checkpoint ?? null;
     const identity = await identifyPretraining(config, texts, { checkpoint, precision }, backend);
     const inputs = [opened?.directory, config.tokenizer].filter((path) => typeof path === "string");
-    const start = { out, identity, overwrite, resume, inputs, keepsWorkAtFault: true };
+    const onSettled = (message: string): void => options.emit({ type: "notice", message });
+    const start = { out, identity, overwrite, resume, inputs, keepsWorkAtFault: true, onSettled };
     const job = { config, opened, texts, precision, options };
     const record = await runInFolder(start, (run) => trainInFolder(job, run));
     options.emit({ type: "done", record });

@@ -81,6 +81,24 @@ describe.skipIf(absent)(
       expect(besides(later)).toEqual([]);
     });
 
+    test("killed after its output got its name, it is cleaned up behind and its result reported", async () => {
+      const whole = outputIn("named");
+      const changes = await changesOf(argsOf(whole), inFolder("named-changes"));
+      const expected = filesOf(whole);
+      const last = [find(changes, /^rm \.out\.stage-1/, -1), find(changes, /^rm \.journal/, -1)];
+      expect(last[0]).toBeGreaterThan(find(changes, /^rename out/, -1));
+      for (const [index, at] of last.entries()) {
+        const out = outputIn(`named-${index}`);
+        expect((await killAt(argsOf(out), at)).code).toBeNull();
+        expect(recordOf(out).finishers).toHaveLength(1);
+        const finished = await fewbitHere(argsOf(out));
+        expect({ code: finished.code, stderr: finished.stderr }).toMatchObject({ code: 0 });
+        expect(finished.stderr).toContain("everything but the last step");
+        expect(filesOf(out)).toEqual(expected);
+        expect(besides(out)).toEqual([]);
+      }
+    });
+
     test("conversations are refused by a model without a chat template, before any work", async () => {
       const chats = inFolder("chats.jsonl");
       const messages = [

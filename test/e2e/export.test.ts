@@ -1,7 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { exportCheckpoint, type LanguageModel, load } from "../../src/index.ts";
+import { fewbitHere } from "./cli-process.ts";
+import { besides, filesOf, killAt } from "./killed-runs.ts";
 import { absent, quantizeLikeReference, shared, temporaryFolder } from "./shared-models.ts";
 
 interface Config {
@@ -121,6 +123,18 @@ describe.skipIf(absent)(`export --format hf is a plain checkpoint${absent}`, () 
       );
     }
     expect(existsSync(join(plain, "run.json"))).toBe(false);
+  });
+
+  test("killed after its output got its name, it ends well when it is run again", async () => {
+    const out = join(inFolder("killed"), "out");
+    mkdirSync(inFolder("killed"));
+    const args = ["export", packed, "--format", "hf", "--out", out];
+    expect((await killAt(args, /^rm \.journal/)).code).toBeNull();
+    const { code, stderr } = await fewbitHere(args);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(stderr).toContain("everything but the last step");
+    expect(filesOf(out)).toEqual(filesOf(plain));
+    expect(besides(out)).toEqual([]);
   });
 
   test("SVID's weights decode to plain ones; OneBit's layer is refused before anything is written", async () => {

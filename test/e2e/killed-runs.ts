@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
-import { expect } from "vitest";
+import { basename, dirname, join, relative } from "node:path";
 import { type Finished, fewbit } from "./cli-process.ts";
 
 /*
@@ -30,18 +29,27 @@ export async function killAt(
   env: Readonly<Record<string, string>> = {},
 ): Promise<Finished> {
   const finished = await fewbit(args, { env: stopIn("main", { ...env, KILL_AT: `${at}` }) });
-  const { code, stderr } = finished;
-  if (code !== null) expect({ code, stderr }).toMatchObject({ code: 0 });
+  if (finished.code !== null) expectDone(finished);
   return finished;
 }
 
 /**
- * The changes that an undisturbed run makes to files, in order. They are noted in the file `log`.
+ * The changes that an undisturbed run makes to files, in order: those of the process of this name,
+ * the program itself or one that it starts. They are noted in the file `log`.
  */
-export async function changesOf(args: readonly string[], log: string): Promise<string[]> {
-  const { code, stderr } = await fewbit(args, { env: stopIn("main", { KILL_LOG: log }) });
-  expect({ code, stderr }).toMatchObject({ code: 0 });
+export async function changesOf(
+  args: readonly string[],
+  log: string,
+  process = "main",
+  env: Readonly<Record<string, string>> = {},
+): Promise<string[]> {
+  expectDone(await fewbit(args, { env: stopIn(process, { ...env, KILL_LOG: log }) }));
   return readFileSync(log, "utf8").trimEnd().split("\n");
+}
+
+/** @throws Error with what a command wrote when it failed */
+export function expectDone({ code, stderr }: Finished): void {
+  if (code !== 0) throw new Error(`ended with ${code}: ${stderr}`);
 }
 
 /** Numbers of the changes of a kind, counted from 1. */
@@ -56,15 +64,20 @@ export function find(changes: readonly string[], pattern: RegExp, nth: number): 
   return found;
 }
 
-/** Hashes of all files but the run record, which holds times. */
+/** Hashes of all files but run records, which hold times; hidden files and folders included. */
 export function filesOf(folder: string): Record<string, string> {
-  const names = readdirSync(folder).filter((name) => name !== "run.json");
-  const hash = (name: string): string =>
-    createHash("sha256")
-      .update(readFileSync(join(folder, name)))
-      .digest("hex");
-  return Object.fromEntries(names.map((name) => [name, hash(name)]));
+  const files: Record<string, string> = {};
+  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
+    const path = join(entry.parentPath, entry.name);
+    const isCounted = entry.isFile() && entry.name !== "run.json";
+    if (isCounted) files[relative(folder, path)] = hashOf(path);
+    else if (entry.name.startsWith(".")) files[relative(folder, path)] = "a folder";
+  }
+  return files;
 }
+
+const hashOf = (path: string): string =>
+  createHash("sha256").update(readFileSync(path)).digest("hex");
 
 /** The run record of an output. */
 export const recordOf = (out: string) => JSON.parse(readFileSync(join(out, "run.json"), "utf8"));

@@ -91,6 +91,16 @@ describe.skipIf(absent)(`a quantization that is killed and run again${absent}`, 
     expect(last.stderr).toContain("everything but the last step");
   });
 
+  test("after it was over: it says so, and does nothing", async () => {
+    const args = quantizeArgs(join(inFolder("undisturbed"), "out"), [...gptq, ...text]);
+    const { code, stderr } = await fewbitHere(args);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(stderr).toContain("was made by the same run before");
+    const other = await fewbitHere([...args, "--damping", "0.02"]);
+    expect(other.code).toBe(2);
+    expect(other.stderr).toContain("exists already");
+  });
+
   test("again and again, until it is through", async () => {
     const out = outputIn("again");
     const args = quantizeArgs(out, [...gptq, ...text]);

@@ -116,6 +116,9 @@ describe("a killed training, run again, ends at the same bytes", () => {
       () => find(changes, /^write state.*json/, 2),
     ],
     ["in the middle of the weights", () => `${find(changes, /^write model\.safetensors/, 6)}half`],
+    ["in the middle of its record", () => `${find(changes, /^write run\.json/, 1)}half`],
+    ["before its record is durable", () => find(changes, /^sync run\.json/, 1)],
+    ["before its record gets its name", () => find(changes, /^rename run\.json$/, 1)],
     ["after the output got its name", () => find(changes, /^rename out$/, 1) + 1],
   ])("%s", async (what, at) => {
     const out = outputIn(what);

@@ -4,9 +4,10 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createFile, fileError, processId } from "../../platform/node.ts";
-import { FewbitError, UsageError } from "../../util/errors.ts";
-import { createOutput, withOutput } from "./output-directory.ts";
-import { besideName } from "./output-leftovers.ts";
+import { UsageError } from "../../util/errors.ts";
+import type { OutputOptions } from "./output-directory.ts";
+import { asideName } from "./output-leftovers.ts";
+import { openResumable, type ResumableOutput } from "./resumable-output.ts";
 
 let folder = "";
 beforeEach(async () => {
@@ -27,6 +28,17 @@ async function makeModel(name: string, mark: string): Promise<string> {
 const markOf = async (name: string): Promise<string> =>
   fs.readFile(at(name, "config.json"), "utf8");
 
+/** Makes an output whole. */
+async function makeOutput(
+  path: string,
+  options: OutputOptions,
+  body: (output: ResumableOutput) => Promise<void>,
+): Promise<void> {
+  const output = await openResumable(path, options);
+  await body(output);
+  await output.commit();
+}
+
 /** A process id that was in use and no longer is. */
 async function deadProcess(): Promise<number> {
   const child = spawn(process.execPath, ["-e", ""]);
@@ -35,7 +47,7 @@ async function deadProcess(): Promise<number> {
 }
 
 test("until commit nothing stands under the final name; after it, all does and nothing else", async () => {
-  const output = await createOutput(at("out"));
+  const output = await openResumable(at("out"));
   await fs.writeFile(output.file("a"), "1");
   await fs.mkdir(output.file("sub"));
   await fs.writeFile(output.file("sub/b"), "2");
@@ -48,35 +60,30 @@ test("until commit nothing stands under the final name; after it, all does and n
   await expect(output.commit()).rejects.toThrow(/committed already/);
 });
 
-test("abort, and a failing body, leave nothing", async () => {
-  const output = await createOutput(at("out"));
+test("abort leaves nothing", async () => {
+  const output = await openResumable(at("out"));
   await fs.writeFile(output.file("a"), "1");
   await output.abort();
-  expect(await names()).toEqual([]);
-  const failure = withOutput(at("out"), {}, async () => {
-    throw new FewbitError("X", "no");
-  });
-  await expect(failure).rejects.toThrow("no");
   expect(await names()).toEqual([]);
 });
 
 test("an existing output is refused with the way out, an empty directory is not", async () => {
   await makeModel("out", "old");
-  const error = await createOutput(at("out")).catch((caught: unknown) => caught);
+  const error = await openResumable(at("out")).catch((caught: unknown) => caught);
   expect(error).toBeInstanceOf(UsageError);
   expect((error as UsageError).hint).toContain("`overwrite`");
   expect(error).toMatchObject({ field: "out", value: expect.stringMatching(/out$/) });
   await fs.mkdir(at("empty"));
-  await withOutput(at("empty"), {}, async (output) => fs.writeFile(output.file("a"), "1"));
+  await makeOutput(at("empty"), {}, async (output) => fs.writeFile(output.file("a"), "1"));
   expect(await fs.readdir(at("empty"))).toEqual(["a"]);
   await fs.writeFile(at("file"), "");
-  await expect(createOutput(at("file"), { overwrite: true })).rejects.toThrow(/not a directory/);
+  await expect(openResumable(at("file"), { overwrite: true })).rejects.toThrow(/not a directory/);
 });
 
 test("--overwrite replaces a model whole, at commit only, and never anything else", async () => {
   await makeModel("out", "old");
   await fs.writeFile(at("out", "extra"), "");
-  const output = await createOutput(at("out"), { overwrite: true });
+  const output = await openResumable(at("out"), { overwrite: true });
   await fs.writeFile(output.file("config.json"), "new");
   expect(await markOf("out")).toBe("old");
   await output.commit();
@@ -87,14 +94,14 @@ test("--overwrite replaces a model whole, at commit only, and never anything els
   await fs.mkdir(at("documents"));
   await fs.writeFile(at("documents", "thesis"), "");
   const options = { overwrite: true };
-  await expect(createOutput(at("documents"), options)).rejects.toThrow(/no config.json/);
-  await expect(createOutput(process.cwd(), options)).rejects.toThrow(/working directory/);
-  await expect(createOutput("/", options)).rejects.toThrow(UsageError);
+  await expect(openResumable(at("documents"), options)).rejects.toThrow(/no config.json/);
+  await expect(openResumable(process.cwd(), options)).rejects.toThrow(/working directory/);
+  await expect(openResumable("/", options)).rejects.toThrow(UsageError);
 });
 
 test("an aborted overwrite keeps the old model", async () => {
   await makeModel("out", "old");
-  const output = await createOutput(at("out"), { overwrite: true });
+  const output = await openResumable(at("out"), { overwrite: true });
   await fs.writeFile(output.file("config.json"), "new");
   await output.abort();
   expect(await markOf("out")).toBe("old");
@@ -102,13 +109,13 @@ test("an aborted overwrite keeps the old model", async () => {
 });
 
 test("what somebody else put under the final name meanwhile is left alone", async () => {
-  const output = await createOutput(at("out"));
+  const output = await openResumable(at("out"));
   await makeModel("out", "theirs");
   await expect(output.commit()).rejects.toThrow(/made by somebody else/);
   await output.abort();
   expect(await markOf("out")).toBe("theirs");
   await fs.mkdir(at("empty"));
-  const second = await createOutput(at("empty"));
+  const second = await openResumable(at("empty"));
   await fs.writeFile(at("empty", "theirs"), "");
   await expect(second.commit()).rejects.toThrow(/made by somebody else/);
   expect(await fs.readdir(at("empty"))).toEqual(["theirs"]);
@@ -118,18 +125,18 @@ test("an output that is, holds or lies in the input is refused, through links to
   const input = await makeModel("model", "in");
   await fs.symlink(input, at("link"));
   for (const out of [input, at("model", "out"), at("link", "out"), at("link"), folder]) {
-    const made = createOutput(out, { inputs: [at("link")], overwrite: true });
+    const made = openResumable(out, { inputs: [at("link")], overwrite: true });
     await expect(made, out).rejects.toThrow(/must not contain each other/);
   }
   expect(await markOf("model")).toBe("in");
-  const beside = await createOutput(at("model-w2"), { inputs: [input] });
+  const beside = await openResumable(at("model-w2"), { inputs: [input] });
   await beside.abort();
 });
 
 test("a link to a directory is written through, not replaced", async () => {
   await makeModel("real", "old");
   await fs.symlink(at("real"), at("link"));
-  await withOutput(at("link"), { overwrite: true }, async (output) =>
+  await makeOutput(at("link"), { overwrite: true }, async (output) =>
     fs.writeFile(output.file("config.json"), "new"),
   );
   expect(await markOf("real")).toBe("new");
@@ -137,8 +144,8 @@ test("a link to a directory is written through, not replaced", async () => {
 });
 
 test("a missing parent and a full disk are found before any work", async () => {
-  await expect(createOutput(at("no", "out"))).rejects.toThrow(/no folder .*no to write into/);
-  const tooMuch = createOutput(at("out"), { needBytes: 2 ** 60 });
+  await expect(openResumable(at("no", "out"))).rejects.toThrow(/no folder .*no to write into/);
+  const tooMuch = openResumable(at("out"), { needBytes: 2 ** 60 });
   await expect(tooMuch).rejects.toThrow(/needs 1150000 TB, .* free/);
   expect(await names()).toEqual([]);
 });
@@ -147,47 +154,28 @@ test.skipIf(process.getuid?.() === 0)(
   "an unwritable parent is found before any work (skipped for root, who may write anywhere)",
   async () => {
     await fs.mkdir(at("locked"), { mode: 0o500 });
-    await expect(createOutput(at("locked", "out"))).rejects.toThrow(/no permission/);
+    await expect(openResumable(at("locked", "out"))).rejects.toThrow(/no permission/);
   },
 );
 
-test("what a killed run left is removed, what a running one needs is not", async () => {
-  const script =
-    "const { createOutput } = await import(process.argv[1]);" +
-    "const output = await createOutput(process.argv[2]);" +
-    "console.log(output.workPath); setInterval(() => {}, 1000);";
-  const source = new URL("./output-directory.ts", import.meta.url).href;
-  const child = spawn(process.execPath, ["--input-type=module", "-e", script, source, at("out")]);
-  await new Promise((resolve) => child.stdout.once("data", resolve));
-  const [theirs = ""] = await names();
-  expect(theirs).toMatch(/^\.out\.partial-/);
-  const mine = await createOutput(at("out"));
-  await mine.abort();
-  expect(await names()).toEqual([theirs]);
-  const ended = new Promise((resolve) => child.on("exit", resolve));
-  child.kill("SIGKILL");
-  await ended;
-  await (await createOutput(at("out"))).commit();
-  expect(await names()).toEqual(["out"]);
-});
-
 test("leftovers of other outputs, other machines and odd names are left alone", async () => {
   const dead = String(await deadProcess());
-  const own = besideName("out", "partial").replace(String(processId()), dead);
+  const own = asideName("out").replace(String(processId()), dead);
   const others = [
     own.replace(".out.", ".out2."),
     own.replace(/-[0-9a-f]{8}-/, "-00000000-"),
-    ".out.partial-notes",
+    ".out.replaced-notes",
   ];
+  await makeModel("out", "new");
   for (const name of [own, ...others]) await fs.mkdir(at(name));
-  await (await createOutput(at("out"))).abort();
-  expect(await names()).toEqual(others.sort());
+  await (await openResumable(at("out"), { overwrite: true })).abort();
+  expect(await names()).toEqual([...others, "out"].sort());
 });
 
 test("a model moved aside by a run that died before the second rename gets its name back", async () => {
   const dead = String(await deadProcess());
-  await makeModel(besideName("out", "replaced").replace(String(processId()), dead), "old");
-  await expect(createOutput(at("out"))).rejects.toThrow(/exists already/);
+  await makeModel(asideName("out").replace(String(processId()), dead), "old");
+  await expect(openResumable(at("out"))).rejects.toThrow(/exists already/);
   expect(await markOf("out")).toBe("old");
   expect(await names()).toEqual(["out"]);
 });

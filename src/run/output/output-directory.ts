@@ -7,7 +7,6 @@ import {
   isWritable,
   joinPath,
   listDirectory,
-  makeDirectory,
   parentPath,
   realPath,
   remove,
@@ -20,7 +19,7 @@ import {
   workingDirectory,
 } from "../../platform/node.ts";
 import { FewbitError, UsageError } from "../../util/errors.ts";
-import { besideName, cleanLeftovers } from "./output-leftovers.ts";
+import { asideName, cleanLeftovers } from "./output-leftovers.ts";
 import { formatSize } from "../../util/format-size.ts";
 
 /** How an output directory is made. */
@@ -70,7 +69,7 @@ export class OutputDirectory {
   async commit(): Promise<void> {
     if (this.state !== "open") throw new UsageError(`output ${this.path} is ${this.state} already`);
     await syncTree(this.workPath);
-    const aside = joinPath(parentPath(this.path), besideName(baseName(this.path), "replaced"));
+    const aside = joinPath(parentPath(this.path), asideName(baseName(this.path)));
     if (this.former === "checkpoint") await rename(this.path, aside);
     try {
       if (this.former === "empty") await removeEmptyDirectory(this.path);
@@ -83,9 +82,7 @@ export class OutputDirectory {
     this.state = "committed";
     await syncDirectory(parentPath(this.path));
     if (this.former === "checkpoint") await remove(aside);
-    // Last of all: as long as it is there, the next run can tell that this one was stopped just
-    // here.
-    await remove(joinPath(this.path, journalFolder));
+    await this.clean();
   }
 
   /** Removes what was written; the final path stays as it was. Nothing happens after `commit`. */
@@ -93,6 +90,11 @@ export class OutputDirectory {
     if (this.state !== "open") return;
     this.state = "aborted";
     await remove(this.workPath);
+  }
+
+  /** Removes what is not part of the output, which has its name. */
+  protected async clean(): Promise<void> {
+    await remove(joinPath(this.path, journalFolder));
   }
 }
 
@@ -128,43 +130,6 @@ export async function prepareTarget(
   await cleanLeftovers(final);
   await checkInputs(final, options.inputs ?? []);
   return { path: final, former: await checkTarget(final, options.overwrite ?? false) };
-}
-
-/**
- * Prepares an output directory; see `prepareTarget`.
- * @throws as `prepareTarget`; FewbitError (code `FILE`) also when the disk has too little space
- */
-export async function createOutput(
-  path: string,
-  options: OutputOptions = {},
-): Promise<OutputDirectory> {
-  const target = await prepareTarget(path, options);
-  const parent = parentPath(target.path);
-  await checkSpace(parent, options.needBytes ?? 0);
-  const workPath = joinPath(parent, besideName(baseName(target.path), "partial"));
-  await makeDirectory(workPath);
-  return new OutputDirectory(target.path, workPath, target.former);
-}
-
-/**
- * Runs `body` with an output directory: committed when it succeeds, removed when it fails.
- * @throws what `createOutput` or `body` throws
- */
-export async function withOutput<T>(
-  path: string,
-  options: OutputOptions,
-  body: (output: OutputDirectory) => Promise<T>,
-): Promise<T> {
-  const output = await createOutput(path, options);
-  try {
-    const result = await body(output);
-    await output.commit();
-    return result;
-  } catch (error) {
-    // What went wrong first counts, also where the disk lets nothing be removed either.
-    await output.abort().catch(() => undefined);
-    throw error;
-  }
 }
 
 /** Returns the final path without symbolic links, having checked the folder that it lies in. */

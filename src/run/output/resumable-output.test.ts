@@ -3,12 +3,12 @@ import * as fs from "node:fs/promises";
 import * as os from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createOutput } from "./output-directory.ts";
 import {
   discardUnfinished,
   findCommitted,
   finishCommit,
   openResumable,
+  stagePath,
 } from "./resumable-output.ts";
 
 let folder = "";
@@ -43,7 +43,7 @@ async function startWorker(): Promise<{ kill: () => Promise<void> }> {
 test("what a killed process left is taken over; while it works, others are refused", async () => {
   const worker = await startWorker();
   await expect(openResumable(out())).rejects.toThrow(/process \d+ is writing .*out/);
-  await (await createOutput(path.join(folder, "other"))).abort();
+  await (await openResumable(path.join(folder, "other"))).abort();
   expect(await names()).toHaveLength(1);
   await worker.kill();
   const output = await openResumable(out());
@@ -107,4 +107,49 @@ test("a commit that was stopped in its last step can be told and finished", asyn
   await finishCommit(out());
   expect(await findCommitted(out())).toBeNull();
   expect(await fs.readdir(out())).toEqual([]);
+});
+
+test("temporary files that a killed process left are not taken over", async () => {
+  const output = await openResumable(out());
+  await fs.writeFile(output.file("run.json"), "{}");
+  const beside = `run.json.${process.ppid}-1-0badcafe-00000000.tmp`;
+  await fs.mkdir(path.join(output.journalPath, "training"), { recursive: true });
+  for (const folder of [output.workPath, path.join(output.journalPath, "training")]) {
+    await fs.writeFile(path.join(folder, beside), "half");
+  }
+  await output.leave();
+  const next = await openResumable(out());
+  expect(await fs.readdir(next.workPath)).toEqual([".journal", "run.json"]);
+  expect(await fs.readdir(path.join(next.journalPath, "training"))).toEqual([]);
+  await next.abort();
+});
+
+test("links in what was left lead nowhere: they are refused, and stay for a person to see", async () => {
+  await fs.writeFile(path.join(folder, "secret"), "1");
+  for (const place of ["model.safetensors", ".journal/journal", ".journal"]) {
+    const output = await openResumable(out());
+    const link = output.file(place);
+    await fs.mkdir(path.dirname(link), { recursive: true });
+    await fs.symlink(path.join(folder, "secret"), link);
+    await output.leave();
+    await expect(openResumable(out()), place).rejects.toThrow(/is a link, which no run puts there/);
+    await discardUnfinished(out());
+  }
+  await fs.mkdir(path.join(folder, "elsewhere"));
+  const linked = path.join(folder, ".out.unfinished-free-00000000");
+  await fs.symlink(path.join(folder, "elsewhere"), linked);
+  const output = await openResumable(out());
+  await fs.writeFile(output.file("a"), "1");
+  await output.commit();
+  expect(await fs.readdir(path.join(folder, "elsewhere"))).toEqual([]);
+  expect(await fs.readFile(path.join(folder, "secret"), "utf8")).toBe("1");
+});
+
+test("a commit removes the stages of chains to this output, and of no other", async () => {
+  const left = await openResumable(stagePath(out(), 2));
+  await left.leave();
+  const others = [".out2.stage-1", ".out.stage-x", "stage-1"];
+  for (const name of [".out.stage-1", ...others]) await fs.mkdir(path.join(folder, name));
+  await (await openResumable(out())).commit();
+  expect(await names()).toEqual([...others, "out"].sort());
 });

@@ -1,22 +1,25 @@
 import {
   hostDigits,
   baseName,
-  exists,
+  fileKinds,
   isProcessAlive,
+  isTemporaryName,
   joinPath,
   listDirectory,
+  listEntries,
   makeDirectory,
   parentPath,
   processId,
   processMark,
   randomSuffix,
+  relativePath,
   remove,
   rename,
   sleep,
   status,
   systemErrorCode,
 } from "../../platform/node.ts";
-import { FewbitError } from "../../util/errors.ts";
+import { FewbitError, FormatError } from "../../util/errors.ts";
 import {
   checkSpace,
   journalFolder,
@@ -59,6 +62,14 @@ export class ResumableOutput extends OutputDirectory {
     held.delete(this.workPath);
   }
 
+  /** Removes what stood between the methods of a chain to this output, and the journal last. */
+  protected override async clean(): Promise<void> {
+    await removeStages(this.path);
+    // Last of all: as long as it is there, the next run can tell that this one was stopped just
+    // here.
+    await super.clean();
+  }
+
   /** Stops and leaves everything for a later run. Nothing happens after `commit` or `abort`. */
   async leave(): Promise<void> {
     if (!held.delete(this.workPath)) return;
@@ -72,15 +83,40 @@ export class ResumableOutput extends OutputDirectory {
  * @throws UsageError when the folder of `path` is missing
  */
 export async function findCommitted(path: string): Promise<string | null> {
-  const journalPath = joinPath(await resolveTarget(path), journalFolder);
-  return (await exists(journalPath)) ? journalPath : null;
+  const final = await resolveTarget(path);
+  if ((await status(final))?.kind !== "directory") return null;
+  const entries = await listEntries(final);
+  const isThere = entries.some(({ name, kind }) => name === journalFolder && kind === "directory");
+  return isThere ? joinPath(final, journalFolder) : null;
 }
 
 /** Does the last steps of a `commit` that was stopped after its output had got its name. */
 export async function finishCommit(path: string): Promise<void> {
   const final = await resolveTarget(path);
   await cleanLeftovers(final);
+  await removeStages(final);
   await remove(joinPath(final, journalFolder));
+}
+
+/** Folder beside an output for the checkpoint that a method of a chain (from 1) hands on. */
+export function stagePath(final: string, stage: number): string {
+  return joinPath(parentPath(final), `.${baseName(final)}.stage-${stage}`);
+}
+
+/** Removes the checkpoints between the methods of chains to an output, whole ones and others. */
+async function removeStages(final: string): Promise<void> {
+  const stages = new Set<number>();
+  for (const { name } of await listEntries(parentPath(final))) {
+    // Of a stage that is not whole, the folder begins with another dot.
+    const bare = name.replace(/^\.\./, ".");
+    const prefix = `.${baseName(final)}.stage-`;
+    const [, stage] = /^(\d+)(?:$|\.)/.exec(bare.slice(prefix.length)) ?? [];
+    if (bare.startsWith(prefix) && stage !== undefined) stages.add(Number(stage));
+  }
+  for (const stage of stages) {
+    await discardUnfinished(stagePath(final, stage));
+    await remove(stagePath(final, stage));
+  }
 }
 
 /** Removes what is left of runs to `path` that were stopped, whatever they had done. */
@@ -93,7 +129,9 @@ export async function discardUnfinished(path: string): Promise<void> {
 
 /**
  * Opens the working directory of an output: the one that a stopped run left, or a new one.
- * @throws as `createOutput`; FewbitError (code `BUSY`) when another process writes this output now
+ * @throws as `prepareTarget`; FewbitError (code `BUSY`) when another process writes this output
+ * now, (code `FILE`) when the disk has too little space; FormatError when what was left holds
+ * something that no run puts there
  */
 export async function openResumable(
   path: string,
@@ -118,6 +156,7 @@ export async function openResumable(
       else await remove(workPath);
       throw busyError(final, rival);
     }
+    if (first) await cleanTakenOver(final, workPath);
   } catch (error) {
     held.delete(workPath);
     throw error;
@@ -131,6 +170,27 @@ async function takeOver(final: string, left: Unfinished, workPath: string): Prom
   } catch (error) {
     // Somebody else was quicker.
     throw systemErrorCode(error) === "ENOENT" ? busyError(final, left) : error;
+  }
+}
+
+/**
+ * Removes temporary files, which a process that was killed left in the middle of writing them. What
+ * remains must be files and folders: a link could lead a run that continues anywhere.
+ */
+async function cleanTakenOver(final: string, workPath: string, folder = workPath): Promise<void> {
+  for (const { name, kind } of await listEntries(folder)) {
+    const path = joinPath(folder, name);
+    if (isTemporaryName(name)) await remove(path);
+    else if (kind === "directory") await cleanTakenOver(final, workPath, path);
+    else if (kind !== "file") {
+      const free = unfinishedPath(final, "free");
+      await rename(workPath, free);
+      const what = kind === "link" ? "a link" : fileKinds[kind];
+      throw new FormatError(
+        `${joinPath(free, relativePath(workPath, path))} is ${what}, which no run puts there`,
+        { hint: "use `resume: restart` to discard what was left of a run to this output" },
+      );
+    }
   }
 }
 
@@ -170,7 +230,7 @@ async function findUnfinished(final: string): Promise<Unfinished[]> {
   const parent = parentPath(final);
   const prefix = `.${baseName(final)}.unfinished-`;
   const found: (Unfinished & { readonly modifiedMs: number })[] = [];
-  for (const { name, kind } of await listDirectory(parent)) {
+  for (const { name, kind } of await listEntries(parent)) {
     if (!name.startsWith(prefix) || kind !== "directory") continue;
     const match = /^(?:free|(\d+)-(\d+)-([0-9a-f]{8}))-[0-9a-f]{8}$/.exec(
       name.slice(prefix.length),
