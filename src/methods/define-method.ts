@@ -187,6 +187,11 @@ export interface MethodDefinition<
   };
   /** Whether the method can quantize under a scheme. */
   readonly supports: (scheme: Scheme) => boolean;
+  /**
+   * The grid that a scheme without the name of one means to the method, where it takes several but
+   * not the usual one; left out, the first that it takes.
+   */
+  readonly usualGrid?: (bits: number) => string | null;
   /** Why a supported scheme is not a good choice, in a sentence; null when it is one. */
   readonly caution?: (scheme: Scheme) => string | null;
   readonly options: Schema;

@@ -17,7 +17,7 @@ export async function planRecipe(
   backend: Backend,
   options: ResolveOptions = {},
 ): Promise<Plan> {
-  const { parsed, method } = parseRecipe(input);
+  const { parsed, method, choices } = parseRecipe(input);
   const opened = await openOriginal(parsed.model, backend, options);
   try {
     const recipe = settleRecipe(parsed, opened.config.contextLength);
@@ -26,7 +26,8 @@ export async function planRecipe(
     await expectDisk(plan, recipe.out);
     const titles = [plan.methodTitle, ...finishersOf(recipe).map(({ title }) => title)];
     const estimate = await withFinishers(plan, opened, recipe, backend);
-    return { ...plan, methodTitle: titles.join(" + "), estimate };
+    const cautions = [...choices, ...plan.cautions];
+    return { ...plan, methodTitle: titles.join(" + "), cautions, estimate };
   } finally {
     await opened.checkpoint.close();
   }
@@ -58,11 +59,12 @@ async function withFinishers(
  * @throws FewbitError of the kind that fits; the input is never touched
  */
 export async function runRecipe(input: RecipeInput, options: RunOptions): Promise<RunRecord> {
-  const { parsed, method } = parseRecipe(input);
+  const { parsed, method, choices } = parseRecipe(input);
   const opened = await openOriginal(parsed.model, options.backend, asEvents(options));
   try {
     const recipe = settleRecipe(parsed, opened.config.contextLength);
     await expectTeacher(opened, recipe);
+    for (const message of choices) options.emit({ type: "notice", message });
     const record = await runChain(opened, recipe, method, options);
     options.emit({ type: "done", record });
     return record;

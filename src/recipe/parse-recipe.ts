@@ -2,12 +2,13 @@ import type { z } from "zod";
 import { expectWithinContext } from "../calibration/windows.ts";
 import { type MethodId, methods } from "../methods/index.ts";
 import type { Method, MethodRole } from "../methods/define-method.ts";
-import { grids } from "../quant/grids/index.ts";
 import { hasFixedActivations, makeScheme, parseScheme, type Scheme } from "../quant/scheme.ts";
 import { SchemeError, UsageError } from "../util/errors.ts";
 import { type FieldPath, formatPath } from "../util/field-path.ts";
 import { parseValue } from "../util/parse-value.ts";
+import { chooseScheme, describeChoice, schemesLike } from "./choose-scheme.ts";
 import {
+  chainOf,
   finishersOf,
   methodsOf,
   type ParsedRecipe,
@@ -18,13 +19,21 @@ import {
 
 const usualWindow = 512;
 
+/** A recipe that was checked. */
+export interface CheckedRecipe {
+  readonly parsed: ParsedRecipe;
+  readonly method: Method;
+  /** What was chosen in the place of what the recipe says, a sentence each. */
+  readonly choices: readonly string[];
+}
+
 /**
  * Fills in defaults and checks a recipe, method options and schemes included, before any work.
  * @throws UsageError that names the field, also for a scheme that there is not or that the method
  * does not support
  */
-export function parseRecipe(input: RecipeInput): { parsed: ParsedRecipe; method: Method } {
-  const recipe = parseWith(recipeSchema, input, "recipe");
+export function parseRecipe(input: RecipeInput): CheckedRecipe {
+  const { recipe, choices } = settleSchemes(parseWith(recipeSchema, input, "recipe"));
   const method: Method = methods[recipe.method];
   expectRole(method, "quantizer", "method");
   const options = parseOptions(method, recipe.options, []);
@@ -49,7 +58,24 @@ export function parseRecipe(input: RecipeInput): { parsed: ParsedRecipe; method:
   }
   if (method.trainModel) expectTrainable(method, recipe);
   if (recipe.teacher !== null) expectPupil(recipe.teacher, [method, ...finishersOf(parsed)]);
-  return { parsed, method };
+  return { parsed, method, choices };
+}
+
+/** Gives schemes whose grid was left open the one that the methods take. */
+function settleSchemes(recipe: ParsedRecipe): { recipe: ParsedRecipe; choices: string[] } {
+  const chain = chainOf(recipe);
+  const choices = new Set<string>();
+  const settle = (id: string, field: string): string => {
+    const chosen = naming(field, id, () => chooseScheme(id, chain));
+    if (chosen.grid !== parseScheme(id).grid) choices.add(describeChoice(id, chosen, chain));
+    return chosen.id;
+  };
+  const layers = recipe.layers.map(({ pattern, scheme }, i) => ({
+    pattern,
+    scheme: settle(scheme, `layers[${i}].scheme`),
+  }));
+  const settled = { ...recipe, scheme: settle(recipe.scheme, "scheme"), layers };
+  return { recipe: settled, choices: [...choices] };
 }
 
 /** A teacher is for methods that learn from one. */
@@ -119,8 +145,12 @@ function schemesOf({
 
 /** @throws UsageError that names the field */
 function readScheme(id: string, field: string): Scheme {
+  return naming(field, id, () => parseScheme(id));
+}
+
+function naming<T>(field: string, id: string, read: () => T): T {
   try {
-    return parseScheme(id);
+    return read();
   } catch (error) {
     if (!(error instanceof SchemeError)) throw error;
     throw new UsageError(error.message, { hint: error.hint, field, value: id, cause: error });
@@ -184,11 +214,7 @@ function expectTableScheme(scheme: Scheme, field: string): void {
 
 function expectSupport(method: Method, scheme: Scheme, field: string): void {
   if (method.supports(scheme)) return;
-  const { bits } = scheme.grid;
-  const others = grids
-    .filter((grid) => grid.bits === bits)
-    .map((grid) => makeScheme(grid, scheme.groupSize, scheme.activation))
-    .filter((other) => method.supports(other));
+  const others = schemesLike(scheme).filter((other) => method.supports(other));
   const hint = others.length > 0 ? { hint: `use ${others.map(({ id }) => id).join(" or ")}` } : {};
   const message = `${method.title} does not support the scheme ${scheme.id}`;
   throw new UsageError(message, { ...hint, field, value: scheme.id });

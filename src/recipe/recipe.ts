@@ -198,6 +198,15 @@ export function finishersOf({ finishers }: Pick<Recipe, "finishers">): Method[] 
   return finishers.map(({ method }) => methods[method]);
 }
 
+/** All methods of a recipe, in the order in which they run. */
+export function chainOf({
+  transforms = [],
+  method,
+  finishers = [],
+}: Pick<RecipeInput, "transforms" | "method" | "finishers">): Method[] {
+  return [...transforms, { method }, ...finishers].map((step): Method => methods[step.method]);
+}
+
 /** All methods of a recipe that work on the original, in the order in which they run. */
 export function methodsOf({ transforms, method }: Pick<Recipe, "transforms" | "method">): Method[] {
   return [...transforms.map((transform) => methods[transform.method]), methods[method]];

@@ -34,14 +34,14 @@ describe.skipIf(absent)(`hqq on a real model${absent}`, () => {
     expect(Math.abs(perplexity / decoded - 1)).toBeLessThan(1e-3);
   });
 
-  test("a scheme with integer zero points is refused, and the fitting one named", async () => {
+  test("a scheme with zero points of another kind is refused, and the fitting one named", async () => {
     const attempt = quantizeLikeReference(model, {
       method: "hqq",
-      scheme: "w4g64",
+      scheme: "w4g64-sym",
       out: inFolder("refused"),
     });
     await expect(attempt).rejects.toMatchObject({
-      message: "HQQ does not support the scheme w4g64",
+      message: "HQQ does not support the scheme w4g64-sym",
       hint: "use w4g64-floatzero",
     });
   });

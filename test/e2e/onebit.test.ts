@@ -62,7 +62,7 @@ describe.skipIf(absent)(`OneBit on a real model${absent}`, () => {
       ["--teacher", shared("models/babyllama-tok105")],
       "vocabulary of 105",
     ],
-    ["a scheme without value vectors", ["--scheme", "w1"], "does not support the scheme w1"],
+    ["a scheme without value vectors", ["--scheme", "w1-elastic"], "does not support the scheme"],
   ])("%s is refused, and nothing is written", async (_, options, message) => {
     const out = outputIn(message.replaceAll(" ", "-"));
     const { code, stderr } = await fewbitHere(quantizeArgs(out, ...options));

@@ -91,7 +91,7 @@ describe.skipIf(absent)(`training a model to few bits${absent}`, () => {
     ["a transform", ["--transform", "smoothquant"], "trains all weights"],
     ["a quantized embedding", ["--embedding", "w8"], "stay in 16 bits"],
     ["a teacher that is of no use", ["--teacher", shared("models/stories260K")], "has no teacher"],
-    ["zero points", ["--scheme", "w2g32"], "does not support the scheme w2g32"],
+    ["zero points", ["--scheme", "w2g32-floatzero"], "does not support the scheme w2g32-f"],
     ["a warm-up that is too long", ["--warm-up", "9"], "longer than the 8 steps"],
   ])("%s: refused before any work", async (_, options, message) => {
     const out = outputIn(message.replaceAll(" ", "-"));

@@ -55,6 +55,7 @@ export default defineMethod({
   paper: { arxiv: "2402.11295" },
   needs: { statistics: [], teacher: true },
   supports: storesSignValues,
+  usualGrid: () => "onebit",
   options,
   effort: (chosen, data) => trainingEffort(chosen, data, defaults),
   trainModel,

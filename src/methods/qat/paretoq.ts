@@ -45,6 +45,7 @@ export default defineMethod({
     grid.training?.scale === "learned" &&
     grid.zeroPoint === "none" &&
     (activation?.mode ?? "token") === "token",
+  usualGrid: (bits) => (bits === 2 ? "seq" : null),
   options,
   effort: (chosen, data) => trainingEffort(chosen, data, defaults),
   trainModel,

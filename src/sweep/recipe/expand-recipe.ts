@@ -2,8 +2,9 @@ import { absolutePath, joinPath } from "../../platform/node.ts";
 import { parseScheme } from "../../quant/scheme.ts";
 import { type PresetId, presets } from "../../recipe/presets/index.ts";
 import type { Preset } from "../../recipe/presets/define-preset.ts";
+import { chooseScheme } from "../../recipe/choose-scheme.ts";
 import { type QuantizeOptions, toRecipe } from "../../recipe/quantize-options.ts";
-import type { RecipeInput } from "../../recipe/recipe.ts";
+import { chainOf, type RecipeInput } from "../../recipe/recipe.ts";
 import { chainName, expandCheckpoint, expandTraining } from "./expand-other-variants.ts";
 import type { ExpandedPoint, Surroundings } from "./expanded-point.ts";
 import type { GivenCheckpoint } from "./given-checkpoints.ts";
@@ -156,22 +157,30 @@ function describe(
     ...((variant.seeds ?? []).length > 1 ? [`seed ${seed}`] : []),
   ];
   const name = variant.label ?? chain.preset ?? method;
+  const { written, ...read } = readScheme(scheme, recipe);
   return {
-    label: [name, scheme, ...details].join(" "),
+    label: [name, written, ...details].join(" "),
     method,
     preset: chain.preset ?? null,
-    ...readScheme(scheme),
+    ...read,
     seed,
   };
 }
 
-/** The canonical id and bits; what does not parse is refused later, with its place. */
-function readScheme(scheme: string): { scheme: string; bits: number } {
+/**
+ * The canonical id and bits of what a scheme means to the methods, and how labels write it; what
+ * does not parse is refused later, with its place.
+ */
+function readScheme(
+  id: string,
+  recipe: RecipeInput,
+): { scheme: string; bits: number; written: string } {
   try {
-    const { id, grid } = parseScheme(scheme);
-    return { scheme: id, bits: grid.bits };
+    const chosen = chooseScheme(id, chainOf(recipe));
+    const written = chosen.grid === parseScheme(id).grid ? id : chosen.id;
+    return { scheme: chosen.id, bits: chosen.grid.bits, written };
   } catch {
-    return { scheme, bits: 0 };
+    return { scheme: id, bits: 0, written: id };
   }
 }
 
