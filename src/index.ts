@@ -83,14 +83,16 @@ export type ModelSource = string | LanguageModel;
 export async function load(source: string, options: ApiOptions = {}): Promise<LanguageModel> {
   const resolved = await resolveModel(source, options);
   const backend = backendFor(options);
-  const { signal } = options;
-  return loadModel(resolved.directory, { ...resolved, backend, signal });
+  const { signal, onNotice } = options;
+  return loadModel(resolved.directory, { ...resolved, backend, signal, onNotice });
 }
 
 /** Describes a checkpoint without reading its weights. @throws as `load` does */
 export async function inspect(source: string, options: SourceOptions = {}): Promise<Inspection> {
   const { directory, name } = await resolveModel(source, options);
-  return inspectCheckpoint(directory, name);
+  const inspection = await inspectCheckpoint(directory, name);
+  for (const notice of inspection.notices) options.onNotice?.(notice);
+  return inspection;
 }
 
 /**

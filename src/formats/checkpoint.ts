@@ -4,6 +4,7 @@ import { FormatError } from "../util/errors.ts";
 import { explainMissingDirectory, explainMissingWeights } from "./checkpoint-errors.ts";
 import { isJsonRecord, type JsonRecord, readJsonObject } from "./json-file.ts";
 import { openSafetensors, type SafetensorsFile, type TensorInfo } from "./safetensors.ts";
+import { standardName } from "./standard-names.ts";
 import { quoteName } from "./wording.ts";
 
 /** Name of the weights of a checkpoint that is not sharded. */
@@ -11,7 +12,17 @@ export const singleFileName = "model.safetensors";
 /** Name of the file that says which shard holds which tensor. */
 export const indexFileName = "model.safetensors.index.json";
 
-/** A Hugging Face checkpoint directory, opened for reading: configuration and all tensors. */
+/** Where a tensor of a checkpoint lies. */
+interface StoredTensor {
+  readonly file: SafetensorsFile;
+  /** Its name in the file. */
+  readonly name: string;
+}
+
+/**
+ * A Hugging Face checkpoint directory, opened for reading: configuration and all tensors, under
+ * their standard names (`standardName`).
+ */
 export class Checkpoint {
   /** The directory. */
   readonly path: string;
@@ -24,55 +35,66 @@ export class Checkpoint {
   /** Bytes of the weight files, headers included. */
   readonly fileBytes: number;
   private readonly files: readonly SafetensorsFile[];
-  private readonly owners: ReadonlyMap<string, SafetensorsFile>;
+  private readonly places: ReadonlyMap<string, StoredTensor>;
 
   constructor(
     path: string,
     config: JsonRecord,
     files: readonly SafetensorsFile[],
-    owners: ReadonlyMap<string, SafetensorsFile>,
+    places: ReadonlyMap<string, StoredTensor>,
   ) {
     this.path = path;
     this.config = config;
     this.files = files;
-    this.owners = owners;
+    this.places = places;
     const tensors = new Map<string, TensorInfo>();
     let totalBytes = 0;
-    for (const file of files) {
-      for (const info of file.tensors.values()) {
-        if (owners.get(info.name) !== file) continue;
-        tensors.set(info.name, info);
-        totalBytes += info.end - info.begin;
-      }
+    for (const [name, place] of places) {
+      const info = place.file.info(place.name);
+      tensors.set(name, info.name === name ? info : { ...info, name });
+      totalBytes += info.end - info.begin;
     }
     this.tensors = tensors;
     this.totalBytes = totalBytes;
     this.fileBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
   }
 
+  /**
+   * Returns the checkpoint with another configuration and some of its tensors only, under new
+   * names; it shares the files, which either of the two closes.
+   * @param names names in this checkpoint by new names
+   * @throws FormatError when there is no such tensor
+   */
+  select(config: JsonRecord, names: ReadonlyMap<string, string>): Checkpoint {
+    const places = new Map([...names].map(([name, from]) => [name, this.place(from)]));
+    return new Checkpoint(this.path, config, this.files, places);
+  }
+
   /** Tells whether there is a tensor of this name. */
   has(name: string): boolean {
-    return this.owners.has(name);
+    return this.places.has(name);
   }
 
   /** @throws FormatError when there is no tensor of this name */
   info(name: string): TensorInfo {
-    return this.owner(name).info(name);
+    return this.tensors.get(name) ?? this.missing(name);
   }
 
   /** Views a tensor of the given dtype in the mapped file; see `SafetensorsFile.viewAs`. */
   async viewAs<D extends DType>(name: string, dtype: D): Promise<ArrayOf[D]> {
-    return this.owner(name).viewAs(name, dtype);
+    const place = this.place(name);
+    return place.file.viewAs(place.name, dtype);
   }
 
   /** Fills `into` with the bytes of a tensor from `byteOffset` on. */
   async readInto(name: string, into: Uint8Array, byteOffset: number): Promise<void> {
-    return this.owner(name).readInto(name, into, byteOffset);
+    const place = this.place(name);
+    return place.file.readInto(place.name, into, byteOffset);
   }
 
   /** Returns the path of the weight file that holds a tensor. */
   fileOf(name: string): string {
-    return this.owner(name).path;
+    return this.place(name).file.path;
   }
 
   /** Closes the weight files. */
@@ -80,9 +102,11 @@ export class Checkpoint {
     await Promise.all(this.files.map((file) => file.close()));
   }
 
-  private owner(name: string): SafetensorsFile {
-    const file = this.owners.get(name);
-    if (file) return file;
+  private place(name: string): StoredTensor {
+    return this.places.get(name) ?? this.missing(name);
+  }
+
+  private missing(name: string): never {
     throw new FormatError(`${baseName(this.path)} has no tensor ${quoteName(name)}`, {
       hint: "compare config.json with the weight files: they may belong to different models",
     });
@@ -105,8 +129,7 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
     });
   }
   const config = await readJsonObject(joinPath(path, "config.json"));
-  const { files, owners } = await openWeights(path);
-  return new Checkpoint(path, config, files, owners);
+  return openWith(config, path);
 }
 
 /**
@@ -115,8 +138,45 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
  * @throws FormatError when they are missing, truncated or malformed
  */
 export async function openUnfinishedCheckpoint(path: string): Promise<Checkpoint> {
+  return openWith({}, path);
+}
+
+async function openWith(config: JsonRecord, path: string): Promise<Checkpoint> {
   const { files, owners } = await openWeights(path);
-  return new Checkpoint(path, {}, files, owners);
+  try {
+    return new Checkpoint(path, config, files, placesOf(files, owners));
+  } catch (error) {
+    await Promise.all(files.map((file) => file.close()));
+    throw error;
+  }
+}
+
+/**
+ * Finds the places of all tensors that have an owner, by standard names, shard after shard.
+ * @throws FormatError when two tensors have one name
+ */
+function placesOf(
+  files: readonly SafetensorsFile[],
+  owners: ReadonlyMap<string, SafetensorsFile>,
+): Map<string, StoredTensor> {
+  const places = new Map<string, StoredTensor>();
+  for (const file of files) {
+    for (const name of file.tensors.keys()) {
+      if (owners.get(name) !== file) continue;
+      const standard = standardName(name);
+      const other = places.get(standard);
+      if (other) throw sameName(standard, other.name, name);
+      places.set(standard, { file, name });
+    }
+  }
+  return places;
+}
+
+function sameName(standard: string, first: string, second: string): FormatError {
+  return new FormatError(
+    `tensors ${quoteName(first)} and ${quoteName(second)} both stand for ${quoteName(standard)}`,
+    { hint: "remove the one that does not belong to the model" },
+  );
 }
 
 interface Weights {

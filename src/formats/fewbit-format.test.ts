@@ -75,7 +75,9 @@ describe("packed weights", () => {
   test("of every scheme come back byte for byte, also where groups do not divide the width", async () => {
     const ids = ["w1", "w1g64", "w1.58", "w1.58g32", "w2g64", "w2-sym", "w3g128", "w3g32-sym"];
     ids.push("w4", "w4g64-sym", "w8", "w8g32-sym", "w1-svid", "w1-onebit");
-    const weights = new Map(ids.map((id, i) => [`layers.${i}.proj`, randomWeight(id, 7, 172, i)]));
+    const weights = new Map(
+      ids.map((id, i) => [`model.layers.${i}.proj`, randomWeight(id, 7, 172, i)]),
+    );
     await save(weights);
     const checkpoint = await openCheckpoint(folder);
     const config = readQuantizationConfig(checkpoint.config);

@@ -145,6 +145,10 @@ export function* expectedTensors(config: DecoderConfig): Generator<[name: string
   if (!config.tiedEmbeddings) yield [`${outerNames.head}.weight`, table];
 }
 
+const missingHint = "check that config.json belongs to these weights and that no shard is missing";
+const untiedHint =
+  "config.json says or means `tie_word_embeddings: false`; if the embedding is the head, state true";
+
 /**
  * Checks that the checkpoint holds every tensor of the configuration, in its shape; a packed module
  * stands for its `.weight`.
@@ -155,7 +159,7 @@ export function checkWeights(config: DecoderConfig, source: WeightSource): void 
     if (!source.has(name)) {
       throw new FormatError(
         `the checkpoint has no tensor ${name}: expected one of shape ${formatShape(shape)}`,
-        { hint: "check that config.json belongs to these weights and that no shard is missing" },
+        { hint: name.startsWith(`${outerNames.head}.`) ? untiedHint : missingHint },
       );
     }
     const found = source.shape(name);

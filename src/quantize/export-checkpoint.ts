@@ -1,4 +1,4 @@
-import { type Checkpoint, openCheckpoint } from "../formats/checkpoint.ts";
+import type { Checkpoint } from "../formats/checkpoint.ts";
 import { CheckpointWriter } from "../formats/checkpoint-writer.ts";
 import { readQTensor } from "../formats/fewbit-format.ts";
 import { formatJson } from "../formats/json-file.ts";
@@ -13,6 +13,7 @@ import { throwIfCancelled, UnsupportedError, UsageError } from "../util/errors.t
 import { fitHalves } from "../util/fit-halves.ts";
 import { floatsToBfloats } from "../util/half.ts";
 import { version } from "../util/version.ts";
+import { openModelCheckpoint } from "../runtime/model-checkpoint.ts";
 import { copyTensor, writableDType } from "../run/output/copy-tensor.ts";
 
 /** Formats that a quantized checkpoint can be exported to. */
@@ -34,7 +35,7 @@ export interface ExportOptions {
   readonly dtype?: ExportDType;
   readonly overwrite?: boolean;
   readonly signal?: AbortSignal;
-  /** Hears that an interrupted export had done everything but its last step. */
+  /** Hears what a user should know of the checkpoint and of an interrupted export, a line each. */
   readonly onNotice?: ((notice: string) => void) | undefined;
   /** Called after each tensor. */
   readonly onProgress?: (progress: { done: number; total: number; tensor: string }) => void;
@@ -53,7 +54,8 @@ const torchNames = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const
 
 /**
  * Writes the decoded weights of a quantized checkpoint as a plain Hugging Face checkpoint, which
- * any other program can load. Tensors that are not quantized are copied as they are.
+ * any other program can load. Tensors that are not quantized are copied as they are, those that the
+ * model does not use are left out.
  * @throws UsageError when the checkpoint is not quantized or the output exists
  * @throws UnsupportedError when layers are more than a weight to multiply by
  * @throws FormatError when the checkpoint is malformed
@@ -64,7 +66,7 @@ export async function exportCheckpoint(
   options: ExportOptions,
 ): Promise<ExportResult> {
   const { dtype = "f32", format, out, overwrite = false, onNotice = () => {} } = options;
-  const checkpoint = await openCheckpoint(path);
+  const { checkpoint, notices } = await openModelCheckpoint(path);
   try {
     const modules = readQuantizationConfig(checkpoint.config)?.modules;
     if (!modules) {
@@ -73,6 +75,7 @@ export async function exportCheckpoint(
       });
     }
     expectLinears(modules);
+    notices.forEach(onNotice);
     const entries = plainEntries(checkpoint, modules, dtype);
     const sizeBytes = entries.reduce((sum, e) => sum + (tensorBytes(e.dtype, e.shape) ?? 0), 0);
     const result = { out, sizeBytes, dtype, decoded: modules.size };

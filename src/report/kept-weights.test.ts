@@ -6,6 +6,7 @@ const f16 = (name: string, ...shape: number[]) => ({
   dtype: "f16",
   shape,
   sizeBytes: 2 * shape.reduce((a, b) => a * b, 1),
+  used: true,
 });
 
 test("matrices that are not packed are summed up, those of the blocks apart", () => {
@@ -13,7 +14,14 @@ test("matrices that are not packed are summed up, those of the blocks apart", ()
     f16("model.embed_tokens.weight", 100, 8),
     f16("model.layers.0.input_layernorm.weight", 8),
     f16("model.layers.0.self_attn.q_proj.weight", 8, 8),
-    { name: "model.layers.0.mlp.up_proj.codes", dtype: "u8", shape: [8, 4], sizeBytes: 32 },
+    {
+      name: "model.layers.0.mlp.up_proj.codes",
+      dtype: "u8",
+      shape: [8, 4],
+      sizeBytes: 32,
+      used: true,
+    },
+    { ...f16("v_head.weight", 100, 8), used: false },
     f16("model.layers.0.mlp.up_proj.scales", 8, 1),
     f16("lm_head.weight", 100, 8),
   ];

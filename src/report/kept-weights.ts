@@ -10,7 +10,8 @@ export interface KeptWeights {
 
 /**
  * Summarizes the matrices that are not packed: those of the blocks under `blocksLabel`, and those
- * around them. Vectors are too small to matter.
+ * around them. Vectors are too small to matter, what
+ * the model does not use does not count.
  */
 export function keptWeights(
   tensors: readonly InspectedTensor[],
@@ -19,7 +20,8 @@ export function keptWeights(
 ): KeptWeights[] {
   const packed = new Set(modules.map(({ module }) => module));
   const matrices = tensors.filter(
-    ({ name, shape }) => shape.length >= 2 && !packed.has(name.slice(0, name.lastIndexOf("."))),
+    ({ name, shape, used }) =>
+      used && shape.length >= 2 && !packed.has(name.slice(0, name.lastIndexOf("."))),
   );
   const inBlocks = matrices.filter(({ name }) => isInBlock(name));
   const around = matrices.filter(({ name }) => !isInBlock(name));

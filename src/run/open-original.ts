@@ -19,6 +19,7 @@ export async function openOriginal(
   const opened = await openModel(resolved.directory, {
     ...resolved,
     backend,
+    onNotice: options.onNotice,
     precision: "float32",
   });
   const { name, schemeId, checkpoint } = opened;

@@ -1,11 +1,12 @@
-import { type Checkpoint, openCheckpoint } from "../formats/checkpoint.ts";
+import type { Checkpoint } from "../formats/checkpoint.ts";
 import { isJsonRecord, type JsonRecord, readJsonObject } from "../formats/json-file.ts";
 import { readQuantizationConfig } from "../formats/quantization-config.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
-import { findArchitecture, readModelConfig } from "../models/index.ts";
+import { findArchitecture } from "../models/index.ts";
 import { absolutePath, baseName, exists, joinPath } from "../platform/node.ts";
 import { QTensor } from "../quant/q-tensor.ts";
 import type { Shape } from "../tensor/shape.ts";
+import { openModelCheckpoint } from "./model-checkpoint.ts";
 import { measureSizes, type ModelSizes } from "./model-sizes.ts";
 
 /** A tensor of a checkpoint, as its file holds it. */
@@ -14,6 +15,8 @@ export interface InspectedTensor {
   readonly dtype: string;
   readonly shape: Shape;
   readonly sizeBytes: number;
+  /** Whether the model uses it. */
+  readonly used: boolean;
 }
 
 /** A packed linear layer. */
@@ -46,20 +49,23 @@ export interface Inspection {
     readonly schemes: Readonly<Record<string, number>>;
     readonly modules: readonly InspectedModule[];
   } | null;
+  /** All that is stored, also what the model does not use. */
   readonly tensors: readonly InspectedTensor[];
+  /** What a user should know of it, a line each. */
+  readonly notices: readonly string[];
   /** The record of the run that made it (`run.json`), when there is one. */
   readonly record: JsonRecord | null;
 }
 
 /**
- * Describes a checkpoint directory without reading its weights. `name` is what it is called, by
+ * Describes a checkpoint directory without reading its weights, but for an output head that is
+ * stored beside an embedding to which it should be tied: the two are compared. `name` is what it is called, by
  * default as its directory.
  * @throws FormatError UnsupportedError as `load` does
  */
 export async function inspectCheckpoint(path: string, name?: string): Promise<Inspection> {
-  const checkpoint = await openCheckpoint(path);
+  const { checkpoint, stored, unused, config, notices } = await openModelCheckpoint(path);
   try {
-    const config = readModelConfig(checkpoint.config);
     const sizes = measureSizes(config, checkpoint);
     const recordPath = joinPath(path, "run.json");
     const record = (await exists(recordPath)) ? await readJsonObject(recordPath) : null;
@@ -75,12 +81,14 @@ export async function inspectCheckpoint(path: string, name?: string): Promise<In
       bitsPerWeight: { linear: sizes.linear.bitsPerWeight, file: sizes.file.bitsPerWeight },
       sizes,
       quantization: describeQuantization(checkpoint),
-      tensors: [...checkpoint.tensors.values()].map(({ name, dtype, shape, begin, end }) => ({
+      tensors: [...stored.tensors.values()].map(({ name, dtype, shape, begin, end }) => ({
         name,
         dtype,
         shape,
         sizeBytes: end - begin,
+        used: !unused.has(name),
       })),
+      notices,
       record: isJsonRecord(record) ? record : null,
     };
   } finally {

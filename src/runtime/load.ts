@@ -1,16 +1,17 @@
 import type { Backend } from "../backend/backend.ts";
-import { type Checkpoint, openCheckpoint } from "../formats/checkpoint.ts";
+import type { Checkpoint } from "../formats/checkpoint.ts";
 import { readQuantizationConfig } from "../formats/quantization-config.ts";
 import type { HubOrigin } from "../hub/resolve-model.ts";
 import { DecoderModel } from "../models/decoder.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
 import type { DecoderBlock } from "../models/decoder-weights.ts";
-import { findArchitecture, readModelConfig } from "../models/index.ts";
+import { findArchitecture } from "../models/index.ts";
 import { absolutePath, baseName } from "../platform/node.ts";
 import { loadTokenizer } from "../tokenizers/load-tokenizer.ts";
 import { throwIfCancelled } from "../util/errors.ts";
 import { CheckpointWeights, type WeightPrecision } from "../formats/checkpoint-weights.ts";
 import { LanguageModel } from "./language-model.ts";
+import { openModelCheckpoint } from "./model-checkpoint.ts";
 import { measureSizes, type ModelSizes } from "./model-sizes.ts";
 
 /** How a checkpoint is opened. */
@@ -22,6 +23,8 @@ export interface OpenOptions {
   readonly name?: string;
   /** Repository and commit that the directory holds, when it is from the Hugging Face Hub. */
   readonly origin?: HubOrigin | null;
+  /** Takes what a user should know of the checkpoint, a line each. */
+  readonly onNotice?: ((notice: string) => void) | undefined;
 }
 
 /** How a model is loaded. */
@@ -44,7 +47,10 @@ export interface OpenedModel {
   readonly origin: HubOrigin | null;
   readonly config: DecoderConfig;
   readonly sizes: ModelSizes;
-  /** Stays open as long as blocks are read; the caller that opened the model closes it. */
+  /**
+   * What the model uses of it. Stays open as long as blocks are read; the caller that opened the
+   * model closes it.
+   */
   readonly checkpoint: Checkpoint;
   readonly model: DecoderModel;
 }
@@ -56,12 +62,12 @@ export interface OpenedModel {
  * @throws UnsupportedError for architectures and quantizations that are not known
  */
 export async function openModel(directory: string, options: OpenOptions): Promise<OpenedModel> {
-  const checkpoint = await openCheckpoint(directory);
+  const { checkpoint, config, notices } = await openModelCheckpoint(directory);
   try {
-    const config = readModelConfig(checkpoint.config);
-    const { backend, precision = "stored" } = options;
+    const { backend, precision = "stored", onNotice } = options;
     const weights = new CheckpointWeights(backend, checkpoint, precision);
     const model = await DecoderModel.open(backend, config, weights);
+    for (const notice of notices) onNotice?.(notice);
     return {
       directory,
       name: options.name ?? baseName(absolutePath(directory)),

@@ -1,7 +1,6 @@
-import { openCheckpoint } from "../formats/checkpoint.ts";
 import { type ResolveOptions, resolveModel } from "../hub/resolve-model.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
-import { readModelConfig } from "../models/index.ts";
+import { openModelCheckpoint } from "../runtime/model-checkpoint.ts";
 import { measureSizes } from "../runtime/model-sizes.ts";
 
 /** Reads how large a model is, and of which shape, from its headers. */
@@ -10,9 +9,9 @@ export async function inspectSizes(
   options: ResolveOptions,
 ): Promise<{ parameters: number; decoder: DecoderConfig }> {
   const { directory } = await resolveModel(source, options);
-  const checkpoint = await openCheckpoint(directory);
+  const { checkpoint, config: decoder, notices } = await openModelCheckpoint(directory);
   try {
-    const decoder = readModelConfig(checkpoint.config);
+    for (const notice of notices) options.onNotice?.(notice);
     const { parameters } = measureSizes(decoder, checkpoint);
     return { parameters, decoder };
   } finally {

@@ -56,7 +56,7 @@ export async function runPoint(
     ? await makeCheckpoint(work, directory, { ...tools, signal, onProgress: onMade })
     : await readCheckpointRecord(directory);
   const original = evaluation.kl ? await originals.take(work.model, signal) : null;
-  const model = await load(directory, { backend, signal });
+  const model = await load(directory, { backend, signal, onNotice: tools.onNotice });
   try {
     // What a checkpoint cost that was there already was measured elsewhere.
     const made = isMade ? { makeMs: run.elapsedMs, peakMemoryBytes: run.peakMemoryBytes } : notMade;

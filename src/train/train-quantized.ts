@@ -87,8 +87,12 @@ interface LoadedTeacher {
 
 /** Loads the model to learn from, which is never changed, as it is stored. */
 async function loadTeacher({ opened, recipe, options }: QuantizationJob): Promise<LoadedTeacher> {
-  const { backend, signal } = options;
-  const teacher = await openModel(recipe.teacher ?? opened.directory, { backend });
+  const { backend, signal, emit } = options;
+  const onNotice = (message: string): void => emit({ type: "notice", message });
+  const teacher = await openModel(recipe.teacher ?? opened.directory, {
+    backend,
+    ...(recipe.teacher !== null && { onNotice }),
+  });
   const source = new CheckpointWeights(backend, teacher.checkpoint, "stored");
   return { model: await TrainableModel.load(teacher.model, source, signal), opened: teacher };
 }

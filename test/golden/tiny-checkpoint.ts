@@ -33,6 +33,10 @@ export interface TinyCheckpointOptions {
   readonly reshape?: (name: string, shape: Shape) => Shape;
   /** Leave a tensor out. */
   readonly omit?: (name: string) => boolean;
+  /** Tensors that the config does not ask for, with their shapes. */
+  readonly extra?: Readonly<Record<string, Shape>>;
+  /** The name that a tensor is stored under. */
+  readonly rename?: (name: string) => string;
 }
 
 /** A checkpoint directory for one test; `remove` deletes it. */
@@ -78,7 +82,10 @@ export async function writeTinyCheckpoint(
   const config = { ...golden.config, ...options.config };
   const path = await mkdtemp(join(tmpdir(), "fewbit-tiny-"));
   const scheme = options.scheme === undefined ? null : parseScheme(options.scheme);
-  const tensors = [...expectedTensors(readModelConfig(golden.config))]
+  const tensors = [
+    ...expectedTensors(readModelConfig(golden.config)),
+    ...Object.entries(options.extra ?? {}),
+  ]
     .filter(([name]) => !options.omit?.(name))
     .map(([name, shape]) => ({ name, shape: options.reshape?.(name, shape) ?? shape }));
   const quantized = await writeWeights(path, tensors, { scheme, dtype: golden.dtype, options });
@@ -119,19 +126,24 @@ async function writeWeights(
     packed.set(module, pseudoRandomWeight(module, scheme, outFeatures, inFeatures));
     entries.push(...quantizedEntries(module, { scheme, outFeatures, inFeatures }));
   }
-  const writer = await CheckpointWriter.create(path, entries);
-  for (const [module, weight] of packed) await writeQTensor(writer, module, weight);
+  const stored = options.rename ?? ((name: string) => name);
+  const writer = await CheckpointWriter.create(
+    path,
+    entries.map((entry) => ({ ...entry, name: stored(entry.name) })),
+  );
+  const write = (name: string, data: ArrayBufferView) => writer.write(stored(name), data);
+  for (const [module, weight] of packed) await writeQTensor({ write }, module, weight);
   for (const { name, shape } of tensors) {
     if (packed.has(name.slice(0, -".weight".length))) continue;
     const values = formulaWeight(name, shape);
     options.edit?.(name, values);
-    await writer.write(name, stored(values, dtype));
+    await write(name, narrowed(values, dtype));
   }
   await writer.finish();
   return modules;
 }
 
-function stored(values: Float32Array, dtype: StorageName): ArrayBufferView {
+function narrowed(values: Float32Array, dtype: StorageName): ArrayBufferView {
   if (dtype === "float32") return values;
   return dtype === "float16" ? floatsToHalves(values) : floatsToBfloats(values);
 }

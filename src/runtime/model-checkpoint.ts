@@ -1,0 +1,138 @@
+import { type Checkpoint, openCheckpoint } from "../formats/checkpoint.ts";
+import { sameMatrix } from "../formats/compare-tensors.ts";
+import { quantizedEntries } from "../formats/fewbit-format.ts";
+import { type QuantizedModule, readQuantizationConfig } from "../formats/quantization-config.ts";
+import { configNotices } from "../models/config-notices.ts";
+import type { DecoderConfig } from "../models/decoder-config.ts";
+import {
+  describeEmbeddingAndHead,
+  describeLinears,
+  expectedTensors,
+} from "../models/decoder-weights.ts";
+import { readModelConfig } from "../models/index.ts";
+import type { VocabularyTable } from "../nn/quantizable-model.ts";
+import { expectBlocks, expectKnownPrefix, judgeUnused } from "./unused-tensors.ts";
+
+/** A checkpoint with what its configuration and its headers say of the model. */
+export interface ModelCheckpoint {
+  /** What the model uses of it; its config.json says what counts. The caller closes it. */
+  readonly checkpoint: Checkpoint;
+  /** All that is stored, on the same files. */
+  readonly stored: Checkpoint;
+  /** Names of stored tensors that the model does not use. */
+  readonly unused: ReadonlySet<string>;
+  readonly config: DecoderConfig;
+  /** What a user should know, a line each. */
+  readonly notices: readonly string[];
+}
+
+/**
+ * Opens a checkpoint directory and finds out what of it makes up its model. Tensors that the model
+ * does not use are left out. An output head of its own counts although `tie_word_embeddings` says
+ * that there is none, as in transformers; where only the head is stored, it is the embedding too.
+ * @throws FormatError when files are missing, malformed or do not belong together
+ * @throws UnsupportedError for models that fewbit cannot run, adapters, and foreign quantizations
+ */
+export async function openModelCheckpoint(path: string): Promise<ModelCheckpoint> {
+  const stored = await openCheckpoint(path);
+  try {
+    return await describeModel(stored);
+  } catch (error) {
+    await stored.close();
+    throw error;
+  }
+}
+
+async function describeModel(stored: Checkpoint): Promise<ModelCheckpoint> {
+  const json = stored.config;
+  const modules = readQuantizationConfig(json)?.modules ?? new Map<string, QuantizedModule>();
+  const stated = readModelConfig(json);
+  expectBlocks(stated.layers.length, stored.tensors.keys());
+  const { tied, aliases, copies, ownHead } = await readTies(stored, stated, modules);
+  const config = { ...stated, tiedEmbeddings: tied };
+  const names = usedNames(config, modules, aliases);
+  const used = [...stored.tensors.keys()].filter((name) => names.has(name));
+  const unused = [...stored.tensors.keys()].filter((name) => !names.has(name));
+  const strange = unused.filter((name) => !copies.has(name));
+  const leftOut = judgeUnused(strange, layersOf(config));
+  expectKnownPrefix(`${tablesOf(config).embedding.module}.weight`, stored.tensors.keys());
+  const effective = ownHead ? { ...json, tie_word_embeddings: false } : json;
+  return {
+    checkpoint: stored.select(
+      effective,
+      new Map(used.map((name) => [names.get(name) ?? name, name])),
+    ),
+    stored,
+    unused: new Set(unused),
+    config,
+    notices: [...configNotices(json, config), ...(ownHead ? [ownHead] : []), ...leftOut],
+  };
+}
+
+/** Whether embedding and head are one table, and how their names are stored. */
+interface Ties {
+  readonly tied: boolean;
+  /** Names in the model by stored names, where they are not the same. */
+  readonly aliases: ReadonlyMap<string, string>;
+  /** Stored tensors that repeat others. */
+  readonly copies: ReadonlySet<string>;
+  /** What is to be said where the head is not the embedding although config.json says so. */
+  readonly ownHead: string | null;
+}
+
+async function readTies(
+  stored: Checkpoint,
+  config: DecoderConfig,
+  modules: ReadonlyMap<string, QuantizedModule>,
+): Promise<Ties> {
+  const asStated = { tied: config.tiedEmbeddings, aliases: new Map(), copies: new Set<string>() };
+  const tables = tablesOf(config);
+  const [embedding, head] = [`${tables.embedding.module}.weight`, `${tables.head.module}.weight`];
+  const isPacked = modules.has(tables.embedding.module) || modules.has(tables.head.module);
+  const hasHead = stored.has(head) || modules.has(tables.head.module);
+  if (!config.tiedEmbeddings || !hasHead) return { ...asStated, ownHead: null };
+  if (!isPacked) {
+    if (!stored.has(embedding)) {
+      return { ...asStated, aliases: new Map([[head, embedding]]), ownHead: null };
+    }
+    if (await sameMatrix(stored, embedding, head)) {
+      return { ...asStated, copies: new Set([head]), ownHead: null };
+    }
+  }
+  const ownHead =
+    `the checkpoint has an output head of its own (${head}), although tie_word_embeddings is true ` +
+    "in config.json: the head is used";
+  return { ...asStated, tied: false, ownHead };
+}
+
+/** Names in the model of all tensors that it uses, by stored names. */
+function usedNames(
+  config: DecoderConfig,
+  modules: ReadonlyMap<string, QuantizedModule>,
+  aliases: ReadonlyMap<string, string>,
+): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const [name] of expectedTensors(config)) {
+    const module = name.replace(/\.weight$/, "");
+    const packed = name === module ? undefined : modules.get(module);
+    const entries = packed ? quantizedEntries(module, packed) : [{ name }];
+    for (const entry of entries) names.set(entry.name, entry.name);
+  }
+  for (const [from, name] of aliases) {
+    names.delete(name);
+    names.set(from, name);
+  }
+  return names;
+}
+
+function tablesOf(config: DecoderConfig): Readonly<Record<"embedding" | "head", VocabularyTable>> {
+  const [embedding, head] = describeEmbeddingAndHead({ ...config, tiedEmbeddings: false });
+  return { embedding, head };
+}
+
+/** Names of linears, embedding and head. */
+function layersOf(config: DecoderConfig): ReadonlySet<string> {
+  const { embedding, head } = tablesOf(config);
+  const linears = describeLinears(config).map(({ module }) => module);
+  return new Set([...linears, embedding.module, head.module]);
+}

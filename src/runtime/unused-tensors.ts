@@ -1,0 +1,118 @@
+import { quoteName } from "../formats/wording.ts";
+import { FormatError, UnsupportedError } from "../util/errors.ts";
+
+/** Tensors that older checkpoints carry and every program computes by itself. */
+const computed = /(?:^|\.)(?:rotary_emb\.\w+|masked_bias|attn\.bias|position_ids)$/;
+/** What adapters add to a layer, and what they call the layer itself. */
+const adapter =
+  /(?:^|\.)(?:lora_\w+|loha_\w+|lokr_\w+|hada_\w+|ia3_\w+|oft_\w+|boft_\w+|vera_\w+|base_layer|modules_to_save|prompt_encoder|prompt_embeddings)(?:\.|$)/;
+/** What packed weights need besides their codes, by its usual names. */
+const scale =
+  /(?:^|[._])(?:scales?(?:_inv|_\d)?|absmax|quant_map|quant_state\.\w+|q?zeros|zero_points?|qweight|g_idx|SCB|codebooks?|weight_packed)$/;
+
+const mostNames = 3;
+
+/** Writes names for a message: the first few, and how many more there are. */
+export function listNames(names: readonly string[]): string {
+  const shown = names.slice(0, mostNames).map(quoteName).join(", ");
+  const more = names.length - mostNames;
+  return more > 0 ? `${shown} and ${more} more` : shown;
+}
+
+/**
+ * Judges the tensors of a checkpoint that its model does not use.
+ * @param layers names of linears, embedding and output head
+ * @returns what is to be said of those that are left out, one line each
+ * @throws UnsupportedError when they show that the weights are not what the model computes with:
+ * adapters that are not merged, scales and codes of a quantization that is not read
+ */
+export function judgeUnused(unused: readonly string[], layers: ReadonlySet<string>): string[] {
+  const names = unused.filter((name) => !computed.test(name));
+  const adapters = names.filter((name) => adapter.test(name));
+  if (adapters.length > 0) throw notMerged(adapters);
+  const packed = names.filter((name) => scale.test(name) || isPartOfLayer(name, layers));
+  if (packed.length > 0) throw notRead(packed);
+  const biases = names.filter((name) => layers.has(name.replace(/\.bias$/, "")));
+  const rest = names.filter((name) => !biases.includes(name));
+  return [
+    ...(biases.length > 0
+      ? [
+          `config.json asks for no biases in these layers, so they are left out: ${listNames(biases)}`,
+        ]
+      : []),
+    ...(rest.length > 0
+      ? [`tensors that do not belong to the model are left out: ${listNames(rest)}`]
+      : []),
+  ];
+}
+
+/** Whether a tensor belongs to a layer, but is neither its weight nor its bias. */
+function isPartOfLayer(name: string, layers: ReadonlySet<string>): boolean {
+  const parts = name.split(".");
+  for (let end = parts.length - 1; end > 0; end--) {
+    if (!layers.has(parts.slice(0, end).join("."))) continue;
+    return parts.slice(end).join(".") !== "bias";
+  }
+  return false;
+}
+
+function notMerged(names: readonly string[]): UnsupportedError {
+  return new UnsupportedError(
+    `the checkpoint holds an adapter that is not merged: ${listNames(names)}`,
+    {
+      hint:
+        "merge it into its base model, with PEFT in Python: " +
+        "model.merge_and_unload().save_pretrained(newFolder)",
+    },
+  );
+}
+
+function notRead(names: readonly string[]): UnsupportedError {
+  return new UnsupportedError(
+    `weights are stored in a way that is not read: beside them stand ${listNames(names)}`,
+    { hint: "take the original checkpoint in 16 or 32 bits" },
+  );
+}
+
+/**
+ * Checks that the blocks which are stored are those that config.json counts.
+ * @throws FormatError when there are more or fewer
+ */
+export function expectBlocks(counted: number, names: Iterable<string>): void {
+  let stored = 0;
+  for (const name of names) {
+    const index = /^model\.layers\.(\d{1,9})\./.exec(name)?.[1];
+    if (index !== undefined) stored = Math.max(stored, Number(index) + 1);
+  }
+  if (stored === counted || stored === 0) return;
+  throw new FormatError(
+    `config.json: num_hidden_layers is ${counted}, but the checkpoint has ${stored} blocks`,
+    {
+      hint:
+        stored > counted
+          ? `state ${stored}, or remove the blocks from ${counted} on from the weights`
+          : `state ${stored}, or download the shards that are missing`,
+    },
+  );
+}
+
+/**
+ * Checks that names begin as those of causal language models do.
+ * @param embedding name of the embedding's weight
+ * @throws FormatError naming what stands in front
+ */
+export function expectKnownPrefix(embedding: string, names: Iterable<string>): void {
+  const end = embedding.slice(embedding.indexOf(".") + 1);
+  let other: string | null = null;
+  for (const name of names) {
+    if (name === embedding) return;
+    if (name.endsWith(`.${end}`)) other ??= name;
+  }
+  if (other === null) return;
+  const prefix = other.slice(0, -end.length);
+  throw new FormatError(
+    `the names of the tensors begin with ${quoteName(prefix)}: expected ${quoteName(embedding)}, ` +
+      `got ${quoteName(other)}`,
+    { hint: "save the language model alone, so that its names begin with model." },
+  );
+}
