@@ -1,8 +1,9 @@
 import { type Command, CommanderError } from "commander";
 import { printable } from "../report/format.ts";
 import type { Style } from "../report/style.ts";
-import { CancelledError, FewbitError } from "../util/errors.ts";
+import { CancelledError, FewbitError, type FewbitErrorOptions } from "../util/errors.ts";
 import { flagNames } from "./field-options.ts";
+import type { StopSignal } from "./io.ts";
 
 /** Exit codes, as shells expect them. */
 export const exitCodes = {
@@ -11,7 +12,29 @@ export const exitCodes = {
   usage: 2,
   interrupted: 130,
   terminated: 143,
+  hungUp: 129,
 } as const;
+
+const codesOfSignals = {
+  SIGINT: exitCodes.interrupted,
+  SIGTERM: exitCodes.terminated,
+  SIGHUP: exitCodes.hungUp,
+} as const;
+
+/** The exit code of a process that a signal ended, as shells have it: 128 and its number. */
+export function exitCodeOfSignal(signal: StopSignal): number {
+  return codesOfSignals[signal];
+}
+
+/** A command that a signal stopped. */
+export class StoppedError extends CancelledError {
+  readonly signal: StopSignal;
+
+  constructor(signal: StopSignal, message: string, options: FewbitErrorOptions) {
+    super(message, options);
+    this.signal = signal;
+  }
+}
 
 /** What an error says: one line of what happened, one of what to do. */
 interface Complaint {
@@ -23,6 +46,7 @@ interface Complaint {
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError)
     return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+  if (error instanceof StoppedError) return exitCodeOfSignal(error.signal);
   if (error instanceof CancelledError) return exitCodes.interrupted;
   if (error instanceof FewbitError && error.code === "USAGE") return exitCodes.usage;
   return exitCodes.failed;

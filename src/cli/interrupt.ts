@@ -1,5 +1,6 @@
 import { CancelledError } from "../util/errors.ts";
-import { exitCodes } from "./errors.ts";
+import { exitCodeOfSignal, StoppedError } from "./errors.ts";
+import type { StopSignal } from "./io.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What is said of a command that was stopped: its state, and how to resume it. */
@@ -9,8 +10,9 @@ export interface StopMessage {
 }
 
 /**
- * Runs `body` with a signal that the first Ctrl-C aborts; the second ends the process at once. When
- * the body was cancelled, `whenStopped` says in which state it is and how to resume it.
+ * Runs `body` with a signal that the first Ctrl-C, or another request to end, aborts; the second
+ * ends the process at once. When the body was cancelled, `whenStopped` says in which state it is
+ * and how to resume it; the exit code is that of the first signal.
  */
 export async function interruptible<T>(
   terminal: Terminal,
@@ -18,12 +20,14 @@ export async function interruptible<T>(
   body: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();
+  let stoppedBy: StopSignal | null = null;
   const stopListening = terminal.io.onInterrupt((signal) => {
-    if (controller.signal.aborted) {
+    if (stoppedBy !== null) {
       terminal.clearProgress();
-      terminal.io.exit(signal === "SIGTERM" ? exitCodes.terminated : exitCodes.interrupted);
+      terminal.io.exit(exitCodeOfSignal(signal));
       return;
     }
+    stoppedBy = signal;
     terminal.notes(["  stopping; Ctrl-C again stops at once"]);
     controller.abort(new CancelledError());
   });
@@ -31,9 +35,9 @@ export async function interruptible<T>(
     return await body(controller.signal);
   } catch (error) {
     // Every error after the signal is the cancellation, not a failure.
-    if (!controller.signal.aborted) throw error;
+    if (stoppedBy === null) throw error;
     const { message, hint } = typeof whenStopped === "function" ? whenStopped() : whenStopped;
-    throw new CancelledError(message, { hint, cause: error });
+    throw new StoppedError(stoppedBy, message, { hint, cause: error });
   } finally {
     stopListening();
   }

@@ -11,14 +11,17 @@ export interface TextSource extends AsyncIterable<Uint8Array | string> {
   readonly isTTY?: boolean;
 }
 
+/** Requests to end: Ctrl-C, that of `kill` and `timeout`, and that of a terminal that is closed. */
+export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
+
 /** Everything that a command touches of the process it runs in; tests hand in their own. */
 export interface Io {
   readonly stdin: TextSource;
   readonly stdout: TextSink;
   readonly stderr: TextSink;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Calls `listener` at each Ctrl-C (or request to end); returns a function that stops that. */
-  readonly onInterrupt: (listener: (signal: "SIGINT" | "SIGTERM") => void) => () => void;
+  /** Calls `listener` at each Ctrl-C or request to end; returns a function that stops that. */
+  readonly onInterrupt: (listener: (signal: StopSignal) => void) => () => void;
   /** Ends the process at once. */
   readonly exit: (code: number) => void;
 }
@@ -31,7 +34,7 @@ export function processIo(): Io {
     stderr: process.stderr,
     env: process.env,
     onInterrupt: (listener) => {
-      const signals = ["SIGINT", "SIGTERM"] as const;
+      const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
       const listeners = signals.map((signal) => [signal, () => listener(signal)] as const);
       for (const [signal, handler] of listeners) process.on(signal, handler);
       return () => {

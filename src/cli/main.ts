@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Command, Option } from "commander";
 import { exitCodeOf, exitCodes, formatError } from "./errors.ts";
 import { type Io, processIo } from "./io.ts";
+import { streamError } from "../platform/node.ts";
 import { expectNoEmptyWords } from "./options.ts";
 import { layoutOf } from "./terminal.ts";
 
@@ -156,8 +157,15 @@ if (isProgram()) {
   module.enableCompileCache?.();
   // A reader such as `head` may close the pipe early; that is no error.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === "EPIPE" ? exitCodes.done : exitCodes.failed);
+    if (error.code === "EPIPE") process.exit(exitCodes.done);
+    const { style } = layoutOf(process.stderr, processIo());
+    const failure = streamError("standard output", error);
+    const lines = formatError(failure, { style, debug: false });
+    process.stderr.write(`${lines.join("\n")}\n`);
+    process.exit(exitCodes.failed);
   });
+  // A job continues without the terminal or the log that it told how far it is.
+  process.stderr.on("error", () => {});
   // Warnings of Node about itself are for who works on fewbit.
   if (!process.env["FEWBIT_DEBUG"]) process.removeAllListeners("warning");
   process.exitCode = await main(process.argv.slice(2), processIo());

@@ -50,10 +50,20 @@ export function fileError(action: string, path: string, cause: unknown): FewbitE
       cause,
     });
   }
-  const detail = cause instanceof Error ? cause.message : String(cause);
-  const [usual, hint] = meanings[code ?? ""] ?? [detail];
+  const [usual, hint] = meaningOf(cause);
   const meaning = code === "ENOSPC" ? fullDisk(dirname(path)) : usual;
   return new FewbitError("FILE", `cannot ${action} ${path}: ${meaning}`, { hint, cause });
+}
+
+/** The error of a stream that cannot be written to, such as standard output. */
+export function streamError(stream: string, cause: unknown): FewbitError {
+  const [meaning, hint] = meaningOf(cause);
+  return new FewbitError("FILE", `cannot write ${stream}: ${meaning}`, { hint, cause });
+}
+
+function meaningOf(cause: unknown): readonly [message: string, hint?: string] {
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  return meanings[systemErrorCode(cause) ?? ""] ?? [detail];
 }
 
 /** Says that the disk of a folder is full, and how much is free where the system says so. */

@@ -40,6 +40,9 @@ export async function runInHelper<Task, News, Result>(
     stdio: ["ignore", 2, 2, "ipc"],
   });
   const cancel = (): void => order<Task>(child, { type: "cancel" });
+  // A process that ends at once leaves none behind that still works.
+  const kill = (): void => void child.kill("SIGKILL");
+  process.once("exit", kill);
   signal?.addEventListener("abort", cancel, { once: true });
   try {
     return await new Promise<Result>((resolve, reject) => {
@@ -55,6 +58,7 @@ export async function runInHelper<Task, News, Result>(
     });
   } finally {
     signal?.removeEventListener("abort", cancel);
+    process.off("exit", kill);
     if (child.connected) child.disconnect();
   }
 }
@@ -97,12 +101,19 @@ export function serveParent<Task, News, Result>(
   work: (task: Task, report: (news: News) => void, signal: AbortSignal) => Promise<Result>,
 ): void {
   const controller = new AbortController();
-  const send = (message: Report<News, Result>): void => void process.send?.(message);
-  // Ctrl-C reaches every process of a terminal; the parent decides.
-  process.on("SIGINT", () => {});
+  const cancel = (): void => controller.abort(new CancelledError());
+  // A parent that is gone is noticed by the end of the connection.
+  const send = (message: Report<News, Result>): void => {
+    if (process.connected) process.send?.(message, undefined, undefined, () => {});
+  };
+  // Ctrl-C reaches every process of a terminal, and so does its end; the parent decides.
+  for (const signal of ["SIGINT", "SIGHUP"] as const) process.on(signal, () => {});
+  process.on("SIGTERM", cancel);
+  // What is said there may have nobody who listens any more.
+  process.stderr.on("error", () => {});
   process.on("disconnect", () => process.exit());
   process.on("message", (message: Order<Task>) => {
-    if (message.type === "cancel") return controller.abort(new CancelledError());
+    if (message.type === "cancel") return cancel();
     const report = (news: News): void => send({ type: "news", news });
     work(message.task, report, controller.signal).then(
       (result) => send({ type: "result", result }),

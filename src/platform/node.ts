@@ -1,5 +1,5 @@
 /** Everything that fewbit asks of Node: the library's only place that touches node:* modules. */
-export { fileError, systemErrorCode } from "./file-errors.ts";
+export { fileError, streamError, systemErrorCode } from "./file-errors.ts";
 export { fileKinds } from "./files.ts";
 export type {
   FileKind,

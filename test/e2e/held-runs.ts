@@ -21,8 +21,10 @@ export interface HeldRun {
   readonly finished: Promise<Finished>;
   /** Kills the program by SIGKILL while it is held. What it started ends by itself. */
   readonly kill: () => Promise<Finished>;
-  /** Presses Ctrl-C; returns when the program has said that it stops. */
-  readonly interrupt: () => Promise<void>;
+  /** Presses Ctrl-C, or sends another signal; returns when the program has said that it stops. */
+  readonly interrupt: (signal?: NodeJS.Signals) => Promise<void>;
+  /** Sends it a signal, and waits for nothing. */
+  readonly send: (signal: NodeJS.Signals) => void;
   /** Lets it continue. */
   readonly release: () => void;
 }
@@ -65,7 +67,8 @@ export async function holdAt(
   return {
     finished: ended,
     kill: () => (send("SIGKILL"), ended),
-    interrupt: () => (send("SIGINT"), Promise.race([stopping.promise, tooEarly])),
+    interrupt: (signal = "SIGINT") => (send(signal), Promise.race([stopping.promise, tooEarly])),
+    send,
     release: () => void socket.end("continue"),
   };
 }
