@@ -39,13 +39,20 @@ export async function quantizeWholeBlock(block: Block, job: BlockJob): Promise<B
     report: job.report,
     signal,
   });
+  const { fallback } = made;
+  if (fallback !== undefined) {
+    job.job.options.emit({ type: "notice", message: `${block.name}: ${fallback}` });
+  }
   const elapsedMs = monotonicMs() - startedMs;
   for (const { name } of slots) {
     const stored = made.weights.get(name);
     const error = errors.get(name);
     if (!stored || !error) throw new UsageError(`${method.title} left out ${block.name}.${name}`);
     const decoded = putDecoded(block, name, stored);
-    const share = { elapsedMs: elapsedMs / slots.length };
+    const share = {
+      elapsedMs: elapsedMs / slots.length,
+      ...(fallback !== undefined && { fallback }),
+    };
     await job.finishLinear(block, name, { stored, error, decoded, ...share });
   }
   samples.release();

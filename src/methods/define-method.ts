@@ -7,8 +7,8 @@ import type { QTensor } from "../quant/q-tensor.ts";
 import type { Scheme } from "../quant/scheme.ts";
 import type { TrainableModel } from "../nn/trainable-model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { StepReport } from "../training/training-loop.ts";
-import type { TrainingProgress, TrainingStore } from "../training/training-store.ts";
+import type { StepReport, TrainingOutcome } from "../training/training-loop.ts";
+import type { TrainingStore } from "../training/training-store.ts";
 
 /** Where a method stands in a recipe: transforms*, exactly one quantizer, finishers*. */
 export type MethodRole = "transform" | "quantizer" | "finisher";
@@ -89,6 +89,8 @@ export interface QuantizedBlock {
   readonly weights: ReadonlyMap<string, QTensor>;
   /** Figures of the method's own for the record, such as its loss before and after. */
   readonly figures: Readonly<Record<string, number>>;
+  /** Why the block was quantized by a simpler way than asked for; absent when it was not. */
+  readonly fallback?: string;
 }
 
 /** Trial runs of a block. */
@@ -127,7 +129,7 @@ export interface TrainedModel {
   readonly linears: ReadonlyMap<string, QTensor>;
   /** Other trained tensors, by their names in the checkpoint; stored as the original's. */
   readonly tensors: ReadonlyMap<string, Tensor<"f32">>;
-  readonly progress: TrainingProgress;
+  readonly progress: TrainingOutcome;
 }
 
 /** How much a training is, for estimates of time and memory before it. */

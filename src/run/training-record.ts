@@ -1,4 +1,4 @@
-import type { StepReport } from "../training/training-loop.ts";
+import type { StepReport, TrainingOutcome } from "../training/training-loop.ts";
 import type { TrainingProgress } from "../training/training-store.ts";
 
 /** Points of a loss curve that are kept for the record. */
@@ -14,11 +14,24 @@ export interface TrainingRecord {
   /** Mean loss over each stretch of `stepsAPoint` steps. */
   readonly losses: readonly number[];
   readonly stepsAPoint: number;
+  /** Loss on what the first step saw, before the training and after it. */
+  readonly firstStep: TrainingOutcome["firstStep"];
+}
+
+/** Says that a training has left the loss of its first step higher; null where it has not. */
+export function describeSetback({ firstStep }: TrainingOutcome): string | null {
+  if (!firstStep || firstStep.after <= firstStep.before) return null;
+  const { before, after } = firstStep;
+  return (
+    "the training has made the model no better: the loss of what its first step saw is " +
+    `${after.toPrecision(4)}, and was ${before.toPrecision(4)} before; ` +
+    "try a lower learning rate, or more steps"
+  );
 }
 
 /** Sums up a training; long ones get a loss for several steps at a time. */
 export function describeTraining(
-  { step, losses, elapsedMs }: TrainingProgress,
+  { step, losses, elapsedMs, firstStep }: TrainingOutcome,
   tokensPerStep: number,
 ): TrainingRecord {
   const { span: stepsAPoint, means } = meansOfSpans(losses, curvePoints);
@@ -29,6 +42,7 @@ export function describeTraining(
     tokensPerSecond: elapsedMs > 0 ? (step * tokensPerStep * 1000) / elapsedMs : 0,
     losses: means,
     stepsAPoint,
+    firstStep,
   };
 }
 

@@ -7,13 +7,13 @@ import { writeText } from "../platform/node.ts";
 import { expectMemory } from "../run/expect-memory.ts";
 import { asEvents, openOriginal } from "../run/open-original.ts";
 import { type Run, runInFolder } from "../run/run.ts";
+import { describeSetback } from "../run/training-record.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { choosePrecision } from "../training/choose-precision.ts";
 import { nextTokenLoss } from "../training/next-token-loss.ts";
 import type { Parameter } from "../training/parameter.ts";
 import { TokenBatches } from "../training/token-batches.ts";
-import { runTraining } from "../training/training-loop.ts";
-import type { TrainingProgress } from "../training/training-store.ts";
+import { runTraining, type TrainingOutcome } from "../training/training-loop.ts";
 import { describePretraining } from "./describe-pretraining.ts";
 import { hashTexts, identifyPretraining } from "./identify-pretraining.ts";
 import { prepareData, type TrainingData } from "./prepare-data.ts";
@@ -82,6 +82,8 @@ async function trainInFolder(job: PretrainJob, run: Run): Promise<TrainRecord> {
   const model = await TrainableModel.load(bare, start.weights, signal);
   try {
     const progress = await trainSteps(job, run, { model, decoder: start.config, data, plan });
+    const setback = describeSetback(progress);
+    if (setback) emit({ type: "notice", message: setback });
     const sizeBytes = await writeTrainedModel(run.folder.workPath, {
       config: start.json,
       tokenizer: data.tokenizer,
@@ -114,7 +116,7 @@ async function trainSteps(
   { config, precision, options }: PretrainJob,
   run: Run,
   { model, decoder, data, plan }: Training,
-): Promise<TrainingProgress> {
+): Promise<TrainingOutcome> {
   const { batch: size, order } = config.data;
   const { accumulation, clip } = config.optimizer;
   const { backend, signal, emit } = options;

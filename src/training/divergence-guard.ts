@@ -26,8 +26,8 @@ const largestStart = 1.5;
 const smoothing = 0.05;
 
 /**
- * Stops a run that has gone wrong: a loss or gradient that is NaN or infinite, or a smoothed loss
- * that stays above the starting one. What it holds follows from the losses alone, so that a resumed
+ * Stops a run that has gone wrong: a loss or gradient that is NaN or infinite, a smoothed loss that
+ * stays above the starting one, or an end that is worse than the start. What it holds follows from the losses alone, so that a resumed
  * run is judged alike.
  */
 export class DivergenceGuard {
@@ -69,6 +69,19 @@ export class DivergenceGuard {
         `${this.stepsAbove} steps it has been above the starting loss of ` +
         `${this.startingLoss.toPrecision(4)}; ` +
         `the largest gradient is that of ${this.parameters[indexOfLargest(norms.each)].name}`,
+      { hint: adviceOf(context) },
+    );
+  }
+
+  /**
+   * Judges a training that is over by the loss of the first step, before and after.
+   * @throws NumericError when it is clearly higher than before, or not finite
+   */
+  checkEnd(before: number, after: number, context: DivergenceContext): void {
+    if (after <= before + this.margin * Math.abs(before)) return;
+    throw new NumericError(
+      `training diverged: after ${this.seen} steps the loss of what the first step saw is ` +
+        `${after.toPrecision(4)}, and it was ${before.toPrecision(4)} before`,
       { hint: adviceOf(context) },
     );
   }

@@ -165,6 +165,29 @@ describe("what goes wrong", () => {
     expect((await store.read(new Map()))?.step).toBeLessThanOrEqual(10);
   });
 
+  test("a few steps that leave what the first one saw clearly worse are an error, not a result", async () => {
+    const far = noisyProblem();
+    const start = await far.parameters[0].value.read();
+    const optimizer = { groups: { weights: { learningRate: 100 } } };
+    const schedule = { kind: "constant" } as const;
+    const options = { ...settings, ...far, optimizer, schedule, steps: 3 };
+    await expect(runTraining(options)).rejects.toThrow(
+      /diverged: after 3 steps the loss of what the first step saw is \d.*, and it was \d/,
+    );
+    expect(await far.parameters[0].value.read()).not.toEqual(start);
+    const near = noisyProblem();
+    const { firstStep, losses } = await runTraining({ ...settings, ...near });
+    expect(firstStep?.before).toBe(losses[0]);
+    expect(firstStep?.after).toBeLessThan(losses[0]);
+  });
+
+  test("an end that is judged elsewhere is not judged here", async () => {
+    const far = noisyProblem();
+    const optimizer = { groups: { weights: { learningRate: 100 } } };
+    const options = { ...settings, ...far, optimizer, steps: 3, judgesEnd: false };
+    expect((await runTraining(options)).firstStep).toBeNull();
+  });
+
   test("a loss that rises and comes back does not", async () => {
     const hump = Array.from({ length: 400 }, (_, step) => (step > 20 && step < 40 ? 3 : 2));
     expect((await runTraining({ ...constant(hump, [[1]]), steps: 400 })).step).toBe(400);

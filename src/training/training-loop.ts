@@ -46,6 +46,12 @@ export interface StepReport {
   readonly elapsedMs: number;
 }
 
+/** What a training has come to. */
+export interface TrainingOutcome extends TrainingProgress {
+  /** Loss on what the first step saw, before the training and after it; null: not measured. */
+  readonly firstStep: { readonly before: number; readonly after: number } | null;
+}
+
 /** What is trained, and how. */
 export interface TrainOptions {
   readonly parameters: readonly Parameter[];
@@ -72,6 +78,8 @@ export interface TrainOptions {
    */
   readonly checkpointEvery?: number;
   readonly guard?: DivergenceLimits;
+  /** Whether the loss of the first step is measured again at the end and judged. Default true. */
+  readonly judgesEnd?: boolean;
   readonly onStep?: (report: StepReport) => void;
   /** Whether the run ends although steps are left, by what validation has given so far. */
   readonly stop?: (validations: readonly Validation[]) => boolean;
@@ -82,12 +90,12 @@ export interface TrainOptions {
  * Trains parameters in place: forward, backward, clipping, AdamW. With a store, a run that was
  * interrupted resumes from the state that was kept last, to the same values as one that was not.
  * When `signal` is aborted the state is kept first.
- * @throws NumericError when the loss or a gradient is not finite, or the loss stays above where it
- * began
+ * @throws NumericError when the loss or a gradient is not finite, the loss stays above where it
+ * began, or what the first step saw has a clearly higher loss at the end than before it
  * @throws UsageError when the options cannot be carried out
  * @throws CancelledError when `signal` is aborted
  */
-export async function runTraining(options: TrainOptions): Promise<TrainingProgress> {
+export async function runTraining(options: TrainOptions): Promise<TrainingOutcome> {
   expectOptions(options);
   const run = new TrainingRun(options);
   try {
@@ -123,7 +131,7 @@ class TrainingRun {
     );
   }
 
-  async work(): Promise<TrainingProgress> {
+  async work(): Promise<TrainingOutcome> {
     const { steps, signal, stop, checkpointEvery = Number.POSITIVE_INFINITY } = this.options;
     await this.goOn();
     try {
@@ -142,7 +150,7 @@ class TrainingRun {
       if (error instanceof CancelledError) await this.keep();
       throw error;
     }
-    return this.progress;
+    return { ...this.progress, firstStep: await this.judgeEnd() };
   }
 
   release(): void {
@@ -179,7 +187,7 @@ class TrainingRun {
   private async doStep(): Promise<void> {
     const { steps, accumulation = 1, clip = null, schedule, onStep } = this.options;
     const rate = scheduleFactor(schedule, this.step, steps);
-    const { loss, terms, gradients, norms } = await this.measure(accumulation);
+    const { loss, terms, gradients, norms } = await this.measure(this.step, accumulation);
     try {
       const { keptStep } = this;
       const learningRate = this.largestRate * rate;
@@ -196,14 +204,36 @@ class TrainingRun {
     onStep?.({ step, steps, loss, terms, gradientNorm: norms.total, rate, validation, elapsedMs });
   }
 
-  /** Loss and gradients of one step: gradients summed, losses averaged over the micro-batches. */
-  private async measure(accumulation: number): Promise<{
+  /**
+   * Measures the loss of the first step once more: the same data tell whether the training has made
+   * it better, however few steps there were.
+   * @throws NumericError when it is clearly worse than before the training
+   */
+  private async judgeEnd(): Promise<TrainingOutcome["firstStep"]> {
+    const { accumulation = 1, judgesEnd = true } = this.options;
+    const [before] = this.losses;
+    if (!judgesEnd || before === undefined) return null;
+    const { loss: after, gradients } = await this.measure(0, accumulation);
+    releaseAll(gradients);
+    const { keptStep, largestRate: learningRate } = this;
+    this.guard.checkEnd(before, after, { learningRate, keptStep });
+    return { before, after };
+  }
+
+  /**
+   * Loss and gradients of a step with the parameters of now: gradients summed, losses averaged over
+   * the micro-batches.
+   */
+  private async measure(
+    step: number,
+    accumulation: number,
+  ): Promise<{
     loss: number;
     terms: Record<string, number>;
     gradients: Gradients;
     norms: GradientNorms;
   }> {
-    const { step, options } = this;
+    const { options } = this;
     const parts: LossTerm[] = [];
     let gradients: Gradients = [];
     for (let micro = 0; micro < accumulation; micro++) {

@@ -6,6 +6,7 @@ import { createReferenceBackend } from "../../kernels/reference/index.ts";
 import { DecoderModel } from "../../models/decoder.ts";
 import { expectedTensors } from "../../models/decoder-weights.ts";
 import { readModelConfig } from "../../models/index.ts";
+import type { Linear } from "../../nn/linear.ts";
 import type { Block, QuantizableModel } from "../../nn/quantizable-model.ts";
 import type { WeightSource } from "../../nn/weight-source.ts";
 import { FakeQuantized } from "../../quant/fake-quantized.ts";
@@ -119,6 +120,34 @@ describe("Block-AP", () => {
   test("windows that are held out measure the block before and after", async () => {
     const { figures } = await train({ validation: 1 });
     expect(figures.lastValidation).toBeLessThan(figures.firstValidation);
+  });
+
+  test.each([
+    ["weights", { learningRate: 1 }, /ended at a loss of [\d.e+]+, from [\d.e-]+; try a lower/],
+    ["weights, far too large", { learningRate: 1e30 }, /not finite|ended at a loss of/],
+    ["scales", { scaleLearningRate: 10 }, /ended at a loss of/],
+  ])("a rate at which %s diverge leaves the block as it began", async (_, rate, said) => {
+    const { model, block } = await makeBlock();
+    const begun = await Promise.all(
+      block.slots.map(async ({ name, layer }) => {
+        const weight = (layer as Linear).weight as Tensor<"f32">;
+        const copy = from(weight.shape, await weight.read());
+        return [name, await (await FakeQuantized.of(copy, parseScheme(scheme))).freeze()] as const;
+      }),
+    );
+    const { weights, figures, fallback } = await train(rate, { model, block });
+    expect(fallback).toMatch(said);
+    expect(figures.lossBefore).toBeGreaterThan(0);
+    for (const [name, { parts }] of begun) {
+      expect(weights.get(name)?.parts.codes, name).toEqual(parts.codes);
+      expect(weights.get(name)?.parts.scales, name).toEqual(parts.scales);
+    }
+  });
+
+  test("a training that goes well has no fallback, and says what it brought", async () => {
+    const { figures, fallback } = await train({});
+    expect(fallback).toBeUndefined();
+    expect(figures.lossAfter).toBeLessThan(figures.lossBefore);
   });
 
   test("a block that gets no better is done early", async () => {

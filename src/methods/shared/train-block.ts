@@ -1,8 +1,11 @@
 import { Linear, type LinearLike, type LinearSlot } from "../../nn/linear.ts";
 import { floatLinear } from "../../nn/scale-channels.ts";
 import { FakeQuantized } from "../../quant/fake-quantized.ts";
+import type { Parameter } from "../../training/parameter.ts";
 import { runTraining } from "../../training/training-loop.ts";
 import type { TrainingProgress } from "../../training/training-store.ts";
+import type { QTensor } from "../../quant/q-tensor.ts";
+import { NumericError } from "../../util/errors.ts";
 import { meanOf } from "../../util/sums.ts";
 import type { QuantizedBlock, WholeBlockProblem } from "../define-method.ts";
 import { BlockLoss } from "./block-loss.ts";
@@ -35,47 +38,39 @@ interface TrainedSlot {
 
 /**
  * Trains the linears of a block, seen as values of their grids, by the mean squared error of the
- * block's outputs, and packs them.
- * @throws NumericError when training diverges
+ * block's outputs, and packs them. Where the training diverges, or leaves the block worse than it
+ * began, the values that it began with are kept instead.
  */
 export async function trainBlock(
   problem: WholeBlockProblem<unknown>,
   training: BlockTraining,
 ): Promise<QuantizedBlock> {
-  const { block, signal, report } = problem;
-  const { learningRates: rates } = training;
+  const { block } = problem;
   const pairs = WindowPairs.of(problem, training);
   const slots = await fakeQuantizeSlots(problem);
   const parameters = slots.flatMap(({ slot, weight }) =>
     latentParameters(`${block.name}.${slot.name}`, weight),
   );
   const loss = new BlockLoss(problem, parameters, training.precision);
-  const steps = Math.max(1, Math.ceil((training.epochs * pairs.count) / training.batch));
-  const perEpoch = Math.ceil(pairs.count / training.batch);
+  const pack = (): Promise<Map<string, QTensor>> =>
+    freezeAll(slots.map(({ slot, weight }) => [slot.name, weight]));
   try {
-    const progress = await runTraining({
-      parameters,
-      steps,
-      clip: training.clip === 0 ? null : training.clip,
-      schedule: { kind: "cosine", finalRatio: training.finalRatio },
-      optimizer: {
-        groups: {
-          weights: { learningRate: rates.weights },
-          scales: { learningRate: rates.scales },
-        },
-      },
-      loss: async (step) => loss.ofBatch(await pairs.batch(step)),
-      ...(pairs.heldOut > 0 && {
-        validation: { every: perEpoch, measure: () => loss.mean(pairs.heldOutPairs()) },
-      }),
-      // A block begins close to its target, and the loss of a batch depends on its windows.
-      guard: { margin: 1 },
-      onStep: ({ step }) => report(`step ${step}/${steps}`, step / steps),
-      stop: (validations) => training.patience > 0 && stagnates(validations, training.patience),
-      signal,
-    });
-    const weights = await freezeAll(slots.map(({ slot, weight }) => [slot.name, weight]));
-    return { weights, figures: figuresOf(progress) };
+    const start = await pack();
+    const before = await loss.mean(pairs.judgedPairs());
+    try {
+      const progress = await train(problem, training, { pairs, parameters, loss });
+      const after = await loss.mean(pairs.judgedPairs());
+      const figures = { ...figuresOf(progress), lossBefore: before, lossAfter: after };
+      if (after <= before) return { weights: await pack(), figures };
+      return { weights: start, figures, fallback: worseThanBefore(before, after) };
+    } catch (error) {
+      if (!(error instanceof NumericError)) throw error;
+      return {
+        weights: start,
+        figures: { lossBefore: before },
+        fallback: `${keptStart}: ${error.message}`,
+      };
+    }
   } finally {
     pairs.release();
     for (const { slot, original, weight } of slots) {
@@ -84,6 +79,54 @@ export async function trainBlock(
       weight.zeros?.release();
     }
   }
+}
+
+const keptStart = "the values that the training began with are kept";
+
+function worseThanBefore(before: number, after: number): string {
+  return (
+    `${keptStart}: it ended at a loss of ${after.toPrecision(4)}, ` +
+    `from ${before.toPrecision(4)}; try a lower learning rate`
+  );
+}
+
+/** What the steps of a block's training work with. */
+interface BlockTools {
+  readonly pairs: WindowPairs;
+  readonly parameters: readonly Parameter[];
+  readonly loss: BlockLoss;
+}
+
+function train(
+  { signal, report }: WholeBlockProblem<unknown>,
+  training: BlockTraining,
+  { pairs, parameters, loss }: BlockTools,
+): Promise<TrainingProgress> {
+  const { learningRates: rates, clip, epochs, batch, patience } = training;
+  const steps = Math.max(1, Math.ceil((epochs * pairs.count) / batch));
+  const perEpoch = Math.ceil(pairs.count / batch);
+  return runTraining({
+    parameters,
+    steps,
+    clip: clip === 0 ? null : clip,
+    schedule: { kind: "cosine", finalRatio: training.finalRatio },
+    optimizer: {
+      groups: {
+        weights: { learningRate: rates.weights },
+        scales: { learningRate: rates.scales },
+      },
+    },
+    loss: async (step) => loss.ofBatch(await pairs.batch(step)),
+    ...(pairs.heldOut > 0 && {
+      validation: { every: perEpoch, measure: () => loss.mean(pairs.heldOutPairs()) },
+    }),
+    // A block begins close to its target, and the loss of a batch depends on its windows.
+    guard: { margin: 1 },
+    judgesEnd: false,
+    onStep: ({ step }) => report(`step ${step}/${steps}`, step / steps),
+    stop: (validations) => patience > 0 && stagnates(validations, patience),
+    signal,
+  });
 }
 
 /** Puts fake-quantized layers over the weights that are there. */

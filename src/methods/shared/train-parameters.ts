@@ -4,8 +4,11 @@ import { choosePrecision } from "../../training/choose-precision.ts";
 import { nextTokenLoss, type TokenBatch } from "../../training/next-token-loss.ts";
 import type { Parameter } from "../../training/parameter.ts";
 import { listOfWindows, TokenBatches } from "../../training/token-batches.ts";
-import { type MicroBatch, runTraining } from "../../training/training-loop.ts";
-import type { TrainingProgress } from "../../training/training-store.ts";
+import {
+  type MicroBatch,
+  runTraining,
+  type TrainingOutcome,
+} from "../../training/training-loop.ts";
 import type { ModelProblem } from "../define-method.ts";
 import { scheduleOf, type TrainingLength, type TrainingOptions } from "./training-options.ts";
 
@@ -25,7 +28,7 @@ export interface ModelTraining {
 export async function trainParameters(
   problem: ModelProblem<TrainingOptions>,
   training: ModelTraining,
-): Promise<TrainingProgress> {
+): Promise<TrainingOutcome> {
   const { model, options, windows, targets, seed, signal, store, onStep } = problem;
   const { parameters, optimizer, length, loss } = training;
   const { batch: size, accumulation, clip, recompute, checkpointEvery } = options;

@@ -24,6 +24,9 @@ export interface PairOptions {
   readonly validation: number;
 }
 
+/** Windows by which a block is judged where none are held out. */
+const judged = 8;
+
 /**
  * Batches of windows for training a block. Batch n is a function of the seed and n; while one is
  * worked with, the next one is already being read.
@@ -77,18 +80,26 @@ export class WindowPairs {
   }
 
   /** Goes over what is held out; the caller owns each pair. */
-  async *heldOutPairs(): AsyncGenerator<Pair> {
-    const { inputs } = this.source;
-    for (let first = this.count; first < inputs.windows; first += this.batchSize) {
-      const end = Math.min(inputs.windows, first + this.batchSize);
-      yield this.take(Array.from({ length: end - first }, (_, i) => first + i));
-    }
+  heldOutPairs(): AsyncGenerator<Pair> {
+    return this.range(this.count, this.source.inputs.windows);
+  }
+
+  /** Goes over what a block is judged by: windows held out, else some to train on. */
+  judgedPairs(): AsyncGenerator<Pair> {
+    return this.heldOut > 0 ? this.heldOutPairs() : this.range(0, Math.min(judged, this.count));
   }
 
   /** Gives back what was read ahead. */
   release(): void {
     void this.next?.pair.then(releasePair, () => {});
     this.next = null;
+  }
+
+  private async *range(from: number, to: number): AsyncGenerator<Pair> {
+    for (let first = from; first < to; first += this.batchSize) {
+      const end = Math.min(to, first + this.batchSize);
+      yield this.take(Array.from({ length: end - first }, (_, i) => first + i));
+    }
   }
 
   private load(number: number): Promise<Pair> {
