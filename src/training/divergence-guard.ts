@@ -22,6 +22,11 @@ export interface DivergenceContext {
 const startingSteps = 10;
 /** How far above the first loss, that of the untouched model, a loss of these counts at most. */
 const largestStart = 1.5;
+/**
+ * Share of the loss before by which the loss after a training must lie above it to be an error: the
+ * first steps of some methods make it worse, before all that follow make it better.
+ */
+const endMargin = 0.25;
 /** Share of each new loss in the smoothed one. */
 const smoothing = 0.05;
 
@@ -78,7 +83,7 @@ export class DivergenceGuard {
    * @throws NumericError when it is clearly higher than before, or not finite
    */
   checkEnd(before: number, after: number, context: DivergenceContext): void {
-    if (after <= before + this.margin * Math.abs(before)) return;
+    if (after <= before + endMargin * Math.abs(before)) return;
     throw new NumericError(
       `training diverged: after ${this.seen} steps the loss of what the first step saw is ` +
         `${after.toPrecision(4)}, and it was ${before.toPrecision(4)} before`,
