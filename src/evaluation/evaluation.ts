@@ -95,6 +95,8 @@ export interface ModelFigures extends ModelSizes, OrNull<MemoryPeak> {
   readonly parameters: number;
   /** Decode speed of one sequence; null when it was not measured. */
   readonly tokensPerSecond: number | null;
+  /** The slowest and the fastest piece of that generation; absent where it was one piece. */
+  readonly tokensPerSecondRange?: Interval | null;
   /** Time to make it; as its peak of memory, null for what was not made. */
   readonly makeMs: number | null;
   readonly evaluationMs: number;
@@ -171,7 +173,7 @@ export interface TextMeasurement extends LossFigures {
 export interface Evaluation
   extends TaskEvaluation,
     TextMeasurement,
-    Pick<ModelFigures, "tokensPerSecond"> {
+    Pick<ModelFigures, "tokensPerSecond" | "tokensPerSecondRange"> {
   readonly text: string;
   /** The original on the same text and tasks, for comparison; null without an original. */
   readonly original: (Scored & LossFigures) | null;

@@ -60,9 +60,14 @@ export interface Figure {
   readonly foot?: true;
   /**
    * Qualities are held against it: it is an axis that can be chosen, and perhaps that of a chart of
-   * every report, and of a Pareto front.
+   * every report, and of a Pareto front. `noise` is for costs that another run gives anew: the factor
+   * by which a figure may be off either way, where the run recorded its spread and where it did not.
    */
-  readonly cost?: { readonly chart?: true; readonly front?: true };
+  readonly cost?: {
+    readonly chart?: true;
+    readonly front?: true;
+    readonly noise?: { readonly recorded: number; readonly unknown: number };
+  };
   /** What differences of it are told in. */
   readonly told?: "percent" | "points" | "nats";
 }
@@ -75,6 +80,19 @@ export function figureName({ short, title }: Figure): string {
 /** Reads a figure off what was measured; null where it was not. */
 export function readFigure({ path }: Figure, measured: unknown): number | null {
   return path === undefined ? null : readNumber(measured, path);
+}
+
+/** Reads what a cost may really be: its spread, or what is usual for it; null for exact ones. */
+export function readCostSpread(
+  { path, interval, cost }: Figure,
+  measured: unknown,
+): Pick<Interval, "low" | "high"> | null {
+  const value = path === undefined ? null : readNumber(measured, path);
+  if (value === null || !cost?.noise) return null;
+  const found = interval === undefined ? null : valueAt(measured, interval.split("."));
+  const factor = found ? cost.noise.recorded : cost.noise.unknown;
+  const { low, high } = (found ?? { low: value, high: value }) as Interval;
+  return { low: Math.min(low, value / factor), high: Math.max(high, value * factor) };
 }
 
 /** Reads half the width of a figure's interval, or its standard error; null where it has none. */

@@ -6,12 +6,16 @@ import type { EvaluateOptions, Evaluation, LossFigures, TextMeasurement } from "
 import { contextFigures, openWindows } from "./open-windows.ts";
 import { ScoreTotals } from "./score-totals.ts";
 import { scoreWindows } from "./score-windows.ts";
+import { speedRange } from "./speed-range.ts";
 
 const speedPromptTokens = 16;
 
 /** What came of a text: of the model, of the original beside it, and how fast it was. */
 export interface MeasuredText
-  extends Pick<Evaluation, "tokensPerSecond" | "evaluationTokensPerSecond"> {
+  extends Pick<
+    Evaluation,
+    "tokensPerSecond" | "tokensPerSecondRange" | "evaluationTokensPerSecond"
+  > {
   readonly figures: TextMeasurement;
   /** Null without an original. */
   readonly original: LossFigures | null;
@@ -64,7 +68,7 @@ export async function measureText(
       ...totals.figures,
     },
     original: totals.teacherFigures,
-    tokensPerSecond: await measureSpeed(model, windows[0]?.ids, options),
+    ...(await measureSpeed(model, windows[0]?.ids, options)),
     evaluationTokensPerSecond: (windows.length * length * 1000) / forwardTotalMs,
   };
 }
@@ -81,11 +85,15 @@ async function measureSpeed(
   model: LanguageModel,
   ids: Int32Array | undefined,
   { speedTokens = 64, signal }: EvaluateOptions<LanguageModel>,
-): Promise<number | null> {
-  if (speedTokens === 0 || !ids) return null;
+): Promise<Pick<Evaluation, "tokensPerSecond" | "tokensPerSecondRange">> {
+  if (speedTokens === 0 || !ids) return { tokensPerSecond: null };
   const prompt = ids.subarray(0, Math.min(speedPromptTokens, model.config.contextLength >> 1));
   const maxTokens = Math.min(speedTokens, model.config.contextLength - prompt.length);
   const options = { prompt, maxTokens, ignoreEos: true, signal };
-  const { stats } = await generateText(model, options);
-  return stats.decodeTokensPerSecond;
+  const times: number[] = [];
+  const { stats } = await generateText(model, options, () => times.push(monotonicMs()));
+  return {
+    tokensPerSecond: stats.decodeTokensPerSecond,
+    tokensPerSecondRange: speedRange(times),
+  };
 }

@@ -49,7 +49,9 @@ export function describeComparison(comparison: ModelComparison): string[] {
   const family =
     figures.length > 1 ? `, p values corrected for ${figures.length} figures (Holm)` : "";
   return [
-    ...figures.map((figure) => printable(sentenceOf(figure, names))),
+    ...figures.map((figure) =>
+      printable(sentenceOf(figure, names) + divergenceClause(figure, comparison, names)),
+    ),
     ...(beyondContext === undefined ? [] : [`windows ${describeBeyond(beyondContext)}`]),
     `95 % intervals and p values by paired bootstrap over ${units}${family}`,
   ];
@@ -67,6 +69,19 @@ function sentenceOf(figure: ComparedFigure, { a, b }: Names): string {
   const [better, other] = difference.verdict === "a" ? [a, b] : [b, a];
   const turned = difference.verdict === "a" ? difference : turnAround(difference);
   return `${title}: ${better} is better, ${describeDifference(kind, turned)} than ${other}`;
+}
+
+/** How far the two are apart, beside what says which is better: one may be made from the other. */
+function divergenceClause(
+  { kind }: ComparedFigure,
+  { divergence }: ModelComparison,
+  { a, b }: Names,
+): string {
+  if (kind !== "perplexity" || !divergence) return "";
+  const { value, interval } = divergence;
+  const figure = qualities.divergence;
+  const spread = formatSpread(figure, value, halfWidth(interval));
+  return `; ${figureName(figure)} of ${a} from ${b} ${spread} nats a token`;
 }
 
 /** The difference `b − a`. */

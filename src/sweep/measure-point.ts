@@ -35,7 +35,9 @@ export async function measurePoint(
   const startedMs = monotonicMs();
   const parts = evaluation.texts.length + tasks.length;
   const texts: TextFigures[] = [];
-  let tokensPerSecond: number | null = null;
+  let speed: Pick<PointResult, "tokensPerSecond" | "tokensPerSecondRange"> = {
+    tokensPerSecond: null,
+  };
   for (const [index, text] of evaluation.texts.entries()) {
     const { file, ...choice } = text;
     const name = baseName(file);
@@ -52,7 +54,8 @@ export async function measurePoint(
       onProgress: ({ windows, totalWindows }) =>
         onProgress(name, (index + windows / totalWindows) / parts),
     });
-    if (index === 0) tokensPerSecond = found.tokensPerSecond;
+    const { tokensPerSecond, tokensPerSecondRange = null } = found;
+    if (index === 0) speed = { tokensPerSecond, tokensPerSecondRange };
     const { loss: _, ...kept } = figures;
     texts.push({ name, sha256, ...kept });
   }
@@ -78,7 +81,7 @@ export async function measurePoint(
       return kept;
     }),
     ...(evaluation.samples && { samples: await writeSamples(model, evaluation.samples, signal) }),
-    tokensPerSecond,
+    ...speed,
     ...made,
     evaluationMs: monotonicMs() - startedMs,
     backend: { id, level, threads },

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { ModelComparison } from "../../src/index.ts";
+import type { Evaluation, ModelComparison } from "../../src/index.ts";
 import { fewbitHere } from "./cli-process.ts";
 
 const builtin = (path: string): string =>
@@ -25,7 +25,9 @@ describe("fewbit compare", () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^ +figure +model +w1\.58-seq +p +better$/m);
     expect(stdout).toMatch(/^ +perplexity +\d\.\d+ ± 0\.\d+ +\d\.\d+ ± 0\.\d+ +[<0. \d]+ +model$/m);
-    expect(stdout).toMatch(/perplexity: model is better, \d\.\d ± \d\.\d % lower than w1\.58-seq/);
+    expect(stdout.replace(/\s+/g, " ")).toMatch(
+      /perplexity: model is better, \d\.\d ± \d\.\d % lower than w1\.58-seq; KL divergence of model from w1\.58-seq 0\.\d+ ± 0\.\d+ nats a token/,
+    );
   });
 
   test("decides nothing between a model and itself", async () => {
@@ -49,6 +51,22 @@ describe("fewbit compare", () => {
     const { code, stdout } = await fewbitHere(["eval", ternary, ...on]);
     expect(code).toBe(0);
     expect(stdout.replace(/\s+/g, " ")).toContain("positions from 256 on were never trained");
+  });
+
+  test("gives the losses that each model has alone, and the divergence that eval measures", async () => {
+    const words = [...onText, "--json"];
+    const { figures, divergence } = JSON.parse(
+      (await fewbitHere(["compare", ternary, original, ...words])).stdout,
+    ) as ModelComparison;
+    const on = [...words, "--speed-tokens", "0"];
+    const measured = JSON.parse(
+      (await fewbitHere(["eval", ternary, "--against", original, ...on])).stdout,
+    ) as Evaluation;
+    const alone = JSON.parse((await fewbitHere(["eval", original, ...on])).stdout) as Evaluation;
+    expect(figures.map(({ kind }) => kind)).toEqual(["perplexity"]);
+    expect(figures[0]?.a.value).toBeCloseTo(measured.perplexity, 12);
+    expect(figures[0]?.b.value).toBeCloseTo(alone.perplexity, 12);
+    expect(divergence?.value).toBe(measured.klDivergence?.mean);
   });
 
   test("with an original, says which is nearer to it", async () => {

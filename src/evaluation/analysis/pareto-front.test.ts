@@ -55,6 +55,42 @@ describe("findFront", () => {
     expect(findFront(twins, { better: "lower" }).points).toEqual(["a", "b"]);
   });
 
+  it("takes costs whose spreads overlap for equal: the best of them stands for all", () => {
+    const speeds = (half: number): PricedPoint[] =>
+      makePoints([
+        ["best", 100, 1.0],
+        ["middle", 120, 1.2],
+        ["fast", 160, 1.4],
+      ]).map((point) => ({
+        ...point,
+        spread: { low: point.cost - half, high: point.cost + half },
+      }));
+    const ways = { better: "lower", cheaper: "higher" } as const;
+    expect(findFront(speeds(5), ways).points).toEqual(["fast", "middle", "best"]);
+    // Two that overlap with the one between them are still apart from each other.
+    expect(findFront(speeds(25), ways)).toEqual({
+      points: ["fast", "best"],
+      dominated: [{ id: "middle", by: ["best"], clear: false }],
+    });
+    expect(findFront(speeds(40), ways).points).toEqual(["best"]);
+  });
+
+  it("calls a point clearly dominated only by one that is surely no dearer", () => {
+    const points = makePoints([
+      ["good", 1, 1.0],
+      ["bad", 1.1, 2.0],
+    ]);
+    const within = (half: number) =>
+      points.map((point) => ({
+        ...point,
+        spread: { low: point.cost - half, high: point.cost + half },
+      }));
+    const clearOf = (priced: readonly PricedPoint[]) =>
+      findFront(priced, { better: "lower" }).dominated.map(({ clear }) => clear);
+    expect(clearOf(within(0.02))).toEqual([true]);
+    expect(clearOf(within(0.2))).toEqual([false]);
+  });
+
   it("leaves out what has no figure, and is empty for no points", () => {
     const broken = makePoints([
       ["a", 1, 1],

@@ -1,14 +1,16 @@
 import type { Draws } from "../statistics/bootstrap.ts";
 import { subtractDraws, twoSidedP } from "../statistics/draws.ts";
 import { correctPValues } from "../statistics/holm.ts";
-import { usualLevel } from "../statistics/interval.ts";
+import { type Interval, usualLevel } from "../statistics/interval.ts";
 import type { Better } from "../statistics/paired-comparison.ts";
+import { isSame, placeCost, walkFront } from "./walk-front.ts";
 
 /** A model as a front sees it: what it costs and how good it is. */
 export interface PricedPoint {
   readonly id: string;
-  /** Taken as exact. */
   readonly cost: number;
+  /** What the cost may really be; by default it is exact. */
+  readonly spread?: Pick<Interval, "low" | "high"> | null;
   readonly value: number;
   /** Draws of the value; draw `i` of all points is of the same resample. */
   readonly draws: Draws;
@@ -23,56 +25,64 @@ export interface FrontDirections {
 
 /** The front of some points, and what lies behind it. */
 export interface ParetoFront {
-  /** Ids of the points that no other one beats at no more cost, from the cheapest. */
+  /** Ids of the points that no other one beats at no surely higher cost, from the cheapest. */
   readonly points: readonly string[];
   readonly dominated: readonly DominatedPoint[];
 }
 
-/** A point that others beat at no more cost. */
+/** A point that others beat at no surely higher cost. */
 export interface DominatedPoint {
   readonly id: string;
   /** The points of the front that beat it, from the cheapest. */
   readonly by: readonly string[];
-  /** Whether one is better by a paired comparison, corrected for all pairs; else it may be luck. */
+  /**
+   * Whether one is surely no dearer, and better by a paired comparison, corrected for all pairs; else
+   * it may be luck.
+   */
   readonly clear: boolean;
 }
 
 /**
- * Finds the Pareto front. A point dominates another when it costs no more, is no worse, and is not
- * the same in both. Points whose cost or value is not a number take no part.
+ * Finds the Pareto front. A point of it dominates another when it is no worse and not surely dearer,
+ * and is not the same in both. Points whose cost or value is not a number take no part.
  */
 export function findFront(
   points: readonly PricedPoint[],
   { better, cheaper = "lower" }: FrontDirections,
 ): ParetoFront {
-  const costSign = cheaper === "lower" ? 1 : -1;
   const valueSign = better === "lower" ? 1 : -1;
-  const dominates = (a: PricedPoint, b: PricedPoint): boolean => {
-    const cost = costSign * (a.cost - b.cost);
-    const value = valueSign * (a.value - b.value);
-    return cost <= 0 && value <= 0 && (cost < 0 || value < 0);
-  };
-  const sorted = points
+  const placed = points
     .filter(({ cost, value }) => Number.isFinite(cost) && Number.isFinite(value))
-    .sort((a, b) => costSign * (a.cost - b.cost) || valueSign * (a.value - b.value));
-  const front = sorted.filter((point) => !sorted.some((other) => dominates(other, point)));
-  const pairs = sorted.flatMap((point) =>
-    front.filter((other) => dominates(other, point)).map((by) => ({ point, by })),
+    .map((point) => {
+      const { cost, value } = point;
+      return { ...placeCost(cost, point.spread ?? null, cheaper), value: valueSign * value, point };
+    })
+    .sort((a, b) => a.cost - b.cost || a.value - b.value);
+  const front = walkFront(placed);
+  const pairs = placed.flatMap((of) =>
+    front
+      .filter((by) => by.value <= of.value && by.low <= of.high && !isSame(by, of))
+      .filter(() => !front.includes(of))
+      .map((by) => ({ of, by })),
   );
   const values = correctPValues(
-    pairs.map(({ point, by }) => twoSidedP(subtractDraws(by.draws, point.draws))),
+    pairs.map(({ of, by }) => twoSidedP(subtractDraws(by.point.draws, of.point.draws))),
   );
   const clear = new Set(
     pairs
-      .filter(({ point, by }, i) => by.value !== point.value && values[i] < 1 - usualLevel)
-      .map(({ point }) => point),
+      .filter(({ of, by }, i) => by.value !== of.value && by.high <= of.low && isSure(values[i]))
+      .map(({ of }) => of),
   );
-  const dominated = sorted
-    .filter((point) => !front.includes(point))
-    .map((point) => ({
-      id: point.id,
-      by: pairs.filter((pair) => pair.point === point).map(({ by }) => by.id),
-      clear: clear.has(point),
+  const dominated = placed
+    .filter((of) => !front.includes(of))
+    .map((of) => ({
+      id: of.point.id,
+      by: pairs.filter((pair) => pair.of === of).map(({ by }) => by.point.id),
+      clear: clear.has(of),
     }));
-  return { points: front.map(({ id }) => id), dominated };
+  return { points: front.map(({ point }) => point.id), dominated };
+}
+
+function isSure(p: number | undefined): boolean {
+  return p !== undefined && p < 1 - usualLevel;
 }

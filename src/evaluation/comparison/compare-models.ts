@@ -5,8 +5,14 @@ import { UsageError } from "../../util/errors.ts";
 import { compareFigures, type MeasuredModel } from "./compare-figures.ts";
 import { describeSizes } from "../describe-sizes.ts";
 import { evaluateModel } from "../evaluate.ts";
+import type { Evaluation } from "../evaluation.ts";
 import { openTasks, scoreTasks } from "../evaluate-tasks.ts";
-import type { ComparedModel, CompareOptions, ModelComparison } from "./model-comparison.ts";
+import type {
+  ComparedModel,
+  CompareOptions,
+  FigureWithInterval,
+  ModelComparison,
+} from "./model-comparison.ts";
 import { contextFigures, defaultWindow, openWindows, type WindowChoice } from "../open-windows.ts";
 import type { Task } from "../tasks/task.ts";
 
@@ -28,12 +34,15 @@ export async function compareModels(
     throw new UsageError("expected a text or tasks to compare on");
   }
   const choice = options.text === undefined ? null : await shareWindows(a, b, options);
-  const first = await measure(a, choice, tasks, options);
-  const second = await measure(b, choice, tasks, options);
+  const { against = isReference(b, a) ? b : undefined } = options;
+  const first = await measure(a, choice, tasks, { ...options, against });
+  const known = against === b && options.products !== "fast" ? first.text : null;
+  const second = await measure(b, choice, tasks, { ...options, against: options.against }, known);
   return {
     a: describe(a),
     b: describe(b),
     original: options.against?.source ?? null,
+    divergence: options.against ? null : divergenceOf(first.text),
     windows: first.text?.windowLosses.length ?? 0,
     ...contextFigures(choice?.window ?? 0, shorterContext(a, b)),
     items: tasks.reduce((sum, { items }) => sum + items.length, 0),
@@ -42,16 +51,32 @@ export async function compareModels(
   };
 }
 
+/** Whether a model's predictions can be held against another's, token by token. */
+function isReference(b: LanguageModel, a: LanguageModel): boolean {
+  return b.backend === a.backend && b.config.vocabularySize === a.config.vocabularySize;
+}
+
+function divergenceOf(text: Evaluation | null): FigureWithInterval | null {
+  const { mean, interval = null } = text?.klDivergence ?? {};
+  return mean === undefined || interval === null ? null : { value: mean, interval };
+}
+
+/**
+ * Measures one model.
+ * @param known what was measured of another one against this one, which gave its losses too
+ */
 async function measure(
   model: LanguageModel,
   choice: WindowChoice | null,
   tasks: readonly Task[],
   { against, products, signal, onModel, onProgress, onTaskProgress }: CompareOptions<LanguageModel>,
-): Promise<MeasuredModel> {
+  known: Evaluation | null = null,
+): Promise<MeasuredModel & { readonly text: Evaluation | null }> {
   onModel?.(model.name);
   const how = { products, signal, onProgress, onTaskProgress };
-  const text =
-    choice && (await evaluateModel(model, { ...choice, ...how, against, speedTokens: 0 }));
+  const text = known?.original
+    ? { ...known, ...known.original, klDivergence: null, original: null }
+    : choice && (await evaluateModel(model, { ...choice, ...how, against, speedTokens: 0 }));
   // The original's own scores are not asked for, so it is not given here.
   return { text, tasks: await scoreTasks(model, tasks, how) };
 }

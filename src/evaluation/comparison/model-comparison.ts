@@ -53,6 +53,11 @@ export interface ModelComparison {
   readonly b: ComparedModel;
   /** The original that divergences are from; null without one. */
   readonly original: string | null;
+  /**
+   * KL(b ‖ a) in nats a token, how far the one moved from the other, where no original was given;
+   * null without a text, and for other vocabularies.
+   */
+  readonly divergence: FigureWithInterval | null;
   /** Windows of the text; 0 without one. */
   readonly windows: number;
   /**

@@ -3,7 +3,7 @@ import type { Interval } from "../../evaluation/statistics/interval.ts";
 /** A value that an axis may hold, with its interval. */
 export interface AxisFigure {
   readonly value: number;
-  readonly interval: Interval | null;
+  readonly interval: Pick<Interval, "low" | "high"> | null;
 }
 
 /** What an axis is like. */

@@ -3,6 +3,7 @@ import { makeSweepResults } from "../../../test/fixtures/sweep-results.ts";
 import type { SweepResults } from "../../sweep/results/sweep-results.ts";
 import { analyze } from "../../sweep/analysis/analyze-sweep.ts";
 import type { Finding } from "./finding.ts";
+import { describeSweep } from "./describe-sweep.ts";
 import { findingsOf } from "./findings.ts";
 import type { QualityAnalysis } from "../../sweep/analysis/sweep-analysis.ts";
 
@@ -217,6 +218,68 @@ describe("findingsOf", () => {
     const kinds = findingsOf(one, analyze(one, { draws: 100 })).map(({ kind }) => kind);
     expect(new Set(kinds)).toEqual(new Set(["method", "cost", "caveat"]));
     expect(findingsOf({ ...results, points: [] })).toEqual([]);
+  });
+
+  it("names the divergence where something is better than its original", () => {
+    // Trained on text of the kind that it is measured on: half a nat below the original.
+    const trained: SweepResults = {
+      ...results,
+      points: results.points.map((record) => {
+        const { result, point } = record;
+        if (!result || point.label !== "paretoq w2-seq") return record;
+        const texts = result.texts.map((text) => ({
+          ...text,
+          windowLosses: text.windowLosses.map((loss) => loss - 0.5),
+        }));
+        return { ...record, result: { ...result, texts } };
+      }),
+    };
+    const costs = textsOf(findingsOf(trained, analyze(trained, { draws: 300 })), "cost");
+    const better = costs.filter((text) => text.includes("perplexity") && text.includes("lower"));
+    expect(better.join(" ")).toMatch(
+      /at 2 bits is \d+\.\d ± \d\.\d % lower \(0\.3m, paretoq w2-seq; KL divergence from it 0\.\d+ nats a token\)/,
+    );
+    for (const text of textsOf(findings, "cost")) {
+      if (!text.includes("lower")) expect(text).not.toContain("KL");
+    }
+    const unmeasured: SweepResults = {
+      ...trained,
+      points: trained.points.map((record) => ({
+        ...record,
+        result: record.result && {
+          ...record.result,
+          texts: record.result.texts.map((text) => ({ ...text, klDivergence: null })),
+        },
+      })),
+    };
+    const open = textsOf(findingsOf(unmeasured, analyze(unmeasured, { draws: 300 })), "cost");
+    expect(open.join(" ")).toContain("KL divergence from it not measured");
+  });
+
+  it("says which models cut the text into other tokens, and compares them with none of the others", () => {
+    const other = changeTexts(
+      () => ({ tokensSha256: "71".repeat(32) }),
+      (model) => model === "tiny-5m",
+    );
+    const found = findingsOf(other, analyze(other, { draws: 50 }));
+    expect(textsOf(found, "caveat")).toContain(
+      "5m cuts test.txt into other tokens or windows than the others: perplexities are held against " +
+        "those of the same tokens only.",
+    );
+    const { main, families } = describeSweep(other);
+    const modelsOf = (ids: readonly string[]): Set<string> =>
+      new Set(ids.map((id) => /tiny-\S+/.exec(id)?.[0] ?? ""));
+    const front = main?.plot.points.filter(({ faded }) => !faded) ?? [];
+    expect(main?.plot.lines).toHaveLength(2);
+    for (const line of main?.plot.lines ?? []) {
+      const on = front.filter(({ x, y }) => line.places.some(([px, py]) => px === x && py === y));
+      expect(
+        new Set([...modelsOf(on.map(({ title }) => title))].map((name) => name === "tiny-5m")).size,
+      ).toBe(1);
+    }
+    for (const { plot } of families) {
+      expect(modelsOf(plot.points.map(({ title }) => title))).not.toContain("tiny-5m");
+    }
   });
 
   it("leaves out a text of one window, and losses that are not finite", () => {

@@ -10,7 +10,7 @@ import {
   sizesDisagree,
   worthFindings,
 } from "./size-findings.ts";
-import { pointNames } from "./point-names.ts";
+import { joinWords, type PointNames, pointNames } from "./point-names.ts";
 import type { QualityAnalysis, SweepAnalysis } from "../../sweep/analysis/sweep-analysis.ts";
 
 /**
@@ -36,7 +36,7 @@ export function findingsOf(
     leading.flatMap((quality) => neighbourFindings(quality, results, names)),
     leading.flatMap((quality) => methodFindings(quality, names)),
     main.flatMap((quality) => costFindings(quality, results, names)),
-    leading.flatMap((quality) => worthFindings(quality, names)),
+    leading.flatMap((quality) => worthFindings(quality, results, names)),
     leading.flatMap(scalingFindings),
   ];
   // A reader of three sentences should get one of each kind, and both sides where sizes can be
@@ -47,7 +47,29 @@ export function findingsOf(
     ...rest.flatMap((group) => group.slice(0, 1)),
   ];
   const others = groups.flat().filter((finding) => !leads.includes(finding));
-  return [...leads, ...others, ...caveats(results, leading)];
+  const apart = analysis.qualities.filter(({ id }) => id === leading[0]?.id).slice(1);
+  return [
+    ...leads,
+    ...others,
+    ...tokenCaveats(leading, apart, names),
+    ...caveats(results, leading),
+  ];
+}
+
+/** Models that were asked other questions than most: no sentence and no line joins them to these. */
+function tokenCaveats(
+  [quality]: readonly QualityAnalysis[],
+  apart: readonly QualityAnalysis[],
+  names: PointNames,
+): Finding[] {
+  const models = [...new Set(apart.flatMap((other) => other.models))];
+  if (!quality || quality.kind !== "perplexity" || models.length === 0) return [];
+  const who = joinWords(models.map(names.model));
+  const text =
+    `${who} ${models.length === 1 ? "cuts" : "cut"} ${quality.subject} into other tokens or windows ` +
+    "than the others: perplexities are held against those of the same tokens only.";
+  const points = apart.flatMap((other) => other.points.map(({ id }) => id));
+  return [{ kind: "caveat", text, quality: quality.id, points }];
 }
 
 function caveats({ points }: SweepResults, [quality]: readonly QualityAnalysis[]): Finding[] {

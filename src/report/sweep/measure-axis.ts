@@ -55,7 +55,7 @@ export function measureAxis(
 /** Places of the ends of an interval, the lower one first. */
 export function placeInterval(
   { place }: Pick<MeasureAxis, "place">,
-  { low, high }: Interval,
+  { low, high }: Pick<Interval, "low" | "high">,
 ): readonly [number, number] {
   const [one, other] = [place(low), place(high)];
   return one < other ? [one, other] : [other, one];

@@ -1,4 +1,4 @@
-import { type Figure, figureName, readFigure } from "../../evaluation/figure.ts";
+import { type Figure, figureName, readCostSpread, readFigure } from "../../evaluation/figure.ts";
 import { allFigures, figures, qualities } from "../../evaluation/figures.ts";
 import type { Interval } from "../../evaluation/statistics/interval.ts";
 import type { QualityAnalysis, SweepAnalysis } from "../../sweep/analysis/sweep-analysis.ts";
@@ -15,14 +15,19 @@ export interface Measure extends Pick<Figure, "scale" | "better"> {
   readonly role: "cost" | "quality";
   /** Null where a point has no such figure. */
   readonly value: (row: SweepRow) => number | null;
-  readonly interval: (row: SweepRow) => Interval | null;
+  /** Its interval, or what a cost may really be. */
+  readonly interval: (row: SweepRow) => Ends | null;
+  /** Only points with the same key can be held against each other; null where all can. */
+  readonly comparable: (row: SweepRow) => string | null;
   readonly format: (value: number) => string;
 }
+
+type Ends = Pick<Interval, "low" | "high">;
 
 /** The value of a point, and its interval where there is one. */
 interface Known {
   readonly value: number;
-  readonly interval: Interval | null;
+  readonly interval: Ends | null;
 }
 
 /**
@@ -52,6 +57,7 @@ function measureOf(
   figure: Figure,
   named: Pick<Measure, "id" | "role"> & Partial<Pick<Measure, "title" | "short">>,
   find: (row: SweepRow) => Known | null | undefined,
+  comparable: Measure["comparable"] = () => null,
 ): Measure {
   const { scale, better } = figure;
   return {
@@ -62,6 +68,7 @@ function measureOf(
     better,
     value: (row) => find(row)?.value ?? null,
     interval: (row) => find(row)?.interval ?? null,
+    comparable,
     format: (value) => formatFigure(figure, value),
   };
 }
@@ -69,7 +76,7 @@ function measureOf(
 function costMeasure(figure: Figure): Measure {
   return measureOf(figure, { id: figure.id, role: "cost" }, ({ result }) => {
     const value = readFigure(figure, result);
-    return value === null ? null : { value, interval: null };
+    return value === null ? null : { value, interval: readCostSpread(figure, result) };
   });
 }
 
@@ -84,12 +91,26 @@ function qualityMeasure(
   const figure = qualities[kind];
   const title = kind === "accuracy" ? accuracyTitle(id, subject) : titleOn(figure, on);
   const short = kind === "accuracy" ? title : figureName(figure);
-  return measureOf(figure, { id, role: "quality", title, short }, ({ record }) =>
-    known.get(record.point.id),
+  return measureOf(
+    figure,
+    { id, role: "quality", title, short },
+    ({ record }) => known.get(record.point.id),
+    groupOf(groups),
   );
 }
 
-/** How much worse than the original: logarithm of the ratio of perplexities. */
+/** The analysis that a point is in: those of one were measured on the same tokens or items. */
+function groupOf(groups: readonly QualityAnalysis[]): Measure["comparable"] {
+  const known = new Map(
+    groups.flatMap(({ points }, index) => points.map(({ id }) => [id, String(index)] as const)),
+  );
+  return ({ record }) => known.get(record.point.id) ?? null;
+}
+
+/**
+ * How much worse than the original: logarithm of the ratio of perplexities. Of two models it says
+ * nothing, since their originals are others.
+ */
 function lossMeasure(
   { subject }: QualityAnalysis,
   groups: readonly QualityAnalysis[],
@@ -101,10 +122,15 @@ function lossMeasure(
     ),
   );
   const named = { id: `${figures.loss.id}:${subject}`, title: titleOn(figures.loss, on) };
-  return measureOf(figures.loss, { ...named, role: "quality" }, ({ record }) => {
-    const difference = known.get(record.point.id);
-    return difference && { value: difference.estimate, interval: difference.interval };
-  });
+  return measureOf(
+    figures.loss,
+    { ...named, role: "quality" },
+    ({ record }) => {
+      const difference = known.get(record.point.id);
+      return difference && { value: difference.estimate, interval: difference.interval };
+    },
+    ({ record }) => record.point.model,
+  );
 }
 
 /** Title of a figure on one of several texts, with its unit. */

@@ -1,5 +1,6 @@
 import type { SweepResults } from "../../sweep/results/sweep-results.ts";
 import { describeDifference, describeRange } from "../describe-difference.ts";
+import { divergenceClause } from "./divergence-clause.ts";
 import type { Finding } from "./finding.ts";
 import { bitsNoun, joinWords, type PointNames, qualityNoun } from "./point-names.ts";
 import type {
@@ -63,7 +64,9 @@ export function costFindings(
   return widths.map((bits) => {
     const own = found.filter((pair) => bitsOf(pair) === bits);
     const ends = own.length > 2 ? [own[0], own.at(-1)] : own;
-    const parts = ends.flatMap((pair) => (pair ? [costClause(quality, pair, names, several)] : []));
+    const parts = ends.flatMap((pair) =>
+      pair ? [costClause(quality, pair, results, { names, several })] : [],
+    );
     return {
       kind: "cost",
       text:
@@ -80,15 +83,18 @@ function leadersOf({ contests }: QualityAnalysis): string[] {
   return contests.flatMap(({ points }) => points.slice(0, 1));
 }
 
+/** What is better than the original moved away from it, and the sentence says how far. */
 function costClause(
-  { kind }: QualityAnalysis,
+  { kind, subject }: QualityAnalysis,
   { a, difference }: PairDifference,
-  names: PointNames,
-  several: boolean,
+  results: SweepResults,
+  { names, several }: { readonly names: PointNames; readonly several: boolean },
 ): string {
   const point = names.point(a);
   const which = point ? `${several ? `${names.model(point.model)}, ` : ""}${point.label}` : a;
-  return difference.verdict === "undecided"
-    ? `cannot be told apart (${which}: ${describeRange(kind, difference)})`
-    : `is ${describeDifference(kind, difference)} (${which})`;
+  if (difference.verdict === "undecided") {
+    return `cannot be told apart (${which}: ${describeRange(kind, difference)})`;
+  }
+  const moved = difference.verdict === "a" ? `; ${divergenceClause(results, a, subject)}` : "";
+  return `is ${describeDifference(kind, difference)} (${which}${moved})`;
 }

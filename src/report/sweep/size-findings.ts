@@ -1,6 +1,7 @@
 import type { SweepResults } from "../../sweep/results/sweep-results.ts";
 import { describeDifference, describeRange } from "../describe-difference.ts";
 import { formatBytes, formatNumber, formatPlural } from "../format.ts";
+import { divergenceClause } from "./divergence-clause.ts";
 import type { Finding } from "./finding.ts";
 import { bitsNoun, joinWords, type PointNames, qualityNoun } from "./point-names.ts";
 import type {
@@ -114,7 +115,19 @@ function verbOf(bits: number | undefined, verdict: "a" | "b"): string {
 }
 
 /** Says how large an original would have to be to match the best large model in few bits. */
-export function worthFindings(quality: QualityAnalysis, names: PointNames): Finding[] {
+export function worthFindings(
+  quality: QualityAnalysis,
+  results: SweepResults,
+  names: PointNames,
+): Finding[] {
+  const originals = new Map(
+    results.points.flatMap(({ point, result }) =>
+      point.method === null && result ? [[point.model, result.sizeBytes] as const] : [],
+    ),
+  );
+  const beyondOwn = (model: string, bytes: number): boolean =>
+    bytes > (originals.get(model) ?? Infinity);
+  const moved = (id: string): string => divergenceClause(results, id, quality.subject);
   return quality.curves
     .filter(({ size, best, bits }) => size === "size" && best && bits <= usualBits)
     .sort((a, b) => Math.abs(a.bits - 2) - Math.abs(b.bits - 2))
@@ -132,7 +145,8 @@ export function worthFindings(quality: QualityAnalysis, names: PointNames): Find
             `${bitsNoun(point.bits)} of ${names.model(point.model)} (${point.label}, ` +
             `${formatBytes(sizeBytes)}) ` +
             `${point.bits === 1 ? "has" : "have"} the ${qualityNoun(quality)} of an original of ` +
-            `${formatBytes(worth.sizeBytes)} (${formatBytes(low)} to ${formatBytes(high)}).`,
+            `${formatBytes(worth.sizeBytes)} (${formatBytes(low)} to ${formatBytes(high)}` +
+            `${beyondOwn(point.model, worth.sizeBytes) ? `; ${moved(largest.id)}` : ""}).`,
           quality: quality.id,
           points: [largest.id],
         },

@@ -93,6 +93,7 @@ function viewMeasure(measure: Measure, rows: readonly SweepRow[]): ViewMeasure {
     places: ofEach(place),
     beyond: ofEach(beyond),
     whiskers: intervals.map((ends) => ends && placeInterval(axis, ends)),
+    comparable: rows.map(measure.comparable),
   };
 }
 

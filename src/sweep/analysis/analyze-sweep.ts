@@ -1,5 +1,5 @@
 import { findFront } from "../../evaluation/analysis/pareto-front.ts";
-import { readFigure } from "../../evaluation/figure.ts";
+import { readCostSpread, readFigure } from "../../evaluation/figure.ts";
 import { allFigures } from "../../evaluation/figures.ts";
 import type { SweepResults } from "../results/sweep-results.ts";
 import { comparePairs, figureOf } from "./compare-points.ts";
@@ -107,7 +107,8 @@ function frontsOf({ better, points }: MeasuredQuality): Front[] {
   return costs.flatMap((figure) => {
     const priced = points.flatMap(({ point, result, value, draws }) => {
       const price = readFigure(figure, result);
-      return price === null ? [] : [{ id: point.id, cost: price, value, draws }];
+      const spread = readCostSpread(figure, result);
+      return price === null ? [] : [{ id: point.id, cost: price, spread, value, draws }];
     });
     const ways = { better, cheaper: figure.better };
     return priced.length < 2 ? [] : [{ cost: figure.id, ...findFront(priced, ways) }];

@@ -90,7 +90,7 @@ function documentOf(
     if (path === undefined || !(column in row)) continue;
     put(document, path, row[column]);
     if (error !== undefined) put(document, error, row[second]);
-    if (error !== undefined || interval === undefined) continue;
+    if (error !== undefined || interval === undefined || !(third in row)) continue;
     const [low, high] = [row[second], row[third]];
     const ends = low === null || high === null ? null : { low, high, level: row["level"] };
     put(document, interval, ends);

@@ -49,46 +49,46 @@ export const pageScript =
   "y:t}){let n=e=>e<0?-1:+(e>1);return[n(e),n(t)]}function ee(e,t){let[n,r]=S(e,t),[i,a]=C(e)" +
   ",o=[u(`title`,{},[l(e.title)])];if(i!==0||a!==0){let e=Math.round(Math.atan2(-i||0,-a)*180" +
   "/Math.PI);o.push(u(`path`,{class:`arrow`,d:`M0 5V13M-3 10L0 13L3 10`,transform:`rotate(${e" +
-  "})`}))}else o.push(...te(e,t,n,r));return o.push(u(`path`,{class:`mark`,d:E(e.shape,5.5)})" +
+  "})`}))}else o.push(...w(e,t,n,r));return o.push(u(`path`,{class:`mark`,d:ne(e.shape,5.5)})" +
   "),u(`g`,{class:`point ${e.colour}${e.faded?` faded`:``}${e.near?` near`:``}`,\"data-point\":" +
-  "e.id,transform:`translate(${n.toFixed(1)} ${r.toFixed(1)})`},o)}function te({whisker:e,acr" +
-  "oss:t},{x:n,y:r},i,a){let o=e=>u(`path`,{class:`whisker`,d:e}),s=e&&y(e),c=t&&y(t);return[" +
-  "...e&&s?[o(w(s.map(e=>r(e)-a),e,(e,t)=>`${e} ${t}`))]:[],...t&&c?[o(w(c.map(e=>n(e)-i),t,(" +
-  "e,t)=>`${t} ${e}`))]:[]]}function w(e,t,n){let[r=`0`,i=`0`]=e.map(e=>e.toFixed(1)),a=e=>`M" +
-  "${n(`-3`,e)}L${n(`3`,e)}`;return(t[0]>=0?a(r):``)+(t[1]<=1?a(i):``)+`M${n(`0`,r)}L${n(`0`," +
-  "i)}`}function T({kind:e,colour:t,faded:n,places:r},{x:i,y:a}){let o=`${e} ${t}${n?` faded`" +
+  "e.id,transform:`translate(${n.toFixed(1)} ${r.toFixed(1)})`},o)}function w({whisker:e,acro" +
+  "ss:t},{x:n,y:r},i,a){let o=e=>u(`path`,{class:`whisker`,d:e}),s=e&&y(e),c=t&&y(t);return[." +
+  "..e&&s?[o(T(s.map(e=>r(e)-a),e,(e,t)=>`${e} ${t}`))]:[],...t&&c?[o(T(c.map(e=>n(e)-i),t,(e" +
+  ",t)=>`${t} ${e}`))]:[]]}function T(e,t,n){let[r=`0`,i=`0`]=e.map(e=>e.toFixed(1)),a=e=>`M$" +
+  "{n(`-3`,e)}L${n(`3`,e)}`;return(t[0]>=0?a(r):``)+(t[1]<=1?a(i):``)+`M${n(`0`,r)}L${n(`0`,i" +
+  ")}`}function te({kind:e,colour:t,faded:n,places:r},{x:i,y:a}){let o=`${e} ${t}${n?` faded`" +
   ":``}`.trim(),s=e=>e.map(([e,t])=>`${i(e).toFixed(1)},${a(t).toFixed(1)}`).join(` `);return" +
   " e===`band`?[u(`polygon`,{class:o,points:s(r.map(([e,t])=>[b(e),b(t)]))})]:_(r).map(e=>u(`" +
-  "polyline`,{class:o,points:s(e)}))}function E(e,t){let n=(e,t,n)=>`M${Array.from({length:e}" +
-  ",(r,i)=>{let a=n+2*Math.PI*i/e;return`${(t*Math.sin(a)).toFixed(2)} ${(-t*Math.cos(a)).toF" +
-  "ixed(2)}`}).join(`L`)}Z`,r=t,[i,a]=[1.25*r,.42*r];switch(e){case`circle`:return`M${-r} 0A$" +
-  "{r} ${r} 0 1 1 ${r} 0A${r} ${r} 0 1 1 ${-r} 0Z`;case`square`:return n(4,1.27*r,Math.PI/4);" +
-  "case`triangle`:return n(3,1.45*r,0);case`diamond`:return n(4,1.35*r,0);case`down`:return n" +
-  "(3,1.45*r,Math.PI);case`pentagon`:return n(5,1.2*r,0);case`plus`:return`M${-a} ${-i}H${a}V" +
-  "${-a}H${i}V${a}H${a}V${i}H${-a}V${a}H${-i}V${-a}H${-a}Z`;case`star`:return`M${Array.from({" +
-  "length:10},(e,t)=>{let n=(t%2==0?1.5:.75)*r,i=Math.PI*t/5;return`${(n*Math.sin(i)).toFixed" +
-  "(2)} ${(-n*Math.cos(i)).toFixed(2)}`}).join(`L`)}Z`}}function ne(e,n,r,i){let a={marks:e.m" +
+  "polyline`,{class:o,points:s(e)}))}function ne(e,t){let n=(e,t,n)=>`M${Array.from({length:e" +
+  "},(r,i)=>{let a=n+2*Math.PI*i/e;return`${(t*Math.sin(a)).toFixed(2)} ${(-t*Math.cos(a)).to" +
+  "Fixed(2)}`}).join(`L`)}Z`,r=t,[i,a]=[1.25*r,.42*r];switch(e){case`circle`:return`M${-r} 0A" +
+  "${r} ${r} 0 1 1 ${r} 0A${r} ${r} 0 1 1 ${-r} 0Z`;case`square`:return n(4,1.27*r,Math.PI/4)" +
+  ";case`triangle`:return n(3,1.45*r,0);case`diamond`:return n(4,1.35*r,0);case`down`:return " +
+  "n(3,1.45*r,Math.PI);case`pentagon`:return n(5,1.2*r,0);case`plus`:return`M${-a} ${-i}H${a}" +
+  "V${-a}H${i}V${a}H${a}V${i}H${-a}V${a}H${-i}V${-a}H${-a}Z`;case`star`:return`M${Array.from(" +
+  "{length:10},(e,t)=>{let n=(t%2==0?1.5:.75)*r,i=Math.PI*t/5;return`${(n*Math.sin(i)).toFixe" +
+  "d(2)} ${(-n*Math.cos(i)).toFixed(2)}`}).join(`L`)}Z`}}function E(e,n,r,i){let a={marks:e.m" +
   "ap(({x:e,y:t})=>A(e,t,6)),inked:n.flatMap(j).map(([e,t])=>A(e,t,2.5)),frame:r},o=e.filter(" +
-  "({label:e})=>e!==null).length,s=re(e,a,i),c=2*s.size<o?/* @__PURE__ */ new Map:s,l=e.map((" +
-  "e,t)=>({...e,index:t})).filter(({label:e,index:t})=>e!==null&&!c.has(t)).sort((e,t)=>e.x-t" +
-  ".x),u=e=>t(e,i.fontSize),d=[...c].map(([t,n])=>N(n,u(e[t]?.label??``),i.fontSize)),f=/* @_" +
-  "_PURE__ */ new Map;for(let[e,{x:t,y:n,index:o}]of l.entries()){let s=String(e+1),c=D({x:t," +
-  "y:n,index:o},u(s),ie(t,n,i,r),{...a,boxes:d,fontSize:i.fontSize});c&&(d.push(N(c,u(s),i.fo" +
-  "ntSize)),f.set(o,{text:s,place:c,numbered:!0}))}return e.map(({label:e},t)=>{let n=c.get(t" +
-  ");return n&&e!==null?{text:e,place:n,numbered:!1}:f.get(t)??null})}function re(e,n,r){let{" +
-  "fontSize:i}=r,a=.55*(n.frame.right-n.frame.left),o=e.map(({label:e})=>e===null?1/0:t(e,i))" +
-  ",s=[...e.keys()].filter(e=>(o[e]??1/0)<=a),c=/* @__PURE__ */ new Map;for(let t=0;t<4;t++){" +
-  "let a=/* @__PURE__ */ new Map,l=[];for(let t of s){let[s,c]=[e[t],o[t]];if(!s||c===void 0)" +
-  "continue;let{x:u,y:d}=s,f=k(u,d,r),p=D({x:u,y:d,index:t},c,f,{...n,boxes:l,fontSize:i});p&" +
-  "&(l.push(N(p,c,i)),a.set(t,p))}(t===0||a.size>c.size)&&(c=a);let u=s.filter(e=>!a.has(e));" +
-  "if(u.length===0)break;s=[...u,...s.filter(e=>a.has(e))]}return c}function D({x:e,y:t,index" +
-  ":n},r,i,a){let{marks:o,inked:s,frame:c,boxes:l,fontSize:u}=a,d=o.filter((r,i)=>i!==n&&(r.l" +
-  "eft!==e-6||r.top!==t-6)),f=null;for(let{place:n,cost:a}of i){if(f&&a>=f.cost)continue;let " +
-  "i=N(n,r,u);if(M({...i,left:i.left-8,right:i.right+8},l)>0||P(i,c)<P(i,i)-1)continue;let o=" +
-  "M(i,d);if(o>72)continue;let p=O(e,t,n,u).reduce((e,[t,n])=>e+Math.min(1,M(A(t,n,.5),[...l," +
-  "...d])),0),m=a+o+2*M(i,s)+12*p;(!f||m<f.cost)&&(f={place:n,cost:m})}return f?.place??null}" +
-  "function O(e,t,n,r){let i=n.y-r/3;return Math.hypot(n.x-e,i-t)<18?[]:j([[e,t],[n.x,i]])}fu" +
-  "nction k(e,t,{fontSize:n,side:r,reach:i}){let a=t+n/3,o=[];for(let t=-i;t<=i;t+=4){let n=t" +
+  "({label:e})=>e!==null).length,s=D(e,a,i),c=2*s.size<o?/* @__PURE__ */ new Map:s,l=e.map((e" +
+  ",t)=>({...e,index:t})).filter(({label:e,index:t})=>e!==null&&!c.has(t)).sort((e,t)=>e.x-t." +
+  "x),u=e=>t(e,i.fontSize),d=[...c].map(([t,n])=>N(n,u(e[t]?.label??``),i.fontSize)),f=/* @__" +
+  "PURE__ */ new Map;for(let[e,{x:t,y:n,index:o}]of l.entries()){let s=String(e+1),c=O({x:t,y" +
+  ":n,index:o},u(s),ie(t,n,i,r),{...a,boxes:d,fontSize:i.fontSize});c&&(d.push(N(c,u(s),i.fon" +
+  "tSize)),f.set(o,{text:s,place:c,numbered:!0}))}return e.map(({label:e},t)=>{let n=c.get(t)" +
+  ";return n&&e!==null?{text:e,place:n,numbered:!1}:f.get(t)??null})}function D(e,n,r){let{fo" +
+  "ntSize:i}=r,a=.55*(n.frame.right-n.frame.left),o=e.map(({label:e})=>e===null?1/0:t(e,i)),s" +
+  "=[...e.keys()].filter(e=>(o[e]??1/0)<=a),c=/* @__PURE__ */ new Map;for(let t=0;t<4;t++){le" +
+  "t a=/* @__PURE__ */ new Map,l=[];for(let t of s){let[s,c]=[e[t],o[t]];if(!s||c===void 0)co" +
+  "ntinue;let{x:u,y:d}=s,f=re(u,d,r),p=O({x:u,y:d,index:t},c,f,{...n,boxes:l,fontSize:i});p&&" +
+  "(l.push(N(p,c,i)),a.set(t,p))}(t===0||a.size>c.size)&&(c=a);let u=s.filter(e=>!a.has(e));i" +
+  "f(u.length===0)break;s=[...u,...s.filter(e=>a.has(e))]}return c}function O({x:e,y:t,index:" +
+  "n},r,i,a){let{marks:o,inked:s,frame:c,boxes:l,fontSize:u}=a,d=o.filter((r,i)=>i!==n&&(r.le" +
+  "ft!==e-6||r.top!==t-6)),f=null;for(let{place:n,cost:a}of i){if(f&&a>=f.cost)continue;let i" +
+  "=N(n,r,u);if(M({...i,left:i.left-8,right:i.right+8},l)>0||P(i,c)<P(i,i)-1)continue;let o=M" +
+  "(i,d);if(o>72)continue;let p=k(e,t,n,u).reduce((e,[t,n])=>e+Math.min(1,M(A(t,n,.5),[...l,." +
+  "..d])),0),m=a+o+2*M(i,s)+12*p;(!f||m<f.cost)&&(f={place:n,cost:m})}return f?.place??null}f" +
+  "unction k(e,t,n,r){let i=n.y-r/3;return Math.hypot(n.x-e,i-t)<18?[]:j([[e,t],[n.x,i]])}fun" +
+  "ction re(e,t,{fontSize:n,side:r,reach:i}){let a=t+n/3,o=[];for(let t=-i;t<=i;t+=4){let n=t" +
   ">0?30:0,i=1.2*Math.abs(t);for(let s of[`start`,`end`,`middle`]){if(s===`middle`&&Math.abs(" +
   "t)<16)continue;let c=s===(r===`left`?`end`:`start`)?0:s===`middle`?12:40,l=s===`start`?9:s" +
   "===`end`?-9:0,u=i+c+n;o.push({place:{x:e+l,y:a+t,anchor:s},cost:u})}}return o}function ie(" +
@@ -105,118 +105,126 @@ export const pageScript =
   "op,t.top))}function F({points:e,lines:t,side:n},{width:r,fontSize:i,labelReach:a},o,s){let" +
   " c=x(o),d=[...e].sort((e,t)=>Number(e.faded)-Number(t.faded)),f=d.map(e=>{let[t,n]=S(e,c);" +
   "return{x:t,y:n,label:e.label}}),p=t.filter(({kind:e})=>e!==`band`).flatMap(e=>_(e.places))" +
-  ",m=d.flatMap(({x:e,whisker:t})=>t?_(t.map(t=>[e,t])):[]),h=ne(f,[...p,...m].map(e=>e.map((" +
-  "[e,t])=>[c.x(e),c.y(t)])),o,{fontSize:i,side:n,reach:a}),[g,v]=[[],[]],y=[],b=0;for(let[e," +
-  "t]of d.entries()){let n=h[e],r=f[e];if(t.label===null||!r)continue;if(!n){b++;continue}let" +
-  "{place:a,text:o,numbered:s}=n;s&&y.push({number:o,point:t});let c=a.y-i/3,d={class:`leader" +
-  "`,x1:r.x,y1:r.y,x2:a.x,y2:c};Math.hypot(a.x-r.x,c-r.y)>=18&&g.push(u(`line`,d));let p={cla" +
-  "ss:I(t),x:a.x,y:a.y};v.push(u(`text`,{...p,\"text-anchor\":a.anchor,\"data-point\":t.id},[l(o)" +
-  "]))}y.sort((e,t)=>Number(e.number)-Number(t.number));let C=L(y,b,{below:s,width:r,fontSize" +
-  ":i});return{content:[...g,...v,C.content].join(``),bottom:C.bottom}}function I({faded:e}){" +
-  "return e?`label off`:`label`}function L(e,n,{below:r,width:i,fontSize:a}){if(e.length+n===" +
-  "0)return{content:``,bottom:r};let o=n>0?[`and ${n} more`]:[],d=Math.max(0,...e.map(({numbe" +
-  "r:e})=>t(e,a))),{placed:f,height:p}=c([...e.map(({point:e})=>e.label??``),...o],{width:i-4" +
-  ",fontSize:a,indent:d+6});return{content:f.flatMap(({x:t,y:n,lines:i},o)=>{let{number:c,poi" +
-  "nt:d}=e[o]??{},f=d===void 0?{}:{\"data-point\":d.id},p=(e,t,i,o)=>u(`text`,{class:`listed`,x" +
-  ":2+t,y:r+n+i*s(a),\"text-anchor\":o,...f},[l(e)]);return[...c===void 0?[]:[p(c,t-6,0,`end`)]" +
-  ",...i.map((e,n)=>p(e,t,n))]}).join(``),bottom:r+p+4}}function R(e,t){let n=f(e,t),r=x(n),i" +
-  "=[...e.points].sort((e,t)=>Number(t.faded)-Number(e.faded)),a=p(e,t,n),o=F({...e,points:i}" +
-  ",t,n,a.bottom);return{content:[a.content,...e.lines.flatMap(e=>T(e,r)),...i.map(e=>ee(e,r)" +
-  "),o.content].join(``),height:Math.ceil(o.bottom)}}function z(e,t,n,r){let i=e.measures.fin" +
-  "d(({id:e})=>e===t),a=e.measures.find(({id:e})=>e===n);if(!i||!a)return null;let o=e.rows.f" +
-  "latMap((e,t)=>{let[n,o]=[i.places[t]??null,a.places[t]??null];if(n===null||o===null||r&&!r" +
-  ".has(e.id))return[];let s=[i.beyond[t]??null,a.beyond[t]??null];return[{row:e,x:n,y:o,whis" +
-  "ker:a.whiskers[t]??null,beyond:s}]}),s=V(o,i.growing,a.growing),c=e.near[`${t} ${n}`]??[]," +
-  "l=o.map(e=>({id:e.row.id,x:e.x,y:e.y,whisker:e.whisker,colour:e.row.colour,shape:e.row.sha" +
-  "pe,label:B(e.row.name,s.includes(e),...e.beyond),faded:!s.includes(e),near:!s.includes(e)&" +
-  "&c.includes(e.row.id),title:e.row.lines.join(`\n`)})),u={kind:`front`,colour:``,places:s.ma" +
-  "p(e=>[e.x,e.y])},d=i.growing?`right`:`left`;return{x:i,y:a,lines:u.places.length>1?[u]:[]," +
-  "points:l,side:d}}function B(e,t,n,r){let i=[r,n].filter(e=>e!==null).join(`, `);return i==" +
-  "=``?t?e:null:`${e}: ${i}`}function V(e,t,n){let[r,i]=[t?-1:1,n?1:-1],a=[...e].sort((e,t)=>" +
-  "r*(e.x-t.x)||i*(t.y-e.y)),o=[],s=-1/0;for(let e of a)i*e.y<=s||(s=i*e.y,o.push(e));return " +
-  "o}function H(e,t,n=``){let r=document.createElement(e);for(let[e,n]of Object.entries(t))r." +
-  "setAttribute(e,n);return r.textContent=n,r}function U(e){return new Set(e.data.view.rows.f" +
-  "ilter(t=>[...e.filters].every(([e,n])=>n.size===0||n.has(t[e]))).map(({id:e})=>e))}functio" +
-  "n W(e){let t=U(e);for(let[n,{x:r,y:i}]of e.axes){let a=z(e.data.view,r,i,t);for(let t of d" +
-  "ocument.querySelectorAll(`[data-chart=\"${n}\"] svg`)){let r=e.data.charts[n]?.layouts[t.get" +
-  "Attribute(`data-size`)??``],i=t.querySelector(`.plot`);if(!a||!r||!i)continue;let{content:" +
-  "o,height:s}=R(a,r);i.innerHTML=o,t.setAttribute(`viewBox`,`0 0 ${r.width} ${s}`)}}for(let " +
-  "e of document.querySelectorAll(`[data-point]`)){let n=!t.has(e.getAttribute(`data-point`)?" +
-  "?``);e.classList.toggle(`out`,n)}let n=e.data.view.rows.flatMap(({id:e,colour:n})=>t.has(e" +
-  ")?[n]:[]);for(let e of document.querySelectorAll(`.plot .curve, .plot .band`))e.classList." +
-  "toggle(`out`,!n.some(t=>e.classList.contains(t)));let r=document.getElementById(`chosen`)," +
-  "i=document.getElementById(`shown`);r&&(r.hidden=[...e.filters.values()].every(({size:e})=>" +
-  "e===0)),i&&(i.textContent=`${t.size} of ${e.data.view.rows.length} points`),G()}function G" +
-  "(){for(let e of document.querySelectorAll(`svg.chart`)){e.setAttribute(`role`,`group`);let" +
-  " t=[...e.querySelectorAll(`g[data-point]:not(.out)`)];for(let[e,n]of t.entries()){let r=n." +
-  "querySelector(`title`);r&&n.setAttribute(`aria-label`,(r.textContent??``).replaceAll(`\n`,`" +
-  ", `)),r?.remove(),n.setAttribute(`role`,`button`),n.setAttribute(`tabindex`,e===t.length-1" +
-  "?`0`:`-1`)}}}function K(e){let t=document.getElementById(`filters`);if(!t)return;for(let n" +
-  " of e.filters.keys()){let r=[...new Set(e.data.view.rows.map(e=>e[n]))];if(r.length<2)cont" +
-  "inue;let i=H(`div`,{role:`group`,\"aria-label\":`filter by ${n}`,class:`chips`});i.append(H(" +
-  "`span`,{class:`chips-name`},n));for(let t of r)i.append(q(e,n,t));t.append(i)}let n=H(`but" +
-  "ton`,{type:`button`,class:`clear`},`show all`);n.addEventListener(`click`,()=>{for(let t o" +
-  "f e.filters.values())t.clear();for(let e of t.querySelectorAll(`[aria-pressed]`))e.setAttr" +
-  "ibute(`aria-pressed`,`false`);W(e)});let r=H(`div`,{id:`chosen`,class:`chips`,hidden:``});" +
-  "r.append(n,H(`span`,{id:`shown`,role:`status`,class:`note`})),t.append(r)}function q(e,t,n" +
-  "){let r=H(`button`,{type:`button`,\"aria-pressed\":`false`,\"data-filter\":t},n);return r.addE" +
-  "ventListener(`click`,()=>{let i=e.filters.get(t),a=!i?.delete(n);a&&i?.add(n),r.setAttribu" +
-  "te(`aria-pressed`,String(a)),W(e)}),r}function J(e){let t=document.getElementById(`axes`)," +
-  "[n]=e.axes;if(!t||!n)return;let[r,i]=n;for(let n of[`y`,`x`]){let a=H(`select`,{id:`axis-$" +
-  "{n}`});for(let t of e.data.view.measures){if(n===`y`&&t.role!==`quality`)continue;let e=H(" +
-  "`option`,{value:t.id},t.name);e.selected=t.id===i[n],a.append(e)}a.addEventListener(`chang" +
-  "e`,()=>{e.axes.set(r,{...e.axes.get(r)??i,[n]:a.value}),W(e)});let o=H(`label`,{},n===`y`?" +
-  "`up`:`across`);o.append(a),t.append(o)}}function ae(e){let t=H(`div`,{id:`record`,role:`to" +
-  "oltip`,hidden:``});document.body.append(t,H(`div`,{id:`note`,role:`status`,hidden:``}));le" +
-  "t n=null,r=n=>{let r=Y(n),i=e.rows.get(r?.getAttribute(`data-point`)??``);oe(i?.id??null)," +
-  "t.hidden=!0,r&&i&&r.closest(`svg`)&&se(t,r,i)};document.addEventListener(`pointermove`,e=>" +
-  "{e.pointerType!==`touch`&&r(e)}),document.addEventListener(`focusin`,r),document.addEventL" +
-  "istener(`click`,t=>{let i=Y(t),a=i?.closest(`svg`)?i:null,o=e.rows.get(a?.getAttribute(`da" +
-  "ta-point`)??``),s=t.pointerType===`touch`&&n!==a;n=a,s||!o?r(t):X(o)})}function Y(e){if(!(" +
-  "e.target instanceof Element))return null;let t=e.target.closest(`svg.chart`);if(!t||!(e in" +
-  "stanceof MouseEvent))return e.target.closest(`[data-point]`);let n=null,r=18;for(let i of " +
-  "t.querySelectorAll(`g[data-point]:not(.out)`)){let t=(i.querySelector(`.mark`)??i).getBoun" +
-  "dingClientRect(),[a,o]=[(t.left+t.right)/2,(t.top+t.bottom)/2],s=Math.hypot(e.clientX-a,e." +
-  "clientY-o);s>=r||(r=s,n=i)}return n}function oe(e){for(let t of document.querySelectorAll(" +
-  "`.lit`))t.getAttribute(`data-point`)!==e&&t.classList.remove(`lit`);if(e!==null)for(let t " +
-  "of document.querySelectorAll(`[data-point=\"${e}\"]`))t.classList.add(`lit`)}function se(e,t" +
-  ",n){let[r=``,...i]=n.lines,a=n.command===null?[]:[`click to copy its command`];e.replaceCh" +
-  "ildren(H(`b`,{},r),...i.map(e=>H(`div`,{},e)),...a.map(e=>H(`div`,{class:`action`},e))),e." +
-  "hidden=!1;let o=(t.querySelector(`.mark`)??t).getBoundingClientRect(),s=document.documentE" +
-  "lement.clientWidth,c=o.right+12+e.offsetWidth>s?o.left-12-e.offsetWidth:o.right+12,l=Math." +
-  "min(o.top-8,window.innerHeight-e.offsetHeight-8);e.style.left=`${Math.max(8,Math.min(c,s-e" +
-  ".offsetWidth-8))}px`,e.style.top=`${Math.max(8,l)}px`}function X(e){if(e.command===null){Q" +
-  "(`This is the original: there is nothing to run.`,``);return}let{command:t}=e,n=()=>Q(`Cop" +
-  "ied:`,t),r=()=>Q(Z(t)?`Copied:`:`Copy this:`,t);navigator.clipboard?navigator.clipboard.wr" +
-  "iteText(t).then(n,r):r()}function Z(e){let t=H(`textarea`,{class:`offscreen`});t.value=e;l" +
-  "et n=document.activeElement;document.body.append(t),t.select();let r=document.execCommand(" +
-  "`copy`);return t.remove(),(n instanceof HTMLElement||n instanceof SVGElement)&&n.focus(),r" +
-  "}function Q(e,t){let n=document.getElementById(`note`);if(!n)return;let r=String(Number(n." +
-  "dataset.number??0)+1);n.dataset.number=r,n.replaceChildren(e,` `,H(`code`,{},t)),n.hidden=" +
-  "!1,setTimeout(()=>{n.dataset.number===r&&(n.hidden=!0)},5e3)}function ce(e){document.addEv" +
-  "entListener(`keydown`,t=>{let n=document.getElementById(`record`);t.key===`Escape`&&n&&(n." +
-  "hidden=!0);let r=document.activeElement?.closest(`svg [data-point]`),i=e.rows.get(r?.getAt" +
-  "tribute(`data-point`)??``);if(!r||!i)return;(t.key===`Enter`||t.key===` `)&&X(i);let a={Ar" +
-  "rowRight:1,ArrowDown:1,ArrowLeft:-1,ArrowUp:-1}[t.key];if((t.key===`Enter`||t.key===` `||a" +
-  "!==void 0)&&t.preventDefault(),a===void 0)return;let o=e=>e.getBoundingClientRect().left,s" +
-  "=[...r.closest(`svg`)?.querySelectorAll(`g[data-point]:not(.out)`)??[]].sort((e,t)=>o(e)-o" +
-  "(t)),c=s[s.indexOf(r)+a];c&&(r.setAttribute(`tabindex`,`-1`),c.setAttribute(`tabindex`,`0`" +
-  "),c.focus())})}function le(){let e=document.querySelector(`#figures table`),t=e?.querySele" +
-  "ctor(`tbody`);if(!e||!t)return;let n=[...t.rows],r=[...e.querySelectorAll(`thead th`)];for" +
-  "(let[e,i]of r.entries()){let a=H(`button`,{type:`button`},i.textContent??``);i.replaceChil" +
-  "dren(a),a.addEventListener(`click`,()=>{let a=ue(i.getAttribute(`aria-sort`));for(let e of" +
-  " r)e.removeAttribute(`aria-sort`);a!==null&&i.setAttribute(`aria-sort`,a),t.classList.togg" +
-  "le(`sorted`,a!==null),t.append(...a===null?n:de(n,e,a))})}}function ue(e){return e===null?" +
-  "`descending`:e===`descending`?`ascending`:null}function de(e,t,n){let r=n===`ascending`?1:" +
-  "-1,i=e=>e.cells[t]?.textContent??``,a=e=>Number.parseFloat(e.cells[t]?.dataset.value??``);" +
-  "return[...e].sort((e,n)=>{let[o,s]=[a(e),a(n)];return t===0?r*i(e).localeCompare(i(n),`en`" +
-  ",{numeric:!0}):Number.isNaN(o)||Number.isNaN(s)?Number(Number.isNaN(o))-Number(Number.isNa" +
-  "N(s)):r*(o-s)})}function fe(e){let t=document.querySelector(`#figures table`);t?.querySele" +
-  "ctor(`thead tr`)?.append(H(`td`,{}));for(let n of t?.querySelectorAll(`tbody tr`)??[]){let" +
-  " t=H(`td`,{});n.append(t);let r=e.rows.get(n.dataset.point??``);if(!r||r.command===null)co" +
-  "ntinue;let i=H(`button`,{type:`button`,class:`copy`,\"aria-label\":`copy command of ${r.name" +
-  "}`},`copy`);i.addEventListener(`click`,()=>X(r)),t.append(i)}}let pe=[`model`,`method`,`bi" +
-  "ts`];function me(e){let t={data:e,rows:new Map(e.view.rows.map(e=>[e.id,e])),filters:new M" +
-  "ap(pe.map(e=>[e,/* @__PURE__ */ new Set])),axes:new Map(Object.entries(e.charts).map(([e,{" +
-  "x:t,y:n}])=>[e,{x:t,y:n}]))};K(t),J(t),le(),fe(t),ae(t),ce(t),W(t)}let $=document.getEleme" +
-  "ntById(`data`)?.textContent;$&&me(JSON.parse($))})();";
+  ",m=d.flatMap(({x:e,whisker:t})=>t?_(t.map(t=>[e,t])):[]),h=E(f,[...p,...m].map(e=>e.map(([" +
+  "e,t])=>[c.x(e),c.y(t)])),o,{fontSize:i,side:n,reach:a}),[g,v]=[[],[]],y=[],b=0;for(let[e,t" +
+  "]of d.entries()){let n=h[e],r=f[e];if(t.label===null||!r)continue;if(!n){b++;continue}let{" +
+  "place:a,text:o,numbered:s}=n;s&&y.push({number:o,point:t});let c=a.y-i/3,d={class:`leader`" +
+  ",x1:r.x,y1:r.y,x2:a.x,y2:c};Math.hypot(a.x-r.x,c-r.y)>=18&&g.push(u(`line`,d));let p={clas" +
+  "s:I(t),x:a.x,y:a.y};v.push(u(`text`,{...p,\"text-anchor\":a.anchor,\"data-point\":t.id},[l(o)]" +
+  "))}y.sort((e,t)=>Number(e.number)-Number(t.number));let C=L(y,b,{below:s,width:r,fontSize:" +
+  "i});return{content:[...g,...v,C.content].join(``),bottom:C.bottom}}function I({faded:e}){r" +
+  "eturn e?`label off`:`label`}function L(e,n,{below:r,width:i,fontSize:a}){if(e.length+n===0" +
+  ")return{content:``,bottom:r};let o=n>0?[`and ${n} more`]:[],d=Math.max(0,...e.map(({number" +
+  ":e})=>t(e,a))),{placed:f,height:p}=c([...e.map(({point:e})=>e.label??``),...o],{width:i-4," +
+  "fontSize:a,indent:d+6});return{content:f.flatMap(({x:t,y:n,lines:i},o)=>{let{number:c,poin" +
+  "t:d}=e[o]??{},f=d===void 0?{}:{\"data-point\":d.id},p=(e,t,i,o)=>u(`text`,{class:`listed`,x:" +
+  "2+t,y:r+n+i*s(a),\"text-anchor\":o,...f},[l(e)]);return[...c===void 0?[]:[p(c,t-6,0,`end`)]," +
+  "...i.map((e,n)=>p(e,t,n))]}).join(``),bottom:r+p+4}}function R(e,t){let n=f(e,t),r=x(n),i=" +
+  "[...e.points].sort((e,t)=>Number(t.faded)-Number(e.faded)),a=p(e,t,n),o=F({...e,points:i}," +
+  "t,n,a.bottom);return{content:[a.content,...e.lines.flatMap(e=>te(e,r)),...i.map(e=>ee(e,r)" +
+  "),o.content].join(``),height:Math.ceil(o.bottom)}}function z(e){let t=[],n=1/0;for(let r o" +
+  "f[...e].sort((e,t)=>e.value-t.value||e.cost-t.cost))!t.some(e=>B(e,r))&&r.high>=n||(t.push" +
+  "(r),n=Math.min(n,r.low));return e.filter(e=>t.includes(e)).sort((e,t)=>e.cost-t.cost||e.va" +
+  "lue-t.value)}function B(e,t){return e.value===t.value&&e.cost===t.cost&&e.low===t.low&&e.h" +
+  "igh===t.high}function V(e,t,n){let{low:r,high:i}=t??{low:e,high:e};return n===`lower`?{cos" +
+  "t:e,low:r,high:i}:{cost:-e,low:-i,high:-r}}function H(e,t,n,r){let i=e.measures.find(({id:" +
+  "e})=>e===t),a=e.measures.find(({id:e})=>e===n);if(!i||!a)return null;let o=U(e,i,a,r),s=[." +
+  "..new Set(o.map(({group:e})=>e))].map(e=>G(o.filter(({group:t})=>t===e),i.growing,a.growin" +
+  "g)),c=new Set(s.flat()),l=e.near[`${t} ${n}`]??[],u=o.map(e=>({id:e.row.id,x:e.x,y:e.y,whi" +
+  "sker:e.whisker,across:e.across,colour:e.row.colour,shape:e.row.shape,label:W(e.row.name,c." +
+  "has(e),...e.beyond),faded:!c.has(e),near:!c.has(e)&&l.includes(e.row.id),title:e.row.lines" +
+  ".join(`\n`)}));return{x:i,y:a,lines:s.filter(e=>e.length>1).map(e=>({kind:`front`,colour:``" +
+  ",places:e.map(e=>[e.x,e.y])})),points:u,side:i.growing?`right`:`left`}}function U({rows:e}" +
+  ",t,n,r){return e.flatMap((e,i)=>{let[a,o]=[t.places[i]??null,n.places[i]??null];return a==" +
+  "=null||o===null||r&&!r.has(e.id)?[]:[{row:e,x:a,y:o,across:t.whiskers[i]??null,whisker:n.w" +
+  "hiskers[i]??null,beyond:[t.beyond[i]??null,n.beyond[i]??null],group:[t,n].map(({comparable" +
+  ":e})=>e[i]??``).join(` `)}]})}function W(e,t,n,r){let i=[r,n].filter(e=>e!==null).join(`, " +
+  "`);return i===``?t?e:null:`${e}: ${i}`}function G(e,t,n){let r=t?`higher`:`lower`;return z" +
+  "(e.map(e=>{let t=e.across&&{low:e.across[0],high:e.across[1]};return{...V(e.x,t,r),value:n" +
+  "?-e.y:e.y,row:e}})).map(({row:e})=>e)}function K(e,t,n=``){let r=document.createElement(e)" +
+  ";for(let[e,n]of Object.entries(t))r.setAttribute(e,n);return r.textContent=n,r}function q(" +
+  "e){return new Set(e.data.view.rows.filter(t=>[...e.filters].every(([e,n])=>n.size===0||n.h" +
+  "as(t[e]))).map(({id:e})=>e))}function J(e){let t=q(e);for(let[n,{x:r,y:i}]of e.axes){let a" +
+  "=H(e.data.view,r,i,t);for(let t of document.querySelectorAll(`[data-chart=\"${n}\"] svg`)){l" +
+  "et r=e.data.charts[n]?.layouts[t.getAttribute(`data-size`)??``],i=t.querySelector(`.plot`)" +
+  ";if(!a||!r||!i)continue;let{content:o,height:s}=R(a,r);i.innerHTML=o,t.setAttribute(`viewB" +
+  "ox`,`0 0 ${r.width} ${s}`)}}for(let e of document.querySelectorAll(`[data-point]`)){let n=" +
+  "!t.has(e.getAttribute(`data-point`)??``);e.classList.toggle(`out`,n)}let n=e.data.view.row" +
+  "s.flatMap(({id:e,colour:n})=>t.has(e)?[n]:[]);for(let e of document.querySelectorAll(`.plo" +
+  "t .curve, .plot .band`))e.classList.toggle(`out`,!n.some(t=>e.classList.contains(t)));let " +
+  "r=document.getElementById(`chosen`),i=document.getElementById(`shown`);r&&(r.hidden=[...e." +
+  "filters.values()].every(({size:e})=>e===0)),i&&(i.textContent=`${t.size} of ${e.data.view." +
+  "rows.length} points`),ae()}function ae(){for(let e of document.querySelectorAll(`svg.chart" +
+  "`)){e.setAttribute(`role`,`group`);let t=[...e.querySelectorAll(`g[data-point]:not(.out)`)" +
+  "];for(let[e,n]of t.entries()){let r=n.querySelector(`title`);r&&n.setAttribute(`aria-label" +
+  "`,(r.textContent??``).replaceAll(`\n`,`, `)),r?.remove(),n.setAttribute(`role`,`button`),n." +
+  "setAttribute(`tabindex`,e===t.length-1?`0`:`-1`)}}}function oe(e){let t=document.getElemen" +
+  "tById(`filters`);if(!t)return;for(let n of e.filters.keys()){let r=[...new Set(e.data.view" +
+  ".rows.map(e=>e[n]))];if(r.length<2)continue;let i=K(`div`,{role:`group`,\"aria-label\":`filt" +
+  "er by ${n}`,class:`chips`});i.append(K(`span`,{class:`chips-name`},n));for(let t of r)i.ap" +
+  "pend(se(e,n,t));t.append(i)}let n=K(`button`,{type:`button`,class:`clear`},`show all`);n.a" +
+  "ddEventListener(`click`,()=>{for(let t of e.filters.values())t.clear();for(let e of t.quer" +
+  "ySelectorAll(`[aria-pressed]`))e.setAttribute(`aria-pressed`,`false`);J(e)});let r=K(`div`" +
+  ",{id:`chosen`,class:`chips`,hidden:``});r.append(n,K(`span`,{id:`shown`,role:`status`,clas" +
+  "s:`note`})),t.append(r)}function se(e,t,n){let r=K(`button`,{type:`button`,\"aria-pressed\":" +
+  "`false`,\"data-filter\":t},n);return r.addEventListener(`click`,()=>{let i=e.filters.get(t)," +
+  "a=!i?.delete(n);a&&i?.add(n),r.setAttribute(`aria-pressed`,String(a)),J(e)}),r}function ce" +
+  "(e){let t=document.getElementById(`axes`),[n]=e.axes;if(!t||!n)return;let[r,i]=n;for(let n" +
+  " of[`y`,`x`]){let a=K(`select`,{id:`axis-${n}`});for(let t of e.data.view.measures){if(n==" +
+  "=`y`&&t.role!==`quality`)continue;let e=K(`option`,{value:t.id},t.name);e.selected=t.id===" +
+  "i[n],a.append(e)}a.addEventListener(`change`,()=>{e.axes.set(r,{...e.axes.get(r)??i,[n]:a." +
+  "value}),J(e)});let o=K(`label`,{},n===`y`?`up`:`across`);o.append(a),t.append(o)}}function" +
+  " le(e){let t=K(`div`,{id:`record`,role:`tooltip`,hidden:``});document.body.append(t,K(`div" +
+  "`,{id:`note`,role:`status`,hidden:``}));let n=null,r=n=>{let r=Y(n),i=e.rows.get(r?.getAtt" +
+  "ribute(`data-point`)??``);ue(i?.id??null),t.hidden=!0,r&&i&&r.closest(`svg`)&&de(t,r,i)};d" +
+  "ocument.addEventListener(`pointermove`,e=>{e.pointerType!==`touch`&&r(e)}),document.addEve" +
+  "ntListener(`focusin`,r),document.addEventListener(`click`,t=>{let i=Y(t),a=i?.closest(`svg" +
+  "`)?i:null,o=e.rows.get(a?.getAttribute(`data-point`)??``),s=t.pointerType===`touch`&&n!==a" +
+  ";n=a,s||!o?r(t):X(o)})}function Y(e){if(!(e.target instanceof Element))return null;let t=e" +
+  ".target.closest(`svg.chart`);if(!t||!(e instanceof MouseEvent))return e.target.closest(`[d" +
+  "ata-point]`);let n=null,r=18;for(let i of t.querySelectorAll(`g[data-point]:not(.out)`)){l" +
+  "et t=(i.querySelector(`.mark`)??i).getBoundingClientRect(),[a,o]=[(t.left+t.right)/2,(t.to" +
+  "p+t.bottom)/2],s=Math.hypot(e.clientX-a,e.clientY-o);s>=r||(r=s,n=i)}return n}function ue(" +
+  "e){for(let t of document.querySelectorAll(`.lit`))t.getAttribute(`data-point`)!==e&&t.clas" +
+  "sList.remove(`lit`);if(e!==null)for(let t of document.querySelectorAll(`[data-point=\"${e}\"" +
+  "]`))t.classList.add(`lit`)}function de(e,t,n){let[r=``,...i]=n.lines,a=n.command===null?[]" +
+  ":[`click to copy its command`];e.replaceChildren(K(`b`,{},r),...i.map(e=>K(`div`,{},e)),.." +
+  ".a.map(e=>K(`div`,{class:`action`},e))),e.hidden=!1;let o=(t.querySelector(`.mark`)??t).ge" +
+  "tBoundingClientRect(),s=document.documentElement.clientWidth,c=o.right+12+e.offsetWidth>s?" +
+  "o.left-12-e.offsetWidth:o.right+12,l=Math.min(o.top-8,window.innerHeight-e.offsetHeight-8)" +
+  ";e.style.left=`${Math.max(8,Math.min(c,s-e.offsetWidth-8))}px`,e.style.top=`${Math.max(8,l" +
+  ")}px`}function X(e){if(e.command===null){Z(`This is the original: there is nothing to run." +
+  "`,``);return}let{command:t}=e,n=()=>Z(`Copied:`,t),r=()=>Z(fe(t)?`Copied:`:`Copy this:`,t)" +
+  ";navigator.clipboard?navigator.clipboard.writeText(t).then(n,r):r()}function fe(e){let t=K" +
+  "(`textarea`,{class:`offscreen`});t.value=e;let n=document.activeElement;document.body.appe" +
+  "nd(t),t.select();let r=document.execCommand(`copy`);return t.remove(),(n instanceof HTMLEl" +
+  "ement||n instanceof SVGElement)&&n.focus(),r}function Z(e,t){let n=document.getElementById" +
+  "(`note`);if(!n)return;let r=String(Number(n.dataset.number??0)+1);n.dataset.number=r,n.rep" +
+  "laceChildren(e,` `,K(`code`,{},t)),n.hidden=!1,setTimeout(()=>{n.dataset.number===r&&(n.hi" +
+  "dden=!0)},5e3)}function pe(e){document.addEventListener(`keydown`,t=>{let n=document.getEl" +
+  "ementById(`record`);t.key===`Escape`&&n&&(n.hidden=!0);let r=document.activeElement?.close" +
+  "st(`svg [data-point]`),i=e.rows.get(r?.getAttribute(`data-point`)??``);if(!r||!i)return;(t" +
+  ".key===`Enter`||t.key===` `)&&X(i);let a={ArrowRight:1,ArrowDown:1,ArrowLeft:-1,ArrowUp:-1" +
+  "}[t.key];if((t.key===`Enter`||t.key===` `||a!==void 0)&&t.preventDefault(),a===void 0)retu" +
+  "rn;let o=e=>e.getBoundingClientRect().left,s=[...r.closest(`svg`)?.querySelectorAll(`g[dat" +
+  "a-point]:not(.out)`)??[]].sort((e,t)=>o(e)-o(t)),c=s[s.indexOf(r)+a];c&&(r.setAttribute(`t" +
+  "abindex`,`-1`),c.setAttribute(`tabindex`,`0`),c.focus())})}function me(){let e=document.qu" +
+  "erySelector(`#figures table`),t=e?.querySelector(`tbody`);if(!e||!t)return;let n=[...t.row" +
+  "s],r=[...e.querySelectorAll(`thead th`)];for(let[e,i]of r.entries()){let a=K(`button`,{typ" +
+  "e:`button`},i.textContent??``);i.replaceChildren(a),a.addEventListener(`click`,()=>{let a=" +
+  "Q(i.getAttribute(`aria-sort`));for(let e of r)e.removeAttribute(`aria-sort`);a!==null&&i.s" +
+  "etAttribute(`aria-sort`,a),t.classList.toggle(`sorted`,a!==null),t.append(...a===null?n:he" +
+  "(n,e,a))})}}function Q(e){return e===null?`descending`:e===`descending`?`ascending`:null}f" +
+  "unction he(e,t,n){let r=n===`ascending`?1:-1,i=e=>e.cells[t]?.textContent??``,a=e=>Number." +
+  "parseFloat(e.cells[t]?.dataset.value??``);return[...e].sort((e,n)=>{let[o,s]=[a(e),a(n)];r" +
+  "eturn t===0?r*i(e).localeCompare(i(n),`en`,{numeric:!0}):Number.isNaN(o)||Number.isNaN(s)?" +
+  "Number(Number.isNaN(o))-Number(Number.isNaN(s)):r*(o-s)})}function ge(e){let t=document.qu" +
+  "erySelector(`#figures table`);t?.querySelector(`thead tr`)?.append(K(`td`,{}));for(let n o" +
+  "f t?.querySelectorAll(`tbody tr`)??[]){let t=K(`td`,{});n.append(t);let r=e.rows.get(n.dat" +
+  "aset.point??``);if(!r||r.command===null)continue;let i=K(`button`,{type:`button`,class:`co" +
+  "py`,\"aria-label\":`copy command of ${r.name}`},`copy`);i.addEventListener(`click`,()=>X(r))" +
+  ",t.append(i)}}let _e=[`model`,`method`,`bits`];function ve(e){let t={data:e,rows:new Map(e" +
+  ".view.rows.map(e=>[e.id,e])),filters:new Map(_e.map(e=>[e,/* @__PURE__ */ new Set])),axes:" +
+  "new Map(Object.entries(e.charts).map(([e,{x:t,y:n}])=>[e,{x:t,y:n}]))};oe(t),ce(t),me(),ge" +
+  "(t),le(t),pe(t),J(t)}let $=document.getElementById(`data`)?.textContent;$&&ve(JSON.parse($" +
+  "))})();";

@@ -28,6 +28,7 @@ const measure = (
   ticks: [],
   places,
   whiskers: places.map(() => null),
+  comparable: places.map(() => null),
   beyond: places.map((place) => (place !== null && place < 0 ? "258" : null)),
 });
 
@@ -48,6 +49,48 @@ const frontOf = (x: string, y: string, shown: ReadonlySet<string> | null = null)
 
 test("a front has the points that none is better than in both ways", () => {
   expect(frontOf("size", "quality")).toEqual(["a", "b", "d"]);
+});
+
+test("rows that cannot be compared have fronts of their own", () => {
+  const [size, , quality] = view.measures;
+  if (!size || !quality) throw new Error("no measures");
+  const comparable = ["0", "1", "0", "1"];
+  const apart = { ...view, measures: [size, { ...quality, comparable }] };
+  const plot = plotView(apart, "size", "quality", null);
+  expect(plot?.points.filter(({ faded }) => faded)).toEqual([]);
+  expect(plot?.lines.map(({ places }) => places)).toEqual([
+    [
+      [0.1, 0.2],
+      [0.5, 0.4],
+    ],
+    [
+      [0.3, 0.6],
+      [0.7, 0.8],
+    ],
+  ]);
+});
+
+test("costs whose spreads overlap make no front", () => {
+  const [, speed, quality] = view.measures;
+  if (!speed || !quality) throw new Error("no measures");
+  const spread = (half: number): SweepView => ({
+    ...view,
+    measures: [
+      {
+        ...speed,
+        whiskers: speed.places.map((at) => [(at ?? 0) - half, (at ?? 0) + half] as const),
+      },
+      quality,
+    ],
+  });
+  const bestOf = (seen: SweepView): string[] =>
+    plotView(seen, "speed", "quality", null)
+      ?.points.filter(({ faded }) => !faded)
+      .map(({ id }) => id) ?? [];
+  expect(bestOf(spread(0.01))).toEqual(["a", "b", "d"]);
+  expect(bestOf(spread(0.25))).toEqual(["a", "d"]);
+  expect(bestOf(spread(0.6))).toEqual(["d"]);
+  expect(plotView(spread(0.6), "speed", "quality", null)?.lines).toEqual([]);
 });
 
 test("points that are not clearly beaten are less faint, those of the front are not faint", () => {

@@ -1,3 +1,4 @@
+import { placeCost, walkFront } from "../../../evaluation/analysis/walk-front.ts";
 import type {
   Plot,
   PlotAxis,
@@ -35,6 +36,8 @@ export interface ViewMeasure extends PlotAxis {
   /** The values in words of those outside the axis. */
   readonly beyond: readonly (string | null)[];
   readonly whiskers: readonly (readonly [number, number] | null)[];
+  /** Only rows with the same key can be held against each other. */
+  readonly comparable: readonly (string | null)[];
 }
 
 /** Rows and measures of a page, from which each of its charts is made. */
@@ -72,13 +75,15 @@ export function plotView(
   const x = view.measures.find(({ id }) => id === across);
   const y = view.measures.find(({ id }) => id === up);
   if (!x || !y) return null;
-  const placed = view.rows.flatMap((row, index) => {
-    const [px, py] = [x.places[index] ?? null, y.places[index] ?? null];
-    if (px === null || py === null || (shown && !shown.has(row.id))) return [];
-    const beyond = [x.beyond[index] ?? null, y.beyond[index] ?? null] as const;
-    return [{ row, x: px, y: py, whisker: y.whiskers[index] ?? null, beyond }];
-  });
-  const front = viewFront(placed, x.growing, y.growing);
+  const placed = placeRows(view, x, y, shown);
+  const fronts = [...new Set(placed.map(({ group }) => group))].map((key) =>
+    viewFront(
+      placed.filter(({ group }) => group === key),
+      x.growing,
+      y.growing,
+    ),
+  );
+  const best = new Set(fronts.flat());
   const near = view.near[`${across} ${up}`] ?? [];
   const points = placed.map(
     (point): PlotPoint => ({
@@ -86,21 +91,58 @@ export function plotView(
       x: point.x,
       y: point.y,
       whisker: point.whisker,
+      across: point.across,
       colour: point.row.colour,
       shape: point.row.shape,
-      label: labelOf(point.row.name, front.includes(point), ...point.beyond),
-      faded: !front.includes(point),
-      near: !front.includes(point) && near.includes(point.row.id),
+      label: labelOf(point.row.name, best.has(point), ...point.beyond),
+      faded: !best.has(point),
+      near: !best.has(point) && near.includes(point.row.id),
       title: point.row.lines.join("\n"),
     }),
   );
-  const line: PlotLine = {
-    kind: "front",
-    colour: "",
-    places: front.map((point) => [point.x, point.y]),
-  };
-  const side = x.growing ? "right" : "left";
-  return { x, y, lines: line.places.length > 1 ? [line] : [], points, side };
+  const lines = fronts
+    .filter((front) => front.length > 1)
+    .map((front): PlotLine => {
+      const places = front.map((point) => [point.x, point.y] as const);
+      return { kind: "front", colour: "", places };
+    });
+  return { x, y, lines, points, side: x.growing ? "right" : "left" };
+}
+
+/** A row in its place. */
+interface PlacedRow {
+  readonly row: ViewRow;
+  readonly x: number;
+  readonly y: number;
+  readonly across: readonly [number, number] | null;
+  readonly whisker: readonly [number, number] | null;
+  /** Its figures in words where it lies off the chart. */
+  readonly beyond: readonly [x: string | null, y: string | null];
+  /** Rows of one group can be compared. */
+  readonly group: string;
+}
+
+function placeRows(
+  { rows }: SweepView,
+  x: ViewMeasure,
+  y: ViewMeasure,
+  shown: ReadonlySet<string> | null,
+): PlacedRow[] {
+  return rows.flatMap((row, index): PlacedRow[] => {
+    const [px, py] = [x.places[index] ?? null, y.places[index] ?? null];
+    if (px === null || py === null || (shown && !shown.has(row.id))) return [];
+    return [
+      {
+        row,
+        x: px,
+        y: py,
+        across: x.whiskers[index] ?? null,
+        whisker: y.whiskers[index] ?? null,
+        beyond: [x.beyond[index] ?? null, y.beyond[index] ?? null],
+        group: [x, y].map(({ comparable }) => comparable[index] ?? "").join(" "),
+      },
+    ];
+  });
 }
 
 /** What stands beside a point: its name if asked for, and off the chart what its figures are. */
@@ -115,20 +157,12 @@ export function labelOf(
   return `${name}: ${figures}`;
 }
 
-/** The points that no other is at least as good as in both ways, from the best along x on. */
-function viewFront<T extends { readonly x: number; readonly y: number }>(
-  points: readonly T[],
-  growingX: boolean,
-  growingY: boolean,
-): T[] {
-  const [signX, signY] = [growingX ? -1 : 1, growingY ? 1 : -1];
-  const sorted = [...points].sort((a, b) => signX * (a.x - b.x) || signY * (b.y - a.y));
-  const front: T[] = [];
-  let best = -Infinity;
-  for (const point of sorted) {
-    if (signY * point.y <= best) continue;
-    best = signY * point.y;
-    front.push(point);
-  }
-  return front;
+/** The front of rows that can be compared, from the best along x on. */
+function viewFront(rows: readonly PlacedRow[], growingX: boolean, growingY: boolean): PlacedRow[] {
+  const cheaper = growingX ? "higher" : "lower";
+  const places = rows.map((row) => {
+    const ends = row.across && { low: row.across[0], high: row.across[1] };
+    return { ...placeCost(row.x, ends, cheaper), value: growingY ? -row.y : row.y, row };
+  });
+  return walkFront(places).map(({ row }) => row);
 }
