@@ -1,5 +1,6 @@
 import { readText } from "../platform/node.ts";
-import { UsageError } from "../util/errors.ts";
+import { FormatError, UsageError } from "../util/errors.ts";
+import { parseJson } from "../util/json.ts";
 
 /**
  * Reads a JSON file that a person wrote, or JSON that stands in place of its path.
@@ -11,10 +12,10 @@ export async function readConfigFile(path: string): Promise<Record<string, unkno
   const name = isInline ? "the configuration" : path;
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text, name);
   } catch (cause) {
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    throw new UsageError(`${name} is not JSON: ${detail}`, {
+    if (!(cause instanceof FormatError)) throw cause;
+    throw new UsageError(cause.message, {
       hint: isInline ? "quote it for the shell: '{ ... }'" : "name a file of JSON",
       cause,
     });

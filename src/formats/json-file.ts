@@ -1,5 +1,6 @@
 import { baseName, readText } from "../platform/node.ts";
 import { FormatError } from "../util/errors.ts";
+import { parseJson } from "../util/json.ts";
 
 /** A JSON object whose members are not known. */
 export type JsonRecord = Readonly<Record<string, unknown>>;
@@ -8,21 +9,10 @@ const largestJson = 100_000_000;
 
 /** Reads a JSON object of at most 100 MB. @throws FormatError when the file is missing or other */
 export async function readJsonObject(path: string): Promise<JsonRecord> {
-  const text = await readText(path, largestJson);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    throw new FormatError(`${baseName(path)} is not JSON: ${detail}`, {
-      hint: `download ${path} again`,
-      cause,
-    });
-  }
+  const hint = `download ${path} again`;
+  const value = parseJson(await readText(path, largestJson), baseName(path), hint);
   if (!isJsonRecord(value)) {
-    throw new FormatError(`${baseName(path)}: expected a JSON object`, {
-      hint: `download ${path} again`,
-    });
+    throw new FormatError(`${baseName(path)}: expected a JSON object`, { hint });
   }
   return value;
 }

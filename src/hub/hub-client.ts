@@ -1,9 +1,12 @@
 import { type HttpAnswer, sendRequest, sleep } from "../platform/node.ts";
 import { FormatError, NetworkError } from "../util/errors.ts";
+import { parseJson } from "../util/json.ts";
 import { refusal } from "./hub-errors.ts";
 import { expectHubFile, type HubFile } from "./hub-file.ts";
 import type { HubSettings } from "./hub-settings.ts";
 import { isCommit, type HubSource } from "./model-source.ts";
+
+const answerHint = "check HF_ENDPOINT, and whether a proxy or a login page is in between";
 
 /**
  * What is asked of the Hub: which commit a revision is and which files it has, through
@@ -35,7 +38,7 @@ export class HubClient {
       fetch: this.fetchWith(patient ? this.settings.retryDelaysMs : []),
     });
     if (typeof sha === "string" && isCommit(sha)) return sha;
-    throw this.malformed("names no commit");
+    throw new FormatError(`${this.answerName()} names no commit`, { hint: answerHint });
   }
 
   /** Lists all files of a commit. @throws NetworkError FormatError */
@@ -105,19 +108,12 @@ export class HubClient {
     const decoder = new TextDecoder();
     let text = "";
     for await (const piece of answer.body()) text += decoder.decode(piece, { stream: true });
-    try {
-      JSON.parse(text);
-    } catch (cause) {
-      throw this.malformed("is not JSON", cause);
-    }
+    parseJson(text, this.answerName(), answerHint);
     const link = answer.header("link");
     return new Response(text, { headers: link === null ? {} : { link } });
   }
 
-  private malformed(what: string, cause?: unknown): FormatError {
-    return new FormatError(`the answer of ${new URL(this.settings.endpoint).host} ${what}`, {
-      hint: "check HF_ENDPOINT, and whether a proxy or a login page is in between",
-      cause,
-    });
+  private answerName(): string {
+    return `the answer of ${new URL(this.settings.endpoint).host}`;
   }
 }

@@ -1,5 +1,6 @@
 import { joinPath, readText, status } from "../platform/node.ts";
 import { FormatError } from "../util/errors.ts";
+import { parseJson } from "../util/json.ts";
 import { createTokenizer } from "./hub-tokenizer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { type ModelTokenIds, parseModelTokenIds } from "./tokenizer-definition.ts";
@@ -10,12 +11,7 @@ async function readTextIfThere(path: string): Promise<string | null> {
 
 async function readJsonIfThere(path: string): Promise<unknown> {
   const text = await readTextIfThere(path);
-  if (text === null) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new FormatError(`${path} is not JSON: ${(cause as Error).message}`, { cause });
-  }
+  return text === null ? undefined : parseJson(text, path);
 }
 
 /**

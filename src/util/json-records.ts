@@ -1,4 +1,4 @@
-import { FormatError } from "./errors.ts";
+import { parseJson } from "./json.ts";
 
 /** A record of a JSON file: one of its lines, or an item of the array that it is. */
 export interface JsonRecord {
@@ -31,7 +31,7 @@ function parseWhole(text: string): unknown {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text, "the text");
   } catch {
     return undefined;
   }
@@ -41,12 +41,6 @@ function* parseLines(text: string, path: string, hint: string): Generator<JsonRe
   for (const [index, line] of text.split("\n").entries()) {
     if (line.trim() === "") continue;
     const where = `${path}, line ${index + 1}`;
-    let value: unknown;
-    try {
-      value = JSON.parse(line);
-    } catch (cause) {
-      throw new FormatError(`${where}: not JSON`, { hint, cause });
-    }
-    yield { value, where };
+    yield { value: parseJson(line, where, hint), where };
   }
 }

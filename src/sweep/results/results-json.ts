@@ -1,5 +1,6 @@
 import type { PointRecord, SweepResults, TextFigures } from "./sweep-results.ts";
 import { FormatError, UnsupportedError } from "../../util/errors.ts";
+import { parseJson } from "../../util/json.ts";
 
 /** Version of the file that this program writes and reads. */
 const format = 1;
@@ -41,13 +42,7 @@ export function formatResultsJson(results: SweepResults): string {
  * @throws UnsupportedError when another version wrote it
  */
 export function parseResultsJson(text: string, name: string): SweepResults {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new FormatError(`${name} is not JSON: ${(cause as Error).message}`, { cause });
-  }
-  const results = value as Partial<SweepResults> | null;
+  const results = parseJson(text, name) as Partial<SweepResults> | null;
   if (typeof results !== "object" || results === null || !Array.isArray(results.points)) {
     throw new FormatError(`${name} holds no results: expected an object with "points"`, {
       hint: "give the results.json of a report, or the folder of a sweep",
