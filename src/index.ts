@@ -35,6 +35,8 @@ import { pretrain } from "./train/pretrain.ts";
 import type { TrainRecord } from "./train/pretrain-record.ts";
 import { drawLossChart } from "./report/loss-chart.ts";
 import { readResults } from "./sweep/results/read-results.ts";
+import type { QueryResult } from "./sweep/results/answer-query.ts";
+import { askResults } from "./sweep/results/open-results.ts";
 import { type Report, type ReportOptions, writeReport } from "./report/sweep/write-report.ts";
 import { type Inspection, inspectCheckpoint } from "./runtime/inspect.ts";
 import type { LanguageModel } from "./runtime/language-model.ts";
@@ -49,8 +51,12 @@ registerBackend("native", (options) => createNativeBackend(options));
 registerBackend("reference", () => createReferenceBackend());
 
 /** Beside this file and of its kind: TypeScript in a checkout, JavaScript in the package. */
-const helper = new URL(`checkpoint-helper${/\.\w+$/.exec(import.meta.url)?.[0]}`, import.meta.url)
-  .href;
+const helper = besideThis("checkpoint-helper");
+const queryHelper = besideThis("query-helper");
+
+function besideThis(name: string): string {
+  return new URL(name + (/\.\w+$/.exec(import.meta.url)?.[0] ?? ""), import.meta.url).href;
+}
 
 /** Who hears of a model's download, and how it is cancelled. */
 export interface SourceOptions {
@@ -284,6 +290,19 @@ export async function compare(
 }
 
 /**
+ * Asks the database of a sweep in SQL; nothing can be changed that way. The view `results` has a
+ * row for each point of the recipe.
+ *
+ * @example
+ * const { rows } = await queryResults("./sweep", "SELECT label, perplexity FROM results");
+ *
+ * @throws UsageError when the query is wrong, would change something, or takes more than 10 s
+ */
+export function queryResults(folder: string, sql: string): Promise<QueryResult> {
+  return askResults(folder, sql, queryHelper);
+}
+
+/**
  * Writes what a sweep found as one page of HTML that needs nothing else, with its charts as SVG,
  * and CSV, Markdown and JSON.
  * @param source the folder of a sweep, the `results.json` of an earlier report, or results
@@ -385,7 +404,8 @@ export { type PresetId, presets } from "./recipe/presets/index.ts";
 export type { KvCacheDType } from "./nn/kv-cache.ts";
 export type { PipelineEvent } from "./run/events.ts";
 export { type TrainConfigInput, trainConfigSchema } from "./train/pretrain-config.ts";
-export { openResults, type QueryResult, queryResults } from "./sweep/results/open-results.ts";
+export type { QueryResult } from "./sweep/results/answer-query.ts";
+export { openResults } from "./sweep/results/open-results.ts";
 export type { PlannedPoint, SweepEvent, SweepPlan } from "./sweep/sweep-events.ts";
 export { sweepJsonSchema } from "./sweep/recipe/sweep-json-schema.ts";
 export { type SweepRecipeInput, sweepRecipeSchema } from "./sweep/recipe/sweep-recipe.ts";

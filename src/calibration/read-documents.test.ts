@@ -107,7 +107,7 @@ describe("what is no text is refused with file, line and field", () => {
       /messages\[1\]\.function_call": .*, got an object$/,
     ],
     [JSON.stringify({ messages: [user], tools: [call] }), /line 2, "tools": expected no calls/],
-    ["{", /line 2: not JSON$/],
+    ["{", /line 2 is not JSON: /],
   ])("%s", async (line, expected) => {
     for (const name of ["bad.jsonl", "bad.json", "bad.txt"]) {
       const refused = read(name, `{"text": "good"}\n${line}\n`);
@@ -124,7 +124,7 @@ describe("what is no text is refused with file, line and field", () => {
 
   test("a .json file that is not JSON is refused", async () => {
     await expect(read("no.json", "Once upon a time\n")).rejects.toThrow(
-      /no\.json, line 1: not JSON/,
+      /no\.json, line 1 is not JSON/,
     );
   });
 });

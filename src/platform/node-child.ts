@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import * as module from "node:module";
 import { fileURLToPath } from "node:url";
 import { CancelledError, FewbitError } from "../util/errors.ts";
+import { residentBytesOf } from "./node-machine.ts";
 
 /** What a helper process says of itself; anything else is news for the process that started it. */
 type Report<News, Result> =
@@ -19,26 +20,32 @@ type Order<Task> = { readonly type: "task"; readonly task: Task } | { readonly t
 /** How a task is done in another process. */
 export interface HelperOptions<News> {
   readonly signal?: AbortSignal | undefined;
+  /** What it may take; a process that takes more is ended. Default without bounds. */
+  readonly limits?: { readonly milliseconds: number; readonly memoryBytes: number };
   readonly onNews: (news: News) => void;
 }
 
 /**
  * Has a task done by another process, which runs the module at `url`: the memory of the task is its
- * own, and so is its death. The module calls `serveParent`. Tasks, news and results are plain JSON.
+ * own, and so is its death. The module calls `serveParent`. Tasks, news and results are plain data.
  * @throws CancelledError when `signal` is aborted
+ * @throws FewbitError of code `LIMIT` when it took more than the limits
  * @throws FewbitError of the code that the task failed with; `CRASHED` when the process ended
  */
 export async function runInHelper<Task, News, Result>(
   url: string,
   task: Task,
-  { signal, onNews }: HelperOptions<News>,
+  { signal, limits, onNews }: HelperOptions<News>,
 ): Promise<Result> {
   // Flags of this process, such as a debugger's port, are not for the other.
   const child = fork(fileURLToPath(url), [], {
     execArgv: [],
     env: { ...process.env, ...compileCache() },
     stdio: ["ignore", 2, 2, "ipc"],
+    // Keeps infinite numbers, for which JSON has no word.
+    serialization: "advanced",
   });
+  let stopWatching = (): void => {};
   const cancel = (): void => order<Task>(child, { type: "cancel" });
   // A process that ends at once leaves none behind that still works.
   const kill = (): void => void child.kill("SIGKILL");
@@ -53,14 +60,41 @@ export async function runInHelper<Task, News, Result>(
         else if (report.type === "result") resolve(report.result);
         else reject(errorOf(report));
       });
+      if (limits) stopWatching = watch(child, limits, reject);
       order<Task>(child, { type: "task", task });
       if (signal?.aborted) cancel();
     });
   } finally {
+    stopWatching();
     signal?.removeEventListener("abort", cancel);
     process.off("exit", kill);
     if (child.connected) child.disconnect();
   }
+}
+
+/** How often a process with limits is looked at. */
+const watchMs = 50;
+
+/** Ends a process that takes more than its limits. Returns what stops the watching. */
+function watch(
+  child: ChildProcess,
+  limits: NonNullable<HelperOptions<never>["limits"]>,
+  fail: (error: FewbitError) => void,
+): () => void {
+  const end = (what: string): void => {
+    fail(new FewbitError("LIMIT", what));
+    child.kill("SIGKILL");
+  };
+  const { milliseconds, memoryBytes } = limits;
+  const timer = setTimeout(() => end(`takes longer than ${milliseconds / 1000} s`), milliseconds);
+  const looker = setInterval(() => {
+    const held = child.pid === undefined ? 0 : residentBytesOf(child.pid);
+    if (held > memoryBytes) end(`needs more than ${Math.round(memoryBytes / 1e6)} MB of memory`);
+  }, watchMs);
+  return () => {
+    clearTimeout(timer);
+    clearInterval(looker);
+  };
 }
 
 /** Shares compiled modules with the other process, if there are any; Node 22.8 brought them. */

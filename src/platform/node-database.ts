@@ -19,6 +19,9 @@ export interface DatabaseOptions {
 /** How long a statement waits for another process that is writing. */
 const busyMs = 30_000;
 
+/** Bytes of a text or a row at most; a record of a large model has some hundred thousand. */
+const longestCell = 100_000_000;
+
 /** A statement of a Node that may be older than the types. */
 type Statement = Omit<sqlite.StatementSync, "columns"> & Partial<sqlite.StatementSync>;
 
@@ -26,12 +29,18 @@ type Statement = Omit<sqlite.StatementSync, "columns"> & Partial<sqlite.Statemen
 export class Database {
   readonly path: string;
   private readonly handle: sqlite.DatabaseSync;
+  private readonly constants: typeof sqlite.constants;
   private readonly readOnly: boolean;
   private isOpen = true;
 
-  constructor(path: string, handle: sqlite.DatabaseSync, readOnly: boolean) {
+  constructor(
+    path: string,
+    handle: sqlite.DatabaseSync,
+    { constants, readOnly }: { constants: typeof sqlite.constants; readOnly: boolean },
+  ) {
     this.path = path;
     this.handle = handle;
+    this.constants = constants;
     this.readOnly = readOnly;
   }
 
@@ -51,6 +60,16 @@ export class Database {
     return found.map((row) => Object.fromEntries(Object.entries(row).map(readCell)));
   }
 
+  /** Returns the rows of a query one by one, as they are asked for. */
+  *eachRow(sql: string): Generator<DatabaseRow> {
+    const rows = this.translate(() => this.handle.prepare(sql).iterate());
+    for (;;) {
+      const { done, value } = this.translate(() => rows.next());
+      if (done === true) return;
+      yield Object.fromEntries(Object.entries(value).map(readCell));
+    }
+  }
+
   /** Returns the first row of a query; null without any. */
   row(sql: string, ...values: readonly DatabaseValue[]): DatabaseRow | null {
     return this.rows(sql, ...values)[0] ?? null;
@@ -62,6 +81,21 @@ export class Database {
       const statement = this.handle.prepare(sql) as Statement;
       return statement.columns?.().map(({ name }) => name) ?? Object.keys(statement.get() ?? {});
     });
+  }
+
+  /**
+   * Lets nothing through from here on but questions: nothing is changed, no other file is opened or
+   * written.
+   */
+  askOnly(): void {
+    this.execute("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY");
+    const { constants, handle } = this;
+    const { SQLITE_OK, SQLITE_DENY, SQLITE_SELECT, SQLITE_READ } = constants;
+    const { SQLITE_FUNCTION, SQLITE_RECURSIVE } = constants;
+    const asking = new Set([SQLITE_SELECT, SQLITE_READ, SQLITE_FUNCTION, SQLITE_RECURSIVE]);
+    // Node 24 brought it; on Node 22 a question is recognised by its first word alone.
+    const { setAuthorizer } = handle as { setAuthorizer?: sqlite.DatabaseSync["setAuthorizer"] };
+    setAuthorizer?.call(handle, (action) => (asking.has(action) ? SQLITE_OK : SQLITE_DENY));
   }
 
   /** Runs `body` in one transaction, which nothing of it outlives when it throws. */
@@ -114,12 +148,12 @@ function readCell([name, value]: [string, unknown]): [string, DatabaseValue] {
  * @throws FewbitError (code `FILE`) when it cannot be read or written
  */
 export async function openDatabase(path: string, options: DatabaseOptions = {}): Promise<Database> {
-  const { DatabaseSync } = await loadSqlite();
+  const { DatabaseSync, constants } = await loadSqlite();
   const { readOnly = false } = options;
   await expectFiles(path);
   try {
-    const handle = new DatabaseSync(path, { readOnly });
-    const database = new Database(path, handle, readOnly);
+    const handle = new DatabaseSync(path, { readOnly, limits: { length: longestCell } });
+    const database = new Database(path, handle, { constants, readOnly });
     database.execute(`PRAGMA busy_timeout = ${busyMs}`);
     return database;
   } catch (error) {

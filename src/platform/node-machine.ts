@@ -53,11 +53,16 @@ export function memoryPeak(): MemoryPeak {
   return { peakMemoryBytes: memoryUsage().peakResidentBytes };
 }
 
-/** Reads the sizes in /proc/self/status, in bytes; empty on systems without it. */
-function processStatus(): Map<string, number> {
+/** Returns the resident size of another process; 0 where the system does not say. */
+export function residentBytesOf(id: number): number {
+  return processStatus(String(id)).get("VmRSS") ?? 0;
+}
+
+/** Reads the sizes in /proc/ID/status, in bytes; empty on systems without it. */
+function processStatus(id = "self"): Map<string, number> {
   const sizes = new Map<string, number>();
   try {
-    for (const line of readFileSync("/proc/self/status", "utf8").split("\n")) {
+    for (const line of readFileSync(`/proc/${id}/status`, "utf8").split("\n")) {
       const match = /^(\w+):\s+(\d+) kB$/.exec(line);
       if (match?.[1] && match[2]) sizes.set(match[1], Number(match[2]) * 1024);
     }

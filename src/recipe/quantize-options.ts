@@ -3,6 +3,8 @@ import type { FinisherId, MethodId, methods, QuantizerId, TransformId } from "..
 import type { Preset } from "./presets/define-preset.ts";
 import { type PresetId, presets } from "./presets/index.ts";
 import { UsageError } from "../util/errors.ts";
+import { suggestName } from "../util/nearest.ts";
+import { shortValue } from "../util/parse-value.ts";
 import { type RecipeInput, recipeSchema } from "./recipe.ts";
 import type { ResumeChoice } from "./resume-choice.ts";
 
@@ -67,9 +69,13 @@ export type QuantizeOptions = SameFields &
     readonly sharedFolder?: string;
   };
 
-/** Writes options as a recipe. */
+/**
+ * Writes options as a recipe. What is not as the types have it stays as it is: the recipe's schema
+ * says what is wrong with it.
+ * @throws UsageError without a method or a preset that there is
+ */
 export function toRecipe(model: string, options: QuantizeOptions): RecipeInput {
-  const preset: Preset | null = options.preset ? presets[options.preset] : null;
+  const preset = presetOf(options.preset);
   const method = options.method ?? preset?.method;
   if (!method) throw new UsageError("expected a method or a preset, got neither");
   const { transforms = preset?.transforms ?? [], finishers = preset?.finishers ?? [] } = options;
@@ -77,23 +83,40 @@ export function toRecipe(model: string, options: QuantizeOptions): RecipeInput {
     ...recipeFieldsOf(options),
     model,
     method,
-    options: { ...options.options },
-    transforms: transforms.map((choice) =>
-      typeof choice === "string"
-        ? { method: choice }
-        : { ...choice, options: { ...choice.options } },
-    ),
-    finishers: finishers.map((choice) =>
-      typeof choice === "string" ? { method: choice } : toFinisher(choice),
-    ),
+    options: options.options ?? {},
+    transforms: eachStep(transforms, (choice) => ({ ...choice, options: choice.options ?? {} })),
+    finishers: eachStep(finishers, toFinisher),
     calibration: calibrationOf(options),
   };
+}
+
+function presetOf(id: PresetId | undefined): Preset | null {
+  if (id === undefined) return null;
+  if (Object.hasOwn(presets, id)) return presets[id];
+  const known = Object.keys(presets);
+  throw new UsageError(`there is no preset ${shortValue(id)}`, {
+    hint: suggestName(String(id), known, `the presets are ${known.join(", ")}`),
+    field: "preset",
+    value: id,
+  });
+}
+
+/** Writes each step of a list; one that is a name alone has no options. */
+function eachStep<Step extends object>(
+  steps: readonly (string | Step)[],
+  write: (step: Step) => { readonly method: string },
+): never[] {
+  if (!Array.isArray(steps)) return steps as unknown as never[];
+  return steps.map((step: unknown) => {
+    if (typeof step === "string") return { method: step };
+    return typeof step === "object" && step !== null ? write(step as Step) : step;
+  }) as never[];
 }
 
 /** What stands in a recipe as it was given. */
 function recipeFieldsOf(options: QuantizeOptions): SameFields {
   const given = Object.entries(options).filter(
-    ([name, value]) => name in recipeSchema.shape && value !== undefined,
+    ([name, value]) => Object.hasOwn(recipeSchema.shape, name) && value !== undefined,
   );
   return Object.fromEntries(given) as unknown as SameFields;
 }
@@ -104,7 +127,7 @@ function toFinisher({
   data,
 }: Exclude<FinisherChoice, string>): NonNullable<RecipeInput["finishers"]>[number] {
   const calibration = data === undefined ? {} : { data: textOf(data) };
-  return { method, options: { ...options }, ...calibration };
+  return { method, options: options ?? {}, ...calibration };
 }
 
 function calibrationOf({ calibration, samples, window }: QuantizeOptions): CalibrationInput | null {
@@ -113,7 +136,8 @@ function calibrationOf({ calibration, samples, window }: QuantizeOptions): Calib
     ...(samples !== undefined && { samples }),
     ...(window !== undefined && { window }),
   };
-  return { ...textOf(calibration), ...sizes };
+  const text = textOf(calibration);
+  return typeof text === "object" && text !== null ? { ...text, ...sizes } : text;
 }
 
 function textOf(text: string | readonly string[] | CalibrationInput): CalibrationInput {

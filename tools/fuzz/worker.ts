@@ -22,6 +22,7 @@ export interface Found extends JudgedCase {
 /** What the worker tells: each fault at once, and that an order is done. */
 export type Told = { readonly type: "found"; readonly found: Found } | { readonly type: "done" };
 
+Error.stackTraceLimit = 60;
 const folder = process.env.FUZZ_FOLDER ?? "";
 const status = openSync(join(folder, "progress"), "w");
 const opened = new Map<string, RunCase>();
@@ -35,6 +36,7 @@ async function openKind(id: string): Promise<RunCase> {
   const place = join(folder, id);
   rmSync(place, { recursive: true, force: true });
   mkdirSync(place);
+  process.chdir(place);
   const run = await kind.open(place);
   opened.set(id, run);
   return run;
@@ -43,6 +45,8 @@ async function openKind(id: string): Promise<RunCase> {
 /** Carries out an order; progress stands in a file, which a process that dies leaves behind. */
 async function carryOut({ kind, seed: first, milliseconds, cases }: Order): Promise<void> {
   const run = await openKind(kind);
+  // What is written by a name alone is written there.
+  process.chdir(join(folder, kind));
   const counts: Counts = noCounts();
   const end = performance.now() + milliseconds;
   for (let seed = first; seed < first + cases && performance.now() < end; seed++) {

@@ -30,7 +30,7 @@ describe("openTask", () => {
   });
 
   it.each([
-    ["{", /line 2: not JSON/],
+    ["{", /line 2 is not JSON/],
     ["[1]", /line 2: expected "query", a text; got nothing/],
     ['{"query": 3}', /line 2: expected "query", a text; got 3/],
     ['{"query": "a", "choices": ["b"], "gold": 0}', /line 2: expected "choices", at least two/],

@@ -1,4 +1,4 @@
-import type { QueryResult } from "../../sweep/results/open-results.ts";
+import type { QueryResult } from "../../sweep/results/answer-query.ts";
 import { formatNumber, printable } from "../format.ts";
 import type { Layout } from "../style.ts";
 import { formatTable } from "../table.ts";

@@ -128,7 +128,7 @@ describe("results that are not whole are refused with what is wrong", () => {
       changed(({ points }) => {
         points[0] = { ...(points[0] as object), result: {} };
       }),
-      /^point 1 of .*result\.texts/,
+      /^point 1 of .*result\.parameters/,
     ],
   ])("%s", (_, content, message) => {
     expect(() => parseResultsJson(content, "results.json")).toThrow(message);

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import {
   type Database,
   type DatabaseRow,
@@ -7,6 +8,9 @@ import {
   processMark,
   randomSuffix,
 } from "../../platform/node.ts";
+import { FormatError } from "../../util/errors.ts";
+import { parseJson } from "../../util/json.ts";
+import { parseValue } from "../../util/parse-value.ts";
 import type { PointWork } from "../recipe/expanded-point.ts";
 import type { Claim, Failure, Finished, PointCounts, PointQueue, Worker } from "./point-queue.ts";
 import { pointOf, writeDocument } from "../results/read-records.ts";
@@ -158,8 +162,21 @@ export class DatabaseQueue implements PointQueue {
   }
 }
 
+/** What a worker cannot do without, of what enrolling wrote. */
+const pointWork = z.looseObject({
+  model: z.string(),
+  recipe: z.looseObject({}).nullable(),
+  evaluation: z.looseObject({}),
+});
+
+/** @throws FormatError where somebody else wrote the row */
 function workOf(row: DatabaseRow): PointWork {
-  return JSON.parse(String(row["work"])) as PointWork;
+  const where = `the work of the point ${String(row["label"])}`;
+  const hint = "start the sweep again: it writes what is to be done anew";
+  const value = parseJson(String(row["work"]), where, hint);
+  return parseValue(pointWork, value, ({ text }) => {
+    return new FormatError(`${where}: ${text}`, { hint });
+  }) as unknown as PointWork;
 }
 
 function now(): string {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { UsageError } from "../../util/errors.ts";
 import { parseSweepRecipe } from "./parse-sweep-recipe.ts";
 import { parseSource, placingFaults, sourceOfValue } from "./recipe-source.ts";
 
@@ -29,6 +30,12 @@ async function complaint(before: string, after: string): Promise<string> {
     return hint === undefined ? message : `${message} | ${hint}`;
   }
 }
+
+/** Ten lists, each of eight times the one before. */
+const doubled = Array.from({ length: 10 }, (_, i) => {
+  const inner = i === 0 ? "1" : `*a${i - 1}`;
+  return `a${i}: &a${i} [${new Array(8).fill(inner).join(", ")}]`;
+}).join("\n");
 
 describe("parseSweepRecipe", () => {
   it("reads YAML, and the same recipe as JSON or as a value", () => {
@@ -84,5 +91,21 @@ describe("parseSweepRecipe", () => {
       bomb.push(`${two}: &${two} [${Array.from({ length: 9 }, () => `*${one}`).join(", ")}]`);
     }
     expect(() => parseSource("bomb.yaml", bomb.join("\n"))).toThrow(/alias/i);
+  });
+
+  it.each([
+    [
+      "a text that stands in many places",
+      `a: &a ${"x".repeat(60_000)}\nb: [${"*a, ".repeat(90)}1]`,
+    ],
+    ["lists that double", doubled],
+    ["a list in itself", "&a [*a]"],
+    ["an object in itself", "a: &a\n  b: { c: *a }"],
+    ["what is too deep", "[".repeat(50_000)],
+    ["what is too deep, and ends", "[".repeat(300) + "]".repeat(300)],
+  ])("says in a sentence that it does not read %s", async (_, text) => {
+    const read = parse("x.yaml", text);
+    await expect(read).rejects.toBeInstanceOf(UsageError);
+    await expect(read).rejects.toThrow(/^x\.yaml/);
   });
 });

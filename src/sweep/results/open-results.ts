@@ -1,6 +1,8 @@
-import { absolutePath, type Database, type DatabaseRow, joinPath } from "../../platform/node.ts";
+import { absolutePath, type Database, joinPath, runInHelper } from "../../platform/node.ts";
 import { FewbitError, UsageError } from "../../util/errors.ts";
 import { suggestName } from "../../util/nearest.ts";
+import type { QueryOrder, QueryResult } from "./answer-query.ts";
+import { expectQuestion } from "./expect-question.ts";
 import { readRecords } from "./read-records.ts";
 import { databaseName, readResultsDatabase } from "./results-database.ts";
 import type { SweepResults } from "./sweep-results.ts";
@@ -15,21 +17,29 @@ export async function openResults(folder: string): Promise<SweepResults> {
   }
 }
 
-/** What a query gave. */
-export interface QueryResult {
-  readonly columns: readonly string[];
-  readonly rows: readonly DatabaseRow[];
-}
+/** What a query may take. */
+const limits = { milliseconds: 10_000, memoryBytes: 500e6 };
 
 /**
- * Asks the database of a sweep in SQL; nothing can be changed that way. The view `results` has a
- * row for each point of the recipe.
- * @throws UsageError when the query is wrong, or would change something
+ * Asks the database of a sweep in SQL; nothing can be changed that way, and no other file is
+ * reached. Another process does it, so that a query without end is ended.
+ * @param helper address of the module of that process
+ * @throws UsageError when the query is wrong, would change something or takes too much
  */
-export async function queryResults(folder: string, sql: string): Promise<QueryResult> {
-  const database = await readResultsDatabase(joinPath(absolutePath(folder), databaseName));
+export async function askResults(
+  folder: string,
+  sql: string,
+  helper: string,
+): Promise<QueryResult> {
+  expectQuestion(sql);
+  const path = joinPath(absolutePath(folder), databaseName);
+  const database = await readResultsDatabase(path);
   try {
-    return { columns: database.columns(sql), rows: database.rows(sql) };
+    return await runInHelper<QueryOrder, never, QueryResult>(
+      helper,
+      { path, sql },
+      { limits, onNews: () => {} },
+    );
   } catch (error) {
     throw queryError(database, error);
   } finally {
@@ -39,8 +49,15 @@ export async function queryResults(folder: string, sql: string): Promise<QueryRe
 
 /** Says why a query was refused, with the table, view or column that was meant. */
 function queryError(database: Database, error: unknown): unknown {
-  if (!(error instanceof FewbitError) || error.code !== "SQL") return error;
-  const { message } = error.cause as Error;
+  if (!(error instanceof FewbitError)) return error;
+  const { code, message } = error;
+  if (code === "LIMIT") {
+    return new UsageError(`the query ${message}`, {
+      hint: "ask for less: fewer columns, WHERE, LIMIT; a recursive query needs an end",
+      cause: error,
+    });
+  }
+  if (code !== "SQL") return error;
   const usual = "the view results has a row for each point: SELECT * FROM results";
   const [, kind, name] = /^no such (table|column): (?:\w+\.)?(.+)$/.exec(message) ?? [];
   const known = kind === undefined ? [] : namesIn(database, kind === "table");

@@ -8,6 +8,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { writeOldDatabase } from "../../../test/fixtures/old-results.ts";
 import { makeSweepResults } from "../../../test/fixtures/sweep-results.ts";
+import { FormatError } from "../../util/errors.ts";
+import { enrollPoints } from "../queue/enroll-points.ts";
 import { readRecords } from "./read-records.ts";
 import { openResultsDatabase, readResultsDatabase } from "./results-database.ts";
 import { schemaVersion } from "./results-schema.ts";
@@ -69,6 +71,49 @@ describe("openResultsDatabase", () => {
     );
     await expect(readResultsDatabase(path)).rejects.toThrow("has layout");
     expect(readFileSync(path).equals(before)).toBe(true);
+  });
+
+  it.each([
+    [
+      "a view without end in the place of a table",
+      "DROP TABLE records; CREATE VIEW records AS WITH RECURSIVE n(i) AS " +
+        "(SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS id FROM n",
+    ],
+    [
+      "a column that is computed",
+      "ALTER TABLE records ADD COLUMN more TEXT AS (hex(zeroblob(100000000)))",
+    ],
+    [
+      "views without end in an older layout",
+      "PRAGMA user_version = 1; CREATE VIEW averages2 AS WITH RECURSIVE n(i) AS " +
+        "(SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS id FROM n",
+    ],
+  ])("refuses %s, before it reads any row", async (_, forged) => {
+    (await openResultsDatabase(path)).close();
+    const other = new DatabaseSync(path);
+    other.exec(forged);
+    other.close();
+    await expect(readResultsDatabase(path)).rejects.toThrow("was changed by another program");
+    await expect(openResultsDatabase(path)).rejects.toThrow("was changed by another program");
+  });
+
+  it("names the point and the field of a record that is damaged", async () => {
+    const database = await openResultsDatabase(path);
+    const work = { model: "a", recipe: null, evaluation: {} as never };
+    const points = results.points.map(({ point, command }) => ({ point, work, command }));
+    enrollPoints(database, { name: "x", recipe: {}, points, isBusy: false, retryFailed: false });
+    const damage = (result: string): void =>
+      database.execute(
+        `UPDATE records SET status = 'done', result = '${result}' WHERE position = 0`,
+      );
+    const { label } = results.points[0].point;
+    damage('{"texts": [');
+    expect(() => readRecords(database)).toThrow(`result of the point ${label} in`);
+    damage("{}");
+    expect(() => readRecords(database)).toThrow("result.parameters: is missing");
+    damage(`{"a":${"[".repeat(1000)}${"]".repeat(1000)}}`);
+    expect(() => readRecords(database)).toThrow(FormatError);
+    database.close();
   });
 
   it("refuses a file that is no database, and another program's", async () => {

@@ -1,6 +1,6 @@
 import { type Database, openDatabase, openForReading, status } from "../../platform/node.ts";
 import { FormatError, UnsupportedError, UsageError } from "../../util/errors.ts";
-import { applicationId, schemaVersion, tables, views } from "./results-schema.ts";
+import { applicationId, schemaVersion, tableNames, tables, views } from "./results-schema.ts";
 import { upgradeOldLayout } from "./upgrade-layout.ts";
 
 /** Name of the database in a sweep's folder. */
@@ -91,10 +91,37 @@ function expectOurs(database: Database): number {
       },
     );
   }
-  if (version <= schemaVersion) return version;
+  if (version <= schemaVersion) {
+    expectPlain(database, version);
+    return version;
+  }
   throw new UnsupportedError(
     `${database.path} has layout ${version}, this fewbit knows layouts up to ${schemaVersion}`,
     { hint: "use the newer fewbit that made it; it was left as it is" },
+  );
+}
+
+/**
+ * Refuses what somebody else put into a database and what may take for ever when rows are read:
+ * computed columns, and views in the place of tables. (A trigger cannot, without such a view.)
+ * @throws FormatError
+ */
+function expectPlain(database: Database, version: number): void {
+  const computed =
+    "SELECT each.name FROM sqlite_schema AS each WHERE each.type = 'table' AND " +
+    "(each.sql LIKE 'CREATE VIRTUAL%' OR EXISTS (" +
+    "SELECT 1 FROM pragma_table_xinfo(each.name) AS own WHERE own.hidden <> 0)) LIMIT 1";
+  const found = database.row(computed)?.["name"];
+  const isOld = version > 0 && version < schemaVersion;
+  const views = database.rows("SELECT name FROM sqlite_schema WHERE type = 'view'");
+  // Layouts 1 and 2 kept in tables what are views now, and had two views.
+  const isForged = (name: string): boolean =>
+    isOld ? !["results", "task_results"].includes(name) : tableNames.includes(name);
+  const name = found ?? views.find((view) => isForged(`${view["name"]}`))?.["name"];
+  if (name === undefined) return;
+  throw new FormatError(
+    `${database.path} was changed by another program: ${JSON.stringify(name)} is none of its parts`,
+    { hint: "move it away, and run the sweep again" },
   );
 }
 

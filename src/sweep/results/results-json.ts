@@ -1,9 +1,13 @@
-import type { PointRecord, SweepResults, TextFigures } from "./sweep-results.ts";
+import { writeDocument } from "./read-records.ts";
+import { expectPointRecord } from "./record-schema.ts";
+import type { SweepResults, TextFigures } from "./sweep-results.ts";
 import { FormatError, UnsupportedError } from "../../util/errors.ts";
 import { parseJson } from "../../util/json.ts";
 
 /** Version of the file that this program writes and reads. */
 const format = 1;
+
+const hint = "make it anew: fewbit report with the folder of the sweep";
 
 /**
  * Leaves out what reports are not made from: the records of the runs. Figures of windows are kept
@@ -31,8 +35,8 @@ export function compactResults(results: SweepResults): SweepResults {
 /** Writes results as JSON, one line a point. */
 export function formatResultsJson(results: SweepResults): string {
   const { points, ...rest } = results;
-  const head = JSON.stringify(rest).slice(0, -1);
-  return `${head},"points":[\n${points.map((point) => JSON.stringify(point)).join(",\n")}\n]}\n`;
+  const head = writeDocument(rest).slice(0, -1);
+  return `${head},"points":[\n${points.map(writeDocument).join(",\n")}\n]}\n`;
 }
 
 /**
@@ -54,30 +58,11 @@ export function parseResultsJson(text: string, name: string): SweepResults {
       { hint: "make the report with the version of fewbit that wrote it" },
     );
   }
-  for (const [index, record] of results.points.entries()) {
-    const problem = problemOf(record);
-    if (problem !== null) {
-      throw new FormatError(`point ${index + 1} of ${name} is malformed: ${problem}`, {
-        hint: "make it anew: fewbit report with the folder of the sweep",
-      });
-    }
+  if (typeof results.name !== "string") {
+    throw new FormatError(`${name} has no name of a sweep`, { hint });
   }
-  return results as SweepResults;
-}
-
-/** Says what a point lacks that reports cannot do without; null when nothing. */
-function problemOf(value: unknown): string | null {
-  const { point, status, result } = (value ?? {}) as Partial<PointRecord>;
-  for (const key of ["id", "model", "label"] as const) {
-    if (typeof point?.[key] !== "string") return `expected point.${key} to be a text`;
-  }
-  if (typeof point?.bits !== "number") return "expected point.bits to be a number";
-  if (!["waiting", "running", "done", "failed"].includes(status ?? "")) {
-    return `expected a status, got ${JSON.stringify(status)}`;
-  }
-  if (status !== "done") return null;
-  for (const key of ["texts", "tasks", "averages"] as const) {
-    if (!Array.isArray(result?.[key])) return `expected result.${key} to be a list`;
-  }
-  return typeof result?.sizeBytes === "number" ? null : "expected result.sizeBytes to be a number";
+  const points = results.points.map((record: unknown, index) =>
+    expectPointRecord(record, `point ${index + 1} of ${name}`, hint),
+  );
+  return { format, name: results.name, recipe: results.recipe ?? null, points };
 }

@@ -50,6 +50,9 @@ CREATE TABLE records (
 CREATE INDEX records_by_status ON records (status, position);
 `;
 
+/** Names of the tables. */
+export const tableNames: readonly string[] = ["sweep", "records"];
+
 /** Columns of `records` that `points` gives as they are. */
 const kept =
   "id, position, model, label, method, preset, scheme, bits, seed, work, command, status, " +

@@ -1,6 +1,7 @@
 import type { Figure } from "../../evaluation/figure.ts";
 import { allFigures } from "../../evaluation/figures.ts";
 import type { Database, DatabaseRow } from "../../platform/node.ts";
+import { parseJson } from "../../util/json.ts";
 import { writeDocument } from "./read-records.ts";
 import { answerColumns, taskColumns, textColumns } from "./results-schema.ts";
 
@@ -56,7 +57,7 @@ function resultOf(database: Database, row: DatabaseRow): unknown {
     ),
     averages: rowsOf("averages").map((average) => ({
       ...documentOf(average, { name: "name" }, ({ averaged }) => averaged),
-      tasks: JSON.parse(String(average["tasks"])) as unknown,
+      tasks: parseJson(String(average["tasks"]), `an average of the point ${id}`),
     })),
     backend: { id: backend, level, threads },
   };
