@@ -6,6 +6,7 @@ import { grids } from "./grids/index.ts";
 import type { Packing } from "./packing.ts";
 import { packings } from "./packings/index.ts";
 import { groupSizes, suggestScheme } from "./suggest-scheme.ts";
+import { shortValue } from "../util/parse-value.ts";
 
 /**
  * How a weight matrix is stored: grid × granularity × packing, with float16 scales, to which codes
@@ -21,6 +22,9 @@ export interface Scheme {
   readonly activation: ActivationGrid | null;
 }
 
+/** Characters that are read of an id; the longest that there is has about thirty. */
+const longestId = 100;
+
 const [smallestGroup, largestGroup] = groupSizes;
 const grammar = /^w(\d+(?:\.\d+)?)(?:g(\d+))?((?:-[a-z]+)*?)(?:a(\d+)(?:-(static|integer))?)?$/;
 
@@ -30,9 +34,10 @@ const grammar = /^w(\d+(?:\.\d+)?)(?:g(\d+))?((?:-[a-z]+)*?)(?:a(\d+)(?:-(static
  * @throws SchemeError when the id does not parse or no grid fits
  */
 export function parseScheme(id: string): Scheme {
-  const match = grammar.exec(id);
-  if (!match) {
-    throw new SchemeError(`${JSON.stringify(id)} is not a scheme id`, { hint: suggestScheme(id) });
+  const written = id.slice(0, longestId);
+  const match = grammar.exec(written);
+  if (!match || written !== id) {
+    throw new SchemeError(`${shortValue(id)} is not a scheme id`, { hint: suggestScheme(written) });
   }
   const [, bitsText, groupText, namesText = "", activationBits, mode = "token"] = match;
   const grid = findGrid(id, Number(bitsText), namesText.split("-").slice(1));

@@ -9,6 +9,8 @@ export function nearestName(name: string, known: readonly string[]): string | nu
   const most = Math.max(2, Math.floor(wanted.length / 3));
   let least = Math.min(most, wanted.length - 1) + 1;
   for (const candidate of known) {
+    // So many letters it takes at least; a long text is not compared with short names.
+    if (Math.abs(wanted.length - candidate.length) >= least) continue;
     const distance = editDistance(wanted, candidate.toLowerCase());
     if (distance >= least) continue;
     least = distance;

@@ -2,14 +2,14 @@ import { type ChildProcess, fork } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { addCounts, type Counts, decodeProgress, noCounts } from "./progress.ts";
+import { addCounts, type Counts, decodeProgress, noCounts, notBegun } from "./progress.ts";
 import type { Found, Order, Told } from "./worker.ts";
 
 /** A case that has not ended after so long counts as slow, and its process is ended. */
 const patienceMs = 40_000;
 
-/** How long the cases of one kind run before the next kind has its turn. */
-const turnMs = 6_000;
+/** How long the cases of one kind run at most before the next kind has its turn. */
+const longestTurnMs = 6_000;
 
 /** How long all runs, or how many cases each kind has. */
 export type Extent = { readonly minutes: number } | { readonly cases: number };
@@ -41,6 +41,7 @@ export class FuzzRun {
   /** Runs cases and tells faults as they are found. Returns how many there were. */
   async work(extent: Extent): Promise<number> {
     const end = "minutes" in extent ? performance.now() + extent.minutes * 60_000 : Infinity;
+    const turnMs = Math.min(longestTurnMs, (end - performance.now()) / this.kinds.length / 2);
     const cases = "cases" in extent ? extent.cases : Infinity;
     const rounds = "cases" in extent ? 1 : Infinity;
     for (let round = 0; round < rounds && !this.isStopped; round++) {
@@ -90,7 +91,7 @@ export class FuzzRun {
       });
       child.once("exit", () => resolve(false));
     });
-    let last = { seed: -2, since: performance.now() };
+    let last = { seed: notBegun, since: performance.now() };
     const watch = setInterval(() => {
       const { seed } = this.progress();
       if (seed !== last.seed) last = { seed, since: performance.now() };
@@ -108,7 +109,8 @@ export class FuzzRun {
     const finished = Object.values(counts).reduce((sum, count) => sum + count, 0);
     if (isDone) return { done: finished, died: null };
     this.worker = null;
-    if (this.isStopped || seed < order.seed) return { done: finished, died: null };
+    if (this.isStopped) return { done: finished, died: null };
+    if (seed < order.seed) throw new Error(`the kind ${order.kind} cannot be prepared`);
     if (all) all[hung ? "slow" : "untyped"]++;
     const fault = hung
       ? `has not ended after ${patienceMs / 1000} s`
@@ -151,7 +153,7 @@ export class FuzzRun {
     try {
       return decodeProgress(readFileSync(join(this.folder, "worker", "progress")));
     } catch {
-      return { seed: -2, counts: noCounts() };
+      return { seed: notBegun, counts: noCounts() };
     }
   }
 

@@ -4,11 +4,11 @@ import type { RunCase } from "./kind.ts";
 import { Mutator } from "./mutator.ts";
 
 /** Most that an input may need: bytes for each of its own, and these besides. */
-export const bytesPerInputByte = 24;
-export const spareBytes = 64e6;
+const bytesPerInputByte = 24;
+const spareBytes = 64e6;
 
 /** Most that it may take, in milliseconds of the processor. */
-export const longestMs = 10_000;
+const longestMs = 10_000;
 
 /** What became of a case; the last three break the law. */
 export type Verdict = "accepted" | "typed" | "untyped" | "slow" | "large";

@@ -5,6 +5,9 @@ export type Counts = Record<Verdict, number>;
 
 const verdicts: readonly Verdict[] = ["accepted", "typed", "untyped", "slow", "large"];
 
+/** In place of a seed: no case was begun. */
+export const notBegun = -2;
+
 /** Returns counts of nothing. */
 export function noCounts(): Counts {
   return { accepted: 0, typed: 0, untyped: 0, slow: 0, large: 0 };

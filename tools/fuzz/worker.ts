@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { judgeCase, type JudgedCase, minimise } from "./judge-case.ts";
 import type { RunCase } from "./kind.ts";
 import { kinds } from "./kinds/index.ts";
-import { type Counts, encodeProgress, noCounts } from "./progress.ts";
+import { type Counts, encodeProgress, noCounts, notBegun } from "./progress.ts";
 
 /** What the worker is asked for: cases of a kind, from a seed on, for so long or so many. */
 export interface Order {
@@ -44,6 +44,7 @@ async function openKind(id: string): Promise<RunCase> {
 
 /** Carries out an order; progress stands in a file, which a process that dies leaves behind. */
 async function carryOut({ kind, seed: first, milliseconds, cases }: Order): Promise<void> {
+  writeSync(status, encodeProgress(notBegun, noCounts()), 0, undefined, 0);
   const run = await openKind(kind);
   // What is written by a name alone is written there.
   process.chdir(join(folder, kind));

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,6 +16,7 @@ import { schemaVersion } from "./results-schema.ts";
 import type { PointResult, SweepResults, TextFigures } from "./sweep-results.ts";
 
 const module = new URL("results-database.ts", import.meta.url).href;
+const databaseModule = new URL("../../platform/node-database.ts", import.meta.url).href;
 
 let folder = "";
 let path = "";
@@ -82,6 +83,11 @@ describe("openResultsDatabase", () => {
     [
       "a column that is computed",
       "ALTER TABLE records ADD COLUMN more TEXT AS (hex(zeroblob(100000000)))",
+    ],
+    [
+      "a trigger",
+      "CREATE TRIGGER more AFTER UPDATE ON records BEGIN SELECT count(*) FROM (WITH RECURSIVE " +
+        "n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n); END",
     ],
     [
       "views without end in an older layout",
@@ -248,15 +254,21 @@ describe("a database of an older layout", () => {
     expect(versionOf()).toBe(schemaVersion);
   });
 
-  /** A database whose change to this layout comes to `statement` at its sixth point. */
-  function withTrigger(statement: string): unknown[] {
-    writeOldDatabase(path, 2, results);
-    const old = new DatabaseSync(path);
-    old.exec(
-      `CREATE TRIGGER halfway BEFORE UPDATE ON points WHEN OLD.position = 5 BEGIN ${statement}; END`,
-    );
-    old.close();
-    return answersOf();
+  /**
+   * Brings an old database to this layout in a process that comes to `statement` at the sixth point
+   * that it writes.
+   */
+  function changeHalfway(statement: string): ChildProcess {
+    const code = `const { Database } = await import(${JSON.stringify(databaseModule)});
+      const { openResultsDatabase } = await import(${JSON.stringify(module)});
+      const { run } = Database.prototype;
+      let count = 0;
+      Database.prototype.run = function (...values) {
+        if (++count === 6) { ${statement} }
+        return run.apply(this, values);
+      };
+      await openResultsDatabase(process.argv[1]);`;
+    return spawn(process.execPath, ["--input-type=module", "-e", code, path], { stdio: "ignore" });
   }
 
   /** Whether a process is writing. */
@@ -273,28 +285,24 @@ describe("a database of an older layout", () => {
   }
 
   it("is left as it was when the change fails halfway", async () => {
-    const before = withTrigger("SELECT RAISE(ABORT, 'the disk is tired')");
-    await expect(openResultsDatabase(path)).rejects.toThrow("the disk is tired");
+    writeOldDatabase(path, 2, results);
+    const before = answersOf();
+    const [code] = await once(changeHalfway("throw new Error('the disk is tired')"), "exit");
+    expect(code).toBe(1);
     expect(versionOf()).toBe(2);
     expect(answersOf()).toEqual(before);
   });
 
   it("is left as it was when the process is killed halfway", async () => {
-    const before = withTrigger(
-      "SELECT count(*) FROM (WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n)",
-    );
-    const code = `const { openResultsDatabase } = await import(${JSON.stringify(module)});
-      await openResultsDatabase(process.argv[1]);`;
-    const child = spawn(process.execPath, ["--input-type=module", "-e", code, path]);
+    writeOldDatabase(path, 2, results);
+    const before = answersOf();
+    const child = changeHalfway("for (;;);");
     while (!isLocked()) await sleep(20);
     await sleep(100);
     child.kill("SIGKILL");
     await once(child, "exit");
     expect(versionOf()).toBe(2);
     expect(answersOf()).toEqual(before);
-    const again = new DatabaseSync(path);
-    again.exec("DROP TRIGGER halfway");
-    again.close();
     (await openResultsDatabase(path)).close();
     expect(versionOf()).toBe(schemaVersion);
     expect(answersOf()).toEqual(before);

@@ -102,14 +102,14 @@ function expectOurs(database: Database): number {
 }
 
 /**
- * Refuses what somebody else put into a database and what may take for ever when rows are read:
- * computed columns, and views in the place of tables. (A trigger cannot, without such a view.)
+ * Refuses what somebody else put into a database and what may take for ever or change something:
+ * triggers, computed columns, and views in the place of tables.
  * @throws FormatError
  */
 function expectPlain(database: Database, version: number): void {
   const computed =
-    "SELECT each.name FROM sqlite_schema AS each WHERE each.type = 'table' AND " +
-    "(each.sql LIKE 'CREATE VIRTUAL%' OR EXISTS (" +
+    "SELECT each.name FROM sqlite_schema AS each WHERE each.type = 'trigger' OR " +
+    "each.type = 'table' AND (each.sql LIKE 'CREATE VIRTUAL%' OR EXISTS (" +
     "SELECT 1 FROM pragma_table_xinfo(each.name) AS own WHERE own.hidden <> 0)) LIMIT 1";
   const found = database.row(computed)?.["name"];
   const isOld = version > 0 && version < schemaVersion;

@@ -58,7 +58,7 @@ export const sweepRecipe: Kind = {
       models: [{ id: "tiny", path: model }],
       calibration: { files: [{ path: textFile, weight: 2 }], samples: 4, window: 16 },
       variants: [
-        { method: ["rtn", "gptq"], scheme: ["w4g32", "w2g32"], seeds: [0, 1], label: "x" },
+        { method: ["rtn", "gptq"], scheme: ["w4g32", "w2g32"], seeds: [0, 1] },
         { method: "hqq", scheme: "w4g32-floatzero", grid: { iterations: [5, 10] } },
         { preset: "efficientqat", scheme: "w2g32", options: { epochs: 1 } },
         { method: "rtn", transforms: ["awq"], scheme: "w3g32", finishers: ["e2e-qp"] },
@@ -72,10 +72,15 @@ export const sweepRecipe: Kind = {
       },
       exclude: [{ method: "gptq", scheme: "w4g32" }],
     };
-    const yaml = readBuiltin("start.yaml").replaceAll(
-      /(?<=path: |file: |files: |checkpoint: |- )(model|text|tasks|checkpoints)/g,
-      (name) => join(builtinFolder, name),
-    );
+    const yaml = readBuiltin("start.yaml")
+      .replaceAll(/(?<=path: )model/g, model)
+      .replaceAll(/text\/[\w-]+\.txt/g, textFile)
+      .replaceAll(/(?<=- )(tasks)/g, (name) => join(builtinFolder, name))
+      .replaceAll(/^ {2}- \{ checkpoint: .*\n/gm, "")
+      .replaceAll(/g64/g, "g32")
+      .replaceAll(/window: 256/g, "window: 16")
+      .replaceAll(/samples: \d+/g, "samples: 4")
+      .replace(/ {2}samples:\n[^]*$/, "  samples: { prompts: [ab], tokens: 2 }\n");
     return async (mutator) => {
       const isYaml = mutator.prng.below(2) === 0;
       const path = join(folder, isYaml ? "recipe.yaml" : "recipe.json");

@@ -14,7 +14,7 @@ async function interruptRun(
   const controller = new AbortController();
   const run = start(controller.signal);
   for await (const event of run.events) {
-    if (event.type === "progress" && event.fraction > 0.4) controller.abort();
+    if (event.type === "block") controller.abort();
   }
   await run.catch(() => undefined);
 }
