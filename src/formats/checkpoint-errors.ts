@@ -47,16 +47,25 @@ export async function explainMissingWeights(path: string): Promise<FormatError> 
   return missingWeights(path, names);
 }
 
+/** What to do about a safetensors file of another name. */
+function otherWeightsHint(name: string): string {
+  if (name.startsWith("adapter"))
+    return "an adapter (LoRA) must first be merged into its base model";
+  if (name.startsWith("consolidated")) {
+    return "these are Mistral's own names of tensors; take the same model in Hugging Face's form";
+  }
+  if (/-\d+-of-\d+\./.test(name)) return "a shard needs its index: download all files again";
+  return "if these are all the weights, name the file model.safetensors";
+}
+
 /** Says what a directory or repository of these files has in place of safetensors weights. */
 export function missingWeights(path: string, names: readonly string[]): FormatError {
   const torch = names.find((name) => /\.(bin|pt|pth|ckpt)$/.test(name));
   const gguf = names.find((name) => name.endsWith(".gguf"));
   const other = names.find((name) => name.endsWith(".safetensors"));
   if (other) {
-    const hint =
-      "an adapter (LoRA) must first be merged into its base model; a lone shard needs its index";
     const what = `${path} has ${other}, but no model.safetensors and no index of shards`;
-    return new FormatError(what, { hint });
+    return new FormatError(what, { hint: otherWeightsHint(other) });
   }
   if (torch) {
     return new FormatError(`${path} has PyTorch weights (${torch}), safetensors are needed`, {

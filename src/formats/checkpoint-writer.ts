@@ -1,6 +1,6 @@
 import { baseName, joinPath, writeText } from "../platform/node.ts";
 import { UsageError } from "../util/errors.ts";
-import { indexFileName, singleFileName } from "./checkpoint.ts";
+import { indexFileName, singleFileName } from "./weight-files.ts";
 import { formatJson } from "./json-file.ts";
 import { type TensorEntry, tensorBytes } from "./safetensors-header.ts";
 import { SafetensorsWriter } from "./safetensors-writer.ts";

@@ -1,16 +1,12 @@
 import { baseName, joinPath, status } from "../platform/node.ts";
 import type { ArrayOf, DType } from "../tensor/dtype.ts";
 import { FormatError } from "../util/errors.ts";
-import { explainMissingDirectory, explainMissingWeights } from "./checkpoint-errors.ts";
-import { isJsonRecord, type JsonRecord, readJsonObject } from "./json-file.ts";
-import { openSafetensors, type SafetensorsFile, type TensorInfo } from "./safetensors.ts";
+import { explainMissingDirectory } from "./checkpoint-errors.ts";
+import { type JsonRecord, readJsonObject } from "./json-file.ts";
+import type { SafetensorsFile, TensorInfo } from "./safetensors.ts";
 import { standardName } from "./standard-names.ts";
+import { openWeights } from "./weight-files.ts";
 import { quoteName } from "./wording.ts";
-
-/** Name of the weights of a checkpoint that is not sharded. */
-export const singleFileName = "model.safetensors";
-/** Name of the file that says which shard holds which tensor. */
-export const indexFileName = "model.safetensors.index.json";
 
 /** Where a tensor of a checkpoint lies. */
 interface StoredTensor {
@@ -177,67 +173,4 @@ function sameName(standard: string, first: string, second: string): FormatError 
     `tensors ${quoteName(first)} and ${quoteName(second)} both stand for ${quoteName(standard)}`,
     { hint: "remove the one that does not belong to the model" },
   );
-}
-
-interface Weights {
-  readonly files: SafetensorsFile[];
-  readonly owners: Map<string, SafetensorsFile>;
-}
-
-async function openWeights(path: string): Promise<Weights> {
-  // Programs that write both leave the shards behind; readers take the single file first.
-  if (await status(joinPath(path, singleFileName))) {
-    const file = await openSafetensors(joinPath(path, singleFileName));
-    return { files: [file], owners: new Map([...file.tensors.keys()].map((key) => [key, file])) };
-  }
-  if (!(await status(joinPath(path, indexFileName)))) throw await explainMissingWeights(path);
-  const shardOf = await readShardIndex(joinPath(path, indexFileName));
-  const files = new Map<string, SafetensorsFile>();
-  const owners = new Map<string, SafetensorsFile>();
-  try {
-    for (const name of [...new Set(shardOf.values())].sort()) {
-      files.set(name, await openShard(path, name));
-    }
-    for (const [tensor, name] of shardOf) {
-      const file = files.get(name);
-      if (!file?.tensors.has(tensor)) {
-        throw new FormatError(
-          `${indexFileName} places ${quoteName(tensor)} in ${name}, which does not hold it`,
-          { hint: "the index and the shards belong to different downloads; download them again" },
-        );
-      }
-      owners.set(tensor, file);
-    }
-  } catch (error) {
-    await Promise.all([...files.values()].map((file) => file.close()));
-    throw error;
-  }
-  return { files: [...files.values()], owners };
-}
-
-/** Reads which shard holds which tensor; shards are names of files in the same directory. */
-export async function readShardIndex(path: string): Promise<Map<string, string>> {
-  const { weight_map: map } = await readJsonObject(path);
-  if (!isJsonRecord(map)) throw new FormatError(`${indexFileName} has no weight_map`);
-  const shardOf = new Map<string, string>();
-  for (const [tensor, file] of Object.entries(map)) {
-    // A name with separators could reach any file of the machine, one with controls the terminal.
-    if (typeof file !== "string" || !/^[\w.+-][\w.+ -]*\.safetensors$/.test(file)) {
-      throw new FormatError(
-        `${indexFileName} places ${quoteName(tensor)} in ${quoteName(String(file))}: ` +
-          "expected the name of a .safetensors file in the same folder",
-      );
-    }
-    shardOf.set(tensor, file);
-  }
-  return shardOf;
-}
-
-async function openShard(path: string, name: string): Promise<SafetensorsFile> {
-  if (!(await status(joinPath(path, name)))) {
-    throw new FormatError(`${path} lacks ${name}, which ${indexFileName} names`, {
-      hint: `download ${name} into that folder`,
-    });
-  }
-  return openSafetensors(joinPath(path, name));
 }

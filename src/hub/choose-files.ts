@@ -1,4 +1,4 @@
-import { indexFileName, singleFileName } from "../formats/checkpoint.ts";
+import { indexFileName, singleFileName } from "../formats/weight-files.ts";
 import { missingWeights } from "../formats/checkpoint-errors.ts";
 import { isSidecarFile } from "../formats/sidecar-files.ts";
 import { FormatError } from "../util/errors.ts";

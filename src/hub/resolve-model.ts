@@ -1,4 +1,4 @@
-import { indexFileName, readShardIndex } from "../formats/checkpoint.ts";
+import { indexFileName, readShardIndex } from "../formats/weight-files.ts";
 import {
   absolutePath,
   baseName,

@@ -19,5 +19,22 @@ export function configNotices(json: unknown, config: DecoderConfig): string[] {
         "sees all tokens before",
     );
   }
-  return notices;
+  return [...notices, ...tokenNotices("config.json", json as object, config.vocabularySize)];
+}
+
+/**
+ * Lists special token ids of a config.json or generation_config.json that the model has no token
+ * for; they begin and end nothing.
+ * @param file name for people
+ */
+export function tokenNotices(file: string, json: object, vocabularySize: number): string[] {
+  return Object.entries(json).flatMap(([name, value]: [string, unknown]) => {
+    if (!/^(?:bos|eos|pad)_token_id$/.test(name)) return [];
+    const ids = [value].flat().filter((id) => typeof id === "number");
+    const strange = ids.filter((id) => !(Number.isInteger(id) && id >= 0 && id < vocabularySize));
+    if (strange.length === 0) return [];
+    return [
+      `${file}: ${name} ${strange.join(", ")} is not among the ${vocabularySize} tokens of the model`,
+    ];
+  });
 }

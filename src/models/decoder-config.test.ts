@@ -112,6 +112,8 @@ describe("config.json", () => {
       }
     }
     expect(() => findArchitecture(null)).toThrow(FormatError);
+    const parts = { ...base, text_config: { tie_word_embeddings: true } };
+    expect(() => findArchitecture(parts)).toThrow(/several parts/);
     expect(() => findArchitecture([])).toThrow(FormatError);
   });
 });

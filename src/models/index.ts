@@ -31,11 +31,21 @@ export function findArchitecture(json: unknown): Architecture {
       hint: "the file must be the config.json of a Hugging Face checkpoint",
     });
   }
+  expectOnePart(json as Record<string, unknown>, modelType);
   const found = architectures.find((architecture) => architecture.modelType === modelType);
   if (found) return found;
   throw new UnsupportedError(`model type "${modelType}" is not supported`, {
     hint: `supported: ${architectures.map((architecture) => architecture.modelType).join(", ")}`,
   });
+}
+
+/** @throws UnsupportedError for a model of several parts, such as images and text */
+function expectOnePart({ text_config: text }: Record<string, unknown>, modelType: string): void {
+  if (typeof text !== "object" || text === null) return;
+  throw new UnsupportedError(
+    `model type "${modelType}": config.json describes several parts, the language model in text_config`,
+    { hint: "save the language model alone, with a config.json of its own" },
+  );
 }
 
 /**

@@ -156,6 +156,16 @@ test.each([
   expect(error.message).toMatch(message);
 });
 
+test("special tokens that the model does not have are named, with their file", async () => {
+  const { notices } = await open({
+    config: { bos_token_id: 128_000 },
+    generationConfig: { eos_token_id: [1, 128_001] },
+  });
+  expect(notices).toHaveLength(2);
+  expect(notices.join()).toMatch(/config.json: bos_token_id 128000 is not among the 72 tokens/);
+  expect(notices.join()).toMatch(/generation_config.json: eos_token_id 128001 is not/);
+});
+
 test("window fields of a model that has no windows are named", async () => {
   const { notices } = await open({ config: { sliding_window: 8 } });
   expect(notices.join()).toMatch(/sliding_window 8 means nothing to a llama/);

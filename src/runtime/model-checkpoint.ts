@@ -1,8 +1,10 @@
 import { type Checkpoint, openCheckpoint } from "../formats/checkpoint.ts";
 import { sameMatrix } from "../formats/compare-tensors.ts";
 import { quantizedEntries } from "../formats/fewbit-format.ts";
+import { readJsonObject } from "../formats/json-file.ts";
 import { type QuantizedModule, readQuantizationConfig } from "../formats/quantization-config.ts";
-import { configNotices } from "../models/config-notices.ts";
+import { strayShards } from "../formats/weight-files.ts";
+import { configNotices, tokenNotices } from "../models/config-notices.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
 import {
   describeEmbeddingAndHead,
@@ -11,7 +13,8 @@ import {
 } from "../models/decoder-weights.ts";
 import { readModelConfig } from "../models/index.ts";
 import type { VocabularyTable } from "../nn/quantizable-model.ts";
-import { expectBlocks, expectKnownPrefix, judgeUnused } from "./unused-tensors.ts";
+import { exists, joinPath } from "../platform/node.ts";
+import { expectBlocks, expectKnownPrefix, judgeUnused, listNames } from "./unused-tensors.ts";
 
 /** A checkpoint with what its configuration and its headers say of the model. */
 export interface ModelCheckpoint {
@@ -65,8 +68,27 @@ async function describeModel(stored: Checkpoint): Promise<ModelCheckpoint> {
     stored,
     unused: new Set(unused),
     config,
-    notices: [...configNotices(json, config), ...(ownHead ? [ownHead] : []), ...leftOut],
+    notices: [
+      ...configNotices(json, config),
+      ...(await fileNotices(stored.path, config)),
+      ...(ownHead ? [ownHead] : []),
+      ...leftOut,
+    ],
   };
+}
+
+/** What is to be said of the files beside config.json. */
+async function fileNotices(path: string, config: DecoderConfig): Promise<string[]> {
+  const stray = await strayShards(path);
+  const name = "generation_config.json";
+  const generation = joinPath(path, name);
+  const settings = (await exists(generation)) ? await readJsonObject(generation) : {};
+  return [
+    ...tokenNotices(name, settings, config.vocabularySize),
+    ...(stray.length > 0
+      ? [`shards that the index does not name are not read: ${listNames(stray)}`]
+      : []),
+  ];
 }
 
 /** Whether embedding and head are one table, and how their names are stored. */

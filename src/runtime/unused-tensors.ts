@@ -13,7 +13,7 @@ const scale =
 const mostNames = 3;
 
 /** Writes names for a message: the first few, and how many more there are. */
-function listNames(names: readonly string[]): string {
+export function listNames(names: readonly string[]): string {
   const shown = names.slice(0, mostNames).map(quoteName).join(", ");
   const more = names.length - mostNames;
   return more > 0 ? `${shown} and ${more} more` : shown;
