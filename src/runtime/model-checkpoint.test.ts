@@ -96,6 +96,15 @@ describe("names", () => {
     expect(error.message).toMatch(/begin with "language_model.model."/);
   });
 
+  test("of other programs are a FormatError that shows some", async () => {
+    const error = await failure({
+      rename: (name) => name.replace("model.embed_tokens", "tok_embeddings"),
+    });
+    expect(error.message).toMatch(/no tensor "model.embed_tokens.weight": .*"tok_embeddings/);
+    const fused = await failure({ rename: (name) => name.replace("q_proj", "qkv_proj") });
+    expect(fused.message).toMatch(/no tensor "model.layers.0.self_attn.q_proj.weight": .*qkv_proj/);
+  });
+
   test("that stand for the same tensor are a FormatError", async () => {
     const error = await failure({ extra: { "norm.weight": [32] } });
     expect(error.message).toMatch(/both stand for "model.norm.weight"/);
@@ -107,6 +116,7 @@ describe("tensors that the model does not use", () => {
     const { checkpoint, stored, notices } = await open({
       extra: {
         "v_head.summary.weight": [1, 32],
+        logit_scale: [1],
         "model.layers.0.self_attn.q_proj.bias": [32],
         "model.layers.0.self_attn.rotary_emb.inv_freq": [4],
       },

@@ -14,7 +14,7 @@ import {
 import { readModelConfig } from "../models/index.ts";
 import type { VocabularyTable } from "../nn/quantizable-model.ts";
 import { exists, joinPath } from "../platform/node.ts";
-import { expectBlocks, expectKnownPrefix, judgeUnused, listNames } from "./unused-tensors.ts";
+import { expectBlocks, expectOtherNames, judgeUnused, listNames } from "./unused-tensors.ts";
 
 /** A checkpoint with what its configuration and its headers say of the model. */
 export interface ModelCheckpoint {
@@ -58,7 +58,7 @@ async function describeModel(stored: Checkpoint): Promise<ModelCheckpoint> {
   const unused = [...stored.tensors.keys()].filter((name) => !names.has(name));
   const strange = unused.filter((name) => !copies.has(name));
   const leftOut = judgeUnused(strange, layersOf(config));
-  expectKnownPrefix(`${tablesOf(config).embedding.module}.weight`, stored.tensors.keys());
+  expectOtherNames(names.keys(), stored, strange);
   const effective = ownHead ? { ...json, tie_word_embeddings: false } : json;
   return {
     checkpoint: stored.select(
@@ -80,11 +80,13 @@ async function describeModel(stored: Checkpoint): Promise<ModelCheckpoint> {
 /** What is to be said of the files beside config.json. */
 async function fileNotices(path: string, config: DecoderConfig): Promise<string[]> {
   const stray = await strayShards(path);
+  const adapter = await exists(joinPath(path, "adapter_config.json"));
   const name = "generation_config.json";
   const generation = joinPath(path, name);
   const settings = (await exists(generation)) ? await readJsonObject(generation) : {};
   return [
     ...tokenNotices(name, settings, config.vocabularySize),
+    ...(adapter ? ["the adapter of adapter_config.json is not applied: merge it first"] : []),
     ...(stray.length > 0
       ? [`shards that the index does not name are not read: ${listNames(stray)}`]
       : []),

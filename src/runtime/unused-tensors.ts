@@ -6,7 +6,7 @@ const computed = /(?:^|\.)(?:rotary_emb\.\w+|masked_bias|attn\.bias|position_ids
 /** What adapters add to a layer, and what they call the layer itself. */
 const adapter =
   /(?:^|\.)(?:lora_\w+|loha_\w+|lokr_\w+|hada_\w+|ia3_\w+|oft_\w+|boft_\w+|vera_\w+|base_layer|modules_to_save|prompt_encoder|prompt_embeddings)(?:\.|$)/;
-/** What packed weights need besides their codes, by its usual names. */
+/** What packed weights of blocks need besides their codes, by its usual names. */
 const scale =
   /(?:^|[._])(?:scales?(?:_inv|_\d)?|absmax|quant_map|quant_state\.\w+|q?zeros|zero_points?|qweight|g_idx|SCB|codebooks?|weight_packed)$/;
 
@@ -30,7 +30,9 @@ export function judgeUnused(unused: readonly string[], layers: ReadonlySet<strin
   const names = unused.filter((name) => !computed.test(name));
   const adapters = names.filter((name) => adapter.test(name));
   if (adapters.length > 0) throw notMerged(adapters);
-  const packed = names.filter((name) => scale.test(name) || isPartOfLayer(name, layers));
+  const packed = names.filter(
+    (name) => isPartOfLayer(name, layers) || (/\.\d+\./.test(name) && scale.test(name)),
+  );
   if (packed.length > 0) throw notRead(packed);
   const biases = names.filter((name) => layers.has(name.replace(/\.bias$/, "")));
   const rest = names.filter((name) => !biases.includes(name));
@@ -97,22 +99,28 @@ export function expectBlocks(counted: number, names: Iterable<string>): void {
 }
 
 /**
- * Checks that names begin as those of causal language models do.
- * @param embedding name of the embedding's weight
- * @throws FormatError naming what stands in front
+ * Checks that nothing is missing while something else is left over, which tells more than the name
+ * of what is missing.
+ * @param needed names that the model needs; the first one that is missing is named
+ * @param leftOver names of stored tensors that it does not use
+ * @throws FormatError with both
  */
-export function expectKnownPrefix(embedding: string, names: Iterable<string>): void {
-  const end = embedding.slice(embedding.indexOf(".") + 1);
-  let other: string | null = null;
-  for (const name of names) {
-    if (name === embedding) return;
-    if (name.endsWith(`.${end}`)) other ??= name;
+export function expectOtherNames(
+  needed: Iterable<string>,
+  stored: { has(name: string): boolean },
+  leftOver: readonly string[],
+): void {
+  if (leftOver.length === 0) return;
+  for (const name of needed) {
+    if (stored.has(name)) continue;
+    const last = name.split(".").slice(-2).join(".");
+    const twin = leftOver.find((other) => other.endsWith(`.${last}`));
+    const prefix = twin && !/\.\d+\./.test(twin) ? twin.slice(0, -last.length) : null;
+    const found = prefix
+      ? `names begin with ${quoteName(prefix)}`
+      : `there are ${listNames(leftOver)}`;
+    throw new FormatError(`the checkpoint has no tensor ${quoteName(name)}: ${found}`, {
+      hint: "check that no shard is missing, and that names are those which transformers saves",
+    });
   }
-  if (other === null) return;
-  const prefix = other.slice(0, -end.length);
-  throw new FormatError(
-    `the names of the tensors begin with ${quoteName(prefix)}: expected ${quoteName(embedding)}, ` +
-      `got ${quoteName(other)}`,
-    { hint: "save the language model alone, so that its names begin with model." },
-  );
 }
