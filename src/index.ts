@@ -40,6 +40,7 @@ import { askResults } from "./sweep/results/open-results.ts";
 import { type Report, type ReportOptions, writeReport } from "./report/sweep/write-report.ts";
 import { type Inspection, inspectCheckpoint } from "./runtime/inspect.ts";
 import type { LanguageModel } from "./runtime/language-model.ts";
+import { typingMemory } from "./platform/node.ts";
 import { UsageError } from "./util/errors.ts";
 import { load as loadModel } from "./runtime/load.ts";
 
@@ -90,7 +91,7 @@ export async function load(source: string, options: ApiOptions = {}): Promise<La
   const resolved = await resolveModel(source, options);
   const backend = backendFor(options);
   const { signal, onNotice } = options;
-  return loadModel(resolved.directory, { ...resolved, backend, signal, onNotice });
+  return typingMemory(loadModel(resolved.directory, { ...resolved, backend, signal, onNotice }));
 }
 
 /** Describes a checkpoint without reading its weights. @throws as `load` does */
@@ -336,12 +337,13 @@ async function withModels<T>(
 ): Promise<T> {
   const opened = new Map<string, LanguageModel>();
   try {
-    return await use(async (source) => {
+    const work = use(async (source) => {
       if (typeof source !== "string") return source;
       const loaded = opened.get(source) ?? (await load(source, options));
       opened.set(source, loaded);
       return loaded;
     });
+    return await typingMemory(work);
   } finally {
     for (const loaded of opened.values()) loaded.release();
   }

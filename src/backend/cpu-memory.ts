@@ -1,3 +1,4 @@
+import { allocateBuffer } from "../platform/node.ts";
 import { bytesPerElement, type DType, type TypedArray, viewArray } from "../tensor/dtype.ts";
 import type { Storage } from "./kernels.ts";
 
@@ -18,7 +19,7 @@ export class CpuMemory {
   private lentBytes = 0;
   private mostLentBytes = 0;
 
-  /** Hands out a typed array with undefined contents. */
+  /** Hands out a typed array with undefined contents. @throws OutOfMemoryError */
   allocate(dtype: DType, length: number): Storage {
     const bytes = roundUp(length * bytesPerElement(dtype), alignment);
     this.lentBytes += bytes;
@@ -52,7 +53,7 @@ export class CpuMemory {
     }
     const most = this.mostLentBytes;
     this.letGo(this.lentBytes + this.retainedBytes - most - Math.max(spareBytes, most / 2));
-    return new ArrayBuffer(bytes);
+    return allocateBuffer(bytes, "a tensor");
   }
 
   /** Leaves at least so many retained bytes to the garbage collector, if there are so many. */

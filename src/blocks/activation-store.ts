@@ -1,5 +1,11 @@
 import type { Backend } from "../backend/backend.ts";
-import { type GrowingFile, makeDirectories, openForGrowing, parentPath } from "../platform/node.ts";
+import {
+  allocateBuffer,
+  type GrowingFile,
+  makeDirectories,
+  openForGrowing,
+  parentPath,
+} from "../platform/node.ts";
 import { type ArrayOf, bytesPerElement, viewArray } from "../tensor/dtype.ts";
 import { cast } from "../tensor/ops.ts";
 import { elementCount } from "../tensor/shape.ts";
@@ -93,7 +99,7 @@ export class DiskStore implements ActivationStore {
 
   async load(first: number, count: number): Promise<Tensor<"f32">> {
     const { backend, dtype, shape } = this;
-    const bytes = new Uint8Array(count * this.windowBytes);
+    const bytes = new Uint8Array(allocateBuffer(count * this.windowBytes, "activations"));
     const read = await this.file.read(bytes, first * this.windowBytes);
     if (read < bytes.length) {
       throw new FewbitError("FILE", `${this.file.path} is shorter than it was written`, {

@@ -1,6 +1,9 @@
 import { FormatError } from "../util/errors.ts";
 import { quoteName } from "./wording.ts";
 
+/** Strings up to this length are copied by `slice`; longer ones would keep the whole text. */
+const longestShort = 12;
+
 /**
  * A cursor over JSON text for readers that know what must come next. Unlike `JSON.parse` it lets
  * the reader see duplicate keys, refuse what it does not expect before it allocates anything, and
@@ -10,6 +13,7 @@ export class JsonScanner {
   private readonly text: string;
   private readonly source: string;
   private at = 0;
+  private readonly numbers: number[] = [];
 
   /** `source` names the text in errors. */
   constructor(text: string, source: string) {
@@ -61,15 +65,17 @@ export class JsonScanner {
 
   /** Reads an array of at most `limit` whole numbers. */
   integers(limit: number): number[] {
-    const values: number[] = [];
+    const values = this.numbers;
+    values.length = 0;
     this.expect("[");
-    if (this.accept("]")) return values;
+    if (this.accept("]")) return [];
     do {
       if (values.length === limit) this.fail(`at most ${limit} numbers`);
       values.push(this.integer());
     } while (this.accept(","));
     this.expect("]");
-    return values;
+    // A copy has no room to spare, which a list that grew has.
+    return values.slice();
   }
 
   /** Reads a whole number from 0 to 2^53 − 1. */
@@ -94,6 +100,8 @@ export class JsonScanner {
     this.skipSpace();
     const start = this.at;
     if (this.text[start] !== '"') this.fail("a string");
+    const short = this.shortString(start);
+    if (short !== null) return short;
     let end = start + 1;
     while (end < this.text.length && this.text[end] !== '"') end += this.text[end] === "\\" ? 2 : 1;
     try {
@@ -103,6 +111,20 @@ export class JsonScanner {
     } catch {
       return this.fail("a well-formed string");
     }
+  }
+
+  /** Reads a string of a few plain characters without a parser; null for others. */
+  private shortString(start: number): string | null {
+    const { text } = this;
+    for (let at = start + 1; at <= start + longestShort; at++) {
+      const code = text.charCodeAt(at);
+      if (code === 0x22) {
+        this.at = at + 1;
+        return text.slice(start + 1, at);
+      }
+      if (!(code >= 0x20 && code < 0x7f) || code === 0x5c) return null;
+    }
+    return null;
   }
 
   /** Checks that nothing but white space is left. */

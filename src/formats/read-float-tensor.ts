@@ -1,5 +1,6 @@
+import { allocateBuffer } from "../platform/node.ts";
 import type { Shape } from "../tensor/shape.ts";
-import { FewbitError, NumericError, UnsupportedError } from "../util/errors.ts";
+import { NumericError, UnsupportedError } from "../util/errors.ts";
 import { bfloatsToFloats, halvesToFloats } from "../util/half.ts";
 import type { TensorInfo } from "./safetensors.ts";
 import { bitsPerElement, type StoredDType } from "./stored-dtype.ts";
@@ -29,6 +30,7 @@ const pieceLength = 1024 * 1024;
  * @throws FormatError when there is no such tensor or the file ends early
  * @throws UnsupportedError when it does not hold floats of 16, 32 or 64 bits
  * @throws NumericError when it holds NaN or infinite values, with their count
+ * @throws OutOfMemoryError when there is no memory for it
  */
 export async function readFloatTensor(source: TensorBytes, name: string): Promise<FloatTensor> {
   const { dtype, shape, begin, end } = source.info(name);
@@ -71,7 +73,7 @@ export async function readFloatRows(
   if (!isFloatDType(dtype)) throw notFloats(name, dtype);
   const [, columns = 1] = shape;
   const rowBytes = (columns * bitsPerElement(dtype)) / 8;
-  const values = new Float32Array((end - start) * columns);
+  const values = allocateFloats(name, (end - start) * columns);
   const buffer = dtype === "f32" ? values.buffer : new ArrayBuffer((end - start) * rowBytes);
   await source.readInto(name, new Uint8Array(buffer), start * rowBytes);
   widen(dtype, buffer, values);
@@ -141,13 +143,5 @@ function nonFinite(name: string, nans: number, infinities: number, count: number
 }
 
 function allocateFloats(name: string, count: number): Float32Array<ArrayBuffer> {
-  try {
-    return new Float32Array(count);
-  } catch (cause) {
-    throw new FewbitError(
-      "MEMORY",
-      `tensor ${quoteName(name)}: ${formatCount(count)} values do not fit into one array`,
-      { cause },
-    );
-  }
+  return new Float32Array(allocateBuffer(4 * count, `tensor ${quoteName(name)}`));
 }

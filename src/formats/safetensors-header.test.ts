@@ -132,3 +132,16 @@ describe("hostile headers are a FormatError", () => {
     expect(parsed).toBeLessThan(15_000);
   });
 });
+
+test("a header of more names than there can be is refused, and not kept", () => {
+  const most = 500_000;
+  const tensors = Array.from(
+    { length: most + 1 },
+    (_, i) => `"t${i}":{"dtype":"U8","shape":[1],"data_offsets":[${i},${i + 1}]}`,
+  );
+  const refused = () => parseHeader(`{${tensors.join(",")}}`, "many.safetensors");
+  expect(refused).toThrow(FormatError);
+  expect(refused).toThrow("many.safetensors: the header names more than 500,000 tensors");
+  const entries = Array.from({ length: most + 1 }, (_, i) => `"k${i}":""`).join(",");
+  expect(() => parseHeader(`{"__metadata__":{${entries}}}`, "x")).toThrow("entries of metadata");
+}, 60_000);

@@ -41,14 +41,16 @@ export interface SafetensorsHeader {
 /** Longest header that is read or written; the format's own limit. */
 export const largestHeader = 100_000_000;
 
+/** Tensors, and entries of metadata, that a header may name; the largest models have 200,000. */
+const mostNames = 500_000;
+
 const metadataKey = "__metadata__";
 const largestRank = 32;
 
 /**
  * Reads the JSON of a header and checks all that it says; `source` names the file in errors.
- * @throws FormatError when it is not what the format allows: duplicate names, unknown dtypes, byte
- * ranges
- *   that overlap, leave holes or do not fit dtype × shape
+ * @throws FormatError when it is not what the format allows (duplicate names, unknown dtypes, byte
+ * ranges that overlap, leave holes or do not fit dtype × shape), or has more than 500,000 names
  */
 export function parseHeader(json: string, source: string): SafetensorsHeader {
   const scanner = new JsonScanner(json, `${source}: the header is not valid`);
@@ -62,16 +64,33 @@ export function parseHeader(json: string, source: string): SafetensorsHeader {
     if (found.has(name) || name === metadataKey) {
       throw new FormatError(`${source}: the header names ${quoteName(name)} twice`);
     }
+    expectRoom(found.size, "tensors", source);
     found.set(name, parseTensor(scanner, name, source));
   });
   scanner.end();
-  const ordered = [...found.values()].sort((a, b) => a.begin - b.begin || a.end - b.end);
-  const dataBytes = checkRanges(ordered, source);
-  return {
-    tensors: new Map(ordered.map((info) => [info.name, info])),
-    metadata: metadata ?? new Map(),
-    dataBytes,
-  };
+  const tensors = inOrder(found);
+  const dataBytes = checkRanges(tensors.values(), source);
+  return { tensors, metadata: metadata ?? new Map(), dataBytes };
+}
+
+function expectRoom(count: number, what: string, source: string): void {
+  if (count < mostNames) return;
+  throw new FormatError(`${source}: the header names more than ${formatCount(mostNames)} ${what}`, {
+    hint: "split the file into shards (model.safetensors.index.json)",
+  });
+}
+
+/** Puts tensors into the order of their bytes, where they are not; most programs write them so. */
+function inOrder(found: Map<string, TensorInfo>): Map<string, TensorInfo> {
+  const compare = (a: TensorInfo, b: TensorInfo): number => a.begin - b.begin || a.end - b.end;
+  let previous: TensorInfo | undefined;
+  let isOrdered = true;
+  for (const info of found.values()) {
+    if (previous && compare(previous, info) > 0) isOrdered = false;
+    previous = info;
+  }
+  if (isOrdered) return found;
+  return new Map([...found.values()].sort(compare).map((info) => [info.name, info]));
 }
 
 function parseMetadata(scanner: JsonScanner, source: string): Map<string, string> {
@@ -81,6 +100,7 @@ function parseMetadata(scanner: JsonScanner, source: string): Map<string, string
     if (metadata.has(key)) {
       throw new FormatError(`${source}: the metadata names ${quoteName(key)} twice`);
     }
+    expectRoom(metadata.size, "entries of metadata", source);
     metadata.set(key, scanner.string());
   });
   return metadata;
@@ -90,26 +110,28 @@ function parseTensor(scanner: JsonScanner, name: string, source: string): Tensor
   let typeName: string | undefined;
   let shape: number[] | undefined;
   let range: number[] | undefined;
-  const where = `${source}: tensor ${quoteName(name)}`;
+  const fail = (what: string): never => {
+    throw new FormatError(`${source}: tensor ${quoteName(name)}${what}`);
+  };
   scanner.members((key) => {
     if (key === "dtype" && typeName === undefined) typeName = scanner.string();
     else if (key === "shape" && !shape) shape = scanner.integers(largestRank);
     else if (key === "data_offsets" && !range) range = scanner.integers(2);
-    else throw new FormatError(`${where} has an unexpected or repeated field ${quoteName(key)}`);
+    else fail(` has an unexpected or repeated field ${quoteName(key)}`);
   });
   const [begin, end] = range ?? [];
   if (typeName === undefined || !shape || begin === undefined || end === undefined) {
-    throw new FormatError(`${where} lacks one of dtype, shape and data_offsets [begin, end]`);
+    return fail(" lacks one of dtype, shape and data_offsets [begin, end]");
   }
   const dtype = dtypeFromFile(typeName);
-  if (!dtype) throw new FormatError(`${where} has the unknown dtype ${quoteName(typeName)}`);
+  if (!dtype) return fail(` has the unknown dtype ${quoteName(typeName)}`);
   const expected = tensorBytes(dtype, shape);
   if (expected === null) {
-    throw new FormatError(`${where}: ${typeName} ${formatShape(shape)} is no possible size`);
+    return fail(`: ${typeName} ${formatShape(shape)} is no possible size`);
   }
   if (end - begin !== expected) {
-    throw new FormatError(
-      `${where}: ${typeName} ${formatShape(shape)} takes ${formatCount(expected)} bytes, ` +
+    return fail(
+      `: ${typeName} ${formatShape(shape)} takes ${formatCount(expected)} bytes, ` +
         `its byte range [${begin}, ${end}) has ${formatCount(end - begin)}`,
     );
   }
@@ -128,7 +150,7 @@ export function tensorBytes(dtype: StoredDType, shape: Shape): number | null {
 }
 
 /** Checks that tensors, in order, fill the data without holes or overlaps; returns its size. */
-function checkRanges(ordered: readonly TensorInfo[], source: string): number {
+function checkRanges(ordered: Iterable<TensorInfo>, source: string): number {
   let position = 0;
   let previous: TensorInfo | undefined;
   for (const info of ordered) {

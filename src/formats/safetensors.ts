@@ -1,6 +1,6 @@
-import { baseName, openForReading, type ReadableFile } from "../platform/node.ts";
+import { allocateBuffer, baseName, openForReading, type ReadableFile } from "../platform/node.ts";
 import { type ArrayOf, type DType, type TypedArray, viewArray } from "../tensor/dtype.ts";
-import { FewbitError, FormatError, ShapeError } from "../util/errors.ts";
+import { FormatError, ShapeError } from "../util/errors.ts";
 import {
   largestHeader,
   parseHeader,
@@ -46,10 +46,12 @@ export class SafetensorsFile {
    * Reads a tensor into an array of its own. 16-bit floats come as raw bits (`Uint16Array`), dtypes
    * without arrays (8-bit floats, ...) as bytes.
    * @throws FormatError when there is no such tensor or the file ends early
+   * @throws OutOfMemoryError when there is no memory for it
    */
   async read(name: string): Promise<TypedArray> {
     const info = this.info(name);
-    const bytes = allocate(name, info.end - info.begin);
+    const size = info.end - info.begin;
+    const bytes = new Uint8Array(allocateBuffer(size, `tensor ${quoteName(name)}`));
     await this.readInto(name, bytes, 0);
     if (!isArrayDType(info.dtype)) return bytes;
     const count = (bytes.length * 8) / bitsPerElement(info.dtype);
@@ -111,18 +113,6 @@ export class SafetensorsFile {
 function expectDType({ name, dtype }: TensorInfo, expected: DType): void {
   if (dtype === expected) return;
   throw new FormatError(`tensor ${quoteName(name)}: expected ${expected}, the file has ${dtype}`);
-}
-
-function allocate(name: string, bytes: number): Uint8Array<ArrayBuffer> {
-  try {
-    return new Uint8Array(bytes);
-  } catch (cause) {
-    throw new FewbitError(
-      "MEMORY",
-      `tensor ${quoteName(name)}: ${formatCount(bytes)} bytes do not fit into one array`,
-      { hint: "read it in parts", cause },
-    );
-  }
 }
 
 /**

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import * as fs from "node:fs/promises";
 import { FormatError } from "../util/errors.ts";
+import { allocateBuffer } from "./allocate.ts";
 import { systemErrorCode, translateErrors } from "./file-errors.ts";
 import type { FileMapper, GrowingFile, ReadableFile, WritableFile } from "./files.ts";
 import { openRegular } from "./open-file.ts";
@@ -144,7 +145,7 @@ export async function readBytes(
         `${path} has ${file.sizeBytes} bytes, more than the ${limitBytes} that are allowed here`,
       );
     }
-    const bytes = new Uint8Array(file.sizeBytes);
+    const bytes = new Uint8Array(allocateBuffer(file.sizeBytes, path));
     return bytes.subarray(0, await file.read(bytes, 0));
   } finally {
     await file.close();

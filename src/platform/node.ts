@@ -11,6 +11,7 @@ export type {
   ReadableFile,
   WritableFile,
 } from "./files.ts";
+export * from "./allocate.ts";
 export * from "./node-child.ts";
 export * from "./node-database.ts";
 export * from "./node-directories.ts";

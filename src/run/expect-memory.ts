@@ -1,5 +1,5 @@
 import { availableMemoryBytes } from "../platform/node.ts";
-import { FewbitError } from "../util/errors.ts";
+import { OutOfMemoryError } from "../util/errors.ts";
 
 /** Writes a size for errors about memory and disks. */
 export function gigabytes(bytes: number): string {
@@ -8,11 +8,11 @@ export function gigabytes(bytes: number): string {
 
 /**
  * Refuses work that does not fit into the memory that is free; `hint` says how it would need less.
- * @throws FewbitError (code `MEMORY`)
+ * @throws OutOfMemoryError
  */
 export function expectMemory(needBytes: number, hint: string): void {
   const available = availableMemoryBytes();
   if (needBytes <= available) return;
   const message = `needs about ${gigabytes(needBytes)} of memory, ${gigabytes(available)} is free`;
-  throw new FewbitError("MEMORY", message, { hint });
+  throw new OutOfMemoryError(message, { hint, value: needBytes });
 }

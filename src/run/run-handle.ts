@@ -1,3 +1,4 @@
+import { typingMemory } from "../platform/node.ts";
 import type { PipelineEvent } from "./events.ts";
 import type { RunRecord } from "./run-record.ts";
 
@@ -30,7 +31,7 @@ export function startRun<Event, Record>(
   work: (emit: (event: Event) => void) => Promise<Record>,
 ): RunHandle<Event, Record> {
   const log = new EventLog<Event>();
-  const result = work((event) => log.add(event))
+  const result = typingMemory(work((event) => log.add(event)))
     .then((record) => ({ record, out, events: log }))
     .finally(() => log.close());
   // A caller that only iterates over the events must not end the process by an unhandled

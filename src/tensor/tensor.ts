@@ -1,3 +1,4 @@
+import { allocateBuffer } from "../platform/node.ts";
 import type { Backend } from "../backend/backend.ts";
 import type { Storage, TensorView } from "../backend/kernels.ts";
 import { ShapeError, UsageError } from "../util/errors.ts";
@@ -59,7 +60,7 @@ export class Tensor<D extends DType = DType> implements TensorView {
   /** A tensor of zeros. */
   static zeros<D extends DType>(backend: Backend, dtype: D, shape: Shape): Tensor<D> {
     const length = elementCount(shape);
-    const bytes = new ArrayBuffer(length * bytesPerElement(dtype));
+    const bytes = allocateBuffer(length * bytesPerElement(dtype), "a tensor");
     return Tensor.from(backend, dtype, shape, viewArray(dtype, bytes, 0, length));
   }
 

@@ -47,6 +47,9 @@ export class SchemeError extends withCode("SCHEME") {}
 /** A file that is missing, truncated, malformed or hostile. */
 export class FormatError extends withCode("FORMAT") {}
 
+/** Memory that the system does not give; `value` is the size in bytes, where it is known. */
+export class OutOfMemoryError extends withCode("MEMORY") {}
+
 /** A backend that is absent or failed. */
 export class BackendError extends withCode("BACKEND") {}
 

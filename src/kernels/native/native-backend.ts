@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import type { Backend } from "../../backend/backend.ts";
 import { CpuMemory } from "../../backend/cpu-memory.ts";
 import type { KernelName, Kernels, Storage } from "../../backend/kernels.ts";
-import { registerFileMapper } from "../../platform/node.ts";
+import { allocateBuffer, registerFileMapper } from "../../platform/node.ts";
 import type { DType, TypedArray } from "../../tensor/dtype.ts";
 import { viewArray, bytesPerElement } from "../../tensor/dtype.ts";
 import { BackendError, UsageError } from "../../util/errors.ts";
@@ -81,7 +81,7 @@ async function readInOrder(
   dtype: DType,
   length: number,
 ): Promise<TypedArray> {
-  const buffer = new ArrayBuffer(length * bytesPerElement(dtype));
+  const buffer = allocateBuffer(length * bytesPerElement(dtype), "a result");
   const copy = viewArray(dtype, buffer, 0, length);
   queue.run("copy", [copy, (storage as TypedArray).subarray(0, length)]);
   await queue.synchronize();

@@ -1,4 +1,5 @@
 import type { Storage } from "../../backend/kernels.ts";
+import { outOfMemory } from "../../platform/node.ts";
 import { BackendError } from "../../util/errors.ts";
 import type { Addon, OpTime, QueueHandle } from "./addon.ts";
 
@@ -35,12 +36,12 @@ export class NativeQueue {
     }
   }
 
-  /** Hands out `bytes` bytes of memory, contents undefined. @throws BackendError without any */
+  /** Hands out `bytes` bytes of memory, contents undefined. @throws OutOfMemoryError without any */
   allocate(bytes: number): ArrayBuffer {
     try {
       return this.addon.allocate(bytes);
     } catch (error) {
-      throw new BackendError(`no memory for ${bytes} bytes of weights`, { cause: error });
+      throw outOfMemory(bytes, "packed weights", error);
     }
   }
 
