@@ -1,6 +1,7 @@
 import { configs } from "./configs.ts";
 import { safetensors } from "./safetensors.ts";
 import type { Subject } from "./subject.ts";
+import { templates } from "./templates.ts";
 
 /** Everything that is compared with a Python library. */
-export const subjects: readonly Subject[] = [configs, safetensors];
+export const subjects: readonly Subject[] = [configs, safetensors, templates];

@@ -1,0 +1,73 @@
+import { fail } from "./failure.ts";
+
+/** How far a template may go. */
+export interface TemplateLimits {
+  /** Parts of the template that are evaluated, and items that are walked over. */
+  readonly steps: number;
+  /** Bytes of all values that are built, and of all texts that are read through. */
+  readonly bytes: number;
+  readonly milliseconds: number;
+  /** Macros in macros, loops in recursive loops, lists in lists. */
+  readonly depth: number;
+}
+
+/** Bytes that a value takes besides its content. */
+export const valueBytes = 32;
+
+/**
+ * Counts what a template does and stops it when that is too much. Every value is counted when it is
+ * built and nothing is given back, so that the memory of a render stays below `bytes`.
+ */
+export class Meter {
+  private readonly limits: TemplateLimits;
+  private readonly startMs = performance.now();
+  private steps = 0;
+  private bytes = 0;
+  private depth = 0;
+
+  constructor(limits: TemplateLimits) {
+    this.limits = limits;
+  }
+
+  /** Counts `count` steps. */
+  step(count = 1): void {
+    this.steps += count;
+    if (this.steps > this.limits.steps) {
+      fail("Limit", `does not end (stopped after ${this.limits.steps} steps)`);
+    }
+    if ((this.steps & 255) === 0) this.checkTime();
+  }
+
+  /** Counts a value of `size` bytes before it is built. */
+  take(size: number): void {
+    this.bytes += size + valueBytes;
+    if (!(this.bytes <= this.limits.bytes)) {
+      fail("Limit", `builds more than ${this.limits.bytes} bytes`);
+    }
+    if (size > 65_536) this.checkTime();
+  }
+
+  /** Counts a text that was built or read through, and returns it. */
+  text(text: string): string {
+    this.take(text.length);
+    return text;
+  }
+
+  /** Runs `work` one level deeper. */
+  deeper<T>(work: () => T): T {
+    if (++this.depth > this.limits.depth) {
+      fail("Limit", `is nested more than ${this.limits.depth} levels deep`);
+    }
+    try {
+      return work();
+    } finally {
+      this.depth--;
+    }
+  }
+
+  private checkTime(): void {
+    if (performance.now() - this.startMs > this.limits.milliseconds) {
+      fail("Limit", `does not end (stopped after ${this.limits.milliseconds / 1000} s)`);
+    }
+  }
+}

@@ -1,0 +1,171 @@
+import { isNarrow, textSize } from "./values.ts";
+
+/** What `str.isspace` calls a space, as part of a character class. */
+export const spaceClass =
+  "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
+
+const leadingSpace = new RegExp(`^[${spaceClass}]+`);
+const space = new RegExp(`[${spaceClass}]`);
+const runsOfText = new RegExp(`[^${spaceClass}]+`, "g");
+const onlySpace = new RegExp(`^[${spaceClass}]+$`);
+
+/** Whether a text is nothing but spaces, and not empty. */
+export function isSpace(text: string): boolean {
+  return onlySpace.test(text);
+}
+
+/** Returns the code points of a text. */
+export function pointsOf(text: string): readonly string[] {
+  return Array.from(text);
+}
+
+/** Which ends of a text are meant. */
+export type Ends = "both" | "left" | "right";
+
+/** Removes spaces, or those characters that stand in `chars`, from the ends of a text. */
+export function strip(text: string, ends: Ends, chars?: string): string {
+  if (chars !== undefined) return stripCharacters(text, ends, new Set(pointsOf(chars)));
+  const from = ends === "right" ? 0 : (leadingSpace.exec(text)?.[0].length ?? 0);
+  let to = text.length;
+  if (ends !== "left") while (to > from && space.test(text[to - 1])) to--;
+  return text.slice(from, to);
+}
+
+function stripCharacters(text: string, ends: Ends, chars: ReadonlySet<string>): string {
+  if (isNarrow(text)) {
+    let [from, to] = [0, text.length];
+    if (ends !== "right") while (from < to && chars.has(text[from])) from++;
+    if (ends !== "left") while (to > from && chars.has(text[to - 1])) to--;
+    return text.slice(from, to);
+  }
+  const points = pointsOf(text);
+  let [from, to] = [0, points.length];
+  if (ends !== "right") while (from < to && chars.has(points[from])) from++;
+  if (ends !== "left") while (to > from && chars.has(points[to - 1])) to--;
+  return points.slice(from, to).join("");
+}
+
+/** Splits at runs of spaces, at most `most` times (−1: always), from the left or the right. */
+export function splitAtSpaces(text: string, most: number, fromRight = false): string[] {
+  const words = [...text.matchAll(runsOfText)];
+  if (most < 0 || words.length <= most) return words.map(([word]) => word);
+  // What is not split keeps the spaces at its outer end.
+  if (fromRight) {
+    const kept = words.length - most;
+    const last = words[kept - 1];
+    const rest = text.slice(0, last.index + last[0].length);
+    return [rest, ...words.slice(kept).map(([word]) => word)];
+  }
+  return [...words.slice(0, most).map(([word]) => word), text.slice(words[most].index)];
+}
+
+/** Splits at a separator that is not empty, at most `most` times (−1: always). */
+export function splitAt(text: string, separator: string, most: number, fromRight = false): string[] {
+  const parts = text.split(separator);
+  if (most < 0 || parts.length <= most + 1) return parts;
+  if (fromRight) {
+    const kept = parts.length - most;
+    return [parts.slice(0, kept).join(separator), ...parts.slice(kept)];
+  }
+  return [...parts.slice(0, most), parts.slice(most).join(separator)];
+}
+
+const lineEnds = /\r\n|[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]/g;
+
+/** Splits a text into its lines, as `str.splitlines` does. */
+export function splitLines(text: string, keepEnds = false): string[] {
+  const lines: string[] = [];
+  let from = 0;
+  for (const end of text.matchAll(lineEnds)) {
+    const to = end.index + end[0].length;
+    lines.push(text.slice(from, keepEnds ? to : end.index));
+    from = to;
+  }
+  if (from < text.length) lines.push(text.slice(from));
+  return lines;
+}
+
+/** Replaces the first `most` places (−1: all) of `old`; an empty one is between all characters. */
+export function replaceText(text: string, old: string, by: string, most: number): string {
+  if (old !== "") {
+    return most < 0 ? text.split(old).join(by) : splitAt(text, old, most).join(by);
+  }
+  const points = pointsOf(text);
+  const count = most < 0 ? points.length + 1 : Math.min(most, points.length + 1);
+  const parts = points.slice(0, count).map((point) => by + point);
+  const last = count > points.length ? by : "";
+  return parts.join("") + points.slice(count).join("") + last;
+}
+
+/** Counts how often `part` stands in a text without overlapping itself. */
+export function countText(text: string, part: string): number {
+  return part === "" ? textSize(text) + 1 : text.split(part).length - 1;
+}
+
+/** Fills a text up to `width` code points, on the left or the right. */
+export function pad(text: string, width: number, fill: string, side: "left" | "right"): string {
+  const missing = width - textSize(text);
+  if (missing <= 0) return text;
+  return side === "left" ? fill.repeat(missing) + text : text + fill.repeat(missing);
+}
+
+/** Puts a text in the middle of `width` code points; an odd one goes where Python puts it. */
+export function centerText(text: string, width: number, fill: string): string {
+  const size = textSize(text);
+  const missing = width - size;
+  if (missing <= 0) return text;
+  const left = Math.floor(missing / 2) + (missing & width & 1);
+  return fill.repeat(left) + text + fill.repeat(missing - left);
+}
+
+const cased = /\p{L}|\p{Lm}|[\u2160-\u217f\u24b6-\u24e9]/u;
+
+/** Upper case for the first letter of a word, as `str.title` and `str.capitalize` use it. */
+export function titleCase(point: string): string {
+  const upper = pointsOf(point.toUpperCase());
+  return upper.length > 1 ? upper[0] + upper.slice(1).join("").toLowerCase() : upper.join("");
+}
+
+/** `str.capitalize`. */
+export function capitalize(text: string): string {
+  const [first = "", ...rest] = pointsOf(text);
+  return titleCase(first) + rest.join("").toLowerCase();
+}
+
+function isCased(point: string): boolean {
+  return cased.test(point) && point.toLowerCase() !== point.toUpperCase();
+}
+
+/** `str.title`: every letter after something that is no letter is upper case. */
+export function titleText(text: string): string {
+  const lower = pointsOf(text.toLowerCase());
+  const points = pointsOf(text);
+  let inWord = false;
+  return points
+    .map((point, index) => {
+      const written = inWord ? (lower.length === points.length ? lower[index] : point.toLowerCase())
+        : titleCase(point);
+      inWord = isCased(point);
+      return written;
+    })
+    .join("");
+}
+
+/** Whether a text has cased letters and all of them have the case that `change` writes. */
+export function hasCase(text: string, change: "toLowerCase" | "toUpperCase"): boolean {
+  const letters = pointsOf(text).filter(isCased);
+  return letters.length > 0 && letters.every((letter) => letter[change]() === letter);
+}
+
+/** Compares two texts by code points: negative, zero or positive. */
+export function compareTexts(a: string, b: string): number {
+  if (a === b) return 0;
+  if (isNarrow(a) && isNarrow(b)) return a < b ? -1 : 1;
+  const [left, right] = [pointsOf(a), pointsOf(b)];
+  const size = Math.min(left.length, right.length);
+  for (let i = 0; i < size; i++) {
+    const difference = (left[i].codePointAt(0) ?? 0) - (right[i].codePointAt(0) ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return left.length - right.length;
+}
