@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ChatTemplates } from "../tokenizers/chat-template-source.ts";
 import { createTokenizer } from "../tokenizers/hub-tokenizer.ts";
 import { loadTokenizer } from "../tokenizers/load-tokenizer.ts";
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
@@ -113,7 +114,7 @@ test("JSON lines: chats are written by the model's template, with one start toke
   const source = await file("f.jsonl", `${chat("ab")}\n${chat("cd")}\n`);
   const { windows } = await loadCalibration([source], letters, { samples: 1, window: 18 });
   expect(windows.map(textOf)).toEqual(["<s>user ab</s><s>user cd</s>"]);
-  const silent = Object.create(letters, { chatTemplate: { value: null } });
+  const silent = Object.create(letters, { chatTemplates: { value: new ChatTemplates() } });
   await expect(loadCalibration([source], silent, { samples: 1, window: 4 })).rejects.toThrow(
     UnsupportedError,
   );

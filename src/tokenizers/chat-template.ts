@@ -1,166 +1,155 @@
-import { FewbitError, FormatError, UnsupportedError } from "../util/errors.ts";
-import {
-  type TemplateNode,
-  type TemplateScope,
-  type TemplateValue,
-  templateEngine,
-} from "./template-engine.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import { FewbitError, FormatError, UnsupportedError, UsageError } from "../util/errors.ts";
+import type { ChatTemplates } from "./chat-template-source.ts";
+import { TemplateFailure } from "./templates/failure.ts";
+import type { TemplateLimits } from "./templates/limits.ts";
+import { Template } from "./templates/template.ts";
 
-/** One turn of a conversation. */
+/** One turn of a conversation; whatever fields it has are seen by the template. */
 export interface ChatMessage {
-  /** `system`, `user`, `assistant`, or what else the model's template knows. */
+  /** `system`, `user`, `assistant`, `tool`, or what else the model's template knows. */
   readonly role: string;
-  readonly content: string;
+  /** What is said: a text, or parts such as `{ type: "text", text }` where the template takes them. */
+  readonly content?: string | readonly unknown[] | null;
+  /** `tool_calls`, `name`, `reasoning_content`, … */
+  readonly [field: string]: unknown;
 }
 
 /** How a conversation is turned into text. */
 export interface ChatTemplateOptions {
   /** End the text where the assistant's answer begins. Default true. */
   readonly addGenerationPrompt?: boolean;
+  /** Descriptions of tools that the model may call. */
+  readonly tools?: readonly object[] | null;
+  /** Texts that the model may look things up in. */
+  readonly documents?: readonly object[] | null;
   /** More variables for the template, such as `enable_thinking`. */
   readonly variables?: Readonly<Record<string, unknown>>;
+  /** Name of one of the model's templates, or the text of another one. */
+  readonly template?: string;
   /** The present, for templates that print the date. Default now. */
   readonly now?: Date;
 }
 
-/** Most steps of a template, and milliseconds; real ones need some hundred steps a message. */
-const mostSteps = 500_000;
-const longestMs = 5_000;
-/** Characters that a template may build, and items of a range. */
-const longestText = 16_000_000;
-const longestRange = 10_000;
+/**
+ * How far a template may go. Real ones need some hundred steps and some thousand bytes a message,
+ * for which `Meter.input` adds what a conversation justifies.
+ */
+const limits: TemplateLimits = {
+  steps: 500_000,
+  bytes: 24_000_000,
+  milliseconds: 5_000,
+  depth: 400,
+};
 
-/** Raised by a template itself, through `raise_exception`. */
-class TemplateRefusal extends Error {}
+/** Templates that were read last: the same one writes many conversations. */
+const known = new Map<string, Template>();
+const mostKnown = 8;
 
-/** An interpreter that stops a template which runs, or grows, without end. */
-class LimitedInterpreter extends templateEngine.Interpreter {
-  private steps = 0;
-  private readonly startMs = Date.now();
-
-  override evaluate(node: TemplateNode | undefined, scope: TemplateScope): TemplateValue {
-    if (++this.steps > mostSteps || Date.now() - this.startMs > longestMs) {
-      throw new FormatError(
-        `the model's chat template does not end (stopped after ${this.steps} steps)`,
-      );
-    }
-    const result = super.evaluate(node, scope);
-    if (typeof result.value === "string" && result.value.length > longestText) {
-      throw new FormatError(
-        `the model's chat template makes a text of more than ${longestText} characters`,
-      );
-    }
-    return result;
-  }
-}
-
-function range(first: number, second?: number, step = 1): number[] {
-  const [start, stop] = second === undefined ? [0, first] : [first, second];
-  const count = Math.max(0, Math.ceil((stop - start) / step));
-  if (!(count <= longestRange)) {
-    throw new FormatError(`the model's chat template asks for a range of ${count} items`);
-  }
-  return Array.from({ length: count }, (_, i) => start + i * step);
-}
-
-const monthNames =
-  "January February March April May June July August September October November December".split(
-    " ",
-  );
-
-/** The parts of C's `strftime` that chat templates use, in English whatever the locale. */
-function formatTime(now: Date, format: string): string {
-  const two = (value: number) => String(value).padStart(2, "0");
-  const month = monthNames[now.getMonth()];
-  const fields: Readonly<Record<string, string>> = {
-    "%Y": String(now.getFullYear()),
-    "%m": two(now.getMonth() + 1),
-    "%d": two(now.getDate()),
-    "%H": two(now.getHours()),
-    "%M": two(now.getMinutes()),
-    "%S": two(now.getSeconds()),
-    "%B": month,
-    "%b": month.slice(0, 3),
-    "%%": "%",
-  };
-  return format.replace(/%./g, (field) => fields[field] ?? field);
-}
-
-function globals(now: Date): Record<string, unknown> {
-  return {
-    true: true,
-    True: true,
-    false: false,
-    False: false,
-    none: null,
-    None: null,
-    range,
-    strftime_now: (format: string) => formatTime(now, format),
-    raise_exception: (message: string) => {
-      throw new TemplateRefusal(message);
-    },
-  };
+function readTemplate(source: string): Template {
+  const found = known.get(source);
+  if (found) return found;
+  const template = new Template(source, limits);
+  if (known.size >= mostKnown) known.delete([...known.keys()][0]);
+  known.set(source, template);
+  return template;
 }
 
 function asFewbitError(cause: unknown): FewbitError {
   if (cause instanceof FewbitError) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
-  if (cause instanceof TemplateRefusal) {
+  const kind = cause instanceof TemplateFailure ? cause.kind : undefined;
+  if (kind === "Refusal") {
     return new UnsupportedError(`the model's chat template refuses these messages: ${reason}`, {
       cause,
     });
   }
-  return new FormatError(`the model's chat template does not work: ${reason}`, { cause });
+  const hint = "give another one: `template` takes a name or a template's text";
+  if (kind === "Limit")
+    return new FormatError(`the model's chat template ${reason}`, { cause, hint });
+  if (kind === "SyntaxError") {
+    return new FormatError(`the model's chat template cannot be read: ${reason}`, { cause, hint });
+  }
+  return new FormatError(`the model's chat template does not work: ${reason}`, { cause, hint });
+}
+
+/** Older names of a message's thoughts; templates read the first. */
+const reasoningFields = ["reasoning_content", "thinking", "reasoning"];
+
+/**
+ * Prepares a message as transformers does: fields that are null are left out, and thoughts stand
+ * under the names that templates read.
+ */
+function prepareMessage(message: ChatMessage): Readonly<Record<string, unknown>> {
+  const entries = Object.entries(message).filter(([, value]) => value !== null);
+  const fields = Object.fromEntries(entries);
+  const from = reasoningFields.find((field) => fields[field] !== undefined);
+  if (from === undefined) return fields;
+  const reasoning = fields[from];
+  return { thinking: reasoning, ...fields, reasoning_content: reasoning };
+}
+
+function expectObjects(values: readonly object[] | null | undefined, field: string): void {
+  if (values === null || values === undefined) return;
+  if (
+    !Array.isArray(values) ||
+    values.some((value) => typeof value !== "object" || value === null)
+  ) {
+    throw new UsageError(`expected a list of objects for \`${field}\``, { field });
+  }
 }
 
 /**
- * Writes a conversation as the text that a model was trained on, by its own Jinja template. The
- * template is interpreted, never run as code, and stopped when it runs or grows without end. The
- * text holds the special tokens it needs: encode it without adding any.
+ * Writes a conversation as the text that a model was trained on, by its own Jinja template, with the
+ * same result as `apply_chat_template` of transformers 5. The template is interpreted, never run
+ * as code, and stopped when it runs or grows without end. `specialTokens`: texts by their names,
+ * such as `bos_token`. The text holds the special tokens it needs: encode it without adding any.
  * @throws FormatError when the template is broken or runs away
  * @throws UnsupportedError when the template refuses the messages
+ * @throws UsageError when `tools` or `documents` are no lists of objects
  */
 export function renderChatTemplate(
   template: string,
   messages: readonly ChatMessage[],
-  tokens: { readonly bosToken: string | null; readonly eosToken: string | null },
+  specialTokens: Readonly<Record<string, string>>,
   options: ChatTemplateOptions = {},
 ): string {
+  const { tools = null, documents = null, variables, now } = options;
+  expectObjects(tools, "tools");
+  expectObjects(documents, "documents");
   try {
-    const program = templateEngine.parse(
-      templateEngine.tokenize(template, { lstrip_blocks: true, trim_blocks: true }),
-    );
-    const environment = new templateEngine.Environment();
-    const variables = {
-      ...globals(options.now ?? new Date()),
-      ...options.variables,
-      messages: messages.map((message) => ({ ...message })),
+    const values = {
+      ...specialTokens,
+      ...variables,
+      messages: messages.map(prepareMessage),
+      tools,
+      documents,
       add_generation_prompt: options.addGenerationPrompt ?? true,
-      bos_token: tokens.bosToken ?? "",
-      eos_token: tokens.eosToken ?? "",
     };
-    for (const [name, value] of Object.entries(variables)) environment.set(name, value);
-    return String(new LimitedInterpreter(environment).run(program).value);
+    return readTemplate(template).render(values, limits, now);
   } catch (error) {
     throw asFewbitError(error);
   }
 }
 
+/** What a conversation is written with: the part of a tokenizer that templates need. */
+export interface ChatTokens {
+  readonly chatTemplates: ChatTemplates;
+  readonly specialTokens: ReadonlyMap<string, string>;
+}
+
 /**
- * Writes a conversation by the template of the model's tokenizer.
+ * Writes a conversation by one of the templates of the model's tokenizer.
  * @throws UnsupportedError when the model has no template, or its template refuses the messages
+ * @throws UsageError when it has several and none is chosen, or none of the chosen name
  * @throws FormatError when the template is broken or runs away
  */
 export function applyChatTemplate(
-  tokenizer: Tokenizer,
+  tokenizer: ChatTokens,
   messages: readonly ChatMessage[],
   options: ChatTemplateOptions = {},
 ): string {
-  if (tokenizer.chatTemplate === null) {
-    throw new UnsupportedError("this model has no chat template, so it is not made for chat", {
-      hint: "continue a text with it instead (fewbit run), or take the model's instruct variant",
-    });
-  }
-  return renderChatTemplate(tokenizer.chatTemplate, messages, tokenizer, options);
+  const hasTools = options.tools !== null && options.tools !== undefined;
+  const template = tokenizer.chatTemplates.choose(options.template, hasTools);
+  const tokens = Object.fromEntries(tokenizer.specialTokens);
+  return renderChatTemplate(template, messages, tokens, options);
 }

@@ -57,8 +57,10 @@ test("chat_template.jinja goes before the settings; of several templates the def
     { name: "default", template: "D" },
   ];
   const settings = { ...names, chat_template: several };
-  expect(createTokenizer({ definition, settings }).chatTemplate).toBe("D");
-  expect(createTokenizer({ definition, settings, chatTemplate: "J" }).chatTemplate).toBe("J");
+  expect(createTokenizer({ definition, settings }).chatTemplates.choose()).toBe("D");
+  const chatTemplates = { files: new Map([["default", "J"]]) };
+  const withFile = createTokenizer({ definition, settings, chatTemplates });
+  expect(withFile.chatTemplates.choose()).toBe("J");
 });
 
 test("ids without a token are left out when decoding, special ones on demand", () => {

@@ -1,13 +1,14 @@
 import { FormatError, UnsupportedError } from "../util/errors.ts";
+import { type ChatTemplateFiles, ChatTemplates } from "./chat-template-source.ts";
 import { library, type LibraryDecoder, type LibraryTokenizer } from "./library.ts";
 import { LazyTextEncoder } from "./text-encoder.ts";
 import type { DecodeOptions, EncodeOptions, Tokenizer } from "./tokenizer.ts";
 import {
-  chooseChatTemplate,
   type ModelTokenIds,
   parseDefinition,
   parseSettings,
   type TokenizerDefinition,
+  type TokenizerSettings,
 } from "./tokenizer-definition.ts";
 
 /** What a tokenizer is made of: parsed JSON files of a checkpoint. */
@@ -16,8 +17,8 @@ export interface TokenizerFiles {
   readonly definition: unknown;
   /** `tokenizer_config.json`. */
   readonly settings?: unknown;
-  /** `chat_template.jinja`; goes before the template in the settings. */
-  readonly chatTemplate?: string | null;
+  /** Chat templates that stand elsewhere than in the settings. */
+  readonly chatTemplates?: ChatTemplateFiles;
   /** `generation_config.json` and `config.json`, the one that counts more first. */
   readonly modelTokenIds?: readonly ModelTokenIds[];
 }
@@ -28,7 +29,8 @@ class HubTokenizer implements Tokenizer {
   readonly eosIds: readonly number[];
   readonly startIds: readonly number[];
   readonly specialIds: ReadonlySet<number>;
-  readonly chatTemplate: string | null;
+  readonly chatTemplates: ChatTemplates;
+  readonly specialTokens: ReadonlyMap<string, string>;
   readonly bosToken: string | null;
   readonly eosToken: string | null;
   private readonly endIds: readonly number[];
@@ -47,7 +49,11 @@ class HubTokenizer implements Tokenizer {
     this.specialIds = new Set(
       definition.added_tokens.filter((token) => token.special).map((token) => token.id),
     );
-    this.chatTemplate = files.chatTemplate ?? chooseChatTemplate(settings.chat_template);
+    this.chatTemplates = new ChatTemplates({
+      ...files.chatTemplates,
+      settings: settings.chat_template,
+    });
+    this.specialTokens = namedTokens(settings);
 
     const modelIds = files.modelTokenIds ?? [];
     const bosFromModel = files.settings === undefined ? firstIds(modelIds, "bos_token_id") : [];
@@ -140,6 +146,17 @@ function openLibrary(definition: TokenizerDefinition): LibraryTokenizer {
 function keepByteOrderMarks(decoder: LibraryDecoder): void {
   if (decoder.text_decoder) decoder.text_decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   for (const part of decoder.decoders ?? []) keepByteOrderMarks(part);
+}
+
+/** Texts of the tokens with a role: `bos_token`, `pad_token`, `image_token`, … */
+function namedTokens(settings: TokenizerSettings): ReadonlyMap<string, string> {
+  const named = new Map<string, string>();
+  for (const [name, value] of Object.entries(settings)) {
+    const token: unknown =
+      typeof value === "object" && value !== null && "content" in value ? value.content : value;
+    if (name.endsWith("_token") && typeof token === "string") named.set(name, token);
+  }
+  return named;
 }
 
 function firstIds(

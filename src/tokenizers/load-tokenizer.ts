@@ -1,6 +1,7 @@
 import { joinPath, readText, status } from "../platform/node.ts";
 import { FormatError } from "../util/errors.ts";
 import { parseJson } from "../util/json.ts";
+import { loadChatTemplates } from "./load-chat-templates.ts";
 import { createTokenizer } from "./hub-tokenizer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { type ModelTokenIds, parseModelTokenIds } from "./tokenizer-definition.ts";
@@ -16,7 +17,7 @@ async function readJsonIfThere(path: string): Promise<unknown> {
 
 /**
  * Loads the tokenizer of a checkpoint: `tokenizer.json`, and where they are there
- * `tokenizer_config.json`, `chat_template.jinja`, and the special token ids of
+ * `tokenizer_config.json`, the chat templates, and the special token ids of
  * `generation_config.json` and `config.json`.
  * @throws FormatError when `tokenizer.json` is missing or a file is malformed
  * @throws UnsupportedError when the tokenizer needs something that fewbit does not know
@@ -36,7 +37,7 @@ export async function loadTokenizer(directory: string): Promise<Tokenizer> {
   return createTokenizer({
     definition,
     settings: await readJsonIfThere(joinPath(directory, "tokenizer_config.json")),
-    chatTemplate: await readTextIfThere(joinPath(directory, "chat_template.jinja")),
+    chatTemplates: await loadChatTemplates(directory),
     modelTokenIds,
   });
 }

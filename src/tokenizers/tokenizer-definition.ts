@@ -74,16 +74,13 @@ const tokenName = z
   .nullish()
   .transform((token) => token ?? null);
 
-const chatTemplates = z
-  .union([z.string(), z.array(z.object({ name: z.string(), template: z.string() }))])
-  .nullish();
-
 const settings = z.looseObject({
   bos_token: tokenName,
   eos_token: tokenName,
   add_bos_token: z.boolean().nullish(),
   add_eos_token: z.boolean().nullish(),
-  chat_template: chatTemplates,
+  /** Read when it is needed. */
+  chat_template: z.unknown().optional(),
 });
 
 /** What fewbit reads of a `tokenizer_config.json`. */
@@ -117,11 +114,4 @@ export function parseSettings(value: unknown, file = "tokenizer_config.json"): T
 /** Checks the special token ids of a model's config. @throws FormatError naming the place */
 export function parseModelTokenIds(value: unknown, file = "config.json"): ModelTokenIds {
   return check(modelSettings, value, file);
-}
-
-/** Chooses the template for plain chat: the only one, or the one called `default`. */
-export function chooseChatTemplate(templates: TokenizerSettings["chat_template"]): string | null {
-  if (templates === null || templates === undefined) return null;
-  if (typeof templates === "string") return templates;
-  return templates.find(({ name }) => name === "default")?.template ?? null;
 }

@@ -1,3 +1,5 @@
+import type { ChatTemplates } from "./chat-template-source.ts";
+
 /** Text to token ids and back, for one model. */
 export interface Tokenizer {
   /** One more than the largest token id. The model's embedding may have more rows. */
@@ -10,8 +12,10 @@ export interface Tokenizer {
   readonly startIds: readonly number[];
   /** Ids of tokens that are marked as special: no text of their own. */
   readonly specialIds: ReadonlySet<number>;
-  /** The model's own chat template (Jinja), or null. */
-  readonly chatTemplate: string | null;
+  /** The model's own chat templates (Jinja). */
+  readonly chatTemplates: ChatTemplates;
+  /** Text of each token with a role, by its name in the settings: `pad_token`, `image_token`, ... */
+  readonly specialTokens: ReadonlyMap<string, string>;
   /** Text of the BOS and EOS tokens, for templates; null when there are none. */
   readonly bosToken: string | null;
   readonly eosToken: string | null;

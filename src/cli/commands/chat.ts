@@ -28,6 +28,7 @@ import { Terminal } from "../terminal.ts";
 
 interface Options extends VerbosityOptions, ComputeOptions, GenerationOptions {
   readonly system?: string;
+  readonly template?: string;
 }
 
 /** Answers a conversation; what is written comes to `onText` piece by piece. */
@@ -57,7 +58,8 @@ export function defineChat(command: Command, io: Io): void {
     .addHelpText("before", example)
     .addHelpText("after", keys)
     .optionsGroup("Conversation:")
-    .option("--system <text>", "what the model is told before the conversation");
+    .option("--system <text>", "what the model is told before the conversation")
+    .option("--template <name>", "which of the model's chat templates to use");
   addGenerationOptions(command);
   addComputeOptions(command);
   addVerbosityOptions(command);
@@ -79,14 +81,18 @@ async function runChat(path: string, options: Options, io: Io): Promise<void> {
   const model: LanguageModel = await interruptible(terminal, whenStopped, (signal) =>
     load(path, { ...defined({ threads, backend }), signal, onNotice, onDownload }),
   );
+  const write = (messages: readonly ChatMessage[]): string => {
+    const chosen = defined({ template: options.template });
+    return applyChatTemplate(model.tokenizer, messages, chosen);
+  };
   const answer: Answer = (messages, signal, onText) => {
-    const prompt = model.tokenizer.encode(applyChatTemplate(model.tokenizer, messages));
+    const prompt = model.tokenizer.encode(write(messages));
     const request = { ...pickGenerationOptions(options), prompt, signal };
     return generateText(model, request, ({ text }) => onText(text));
   };
   try {
     // A model without a template is refused before the user has written anything.
-    applyChatTemplate(model.tokenizer, [{ role: "user", content: "" }]);
+    write([...opening(options), { role: "user", content: "" }]);
     if (io.stdin.isTTY) await converse(answer, options, terminal);
     else await answerOnce(answer, options, terminal);
   } finally {

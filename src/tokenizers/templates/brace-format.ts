@@ -31,7 +31,8 @@ export function formatValue(value: Value, spec: string, meter: Meter): string {
 }
 
 function formatText(text: string, match: RegExpExecArray, meter: Meter): string {
-  const [, fill, align, sign, negativeZero, alternate, zero, width, grouping, precision, type] = match;
+  const [, fill, align, sign, negativeZero, alternate, zero, width, grouping, precision, type] =
+    match;
   if (sign || negativeZero || alternate || grouping || align === "=" || (type && type !== "s")) {
     return fail("ValueError", `this format is not allowed for text: '${match[0]}'`);
   }
@@ -111,7 +112,8 @@ class FieldReader {
     const rest = inner.slice(end.length);
     if (!rest.startsWith("!")) return { name: end, conversion: "", spec: rest.slice(1) };
     const [, conversion, spec] = /^!([\s\S])(?::([\s\S]*))?$/.exec(rest) ?? [];
-    if (conversion === undefined) return fail("ValueError", "expected ':' after conversion specifier");
+    if (conversion === undefined)
+      return fail("ValueError", "expected ':' after conversion specifier");
     return { name: end, conversion, spec: spec ?? "" };
   }
 }

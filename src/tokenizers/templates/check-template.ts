@@ -2,6 +2,7 @@ import { fail } from "./failure.ts";
 import { hasFilter } from "./filters.ts";
 import type { Body, Node } from "./syntax.ts";
 import { hasTest } from "./tests.ts";
+import { isTrue } from "./values.ts";
 
 /** Where a part of a template stands. */
 interface Place {
@@ -26,7 +27,9 @@ export function partsOf(node: Node | readonly unknown[]): Node[] {
 
 /** Arguments and parameters: records without a type of their own. */
 function isPlain(value: unknown): boolean {
-  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+  return (
+    typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype
+  );
 }
 
 /** Finds what Jinja finds when it compiles a template. */
@@ -45,6 +48,12 @@ class Checker {
       this.checkAll(node.otherwise, { ...place, soft: false });
     } else if (node.type === "macro" || node.type === "generation" || node.type === "block") {
       this.checkAll(partsOf(node), { soft: false, inLoop: false });
+    } else if (node.type === "and" || node.type === "or") {
+      this.check(node.left, place);
+      // Where a constant decides, Jinja does not look at the right side.
+      const { left } = node;
+      const decides = left.type === "constant" && isTrue(left.value) === (node.type === "or");
+      if (!decides) this.check(node.right, place);
     } else {
       const isScope = ["with", "setBlock", "filterBlock", "autoescape"].includes(node.type);
       this.checkAll(partsOf(node), isScope ? { ...place, soft: false } : place);

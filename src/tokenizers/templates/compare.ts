@@ -35,7 +35,8 @@ export function isEqual(a: Value, b: Value, meter: Meter): boolean {
 }
 
 function equalObjects(a: TemplateObject, b: TemplateObject, meter: Meter): boolean {
-  const sameKind = (a instanceof List && b instanceof List) || (a instanceof Tuple && b instanceof Tuple);
+  const sameKind =
+    (a instanceof List && b instanceof List) || (a instanceof Tuple && b instanceof Tuple);
   if (sameKind) {
     const [left, right] = [a.items, b.items];
     return left.length === right.length && left.every((item, i) => isSame(item, right[i], meter));
@@ -70,7 +71,12 @@ export function isLess(a: Value, b: Value, meter: Meter): boolean {
 }
 
 /** Whether `a` and `b` stand in an order. @throws TemplateFailure (TypeError) without one */
-export function compare(a: Value, b: Value, operator: "<" | "<=" | ">" | ">=", meter: Meter): boolean {
+export function compare(
+  a: Value,
+  b: Value,
+  operator: "<" | "<=" | ">" | ">=",
+  meter: Meter,
+): boolean {
   meter.step();
   const [first, second] = [numberOf(a), numberOf(b)];
   if (first !== undefined && second !== undefined) return holds(first, second, operator);
@@ -106,7 +112,10 @@ export function contains(container: Value, item: Value, meter: Meter): boolean {
   if (text !== undefined) {
     const part = textOf(item);
     if (part === undefined) {
-      return fail("TypeError", `'in <string>' requires string as left operand, not ${typeName(item)}`);
+      return fail(
+        "TypeError",
+        `'in <string>' requires string as left operand, not ${typeName(item)}`,
+      );
     }
     meter.take(text.length);
     return text.includes(part);

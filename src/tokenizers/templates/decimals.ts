@@ -34,13 +34,18 @@ export function scaleToInt(value: number, digits: number): bigint {
 
 /** Writes a finite float that is not negative with `digits` decimals, rounded exactly. */
 export function fixedText(value: number, digits: number): string {
-  const scaled = scaleToInt(value, digits).toString().padStart(digits + 1, "0");
+  const scaled = scaleToInt(value, digits)
+    .toString()
+    .padStart(digits + 1, "0");
   if (digits === 0) return scaled;
   return `${scaled.slice(0, -digits)}.${scaled.slice(-digits)}`;
 }
 
 /** Digits of a finite float that is not negative, `count` of them, and the power of the first. */
-export function scientificDigits(value: number, count: number): { digits: string; exponent: number } {
+export function scientificDigits(
+  value: number,
+  count: number,
+): { digits: string; exponent: number } {
   if (value === 0) return { digits: "0".repeat(count), exponent: 0 };
   let exponent = Number(value.toExponential(20).split("e")[1]);
   let digits = scaleToInt(value, count - 1 - exponent).toString();

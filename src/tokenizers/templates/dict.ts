@@ -150,6 +150,7 @@ const mostDepth = 400;
  */
 export function toValue(data: unknown, meter: Meter, depth = 0): Value {
   if (depth > mostDepth) fail("Limit", `is given data nested more than ${mostDepth} levels deep`);
+  meter.input(typeof data === "string" ? data.length : 0);
   if (data === null || data === undefined) return null;
   if (typeof data === "boolean" || typeof data === "bigint") return data;
   if (typeof data === "string") return data;

@@ -74,7 +74,7 @@ export class ExpressionParser {
       const test = this.or();
       const hasElse = stream.skip("name", "else");
       const otherwise = hasElse ? this.meter.deeper(() => this.conditional()) : null;
-      value = { type: "conditional", test, then: value, otherwise };
+      value = { type: "conditional", test, value, otherwise };
     }
     return value;
   }
@@ -166,7 +166,9 @@ export class ExpressionParser {
       case "name": {
         stream.next();
         const value = constants.get(token.text);
-        return value === undefined ? { type: "name", name: token.text } : { type: "constant", value };
+        return value === undefined
+          ? { type: "name", name: token.text }
+          : { type: "constant", value };
       }
       case "string": {
         let text = "";
@@ -232,13 +234,21 @@ export class ExpressionParser {
     const token = stream.next();
     if (token.type === "name") return { type: "attribute", of, name: token.text };
     if (token.type !== "int") return stream.fail("expected a name or number", token.line);
-    return { type: "item", of, key: { type: "constant", value: BigInt(token.text.replaceAll("_", "")) } };
+    return {
+      type: "item",
+      of,
+      key: { type: "constant", value: BigInt(token.text.replaceAll("_", "")) },
+    };
   }
 
   private subscript(of: Expression): Expression {
     const { stream } = this;
     stream.next();
-    const start = stream.isOperator(":") ? null : stream.isOperator("]") ? undefined : this.expression();
+    const start = stream.isOperator(":")
+      ? null
+      : stream.isOperator("]")
+        ? undefined
+        : this.expression();
     if (start === undefined) {
       stream.next();
       return { type: "item", of, key: { type: "tuple", items: [] } };
@@ -252,8 +262,7 @@ export class ExpressionParser {
 
   private slice(of: Expression, start: Expression | null): Expression {
     const { stream } = this;
-    const bound = (): Expression | null =>
-      stream.isOperator("]", ":") ? null : this.expression();
+    const bound = (): Expression | null => (stream.isOperator("]", ":") ? null : this.expression());
     stream.next();
     const stop = bound();
     const step = stream.skip("operator", ":") ? bound() : null;
@@ -286,7 +295,11 @@ export class ExpressionParser {
       } else if (stream.skip("operator", "**")) {
         ensure(namedRest === null);
         namedRest = this.expression();
-      } else if (stream.is("name") && stream.following.type === "operator" && stream.following.text === "=") {
+      } else if (
+        stream.is("name") &&
+        stream.following.type === "operator" &&
+        stream.following.text === "="
+      ) {
         ensure(namedRest === null);
         named.push(this.namedArgument(named));
       } else {
@@ -300,7 +313,8 @@ export class ExpressionParser {
 
   private namedArgument(before: readonly (readonly [string, Expression])[]): [string, Expression] {
     const name = this.stream.next().text;
-    if (before.some(([other]) => other === name)) this.stream.fail(`argument '${name}' stands twice`);
+    if (before.some(([other]) => other === name))
+      this.stream.fail(`argument '${name}' stands twice`);
     this.stream.next();
     return [name, this.expression()];
   }

@@ -109,7 +109,10 @@ class FrameFinder {
       case "filterBlock":
         return this.read(node.filter, symbols);
       case "with":
-        return this.readAll(node.bindings.map(([, value]) => value), symbols);
+        return this.readAll(
+          node.bindings.map(([, value]) => value),
+          symbols,
+        );
       case "setBlock":
         return this.readTarget(node.target, symbols);
       case "load":
@@ -145,7 +148,8 @@ class FrameFinder {
       return branch;
     };
     const elifs = symbols.copy();
-    for (const branch of others) this.readIf({ type: "if", branches: [branch], otherwise: [] }, elifs);
+    for (const branch of others)
+      this.readIf({ type: "if", branches: [branch], otherwise: [] }, elifs);
     symbols.merge([readBody(body), elifs, readBody(otherwise)]);
   }
 

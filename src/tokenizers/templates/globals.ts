@@ -131,10 +131,19 @@ export function globalsAt(now: Date): ReadonlyMap<string, Value> {
   return new Map<string, Value>([
     ["range", new NativeFunction("range", range)],
     ["dict", new DictMaker()],
-    ["namespace", new NativeFunction("namespace", (args, meter) => new Namespace(entriesOf(args, meter).pairs()))],
+    [
+      "namespace",
+      new NativeFunction(
+        "namespace",
+        (args, meter) => new Namespace(entriesOf(args, meter).pairs()),
+      ),
+    ],
     ["cycler", new NativeFunction("cycler", cycler)],
     ["joiner", new NativeFunction("joiner", joiner)],
-    ["lipsum", new NativeFunction("lipsum", () => fail("ValueError", "asks for a random text with lipsum"))],
+    [
+      "lipsum",
+      new NativeFunction("lipsum", () => fail("ValueError", "asks for a random text with lipsum")),
+    ],
     ["raise_exception", new NativeFunction("raise_exception", raise)],
     ["strftime_now", new NativeFunction("strftime_now", strftime)],
   ]);

@@ -163,7 +163,10 @@ export class Interpreter implements Engine {
         scope.set(statement.name ?? "", this.define(statement, scope));
         return "end";
       case "callBlock":
-        this.write(output, toText(this.callWith(statement.call, statement.caller, scope), this.meter));
+        this.write(
+          output,
+          toText(this.callWith(statement.call, statement.caller, scope), this.meter),
+        );
         return "end";
       case "generation":
         this.write(output, this.capture(statement.body, this.open(statement, scope)));
@@ -249,7 +252,8 @@ export class Interpreter implements Engine {
   }
 
   private checkNamespaces(target: Target, scope: Scope): void {
-    if (target.type === "targets") for (const item of target.items) this.checkNamespaces(item, scope);
+    if (target.type === "targets")
+      for (const item of target.items) this.checkNamespaces(item, scope);
     if (target.type === "namespaceTarget") this.namespace(target.name, scope);
   }
 
@@ -267,7 +271,10 @@ export class Interpreter implements Engine {
     } else {
       const values = itemsOf(value, this.meter);
       if (values.length !== target.items.length) {
-        fail("ValueError", `expected ${target.items.length} values to unpack, got ${values.length}`);
+        fail(
+          "ValueError",
+          `expected ${target.items.length} values to unpack, got ${values.length}`,
+        );
       }
       target.items.forEach((item, i) => this.assign(item, values[i], scope));
     }
@@ -379,7 +386,9 @@ export class Interpreter implements Engine {
       case "and":
       case "or": {
         const left = this.evaluate(expression.left, scope);
-        return isTrue(left) === (expression.type === "or") ? left : this.evaluate(expression.right, scope);
+        return isTrue(left) === (expression.type === "or")
+          ? left
+          : this.evaluate(expression.right, scope);
       }
       case "unary": {
         const value = this.evaluate(expression.of, scope);
@@ -399,12 +408,14 @@ export class Interpreter implements Engine {
   }
 
   private conditional(
-    { test, then, otherwise }: Extract<Expression, { readonly type: "conditional" }>,
+    { test, value, otherwise }: Extract<Expression, { readonly type: "conditional" }>,
     scope: Scope,
   ): Value {
-    if (isTrue(this.evaluate(test, scope))) return this.evaluate(then, scope);
+    if (isTrue(this.evaluate(test, scope))) return this.evaluate(value, scope);
     if (otherwise) return this.evaluate(otherwise, scope);
-    return new Undefined("the inline if-expression evaluated to false and no else section was defined");
+    return new Undefined(
+      "the inline if-expression evaluated to false and no else section was defined",
+    );
   }
 
   /** Builds a list, tuple, dict or text of parts. */

@@ -84,7 +84,12 @@ class JsonWriter {
   private pairsOf(dict: Dict): readonly (readonly [Value, Value])[] {
     const pairs = [...dict.pairs()];
     if (!this.style.sortKeys) return pairs;
-    return sortValues(pairs, ([key]) => key, false, (a, b) => isLess(a, b, this.meter));
+    return sortValues(
+      pairs,
+      ([key]) => key,
+      false,
+      (a, b) => isLess(a, b, this.meter),
+    );
   }
 
   private enclose<T>(marks: string, items: readonly T[], write: (item: T) => string): string {

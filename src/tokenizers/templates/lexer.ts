@@ -156,7 +156,8 @@ class Lexer {
       if (text === undefined) continue;
       if (type === "operator") this.balance(text, open);
       if (type === "name" && !identifier.test(text)) this.fail("Invalid character in identifier");
-      if (type !== "space") this.add(type, type === "string" ? this.unescape(text.slice(1, -1)) : text);
+      if (type !== "space")
+        this.add(type, type === "string" ? this.unescape(text.slice(1, -1)) : text);
       return this.advance(text.length);
     }
     return this.fail(`unexpected char '${this.source[this.place]}'`);
@@ -203,7 +204,8 @@ function unescapeText(text: string): string | null {
       if ("xuUN".includes(other)) whole = false;
       return simpleEscapes[other] ?? found;
     }
-    const code = octal === undefined ? Number.parseInt(hex ?? short ?? long, 16) : Number.parseInt(octal, 8);
+    const code =
+      octal === undefined ? Number.parseInt(hex ?? short ?? long, 16) : Number.parseInt(octal, 8);
     if (code > 0x10ffff) whole = false;
     return code > 0x10ffff ? "" : String.fromCodePoint(code);
   });

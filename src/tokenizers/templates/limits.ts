@@ -11,6 +11,10 @@ export interface TemplateLimits {
   readonly depth: number;
 }
 
+/** What each character of the data that comes in allows besides. */
+const stepsPerCharacter = 10;
+const bytesPerCharacter = 128;
+
 /** Bytes that a value takes besides its content. */
 export const valueBytes = 32;
 
@@ -24,16 +28,26 @@ export class Meter {
   private steps = 0;
   private bytes = 0;
   private depth = 0;
+  /** Steps and bytes that are allowed for the data that came in. */
+  private moreSteps = 0;
+  private moreBytes = 0;
 
   constructor(limits: TemplateLimits) {
     this.limits = limits;
   }
 
+  /** Allows what data of `size` characters justify. */
+  input(size: number): void {
+    this.moreSteps += stepsPerCharacter * (size + valueBytes);
+    this.moreBytes += bytesPerCharacter * (size + valueBytes);
+  }
+
   /** Counts `count` steps. */
   step(count = 1): void {
     this.steps += count;
-    if (this.steps > this.limits.steps) {
-      fail("Limit", `does not end (stopped after ${this.limits.steps} steps)`);
+    const most = this.limits.steps + this.moreSteps;
+    if (this.steps > most) {
+      fail("Limit", `does not end (stopped after ${most} steps)`);
     }
     if ((this.steps & 255) === 0) this.checkTime();
   }
@@ -41,8 +55,9 @@ export class Meter {
   /** Counts a value of `size` bytes before it is built. */
   take(size: number): void {
     this.bytes += size + valueBytes;
-    if (!(this.bytes <= this.limits.bytes)) {
-      fail("Limit", `builds more than ${this.limits.bytes} bytes`);
+    const most = this.limits.bytes + this.moreBytes;
+    if (!(this.bytes <= most)) {
+      fail("Limit", `builds more than ${most} bytes`);
     }
     if (size > 65_536) this.checkTime();
   }

@@ -100,7 +100,8 @@ export class Loop extends Callable {
   private method(name: string): Value | undefined {
     if (name === "cycle") {
       return new NativeFunction(name, ({ positional, named }) => {
-        if (positional.length === 0 || named.size > 0) fail("TypeError", "no items for cycling given");
+        if (positional.length === 0 || named.size > 0)
+          fail("TypeError", "no items for cycling given");
         return positional[this.index % positional.length];
       });
     }

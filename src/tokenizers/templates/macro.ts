@@ -10,7 +10,11 @@ export class Macro extends Callable {
   readonly typeName = "Macro";
   readonly name: string | null;
   private readonly parameters: readonly string[];
-  private readonly reads: { readonly caller: boolean; readonly kwargs: boolean; readonly varargs: boolean };
+  private readonly reads: {
+    readonly caller: boolean;
+    readonly kwargs: boolean;
+    readonly varargs: boolean;
+  };
   private readonly body: (bindings: ReadonlyMap<string, Value>) => string;
 
   constructor(definition: MacroDefinition, body: (bindings: ReadonlyMap<string, Value>) => string) {
@@ -55,7 +59,10 @@ export class Macro extends Callable {
     }
     if (this.reads.varargs) bindings.set("varargs", new Tuple(positional.slice(parameters.length)));
     else if (positional.length > parameters.length) {
-      fail("TypeError", `macro '${this.name}' takes not more than ${parameters.length} argument(s)`);
+      fail(
+        "TypeError",
+        `macro '${this.name}' takes not more than ${parameters.length} argument(s)`,
+      );
     }
     return this.body(bindings);
   }

@@ -27,10 +27,18 @@ const changesDict = new Set("clear pop popitem setdefault update".split(" "));
 /** What the sandbox answers for a name that may not be reached. */
 function unsafe(value: Value, name: string): Undefined {
   const type = typeName(value);
-  return new Undefined(`access to attribute '${name}' of '${type}' object is unsafe.`, "RuntimeError");
+  return new Undefined(
+    `access to attribute '${name}' of '${type}' object is unsafe.`,
+    "RuntimeError",
+  );
 }
 
-function textAttribute(value: Value, text: string, name: string, lookup: Lookup): Value | undefined {
+function textAttribute(
+  value: Value,
+  text: string,
+  name: string,
+  lookup: Lookup,
+): Value | undefined {
   if (name === "format" || name === "format_map") return formatMethod(text, name, lookup);
   const method = textMethod(name);
   if (!method) {
@@ -71,7 +79,8 @@ function sequenceAttribute(value: Sequence | Range, name: string): Value | undef
       return count;
     });
   }
-  if (name === "index") return new NativeFunction(name, (args, meter) => indexOf(value, args, meter));
+  if (name === "index")
+    return new NativeFunction(name, (args, meter) => indexOf(value, args, meter));
   if (name === "copy" && value instanceof List) {
     return new NativeFunction(name, (args) => {
       bindPositional(name, args, 0, 0);
@@ -89,7 +98,8 @@ function indexOf(value: Sequence | Range, args: Arguments, meter: Meter): bigint
     return given < 0 ? Math.max(0, given + items.length) : given;
   };
   const end = Math.min(items.length, place(stop, items.length));
-  for (let i = place(start, 0); i < end; i++) if (isEqual(items[i], wanted, meter)) return BigInt(i);
+  for (let i = place(start, 0); i < end; i++)
+    if (isEqual(items[i], wanted, meter)) return BigInt(i);
   return fail("ValueError", "the value is not in the list");
 }
 

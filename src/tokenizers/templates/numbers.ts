@@ -51,7 +51,6 @@ export function floatText(value: number): string {
   return `${BigInt(value)}.0`;
 }
 
-
 /** Longest text that Python takes for an int. */
 const mostDigits = 4300;
 const spacedDigits = /^[+-]?\d+(_\d+)*$/;
@@ -76,7 +75,9 @@ export function parseIntText(text: string, base: number): bigint | undefined {
   const trimmed = asciiDigits(strip(text, "both")).toLowerCase();
   if (trimmed.length > mostDigits) return undefined;
   if (base === 10) {
-    return spacedDigits.test(trimmed) ? BigInt(trimmed.replaceAll("_", "").replace("+", "")) : undefined;
+    return spacedDigits.test(trimmed)
+      ? BigInt(trimmed.replaceAll("_", "").replace("+", ""))
+      : undefined;
   }
   const [, sign, prefix, digits] = /^([+-]?)(?:0([box])_?)?([0-9a-z_]*)$/.exec(trimmed) ?? [];
   if (digits === undefined) return undefined;

@@ -59,7 +59,8 @@ function powerOfInts(base: bigint, exponent: bigint): bigint | number {
     return powerOfFloats(toFloat(base), toFloat(exponent));
   }
   const isSmall = base >= -1n && base <= 1n;
-  if (!isSmall && BigInt(bitsOf(base)) * exponent > 80_000n) fail("Limit", "makes too large a number");
+  if (!isSmall && BigInt(bitsOf(base)) * exponent > 80_000n)
+    fail("Limit", "makes too large a number");
   return checkInt(isSmall && exponent > 2n ? base ** (2n + (exponent % 2n)) : base ** exponent);
 }
 
@@ -67,7 +68,12 @@ function powerOfFloats(base: number, exponent: number): number {
   if (base === 0 && exponent < 0) {
     fail("ZeroDivisionError", "0.0 cannot be raised to a negative power");
   }
-  if (base < 0 && Number.isFinite(base) && Number.isFinite(exponent) && !Number.isInteger(exponent)) {
+  if (
+    base < 0 &&
+    Number.isFinite(base) &&
+    Number.isFinite(exponent) &&
+    !Number.isInteger(exponent)
+  ) {
     fail("TypeError", "the result is a complex number");
   }
   if (base === 1 || exponent === 0) return 1;
@@ -111,7 +117,11 @@ const longestText = 16_000_000;
 function addTexts(a: Value, b: Value, meter: Meter): Value {
   const escaped = a instanceof Markup || b instanceof Markup;
   const part = (value: Value): string =>
-    value instanceof Markup ? value.text : escaped ? escapeText(textOf(value) ?? "") : (textOf(value) ?? "");
+    value instanceof Markup
+      ? value.text
+      : escaped
+        ? escapeText(textOf(value) ?? "")
+        : (textOf(value) ?? "");
   const [left, right] = [part(a), part(b)];
   // The engine keeps both parts and copies neither, until the sum is read.
   meter.take(Math.min(left.length, right.length, valueBytes));
@@ -123,7 +133,8 @@ function addTexts(a: Value, b: Value, meter: Meter): Value {
 
 /** Repeats a text, list or tuple. undefined when neither `a` nor `b` is one. */
 function repeat(a: Value, b: Value, meter: Meter): Value | undefined {
-  const isRepeated = (value: Value): boolean => textOf(value) !== undefined || value instanceof Sequence;
+  const isRepeated = (value: Value): boolean =>
+    textOf(value) !== undefined || value instanceof Sequence;
   const [what, times] = isRepeated(a) ? [a, intOf(b)] : [b, intOf(a)];
   if (times === undefined || !isRepeated(what)) return undefined;
   const count = Number(times < 0n ? 0n : times);
@@ -134,7 +145,10 @@ function repeat(a: Value, b: Value, meter: Meter): Value | undefined {
   }
   if (!(what instanceof Sequence)) return undefined;
   meter.take(8 * what.items.length * count);
-  const items = Array.from({ length: what.items.length * count }, (_, i) => what.items[i % what.items.length]);
+  const items = Array.from(
+    { length: what.items.length * count },
+    (_, i) => what.items[i % what.items.length],
+  );
   return what instanceof Tuple ? new Tuple(items) : newList(items, meter);
 }
 

@@ -29,7 +29,12 @@ export function bind(
 }
 
 /** As `bind`, for functions of Python that take no names. */
-export function bindPositional(name: string, args: Arguments, least: number, most: number): readonly Value[] {
+export function bindPositional(
+  name: string,
+  args: Arguments,
+  least: number,
+  most: number,
+): readonly Value[] {
   const { positional, named } = args;
   if (named.size > 0) fail("TypeError", `${name} takes no keyword arguments`);
   if (positional.length < least || positional.length > most) {

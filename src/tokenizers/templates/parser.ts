@@ -183,7 +183,12 @@ class StatementParser {
     const scoped = stream.skip("name", "scoped");
     const required = stream.skip("name", "required");
     const body = this.wholeBody("endblock");
-    if (required && !body.every(({ type, ...rest }) => type === "data" && /^\s*$/.test(Object.values(rest).join("")))) {
+    if (
+      required &&
+      !body.every(
+        ({ type, ...rest }) => type === "data" && /^\s*$/.test(Object.values(rest).join("")),
+      )
+    ) {
       stream.fail("a required block can only hold comments or spaces");
     }
     stream.skip("name", name);
@@ -235,7 +240,10 @@ class StatementParser {
     let isTuple = false;
     for (;;) {
       if (items.length > 0) stream.expect("operator", ",");
-      const ends = stream.is("blockEnd") || stream.isOperator(")") || (end !== undefined && stream.isName(end));
+      const ends =
+        stream.is("blockEnd") ||
+        stream.isOperator(")") ||
+        (end !== undefined && stream.isName(end));
       if (ends) break;
       items.push(this.oneTarget(namespaces));
       if (!stream.isOperator(",")) break;
@@ -256,7 +264,8 @@ class StatementParser {
   /** Turns what was read as a tuple in parentheses into targets. */
   private asTarget(expression: Expression): Target {
     if (expression.type === "name") return { type: "target", name: expression.name };
-    if (expression.type !== "tuple") return this.stream.fail(`can't assign to a ${expression.type}`);
+    if (expression.type !== "tuple")
+      return this.stream.fail(`can't assign to a ${expression.type}`);
     return { type: "targets", items: expression.items.map((item) => this.asTarget(item)) };
   }
 }

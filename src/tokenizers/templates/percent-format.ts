@@ -11,9 +11,20 @@ import {
 import { intOf, numberOf, toFloat } from "./numbers.ts";
 import { quote, repr, toText } from "./repr.ts";
 import { pad, pointsOf } from "./text.ts";
-import { List, orElse, Range, textOf, textSize, Tuple, typeName, Undefined, type Value } from "./values.ts";
+import {
+  List,
+  orElse,
+  Range,
+  textOf,
+  textSize,
+  Tuple,
+  typeName,
+  Undefined,
+  type Value,
+} from "./values.ts";
 
-const directive = /%(?:\(((?:[^()]|\([^()]*\))*)\))?([-+ #0]*)(\*|\d+)?(?:\.(\*|\d*))?[hlL]?([\s\S])?/g;
+const directive =
+  /%(?:\(((?:[^()]|\([^()]*\))*)\))?([-+ #0]*)(\*|\d+)?(?:\.(\*|\d*))?[hlL]?([\s\S])?/g;
 
 /** Hands out the values of `text % values` one by one. */
 class ValueSource {
@@ -97,7 +108,8 @@ function writeDirective(value: Value, parts: Directive, meter: Meter): string {
     const cut = precision === null ? written : pointsOf(written).slice(0, precision).join("");
     return pad(cut, width, " ", flags.includes("-") ? "right" : "left");
   }
-  if (type === "c") return pad(characterOf(value), width, " ", flags.includes("-") ? "right" : "left");
+  if (type === "c")
+    return pad(characterOf(value), width, " ", flags.includes("-") ? "right" : "left");
   if (!"diuoxXeEfFgG".includes(type)) {
     return fail("ValueError", `unsupported format character '${type}'`);
   }
@@ -119,7 +131,11 @@ function characterOf(value: Value): string {
   return String.fromCodePoint(Number(code));
 }
 
-function writeNumeric(value: Value, { type, precision, width, flags }: Directive, meter: Meter): string {
+function writeNumeric(
+  value: Value,
+  { type, precision, width, flags }: Directive,
+  meter: Meter,
+): string {
   const isFloat = "eEfFgG".includes(type);
   const number = isFloat ? floatFor(value) : integerFor(value, type);
   const format: NumberFormat = {

@@ -54,11 +54,15 @@ function join(parts: Iterable<string>, meter: Meter): string {
 
 function objectText(value: TemplateObject, meter: Meter): string {
   const inner = (items: readonly Value[]): string =>
-    join(items.map((item) => repr(item, meter)), meter);
+    join(
+      items.map((item) => repr(item, meter)),
+      meter,
+    );
   if (value instanceof Markup) return `Markup(${quote(value.text)})`;
   if (value instanceof Undefined) return "Undefined";
   if (value instanceof List) return `[${inner(value.items)}]`;
-  if (value instanceof Tuple) return `(${inner(value.items)}${value.items.length === 1 ? "," : ""})`;
+  if (value instanceof Tuple)
+    return `(${inner(value.items)}${value.items.length === 1 ? "," : ""})`;
   if (value instanceof Dict) return pairsText(value.pairs(), meter);
   if (value instanceof DictView) return `${value.typeName}([${inner([...value])}])`;
   if (value instanceof Namespace) return `<TemplateNamespace ${pairsText(value.pairs(), meter)}>`;

@@ -13,11 +13,9 @@ export class Scope {
 
   /** Returns a variable, or undefined when there is none. */
   get(name: string): Value | undefined {
-    for (let scope: Scope | null = this; scope; scope = scope.outer) {
-      const value = scope.values.get(name);
-      if (value !== undefined || scope.values.has(name)) return value;
-    }
-    return undefined;
+    const value = this.values.get(name);
+    if (value !== undefined || this.values.has(name)) return value;
+    return this.outer?.get(name);
   }
 
   /** Makes a variable one that is not there. */

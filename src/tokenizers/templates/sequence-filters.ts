@@ -62,7 +62,8 @@ function chooser(wanted: boolean, byAttribute: boolean): Filter {
     stream(
       (function* () {
         if (!isTrue(value)) return;
-        if (byAttribute && rest.length === 0) fail("TypeError", "Missing parameter for attribute name");
+        if (byAttribute && rest.length === 0)
+          fail("TypeError", "Missing parameter for attribute name");
         const get = byAttribute ? attributeGetter(engine, rest[0], false) : (item: Value) => item;
         const [name, ...args] = byAttribute ? rest.slice(1) : rest;
         for (const item of iterate(value, engine.meter)) {
@@ -78,7 +79,12 @@ function chooser(wanted: boolean, byAttribute: boolean): Filter {
 }
 
 const join: Filter = (args, engine) => {
-  const [value, separator = "", attribute = null] = bind("join", args, ["value", "d", "attribute"], 1);
+  const [value, separator = "", attribute = null] = bind(
+    "join",
+    args,
+    ["value", "d", "attribute"],
+    1,
+  );
   const { meter } = engine;
   const get = attributeGetter(engine, attribute, false);
   const parts: string[] = [];
@@ -105,7 +111,12 @@ const last: Filter = (args, { meter }) => {
 /** Only what has an order of its own can be read from its end. */
 function reversible<T>(value: Value, read: () => T): T {
   const isDict = value instanceof Dict || typeName(value).startsWith("dict_");
-  if (textOf(value) !== undefined || value instanceof Sequence || value instanceof Range || isDict) {
+  if (
+    textOf(value) !== undefined ||
+    value instanceof Sequence ||
+    value instanceof Range ||
+    isDict
+  ) {
     return read();
   }
   return fail("TypeError", `'${typeName(value)}' object is not reversible`);
@@ -174,13 +185,17 @@ const dictsort: Filter = (args, engine) => {
     1,
   );
   const place = by === "key" ? 0 : by === "value" ? 1 : undefined;
-  if (place === undefined) return fail("ValueError", 'You can only sort by either "key" or "value"');
+  if (place === undefined)
+    return fail("ValueError", 'You can only sort by either "key" or "value"');
   if (value instanceof Undefined) value.fail();
   if (!(value instanceof Dict)) return fail("TypeError", `'${typeName(value)}' has no items`);
   const key = (pair: readonly [Value, Value]): Value =>
     truth(caseSensitive) ? pair[place] : ignoreCase(pair[place]);
   const sorted = sortValues([...value.pairs()], key, truth(reversed), lessIn(engine));
-  return newList(sorted.map((pair) => new Tuple(pair)), engine.meter);
+  return newList(
+    sorted.map((pair) => new Tuple(pair)),
+    engine.meter,
+  );
 };
 
 const unique: Filter = (args, engine) => {
@@ -234,7 +249,8 @@ const sum: Filter = (args, engine) => {
   if (textOf(start) !== undefined) fail("TypeError", "sum() can't sum strings");
   const get = attributeGetter(engine, attribute, false);
   let total = start;
-  for (const item of iterate(value, engine.meter)) total = operate(total, get(item), "+", engine.meter);
+  for (const item of iterate(value, engine.meter))
+    total = operate(total, get(item), "+", engine.meter);
   return total;
 };
 
@@ -263,7 +279,12 @@ const groupby: Filter = (args, engine) => {
 };
 
 const batch: Filter = (args, { meter }) => {
-  const [value = null, count, fill = null] = bind("batch", args, ["value", "linecount", "fill_with"], 2);
+  const [value = null, count, fill = null] = bind(
+    "batch",
+    args,
+    ["value", "linecount", "fill_with"],
+    2,
+  );
   return stream(
     (function* () {
       let row: Value[] = [];
@@ -286,7 +307,12 @@ const batch: Filter = (args, { meter }) => {
 };
 
 const slice: Filter = (args, { meter }) => {
-  const [value = null, slices, fill = null] = bind("slice", args, ["value", "slices", "fill_with"], 2);
+  const [value = null, slices, fill = null] = bind(
+    "slice",
+    args,
+    ["value", "slices", "fill_with"],
+    2,
+  );
   return stream(
     (function* () {
       const all = itemsOf(value, meter);

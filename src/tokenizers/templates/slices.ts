@@ -30,7 +30,10 @@ const clamp = (value: bigint, low: bigint, high: bigint): number =>
   Number(value < low ? low : value > high ? high : value);
 
 /** Places that a slice of `size` items takes, in its order. */
-function placesOf({ start, stop, step }: Bounds, size: number): { from: number; step: number; count: number } {
+function placesOf(
+  { start, stop, step }: Bounds,
+  size: number,
+): { from: number; step: number; count: number } {
   const stride = boundOf(step) ?? 1n;
   if (stride === 0n) fail("ValueError", "slice step cannot be zero");
   const length = BigInt(size);
@@ -97,7 +100,8 @@ export function itemAt(value: Value, index: bigint, meter: Meter): Value | undef
     const point = points[Number(place)];
     return value instanceof Markup ? new Markup(point) : point;
   }
-  const size = value instanceof Sequence ? value.items.length : value instanceof Range ? value.count : 0;
+  const size =
+    value instanceof Sequence ? value.items.length : value instanceof Range ? value.count : 0;
   const place = index < 0n ? index + BigInt(size) : index;
   if (place < 0n || place >= BigInt(size)) return undefined;
   if (value instanceof Range) return value.at(Number(place));

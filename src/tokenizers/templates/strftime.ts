@@ -25,7 +25,10 @@ function isoWeek(now: Date): { readonly year: number; readonly week: number } {
   const thursday = new Date(Date.UTC(now.getFullYear(), now.getMonth(), now.getDate()));
   thursday.setUTCDate(thursday.getUTCDate() + 4 - (now.getDay() || 7));
   const year = thursday.getUTCFullYear();
-  return { year, week: Math.ceil(((thursday.getTime() - Date.UTC(year, 0, 1)) / 86_400_000 + 1) / 7) };
+  return {
+    year,
+    week: Math.ceil(((thursday.getTime() - Date.UTC(year, 0, 1)) / 86_400_000 + 1) / 7),
+  };
 }
 
 const fields: Readonly<Record<string, (now: Date) => string>> = {

@@ -75,7 +75,7 @@ interface Comparison {
 interface Conditional {
   readonly type: "conditional";
   readonly test: Expression;
-  readonly then: Expression;
+  readonly value: Expression;
   readonly otherwise: Expression | null;
 }
 

@@ -20,7 +20,9 @@ export class Template {
 
   /** @throws TemplateFailure (SyntaxError) when it is no template */
   constructor(source: string, limits: TemplateLimits) {
-    this.body = parseTemplate(source, new Meter({ ...limits, depth: deepestSyntax }));
+    const meter = new Meter({ ...limits, depth: deepestSyntax });
+    meter.input(source.length);
+    this.body = parseTemplate(source, meter);
     this.hidden = findHiddenNames(this.body);
   }
 

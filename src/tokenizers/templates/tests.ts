@@ -7,15 +7,7 @@ import { operate } from "./operators.ts";
 import { bind } from "./parameters.ts";
 import { toText } from "./repr.ts";
 import { hasCase } from "./text.ts";
-import {
-  Callable,
-  Markup,
-  Range,
-  Sequence,
-  textOf,
-  Undefined,
-  type Value,
-} from "./values.ts";
+import { Callable, Markup, Range, Sequence, textOf, Undefined, type Value } from "./values.ts";
 
 /** A test of a value alone. */
 function of(holds: (value: Value, engine: Engine) => boolean): Test {
@@ -60,7 +52,10 @@ export const tests: ReadonlyMap<string, Test> = new Map([
   ["upper", of((value, { meter }) => hasCase(toText(value, meter), "toUpperCase"))],
   ["odd", of((value, engine) => isEqual(rest(value, 2n, engine), 1n, engine.meter))],
   ["even", of((value, engine) => isEqual(rest(value, 2n, engine), 0n, engine.meter))],
-  ["divisibleby", against((value, by, engine) => isEqual(rest(value, by, engine), 0n, engine.meter))],
+  [
+    "divisibleby",
+    against((value, by, engine) => isEqual(rest(value, by, engine), 0n, engine.meter)),
+  ],
   ["filter", of((value) => hasFilter(textOf(value) ?? ""))],
   ["test", of((value) => hasTest(textOf(value) ?? ""))],
   ["sameas", against((value, other) => Object.is(value, other))],

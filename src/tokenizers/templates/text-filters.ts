@@ -10,7 +10,17 @@ import { sliceValue } from "./slices.ts";
 import { replaceParts } from "./text-methods.ts";
 import * as texts from "./text.ts";
 import { Dict, itemsOf, isIterable } from "./dict.ts";
-import { isTrue, Markup, sizeOf, textOf, textSize, Tuple, typeName, Undefined, type Value } from "./values.ts";
+import {
+  isTrue,
+  Markup,
+  sizeOf,
+  textOf,
+  textSize,
+  Tuple,
+  typeName,
+  Undefined,
+  type Value,
+} from "./values.ts";
 import { wrapText } from "./wrap-text.ts";
 
 /** A filter that only needs the text of its value. */
@@ -87,7 +97,8 @@ const truncate: Filter = (args, { meter }) => {
   );
   const [most, tail] = [toInt(length, 255), toStr(end)];
   const slack = leeway === null ? 5 : toInt(leeway, 5);
-  if (most < textSize(tail) || slack < 0) fail("ValueError", "truncate is given too small a length");
+  if (most < textSize(tail) || slack < 0)
+    fail("ValueError", "truncate is given too small a length");
   const size = sizeOf(value);
   if (size === undefined) fail("TypeError", `object of type '${typeName(value)}' has no len()`);
   if (size <= most + slack) return value;
@@ -151,14 +162,19 @@ function quoteUrl(value: Value, keepSlash: boolean, meter: Meter): string {
   return Array.from(bytes, (byte) => {
     const character = String.fromCharCode(byte);
     if (byte < 128 && kept.test(character)) return character;
-    return !keepSlash && character === " " ? "+" : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+    return !keepSlash && character === " "
+      ? "+"
+      : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
   }).join("");
 }
 
 const urlencode: Filter = (args, { meter }) => {
   const [value = null] = bind("urlencode", args, ["value"], 1);
   if (textOf(value) !== undefined || !isIterable(value)) return quoteUrl(value, true, meter);
-  const pairs = value instanceof Dict ? [...value.pairs()] : itemsOf(value, meter).map((pair) => itemsOf(pair, meter));
+  const pairs =
+    value instanceof Dict
+      ? [...value.pairs()]
+      : itemsOf(value, meter).map((pair) => itemsOf(pair, meter));
   return pairs
     .map((pair) => {
       if (pair.length !== 2) fail("ValueError", "expected pairs of a key and a value");

@@ -39,7 +39,11 @@ function splitMethod(fromRight: boolean): TextMethod {
 }
 
 /** `startswith`, `endswith`, `find`, `count`, …: a part, and where to look for it. */
-function window(text: string, args: Arguments, meter: Meter): { part: Value; within: string; from: number } {
+function window(
+  text: string,
+  args: Arguments,
+  meter: Meter,
+): { part: Value; within: string; from: number } {
   const [part, start = null, stop = null] = bindPositional("this method", args, 1, 3);
   if (start === null && stop === null) return { part, within: text, from: 0 };
   const within = sliceValue(text, { start, stop, step: null }, meter) as string;
@@ -56,7 +60,10 @@ function affixMethod(test: "startsWith" | "endsWith"): TextMethod {
     return parts.some((one) => {
       const affix = textOf(one);
       if (affix === undefined) {
-        return fail("TypeError", `${test} first arg must be str or a tuple of str, not ${typeName(one)}`);
+        return fail(
+          "TypeError",
+          `${test} first arg must be str or a tuple of str, not ${typeName(one)}`,
+        );
       }
       return from <= textSize(text) && within[test](affix);
     });
@@ -67,7 +74,8 @@ function findMethod(last: boolean, must: boolean): TextMethod {
   return (text, args, meter) => {
     const { part, within, from } = window(text, args, meter);
     const wanted = toStr(part);
-    const at = from > textSize(text) ? -1 : last ? within.lastIndexOf(wanted) : within.indexOf(wanted);
+    const at =
+      from > textSize(text) ? -1 : last ? within.lastIndexOf(wanted) : within.indexOf(wanted);
     if (at < 0) return must ? fail("ValueError", "substring not found") : -1n;
     return BigInt(from + (isNarrow(within) ? at : textSize(within.slice(0, at))));
   };
@@ -135,7 +143,10 @@ function joinTexts(separator: string, values: Value, meter: Meter): string {
   const parts = itemsOf(values, meter).map((item, index) => {
     const text = textOf(item);
     if (text !== undefined) return text;
-    return fail("TypeError", `sequence item ${index}: expected str instance, ${typeName(item)} found`);
+    return fail(
+      "TypeError",
+      `sequence item ${index}: expected str instance, ${typeName(item)} found`,
+    );
   });
   return joinParts(parts, separator, meter);
 }
@@ -148,7 +159,13 @@ export function joinParts(parts: readonly string[], separator: string, meter: Me
 }
 
 /** Replaces and counts the result before it is built. */
-export function replaceParts(text: string, old: string, by: string, most: number, meter: Meter): string {
+export function replaceParts(
+  text: string,
+  old: string,
+  by: string,
+  most: number,
+  meter: Meter,
+): string {
   const places = texts.countText(text, old);
   meter.take(text.length + by.length * (most < 0 ? places : Math.min(most, places)));
   return texts.replaceText(text, old, by, most);
@@ -156,7 +173,8 @@ export function replaceParts(text: string, old: string, by: string, most: number
 
 const identifier = /^[\p{XIDS}_][\p{XIDC}]*$/u;
 const printable = /^[^\p{C}\p{Z}]|^ $/u;
-const numeric = /[\p{N}\u3405\u3483\u382a\u3b4d\u4e00\u4e03\u4e07\u4e09\u4e5d\u4e8c\u4e94\u4ebf\u4edf\u5146\u516b\u516d\u5341\u56db\u767e\u842c]/u;
+const numeric =
+  /[\p{N}\u3405\u3483\u382a\u3b4d\u4e00\u4e03\u4e07\u4e09\u4e5d\u4e8c\u4e94\u4ebf\u4edf\u5146\u516b\u516d\u5341\u56db\u767e\u842c]/u;
 const digit = /[\p{Nd}\u00b2\u00b3\u00b9\u2070\u2074-\u2079\u2080-\u2089\u2460-\u2468]/u;
 const alphanumeric = /[\p{L}\p{N}]/u;
 
@@ -213,7 +231,10 @@ const methods: Readonly<Record<string, TextMethod>> = {
   swapcase: plain((text) =>
     texts
       .pointsOf(text)
-      .map((point) => (point === point.toUpperCase() ? point.toLowerCase() : point.toUpperCase()))
+      .map((point) => {
+        if (/\p{Lt}/u.test(point)) return point;
+        return point === point.toUpperCase() ? point.toLowerCase() : point.toUpperCase();
+      })
       .join(""),
   ),
   capitalize: plain(texts.capitalize),
@@ -227,7 +248,10 @@ const methods: Readonly<Record<string, TextMethod>> = {
   isascii: plain((text) => /^[\0-\x7f]*$/.test(text)),
   islower: plain((text) => texts.hasCase(text, "toLowerCase")),
   isupper: plain((text) => texts.hasCase(text, "toUpperCase")),
-  istitle: plain((text) => texts.titleText(text) === text && texts.titleText(text.toUpperCase()) !== text.toLowerCase()),
+  istitle: plain(
+    (text) =>
+      texts.titleText(text) === text && texts.titleText(text.toUpperCase()) !== text.toLowerCase(),
+  ),
   isidentifier: plain((text) => identifier.test(text)),
   isprintable: plain((text) => texts.pointsOf(text).every((point) => printable.test(point))),
 };

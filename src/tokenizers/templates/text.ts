@@ -60,7 +60,12 @@ export function splitAtSpaces(text: string, most: number, fromRight = false): st
 }
 
 /** Splits at a separator that is not empty, at most `most` times (−1: always). */
-export function splitAt(text: string, separator: string, most: number, fromRight = false): string[] {
+export function splitAt(
+  text: string,
+  separator: string,
+  most: number,
+  fromRight = false,
+): string[] {
   const parts = text.split(separator);
   if (most < 0 || parts.length <= most + 1) return parts;
   if (fromRight) {
@@ -120,8 +125,13 @@ export function centerText(text: string, width: number, fill: string): string {
 
 const cased = /\p{L}|\p{Lm}|[\u2160-\u217f\u24b6-\u24e9]/u;
 
+/** Letters of two, of which the first alone may be upper case. */
+const digraphs = ["Ǆǅǆ", "Ǉǈǉ", "Ǌǋǌ", "Ǳǲǳ"].map(pointsOf);
+
 /** Upper case for the first letter of a word, as `str.title` and `str.capitalize` use it. */
 export function titleCase(point: string): string {
+  const digraph = digraphs.find((forms) => forms.includes(point));
+  if (digraph) return digraph[1];
   const upper = pointsOf(point.toUpperCase());
   return upper.length > 1 ? upper[0] + upper.slice(1).join("").toLowerCase() : upper.join("");
 }
@@ -143,7 +153,10 @@ export function titleText(text: string): string {
   let inWord = false;
   return points
     .map((point, index) => {
-      const written = inWord ? (lower.length === points.length ? lower[index] : point.toLowerCase())
+      const written = inWord
+        ? lower.length === points.length
+          ? lower[index]
+          : point.toLowerCase()
         : titleCase(point);
       inWord = isCased(point);
       return written;

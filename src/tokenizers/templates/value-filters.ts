@@ -1,5 +1,4 @@
 import { roundFloat } from "./decimals.ts";
-import { Dict } from "./dict.ts";
 import type { Filter } from "./engine.ts";
 import { fail } from "./failure.ts";
 import { toJson } from "./json.ts";
@@ -8,7 +7,7 @@ import { intOf, numberOf, parseFloatText, parseIntText, toFloat, truncate } from
 import { bind, toInt, toStr } from "./parameters.ts";
 import { attributeOf } from "./methods.ts";
 import { getAttribute } from "./lookup.ts";
-import { repr } from "./repr.ts";
+import { prettyPrint } from "./pretty-print.ts";
 import { isTrue, Sequence, textOf, typeName, Undefined, type Value } from "./values.ts";
 
 const defaultTo: Filter = (args) => {
@@ -76,7 +75,8 @@ const round: Filter = (args) => {
   }
   if (value instanceof Undefined) value.fail();
   const number = numberOf(value);
-  if (number === undefined) return fail("TypeError", `type ${typeName(value)} doesn't define __round__`);
+  if (number === undefined)
+    return fail("TypeError", `type ${typeName(value)} doesn't define __round__`);
   if (precision === null && method === "common") {
     return typeof number === "bigint" ? number : truncate(roundFloat(number, 0));
   }
@@ -111,7 +111,8 @@ const tojson: Filter = (args, { meter }) => {
     indent === null
       ? null
       : (textOf(indent) ?? " ".repeat(checkWidth(Math.max(0, toInt(indent, 0)), meter)));
-  const [item, key] = separators === null ? [indent === null ? ", " : ",", ": "] : pairOf(separators);
+  const [item, key] =
+    separators === null ? [indent === null ? ", " : ",", ": "] : pairOf(separators);
   const style = {
     ensureAscii: isTrue(ascii),
     indent: margin,
@@ -151,25 +152,13 @@ const filesizeformat: Filter = (args) => {
   return `${roundFloat((base * bytes) / base ** (place + 2), 1).toFixed(1)} ${names[place]}`;
 };
 
-/** Widest line of `pprint`. */
-const printWidth = 80;
-
-/** What fits on a line is printed as it is, with the keys of dicts in order. */
 const pprint: Filter = (args, { meter }) => {
   const [value = null] = bind("pprint", args, ["value"], 1);
-  const text = repr(withSortedKeys(value), meter);
-  return text.length <= printWidth
-    ? text
-    : fail("ValueError", `prints a value of more than ${printWidth} characters with pprint`);
+  return prettyPrint(value, meter);
 };
 
-function withSortedKeys(value: Value): Value {
-  if (!(value instanceof Dict)) return value;
-  const pairs = [...value.pairs()].map(([key, item]) => [key, withSortedKeys(item)] as const);
-  return new Dict(pairs.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)));
-}
-
-const urlize: Filter = () => fail("ValueError", "makes HTML links with urlize, which fewbit does not do");
+const urlize: Filter = () =>
+  fail("ValueError", "makes HTML links with urlize, which fewbit does not do");
 
 /** Filters of any value. */
 export const valueFilters: ReadonlyMap<string, Filter> = new Map([

@@ -43,7 +43,10 @@ export function wrapText(text: string, options: WrapOptions): string[] {
 }
 
 /** Takes what fits on one line from the end of `chunks`. */
-function fillLine(chunks: string[], { width, breakLongWords, breakOnHyphens }: WrapOptions): string[] {
+function fillLine(
+  chunks: string[],
+  { width, breakLongWords, breakOnHyphens }: WrapOptions,
+): string[] {
   const line: string[] = [];
   let length = 0;
   while (chunks.length > 0 && length + textSize(chunks[chunks.length - 1]) <= width) {

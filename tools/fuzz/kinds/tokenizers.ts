@@ -19,7 +19,7 @@ async function useTokenizer(folder: string): Promise<void> {
   const ids = tokenizer.encode(sample, { addSpecial: true });
   tokenizer.decode(ids);
   tokenizer.decode([0, 1, 2, 3]);
-  if (tokenizer.chatTemplate !== null) applyChatTemplate(tokenizer, messages);
+  if (tokenizer.chatTemplates.names().length > 0) applyChatTemplate(tokenizer, messages);
 }
 
 /** `tokenizer.json` of every type of model, normalizer, pre-tokenizer, post-processor, decoder. */
@@ -86,7 +86,7 @@ export const template: Kind = {
   title: "chat templates and messages",
   open: async () => async (mutator) => {
     const source = mutator.pick(chatTemplates);
-    const tokens = { bosToken: "<s>", eosToken: "</s>" };
+    const tokens = { bos_token: "<s>", eos_token: "</s>" };
     if (mutator.prng.below(4) > 0) {
       renderChatTemplate(mutator.text(source, templateWords), messages, tokens);
       return;
