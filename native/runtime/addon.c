@@ -354,6 +354,8 @@ NAPI_MODULE_INIT() {
   set_function(env, exports, "closeQueue", close_queue);
   set_function(env, exports, "profile", profile);
   set_function(env, exports, "mapFile", fb_addon_map_file);
+  set_function(env, exports, "lostFiles", fb_addon_lost_files);
+  set_function(env, exports, "isLostFile", fb_addon_is_lost_file);
   set_function(env, exports, "measureThreads", measure_threads);
   napi_set_named_property(env, exports, "levels", list_levels(env));
   napi_set_named_property(env, exports, "ops", list_ops(env));

@@ -82,3 +82,22 @@ napi_value fb_addon_map_file(napi_env env, napi_callback_info info) {
   napi_get_null(env, &result);
   return result;
 }
+
+napi_value fb_addon_lost_files(napi_env env, napi_callback_info info) {
+  napi_value result;
+  (void)info;
+  napi_create_int32(env, fb_lost_files(), &result);
+  return result;
+}
+
+napi_value fb_addon_is_lost_file(napi_env env, napi_callback_info info) {
+  size_t count = 1, bytes;
+  napi_value argument, result;
+  void *memory;
+  napi_get_cb_info(env, info, &count, &argument, NULL, NULL);
+  if (count != 1 || napi_get_arraybuffer_info(env, argument, &memory, &bytes) != napi_ok) {
+    return refuse(env, "isLostFile takes an array buffer");
+  }
+  napi_get_boolean(env, fb_is_lost_file(memory), &result);
+  return result;
+}

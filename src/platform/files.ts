@@ -12,15 +12,22 @@ export interface ReadableFile {
   read(into: Uint8Array, position: number): Promise<number>;
   /**
    * Returns the whole file as memory that the system fills when it is looked at, or null where
-   * files are not mapped. It outlives `close`. The file must not become shorter meanwhile: the
-   * process would end.
+   * files are not mapped. It outlives `close`. Where the file becomes shorter meanwhile it reads as
+   * zeros, and `expectMappedFiles` throws.
    */
   map(): ArrayBuffer | null;
   close(): Promise<void>;
 }
 
-/** Maps an open file of a known size into memory; null where that cannot be done. */
-export type FileMapper = (fileDescriptor: number, sizeBytes: number) => ArrayBuffer | null;
+/** Maps files into memory. */
+export interface FileMapper {
+  /** Maps an open file of a known size; null where that cannot be done. */
+  mapFile(fileDescriptor: number, sizeBytes: number): ArrayBuffer | null;
+  /** How many of the files that are mapped now became shorter; those read as zeros there. */
+  lostFiles(): number;
+  /** Whether the file behind a buffer is one of them. */
+  isLostFile(buffer: ArrayBuffer): boolean;
+}
 
 /** A file written at any position. */
 export interface WritableFile {

@@ -16,18 +16,47 @@ const largestText = 500_000_000;
 /** Bytes that are held at a time where a file is gone through. */
 const pieceBytes = 4 * 1024 * 1024;
 
-let mapFile: FileMapper | null = null;
+let mapper: FileMapper | null = null;
+
+/** Files that are mapped, as long as somebody holds their memory. */
+const mapped = new Set<{ readonly path: string; readonly buffer: WeakRef<ArrayBuffer> }>();
 
 /** Makes files mappable: Node has no call for that, native code brings one. */
-export function registerFileMapper(mapper: FileMapper): void {
-  mapFile = mapper;
+export function registerFileMapper(given: FileMapper): void {
+  mapper = given;
+}
+
+/**
+ * Checks that no mapped file became shorter: what was computed from one is worth nothing.
+ * @throws FormatError that names the file
+ */
+export function expectMappedFiles(): void {
+  if (!mapper || mapper.lostFiles() === 0) return;
+  for (const { path, buffer } of mapped) {
+    const memory = buffer.deref();
+    if (memory && mapper.isLostFile(memory)) throw shorter(path);
+  }
+}
+
+function shorter(path: string): FormatError {
+  return new FormatError(`${path} became shorter, or could not be read, while it was in use`, {
+    hint: "do not change the files of a model while it is in use; check the disk",
+  });
+}
+
+function map(path: string, fileDescriptor: number, sizeBytes: number): ArrayBuffer | null {
+  const buffer = mapper?.mapFile(fileDescriptor, sizeBytes) ?? null;
+  if (!buffer) return null;
+  for (const file of mapped) if (!file.buffer.deref()) mapped.delete(file);
+  mapped.add({ path, buffer: new WeakRef(buffer) });
+  return buffer;
 }
 
 class NodeReadableFile implements ReadableFile {
   readonly path: string;
   readonly sizeBytes: number;
   private readonly handle: fs.FileHandle;
-  private mapped: ArrayBuffer | null = null;
+  private memory: ArrayBuffer | null = null;
 
   constructor(path: string, sizeBytes: number, handle: fs.FileHandle) {
     this.path = path;
@@ -51,8 +80,8 @@ class NodeReadableFile implements ReadableFile {
   }
 
   map(): ArrayBuffer | null {
-    this.mapped ??= mapFile?.(this.handle.fd, this.sizeBytes) ?? null;
-    return this.mapped;
+    this.memory ??= map(this.path, this.handle.fd, this.sizeBytes);
+    return this.memory;
   }
 
   async close(): Promise<void> {

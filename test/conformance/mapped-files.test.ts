@@ -77,6 +77,39 @@ describe.skipIf(reason !== null)(reason === null ? title : `${title} (skipped: $
     await expect(openSafetensors(cut)).rejects.toThrow(/is truncated/);
   });
 
+  test("of a file that becomes shorter read as zeros, and what is read after that is refused", async () => {
+    const shrinking = path.join(folder, "shrinking.safetensors");
+    await writeFile(shrinking, 40_000);
+    const opened = await openSafetensors(shrinking);
+    const codes = await opened.viewAs("codes", "u8");
+    const other = await openSafetensors(file);
+    const intact = await other.viewAs("codes", "u8");
+    await Promise.all([opened.close(), other.close()]);
+    const backend = createNativeBackend({ threads: 2 });
+    try {
+      const expected = await backend.read(intact, "u8", intact.length);
+      truncateSync(shrinking, 300);
+      expect(codes[codes.length - 1]).toBe(0);
+      expect(codes[codes.length >> 1]).toBe(0);
+      const read = backend.read(intact, "u8", intact.length);
+      await expect(read).rejects.toThrow(FormatError);
+      await expect(read).rejects.toThrow(/shrinking\.safetensors became shorter/);
+      expect(intact).toEqual(expected);
+    } finally {
+      backend.close();
+    }
+  });
+
+  test("of which there are too many are read", async () => {
+    const held: Uint8Array[] = [];
+    for (let i = 0; i < 1100; i++) {
+      const opened = await openSafetensors(file);
+      held.push(await opened.viewAs("codes", "u8"));
+      await opened.close();
+    }
+    expect(held.at(-1)).toEqual(held[0]);
+  });
+
   test.skipIf(process.platform !== "linux")(
     "are given back when nobody holds them (counted in /proc, so on Linux only)",
     async () => {
@@ -94,11 +127,11 @@ describe.skipIf(reason !== null)(reason === null ? title : `${title} (skipped: $
   );
 });
 
-async function writeFile(file: string): Promise<void> {
+async function writeFile(file: string, rows = 300): Promise<void> {
   const entries: TensorEntry[] = [
     { name: "scales", dtype: "f16", shape: [3, 7] },
     { name: "empty", dtype: "f16", shape: [0, 5] },
-    { name: "codes", dtype: "u8", shape: [300, 64] },
+    { name: "codes", dtype: "u8", shape: [rows, 64] },
   ];
   const writer = await SafetensorsWriter.create(file, entries);
   await writer.write(
@@ -107,7 +140,7 @@ async function writeFile(file: string): Promise<void> {
   );
   await writer.write(
     "codes",
-    Uint8Array.from({ length: 300 * 64 }, (_, i) => i * 37),
+    Uint8Array.from({ length: rows * 64 }, (_, i) => i * 37),
   );
   await writer.finish();
 }

@@ -27,6 +27,10 @@ export interface Addon {
   profile(queue: QueueHandle): OpTime[];
   /** Maps an open file of this size; null where that is not offered. */
   mapFile(fileDescriptor: number, sizeBytes: number): ArrayBuffer | null;
+  /** Number of files that are mapped now and can no longer be read to their end. */
+  lostFiles(): number;
+  /** Whether the file that was mapped as this buffer is one of them; it reads as zeros there. */
+  isLostFile(buffer: ArrayBuffer): boolean;
   /** Returns beyond how many threads more get no more done, by a measurement of milliseconds. */
   measureThreads(most: number): number;
 }

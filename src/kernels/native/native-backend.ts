@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import type { Backend } from "../../backend/backend.ts";
 import { CpuMemory } from "../../backend/cpu-memory.ts";
 import type { KernelName, Kernels, Storage } from "../../backend/kernels.ts";
-import { allocateBuffer, registerFileMapper } from "../../platform/node.ts";
+import { allocateBuffer, expectMappedFiles, registerFileMapper } from "../../platform/node.ts";
 import type { DType, TypedArray } from "../../tensor/dtype.ts";
 import { viewArray, bytesPerElement } from "../../tensor/dtype.ts";
 import { BackendError, UsageError } from "../../util/errors.ts";
@@ -52,7 +52,7 @@ export function createNativeBackend(options: NativeOptions = {}): NativeBackend 
   }
   const level = chooseLevel(result.addon.levels, options.level ?? process.env.FEWBIT_LEVEL);
   const threads = chooseThreads(result.addon, options.threads ?? process.env.FEWBIT_THREADS);
-  registerFileMapper((file, sizeBytes) => result.addon.mapFile(file, sizeBytes));
+  registerFileMapper(result.addon);
   const queue = new NativeQueue(result.addon, level.name, threads);
   const memory = new CpuMemory();
   return {
@@ -85,6 +85,7 @@ async function readInOrder(
   const copy = viewArray(dtype, buffer, 0, length);
   queue.run("copy", [copy, (storage as TypedArray).subarray(0, length)]);
   await queue.synchronize();
+  expectMappedFiles();
   return copy;
 }
 
