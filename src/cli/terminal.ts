@@ -107,10 +107,14 @@ export class Terminal {
   }
 }
 
-/** Width and colours of a stream. `COLUMNS` wins over what the terminal says. */
+/**
+ * Width and colours of a stream. `COLUMNS` wins over what the terminal says. Where there is none,
+ * tables are as wide as they are: another program reads them.
+ */
 export function layoutOf(sink: TextSink, io: Io): Layout {
   const asked = Number(io.env["COLUMNS"]);
-  const width = asked >= 20 ? asked : (sink.columns ?? usualWidth);
+  const width = asked >= 20 ? asked : sink.columns || usualWidth;
   const colours = sink.isTTY === true && !io.env["NO_COLOR"] && io.env["TERM"] !== "dumb";
-  return { width, style: colours ? colourStyle : plainStyle };
+  const style = colours ? colourStyle : plainStyle;
+  return { width, style, tableWidth: sink.isTTY === true ? width : Number.POSITIVE_INFINITY };
 }

@@ -25,4 +25,9 @@ export interface Layout {
   /** Columns that a line may fill; `Infinity` for no limit. */
   readonly width: number;
   readonly style: Style;
+  /**
+   * Columns that a line of a table may fill, where that is not `width`: what goes to another
+   * program is cut nowhere.
+   */
+  readonly tableWidth?: number;
 }

@@ -31,8 +31,9 @@ describe("tables", () => {
   });
 
   test("columns are dropped by their drop order", () => {
-    const [header] = formatTable(columns, rows, { width: 26, style: plainStyle });
+    const [header, , , note] = formatTable(columns, rows, { width: 26, style: plainStyle });
     expect(header).toBe("  name         size  note");
+    expect(note).toBe("  1 of 4 columns do not f…");
     const [narrow] = formatTable(columns, rows, { width: 20, style: plainStyle });
     expect(narrow).toBe("  name          size");
   });
@@ -41,6 +42,20 @@ describe("tables", () => {
     for (const line of formatTable(columns, rows, { width, style: plainStyle })) {
       expect(textWidth(line)).toBeLessThanOrEqual(width);
     }
+  });
+
+  test("where columns were dropped, a last line says how many, and what shows them", () => {
+    const wide = Array.from({ length: 20 }, (_, i) => ({ header: `column ${i}`, dropOrder: i }));
+    const lines = formatTable(wide, [wide.map(() => "value")], { width: 80, style: plainStyle });
+    expect(lines).toHaveLength(3);
+    const shown = lines[0].split(/ {2,}/).length - 1;
+    expect(lines[2]).toBe(`  ${20 - shown} of 20 columns do not fit; through a pipe all are shown`);
+  });
+
+  test("nothing is cut or dropped where another program reads", () => {
+    const layout = { width: 20, tableWidth: Number.POSITIVE_INFINITY, style: plainStyle };
+    const usual = { width: 80, style: plainStyle };
+    expect(formatTable(columns, rows, layout)).toEqual(formatTable(columns, rows, usual));
   });
 
   test("colours do not move columns", () => {

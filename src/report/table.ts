@@ -19,9 +19,9 @@ export interface Column {
 const gap = "  ";
 
 /**
- * Lays out rows under columns, as wide as `layout.width` allows: first columns are cut down to
- * their `minWidth`, then columns are dropped by their `dropOrder`; lines never wrap. Every line
- * starts with `indent` (default two spaces) and has no spaces at its end.
+ * Lays out rows under columns, as wide as `layout` allows: first columns are cut down to their
+ * `minWidth`, then columns are dropped by their `dropOrder`, which a last line says; lines never
+ * wrap. Every line starts with `indent` (default two spaces) and has no spaces at its end.
  */
 export function formatTable(
   columns: readonly Column[],
@@ -33,7 +33,8 @@ export function formatTable(
   const natural = columns.map((column, index) =>
     Math.max(textWidth(column.header), ...texts.map((row) => textWidth(row[index] ?? ""))),
   );
-  const widths = fitWidths(columns, natural, layout.width - indent.length);
+  const { width: usual, tableWidth = usual } = layout;
+  const widths = fitWidths(columns, natural, tableWidth - indent.length);
   const shown = columns.map((_, index) => index).filter((index) => widths[index] !== null);
   const line = (cell: (index: number) => string, tone: (index: number) => Tone): string => {
     const parts = shown.map((index) => {
@@ -56,7 +57,10 @@ export function formatTable(
       (index) => cellTone(row[index] ?? ""),
     ),
   );
-  return [header, ...body];
+  const left = columns.length - shown.length;
+  if (left === 0) return [header, ...body];
+  const note = `${left} of ${columns.length} columns do not fit; through a pipe all are shown`;
+  return [header, ...body, indent + layout.style(cut(note, tableWidth - indent.length), "dim")];
 }
 
 /** Finds the width of each column, null for those dropped. */

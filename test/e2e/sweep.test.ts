@@ -158,6 +158,18 @@ describe("a sweep", () => {
     expect(await lastingOf(kept)).toEqual(expected);
   });
 
+  test("shows all columns of a query where its output is no terminal, and says what a terminal lacks", async () => {
+    const sql = ["results", out, "--sql", "SELECT * FROM results"];
+    const { columns } = await queryResults(out, "SELECT * FROM results");
+    const piped = await fewbitHere(sql, { env: { COLUMNS: "60" } });
+    const [header, first] = piped.stdout.trim().split("\n");
+    expect(header.trim().split(/ {2,}/)).toEqual(columns);
+    expect(piped.stdout).not.toContain("…");
+    expect(first).toMatch(/[0-9a-f]{64}$/);
+    const shown = await fewbitHere(sql, { terminal: true });
+    expect(shown.stdout).toMatch(new RegExp(`\\d+ of ${columns.length} columns do not fit`));
+  });
+
   test("answers SQL, and lets nothing be changed by it", async () => {
     const sql = "SELECT model, count(*) AS points FROM results GROUP BY model ORDER BY model";
     expect((await queryResults(out, sql)).rows).toEqual([

@@ -40,14 +40,9 @@ async function runInspect(model: string, options: Options, io: Io): Promise<void
     }),
   );
   const layout = terminal.resultLayout;
-  // A list in a pipe is for other programs: nothing is cut there.
-  const listLayout = {
-    ...layout,
-    width: io.stdout.isTTY ? layout.width : Number.POSITIVE_INFINITY,
-  };
   terminal.results(["", ...formatInspection(inspection, layout)]);
-  if (options.layers) terminal.results(["", ...formatModules(inspection, listLayout)]);
-  if (options.tensors) terminal.results(["", ...formatTensors(inspection, listLayout)]);
+  if (options.layers) terminal.results(["", ...formatModules(inspection, layout)]);
+  if (options.tensors) terminal.results(["", ...formatTensors(inspection, layout)]);
   terminal.results([""]);
   terminal.json(inspection);
 }
