@@ -22,7 +22,7 @@ export class DownloadDisplay {
     this.latest = event;
     if (begins) {
       const parts = [formatPlural(event.files, "file"), formatBytes(event.totalBytes)];
-      terminal.notes(["", `  downloading ${printable(event.repo)} · ${parts.join(" · ")}`]);
+      terminal.log(["", `  downloading ${printable(event.repo)} · ${parts.join(" · ")}`]);
     }
     const ended = event.bytes === event.totalBytes;
     if (terminal.redraws) {
@@ -34,7 +34,7 @@ export class DownloadDisplay {
       at === null ? 0 : Math.floor((logLines * at.bytes) / Math.max(1, at.totalBytes));
     if (steps(event) <= (begins ? 0 : steps(latest))) return;
     const details = [`${formatBytes(event.bytes)} of ${formatBytes(event.totalBytes)}`];
-    terminal.notes([`  ${formatProgressLog(progressOf(event), details)}`]);
+    terminal.log([`  ${formatProgressLog(progressOf(event), details)}`]);
   };
 }
 

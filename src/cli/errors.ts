@@ -71,6 +71,14 @@ export function formatError(error: unknown, options: ErrorFormat): string[] {
   return lines;
 }
 
+/** What `--json` says of an error: its code, what happened, what to do, and the field it is of. */
+export function errorDocument(error: unknown, command: Command | undefined): object {
+  const { message, hint } = complaintOf(error, command);
+  const known = error instanceof FewbitError ? error : null;
+  const code = error instanceof CommanderError ? "USAGE" : (known?.code ?? "UNEXPECTED");
+  return { code, message, hint: hint ?? null, field: known?.field ?? null };
+}
+
 function complaintOf(error: unknown, command: Command | undefined): Complaint {
   if (error instanceof CommanderError) return commanderComplaint(error, command?.name());
   if (error instanceof FewbitError) {

@@ -28,7 +28,7 @@ export class EvaluationDisplay {
     if (terminal.redraws) terminal.progress(progress);
     else if (isMilestone(event, shownWindows)) {
       const details = [`perplexity ${formatNumber(perplexity, 4)}`];
-      terminal.notes([`  ${formatProgressLog(progress, details)}`]);
+      terminal.log([`  ${formatProgressLog(progress, details)}`]);
     }
     // The next model's first windows come after this one's last.
     this.shownWindows = windows === totalWindows ? 0 : windows;
@@ -46,7 +46,7 @@ export class EvaluationDisplay {
     };
     if (terminal.redraws) terminal.progress(progress);
     else if (options === totalOptions || thousands(options) > thousands(shownOptions)) {
-      terminal.notes([`  ${formatProgressLog(progress, [])}`]);
+      terminal.log([`  ${formatProgressLog(progress, [])}`]);
     }
     this.shownOptions = options === totalOptions ? 0 : options;
   };

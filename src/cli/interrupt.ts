@@ -28,7 +28,7 @@ export async function interruptible<T>(
       return;
     }
     stoppedBy = signal;
-    terminal.notes(["  stopping; Ctrl-C again stops at once"]);
+    terminal.log(["  stopping; Ctrl-C again stops at once"]);
     controller.abort(new CancelledError());
   });
   try {

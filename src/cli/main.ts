@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Command, Option } from "commander";
 import { exitCodeOf, exitCodes, formatError } from "./errors.ts";
 import { type Io, processIo } from "./io.ts";
+import { JsonAnswer } from "./json-answer.ts";
 import { streamError } from "../platform/node.ts";
 import { expectNoEmptyWords } from "./options.ts";
 import { layoutOf } from "./terminal.ts";
@@ -68,7 +69,9 @@ const introduction = `
 `;
 
 /** Runs the words after the program's name and resolves to the exit code; never rejects. */
-export async function main(words: readonly string[], io: Io): Promise<number> {
+export async function main(words: readonly string[], given: Io): Promise<number> {
+  const answer = new JsonAnswer(given, words.includes("--json"));
+  const { io } = answer;
   const { style } = layoutOf(io.stderr, io);
   const args = wordsMeant(words);
   let program: Command | undefined;
@@ -87,6 +90,7 @@ export async function main(words: readonly string[], io: Io): Promise<number> {
     const name = args.find((word) => Object.hasOwn(commands, word));
     const command = program?.commands.find((each) => each.name() === name);
     for (const line of formatError(error, { style, debug, command })) io.stderr.write(`${line}\n`);
+    answer.fail(error, command);
     return code;
   }
 }

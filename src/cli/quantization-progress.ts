@@ -106,7 +106,7 @@ export class QuantizationProgress {
     const { stage, stages, title, isDone } = event;
     if (stages === 1) return;
     const note = isDone ? ": done by the interrupted run" : "";
-    this.terminal.notes([`  stage ${stage} of ${stages}, ${title}${note}`]);
+    this.terminal.log([`  stage ${stage} of ${stages}, ${title}${note}`]);
   }
 
   private resume(event: ResumedEvent): void {
@@ -118,7 +118,7 @@ export class QuantizationProgress {
         : formatPlural(finishedWindows, "calibration window");
     const what = steps > 0 ? `step ${steps}` : parts;
     const when = formatMoment(new Date(event.interruptedAt), new Date());
-    this.terminal.notes([`  resuming after ${what} of a run interrupted ${when}`, ""]);
+    this.terminal.log([`  resuming after ${what} of a run interrupted ${when}`, ""]);
   }
 
   /** A step of training: a bar that is redrawn, or a line now and then. */
@@ -143,7 +143,7 @@ export class QuantizationProgress {
     if (terminal.redraws) return terminal.progress(progress);
     if (step !== 1 && step % Math.max(1, Math.ceil(steps / stepLines)) !== 0) return;
     const details = [`loss ${formatNumber(this.smoothedLoss, 4)}`, ...speed];
-    terminal.notes([`  ${formatProgressLog(progress, details)}`]);
+    terminal.log([`  ${formatProgressLog(progress, details)}`]);
   }
 
   private endBlock(block: number, blocks: number): void {
@@ -158,7 +158,7 @@ export class QuantizationProgress {
       fraction: latest?.fraction ?? 0,
       remainingMs: latest?.remainingMs ?? null,
     };
-    terminal.notes([`  ${formatProgressLog(progress, describeErrors(linears))}`]);
+    terminal.log([`  ${formatProgressLog(progress, describeErrors(linears))}`]);
   }
 
   private progressOf(event: ProgressEvent): Progress {

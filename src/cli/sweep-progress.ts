@@ -78,7 +78,7 @@ export class SweepProgress {
     if (this.isWaiting) return;
     this.isWaiting = true;
     const what = formatPlural(running, "point");
-    this.terminal.notes([`  waiting for ${what} that another process works on`]);
+    this.terminal.log([`  waiting for ${what} that another process works on`]);
   }
 
   private end({
@@ -99,7 +99,7 @@ export class SweepProgress {
         ? []
         : [`${formatRemaining(remainingMs)} left`]),
     ];
-    terminal.notes([`  ${parts.join("  ")}`]);
+    terminal.log([`  ${parts.join("  ")}`]);
   }
 }
 

@@ -16,7 +16,8 @@ const usualWidth = 80;
 
 /**
  * Where a command speaks. Results go to standard output; what it is doing goes to standard error.
- * With `--json` standard output gets one JSON document and all else goes to standard error.
+ * With `--json` standard output gets one JSON document, in which notices stand too, and standard
+ * error nothing but progress.
  */
 export class Terminal {
   readonly io: Io;
@@ -37,7 +38,7 @@ export class Terminal {
 
   /** Layout of what `results` prints. */
   get resultLayout(): Layout {
-    return layoutOf(this.resultSink, this.io);
+    return layoutOf(this.io.stdout, this.io);
   }
 
   /** Layout of what `notes` prints. */
@@ -50,34 +51,39 @@ export class Terminal {
     return this.noteLayout.style;
   }
 
-  /** Prints what the command was run for. */
+  /** Prints what the command was run for, where it is not said as JSON. */
   results(lines: readonly string[]): void {
-    if (this.verbosity.json && this.verbosity.quiet) return;
-    this.print(this.resultSink, lines);
+    if (!this.verbosity.json) this.print(this.io.stdout, lines);
   }
 
-  /** Prints what the command is about to do, is doing, or suggests next. */
+  /** Prints what the command is about to do, has done, or suggests next. */
   notes(lines: readonly string[]): void {
+    if (!this.verbosity.json) this.log(lines);
+  }
+
+  /** Prints how far the command is, where no line is redrawn. */
+  log(lines: readonly string[]): void {
     if (!this.verbosity.quiet) this.print(this.io.stderr, lines);
   }
 
   /** Prints what only `--verbose` shows. */
   details(lines: readonly string[]): void {
-    if (this.verbosity.verbose) this.notes(lines);
+    if (this.verbosity.verbose) this.log(lines);
   }
 
-  /** Prints, once, something the user should know, though nothing went wrong. */
+  /** Says, once, something the user should know, though nothing went wrong. */
   notice(message: string): void {
     if (this.noticed.has(message)) return;
     this.noticed.add(message);
     this.notes([`  ${this.style("note", "accent")}  ${printable(message)}`]);
   }
 
-  /** Prints the one JSON document, when it was asked for. */
-  json(document: unknown): void {
+  /** Prints the one JSON document, when it was asked for: an object with the notices, or a list. */
+  json(document: object): void {
     if (!this.verbosity.json) return;
     this.clearProgress();
-    this.io.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+    const whole = Array.isArray(document) ? document : { ...document, notices: [...this.noticed] };
+    this.io.stdout.write(`${JSON.stringify(whole, null, 2)}\n`);
   }
 
   /** Redraws the progress line; nothing where it cannot be redrawn, or was a moment ago. */
@@ -95,10 +101,6 @@ export class Terminal {
     if (!this.drawn) return;
     this.drawn = false;
     this.io.stderr.write("\r\x1b[K");
-  }
-
-  private get resultSink(): TextSink {
-    return this.verbosity.json ? this.io.stderr : this.io.stdout;
   }
 
   private print(sink: TextSink, lines: readonly string[]): void {

@@ -35,7 +35,7 @@ export class TrainProgress {
       this.done = event.step;
       const when = formatMoment(new Date(event.interruptedAt), new Date());
       const at = `step ${event.step} of ${event.steps}`;
-      terminal.notes([`  resuming after ${at} of a run interrupted ${when}`, ""]);
+      terminal.log([`  resuming after ${at} of a run interrupted ${when}`, ""]);
     } else terminal.clearProgress();
   }
 
@@ -62,7 +62,7 @@ export class TrainProgress {
       ...(validation === null ? [] : [`validation ${formatNumber(validation, 4)}`]),
       `${formatCount(Math.round(event.tokensPerSecond))} tokens/s`,
     ];
-    terminal.notes([`  ${formatProgressLog(progressOf(event), details)}`]);
+    terminal.log([`  ${formatProgressLog(progressOf(event), details)}`]);
   }
 }
 

@@ -117,7 +117,7 @@ describe.skipIf(noSharedData)(
       const path = damaged(name.replaceAll(" ", "-"), damage);
       const before = readdirSync(folder);
       const out = join(folder, "out");
-      const args = ["--method", "rtn", "--scheme", "w4g64", "--out", out, "--json", "--quiet"];
+      const args = ["--method", "rtn", "--scheme", "w4g64", "--out", out, "--quiet"];
       const { code, stdout, stderr } = await fewbitHere(["quantize", path, ...args]);
       expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
       expect(stderr).toMatch(/^error {2}[^\n]+\n( {7}[^\n]+\n)?$/);

@@ -131,7 +131,6 @@ describe("usage errors are two lines, exit code 2, and nothing on standard outpu
     ["an empty model", ["inspect", ""], "the argument <model> is empty", "variable of the shell"],
     ["an empty file", ["eval", "m", "--text", ""], "--text is empty", "variable of the shell"],
     ["an empty entry", [...example, "--ignore", ""], "--ignore is empty", "variable of the shell"],
-    ["CSV and JSON", ["results", "s", "--csv", "--json"], "cannot be used with", "results -h"],
     ["a window without a target", ["eval", "m", "--window", "1"], "of at least 2", "eval -h"],
     ["a configuration that is no JSON", ["train", "{", "--out", "o"], "is not JSON", "quote it"],
     [

@@ -83,7 +83,8 @@ async function runEval(model: string, options: Options, io: Io): Promise<void> {
   if ("text" in evaluation) terminal.notes(["", ...describe(evaluation, terminal)]);
   terminal.notes([""]);
   terminal.results(table(evaluation, terminal));
-  terminal.notes(["", ...missingAverages(evaluation, options)]);
+  terminal.notes([""]);
+  sayMissingAverages(evaluation, options, terminal);
   terminal.json(withoutAnswers(evaluation));
 }
 
@@ -161,11 +162,12 @@ function footer(evaluation: Evaluation | TaskEvaluation, terminal: Terminal): st
 }
 
 /** Says why an average that was asked for is not among the results. */
-function missingAverages(
+function sayMissingAverages(
   { averages }: Evaluation | TaskEvaluation,
   { average = [] }: Options,
-): string[] {
+  terminal: Terminal,
+): void {
   const missing = average.filter((name) => averages.every((found) => found.name !== name));
-  if (missing.length === 0) return [];
-  return [`  not given: ${missing.join(", ")}; it takes whole tasks without examples`, ""];
+  if (missing.length === 0) return;
+  terminal.notice(`not given: ${missing.join(", ")}; it takes whole tasks without examples`);
 }

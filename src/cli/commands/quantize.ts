@@ -206,7 +206,7 @@ function nextSteps(model: string, out: string): string[] {
   return [`  next  ${formatCommand(evaluate)}`, `        ${formatCommand(run)}`];
 }
 
-function serialisablePlan(plan: Plan): unknown {
+function serialisablePlan(plan: Plan): object {
   const linears = plan.linears.map((linear) => ({ ...linear, scheme: linear.scheme?.id ?? null }));
   return { ...plan, linears };
 }
