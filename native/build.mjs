@@ -1,4 +1,4 @@
-// Compiles the native kernels: one compiler call per instruction level, linked into one addon.
+// Compiles the native kernels, each op once per instruction level, and links them into one addon.
 //
 //   node native/build.mjs                     build/fewbit.node, if anything changed
 //   node native/build.mjs --test              builds and runs the C tests at every level of this CPU
@@ -8,6 +8,9 @@
 //
 //   --out DIR                                 another folder than build/
 //   --strict                                  fail instead of continuing without native kernels
+//
+// Compiles as many files at a time as there are cores. Vector intrinsics come from headers of half a
+// megabyte, which take as long as an op: gcc reads them once a level and keeps them precompiled.
 //
 // Runs when the package is installed, so it uses nothing but Node. CC names another compiler.
 import { spawn, spawnSync } from "node:child_process";
@@ -19,12 +22,14 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { sayBehindNpm, startProgress } from "./progress.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "..");
@@ -103,57 +108,126 @@ function runAsync(command, args, cwd) {
   });
 }
 
-/** Compiles what is stale of a group of sources into `folder` with one call per set of flags. */
-async function compile(compiler, folder, sources, flags, extra, salt) {
+/** Objects of a group of sources, and what is stale of them. */
+function planGroup(folder, sources, flags, extra, salt) {
   mkdirSync(folder, { recursive: true });
   const known = new Map();
-  const objects = [];
-  const stale = new Map();
-  for (const source of sources) {
+  const units = sources.map((source) => {
     const more = extra.find(({ suffix }) => source.endsWith(suffix))?.flags ?? [];
     const all = [...flags, ...more];
     const object = join(folder, basename(source).replace(/\.c$/, ".o"));
     const stamp = hashOf(salt, sourceHash(source, known), all.join(" "));
-    objects.push(object);
-    if (existsSync(object) && existsSync(`${object}.stamp`)) {
-      if (readFileSync(`${object}.stamp`, "utf8") === stamp) continue;
-    }
-    const key = all.join(" ");
-    const group = stale.get(key) ?? { flags: all, items: [] };
-    group.items.push({ source, object, stamp });
-    stale.set(key, group);
-  }
-  for (const { flags: all, items } of stale.values()) {
-    const args = [...all, "-c", ...items.map(({ source }) => source)];
-    if ((await runAsync(compiler, args, folder)) !== 0) {
-      throw new Error(`${compiler} failed on ${basename(folder)}; its messages stand above`);
-    }
-    for (const { object, stamp } of items) writeFileSync(`${object}.stamp`, stamp);
-  }
-  return objects;
+    return { source, object, stamp, flags: all, own: more.length > 0 };
+  });
+  return { folder, flags, units, stale: units.filter((unit) => !isCurrent(unit)) };
 }
 
-/** Compiles the ops of every level and the files in `folders`, a few compiler calls at a time. */
+function isCurrent({ object, stamp }) {
+  if (!existsSync(object) || !existsSync(`${object}.stamp`)) return false;
+  return readFileSync(`${object}.stamp`, "utf8") === stamp;
+}
+
+/** Files below this number are compiled as fast with the headers themselves. */
+const worthPrecompiling = 8;
+
+/** Whether a source reads a header, by itself or through others. */
+function reads(file, header, seen = new Set()) {
+  if (basename(file) === header) return true;
+  if (seen.has(file) || !existsSync(file)) return false;
+  seen.add(file);
+  const included = readFileSync(file, "utf8").matchAll(/^\s*#\s*include\s+"([^"]+)"/gm);
+  return [...included].some(([, name]) => reads(join(dirname(file), name), header, seen));
+}
+
+/** Precompiles the vector headers with a group's flags; units that read them get `-include`. */
+async function precompile(compiler, { folder, flags, stale }) {
+  const readers = stale.filter(({ source, own }) => !own && reads(source, "vec.h"));
+  if (!compiler.isGcc || readers.length < worthPrecompiling) return;
+  const header = join(folder, `vectors-${process.pid}.h`);
+  const includes = ["fewbit.h", "vec.h"].map(
+    (name) => `#include "${join(here, "include", name)}"\n`,
+  );
+  writeFileSync(header, includes.join(""));
+  const args = [...flags, "-x", "c-header", header, "-o", `${header}.gch`];
+  if ((await runAsync(compiler.command, args, folder)) !== 0) return;
+  for (const unit of readers) unit.prefix = ["-include", header];
+}
+
+function removePrecompiled({ folder }) {
+  rmSync(join(folder, `vectors-${process.pid}.h`), { force: true });
+  rmSync(join(folder, `vectors-${process.pid}.h.gch`), { force: true });
+}
+
+async function compileUnit(compiler, { source, object, stamp, flags, prefix = [] }) {
+  const args = [...flags, ...prefix, "-c", source, "-o", object];
+  if ((await runAsync(compiler.command, args, here)) !== 0) {
+    throw new Error(`${compiler.command} failed on ${basename(source)}; its messages stand above`);
+  }
+  writeFileSync(`${object}.stamp`, stamp);
+}
+
+/** Runs jobs, as many at a time as there are cores; after a failure no other one is begun. */
+async function runJobs(jobs) {
+  const waiting = [...jobs];
+  const next = async () => {
+    for (let job = waiting.shift(); job; job = waiting.shift()) {
+      try {
+        await job();
+      } catch (error) {
+        waiting.length = 0;
+        throw error;
+      }
+    }
+  };
+  const workers = Array.from({ length: availableParallelism() }, next);
+  const failed = (await Promise.allSettled(workers)).find(({ status }) => status === "rejected");
+  if (failed) throw failed.reason;
+}
+
+/** Compiles the ops of every level and the files in `folders`, as far as they are stale. */
 async function compileAll(target) {
   const { compiler, output, levels, folders, flags } = target;
-  const salt = hashOf(target.version);
+  const salt = hashOf(compiler.version);
   const ops = listFiles("ops", ".c");
   const defines = Object.keys(levels).map((level) => `-DFB_WITH_${level.toUpperCase()}`);
-  const jobs = Object.entries(levels).map(([level, { flags: own, extra = [] }]) => () => {
-    const all = [...flags, ...own, `-DFB_LEVEL=${level}`];
-    return compile(compiler, join(output, level), ops, all, extra, salt);
-  });
-  for (const { name, sources, flags: own = [] } of folders) {
-    jobs.push(() =>
-      compile(compiler, join(output, name), sources, [...flags, ...own, ...defines], [], salt),
+  const groups = [
+    ...Object.entries(levels).map(([level, { flags: own, extra = [] }]) => {
+      const all = [...flags, ...own, `-DFB_LEVEL=${level}`];
+      return planGroup(join(output, level), ops, all, extra, salt);
+    }),
+    ...folders.map(({ name, sources, flags: own = [] }) =>
+      planGroup(join(output, name), sources, [...flags, ...own, ...defines], [], salt),
+    ),
+  ];
+  await compileStale(compiler, groups);
+  return groups.flatMap(({ units }) => units.map(({ object }) => object)).sort();
+}
+
+async function compileStale(compiler, groups) {
+  const stale = groups
+    .flatMap((group) => group.stale)
+    .map((unit) => ({ unit, weight: statSync(unit.source).size }))
+    .sort((a, b) => b.weight - a.weight);
+  if (stale.length === 0) return;
+  const jobs = Math.min(availableParallelism(), stale.length);
+  const how = `${stale.length} files with ${basename(compiler.command)}, ${jobs} at a time`;
+  const weights = stale.map(({ weight }) => weight);
+  const progress = startProgress("native kernels", how, weights);
+  try {
+    await runJobs(groups.map((group) => () => precompile(compiler, group)));
+    await runJobs(
+      stale.map(({ unit, weight }) => async () => {
+        await compileUnit(compiler, unit);
+        progress.finished(weight);
+      }),
     );
+    progress.end();
+  } catch (error) {
+    progress.end(`fewbit: the native kernels could not be compiled: ${error.message}`);
+    throw error;
+  } finally {
+    groups.forEach(removePrecompiled);
   }
-  const results = [];
-  const next = async () => {
-    for (let job = jobs.shift(); job; job = jobs.shift()) results.push(await job());
-  };
-  await Promise.all(Array.from({ length: availableParallelism() }, next));
-  return results.flat().sort();
 }
 
 function findCompiler(names) {
@@ -161,7 +235,9 @@ function findCompiler(names) {
     if (!name) continue;
     const [command, ...args] = name.split(" ");
     const found = spawnSync(command, [...args, "--version"], { encoding: "utf8" });
-    if (found.status === 0) return { command, args, version: found.stdout };
+    if (found.status !== 0) continue;
+    const version = found.stdout;
+    return { command, args, version, isGcc: version.includes("Free Software Foundation") };
   }
   return null;
 }
@@ -213,10 +289,11 @@ function isRunning(lock) {
 
 /** Says why there will be no addon, and leaves the reason for the loader. */
 function giveUp(build, reason) {
-  console.log(
+  const notice =
     `fewbit: no native kernels (slow TypeScript ones are used): ${reason}. ` +
-      "Install gcc or clang, then run `node native/build.mjs`.",
-  );
+    "Install gcc or clang, then run `node native/build.mjs`.";
+  console.log(notice);
+  sayBehindNpm(notice);
   try {
     mkdirSync(build, { recursive: true });
     rmSync(join(build, "fewbit.node"), { force: true });
@@ -248,8 +325,7 @@ async function buildAddon(build) {
   const output = join(build, "obj", process.arch);
   await withLock(output, async () => {
     const objects = await compileAll({
-      compiler: compiler.command,
-      version: compiler.version,
+      compiler,
       output,
       levels: levelsFor(process.arch),
       flags: [...compiler.args, ...baseFlags],
@@ -273,8 +349,7 @@ async function runTests({ cross, sanitize, level }, build) {
   const program = join(output, "kernel-tests");
   await withLock(output, async () => {
     const objects = await compileAll({
-      compiler: compiler.command,
-      version: compiler.version,
+      compiler,
       output,
       levels: levelsFor(arch),
       flags: [...compiler.args, ...baseFlags, ...(sanitize ? [...checked, "-O1"] : [])],

@@ -75,30 +75,38 @@ function runQuietly(command, args, onOutput = () => {}) {
   });
 }
 
-let saidCompiling = false;
-function sayCompiling() {
-  if (!saidCompiling) say("compiling native kernels");
-  saidCompiling = true;
-}
-
 async function installPackages() {
   say("installing packages");
   const args = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
+  let heard = 0;
   const { code, output } = await runQuietly("npm", args, (text) => {
-    // npm names the package's own install script when it comes to it.
-    if (text.includes("native/build.mjs")) sayCompiling();
+    // What the package's own install script says, as soon as it does.
+    const lines = text.slice(heard).split("\n").slice(0, -1);
+    heard = text.lastIndexOf("\n") + 1;
+    for (const line of lines) if (line.startsWith("fewbit: ")) say(line);
   });
   if (code === 0) return;
   say(output.trimEnd());
   fail("npm could not install the packages", "npm's own words stand above");
 }
 
-/** Builds the addon if it is not up to date; that it cannot be built is told, but stops nothing. */
-async function compileKernels(node) {
-  const timer = setTimeout(sayCompiling, 700);
-  const { output } = await runQuietly(node, [join(root, "native", "build.mjs")]);
-  clearTimeout(timer);
-  if (output.trim() !== "") say(output.trimEnd());
+/**
+ * Builds the addon if it is not up to date, and lets it say how far it is; that it cannot be built
+ * stops nothing.
+ */
+function compileKernels(node) {
+  return new Promise((done) => {
+    const args = [join(root, "native", "build.mjs")];
+    const child = spawn(node, args, { cwd: root, stdio: ["ignore", 2, 2] });
+    child.on("error", (error) =>
+      fail(`${node} does not start: ${error.message}`, "remove node_modules"),
+    );
+    child.on("close", () => {
+      if (stopped) process.exit(exitCodeOf(stopped));
+      done();
+    });
+    running = child;
+  });
 }
 
 /** The Node that runs the checkout: npm's `node` package, or else this one if it is new enough. */

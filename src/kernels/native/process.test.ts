@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -109,6 +109,46 @@ describe.skipIf(!native.available)(
     });
   },
 );
+
+describe("the build", () => {
+  const posix = process.platform !== "win32";
+  /** A compiler that writes what it is told to write, and says which call it is. */
+  function fakeCompiler(name: string, body: string): string {
+    const path = join(folder, name);
+    writeFileSync(path, `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+    return path;
+  }
+  const writing = `case "$*" in *--version*) echo "fake 1.0"; exit 0;; esac
+    for word; do [ "$last" = -o ] && : > "$word"; last="$word"; done`;
+
+  test.skipIf(!posix)(
+    "says what it compiles and that it is done, and nothing when all is current",
+    async () => {
+      const out = join(folder, "said");
+      const env = { ...process.env, CC: fakeCompiler("cc-fake", writing) };
+      const build = () => runFile(process.execPath, [buildFile, "--out", out], { env });
+      const { stdout, stderr } = await build();
+      expect(stderr).toBe("");
+      expect(stdout).toMatch(
+        /^fewbit: compiling native kernels, \d+ files with cc-fake, \d+ at a time\nfewbit: compiled native kernels in \d+ s\n$/,
+      );
+      expect(existsSync(join(out, "fewbit.node"))).toBe(true);
+      expect((await build()).stdout).toBe("");
+    },
+  );
+
+  test.skipIf(!posix)("stops at the first file that does not compile, and names it", async () => {
+    const out = join(folder, "failed");
+    const failing = `${writing}\ncase "$*" in *gemv.c*) exit 1;; esac`;
+    const env = { ...process.env, CC: fakeCompiler("cc-failing", failing) };
+    const { stdout } = await runFile(process.execPath, [buildFile, "--out", out], { env });
+    expect(stdout).toMatch(/no native kernels .*failed on gemv\.c/);
+    expect(existsSync(join(out, "fewbit.node"))).toBe(false);
+    expect(readdirSync(join(out, "obj", process.arch)).filter((name) => name === "lock")).toEqual(
+      [],
+    );
+  });
+});
 
 describe("without a C compiler", () => {
   test("the build says so in one line with the fix, and does not fail the installation", async () => {
