@@ -44,7 +44,7 @@ export function startProgress(what, how, weights) {
   let [done, count] = [0, 0];
   const opening = `fewbit: compiling ${what}, ${how}`;
   if (terminal === null) console.log(opening);
-  else write(terminal, opening);
+  else write(terminal, `${opening}\n`);
   return {
     /** A part is done. */
     finished(weight) {
@@ -54,7 +54,7 @@ export function startProgress(what, how, weights) {
       const elapsed = Date.now() - started;
       const left = count < 4 ? "" : `, ${seconds((elapsed * (whole - done)) / done)} left`;
       const share = Math.floor((100 * done) / whole);
-      write(terminal, `\r\x1b[K${opening}: ${share} %${left}`);
+      write(terminal, `\r\x1b[Kfewbit: ${share} %${left}`);
     },
     /** All is done, or `failure` says why not. */
     end(failure) {
