@@ -1,8 +1,8 @@
 import type { Checkpoint } from "./checkpoint.ts";
 import { readFloatRows } from "./read-float-tensor.ts";
 
-/** Values that are read of each tensor at a time: 16 MB as float32. */
-const pieceValues = 4 * 2 ** 20;
+/** Values that are read of each tensor at a time: 4 MB as float32. */
+const pieceValues = 2 ** 20;
 
 /**
  * Tells whether two matrices of a checkpoint have the same shape and values, whatever their dtypes.

@@ -50,14 +50,16 @@ async function describeModel(stored: Checkpoint): Promise<ModelCheckpoint> {
   const json = stored.config;
   const modules = readQuantizationConfig(json)?.modules ?? new Map<string, QuantizedModule>();
   const stated = readModelConfig(json);
-  expectBlocks(stated.layers.length, stored.tensors.keys());
+  const blocks = expectBlocks(stated.layers.length, stored.tensors.keys());
   const { tied, aliases, copies, ownHead } = await readTies(stored, stated, modules);
   const config = { ...stated, tiedEmbeddings: tied };
-  const names = usedNames(config, modules, aliases);
+  // Where no block is found, the names of the first say what is amiss, however many are counted.
+  const found = { ...config, layers: config.layers.slice(0, Math.max(1, blocks)) };
+  const names = usedNames(found, modules, aliases);
   const used = [...stored.tensors.keys()].filter((name) => names.has(name));
   const unused = [...stored.tensors.keys()].filter((name) => !names.has(name));
   const strange = unused.filter((name) => !copies.has(name));
-  const leftOut = judgeUnused(strange, layersOf(config));
+  const leftOut = judgeUnused(strange, layersOf(found));
   expectOtherNames(names.keys(), stored, strange);
   const effective = ownHead ? { ...json, tie_word_embeddings: false } : json;
   return {

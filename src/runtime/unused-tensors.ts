@@ -50,10 +50,8 @@ export function judgeUnused(unused: readonly string[], layers: ReadonlySet<strin
 
 /** Whether a tensor belongs to a layer, but is neither its weight nor its bias. */
 function isPartOfLayer(name: string, layers: ReadonlySet<string>): boolean {
-  const parts = name.split(".");
-  for (let end = parts.length - 1; end > 0; end--) {
-    if (!layers.has(parts.slice(0, end).join("."))) continue;
-    return parts.slice(end).join(".") !== "bias";
+  for (let end = name.lastIndexOf("."); end > 0; end = name.lastIndexOf(".", end - 1)) {
+    if (layers.has(name.slice(0, end))) return name.slice(end) !== ".bias";
   }
   return false;
 }
@@ -78,15 +76,16 @@ function notRead(names: readonly string[]): UnsupportedError {
 
 /**
  * Checks that the blocks which are stored are those that config.json counts.
+ * @returns how many are stored; none where all have other names
  * @throws FormatError when there are more or fewer
  */
-export function expectBlocks(counted: number, names: Iterable<string>): void {
+export function expectBlocks(counted: number, names: Iterable<string>): number {
   let stored = 0;
   for (const name of names) {
     const index = /^model\.layers\.(\d{1,9})\./.exec(name)?.[1];
     if (index !== undefined) stored = Math.max(stored, Number(index) + 1);
   }
-  if (stored === counted || stored === 0) return;
+  if (stored === counted || stored === 0) return stored;
   throw new FormatError(
     `config.json: num_hidden_layers is ${counted}, but the checkpoint has ${stored} blocks`,
     {
