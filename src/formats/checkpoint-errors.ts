@@ -40,6 +40,21 @@ async function nearestDirectory(path: string): Promise<string | null> {
   return nearest === null ? null : path.replace(/[^/\\]+[/\\]*$/, () => nearest);
 }
 
+/** Says what a directory or repository of these files is, since it has no config.json. */
+export function missingConfig(path: string, names: readonly string[]): FormatError {
+  if (names.includes("adapter_config.json")) {
+    return new FormatError(`${path} is an adapter (adapter_config.json), not a model`, {
+      hint:
+        "merge it into its base model, with PEFT in Python: AutoPeftModelForCausalLM" +
+        ".from_pretrained(folder).merge_and_unload().save_pretrained(newFolder)",
+    });
+  }
+  const hint = names.some((name) => name === "params.json" || name.startsWith("consolidated"))
+    ? "params.json and consolidated files are another form; take the model in Hugging Face's form"
+    : "expected a Hugging Face model: config.json, model.safetensors and tokenizer.json";
+  return new FormatError(`${path} has no config.json`, { hint });
+}
+
 /** Says what stands in a directory in place of safetensors weights. */
 export async function explainMissingWeights(path: string): Promise<FormatError> {
   const entries = await listDirectory(path);

@@ -147,6 +147,12 @@ describe("what is wrong with a directory is said in one line", () => {
 
   test("no config.json, or one that is not an object", async () => {
     expect((await failure(openCheckpoint(folder))).message).toMatch(/no config.json/);
+    await fs.writeFile(at("params.json"), "{}");
+    expect((await failure(openCheckpoint(folder))).hint).toMatch(/another form/);
+    await fs.writeFile(at("adapter_config.json"), "{}");
+    const adapter = await failure(openCheckpoint(folder));
+    expect(adapter.message).toMatch(/is an adapter/);
+    expect(adapter.hint).toMatch(/merge/);
     await fs.writeFile(at("config.json"), "[1]");
     expect((await failure(openCheckpoint(folder))).message).toMatch(/expected a JSON object/);
     await fs.writeFile(at("config.json"), "{");

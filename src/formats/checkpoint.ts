@@ -1,7 +1,7 @@
-import { baseName, joinPath, status } from "../platform/node.ts";
+import { baseName, joinPath, listDirectory, status } from "../platform/node.ts";
 import type { ArrayOf, DType } from "../tensor/dtype.ts";
 import { FormatError } from "../util/errors.ts";
-import { explainMissingDirectory } from "./checkpoint-errors.ts";
+import { explainMissingDirectory, missingConfig } from "./checkpoint-errors.ts";
 import { type JsonRecord, readJsonObject } from "./json-file.ts";
 import type { SafetensorsFile, TensorInfo } from "./safetensors.ts";
 import { standardName } from "./standard-names.ts";
@@ -118,11 +118,10 @@ export class Checkpoint {
 export async function openCheckpoint(path: string): Promise<Checkpoint> {
   if ((await status(path))?.kind !== "directory") throw await explainMissingDirectory(path);
   if (!(await status(joinPath(path, "config.json")))) {
-    throw new FormatError(`${path} has no config.json`, {
-      hint:
-        "expected a Hugging Face model directory: config.json, model.safetensors and " +
-        "tokenizer.json",
-    });
+    throw missingConfig(
+      path,
+      (await listDirectory(path)).map(({ name }) => name),
+    );
   }
   const config = await readJsonObject(joinPath(path, "config.json"));
   return openWith(config, path);

@@ -1,7 +1,6 @@
 import { indexFileName, singleFileName } from "../formats/weight-files.ts";
-import { missingWeights } from "../formats/checkpoint-errors.ts";
+import { missingConfig, missingWeights } from "../formats/checkpoint-errors.ts";
 import { isSidecarFile } from "../formats/sidecar-files.ts";
-import { FormatError } from "../util/errors.ts";
 
 /** What a checkpoint directory needs of a repository's files, by name. */
 export interface ChosenNames {
@@ -22,9 +21,7 @@ const documents = ["config.json", "run.json"];
  */
 export function chooseFiles(names: readonly string[], repo: string): ChosenNames {
   if (!names.includes("config.json")) {
-    throw new FormatError(`${repo} has no config.json`, {
-      hint: "expected a repository with a Hugging Face model at its top: config.json, safetensors",
-    });
+    throw missingConfig(repo, names);
   }
   const beside = names.filter((name) => documents.includes(name) || isSidecarFile(name));
   if (names.includes(singleFileName)) {
