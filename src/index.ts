@@ -40,7 +40,7 @@ import { askResults } from "./sweep/results/open-results.ts";
 import { type Report, type ReportOptions, writeReport } from "./report/sweep/write-report.ts";
 import { type Inspection, inspectCheckpoint } from "./runtime/inspect.ts";
 import type { LanguageModel } from "./runtime/language-model.ts";
-import { typingMemory } from "./platform/node.ts";
+import { typingMemory, expectMappedFilesUnchanged } from "./platform/node.ts";
 import { UsageError } from "./util/errors.ts";
 import { load as loadModel } from "./runtime/load.ts";
 
@@ -343,7 +343,9 @@ async function withModels<T>(
       opened.set(source, loaded);
       return loaded;
     });
-    return await typingMemory(work);
+    const result = await typingMemory(work);
+    await expectMappedFilesUnchanged();
+    return result;
   } finally {
     for (const loaded of opened.values()) loaded.release();
   }

@@ -66,6 +66,11 @@ export class Checkpoint {
     return new Checkpoint(this.path, config, this.files, places);
   }
 
+  /** The weight files, as they were when the checkpoint was opened. */
+  get weightFiles(): readonly Pick<SafetensorsFile, "path" | "stamp">[] {
+    return this.files;
+  }
+
   /** Tells whether there is a tensor of this name. */
   has(name: string): boolean {
     return this.places.has(name);

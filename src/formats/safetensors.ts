@@ -23,6 +23,8 @@ export class SafetensorsFile {
   readonly metadata: ReadonlyMap<string, string>;
   /** Bytes of the file. */
   readonly sizeBytes: number;
+  /** What `fileStamp` gave when the file was opened. */
+  readonly stamp: string;
   private readonly file: ReadableFile;
   private readonly dataStart: number;
 
@@ -31,6 +33,7 @@ export class SafetensorsFile {
     this.tensors = header.tensors;
     this.metadata = header.metadata;
     this.sizeBytes = file.sizeBytes;
+    this.stamp = file.stamp;
     this.file = file;
     this.dataStart = dataStart;
   }

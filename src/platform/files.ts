@@ -5,6 +5,8 @@ export interface ReadableFile {
   readonly path: string;
   /** Size in bytes when the file was opened. */
   readonly sizeBytes: number;
+  /** What `fileStamp` gave when the file was opened. */
+  readonly stamp: string;
   /**
    * Fills `into` with the bytes from `position` on, however many system calls that takes.
    * Resolves to the number of bytes read, below `into.length` only where the file ends.

@@ -3,7 +3,7 @@ import * as nodePath from "node:path";
 import { UsageError } from "../util/errors.ts";
 import { fileError, systemErrorCode, translateErrors } from "./file-errors.ts";
 import type { FileKind, FileStatus } from "./files.ts";
-import { kindOf } from "./open-file.ts";
+import { kindOf, stampOf } from "./open-file.ts";
 
 /** Tells what is at a path, following symbolic links; null when nothing is. */
 export async function status(path: string): Promise<FileStatus | null> {
@@ -11,6 +11,12 @@ export async function status(path: string): Promise<FileStatus | null> {
   if (!found) return null;
   const { size: sizeBytes, blocks, mtimeMs: modifiedMs } = found;
   return { kind: kindOf(found), sizeBytes, storedBytes: blocks * 512, modifiedMs };
+}
+
+/** Returns a text that is another one when a file was changed or replaced; null without a file. */
+export async function fileStamp(path: string): Promise<string | null> {
+  const found = await ifThere(path, fs.stat(path));
+  return found && stampOf(found);
 }
 
 /** Awaits `work`; null where nothing is at a path. */

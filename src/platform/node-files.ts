@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
-import { constants } from "node:fs";
+import { constants, type Stats } from "node:fs";
 import * as fs from "node:fs/promises";
 import { FormatError } from "../util/errors.ts";
 import { allocateBuffer } from "./allocate.ts";
 import { systemErrorCode, translateErrors } from "./file-errors.ts";
 import type { FileMapper, GrowingFile, ReadableFile, WritableFile } from "./files.ts";
-import { openRegular } from "./open-file.ts";
+import { openRegular, stampOf } from "./open-file.ts";
 
 /** Node takes at most 2^31 − 1 bytes a call; smaller pieces also keep the thread pool fair. */
 const largestTransfer = 256 * 1024 * 1024;
@@ -19,7 +19,13 @@ const pieceBytes = 4 * 1024 * 1024;
 let mapper: FileMapper | null = null;
 
 /** Files that are mapped, as long as somebody holds their memory. */
-const mapped = new Set<{ readonly path: string; readonly buffer: WeakRef<ArrayBuffer> }>();
+const mapped = new Set<MappedFile>();
+
+interface MappedFile {
+  readonly path: string;
+  readonly stamp: string;
+  readonly buffer: WeakRef<ArrayBuffer>;
+}
 
 /** Makes files mappable: Node has no call for that, native code brings one. */
 export function registerFileMapper(given: FileMapper): void {
@@ -38,29 +44,47 @@ export function expectMappedFiles(): void {
   }
 }
 
+/**
+ * Checks that no mapped file was changed in place; one that another was renamed over is what it
+ * was, for those who have it mapped.
+ * @throws FormatError that names the file
+ */
+export async function expectMappedFilesUnchanged(): Promise<void> {
+  expectMappedFiles();
+  for (const { path, stamp, buffer } of mapped) {
+    const now = buffer.deref() && (await fs.stat(path).catch(() => null));
+    if (!now || stampOf(now) === stamp || !stamp.endsWith(` ${now.ino}`)) continue;
+    throw new FormatError(`${path} was changed while it was in use`, {
+      hint: "do not change the files of a model while it is in use",
+    });
+  }
+}
+
 function shorter(path: string): FormatError {
   return new FormatError(`${path} became shorter, or could not be read, while it was in use`, {
     hint: "do not change the files of a model while it is in use; check the disk",
   });
 }
 
-function map(path: string, fileDescriptor: number, sizeBytes: number): ArrayBuffer | null {
-  const buffer = mapper?.mapFile(fileDescriptor, sizeBytes) ?? null;
+function map({ path, stamp, sizeBytes }: ReadableFile, descriptor: number): ArrayBuffer | null {
+  const buffer = mapper?.mapFile(descriptor, sizeBytes) ?? null;
   if (!buffer) return null;
   for (const file of mapped) if (!file.buffer.deref()) mapped.delete(file);
-  mapped.add({ path, buffer: new WeakRef(buffer) });
+  mapped.add({ path, stamp, buffer: new WeakRef(buffer) });
   return buffer;
 }
 
 class NodeReadableFile implements ReadableFile {
   readonly path: string;
   readonly sizeBytes: number;
+  readonly stamp: string;
   private readonly handle: fs.FileHandle;
   private memory: ArrayBuffer | null = null;
 
-  constructor(path: string, sizeBytes: number, handle: fs.FileHandle) {
+  constructor(path: string, status: Stats, handle: fs.FileHandle) {
     this.path = path;
-    this.sizeBytes = sizeBytes;
+    this.sizeBytes = status.size;
+    this.stamp = stampOf(status);
     this.handle = handle;
   }
 
@@ -80,7 +104,7 @@ class NodeReadableFile implements ReadableFile {
   }
 
   map(): ArrayBuffer | null {
-    this.memory ??= map(this.path, this.handle.fd, this.sizeBytes);
+    this.memory ??= map(this, this.handle.fd);
     return this.memory;
   }
 
@@ -141,7 +165,7 @@ class NodeGrowingFile extends NodeWritableFile implements GrowingFile {
 /** Opens a file for ranged reads. @throws FormatError when it is missing or not a regular file */
 export async function openForReading(path: string): Promise<ReadableFile> {
   const { handle, status } = await openRegular("read", path, constants.O_RDONLY);
-  return new NodeReadableFile(path, status.size, handle);
+  return new NodeReadableFile(path, status, handle);
 }
 
 /** Creates a file that must not exist yet. @throws FewbitError (code `FILE`) when it cannot */

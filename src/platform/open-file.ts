@@ -23,6 +23,11 @@ export function kindOf(entry: KindTests): FileKind {
   return entry.isCharacterDevice() || entry.isBlockDevice() ? "device" : "other";
 }
 
+/** Tells a file from what it becomes by a change, or from another one that takes its place. */
+export function stampOf({ size, mtimeMs, ino }: Pick<Stats, "size" | "mtimeMs" | "ino">): string {
+  return `${size} ${mtimeMs} ${ino}`;
+}
+
 /** The error of what stands in the place of a file and is none. */
 export function notAFile(action: string, path: string, kind: FileKind): FormatError {
   const hint =

@@ -8,7 +8,13 @@ import { UsageError } from "../util/errors.ts";
 import { makePlan } from "./make-plan.ts";
 import { settleCalibration } from "../recipe/parse-recipe.ts";
 import { finishersOf, type Recipe } from "../recipe/recipe.ts";
-import type { EarlierStage, QuantizationJob, RunOptions } from "../run/quantization-job.ts";
+import type {
+  EarlierStage,
+  JobSources,
+  QuantizationJob,
+  RunOptions,
+} from "../run/quantization-job.ts";
+import { SourceFiles } from "../run/source-files.ts";
 import { digestOf, identifyRun } from "../run/identity.ts";
 import { readRecord, settleEarlierRun } from "../run/resume.ts";
 import type { RunRecord } from "../run/run-record.ts";
@@ -28,7 +34,10 @@ export async function runChain(
   options: RunOptions,
 ): Promise<RunRecord> {
   const finishers = finishersOf(recipe);
-  if (finishers.length === 0) return runStage(await makeJob(opened, recipe, method, options));
+  const sources = await noteSources(opened, recipe);
+  if (finishers.length === 0) {
+    return runStage(await makeJob(opened, recipe, method, { ...options, sources }));
+  }
   const { backend, overwrite = false, resume = "auto", emit } = options;
   const identity = await identifyRun(opened.checkpoint, recipe, backend);
   const settled = await settleEarlierRun<RunRecord>({
@@ -41,7 +50,7 @@ export async function runChain(
   });
   if (settled) return settled;
   const { path } = await prepareTarget(recipe.out, { overwrite, inputs: [opened.directory] });
-  const chain = new Chain(opened, recipe, digestOf(identity), path, options);
+  const chain = new Chain(opened, recipe, digestOf(identity), path, { ...options, sources });
   let record = await chain.quantize(method);
   for (const [index, finisher] of finishers.entries()) {
     record = await chain.finish(finisher, index, record);
@@ -69,6 +78,25 @@ export function finisherRecipe(
   };
 }
 
+/** What a run needs, and the files that its recipe names as they were when it began. */
+interface SourcedOptions extends RunOptions {
+  readonly sources: JobSources;
+}
+
+/** Notes all files that a recipe reads, before any of them is hashed. */
+async function noteSources(
+  { checkpoint }: OpenedModel,
+  { calibration, finishers, teacher }: Recipe,
+): Promise<JobSources> {
+  const sources = { models: new SourceFiles(), texts: new SourceFiles() };
+  await sources.models.addCheckpoint(checkpoint);
+  if (teacher !== null) await sources.models.addDirectory(teacher);
+  for (const text of [calibration, ...finishers.map(({ data }) => data)]) {
+    await sources.texts.add((text?.files ?? []).map(({ path }) => path));
+  }
+  return sources;
+}
+
 /** The stages of one chain. Stage 0 is the quantizer. */
 class Chain {
   private readonly opened: OpenedModel;
@@ -76,7 +104,7 @@ class Chain {
   /** Hash of all that the result depends on. */
   private readonly identity: string;
   private readonly path: string;
-  private readonly options: RunOptions;
+  private readonly options: SourcedOptions;
   private readonly stages: number;
 
   constructor(
@@ -84,7 +112,7 @@ class Chain {
     recipe: Recipe,
     identity: string,
     path: string,
-    options: RunOptions,
+    options: SourcedOptions,
   ) {
     this.opened = opened;
     this.recipe = recipe;
@@ -168,12 +196,12 @@ async function makeJob(
   opened: OpenedModel,
   recipe: Recipe,
   method: Method,
-  options: RunOptions,
+  { sources, ...options }: SourcedOptions,
   earlierStage?: EarlierStage,
 ): Promise<QuantizationJob> {
   const { backend } = options;
   const plan = await makePlan(opened, recipe, method, backend);
   const identity = await identifyRun(opened.checkpoint, recipe, backend);
-  const job = { opened, recipe, method, plan, identity, options };
+  const job = { opened, recipe, method, plan, identity, sources, options };
   return earlierStage ? { ...job, earlierStage } : job;
 }

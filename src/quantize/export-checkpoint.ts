@@ -5,6 +5,7 @@ import { formatJson } from "../formats/json-file.ts";
 import { identifyCheckpoint } from "../run/identity.ts";
 import type { OutputDirectory } from "../run/output/output-directory.ts";
 import { runInFolder } from "../run/run.ts";
+import { SourceFiles } from "../run/source-files.ts";
 import { type QuantizedModule, readQuantizationConfig } from "../formats/quantization-config.ts";
 import { type TensorEntry, tensorBytes } from "../formats/safetensors-header.ts";
 import { copySidecarFiles } from "../formats/sidecar-files.ts";
@@ -79,6 +80,8 @@ export async function exportCheckpoint(
     const entries = plainEntries(checkpoint, modules, dtype);
     const sizeBytes = entries.reduce((sum, e) => sum + (tensorBytes(e.dtype, e.shape) ?? 0), 0);
     const result = { out, sizeBytes, dtype, decoded: modules.size };
+    const sources = new SourceFiles();
+    await sources.addCheckpoint(checkpoint);
     const files = await identifyCheckpoint(checkpoint);
     const start = {
       out,
@@ -87,6 +90,7 @@ export async function exportCheckpoint(
       resume: "auto" as const,
       inputs: [path],
       needBytes: async () => sizeBytes,
+      sources,
       keepsWorkAtFault: false,
       // Other programs read the output: it holds no record of ours, and need not be read.
       readFinished: async () => ({ identity: null, result }),

@@ -23,11 +23,13 @@ export function runStage(job: QuantizationJob): Promise<RunRecord> {
     resume,
     inputs: [opened.directory],
     needBytes: () => expectDisk(plan, recipe.out),
+    sources: job.sources.models,
     keepsWorkAtFault: trains,
     onSettled: (message: string) => emit({ type: "notice", message }),
   };
   return runInFolder(start, async (run) => {
     const text = await readWindows(opened, recipe, trains, options.sharedFolder);
+    await job.sources.texts.expectUnchanged();
     emit({ type: "plan", plan });
     const notices = [...plan.cautions, ...(text?.notice ? [text.notice] : [])];
     for (const message of notices) emit({ type: "notice", message });

@@ -8,6 +8,7 @@ import type { Recipe } from "../recipe/recipe.ts";
 import type { ResumeChoice } from "../recipe/resume-choice.ts";
 import type { RunIdentity } from "./identity.ts";
 import type { RunRecord } from "./run-record.ts";
+import type { SourceFiles } from "./source-files.ts";
 
 /** What a run needs besides its recipe. */
 export interface RunOptions {
@@ -31,9 +32,18 @@ export interface QuantizationJob {
   readonly method: Method;
   readonly plan: Plan;
   readonly identity: RunIdentity;
+  readonly sources: JobSources;
   readonly options: RunOptions;
   /** Of a finisher: what made the model that it continues with. */
   readonly earlierStage?: EarlierStage;
+}
+
+/** Files that are read, as they were when the recipe was begun with. */
+export interface JobSources {
+  /** Of the original and the teacher: read until the end. */
+  readonly models: SourceFiles;
+  /** Read once by each method. */
+  readonly texts: SourceFiles;
 }
 
 /** The part of a chain of methods that is done. */

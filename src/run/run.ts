@@ -12,6 +12,7 @@ import {
 } from "./resume.ts";
 import { RunClock } from "./run-clock.ts";
 import type { Resumption } from "./run-record.ts";
+import type { SourceFiles } from "./source-files.ts";
 import { TrainingStates } from "./training-states.ts";
 
 /** What has to be known to begin a run, whatever its work is. */
@@ -24,6 +25,8 @@ export interface RunStart<Result> extends Omit<SettledRun<Result>, "readFinished
    * Says how many bytes will be written. @throws FewbitError (code `FILE`) when there is no room
    */
   readonly needBytes?: () => Promise<number>;
+  /** Files that are read until the work is done. They must stay what they are. */
+  readonly sources: SourceFiles;
   /** Whether finished work is kept after a fault of model or data that comes again by itself. */
   readonly keepsWorkAtFault: boolean;
 }
@@ -48,8 +51,9 @@ export async function runInFolder<Result>(
   let run: Run | null = null;
   try {
     earlier = await readEarlierWork(folder, identity);
-    run = await Run.open(folder, identity, earlier);
+    run = await Run.open(folder, start, earlier);
     const result = await workAndClose(run, work);
+    await start.sources.expectUnchanged();
     await folder.commit();
     return result;
   } catch (error) {
@@ -73,6 +77,9 @@ async function workAndClose<Result>(
   }
 }
 
+/** What a run was begun with. */
+type RunBasis = Pick<RunStart<unknown>, "identity" | "sources">;
+
 /** A run at work in its folder: what it has finished, and what an interrupted run left to it. */
 export class Run {
   readonly folder: ResumableOutput;
@@ -85,17 +92,19 @@ export class Run {
   readonly resumptions: Resumption[];
   /** Whether something is finished that a later run need not do again. */
   hasFinishedWork: boolean;
+  private readonly sources: SourceFiles;
   private readonly journal: Journal;
 
   private constructor(
     folder: ResumableOutput,
-    identity: RunIdentity,
+    { identity, sources }: RunBasis,
     earlier: EarlierWork | null,
     startedAt: string,
     journal: Journal,
   ) {
     this.folder = folder;
     this.identity = identity;
+    this.sources = sources;
     this.earlier = earlier;
     this.startedAt = startedAt;
     this.resumptions = [...(earlier?.resumptions ?? [])];
@@ -107,18 +116,22 @@ export class Run {
   /** Opens the journal, anew or as an interrupted run left it. */
   static async open(
     folder: ResumableOutput,
-    identity: RunIdentity,
+    basis: RunBasis,
     earlier: EarlierWork | null,
   ): Promise<Run> {
     const startedAt = earlier?.startedAt ?? new Date().toISOString();
     const journal = earlier
       ? await Journal.reopen(folder.journalPath, earlier.contents)
-      : await Journal.create(folder.journalPath, { startedAt, identity });
-    return new Run(folder, identity, earlier, startedAt, journal);
+      : await Journal.create(folder.journalPath, { startedAt, identity: basis.identity });
+    return new Run(folder, basis, earlier, startedAt, journal);
   }
 
-  /** Notes that something is finished, in a line of the journal; it must be durable already. */
+  /**
+   * Notes that something is finished, in a line of the journal; it must be durable already.
+   * @throws FewbitError (code `FILE`) when a file that it was made from was changed meanwhile
+   */
   async finished(entry: WithoutEffort<JournalEntry>): Promise<void> {
+    await this.sources.expectUnchanged();
     await this.journal.append({
       ...entry,
       effort: { at: new Date().toISOString(), ...this.clock.usage },

@@ -60,7 +60,10 @@ export async function runPoint(
   try {
     // What a checkpoint cost that was there already was measured elsewhere.
     const made = isMade ? { makeMs: run.elapsedMs, peakMemoryBytes: run.peakMemoryBytes } : notMade;
-    return { result: await measurePoint(model, { ...measurement, original, made }), run, data };
+    const result = await measurePoint(model, { ...measurement, original, made });
+    // What was measured on another text than was hashed is no result of this point.
+    await hashes.expectUnchanged();
+    return { result, run, data };
   } finally {
     model.release();
   }

@@ -2,6 +2,7 @@ import type { Backend } from "../backend/backend.ts";
 import type { DownloadProgress } from "../hub/download-progress.ts";
 import type { ResumeChoice } from "../recipe/resume-choice.ts";
 import type { OpenedModel } from "../runtime/load.ts";
+import type { SourceFiles } from "../run/source-files.ts";
 import type { TapePrecision } from "../tensor/tape.ts";
 import type { TrainTexts } from "./identify-pretraining.ts";
 import type { TrainConfig } from "./pretrain-config.ts";
@@ -30,6 +31,8 @@ export interface PretrainJob {
   /** Model that is trained further; null for a new one. */
   readonly opened: OpenedModel | null;
   readonly texts: TrainTexts;
+  /** The files of the texts, as they were before they were hashed. */
+  readonly noted: SourceFiles;
   readonly precision: TapePrecision;
   readonly options: PretrainOptions;
 }

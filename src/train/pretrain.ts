@@ -7,6 +7,7 @@ import { writeText } from "../platform/node.ts";
 import { expectMemory } from "../run/expect-memory.ts";
 import { asEvents, openOriginal } from "../run/open-original.ts";
 import { type Run, runInFolder } from "../run/run.ts";
+import { SourceFiles } from "../run/source-files.ts";
 import { describeSetback } from "../run/training-record.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { choosePrecision } from "../training/choose-precision.ts";
@@ -47,13 +48,18 @@ export async function pretrain(
   const { from } = config;
   const opened = from ? await openOriginal(from, backend, asEvents(options)) : null;
   try {
+    const sources = new SourceFiles();
+    if (opened) await sources.addCheckpoint(opened.checkpoint);
+    const noted = new SourceFiles();
+    await noted.add([...config.data.files, ...(config.validation?.files ?? [])]);
     const texts = await hashTexts(config);
     const checkpoint = opened?.checkpoint ?? null;
     const identity = await identifyPretraining(config, texts, { checkpoint, precision }, backend);
     const inputs = [opened?.directory, config.tokenizer].filter((path) => typeof path === "string");
     const onSettled = (message: string): void => options.emit({ type: "notice", message });
-    const start = { out, identity, overwrite, resume, inputs, keepsWorkAtFault: true, onSettled };
-    const job = { config, opened, texts, precision, options };
+    const place = { out, identity, overwrite, resume, inputs };
+    const start = { ...place, sources, keepsWorkAtFault: true, onSettled };
+    const job = { config, opened, texts, noted, precision, options };
     const record = await runInFolder(start, (run) => trainInFolder(job, run));
     options.emit({ type: "done", record });
     return record;
@@ -74,6 +80,7 @@ async function trainInFolder(job: PretrainJob, run: Run): Promise<TrainRecord> {
     report: (activity) => emit({ type: "preparing", activity }),
     signal,
   });
+  await job.noted.expectUnchanged();
   const start = startModel(job, data);
   const plan = planPretraining(config, start.config, data, precision);
   emit({ type: "plan", plan });

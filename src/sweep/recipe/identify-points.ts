@@ -1,3 +1,4 @@
+import { SourceFiles } from "../../run/source-files.ts";
 import type { Backend } from "../../backend/backend.ts";
 import type { Task } from "../../evaluation/tasks/task.ts";
 import { baseName, sha256OfFile } from "../../platform/node.ts";
@@ -13,12 +14,23 @@ type Fields = Readonly<Record<string, unknown>>;
 /** Hashes of files, each made once. */
 export class FileHashes {
   private readonly found = new Map<string, Promise<string>>();
+  private readonly files = new SourceFiles();
 
   /** Returns the SHA-256 of a file in lower-case hexadecimal. */
   sha256(path: string): Promise<string> {
-    const known = this.found.get(path) ?? sha256OfFile(path);
+    const known = this.found.get(path) ?? this.hash(path);
     this.found.set(path, known);
     return known;
+  }
+
+  /** @throws FewbitError (code `FILE`) that names a file which is not what was hashed */
+  async expectUnchanged(): Promise<void> {
+    await this.files.expectUnchanged();
+  }
+
+  private async hash(path: string): Promise<string> {
+    await this.files.add([path]);
+    return sha256OfFile(path);
   }
 }
 
