@@ -36,7 +36,8 @@ const python = process.env.FEWBIT_PYTHON ?? "python3";
 const mostShown = 10;
 
 function askPython(subject: Subject, cases: readonly Json[]): ReferenceAnswers {
-  const script = fileURLToPath(new URL(`reference/answer_${subject.name}.py`, import.meta.url));
+  const file = `answer_${subject.name.replaceAll("-", "_")}.py`;
+  const script = fileURLToPath(new URL(`reference/${file}`, import.meta.url));
   const { status, stdout, error } = spawnSync(python, [script], {
     input: JSON.stringify(cases),
     encoding: "utf8",
@@ -78,6 +79,11 @@ for (const subject of chosen) {
   const missing = missingPackages(subject);
   if (missing.length > 0 && positionals.length === 0) {
     console.log(`${subject.name}: skipped, there is no ${missing.join(", ")}`);
+    continue;
+  }
+  const file = subject.missing?.() ?? null;
+  if (file !== null) {
+    console.log(`${subject.name}: skipped, ${file} is not there`);
     continue;
   }
   const cases = makeCases(subject, values.golden ? subject.goldenCases : count, seed);

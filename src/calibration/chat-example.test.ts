@@ -15,11 +15,18 @@ function withTemplate(template: string | null): Tokenizer {
     content,
     special: true,
   }));
-  const definition = { added_tokens: added, model: { type: "BPE", vocab, merges: [] } };
+  const definition = {
+    added_tokens: added,
+    post_processor: {
+      type: "TemplateProcessing",
+      single: [{ SpecialToken: { id: "<s>" } }, { Sequence: { id: "A" } }],
+      special_tokens: { "<s>": { ids: [characters.length] } },
+    },
+    model: { type: "BPE", vocab, merges: [] },
+  };
   const settings = {
     bos_token: "<s>",
     eos_token: "<end>",
-    add_bos_token: true,
     ...(template !== null && { chat_template: template }),
   };
   return createTokenizer({ definition, settings });

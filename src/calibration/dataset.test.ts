@@ -27,10 +27,15 @@ const chatTemplate =
 const letters = createTokenizer({
   definition: {
     added_tokens: [
-      { id: 100, content: "<s>", special: true },
-      { id: 101, content: "</s>", special: true },
+      { id: alphabet.length, content: "<s>", special: true },
+      { id: alphabet.length + 1, content: "</s>", special: true },
     ],
     decoder: { type: "Fuse" },
+    post_processor: {
+      type: "TemplateProcessing",
+      single: [{ SpecialToken: { id: "<s>" } }, { Sequence: { id: "A" } }],
+      special_tokens: { "<s>": { ids: [alphabet.length] } },
+    },
     model: {
       type: "BPE",
       vocab: Object.fromEntries([...alphabet].map((letter, id) => [letter, id])),
@@ -40,7 +45,6 @@ const letters = createTokenizer({
   settings: {
     bos_token: "<s>",
     eos_token: "</s>",
-    add_bos_token: true,
     chat_template: chatTemplate,
   },
 });

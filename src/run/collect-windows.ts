@@ -22,9 +22,9 @@ export async function readWindows(
   sharedFolder?: string,
 ): Promise<TrainingText | null> {
   if (!calibration || calibration.selfGenerated) return null;
-  const { directory } = opened;
+  const { directory, config } = opened;
   const read = async (): Promise<TrainingText> => {
-    const tokenizer = await loadTokenizer(directory);
+    const tokenizer = await loadTokenizer(directory, config.vocabularySize);
     const options = { ...calibration, seed };
     if (forTraining) return loadTrainingText(calibration.files, tokenizer, options);
     return { ...(await loadCalibration(calibration.files, tokenizer, options)), targets: null };

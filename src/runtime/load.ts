@@ -96,7 +96,7 @@ export async function openModel(directory: string, options: OpenOptions): Promis
 export async function load(directory: string, options: LoadOptions): Promise<LanguageModel> {
   const opened = await openModel(directory, options);
   try {
-    const tokenizer = await loadTokenizer(directory);
+    const tokenizer = await loadTokenizer(directory, opened.config.vocabularySize);
     const blocks: DecoderBlock[] = [];
     for (let index = 0; index < opened.model.blockCount; index++) {
       throwIfCancelled(options.signal);

@@ -1,26 +1,31 @@
 import type { AddedToken } from "./tokenizer-definition.ts";
 
+/** An added token with its id. */
+export interface FoundToken extends Omit<AddedToken, "id"> {
+  readonly id: number;
+}
+
 /** A stretch of text between added tokens, or an added token. */
 export type Section =
   | { readonly text: string; readonly start: number }
-  | { readonly token: AddedToken };
+  | { readonly token: FoundToken };
 
 /** An added token and the text by which it is found (its normalized form, for some). */
 export interface Needle {
   readonly text: string;
-  readonly token: AddedToken;
+  readonly token: FoundToken;
 }
 
 const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
-const wordBefore = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]$/u;
-const wordAfter = /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]/u;
-const spaceBefore = /\p{White_Space}+$/u;
+const wordBefore = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]$/u;
+const wordAfter = /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
+const spaceBefore = /\p{White_Space}$/u;
 const spaceAfter = /\p{White_Space}*/uy;
 
 /** Finds added tokens in text: the leftmost first, of several there the longest. */
 export class AddedTokenFinder {
   private readonly pattern: RegExp | null;
-  private readonly tokens = new Map<string, AddedToken>();
+  private readonly tokens = new Map<string, FoundToken>();
 
   constructor(needles: readonly Needle[]) {
     for (const { text, token } of needles) if (text !== "") this.tokens.set(text, token);
@@ -31,21 +36,25 @@ export class AddedTokenFinder {
 
   /** Cuts `text` into added tokens and what stands between them, lazily. */
   *split(text: string): Generator<Section> {
+    const { pattern } = this;
     let end = 0;
-    if (this.pattern) {
-      const pattern = new RegExp(this.pattern);
-      for (let match = pattern.exec(text); match; match = pattern.exec(text)) {
-        const token = this.tokens.get(match[0]) as AddedToken;
-        const { index } = match;
-        if (token.single_word && touchesWord(text, index, index + match[0].length)) continue;
-        const gap = text.slice(end, index);
-        const kept = token.lstrip ? gap.replace(spaceBefore, "") : gap;
-        if (kept !== "") yield { text: kept, start: end };
-        yield { token };
-        end = index + match[0].length;
-        if (token.rstrip) end = skipSpace(text, end);
-        pattern.lastIndex = end;
+    for (let at = 0; pattern; ) {
+      pattern.lastIndex = at;
+      const match = pattern.exec(text);
+      if (!match) break;
+      const { index } = match;
+      at = index + match[0].length;
+      const token = this.tokens.get(match[0]) as FoundToken;
+      if (token.single_word && touchesWord(text, index, at)) continue;
+      let start = index;
+      if (token.lstrip) {
+        while (start > end && spaceBefore.test(text[start - 1])) start--;
+        start = Math.max(start, end);
       }
+      if (start > end) yield { text: text.slice(end, start), start: end };
+      end = token.rstrip ? skipSpace(text, at) : at;
+      // One whose space another one has taken already comes to nothing.
+      if (start < end) yield { token };
     }
     if (end < text.length) yield { text: end === 0 ? text : text.slice(end), start: end };
   }

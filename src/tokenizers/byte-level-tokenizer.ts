@@ -1,5 +1,5 @@
 import { joinPath, writeText } from "../platform/node.ts";
-import type { Component } from "./tokenizer-definition.ts";
+import type { Component } from "./components.ts";
 import { type Bpe, trainBpe } from "./train-bpe.ts";
 
 /** What a tokenizer that is made here looks like. */

@@ -15,6 +15,7 @@ const definition = {
       { SpecialToken: { id: "</s>", type_id: 0 } },
     ],
     pair: [],
+    special_tokens: { "<s>": { ids: [2] }, "</s>": { ids: [3] } },
   },
   model: { type: "BPE", vocab: { a: 0, b: 1 }, merges: [] },
 };
@@ -28,12 +29,13 @@ test("the post-processor says what stands around a text", () => {
   expect(tokenizer.startIds).toEqual([2]);
 });
 
-test("add_bos_token and add_eos_token go before the post-processor", () => {
-  const settings = { ...names, add_bos_token: false, add_eos_token: false };
-  const without = createTokenizer({ definition, settings });
-  expect([...without.encode("a", { addSpecial: true })]).toEqual([0]);
-  const added = createTokenizer({ definition: plain, settings: { ...names, add_bos_token: true } });
-  expect([...added.encode("a", { addSpecial: true })]).toEqual([2, 0]);
+test.each([true, false])("add_bos_token and add_eos_token count for nothing: %s", (value) => {
+  const settings = { ...names, add_bos_token: value, add_eos_token: value };
+  const around = createTokenizer({ definition, settings });
+  expect([...around.encode("a", { addSpecial: true })]).toEqual([2, 0, 3]);
+  expect(around.startIds).toEqual([2]);
+  const bare = createTokenizer({ definition: plain, settings });
+  expect([...bare.encode("a", { addSpecial: true })]).toEqual([0]);
 });
 
 test("a model that names a BOS but does not put it in front has no start ids", () => {
@@ -77,6 +79,21 @@ test.each([
   [{ ...definition, pre_tokenizer: { type: "Astrology" } }, UnsupportedError],
   [{ ...definition, normalizer: { type: "Astrology" } }, UnsupportedError],
   [{ ...definition, added_tokens: [] }, FormatError],
+  [{ ...definition, added_tokens: [{ id: 2 ** 31, content: "x" }] }, FormatError],
+  [{ model: { type: "BPE", vocab: { a: 2 ** 32 - 2 }, merges: [] } }, FormatError],
+  [{ model: { type: "BPE", vocab: { a: 1, b: 1 }, merges: [] } }, FormatError],
+  [{ model: { type: "BPE", vocab: { a: 1 }, merges: [["a", "a"]] } }, FormatError],
+  [{ ...definition, pre_tokenizer: { type: "toString" } }, UnsupportedError],
+  [{ ...definition, pre_tokenizer: { type: "__proto__" } }, UnsupportedError],
+  [{ ...definition, pre_tokenizer: { type: "Sequence", pretokenizers: 5 } }, FormatError],
+  [{ ...plain, post_processor: { type: "TemplateProcessing", single: 5 } }, FormatError],
+  [
+    {
+      ...definition,
+      pre_tokenizer: { type: "Split", pattern: { String: "z" }, behavior: "constructor" },
+    },
+    FormatError,
+  ],
 ])("definition %# is refused in words", (broken, kind) => {
   expect(() => createTokenizer({ definition: broken })).toThrow(kind);
 });

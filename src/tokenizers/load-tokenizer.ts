@@ -17,13 +17,15 @@ async function readJsonIfThere(path: string): Promise<unknown> {
 
 /**
  * Loads the tokenizer of a checkpoint: `tokenizer.json`, and where they are there
- * `tokenizer_config.json`, the chat templates, and the special token ids of
- * `generation_config.json` and `config.json`.
+ * `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json`, the chat
+ * templates, and the special token ids of `generation_config.json` and `config.json`.
+ * @param embeddingRows of the model that the ids are for: other ids are refused
  * @throws FormatError when `tokenizer.json` is missing or a file is malformed
  * @throws UnsupportedError when the tokenizer needs something that fewbit does not know
  */
-export async function loadTokenizer(directory: string): Promise<Tokenizer> {
-  const definition = await readJsonIfThere(joinPath(directory, "tokenizer.json"));
+export async function loadTokenizer(directory: string, embeddingRows?: number): Promise<Tokenizer> {
+  const path = joinPath(directory, "tokenizer.json");
+  const definition = await readJsonIfThere(path);
   if (definition === undefined) {
     throw new FormatError(`${directory} has no tokenizer.json`, {
       hint: "transformers writes it: AutoTokenizer.from_pretrained(model).save_pretrained(folder)",
@@ -34,9 +36,14 @@ export async function loadTokenizer(directory: string): Promise<Tokenizer> {
     const value = await readJsonIfThere(joinPath(directory, name));
     if (value !== undefined) modelTokenIds.push(parseModelTokenIds(value, name));
   }
+  const beside = (name: string) => readJsonIfThere(joinPath(directory, name));
   return createTokenizer({
+    path,
     definition,
-    settings: await readJsonIfThere(joinPath(directory, "tokenizer_config.json")),
+    embeddingRows,
+    settings: await beside("tokenizer_config.json"),
+    specialTokensMap: await beside("special_tokens_map.json"),
+    addedTokens: await beside("added_tokens.json"),
     chatTemplates: await loadChatTemplates(directory),
     modelTokenIds,
   });

@@ -1,4 +1,12 @@
-import type { TokenizerDefinition } from "./tokenizer-definition.ts";
+/** What a byte-pair encoding may do that bears on where a text can be cut. */
+interface MergeOptions {
+  readonly unk_token?: string | null | undefined;
+  readonly fuse_unk?: boolean | null | undefined;
+  readonly byte_fallback?: boolean | null | undefined;
+  readonly ignore_merges?: boolean | null | undefined;
+  readonly end_of_word_suffix?: string | undefined;
+  readonly continuing_subword_prefix?: string | undefined;
+}
 
 /**
  * Tells where a byte-pair encoding can never merge: between characters a and b when no entry of the
@@ -11,10 +19,17 @@ import type { TokenizerDefinition } from "./tokenizer-definition.ts";
 export class MergeBoundaries {
   /** Per right-hand character, the left-hand characters it may be joined to. */
   private readonly joins = new Map<number, Set<number>>();
-  /** Unknown characters in a row may become one token: no cut before one. */
-  private readonly known: ReadonlySet<string> | null;
+  /** No cut before a character that is not among these: unknown ones may become one token. */
+  private readonly known: ReadonlyMap<string, number> | null;
 
-  private constructor(merges: readonly (readonly [string, string])[], known: Set<string> | null) {
+  /** Nor behind one: unknown ones may come to nothing, so that what is around them meets. */
+  private readonly dropsUnknown: boolean;
+
+  private constructor(
+    merges: readonly (readonly [string, string])[],
+    known: ReadonlyMap<string, number> | null,
+    dropsUnknown: boolean,
+  ) {
     for (const [left, right] of merges) {
       const first = right.codePointAt(0);
       const last = lastCodePoint(left);
@@ -24,20 +39,25 @@ export class MergeBoundaries {
       else this.joins.set(first, new Set([last]));
     }
     this.known = known;
+    this.dropsUnknown = dropsUnknown;
   }
 
   /** Returns the boundaries of a model, or null for a model that looks at whole words. */
-  static of(model: TokenizerDefinition["model"]): MergeBoundaries | null {
-    const { merges, vocab } = model;
+  static of(
+    options: MergeOptions,
+    merges: readonly (readonly [string, string])[],
+    vocabulary: ReadonlyMap<string, number>,
+  ): MergeBoundaries | null {
     const wholeWords =
-      model.ignore_merges || model.end_of_word_suffix || model.continuing_subword_prefix;
-    if (!merges || Array.isArray(vocab) || wholeWords) return null;
-    const pairs = merges.map((merge): readonly [string, string] => {
-      if (typeof merge !== "string") return merge;
-      const space = merge.indexOf(" ");
-      return [merge.slice(0, space), merge.slice(space + 1)];
-    });
-    return new MergeBoundaries(pairs, model.fuse_unk ? new Set(Object.keys(vocab)) : null);
+      options.ignore_merges || options.end_of_word_suffix || options.continuing_subword_prefix;
+    // Tokens that do not stand for their own characters say nothing of where they join.
+    const standsForOther = (token: string) =>
+      token === options.unk_token || (options.byte_fallback && /^<0x..>$/.test(token));
+    if (wholeWords || merges.some((pair) => pair.some(standsForOther))) return null;
+    const hasBytes = options.byte_fallback && byteTokens(vocabulary) === 256;
+    const hasUnknown = typeof options.unk_token === "string";
+    const takesApart = hasBytes || (hasUnknown && !options.fuse_unk && !options.byte_fallback);
+    return new MergeBoundaries(merges, takesApart ? null : vocabulary, !hasUnknown);
   }
 
   /** Cuts a text at every place that nothing can be merged across, lazily. */
@@ -58,7 +78,9 @@ export class MergeBoundaries {
 
   private isBoundary(left: number, right: number): boolean {
     if (this.joins.get(right)?.has(left)) return false;
-    return this.known === null || this.known.has(String.fromCodePoint(right));
+    if (this.known === null) return true;
+    const isKnown = (code: number): boolean => this.known?.has(String.fromCodePoint(code)) ?? true;
+    return isKnown(right) && (!this.dropsUnknown || isKnown(left));
   }
 }
 
@@ -66,4 +88,12 @@ function lastCodePoint(text: string): number | undefined {
   const last = text.codePointAt(text.length - 1);
   if (last === undefined || last < 0xdc00 || last > 0xdfff || text.length < 2) return last;
   return text.codePointAt(text.length - 2);
+}
+
+function byteTokens(vocabulary: ReadonlyMap<string, number>): number {
+  let count = 0;
+  for (let byte = 0; byte < 256; byte++) {
+    if (vocabulary.has(`<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`)) count++;
+  }
+  return count;
 }

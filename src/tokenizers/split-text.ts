@@ -2,45 +2,53 @@
  * Cutting text into pieces lazily, with the five behaviours of the `tokenizers` library's `Split`:
  * what happens to the parts that a pattern matches.
  */
-export type SplitBehavior =
-  | "removed"
-  | "isolated"
-  | "mergedWithPrevious"
-  | "mergedWithNext"
-  | "contiguous";
+import type { Pattern } from "./pattern.ts";
+
+export const splitBehaviors = [
+  "Removed",
+  "Isolated",
+  "MergedWithPrevious",
+  "MergedWithNext",
+  "Contiguous",
+] as const;
+export type SplitBehavior = (typeof splitBehaviors)[number];
 
 /** A rule that cuts text at the matches of a pattern. */
 export interface SplitRule {
-  /** Global (`g`) and, where it has classes, Unicode (`u`). */
-  readonly pattern: RegExp;
+  readonly pattern: Pattern;
   readonly behavior: SplitBehavior;
   /** Whether matches and the gaps between them change roles. */
   readonly invert: boolean;
 }
 
-interface Part {
+/** A part of a text, from `start` to `end`. */
+export interface Part {
   readonly start: number;
   readonly end: number;
+}
+
+interface MatchedPart extends Part {
   readonly isMatch: boolean;
 }
 
-function* parts(text: string, rule: SplitRule): Generator<Part> {
-  let end = 0;
-  for (const match of text.matchAll(rule.pattern)) {
-    const { index } = match;
-    const { length } = match[0];
-    if (index > end) yield { start: end, end: index, isMatch: rule.invert };
-    if (length > 0) yield { start: index, end: index + length, isMatch: !rule.invert };
-    end = index + length;
+/** Matches and gaps in order; an empty match is a part too, between two gaps. */
+function* parts(text: string, { pattern, invert }: SplitRule): Generator<MatchedPart> {
+  let last = 0;
+  for (let match = pattern.findFrom(text, 0, -1); match; ) {
+    const [start, end] = match;
+    if (start > last) yield { start: last, end: start, isMatch: invert };
+    yield { start, end, isMatch: !invert };
+    last = end;
+    match = pattern.findFrom(text, end, end);
   }
-  if (end < text.length) yield { start: end, end: text.length, isMatch: rule.invert };
+  if (last < text.length) yield { start: last, end: text.length, isMatch: invert };
 }
 
 function* joinAdjacent(
-  all: Iterable<Part>,
-  joins: (previous: Part, next: Part) => boolean,
-): Generator<Part> {
-  let held: Part | null = null;
+  all: Iterable<MatchedPart>,
+  joins: (previous: MatchedPart, next: MatchedPart) => boolean,
+): Generator<MatchedPart> {
+  let held: MatchedPart | null = null;
   for (const part of all) {
     if (held && joins(held, part)) {
       held = { start: held.start, end: part.end, isMatch: part.isMatch };
@@ -52,23 +60,22 @@ function* joinAdjacent(
   if (held) yield held;
 }
 
-function arrange(all: Generator<Part>, behavior: SplitBehavior): Iterable<Part> {
+function arrange(all: Generator<MatchedPart>, behavior: SplitBehavior): Iterable<MatchedPart> {
   switch (behavior) {
-    case "mergedWithPrevious":
+    case "MergedWithPrevious":
       return joinAdjacent(all, (previous, next) => next.isMatch && !previous.isMatch);
-    case "mergedWithNext":
+    case "MergedWithNext":
       return joinAdjacent(all, (previous, next) => previous.isMatch && !next.isMatch);
-    case "contiguous":
+    case "Contiguous":
       return joinAdjacent(all, (previous, next) => previous.isMatch === next.isMatch);
     default:
       return all;
   }
 }
 
-/** Cuts `text` by `rule` lazily. Together the pieces are the text, unless it is `removed`. */
-export function* splitText(text: string, rule: SplitRule): Generator<string> {
+/** Cuts `text` by `rule` lazily. Together the parts are the text, unless it is `Removed`. */
+export function* splitText(text: string, rule: SplitRule): Generator<Part> {
   for (const part of arrange(parts(text, rule), rule.behavior)) {
-    if (rule.behavior === "removed" && part.isMatch) continue;
-    yield text.slice(part.start, part.end);
+    if (part.start < part.end && !(rule.behavior === "Removed" && part.isMatch)) yield part;
   }
 }

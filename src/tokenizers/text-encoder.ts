@@ -1,15 +1,30 @@
-import { AddedTokenFinder } from "./added-tokens.ts";
-import type { LibraryModel, LibraryNormalizer } from "./library.ts";
-import { MergeBoundaries } from "./merge-boundaries.ts";
-import { preTokenizationStages, type Stage } from "./pre-tokenization.ts";
-import type { TokenizerDefinition } from "./tokenizer-definition.ts";
+import { AddedTokenFinder, type FoundToken } from "./added-tokens.ts";
+import type { Normalizer, Text } from "./normalizers.ts";
+import { watchPatterns } from "./pattern.ts";
+import { applyStages, type Stage } from "./pre-tokenization.ts";
+import type { TokenModel } from "./token-model.ts";
 
 /** Ids are handed out at least this many at a time: a generator's step costs as much as a piece. */
 const batchLength = 256;
+/**
+ * Where patterns are watched, each batch covers twice the text of the one before, up to this many
+ * units, since to watch has a price for each batch.
+ */
+const longestWatched = 1 << 16;
 /** Pieces are remembered with their ids up to this length (UTF-16 units) ... */
 const longestRemembered = 64;
 /** ... and this many; then the memory starts afresh. */
 const mostRemembered = 1 << 17;
+
+/** What an encoder is made of. */
+export interface EncoderParts {
+  readonly addedTokens: readonly FoundToken[];
+  readonly normalizer: Normalizer | null;
+  readonly stages: readonly Stage[];
+  readonly model: TokenModel;
+  /** The file that all this is from, for messages. */
+  readonly file: string;
+}
 
 /**
  * Encodes text lazily: added tokens, normalizer, pre-tokenizer, model. Each step works piece by
@@ -19,87 +34,102 @@ const mostRemembered = 1 << 17;
 export class LazyTextEncoder {
   private readonly found: AddedTokenFinder;
   private readonly foundNormalized: AddedTokenFinder;
-  private readonly normalizer: LibraryNormalizer | null;
-  private readonly model: LibraryModel;
-  /** Rewriting before the first cut, the cut, and what follows on each piece. */
+  private readonly parts: EncoderParts;
+  /** Up to the first cut, and what follows on each piece. */
   private readonly before: readonly Stage[];
-  private readonly cut: (text: string) => Iterable<string>;
   private readonly after: readonly Stage[];
+  private readonly seesPlace: boolean;
+  private readonly watchesStages: boolean;
   private readonly remembered = new Map<string, readonly number[]>();
 
-  constructor(
-    definition: TokenizerDefinition,
-    normalizer: LibraryNormalizer | null,
-    model: LibraryModel,
-  ) {
-    const isNormalized = (token: { normalized?: boolean | undefined; special: boolean }) =>
-      normalizer !== null && (token.normalized ?? !token.special);
-    const tokens = definition.added_tokens;
-    this.found = new AddedTokenFinder(
-      tokens
-        .filter((token) => !isNormalized(token))
-        .map((token) => ({ text: token.content, token })),
+  constructor(parts: EncoderParts) {
+    const { addedTokens, normalizer, stages } = parts;
+    this.parts = parts;
+    const [normalized, plain] = [true, false].map((wanted) =>
+      addedTokens.filter((token) => token.normalized === wanted),
     );
+    this.found = new AddedTokenFinder(plain.map((token) => ({ text: token.content, token })));
     this.foundNormalized = new AddedTokenFinder(
-      tokens
-        .filter(isNormalized)
-        .map((token) => ({ text: normalizer ? normalizer(token.content) : token.content, token })),
+      normalized.map((token) => ({ text: normalizedContent(token, normalizer), token })),
     );
-    this.normalizer = normalizer;
-    this.model = model;
-    const stages = preTokenizationStages(definition.pre_tokenizer);
     const firstCut = stages.findIndex(({ kind }) => kind === "split");
-    const boundaries = firstCut < 0 ? MergeBoundaries.of(definition.model) : null;
-    const cutStage = stages[firstCut];
-    this.before = firstCut < 0 ? stages : stages.slice(0, firstCut);
+    this.before = firstCut < 0 ? stages : stages.slice(0, firstCut + 1);
     this.after = firstCut < 0 ? [] : stages.slice(firstCut + 1);
-    if (cutStage?.kind === "split") this.cut = cutStage.split;
-    else this.cut = boundaries ? (text) => boundaries.split(text) : (text) => [text];
+    this.seesPlace = this.after.some((stage) => stage.kind === "map" && stage.seesPlace);
+    this.watchesStages = stages.some((stage) => stage.needsWatch);
   }
 
   /** Yields the ids of `text` in order, a few at a time, without special tokens around them. */
   *encode(text: string): Generator<readonly number[]> {
-    for (const section of this.found.split(text)) {
-      if ("token" in section) {
-        yield [section.token.id];
-        continue;
-      }
-      const normalized = this.normalizer ? this.normalizer(section.text) : section.text;
-      for (const part of this.foundNormalized.split(normalized)) {
-        if ("token" in part) yield [part.token.id];
-        else yield* this.encodeSection(part.text, section.start + part.start === 0);
+    // A half of a surrogate pair is no character: it counts as U+FFFD.
+    for (const section of this.found.split(text.isWellFormed() ? text : text.toWellFormed())) {
+      if ("token" in section) yield [section.token.id];
+      else yield* this.encodeSection(section.text, section.start);
+    }
+  }
+
+  private *encodeSection(text: string, start: number): Generator<readonly number[]> {
+    const lead = start > 0 ? 0 : (text.codePointAt(0) as number) > 0xffff ? 2 : 1;
+    const normalized = this.normalize({ text, lead });
+    for (const part of this.foundNormalized.split(normalized.text)) {
+      if ("token" in part) yield [part.token.id];
+      else {
+        const left = Math.max(0, Math.min(normalized.lead - part.start, part.text.length));
+        yield* this.batches(this.pieces({ text: part.text, lead: left }), part.text.length);
       }
     }
   }
 
-  private *encodeSection(text: string, atStart: boolean): Generator<readonly number[]> {
-    let isFirst = atStart;
-    let batch: number[] = [];
-    for (const rewritten of applyStages([text], this.before, atStart)) {
-      for (const piece of this.cut(rewritten)) {
-        for (const id of this.encodePiece(piece, isFirst)) batch.push(id);
-        isFirst = false;
-        if (batch.length >= batchLength) {
-          yield batch;
-          batch = [];
-        }
-      }
-    }
-    if (batch.length > 0) yield batch;
+  private normalize(input: Text): Text {
+    const { normalizer, file } = this.parts;
+    if (!normalizer) return input;
+    if (!normalizer.needsWatch) return normalizer.apply(input);
+    return watchPatterns(file, input.text.length, () => normalizer.apply(input));
   }
 
-  private encodePiece(piece: string, atStart: boolean): readonly number[] {
-    const known = this.remembered.get(piece);
-    if (known && !atStart) return known;
-    const pieces = [...applyStages([piece], this.after, atStart)];
+  /** Cuts a section up to the first cut. */
+  private *pieces(section: Text): Generator<Text> {
+    const { splitFreely } = this.parts.model;
+    const pieces = applyStages([section], this.before);
+    if (splitFreely === null || this.before.at(-1)?.kind === "split") yield* pieces;
+    else {
+      // Nothing after this looks at where a piece stands.
+      for (const { text } of pieces)
+        for (const part of splitFreely(text)) yield { text: part, lead: 0 };
+    }
+  }
+
+  private *batches(pieces: Generator<Text>, length: number): Generator<readonly number[]> {
+    let units = batchLength;
+    for (let isLast = false; !isLast; ) {
+      const batch: number[] = [];
+      const step = (): boolean => this.fill(batch, pieces, units);
+      isLast = this.watchesStages ? watchPatterns(this.parts.file, length, step) : step();
+      if (batch.length > 0) yield batch;
+      if (this.watchesStages) units = Math.min(2 * units, longestWatched);
+    }
+  }
+
+  /** Adds the ids of the next pieces; returns whether they were the last. */
+  private fill(batch: number[], pieces: Generator<Text>, units: number): boolean {
+    for (let covered = 0; covered < units || batch.length < batchLength; ) {
+      const { done, value: piece } = pieces.next();
+      if (done) return true;
+      for (const id of this.encodePiece(piece)) batch.push(id);
+      covered += piece.text.length;
+    }
+    return false;
+  }
+
+  private encodePiece(piece: Text): readonly number[] {
+    const isAnywhere = piece.lead === 0 || !this.seesPlace;
+    const known = isAnywhere ? this.remembered.get(piece.text) : undefined;
+    if (known) return known;
     const ids: number[] = [];
-    for (const one of pieces) {
-      for (const token of this.model([one])) {
-        const id = this.model.tokens_to_ids.get(token) ?? this.model.unk_token_id;
-        if (id !== undefined) ids.push(id);
-      }
+    for (const { text } of applyStages([piece], this.after)) {
+      if (text !== "") for (const id of this.parts.model.encode(text)) ids.push(id);
     }
-    if (!atStart && piece.length <= longestRemembered) this.remember(piece, ids);
+    if (isAnywhere && piece.text.length <= longestRemembered) this.remember(piece.text, ids);
     return ids;
   }
 
@@ -110,21 +140,10 @@ export class LazyTextEncoder {
   }
 }
 
-function applyStages(
-  texts: Iterable<string>,
-  stages: readonly Stage[],
-  atStart: boolean,
-): Iterable<string> {
-  let pieces = texts;
-  for (const stage of stages) pieces = applyStage(pieces, stage, atStart);
-  return pieces;
-}
-
-function* applyStage(pieces: Iterable<string>, stage: Stage, atStart: boolean): Generator<string> {
-  let isFirst = atStart;
-  for (const piece of pieces) {
-    if (piece !== "")
-      yield* stage.kind === "split" ? stage.split(piece) : stage.map(piece, isFirst);
-    isFirst = false;
-  }
+/** The text by which an added token is found, and as which it is decoded. */
+export function normalizedContent(
+  { content, normalized }: FoundToken,
+  normalizer: Normalizer | null,
+): string {
+  return normalized && normalizer ? normalizer.apply({ text: content, lead: 0 }).text : content;
 }

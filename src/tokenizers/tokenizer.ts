@@ -2,7 +2,10 @@ import type { ChatTemplates } from "./chat-template-source.ts";
 
 /** Text to token ids and back, for one model. */
 export interface Tokenizer {
-  /** One more than the largest token id. The model's embedding may have more rows. */
+  /**
+   * One more than the largest token id that the model takes. Its embedding may have more rows; where
+   * it has less, a text with another token is refused (UsageError) wherever it is encoded.
+   */
   readonly vocabularySize: number;
   /** Id of the token that opens a text; null when the model has none. */
   readonly bosId: number | null;

@@ -4,10 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { CancelledError, UsageError } from "../util/errors.ts";
+import { byteCharacters } from "./byte-characters.ts";
 import { trainByteLevelTokenizer, writeTokenizer } from "./byte-level-tokenizer.ts";
 import { createTokenizer } from "./hub-tokenizer.ts";
 import { loadTokenizer } from "./load-tokenizer.ts";
-import { byteCharacters, trainBpe } from "./train-bpe.ts";
+import { trainBpe } from "./train-bpe.ts";
 
 interface Golden {
   readonly text: string;

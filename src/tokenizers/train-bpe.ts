@@ -1,8 +1,9 @@
 import { Turns } from "../platform/node.ts";
 import { UsageError } from "../util/errors.ts";
+import { byteCharacters } from "./byte-characters.ts";
+import type { Component } from "./components.ts";
 import { PairQueue } from "./pair-queue.ts";
-import { preTokenizationStages, type Stage } from "./pre-tokenization.ts";
-import type { Component } from "./tokenizer-definition.ts";
+import { applyStages, preTokenizationStages, type Stage } from "./pre-tokenization.ts";
 
 /** What is learned, and where that stops. */
 export interface BpeTraining {
@@ -70,15 +71,6 @@ export async function trainBpe(texts: Iterable<string>, training: BpeTraining): 
   return { vocabulary, merges };
 }
 
-/** The characters that stand for the 256 bytes, by code point: GPT-2's `bytes_to_unicode`. */
-export function byteCharacters(): string[] {
-  const isPlain = (code: number) =>
-    (code >= 33 && code <= 126) || (code >= 161 && code <= 172) || code >= 174;
-  const plain = Array.from({ length: 256 }, (_, byte) => byte).filter(isPlain);
-  const others = Array.from({ length: 256 - plain.length }, (_, i) => 256 + i);
-  return [...plain, ...others].map((code) => String.fromCharCode(code));
-}
-
 function expectRoom(
   vocabularySize: number,
   vocabulary: readonly string[],
@@ -110,7 +102,7 @@ async function countPieces(
   const cuts = stages.slice(0, cutsOf(stages));
   const counts = new Map<string, { count: number }>();
   for (const text of texts) {
-    for (const piece of applyStages([text], cuts)) {
+    for (const piece of textsOf([text], cuts)) {
       const found = counts.get(piece);
       if (found) found.count++;
       else counts.set(piece, { count: 1 });
@@ -128,7 +120,7 @@ function spellWords(
 ): Word[] {
   const words: Word[] = [];
   for (const [piece, { count }] of counts) {
-    for (const spelled of applyStages([piece], stages.slice(cutsOf(stages)))) {
+    for (const spelled of textsOf([piece], stages.slice(cutsOf(stages)))) {
       const symbols = Array.from(spelled, (character) => ids.get(character) as number);
       words.push({ symbols, count });
     }
@@ -136,14 +128,9 @@ function spellWords(
   return words;
 }
 
-function applyStages(texts: Iterable<string>, stages: readonly Stage[]): Iterable<string> {
-  return stages.reduce(applyStage, texts);
-}
-
-function* applyStage(texts: Iterable<string>, stage: Stage): Generator<string> {
+function* textsOf(texts: Iterable<string>, stages: readonly Stage[]): Generator<string> {
   for (const text of texts) {
-    const pieces = stage.kind === "split" ? stage.split(text) : stage.map(text, false);
-    for (const piece of pieces) yield piece;
+    for (const piece of applyStages([{ text, lead: 0 }], stages)) yield piece.text;
   }
 }
 

@@ -25,6 +25,8 @@ export interface DataSources {
   readonly workPath: string;
   /** Directory of the model that is trained further; null for a new model. */
   readonly from: string | null;
+  /** Tokens of the model that is trained further; null for a new model. */
+  readonly vocabularySize: number | null;
   /** Longest window that the model takes. */
   readonly contextLength: number;
   readonly report: (activity: string) => void;
@@ -70,24 +72,26 @@ async function readAll(
 
 async function prepareTokenizer(
   texts: readonly string[],
-  { config, workPath, from, report, signal }: DataSources,
+  { config, workPath, from, vocabularySize, report, signal }: DataSources,
 ): Promise<Tokenizer> {
   const { tokenizer, model } = config;
-  if (await exists(joinPath(workPath, "tokenizer.json"))) return loadTokenizer(workPath);
+  const open = () => loadTokenizer(workPath, vocabularySize ?? undefined);
+  if (await exists(joinPath(workPath, "tokenizer.json"))) return open();
   const folder = from ?? (typeof tokenizer === "string" ? tokenizer : null);
   if (folder !== null) {
     for (const name of await listSidecarFiles(folder)) {
       if (from === null && name === "generation_config.json") continue;
       await copyFile(joinPath(folder, name), joinPath(workPath, name));
     }
-    return loadTokenizer(workPath);
+    return open();
   }
   report("learning a tokenizer");
   const choices = typeof tokenizer === "object" ? tokenizer : {};
-  const vocabularySize = model?.vocab_size ?? usualVocabulary;
-  const learned = await trainByteLevelTokenizer(texts, { ...choices, vocabularySize, signal });
+  const size = model?.vocab_size ?? usualVocabulary;
+  const options = { ...choices, vocabularySize: size, signal };
+  const learned = await trainByteLevelTokenizer(texts, options);
   await writeTokenizer(workPath, learned);
-  return loadTokenizer(workPath);
+  return open();
 }
 
 const usualVocabulary = 4096;

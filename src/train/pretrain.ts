@@ -76,6 +76,7 @@ async function trainInFolder(job: PretrainJob, run: Run): Promise<TrainRecord> {
     config,
     workPath: run.folder.workPath,
     from: opened?.directory ?? null,
+    vocabularySize: opened?.config.vocabularySize ?? null,
     contextLength: opened?.config.contextLength ?? config.model?.max_position_embeddings ?? 0,
     report: (activity) => emit({ type: "preparing", activity }),
     signal,

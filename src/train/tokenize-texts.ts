@@ -1,7 +1,7 @@
 import { type DocumentMode, readDocuments } from "../calibration/read-documents.ts";
 import { Turns } from "../platform/node.ts";
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
-import { FormatError } from "../util/errors.ts";
+import { FormatError, UsageError } from "../util/errors.ts";
 
 /**
  * Reads the texts of a file, with an empty line between documents that are joined.
@@ -32,6 +32,14 @@ export async function tokenize(
 ): Promise<Int32Array> {
   const turns = new Turns();
   const endIds = mode === "separate" ? tokenizer.eosIds.slice(0, 1) : [];
+  for (const id of endIds) {
+    if (id < tokenizer.vocabularySize) continue;
+    throw new UsageError(
+      `token ${id} (${JSON.stringify(tokenizer.idToToken(id))}), which ends a text, is not in the ` +
+        `vocabulary of ${tokenizer.vocabularySize} tokens that the model has`,
+      { hint: 'join the documents ("joined"), or take a checkpoint whose embedding has it' },
+    );
+  }
   const ids = new GrowingIds();
   for (const text of texts) {
     ids.add(tokenizer.startIds);

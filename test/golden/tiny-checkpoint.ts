@@ -68,7 +68,11 @@ function characterTokenizer(): object {
     added_tokens: ["<s>", "</s>", "<unk>"].map(special),
     normalizer: null,
     pre_tokenizer: null,
-    post_processor: null,
+    post_processor: {
+      type: "TemplateProcessing",
+      single: [{ SpecialToken: { id: "<s>" } }, { Sequence: { id: "A" } }],
+      special_tokens: { "<s>": { ids: [vocab["<s>"]] } },
+    },
     decoder: { type: "Fuse" },
     model: { type: "BPE", unk_token: "<unk>", fuse_unk: false, vocab, merges: [] },
   };
@@ -96,7 +100,7 @@ export async function writeTinyCheckpoint(
   await json("config.json", { ...config, ...quantization });
   await json("generation_config.json", options.generationConfig ?? { eos_token_id: 1 });
   await json("tokenizer.json", characterTokenizer());
-  await json("tokenizer_config.json", { bos_token: "<s>", eos_token: "</s>", add_bos_token: true });
+  await json("tokenizer_config.json", { bos_token: "<s>", eos_token: "</s>" });
   return { path, remove: () => rm(path, { recursive: true }) };
 }
 

@@ -11,7 +11,7 @@ export type Json =
 
 /** Something that a Python library does too: cases are made here, and both answer them. */
 export interface Subject {
-  /** Of the command, of `answer_NAME.py` beside it, and of `test/golden/reference-NAME.json`. */
+  /** Of the command, of `answer_NAME.py` beside it (with `_` for `-`), and of `test/golden/reference-NAME.json`. */
   readonly name: string;
   /** Packages whose versions belong to the answers. */
   readonly packages: readonly string[];
@@ -23,6 +23,8 @@ export interface Subject {
   answer(input: Json): Json | Promise<Json>;
   /** Whether the answers agree, where that is not plain equality. */
   agree?(ours: Json, theirs: Json, input: Json): boolean;
+  /** A file that the cases need and that is not there; null when all are. */
+  missing?(): string | null;
   /** How a failing case is named in the report. */
   describe?(input: Json): string;
 }

@@ -2,6 +2,14 @@ import { configs } from "./configs.ts";
 import { safetensors } from "./safetensors.ts";
 import type { Subject } from "./subject.ts";
 import { templates } from "./templates.ts";
+import { tokenizerFiles } from "./tokenizer-files.ts";
+import { tokenizers } from "./tokenizers.ts";
 
 /** Everything that is compared with a Python library. */
-export const subjects: readonly Subject[] = [configs, safetensors, templates];
+export const subjects: readonly Subject[] = [
+  configs,
+  safetensors,
+  templates,
+  tokenizers,
+  tokenizerFiles,
+];

@@ -13,15 +13,26 @@ const special = [
   { id: 8, content: "</s>", special: true },
 ];
 
-/** Settings that put `<s>` in front, that only know both tokens, that know one of them or none. */
-const opened = { bos_token: "<s>", eos_token: "</s>", add_bos_token: true };
-const known = { ...opened, add_bos_token: false };
+/** `<s>` in front, only both tokens known, one of them, or none. */
+const opened = { bos_token: "<s>", eos_token: "</s>" };
+const known = { ...opened };
 const ended = { eos_token: "</s>" };
 const bare = {};
 
 function tokenizerWith(settings: object): Tokenizer {
   const model = { type: "BPE", vocab, merges };
-  return createTokenizer({ definition: { added_tokens: special, model }, settings });
+  const isOpened = settings === opened;
+  const startTemplate = {
+    type: "TemplateProcessing",
+    single: [{ SpecialToken: { id: "<s>" } }, { Sequence: { id: "A" } }],
+    special_tokens: { "<s>": { ids: [7] } },
+  };
+  const definition = {
+    added_tokens: special,
+    model,
+    post_processor: isOpened ? startTemplate : null,
+  };
+  return createTokenizer({ definition, settings });
 }
 
 /** The tokens in front and those that are scored, as texts. */

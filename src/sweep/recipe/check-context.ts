@@ -35,10 +35,10 @@ function checkWindows({ texts }: PointEvaluation, config: Context): void {
 async function checkSamples(
   { samples }: PointEvaluation,
   directory: string,
-  { contextLength }: Context,
+  { contextLength, vocabularySize }: Pick<DecoderConfig, "contextLength" | "vocabularySize">,
 ): Promise<void> {
   if (!samples) return;
-  const tokenizer = await loadTokenizer(directory);
+  const tokenizer = await loadTokenizer(directory, vocabularySize);
   for (const [index, prompt] of samples.prompts.entries()) {
     const length = tokenizer.startIds.length + tokenizer.encode(prompt).length;
     if (length + samples.tokens <= contextLength) continue;

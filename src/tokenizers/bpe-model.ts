@@ -1,0 +1,201 @@
+import * as z from "zod";
+import { FormatError } from "../util/errors.ts";
+import { MergeBoundaries } from "./merge-boundaries.ts";
+import { type Merge, PairTable } from "./pair-table.ts";
+import type { TokenModel } from "./token-model.ts";
+import { byteTokens, readVocabulary, refuseUnknown, vocabularySchema } from "./vocabulary.ts";
+
+type Merges = readonly (string | readonly [string, string])[];
+
+// Checked by hand, see vocabulary.ts.
+function isMerges(value: unknown): value is Merges {
+  if (!Array.isArray(value)) return false;
+  return value.every((merge: unknown) => {
+    if (typeof merge === "string")
+      return merge.startsWith("#version") || merge.split(" ").length === 2;
+    return Array.isArray(merge) && merge.length === 2 && merge.every((m) => typeof m === "string");
+  });
+}
+
+const emptyIsNone = (text: string | null | undefined): string => text ?? "";
+
+export const bpeOptions = z.looseObject({
+  vocab: vocabularySchema,
+  merges: z.custom<Merges>(isMerges, "expected a list of pairs of tokens"),
+  // Training leaves merges out at random; encoding here is the same each time.
+  dropout: z.number().min(0).max(1).nullish(),
+  unk_token: z.string().nullish(),
+  continuing_subword_prefix: z.string().nullish().transform(emptyIsNone),
+  end_of_word_suffix: z.string().nullish().transform(emptyIsNone),
+  fuse_unk: z.boolean().nullish(),
+  byte_fallback: z.boolean().nullish(),
+  ignore_merges: z.boolean().nullish(),
+});
+
+/** What `tokenizer.json` says of a byte-pair encoding. */
+export type BpeOptions = z.output<typeof bpeOptions>;
+
+/** Byte-pair encoding (Sennrich et al., arXiv 1508.07909): neighbours merge, by rank. */
+export class BpeModel implements TokenModel {
+  readonly splitFreely: ((text: string) => Iterable<string>) | null;
+  private readonly vocabulary: ReadonlyMap<string, number>;
+  private readonly options: BpeOptions;
+  private readonly merges: PairTable;
+  /** The id that a merge of each rank makes. */
+  private readonly made: readonly number[];
+  private readonly place: string;
+
+  constructor(options: BpeOptions, place: string) {
+    this.options = options;
+    this.place = place;
+    this.vocabulary = readVocabulary(options.vocab, place);
+    const pairs = readMerges(options.merges);
+    const merges = pairs.map((pair, rank) => this.readMerge(pair, rank));
+    this.merges = new PairTable(merges);
+    this.made = merges.map(({ id }) => id);
+    const boundaries = MergeBoundaries.of(options, pairs, this.vocabulary);
+    this.splitFreely = boundaries && ((text) => boundaries.split(text));
+  }
+
+  get size(): number {
+    return this.vocabulary.size;
+  }
+
+  entries(): Iterable<readonly [string, number]> {
+    return this.vocabulary;
+  }
+
+  tokenToId(token: string): number | undefined {
+    return this.vocabulary.get(token);
+  }
+
+  encode(piece: string): number[] {
+    const whole = this.options.ignore_merges ? this.vocabulary.get(piece) : undefined;
+    if (whole !== undefined) return [whole];
+    return this.merge(this.characterIds(piece));
+  }
+
+  private readMerge([left, right]: readonly [string, string], rank: number): Merge {
+    const prefix = this.options.continuing_subword_prefix;
+    const idOf = (token: string): number => {
+      const id = this.vocabulary.get(token);
+      if (id !== undefined) return id;
+      throw new FormatError(
+        `${this.place}.merges.${rank}: the token ${JSON.stringify(token)} is not in the vocabulary`,
+      );
+    };
+    const merged = left + right.slice(prefix.length);
+    return { rank, left: idOf(left), right: idOf(right), id: idOf(merged) };
+  }
+
+  /** Ids of the characters of a piece, before anything is merged. */
+  private characterIds(piece: string): number[] {
+    const { continuing_subword_prefix: prefix, end_of_word_suffix: suffix } = this.options;
+    const { byte_fallback: hasBytes, fuse_unk: fuse, unk_token: unknownToken } = this.options;
+    const ids: number[] = [];
+    let unknown: number | null = null;
+    let at = 0;
+    for (const character of piece) {
+      const isFirst = at === 0;
+      at += character.length;
+      const token = (isFirst ? "" : prefix) + character + (at === piece.length ? suffix : "");
+      const id = this.vocabulary.get(token);
+      const bytes =
+        id === undefined && hasBytes ? byteTokens(token, (t) => this.tokenToId(t)) : null;
+      if (bytes) ids.push(...bytes);
+      else if (id === undefined && typeof unknownToken !== "string") continue;
+      else {
+        // The id of an unknown character is held back until the next known one.
+        if (unknown !== null && !(id === undefined && fuse)) ids.push(unknown);
+        unknown = id === undefined ? this.unknownId(character) : null;
+        if (id !== undefined) ids.push(id);
+      }
+    }
+    if (unknown !== null) ids.push(unknown);
+    return ids;
+  }
+
+  private unknownId(character: string): number {
+    const token = this.options.unk_token as string;
+    return this.vocabulary.get(token) ?? refuseUnknown(character, token, this.place);
+  }
+
+  /** Merges neighbours: always the pair of the smallest rank, of several the leftmost. */
+  private merge(ids: number[]): number[] {
+    if (ids.length < 2) return ids;
+    const next = Int32Array.from(ids, (_, i) => (i + 1 < ids.length ? i + 1 : -1));
+    const previous = Int32Array.from(ids, (_, i) => i - 1);
+    const queue = new MergeQueue(ids.length);
+    const consider = (at: number): void => {
+      const merge = this.merges.get(ids[at], ids[next[at]]);
+      if (merge) queue.add(merge.rank, at);
+    };
+    for (let i = 0; i + 1 < ids.length; i++) consider(i);
+    for (let top = queue.take(); top !== null; top = queue.take()) {
+      const { rank, at } = top;
+      const other = ids[at] < 0 ? -1 : next[at];
+      if (other < 0 || this.merges.get(ids[at], ids[other])?.id !== this.made[rank]) continue;
+      ids[at] = this.made[rank];
+      ids[other] = -1;
+      next[at] = next[other];
+      if (next[at] >= 0) {
+        previous[next[at]] = at;
+        consider(at);
+      }
+      if (previous[at] >= 0) consider(previous[at]);
+    }
+    return ids.filter((id) => id >= 0);
+  }
+}
+
+function readMerges(merges: Merges): (readonly [string, string])[] {
+  return merges
+    .filter((merge) => typeof merge !== "string" || !merge.startsWith("#version"))
+    .map((merge) => {
+      if (typeof merge !== "string") return merge;
+      const space = merge.indexOf(" ");
+      return [merge.slice(0, space), merge.slice(space + 1)];
+    });
+}
+
+/** A heap of merges that may be made, by rank and place. */
+class MergeQueue {
+  private readonly heap: number[] = [];
+  private readonly places: number;
+
+  constructor(places: number) {
+    this.places = places;
+  }
+
+  add(rank: number, at: number): void {
+    const { heap } = this;
+    const value = rank * this.places + at;
+    let i = heap.push(value) - 1;
+    while (i > 0) {
+      const parent = (i - 1) >> 1;
+      if (heap[parent] <= value) break;
+      heap[i] = heap[parent];
+      i = parent;
+    }
+    heap[i] = value;
+  }
+
+  take(): { rank: number; at: number } | null {
+    const { heap, places } = this;
+    if (heap.length === 0) return null;
+    const top = heap[0];
+    const value = heap.pop() as number;
+    const { length } = heap;
+    if (length > 0) {
+      let i = 0;
+      for (let child = 1; child < length; child = 2 * i + 1) {
+        if (child + 1 < length && heap[child + 1] < heap[child]) child++;
+        if (heap[child] >= value) break;
+        heap[i] = heap[child];
+        i = child;
+      }
+      heap[i] = value;
+    }
+    return { rank: Math.floor(top / places), at: top % places };
+  }
+}

@@ -1,0 +1,18 @@
+/** Turns pieces of text into token ids. */
+export interface TokenModel {
+  /** Number of entries of the vocabulary; the first id that an added token gets. */
+  readonly size: number;
+  /** Every token with its id. */
+  entries(): Iterable<readonly [token: string, id: number]>;
+  tokenToId(token: string): number | undefined;
+  /**
+   * Ids of a piece that is not empty.
+   * @throws FormatError when it has unknown characters and the model no token for them
+   */
+  encode(piece: string): number[];
+  /**
+   * For a model that works the same on the parts of a piece: cuts it where nothing that it does
+   * crosses. Null for others.
+   */
+  readonly splitFreely: ((text: string) => Iterable<string>) | null;
+}
