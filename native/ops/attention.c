@@ -12,6 +12,7 @@
 
 #include "../include/fewbit.h"
 #include "exp.h"
+#include "holds.h"
 #include "kv_rows.h"
 #include "strip.h"
 
@@ -58,9 +59,9 @@ static const char *check_sizes(const attention_call *call, const fb_args *args) 
   int64_t rows = call->batch * call->capacity * call->kv_heads;
   FB_REQUIRE(call->kv_heads > 0 && call->heads % call->kv_heads == 0 && kv_bytes(call->k.dtype));
   FB_REQUIRE(call->length <= call->key_length && call->key_length <= call->capacity && call->window >= 0);
-  FB_REQUIRE(args->bytes[0] == (size_t)(call->batch * call->length * call->heads * call->head_dim) * 4);
+  FB_REQUIRE(holds(args->bytes[0], call->batch * call->length * call->heads, call->head_dim * 4));
   FB_REQUIRE(args->bytes[1] == args->bytes[0] && args->bytes[3] == args->bytes[2]);
-  FB_REQUIRE(args->bytes[2] == (size_t)(rows * call->head_dim) * kv_bytes(call->k.dtype));
+  FB_REQUIRE(holds(args->bytes[2], rows, call->head_dim * (int64_t)kv_bytes(call->k.dtype)));
   if (call->k.dtype != FB_I8) return NULL;
   FB_REQUIRE(args->bytes[4] == (size_t)rows * 4 && args->bytes[5] == (size_t)rows * 4);
   return NULL;

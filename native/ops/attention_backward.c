@@ -14,6 +14,7 @@
 
 #include "../include/fewbit.h"
 #include "exp.h"
+#include "holds.h"
 #include "strip.h"
 
 typedef struct {
@@ -196,10 +197,11 @@ FB_OP(attention_backward) {
   attention_call call = {buffer[0], buffer[1], buffer[2], buffer[3], buffer[4], buffer[5], buffer[6],
                          size[0], size[1], size[2], size[3], size[4], size[5], (float)args->real[0],
                          size[2] / size[3], size[1] * (size[2] / size[3]), fb_round_up(size[4], VF_WIDTH), team};
-  size_t queries = (size_t)(call.batch * call.length * call.heads * call.head_dim) * 4;
-  size_t keys = (size_t)(call.batch * call.length * call.kv_heads * call.head_dim) * 4;
-  FB_REQUIRE(args->bytes[0] == queries && args->bytes[3] == queries && args->bytes[4] == queries);
-  FB_REQUIRE(args->bytes[1] == keys && args->bytes[2] == keys);
+  size_t queries = args->bytes[0], keys = args->bytes[1];
+  FB_REQUIRE(holds(queries, call.batch * call.length * call.heads, call.head_dim * 4));
+  FB_REQUIRE(holds(keys, call.batch * call.length * call.kv_heads, call.head_dim * 4));
+  FB_REQUIRE(args->bytes[3] == queries && args->bytes[4] == queries);
+  FB_REQUIRE(args->bytes[2] == keys);
   FB_REQUIRE(args->bytes[5] == keys && args->bytes[6] == keys);
   if (queries == 0) return NULL;
   if (!fb_reserve(team, 0, (size_t)scratch_floats(&call) * 4)) return "gradient of attention: out of memory";

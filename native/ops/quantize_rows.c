@@ -9,6 +9,7 @@
 #include "../include/fewbit.h"
 #include "../include/half.h"
 #include "../include/vec.h"
+#include "holds.h"
 #include "rows.h"
 
 typedef struct {
@@ -64,9 +65,9 @@ FB_OP(quantize_rows) {
   quantize_call call = {args->buffer[0], args->buffer[1], args->buffer[2], size[0] * size[2], size[2], size[1],
                         size[3], size[4], size[5]};
   FB_REQUIRE(call.position >= 0 && call.position + call.length <= call.capacity);
-  FB_REQUIRE(args->bytes[0] == (size_t)(size[0] * call.capacity * call.heads * call.d));
+  FB_REQUIRE(holds(args->bytes[0], size[0] * call.capacity * call.heads, call.d));
   FB_REQUIRE(args->bytes[1] == (size_t)(size[0] * call.capacity * call.heads) * 4);
-  FB_REQUIRE(args->bytes[2] == (size_t)(call.count * call.heads * call.d) * 4);
+  FB_REQUIRE(holds(args->bytes[2], call.count * call.heads, call.d * 4));
   fb_parallel(team, row_chunks(call.count, call.heads * call.d), quantize_chunk, &call);
   return NULL;
 }

@@ -4,6 +4,7 @@
 
 #include "../include/fewbit.h"
 #include "../include/vec.h"
+#include "holds.h"
 #include "rows.h"
 
 typedef struct {
@@ -50,7 +51,7 @@ static inline const char *rotate(const fb_args *args, fb_team *team, float turn)
   rope_call call = {args->buffer[0],   args->buffer[1], args->buffer[2], args->buffer[3], size[0] * size[1],
                     size[1], size[2],  size[3],         size[4],         turn};
   size_t table_end = (size_t)((call.start + call.length) * call.half) * 4;
-  FB_REQUIRE(args->bytes[0] == (size_t)(call.rows * call.heads * call.half * 2) * 4);
+  FB_REQUIRE(holds(args->bytes[0], call.rows * call.heads, call.half * 8));
   FB_REQUIRE(args->bytes[1] == args->bytes[0]);
   FB_REQUIRE(call.start >= 0 && args->bytes[2] >= table_end && args->bytes[3] >= table_end);
   fb_parallel(team, row_chunks(call.rows, call.heads * call.half * 2), rope_chunk, &call);

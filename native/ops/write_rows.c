@@ -4,6 +4,7 @@
 #include "../include/fewbit.h"
 #include "../include/half.h"
 #include "../include/vec.h"
+#include "holds.h"
 #include "rows.h"
 
 typedef struct {
@@ -41,8 +42,8 @@ FB_OP(write_rows) {
                      size[4], size[5], size[6]};
   FB_REQUIRE(call.from == call.to || (call.from == 4 && call.to == 2));
   FB_REQUIRE(call.position >= 0 && call.position + call.length <= call.capacity);
-  FB_REQUIRE(args->bytes[0] == (size_t)(size[0] * call.capacity * call.width * call.to));
-  FB_REQUIRE(args->bytes[1] == (size_t)(call.count * call.width * call.from));
+  FB_REQUIRE(holds(args->bytes[0], size[0] * call.capacity * call.width, call.to));
+  FB_REQUIRE(holds(args->bytes[1], call.count * call.width, call.from));
   fb_parallel(team, row_chunks(call.count, call.width), write_chunk, &call);
   return NULL;
 }

@@ -17,6 +17,7 @@
 
 #define MAX_ARGUMENTS (2 + FB_MAX_BUFFERS + FB_MAX_SIZES + FB_MAX_REALS)
 #define MAX_INTEGER 9007199254740992.0
+#define MOST_THREADS 1024
 
 typedef struct {
   napi_env env;
@@ -141,7 +142,7 @@ static napi_value open_queue(napi_env env, napi_callback_info info) {
   void *completed = NULL;
   napi_get_cb_info(env, info, &count, argument, NULL, NULL);
   if (count != 3 || napi_get_value_string_utf8(env, argument[0], name, sizeof name, NULL) != napi_ok ||
-      napi_get_value_int32(env, argument[1], &threads) != napi_ok || threads < 1 ||
+      napi_get_value_int32(env, argument[1], &threads) != napi_ok || threads < 1 || threads > MOST_THREADS ||
       napi_get_typedarray_info(env, argument[2], &type, &length, &completed, NULL, NULL) != napi_ok ||
       type != napi_int32_array || length < 1) {
     return fail(env, "openQueue takes a level, a number of threads and an Int32Array");
@@ -188,6 +189,30 @@ static int read_buffers(napi_env env, const fb_op *op, const napi_value *argumen
   return 1;
 }
 
+/* Sizes up to this one need no buffer that has them: flags, steps, lengths beside an empty axis. */
+#define SMALL_SIZE INT32_MAX
+
+/*
+ * Whether the sizes of a call can be those of its buffers: none is negative, or larger than the bits of all
+ * of them, and the product of three is no overflow, so that ops need look at products of four only. An op
+ * checks that they are.
+ */
+static int sizes_fit(const fb_op *op, const fb_args *args) {
+  double largest[3] = {1, 1, 1}, bits = 0;
+  for (int i = 0; i < op->buffers; i++) bits += 8.0 * (double)args->bytes[i];
+  for (int i = 0; i < op->sizes; i++) {
+    double size = (double)args->size[i];
+    if (size < 0 || (size > SMALL_SIZE && size > bits)) return 0;
+    for (int j = 0; j < 3; j++) {
+      if (size <= largest[j]) continue;
+      double smaller = largest[j];
+      largest[j] = size;
+      size = smaller;
+    }
+  }
+  return largest[0] * largest[1] * largest[2] <= 0x1p60;
+}
+
 /* enqueue(queue, op: number, ...buffers, ...sizes, ...reals) */
 static napi_value enqueue(napi_env env, napi_callback_info info) {
   size_t count = MAX_ARGUMENTS;
@@ -216,6 +241,7 @@ static napi_value enqueue(napi_env env, napi_callback_info info) {
     }
     args.size[i] = (int64_t)number;
   }
+  if (!sizes_fit(op, &args)) return fail(env, "a size is negative, or larger than the buffers can be");
   for (int i = 0; i < op->reals; i++) {
     if (napi_get_value_double(env, *next++, &args.real[i]) != napi_ok) {
       return fail(env, "expected a number");

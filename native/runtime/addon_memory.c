@@ -43,7 +43,7 @@ napi_value fb_addon_allocate(napi_env env, napi_callback_info info) {
   napi_value argument, buffer;
   double bytes = -1;
   napi_get_cb_info(env, info, &count, &argument, NULL, NULL);
-  if (count != 1 || napi_get_value_double(env, argument, &bytes) != napi_ok || !(bytes >= 0)) {
+  if (count != 1 || napi_get_value_double(env, argument, &bytes) != napi_ok || !(bytes >= 0 && bytes <= MAX_INTEGER)) {
     return refuse(env, "allocate takes a number of bytes");
   }
   void *memory = take((size_t)bytes);

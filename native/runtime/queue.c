@@ -62,6 +62,14 @@ static void wait_for_work(fb_queue *queue) {
   pthread_mutex_unlock(&queue->mutex);
 }
 
+/* Whether a call has anything to read or write; one whose buffers are all empty has nothing to do. */
+static int has_bytes(const job *next) {
+  for (int i = 0; i < next->op->buffers; i++) {
+    if (next->args.bytes[i]) return 1;
+  }
+  return 0;
+}
+
 static void run_job(fb_queue *queue, job *next) {
   if (!next->op) {
     queue->reached(queue->owner, next->args.buffer[0], queue->error);
@@ -70,7 +78,7 @@ static void run_job(fb_queue *queue, job *next) {
     return;
   }
   if (queue->profile) fb_profile_begin(queue->profile);
-  const char *failure = next->op->run(&next->args, queue->team);
+  const char *failure = has_bytes(next) ? next->op->run(&next->args, queue->team) : NULL;
   if (queue->profile) fb_profile_end(queue->profile, next->op);
   fb_team_trim(queue->team);
   if (failure && !queue->error[0]) {

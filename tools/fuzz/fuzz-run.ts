@@ -14,10 +14,19 @@ const longestTurnMs = 6_000;
 /** How long all runs, or how many cases each kind has. */
 export type Extent = { readonly minutes: number } | { readonly cases: number };
 
+/** What is told of a kind whose cases cannot begin. */
+const unprepared = {
+  verdict: "untyped",
+  fault: "its cases cannot be prepared",
+  stack: "",
+  changes: [],
+  changeCount: 0,
+} as const;
+
 /** A run of the fuzzer: workers do the cases, kind after kind, until the time is over. */
 export class FuzzRun {
   private readonly folder: string;
-  private readonly kinds: readonly string[];
+  private readonly kinds: Set<string>;
   private readonly counts: ReadonlyMap<string, Counts>;
   private readonly nextSeed: Map<string, number>;
   /** How often a fault was found, by what it is. */
@@ -27,7 +36,7 @@ export class FuzzRun {
 
   constructor(folder: string, kinds: readonly string[], seed: number) {
     this.folder = folder;
-    this.kinds = kinds;
+    this.kinds = new Set(kinds);
     this.counts = new Map(kinds.map((id) => [id, noCounts()]));
     this.nextSeed = new Map(kinds.map((id) => [id, seed]));
   }
@@ -41,7 +50,7 @@ export class FuzzRun {
   /** Runs cases and tells faults as they are found. Returns how many there were. */
   async work(extent: Extent): Promise<number> {
     const end = "minutes" in extent ? performance.now() + extent.minutes * 60_000 : Infinity;
-    const turnMs = Math.min(longestTurnMs, (end - performance.now()) / this.kinds.length / 2);
+    const turnMs = Math.min(longestTurnMs, (end - performance.now()) / this.kinds.size / 2);
     const cases = "cases" in extent ? extent.cases : Infinity;
     const rounds = "cases" in extent ? 1 : Infinity;
     for (let round = 0; round < rounds && !this.isStopped; round++) {
@@ -61,7 +70,7 @@ export class FuzzRun {
   private async turn(kind: string, milliseconds: number, cases: number): Promise<void> {
     const end = performance.now() + milliseconds;
     let rest = cases;
-    while (rest > 0 && performance.now() < end && !this.isStopped) {
+    while (rest > 0 && performance.now() < end && this.kinds.has(kind) && !this.isStopped) {
       const seed = this.nextSeed.get(kind) ?? 0;
       const order = {
         kind,
@@ -110,7 +119,10 @@ export class FuzzRun {
     if (isDone) return { done: finished, died: null };
     this.worker = null;
     if (this.isStopped) return { done: finished, died: null };
-    if (seed < order.seed) throw new Error(`the kind ${order.kind} cannot be prepared`);
+    if (seed < order.seed) {
+      this.kinds.delete(order.kind);
+      return { done: 1, died: unprepared };
+    }
     if (all) all[hung ? "slow" : "untyped"]++;
     const fault = hung
       ? `has not ended after ${patienceMs / 1000} s`

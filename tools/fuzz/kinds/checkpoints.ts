@@ -104,7 +104,7 @@ export const packed: Kind = {
   id: "packed",
   title: "quantization_config and packed weights",
   open: async (folder) => {
-    const schemes = ["w4g32", "w3g32-sym", "w2g32-floatzero", "w1-onebit", "w1.58", "w8a8-fixed"];
+    const schemes = ["w4g32", "w3g32-sym", "w1-onebit", "w1.58", "w8a8"];
     const originals = await Promise.all(
       schemes.map(async (scheme, i) => {
         const { path } = await writeTinyCheckpoint({ scheme });

@@ -141,7 +141,14 @@ export const quantizeOptions: Kind = {
   },
 };
 
-const schemes = ["w4g128", "w2g64-floatzero", "w1.58-seq", "w8a8-fixed", "w3g128-sym", "w1-onebit"];
+const schemes = [
+  "w4g128",
+  "w2g64-floatzero",
+  "w1.58-seq",
+  "w8a8-static",
+  "w3g128-sym",
+  "w1-onebit",
+];
 
 /** Ids of schemes. */
 export const scheme: Kind = {
