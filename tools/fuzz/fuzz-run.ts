@@ -93,7 +93,7 @@ export class FuzzRun {
     const child = this.worker ?? this.start();
     let hung = false;
     const ended = new Promise<boolean>((resolve) => {
-      child.removeAllListeners("message");
+      child.removeAllListeners("message").removeAllListeners("exit");
       child.on("message", (told: Told) => {
         if (told.type === "done") resolve(true);
         else this.report(told.found);
