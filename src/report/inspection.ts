@@ -1,4 +1,5 @@
 import type { InspectedModule, Inspection } from "../runtime/inspect.ts";
+import { describeChain } from "./describe-chain.ts";
 import {
   formatBits,
   formatBytes,
@@ -46,10 +47,11 @@ export function formatInspection(inspection: Inspection, layout: Layout): string
 /** Says how a quantized checkpoint was made, as far as its record tells. */
 function origin({ quantization, record }: Inspection, layout: Layout): string[] {
   if (!quantization) return [];
-  const recipe = record?.["recipe"] as { method?: unknown; model?: unknown } | undefined;
+  const recipe = record?.["recipe"] as { model?: unknown } | undefined;
+  const { methods } = quantization;
   const parts = [
     `quantized to ${quantization.scheme}`,
-    ...(typeof recipe?.method === "string" ? [`by ${printable(recipe.method)}`] : []),
+    ...(methods.length > 0 ? [`by ${describeChain(methods)}`] : []),
     ...(typeof recipe?.model === "string" ? [`from ${printable(recipe.model)}`] : []),
   ];
   return joinParts(parts, layout);

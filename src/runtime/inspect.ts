@@ -45,6 +45,8 @@ export interface Inspection {
   /** Null for float checkpoints. */
   readonly quantization: {
     readonly scheme: string;
+    /** Ids of the methods that made it, in the order in which they ran; none if it does not say. */
+    readonly methods: readonly string[];
     /** Number of layers of each scheme. */
     readonly schemes: Readonly<Record<string, number>>;
     readonly modules: readonly InspectedModule[];
@@ -112,5 +114,18 @@ function describeQuantization(checkpoint: Checkpoint): Inspection["quantization"
       bitsPerWeight: (8 * sizeBytes) / (outFeatures * inFeatures),
     };
   });
-  return { scheme: quantization.scheme.id, schemes, modules };
+  return {
+    scheme: quantization.scheme.id,
+    methods: methodsOf(quantization.notes),
+    schemes,
+    modules,
+  };
+}
+
+/** The methods that a checkpoint's configuration names: transforms, quantizer, finishers. */
+function methodsOf({ transforms = [], method, finishers = [] }: JsonRecord): string[] {
+  return [transforms, { method }, finishers].flat().flatMap((step: unknown) => {
+    const name = isJsonRecord(step) ? step.method : undefined;
+    return typeof name === "string" ? [name] : [];
+  });
 }
