@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import { z } from "zod";
 import { defaultWords, type Field } from "../util/fields.ts";
 import { elementOf, readWord } from "../util/field-words.ts";
+import { markRare } from "./help.ts";
 import { asArgument, choiceOption, choicesOption } from "./options.ts";
 
 /* Where fields and flags meet: all that a command line says of a field follows from the field. */
@@ -17,6 +18,7 @@ export function addFieldOptions(
   for (const field of fields) {
     const option = makeOption(field, helpOf(field));
     fieldOfOption.set(option, field);
+    if (!field.common) markRare(option);
     command.optionsGroup(field.group).addOption(option);
     for (const other of behind[field.path.join(".")] ?? []) command.addOption(other);
   }

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { Products } from "../backend/packed-operand.ts";
 import type { GenerateOptions } from "../runtime/generate.ts";
+import { markRareFlags } from "./help.ts";
 import {
   choiceOption,
   collect,
@@ -34,7 +35,7 @@ export interface GenerationOptions extends Chosen {
 
 /** Adds the options of commands that generate text. */
 export function addGenerationOptions(command: Command): Command {
-  return command
+  command
     .optionsGroup("Generation:")
     .option(
       "--max-tokens <n>",
@@ -65,6 +66,8 @@ export function addGenerationOptions(command: Command): Command {
       "prompt tokens a pass; fewer need less memory (default: 512)",
       positiveInteger,
     );
+  const flags = ["--min-p", "--repetition-penalty", "--exact", "--kv-cache", "--prefill-chunk"];
+  return markRareFlags(command, ...flags);
 }
 
 /** Picks the library's generation options out of a command line. */

@@ -2,8 +2,9 @@
 import { readFileSync, realpathSync } from "node:fs";
 import * as module from "node:module";
 import { fileURLToPath } from "node:url";
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { exitCodeOf, exitCodes, formatError } from "./errors.ts";
+import { configureHelp } from "./help.ts";
 import { type Io, processIo } from "./io.ts";
 import { JsonAnswer } from "./json-answer.ts";
 import { streamError } from "../platform/node.ts";
@@ -97,7 +98,10 @@ export async function main(words: readonly string[], given: Io): Promise<number>
 
 /** `fewbit help run` is what people try first; help about a command that is none helps nobody. */
 function wordsMeant(words: readonly string[]): readonly string[] {
-  const args = words[0] === "help" ? [...words.slice(1, 2), "--help"] : words;
+  const [word, name = "-"] = words;
+  const help = words.includes("--help-all") && !name.startsWith("-") ? "--help-all" : "--help";
+  if (word === "--help-all") return ["--help"];
+  const args = word === "help" ? [...words.slice(1, 2), help] : words;
   const [first = "-"] = args;
   return first.startsWith("-") || Object.hasOwn(commands, first) ? args : [first];
 }
@@ -124,19 +128,8 @@ async function defineProgram(args: readonly string[], io: Io): Promise<Command> 
 
 /** Sets what all commands share: where help goes, how it looks, and that errors come to `main`. */
 function configure(command: Command, io: Io): Command {
-  const layout = layoutOf(io.stdout, io);
-  return command
+  return configureHelp(command, io)
     .exitOverride()
-    .addHelpOption(new Option("-h, --help", "explain this").helpGroup("Output:"))
-    .helpCommand(false)
-    .configureHelp({
-      helpWidth: Math.min(layout.width, 100),
-      minWidthToWrap: 20,
-      // Choices stand in the flag, and defaults in the text.
-      optionDescription: (option) => option.description,
-      styleOptionTerm: (text) => layout.style(text, "accent"),
-      styleSubcommandTerm: (text) => layout.style(text, "accent"),
-    })
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
       writeErr: () => {},

@@ -6,6 +6,7 @@ import { optionFields } from "../recipe/recipe.ts";
 import { UsageError } from "../util/errors.ts";
 import type { Field } from "../util/fields.ts";
 import { makeOption } from "./field-options.ts";
+import { markRare } from "./help.ts";
 
 /** One option of one method. */
 interface MethodOption extends Field {
@@ -21,7 +22,7 @@ export function addMethodOptions(command: Command): void {
   for (const flag of new Set(all.map((option) => option.flag))) {
     const sharing = all.filter((option) => option.flag === flag);
     command.optionsGroup(`Options of ${sharing.map(({ method }) => method).join(", ")}:`);
-    for (const option of flagsOf(sharing)) command.addOption(option);
+    for (const option of flagsOf(sharing)) command.addOption(markRare(option));
   }
 }
 

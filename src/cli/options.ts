@@ -3,6 +3,7 @@ import { z } from "zod";
 import { UsageError } from "../util/errors.ts";
 import { readNumber } from "../util/field-words.ts";
 import { nearestName } from "../util/nearest.ts";
+import { addHelpAll, markRare } from "./help.ts";
 import type { Verbosity } from "./terminal.ts";
 
 /** Options that every command has. */
@@ -19,9 +20,8 @@ export const modelArgument = "directory of the checkpoint, or hf:owner/name[@rev
 
 /** Adds `--json`, `--quiet` and `--verbose`. */
 export function addVerbosityOptions(command: Command): Command {
-  return command
-    .optionsGroup("Output:")
-    .option("--json", "print one JSON document on standard output, and nothing else there")
+  return addHelpAll(command.optionsGroup("Output:"))
+    .option("--json", "print one JSON document on standard output")
     .addOption(new Option("--quiet", "print results and errors only").conflicts("verbose"))
     .option("--verbose", "print what is done in more detail");
 }
@@ -30,12 +30,14 @@ export function addVerbosityOptions(command: Command): Command {
 export function addComputeOptions(command: Command): Command {
   return command
     .optionsGroup("Machine:")
-    .option("--threads <n>", "number of threads (default: found by a measurement)", positiveInteger)
+    .option("--threads <n>", "number of threads (default: the fastest)", positiveInteger)
     .addOption(
-      choiceOption(
-        "--backend",
-        ["native", "reference"],
-        "what computes (default: native where it is built)",
+      markRare(
+        choiceOption(
+          "--backend",
+          ["native", "reference"],
+          "what computes (default: native where it is built)",
+        ),
       ),
     );
 }

@@ -3,6 +3,7 @@ import type { TaskSelection } from "../evaluation/evaluation.ts";
 import { type AverageId, averageIds } from "../evaluation/tasks/averages.ts";
 import { UsageError } from "../util/errors.ts";
 import { kebabCase } from "../util/fields.ts";
+import { markRareFlags } from "./help.ts";
 import { choicesOption, collect, defined, nonNegativeInteger, positiveInteger } from "./options.ts";
 
 /** Options that choose tasks. */
@@ -13,7 +14,7 @@ export interface TaskOptions extends Omit<TaskSelection, "tasks" | "averages"> {
 
 /** Adds the options that choose tasks. */
 export function addTaskOptions(command: Command): Command {
-  return command
+  command
     .optionsGroup("Tasks:")
     .option(
       "--task <task>",
@@ -30,6 +31,7 @@ export function addTaskOptions(command: Command): Command {
     .option("--shots-from <file>", "file the examples come from (default: the task's own)")
     .option("--seed <n>", "seed of the choice of examples (default: 0)", nonNegativeInteger)
     .option("--limit <n>", "only the first items of each task", positiveInteger);
+  return markRareFlags(command, "--shots", "--shots-from", "--seed");
 }
 
 /** Turns the options into the library's. @throws UsageError for options of tasks without tasks */

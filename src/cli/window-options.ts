@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { EvaluateOptions } from "../evaluation/evaluation.ts";
+import { markRareFlags } from "./help.ts";
 import { choiceOption, defined, positiveInteger, windowLength } from "./options.ts";
 
 /** Options that say how a text is cut into windows. */
@@ -10,7 +11,7 @@ export type WindowOptions = Pick<
 
 /** Adds the options that say how a text is cut into windows. */
 export function addWindowOptions(command: Command): Command {
-  return command
+  command
     .option("--window <tokens>", "tokens a window (default: 2048, or the context)", windowLength)
     .addOption(
       choiceOption(
@@ -24,6 +25,7 @@ export function addWindowOptions(command: Command): Command {
       "--beyond-context",
       "allow windows longer than the context, on which the model was never trained",
     );
+  return markRareFlags(command, "--protocol", "--beyond-context");
 }
 
 /** Picks out what was said of windows. */

@@ -31,17 +31,21 @@ export const calibrationSchema = z.object({
   files: ofCalibration(
     z.array(z.object({ path: text, weight: z.number().positive().default(1) })).default([]),
     "Text or JSONL to learn from, mixed by weight",
-    { flag: "calibration", unit: "file[=weight]", isPath: true },
+    { flag: "calibration", unit: "file[=weight]", isPath: true, common: true },
   ),
   selfGenerated: ofCalibration(
     z.boolean().default(false),
     "Let the model write the calibration text itself",
     { flag: "self-calibration" },
   ),
-  samples: ofCalibration(z.int().positive().default(128), "Number of windows", { unit: "n" }),
+  samples: ofCalibration(z.int().positive().default(128), "Number of windows", {
+    unit: "n",
+    common: true,
+  }),
   window: ofCalibration(z.int().min(2).optional(), "Tokens a window", {
     unit: "tokens",
     otherwise: "512, or the context",
+    common: true,
   }),
   order: ofCalibration(
     z.enum(["first", "random"]).default("first"),
@@ -71,20 +75,24 @@ export const recipeSchema = z.object({
   method: field(z.enum(methodIds), "How to choose the low-bit weights", {
     choices: idsInRole("quantizer"),
     known: [...methodIds, ...Object.keys(presets)],
+    common: true,
   }),
   options,
   transforms: field(
     z.array(transformSchema).default([]),
     "Prepare the weights for the method, in this order",
-    { flag: "transform", choices: idsInRole("transform"), known: methodIds },
+    { flag: "transform", choices: idsInRole("transform"), known: methodIds, common: true },
   ),
   finishers: field(
     z.array(finisherSchema).default([]),
     "Train the quantized model further, in this order",
-    { flag: "finish", choices: idsInRole("finisher"), known: methodIds },
+    { flag: "finish", choices: idsInRole("finisher"), known: methodIds, common: true },
   ),
-  scheme: field(text, "Bits and group size of the linear layers, such as w4g128", { unit: "id" }),
-  out: field(text, "Directory to write", { unit: "dir", isPath: true }),
+  scheme: field(text, "Bits and group size of the linear layers, such as w4g128", {
+    unit: "id",
+    common: true,
+  }),
+  out: field(text, "Directory to write", { unit: "dir", isPath: true, common: true }),
   embedding: field(
     schemeSchema.nullable().default(null),
     "Scheme of the embedding, such as w8; a tied output head is the same table",
@@ -144,9 +152,10 @@ const { files, samples, window } = calibrationSchema.shape;
 const finishText = z.object({
   files: ofFinishers(files, "Text, or JSONL of chat messages: then only answers are learned", {
     flag: "finish-text",
+    common: false,
   }),
-  samples: ofFinishers(samples, "Number of windows", { flag: "finish-samples" }),
-  window: ofFinishers(window, "Tokens a window", { flag: "finish-window" }),
+  samples: ofFinishers(samples, "Number of windows", { flag: "finish-samples", common: false }),
+  window: ofFinishers(window, "Tokens a window", { flag: "finish-window", common: false }),
 });
 
 const fields = fieldsOf(recipeSchema);

@@ -41,7 +41,11 @@ const tokenizerSchema = z.strictObject({
 
 const dataSchema = z.strictObject({
   /** Documents are split by `<|doc|>` lines; JSON has one a line or an item, in the field `text`. */
-  files: field(z.array(text).default([]), "Training text or JSONL", { flag: "text", unit: "file" }),
+  files: field(z.array(text).default([]), "Training text or JSONL", {
+    flag: "text",
+    unit: "file",
+    common: true,
+  }),
   /**
    * `separate`: each document has the start token in front and the end token behind it (default).
    * `joined`: the documents of a file are one text with the start token at its very start, as
@@ -51,10 +55,11 @@ const dataSchema = z.strictObject({
   window: ofTraining(z.int().min(2).optional(), "Tokens a window", {
     unit: "tokens",
     otherwise: "256, or the context",
+    common: true,
   }),
   /** Tokens from the beginning of a window to the next; the window's length unless given. */
   stride: count.optional(),
-  batch: ofTraining(count.default(8), "Windows a micro-batch", { unit: "n" }),
+  batch: ofTraining(count.default(8), "Windows a micro-batch", { unit: "n", common: true }),
   order: z.enum(["shuffled", "random", "sequential"]).default("shuffled"),
 });
 
@@ -63,6 +68,7 @@ const optimizerSchema = z.strictObject({
   learningRate: ofTraining(z.number().positive().optional(), "Largest learning rate", {
     unit: "x",
     otherwise: "0.001; of a model that was trained before 0.0001",
+    common: true,
   }),
   betas: z.tuple([share, share]).default([0.9, 0.95]),
   epsilon: z.number().positive().default(1e-8),
@@ -81,6 +87,7 @@ const validationSchema = z.strictObject({
   files: field(z.array(text).min(1), "Text to measure the loss on meanwhile", {
     flag: "validation",
     unit: "file",
+    common: true,
   }),
   /** Steps between two measurements; a tenth of the run unless given. */
   every: count.optional(),
@@ -98,13 +105,15 @@ export const trainConfigSchema = z.strictObject({
   validation: validationSchema.optional(),
   from: field(text.optional(), "Train this checkpoint further, in place of a new model", {
     unit: "model",
+    common: true,
   }),
   // One of three.
-  steps: ofTraining(count.optional(), "Steps of the optimizer", { unit: "n" }),
+  steps: ofTraining(count.optional(), "Steps of the optimizer", { unit: "n", common: true }),
   tokens: ofTraining(count.optional(), "Tokens to train on, in place of steps", { unit: "n" }),
   epochs: ofTraining(z.number().positive().optional(), "Passes through the text", {
     unit: "n",
     otherwise: "1",
+    common: true,
   }),
   optimizer: optimizerSchema.default(() => optimizerSchema.parse({})),
   // `auto` takes bf16 where the machine multiplies it faster.

@@ -4,6 +4,8 @@ import { z } from "zod";
 export interface FieldNotes {
   /** The heading below which help lists it. */
   readonly group: string;
+  /** Whether most need it: short help explains it. */
+  readonly common?: boolean;
   /** Name of its flag, where that is not the field's own. */
   readonly flag?: string;
   /** What stands for its value in help: `tokens`, or `pattern=scheme` for an object of two. */

@@ -1,9 +1,12 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { methods } from "../../src/methods/index.ts";
+import { recipeFields } from "../../src/recipe/recipe.ts";
 import { fewbit, fewbitHere } from "./cli-process.ts";
 
-const commands = ["quantize", "eval", "compare", "run", "chat", "inspect", "export", "report"];
+const commands = "quantize train eval compare sweep results report run chat inspect export".split(
+  " ",
+);
 
 describe("help", () => {
   test.each(commands)(
@@ -11,10 +14,31 @@ describe("help", () => {
     async (name) => {
       const { code, stdout, stderr } = await fewbitHere([name, "-h"], { terminal: false });
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-      expect(stdout.trimStart()).toMatch(new RegExp(`^fewbit ${name} \\./\\S+`));
+      expect(stdout.trimStart()).toMatch(new RegExp(`^fewbit ${name} (\\./)?\\w`));
       for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+      expect(stdout.split("\n").length).toBeLessThanOrEqual(51);
     },
   );
+
+  test.each(commands)("fewbit %s --help-all has all of that, and fits 80 columns", async (name) => {
+    const { code, stdout } = await fewbitHere([name, "--help-all"]);
+    expect(code).toBe(0);
+    for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+    const short = await fewbitHere([name, "-h"]);
+    const flags = (text: string): string[] => text.match(/^ {2}(-h, )?--[\w-]+/gm) ?? [];
+    expect(flags(stdout)).toEqual(expect.arrayContaining(flags(short.stdout)));
+    const more = /--help-all explains (\d+) more option/.exec(short.stdout)?.[1] ?? 0;
+    expect(flags(stdout).length - flags(short.stdout).length).toBe(Number(more));
+    expect((await fewbitHere(["help", name, "--help-all"])).stdout).toBe(stdout);
+  });
+
+  test("what most need is said by the fields themselves", async () => {
+    const { stdout } = await fewbitHere(["quantize", "-h"]);
+    for (const { flag, common, off } of recipeFields) {
+      const shown = stdout.includes(`\n  --${off === undefined ? "" : "no-"}${flag} `);
+      expect({ flag, shown }).toEqual({ flag, shown: common ?? false });
+    }
+  });
 
   test("the program's help names every command", async () => {
     const { code, stdout } = await fewbit(["--help"]);
@@ -23,7 +47,7 @@ describe("help", () => {
   });
 
   test("every option of every method has a flag, with its schema's words", async () => {
-    const { stdout } = await fewbitHere(["quantize", "-h"]);
+    const { stdout } = await fewbitHere(["quantize", "--help-all"]);
     const help = stdout.replaceAll(/\s+/g, " ");
     for (const method of Object.values(methods)) {
       expect(help).toContain(`${method.id} ${method.summary}`.trim());

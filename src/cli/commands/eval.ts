@@ -12,6 +12,7 @@ import { joinParts } from "../../report/plan-summary.ts";
 import { withoutAnswers } from "../../report/without-answers.ts";
 import { formatTaskTable } from "../../report/task-table.ts";
 import { EvaluationDisplay } from "../evaluation-display.ts";
+import { markRareFlags } from "../help.ts";
 import { interruptible } from "../interrupt.ts";
 import type { Io } from "../io.ts";
 import {
@@ -67,6 +68,7 @@ export function defineEval(command: Command, io: Io): void {
     "--samples <file>",
     "write every item's log-likelihoods there, as JSON lines",
   );
+  markRareFlags(command, "--speed-tokens", "--fast", "--samples");
   addComputeOptions(command);
   addVerbosityOptions(command);
   command.action((model: string, options: Options) => runEval(model, options, io));

@@ -19,6 +19,7 @@ import { formatCommand } from "../../util/shell-command.ts";
 import { UsageError } from "../../util/errors.ts";
 import { DownloadDisplay } from "../download-display.ts";
 import { addFieldOptions, readFields } from "../field-options.ts";
+import { explainsAll } from "../help.ts";
 import { interruptible } from "../interrupt.ts";
 import type { Io } from "../io.ts";
 import { addMethodOptions, pickMethodOptions } from "../method-options.ts";
@@ -60,8 +61,9 @@ const example = `
 const schemes = `
 Schemes:
   w<bits>[g<group size>][-sym], with 1, 1.58, 2, 3, 4 or 8 bits: w4g128 has one
-  scale for 128 weights, w4 one for a row, w4g128-sym has no zero points.
+  scale for 128 weights, w4 one for a row, w4g128-sym has no zero points.`;
 
+const patterns = `
 Patterns of layers:
   mlp.down_proj, layers.0.*, *.k_proj, or re:<regular expression>`;
 
@@ -72,7 +74,9 @@ export function defineQuantize(command: Command, io: Io): void {
     .usage("MODEL --method ID --scheme ID --out DIR [options]")
     .argument("<model>", modelArgument)
     .addHelpText("before", example)
-    .addHelpText("after", `${methodList()}\n${schemes}`);
+    .addHelpText("after", () =>
+      explainsAll(command) ? `${methodList()}\n${schemes}\n${patterns}` : schemes,
+    );
   addFieldOptions(command, recipeFields, {
     finishers: [
       choiceOption("--preset", Object.keys(presets), "methods that belong together, by one name"),

@@ -14,7 +14,8 @@ interface Options extends VerbosityOptions {
 
 const example = `
   fewbit results ./sweep
-  fewbit results ./sweep --sql "SELECT label, perplexity FROM results WHERE bits = 2"
+  fewbit results ./sweep \\
+    --sql "SELECT label, perplexity FROM results WHERE bits = 2"
 `;
 
 const everything = "SELECT * FROM results";

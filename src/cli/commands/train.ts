@@ -36,11 +36,12 @@ const example = `
 
 const configHelp = `
 CONFIG is a JSON file such as
-  { "model": { "hidden_size": 128, "intermediate_size": 352, "num_hidden_layers": 4,
-               "num_attention_heads": 4, "vocab_size": 2048 },
+  { "model": { "hidden_size": 128, "intermediate_size": 352,
+               "num_hidden_layers": 4, "num_attention_heads": 4,
+               "vocab_size": 2048 },
     "steps": 2000, "optimizer": { "learningRate": 0.001 } }
-or such JSON itself. docs/guide.md lists its fields. Options given here go before it. A run that was
-interrupted is resumed by the same command.`;
+or such JSON itself. docs/guide.md lists its fields. Options given here go
+before it. A run that was interrupted is resumed by the same command.`;
 
 /** Defines `fewbit train`. */
 export function defineTrain(command: Command, io: Io): void {
