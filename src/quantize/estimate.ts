@@ -14,9 +14,22 @@ import type { PlannedLinear } from "../run/plan.ts";
 import { sum } from "../util/sums.ts";
 
 const passTokens = 2048;
-/** Encoding, packing, decoding and comparing one weight outside the kernels. */
-const secondsPerWeight = 25e-9;
+/** Choosing, packing, comparing, hashing and writing one weight outside the kernels, idle machine. */
+const secondsPerWeight = 60e-9;
 const diskBytesPerSecond = 300e6;
+/** Opening a model and its journal, and tokenizing a text. */
+const openingSeconds = 0.3;
+const textSeconds = 0.5;
+/** Heap that a text, its tokens and windows take. */
+const textBytes = 15e6;
+/** What ends are in memory at once: pages of the mapped file, and what is written. */
+const copiesOfEnds = 2;
+/** Work of a pass at its peak over that of its largest inputs and outputs, which wait for their end. */
+const passCopies = 2;
+/** An operation of solving a layer, in float64 and column by column, over one of a product. */
+const solvingCost = 5;
+/** Forward passes that a trial of a transform takes: scales and clips, for each group of layers. */
+const passesOfTrial = 2.5;
 /** Share of the speed of a large product that training as a whole reaches. */
 const trainingSpeed = 0.5;
 
@@ -52,7 +65,11 @@ export interface WorkSize {
   readonly training: WholeTraining | null;
 }
 
-/** Estimates peak memory in bytes: a block in float32, activations, the largest layer's work. */
+/**
+ * Estimates the peak of resident memory in bytes: the process, embedding and head, a block in
+ * float32, the largest layer's work; with a text its activations, statistics and a pass. Pages of
+ * mapped files count, though the system may take them back.
+ */
 export function estimateMemory(work: WorkSize): number {
   if (work.training) return wholeTrainingBytes(work, work.training);
   const blocks = byBlock(work.linears);
@@ -61,19 +78,18 @@ export function estimateMemory(work: WorkSize): number {
   const largest = Math.max(
     ...work.linears.map(({ inFeatures, outFeatures }) => 14 * inFeatures * outFeatures),
   );
-  if (work.tokens === 0) return processBytes + work.endBytes + blockBytes + largest;
-  const hessian = work.method.needs.statistics.includes("hessian") ? 12 : 0;
+  const standing = processBytes + copiesOfEnds * work.endBytes + blockBytes + largest;
+  if (work.tokens === 0) return standing;
+  const hessians = work.method.needs.statistics.includes("hessian") ? hessianBytes(work) : 0;
   const transforms = Math.max(0, ...work.transforms.map((each) => transformBytes(work, each)));
   const stage = 4 * Math.min(work.tokens, passTokens);
-  const pass = stage * (4 * Math.max(...widths) + 8 * work.hiddenSize);
+  const pass = passCopies * stage * (4 * Math.max(...widths) + 8 * work.hiddenSize);
   return (
-    processBytes +
-    work.endBytes +
-    blockBytes +
-    largest +
+    standing +
+    textBytes +
     work.activationBytes +
     trainingBytes(work) +
-    Math.max(hessian * Math.max(...widths) ** 2, transforms) +
+    Math.max(hessians, transforms) +
     pass
   );
 }
@@ -90,7 +106,7 @@ function wholeTrainingBytes({ linears, hiddenSize }: WorkSize, training: WholeTr
   const parameterBytes = training.trainsWeights ? trainedParameterBytes : 4;
   const blockFloats = (2 * outputs) / blocks + 8 * hiddenSize;
   const size = { ...training, parameterBytes, hiddenSize, blockFloats, tokens };
-  return estimateTrainingMemory(size) + quantized + ofTeacher;
+  return estimateTrainingMemory(size) + textBytes + quantized + ofTeacher;
 }
 
 /** Products of all steps: forward, twice backward, and once more where something is run again. */
@@ -106,64 +122,98 @@ function trainingBytes({ method, linears }: WorkSize): number {
   return method.epochs ? 16 * Math.max(...byBlock(linears).map(weightsOf)) : 0;
 }
 
-/** Second moments of a block's inputs, once more of the widest, and outputs to compare with. */
-function transformBytes(work: WorkSize, { method, options }: ChosenTransform): number {
-  const widest = Math.max(...work.linears.map(({ inFeatures }) => inFeatures));
-  const gathered = method.needs.statistics.includes("hessian")
-    ? 8 * Math.max(...byBlock(work.linears).map(distinctSquares)) + 16 * widest ** 2
-    : 0;
-  const { tokens = 0 } = method.trials?.(options) ?? {};
-  return gathered + 8 * Math.min(tokens, work.tokens) * work.hiddenSize;
+/** Second moments of a block's inputs in float64, and two matrices to invert those of the widest. */
+function hessianBytes({ linears }: WorkSize): number {
+  const widest = Math.max(...linears.map(({ inFeatures }) => inFeatures));
+  return 8 * Math.max(...byBlock(linears).map(distinctSquares)) + 16 * widest ** 2;
 }
 
-/** Estimates the time in seconds, from a short measurement of this machine's matrix product. */
+/** Statistics of a transform, and the inputs and outputs that its trials are judged by. */
+function transformBytes(work: WorkSize, { method, options }: ChosenTransform): number {
+  const widest = Math.max(...work.linears.map(({ inFeatures }) => inFeatures));
+  const gathered = method.needs.statistics.includes("hessian") ? hessianBytes(work) : 0;
+  const { tokens = 0 } = method.trials?.(options) ?? {};
+  const tried = Math.min(tokens, work.tokens);
+  return gathered + tried * (8 * work.hiddenSize + 16 * widest);
+}
+
+/**
+ * Estimates the time in seconds, from a short measurement of how fast this machine multiplies
+ * matrices now, other programs included. What a run does beside products slows down as they do.
+ */
 export async function estimateSeconds(backend: Backend, work: WorkSize): Promise<number> {
-  const weights = weightsOf(work.linears);
+  const { flops, load } = await measurePace(backend);
   const disk = (work.sourceBytes + work.outputBytes) / diskBytesPerSecond;
-  const plain = (weights + work.embeddingAndHeadWeights) * secondsPerWeight + disk;
-  if (work.tokens === 0) return plain;
+  const weights = weightsOf(work.linears) + work.embeddingAndHeadWeights;
+  const text = work.tokens > 0 || work.training ? textSeconds : 0;
+  const plain = load * (openingSeconds + text + weights * secondsPerWeight) + disk;
   if (work.training) {
-    const speed = trainingSpeed * (await measureFlops(backend));
-    return plain + wholeTrainingFlops(work, work.training) / speed;
+    return plain + wholeTrainingFlops(work, work.training) / (trainingSpeed * flops);
   }
+  return work.tokens === 0 ? plain : plain + calibratedFlops(work) / (0.7 * flops);
+}
+
+/** Products over the calibration tokens: passes, trials, trained steps, statistics and solving. */
+function calibratedFlops(work: WorkSize): number {
+  const weights = weightsOf(work.linears);
   const epochs = work.method.epochs?.(work.options) ?? 0;
   const trials = sum(
     work.transforms.map(({ method, options }) => {
       const { passes = 0, tokens = 0 } = method.trials?.(options) ?? {};
-      return work.tokens + passes * Math.min(tokens, work.tokens);
+      return work.tokens + passesOfTrial * passes * Math.min(tokens, work.tokens);
     }),
   );
   // A step forward and backward is three passes; the original block is run too.
   const training = work.tokens * (3 * epochs + (epochs > 0 ? 1 : 0));
   const passes = 2 * weights * (work.tokens * 3 + trials + training);
-  const hessians = work.method.needs.statistics.includes("hessian");
-  const statistics = hessians
-    ? sum(byBlock(work.linears).map((block) => distinctSquares(block) * work.tokens))
-    : 0;
-  const solving = hessians
-    ? sum(work.linears.map((l) => l.inFeatures ** 2 * (l.outFeatures + l.inFeatures)))
-    : 0;
-  const flops = passes + statistics + solving;
-  return plain + flops / (0.7 * (await measureFlops(backend)));
+  if (!work.method.needs.statistics.includes("hessian")) return passes;
+  const statistics = sum(
+    byBlock(work.linears).map((block) => distinctSquares(block) * work.tokens),
+  );
+  const solving = sum(work.linears.map((l) => l.inFeatures ** 2 * (l.outFeatures + l.inFeatures)));
+  return passes + statistics + solvingCost * solving;
 }
 
-/** The most that was measured of each backend: other programs only make it look slower. */
-const fastest = new WeakMap<Backend, number>();
+/** How fast a machine computes at the moment. */
+interface Pace {
+  /** Floating-point operations a second of a large matrix product. */
+  readonly flops: number;
+  /** By what factor other programs slow it down; 1 on an idle machine. */
+  readonly load: number;
+}
 
-/** Measures the floating-point operations a second of a large matrix product here. */
-export async function measureFlops(backend: Backend): Promise<number> {
+/** Paces are measured anew after so long, since other programs come and go. */
+const paceLastsMs = 5000;
+const paceTakesMs = 60;
+const paces = new WeakMap<Backend, { readonly atMs: number; readonly pace: Pace }>();
+
+/** Measures the pace of a large matrix product here and now. */
+async function measurePace(backend: Backend): Promise<Pace> {
+  const known = paces.get(backend);
+  if (known && monotonicMs() - known.atMs < paceLastsMs) return known.pace;
   const size = backend.id === "reference" ? 96 : 512;
   const a = Tensor.zeros(backend, "f32", [size, size]);
-  let best = fastest.get(backend) ?? 0;
-  for (let trial = 0; trial < 3; trial++) {
+  const times: number[] = [];
+  const beganMs = monotonicMs();
+  while (times.length < 4 || monotonicMs() - beganMs < paceTakesMs) {
     const startedMs = monotonicMs();
     const product = matmul(a, a, { transposeB: true });
     await backend.synchronize();
-    best = Math.max(best, (2 * size ** 3) / ((monotonicMs() - startedMs) / 1000));
+    times.push(monotonicMs() - startedMs);
     product.release();
   }
-  fastest.set(backend, best);
-  return best;
+  a.release();
+  // The first one warms up.
+  const [, ...warm] = times;
+  const usual = sum(warm) / warm.length;
+  const pace = { flops: (2000 * size ** 3) / usual, load: usual / Math.min(...warm) };
+  paces.set(backend, { atMs: monotonicMs(), pace });
+  return pace;
+}
+
+/** Measures the floating-point operations a second of a large matrix product here and now. */
+export async function measureFlops(backend: Backend): Promise<number> {
+  return (await measurePace(backend)).flops;
 }
 
 /** Σ n² over the inputs of a block that differ: query, output, gate and down each have one. */

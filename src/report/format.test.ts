@@ -3,6 +3,7 @@ import {
   formatBytes,
   formatCount,
   formatDuration,
+  formatEstimateRange,
   formatNumber,
   formatPercentage,
   formatRemaining,
@@ -99,4 +100,14 @@ test.each([
   ["0.00200", "0.002"],
 ])("an axis writes %s as %s", (text, short) => {
   expect(shortenDecimals(text)).toBe(short);
+});
+
+test.each([
+  [0.2, "under 1 s"],
+  [0.6, "0.4 to 1.0 s"],
+  [10, "7.0 to 17 s"],
+  [50, "35 s to 1 min 25 s"],
+  [120, "1 min 24 s to 3 min 24 s"],
+])("an estimate of %d s stands for a range: %s", (seconds, text) => {
+  expect(formatEstimateRange(seconds)).toBe(text);
 });

@@ -67,6 +67,20 @@ export function formatEstimate(seconds: number): string {
   return seconds < 1 ? "under 1 s" : formatRemaining(seconds * 1000);
 }
 
+/** Shares of an estimate between which times were measured, programs that come and go included. */
+const estimateRange = [0.7, 1.7] as const;
+
+/** Formats an estimate as the range that it stands for: `12 to 29 s`, `50 s to 2 min 01 s`. */
+export function formatEstimateRange(seconds: number): string {
+  const [least, most] = estimateRange;
+  if (most * seconds < 1) return "under 1 s";
+  const [low, high] = [
+    formatRemaining(1000 * least * seconds),
+    formatRemaining(1000 * most * seconds),
+  ];
+  return `${high.endsWith(" s") && !high.includes("min") ? low.replace(/ s$/, "") : low} to ${high}`;
+}
+
 /** Formats a past moment in local time: `at 12:31`, on another day `on 2026-03-09 at 12:31`. */
 export function formatMoment(moment: Date, now: Date): string {
   const two = (value: number): string => String(value).padStart(2, "0");

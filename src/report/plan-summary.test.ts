@@ -39,7 +39,7 @@ describe("plan", () => {
     expect(formatPlan(plan, { width: 100, style: plainStyle })).toEqual([
       "  prose-6m · Llama · 6 blocks · 4.72 M weights in 2 linear layers",
       "  GPTQ → w2g64 · 64 × 512 calibration tokens · native (AVX-512) · 1 thread",
-      "  needs about 400 MB memory, 12 s, and writes 3.45 MB",
+      "  needs about 400 MB memory, 8.6 to 21 s, and writes 3.45 MB",
     ]);
   });
 

@@ -1,8 +1,15 @@
 import type { TrainingEffort } from "../methods/define-method.ts";
 import type { Plan } from "../run/plan.ts";
-import { formatBytes, formatCount, formatPlural, formatEstimate, printable } from "./format.ts";
+import {
+  formatBytes,
+  formatCount,
+  formatEstimateRange,
+  formatPlural,
+  printable,
+} from "./format.ts";
 import type { Layout } from "./style.ts";
 import { textWidth } from "./table.ts";
+import { wrapText } from "./wrap-text.ts";
 
 /**
  * Says in three or four lines what a quantization will do and what it needs: the model, the method
@@ -31,7 +38,7 @@ export function formatPlan(plan: Plan, layout: Layout): string[] {
   ];
   const cost =
     `needs about ${formatBytes(estimate.memoryBytes)} memory, ` +
-    `${formatEstimate(estimate.seconds)}, and writes ${formatBytes(estimate.outputBytes)}`;
+    `${formatEstimateRange(estimate.seconds)}, and writes ${formatBytes(estimate.outputBytes)}`;
   const rest =
     kept > 0
       ? [`${formatPlural(kept, "linear layer")} ${kept === 1 ? "stays" : "stay"} as is`]
@@ -39,7 +46,7 @@ export function formatPlan(plan: Plan, layout: Layout): string[] {
   return [
     ...joinParts(model, layout),
     ...joinParts(work, layout),
-    `  ${cost}${describeActivations(plan)}`,
+    ...wrapText(`${cost}${describeActivations(plan)}`, layout.width),
     ...rest.map((line) => `  ${line}`),
   ];
 }

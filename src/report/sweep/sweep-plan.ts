@@ -1,6 +1,12 @@
 import type { PlannedPoint, SweepPlan } from "../../sweep/sweep-events.ts";
 import { baseName } from "../../platform/node.ts";
-import { formatBytes, formatPlural, formatEstimate, printable } from "../format.ts";
+import {
+  formatBytes,
+  formatEstimate,
+  formatEstimateRange,
+  formatPlural,
+  printable,
+} from "../format.ts";
 import { joinParts } from "../plan-summary.ts";
 import type { Layout } from "../style.ts";
 import { formatTable } from "../table.ts";
@@ -31,7 +37,7 @@ export function formatSweepPlan(plan: SweepPlan, layout: Layout): string[] {
   const disk = plan.keep ? "writes" : "writes at a time";
   const needs =
     `  needs about ${formatBytes(estimate.memoryBytes)} memory, ` +
-    `${formatEstimate(estimate.seconds)}, and ${disk} ${formatBytes(estimate.diskBytes)}`;
+    `${formatEstimateRange(estimate.seconds)}, and ${disk} ${formatBytes(estimate.diskBytes)}`;
   return [
     ...joinParts(head, layout),
     ...joinParts(work, layout),
