@@ -1,4 +1,4 @@
-import { type HttpAnswer, sendRequest, sleep } from "../platform/node.ts";
+import { type HttpAnswer, monotonicMs, sendRequest, sleep } from "../platform/node.ts";
 import { FormatError, NetworkError } from "../util/errors.ts";
 import { parseJson } from "../util/json.ts";
 import { refusal } from "./hub-errors.ts";
@@ -7,6 +7,13 @@ import type { HubSettings } from "./hub-settings.ts";
 import { isCommit, type HubSource } from "./model-source.ts";
 
 const answerHint = "check HF_ENDPOINT, and whether a proxy or a login page is in between";
+
+/** Bytes of an answer that is no file: a page of a list has some hundred kilobytes. */
+const largestAnswer = 16_000_000;
+/** Files that a repository may have; more than a model's would be listed for ever. */
+const mostFiles = 100_000;
+/** Times `stallMs` in which such an answer must be whole. */
+const answerPatience = 4;
 
 /**
  * What is asked of the Hub: which commit a revision is and which files it has, through
@@ -45,14 +52,24 @@ export class HubClient {
   async files(commit: string): Promise<HubFile[]> {
     const { listFiles } = await import("@huggingface/hub");
     const files: HubFile[] = [];
+    const pages = new Set<string>();
+    const ask = this.fetchWith(this.settings.retryDelaysMs);
+    const onePage: typeof fetch = (input, init) => {
+      const url = input instanceof Request ? input.url : String(input);
+      if (pages.has(url)) throw this.malformed("leads back to a page of its list");
+      pages.add(url);
+      return ask(input, init);
+    };
     const listing = listFiles({
       repo: { type: "model", name: this.source.repo },
       revision: commit,
       recursive: true,
       hubUrl: this.settings.endpoint,
-      fetch: this.fetchWith(this.settings.retryDelaysMs),
+      fetch: onePage,
     });
+    let listed = 0;
     for await (const { type, path, size, oid, lfs, xetHash } of listing) {
+      if (++listed > mostFiles) throw this.malformed(`lists more than ${mostFiles} files`);
       if (type !== "file") continue;
       const sha256 = lfs?.oid ?? null;
       files.push(expectHubFile({ path, sizeBytes: size, gitId: oid, sha256, xetHash }));
@@ -104,13 +121,29 @@ export class HubClient {
   }
 
   private async readWhole(url: string): Promise<Response> {
+    const { stallMs } = this.settings;
+    const endMs = monotonicMs() + answerPatience * stallMs;
     const answer = await this.send(url, { accept: "application/json" });
     const decoder = new TextDecoder();
     let text = "";
-    for await (const piece of answer.body()) text += decoder.decode(piece, { stream: true });
+    let bytes = 0;
+    // What the caller leaves unread is not sent: leaving the loop closes the connection.
+    for await (const piece of answer.body()) {
+      bytes += piece.length;
+      if (bytes > largestAnswer) throw this.malformed(`has more than ${largestAnswer / 1e6} MB`);
+      if (monotonicMs() > endMs) {
+        const message = `${new URL(url).host} did not come to an end of its answer`;
+        throw new NetworkError(message, { transient: true });
+      }
+      text += decoder.decode(piece, { stream: true });
+    }
     parseJson(text, this.answerName(), answerHint);
     const link = answer.header("link");
     return new Response(text, { headers: link === null ? {} : { link } });
+  }
+
+  private malformed(what: string): FormatError {
+    return new FormatError(`${this.answerName()} ${what}`, { hint: answerHint });
   }
 
   private answerName(): string {

@@ -18,7 +18,7 @@ export interface HubSettings {
   readonly token: string | null;
   /** No request is made. */
   readonly offline: boolean;
-  /** A server that sends nothing for so long counts as lost. */
+  /** A server that sends less than a kilobyte in so long counts as lost. */
   readonly stallMs: number;
   /** Pauses before a failed request is sent again; after the last it has failed. */
   readonly retryDelaysMs: readonly number[];

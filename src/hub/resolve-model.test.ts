@@ -9,7 +9,13 @@ import {
   type ServedRepo,
   sha256,
 } from "../../test/fixtures/hub-server.ts";
-import { CancelledError, FewbitError, NetworkError, UsageError } from "../util/errors.ts";
+import {
+  CancelledError,
+  FewbitError,
+  FormatError,
+  NetworkError,
+  UsageError,
+} from "../util/errors.ts";
 import type { DownloadProgress } from "./download-progress.ts";
 import type { HubSettings } from "./hub-settings.ts";
 import { type ResolveOptions, resolveModel } from "./resolve-model.ts";
@@ -254,6 +260,49 @@ describe("a broken connection", () => {
     expect(Buffer.compare(await fs.readFile(join(directory, "model.safetensors")), weights)).toBe(
       0,
     );
+  });
+
+  test("a server that lets the bytes of a file drip counts as lost", async () => {
+    settings = { ...settings, stallMs: 200 };
+    server.breakNext("model.safetensors", { silentAt: 100_000, dripMs: 20 });
+    const { directory } = await resolve("hf:own/model");
+    expect(Buffer.compare(await fs.readFile(join(directory, "model.safetensors")), weights)).toBe(
+      0,
+    );
+  });
+
+  test("an answer without end, fast or slow, is not read on for ever", async () => {
+    const fault = { endless: Number.POSITIVE_INFINITY };
+    for (const part of ["/revision/", "/tree/"]) {
+      server.breakNext(part, fault);
+      const error = await failure(resolve("hf:own/model"));
+      expect(error, part).toBeInstanceOf(FormatError);
+      expect(error.message, part).toMatch(/the answer of 127\.0\.0\.1:\d+ has more than 16 MB/);
+    }
+    settings = { ...settings, stallMs: 100, retryDelaysMs: [] };
+    server.breakNext("/tree/", { dripMs: 5 });
+    const error = await failure(resolve("hf:own/model"));
+    expect(error).toBeInstanceOf(NetworkError);
+    expect(error.message).toMatch(/sent next to nothing for 0\.1 s/);
+  });
+
+  test("a list that leads back to itself is refused", async () => {
+    const path = `${server.endpoint}/api/models/own/model/tree/${commit}?again`;
+    const link = { link: `<${path}>; rel="next"` };
+    server.breakNext("/tree/", { headers: link }, { headers: link }, { headers: link });
+    const error = await failure(resolve("hf:own/model"));
+    expect(error).toBeInstanceOf(FormatError);
+    expect(error.message).toMatch(/leads back to a page of its list/);
+  });
+
+  test("redirects that lead round are followed once, not again and again", async () => {
+    const path = `${server.endpoint}/own/model/resolve/${commit}/config.json`;
+    const round = { status: 302, headers: { location: path } };
+    server.breakNext("config.json", ...Array.from({ length: 60 }, () => round));
+    const error = await failure(resolve("hf:own/model"));
+    expect(error).toBeInstanceOf(NetworkError);
+    expect(error.message).toMatch(/redirect/);
+    expect(server.downloads.length).toBeLessThan(30);
   });
 
   test("a busy server is asked again after the time that it names", async () => {

@@ -5,7 +5,7 @@ import { systemErrorCode } from "./file-errors.ts";
 export interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
-  /** A server that sends nothing for so long counts as lost. */
+  /** A server that sends less than a kilobyte in so long counts as lost. */
   readonly stallMs: number;
 }
 
@@ -18,6 +18,9 @@ export interface HttpAnswer {
   body(): AsyncGenerator<Uint8Array, void, void>;
   discard(): Promise<void>;
 }
+
+/** Bytes that a server must send in the time after which it counts as lost. */
+const leastBytes = 1000;
 
 /** What failures of a connection mean; the rest of `HOST ...`. */
 const failures: Readonly<Record<string, string>> = {
@@ -47,7 +50,12 @@ export async function sendRequest(url: string, options: RequestOptions): Promise
   if (signal?.aborted) throw new CancelledError();
   signal?.addEventListener("abort", cancel, { once: true });
   let timer = setTimeout(cancel, stallMs);
-  const stay = (): void => {
+  let received = 0;
+  const stay = (bytes: number): void => {
+    received += bytes;
+    // A server that lets its bytes drip could hold the program for ever.
+    if (received < leastBytes) return;
+    received = 0;
     clearTimeout(timer);
     timer = setTimeout(cancel, stallMs);
   };
@@ -58,7 +66,7 @@ export async function sendRequest(url: string, options: RequestOptions): Promise
   const explain = (error: unknown): Error => {
     if (signal?.aborted) return new CancelledError();
     if (controller.signal.aborted) {
-      const message = `${host} sent nothing for ${stallMs / 1000} s`;
+      const message = `${host} sent next to nothing for ${stallMs / 1000} s`;
       return new NetworkError(message, { transient: true, cause: error });
     }
     return connectionError(host, error);
@@ -69,7 +77,7 @@ export async function sendRequest(url: string, options: RequestOptions): Promise
       // Not `for await`: typings of fetch leave out that its streams can be iterated over.
       const reader = response.body?.getReader();
       for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
-        stay();
+        stay(next.value.length);
         yield next.value;
       }
     } catch (error) {
@@ -86,7 +94,7 @@ export async function sendRequest(url: string, options: RequestOptions): Promise
       // Positions in the file are only positions in the answer while nothing compresses it.
       headers: { "accept-encoding": "identity", ...headers },
     });
-    stay();
+    stay(leastBytes);
     return {
       status: response.status,
       header: (name) => response.headers.get(name),
@@ -107,5 +115,7 @@ function connectionError(host: string, cause: unknown): NetworkError {
   const code = systemErrorCode(root) ?? "";
   const detail = root instanceof Error ? root.message : String(root);
   const meaning = failures[code] ?? `cannot be reached: ${detail}`;
-  return new NetworkError(`${host} ${meaning}`, { transient: true, cause });
+  // A loop of redirects would be gone round again.
+  const transient = !/redirect/.test(detail);
+  return new NetworkError(`${host} ${meaning}`, { transient, cause });
 }
