@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import * as fs from "node:fs/promises";
 import * as os from "node:os";
 import * as path from "node:path";
@@ -55,6 +56,33 @@ test("a line that was changed, and all after it, do not count", async () => {
   bytes[second + 20] ^= 1;
   await fs.writeFile(file(), bytes);
   expect((await Journal.read(at()))?.entries).toEqual([entry(1)]);
+});
+
+test("a line that is signed and no line of a journal, and all after it, do not count", async () => {
+  const sign = (json: string): string =>
+    `${createHash("sha256").update(json).digest("hex").slice(0, 8)} ${json}\n`;
+  const forged = [
+    "no JSON",
+    "null",
+    "[]",
+    JSON.stringify({ type: "window", ids: ["1"], effort }),
+    JSON.stringify({ type: "window", ids: [2 ** 31], effort }),
+    JSON.stringify({ type: "window", ids: [1] }),
+    JSON.stringify({ type: "part", name: "model.layers.0", effort }),
+    JSON.stringify({ type: "constructor", effort }),
+    `${"[".repeat(10_000)}${"]".repeat(10_000)}`,
+  ];
+  await write(1);
+  const whole = await fs.readFile(file(), "utf8");
+  for (const json of forged) {
+    await fs.writeFile(file(), whole + sign(json) + sign(JSON.stringify(entry(2))));
+    const contents = await Journal.read(at());
+    expect(contents?.entries, json.slice(0, 60)).toEqual([entry(1)]);
+    expect(contents?.wholeBytes).toBe(Buffer.byteLength(whole));
+  }
+  const other = JSON.stringify({ type: "run", version: 2, startedAt: 5, identity: head.identity });
+  await fs.writeFile(file(), sign(other));
+  expect(await Journal.read(at())).toBeNull();
 });
 
 test("an absent journal, zeros, and a journal of another version are none", async () => {

@@ -11,7 +11,9 @@ import {
   syncDirectory,
   type WritableFile,
 } from "../platform/node.ts";
+import { parseJson } from "../util/json.ts";
 import type { RunIdentity } from "./identity.ts";
+import { entrySchema, headSchema } from "./journal-schema.ts";
 import type { Effort } from "./run-clock.ts";
 import type {
   BlockRecord,
@@ -87,7 +89,8 @@ export interface JournalContents {
 /**
  * The journal of a run: a line for everything that need not be done again, durable before `append`
  * returns. A line is a JSON document after eight digits of its SHA-256, so that one that was cut
- * off, and whatever follows it, is never taken for whole.
+ * off, and whatever follows it, is never taken for whole; nor is one that somebody else wrote and
+ * that is no such line.
  */
 export class Journal {
   private readonly file: WritableFile;
@@ -158,6 +161,7 @@ function digitsOf(json: Uint8Array): string {
   return sha256(json).slice(0, 8);
 }
 
+/** The lines from the start on that are whole, signed, and what a line can be. */
 function wholeLines(bytes: Uint8Array): { value: unknown; bytes: number }[] {
   const lines: { value: unknown; bytes: number }[] = [];
   const decoder = new TextDecoder();
@@ -166,7 +170,18 @@ function wholeLines(bytes: Uint8Array): { value: unknown; bytes: number }[] {
     const digits = decoder.decode(bytes.subarray(start, start + 8));
     const json = bytes.subarray(start + 9, end);
     if (end < start + 9 || digits !== digitsOf(json)) return lines;
-    lines.push({ value: JSON.parse(decoder.decode(json)), bytes: end + 1 - start });
+    const value = documentOf(decoder.decode(json));
+    const schema = lines.length === 0 ? headSchema : entrySchema;
+    if (!schema.safeParse(value).success) return lines;
+    lines.push({ value, bytes: end + 1 - start });
     start = end + 1;
+  }
+}
+
+function documentOf(json: string): unknown {
+  try {
+    return parseJson(json, "a line of the journal");
+  } catch {
+    return undefined;
   }
 }

@@ -3,7 +3,7 @@ import { config, packed, safetensors, shardIndex } from "./checkpoints.ts";
 import { commandLine } from "./command-line.ts";
 import { hub } from "./hub.ts";
 import { addon, kernels } from "./native.ts";
-import { quantizeOptions, scheme, sweepRecipe, trainConfig } from "./recipes.ts";
+import { quantizeOptions, runRecord, scheme, sweepRecipe, trainConfig } from "./recipes.ts";
 import { queue, resultsDatabase, resultsJson, sql } from "./results.ts";
 import { journal } from "./runs.ts";
 import { documentFiles, taskFiles } from "./texts.ts";
@@ -23,6 +23,7 @@ export const kinds: readonly Kind[] = [
   trainConfig,
   quantizeOptions,
   scheme,
+  runRecord,
   documentFiles,
   taskFiles,
   resultsJson,

@@ -5,7 +5,7 @@ import type { QuantizeOptions } from "../../../src/index.ts";
 import { parseTrainConfig } from "../../../src/train/pretrain-config.ts";
 import { writeTinyCheckpoint } from "../../../test/golden/tiny-checkpoint.ts";
 import type { Kind } from "../kind.ts";
-import { builtinFolder, readBuiltin } from "./fixtures.ts";
+import { builtinFolder, readBuiltin, Variant } from "./fixtures.ts";
 
 const yamlWords: readonly string[] = [
   "- ",
@@ -157,5 +157,31 @@ export const scheme: Kind = {
   open: async () => async (mutator) => {
     const words = ["w", "g", "a", "-", ".", "0", "9", "sym", "seq", "fixed", "e", " "];
     parseScheme(mutator.text(mutator.pick(schemes), words));
+  },
+};
+
+/** The record of a checkpoint that a recipe names. */
+export const runRecord: Kind = {
+  id: "run-record",
+  title: "run.json of a checkpoint that a sweep measures",
+  open: async (folder) => {
+    const model = join(builtinFolder, "model");
+    const originals = ["w1-elastic", "w1.58-seq"].map((name) => {
+      const original = join(builtinFolder, "checkpoints", name);
+      const record: unknown = JSON.parse(readFileSync(join(original, "run.json"), "utf8"));
+      return { record, variant: new Variant(join(folder, name), original, ["run.json"]) };
+    });
+    const tasks = [join(builtinFolder, "tasks/who.jsonl")];
+    return async (mutator) => {
+      const { record, variant } = mutator.pick(originals);
+      variant.write("run.json", mutator.json(record));
+      const recipe = {
+        name: "given",
+        models: [{ id: "own", path: model }],
+        variants: [{ checkpoint: variant.path }],
+        evaluation: { tasks, limit: 1, speedTokens: 0 },
+      };
+      await planSweep(recipe, { out: join(folder, "out"), backend: "reference" });
+    };
   },
 };
