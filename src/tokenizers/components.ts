@@ -67,6 +67,9 @@ export function makeComponent<Made>(
   });
 }
 
+/** Most sequences within each other. */
+const deepest = 64;
+
 /** Makes the parts of a sequence. @throws UnsupportedError FormatError as `makeComponent` */
 export function makeSequence<Made>(
   family: ComponentFamily<Made>,
@@ -74,5 +77,8 @@ export function makeSequence<Made>(
   configs: readonly unknown[],
   place: string,
 ): Made[] {
+  if (place.split("[").length > deepest) {
+    throw new FormatError(`${place.slice(0, 100)}…: sequences are nested too deep`);
+  }
   return configs.map((config, i) => makeComponent(family, what, config, partOf(place, `[${i}]`)));
 }

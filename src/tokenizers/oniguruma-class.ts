@@ -117,6 +117,7 @@ function readRange(reader: PatternReader, from: Item, ignoreCase: boolean): stri
 
 /** Reads a class behind its `[`; returns it with brackets, for the flag `v`. */
 export function readClass(reader: PatternReader, ignoreCase: boolean): string {
+  reader.enter();
   const turned = reader.take("^");
   const sides: string[] = [];
   let members = "";
@@ -130,6 +131,7 @@ export function readClass(reader: PatternReader, ignoreCase: boolean): string {
     } else members += readRange(reader, readItem(reader, ignoreCase), ignoreCase);
   }
   reader.next();
+  reader.leave();
   sides.push(members);
   const both = sides.map((side) => (ignoreCase ? side + otherCases(side) : side));
   const inside = both.length === 1 ? both[0] : both.map((side) => `[${side}]`).join("&&");

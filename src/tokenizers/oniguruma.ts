@@ -28,18 +28,19 @@ const foldsToSeveral = /[ßẞŉǰΐΰև\u1e96-\u1e9a\u1f50-\u1fff\ufb00-\ufb17�
  * JavaScript's with the flag `v`. What means the same is kept; the rest is written in other words
  * (possessive quantifiers and atomic groups as lookaheads, `\h`, POSIX classes, lines' ends) or
  * refused.
+ * @param place where the pattern stands, for messages
  * @throws UnsupportedError naming the construct
  */
-export function translateOniguruma(pattern: string): string {
-  return new Translator(pattern).translate();
+export function translateOniguruma(pattern: string, place: string): string {
+  return new Translator(pattern, place).translate();
 }
 
 class Translator {
   private readonly reader: PatternReader;
   private atomicGroups = 0;
 
-  constructor(pattern: string) {
-    this.reader = new PatternReader(pattern);
+  constructor(pattern: string, place: string) {
+    this.reader = new PatternReader(pattern, place);
   }
 
   translate(): string {
@@ -124,8 +125,10 @@ class Translator {
   private group(options: Options): string {
     const { reader } = this;
     const close = (open: string, inside: Options = options): string => {
+      reader.enter();
       const source = `${open}${this.alternatives(inside)})`;
       if (!reader.take(")")) reader.refuse('a "(" without its ")"');
+      reader.leave();
       return source;
     };
     if (!reader.take("?")) return reader.peek() === "*" ? reader.refuse("(*") : close("(?:");

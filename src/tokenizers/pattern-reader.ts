@@ -1,12 +1,19 @@
 import { UnsupportedError } from "../util/errors.ts";
+import { shortValue } from "../util/parse-value.ts";
+
+/** Most groups and classes within each other. */
+const deepest = 200;
 
 /** Goes through the characters of a pattern. */
 export class PatternReader {
   readonly source: string;
+  private readonly place: string;
   private at = 0;
+  private depth = 0;
 
-  constructor(source: string) {
+  constructor(source: string, place: string) {
     this.source = source;
+    this.place = place;
   }
 
   get atEnd(): boolean {
@@ -60,11 +67,21 @@ export class PatternReader {
     return taken;
   }
 
+  /** Begins a group or a class. @throws UnsupportedError for one that stands too deep in others */
+  enter(): void {
+    if (++this.depth > deepest) this.refuse(`groups within ${deepest} others`);
+  }
+
+  /** Ends a group or a class. */
+  leave(): void {
+    this.depth--;
+  }
+
   /** Refuses the pattern for what stands in it. @throws UnsupportedError always */
   refuse(construct: string): never {
     throw new UnsupportedError(
-      `the tokenizer's pattern ${JSON.stringify(this.source)} has ${construct}, which fewbit does ` +
-        "not know",
+      `${this.place}: the pattern ${shortValue(this.source)} has ${construct}, which fewbit ` +
+        "does not know",
     );
   }
 }

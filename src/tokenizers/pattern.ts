@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { runWithin, TimeIsOver } from "../platform/node.ts";
 import { FormatError } from "../util/errors.ts";
+import { shortValue } from "../util/parse-value.ts";
 import { translateOniguruma } from "./oniguruma.ts";
 
 /** A pattern of `tokenizer.json`: a regular expression in Oniguruma's syntax, or a plain string. */
@@ -61,14 +62,21 @@ export class Pattern {
     this.needsWatch = needsWatch;
   }
 
-  /** @throws UnsupportedError for syntax that cannot be translated */
+  /**
+   * @throws UnsupportedError for syntax that cannot be translated
+   * @throws FormatError for what is no regular expression, or too large a one
+   */
   static of(config: PatternConfig, place: string): Pattern {
     if ("String" in config) return new Pattern(config.String, escapePattern(config.String), false);
-    const translated = translateOniguruma(config.Regex);
+    const translated = translateOniguruma(config.Regex, place);
     try {
-      return new Pattern(config.Regex, translated, !harmless.has(config.Regex));
+      const pattern = new Pattern(config.Regex, translated, !harmless.has(config.Regex));
+      // V8 compiles, and finds too large, what it is used for first: texts of one and of two bytes.
+      for (const text of ["a", "\u4e00"])
+        runWithin(leastLimitMs, () => pattern.findFrom(text, 0, -1));
+      return pattern;
     } catch (cause) {
-      const pattern = JSON.stringify(config.Regex);
+      const pattern = shortValue(config.Regex);
       throw new FormatError(`${place}: the pattern ${pattern} is no regular expression`, { cause });
     }
   }
@@ -140,9 +148,15 @@ export function watchPatterns<T>(
   try {
     return runWithin(limitMs, work);
   } catch (error) {
+    if (error instanceof RangeError) {
+      const pattern = shortValue(lastSource);
+      throw new FormatError(`${file}: the pattern ${pattern} needs too much memory on this text`, {
+        cause: error,
+      });
+    }
     if (!(error instanceof TimeIsOver)) throw error;
     throw new FormatError(
-      `${file}: the pattern ${JSON.stringify(lastSource)} did not come to an end within ` +
+      `${file}: the pattern ${shortValue(lastSource)} did not come to an end within ` +
         `${(limitMs / 1000).toFixed(1)} s on this text`,
       {
         hint:

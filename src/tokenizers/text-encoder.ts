@@ -35,12 +35,13 @@ export class LazyTextEncoder {
   private readonly found: AddedTokenFinder;
   private readonly foundNormalized: AddedTokenFinder;
   private readonly parts: EncoderParts;
-  /** Up to the first cut, and what follows on each piece. */
+  /** Stages up to the first cut, */
   private readonly before: readonly Stage[];
-  private readonly after: readonly Stage[];
-  private readonly seesPlace: boolean;
+  /** those up to the last one on each piece, */
+  private readonly between: PieceMemory;
+  /** and what follows on each piece of that. */
+  private readonly after: PieceMemory;
   private readonly watchesStages: boolean;
-  private readonly remembered = new Map<string, readonly number[]>();
 
   constructor(parts: EncoderParts) {
     const { addedTokens, normalizer, stages } = parts;
@@ -53,9 +54,17 @@ export class LazyTextEncoder {
       normalized.map((token) => ({ text: normalizedContent(token, normalizer), token })),
     );
     const firstCut = stages.findIndex(({ kind }) => kind === "split");
+    const lastCut = stages.findLastIndex(({ kind }) => kind === "split");
     this.before = firstCut < 0 ? stages : stages.slice(0, firstCut + 1);
-    this.after = firstCut < 0 ? [] : stages.slice(firstCut + 1);
-    this.seesPlace = this.after.some((stage) => stage.kind === "map" && stage.seesPlace);
+    const encode = (text: string): readonly number[] => parts.model.encode(text);
+    const trailing = firstCut < 0 ? [] : stages.slice(lastCut + 1);
+    this.after = new PieceMemory(trailing, ({ text }) => encode(text));
+    this.between =
+      firstCut === lastCut
+        ? this.after
+        : new PieceMemory(stages.slice(firstCut + 1, lastCut + 1), (piece) =>
+            this.after.encode(piece),
+          );
     this.watchesStages = stages.some((stage) => stage.needsWatch);
   }
 
@@ -115,19 +124,33 @@ export class LazyTextEncoder {
     for (let covered = 0; covered < units || batch.length < batchLength; ) {
       const { done, value: piece } = pieces.next();
       if (done) return true;
-      for (const id of this.encodePiece(piece)) batch.push(id);
+      for (const id of this.between.encode(piece)) batch.push(id);
       covered += piece.text.length;
     }
     return false;
   }
+}
 
-  private encodePiece(piece: Text): readonly number[] {
+/** Takes pieces through stages and encodes what comes out; short ones are remembered. */
+class PieceMemory {
+  private readonly stages: readonly Stage[];
+  private readonly encodePart: (part: Text) => readonly number[];
+  private readonly seesPlace: boolean;
+  private readonly remembered = new Map<string, readonly number[]>();
+
+  constructor(stages: readonly Stage[], encodePart: (part: Text) => readonly number[]) {
+    this.stages = stages;
+    this.encodePart = encodePart;
+    this.seesPlace = stages.some((stage) => stage.kind === "map" && stage.seesPlace);
+  }
+
+  encode(piece: Text): readonly number[] {
     const isAnywhere = piece.lead === 0 || !this.seesPlace;
     const known = isAnywhere ? this.remembered.get(piece.text) : undefined;
     if (known) return known;
     const ids: number[] = [];
-    for (const { text } of applyStages([piece], this.after)) {
-      if (text !== "") for (const id of this.parts.model.encode(text)) ids.push(id);
+    for (const part of applyStages([piece], this.stages)) {
+      if (part.text !== "") for (const id of this.encodePart(part)) ids.push(id);
     }
     if (isAnywhere && piece.text.length <= longestRemembered) this.remember(piece.text, ids);
     return ids;

@@ -75,7 +75,7 @@ async function prepareTokenizer(
   { config, workPath, from, vocabularySize, report, signal }: DataSources,
 ): Promise<Tokenizer> {
   const { tokenizer, model } = config;
-  const open = () => loadTokenizer(workPath, vocabularySize ?? undefined);
+  const open = () => loadTokenizer(from ?? workPath, vocabularySize ?? undefined);
   if (await exists(joinPath(workPath, "tokenizer.json"))) return open();
   const folder = from ?? (typeof tokenizer === "string" ? tokenizer : null);
   if (folder !== null) {
