@@ -1,5 +1,5 @@
 import { type HttpAnswer, monotonicMs, sendRequest, sleep } from "../platform/node.ts";
-import { FormatError, NetworkError } from "../util/errors.ts";
+import { FewbitError, FormatError, NetworkError } from "../util/errors.ts";
 import { parseJson } from "../util/json.ts";
 import { refusal } from "./hub-errors.ts";
 import { expectHubFile, type HubFile } from "./hub-file.ts";
@@ -37,19 +37,24 @@ export class HubClient {
   async commit({ patient }: { readonly patient: boolean }): Promise<string> {
     const { repo, revision } = this.source;
     const { modelInfo } = await import("@huggingface/hub");
-    const { sha } = await modelInfo({
+    const asked = modelInfo({
       name: repo,
       revision,
       hubUrl: this.settings.endpoint,
       additionalFields: ["sha"],
       fetch: this.fetchWith(patient ? this.settings.retryDelaysMs : []),
     });
+    const { sha } = await this.understood(asked);
     if (typeof sha === "string" && isCommit(sha)) return sha;
     throw new FormatError(`${this.answerName()} names no commit`, { hint: answerHint });
   }
 
   /** Lists all files of a commit. @throws NetworkError FormatError */
   async files(commit: string): Promise<HubFile[]> {
+    return this.understood(this.listFiles(commit));
+  }
+
+  private async listFiles(commit: string): Promise<HubFile[]> {
     const { listFiles } = await import("@huggingface/hub");
     const files: HubFile[] = [];
     const pages = new Set<string>();
@@ -140,6 +145,18 @@ export class HubClient {
     parseJson(text, this.answerName(), answerHint);
     const link = answer.header("link");
     return new Response(text, { headers: link === null ? {} : { link } });
+  }
+
+  /** What the library makes of an answer; it looks for no other form. @throws FormatError */
+  private async understood<T>(reading: Promise<T>): Promise<T> {
+    try {
+      return await reading;
+    } catch (cause) {
+      if (cause instanceof FewbitError) throw cause;
+      const detail = cause instanceof Error ? cause.message : String(cause);
+      const message = `${this.answerName()} is not what a Hub answers: ${detail}`;
+      throw new FormatError(message, { hint: answerHint, cause });
+    }
   }
 
   private malformed(what: string): FormatError {

@@ -286,6 +286,17 @@ describe("a broken connection", () => {
     expect(error.message).toMatch(/sent next to nothing for 0\.1 s/);
   });
 
+  test.each([5, {}, null, "text", [null], [5], [[[]]]])(
+    "a list that is %j is refused",
+    async (json) => {
+      server.breakNext("/tree/", { json });
+      const error = await failure(resolve("hf:own/model"));
+      expect(error).toBeInstanceOf(FormatError);
+      server.breakNext("/revision/", { json });
+      expect(await failure(resolve("hf:own/model"))).toBeInstanceOf(FormatError);
+    },
+  );
+
   test("a list that leads back to itself is refused", async () => {
     const path = `${server.endpoint}/api/models/own/model/tree/${commit}?again`;
     const link = { link: `<${path}>; rel="next"` };
