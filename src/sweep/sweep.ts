@@ -186,6 +186,7 @@ class Sweep {
     const counts = await queue.counts();
     run.emit({ type: "begin", point, attempt, counts });
     const startedMs = monotonicMs();
+    this.clock.begun();
     const hold = new Hold(queue, claim, run.signal);
     let again = false;
     try {
