@@ -1,9 +1,10 @@
 /**
- * Compares trained methods with those that only look at text, on a model and one set of texts, by a
- * recipe of `tools/study`: the figures of `docs/trained-methods.md`. Takes minutes to hours; what
- * is measured already is not done again.
+ * Compares methods on a model and one set of texts, by a recipe of `tools/study`: trained ones with
+ * those that only look at text (the figures of `docs/trained-methods.md`), or chains with their
+ * methods alone (`docs/chains.md`). Takes minutes to hours; what is measured already is not done
+ * again.
  *
- *   npm run study -- builtin              or babyllama, prose-6m
+ *   npm run study -- builtin              or babyllama, prose-6m, chains
  *   npm run study -- builtin --plan       options of fewbit sweep
  */
 import { existsSync } from "node:fs";

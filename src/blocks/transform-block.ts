@@ -33,6 +33,7 @@ export async function transformBlock(block: Block, job: BlockJob): Promise<Trans
           inputs: hidden,
           statisticsOf: (slot) => inputs.of({ name: slot }) ?? fail(method),
           schemeOf: job.schemeOf,
+          compensated: job.job.method.compensates ?? false,
           options: chosen,
           report: (activity) => job.report(`${method.id}: ${activity}`),
           signal,

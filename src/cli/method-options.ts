@@ -67,10 +67,11 @@ function flagsOf(sharing: readonly MethodOption[]): Option[] {
   if (schema instanceof z.ZodBoolean) {
     const on = sharing.filter(({ byDefault }) => byDefault === true).map(({ method }) => method);
     const note = on.length > 0 ? ` (${on.join(", ")}: by default)` : "";
+    const canBeOff = sharing.some(({ byDefault }) => byDefault !== false);
     const flags = [
       new Option(`--${flag}`, wordsOf(sharing, ({ description }) => description) + note),
     ];
-    return on.length > 0 ? [...flags, new Option(`--no-${flag}`, "leave that out")] : flags;
+    return canBeOff ? [...flags, new Option(`--no-${flag}`, "leave that out")] : flags;
   }
   const withDefault = ({ description, byDefault }: MethodOption): string =>
     byDefault === undefined ? description : `${description} (default: ${String(byDefault)})`;

@@ -47,6 +47,8 @@ export interface BlockProblem<Options> {
   readonly statisticsOf: (slot: string) => InputStatistics;
   /** The scheme that a slot will be quantized to; null when it stays as it is. */
   readonly schemeOf: (slot: string) => Scheme | null;
+  /** Whether the quantizer behind it makes up for its rounding: `MethodDefinition.compensates`. */
+  readonly compensated: boolean;
   readonly options: Options;
   /** Says what is being done now. */
   readonly report: (activity: string) => void;
@@ -187,6 +189,12 @@ export interface MethodDefinition<
     /** Whether it learns from another model: the original, or one that the recipe names. */
     readonly teacher?: boolean;
   };
+  /**
+   * Whether a quantizer makes up for what rounding does to a weight, in other weights or by
+   * training. It takes the weights that it is given for those to reproduce, so that a transform
+   * should not change what they compute.
+   */
+  readonly compensates?: boolean;
   /** Whether the method can quantize under a scheme. */
   readonly supports: (scheme: Scheme) => boolean;
   /**

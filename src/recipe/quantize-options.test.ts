@@ -74,7 +74,7 @@ describe("options of quantize", () => {
       transforms: ["smoothquant", { method: "awq", options: { clip: false } }],
     });
     expect(transforms.map(({ method }) => method)).toEqual(["smoothquant", "awq"]);
-    expect(transforms[0].options).toMatchObject({ alpha: 0.5 });
+    expect(transforms[0].options).toMatchObject({ producers: "all" });
     expect(transforms[1].options).toMatchObject({ clip: false, gridPoints: 20 });
     expect(settle({ ...common, method: "rtn" }).transforms).toEqual([]);
   });

@@ -48,6 +48,8 @@ async function tensorOf(directory: string, name: string) {
   return { dtype, bytes };
 }
 
+const smoothing = { method: "smoothquant", options: { alpha: 0.5 } } as const;
+
 describe.skipIf(absent)(`transforms on a model with grouped queries${absent}`, () => {
   test("awq and rtn are nearer to the original than rtn", async () => {
     const [plain, scaled] = [inFolder("rtn"), inFolder("awq")];
@@ -80,7 +82,7 @@ describe.skipIf(absent)(`transforms on a model with grouped queries${absent}`, (
     await quantize(model, {
       ...common,
       scheme: "w8g64",
-      transforms: ["smoothquant"],
+      transforms: [smoothing],
       out,
     });
     expect((await divergence(out)).kl).toBeLessThan(1e-3);
@@ -89,12 +91,23 @@ describe.skipIf(absent)(`transforms on a model with grouped queries${absent}`, (
     expect((await tensorOf(out, norm)).dtype).toBe("f32");
   });
 
+  test("smoothquant leaves weights alone where that would do harm", async () => {
+    const [plain, smooth, rounded] = ["plain", "asked", "a8"].map((name) => inFolder(name));
+    await quantize(model, { ...common, out: plain });
+    await quantize(model, { ...common, transforms: ["smoothquant"], out: smooth });
+    const codes = "model.layers.2.mlp.down_proj.codes";
+    expect(await tensorOf(smooth, codes)).toEqual(await tensorOf(plain, codes));
+    const scheme = "w3g64a8-static";
+    await quantize(model, { ...common, scheme, transforms: ["smoothquant"], out: rounded });
+    expect(await tensorOf(rounded, codes)).not.toEqual(await tensorOf(plain, codes));
+  });
+
   test("layers that are ignored keep their bytes, and the others are still scaled", async () => {
     const out = inFolder("ignored");
     await quantize(model, {
       ...common,
       scheme: "w8g64",
-      transforms: ["smoothquant"],
+      transforms: [smoothing],
       ignore: ["self_attn.o_proj", "layers.1.self_attn.k_proj"],
       out,
     });

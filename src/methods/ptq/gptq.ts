@@ -50,6 +50,7 @@ export default defineMethod({
   role: "quantizer",
   paper: { arxiv: "2210.17323" },
   needs: { statistics: ["hessian"] },
+  compensates: true,
   supports: hasIndependentGroups,
   options,
   quantizeLinear,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { defineMethod, type QuantizedBlock, type WholeBlockProblem } from "../define-method.ts";
 import { choice, count, nonNegative, positiveIfGiven, share } from "../shared/option-kinds.ts";
-import { paperRate, rateForWidth } from "../shared/training-options.ts";
+import { mostForGrid, rateForGrid, rateForWidth } from "../shared/training-options.ts";
 import { trainBlock } from "../shared/train-block.ts";
 
 const options = z.object({
@@ -26,6 +26,8 @@ type Options = z.output<typeof options>;
 
 /** The paper's learning rate of scales and zero points, for models 4096 wide. */
 const scaleRate = 1e-4;
+/** How much faster scales may move than weights, where the grid is fine. */
+const scaleRatio = 6;
 
 /**
  * Block-AP, the first phase of EfficientQAT (arXiv 2407.11062, section 3.2; quantizer and defaults
@@ -46,10 +48,11 @@ export default defineMethod({
   role: "quantizer",
   paper: { arxiv: "2407.11062" },
   needs: { statistics: [], floatInputs: true },
+  compensates: true,
   supports: ({ grid, activation }) => grid.training?.scale === "learned" && activation === null,
   caution: ({ grid, id }) =>
     grid.bits > 4
-      ? `Block-AP is made for 2 to 4 bits; at ${id} its steps are larger than those of the grid`
+      ? `Block-AP is made for 2 to 4 bits; at ${id} rounding alone is as good, and takes no time`
       : null,
   options,
   epochs: (chosen) => chosen.epochs,
@@ -62,9 +65,11 @@ function quantizeBlock(problem: WholeBlockProblem<Options>): Promise<QuantizedBl
   const { hiddenSize } = model;
   return trainBlock(problem, {
     ...chosen,
-    learningRates: {
-      weights: chosen.learningRate ?? rateForWidth(paperRate(bits), hiddenSize),
-      scales: chosen.scaleLearningRate ?? rateForWidth(scaleRate, hiddenSize),
-    },
+    learningRates: (step) => ({
+      weights: chosen.learningRate ?? rateForGrid(bits, hiddenSize, step),
+      scales:
+        chosen.scaleLearningRate ??
+        Math.min(rateForWidth(scaleRate, hiddenSize), scaleRatio * mostForGrid(bits, step)),
+    }),
   });
 }

@@ -8,8 +8,7 @@ import { defineMethod, type ModelProblem, type TrainedModel } from "../define-me
 import { freezeAll } from "../shared/latent-weights.ts";
 import { trainParameters } from "../shared/train-parameters.ts";
 import {
-  paperRate,
-  rateForWidth,
+  rateForGrid,
   type TrainingDefaults,
   trainingEffort,
   trainingLength,
@@ -51,7 +50,9 @@ async function trainModel(problem: ModelProblem<Options>): Promise<TrainedModel>
   const bits = Math.max(
     ...[...layers.keys()].map((name) => problem.schemeOf(name)?.grid.bits ?? 0),
   );
-  const learningRate = chosen.learningRate ?? rateForWidth(paperRate(bits), model.model.hiddenSize);
+  const { hiddenSize } = model.model;
+  const step = await meanStep(layers, problem.schemeOf);
+  const learningRate = chosen.learningRate ?? rateForGrid(bits, hiddenSize, step);
   const progress = await trainParameters(problem, {
     parameters: [...layers].map(([module, { scales }]) => ({
       name: `${module}.scales`,
@@ -62,6 +63,20 @@ async function trainModel(problem: ModelProblem<Options>): Promise<TrainedModel>
     length: trainingLength(chosen, { windows: windows.length }, defaults),
   });
   return { linears: await freezeAll(layers), tensors: new Map(), progress };
+}
+
+/** Mean distance of neighbouring values of the grids, over all groups of the model. */
+async function meanStep(
+  layers: ReadonlyMap<string, RescaledLinear>,
+  schemeOf: ModelProblem<Options>["schemeOf"],
+): Promise<number> {
+  let sum = 0;
+  let groups = 0;
+  for (const [module, { scales }] of layers) {
+    for (const scale of await scales.read()) sum += (schemeOf(module)?.grid.step ?? 1) * scale;
+    groups += scales.size;
+  }
+  return sum / groups;
 }
 
 /** Puts layers with scales of their own in the place of the packed ones. */

@@ -7,6 +7,9 @@ import { z } from "zod";
 /** Yes or no. */
 export const flag = (usual: boolean, help: string) => z.boolean().default(usual).describe(help);
 
+/** Yes or no, by what surrounds the method where it is not given. */
+export const flagIfGiven = (help: string) => z.boolean().optional().describe(help);
+
 /** A whole number of at least `least`. */
 export const count = (usual: number, help: string, least = 1) =>
   z.number().int().min(least).default(usual).describe(help);
@@ -25,6 +28,9 @@ export const nonNegative = (usual: number, help: string) =>
 /** A number from 0 to 1. */
 export const share = (usual: number, help: string) =>
   z.number().min(0).max(1).default(usual).describe(help);
+
+/** A number from 0 to 1 that is worked out where it is not given. */
+export const shareIfGiven = (help: string) => z.number().min(0).max(1).optional().describe(help);
 
 /** One of some words. */
 export const choice = <const Words extends readonly string[]>(

@@ -17,7 +17,8 @@ export interface BlockTraining {
   readonly epochs: number;
   /** Windows a step. */
   readonly batch: number;
-  readonly learningRates: { readonly weights: number; readonly scales: number };
+  /** Learning rates, by the mean step of the block's grids at the start. */
+  readonly learningRates: (step: number) => { readonly weights: number; readonly scales: number };
   /** Share of the learning rates that is left at the end. */
   readonly finalRatio: number;
   /** Largest norm of the gradients; 0 leaves them as they are. */
@@ -51,6 +52,7 @@ export async function trainBlock(
   const parameters = slots.flatMap(({ slot, weight }) =>
     latentParameters(`${block.name}.${slot.name}`, weight),
   );
+  const rates = training.learningRates(await meanStep(slots));
   const loss = new BlockLoss(problem, parameters, training.precision);
   const pack = (): Promise<Map<string, QTensor>> =>
     freezeAll(slots.map(({ slot, weight }) => [slot.name, weight]));
@@ -58,7 +60,7 @@ export async function trainBlock(
     const start = await pack();
     const before = await loss.mean(pairs.judgedPairs());
     try {
-      const progress = await train(problem, training, { pairs, parameters, loss });
+      const progress = await train(problem, training, { pairs, parameters, loss, rates });
       const after = await loss.mean(pairs.judgedPairs());
       const figures = { ...figuresOf(progress), lossBefore: before, lossAfter: after };
       if (after <= before) return { weights: await pack(), figures };
@@ -95,14 +97,15 @@ interface BlockTools {
   readonly pairs: WindowPairs;
   readonly parameters: readonly Parameter[];
   readonly loss: BlockLoss;
+  readonly rates: ReturnType<BlockTraining["learningRates"]>;
 }
 
 function train(
   { signal, report }: WholeBlockProblem<unknown>,
   training: BlockTraining,
-  { pairs, parameters, loss }: BlockTools,
+  { pairs, parameters, loss, rates }: BlockTools,
 ): Promise<TrainingProgress> {
-  const { learningRates: rates, clip, epochs, batch, patience } = training;
+  const { clip, epochs, batch, patience } = training;
   const steps = Math.max(1, Math.ceil((epochs * pairs.count) / batch));
   const perEpoch = Math.ceil(pairs.count / batch);
   return runTraining({
@@ -145,6 +148,18 @@ async function fakeQuantizeSlots({
     trained.push({ slot, original, weight });
   }
   return trained;
+}
+
+/** Mean distance of neighbouring values of the grids, over all groups of a block. */
+async function meanStep(slots: readonly TrainedSlot[]): Promise<number> {
+  let sum = 0;
+  let groups = 0;
+  for (const { weight } of slots) {
+    const scales = (await weight.scales?.read()) ?? new Float32Array();
+    sum += weight.scheme.grid.step * scales.reduce((total, scale) => total + scale, 0);
+    groups += scales.length;
+  }
+  return groups === 0 ? 0 : sum / groups;
 }
 
 /** Whether the last `patience` measurements brought nothing better than those before. */

@@ -142,6 +142,7 @@ async function problemOf({ model, blocks }: LoadedCase, options: object, signal?
     inputs: [hidden],
     statisticsOf: (slot: string) => gathered.of({ name: slot }) as InputStatistics,
     schemeOf: () => scheme,
+    compensated: false,
     options: awq.options.parse(options),
     report: () => {},
     ...(signal ? { signal } : {}),
@@ -237,6 +238,17 @@ test("clipped weights stay within their ranges; queries and keys are left alone"
     expect(figures.range).toBeLessThan(1);
     expect(figures.errorLeft).toBeLessThan(1);
   }
+});
+
+test.each([
+  { compensated: true, options: {}, clips: false },
+  { compensated: true, options: { clip: true }, clips: true },
+  { compensated: false, options: { clip: false }, clips: false },
+])("before a method that compensates nothing is clipped unless asked for: %j", async (given) => {
+  const loaded = await loadCase(backend, readModelCase("llama"));
+  const problem = await problemOf(loaded, given.options);
+  const parts = await awq.transformBlock?.({ ...problem, compensated: given.compensated });
+  expect(parts?.some(({ figures }) => "range" in figures)).toBe(given.clips);
 });
 
 test("a run that is cancelled stops at the next ratio, with the weights in their slots", async () => {

@@ -17,14 +17,16 @@ import { activationFactors, relativeWeights } from "../shared/activation-factors
 import { meanByChannel } from "../shared/channel-statistics.ts";
 import { clampGroups, searchClipping } from "../shared/clip-search.ts";
 import { groupLoss, momentsOf } from "../shared/group-loss.ts";
-import { count, flag } from "../shared/option-kinds.ts";
+import { count, flag, flagIfGiven } from "../shared/option-kinds.ts";
 import { roundInPlace } from "../shared/quantize-columns.ts";
 
 const leastClip = 0.5;
 
 const options = z.object({
   gridPoints: count(20, "how many ratios are tried, and into how many steps clipping is cut"),
-  clip: flag(true, "search each group's clipping range too"),
+  clip: flagIfGiven(
+    "search each group's clipping range too (unless given: before methods that only round)",
+  ),
   duoScaling: flag(false, "let the sizes of weights decide too, as AutoAWQ does"),
   searchTokens: count(8192, "tokens on which outputs of attention and MLP are compared"),
 });
@@ -68,7 +70,9 @@ async function transformBlock(problem: BlockProblem<Options>): Promise<Transform
     const byColumn = channelOf ? Float32Array.from(channelOf, (c) => factors[c]) : factors;
     for (const name of group.consumers) columnFactors.set(name, byColumn);
   }
-  if (!problem.options.clip) return parts;
+  // What makes up for its rounding would reproduce clamped weights instead of the model's.
+  const { clip = !problem.compensated } = problem.options;
+  if (!clip) return parts;
   const { slots, scoreSlots } = problem.block;
   for (const { name } of slots) {
     const scheme = problem.schemeOf(name);

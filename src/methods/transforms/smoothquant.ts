@@ -1,15 +1,19 @@
 import { z } from "zod";
 import type { Block, ScaleGroup } from "../../nn/quantizable-model.ts";
 import { channelCount, floatLinear, scaleChannels } from "../../nn/scale-channels.ts";
-import { hasIndependentGroups } from "../../quant/scheme.ts";
+import { hasFixedActivations, hasIndependentGroups, type Scheme } from "../../quant/scheme.ts";
 import { type BlockProblem, defineMethod, type TransformedPart } from "../define-method.ts";
-import { choice, share } from "../shared/option-kinds.ts";
+import { choice, shareIfGiven } from "../shared/option-kinds.ts";
 import { largestByChannel } from "../shared/channel-statistics.ts";
 
 const smallest = 1e-5;
+const usualAlpha = 0.5;
 
 const options = z.object({
-  alpha: share(0.5, "how much of the difficulty moves from activations to weights, 0 to 1"),
+  alpha: shareIfGiven(
+    "how much of the difficulty moves from activations to weights, 0 to 1 (unless given: 0.5 for " +
+      "weights of 8 bits or fixed ranges of activations, else nothing is scaled)",
+  ),
   producers: choice(
     ["all", "norms"],
     "all",
@@ -36,10 +40,11 @@ export default defineMethod({
   paper: { arxiv: "2211.10438" },
   needs: { statistics: ["magnitudes"] },
   supports: hasIndependentGroups,
-  caution: ({ activation, id }) =>
-    activation === null
-      ? `SmoothQuant is made for rounded activations; at ${id} it makes weights harder to round`
-      : null,
+  caution: (scheme) =>
+    pays(scheme)
+      ? null
+      : "SmoothQuant is made for 8-bit weights and rounded activations; at " +
+        `${scheme.id} it scales nothing unless alpha is given, for weights become harder to round`,
   options,
   transformBlock,
 });
@@ -49,18 +54,36 @@ async function transformBlock(problem: BlockProblem<Options>): Promise<Transform
   const parts: TransformedPart[] = [];
   for (const group of problem.groups) {
     if (chosen.producers === "norms" && group.producerKind !== "norm") continue;
+    const alpha = chosen.alpha ?? (paysFor(problem, group) ? usualAlpha : null);
+    if (alpha === null) continue;
     problem.report(`scales of ${group.producer}`);
     const channels = channelCount(block, group);
     const maxima = await problem.statisticsOf(group.consumers[0]).magnitudes?.maxima();
     if (!maxima) continue;
     const activations = largestByChannel(maxima, channels, group.channelOf);
     const weights = await weightMaxima(block, group, channels);
-    const factors = smoothingFactors(activations, weights, chosen.alpha);
+    const factors = smoothingFactors(activations, weights, alpha);
     await scaleChannels(block, group, factors);
     const figures = { smallest: Math.min(...factors), largest: Math.max(...factors) };
     parts.push({ name: group.producer, figures });
   }
   return parts;
+}
+
+/**
+ * Whether easier activations are worth harder weights: where their ranges are fixed, and where
+ * weights have bits enough. With a scale a token and fewer bits they are not (docs/chains.md).
+ */
+function pays(scheme: Scheme): boolean {
+  const { activation, grid } = scheme;
+  return hasFixedActivations(scheme) || (activation !== null && grid.bits >= activation.bits);
+}
+
+function paysFor({ schemeOf }: BlockProblem<Options>, { consumers }: ScaleGroup): boolean {
+  return consumers.some((name) => {
+    const scheme = schemeOf(name);
+    return scheme !== null && pays(scheme);
+  });
 }
 
 /** Returns `s_j = max|X_j|^α / max|W_j|^(1−α)`, both ≥ 1e-5; 1 for channels without input. */
