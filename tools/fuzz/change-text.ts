@@ -23,8 +23,7 @@ export function changeText(text: string, words: readonly string[], prng: Prng): 
       return { result: text.slice(0, at), what: `cut off at ${at}` };
     case 2: {
       const count = draw([2, 10, 1000, 20_000], prng);
-      const most = Math.max(1, Math.floor(1_000_000 / (span.length + 1)));
-      return put(span.repeat(Math.min(count, most)), length, `${show(span)} many times`);
+      return put(repeated(span, count), length, `${show(span)} many times`);
     }
     case 3: {
       const word = draw(hostileTexts, prng);
@@ -39,7 +38,7 @@ export function changeText(text: string, words: readonly string[], prng: Prng): 
     case 6: {
       const word = draw(words, prng);
       const count = draw([100, 5000, 30_000], prng);
-      return put(word.repeat(count), 0, `${show(word)} ${count} times`);
+      return put(repeated(word, count), 0, `${show(word)} up to ${count} times`);
     }
     default: {
       const word = draw(words, prng);
@@ -57,6 +56,11 @@ function changeNumber(text: string, prng: Prng): ChangedText {
   const { index } = found;
   const result = text.slice(0, index) + value + text.slice(index + found[0].length);
   return { result, what: `${found[0]} = ${value} at ${index}` };
+}
+
+/** A text many times, up to a million characters. */
+function repeated(text: string, count: number): string {
+  return text.repeat(Math.min(count, Math.max(1, Math.floor(1_000_000 / (text.length + 1)))));
 }
 
 function show(text: string): string {
