@@ -1,5 +1,7 @@
+import { statSync } from "node:fs";
 import type * as sqlite from "node:sqlite";
-import { UnsupportedError } from "../util/errors.ts";
+import { pathToFileURL } from "node:url";
+import { FewbitError, UnsupportedError } from "../util/errors.ts";
 import { databaseError } from "./database-errors.ts";
 import { status } from "./node-directories.ts";
 import { notAFile } from "./open-file.ts";
@@ -152,10 +154,19 @@ export async function openDatabase(path: string, options: DatabaseOptions = {}):
   const { readOnly = false } = options;
   await expectFiles(path);
   try {
-    const handle = new DatabaseSync(path, { readOnly, limits: { length: longestCell } });
-    const database = new Database(path, handle, { constants, readOnly });
-    database.execute(`PRAGMA busy_timeout = ${busyMs}`);
-    return database;
+    const open = (location: string | URL): Database => {
+      const handle = new DatabaseSync(location, { readOnly, limits: { length: longestCell } });
+      const database = new Database(path, handle, { constants, readOnly });
+      database.execute(`PRAGMA busy_timeout = ${busyMs}`);
+      return database;
+    };
+    const database = open(path);
+    if (!readOnly || isReadable(database)) return database;
+    database.close();
+    // Nobody can be writing there: as a file that never changes it needs nothing beside it.
+    const unchanging = pathToFileURL(path);
+    unchanging.searchParams.set("immutable", "1");
+    return open(unchanging);
   } catch (error) {
     throw databaseError(path, error, readOnly);
   }
@@ -169,6 +180,25 @@ async function expectFiles(path: string): Promise<void> {
   for (const suffix of ["", "-journal", "-wal", "-shm"]) {
     const kind = (await status(path + suffix))?.kind ?? "file";
     if (kind !== "file") throw notAFile("open", path + suffix, kind);
+  }
+}
+
+/**
+ * Whether a database can be read in the usual way, for which SQLite makes files beside it: not on a
+ * disk that is full or read-only. Changes that were never written into the file would be missed
+ * otherwise: then it is not read at all.
+ * @throws FewbitError (code `FILE`) then
+ */
+function isReadable(database: Database): boolean {
+  try {
+    database.rows("SELECT count(*) FROM sqlite_schema");
+    return true;
+  } catch (error) {
+    const isDisk = error instanceof FewbitError && error.code === "FILE";
+    const waiting = statSync(`${database.path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    if (isDisk && waiting === 0) return false;
+    database.close();
+    throw error;
   }
 }
 

@@ -92,8 +92,19 @@ export async function makeDirectories(path: string): Promise<void> {
         if (found && found.kind !== "directory") throw notDirectory(above);
       }
     }
-    throw fileError("create", path, error);
+    throw fileError("create", path, await causeOf(path, error));
   }
+}
+
+/** Where a folder on a read-only disk is missing, Node says of those above it that they are. */
+async function causeOf(path: string, error: unknown): Promise<unknown> {
+  const above = nodePath.dirname(path);
+  if (systemErrorCode(error) !== "ENOENT" || above === path) return error;
+  if ((await status(above)) === null) return causeOf(above, error);
+  return fs.mkdir(path).then(
+    () => error,
+    (cause: unknown) => cause,
+  );
 }
 
 /** What is said where a directory was expected, or one to be made, and something else is there. */

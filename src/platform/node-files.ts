@@ -3,7 +3,7 @@ import { constants, type Stats } from "node:fs";
 import * as fs from "node:fs/promises";
 import { FormatError } from "../util/errors.ts";
 import { allocateBuffer } from "./allocate.ts";
-import { systemErrorCode, translateErrors } from "./file-errors.ts";
+import { fileError, systemErrorCode, translateErrors } from "./file-errors.ts";
 import type { FileMapper, GrowingFile, ReadableFile, WritableFile } from "./files.ts";
 import { openRegular, stampOf } from "./open-file.ts";
 
@@ -267,7 +267,8 @@ export async function syncDirectory(path: string): Promise<void> {
   } catch (error) {
     // Windows and some network file systems do not sync directories.
     const code = systemErrorCode(error) ?? "";
-    if (!["EPERM", "EINVAL", "ENOTSUP", "EBADF"].includes(code)) throw error;
+    if (!["EPERM", "EINVAL", "ENOTSUP", "EBADF"].includes(code))
+      throw fileError("write", path, error);
   } finally {
     await handle.close();
   }

@@ -33,7 +33,8 @@ export async function writeBeside<T>(
     await translateErrors("write", path, fs.rename(beside, path));
     return result;
   } catch (error) {
-    await fs.rm(beside, { force: true });
+    // What went wrong first counts, also where the disk lets nothing be removed either.
+    await fs.rm(beside, { force: true }).catch(() => undefined);
     throw error;
   } finally {
     ours.delete(beside);

@@ -1,5 +1,5 @@
 import { joinPath } from "../platform/node.ts";
-import { comesAgain } from "../util/errors.ts";
+import { comesAgain, FewbitError } from "../util/errors.ts";
 import type { RunIdentity } from "./identity.ts";
 import { Journal, type JournalEntry } from "./journal.ts";
 import { openResumable, type ResumableOutput } from "./output/resumable-output.ts";
@@ -62,8 +62,17 @@ export async function runInFolder<Result>(
     const isOfUse = hasFinishedWork && (start.keepsWorkAtFault || !comesAgain(error));
     // What went wrong first counts, also where the disk lets nothing be renamed or removed either.
     await (isOfUse ? folder.leave() : folder.abort()).catch(() => undefined);
-    throw error;
+    throw isOfUse ? withResumption(error) : error;
   }
+}
+
+/** Adds to what a disk or a file was at fault for how the run is resumed. */
+function withResumption(error: unknown): unknown {
+  if (!(error instanceof FewbitError) || error.code !== "FILE") return error;
+  const { code, message, hint, field, value, cause } = error;
+  const kept = "what is finished is kept: run the same command again to resume";
+  const whole = hint === undefined ? kept : `${hint}; ${kept}`;
+  return new FewbitError(code, message, { hint: whole, field, value, cause });
 }
 
 async function workAndClose<Result>(

@@ -15,16 +15,21 @@ import { DatabaseSync } from "node:sqlite";
  *                       `half` behind either, when half of that write is done
  *   HOLD_AT=<moment>    it waits there for a word of the listener at HOLD_PORT, and does not
  *                       outlive the listener; statements of a database cannot wait
+ *   FAIL_AT=<moment>    from there on changes fail with FAIL_WITH: a system's code, such as ENOSPC,
+ *                       which lets files be removed and renamed, or a result code of SQLite
  *   KILL_LOG=<file>     gets a line for each change: what, and the name of the file, or the SQL
  */
 
-const { STOP_IN, KILL_AT, HOLD_AT, HOLD_PORT, KILL_LOG } = process.env;
+const { STOP_IN, KILL_AT, HOLD_AT, HOLD_PORT, FAIL_AT, KILL_LOG } = process.env;
+const { FAIL_WITH = "ENOSPC" } = process.env;
 const isKilledAt = momentOf(KILL_AT);
 const isHalf = KILL_AT?.endsWith("half");
 const isHeldAt = momentOf(HOLD_AT);
+const isFailedAt = momentOf(FAIL_AT);
 const names = new WeakMap<object, string>();
 let count = 0;
 let wasHeld = false;
+let fails = false;
 
 function momentOf(text = ""): (line: string) => boolean {
   const [, number, pattern] = /^(?:(\d+)|\/(.*)\/)(?:half)?$/.exec(text) ?? [];
@@ -35,6 +40,7 @@ function momentOf(text = ""): (line: string) => boolean {
 /** Notes a change. Returns whether the process is to be killed before it. */
 function note(line: string): boolean {
   count++;
+  fails ||= isFailedAt(line);
   if (KILL_LOG) appendFileSync(KILL_LOG, `${line}\n`);
   return isKilledAt(line);
 }
@@ -45,6 +51,9 @@ async function change(what: string, name: string, doHalf?: () => Promise<unknown
   if (note(line)) {
     if (isHalf) await doHalf?.();
     die();
+  }
+  if (fails && !(FAIL_WITH === "ENOSPC" && /^(rm|rmdir|rename) /.test(line))) {
+    throw Object.assign(new Error(`${FAIL_WITH}: ${line}`), { code: FAIL_WITH });
   }
   if (wasHeld || !isHeldAt(line)) return;
   wasHeld = true;
@@ -135,6 +144,8 @@ function watchDatabases(prototype: Stating): void {
   const { exec, prepare } = prototype;
   const noteStatement = (sql: string): void => {
     if (note(`sql ${sql.trim().replaceAll(/\s+/g, " ")}`)) die();
+    if (!fails || Number.isNaN(Number(FAIL_WITH))) return;
+    throw Object.assign(new Error("said by SQLite"), { errcode: Number(FAIL_WITH) });
   };
   prototype.exec = function (sql) {
     noteStatement(sql);
