@@ -60,8 +60,9 @@ export interface Figure {
   readonly foot?: true;
   /**
    * Qualities are held against it: it is an axis that can be chosen, and perhaps that of a chart of
-   * every report, and of a Pareto front. `noise` is for costs that another run gives anew: the factor
-   * by which a figure may be off either way, where the run recorded its spread and where it did not.
+   * every report, and of a Pareto front. `noise` is for costs that another run gives anew: the
+   * factor by which a figure may be off either way, where the run recorded its spread and where it
+   * did not.
    */
   readonly cost?: {
     readonly chart?: true;

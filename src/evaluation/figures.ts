@@ -218,7 +218,7 @@ export const figures = define({
     sql: ["tokens_per_second"],
     csv: ["tokens/s"],
     column: { header: "tokens/s", at: 10, evaluation: 5, sweep: 4 },
-    // Files of the same bytes differed by a factor of 2.5 in the median on a machine with other work.
+    // Files of the same bytes differed by 2.5 times in the median on a machine with other work.
     cost: { chart: true, front: true, noise: { recorded: 1.1, unknown: 1.6 } },
   },
   time: {

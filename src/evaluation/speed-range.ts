@@ -3,9 +3,9 @@ import type { Interval } from "./statistics/interval.ts";
 const mostPieces = 8;
 
 /**
- * Cuts a generation into up to eight pieces of as many tokens, and returns the speeds of the slowest
- * and the fastest one, in tokens a second. The range of `n` pieces has the median speed inside with a
- * probability of `1 − 2^(1 − n)`. Null with less than two pieces.
+ * Cuts a generation into up to eight pieces of as many tokens, and returns the speeds of the
+ * slowest and the fastest one, in tokens a second. The range of `n` pieces has the median speed
+ * inside with a probability of `1 − 2^(1 − n)`. Null with less than two pieces.
  * @param times when each token was there, in milliseconds, ascending
  */
 export function speedRange(times: readonly number[]): Interval | null {

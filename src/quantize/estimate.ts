@@ -14,7 +14,7 @@ import type { PlannedLinear } from "../run/plan.ts";
 import { sum } from "../util/sums.ts";
 
 const passTokens = 2048;
-/** Choosing, packing, comparing, hashing and writing one weight outside the kernels, idle machine. */
+/** Choosing, packing, comparing, hashing and writing one weight, on an idle machine. */
 const secondsPerWeight = 60e-9;
 const diskBytesPerSecond = 300e6;
 /** Opening a model and its journal, and tokenizing a text. */
@@ -24,7 +24,7 @@ const textSeconds = 0.5;
 const textBytes = 15e6;
 /** What ends are in memory at once: pages of the mapped file, and what is written. */
 const copiesOfEnds = 2;
-/** Work of a pass at its peak over that of its largest inputs and outputs, which wait for their end. */
+/** Memory of a pass at its peak over that of its largest inputs and outputs. */
 const passCopies = 2;
 /** An operation of solving a layer, in float64 and column by column, over one of a product. */
 const solvingCost = 5;
@@ -122,7 +122,7 @@ function trainingBytes({ method, linears }: WorkSize): number {
   return method.epochs ? 16 * Math.max(...byBlock(linears).map(weightsOf)) : 0;
 }
 
-/** Second moments of a block's inputs in float64, and two matrices to invert those of the widest. */
+/** Second moments of a block's inputs in float64, and what inverting the widest one takes. */
 function hessianBytes({ linears }: WorkSize): number {
   const widest = Math.max(...linears.map(({ inFeatures }) => inFeatures));
   return 8 * Math.max(...byBlock(linears).map(distinctSquares)) + 16 * widest ** 2;

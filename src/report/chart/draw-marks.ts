@@ -32,11 +32,6 @@ function offSides({ x, y }: PlotPoint): readonly [number, number] {
   return [side(x), side(y)];
 }
 
-/** Whether a point lies outside of the chart. */
-export function isOff(point: PlotPoint): boolean {
-  return offSides(point).some((side) => side !== 0);
-}
-
 /** Draws a mark with its whiskers, with an arrow to where it lies when that is outside. */
 export function drawPlotPoint(point: PlotPoint, places: PixelPlaces): string {
   const [left, middle] = markPlace(point, places);

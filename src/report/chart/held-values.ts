@@ -31,7 +31,7 @@ interface Span {
 /**
  * Chooses what an axis has to hold: all values with their intervals, but for a few at its worse end
  * that lie so far behind that the others would get less than a third of it. These stand off the
- * chart. Where some intervals are far wider than the values lie apart, it holds only a part of them.
+ * chart. Where some intervals are far wider than the values lie apart, it holds a part of them.
  */
 export function heldValues(
   figures: readonly AxisFigure[],

@@ -62,8 +62,8 @@ const rounds = 4;
 
 /**
  * Finds a place for each label beside its point: where it covers no other label, point or line,
- * near rather than far, above and on the preferred side rather than elsewhere. Labels that find none
- * within reach give way to numbers, in the order of the points from left to right, and those may
+ * near rather than far, above and on the preferred side rather than elsewhere. Labels that find
+ * none within reach give way to numbers, in the order of the points from left to right, and those may
  * stand anywhere. Null for points without a label, and where not even a number has room. Earlier
  * points come first where two want the same place.
  */

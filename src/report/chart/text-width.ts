@@ -40,21 +40,22 @@ function splitCharacters(text: string): string[] {
   return found;
 }
 
-/** Leaves out the middle of a text that is wider than `width` pixels: names differ at their ends. */
+/** Leaves out the middle of a text wider than `width` pixels: names differ at their ends. */
 export function shortenText(text: string, width: number, fontSize: number): string {
   if (textWidth(text, fontSize) <= width) return text;
   const characters = splitCharacters(text);
   for (let kept = characters.length - 1; kept > 0; kept--) {
-    const head = characters.slice(0, kept >> 1).join("");
-    const shortened = `${head}…${characters.slice(characters.length - (kept - (kept >> 1))).join("")}`;
+    const half = kept >> 1;
+    const tail = characters.slice(characters.length - (kept - half));
+    const shortened = `${characters.slice(0, half).join("")}…${tail.join("")}`;
     if (textWidth(shortened, fontSize) <= width) return shortened;
   }
   return "…";
 }
 
 /**
- * Breaks a text into at most `most` lines of `width` pixels, behind spaces and hyphens where it can;
- * a longer text loses its middle.
+ * Breaks a text into at most `most` lines of `width` pixels, behind spaces and hyphens where it
+ * can; a longer text loses its middle.
  */
 export function breakText(text: string, width: number, fontSize: number, most: number): string[] {
   const lines = breakAll(text, width, fontSize);

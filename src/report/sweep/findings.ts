@@ -56,7 +56,7 @@ export function findingsOf(
   ];
 }
 
-/** Models that were asked other questions than most: no sentence and no line joins them to these. */
+/** Models that were asked other questions than most: no sentence and no line joins them. */
 function tokenCaveats(
   [quality]: readonly QualityAnalysis[],
   apart: readonly QualityAnalysis[],
@@ -66,8 +66,8 @@ function tokenCaveats(
   if (!quality || quality.kind !== "perplexity" || models.length === 0) return [];
   const who = joinWords(models.map(names.model));
   const text =
-    `${who} ${models.length === 1 ? "cuts" : "cut"} ${quality.subject} into other tokens or windows ` +
-    "than the others: perplexities are held against those of the same tokens only.";
+    `${who} ${models.length === 1 ? "cuts" : "cut"} ${quality.subject} into other tokens or ` +
+    "windows than the others: perplexities are held against those of the same tokens only.";
   const points = apart.flatMap((other) => other.points.map(({ id }) => id));
   return [{ kind: "caveat", text, quality: quality.id, points }];
 }

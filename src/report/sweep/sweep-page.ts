@@ -99,11 +99,11 @@ function formatList(className: string, texts: readonly string[]): string {
 }
 
 const mainCaption =
-  "The line is the front: what nothing else beats in both ways. It joins only what can be compared, " +
-  "and speeds, times and memory whose whiskers overlap count as equal. Faint points are beaten, " +
-  "the less faint ones not clearly " +
-  "(paired comparison). Whiskers are 95 % intervals of each point alone. Points off the chart stand " +
-  "at its edge with an arrow and their figures; names without room are listed by their numbers.";
+  "The line is the front: what nothing else beats in both ways. It joins only what can be " +
+  "compared, and speeds, times and memory whose whiskers overlap count as equal. Faint points " +
+  "are beaten, the less faint ones not clearly (paired comparison). Whiskers are 95 % intervals " +
+  "of each point alone. Points off the chart stand at its edge with an arrow and their figures; " +
+  "names without room are listed by their numbers.";
 const familyCaption =
   "A curve for each bit-width: the method and scheme that are best there, fitted where there are " +
   "three sizes or more, with the " +

@@ -62,7 +62,8 @@ figure + figure { margin-top: 36px; }
 .others { margin: 0; padding: 0 0 0 18px; max-width: 72ch; }
 .others li { margin: 0 0 6px; }
 .panels figure { min-width: 0; }
-tbody th { white-space: normal; min-width: 9em; max-width: 24em; color: inherit; font-weight: 400; font-size: inherit; border-bottom: 0; }
+tbody th { white-space: normal; min-width: 9em; max-width: 24em; }
+tbody th { color: inherit; font-weight: 400; font-size: inherit; border-bottom: 0; }
 th.text, td.text { text-align: left; }
 tbody tr.first { border-top: 2px solid var(--line); }
 .best th { font-weight: 650; }
@@ -70,7 +71,8 @@ tbody tr.first { border-top: 2px solid var(--line); }
   color: var(--faint); font-size: 12px; font-weight: 400; }
 .failed { color: var(--bad); }
 .waiting { color: var(--faint); }
-dl { display: grid; grid-template-columns: fit-content(16em) minmax(0, 1fr); gap: 4px 20px; margin: 0;
+dl { display: grid; grid-template-columns: fit-content(16em) minmax(0, 1fr);
+  gap: 4px 20px; margin: 0;
   font-size: 15px; }
 dt { color: var(--faint); }
 dd { margin: 0; }

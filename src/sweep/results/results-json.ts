@@ -24,11 +24,15 @@ export function compactResults(results: SweepResults): SweepResults {
       windowMeans: short(text.klDivergence.windowMeans),
     },
   });
-  const points = results.points.map((record) => ({
-    ...record,
-    run: null,
-    result: record.result && { ...record.result, texts: record.result.texts.map(compactText) },
-  }));
+  const points = results.points.map((known, index) => {
+    // Fields stand in one order, whoever made the record.
+    const record = expectPointRecord(known, `point ${index + 1}`, hint);
+    return {
+      ...record,
+      run: null,
+      result: record.result && { ...record.result, texts: record.result.texts.map(compactText) },
+    };
+  });
   return { ...results, points };
 }
 
