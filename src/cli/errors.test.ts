@@ -12,6 +12,17 @@ function addFields(to: Command): Command {
   return to.addOption(new Option("--restart")).addOption(new Option("--task <name>"));
 }
 
+test("what the system refused is no fault of fewbit, wherever it was noticed", () => {
+  const how = { style: (text: string) => text, debug: false };
+  const refused = { errno: -24, code: "EMFILE", syscall: "open", path: "/models/a" };
+  const error = Object.assign(new Error("EMFILE: too many open files"), refused);
+  expect(formatError(error, how)).toEqual([
+    "error  cannot open /models/a: too many files are open",
+    "       raise the limit (ulimit -n)",
+  ]);
+  expect(formatError(new TypeError("x"), how)[0]).toContain("not expected by fewbit");
+});
+
 describe("a hint of the library, as the command line writes it", () => {
   test.each([
     ["leave out `transforms`", "leave out --transform"],

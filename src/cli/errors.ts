@@ -1,4 +1,5 @@
 import { type Command, CommanderError } from "commander";
+import { fileError } from "../platform/node.ts";
 import { printable } from "../report/format.ts";
 import type { Style } from "../report/style.ts";
 import { CancelledError, FewbitError, type FewbitErrorOptions } from "../util/errors.ts";
@@ -84,6 +85,11 @@ function complaintOf(error: unknown, command: Command | undefined): Complaint {
   if (error instanceof FewbitError) {
     return { message: error.message, hint: error.hint && withFlags(error.hint, command) };
   }
+  if (isSystemError(error)) {
+    const { syscall = "use", path = "a file" } = error;
+    const { message, hint } = fileError(syscall, path, error);
+    return { message, hint };
+  }
   if (error instanceof Error) {
     return {
       message: `${error.message || error.name} (not expected by fewbit)`,
@@ -91,6 +97,11 @@ function complaintOf(error: unknown, command: Command | undefined): Complaint {
     };
   }
   return { message: String(error), hint: undefined };
+}
+
+/** What the system refused is no fault of fewbit, wherever it was noticed. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && "errno" in error && "syscall" in error;
 }
 
 /** Writes fields, which the library names in backquotes, as flags of the command. */
