@@ -1,4 +1,3 @@
-import { readJsonObject } from "../formats/json-file.ts";
 import { prepareTarget } from "../run/output/output-directory.ts";
 import { stagePath } from "../run/output/resumable-output.ts";
 import type { Method } from "../methods/define-method.ts";
@@ -171,8 +170,8 @@ class Chain {
     if (stage + 1 === this.stages || !(await exists(folder))) return null;
     const path = joinPath(folder, "run.json");
     if (this.options.resume !== "restart" && (await exists(path))) {
-      const record = (await readJsonObject(path)) as unknown as RunRecord;
-      if (record.identity === digestOf(identity)) return record;
+      const done = await readRecord<RunRecord>(folder);
+      if (done.identity === digestOf(identity)) return done.result;
       throw new UsageError(
         `an unfinished run to ${this.path} is not this one: its stage ${stage + 1} was made ` +
           "otherwise",

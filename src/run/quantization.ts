@@ -1,6 +1,7 @@
 import type { TensorEntry } from "../formats/safetensors-header.ts";
 import { describeMachine } from "../platform/node.ts";
 import { openModel } from "../runtime/load.ts";
+import { FormatError } from "../util/errors.ts";
 import { version } from "../util/version.ts";
 import { sampleWindows } from "./collect-windows.ts";
 import { digestOf } from "./identity.ts";
@@ -81,6 +82,7 @@ export class Quantization {
     const report = (done: number): void =>
       this.meter.report(0, `calibration window ${Math.min(done + 1, samples)} of ${samples}`);
     const earlier = this.run.earlier?.windows ?? [];
+    expectWindows(earlier, recipe.calibration, opened.config.vocabularySize);
     report(earlier.length);
     return sampleWindows(opened, recipe, {
       backend: options.backend,
@@ -126,4 +128,19 @@ export class Quantization {
     };
     return earlierStage ? joinStages(earlierStage, record) : record;
   }
+}
+
+/** Refuses windows of a journal that the model cannot have written. @throws FormatError */
+function expectWindows(
+  windows: readonly Int32Array[],
+  { samples, window }: { readonly samples: number; readonly window: number },
+  vocabularySize: number,
+): void {
+  const areOurs = windows.every(
+    (ids) => ids.length === window && ids.every((id) => id < vocabularySize),
+  );
+  if (areOurs && windows.length <= samples) return;
+  throw new FormatError("the journal of an earlier run holds windows that are not this model's", {
+    hint: "use `resume: restart` to discard what it left",
+  });
 }

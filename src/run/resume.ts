@@ -7,7 +7,8 @@ import {
   type ResumableOutput,
 } from "./output/resumable-output.ts";
 import { joinPath, listDirectory, remove, status } from "../platform/node.ts";
-import { UsageError } from "../util/errors.ts";
+import { FormatError, UsageError } from "../util/errors.ts";
+import { quantizationSchema, recordSchema } from "./record-schema.ts";
 import { Journal, type JournalContents, type PartEntry } from "./journal.ts";
 import type { Effort } from "./run-clock.ts";
 import {
@@ -69,7 +70,8 @@ export async function settleEarlierRun<Result>({
   const journalPath = await findCommitted(out);
   if (journalPath === null && (overwrite || !(await isWhole(out)))) return null;
   const finished = await readFinished(out).catch(() => null);
-  const head = journalPath === null ? undefined : (await Journal.read(journalPath))?.head;
+  const isRead = journalPath !== null && resume !== "restart";
+  const head = isRead ? (await Journal.read(journalPath))?.head : undefined;
   if (journalPath !== null) await finishCommit(out);
   if (resume === "restart" || !finished) return null;
   const isSame =
@@ -87,9 +89,13 @@ const madeBefore = (out: string): string =>
 
 /** Reads the record of a run that made a checkpoint. */
 export async function readRecord<Record>(out: string): Promise<FinishedOutput<Record>> {
-  const record = await readJsonObject(joinPath(out, "run.json"));
-  const { identity } = record;
-  return { identity: typeof identity === "string" ? identity : null, result: record as Record };
+  const path = joinPath(out, "run.json");
+  const record = await readJsonObject(path);
+  const schema = record["kind"] === "train" ? recordSchema : quantizationSchema;
+  const { data, error } = schema.safeParse(record);
+  if (data) return { identity: data.identity, result: record as Record };
+  const field = error.issues[0]?.path.join(".") ?? "";
+  throw new FormatError(`${path} is no record of a run: ${field} is missing or of another kind`);
 }
 
 /** Whether a checkpoint stands there, none of whose weights are missing. */

@@ -33,7 +33,8 @@ export async function readSharedWindows(
   read: () => Promise<TrainingText>,
 ): Promise<TrainingText> {
   const path = joinPath(text.folder, `windows-${await identify(text)}.json`);
-  if (await exists(path)) return fromJson(await readJsonObject(path));
+  const kept = (await exists(path)) ? fromJson(await readJsonObject(path)) : null;
+  if (kept) return kept;
   const found = await read();
   await makeDirectories(text.folder);
   await writeText(path, toJson(found));
@@ -63,8 +64,17 @@ function toJson({ windows, targets, notice }: TrainingText): string {
   return JSON.stringify(kept);
 }
 
-function fromJson(value: Readonly<Record<string, unknown>>): TrainingText {
+/** Null where the file is not what an earlier run kept: the text is read again then. */
+function fromJson(value: Readonly<Record<string, unknown>>): TrainingText | null {
   const { windows, targets, notice } = value as unknown as KeptText;
+  const areKept = areLists(windows) && (targets === null || areLists(targets));
+  if (!areKept || (notice !== null && typeof notice !== "string")) return null;
   const rows = (lists: Lists): Int32Array[] => lists.map((list) => Int32Array.from(list));
   return { windows: rows(windows), targets: targets && rows(targets), notice };
+}
+
+function areLists(value: unknown): value is Lists {
+  const isList = (list: unknown): boolean =>
+    Array.isArray(list) && list.every((id) => Number.isInteger(id));
+  return Array.isArray(value) && value.every(isList);
 }

@@ -19,6 +19,7 @@ import {
   type TrainingStore,
   type TrainingTensors,
 } from "../training/training-store.ts";
+import { progressSchema } from "./record-schema.ts";
 import { compareIdentities, type RunIdentity } from "./identity.ts";
 
 /** Version of the state files; states of another one are of another program. */
@@ -114,6 +115,7 @@ export class TrainingStates implements TrainingStore {
       const found: unknown = await readJsonObject(this.file(step, "json"));
       const document = found as StateDocument;
       if (document.version !== stateVersion) return null;
+      if (!progressSchema.safeParse(document.progress).success) return null;
       return hashOf(document.progress) === document.progressHash ? document : null;
     } catch {
       return null;
