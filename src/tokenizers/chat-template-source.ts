@@ -3,8 +3,8 @@ import { type FewbitError, FormatError, UnsupportedError, UsageError } from "../
 /** Where chat templates of a checkpoint may stand: the first that is there counts, as a whole. */
 export interface ChatTemplateFiles {
   /**
-   * `chat_template.jinja` as `default`, and the files of `additional_chat_templates` by their names;
-   * an error for a file that cannot be read.
+   * `chat_template.jinja` as `default`, and those of `additional_chat_templates` by their names; an
+   * error for a file that cannot be read.
    */
   readonly files?: ReadonlyMap<string, string | FewbitError>;
   /** `chat_template` of `tokenizer_config.json`: a text, texts by name, or a list of both. */

@@ -150,7 +150,8 @@ describe("a template that grows without end is stopped within 64 MB", () => {
     ],
     [
       "texts that are kept",
-      "{% set n = namespace(l=[]) %}{% for i in range(9999) %}{% set n.l = n.l + ['a' * 99999] %}{% endfor %}",
+      "{% set n = namespace(l=[]) %}{% for i in range(9999) %}" +
+        "{% set n.l = n.l + ['a' * 99999] %}{% endfor %}",
     ],
   ])("%s", (_, template) => {
     const before = process.memoryUsage();

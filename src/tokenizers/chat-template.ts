@@ -8,7 +8,7 @@ import { Template } from "./templates/template.ts";
 export interface ChatMessage {
   /** `system`, `user`, `assistant`, `tool`, or what else the model's template knows. */
   readonly role: string;
-  /** What is said: a text, or parts such as `{ type: "text", text }` where the template takes them. */
+  /** What is said: a text, or parts (`{ type: "text", text }`) where the template takes them. */
   readonly content?: string | readonly unknown[] | null;
   /** `tool_calls`, `name`, `reasoning_content`, … */
   readonly [field: string]: unknown;
@@ -99,8 +99,8 @@ function expectObjects(values: readonly object[] | null | undefined, field: stri
 }
 
 /**
- * Writes a conversation as the text that a model was trained on, by its own Jinja template, with the
- * same result as `apply_chat_template` of transformers 5. The template is interpreted, never run
+ * Writes a conversation as the text that a model was trained on, by its own Jinja template, with
+ * the result of `apply_chat_template` of transformers 5. The template is interpreted, never run
  * as code, and stopped when it runs or grows without end. `specialTokens`: texts by their names,
  * such as `bos_token`. The text holds the special tokens it needs: encode it without adding any.
  * @throws FormatError when the template is broken or runs away

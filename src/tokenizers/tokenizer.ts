@@ -17,7 +17,7 @@ export interface Tokenizer {
   readonly specialIds: ReadonlySet<number>;
   /** The model's own chat templates (Jinja). */
   readonly chatTemplates: ChatTemplates;
-  /** Text of each token with a role, by its name in the settings: `pad_token`, `image_token`, ... */
+  /** Text of each token with a role, by its name in the settings: `pad_token`, `image_token`. */
   readonly specialTokens: ReadonlyMap<string, string>;
   /** Text of the BOS and EOS tokens, for templates; null when there are none. */
   readonly bosToken: string | null;

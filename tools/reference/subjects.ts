@@ -1,3 +1,4 @@
+import { chatTemplates } from "./chat-templates.ts";
 import { configs } from "./configs.ts";
 import { safetensors } from "./safetensors.ts";
 import type { Subject } from "./subject.ts";
@@ -7,6 +8,7 @@ import { tokenizers } from "./tokenizers.ts";
 
 /** Everything that is compared with a Python library. */
 export const subjects: readonly Subject[] = [
+  chatTemplates,
   configs,
   safetensors,
   templates,

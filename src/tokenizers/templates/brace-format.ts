@@ -16,7 +16,7 @@ const specification =
  * `format(value, spec)`.
  * @throws TemplateFailure when the value cannot be written so
  */
-export function formatValue(value: Value, spec: string, meter: Meter): string {
+function formatValue(value: Value, spec: string, meter: Meter): string {
   if (spec === "") return toText(value, meter);
   const text = textOf(value);
   const number = numberOf(value);
@@ -133,6 +133,7 @@ export class BraceFormatter {
   /** @throws TemplateFailure when the arguments do not fit the text */
   format(text: string, depth = 2): string {
     if (depth < 0) return fail("ValueError", "Max string recursion exceeded");
+    this.meter.parts(text.length);
     const reader = new FieldReader(text);
     const parts: string[] = [];
     for (let part = reader.next(); part; part = reader.next()) {

@@ -12,7 +12,7 @@ function fractionOf(value: number): { numerator: bigint; denominator: bigint } {
 }
 
 /** Divides and rounds to the nearest int, halves to the even one. */
-export function divideToEven(numerator: bigint, denominator: bigint): bigint {
+function divideToEven(numerator: bigint, denominator: bigint): bigint {
   let quotient = numerator / denominator;
   let rest = numerator % denominator;
   if (rest < 0n) {
@@ -25,7 +25,7 @@ export function divideToEven(numerator: bigint, denominator: bigint): bigint {
 }
 
 /** The int next to `value · 10^digits`, computed exactly. */
-export function scaleToInt(value: number, digits: number): bigint {
+function scaleToInt(value: number, digits: number): bigint {
   const { numerator, denominator } = fractionOf(value);
   return digits >= 0
     ? divideToEven(numerator * 10n ** BigInt(digits), denominator)
@@ -42,10 +42,7 @@ export function fixedText(value: number, digits: number): string {
 }
 
 /** Digits of a finite float that is not negative, `count` of them, and the power of the first. */
-export function scientificDigits(
-  value: number,
-  count: number,
-): { digits: string; exponent: number } {
+function scientificDigits(value: number, count: number): { digits: string; exponent: number } {
   if (value === 0) return { digits: "0".repeat(count), exponent: 0 };
   let exponent = Number(value.toExponential(20).split("e")[1]);
   let digits = scaleToInt(value, count - 1 - exponent).toString();

@@ -45,7 +45,7 @@ class Symbols {
     this.loads.set(name, this.outer?.knows(name) ? "outer" : "hidden");
   }
 
-  /** Takes over what the branches of an `if` know; what only some of them set may be from outside. */
+  /** Takes over what the branches of an `if` know; what only some set may be from outside. */
   merge(branches: readonly Symbols[]): void {
     const stored = new Set(branches.flatMap((branch) => [...branch.stores]));
     for (const name of this.stores) stored.delete(name);

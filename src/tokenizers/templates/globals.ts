@@ -1,6 +1,6 @@
 import { Dict, itemsOf, iterate, Namespace } from "./dict.ts";
 import { fail } from "./failure.ts";
-import { type Meter, valueBytes } from "./limits.ts";
+import { entryBytes, type Meter } from "./limits.ts";
 import { fromKeys } from "./methods.ts";
 import { intOf } from "./numbers.ts";
 import { bind, bindPositional, toStr } from "./parameters.ts";
@@ -42,7 +42,7 @@ function entriesOf(args: Arguments, meter: Meter): Dict {
   const [source] = bindPositional("dict", { positional: args.positional, named: new Map() }, 0, 1);
   const dict = new Dict();
   const put = (key: Value, value: Value): void => {
-    meter.take(2 * valueBytes);
+    meter.take(entryBytes);
     dict.put(key, value);
   };
   if (source instanceof Dict) for (const [key, value] of source.pairs()) put(key, value);
@@ -125,7 +125,7 @@ export function globalsAt(now: Date): ReadonlyMap<string, Value> {
   const strftime = (args: Arguments, meter: Meter): string => {
     const [format] = bind("strftime_now", args, ["format"], 1);
     const text = toStr(format);
-    meter.take(text.length * 16);
+    meter.parts(text.length);
     return formatTime(now, text);
   };
   return new Map<string, Value>([

@@ -3,6 +3,7 @@ import { fail } from "./failure.ts";
 import type { Meter } from "./limits.ts";
 import { floatText } from "./numbers.ts";
 import { isLess, sortValues } from "./compare.ts";
+import { countMatches } from "./text.ts";
 import { Sequence, textOf, typeName, type Value } from "./values.ts";
 
 /** How `tojson` writes. */
@@ -25,8 +26,10 @@ const shortEscapes: Readonly<Record<string, string>> = {
   "\b": "\\b",
 };
 
-function quoteJson(text: string, ensureAscii: boolean): string {
+function quoteJson(text: string, ensureAscii: boolean, meter: Meter): string {
   const special = ensureAscii ? /["\\]|[^ -~]/g : /["\\\x00-\x1f]/g;
+  meter.take(text.length);
+  meter.parts(countMatches(text, special));
   const written = text.replace(special, (unit) => {
     return shortEscapes[unit] ?? `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
   });
@@ -39,18 +42,18 @@ function floatJson(value: number): string {
   return value > 0 ? "Infinity" : "-Infinity";
 }
 
-function scalarJson(value: Value, style: JsonStyle): string | undefined {
+function scalarJson(value: Value, style: JsonStyle, meter: Meter): string | undefined {
   const text = textOf(value);
-  if (text !== undefined) return quoteJson(text, style.ensureAscii);
+  if (text !== undefined) return quoteJson(text, style.ensureAscii, meter);
   if (value === null || typeof value === "boolean") return String(value);
   if (typeof value === "bigint") return value.toString();
   return typeof value === "number" ? floatJson(value) : undefined;
 }
 
-function keyJson(key: Value, style: JsonStyle): string {
+function keyJson(key: Value, style: JsonStyle, meter: Meter): string {
   const text = textOf(key);
-  if (text !== undefined) return quoteJson(text, style.ensureAscii);
-  const written = scalarJson(key, style);
+  if (text !== undefined) return quoteJson(text, style.ensureAscii, meter);
+  const written = scalarJson(key, style, meter);
   if (written !== undefined) return `"${written}"`;
   return fail("TypeError", `keys must be str, int, float, bool or None, not ${typeName(key)}`);
 }
@@ -68,14 +71,14 @@ class JsonWriter {
 
   write(value: Value): string {
     this.meter.step();
-    const scalar = scalarJson(value, this.style);
-    if (scalar !== undefined) return this.meter.text(scalar);
+    const scalar = scalarJson(value, this.style, this.meter);
+    if (scalar !== undefined) return scalar;
     if (value instanceof Sequence) {
       return this.enclose("[]", value.items, (item) => this.write(item));
     }
     if (value instanceof Dict) {
       return this.enclose("{}", this.pairsOf(value), ([key, item]) => {
-        return keyJson(key, this.style) + this.style.keySeparator + this.write(item);
+        return keyJson(key, this.style, this.meter) + this.style.keySeparator + this.write(item);
       });
     }
     return fail("TypeError", `Object of type ${typeName(value)} is not JSON serializable`);

@@ -13,10 +13,16 @@ export interface TemplateLimits {
 
 /** What each character of the data that comes in allows besides. */
 const stepsPerCharacter = 10;
-const bytesPerCharacter = 128;
+const bytesPerCharacter = 256;
 
 /** Bytes that a value takes besides its content. */
 export const valueBytes = 32;
+
+/** Bytes that an entry of a dict takes. */
+export const entryBytes = 128;
+
+/** Bytes that each part takes while a text is cut into parts, characters or matches. */
+const partBytes = 48;
 
 /**
  * Counts what a template does and stops it when that is too much. Every value is counted when it is
@@ -66,6 +72,11 @@ export class Meter {
   text(text: string): string {
     this.take(text.length);
     return text;
+  }
+
+  /** Counts a text that is cut into at most so many parts. */
+  parts(count: number): void {
+    this.take(count * partBytes);
   }
 
   /** Runs `work` one level deeper. */

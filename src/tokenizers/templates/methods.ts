@@ -2,10 +2,10 @@ import { BraceFormatter, type Lookup } from "./brace-format.ts";
 import { isEqual } from "./compare.ts";
 import { Dict, DictView, itemsOf, iterate } from "./dict.ts";
 import { fail } from "./failure.ts";
-import { type Meter, valueBytes } from "./limits.ts";
+import { entryBytes, type Meter } from "./limits.ts";
 import { intOf } from "./numbers.ts";
 import { bindPositional, toInt } from "./parameters.ts";
-import { absentTextMethods, textMethod } from "./text-methods.ts";
+import { absentTextMethods, needsCharacters, textMethod } from "./text-methods.ts";
 import {
   type Arguments,
   List,
@@ -46,7 +46,8 @@ function textAttribute(
     return new NativeFunction(name, () => fail("TypeError", `str.${name} is not there`));
   }
   return new NativeFunction(name, (args, meter) => {
-    meter.take(text.length);
+    if (needsCharacters(name)) meter.parts(text.length);
+    else meter.take(text.length);
     const result = method(text, args, meter);
     return value instanceof Markup ? asMarkup(result) : result;
   });
@@ -119,7 +120,7 @@ function dictAttribute(dict: Dict, name: string): Value | undefined {
   if (name === "copy") {
     return new NativeFunction(name, (args, meter) => {
       bindPositional(name, args, 0, 0);
-      meter.take(dict.size * valueBytes);
+      meter.take(dict.size * entryBytes);
       return new Dict(dict.pairs());
     });
   }
@@ -132,7 +133,7 @@ export const fromKeys: NativeFunction = new NativeFunction("fromkeys", (args, me
   const [keys, value = null] = bindPositional("fromkeys", args, 1, 2);
   const dict = new Dict();
   for (const key of iterate(keys, meter)) {
-    meter.take(valueBytes);
+    meter.take(entryBytes);
     dict.put(key, value);
   }
   return dict;

@@ -83,7 +83,7 @@ export function writeNumber(value: bigint | number, format: NumberFormat): Writt
 }
 
 /** Puts marks between groups of the digits before the point. */
-export function group(digits: string, mark: string, size: number): string {
+function group(digits: string, mark: string, size: number): string {
   if (mark === "") return digits;
   const [, whole, rest] = /^([0-9a-zA-Z]*)(.*)$/.exec(digits) ?? ["", digits, ""];
   const [, before = "", exponent = ""] =

@@ -180,7 +180,12 @@ export function operate(a: Value, b: Value, operator: BinaryOperator, meter: Met
   const [left, right] = [numberOf(a), numberOf(b)];
   if (left !== undefined && right !== undefined) {
     const { ints, floats } = arithmetic[operator];
-    if (typeof left === "bigint" && typeof right === "bigint") return ints(left, right);
+    if (typeof left === "bigint" && typeof right === "bigint") {
+      const result = ints(left, right);
+      if (typeof result === "bigint" && BigInt.asIntN(64, result) !== result)
+        meter.take(bitsOf(result) / 8);
+      return result;
+    }
     return floats(toFloat(left), toFloat(right));
   }
   if (a instanceof Undefined) a.fail();

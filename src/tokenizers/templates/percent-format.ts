@@ -10,7 +10,7 @@ import {
 } from "./number-format.ts";
 import { intOf, numberOf, toFloat } from "./numbers.ts";
 import { quote, repr, toText } from "./repr.ts";
-import { pad, pointsOf } from "./text.ts";
+import { countText, pad, pointsOf } from "./text.ts";
 import {
   List,
   orElse,
@@ -81,6 +81,8 @@ interface Directive {
  */
 export function formatPercent(text: string, values: Value, meter: Meter): string {
   const source = new ValueSource(values);
+  meter.take(text.length);
+  meter.parts(countText(text, "%"));
   const formatted = text.replace(directive, (whole, name, flags, width, precision, type) => {
     if (type === undefined) return fail("ValueError", "incomplete format");
     if (type === "%" && whole === "%%") return "%";

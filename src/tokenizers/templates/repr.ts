@@ -14,9 +14,12 @@ import {
 } from "./values.ts";
 
 const unprintable = /[\p{C}\p{Z}]/u;
+/** What may need another form in quotes. */
+const special = /['"\\]|[^ -~\p{L}\p{N}\p{P}\p{S}]/u;
 
 /** `repr` of a text: in single quotes unless that needs escapes and double ones do not. */
 export function quote(text: string, asciiOnly = false): string {
+  if (!asciiOnly && !special.test(text)) return `'${text}'`;
   const mark = text.includes("'") && !text.includes('"') ? '"' : "'";
   let out = mark;
   for (const point of text) out += quotePoint(point, mark, asciiOnly);
@@ -83,7 +86,11 @@ function pairsText(pairs: Iterable<readonly [Value, Value]>, meter: Meter): stri
 /** `repr(value)`: as Python prints it inside of a list. */
 export function repr(value: Value, meter: Meter): string {
   meter.step();
-  if (typeof value === "string") return quote(meter.text(value));
+  if (typeof value === "string") {
+    if (special.test(value)) meter.parts(value.length);
+    else meter.take(value.length);
+    return quote(value);
+  }
   if (value instanceof TemplateObject) return meter.deeper(() => objectText(value, meter));
   return toText(value, meter);
 }

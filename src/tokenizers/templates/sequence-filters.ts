@@ -3,6 +3,7 @@ import { compare, isEqual, sortValues } from "./compare.ts";
 import { Dict, iterate, itemsOf, keyOf, newList } from "./dict.ts";
 import type { Engine, Filter } from "./engine.ts";
 import { fail } from "./failure.ts";
+import { entryBytes } from "./limits.ts";
 import { operate } from "./operators.ts";
 import { bind, toInt } from "./parameters.ts";
 import { itemAt } from "./slices.ts";
@@ -169,9 +170,16 @@ const sort: Filter = (args, engine) => {
   const paths = textOf(attribute)?.split(",") ?? [attribute];
   const getters = paths.map((path) => attributeGetter(engine, path, !truth(caseSensitive)));
   const key = (item: Value): Value => new List(getters.map((get) => get(item)));
-  const sorted = sortValues(itemsOf(value, engine.meter), key, truth(reversed), lessIn(engine));
+  const sorted = sortValues(sortable(value, engine), key, truth(reversed), lessIn(engine));
   return newList(sorted, engine.meter);
 };
+
+/** Counts what sorting needs beside the items. */
+function sortable(value: Value, { meter }: Engine): readonly Value[] {
+  const items = itemsOf(value, meter);
+  meter.take(entryBytes * items.length);
+  return items;
+}
 
 function lessIn({ meter }: Engine): (a: Value, b: Value) => boolean {
   return (a, b) => compare(a, b, "<", meter);
@@ -212,7 +220,7 @@ const unique: Filter = (args, engine) => {
       for (const item of iterate(value, engine.meter)) {
         const key = keyOf(get(item));
         if (seen.has(key)) continue;
-        engine.meter.take(0);
+        engine.meter.take(entryBytes);
         seen.add(key);
         yield item;
       }
@@ -265,7 +273,7 @@ const groupby: Filter = (args, engine) => {
   const key = attributeGetter(engine, attribute, !truth(caseSensitive), otherwise);
   const written = attributeGetter(engine, attribute, false, otherwise);
   const groups: { readonly key: Value; readonly members: Value[] }[] = [];
-  for (const item of sortValues(itemsOf(value, meter), key, false, lessIn(engine))) {
+  for (const item of sortValues(sortable(value, engine), key, false, lessIn(engine))) {
     const itemKey = key(item);
     const group = groups.at(-1);
     meter.take(8);

@@ -68,7 +68,8 @@ function sliceText(text: string, bounds: Bounds): string {
 export function sliceValue(value: Value, bounds: Bounds, meter: Meter): Value {
   const text = textOf(value);
   if (text !== undefined) {
-    meter.take(text.length);
+    if (isNarrow(text) && bounds.step === null) meter.take(text.length);
+    else meter.parts(text.length);
     const cut = sliceText(text, bounds);
     return value instanceof Markup ? new Markup(cut) : cut;
   }
@@ -93,8 +94,10 @@ export function sliceValue(value: Value, bounds: Bounds, meter: Meter): Value {
 export function itemAt(value: Value, index: bigint, meter: Meter): Value | undefined {
   const text = textOf(value);
   if (text !== undefined) {
-    meter.take(text.length);
-    const points = isNarrow(text) ? text : pointsOf(text);
+    const narrow = isNarrow(text);
+    if (narrow) meter.take(text.length);
+    else meter.parts(text.length);
+    const points = narrow ? text : pointsOf(text);
     const place = index < 0n ? index + BigInt(points.length) : index;
     if (place < 0n || place >= BigInt(points.length)) return undefined;
     const point = points[Number(place)];

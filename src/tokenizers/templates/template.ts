@@ -12,7 +12,7 @@ const deepestSyntax = 120;
 
 /**
  * A Jinja template that was read, as transformers reads chat templates: `trim_blocks`,
- * `lstrip_blocks`, the loop controls and the `generation` tag. It is walked over, never run as code.
+ * `lstrip_blocks`, the loop controls, the `generation` tag. It is walked over, never run as code.
  */
 export class Template {
   private readonly body: Body;

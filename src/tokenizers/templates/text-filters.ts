@@ -23,11 +23,13 @@ import {
 } from "./values.ts";
 import { wrapText } from "./wrap-text.ts";
 
-/** A filter that only needs the text of its value. */
-function plain(name: string, change: (text: string) => Value): Filter {
+/** A filter that only needs the text of its value; `cuts`: and cuts it into characters or parts. */
+function plain(name: string, change: (text: string) => Value, cuts = false): Filter {
   return (args, { meter }) => {
     const [value = null] = bind(name, args, ["s"], 1);
-    const changed = change(meter.text(toText(value, meter)));
+    const text = meter.text(toText(value, meter));
+    if (cuts) meter.parts(text.length);
+    const changed = change(text);
     return value instanceof Markup && typeof changed === "string" ? new Markup(changed) : changed;
   };
 }
@@ -81,6 +83,7 @@ const indent: Filter = (args, { meter }) => {
   const text = toStr(value);
   const margin = textOf(width) ?? " ".repeat(checkWidth(Math.max(0, toInt(width, 4)), meter));
   // The line end that Jinja adds makes an empty last line of a text that ends with one.
+  meter.parts(texts.countMatches(text, texts.lineEnds));
   const lines = texts.splitLines(`${text}\n`);
   meter.take(text.length + lines.length * margin.length);
   const [head = "", ...rest] = lines;
@@ -123,6 +126,7 @@ const wordwrap: Filter = (args, { meter }) => {
     breakOnHyphens: isTrue(onHyphens),
   };
   const text = meter.text(toStr(value));
+  meter.parts(text.length);
   meter.take(text.length * (1 + lineEnd.length));
   const lines = texts.splitLines(text).map((line) => wrapText(line, options).join(lineEnd));
   return lines.join(lineEnd);
@@ -158,7 +162,7 @@ function quoteUrl(value: Value, keepSlash: boolean, meter: Meter): string {
   const text = meter.text(toText(value, meter));
   const kept = keepSlash ? /[A-Za-z0-9_.\-~/]/ : /[A-Za-z0-9_.\-~]/;
   const bytes = new TextEncoder().encode(text);
-  meter.take(3 * bytes.length);
+  meter.parts(bytes.length);
   return Array.from(bytes, (byte) => {
     const character = String.fromCharCode(byte);
     if (byte < 128 && kept.test(character)) return character;
@@ -197,7 +201,11 @@ const xmlattr: Filter = (args, { meter }) => {
 };
 
 function escapeValue(value: Value, meter: Meter): string {
-  return value instanceof Markup ? value.text : meter.text(escapeText(toText(value, meter)));
+  if (value instanceof Markup) return value.text;
+  const text = toText(value, meter);
+  meter.take(text.length);
+  meter.parts(texts.countMatches(text, /[&<>'"]/g));
+  return escapeText(text);
 }
 
 const escape: Filter = (args, { meter }) => {
@@ -211,20 +219,20 @@ export const textFilters: ReadonlyMap<string, Filter> = new Map([
   ["replace", replace],
   ["upper", plain("upper", (text) => text.toUpperCase())],
   ["lower", plain("lower", (text) => text.toLowerCase())],
-  ["capitalize", plain("capitalize", texts.capitalize)],
-  ["title", plain("title", titleWords)],
+  ["capitalize", plain("capitalize", texts.capitalize, true)],
+  ["title", plain("title", titleWords, true)],
   ["center", center],
   ["indent", indent],
   ["truncate", truncate],
   ["wordwrap", wordwrap],
-  ["wordcount", plain("wordcount", (text) => BigInt(text.match(/[\p{L}\p{N}_]+/gu)?.length ?? 0))],
+  ["wordcount", plain("wordcount", (text) => BigInt(texts.countMatches(text, /[\p{L}\p{N}_]+/gu)))],
   ["format", format],
-  ["striptags", plain("striptags", stripTags)],
+  ["striptags", plain("striptags", stripTags, true)],
   ["string", plain("string", (text) => text)],
   ["urlencode", urlencode],
   ["xmlattr", xmlattr],
   ["escape", escape],
   ["e", escape],
-  ["forceescape", plain("forceescape", (text) => new Markup(escapeText(text)))],
+  ["forceescape", plain("forceescape", (text) => new Markup(escapeText(text)), true)],
   ["safe", plain("safe", (text) => new Markup(text))],
 ]);

@@ -30,10 +30,13 @@ function splitMethod(fromRight: boolean): TextMethod {
   return (text, args, meter) => {
     const [separator = null, most] = bind("split", args, ["sep", "maxsplit"]);
     const limit = toInt(most, -1);
-    if (separator === null) return newList(texts.splitAtSpaces(text, limit, fromRight), meter);
+    if (separator === null) {
+      meter.parts(texts.countWords(text));
+      return newList(texts.splitAtSpaces(text, limit, fromRight), meter);
+    }
     const by = toStr(separator);
     if (by === "") fail("ValueError", "empty separator");
-    meter.take(8 * texts.countText(text, by));
+    meter.parts(texts.countText(text, by));
     return newList(texts.splitAt(text, by, limit, fromRight), meter);
   };
 }
@@ -167,14 +170,18 @@ export function replaceParts(
   meter: Meter,
 ): string {
   const places = texts.countText(text, old);
+  meter.parts(places);
   meter.take(text.length + by.length * (most < 0 ? places : Math.min(most, places)));
   return texts.replaceText(text, old, by, most);
 }
 
 const identifier = /^[\p{XIDS}_][\p{XIDC}]*$/u;
 const printable = /^[^\p{C}\p{Z}]|^ $/u;
-const numeric =
-  /[\p{N}\u3405\u3483\u382a\u3b4d\u4e00\u4e03\u4e07\u4e09\u4e5d\u4e8c\u4e94\u4ebf\u4edf\u5146\u516b\u516d\u5341\u56db\u767e\u842c]/u;
+/** Chinese numerals. */
+const numerals =
+  "\u3405\u3483\u382a\u3b4d\u4e00\u4e03\u4e07\u4e09\u4e5d\u4e8c\u4e94\u4ebf\u4edf" +
+  "\u5146\u516b\u516d\u5341\u56db\u767e\u842c";
+const numeric = new RegExp(`[\\p{N}${numerals}]`, "u");
 const digit = /[\p{Nd}\u00b2\u00b3\u00b9\u2070\u2074-\u2079\u2080-\u2089\u2460-\u2468]/u;
 const alphanumeric = /[\p{L}\p{N}]/u;
 
@@ -258,6 +265,18 @@ const methods: Readonly<Record<string, TextMethod>> = {
 
 /** Methods of `str` that this engine knows of but does not have: they have no use in a template. */
 export const absentTextMethods: ReadonlySet<string> = new Set(["encode", "maketrans", "translate"]);
+
+/** Methods that do not cut a text into its characters. */
+const plainMethods = new Set(
+  `strip lstrip rstrip split rsplit startswith endswith find rfind index rindex count replace join
+   partition rpartition removeprefix removesuffix upper lower isspace isascii ljust rjust
+   zfill`.split(/\s+/),
+);
+
+/** Whether a method cuts a text into its characters, which takes more memory than the text. */
+export function needsCharacters(name: string): boolean {
+  return !plainMethods.has(name);
+}
 
 /** Returns a method of `str` by its name. */
 export function textMethod(name: string): TextMethod | undefined {

@@ -19,6 +19,8 @@ export function pointsOf(text: string): readonly string[] {
   return Array.from(text);
 }
 
+const lastPair = /^[\ud800-\udbff][\udc00-\udfff]$/;
+
 /** Which ends of a text are meant. */
 export type Ends = "both" | "left" | "right";
 
@@ -32,31 +34,50 @@ export function strip(text: string, ends: Ends, chars?: string): string {
 }
 
 function stripCharacters(text: string, ends: Ends, chars: ReadonlySet<string>): string {
-  if (isNarrow(text)) {
-    let [from, to] = [0, text.length];
-    if (ends !== "right") while (from < to && chars.has(text[from])) from++;
-    if (ends !== "left") while (to > from && chars.has(text[to - 1])) to--;
-    return text.slice(from, to);
+  let [from, to] = [0, text.length];
+  while (ends !== "right" && from < to) {
+    const point = String.fromCodePoint(text.codePointAt(from) ?? 0);
+    if (!chars.has(point)) break;
+    from += point.length;
   }
-  const points = pointsOf(text);
-  let [from, to] = [0, points.length];
-  if (ends !== "right") while (from < to && chars.has(points[from])) from++;
-  if (ends !== "left") while (to > from && chars.has(points[to - 1])) to--;
-  return points.slice(from, to).join("");
+  while (ends !== "left" && to > from) {
+    const pair = to - from > 1 ? text.slice(to - 2, to) : "";
+    const point = lastPair.test(pair) ? pair : text[to - 1];
+    if (!chars.has(point)) break;
+    to -= point.length;
+  }
+  return text.slice(from, to);
 }
 
 /** Splits at runs of spaces, at most `most` times (−1: always), from the left or the right. */
 export function splitAtSpaces(text: string, most: number, fromRight = false): string[] {
-  const words = [...text.matchAll(runsOfText)];
-  if (most < 0 || words.length <= most) return words.map(([word]) => word);
-  // What is not split keeps the spaces at its outer end.
-  if (fromRight) {
-    const kept = words.length - most;
-    const last = words[kept - 1];
-    const rest = text.slice(0, last.index + last[0].length);
-    return [rest, ...words.slice(kept).map(([word]) => word)];
+  const starts: number[] = [];
+  const ends: number[] = [];
+  runsOfText.lastIndex = 0;
+  for (let run = runsOfText.exec(text); run; run = runsOfText.exec(text)) {
+    starts.push(run.index);
+    ends.push(runsOfText.lastIndex);
   }
-  return [...words.slice(0, most).map(([word]) => word), text.slice(words[most].index)];
+  const words = (from: number, to: number): string[] =>
+    starts.slice(from, to).map((start, i) => text.slice(start, ends[from + i]));
+  if (most < 0 || starts.length <= most) return words(0, starts.length);
+  // What is not split keeps the spaces at its outer end.
+  if (!fromRight) return [...words(0, most), text.slice(starts[most])];
+  const kept = starts.length - most;
+  return [text.slice(0, ends[kept - 1]), ...words(kept, starts.length)];
+}
+
+/** Counts what a pattern with the flag `g` finds in a text. */
+export function countMatches(text: string, pattern: RegExp): number {
+  let count = 0;
+  pattern.lastIndex = 0;
+  while (pattern.test(text)) count++;
+  return count;
+}
+
+/** Counts the words between runs of spaces. */
+export function countWords(text: string): number {
+  return countMatches(text, runsOfText);
 }
 
 /** Splits at a separator that is not empty, at most `most` times (−1: always). */
@@ -75,7 +96,8 @@ export function splitAt(
   return [...parts.slice(0, most), parts.slice(most).join(separator)];
 }
 
-const lineEnds = /\r\n|[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]/g;
+/** Ends of lines. */
+export const lineEnds = /\r\n|[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]/g;
 
 /** Splits a text into its lines, as `str.splitlines` does. */
 export function splitLines(text: string, keepEnds = false): string[] {
@@ -104,7 +126,10 @@ export function replaceText(text: string, old: string, by: string, most: number)
 
 /** Counts how often `part` stands in a text without overlapping itself. */
 export function countText(text: string, part: string): number {
-  return part === "" ? textSize(text) + 1 : text.split(part).length - 1;
+  if (part === "") return textSize(text) + 1;
+  let count = 0;
+  for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + part.length)) count++;
+  return count;
 }
 
 /** Fills a text up to `width` code points, on the left or the right. */
@@ -129,7 +154,7 @@ const cased = /\p{L}|\p{Lm}|[\u2160-\u217f\u24b6-\u24e9]/u;
 const digraphs = ["Ǆǅǆ", "Ǉǈǉ", "Ǌǋǌ", "Ǳǲǳ"].map(pointsOf);
 
 /** Upper case for the first letter of a word, as `str.title` and `str.capitalize` use it. */
-export function titleCase(point: string): string {
+function titleCase(point: string): string {
   const digraph = digraphs.find((forms) => forms.includes(point));
   if (digraph) return digraph[1];
   const upper = pointsOf(point.toUpperCase());

@@ -196,7 +196,11 @@ const everyPair = /[\ud800-\udbff][\udc00-\udfff]/g;
 
 /** Counts the code points of a text. */
 export function textSize(text: string): number {
-  return pairs.test(text) ? text.length - (text.match(everyPair)?.length ?? 0) : text.length;
+  if (!pairs.test(text)) return text.length;
+  let size = text.length;
+  everyPair.lastIndex = 0;
+  while (everyPair.test(text)) size--;
+  return size;
 }
 
 /** Whether every code point of a text is one UTF-16 unit, so that indices are the same. */

@@ -13,7 +13,7 @@ const word = `[A-Za-z0-9_\\p{L}\\p{N}!"'&.,?]`;
 const letter = `[\\p{L}_]`;
 const blank = "[\\t\\n\\v\\f\\r ]";
 const other = "[^\\t\\n\\v\\f\\r ]";
-/** Words, dashes between them, parts of hyphenated words, and spaces, as Python's textwrap has them. */
+/** Words, dashes between them, parts of hyphenated words, spaces: as Python's textwrap has them. */
 const withHyphens = new RegExp(
   `(${blank}+|(?<=${word})-{2,}(?=[\\p{L}\\p{N}_])|${other}+?(?:-(?:(?<=${letter}{2}-)|` +
     `(?<=${letter}-${letter}-))(?=${letter}-?${letter})|(?=${blank}|$)|` +
