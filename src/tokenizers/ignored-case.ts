@@ -1,17 +1,25 @@
-let casedCharacters: readonly string[] | null = null;
+let casedCharacters: ReadonlyMap<string, string> | null = null;
 
-/** Every character that has another case. */
-function cased(): readonly string[] {
+/** Every character that has another case, with one that stands for all its cases. */
+function cased(): ReadonlyMap<string, string> {
   if (casedCharacters) return casedCharacters;
-  const found: string[] = [];
+  const found = new Map<string, string>();
   const pattern = /[\p{Changes_When_Casemapped}\p{Changes_When_Casefolded}]/u;
   for (let code = 0; code < 0x1e944; code++) {
     if (code === 0xd800) code = 0xe000;
     const character = String.fromCodePoint(code);
-    if (pattern.test(character)) found.push(character);
+    if (pattern.test(character)) found.set(character, foldCase(character));
   }
   casedCharacters = found;
   return found;
+}
+
+/** Simple case folding, of one character to one (Unicode's CaseFolding.txt, C and S). */
+function foldCase(character: string): string {
+  if (character === "ı") return character;
+  const upper = character.toUpperCase();
+  const lower = ([...upper].length === 1 ? upper : character).toLowerCase();
+  return [...lower].length === 1 ? lower : character;
 }
 
 /**
@@ -20,7 +28,14 @@ function cased(): readonly string[] {
  */
 export function otherCases(members: string): string {
   const exact = new RegExp(`^[${members}]$`, "v");
-  const folded = new RegExp(`^[${members}]$`, "iv");
-  const more = cased().filter((one) => folded.test(one) && !exact.test(one));
-  return more.map((one) => `\\u{${(one.codePointAt(0) as number).toString(16)}}`).join("");
+  const folds = new Set<string>();
+  const others: string[] = [];
+  for (const [character, fold] of cased()) {
+    if (exact.test(character)) folds.add(fold);
+    else others.push(character);
+  }
+  return others
+    .filter((character) => folds.has(cased().get(character) as string))
+    .map((character) => `\\u{${(character.codePointAt(0) as number).toString(16)}}`)
+    .join("");
 }

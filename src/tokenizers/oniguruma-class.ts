@@ -71,6 +71,12 @@ export function readCharacterEscape(reader: PatternReader): string {
   return letter;
 }
 
+/** Refuses a class of some cases of letters where case is ignored: Oniguruma does so by halves. */
+export function refuseCased(reader: PatternReader, members: string): void {
+  if (otherCases(members) !== "")
+    reader.refuse("a class of letters of one case, without regard to case");
+}
+
 interface Item {
   /** The inside of brackets. */
   readonly members: string;
@@ -98,7 +104,10 @@ function readItem(reader: PatternReader, ignoreCase: boolean): Item {
   if (reader.peek() === "R" || reader.peek() === "X")
     return reader.refuse(`\\${reader.peek()} in a class`);
   const members = readClassEscape(reader, wordCharacters);
-  if (members !== null) return { members, character: null };
+  if (members !== null) {
+    if (ignoreCase) refuseCased(reader, members);
+    return { members, character: null };
+  }
   return characterItem(readCharacterEscape(reader));
 }
 

@@ -4,6 +4,7 @@ import {
   readCharacterEscape,
   readClass,
   readClassEscape,
+  refuseCased,
   wordClass,
 } from "./oniguruma-class.ts";
 import { PatternReader } from "./pattern-reader.ts";
@@ -38,6 +39,7 @@ export function translateOniguruma(pattern: string, place: string): string {
 class Translator {
   private readonly reader: PatternReader;
   private atomicGroups = 0;
+  private lookbehinds = 0;
 
   constructor(pattern: string, place: string) {
     this.reader = new PatternReader(pattern, place);
@@ -119,7 +121,8 @@ class Translator {
     if (/[1-9kgGKXyYCMc]/.test(letter)) return reader.refuse(`\\${letter}`);
     const members = readClassEscape(reader, wordClass);
     if (members === null) return this.character(readCharacterEscape(reader), options);
-    return `[${options.ignoreCase ? members + otherCases(members) : members}]`;
+    if (options.ignoreCase) refuseCased(reader, members);
+    return `[${members}]`;
   }
 
   private group(options: Options): string {
@@ -132,8 +135,14 @@ class Translator {
       return source;
     };
     if (!reader.take("?")) return reader.peek() === "*" ? reader.refuse("(*") : close("(?:");
-    for (const kind of [":", "=", "!", "<=", "<!"])
-      if (reader.take(kind)) return close(`(?${kind}`);
+    for (const kind of [":", "=", "!"]) if (reader.take(kind)) return close(`(?${kind}`);
+    for (const kind of ["<=", "<!"]) {
+      if (!reader.take(kind)) continue;
+      this.lookbehinds++;
+      const source = close(`(?${kind}`);
+      this.lookbehinds--;
+      return source;
+    }
     if (reader.take(">")) return this.atomic(close("(?:"));
     if (reader.match(/<[A-Za-z_][A-Za-z_0-9]*>/y)) return close("(?:");
     const match = reader.match(/([imx]*)(?:-([imx]*))?:/y);
@@ -143,6 +152,8 @@ class Translator {
 
   /** What is matched once and not tried again in another way. */
   private atomic(source: string): string {
+    // JavaScript matches these backwards, so that the lookahead would come too late.
+    if (this.lookbehinds > 0) this.reader.refuse("what is not tried again within a lookbehind");
     const name = `atomic${this.atomicGroups++}`;
     return `(?:(?=(?<${name}>${source}))\\k<${name}>)`;
   }
