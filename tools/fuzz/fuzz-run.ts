@@ -8,6 +8,9 @@ import type { Found, Order, Told } from "./worker.ts";
 /** A case that has not ended after so long counts as slow, and its process is ended. */
 const patienceMs = 40_000;
 
+/** Preparing the cases of a kind may take longer on a machine that is busy. */
+const preparingMs = 300_000;
+
 /** How long the cases of one kind run at most before the next kind has its turn. */
 const longestTurnMs = 6_000;
 
@@ -104,7 +107,7 @@ export class FuzzRun {
     const watch = setInterval(() => {
       const { seed } = this.progress();
       if (seed !== last.seed) last = { seed, since: performance.now() };
-      else if (performance.now() - last.since > patienceMs) {
+      else if (performance.now() - last.since > (seed < order.seed ? preparingMs : patienceMs)) {
         hung = true;
         child.kill("SIGKILL");
       }
