@@ -309,8 +309,16 @@ test("sidecar files are carried over, descriptions and weights are not", async (
   ];
   for (const name of [...kept, ...left]) await fs.writeFile(at(name), name);
   await fs.mkdir(at("to"));
-  expect(await copySidecarFiles(folder, at("to"))).toEqual(kept.sort());
-  expect((await fs.readdir(at("to"))).sort()).toEqual(kept.sort());
+  const named = "additional_chat_templates/tool_use.jinja";
+  await fs.mkdir(at("additional_chat_templates"));
+  for (const name of [named, "additional_chat_templates/notes.txt"]) {
+    await fs.writeFile(at(name), name);
+  }
+  expect(await copySidecarFiles(folder, at("to"))).toEqual([...kept.sort(), named]);
+  expect((await fs.readdir(at("to"))).sort()).toEqual(
+    [...kept, "additional_chat_templates"].sort(),
+  );
+  expect(await fs.readdir(at("to", "additional_chat_templates"))).toEqual(["tool_use.jinja"]);
   expect(await fs.readFile(at("to", "merges.txt"), "utf8")).toBe("merges.txt");
 });
 

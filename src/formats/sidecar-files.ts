@@ -1,4 +1,15 @@
-import { copyFile, joinPath, listDirectory, notAFile } from "../platform/node.ts";
+import {
+  copyFile,
+  joinPath,
+  listDirectory,
+  makeDirectories,
+  notAFile,
+  parentPath,
+  status,
+} from "../platform/node.ts";
+
+/** Folder of the chat templates that have names. */
+const templatesFolder = "additional_chat_templates";
 
 /**
  * Files that belong to a model beside its weights and config.json and stay as they are when it is
@@ -13,6 +24,7 @@ const sidecars: readonly RegExp[] = [
   /^special_tokens_map\.json$/,
   /^added_tokens\.json$/,
   /^chat_template\.(jinja|json)$/,
+  new RegExp(String.raw`^${templatesFolder}/[^/]+\.jinja$`),
 ];
 
 /** Tells by its name whether a file belongs to a model beside its weights and config.json. */
@@ -21,20 +33,30 @@ export function isSidecarFile(name: string): boolean {
 }
 
 /**
- * Lists the sidecar files of a checkpoint directory, sorted by name.
+ * Lists the sidecar files of a checkpoint directory by their paths in it, sorted, those in the
+ * folder of templates last.
  * @throws FormatError when something other than a file has such a name, as a link to nothing
  */
 export async function listSidecarFiles(path: string): Promise<string[]> {
-  const found = (await listDirectory(path)).filter(({ name }) => isSidecarFile(name));
+  const all = [...(await listDirectory(path))];
+  if ((await status(joinPath(path, templatesFolder)))?.kind === "directory") {
+    for (const entry of await listDirectory(joinPath(path, templatesFolder))) {
+      all.push({ ...entry, name: `${templatesFolder}/${entry.name}` });
+    }
+  }
+  const found = all.filter(({ name }) => isSidecarFile(name));
   for (const { name, kind } of found) {
     if (kind !== "file") throw notAFile("read", joinPath(path, name), kind);
   }
   return found.map(({ name }) => name);
 }
 
-/** Copies the sidecar files from one directory to another; returns their names. */
+/** Copies the sidecar files from one directory to another; returns their paths. */
 export async function copySidecarFiles(from: string, to: string): Promise<string[]> {
   const names = await listSidecarFiles(from);
-  for (const name of names) await copyFile(joinPath(from, name), joinPath(to, name));
+  for (const name of names) {
+    await makeDirectories(parentPath(joinPath(to, name)));
+    await copyFile(joinPath(from, name), joinPath(to, name));
+  }
   return names;
 }
