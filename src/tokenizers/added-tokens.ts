@@ -1,3 +1,5 @@
+import { FormatError } from "../util/errors.ts";
+import { compileFully } from "./pattern.ts";
 import type { AddedToken } from "./tokenizer-definition.ts";
 
 /** An added token with its id. */
@@ -27,11 +29,11 @@ export class AddedTokenFinder {
   private readonly pattern: RegExp | null;
   private readonly tokens = new Map<string, FoundToken>();
 
+  /** @throws FormatError when there are too many or too long ones to look for together */
   constructor(needles: readonly Needle[]) {
     for (const { text, token } of needles) if (text !== "") this.tokens.set(text, token);
     const longestFirst = [...this.tokens.keys()].sort((a, b) => b.length - a.length);
-    const source = longestFirst.map(escaped).join("|");
-    this.pattern = longestFirst.length > 0 ? new RegExp(source, "gu") : null;
+    this.pattern = longestFirst.length > 0 ? alternatives(longestFirst) : null;
   }
 
   /** Cuts `text` into added tokens and what stands between them, lazily. */
@@ -57,6 +59,20 @@ export class AddedTokenFinder {
       if (start < end) yield { token };
     }
     if (end < text.length) yield { text: end === 0 ? text : text.slice(end), start: end };
+  }
+}
+
+function alternatives(longestFirst: readonly string[]): RegExp {
+  try {
+    const pattern = new RegExp(longestFirst.map(escaped).join("|"), "gu");
+    compileFully(pattern);
+    return pattern;
+  } catch (cause) {
+    throw new FormatError(
+      `tokenizer.json: ${longestFirst.length} added_tokens of up to ${longestFirst[0].length} ` +
+        "characters are more than can be looked for together",
+      { cause },
+    );
   }
 }
 

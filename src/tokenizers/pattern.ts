@@ -47,6 +47,18 @@ let lastSource = "";
 const leastLimitMs = 5_000;
 const limitMsPerUnit = 0.002;
 
+/**
+ * Uses an expression once for texts of one and of two bytes a character: V8 compiles it, and finds
+ * it too large, on the first of each.
+ * @throws SyntaxError when it is too large
+ */
+export function compileFully(expression: RegExp): void {
+  for (const text of ["a", "\u4e00"]) {
+    expression.lastIndex = 0;
+    expression.exec(text);
+  }
+}
+
 /** Finds a pattern of a tokenizer in texts. */
 export class Pattern {
   /** As `tokenizer.json` writes it. */
@@ -67,17 +79,16 @@ export class Pattern {
    * @throws FormatError for what is no regular expression, or too large a one
    */
   static of(config: PatternConfig, place: string): Pattern {
-    if ("String" in config) return new Pattern(config.String, escapePattern(config.String), false);
-    const translated = translateOniguruma(config.Regex, place);
+    const isText = "String" in config;
+    const source = isText ? config.String : config.Regex;
+    const expression = isText ? escapePattern(source) : translateOniguruma(source, place);
     try {
-      const pattern = new Pattern(config.Regex, translated, !harmless.has(config.Regex));
-      // V8 compiles, and finds too large, what it is used for first: texts of one and of two bytes.
-      for (const text of ["a", "\u4e00"])
-        runWithin(leastLimitMs, () => pattern.findFrom(text, 0, -1));
+      const pattern = new Pattern(source, expression, !isText && !harmless.has(source));
+      runWithin(leastLimitMs, () => compileFully(pattern.expression));
       return pattern;
     } catch (cause) {
-      const pattern = shortValue(config.Regex);
-      throw new FormatError(`${place}: the pattern ${pattern} is no regular expression`, { cause });
+      const why = isText ? "too long a text" : "no regular expression";
+      throw new FormatError(`${place}: the pattern ${shortValue(source)} is ${why}`, { cause });
     }
   }
 

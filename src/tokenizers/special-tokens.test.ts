@@ -85,3 +85,13 @@ test("a start token outside the embedding is refused when it is asked for", () =
   expect(() => tokenizer.startIds).toThrow(UsageError);
   expect(() => tokenizer.encode("a", { addSpecial: true })).toThrow(UsageError);
 });
+
+test("what V8 can look for in no text is a FormatError, before any text comes", () => {
+  const long = "\u5bff".repeat(100_000);
+  const tooLong = { ...definition, added_tokens: [{ id: 2, content: long, special: true }] };
+  expect(() => createTokenizer({ definition: tooLong })).toThrow(/added_tokens of up to 100000/);
+  const split = { type: "Split", pattern: { String: long }, behavior: "Isolated", invert: false };
+  expect(() => createTokenizer({ definition: { ...definition, pre_tokenizer: split } })).toThrow(
+    /too long a text/,
+  );
+});

@@ -182,7 +182,7 @@ describe("a sweep", () => {
     expect(listed.stdout.split("\r\n")).toHaveLength(8);
     const wrong = await fewbitHere(["results", out, "--sql", "DELETE FROM records"]);
     expect(wrong.code).toBe(2);
-    expect(wrong.stderr).toContain("attempt to write a readonly database");
+    expect(wrong.stderr).toContain("begins with SELECT or WITH, got DELETE");
     expect((await fewbitHere(["results", out, "--sql", "SELECT x"])).stderr).toContain(
       "no such column",
     );
