@@ -8,6 +8,7 @@ import {
 } from "./output/resumable-output.ts";
 import { joinPath, listDirectory, remove, status } from "../platform/node.ts";
 import { FormatError, UsageError } from "../util/errors.ts";
+import { parseValue } from "../util/parse-value.ts";
 import { quantizationSchema, recordSchema } from "./record-schema.ts";
 import { Journal, type JournalContents, type PartEntry } from "./journal.ts";
 import type { Effort } from "./run-clock.ts";
@@ -92,10 +93,12 @@ export async function readRecord<Record>(out: string): Promise<FinishedOutput<Re
   const path = joinPath(out, "run.json");
   const record = await readJsonObject(path);
   const schema = record["kind"] === "train" ? recordSchema : quantizationSchema;
-  const { data, error } = schema.safeParse(record);
-  if (data) return { identity: data.identity, result: record as Record };
-  const field = error.issues[0]?.path.join(".") ?? "";
-  throw new FormatError(`${path} is no record of a run: ${field} is missing or of another kind`);
+  const { identity } = parseValue(
+    schema,
+    record,
+    ({ text, hint }) => new FormatError(`${path} is no record of a run: ${text}`, { hint }),
+  );
+  return { identity, result: record as Record };
 }
 
 /** Whether a checkpoint stands there, none of whose weights are missing. */
