@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type LanguageModel, load } from "../index.ts";
+import { ChatTemplates } from "../tokenizers/chat-template-source.ts";
 import { UsageError } from "../util/errors.ts";
 import { compareModels } from "./comparison/compare-models.ts";
 import { evaluateModel } from "./evaluate.ts";
@@ -55,8 +56,9 @@ describe("the text of an evaluation", () => {
 
   test("conversations are written by the model's template", async () => {
     const { tokenizer } = model;
+    const templates = new ChatTemplates({ settings: template });
     const speaking: LanguageModel = Object.create(model, {
-      tokenizer: { value: Object.create(tokenizer, { chatTemplate: { value: template } }) },
+      tokenizer: { value: Object.create(tokenizer, { chatTemplates: { value: templates } }) },
     });
     const lines = chats.map((messages) => JSON.stringify({ messages })).join("\n");
     const written = file("written.txt", "user: Where is the dog?\n");
