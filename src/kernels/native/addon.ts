@@ -73,6 +73,21 @@ type Loaded = { readonly addon: Addon } | { readonly reason: string; readonly hi
 const buildHint =
   "install a C compiler (gcc or clang) and run `node native/build.mjs` in fewbit's folder";
 
+/** What an addon of this version exports; one that was built before may lack some. */
+const functions = [
+  "allocate",
+  "openQueue",
+  "enqueue",
+  "synchronize",
+  "drain",
+  "closeQueue",
+  "profile",
+  "mapFile",
+  "lostFiles",
+  "isLostFile",
+  "measureThreads",
+] as const satisfies readonly (keyof Addon)[];
+
 let loaded: Loaded | undefined;
 
 /** Loads the addon, once; tells why when that fails. */
@@ -95,7 +110,13 @@ function defaultPath(): string {
 function tryLoad(path: string): Loaded {
   if (!existsSync(path)) return { reason: reasonForAbsence(path), hint: buildHint };
   try {
-    return { addon: createRequire(import.meta.url)(path) as Addon };
+    const addon = createRequire(import.meta.url)(path) as Partial<Addon>;
+    const missing = functions.find((name) => typeof addon[name] !== "function");
+    if (missing === undefined) return { addon: addon as Addon };
+    return {
+      reason: `the native addon does not fit this version of fewbit: it has no ${missing}`,
+      hint: "build it again with `node native/build.mjs`",
+    };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return { reason: `the native addon does not load: ${message}`, hint: buildHint };

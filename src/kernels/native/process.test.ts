@@ -176,3 +176,16 @@ describe("without a C compiler", () => {
     ]);
   });
 });
+
+test("an addon of another version is unavailable, whatever it lacks, and the fix is named", async () => {
+  const addon = join(folder, "older.cjs");
+  writeFileSync(addon, "exports.allocate = () => null; exports.levels = [];");
+  const { stdout } = await runModule("console.log(JSON.stringify(nativeAvailability()))", {
+    FEWBIT_ADDON: addon,
+  });
+  expect(JSON.parse(stdout)).toEqual({
+    available: false,
+    reason: "the native addon does not fit this version of fewbit: it has no openQueue",
+    hint: "build it again with `node native/build.mjs`",
+  });
+});
