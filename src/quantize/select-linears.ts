@@ -1,3 +1,4 @@
+import { runWithin, TimeIsOver } from "../platform/node.ts";
 import type { LinearDescription } from "../nn/quantizable-model.ts";
 import { parseScheme } from "../quant/scheme.ts";
 import { UsageError } from "../util/errors.ts";
@@ -34,8 +35,8 @@ function matcher(
   linears: readonly LinearDescription[],
 ): (module: string) => boolean {
   const expression = toExpression(pattern, field);
-  const fits = (module: string): boolean => expression.test(module);
-  if (linears.some(({ module }) => fits(module))) return fits;
+  const fitting = new Set(findFitting(expression, pattern, field, linears));
+  if (fitting.size > 0) return (module) => fitting.has(module);
   throw new UsageError(`the pattern "${pattern}" fits no linear layer of this model`, {
     hint: `layers are named like ${linears[0]?.module ?? "model.layers.0.mlp.down_proj"}`,
     field,
@@ -43,7 +44,38 @@ function matcher(
   });
 }
 
+function findFitting(
+  expression: RegExp,
+  pattern: string,
+  field: string,
+  linears: readonly LinearDescription[],
+): string[] {
+  const names = linears.map(({ module }) => module);
+  try {
+    return runWithin(longestMs, () => names.filter((name) => expression.test(name)));
+  } catch (cause) {
+    if (!(cause instanceof TimeIsOver)) throw cause;
+    throw new UsageError(`the pattern "${pattern}" takes more than ${longestMs / 1000} s`, {
+      hint: "write it without repetitions of repetitions, such as (a+)+",
+      cause,
+      field,
+      value: pattern,
+    });
+  }
+}
+
+/** Milliseconds that a pattern may take for the names of all layers. */
+const longestMs = 5_000;
+/** Longest pattern: V8 fails on far longer ones when it uses them. */
+const longestPattern = 1000;
+
 function toExpression(pattern: string, field: string): RegExp {
+  if (pattern.length > longestPattern) {
+    throw new UsageError(
+      `expected a pattern of at most ${longestPattern} characters, got ${pattern.length}`,
+      { field, value: pattern.slice(0, 100) },
+    );
+  }
   if (!pattern.startsWith("re:")) {
     const body = pattern.split("*").map(escapeLiteral).join(".*");
     return new RegExp(`(?:^|\\.)${body}$`);

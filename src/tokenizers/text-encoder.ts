@@ -62,8 +62,10 @@ export class LazyTextEncoder {
     this.between =
       firstCut === lastCut
         ? this.after
-        : new PieceMemory(stages.slice(firstCut + 1, lastCut + 1), (piece) =>
-            this.after.encode(piece),
+        : new PieceMemory(
+            stages.slice(firstCut + 1, lastCut + 1),
+            (piece) => this.after.encode(piece),
+            this.after.seesPlace,
           );
     this.watchesStages = stages.some((stage) => stage.needsWatch);
   }
@@ -135,13 +137,19 @@ export class LazyTextEncoder {
 class PieceMemory {
   private readonly stages: readonly Stage[];
   private readonly encodePart: (part: Text) => readonly number[];
-  private readonly seesPlace: boolean;
+  /** Whether the ids depend on where a piece stands. */
+  readonly seesPlace: boolean;
   private readonly remembered = new Map<string, readonly number[]>();
 
-  constructor(stages: readonly Stage[], encodePart: (part: Text) => readonly number[]) {
+  constructor(
+    stages: readonly Stage[],
+    encodePart: (part: Text) => readonly number[],
+    partsSeePlace = false,
+  ) {
     this.stages = stages;
     this.encodePart = encodePart;
-    this.seesPlace = stages.some((stage) => stage.kind === "map" && stage.seesPlace);
+    this.seesPlace =
+      partsSeePlace || stages.some((stage) => stage.kind === "map" && stage.seesPlace);
   }
 
   encode(piece: Text): readonly number[] {

@@ -1,0 +1,47 @@
+import { describe, expect, test } from "vitest";
+import type { LinearDescription } from "../nn/quantizable-model.ts";
+import { UsageError } from "../util/errors.ts";
+import { selectLinears } from "./select-linears.ts";
+
+const linears = [0, 1].flatMap((block) =>
+  ["self_attn.k_proj", "mlp.down_proj"].map(
+    (slot): LinearDescription => ({
+      module: `model.layers.${block}.${slot}`,
+      block,
+      slot,
+      outFeatures: 8,
+      inFeatures: 8,
+    }),
+  ),
+);
+
+const select = (pattern: string): (string | null)[] =>
+  selectLinears(linears, { scheme: "w4", ignore: [], layers: [{ pattern, scheme: "w8" }] }).map(
+    ({ scheme }) => scheme?.id ?? null,
+  );
+
+describe("patterns of layers", () => {
+  test.each([
+    ["mlp.down_proj", ["w4", "w8", "w4", "w8"]],
+    ["layers.0.*", ["w8", "w8", "w4", "w4"]],
+    ["*.k_proj", ["w8", "w4", "w8", "w4"]],
+    ["re:[kq]_proj$", ["w8", "w4", "w8", "w4"]],
+  ])("%s", (pattern, schemes) => {
+    expect(select(pattern)).toEqual(schemes);
+  });
+
+  test.each([
+    ["that fits nothing", "down", /fits no linear layer/],
+    ["that is no regular expression", "re:(", /not a regular expression/],
+    ["longer than any name", "x".repeat(100_000), /at most 1000 characters, got 100000/],
+    ["that backtracks for ever", "re:^([a-z.0-9_]+)+!$", /takes more than 5 s/],
+  ])("one %s is a UsageError that names its field", (_, pattern, message) => {
+    expect(() => select(pattern)).toThrow(
+      expect.objectContaining({
+        constructor: UsageError,
+        message: expect.stringMatching(message),
+        field: "layers[0]",
+      }),
+    );
+  });
+});
