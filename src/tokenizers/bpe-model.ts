@@ -123,8 +123,12 @@ export class BpeModel implements TokenModel {
   /** Merges neighbours: always the pair of the smallest rank, of several the leftmost. */
   private merge(ids: number[]): number[] {
     if (ids.length < 2) return ids;
-    const next = Int32Array.from(ids, (_, i) => (i + 1 < ids.length ? i + 1 : -1));
-    const previous = Int32Array.from(ids, (_, i) => i - 1);
+    const next = new Int32Array(ids.length);
+    const previous = new Int32Array(ids.length);
+    for (let i = 0; i < ids.length; i++) {
+      next[i] = i + 1 < ids.length ? i + 1 : -1;
+      previous[i] = i - 1;
+    }
     const queue = new MergeQueue(ids.length);
     const consider = (at: number): void => {
       const merge = this.merges.get(ids[at], ids[next[at]]);
