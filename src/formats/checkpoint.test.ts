@@ -197,6 +197,7 @@ describe("what is wrong with a directory is said in one line", () => {
       "a\\x.safetensors",
       "x\u001b.safetensors",
       5,
+      { toString: 1 },
     ];
     for (const name of outside) {
       const error = await use((map) => {

@@ -1,5 +1,6 @@
 import { joinPath, listDirectory, status } from "../platform/node.ts";
 import { FormatError } from "../util/errors.ts";
+import { shortValue } from "../util/parse-value.ts";
 import { explainMissingWeights } from "./checkpoint-errors.ts";
 import { isJsonRecord, readJsonObject } from "./json-file.ts";
 import { openSafetensors, type SafetensorsFile } from "./safetensors.ts";
@@ -93,7 +94,7 @@ export async function readShardIndex(path: string): Promise<Map<string, string>>
     // A name with separators could reach any file of the machine, one with controls the terminal.
     if (typeof file !== "string" || !/^[\w.+-][\w.+ -]*\.safetensors$/.test(file)) {
       throw new FormatError(
-        `${indexFileName} places ${quoteName(tensor)} in ${quoteName(String(file))}: ` +
+        `${indexFileName} places ${quoteName(tensor)} in ${shortValue(file)}: ` +
           "expected the name of a .safetensors file in the same folder",
       );
     }
