@@ -148,7 +148,10 @@ export class BpeModel implements TokenModel {
       }
       if (previous[at] >= 0) consider(previous[at]);
     }
-    return ids.filter((id) => id >= 0);
+    let length = 0;
+    for (const id of ids) if (id >= 0) ids[length++] = id;
+    ids.length = length;
+    return ids;
   }
 }
 

@@ -25,14 +25,7 @@ const lossy = new TextDecoder("utf-8", { ignoreBOM: true });
 const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 
 function byteLevel(tokens: readonly string[]): string[] {
-  const parts = tokens.map(fromByteCharacters);
-  const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return [lossy.decode(bytes)];
+  return [lossy.decode(fromByteCharacters(tokens))];
 }
 
 /** Joins tokens such as `<0xC3>` to text; bytes that are none become one U+FFFD each. */

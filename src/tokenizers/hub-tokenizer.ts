@@ -115,7 +115,7 @@ class HubTokenizer implements Tokenizer {
     const ids: number[] = options.addSpecial ? [...this.startIds] : [];
     for (const some of this.encodeLazily(text)) for (const id of some) ids.push(id);
     if (options.addSpecial) ids.push(...this.expectTaken(this.around.after));
-    return Int32Array.from(ids);
+    return new Int32Array(ids);
   }
 
   *encodeLazily(text: string): Generator<readonly number[]> {

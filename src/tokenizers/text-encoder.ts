@@ -156,10 +156,11 @@ class PieceMemory {
     const isAnywhere = piece.lead === 0 || !this.seesPlace;
     const known = isAnywhere ? this.remembered.get(piece.text) : undefined;
     if (known) return known;
-    const ids: number[] = [];
+    const parts: (readonly number[])[] = [];
     for (const part of applyStages([piece], this.stages)) {
-      if (part.text !== "") for (const id of this.encodePart(part)) ids.push(id);
+      if (part.text !== "") parts.push(this.encodePart(part));
     }
+    const ids = parts.length === 1 ? parts[0] : parts.flat();
     if (isAnywhere && piece.text.length <= longestRemembered) this.remember(piece.text, ids);
     return ids;
   }
