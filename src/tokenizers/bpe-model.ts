@@ -2,7 +2,7 @@ import * as z from "zod";
 import { FormatError } from "../util/errors.ts";
 import { MergeBoundaries } from "./merge-boundaries.ts";
 import { type Merge, PairTable } from "./pair-table.ts";
-import type { TokenModel } from "./token-model.ts";
+import { VocabularyModel } from "./token-model.ts";
 import { byteTokens, readVocabulary, refuseUnknown, vocabularySchema } from "./vocabulary.ts";
 
 type Merges = readonly (string | readonly [string, string])[];
@@ -36,37 +36,22 @@ export const bpeOptions = z.looseObject({
 export type BpeOptions = z.output<typeof bpeOptions>;
 
 /** Byte-pair encoding (Sennrich et al., arXiv 1508.07909): neighbours merge, by rank. */
-export class BpeModel implements TokenModel {
+export class BpeModel extends VocabularyModel {
   readonly splitFreely: ((text: string) => Iterable<string>) | null;
-  private readonly vocabulary: ReadonlyMap<string, number>;
   private readonly options: BpeOptions;
   private readonly merges: PairTable;
   /** The id that a merge of each rank makes. */
   private readonly made: readonly number[];
-  private readonly place: string;
 
   constructor(options: BpeOptions, place: string) {
+    super(readVocabulary(options.vocab, place), place);
     this.options = options;
-    this.place = place;
-    this.vocabulary = readVocabulary(options.vocab, place);
     const pairs = readMerges(options.merges);
     const merges = pairs.map((pair, rank) => this.readMerge(pair, rank));
     this.merges = new PairTable(merges);
     this.made = merges.map(({ id }) => id);
     const boundaries = MergeBoundaries.of(options, pairs, this.vocabulary);
     this.splitFreely = boundaries && ((text) => boundaries.split(text));
-  }
-
-  get size(): number {
-    return this.vocabulary.size;
-  }
-
-  entries(): Iterable<readonly [string, number]> {
-    return this.vocabulary;
-  }
-
-  tokenToId(token: string): number | undefined {
-    return this.vocabulary.get(token);
   }
 
   encode(piece: string): number[] {

@@ -16,3 +16,30 @@ export interface TokenModel {
    */
   readonly splitFreely: ((text: string) => Iterable<string>) | null;
 }
+
+/** A model whose tokens have the ids of a vocabulary. */
+export abstract class VocabularyModel implements TokenModel {
+  abstract readonly splitFreely: TokenModel["splitFreely"];
+  protected readonly vocabulary: ReadonlyMap<string, number>;
+  /** Where the model stands, for messages. */
+  protected readonly place: string;
+
+  constructor(vocabulary: ReadonlyMap<string, number>, place: string) {
+    this.vocabulary = vocabulary;
+    this.place = place;
+  }
+
+  get size(): number {
+    return this.vocabulary.size;
+  }
+
+  entries(): Iterable<readonly [string, number]> {
+    return this.vocabulary;
+  }
+
+  tokenToId(token: string): number | undefined {
+    return this.vocabulary.get(token);
+  }
+
+  abstract encode(piece: string): number[];
+}

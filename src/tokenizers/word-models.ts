@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { TokenModel } from "./token-model.ts";
+import { VocabularyModel } from "./token-model.ts";
 import { readVocabulary, refuseUnknown, vocabularySchema } from "./vocabulary.ts";
 
 export const wordLevelOptions = z.looseObject({
@@ -8,28 +8,13 @@ export const wordLevelOptions = z.looseObject({
 });
 
 /** A model whose tokens are whole pieces. */
-export class WordLevelModel implements TokenModel {
+export class WordLevelModel extends VocabularyModel {
   readonly splitFreely = null;
-  private readonly vocabulary: ReadonlyMap<string, number>;
   private readonly unknownToken: string;
-  private readonly place: string;
 
   constructor(options: z.output<typeof wordLevelOptions>, place: string) {
-    this.vocabulary = readVocabulary(options.vocab, place);
+    super(readVocabulary(options.vocab, place), place);
     this.unknownToken = options.unk_token;
-    this.place = place;
-  }
-
-  get size(): number {
-    return this.vocabulary.size;
-  }
-
-  entries(): Iterable<readonly [string, number]> {
-    return this.vocabulary;
-  }
-
-  tokenToId(token: string): number | undefined {
-    return this.vocabulary.get(token);
   }
 
   encode(piece: string): number[] {
@@ -50,28 +35,13 @@ export const wordPieceOptions = z.looseObject({
  * WordPiece (Schuster and Nakajima 2012, as BERT applies it): from the left, always the longest
  * token that fits; a piece that does not come out even is unknown as a whole.
  */
-export class WordPieceModel implements TokenModel {
+export class WordPieceModel extends VocabularyModel {
   readonly splitFreely = null;
-  private readonly vocabulary: ReadonlyMap<string, number>;
   private readonly options: z.output<typeof wordPieceOptions>;
-  private readonly place: string;
 
   constructor(options: z.output<typeof wordPieceOptions>, place: string) {
-    this.vocabulary = readVocabulary(options.vocab, place);
+    super(readVocabulary(options.vocab, place), place);
     this.options = options;
-    this.place = place;
-  }
-
-  get size(): number {
-    return this.vocabulary.size;
-  }
-
-  entries(): Iterable<readonly [string, number]> {
-    return this.vocabulary;
-  }
-
-  tokenToId(token: string): number | undefined {
-    return this.vocabulary.get(token);
   }
 
   encode(piece: string): number[] {
