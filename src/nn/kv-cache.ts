@@ -94,16 +94,16 @@ export class KvCache {
   async overflows(position: number): Promise<boolean> {
     if (this.dtype !== "f16") return false;
     const { batch = 1, kvHeads, headDim } = this.options;
-    for (const tensor of this.layers.flatMap(tensorsOf)) {
+    // All are asked for at once: to wait for each would take longer than a small model's step.
+    const reads = this.layers.flatMap(tensorsOf).flatMap((tensor) => {
       const rows = tensor.reshape([batch * this.capacity, kvHeads, headDim]);
-      for (let row = 0; row < batch; row++) {
+      return Array.from({ length: batch }, (_, row) => {
         const first = row * this.capacity;
-        const written = rows.slice(first + position, first + this.length);
-        const bits = (await written.read()) as Uint16Array;
-        if (countNonFiniteBits(bits, 0x7c00) > 0) return true;
-      }
-    }
-    return false;
+        return rows.slice(first + position, first + this.length).read();
+      });
+    });
+    const written = (await Promise.all(reads)) as Uint16Array[];
+    return written.some((bits) => countNonFiniteBits(bits, 0x7c00) > 0);
   }
 
   /** Forgets all tokens from `length` on, so that another continuation can be tried. */
