@@ -94,7 +94,7 @@ export async function readShardIndex(path: string): Promise<Map<string, string>>
     // A name with separators could reach any file of the machine, one with controls the terminal.
     if (typeof file !== "string" || !/^[\w.+-][\w.+ -]*\.safetensors$/.test(file)) {
       throw new FormatError(
-        `${indexFileName} places ${quoteName(tensor)} in ${typeof file === "string" ? quoteName(file) : shortValue(file)}: ` +
+        `${indexFileName} places ${quoteName(tensor)} in ${shortValue(file)}: ` +
           "expected the name of a .safetensors file in the same folder",
       );
     }

@@ -118,3 +118,7 @@ test("no other file reads what zod says, whose words are not for people", () => 
     .filter((name) => /\.issues\b|ZodError|prettifyError/.test(readFileSync(root + name, "utf8")));
   expect(readers).toEqual(["util/parse-value.ts"]);
 });
+
+test("what came is written without characters that a terminal obeys", () => {
+  expect(shortValue("a\u001b[31m\u009b\u202e")).toBe('"a\\u001b[31m\\u009b\\u202e"');
+});

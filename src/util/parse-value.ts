@@ -3,6 +3,7 @@ import type { FewbitError } from "./errors.ts";
 import { describeSchema, fieldsAt, schemasAt } from "./expected-value.ts";
 import { type FieldPath, formatPath, valueAt } from "./field-path.ts";
 import { suggestName } from "./nearest.ts";
+import { quoteText } from "./quote-text.ts";
 
 /* The one place that turns what zod finds wrong into what a person needs. */
 
@@ -148,10 +149,7 @@ const longestShown = 60;
 
 /** Writes what came, in a few words whatever its size. */
 export function shortValue(value: unknown): string {
-  if (typeof value === "string") {
-    const cut = value.length > longestShown ? `${value.slice(0, longestShown - 3)}...` : value;
-    return JSON.stringify(cut);
-  }
+  if (typeof value === "string") return quoteText(value, longestShown);
   if (typeof value !== "object" || value === null) return String(value);
   if (!Array.isArray(value)) return "an object";
   const isFlat = value.length < longestShown && value.every((each) => typeof each !== "object");
