@@ -18,10 +18,12 @@ interface LockEntry {
 
 const path = fileURLToPath(new URL("../package-lock.json", import.meta.url));
 const systems = ["android", "darwin", "freebsd", "linux", "openharmony", "win32"];
+/** Systems that some packages call otherwise than npm does. */
+const otherNames: Readonly<Record<string, string>> = { mac: "darwin", win: "win32" };
 const processors = ["arm", "arm64", "ia32", "ppc64", "riscv64", "s390x", "x64"];
 
 function entryFor(name: string, version: string, parent: LockEntry): object {
-  const words = name.split(/[-/]/);
+  const words = name.split(/[-/]/).map((word) => otherNames[word] ?? word);
   const os = words.filter((word) => systems.includes(word));
   const cpu = words.filter((word) => processors.includes(word));
   if (os.length !== 1 || cpu.length !== 1) throw new Error(`${name} names no platform`);

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { openCheckpoint } from "../../src/formats/checkpoint.ts";
 import { type DecodeMeasurement, runSide } from "./decode-measurement.ts";
 import type { ProductsCheck } from "./fewbit-side.ts";
-import { findLlamaAddon, hasVariant } from "./llama-cpp-addon.ts";
+import { findLlamaAddon, hasVariant } from "../../test/llama-cpp/llama-addon.ts";
 import { billionShape } from "./random-checkpoint.ts";
 import { type GgufTypes, ggufBytesPerToken, writeRandomLlamaGguf } from "./random-gguf.ts";
 import { writeRandomPackedCheckpoint } from "./random-packed-checkpoint.ts";
@@ -75,11 +75,10 @@ const llamaCases: readonly (GgufTypes & { readonly name: string; readonly varian
 ];
 
 /**
- * Writes random GGUF models of the same shape; none when FEWBIT_LLAMA names no folder with
- * llama.cpp.
+ * Writes random GGUF models of the same shape; none where llama.cpp is not installed.
  */
 export async function makeLlamaSides(folder: string, layers: number): Promise<DecodeSide[]> {
-  const binaries = findLlamaAddon(process.env["FEWBIT_LLAMA"]);
+  const binaries = findLlamaAddon();
   if (!binaries) return [];
   const sides: DecodeSide[] = [];
   const written = new Set<string>();

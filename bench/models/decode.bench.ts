@@ -51,10 +51,7 @@ const benchmark: Benchmark = {
       const ours: FewbitSide[] = [];
       for (const scheme of schemes) ours.push(await makeFewbitSide(folder, scheme, layers));
       const theirs = await makeLlamaSides(folder, layers);
-      if (theirs.length === 0) {
-        note("llama.cpp is left out: run `npm install node-llama-cpp@3.22.1` in an empty folder,");
-        note("and set FEWBIT_LLAMA to that folder");
-      }
+      if (theirs.length === 0) note("llama.cpp is left out: it is not installed for this machine");
       note("models are written");
       const checks = await checkProducts(ours);
       const rows: Row[] = [...checks, ...[...ours, ...theirs].map(bytesRow)];

@@ -3,9 +3,8 @@
  *
  *   node llama-cpp-side.ts <model.gguf> <threads> [variant]
  *
- * FEWBIT_LLAMA names a folder with node_modules/node-llama-cpp, which carries llama.cpp as a
- * compiled addon. The addon is called directly, without node-llama-cpp's queues and checks, so that
- * nothing but llama.cpp is timed. A variant is one of the CPU libraries in the addon's folder, such
+ * The addon is called directly, without node-llama-cpp's queues and checks, so that nothing but
+ * llama.cpp is timed. A variant is one of the CPU libraries in the addon's folder, such
  * as haswell; by default llama.cpp takes the best one for the CPU.
  */
 import {
@@ -20,14 +19,13 @@ import {
   type LlamaContext,
   type LlamaSampler,
   openLlama,
-} from "./llama-cpp-addon.ts";
+} from "../../test/llama-cpp/llama-addon.ts";
 
 const vocabularySize = 32000;
 
 async function main(path: string, threads: number, variant: string | undefined): Promise<void> {
-  const folder = process.env["FEWBIT_LLAMA"] ?? "";
-  const binaries = findLlamaAddon(folder);
-  if (!binaries) throw new Error(`no node-llama-cpp for this system under "${folder}"`);
+  const binaries = findLlamaAddon();
+  if (!binaries) throw new Error("llama.cpp is not installed for this machine");
   const llama = await openLlama(binaries, variant);
   const model = new llama.AddonModel(path, { addonExports: llama, gpuLayers: 0, useMmap: true });
   if (!(await model.init())) throw new Error(`llama.cpp does not load ${path}`);
@@ -39,7 +37,7 @@ async function main(path: string, threads: number, variant: string | undefined):
   const sampler = new llama.AddonSampler(model);
   sampler.applyConfig({ temperature: 0 });
   await generate(context, sampler, 2, () => {});
-  const kernels = `${describeLlama(folder)}, ${variant ?? "best"} of ${llama.systemInfo().trim()}`;
+  const kernels = `${describeLlama(binaries)}, ${variant ?? "best"} of ${llama.systemInfo().trim()}`;
   const measurement = await measureGeneration(
     (onToken) => generate(context, sampler, decodedTokens + 1, onToken),
     kernels,
