@@ -19,17 +19,22 @@ FB_INLINE void store_values(const quantize_call *call, int64_t at, vf values, in
   else store_bf16_n(halves + at, values, n);
 }
 
+/* Product and sum are rounded one after the other at every level. */
+FB_INLINE vf decode_values(const group_terms *terms, vf values) {
+  return vf_add(vf_mul(terms->scale, values), terms->offset);
+}
+
 FB_INLINE void quantize_group(const quantize_call *call, const weight_group *group, const int rule) {
   const grid_weights *from = &call->from;
   int64_t i = group->at, end = group->at + group->count;
   for (; i + VF_WIDTH <= end; i += VF_WIDTH) {
     rounded to = round_weights(&from->how, vf_load(from->weight + i), &group->terms, rule);
-    store_values(call, i, vf_mul(group->terms.scale, to.value), VF_WIDTH);
+    store_values(call, i, decode_values(&group->terms, to.value), VF_WIDTH);
   }
   if (i == end) return;
   int rest = (int)(end - i);
   rounded to = round_weights(&from->how, vf_load_n(from->weight + i, rest), &group->terms, rule);
-  store_values(call, i, vf_mul(group->terms.scale, to.value), rest);
+  store_values(call, i, decode_values(&group->terms, to.value), rest);
 }
 
 static FB_BODY(quantize_chunk) {
@@ -50,19 +55,17 @@ static FB_BODY(quantize_chunk) {
 }
 
 /*
- * buffers: out, weight, scales or NULL, zeros or NULL; sizes: rows, columns, group size, dtype of out, then as
- * read_rule, whose reals are these too
+ * buffers: out, then as read_weights; sizes: rows, columns, group size, dtype of out, then as read_rule, whose reals
+ * are these too
  */
 FB_OP(fake_quantize) {
   const int64_t *size = args->size;
   FB_REQUIRE(size[2] > 0 && (size[3] == FB_F32 || size[3] == FB_BF16));
   FB_REQUIRE(size[4] >= RULE_ROUND && size[4] <= RULE_SIGN);
-  grid_weights from = read_weights(args->buffer[1], args->buffer[2], args->buffer[3], size, size + 4, args->real);
+  grid_weights from = read_weights(args->buffer + 1, size, size + 4, args->real);
   quantize_call call = {args->buffer[0], size[3], from};
-  size_t count = (size_t)(from.rows * from.columns), groups = (size_t)(from.rows * from.groups) * 4;
-  FB_REQUIRE(args->bytes[0] == count * fb_dtype_bytes(call.dtype) && args->bytes[1] == count * 4);
-  FB_REQUIRE(!from.scales || args->bytes[2] == groups);
-  FB_REQUIRE(!from.zeros || args->bytes[3] == groups);
+  FB_REQUIRE(args->bytes[0] == (size_t)(from.rows * from.columns) * fb_dtype_bytes(call.dtype));
+  FB_REQUIRE(weights_fit(&from, args->bytes + 1));
   fb_parallel(team, row_chunks(from.rows, from.columns), quantize_chunk, &call);
   return NULL;
 }

@@ -9,8 +9,8 @@
  *   weight, by rows      w00 w01 w02 ...        panel      column 0: w00 w10 w20 ... (VF_WIDTH rows)
  *                        w10 w11 w12 ...   ->              column 1: w01 w11 w21 ...
  *
- * A code is chosen in float32 arithmetic: clip(rne((w/s - origin)/step + z)); origin and step are float64
- * constants, and each result is rounded once to float32, as is the decoded value.
+ * A code is chosen in float32 arithmetic: clip(rne(((w - offset)/s - origin)/step + z)); origin and step are
+ * float64 constants, and each result is rounded once to float32, as is the decoded value.
  */
 #include "../include/vec.h"
 #include "gemm.h"
@@ -21,7 +21,7 @@
 typedef struct {
   uint8_t *codes;
   float *weight;
-  const float *factor, *scales, *zeros;
+  const float *factor, *scales, *zeros, *offsets; /* factor and offsets: or NULL */
   const int32_t *group_of;
   int64_t rows, n, groups;
   int64_t start, end; /* of the panel */
@@ -30,10 +30,10 @@ typedef struct {
   fb_team *team;
 } quantize_call;
 
-/* Scale and zero point of the group of a column, for each row of the vector. */
+/* Scale, zero point and offset of the group of a column, for each row of the vector. */
 typedef struct {
   int32_t group;
-  float scale[VF_WIDTH], zero[VF_WIDTH];
+  float scale[VF_WIDTH], zero[VF_WIDTH], offset[VF_WIDTH];
 } row_groups;
 
 static void load_groups(const quantize_call *call, row_groups *now, int32_t group, int64_t row,
@@ -43,6 +43,7 @@ static void load_groups(const quantize_call *call, row_groups *now, int32_t grou
     int64_t at = (row + (i < count ? i : 0)) * call->groups + group;
     now->scale[i] = call->scales[at];
     now->zero[i] = call->zeros[at];
+    now->offset[i] = call->offsets ? call->offsets[at] : 0;
   }
 }
 
@@ -60,22 +61,23 @@ static inline vf count_steps(vf ratio, double origin, double step) {
 
 static inline vf choose_codes(const quantize_call *call, const row_groups *now, vf w) {
   vf scale = vf_load(now->scale), none = vf_zero();
-  vf magnitude = vf_max(scale, vf_sub(none, scale));
-  vf ratio = vf_select_ge(none, magnitude, none, vf_div(w, scale)); /* scale 0 stands for zeros */
+  vf magnitude = vf_max(scale, vf_sub(none, scale)), distance = vf_sub(w, vf_load(now->offset));
+  vf ratio = vf_select_ge(none, magnitude, none, vf_div(distance, scale)); /* scale 0 stands for zeros */
   vf steps = count_steps(ratio, call->origin, call->step);
   if (call->levels == 2) return vf_select_ge(steps, vf_set1(0.5f), vf_set1(1), none);
   vf code = vf_rne(vf_add(steps, vf_load(now->zero)));
   return vf_min(vf_max(code, none), vf_set1((float)(call->levels - 1)));
 }
 
-/* (float)(scale * (origin + step * (code - zero))) in each lane */
+/* (float)(scale * (origin + step * (code - zero)) + offset) in each lane */
 static inline vf decode(const quantize_call *call, const row_groups *now, vf code) {
   float lanes[VF_WIDTH];
   vf_store(lanes, code);
   for (int i = 0; i < VF_WIDTH; i += VD_WIDTH) {
     vd distance = vd_sub(vd_load_f32(lanes + i), vd_load_f32(now->zero + i));
     vd value = vd_add(vd_set1(call->origin), vd_mul(vd_set1(call->step), distance));
-    vd_store_f32(lanes + i, vd_mul(vd_load_f32(now->scale + i), value));
+    vd scaled = vd_mul(vd_load_f32(now->scale + i), value);
+    vd_store_f32(lanes + i, vd_add(scaled, vd_load_f32(now->offset + i)));
   }
   return vf_load(lanes);
 }
@@ -181,7 +183,7 @@ static const char *quantize_panel(quantize_call *call) {
   return carries ? carry_on(call) : NULL;
 }
 
-/* buffers: codes, weight, factor or null, scales, zeros, groupOf;
+/* buffers: codes, weight, factor or null, scales, zeros, offsets or null, groupOf;
  * sizes: rows, n, groups, start, end, levels; reals: origin, step */
 FB_OP(quantize_columns) {
   const int64_t *size = args->size;
@@ -191,8 +193,9 @@ FB_OP(quantize_columns) {
   FB_REQUIRE(args->bytes[0] == (size_t)(rows * n) && args->bytes[1] == (size_t)(rows * n) * 4);
   FB_REQUIRE(!args->buffer[2] || args->bytes[2] == (size_t)(n * n) * 4);
   FB_REQUIRE(args->bytes[3] == (size_t)(rows * groups) * 4 && args->bytes[4] == args->bytes[3]);
-  FB_REQUIRE(args->bytes[5] == (size_t)n * 4);
-  const int32_t *group_of = args->buffer[5];
+  FB_REQUIRE(!args->buffer[5] || args->bytes[5] == args->bytes[3]);
+  FB_REQUIRE(args->bytes[6] == (size_t)n * 4);
+  const int32_t *group_of = args->buffer[6];
   for (int64_t j = start; j < end; j++) FB_REQUIRE(group_of[j] >= 0 && group_of[j] < groups);
   if (rows == 0) return NULL;
   quantize_call call = {
@@ -201,6 +204,7 @@ FB_OP(quantize_columns) {
       .factor = args->buffer[2],
       .scales = args->buffer[3],
       .zeros = args->buffer[4],
+      .offsets = args->buffer[5],
       .group_of = group_of,
       .rows = rows,
       .n = n,

@@ -1,6 +1,7 @@
 /*
  * How weights become values of a grid, a vector at a time, and the slopes of that by weight, scale and zero point.
- * With u = w/s, and `inside` where nothing was clipped:
+ * With u = (w - offset)/s (0 where s is 0), and `inside` where nothing was clipped; a value of w is s times this
+ * plus the offset, whose slope is 1 - that by weight:
  *
  *   rule         value in units of s                                  by weight      by scale
  *   round        (rne(clip(u, low, high)·resolution - shift) + shift) inside, or 1   value - u inside, else the slope
@@ -13,6 +14,8 @@
  */
 #ifndef FEWBIT_STRAIGHT_THROUGH_H
 #define FEWBIT_STRAIGHT_THROUGH_H
+
+#include <math.h>
 
 #include "../include/vec.h"
 #include "exp.h"
@@ -28,7 +31,7 @@ typedef struct {
 
 /* What is the same for a group of weights. */
 typedef struct {
-  vf scale, zero, zero_moves;
+  vf scale, divisor, offset, zero, zero_moves; /* divisor: the scale, infinite where that is 0 */
 } group_terms;
 
 typedef struct {
@@ -37,7 +40,7 @@ typedef struct {
 
 /* A matrix [rows][columns], each row in groups of columns of which the last may be short. */
 typedef struct {
-  const float *weight, *scales, *zeros; /* of each group: [rows][groups]; NULL where there are none */
+  const float *weight, *scales, *zeros, *offsets; /* of each group: [rows][groups]; NULL where there are none */
   int64_t rows, columns, group_size, groups;
   grid_rule how;
 } grid_weights;
@@ -56,20 +59,28 @@ static inline grid_rule read_rule(const int64_t *size, const double *real, int h
                      (float)real[3], (float)real[4], (float)real[5], size[1] != 0};
 }
 
-/* sizes: rows, columns, group size; `rule` and reals as read_rule takes them */
-static inline grid_weights read_weights(const float *weight, const float *scales, const float *zeros,
-                                        const int64_t *size, const int64_t *rule, const double *real) {
-  return (grid_weights){weight, scales, zeros, size[0], size[1], size[2], fb_ceil_div(size[1], size[2]),
-                        read_rule(rule, real, scales != NULL)};
+/* buffers: weight, scales, zeros, offsets; sizes: rows, columns, group size; `rule` and reals as read_rule takes them */
+static inline grid_weights read_weights(void *const *buffer, const int64_t *size, const int64_t *rule,
+                                        const double *real) {
+  return (grid_weights){buffer[0], buffer[1], buffer[2], buffer[3], size[0], size[1], size[2],
+                        fb_ceil_div(size[1], size[2]), read_rule(rule, real, buffer[1] != NULL)};
+}
+
+/* Whether the buffers that read_weights read have the sizes that it was told. */
+static inline int weights_fit(const grid_weights *from, const size_t *bytes) {
+  size_t groups = (size_t)(from->rows * from->groups) * 4;
+  return bytes[0] == (size_t)(from->rows * from->columns) * 4 && (!from->scales || bytes[1] == groups) &&
+         (!from->zeros || bytes[2] == groups) && (!from->offsets || bytes[3] == groups);
 }
 
 FB_INLINE weight_group read_group(const grid_weights *from, int64_t row, int64_t g) {
   int64_t index = row * from->groups + g, first = g * from->group_size;
-  float scale = from->scales ? from->scales[index] : 1;
+  float scale = from->scales ? from->scales[index] : 1, offset = from->offsets ? from->offsets[index] : 0;
   vf whole = vf_rne(vf_set1(from->zeros ? from->zeros[index] : 0));
   vf clipped = vf_min(vf_set1(from->how.high), vf_max(vf_zero(), whole));
   vf one = vf_set1(1), moves = vf_select_ge(clipped, whole, vf_select_ge(whole, clipped, one, vf_zero()), vf_zero());
-  return (weight_group){{vf_set1(scale), clipped, moves}, scale, index, row * from->columns + first,
+  group_terms terms = {vf_set1(scale), vf_set1(scale == 0 ? INFINITY : scale), vf_set1(offset), clipped, moves};
+  return (weight_group){terms, scale, index, row * from->columns + first,
                         fb_min(from->group_size, from->columns - first)};
 }
 
@@ -108,7 +119,7 @@ FB_INLINE rounded take_sign(vf u, const int bare) {
 /* `rule` is a constant at each call. */
 FB_INLINE rounded round_weights(const grid_rule *how, vf weight, const group_terms *group, const int rule) {
   if (rule == RULE_BARE_SIGN) return take_sign(weight, 1);
-  vf u = vf_div(weight, group->scale);
+  vf u = vf_div(vf_sub(weight, group->offset), group->divisor);
   if (rule == RULE_ROUND) return round_inside(how, u);
   if (rule == RULE_ZERO_POINT) return round_from_zero(how, u, group);
   return take_sign(u, 0);

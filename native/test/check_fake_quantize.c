@@ -18,10 +18,13 @@ typedef struct {
   double value, by_weight, by_scale, by_zero;
 } slopes;
 
+/* What groups have besides scales, which the rule of zero points has always. */
+enum { NOTHING, SCALES, SCALES_AND_OFFSETS };
+
 static double clip(double x, double low, double high) { return fmin(fmax(x, low), high); }
 
 static slopes round_one(const rule_case *how, float w, const float *scale, float zero) {
-  float u = scale ? w / *scale : w;
+  float u = !scale ? w : *scale == 0 ? 0 : w / *scale;
   double low = (float)how->real[0], high = (float)how->real[1], resolution = how->real[2], shift = how->real[3];
   if (how->rule == SIGN) {
     double value = u < 0 ? -1 : 1, bare = 1.001 - pow(tanh(w), 2);
@@ -39,29 +42,35 @@ static slopes round_one(const rule_case *how, float w, const float *scale, float
 }
 
 static void check_rule(fb_check *check, const rule_case *how, int64_t rows, int64_t n, int64_t group_size,
-                       int has_scales) {
+                       int parameters) {
+  int has_scales = parameters != NOTHING, has_offsets = parameters == SCALES_AND_OFFSETS;
   int64_t count = rows * n, groups = fb_ceil_div(n, group_size), all = rows * groups;
   float *w = random_floats(check, count), *scales = random_floats(check, all), *zeros = random_floats(check, all);
   float *out = random_floats(check, count), *d_out = random_floats(check, count);
   float *d_scales = random_floats(check, all), *d_zeros = random_floats(check, all);
+  float *offsets = random_floats(check, all), *d_offsets = random_floats(check, all);
   uint16_t *halves = take((size_t)count * 2), *rounded = take((size_t)count * 2);
   double *expected = take((size_t)count * 8), *by_weight = take((size_t)count * 8);
-  double *by_scale = take((size_t)all * 8), *by_zero = take((size_t)all * 8);
+  double *by_scale = take((size_t)all * 8), *by_zero = take((size_t)all * 8), *by_offset = take((size_t)all * 8);
   for (int64_t g = 0; g < all; g++) {
     scales[g] = ldexpf(1, (int)(scales[g] * 4) - 2); /* so that values of both sides are exact */
     zeros[g] = 1.5f + 3 * zeros[g];
-    by_scale[g] = by_zero[g] = 0;
+    offsets[g] = has_offsets ? rintf(4 * offsets[g]) / 4 : 0;
+    if (has_offsets && g % 3 == 1) scales[g] = g % 2 ? -scales[g] : 0;
+    by_scale[g] = by_zero[g] = by_offset[g] = 0;
   }
   for (int64_t i = 0; i < count; i++) {
     int64_t g = i / n * groups + i % n / group_size;
-    w[i] *= has_scales ? 5 * scales[g] : 3;
-    if (i % 4 == 0) w[i] = rintf(w[i] / scales[g]) * 0.5f * scales[g]; /* ties and edges */
-    slopes s = round_one(how, w[i], has_scales ? &scales[g] : NULL, zeros[g]);
+    float width = scales[g] == 0 ? 1 : scales[g];
+    w[i] *= has_scales ? 5 * width : 3;
+    if (i % 4 == 0) w[i] = rintf(w[i] / width) * 0.5f * width; /* ties and edges */
+    slopes s = round_one(how, w[i] - offsets[g], has_scales ? &scales[g] : NULL, zeros[g]);
     double scale = has_scales ? scales[g] : 1;
-    expected[i] = scale * s.value;
+    expected[i] = scale * s.value + offsets[g];
     by_weight[i] = d_out[i] * s.by_weight;
     by_scale[g] += d_out[i] * s.by_scale;
     by_zero[g] += d_out[i] * scale * s.by_zero;
+    by_offset[g] += d_out[i] * (1 - s.by_weight);
   }
   fb_args args = {.size = {rows, n, group_size, F32, how->rule, how->pass}};
   memcpy(args.real, how->real, sizeof how->real);
@@ -69,6 +78,7 @@ static void check_rule(fb_check *check, const rule_case *how, int64_t rows, int6
   set_buffer(&args, 1, w, (size_t)count * 4);
   if (has_scales) set_buffer(&args, 2, scales, (size_t)all * 4);
   if (how->rule == ZERO_POINT) set_buffer(&args, 3, zeros, (size_t)all * 4);
+  if (has_offsets) set_buffer(&args, 4, offsets, (size_t)all * 4);
   call_op(check, "fake_quantize", &args);
   expect_floats(check, "fake_quantize", out, expected, count, 0, 2e-7);
   for (int64_t i = 0; i < count; i++) rounded[i] = fb_to_bf16(out[i]);
@@ -84,13 +94,17 @@ static void check_rule(fb_check *check, const rule_case *how, int64_t rows, int6
   set_buffer(&back, 0, d_out, (size_t)count * 4);
   if (has_scales) set_buffer(&back, 1, d_scales, (size_t)all * 4);
   if (how->rule == ZERO_POINT) set_buffer(&back, 2, d_zeros, (size_t)all * 4);
-  set_buffer(&back, 3, d_out, (size_t)count * 4);
-  for (int i = 1; i < 4; i++) set_buffer(&back, i + 3, args.buffer[i], args.bytes[i]);
+  if (has_offsets) set_buffer(&back, 3, d_offsets, (size_t)all * 4);
+  set_buffer(&back, 4, d_out, (size_t)count * 4);
+  for (int i = 1; i < 5; i++) set_buffer(&back, i + 4, args.buffer[i], args.bytes[i]);
   call_op(check, "fake_quantize_backward", &back);
   expect_floats(check, "fake_quantize_backward, in place", d_out, by_weight, count, 1e-7, 1e-6);
   if (has_scales) expect_floats(check, "fake_quantize_backward by scale", d_scales, by_scale, all, 1e-4, 1e-5);
   if (how->rule == ZERO_POINT) {
     expect_floats(check, "fake_quantize_backward by zero", d_zeros, by_zero, all, 1e-4, 1e-5);
+  }
+  if (has_offsets) {
+    expect_floats(check, "fake_quantize_backward by offset", d_offsets, by_offset, all, 1e-4, 1e-5);
   }
   back.size[2] = 0;
   call_refused(check, "fake_quantize_backward", &back);
@@ -101,12 +115,15 @@ static void check_rule(fb_check *check, const rule_case *how, int64_t rows, int6
   free(d_out);
   free(d_scales);
   free(d_zeros);
+  free(offsets);
+  free(d_offsets);
   free(halves);
   free(rounded);
   free(expected);
   free(by_weight);
   free(by_scale);
   free(by_zero);
+  free(by_offset);
 }
 
 static void check_rows_of(fb_check *check, int64_t rows, int64_t n) {
@@ -143,9 +160,11 @@ void check_fake_quantize(fb_check *check) {
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
     const int64_t *shape = shapes[i];
     for (size_t r = 0; r < sizeof rules / sizeof *rules; r++) {
-      check_rule(check, &rules[r], shape[0], shape[1], shape[2], 1);
+      check_rule(check, &rules[r], shape[0], shape[1], shape[2], SCALES);
     }
-    check_rule(check, &rules[5], shape[0], shape[1], shape[2], 0);
+    check_rule(check, &rules[0], shape[0], shape[1], shape[2], SCALES_AND_OFFSETS);
+    check_rule(check, &rules[4], shape[0], shape[1], shape[2], SCALES_AND_OFFSETS);
+    check_rule(check, &rules[5], shape[0], shape[1], shape[2], NOTHING);
     check_rows_of(check, shape[0], shape[1]);
   }
 }

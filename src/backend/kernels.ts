@@ -91,6 +91,8 @@ export interface QuantizeColumnsOptions {
   readonly factor: TensorView | null;
   readonly scales: TensorView;
   readonly zeros: TensorView;
+  /** Added to every value of a group, `[rows, groups]` f32; null stands for zeros. */
+  readonly offsets: TensorView | null;
   readonly groupOf: TensorView;
   readonly grid: AffineGridView;
 }
@@ -266,12 +268,13 @@ export interface Kernels extends TrainingKernels {
   ): void;
   /**
    * Quantizes the columns `[start, end)` of `weight [rows, n] f32` one after the other. Column j of
-   * row r gets `code = clip(rne((w/s − origin)/step + z), 0, levels − 1)` with `s = scales[r, g]`,
-   * `z = zeros[r, g]`, `g = groupOf[j]` (two-level grids: code 1 where `(w/s − origin)/step ≥ ½`),
-   * and the column is set to its decoded value. With `factor` (upper, `[n, n] f32`) the error
+   * row r gets `code = clip(rne(((w − o)/s − origin)/step + z), 0, levels − 1)` with
+   * `s = scales[r, g]`, `z = zeros[r, g]`, `o = offsets[r, g]`, `g = groupOf[j]` (two-level grids:
+   * code 1 where `((w − o)/s − origin)/step ≥ ½`), and the column is set to its decoded value
+   * `s·(origin + step·(code − z)) + o`. With `factor` (upper, `[n, n] f32`) the error
    * `e = (w − ŵ)/factor[j, j]` is carried on to the later columns: `w[k] −= e · factor[j, k]` for j
    * < k < end here and, after the panel, for all k ≥ end. `codes [rows, n] u8`, `groupOf [n] i32`,
-   * scales and zeros `[rows, groups] f32`. Source: GPTQ, algorithm 1.
+   * scales, zeros and offsets `[rows, groups] f32`. Source: GPTQ, algorithm 1.
    */
   quantizeColumns(codes: TensorView, weight: TensorView, options: QuantizeColumnsOptions): void;
 }

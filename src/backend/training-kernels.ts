@@ -11,7 +11,8 @@ export interface AttentionBackwardOptions {
 
 /**
  * How a weight w becomes a value of a grid with scale s, and which gradients flow through that;
- * `u = w/s`.
+ * `u = (w − o)/s`, 0 where s is 0, with the offset o of the group (0 without), which is added to
+ * each value below: `∂ŵ/∂o = 1 − ∂ŵ/∂w`.
  *
  * - `round`: `ŵ = s·(rne(clip(u, low, high)·resolution − shift) + shift)/resolution`.
  *   `∂ŵ/∂s = lowSlope` for u < low, `highSlope` for u > high, otherwise `ŵ/s − u`; `∂ŵ/∂w = 1`
@@ -33,6 +34,25 @@ export interface StraightThrough {
   readonly lowSlope: number;
   readonly highSlope: number;
   readonly passOutside: boolean;
+}
+
+/** Parameters of fake quantization, `[rows, ceil(n/groupSize)]` f32 each; null means 1, 0 and 0. */
+export interface FakeQuantizeGroups {
+  readonly scales: TensorView | null;
+  readonly zeros: TensorView | null;
+  readonly offsets: TensorView | null;
+  /** Columns a group; the last group of a row may be shorter. */
+  readonly groupSize: number;
+}
+
+/** What gradients of fake quantization are written to; null where one is not wanted. */
+export interface FakeQuantizeGradients {
+  /** `[rows, n]` f32 */
+  readonly dWeight: TensorView | null;
+  /** `[rows, groups]` f32, as are the others. */
+  readonly dScales: TensorView | null;
+  readonly dZeros: TensorView | null;
+  readonly dOffsets: TensorView | null;
 }
 
 /** One step of AdamW. */
@@ -162,31 +182,21 @@ export interface TrainingKernels {
     scale: number,
   ): void;
   /**
-   * `out [rows, n]` (f32 or bf16) = ŵ of `weight [rows, n]` by `how`; scales and zeros
-   * `[rows, ceil(n/groupSize)]`. The scales are used as they are: a caller that stores them in 16
-   * bits rounds them first. Null scales mean 1.
+   * `out [rows, n]` (f32 or bf16) = ŵ of `weight [rows, n]` by `how`. The scales are used as they
+   * are: a caller that stores them in 16 bits rounds them first.
    */
   fakeQuantize(
     out: TensorView,
     weight: TensorView,
-    scales: TensorView | null,
-    zeros: TensorView | null,
-    groupSize: number,
+    groups: FakeQuantizeGroups,
     how: StraightThrough,
   ): void;
-  /**
-   * Gradients of `fakeQuantize`: `dWeight [rows, n]` (may be `dOut`), and `dScales`, `dZeros` of
-   * the shape of the scales, summed over each group.
-   */
+  /** Gradients of `fakeQuantize`, those of groups summed over each; `dWeight` may be `dOut`. */
   fakeQuantizeBackward(
-    dWeight: TensorView | null,
-    dScales: TensorView | null,
-    dZeros: TensorView | null,
+    gradients: FakeQuantizeGradients,
     dOut: TensorView,
     weight: TensorView,
-    scales: TensorView | null,
-    zeros: TensorView | null,
-    groupSize: number,
+    groups: FakeQuantizeGroups,
     how: StraightThrough,
   ): void;
   /** `out = clip(scales, least, 65504)` rounded to float16, of one shape. `out` may be `scales`. */

@@ -10,40 +10,63 @@ import { emptyLike, Tensor } from "./tensor.ts";
  * backward pass starts from.
  */
 
-/** Learnable parameters of fake quantization, `[rows, groups]` each; null means 1 and 0. */
+/** Learnable parameters of fake quantization, `[rows, groups]` each; null means 1, 0 and 0. */
 export interface GroupParameters {
   readonly scales: Tensor<"f32"> | null;
   readonly zeros: Tensor<"f32"> | null;
+  /** Added to every value of a group. */
+  readonly offsets?: Tensor<"f32"> | null;
   /** Columns a group; the last group of a row may be shorter. */
   readonly groupSize: number;
 }
 
 /**
  * The values of a grid that weights `[rows, columns]` take, with straight-through gradients by
- * weights, scales and zero points. bf16 within a recording in bfloat16 (the gradients stay f32),
- * otherwise f32.
+ * weights, scales, zero points and offsets. bf16 within a recording in bfloat16 (the gradients stay
+ * f32), otherwise f32.
  */
 export function fakeQuantize(
   weight: Tensor<"f32">,
-  { scales, zeros, groupSize }: GroupParameters,
+  groups: GroupParameters,
   how: StraightThrough,
 ): Tensor<"f32" | "bf16"> {
+  const out = Tensor.empty(weight.backend, openPrecision(), weight.shape);
+  return quantizeInto(out, weight, groups, how);
+}
+
+/** As `fakeQuantize`, in f32 within a recording in bfloat16, too. */
+export function fakeQuantizeExactly(
+  weight: Tensor<"f32">,
+  groups: GroupParameters,
+  how: StraightThrough,
+): Tensor<"f32"> {
+  return quantizeInto(emptyLike(weight), weight, groups, how);
+}
+
+function quantizeInto<D extends "f32" | "bf16">(
+  out: Tensor<D>,
+  weight: Tensor<"f32">,
+  { scales, zeros, offsets = null, groupSize }: GroupParameters,
+  how: StraightThrough,
+): Tensor<D> {
   const [rows = 0, columns = 0] = weight.shape;
   const shape = [rows, Math.ceil(columns / groupSize)];
-  if (scales) expectShape("scales", scales.shape, shape);
-  if (zeros) expectShape("zero points", zeros.shape, shape);
-  const out = Tensor.empty(weight.backend, openPrecision(), weight.shape);
-  weight.backend.kernels.fakeQuantize(out, weight, scales, zeros, groupSize, how);
-  const inputs = [weight, scales, zeros].filter((input) => input !== null);
+  for (const [what, of] of Object.entries({ scales, "zero points": zeros, offsets })) {
+    if (of) expectShape(what, of.shape, shape);
+  }
+  const { kernels } = weight.backend;
+  const groups = { scales, zeros, offsets, groupSize };
+  kernels.fakeQuantize(out, weight, groups, how);
+  const inputs = [weight, scales, zeros, offsets].filter((input) => input !== null);
   const backward: Backward = (dOut) => {
-    const gradients = [
-      emptyLike(weight),
-      scales && emptyLike(scales),
-      zeros && emptyLike(zeros),
-    ] as const;
-    const { kernels } = weight.backend;
-    kernels.fakeQuantizeBackward(...gradients, dOut, weight, scales, zeros, groupSize, how);
-    return gradients.filter((gradient) => gradient !== null);
+    const gradients = {
+      dWeight: emptyLike(weight),
+      dScales: scales && emptyLike(scales),
+      dZeros: zeros && emptyLike(zeros),
+      dOffsets: offsets && emptyLike(offsets),
+    };
+    kernels.fakeQuantizeBackward(gradients, dOut, weight, groups, how);
+    return Object.values(gradients).filter((gradient) => gradient !== null);
   };
   return record(out, inputs, backward);
 }

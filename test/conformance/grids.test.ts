@@ -64,6 +64,7 @@ describe.each(grids.map((grid) => ({ name: makeScheme(grid, null).id, grid })))(
         factor: null,
         scales,
         zeros,
+        offsets: null,
         groupOf,
         grid,
       });
@@ -101,6 +102,7 @@ function encode(
     factor: null,
     scales: Tensor.from(backend, "f32", [1, 1], Float32Array.of(scale)),
     zeros: Tensor.from(backend, "f32", [1, 1], Float32Array.of(zero)),
+    offsets: null,
     groupOf: Tensor.from(backend, "i32", [columns], new Int32Array(columns)),
     grid,
   });

@@ -226,6 +226,7 @@ async function runGptqKernels(backend: NativeBackend): Promise<TypedArray[]> {
     factor: u,
     scales: view("f32", [rows, 1], new Float32Array(rows).fill(0.25)),
     zeros: view("f32", [rows, 1], new Float32Array(rows).fill(4)),
+    offsets: null,
     groupOf: view("i32", [n], new Int32Array(n)),
     grid: { levels: 8, origin: 0, step: 1 },
   });

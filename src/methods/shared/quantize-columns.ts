@@ -60,7 +60,8 @@ export class ColumnQuantizer {
   /** Quantizes the columns `[start, end)`; with `factor` their errors are carried on (GPTQ). */
   quantize(start: number, end: number, factor: Tensor<"f32"> | null): void {
     const { scales, zeros, groupOf, scheme } = this;
-    const options = { start, end, factor, scales, zeros, groupOf, grid: scheme.grid };
+    const offsets = null;
+    const options = { start, end, factor, scales, zeros, offsets, groupOf, grid: scheme.grid };
     quantizeColumns(this.codes, this.weight, options);
   }
 

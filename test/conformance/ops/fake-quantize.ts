@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Backend } from "../../../src/backend/backend.ts";
-import type { StraightThrough } from "../../../src/backend/training-kernels.ts";
+import type { FakeQuantizeGroups, StraightThrough } from "../../../src/backend/training-kernels.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { blankOutput, floatSample, normalSample, type Sample, upload } from "./data.ts";
 import { expectSame } from "./expect-within.ts";
@@ -62,6 +62,7 @@ interface Inputs {
   readonly weight: Sample;
   readonly scales: Sample;
   readonly zeros: Sample;
+  readonly offsets: Sample;
 }
 
 /** Weights on both sides of every edge, among them whole multiples of half the scale. */
@@ -78,6 +79,28 @@ function inputsOf([rows, columns, groupSize]: (typeof shapes)[number]): Inputs {
     weight: floatSample([rows, columns], weight),
     scales: floatSample(shape, steps),
     zeros: floatSample(shape, zeros),
+    offsets: floatSample(
+      shape,
+      steps.map((step, i) => step * (0.5 * (i % 7) - 1)),
+    ),
+  };
+}
+
+/** Parameters of groups on a backend: zero points where the rule has some, offsets if asked for. */
+function groupsOf(
+  backend: Backend,
+  shape: (typeof shapes)[number],
+  how: StraightThrough,
+  withOffsets: boolean,
+): FakeQuantizeGroups {
+  const { scales, zeros, offsets } = inputsOf(shape);
+  // Scales of sub-blocks may be 0 or negative.
+  const signs = scales.values.map((scale, i) => scale * (withOffsets ? (i % 4) - 1 : 1));
+  return {
+    scales: upload(backend, floatSample(scales.shape, signs)),
+    zeros: how.rule === "zero-point" ? upload(backend, zeros) : null,
+    offsets: withOffsets ? upload(backend, offsets) : null,
+    groupSize: shape[2],
   };
 }
 
@@ -85,12 +108,21 @@ function inputsOf([rows, columns, groupSize]: (typeof shapes)[number]): Inputs {
 export function testFakeQuantize(open: () => Backend): void {
   describe.each(Object.entries(rules))("fakeQuantize, %s", (_, how) => {
     for (const shape of shapes) {
-      for (const dtype of ["f32", "bf16"] as const) {
-        test(`values of [${shape.join(", ")}] in ${dtype}`, () =>
-          expectLikeReference(open(), (backend) => quantize(backend, shape, how, dtype)));
+      for (const withOffsets of [false, true]) {
+        const name = `[${shape.join(", ")}]${withOffsets ? " with offsets" : ""}`;
+        for (const dtype of ["f32", "bf16"] as const) {
+          test(`values of ${name} in ${dtype}`, () =>
+            expectLikeReference(open(), (backend) =>
+              quantize(backend, shape, how, dtype, withOffsets),
+            ));
+        }
+        test(`gradients of ${name} by weights and what groups have`, () =>
+          expectLikeReference(
+            open(),
+            (backend) => gradients(backend, shape, how, withOffsets),
+            1e-5,
+          ));
       }
-      test(`gradients of [${shape.join(", ")}] by weights, scales and zero points`, () =>
-        expectLikeReference(open(), (backend) => gradients(backend, shape, how), 1e-5));
     }
   });
   testSpecials(open);
@@ -102,11 +134,12 @@ function quantize(
   shape: (typeof shapes)[number],
   how: StraightThrough,
   dtype: "f32" | "bf16",
+  withOffsets: boolean,
 ): readonly Tensor[] {
-  const { weight, scales, zeros } = inputsOf(shape);
+  const { weight } = inputsOf(shape);
   const out = Tensor.zeros(backend, dtype, weight.shape);
-  const by = [upload(backend, scales), how.rule === "zero-point" ? upload(backend, zeros) : null];
-  backend.kernels.fakeQuantize(out, upload(backend, weight), by[0], by[1], shape[2], how);
+  const groups = groupsOf(backend, shape, how, withOffsets);
+  backend.kernels.fakeQuantize(out, upload(backend, weight), groups, how);
   return [out];
 }
 
@@ -114,19 +147,25 @@ function gradients(
   backend: Backend,
   shape: (typeof shapes)[number],
   how: StraightThrough,
+  withOffsets: boolean,
 ): readonly Tensor[] {
-  const { weight, scales, zeros } = inputsOf(shape);
+  const { weight, scales } = inputsOf(shape);
+  const groups = groupsOf(backend, shape, how, withOffsets);
   const dWeight = upload(backend, normalSample(weight.shape, 9));
-  const dScales = blankOutput(backend, scales.shape);
-  const dZeros = how.rule === "zero-point" ? blankOutput(backend, zeros.shape) : null;
-  const [w, s] = [upload(backend, weight), upload(backend, scales)];
-  const z = dZeros && upload(backend, zeros);
-  const [, , groupSize] = shape;
-  const { kernels } = backend;
+  const blank = (): Tensor => blankOutput(backend, scales.shape);
+  const by = {
+    dScales: blank(),
+    dZeros: groups.zeros && blank(),
+    dOffsets: groups.offsets && blank(),
+  };
   // In place: dWeight may be dOut.
-  kernels.fakeQuantizeBackward(dWeight, dScales, dZeros, dWeight, w, s, z, groupSize, how);
-  return dZeros ? [dWeight, dScales, dZeros] : [dWeight, dScales];
+  const outputs = { dWeight, ...by };
+  backend.kernels.fakeQuantizeBackward(outputs, dWeight, upload(backend, weight), groups, how);
+  return [dWeight, by.dScales, by.dZeros, by.dOffsets].filter((of) => of !== null);
 }
+
+const nothing = { scales: null, zeros: null, offsets: null };
+const noGradients = { dWeight: null, dScales: null, dZeros: null, dOffsets: null };
 
 function testSpecials(open: () => Backend): void {
   test("fakeQuantize by sign takes 0 as +1, and without scales its slope is 1.001 − tanh²", () =>
@@ -141,18 +180,10 @@ function testSpecials(open: () => Backend): void {
           values.map(() => 1),
         ),
       );
-      backend.kernels.fakeQuantize(out, weight, null, null, values.length, rules.sign);
-      backend.kernels.fakeQuantizeBackward(
-        dWeight,
-        null,
-        null,
-        dOut,
-        weight,
-        null,
-        null,
-        values.length,
-        rules.sign,
-      );
+      const groups = { ...nothing, groupSize: values.length };
+      const { kernels } = backend;
+      kernels.fakeQuantize(out, weight, groups, rules.sign);
+      kernels.fakeQuantizeBackward({ ...noGradients, dWeight }, dOut, weight, groups, rules.sign);
       return [out, dWeight];
     }));
 
@@ -164,8 +195,9 @@ function testSpecials(open: () => Backend): void {
       const dWeight = upload(backend, normalSample([3, 37], 2)) as Tensor<"f32">;
       const out = blankOutput(backend, [3, 37]);
       const { kernels } = backend;
-      kernels.fakeQuantize(out, weight, scales, null, 37, how);
-      kernels.fakeQuantizeBackward(dWeight, null, null, dWeight, weight, scales, null, 37, how);
+      const groups = { ...nothing, scales, groupSize: 37 };
+      kernels.fakeQuantize(out, weight, groups, how);
+      kernels.fakeQuantizeBackward({ ...noGradients, dWeight }, dWeight, weight, groups, how);
       return [...(await out.read()), ...(await dWeight.read())];
     };
     const ones = upload(backend, floatSample([3, 1], [1, 1, 1]));
@@ -177,7 +209,8 @@ function testSpecials(open: () => Backend): void {
     const weight = upload(backend, floatSample([1, 3], [Number.NaN, 1, Number.NaN]));
     const scales = upload(backend, floatSample([1, 1], [0.5]));
     const out = blankOutput(backend, [1, 3]);
-    backend.kernels.fakeQuantize(out, weight, scales, null, 3, rules["LSQ at 3 bits"]);
+    const groups = { ...nothing, scales, groupSize: 3 };
+    backend.kernels.fakeQuantize(out, weight, groups, rules["LSQ at 3 bits"]);
     expect([...(await out.read())]).toEqual([Number.NaN, 1, Number.NaN]);
   });
 }

@@ -15,6 +15,8 @@ interface ColumnCase {
   readonly panel: number;
   readonly groupSize: number;
   readonly withFactor: boolean;
+  /** Whether values of groups are shifted, and some of their scales negative or 0. */
+  readonly withOffsets?: boolean;
 }
 
 const columnCases: readonly ColumnCase[] = [
@@ -23,6 +25,7 @@ const columnCases: readonly ColumnCase[] = [
   { rows: 5, n: 172, panel: 128, groupSize: 64, withFactor: true },
   { rows: 37, n: 172, panel: 50, groupSize: 64, withFactor: true },
   { rows: 5, n: 172, panel: 172, groupSize: 32, withFactor: false },
+  { rows: 37, n: 172, panel: 64, groupSize: 32, withFactor: true, withOffsets: true },
 ];
 
 /** Checks `quantizeColumns`. */
@@ -53,6 +56,7 @@ function columnState(
   groups: number,
   scales: Float32Array,
   zeros: Float32Array,
+  offsets: Float32Array | null = null,
 ) {
   const [rows = 0, n = 0] = weight.shape;
   const groupOf = Int32Array.from({ length: n }, (_, j) => Math.floor((j * groups) / n));
@@ -63,6 +67,7 @@ function columnState(
     parameters: {
       scales: Tensor.from(backend, "f32", [rows, groups], scales.slice()),
       zeros: Tensor.from(backend, "f32", [rows, groups], zeros.slice()),
+      offsets: offsets && Tensor.from(backend, "f32", [rows, groups], offsets.slice()),
       groupOf: Tensor.from(backend, "i32", [n], groupOf.slice()),
     },
   };
@@ -74,16 +79,18 @@ function columnState(
  * way.
  */
 async function checkColumns(backend: Backend, grid: Grid, entry: ColumnCase): Promise<void> {
-  const { rows, n, panel, groupSize, withFactor } = entry;
+  const { rows, n, panel, groupSize, withFactor, withOffsets = false } = entry;
   const groups = Math.ceil(n / groupSize);
   const sample = normalSample([rows, n], 31, "f32", 0.05);
+  const sign = (i: number): number => (withOffsets ? (i % 5) - 1 : 1);
   const scales = Float32Array.from({ length: rows * groups }, (_, i) =>
-    half(0.02 + 0.001 * (i % 7)),
+    half(sign(i) * (0.02 + 0.001 * (i % 7))),
   );
+  const offsets = withOffsets ? scales.map((_, i) => half(0.01 * ((i % 3) - 1))) : null;
   const zeros = Float32Array.from(scales, (_, i) =>
     grid.zeroPoint !== "none" ? i % grid.levels : 0,
   );
-  const state = columnState(backend, sample, groups, scales, zeros);
+  const state = columnState(backend, sample, groups, scales, zeros, offsets);
   const factor = withFactor ? upperFactor(n) : null;
   const uploaded = factor && upload(backend, factor);
   const end = Math.max(n - 1, 1);
@@ -99,14 +106,16 @@ async function checkColumns(backend: Backend, grid: Grid, entry: ColumnCase): Pr
       const at = row * n + j;
       const parameter = row * groups + state.groupOf[j];
       const [scale, zero] = [scales[parameter], zeros[parameter]];
-      const nearest = (w[at] / scale - grid.origin) / grid.step + zero;
+      const offset = offsets ? offsets[parameter] : 0;
+      const ratio = scale === 0 ? 0 : (w[at] - offset) / scale;
+      const nearest = (ratio - grid.origin) / grid.step + zero;
       const clipped = Math.min(Math.max(nearest, 0), grid.levels - 1);
       if (!(Math.abs(codes[at] - clipped) < 0.5002)) {
         expect.fail(
           `row ${row}, column ${j}: expected a code next to ${clipped}, got ${codes[at]}`,
         );
       }
-      const decoded = scale * decodeCode(grid, codes[at], zero);
+      const decoded = scale * decodeCode(grid, codes[at], zero) + offset;
       if (actual[at] !== Math.fround(decoded)) {
         expect.fail(`row ${row}, column ${j}: expected ${decoded}, got ${actual[at]}`);
       }

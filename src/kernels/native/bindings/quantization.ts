@@ -83,13 +83,14 @@ export const quantizationBindings = [
       optional(exact(f32("factor", "columns", "columns"))),
       f32Groups("scales"),
       f32Groups("zeros"),
+      optional(f32Groups("offsets")),
       i32("groupOf", "columns"),
     ],
     sizes: ["rows", "columns", "groups", "start", "end", "levels"],
     reals: ["origin", "step"],
-    values: (codes, weight, { factor, scales, zeros, groupOf, start, end, grid }) => {
+    values: (codes, weight, { factor, scales, zeros, offsets, groupOf, start, end, grid }) => {
       const [rows = 0, columns = 0] = weight.shape;
-      const views = [codes, weight, factor, scales, zeros, groupOf] as const;
+      const views = [codes, weight, factor, scales, zeros, offsets, groupOf] as const;
       const sizes = [rows, columns, columnsOf(scales), start, end, grid.levels] as const;
       return [...views, ...sizes, grid.origin, grid.step];
     },

@@ -103,12 +103,13 @@ export const trainingBindings = [
       f32Matrix("weight"),
       optional(f32Groups("scales")),
       optional(f32Groups("zeros")),
+      optional(f32Groups("offsets")),
     ],
     sizes: ["rows", "columns", "groupSize", "dtype", ...ruleSizes],
     reals: ruleReals,
     lengths: ["groups"],
-    values: (out, weight, scales, zeros, groupSize, how) => {
-      const views = [out, weight, scales, zeros] as const;
+    values: (out, weight, { scales, zeros, offsets, groupSize }, how) => {
+      const views = [out, weight, scales, zeros, offsets] as const;
       const [rows = 0, columns = 0] = weight.shape;
       const sizes = [rows, columns, groupSize, dtypeCode(out)] as const;
       return [...views, ...sizes, ...ruleValues(how), Math.ceil(columns / groupSize)];
@@ -119,16 +120,20 @@ export const trainingBindings = [
       optional(exact(f32Matrix("dWeight"))),
       optional(f32Groups("dScales")),
       optional(f32Groups("dZeros")),
+      optional(f32Groups("dOffsets")),
       exact(f32Matrix("dOut")),
       f32Matrix("weight"),
       optional(f32Groups("scales")),
       optional(f32Groups("zeros")),
+      optional(f32Groups("offsets")),
     ],
     sizes: ["rows", "columns", "groupSize", ...ruleSizes],
     reals: ruleReals,
     lengths: ["groups"],
-    values: (dWeight, dScales, dZeros, dOut, weight, scales, zeros, groupSize, how) => {
-      const views = [dWeight, dScales, dZeros, dOut, weight, scales, zeros] as const;
+    values: (gradients, dOut, weight, { scales, zeros, offsets, groupSize }, how) => {
+      const { dWeight, dScales, dZeros, dOffsets } = gradients;
+      const outputs = [dWeight, dScales, dZeros, dOffsets] as const;
+      const views = [...outputs, dOut, weight, scales, zeros, offsets] as const;
       const [rows = 0, columns = 0] = weight.shape;
       const groups = Math.ceil(columns / groupSize);
       return [...views, rows, columns, groupSize, ...ruleValues(how), groups];

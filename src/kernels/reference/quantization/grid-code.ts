@@ -21,12 +21,13 @@ export function encodeWeight(
   return Math.min(Math.max(code, 0), grid.levels - 1);
 }
 
-/** Decodes a code to `s · (origin + step · (code − z))`, rounded to float32. */
+/** Decodes a code to `s · (origin + step · (code − z)) + offset`, rounded to float32. */
 export function decodeWeight(
   code: number,
   scale: number,
   zero: number,
   grid: AffineGridView,
+  offset = 0,
 ): number {
-  return fround(scale * (grid.origin + grid.step * (code - zero)));
+  return fround(scale * (grid.origin + grid.step * (code - zero)) + offset);
 }

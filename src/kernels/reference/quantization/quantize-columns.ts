@@ -14,18 +14,19 @@ export const quantizeColumns: Kernels["quantizeColumns"] = (codes, weight, optio
   const factor = options.factor ? floats(options.factor) : null;
   const scales = floats(options.scales);
   const zeros = floats(options.zeros);
+  const offsets = options.offsets ? floats(options.offsets) : null;
   const groupOf = integers(options.groupOf);
   const groups = options.scales.shape[1] ?? 1;
   const chosen = codes.storage as Uint8Array;
   for (let row = 0; row < rows; row++) {
     const w = floats(weight).subarray(row * n, (row + 1) * n);
     for (let j = start; j < end; j++) {
-      const scale = scales[row * groups + groupOf[j]];
-      const zero = zeros[row * groups + groupOf[j]];
+      const group = row * groups + groupOf[j];
+      const [scale, zero, offset] = [scales[group], zeros[group], offsets ? offsets[group] : 0];
       const before = w[j];
-      const code = encodeWeight(before, scale, zero, grid);
+      const code = encodeWeight(fround(before - offset), scale, zero, grid);
       chosen[row * n + j] = code;
-      w[j] = decodeWeight(code, scale, zero, grid);
+      w[j] = decodeWeight(code, scale, zero, grid, offset);
       if (factor) carryError(w, factor, j, fround(before - w[j]), n);
     }
   }

@@ -1,5 +1,5 @@
 import type { Kernels, TensorView } from "../../../backend/kernels.ts";
-import type { StraightThrough } from "../../../backend/training-kernels.ts";
+import type { FakeQuantizeGroups, StraightThrough } from "../../../backend/training-kernels.ts";
 import { floatToBfloatBits } from "../../../util/half.ts";
 import { roundHalfEven } from "../../../util/rounding.ts";
 import { floats } from "../arrays.ts";
@@ -13,46 +13,38 @@ interface Rounded {
 }
 
 /** Weights become values of a grid; see `StraightThrough`. */
-export const fakeQuantize: Kernels["fakeQuantize"] = (
-  out,
-  weight,
-  scales,
-  zeros,
-  groupSize,
-  how,
-) => {
+export const fakeQuantize: Kernels["fakeQuantize"] = (out, weight, groups, how) => {
   const values = new Float32Array(floats(weight).length);
-  forEachWeight(weight, scales, zeros, groupSize, how, (i, _group, scale, { value }) => {
-    values[i] = scale * value;
+  forEachWeight(weight, groups, how, (i, { scale, offset }, { value }) => {
+    values[i] = Math.fround(scale * value) + offset;
   });
   if (out.dtype === "f32") floats(out).set(values);
   else (out.storage as Uint16Array).set(Uint16Array.from(values, floatToBfloatBits));
 };
 
-/** Gradients of `fakeQuantize` by weights, scales and zero points; these are summed in float64. */
+/** Gradients of `fakeQuantize` by weights and by what groups have; these are summed in float64. */
 export const fakeQuantizeBackward: Kernels["fakeQuantizeBackward"] = (
-  dWeight,
-  dScales,
-  dZeros,
+  { dWeight, dScales, dZeros, dOffsets },
   dOut,
   weight,
-  scales,
-  zeros,
-  groupSize,
+  groups,
   how,
 ) => {
   const upstream = floats(dOut);
-  const groups = scales ? floats(scales).length : 0;
-  const scaleSums = new Float64Array(groups);
-  const zeroSums = new Float64Array(groups);
-  forEachWeight(weight, scales, zeros, groupSize, how, (i, group, scale, rounded) => {
+  const sums = [dScales, dZeros, dOffsets].map(
+    (out) => new Float64Array(out ? floats(out).length : 0),
+  );
+  const [scaleSums, zeroSums, offsetSums] = sums;
+  forEachWeight(weight, groups, how, (i, { index, scale }, rounded) => {
     const g = upstream[i];
-    scaleSums[group] += g * rounded.byScale;
-    zeroSums[group] += g * scale * rounded.byZero;
+    scaleSums[index] += g * rounded.byScale;
+    zeroSums[index] += g * scale * rounded.byZero;
+    offsetSums[index] += g * (1 - rounded.byWeight);
     if (dWeight) floats(dWeight)[i] = g * rounded.byWeight;
   });
   if (dScales) floats(dScales).set(scaleSums);
   if (dZeros) floats(dZeros).set(zeroSums);
+  if (dOffsets) floats(dOffsets).set(offsetSums);
 };
 
 /** `out = s·rne(x/s)` a row, `s = max|x|/levels`. */
@@ -70,27 +62,37 @@ export const fakeQuantizeRows: Kernels["fakeQuantizeRows"] = (out, x, levels) =>
   }
 };
 
+/** A group of a row as it is visited. */
+interface Group {
+  index: number;
+  scale: number;
+  offset: number;
+}
+
 function forEachWeight(
   weight: TensorView,
-  scales: TensorView | null,
-  zeros: TensorView | null,
-  groupSize: number,
+  { scales, zeros, offsets, groupSize }: FakeQuantizeGroups,
   how: StraightThrough,
-  visit: (index: number, group: number, scale: number, rounded: Rounded) => void,
+  visit: (index: number, group: Group, rounded: Rounded) => void,
 ): void {
   const [rows = 0, columns = 0] = weight.shape;
   const groups = Math.ceil(columns / groupSize);
   const values = floats(weight);
   const rounded: Rounded = { value: 0, byWeight: 0, byScale: 0, byZero: 0 };
+  const group: Group = { index: 0, scale: 1, offset: 0 };
   const round = rules[how.rule];
   for (let row = 0, i = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++, i++) {
-      const group = row * groups + Math.floor(column / groupSize);
-      const scale = scales ? floats(scales)[group] : 1;
-      const zero = zeros ? floats(zeros)[group] : 0;
-      round(rounded, Math.fround(values[i] / scale), zero, how);
+      const index = row * groups + Math.floor(column / groupSize);
+      group.index = index;
+      if (scales) group.scale = floats(scales)[index];
+      if (offsets) group.offset = floats(offsets)[index];
+      const zero = zeros ? floats(zeros)[index] : 0;
+      const distance = Math.fround(values[i] - group.offset);
+      const u = group.scale === 0 ? distance / Infinity : Math.fround(distance / group.scale);
+      round(rounded, u, zero, how);
       if (!scales && how.rule === "sign") rounded.byWeight = 1.001 - Math.tanh(values[i]) ** 2;
-      visit(i, group, scale, rounded);
+      visit(i, group, rounded);
     }
   }
 }
