@@ -40,6 +40,7 @@ const neighbours = new Set([
   "backend > tensor",
   "platform > util",
   "hub > formats",
+  "tokenizers > formats",
   "calibration > tokenizers",
   "training > tokenizers",
   "training > calibration",

@@ -12,6 +12,7 @@ export const llama: Architecture = {
   modelType: "llama",
   title: "Llama",
   hasWindows: false,
+  gguf: { architecture: "llama", permuted: true },
   configure(fields) {
     expectWholeHeads(fields);
     expectFullAttention(checkLayerTypes(fields));

@@ -11,6 +11,7 @@ export const mistral: Architecture = {
   modelType: "mistral",
   title: "Mistral",
   hasWindows: true,
+  gguf: { architecture: "llama", permuted: true },
   configure(fields) {
     const window = fields.sliding_window === undefined ? 4096 : fields.sliding_window;
     const windows = layerWindows(fields, { window, slides: () => true });

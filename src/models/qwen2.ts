@@ -7,6 +7,7 @@ export const qwen2: Architecture = {
   modelType: "qwen2",
   title: "Qwen2",
   hasWindows: true,
+  gguf: { architecture: "qwen2", permuted: false },
   configure: (fields) =>
     decoderConfig(fields, {
       biases: { qkv: true, output: false, mlp: false },

@@ -7,6 +7,7 @@ export const qwen3: Architecture = {
   modelType: "qwen3",
   title: "Qwen3",
   hasWindows: true,
+  gguf: { architecture: "qwen3", permuted: false },
   configure: (fields) =>
     decoderConfig(fields, {
       biases: { qkv: fields.attention_bias, output: fields.attention_bias, mlp: false },

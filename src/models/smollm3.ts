@@ -13,6 +13,7 @@ export const smollm3: Architecture = {
   modelType: "smollm3",
   title: "SmolLM3",
   hasWindows: true,
+  gguf: { architecture: "smollm3", permuted: true },
   configure(fields) {
     const flags = fields.no_rope_layers;
     if (flags && flags.length < fields.num_hidden_layers) {
