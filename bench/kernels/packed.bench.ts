@@ -3,7 +3,7 @@ import type { PreparedOperand, Products } from "../../src/backend/packed-operand
 import { createNativeBackend } from "../../src/kernels/native/native-backend.ts";
 import type { LaidOutOperand } from "../../src/kernels/native/lay-out.ts";
 import { QTensor } from "../../src/quant/q-tensor.ts";
-import { parseScheme } from "../../src/quant/scheme.ts";
+import { expectPlanar, parseScheme } from "../../src/quant/scheme.ts";
 import { cast } from "../../src/tensor/ops.ts";
 import { matmulInto } from "../../src/tensor/products.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
@@ -57,7 +57,7 @@ export default benchmark;
 
 /** Weights of random codes that together are larger than any cache. */
 function makeWeights(backend: Backend, id: string): PreparedOperand[] {
-  const scheme = parseScheme(id);
+  const scheme = expectPlanar(parseScheme(id));
   const sizes = QTensor.sizes(scheme, outFeatures, inFeatures);
   const count = Math.ceil(rotateBytes / (sizes.codes + sizes.scales + sizes.zeros));
   const random = new Prng(1);

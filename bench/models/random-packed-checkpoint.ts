@@ -11,7 +11,12 @@ import { expectedTensors, isBlockLinear } from "../../src/models/decoder-weights
 import { readModelConfig } from "../../src/models/index.ts";
 import { packedRowBytes } from "../../src/quant/packing.ts";
 import { QTensor } from "../../src/quant/q-tensor.ts";
-import { groupsPerRow, parseScheme, type Scheme } from "../../src/quant/scheme.ts";
+import {
+  expectPlanar,
+  groupsPerRow,
+  parseScheme,
+  type PlanarScheme,
+} from "../../src/quant/scheme.ts";
 import { elementCount } from "../../src/tensor/shape.ts";
 import { floatToBfloatBits, floatToHalfBits, floatsToHalves } from "../../src/util/half.ts";
 import { Prng } from "../../src/util/prng.ts";
@@ -39,9 +44,9 @@ export async function writeRandomPackedCheckpoint(
   options: RandomPackedOptions,
 ): Promise<void> {
   const { shape: config, seed } = options;
-  const scheme = parseScheme(options.scheme);
-  const headScheme = options.headScheme === null ? null : parseScheme(options.headScheme);
-  const schemeOf = (name: string): Scheme | null => {
+  const scheme = planarScheme(options.scheme);
+  const headScheme = options.headScheme === null ? null : planarScheme(options.headScheme);
+  const schemeOf = (name: string): PlanarScheme | null => {
     if (isBlockLinear(name)) return scheme;
     return name === "lm_head.weight" ? headScheme : null;
   };
@@ -95,22 +100,23 @@ function randomBfloats(shape: readonly number[], random: Prng): Uint16Array {
  */
 function packedWeights(random: Prng): (module: QuantizedModule) => QTensor {
   const pools = new Map<string, Uint8Array>();
-  const poolOf = ({ scheme, inFeatures }: QuantizedModule): Uint8Array => {
+  const poolOf = (scheme: PlanarScheme, inFeatures: number): Uint8Array => {
     const key = `${scheme.id} ${inFeatures}`;
     const pool = pools.get(key) ?? randomRows(scheme, inFeatures, random);
     pools.set(key, pool);
     return pool;
   };
   return (module) => {
-    const { scheme, outFeatures, inFeatures } = module;
-    const pool = poolOf(module);
+    const { outFeatures, inFeatures } = module;
+    const scheme = expectPlanar(module.scheme);
+    const pool = poolOf(scheme, inFeatures);
     const rowBytes = packedRowBytes(scheme.packing, inFeatures);
     const codes = new Uint8Array(outFeatures * rowBytes);
     for (let row = 0; row < outFeatures; row++) {
       const from = random.below(distinctRows) * rowBytes;
       codes.set(pool.subarray(from, from + rowBytes), row * rowBytes);
     }
-    const { scales, zeros } = randomParameters(module, random);
+    const { scales, zeros } = randomParameters(scheme, module, random);
     return new QTensor(scheme, outFeatures, inFeatures, {
       codes,
       scales,
@@ -120,7 +126,12 @@ function packedWeights(random: Prng): (module: QuantizedModule) => QTensor {
   };
 }
 
-function randomRows({ packing }: Scheme, inFeatures: number, random: Prng): Uint8Array {
+/** Parses the id of a scheme whose codes lie by themselves. */
+function planarScheme(id: string): PlanarScheme {
+  return expectPlanar(parseScheme(id));
+}
+
+function randomRows({ packing }: PlanarScheme, inFeatures: number, random: Prng): Uint8Array {
   const rowBytes = packedRowBytes(packing, inFeatures);
   const rows = new Uint8Array(distinctRows * rowBytes);
   const codes = new Uint8Array(inFeatures);
@@ -133,7 +144,8 @@ function randomRows({ packing }: Scheme, inFeatures: number, random: Prng): Uint
 
 /** Scales that give weights of the wanted spread, and zero points in the middle of the codes. */
 function randomParameters(
-  { scheme, outFeatures, inFeatures }: QuantizedModule,
+  scheme: PlanarScheme,
+  { outFeatures, inFeatures }: QuantizedModule,
   random: Prng,
 ): { scales: Uint16Array; zeros: Uint8Array | Uint16Array | null } {
   const { grid, packing } = scheme;

@@ -13,11 +13,16 @@ export interface PackedLayout {
 /**
  * A low-bit weight `Ŵ [outFeatures, inFeatures]` as kernels see it: no scheme, no grid, no method.
  * The arrays are those of the file, so that they may be mapped from it.
+ */
+export type PackedOperand = PlanarOperand | BlockOperand;
+
+/**
+ * A weight whose codes, scales and zero points lie apart.
  *
  * The value of code `c` in group `g = floor(column / groupSize)` of row `r` is
  * `scales[r, g] · (origin + step · (c − zeroPoints[r, g]))`.
  */
-export interface PackedOperand {
+export interface PlanarOperand {
   readonly outFeatures: number;
   readonly inFeatures: number;
   /** Columns a group; the last group of a row may be shorter. */
@@ -37,6 +42,27 @@ export interface PackedOperand {
   /** Value of code 0 at zero point 0, and distance of neighbouring codes, in units of the scale. */
   readonly origin: number;
   readonly step: number;
+}
+
+/** A weight whose rows are runs of blocks, each of codes, scales and offsets. */
+export interface BlockOperand {
+  readonly outFeatures: number;
+  readonly inFeatures: number;
+  /** Columns a group, a part of a block. */
+  readonly groupSize: number;
+  /** Id of the format of the blocks, such as `q4_k`. */
+  readonly format: string;
+  /** Columns a block; a row is a whole number of blocks. */
+  readonly blockColumns: number;
+  /** `[outFeatures, rowBytes]` */
+  readonly blocks: Uint8Array;
+  /** Bytes from one row to the next. */
+  readonly rowBytes: number;
+}
+
+/** Columns that share a scale of `decodePacked`: those of a group, or of a block. */
+export function scaleColumns(operand: PackedOperand): number {
+  return "blocks" in operand ? operand.blockColumns : operand.groupSize;
 }
 
 /** A packed operand that a backend has laid out for its machine. Opaque to everyone else. */

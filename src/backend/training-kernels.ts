@@ -205,10 +205,14 @@ export interface TrainingKernels {
   fakeQuantizeRows(out: TensorView, x: TensorView, levels: number): void;
   /**
    * `out [outFeatures, inFeatures]` (f32 or bf16): the decoded weight of a packed operand with
-   * `scales [outFeatures, groups]` f32 in place of its own.
+   * `scales [outFeatures, groups]` f32 in place of its own; where rows are runs of blocks,
+   * `[outFeatures, blocks]` in place of the scales of the blocks.
    */
   decodePacked(out: TensorView, operand: PackedOperand, scales: TensorView): void;
-  /** `dScales [outFeatures, groups] = Σ_group dOut [outFeatures, inFeatures] · value / scale`. */
+  /**
+   * `dScales [outFeatures, groups] = Σ_group dOut [outFeatures, inFeatures] · value / scale`, of
+   * blocks `Σ_block dOut · (value less its offset) / scale`.
+   */
   decodePackedBackward(dScales: TensorView, dOut: TensorView, operand: PackedOperand): void;
   /**
    * `m ← β₁m + (1−β₁)g`, `v ← β₂v + (1−β₂)g²`, `w ← w·(1 − lr·wd) − lr·m̂/(√v̂ + ε)` in place,

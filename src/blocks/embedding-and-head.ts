@@ -111,12 +111,12 @@ export async function quantizeVocabularyTable(
     await job.onRows(first, rows);
   }
   const weights = outFeatures * inFeatures;
-  const { codes, scales, zeros } = QTensor.sizes(scheme, outFeatures, inFeatures);
+  const { all } = QTensor.sizes(scheme, outFeatures, inFeatures);
   return {
     module,
     roles,
     scheme: scheme.id,
-    bitsPerWeight: (8 * (codes + scales + zeros)) / weights,
+    bitsPerWeight: (8 * all) / weights,
     weights,
     relativeError: sums.weight === 0 ? 0 : sums.error / sums.weight,
     elapsedMs: monotonicMs() - startedMs,

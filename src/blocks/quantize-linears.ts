@@ -6,7 +6,7 @@ import { floatLinear, replaceWeight } from "../nn/scale-channels.ts";
 import { monotonicMs } from "../platform/node.ts";
 import type { LayerActivations } from "../quant/activation-grid.ts";
 import type { QTensor } from "../quant/q-tensor.ts";
-import { makeScheme } from "../quant/scheme.ts";
+import { withoutActivations } from "../quant/scheme.ts";
 import { LayerError } from "../run/layer-error.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { throwIfCancelled } from "../util/errors.ts";
@@ -64,7 +64,7 @@ async function quantizeSlot(
   const { weight: made, ...notes } = await method.quantizeLinear({
     name: `${block.name}.${slot.name}`,
     weight,
-    scheme: makeScheme(scheme.grid, scheme.groupSize),
+    scheme: withoutActivations(scheme),
     hessian: inputs?.hessian ?? null,
     options: recipe.options,
   });

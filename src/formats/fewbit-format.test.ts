@@ -3,7 +3,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { QTensor } from "../quant/q-tensor.ts";
-import { groupsPerRow, parseScheme } from "../quant/scheme.ts";
+import { expectPlanar, groupsPerRow, parseScheme } from "../quant/scheme.ts";
 import { FormatError, NumericError, UnsupportedError } from "../util/errors.ts";
 import { floatToHalfBits } from "../util/half.ts";
 import { Prng } from "../util/prng.ts";
@@ -28,7 +28,7 @@ afterEach(async () => {
 /** A weight of random codes, scales and zero points. */
 function randomWeight(id: string, outFeatures: number, inFeatures: number, seed = 1): QTensor {
   const random = new Prng(seed);
-  const scheme = parseScheme(id);
+  const scheme = expectPlanar(parseScheme(id));
   const { levels, zeroPoint, inputScales } = scheme.grid;
   const groups = outFeatures * groupsPerRow(scheme, inFeatures);
   const draw = (count: number): Uint8Array =>
@@ -48,6 +48,21 @@ function randomWeight(id: string, outFeatures: number, inFeatures: number, seed 
     scales,
     ...zeros[zeroPoint],
     ...(inputScales && { inputScales: columns }),
+  });
+}
+
+/** A weight of blocks of random codes, every scale 1. */
+function blocksOf(id: string, outFeatures: number, inFeatures: number): QTensor {
+  const random = new Prng(1);
+  const scheme = parseScheme(id);
+  const { blocks } = QTensor.sizes(scheme, outFeatures, inFeatures);
+  const zeros = QTensor.ofBlocks(scheme, outFeatures, inFeatures, new Uint8Array(blocks));
+  return QTensor.packBlocks(scheme, {
+    outFeatures,
+    inFeatures,
+    ...zeros.unpackBlockScales(),
+    scales: zeros.blockScales().scales.fill(0x3c00),
+    codes: zeros.unpackCodes().map(() => random.below(scheme.grid.levels)),
   });
 }
 
@@ -93,6 +108,37 @@ describe("packed weights", () => {
       bytes += weight.sizeBytes;
     }
     expect(checkpoint.totalBytes).toBe(bytes);
+    await checkpoint.close();
+  });
+
+  test("of blocks are one tensor each, and come back byte for byte", async () => {
+    const ids = ["q4_0", "q4_1", "q8_0", "q4_k"];
+    const weights = new Map(ids.map((id, i) => [`model.layers.${i}`, blocksOf(id, 3, 512)]));
+    await save(weights);
+    const checkpoint = await openCheckpoint(folder);
+    const config = readQuantizationConfig(checkpoint.config);
+    expect([...checkpoint.tensors.keys()].sort()).toEqual(
+      ids.map((_, i) => `model.layers.${i}.blocks`),
+    );
+    for (const [name, module] of config?.modules ?? []) {
+      const weight = await readQTensor(checkpoint, name, module);
+      expect(weight.scheme).toBe(weights.get(name)?.scheme);
+      expect(weight.parts.blocks).toEqual(weights.get(name)?.parts.blocks);
+    }
+    const wrong = { ...moduleOf(blocksOf("q4_0", 3, 512)), scheme: parseScheme("q4_1") };
+    await expect(readQTensor(checkpoint, "model.layers.0", wrong)).rejects.toThrow(FormatError);
+    await checkpoint.close();
+  });
+
+  test("of blocks with NaN or infinite scales or offsets are a NumericError", async () => {
+    const weight = blocksOf("q4_k", 3, 512);
+    weight.parts.blocks?.set([0, 0x7c], 144);
+    weight.parts.blocks?.set([0, 0xfe], 2);
+    await save(new Map([["m", weight]]));
+    const checkpoint = await openCheckpoint(folder);
+    const read = readQTensor(checkpoint, "m", moduleOf(weight));
+    await expect(read).rejects.toThrow(NumericError);
+    await expect(read).rejects.toThrow('"m.blocks" has 1 NaN or infinite scales among its 6');
     await checkpoint.close();
   });
 
@@ -221,6 +267,7 @@ describe("quantization_config", () => {
       [module({ shape: [4] }), /module "m": shape/],
       [module({ shape: [4, 0] }), /module "m": shape\[1\]/],
       [module({ shape: [4, 1.5] }), /module "m": shape\[1\]/],
+      [module({ scheme: "q4_k" }), /module "m": scheme q4_k: rows of 8 columns/],
       [module({ scheme: "w5" }), /module "m": scheme w5: 5 bits is not offered/],
     ];
     for (const [change, message] of cases) {

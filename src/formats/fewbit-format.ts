@@ -22,12 +22,18 @@ export interface TensorWriter {
   write(name: string, data: ArrayBufferView): Promise<void>;
 }
 
-/** Tensors of a packed linear: codes, scales; zero points and input scales if it has them. */
+/**
+ * Tensors of a packed linear: blocks; or codes, scales, and zero points and input scales if it has
+ * them.
+ */
 export function quantizedEntries(
   module: string,
   { scheme, outFeatures, inFeatures }: Pick<QTensor, "scheme" | "outFeatures" | "inFeatures">,
 ): TensorEntry[] {
   const sizes = QTensor.sizes(scheme, outFeatures, inFeatures);
+  if (scheme.blocks) {
+    return [{ name: `${module}.blocks`, dtype: "u8", shape: [outFeatures, sizes.rowBytes] }];
+  }
   const groups = groupsPerRow(scheme, inFeatures);
   const entries: TensorEntry[] = [
     { name: `${module}.codes`, dtype: "u8", shape: [outFeatures, sizes.rowBytes] },
@@ -52,7 +58,8 @@ export async function writeQTensor(
   module: string,
   weight: QTensor,
 ): Promise<void> {
-  const { codes, scales, zeros, inputScales, activations } = weight.parts;
+  const { blocks, codes, scales, zeros, inputScales, activations } = weight.parts;
+  if (blocks) return writer.write(`${module}.blocks`, blocks);
   await writer.write(`${module}.codes`, codes);
   await writer.write(`${module}.scales`, scales);
   if (zeros) await writer.write(`${module}.zeros`, zeros);
@@ -77,6 +84,7 @@ export async function readQTensor(
 ): Promise<QTensor> {
   const { scheme, outFeatures, inFeatures } = module;
   for (const entry of quantizedEntries(name, module)) expectEntry(reader, entry, scheme);
+  if (scheme.blocks) return readBlocks(reader, name, module);
   const codes = await reader.viewAs(`${name}.codes`, "u8");
   const scales = await reader.viewAs(`${name}.scales`, "f16");
   const zeros = await readZeros(reader, `${name}.zeros`, scheme);
@@ -85,6 +93,19 @@ export async function readQTensor(
   const activations = await readActivations(reader, name, scheme);
   const parts = { codes, scales, zeros, inputScales, activations };
   return new QTensor(scheme, outFeatures, inFeatures, parts);
+}
+
+async function readBlocks(
+  reader: TensorReader,
+  name: string,
+  { scheme, outFeatures, inFeatures }: QuantizedModule,
+): Promise<QTensor> {
+  const blocks = await reader.viewAs(`${name}.blocks`, "u8");
+  const weight = QTensor.ofBlocks(scheme, outFeatures, inFeatures, blocks);
+  const { scales, offsets } = weight.blockScales();
+  expectFinite(`${name}.blocks`, "scales", scales);
+  if (offsets) expectFinite(`${name}.blocks`, "offsets", offsets);
+  return weight;
 }
 
 async function readInputScales(

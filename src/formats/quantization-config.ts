@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseScheme, type Scheme } from "../quant/scheme.ts";
+import { expectWholeBlocks, parseScheme, type Scheme } from "../quant/scheme.ts";
 import { FormatError, SchemeError, UnsupportedError } from "../util/errors.ts";
 import { parseValue } from "../util/parse-value.ts";
 import { isJsonRecord, type JsonRecord } from "./json-file.ts";
@@ -108,12 +108,17 @@ export function readQuantizedModule(name: string, value: unknown): QuantizedModu
     );
   }
   const [outFeatures, inFeatures] = shape;
+  orFormatError(where, () => expectWholeBlocks(scheme, inFeatures));
   return { kind, scheme, outFeatures, inFeatures };
 }
 
 function readScheme(id: string, where: string): Scheme {
+  return orFormatError(where, () => parseScheme(id));
+}
+
+function orFormatError<Result>(where: string, check: () => Result): Result {
   try {
-    return parseScheme(id);
+    return check();
   } catch (error) {
     if (!(error instanceof SchemeError)) throw error;
     throw new FormatError(`${where}: ${error.message}`, { cause: error });

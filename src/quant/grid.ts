@@ -48,10 +48,13 @@ export interface Grid {
   readonly origin: number;
   /** Distance of neighbouring codes, in units of the scale. */
   readonly step: number;
-  /** Whether each group has a zero point of its own: an integer below `levels`, or any float16. */
-  readonly zeroPoint: "none" | "integer" | "float16";
-  /** Packing that stores the codes unless a scheme says otherwise. */
-  readonly packing: PackingId;
+  /**
+   * Whether each group has a zero point of its own: an integer below `levels`, or any float16; or
+   * an `offset`, which is added to the products of scale and value.
+   */
+  readonly zeroPoint: "none" | "integer" | "float16" | "offset";
+  /** Packing that stores the codes; null where they lie in blocks together with their scales. */
+  readonly packing: PackingId | null;
   /**
    * How a scale follows from the values without search: `range` covers [min, max] (zero included),
    * `span` covers it without zero, `magnitude` covers ±max|w|, `mean` sets the scale to mean|w|
@@ -67,6 +70,12 @@ export interface Grid {
   readonly normalizedOutputs?: boolean;
   /** How weights are trained on this grid; null where they cannot be. */
   readonly training: GridTraining | null;
+}
+
+/** A grid whose codes and zero points are stored by themselves. */
+export interface PlanarGrid extends Grid {
+  readonly zeroPoint: "none" | "integer" | "float16";
+  readonly packing: PackingId;
 }
 
 /** Decodes a code to a value in units of the scale. */

@@ -3,10 +3,10 @@ import { SchemeError, ShapeError } from "../util/errors.ts";
 import { floatsToHalves, halvesToFloats } from "../util/half.ts";
 import { Prng } from "../util/prng.ts";
 import { QTensor } from "./q-tensor.ts";
-import { groupsPerRow, parseScheme } from "./scheme.ts";
+import { expectPlanar, groupsPerRow, parseScheme } from "./scheme.ts";
 
 function randomQTensor(id: string, outFeatures: number, inFeatures: number, seed: number) {
-  const scheme = parseScheme(id);
+  const scheme = expectPlanar(parseScheme(id));
   const prng = new Prng(seed);
   const groups = outFeatures * groupsPerRow(scheme, inFeatures);
   const { levels, zeroPoint } = scheme.grid;
@@ -81,7 +81,7 @@ describe("QTensor", () => {
 
   test("dequantize is scale · (code − zero point), group by group", () => {
     const { chosen, packed, zeros } = randomQTensor("w3g32", 3, 80, 4);
-    const scales = halvesToFloats(packed.operand().scales);
+    const scales = halvesToFloats(packed.parts.scales);
     const decoded = packed.dequantize();
     for (let row = 0; row < 3; row++) {
       for (let column = 0; column < 80; column++) {

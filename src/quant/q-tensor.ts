@@ -3,9 +3,27 @@ import type { PackedOperand } from "../backend/packed-operand.ts";
 import { ShapeError } from "../util/errors.ts";
 import { halvesToFloats } from "../util/half.ts";
 import { sum } from "../util/sums.ts";
+import type { BlockScales } from "./blocks/block-format.ts";
+import {
+  type BlockCodes,
+  blockRowBytes,
+  decodeBlocks,
+  packBlocks,
+  readBlockScales,
+  replaceBlockScales,
+  unpackBlockCodes,
+  unpackBlockScales,
+} from "./blocks/block-weight.ts";
 import { decodeCode } from "./grid.ts";
 import { expectCodes, type Packing, packedRowBytes } from "./packing.ts";
-import { groupsPerRow, type Scheme } from "./scheme.ts";
+import {
+  expectBlocks,
+  expectPlanar,
+  expectWholeBlocks,
+  groupsPerRow,
+  type PlanarScheme,
+  type Scheme,
+} from "./scheme.ts";
 
 /** What a quantizer has chosen for a weight `[outFeatures, inFeatures]`. */
 export interface QuantizedCodes {
@@ -21,8 +39,13 @@ export interface QuantizedCodes {
   readonly inputScales?: Uint16Array;
 }
 
-/** The stored arrays of a `QTensor`, as they stand in a file. */
+/**
+ * The stored arrays of a `QTensor`, as they stand in a file. Under a scheme of blocks they are these
+ * blocks, and all others are empty.
+ */
 export interface QTensorParts {
+  /** `[outFeatures, rowBytes]` blocks of codes, scales and offsets; absent where these lie apart. */
+  readonly blocks?: Uint8Array | undefined;
   /** `[outFeatures, rowBytes]` packed codes. */
   readonly codes: Uint8Array;
   /** `[outFeatures, groups]` float16 bits. */
@@ -38,6 +61,7 @@ export interface QTensorParts {
 /** Byte sizes of the stored arrays of a weight under a scheme. */
 export interface QTensorSizes {
   readonly rowBytes: number;
+  readonly blocks: number;
   readonly codes: number;
   readonly scales: number;
   readonly zeros: number;
@@ -55,9 +79,13 @@ export class QTensor {
   readonly inFeatures: number;
   readonly parts: QTensorParts;
 
-  /** @throws ShapeError when the parts do not have the sizes that the scheme gives the shape */
+  /**
+   * @throws ShapeError when the parts do not have the sizes that the scheme gives the shape
+   * @throws SchemeError when a row is no whole number of the scheme's blocks
+   */
   constructor(scheme: Scheme, outFeatures: number, inFeatures: number, parts: QTensorParts) {
     const sizes = QTensor.sizes(scheme, outFeatures, inFeatures);
+    expectBytes("blocks", parts.blocks?.byteLength ?? 0, sizes.blocks);
     expectBytes("codes", parts.codes.byteLength, sizes.codes);
     expectBytes("scales", parts.scales.byteLength, sizes.scales);
     expectBytes("zeros", parts.zeros?.byteLength ?? 0, sizes.zeros);
@@ -68,24 +96,25 @@ export class QTensor {
     this.parts = parts;
   }
 
-  /** Byte sizes of the parts, without making them. */
+  /**
+   * Byte sizes of the parts, without making them.
+   * @throws SchemeError when a row is no whole number of the scheme's blocks
+   */
   static sizes(scheme: Scheme, outFeatures: number, inFeatures: number): QTensorSizes {
-    const rowBytes = packedRowBytes(scheme.packing, inFeatures);
-    const groups = outFeatures * groupsPerRow(scheme, inFeatures);
-    const sizes = {
-      codes: outFeatures * rowBytes,
-      scales: groups * 2,
-      zeros: zerosBytes(scheme, groups),
-      inputScales: scheme.grid.inputScales ? inFeatures * 2 : 0,
-      activations: { token: 0, static: 8, integer: 16 }[scheme.activation?.mode ?? "token"],
-    };
+    const rowBytes = bytesOfRow(scheme, inFeatures);
+    const sizes = scheme.blocks
+      ? { ...noSizes, blocks: outFeatures * rowBytes }
+      : { ...planarSizes(scheme, outFeatures, inFeatures), codes: outFeatures * rowBytes };
     return { rowBytes, ...sizes, all: sum(Object.values(sizes)) };
   }
 
-  /** Packs chosen codes. @throws SchemeError when a code is outside the grid */
+  /**
+   * Packs chosen codes under a scheme that stores them by themselves.
+   * @throws SchemeError when a code is outside the grid, or the scheme is one of blocks
+   */
   static pack(scheme: Scheme, chosen: QuantizedCodes): QTensor {
     const { outFeatures, inFeatures } = chosen;
-    const { packing } = scheme;
+    const { packing } = expectPlanar(scheme);
     const sizes = QTensor.sizes(scheme, outFeatures, inFeatures);
     expectBytes("unpacked codes", chosen.codes.length, outFeatures * inFeatures);
     expectCodes(packing, chosen.codes);
@@ -103,17 +132,47 @@ export class QTensor {
     });
   }
 
+  /**
+   * Packs codes, scales and offsets into the blocks of a scheme.
+   * @throws SchemeError when one is outside what the format holds, a row is no whole number of
+   *   blocks, or the scheme is not one of blocks
+   */
+  static packBlocks(scheme: Scheme, chosen: BlockCodes): QTensor {
+    const { outFeatures, inFeatures } = chosen;
+    const { blocks: format } = expectBlocks(scheme);
+    expectWholeBlocks(scheme, inFeatures);
+    return QTensor.ofBlocks(scheme, outFeatures, inFeatures, packBlocks(format, chosen));
+  }
+
+  /** Takes blocks `[outFeatures, rowBytes]` as they stand in a file, which it does not copy. */
+  static ofBlocks(
+    scheme: Scheme,
+    outFeatures: number,
+    inFeatures: number,
+    blocks: Uint8Array,
+  ): QTensor {
+    return new QTensor(scheme, outFeatures, inFeatures, { ...noParts, blocks });
+  }
+
   /** The same weight in a layer of `scheme`, which may round activations by `activations`. */
   withActivations(scheme: Scheme, activations: LayerActivations | null): QTensor {
     return new QTensor(scheme, this.outFeatures, this.inFeatures, { ...this.parts, activations });
   }
 
-  /** The same codes and zero points with other scales, `[outFeatures, groups]` float16 bits. */
+  /**
+   * The same codes, zero points and offsets with other scales, float16 bits: `[outFeatures, groups]`
+   * or one for each block.
+   */
   withScales(scales: Uint16Array): QTensor {
+    const { scheme, parts, outFeatures, inFeatures } = this;
+    if (scheme.blocks && parts.blocks) {
+      const replaced = replaceBlockScales(scheme.blocks, parts.blocks, scales);
+      return QTensor.ofBlocks(scheme, outFeatures, inFeatures, replaced);
+    }
     return new QTensor(this.scheme, this.outFeatures, this.inFeatures, { ...this.parts, scales });
   }
 
-  /** Stored bytes: codes, scales, zero points, and what is known of activations. */
+  /** Stored bytes: codes, scales, zero points or offsets, and what is known of activations. */
   get sizeBytes(): number {
     return QTensor.sizes(this.scheme, this.outFeatures, this.inFeatures).all;
   }
@@ -125,13 +184,30 @@ export class QTensor {
 
   /** Unpacks the codes, `[outFeatures, inFeatures]`, one a byte. */
   unpackCodes(): Uint8Array {
-    const { outFeatures, inFeatures, scheme } = this;
+    const { outFeatures, inFeatures, scheme, parts } = this;
+    if (scheme.blocks) return unpackBlockCodes(scheme.blocks, blocksOf(this));
     const rowBytes = packedRowBytes(scheme.packing, inFeatures);
     const out = new Uint8Array(outFeatures * inFeatures);
     for (let row = 0; row < outFeatures; row++) {
-      scheme.packing.unpack(this.parts.codes, row * rowBytes, inFeatures, out, row * inFeatures);
+      scheme.packing.unpack(parts.codes, row * rowBytes, inFeatures, out, row * inFeatures);
     }
     return out;
+  }
+
+  /**
+   * Reads the scales and offsets of blocks, float16 bits, without what stands between them.
+   * @throws SchemeError when the scheme is not one of blocks
+   */
+  blockScales(): { readonly scales: Uint16Array; readonly offsets: Uint16Array | null } {
+    return readBlockScales(expectBlocks(this.scheme).blocks, blocksOf(this));
+  }
+
+  /**
+   * Unpacks scales, offsets, and their factors in the groups of blocks, row by row.
+   * @throws SchemeError when the scheme is not one of blocks
+   */
+  unpackBlockScales(): BlockScales {
+    return unpackBlockScales(expectBlocks(this.scheme).blocks, blocksOf(this));
   }
 
   /** Decodes the zero points, `[outFeatures, groups]`; null for grids without zero point. */
@@ -140,7 +216,7 @@ export class QTensor {
     if (!zeros) return null;
     if (zeros instanceof Uint16Array) return halvesToFloats(zeros);
     const out = new Uint8Array(scales.length);
-    this.scheme.packing.unpack(zeros, 0, out.length, out, 0);
+    expectPlanar(this.scheme).packing.unpack(zeros, 0, out.length, out, 0);
     return out;
   }
 
@@ -149,14 +225,18 @@ export class QTensor {
    * are not in it: the layer multiplies its inputs by them.
    */
   operand(): PackedOperand {
-    const { grid, packing, groupSize } = this.scheme;
+    const { scheme, outFeatures, inFeatures } = this;
+    const { grid, groupSize } = scheme;
+    const rowBytes = bytesOfRow(scheme, inFeatures);
+    const shape = { outFeatures, inFeatures, groupSize: groupSize ?? inFeatures, rowBytes };
+    if (scheme.blocks) {
+      const { id: format, columns: blockColumns } = scheme.blocks;
+      return { ...shape, format, blockColumns, blocks: blocksOf(this) };
+    }
     return {
-      outFeatures: this.outFeatures,
-      inFeatures: this.inFeatures,
-      groupSize: groupSize ?? this.inFeatures,
-      layout: packing,
+      ...shape,
+      layout: scheme.packing,
       codes: this.parts.codes,
-      rowBytes: packedRowBytes(packing, this.inFeatures),
       scales: this.parts.scales,
       zeroPoints: this.parts.zeros,
       origin: grid.origin,
@@ -169,8 +249,9 @@ export class QTensor {
    * multiply by, times the scales of the inputs where there are any.
    */
   dequantize(): Float32Array {
-    const { inFeatures, outFeatures } = this;
-    const { grid, groupSize } = this.scheme;
+    const { inFeatures, outFeatures, scheme } = this;
+    if (scheme.blocks) return decodeBlocks(scheme.blocks, blocksOf(this));
+    const { grid, groupSize } = scheme;
     const width = groupSize ?? inFeatures;
     const scales = halvesToFloats(this.parts.scales);
     const zeros = this.unpackZeros();
@@ -195,7 +276,38 @@ function scaleColumns(matrix: Float32Array, factors: Uint16Array | undefined): v
   for (let i = 0; i < matrix.length; i++) matrix[i] *= columns[i % columns.length];
 }
 
-function zerosBytes({ grid, packing }: Scheme, groups: number): number {
+const noSizes = { blocks: 0, codes: 0, scales: 0, zeros: 0, inputScales: 0, activations: 0 };
+const noParts: QTensorParts = {
+  codes: new Uint8Array(),
+  scales: new Uint16Array(),
+  zeros: null,
+  activations: null,
+};
+
+function bytesOfRow(scheme: Scheme, inFeatures: number): number {
+  expectWholeBlocks(scheme, inFeatures);
+  if (scheme.blocks) return blockRowBytes(scheme.blocks, inFeatures);
+  return packedRowBytes(scheme.packing, inFeatures);
+}
+
+/** Sizes of what stands beside the codes. */
+function planarSizes(scheme: PlanarScheme, outFeatures: number, inFeatures: number) {
+  const groups = outFeatures * groupsPerRow(scheme, inFeatures);
+  return {
+    ...noSizes,
+    scales: groups * 2,
+    zeros: zerosBytes(scheme, groups),
+    inputScales: scheme.grid.inputScales ? inFeatures * 2 : 0,
+    activations: { token: 0, static: 8, integer: 16 }[scheme.activation?.mode ?? "token"],
+  };
+}
+
+/** The blocks of a weight; its constructor has seen that they are there. */
+function blocksOf({ parts }: QTensor): Uint8Array {
+  return parts.blocks ?? new Uint8Array();
+}
+
+function zerosBytes({ grid, packing }: PlanarScheme, groups: number): number {
   if (grid.zeroPoint === "none") return 0;
   return grid.zeroPoint === "integer" ? packedRowBytes(packing, groups) : groups * 2;
 }

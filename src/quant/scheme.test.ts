@@ -70,6 +70,14 @@ describe("scheme ids", () => {
     expect(hint).toMatch(/with 1, 1\.58, 2, 3, 4 or 8 bits|grids: int, /);
   });
 
+  test.each([
+    ["q4_k_x", "q4_k"],
+    ["Q4K", "q4_k"],
+  ])("%s: the nearest type of blocks is named: %s", (text, nearest) => {
+    const { hint } = complaintAbout(text);
+    expect(hint).toMatch(new RegExp(`^did you mean ${nearest}\\? types of blocks are q4_0, `));
+  });
+
   test("what is like no scheme names none, but says which there are", () => {
     for (const text of ["", "four", "gptq"]) {
       expect(complaintAbout(text).hint).toMatch(/^schemes are w<bits>.*such as w4g128/);

@@ -1,7 +1,10 @@
 import { SchemeError } from "../util/errors.ts";
 import { suggestName } from "../util/nearest.ts";
 import type { ActivationGrid } from "./activation-grid.ts";
-import type { Grid } from "./grid.ts";
+import { blockGrid } from "./blocks/block-grid.ts";
+import type { BlockFormat } from "./blocks/block-format.ts";
+import { blockFormats } from "./blocks/index.ts";
+import type { Grid, PlanarGrid } from "./grid.ts";
 import { grids } from "./grids/index.ts";
 import type { Packing } from "./packing.ts";
 import { packings } from "./packings/index.ts";
@@ -10,16 +13,32 @@ import { shortValue } from "../util/parse-value.ts";
 
 /**
  * How a weight matrix is stored: grid × granularity × packing, with float16 scales, to which codes
- * are chosen. Frozen; its id is canonical (`w2g64`, `w3g128-sym`, `w1.58`).
+ * are chosen. Frozen; its id is canonical (`w2g64`, `w3g128-sym`, `w1.58`, `q4_k`). Codes, scales
+ * and zero points lie apart, or together in the blocks of a type of ggml.
  */
-export interface Scheme {
+export type Scheme = PlanarScheme | BlockScheme;
+
+/** A scheme whose codes, scales and zero points are arrays of their own. */
+export interface PlanarScheme {
   readonly id: string;
-  readonly grid: Grid;
+  readonly grid: PlanarGrid;
   readonly packing: Packing;
   /** Columns that share a scale, or null for one scale a row. */
   readonly groupSize: number | null;
   /** How inputs are rounded; null leaves them in floats. */
   readonly activation: ActivationGrid | null;
+  readonly blocks: null;
+}
+
+/** A scheme whose rows are runs of blocks, each of codes, scales and offsets. */
+export interface BlockScheme {
+  readonly id: string;
+  readonly grid: Grid;
+  readonly packing: null;
+  /** Columns that share a sub-scale, or all of a block. */
+  readonly groupSize: number;
+  readonly activation: null;
+  readonly blocks: BlockFormat;
 }
 
 /** Characters that are read of an id; the longest that there is has about thirty. */
@@ -28,13 +47,33 @@ const longestId = 100;
 const [smallestGroup, largestGroup] = groupSizes;
 const grammar = /^w(\d+(?:\.\d+)?)(?:g(\d+))?((?:-[a-z]+)*?)(?:a(\d+)(?:-(static|integer))?)?$/;
 
+const blockSchemes: ReadonlyMap<string, BlockScheme> = new Map(
+  blockFormats.map((format) => [format.id, schemeOfBlocks(format)]),
+);
+
+function schemeOfBlocks(blocks: BlockFormat): BlockScheme {
+  const { id, groupColumns } = blocks;
+  const grid = blockGrid(blocks);
+  return Object.freeze({
+    id,
+    grid,
+    packing: null,
+    groupSize: groupColumns,
+    activation: null,
+    blocks,
+  });
+}
+
 /**
- * Reads a scheme id `w<bits>[g<size>][-sym][-<grid>][a8[-static|-integer]]`. `-asym` and the
- * default grid's name are accepted and dropped from the canonical id.
+ * Reads a scheme id `w<bits>[g<size>][-sym][-<grid>][a8[-static|-integer]]`, or the name of a block
+ * format such as `q4_k`, in letters of either case. `-asym` and the default grid's name are
+ * accepted and dropped from the canonical id.
  * @throws SchemeError when the id does not parse or no grid fits
  */
 export function parseScheme(id: string): Scheme {
   const written = id.slice(0, longestId);
+  const ofBlocks = blockSchemes.get(written.toLowerCase());
+  if (ofBlocks && written === id) return ofBlocks;
   const match = grammar.exec(written);
   if (!match || written !== id) {
     throw new SchemeError(`${shortValue(id)} is not a scheme id`, { hint: suggestScheme(written) });
@@ -71,10 +110,10 @@ export function parseScheme(id: string): Scheme {
 
 /** Builds the scheme of a grid, a group size (null: one scale a row) and a grid of activations. */
 export function makeScheme(
-  grid: Grid,
+  grid: PlanarGrid,
   groupSize: number | null,
   activation: ActivationGrid | null = null,
-): Scheme {
+): PlanarScheme {
   const isDefault = defaultGrid(grid.bits) === grid;
   const weights = `w${grid.bits}${groupSize === null ? "" : `g${groupSize}`}`;
   const id = `${weights}${isDefault ? "" : `-${grid.id}`}${activationSuffix(activation)}`;
@@ -84,7 +123,44 @@ export function makeScheme(
     packing: packings[grid.packing],
     groupSize,
     activation,
+    blocks: null,
   });
+}
+
+/** The same weights with inputs in floats. */
+export function withoutActivations(scheme: Scheme): Scheme {
+  return scheme.activation ? makeScheme(scheme.grid, scheme.groupSize) : scheme;
+}
+
+/** Returns a scheme that stores codes by themselves. @throws SchemeError when it has blocks */
+export function expectPlanar(scheme: Scheme): PlanarScheme {
+  if (scheme.blocks === null) return scheme;
+  throw new SchemeError(`codes of the scheme ${scheme.id} lie in blocks, together with scales`);
+}
+
+/** Returns a scheme of blocks. @throws SchemeError when it stores codes by themselves */
+export function expectBlocks(scheme: Scheme): BlockScheme {
+  if (scheme.blocks) return scheme;
+  throw new SchemeError(`codes of the scheme ${scheme.id} lie by themselves, not in blocks`);
+}
+
+/**
+ * Checks that a row of so many columns can be stored.
+ * @throws SchemeError when it is not a whole number of blocks; the hint names what fits
+ */
+export function expectWholeBlocks({ id, blocks }: Scheme, inFeatures: number): void {
+  if (!blocks || inFeatures % blocks.columns === 0) return;
+  const fitting = blockFormats.filter(({ columns }) => inFeatures % columns === 0);
+  const names = fitting.map((format) => format.id).join(", ");
+  throw new SchemeError(
+    `scheme ${id}: rows of ${inFeatures} columns are no whole number of its blocks of ` +
+      `${blocks.columns}`,
+    {
+      hint: names
+        ? `for these rows use one of ${names}`
+        : "no block format fits these rows; use a scheme such as w4g32",
+    },
+  );
 }
 
 /** Returns the number of scales a row of `inFeatures` weights has. */
@@ -97,9 +173,12 @@ export function hasIntegerRows({ grid, groupSize }: Scheme): boolean {
   return groupSize === null && grid.bits === 8 && grid.zeroPoint === "none" && grid.step === 1;
 }
 
-/** Whether a weight depends on nothing but its code and the scale and zero point of its group. */
-export function hasIndependentGroups({ grid }: Scheme): boolean {
-  return !grid.inputScales;
+/**
+ * Whether a weight depends on nothing but its code and the scale and zero point of its group, which
+ * are stored by themselves.
+ */
+export function hasIndependentGroups({ grid, blocks }: Scheme): boolean {
+  return !grid.inputScales && blocks === null;
 }
 
 /** Whether layers of the scheme need ranges of their activations, which calibration text gives. */
@@ -112,11 +191,11 @@ function activationSuffix(activation: ActivationGrid | null): string {
   return activation.mode === "token" ? "a8" : `a8-${activation.mode}`;
 }
 
-function defaultGrid(bits: number): Grid | undefined {
+function defaultGrid(bits: number): PlanarGrid | undefined {
   return grids.find((grid) => grid.bits === bits);
 }
 
-function findGrid(id: string, bits: number, names: readonly string[]): Grid {
+function findGrid(id: string, bits: number, names: readonly string[]): PlanarGrid {
   const usual = defaultGrid(bits);
   if (!usual) {
     const hint = suggestScheme(id);

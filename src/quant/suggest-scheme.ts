@@ -1,9 +1,14 @@
+import { suggestName } from "../util/nearest.ts";
+import { blockFormats } from "./blocks/index.ts";
 import { grids } from "./grids/index.ts";
 
 /** The smallest and the largest group of weights that may share a scale. */
 export const groupSizes = [8, 2 ** 20] as const;
 
-/** What other programs write for bits and group size: `int4`, `Q4_0`, `w4a16g128`, `4bit-128g`. */
+/** How the names of types of ggml begin: `Q4_K`, `IQ4_XS`, `TQ2_0`. */
+const typeName = /^[it]?q\d/i;
+
+/** What other programs write for bits and group size: `int4`, `w4a16g128`, `4bit-128g`. */
 const firstNumber = /\d+(?:\.\d+)?/;
 const groupNumber = /g(\d+)/i;
 const numberOfGroup = /(\d+)g/i;
@@ -12,6 +17,11 @@ const numberOfGroup = /(\d+)g/i;
 export function suggestScheme(written: string): string {
   const bits = [...new Set(grids.map((grid) => grid.bits))].sort((a, b) => a - b);
   const all = `schemes are w<bits>[g<group size>][-<grid>] with ${list(bits)} bits`;
+  if (typeName.test(written)) {
+    const types = blockFormats.map(({ id }) => id);
+    const listed = `types of blocks are ${types.join(", ")}`;
+    return `${suggestName(written, types, "")} ${listed}`.trim();
+  }
   const number = firstNumber.exec(written);
   if (!number) return `${all}, such as w4g128, w2g64, w3-sym, w1.58 or w1`;
   const asked = Number(number[0]);

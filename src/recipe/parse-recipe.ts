@@ -2,7 +2,12 @@ import type { z } from "zod";
 import { expectWithinContext } from "../calibration/windows.ts";
 import { type MethodId, methods } from "../methods/index.ts";
 import type { Method, MethodRole } from "../methods/define-method.ts";
-import { hasFixedActivations, makeScheme, parseScheme, type Scheme } from "../quant/scheme.ts";
+import {
+  hasFixedActivations,
+  parseScheme,
+  type Scheme,
+  withoutActivations,
+} from "../quant/scheme.ts";
 import { SchemeError, UsageError } from "../util/errors.ts";
 import { type FieldPath, formatPath } from "../util/field-path.ts";
 import { parseValue } from "../util/parse-value.ts";
@@ -208,7 +213,7 @@ function expectTableScheme(scheme: Scheme, field: string): void {
   expectSupport(methods.rtn, scheme, field);
   if (scheme.activation === null) return;
   const message = `embedding and output head take a scheme of weights only, not ${scheme.id}`;
-  const hint = `use ${makeScheme(scheme.grid, scheme.groupSize).id}`;
+  const hint = `use ${withoutActivations(scheme).id}`;
   throw new UsageError(message, { hint, field, value: scheme.id });
 }
 

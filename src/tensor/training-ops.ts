@@ -1,4 +1,4 @@
-import type { PackedOperand } from "../backend/packed-operand.ts";
+import { type PackedOperand, scaleColumns } from "../backend/packed-operand.ts";
 import type { AdamWOptions, StraightThrough } from "../backend/training-kernels.ts";
 import { multiply } from "./ops.ts";
 import { asMatrix, expectShape } from "./shape.ts";
@@ -106,16 +106,17 @@ export function roundToHalf(x: Tensor<"f32">): Tensor<"f32"> {
 }
 
 /**
- * The weight `[outFeatures, inFeatures]` of a packed operand with other scales
- * `[outFeatures, groups]`, and its gradient by these. bf16 within a recording in bfloat16,
+ * The weight `[outFeatures, inFeatures]` of a packed operand with other scales, one for each group
+ * of a row or for each of its blocks, and its gradient by these. bf16 within a recording in bfloat16,
  * otherwise f32.
  */
 export function decodePacked(
   operand: PackedOperand,
   scales: Tensor<"f32">,
 ): Tensor<"f32" | "bf16"> {
-  const { outFeatures, inFeatures, groupSize } = operand;
-  expectShape("scales", scales.shape, [outFeatures, Math.ceil(inFeatures / groupSize)]);
+  const { outFeatures, inFeatures } = operand;
+  const columns = scaleColumns(operand);
+  expectShape("scales", scales.shape, [outFeatures, Math.ceil(inFeatures / columns)]);
   const out = Tensor.empty(scales.backend, openPrecision(), [outFeatures, inFeatures]);
   scales.backend.kernels.decodePacked(out, operand, scales);
   const backward: Backward = (dOut) => {

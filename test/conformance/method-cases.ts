@@ -1,4 +1,5 @@
 import { type Method, methods, parseScheme, type Scheme } from "../../src/index.ts";
+import { blockFormats } from "../../src/quant/blocks/index.ts";
 import { grids } from "../../src/quant/grids/index.ts";
 import { hasFixedActivations, makeScheme } from "../../src/quant/scheme.ts";
 
@@ -12,8 +13,15 @@ export const allMethods: readonly Method[] = Object.values(methods);
 
 const activations = ["token", "static", "integer"] as const;
 
-/** Every scheme: each grid, with a scale a row and with groups, with each way of activations. */
+/**
+ * Every scheme: each grid, with a scale a row and with groups, with each way of activations; and
+ * each format of blocks.
+ */
 export function everyScheme(groupSize: number): Scheme[] {
+  return [...planarSchemes(groupSize), ...blockFormats.map(({ id }) => parseScheme(id))];
+}
+
+function planarSchemes(groupSize: number): Scheme[] {
   return grids.flatMap((grid) =>
     [null, groupSize].flatMap((size) =>
       [null, ...activations].flatMap((mode) =>

@@ -1,4 +1,9 @@
-import type { PackedLayout, PackedOperand, PreparedOperand } from "../../backend/packed-operand.ts";
+import type {
+  PackedLayout,
+  PackedOperand,
+  PlanarOperand,
+  PreparedOperand,
+} from "../../backend/packed-operand.ts";
 import { type HeldOperand, holdOperand } from "../reference/packed/packed-matmul.ts";
 import type { NativeQueue } from "./queue.ts";
 
@@ -34,13 +39,15 @@ export function packingNumber({ packing }: PackedLayout): number | null {
 
 /**
  * Lays a packed weight out for vectors of `lanes` rows, in memory of its own, as a step of the
- * queue. A packing that C does not know is held as it is, for the reference kernel.
+ * queue. A packing that C does not know, and rows of blocks, are held as they are, for the
+ * reference kernel.
  */
 export function layOut(
   queue: NativeQueue,
   lanes: number,
   operand: PackedOperand,
 ): LaidOutOperand | HeldOperand {
+  if ("blocks" in operand) return holdOperand(operand);
   const packing = packings[operand.layout.packing];
   if (!packing) return holdOperand(operand);
   const { outFeatures, inFeatures, groupSize, codes, scales, zeroPoints, rowBytes } = operand;
@@ -68,7 +75,7 @@ export function layOut(
   return laidOut;
 }
 
-function kindOfZeros({ zeroPoints }: PackedOperand, bits: number): number {
+function kindOfZeros({ zeroPoints }: PlanarOperand, bits: number): number {
   if (!zeroPoints) return zeroKinds.none;
   if (zeroPoints instanceof Uint16Array) return zeroKinds.halves;
   return bits === 8 ? zeroKinds.bytes : zeroKinds.nibbles;

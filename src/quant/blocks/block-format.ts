@@ -37,9 +37,14 @@ export interface BlockScales {
  */
 export interface BlockFormat {
   readonly id: BlockFormatId;
+  /** Nominal bits of a code: 1, 1.58, 2, 3, 4, 5, 6, 8. */
+  readonly bits: number;
   /** Columns and bytes of one block. */
   readonly columns: number;
   readonly bytes: number;
+  /** Where in a block the float16 of its scale stands, and that of its offset if it has one. */
+  readonly scaleAt: number;
+  readonly offsetAt: number | null;
   /** Columns of a group: those that share a sub-scale, or all of a block. */
   readonly groupColumns: number;
   /** Number of different codes. */

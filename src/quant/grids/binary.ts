@@ -1,7 +1,7 @@
-import { type Grid, roundWithin } from "../grid.ts";
+import { type PlanarGrid, roundWithin } from "../grid.ts";
 
 /** Two levels {−1, +1}·s with sign(0) = +1; s = mean|w| is the least-squares scale (XNOR-Net). */
-export const binary: Grid = Object.freeze<Grid>({
+export const binary: PlanarGrid = Object.freeze<PlanarGrid>({
   id: "binary",
   bits: 1,
   levels: 2,
@@ -25,7 +25,7 @@ export const binary: Grid = Object.freeze<Grid>({
  * (arXiv 2502.02631, its released quantizer). Weights beyond ±s have no gradient. The authors' code
  * has sign(0) = 0; here it is +1 in training too, so that the packed model is the trained one.
  */
-export const elasticBinary: Grid = Object.freeze<Grid>({
+export const elasticBinary: PlanarGrid = Object.freeze<PlanarGrid>({
   ...binary,
   id: "elastic",
   training: {

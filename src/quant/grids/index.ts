@@ -1,4 +1,4 @@
-import type { Grid } from "../grid.ts";
+import type { PlanarGrid } from "../grid.ts";
 import { binary, elasticBinary } from "./binary.ts";
 import { asymmetricInt, floatZeroInt, narrowInt, symmetricInt } from "./int.ts";
 import { oneBit, svid } from "./one-bit.ts";
@@ -6,7 +6,7 @@ import { seq2, seqTernary } from "./seq.ts";
 import { ternary } from "./ternary.ts";
 
 /** All grids. The first of a bit-width is what a scheme id without a name means. */
-export const grids: readonly Grid[] = [
+export const grids: readonly PlanarGrid[] = [
   binary,
   elasticBinary,
   ternary,

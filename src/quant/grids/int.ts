@@ -1,4 +1,4 @@
-import { type Grid, type GridTraining, roundWithin } from "../grid.ts";
+import { type PlanarGrid, type GridTraining, roundWithin } from "../grid.ts";
 
 /** Integer bit-widths. */
 export type IntBits = 2 | 3 | 4 | 8;
@@ -29,8 +29,8 @@ function learnedZeroPoint(high: number): GridTraining {
 }
 
 /** Asymmetric integers: codes 0 … 2^bits − 1, an integer zero point a group, `s·(c − z)`. */
-export function asymmetricInt(bits: IntBits): Grid {
-  return Object.freeze<Grid>({
+export function asymmetricInt(bits: IntBits): PlanarGrid {
+  return Object.freeze<PlanarGrid>({
     id: "int",
     bits,
     levels: 2 ** bits,
@@ -44,8 +44,8 @@ export function asymmetricInt(bits: IntBits): Grid {
 }
 
 /** Asymmetric integers, a float16 zero point a group, `s·(c − z)`: what HQQ and MLX store. */
-export function floatZeroInt(bits: IntBits): Grid {
-  return Object.freeze<Grid>({
+export function floatZeroInt(bits: IntBits): PlanarGrid {
+  return Object.freeze<PlanarGrid>({
     ...asymmetricInt(bits),
     id: "floatzero",
     zeroPoint: "float16",
@@ -55,9 +55,9 @@ export function floatZeroInt(bits: IntBits): Grid {
 }
 
 /** Symmetric integers: zero point fixed at 2^(bits−1), value `s·(c − 2^(bits−1))`. */
-export function symmetricInt(bits: IntBits): Grid {
+export function symmetricInt(bits: IntBits): PlanarGrid {
   const half = 2 ** (bits - 1);
-  return Object.freeze<Grid>({
+  return Object.freeze<PlanarGrid>({
     ...asymmetricInt(bits),
     id: "sym",
     origin: -half,
@@ -71,7 +71,7 @@ export function symmetricInt(bits: IntBits): Grid {
  * Symmetric 8-bit integers without −128, value `s·(c − 127)`, codes 0 … 254: the weights of
  * integer-only inference (Jacob et al., arXiv 1712.05877, section 3).
  */
-export const narrowInt: Grid = Object.freeze<Grid>({
+export const narrowInt: PlanarGrid = Object.freeze<PlanarGrid>({
   ...symmetricInt(8),
   id: "narrow",
   levels: 255,

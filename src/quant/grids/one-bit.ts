@@ -1,4 +1,4 @@
-import type { Grid } from "../grid.ts";
+import type { PlanarGrid } from "../grid.ts";
 import { binary } from "./binary.ts";
 
 /**
@@ -6,7 +6,7 @@ import { binary } from "./binary.ts";
  * sign-value-independent decomposition (SVID) leaves of a matrix. Source: OneBit, arXiv 2402.11295,
  * section 3.2.
  */
-export const svid: Grid = Object.freeze<Grid>({
+export const svid: PlanarGrid = Object.freeze<PlanarGrid>({
   ...binary,
   id: "svid",
   inputScales: true,
@@ -14,7 +14,7 @@ export const svid: Grid = Object.freeze<Grid>({
 });
 
 /** Signs and scales of OneBit, whose products pass a LayerNorm (arXiv 2402.11295, equation 3). */
-export const oneBit: Grid = Object.freeze<Grid>({
+export const oneBit: PlanarGrid = Object.freeze<PlanarGrid>({
   ...svid,
   id: "onebit",
   normalizedOutputs: true,

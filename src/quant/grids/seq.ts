@@ -1,4 +1,4 @@
-import { type Grid, type GridTraining, roundWithin } from "../grid.ts";
+import { type PlanarGrid, type GridTraining, roundWithin } from "../grid.ts";
 
 /** Where weights are clipped, in units of the scale: at 1 itself a level too many would appear. */
 const clip = 0.99;
@@ -25,7 +25,7 @@ function stretched(resolution: number, shift: number, slope: number): GridTraini
 }
 
 /** Four balanced levels {−3/4, −1/4, +1/4, +3/4}·s without zero. */
-export const seq2: Grid = Object.freeze<Grid>({
+export const seq2: PlanarGrid = Object.freeze<PlanarGrid>({
   id: "seq",
   bits: 2,
   levels: 4,
@@ -44,7 +44,7 @@ const twoThirds = Math.fround(2 / 3);
  * Three levels {−2/3, 0, +2/3}·s. The gradient of the scale for clipped weights is ±1, although the
  * outer level is 2/3: so the released quantizer has it.
  */
-export const seqTernary: Grid = Object.freeze<Grid>({
+export const seqTernary: PlanarGrid = Object.freeze<PlanarGrid>({
   id: "seq",
   bits: 1.58,
   levels: 3,

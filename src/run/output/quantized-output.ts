@@ -145,12 +145,13 @@ export class QuantizedOutput {
     const before = QTensor.sizes(scheme, firstRow, inFeatures);
     const isLast = firstRow + rows === outFeatures;
     const pieces = [
+      ["blocks", parts.blocks],
       ["codes", parts.codes],
       ["scales", parts.scales],
       ["zeros", parts.zeros],
     ] as const;
     for (const [part, data] of pieces) {
-      if (data) await this.writePiece(`${name}.${part}`, data, before[part], isLast);
+      if (data?.length) await this.writePiece(`${name}.${part}`, data, before[part], isLast);
     }
     if (isLast) this.modules.set(name, module);
   }

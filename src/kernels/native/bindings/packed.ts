@@ -1,5 +1,9 @@
 import type { TensorView } from "../../../backend/kernels.ts";
-import type { PackedOperand, PreparedOperand } from "../../../backend/packed-operand.ts";
+import type {
+  PackedOperand,
+  PlanarOperand,
+  PreparedOperand,
+} from "../../../backend/packed-operand.ts";
 import { defineBinding } from "../binding.ts";
 import {
   columnsOf,
@@ -84,7 +88,7 @@ export const packedBindings = [
     sizes: [...packedSizes, "tokens"],
     reals: ["origin", "step"],
     values: (out, table, ids) => {
-      const { scales, origin, step } = table;
+      const { scales, origin, step } = planar(table);
       return [out, scales, ids, ...packedValues(table), countOf(ids), origin, step];
     },
   }),
@@ -100,7 +104,7 @@ export const packedBindings = [
     reals: ["origin", "step"],
     lengths: ["groups"],
     values: (out, weight, scales) => {
-      const { origin, step } = weight;
+      const { origin, step } = planar(weight);
       const packed = packedValues(weight);
       return [out, scales, ...packed, dtypeCode(out), origin, step, groupsOf(weight)];
     },
@@ -112,7 +116,7 @@ export const packedBindings = [
     reals: ["origin", "step"],
     lengths: ["groups"],
     values: (dScales, dOut, weight) => {
-      const { origin, step } = weight;
+      const { origin, step } = planar(weight);
       return [dScales, dOut, ...packedValues(weight), origin, step, groupsOf(weight)];
     },
   }),
@@ -178,8 +182,13 @@ function tokensOf(x: TensorView, { inFeatures }: { readonly inFeatures: number }
   return inFeatures === 0 ? 0 : countOf(x) / inFeatures;
 }
 
-function isKnown({ layout }: PackedOperand): boolean {
-  return packingNumber(layout) !== null;
+/** Rows of blocks, and packings that C does not know, are left to the reference kernels. */
+function isKnown(operand: PackedOperand): boolean {
+  return !("blocks" in operand) && packingNumber(operand.layout) !== null;
+}
+
+function planar(operand: PackedOperand): PlanarOperand {
+  return operand as PlanarOperand;
 }
 
 function groupsOf({ inFeatures, groupSize }: PackedOperand): number {
@@ -188,12 +197,13 @@ function groupsOf({ inFeatures, groupSize }: PackedOperand): number {
 
 /** The arrays and the sizes of a weight as files hold it. */
 function packedValues(operand: PackedOperand) {
-  const { codes, zeroPoints, outFeatures, inFeatures, groupSize, rowBytes, layout } = operand;
+  const { outFeatures, inFeatures, groupSize, rowBytes } = operand;
+  const { codes, zeroPoints, layout } = planar(operand);
   const kinds = [packingNumber(layout) ?? 0, kindOfZeros(zeroPoints)] as const;
   return [codes, zeroPoints, outFeatures, inFeatures, groupSize, rowBytes, ...kinds] as const;
 }
 
-function kindOfZeros(zeroPoints: PackedOperand["zeroPoints"]): number {
+function kindOfZeros(zeroPoints: PlanarOperand["zeroPoints"]): number {
   if (!zeroPoints) return zeroKinds.none;
   return zeroPoints instanceof Uint16Array ? zeroKinds.halves : zeroKinds.packed;
 }

@@ -1,9 +1,13 @@
 import type { Kernels } from "../../../backend/kernels.ts";
 import {
   activationBlock,
+  type BlockOperand,
   type PackedOperand,
+  type PlanarOperand,
   type PreparedOperand,
 } from "../../../backend/packed-operand.ts";
+import { blockFormats, findBlockFormat } from "../../../quant/blocks/index.ts";
+import { BlockRun } from "../../../quant/blocks/block-run.ts";
 import { packings } from "../../../quant/packings/index.ts";
 import { UnsupportedError } from "../../../util/errors.ts";
 import { halvesToFloats } from "../../../util/half.ts";
@@ -20,8 +24,16 @@ export interface HeldOperand extends PreparedOperand {
   readonly operand: PackedOperand;
 }
 
-/** Holds an operand for `packedMatmul`. @throws UnsupportedError when the packing is unknown */
+/**
+ * Holds an operand for `packedMatmul`.
+ * @throws UnsupportedError when the packing or the format of blocks is unknown
+ */
 export function holdOperand(operand: PackedOperand): HeldOperand {
+  if ("blocks" in operand) {
+    const { outFeatures, inFeatures, format } = operand;
+    loadRun(operand);
+    return { outFeatures, inFeatures, kind: `${inFeatures} ${format}`, operand };
+  }
   if (!Object.hasOwn(packings, operand.layout.packing)) {
     throw new UnsupportedError(
       `expected one of the packings ${Object.keys(packings).join(", ")}, got ` +
@@ -89,6 +101,33 @@ function roundBlock(out: Float32Array, x: Float32Array, start: number, end: numb
 
 /** Returns a function that decodes one row of a packed weight to float32. */
 export function rowDecoder(operand: PackedOperand): (row: number, out: Float32Array) => void {
+  if (!("blocks" in operand)) return planarDecoder(operand);
+  const { run, load } = loadRun(operand);
+  return (row, out) => {
+    load(row);
+    run.decode(out, 0);
+  };
+}
+
+/**
+ * Returns a row of blocks, and what loads one into it.
+ * @throws UnsupportedError when the format is unknown
+ */
+export function loadRun({ format: id, blocks, rowBytes, inFeatures, blockColumns }: BlockOperand): {
+  readonly run: BlockRun;
+  readonly load: (row: number) => void;
+} {
+  const format = findBlockFormat(id);
+  if (!format) {
+    const known = blockFormats.map((other) => other.id).join(", ");
+    throw new UnsupportedError(`expected one of the block formats ${known}, got "${id}"`);
+  }
+  const run = new BlockRun(format, inFeatures / blockColumns);
+  return { run, load: (row) => run.load(blocks, row * rowBytes) };
+}
+
+/** Returns a function that decodes one row of a weight whose parts lie apart. */
+export function planarDecoder(operand: PlanarOperand): (row: number, out: Float32Array) => void {
   const { inFeatures, groupSize, layout, origin, step } = operand;
   const packing = packings[layout.packing as keyof typeof packings];
   const groups = Math.ceil(inFeatures / groupSize);
@@ -111,7 +150,7 @@ export function rowDecoder(operand: PackedOperand): (row: number, out: Float32Ar
 
 /** Unpacks `count` zero points of an operand from the group `first` on; null stands for zeros. */
 function decodeZeroPoints(
-  { zeroPoints, layout }: PackedOperand,
+  { zeroPoints, layout }: PlanarOperand,
   first: number,
   count: number,
 ): ArrayLike<number> | null {
