@@ -1,6 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import type { PackedOperand, PreparedOperand, Products } from "../backend/packed-operand.ts";
-import { FakeQuantized } from "../quant/fake-quantized.ts";
+import { LatentWeight } from "../quant/latent-weight.ts";
 import { QTensor } from "../quant/q-tensor.ts";
 import { add, rmsNorm } from "../tensor/ops.ts";
 import { linear, normedPackedLinears, packedLinear } from "../tensor/products.ts";
@@ -27,7 +27,7 @@ export interface LinearSlot {
 }
 
 /** What a linear layer can multiply by: dense, packed, or dense and seen as values of a grid. */
-export type LinearWeight = Tensor | QTensor | FakeQuantized;
+export type LinearWeight = Tensor | QTensor | LatentWeight;
 
 /** `y = x·Wᵀ + b`, with `W [outFeatures, inFeatures]`. */
 export class Linear implements LinearLike {
@@ -47,7 +47,7 @@ export class Linear implements LinearLike {
       const operand: PreparedOperand = backend.prepare(plainOperand(weight));
       this.packed = bias ? null : operand;
       this.multiply = (x, products) => packedLinear(x, operand, products);
-    } else if (weight instanceof FakeQuantized) {
+    } else if (weight instanceof LatentWeight) {
       this.packed = null;
       this.outFeatures = weight.outFeatures;
       this.inFeatures = weight.inFeatures;

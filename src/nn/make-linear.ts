@@ -1,5 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
-import { FakeQuantized } from "../quant/fake-quantized.ts";
+import { LatentWeight } from "../quant/latent-weight.ts";
 import { QTensor } from "../quant/q-tensor.ts";
 import { hasIntegerRows } from "../quant/scheme.ts";
 import { dequantizeActivations, quantizeActivations } from "../tensor/integer-ops.ts";
@@ -23,7 +23,7 @@ export async function makeLinear(
   weight: LinearWeight,
   bias: Tensor | null = null,
 ): Promise<LinearLike> {
-  if (weight instanceof FakeQuantized && weight.scheme.activation) {
+  if (weight instanceof LatentWeight && weight.scheme.activation) {
     // Each token to 8 bits, gradients passing straight through (LLM-QAT, arXiv 2305.17888).
     const layer = new Linear(backend, weight, bias);
     return withRoundedInputs(layer, (x) => fakeQuantizeRows(x, activationLevels));

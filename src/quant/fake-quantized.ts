@@ -5,28 +5,18 @@ import { NumericError, SchemeError } from "../util/errors.ts";
 import { floatsToHalves } from "../util/half.ts";
 import { roundHalfEven } from "../util/rounding.ts";
 import type { GridTraining, ScaleStart } from "./grid.ts";
+import { type LatentParameter, LatentWeight } from "./latent-weight.ts";
 import { QTensor } from "./q-tensor.ts";
 import { groupsPerRow, type Scheme } from "./scheme.ts";
 import { startScales } from "./scale-start.ts";
 
-/** A tensor of a `FakeQuantized` that training changes. */
-export interface FakeQuantizedParameter {
-  readonly role: "weight" | "scales" | "zeros";
-  readonly value: Tensor<"f32">;
-}
-
 /**
- * A float weight `W [outFeatures, inFeatures]` that is seen as values of a scheme's grid, with
+ * A latent weight under a scheme whose scales and zero points are stored by themselves, with
  * gradients to the weight, its scales and its zero points as the grid declares them
  * (`GridTraining`). Scales are rounded to float16 on the way, gradients passing as if they were
  * not, so that what is trained is what `freeze` packs.
  */
-export class FakeQuantized {
-  readonly scheme: Scheme;
-  readonly outFeatures: number;
-  readonly inFeatures: number;
-  /** Float weight, `[outFeatures, inFeatures]`. */
-  readonly weight: Tensor<"f32">;
+export class FakeQuantized extends LatentWeight {
   /** Learned scales `[outFeatures, groups]`; null where they follow the weights. */
   readonly scales: Tensor<"f32"> | null;
   /** Learned zero points `[outFeatures, groups]`; null where the grid has none. */
@@ -39,12 +29,8 @@ export class FakeQuantized {
     training: GridTraining,
     learned: { scales: Tensor<"f32"> | null; zeros: Tensor<"f32"> | null },
   ) {
-    const [outFeatures = 0, inFeatures = 0] = weight.shape;
-    this.weight = weight;
-    this.scheme = scheme;
+    super(weight, scheme);
     this.training = training;
-    this.outFeatures = outFeatures;
-    this.inFeatures = inFeatures;
     this.scales = learned.scales;
     this.zeros = learned.zeros;
   }
@@ -76,22 +62,22 @@ export class FakeQuantized {
     });
   }
 
-  /** What training changes. */
-  get parameters(): readonly FakeQuantizedParameter[] {
-    const { weight, scales, zeros } = this;
+  get groupScales(): Tensor<"f32"> | null {
+    return this.scales;
+  }
+
+  get learned(): readonly LatentParameter[] {
+    const { scales, zeros } = this;
     return [
-      { role: "weight", value: weight },
-      ...(scales ? [{ role: "scales", value: scales } as const] : []),
-      ...(zeros ? [{ role: "zeros", value: zeros } as const] : []),
+      ...(scales ? [{ role: "scales", value: scales }] : []),
+      ...(zeros ? [{ role: "zeros", value: zeros }] : []),
     ];
   }
 
-  /** The weight as values of the grid, `[out, in]` f32, or bf16 in a bf16 recording. */
   weights(): Tensor<"f32" | "bf16"> {
     return this.quantizeWith(this.currentScales());
   }
 
-  /** Packs the values that `weights` gives. @throws NumericError when one is NaN or infinite */
   async freeze(): Promise<QTensor> {
     const { outFeatures, inFeatures, scheme, zeros } = this;
     const [scales, weights] = tidy(() => {
@@ -110,11 +96,6 @@ export class FakeQuantized {
       scales: floatsToHalves(scaleValues),
       ...(zeroPoints ? { zeros: zeroPoints } : {}),
     });
-  }
-
-  /** Gives the memory back. */
-  release(): void {
-    for (const { value } of this.parameters) value.release();
   }
 
   /** Scales `[outFeatures, groups]` as stored: float16, at least the grid's least scale. */

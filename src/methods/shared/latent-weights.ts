@@ -2,6 +2,7 @@ import { makeLinear } from "../../nn/make-linear.ts";
 import type { TrainableModel } from "../../nn/trainable-model.ts";
 import { Linear } from "../../nn/linear.ts";
 import { FakeQuantized } from "../../quant/fake-quantized.ts";
+import type { LatentWeight } from "../../quant/latent-weight.ts";
 import type { ScaleStart } from "../../quant/grid.ts";
 import type { QTensor } from "../../quant/q-tensor.ts";
 import type { Scheme } from "../../quant/scheme.ts";
@@ -68,7 +69,7 @@ export class LatentWeights {
 }
 
 /** What training changes of a linear, in the groups `weights` and `scales`. */
-export function latentParameters(module: string, weight: FakeQuantized): Parameter[] {
+export function latentParameters(module: string, weight: LatentWeight): Parameter[] {
   return weight.parameters.map(({ role, value }) => ({
     name: `${module}.${role}`,
     value,

@@ -1,6 +1,7 @@
 import { Linear, type LinearLike, type LinearSlot } from "../../nn/linear.ts";
 import { floatLinear } from "../../nn/scale-channels.ts";
 import { FakeQuantized } from "../../quant/fake-quantized.ts";
+import type { LatentWeight } from "../../quant/latent-weight.ts";
 import type { Parameter } from "../../training/parameter.ts";
 import { runTraining } from "../../training/training-loop.ts";
 import type { TrainingProgress } from "../../training/training-store.ts";
@@ -34,7 +35,7 @@ export interface BlockTraining {
 interface TrainedSlot {
   readonly slot: LinearSlot;
   readonly original: LinearLike;
-  readonly weight: FakeQuantized;
+  readonly weight: LatentWeight;
 }
 
 /**
@@ -77,8 +78,7 @@ export async function trainBlock(
     pairs.release();
     for (const { slot, original, weight } of slots) {
       slot.layer = original;
-      weight.scales?.release();
-      weight.zeros?.release();
+      weight.releaseLearned();
     }
   }
 }
@@ -155,8 +155,8 @@ async function meanStep(slots: readonly TrainedSlot[]): Promise<number> {
   let sum = 0;
   let groups = 0;
   for (const { weight } of slots) {
-    const scales = (await weight.scales?.read()) ?? new Float32Array();
-    sum += weight.scheme.grid.step * scales.reduce((total, scale) => total + scale, 0);
+    const scales = (await weight.groupScales?.read()) ?? new Float32Array();
+    sum += weight.scheme.grid.step * scales.reduce((total, scale) => total + Math.abs(scale), 0);
     groups += scales.length;
   }
   return groups === 0 ? 0 : sum / groups;
