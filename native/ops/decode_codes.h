@@ -2,6 +2,8 @@
  * Rows of a packed weight as a file holds it (unpack.h), in units of the scale:
  *
  *   code c of column j, group g = j / group size:  origin + step · (c - zero[row, g])
+ *
+ * In blocks (block_rows.h) scales and offsets stand among the codes; a group is what shares a sub-scale.
  */
 #ifndef FEWBIT_DECODE_CODES_H
 #define FEWBIT_DECODE_CODES_H
@@ -9,6 +11,7 @@
 #include "../include/fewbit.h"
 #include "../include/half.h"
 #include "../include/vec.h"
+#include "block_rows.h"
 #include "unpack.h"
 
 /* Kinds of zero points as files hold them: packed like codes, all rows as one run, or float16. */
@@ -18,18 +21,30 @@ typedef struct {
   const uint8_t *codes, *zeros;
   int64_t rows, columns, group_size, groups, row_bytes, packing, zero_kind;
   float origin, step;
+  const block_format *format; /* NULL unless rows are blocks */
 } packed_rows;
 
+static inline const char *read_block_rows(packed_rows *w, size_t bytes) {
+  w->format = format_of(w->packing);
+  w->origin = w->format->origin;
+  w->step = w->format->step;
+  FB_REQUIRE(has_block_rows(w->packing, w->columns, w->row_bytes));
+  FB_REQUIRE(w->group_size == w->format->group_columns);
+  FB_REQUIRE(bytes == (size_t)(w->rows * w->row_bytes) && w->zero_kind == ZEROS_NONE && !w->zeros);
+  return NULL;
+}
+
 /*
- * Reads and checks a packed weight: buffers from `at` on: codes, zeros or NULL; sizes: rows, columns, group size,
- * bytes of a row, packing, kind of zeros; reals: origin, step. Returns NULL or a message.
+ * Reads and checks a packed weight: buffers from `at` on: codes or blocks, zeros or NULL; sizes: rows, columns, group
+ * size, bytes of a row, packing or format, kind of zeros; reals: origin, step. Returns NULL or a message.
  */
 static inline const char *read_packed_rows(packed_rows *w, const fb_args *args, int at) {
   const int64_t *size = args->size;
   FB_REQUIRE(size[0] >= 0 && size[1] >= 0 && size[2] > 0);
   *w = (packed_rows){args->buffer[at], args->buffer[at + 1], size[0], size[1], size[2],
                      fb_ceil_div(size[1], size[2]), size[3], size[4], size[5],
-                     (float)args->real[0], (float)args->real[1]};
+                     (float)args->real[0], (float)args->real[1], NULL};
+  if (is_block_format(w->packing)) return read_block_rows(w, args->bytes[at]);
   int64_t packing = w->packing, groups = w->rows * w->groups;
   FB_REQUIRE(packing >= 1 && packing <= 8 && packing != 6 && packing != 7);
   FB_REQUIRE(w->row_bytes % 4 == 0 && w->row_bytes >= packed_bytes(packing, w->columns));
@@ -60,6 +75,18 @@ static inline void decode_group(const packed_rows *w, float *out, const uint8_t 
     vf_store(out + i, vf_add(origin, vf_mul(step, vf_sub(vf_load_u8(codes + i), zeros))));
   }
   for (; i < n; i++) out[i] = w->origin + w->step * ((float)codes[i] - zero);
+}
+
+/* Codes of a row, one a byte: `code_bytes` of scratch. */
+static inline void unpack_codes(const packed_rows *w, uint8_t *codes, int64_t row) {
+  const uint8_t *from = w->codes + row * w->row_bytes;
+  if (!w->format) {
+    unpack_row(codes, from, w->columns, w->packing);
+    return;
+  }
+  for (int64_t c = 0; c < w->columns; c += w->format->columns, from += w->format->bytes) {
+    take_codes(codes + c, from, w->packing);
+  }
 }
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * out = a packed weight decoded with scales of the caller's (decode_codes.h), in float32 or bfloat16. Bound by memory:
- * the write of out.
+ * out = a packed weight decoded with scales, and offsets to be added, of the caller's (decode_codes.h), in float32 or
+ * bfloat16. Bound by memory: the write of out.
  */
 #include "decode_codes.h"
 #include "dtype.h"
@@ -10,7 +10,7 @@
 typedef struct {
   packed_rows weight;
   void *out;
-  const float *scales;
+  const float *scales, *offsets; /* [rows][groups]; offsets may be NULL */
   int64_t dtype;
   fb_team *team;
 } decode_call;
@@ -19,14 +19,19 @@ static void scale_values(float *values, float scale, int64_t n) {
   for (int64_t i = 0; i < n; i++) values[i] *= scale;
 }
 
+static void add_offset(float *values, float offset, int64_t n) {
+  for (int64_t i = 0; i < n; i++) values[i] += offset;
+}
+
 static void decode_row(const decode_call *call, int64_t row, float *values, uint8_t *codes) {
   const packed_rows *w = &call->weight;
-  unpack_row(codes, w->codes + row * w->row_bytes, w->columns, w->packing);
+  unpack_codes(w, codes, row);
   for (int64_t g = 0; g < w->groups; g++) {
     int64_t first = g * w->group_size, n = fb_min(w->group_size, w->columns - first);
     int64_t group = row * w->groups + g;
     decode_group(w, values + first, codes + first, group, n);
     scale_values(values + first, call->scales[group], n);
+    if (call->offsets) add_offset(values + first, call->offsets[group], n);
   }
 }
 
@@ -46,15 +51,17 @@ static FB_BODY(decode_chunk) {
   }
 }
 
-/* buffers: out, scales, then as read_packed_rows; sizes: as there, then dtype of out; reals: as there */
+/* buffers: out, scales, offsets or NULL, then as read_packed_rows; sizes: as there, then dtype of out; reals: as there */
 FB_OP(decode_packed) {
-  decode_call call = {.out = args->buffer[0], .scales = args->buffer[1], .dtype = args->size[6], .team = team};
-  const char *wrong = read_packed_rows(&call.weight, args, 2);
+  decode_call call = {.out = args->buffer[0], .scales = args->buffer[1], .offsets = args->buffer[2],
+                      .dtype = args->size[6], .team = team};
+  const char *wrong = read_packed_rows(&call.weight, args, 3);
   if (wrong) return wrong;
   const packed_rows *w = &call.weight;
   FB_REQUIRE(call.dtype == FB_F32 || call.dtype == FB_BF16);
   FB_REQUIRE(args->bytes[0] == (size_t)(w->rows * w->columns) * fb_dtype_bytes(call.dtype));
   FB_REQUIRE(args->bytes[1] == (size_t)(w->rows * w->groups) * 4);
+  FB_REQUIRE(!call.offsets || args->bytes[2] == args->bytes[1]);
   if (!fb_reserve(team, 0, (size_t)w->columns * 4 + code_bytes(w))) return "decode packed: out of memory";
   fb_parallel(team, row_chunks(w->rows, w->columns), decode_chunk, &call);
   return NULL;

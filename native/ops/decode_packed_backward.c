@@ -1,5 +1,6 @@
 /*
- * dScales[row, g] = Σ over the group of dOut · value in units of the scale (decode_codes.h). Sums run in float32
+ * dScales[row, g] = Σ over the group of dOut · value in units of the scale (decode_codes.h), and where offsets are
+ * added, dOffsets[row, g] = Σ over the group of dOut. Sums run in float32
  * lanes over at most BLOCK columns, and in float64 above that. Bound by memory: the read of dOut.
  */
 #include "decode_codes.h"
@@ -9,7 +10,7 @@
 
 typedef struct {
   packed_rows weight;
-  float *d_scales;
+  float *d_scales, *d_offsets; /* [rows][groups]; d_offsets may be NULL */
   const float *d_out;
   fb_team *team;
 } decode_call;
@@ -26,6 +27,12 @@ static double dot_rows(const float *a, const float *b, int64_t n) {
   return total;
 }
 
+static float sum_row(const float *a, int64_t n) {
+  double total = 0;
+  for (int64_t i = 0; i < n; i++) total += a[i];
+  return (float)total;
+}
+
 static FB_BODY(decode_chunk) {
   const decode_call *call = context;
   const packed_rows *w = &call->weight;
@@ -33,23 +40,27 @@ static FB_BODY(decode_chunk) {
   float *values = fb_local(call->team, thread);
   uint8_t *codes = (uint8_t *)(values + n);
   for (int64_t row = chunk * rows; row < end; row++) {
-    unpack_row(codes, w->codes + row * w->row_bytes, n, w->packing);
+    unpack_codes(w, codes, row);
     for (int64_t g = 0; g < w->groups; g++) {
       int64_t first = g * w->group_size, count = fb_min(w->group_size, n - first), group = row * w->groups + g;
       decode_group(w, values, codes + first, group, count);
-      call->d_scales[group] = (float)dot_rows(call->d_out + row * n + first, values, count);
+      const float *d_out = call->d_out + row * n + first;
+      call->d_scales[group] = (float)dot_rows(d_out, values, count);
+      if (call->d_offsets) call->d_offsets[group] = sum_row(d_out, count);
     }
   }
 }
 
-/* buffers: dScales, dOut, then as read_packed_rows; sizes and reals: as there */
+/* buffers: dScales, dOffsets or NULL, dOut, then as read_packed_rows; sizes and reals: as there */
 FB_OP(decode_packed_backward) {
-  decode_call call = {.d_scales = args->buffer[0], .d_out = args->buffer[1], .team = team};
-  const char *wrong = read_packed_rows(&call.weight, args, 2);
+  decode_call call = {.d_scales = args->buffer[0], .d_offsets = args->buffer[1], .d_out = args->buffer[2],
+                      .team = team};
+  const char *wrong = read_packed_rows(&call.weight, args, 3);
   if (wrong) return wrong;
   const packed_rows *w = &call.weight;
   FB_REQUIRE(args->bytes[0] == (size_t)(w->rows * w->groups) * 4);
-  FB_REQUIRE(args->bytes[1] == (size_t)(w->rows * w->columns) * 4);
+  FB_REQUIRE(!call.d_offsets || args->bytes[1] == args->bytes[0]);
+  FB_REQUIRE(args->bytes[2] == (size_t)(w->rows * w->columns) * 4);
   if (!fb_reserve(team, 0, (size_t)w->columns * 4 + code_bytes(w))) return "decode packed: out of memory";
   fb_parallel(team, row_chunks(w->rows, w->columns), decode_chunk, &call);
   return NULL;

@@ -14,13 +14,27 @@ typedef struct {
   fb_team *team;
 } lookup_call;
 
+static void look_up_blocks(const packed_rows *table, float *out, int64_t row) {
+  const uint8_t *block = table->codes + row * table->row_bytes;
+  const block_format *f = table->format;
+  for (int64_t c = 0; c < table->columns; c += f->columns, block += f->bytes) {
+    block_row read;
+    read_block(&read, block, table->packing);
+    for (int e = 0; e < f->columns; e++) *out++ = block_value(&read, f, e);
+  }
+}
+
 static FB_BODY(look_up_row) {
   const lookup_call *call = context;
   const packed_rows *table = &call->table;
   int64_t row = call->ids[chunk], width = table->columns;
   float *out = call->out + chunk * width;
   uint8_t *codes = fb_local(call->team, thread);
-  unpack_row(codes, table->codes + row * table->row_bytes, width, table->packing);
+  if (table->format) {
+    look_up_blocks(table, out, row);
+    return;
+  }
+  unpack_codes(table, codes, row);
   for (int64_t g = 0; g < table->groups; g++) {
     int64_t first = g * table->group_size, n = fb_min(table->group_size, width - first);
     int64_t group = row * table->groups + g;
@@ -31,7 +45,7 @@ static FB_BODY(look_up_row) {
 }
 
 /*
- * buffers: out, scales, ids, then as read_packed_rows; sizes: as there (rows: vocabulary), then tokens; reals: as there
+ * buffers: out, scales (NULL of blocks), ids, then as read_packed_rows; sizes: as there (rows: vocabulary), then tokens; reals: as there
  */
 FB_OP(packed_embedding) {
   lookup_call call = {.out = args->buffer[0], .scales = args->buffer[1], .ids = args->buffer[2], .team = team};
@@ -39,7 +53,8 @@ FB_OP(packed_embedding) {
   if (wrong) return wrong;
   int64_t tokens = args->size[6];
   FB_REQUIRE(args->bytes[0] == (size_t)(tokens * call.table.columns) * 4);
-  FB_REQUIRE(args->bytes[1] == (size_t)(call.table.rows * call.table.groups) * 2);
+  int64_t scales = call.table.format ? 0 : call.table.rows * call.table.groups;
+  FB_REQUIRE(args->bytes[1] == (size_t)scales * 2);
   FB_REQUIRE(args->bytes[2] == (size_t)tokens * 4);
   for (int64_t t = 0; t < tokens; t++) {
     if (call.ids[t] < 0 || call.ids[t] >= call.table.rows) {

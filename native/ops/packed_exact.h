@@ -7,6 +7,7 @@
 #ifndef FEWBIT_PACKED_EXACT_H
 #define FEWBIT_PACKED_EXACT_H
 
+#include "block_codes.h"
 #include "packed_matrix.h"
 #include "strip.h"
 #include "vec_int.h"
@@ -75,6 +76,55 @@ static void widen_group(const packed_matrix *w, int64_t block, int64_t group, in
   }
 }
 
+/* Writes the values of a run of 16 columns; scale · code is exact, the addition of the offset rounds once. */
+FB_INLINE void widen_run(float *piece, const uint8_t *words, vf scale, vf offset, const int run, const int format) {
+  const block_format *f = format_of(format);
+  vf origin = vf_set1((float)f->origin / (float)f->step);
+  if (f->step != 1) scale = vf_mul(scale, vf_set1((float)f->step));
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    vi codes = run_codes(words, run, i, format, 0);
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++, piece += STRIP_LANES) {
+      vf code = vi_float(vi_and(vi_right(codes, 8 * j), vi_set1(255)));
+      vf value = vf_mul(scale, vf_add(code, origin));
+      vf_store(piece, f->offset ? vf_add(value, offset) : value);
+    }
+  }
+}
+
+FB_INLINE void widen_block(float *piece, const uint8_t *words, const uint16_t *halves, const int format) {
+  const block_format *f = format_of(format);
+  const int group_runs = f->group_columns / 16;
+  vf d = vf_load_f16(halves), m = vf_zero();
+  if (f->offset) m = vf_mul(vf_load_f16(halves + LANES), vf_set1((float)f->offset));
+#pragma GCC unroll 16
+  for (int run = 0; run < f->columns / 16; run++) {
+    vf scale = d, offset = m;
+    if (f->two_level) {
+      sub_factors factors = load_factors(words, run / 8, format);
+      scale = vf_mul(d, vi_float(factor_of(factors.scales, run % 8 / group_runs)));
+      if (f->offset) offset = vf_mul(m, vi_float(factor_of(factors.offsets, run % 8 / group_runs)));
+    }
+    widen_run(piece + run * 16 * STRIP_LANES, words, scale, offset, run, format);
+  }
+}
+
+/* Writes columns [c0, c0 + count) of a row block of a weight in blocks: whole blocks. */
+static void widen_blocks(const packed_matrix *w, int64_t row_block, int64_t c0, int64_t count, float *piece) {
+  int64_t columns = w->format->columns;
+  for (int64_t b = c0 / columns; b < (c0 + count) / columns; b++, piece += columns * STRIP_LANES) {
+    const uint8_t *words = words_of(w, row_block, b);
+    const uint16_t *halves = halves_of(w, row_block, b);
+    switch (w->bits) {
+#define CASE(format) case format: widen_block(piece, words, halves, format); break
+      CASE(FB_Q4_0); CASE(FB_Q4_1); CASE(FB_Q5_0); CASE(FB_Q5_1); CASE(FB_Q8_0); CASE(FB_Q2_K); CASE(FB_Q3_K);
+      CASE(FB_Q4_K); CASE(FB_Q5_K); CASE(FB_Q6_K); CASE(FB_TQ2_0); CASE(FB_Q1_0); CASE(FB_Q2_0);
+#undef CASE
+    }
+  }
+}
+
 /* Writes columns [c0, c0 + count) of the row blocks of a strip; missing blocks become zero. */
 static void widen_piece(const packed_matrix *w, int64_t strip, int64_t c0, int64_t count, float *piece) {
   for (int64_t v = 0; v < STRIP_VECTORS; v++) {
@@ -82,6 +132,10 @@ static void widen_piece(const packed_matrix *w, int64_t strip, int64_t c0, int64
     float *to = piece + v * LANES;
     if (block >= w->row_blocks) {
       for (int64_t i = 0; i < count; i++) vf_store(to + i * STRIP_LANES, vf_zero());
+      continue;
+    }
+    if (w->format) {
+      widen_blocks(w, block, c0, count, to);
       continue;
     }
     for (int64_t c = c0; c < c0 + count;) {

@@ -21,7 +21,7 @@ typedef struct {
   const fast_request *request;
   fast_call calls[FAST_WEIGHTS];
   int64_t first_chunk[FAST_WEIGHTS + 1]; /* of each weight */
-  fast_dots dots;
+  fast_dots *packed_dots, *block_dots;
   int64_t token; /* the first of those that are multiplied now */
   int64_t chunk_blocks, panel_groups;
   fb_team *team;
@@ -64,12 +64,13 @@ static FB_BODY(multiply_blocks) {
   int64_t first, blocks;
   const fast_call *call = call_of(state, chunk, &first, &blocks);
   int64_t groups = call->weight.groups;
+  fast_dots *dots = call->weight.format ? state->block_dots : state->packed_dots;
   float *sums = fb_local(state->team, thread);
   for (int64_t i = 0; i < blocks * call->tokens * LANES; i++) sums[i] = 0;
   for (int64_t g = 0; g < groups; g += state->panel_groups) {
     int64_t end = fb_min(groups, g + state->panel_groups);
     for (int64_t b = 0; b < blocks; b++) {
-      state->dots(call, first + b, g, end, 0, call->tokens, sums + b * call->tokens * LANES);
+      dots(call, first + b, g, end, 0, call->tokens, sums + b * call->tokens * LANES);
     }
   }
   for (int64_t b = 0; b < blocks; b++) write_block(call, first + b, sums + b * call->tokens * LANES);
@@ -96,10 +97,10 @@ static FB_BODY(multiply_tiles) {
 }
 #endif
 
-/* Tiles of a block of inputs if the tile unit multiplies this many tokens, else 0. */
+/* Tiles of a block of inputs if the tile unit multiplies this many tokens, else 0: not for weights in blocks. */
 static int64_t tiles_for(const fb_team *team, const packed_matrix *w, int64_t tokens) {
 #ifdef __AVX512F__
-  if (tokens < TILE_TOKENS || !(fb_features(team) & FB_HAS_AMX_INT8)) return 0;
+  if (w->format || tokens < TILE_TOKENS || !(fb_features(team) & FB_HAS_AMX_INT8)) return 0;
   return fb_ceil_div(w->block_chunks * w->chunk_columns, 64);
 #else
   (void)team;
@@ -117,17 +118,42 @@ static fb_body body_for(int64_t tiles) {
   return multiply_blocks;
 }
 
-static fast_dots choose_dots(const fb_team *team) {
-  unsigned features = fb_features(team);
+static void choose_dots(fast_state *state) {
+  unsigned features = fb_features(state->team);
   (void)features;
+  state->packed_dots = FB_NAME(fb_packed_dots);
+  state->block_dots = FB_NAME(fb_block_dots);
 #if VF_WIDTH == 16
-  if (features & FB_HAS_AVX512_VNNI) return FB_NAME(fb_packed_dots_vnni);
+  if (!(features & FB_HAS_AVX512_VNNI)) return;
+  state->packed_dots = FB_NAME(fb_packed_dots_vnni);
+  state->block_dots = FB_NAME(fb_block_dots_vnni);
 #elif VF_WIDTH == 8
-  if (features & FB_HAS_AVX_VNNI) return FB_NAME(fb_packed_dots_avxvnni);
+  if (!(features & FB_HAS_AVX_VNNI)) return;
+  state->packed_dots = FB_NAME(fb_packed_dots_avxvnni);
+  state->block_dots = FB_NAME(fb_block_dots_avxvnni);
 #elif defined(__aarch64__) && !defined(FB_PORTABLE)
-  if (features & FB_HAS_DOTPROD) return FB_NAME(fb_packed_dots_dotprod);
+  if (!(features & FB_HAS_DOTPROD)) return;
+  state->packed_dots = FB_NAME(fb_packed_dots_dotprod);
+  state->block_dots = FB_NAME(fb_block_dots_dotprod);
 #endif
-  return FB_NAME(fb_packed_dots);
+}
+
+/* Groups that the largest block of the weights has; a panel is a multiple of it. */
+static int64_t panel_step(const fast_request *request) {
+  int64_t step = 1;
+  for (int i = 0; i < request->count; i++) {
+    const block_format *f = request->weights[i].format;
+    if (f) step = fb_max(step, f->columns / f->input_columns);
+  }
+  return step;
+}
+
+static int has_sub_scales(const fast_request *request) {
+  for (int i = 0; i < request->count; i++) {
+    const block_format *f = request->weights[i].format;
+    if (f && f->two_level) return 1;
+  }
+  return 0;
 }
 
 /* Chooses the sizes of chunks and panels; returns the scratch bytes of a thread. */
@@ -137,7 +163,7 @@ static size_t plan_chunks(fast_state *state, const rounded_rows *x, int64_t some
   for (int i = 0; i < state->request->count; i++) row_blocks += state->request->weights[i].row_blocks;
   state->chunk_blocks = fb_max(some > 4 ? 8 : 1, CHUNK_BYTES / block_bytes);
   if (x->tiles) state->chunk_blocks = fb_max(1, fb_min(TILE_CHUNK_BLOCKS, row_blocks / 8));
-  state->panel_groups = fb_max(1, PANEL_BYTES / (most * padded_group(w)));
+  state->panel_groups = fb_round_up(fb_max(1, PANEL_BYTES / (most * padded_group(w))), panel_step(state->request));
   size_t sums = (size_t)(state->chunk_blocks * most * LANES) * sizeof(float);
   size_t normed = state->request->norm ? (size_t)w->columns * sizeof(float) : 0;
   size_t total = sums + ((size_t)(TILE_PANEL_BLOCKS * x->tiles) << 10);
@@ -157,18 +183,21 @@ static void multiply_some(fast_state *state, const rounded_rows *x, int64_t toke
 
 const char *FB_NAME(fb_packed_fast)(fb_team *team, const fast_request *request) {
   const packed_matrix *w = &request->weights[0];
-  fast_state state = {.request = request, .dots = choose_dots(team), .team = team};
+  fast_state state = {.request = request, .team = team};
   int64_t some = fb_min(TOKENS_AT_ONCE, request->tokens), most = some > 1 ? fb_round_up(some, 16) : 1;
   rounded_rows x = {.blocks = w->groups * w->group_blocks, .tiles = tiles_for(team, w, some)};
   x.stride = fb_round_up(w->groups * padded_group(w) + LANES, 64); /* a row does not write into the next */
   if (x.tiles) x.stride = x.blocks * x.tiles * 64;
   size_t local = plan_chunks(&state, &x, some, most);
-  if (!fb_reserve(team, (size_t)(most * x.blocks) * 8 + (size_t)(most * x.stride), local)) {
+  size_t sums = has_sub_scales(request) ? sizeof(input_sums) : 0;
+  if (!fb_reserve(team, (size_t)(most * x.blocks) * (8 + sums) + (size_t)(most * x.stride), local)) {
     return "packed product: out of memory";
   }
+  choose_dots(&state);
   x.scales = fb_shared(team);
   x.totals = x.scales + most * x.blocks;
   x.values = (int8_t *)(x.totals + most * x.blocks);
+  if (sums) x.sums = (input_sums *)(void *)(x.values + most * x.stride);
   for (; state.token < request->tokens; state.token += TOKENS_AT_ONCE) {
     multiply_some(&state, &x, fb_min(TOKENS_AT_ONCE, request->tokens - state.token));
   }

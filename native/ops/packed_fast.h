@@ -8,6 +8,15 @@
 #define TOKENS_AT_ONCE 512
 
 /*
+ * Sums of rounded inputs over runs of 16 and of 32 of the 128 columns that share a scale, for sub-scales and offsets
+ * of blocks: of four runs a, b, c, d in the order a, c, b, d, so that two neighbours meet the even or the odd bytes
+ * of a lane.
+ */
+typedef struct {
+  int16_t narrow[8], wide[4];
+} input_sums;
+
+/*
  * Rows of inputs, rounded to 8-bit integers block by block (packed_round.h), for dot products
  *
  *   values [row][group][padded columns], `stride` bytes a row;      scales, totals [row][block]
@@ -20,10 +29,14 @@ typedef struct {
   int8_t *values;
   float *scales; /* input ≈ scale · value */
   float *totals; /* scale · Σ values */
+  input_sums *sums; /* [row][block], where a weight has sub-scales, else NULL */
   int64_t stride, blocks, tiles;
 } rounded_rows;
 
-/* Weights that share their inputs' rounding (one group size, one number of bits), for one product each. */
+/*
+ * Weights that share their inputs' rounding, for one product each: of one group size and one number of bits, or in
+ * blocks of any formats whose inputs are rounded by the same number of columns.
+ */
 #define FAST_WEIGHTS 3
 typedef struct {
   packed_matrix weights[FAST_WEIGHTS];
@@ -47,18 +60,14 @@ typedef struct {
 } fast_call;
 
 /* Adds to sums [t1 - t0][LANES] the products of groups [g0, g1) of a row block with tokens [t0, t1), in units
- * of the grid's step. */
-typedef void (*fast_dots)(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0, int64_t t1,
-                          float *sums);
+ * of the grid's step. Of weights in blocks the groups must be whole blocks. */
+typedef void fast_dots(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0, int64_t t1,
+                       float *sums);
 
-void FB_NAME(fb_packed_dots)(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0,
-                             int64_t t1, float *sums);
-void FB_NAME(fb_packed_dots_vnni)(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0,
-                                  int64_t t1, float *sums);
-void FB_NAME(fb_packed_dots_avxvnni)(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0,
-                                     int64_t t1, float *sums);
-void FB_NAME(fb_packed_dots_dotprod)(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0,
-                                     int64_t t1, float *sums);
+fast_dots FB_NAME(fb_packed_dots), FB_NAME(fb_packed_dots_vnni), FB_NAME(fb_packed_dots_avxvnni),
+    FB_NAME(fb_packed_dots_dotprod);
+fast_dots FB_NAME(fb_block_dots), FB_NAME(fb_block_dots_vnni), FB_NAME(fb_block_dots_avxvnni),
+    FB_NAME(fb_block_dots_dotprod);
 
 /*
  * The same on the AMX tile unit, for blocks [b0, b1) of inputs and all tokens, in sixteens: what is missing of

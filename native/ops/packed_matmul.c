@@ -19,8 +19,8 @@ static const char *multiply_all_exactly(fb_team *team, const fast_request *reque
 }
 
 /*
- * buffers: out, x, codes, scales, zeros or NULL;
- * sizes: tokens, rows, columns, group size, bits, kind of zeros, fast; reals: origin, step
+ * buffers: out, x, codes, scales or NULL, zeros or NULL;
+ * sizes: tokens, rows, columns, group size, bits or format, kind of zeros, fast; reals: origin, step
  */
 FB_OP(packed_matmul) {
   const int64_t *size = args->size;

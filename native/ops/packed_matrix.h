@@ -16,6 +16,14 @@
  *   zeros    [row block][group]          nibbles, bytes or float16 of LANES rows
  *
  * Rows and columns that are missing have code 0; missing rows have scale 0.
+ *
+ * Weights of a block format (block_format.h) are laid out with the bytes of their blocks: word by word, LANES rows
+ * side by side, and the halves of all blocks behind the words of all blocks:
+ *
+ *   codes    [row block] { [block][word][LANES]   [block][half][LANES]   zeros up to a multiple of 64 bytes }
+ *
+ * so that a product reads what the file holds, no more. Codes that lie in a file as one stream of bits are turned
+ * as above; trits of TQ1_0 become TQ2_0.
  */
 #ifndef FEWBIT_PACKED_MATRIX_H
 #define FEWBIT_PACKED_MATRIX_H
@@ -24,6 +32,7 @@
 
 #include "../include/fewbit.h"
 #include "../include/vec.h"
+#include "block_format.h"
 
 #define LANES VF_WIDTH
 #define UNIT (LANES * 4)
@@ -47,15 +56,36 @@ typedef struct {
   int64_t chunk_columns, chunk_bytes;
   int64_t group_chunks, group_bytes, zero_bytes; /* of one row block */
   int64_t block_chunks, group_blocks;            /* blocks of rounded inputs in a group; the last is shorter */
+  const block_format *format;                    /* NULL unless codes are blocks; then a group is what shares */
+  int64_t blocks, row_block_bytes;               /* an input scale; blocks of a row, bytes of a row block */
 } packed_matrix;
 
 static inline int64_t zero_bytes_of(int64_t kind) {
   return kind == NIBBLES ? LANES / 2 : kind == BYTES ? LANES : kind == HALVES ? LANES * 2 : 0;
 }
 
+/* The same for weights in blocks, whose `bits` is the number of the format. */
+static inline int derive_blocks(packed_matrix *w) {
+  if (w->bits == FB_TQ1_0) w->bits = FB_TQ2_0;
+  const block_format *f = w->format = format_of(w->bits);
+  if (w->rows < 0 || !has_block_rows(w->bits, w->columns, w->columns / f->columns * f->bytes)) return 0;
+  w->origin = f->origin;
+  w->step = f->step;
+  w->zero_kind = NO_ZEROS;
+  w->blocks = w->columns / f->columns;
+  w->row_blocks = fb_ceil_div(w->rows, LANES);
+  w->row_block_bytes = w->blocks * f->words * UNIT + fb_round_up(w->blocks * f->halves * LANES * 2, 64);
+  w->group_size = w->chunk_columns = f->input_columns;
+  w->groups = w->columns / f->input_columns;
+  w->chunk_bytes = w->group_bytes = f->words * UNIT / (f->columns / f->input_columns);
+  w->group_chunks = w->block_chunks = w->group_blocks = 1;
+  return 1;
+}
+
 /* Fills in what follows from rows, columns, group_size, bits and zero_kind. Returns 0 if these are invalid. */
 static inline int derive_matrix(packed_matrix *w) {
   int64_t bits = w->bits;
+  if (is_block_format(bits)) return derive_blocks(w);
   if (!(bits == 1 || bits == 2 || bits == 3 || bits == 4 || bits == 8)) return 0;
   if (w->rows < 0 || w->columns < 0 || w->group_size <= 0) return 0;
   if (w->zero_kind < NO_ZEROS || w->zero_kind > HALVES) return 0;
@@ -76,12 +106,13 @@ static inline int derive_matrix(packed_matrix *w) {
 static inline int64_t padded_group(const packed_matrix *w) { return w->group_chunks * w->chunk_columns; }
 
 static inline size_t laid_out_code_bytes(const packed_matrix *w) {
+  if (w->format) return (size_t)(w->row_blocks * w->row_block_bytes);
   return (size_t)(w->row_blocks * w->groups * w->group_bytes);
 }
 
 /* Whether codes, scales and zero points have the sizes that they should have. */
 static inline int has_matrix_bytes(const packed_matrix *w, const size_t bytes[3]) {
-  size_t groups = (size_t)(w->row_blocks * w->groups);
+  size_t groups = w->format ? 0 : (size_t)(w->row_blocks * w->groups);
   return bytes[0] == laid_out_code_bytes(w) && bytes[1] == groups * LANES * 2 &&
          bytes[2] == groups * (size_t)w->zero_bytes;
 }
@@ -116,6 +147,16 @@ static inline vf load_zeros(const packed_matrix *w, int64_t block, int64_t group
 
 static inline vf load_scales(const packed_matrix *w, int64_t block, int64_t group) {
   return vf_load_f16(w->scales + (block * w->groups + group) * LANES);
+}
+
+/* Words and halves of a block of a row block. */
+static inline const uint8_t *words_of(const packed_matrix *w, int64_t row_block, int64_t block) {
+  return w->codes + row_block * w->row_block_bytes + block * w->format->words * UNIT;
+}
+
+static inline const uint16_t *halves_of(const packed_matrix *w, int64_t row_block, int64_t block) {
+  const uint8_t *first = words_of(w, row_block, w->blocks);
+  return (const uint16_t *)(const void *)first + block * w->format->halves * LANES;
 }
 
 static inline const uint8_t *codes_of(const packed_matrix *w, int64_t block, int64_t group) {

@@ -41,6 +41,19 @@ static inline void round_block(const float *x, int64_t count, int64_t padded, in
   *total = *scale * (float)vi_sum(sum);
 }
 
+static inline int16_t sum_values(const int8_t *values, int count) {
+  int sum = 0;
+  for (int i = 0; i < count; i++) sum += values[i];
+  return (int16_t)sum;
+}
+
+/* Sums of the runs of 128 rounded columns. */
+static inline void sum_runs(input_sums *sums, const int8_t *values) {
+  static const int places[] = {0, 2, 1, 3};
+  for (int r = 0; r < 8; r++) sums->narrow[r / 4 * 4 + places[r % 4]] = sum_values(values + 16 * r, 16);
+  for (int r = 0; r < 4; r++) sums->wide[places[r]] = sum_values(values + 32 * r, 32);
+}
+
 /* Rounds one row; `row` counts from the first row of x->values. */
 static inline void round_row(const packed_matrix *w, const float *source, int64_t row, const rounded_rows *x) {
   int64_t block_columns = w->block_chunks * w->chunk_columns, padded = padded_group(w);
@@ -57,6 +70,7 @@ static inline void round_row(const packed_matrix *w, const float *source, int64_
         values = x->values + at / 16 * x->tiles * jump + row % 16 * 64;
       }
       round_block(source + first + c, count, room, values, jump, x->scales + at, x->totals + at);
+      if (x->sums) sum_runs(x->sums + at, values);
     }
   }
 }

@@ -1,7 +1,9 @@
 /*
  * Vectors of LANES 32-bit integers, each also four bytes, for packed weights. vi_dot(sum, u, s) adds to each
  * lane of sum the four products of unsigned bytes of u and signed bytes of s. Where DOT_ANY is not defined,
- * bytes of u must be below 128: pairs of products are first summed in 16 bits, or u is taken as signed.
+ * bytes of u must be below 128: pairs of products are first summed in 16 bits, or u is taken as signed. There is
+ * vi_dot_signed there, which takes u as signed and bytes of s from -127 on. vi_dot_pairs adds the two products of
+ * signed halves of each lane.
  */
 #ifndef FEWBIT_VEC_INT_H
 #define FEWBIT_VEC_INT_H
@@ -30,6 +32,8 @@ static inline void vi_store_s8(int8_t *p, vi x) {
   _mm_storeu_si128((__m128i *)p, _mm512_cvtsepi32_epi8(x));
 }
 static inline int32_t vi_sum(vi x) { return _mm512_reduce_add_epi32(x); }
+static inline vi vi_mul(vi a, vi b) { return _mm512_mullo_epi32(a, b); }
+static inline vi vi_dot_pairs(vi sum, vi a, vi b) { return _mm512_add_epi32(sum, _mm512_madd_epi16(a, b)); }
 #if defined(__AVX512VNNI__)
 #define DOT_ANY
 static inline vi vi_dot(vi sum, vi u, vi s) { return _mm512_dpbusd_epi32(sum, u, s); }
@@ -37,6 +41,10 @@ static inline vi vi_dot(vi sum, vi u, vi s) { return _mm512_dpbusd_epi32(sum, u,
 static inline vi vi_dot(vi sum, vi u, vi s) {
   __m512i pairs = _mm512_maddubs_epi16(u, s);
   return _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+}
+static inline vi vi_dot_signed(vi sum, vi u, vi s) {
+  s = _mm512_mask_sub_epi8(s, _mm512_movepi8_mask(u), _mm512_setzero_si512(), s);
+  return vi_dot(sum, _mm512_abs_epi8(u), s);
 }
 #endif
 
@@ -60,6 +68,8 @@ static inline void vi_store_s8(int8_t *p, vi x) {
   __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
   _mm_storel_epi64((__m128i *)p, _mm_packs_epi16(words, words));
 }
+static inline vi vi_mul(vi a, vi b) { return _mm256_mullo_epi32(a, b); }
+static inline vi vi_dot_pairs(vi sum, vi a, vi b) { return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b)); }
 static inline int32_t vi_sum(vi x) {
   __m128i half = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
   half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4e));
@@ -72,6 +82,9 @@ static inline vi vi_dot(vi sum, vi u, vi s) { return _mm256_dpbusd_avx_epi32(sum
 static inline vi vi_dot(vi sum, vi u, vi s) {
   __m256i pairs = _mm256_maddubs_epi16(u, s);
   return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+static inline vi vi_dot_signed(vi sum, vi u, vi s) {
+  return vi_dot(sum, _mm256_abs_epi8(u), _mm256_sign_epi8(s, u));
 }
 #endif
 
@@ -98,6 +111,12 @@ static inline void vi_store_s8(int8_t *p, vi x) {
   memcpy(p, &bytes, 4);
 }
 static inline int32_t vi_sum(vi x) { return vaddvq_s32(x); }
+static inline vi vi_mul(vi a, vi b) { return vmulq_s32(a, b); }
+static inline vi vi_dot_pairs(vi sum, vi a, vi b) {
+  int16x8_t left = vreinterpretq_s16_s32(a), right = vreinterpretq_s16_s32(b);
+  int32x4_t low = vmull_s16(vget_low_s16(left), vget_low_s16(right));
+  return vaddq_s32(sum, vpaddq_s32(low, vmull_high_s16(left, right)));
+}
 #if defined(__ARM_FEATURE_DOTPROD)
 static inline vi vi_dot(vi sum, vi u, vi s) {
   return vdotq_s32(sum, vreinterpretq_s8_s32(u), vreinterpretq_s8_s32(s));
@@ -109,6 +128,7 @@ static inline vi vi_dot(vi sum, vi u, vi s) {
   return vaddq_s32(sum, vpaddq_s32(vpaddlq_s16(low), vpaddlq_s16(high)));
 }
 #endif
+static inline vi vi_dot_signed(vi sum, vi u, vi s) { return vi_dot(sum, u, s); }
 
 #else
 
@@ -137,6 +157,11 @@ static inline void vi_store_s8(int8_t *p, vi x) {
   for (int i = 0; i < 4; i++) p[i] = (int8_t)x[i];
 }
 static inline int32_t vi_sum(vi x) { return x[0] + x[1] + x[2] + x[3]; }
+static inline vi vi_mul(vi a, vi b) { return a * b; }
+static inline vi vi_dot_pairs(vi sum, vi a, vi b) {
+  vi low = vi_halve(vi_left(a, 16), 16) * vi_halve(vi_left(b, 16), 16);
+  return sum + low + vi_halve(a, 16) * vi_halve(b, 16);
+}
 #define DOT_ANY
 static inline vi vi_dot(vi sum, vi u, vi s) {
   for (int i = 0; i < 32; i += 8) {
