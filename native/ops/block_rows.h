@@ -15,15 +15,19 @@
 
 #include "../include/fewbit.h"
 #include "../include/half.h"
+#include "../include/vec.h"
 #include "block_format.h"
 
 #define BLOCK_COLUMNS_MOST 256
-#define BLOCK_GROUPS_MOST 16
 
-/* One block: value = scale[g] · (origin + step · code) + offset[g]. */
+/*
+ * One block: the value of a column is d · unit + m · shift. Units, subScale · (origin + step · code), and shifts, the
+ * sub-offset with the sign of the offset, are whole numbers.
+ */
 typedef struct {
   uint8_t codes[BLOCK_COLUMNS_MOST];
-  float scales[BLOCK_GROUPS_MOST], offsets[BLOCK_GROUPS_MOST];
+  float units[BLOCK_COLUMNS_MOST], shifts[BLOCK_COLUMNS_MOST];
+  float d, m; /* the block's own; m is 0 where there is none */
 } block_row;
 
 static inline float half_at(const uint8_t *bytes) {
@@ -137,21 +141,28 @@ static inline void take_factors(const uint8_t *block, int64_t format, int g, int
 
 static inline void read_block(block_row *to, const uint8_t *block, int64_t format) {
   const block_format *f = format_of(format);
-  float d = half_at(block + f->half_at), m = f->offset ? half_at(block + f->half_at + 2) : 0;
+  to->d = half_at(block + f->half_at);
+  to->m = f->offset ? half_at(block + f->half_at + 2) : 0;
   take_codes(to->codes, block, format);
-  for (int g = 0; g < f->columns / f->group_columns; g++) {
+  for (int first = 0, g = 0; first < f->columns; first += f->group_columns, g++) {
     int scale, offset;
     take_factors(block, format, g, &scale, &offset);
-    to->scales[g] = d * (float)scale;
-    to->offsets[g] = (float)f->offset * m * (float)offset;
+    float step = (float)(scale * f->step), origin = (float)(scale * f->origin), shift = (float)(f->offset * offset);
+    for (int e = first; e < first + f->group_columns; e++) {
+      to->units[e] = origin + step * (float)to->codes[e];
+      to->shifts[e] = shift;
+    }
   }
 }
 
-/* Value of column e of a block; exact but for the addition. */
-static inline float block_value(const block_row *from, const block_format *f, int e) {
-  int g = e / f->group_columns;
-  float value = from->scales[g] * (float)(f->origin + f->step * from->codes[e]);
-  return f->offset ? value + from->offsets[g] : value;
+/* out = d · unit + m · shift; rounds once where d and m are float16. */
+static inline void block_values(float *out, const block_row *from, const block_format *f, float d, float m) {
+  vf scale = vf_set1(d), offset = vf_set1(m);
+  for (int e = 0; e < f->columns; e += VF_WIDTH) {
+    vf value = vf_mul(scale, vf_load(from->units + e));
+    if (f->offset) value = vf_fma(vf_mul(offset, vf_load(from->shifts + e)), scale, vf_load(from->units + e));
+    vf_store(out + e, value);
+  }
 }
 
 #endif

@@ -3,7 +3,8 @@
  *
  *   code c of column j, group g = j / group size:  origin + step · (c - zero[row, g])
  *
- * In blocks (block_rows.h) scales and offsets stand among the codes; a group is what shares a sub-scale.
+ * In blocks (block_rows.h) scales and offsets stand among the codes. What callers give instead, or want gradients by,
+ * is a scale d and an offset m for each block.
  */
 #ifndef FEWBIT_DECODE_CODES_H
 #define FEWBIT_DECODE_CODES_H
@@ -21,15 +22,16 @@ typedef struct {
   const uint8_t *codes, *zeros;
   int64_t rows, columns, group_size, groups, row_bytes, packing, zero_kind;
   float origin, step;
-  const block_format *format; /* NULL unless rows are blocks */
+  const block_format *format; /* NULL unless rows are blocks; then groups are blocks, too */
 } packed_rows;
 
 static inline const char *read_block_rows(packed_rows *w, size_t bytes) {
   w->format = format_of(w->packing);
+  w->group_size = w->format->columns;
+  w->groups = w->columns / w->group_size;
   w->origin = w->format->origin;
   w->step = w->format->step;
   FB_REQUIRE(has_block_rows(w->packing, w->columns, w->row_bytes));
-  FB_REQUIRE(w->group_size == w->format->group_columns);
   FB_REQUIRE(bytes == (size_t)(w->rows * w->row_bytes) && w->zero_kind == ZEROS_NONE && !w->zeros);
   return NULL;
 }
@@ -75,18 +77,6 @@ static inline void decode_group(const packed_rows *w, float *out, const uint8_t 
     vf_store(out + i, vf_add(origin, vf_mul(step, vf_sub(vf_load_u8(codes + i), zeros))));
   }
   for (; i < n; i++) out[i] = w->origin + w->step * ((float)codes[i] - zero);
-}
-
-/* Codes of a row, one a byte: `code_bytes` of scratch. */
-static inline void unpack_codes(const packed_rows *w, uint8_t *codes, int64_t row) {
-  const uint8_t *from = w->codes + row * w->row_bytes;
-  if (!w->format) {
-    unpack_row(codes, from, w->columns, w->packing);
-    return;
-  }
-  for (int64_t c = 0; c < w->columns; c += w->format->columns, from += w->format->bytes) {
-    take_codes(codes + c, from, w->packing);
-  }
 }
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * out = a packed weight decoded with scales, and offsets to be added, of the caller's (decode_codes.h), in float32 or
- * bfloat16. Bound by memory: the write of out.
+ * out = a packed weight decoded with scales of the caller's, in float32 or bfloat16; in blocks with offsets of the
+ * caller's, too, or the blocks' own (decode_codes.h). Bound by memory: the write of out.
  */
 #include "decode_codes.h"
 #include "dtype.h"
@@ -19,19 +19,29 @@ static void scale_values(float *values, float scale, int64_t n) {
   for (int64_t i = 0; i < n; i++) values[i] *= scale;
 }
 
-static void add_offset(float *values, float offset, int64_t n) {
-  for (int64_t i = 0; i < n; i++) values[i] += offset;
+static void decode_blocks(const decode_call *call, int64_t row, float *values) {
+  const packed_rows *w = &call->weight;
+  for (int64_t b = 0; b < w->groups; b++) {
+    int64_t at = row * w->groups + b;
+    block_row read;
+    read_block(&read, w->codes + row * w->row_bytes + b * w->format->bytes, w->packing);
+    float offset = call->offsets ? call->offsets[at] : read.m;
+    block_values(values + b * w->group_size, &read, w->format, call->scales[at], offset);
+  }
 }
 
 static void decode_row(const decode_call *call, int64_t row, float *values, uint8_t *codes) {
   const packed_rows *w = &call->weight;
-  unpack_codes(w, codes, row);
+  if (w->format) {
+    decode_blocks(call, row, values);
+    return;
+  }
+  unpack_row(codes, w->codes + row * w->row_bytes, w->columns, w->packing);
   for (int64_t g = 0; g < w->groups; g++) {
     int64_t first = g * w->group_size, n = fb_min(w->group_size, w->columns - first);
     int64_t group = row * w->groups + g;
     decode_group(w, values + first, codes + first, group, n);
     scale_values(values + first, call->scales[group], n);
-    if (call->offsets) add_offset(values + first, call->offsets[group], n);
   }
 }
 
@@ -61,7 +71,7 @@ FB_OP(decode_packed) {
   FB_REQUIRE(call.dtype == FB_F32 || call.dtype == FB_BF16);
   FB_REQUIRE(args->bytes[0] == (size_t)(w->rows * w->columns) * fb_dtype_bytes(call.dtype));
   FB_REQUIRE(args->bytes[1] == (size_t)(w->rows * w->groups) * 4);
-  FB_REQUIRE(!call.offsets || args->bytes[2] == args->bytes[1]);
+  FB_REQUIRE(!call.offsets || (w->format && w->format->offset && args->bytes[2] == args->bytes[1]));
   if (!fb_reserve(team, 0, (size_t)w->columns * 4 + code_bytes(w))) return "decode packed: out of memory";
   fb_parallel(team, row_chunks(w->rows, w->columns), decode_chunk, &call);
   return NULL;

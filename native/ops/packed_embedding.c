@@ -20,7 +20,7 @@ static void look_up_blocks(const packed_rows *table, float *out, int64_t row) {
   for (int64_t c = 0; c < table->columns; c += f->columns, block += f->bytes) {
     block_row read;
     read_block(&read, block, table->packing);
-    for (int e = 0; e < f->columns; e++) *out++ = block_value(&read, f, e);
+    block_values(out + c, &read, f, read.d, read.m);
   }
 }
 

@@ -30,28 +30,23 @@ static void put_code(uint8_t *stream, int64_t packing, int64_t j, int64_t code) 
   }
 }
 
-/* Decoding with float32 scales and offsets, and the gradient of that; `args` has the packed weight from buffer 3 on. */
+/* Decoding with float32 scales, and the gradient of that; `args` has the packed weight from buffer 3 on. */
 static void check_decoding(fb_check *check, fb_args args, const uint16_t *halves, const double *units) {
   int64_t rows = args.size[0], width = args.size[1], group_size = args.size[2];
   int64_t groups = fb_ceil_div(width, group_size), all = rows * groups, count = rows * width;
   float *scales = take((size_t)all * 4), *out = random_floats(check, count), *sums = random_floats(check, all);
-  float *offsets = random_floats(check, all), *offset_sums = random_floats(check, all);
   uint16_t *halved = take((size_t)count * 2), *expected_halves = take((size_t)count * 2);
   double *expected = take((size_t)count * 8), *expected_sums = take((size_t)all * 8);
-  double *expected_offset_sums = take((size_t)all * 8);
-  for (int64_t g = 0; g < all; g++) scales[g] = fb_from_f16(halves[g]), expected_sums[g] = expected_offset_sums[g] = 0;
+  for (int64_t g = 0; g < all; g++) scales[g] = fb_from_f16(halves[g]), expected_sums[g] = 0;
   for (int64_t i = 0; i < count; i++) {
     int64_t group = i / width * groups + i % width / group_size;
     expected[i] = scales[group] * units[i];
     expected_sums[group] += (double)out[i] * units[i];
-    expected_offset_sums[group] += (double)out[i];
   }
   set_buffer(&args, 0, sums, (size_t)all * 4);
-  set_buffer(&args, 1, offset_sums, (size_t)all * 4);
   set_buffer(&args, 2, out, (size_t)count * 4);
   call_op(check, "decode_packed_backward", &args);
   expect_floats(check, "decode_packed_backward", sums, expected_sums, all, 2e-5, 2e-6);
-  expect_floats(check, "decode_packed_backward, offsets", offset_sums, expected_offset_sums, all, 2e-5, 2e-6);
   set_buffer(&args, 2, NULL, 0);
   args.size[6] = F32;
   set_buffer(&args, 0, out, (size_t)count * 4);
@@ -63,12 +58,6 @@ static void check_decoding(fb_check *check, fb_args args, const uint16_t *halves
   set_buffer(&args, 0, halved, (size_t)count * 2);
   call_op(check, "decode_packed", &args);
   expect_bytes(check, "decode_packed, bfloat16", halved, expected_halves, (size_t)count * 2);
-  for (int64_t i = 0; i < count; i++) expected[i] += offsets[i / width * groups + i % width / group_size];
-  args.size[6] = F32;
-  set_buffer(&args, 0, out, (size_t)count * 4);
-  set_buffer(&args, 2, offsets, (size_t)all * 4);
-  call_op(check, "decode_packed", &args);
-  expect_floats(check, "decode_packed, offsets", out, expected, count, 1e-6, 2e-7);
   args.size[0]++;
   call_refused(check, "decode_packed", &args);
   free(scales);
@@ -78,9 +67,6 @@ static void check_decoding(fb_check *check, fb_args args, const uint16_t *halves
   free(expected_halves);
   free(expected);
   free(expected_sums);
-  free(offsets);
-  free(offset_sums);
-  free(expected_offset_sums);
 }
 
 static void check_table(fb_check *check, int64_t packing, int64_t zeros, int64_t rows, int64_t width,
