@@ -3,7 +3,13 @@ import type { PreparedOperand, Products } from "../../src/backend/packed-operand
 import { createNativeBackend } from "../../src/kernels/native/native-backend.ts";
 import type { LaidOutOperand } from "../../src/kernels/native/lay-out.ts";
 import { QTensor } from "../../src/quant/q-tensor.ts";
-import { expectPlanar, parseScheme } from "../../src/quant/scheme.ts";
+import {
+  expectBlocks,
+  expectPlanar,
+  parseScheme,
+  type PlanarScheme,
+  type Scheme,
+} from "../../src/quant/scheme.ts";
 import { cast } from "../../src/tensor/ops.ts";
 import { matmulInto } from "../../src/tensor/products.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
@@ -32,6 +38,15 @@ const decodeGoals: readonly (readonly [scheme: string, percent: number | null])[
   ["w1.58", 50],
   ["w1g64", 50],
   ["w1", 50],
+  ["q8_0", 85],
+  ["q4_0", 85],
+  ["q4_1", 85],
+  ["q4_k", 85],
+  ["q5_k", null],
+  ["q6_k", null],
+  ["q2_k", 70],
+  ["q3_k", null],
+  ["tq2_0", null],
 ];
 
 /**
@@ -57,26 +72,46 @@ export default benchmark;
 
 /** Weights of random codes that together are larger than any cache. */
 function makeWeights(backend: Backend, id: string): PreparedOperand[] {
-  const scheme = expectPlanar(parseScheme(id));
-  const sizes = QTensor.sizes(scheme, outFeatures, inFeatures);
-  const count = Math.ceil(rotateBytes / (sizes.codes + sizes.scales + sizes.zeros));
+  const scheme = parseScheme(id);
   const random = new Prng(1);
-  return Array.from({ length: count }, () => {
-    const codes = new Uint8Array(sizes.codes);
-    const words = new Uint32Array(codes.buffer, 0, codes.length >> 2);
-    for (let i = 0; i < words.length; i++) words[i] = random.uniform() * 2 ** 32;
-    if (scheme.packing.packing === "trits5") for (let i = 0; i < codes.length; i++) codes[i] %= 243;
-    const scales = new Uint16Array(sizes.scales / 2).fill(0x2000);
-    const zeros = sizes.zeros > 0 ? new Uint8Array(sizes.zeros).fill(0x55) : null;
-    return backend.prepare(
-      new QTensor(scheme, outFeatures, inFeatures, {
-        codes,
-        scales,
-        zeros,
-        activations: null,
-      }).operand(),
-    );
-  });
+  const make = scheme.blocks
+    ? () => randomBlocks(scheme, random)
+    : () => randomCodes(expectPlanar(scheme), random);
+  const first = make();
+  const count = Math.ceil(rotateBytes / first.sizeBytes);
+  const weights = [first, ...Array.from({ length: count - 1 }, make)];
+  return weights.map((weight) => backend.prepare(weight.operand()));
+}
+
+function randomBytes(length: number, random: Prng): Uint8Array {
+  const bytes = new Uint8Array(length);
+  const words = new Uint32Array(bytes.buffer, 0, length >> 2);
+  for (let i = 0; i < words.length; i++) words[i] = random.uniform() * 2 ** 32;
+  return bytes;
+}
+
+const smallHalf = 0x2000;
+
+function randomCodes(scheme: PlanarScheme, random: Prng): QTensor {
+  const sizes = QTensor.sizes(scheme, outFeatures, inFeatures);
+  const codes = randomBytes(sizes.codes, random);
+  if (scheme.packing.packing === "trits5") for (let i = 0; i < codes.length; i++) codes[i] %= 243;
+  const scales = new Uint16Array(sizes.scales / 2).fill(smallHalf);
+  const zeros = sizes.zeros > 0 ? new Uint8Array(sizes.zeros).fill(0x55) : null;
+  return new QTensor(scheme, outFeatures, inFeatures, { codes, scales, zeros, activations: null });
+}
+
+function randomBlocks(scheme: Scheme, random: Prng): QTensor {
+  const { blocks: format } = expectBlocks(scheme);
+  const count = (outFeatures * inFeatures) / format.columns;
+  const bytes = randomBytes(count * format.bytes, random);
+  const view = new DataView(bytes.buffer);
+  for (let i = 0; i < count; i++) {
+    view.setUint16(i * format.bytes + format.scaleAt, smallHalf, true);
+    if (format.offsetAt !== null)
+      view.setUint16(i * format.bytes + format.offsetAt, smallHalf, true);
+  }
+  return QTensor.ofBlocks(scheme, outFeatures, inFeatures, bytes);
 }
 
 function randomInput(backend: Backend, tokens: number): Tensor<"f32"> {
@@ -87,7 +122,7 @@ function randomInput(backend: Backend, tokens: number): Tensor<"f32"> {
 
 /** Bytes that one product reads: codes, scales and zero points as they are laid out. */
 function bytesRead({ codes, scales, zeros }: LaidOutOperand): number {
-  return codes.byteLength + scales.byteLength + (zeros?.byteLength ?? 0);
+  return codes.byteLength + (scales?.byteLength ?? 0) + (zeros?.byteLength ?? 0);
 }
 
 async function decode(backend: Backend, scheme: string, percent: number | null): Promise<Row[]> {

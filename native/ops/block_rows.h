@@ -147,9 +147,9 @@ static inline void read_block(block_row *to, const uint8_t *block, int64_t forma
   for (int first = 0, g = 0; first < f->columns; first += f->group_columns, g++) {
     int scale, offset;
     take_factors(block, format, g, &scale, &offset);
-    float step = (float)(scale * f->step), origin = (float)(scale * f->origin), shift = (float)(f->offset * offset);
+    float factor = (float)scale, shift = (float)(f->offset * offset);
     for (int e = first; e < first + f->group_columns; e++) {
-      to->units[e] = origin + step * (float)to->codes[e];
+      to->units[e] = factor * (float)(f->origin + f->step * to->codes[e]);
       to->shifts[e] = shift;
     }
   }

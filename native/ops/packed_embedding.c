@@ -34,7 +34,7 @@ static FB_BODY(look_up_row) {
     look_up_blocks(table, out, row);
     return;
   }
-  unpack_codes(table, codes, row);
+  unpack_row(codes, table->codes + row * table->row_bytes, width, table->packing);
   for (int64_t g = 0; g < table->groups; g++) {
     int64_t first = g * table->group_size, n = fb_min(table->group_size, width - first);
     int64_t group = row * table->groups + g;

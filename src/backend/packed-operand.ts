@@ -60,7 +60,7 @@ export interface BlockOperand {
   readonly rowBytes: number;
 }
 
-/** Columns that share a scale of `decodePacked`: those of a group, or of a block. */
+/** Columns that share a scale that is stored: those of a group, or of a block. */
 export function scaleColumns(operand: PackedOperand): number {
   return "blocks" in operand ? operand.blockColumns : operand.groupSize;
 }
@@ -83,10 +83,10 @@ export type Products = "exact" | "fast";
 const largestActivationBlock = 128;
 
 /**
- * Columns of the input that share an 8-bit scale in `fast` products: a group of the weight, or runs
- * of 128 columns of a larger group. Values are `rne(127 · x / max|x|)`; a run below 2⁻¹²⁰ counts as
- * zero.
+ * Columns of the input that share an 8-bit scale in `fast` products: a group or a block of the
+ * weight, or runs of 128 columns of a larger one. Values are `rne(127 · x / max|x|)`; a run below
+ * 2⁻¹²⁰ counts as zero.
  */
-export function activationBlock(groupSize: number): number {
-  return Math.min(groupSize, largestActivationBlock);
+export function activationBlock(scaleColumns: number): number {
+  return Math.min(scaleColumns, largestActivationBlock);
 }

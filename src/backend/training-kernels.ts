@@ -205,15 +205,27 @@ export interface TrainingKernels {
   fakeQuantizeRows(out: TensorView, x: TensorView, levels: number): void;
   /**
    * `out [outFeatures, inFeatures]` (f32 or bf16): the decoded weight of a packed operand with
-   * `scales [outFeatures, groups]` f32 in place of its own; where rows are runs of blocks,
-   * `[outFeatures, blocks]` in place of the scales of the blocks.
+   * `scales [outFeatures, groups]` f32 in place of its own; where rows are runs of blocks, with
+   * `scales` and, unless null, `offsets`, both `[outFeatures, blocks]`, in place of those of the
+   * blocks: `scales·subScale·(origin + step·code) ± offsets·subOffset`.
    */
-  decodePacked(out: TensorView, operand: PackedOperand, scales: TensorView): void;
+  decodePacked(
+    out: TensorView,
+    operand: PackedOperand,
+    scales: TensorView,
+    offsets: TensorView | null,
+  ): void;
   /**
-   * `dScales [outFeatures, groups] = Σ_group dOut [outFeatures, inFeatures] · value / scale`, of
-   * blocks `Σ_block dOut · (value less its offset) / scale`.
+   * `dScales [outFeatures, groups] = Σ_group dOut [outFeatures, inFeatures] · value / scale`; of
+   * blocks `Σ_block dOut · (value less its offset) / scale`, and `dOffsets = Σ_block ±dOut ·
+   * subOffset` unless null.
    */
-  decodePackedBackward(dScales: TensorView, dOut: TensorView, operand: PackedOperand): void;
+  decodePackedBackward(
+    dScales: TensorView,
+    dOffsets: TensorView | null,
+    dOut: TensorView,
+    operand: PackedOperand,
+  ): void;
   /**
    * `m ← β₁m + (1−β₁)g`, `v ← β₂v + (1−β₂)g²`, `w ← w·(1 − lr·wd) − lr·m̂/(√v̂ + ε)` in place,
    * where `g = gradientScale · gradient`, `m̂ = m/(1−β₁^step)`, `v̂ = v/(1−β₂^step)`. All of one

@@ -107,24 +107,28 @@ export function roundToHalf(x: Tensor<"f32">): Tensor<"f32"> {
 
 /**
  * The weight `[outFeatures, inFeatures]` of a packed operand with other scales, one for each group
- * of a row or for each of its blocks, and its gradient by these. bf16 within a recording in bfloat16,
- * otherwise f32.
+ * of a row or for each of its blocks, and of blocks with other offsets, and its gradients by these.
+ * bf16 within a recording in bfloat16, otherwise f32.
  */
 export function decodePacked(
   operand: PackedOperand,
   scales: Tensor<"f32">,
+  offsets: Tensor<"f32"> | null = null,
 ): Tensor<"f32" | "bf16"> {
   const { outFeatures, inFeatures } = operand;
   const columns = scaleColumns(operand);
   expectShape("scales", scales.shape, [outFeatures, Math.ceil(inFeatures / columns)]);
+  if (offsets) expectShape("offsets", offsets.shape, scales.shape);
   const out = Tensor.empty(scales.backend, openPrecision(), [outFeatures, inFeatures]);
-  scales.backend.kernels.decodePacked(out, operand, scales);
+  const { kernels } = scales.backend;
+  kernels.decodePacked(out, operand, scales, offsets);
   const backward: Backward = (dOut) => {
     const dScales = emptyLike(scales);
-    scales.backend.kernels.decodePackedBackward(dScales, dOut, operand);
-    return [dScales];
+    const dOffsets = offsets && emptyLike(offsets);
+    kernels.decodePackedBackward(dScales, dOffsets, dOut, operand);
+    return dOffsets ? [dScales, dOffsets] : [dScales];
   };
-  return record(out, [scales], backward, []);
+  return record(out, offsets ? [scales, offsets] : [scales], backward, []);
 }
 
 /**

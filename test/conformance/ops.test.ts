@@ -6,6 +6,7 @@ import { testFakeQuantize } from "./ops/fake-quantize.ts";
 import { testFitColumns } from "./ops/fit-columns.ts";
 import { testIntegerOps } from "./ops/integer-ops.ts";
 import { testInverseCholesky } from "./ops/inverse-cholesky.ts";
+import { testBlockProducts } from "./ops/block-products.ts";
 import { testNormedPackedProducts, testPackedProducts } from "./ops/packed-products.ts";
 import { testProducts } from "./ops/products.ts";
 import { testQuantizeColumns } from "./ops/quantize-columns.ts";
@@ -30,6 +31,7 @@ for (const subject of subjects) {
     testProducts(open);
     testPackedProducts(open);
     testNormedPackedProducts(open);
+    testBlockProducts(open);
     testRowOps(open);
     testAttentionOps(open);
     testElementwise(open);

@@ -1,9 +1,12 @@
-import type {
-  PackedLayout,
-  PackedOperand,
-  PlanarOperand,
-  PreparedOperand,
+import {
+  activationBlock,
+  type BlockOperand,
+  type PackedOperand,
+  type PlanarOperand,
+  type PreparedOperand,
 } from "../../backend/packed-operand.ts";
+import type { BlockFormat, BlockFormatId } from "../../quant/blocks/block-format.ts";
+import { findBlockFormat } from "../../quant/blocks/index.ts";
 import { type HeldOperand, holdOperand } from "../reference/packed/packed-matmul.ts";
 import type { NativeQueue } from "./queue.ts";
 
@@ -20,34 +23,54 @@ const packings: Readonly<Record<string, { readonly number: number; readonly bits
   bits8: { number: 8, bits: 8 },
 };
 
+/** C's numbers of block formats (`native/ops/block_format.h`). */
+const formatNumbers: Readonly<Record<BlockFormatId, number>> = {
+  q4_0: 16,
+  q4_1: 17,
+  q5_0: 18,
+  q5_1: 19,
+  q8_0: 20,
+  q2_k: 21,
+  q3_k: 22,
+  q4_k: 23,
+  q5_k: 24,
+  q6_k: 25,
+  tq1_0: 26,
+  tq2_0: 27,
+  q1_0: 28,
+  q2_0: 29,
+};
+
 /** A weight as the native kernels read it (`native/ops/packed_matrix.h`). */
 export interface LaidOutOperand extends PreparedOperand {
   readonly codes: Uint8Array;
-  readonly scales: Uint16Array;
+  /** Null where they are among the codes, in blocks. */
+  readonly scales: Uint16Array | null;
   readonly zeros: Uint8Array | null;
   readonly groupSize: number;
+  /** Bits of a code, or the number of a block format. */
   readonly bits: number;
   readonly zeroKind: number;
   readonly origin: number;
   readonly step: number;
 }
 
-/** Returns the number that C knows a packing by; null when it does not. */
-export function packingNumber({ packing }: PackedLayout): number | null {
-  return packings[packing]?.number ?? null;
+/** Returns the number that C knows a packing or a format of blocks by; null when it does not. */
+export function packingNumber(operand: PackedOperand): number | null {
+  if ("blocks" in operand) return formatNumbers[operand.format as BlockFormatId] ?? null;
+  return packings[operand.layout.packing]?.number ?? null;
 }
 
 /**
  * Lays a packed weight out for vectors of `lanes` rows, in memory of its own, as a step of the
- * queue. A packing that C does not know, and rows of blocks, are held as they are, for the
- * reference kernel.
+ * queue. A packing that C does not know is held as it is, for the reference kernel.
  */
 export function layOut(
   queue: NativeQueue,
   lanes: number,
   operand: PackedOperand,
 ): LaidOutOperand | HeldOperand {
-  if ("blocks" in operand) return holdOperand(operand);
+  if ("blocks" in operand) return layOutBlocks(queue, lanes, operand);
   const packing = packings[operand.layout.packing];
   if (!packing) return holdOperand(operand);
   const { outFeatures, inFeatures, groupSize, codes, scales, zeroPoints, rowBytes } = operand;
@@ -73,6 +96,42 @@ export function layOut(
   const sizes = [outFeatures, inFeatures, groupSize, bits, zeroKind, rowBytes, number];
   queue.run("lay_out", [...arrays, ...sizes]);
   return laidOut;
+}
+
+/** Words of blocks of `lanes` rows side by side, then their float16 scales and offsets. */
+function layOutBlocks(
+  queue: NativeQueue,
+  lanes: number,
+  operand: BlockOperand,
+): LaidOutOperand | HeldOperand {
+  const { outFeatures, inFeatures, blockColumns, blocks, rowBytes } = operand;
+  const number = packingNumber(operand);
+  const format = findBlockFormat(operand.format);
+  if (number === null || !format) return holdOperand(operand);
+  const rowBlocks = inFeatures / blockColumns;
+  const halves = rowBlocks * (format.offset === "none" ? 1 : 2) * lanes * 2;
+  const bytes = rowBlocks * wordsOf(format) * lanes * 4 + Math.ceil(halves / 64) * 64;
+  const groupSize = activationBlock(blockColumns);
+  const codes = new Uint8Array(queue.allocate(Math.ceil(outFeatures / lanes) * bytes));
+  queue.run("lay_out_blocks", [codes, blocks, outFeatures, inFeatures, rowBytes, number]);
+  return {
+    outFeatures,
+    inFeatures,
+    kind: `blocks ${inFeatures} ${groupSize}`,
+    codes,
+    scales: null,
+    zeros: null,
+    groupSize,
+    bits: number,
+    zeroKind: zeroKinds.none,
+    origin: 0,
+    step: 1,
+  };
+}
+
+/** Words of a block as it is laid out: what is not a float16; trits of TQ1_0 become TQ2_0. */
+function wordsOf({ id, bytes, offset }: BlockFormat): number {
+  return id === "tq1_0" ? 16 : (bytes - (offset === "none" ? 2 : 4)) / 4;
 }
 
 function kindOfZeros({ zeroPoints }: PlanarOperand, bits: number): number {

@@ -25,8 +25,8 @@ export class BlockRun {
   private readonly codes: Uint8Array;
   private readonly stored: BlockScales;
   private readonly scales: Float32Array;
-  /** Offsets with the sign with which they are added; null where there are none. */
-  private readonly offsets: Float32Array | null;
+  /** Offsets of the blocks as they are stored; null where there are none. */
+  readonly offsets: Float32Array | null;
 
   constructor(format: BlockFormat, blocks: number) {
     this.format = format;
@@ -43,25 +43,23 @@ export class BlockRun {
     const { format, stored, offsets } = this;
     format.unpack(bytes, at, this.blocks, this.codes, 0, stored, 0);
     halvesToFloats(stored.scales, this.scales);
-    if (!offsets || !stored.offsets) return;
-    halvesToFloats(stored.offsets, offsets);
-    if (format.offset === "subtracted") for (let i = 0; i < offsets.length; i++) offsets[i] *= -1;
+    if (offsets && stored.offsets) halvesToFloats(stored.offsets, offsets);
   }
 
   /**
-   * Decodes to `out[to]` on, with `scales [blocks]` in the place of those that are stored where
-   * they are given. Products are exact in float64, so that each value is rounded once, to float32.
+   * Decodes to `out[to]` on. Products are exact in float64, so that each value is rounded once, to
+   * float32.
    */
-  decode(out: Float32Array, to: number, scales: Float32Array = this.scales): void {
-    const { codes, offsets } = this;
-    const { origin, step } = this.format;
+  decode(out: Float32Array, to: number): void {
+    const { codes, scales, offsets } = this;
+    const { origin, step, offset: kind } = this.format;
     this.forEachGroup((block, subScale, subOffset, start, end) => {
       const scale = scales[block] * subScale;
       if (!offsets) {
         for (let i = start; i < end; i++) out[to + i] = scale * (origin + step * codes[i]);
         return;
       }
-      const offset = offsets[block] * subOffset;
+      const offset = offsets[block] * (kind === "subtracted" ? -subOffset : subOffset);
       for (let i = start; i < end; i++) out[to + i] = scale * (origin + step * codes[i]) + offset;
     });
   }
@@ -72,6 +70,14 @@ export class BlockRun {
     const { origin, step } = this.format;
     this.forEachGroup((_block, subScale, _subOffset, start, end) => {
       for (let i = start; i < end; i++) out[i] = subScale * (origin + step * codes[i]);
+    });
+  }
+
+  /** Writes what each weight adds for a unit of its block's offset: the gradient by that offset. */
+  shifts(out: Float32Array): void {
+    const sign = this.format.offset === "subtracted" ? -1 : 1;
+    this.forEachGroup((_block, _subScale, subOffset, start, end) => {
+      out.fill(sign * subOffset, start, end);
     });
   }
 

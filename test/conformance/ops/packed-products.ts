@@ -111,9 +111,9 @@ export function testPackedProducts(open: () => Backend): void {
               const halves = Tensor.zeros(backend, "bf16", out.shape);
               const dOut = upload(backend, normalSample(out.shape, 6));
               const dScales = blankOutput(backend, shape);
-              backend.kernels.decodePacked(out, operand, scales);
-              backend.kernels.decodePacked(halves, operand, scales);
-              backend.kernels.decodePackedBackward(dScales, dOut, operand);
+              backend.kernels.decodePacked(out, operand, scales, null);
+              backend.kernels.decodePacked(halves, operand, scales, null);
+              backend.kernels.decodePackedBackward(dScales, null, dOut, operand);
               return [out, halves, dScales];
             });
           }

@@ -1,8 +1,9 @@
 import type { TensorView } from "../../../backend/kernels.ts";
-import type {
-  PackedOperand,
-  PlanarOperand,
-  PreparedOperand,
+import {
+  type PackedOperand,
+  type PlanarOperand,
+  type PreparedOperand,
+  scaleColumns,
 } from "../../../backend/packed-operand.ts";
 import { defineBinding } from "../binding.ts";
 import {
@@ -71,15 +72,19 @@ export const packedBindings = [
       ...noArrays,
       ...noArrays,
     ],
-    sizes: ["tokens", "columns", "groupSize", "bits", "zeroKind", "rows1", "rows2", "rows3"],
+    sizes: [
+      ...(["tokens", "columns", "groupSize", "zeroKind"] as const),
+      ...(["bits1", "bits2", "bits3", "rows1", "rows2", "rows3"] as const),
+    ],
     reals: ["eps", "origin", "step"],
     values: ([out1, out2, out3], x, norm, eps, [first, second, third]) => {
       const { inFeatures, groupSize, bits, zeroKind, outFeatures, origin, step } = laidOut(first);
       const views = [out1, out2, out3, x, norm] as const;
       const arrays = [...arraysOf(first), ...arraysOf(second), ...arraysOf(third)] as const;
-      const sizes = [tokensOf(x, first), inFeatures, groupSize, bits, zeroKind] as const;
+      const sizes = [tokensOf(x, first), inFeatures, groupSize, zeroKind] as const;
+      const formats = [bits, bitsOf(second), bitsOf(third)] as const;
       const rows = [outFeatures, second?.outFeatures ?? 0, third?.outFeatures ?? 0] as const;
-      return [...views, ...arrays, ...sizes, ...rows, eps, origin, step];
+      return [...views, ...arrays, ...sizes, ...formats, ...rows, eps, origin, step];
     },
   }),
   defineBinding("packedEmbedding", {
@@ -88,8 +93,8 @@ export const packedBindings = [
     sizes: [...packedSizes, "tokens"],
     reals: ["origin", "step"],
     values: (out, table, ids) => {
-      const { scales, origin, step } = planar(table);
-      return [out, scales, ids, ...packedValues(table), countOf(ids), origin, step];
+      const scales = "blocks" in table ? null : table.scales;
+      return [out, scales, ids, ...packedValues(table), countOf(ids), ...levelsOf(table)];
     },
   }),
   defineBinding("decodePacked", {
@@ -97,27 +102,33 @@ export const packedBindings = [
     buffers: [
       exact(viewOf("f32", "bf16")("out", "rows", "columns")),
       f32("scales", "rows", "groups"),
+      optional(f32("offsets", "rows", "groups")),
       null,
       null,
     ],
     sizes: [...packedSizes, "dtype"],
     reals: ["origin", "step"],
     lengths: ["groups"],
-    values: (out, weight, scales) => {
-      const { origin, step } = planar(weight);
-      const packed = packedValues(weight);
-      return [out, scales, ...packed, dtypeCode(out), origin, step, groupsOf(weight)];
+    values: (out, weight, scales, offsets) => {
+      const sizes = [...packedValues(weight), dtypeCode(out)] as const;
+      return [out, scales, offsets, ...sizes, ...levelsOf(weight), groupsOf(weight)];
     },
   }),
   defineBinding("decodePackedBackward", {
-    covers: (_dScales, _dOut, weight) => isKnown(weight),
-    buffers: [f32("dScales", "rows", "groups"), exact(f32Matrix("dOut")), null, null],
+    covers: (_dScales, _dOffsets, _dOut, weight) => isKnown(weight),
+    buffers: [
+      f32("dScales", "rows", "groups"),
+      optional(f32("dOffsets", "rows", "groups")),
+      exact(f32Matrix("dOut")),
+      null,
+      null,
+    ],
     sizes: packedSizes,
     reals: ["origin", "step"],
     lengths: ["groups"],
-    values: (dScales, dOut, weight) => {
-      const { origin, step } = planar(weight);
-      return [dScales, dOut, ...packedValues(weight), origin, step, groupsOf(weight)];
+    values: (dScales, dOffsets, dOut, weight) => {
+      const views = [dScales, dOffsets, dOut, ...packedValues(weight)] as const;
+      return [...views, ...levelsOf(weight), groupsOf(weight)];
     },
   }),
   defineBinding("integerMatmul", {
@@ -182,24 +193,29 @@ function tokensOf(x: TensorView, { inFeatures }: { readonly inFeatures: number }
   return inFeatures === 0 ? 0 : countOf(x) / inFeatures;
 }
 
-/** Rows of blocks, and packings that C does not know, are left to the reference kernels. */
+function bitsOf(operand: PreparedOperand | undefined): number {
+  return operand ? laidOut(operand).bits : 0;
+}
+
 function isKnown(operand: PackedOperand): boolean {
-  return !("blocks" in operand) && packingNumber(operand.layout) !== null;
+  return packingNumber(operand) !== null;
 }
 
-function planar(operand: PackedOperand): PlanarOperand {
-  return operand as PlanarOperand;
+function groupsOf(operand: PackedOperand): number {
+  return Math.ceil(operand.inFeatures / scaleColumns(operand));
 }
 
-function groupsOf({ inFeatures, groupSize }: PackedOperand): number {
-  return Math.ceil(inFeatures / groupSize);
+/** Origin and step; C knows those of blocks by their format. */
+function levelsOf(operand: PackedOperand): readonly [origin: number, step: number] {
+  return "blocks" in operand ? [0, 1] : [operand.origin, operand.step];
 }
 
 /** The arrays and the sizes of a weight as files hold it. */
 function packedValues(operand: PackedOperand) {
   const { outFeatures, inFeatures, groupSize, rowBytes } = operand;
-  const { codes, zeroPoints, layout } = planar(operand);
-  const kinds = [packingNumber(layout) ?? 0, kindOfZeros(zeroPoints)] as const;
+  const codes = "blocks" in operand ? operand.blocks : operand.codes;
+  const zeroPoints = "blocks" in operand ? null : operand.zeroPoints;
+  const kinds = [packingNumber(operand) ?? 0, kindOfZeros(zeroPoints)] as const;
   return [codes, zeroPoints, outFeatures, inFeatures, groupSize, rowBytes, ...kinds] as const;
 }
 

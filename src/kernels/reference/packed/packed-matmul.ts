@@ -5,6 +5,7 @@ import {
   type PackedOperand,
   type PlanarOperand,
   type PreparedOperand,
+  scaleColumns,
 } from "../../../backend/packed-operand.ts";
 import { blockFormats, findBlockFormat } from "../../../quant/blocks/index.ts";
 import { BlockRun } from "../../../quant/blocks/block-run.ts";
@@ -30,9 +31,10 @@ export interface HeldOperand extends PreparedOperand {
  */
 export function holdOperand(operand: PackedOperand): HeldOperand {
   if ("blocks" in operand) {
-    const { outFeatures, inFeatures, format } = operand;
+    const { outFeatures, inFeatures, blockColumns } = operand;
     loadRun(operand);
-    return { outFeatures, inFeatures, kind: `${inFeatures} ${format}`, operand };
+    const kind = `blocks ${inFeatures} ${activationBlock(blockColumns)}`;
+    return { outFeatures, inFeatures, kind, operand };
   }
   if (!Object.hasOwn(packings, operand.layout.packing)) {
     throw new UnsupportedError(
@@ -55,8 +57,9 @@ export const normedPackedMatmul: Kernels["normedPackedMatmul"] = (outs, x, norm,
 /** `out [T, outFeatures] = x [T, inFeatures] · Ŵᵀ`: decodes blocks of rows, then multiplies. */
 export const packedMatmul: Kernels["packedMatmul"] = (out, x, prepared, products) => {
   const { operand } = prepared as HeldOperand;
-  const { outFeatures, inFeatures, groupSize } = operand;
-  const data = products === "fast" ? roundActivations(floats(x), inFeatures, groupSize) : floats(x);
+  const { outFeatures, inFeatures } = operand;
+  const width = scaleColumns(operand);
+  const data = products === "fast" ? roundActivations(floats(x), inFeatures, width) : floats(x);
   const left = { data, count: inFeatures === 0 ? 0 : data.length / inFeatures };
   const decode = rowDecoder(operand);
   const block = new Float32Array(Math.min(blockRows, outFeatures) * inFeatures);
