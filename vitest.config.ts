@@ -1,4 +1,10 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { makeScratch } from "./test/scratch.ts";
+
+const scratch = makeScratch();
+process.env["FEWBIT_TEST_SCRATCH"] = scratch;
+const compiled = fileURLToPath(new URL("node_modules/.cache/node", import.meta.url));
 
 export default defineConfig({
   test: {
@@ -8,5 +14,8 @@ export default defineConfig({
     hookTimeout: 300_000,
     expect: { poll: { timeout: 30_000 } },
     pool: "forks",
+    globalSetup: "test/scratch.ts",
+    // What tests write; and what Node makes of the sources, for the commands that tests start.
+    env: { TMPDIR: scratch, NODE_COMPILE_CACHE: compiled },
   },
 });
