@@ -84,6 +84,36 @@ export interface RefineZerosOptions {
   readonly beta: number;
 }
 
+/** What a search of blocks is told of their format: columns of a block and of a group. */
+export interface BlockFormatView {
+  /** Name of the type of ggml in lower case, such as `q4_k`. */
+  readonly id: string;
+  readonly columns: number;
+  readonly groupColumns: number;
+}
+
+/** What `searchBlocks` chooses, of a weight `[rows, n]`. */
+export interface BlockViews {
+  /** `[rows, n]` u8. */
+  readonly codes: TensorView;
+  /** Of blocks, `[rows, n / columns]` f16. */
+  readonly scales: TensorView;
+  readonly offsets: TensorView;
+  /** Factors of these, of groups: `[rows, n / groupColumns]`, i8 and u8. */
+  readonly subScales: TensorView;
+  readonly subOffsets: TensorView;
+}
+
+/** What `searchBlocks` is told. */
+export interface SearchBlocksOptions {
+  readonly format: BlockFormatView;
+  /** Columns of the blocks that are searched for. */
+  readonly start: number;
+  readonly end: number;
+  /** Importance of each column, `[n]` f32; null: all are alike. */
+  readonly importance: TensorView | null;
+}
+
 /** What `quantizeColumns` is told. */
 export interface QuantizeColumnsOptions {
   readonly start: number;
@@ -266,6 +296,13 @@ export interface Kernels extends TrainingKernels {
     weight: TensorView,
     options: RefineZerosOptions,
   ): void;
+  /**
+   * Chooses codes, scales and offsets of the blocks in the columns `[start, end)` of `weight
+   * [rows, n] f32`, as ggml chooses blocks of the type (`ggml-quants.c`, `quantize_*`), with and
+   * without importance; every operation is rounded to float32, so that results are its bits. Of
+   * formats whose blocks are one group, sub-scales and sub-offsets stay as they are.
+   */
+  searchBlocks(chosen: BlockViews, weight: TensorView, options: SearchBlocksOptions): void;
   /**
    * Quantizes the columns `[start, end)` of `weight [rows, n] f32` one after the other. Column j of
    * row r gets `code = clip(rne(((w − o)/s − origin)/step + z), 0, levels − 1)` with

@@ -1,8 +1,10 @@
 import type {
+  BlockViews,
   FitOptions,
   GramPrecision,
   QuantizeColumnsOptions,
   RefineZerosOptions,
+  SearchBlocksOptions,
 } from "../backend/kernels.ts";
 import { ShapeError } from "../util/errors.ts";
 import { asMatrix, expectShape, formatShape } from "./shape.ts";
@@ -79,6 +81,29 @@ export function refineZeros(
   expectShape("errors", errors.shape, shape);
   expectShape("scales", options.scales.shape, shape);
   weight.backend.kernels.refineZeros(zeros, errors, weight, options);
+}
+
+/** Chooses the blocks of a range of columns, in place; see `Kernels.searchBlocks`. */
+export function searchBlocks(
+  chosen: BlockViews,
+  weight: Tensor<"f32">,
+  options: SearchBlocksOptions,
+): void {
+  const { start, end, format, importance } = options;
+  const [rows = 0, columns = 0] = weight.shape;
+  expectColumns(weight, start, end);
+  for (const edge of [start, end, columns]) {
+    if (edge % format.columns === 0) continue;
+    const message = `expected whole blocks of ${format.columns} columns, got ${edge} columns`;
+    throw new ShapeError(message);
+  }
+  expectShape("codes", chosen.codes.shape, weight.shape);
+  expectShape("scales", chosen.scales.shape, [rows, columns / format.columns]);
+  expectShape("offsets", chosen.offsets.shape, chosen.scales.shape);
+  expectShape("sub-scales", chosen.subScales.shape, [rows, columns / format.groupColumns]);
+  expectShape("sub-offsets", chosen.subOffsets.shape, chosen.subScales.shape);
+  if (importance) expectShape("importance", importance.shape, [columns]);
+  weight.backend.kernels.searchBlocks(chosen, weight, options);
 }
 
 /** Quantizes a panel of columns, in place; see `Kernels.quantizeColumns`. */

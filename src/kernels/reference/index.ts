@@ -29,6 +29,7 @@ import { quantizeColumns } from "./quantization/quantize-columns.ts";
 import { quantizeRows } from "./layers/quantize-rows.ts";
 import { columnSums, squaredError, sumSquares } from "./training/reductions.ts";
 import { refineZeros } from "./quantization/refine-zeros.ts";
+import { searchBlocks } from "./quantization/search-blocks.ts";
 import { rmsNorm, rmsNormBackward } from "./layers/rms-norm.ts";
 import { roundScales } from "./training/round-scales.ts";
 import { rope, ropeBackward } from "./layers/rope.ts";
@@ -67,6 +68,7 @@ export const referenceKernels: Kernels = {
   inverseCholesky,
   fitColumns,
   refineZeros,
+  searchBlocks,
   quantizeColumns,
   attentionBackward,
   ropeBackward,

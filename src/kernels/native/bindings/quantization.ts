@@ -12,6 +12,7 @@ import {
   optional,
   rowsOf,
   u8,
+  viewOf,
 } from "../buffer-rule.ts";
 
 /** The numbers that C knows the scale rules by (`native/ops/fit_columns.c`). */
@@ -21,6 +22,24 @@ const ruleCodes: Readonly<Record<FitOptions["rule"], number>> = {
   mean: 2,
   span: 3,
 };
+
+/** The formats whose search C knows, in the order of their rules (`native/ops/search_blocks.c`). */
+const blockFormats: readonly string[] = [
+  "q4_0",
+  "q4_1",
+  "q5_0",
+  "q5_1",
+  "q8_0",
+  "q2_k",
+  "q3_k",
+  "q4_k",
+  "q5_k",
+  "q6_k",
+  "tq1_0",
+  "tq2_0",
+  "q1_0",
+  "q2_0",
+];
 
 const noSearch = { candidates: 0, shrinkStep: 0, norm: 0 };
 
@@ -74,6 +93,27 @@ export const quantizationBindings = [
       const groups = Math.ceil(columns / groupSize);
       const views = [zeros, errors, weight, scales] as const;
       return [...views, rows, columns, groupSize, levels, norm, beta, groups];
+    },
+  }),
+  defineBinding("searchBlocks", {
+    buffers: [
+      exact(u8("codes", "rows", "columns")),
+      viewOf("f16")("scales", "rows", "blocks"),
+      viewOf("f16")("offsets", "rows", "blocks"),
+      viewOf("i8")("sub-scales", "rows", "groups"),
+      u8("sub-offsets", "rows", "groups"),
+      f32Matrix("weight"),
+      optional(f32("importance", "columns")),
+    ],
+    sizes: ["rows", "columns", "format", "start", "end"],
+    lengths: ["blocks", "groups"],
+    covers: (_, __, { format }) => blockFormats.includes(format.id),
+    values: (chosen, weight, { format, start, end, importance }) => {
+      const { codes, scales, offsets, subScales, subOffsets } = chosen;
+      const [rows = 0, columns = 0] = weight.shape;
+      const views = [codes, scales, offsets, subScales, subOffsets, weight, importance] as const;
+      const sizes = [rows, columns, blockFormats.indexOf(format.id), start, end] as const;
+      return [...views, ...sizes, columns / format.columns, columns / format.groupColumns];
     },
   }),
   defineBinding("quantizeColumns", {
