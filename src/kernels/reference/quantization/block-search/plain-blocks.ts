@@ -1,5 +1,10 @@
 import { fitAffine, type RangeTrials } from "./affine-search.ts";
-import { type BlockSearch, importantWeights, type SearchedBlock, toHalf } from "./searched-block.ts";
+import {
+  type BlockSearch,
+  importantWeights,
+  type SearchedBlock,
+  toHalf,
+} from "./searched-block.ts";
 import { clip, signedPeak } from "./single-rounding.ts";
 import { fitSymmetric } from "./symmetric-search.ts";
 
