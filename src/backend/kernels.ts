@@ -267,6 +267,8 @@ export interface Kernels extends TrainingKernels {
   /** Adds to the magnitudes of channels, x `[T, n]` f32: `sums [n] f64 += Σ|x|` and
    *  `peaks [n] f32 = max(peaks, max|x|)` over the rows. */
   magnitudes(sums: TensorView, peaks: TensorView, x: TensorView): void;
+  /** Adds to the energies of channels, x `[T, n]` f32: `sums [n] f64 += Σ x²` over the rows. */
+  energies(sums: TensorView, x: TensorView): void;
   /** `out [n] f64 = diag(h)`, h `[n, n]` f64. */
   diagonal(out: TensorView, h: TensorView): void;
   /**

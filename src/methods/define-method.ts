@@ -22,6 +22,11 @@ export interface LinearProblem<Options> {
   readonly scheme: Scheme;
   /** Second moments of the layer's inputs; null unless the method needs them. */
   readonly hessian: Hessian | null;
+  /**
+   * Importance of each column `[in]` for the errors of its weights, all above 0: mean squares of
+   * the inputs. Absent when it is not known, or the method does not use it.
+   */
+  readonly importance?: Float32Array | null;
   readonly options: Options;
 }
 
@@ -189,6 +194,8 @@ export interface MethodDefinition<
     /** Whether it learns from another model: the original, or one that the recipe names. */
     readonly teacher?: boolean;
   };
+  /** Whether a quantizer uses the importance of columns under schemes of blocks, where it is known. */
+  readonly usesImportance?: boolean;
   /**
    * Whether a quantizer makes up for what rounding does to a weight, in other weights or by
    * training. It takes the weights that it is given for those to reproduce, so that a transform

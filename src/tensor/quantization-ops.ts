@@ -33,6 +33,13 @@ export function accumulateMagnitudes(sums: Tensor<"f64">, peaks: Tensor<"f32">, 
   sums.backend.kernels.magnitudes(sums, peaks, x.reshape([rows, columns]));
 }
 
+/** `sums [n] f64 += Σ x²` for x `[..., n]`, in place. */
+export function accumulateEnergies(sums: Tensor<"f64">, x: Tensor): void {
+  const { rows, columns } = asMatrix(x.shape);
+  expectShape("sums", sums.shape, [columns]);
+  sums.backend.kernels.energies(sums, x.reshape([rows, columns]));
+}
+
 /** `diag(h)` of h `[n, n]` f64. */
 export function diagonal(h: Tensor<"f64">): Tensor<"f64"> {
   const out = Tensor.empty(h.backend, "f64", h.shape.slice(0, 1));

@@ -2,18 +2,23 @@ import type { LinearSlot } from "../../nn/linear.ts";
 import { cast } from "../../tensor/ops.ts";
 import { asMatrix } from "../../tensor/shape.ts";
 import { keep, type Tensor } from "../../tensor/tensor.ts";
+import { Energies } from "./energies.ts";
 import { Hessian } from "./hessian.ts";
 import { Magnitudes } from "./magnitudes.ts";
 
 const sampledTokens = 256;
 
-/** What can be gathered of a layer's inputs besides a sample: second moments, magnitudes. */
-export type Statistic = "hessian" | "magnitudes";
+/**
+ * What can be gathered of a layer's inputs besides a sample: second moments, magnitudes, sums of
+ * squares.
+ */
+export type Statistic = "hessian" | "magnitudes" | "energies";
 
 /** What was gathered of the inputs of a slot, shared by all slots with the same input. */
 export interface InputStatistics {
   readonly hessian: Hessian | null;
   readonly magnitudes: Magnitudes | null;
+  readonly energies: Energies | null;
   /** Some inputs, `[tokens, inFeatures]` f32, tokens ≤ 256: what output errors are measured on. */
   readonly sample: Tensor<"f32">;
 }
@@ -46,6 +51,7 @@ export class LayerInputs {
     this.seen.set(input, statistics);
     statistics.hessian?.add(input);
     statistics.magnitudes?.add(input);
+    statistics.energies?.add(input);
   };
 
   /** Returns what was gathered for a slot; undefined when it was never observed. */
@@ -55,9 +61,10 @@ export class LayerInputs {
 
   /** Gives the memory back. */
   release(): void {
-    for (const { hessian, magnitudes, sample } of new Set(this.bySlot.values())) {
+    for (const { hessian, magnitudes, energies, sample } of new Set(this.bySlot.values())) {
       hessian?.release();
       magnitudes?.release();
+      energies?.release();
       sample.release();
     }
     this.bySlot.clear();
@@ -70,6 +77,7 @@ export class LayerInputs {
     return {
       hessian: this.needs.has("hessian") ? Hessian.empty(input.backend, columns) : null,
       magnitudes: this.needs.has("magnitudes") ? Magnitudes.empty(input.backend, columns) : null,
+      energies: this.needs.has("energies") ? Energies.empty(input.backend, columns) : null,
       sample: keep(cast(some, "f32")),
     };
   }

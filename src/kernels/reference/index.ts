@@ -12,6 +12,7 @@ import { decodePacked, decodePackedBackward } from "./packed/decode-packed.ts";
 import { diagonal } from "./quantization/diagonal.ts";
 import { directionError } from "./training/direction-error.ts";
 import { embedding, embeddingBackward } from "./layers/embedding.ts";
+import { energies } from "./quantization/energies.ts";
 import { fakeQuantize, fakeQuantizeBackward, fakeQuantizeRows } from "./training/fake-quantize.ts";
 import { fitColumns } from "./quantization/fit-columns.ts";
 import { gelu, geluBackward } from "./layers/gelu.ts";
@@ -64,6 +65,7 @@ export const referenceKernels: Kernels = {
   klDivergence,
   gram,
   magnitudes,
+  energies,
   diagonal,
   inverseCholesky,
   fitColumns,

@@ -55,6 +55,11 @@ export const quantizationBindings = [
     sizes: ["rows", "columns"],
     values: (sums, peaks, x) => [sums, peaks, x, rowsOf(x), columnsOf(x)],
   }),
+  defineBinding("energies", {
+    buffers: [exact(f64("sums", "columns")), f32Matrix("x")],
+    sizes: ["rows", "columns"],
+    values: (sums, x) => [sums, x, rowsOf(x), columnsOf(x)],
+  }),
   defineBinding("diagonal", {
     buffers: [f64("out", "n"), f64("h", "n", "n")],
     sizes: ["n"],
