@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ChatTemplates } from "../tokenizers/chat-template-source.ts";
 import { createTokenizer } from "../tokenizers/hub-tokenizer.ts";
+import { DirectoryFiles } from "../formats/directory-files.ts";
 import { loadTokenizer } from "../tokenizers/load-tokenizer.ts";
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
 import { FormatError, UnsupportedError, UsageError } from "../util/errors.ts";
@@ -191,7 +192,7 @@ describe.skipIf(!hasData)(title, () => {
     ["stories260K", "tinystories-eval.txt"],
     ["prose-6m", "prose/test.txt"],
   ])("%s: as many windows as the reference counted", async (model, text) => {
-    const tokenizer = await loadTokenizer(path(`models/${model}`));
+    const tokenizer = await loadTokenizer(new DirectoryFiles(path(`models/${model}`)));
     const reference = JSON.parse(readFileSync(path(`reference/${model}.json`), "utf8"));
     const joined = await readJoinedText(path(`text/${text}`), tokenizer);
     const windows = evaluationWindows(joined, tokenizer, {
@@ -202,7 +203,7 @@ describe.skipIf(!hasData)(title, () => {
   });
 
   test("the first windows of 27 MB are those of the whole text, which is not tokenised whole", async () => {
-    const tokenizer = await loadTokenizer(path("models/prose-6m"));
+    const tokenizer = await loadTokenizer(new DirectoryFiles(path("models/prose-6m")));
     let encoded = 0;
     const counting: Tokenizer = Object.create(tokenizer, {
       encodeLazily: {

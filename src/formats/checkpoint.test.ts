@@ -18,7 +18,7 @@ import { CheckpointWriter, planShards } from "./checkpoint-writer.ts";
 import { countNonFinite, readFloatTensor } from "./read-float-tensor.ts";
 import type { TensorEntry } from "./safetensors.ts";
 import { SafetensorsWriter } from "./safetensors-writer.ts";
-import { copySidecarFiles } from "./sidecar-files.ts";
+import { copySidecarFiles, DirectoryFiles } from "./directory-files.ts";
 
 let folder = "";
 beforeEach(async () => {
@@ -315,7 +315,10 @@ test("sidecar files are carried over, descriptions and weights are not", async (
   for (const name of [named, "additional_chat_templates/notes.txt"]) {
     await fs.writeFile(at(name), name);
   }
-  expect(await copySidecarFiles(folder, at("to"))).toEqual([...kept.sort(), named]);
+  expect(await copySidecarFiles(new DirectoryFiles(folder), at("to"))).toEqual([
+    ...kept.sort(),
+    named,
+  ]);
   expect((await fs.readdir(at("to"))).sort()).toEqual(
     [...kept, "additional_chat_templates"].sort(),
   );

@@ -3,46 +3,65 @@ import type { ArrayOf, DType } from "../tensor/dtype.ts";
 import { FormatError } from "../util/errors.ts";
 import { explainMissingDirectory, missingConfig } from "./checkpoint-errors.ts";
 import { type JsonRecord, readJsonObject } from "./json-file.ts";
-import type { SafetensorsFile, TensorInfo } from "./safetensors.ts";
+import { DirectoryFiles } from "./directory-files.ts";
+import type { ModelFiles } from "./model-files.ts";
+import type { TensorInfo } from "./safetensors-header.ts";
 import { standardName } from "./standard-names.ts";
-import { openWeights } from "./weight-files.ts";
-import { quoteName } from "./wording.ts";
+import type { WeightFile } from "./weight-file.ts";
+import { openWeights, strayShards } from "./weight-files.ts";
+import { listNames, quoteName } from "./wording.ts";
 
 /** Where a tensor of a checkpoint lies. */
-interface StoredTensor {
-  readonly file: SafetensorsFile;
+export interface StoredTensor {
+  readonly file: WeightFile;
   /** Its name in the file. */
   readonly name: string;
 }
 
-/**
- * A Hugging Face checkpoint directory, opened for reading: configuration and all tensors, under
- * their standard names (`standardName`).
- */
-export class Checkpoint {
-  /** The directory. */
+/** What a checkpoint is made of. */
+export interface CheckpointParts {
+  /** The directory, or the file that has everything. */
   readonly path: string;
   /** config.json as it stands. */
   readonly config: JsonRecord;
+  readonly files: ModelFiles;
+  readonly weightFiles: readonly WeightFile[];
+  /** Where the tensors lie, by their standard names. */
+  readonly places: ReadonlyMap<string, StoredTensor>;
+  /** What a user should know of the weight files, a line each. */
+  readonly notices?: readonly string[];
+}
+
+/**
+ * A checkpoint opened for reading, such as a Hugging Face directory: configuration, small files and
+ * all tensors, under their standard names (`standardName`).
+ */
+export class Checkpoint {
+  /** The directory, or the file that has everything. */
+  readonly path: string;
+  /** config.json as it stands. */
+  readonly config: JsonRecord;
+  /** The small files beside the weights. */
+  readonly files: ModelFiles;
+  /** The weight files, as they were when the checkpoint was opened. */
+  readonly weightFiles: readonly WeightFile[];
+  /** What a user should know of the weight files, a line each. */
+  readonly notices: readonly string[];
   /** All tensors by name, shard after shard, in the order of their bytes. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   /** Bytes of all tensors. */
   readonly totalBytes: number;
   /** Bytes of the weight files, headers included. */
   readonly fileBytes: number;
-  private readonly files: readonly SafetensorsFile[];
   private readonly places: ReadonlyMap<string, StoredTensor>;
 
-  constructor(
-    path: string,
-    config: JsonRecord,
-    files: readonly SafetensorsFile[],
-    places: ReadonlyMap<string, StoredTensor>,
-  ) {
+  constructor({ path, config, files, weightFiles, places, notices = [] }: CheckpointParts) {
     this.path = path;
     this.config = config;
     this.files = files;
+    this.weightFiles = weightFiles;
     this.places = places;
+    this.notices = notices;
     const tensors = new Map<string, TensorInfo>();
     let totalBytes = 0;
     for (const [name, place] of places) {
@@ -52,7 +71,7 @@ export class Checkpoint {
     }
     this.tensors = tensors;
     this.totalBytes = totalBytes;
-    this.fileBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
+    this.fileBytes = weightFiles.reduce((sum, file) => sum + file.sizeBytes, 0);
   }
 
   /**
@@ -63,12 +82,7 @@ export class Checkpoint {
    */
   select(config: JsonRecord, names: ReadonlyMap<string, string>): Checkpoint {
     const places = new Map([...names].map(([name, from]) => [name, this.place(from)]));
-    return new Checkpoint(this.path, config, this.files, places);
-  }
-
-  /** The weight files, as they were when the checkpoint was opened. */
-  get weightFiles(): readonly Pick<SafetensorsFile, "path" | "stamp">[] {
-    return this.files;
+    return new Checkpoint({ ...this, config, places });
   }
 
   /** Tells whether there is a tensor of this name. */
@@ -81,7 +95,7 @@ export class Checkpoint {
     return this.tensors.get(name) ?? this.missing(name);
   }
 
-  /** Views a tensor of the given dtype in the mapped file; see `SafetensorsFile.viewAs`. */
+  /** Views a tensor of the given dtype in the mapped file; see `WeightFile.viewAs`. */
   async viewAs<D extends DType>(name: string, dtype: D): Promise<ArrayOf[D]> {
     const place = this.place(name);
     return place.file.viewAs(place.name, dtype);
@@ -100,7 +114,7 @@ export class Checkpoint {
 
   /** Closes the weight files. */
   async close(): Promise<void> {
-    await Promise.all(this.files.map((file) => file.close()));
+    await Promise.all(this.weightFiles.map((file) => file.close()));
   }
 
   private place(name: string): StoredTensor {
@@ -142,11 +156,18 @@ export async function openUnfinishedCheckpoint(path: string): Promise<Checkpoint
 }
 
 async function openWith(config: JsonRecord, path: string): Promise<Checkpoint> {
-  const { files, owners } = await openWeights(path);
+  const { files: weightFiles, owners } = await openWeights(path);
   try {
-    return new Checkpoint(path, config, files, placesOf(files, owners));
+    const stray = await strayShards(path);
+    const notices =
+      stray.length > 0
+        ? [`shards that the index does not name are not read: ${listNames(stray)}`]
+        : [];
+    const places = placesOf(weightFiles, owners);
+    const files = new DirectoryFiles(path);
+    return new Checkpoint({ path, config, files, weightFiles, places, notices });
   } catch (error) {
-    await Promise.all(files.map((file) => file.close()));
+    await Promise.all(weightFiles.map((file) => file.close()));
     throw error;
   }
 }
@@ -156,8 +177,8 @@ async function openWith(config: JsonRecord, path: string): Promise<Checkpoint> {
  * @throws FormatError when two tensors have one name
  */
 function placesOf(
-  files: readonly SafetensorsFile[],
-  owners: ReadonlyMap<string, SafetensorsFile>,
+  files: readonly WeightFile[],
+  owners: ReadonlyMap<string, WeightFile>,
 ): Map<string, StoredTensor> {
   const places = new Map<string, StoredTensor>();
   for (const file of files) {

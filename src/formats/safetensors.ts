@@ -8,6 +8,7 @@ import {
   type TensorInfo,
 } from "./safetensors-header.ts";
 import { bitsPerElement, isArrayDType } from "./stored-dtype.ts";
+import type { WeightFile } from "./weight-file.ts";
 import { formatCount, quoteName } from "./wording.ts";
 
 export type { TensorEntry, TensorInfo } from "./safetensors-header.ts";
@@ -16,7 +17,7 @@ export type { TensorEntry, TensorInfo } from "./safetensors-header.ts";
  * An open safetensors file. Only the header is held in memory; every read is a ranged read of what
  * was asked for. Reads may run at the same time.
  */
-export class SafetensorsFile {
+export class SafetensorsFile implements WeightFile {
   readonly path: string;
   /** By name, in the order of their bytes. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;

@@ -1,6 +1,6 @@
-import { openCheckpoint } from "../formats/checkpoint.ts";
 import { readModelConfig } from "../models/index.ts";
 import type { OpenedModel } from "../runtime/load.ts";
+import { openAnyCheckpoint } from "../runtime/open-checkpoint.ts";
 import { UsageError } from "../util/errors.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 
@@ -14,7 +14,7 @@ export async function expectTeacher(
   { teacher }: Pick<Recipe, "teacher">,
 ): Promise<void> {
   if (teacher === null) return;
-  const checkpoint = await openCheckpoint(teacher);
+  const checkpoint = await openAnyCheckpoint(teacher);
   try {
     const { vocabularySize } = readModelConfig(checkpoint.config);
     if (vocabularySize === config.vocabularySize) return;

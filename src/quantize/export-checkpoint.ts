@@ -8,7 +8,7 @@ import { runInFolder } from "../run/run.ts";
 import { SourceFiles } from "../run/source-files.ts";
 import { type QuantizedModule, readQuantizationConfig } from "../formats/quantization-config.ts";
 import { type TensorEntry, tensorBytes } from "../formats/safetensors-header.ts";
-import { copySidecarFiles } from "../formats/sidecar-files.ts";
+import { copySidecarFiles } from "../formats/directory-files.ts";
 import { writeText } from "../platform/node.ts";
 import { throwIfCancelled, UnsupportedError, UsageError } from "../util/errors.ts";
 import { fitHalves } from "../util/fit-halves.ts";
@@ -121,7 +121,7 @@ async function writePlain(
     await writer.close();
     throw error;
   }
-  await copySidecarFiles(checkpoint.path, folder.workPath);
+  await copySidecarFiles(checkpoint.files, folder.workPath);
   await writeText(folder.file("config.json"), formatJson(plainConfig(checkpoint, options.dtype)));
 }
 
@@ -148,7 +148,7 @@ function plainEntries(
     const packed = modules.get(module);
     if (!packed || part === "bias") {
       entries.push({ name: info.name, dtype: writableDType(info), shape: info.shape });
-    } else if (part === "codes") {
+    } else if (part === "codes" || part === "blocks") {
       const shape = [packed.outFeatures, packed.inFeatures];
       entries.push({ name: `${module}.weight`, dtype, shape });
     }

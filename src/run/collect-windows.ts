@@ -22,15 +22,16 @@ export async function readWindows(
   sharedFolder?: string,
 ): Promise<TrainingText | null> {
   if (!calibration || calibration.selfGenerated) return null;
-  const { directory, config } = opened;
+  const { config } = opened;
+  const { files } = opened.checkpoint;
   const read = async (): Promise<TrainingText> => {
-    const tokenizer = await loadTokenizer(directory, config.vocabularySize);
+    const tokenizer = await loadTokenizer(files, config.vocabularySize);
     const options = { ...calibration, seed };
     if (forTraining) return loadTrainingText(calibration.files, tokenizer, options);
     return { ...(await loadCalibration(calibration.files, tokenizer, options)), targets: null };
   };
   if (sharedFolder === undefined) return read();
-  const text = { folder: sharedFolder, directory, calibration, seed, forTraining };
+  const text = { folder: sharedFolder, files, calibration, seed, forTraining };
   return readSharedWindows(text, read);
 }
 

@@ -1,14 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
-import { type Checkpoint, openCheckpoint } from "../formats/checkpoint.ts";
-import { listSidecarFiles } from "../formats/sidecar-files.ts";
-import {
-  baseName,
-  joinPath,
-  openForReading,
-  sha256,
-  sha256OfFile,
-  status,
-} from "../platform/node.ts";
+import type { Checkpoint } from "../formats/checkpoint.ts";
+import { openAnyCheckpoint } from "../runtime/open-checkpoint.ts";
+import { baseName, openForReading, sha256, sha256OfFile, status } from "../platform/node.ts";
 import { version } from "../util/version.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 
@@ -68,8 +61,8 @@ async function identifyText(
 }
 
 /** Hashes what the files of a checkpoint are, wherever it lies. */
-export async function hashCheckpoint(directory: string): Promise<string> {
-  const checkpoint = await openCheckpoint(directory);
+export async function hashCheckpoint(path: string): Promise<string> {
+  const checkpoint = await openAnyCheckpoint(path);
   try {
     return digestOf(await identifyCheckpoint(checkpoint));
   } finally {
@@ -80,8 +73,8 @@ export async function hashCheckpoint(directory: string): Promise<string> {
 /** Describes the files of a checkpoint: small ones by their hash, weight files by `sampleFile`. */
 export async function identifyCheckpoint(checkpoint: Checkpoint): Promise<RunIdentity> {
   const identity: Record<string, string> = {};
-  for (const name of ["config.json", ...(await listSidecarFiles(checkpoint.path))]) {
-    identity[name] = await sha256OfFile(joinPath(checkpoint.path, name));
+  for (const name of ["config.json", ...(await checkpoint.files.sidecars())]) {
+    identity[name] = await checkpoint.files.hash(name);
   }
   const weightFiles = new Set(
     [...checkpoint.tensors.keys()].map((name) => checkpoint.fileOf(name)),

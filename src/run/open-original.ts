@@ -5,9 +5,9 @@ import { type OpenedModel, openModel } from "../runtime/load.ts";
 import { UnsupportedError } from "../util/errors.ts";
 
 /**
- * Finds a model and opens it for work on its float32 weights. The caller closes its
- * checkpoint.
- * @throws UnsupportedError when it is quantized already
+ * Finds a model and opens it for work on its float32 weights, which those of a quantized GGUF file
+ * are decoded to, with a notice. The caller closes its checkpoint.
+ * @throws UnsupportedError when it is quantized already, by fewbit
  * @throws FewbitError as `resolveModel` and `openModel` do
  */
 export async function openOriginal(
@@ -21,6 +21,7 @@ export async function openOriginal(
     backend,
     onNotice: options.onNotice,
     precision: "float32",
+    decoded: true,
   });
   const { name, schemeId, checkpoint } = opened;
   if (schemeId === null) return opened;

@@ -1,6 +1,6 @@
 import type { TrainingText } from "../calibration/training-text.ts";
 import { readJsonObject } from "../formats/json-file.ts";
-import { listSidecarFiles } from "../formats/sidecar-files.ts";
+import type { ModelFiles } from "../formats/model-files.ts";
 import { exists, joinPath, makeDirectories, sha256OfFile, writeText } from "../platform/node.ts";
 import { parseModelTokenIds } from "../tokenizers/tokenizer-definition.ts";
 import type { Recipe } from "../recipe/recipe.ts";
@@ -10,8 +10,8 @@ import { digestOf, flatten } from "./identity.ts";
 export interface SharedText {
   /** Folder that the windows are kept in, under a hash of all that they depend on. */
   readonly folder: string;
-  /** Directory of the checkpoint whose tokenizer cuts the text. */
-  readonly directory: string;
+  /** Files of the checkpoint whose tokenizer cuts the text. */
+  readonly files: ModelFiles;
   readonly calibration: NonNullable<Recipe["calibration"]>;
   readonly seed: number;
   /** Whether answers of conversations are told apart. */
@@ -42,17 +42,15 @@ export async function readSharedWindows(
 }
 
 async function identify(text: SharedText): Promise<string> {
-  const { directory, calibration, seed, forTraining } = text;
-  const { files, ...rest } = calibration;
+  const { files, calibration, seed, forTraining } = text;
+  const { files: texts, ...rest } = calibration;
   const identity = flatten("calibration", { ...rest, seed, forTraining });
   // Of the configuration only what the tokenizer reads: all checkpoints of a chain cut a text
   // alike.
-  const config = await readJsonObject(joinPath(directory, "config.json"));
+  const config = await files.json("config.json");
   identity.tokenIds = JSON.stringify(parseModelTokenIds(config));
-  for (const name of await listSidecarFiles(directory)) {
-    identity[name] = await sha256OfFile(joinPath(directory, name));
-  }
-  for (const [index, { path, weight }] of files.entries()) {
+  for (const name of await files.sidecars()) identity[name] = await files.hash(name);
+  for (const [index, { path, weight }] of texts.entries()) {
     identity[`text ${index}`] = `${await sha256OfFile(path)} ${weight}`;
   }
   return digestOf(identity);

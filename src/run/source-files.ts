@@ -1,6 +1,6 @@
-import { type Checkpoint, openCheckpoint } from "../formats/checkpoint.ts";
-import { listSidecarFiles } from "../formats/sidecar-files.ts";
-import { fileStamp, joinPath } from "../platform/node.ts";
+import type { Checkpoint } from "../formats/checkpoint.ts";
+import { fileStamp } from "../platform/node.ts";
+import { openAnyCheckpoint } from "../runtime/open-checkpoint.ts";
 import { FewbitError } from "../util/errors.ts";
 
 /**
@@ -21,13 +21,12 @@ export class SourceFiles {
   /** Notes the files of a checkpoint: weights as they were when it was opened, others as now. */
   async addCheckpoint(checkpoint: Checkpoint): Promise<void> {
     for (const { path, stamp } of checkpoint.weightFiles) this.stamps.set(path, stamp);
-    const others = ["config.json", ...(await listSidecarFiles(checkpoint.path))];
-    await this.add(others.map((name) => joinPath(checkpoint.path, name)));
+    await this.add(await checkpoint.files.sources());
   }
 
-  /** Notes the files of a checkpoint in a directory. @throws as `openCheckpoint` */
+  /** Notes the files of the checkpoint at a path. @throws as `openAnyCheckpoint` */
   async addDirectory(path: string): Promise<void> {
-    const checkpoint = await openCheckpoint(path);
+    const checkpoint = await openAnyCheckpoint(path);
     await checkpoint.close();
     await this.addCheckpoint(checkpoint);
   }

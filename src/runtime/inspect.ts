@@ -1,9 +1,10 @@
 import type { Checkpoint } from "../formats/checkpoint.ts";
-import { isJsonRecord, type JsonRecord, readJsonObject } from "../formats/json-file.ts";
+import { isJsonRecord, type JsonRecord } from "../formats/json-file.ts";
+import { readModelRecord } from "../formats/model-files.ts";
 import { readQuantizationConfig } from "../formats/quantization-config.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
 import { findArchitecture } from "../models/index.ts";
-import { absolutePath, baseName, exists, joinPath } from "../platform/node.ts";
+import { absolutePath, baseName } from "../platform/node.ts";
 import { QTensor } from "../quant/q-tensor.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { openModelCheckpoint } from "./model-checkpoint.ts";
@@ -69,8 +70,6 @@ export async function inspectCheckpoint(path: string, name?: string): Promise<In
   const { checkpoint, stored, unused, config, notices } = await openModelCheckpoint(path);
   try {
     const sizes = measureSizes(config, checkpoint);
-    const recordPath = joinPath(path, "run.json");
-    const record = (await exists(recordPath)) ? await readJsonObject(recordPath) : null;
     return {
       path,
       name: name ?? baseName(absolutePath(path)),
@@ -91,7 +90,7 @@ export async function inspectCheckpoint(path: string, name?: string): Promise<In
         used: !unused.has(name),
       })),
       notices,
-      record: isJsonRecord(record) ? record : null,
+      record: await readModelRecord(stored.files, "run.json"),
     };
   } finally {
     await checkpoint.close();

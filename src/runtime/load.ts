@@ -19,7 +19,9 @@ export interface OpenOptions {
   readonly backend: Backend;
   /** What float matrices are held as; by default 16 bits where they are stored so. */
   readonly precision?: WeightPrecision;
-  /** Name for people; by default that of the directory. */
+  /** Whether packed weights are decoded as an original; see `CheckpointOptions`. */
+  readonly decoded?: boolean;
+  /** Name for people; by default that of the directory or file. */
   readonly name?: string;
   /** Repository and commit that the directory holds, when it is from the Hugging Face Hub. */
   readonly origin?: HubOrigin | null;
@@ -36,7 +38,7 @@ export interface LoadOptions extends OpenOptions {
 
 /** A checkpoint whose blocks are read one at a time. */
 export interface OpenedModel {
-  /** Directory as it was given. */
+  /** Directory or GGUF file as it was given. */
   readonly directory: string;
   /** Name for people: that of the directory, or of the repository it came from. */
   readonly name: string;
@@ -56,13 +58,13 @@ export interface OpenedModel {
 }
 
 /**
- * Opens a checkpoint directory without reading its blocks: for streaming through a model that is
+ * Opens a checkpoint, a directory or a GGUF file, without reading its blocks: for streaming through a model that is
  * larger than the memory. Names and shapes of all weights are checked.
  * @throws FormatError when files are missing, malformed or do not belong together
  * @throws UnsupportedError for architectures and quantizations that are not known
  */
 export async function openModel(directory: string, options: OpenOptions): Promise<OpenedModel> {
-  const { checkpoint, config, notices } = await openModelCheckpoint(directory);
+  const { checkpoint, config, notices } = await openModelCheckpoint(directory, options);
   try {
     const { backend, precision = "stored", onNotice } = options;
     const weights = new CheckpointWeights(backend, checkpoint, precision);
@@ -86,7 +88,7 @@ export async function openModel(directory: string, options: OpenOptions): Promis
 }
 
 /**
- * Loads a checkpoint directory whole, with its tokenizer. Packed weights stay packed, 16-bit ones
+ * Loads a checkpoint, a directory or a GGUF file, whole, with its tokenizer. Packed weights stay packed, 16-bit ones
  * stay in 16 bits; both are widened exactly when they are multiplied by.
  * @throws FormatError when files are missing, malformed or do not belong together
  * @throws NumericError when weights are NaN or infinite
@@ -96,7 +98,7 @@ export async function openModel(directory: string, options: OpenOptions): Promis
 export async function load(directory: string, options: LoadOptions): Promise<LanguageModel> {
   const opened = await openModel(directory, options);
   try {
-    const tokenizer = await loadTokenizer(directory, opened.config.vocabularySize);
+    const tokenizer = await loadTokenizer(opened.checkpoint.files, opened.config.vocabularySize);
     const blocks: DecoderBlock[] = [];
     for (let index = 0; index < opened.model.blockCount; index++) {
       throwIfCancelled(options.signal);

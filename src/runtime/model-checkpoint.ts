@@ -1,9 +1,8 @@
-import { type Checkpoint, openCheckpoint } from "../formats/checkpoint.ts";
+import type { Checkpoint } from "../formats/checkpoint.ts";
 import { sameMatrix } from "../formats/compare-tensors.ts";
 import { quantizedEntries } from "../formats/fewbit-format.ts";
-import { readJsonObject } from "../formats/json-file.ts";
+import { type ModelFiles, readModelRecord } from "../formats/model-files.ts";
 import { type QuantizedModule, readQuantizationConfig } from "../formats/quantization-config.ts";
-import { strayShards } from "../formats/weight-files.ts";
 import { configNotices, tokenNotices } from "../models/config-notices.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
 import {
@@ -13,8 +12,8 @@ import {
 } from "../models/decoder-weights.ts";
 import { readModelConfig } from "../models/index.ts";
 import type { VocabularyTable } from "../nn/quantizable-model.ts";
-import { exists, joinPath } from "../platform/node.ts";
-import { expectBlocks, expectOtherNames, judgeUnused, listNames } from "./unused-tensors.ts";
+import { type CheckpointOptions, openAnyCheckpoint } from "./open-checkpoint.ts";
+import { expectBlocks, expectOtherNames, judgeUnused } from "./unused-tensors.ts";
 
 /** A checkpoint with what its configuration and its headers say of the model. */
 export interface ModelCheckpoint {
@@ -30,14 +29,17 @@ export interface ModelCheckpoint {
 }
 
 /**
- * Opens a checkpoint directory and finds out what of it makes up its model. Tensors that the model
+ * Opens a checkpoint (a directory or a GGUF file) and finds out what of it makes up its model. Tensors that the model
  * does not use are left out. An output head of its own counts although `tie_word_embeddings` says
  * that there is none, as in transformers; where only the head is stored, it is the embedding too.
  * @throws FormatError when files are missing, malformed or do not belong together
  * @throws UnsupportedError for models that fewbit cannot run, adapters, and foreign quantizations
  */
-export async function openModelCheckpoint(path: string): Promise<ModelCheckpoint> {
-  const stored = await openCheckpoint(path);
+export async function openModelCheckpoint(
+  path: string,
+  options?: CheckpointOptions,
+): Promise<ModelCheckpoint> {
+  const stored = await openAnyCheckpoint(path, options);
   try {
     return await describeModel(stored);
   } catch (error) {
@@ -72,7 +74,9 @@ async function describeModel(stored: Checkpoint): Promise<ModelCheckpoint> {
     config,
     notices: [
       ...configNotices(json, config),
-      ...(await fileNotices(stored.path, config)),
+      ...(await fileNotices(stored.files, config)),
+      ...stored.notices,
+      ...(await stored.files.notices()),
       ...(ownHead ? [ownHead] : []),
       ...leftOut,
     ],
@@ -80,18 +84,13 @@ async function describeModel(stored: Checkpoint): Promise<ModelCheckpoint> {
 }
 
 /** What is to be said of the files beside config.json. */
-async function fileNotices(path: string, config: DecoderConfig): Promise<string[]> {
-  const stray = await strayShards(path);
-  const adapter = await exists(joinPath(path, "adapter_config.json"));
+async function fileNotices(files: ModelFiles, config: DecoderConfig): Promise<string[]> {
+  const adapter = (await files.text("adapter_config.json")) !== null;
   const name = "generation_config.json";
-  const generation = joinPath(path, name);
-  const settings = (await exists(generation)) ? await readJsonObject(generation) : {};
+  const settings = (await readModelRecord(files, name)) ?? {};
   return [
     ...tokenNotices(name, settings, config.vocabularySize),
     ...(adapter ? ["the adapter of adapter_config.json is not applied: merge it first"] : []),
-    ...(stray.length > 0
-      ? [`shards that the index does not name are not read: ${listNames(stray)}`]
-      : []),
   ];
 }
 

@@ -1,4 +1,4 @@
-import { quoteName } from "../formats/wording.ts";
+import { listNames, quoteName } from "../formats/wording.ts";
 import { FormatError, UnsupportedError } from "../util/errors.ts";
 
 /** Tensors that older checkpoints carry and every program computes by itself. */
@@ -9,15 +9,6 @@ const adapter =
 /** What packed weights of blocks need besides their codes, by its usual names. */
 const scale =
   /(?:^|[._])(?:scales?(?:_inv|_\d)?|absmax|quant_map|quant_state\.\w+|q?zeros|zero_points?|qweight|g_idx|SCB|codebooks?|weight_packed)$/;
-
-const mostNames = 3;
-
-/** Writes names for a message: the first few, and how many more there are. */
-export function listNames(names: readonly string[]): string {
-  const shown = names.slice(0, mostNames).map(quoteName).join(", ");
-  const more = names.length - mostNames;
-  return more > 0 ? `${shown} and ${more} more` : shown;
-}
 
 /**
  * Judges the tensors of a checkpoint that its model does not use.

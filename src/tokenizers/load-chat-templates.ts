@@ -1,48 +1,41 @@
-import { joinPath, listDirectory, readText, status } from "../platform/node.ts";
+import { type ModelFiles, templatesFolder } from "../formats/model-files.ts";
 import { FewbitError } from "../util/errors.ts";
 import { parseJson } from "../util/json.ts";
 import type { ChatTemplateFiles } from "./chat-template-source.ts";
 
-/** Folder of the templates that are not the default one, as transformers 5 saves them. */
-const folder = "additional_chat_templates";
 const ending = ".jinja";
 
 /** Reads a file; an error that says why it cannot be read is kept for when it is needed. */
-async function readIfThere(path: string): Promise<string | FewbitError | null> {
+async function readIfThere(files: ModelFiles, name: string): Promise<string | FewbitError | null> {
   try {
-    return (await status(path)) === null ? null : await readText(path);
+    return await files.text(name);
   } catch (error) {
     if (error instanceof FewbitError) return error;
     throw error;
   }
 }
 
-async function namesIn(path: string): Promise<string[]> {
-  if ((await status(path))?.kind !== "directory") return [];
-  return (await listDirectory(path))
-    .filter(({ name, kind }) => kind === "file" && name.endsWith(ending))
-    .map(({ name }) => name);
-}
-
 /** Returns the field `chat_template` of `chat_template.json`. */
-async function processorTemplate(path: string): Promise<unknown> {
-  const text = await readIfThere(path);
+async function processorTemplate(files: ModelFiles): Promise<unknown> {
+  const text = await readIfThere(files, "chat_template.json");
   if (typeof text !== "string") return undefined;
   try {
-    return (parseJson(text, path) as { chat_template?: unknown } | null)?.chat_template;
+    return (parseJson(text, "chat_template.json") as { chat_template?: unknown } | null)
+      ?.chat_template;
   } catch {
     return undefined;
   }
 }
 
 /** Loads the chat templates that a checkpoint keeps in files of their own. */
-export async function loadChatTemplates(directory: string): Promise<ChatTemplateFiles> {
-  const files = new Map<string, string | FewbitError>();
-  const single = await readIfThere(joinPath(directory, "chat_template.jinja"));
-  if (single !== null) files.set("default", single);
-  for (const name of await namesIn(joinPath(directory, folder))) {
-    const text = await readIfThere(joinPath(directory, folder, name));
-    if (text !== null) files.set(name.slice(0, -ending.length), text);
+export async function loadChatTemplates(files: ModelFiles): Promise<ChatTemplateFiles> {
+  const found = new Map<string, string | FewbitError>();
+  const single = await readIfThere(files, "chat_template.jinja");
+  if (single !== null) found.set("default", single);
+  for (const name of await files.templates()) {
+    const text = await readIfThere(files, name);
+    const key = name.slice(templatesFolder.length + 1, -ending.length);
+    if (text !== null) found.set(key, text);
   }
-  return { files, processor: await processorTemplate(joinPath(directory, "chat_template.json")) };
+  return { files: found, processor: await processorTemplate(files) };
 }

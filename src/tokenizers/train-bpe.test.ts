@@ -7,6 +7,7 @@ import { CancelledError, UsageError } from "../util/errors.ts";
 import { byteCharacters } from "./byte-characters.ts";
 import { trainByteLevelTokenizer, writeTokenizer } from "./byte-level-tokenizer.ts";
 import { createTokenizer } from "./hub-tokenizer.ts";
+import { DirectoryFiles } from "../formats/directory-files.ts";
 import { loadTokenizer } from "./load-tokenizer.ts";
 import { trainBpe } from "./train-bpe.ts";
 
@@ -107,7 +108,7 @@ test("what is written loads, and gives every text back", async () => {
     });
     await writeTokenizer(directory, files);
     await writeFile(join(directory, "config.json"), "{}");
-    const tokenizer = await loadTokenizer(directory);
+    const tokenizer = await loadTokenizer(new DirectoryFiles(directory));
     expect(tokenizer.vocabularySize).toBe(400);
     expect(tokenizer.bosId).toBe(0);
     expect(tokenizer.eosIds).toEqual([1]);

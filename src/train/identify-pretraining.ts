@@ -1,7 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import type { Checkpoint } from "../formats/checkpoint.ts";
-import { listSidecarFiles } from "../formats/sidecar-files.ts";
-import { joinPath, sha256OfFile } from "../platform/node.ts";
+import { openModelFiles } from "../runtime/open-checkpoint.ts";
+import { sha256OfFile } from "../platform/node.ts";
 import type { TapePrecision } from "../tensor/tape.ts";
 import { version } from "../util/version.ts";
 import { flatten, identifyCheckpoint, type RunIdentity } from "../run/identity.ts";
@@ -54,8 +54,9 @@ export async function identifyPretraining(
   }
   if (start.checkpoint) Object.assign(identity, await identifyCheckpoint(start.checkpoint));
   if (typeof tokenizer === "string") {
-    for (const name of await listSidecarFiles(tokenizer)) {
-      identity[`tokenizer ${name}`] = await sha256OfFile(joinPath(tokenizer, name));
+    const files = await openModelFiles(tokenizer);
+    for (const name of await files.sidecars()) {
+      identity[`tokenizer ${name}`] = await files.hash(name);
     }
   } else if (tokenizer) Object.assign(identity, flatten("tokenizer", tokenizer));
   return identity;

@@ -1,6 +1,8 @@
 import { expectWithinContext } from "../calibration/windows.ts";
-import { copyFile, exists, joinPath } from "../platform/node.ts";
-import { listSidecarFiles } from "../formats/sidecar-files.ts";
+import { DirectoryFiles } from "../formats/directory-files.ts";
+import type { ModelFiles } from "../formats/model-files.ts";
+import { exists, joinPath, makeDirectories, parentPath } from "../platform/node.ts";
+import { openModelFiles } from "../runtime/open-checkpoint.ts";
 import { trainByteLevelTokenizer, writeTokenizer } from "../tokenizers/byte-level-tokenizer.ts";
 import { loadTokenizer } from "../tokenizers/load-tokenizer.ts";
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
@@ -23,8 +25,8 @@ export interface DataSources {
   readonly config: TrainConfig;
   /** Directory that the tokenizer's files are written to; what is there already is taken. */
   readonly workPath: string;
-  /** Directory of the model that is trained further; null for a new model. */
-  readonly from: string | null;
+  /** Files of the model that is trained further; null for a new model. */
+  readonly from: ModelFiles | null;
   /** Tokens of the model that is trained further; null for a new model. */
   readonly vocabularySize: number | null;
   /** Longest window that the model takes. */
@@ -75,13 +77,15 @@ async function prepareTokenizer(
   { config, workPath, from, vocabularySize, report, signal }: DataSources,
 ): Promise<Tokenizer> {
   const { tokenizer, model } = config;
-  const open = () => loadTokenizer(from ?? workPath, vocabularySize ?? undefined);
+  const own = new DirectoryFiles(workPath);
+  const open = () => loadTokenizer(from ?? own, vocabularySize ?? undefined);
   if (await exists(joinPath(workPath, "tokenizer.json"))) return open();
-  const folder = from ?? (typeof tokenizer === "string" ? tokenizer : null);
-  if (folder !== null) {
-    for (const name of await listSidecarFiles(folder)) {
+  const files = from ?? (typeof tokenizer === "string" ? await openModelFiles(tokenizer) : null);
+  if (files !== null) {
+    for (const name of await files.sidecars()) {
       if (from === null && name === "generation_config.json") continue;
-      await copyFile(joinPath(folder, name), joinPath(workPath, name));
+      await makeDirectories(parentPath(joinPath(workPath, name)));
+      await files.copy(name, joinPath(workPath, name));
     }
     return open();
   }

@@ -75,7 +75,7 @@ async function trainInFolder(job: PretrainJob, run: Run): Promise<TrainRecord> {
   const data = await prepareData({
     config,
     workPath: run.folder.workPath,
-    from: opened?.directory ?? null,
+    from: opened?.checkpoint.files ?? null,
     vocabularySize: opened?.config.vocabularySize ?? null,
     contextLength: opened?.config.contextLength ?? config.model?.max_position_embeddings ?? 0,
     report: (activity) => emit({ type: "preparing", activity }),

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import type { Component } from "../../src/tokenizers/components.ts";
 import { createTokenizer } from "../../src/tokenizers/hub-tokenizer.ts";
+import { DirectoryFiles } from "../../src/formats/directory-files.ts";
 import { loadTokenizer } from "../../src/tokenizers/load-tokenizer.ts";
 import { applyStages, preTokenizationStages } from "../../src/tokenizers/pre-tokenization.ts";
 import type { Tokenizer } from "../../src/tokenizers/tokenizer.ts";
@@ -42,7 +43,9 @@ function gpt2(): Tokenizer {
 }
 
 async function open(name: string): Promise<Tokenizer> {
-  return name === "gpt2" ? gpt2() : loadTokenizer(fileURLToPath(new URL(name, data)));
+  return name === "gpt2"
+    ? gpt2()
+    : loadTokenizer(new DirectoryFiles(fileURLToPath(new URL(name, data))));
 }
 
 function cut(config: Component, text: string): string[] {

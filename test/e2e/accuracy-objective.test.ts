@@ -12,6 +12,7 @@ import { parseScheme } from "../../src/quant/scheme.ts";
 import { openModel } from "../../src/runtime/load.ts";
 import { accumulateGram } from "../../src/tensor/quantization-ops.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
+import { DirectoryFiles } from "../../src/formats/directory-files.ts";
 import { loadTokenizer } from "../../src/tokenizers/load-tokenizer.ts";
 import { absent, calibrationText, shared } from "./shared-models.ts";
 
@@ -43,7 +44,7 @@ async function gatherLayers(name: (typeof models)[number]["name"]): Promise<Laye
   const directory = shared(`models/${name}`);
   const { model, checkpoint } = await openModel(directory, { backend, precision: "float32" });
   const files = [{ path: calibrationText(name) }];
-  const tokenizer = await loadTokenizer(directory);
+  const tokenizer = await loadTokenizer(new DirectoryFiles(directory));
   const { windows } = await loadCalibration(files, tokenizer, { samples, window: 256 });
   const ids = Int32Array.from(windows.flatMap((window) => [...window]));
   let hidden = model.embed(Tensor.from(backend, "i32", [samples, 256], ids));

@@ -24,6 +24,8 @@ export interface TinyCheckpointOptions {
   readonly modelCase?: string;
   /** Replaces fields of its config. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Whether tensors are those that the config with these fields asks for. */
+  readonly fitting?: boolean;
   readonly generationConfig?: Readonly<Record<string, unknown>>;
   /** Pack the block's linears with pseudo-random codes of this scheme. */
   readonly scheme?: string;
@@ -87,7 +89,7 @@ export async function writeTinyCheckpoint(
   const path = await mkdtemp(join(tmpdir(), "fewbit-tiny-"));
   const scheme = options.scheme === undefined ? null : parseScheme(options.scheme);
   const tensors = [
-    ...expectedTensors(readModelConfig(golden.config)),
+    ...expectedTensors(readModelConfig(options.fitting ? config : golden.config)),
     ...Object.entries(options.extra ?? {}),
   ]
     .filter(([name]) => !options.omit?.(name))

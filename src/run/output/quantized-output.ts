@@ -12,7 +12,7 @@ import {
   writeQuantizedModule,
 } from "../../formats/quantization-config.ts";
 import type { TensorEntry } from "../../formats/safetensors.ts";
-import { copySidecarFiles } from "../../formats/sidecar-files.ts";
+import { copySidecarFiles } from "../../formats/directory-files.ts";
 import {
   createHasher,
   type Hasher,
@@ -212,7 +212,7 @@ export class QuantizedOutput {
     for (const { name } of this.entries) {
       if (!this.tensors.has(name)) await copyTensor(this.checkpoint, this.writer, name, signal);
     }
-    await copySidecarFiles(this.checkpoint.path, this.path);
+    await copySidecarFiles(this.checkpoint.files, this.path);
   }
 
   /** Checks that everything was written, and adds config.json. */

@@ -1,8 +1,8 @@
 import { defaultWindow, expectMeasurable } from "../../evaluation/open-windows.ts";
-import { readJsonObject } from "../../formats/json-file.ts";
+import type { ModelFiles } from "../../formats/model-files.ts";
 import type { DecoderConfig } from "../../models/decoder-config.ts";
 import { readModelConfig } from "../../models/index.ts";
-import { joinPath } from "../../platform/node.ts";
+import { openModelFiles } from "../../runtime/open-checkpoint.ts";
 import { loadTokenizer } from "../../tokenizers/load-tokenizer.ts";
 import type { PointEvaluation } from "./sweep-recipe.ts";
 import { fault, faultAt } from "./recipe-source.ts";
@@ -10,13 +10,14 @@ import { fault, faultAt } from "./recipe-source.ts";
 /**
  * Checks what a sweep asks of a model against its context: windows of texts, and prompts with what
  * is to follow.
- * @param directory of the model
+ * @param model its directory or GGUF file
  * @throws UsageError that names the field
  */
-export async function checkContext(evaluation: PointEvaluation, directory: string): Promise<void> {
-  const config = readModelConfig(await readJsonObject(joinPath(directory, "config.json")));
+export async function checkContext(evaluation: PointEvaluation, model: string): Promise<void> {
+  const files = await openModelFiles(model);
+  const config = readModelConfig(await files.json("config.json"));
   checkWindows(evaluation, config);
-  await checkSamples(evaluation, directory, config);
+  await checkSamples(evaluation, files, config);
 }
 
 type Context = Pick<DecoderConfig, "contextLength">;
@@ -34,11 +35,11 @@ function checkWindows({ texts }: PointEvaluation, config: Context): void {
 
 async function checkSamples(
   { samples }: PointEvaluation,
-  directory: string,
+  files: ModelFiles,
   { contextLength, vocabularySize }: Pick<DecoderConfig, "contextLength" | "vocabularySize">,
 ): Promise<void> {
   if (!samples) return;
-  const tokenizer = await loadTokenizer(directory, vocabularySize);
+  const tokenizer = await loadTokenizer(files, vocabularySize);
   for (const [index, prompt] of samples.prompts.entries()) {
     const length = tokenizer.startIds.length + tokenizer.encode(prompt).length;
     if (length + samples.tokens <= contextLength) continue;

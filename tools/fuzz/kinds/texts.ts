@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { loadCalibration } from "../../../src/calibration/dataset.ts";
 import { loadTrainingText } from "../../../src/calibration/training-text.ts";
 import { openTask, taskDefinitions } from "../../../src/index.ts";
+import { DirectoryFiles } from "../../../src/formats/directory-files.ts";
 import { loadTokenizer } from "../../../src/tokenizers/load-tokenizer.ts";
 import type { Kind } from "../kind.ts";
 import { builtinFolder, readBuiltin } from "./fixtures.ts";
@@ -25,7 +26,7 @@ export const documentFiles: Kind = {
   id: "documents",
   title: "texts, .jsonl, .json and .txt",
   open: async (folder) => {
-    const tokenizer = await loadTokenizer(join(builtinFolder, "model"));
+    const tokenizer = await loadTokenizer(new DirectoryFiles(join(builtinFolder, "model")));
     const plain = `${readBuiltin("text/held-out.txt").slice(0, 1500)}\n<|doc|>\nmore`;
     return async (mutator) => {
       const ending = mutator.pick(["jsonl", "json", "txt", "ndjson"]);

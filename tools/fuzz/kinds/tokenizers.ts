@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { applyChatTemplate } from "../../../src/index.ts";
 import { renderChatTemplate } from "../../../src/tokenizers/chat-template.ts";
+import { DirectoryFiles } from "../../../src/formats/directory-files.ts";
 import { loadTokenizer } from "../../../src/tokenizers/load-tokenizer.ts";
 import type { Kind } from "../kind.ts";
 import type { Mutator } from "../mutator.ts";
@@ -15,7 +16,7 @@ import {
 const sample = "Once upon a time,\n there were 12 cats. ÄÖ 😀<s>";
 
 async function useTokenizer(folder: string): Promise<void> {
-  const tokenizer = await loadTokenizer(folder);
+  const tokenizer = await loadTokenizer(new DirectoryFiles(folder));
   const ids = tokenizer.encode(sample, { addSpecial: true });
   tokenizer.decode(ids);
   tokenizer.decode([0, 1, 2, 3]);
@@ -110,7 +111,7 @@ export const text: Kind = {
   id: "text",
   title: "texts to encode",
   open: async () => {
-    const loaded = await loadTokenizer(join(builtinFolder, "model"));
+    const loaded = await loadTokenizer(new DirectoryFiles(join(builtinFolder, "model")));
     const start = readBuiltin("text/held-out.txt").slice(0, 2000);
     return async (mutator) => {
       const changed = mutator.text(start, ["<s>", "</s>", "\n", " ", "😀", "\ud800"]);

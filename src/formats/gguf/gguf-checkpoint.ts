@@ -1,0 +1,167 @@
+import { baseName, joinPath, listDirectory, parentPath, status } from "../../platform/node.ts";
+import { FormatError, UnsupportedError } from "../../util/errors.ts";
+import { formatSize } from "../../util/format-size.ts";
+import { nearestName } from "../../util/nearest.ts";
+import { Checkpoint, type StoredTensor } from "../checkpoint.ts";
+import type { JsonRecord } from "../json-file.ts";
+import { readFloatTensor } from "../read-float-tensor.ts";
+import { findGgufFamily, type GgufFamily } from "./gguf-family.ts";
+import type { GgufFile } from "./gguf-file.ts";
+import { GgufModelFiles, type ReadGgufTokenizer } from "./gguf-model-files.ts";
+import { openGgufParts } from "./gguf-parts.ts";
+import { type GgufModule, viewTensors } from "./gguf-views.ts";
+import { type GgufView, GgufWeights } from "./gguf-weights.ts";
+import { ggufModelConfig } from "./model-config.ts";
+import { ropeFactorsName } from "./tensor-names.ts";
+
+/** What is to be known besides a file to read it as a checkpoint. */
+export interface GgufReading {
+  readonly families: readonly GgufFamily[];
+  readonly readTokenizer: ReadGgufTokenizer;
+  /** Whether packed weights are decoded to float32 when they are read; default false. */
+  readonly decoded?: boolean;
+}
+
+/** Tells by its name whether a path is a GGUF file. */
+export function isGgufPath(path: string): boolean {
+  return /\.gguf$/i.test(path);
+}
+
+/**
+ * Opens a GGUF file, with its other parts where it is split, as a checkpoint: tensors under the
+ * names and with the order of rows that Hugging Face checkpoints have, configuration and small files
+ * made from the metadata. Weights of block types are packed modules whose bytes are those of the
+ * file; those whose codes are indices of tables are decoded when they are read.
+ * @throws FormatError when files are missing, truncated or malformed
+ * @throws UnsupportedError for models and types that are not read
+ */
+export async function openGgufCheckpoint(path: string, reading: GgufReading): Promise<Checkpoint> {
+  if (!(await status(path))) throw await missingFile(path);
+  const parts = await openGgufParts(path);
+  try {
+    return await makeCheckpoint(path, parts, reading);
+  } catch (error) {
+    await Promise.all(parts.map((part) => part.close()));
+    throw error;
+  }
+}
+
+async function makeCheckpoint(
+  path: string,
+  parts: readonly GgufFile[],
+  { families, readTokenizer, decoded = false }: GgufReading,
+): Promise<Checkpoint> {
+  const { metadata } = parts[0];
+  const family = findGgufFamily(metadata, families);
+  const tensors = new Map(parts.flatMap((part) => [...part.tensors]));
+  const ropeFactors = await readRopeFactors(parts);
+  const config = ggufModelConfig({ metadata, family, tensors, ropeFactors });
+  const heads = {
+    heads: Number(config.num_attention_heads),
+    kvHeads: Number(config.num_key_value_heads),
+  };
+  const permuted = family.gguf.permuted ? heads : null;
+  const weightFiles: GgufWeights[] = [];
+  const places = new Map<string, StoredTensor>();
+  const modules = new Map<string, GgufModule>();
+  const views: GgufView[] = [];
+  for (const part of parts) {
+    const found = viewTensors(part.tensors.values(), {
+      source: metadata.source,
+      permuted,
+      decoded,
+    });
+    const file = new GgufWeights(part, found.views);
+    weightFiles.push(file);
+    for (const [name, view] of found.views) {
+      if (places.has(name)) throw new FormatError(`${metadata.source}: two parts have "${name}"`);
+      places.set(name, { file, name });
+      views.push(view);
+    }
+    for (const [module, each] of found.modules) modules.set(module, each);
+  }
+  const whole = { ...config, ...(modules.size > 0 && quantizationOf(modules)) };
+  const files = new GgufModelFiles(path, whole, metadata, readTokenizer);
+  const notices = decoded ? originalNotices(path, views) : tableNotices(views);
+  return new Checkpoint({ path, config: whole, files, weightFiles, places, notices });
+}
+
+async function readRopeFactors(parts: readonly GgufFile[]): Promise<Float32Array | null> {
+  const part = parts.find(({ tensors }) => tensors.has(ropeFactorsName));
+  const tensor = part?.tensors.get(ropeFactorsName);
+  if (!part || !tensor) return null;
+  const { dtype } = tensor.type;
+  if (!dtype) {
+    throw new UnsupportedError(
+      `${baseName(part.path)}: ${ropeFactorsName} is of the type ${tensor.type.name}, expected f32`,
+    );
+  }
+  const read = (_: string, into: Uint8Array, at: number) => part.readInto(tensor.name, into, at);
+  const source = { info: () => ({ ...tensor, dtype }), readInto: read };
+  return (await readFloatTensor(source, tensor.name)).values;
+}
+
+/** Describes packed modules as `quantization_config` does; its scheme is that of most weights. */
+function quantizationOf(modules: ReadonlyMap<string, GgufModule>): JsonRecord {
+  const weights = new Map<string, number>();
+  const described: Record<string, JsonRecord> = {};
+  for (const [module, { scheme, outFeatures, inFeatures }] of modules) {
+    weights.set(scheme, (weights.get(scheme) ?? 0) + outFeatures * inFeatures);
+    described[module] = { scheme, kind: "linear", shape: [outFeatures, inFeatures] };
+  }
+  const [[scheme]] = [...weights].sort(([, a], [, b]) => b - a);
+  return {
+    quantization_config: { quant_method: "fewbit", version: 1, scheme, modules: described },
+  };
+}
+
+/** What is to be said of tensors that are decoded because no kernel reads them as they are. */
+function tableNotices(views: readonly GgufView[]): string[] {
+  const tables = views.filter(({ decode }) => decode !== null);
+  if (tables.length === 0) return [];
+  const bytes = sizesOf(tables);
+  return [
+    `weights of the types ${countTypes(tables)} are decoded when they are loaded: they take ` +
+      `${formatSize(bytes.memory)} in memory, ${formatSize(bytes.file)} in the file`,
+  ];
+}
+
+/** What is to be said of packed weights that are taken for the floats of an original. */
+function originalNotices(path: string, views: readonly GgufView[]): string[] {
+  const packed = views.filter(({ decode }) => decode !== null);
+  if (packed.length === 0) return [];
+  return [
+    `${baseName(path)} is quantized already (${countTypes(packed)}): its decoded weights stand for ` +
+      "the original, and errors add up",
+  ];
+}
+
+function sizesOf(views: readonly GgufView[]): { memory: number; file: number } {
+  const sum = (size: (view: GgufView) => number): number =>
+    views.reduce((total, view) => total + size(view), 0);
+  return {
+    memory: sum(({ info }) => info.end - info.begin),
+    file: sum(({ source }) => source.end - source.begin),
+  };
+}
+
+/** `q4_1 (210 tensors), q8_0 (1 tensor)` */
+function countTypes(views: readonly GgufView[]): string {
+  const counts = new Map<string, number>();
+  for (const { source } of views) {
+    counts.set(source.type.name, (counts.get(source.type.name) ?? 0) + 1);
+  }
+  return [...counts]
+    .map(([type, count]) => `${type} (${count} ${count === 1 ? "tensor" : "tensors"})`)
+    .join(", ");
+}
+
+async function missingFile(path: string): Promise<FormatError> {
+  const folder = parentPath(path);
+  const entries = await listDirectory(folder).catch(() => []);
+  const files = entries.map(({ name }) => name).filter(isGgufPath);
+  const nearest = nearestName(baseName(path), files) ?? files[0];
+  const hint =
+    nearest === undefined ? "check the path" : `did you mean ${joinPath(folder, nearest)}?`;
+  return new FormatError(`there is no file ${path}`, { hint });
+}

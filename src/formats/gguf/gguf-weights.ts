@@ -1,0 +1,146 @@
+import { allocateBuffer, baseName } from "../../platform/node.ts";
+import { type ArrayOf, type DType, viewArray } from "../../tensor/dtype.ts";
+import { FormatError, ShapeError } from "../../util/errors.ts";
+import type { TensorInfo } from "../safetensors-header.ts";
+import { bitsPerElement } from "../stored-dtype.ts";
+import type { WeightFile } from "../weight-file.ts";
+import { quoteName } from "../wording.ts";
+import type { GgufFile } from "./gguf-file.ts";
+import type { GgufTensor } from "./gguf-header.ts";
+import { GgufRows } from "./gguf-rows.ts";
+import type { DecodeBlocks } from "./tables/index.ts";
+
+/** How a tensor of a GGUF file stands in a checkpoint. */
+export interface GgufView {
+  readonly source: GgufTensor;
+  readonly info: TensorInfo;
+  /** Heads among whose rows the file has another order; null where it has the same. */
+  readonly heads: number | null;
+  /** What makes float32 of its blocks when it is read; null where its bytes stay as they are. */
+  readonly decode: DecodeBlocks | null;
+}
+
+/** Values that are decoded at a time: 4 MB as float32. */
+const pieceValues = 2 ** 20;
+/** Bytes that are put into order at a time. */
+const pieceBytes = 2 ** 22;
+
+/** A GGUF file as a weight file of a checkpoint: under its names, with its order of rows. */
+export class GgufWeights implements WeightFile {
+  readonly path: string;
+  readonly stamp: string;
+  readonly sizeBytes: number;
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  private readonly file: GgufFile;
+  private readonly views: ReadonlyMap<string, GgufView>;
+
+  /** @param views by names in the checkpoint */
+  constructor(file: GgufFile, views: ReadonlyMap<string, GgufView>) {
+    this.path = file.path;
+    this.stamp = file.stamp;
+    this.sizeBytes = file.sizeBytes;
+    this.file = file;
+    this.views = views;
+    this.tensors = new Map([...views].map(([name, { info }]) => [name, info]));
+  }
+
+  info(name: string): TensorInfo {
+    return this.view(name).info;
+  }
+
+  async viewAs<D extends DType>(name: string, dtype: D): Promise<ArrayOf[D]> {
+    const { source, info, heads, decode } = this.view(name);
+    if (info.dtype !== dtype) {
+      throw new FormatError(
+        `tensor ${quoteName(name)}: expected ${dtype}, the file has ${info.dtype}`,
+      );
+    }
+    const size = info.end - info.begin;
+    const width = bitsPerElement(dtype) / 8;
+    const mapped = heads === null && !decode ? this.file.view(source.name) : null;
+    // Files may be aligned to less than an element.
+    if (mapped && mapped.byteOffset % width === 0) {
+      return viewArray(dtype, mapped.buffer, mapped.byteOffset, size / width) as ArrayOf[D];
+    }
+    const bytes = new Uint8Array(allocateBuffer(size, `tensor ${quoteName(name)}`));
+    await this.readInto(name, bytes, 0);
+    return viewArray(dtype, bytes.buffer, 0, size / width) as ArrayOf[D];
+  }
+
+  async readInto(name: string, into: Uint8Array, byteOffset: number): Promise<void> {
+    const { source, info, heads, decode } = this.view(name);
+    const size = info.end - info.begin;
+    if (byteOffset < 0 || byteOffset + into.length > size) {
+      throw new ShapeError(
+        `tensor ${quoteName(name)}: bytes ${byteOffset}..${byteOffset + into.length} are outside ` +
+          `its ${size}`,
+      );
+    }
+    if (heads === null && !decode) return this.file.readInto(source.name, into, byteOffset);
+    if (into.length === 0) return;
+    const rows = new GgufRows(this.file, source, heads);
+    if (decode) await readDecoded(rows, source, decode, into, byteOffset);
+    else await readOrdered(rows, into, byteOffset);
+  }
+
+  async close(): Promise<void> {
+    await this.file.close();
+  }
+
+  private view(name: string): GgufView {
+    const view = this.views.get(name);
+    if (view) return view;
+    throw new FormatError(`${baseName(this.path)} has no tensor ${quoteName(name)}`);
+  }
+}
+
+/** Reads bytes of rows, some megabytes at a time. */
+async function readOrdered(rows: GgufRows, into: Uint8Array, byteOffset: number): Promise<void> {
+  const { rowBytes } = rows;
+  const step = Math.max(1, Math.floor(pieceBytes / rowBytes));
+  await inPieces(rowBytes, step, into, byteOffset, async (first, count) => {
+    const piece = new Uint8Array(count * rowBytes);
+    await rows.read(first, piece);
+    return piece;
+  });
+}
+
+/** Decodes rows, some megabytes at a time. */
+async function readDecoded(
+  rows: GgufRows,
+  { type, shape }: GgufTensor,
+  decode: DecodeBlocks,
+  into: Uint8Array,
+  byteOffset: number,
+): Promise<void> {
+  const columns = shape.at(-1) ?? 1;
+  const step = Math.max(1, Math.floor(pieceValues / columns));
+  await inPieces(4 * columns, step, into, byteOffset, async (first, count) => {
+    const blocks = new Uint8Array(count * rows.rowBytes);
+    await rows.read(first, blocks);
+    const values = new Float32Array(count * columns);
+    decode(blocks, 0, blocks.length / type.bytes, values, 0);
+    return new Uint8Array(values.buffer);
+  });
+}
+
+/**
+ * Fills `into` with the bytes of rows from `byteOffset` on.
+ * @param read reads up to `step` whole rows of `rowBytes`
+ */
+async function inPieces(
+  rowBytes: number,
+  step: number,
+  into: Uint8Array,
+  byteOffset: number,
+  read: (first: number, count: number) => Promise<Uint8Array>,
+): Promise<void> {
+  const end = Math.ceil((byteOffset + into.length) / rowBytes);
+  for (let first = Math.floor(byteOffset / rowBytes); first < end; first += step) {
+    const piece = await read(first, Math.min(step, end - first));
+    const at = first * rowBytes - byteOffset;
+    const from = Math.max(0, -at);
+    const to = Math.min(piece.length, into.length - at);
+    into.set(piece.subarray(from, to), at + from);
+  }
+}

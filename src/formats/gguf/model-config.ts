@@ -1,0 +1,108 @@
+import { UnsupportedError } from "../../util/errors.ts";
+import type { JsonRecord } from "../json-file.ts";
+import type { GgufFamily, GgufModelSource } from "./gguf-family.ts";
+import type { GgufMetadata } from "./gguf-metadata.ts";
+import { ropeFields } from "./rope-fields.ts";
+
+/**
+ * Writes what a GGUF file says of its model as the config.json of a Hugging Face checkpoint. Fields
+ * that llama.cpp does without have its defaults.
+ * @throws FormatError when a key is missing or of another type
+ * @throws UnsupportedError for experts, and heads whose keys and values have other widths
+ */
+export function ggufModelConfig(source: GgufModelSource): JsonRecord {
+  const { metadata, family, tensors } = source;
+  const { architecture } = family.gguf;
+  const at = (key: string) => `${architecture}.${key}`;
+  const needed = (key: string): number => metadata.count(at(key)) ?? metadata.missing(at(key));
+  expectDense(metadata, at("expert_count"));
+  const hiddenSize = needed("embedding_length");
+  const heads = needed("attention.head_count");
+  const headDim = headDimOf(metadata, at, hiddenSize, heads);
+  const has = (name: string): boolean => tensors.has(name);
+  return {
+    architectures: [`${family.title}ForCausalLM`],
+    model_type: family.modelType,
+    hidden_size: hiddenSize,
+    intermediate_size: needed("feed_forward_length"),
+    num_hidden_layers: needed("block_count"),
+    num_attention_heads: heads,
+    num_key_value_heads: metadata.count(at("attention.head_count_kv")) ?? heads,
+    head_dim: headDim,
+    vocab_size: vocabularySize(source, at("vocab_size")),
+    max_position_embeddings: needed("context_length"),
+    rms_norm_eps:
+      metadata.number(at("attention.layer_norm_rms_epsilon")) ??
+      metadata.missing(at("attention.layer_norm_rms_epsilon")),
+    hidden_act: "silu",
+    tie_word_embeddings: !has("output.weight"),
+    attention_bias: has("blk.0.attn_q.bias"),
+    mlp_bias: has("blk.0.ffn_up.bias"),
+    ...ropeFields(source, headDim),
+    ...windowFields(metadata, family, at),
+    ...tokenFields(metadata),
+  };
+}
+
+function expectDense(metadata: GgufMetadata, key: string): void {
+  const experts = metadata.count(key) ?? 0;
+  if (experts === 0) return;
+  throw new UnsupportedError(
+    `${metadata.source}: a mixture of ${experts} experts is not supported`,
+  );
+}
+
+function headDimOf(
+  metadata: GgufMetadata,
+  at: (key: string) => string,
+  hiddenSize: number,
+  heads: number,
+): number {
+  const keys = metadata.count(at("attention.key_length"));
+  const values = metadata.count(at("attention.value_length"));
+  const whole = heads > 0 ? Math.floor(hiddenSize / heads) : 0;
+  const headDim = keys ?? values ?? whole;
+  if ((keys ?? headDim) === (values ?? headDim)) return headDim;
+  throw new UnsupportedError(
+    `${metadata.source}: heads whose keys have ${keys} channels and values ${values} are not ` +
+      "supported",
+  );
+}
+
+/** Rows of the embedding: a vocabulary may be padded beyond its tokens. */
+function vocabularySize({ metadata, tensors }: GgufModelSource, key: string): number {
+  const rows = tensors.get("token_embd.weight")?.shape[0];
+  const stated = metadata.count(key) ?? metadata.arrayLength("tokenizer.ggml.tokens");
+  return rows ?? stated ?? metadata.missing(key);
+}
+
+function windowFields(
+  metadata: GgufMetadata,
+  { hasWindows }: GgufFamily,
+  at: (key: string) => string,
+): JsonRecord {
+  const window = metadata.count(at("attention.sliding_window"));
+  if (!hasWindows || window === null || window === 0) return {};
+  const pattern = metadata.has(at("attention.sliding_window_pattern"))
+    ? metadata.numbers(at("attention.sliding_window_pattern"))
+    : null;
+  const types = pattern && {
+    layer_types: Array.from(pattern, (slides) => (slides ? "sliding_attention" : "full_attention")),
+  };
+  return { sliding_window: window, use_sliding_window: true, max_window_layers: 0, ...types };
+}
+
+function tokenFields(metadata: GgufMetadata): JsonRecord {
+  const fields: Record<string, number> = {};
+  for (const [field, name] of tokenKeys) {
+    const id = metadata.count(`tokenizer.ggml.${name}_token_id`);
+    if (id !== null) fields[field] = id;
+  }
+  return fields;
+}
+
+const tokenKeys = [
+  ["bos_token_id", "bos"],
+  ["eos_token_id", "eos"],
+  ["pad_token_id", "padding"],
+] as const;

@@ -1,0 +1,52 @@
+import { type Checkpoint, openCheckpoint } from "../formats/checkpoint.ts";
+import { DirectoryFiles } from "../formats/directory-files.ts";
+import { isGgufPath, openGgufCheckpoint } from "../formats/gguf/gguf-checkpoint.ts";
+import type { ModelFiles } from "../formats/model-files.ts";
+import { architectures } from "../models/index.ts";
+import { status } from "../platform/node.ts";
+import { UnsupportedError } from "../util/errors.ts";
+
+/** How the weights of a checkpoint are seen. */
+export interface CheckpointOptions {
+  /**
+   * Whether packed weights of another program's files are decoded to float32 when they are read, to
+   * stand for an original; default false. Those that fewbit packed never are.
+   */
+  readonly decoded?: boolean | undefined;
+}
+
+/**
+ * Opens a checkpoint: a directory, or a GGUF file, of which any part may be named.
+ * @throws FormatError when files are missing, truncated or malformed
+ * @throws UnsupportedError for models and types that are not read
+ */
+export async function openAnyCheckpoint(
+  path: string,
+  { decoded = false }: CheckpointOptions = {},
+): Promise<Checkpoint> {
+  if (!(await isGgufFile(path))) return openCheckpoint(path);
+  return openGgufCheckpoint(path, {
+    families: architectures,
+    readTokenizer: readGgufTokenizer,
+    decoded,
+  });
+}
+
+/**
+ * Finds the small files of a model: of a directory, which need not have weights, or of a GGUF file.
+ * @throws FormatError UnsupportedError as `openAnyCheckpoint` for a GGUF file
+ */
+export async function openModelFiles(path: string): Promise<ModelFiles> {
+  if (!(await isGgufFile(path))) return new DirectoryFiles(path);
+  const checkpoint = await openAnyCheckpoint(path);
+  await checkpoint.close();
+  return checkpoint.files;
+}
+
+function readGgufTokenizer(): never {
+  throw new UnsupportedError("tokenizers of GGUF files are not read");
+}
+
+async function isGgufFile(path: string): Promise<boolean> {
+  return isGgufPath(path) && (await status(path))?.kind !== "directory";
+}

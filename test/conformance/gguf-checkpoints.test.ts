@@ -1,0 +1,220 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { openCheckpoint } from "../../src/formats/checkpoint.ts";
+import { readQTensor } from "../../src/formats/fewbit-format.ts";
+import { readQuantizationConfig } from "../../src/formats/quantization-config.ts";
+import { readFloatTensor } from "../../src/formats/read-float-tensor.ts";
+import { createReferenceBackend } from "../../src/kernels/reference/index.ts";
+import { blockFormats } from "../../src/quant/blocks/index.ts";
+import { openAnyCheckpoint } from "../../src/runtime/open-checkpoint.ts";
+import { type OpenedModel, openModel } from "../../src/runtime/load.ts";
+import type { Tensor } from "../../src/tensor/tensor.ts";
+import { Prng } from "../../src/util/prng.ts";
+import { type PackRows, writeGgufOf } from "../fixtures/gguf-of-checkpoint.ts";
+import { meta } from "../fixtures/gguf-bytes.ts";
+import { idTensor, readModelCase } from "../golden/model-cases.ts";
+import { type TinyCheckpointOptions, writeTinyCheckpoint } from "../golden/tiny-checkpoint.ts";
+
+const backend = createReferenceBackend();
+
+let folder = "";
+const cleanups: (() => Promise<void>)[] = [];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "fewbit-gguf-model-"));
+});
+afterEach(async () => {
+  rmSync(folder, { recursive: true });
+  for (const cleanup of cleanups.splice(0)) await cleanup();
+});
+
+interface Written {
+  readonly directory: string;
+  readonly gguf: string;
+}
+
+async function write(
+  options: TinyCheckpointOptions,
+  more: Parameters<typeof writeGgufOf>[2] = {},
+): Promise<Written> {
+  const { path, remove } = await writeTinyCheckpoint({ ...options, fitting: true });
+  cleanups.push(remove);
+  const gguf = join(folder, "tiny.gguf");
+  const checkpoint = await openCheckpoint(path);
+  try {
+    await writeGgufOf(checkpoint, gguf, more);
+  } finally {
+    await checkpoint.close();
+  }
+  return { directory: path, gguf };
+}
+
+/** States of all blocks, and the model's configuration. */
+async function run(
+  path: string,
+  ids: readonly (readonly number[])[],
+): Promise<[Float32Array, OpenedModel["config"]]> {
+  const { model, config, checkpoint } = await openModel(path, { backend, precision: "float32" });
+  try {
+    let states: Tensor<"f32"> = model.embed(idTensor(backend, ids));
+    for (let index = 0; index < model.blockCount; index++) {
+      const block = await model.loadBlock(index);
+      states = model.forwardBlock(block, states, { position: 0 }) ?? states;
+      model.releaseBlock(block);
+    }
+    return [await states.read(), config];
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+describe("a GGUF file computes what the checkpoint it was made from does", () => {
+  test.each<[string, Record<string, unknown>]>([
+    ["llama-biases", {}],
+    ["llama-tied-multi-head", {}],
+    ["llama-one-key-head", {}],
+    ["llama-linear-rope", {}],
+    ["llama-yarn-rope", {}],
+    ["llama-llama3-rope", {}],
+    ["mistral-window", {}],
+    ["mistral-layer-types", {}],
+    ["qwen2-tied", { use_sliding_window: false }],
+    ["qwen2-layer-types", {}],
+    ["qwen3", {}],
+    ["qwen3-biases-window", {}],
+    ["smollm3-no-rope-layers", { no_rope_layers: null, num_hidden_layers: 4 }],
+  ])("%s", async (modelCase, config) => {
+    const { directory, gguf } = await write({ modelCase, config });
+    const { ids } = readModelCase(modelCase);
+    const [expected, configured] = await run(directory, ids);
+    const [states, read] = await run(gguf, ids);
+    expect(read).toEqual(configured);
+    expect(states).toEqual(expected);
+  });
+});
+
+/** Blocks of random bytes whose float16 scales are finite, for rows of whole blocks. */
+function randomBlocks(type: string, seed: number): PackRows {
+  const prng = new Prng(seed);
+  const format = blockFormats.find(({ id }) => id === type);
+  if (!format) throw new Error(`no format ${type}`);
+  return (name, shape) => {
+    const [rows, columns] = shape;
+    if (!name.endsWith("proj.weight") || columns % format.columns !== 0) return null;
+    const data = new Uint8Array((rows * columns * format.bytes) / format.columns);
+    for (let i = 0; i < data.length; i++) data[i] = prng.uint32() & 0xff;
+    for (let at = 0; at < data.length; at += format.bytes) {
+      for (const half of [format.scaleAt, format.offsetAt]) {
+        if (half !== null) data[at + half + 1] &= 0x3f;
+      }
+    }
+    return { type, data };
+  };
+}
+
+describe.each(blockFormats.map(({ id }) => id))("weights in blocks of %s", (type) => {
+  const format = blockFormats.find(({ id }) => id === type);
+  const width = format?.columns ?? 32;
+  const config = {
+    hidden_size: width,
+    intermediate_size: width,
+    num_attention_heads: 2,
+    num_key_value_heads: 1,
+    head_dim: width / 2,
+  };
+
+  test("stay as they are, rows in the checkpoint's order, and decode to what the original view has", async () => {
+    const { gguf } = await write({ modelCase: "llama", config }, { pack: randomBlocks(type, 7) });
+    const packed = await openAnyCheckpoint(gguf);
+    const decoded = await openAnyCheckpoint(gguf, { decoded: true });
+    try {
+      const modules = readQuantizationConfig(packed.config)?.modules ?? new Map();
+      expect(modules.size).toBe(14);
+      expect(readQuantizationConfig(decoded.config)).toBeNull();
+      expect(decoded.notices).toEqual([
+        expect.stringMatching(`quantized already \\(${type} \\(14`),
+      ]);
+      for (const [module, stored] of modules) {
+        expect(packed.has(`${module}.weight`)).toBe(false);
+        const weight = await readQTensor(packed, module, stored);
+        const values = weight.dequantize();
+        expect((await readFloatTensor(decoded, `${module}.weight`)).values).toEqual(values);
+        // Ranges that begin and end within rows.
+        const bytes = new Uint8Array(values.buffer);
+        for (const [from, to] of [
+          [4, 12],
+          [4 * width - 8, 4 * width + 8],
+          [bytes.length - 4, bytes.length],
+        ]) {
+          const part = new Uint8Array(to - from);
+          await decoded.readInto(`${module}.weight`, part, from);
+          expect(part).toEqual(bytes.slice(from, to));
+          const blocks = weight.parts.blocks ?? new Uint8Array();
+          const some = new Uint8Array(Math.min(5, blocks.length - 3));
+          await packed.readInto(`${module}.blocks`, some, 3);
+          expect(some).toEqual(blocks.slice(3, 3 + some.length));
+        }
+      }
+    } finally {
+      await packed.close();
+      await decoded.close();
+    }
+  });
+});
+
+test("rows of packed queries lie where those of float ones do", async () => {
+  const config = { hidden_size: 32, num_attention_heads: 2, num_key_value_heads: 1, head_dim: 16 };
+  // Codes of row r are all r % 16, with scale 1: the weight is r % 16 − 8.
+  const pack: PackRows = (name, [rows, columns], values) => {
+    if (!name.endsWith("q_proj.weight")) return null;
+    const data = new Uint8Array(rows * 18);
+    for (let row = 0; row < rows; row++) {
+      const code = Math.round(values[row * columns]) + 8;
+      data.set([0x00, 0x3c], row * 18);
+      data.fill(code * 17, row * 18 + 2, row * 18 + 18);
+    }
+    return { type: "q4_0", data };
+  };
+  const edit = (name: string, values: Float32Array): void => {
+    if (!name.endsWith("q_proj.weight")) return;
+    for (let i = 0; i < values.length; i++) values[i] = (Math.floor(i / 32) % 16) - 8;
+  };
+  const { directory, gguf } = await write({ modelCase: "llama", config, edit }, { pack });
+  const original = await openCheckpoint(directory);
+  const decoded = await openAnyCheckpoint(gguf, { decoded: true });
+  const name = "model.layers.1.self_attn.q_proj.weight";
+  expect((await readFloatTensor(decoded, name)).values).toEqual(
+    (await readFloatTensor(original, name)).values,
+  );
+  await original.close();
+  await decoded.close();
+});
+
+describe("what cannot be read is refused", () => {
+  test.each([
+    [{ "general.architecture": meta.string("mamba") }, /architecture "mamba" are not supported/],
+    [{ "general.type": meta.string("adapter") }, /holds no model, its general\.type is "adapter"/],
+    [{ "llama.expert_count": meta.u32(8) }, /mixture of 8 experts/],
+    [{ "llama.attention.value_length": meta.u32(4) }, /keys have 8 channels and values 4/],
+    [{ "llama.rope.scaling.type": meta.string("longrope") }, /type "longrope" are not supported/],
+    [{ "llama.rope.dimension_count": meta.u32(4) }, /partial_rotary_factor 0\.5/],
+    [
+      { "llama.attention.head_count": meta.i32s([4, 4]) },
+      /expected a number, the file has an array/,
+    ],
+    [{ "llama.attention.head_count": meta.u32(3) }, /does not consist of 3 heads/],
+  ])("%j", async (metadata, message) => {
+    const { gguf } = await write({ modelCase: "llama" }, { metadata });
+    await expect(openModel(gguf, { backend })).rejects.toThrow(message);
+  });
+
+  test("a file that is not there, with the nearest name", async () => {
+    await write({ modelCase: "llama" });
+    const opening = openModel(join(folder, "tyni.gguf"), { backend });
+    await expect(opening).rejects.toMatchObject({
+      message: expect.stringContaining("there is no file"),
+      hint: expect.stringContaining("tiny.gguf"),
+    });
+  });
+});
