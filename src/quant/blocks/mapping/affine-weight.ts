@@ -1,0 +1,134 @@
+import { halvesToFloats } from "../../../util/half.ts";
+import type { BlockFormat, BlockScales } from "../block-format.ts";
+import { allocateScales, groupsPerBlock } from "../block-run.ts";
+import type { Grid } from "../../grid.ts";
+import type { QTensor } from "../../q-tensor.ts";
+import { packedRowBytes } from "../../packing.ts";
+import { groupsPerRow, type PlanarScheme } from "../../scheme.ts";
+
+/**
+ * A packed weight as what all affine grids and block formats have in common: in group g of row r,
+ * code c is
+ *
+ *     units[r, g] · stride · c + offsets[r, g]
+ *
+ * rounded to float32 once. Units and offsets are exact; where an offset is a whole number of units,
+ * so is every weight of the group.
+ */
+export interface AffineWeight {
+  readonly outFeatures: number;
+  readonly inFeatures: number;
+  /** Columns of a group; the last one of a row may be shorter. */
+  readonly groupColumns: number;
+  readonly groupsPerRow: number;
+  /** Number of different codes. */
+  readonly levels: number;
+  /** Units between neighbouring codes. */
+  readonly stride: 1 | 2;
+  /** `[outFeatures, groups]` */
+  readonly units: Float64Array;
+  /** `[outFeatures, groups]`, values of code 0. */
+  readonly offsets: Float64Array;
+  /** Reads the codes of a row, one a byte. */
+  readCodes(row: number, into: Uint8Array): void;
+}
+
+/** Describes a weight; null where its columns have scales of their own. */
+export function affineWeight(weight: QTensor): AffineWeight | null {
+  const { scheme, parts } = weight;
+  if (scheme.blocks && parts.blocks) return ofBlocks(weight, scheme.blocks, parts.blocks);
+  return scheme.blocks || scheme.grid.inputScales ? null : ofPlanes(weight, scheme);
+}
+
+function ofPlanes(weight: QTensor, scheme: PlanarScheme): AffineWeight {
+  const { outFeatures, inFeatures, parts } = weight;
+  const { grid, packing, groupSize } = scheme;
+  const { stride, unit, first } = unitOf(grid);
+  const zeros = weight.unpackZeros();
+  // Only 2/3 makes this round: the values of the grid are rounded there, too.
+  const units = Float64Array.from(halvesToFloats(parts.scales), (s) => Math.fround(s * unit));
+  const rowBytes = packedRowBytes(packing, inFeatures);
+  return {
+    outFeatures,
+    inFeatures,
+    groupColumns: groupSize ?? inFeatures,
+    groupsPerRow: groupsPerRow(scheme, inFeatures),
+    levels: grid.levels,
+    stride,
+    units,
+    offsets: units.map((each, group) => each * (first - stride * (zeros?.[group] ?? 0))),
+    readCodes: (row, into) => packing.unpack(parts.codes, row * rowBytes, inFeatures, into, 0),
+  };
+}
+
+function ofBlocks(weight: QTensor, format: BlockFormat, bytes: Uint8Array): AffineWeight {
+  const { outFeatures, inFeatures } = weight;
+  const { stride, unit, first } = unitOf(format);
+  const scales = weight.unpackBlockScales();
+  const perBlock = groupsPerBlock(format);
+  const factors = halvesToFloats(scales.scales);
+  const units = Float64Array.from(
+    { length: factors.length * perBlock },
+    (_, group) => factors[Math.floor(group / perBlock)] * (scales.subScales?.[group] ?? 1) * unit,
+  );
+  const added = offsetsOf(format, scales);
+  const blocks = inFeatures / format.columns;
+  const scratch = allocateScales(format, blocks);
+  return {
+    outFeatures,
+    inFeatures,
+    groupColumns: format.groupColumns,
+    groupsPerRow: blocks * perBlock,
+    levels: format.levels,
+    stride,
+    units,
+    offsets: units.map((each, group) => each * first + (added?.[group] ?? 0)),
+    readCodes: (row, into) =>
+      format.unpack(bytes, row * blocks * format.bytes, blocks, into, 0, scratch, 0),
+  };
+}
+
+/** What is added to the groups of blocks, with its sign; null where nothing is. */
+function offsetsOf(format: BlockFormat, { offsets, subOffsets }: BlockScales): Float64Array | null {
+  if (!offsets) return null;
+  const perBlock = groupsPerBlock(format);
+  const sign = format.offset === "subtracted" ? -1 : 1;
+  const factors = halvesToFloats(offsets);
+  return Float64Array.from(
+    { length: factors.length * perBlock },
+    (_, group) => sign * factors[Math.floor(group / perBlock)] * (subOffsets?.[group] ?? 1),
+  );
+}
+
+/**
+ * The unit of which all values are whole multiples, in units of the scale: the step, or half of it
+ * where levels lie halfway between multiples, as −3/4 … +3/4 do. `first` is code 0.
+ */
+function unitOf({ origin, step }: Pick<Grid, "origin" | "step">): {
+  readonly stride: 1 | 2;
+  readonly unit: number;
+  readonly first: number;
+} {
+  const stride = Number.isInteger(origin / step) ? 1 : 2;
+  const unit = step / stride;
+  return { stride, unit, first: origin / unit };
+}
+
+/**
+ * Decodes rows `[first, end)` to float32, `[rows, inFeatures]`: what `QTensor.dequantize` gives for
+ * them.
+ */
+export function decodeRows(weight: AffineWeight, first: number, end: number): Float32Array {
+  const { inFeatures, groupColumns, stride } = weight;
+  const values = new Float32Array((end - first) * inFeatures);
+  const codes = new Uint8Array(inFeatures);
+  for (let row = first, at = 0; row < end; row++, at += inFeatures) {
+    weight.readCodes(row, codes);
+    for (let begin = 0, group = row * weight.groupsPerRow; begin < inFeatures; group++) {
+      const last = Math.min(inFeatures, begin + groupColumns);
+      const [scale, offset] = [weight.units[group] * stride, weight.offsets[group]];
+      for (; begin < last; begin++) values[at + begin] = scale * codes[begin] + offset;
+    }
+  }
+  return values;
+}
