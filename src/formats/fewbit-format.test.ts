@@ -2,6 +2,7 @@ import * as fs from "node:fs/promises";
 import * as os from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { blockFormats } from "../quant/blocks/index.ts";
 import { QTensor } from "../quant/q-tensor.ts";
 import { expectPlanar, groupsPerRow, parseScheme } from "../quant/scheme.ts";
 import { FormatError, NumericError, UnsupportedError } from "../util/errors.ts";
@@ -112,20 +113,20 @@ describe("packed weights", () => {
   });
 
   test("of blocks are one tensor each, and come back byte for byte", async () => {
-    const ids = ["q4_0", "q4_1", "q8_0", "q4_k"];
+    const ids = blockFormats.map(({ id }) => id);
     const weights = new Map(ids.map((id, i) => [`model.layers.${i}`, blocksOf(id, 3, 512)]));
     await save(weights);
     const checkpoint = await openCheckpoint(folder);
     const config = readQuantizationConfig(checkpoint.config);
     expect([...checkpoint.tensors.keys()].sort()).toEqual(
-      ids.map((_, i) => `model.layers.${i}.blocks`),
+      ids.map((_, i) => `model.layers.${i}.blocks`).sort(),
     );
     for (const [name, module] of config?.modules ?? []) {
       const weight = await readQTensor(checkpoint, name, module);
       expect(weight.scheme).toBe(weights.get(name)?.scheme);
       expect(weight.parts.blocks).toEqual(weights.get(name)?.parts.blocks);
     }
-    const wrong = { ...moduleOf(blocksOf("q4_0", 3, 512)), scheme: parseScheme("q4_1") };
+    const wrong = { ...moduleOf(blocksOf("q1_0", 3, 512)), scheme: parseScheme("q4_1") };
     await expect(readQTensor(checkpoint, "model.layers.0", wrong)).rejects.toThrow(FormatError);
     await checkpoint.close();
   });

@@ -75,7 +75,7 @@ describe("scheme ids", () => {
     ["Q4K", "q4_k"],
   ])("%s: the nearest type of blocks is named: %s", (text, nearest) => {
     const { hint } = complaintAbout(text);
-    expect(hint).toMatch(new RegExp(`^did you mean ${nearest}\\? types of blocks are q4_0, `));
+    expect(hint).toMatch(new RegExp(`^did you mean ${nearest}\\? types of blocks are q1_0, `));
   });
 
   test("what is like no scheme names none, but says which there are", () => {

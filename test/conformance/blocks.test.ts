@@ -73,12 +73,12 @@ describe.each(named)("block format $id", ({ id, format }) => {
     expect(grid.zeroPoint === "none").toBe(format.offset === "none");
   });
 
-  test("what it decodes arbitrary bytes to is bit for bit what gguf-py does", () => {
+  test("what it decodes arbitrary bytes to is bit for bit what ggml does", () => {
     const { seed, blocks, first, sha256: hash } = golden[id as keyof typeof golden];
     const bytes = goldenBytes(blocks * format.bytes, seed);
     const weight = QTensor.ofBlocks(scheme, blocks, format.columns, bytes);
     const values = weight.dequantize();
-    expect([...values.subarray(0, first.length)]).toEqual(first);
+    expect(Array.from(values.filter(Number.isFinite).subarray(0, first.length))).toEqual(first);
     expect(sha256(withPlainNaN(values))).toBe(hash);
   });
 
@@ -91,12 +91,20 @@ describe.each(named)("block format $id", ({ id, format }) => {
     expect(packed.blockScales()).toEqual({ scales: scales.scales, offsets: scales.offsets });
   });
 
-  test("every block is what packing its parts gives", () => {
-    const weight = randomWeight(format, 2);
-    const chosen = { codes: weight.unpackCodes(), ...weight.unpackBlockScales() };
-    const packed = QTensor.packBlocks(scheme, { outFeatures: rows, inFeatures: width, ...chosen });
-    expect(packed.parts.blocks).toEqual(weight.parts.blocks);
-  });
+  // Bytes hold more than three codes: what no quantizer writes is decoded, but not written.
+  const writesAllBytes = format.levels !== 3;
+  if (writesAllBytes) {
+    test("arbitrary bytes are what packing their parts gives", () => {
+      const weight = randomWeight(format, 2);
+      const chosen = { codes: weight.unpackCodes(), ...weight.unpackBlockScales() };
+      const packed = QTensor.packBlocks(scheme, {
+        outFeatures: rows,
+        inFeatures: width,
+        ...chosen,
+      });
+      expect(packed.parts.blocks).toEqual(weight.parts.blocks);
+    });
+  }
 
   test("a value is scale · sub-scale · (origin + step · code) and its offset, rounded once", () => {
     const weight = randomWeight(format, 3);
