@@ -30,6 +30,11 @@ export const bpeOptions = z.looseObject({
   fuse_unk: z.boolean().nullish(),
   byte_fallback: z.boolean().nullish(),
   ignore_merges: z.boolean().nullish(),
+  /**
+   * fewbit's own: the rank of each merge, where several share one, as in SentencePiece, whose ranks are
+   * the scores of tokens. Of merges of one rank the leftmost in the text is made first.
+   */
+  merge_ranks: z.array(z.int().nonnegative()).nullish(),
 });
 
 /** What `tokenizer.json` says of a byte-pair encoding. */
@@ -40,16 +45,19 @@ export class BpeModel extends VocabularyModel {
   readonly splitFreely: ((text: string) => Iterable<string>) | null;
   private readonly options: BpeOptions;
   private readonly merges: PairTable;
-  /** The id that a merge of each rank makes. */
+  /** The id that a merge of each rank makes; of several, the last. */
   private readonly made: readonly number[];
 
   constructor(options: BpeOptions, place: string) {
     super(readVocabulary(options.vocab, place), place);
     this.options = options;
     const pairs = readMerges(options.merges);
-    const merges = pairs.map((pair, rank) => this.readMerge(pair, rank));
+    const ranks = readRanks(options.merge_ranks, pairs.length, place);
+    const merges = pairs.map((pair, index) => this.readMerge(pair, index, ranks?.[index] ?? index));
     this.merges = new PairTable(merges);
-    this.made = merges.map(({ id }) => id);
+    const made = new Array<number>(pairs.length);
+    for (const { rank, id } of merges) made[rank] = id;
+    this.made = made;
     const boundaries = MergeBoundaries.of(options, pairs, this.vocabulary);
     this.splitFreely = boundaries && ((text) => boundaries.split(text));
   }
@@ -60,13 +68,13 @@ export class BpeModel extends VocabularyModel {
     return this.merge(this.characterIds(piece));
   }
 
-  private readMerge([left, right]: readonly [string, string], rank: number): Merge {
+  private readMerge([left, right]: readonly [string, string], index: number, rank: number): Merge {
     const prefix = this.options.continuing_subword_prefix;
     const idOf = (token: string): number => {
       const id = this.vocabulary.get(token);
       if (id !== undefined) return id;
       throw new FormatError(
-        `${this.place}.merges.${rank}: the token ${JSON.stringify(token)} is not in the vocabulary`,
+        `${this.place}.merges.${index}: the token ${JSON.stringify(token)} is not in the vocabulary`,
       );
     };
     const merged = left + right.slice(prefix.length);
@@ -123,8 +131,10 @@ export class BpeModel extends VocabularyModel {
     for (let top = queue.take(); top !== null; top = queue.take()) {
       const { rank, at } = top;
       const other = ids[at] < 0 ? -1 : next[at];
-      if (other < 0 || this.merges.get(ids[at], ids[other])?.id !== this.made[rank]) continue;
-      ids[at] = this.made[rank];
+      const merge = other < 0 ? undefined : this.merges.get(ids[at], ids[other]);
+      // What stood there when it was considered may be part of something else by now.
+      if (!merge || (merge.rank !== rank && merge.id !== this.made[rank])) continue;
+      ids[at] = merge.id;
       ids[other] = -1;
       next[at] = next[other];
       if (next[at] >= 0) {
@@ -148,6 +158,19 @@ function readMerges(merges: Merges): (readonly [string, string])[] {
       const space = merge.indexOf(" ");
       return [merge.slice(0, space), merge.slice(space + 1)];
     });
+}
+
+function readRanks(
+  ranks: readonly number[] | null | undefined,
+  merges: number,
+  place: string,
+): readonly number[] | null {
+  if (!ranks) return null;
+  if (ranks.length === merges && ranks.every((rank) => rank < merges)) return ranks;
+  throw new FormatError(
+    `${place}.merge_ranks: expected a rank below ${merges} for each of ${merges} merges, got ` +
+      `${ranks.length} of up to ${ranks.reduce((most, rank) => Math.max(most, rank), 0)}`,
+  );
 }
 
 /** A heap of merges that may be made, by rank and place. */
