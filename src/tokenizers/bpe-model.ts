@@ -1,14 +1,15 @@
 import * as z from "zod";
 import { FormatError } from "../util/errors.ts";
 import { MergeBoundaries } from "./merge-boundaries.ts";
-import { type Merge, PairTable } from "./pair-table.ts";
+import { type Merges, PairTable } from "./pair-table.ts";
 import { VocabularyModel } from "./token-model.ts";
 import { byteTokens, readVocabulary, refuseUnknown, vocabularySchema } from "./vocabulary.ts";
 
-type Merges = readonly (string | readonly [string, string])[];
+type Pair = readonly [left: string, right: string];
+type MergeList = readonly (string | Pair)[];
 
 // Checked by hand, see vocabulary.ts.
-function isMerges(value: unknown): value is Merges {
+function isMergeList(value: unknown): value is MergeList {
   if (!Array.isArray(value)) return false;
   return value.every((merge: unknown) => {
     if (typeof merge === "string")
@@ -17,11 +18,15 @@ function isMerges(value: unknown): value is Merges {
   });
 }
 
+function isRankList(value: unknown): value is readonly number[] {
+  return Array.isArray(value) && value.every((rank) => Number.isInteger(rank) && rank >= 0);
+}
+
 const emptyIsNone = (text: string | null | undefined): string => text ?? "";
 
 export const bpeOptions = z.looseObject({
   vocab: vocabularySchema,
-  merges: z.custom<Merges>(isMerges, "expected a list of pairs of tokens"),
+  merges: z.custom<MergeList>(isMergeList, "expected a list of pairs of tokens"),
   // Training leaves merges out at random; encoding here is the same each time.
   dropout: z.number().min(0).max(1).nullish(),
   unk_token: z.string().nullish(),
@@ -34,7 +39,7 @@ export const bpeOptions = z.looseObject({
    * fewbit's own: the rank of each merge, where several share one, as in SentencePiece, whose ranks are
    * the scores of tokens. Of merges of one rank the leftmost in the text is made first.
    */
-  merge_ranks: z.array(z.int().nonnegative()).nullish(),
+  merge_ranks: z.custom<readonly number[]>(isRankList, "expected a list of ranks").nullish(),
 });
 
 /** What `tokenizer.json` says of a byte-pair encoding. */
@@ -42,24 +47,32 @@ export type BpeOptions = z.output<typeof bpeOptions>;
 
 /** Byte-pair encoding (Sennrich et al., arXiv 1508.07909): neighbours merge, by rank. */
 export class BpeModel extends VocabularyModel {
-  readonly splitFreely: ((text: string) => Iterable<string>) | null;
   private readonly options: BpeOptions;
-  private readonly merges: PairTable;
+  private readonly pairs: readonly Pair[];
+  private readonly merges: Merges;
+  private readonly table: PairTable;
   /** The id that a merge of each rank makes; of several, the last. */
-  private readonly made: readonly number[];
+  private readonly made: Int32Array;
+  private boundaries: MergeBoundaries | null | undefined;
 
   constructor(options: BpeOptions, place: string) {
     super(readVocabulary(options.vocab, place), place);
     this.options = options;
-    const pairs = readMerges(options.merges);
-    const ranks = readRanks(options.merge_ranks, pairs.length, place);
-    const merges = pairs.map((pair, index) => this.readMerge(pair, index, ranks?.[index] ?? index));
-    this.merges = new PairTable(merges);
-    const made = new Array<number>(pairs.length);
-    for (const { rank, id } of merges) made[rank] = id;
-    this.made = made;
-    const boundaries = MergeBoundaries.of(options, pairs, this.vocabulary);
-    this.splitFreely = boundaries && ((text) => boundaries.split(text));
+    this.pairs = readPairs(options.merges);
+    this.merges = this.readMerges(readRanks(options.merge_ranks, this.pairs.length, place));
+    this.table = new PairTable(this.merges);
+    const { rank, made } = this.merges;
+    this.made = new Int32Array(rank.length);
+    for (let index = 0; index < rank.length; index++) this.made[rank[index]] = made[index];
+  }
+
+  /** Made when it is first asked for: where a pre-tokenizer cuts, nobody asks. */
+  get splitFreely(): ((text: string) => Iterable<string>) | null {
+    if (this.boundaries === undefined) {
+      this.boundaries = MergeBoundaries.of(this.options, this.pairs, this.vocabulary);
+    }
+    const { boundaries } = this;
+    return boundaries && ((text) => boundaries.split(text));
   }
 
   encode(piece: string): number[] {
@@ -68,17 +81,25 @@ export class BpeModel extends VocabularyModel {
     return this.merge(this.characterIds(piece));
   }
 
-  private readMerge([left, right]: readonly [string, string], index: number, rank: number): Merge {
-    const prefix = this.options.continuing_subword_prefix;
-    const idOf = (token: string): number => {
-      const id = this.vocabulary.get(token);
+  /** `rank`: of each merge. */
+  private readMerges(rank: Int32Array): Merges {
+    const { pairs, vocabulary, place } = this;
+    const prefix = this.options.continuing_subword_prefix.length;
+    const [left, right, made] = [0, 1, 2].map(() => new Int32Array(pairs.length));
+    const idOf = (token: string, index: number): number => {
+      const id = vocabulary.get(token);
       if (id !== undefined) return id;
       throw new FormatError(
-        `${this.place}.merges.${index}: the token ${JSON.stringify(token)} is not in the vocabulary`,
+        `${place}.merges.${index}: the token ${JSON.stringify(token)} is not in the vocabulary`,
       );
     };
-    const merged = left + right.slice(prefix.length);
-    return { rank, left: idOf(left), right: idOf(right), id: idOf(merged) };
+    for (let index = 0; index < pairs.length; index++) {
+      const [before, after] = pairs[index];
+      left[index] = idOf(before, index);
+      right[index] = idOf(after, index);
+      made[index] = idOf(before + (prefix > 0 ? after.slice(prefix) : after), index);
+    }
+    return { left, right, made, rank };
   }
 
   /** Ids of the characters of a piece, before anything is merged. */
@@ -122,19 +143,23 @@ export class BpeModel extends VocabularyModel {
       next[i] = i + 1 < ids.length ? i + 1 : -1;
       previous[i] = i - 1;
     }
+    const { table } = this;
+    const merges = this.merges;
     const queue = new MergeQueue(ids.length);
     const consider = (at: number): void => {
-      const merge = this.merges.get(ids[at], ids[next[at]]);
-      if (merge) queue.add(merge.rank, at);
+      const merge = table.find(ids[at], ids[next[at]]);
+      if (merge >= 0) queue.add(merges.rank[merge], at);
     };
     for (let i = 0; i + 1 < ids.length; i++) consider(i);
     for (let top = queue.take(); top !== null; top = queue.take()) {
       const { rank, at } = top;
       const other = ids[at] < 0 ? -1 : next[at];
-      const merge = other < 0 ? undefined : this.merges.get(ids[at], ids[other]);
+      const merge = other < 0 ? -1 : table.find(ids[at], ids[other]);
       // What stood there when it was considered may be part of something else by now.
-      if (!merge || (merge.rank !== rank && merge.id !== this.made[rank])) continue;
-      ids[at] = merge.id;
+      if (merge < 0 || (merges.rank[merge] !== rank && merges.made[merge] !== this.made[rank])) {
+        continue;
+      }
+      ids[at] = merges.made[merge];
       ids[other] = -1;
       next[at] = next[other];
       if (next[at] >= 0) {
@@ -150,26 +175,29 @@ export class BpeModel extends VocabularyModel {
   }
 }
 
-function readMerges(merges: Merges): (readonly [string, string])[] {
-  return merges
-    .filter((merge) => typeof merge !== "string" || !merge.startsWith("#version"))
-    .map((merge) => {
-      if (typeof merge !== "string") return merge;
+function readPairs(merges: MergeList): Pair[] {
+  const pairs: Pair[] = [];
+  for (const merge of merges) {
+    if (typeof merge !== "string") pairs.push(merge);
+    else if (!merge.startsWith("#version")) {
       const space = merge.indexOf(" ");
-      return [merge.slice(0, space), merge.slice(space + 1)];
-    });
+      pairs.push([merge.slice(0, space), merge.slice(space + 1)]);
+    }
+  }
+  return pairs;
 }
 
+/** Ranks of merges: their places in the list, unless something else is given. */
 function readRanks(
-  ranks: readonly number[] | null | undefined,
+  given: readonly number[] | null | undefined,
   merges: number,
   place: string,
-): readonly number[] | null {
-  if (!ranks) return null;
-  if (ranks.length === merges && ranks.every((rank) => rank < merges)) return ranks;
+): Int32Array {
+  if (!given) return Int32Array.from({ length: merges }, (_, index) => index);
+  if (given.length === merges && given.every((rank) => rank < merges))
+    return Int32Array.from(given);
   throw new FormatError(
-    `${place}.merge_ranks: expected a rank below ${merges} for each of ${merges} merges, got ` +
-      `${ranks.length} of up to ${ranks.reduce((most, rank) => Math.max(most, rank), 0)}`,
+    `${place}.merge_ranks: expected a rank below ${merges} for each of ${merges} merges`,
   );
 }
 

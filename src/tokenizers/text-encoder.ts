@@ -100,9 +100,10 @@ export class LazyTextEncoder {
 
   /** Cuts a section up to the first cut. */
   private *pieces(section: Text): Generator<Text> {
-    const { splitFreely } = this.parts.model;
     const pieces = applyStages([section], this.before);
-    if (splitFreely === null || this.before.at(-1)?.kind === "split") yield* pieces;
+    const isCut = this.before.at(-1)?.kind === "split";
+    const splitFreely = isCut ? null : this.parts.model.splitFreely;
+    if (splitFreely === null) yield* pieces;
     else {
       // Nothing after this looks at where a piece stands.
       for (const { text } of pieces)

@@ -16,18 +16,29 @@ export function expectId(id: unknown, token: string, place: string): number {
   );
 }
 
+/**
+ * A vocabulary of which its maker knows that no two tokens have one id: it is not checked again, since
+ * that takes longer than to make it. Written as JSON it is an object.
+ */
+export class SoundVocabulary extends Map<string, number> {
+  toJSON(): object {
+    return Object.fromEntries(this);
+  }
+}
+
 // Checked by hand: a schema takes a second for the quarter million entries of a large vocabulary.
 /** Tokens with ids; `readVocabulary` checks them. */
-export const vocabularySchema = z.custom<Readonly<Record<string, unknown>>>(
+export const vocabularySchema = z.custom<SoundVocabulary | Readonly<Record<string, unknown>>>(
   (value) => typeof value === "object" && value !== null && !Array.isArray(value),
   "expected an object of token ids",
 );
 
 /** Checks a vocabulary. @throws FormatError for ids that are none, or that two tokens have */
 export function readVocabulary(
-  vocabulary: Readonly<Record<string, unknown>>,
+  vocabulary: SoundVocabulary | Readonly<Record<string, unknown>>,
   place: string,
 ): ReadonlyMap<string, number> {
+  if (vocabulary instanceof SoundVocabulary) return vocabulary;
   const ids = new Map<string, number>();
   const tokens = new Map<number, string>();
   for (const token of Object.keys(vocabulary)) {

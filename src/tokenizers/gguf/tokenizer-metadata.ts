@@ -1,4 +1,6 @@
 import { FormatError } from "../../util/errors.ts";
+import { quoteText } from "../../util/quote-text.ts";
+import { SoundVocabulary } from "../vocabulary.ts";
 
 /** What is read of the metadata of a GGUF file. Getters return null for a key that is not there. */
 export interface TokenizerMetadata {
@@ -32,7 +34,7 @@ export interface GgufVocabulary {
   /** Scores of the tokens, null where the file has none. */
   readonly scores: ArrayLike<number> | null;
   /** Ids of the tokens; those that only fill a hole in the ids are left out. */
-  readonly ids: ReadonlyMap<string, number>;
+  readonly ids: SoundVocabulary;
 }
 
 const key = (name: string): string => `tokenizer.ggml.${name}`;
@@ -59,7 +61,7 @@ export function readVocabulary(metadata: TokenizerMetadata): GgufVocabulary {
         `${name === "types" ? "token_type" : name}\` has ${list.length}`,
     );
   }
-  const ids = new Map<string, number>();
+  const ids = new SoundVocabulary();
   let holes = 0;
   for (let id = 0; id < tokens.length; id++) {
     if (lists.types?.[id] === tokenTypes.unused && tokens[id] === `[PAD${id}]`) holes++;
@@ -78,6 +80,6 @@ function twice(
   const token = tokens[first];
   return new FormatError(
     `${source}: the tokens ${first} and ${ids.get(token)} of \`tokenizer.ggml.tokens\` are both ` +
-      JSON.stringify(token.slice(0, 40)),
+      quoteText(token, 40),
   );
 }

@@ -47,7 +47,7 @@ function bpeModel(vocabulary: GgufVocabulary, extra: Readonly<Record<string, unk
     byte_fallback: false,
     ignore_merges: false,
     ...extra,
-    vocab: Object.fromEntries(vocabulary.ids),
+    vocab: vocabulary.ids,
   };
 }
 
