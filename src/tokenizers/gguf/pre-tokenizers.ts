@@ -50,7 +50,7 @@ const cleaning = { ...plain, cleanSpaces: true } as const;
 const table: readonly (readonly [PreTokenizer, ...names: string[]])[] = [
   [
     { ...cleaning, splits: [gpt4Words], ignoreMerges: true, addBos: true },
-    ...["llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2"],
+    ..."llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2".split(" "),
     "jina-v5-nano",
   ],
   [{ ...cleaning, splits: [gpt4Words] }, "dbrx", "smaug-bpe", "glm4", "chatglm-bpe"],
@@ -74,7 +74,7 @@ const table: readonly (readonly [PreTokenizer, ...names: string[]])[] = [
   [{ ...plain, splits: [ufakzekaWords] }, "ufakzeka"],
   [
     { ...plain, splits: ["\\p{N}{1,3}", "[一-龥぀-ゟ゠-ヿ]+", deepSeekWords] },
-    ...["deepseek-v3", "hunyuan-dense", "joyai-llm"],
+    ..."deepseek-v3 hunyuan-dense joyai-llm".split(" "),
   ],
   [
     {
@@ -94,20 +94,20 @@ const table: readonly (readonly [PreTokenizer, ...names: string[]])[] = [
   [{ ...cleaning, splits: [someSigns("`"), gpt2Words, "[0-9][0-9][0-9]"] }, "falcon"],
   [
     { ...cleaning, splits: ["\\p{N}", gpt2Words] },
-    ...["starcoder", "refact", "codeshell", "exaone", "minerva-7b", "mellum2"],
+    ..."starcoder refact codeshell exaone minerva-7b mellum2".split(" "),
   ],
   [{ ...plain, splits: ["\\p{N}", gpt2Words] }, "smollm", "command-r"],
   [
     { ...cleaning, splits: [gpt2Words] },
-    ...["gpt-2", "phi-2", "mpt", "olmo", "jais", "exaone4", "gigachat", "a.x-4.0", "mellum"],
-    ...["modern-bert", "roberta-bpe", "jina-es", "jina-de", "jina-v2-es", "jina-v2-de"],
-    ...["jina-v1-en", "jina-v2-code"],
+    ..."gpt-2 phi-2 mpt olmo jais exaone4 gigachat a.x-4.0 mellum".split(" "),
+    ..."modern-bert roberta-bpe jina-es jina-de jina-v2-es jina-v2-de".split(" "),
+    ..."jina-v1-en jina-v2-code".split(" "),
   ],
   [{ ...plain, splits: [gpt2Words] }, "trillion", "granite-docling"],
   [{ ...cleaning, splits: [qwen2Words] }, "stablelm2", "megrez"],
   [
     { ...plain, splits: [qwen2Words] },
-    ...["qwen2", "deepseek-r1-qwen", "kormo", "f2llmv2", "hunyuan", "solar-open", "grok-2"],
+    ..."qwen2 deepseek-r1-qwen kormo f2llmv2 hunyuan solar-open grok-2".split(" "),
   ],
   [{ ...plain, splits: [lines, qwen2Words] }, "laguna"],
   [{ ...plain, splits: [qwen35Words] }, "qwen35"],

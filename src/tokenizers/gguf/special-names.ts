@@ -38,12 +38,12 @@ const fillNames: Readonly<Record<FillRole, ReadonlySet<string>>> = {
 
 /** Parts of prompts for filling in that do not end a text: they are control tokens. */
 const otherFillNames: ReadonlySet<string> = new Set([
-  ...["<|fim_prefix|>", "<fim-prefix>", "<fim_prefix>", "<｜fim▁begin｜>", "<PRE>", "▁<PRE>"],
-  ...["<|code_prefix|>", "<|prefix|>"],
-  ...["<|fim_suffix|>", "<fim-suffix>", "<fim_suffix>", "<｜fim▁hole｜>", "<SUF>", "▁<SUF>"],
-  ...["<|code_suffix|>", "<|suffix|>"],
-  ...["<|fim_middle|>", "<fim-middle>", "<fim_middle>", "<｜fim▁end｜>", "<MID>", "▁<MID>"],
-  ...["<|code_middle|>", "<|middle|>"],
+  ..."<|fim_prefix|> <fim-prefix> <fim_prefix> <｜fim▁begin｜> <PRE> ▁<PRE>".split(" "),
+  ..."<|code_prefix|> <|prefix|>".split(" "),
+  ..."<|fim_suffix|> <fim-suffix> <fim_suffix> <｜fim▁hole｜> <SUF> ▁<SUF>".split(" "),
+  ..."<|code_suffix|> <|suffix|>".split(" "),
+  ..."<|fim_middle|> <fim-middle> <fim_middle> <｜fim▁end｜> <MID> ▁<MID>".split(" "),
+  ..."<|code_middle|> <|middle|>".split(" "),
 ]);
 
 /** Tokens of gpt-oss that are always text. */
