@@ -147,7 +147,7 @@ static inline void read_block(block_row *to, const uint8_t *block, int64_t forma
   for (int first = 0, g = 0; first < f->columns; first += f->group_columns, g++) {
     int scale, offset;
     take_factors(block, format, g, &scale, &offset);
-    float factor = (float)scale, shift = (float)(f->offset * offset);
+    float factor = (float)scale, shift = (float)f->offset * (float)offset; /* -0 where an offset of 0 is subtracted */
     for (int e = first; e < first + f->group_columns; e++) {
       to->units[e] = factor * (float)(f->origin + f->step * to->codes[e]);
       to->shifts[e] = shift;
