@@ -16,7 +16,8 @@ export interface ComputeOptions {
 }
 
 /** What the help of every command says of its model. */
-export const modelArgument = "directory of the checkpoint, or hf:owner/name[@revision]";
+export const modelArgument =
+  "directory of the checkpoint, GGUF file, or hf:owner/name[@revision][:file.gguf]";
 
 /** Adds `--json`, `--quiet` and `--verbose`. */
 export function addVerbosityOptions(command: Command): Command {

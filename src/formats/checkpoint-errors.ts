@@ -2,12 +2,14 @@ import {
   absolutePath,
   baseName,
   fileKinds,
+  joinPath,
   listDirectory,
   parentPath,
   status,
 } from "../platform/node.ts";
 import { FormatError } from "../util/errors.ts";
 import { nearestName } from "../util/nearest.ts";
+import { listNames } from "./wording.ts";
 
 /** Says why a path is no checkpoint directory, with the nearest name that is one. */
 export async function explainMissingDirectory(path: string): Promise<FormatError> {
@@ -40,8 +42,13 @@ async function nearestDirectory(path: string): Promise<string | null> {
   return nearest === null ? null : path.replace(/[^/\\]+[/\\]*$/, () => nearest);
 }
 
-/** Says what a directory or repository of these files is, since it has no config.json. */
-export function missingConfig(path: string, names: readonly string[]): FormatError {
+/**
+ * Says what a directory or repository of these files is, since it has no config.json.
+ * @param prefix what a file's name stands behind to name it as a model
+ */
+export function missingConfig(path: string, names: readonly string[], prefix: string): FormatError {
+  const gguf = ggufWeights(path, names, prefix);
+  if (gguf) return gguf;
   if (names.includes("adapter_config.json")) {
     return new FormatError(`${path} is an adapter (adapter_config.json), not a model`, {
       hint:
@@ -59,7 +66,7 @@ export function missingConfig(path: string, names: readonly string[]): FormatErr
 export async function explainMissingWeights(path: string): Promise<FormatError> {
   const entries = await listDirectory(path);
   const names = entries.map(({ name }) => name);
-  return missingWeights(path, names);
+  return missingWeights(path, names, joinPath(path, "/"));
 }
 
 /** What to do about a safetensors file of another name. */
@@ -73,25 +80,38 @@ function otherWeightsHint(name: string): string {
   return "if these are all the weights, name the file model.safetensors";
 }
 
-/** Says what a directory or repository of these files has in place of safetensors weights. */
-export function missingWeights(path: string, names: readonly string[]): FormatError {
+/** The error of a directory or repository whose weights are GGUF files; null where there are none. */
+function ggufWeights(path: string, names: readonly string[], prefix: string): FormatError | null {
+  const files = names.filter((name) => name.endsWith(".gguf"));
+  if (files.length === 0) return null;
+  const others = files.length > 1 ? `; there are ${listNames(files, 12)}` : "";
+  return new FormatError(`${path} holds its model as GGUF, each file of which is one`, {
+    hint: `name a file: ${prefix}${files[0]}${others}`,
+  });
+}
+
+/**
+ * Says what a directory or repository of these files has in place of safetensors weights.
+ * @param prefix what a file's name stands behind to name it as a model
+ */
+export function missingWeights(
+  path: string,
+  names: readonly string[],
+  prefix: string,
+): FormatError {
   const torch = names.find((name) => /\.(bin|pt|pth|ckpt)$/.test(name));
-  const gguf = names.find((name) => name.endsWith(".gguf"));
   const other = names.find((name) => name.endsWith(".safetensors"));
   if (other) {
     const what = `${path} has ${other}, but no model.safetensors and no index of shards`;
     return new FormatError(what, { hint: otherWeightsHint(other) });
   }
+  const gguf = ggufWeights(path, names, prefix);
+  if (gguf) return gguf;
   if (torch) {
     return new FormatError(`${path} has PyTorch weights (${torch}), safetensors are needed`, {
       hint:
         "convert them in Python: AutoModelForCausalLM.from_pretrained(folder)" +
         ".save_pretrained(newFolder)",
-    });
-  }
-  if (gguf) {
-    return new FormatError(`${path} has GGUF weights (${gguf}), safetensors are needed`, {
-      hint: "take the original model that the GGUF file was made from",
     });
   }
   return new FormatError(`${path} has no weights`, {

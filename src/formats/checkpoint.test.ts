@@ -162,12 +162,15 @@ describe("what is wrong with a directory is said in one line", () => {
   test("no weights, PyTorch weights, GGUF weights, an adapter", async () => {
     await fs.writeFile(at("config.json"), "{}");
     expect((await failure(openCheckpoint(folder))).message).toMatch(/has no weights/);
-    await fs.writeFile(at("m.gguf"), "");
-    expect((await failure(openCheckpoint(folder))).message).toMatch(/GGUF weights \(m.gguf\)/);
     await fs.writeFile(at("pytorch_model.bin"), "");
     const torch = await failure(openCheckpoint(folder));
     expect(torch.message).toMatch(/PyTorch weights \(pytorch_model.bin\), safetensors are needed/);
     expect(torch.hint).toMatch(/save_pretrained/);
+    // Of two forms that are no safetensors, the one that can be opened is named.
+    await fs.writeFile(at("m.gguf"), "");
+    const gguf = await failure(openCheckpoint(folder));
+    expect(gguf.message).toMatch(/holds its model as GGUF/);
+    expect(gguf.hint).toBe(`name a file: ${at("m.gguf")}`);
     await fs.writeFile(at("adapter_model.safetensors"), "");
     expect((await failure(openCheckpoint(folder))).hint).toMatch(/adapter/);
   });

@@ -4,6 +4,7 @@ import { FormatError } from "../util/errors.ts";
 import { explainMissingDirectory, missingConfig } from "./checkpoint-errors.ts";
 import { type JsonRecord, readJsonObject } from "./json-file.ts";
 import { DirectoryFiles } from "./directory-files.ts";
+import type { GgufMetadata } from "./gguf/gguf-metadata.ts";
 import type { ModelFiles } from "./model-files.ts";
 import type { TensorInfo } from "./safetensors-header.ts";
 import { standardName } from "./standard-names.ts";
@@ -30,6 +31,8 @@ export interface CheckpointParts {
   readonly places: ReadonlyMap<string, StoredTensor>;
   /** What a user should know of the weight files, a line each. */
   readonly notices?: readonly string[];
+  /** Metadata of the file, where it is a GGUF file. */
+  readonly gguf?: GgufMetadata | null;
 }
 
 /**
@@ -47,6 +50,8 @@ export class Checkpoint {
   readonly weightFiles: readonly WeightFile[];
   /** What a user should know of the weight files, a line each. */
   readonly notices: readonly string[];
+  /** Metadata of the GGUF file that it is; null for a Hugging Face directory. */
+  readonly gguf: GgufMetadata | null;
   /** All tensors by name, shard after shard, in the order of their bytes. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   /** Bytes of all tensors. */
@@ -55,13 +60,15 @@ export class Checkpoint {
   readonly fileBytes: number;
   private readonly places: ReadonlyMap<string, StoredTensor>;
 
-  constructor({ path, config, files, weightFiles, places, notices = [] }: CheckpointParts) {
+  constructor(parts: CheckpointParts) {
+    const { path, config, files, weightFiles, places, notices = [], gguf = null } = parts;
     this.path = path;
     this.config = config;
     this.files = files;
     this.weightFiles = weightFiles;
     this.places = places;
     this.notices = notices;
+    this.gguf = gguf;
     const tensors = new Map<string, TensorInfo>();
     let totalBytes = 0;
     for (const [name, place] of places) {
@@ -140,6 +147,7 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
     throw missingConfig(
       path,
       (await listDirectory(path)).map(({ name }) => name),
+      joinPath(path, "/"),
     );
   }
   const config = await readJsonObject(joinPath(path, "config.json"));

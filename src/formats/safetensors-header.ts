@@ -20,6 +20,20 @@ export interface TensorInfo {
   readonly begin: number;
   /** One past the last byte. */
   readonly end: number;
+  /** How the file holds it, where that is not what `dtype` and its bytes say. */
+  readonly stored?: StoredForm;
+}
+
+/** How a file of another format holds a tensor. */
+export interface StoredForm {
+  /** The format's name of its type. */
+  readonly type: string;
+  readonly bytes: number;
+}
+
+/** Returns the bytes that a tensor takes in its file. */
+export function storedBytes({ begin, end, stored }: TensorInfo): number {
+  return stored?.bytes ?? end - begin;
 }
 
 /** A tensor to be written. */

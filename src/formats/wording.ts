@@ -10,10 +10,8 @@ export function quoteName(name: string): string {
   return quoteText(name, 120);
 }
 
-const mostNames = 3;
-
 /** Writes names for a message: the first few, and how many more there are. */
-export function listNames(names: readonly string[]): string {
+export function listNames(names: readonly string[], mostNames = 3): string {
   const shown = names.slice(0, mostNames).map(quoteName).join(", ");
   const more = names.length - mostNames;
   return more > 0 ? `${shown} and ${more} more` : shown;

@@ -33,6 +33,8 @@ test("a repository without safetensors or configuration is refused, with what it
   expect(() => chooseFiles(["config.json", "pytorch_model.bin"], "a/b")).toThrow(
     /a\/b has PyTorch weights \(pytorch_model\.bin\)/,
   );
-  expect(() => chooseFiles(["config.json", "q4.gguf"], "a/b")).toThrow(/GGUF weights/);
+  expect(() => chooseFiles(["config.json", "q4.gguf"], "a/b")).toThrow(
+    /a\/b holds its model as GGUF/,
+  );
   expect(() => chooseFiles(["model.safetensors"], "a/b")).toThrow(/a\/b has no config\.json/);
 });

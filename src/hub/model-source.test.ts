@@ -7,9 +7,24 @@ describe("model source", () => {
     expect(parseHubSource("hf:Qwen/Qwen3-0.6B")).toEqual({
       repo: "Qwen/Qwen3-0.6B",
       revision: "main",
+      file: null,
     });
-    expect(parseHubSource("hf:a/b@v1.0")).toEqual({ repo: "a/b", revision: "v1.0" });
-    expect(parseHubSource("hf:a/b@refs/pr/1")).toEqual({ repo: "a/b", revision: "refs/pr/1" });
+    const file = null;
+    expect(parseHubSource("hf:a/b@v1.0")).toEqual({ repo: "a/b", revision: "v1.0", file });
+    expect(parseHubSource("hf:a/b@refs/pr/1")).toEqual({
+      repo: "a/b",
+      revision: "refs/pr/1",
+      file,
+    });
+  });
+  test(": names a GGUF file, with the folder that it lies in", () => {
+    const main = { repo: "a/b", revision: "main" };
+    expect(parseHubSource("hf:a/b:m.Q4_K_M.gguf")).toEqual({ ...main, file: "m.Q4_K_M.gguf" });
+    expect(parseHubSource("hf:a/b@v1:q4/m-00001-of-00002.gguf")).toEqual({
+      repo: "a/b",
+      revision: "v1",
+      file: "q4/m-00001-of-00002.gguf",
+    });
   });
 
   test.each(["./models/llama", "owner/name", "/hf:", "C:\\models", "h"])(
@@ -35,6 +50,13 @@ describe("model source", () => {
     "hf:a/b@x//y",
     "hf:a/b@-x",
     "hf:a/b@a b",
+    "hf:a/b:",
+    "hf:a/b:m.bin",
+    "hf:a/b:../m.gguf",
+    "hf:a/b:/m.gguf",
+    "hf:a/b:x//m.gguf",
+    "hf:a/b:.gguf",
+    "hf:a/b:x\\\\m.gguf",
   ])("%s is refused: it would leave the cache or names nothing", (source) => {
     expect(() => parseHubSource(source)).toThrow(UsageError);
   });

@@ -55,6 +55,19 @@ const sharded: ServedRepo = {
   refs: { main: commit },
 };
 
+const ggufs: ServedRepo = {
+  commits: {
+    [commit]: {
+      "README.md": text("# files"),
+      "m-Q4_K_M.gguf": weights,
+      "m-Q8_0.gguf": otherWeights,
+      "big/m-00001-of-00002.gguf": weights,
+      "big/m-00002-of-00002.gguf": otherWeights,
+    },
+  },
+  refs: { main: commit },
+};
+
 let server: HubServer;
 let folder = "";
 let settings: HubSettings;
@@ -64,6 +77,7 @@ beforeEach(async () => {
   server = await HubServer.start({
     "own/model": repo,
     "own/sharded": sharded,
+    "own/gguf": ggufs,
     "own/gated": { ...repo, access: "gated" },
     "own/private": { ...repo, access: "private" },
     "own/torch": {
@@ -444,5 +458,47 @@ describe("without the network", () => {
     await fs.truncate(cached("blobs", sha256(weights)), 10);
     const { directory } = await resolve("hf:own/model");
     expect((await fs.stat(join(directory, "model.safetensors"))).size).toBe(weights.length);
+  });
+});
+
+describe("a GGUF file of a repository", () => {
+  test("is downloaded alone, and found again without the network", async () => {
+    const found = await resolve("hf:own/gguf:m-Q4_K_M.gguf");
+    const path = join(settings.cacheFolder, "models--own--gguf/snapshots", commit, "m-Q4_K_M.gguf");
+    expect(found).toEqual({
+      directory: path,
+      name: "m-Q4_K_M.gguf",
+      source: `hf:own/gguf@${commit}:m-Q4_K_M.gguf`,
+      origin: { repo: "own/gguf", revision: "main", commit },
+    });
+    expect(await fs.readFile(path)).toEqual(weights);
+    expect(await fs.readdir(join(path, ".."))).toEqual(["m-Q4_K_M.gguf"]);
+    await server.close();
+    expect((await resolve(found.source)).directory).toBe(path);
+  });
+
+  test("that is split comes with its other parts", async () => {
+    const { directory } = await resolve("hf:own/gguf@main:big/m-00002-of-00002.gguf");
+    expect((await fs.readdir(join(directory, ".."))).sort()).toEqual([
+      "m-00001-of-00002.gguf",
+      "m-00002-of-00002.gguf",
+    ]);
+  });
+
+  test("that is not there is refused with the nearest name, or with those that are there", async () => {
+    await expect(resolve("hf:own/gguf:m-Q4_K_S.gguf")).rejects.toMatchObject({
+      message: "own/gguf has no file m-Q4_K_S.gguf",
+      hint: "did you mean m-Q4_K_M.gguf?",
+    });
+    await expect(resolve("hf:own/gguf:something-else.gguf")).rejects.toMatchObject({
+      hint: expect.stringMatching(/its GGUF files: .*"m-Q8_0\.gguf"/),
+    });
+    await expect(resolve("hf:own/gguf")).rejects.toMatchObject({
+      message: "own/gguf holds its model as GGUF, each file of which is one",
+      hint: expect.stringMatching(/name a file: hf:own\/gguf:big\/m-00001.*"m-Q4_K_M\.gguf"/),
+    });
+    await expect(resolve("hf:own/model:m.gguf")).rejects.toMatchObject({
+      hint: "it has no GGUF files",
+    });
   });
 });

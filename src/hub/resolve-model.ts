@@ -2,12 +2,13 @@ import { indexFileName, readShardIndex } from "../formats/weight-files.ts";
 import {
   absolutePath,
   baseName,
+  exists,
   freeDiskBytes,
   joinPath,
   makeDirectories,
 } from "../platform/node.ts";
 import { FormatError, NetworkError } from "../util/errors.ts";
-import { chooseFiles } from "./choose-files.ts";
+import { chooseFiles, chooseGgufFiles } from "./choose-files.ts";
 import { downloadFile } from "./download-file.ts";
 import { DownloadMeter, type DownloadProgress } from "./download-progress.ts";
 import { HubCache } from "./hub-cache.ts";
@@ -29,9 +30,9 @@ export interface HubOrigin {
 
 /** A model that is on disk. */
 export interface ResolvedModel {
-  /** The checkpoint directory. */
+  /** The checkpoint: a directory, or a GGUF file. */
   readonly directory: string;
-  /** Name for people: that of the directory or the repository. */
+  /** Name for people: that of the directory, the file or the repository. */
   readonly name: string;
   /** What to give `resolveModel` to get the same model again. */
   readonly source: string;
@@ -49,8 +50,8 @@ export interface ResolveOptions {
 }
 
 /**
- * Finds the checkpoint directory of a model source: a directory as it is, or
- * `hf:owner/name[@revision]`, whose files are downloaded as far as the cache lacks them. When the
+ * Finds the checkpoint of a model source: a directory or GGUF file as it is, or
+ * `hf:owner/name[@revision][:file.gguf]`, whose files are downloaded as far as the cache lacks them. When the
  * Hub cannot be reached, or `HF_HUB_OFFLINE` is set, the cache answers alone.
  * @throws UsageError when the source names no model, or is not in the cache and no request may be
  * made
@@ -68,11 +69,12 @@ export async function resolveModel(
   }
   const settings = options.settings ?? (await readHubSettings());
   const { commit, directory } = await new Download(hub, settings, options).run();
+  const { repo, revision, file } = hub;
   return {
     directory,
-    name: baseName(hub.repo),
-    source: `hf:${hub.repo}@${commit}`,
-    origin: { ...hub, commit },
+    name: baseName(file ?? repo),
+    source: `hf:${repo}@${commit}${file === null ? "" : `:${file}`}`,
+    origin: { repo, revision, commit },
   };
 }
 
@@ -99,6 +101,7 @@ class Download {
     const { source, cache } = this;
     const commit = await this.findCommit();
     const files = await this.findFiles(commit);
+    if (source.file !== null) return { commit, directory: await this.fetchGguf(commit, files) };
     if (files === null) {
       // Another program downloaded it and kept no list: what is there must do.
       chooseFiles(await cache.snapshotNames(commit), source.repo);
@@ -115,6 +118,22 @@ class Download {
       await this.fetch(commit, chosen, { quiet: false });
     }
     return { commit, directory: cache.snapshotPath(commit) };
+  }
+
+  /** Fetches the GGUF file that was asked for, with its other parts; returns its path. */
+  private async fetchGguf(commit: string, files: Map<string, HubFile> | null): Promise<string> {
+    const { source, cache } = this;
+    const file = source.file ?? "";
+    const path = joinPath(cache.snapshotPath(commit), file);
+    if (files === null) {
+      if (await exists(path)) return path;
+      throw notCached(source, file);
+    }
+    await cache.rememberCommit(source.revision, commit);
+    const names = chooseGgufFiles([...files.keys()], source.repo, file);
+    const chosen = names.map((name) => expectListed(files, name));
+    await this.fetch(commit, chosen, { quiet: false });
+    return path;
   }
 
   private async findCommit(): Promise<string> {

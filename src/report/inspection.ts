@@ -12,6 +12,7 @@ import { isInBlock, keptWeights } from "./kept-weights.ts";
 import { joinParts } from "./plan-summary.ts";
 import type { Layout } from "./style.ts";
 import { type Cell, formatTable } from "./table.ts";
+import { quoteText } from "../util/quote-text.ts";
 import { sum } from "../util/sums.ts";
 
 /** Says in a few lines what a checkpoint is, and lays out where its bytes are. */
@@ -38,10 +39,36 @@ export function formatInspection(inspection: Inspection, layout: Layout): string
   return [
     ...joinParts(model, layout),
     ...joinParts(shape, layout).map((line) => layout.style(line, "dim")),
+    ...ggufFile(inspection, layout),
     ...origin(inspection, layout),
     "",
     ...formatSizes(inspection, layout),
   ];
+}
+
+/** Says what a GGUF file calls itself. */
+function ggufFile({ gguf }: Inspection, layout: Layout): string[] {
+  if (!gguf) return [];
+  const parts = [
+    gguf.parts > 1 ? `GGUF in ${gguf.parts} parts` : "GGUF",
+    ...(gguf.name === null ? [] : [printable(gguf.name)]),
+    ...(gguf.fileType === null ? [] : [`made as ${gguf.fileType}`]),
+    formatPlural(Object.keys(gguf.metadata).length, "key") + " of metadata",
+  ];
+  return joinParts(parts, layout);
+}
+
+/** Lists the metadata of a GGUF file. */
+export function formatMetadata({ gguf }: Inspection, layout: Layout): string[] {
+  if (!gguf) return ["  no metadata: the model is no GGUF file"];
+  return formatTable(
+    [{ header: "key", minWidth: 20, keep: "end" }, { header: "value" }],
+    Object.entries(gguf.metadata).map(([key, value]) => [
+      printable(key),
+      typeof value === "string" ? quoteText(value, 60) : String(value),
+    ]),
+    layout,
+  );
 }
 
 /** Says how a quantized checkpoint was made, as far as its record tells. */

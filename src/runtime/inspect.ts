@@ -1,11 +1,14 @@
 import type { Checkpoint } from "../formats/checkpoint.ts";
 import { isJsonRecord, type JsonRecord } from "../formats/json-file.ts";
+import { fileTypeName } from "../formats/gguf/file-types.ts";
 import { readModelRecord } from "../formats/model-files.ts";
+import { storedBytes } from "../formats/safetensors-header.ts";
 import { readQuantizationConfig } from "../formats/quantization-config.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
 import { findArchitecture } from "../models/index.ts";
 import { absolutePath, baseName } from "../platform/node.ts";
 import { QTensor } from "../quant/q-tensor.ts";
+import { shortestFloat } from "../util/shortest-float.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { openModelCheckpoint } from "./model-checkpoint.ts";
 import { measureSizes, type ModelSizes } from "./model-sizes.ts";
@@ -30,7 +33,18 @@ export interface InspectedModule {
   readonly bitsPerWeight: number;
 }
 
-/** What a checkpoint directory holds, from its headers alone. */
+/** What the metadata of a GGUF file says of the file. */
+export interface InspectedGguf {
+  /** Number of files that it is split into. */
+  readonly parts: number;
+  /** `general.name`, and what `general.file_type` says that most weights are. */
+  readonly name: string | null;
+  readonly fileType: string | null;
+  /** All metadata but arrays, of which the length is told. Numbers of 64 bits are strings. */
+  readonly metadata: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** What a checkpoint holds, from its headers alone. */
 export interface Inspection {
   readonly path: string;
   readonly name: string;
@@ -56,12 +70,14 @@ export interface Inspection {
   readonly tensors: readonly InspectedTensor[];
   /** What a user should know of it, a line each. */
   readonly notices: readonly string[];
+  /** What a GGUF file says of itself; null for other checkpoints. */
+  readonly gguf: InspectedGguf | null;
   /** The record of the run that made it (`run.json`), when there is one. */
   readonly record: JsonRecord | null;
 }
 
 /**
- * Describes a checkpoint directory without reading its weights, but for an output head that is
+ * Describes a checkpoint, a directory or a GGUF file, without reading its weights, but for an output head that is
  * stored beside an embedding to which it should be tied: the two are compared. `name` is what it is called, by
  * default as its directory.
  * @throws FormatError UnsupportedError as `load` does
@@ -82,19 +98,37 @@ export async function inspectCheckpoint(path: string, name?: string): Promise<In
       bitsPerWeight: { linear: sizes.linear.bitsPerWeight, file: sizes.file.bitsPerWeight },
       sizes,
       quantization: describeQuantization(checkpoint),
-      tensors: [...stored.tensors.values()].map(({ name, dtype, shape, begin, end }) => ({
-        name,
-        dtype,
-        shape,
-        sizeBytes: end - begin,
-        used: !unused.has(name),
+      tensors: [...stored.tensors.values()].map((info) => ({
+        name: info.name,
+        dtype: info.stored?.type ?? info.dtype,
+        shape: info.shape,
+        sizeBytes: storedBytes(info),
+        used: !unused.has(info.name),
       })),
       notices,
+      gguf: describeGguf(stored),
       record: await readModelRecord(stored.files, "run.json"),
     };
   } finally {
     await checkpoint.close();
   }
+}
+
+function describeGguf({ gguf, weightFiles }: Checkpoint): InspectedGguf | null {
+  if (!gguf) return null;
+  const number = gguf.count("general.file_type");
+  const metadata = [...gguf.entries].map(([key, entry]) => {
+    if (entry.type === "array") return [key, `${entry.length} × ${entry.elements}`] as const;
+    const { value } = entry;
+    if (typeof value === "bigint") return [key, `${value}`] as const;
+    return [key, entry.type === "f32" ? shortestFloat(entry.value) : value] as const;
+  });
+  return {
+    parts: weightFiles.length,
+    name: gguf.string("general.name"),
+    fileType: number === null ? null : (fileTypeName(number) ?? `file type ${number}`),
+    metadata: Object.fromEntries(metadata),
+  };
 }
 
 function describeQuantization(checkpoint: Checkpoint): Inspection["quantization"] {

@@ -3,6 +3,7 @@ import { quantizedEntries } from "../formats/fewbit-format.ts";
 import { readQuantizationConfig } from "../formats/quantization-config.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
 import { expectedTensors, isBlockLinear } from "../models/decoder-weights.ts";
+import { storedBytes } from "../formats/safetensors-header.ts";
 import { elementCount } from "../tensor/shape.ts";
 
 /** How large a checkpoint is: what it holds over what it stands for. */
@@ -41,8 +42,7 @@ export function measureSizes(config: DecoderConfig, checkpoint: Checkpoint): Mod
     const module = name.slice(0, -".weight".length);
     const packed = modules?.get(module);
     for (const stored of packed ? quantizedEntries(module, packed) : [{ name }]) {
-      const { begin, end } = checkpoint.info(stored.name);
-      bytes += end - begin;
+      bytes += storedBytes(checkpoint.info(stored.name));
     }
   }
   return {

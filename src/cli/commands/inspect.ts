@@ -1,6 +1,11 @@
 import type { Command } from "commander";
 import { DownloadDisplay } from "../download-display.ts";
-import { formatInspection, formatModules, formatTensors } from "../../report/inspection.ts";
+import {
+  formatInspection,
+  formatMetadata,
+  formatModules,
+  formatTensors,
+} from "../../report/inspection.ts";
 import { interruptible } from "../interrupt.ts";
 import type { Io } from "../io.ts";
 import { addVerbosityOptions, modelArgument, type VerbosityOptions } from "../options.ts";
@@ -9,6 +14,7 @@ import { Terminal } from "../terminal.ts";
 interface Options extends VerbosityOptions {
   readonly tensors?: boolean;
   readonly layers?: boolean;
+  readonly metadata?: boolean;
 }
 
 const example = `
@@ -24,7 +30,8 @@ export function defineInspect(command: Command, io: Io): void {
     .addHelpText("before", example)
     .optionsGroup("What to show:")
     .option("--layers", "list the linear layers with their schemes")
-    .option("--tensors", "list all tensors as they are stored");
+    .option("--tensors", "list all tensors as they are stored")
+    .option("--metadata", "list the metadata of a GGUF file");
   addVerbosityOptions(command);
   command.action((model: string, options: Options) => runInspect(model, options, io));
 }
@@ -42,6 +49,7 @@ async function runInspect(model: string, options: Options, io: Io): Promise<void
   const layout = terminal.resultLayout;
   terminal.results(["", ...formatInspection(inspection, layout)]);
   if (options.layers) terminal.results(["", ...formatModules(inspection, layout)]);
+  if (options.metadata) terminal.results(["", ...formatMetadata(inspection, layout)]);
   if (options.tensors) terminal.results(["", ...formatTensors(inspection, layout)]);
   terminal.results([""]);
   terminal.json(inspection);

@@ -19,10 +19,24 @@ const numbers: Readonly<Record<string, number>> = {
   q5_k_s: 16,
   q5_k_m: 17,
   q6_k: 18,
+  iq2_xxs: 19,
+  iq2_xs: 20,
   q2_k_s: 21,
+  iq3_xs: 22,
+  iq3_xxs: 23,
+  iq1_s: 24,
+  iq4_nl: 25,
+  iq3_s: 26,
+  iq3_m: 27,
+  iq2_s: 28,
+  iq2_m: 29,
+  iq4_xs: 30,
+  iq1_m: 31,
   bf16: 32,
   tq1_0: 36,
   tq2_0: 37,
+  mxfp4_moe: 38,
+  nvfp4: 39,
   q1_0: 40,
   q2_0: 41,
 };
@@ -34,4 +48,13 @@ const numbers: Readonly<Record<string, number>> = {
 export function fileTypeOf(name: string): number {
   const lower = name.toLowerCase();
   return numbers[lower] ?? numbers[`${lower}_s`] ?? 0;
+}
+
+const names: ReadonlyMap<number, string> = new Map(
+  Object.entries(numbers).map(([name, number]) => [number, name]),
+);
+
+/** Returns the name that a number of `general.file_type` stands for; undefined when there is none. */
+export function fileTypeName(number: number): string | undefined {
+  return names.get(number);
 }

@@ -83,7 +83,15 @@ async function makeCheckpoint(
   const whole = { ...config, ...(modules.size > 0 && quantizationOf(modules)) };
   const files = new GgufModelFiles(path, whole, metadata, readTokenizer);
   const notices = decoded ? originalNotices(path, views) : tableNotices(views);
-  return new Checkpoint({ path, config: whole, files, weightFiles, places, notices });
+  return new Checkpoint({
+    path,
+    config: whole,
+    files,
+    weightFiles,
+    places,
+    notices,
+    gguf: metadata,
+  });
 }
 
 async function readRopeFactors(parts: readonly GgufFile[]): Promise<Float32Array | null> {

@@ -102,7 +102,8 @@ function viewOf(
   const isPacked = source.type.dtype === null;
   const elements = shape.reduce((product, dimension) => product * dimension, 1);
   const size = isPacked ? elements * (dtype === "f32" ? 4 : 1) : source.end - begin;
-  return { source, info: { name, dtype, shape, begin, end: begin + size } };
+  const stored = isPacked && { stored: { type: source.type.name, bytes: source.end - begin } };
+  return { source, info: { name, dtype, shape, begin, end: begin + size, ...stored } };
 }
 
 /** @throws FormatError when the rows of queries or keys are no whole heads of an even width */
