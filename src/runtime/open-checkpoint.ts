@@ -4,7 +4,7 @@ import { isGgufPath, openGgufCheckpoint } from "../formats/gguf/gguf-checkpoint.
 import type { ModelFiles } from "../formats/model-files.ts";
 import { architectures } from "../models/index.ts";
 import { status } from "../platform/node.ts";
-import { UnsupportedError } from "../util/errors.ts";
+import { readGgufTokenizer } from "../tokenizers/gguf/read-gguf-tokenizer.ts";
 
 /** How the weights of a checkpoint are seen. */
 export interface CheckpointOptions {
@@ -41,10 +41,6 @@ export async function openModelFiles(path: string): Promise<ModelFiles> {
   const checkpoint = await openAnyCheckpoint(path);
   await checkpoint.close();
   return checkpoint.files;
-}
-
-function readGgufTokenizer(): never {
-  throw new UnsupportedError("tokenizers of GGUF files are not read");
 }
 
 async function isGgufFile(path: string): Promise<boolean> {
