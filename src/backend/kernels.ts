@@ -104,6 +104,31 @@ export interface BlockViews {
   readonly subOffsets: TensorView;
 }
 
+/** What `refitGroups` needs to know of the format of blocks. */
+export interface BlockLevelsView extends Pick<BlockFormatView, "columns" | "groupColumns"> {
+  readonly levels: number;
+  /** Value of code 0 and distance of neighbouring codes, in units of the group's scale. */
+  readonly origin: number;
+  readonly step: number;
+  /** Whether the offset of a group is added, subtracted, or there is none. */
+  readonly offset: "none" | "added" | "subtracted";
+  /** Least and largest sub-scale; null where a block is one group. */
+  readonly subScaleRange: readonly [low: number, high: number] | null;
+  readonly largestSubOffset: number | null;
+}
+
+/** What `refitGroups` is told. */
+export interface RefitGroupsOptions {
+  readonly format: BlockLevelsView;
+  /** Columns of the groups, whole ones. */
+  readonly start: number;
+  readonly end: number;
+  /** Importance of each column, `[n]` f32; null: all are alike. */
+  readonly importance: TensorView | null;
+  /** How far from the sub-scales and sub-offsets that are there others are tried; 0: not at all. */
+  readonly reach: number;
+}
+
 /** What `searchBlocks` is told. */
 export interface SearchBlocksOptions {
   readonly format: BlockFormatView;
@@ -305,6 +330,22 @@ export interface Kernels extends TrainingKernels {
    * formats whose blocks are one group, sub-scales and sub-offsets stay as they are.
    */
   searchBlocks(chosen: BlockViews, weight: TensorView, options: SearchBlocksOptions): void;
+  /**
+   * For each group in the columns `[start, end)` of `weight [rows, n] f32`, whose block has its
+   * scale and offset already: chooses the sub-scale and the sub-offset within `reach` of those in
+   * `chosen` with the least `Σ importance · (ŵ − w)²` by nearest codes (those that are there on
+   * ties, then the smallest), and writes the group's scale and signed offset, `scales` and
+   * `offsets [rows, groups]` f32 (null for formats without offsets). Every operation is rounded to
+   * float32. Of formats whose blocks are one group, it only writes the latter. `chosen.codes` is
+   * not looked at.
+   */
+  refitGroups(
+    scales: TensorView,
+    offsets: TensorView | null,
+    chosen: BlockViews,
+    weight: TensorView,
+    options: RefitGroupsOptions,
+  ): void;
   /**
    * Quantizes the columns `[start, end)` of `weight [rows, n] f32` one after the other. Column j of
    * row r gets `code = clip(rne(((w − o)/s − origin)/step + z), 0, levels − 1)` with

@@ -1,9 +1,11 @@
 import type {
+  BlockFormatView,
   BlockViews,
   FitOptions,
   GramPrecision,
   QuantizeColumnsOptions,
   RefineZerosOptions,
+  RefitGroupsOptions,
   SearchBlocksOptions,
 } from "../backend/kernels.ts";
 import { ShapeError } from "../util/errors.ts";
@@ -97,7 +99,7 @@ export function searchBlocks(
   options: SearchBlocksOptions,
 ): void {
   const { start, end, format, importance } = options;
-  const [rows = 0, columns = 0] = weight.shape;
+  const [, columns = 0] = weight.shape;
   expectColumns(weight, start, end);
   for (const edge of [start, end, columns]) {
     if (edge % format.columns === 0) continue;
@@ -105,12 +107,26 @@ export function searchBlocks(
     throw new ShapeError(message);
   }
   expectShape("codes", chosen.codes.shape, weight.shape);
-  expectShape("scales", chosen.scales.shape, [rows, columns / format.columns]);
-  expectShape("offsets", chosen.offsets.shape, chosen.scales.shape);
-  expectShape("sub-scales", chosen.subScales.shape, [rows, columns / format.groupColumns]);
-  expectShape("sub-offsets", chosen.subOffsets.shape, chosen.subScales.shape);
+  expectBlockScales(chosen, weight, format);
   if (importance) expectShape("importance", importance.shape, [columns]);
   weight.backend.kernels.searchBlocks(chosen, weight, options);
+}
+
+/** Chooses what stands beside the scales of blocks, in place; see `Kernels.refitGroups`. */
+export function refitGroups(
+  scales: Tensor<"f32">,
+  offsets: Tensor<"f32"> | null,
+  chosen: BlockViews,
+  weight: Tensor<"f32">,
+  options: RefitGroupsOptions,
+): void {
+  const { start, end, format, importance } = options;
+  expectColumns(weight, start, end);
+  expectShape("scales", scales.shape, chosen.subScales.shape);
+  if (offsets) expectShape("offsets", offsets.shape, scales.shape);
+  expectBlockScales(chosen, weight, format);
+  if (importance) expectShape("importance", importance.shape, weight.shape.slice(1));
+  weight.backend.kernels.refitGroups(scales, offsets, chosen, weight, options);
 }
 
 /** Quantizes a panel of columns, in place; see `Kernels.quantizeColumns`. */
@@ -122,6 +138,17 @@ export function quantizeColumns(
   expectShape("codes", codes.shape, weight.shape);
   expectColumns(weight, options.start, options.end);
   weight.backend.kernels.quantizeColumns(codes, weight, options);
+}
+
+function expectBlockScales(
+  chosen: BlockViews,
+  { shape: [rows = 0, columns = 0] }: Tensor,
+  { columns: ofBlock, groupColumns }: Pick<BlockFormatView, "columns" | "groupColumns">,
+): void {
+  expectShape("scales", chosen.scales.shape, [rows, columns / ofBlock]);
+  expectShape("offsets", chosen.offsets.shape, chosen.scales.shape);
+  expectShape("sub-scales", chosen.subScales.shape, [rows, columns / groupColumns]);
+  expectShape("sub-offsets", chosen.subOffsets.shape, chosen.subScales.shape);
 }
 
 function expectColumns({ shape }: Tensor, start: number, end: number): void {

@@ -12,6 +12,7 @@ import { testProducts } from "./ops/products.ts";
 import { testQuantizeColumns } from "./ops/quantize-columns.ts";
 import { testRefineZeros } from "./ops/refine-zeros.ts";
 import { testCopies, testRowOps } from "./ops/row-ops.ts";
+import { testRefitGroups } from "./ops/refit-groups.ts";
 import { testSearchBlocks } from "./ops/search-blocks.ts";
 import {
   testAdamwEdges,
@@ -41,6 +42,7 @@ for (const subject of subjects) {
     testInverseCholesky(open);
     testFitColumns(open);
     testRefineZeros(open);
+    testRefitGroups(open);
     testSearchBlocks(open);
     testQuantizeColumns(open);
     testFakeQuantize(open);

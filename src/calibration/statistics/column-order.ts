@@ -7,18 +7,28 @@ export function activationOrder(energies: Float64Array): Int32Array {
 
 /**
  * Group-aware reordering: columns by falling energy inside each group, groups by their largest
- * energy. Groups stay whole, so that the stored weight needs no column index.
+ * energy. Groups stay whole, so that the stored weight needs no column index. Of several sizes each
+ * divides the one before: blocks are ordered, the groups in each, and the columns in each of these.
  */
-export function groupAwareOrder(energies: Float64Array, groupSize: number): Int32Array {
-  const byEnergy = activationOrder(energies);
+export function groupAwareOrder(
+  energies: Float64Array,
+  ...groupSizes: readonly number[]
+): Int32Array {
+  return Int32Array.from(gatherGroups([...activationOrder(energies)], groupSizes));
+}
+
+/** Gathers columns into groups, in the order of the first column that each has. */
+function gatherGroups(columns: readonly number[], sizes: readonly number[]): readonly number[] {
+  if (sizes.length === 0) return columns;
+  const [size, ...rest] = sizes;
   const groups = new Map<number, number[]>();
-  for (const column of byEnergy) {
-    const group = Math.floor(column / groupSize);
+  for (const column of columns) {
+    const group = Math.floor(column / size);
     const members = groups.get(group);
     if (members) members.push(column);
     else groups.set(group, [column]);
   }
-  return Int32Array.from([...groups.values()].flat());
+  return [...groups.values()].flatMap((members) => gatherGroups(members, rest));
 }
 
 /** Returns `w[:, order]` of a matrix. */

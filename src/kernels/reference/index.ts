@@ -30,6 +30,7 @@ import { quantizeColumns } from "./quantization/quantize-columns.ts";
 import { quantizeRows } from "./layers/quantize-rows.ts";
 import { columnSums, squaredError, sumSquares } from "./training/reductions.ts";
 import { refineZeros } from "./quantization/refine-zeros.ts";
+import { refitGroups } from "./quantization/refit-groups.ts";
 import { searchBlocks } from "./quantization/search-blocks.ts";
 import { rmsNorm, rmsNormBackward } from "./layers/rms-norm.ts";
 import { roundScales } from "./training/round-scales.ts";
@@ -70,6 +71,7 @@ export const referenceKernels: Kernels = {
   inverseCholesky,
   fitColumns,
   refineZeros,
+  refitGroups,
   searchBlocks,
   quantizeColumns,
   attentionBackward,

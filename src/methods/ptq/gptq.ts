@@ -4,15 +4,26 @@ import {
   groupAwareOrder,
   permuteColumns,
 } from "../../calibration/statistics/column-order.ts";
-import { hasIndependentGroups, type Scheme } from "../../quant/scheme.ts";
+import type { QTensor } from "../../quant/q-tensor.ts";
+import {
+  type BlockScheme,
+  hasIndependentGroups,
+  type PlanarScheme,
+  type Scheme,
+} from "../../quant/scheme.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { NumericError } from "../../util/errors.ts";
+import { meanOf } from "../../util/sums.ts";
 import { defineMethod, type LinearProblem, type QuantizedLinear } from "../define-method.ts";
-import { count, flag, positive } from "../shared/option-kinds.ts";
+import { BlockQuantizer } from "../shared/block-quantizer.ts";
+import { chooseBlocks } from "../shared/block-search.ts";
+import { count, flag, flagIfGiven, positive } from "../shared/option-kinds.ts";
 import { ColumnQuantizer, columnGroups, roundToNearest } from "../shared/quantize-columns.ts";
 import { scaleSearch, scaleSearchOptions } from "../shared/scale-search.ts";
 
 const panelColumns = 128;
+/** Importance of a column without inputs, as a share of the mean: it must not count for nothing. */
+const leastImportance = 0.01;
 
 const options = z.object({
   damping: positive(0.01, "added to the Hessian's diagonal, as a fraction of its mean"),
@@ -26,7 +37,9 @@ const options = z.object({
     "quantize columns in order of falling activation energy (desc_act), static groups",
   ),
   staticGroups: flag(false, "take each group's scale from the original weights"),
-  groupAware: flag(false, "order columns within groups, and whole groups, by energy (GAR)"),
+  groupAware: flagIfGiven(
+    "order columns within groups, and whole groups, by energy (GAR; unless given: in blocks of ggml)",
+  ),
   ...scaleSearchOptions(true),
 });
 
@@ -42,6 +55,10 @@ type Options = z.output<typeof options>;
  * reversed Cholesky factorisation in float64; scales are rounded to float16 before codes are
  * chosen; a group's scale is read from weights that carry all earlier errors, also when the group
  * is shorter than a panel; channels that never fired keep their weights.
+ *
+ * Under schemes of blocks the search of ggml finds scale and offset of a block when its first
+ * column comes, with the columns' energies for importance, and what a group has of these is found
+ * anew when the group's first column comes: both from weights that carry all earlier errors.
  */
 export default defineMethod({
   id: "gptq",
@@ -51,7 +68,7 @@ export default defineMethod({
   paper: { arxiv: "2210.17323" },
   needs: { statistics: ["hessian"] },
   compensates: true,
-  supports: hasIndependentGroups,
+  supports: (scheme) => scheme.blocks !== null || hasIndependentGroups(scheme),
   options,
   quantizeLinear,
 });
@@ -59,28 +76,80 @@ export default defineMethod({
 async function quantizeLinear(problem: LinearProblem<Options>): Promise<QuantizedLinear> {
   const { name, scheme, hessian, options: chosen } = problem;
   if (!hessian) throw new NumericError(`${name}: GPTQ needs a Hessian, and none was gathered`);
-  const search = scaleSearch(chosen);
-  const order = columnOrder(await hessian.energies(), scheme, chosen);
+  const energies = await hessian.energies();
+  const order = columnOrder(energies, scheme, chosen);
   const inverse = await hessian.inverseFactor(chosen, order);
   if (!inverse) {
     return {
-      weight: await roundToNearest(problem.weight, scheme, search),
+      weight: scheme.blocks
+        ? await chooseBlocks(problem.weight, scheme, importanceOf(energies))
+        : await roundToNearest(problem.weight, scheme, scaleSearch(chosen)),
       fallback:
         `Hessian not positive definite after ${chosen.dampingTries} dampings: rounded to ` +
         "nearest",
     };
   }
   const weight = order ? await permuteColumns(problem.weight, order) : problem.weight;
+  const work = { original: problem.weight, weight, order, factor: inverse.factor };
+  const quantized = scheme.blocks
+    ? await quantizeToBlocks(work, scheme, importanceOf(energies), chosen)
+    : await quantizePlanar(work, scheme, chosen);
+  if (order) weight.release();
+  return { weight: quantized, damping: inverse.damping };
+}
+
+/** A weight whose columns stand in `order`, in which the factor has them, too. */
+interface OrderedWeight {
+  readonly original: Tensor<"f32">;
+  readonly weight: Tensor<"f32">;
+  readonly order: Int32Array | null;
+  readonly factor: Tensor<"f32">;
+}
+
+async function quantizePlanar(
+  { original, weight, order, factor }: OrderedWeight,
+  scheme: PlanarScheme,
+  chosen: Options,
+): Promise<QTensor> {
   const groupOf = order?.map((column) =>
     scheme.groupSize ? Math.floor(column / scheme.groupSize) : 0,
   );
-  const quantizer = new ColumnQuantizer(weight, scheme, search, groupOf);
+  const quantizer = new ColumnQuantizer(weight, scheme, scaleSearch(chosen), groupOf);
   const fixedScales = order !== null || chosen.staticGroups;
-  if (fixedScales) quantizer.fitAll(problem.weight);
-  carryErrors(quantizer, inverse.factor, fixedScales);
-  const quantized = await quantizer.finish(order ?? undefined);
-  if (order) weight.release();
-  return { weight: quantized, damping: inverse.damping };
+  if (fixedScales) quantizer.fitAll(original);
+  carryErrors(quantizer, factor, fixedScales);
+  return quantizer.finish(order ?? undefined);
+}
+
+/** Blocks are fitted in the order that columns come in, unless that takes them apart. */
+function quantizeToBlocks(
+  { original, weight, order, factor }: OrderedWeight,
+  scheme: BlockScheme,
+  importance: Float32Array,
+  chosen: Options,
+): Promise<QTensor> {
+  if (order && chosen.activationOrder) {
+    const groupOf = order.map((column) => Math.floor(column / scheme.groupSize));
+    const quantizer = new BlockQuantizer(weight, scheme, importance, groupOf);
+    quantizer.fitAll(original);
+    quantizer.quantizeAll(factor);
+    return quantizer.finish(order);
+  }
+  const ofColumns = order ? Float32Array.from(order, (column) => importance[column]) : importance;
+  const quantizer = new BlockQuantizer(weight, scheme, ofColumns);
+  if (chosen.staticGroups) {
+    quantizer.fitAll();
+    quantizer.quantizeAll(factor);
+  } else {
+    quantizer.fitAndQuantize(factor);
+  }
+  return quantizer.finish(order, true);
+}
+
+/** What the search of blocks takes for the importance of columns: above 0 for all of them. */
+function importanceOf(energies: Float64Array): Float32Array {
+  const mean = meanOf(energies) || 1;
+  return Float32Array.from(energies, (energy) => energy / mean + leastImportance);
 }
 
 /** Runs over the panels; unless scales are fixed, a group's is found at its first column. */
@@ -99,8 +168,14 @@ function carryErrors(
   }
 }
 
-function columnOrder(energies: Float64Array, scheme: Scheme, chosen: Options): Int32Array | null {
+function columnOrder(
+  energies: Float64Array,
+  { blocks, groupSize }: Scheme,
+  chosen: Options,
+): Int32Array | null {
   if (chosen.activationOrder) return activationOrder(energies);
-  if (chosen.groupAware && scheme.groupSize) return groupAwareOrder(energies, scheme.groupSize);
-  return null;
+  const { groupAware = blocks !== null } = chosen;
+  if (!groupAware) return null;
+  if (blocks) return groupAwareOrder(energies, blocks.columns, blocks.groupColumns);
+  return groupSize ? groupAwareOrder(energies, groupSize) : null;
 }

@@ -43,6 +43,18 @@ const blockFormats: readonly string[] = [
 
 const noSearch = { candidates: 0, shrinkStep: 0, norm: 0 };
 
+/** Sizes of `refitGroups`: where it works, and what factors a group may have. */
+const groupPlace = [
+  "rows",
+  "columns",
+  "blockColumns",
+  "groupColumns",
+  "start",
+  "end",
+  "levels",
+] as const;
+const groupRange = ["hasSubScales", "low", "high", "most", "subtracts", "reach"] as const;
+
 /** Statistics of inputs, and the search of scales, zero points and codes. */
 export const quantizationBindings = [
   defineBinding("gram", {
@@ -119,6 +131,35 @@ export const quantizationBindings = [
       const views = [codes, scales, offsets, subScales, subOffsets, weight, importance] as const;
       const sizes = [rows, columns, blockFormats.indexOf(format.id), start, end] as const;
       return [...views, ...sizes, columns / format.columns, columns / format.groupColumns];
+    },
+  }),
+  defineBinding("refitGroups", {
+    buffers: [
+      f32Groups("scales"),
+      optional(f32Groups("offsets")),
+      viewOf("f16")("scales of blocks", "rows", "blocks"),
+      viewOf("f16")("offsets of blocks", "rows", "blocks"),
+      viewOf("i8")("sub-scales", "rows", "groups"),
+      u8("sub-offsets", "rows", "groups"),
+      f32Matrix("weight"),
+      optional(f32("importance", "columns")),
+    ],
+    sizes: [...groupPlace, ...groupRange],
+    reals: ["origin", "step"],
+    lengths: ["blocks", "groups"],
+    values: (scales, offsets, chosen, weight, { format, start, end, importance, reach }) => {
+      const { scales: ofBlocks, offsets: offsetsOfBlocks, subScales, subOffsets } = chosen;
+      const outputs = [scales, offsets, ofBlocks, offsetsOfBlocks, subScales, subOffsets] as const;
+      const [rows = 0, columns = 0] = weight.shape;
+      const { columns: blockColumns, groupColumns, levels, origin, step } = format;
+      const place = [rows, columns, blockColumns, groupColumns, start, end, levels] as const;
+      const [low, high] = format.subScaleRange ?? [1, 1];
+      const subtracts = Number(format.offset === "subtracted");
+      const most = format.largestSubOffset ?? 0;
+      const range = [Number(format.subScaleRange !== null), low, high, most, subtracts] as const;
+      const lengths = [columns / blockColumns, columns / groupColumns] as const;
+      const views = [...outputs, weight, importance] as const;
+      return [...views, ...place, ...range, reach, origin, step, ...lengths];
     },
   }),
   defineBinding("quantizeColumns", {
