@@ -17,7 +17,8 @@ export class BlockSearch {
   /** Factors of these in groups, `[rows, groups]`; zeros where a block is one group. */
   readonly subScales: Tensor<"i8">;
   readonly subOffsets: Tensor<"u8">;
-  private readonly importance: Tensor<"f32"> | null;
+  /** Of each column, `[columns]`. */
+  readonly importance: Tensor<"f32"> | null;
 
   /**
    * @param importance of each column for the errors of its weights; null: all are alike
@@ -44,23 +45,35 @@ export class BlockSearch {
     searchBlocks(this, weight, { format: this.scheme.blocks, start, end, importance });
   }
 
-  /** Packs what was chosen, and gives the memory back. */
-  async finish(): Promise<QTensor> {
+  /**
+   * Packs what was chosen, and gives the memory back. `columns[j]` is the original column whose
+   * code stands at position j; with `blocksMoved` blocks and groups stand there, too.
+   */
+  async finish(columns: Int32Array | null = null, blocksMoved = false): Promise<QTensor> {
     const { scheme, codes, scales, offsets, subScales, subOffsets } = this;
     const [outFeatures = 0, inFeatures = 0] = this.weight.shape;
     const { offset, subScaleRange, largestSubOffset } = scheme.blocks;
+    const moved = blocksMoved ? columns : null;
+    const ofBlocks = moved && unitsOf(moved, scheme.blocks.columns);
+    const ofGroups = moved && unitsOf(moved, scheme.blocks.groupColumns);
     const packed = QTensor.packBlocks(scheme, {
       outFeatures,
       inFeatures,
-      codes: await codes.read(),
-      scales: await scales.read(),
-      offsets: offset === "none" ? null : await offsets.read(),
-      subScales: subScaleRange && (await subScales.read()),
-      subOffsets: largestSubOffset === null ? null : await subOffsets.read(),
+      codes: restore(await codes.read(), columns),
+      scales: restore(await scales.read(), ofBlocks),
+      offsets: offset === "none" ? null : restore(await offsets.read(), ofBlocks),
+      subScales: subScaleRange && restore(await subScales.read(), ofGroups),
+      subOffsets: largestSubOffset === null ? null : restore(await subOffsets.read(), ofGroups),
     });
-    for (const part of [codes, scales, offsets, subScales, subOffsets]) part.release();
-    this.importance?.release();
+    this.release();
     return packed;
+  }
+
+  /** Gives the memory back, where nothing is packed. */
+  release(): void {
+    const { codes, scales, offsets, subScales, subOffsets, importance } = this;
+    for (const part of [codes, scales, offsets, subScales, subOffsets]) part.release();
+    importance?.release();
   }
 }
 
@@ -76,4 +89,24 @@ export async function chooseBlocks(
   const search = new BlockSearch(weight, scheme, importance);
   search.choose(0, weight.shape[1] ?? 0);
   return search.finish();
+}
+
+/** The unit of `width` columns that stands at each unit's position, where units stay whole. */
+function unitsOf(columns: Int32Array, width: number): Int32Array {
+  return Int32Array.from({ length: columns.length / width }, (_, i) =>
+    Math.floor(columns[i * width] / width),
+  );
+}
+
+/** Puts the values of each row back to where they stood: `order[j]` is the place of value j. */
+function restore<A extends Uint8Array | Int8Array | Uint16Array>(
+  values: A,
+  order: Int32Array | null,
+): A {
+  if (!order) return values;
+  const restored = values.slice() as A;
+  for (let row = 0; row < values.length; row += order.length) {
+    for (let j = 0; j < order.length; j++) restored[row + order[j]] = values[row + j];
+  }
+  return restored;
 }
