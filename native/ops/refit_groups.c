@@ -74,7 +74,7 @@ static vf group_error(const refit_call *call, const group_lanes *lanes, vf scale
 static void choose_factors(const refit_call *call, const group_lanes *lanes, vf *sub_scale, vf *sub_offset) {
   const vf first_scale = *sub_scale, first_offset = *sub_offset;
   const vf low = vf_set1(call->low), high = vf_set1(call->high), most = vf_set1(call->most), none = vf_zero();
-  int reach = call->has_subs ? call->reach : 0, offset_reach = call->offsets ? reach : 0;
+  int reach = call->reach, offset_reach = call->offsets ? reach : 0;
   vf least = group_error(call, lanes, vf_mul(lanes->unit, first_scale), vf_mul(lanes->offset_unit, first_offset));
   for (int a = -reach; a <= reach; a++) {
     vf by = vf_min(vf_max(vf_add(first_scale, vf_set1((float)a)), low), high);
@@ -99,7 +99,7 @@ static void refit_group(const refit_call *call, int64_t row, int count, int64_t 
     shift[i] = call->has_subs ? call->sub_offsets[at] : 1;
   }
   vf sub_scale = vf_load(by), sub_offset = vf_load(shift);
-  if (call->reach > 0) choose_factors(call, &lanes, &sub_scale, &sub_offset);
+  if (call->has_subs && call->reach > 0) choose_factors(call, &lanes, &sub_scale, &sub_offset);
   vf_store(by, sub_scale);
   vf_store(shift, sub_offset);
   float scales[VF_WIDTH], offsets[VF_WIDTH];
@@ -125,8 +125,8 @@ static FB_BODY(refit_chunk) {
 }
 
 /* buffers: scales, offsets or NULL, scales and offsets of blocks, sub-scales, sub-offsets, weight, importance or NULL;
- * sizes: rows, n, columns of a block, of a group, start, end, levels, whether there are sub-scales, least and
- * largest, largest sub-offset, whether offsets are subtracted, reach; reals: origin, step */
+ * sizes: rows, n, columns of a block, of a group, start, end, levels, whether there are sub-scales, how far
+ * they go below and above 0, largest sub-offset, whether offsets are subtracted, reach; reals: origin, step */
 FB_OP(refit_groups) {
   const int64_t *size = args->size;
   int64_t rows = size[0], n = size[1], block = size[2], group = size[3], start = size[4], end = size[5];
@@ -156,7 +156,7 @@ FB_OP(refit_groups) {
       .end = end,
       .levels = (float)size[6],
       .has_subs = size[7] != 0,
-      .low = (float)size[8],
+      .low = -(float)size[8],
       .high = (float)size[9],
       .most = (float)size[10],
       .sign = size[11] ? -1 : 1,

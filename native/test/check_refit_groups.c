@@ -41,7 +41,7 @@ static void check_shape(fb_check *check, const shape *s) {
     first_by[g] = by[g] = (int8_t)(s->low + random_below(check, s->high - s->low + 1));
     first_shift[g] = shift[g] = (uint8_t)(s->most ? random_below(check, s->most + 1) : 0);
   }
-  fb_args args = {.size = {rows, n, BLOCK, GROUP, 0, n, s->levels, 1, s->low, s->high, s->most, s->subtracts, s->reach},
+  fb_args args = {.size = {rows, n, BLOCK, GROUP, 0, n, s->levels, 1, -s->low, s->high, s->most, s->subtracts, s->reach},
                   .real = {s->origin, 1}};
   set_buffer(&args, 0, scales, (size_t)groups * 4);
   if (s->most) set_buffer(&args, 1, offsets, (size_t)groups * 4);

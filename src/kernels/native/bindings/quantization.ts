@@ -53,7 +53,7 @@ const groupPlace = [
   "end",
   "levels",
 ] as const;
-const groupRange = ["hasSubScales", "low", "high", "most", "subtracts", "reach"] as const;
+const groupRange = ["hasSubScales", "below", "above", "most", "subtracts", "reach"] as const;
 
 /** Statistics of inputs, and the search of scales, zero points and codes. */
 export const quantizationBindings = [
@@ -153,10 +153,10 @@ export const quantizationBindings = [
       const [rows = 0, columns = 0] = weight.shape;
       const { columns: blockColumns, groupColumns, levels, origin, step } = format;
       const place = [rows, columns, blockColumns, groupColumns, start, end, levels] as const;
-      const [low, high] = format.subScaleRange ?? [1, 1];
+      const [low, high] = format.subScaleRange ?? [0, 0];
       const subtracts = Number(format.offset === "subtracted");
       const most = format.largestSubOffset ?? 0;
-      const range = [Number(format.subScaleRange !== null), low, high, most, subtracts] as const;
+      const range = [Number(format.subScaleRange !== null), -low, high, most, subtracts] as const;
       const lengths = [columns / blockColumns, columns / groupColumns] as const;
       const views = [...outputs, weight, importance] as const;
       return [...views, ...place, ...range, reach, origin, step, ...lengths];
