@@ -72,9 +72,13 @@ export function spreadOf(schemes: readonly Scheme[]): Scheme[] {
   return [...inTurn, ...schemes.filter(({ activation }) => activation !== null)];
 }
 
-/** Schemes of one bit-width together, those of layers that normalise their outputs apart. */
+/**
+ * Schemes of one bit-width together; those of layers that normalise their outputs, and those of
+ * blocks, apart.
+ */
 function byBits(schemes: readonly Scheme[]): Scheme[][] {
-  const kindOf = ({ grid }: Scheme) => `${grid.bits} ${grid.normalizedOutputs ?? false}`;
+  const kindOf = ({ grid, blocks }: Scheme) =>
+    `${grid.bits} ${grid.normalizedOutputs ?? false} ${blocks !== null}`;
   return [...Map.groupBy(schemes, kindOf).values()];
 }
 
@@ -142,6 +146,11 @@ export function optionsOf(
   return Object.fromEntries(
     Object.entries(settings).filter(([name, value]) => name in shape && value !== undefined),
   );
+}
+
+/** Whether rows of all these widths can be stored under a scheme. */
+export function fitsRows({ blocks }: Scheme, widths: readonly number[]): boolean {
+  return blocks === null || widths.every((width) => width % blocks.columns === 0);
 }
 
 /** Whether a run of a method to a scheme needs text. */

@@ -59,9 +59,9 @@ export function writeSignedPoint(
   out: Float32Array,
   to: number,
 ): void {
+  const first = index * length;
   for (let i = 0; i < length; i++) {
-    const value = scale * values[index * length + i];
-    out[to + i] = (signs >> i) & 1 ? -value : value;
+    out[to + i] = scale * values[first + i] * (1 - 2 * ((signs >> i) & 1));
   }
 }
 
@@ -74,7 +74,8 @@ export function writeShiftedPoint(
   out: Float32Array,
   to: number,
 ): void {
-  for (let i = 0; i < length; i++) out[to + i] = scale * (values[index * length + i] + delta);
+  const first = index * length;
+  for (let i = 0; i < length; i++) out[to + i] = scale * (values[first + i] + delta);
 }
 
 /** Completes seven signs by the one that makes the number of negative ones even. */
