@@ -184,6 +184,25 @@ describe("packed weights", () => {
     expect(config.quantization_config.modules).toEqual(modules);
   });
 
+  test("of blocks have the documented golden bytes", async () => {
+    const scheme = parseScheme("q4_1");
+    const weight = QTensor.packBlocks(scheme, {
+      outFeatures: 1,
+      inFeatures: 32,
+      codes: Uint8Array.from({ length: 32 }, (_, i) => i % 16),
+      scales: Uint16Array.of(0x3800),
+      offsets: Uint16Array.of(0xbc00),
+      subScales: null,
+      subOffsets: null,
+    });
+    await save(new Map([["m", weight]]));
+    const file = await fs.readFile(path.join(folder, "model.safetensors"));
+    const data = file.subarray(8 + Number(file.readBigUInt64LE(0)));
+    expect(data.toString("hex")).toBe("0038" + "00bc" + "00112233445566778899aabbccddeeff");
+    const values = Array.from({ length: 32 }, (_, i) => (i % 16) / 2 - 1);
+    expect([...weight.dequantize()]).toEqual(values);
+  });
+
   test("of another shape or scheme than the configuration says are a FormatError", async () => {
     const weight = randomWeight("w4g64", 8, 128);
     await save(new Map([["m", weight]]));
