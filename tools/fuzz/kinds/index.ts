@@ -1,6 +1,7 @@
 import type { Kind } from "../kind.ts";
 import { config, packed, safetensors, shardIndex } from "./checkpoints.ts";
 import { commandLine } from "./command-line.ts";
+import { gguf } from "./gguf.ts";
 import { hub } from "./hub.ts";
 import { addon, kernels } from "./native.ts";
 import { quantizeOptions, runRecord, scheme, sweepRecipe, trainConfig } from "./recipes.ts";
@@ -15,6 +16,7 @@ export const kinds: readonly Kind[] = [
   shardIndex,
   config,
   packed,
+  gguf,
   tokenizer,
   tokenizerSettings,
   template,
