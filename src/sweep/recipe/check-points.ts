@@ -1,3 +1,4 @@
+import { isGgufPath } from "../../formats/gguf/gguf-checkpoint.ts";
 import type { Method } from "../../methods/define-method.ts";
 import { methods } from "../../methods/index.ts";
 import { status } from "../../platform/node.ts";
@@ -178,8 +179,10 @@ export function spareCalibration(each: ExpandedPoint): ExpandedPoint {
 export async function checkFiles(files: readonly NamedFile[]): Promise<void> {
   for (const { file, kind, path } of files) {
     const found = await status(file);
-    if (found?.kind === kind) continue;
-    const message = found === null ? `there is no ${file}` : `${file} is not a ${kind}`;
+    const isModel = found?.kind === "directory" || (found?.kind === "file" && isGgufPath(file));
+    if (kind === "model" ? isModel : found?.kind === "file") continue;
+    const expected = kind === "model" ? "neither a directory nor a GGUF file" : "not a file";
+    const message = found === null ? `there is no ${file}` : `${file} is ${expected}`;
     throw fault(path, message, "paths are relative to the recipe's folder");
   }
 }
@@ -187,7 +190,8 @@ export async function checkFiles(files: readonly NamedFile[]): Promise<void> {
 /** A file that a recipe names. */
 export interface NamedFile {
   readonly file: string;
-  readonly kind: "file" | "directory";
+  /** A model is a directory or a GGUF file. */
+  readonly kind: "file" | "model";
   readonly path: string;
 }
 

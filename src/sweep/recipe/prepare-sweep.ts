@@ -145,7 +145,7 @@ function filesOf(
   for (const { point, work, path } of points) {
     if (point.method === null && !work.model.startsWith("hf:")) {
       const index = models.findIndex(({ id }) => id === point.model);
-      files.push({ file: work.model, kind: "directory", path: `models[${index}].path` });
+      files.push({ file: work.model, kind: "model", path: `models[${index}].path` });
     }
     for (const file of learnedFiles(work)) files.push({ file, kind: "file", path });
   }

@@ -23,7 +23,9 @@ const modelSchema = z.strictObject({
     .string()
     .regex(/^[\w][\w.-]*$/, "expected letters, digits, dots and dashes")
     .describe("Short name of the model in tables and charts"),
-  path: text.describe("Directory of the checkpoint, from the recipe's folder; or hf:owner/name"),
+  path: text.describe(
+    "Directory of the checkpoint or GGUF file, from the recipe's folder; or hf:owner/name[:file.gguf]",
+  ),
 });
 
 const calibrationFileSchema = z.union([

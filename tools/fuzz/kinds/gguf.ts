@@ -7,6 +7,7 @@ import { ggmlTypeNamed, ggmlRowBytes } from "../../../src/formats/gguf/gguf-type
 import { generateText, inspect, load, planQuantization } from "../../../src/index.ts";
 import { Prng } from "../../../src/util/prng.ts";
 import { ggufBytes, meta, type TestTensor } from "../../../test/fixtures/gguf-bytes.ts";
+import { letterTokenizer } from "../../../test/fixtures/gguf-tokenizer.ts";
 import { writeGgufOf } from "../../../test/fixtures/gguf-of-checkpoint.ts";
 import { writeTinyCheckpoint } from "../../../test/golden/tiny-checkpoint.ts";
 import type { Kind } from "../kind.ts";
@@ -22,27 +23,6 @@ const models: readonly (readonly [type: string, modelCase: string, width: number
   ["q4_k", "smollm3-no-rope-layers", 256],
   ["iq2_xxs", "mistral-window", 256],
 ];
-
-/** A tokenizer with a token for each letter. */
-const tokens = [
-  "<s>",
-  "</s>",
-  "<unk>",
-  "ab",
-  "abc",
-  ..."abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.,!?:;-+*/'&%",
-];
-const tokenizer = {
-  "tokenizer.ggml.model": meta.string("gpt2"),
-  "tokenizer.ggml.pre": meta.string("smollm"),
-  "tokenizer.ggml.tokens": meta.strings(tokens.slice(0, 72)),
-  "tokenizer.ggml.token_type": meta.i32s(tokens.slice(0, 72).map((_, id) => (id < 3 ? 3 : 1))),
-  "tokenizer.ggml.merges": meta.strings(["a b", "ab c"]),
-  "tokenizer.ggml.bos_token_id": meta.u32(0),
-  "tokenizer.ggml.eos_token_id": meta.u32(1),
-  "tokenizer.chat_template": meta.string("{{ messages[0].content }}"),
-  "general.sampling.temp": meta.f32(0.7),
-};
 
 /** A sound file, and where its data begins. */
 interface Original {
@@ -68,7 +48,7 @@ async function makeOriginal(
   const prng = new Prng(1);
   const checkpoint = await openCheckpoint(path);
   await writeGgufOf(checkpoint, file, {
-    metadata: tokenizer,
+    metadata: { ...letterTokenizer, "general.sampling.temp": meta.f32(0.7) },
     pack: (name, [rows, columns]) => {
       const rowBytes = found?.kind === "plain" || !found ? null : ggmlRowBytes(found, columns);
       if (rowBytes === null || !name.endsWith("proj.weight")) return null;
