@@ -72,14 +72,14 @@ export interface SourceOptions {
 export interface ApiOptions extends BackendOptions, SourceOptions {}
 
 /**
- * A checkpoint directory, a model of the Hugging Face Hub (`hf:owner/name` or
- * `hf:owner/name@revision`), or a model that is loaded already.
+ * A checkpoint directory or GGUF file, a model of the Hugging Face Hub
+ * (`hf:owner/name[@revision][:file.gguf]`), or a model that is loaded already.
  */
 export type ModelSource = string | LanguageModel;
 
 /**
- * Loads a Hugging Face checkpoint, plain or quantized by fewbit, with its tokenizer: a directory,
- * or `hf:owner/name[@revision]`, which is downloaded unless the cache has it.
+ * Loads a checkpoint, plain or quantized, with its tokenizer: a Hugging Face directory, a GGUF
+ * file, or `hf:owner/name[@revision][:file.gguf]`, which is downloaded unless the cache has it.
  *
  * @example
  * const model = await load("./models/prose-6m");

@@ -110,9 +110,8 @@ describe("a GGUF file as a model", () => {
   });
 
   test("is compared with what was made of it", async () => {
-    const { stdout } = await run(
-      ...["compare", at("m.gguf"), at("w8"), "--text", at("text.txt"), "--window", "32", ...cpu],
-    );
+    const text = ["--text", at("text.txt"), "--window", "32"];
+    const { stdout } = await run("compare", at("m.gguf"), at("w8"), ...text, ...cpu);
     expect(stdout).toContain("m.gguf");
   });
 

@@ -70,7 +70,7 @@ Patterns of layers:
 /** Defines `fewbit quantize`. */
 export function defineQuantize(command: Command, io: Io): void {
   command
-    .description("Quantizes a Hugging Face checkpoint, block by block, and writes a new one.")
+    .description("Quantizes a checkpoint, block by block, and writes a new one.")
     .usage("MODEL --method ID --scheme ID --out DIR [options]")
     .argument("<model>", modelArgument)
     .addHelpText("before", example)

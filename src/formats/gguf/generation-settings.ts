@@ -2,7 +2,7 @@ import type { JsonRecord } from "../json-file.ts";
 import type { GgufMetadata } from "./gguf-metadata.ts";
 
 /** Settings of sampling: their names in generation_config.json and behind `general.sampling.`. */
-export const samplingNames: readonly (readonly [hf: string, gguf: string])[] = [
+const samplingNames: readonly (readonly [hf: string, gguf: string])[] = [
   ["temperature", "temp"],
   ["top_k", "top_k"],
   ["top_p", "top_p"],

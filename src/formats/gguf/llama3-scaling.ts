@@ -43,7 +43,7 @@ export function fitLlama3Scaling(factors: Float32Array, theta: number): Llama3Sc
 }
 
 /** Computes the divisors of a scaling. */
-export function llama3Factors(scaling: Llama3Scaling, theta: number, count: number): number[] {
+function llama3Factors(scaling: Llama3Scaling, theta: number, count: number): number[] {
   const { factor, low_freq_factor: low, high_freq_factor: high } = scaling;
   const original = scaling.original_max_position_embeddings;
   return Array.from({ length: count }, (_, i) => {

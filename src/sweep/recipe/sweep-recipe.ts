@@ -24,7 +24,7 @@ const modelSchema = z.strictObject({
     .regex(/^[\w][\w.-]*$/, "expected letters, digits, dots and dashes")
     .describe("Short name of the model in tables and charts"),
   path: text.describe(
-    "Directory of the checkpoint or GGUF file, from the recipe's folder; or hf:owner/name[:file.gguf]",
+    "Checkpoint directory or GGUF file, from the recipe's folder; or hf:owner/name[:file.gguf]",
   ),
 });
 
