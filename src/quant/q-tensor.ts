@@ -160,13 +160,13 @@ export class QTensor {
   }
 
   /**
-   * The same codes, zero points and offsets with other scales, float16 bits: `[outFeatures, groups]`
-   * or one for each block.
+   * The same codes and zero points with other scales, float16 bits: `[outFeatures, groups]` or one
+   * for each block, which may have other offsets, too.
    */
-  withScales(scales: Uint16Array): QTensor {
+  withScales(scales: Uint16Array, offsets: Uint16Array | null = null): QTensor {
     const { scheme, parts, outFeatures, inFeatures } = this;
     if (scheme.blocks && parts.blocks) {
-      const replaced = replaceBlockScales(scheme.blocks, parts.blocks, scales);
+      const replaced = replaceBlockScales(scheme.blocks, parts.blocks, scales, offsets);
       return QTensor.ofBlocks(scheme, outFeatures, inFeatures, replaced);
     }
     return new QTensor(this.scheme, this.outFeatures, this.inFeatures, { ...this.parts, scales });

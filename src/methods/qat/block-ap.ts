@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Scheme } from "../../quant/scheme.ts";
 import { defineMethod, type QuantizedBlock, type WholeBlockProblem } from "../define-method.ts";
 import { choice, count, nonNegative, positiveIfGiven, share } from "../shared/option-kinds.ts";
 import { mostForGrid, rateForGrid, rateForWidth } from "../shared/training-options.ts";
@@ -39,7 +40,9 @@ const scaleRatio = 6;
  * Deviations from the authors' code: scales are rounded to float16 in the forward pass already, so
  * that the packed model is the trained one; windows come in a seeded random order; norms are not
  * trained; learning rates grow as models get narrower; besides asymmetric integers any grid with
- * learned scales is allowed.
+ * learned scales is allowed. Under schemes of blocks training begins with the blocks that their
+ * search chooses; scales and offsets of groups count as the multiples of those of their block that
+ * the format stores, in every step.
  */
 export default defineMethod({
   id: "block-ap",
@@ -49,7 +52,8 @@ export default defineMethod({
   paper: { arxiv: "2407.11062" },
   needs: { statistics: [], floatInputs: true },
   compensates: true,
-  supports: ({ grid, activation }) => grid.training?.scale === "learned" && activation === null,
+  supports: ({ grid, activation, blocks }) =>
+    activation === null && (grid.training?.scale === "learned" || isTrained(blocks)),
   caution: ({ grid, id }) =>
     grid.bits > 4
       ? `Block-AP is made for 2 to 4 bits; at ${id} rounding alone is as good, and takes no time`
@@ -58,6 +62,11 @@ export default defineMethod({
   epochs: (chosen) => chosen.epochs,
   quantizeBlock,
 });
+
+/** Whether a format has scales to learn between neighbouring values one step apart. */
+function isTrained(blocks: Scheme["blocks"]): boolean {
+  return blocks !== null && blocks.step === 1 && blocks.levels > 3;
+}
 
 function quantizeBlock(problem: WholeBlockProblem<Options>): Promise<QuantizedBlock> {
   const { block, model, schemeOf, options: chosen } = problem;

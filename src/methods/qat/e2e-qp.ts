@@ -2,8 +2,10 @@ import { z } from "zod";
 import { Linear } from "../../nn/linear.ts";
 import { RescaledLinear } from "../../nn/rescaled-linear.ts";
 import type { TrainableModel } from "../../nn/trainable-model.ts";
+import { groupScales } from "../../quant/blocks/group-scales.ts";
 import { QTensor } from "../../quant/q-tensor.ts";
 import { UnsupportedError } from "../../util/errors.ts";
+import { halvesToFloats } from "../../util/half.ts";
 import { defineMethod, type ModelProblem, type TrainedModel } from "../define-method.ts";
 import { freezeAll } from "../shared/latent-weights.ts";
 import { trainParameters } from "../shared/train-parameters.ts";
@@ -24,7 +26,8 @@ type Options = z.output<typeof options>;
  * E2E-QP, the second phase of EfficientQAT (arXiv 2407.11062, section 3.3; defaults as in
  * OpenGVLab/EfficientQAT): only the scales of a quantized model are trained, all of them together,
  * on the cross-entropy of the next token. Codes and zero points stay: `∂L/∂s = Σ ∂L/∂ŵ·(q − z)`
- * over a group.
+ * over a group. Under schemes of blocks the scales and offsets of the blocks are trained, and what
+ * groups have of these stays.
  *
  * Deviations from the authors' code: scales are rounded to float16 in the forward pass already; the
  * learning rate grows as models get narrower.
@@ -51,14 +54,12 @@ async function trainModel(problem: ModelProblem<Options>): Promise<TrainedModel>
     ...[...layers.keys()].map((name) => problem.schemeOf(name)?.grid.bits ?? 0),
   );
   const { hiddenSize } = model.model;
-  const step = await meanStep(layers, problem.schemeOf);
+  const step = meanStep(layers.values());
   const learningRate = chosen.learningRate ?? rateForGrid(bits, hiddenSize, step);
   const progress = await trainParameters(problem, {
-    parameters: [...layers].map(([module, { scales }]) => ({
-      name: `${module}.scales`,
-      value: scales,
-      group: "scales",
-    })),
+    parameters: [...layers].flatMap(([module, { learned }]) =>
+      learned.map(({ role, value }) => ({ name: `${module}.${role}`, value, group: "scales" })),
+    ),
     optimizer: { groups: { scales: { learningRate, weightDecay: chosen.weightDecay } } },
     length: trainingLength(chosen, { windows: windows.length }, defaults),
   });
@@ -66,15 +67,16 @@ async function trainModel(problem: ModelProblem<Options>): Promise<TrainedModel>
 }
 
 /** Mean distance of neighbouring values of the grids, over all groups of the model. */
-async function meanStep(
-  layers: ReadonlyMap<string, RescaledLinear>,
-  schemeOf: ModelProblem<Options>["schemeOf"],
-): Promise<number> {
+function meanStep(layers: Iterable<RescaledLinear>): number {
   let sum = 0;
   let groups = 0;
-  for (const [module, { scales }] of layers) {
-    for (const scale of await scales.read()) sum += (schemeOf(module)?.grid.step ?? 1) * scale;
-    groups += scales.size;
+  for (const { weight } of layers) {
+    const { grid, blocks } = weight.scheme;
+    const scales = blocks
+      ? groupScales(blocks, weight.unpackBlockScales()).scales
+      : halvesToFloats(weight.parts.scales);
+    for (const scale of scales) sum += grid.step * Math.abs(scale);
+    groups += scales.length;
   }
   return sum / groups;
 }

@@ -1,14 +1,18 @@
 import { Linear, type LinearLike, type LinearSlot } from "../../nn/linear.ts";
 import { floatLinear } from "../../nn/scale-channels.ts";
 import { FakeQuantized } from "../../quant/fake-quantized.ts";
+import { FakeQuantizedBlocks } from "../../quant/fake-quantized-blocks.ts";
 import type { LatentWeight } from "../../quant/latent-weight.ts";
 import type { Parameter } from "../../training/parameter.ts";
 import { runTraining } from "../../training/training-loop.ts";
 import type { TrainingProgress } from "../../training/training-store.ts";
 import type { QTensor } from "../../quant/q-tensor.ts";
+import type { Scheme } from "../../quant/scheme.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import { NumericError } from "../../util/errors.ts";
 import { meanOf } from "../../util/sums.ts";
 import type { QuantizedBlock, WholeBlockProblem } from "../define-method.ts";
+import { chooseBlocks } from "./block-search.ts";
 import { BlockLoss } from "./block-loss.ts";
 import { freezeAll, latentParameters } from "./latent-weights.ts";
 import { WindowPairs } from "./window-pairs.ts";
@@ -143,11 +147,18 @@ async function fakeQuantizeSlots({
     if (!scheme) continue;
     const original = slot.layer;
     const { weight: master, bias } = floatLinear(block, slot.name);
-    const weight = await FakeQuantized.of(master, scheme);
+    const weight = await latentWeight(master, scheme);
     slot.layer = new Linear(master.backend, weight, bias);
     trained.push({ slot, original, weight });
   }
   return trained;
+}
+
+/** A float weight seen as values of its scheme, with the scales that rounding would give it. */
+async function latentWeight(master: Tensor<"f32">, scheme: Scheme): Promise<LatentWeight> {
+  if (!scheme.blocks) return FakeQuantized.of(master, scheme);
+  const chosen = await chooseBlocks(master, scheme, null);
+  return FakeQuantizedBlocks.of(master, scheme, chosen.unpackBlockScales());
 }
 
 /** Mean distance of neighbouring values of the grids, over all groups of a block. */

@@ -100,22 +100,28 @@ export function readBlockScales(
   return { scales, offsets };
 }
 
-/** The same blocks with other scales, float16 bits, one a block. */
+/** The same blocks with other scales and, unless null, other offsets, float16 bits, one a block. */
 export function replaceBlockScales(
-  { bytes: size, scaleAt }: BlockFormat,
+  { id, bytes: size, scaleAt, offsetAt }: BlockFormat,
   blocks: Uint8Array,
   scales: Uint16Array,
+  offsets: Uint16Array | null,
 ): Uint8Array {
-  if (scales.length * size !== blocks.length) {
-    throw new ShapeError(
-      `expected a scale for each of ${blocks.length / size} blocks, got ${scales.length}`,
-    );
-  }
   const replaced = blocks.slice();
-  for (let i = 0; i < scales.length; i++) {
-    replaced[i * size + scaleAt] = scales[i] & 0xff;
-    replaced[i * size + scaleAt + 1] = scales[i] >> 8;
-  }
+  const put = (what: string, values: Uint16Array, place: number): void => {
+    const expected = blocks.length / size;
+    if (values.length !== expected) {
+      const message = `blocks of ${id}: expected ${expected} ${what}, got ${values.length}`;
+      throw new ShapeError(message);
+    }
+    for (let i = 0; i < values.length; i++) {
+      replaced[i * size + place] = values[i] & 0xff;
+      replaced[i * size + place + 1] = values[i] >> 8;
+    }
+  };
+  put("scales", scales, scaleAt);
+  if (offsets && offsetAt === null) throw new ShapeError(`blocks of ${id} have no offsets`);
+  if (offsets && offsetAt !== null) put("offsets", offsets, offsetAt);
   return replaced;
 }
 
