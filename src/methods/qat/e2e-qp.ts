@@ -39,8 +39,8 @@ export default defineMethod({
   role: "finisher",
   paper: { arxiv: "2407.11062" },
   needs: { statistics: [] },
-  supports: ({ grid, activation, blocks }) =>
-    activation === null && blocks === null && !grid.inputScales && !grid.normalizedOutputs,
+  supports: ({ grid, activation }) =>
+    activation === null && !grid.inputScales && !grid.normalizedOutputs,
   options,
   effort: (chosen, data) => trainingEffort(chosen, data, defaults, false),
   trainModel,

@@ -10,11 +10,12 @@ import {
 } from "../../nn/scale-channels.ts";
 import { hasIndependentGroups, type Scheme } from "../../quant/scheme.ts";
 import { Tensor } from "../../tensor/tensor.ts";
-import { NumericError, throwIfCancelled } from "../../util/errors.ts";
+import { NumericError, throwIfCancelled, UnsupportedError } from "../../util/errors.ts";
 import { meanOf } from "../../util/sums.ts";
 import { type BlockProblem, defineMethod, type TransformedPart } from "../define-method.ts";
 import { activationFactors, relativeWeights } from "../shared/activation-factors.ts";
 import { meanByChannel } from "../shared/channel-statistics.ts";
+import { roundToBlocks } from "../shared/block-quantizer.ts";
 import { clampGroups, searchClipping } from "../shared/clip-search.ts";
 import { groupLoss, momentsOf } from "../shared/group-loss.ts";
 import { count, flag, flagIfGiven } from "../shared/option-kinds.ts";
@@ -42,7 +43,7 @@ type Options = z.output<typeof options>;
  * Deviations from the authors' code: inputs come from the quantized blocks before; statistics of
  * linear scopes are second moments over all tokens instead of 512 sampled ones; grouped queries are
  * scaled too, with a factor for each value channel; scales are rounded to float16 before codes are
- * chosen.
+ * chosen; under schemes of blocks nothing is clipped, as their search finds the range of each group.
  */
 export default defineMethod({
   id: "awq",
@@ -51,7 +52,7 @@ export default defineMethod({
   role: "transform",
   paper: { arxiv: "2306.00978" },
   needs: { statistics: ["hessian", "magnitudes"] },
-  supports: hasIndependentGroups,
+  supports: (scheme) => scheme.blocks !== null || hasIndependentGroups(scheme),
   caution: ({ grid, id }) =>
     grid.bits < 3 ? `AWQ is made for 3 and 4 bits; at ${id} it often does harm` : null,
   options,
@@ -76,13 +77,24 @@ async function transformBlock(problem: BlockProblem<Options>): Promise<Transform
   const { slots, scoreSlots } = problem.block;
   for (const { name } of slots) {
     const scheme = problem.schemeOf(name);
+    if (!scheme) continue;
+    if (scheme.blocks) {
+      if (problem.options.clip) throw clippedBlocks(scheme.id);
+      continue;
+    }
     // The product of queries and keys is too sensitive to what clipping takes away.
-    if (!scheme || scoreSlots.includes(name)) continue;
+    if (scoreSlots.includes(name)) continue;
     throwIfCancelled(problem.signal);
     problem.report(`clipping of ${name}`);
     parts.push(await clipSlot(problem, name, scheme, columnFactors.get(name)));
   }
   return parts;
+}
+
+function clippedBlocks(id: string): UnsupportedError {
+  return new UnsupportedError(`AWQ does not clip weights for ${id}: its blocks find their range`, {
+    hint: "leave out `clip`",
+  });
 }
 
 /** Finds the ratio of one group and moves its factors into the producer. */
@@ -148,7 +160,8 @@ async function roundScaled(
     if (!scheme) continue;
     const scaled = scaleColumns(values, factors, group.channelOf);
     const tensor = Tensor.from(weight.backend, "f32", weight.shape, scaled);
-    roundInPlace(tensor, scheme);
+    if (scheme.blocks) roundToBlocks(tensor, scheme, null);
+    else roundInPlace(tensor, scheme);
     rounded.set(name, scaleColumns(await tensor.read(), inverse, group.channelOf));
     tensor.release();
   }
