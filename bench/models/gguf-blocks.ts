@@ -8,7 +8,7 @@ import { Prng } from "../../src/util/prng.ts";
  */
 
 /** A type of tensor data, by the name that GGUF tools use. */
-export type GgmlType = "F32" | "Q4_0" | "Q8_0" | "Q2_K" | "Q6_K" | "TQ2_0";
+export type GgmlType = "F32" | "Q4_0" | "Q8_0" | "Q2_K" | "Q4_K" | "Q6_K" | "TQ2_0";
 
 interface BlockFormat {
   /** Number of the type in a file. */
@@ -48,6 +48,19 @@ export const ggmlFormats: Readonly<Record<GgmlType, BlockFormat>> = {
       for (let i = 0; i < 16; i++) block.setUint8(i, 0x11 * (8 + random.below(8)));
       setHalf(block, 80, deviation / 13.1);
       setHalf(block, 82, (1.5 * deviation) / 13.1);
+    },
+  },
+  // d, dmin, 8 scales and minima of 6 bits in 12 bytes, 128 bytes of codes: d·sc·q − dmin·m; with
+  // sc = m = 34 everywhere and dmin = 7.5·d this is 34·d·(q − 7.5).
+  Q4_K: {
+    id: 12,
+    weights: 256,
+    bytes: 144,
+    shape: (block) => {
+      setHalf(block, 0, deviation / (34 * 4.61));
+      setHalf(block, 2, (7.5 * deviation) / (34 * 4.61));
+      for (let i = 4; i < 12; i++) block.setUint8(i, 0xa2);
+      for (let i = 12; i < 16; i++) block.setUint8(i, 0x22);
     },
   },
   // 128 bytes of low nibbles, 64 of high bits, 16 int8 scales, d: d·sc·(q − 32).

@@ -9,6 +9,8 @@ export interface GgufTypes {
   readonly weights: GgmlType;
   /** Of the output head. */
   readonly head: GgmlType;
+  /** Of values and of the second layer of the MLP, in the blocks to which mixtures give more. */
+  readonly more?: GgmlType;
 }
 
 /** Number of `general.file_type`; llama.cpp only shows it. */
@@ -17,6 +19,7 @@ const fileTypes: Readonly<Record<GgmlType, number>> = {
   Q4_0: 2,
   Q8_0: 7,
   Q2_K: 10,
+  Q4_K: 15,
   Q6_K: 18,
   TQ2_0: 37,
 };
@@ -106,16 +109,18 @@ function llamaTensors(config: Record<string, unknown>, types: GgufTypes): GgufTe
     columns: number,
     type = types.weights,
   ): GgufTensor => ({ name: `${name}.weight`, type, shape: [rows, columns] });
+  const typeOf = (layer: number): GgmlType =>
+    types.more && hasMoreBits(layer, layers.length) ? types.more : types.weights;
   const blocks = Array.from({ length: layers.length }, (_, i) => [
     norm(`blk.${i}.attn_norm.weight`),
     matrix(`blk.${i}.attn_q`, heads * headDim, hiddenSize),
     matrix(`blk.${i}.attn_k`, kvHeads * headDim, hiddenSize),
-    matrix(`blk.${i}.attn_v`, kvHeads * headDim, hiddenSize),
+    matrix(`blk.${i}.attn_v`, kvHeads * headDim, hiddenSize, typeOf(i)),
     matrix(`blk.${i}.attn_output`, hiddenSize, heads * headDim),
     norm(`blk.${i}.ffn_norm.weight`),
     matrix(`blk.${i}.ffn_gate`, intermediateSize, hiddenSize),
     matrix(`blk.${i}.ffn_up`, intermediateSize, hiddenSize),
-    matrix(`blk.${i}.ffn_down`, hiddenSize, intermediateSize),
+    matrix(`blk.${i}.ffn_down`, hiddenSize, intermediateSize, typeOf(i)),
   ]);
   return [
     matrix("token_embd", vocabularySize, hiddenSize),
@@ -123,4 +128,11 @@ function llamaTensors(config: Record<string, unknown>, types: GgufTypes): GgufTe
     norm("output_norm.weight"),
     matrix("output", vocabularySize, hiddenSize, types.head),
   ];
+}
+
+/** The blocks that mixtures such as Q4_K_M give more bits: the first and last, and every third. */
+function hasMoreBits(layer: number, layers: number): boolean {
+  const eighth = Math.floor(layers / 8);
+  if (layer < eighth || layer >= Math.floor((7 * layers) / 8)) return true;
+  return (layer - eighth) % 3 === 2;
 }
