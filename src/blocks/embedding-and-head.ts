@@ -12,6 +12,7 @@ import type { QuantizedOutput } from "../run/output/quantized-output.ts";
 import { embeddingAndHeadWeights, type PlannedVocabularyTable } from "../run/plan.ts";
 import type { Quantization } from "../run/quantization.ts";
 import type { FinishedBlocks } from "./finished-blocks.ts";
+import type { MixtureSchemes } from "../recipe/mixture-schemes.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import type { VocabularyTableRecord } from "../run/run-record.ts";
 
@@ -21,12 +22,13 @@ const usualPieceWeights = 2 ** 20;
 
 /**
  * Decides what happens to embedding and output head. One table that serves as both takes the one
- * scheme that is given.
+ * scheme that is given; where none is, a mixture says what it takes.
  * @throws UsageError when a tied table is given two schemes
  */
 export function selectEmbeddingAndHead(
   tables: readonly VocabularyTable[],
   { embedding, head }: Pick<Recipe, "embedding" | "head">,
+  mixed: MixtureSchemes | null = null,
 ): PlannedVocabularyTable[] {
   const asked = {
     embedding: embedding === null ? null : parseScheme(embedding),
@@ -34,7 +36,7 @@ export function selectEmbeddingAndHead(
   };
   return tables.map((table) => {
     const schemes = table.roles.flatMap((role) => asked[role] ?? []);
-    const [scheme = null, other] = schemes;
+    const [scheme = mixed?.of(table.module, table.inFeatures) ?? null, other] = schemes;
     if (scheme && other && other.id !== scheme.id) {
       throw new UsageError(
         `this model has one table for embedding and output head: it cannot be ${scheme.id} and ` +

@@ -259,7 +259,13 @@ describe("quantization_config", () => {
     const config = readQuantizationConfig({
       quantization_config: JSON.parse(JSON.stringify(written)),
     });
-    expect(config).toEqual({ version: 1, scheme: parseScheme("w3"), modules, notes: { seed: 1 } });
+    expect(config).toEqual({
+      version: 1,
+      scheme: parseScheme("w3"),
+      name: "w3",
+      modules,
+      notes: { seed: 1 },
+    });
   });
 
   test("of a newer version, an unknown kind or another program is unsupported and says so", () => {

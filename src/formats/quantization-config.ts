@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { expectWholeBlocks, parseScheme, type Scheme } from "../quant/scheme.ts";
+import { findMixture } from "../quant/mixtures.ts";
 import { FormatError, SchemeError, UnsupportedError } from "../util/errors.ts";
 import { parseValue } from "../util/parse-value.ts";
 import { isJsonRecord, type JsonRecord } from "./json-file.ts";
@@ -30,8 +31,10 @@ export interface QuantizedModule {
 /** `quantization_config` of a config.json, checked. */
 export interface QuantizationConfig {
   readonly version: number;
-  /** The scheme that was asked for; single modules may differ. */
+  /** The scheme that was asked for, or that of most modules; single ones may differ. */
   readonly scheme: Scheme;
+  /** What was asked for: the id of the scheme, or the name of a mixture. */
+  readonly name: string;
   /** By module name, such as `model.layers.0.self_attn.q_proj`. */
   readonly modules: ReadonlyMap<string, QuantizedModule>;
   /** What else is recorded, such as the method and its options; of no meaning for reading. */
@@ -88,7 +91,10 @@ export function readQuantizationConfig(config: JsonRecord): QuantizationConfig |
   for (const [name, value] of Object.entries(modules)) {
     read.set(name, readQuantizedModule(name, value));
   }
-  return { version, scheme: readScheme(scheme, "quantization_config"), modules: read, notes };
+  const { mixture } = notes;
+  const name = typeof mixture === "string" && findMixture(mixture) ? mixture : scheme;
+  const usual = readScheme(scheme, "quantization_config");
+  return { version, scheme: usual, name, modules: read, notes };
 }
 
 /** Reads the description of one module. @throws FormatError UnsupportedError */

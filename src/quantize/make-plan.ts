@@ -16,6 +16,7 @@ import {
 import { selectEmbeddingAndHead } from "../blocks/embedding-and-head.ts";
 import { outputEntries } from "../run/output/quantized-output.ts";
 import { cautionsOf } from "../recipe/parse-recipe.ts";
+import { mixtureOf, MixtureSchemes } from "../recipe/mixture-schemes.ts";
 import { methodsOf, type Recipe, transformsOf } from "../recipe/recipe.ts";
 import { changedTensors } from "../blocks/scale-groups.ts";
 import { selectLinears } from "./select-linears.ts";
@@ -32,12 +33,14 @@ export async function makePlan(
   backend: Backend,
 ): Promise<Plan> {
   const { checkpoint, model, config } = opened;
-  const linears = packedLinears(opened) ?? selectLinears(model.linears(), recipe);
+  const packed = packedLinears(opened);
+  const mixed = packed ? null : mixtureSchemes(opened, recipe, method);
+  const linears = packed ?? selectLinears(model.linears(), recipe, mixed);
   const chosen = linears.filter(({ scheme }) => scheme !== null);
   if (chosen.length === 0) {
     throw new UsageError("nothing is left to quantize: every linear layer is ignored");
   }
-  const tables = selectEmbeddingAndHead(model.embeddingAndHead(), recipe);
+  const tables = selectEmbeddingAndHead(model.embeddingAndHead(), recipe, mixed);
   const { calibration } = recipe;
   const outputBytes = outputEntries(
     checkpoint,
@@ -86,7 +89,7 @@ export async function makePlan(
     methodTitle: methodsOf(recipe)
       .map(({ title }) => title)
       .join(" + "),
-    cautions: cautionsOf(recipe),
+    cautions: [...cautionsOf(recipe), ...(mixed?.notices() ?? [])],
     schemeId: recipe.scheme,
     calibration: calibration && { windows: calibration.samples, window: calibration.window },
     activations,
@@ -109,6 +112,20 @@ function packedLinears({ checkpoint, model }: OpenedModel): PlannedLinear[] | nu
   return model
     .linears()
     .map((linear) => ({ ...linear, scheme: packed.get(linear.module)?.scheme ?? null }));
+}
+
+/** The schemes of the mixture that a recipe names; null when it names a scheme. */
+function mixtureSchemes(
+  { config, model }: OpenedModel,
+  { scheme, calibration }: Recipe,
+  { usesImportance = false }: Method,
+): MixtureSchemes | null {
+  const mixture = mixtureOf(scheme);
+  if (!mixture) return null;
+  const { heads, kvHeads, tiedEmbeddings: tied } = config;
+  const importance = usesImportance && calibration !== null;
+  const shape = { blocks: model.blockCount, heads, kvHeads, experts: 1, tied };
+  return new MixtureSchemes(mixture, { ...shape, importance });
 }
 
 function planActivations(

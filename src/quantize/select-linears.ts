@@ -1,12 +1,14 @@
 import { runWithin, TimeIsOver } from "../platform/node.ts";
 import type { LinearDescription } from "../nn/quantizable-model.ts";
 import { parseScheme } from "../quant/scheme.ts";
+import { type MixtureSchemes, usualScheme } from "../recipe/mixture-schemes.ts";
 import { UsageError } from "../util/errors.ts";
 import type { PlannedLinear } from "../run/plan.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 
 /**
- * Decides what happens to each linear layer: its scheme, or null when a pattern of `ignore` fits. A
+ * Decides what happens to each linear layer: its scheme, or null when a pattern of `ignore` fits, or
+ * a mixture leaves it in floats. A
  * pattern is a glob over the module name (`*` any run of characters), which may leave out leading
  * parts: `mlp.down_proj`, `layers.0.*`, `*.k_proj`. With the prefix `re:` it is a regular
  * expression.
@@ -15,8 +17,9 @@ import type { Recipe } from "../recipe/recipe.ts";
 export function selectLinears(
   linears: readonly LinearDescription[],
   { scheme, ignore, layers }: Pick<Recipe, "scheme" | "ignore" | "layers">,
+  mixed: MixtureSchemes | null = null,
 ): PlannedLinear[] {
-  const usual = parseScheme(scheme);
+  const usual = usualScheme(scheme);
   const ignored = ignore.map((pattern, i) => matcher(pattern, `ignore[${i}]`, linears));
   const own = layers.map((layer, i) => ({
     fits: matcher(layer.pattern, `layers[${i}]`, linears),
@@ -25,7 +28,8 @@ export function selectLinears(
   return linears.map((linear) => {
     if (ignored.some((fits) => fits(linear.module))) return { ...linear, scheme: null };
     const special = own.findLast(({ fits }) => fits(linear.module));
-    return { ...linear, scheme: special?.scheme ?? usual };
+    if (special || !mixed) return { ...linear, scheme: special?.scheme ?? usual };
+    return { ...linear, scheme: mixed.of(linear.module, linear.inFeatures) };
   });
 }
 

@@ -11,7 +11,9 @@ import {
 import { SchemeError, UsageError } from "../util/errors.ts";
 import { type FieldPath, formatPath } from "../util/field-path.ts";
 import { parseValue } from "../util/parse-value.ts";
+import { findMixture } from "../quant/mixtures.ts";
 import { chooseScheme, describeChoice, schemesLike } from "./choose-scheme.ts";
+import { possibleSchemes, usualScheme } from "./mixture-schemes.ts";
 import {
   chainOf,
   finishersOf,
@@ -79,7 +81,9 @@ function settleSchemes(recipe: ParsedRecipe): { recipe: ParsedRecipe; choices: s
     pattern,
     scheme: settle(scheme, `layers[${i}].scheme`),
   }));
-  const settled = { ...recipe, scheme: settle(recipe.scheme, "scheme"), layers };
+  const { scheme: usual } = recipe;
+  const scheme = findMixture(usual) ? usual : settle(usual, "scheme");
+  const settled = { ...recipe, scheme, layers };
   return { recipe: settled, choices: [...choices] };
 }
 
@@ -115,6 +119,11 @@ function expectTrainable(method: Method, recipe: ParsedRecipe): void {
       value: recipe.transforms,
     });
   }
+  if (findMixture(recipe.scheme)) {
+    const message = `${method.title} trains embedding and output head, which ${recipe.scheme} quantizes`;
+    const hint = `use ${usualScheme(recipe.scheme).id}, which leaves them in 16 bits`;
+    throw new UsageError(message, { hint, field: "scheme", value: recipe.scheme });
+  }
   if (recipe.embedding === null && recipe.head === null) return;
   throw new UsageError(`${method.title} trains embedding and output head, which stay in 16 bits`, {
     hint: "leave out `embedding` and `head`",
@@ -141,11 +150,12 @@ function schemesOf({
   scheme: usual,
   layers,
 }: Pick<Recipe, "scheme" | "layers">): { scheme: Scheme; field: string }[] {
-  const own = layers.map(({ scheme }, i) => [scheme, `layers[${i}].scheme`]);
-  return [[usual, "scheme"], ...own].map(([id, field]) => ({
-    scheme: readScheme(id, field),
-    field,
-  }));
+  const own = layers.map(({ scheme }, i) => {
+    const field = `layers[${i}].scheme`;
+    return { scheme: readScheme(scheme, field), field };
+  });
+  const possible = naming("scheme", usual, () => possibleSchemes(usual));
+  return [...possible.map((scheme) => ({ scheme, field: "scheme" })), ...own];
 }
 
 /** @throws UsageError that names the field */

@@ -88,7 +88,7 @@ export const recipeSchema = z.object({
     "Train the quantized model further, in this order",
     { flag: "finish", choices: idsInRole("finisher"), known: methodIds, common: true },
   ),
-  scheme: field(text, "Bits and group size of the linear layers, such as w4g128", {
+  scheme: field(text, "Bits and group size of the linear layers (w4g128), or a mixture (Q4_K_M)", {
     unit: "id",
     common: true,
   }),

@@ -1,3 +1,4 @@
+import { findMixture } from "../quant/mixtures.ts";
 import type { TrainingEffort } from "../methods/define-method.ts";
 import type { Plan } from "../run/plan.ts";
 import {
@@ -65,7 +66,7 @@ function describeTraining({ steps, microBatchTokens, accumulation }: TrainingEff
   return `${formatPlural(steps, "step")} of ${formatCount(microBatchTokens * accumulation)} tokens`;
 }
 
-/** `w2g64`, or with overrides `w2g64, w4g64 (6 layers)`. */
+/** `w2g64`, with overrides `w2g64, w4g64 (6 layers)`, or `Q4_K_M: q4_k (10 layers), q6_k (4 layers)`. */
 function describeSchemes(plan: Plan): string {
   const counts = new Map<string, number>();
   for (const { scheme } of plan.linears) {
@@ -73,9 +74,9 @@ function describeSchemes(plan: Plan): string {
   }
   const others = [...counts].filter(([id]) => id !== plan.schemeId);
   const main = counts.has(plan.schemeId) || others.length === 0 ? [plan.schemeId] : [];
-  return [...main, ...others.map(([id, count]) => `${id} (${formatPlural(count, "layer")})`)].join(
-    ", ",
-  );
+  const layers = others.map(([id, count]) => `${id} (${formatPlural(count, "layer")})`);
+  if (findMixture(plan.schemeId)) return `${plan.schemeId}: ${layers.join(", ")}`;
+  return [...main, ...layers].join(", ");
 }
 
 /** Joins parts with `·`, in as many lines as the width asks for. */

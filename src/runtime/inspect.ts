@@ -148,7 +148,7 @@ function describeQuantization(checkpoint: Checkpoint): Inspection["quantization"
     };
   });
   return {
-    scheme: quantization.scheme.id,
+    scheme: quantization.name,
     methods: methodsOf(quantization.notes),
     schemes,
     modules,

@@ -74,7 +74,7 @@ export async function openModel(directory: string, options: OpenOptions): Promis
       directory,
       name: options.name ?? baseName(absolutePath(directory)),
       architecture: findArchitecture(checkpoint.config).title,
-      schemeId: readQuantizationConfig(checkpoint.config)?.scheme.id ?? null,
+      schemeId: readQuantizationConfig(checkpoint.config)?.name ?? null,
       origin: options.origin ?? null,
       config,
       sizes: measureSizes(config, checkpoint),

@@ -23,13 +23,13 @@ import {
   writeText,
 } from "../../platform/node.ts";
 import { QTensor } from "../../quant/q-tensor.ts";
-import { parseScheme } from "../../quant/scheme.ts";
 import type { DType } from "../../tensor/dtype.ts";
 import { fitHalves } from "../../util/fit-halves.ts";
 import { floatsToBfloats } from "../../util/half.ts";
 import { copyTensor, writableDType } from "./copy-tensor.ts";
 import type { FinishedTensors } from "./finished-weights.ts";
 import type { PlannedLinear } from "../plan.ts";
+import { mixtureOf, usualScheme } from "../../recipe/mixture-schemes.ts";
 import type { Recipe } from "../../recipe/recipe.ts";
 
 /** A matrix that will be packed, or with a null scheme stays as it is. */
@@ -220,6 +220,7 @@ export class QuantizedOutput {
     await this.writer.finish();
     const { transforms, method, options, finishers } = recipe;
     const notes = {
+      ...(mixtureOf(recipe.scheme) && { mixture: recipe.scheme }),
       ...(transforms.length > 0 && { transforms }),
       method,
       options,
@@ -234,7 +235,7 @@ export class QuantizedOutput {
     const modules = new Map([...before, ...this.modules]);
     const config = {
       ...this.checkpoint.config,
-      quantization_config: writeQuantizationConfig(parseScheme(recipe.scheme), modules, notes),
+      quantization_config: writeQuantizationConfig(usualScheme(recipe.scheme), modules, notes),
     };
     await writeText(joinPath(this.path, "config.json"), formatJson(config));
   }

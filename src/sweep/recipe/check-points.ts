@@ -2,7 +2,8 @@ import { isGgufPath } from "../../formats/gguf/gguf-checkpoint.ts";
 import type { Method } from "../../methods/define-method.ts";
 import { methods } from "../../methods/index.ts";
 import { status } from "../../platform/node.ts";
-import { hasFixedActivations, parseScheme } from "../../quant/scheme.ts";
+import { hasFixedActivations } from "../../quant/scheme.ts";
+import { usualScheme } from "../../recipe/mixture-schemes.ts";
 import type { FewbitError } from "../../util/errors.ts";
 import { suggestName } from "../../util/nearest.ts";
 import { parseTrainConfig } from "../../train/pretrain-config.ts";
@@ -169,7 +170,7 @@ export function spareCalibration(each: ExpandedPoint): ExpandedPoint {
   const { work, point } = each;
   if (!work.recipe || !point.scheme) return each;
   const { layers = [] } = work.recipe;
-  const schemes = [point.scheme, ...layers.map(({ scheme }) => scheme)].map(parseScheme);
+  const schemes = [point.scheme, ...layers.map(({ scheme }) => scheme)].map(usualScheme);
   const reads = (point.method ?? "").split("+").map(methodOf).some(needsText);
   if (reads || schemes.some(hasFixedActivations)) return each;
   return { ...each, work: { ...work, recipe: { ...work.recipe, calibration: null } } };

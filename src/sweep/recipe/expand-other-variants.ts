@@ -1,4 +1,4 @@
-import { parseScheme } from "../../quant/scheme.ts";
+import { usualScheme } from "../../recipe/mixture-schemes.ts";
 import type { RecipeInput } from "../../recipe/recipe.ts";
 import type { TrainConfigInput } from "../../train/pretrain-config.ts";
 import type { ExpandedPoint, Surroundings } from "./expanded-point.ts";
@@ -25,7 +25,8 @@ export function expandCheckpoint(
     return { point, work, ...place };
   }
   const { seed } = run.recipe;
-  const { id: scheme, grid } = parseScheme(run.recipe.scheme);
+  const { scheme } = run.recipe;
+  const { grid } = usualScheme(scheme);
   const method = chainName(run.recipe);
   const named = { label: `${label ?? method} ${scheme}`, method, preset: null };
   return { point: { model, ...named, scheme, bits: grid.bits, seed }, work, ...place };

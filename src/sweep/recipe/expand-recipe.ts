@@ -3,6 +3,7 @@ import { parseScheme } from "../../quant/scheme.ts";
 import { type PresetId, presets } from "../../recipe/presets/index.ts";
 import type { Preset } from "../../recipe/presets/define-preset.ts";
 import { chooseScheme } from "../../recipe/choose-scheme.ts";
+import { mixtureOf, usualScheme } from "../../recipe/mixture-schemes.ts";
 import { type QuantizeOptions, toRecipe } from "../../recipe/quantize-options.ts";
 import { chainOf, type RecipeInput } from "../../recipe/recipe.ts";
 import { chainName, expandCheckpoint, expandTraining } from "./expand-other-variants.ts";
@@ -176,6 +177,7 @@ function readScheme(
   recipe: RecipeInput,
 ): { scheme: string; bits: number; written: string } {
   try {
+    if (mixtureOf(id)) return { scheme: id, bits: usualScheme(id).grid.bits, written: id };
     const chosen = chooseScheme(id, chainOf(recipe));
     const written = chosen.grid === parseScheme(id).grid ? id : chosen.id;
     return { scheme: chosen.id, bits: chosen.grid.bits, written };
