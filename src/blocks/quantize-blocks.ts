@@ -27,7 +27,8 @@ export function quantizeBlocks(
   const { signal, emit } = options;
   const { blockCount } = model;
   const changed = changedTensors(model, checkpoint, plan.linears, recipe);
-  const entries = outputEntries(checkpoint, [...plan.linears, ...plan.ends], changed);
+  const kept = { changed, keepPacked: true };
+  const entries = outputEntries(checkpoint, [...plan.linears, ...plan.ends], kept);
   return quantization.writeCheckpoint(entries, async (output) => {
     const finished = await FinishedBlocks.takeOver(quantization, output);
     const windows = text?.windows ?? (await quantization.sampleWindows());

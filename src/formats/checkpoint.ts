@@ -19,6 +19,15 @@ export interface StoredTensor {
   readonly name: string;
 }
 
+/** A packed weight as its file holds it. */
+export interface PackedForm {
+  readonly module: string;
+  /** As `quantization_config` describes it. */
+  readonly description: JsonRecord;
+  /** The tensor that holds its bytes. */
+  readonly place: StoredTensor;
+}
+
 /** What a checkpoint is made of. */
 export interface CheckpointParts {
   /** The directory, or the file that has everything. */
@@ -31,6 +40,11 @@ export interface CheckpointParts {
   readonly places: ReadonlyMap<string, StoredTensor>;
   /** What a user should know of the weight files, a line each. */
   readonly notices?: readonly string[];
+  /**
+   * Packed weights that are also seen decoded, by the names of the decoded tensors: they are no
+   * tensors of this checkpoint, but can be read by their names.
+   */
+  readonly packedForms?: ReadonlyMap<string, PackedForm>;
   /** Metadata of the file, where it is a GGUF file. */
   readonly gguf?: GgufMetadata | null;
 }
@@ -52,6 +66,8 @@ export class Checkpoint {
   readonly notices: readonly string[];
   /** Metadata of the GGUF file that it is; null for a Hugging Face directory. */
   readonly gguf: GgufMetadata | null;
+  /** What holds the packed weights that are seen decoded, by the names of the decoded tensors. */
+  readonly packedForms: ReadonlyMap<string, PackedForm>;
   /** All tensors by name, shard after shard, in the order of their bytes. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   /** Bytes of all tensors. */
@@ -69,6 +85,7 @@ export class Checkpoint {
     this.places = places;
     this.notices = notices;
     this.gguf = gguf;
+    this.packedForms = parts.packedForms ?? new Map();
     const tensors = new Map<string, TensorInfo>();
     let totalBytes = 0;
     for (const [name, place] of places) {
@@ -99,7 +116,10 @@ export class Checkpoint {
 
   /** @throws FormatError when there is no tensor of this name */
   info(name: string): TensorInfo {
-    return this.tensors.get(name) ?? this.missing(name);
+    const found = this.tensors.get(name);
+    if (found) return found;
+    const { file, name: stored } = this.place(name);
+    return file.info(stored);
   }
 
   /** Views a tensor of the given dtype in the mapped file; see `WeightFile.viewAs`. */
@@ -125,7 +145,13 @@ export class Checkpoint {
   }
 
   private place(name: string): StoredTensor {
-    return this.places.get(name) ?? this.missing(name);
+    return this.places.get(name) ?? this.packedPlace(name) ?? this.missing(name);
+  }
+
+  private packedPlace(name: string): StoredTensor | undefined {
+    const module = name.slice(0, name.lastIndexOf("."));
+    const form = this.packedForms.get(`${module}.weight`);
+    return form?.place.name === name ? form.place : undefined;
   }
 
   private missing(name: string): never {

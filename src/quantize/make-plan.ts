@@ -42,11 +42,10 @@ export async function makePlan(
   }
   const tables = selectEmbeddingAndHead(model.embeddingAndHead(), recipe, mixed);
   const { calibration } = recipe;
-  const outputBytes = outputEntries(
-    checkpoint,
-    [...linears, ...tables],
-    changedTensors(model, checkpoint, linears, recipe),
-  )
+  const outputBytes = outputEntries(checkpoint, [...linears, ...tables], {
+    changed: changedTensors(model, checkpoint, linears, recipe),
+    keepPacked: method.trainModel === undefined,
+  })
     .map(({ dtype, shape }) => tensorBytes(dtype, shape) ?? 0)
     .reduce((sum, bytes) => sum + bytes, 0);
   const blockBytes = opened.sizes.linear.bytes;

@@ -31,6 +31,14 @@ beforeAll(async () => {
       "general.sampling.temp": meta.f32(0.7),
     },
     pack: (name, [rows, columns]) => {
+      if (name === "model.embed_tokens.weight") {
+        const data = Uint8Array.from(
+          { length: (rows * columns * 34) / 32 },
+          (_, i) => (i * 29) % 251,
+        );
+        for (let i = 0; i < data.length; i += 34) data.set([0x00, 0x20], i);
+        return { type: "q8_0", data };
+      }
       if (!name.endsWith("proj.weight")) return null;
       const data = new Uint8Array((rows * columns * 18) / 32);
       for (let i = 0; i < data.length; i++) data[i] = (i * 37) % 251;
@@ -103,7 +111,13 @@ describe("a GGUF file as a model", () => {
   test("is quantized with a notice, and its tokenizer goes along", async () => {
     const asked = ["--method", "rtn", "--scheme", "w8g32", "--out", at("w8"), ...cpu];
     const { stderr } = await run("quantize", at("m.gguf"), ...asked);
-    expect(stderr).toMatch(/m\.gguf is quantized already \(q4_0 \(14 tensors\)\).*errors add up/);
+    expect(stderr).toMatch(
+      /m\.gguf is quantized already \(q8_0 \(1 tensor\), q4_0 \(14 tensors\)\).*errors add up/,
+    );
+    const layers = (await run("inspect", at("w8"), "--layers")).stdout;
+    expect(layers).toMatch(/mlp\.up_proj +w8g32/);
+    // What is not asked for keeps the bytes of the file.
+    expect(layers).toMatch(/embed_tokens +q8_0/);
     expect(readdirSync(at("w8"))).toEqual(expect.arrayContaining(["tokenizer.json", "run.json"]));
     const [quantized, before] = [await perplexity(at("w8")), await perplexity(at("m.gguf"))];
     expect(Math.abs(quantized / before - 1)).toBeLessThan(0.02);

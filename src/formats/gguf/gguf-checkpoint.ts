@@ -2,7 +2,7 @@ import { baseName, joinPath, listDirectory, parentPath, status } from "../../pla
 import { FormatError, UnsupportedError } from "../../util/errors.ts";
 import { formatSize } from "../../util/format-size.ts";
 import { nearestName } from "../../util/nearest.ts";
-import { Checkpoint, type StoredTensor } from "../checkpoint.ts";
+import { Checkpoint, type PackedForm, type StoredTensor } from "../checkpoint.ts";
 import type { JsonRecord } from "../json-file.ts";
 import { readFloatTensor } from "../read-float-tensor.ts";
 import { findGgufFamily, type GgufFamily } from "./gguf-family.ts";
@@ -65,6 +65,7 @@ async function makeCheckpoint(
   const places = new Map<string, StoredTensor>();
   const modules = new Map<string, GgufModule>();
   const views: GgufView[] = [];
+  const packedForms = new Map<string, PackedForm>();
   for (const part of parts) {
     const found = viewTensors(part.tensors.values(), {
       source: metadata.source,
@@ -73,14 +74,24 @@ async function makeCheckpoint(
     });
     const file = new GgufWeights(part, found.views);
     weightFiles.push(file);
+    const packed = new Set(
+      decoded ? [...found.modules.keys()].map((each) => `${each}.blocks`) : [],
+    );
     for (const [name, view] of found.views) {
+      if (packed.has(name)) continue;
       if (places.has(name)) throw new FormatError(`${metadata.source}: two parts have "${name}"`);
       places.set(name, { file, name });
       views.push(view);
     }
-    for (const [module, each] of found.modules) modules.set(module, each);
+    for (const [module, each] of found.modules) {
+      modules.set(module, each);
+      if (!decoded) continue;
+      const place = { file, name: `${module}.blocks` };
+      packedForms.set(`${module}.weight`, { module, description: describe(each), place });
+    }
   }
-  const whole = { ...config, ...(modules.size > 0 && quantizationOf(modules)) };
+  const isQuantized = modules.size > 0 && !decoded;
+  const whole = { ...config, ...(isQuantized && quantizationOf(modules)) };
   const files = new GgufModelFiles(path, whole, metadata, readTokenizer);
   const notices = decoded ? originalNotices(path, views) : tableNotices(views);
   return new Checkpoint({
@@ -90,6 +101,7 @@ async function makeCheckpoint(
     weightFiles,
     places,
     notices,
+    packedForms,
     gguf: metadata,
   });
 }
@@ -115,12 +127,16 @@ function quantizationOf(modules: ReadonlyMap<string, GgufModule>): JsonRecord {
   const described: Record<string, JsonRecord> = {};
   for (const [module, { scheme, outFeatures, inFeatures }] of modules) {
     weights.set(scheme, (weights.get(scheme) ?? 0) + outFeatures * inFeatures);
-    described[module] = { scheme, kind: "linear", shape: [outFeatures, inFeatures] };
+    described[module] = describe({ scheme, outFeatures, inFeatures });
   }
   const [[scheme]] = [...weights].sort(([, a], [, b]) => b - a);
   return {
     quantization_config: { quant_method: "fewbit", version: 1, scheme, modules: described },
   };
+}
+
+function describe({ scheme, outFeatures, inFeatures }: GgufModule): JsonRecord {
+  return { scheme, kind: "linear", shape: [outFeatures, inFeatures] };
 }
 
 /** What is to be said of tensors that are decoded because no kernel reads them as they are. */

@@ -31,13 +31,14 @@ export interface GgufModule {
 export interface GgufViews {
   /** By names in the checkpoint. */
   readonly views: ReadonlyMap<string, GgufView>;
-  /** Packed modules by their names in the checkpoint. */
+  /** Packed modules by their names in the checkpoint; also those that are decoded. */
   readonly modules: ReadonlyMap<string, GgufModule>;
 }
 
 /**
  * Describes the tensors of a file as those of a checkpoint: weights of block types as the tensor
- * `M.blocks`, with the bytes of the file, other packed ones as float32, plain ones as they are.
+ * `M.blocks`, with the bytes of the file, other packed ones as float32, plain ones as they are. With
+ * `decoded` packed weights have both.
  * Tensors that checkpoints have no name for keep theirs.
  * @throws UnsupportedError for a weight of a type that is not decoded
  * @throws FormatError when two tensors stand for one, or rows are no whole heads
@@ -48,38 +49,55 @@ export function viewTensors(tensors: Iterable<GgufTensor>, viewing: GgufViewing)
   for (const tensor of tensors) {
     // It is no part of a checkpoint: config.json says what it does.
     if (tensor.name === ropeFactorsName) continue;
-    const [ggufModule, ending] = splitTensorName(tensor.name);
-    const module = hfModuleName(ggufModule);
-    const heads = module === null ? null : headsOf(module, tensor, viewing);
-    const name = module === null ? tensor.name : `${module}${ending}`;
-    const [outFeatures, inFeatures, ...rest] = tensor.shape;
-    const isMatrix = inFeatures !== undefined && rest.length === 0;
-    const { type } = tensor;
-    let view: GgufView;
-    if (
-      module !== null &&
-      isMatrix &&
-      ending === ".weight" &&
-      type.kind === "blocks" &&
-      !viewing.decoded
-    ) {
-      const shape = [outFeatures, (inFeatures / type.columns) * type.bytes];
-      view = { ...viewOf(tensor, `${module}.blocks`, "u8", shape), heads, decode: null };
-      modules.set(module, { scheme: type.name, outFeatures, inFeatures });
-    } else if (type.dtype) {
-      view = { ...viewOf(tensor, name, type.dtype, tensor.shape), heads, decode: null };
-    } else {
-      const decode = decoderOf(type) ?? notDecoded(tensor, viewing.source);
-      view = { ...viewOf(tensor, name, "f32", tensor.shape), heads, decode };
+    const place = placeOf(tensor, viewing);
+    if (place.packed) modules.set(place.packed.module, place.packed);
+    for (const view of viewsOf(tensor, place, viewing)) {
+      const { name } = view.info;
+      if (views.has(name)) {
+        throw new FormatError(`${viewing.source}: two tensors stand for ${quoteName(name)}`);
+      }
+      views.set(name, view);
     }
-    if (views.has(view.info.name)) {
-      throw new FormatError(
-        `${viewing.source}: two tensors stand for ${quoteName(view.info.name)}`,
-      );
-    }
-    views.set(view.info.name, view);
   }
   return { views, modules };
+}
+
+/** Where a tensor belongs in a checkpoint. */
+interface Place {
+  readonly name: string;
+  readonly heads: number | null;
+  /** The packed weight that it is; null where it is none. */
+  readonly packed: (GgufModule & { readonly module: string }) | null;
+}
+
+function placeOf(tensor: GgufTensor, viewing: GgufViewing): Place {
+  const { name, type, shape } = tensor;
+  const [ggufModule, ending] = splitTensorName(name);
+  const module = hfModuleName(ggufModule);
+  if (module === null) return { name, heads: null, packed: null };
+  const [outFeatures, inFeatures] = shape;
+  const isPacked = type.kind === "blocks" && ending === ".weight" && shape.length === 2;
+  const packed = isPacked ? { module, scheme: type.name, outFeatures, inFeatures } : null;
+  return { name: `${module}${ending}`, heads: headsOf(module, tensor, viewing), packed };
+}
+
+function viewsOf(
+  tensor: GgufTensor,
+  { name, heads, packed }: Place,
+  { source, decoded }: GgufViewing,
+): GgufView[] {
+  const { type, shape } = tensor;
+  if (type.dtype) return [{ ...viewOf(tensor, name, type.dtype, shape), heads, decode: null }];
+  const views: GgufView[] = [];
+  if (packed) {
+    const bytes = [packed.outFeatures, (packed.inFeatures / type.columns) * type.bytes];
+    views.push({ ...viewOf(tensor, `${packed.module}.blocks`, "u8", bytes), heads, decode: null });
+  }
+  if (!packed || decoded) {
+    const decode = decoderOf(type) ?? notDecoded(tensor, source);
+    views.push({ ...viewOf(tensor, name, "f32", shape), heads, decode });
+  }
+  return views;
 }
 
 /** Returns what decodes a packed type to float32; null when there is nothing that does. */

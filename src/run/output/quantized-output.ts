@@ -38,12 +38,16 @@ type PlannedMatrix = Pick<PlannedLinear, "module" | "scheme" | "outFeatures" | "
 /**
  * Lists the tensors of the quantized checkpoint in the order of the original's. Those that
  * transforms change (`changed`: their names) are stored in float32, so that the model which was
- * measured is stored.
+ * measured is stored. With `keepPacked` weights that stay as they are keep the packed form that the
+ * original's file has of them.
  */
 export function outputEntries(
   checkpoint: Checkpoint,
   linears: readonly PlannedMatrix[],
-  changed: ReadonlySet<string> = new Set(),
+  {
+    changed = new Set(),
+    keepPacked = false,
+  }: { readonly changed?: ReadonlySet<string>; readonly keepPacked?: boolean } = {},
 ): TensorEntry[] {
   const planned = new Map(linears.map((linear) => [`${linear.module}.weight`, linear]));
   const entries: TensorEntry[] = [];
@@ -51,8 +55,12 @@ export function outputEntries(
     const { name, shape } = info;
     const linear = planned.get(name);
     if (changed.has(name)) entries.push({ name, dtype: "f32", shape });
-    else if (!linear?.scheme) entries.push({ name, dtype: writableDType(info), shape });
-    else {
+    else if (!linear?.scheme) {
+      const form = keepPacked ? checkpoint.packedForms.get(name) : undefined;
+      const module = form && readQuantizedModule(form.module, form.description);
+      if (module) entries.push(...quantizedEntries(form.module, module));
+      else entries.push({ name, dtype: writableDType(info), shape });
+    } else {
       entries.push(...quantizedEntries(linear.module, { ...linear, scheme: linear.scheme }));
     }
   }
@@ -232,7 +240,7 @@ export class QuantizedOutput {
       }),
     };
     const before = readQuantizationConfig(this.checkpoint.config)?.modules ?? [];
-    const modules = new Map([...before, ...this.modules]);
+    const modules = new Map([...before, ...this.keptModules(), ...this.modules]);
     const config = {
       ...this.checkpoint.config,
       quantization_config: writeQuantizationConfig(usualScheme(recipe.scheme), modules, notes),
@@ -248,6 +256,17 @@ export class QuantizedOutput {
   /** Closes the files of work that is given up. */
   async close(): Promise<void> {
     await this.writer.close();
+  }
+
+  /** Packed weights that were copied as the original's file has them. */
+  private keptModules(): Map<string, QuantizedModule> {
+    const names = new Set(this.entries.map(({ name }) => name));
+    const kept = new Map<string, QuantizedModule>();
+    for (const { module, description, place } of this.checkpoint.packedForms.values()) {
+      if (this.modules.has(module) || !names.has(place.name)) continue;
+      kept.set(module, readQuantizedModule(module, description));
+    }
+    return kept;
   }
 
   private async writePiece(
