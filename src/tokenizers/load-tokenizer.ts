@@ -1,7 +1,7 @@
 import type { ModelFiles } from "../formats/model-files.ts";
 import { FormatError } from "../util/errors.ts";
 import { loadChatTemplates } from "./load-chat-templates.ts";
-import { createTokenizer } from "./hub-tokenizer.ts";
+import { createTokenizer, type TokenizerFiles } from "./hub-tokenizer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { type ModelTokenIds, parseModelTokenIds } from "./tokenizer-definition.ts";
 
@@ -14,6 +14,14 @@ import { type ModelTokenIds, parseModelTokenIds } from "./tokenizer-definition.t
  * @throws UnsupportedError when the tokenizer needs something that fewbit does not know
  */
 export async function loadTokenizer(files: ModelFiles, embeddingRows?: number): Promise<Tokenizer> {
+  return createTokenizer({ ...(await readTokenizerFiles(files)), embeddingRows });
+}
+
+/**
+ * Reads the files that a tokenizer is made of, see `loadTokenizer`.
+ * @throws FormatError when `tokenizer.json` is missing or a file is malformed
+ */
+export async function readTokenizerFiles(files: ModelFiles): Promise<TokenizerFiles> {
   const definition = await files.json("tokenizer.json");
   if (definition === undefined) {
     throw new FormatError(`${files.path} has no tokenizer.json`, {
@@ -26,14 +34,13 @@ export async function loadTokenizer(files: ModelFiles, embeddingRows?: number): 
     if (value !== undefined) modelTokenIds.push(parseModelTokenIds(value, name));
   }
   const beside = (name: string) => files.json(name);
-  return createTokenizer({
+  return {
     path: files.label("tokenizer.json"),
     definition,
-    embeddingRows,
     settings: await beside("tokenizer_config.json"),
     specialTokensMap: await beside("special_tokens_map.json"),
     addedTokens: await beside("added_tokens.json"),
     chatTemplates: await loadChatTemplates(files),
     modelTokenIds,
-  });
+  };
 }

@@ -4,7 +4,7 @@
  * classes for letters of one case know the case of ASCII letters only.
  */
 
-const contraction = "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])";
+export const contraction = "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])";
 const spaces = "\\s+(?!\\S)|\\s+";
 const lineEnds = "\\s*[\\r\\n]+";
 const signs = " ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*";
