@@ -19,13 +19,14 @@
 #define MAX_INTEGER 9007199254740992.0
 #define MOST_THREADS 1024
 
-typedef struct {
+typedef struct handle {
   napi_env env;
   fb_queue *queue;
   const fb_level *level;
   napi_threadsafe_function notify;
   napi_ref completed;
   int fences;
+  struct handle *next; /* of those of this environment that are open */
 } handle;
 
 typedef struct {
@@ -88,7 +89,49 @@ static void stop_queue(void *data) {
   self->queue = NULL;
 }
 
+/* Where the list of an environment's open queues begins; NULL when there never was one. */
+static handle **open_handles(napi_env env) {
+  void *first = NULL;
+  return napi_get_instance_data(env, &first) == napi_ok ? first : NULL;
+}
+
+static void free_list(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)hint;
+  free(data);
+}
+
+static napi_status note_handle(napi_env env, handle *self) {
+  handle **first = open_handles(env);
+  if (!first) {
+    first = calloc(1, sizeof *first);
+    if (!first) return napi_generic_failure;
+    napi_status status = napi_set_instance_data(env, first, free_list, NULL);
+    if (status != napi_ok) {
+      free(first);
+      return status;
+    }
+  }
+  self->next = *first;
+  *first = self;
+  return napi_ok;
+}
+
+static void forget_handle(handle *self) {
+  handle **place = open_handles(self->env);
+  while (place && *place && *place != self) place = &(*place)->next;
+  if (place && *place) *place = self->next;
+}
+
+void fb_addon_before_release(napi_env env, const void *memory, size_t bytes) {
+  handle **first = open_handles(env);
+  for (handle *each = first ? *first : NULL; each; each = each->next) {
+    if (each->queue && fb_queue_uses(each->queue, memory, bytes)) stop_queue(each);
+  }
+}
+
 static void close_handle(handle *self) {
+  forget_handle(self);
   if (!self->queue) return;
   napi_remove_env_cleanup_hook(self->env, stop_queue, self);
   stop_queue(self);
@@ -158,6 +201,10 @@ static napi_value open_queue(napi_env env, napi_callback_info info) {
     return fail(env, "cannot create a thread-safe function");
   }
   self->queue = fb_queue_open(threads, features, completed, fence_reached, self);
+  if (self->queue && note_handle(env, self) != napi_ok) {
+    fb_queue_close(self->queue);
+    self->queue = NULL;
+  }
   if (!self->queue) {
     napi_release_threadsafe_function(self->notify, napi_tsfn_abort);
     free(self);

@@ -22,10 +22,9 @@ static napi_value refuse(napi_env env, const char *message) {
   return NULL;
 }
 
-static void release(napi_env env, void *data, void *hint) {
-  (void)env;
-  (void)hint;
-  free(data);
+static void release(napi_env env, void *memory, void *bytes) {
+  fb_addon_before_release(env, memory, (size_t)(uintptr_t)bytes);
+  free(memory);
 }
 
 static void *take(size_t bytes) {
@@ -48,7 +47,8 @@ napi_value fb_addon_allocate(napi_env env, napi_callback_info info) {
   }
   void *memory = take((size_t)bytes);
   if (!memory) return refuse(env, "out of memory");
-  if (napi_create_external_arraybuffer(env, memory, (size_t)bytes, release, NULL, &buffer) == napi_ok) {
+  if (napi_create_external_arraybuffer(env, memory, (size_t)bytes, release, (void *)(uintptr_t)bytes,
+                                      &buffer) == napi_ok) {
     return buffer;
   }
   free(memory); /* this JavaScript engine takes no memory from outside */
@@ -57,7 +57,7 @@ napi_value fb_addon_allocate(napi_env env, napi_callback_info info) {
 }
 
 static void unmap_file(napi_env env, void *memory, void *bytes) {
-  (void)env;
+  fb_addon_before_release(env, memory, (size_t)(uintptr_t)bytes);
   fb_unmap_file(memory, (size_t)(uintptr_t)bytes);
 }
 

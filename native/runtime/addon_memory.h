@@ -4,6 +4,13 @@
 
 #define NAPI_VERSION 8
 #include <node_api.h>
+#include <stddef.h>
+
+/*
+ * Called before memory of an array buffer is freed: ends queues that still work on it, which happens only where the
+ * environment ends, because Node then frees such memory before it calls the hooks that would end the queues.
+ */
+void fb_addon_before_release(napi_env env, const void *memory, size_t bytes);
 
 /* allocate(bytes: number): ArrayBuffer, with undefined contents */
 napi_value fb_addon_allocate(napi_env env, napi_callback_info info);

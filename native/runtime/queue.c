@@ -174,6 +174,18 @@ fb_queue *fb_queue_open(int threads, unsigned features, int32_t *completed, fb_f
   return queue;
 }
 
+int fb_queue_uses(fb_queue *queue, const void *memory, size_t bytes) {
+  uintptr_t begin = (uintptr_t)memory;
+  for (uint32_t i = atomic_load(&queue->head); i != atomic_load(&queue->tail); i++) {
+    const job *waiting = &queue->ring[i % RING];
+    for (int b = 0; waiting->op && b < waiting->op->buffers; b++) {
+      uintptr_t at = (uintptr_t)waiting->args.buffer[b];
+      if (at >= begin && at - begin < bytes) return 1;
+    }
+  }
+  return 0;
+}
+
 void fb_queue_close(fb_queue *queue) {
   fb_team_cancel(queue->team);
   atomic_store(&queue->ending, 1);

@@ -32,6 +32,8 @@ void fb_queue_drain(fb_queue *queue);
  * counted into, which is the caller's now.
  */
 fb_profile *fb_queue_profile(fb_queue *queue, fb_profile *next);
+/* Whether a call that has not run to its end takes a buffer that begins within these bytes. */
+int fb_queue_uses(fb_queue *queue, const void *memory, size_t bytes);
 int fb_queue_threads(const fb_queue *queue);
 /* Drops what has not started, cuts short what runs, ends the threads and frees the queue. */
 void fb_queue_close(fb_queue *queue);

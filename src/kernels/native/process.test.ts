@@ -86,6 +86,16 @@ describe.skipIf(!native.available)(
       expect(performance.now() - started).toBeLessThan(20_000); // the work takes a minute
     });
 
+    test("one that ends while weights are laid out ends in order", async () => {
+      const result = await runModule(
+        `const backend = createNativeBackend({ level: "portable" });
+         const blocks = new Uint8Array(4096 * 128 * 18);
+         const weight = { outFeatures: 4096, inFeatures: 4096, format: "q4_0", groupSize: 32, blockColumns: 32 };
+         for (let i = 0; i < 16; i++) backend.prepare({ ...weight, blocks, rowBytes: 128 * 18 });`,
+      );
+      expect(result).toEqual({ code: 0, stdout: "", stderr: "" });
+    });
+
     test("several threads load it, and one may be terminated while it works", async () => {
       const result = await runModule(
         `import { Worker } from "node:worker_threads";
