@@ -15,9 +15,11 @@ import { createNativeBackend } from "./kernels/native/native-backend.ts";
 import { createReferenceBackend } from "./kernels/reference/index.ts";
 import {
   type ExportOptions,
-  type ExportResult,
-  exportCheckpoint as exportDirectory,
+  exportCheckpoint as exportModel,
+  planExport as planExportOfModel,
 } from "./quantize/export-checkpoint.ts";
+import type { ExportPlan } from "./quantize/export/export-format.ts";
+import type { ExportResult } from "./quantize/export/index.ts";
 import type { Plan } from "./run/plan.ts";
 import { planRecipe, runRecipe } from "./quantize/quantize.ts";
 import { type QuantizeOptions, toRecipe } from "./recipe/quantize-options.ts";
@@ -103,17 +105,27 @@ export async function inspect(source: string, options: SourceOptions = {}): Prom
 }
 
 /**
- * Writes the decoded weights of a quantized checkpoint as a plain Hugging Face checkpoint, which
- * any other program can load. Tensors that are not quantized are copied as they are.
- * @throws UsageError when the checkpoint is not quantized or the output exists
+ * Writes a checkpoint in a format that other programs read: `hf` are the decoded weights of a
+ * quantized checkpoint as a plain Hugging Face one, `gguf` is what llama.cpp runs.
+ * @throws UsageError when the output exists, or an option is not one of the format's
+ * @throws UnsupportedError for what the format does not hold, or not exactly
  * @throws FormatError when the checkpoint is malformed
  */
 export async function exportCheckpoint(
   source: string,
-  options: ExportOptions & SourceOptions,
+  options: ExportOptions & ApiOptions,
 ): Promise<ExportResult> {
-  const { directory } = await resolveModel(source, options);
-  return exportDirectory(directory, options);
+  const resolved = await resolveModel(source, options);
+  return exportModel({ ...resolved, backend: backendFor(options) }, options);
+}
+
+/** Says what an export would write, to the byte, without writing it. @throws as the export does */
+export async function planExport(
+  source: string,
+  options: ExportOptions & ApiOptions,
+): Promise<ExportPlan> {
+  const resolved = await resolveModel(source, options);
+  return planExportOfModel({ ...resolved, backend: backendFor(options) }, options);
 }
 
 /**
@@ -426,14 +438,18 @@ export type {
 } from "./sweep/results/sweep-results.ts";
 export type { TrainEvent, TrainPlan } from "./train/pretrain-events.ts";
 export type { TrainRecord } from "./train/pretrain-record.ts";
+export type { ExportOptions } from "./quantize/export-checkpoint.ts";
 export {
   type ExportDType,
-  type ExportFormat,
-  type ExportOptions,
-  type ExportResult,
+  type ExportPlan,
   exportDTypes,
+  type PlannedTensor,
+} from "./quantize/export/export-format.ts";
+export {
+  type ExportFormatId as ExportFormat,
+  type ExportResult,
   exportFormats,
-} from "./quantize/export-checkpoint.ts";
+} from "./quantize/export/index.ts";
 export type { Plan, PlannedLinear } from "./run/plan.ts";
 export type { QuantizeOptions } from "./recipe/quantize-options.ts";
 export type { QuantizeResult, QuantizeRun } from "./run/run-handle.ts";

@@ -38,11 +38,17 @@ const narrower: Readonly<Record<string, BlockFormatId>> = {
  */
 export function mixtureType(mixture: Mixture, weight: MixedWeight, model: MixedModel): ChosenType {
   const asked = askedType(mixture, weight, model);
-  if (isPlain(asked) || weight.columns % columnsOf(asked) === 0) {
-    return { type: asked, insteadOf: null };
-  }
-  const type = narrower[asked] ?? "f16";
-  return { type: weight.columns % narrowBlock === 0 ? type : "f16", insteadOf: asked };
+  const type = fittingType(asked, weight.columns);
+  return { type, insteadOf: type === asked || isPlain(asked) ? null : asked };
+}
+
+/**
+ * Returns the type itself, or what llama-quantize takes for rows that are no whole blocks of it: a
+ * type with shorter blocks, or float16.
+ */
+export function fittingType(asked: MixtureType, columns: number): MixtureType {
+  if (isPlain(asked) || columns % columnsOf(asked) === 0) return asked;
+  return columns % narrowBlock === 0 ? (narrower[asked] ?? "f16") : "f16";
 }
 
 /** All block formats that a mixture may give to a linear layer whose rows are whole blocks. */

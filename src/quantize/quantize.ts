@@ -3,6 +3,7 @@ import type { ResolveOptions } from "../hub/resolve-model.ts";
 import type { OpenedModel } from "../runtime/load.ts";
 import { finisherRecipe, runChain } from "./chain.ts";
 import { expectTeacher } from "./expect-teacher.ts";
+import { isGgufOutput, planGgufRun, runToGguf } from "./gguf-run.ts";
 import { expectDisk, makePlan } from "./make-plan.ts";
 import { asEvents, openOriginal } from "../run/open-original.ts";
 import type { Plan } from "../run/plan.ts";
@@ -22,7 +23,11 @@ export async function planRecipe(
   try {
     const recipe = settleRecipe(parsed, opened.config.contextLength);
     await expectTeacher(opened, recipe);
-    const plan = await makePlan(opened, recipe, method, backend);
+    const made = await makePlan(opened, recipe, method, backend);
+    const toGguf = isGgufOutput(recipe);
+    const plan = toGguf
+      ? await planGgufRun(opened, recipe, made, { backend, overwrite: true })
+      : made;
     await expectDisk(plan, recipe.out);
     const titles = [plan.methodTitle, ...finishersOf(recipe).map(({ title }) => title)];
     const estimate = await withFinishers(plan, opened, recipe, backend);
@@ -65,7 +70,9 @@ export async function runRecipe(input: RecipeInput, options: RunOptions): Promis
     const recipe = settleRecipe(parsed, opened.config.contextLength);
     await expectTeacher(opened, recipe);
     for (const message of choices) options.emit({ type: "notice", message });
-    const record = await runChain(opened, recipe, method, options);
+    const record = isGgufOutput(recipe)
+      ? await runToGguf(opened, recipe, method, options)
+      : await runChain(opened, recipe, method, options);
     options.emit({ type: "done", record });
     return record;
   } finally {

@@ -92,7 +92,11 @@ export const recipeSchema = z.object({
     unit: "id",
     common: true,
   }),
-  out: field(text, "Directory to write", { unit: "dir", isPath: true, common: true }),
+  out: field(text, "Directory to write, or a GGUF file (name.gguf)", {
+    unit: "dir",
+    isPath: true,
+    common: true,
+  }),
   embedding: field(
     schemeSchema.nullable().default(null),
     "Scheme of the embedding, such as w8; a tied output head is the same table",

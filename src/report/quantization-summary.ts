@@ -28,9 +28,14 @@ export function formatDone(record: RunRecord, layout: Layout): string[] {
   const parts = [
     `done in ${formatDuration(record.elapsedMs)}`,
     `peak memory ${figureText(figures.memory, record)}`,
-    `run record in ${printable(joinPath(record.recipe.out, "run.json"))}`,
+    `run record in ${printable(recordPlace(record.recipe.out))}`,
   ];
   return joinParts(parts, layout);
+}
+
+/** A GGUF file has the record of its run in its metadata. */
+function recordPlace(out: string): string {
+  return out.endsWith(".gguf") ? `fewbit.run of ${out}` : joinPath(out, "run.json");
 }
 
 /**

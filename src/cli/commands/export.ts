@@ -1,10 +1,13 @@
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
+import type { ApiOptions, ExportOptions } from "../../index.ts";
+import { formatExport, formatExportPlan } from "../../report/export-summary.ts";
 import { DownloadDisplay } from "../download-display.ts";
-import { formatBytes, printable } from "../../report/format.ts";
 import { interruptible } from "../interrupt.ts";
 import type { Io } from "../io.ts";
 import {
+  addComputeOptions,
   addVerbosityOptions,
+  type ComputeOptions,
   choiceOption,
   defined,
   expectGiven,
@@ -13,29 +16,53 @@ import {
 } from "../options.ts";
 import { Terminal } from "../terminal.ts";
 
-interface Options extends VerbosityOptions {
-  readonly format: "hf";
+interface Options extends VerbosityOptions, ComputeOptions {
+  readonly format: "hf" | "gguf";
   readonly out: string;
   readonly dtype?: "f16" | "bf16" | "f32";
+  readonly type?: string;
+  readonly requantize?: boolean;
+  readonly splitSize?: number;
+  readonly pre?: string;
+  readonly verify?: boolean;
   readonly overwrite?: boolean;
+  readonly dryRun?: boolean;
 }
 
 const example = `
+  fewbit export ./llama-w4 --format gguf --out llama-w4.gguf
   fewbit export ./llama-w4 --format hf --out ./llama-w4-plain
 `;
 
 /** Defines `fewbit export`. */
 export function defineExport(command: Command, io: Io): void {
   command
-    .description("Writes a checkpoint that other programs read. hf: plain weights, dequantized.")
-    .usage("MODEL --format hf --out DIR [options]")
+    .description(
+      "Writes a checkpoint that other programs read. gguf: packed weights as llama.cpp runs " +
+        "them, without rounding unless it is asked for. hf: plain weights, dequantized.",
+    )
+    .usage("MODEL --format FORMAT --out PATH [options]")
     .argument("<model>", modelArgument)
     .addHelpText("before", example)
     .optionsGroup("What to write:")
-    .addOption(choiceOption("--format", ["hf"], "hf: Hugging Face, as transformers loads it"))
-    .option("--out <dir>", "directory to write")
-    .addOption(choiceOption("--dtype", ["f16", "bf16", "f32"], "how weights are stored"))
-    .option("--overwrite", "replace a checkpoint that is there already");
+    .addOption(
+      choiceOption("--format", ["gguf", "hf"], "gguf: for llama.cpp; hf: for transformers"),
+    )
+    .option("--out <path>", "file (gguf) or directory (hf) to write")
+    .option("--overwrite", "replace what is there already")
+    .option("--dry-run", "only list what would be written, to the byte")
+    .optionsGroup("GGUF:")
+    .option(
+      "--type <type>",
+      "type of the weights: f16, q4_0, Q4_K_M, ... (default: the smallest that holds them exactly)",
+    )
+    .option("--requantize", "round packed weights that the type does not hold exactly")
+    .option("--split-size <size>", "largest part of a split file, such as 2GB", readSize)
+    .option("--pre <name>", "name of the tokenizer's pre-tokenization in llama.cpp")
+    .option("--verify", "read the file again and compare weights, tokens and logits")
+    .optionsGroup("Hugging Face:")
+    .addOption(choiceOption("--dtype", ["f16", "bf16", "f32"], "how weights are stored"));
+  addComputeOptions(command);
   addVerbosityOptions(command);
   command.action((model: string, options: Options) => runExport(model, options, io));
 }
@@ -43,18 +70,46 @@ export function defineExport(command: Command, io: Io): void {
 async function runExport(model: string, options: Options, io: Io): Promise<void> {
   const terminal = new Terminal(io, options);
   expectGiven(options, ["format", "out"], "export");
-  const { exportCheckpoint } = await import("../../index.ts");
-  const { format, out, dtype, overwrite } = options;
+  const { exportCheckpoint, planExport } = await import("../../index.ts");
+  const { json: _, quiet: __, verbose: ___, dryRun, ...asked } = options;
+  const request: ExportOptions & ApiOptions = {
+    ...defined(asked),
+    onNotice: (message) => terminal.notice(message),
+    onDownload: new DownloadDisplay(terminal).handle,
+  };
+  if (dryRun) {
+    const plan = await planExport(model, request);
+    terminal.results(formatExportPlan(plan, terminal.resultLayout));
+    terminal.json(plan);
+    return;
+  }
   const result = await interruptible(terminal, whenStopped, (signal) =>
     exportCheckpoint(model, {
-      ...defined({ format, out, dtype, overwrite }),
+      ...request,
       signal,
-      onNotice: (message) => terminal.notice(message),
-      onDownload: new DownloadDisplay(terminal).handle,
+      onProgress: ({ done, total, tensor }) =>
+        terminal.progress({
+          noun: "tensor",
+          current: done,
+          total,
+          fraction: done / total,
+          activity: tensor,
+          remainingMs: null,
+        }),
     }),
   );
-  terminal.results([`  wrote ${printable(result.out)} · ${formatBytes(result.sizeBytes)}`]);
+  terminal.results(formatExport(result));
   terminal.json(result);
+}
+
+const units: Readonly<Record<string, number>> = { "": 1, K: 1e3, M: 1e6, G: 1e9 };
+
+/** Reads a size such as `2GB`, `500M` or a number of bytes. */
+function readSize(text: string): number {
+  const [, number, unit = ""] = /^(\d+(?:\.\d+)?)\s*([KMG]?)B?$/i.exec(text) ?? [];
+  const size = Math.floor(Number(number) * (units[unit.toUpperCase()] ?? 0));
+  if (number !== undefined && size > 0) return size;
+  throw new InvalidArgumentError("Expected a size such as 2GB, 500MB or a number of bytes.");
 }
 
 const whenStopped = {

@@ -17,12 +17,14 @@ export class ByteSink {
 
   /** Adds a number of 32 bits. */
   u32(value: number): void {
-    this.view.setUint32(this.reserve(4), value, true);
+    const at = this.reserve(4);
+    this.view.setUint32(at, value, true);
   }
 
   /** Adds a number of 64 bits. */
   u64(value: number | bigint): void {
-    this.view.setBigUint64(this.reserve(8), BigInt(value), true);
+    const at = this.reserve(8);
+    this.view.setBigUint64(at, BigInt(value), true);
   }
 
   /** Adds a string: its length in bytes, then UTF-8. */

@@ -91,6 +91,16 @@ describe("a written file", () => {
     }
   });
 
+  test("has a header of any size", () => {
+    const words = Array.from({ length: 30_000 }, (_, i) => `word ${i}`);
+    const large = { "test.words": meta.strings(words), "test.end": meta.u32(7) };
+    const [{ header }] = layOutGguf("x.gguf", {
+      metadata: new Map(Object.entries(large)),
+      entries: [],
+    });
+    expect(header).toEqual(ggufBytes({ metadata: large }));
+  });
+
   test("is split so that parts are no larger than asked, but for a tensor that is", () => {
     const parts = layOutGguf(join(folder, "s.gguf"), contents, 1500);
     expect(parts.length).toBeGreaterThan(1);

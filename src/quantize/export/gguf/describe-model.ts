@@ -1,0 +1,73 @@
+import type { GgufValue } from "../../../formats/gguf/gguf-metadata.ts";
+import { isJsonRecord } from "../../../formats/json-file.ts";
+import { readModelRecord } from "../../../formats/model-files.ts";
+import { findArchitecture } from "../../../models/index.ts";
+import { writeGgufTokenizer } from "../../../tokenizers/gguf/write-gguf-tokenizer.ts";
+import type { ExportSource } from "../export-format.ts";
+import { generalMetadata } from "./general-metadata.ts";
+import type { ModelTensor } from "./list-tensors.ts";
+import { type ModelCard, readModelCard } from "./model-card.ts";
+import { modelMetadata } from "./model-metadata.ts";
+
+/** All that a file says of a model beside its weights. */
+export interface ModelDescription {
+  readonly metadata: ReadonlyMap<string, GgufValue>;
+  /** `rope_freqs.weight`; null without. */
+  readonly ropeFactors: Float32Array | null;
+  readonly notices: readonly string[];
+}
+
+/** What is asked for. */
+export interface DescribeOptions {
+  /** Number of `general.file_type`. */
+  readonly fileType: number;
+  /** Name of the pre-tokenization; null to find it by what it does. */
+  readonly pre: string | null;
+}
+
+/**
+ * Gathers the metadata of a file: of the model as a whole, its decoder, its tokenizer.
+ * @throws UnsupportedError for a decoder or a tokenizer that llama.cpp does not have
+ */
+export async function describeModel(
+  source: ExportSource,
+  tensors: readonly ModelTensor[],
+  { fileType, pre }: DescribeOptions,
+): Promise<ModelDescription> {
+  const { checkpoint, config, name, origin, record } = source;
+  const { files } = checkpoint;
+  const { architecture } = findArchitecture(checkpoint.config).gguf;
+  const decoder = modelMetadata(config, architecture);
+  const { quantization_config: quantization } = checkpoint.config;
+  const general = generalMetadata({
+    architecture,
+    name,
+    fileType,
+    parameters: tensors.reduce((all, { shape }) => all + shape.reduce((a, b) => a * b, 1), 0),
+    card: await readCard(source),
+    repository: origin?.repo ?? null,
+    generation: (await readModelRecord(files, "generation_config.json")) ?? {},
+    quantization: isJsonRecord(quantization) ? quantization : null,
+    run: record ?? (await readModelRecord(files, "run.json")),
+  });
+  const tokenizer = await writeGgufTokenizer(files, { pre, vocabularySize: config.vocabularySize });
+  return {
+    metadata: new Map([...general, ...decoder.entries, ...tokenizer.entries]),
+    ropeFactors: decoder.ropeFactors,
+    notices: [...decoder.notices, ...tokenizer.notices, ...activationNotices(tensors)],
+  };
+}
+
+async function readCard({ checkpoint }: ExportSource): Promise<ModelCard | null> {
+  const readme = await checkpoint.files.text("README.md");
+  return readme === null ? null : readModelCard(readme);
+}
+
+function activationNotices(tensors: readonly ModelTensor[]): string[] {
+  const rounding = tensors.filter(({ packed }) => packed?.scheme.activation);
+  if (rounding.length === 0) return [];
+  return [
+    `the inputs of ${rounding.length} layers are rounded to 8 bits in fewbit; llama.cpp rounds ` +
+      "those of all packed layers in its own way",
+  ];
+}

@@ -1,0 +1,67 @@
+import type { Checkpoint } from "../../../formats/checkpoint.ts";
+import {
+  permutedHeads,
+  ggufModuleName,
+  splitTensorName,
+} from "../../../formats/gguf/tensor-names.ts";
+import type { QuantizedModule } from "../../../formats/quantization-config.ts";
+import type { StoredDType } from "../../../formats/stored-dtype.ts";
+import type { GgufTraits } from "../../../models/architecture.ts";
+import type { DecoderConfig } from "../../../models/decoder-config.ts";
+import {
+  describeEmbeddingAndHead,
+  expectedTensors,
+  isBlockLinear,
+} from "../../../models/decoder-weights.ts";
+import { UnsupportedError } from "../../../util/errors.ts";
+
+/** What a tensor is for: rules of types go by it. Vectors are norms and biases. */
+export type TensorRole = "embedding" | "head" | "linear" | "vector";
+
+/** A tensor of a model that becomes one of a GGUF file. */
+export interface ModelTensor {
+  /** Its name in the file. */
+  readonly name: string;
+  /** Its name in the checkpoint; of a packed weight that of the tensor it stands for. */
+  readonly source: string;
+  readonly module: string;
+  readonly shape: readonly number[];
+  readonly role: TensorRole;
+  /** How it is packed; null for floats. */
+  readonly packed: QuantizedModule | null;
+  /** Dtype of floats; null for packed weights. */
+  readonly dtype: StoredDType | null;
+  /** Heads whose rows change their order; null where rows stay as they are. */
+  readonly heads: number | null;
+}
+
+/**
+ * Lists all tensors of a model, with their names and places in a GGUF file.
+ * @throws UnsupportedError for a tensor that GGUF files have no name for
+ */
+export function listTensors(
+  checkpoint: Checkpoint,
+  modules: ReadonlyMap<string, QuantizedModule>,
+  config: DecoderConfig,
+  { permuted }: GgufTraits,
+): ModelTensor[] {
+  const tables = describeEmbeddingAndHead(config);
+  return [...expectedTensors(config)].map(([source, shape]) => {
+    const [module, ending] = splitTensorName(source);
+    const own = ggufModuleName(module);
+    if (own === null) throw new UnsupportedError(`GGUF files have no name for ${source}`);
+    const table = tables.find((each) => each.module === module);
+    const role = table?.roles[0] ?? (isBlockLinear(source) ? "linear" : "vector");
+    const packed = (ending === ".weight" && modules.get(module)) || null;
+    return {
+      name: own + ending,
+      source,
+      module,
+      shape,
+      role,
+      packed,
+      dtype: packed ? null : checkpoint.info(source).dtype,
+      heads: permuted ? permutedHeads(module, config) : null,
+    };
+  });
+}

@@ -1,0 +1,85 @@
+import type { GgufWriter } from "../../../formats/gguf/gguf-writer.ts";
+import { ggufRows } from "../../../formats/gguf/tensor-names.ts";
+import type { Checkpoint } from "../../../formats/checkpoint.ts";
+import { throwIfCancelled } from "../../../util/errors.ts";
+import type { WriteOptions } from "../export-format.ts";
+import { decodeBytes, rowConverter, type SearchRows } from "./convert-rows.ts";
+import type { TypeDecision } from "./decide-types.ts";
+import type { ModelTensor } from "./list-tensors.ts";
+import type { LossMeter } from "./loss-meter.ts";
+import { openRows } from "./tensor-rows.ts";
+
+/** A tensor and what it becomes. */
+export interface DecidedTensor extends ModelTensor {
+  readonly decision: TypeDecision;
+}
+
+/** What writing tensors needs. */
+export interface WriteJob {
+  readonly checkpoint: Checkpoint;
+  readonly tensors: readonly DecidedTensor[];
+  readonly search: SearchRows;
+  readonly loss: LossMeter;
+  readonly options: Pick<WriteOptions, "signal" | "onProgress">;
+  /** Hears the bytes of rows as the source has their order, before these are permuted. */
+  readonly onRows?: (tensor: DecidedTensor, bytes: Uint8Array) => void;
+}
+
+/** Weights that are converted at a time. */
+const pieceWeights = 2 ** 20;
+
+/** Writes all tensors, some rows at a time. @throws NumericError FormatError */
+export async function writeTensors(writer: GgufWriter, job: WriteJob): Promise<void> {
+  const { tensors, options } = job;
+  for (const [done, tensor] of tensors.entries()) {
+    await writeTensor(writer, tensor, job);
+    options.onProgress?.({ done: done + 1, total: tensors.length, tensor: tensor.name });
+  }
+}
+
+async function writeTensor(
+  writer: GgufWriter,
+  tensor: DecidedTensor,
+  { checkpoint, search, loss, options, onRows }: WriteJob,
+): Promise<void> {
+  const { decision, heads, name, source } = tensor;
+  const { type, kind } = decision;
+  const rows = await openRows(checkpoint, tensor);
+  const convert = rowConverter(source, rows, type, kind !== "impossible", search);
+  const [count, columns] = matrixOf(tensor.shape);
+  const step = pieceRows(count, columns, heads);
+  for (let first = 0; first < count; first += step) {
+    throwIfCancelled(options.signal);
+    const end = Math.min(count, first + step);
+    const bytes = await convert(first, end);
+    onRows?.(tensor, bytes);
+    if (kind !== "exact") loss.add(await rows.floats(first, end), decodeBytes(type, bytes));
+    const part = heads === null ? null : (heads * (end - first)) / count;
+    await writer.write(name, part === null ? bytes : permuteRows(bytes, end - first, part));
+  }
+  if (kind !== "exact") loss.finishTensor(name, type.name);
+}
+
+/** Rows and columns; of a vector of a bias, whose rows are permuted, each value is a row. */
+function matrixOf(shape: readonly number[]): [rows: number, columns: number] {
+  const [rows, columns = 1] = shape;
+  return [rows, columns];
+}
+
+/** Rows that are converted at a time: whole heads where their rows are permuted. */
+function pieceRows(rows: number, columns: number, heads: number | null): number {
+  const wanted = Math.max(1, Math.floor(pieceWeights / columns));
+  if (heads === null) return Math.min(rows, wanted);
+  const headRows = rows / heads;
+  return headRows * Math.max(1, Math.floor(wanted / headRows));
+}
+
+/** Puts the rows of whole heads in the order of GGUF files. */
+function permuteRows(bytes: Uint8Array, rows: number, heads: number): Uint8Array {
+  const rowBytes = bytes.length / rows;
+  const permuted = new Uint8Array(bytes.length);
+  ggufRows(rows, heads).forEach((place, row) => {
+    permuted.set(bytes.subarray(row * rowBytes, (row + 1) * rowBytes), place * rowBytes);
+  });
+  return permuted;
+}
