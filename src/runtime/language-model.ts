@@ -35,9 +35,9 @@ export interface ForwardOptions {
 
 /** A model with all its weights in memory and its tokenizer, to evaluate and generate text. */
 export class LanguageModel {
-  /** The checkpoint's directory. */
+  /** The checkpoint: a directory or a GGUF file. */
   readonly directory: string;
-  /** What leads to the directory: itself, or `hf:owner/name@commit`. */
+  /** What leads to the checkpoint: its path, or `hf:owner/name@commit`. */
   readonly source: string;
   /** Name for people: that of the directory, or of the repository it came from. */
   readonly name: string;

@@ -1,8 +1,10 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openCheckpoint } from "../../src/formats/checkpoint.ts";
+import { openGgufFile } from "../../src/formats/gguf/gguf-file.ts";
+import { decodeTable } from "../../src/formats/gguf/tables/index.ts";
 import { readQTensor } from "../../src/formats/fewbit-format.ts";
 import { readQuantizationConfig } from "../../src/formats/quantization-config.ts";
 import { readFloatTensor } from "../../src/formats/read-float-tensor.ts";
@@ -13,7 +15,7 @@ import { type OpenedModel, openModel } from "../../src/runtime/load.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { Prng } from "../../src/util/prng.ts";
 import { type PackRows, writeGgufOf } from "../fixtures/gguf-of-checkpoint.ts";
-import { meta } from "../fixtures/gguf-bytes.ts";
+import { ggufBytes, meta, type TestTensor } from "../fixtures/gguf-bytes.ts";
 import { idTensor, readModelCase } from "../golden/model-cases.ts";
 import { type TinyCheckpointOptions, writeTinyCheckpoint } from "../golden/tiny-checkpoint.ts";
 
@@ -92,6 +94,43 @@ describe("a GGUF file computes what the checkpoint it was made from does", () =>
     expect(read).toEqual(configured);
     expect(states).toEqual(expected);
   });
+});
+
+/** Writes a file again as two parts; returns the path of the second. */
+async function split(gguf: string): Promise<string> {
+  const file = await openGgufFile(gguf);
+  const all: TestTensor[] = [];
+  for (const { name, type, shape, begin, end } of file.tensors.values()) {
+    const data = new Uint8Array(end - begin);
+    await file.readInto(name, data, 0);
+    all.push({ name, type: type.name, shape, data });
+  }
+  await file.close();
+  const half = Math.floor(all.length / 2);
+  for (const [no, tensors] of [all.slice(0, half), all.slice(half)].entries()) {
+    const metadata = {
+      ...(no === 0 && Object.fromEntries(file.metadata.entries)),
+      "split.no": { type: "u16", value: no } as const,
+      "split.count": { type: "u16", value: 2 } as const,
+      "split.tensors.count": { type: "i32", value: all.length } as const,
+    };
+    writeFileSync(join(folder, `s-0000${no + 1}-of-00002.gguf`), ggufBytes({ metadata, tensors }));
+  }
+  return join(folder, "s-00002-of-00002.gguf");
+}
+
+test("a split file computes what the whole one does, whichever part is named", async () => {
+  const { gguf } = await write({ modelCase: "llama-biases" });
+  const { ids } = readModelCase("llama-biases");
+  const second = await split(gguf);
+  const [expected] = await run(gguf, ids);
+  expect((await run(second, ids))[0]).toEqual(expected);
+  const checkpoint = await openAnyCheckpoint(second);
+  expect(checkpoint.weightFiles.map(({ path }) => path)).toEqual([
+    join(folder, "s-00001-of-00002.gguf"),
+    second,
+  ]);
+  await checkpoint.close();
 });
 
 /** Blocks of random bytes whose float16 scales are finite, for rows of whole blocks. */
@@ -190,6 +229,59 @@ test("rows of packed queries lie where those of float ones do", async () => {
   await original.close();
   await decoded.close();
 });
+
+test.each([
+  ["iq4_nl", 18],
+  ["mxfp4", 17],
+])(
+  "weights of the table type %s are decoded when they are read, with a notice of the cost",
+  async (type, size) => {
+    const config = {
+      hidden_size: 32,
+      num_attention_heads: 2,
+      num_key_value_heads: 1,
+      head_dim: 16,
+    };
+    const blocks = new Map<string, Uint8Array>();
+    const pack: PackRows = (name, [rows, columns]) => {
+      if (columns % 32 !== 0 || !name.endsWith("proj.weight")) return null;
+      const data = Uint8Array.from(
+        { length: (rows * columns * size) / 32 },
+        (_, i) => (i * 41) % 60,
+      );
+      blocks.set(name, data);
+      return { type, data };
+    };
+    const { gguf } = await write({ modelCase: "llama", config }, { pack });
+    const checkpoint = await openAnyCheckpoint(gguf);
+    try {
+      expect(readQuantizationConfig(checkpoint.config)).toBeNull();
+      expect(checkpoint.notices).toEqual([
+        expect.stringMatching(
+          new RegExp(`^weights of the types ${type} \\(12 tensors\\) are decoded .* kB in memory`),
+        ),
+      ]);
+      for (const [name, data] of blocks) {
+        const info = checkpoint.info(name);
+        expect(info).toMatchObject({ dtype: "f32", stored: { type, bytes: data.length } });
+        const decoded = new Float32Array((data.length / size) * 32);
+        decodeTable(type)?.(data, 0, data.length / size, decoded, 0);
+        const [rows, columns] = info.shape;
+        const heads = name.includes("q_proj") ? 2 : name.includes("k_proj") ? 1 : null;
+        const { values } = await readFloatTensor(checkpoint, name);
+        for (let row = 0; row < rows; row++) {
+          // Row 2i + p of a head in the file is its row p · D/2 + i.
+          const [head, within] = [Math.floor(row / 16), row % 16];
+          const from = heads === null ? row : 16 * head + 2 * (within % 8) + Math.floor(within / 8);
+          const expected = decoded.subarray(from * columns, (from + 1) * columns);
+          expect(values.subarray(row * columns, (row + 1) * columns)).toEqual(expected);
+        }
+      }
+    } finally {
+      await checkpoint.close();
+    }
+  },
+);
 
 describe("what cannot be read is refused", () => {
   test.each([
