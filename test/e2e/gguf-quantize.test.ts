@@ -61,6 +61,16 @@ describe.skipIf(absent)(`quantize --out model.gguf${absent}`, () => {
     await file.close();
   });
 
+  test("a mixture gives its types, and its name to the file", async () => {
+    const out = outIn("mixture");
+    expect(await fewbitHere(command(out, "Q4_K_M"))).toMatchObject({ code: 0 });
+    const [file] = await openGgufParts(out);
+    expect(file.metadata.number("general.file_type")).toBe(15);
+    expect(file.info("blk.2.ffn_down.weight").type.name).toBe("q6_k");
+    expect(file.info("blk.1.ffn_down.weight").type.name).toBe("q4_k");
+    await file.close();
+  });
+
   test.each([
     ["while weights are written", /^write model\.safetensors/],
     ["while the file is written", /^write model\.gguf\./],

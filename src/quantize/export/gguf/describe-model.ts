@@ -1,7 +1,9 @@
+import { fileTypeOf } from "../../../formats/gguf/file-types.ts";
 import type { GgufValue } from "../../../formats/gguf/gguf-metadata.ts";
-import { isJsonRecord } from "../../../formats/json-file.ts";
+import { isJsonRecord, type JsonRecord } from "../../../formats/json-file.ts";
 import { readModelRecord } from "../../../formats/model-files.ts";
 import { findArchitecture } from "../../../models/index.ts";
+import { findMixture } from "../../../quant/mixtures.ts";
 import { writeGgufTokenizer } from "../../../tokenizers/gguf/write-gguf-tokenizer.ts";
 import type { ExportSource } from "../export-format.ts";
 import { generalMetadata } from "./general-metadata.ts";
@@ -19,8 +21,10 @@ export interface ModelDescription {
 
 /** What is asked for. */
 export interface DescribeOptions {
-  /** Number of `general.file_type`. */
-  readonly fileType: number;
+  /** Type or mixture that was asked for; null without. */
+  readonly asked: string | null;
+  /** Type of most weights. */
+  readonly usual: string;
   /** Name of the pre-tokenization; null to find it by what it does. */
   readonly pre: string | null;
 }
@@ -32,23 +36,24 @@ export interface DescribeOptions {
 export async function describeModel(
   source: ExportSource,
   tensors: readonly ModelTensor[],
-  { fileType, pre }: DescribeOptions,
+  { asked, usual, pre }: DescribeOptions,
 ): Promise<ModelDescription> {
   const { checkpoint, config, name, origin, record } = source;
   const { files } = checkpoint;
   const { architecture } = findArchitecture(checkpoint.config).gguf;
   const decoder = modelMetadata(config, architecture);
   const { quantization_config: quantization } = checkpoint.config;
+  const run = record ?? (await readModelRecord(files, "run.json"));
   const general = generalMetadata({
     architecture,
     name,
-    fileType,
+    fileType: fileTypeOf(asked ?? mixtureOf(run) ?? usual),
     parameters: tensors.reduce((all, { shape }) => all + shape.reduce((a, b) => a * b, 1), 0),
     card: await readCard(source),
     repository: origin?.repo ?? null,
     generation: (await readModelRecord(files, "generation_config.json")) ?? {},
     quantization: isJsonRecord(quantization) ? quantization : null,
-    run: record ?? (await readModelRecord(files, "run.json")),
+    run,
   });
   const tokenizer = await writeGgufTokenizer(files, { pre, vocabularySize: config.vocabularySize });
   return {
@@ -56,6 +61,13 @@ export async function describeModel(
     ropeFactors: decoder.ropeFactors,
     notices: [...decoder.notices, ...tokenizer.notices, ...activationNotices(tensors)],
   };
+}
+
+/** The mixture that a run quantized to; null for anything else. */
+function mixtureOf(run: JsonRecord | null): string | null {
+  const recipe = run?.["recipe"];
+  const scheme = isJsonRecord(recipe) ? recipe["scheme"] : null;
+  return typeof scheme === "string" ? (findMixture(scheme)?.name ?? null) : null;
 }
 
 async function readCard({ checkpoint }: ExportSource): Promise<ModelCard | null> {

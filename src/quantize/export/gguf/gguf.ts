@@ -1,5 +1,4 @@
 import { ggmlTypeNamed } from "../../../formats/gguf/gguf-types.ts";
-import { fileTypeOf } from "../../../formats/gguf/file-types.ts";
 import { type GgufPart, layOutGguf } from "../../../formats/gguf/gguf-layout.ts";
 import { GgufWriter } from "../../../formats/gguf/gguf-writer.ts";
 import { ropeFactorsName } from "../../../formats/gguf/tensor-names.ts";
@@ -89,8 +88,8 @@ async function prepareJob(model: PackedModel, options: WriteOptions): Promise<Jo
   expectPlainLinears(modules);
   const rule = options.type === undefined ? null : parseTypeRule(options.type, source.config);
   const tensors = await decideTypes(model, rule, options);
-  const fileType = fileTypeOf(rule?.name ?? usualType(tensors));
-  const described = await describeModel(source, tensors, { fileType, pre: options.pre ?? null });
+  const naming = { asked: rule?.name ?? null, usual: usualType(tensors), pre: options.pre ?? null };
+  const described = await describeModel(source, tensors, naming);
   for (const notice of [...described.notices, ...noteNotices(tensors)]) options.onNotice?.(notice);
   const parts = layOut(target, tensors, described, options.splitSize ?? null);
   return { source, options, target, tensors, parts, described };
