@@ -47,6 +47,15 @@ beforeAll(async () => {
       return { type: "q4_0", data };
     },
   });
+  await writeGgufOf(checkpoint, at("floats.gguf"), { metadata: letterTokenizer });
+  await writeGgufOf(checkpoint, at("tables.gguf"), {
+    metadata: letterTokenizer,
+    pack: (name, [rows, columns]) => {
+      if (!name.endsWith("proj.weight")) return null;
+      const data = Uint8Array.from({ length: (rows * columns * 18) / 32 }, (_, i) => (i * 7) % 40);
+      return { type: "iq4_nl", data };
+    },
+  });
   await checkpoint.close();
   await remove();
   writeFileSync(at("text.txt"), "abcabdcabcaabbccddeeffgghhiiabcabcabc".repeat(20));
@@ -57,6 +66,10 @@ async function run(...args: string[]): Promise<Finished> {
   const finished = await fewbitHere(args);
   expect(finished.code, finished.stderr).toBe(0);
   return finished;
+}
+
+function dtypeIn(config: string): string | undefined {
+  return (JSON.parse(readFileSync(config, "utf8")) as { dtype?: string }).dtype;
 }
 
 async function perplexity(model: string): Promise<number> {
@@ -98,6 +111,17 @@ describe("a GGUF file as a model", () => {
     const generation = JSON.parse(readFileSync(at("plain/generation_config.json"), "utf8"));
     expect(generation).toMatchObject({ bos_token_id: 0, temperature: 0.7, do_sample: true });
     expect(await perplexity(at("plain"))).toBeCloseTo(await perplexity(at("m.gguf")), 4);
+  });
+
+  test("of floats is exported with the dtype that it has, one of tables with the one asked for", async () => {
+    const plain = ["--format", "hf", "--dtype", "f16", "--out"];
+    await run("export", at("floats.gguf"), ...plain, at("floats"));
+    expect(dtypeIn(at("floats/config.json"))).toBe("float32");
+    expect(await perplexity(at("floats"))).toBeCloseTo(await perplexity(at("floats.gguf")), 4);
+    await run("export", at("tables.gguf"), ...plain, at("tables"));
+    expect(dtypeIn(at("tables/config.json"))).toBe("float16");
+    const { stdout } = await run("inspect", at("tables"), "--tensors");
+    expect(stdout).toMatch(/mlp\.up_proj\.weight +f16/);
   });
 
   test("continues texts and answers", async () => {

@@ -3,6 +3,7 @@ import { CheckpointWriter } from "../../formats/checkpoint-writer.ts";
 import { readQTensor } from "../../formats/fewbit-format.ts";
 import { formatJson } from "../../formats/json-file.ts";
 import { type QuantizedModule, readQuantizationConfig } from "../../formats/quantization-config.ts";
+import { readFloatTensor } from "../../formats/read-float-tensor.ts";
 import { type TensorEntry, tensorBytes } from "../../formats/safetensors-header.ts";
 import { copySidecarFiles } from "../../formats/directory-files.ts";
 import { writeText } from "../../platform/node.ts";
@@ -17,7 +18,13 @@ import { floatsToBfloats } from "../../util/half.ts";
 import { sum } from "../../util/sums.ts";
 import { version } from "../../util/version.ts";
 import { expectPlainLinears } from "./expect-linears.ts";
-import type { ExportDType, ExportFormat, ExportSource, WriteOptions } from "./export-format.ts";
+import {
+  exportDTypes,
+  type ExportDType,
+  type ExportFormat,
+  type ExportSource,
+  type WriteOptions,
+} from "./export-format.ts";
 
 /** What an export as a Hugging Face checkpoint wrote. */
 export interface HfExport {
@@ -33,7 +40,8 @@ const torchNames = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const
 
 /**
  * The decoded weights as a plain Hugging Face checkpoint, which any other program can load. Tensors
- * that are not quantized are copied as they are, those that the model does not use are left out.
+ * that are not quantized are copied as they are, those that the model does not use are left out. Of
+ * a GGUF file it is a checkpoint in any case, also where nothing is to be decoded.
  */
 export const hf: ExportFormat<HfExport> = {
   title: "Hugging Face, as transformers loads it",
@@ -41,10 +49,10 @@ export const hf: ExportFormat<HfExport> = {
   async prepare(source, options) {
     const { checkpoint, path } = source;
     const { dtype = "f32", out } = options;
-    const modules = readQuantizationConfig(checkpoint.config)?.modules;
-    if (!modules) {
+    const modules = readQuantizationConfig(checkpoint.config)?.modules ?? new Map();
+    if (modules.size === 0 && !checkpoint.gguf) {
       throw new UsageError(`${path} is not quantized: there is nothing to decode`, {
-        hint: "`format: hf` is for quantized checkpoints",
+        hint: "`format: hf` is for quantized checkpoints and GGUF files",
       });
     }
     expectPlainLinears(modules);
@@ -58,7 +66,8 @@ export const hf: ExportFormat<HfExport> = {
     }));
     const sizeBytes = sum(tensors.map((tensor) => tensor.sizeBytes));
     const plan = { format: "hf", out, files: [{ path: out, sizeBytes }], sizeBytes, tensors };
-    const result = { format: "hf" as const, out, sizeBytes, dtype, decoded: modules.size };
+    const decoded = entries.filter(({ name }) => isDecoded(checkpoint, modules, name)).length;
+    const result = { format: "hf" as const, out, sizeBytes, dtype, decoded };
     const job = { source, modules, entries, options: { ...options, dtype } };
     return { plan, run: () => writeCheckpoint(job, result) };
   },
@@ -108,7 +117,7 @@ async function writePlain(job: Job, folder: OutputDirectory): Promise<void> {
     throw error;
   }
   await copySidecarFiles(checkpoint.files, folder.workPath);
-  const config = plainConfig(checkpoint, job.options.dtype);
+  const config = plainConfig(checkpoint, dtypeOf(job));
   await writeText(folder.file("config.json"), formatJson(config));
 }
 
@@ -123,13 +132,26 @@ function plainEntries(
     const [module, part] = splitName(info.name);
     const packed = modules.get(module);
     if (!packed || part === "bias") {
-      entries.push({ name: info.name, dtype: writableDType(info), shape: info.shape });
+      const isTable = isDecoded(checkpoint, modules, info.name);
+      const stored = isTable ? dtype : writableDType(info);
+      entries.push({ name: info.name, dtype: stored, shape: info.shape });
     } else if (part === "codes" || part === "blocks") {
       const shape = [packed.outFeatures, packed.inFeatures];
       entries.push({ name: `${module}.weight`, dtype, shape });
     }
   }
   return entries;
+}
+
+/** Whether a tensor of the export is decoded: a packed weight, or one of a type of tables. */
+function isDecoded(
+  checkpoint: Checkpoint,
+  modules: ReadonlyMap<string, QuantizedModule>,
+  name: string,
+): boolean {
+  const [module, part] = splitName(name);
+  if (part === "weight" && modules.has(module)) return true;
+  return checkpoint.has(name) && checkpoint.info(name).stored !== undefined;
 }
 
 async function writeTensors(
@@ -144,6 +166,9 @@ async function writeTensors(
     if (packed) {
       const decoded = (await readQTensor(checkpoint, module, packed)).dequantize();
       await writer.write(name, narrow(name, decoded, dtype));
+    } else if (isDecoded(checkpoint, modules, name)) {
+      const { values } = await readFloatTensor(checkpoint, name);
+      await writer.write(name, narrow(name, values, dtype));
     } else await copyTensor(checkpoint, writer, name, signal);
     onProgress?.({ done: done + 1, total: entries.length, tensor: name });
   }
@@ -159,6 +184,14 @@ function narrow(
   if (dtype === "bf16") return floatsToBfloats(values);
   const hint = "export in bf16 or f32 (`dtype`)";
   return fitHalves(values, { what: `values of ${name}`, hint, field: "dtype", value: dtype });
+}
+
+/** The dtype that config.json names: of decoded weights, or of those that all others stay in. */
+function dtypeOf({ source, modules, entries, options }: Job): ExportDType {
+  const { checkpoint } = source;
+  if (entries.some(({ name }) => isDecoded(checkpoint, modules, name))) return options.dtype;
+  const matrix = entries.find(({ shape }) => shape.length === 2)?.dtype;
+  return exportDTypes.find((dtype) => dtype === matrix) ?? options.dtype;
 }
 
 function plainConfig({ config }: Checkpoint, dtype: ExportDType): Record<string, unknown> {
