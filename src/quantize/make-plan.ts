@@ -19,12 +19,14 @@ import { cautionsOf } from "../recipe/parse-recipe.ts";
 import { mixtureOf, MixtureSchemes } from "../recipe/mixture-schemes.ts";
 import { methodsOf, type Recipe, transformsOf } from "../recipe/recipe.ts";
 import { changedTensors } from "../blocks/scale-groups.ts";
+import { expectFittingRows } from "./expect-fitting-rows.ts";
 import { selectLinears } from "./select-linears.ts";
 import { gigabytes } from "../run/expect-memory.ts";
 
 /**
  * Works out what a recipe will do to a model, and what it will need.
- * @throws UsageError when nothing would be quantized, or a pattern fits nothing
+ * @throws UsageError when nothing would be quantized, a pattern fits nothing, or rows are not the
+ *   whole blocks that their scheme asks for
  */
 export async function makePlan(
   opened: OpenedModel,
@@ -41,6 +43,7 @@ export async function makePlan(
     throw new UsageError("nothing is left to quantize: every linear layer is ignored");
   }
   const tables = selectEmbeddingAndHead(model.embeddingAndHead(), recipe, mixed);
+  expectFittingRows([...chosen, ...tables], recipe);
   const { calibration } = recipe;
   const outputBytes = outputEntries(checkpoint, [...linears, ...tables], {
     changed: changedTensors(model, checkpoint, linears, recipe),
