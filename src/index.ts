@@ -20,6 +20,11 @@ import {
 } from "./quantize/export-checkpoint.ts";
 import type { ExportPlan } from "./quantize/export/export-format.ts";
 import type { ExportResult } from "./quantize/export/index.ts";
+import {
+  type ImatrixOptions,
+  type ImatrixResult,
+  makeImatrix as measureImportance,
+} from "./quantize/make-imatrix.ts";
 import type { Plan } from "./run/plan.ts";
 import { planRecipe, runRecipe } from "./quantize/quantize.ts";
 import { type QuantizeOptions, toRecipe } from "./recipe/quantize-options.ts";
@@ -109,6 +114,22 @@ export async function inspect(source: string, options: SourceOptions = {}): Prom
  * quantized checkpoint as a plain Hugging Face one, `gguf` is what llama.cpp runs.
  * @throws UsageError when the output exists, or an option is not one of the format's
  * @throws UnsupportedError for what the format does not hold, or not exactly
+ * Measures how important the columns of a model's linear layers are on a text, and writes that as a
+ * file of llama.cpp's form: `quantize` takes it as `imatrix`, and so does llama-quantize.
+ * @throws FewbitError of the kind that fits; nothing stands under `out` then
+ */
+export async function makeImatrix(
+  source: string,
+  options: ImatrixOptions & ApiOptions,
+): Promise<ImatrixResult> {
+  const backend = backendFor(options);
+  return typingMemory(measureImportance(source, { ...options, backend }));
+}
+
+/**
+ * Writes the decoded weights of a quantized checkpoint as a plain Hugging Face checkpoint, which
+ * any other program can load. Tensors that are not quantized are copied as they are.
+ * @throws UsageError when the checkpoint is not quantized or the output exists
  * @throws FormatError when the checkpoint is malformed
  */
 export async function exportCheckpoint(

@@ -1,4 +1,5 @@
-import type { InputStatistics } from "../calibration/statistics/layer-inputs.ts";
+import type { InputStatistics, Statistic } from "../calibration/statistics/layer-inputs.ts";
+import { fillUnseen } from "../formats/imatrix/imatrix.ts";
 import type { LinearSlot } from "../nn/linear.ts";
 import { makeLinear } from "../nn/make-linear.ts";
 import type { Block } from "../nn/quantizable-model.ts";
@@ -21,12 +22,11 @@ import { SlotRanges } from "./slot-ranges.ts";
  */
 export async function quantizeLinears(block: Block, job: BlockJob): Promise<void> {
   const { streams, signal } = job;
-  const { method, recipe } = job.job;
+  const { recipe } = job.job;
   for (const slots of stagesOf(block, job)) {
     const ranges = new SlotRanges(slots, job.schemeOf);
     if (streams) job.report(`inputs of ${slots[0].name}`);
-    const { statistics } = method.needs;
-    const gathering = { slots, statistics, observe: ranges.observe };
+    const gathering = { slots, statistics: statisticsOf(slots, job), observe: ranges.observe };
     const inputs = streams && (await gatherInputs(block, job, streams.quantized, gathering));
     for (const slot of slots) {
       throwIfCancelled(signal);
@@ -36,6 +36,16 @@ export async function quantizeLinears(block: Block, job: BlockJob): Promise<void
     ranges.release();
     inputs?.release();
   }
+}
+
+/** What the method needs of the inputs, and their energies where these are the importance. */
+function statisticsOf(slots: readonly LinearSlot[], job: BlockJob): readonly Statistic[] {
+  const { method, importance } = job.job;
+  const { statistics } = method.needs;
+  const hasBlocks = slots.some(({ name }) => job.schemeOf(name)?.blocks);
+  return method.usesImportance && hasBlocks && !importance
+    ? [...statistics, "energies"]
+    : statistics;
 }
 
 /** Slots that will be quantized, by the order in which their inputs are gathered. */
@@ -66,6 +76,7 @@ async function quantizeSlot(
     weight,
     scheme: withoutActivations(scheme),
     hessian: inputs?.hessian ?? null,
+    importance: await importanceOf(`${block.name}.${slot.name}`, inputs, job),
     options: recipe.options,
   });
   const stored = made.withActivations(scheme, activations);
@@ -73,6 +84,17 @@ async function quantizeSlot(
   const elapsedMs = monotonicMs() - startedMs;
   await job.finishLinear(block, slot.name, { stored, error, decoded, elapsedMs, ...notes });
   if (scheme.grid.normalizedOutputs) await putLayer(block, slot, stored);
+}
+
+/** Importance of the columns of a module: out of a file or else out of the calibration text. */
+async function importanceOf(
+  module: string,
+  inputs: InputStatistics | null,
+  job: BlockJob,
+): Promise<Float32Array | null> {
+  if (job.job.importance) return job.job.importance.of(module);
+  const means = await inputs?.energies?.means();
+  return (means && fillUnseen(means)?.values) ?? null;
 }
 
 /** Puts the layer that a packed weight asks for in place of its decoded values. */

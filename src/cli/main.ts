@@ -56,6 +56,10 @@ const commands: Record<string, { summary: string; load: () => Promise<DefineComm
     summary: "show a checkpoint's architecture, schemes, sizes and tensors",
     load: async () => (await import("./commands/inspect.ts")).defineInspect,
   },
+  imatrix: {
+    summary: "measure the importance of columns, for blocks of ggml",
+    load: async () => (await import("./commands/imatrix.ts")).defineImatrix,
+  },
   export: {
     summary: "write a checkpoint for other programs",
     load: async () => (await import("./commands/export.ts")).defineExport,

@@ -4,6 +4,7 @@ import type { Method } from "../methods/define-method.ts";
 import { exists, joinPath, remove } from "../platform/node.ts";
 import { type OpenedModel, openModel } from "../runtime/load.ts";
 import { UsageError } from "../util/errors.ts";
+import { readImportance } from "./importance-lookup.ts";
 import { makePlan } from "./make-plan.ts";
 import { settleCalibration } from "../recipe/parse-recipe.ts";
 import { finishersOf, type Recipe } from "../recipe/recipe.ts";
@@ -72,6 +73,7 @@ export function finisherRecipe(
     finishers: [],
     embedding: null,
     head: null,
+    imatrix: null,
     teacher: recipe.teacher ?? directory,
     calibration: settleCalibration(data ?? recipe.calibration, config.contextLength),
   };
@@ -85,11 +87,12 @@ interface SourcedOptions extends RunOptions {
 /** Notes all files that a recipe reads, before any of them is hashed. */
 async function noteSources(
   { checkpoint }: OpenedModel,
-  { calibration, finishers, teacher }: Recipe,
+  { calibration, finishers, teacher, imatrix }: Recipe,
 ): Promise<JobSources> {
   const sources = { models: new SourceFiles(), texts: new SourceFiles() };
   await sources.models.addCheckpoint(checkpoint);
   if (teacher !== null) await sources.models.addDirectory(teacher);
+  if (imatrix !== null) await sources.models.add([imatrix]);
   for (const text of [calibration, ...finishers.map(({ data }) => data)]) {
     await sources.texts.add((text?.files ?? []).map(({ path }) => path));
   }
@@ -201,6 +204,8 @@ async function makeJob(
   const { backend } = options;
   const plan = await makePlan(opened, recipe, method, backend);
   const identity = await identifyRun(opened.checkpoint, recipe, backend);
-  const job = { opened, recipe, method, plan, identity, sources, options };
+  const { imatrix } = recipe;
+  const importance = imatrix === null ? null : await readImportance(imatrix, plan.linears);
+  const job = { opened, recipe, method, plan, identity, sources, options, importance };
   return earlierStage ? { ...job, earlierStage } : job;
 }

@@ -20,6 +20,7 @@ import { mixtureOf, MixtureSchemes } from "../recipe/mixture-schemes.ts";
 import { methodsOf, type Recipe, transformsOf } from "../recipe/recipe.ts";
 import { changedTensors } from "../blocks/scale-groups.ts";
 import { expectFittingRows } from "./expect-fitting-rows.ts";
+import { readImportance } from "./importance-lookup.ts";
 import { selectLinears } from "./select-linears.ts";
 import { gigabytes } from "../run/expect-memory.ts";
 
@@ -44,7 +45,8 @@ export async function makePlan(
   }
   const tables = selectEmbeddingAndHead(model.embeddingAndHead(), recipe, mixed);
   expectFittingRows([...chosen, ...tables], recipe);
-  const { calibration } = recipe;
+  const { calibration, imatrix } = recipe;
+  const importance = imatrix === null ? null : await readImportance(imatrix, linears);
   const outputBytes = outputEntries(checkpoint, [...linears, ...tables], {
     changed: changedTensors(model, checkpoint, linears, recipe),
     keepPacked: method.trainModel === undefined,
@@ -91,7 +93,7 @@ export async function makePlan(
     methodTitle: methodsOf(recipe)
       .map(({ title }) => title)
       .join(" + "),
-    cautions: [...cautionsOf(recipe), ...(mixed?.notices() ?? [])],
+    cautions: [...cautionsOf(recipe), ...(mixed?.notices() ?? []), ...(importance?.notices ?? [])],
     schemeId: recipe.scheme,
     calibration: calibration && { windows: calibration.samples, window: calibration.window },
     activations,
@@ -119,13 +121,13 @@ function packedLinears({ checkpoint, model }: OpenedModel): PlannedLinear[] | nu
 /** The schemes of the mixture that a recipe names; null when it names a scheme. */
 function mixtureSchemes(
   { config, model }: OpenedModel,
-  { scheme, calibration }: Recipe,
+  { scheme, calibration, imatrix }: Recipe,
   { usesImportance = false }: Method,
 ): MixtureSchemes | null {
   const mixture = mixtureOf(scheme);
   if (!mixture) return null;
   const { heads, kvHeads, tiedEmbeddings: tied } = config;
-  const importance = usesImportance && calibration !== null;
+  const importance = imatrix !== null || (usesImportance && calibration !== null);
   const shape = { blocks: model.blockCount, heads, kvHeads, experts: 1, tied };
   return new MixtureSchemes(mixture, { ...shape, importance });
 }

@@ -64,6 +64,7 @@ export function parseRecipe(input: RecipeInput): CheckedRecipe {
     if (needsText(each)) expectCalibration(each.title, recipe);
   }
   if (method.trainModel) expectTrainable(method, recipe);
+  if (recipe.imatrix !== null) expectImportanceUse(recipe.imatrix, method, schemes);
   if (recipe.teacher !== null) expectPupil(recipe.teacher, [method, ...finishersOf(parsed)]);
   return { parsed, method, choices };
 }
@@ -85,6 +86,19 @@ function settleSchemes(recipe: ParsedRecipe): { recipe: ParsedRecipe; choices: s
   const scheme = findMixture(usual) ? usual : settle(usual, "scheme");
   const settled = { ...recipe, scheme, layers };
   return { recipe: settled, choices: [...choices] };
+}
+
+/** Importance of columns is for methods that use it, and for blocks. */
+function expectImportanceUse(
+  value: string,
+  { title, usesImportance = false }: Method,
+  schemes: readonly { readonly scheme: Scheme }[],
+): void {
+  if (usesImportance && schemes.some(({ scheme }) => scheme.blocks)) return;
+  const message = usesImportance
+    ? "only blocks of ggml are chosen by importance, and no scheme has them"
+    : `${title} does not use the importance of columns`;
+  throw new UsageError(message, { hint: "leave out `imatrix`", field: "imatrix", value });
 }
 
 /** A teacher is for methods that learn from one. */

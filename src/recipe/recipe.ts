@@ -119,6 +119,11 @@ export const recipeSchema = z.object({
     isPath: true,
     otherwise: "the original",
   }),
+  imatrix: field(
+    text.nullable().default(null),
+    "Importance of columns for blocks of ggml, a file of `fewbit imatrix` or llama-imatrix",
+    { unit: "file", isPath: true, otherwise: "from the calibration text" },
+  ),
   calibration: calibrationSchema.nullable().default(null),
   trueSequential: ofCalibration(
     z.boolean().default(true),
@@ -145,6 +150,7 @@ export const variantFields = recipeSchema.omit({
   model: true,
   out: true,
   teacher: true,
+  imatrix: true,
   cacheDType: true,
   cacheOnDisk: true,
   seed: true,
@@ -170,6 +176,11 @@ export const recipeFields: readonly Field[] = fields.toSpliced(
   behind,
   0,
   ...fieldsOf(finishText, ["finishText"]),
+);
+
+/** What a command line can say of calibration text alone; model-written text aside. */
+export const calibrationFields: readonly Field[] = fields.filter(
+  ({ path }) => path[0] === "calibration" && path[1] !== "selfGenerated",
 );
 
 /**

@@ -36,6 +36,7 @@ const record: RunRecord = {
     trueSequential: true,
     activationRange: "min-max",
     teacher: null,
+    imatrix: null,
     cacheDType: "f32",
     cacheOnDisk: false,
     seed: 0,

@@ -17,7 +17,7 @@ import { readSharedWindows } from "./shared-windows.ts";
  */
 export async function readWindows(
   opened: OpenedModel,
-  { calibration, seed }: Recipe,
+  { calibration, seed }: Pick<Recipe, "calibration" | "seed">,
   forTraining: boolean,
   sharedFolder?: string,
 ): Promise<TrainingText | null> {

@@ -30,7 +30,15 @@ export async function identifyRun(
   recipe: Recipe,
   backend: Backend,
 ): Promise<RunIdentity> {
-  const { model: _, out: __, cacheOnDisk: ___, calibration, finishers, ...choices } = recipe;
+  const {
+    model: _,
+    out: __,
+    cacheOnDisk: ___,
+    calibration,
+    finishers,
+    imatrix,
+    ...choices
+  } = recipe;
   const methods = finishers.map(({ data: ____, ...finisher }) => finisher);
   const identity: Record<string, string> = {
     fewbit: version,
@@ -41,6 +49,7 @@ export async function identifyRun(
   for (const [i, { data }] of recipe.finishers.entries()) {
     if (data) Object.assign(identity, await identifyText(`finisher ${i + 1}`, data));
   }
+  if (imatrix !== null) identity.imatrix = await sha256OfFile(imatrix);
   if (recipe.teacher !== null) {
     identity.teacher = await hashCheckpoint(recipe.teacher);
   }

@@ -25,6 +25,14 @@ export interface RunOptions {
   readonly emit: (event: PipelineEvent) => void;
 }
 
+/** Importance of the columns of layers, out of a file. */
+export interface ImportanceLookup {
+  /** Importance of a module's columns `[in]`, all above 0; null where it is not known. */
+  readonly of: (module: string) => Float32Array | null;
+  /** What a user should know of it, a sentence each. */
+  readonly notices: readonly string[];
+}
+
 /** Everything about a run that is settled before its work. */
 export interface QuantizationJob {
   readonly opened: OpenedModel;
@@ -34,6 +42,8 @@ export interface QuantizationJob {
   readonly identity: RunIdentity;
   readonly sources: JobSources;
   readonly options: RunOptions;
+  /** What `recipe.imatrix` holds; null without. */
+  readonly importance: ImportanceLookup | null;
   /** Of a finisher: what made the model that it continues with. */
   readonly earlierStage?: EarlierStage;
 }

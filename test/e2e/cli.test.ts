@@ -4,9 +4,8 @@ import { methods } from "../../src/methods/index.ts";
 import { recipeFields } from "../../src/recipe/recipe.ts";
 import { fewbit, fewbitHere } from "./cli-process.ts";
 
-const commands = "quantize train eval compare sweep results report run chat inspect export".split(
-  " ",
-);
+const commands =
+  "quantize train eval compare sweep results report run chat inspect imatrix export".split(" ");
 
 describe("help", () => {
   test.each(commands)(
