@@ -113,7 +113,7 @@ describe("embedding and output head", () => {
   });
 });
 
-test.each(["w1", "w1.58g32", "w2g16", "w3g8", "w4", "w8g32"])(
+test.each(["w1", "w1.58g32", "w2g16", "w3g8", "w4", "w8g32", "q4_1", "q8_0"])(
   "%s: a table quantized in pieces has the bytes of one quantized whole",
   async (id) => {
     const scheme = parseScheme(id);
@@ -124,6 +124,7 @@ test.each(["w1", "w1.58g32", "w2g16", "w3g8", "w4", "w8g32"])(
     const inPieces = async (pieceWeights: number) => {
       const sizes = QTensor.sizes(scheme, outFeatures, inFeatures);
       const bytes = {
+        blocks: new Uint8Array(sizes.blocks),
         codes: new Uint8Array(sizes.codes),
         scales: new Uint8Array(sizes.scales),
         zeros: new Uint8Array(sizes.zeros),
@@ -136,7 +137,7 @@ test.each(["w1", "w1.58g32", "w2g16", "w3g8", "w4", "w8g32"])(
         onRows: async (firstRow, { parts }) => {
           pieces++;
           const before = QTensor.sizes(scheme, firstRow, inFeatures);
-          for (const part of ["codes", "scales", "zeros"] as const) {
+          for (const part of ["blocks", "codes", "scales", "zeros"] as const) {
             const data = parts[part];
             if (!data) continue;
             const piece = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
@@ -156,7 +157,7 @@ test.each(["w1", "w1.58g32", "w2g16", "w3g8", "w4", "w8g32"])(
 );
 
 test("a run that was stopped after the tables resumes with them, to the same bytes", async () => {
-  const options = { ...rtn, embedding: "w8", head: "w4g32" } as const;
+  const options = { ...rtn, embedding: "q8_0", head: "w4g32" } as const;
   await quantize(untied.path, { ...options, out: at("undisturbed") });
   const controller = new AbortController();
   const out = at("stopped");
