@@ -6,7 +6,8 @@ import { openGgufFile } from "../../src/formats/gguf/gguf-file.ts";
 import { GgufMetadata } from "../../src/formats/gguf/gguf-metadata.ts";
 import { preTokenizers } from "../../src/tokenizers/gguf/pre-tokenizers.ts";
 import { readGgufTokenizer } from "../../src/tokenizers/gguf/read-gguf-tokenizer.ts";
-import { createTokenizer } from "../../src/tokenizers/hub-tokenizer.ts";
+import { describeTokenizer } from "../../src/tokenizers/gguf/write-gguf-tokenizer.ts";
+import { createTokenizer, type TokenizerFiles } from "../../src/tokenizers/hub-tokenizer.ts";
 import type { Tokenizer } from "../../src/tokenizers/tokenizer.ts";
 import type { Bpe } from "../../src/tokenizers/train-bpe.ts";
 import { Prng } from "../../src/util/prng.ts";
@@ -157,4 +158,88 @@ describe.skipIf(missing !== "")(`SmolLM2's own file${missing}`, () => {
     expect(ours.specialIds.size).toBe(17);
     await llama[Symbol.asyncDispose]();
   });
+});
+
+const data = (path: string): string => readFileSync(shared(path), "utf8");
+
+/** Tokenizers of the shared data: their files, and rows of an embedding for them. */
+const written: Readonly<Record<string, () => readonly [TokenizerFiles, rows: number]>> = {
+  "gpt-2": () => {
+    const model = {
+      type: "BPE",
+      vocab: JSON.parse(data("tokenizers/gpt2/vocab.json")),
+      merges: data("tokenizers/gpt2/merges.no-header.txt").split("\n").filter(Boolean),
+    };
+    const definition = {
+      added_tokens: [{ id: 50256, content: "<|endoftext|>", special: true }],
+      pre_tokenizer: { type: "ByteLevel", add_prefix_space: false },
+      decoder: { type: "ByteLevel" },
+      model,
+    };
+    return [{ definition, settings: { eos_token: "<|endoftext|>" } }, 50304];
+  },
+  "phi-3": () => [
+    {
+      definition: JSON.parse(data("tokenizers/phi3/tokenizer.json")),
+      settings: { bos_token: "<s>", eos_token: "<|endoftext|>", unk_token: "<unk>" },
+    },
+    32064,
+  ],
+  olmo: () => [
+    {
+      definition: JSON.parse(data("tokenizers/gpt-neox-20b/tokenizer.json")),
+      settings: { eos_token: "<|endoftext|>" },
+    },
+    50432,
+  ],
+  smollm: () => [
+    {
+      definition: JSON.parse(data("models/smollm2-135m-instruct/tokenizer.json")),
+      settings: JSON.parse(data("models/smollm2-135m-instruct/tokenizer_config.json")),
+    },
+    49152,
+  ],
+};
+
+describe.skipIf(missing !== "")(`tokenizers as fewbit writes them${missing}`, () => {
+  test.each(Object.keys(written))("%s: llama.cpp gives the ids of the original", async (name) => {
+    const [files, rows] = written[name]();
+    const { entries } = describeTokenizer(files, { vocabularySize: rows });
+    const original = createTokenizer(files);
+    const folder = mkdtempSync(join(tmpdir(), "fewbit-vocabularies-"));
+    const path = join(folder, "vocabulary.gguf");
+    const architecture = { "general.architecture": meta.string("llama") };
+    writeFileSync(
+      path,
+      ggufBytes({ metadata: { ...architecture, ...Object.fromEntries(entries) } }),
+    );
+    const llama = await LlamaVocabulary.open(path);
+    const back = open(new GgufMetadata("a.gguf", entries));
+    if (name !== "phi-3") expect(entries.get("tokenizer.ggml.pre")).toEqual(meta.string(name));
+    // llama.cpp composes no accents; GPT-NeoX's tokenizer does.
+    for (const text of drawTexts(300, 8).map((drawn) => drawn.normalize("NFC"))) {
+      const ids = [...original.encode(text)];
+      expect(llama.encode(text)).toEqual(ids);
+      expect([...back.encode(text)]).toEqual(ids);
+    }
+    for (const [text, ids] of vectorsOf(name)) {
+      expect(llama.encode(text, { special: false }).join(" "), text).toBe(ids);
+      expect(back.encode(text).join(" "), text).toBe(ids);
+      expect(back.decode(back.encode(text))).toBe(text);
+    }
+    expect(back.startIds).toEqual(llama.startIds);
+    expect(back.startIds).toEqual(original.startIds);
+    await llama[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true });
+  });
+
+  /** Texts and ids that are published with llama.cpp. */
+  function vectorsOf(name: string): (readonly [text: string, ids: string])[] {
+    if (name !== "gpt-2" && name !== "phi-3") return [];
+    const file = `vectors/tokenizers/ggml-vocab-${name}.gguf`;
+    const texts = data(`${file}.inp`).split("\n__ggml_vocab_test__\n");
+    const lines = data(`${file}.out`).split("\n");
+    expect(texts.length).toBeGreaterThan(40);
+    return texts.map((text, i) => [text, lines[i].trim()]);
+  }
 });
