@@ -109,7 +109,7 @@ export function sentencePieceParts(
   const { addSpacePrefix, unknownToken } = options;
   const prefix: Component[] = addSpacePrefix ? [{ type: "Prepend", prepend: spaceMark }] : [];
   const { merges, ranks } = scoredMerges(vocabulary);
-  const model = { unk_token: unknownToken, fuse_unk: unknownToken !== null, byte_fallback: true };
+  const model = { unk_token: unknownToken, byte_fallback: true };
   return {
     normalizer: inSequence([...prefix, marksSpaces], "normalizers"),
     pre_tokenizer: null,
