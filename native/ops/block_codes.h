@@ -1,7 +1,7 @@
 /*
- * Codes and sub-scales of blocks that lay_out_blocks has laid out, for LANES rows at a time. A run is 16 columns: its
- * vector i has columns 16 · run + 4i .. + 3 of each row, a byte each, which is what one dot-product instruction
- * multiplies by four inputs. Words as block_format.h numbers them; fields of a byte, high bits first:
+ * Codes and sub-scales of blocks that lay_out_blocks has laid out, for LANES rows at a time. A run is 16 columns:
+ * its vector i has columns 16 · run + 4i .. + 3 of each row, a byte each, which is what one dot-product
+ * instruction multiplies by four inputs. Words as block_format.h numbers them; fields of a byte, high bits first:
  *
  *   q4_0 q4_1  | run 1 | run 0 |                                     word i
  *   q4_k q5_k  | runs 4c + 2, 3 | runs 4c, 4c + 1 |                  word 8c + 4 · (run % 2) + i
@@ -44,12 +44,14 @@ FB_INLINE vi run_codes(const uint8_t *words, const int run, const int i, const i
   const int half = run % 2 * 4 + i, quarter = run / 8 * 8 + half;
   switch (format) {
     case FB_Q4_0: case FB_Q4_1: return field(words, i, shift, 4, to);
-    case FB_Q5_0: case FB_Q5_1: return vi_or(field(words, 1 + i, shift, 4, 0), field(words, 0, 4 * run + i, 1, 4));
+    case FB_Q5_0: case FB_Q5_1:
+      return vi_or(field(words, 1 + i, shift, 4, 0), field(words, 0, 4 * run + i, 1, 4));
     case FB_Q8_0: return vi_xor(vi_load(words + (4 * run + i) * UNIT), vi_set1_bytes(0x80));
     case FB_Q2_K: return field(words, 4 + quarter, shift, 2, to);
     case FB_Q3_K: return vi_or(field(words, 8 + quarter, shift, 2, 0), field(words, half, run / 2, 1, 2));
     case FB_Q4_K: return field(words, 3 + run / 4 * 8 + half, shift, 4, to);
-    case FB_Q5_K: return vi_or(field(words, 11 + run / 4 * 8 + half, shift, 4, 0), field(words, 3 + half, run / 2, 1, 4));
+    case FB_Q5_K:
+      return vi_or(field(words, 11 + run / 4 * 8 + half, shift, 4, 0), field(words, 3 + half, run / 2, 1, 4));
     case FB_Q6_K:
       return vi_or(field(words, run / 8 * 16 + run % 4 * 4 + i, shift, 4, 0),
                    field(words, 32 + quarter, run / 2 % 4 * 2, 2, 4));
@@ -94,7 +96,9 @@ FB_INLINE sub_factors load_factors(const uint8_t *words, const int half, const i
       }
       break;
     case FB_Q3_K:
-      for (int q = 0; q < 2; q++) f.scales[q] = centre_six_bits(six_bits(words, 24 + q, 4 * half, 26, 4 * half + 2 * q));
+      for (int q = 0; q < 2; q++) {
+        f.scales[q] = centre_six_bits(six_bits(words, 24 + q, 4 * half, 26, 4 * half + 2 * q));
+      }
       break;
     case FB_Q6_K:
       for (int q = 0; q < 2; q++) f.scales[q] = vi_load(words + (48 + 2 * half + q) * UNIT);

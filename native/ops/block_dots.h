@@ -76,8 +76,8 @@ FB_INLINE void add_codes(vi sum[TOKENS], const uint8_t *words, const int8_t *fou
 }
 
 /* sum[t] += the products of the codes of a span of runs, from `run` of the block on. */
-FB_INLINE void add_span(vi sum[TOKENS], const uint8_t *words, const block_inputs *x, const int run, const int format,
-                        const int tokens) {
+FB_INLINE void add_span(vi sum[TOKENS], const uint8_t *words, const block_inputs *x, const int run,
+                        const int format, const int tokens) {
   const int shift = is_raised(format) ? field_shift(run, format) : 0;
   vi part[TOKENS];
 #pragma GCC unroll 4
@@ -197,7 +197,8 @@ FB_INLINE void multiply_format(const fast_call *call, int64_t block, int64_t g0,
   for (; t < t1; t++) multiply_blocks(call, block, g0, g1, t, sums + (t - t0) * LANES, format, 1);
 }
 
-void FB_BLOCK_DOTS(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0, int64_t t1, float *sums) {
+void FB_BLOCK_DOTS(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0, int64_t t1,
+                   float *sums) {
   switch (call->weight.bits) {
 #define CASE(format) case format: multiply_format(call, block, g0, g1, t0, t1, sums, format); break
     CASE(FB_Q4_0); CASE(FB_Q4_1); CASE(FB_Q5_0); CASE(FB_Q5_1); CASE(FB_Q8_0); CASE(FB_Q2_K); CASE(FB_Q3_K);

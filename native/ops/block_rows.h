@@ -1,8 +1,8 @@
 /*
- * Blocks of a file's row as codes, one a byte, and as float32 factors of groups: what rows that are wanted one by
- * one are decoded with, written to be read. Bits of codes as they lie in the bytes of a file, e: column of a block:
+ * Blocks of a file's row as codes, one a byte, and as float32 factors of columns: what rows that are wanted one by
+ * one are decoded with, written to be read. Bits of codes as they lie in the bytes of a file; e: column of a block:
  *
- *   q4_0 q4_1   qs[e % 16] >> 4 · (e / 16)          low half of the columns in low nibbles; fifth bits of q5: bit e
+ *   q4_0 q4_1   qs[e % 16] >> 4 · (e / 16)                                fifth bits of q5: bit e of qh
  *   q4_k q5_k   qs[32 · (e / 64) + e % 32] >> 4 · (e / 32 % 2)            fifth bits: qh[e % 32] >> e / 32
  *   q2_k q3_k   qs[32 · (e / 128) + e % 32] >> 2 · (e / 32 % 4)           third bits: hmask[e % 32] >> e / 32
  *   q6_k        ql[64 · (e / 128) + e % 64] >> 4 · (e / 64 % 2)           upper two: qh[32 · (e / 128) + e % 32]
@@ -21,8 +21,8 @@
 #define BLOCK_COLUMNS_MOST 256
 
 /*
- * One block: the value of a column is d · unit + m · shift. Units, subScale · (origin + step · code), and shifts, the
- * sub-offset with the sign of the offset, are whole numbers.
+ * One block: the value of a column is d · unit + m · shift. Units, subScale · (origin + step · code), and shifts,
+ * the sub-offset with the sign of the offset, are whole numbers; a shift of nothing that is subtracted is -0.
  */
 typedef struct {
   uint8_t codes[BLOCK_COLUMNS_MOST];
@@ -99,7 +99,9 @@ static inline void take_codes(uint8_t *codes, const uint8_t *block, int64_t form
       break;
     case FB_Q6_K:
       take_fields(codes, words, 256, 64, 4);
-      for (int e = 0; e < 256; e += 32) add_bits(codes + e, words + 128 + e / 128 * 32, 32, e / 32 % 4 * 2, 2, 4);
+      for (int e = 0; e < 256; e += 32) {
+        add_bits(codes + e, words + 128 + e / 128 * 32, 32, e / 32 % 4 * 2, 2, 4);
+      }
       break;
     case FB_TQ1_0: take_trits(codes, words); break;
     case FB_TQ2_0: take_fields(codes, words, 256, 32, 2); break;
@@ -147,7 +149,7 @@ static inline void read_block(block_row *to, const uint8_t *block, int64_t forma
   for (int first = 0, g = 0; first < f->columns; first += f->group_columns, g++) {
     int scale, offset;
     take_factors(block, format, g, &scale, &offset);
-    float factor = (float)scale, shift = (float)f->offset * (float)offset; /* -0 where an offset of 0 is subtracted */
+    float factor = (float)scale, shift = (float)f->offset * (float)offset;
     for (int e = first; e < first + f->group_columns; e++) {
       to->units[e] = factor * (float)(f->origin + f->step * to->codes[e]);
       to->shifts[e] = shift;

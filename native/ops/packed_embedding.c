@@ -45,7 +45,8 @@ static FB_BODY(look_up_row) {
 }
 
 /*
- * buffers: out, scales (NULL of blocks), ids, then as read_packed_rows; sizes: as there (rows: vocabulary), then tokens; reals: as there
+ * buffers: out, scales (NULL of blocks), ids, then as read_packed_rows; sizes: as there (rows: vocabulary), then
+ * tokens; reals: as there
  */
 FB_OP(packed_embedding) {
   lookup_call call = {.out = args->buffer[0], .scales = args->buffer[1], .ids = args->buffer[2], .team = team};
