@@ -333,6 +333,25 @@ export function testCopies(open: () => Backend): void {
     }
   });
 
+  test("energies adds Σx² of each column", async () => {
+    for (const [rows, columns] of [
+      [1, 1],
+      [5, 64],
+      [7, 172],
+      [300, 3],
+    ]) {
+      const backend = open();
+      const sums = Tensor.from(backend, "f64", [columns], new Float64Array(columns).fill(0.5));
+      const x = normalSample([rows, columns], rows);
+      backend.kernels.energies(sums, upload(backend, x));
+      const expected = new Float64Array(columns).fill(0.5);
+      x.values.forEach((value, i) => {
+        expected[i % columns] += value ** 2;
+      });
+      expectSame(await sums.read(), expected);
+    }
+  });
+
   test("diagonal takes the elements (i, i)", async () => {
     for (const n of [1, 5, 172]) {
       const backend = open();
