@@ -36,6 +36,11 @@ export function compareLogits(
   };
 }
 
+/** Log-probability of a token, in nats, summed in 64 bits. */
+export function logProbability(logits: Float32Array, id: number): number {
+  return logits[id] - logSum(logits);
+}
+
 function divergence(first: Float32Array, second: Float32Array): number {
   if (first.length !== second.length) throw new Error("vocabularies of different sizes");
   const [a, b] = [logSum(first), logSum(second)];

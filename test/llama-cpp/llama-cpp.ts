@@ -1,3 +1,4 @@
+import { logProbability } from "./compare-logits.ts";
 import {
   findLlamaAddon,
   type LlamaAddon,
@@ -175,11 +176,4 @@ export class LlamaCpp {
     await this.#context.decodeBatch();
     return [...outputs];
   }
-}
-
-/** Log-probability of a token under logits, summed in 64 bits. */
-function logProbability(logits: Float32Array, id: number): number {
-  const greatest = logits.reduce((a, b) => Math.max(a, b));
-  const sum = logits.reduce((total, value) => total + Math.exp(value - greatest), 0);
-  return logits[id] - greatest - Math.log(sum);
 }
