@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { generateText } from "../../src/runtime/generate.ts";
-import { type LanguageModel, load } from "../../src/index.ts";
-import { absent, shared } from "../e2e/shared-models.ts";
+import { exportCheckpoint, type LanguageModel, load } from "../../src/index.ts";
+import { blockFormats } from "../../src/quant/blocks/index.ts";
+import { absent, shared, temporaryFolder } from "../e2e/shared-models.ts";
 import { compareLogits, logitsOf } from "../llama-cpp/compare-logits.ts";
 import { llamaAbsent } from "../llama-cpp/llama-addon.ts";
 import { LlamaCpp } from "../llama-cpp/llama-cpp.ts";
@@ -87,6 +88,32 @@ describe.skipIf(missing !== "")(`the GGUF file of SmolLM2-135M${missing}`, () =>
       expect(await behindTheBest(llama, ids, start.length)).toBeLessThan(nearTie);
     }
   });
+});
+
+describe.skipIf(missing !== "")(`prose-6m, exported as GGUF${missing}`, () => {
+  const inFolder = temporaryFolder();
+  const floats = ["f32", "f16", "bf16"];
+  const mixtures = ["Q2_K", "Q3_K_M", "Q4_K_M"];
+  const prompt = "It was the best of times, in 1859";
+
+  test.each([...floats, ...blockFormats.map(({ id }) => id), ...mixtures])(
+    "as %s has in llama.cpp the ids, logits and greedy text that it has here",
+    async (type) => {
+      const out = inFolder(`prose-${type}.gguf`);
+      await exportCheckpoint(shared("models/prose-6m"), { format: "gguf", type, out });
+      await using llama = await LlamaCpp.open(out, { exactAttention: true });
+      const ours = await load(out);
+      const ids = llama.encode(prompt);
+      expect([...ours.tokenizer.encode(prompt, { addSpecial: true })]).toEqual(ids);
+      const logits = [await llama.logits(ids), await logitsOf(ours, ids)] as const;
+      const { divergence, behindTheBest: behind } = compareLogits(...logits);
+      expect(divergence).toBeLessThan(floats.includes(type) ? 1e-5 : roundedDivergence);
+      expect(behind).toBeLessThan(nearTie);
+      const { tokens } = await generateText(ours, { prompt, maxTokens: 12 });
+      expect(await behindTheBest(llama, [...ids, ...tokens], ids.length)).toBeLessThan(nearTie);
+      ours.release();
+    },
+  );
 });
 
 /** The most that the logits of `ids[begin …]` lie behind the greatest at their places. */
