@@ -80,6 +80,7 @@ describe.skipIf(absent)(`export --format gguf keeps every weight of its grids${a
       await after.readInto(name, b, 0);
       expect(Buffer.compare(a, b)).toBe(0);
     }
+    expect(after.metadata.string("general.name")).toBe(before.metadata.string("general.name"));
     await Promise.all([before.close(), after.close()]);
   });
 });

@@ -1,5 +1,5 @@
 import { fileTypeOf } from "../../../formats/gguf/file-types.ts";
-import type { GgufValue } from "../../../formats/gguf/gguf-metadata.ts";
+import type { GgufMetadata, GgufValue } from "../../../formats/gguf/gguf-metadata.ts";
 import { isJsonRecord, type JsonRecord } from "../../../formats/json-file.ts";
 import { readModelRecord } from "../../../formats/model-files.ts";
 import { findArchitecture } from "../../../models/index.ts";
@@ -52,15 +52,32 @@ export async function describeModel(
     card: await readCard(source),
     repository: origin?.repo ?? null,
     generation: (await readModelRecord(files, "generation_config.json")) ?? {},
-    quantization: isJsonRecord(quantization) ? quantization : null,
+    quantization: checkpoint.gguf || !isJsonRecord(quantization) ? null : quantization,
     run,
   });
   const tokenizer = await writeGgufTokenizer(files, { pre, vocabularySize: config.vocabularySize });
   return {
-    metadata: new Map([...general, ...decoder.entries, ...tokenizer.entries]),
+    metadata: new Map([
+      ...general,
+      ...takenOver(checkpoint.gguf, general),
+      ...decoder.entries,
+      ...tokenizer.entries,
+    ]),
     ropeFactors: decoder.ropeFactors,
     notices: [...decoder.notices, ...tokenizer.notices, ...activationNotices(tensors)],
   };
+}
+
+/** What a GGUF file says of its model and its making, and the new one would not. */
+function takenOver(
+  stated: GgufMetadata | null,
+  general: ReadonlyMap<string, GgufValue>,
+): [string, GgufValue][] {
+  return [...(stated?.entries ?? [])].filter(([key]) => {
+    if (key === "general.name") return true;
+    const isKept = /^(general|fewbit|quantize\.imatrix)\./.test(key);
+    return isKept && key !== "general.alignment" && !general.has(key);
+  });
 }
 
 /** The mixture that a run quantized to; null for anything else. */
