@@ -52,7 +52,10 @@ export function scoreTokens(
     if (types[id] === tokenTypes.unused) scores[id] = holeScore;
     else if (score !== undefined) scores[id] = score;
     else if (types[id] === tokenTypes.userDefined) scores[id] = addedScore;
-    else scores[id] = types[id] === tokenTypes.normal ? --last : 0;
+    else if (types[id] === tokenTypes.normal) {
+      last -= 1;
+      scores[id] = last;
+    } else scores[id] = 0;
   }
   return scores;
 }
