@@ -199,8 +199,11 @@ export interface TrainingKernels {
     groups: FakeQuantizeGroups,
     how: StraightThrough,
   ): void;
-  /** `out = clip(scales, least, 65504)` rounded to float16, of one shape. `out` may be `scales`. */
-  roundScales(out: TensorView, scales: TensorView, least: number): void;
+  /**
+   * `out = clip(scales, least, 65504)` rounded to float16, of one shape. With `thirds` it is first
+   * rounded to three times a number of 9 bits. `out` may be `scales`.
+   */
+  roundScales(out: TensorView, scales: TensorView, least: number, thirds: boolean): void;
   /** Rounds each row of x `[T, n]` to `s·rne(x/s)`, `s = max|x|/levels` (0 stays 0); in place. */
   fakeQuantizeRows(out: TensorView, x: TensorView, levels: number): void;
   /**

@@ -77,15 +77,16 @@ export class RescaledLinear implements LinearLike {
 /** The scales `[outFeatures, groups]` of a weight that stores them by themselves. */
 function scalesOfGroups(
   backend: Tensor["backend"],
-  { outFeatures, parts }: QTensor,
+  { outFeatures, parts, scheme }: QTensor,
 ): LearnedScales {
+  const thirds = scheme.grid.training?.thirds ?? false;
   const values = halvesToFloats(parts.scales);
   const latent = Tensor.from(backend, "f32", [outFeatures, values.length / outFeatures], values);
   return {
     learned: [{ role: "scales", value: latent }],
-    current: () => ({ scales: roundScales(latent, leastScale), offsets: null }),
+    current: () => ({ scales: roundScales(latent, leastScale, { thirds }), offsets: null }),
     freeze: async () => {
-      const rounded = roundScales(latent, leastScale);
+      const rounded = roundScales(latent, leastScale, { thirds });
       const scales = floatsToHalves(await rounded.read());
       rounded.release();
       return { scales, offsets: null };

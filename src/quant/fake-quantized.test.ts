@@ -66,13 +66,12 @@ interface Vector {
   readonly mask?: readonly number[];
 }
 
-const third = 4 / 3;
 const vectors: readonly Vector[] = [
   {
     scheme: "w1.58-seq",
-    scale: 2,
-    w: [-2.4, -1, -0.6, 0, 0.3, 0.6, 1, 1.5, 2.4],
-    values: [-third, -third, 0, 0, 0, 0, third, third, third],
+    scale: 1.5,
+    w: [-1.8, -0.75, -0.45, 0, 0.225, 0.45, 0.75, 1.125, 1.8],
+    values: [-1, -1, 0, 0, 0, 0, 1, 1, 1],
     byScale: [-1, -0.166667, 0.3, 0, -0.15, -0.3, 0.166667, -0.083333, 1],
     mask: [0, 1, 1, 1, 1, 1, 1, 1, 0],
   },

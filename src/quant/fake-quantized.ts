@@ -102,9 +102,9 @@ export class FakeQuantized extends LatentWeight {
   private currentScales(): Tensor<"f32"> {
     const { scales, weight, training, scheme } = this;
     if (!scales) return meanScales(weight, scheme);
-    const { topLevel, leastScale } = training;
+    const { topLevel, leastScale, thirds = false } = training;
     const factor = topLevel === null ? 1 : 1 / Math.sqrt(weight.size * topLevel);
-    return roundScales(scales, leastScale, factor);
+    return roundScales(scales, leastScale, { factor, thirds });
   }
 
   private quantizeWith(scales: Tensor<"f32">): Tensor<"f32" | "bf16"> {

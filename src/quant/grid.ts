@@ -29,6 +29,11 @@ export interface GridTraining {
    * it as it is.
    */
   readonly topLevel: number | null;
+  /**
+   * Whether learned scales are rounded so that two thirds of one are a float16 value, too: levels of
+   * thirds are then the same weights as `{−1, 0, 1}·d` with a stored d.
+   */
+  readonly thirds?: boolean;
   /** A learned scale counts as this where it is smaller. */
   readonly leastScale: number;
 }

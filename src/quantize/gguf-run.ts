@@ -59,7 +59,7 @@ async function estimateOf(
       source,
       modules,
       open: async ({ packed, shape }) => {
-        if (packed) return sampleRows(packed.scheme, shape[1]);
+        if (packed) return sampleRows(packed.scheme, shape[1], plan.training !== null);
         throw new UnsupportedError("only packed weights are opened");
       },
       target,

@@ -81,12 +81,17 @@ export function fakeQuantizeRows(x: Tensor, levels: number): Tensor<"f32"> {
 }
 
 /**
- * Scales as they are stored: float16 values, at least `least`. Their gradient is that of the result
- * times `factor`, also where they are below `least`.
+ * Scales as they are stored: float16 values, at least `least`, of which with `thirds` two thirds are
+ * float16 values, too. Their gradient is that of the result times `factor`, also where they are
+ * below `least`.
  */
-export function roundScales(scales: Tensor<"f32">, least: number, factor = 1): Tensor<"f32"> {
+export function roundScales(
+  scales: Tensor<"f32">,
+  least: number,
+  { factor = 1, thirds = false }: { readonly factor?: number; readonly thirds?: boolean } = {},
+): Tensor<"f32"> {
   const out = emptyLike(scales);
-  scales.backend.kernels.roundScales(out, scales, least);
+  scales.backend.kernels.roundScales(out, scales, least, thirds);
   const backward: Backward = (dOut) => {
     if (factor === 1) return [dOut];
     const factors = new Float32Array(dOut.size).fill(factor);

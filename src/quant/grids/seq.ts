@@ -42,7 +42,9 @@ const twoThirds = Math.fround(2 / 3);
 
 /**
  * Three levels {−2/3, 0, +2/3}·s. The gradient of the scale for clipped weights is ±1, although the
- * outer level is 2/3: so the released quantizer has it.
+ * outer level is 2/3: so the released quantizer has it. Scales are trained as multiples of 3, of
+ * 11 bits: as {−1, 0, +1}·d with d = 2/3·s in float16, which other programs store, the weights are
+ * the same to the bit.
  */
 export const seqTernary: PlanarGrid = Object.freeze<PlanarGrid>({
   id: "seq",
@@ -53,5 +55,5 @@ export const seqTernary: PlanarGrid = Object.freeze<PlanarGrid>({
   zeroPoint: "none",
   packing: "trits5",
   scaleRule: "magnitude",
-  training: stretched(1.5, 0, 1),
+  training: { ...stretched(1.5, 0, 1), thirds: true },
 });

@@ -1,7 +1,8 @@
-import { describe, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Backend } from "../../../src/backend/backend.ts";
 import type { DType } from "../../../src/tensor/dtype.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
+import { Prng } from "../../../src/util/prng.ts";
 import { blankOutput, floatSample, normalSample, type Sample, upload } from "./data.ts";
 import { type Exact, exactly, expectSame, expectWithin } from "./expect-within.ts";
 import { erfc } from "./formulas.ts";
@@ -196,12 +197,51 @@ function testRoundScales(open: () => Backend): void {
     const values = [0.1, 1e-5, 9e-6, 0, -3, 1e6, 65504, 0.333, Number.NaN];
     const x = upload(backend, floatSample([values.length], values));
     const out = blankOutput(backend, x.shape);
-    backend.kernels.roundScales(out, x, 1e-5);
-    backend.kernels.roundScales(x, x, 1e-5);
+    backend.kernels.roundScales(out, x, 1e-5, false);
+    backend.kernels.roundScales(x, x, 1e-5, false);
     const limited = values.map((v) => Math.min(Math.max(v, fround(1e-5)), 65504));
     const want = limited.map((v) => roundTo(fround(v), formats.f16 as never));
     expectSame(await out.read(), want);
     expectSame((await x.read()) as Float32Array, want);
+  });
+
+  test("roundScales by thirds: two thirds of a scale are a float16 value, within 0.2 % of it", async () => {
+    const backend = open();
+    const random = new Prng(7);
+    const values = Float32Array.from({ length: 500 }, () => 2 ** (random.uniform() * 26 - 11));
+    const x = Tensor.from(backend, "f32", [values.length], values);
+    const out = blankOutput(backend, x.shape);
+    backend.kernels.roundScales(out, x, 1e-5, true);
+    for (const [i, scale] of ((await out.read()) as Float32Array).entries()) {
+      const level = fround(scale * fround(2 / 3));
+      expect(roundTo(level, formats.f16 as never)).toBe(level);
+      expect(roundTo(scale, formats.f16 as never)).toBe(scale);
+      expect(Math.abs(scale / values[i] - 1)).toBeLessThan(0.002);
+    }
+  });
+
+  test("roundScales by thirds: half to even at 9 bits, the least, the largest and NaN", async () => {
+    const backend = open();
+    const pairs: [scale: number, rounded: number][] = [
+      [3 * 256.5, 3 * 256],
+      [3 * 257.5, 3 * 258],
+      [1.5, 1.5],
+      [0, 1.0013580322265625e-5],
+      [1e6, 65472],
+      [Number.NaN, Number.NaN],
+    ];
+    const x = upload(
+      backend,
+      floatSample(
+        [pairs.length],
+        pairs.map(([scale]) => scale),
+      ),
+    );
+    backend.kernels.roundScales(x, x, 1e-5, true);
+    const rounded = Array.from((await x.read()) as Float32Array);
+    expect(rounded.map((v) => Math.abs(v))).toEqual(
+      pairs.map(([, want]) => roundTo(fround(want), formats.f16 as never)),
+    );
   });
 }
 

@@ -93,9 +93,9 @@ export const trainingBindings = [
   }),
   defineBinding("roundScales", {
     buffers: [f32("out", "count"), f32("scales", "count")],
-    sizes: ["count"],
+    sizes: ["count", "thirds"],
     reals: ["least"],
-    values: (out, scales, least) => [out, scales, countOf(out), least],
+    values: (out, scales, least, thirds) => [out, scales, countOf(out), Number(thirds), least],
   }),
   defineBinding("fakeQuantize", {
     buffers: [

@@ -1,9 +1,12 @@
 import { describe, expect, test } from "vitest";
+import { createReferenceBackend } from "../../../kernels/reference/index.ts";
+import { Tensor } from "../../../tensor/tensor.ts";
 import { Prng } from "../../../util/prng.ts";
 import { floatToHalfBits, halfBitsToFloat } from "../../../util/half.ts";
 import type { BlockFormatId } from "../block-format.ts";
 import { decodeBlocks } from "../block-weight.ts";
 import { findBlockFormat } from "../index.ts";
+import { FakeQuantized } from "../../fake-quantized.ts";
 import { QTensor } from "../../q-tensor.ts";
 import { groupsPerRow, parseScheme } from "../../scheme.ts";
 import { affineWeight, decodeRows } from "./affine-weight.ts";
@@ -152,6 +155,21 @@ describe("what is not exact is said", () => {
       "q2_k",
     );
     expect(even.kind()).toBe("exact");
+  });
+
+  test("ternary SEQ is exact as every ternary type where scales are thirds, as they are trained", async () => {
+    const random = new Prng(5);
+    const rows = 4;
+    const values = Float32Array.from({ length: rows * inFeatures }, () => random.normal());
+    const shape = [rows, inFeatures];
+    const weight = Tensor.from(createReferenceBackend(), "f32", shape, values);
+    const trained = await FakeQuantized.of(weight, parseScheme("w1.58-seq"));
+    const packed = await trained.freeze();
+    for (const format of ["tq1_0", "tq2_0", "q2_0", "q2_k"] as const) {
+      const mapping = mappingOf(packed, format);
+      expect(mapping.kind()).toBe("exact");
+      expect(decodeBlocks(mapping.format, mapping.rows(0, rows))).toEqual(packed.dequantize());
+    }
   });
 
   test("a rounded mapping keeps codes: values move by the rounding of a float16", () => {
