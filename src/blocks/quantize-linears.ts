@@ -39,7 +39,7 @@ export async function quantizeLinears(block: Block, job: BlockJob): Promise<void
 }
 
 /** What the method needs of the inputs, and their energies where these are the importance. */
-function statisticsOf(slots: readonly LinearSlot[], job: BlockJob): readonly Statistic[] {
+export function statisticsOf(slots: readonly LinearSlot[], job: BlockJob): readonly Statistic[] {
   const { method, importance } = job.job;
   const { statistics } = method.needs;
   const hasBlocks = slots.some(({ name }) => job.schemeOf(name)?.blocks);
@@ -87,7 +87,7 @@ async function quantizeSlot(
 }
 
 /** Importance of the columns of a module: out of a file or else out of the calibration text. */
-async function importanceOf(
+export async function importanceOf(
   module: string,
   inputs: InputStatistics | null,
   job: BlockJob,

@@ -6,7 +6,7 @@ import type { BlockRecord } from "../run/run-record.ts";
 import { UsageError } from "../util/errors.ts";
 import type { BlockJob } from "./block-job.ts";
 import { gatherInputs } from "./gather-inputs.ts";
-import { putDecoded } from "./quantize-linears.ts";
+import { importanceOf, putDecoded, statisticsOf } from "./quantize-linears.ts";
 
 /** Tokens whose inputs of the layers are enough to tell how far each layer is off. */
 const sampledTokens = 256;
@@ -21,12 +21,21 @@ export async function quantizeWholeBlock(block: Block, job: BlockJob): Promise<B
   if (!method.quantizeBlock || !streams?.original) {
     throw new UsageError(`${method.title} needs calibration text, and none was given`);
   }
-  const gathering = { slots, statistics: [], tokens: sampledTokens };
+  const statistics = statisticsOf(slots, job);
+  // Energies are those of all tokens.
+  const gathering = {
+    slots,
+    statistics,
+    ...(statistics.length === 0 && { tokens: sampledTokens }),
+  };
   const samples = await gatherInputs(block, job, streams.quantized, gathering);
   const errors = new Map<string, LayerError>();
+  const importance = new Map<string, Float32Array | null>();
   for (const { name } of slots) {
-    const sample = samples.of({ name })?.sample ?? null;
-    errors.set(name, await LayerError.of(floatLinear(block, name).weight, sample));
+    const inputs = samples.of({ name }) ?? null;
+    errors.set(name, await LayerError.of(floatLinear(block, name).weight, inputs?.sample ?? null));
+    if (!method.usesImportance) continue;
+    importance.set(name, await importanceOf(`${block.name}.${name}`, inputs, job));
   }
   const made = await method.quantizeBlock({
     model,
@@ -34,6 +43,7 @@ export async function quantizeWholeBlock(block: Block, job: BlockJob): Promise<B
     inputs: streams.quantized,
     targets: streams.original,
     schemeOf: job.schemeOf,
+    importanceOf: (slot) => importance.get(slot) ?? null,
     seed: recipe.seed + index,
     options: recipe.options,
     report: job.report,

@@ -82,6 +82,8 @@ export interface WholeBlockProblem<Options> {
   readonly targets: ActivationWindows;
   /** The scheme of a slot; null when it stays as it is. */
   readonly schemeOf: (slot: string) => Scheme | null;
+  /** Importance of the columns of a slot, where it is known and the method uses it. */
+  readonly importanceOf?: (slot: string) => Float32Array | null;
   /** Seed for this block. */
   readonly seed: number;
   readonly options: Options;

@@ -13,17 +13,15 @@ import {
 } from "../../quant/scheme.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { NumericError } from "../../util/errors.ts";
-import { meanOf } from "../../util/sums.ts";
 import { defineMethod, type LinearProblem, type QuantizedLinear } from "../define-method.ts";
 import { BlockQuantizer } from "../shared/block-quantizer.ts";
 import { chooseBlocks } from "../shared/block-search.ts";
+import { columnImportance } from "../shared/column-importance.ts";
 import { count, flag, flagIfGiven, positive } from "../shared/option-kinds.ts";
 import { ColumnQuantizer, columnGroups, roundToNearest } from "../shared/quantize-columns.ts";
 import { scaleSearch, scaleSearchOptions } from "../shared/scale-search.ts";
 
 const panelColumns = 128;
-/** Importance of a column without inputs, as a share of the mean: it must not count for nothing. */
-const leastImportance = 0.01;
 
 const options = z.object({
   damping: positive(0.01, "added to the Hessian's diagonal, as a fraction of its mean"),
@@ -82,7 +80,7 @@ async function quantizeLinear(problem: LinearProblem<Options>): Promise<Quantize
   if (!inverse) {
     return {
       weight: scheme.blocks
-        ? await chooseBlocks(problem.weight, scheme, importanceOf(energies))
+        ? await chooseBlocks(problem.weight, scheme, columnImportance(energies))
         : await roundToNearest(problem.weight, scheme, scaleSearch(chosen)),
       fallback:
         `Hessian not positive definite after ${chosen.dampingTries} dampings: rounded to ` +
@@ -92,7 +90,7 @@ async function quantizeLinear(problem: LinearProblem<Options>): Promise<Quantize
   const weight = order ? await permuteColumns(problem.weight, order) : problem.weight;
   const work = { original: problem.weight, weight, order, factor: inverse.factor };
   const quantized = scheme.blocks
-    ? await quantizeToBlocks(work, scheme, importanceOf(energies), chosen)
+    ? await quantizeToBlocks(work, scheme, columnImportance(energies), chosen)
     : await quantizePlanar(work, scheme, chosen);
   if (order) weight.release();
   return { weight: quantized, damping: inverse.damping };
@@ -144,12 +142,6 @@ function quantizeToBlocks(
     quantizer.fitAndQuantize(factor);
   }
   return quantizer.finish(order, true);
-}
-
-/** What the search of blocks takes for the importance of columns: above 0 for all of them. */
-function importanceOf(energies: Float64Array): Float32Array {
-  const mean = meanOf(energies) || 1;
-  return Float32Array.from(energies, (energy) => energy / mean + leastImportance);
 }
 
 /** Runs over the panels; unless scales are fixed, a group's is found at its first column. */

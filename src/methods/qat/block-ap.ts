@@ -52,6 +52,7 @@ export default defineMethod({
   paper: { arxiv: "2407.11062" },
   needs: { statistics: [], floatInputs: true },
   compensates: true,
+  usesImportance: true,
   supports: ({ grid, activation, blocks }) =>
     activation === null && (grid.training?.scale === "learned" || isTrained(blocks)),
   caution: ({ grid, id }) =>

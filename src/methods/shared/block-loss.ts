@@ -43,12 +43,12 @@ export class BlockLoss {
     }
   }
 
-  /** Mean over batches, which are given back. */
+  /** Mean over batches, which are given back; in float32, as it decides which weights are kept. */
   async mean(pairs: AsyncIterable<Pair>): Promise<number> {
     let sum = 0;
     let elements = 0;
     for await (const pair of pairs) {
-      const tape = new Tape({ precision: this.precision });
+      const tape = new Tape({ precision: "f32" });
       const out = tape.run(() => this.forward(pair.input));
       const { total, gradient } = squaredErrorGradient(out, pair.target, 1);
       sum += (await total.read())[0];

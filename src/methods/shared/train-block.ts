@@ -40,6 +40,8 @@ interface TrainedSlot {
   readonly slot: LinearSlot;
   readonly original: LinearLike;
   readonly weight: LatentWeight;
+  /** The blocks that training begins with, as their search chose them; null where there are none. */
+  readonly chosen: QTensor | null;
 }
 
 /**
@@ -63,6 +65,7 @@ export async function trainBlock(
     freezeAll(slots.map(({ slot, weight }) => [slot.name, weight]));
   try {
     const start = await pack();
+    for (const { slot, chosen } of slots) if (chosen) start.set(slot.name, chosen);
     const before = await loss.mean(pairs.judgedPairs());
     try {
       const progress = await train(problem, training, { pairs, parameters, loss, rates });
@@ -140,6 +143,7 @@ function train(
 async function fakeQuantizeSlots({
   block,
   schemeOf,
+  importanceOf = () => null,
 }: WholeBlockProblem<unknown>): Promise<TrainedSlot[]> {
   const trained: TrainedSlot[] = [];
   for (const slot of block.slots) {
@@ -147,18 +151,23 @@ async function fakeQuantizeSlots({
     if (!scheme) continue;
     const original = slot.layer;
     const { weight: master, bias } = floatLinear(block, slot.name);
-    const weight = await latentWeight(master, scheme);
-    slot.layer = new Linear(master.backend, weight, bias);
-    trained.push({ slot, original, weight });
+    const latent = await latentWeight(master, scheme, importanceOf(slot.name));
+    slot.layer = new Linear(master.backend, latent.weight, bias);
+    trained.push({ slot, original, ...latent });
   }
   return trained;
 }
 
 /** A float weight seen as values of its scheme, with the scales that rounding would give it. */
-async function latentWeight(master: Tensor<"f32">, scheme: Scheme): Promise<LatentWeight> {
-  if (!scheme.blocks) return FakeQuantized.of(master, scheme);
-  const chosen = await chooseBlocks(master, scheme, null);
-  return FakeQuantizedBlocks.of(master, scheme, chosen.unpackBlockScales());
+async function latentWeight(
+  master: Tensor<"f32">,
+  scheme: Scheme,
+  importance: Float32Array | null,
+): Promise<Pick<TrainedSlot, "weight" | "chosen">> {
+  if (!scheme.blocks) return { weight: await FakeQuantized.of(master, scheme), chosen: null };
+  const chosen = await chooseBlocks(master, scheme, importance);
+  const weight = FakeQuantizedBlocks.of(master, scheme, chosen.unpackBlockScales());
+  return { weight, chosen };
 }
 
 /** Mean distance of neighbouring values of the grids, over all groups of a block. */

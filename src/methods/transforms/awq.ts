@@ -16,6 +16,7 @@ import { type BlockProblem, defineMethod, type TransformedPart } from "../define
 import { activationFactors, relativeWeights } from "../shared/activation-factors.ts";
 import { meanByChannel } from "../shared/channel-statistics.ts";
 import { roundToBlocks } from "../shared/block-quantizer.ts";
+import { columnImportance } from "../shared/column-importance.ts";
 import { clampGroups, searchClipping } from "../shared/clip-search.ts";
 import { groupLoss, momentsOf } from "../shared/group-loss.ts";
 import { count, flag, flagIfGiven } from "../shared/option-kinds.ts";
@@ -145,9 +146,12 @@ async function factorRule(
   return (ratio) => activationFactors(activations, ratio, weights);
 }
 
-/** Returns `Q(W·diag t)·diag(1/t)` of every consumer of a group. */
+/**
+ * Returns `Q(W·diag t)·diag(1/t)` of every consumer of a group. Blocks are searched with the
+ * importance that columns have when their inputs are divided by t.
+ */
 async function roundScaled(
-  { block, schemeOf }: BlockProblem<Options>,
+  { block, schemeOf, statisticsOf }: BlockProblem<Options>,
   group: ScaleGroup,
   weights: ReadonlyMap<string, Float32Array>,
   factors: Float32Array,
@@ -160,12 +164,24 @@ async function roundScaled(
     if (!scheme) continue;
     const scaled = scaleColumns(values, factors, group.channelOf);
     const tensor = Tensor.from(weight.backend, "f32", weight.shape, scaled);
-    if (scheme.blocks) roundToBlocks(tensor, scheme, null);
-    else roundInPlace(tensor, scheme);
+    if (scheme.blocks) {
+      const energies = await statisticsOf(name).hessian?.energies();
+      const divided = energies && divideEnergies(energies, factors, group.channelOf);
+      roundToBlocks(tensor, scheme, divided ? columnImportance(divided) : null);
+    } else roundInPlace(tensor, scheme);
     rounded.set(name, scaleColumns(await tensor.read(), inverse, group.channelOf));
     tensor.release();
   }
   return rounded;
+}
+
+/** Mean squares of the inputs of columns, when these are divided by the factors of channels. */
+function divideEnergies(
+  energies: Float64Array,
+  factors: Float32Array,
+  channelOf: ScaleGroup["channelOf"],
+): Float64Array {
+  return energies.map((energy, c) => energy / factors[channelOf ? channelOf[c] : c] ** 2);
 }
 
 /** Clamps the groups of one weight to the ranges that a search finds. */
