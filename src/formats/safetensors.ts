@@ -1,6 +1,6 @@
 import { allocateBuffer, baseName, openForReading, type ReadableFile } from "../platform/node.ts";
 import { type ArrayOf, type DType, type TypedArray, viewArray } from "../tensor/dtype.ts";
-import { FormatError, ShapeError } from "../util/errors.ts";
+import { FormatError } from "../util/errors.ts";
 import {
   largestHeader,
   parseHeader,
@@ -8,7 +8,7 @@ import {
   type TensorInfo,
 } from "./safetensors-header.ts";
 import { bitsPerElement, isArrayDType } from "./stored-dtype.ts";
-import type { WeightFile } from "./weight-file.ts";
+import { expectDType, expectInside, readFully, type WeightFile } from "./weight-file.ts";
 import { formatCount, quoteName } from "./wording.ts";
 
 export type { TensorEntry, TensorInfo } from "./safetensors-header.ts";
@@ -94,29 +94,13 @@ export class SafetensorsFile implements WeightFile {
    */
   async readInto(name: string, into: Uint8Array, byteOffset: number): Promise<void> {
     const info = this.info(name);
-    const size = info.end - info.begin;
-    if (byteOffset < 0 || byteOffset + into.length > size) {
-      throw new ShapeError(
-        `tensor ${quoteName(name)}: bytes ${byteOffset}..${byteOffset + into.length} are outside ` +
-          `its ${size}`,
-      );
-    }
-    const read = await this.file.read(into, this.dataStart + info.begin + byteOffset);
-    if (read < into.length) {
-      throw new FormatError(`${this.path} became shorter while it was read`, {
-        hint: "do not change a checkpoint while it is in use",
-      });
-    }
+    expectInside(info, byteOffset, into.length);
+    await readFully(this.file, into, this.dataStart + info.begin + byteOffset);
   }
 
   async close(): Promise<void> {
     await this.file.close();
   }
-}
-
-function expectDType({ name, dtype }: TensorInfo, expected: DType): void {
-  if (dtype === expected) return;
-  throw new FormatError(`tensor ${quoteName(name)}: expected ${expected}, the file has ${dtype}`);
 }
 
 /**

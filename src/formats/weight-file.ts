@@ -1,5 +1,8 @@
+import type { ReadableFile } from "../platform/node.ts";
 import type { ArrayOf, DType } from "../tensor/dtype.ts";
+import { FormatError, ShapeError } from "../util/errors.ts";
 import type { TensorInfo } from "./safetensors-header.ts";
+import { quoteName } from "./wording.ts";
 
 /**
  * A file with weights of a checkpoint, open: tensors by name, of which parts are read. Reads may run
@@ -28,4 +31,35 @@ export interface WeightFile {
    */
   readInto(name: string, into: Uint8Array, byteOffset: number): Promise<void>;
   close(): Promise<void>;
+}
+
+/** @throws FormatError when a tensor is of another dtype than expected */
+export function expectDType({ name, dtype }: TensorInfo, expected: DType): void {
+  if (dtype === expected) return;
+  throw new FormatError(`tensor ${quoteName(name)}: expected ${expected}, the file has ${dtype}`);
+}
+
+/** @throws ShapeError when `count` bytes from `byteOffset` on are not all among those of a tensor */
+export function expectInside(
+  { name, begin, end }: Pick<TensorInfo, "name" | "begin" | "end">,
+  byteOffset: number,
+  count: number,
+): void {
+  const size = end - begin;
+  if (byteOffset >= 0 && byteOffset + count <= size) return;
+  throw new ShapeError(
+    `tensor ${quoteName(name)}: bytes ${byteOffset}..${byteOffset + count} are outside its ${size}`,
+  );
+}
+
+/** Fills `into` with the bytes of a file from `position` on. @throws FormatError when it ends early */
+export async function readFully(
+  file: ReadableFile,
+  into: Uint8Array,
+  position: number,
+): Promise<void> {
+  if ((await file.read(into, position)) === into.length) return;
+  throw new FormatError(`${file.path} became shorter while it was read`, {
+    hint: "do not change a checkpoint while it is in use",
+  });
 }

@@ -1,4 +1,5 @@
 import { joinPath, writeText } from "../platform/node.ts";
+import { plainBpe } from "./bpe-definition.ts";
 import type { Component } from "./components.ts";
 import { type Bpe, trainBpe } from "./train-bpe.ts";
 
@@ -108,14 +109,7 @@ function startTemplate(token: string): Component {
 
 function describeModel({ vocabulary, merges }: Bpe): object {
   return {
-    type: "BPE",
-    dropout: null,
-    unk_token: null,
-    continuing_subword_prefix: null,
-    end_of_word_suffix: null,
-    fuse_unk: false,
-    byte_fallback: false,
-    ignore_merges: false,
+    ...plainBpe,
     vocab: Object.fromEntries(vocabulary.map((token, id) => [token, id])),
     // As text: older versions of the tokenizers library do not read pairs. No token has a space.
     merges: merges.map((pair) => pair.join(" ")),

@@ -1,5 +1,6 @@
 import { baseName, openForReading, type ReadableFile } from "../../platform/node.ts";
-import { FormatError, ShapeError } from "../../util/errors.ts";
+import { FormatError } from "../../util/errors.ts";
+import { expectInside, readFully } from "../weight-file.ts";
 import { quoteName } from "../wording.ts";
 import { type GgufHeader, type GgufTensor, readGgufHeader } from "./gguf-header.ts";
 import type { GgufMetadata } from "./gguf-metadata.ts";
@@ -52,18 +53,9 @@ export class GgufFile {
    * @throws ShapeError when the range is outside the tensor
    */
   async readInto(name: string, into: Uint8Array, byteOffset: number): Promise<void> {
-    const { begin, end } = this.info(name);
-    if (byteOffset < 0 || byteOffset + into.length > end - begin) {
-      throw new ShapeError(
-        `tensor ${quoteName(name)}: bytes ${byteOffset}..${byteOffset + into.length} are outside ` +
-          `its ${end - begin}`,
-      );
-    }
-    const read = await this.file.read(into, this.dataStart + begin + byteOffset);
-    if (read === into.length) return;
-    throw new FormatError(`${this.path} became shorter while it was read`, {
-      hint: "do not change a checkpoint while it is in use",
-    });
+    const info = this.info(name);
+    expectInside(info, byteOffset, into.length);
+    await readFully(this.file, into, this.dataStart + info.begin + byteOffset);
   }
 
   async close(): Promise<void> {

@@ -1,9 +1,9 @@
 import { allocateBuffer, baseName } from "../../platform/node.ts";
 import { type ArrayOf, type DType, viewArray } from "../../tensor/dtype.ts";
-import { FormatError, ShapeError } from "../../util/errors.ts";
+import { FormatError } from "../../util/errors.ts";
 import type { TensorInfo } from "../safetensors-header.ts";
 import { bitsPerElement } from "../stored-dtype.ts";
-import type { WeightFile } from "../weight-file.ts";
+import { expectDType, expectInside, type WeightFile } from "../weight-file.ts";
 import { quoteName } from "../wording.ts";
 import type { GgufFile } from "./gguf-file.ts";
 import type { GgufTensor } from "./gguf-header.ts";
@@ -50,11 +50,7 @@ export class GgufWeights implements WeightFile {
 
   async viewAs<D extends DType>(name: string, dtype: D): Promise<ArrayOf[D]> {
     const { source, info, heads, decode } = this.view(name);
-    if (info.dtype !== dtype) {
-      throw new FormatError(
-        `tensor ${quoteName(name)}: expected ${dtype}, the file has ${info.dtype}`,
-      );
-    }
+    expectDType(info, dtype);
     const size = info.end - info.begin;
     const width = bitsPerElement(dtype) / 8;
     const mapped = heads === null && !decode ? this.file.view(source.name) : null;
@@ -69,13 +65,7 @@ export class GgufWeights implements WeightFile {
 
   async readInto(name: string, into: Uint8Array, byteOffset: number): Promise<void> {
     const { source, info, heads, decode } = this.view(name);
-    const size = info.end - info.begin;
-    if (byteOffset < 0 || byteOffset + into.length > size) {
-      throw new ShapeError(
-        `tensor ${quoteName(name)}: bytes ${byteOffset}..${byteOffset + into.length} are outside ` +
-          `its ${size}`,
-      );
-    }
+    expectInside(info, byteOffset, into.length);
     if (heads === null && !decode) return this.file.readInto(source.name, into, byteOffset);
     if (into.length === 0) return;
     const rows = new GgufRows(this.file, source, heads);

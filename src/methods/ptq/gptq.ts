@@ -16,7 +16,7 @@ import { NumericError } from "../../util/errors.ts";
 import { defineMethod, type LinearProblem, type QuantizedLinear } from "../define-method.ts";
 import { BlockQuantizer } from "../shared/block-quantizer.ts";
 import { chooseBlocks } from "../shared/block-search.ts";
-import { columnImportance } from "../shared/column-importance.ts";
+import { importanceOfEnergies } from "../shared/importance-of-energies.ts";
 import { count, flag, flagIfGiven, positive } from "../shared/option-kinds.ts";
 import { ColumnQuantizer, columnGroups, roundToNearest } from "../shared/quantize-columns.ts";
 import { scaleSearch, scaleSearchOptions } from "../shared/scale-search.ts";
@@ -80,7 +80,7 @@ async function quantizeLinear(problem: LinearProblem<Options>): Promise<Quantize
   if (!inverse) {
     return {
       weight: scheme.blocks
-        ? await chooseBlocks(problem.weight, scheme, columnImportance(energies))
+        ? await chooseBlocks(problem.weight, scheme, importanceOfEnergies(energies))
         : await roundToNearest(problem.weight, scheme, scaleSearch(chosen)),
       fallback:
         `Hessian not positive definite after ${chosen.dampingTries} dampings: rounded to ` +
@@ -90,7 +90,7 @@ async function quantizeLinear(problem: LinearProblem<Options>): Promise<Quantize
   const weight = order ? await permuteColumns(problem.weight, order) : problem.weight;
   const work = { original: problem.weight, weight, order, factor: inverse.factor };
   const quantized = scheme.blocks
-    ? await quantizeToBlocks(work, scheme, columnImportance(energies), chosen)
+    ? await quantizeToBlocks(work, scheme, importanceOfEnergies(energies), chosen)
     : await quantizePlanar(work, scheme, chosen);
   if (order) weight.release();
   return { weight: quantized, damping: inverse.damping };

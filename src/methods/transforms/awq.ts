@@ -16,7 +16,7 @@ import { type BlockProblem, defineMethod, type TransformedPart } from "../define
 import { activationFactors, relativeWeights } from "../shared/activation-factors.ts";
 import { meanByChannel } from "../shared/channel-statistics.ts";
 import { roundToBlocks } from "../shared/block-quantizer.ts";
-import { columnImportance } from "../shared/column-importance.ts";
+import { importanceOfEnergies } from "../shared/importance-of-energies.ts";
 import { clampGroups, searchClipping } from "../shared/clip-search.ts";
 import { groupLoss, momentsOf } from "../shared/group-loss.ts";
 import { count, flag, flagIfGiven } from "../shared/option-kinds.ts";
@@ -106,6 +106,7 @@ async function scaleGroup(
   const { block, options: chosen } = problem;
   const factorsOf = await factorRule(problem, group);
   const weights = await readWeights(block, group.consumers);
+  const energies = await energiesForBlocks(problem, group);
   const inputs = firstTokens(problem.inputs, chosen.searchTokens);
   const judge = await groupLoss(problem, group, inputs);
   let best = { ratio: 0, loss: Infinity, factors: factorsOf(0) };
@@ -114,7 +115,9 @@ async function scaleGroup(
     throwIfCancelled(problem.signal);
     const ratio = point / chosen.gridPoints;
     const factors = factorsOf(ratio);
-    const loss = await judge.measure(await roundScaled(problem, group, weights, factors));
+    const loss = await judge.measure(
+      await roundScaled(problem, group, { weights, energies, factors }),
+    );
     if (point === 0) plain = loss;
     if (loss < best.loss) best = { ratio, loss, factors };
   }
@@ -146,17 +149,36 @@ async function factorRule(
   return (ratio) => activationFactors(activations, ratio, weights);
 }
 
+/** What factors are tried on. */
+interface ScaledWeights {
+  /** Of the consumers, by slot. */
+  readonly weights: ReadonlyMap<string, Float32Array>;
+  /** Of the columns, which all consumers share; null where no scheme asks for them. */
+  readonly energies: Float64Array | null;
+  readonly factors: Float32Array;
+}
+
+/** Mean squares of the inputs of a group, where blocks are searched by them. */
+async function energiesForBlocks(
+  { schemeOf, statisticsOf }: BlockProblem<Options>,
+  { consumers }: ScaleGroup,
+): Promise<Float64Array | null> {
+  if (!consumers.some((name) => schemeOf(name)?.blocks)) return null;
+  return (await statisticsOf(consumers[0]).hessian?.energies()) ?? null;
+}
+
 /**
  * Returns `Q(W·diag t)·diag(1/t)` of every consumer of a group. Blocks are searched with the
  * importance that columns have when their inputs are divided by t.
  */
 async function roundScaled(
-  { block, schemeOf, statisticsOf }: BlockProblem<Options>,
+  { block, schemeOf }: BlockProblem<Options>,
   group: ScaleGroup,
-  weights: ReadonlyMap<string, Float32Array>,
-  factors: Float32Array,
+  { weights, energies, factors }: ScaledWeights,
 ): Promise<Map<string, Float32Array>> {
   const inverse = factors.map((factor) => 1 / factor);
+  const importance =
+    energies && importanceOfEnergies(divideEnergies(energies, factors, group.channelOf));
   const rounded = new Map<string, Float32Array>();
   for (const [name, values] of weights) {
     const { weight } = floatLinear(block, name);
@@ -164,11 +186,8 @@ async function roundScaled(
     if (!scheme) continue;
     const scaled = scaleColumns(values, factors, group.channelOf);
     const tensor = Tensor.from(weight.backend, "f32", weight.shape, scaled);
-    if (scheme.blocks) {
-      const energies = await statisticsOf(name).hessian?.energies();
-      const divided = energies && divideEnergies(energies, factors, group.channelOf);
-      roundToBlocks(tensor, scheme, divided ? columnImportance(divided) : null);
-    } else roundInPlace(tensor, scheme);
+    if (scheme.blocks) roundToBlocks(tensor, scheme, importance);
+    else roundInPlace(tensor, scheme);
     rounded.set(name, scaleColumns(await tensor.read(), inverse, group.channelOf));
     tensor.release();
   }

@@ -1,3 +1,4 @@
+import { plainBpe } from "../bpe-definition.ts";
 import { byteCharacters } from "../byte-characters.ts";
 import type { Component } from "../components.ts";
 import type { PreTokenizer } from "./pre-tokenizers.ts";
@@ -37,18 +38,7 @@ function textDecoder(dropsFirstSpace: boolean): Component {
 
 /** The model of a byte-pair encoding; `extra` changes what is said here. */
 function bpeModel(vocabulary: GgufVocabulary, extra: Readonly<Record<string, unknown>>): object {
-  return {
-    type: "BPE",
-    dropout: null,
-    unk_token: null,
-    continuing_subword_prefix: null,
-    end_of_word_suffix: null,
-    fuse_unk: false,
-    byte_fallback: false,
-    ignore_merges: false,
-    ...extra,
-    vocab: vocabulary.ids,
-  };
+  return { ...plainBpe, ...extra, vocab: vocabulary.ids };
 }
 
 /** Describes a byte-pair encoding as llama.cpp applies it. `merges`: pairs of tokens, by rank. */

@@ -83,8 +83,8 @@ function decideFreely(
   }
   const near = fitting.find((type) => mappingKind(rows, type) === "rounded");
   const type = near ?? fittingType(namedType("q8_0"), columns);
-  if (requantize) return { type, kind: near ? "rounded" : "impossible", note: null };
   const kind = near ? "rounded" : "impossible";
+  if (requantize) return { type, kind, note: null };
   return { tensor, type, kind, exact: exactTypes(rows, columns, writable) };
 }
 

@@ -6,6 +6,7 @@ import { remove } from "../../../platform/node.ts";
 import { load } from "../../../runtime/load.ts";
 import type { LanguageModel } from "../../../runtime/language-model.ts";
 import { type ModelCheckpoint, openModelCheckpoint } from "../../../runtime/model-checkpoint.ts";
+import { mostLikely } from "../../../runtime/token-weights.ts";
 import { NumericError, throwIfCancelled } from "../../../util/errors.ts";
 import type { ExportSource, WriteOptions } from "../export-format.ts";
 import { probingText } from "./probing-text.ts";
@@ -188,7 +189,7 @@ async function verifyLogits(
       difference = Math.max(difference, Math.abs(after[i] - before[i]));
       largest = Math.max(largest, Math.abs(before[i]));
     }
-    if (topOf(before) === topOf(after)) sameTop++;
+    if (mostLikely(before) === mostLikely(after)) sameTop++;
   }
   const largestDifference = largest > 0 ? difference / largest : difference;
   if (isExact && !(largestDifference <= tolerance)) {
@@ -202,12 +203,6 @@ async function logitsOf(model: LanguageModel, ids: Int32Array): Promise<Float32A
   const hidden = model.hiddenStates(tokens);
   const logits = model.logits(hidden.reshape([ids.length, model.config.hiddenSize]));
   return logits.read();
-}
-
-function topOf(values: Float32Array): number {
-  let top = 0;
-  for (let i = 1; i < values.length; i++) if (values[i] > values[top]) top = i;
-  return top;
 }
 
 function unlike(what: string): NumericError {

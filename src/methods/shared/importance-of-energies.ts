@@ -7,7 +7,7 @@ const leastImportance = 0.01;
  * What the search of blocks takes for the importance of columns: their energies over the mean, above
  * 0 for all of them.
  */
-export function columnImportance(energies: ArrayLike<number>): Float32Array {
+export function importanceOfEnergies(energies: ArrayLike<number>): Float32Array {
   const mean = meanOf(energies) || 1;
   return Float32Array.from(energies, (energy) => energy / mean + leastImportance);
 }
