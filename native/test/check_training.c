@@ -44,7 +44,7 @@ static void check_sums(fb_check *check, int64_t n) {
     errors += ((double)a[i] - b[i]) * ((double)a[i] - b[i]);
     expected[i] = 0.25 * ((double)a[i] - b[i]);
   }
-  fb_args args = {.size = {n}, .real = {0.25}};
+  fb_args args = {.size = {n, 1}, .real = {0.25}};
   set_buffer(&args, 0, &sum, 8);
   set_floats(&args, 1, a, n);
   call_op(check, "sum_squares", &args);
@@ -59,6 +59,34 @@ static void check_sums(fb_check *check, int64_t n) {
   call_refused(check, "squared_error", &args);
   free(a);
   free(b);
+  free(expected);
+}
+
+static void check_weighted_errors(fb_check *check, int64_t rows, int64_t columns) {
+  int64_t n = rows * columns;
+  float *a = random_floats(check, n), *b = random_floats(check, n), *weights = random_floats(check, rows);
+  float *difference = random_floats(check, n);
+  double *expected = take((size_t)n * 8), total = 5, errors = 0;
+  for (int64_t i = 0; i < n; i++) {
+    double error = (double)a[i] - b[i];
+    errors += weights[i / columns] * error * error;
+    expected[i] = 0.25 * weights[i / columns] * error;
+  }
+  fb_args args = {.size = {rows, columns}, .real = {0.25}};
+  set_buffer(&args, 0, &total, 8);
+  set_floats(&args, 1, difference, n);
+  set_floats(&args, 2, a, n);
+  set_floats(&args, 3, b, n);
+  set_floats(&args, 4, weights, rows);
+  call_op(check, "squared_error", &args);
+  expect_doubles(check, "weighted squared_error", &total, &errors, 1, 1e-12, 1e-9);
+  expect_floats(check, "weighted squared_error", difference, expected, n, 1e-8, 1e-6);
+  set_floats(&args, 4, weights, rows - 1);
+  call_refused(check, "squared_error", &args);
+  free(a);
+  free(b);
+  free(weights);
+  free(difference);
   free(expected);
 }
 
@@ -291,6 +319,7 @@ void check_training(fb_check *check) {
   for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
     check_adamw(check, counts[i]);
     check_sums(check, counts[i]);
+    check_weighted_errors(check, 1 + counts[i] / 7, 7);
     check_activations(check, counts[i]);
   }
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {

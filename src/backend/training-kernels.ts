@@ -161,12 +161,16 @@ export interface TrainingKernels {
   columnSums(out: TensorView, x: TensorView): void;
   /** `sum [1] f64 += Σ x²`. */
   sumSquares(sum: TensorView, x: TensorView): void;
-  /** `total [1] f64 = Σ (a − b)²`, `difference = scale·(a − b)`, of one shape; may be `a`. */
+  /**
+   * `total [1] f64 = Σ_t weights[t]·Σ (a[t] − b[t])²` for rows of `[T, n]`, and
+   * `difference[t] = scale·weights[t]·(a[t] − b[t])`, which may be `a`; null weights mean 1.
+   */
   squaredError(
     total: TensorView,
     difference: TensorView,
     a: TensorView,
     b: TensorView,
+    weights: TensorView | null,
     scale: number,
   ): void;
   /**

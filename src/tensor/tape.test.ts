@@ -173,7 +173,15 @@ describe("the gradients of losses are the slopes of central differences", () => 
 
   test("squared error", () => {
     expectLossGradient(logits, (x) => {
-      const result = squaredErrorGradient(x, teacher, 0.5);
+      const result = squaredErrorGradient(x, teacher, null, 0.5);
+      return { value: 0.5 * total(result.total), gradient: result.gradient };
+    });
+  });
+
+  test("squared error of weighted rows", () => {
+    const weights = Tensor.from(backend, "f32", [4], Float32Array.of(0.5, 3, 0, 1));
+    expectLossGradient(logits, (x) => {
+      const result = squaredErrorGradient(x, teacher, weights, 0.5);
       return { value: 0.5 * total(result.total), gradient: result.gradient };
     });
   });

@@ -174,16 +174,24 @@ export function klDivergenceGradient(
   return { divergences, gradient: student };
 }
 
-/** `Σ (x − target)²`, `[1]` f64, and the gradient of `scale` times it by x; both of one shape. */
+/**
+ * `Σ weights·(x − target)²`, `[1]` f64, and the gradient of `scale` times it by x; x and target are
+ * `[..., n]`, the weights `[rows]`, null for 1 each.
+ */
 export function squaredErrorGradient(
   x: Tensor<"f32">,
   target: Tensor<"f32">,
+  weights: Tensor<"f32"> | null,
   scale: number,
 ): { total: Tensor<"f64">; gradient: Tensor<"f32"> } {
   expectShape("target", target.shape, x.shape);
+  const { rows, columns } = asMatrix(x.shape);
+  if (weights) expectShape("weights", weights.shape, [rows]);
   const total = Tensor.empty(x.backend, "f64", [1]);
   const gradient = emptyLike(x);
-  x.backend.kernels.squaredError(total, gradient, x, target, 2 * scale);
+  const flat = (tensor: Tensor): Tensor => tensor.reshape([rows, columns]);
+  const { kernels } = x.backend;
+  kernels.squaredError(total, flat(gradient), flat(x), flat(target), weights, 2 * scale);
   return { total, gradient };
 }
 

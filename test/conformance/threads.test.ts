@@ -91,9 +91,11 @@ describe.skipIf(!native.available)(
 
     test("squaredError and sumSquares", () =>
       expectSameBits([2], (backend, out) => {
-        const [a, b] = [1, 2].map((seed) => upload(backend, normalSample([100_000], seed)));
+        const [a, b] = [1, 2].map((seed) => upload(backend, normalSample([500, 200], seed)));
         const totals = [0, 1].map(() => Tensor.zeros(backend, "f64", [1]));
-        backend.kernels.squaredError(totals[0], blankOutput(backend, a.shape), a, b, 1);
+        const weights = upload(backend, normalSample([500], 3));
+        const difference = blankOutput(backend, a.shape);
+        backend.kernels.squaredError(totals[0], difference, a, b, weights, 1);
         backend.kernels.sumSquares(totals[1], a);
         const { storage } = out;
         for (const [i, total] of totals.entries()) {

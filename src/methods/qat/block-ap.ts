@@ -1,9 +1,14 @@
 import { z } from "zod";
+import { FakeQuantized } from "../../quant/fake-quantized.ts";
+import { FakeQuantizedBlocks } from "../../quant/fake-quantized-blocks.ts";
+import type { LatentWeight } from "../../quant/latent-weight.ts";
 import type { Scheme } from "../../quant/scheme.ts";
 import { defineMethod, type QuantizedBlock, type WholeBlockProblem } from "../define-method.ts";
+import { chooseBlocks } from "../shared/block-search.ts";
 import { choice, count, nonNegative, positiveIfGiven, share } from "../shared/option-kinds.ts";
 import { mostForGrid, rateForGrid, rateForWidth } from "../shared/training-options.ts";
 import { trainBlock } from "../shared/train-block.ts";
+import type { LatentStart, SlotToTrain } from "../shared/trained-slots.ts";
 
 const options = z.object({
   epochs: count(2, "passes over the calibration windows"),
@@ -73,13 +78,44 @@ function quantizeBlock(problem: WholeBlockProblem<Options>): Promise<QuantizedBl
   const { block, model, schemeOf, options: chosen } = problem;
   const bits = Math.max(...block.slots.map(({ name }) => schemeOf(name)?.grid.bits ?? 0));
   const { hiddenSize } = model;
+  const { epochs, batch, finalRatio } = chosen;
   return trainBlock(problem, {
     ...chosen,
-    learningRates: (step) => ({
-      weights: chosen.learningRate ?? rateForGrid(bits, hiddenSize, step),
-      scales:
-        chosen.scaleLearningRate ??
-        Math.min(rateForWidth(scaleRate, hiddenSize), scaleRatio * mostForGrid(bits, step)),
-    }),
+    loss: "squared",
+    latentOf,
+    steps: (windows) => Math.max(1, Math.ceil((epochs * windows) / batch)),
+    schedule: { kind: "cosine", finalRatio },
+    optimizer: async (weights) => {
+      const step = await meanStep(weights);
+      const ofScales = Math.min(
+        rateForWidth(scaleRate, hiddenSize),
+        scaleRatio * mostForGrid(bits, step),
+      );
+      return {
+        groups: {
+          weights: { learningRate: chosen.learningRate ?? rateForGrid(bits, hiddenSize, step) },
+          scales: { learningRate: chosen.scaleLearningRate ?? ofScales },
+        },
+      };
+    },
   });
+}
+
+/** A float weight seen as values of its scheme, with the scales that rounding would give it. */
+async function latentOf({ weight, scheme, importance }: SlotToTrain): Promise<LatentStart> {
+  if (!scheme.blocks) return { weight: await FakeQuantized.of(weight, scheme) };
+  const packed = await chooseBlocks(weight, scheme, importance);
+  return { weight: FakeQuantizedBlocks.of(weight, scheme, packed.unpackBlockScales()), packed };
+}
+
+/** Mean distance of neighbouring values of the grids, over all groups of a block. */
+async function meanStep(weights: readonly LatentWeight[]): Promise<number> {
+  let sum = 0;
+  let groups = 0;
+  for (const { groupScales, scheme } of weights) {
+    const scales = (await groupScales?.read()) ?? new Float32Array();
+    sum += scheme.grid.step * scales.reduce((total, scale) => total + Math.abs(scale), 0);
+    groups += scales.length;
+  }
+  return groups === 0 ? 0 : sum / groups;
 }

@@ -7,7 +7,10 @@ import type { Parameter } from "../../training/parameter.ts";
 import type { MicroBatch } from "../../training/training-loop.ts";
 import { type Pair, releasePair } from "./window-pairs.ts";
 
-/** Mean squared error of a block's outputs, `Σ (y − target)²/n` over n elements; its gradients. */
+/**
+ * Mean squared error of a block's outputs, `Σ w_t·(y_t − target_t)²/n` over n elements with the
+ * weights of tokens t that pairs bring, and its gradients.
+ */
 export class BlockLoss {
   private readonly model: QuantizableModel;
   private readonly block: Block;
@@ -33,7 +36,7 @@ export class BlockLoss {
       tape.watch(...this.parameters.map(({ value }) => value));
       const out = tape.run(() => this.forward(pair.input));
       const scale = 1 / out.size;
-      const { total, gradient } = squaredErrorGradient(out, pair.target, scale);
+      const { total, gradient } = squaredErrorGradient(out, pair.target, pair.weights, scale);
       tape.backward([[out, gradient]]);
       const gradients = this.parameters.map(({ value }) => tape.takeGradient(value));
       return { loss: [{ values: total, scale }], gradients };
@@ -50,7 +53,7 @@ export class BlockLoss {
     for await (const pair of pairs) {
       const tape = new Tape({ precision: "f32" });
       const out = tape.run(() => this.forward(pair.input));
-      const { total, gradient } = squaredErrorGradient(out, pair.target, 1);
+      const { total, gradient } = squaredErrorGradient(out, pair.target, pair.weights, 1);
       sum += (await total.read())[0];
       elements += out.size;
       for (const tensor of [out, gradient, total]) tensor.release();

@@ -1,5 +1,6 @@
 import type { ActivationWindows } from "../../calibration/activation-windows.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
+import { tokenWeights } from "../../calibration/token-weights.ts";
+import { Tensor } from "../../tensor/tensor.ts";
 import { listOfWindows, TokenBatches } from "../../training/token-batches.ts";
 import { UsageError } from "../../util/errors.ts";
 
@@ -7,7 +8,12 @@ import { UsageError } from "../../util/errors.ts";
 export interface Pair {
   readonly input: Tensor<"f32">;
   readonly target: Tensor<"f32">;
+  /** How much each token counts, `[windows · length]`; null: all alike. */
+  readonly weights: Tensor<"f32"> | null;
 }
+
+/** What the errors of tokens are measured by: relative to the original's outputs, or plainly. */
+export type BlockLossKind = "relative" | "squared";
 
 /** Where pairs come from. */
 export interface PairSource {
@@ -22,6 +28,7 @@ export interface PairOptions {
   readonly batch: number;
   /** Windows held out of the batches: the last ones. */
   readonly validation: number;
+  readonly loss: BlockLossKind;
 }
 
 /** Windows by which a block is judged where none are held out. */
@@ -38,10 +45,12 @@ export class WindowPairs {
   private readonly source: PairSource;
   private readonly batchSize: number;
   private readonly batches: TokenBatches;
+  private readonly loss: BlockLossKind;
   private next: { readonly number: number; readonly pair: Promise<Pair> } | null = null;
 
-  private constructor(source: PairSource, { batch, validation }: PairOptions) {
+  private constructor(source: PairSource, { batch, validation, loss }: PairOptions) {
     this.source = source;
+    this.loss = loss;
     this.batchSize = batch;
     this.heldOut = validation;
     this.count = source.inputs.windows - validation;
@@ -108,12 +117,20 @@ export class WindowPairs {
 
   private async take(indices: readonly number[]): Promise<Pair> {
     const input = await this.source.inputs.take(indices);
-    return { input, target: await this.source.targets.take(indices) };
+    const target = await this.source.targets.take(indices);
+    return { input, target, weights: this.loss === "relative" ? await weightsOf(target) : null };
   }
 }
 
+async function weightsOf(target: Tensor<"f32">): Promise<Tensor<"f32">> {
+  const [windows = 0, length = 0, hiddenSize = 0] = target.shape;
+  const weights = tokenWeights(await target.read(), hiddenSize);
+  return Tensor.from(target.backend, "f32", [windows * length], weights);
+}
+
 /** Gives the memory of a pair back. */
-export function releasePair({ input, target }: Pair): void {
+export function releasePair({ input, target, weights }: Pair): void {
   input.release();
   target.release();
+  weights?.release();
 }

@@ -57,7 +57,7 @@ export function testTrainingElementwise(open: () => Backend): void {
         (backend) => {
           const total = Tensor.from(backend, "f64", [1], Float64Array.of(7));
           const a = sample(backend, 1);
-          backend.kernels.squaredError(total, a, a, sample(backend, 2), 0.3);
+          backend.kernels.squaredError(total, a, a, sample(backend, 2), null, 0.3);
           return [total, a];
         },
         1e-6,
@@ -91,6 +91,18 @@ export function testTrainingRows(open: () => Backend): void {
     const sample = (backend: Backend, seed: number, of: readonly number[] = shape, spread = 1) =>
       upload(backend, normalSample(of, seed, "f32", spread)) as Tensor<"f32">;
     const targets = Array.from({ length: rows }, (_, t) => (t % 4 === 3 ? -1 : (t * 37) % columns));
+
+    test("squaredError of weighted rows", () =>
+      expectLikeReference(
+        open(),
+        (backend) => {
+          const total = Tensor.from(backend, "f64", [1], Float64Array.of(7));
+          const [a, b, difference] = [sample(backend, 1), sample(backend, 2), sample(backend, 4)];
+          backend.kernels.squaredError(total, difference, a, b, sample(backend, 3, [rows]), 0.3);
+          return [total, difference];
+        },
+        1e-6,
+      ));
 
     test("rmsNormBackward", () =>
       expectLikeReference(open(), (backend) => {

@@ -76,10 +76,18 @@ export const trainingBindings = [
     },
   }),
   defineBinding("squaredError", {
-    buffers: [f64("total", 1), f32("difference", "count"), f32("a", "count"), f32("b", "count")],
-    sizes: ["count"],
+    buffers: [
+      f64("total", 1),
+      f32Matrix("difference"),
+      f32Matrix("a"),
+      f32Matrix("b"),
+      optional(f32("weights", "rows")),
+    ],
+    sizes: ["rows", "columns"],
     reals: ["scale"],
-    values: (total, difference, a, b, scale) => [total, difference, a, b, countOf(a), scale],
+    values: (total, difference, a, b, weights, scale) => {
+      return [total, difference, a, b, weights, rowsOf(a), columnsOf(a), scale];
+    },
   }),
   defineBinding("sumSquares", {
     buffers: [f64("sum", 1), f32("x", "count")],

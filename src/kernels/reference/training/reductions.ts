@@ -20,16 +20,21 @@ export const sumSquares: Kernels["sumSquares"] = (sum, x) => {
   (sum.storage as Float64Array)[0] += total;
 };
 
-/** `total [1] f64 = Σ (a − b)²` and `difference = scale·(a − b)`. */
-export const squaredError: Kernels["squaredError"] = (total, difference, a, b, scale) => {
+/** `total [1] f64 = Σ_t w[t]·Σ (a[t] − b[t])²` and `difference[t] = scale·w[t]·(a[t] − b[t])`. */
+export const squaredError: Kernels["squaredError"] = (total, difference, a, b, weights, scale) => {
+  const { rows, columns } = asMatrix(a.shape);
   const left = floats(a);
   const right = floats(b);
   const output = floats(difference);
+  const ofRows = weights && floats(weights);
   let sum = 0;
-  for (let i = 0; i < left.length; i++) {
-    const error = left[i] - right[i];
-    sum += error * error;
-    output[i] = scale * error;
+  for (let row = 0; row < rows; row++) {
+    const weight = ofRows ? ofRows[row] : 1;
+    for (let i = row * columns; i < (row + 1) * columns; i++) {
+      const error = left[i] - right[i];
+      sum += weight * error * error;
+      output[i] = scale * weight * error;
+    }
   }
   (total.storage as Float64Array)[0] = sum;
 };

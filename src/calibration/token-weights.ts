@@ -1,0 +1,21 @@
+/** Mean squares below this share of their mean count as if they were it: such tokens say nothing. */
+const leastShare = 1e-6;
+
+/**
+ * Weighs tokens by what their hidden states h `[tokens, hiddenSize]` are relative to: `1/mean(h²)`,
+ * so that a weighted squared error is a relative one. All that reads a residual stream normalises
+ * it, and the few tokens with massive activations (arXiv 2402.17762) would rule a plain sum.
+ * Returns `[tokens]`; 0 for tokens whose states are all 0.
+ */
+export function tokenWeights(hidden: Float32Array, hiddenSize: number): Float32Array {
+  const squares = new Float64Array(hidden.length / hiddenSize);
+  let total = 0;
+  for (let token = 0, at = 0; token < squares.length; token++) {
+    let sum = 0;
+    for (const end = at + hiddenSize; at < end; at++) sum += hidden[at] * hidden[at];
+    squares[token] = sum / hiddenSize;
+    total += squares[token];
+  }
+  const least = (leastShare * total) / squares.length;
+  return Float32Array.from(squares, (square) => (square === 0 ? 0 : 1 / Math.max(square, least)));
+}

@@ -1,0 +1,85 @@
+import { Linear, type LinearLike, type LinearSlot } from "../../nn/linear.ts";
+import { floatLinear } from "../../nn/scale-channels.ts";
+import type { LatentWeight } from "../../quant/latent-weight.ts";
+import type { QTensor } from "../../quant/q-tensor.ts";
+import type { Scheme } from "../../quant/scheme.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { Parameter } from "../../training/parameter.ts";
+import type { WholeBlockProblem } from "../define-method.ts";
+import { freezeAll, latentParameters } from "./latent-weights.ts";
+
+/** A linear layer whose weight is to be trained. */
+export interface SlotToTrain {
+  readonly name: string;
+  /** `W [out, in]`, which the latent weight takes over and may change. */
+  readonly weight: Tensor<"f32">;
+  readonly scheme: Scheme;
+  readonly importance: Float32Array | null;
+}
+
+/** A weight as it is trained. */
+export interface LatentStart {
+  readonly weight: LatentWeight;
+  /** What it is packed as where training does not help; left out, as it packs at the start. */
+  readonly packed?: QTensor;
+}
+
+interface TrainedSlot extends LatentStart {
+  readonly slot: LinearSlot;
+  readonly original: LinearLike;
+}
+
+/** The linears of a block while their weights are trained: latent weights stand in the slots. */
+export class TrainedSlots {
+  readonly parameters: readonly Parameter[];
+  private readonly slots: readonly TrainedSlot[];
+
+  private constructor(block: string, slots: readonly TrainedSlot[]) {
+    this.slots = slots;
+    this.parameters = slots.flatMap(({ slot, weight }) =>
+      latentParameters(`${block}.${slot.name}`, weight),
+    );
+  }
+
+  /** Puts latent weights into all slots that have a scheme. */
+  static async of(
+    { block, schemeOf, importanceOf = () => null }: WholeBlockProblem<unknown>,
+    latentOf: (slot: SlotToTrain) => Promise<LatentStart>,
+  ): Promise<TrainedSlots> {
+    const trained: TrainedSlot[] = [];
+    for (const slot of block.slots) {
+      const { name, layer: original } = slot;
+      const scheme = schemeOf(name);
+      if (!scheme) continue;
+      const { weight, bias } = floatLinear(block, name);
+      const start = await latentOf({ name, weight, scheme, importance: importanceOf(name) });
+      slot.layer = new Linear(weight.backend, start.weight, bias);
+      trained.push({ slot, original, ...start });
+    }
+    return new TrainedSlots(block.name, trained);
+  }
+
+  get weights(): LatentWeight[] {
+    return this.slots.map(({ weight }) => weight);
+  }
+
+  /** Packs what training begins with, by slot. */
+  async packStart(): Promise<Map<string, QTensor>> {
+    const packed = await this.pack();
+    for (const { slot, packed: start } of this.slots) if (start) packed.set(slot.name, start);
+    return packed;
+  }
+
+  /** Packs the weights as they are now, by slot. */
+  pack(): Promise<Map<string, QTensor>> {
+    return freezeAll(this.slots.map(({ slot, weight }) => [slot.name, weight]));
+  }
+
+  /** Puts the layers back that stood in the slots, and gives what was learned back. */
+  restore(): void {
+    for (const { slot, original, weight } of this.slots) {
+      slot.layer = original;
+      weight.releaseLearned();
+    }
+  }
+}
