@@ -1,5 +1,6 @@
 import type { InputStatistics, Statistic } from "../calibration/statistics/layer-inputs.ts";
 import { fillUnseen } from "../formats/imatrix/imatrix.ts";
+import type { Method } from "../methods/define-method.ts";
 import type { LinearSlot } from "../nn/linear.ts";
 import { makeLinear } from "../nn/make-linear.ts";
 import type { Block } from "../nn/quantizable-model.ts";
@@ -21,29 +22,44 @@ import { SlotRanges } from "./slot-ranges.ts";
  * puts the decoded weight in the slot, or the layer itself where more than a weight stands there.
  */
 export async function quantizeLinears(block: Block, job: BlockJob): Promise<void> {
+  const { method, recipe } = job.job;
+  await visitStages(block, job, method, async (slot, inputs, ranges) => {
+    const activations = await ranges.activations(slot.name, recipe.activationRange);
+    await quantizeSlot(block, slot, inputs, activations, job);
+  });
+}
+
+/** Goes to each slot that will be quantized, with what the method needs of its inputs of now. */
+export async function visitStages(
+  block: Block,
+  job: BlockJob,
+  method: Method,
+  visit: (slot: LinearSlot, inputs: InputStatistics | null, ranges: SlotRanges) => Promise<void>,
+): Promise<void> {
   const { streams, signal } = job;
-  const { recipe } = job.job;
   for (const slots of stagesOf(block, job)) {
     const ranges = new SlotRanges(slots, job.schemeOf);
     if (streams) job.report(`inputs of ${slots[0].name}`);
-    const gathering = { slots, statistics: statisticsOf(slots, job), observe: ranges.observe };
+    const statistics = statisticsOf(slots, job, method);
+    const gathering = { slots, statistics, observe: ranges.observe };
     const inputs = streams && (await gatherInputs(block, job, streams.quantized, gathering));
     for (const slot of slots) {
       throwIfCancelled(signal);
-      const activations = await ranges.activations(slot.name, recipe.activationRange);
-      await quantizeSlot(block, slot, inputs?.of(slot) ?? null, activations, job);
+      await visit(slot, inputs?.of(slot) ?? null, ranges);
     }
     ranges.release();
     inputs?.release();
   }
 }
 
-/** What the method needs of the inputs, and their energies where these are the importance. */
-export function statisticsOf(slots: readonly LinearSlot[], job: BlockJob): readonly Statistic[] {
-  const { method, importance } = job.job;
-  const { statistics } = method.needs;
+/** What a method needs of the inputs, and their energies where these are the importance. */
+export function statisticsOf(
+  slots: readonly LinearSlot[],
+  job: BlockJob,
+  { needs: { statistics }, usesImportance }: Method,
+): readonly Statistic[] {
   const hasBlocks = slots.some(({ name }) => job.schemeOf(name)?.blocks);
-  return method.usesImportance && hasBlocks && !importance
+  return usesImportance && hasBlocks && !job.job.importance
     ? [...statistics, "energies"]
     : statistics;
 }

@@ -1,11 +1,13 @@
 import type { Block } from "../nn/quantizable-model.ts";
 import { floatLinear } from "../nn/scale-channels.ts";
+import { startOf } from "../recipe/recipe.ts";
 import { monotonicMs } from "../platform/node.ts";
 import { LayerError } from "../run/layer-error.ts";
 import type { BlockRecord } from "../run/run-record.ts";
 import { UsageError } from "../util/errors.ts";
 import type { BlockJob } from "./block-job.ts";
 import { gatherInputs } from "./gather-inputs.ts";
+import { blockProblem, makeStart } from "./make-start.ts";
 import { importanceOf, putDecoded, statisticsOf } from "./quantize-linears.ts";
 
 /** Tokens whose inputs of the layers are enough to tell how far each layer is off. */
@@ -13,7 +15,7 @@ const sampledTokens = 256;
 
 /** Quantizes the linears of one block together, and puts the decoded weights in their slots. */
 export async function quantizeWholeBlock(block: Block, job: BlockJob): Promise<BlockRecord> {
-  const { index, model, streams, signal } = job;
+  const { index, streams } = job;
   const { method, recipe } = job.job;
   const startedMs = monotonicMs();
   const slots = job.chosen(block.slots);
@@ -21,7 +23,7 @@ export async function quantizeWholeBlock(block: Block, job: BlockJob): Promise<B
   if (!method.quantizeBlock || !streams?.original) {
     throw new UsageError(`${method.title} needs calibration text, and none was given`);
   }
-  const statistics = statisticsOf(slots, job);
+  const statistics = statisticsOf(slots, job, method);
   // Energies are those of all tokens.
   const gathering = {
     slots,
@@ -37,17 +39,15 @@ export async function quantizeWholeBlock(block: Block, job: BlockJob): Promise<B
     if (!method.usesImportance) continue;
     importance.set(name, await importanceOf(`${block.name}.${name}`, inputs, job));
   }
+  const startedAtMs = monotonicMs();
+  const starter = startOf(recipe);
+  const start = starter && (await makeStart(block, job, starter));
+  const startMs = monotonicMs() - startedAtMs;
   const made = await method.quantizeBlock({
-    model,
-    block,
-    inputs: streams.quantized,
-    targets: streams.original,
-    schemeOf: job.schemeOf,
+    ...blockProblem(block, job, { quantized: streams.quantized, original: streams.original }),
+    startOf: (slot) => start?.get(slot) ?? null,
     importanceOf: (slot) => importance.get(slot) ?? null,
-    seed: recipe.seed + index,
     options: recipe.options,
-    report: job.report,
-    signal,
   });
   const { fallback } = made;
   if (fallback !== undefined) {
@@ -66,5 +66,6 @@ export async function quantizeWholeBlock(block: Block, job: BlockJob): Promise<B
     await job.finishLinear(block, name, { stored, error, decoded, ...share });
   }
   samples.release();
-  return { block: index, figures: made.figures, elapsedMs };
+  const begun = starter && { start: { method: starter.method.id, elapsedMs: startMs } };
+  return { block: index, figures: made.figures, ...begun, elapsedMs };
 }

@@ -45,6 +45,7 @@ function recipeWith({ path }: Field, value: unknown): { recipe: RecipeInput; giv
   const steps = Array.isArray(value) ? value.map((method: string) => ({ method })) : [];
   const finishers = [{ method: "e2e-qp" as const, data: said as RecipeInput["calibration"] }];
   const own: Record<string, object> = {
+    start: { start: { method: value } },
     transforms: { transforms: steps },
     finishers: { finishers: steps },
     finishText: { finishers },
@@ -81,7 +82,25 @@ describe("the fields of a recipe", () => {
       ...(place ? { [place]: [step] } : step),
     };
     const command = parse(recipeWords(recipe, "made", (path) => path));
-    expect(pickMethodOptions([methods[id]], command.opts()).get(id)).toEqual(chosen);
+    expect(pickMethodOptions([methods[id]], null, command.opts()).get(id)).toEqual(chosen);
+  });
+
+  test("a flag that only the start has is the start's, one that both have the method's", () => {
+    const words = ["model", "--damping", "0.2", "--epochs", "3"];
+    const given = parse(words).opts();
+    const picked = pickMethodOptions([methods["block-ap"]], methods.gptq, given);
+    expect(picked.get("block-ap")).toEqual({ epochs: 3 });
+    expect(picked.get("gptq")).toEqual({ damping: 0.2 });
+    const shared = pickMethodOptions(
+      [methods.gptq],
+      methods.rtn,
+      parse(["model", "--no-mse"]).opts(),
+    );
+    expect(shared.get("gptq")).toEqual({ mse: false });
+    expect(shared.get("rtn")).toEqual({});
+    expect(() => pickMethodOptions([methods["block-ap"]], methods.hqq, given)).toThrow(
+      /--damping is an option of gptq, and the methods are block-ap, hqq/,
+    );
   });
 
   test("each has a flag of its own, and a description", () => {

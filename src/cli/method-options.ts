@@ -27,24 +27,33 @@ export function addMethodOptions(command: Command): void {
 }
 
 /**
- * Picks the options of the chosen methods out of a command line, by the ids of the methods.
+ * Picks the options of the chosen methods out of a command line, by the ids of the methods; those
+ * of a start are the flags that none of the others has.
  * @throws UsageError when an option of another method was given
  */
 export function pickMethodOptions(
   chosen: readonly Method[],
+  start: Method | null,
   given: Readonly<Record<string, unknown>>,
 ): Map<string, Record<string, unknown>> {
   const valueOf = ({ flag }: MethodOption): unknown => given[camelCase(flag)];
-  const own = new Set(chosen.flatMap(optionsOf).map((option) => option.flag));
+  const own = new Set(chosen.flatMap(optionsOf).map(({ flag }) => flag));
+  const ofStart = (start ? optionsOf(start) : []).filter(({ flag }) => !own.has(flag));
+  const known = new Set([...own, ...ofStart.map(({ flag }) => flag)]);
   for (const option of Object.values<Method>(methods).flatMap(optionsOf)) {
-    if (valueOf(option) !== undefined && !own.has(option.flag))
-      throw foreignOption(chosen, option, own);
+    if (valueOf(option) !== undefined && !known.has(option.flag))
+      throw foreignOption([...chosen, ...(start ? [start] : [])], option, known);
   }
-  const pick = (method: Method): [string, unknown][] =>
-    optionsOf(method)
-      .filter((option) => valueOf(option) !== undefined)
-      .map((option) => [option.path[0], valueOf(option)]);
-  return new Map(chosen.map((method) => [method.id, Object.fromEntries(pick(method))]));
+  const pick = (options: readonly MethodOption[]): Record<string, unknown> =>
+    Object.fromEntries(
+      options
+        .filter((option) => valueOf(option) !== undefined)
+        .map((option) => [option.path[0], valueOf(option)]),
+    );
+  const picked = chosen.map((method): [string, Record<string, unknown>] => {
+    return [method.id, pick(optionsOf(method))];
+  });
+  return new Map([...(start ? [[start.id, pick(ofStart)] as const] : []), ...picked]);
 }
 
 function foreignOption(

@@ -82,6 +82,8 @@ export interface WholeBlockProblem<Options> {
   readonly targets: ActivationWindows;
   /** The scheme of a slot; null when it stays as it is. */
   readonly schemeOf: (slot: string) => Scheme | null;
+  /** What another quantizer made of a slot, for the training to begin with; null: nothing. */
+  readonly startOf?: (slot: string) => QTensor | null;
   /** Importance of the columns of a slot, where it is known and the method uses it. */
   readonly importanceOf?: (slot: string) => Float32Array | null;
   /** Seed for this block. */
@@ -161,10 +163,31 @@ export interface TrainingData {
   readonly window: number;
 }
 
+/** What a method has to work with, as it is known before the work. */
+export interface Budget {
+  readonly data: TrainingData;
+  /** Those of the linears, each once. */
+  readonly schemes: readonly Scheme[];
+  /** Id of the quantizer that the method begins with; null: it begins by itself. */
+  readonly start: string | null;
+  readonly shape: {
+    readonly hiddenSize: number;
+    /** Columns of the widest linear. */
+    readonly widest: number;
+    /** Weights of all linears that are quantized. */
+    readonly weights: number;
+  };
+}
+
 /** What a method can do, given its options: what each role asks for, and estimates of that. */
 interface MethodHooks<Options> {
   /** How often a transform runs a block to try weights, on how many tokens; for estimates. */
   readonly trials?: (options: Options) => Trials;
+  /**
+   * Why text or steps are too few for the method to be worth its time, in a sentence that names the
+   * field to change and says what it would take; null where they are enough.
+   */
+  readonly budget?: (options: Options, budget: Budget) => string | null;
   /** How often each block is trained on every calibration window; for estimates. */
   readonly epochs?: (options: Options) => number;
   readonly quantizeLinear?: (problem: LinearProblem<Options>) => Promise<QuantizedLinear>;
@@ -204,6 +227,13 @@ export interface MethodDefinition<
    * should not change what they compute.
    */
   readonly compensates?: boolean;
+  /** Whether a quantizer of blocks can begin with the weights that another quantizer chose. */
+  readonly takesStart?: boolean;
+  /**
+   * Id of the quantizer that it begins with under a scheme unless a recipe names another; null: what
+   * it begins with by itself.
+   */
+  readonly usualStart?: (scheme: Scheme) => string | null;
   /** Whether the method can quantize under a scheme. */
   readonly supports: (scheme: Scheme) => boolean;
   /**

@@ -2,7 +2,7 @@ import { fitColumns } from "../tensor/quantization-ops.ts";
 import { fakeQuantize, roundScales } from "../tensor/training-ops.ts";
 import { Tensor, tidy } from "../tensor/tensor.ts";
 import { NumericError, SchemeError } from "../util/errors.ts";
-import { floatsToHalves } from "../util/half.ts";
+import { floatsToHalves, halvesToFloats } from "../util/half.ts";
 import { roundHalfEven } from "../util/rounding.ts";
 import type { GridTraining, ScaleStart } from "./grid.ts";
 import { type LatentParameter, LatentWeight } from "./latent-weight.ts";
@@ -59,6 +59,27 @@ export class FakeQuantized extends LatentWeight {
     return new FakeQuantized(weight, scheme, training, {
       scales: upload(found.scales),
       zeros: zeroPoint === "none" ? null : upload(found.zeros),
+    });
+  }
+
+  /**
+   * Begins with a weight `[outFeatures, inFeatures]`, which it takes over, and with the scales and
+   * zero points of `start`, a packing of it: the weight must be where these round to its codes.
+   * @throws SchemeError when the grid cannot be trained, or has no scales to learn
+   */
+  static startedBy(weight: Tensor<"f32">, start: QTensor): FakeQuantized {
+    const { scheme, inFeatures, outFeatures } = start;
+    const { training } = scheme.grid;
+    if (training?.scale !== "learned") {
+      throw new SchemeError(`no scales are learned on the grid of ${scheme.id}`);
+    }
+    const shape = [outFeatures, groupsPerRow(scheme, inFeatures)];
+    const upload = (values: ArrayLike<number>) =>
+      Tensor.from(weight.backend, "f32", shape, Float32Array.from(values));
+    const zeros = start.unpackZeros();
+    return new FakeQuantized(weight, scheme, training, {
+      scales: upload(halvesToFloats(start.parts.scales)),
+      zeros: zeros && upload(zeros),
     });
   }
 

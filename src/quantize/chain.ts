@@ -69,6 +69,7 @@ export function finisherRecipe(
     ...recipe,
     method,
     options,
+    start: null,
     transforms: [],
     finishers: [],
     embedding: null,

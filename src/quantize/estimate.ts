@@ -4,7 +4,7 @@ import { monotonicMs } from "../platform/node.ts";
 import { matmul } from "../tensor/products.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { TrainingEffort } from "../methods/define-method.ts";
-import type { transformsOf } from "../recipe/recipe.ts";
+import type { ChosenMethod } from "../recipe/recipe.ts";
 import {
   estimateTrainingMemory,
   processBytes,
@@ -33,8 +33,6 @@ const passesOfTrial = 2.5;
 /** Share of the speed of a large product that training as a whole reaches. */
 const trainingSpeed = 0.5;
 
-type ChosenTransform = ReturnType<typeof transformsOf>[number];
-
 /** Sizes of a training of the whole model. */
 interface WholeTraining extends TrainingEffort {
   readonly parameters: number;
@@ -58,7 +56,9 @@ export interface WorkSize {
   readonly method: Method;
   /** Options of the method. */
   readonly options: Record<string, unknown>;
-  readonly transforms: readonly ChosenTransform[];
+  /** What makes the weights that the method begins with; null: nothing. */
+  readonly start: ChosenMethod | null;
+  readonly transforms: readonly ChosenMethod[];
   /** Weights of embedding and output head that are quantized. */
   readonly embeddingAndHeadWeights: number;
   /** Of methods that train the whole model; otherwise null. */
@@ -80,7 +80,7 @@ export function estimateMemory(work: WorkSize): number {
   );
   const standing = processBytes + copiesOfEnds * work.endBytes + blockBytes + largest;
   if (work.tokens === 0) return standing;
-  const hessians = work.method.needs.statistics.includes("hessian") ? hessianBytes(work) : 0;
+  const hessians = quantizersOf(work).some(gathersHessians) ? hessianBytes(work) : 0;
   const transforms = Math.max(0, ...work.transforms.map((each) => transformBytes(work, each)));
   const stage = 4 * Math.min(work.tokens, passTokens);
   const pass = passCopies * stage * (4 * Math.max(...widths) + 8 * work.hiddenSize);
@@ -89,6 +89,7 @@ export function estimateMemory(work: WorkSize): number {
     textBytes +
     work.activationBytes +
     trainingBytes(work) +
+    (work.start ? blockBytes : 0) +
     Math.max(hessians, transforms) +
     pass
   );
@@ -117,9 +118,19 @@ function wholeTrainingFlops({ linears, hiddenSize }: WorkSize, training: WholeTr
   return steps * accumulation * microBatchTokens * perToken;
 }
 
+/** The method and what makes its start. */
+function quantizersOf({ method, options, start }: WorkSize): ChosenMethod[] {
+  return [{ method, options }, ...(start ? [start] : [])];
+}
+
+function gathersHessians({ method }: ChosenMethod): boolean {
+  return method.needs.statistics.includes("hessian");
+}
+
 /** Trained blocks: gradients, two moments, and weights as they are multiplied, of every weight. */
-function trainingBytes({ method, linears }: WorkSize): number {
-  return method.epochs ? 16 * Math.max(...byBlock(linears).map(weightsOf)) : 0;
+function trainingBytes(work: WorkSize): number {
+  const isTrained = quantizersOf(work).some(({ method }) => method.epochs);
+  return isTrained ? 16 * Math.max(...byBlock(work.linears).map(weightsOf)) : 0;
 }
 
 /** Second moments of a block's inputs in float64, and what inverting the widest one takes. */
@@ -129,7 +140,7 @@ function hessianBytes({ linears }: WorkSize): number {
 }
 
 /** Statistics of a transform, and the inputs and outputs that its trials are judged by. */
-function transformBytes(work: WorkSize, { method, options }: ChosenTransform): number {
+function transformBytes(work: WorkSize, { method, options }: ChosenMethod): number {
   const widest = Math.max(...work.linears.map(({ inFeatures }) => inFeatures));
   const gathered = method.needs.statistics.includes("hessian") ? hessianBytes(work) : 0;
   const { tokens = 0 } = method.trials?.(options) ?? {};
@@ -156,7 +167,8 @@ export async function estimateSeconds(backend: Backend, work: WorkSize): Promise
 /** Products over the calibration tokens: passes, trials, trained steps, statistics and solving. */
 function calibratedFlops(work: WorkSize): number {
   const weights = weightsOf(work.linears);
-  const epochs = work.method.epochs?.(work.options) ?? 0;
+  const quantizers = quantizersOf(work);
+  const epochs = sum(quantizers.map(({ method, options }) => method.epochs?.(options) ?? 0));
   const trials = sum(
     work.transforms.map(({ method, options }) => {
       const { passes = 0, tokens = 0 } = method.trials?.(options) ?? {};
@@ -165,8 +177,9 @@ function calibratedFlops(work: WorkSize): number {
   );
   // A step forward and backward is three passes; the original block is run too.
   const training = work.tokens * (3 * epochs + (epochs > 0 ? 1 : 0));
-  const passes = 2 * weights * (work.tokens * 3 + trials + training);
-  if (!work.method.needs.statistics.includes("hessian")) return passes;
+  const toStart = work.start ? work.tokens : 0;
+  const passes = 2 * weights * (work.tokens * 3 + toStart + trials + training);
+  if (!quantizers.some(gathersHessians)) return passes;
   const statistics = sum(
     byBlock(work.linears).map((block) => distinctSquares(block) * work.tokens),
   );

@@ -17,8 +17,9 @@ import { selectEmbeddingAndHead } from "../blocks/embedding-and-head.ts";
 import { outputEntries } from "../run/output/quantized-output.ts";
 import { cautionsOf } from "../recipe/parse-recipe.ts";
 import { mixtureOf, MixtureSchemes } from "../recipe/mixture-schemes.ts";
-import { methodsOf, type Recipe, transformsOf } from "../recipe/recipe.ts";
+import { methodsOf, type Recipe, startOf, transformsOf } from "../recipe/recipe.ts";
 import { changedTensors } from "../blocks/scale-groups.ts";
+import { budgetCautions } from "./budget-cautions.ts";
 import { expectFittingRows } from "./expect-fitting-rows.ts";
 import { readImportance } from "./importance-lookup.ts";
 import { selectLinears } from "./select-linears.ts";
@@ -72,6 +73,7 @@ export async function makePlan(
     activationBytes: activations?.onDisk ? 0 : (activations?.bytes ?? 0),
     method,
     options: recipe.options,
+    start: startOf(recipe),
     transforms: transformsOf(recipe),
     embeddingAndHeadWeights: embeddingAndHeadWeights(tables),
     training: training && {
@@ -90,10 +92,13 @@ export async function makePlan(
     ends: tables,
     quantizedWeights: chosen.reduce((sum, l) => sum + l.inFeatures * l.outFeatures, 0),
     parameters: opened.sizes.parameters,
-    methodTitle: methodsOf(recipe)
-      .map(({ title }) => title)
-      .join(" + "),
-    cautions: [...cautionsOf(recipe), ...(mixed?.notices() ?? []), ...(importance?.notices ?? [])],
+    methodTitle: titleOf(recipe),
+    cautions: [
+      ...cautionsOf(recipe),
+      ...budgetCautions(recipe, chosen, config.hiddenSize),
+      ...(mixed?.notices() ?? []),
+      ...(importance?.notices ?? []),
+    ],
     schemeId: recipe.scheme,
     calibration: calibration && { windows: calibration.samples, window: calibration.window },
     activations,
@@ -107,6 +112,13 @@ export async function makePlan(
       seconds: await estimateSeconds(backend, work),
     },
   };
+}
+
+/** `AWQ + GPTQ`, or with a start `Block-AP from GPTQ`. */
+function titleOf(recipe: Recipe): string {
+  const start = startOf(recipe);
+  const titles = methodsOf(recipe).map(({ title }) => title);
+  return `${titles.join(" + ")}${start ? ` from ${start.method.title}` : ""}`;
 }
 
 /** The linears of a checkpoint that is quantized already; null when it is not. */

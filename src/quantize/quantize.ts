@@ -30,29 +30,34 @@ export async function planRecipe(
       : made;
     await expectDisk(plan, recipe.out);
     const titles = [plan.methodTitle, ...finishersOf(recipe).map(({ title }) => title)];
-    const estimate = await withFinishers(plan, opened, recipe, backend);
-    const cautions = [...choices, ...plan.cautions];
-    return { ...plan, methodTitle: titles.join(" + "), cautions, estimate };
+    const { estimate, cautions } = await withFinishers(plan, opened, recipe, backend);
+    const said = [...new Set([...choices, ...cautions])];
+    return { ...plan, methodTitle: titles.join(" + "), cautions: said, estimate };
   } finally {
     await opened.checkpoint.close();
   }
 }
 
-/** What a whole chain needs: the time of all its stages, and the memory of the largest. */
+/**
+ * What a whole chain needs, the time of all its stages and the memory of the largest, and what
+ * speaks against it.
+ */
 async function withFinishers(
-  { estimate }: Plan,
+  { estimate, cautions: ofQuantizer }: Plan,
   opened: OpenedModel,
   recipe: Recipe,
   backend: Backend,
-): Promise<Plan["estimate"]> {
+): Promise<Pick<Plan, "estimate" | "cautions">> {
   let { seconds, memoryBytes } = estimate;
+  const cautions = [...ofQuantizer];
   for (const [index, method] of finishersOf(recipe).entries()) {
     const own = finisherRecipe(recipe, index, opened);
     const stage = await makePlan(opened, own, method, backend);
     seconds += stage.estimate.seconds;
     memoryBytes = Math.max(memoryBytes, stage.estimate.memoryBytes);
+    cautions.push(...stage.cautions);
   }
-  return { ...estimate, seconds, memoryBytes };
+  return { estimate: { ...estimate, seconds, memoryBytes }, cautions };
 }
 
 /**

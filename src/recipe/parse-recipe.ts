@@ -1,19 +1,27 @@
-import type { z } from "zod";
 import { expectWithinContext } from "../calibration/windows.ts";
 import { type MethodId, methods } from "../methods/index.ts";
-import type { Method, MethodRole } from "../methods/define-method.ts";
+import type { Method } from "../methods/define-method.ts";
 import {
   hasFixedActivations,
   parseScheme,
   type Scheme,
   withoutActivations,
 } from "../quant/scheme.ts";
-import { SchemeError, UsageError } from "../util/errors.ts";
-import { type FieldPath, formatPath } from "../util/field-path.ts";
-import { parseValue } from "../util/parse-value.ts";
+import { UsageError } from "../util/errors.ts";
 import { findMixture } from "../quant/mixtures.ts";
-import { chooseScheme, describeChoice, schemesLike } from "./choose-scheme.ts";
-import { possibleSchemes, usualScheme } from "./mixture-schemes.ts";
+import { chooseScheme, describeChoice } from "./choose-scheme.ts";
+import { usualScheme } from "./mixture-schemes.ts";
+import {
+  expectCalibration,
+  expectRole,
+  expectSupport,
+  naming,
+  parseOptions,
+  parseWith,
+  readScheme,
+  schemesOf,
+} from "./recipe-checks.ts";
+import { settleStart } from "./settle-start.ts";
 import {
   chainOf,
   finishersOf,
@@ -50,8 +58,8 @@ export function parseRecipe(input: RecipeInput): CheckedRecipe {
     return { ...transform, options: parseOptions(chosen, transform.options, ["transforms", i]) };
   });
   const finishers = recipe.finishers.map((finisher, i) => parseFinisher(finisher, i, recipe));
+  const schemes = schemesOf(recipe);
   const parsed = { ...recipe, options, transforms, finishers };
-  const schemes = schemesOf(parsed);
   for (const { scheme } of schemes) {
     if (hasFixedActivations(scheme)) expectCalibration(`the scheme ${scheme.id}`, recipe);
   }
@@ -66,7 +74,8 @@ export function parseRecipe(input: RecipeInput): CheckedRecipe {
   if (method.trainModel) expectTrainable(method, recipe);
   if (recipe.imatrix !== null) expectImportanceUse(recipe.imatrix, method, schemes);
   if (recipe.teacher !== null) expectPupil(recipe.teacher, [method, ...finishersOf(parsed)]);
-  return { parsed, method, choices };
+  const start = settleStart(recipe.start, method, schemes);
+  return { parsed: { ...parsed, start }, method, choices };
 }
 
 /** Gives schemes whose grid was left open the one that the methods take. */
@@ -159,58 +168,10 @@ export function needsText({ needs, trainModel }: Method): boolean {
   return needs.statistics.length > 0 || (needs.floatInputs ?? false) || trainModel !== undefined;
 }
 
-/** The schemes of linear layers, with the fields that name them. */
-function schemesOf({
-  scheme: usual,
-  layers,
-}: Pick<Recipe, "scheme" | "layers">): { scheme: Scheme; field: string }[] {
-  const own = layers.map(({ scheme }, i) => {
-    const field = `layers[${i}].scheme`;
-    return { scheme: readScheme(scheme, field), field };
-  });
-  const possible = naming("scheme", usual, () => possibleSchemes(usual));
-  return [...possible.map((scheme) => ({ scheme, field: "scheme" })), ...own];
-}
-
-/** @throws UsageError that names the field */
-function readScheme(id: string, field: string): Scheme {
-  return naming(field, id, () => parseScheme(id));
-}
-
-function naming<T>(field: string, id: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof SchemeError)) throw error;
-    throw new UsageError(error.message, { hint: error.hint, field, value: id, cause: error });
-  }
-}
-
-function parseOptions(method: Method, options: unknown, at: FieldPath): Record<string, unknown> {
-  return parseWith(method.options.strict(), options, `options of ${method.id}`, [...at, "options"]);
-}
-
-function expectRole(method: Method, role: MethodRole, field: string): void {
-  if (method.role === role) return;
-  const { id, title } = method;
-  const [message, hint] =
-    method.role === "finisher"
-      ? [
-          `${title} trains a quantized model further, and cannot make one`,
-          `use it after a quantizer: \`method: rtn\` \`finishers: ${id}\``,
-        ]
-      : method.role === "transform"
-        ? [
-            `${title} prepares weights, and cannot quantize them by itself`,
-            `use it before a quantizer: \`transforms: ${id}\` \`method: rtn\``,
-          ]
-        : [`${title} is not a ${role}`, `name it as the method: \`method: ${id}\``];
-  throw new UsageError(message, { hint, field, value: id });
-}
-
 /** Fills in the length of windows. @throws UsageError when longer than the model's context */
 export function settleRecipe(parsed: ParsedRecipe, contextLength: number): Recipe {
-  return { ...parsed, calibration: settleCalibration(parsed.calibration, contextLength) };
+  const { start = null, calibration } = parsed;
+  return { ...parsed, start, calibration: settleCalibration(calibration, contextLength) };
 }
 
 /** Fills in the length of windows. @throws UsageError when longer than the model's context */
@@ -224,14 +185,6 @@ export function settleCalibration(
   return { ...calibration, window };
 }
 
-function expectCalibration(what: string, { calibration }: Pick<ParsedRecipe, "calibration">): void {
-  if (calibration) return;
-  throw new UsageError(`${what} needs calibration text, and none was given`, {
-    hint: "name a text or JSONL file (`calibration: FILE`), or sample from the model itself",
-    field: "calibration",
-  });
-}
-
 /** Embedding and output head are rounded to nearest, and their inputs stay floats. */
 function expectTableScheme(scheme: Scheme, field: string): void {
   expectSupport(methods.rtn, scheme, field);
@@ -239,31 +192,4 @@ function expectTableScheme(scheme: Scheme, field: string): void {
   const message = `embedding and output head take a scheme of weights only, not ${scheme.id}`;
   const hint = `use ${withoutActivations(scheme).id}`;
   throw new UsageError(message, { hint, field, value: scheme.id });
-}
-
-function expectSupport(method: Method, scheme: Scheme, field: string): void {
-  if (method.supports(scheme)) return;
-  const others = schemesLike(scheme).filter((other) => method.supports(other));
-  const hint = others.length > 0 ? { hint: `use ${others.map(({ id }) => id).join(" or ")}` } : {};
-  const message = `${method.title} does not support the scheme ${scheme.id}`;
-  throw new UsageError(message, { ...hint, field, value: scheme.id });
-}
-
-/** Checks by a schema what stands at a field; `what` that is begins the message. */
-function parseWith<S extends z.ZodType>(
-  schema: S,
-  value: unknown,
-  what: string,
-  field: FieldPath = [],
-): z.output<S> {
-  return parseValue(
-    schema,
-    value,
-    ({ text, path, hint, value: given }) =>
-      new UsageError(`${what}: ${text}`, {
-        hint,
-        field: formatPath([...field, ...path]),
-        value: given,
-      }),
-  );
 }

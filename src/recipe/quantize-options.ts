@@ -42,12 +42,17 @@ type CalibrationInput = NonNullable<RecipeInput["calibration"]>;
 /** Fields of a recipe that options have too, in the same form. */
 type SameFields = Omit<
   RecipeInput,
-  "model" | "transforms" | "method" | "options" | "finishers" | "calibration"
+  "model" | "start" | "transforms" | "method" | "options" | "finishers" | "calibration"
 >;
 
 /** What to quantize to, and how: a recipe without its model, in shorter words. */
 export type QuantizeOptions = SameFields &
   ((MethodChoice & { readonly preset?: never }) | PresetChoice) & {
+    /**
+     * The quantizer whose weights a method that trains blocks begins with, by default the one that
+     * is usual for it; null: the beginning of the method's own.
+     */
+    readonly start?: QuantizerId | MethodChoice | null;
     /** What is done to each block before it is quantized, in this order: `["awq"]`. */
     readonly transforms?: readonly TransformChoice[];
     /** What is done to the quantized model, in this order: `["e2e-qp"]`. */
@@ -84,6 +89,7 @@ export function toRecipe(model: string, options: QuantizeOptions): RecipeInput {
     model,
     method,
     options: options.options ?? {},
+    ...(options.start !== undefined && { start: toStart(options.start) }),
     transforms: eachStep(transforms, (choice) => ({ ...choice, options: choice.options ?? {} })),
     finishers: eachStep(finishers, toFinisher),
     calibration: calibrationOf(options),
@@ -99,6 +105,10 @@ function presetOf(id: PresetId | undefined): Preset | null {
     field: "preset",
     value: id,
   });
+}
+
+function toStart(start: NonNullable<QuantizeOptions["start"]> | null): RecipeInput["start"] {
+  return typeof start === "string" ? { method: start } : start;
 }
 
 /** Writes each step of a list; one that is a name alone has no options. */

@@ -78,6 +78,14 @@ export const recipeSchema = z.object({
     common: true,
   }),
   options,
+  start: field(
+    z
+      .object({ method: z.enum(methodIds), options })
+      .nullable()
+      .optional(),
+    "Quantizer whose weights a method that trains blocks begins with",
+    { choices: idsInRole("quantizer"), known: methodIds, otherwise: "by method and scheme" },
+  ),
   transforms: field(
     z.array(transformSchema).default([]),
     "Prepare the weights for the method, in this order",
@@ -198,7 +206,8 @@ export function optionFields({ id, role, options: { shape } }: Method): Field[] 
 export type ParsedRecipe = z.output<typeof recipeSchema>;
 
 /** A recipe with all defaults filled in. */
-export type Recipe = Omit<ParsedRecipe, "calibration"> & {
+export type Recipe = Omit<ParsedRecipe, "calibration" | "start"> & {
+  readonly start: NonNullable<ParsedRecipe["start"]> | null;
   readonly calibration:
     | (NonNullable<ParsedRecipe["calibration"]> & { readonly window: number })
     | null;
@@ -208,13 +217,22 @@ export type Recipe = Omit<ParsedRecipe, "calibration"> & {
 export type RecipeInput = z.input<typeof recipeSchema>;
 
 /** The transforms of a recipe with their options, in the order in which they run. */
-export function transformsOf({
-  transforms,
-}: Pick<Recipe, "transforms">): { method: Method; options: Record<string, unknown> }[] {
+export function transformsOf({ transforms }: Pick<Recipe, "transforms">): ChosenMethod[] {
   return transforms.map(({ method, options: chosen }) => ({
     method: methods[method],
     options: chosen,
   }));
+}
+
+/** A method with its options. */
+export interface ChosenMethod {
+  readonly method: Method;
+  readonly options: Record<string, unknown>;
+}
+
+/** What the quantizer of a recipe begins with; null where that is for it to say. */
+export function startOf({ start }: Pick<Recipe, "start">): ChosenMethod | null {
+  return start && { method: methods[start.method], options: start.options };
 }
 
 /** The finishers of a recipe, in the order in which they run. */

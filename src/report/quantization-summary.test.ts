@@ -31,6 +31,7 @@ const record: RunRecord = {
     calibration: null,
     embedding: null,
     head: null,
+    start: null,
     transforms: [],
     finishers: [],
     trueSequential: true,

@@ -54,6 +54,8 @@ export interface BlockRecord {
   readonly block: number;
   /** Figures of the method's own, such as its loss before and after. */
   readonly figures: Readonly<Record<string, number>>;
+  /** What its training began with, where another quantizer made that, and how long this took. */
+  readonly start?: { readonly method: string; readonly elapsedMs: number };
   readonly elapsedMs: number;
 }
 

@@ -132,7 +132,7 @@ describe.skipIf(absent)(
         cacheDType: "f16",
       } as const;
       const { activations, methodTitle } = await planQuantization(small, options);
-      expect(methodTitle).toBe("Block-AP + E2E-QP");
+      expect(methodTitle).toBe("Block-AP from GPTQ + E2E-QP");
       expect(activations).toEqual({ bytes: 2 * 2 * 10 * 100 * 64, dtype: "f16", onDisk: true });
     });
   },
@@ -181,8 +181,13 @@ describe.skipIf(absent)(`EfficientQAT at 2 bits${absent}`, { timeout: 3_600_000 
       const key = `w2g32 block-ap qlr ${scales} wlr ${weights === 2e-5 ? "2e-05" : weights} n 509`;
       const expected = reference();
       const precision = "f32";
-      const options = { learningRate: weights, scaleLearningRate: scales, precision } as const;
-      const shape = { ...usual, samples: 509, options } as const;
+      const asTheAuthors = { loss: "squared", validation: 0, precision } as const;
+      const options = {
+        ...asTheAuthors,
+        learningRate: weights,
+        scaleLearningRate: scales,
+      } as const;
+      const shape = { ...usual, samples: 509, options, start: null } as const;
       const source = shared(`models/${model}`);
       const alone = inFolder(`alone-${scales}`);
       await quantize(source, { ...shape, method: "block-ap", out: alone });

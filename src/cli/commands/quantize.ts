@@ -5,6 +5,7 @@ import {
   type MethodId,
   methods,
   methodsInRole,
+  type QuantizerId,
   type TransformId,
 } from "../../methods/index.ts";
 import type { Preset } from "../../recipe/presets/define-preset.ts";
@@ -47,6 +48,7 @@ interface Options extends VerbosityOptions, ComputeOptions {
 /** Fields of a recipe as a command line says them. */
 interface GivenFields
   extends Partial<Pick<RecipeInput, "method" | "scheme" | "out" | "calibration">> {
+  readonly start?: QuantizerId;
   readonly transforms?: readonly TransformId[];
   readonly finishers?: readonly FinisherId[];
   /** Text of all finishers. */
@@ -137,13 +139,16 @@ async function runQuantize(
 function requestOf(given: GivenFields, options: Options): QuantizeOptions & ApiOptions {
   const { finishText, calibration, ...fields } = given;
   const { method, transforms, finishers } = chainOf(given, options);
+  const { start } = given;
   const chosen: Method[] = [...transforms, method, ...finishers].map((id) => methods[id]);
-  const optionsOf = pickMethodOptions(chosen, { ...options });
+  const starter: Method | null = start === undefined ? null : methods[start];
+  const optionsOf = pickMethodOptions(chosen, starter, { ...options });
   expectUse(finishText, finishers);
   return defined({
     ...fields,
     transforms: transforms.map((id) => ({ method: id, options: optionsOf.get(id) })),
     method,
+    start: start && { method: start, options: optionsOf.get(start) },
     finishers: finishers.map((id) =>
       defined({ method: id, options: optionsOf.get(id), data: finishText }),
     ),

@@ -67,6 +67,12 @@ export default defineMethod({
   needs: { statistics: ["hessian"] },
   compensates: true,
   supports: (scheme) => scheme.blocks !== null || hasIndependentGroups(scheme),
+  budget: (_, { data: { windows, window }, shape: { widest } }) =>
+    windows * window < widest
+      ? `GPTQ has ${windows} × ${window} calibration tokens for layers of ${widest} columns: ` +
+        "with fewer tokens than columns their errors are known in some directions only; use " +
+        `\`samples\` of at least ${Math.ceil(widest / window)}, better ten times that`
+      : null,
   options,
   quantizeLinear,
 });

@@ -207,6 +207,7 @@ async function train(options: Record<string, unknown>, made?: Made): Promise<Qua
     options: blockAp.options.parse({
       epochs: steps,
       batch: windows,
+      loss: "squared",
       learningRate: rates.weights,
       scaleLearningRate: rates.scales,
       ...options,

@@ -2,11 +2,18 @@ import { z } from "zod";
 import { FakeQuantized } from "../../quant/fake-quantized.ts";
 import { FakeQuantizedBlocks } from "../../quant/fake-quantized-blocks.ts";
 import type { LatentWeight } from "../../quant/latent-weight.ts";
-import type { Scheme } from "../../quant/scheme.ts";
+import { hasIndependentGroups, type Scheme } from "../../quant/scheme.ts";
 import { defineMethod, type QuantizedBlock, type WholeBlockProblem } from "../define-method.ts";
 import { chooseBlocks } from "../shared/block-search.ts";
-import { choice, count, nonNegative, positiveIfGiven, share } from "../shared/option-kinds.ts";
-import { mostForGrid, rateForGrid, rateForWidth } from "../shared/training-options.ts";
+import {
+  choice,
+  count,
+  countIfGiven,
+  nonNegative,
+  positiveIfGiven,
+  share,
+} from "../shared/option-kinds.ts";
+import { latentFromStart } from "../shared/latent-from-start.ts";
 import { trainBlock } from "../shared/train-block.ts";
 import type { LatentStart, SlotToTrain } from "../shared/trained-slots.ts";
 
@@ -14,12 +21,19 @@ const options = z.object({
   epochs: count(2, "passes over the calibration windows"),
   batch: count(2, "windows a step"),
   learningRate: positiveIfGiven(
-    "largest learning rate of the weights (unless given: by bits and width)",
+    "largest learning rate of the weights (unless given: by the grid and the number of steps)",
   ),
-  scaleLearningRate: positiveIfGiven("that of scales and zero points (unless given: by width)"),
+  scaleLearningRate: positiveIfGiven("that of scales and zero points (unless given: likewise)"),
   finalRatio: share(0.05, "share of the learning rates that is left at the end"),
+  loss: choice(
+    ["relative", "squared"],
+    "relative",
+    "what errors of a token are measured by: its output in the original, or plainly",
+  ),
   clip: nonNegative(0, "largest norm of the gradients; 0: as they are"),
-  validation: count(0, "windows held out of the training, to measure it by", 0),
+  validation: countIfGiven(
+    "windows held out of the training, to measure it by (unless given: a 16th of them, 8 at most)",
+  ),
   patience: count(0, "epochs without a better validation after which a block is done; 0: never", 0),
   precision: choice(
     ["auto", "f32", "bf16"],
@@ -30,10 +44,19 @@ const options = z.object({
 
 type Options = z.output<typeof options>;
 
-/** The paper's learning rate of scales and zero points, for models 4096 wide. */
-const scaleRate = 1e-4;
-/** How much faster scales may move than weights, where the grid is fine. */
-const scaleRatio = 6;
+/** How many steps of the grid the learning rate of the weights adds up to over all steps. */
+const weightReach = 2;
+/**
+ * How many of them that of scales and zero points does on a grid of four levels: with more of them a
+ * change of the scale moves the outer ones further, and less error is left to gain.
+ */
+const scaleReach = 1;
+/** Windows that are held out at most unless a recipe says so: enough to tell worse from better. */
+const mostHeldOut = 8;
+/** A block that the usual rates make worse is trained again with this share of them. */
+const rateShares = [1, 0.25];
+/** How many steps inside of a bin a weight comes to stand that another quantizer has in it. */
+const margin = 0.1;
 
 /**
  * Block-AP, the first phase of EfficientQAT (arXiv 2407.11062, section 3.2; quantizer and defaults
@@ -42,12 +65,12 @@ const scaleRatio = 6;
  * before it, gives what the original block gives on activations of the original ones:
  * `min ‖Block(X) − Block_q(X_q)‖²`.
  *
- * Deviations from the authors' code: scales are rounded to float16 in the forward pass already, so
- * that the packed model is the trained one; windows come in a seeded random order; norms are not
- * trained; learning rates grow as models get narrower; besides asymmetric integers any grid with
- * learned scales is allowed. Under schemes of blocks training begins with the blocks that their
- * search chooses; scales and offsets of groups count as the multiples of those of their block that
- * the format stores, in every step.
+ * Deviations from the authors' code: the training begins with what GPTQ chose; errors of a token are
+ * relative to its outputs; learning rates follow from the grid and the number of steps; scales are
+ * rounded to float16 in the forward pass already, so that the packed model is the trained one;
+ * windows come in a seeded random order; norms are not trained; besides asymmetric integers any grid
+ * with learned scales is allowed. Under schemes of blocks scales and offsets of groups count as the
+ * multiples of those of their block that the format stores, in every step.
  */
 export default defineMethod({
   id: "block-ap",
@@ -58,6 +81,8 @@ export default defineMethod({
   needs: { statistics: [], floatInputs: true },
   compensates: true,
   usesImportance: true,
+  takesStart: true,
+  usualStart,
   supports: ({ grid, activation, blocks }) =>
     activation === null && (grid.training?.scale === "learned" || isTrained(blocks)),
   caution: ({ grid, id }) =>
@@ -69,43 +94,55 @@ export default defineMethod({
   quantizeBlock,
 });
 
+/** GPTQ where it can, with its clipping search. */
+function usualStart(scheme: Scheme): string | null {
+  return scheme.blocks || hasIndependentGroups(scheme) ? "gptq" : null;
+}
+
 /** Whether a format has scales to learn between neighbouring values one step apart. */
 function isTrained(blocks: Scheme["blocks"]): boolean {
   return blocks !== null && blocks.step === 1 && blocks.levels > 3;
 }
 
 function quantizeBlock(problem: WholeBlockProblem<Options>): Promise<QuantizedBlock> {
-  const { block, model, schemeOf, options: chosen } = problem;
-  const bits = Math.max(...block.slots.map(({ name }) => schemeOf(name)?.grid.bits ?? 0));
-  const { hiddenSize } = model;
-  const { epochs, batch, finalRatio } = chosen;
+  const { options: chosen, inputs } = problem;
+  const { epochs, batch, finalRatio, learningRate, scaleLearningRate } = chosen;
   return trainBlock(problem, {
     ...chosen,
-    loss: "squared",
+    validation: heldOut(chosen, inputs.windows),
     latentOf,
-    steps: (windows) => Math.max(1, Math.ceil((epochs * windows) / batch)),
+    steps: (windows) => stepsOf(epochs, windows, batch),
     schedule: { kind: "cosine", finalRatio },
-    optimizer: async (weights) => {
-      const step = await meanStep(weights);
-      const ofScales = Math.min(
-        rateForWidth(scaleRate, hiddenSize),
-        scaleRatio * mostForGrid(bits, step),
-      );
+    rateShares: (learningRate ?? scaleLearningRate) ? [1] : rateShares,
+    optimizer: async (weights, steps, share) => {
+      const rate = (await meanStep(weights)) / steps;
+      const levels = Math.max(4, ...weights.map(({ scheme }) => scheme.grid.levels));
+      const ofScales = scaleReach * (4 / levels) ** 2 * rate;
       return {
         groups: {
-          weights: { learningRate: chosen.learningRate ?? rateForGrid(bits, hiddenSize, step) },
-          scales: { learningRate: chosen.scaleLearningRate ?? ofScales },
+          weights: { learningRate: share * (learningRate ?? weightReach * rate) },
+          scales: { learningRate: share * (scaleLearningRate ?? ofScales) },
         },
       };
     },
   });
 }
 
-/** A float weight seen as values of its scheme, with the scales that rounding would give it. */
-async function latentOf({ weight, scheme, importance }: SlotToTrain): Promise<LatentStart> {
+/** A weight that begins with what another quantizer chose, or with scales as rounding has them. */
+async function latentOf({ weight, scheme, importance, start }: SlotToTrain): Promise<LatentStart> {
+  if (start) return latentFromStart(weight, start, margin);
   if (!scheme.blocks) return { weight: await FakeQuantized.of(weight, scheme) };
   const packed = await chooseBlocks(weight, scheme, importance);
   return { weight: FakeQuantizedBlocks.of(weight, scheme, packed.unpackBlockScales()), packed };
+}
+
+/** Windows that are held out. */
+function heldOut({ validation }: Options, windows: number): number {
+  return validation ?? Math.min(mostHeldOut, Math.floor(windows / 16));
+}
+
+function stepsOf(epochs: number, windows: number, batch: number): number {
+  return Math.max(1, Math.ceil((epochs * windows) / batch));
 }
 
 /** Mean distance of neighbouring values of the grids, over all groups of a block. */

@@ -14,11 +14,17 @@ import { type BlockLossKind, WindowPairs } from "./window-pairs.ts";
 export interface BlockTraining {
   /** Makes the latent weight of a linear. */
   readonly latentOf: (slot: SlotToTrain) => Promise<LatentStart>;
-  /** Optimizer with its rates, given the latent weights of the block and the number of steps. */
+  /**
+   * Optimizer with its rates, given the latent weights of the block, the number of steps, and the
+   * share of the usual rates.
+   */
   readonly optimizer: (
     weights: readonly LatentWeight[],
     steps: number,
+    share: number,
   ) => TrainOptions["optimizer"] | Promise<TrainOptions["optimizer"]>;
+  /** Shares of the usual rates, each tried if the one before made the block worse. Default [1]. */
+  readonly rateShares?: readonly number[];
   /** Number of steps, given that of the windows to train on. */
   readonly steps: (windows: number) => number;
   readonly schedule: Schedule;
@@ -36,8 +42,9 @@ export interface BlockTraining {
 
 /**
  * Trains the linears of a block, seen as values of their grids, by the squared error of the block's
- * outputs, and packs them. Where the training diverges, or leaves the block worse than it began,
- * the values that it began with are kept instead.
+ * outputs, and packs them. Where the training diverges, or leaves the block worse than it began, it
+ * is done again with smaller rates if there are any, and in the end the values that it began with
+ * are kept instead.
  */
 export async function trainBlock(
   problem: WholeBlockProblem<unknown>,
@@ -46,23 +53,22 @@ export async function trainBlock(
   const pairs = WindowPairs.of(problem, training);
   const slots = await TrainedSlots.of(problem, training.latentOf);
   const loss = new BlockLoss(problem, slots.parameters, training.precision);
+  const { rateShares = [1] } = training;
   try {
     const start = await slots.packStart();
-    const before = await loss.mean(pairs.judgedPairs());
-    try {
-      const progress = await train(problem, training, { pairs, slots, loss });
-      const after = await loss.mean(pairs.judgedPairs());
-      const figures = { ...figuresOf(progress), lossBefore: before, lossAfter: after };
-      if (after <= before) return { weights: await slots.pack(), figures };
-      return { weights: start, figures, fallback: worseThanBefore(before, after) };
-    } catch (error) {
-      if (!(error instanceof NumericError)) throw error;
-      return {
-        weights: start,
-        figures: { lossBefore: before },
-        fallback: `${keptStart}: ${error.message}`,
-      };
+    const lossBefore = await loss.mean(pairs.judgedPairs());
+    const again = rateShares.length > 1 ? await slots.snapshot() : null;
+    let failure = "";
+    let figures: Record<string, number> = { lossBefore };
+    for (const [index, share] of rateShares.entries()) {
+      if (index > 0) again?.restore();
+      const tools = { pairs, slots, loss, share };
+      const outcome = await attempt(problem, training, tools, lossBefore);
+      figures = { ...outcome.figures, lossBefore, ...(index > 0 && { rateShare: share }) };
+      if (outcome.failure === null) return { weights: await slots.pack(), figures };
+      failure = outcome.failure;
     }
+    return { weights: start, figures, fallback: `${keptStart}: ${failure}` };
   } finally {
     pairs.release();
     slots.restore();
@@ -71,10 +77,33 @@ export async function trainBlock(
 
 const keptStart = "the values that the training began with are kept";
 
+/** What a training came to; `failure` says why the block is not better for it. */
+interface Attempt {
+  readonly figures: Record<string, number>;
+  readonly failure: string | null;
+}
+
+async function attempt(
+  problem: WholeBlockProblem<unknown>,
+  training: BlockTraining,
+  tools: BlockTools,
+  before: number,
+): Promise<Attempt> {
+  try {
+    const progress = await train(problem, training, tools);
+    const after = await tools.loss.mean(tools.pairs.judgedPairs());
+    const figures = { ...figuresOf(progress), lossAfter: after };
+    return { figures, failure: after <= before ? null : worseThanBefore(before, after) };
+  } catch (error) {
+    if (!(error instanceof NumericError)) throw error;
+    return { figures: {}, failure: error.message };
+  }
+}
+
 function worseThanBefore(before: number, after: number): string {
   return (
-    `${keptStart}: it ended at a loss of ${after.toPrecision(4)}, ` +
-    `from ${before.toPrecision(4)}; try a lower learning rate`
+    `it ended at a loss of ${after.toPrecision(4)}, from ${before.toPrecision(4)}; ` +
+    "try a lower learning rate"
   );
 }
 
@@ -83,12 +112,14 @@ interface BlockTools {
   readonly pairs: WindowPairs;
   readonly slots: TrainedSlots;
   readonly loss: BlockLoss;
+  /** Of the usual rates. */
+  readonly share: number;
 }
 
 async function train(
   { signal, report }: WholeBlockProblem<unknown>,
   training: BlockTraining,
-  { pairs, slots, loss }: BlockTools,
+  { pairs, slots, loss, share }: BlockTools,
 ): Promise<TrainingProgress> {
   const { clip, batch, patience, schedule } = training;
   const steps = training.steps(pairs.count);
@@ -98,7 +129,7 @@ async function train(
     steps,
     clip: clip === 0 ? null : clip,
     schedule,
-    optimizer: await training.optimizer(slots.weights, steps),
+    optimizer: await training.optimizer(slots.weights, steps, share),
     loss: async (step) => loss.ofBatch(await pairs.batch(step)),
     ...(pairs.heldOut > 0 && {
       validation: { every: perEpoch, measure: () => loss.mean(pairs.heldOutPairs()) },

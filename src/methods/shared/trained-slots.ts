@@ -3,7 +3,8 @@ import { floatLinear } from "../../nn/scale-channels.ts";
 import type { LatentWeight } from "../../quant/latent-weight.ts";
 import type { QTensor } from "../../quant/q-tensor.ts";
 import type { Scheme } from "../../quant/scheme.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
+import { copyInto } from "../../tensor/ops.ts";
+import { Tensor } from "../../tensor/tensor.ts";
 import type { Parameter } from "../../training/parameter.ts";
 import type { WholeBlockProblem } from "../define-method.ts";
 import { freezeAll, latentParameters } from "./latent-weights.ts";
@@ -15,6 +16,8 @@ export interface SlotToTrain {
   readonly weight: Tensor<"f32">;
   readonly scheme: Scheme;
   readonly importance: Float32Array | null;
+  /** What another quantizer made of it, to begin with; null: nothing. */
+  readonly start: QTensor | null;
 }
 
 /** A weight as it is trained. */
@@ -43,7 +46,12 @@ export class TrainedSlots {
 
   /** Puts latent weights into all slots that have a scheme. */
   static async of(
-    { block, schemeOf, importanceOf = () => null }: WholeBlockProblem<unknown>,
+    {
+      block,
+      schemeOf,
+      startOf = () => null,
+      importanceOf = () => null,
+    }: WholeBlockProblem<unknown>,
     latentOf: (slot: SlotToTrain) => Promise<LatentStart>,
   ): Promise<TrainedSlots> {
     const trained: TrainedSlot[] = [];
@@ -52,9 +60,10 @@ export class TrainedSlots {
       const scheme = schemeOf(name);
       if (!scheme) continue;
       const { weight, bias } = floatLinear(block, name);
-      const start = await latentOf({ name, weight, scheme, importance: importanceOf(name) });
-      slot.layer = new Linear(weight.backend, start.weight, bias);
-      trained.push({ slot, original, ...start });
+      const importance = importanceOf(name);
+      const begun = await latentOf({ name, weight, scheme, importance, start: startOf(name) });
+      slot.layer = new Linear(weight.backend, begun.weight, bias);
+      trained.push({ slot, original, ...begun });
     }
     return new TrainedSlots(block.name, trained);
   }
@@ -73,6 +82,17 @@ export class TrainedSlots {
   /** Packs the weights as they are now, by slot. */
   pack(): Promise<Map<string, QTensor>> {
     return freezeAll(this.slots.map(({ slot, weight }) => [slot.name, weight]));
+  }
+
+  /** Keeps what the parameters are now, to be put back any number of times. */
+  async snapshot(): Promise<{ restore(): void }> {
+    const kept = await Promise.all(this.parameters.map(({ value }) => value.read()));
+    const restore = (): void => {
+      for (const [i, { value }] of this.parameters.entries()) {
+        copyInto(value, Tensor.from(value.backend, "f32", value.shape, kept[i].slice()));
+      }
+    };
+    return { restore };
   }
 
   /** Puts the layers back that stood in the slots, and gives what was learned back. */

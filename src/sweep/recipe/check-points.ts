@@ -85,8 +85,14 @@ function checkOptions(variant: SweepVariant, method: Method, path: string): void
   }
 }
 
-/** The options of transforms and finishers. */
+/** The options of start, transforms and finishers. */
 function checkSteps(variant: SweepVariant, path: string): void {
+  const { start } = variant;
+  if (typeof start === "object") {
+    for (const name of Object.keys(start?.options ?? {})) {
+      expectOption(methodOf(start?.method ?? ""), name, `${path}.start.options.${name}`);
+    }
+  }
   for (const field of ["transforms", "finishers"] as const) {
     for (const [i, step] of (variant[field] ?? []).entries()) {
       if (typeof step === "string") continue;

@@ -153,6 +153,7 @@ function describe(
   const method = chainName(recipe);
   const details = [
     ...Object.entries(chosen).map(([name, value]) => `${name}=${JSON.stringify(value)}`),
+    ...(variant.start === undefined ? [] : [`start ${describeStart(variant.start)}`]),
     ...(variant.embedding ? [`embedding ${variant.embedding}`] : []),
     ...(variant.head ? [`head ${variant.head}`] : []),
     ...((variant.seeds ?? []).length > 1 ? [`seed ${seed}`] : []),
@@ -166,6 +167,14 @@ function describe(
     ...read,
     seed,
   };
+}
+
+function describeStart(start: NonNullable<SweepVariant["start"]> | null): string {
+  if (start === null || typeof start === "string") return start ?? "none";
+  const options = Object.entries(start.options ?? {});
+  return [start.method, ...options.map(([name, value]) => `${name}=${JSON.stringify(value)}`)].join(
+    " ",
+  );
 }
 
 /**

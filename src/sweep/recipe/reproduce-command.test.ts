@@ -37,6 +37,26 @@ it("a recipe is written as the command that makes the same checkpoint", () => {
   );
 });
 
+it("a start comes with the options that the method does not have itself", () => {
+  const command = reproduceCommand(
+    {
+      model: "model",
+      out: "out",
+      method: "block-ap",
+      options: { epochs: 1 },
+      start: { method: "gptq", options: { damping: 0.02 } },
+      scheme: "w2g64",
+      calibration: { files: [{ path: "a" }] },
+    },
+    "made",
+    (path) => path,
+  );
+  expect(command).toBe(
+    "fewbit quantize model --method block-ap --epochs 1 --start gptq --damping 0.02 " +
+      "--scheme w2g64 --calibration a --out made",
+  );
+});
+
 it("leaves out what holds by default, but no weight that a name seems to have", () => {
   const { parsed } = parseRecipe({
     model: "model",

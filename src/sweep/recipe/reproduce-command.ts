@@ -1,11 +1,11 @@
-import { methods } from "../../methods/index.ts";
+import { type MethodId, methods } from "../../methods/index.ts";
 import { optionFields, type RecipeInput, recipeFields } from "../../recipe/recipe.ts";
 import { valueAt } from "../../util/field-path.ts";
 import { writeWords } from "../../util/field-words.ts";
 import { formatCommand } from "../../util/shell-command.ts";
 
 /** What is written before the other fields, method by method with its options, or behind them. */
-const apart = ["method", "transforms", "finishers", "out"];
+const apart = ["method", "start", "transforms", "finishers", "out"];
 
 /**
  * Writes a recipe as the command line that makes the same checkpoint; `placeOf` says how paths are
@@ -25,7 +25,7 @@ export function recipeWords(
   out: string,
   placeOf: (path: string) => string,
 ): string[] {
-  const { model, transforms = [], finishers = [] } = recipe;
+  const { model, start, transforms = [], finishers = [] } = recipe;
   const [finishText] = finishers.flatMap(({ data }) => data ?? []);
   const said = { ...recipe, finishText };
   const fields = recipeFields.filter(({ path }) => !apart.includes(path[0]));
@@ -34,6 +34,7 @@ export function recipeWords(
     ...transforms.flatMap((step) => ["--transform", ...methodWords(step)]),
     "--method",
     ...methodWords(recipe),
+    ...(start ? ["--start", ...methodWords(start, recipe.method)] : []),
     ...finishers.flatMap((step) => ["--finish", ...methodWords(step)]),
     ...fields.flatMap((field) => writeWords(field, valueAt(said, field.path), placeOf)),
     "--out",
@@ -41,9 +42,14 @@ export function recipeWords(
   ];
 }
 
-function methodWords({ method, options = {} }: Pick<RecipeInput, "method" | "options">): string[] {
-  const words = optionFields(methods[method]).flatMap((field) =>
-    writeWords(field, options[field.path[0]], (path) => path),
-  );
+/** A method with its options, but for flags that `other` has: there they would be its own. */
+function methodWords(
+  { method, options = {} }: Pick<RecipeInput, "method" | "options">,
+  other?: MethodId,
+): string[] {
+  const taken = new Set((other ? optionFields(methods[other]) : []).map(({ flag }) => flag));
+  const words = optionFields(methods[method])
+    .filter(({ flag }) => !taken.has(flag))
+    .flatMap((field) => writeWords(field, options[field.path[0]], (path) => path));
   return [method, ...words];
 }

@@ -5,6 +5,7 @@ import { grids } from "../../quant/grids/index.ts";
 import { schemeSchema } from "../../recipe/recipe.ts";
 import {
   finisherStepSchema,
+  startStepSchema,
   sweepRecipeSchema,
   transformStepSchema,
   variantSchema,
@@ -22,6 +23,7 @@ export function sweepJsonSchema(): JsonSchema {
     override({ zodSchema, jsonSchema }) {
       if (zodSchema === schemeSchema) jsonSchema.pattern = schemePattern();
       if (zodSchema === variantSchema) jsonSchema.allOf = quantizerOptions();
+      if (zodSchema === startStepSchema) jsonSchema.allOf = stepOptions("quantizer");
       if (zodSchema === transformStepSchema) jsonSchema.allOf = stepOptions("transform");
       if (zodSchema === finisherStepSchema) jsonSchema.allOf = stepOptions("finisher");
     },

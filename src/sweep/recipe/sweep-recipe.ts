@@ -56,6 +56,9 @@ export const finisherStepSchema = z.strictObject({
   data: sweepCalibrationSchema.optional().describe("Text of its own"),
 });
 
+/** A start with options. */
+export const startStepSchema = z.strictObject({ method: z.enum(idsInRole("quantizer")), options });
+
 /** One of the small grids that a sweep is made of. */
 export const variantSchema = fields.extend({
   label: text.optional().describe("Name of the variant instead of its methods' ids"),
@@ -66,6 +69,11 @@ export const variantSchema = fields.extend({
     .optional()
     .describe("Methods that belong together, by one name, instead of method"),
   scheme: oneOrList(schemeSchema).describe("Scheme of the linear layers, or several"),
+  start: z
+    .union([z.enum(idsInRole("quantizer")), startStepSchema])
+    .nullable()
+    .optional()
+    .describe("Quantizer whose weights the method begins with; null: none; default: the usual one"),
   transforms: z
     .array(z.union([z.enum(idsInRole("transform")), transformStepSchema]))
     .optional()

@@ -1,0 +1,82 @@
+import type { WholeBlockProblem } from "../methods/define-method.ts";
+import type { Block } from "../nn/quantizable-model.ts";
+import { floatLinear, readWeights, replaceWeight } from "../nn/scale-channels.ts";
+import type { QTensor } from "../quant/q-tensor.ts";
+import { withoutActivations } from "../quant/scheme.ts";
+import type { ChosenMethod } from "../recipe/recipe.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { UsageError } from "../util/errors.ts";
+import type { ActivationCache } from "./activations.ts";
+import type { BlockJob } from "./block-job.ts";
+import { importanceOf, putDecoded, visitStages } from "./quantize-linears.ts";
+
+/** The residual streams that a block is trained with. */
+interface Streams {
+  readonly quantized: ActivationCache;
+  readonly original: ActivationCache;
+}
+
+/**
+ * Lets a quantizer make of a block what the training of another method begins with: packed weights
+ * by slot. The block holds its float weights again when it is done.
+ */
+export async function makeStart(
+  block: Block,
+  job: BlockJob,
+  starter: ChosenMethod,
+): Promise<Map<string, QTensor>> {
+  const names = job.chosen(block.slots).map(({ name }) => name);
+  const floats = await readWeights(block, names);
+  try {
+    return await quantizeBy(starter, block, job);
+  } finally {
+    for (const [name, values] of floats) {
+      const { backend, shape } = floatLinear(block, name).weight;
+      replaceWeight(block, name, Tensor.from(backend, "f32", shape, values));
+    }
+  }
+}
+
+/** What methods that quantize whole blocks are told of one, besides their options. */
+export function blockProblem(
+  block: Block,
+  { index, job, model, schemeOf, report, signal }: BlockJob,
+  { quantized, original }: Streams,
+): Omit<WholeBlockProblem<unknown>, "options"> {
+  const seed = job.recipe.seed + index;
+  return { model, block, inputs: quantized, targets: original, schemeOf, seed, report, signal };
+}
+
+async function quantizeBy(
+  { method, options }: ChosenMethod,
+  block: Block,
+  job: BlockJob,
+): Promise<Map<string, QTensor>> {
+  const { quantized, original } = job.streams ?? {};
+  if (method.quantizeBlock) {
+    if (!quantized || !original) {
+      throw new UsageError(`${method.title} needs calibration text, and none was given`);
+    }
+    const problem = blockProblem(block, job, { quantized, original });
+    const { weights } = await method.quantizeBlock({ ...problem, options });
+    return new Map(weights);
+  }
+  const made = new Map<string, QTensor>();
+  await visitStages(block, job, method, async ({ name }, inputs) => {
+    const scheme = job.schemeOf(name);
+    if (!scheme || !method.quantizeLinear) return;
+    job.report(`${method.id}: ${name}`);
+    const module = `${block.name}.${name}`;
+    const { weight } = await method.quantizeLinear({
+      name: module,
+      weight: floatLinear(block, name).weight,
+      scheme: withoutActivations(scheme),
+      hessian: inputs?.hessian ?? null,
+      importance: await importanceOf(module, inputs, job),
+      options,
+    });
+    made.set(name, weight);
+    putDecoded(block, name, weight);
+  });
+  return made;
+}
