@@ -92,12 +92,13 @@ async function estimatePoint(
       return { ...(await estimateTraining(training, size, { backend, flops })), measureSeconds };
     }
     if (!recipe) return { makeSeconds: 0, measureSeconds, memoryBytes: 0, outputBytes: 0 };
-    const { estimate } = await planRecipe(recipe, backend, options);
+    const { estimate, cautions } = await planRecipe(recipe, backend, options);
     return {
       makeSeconds: estimate.seconds,
       measureSeconds,
       memoryBytes: estimate.memoryBytes,
       outputBytes: estimate.outputBytes,
+      ...(cautions.length > 0 && { cautions }),
     };
   } catch (error) {
     throw faultAt(path, error);

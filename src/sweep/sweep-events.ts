@@ -10,6 +10,8 @@ export interface PointEstimate {
   readonly memoryBytes: number;
   /** Size of its checkpoint; 0 for the original. */
   readonly outputBytes: number;
+  /** What speaks against it, a sentence each; left out where nothing does. */
+  readonly cautions?: readonly string[];
 }
 
 /** A point as a plan shows it. */

@@ -44,7 +44,7 @@ test("Block-AP keeps what each block began with, says so and notes it", async ()
     method: "block-ap",
     scheme: "w2g32",
     options: { learningRate: 1, epochs: 1 },
-    calibration: { files: [{ path: builtin("text/calibration.txt") }], samples: 4, window: 32 },
+    calibration: { files: [{ path: builtin("text/calibration.txt") }], samples: 16, window: 32 },
     out: inFolder("block-ap"),
   });
   const notices: string[] = [];

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { defineMethod } from "../define-method.ts";
+import { shortTraining } from "../shared/text-budget.ts";
 import { trainLatentWeights } from "../shared/train-latent-weights.ts";
 import {
   type TrainingDefaults,
@@ -30,6 +31,8 @@ export default defineMethod({
     grid.training?.scale === "mean" && (activation?.mode ?? "token") === "token",
   options: z.object(trainingOptions(defaults)),
   effort: (chosen, data) => trainingEffort(chosen, data, defaults),
+  budget: (chosen, budget) =>
+    shortTraining("BitNet", trainingEffort(chosen, budget.data, defaults), budget),
   trainModel: (problem) =>
     trainLatentWeights(problem, {
       defaults,

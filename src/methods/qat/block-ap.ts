@@ -3,7 +3,12 @@ import { FakeQuantized } from "../../quant/fake-quantized.ts";
 import { FakeQuantizedBlocks } from "../../quant/fake-quantized-blocks.ts";
 import type { LatentWeight } from "../../quant/latent-weight.ts";
 import { hasIndependentGroups, type Scheme } from "../../quant/scheme.ts";
-import { defineMethod, type QuantizedBlock, type WholeBlockProblem } from "../define-method.ts";
+import {
+  type Budget,
+  defineMethod,
+  type QuantizedBlock,
+  type WholeBlockProblem,
+} from "../define-method.ts";
 import { chooseBlocks } from "../shared/block-search.ts";
 import {
   choice,
@@ -44,15 +49,25 @@ const options = z.object({
 
 type Options = z.output<typeof options>;
 
-/** How many steps of the grid the learning rate of the weights adds up to over all steps. */
-const weightReach = 2;
 /**
- * How many of them that of scales and zero points does on a grid of four levels: with more of them a
- * change of the scale moves the outer ones further, and less error is left to gain.
+ * How far parameters may go, in steps of the grid: in one step of the training at most, for AdamW
+ * moves them by about the rate whatever the gradient, and in all steps together.
  */
-const scaleReach = 1;
+interface Reach {
+  readonly inOneStep: number;
+  readonly inAll: number;
+}
+
+const weightReach: Reach = { inOneStep: 0.03, inAll: 2 };
+/**
+ * On a grid of four levels: with more of them a change of the scale moves the outer ones further,
+ * and there is less error to gain.
+ */
+const scaleReach: Reach = { inOneStep: 0.015, inAll: 1 };
 /** Windows that are held out at most unless a recipe says so: enough to tell worse from better. */
 const mostHeldOut = 8;
+/** Steps with which training from plain rounding is sure to get a block past GPTQ. */
+const fewSteps = 32;
 /** A block that the usual rates make worse is trained again with this share of them. */
 const rateShares = [1, 0.25];
 /** How many steps inside of a bin a weight comes to stand that another quantizer has in it. */
@@ -91,8 +106,26 @@ export default defineMethod({
       : null,
   options,
   epochs: (chosen) => chosen.epochs,
+  budget,
   quantizeBlock,
 });
+
+/** Few steps are worth little from plain rounding, and without windows held out blocks may overfit. */
+function budget(chosen: Options, { data: { windows }, start }: Budget): string | null {
+  const held = heldOut(chosen, windows);
+  const steps = stepsOf(chosen.epochs, windows - held, chosen.batch);
+  if ((start ?? "rtn") === "rtn" && steps < fewSteps) {
+    return (
+      `Block-AP has ${steps} steps a block, from plain rounding: with fewer than ${fewSteps} GPTQ ` +
+      "alone may be better; use `start` gptq, or more `samples` or `epochs`"
+    );
+  }
+  if (held > 0) return null;
+  return (
+    `Block-AP judges a block by windows that it is trained on, as there are only ${windows}: use ` +
+    "`samples` of 16 or more, or `validation`"
+  );
+}
 
 /** GPTQ where it can, with its clipping search. */
 function usualStart(scheme: Scheme): string | null {
@@ -115,12 +148,13 @@ function quantizeBlock(problem: WholeBlockProblem<Options>): Promise<QuantizedBl
     schedule: { kind: "cosine", finalRatio },
     rateShares: (learningRate ?? scaleLearningRate) ? [1] : rateShares,
     optimizer: async (weights, steps, share) => {
-      const rate = (await meanStep(weights)) / steps;
+      const step = await meanStep(weights);
       const levels = Math.max(4, ...weights.map(({ scheme }) => scheme.grid.levels));
-      const ofScales = scaleReach * (4 / levels) ** 2 * rate;
+      const ofWeights = step * rateFor(weightReach, steps);
+      const ofScales = step * rateFor(scaleReach, steps) * (4 / levels) ** 2;
       return {
         groups: {
-          weights: { learningRate: share * (learningRate ?? weightReach * rate) },
+          weights: { learningRate: share * (learningRate ?? ofWeights) },
           scales: { learningRate: share * (scaleLearningRate ?? ofScales) },
         },
       };
@@ -139,6 +173,11 @@ async function latentOf({ weight, scheme, importance, start }: SlotToTrain): Pro
 /** Windows that are held out. */
 function heldOut({ validation }: Options, windows: number): number {
   return validation ?? Math.min(mostHeldOut, Math.floor(windows / 16));
+}
+
+/** Learning rate in steps of the grid, for a training of so many steps. */
+function rateFor({ inOneStep, inAll }: Reach, steps: number): number {
+  return Math.min(inOneStep, inAll / steps);
 }
 
 function stepsOf(epochs: number, windows: number, batch: number): number {

@@ -10,6 +10,7 @@ import { distill, distillationOptions, expectTeacher } from "../shared/distillat
 import { freezeAll } from "../shared/latent-weights.ts";
 import { flag, positive } from "../shared/option-kinds.ts";
 import { storesSignValues } from "../shared/sign-values.ts";
+import { shortTraining } from "../shared/text-budget.ts";
 import { trainParameters } from "../shared/train-parameters.ts";
 import {
   type TrainingDefaults,
@@ -58,6 +59,8 @@ export default defineMethod({
   usualGrid: () => "onebit",
   options,
   effort: (chosen, data) => trainingEffort(chosen, data, defaults),
+  budget: (chosen, budget) =>
+    shortTraining("OneBit", trainingEffort(chosen, budget.data, defaults), budget),
   trainModel,
 });
 

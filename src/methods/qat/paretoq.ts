@@ -3,6 +3,7 @@ import type { ScaleStart } from "../../quant/grid.ts";
 import type { Scheme } from "../../quant/scheme.ts";
 import { defineMethod, type ModelProblem, type TrainedModel } from "../define-method.ts";
 import { choice } from "../shared/option-kinds.ts";
+import { shortTraining } from "../shared/text-budget.ts";
 import { trainLatentWeights } from "../shared/train-latent-weights.ts";
 import {
   paperRate,
@@ -48,6 +49,8 @@ export default defineMethod({
   usualGrid: (bits) => (bits === 2 ? "seq" : null),
   options,
   effort: (chosen, data) => trainingEffort(chosen, data, defaults),
+  budget: (chosen, budget) =>
+    shortTraining("ParetoQ", trainingEffort(chosen, budget.data, defaults), budget),
   trainModel,
 });
 

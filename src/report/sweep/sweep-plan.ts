@@ -10,6 +10,7 @@ import {
 import { joinParts } from "../plan-summary.ts";
 import type { Layout } from "../style.ts";
 import { formatTable } from "../table.ts";
+import { wrapText } from "../wrap-text.ts";
 
 /** Says in a few lines what a sweep will do and what it needs. */
 export function formatSweepPlan(plan: SweepPlan, layout: Layout): string[] {
@@ -42,7 +43,22 @@ export function formatSweepPlan(plan: SweepPlan, layout: Layout): string[] {
     ...joinParts(head, layout),
     ...joinParts(work, layout),
     count("done") === points.length ? "  nothing is left to do" : needs,
+    ...cautionLines(points, layout),
   ];
+}
+
+/** What speaks against points, each sentence once, with the point or the number of points. */
+function cautionLines(points: readonly PlannedPoint[], layout: Layout): string[] {
+  const labels = new Map<string, string[]>();
+  for (const { point, estimate } of points) {
+    for (const caution of estimate?.cautions ?? []) {
+      labels.set(caution, [...(labels.get(caution) ?? []), point.label]);
+    }
+  }
+  return [...labels].flatMap(([caution, of]) => {
+    const where = of.length === 1 ? printable(of[0]) : formatPlural(of.length, "point");
+    return wrapText(`${where}: ${printable(caution)}`, layout.width);
+  });
 }
 
 /** Lists the points of a plan with the estimated needs of each. */
