@@ -114,7 +114,7 @@ export interface Trials {
 export interface ModelProblem<Options> {
   /** The method owns its weights and layers, and may change and replace them. */
   readonly model: TrainableModel;
-  /** The model to learn from; null unless the method needs one. */
+  /** The model to learn from; null unless `usesTeacher` says that the method needs one. */
   readonly teacher: TrainableModel | null;
   /** The scheme that a linear layer, by its full name, is to have; null when it stays as it is. */
   readonly schemeOf: (module: string) => Scheme | null;
@@ -195,6 +195,8 @@ interface MethodHooks<Options> {
   readonly transformBlock?: (problem: BlockProblem<Options>) => Promise<readonly TransformedPart[]>;
   /** Trains the whole model; a method with it needs nothing else to quantize. */
   readonly trainModel?: (problem: ModelProblem<Options>) => Promise<TrainedModel>;
+  /** Whether it learns from another model: the original, or one that the recipe names. */
+  readonly usesTeacher?: (options: Options) => boolean;
   /** How much that is. @throws UsageError for options that cannot be carried out with such data */
   readonly effort?: (options: Options, data: TrainingData) => TrainingEffort;
 }
@@ -216,8 +218,6 @@ export interface MethodDefinition<
     readonly statistics: readonly Statistic[];
     /** Whether the outputs of the original blocks are needed beside those of the quantized ones. */
     readonly floatInputs?: boolean;
-    /** Whether it learns from another model: the original, or one that the recipe names. */
-    readonly teacher?: boolean;
   };
   /** Whether a quantizer uses the importance of columns under schemes of blocks, where it is known. */
   readonly usesImportance?: boolean;

@@ -70,6 +70,14 @@ export class TrainableModel {
 
   /** Maps ids `[batch, length]` to logits `[batch · length, vocabulary]`; differentiable. */
   forward(ids: Tensor<"i32">, pass: ModelPass = {}): Tensor<"f32"> {
+    return this.model.logits(this.hiddenStates(ids, pass));
+  }
+
+  /**
+   * Maps ids `[batch, length]` to what the last block gives, `[batch · length, hiddenSize]`, which
+   * `model.logits` makes logits of, row by row; differentiable.
+   */
+  hiddenStates(ids: Tensor<"i32">, pass: ModelPass = {}): Tensor<"f32"> {
     const { model, blocks } = this;
     let hidden = model.embed(ids);
     pass.observe?.(hidden, 0);
@@ -80,7 +88,7 @@ export class TrainableModel {
       hidden = pass.recompute ? recompute([input], body) : body();
       pass.observe?.(hidden, index + 1);
     }
-    return model.logits(hidden.reshape([ids.size, model.hiddenSize]));
+    return hidden.reshape([ids.size, model.hiddenSize]);
   }
 
   /** Gives all weights back. */

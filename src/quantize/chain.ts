@@ -52,7 +52,7 @@ export async function runChain(
   const { path } = await prepareTarget(recipe.out, { overwrite, inputs: [opened.directory] });
   const chain = new Chain(opened, recipe, digestOf(identity), path, { ...options, sources });
   let record = await chain.quantize(method);
-  for (const [index, finisher] of finishers.entries()) {
+  for (const [index, { method: finisher }] of finishers.entries()) {
     record = await chain.finish(finisher, index, record);
   }
   return record;

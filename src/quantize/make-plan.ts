@@ -81,7 +81,7 @@ export async function makePlan(
       parameters: opened.sizes.parameters,
       blocks: model.blockCount,
       vocabularySize: config.vocabularySize,
-      teacher: method.needs.teacher ?? false,
+      teacher: method.usesTeacher?.(recipe.options) ?? false,
     },
   };
   return {

@@ -29,7 +29,7 @@ export async function planRecipe(
       ? await planGgufRun(opened, recipe, made, { backend, overwrite: true })
       : made;
     await expectDisk(plan, recipe.out);
-    const titles = [plan.methodTitle, ...finishersOf(recipe).map(({ title }) => title)];
+    const titles = [plan.methodTitle, ...finishersOf(recipe).map(({ method: { title } }) => title)];
     const { estimate, cautions } = await withFinishers(plan, opened, recipe, backend);
     const said = [...new Set([...choices, ...cautions])];
     return { ...plan, methodTitle: titles.join(" + "), cautions: said, estimate };
@@ -50,7 +50,7 @@ async function withFinishers(
 ): Promise<Pick<Plan, "estimate" | "cautions">> {
   let { seconds, memoryBytes } = estimate;
   const cautions = [...ofQuantizer];
-  for (const [index, method] of finishersOf(recipe).entries()) {
+  for (const [index, { method }] of finishersOf(recipe).entries()) {
     const own = finisherRecipe(recipe, index, opened);
     const stage = await makePlan(opened, own, method, backend);
     seconds += stage.estimate.seconds;

@@ -23,6 +23,7 @@ import {
 } from "./recipe-checks.ts";
 import { settleStart } from "./settle-start.ts";
 import {
+  type ChosenMethod,
   chainOf,
   finishersOf,
   methodsOf,
@@ -73,7 +74,8 @@ export function parseRecipe(input: RecipeInput): CheckedRecipe {
   }
   if (method.trainModel) expectTrainable(method, recipe);
   if (recipe.imatrix !== null) expectImportanceUse(recipe.imatrix, method, schemes);
-  if (recipe.teacher !== null) expectPupil(recipe.teacher, [method, ...finishersOf(parsed)]);
+  const chosen = [{ method, options }, ...finishersOf(parsed)];
+  if (recipe.teacher !== null) expectPupil(recipe.teacher, chosen);
   const start = settleStart(recipe.start, method, schemes);
   return { parsed: { ...parsed, start }, method, choices };
 }
@@ -110,10 +112,11 @@ function expectImportanceUse(
   throw new UsageError(message, { hint: "leave out `imatrix`", field: "imatrix", value });
 }
 
-/** A teacher is for methods that learn from one. */
-function expectPupil(value: string, chosen: readonly Method[]): void {
-  if (chosen.some(({ needs }) => needs.teacher)) return;
-  throw new UsageError(`${chosen.map(({ title }) => title).join(" and ")} has no teacher`, {
+/** A teacher is for methods that learn from one, as their options say. */
+function expectPupil(value: string, chosen: readonly ChosenMethod[]): void {
+  if (chosen.some(({ method, options }) => method.usesTeacher?.(options))) return;
+  const titles = chosen.map(({ method }) => method.title).join(" and ");
+  throw new UsageError(`${titles} has no teacher`, {
     hint: "leave out `teacher`",
     field: "teacher",
     value,

@@ -216,6 +216,12 @@ export type Recipe = Omit<ParsedRecipe, "calibration" | "start"> & {
 /** A recipe as a user writes it. */
 export type RecipeInput = z.input<typeof recipeSchema>;
 
+/** A method with its options. */
+export interface ChosenMethod {
+  readonly method: Method;
+  readonly options: Record<string, unknown>;
+}
+
 /** The transforms of a recipe with their options, in the order in which they run. */
 export function transformsOf({ transforms }: Pick<Recipe, "transforms">): ChosenMethod[] {
   return transforms.map(({ method, options: chosen }) => ({
@@ -224,20 +230,17 @@ export function transformsOf({ transforms }: Pick<Recipe, "transforms">): Chosen
   }));
 }
 
-/** A method with its options. */
-export interface ChosenMethod {
-  readonly method: Method;
-  readonly options: Record<string, unknown>;
-}
-
 /** What the quantizer of a recipe begins with; null where that is for it to say. */
 export function startOf({ start }: Pick<Recipe, "start">): ChosenMethod | null {
   return start && { method: methods[start.method], options: start.options };
 }
 
-/** The finishers of a recipe, in the order in which they run. */
-export function finishersOf({ finishers }: Pick<Recipe, "finishers">): Method[] {
-  return finishers.map(({ method }) => methods[method]);
+/** The finishers of a recipe with their options, in the order in which they run. */
+export function finishersOf({ finishers }: Pick<Recipe, "finishers">): ChosenMethod[] {
+  return finishers.map(({ method, options: chosen }) => ({
+    method: methods[method],
+    options: chosen,
+  }));
 }
 
 /** All methods of a recipe, in the order in which they run. */

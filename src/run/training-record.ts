@@ -1,5 +1,5 @@
 import type { StepReport, TrainingOutcome } from "../training/training-loop.ts";
-import type { TrainingProgress } from "../training/training-store.ts";
+import type { TrainingProgress, Validation } from "../training/training-store.ts";
 
 /** Points of a loss curve that are kept for the record. */
 const curvePoints = 1000;
@@ -16,10 +16,21 @@ export interface TrainingRecord {
   readonly stepsAPoint: number;
   /** Loss on what the first step saw, before the training and after it. */
   readonly firstStep: TrainingOutcome["firstStep"];
+  /** Held-out losses of trainings that keep their best state, from the start on. */
+  readonly heldOut?: readonly Validation[];
+  /** Steps behind the state that was kept, where the best one was. */
+  readonly keptStep?: number;
+  /** What a user should know of a training that went wrong; absent when it did not. */
+  readonly setback?: string;
 }
 
-/** Says that a training has left the loss of its first step higher; null where it has not. */
-export function describeSetback({ firstStep }: TrainingOutcome): string | null {
+/**
+ * Says that a training diverged, has made the loss of its first step higher, or ended with a state
+ * before its last; null where none of it is so.
+ */
+export function describeSetback(outcome: TrainingOutcome): string | null {
+  const { firstStep, kept } = outcome;
+  if (kept) return describeKept(outcome, kept);
   if (!firstStep || firstStep.after <= firstStep.before) return null;
   const { before, after } = firstStep;
   return (
@@ -29,11 +40,34 @@ export function describeSetback({ firstStep }: TrainingOutcome): string | null {
   );
 }
 
+function describeKept(
+  { step, validations, diverged }: TrainingOutcome,
+  kept: Validation,
+): string | null {
+  const [{ loss: before }] = validations;
+  const advice = "try a lower learning rate, or more text";
+  const is = `its held-out loss is ${kept.loss.toPrecision(4)}, and was ${before.toPrecision(4)}`;
+  if (diverged !== null) {
+    const what = kept.step === 0 ? "the model is as it was before" : stateOf(kept, step);
+    return `${diverged}; ${what}${kept.step === 0 ? "" : `: ${is}`}; ${advice}`;
+  }
+  if (kept.step === step) return null;
+  if (kept.step > 0) return `the training went past its best: ${stateOf(kept, step)}: ${is}`;
+  const after = Math.min(...validations.slice(1).map(({ loss }) => loss));
+  return (
+    "the training has made the model no better, and it is as it was before: the held-out loss was " +
+    `${before.toPrecision(4)}, and ${after.toPrecision(4)} at best after it; ${advice}`
+  );
+}
+
+function stateOf({ step }: Validation, steps: number): string {
+  return `the state after step ${step} of ${steps} is kept`;
+}
+
 /** Sums up a training; long ones get a loss for several steps at a time. */
-export function describeTraining(
-  { step, losses, elapsedMs, firstStep }: TrainingOutcome,
-  tokensPerStep: number,
-): TrainingRecord {
+export function describeTraining(outcome: TrainingOutcome, tokensPerStep: number): TrainingRecord {
+  const { step, losses, elapsedMs, firstStep, kept, validations } = outcome;
+  const setback = describeSetback(outcome);
   const { span: stepsAPoint, means } = meansOfSpans(losses, curvePoints);
   return {
     steps: step,
@@ -43,6 +77,8 @@ export function describeTraining(
     losses: means,
     stepsAPoint,
     firstStep,
+    ...(kept && { heldOut: validations, keptStep: kept.step }),
+    ...(setback !== null && { setback }),
   };
 }
 

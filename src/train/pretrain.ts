@@ -154,7 +154,9 @@ async function trainSteps(
     loss: (step, micro) => {
       const ids = batches.at(step * accumulation + micro);
       const { length } = batches;
-      return nextTokenLoss(parameters, precision, { ids, length }, (x) => model.forward(x, pass));
+      return nextTokenLoss(backend, parameters, precision, { ids, length }, (x) =>
+        model.forward(x, pass),
+      );
     },
     store: states,
     checkpointEvery,

@@ -5,7 +5,7 @@ import { outputEntries, type QuantizedOutput } from "../run/output/quantized-out
 import type { Quantization } from "../run/quantization.ts";
 import type { QuantizationJob } from "../run/quantization-job.ts";
 import type { LinearRecord, RunRecord } from "../run/run-record.ts";
-import { describeSetback, describeTraining, TrainingPace } from "../run/training-record.ts";
+import { describeTraining, TrainingPace } from "../run/training-record.ts";
 import type { TrainingStates } from "../run/training-states.ts";
 import { CheckpointWeights } from "../formats/checkpoint-weights.ts";
 import { type OpenedModel, openModel } from "../runtime/load.ts";
@@ -36,8 +36,8 @@ export function trainQuantized(
     const targets = text?.targets ?? null;
     const { trained, linears } = await train(quantization, { windows, targets }, states, output);
     const training = describeTraining(trained.progress, tokensPerStep(job));
-    const setback = describeSetback(trained.progress);
-    if (setback) job.options.emit({ type: "notice", message: setback });
+    const { setback } = training;
+    if (setback !== undefined) job.options.emit({ type: "notice", message: setback });
     const tokens = windows.length * (windows[0]?.length ?? 0);
     return { transforms: [], linears, blocks: [], ends: [], training, tokens };
   });
@@ -60,7 +60,7 @@ async function train(
   const schemes = new Map(plan.linears.map(({ module, scheme }) => [module, scheme]));
   let teacher: LoadedTeacher | null = null;
   try {
-    if (method.needs.teacher) teacher = await loadTeacher(job);
+    if (method.usesTeacher?.(recipe.options)) teacher = await loadTeacher(job);
     const trained = await trainerOf(method)({
       model,
       teacher: teacher?.model ?? null,

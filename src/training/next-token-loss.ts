@@ -1,3 +1,4 @@
+import type { Backend } from "../backend/backend.ts";
 import { Tape, type TapePrecision } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { crossEntropyGradient } from "../tensor/training-ops.ts";
@@ -46,15 +47,17 @@ export interface TokenBatch {
   readonly targets?: Int32Array;
 }
 
-/** Enqueues forward and backward of the mean cross-entropy over tokens that are predicted. */
+/**
+ * Enqueues forward and backward of the mean cross-entropy over tokens that are predicted; without
+ * parameters the loss is measured, and there are no gradients.
+ */
 export function nextTokenLoss(
+  backend: Backend,
   parameters: readonly Parameter[],
   precision: TapePrecision,
   { ids, length, targets: given = nextTokenTargets(ids, length) }: TokenBatch,
   logitsOf: LogitsOf,
 ): MicroBatch {
-  const [{ value }] = parameters;
-  const { backend } = value;
   const windows = ids.length / length;
   const input = Tensor.from(backend, "i32", [windows, length], ids);
   const targets = Tensor.from(backend, "i32", [ids.length], given);

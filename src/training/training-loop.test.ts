@@ -188,6 +188,72 @@ describe("what goes wrong", () => {
     expect((await runTraining(options)).firstStep).toBeNull();
   });
 
+  describe("a run that keeps its best state", () => {
+    /** A parameter that moves by 1 a step, and the held-out loss of each of its values. */
+    const walking = (heldOut: (at: number) => number) => {
+      const value = vector([0]);
+      const options: TrainOptions = {
+        steps: 4,
+        schedule: { kind: "constant" },
+        optimizer: { groups: { weights: { learningRate: 1 } } },
+        parameters: [{ name: "w", value, group: "weights" }],
+        loss: () => ({ loss: [{ values: vector([1]), scale: 1 }], gradients: [vector([-1])] }),
+        validation: {
+          every: 1,
+          measure: async () => heldOut(Math.round((await value.read())[0])),
+        },
+        keepsBest: true,
+      };
+      return { value, options };
+    };
+
+    test.each([
+      ["in the middle", [5, 3, 2, 4, 4], 2],
+      ["at the end", [5, 4, 3, 2, 1], 4],
+      ["at the start", [1, 2, 2, 3, 3], 0],
+      ["behind figures that are no numbers", [5, 4, Number.NaN, 3, 6], 3],
+    ])("ends with the lowest held-out loss: %s", async (_, losses, best) => {
+      const { value, options } = walking((at) => losses[at]);
+      const { kept, diverged, firstStep, validations } = await runTraining(options);
+      expect(kept).toEqual({ step: best, loss: losses[best] });
+      expect((await value.read())[0]).toBeCloseTo(best, 5);
+      expect(validations.map(({ loss }) => loss)).toEqual(losses);
+      expect([diverged, firstStep]).toEqual([null, null]);
+    });
+
+    test("ends early when it diverges, with what was good", async () => {
+      const { value, options } = walking((at) => 5 - at);
+      const loss = (step: number): MicroBatch => ({
+        loss: [{ values: vector([step === 3 ? Number.NaN : 1]), scale: 1 }],
+        gradients: [vector([-1])],
+      });
+      const { kept, diverged, step } = await runTraining({ ...options, loss });
+      expect(diverged).toMatch(/the loss \(NaN\).* step 4/);
+      expect([kept?.step, step]).toEqual([3, 3]);
+      expect((await value.read())[0]).toBeCloseTo(3, 5);
+    });
+
+    test("resumes to the same values when it was cancelled behind its best", async () => {
+      const losses = [5, 2, 3, 4, 4];
+      const store = new MemoryStore();
+      const controller = new AbortController();
+      const first = walking((at) => losses[at]);
+      const onStep = ({ step }: { step: number }) => {
+        if (step === 2) controller.abort();
+      };
+      const stopped = runTraining({ ...first.options, store, onStep, signal: controller.signal });
+      await expect(stopped).rejects.toThrow(CancelledError);
+      const second = walking((at) => losses[at]);
+      expect((await runTraining({ ...second.options, store })).kept?.step).toBe(1);
+      expect((await second.value.read())[0]).toBeCloseTo(1, 5);
+    });
+
+    test("is refused without a held-out loss to judge by", async () => {
+      const { options } = walking(() => 1);
+      await expect(runTraining({ ...options, validation: null })).rejects.toThrow(UsageError);
+    });
+  });
+
   test("a loss that rises and comes back does not", async () => {
     const hump = Array.from({ length: 400 }, (_, step) => (step > 20 && step < 40 ? 3 : 2));
     expect((await runTraining({ ...constant(hump, [[1]]), steps: 400 })).step).toBe(400);

@@ -1,7 +1,7 @@
-import { addInto } from "../tensor/ops.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { addInto, copyInto } from "../tensor/ops.ts";
+import { emptyLike, type Tensor } from "../tensor/tensor.ts";
 import { monotonicMs, nextTurn } from "../platform/node.ts";
-import { CancelledError, throwIfCancelled, UsageError } from "../util/errors.ts";
+import { CancelledError, NumericError, throwIfCancelled, UsageError } from "../util/errors.ts";
 import { sum } from "../util/sums.ts";
 import { AdamW, type AdamWSettings } from "./adamw.ts";
 import { DivergenceGuard, type DivergenceLimits } from "./divergence-guard.ts";
@@ -50,6 +50,10 @@ export interface StepReport {
 export interface TrainingOutcome extends TrainingProgress {
   /** Loss on what the first step saw, before the training and after it; null: not measured. */
   readonly firstStep: { readonly before: number; readonly after: number } | null;
+  /** What a run that `keepsBest` has ended with; null for others, which end with their last step. */
+  readonly kept: Validation | null;
+  /** Why a run that `keepsBest` has ended before its last step: it diverged. Null where not. */
+  readonly diverged: string | null;
 }
 
 /** What is trained, and how. */
@@ -70,6 +74,11 @@ export interface TrainOptions {
   readonly loss: (step: number, micro: number) => MicroBatch | Promise<MicroBatch>;
   /** Measures the held-out loss before the first step, every so many, and after the last. */
   readonly validation?: { readonly every: number; readonly measure: () => Promise<number> } | null;
+  /**
+   * Whether the run ends with the parameters whose held-out loss was the lowest, those it began with
+   * included; when it diverges, it ends early. Default false.
+   */
+  readonly keepsBest?: boolean;
   /** Keeps the state, and supplies one to resume from. */
   readonly store?: TrainingStore;
   /**
@@ -91,7 +100,8 @@ export interface TrainOptions {
  * interrupted resumes from the state that was kept last, to the same values as one that was not.
  * When `signal` is aborted the state is kept first.
  * @throws NumericError when the loss or a gradient is not finite, the loss stays above where it
- * began, or what the first step saw has a clearly higher loss at the end than before it
+ * began (both unless it `keepsBest`), or what the first step saw has a clearly higher loss at the
+ * end than before it
  * @throws UsageError when the options cannot be carried out
  * @throws CancelledError when `signal` is aborted
  */
@@ -110,6 +120,8 @@ class TrainingRun {
   private readonly optimizer: AdamW;
   private readonly guard: DivergenceGuard;
   private readonly tensors: ReadonlyMap<string, Tensor<"f32">>;
+  /** The parameters when the held-out loss was the lowest; empty unless the run `keepsBest`. */
+  private readonly best: readonly Tensor<"f32">[];
   private readonly losses: number[] = [];
   private readonly validations: Validation[] = [];
   private readonly startedMs = monotonicMs();
@@ -118,8 +130,9 @@ class TrainingRun {
   private keptStep: number | null = null;
 
   constructor(options: TrainOptions) {
-    const { parameters, steps } = options;
+    const { parameters, steps, keepsBest = false } = options;
     this.options = options;
+    this.best = keepsBest ? parameters.map(({ value }) => emptyLike(value)) : [];
     this.optimizer = new AdamW(parameters, options.optimizer);
     this.guard = new DivergenceGuard(parameters, steps, options.guard);
     this.tensors = new Map(
@@ -127,34 +140,52 @@ class TrainingRun {
         [name, value],
         [`${name}:first`, this.optimizer.moments[i].first],
         [`${name}:second`, this.optimizer.moments[i].second],
+        ...(keepsBest ? ([[`${name}:best`, this.best[i]]] as const) : []),
       ]),
     );
   }
 
   async work(): Promise<TrainingOutcome> {
-    const { steps, signal, stop, checkpointEvery = Number.POSITIVE_INFINITY } = this.options;
-    await this.goOn();
+    const { keepsBest = false } = this.options;
+    await this.resume();
+    let diverged: string | null = null;
     try {
       await this.validate();
-      while (this.step < steps) {
-        // A backend that computes on this thread would not let Ctrl-C through.
-        await nextTurn();
-        throwIfCancelled(signal);
-        await this.doStep();
-        const isLast = this.step === steps || (stop?.(this.validations) ?? false);
-        const isDue = this.step % checkpointEvery === 0 && !this.guard.isAbove;
-        if (isLast || isDue) await this.keep();
-        if (isLast) break;
-      }
+      await this.doSteps();
     } catch (error) {
       if (error instanceof CancelledError) await this.keep();
-      throw error;
+      if (!(keepsBest && error instanceof NumericError)) throw error;
+      diverged = error.message;
     }
-    return { ...this.progress, firstStep: await this.judgeEnd() };
+    const kept = keepsBest ? this.takeBest() : null;
+    return { ...this.progress, firstStep: await this.judgeEnd(), kept, diverged };
   }
 
   release(): void {
     this.optimizer.release();
+    for (const tensor of this.best) tensor.release();
+  }
+
+  private async doSteps(): Promise<void> {
+    const { steps, signal, stop, checkpointEvery = Number.POSITIVE_INFINITY } = this.options;
+    while (this.step < steps) {
+      // A backend that computes on this thread would not let Ctrl-C through.
+      await nextTurn();
+      throwIfCancelled(signal);
+      await this.doStep();
+      const isLast = this.step === steps || (stop?.(this.validations) ?? false);
+      const isDue = this.step % checkpointEvery === 0 && !this.guard.isAbove;
+      if (isLast || isDue) await this.keep();
+      if (isLast) break;
+    }
+  }
+
+  /** Makes the parameters those of the lowest held-out loss. */
+  private takeBest(): Validation {
+    const best = lowest(this.validations);
+    if (best.step === this.step) return best;
+    for (const [i, { value }] of this.options.parameters.entries()) copyInto(value, this.best[i]);
+    return best;
   }
 
   private get elapsedMs(): number {
@@ -166,7 +197,7 @@ class TrainingRun {
     return { step, losses: [...losses], validations: [...validations], elapsedMs };
   }
 
-  private async goOn(): Promise<void> {
+  private async resume(): Promise<void> {
     const earlier = await this.options.store?.read(this.tensors);
     if (!earlier) return;
     this.step = earlier.step;
@@ -210,9 +241,9 @@ class TrainingRun {
    * @throws NumericError when it is clearly worse than before the training
    */
   private async judgeEnd(): Promise<TrainingOutcome["firstStep"]> {
-    const { accumulation = 1, judgesEnd = true } = this.options;
+    const { accumulation = 1, judgesEnd = true, keepsBest = false } = this.options;
     const [before] = this.losses;
-    if (!judgesEnd || before === undefined) return null;
+    if (!judgesEnd || keepsBest || before === undefined) return null;
     const { loss: after, gradients } = await this.measure(0, accumulation);
     releaseAll(gradients);
     const { keptStep, largestRate: learningRate } = this;
@@ -265,6 +296,9 @@ class TrainingRun {
     if (validations.at(-1)?.step === step) return null;
     const loss = await validation.measure();
     validations.push({ step, loss });
+    if (lowest(validations).step === step) {
+      for (const [i, best] of this.best.entries()) copyInto(best, this.options.parameters[i].value);
+    }
     return loss;
   }
 
@@ -274,8 +308,13 @@ class TrainingRun {
   }
 }
 
+/** The lowest of held-out losses; the first of equals, and of those that are numbers. */
+function lowest([first, ...others]: readonly Validation[]): Validation {
+  return others.reduce((best, other) => (other.loss < best.loss ? other : best), first);
+}
+
 /** Sum of a loss term, in float64; its tensor is given back. */
-async function readTerm({ values, scale }: LossTerm): Promise<number> {
+export async function readTerm({ values, scale }: LossTerm): Promise<number> {
   const numbers = (await values.read()) as Float32Array | Float64Array;
   values.release();
   return sum(numbers) * scale;
@@ -298,6 +337,9 @@ function releaseAll(gradients: Gradients): void {
 
 function expectOptions(options: TrainOptions): void {
   const { parameters, steps, accumulation = 1, clip = null, checkpointEvery = 1 } = options;
+  if (options.keepsBest && !options.validation) {
+    throw new UsageError("a run that keeps its best state needs a held-out loss to judge by");
+  }
   if (parameters.length === 0) throw new UsageError("expected at least one parameter, got none");
   const names = new Set(parameters.map(({ name }) => name));
   if (names.size < parameters.length) throw new UsageError("a name of a parameter comes twice");

@@ -30,9 +30,12 @@ export interface Objective {
   readonly measure: (written: Written) => Promise<number>;
 }
 
-/** What a method makes small, by the work that it declares: its hook, and what that is given. */
-export function objectiveOf(method: Method): Objective {
-  if (method.trainModel) return method.needs.teacher ? divergence : textLoss;
+/**
+ * What a method makes small with options, by the work that it declares: its hook, and what that is
+ * given.
+ */
+export function objectiveOf(method: Method, options: Record<string, unknown>): Objective {
+  if (method.trainModel) return method.usesTeacher?.(options) ? divergence : textLoss;
   if (method.quantizeBlock ?? method.transformBlock) return blockError;
   return method.needs.statistics.length > 0 ? outputError : weightError;
 }

@@ -49,7 +49,13 @@ const windows = { samples: 8, window: 32 };
 const brief = { steps: 4, epochs: 2, checkpointEvery: 1, gridPoints: 4 };
 const longer = { steps: 6, epochs: 8 };
 /** One step on all windows that changes next to nothing. */
-const standstill = { epochs: 1, batch: windows.samples, learningRate: 1e-12, precision: "f32" };
+const standstill = {
+  epochs: 1,
+  batch: windows.samples,
+  learningRate: 1e-12,
+  precision: "f32",
+  loss: "cross-entropy",
+};
 const groupSizes = { trained: 64, tiny: 16 };
 const native = nativeAvailability();
 const noNative = native.available ? "" : ` (threads were not tried: ${native.reason})`;
@@ -150,7 +156,7 @@ describe.each(allMethods.map((method) => ({ id: method.id, method })))("$id", ({
   const advised = schemesFor(method, groupSizes.trained).filter(
     (scheme) => fitsRows(scheme, trainedWidths) && !method.caution?.(scheme),
   );
-  const objective = objectiveOf(method);
+  const objective = objectiveOf(method, method.options.parse({}));
   const baseline = method.role === "quantizer" ? "rounding to nearest" : "without it";
 
   test("supports some schemes without a caution", () => expect(advised.length).toBeGreaterThan(0));
@@ -217,7 +223,8 @@ describe.each(allMethods.map((method) => ({ id: method.id, method })))("$id", ({
     });
 
     // A method with a teacher trains on other losses beside that of the text.
-    const trainsOnText = method.trainModel !== undefined && !method.needs.teacher;
+    const usual = method.options.parse(optionsOf(method, standstill));
+    const trainsOnText = method.trainModel !== undefined && !method.usesTeacher?.(usual);
     test.runIf(trainsOnText)("what it writes has the loss that it was trained by", async () => {
       const out = newOutput();
       const options = optionsOf(method, standstill);

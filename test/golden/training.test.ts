@@ -98,8 +98,9 @@ describe.each(subjects)("$title trains as PyTorch does", ({ missing, open }) => 
       const { model, parameters } = await loadCase(open(), known);
       const [{ length }] = known.ids;
       const ids = Int32Array.from(known.ids.flat());
+      const { backend } = model.model;
       const pass = (recompute: boolean): MicroBatch =>
-        nextTokenLoss(parameters, "f32", { ids: ids.slice(), length }, (x) =>
+        nextTokenLoss(backend, parameters, "f32", { ids: ids.slice(), length }, (x) =>
           model.forward(x, { recompute }),
         );
       for (const recompute of [false, true]) {

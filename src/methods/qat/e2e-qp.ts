@@ -4,10 +4,13 @@ import { RescaledLinear } from "../../nn/rescaled-linear.ts";
 import type { TrainableModel } from "../../nn/trainable-model.ts";
 import { groupScales } from "../../quant/blocks/group-scales.ts";
 import { QTensor } from "../../quant/q-tensor.ts";
-import { UnsupportedError } from "../../util/errors.ts";
+import { UnsupportedError, UsageError } from "../../util/errors.ts";
 import { halvesToFloats } from "../../util/half.ts";
 import { defineMethod, type ModelProblem, type TrainedModel } from "../define-method.ts";
+import { divergenceLoss } from "../shared/divergence-loss.ts";
+import { expectTeacher } from "../shared/distillation.ts";
 import { freezeAll } from "../shared/latent-weights.ts";
+import { choice, countIfGiven } from "../shared/option-kinds.ts";
 import { trainParameters } from "../shared/train-parameters.ts";
 import {
   rateForGrid,
@@ -18,7 +21,17 @@ import {
 } from "../shared/training-options.ts";
 
 const defaults: TrainingDefaults = { epochs: 1, batch: 4, warmUp: 0.03, clip: 0.3 };
-const options = z.object(trainingOptions(defaults));
+const options = z.object({
+  ...trainingOptions(defaults),
+  loss: choice(
+    ["kl", "cross-entropy"],
+    "kl",
+    "what is made small: the KL divergence from the original, or the cross-entropy of the text",
+  ),
+  heldOut: countIfGiven(
+    "windows put aside, by which the best state is kept (unless given: one in 16, at most 4)",
+  ),
+});
 
 type Options = z.output<typeof options>;
 
@@ -42,12 +55,20 @@ export default defineMethod({
   supports: ({ grid, activation }) =>
     activation === null && !grid.inputScales && !grid.normalizedOutputs,
   options,
-  effort: (chosen, data) => trainingEffort(chosen, data, defaults, false),
+  usesTeacher: follows,
+  effort: (chosen, { windows, window }) =>
+    trainingEffort(
+      chosen,
+      { windows: windows - heldOutOf(chosen, windows), window },
+      defaults,
+      false,
+    ),
   trainModel,
 });
 
 async function trainModel(problem: ModelProblem<Options>): Promise<TrainedModel> {
-  const { model, options: chosen, windows } = problem;
+  const { model, teacher, options: chosen, windows } = problem;
+  if (follows(chosen)) expectTeacher(teacher, model, "predictions");
   const layers = rescaleLayers(model, problem.schemeOf);
   if (layers.size === 0) throw new UnsupportedError("no linear layer is quantized");
   const bits = Math.max(
@@ -56,14 +77,36 @@ async function trainModel(problem: ModelProblem<Options>): Promise<TrainedModel>
   const { hiddenSize } = model.model;
   const step = meanStep(layers.values());
   const learningRate = chosen.learningRate ?? rateForGrid(bits, hiddenSize, step);
+  const heldOut = heldOutOf(chosen, windows.length);
+  const { recompute } = chosen;
   const progress = await trainParameters(problem, {
     parameters: [...layers].flatMap(([module, { learned }]) =>
       learned.map(({ role, value }) => ({ name: `${module}.${role}`, value, group: "scales" })),
     ),
     optimizer: { groups: { scales: { learningRate, weightDecay: chosen.weightDecay } } },
-    length: trainingLength(chosen, { windows: windows.length }, defaults),
+    length: trainingLength(chosen, { windows: windows.length - heldOut }, defaults),
+    heldOut,
+    ...(teacher && {
+      loss: (batch, precision, parameters) =>
+        divergenceLoss({ student: model, teacher, parameters, recompute }, batch, precision),
+    }),
   });
   return { linears: await freezeAll(layers), tensors: new Map(), progress };
+}
+
+/** Whether the predictions of another model are what it learns. */
+function follows({ loss }: Options): boolean {
+  return loss === "kl";
+}
+
+/** Windows that are put aside to judge by. @throws UsageError when none is left then */
+function heldOutOf({ heldOut }: Options, windows: number): number {
+  const count = heldOut ?? Math.min(4, Math.floor(windows / 16));
+  if (count < windows) return count;
+  throw new UsageError(
+    `${count} of ${windows} windows are put aside, and none is left to train on`,
+    { hint: "give more text, or a smaller `heldOut`", field: "options.heldOut", value: count },
+  );
 }
 
 /** Mean distance of neighbouring values of the grids, over all groups of the model. */

@@ -88,13 +88,15 @@ function outputsOf(
 }
 
 /**
- * Checks that predictions and hidden states of a teacher can be compared with the student's.
+ * Checks that predictions of a teacher can be compared with the student's, and its hidden states
+ * unless only predictions count.
  * @throws UsageError when there is no teacher, or it has another vocabulary, width or number of
  * blocks
  */
 export function expectTeacher(
   teacher: TrainableModel | null,
   student: TrainableModel,
+  only: "predictions" | null = null,
 ): asserts teacher is TrainableModel {
   if (!teacher) throw new UsageError("distillation needs a teacher, and none was given");
   const figures = [
@@ -102,7 +104,7 @@ export function expectTeacher(
     ["hidden states", teacher.model.hiddenSize, student.model.hiddenSize],
     ["blocks", teacher.blocks.length, student.blocks.length],
   ] as const;
-  for (const [what, theirs, ours] of figures) {
+  for (const [what, theirs, ours] of figures.slice(0, only ? 1 : undefined)) {
     if (theirs === ours) continue;
     throw new UsageError(
       `the teacher cannot be compared with the model: ${what} of ${theirs} and ${ours}`,

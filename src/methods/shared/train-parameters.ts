@@ -3,11 +3,13 @@ import type { AdamWSettings } from "../../training/adamw.ts";
 import { choosePrecision } from "../../training/choose-precision.ts";
 import { nextTokenLoss, type TokenBatch } from "../../training/next-token-loss.ts";
 import type { Parameter } from "../../training/parameter.ts";
-import { listOfWindows, TokenBatches } from "../../training/token-batches.ts";
+import { type BatchOptions, listOfWindows, TokenBatches } from "../../training/token-batches.ts";
 import {
   type MicroBatch,
+  readTerm,
   runTraining,
   type TrainingOutcome,
+  type TrainOptions,
 } from "../../training/training-loop.ts";
 import type { ModelProblem } from "../define-method.ts";
 import { scheduleOf, type TrainingLength, type TrainingOptions } from "./training-options.ts";
@@ -17,9 +19,25 @@ export interface ModelTraining {
   readonly parameters: readonly Parameter[];
   readonly optimizer: AdamWSettings;
   readonly length: TrainingLength;
-  /** Enqueues a micro-batch, products in `precision`; by default on next-token cross-entropy. */
-  readonly loss?: (batch: TokenBatch, precision: TapePrecision) => MicroBatch;
+  /**
+   * Enqueues a micro-batch and its gradients by `parameters`, which may be none, products in
+   * `precision`; by default on next-token cross-entropy.
+   */
+  readonly loss?: (
+    batch: TokenBatch,
+    precision: TapePrecision,
+    parameters: readonly Parameter[],
+  ) => MicroBatch;
+  /**
+   * Windows to put aside: what they say is best is what the training ends with. With 0 of them those
+   * of the first micro-batch judge. Left out, the training ends with its last step.
+   */
+  readonly heldOut?: number;
 }
+
+/** Steps between two looks at the held-out windows, at most; short runs have five looks. */
+const mostBetweenLooks = 50;
+const looks = 5;
 
 /**
  * Trains parameters that a model depends on, end to end, as the options say.
@@ -29,13 +47,12 @@ export async function trainParameters(
   problem: ModelProblem<TrainingOptions>,
   training: ModelTraining,
 ): Promise<TrainingOutcome> {
-  const { model, options, windows, targets, seed, signal, store, onStep } = problem;
-  const { parameters, optimizer, length, loss } = training;
-  const { batch: size, accumulation, clip, recompute, checkpointEvery } = options;
-  const drawn = { size, order: length.order, seed };
-  const batches = new TokenBatches(listOfWindows(windows), drawn);
-  const predicted = targets && new TokenBatches(listOfWindows(targets), drawn);
-  const precision = choosePrecision(options.precision, model.model.backend);
+  const { options, seed, signal, store, onStep } = problem;
+  const { parameters, optimizer, length, heldOut } = training;
+  const { batch: size, accumulation, clip, checkpointEvery } = options;
+  const { kept, judges } = putAside(problem, heldOut ?? 0);
+  const batchOf = batchesOf(kept, { size, order: length.order, seed });
+  const lossOf = lossOfBatches(problem, training);
   return runTraining({
     parameters,
     optimizer,
@@ -43,21 +60,83 @@ export async function trainParameters(
     accumulation,
     clip: clip === 0 ? null : clip,
     schedule: scheduleOf(options),
-    loss: (step, micro) => {
-      const number = step * accumulation + micro;
-      const batch = {
-        ids: batches.at(number),
-        length: batches.length,
-        ...(predicted && { targets: predicted.at(number) }),
-      };
-      if (loss) return loss(batch, precision);
-      return nextTokenLoss(parameters, precision, batch, (tokens) =>
-        model.forward(tokens, { recompute }),
-      );
-    },
+    loss: (step, micro) => lossOf(batchOf(step * accumulation + micro), parameters),
+    ...(heldOut !== undefined && judgedBy(judges ?? batchOf(0), size, length.steps, lossOf)),
     store,
     checkpointEvery,
     onStep,
     signal,
   });
+}
+
+/** Text to train on. */
+type Text = Pick<ModelProblem<unknown>, "windows" | "targets">;
+
+/** Puts windows aside, evenly spread over the text; null for none. */
+function putAside(
+  { windows, targets }: Text,
+  count: number,
+): { readonly kept: Text; readonly judges: TokenBatch | null } {
+  if (count === 0) return { kept: { windows, targets }, judges: null };
+  const aside = new Set(
+    Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * windows.length) / count)),
+  );
+  const part = (isAside: boolean): Text => {
+    const take = (all: readonly Int32Array[]) => all.filter((_, i) => aside.has(i) === isAside);
+    return { windows: take(windows), targets: targets && take(targets) };
+  };
+  const judges = batchesOf(part(true), { size: count, order: "sequential", seed: 0 })(0);
+  return { kept: part(false), judges };
+}
+
+/** Batches of a text by their number, with what is to be predicted where the text says so. */
+function batchesOf(
+  { windows, targets }: Text,
+  drawn: BatchOptions,
+): (number: number) => TokenBatch {
+  const batches = new TokenBatches(listOfWindows(windows), drawn);
+  const predicted = targets && new TokenBatches(listOfWindows(targets), drawn);
+  return (number) => ({
+    ids: batches.at(number),
+    length: batches.length,
+    ...(predicted && { targets: predicted.at(number) }),
+  });
+}
+
+type LossOf = (batch: TokenBatch, parameters: readonly Parameter[]) => MicroBatch;
+
+function lossOfBatches(
+  { model, options }: ModelProblem<TrainingOptions>,
+  { loss }: ModelTraining,
+): LossOf {
+  const { recompute } = options;
+  const { backend } = model.model;
+  const precision = choosePrecision(options.precision, backend);
+  return (batch, parameters) => {
+    if (loss) return loss(batch, precision, parameters);
+    return nextTokenLoss(backend, parameters, precision, batch, (tokens) =>
+      model.forward(tokens, { recompute }),
+    );
+  };
+}
+
+/** The loss of some windows, a few at a time, by which the best state is kept. */
+function judgedBy(
+  { ids, length, targets }: TokenBatch,
+  size: number,
+  steps: number,
+  lossOf: LossOf,
+): Pick<TrainOptions, "validation" | "keepsBest"> {
+  const measure = async (): Promise<number> => {
+    let total = 0;
+    for (let from = 0; from < ids.length; from += size * length) {
+      const part = ids.subarray(from, from + size * length);
+      const wanted = targets?.subarray(from, from + size * length);
+      const { loss } = lossOf({ ids: part, length, ...(wanted && { targets: wanted }) }, []);
+      for (const term of loss) total += (await readTerm(term)) * part.length;
+    }
+    return total / ids.length;
+  };
+  const every = Math.min(mostBetweenLooks, Math.max(1, Math.ceil(steps / looks)));
+  return { validation: { every, measure }, keepsBest: true };
 }
