@@ -21,12 +21,14 @@ interface Piece {
  * Writes a conversation by the model's chat template, and marks what the assistant says, the token
  * that ends its turn included: only that is to be predicted. Each turn is encoded by itself, as it
  * is when the model is asked.
+ * @param template which of the model's templates; default the usual one
  * @throws UnsupportedError when the model has no template, or one that writes earlier messages
  * otherwise when there are more
  */
 export function chatExample(
   tokenizer: Tokenizer,
   messages: readonly ChatMessage[],
+  template?: string,
 ): TrainingExample {
   const ids: number[] = [];
   const isAnswer: boolean[] = [];
@@ -36,7 +38,7 @@ export function chatExample(
       isAnswer.push(answer);
     }
   };
-  const pieces = splitTurns(tokenizer, messages);
+  const pieces = splitTurns(tokenizer, messages, template);
   const { bosToken } = tokenizer;
   if (bosToken === null || !pieces[0]?.text.startsWith(bosToken)) add(tokenizer.startIds, false);
   for (const piece of pieces) add(tokenizer.encode(piece.text), piece.isAnswer);
@@ -45,9 +47,14 @@ export function chatExample(
 }
 
 /** Splits the text of a conversation where the assistant's turns begin and end. */
-function splitTurns(tokenizer: Tokenizer, messages: readonly ChatMessage[]): Piece[] {
+function splitTurns(
+  tokenizer: Tokenizer,
+  messages: readonly ChatMessage[],
+  template?: string,
+): Piece[] {
+  const chosen = template === undefined ? {} : { template };
   const write = (count: number, addGenerationPrompt: boolean): string =>
-    applyChatTemplate(tokenizer, messages.slice(0, count), { addGenerationPrompt });
+    applyChatTemplate(tokenizer, messages.slice(0, count), { addGenerationPrompt, ...chosen });
   const whole = write(messages.length, false);
   const pieces: Piece[] = [];
   let done = 0;

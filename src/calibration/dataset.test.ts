@@ -11,7 +11,6 @@ import { loadTokenizer } from "../tokenizers/load-tokenizer.ts";
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
 import { FormatError, UnsupportedError, UsageError } from "../util/errors.ts";
 import { loadCalibration } from "./dataset.ts";
-import { generateCalibration, type GenerateRequest } from "./self-generated.ts";
 import { joinDocuments } from "./read-documents.ts";
 import { readJoinedText } from "./read-joined-text.ts";
 import { evaluationWindows } from "./windows.ts";
@@ -166,24 +165,6 @@ test("evaluation windows: every prediction, or llama.cpp's second half with a st
   const short = () =>
     evaluationWindows({ ...text, text: "abc" }, letters, { window: 6, protocol: "windows" });
   expect(short).toThrow("the text has 4 tokens, not enough for one window of 6");
-});
-
-test("self-generated windows: start tokens sweep the vocabulary, then 3 to 5 greedy tokens", async () => {
-  const requests: GenerateRequest[] = [];
-  const generate = async (request: GenerateRequest) => {
-    requests.push(request);
-    return Int32Array.from({ length: request.maxTokens }, () => request.temperature);
-  };
-  const options = { generate, tokenizer: letters, samples: alphabet.length, window: 10, seed: 3 };
-  const windows = await generateCalibration(options);
-  expect(windows.every((ids) => ids.length === 10 && ids[0] === letters.bosId)).toBe(true);
-  expect(new Set(windows.map((ids) => ids[1])).size).toBe(alphabet.length);
-  const greedy = requests.filter(({ temperature }) => temperature === 0);
-  expect(greedy.slice(0, 4).map(({ maxTokens }) => maxTokens)).toEqual([3, 4, 5, 3]);
-  expect([...windows[0].subarray(2)]).toEqual([0, 0, 0, 1, 1, 1, 1, 1]);
-  expect(await generateCalibration(options)).toEqual(windows);
-  const other = await generateCalibration({ ...options, seed: 4 });
-  expect(other).not.toEqual(windows);
 });
 
 describe.skipIf(!hasData)(title, () => {

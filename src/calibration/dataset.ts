@@ -30,6 +30,8 @@ export interface CalibrationOptions {
   readonly bos?: "once" | "each";
   /** Take fewer windows when a file has no more. Default false. */
   readonly allowFewer?: boolean;
+  /** Which of the model's chat templates writes conversations. Default: the usual one. */
+  readonly template?: string;
 }
 
 /** Calibration windows, all of the same length. */
@@ -53,14 +55,17 @@ export async function loadCalibration(
   tokenizer: Tokenizer,
   options: CalibrationOptions,
 ): Promise<CalibrationSet> {
-  const { samples, window: length, order = "first", bos = "once", seed = 0 } = options;
+  const { samples, window: length, order = "first", bos = "once", seed = 0, template } = options;
   expectWindow(length, 2);
   const shares = shareSamples(files, samples);
   const prng = new Prng(seed);
   const windows: Int32Array[] = [];
   const shortfalls: string[] = [];
   for (const [i, file] of files.entries()) {
-    const { text, needsStart } = await readJoinedText(file.path, tokenizer, file.field);
+    const { text, needsStart } = await readJoinedText(file.path, tokenizer, {
+      field: file.field,
+      template,
+    });
     const once = bos === "once" && needsStart ? tokenizer.startIds : [];
     const stream = new TokenStream(tokenizer, text, once);
     const cut = windowsOf(stream, length, bos === "each" ? tokenizer.startIds : []);

@@ -9,17 +9,24 @@ export interface JoinedText {
   readonly needsStart: boolean;
 }
 
+/** How documents are read. */
+export interface JoinedTextOptions {
+  /** What the text of a JSON document stands in; default `text`. */
+  readonly field?: string | undefined;
+  /** Which of the model's chat templates writes conversations; default the usual one. */
+  readonly template?: string | undefined;
+}
+
 /**
  * Reads a file as one text, with an empty line between its documents; chat conversations are
  * written by the model's template, one after the other.
- * @param field what the text of a JSON document stands in; default `text`
  * @throws FormatError when the file is missing or malformed; UnsupportedError for conversations
  * when the model has no chat template
  */
 export async function readJoinedText(
   path: string,
   tokenizer: Tokenizer,
-  field?: string,
+  { field, template }: JoinedTextOptions = {},
 ): Promise<JoinedText> {
   const texts: string[] = [];
   let chats = 0;
@@ -27,7 +34,8 @@ export async function readJoinedText(
     if ("text" in document) texts.push(document.text);
     else {
       chats++;
-      texts.push(applyChatTemplate(tokenizer, document.messages, { addGenerationPrompt: false }));
+      const how = { addGenerationPrompt: false, ...(template !== undefined && { template }) };
+      texts.push(applyChatTemplate(tokenizer, document.messages, how));
     }
   }
   const { bosToken } = tokenizer;

@@ -61,7 +61,7 @@ async function readConversations({
 function chatWindows(
   conversations: readonly (readonly ChatMessage[])[],
   tokenizer: Tokenizer,
-  { samples, window, order = "first", seed = 0, allowFewer }: CalibrationOptions,
+  { samples, window, order = "first", seed = 0, allowFewer, template }: CalibrationOptions,
 ): TrainingText {
   expectWindow(window, 2);
   const drawn = order === "first" ? conversations : shuffled(conversations, seed);
@@ -70,7 +70,7 @@ function chatWindows(
   let passedOver = 0;
   for (const messages of drawn) {
     if (windows.length === samples) break;
-    const example = fit(chatExample(tokenizer, messages), window);
+    const example = fit(chatExample(tokenizer, messages, template), window);
     if (example.targets.every((target) => target < 0)) {
       passedOver++;
       continue;

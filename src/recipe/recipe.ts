@@ -38,6 +38,16 @@ export const calibrationSchema = z.object({
     "Let the model write the calibration text itself",
     { flag: "self-calibration" },
   ),
+  selfGeneratedForm: ofCalibration(
+    z.enum(["text", "chat"]).default("text"),
+    "What it writes: text, or conversations by its chat template, both sides of them",
+    { flag: "self-calibration-form" },
+  ),
+  template: ofCalibration(
+    text.nullable().default(null),
+    "Which of the model's chat templates writes conversations",
+    { flag: "chat-template", unit: "name", otherwise: "the usual one" },
+  ),
   samples: ofCalibration(z.int().positive().default(128), "Number of windows", {
     unit: "n",
     common: true,
@@ -188,7 +198,7 @@ export const recipeFields: readonly Field[] = fields.toSpliced(
 
 /** What a command line can say of calibration text alone; model-written text aside. */
 export const calibrationFields: readonly Field[] = fields.filter(
-  ({ path }) => path[0] === "calibration" && path[1] !== "selfGenerated",
+  ({ path }) => path[0] === "calibration" && !path[1].startsWith("selfGenerated"),
 );
 
 /**

@@ -1,10 +1,10 @@
 import type { Backend } from "../backend/backend.ts";
 import { loadCalibration } from "../calibration/dataset.ts";
-import { generateCalibration, type GenerateTokens } from "../calibration/self-generated.ts";
+import { generateCalibration } from "../calibration/self-generated.ts";
+import { chatPieces } from "../calibration/self-written-chat.ts";
 import { loadTrainingText, type TrainingText } from "../calibration/training-text.ts";
-import { generateText } from "../runtime/generate.ts";
-import type { LanguageModel } from "../runtime/language-model.ts";
 import { load, type OpenedModel } from "../runtime/load.ts";
+import { writeWindows } from "../runtime/write-windows.ts";
 import { loadTokenizer } from "../tokenizers/load-tokenizer.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { readSharedWindows } from "./shared-windows.ts";
@@ -13,7 +13,8 @@ import { readSharedWindows } from "./shared-windows.ts";
  * Reads the windows that a recipe asks for from files; null when there are none to be read. With
  * `forTraining` of conversations only what the assistant says is to be predicted. Runs with one
  * `sharedFolder` tokenise equal text once.
- * @throws UsageError when there is too little text
+ * @throws UsageError when there is too little text; UnsupportedError when the model is to write
+ * conversations, or to read them, and has no chat template
  */
 export async function readWindows(
   opened: OpenedModel,
@@ -21,12 +22,22 @@ export async function readWindows(
   forTraining: boolean,
   sharedFolder?: string,
 ): Promise<TrainingText | null> {
-  if (!calibration || calibration.selfGenerated) return null;
+  if (!calibration) return null;
   const { config } = opened;
   const { files } = opened.checkpoint;
+  if (calibration.selfGenerated) {
+    if (calibration.selfGeneratedForm === "chat") {
+      chatPieces(
+        await loadTokenizer(files, config.vocabularySize),
+        calibration.template ?? undefined,
+      );
+    }
+    return null;
+  }
   const read = async (): Promise<TrainingText> => {
     const tokenizer = await loadTokenizer(files, config.vocabularySize);
-    const options = { ...calibration, seed };
+    const { template, ...rest } = calibration;
+    const options = { ...rest, seed, ...(template !== null && { template }) };
     if (forTraining) return loadTrainingText(calibration.files, tokenizer, options);
     return { ...(await loadCalibration(calibration.files, tokenizer, options)), targets: null };
   };
@@ -52,12 +63,15 @@ export async function sampleWindows(
   if (!calibration) return [];
   if (earlier.length >= calibration.samples) return earlier;
   const model = await load(teacher ?? opened.directory, { backend, signal });
+  const { selfGeneratedForm: form, template, samples, window } = calibration;
   try {
     return await generateCalibration({
-      generate: generatorOf(model),
+      write: (plans, length) => writeWindows(model, plans, length, signal),
       tokenizer: model.tokenizer,
-      samples: calibration.samples,
-      window: calibration.window,
+      form,
+      template: template ?? undefined,
+      samples,
+      window,
       seed,
       earlier,
       onWindow,
@@ -66,11 +80,4 @@ export async function sampleWindows(
   } finally {
     model.release();
   }
-}
-
-function generatorOf(model: LanguageModel): GenerateTokens {
-  return async (request) => {
-    const { tokens } = await generateText(model, { ...request, ignoreEos: true, kvCache: "f32" });
-    return tokens;
-  };
 }

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { type QuantizeOptions, quantize } from "../../src/index.ts";
@@ -17,7 +19,6 @@ const trained: [name: string, recipe: Pick<QuantizeOptions, "method" | "scheme" 
   [
     ["paretoq", { method: "paretoq", scheme: "w2-seq" }],
     ["bitnet", { method: "bitnet", scheme: "w1.58" }],
-    ["e2e-qp", { method: "rtn", scheme: "w2g32", finishers: [{ method: "e2e-qp", options }] }],
     [
       "onebit-kd",
       { method: "svid", scheme: "w1-onebit", finishers: [{ method: "onebit-kd", options }] },
@@ -38,6 +39,33 @@ test.each(trained)(
     await expect(run).rejects.toMatchObject({ hint: expect.stringMatching(/learning rate below/) });
   },
 );
+
+test("E2E-QP keeps the model that it began with, says so and notes it", async () => {
+  const calibration = {
+    files: [{ path: builtin("text/calibration.txt") }],
+    samples: 4,
+    window: 32,
+  };
+  const rounded = { method: "rtn", scheme: "w2g32" } as const;
+  const run = quantize(builtin("model"), {
+    ...rounded,
+    finishers: [{ method: "e2e-qp", options }],
+    calibration,
+    out: inFolder("e2e-qp"),
+  });
+  const notices: string[] = [];
+  for await (const event of run.events) if (event.type === "notice") notices.push(event.message);
+  const { record } = await run;
+  expect(notices).toEqual([
+    expect.stringMatching(/no better, and it is as it was before: the held/),
+  ]);
+  expect(record.finishers).toMatchObject([
+    { change: 0, training: { steps: 2, keptStep: 0, setback: notices[0] } },
+  ]);
+  await quantize(builtin("model"), { ...rounded, out: inFolder("rounded") });
+  const weights = (name: string) => readFileSync(join(inFolder(name), "model.safetensors"));
+  expect(weights("e2e-qp").equals(weights("rounded"))).toBe(true);
+});
 
 test("Block-AP keeps what each block began with, says so and notes it", async () => {
   const run = quantize(builtin("model"), {

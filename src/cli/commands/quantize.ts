@@ -201,7 +201,12 @@ function expectUse(text: GivenFields["finishText"], finishers: readonly Finisher
 function expectOneSource(
   calibration: NonNullable<RecipeInput["calibration"]>,
 ): RecipeInput["calibration"] | undefined {
-  const { files, selfGenerated } = calibration;
+  const { files, selfGenerated, selfGeneratedForm } = calibration;
+  if (selfGeneratedForm !== undefined && !selfGenerated) {
+    throw new UsageError("--self-calibration-form is about text that the model writes itself", {
+      hint: "add --self-calibration",
+    });
+  }
   if (!files || !selfGenerated) return files || selfGenerated ? calibration : undefined;
   throw new UsageError("calibration text comes from files or from the model itself, not both", {
     hint: "leave out --calibration or --self-calibration",
