@@ -25,7 +25,8 @@ import { runStage } from "./stage.ts";
  * checkpoint that the method before it made. What comes between stands in hidden folders beside the
  * output, whole checkpoints like any other, until the last is done: a chain that was interrupted
  * continues where it was.
- * @throws UsageError when such a folder is of another chain
+ * @throws UsageError when such a folder is of another chain, or the windows of a finisher are longer
+ * than the context
  */
 export async function runChain(
   opened: OpenedModel,
@@ -34,6 +35,8 @@ export async function runChain(
   options: RunOptions,
 ): Promise<RunRecord> {
   const finishers = finishersOf(recipe);
+  // What cannot work is refused before any work: the text of finishers, too.
+  for (const index of finishers.keys()) finisherRecipe(recipe, index, opened);
   const sources = await noteSources(opened, recipe);
   if (finishers.length === 0) {
     return runStage(await makeJob(opened, recipe, method, { ...options, sources }));

@@ -49,7 +49,7 @@ const quantized = async (out: string, words: string, model = tiny.path) => {
   const path = inFolder(out);
   const args = ["quantize", model, "--out", path, "--scheme", "w2g8", ...words.split(" ")];
   const { code, stderr } = await fewbitHere(args);
-  expect({ code, stderr }).toMatchObject({ code: 0 });
+  expect(code, stderr).toBe(0);
   return path;
 };
 const recordOf = (path: string): RunRecord =>
@@ -62,18 +62,36 @@ describe("conversations", () => {
     const gptq = await quantized("gptq", `--method gptq ${text}`);
     const finisher =
       "--finish e2e-qp --e2e-qp-epochs 8 --e2e-qp-batch 2 --e2e-qp-learning-rate 0.004 " +
-      `--e2e-qp-precision f32 --finish-text ${chats} --finish-samples 4 --finish-window 90`;
+      `--e2e-qp-precision f32 --finish-text ${chats} --finish-samples 4 --finish-window 60`;
     const both = await quantized("both", `--method gptq ${text} ${finisher}`);
     const [finished] = recordOf(both).finishers ?? [];
-    expect(finished.text).toEqual({ windows: 4, tokens: 4 * 90 });
+    expect(finished.text).toEqual({ windows: 4, tokens: 4 * 60 });
     expect(finished.training?.setback).toBeUndefined();
     const { heldOut = [], keptStep } = finished.training ?? {};
     expect(keptStep).toBe(16);
     expect(heldOut.at(-1)?.loss).toBeLessThan(0.8 * heldOut[0].loss);
 
-    const measured = { text: chats, window: 90, maxWindows: 1, speedTokens: 0, against: tiny.path };
+    const measured = { text: chats, window: 60, maxWindows: 1, speedTokens: 0, against: tiny.path };
     const whole = async (path: string) => (await evaluate(path, measured)).klDivergence?.mean ?? 0;
     expect(await whole(both)).toBeLessThan(await whole(gptq));
+  });
+
+  test("in windows longer than the context are refused before any work", async () => {
+    const words = `--method rtn --scheme w2g8 --finish e2e-qp --finish-text ${chats} --finish-window 90`;
+    const out = inFolder("long");
+    const args = [
+      "quantize",
+      tiny.path,
+      "--out",
+      out,
+      "--finish-samples",
+      "4",
+      ...words.split(" "),
+    ];
+    const { code, stderr } = await fewbitHere(args);
+    expect(code).toBe(2);
+    expect(stderr).toContain("longer than the model's context");
+    expect(stderr).not.toContain("stage 1");
   });
 
   test("are written by the template that is named", async () => {

@@ -13,7 +13,6 @@ import { freezeAll } from "../shared/latent-weights.ts";
 import { choice, countIfGiven } from "../shared/option-kinds.ts";
 import { trainParameters } from "../shared/train-parameters.ts";
 import {
-  rateForGrid,
   type TrainingDefaults,
   trainingEffort,
   trainingLength,
@@ -38,12 +37,13 @@ type Options = z.output<typeof options>;
 /**
  * E2E-QP, the second phase of EfficientQAT (arXiv 2407.11062, section 3.3; defaults as in
  * OpenGVLab/EfficientQAT): only the scales of a quantized model are trained, all of them together,
- * on the cross-entropy of the next token. Codes and zero points stay: `∂L/∂s = Σ ∂L/∂ŵ·(q − z)`
+ * towards the original's predictions or, as the authors do, on the cross-entropy of the next token.
+ * Windows that are put aside say which state is kept. Codes and zero points stay: `∂L/∂s = Σ ∂L/∂ŵ·(q − z)`
  * over a group. Under schemes of blocks the scales and offsets of the blocks are trained, and what
  * groups have of these stays.
  *
- * Deviations from the authors' code: scales are rounded to float16 in the forward pass already; the
- * learning rate grows as models get narrower.
+ * Deviations from the authors' code: the original's predictions are learned by default; scales are
+ * rounded to float16 in the forward pass already; the learning rate is one in steps of the grid.
  */
 export default defineMethod({
   id: "e2e-qp",
@@ -71,20 +71,16 @@ async function trainModel(problem: ModelProblem<Options>): Promise<TrainedModel>
   if (follows(chosen)) expectTeacher(teacher, model, "predictions");
   const layers = rescaleLayers(model, problem.schemeOf);
   if (layers.size === 0) throw new UnsupportedError("no linear layer is quantized");
-  const bits = Math.max(
-    ...[...layers.keys()].map((name) => problem.schemeOf(name)?.grid.bits ?? 0),
-  );
-  const { hiddenSize } = model.model;
-  const step = meanStep(layers.values());
-  const learningRate = chosen.learningRate ?? rateForGrid(bits, hiddenSize, step);
   const heldOut = heldOutOf(chosen, windows.length);
+  const length = trainingLength(chosen, { windows: windows.length - heldOut }, defaults);
+  const learningRate = chosen.learningRate ?? usualRate(layers.values(), length.steps);
   const { recompute } = chosen;
   const progress = await trainParameters(problem, {
     parameters: [...layers].flatMap(([module, { learned }]) =>
       learned.map(({ role, value }) => ({ name: `${module}.${role}`, value, group: "scales" })),
     ),
     optimizer: { groups: { scales: { learningRate, weightDecay: chosen.weightDecay } } },
-    length: trainingLength(chosen, { windows: windows.length - heldOut }, defaults),
+    length,
     heldOut,
     ...(teacher && {
       loss: (batch, precision, parameters) =>
@@ -107,6 +103,21 @@ function heldOutOf({ heldOut }: Options, windows: number): number {
     `${count} of ${windows} windows are put aside, and none is left to train on`,
     { hint: "give more text, or a smaller `heldOut`", field: "options.heldOut", value: count },
   );
+}
+
+/**
+ * Steps of the grid that a rate moves a scale by over a training, if its gradient keeps its sign and
+ * the rate stayed at its largest; and at most in one step of the training. For 2 bits: finer grids,
+ * whose codes multiply scales by more, get as much less.
+ */
+const reach = 0.3;
+const longestStride = 0.01;
+
+/** The usual learning rate, in steps of the grid: what AdamW moves a scale by is about its rate. */
+function usualRate(layers: Iterable<RescaledLinear>, steps: number): number {
+  const all = [...layers];
+  const levels = Math.max(4, ...all.map(({ weight }) => weight.scheme.grid.levels));
+  return (Math.min(reach / steps, longestStride) * meanStep(all) * 4) / levels;
 }
 
 /** Mean distance of neighbouring values of the grids, over all groups of the model. */

@@ -31,7 +31,9 @@ export function trainingOptions(defaults: TrainingDefaults) {
     epochs: positiveIfGiven("passes over all windows instead, each in an order of its own"),
     batch: count(batch, "windows a micro-batch"),
     accumulation: count(1, "micro-batches a step"),
-    learningRate: positiveIfGiven("largest learning rate (unless given: by bits and width)"),
+    learningRate: positiveIfGiven(
+      "largest learning rate (unless given: by the grid, or by bits and width)",
+    ),
     schedule: choice(
       ["constant", "linear", "cosine"],
       schedule,
