@@ -143,7 +143,7 @@ test("the original's predictions are learned, and only those that are asked for"
     const { trained, losses } = await train(model, {}, { teacher, targets });
     expect(losses[0]).toBeGreaterThan(0);
     expect(losses.at(-1)).toBeLessThan(0.6 * losses[0]);
-    const { validations = [], kept } = trained.progress;
+    const { validations, kept } = trained.progress;
     expect(validations[0].loss).toBeCloseTo(losses[0], 6);
     expect(kept?.loss).toBe(Math.min(...validations.map(({ loss }) => loss)));
   });
