@@ -1,4 +1,5 @@
 import type { EvaluationProgress, TaskProgress } from "../evaluation/evaluation.ts";
+import type { GenerationProgress } from "../evaluation/generation/generation.ts";
 import { formatNumber, printable } from "../report/format.ts";
 import { formatProgressLog, type Progress } from "../report/progress.ts";
 import type { Terminal } from "./terminal.ts";
@@ -32,6 +33,21 @@ export class EvaluationDisplay {
     }
     // The next model's first windows come after this one's last.
     this.shownWindows = windows === totalWindows ? 0 : windows;
+  };
+
+  /** Takes how far the continuations are: a log gets one line. */
+  readonly showContinuations = ({ done, total, remainingMs }: GenerationProgress): void => {
+    const { terminal } = this;
+    const fraction = done / total;
+    const progress: Progress = {
+      noun: "continuation",
+      current: done,
+      total,
+      fraction,
+      remainingMs,
+    };
+    if (terminal.redraws) terminal.progress(progress);
+    else if (done === total) terminal.log([`  ${formatProgressLog(progress, [])}`]);
   };
 
   /** Takes how far a task is. */

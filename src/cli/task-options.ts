@@ -10,6 +10,8 @@ import { choicesOption, collect, defined, nonNegativeInteger, positiveInteger } 
 export interface TaskOptions extends Omit<TaskSelection, "tasks" | "averages"> {
   readonly task?: readonly string[];
   readonly average?: readonly AverageId[];
+  /** Prompts are continued, whose draws have the same seed. */
+  readonly generate?: unknown;
 }
 
 /** Adds the options that choose tasks. */
@@ -29,7 +31,11 @@ export function addTaskOptions(command: Command): Command {
       nonNegativeInteger,
     )
     .option("--shots-from <file>", "file the examples come from (default: the task's own)")
-    .option("--seed <n>", "seed of the choice of examples (default: 0)", nonNegativeInteger)
+    .option(
+      "--seed <n>",
+      "seed of the choice of examples, and of draws (default: 0)",
+      nonNegativeInteger,
+    )
     .option("--limit <n>", "only the first items of each task", positiveInteger);
   return markRareFlags(command, "--shots", "--shots-from", "--seed");
 }
@@ -37,13 +43,17 @@ export function addTaskOptions(command: Command): Command {
 /** Turns the options into the library's. @throws UsageError for options of tasks without tasks */
 export function readTaskOptions(options: TaskOptions): TaskSelection {
   const { task: tasks, average: averages, shots, shotsFrom, seed, limit, samples } = options;
-  const how = { tasksFrom: options.tasksFrom, shots, shotsFrom, seed, limit, samples };
-  if (tasks || averages) return defined({ tasks, averages, ...how });
-  expectNone(how, "says how tasks are measured, but there is no --task and no --average");
+  const how = { tasksFrom: options.tasksFrom, shots, shotsFrom, limit, samples };
+  if (tasks || averages) return defined({ tasks, averages, seed, ...how });
+  const seeded = options.generate === undefined ? { seed } : {};
+  expectNone(
+    { ...how, ...seeded },
+    "says how tasks are measured, but there is no --task and no --average",
+  );
   return {};
 }
 
-/** A text or a task must be given, for options `ofText` a text. @throws UsageError */
+/** A text, a task or a prompt must be given, for options `ofText` a text. @throws UsageError */
 export function expectSubject(
   options: TaskOptions & { readonly text?: string },
   ofText: Readonly<Record<string, unknown>>,
@@ -51,7 +61,7 @@ export function expectSubject(
 ): void {
   readTaskOptions(options);
   if (options.text !== undefined) return;
-  if (!options.task && !options.average) {
+  if (!options.task && !options.average && options.generate === undefined) {
     throw new UsageError("--text, --task or --average is missing", {
       hint: `fewbit ${command} -h begins with an example`,
     });
@@ -60,7 +70,7 @@ export function expectSubject(
 }
 
 /** Refuses options that have nothing to act on. @throws UsageError that names the first */
-function expectNone(options: Readonly<Record<string, unknown>>, why: string): void {
+export function expectNone(options: Readonly<Record<string, unknown>>, why: string): void {
   const idle = Object.keys(options).find((name) => options[name] !== undefined);
   if (idle === undefined) return;
   throw new UsageError(`--${kebabCase(idle)} ${why}`, {

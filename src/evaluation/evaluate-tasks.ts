@@ -9,17 +9,21 @@ import type {
   TaskEvaluation,
   TaskSelection,
 } from "./evaluation.ts";
+import { expectWritable } from "./expect-writable.ts";
+import { expectGenerable, generateWith } from "./generation/generate-with.ts";
+import { writeTexts } from "./generation/write-texts.ts";
 import { averagesOf, tasksOfAverage } from "./tasks/averages.ts";
 import { expectScorable } from "./tasks/expect-scorable.ts";
 import { openTask } from "./tasks/open-task.ts";
 import { scoreTask } from "./tasks/score-task.ts";
 import type { Task, TaskScore } from "./tasks/task.ts";
-import { expectWritableSamples, writeSamples } from "./tasks/write-samples.ts";
+import { writeSamples } from "./tasks/write-samples.ts";
 
 /**
- * Measures a model on tasks, and the original beside it when there is one.
+ * Measures a model on tasks and by what it writes, and the original beside it when there is one.
  * @throws FormatError when a task file is not as it should be
- * @throws UsageError when there is no task, two have one name, or the models' backends differ
+ * @throws UsageError when nothing is to be measured, two tasks have one name, or the models' backends
+ * differ
  * @throws NumericError when the model's logits are not numbers
  */
 export async function evaluateTasks(
@@ -31,18 +35,24 @@ export async function evaluateTasks(
   expectSameBackend(model, teacher);
   const tasks = await openTasks(options);
   expectScorable(model, tasks);
-  await expectWritableSamples(options.samples);
-  if (tasks.length === 0) throw new UsageError("expected a text or tasks to evaluate on");
+  await expectWritable(options.samples, "samples");
+  if (tasks.length === 0 && !options.generate) {
+    throw new UsageError("expected a text or tasks to evaluate on, or prompts to continue");
+  }
+  await expectGenerable(model, options);
   const scores = await scoreTasks(model, tasks, options);
+  const wrote = await generateWith(model, options);
   const original = teacher && {
     model: teacher.source,
     ...describeSizes(teacher),
     ...describeScores(await scoreTasks(teacher, tasks, { ...options, products: "exact" })),
+    generation: wrote.original,
   };
   const { id, level, threads } = model.backend;
   const evaluation = {
     model: model.source,
     ...describeScores(scores),
+    generation: wrote.generation,
     original: original ?? null,
     ...describeSizes(model),
     ...memoryPeak(),
@@ -51,6 +61,7 @@ export async function evaluateTasks(
     elapsedMs: monotonicMs() - startedMs,
   };
   await writeSamples(evaluation, tasks, options.samples);
+  await writeTexts(options.generate?.to, evaluation, evaluation.original);
   return evaluation;
 }
 

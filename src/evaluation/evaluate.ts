@@ -4,14 +4,19 @@ import { describeSizes } from "./describe-sizes.ts";
 import { expectSameBackend, expectSameVocabulary } from "./expect-comparable.ts";
 import { describeScores, openTasks, scoreTasks } from "./evaluate-tasks.ts";
 import type { EvaluateOptions, Evaluation, LossFigures } from "./evaluation.ts";
+import { expectWritable } from "./expect-writable.ts";
+import { expectGenerable, generateWith } from "./generation/generate-with.ts";
+import type { GenerationFigures } from "./generation/generation.ts";
+import { writeTexts } from "./generation/write-texts.ts";
 import { measureText } from "./measure-text.ts";
 import { expectScorable } from "./tasks/expect-scorable.ts";
 import type { Task, TaskScore } from "./tasks/task.ts";
-import { expectWritableSamples, writeSamples } from "./tasks/write-samples.ts";
+import { writeSamples } from "./tasks/write-samples.ts";
 
 /**
  * Measures a model on a text: perplexity, and against the original KL divergence and top-token
- * agreement; sizes, speed and memory beside them; accuracy on tasks when they are given.
+ * agreement; sizes, speed and memory beside them; accuracy on tasks and what it writes to prompts
+ * when that is asked for.
  * @throws UsageError when the text is shorter than one window, or the models' vocabularies or
  * backends differ
  * @throws FormatError when a task file is not as it should be
@@ -27,16 +32,22 @@ export async function evaluateModel(
   expectSameBackend(model, teacher);
   const tasks = await openTasks(options);
   expectScorable(model, tasks);
-  await expectWritableSamples(options.samples);
+  await expectWritable(options.samples, "samples");
+  await expectGenerable(model, options);
   const { figures, original, ...speeds } = await measureText(model, options);
+  const scores = await scoreTasks(model, tasks, options);
+  const wrote = await generateWith(model, options);
   const { id, level, threads } = model.backend;
   const evaluation: Evaluation = {
     model: model.source,
     text: options.text,
     ...figures,
-    ...describeScores(await scoreTasks(model, tasks, options)),
+    ...describeScores(scores),
+    generation: wrote.generation,
     original:
-      teacher && original ? await describeOriginal(teacher, original, tasks, options) : null,
+      teacher && original
+        ? await describeOriginal(teacher, [original, wrote.original], tasks, options)
+        : null,
     ...describeSizes(model),
     ...speeds,
     ...memoryPeak(),
@@ -45,12 +56,13 @@ export async function evaluateModel(
     elapsedMs: monotonicMs() - startedMs,
   };
   await writeSamples(evaluation, tasks, options.samples);
+  await writeTexts(options.generate?.to, evaluation, evaluation.original);
   return evaluation;
 }
 
 async function describeOriginal(
   teacher: LanguageModel,
-  figures: LossFigures,
+  [figures, generation]: readonly [LossFigures, GenerationFigures | null],
   tasks: readonly Task[],
   options: EvaluateOptions<LanguageModel>,
 ): Promise<Evaluation["original"]> {
@@ -59,6 +71,7 @@ async function describeOriginal(
     ...figures,
     ...describeSizes(teacher),
     ...describeScores(await scoreOriginal(teacher, tasks, options)),
+    generation,
   };
 }
 

@@ -1,5 +1,10 @@
 import type { Products } from "../backend/packed-operand.ts";
 import type { MemoryPeak } from "../platform/node.ts";
+import type {
+  GenerateOptions,
+  GenerationFigures,
+  GenerationProgress,
+} from "./generation/generation.ts";
 import type { Interval } from "./statistics/interval.ts";
 import type { AverageId, NamedAverage } from "./tasks/averages.ts";
 import type { OpenTaskOptions } from "./tasks/open-task.ts";
@@ -13,6 +18,7 @@ export interface MeasureOptions<Model> {
   /** How the model's packed weights multiply: `exact` (default), or `fast` as generation does. */
   readonly products?: Products | undefined;
   readonly onTaskProgress?: ((progress: TaskProgress) => void) | undefined;
+  readonly onGenerateProgress?: ((progress: GenerationProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -26,13 +32,25 @@ export interface TaskSelection extends OpenTaskOptions {
   readonly samples?: string | undefined;
 }
 
-/** Tasks to evaluate on. */
-export interface EvaluateTasksOptions<Model> extends MeasureOptions<Model>, TaskSelection {
+/** Whether a model is judged by what it writes. */
+export interface GenerationSelection {
+  /** Prompts that the model continues; with an original (`against`) that one continues them too. */
+  readonly generate?: GenerateOptions | undefined;
+}
+
+/** Tasks to evaluate on, or prompts to continue. */
+export interface EvaluateTasksOptions<Model>
+  extends MeasureOptions<Model>,
+    TaskSelection,
+    GenerationSelection {
   readonly text?: never;
 }
 
-/** A text to evaluate on, and perhaps tasks. */
-export interface EvaluateOptions<Model> extends MeasureOptions<Model>, TaskSelection {
+/** A text to evaluate on, and perhaps tasks and prompts. */
+export interface EvaluateOptions<Model>
+  extends MeasureOptions<Model>,
+    TaskSelection,
+    GenerationSelection {
   /**
    * Text file, tokenised once and cut into windows; of JSON, a document a line or an item, an empty
    * line between them.
@@ -109,11 +127,13 @@ interface Scored extends ModelSizes {
   readonly tasks: readonly TaskScore[];
   /** The named averages whose tasks are all there, whole and without examples. */
   readonly averages: readonly NamedAverage[];
+  /** What shows in what it writes; null where that was not asked for. */
+  readonly generation: GenerationFigures | null;
 }
 
-/** The result of an evaluation on tasks alone. */
+/** The result of an evaluation on tasks and prompts alone. */
 export interface TaskEvaluation extends Scored, MemoryPeak {
-  /** The original on the same tasks; null without an original. */
+  /** The original on the same tasks and prompts; null without an original. */
   readonly original: Scored | null;
   readonly backend: { readonly id: string; readonly level: string; readonly threads: number };
   /** How packed weights were multiplied. */

@@ -15,8 +15,11 @@ export type FigureFormat =
 /** What stands behind `±`: half the width of the 95 % interval, or the standard error. */
 export type Spread = "interval" | "error";
 
-/** Tables for people: of an evaluation's models, of a sweep's points, of an evaluation's tasks. */
-export type FigureTable = "evaluation" | "sweep" | "tasks";
+/**
+ * Tables for people: of an evaluation's models, of a sweep's points, of an evaluation's tasks, of
+ * what an evaluation's models wrote.
+ */
+export type FigureTable = "evaluation" | "sweep" | "tasks" | "generation";
 
 /**
  * A figure's column: its place, and for each table that has it the order in which columns go when
@@ -33,8 +36,8 @@ interface FigureColumn extends Readonly<Partial<Record<FigureTable, number>>> {
 export interface Figure {
   /** Name in pages and files: `size`. */
   readonly id: string;
-  /** What it is a figure of: a model as a whole, a text, or a task. */
-  readonly of: "model" | "text" | "task";
+  /** What it is a figure of: a model as a whole, a text, a task, or what the model writes. */
+  readonly of: "model" | "text" | "task" | "generation";
   /** Averages of tasks have it too. */
   readonly averaged?: true;
   /** What axes call it, and the unit behind that. */
@@ -71,6 +74,8 @@ export interface Figure {
   };
   /** What differences of it are told in. */
   readonly told?: "percent" | "points" | "nats";
+  /** Models of several sizes are held against each other by it: a curve over sizes says something. */
+  readonly overSizes?: true;
 }
 
 /** What a figure is called in headlines and sentences. */

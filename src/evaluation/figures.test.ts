@@ -3,7 +3,7 @@ import { makeSweepResults } from "../../test/fixtures/sweep-results.ts";
 import { type Figure, figurePaths, readFigure, readSpread } from "./figure.ts";
 import { allFigures, figures } from "./figures.ts";
 
-const result = makeSweepResults({ windows: 5, items: 9 }).points[1]?.result;
+const result = makeSweepResults({ windows: 5, items: 9, prompts: 4 }).points[1]?.result;
 const task = {
   ...result?.tasks[0],
   accuracy: { ...result?.tasks[0]?.accuracy, interval: { low: 0.2, high: 0.8, level: 0.95 } },
@@ -14,7 +14,7 @@ const task = {
   },
   perplexity: { mean: 7, standardError: 0.2 },
 };
-const subjects = { model: result, text: result?.texts[0], task };
+const subjects = { model: result, text: result?.texts[0], task, generation: result };
 const measured = allFigures.filter(({ path }) => path !== undefined);
 
 test.each(measured)("$id is read off what was measured", (figure) => {
@@ -26,7 +26,7 @@ test.each(measured)("$id is read off what was measured", (figure) => {
 });
 
 test("columns have one name each, and a figure names no more than it has", () => {
-  for (const of of ["model", "text", "task"]) {
+  for (const of of ["model", "text", "task", "generation"]) {
     const own = allFigures.filter((figure) => figure.of === of);
     for (const names of [(figure: Figure) => figure.sql, (figure: Figure) => figure.csv]) {
       const all = own.flatMap((figure) => names(figure) ?? []);

@@ -1,39 +1,21 @@
 import type { ModelFigures, TextMeasurement } from "./evaluation.ts";
 import type { Figure } from "./figure.ts";
+import { type FigureEntry, usualFigure } from "./figure-entry.ts";
+import { type GenerationEntry, generationFigures } from "./generation/generation-figures.ts";
 import type { TaskScore } from "./tasks/task.ts";
-
-/** Paths to the numbers of `T`. */
-type PathOf<T> = {
-  [K in keyof T & string]: NonNullable<T[K]> extends number
-    ? K
-    : NonNullable<T[K]> extends string | readonly unknown[]
-      ? never
-      : `${K}.${PathOf<NonNullable<T[K]>>}`;
-}[keyof T & string];
-
-type IntervalOf<Path> = Path extends `${infer Place}.low` ? Place : never;
-
-/** A figure as declared: lower is better and the axis logarithmic unless it says otherwise. */
-interface Entry<Of extends Figure["of"], T>
-  extends Omit<Figure, "id" | keyof typeof usual>,
-    Partial<Pick<Figure, keyof typeof usual>> {
-  readonly of: Of;
-  readonly path?: PathOf<T>;
-  readonly interval?: IntervalOf<PathOf<T>>;
-  readonly error?: PathOf<T>;
-}
-
-const usual = { better: "lower", scale: "logarithmic" } as const;
 
 function define<Id extends string>(
   entries: Record<
     Id,
-    Entry<"model", ModelFigures> | Entry<"text", TextMeasurement> | Entry<"task", TaskScore>
+    | FigureEntry<"model", ModelFigures>
+    | FigureEntry<"text", TextMeasurement>
+    | FigureEntry<"task", TaskScore>
+    | GenerationEntry
   >,
 ): Readonly<Record<Id, Figure>> {
   const all = Object.entries<object>(entries).map(([id, entry]) => [
     id,
-    { id, ...usual, ...entry },
+    { id, ...usualFigure, ...entry },
   ]);
   return Object.fromEntries(all) as Record<Id, Figure>;
 }
@@ -98,6 +80,7 @@ export const figures = define({
     csv: ["perplexity", "perplexity low", "perplexity high"],
     column: { header: "perplexity", at: 3, spread: true, evaluation: 0, sweep: 0 },
     told: "percent",
+    overSizes: true,
   },
   loss: {
     of: "text",
@@ -165,6 +148,7 @@ export const figures = define({
     csv: ["accuracy", "standard error"],
     column: { header: "accuracy", at: 6, spread: true, evaluation: 1, sweep: 2, tasks: 0 },
     told: "points",
+    overSizes: true,
   },
   "normalized-accuracy": {
     of: "task",
@@ -207,6 +191,7 @@ export const figures = define({
     path: "perplexity.mean",
     column: { header: "perplexity", at: 9, tasks: 2 },
   },
+  ...generationFigures,
   speed: {
     of: "model",
     title: "decode speed",
@@ -256,11 +241,15 @@ export const figures = define({
 export const allFigures: readonly Figure[] = Object.values(figures);
 
 /** The figures by which models are compared, as analyses call them. */
-export const qualities = {
+export const qualities: Readonly<
+  Record<"perplexity" | "divergence" | "accuracy" | "repetition" | "continuation", Figure>
+> = {
   perplexity: figures.perplexity,
   divergence: figures.kl,
   accuracy: figures.accuracy,
-} as const;
+  repetition: figures.repetition,
+  continuation: figures["continuation-kl"],
+};
 
 /** Kinds of qualities. */
 export type QualityKind = keyof typeof qualities;

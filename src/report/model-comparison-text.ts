@@ -7,6 +7,7 @@ import { describeBeyond } from "./describe-beyond.ts";
 import { formatSpread } from "./format-figure.ts";
 import { formatPlural, printable } from "./format.ts";
 import { modelName } from "./model-name.ts";
+import { joinWords } from "./sweep/point-names.ts";
 import type { Layout } from "./style.ts";
 import { type Cell, formatTable } from "./table.ts";
 
@@ -41,11 +42,12 @@ export function formatComparedFigures(comparison: ModelComparison, layout: Layou
 /** Says of each figure what the data support, and below what the verdicts mean. */
 export function describeComparison(comparison: ModelComparison): string[] {
   const names = namesOf(comparison);
-  const { figures, windows, items, beyondContext } = comparison;
+  const { figures, windows, items, prompts, beyondContext } = comparison;
   const units = [
     ...(windows > 0 ? [formatPlural(windows, "window")] : []),
     ...(items > 0 ? [formatPlural(items, "item")] : []),
-  ].join(" and ");
+    ...(prompts > 0 ? [formatPlural(prompts, "prompt")] : []),
+  ];
   const family =
     figures.length > 1 ? `, p values corrected for ${figures.length} figures (Holm)` : "";
   return [
@@ -53,7 +55,7 @@ export function describeComparison(comparison: ModelComparison): string[] {
       printable(sentenceOf(figure, names) + divergenceClause(figure, comparison, names)),
     ),
     ...(beyondContext === undefined ? [] : [`windows ${describeBeyond(beyondContext)}`]),
-    `95 % intervals and p values by paired bootstrap over ${units}${family}`,
+    `95 % intervals and p values by paired bootstrap over ${joinWords(units)}${family}`,
   ];
 }
 

@@ -1,5 +1,10 @@
 import { describeSizes } from "../evaluation/describe-sizes.ts";
 import { evaluateTasks } from "../evaluation/evaluate-tasks.ts";
+import type { GenerateChoice, GenerationFigures } from "../evaluation/generation/generation.ts";
+import {
+  describeOriginal,
+  measureGeneration,
+} from "../evaluation/generation/measure-generation.ts";
 import { measureText } from "../evaluation/measure-text.ts";
 import { namedOrOwnAverages } from "../evaluation/tasks/averages.ts";
 import type { Task, TaskScore } from "../evaluation/tasks/task.ts";
@@ -18,6 +23,8 @@ export interface Measurement {
   readonly tasks: readonly Task[];
   /** Null for the original itself, or where divergence is not asked for. */
   readonly original: Original | null;
+  /** Where the model is the original itself: what it wrote serves all its points. */
+  readonly self?: Original;
   /** What making it took. */
   readonly made: Pick<PointResult, "makeMs" | "peakMemoryBytes">;
   readonly hashes: FileHashes;
@@ -26,14 +33,14 @@ export interface Measurement {
   readonly onProgress: (activity: string, share: number) => void;
 }
 
-/** Measures a model on all texts and tasks. */
+/** Measures a model on all texts and tasks, and lets it continue the prompts. */
 export async function measurePoint(
   model: LanguageModel,
   measurement: Measurement,
 ): Promise<PointResult> {
   const { evaluation, tasks, original, made, hashes, signal, onProgress } = measurement;
   const startedMs = monotonicMs();
-  const parts = evaluation.texts.length + tasks.length;
+  const parts = evaluation.texts.length + tasks.length + (evaluation.generate ? 1 : 0);
   const texts: TextFigures[] = [];
   let speed: Pick<PointResult, "tokensPerSecond" | "tokensPerSecondRange"> = {
     tokensPerSecond: null,
@@ -70,6 +77,11 @@ export async function measurePoint(
     });
     scores.push(...found);
   }
+  const generation =
+    evaluation.generate &&
+    (await writtenBy(model, evaluation.generate, measurement, (share) =>
+      onProgress("continuations", (parts - 1 + share) / parts),
+    ));
   const { id, level, threads } = model.backend;
   return {
     parameters: model.sizes.parameters,
@@ -80,12 +92,33 @@ export async function measurePoint(
       const { measure: _, ...kept } = average;
       return kept;
     }),
+    ...(generation && { generation }),
     ...(evaluation.samples && { samples: await writeSamples(model, evaluation.samples, signal) }),
     ...speed,
     ...made,
     evaluationMs: monotonicMs() - startedMs,
     backend: { id, level, threads },
   };
+}
+
+/** What a model writes; what the original wrote is not written again. */
+async function writtenBy(
+  model: LanguageModel,
+  choice: GenerateChoice,
+  { original, self, hashes, signal }: Measurement,
+  onShare: (share: number) => void,
+): Promise<GenerationFigures> {
+  const { prompts } = choice;
+  const hash = prompts === undefined ? null : await hashes.sha256(prompts);
+  if (self) return describeOriginal(await self.continuations(choice, hash, signal), choice);
+  const { generation } = await measureGeneration(model, {
+    choice,
+    against: original?.model,
+    original: await original?.continuations(choice, hash, signal),
+    signal,
+    onProgress: ({ done, total }) => onShare(done / total),
+  });
+  return generation;
 }
 
 function taskFigures(score: TaskScore): TaskFigures {

@@ -1,4 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
+import type { GenerateChoice } from "../evaluation/generation/generation.ts";
+import { OriginalContinuations } from "../evaluation/generation/original-continuations.ts";
 import { measureTeacher } from "../evaluation/measure-teacher.ts";
 import type { TeacherMeasurement } from "../evaluation/teacher-measurement.ts";
 import { resolveModel } from "../hub/resolve-model.ts";
@@ -19,7 +21,10 @@ export interface OriginalCacheOptions {
   readonly hashes: ReadonlyMap<string, string>;
 }
 
-/** The original of the model at work: loaded once, run on each text once, for all its points. */
+/**
+ * The original of the model at work: loaded once, run on each text once and asked to write once,
+ * for all its points.
+ */
 export class OriginalCache {
   private readonly options: OriginalCacheOptions;
   private held: Original | null = null;
@@ -54,6 +59,7 @@ export class Original {
   readonly model: LanguageModel;
   private readonly prefix: string;
   private readonly measured = new Map<string, TeacherMeasurement>();
+  private readonly written = new Map<string, OriginalContinuations>();
 
   /** `prefix` is what the paths of its files in the cache begin with. */
   constructor(source: string, model: LanguageModel, prefix: string) {
@@ -78,9 +84,31 @@ export class Original {
     return measured;
   }
 
+  /** Returns what the original writes to prompts, of whose file this is the hash. */
+  async continuations(
+    choice: GenerateChoice,
+    promptsHash: string | null,
+    signal: AbortSignal,
+  ): Promise<OriginalContinuations> {
+    const { count, maxTokens, temperature, seed } = choice;
+    const parts = [promptsHash, count, maxTokens, temperature, seed];
+    const key = sha256(JSON.stringify(parts)).slice(0, 12);
+    const known = this.written.get(key);
+    if (known) return known;
+    const path = `${this.prefix}-${key}.json`;
+    const written =
+      (await OriginalContinuations.open(path, this.model, choice)) ??
+      (await OriginalContinuations.write(this.model, choice, { signal }));
+    await written.save(path);
+    this.written.set(key, written);
+    return written;
+  }
+
   release(): void {
     for (const measured of this.measured.values()) measured.release();
     this.measured.clear();
+    for (const written of this.written.values()) written.release();
+    this.written.clear();
     this.model.release();
   }
 }

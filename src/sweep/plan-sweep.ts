@@ -1,4 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
+import { countPrompts } from "../evaluation/generation/open-prompts.ts";
 import type { Task } from "../evaluation/tasks/task.ts";
 import type { ResolveOptions } from "../hub/resolve-model.ts";
 import type { Database } from "../platform/node.ts";
@@ -13,6 +14,8 @@ import type { PointRecord } from "./results/sweep-results.ts";
 
 /** Share of the speed of a large product that a forward pass reaches. */
 const passEfficiency = 0.4;
+/** What a token costs that is written by itself, in tokens that are read together. */
+const writtenToken = 8;
 
 /** How a sweep is planned. */
 export interface PlanOptions extends ResolveOptions {
@@ -30,7 +33,10 @@ export async function planSweep(
   { folder, backend, ...options }: PlanOptions,
 ): Promise<SweepPlan> {
   const flops = passEfficiency * (await measureFlops(backend));
-  const taskTokens = tokensOfTasks(tasks);
+  const { evaluation } = points[0].work;
+  const { generate } = evaluation;
+  const prompts = generate ? await countPrompts(generate) : 0;
+  const tokens = tokensOfTasks(tasks) + writtenToken * prompts * (generate?.maxTokens ?? 0);
   const planned: PlannedPoint[] = [];
   for (const each of points) {
     const { point, command } = each;
@@ -39,13 +45,12 @@ export async function planSweep(
       status === "done"
         ? null
         : await placingFaults(source, () =>
-            estimatePoint(each, { backend, options, flops, taskTokens }),
+            estimatePoint(each, { backend, options, flops, tokens }),
           );
     planned.push({ point, status, estimate, command });
   }
   const open = planned.flatMap(({ estimate }) => estimate ?? []);
   const outputs = open.map(({ outputBytes }) => outputBytes);
-  const { evaluation } = points[0].work;
   return {
     name: recipe.name,
     folder,
@@ -56,6 +61,7 @@ export async function planSweep(
       texts: evaluation.texts.map(({ file }) => file),
       tasks: tasks.map(({ name }) => name),
       kl: evaluation.kl,
+      prompts,
     },
     estimate: {
       seconds: open.reduce((sum, each) => sum + each.makeSeconds + each.measureSeconds, 0),
@@ -71,18 +77,19 @@ interface Estimating {
   readonly backend: Backend;
   readonly options: ResolveOptions;
   readonly flops: number;
-  readonly taskTokens: number;
+  /** Of tasks and prompts, as if they were read together. */
+  readonly tokens: number;
 }
 
 async function estimatePoint(
   { work, path }: PreparedPoint,
-  { backend, options, flops, taskTokens }: Estimating,
+  { backend, options, flops, tokens: ofAll }: Estimating,
 ): Promise<PointEstimate> {
   try {
     const size = await inspectSizes(work.model, options);
     const { parameters, decoder } = size;
     const { evaluation, recipe, training } = work;
-    let tokens = taskTokens;
+    let tokens = ofAll;
     for (const { file, window = decoder.contextLength, maxWindows } of evaluation.texts) {
       const all = await tokensOfFiles([file]);
       tokens += Math.min(all, maxWindows === undefined ? all : maxWindows * window);

@@ -46,8 +46,9 @@ export async function runPoint(
   const measurement = { evaluation, tasks, hashes, signal, onProgress: onMeasured };
   const data = await hashData(work, tasks, hashes);
   if (!isMade && checkpoint === undefined) {
-    const { model } = await originals.take(work.model, signal);
-    const result = await measurePoint(model, { ...measurement, original: null, made: notMade });
+    const self = await originals.take(work.model, signal);
+    const alone = { ...measurement, original: null, self, made: notMade };
+    const result = await measurePoint(self.model, alone);
     return { result, run: null, data };
   }
   const directory = checkpoint ?? checkpointFolder(tools.models, point);

@@ -37,6 +37,8 @@ export interface SweepPlan {
     readonly texts: readonly string[];
     readonly tasks: readonly string[];
     readonly kl: boolean;
+    /** Prompts to continue. */
+    readonly prompts: number;
   };
   readonly estimate: {
     /** Of what is still to be done. */

@@ -43,6 +43,7 @@ evaluation:
   tasks: [${root}builtin/tasks/agreement.jsonl]
   limit: 8
   speedTokens: 0
+  generate: { count: 3, maxTokens: 12 }
 variants:
   - method: rtn
     scheme: w2g32
@@ -68,8 +69,9 @@ const outOf = (recipe: string): string => recipe.replace(".yaml", "");
 /** What of a record does not depend on when and how fast it was made. */
 function lasting({ point, status, error, command, result }: PointRecord): unknown {
   if (!result) return { point, status, error, command };
-  const { texts, tasks, averages, sizeBytes, bitsPerWeight } = result;
-  return { point, status, error, command, texts, tasks, averages, sizeBytes, bitsPerWeight };
+  const { texts, tasks, averages, generation, sizeBytes, bitsPerWeight } = result;
+  const measured = { texts, tasks, averages, generation, sizeBytes, bitsPerWeight };
+  return { point, status, error, command, ...measured };
 }
 
 const lastingOf = async (out: string): Promise<unknown[]> =>
@@ -103,6 +105,10 @@ describe("a sweep", () => {
       gptq.result?.texts[0].klDivergence?.mean ?? Number.POSITIVE_INFINITY,
     );
     expect(gptq.result?.tasks[0]).toMatchObject({ name: "agreement", items: 8 });
+    const wrote = points.slice(0, 3).map(({ result }) => result?.generation);
+    expect(wrote.map((each) => each?.klDivergence === null)).toEqual([true, false, false]);
+    expect(wrote[0]).toMatchObject({ promptSet: "fewbit-1", maxTokens: 12, reproduced: null });
+    expect(new Set(wrote.map((each) => each?.promptsSha256)).size).toBe(1);
     expect(gptq.result?.peakMemoryBytes).toBeGreaterThan(1e7);
     expect(gptq.run).toMatchObject({ recipe: { options: { damping: 0.02 } } });
     // rtn reads no text: the calibration of the recipe costs it nothing.
@@ -129,11 +135,16 @@ describe("a sweep", () => {
         "64",
         "--max-windows",
         "6",
+        ...["--generate", "3", "--max-tokens", "12"],
       ]),
       { env },
     );
-    const { windowLosses, klDivergence } = JSON.parse(measured.stdout) as Record<string, unknown>;
+    const { windowLosses, klDivergence, generation } = JSON.parse(measured.stdout) as Record<
+      string,
+      unknown
+    >;
     expect(points[2].result?.texts[0]).toMatchObject({ windowLosses, klDivergence });
+    expect(points[2].result?.generation).toEqual(generation);
   });
 
   test("that is run again does nothing, and says so", async () => {
@@ -372,7 +383,7 @@ describe("a recipe is refused before any work, with line and field,", () => {
       "a method that there is not",
       "method: gptq",
       "method: gtpq",
-      /:14:5: variants\[1\]\.method: "gtpq" is none of .*\n +did you mean gptq/,
+      /:15:5: variants\[1\]\.method: "gtpq" is none of .*\n +did you mean gptq/,
     ],
     [
       "a field that there is not",
@@ -384,31 +395,31 @@ describe("a recipe is refused before any work, with line and field,", () => {
       "an option that the method has not",
       "damping: 0.02",
       "dampening: 0.02",
-      /:16:16: variants\[1\]\.options\.dampening: GPTQ has no such option\n +did you mean damping/,
+      /:17:16: variants\[1\]\.options\.dampening: GPTQ has no such option\n +did you mean damping/,
     ],
     [
       "an option's value",
       "damping: 0.02",
       "damping: -1",
-      /:14:5: variants\[1\]: options of gptq: damping/,
+      /:15:5: variants\[1\]: options of gptq: damping/,
     ],
     [
       "a scheme that does not parse",
       "w2g32",
       "2bits",
-      /:13:5: variants\[0\]\.scheme: "2bits" is not a scheme id/,
+      /:14:5: variants\[0\]\.scheme: "2bits" is not a scheme id/,
     ],
     [
       "a method that does not know the scheme",
       "w3g32",
       "w1-onebit",
-      /:15:5: variants\[1\]\.scheme: GPTQ does not support the scheme w1-onebit/,
+      /:16:5: variants\[1\]\.scheme: GPTQ does not support the scheme w1-onebit/,
     ],
     [
       "a transform as the method",
       "method: rtn",
       "method: awq",
-      /:12:5: variants\[0\]\.method: "awq" is none of/,
+      /:13:5: variants\[0\]\.method: "awq" is none of/,
     ],
     [
       "a missing model",
@@ -450,13 +461,13 @@ describe("a recipe is refused before any work, with line and field,", () => {
       "a model that a variant names",
       "method: rtn",
       "method: rtn\n    models: [oen]",
-      /:13:14: variants\[0\]\.models\[0\]: there is no model oen\n +did you mean one/,
+      /:14:14: variants\[0\]\.models\[0\]: there is no model oen\n +did you mean one/,
     ],
     [
       "an exclusion that fits nothing",
       "variants:",
       "exclude: [{ method: hqq }]\nvariants:",
-      /:11:11: exclude\[0\]: fits no point/,
+      /:12:11: exclude\[0\]: fits no point/,
     ],
     [
       "calibration that a method needs",
@@ -468,15 +479,15 @@ describe("a recipe is refused before any work, with line and field,", () => {
       "a pattern that fits no layer",
       "method: rtn",
       "method: rtn\n    ignore: [nothing.here]",
-      /:12:5: variants\[0\]: .*nothing\.here/,
+      /:13:5: variants\[0\]: .*nothing\.here/,
     ],
     [
       "a scheme of some layers",
       "method: rtn",
       "method: rtn\n    layers: [{ pattern: mlp, scheme: w9 }]",
-      /:13:30: variants\[0\]\.layers\[0\]\.scheme: scheme w9: 9 bits/,
+      /:14:30: variants\[0\]\.layers\[0\]\.scheme: scheme w9: 9 bits/,
     ],
-    ["broken YAML", "variants:", "variants: ]", /:11:11: /],
+    ["broken YAML", "variants:", "variants: ]", /:12:11: /],
   ])("%s", async (_, before, after, said) => {
     expect(usual).toContain(before);
     const recipe = recipeOf(usual.replace(before, after));

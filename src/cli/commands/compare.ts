@@ -23,9 +23,15 @@ import {
   type TaskOptions,
 } from "../task-options.ts";
 import { Terminal } from "../terminal.ts";
+import { addPromptOptions, type PromptOptions, readPromptOptions } from "../generate-options.ts";
 import { addWindowOptions, type WindowOptions, windowOptions } from "../window-options.ts";
 
-interface Options extends VerbosityOptions, ComputeOptions, TaskOptions, WindowOptions {
+interface Options
+  extends VerbosityOptions,
+    ComputeOptions,
+    Omit<TaskOptions, "generate" | "seed">,
+    PromptOptions,
+    WindowOptions {
   readonly text?: string;
   readonly against?: string;
   readonly fast?: boolean;
@@ -40,10 +46,10 @@ const example = `
 export function defineCompare(command: Command, io: Io): void {
   command
     .description(
-      "Says which of two models is better on a text and on tasks, and by how much, " +
+      "Says which of two models is better on a text, on tasks and in what it writes, and by how much, " +
         "as far as the data say.",
     )
-    .usage("MODEL_A MODEL_B (--text FILE | --task TASK...) [options]")
+    .usage("MODEL_A MODEL_B (--text FILE | --task TASK... | --generate) [options]")
     .argument("<model-a>", modelArgument)
     .argument("<model-b>", "the same")
     .addHelpText("before", example)
@@ -55,6 +61,7 @@ export function defineCompare(command: Command, io: Io): void {
     "multiply packed weights as generation does, with inputs of 8 bits",
   );
   addTaskOptions(command);
+  addPromptOptions(command);
   addComputeOptions(command);
   addVerbosityOptions(command);
   command.action((a: string, b: string, options: Options) => runCompare([a, b], options, io));
@@ -66,8 +73,10 @@ async function runCompare(
   io: Io,
 ): Promise<void> {
   const terminal = new Terminal(io, options);
-  const { against } = options;
-  expectSubject(options, { ...windowOptions(options), against }, "compare");
+  const { against, generate } = options;
+  const ofText = { ...windowOptions(options), ...(generate === undefined && { against }) };
+  readPromptOptions(options);
+  expectSubject(options, ofText, "compare");
   terminal.notes(["", ...announce(models, options, terminal)]);
   const comparison = await interruptible(terminal, whenStopped, (signal) =>
     measure(models, options, terminal, signal),
@@ -94,6 +103,7 @@ async function measure(
     ...windowOptions(options),
     ...defined({ text, against, threads, backend }),
     ...readTaskOptions(options),
+    ...readPromptOptions(options),
     products: options.fast ? "fast" : "exact",
     signal,
     onNotice: (message) => terminal.notice(message),
@@ -101,6 +111,7 @@ async function measure(
     onModel: (name) => terminal.notes(["", `  ${printable(name)}`]),
     onProgress: display.showText,
     onTaskProgress: display.showTask,
+    onGenerateProgress: display.showContinuations,
   });
 }
 
@@ -111,13 +122,14 @@ const whenStopped = {
 
 function announce(
   models: readonly [string, string],
-  { text, task = [], average = [], against }: Options,
+  { text, task = [], average = [], against, generate }: Options,
   terminal: Terminal,
 ): string[] {
+  const prompts = generate === undefined ? [] : ["what they write"];
   const [a, b] = models.map((model) => printable(modelName(model)));
   const parts = [
     `${a} or ${b}`,
-    `on ${printable([...(text === undefined ? [] : [text]), ...task, ...average].join(", "))}`,
+    `on ${printable([...(text === undefined ? [] : [text]), ...task, ...average, ...prompts].join(", "))}`,
     ...(against ? [`original ${printable(modelName(against))}`] : []),
   ];
   return joinParts(parts, terminal.noteLayout);

@@ -7,10 +7,16 @@ import { formatEvaluationTable, variantsOf } from "../../report/evaluation-table
 import { formatCount, formatDuration, printable } from "../../report/format.ts";
 import { figureText, spreadText } from "../../report/format-figure.ts";
 import { describeBeyond } from "../../report/describe-beyond.ts";
+import {
+  describeGeneration,
+  formatExcerpts,
+  formatGenerationTable,
+} from "../../report/generation-summary.ts";
 import { modelName } from "../../report/model-name.ts";
 import { joinParts } from "../../report/plan-summary.ts";
 import { withoutAnswers } from "../../report/without-answers.ts";
 import { formatTaskTable } from "../../report/task-table.ts";
+import { wrapText } from "../../report/wrap-text.ts";
 import { EvaluationDisplay } from "../evaluation-display.ts";
 import { markRareFlags } from "../help.ts";
 import { interruptible } from "../interrupt.ts";
@@ -31,9 +37,15 @@ import {
   type TaskOptions,
 } from "../task-options.ts";
 import { Terminal } from "../terminal.ts";
+import { addPromptOptions, type PromptOptions, readPromptOptions } from "../generate-options.ts";
 import { addWindowOptions, type WindowOptions, windowOptions } from "../window-options.ts";
 
-interface Options extends VerbosityOptions, ComputeOptions, TaskOptions, WindowOptions {
+interface Options
+  extends VerbosityOptions,
+    ComputeOptions,
+    Omit<TaskOptions, "generate" | "seed">,
+    PromptOptions,
+    WindowOptions {
   readonly text?: string;
   readonly against?: string;
   readonly speedTokens?: number;
@@ -43,15 +55,17 @@ interface Options extends VerbosityOptions, ComputeOptions, TaskOptions, WindowO
 const example = `
   fewbit eval ./llama-w4 --against ./llama --text test.txt --window 512
   fewbit eval ./llama-w4 --average efficientqat-5 --tasks-from ./tasks
+  fewbit eval ./llama-w2 --against ./llama --generate
 `;
 
 /** Defines `fewbit eval`. */
 export function defineEval(command: Command, io: Io): void {
   command
     .description(
-      "Measures perplexity on a text, accuracy on tasks, and how far a model is from its original.",
+      "Measures perplexity on a text, accuracy on tasks, whether a model can still write, and how " +
+        "far it is from its original.",
     )
-    .usage("MODEL (--text FILE | --task TASK...) [options]")
+    .usage("MODEL (--text FILE | --task TASK... | --generate) [options]")
     .argument("<model>", modelArgument)
     .addHelpText("before", example)
     .optionsGroup("What to measure:")
@@ -68,6 +82,10 @@ export function defineEval(command: Command, io: Io): void {
     "--samples <file>",
     "write every item's log-likelihoods there, as JSON lines",
   );
+  addPromptOptions(command).option(
+    "--generate-to <file>",
+    "write all continuations there, as JSON lines",
+  );
   markRareFlags(command, "--speed-tokens", "--fast", "--samples");
   addComputeOptions(command);
   addVerbosityOptions(command);
@@ -77,6 +95,7 @@ export function defineEval(command: Command, io: Io): void {
 async function runEval(model: string, options: Options, io: Io): Promise<void> {
   const terminal = new Terminal(io, options);
   const { speedTokens } = options;
+  readPromptOptions(options);
   expectSubject(options, { ...windowOptions(options), speedTokens }, "eval");
   terminal.notes(["", ...announce(model, options, terminal), ""]);
   const evaluation = await interruptible(terminal, whenStopped, (signal) =>
@@ -102,11 +121,13 @@ async function measure(
   const common = {
     ...defined({ against, threads, backend }),
     ...readTaskOptions(options),
+    ...readPromptOptions(options),
     products: options.fast ? "fast" : "exact",
     signal,
     onNotice: (message: string) => terminal.notice(message),
     onDownload: new DownloadDisplay(terminal).handle,
     onTaskProgress: display.showTask,
+    onGenerateProgress: display.showContinuations,
   } as const;
   if (text === undefined) return evaluate(model, common);
   return evaluate(model, {
@@ -124,11 +145,12 @@ const whenStopped = {
 };
 
 function announce(model: string, options: Options, terminal: Terminal): string[] {
-  const { text, task = [], average = [], against } = options;
+  const { text, task = [], average = [], against, generate } = options;
+  const prompts = generate === undefined ? [] : ["what it writes"];
   const subject = printable(modelName(model));
   const parts = [
     against ? `${subject} against ${printable(modelName(against))}` : subject,
-    `on ${printable([...(text === undefined ? [] : [text]), ...task, ...average].join(", "))}`,
+    `on ${printable([...(text === undefined ? [] : [text]), ...task, ...average, ...prompts].join(", "))}`,
   ];
   return joinParts(parts, terminal.noteLayout);
 }
@@ -148,8 +170,22 @@ function table(evaluation: Evaluation | TaskEvaluation, terminal: Terminal): str
   const { original, variant } = variantsOf(evaluation);
   const lines = formatEvaluationTable(original, [variant], terminal.resultLayout);
   lines.push("", ...footer(evaluation, terminal));
-  if (evaluation.tasks.length === 0) return lines;
-  return [...lines, "", ...formatTaskTable(evaluation, evaluation.original, terminal.resultLayout)];
+  if (evaluation.tasks.length > 0) {
+    lines.push("", ...formatTaskTable(evaluation, evaluation.original, terminal.resultLayout));
+  }
+  return evaluation.generation ? [...lines, ...writing(evaluation, terminal)] : lines;
+}
+
+function writing(evaluation: Evaluation | TaskEvaluation, terminal: Terminal): string[] {
+  const layout = terminal.resultLayout;
+  const sentences = describeGeneration(evaluation);
+  return [
+    "",
+    ...formatGenerationTable(evaluation, layout),
+    "",
+    ...sentences.flatMap((sentence) => wrapText(sentence, layout.width)),
+    ...formatExcerpts(evaluation, layout),
+  ];
 }
 
 function footer(evaluation: Evaluation | TaskEvaluation, terminal: Terminal): string[] {

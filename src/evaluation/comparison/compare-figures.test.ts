@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Prng } from "../../util/prng.ts";
 import { compareFigures, type MeasuredModel } from "./compare-figures.ts";
+import type { GenerationFigures } from "../generation/generation.ts";
 import type { TaskScore } from "../tasks/task.ts";
 
 /** A task score whose answers are right where the digits are 1. */
@@ -26,6 +27,26 @@ function makeScore(name: string, right: readonly number[], normalized: boolean):
   };
 }
 
+/** What a model wrote that repeats itself so much more than others. */
+function makeGeneration(rates: readonly number[], more: number): GenerationFigures {
+  const mean = { mean: 0, interval: null };
+  const none = { promptSet: null, maxTokens: 8, temperature: 0, seed: 0, reproduced: null };
+  return {
+    ...none,
+    promptsSha256: "3c",
+    repetition: mean,
+    loops: mean,
+    distinct: { one: null, two: null, three: null },
+    length: mean,
+    ended: mean,
+    klDivergence: null,
+    continuations: rates.map((rate) => ({
+      ...{ prompt: "p", text: "t", tokens: 8, ended: false, loop: null },
+      ...{ klDivergence: null, reproduced: null, repetition: rate + more },
+    })),
+  };
+}
+
 function makeModel(loss: number, share: number): MeasuredModel {
   const text = new Prng(1);
   const own = new Prng(Math.round(1000 * loss));
@@ -37,6 +58,7 @@ function makeModel(loss: number, share: number): MeasuredModel {
   return {
     text: { text: "test.txt", windowLosses, klDivergence: null, tokensSha256: "70" },
     tasks: [makeScore("where", digits, false), makeScore("who", digits, true)],
+    generation: makeGeneration([0.1, 0.2, 0.1, 0.3, 0.2, 0.1, 0.2, 0.3], share),
   };
 }
 
@@ -50,6 +72,7 @@ describe("compareFigures", () => {
       ["accuracy", "where", "acc"],
       ["accuracy", "who", "acc"],
       ["accuracy", "who", "acc_norm"],
+      ["repetition", "continuations", null],
     ]);
   });
 
@@ -74,10 +97,19 @@ describe("compareFigures", () => {
     expect(normalized?.difference.verdict).toBe("a");
   });
 
-  it("refuses other windows and other items", () => {
+  it("counts less repetition as better", () => {
+    const found = compareFigures(makeModel(2, 0.5), makeModel(2, 0.7));
+    const repetition = found.find(({ kind }) => kind === "repetition");
+    expect(repetition?.difference.verdict).toBe("a");
+    expect(repetition?.difference.estimate).toBeCloseTo(-0.2, 12);
+  });
+
+  it("refuses other windows, other items and other prompts", () => {
     const model = makeModel(2, 0.5);
     const others = { ...model, text: model.text && { ...model.text, tokensSha256: "71" } };
     expect(() => compareFigures(model, others)).toThrow(/same windows of the text/);
+    const asked = { ...model.generation, promptsSha256: "3d" } as GenerationFigures;
+    expect(() => compareFigures(model, { ...model, generation: asked })).toThrow(/same prompts/);
     const fewer = { ...model, tasks: [makeScore("where", [1, 0], false)] };
     expect(() => compareFigures(model, fewer)).toThrow(/same items of where/);
   });

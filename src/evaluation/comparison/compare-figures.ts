@@ -1,5 +1,6 @@
 import { UsageError } from "../../util/errors.ts";
 import type { Evaluation } from "../evaluation.ts";
+import type { Continuation, GenerationFigures } from "../generation/generation.ts";
 import { qualities } from "../figures.ts";
 import type { ComparedFigure } from "./model-comparison.ts";
 import {
@@ -16,10 +17,11 @@ import { namedOrOwnAverages, type NamedAverage } from "../tasks/averages.ts";
 import type { TaskScore } from "../tasks/task.ts";
 import { meanOf } from "../../util/sums.ts";
 
-/** What was measured of one model: on a text, on tasks, or both. */
+/** What was measured of one model: on a text, on tasks, on prompts. */
 export interface MeasuredModel {
   readonly text: Pick<Evaluation, "text" | "windowLosses" | "klDivergence" | "tokensSha256"> | null;
   readonly tasks: readonly TaskScore[];
+  readonly generation: GenerationFigures | null;
 }
 
 /** A figure, and the draws of both models that belong together. */
@@ -34,12 +36,12 @@ interface DrawnFigure {
 }
 
 /**
- * Compares what was measured of two models on the same windows and items: perplexity, divergence,
- * accuracy of each task and of the averages. The figures are one family: p values are Holm's.
- * @throws UsageError when the two were measured on other windows or items
+ * Compares what was measured of two models on the same windows, items and prompts: perplexity,
+ * divergence, accuracy of each task and of the averages, repetition. The figures are one family: p values are Holm's.
+ * @throws UsageError when the two were measured on other windows, items or prompts
  */
 export function compareFigures(a: MeasuredModel, b: MeasuredModel): ComparedFigure[] {
-  const drawn = [...drawText(a, b), ...drawTasks(a.tasks, b.tasks)];
+  const drawn = [...drawText(a, b), ...drawTasks(a.tasks, b.tasks), ...drawGeneration(a, b)];
   const directions = drawn.map(({ kind }) => qualities[kind].better);
   const differences = correctDifferences(
     drawn.map((figure, i) =>
@@ -63,19 +65,47 @@ export function compareFigures(a: MeasuredModel, b: MeasuredModel): ComparedFigu
 function drawText({ text: a }: MeasuredModel, { text: b }: MeasuredModel): Drawn[] {
   if (!a || !b) return [];
   if (a.tokensSha256 !== b.tokensSha256) throw notTheSame("windows of the text");
-  const pair = (kind: Drawn["kind"], x: readonly number[], y: readonly number[]): Drawn => {
-    const draws = bootstrapMeans([x, y], { block: blockLength(x.length) });
-    const figure = (values: readonly number[], index: number): DrawnFigure => ({
-      value: meanOf(values),
-      draws: draws[index] ?? new Float64Array(),
-    });
-    return { kind, subject: a.text, measure: null, a: figure(x, 0), b: figure(y, 1) };
-  };
-  const figures = [pair("perplexity", a.windowLosses, b.windowLosses)];
+  const named = { subject: a.text, measure: null };
+  const block = blockLength(a.windowLosses.length);
+  const figures: Drawn[] = [
+    { kind: "perplexity", ...named, ...drawMeans(a.windowLosses, b.windowLosses, block) },
+  ];
   if (a.klDivergence && b.klDivergence) {
-    figures.push(pair("divergence", a.klDivergence.windowMeans, b.klDivergence.windowMeans));
+    const means = [a.klDivergence.windowMeans, b.klDivergence.windowMeans] as const;
+    figures.push({ kind: "divergence", ...named, ...drawMeans(...means, block) });
   }
   return figures;
+}
+
+/** Prompts are no neighbours of each other: each is drawn by itself. */
+function drawGeneration(
+  { generation: a }: MeasuredModel,
+  { generation: b }: MeasuredModel,
+): Drawn[] {
+  if (!a || !b) return [];
+  if (a.promptsSha256 !== b.promptsSha256) throw notTheSame("prompts");
+  const named = { subject: "continuations", measure: null };
+  const of = (read: (continuation: Continuation) => number | null) =>
+    [a, b].map(({ continuations }) => continuations.map((each) => read(each) ?? Number.NaN));
+  const [repetitionA = [], repetitionB = []] = of(({ repetition }) => repetition);
+  const figures: Drawn[] = [
+    { kind: "repetition", ...named, ...drawMeans(repetitionA, repetitionB, 1) },
+  ];
+  if (a.klDivergence && b.klDivergence) {
+    const [klA = [], klB = []] = of(({ klDivergence }) => klDivergence);
+    figures.push({ kind: "continuation", ...named, ...drawMeans(klA, klB, 1) });
+  }
+  return figures;
+}
+
+/** Draws the means of two series together. */
+function drawMeans(
+  a: readonly number[],
+  b: readonly number[],
+  block: number,
+): Pick<Drawn, "a" | "b"> {
+  const [ofA = new Float64Array(), ofB = new Float64Array()] = bootstrapMeans([a, b], { block });
+  return { a: { value: meanOf(a), draws: ofA }, b: { value: meanOf(b), draws: ofB } };
 }
 
 function drawTasks(a: readonly TaskScore[], b: readonly TaskScore[]): Drawn[] {
@@ -151,6 +181,6 @@ function showFigure(kind: Drawn["kind"], { value, draws }: DrawnFigure): Compare
 
 function notTheSame(what: string): UsageError {
   return new UsageError(`the two models were not measured on the same ${what}`, {
-    hint: "compare models on the same text and tasks, with the same options",
+    hint: "compare models on the same text, tasks and prompts, with the same options",
   });
 }

@@ -2,7 +2,7 @@ import type { EvaluationWindow } from "../../calibration/windows.ts";
 import { monotonicMs } from "../../platform/node.ts";
 import type { LanguageModel } from "../../runtime/language-model.ts";
 import { UsageError } from "../../util/errors.ts";
-import { compareFigures, type MeasuredModel } from "./compare-figures.ts";
+import { compareFigures } from "./compare-figures.ts";
 import { describeSizes } from "../describe-sizes.ts";
 import { evaluateModel } from "../evaluate.ts";
 import type { Evaluation } from "../evaluation.ts";
@@ -14,12 +14,18 @@ import type {
   ModelComparison,
 } from "./model-comparison.ts";
 import { contextFigures, defaultWindow, openWindows, type WindowChoice } from "../open-windows.ts";
-import type { Task } from "../tasks/task.ts";
+import type { Task, TaskScore } from "../tasks/task.ts";
+import { expectGenerable } from "../generation/generate-with.ts";
+import type { GenerationFigures } from "../generation/generation.ts";
+import { measureGeneration } from "../generation/measure-generation.ts";
+import { countPrompts } from "../generation/open-prompts.ts";
+import { OriginalContinuations } from "../generation/original-continuations.ts";
 
 /**
- * Measures two models on the same text and tasks, and says by paired bootstrap which is better.
+ * Measures two models on the same text, tasks and prompts, and says by paired bootstrap which is
+ * better.
  * Models of other tokenizers can be compared on tasks only.
- * @throws UsageError without a text or tasks, or when the models cut the text into different tokens
+ * @throws UsageError without a text, tasks or prompts, or when the models cut the text into different tokens
  * @throws FormatError when a task file is not as it should be
  * @throws NumericError when a model's logits are not numbers
  */
@@ -30,14 +36,25 @@ export async function compareModels(
 ): Promise<ModelComparison> {
   const startedMs = monotonicMs();
   const tasks = await openTasks(options);
-  if (options.text === undefined && tasks.length === 0) {
-    throw new UsageError("expected a text or tasks to compare on");
+  const { generate } = options;
+  if (options.text === undefined && tasks.length === 0 && !generate) {
+    throw new UsageError("expected a text, tasks or prompts to compare on");
   }
+  if (generate && (await countPrompts(generate)) < 2) {
+    throw new UsageError("a comparison needs at least 2 prompts, got 1", {
+      hint: "ask for more",
+      field: "generate.count",
+      value: generate.count,
+    });
+  }
+  await expectGenerable(a, options);
+  await expectGenerable(b, options);
   const choice = options.text === undefined ? null : await shareWindows(a, b, options);
   const { against = isReference(b, a) ? b : undefined } = options;
   const first = await measure(a, choice, tasks, { ...options, against });
   const known = against === b && options.products !== "fast" ? first.text : null;
   const second = await measure(b, choice, tasks, { ...options, against: options.against }, known);
+  const generations = await writeBoth([a, b], options);
   return {
     a: describe(a),
     b: describe(b),
@@ -46,7 +63,11 @@ export async function compareModels(
     windows: first.text?.windowLosses.length ?? 0,
     ...contextFigures(choice?.window ?? 0, shorterContext(a, b)),
     items: tasks.reduce((sum, { items }) => sum + items.length, 0),
-    figures: compareFigures(first, second),
+    prompts: generations[0]?.continuations.length ?? 0,
+    figures: compareFigures(
+      { ...first, generation: generations[0] },
+      { ...second, generation: generations[1] },
+    ),
     elapsedMs: monotonicMs() - startedMs,
   };
 }
@@ -71,7 +92,7 @@ async function measure(
   tasks: readonly Task[],
   { against, products, signal, onModel, onProgress, onTaskProgress }: CompareOptions<LanguageModel>,
   known: Evaluation | null = null,
-): Promise<MeasuredModel & { readonly text: Evaluation | null }> {
+): Promise<{ readonly text: Evaluation | null; readonly tasks: readonly TaskScore[] }> {
   onModel?.(model.name);
   const how = { products, signal, onProgress, onTaskProgress };
   const text = known?.original
@@ -79,6 +100,32 @@ async function measure(
     : choice && (await evaluateModel(model, { ...choice, ...how, against, speedTokens: 0 }));
   // The original's own scores are not asked for, so it is not given here.
   return { text, tasks: await scoreTasks(model, tasks, how) };
+}
+
+/** Lets both models continue the prompts; what an original writes serves both. */
+async function writeBoth(
+  models: readonly [LanguageModel, LanguageModel],
+  {
+    generate: choice,
+    against,
+    products,
+    signal,
+    onModel,
+    onGenerateProgress: onProgress,
+  }: CompareOptions<LanguageModel>,
+): Promise<readonly [GenerationFigures | null, GenerationFigures | null]> {
+  if (!choice) return [null, null];
+  const original = against && (await OriginalContinuations.write(against, choice, { signal }));
+  const write = async (model: LanguageModel): Promise<GenerationFigures> => {
+    onModel?.(model.name);
+    const how = { choice, against, original, products, signal, onProgress };
+    return (await measureGeneration(model, how)).generation;
+  };
+  try {
+    return [await write(models[0]), await write(models[1])];
+  } finally {
+    original?.release();
+  }
 }
 
 /** Chooses windows that both models can take, of the same tokens. @throws UsageError */

@@ -4,16 +4,19 @@ import type {
   ModelSizes,
   TaskSelection,
 } from "../evaluation.ts";
+import type { GenerateChoice } from "../generation/generation.ts";
 import type { QualityKind } from "../figures.ts";
 import type { Interval } from "../statistics/interval.ts";
 import type { Better, Difference } from "../statistics/paired-comparison.ts";
 import type { WindowChoice } from "../open-windows.ts";
 
-/** On what two models are compared: a text, tasks, or both. */
+/** On what two models are compared: a text, tasks, prompts. */
 export interface CompareOptions<Model>
   extends MeasureOptions<Model>,
     Omit<TaskSelection, "samples">,
     Partial<WindowChoice> {
+  /** Prompts that both models continue, and the original (`against`), if there is one. */
+  readonly generate?: GenerateChoice | undefined;
   /** Called before a model is measured, with its name. */
   readonly onModel?: (name: string) => void;
   readonly onProgress?: (progress: EvaluationProgress) => void;
@@ -27,7 +30,10 @@ export interface ComparedModel extends Omit<ModelSizes, "linearBytes"> {
 /** One figure of both models, and which is better as far as the data say. */
 export interface ComparedFigure {
   readonly kind: QualityKind;
-  /** What it was measured on: a text's path, a task, an average, or `tasks` for the mean of all. */
+  /**
+   * What it was measured on: a text's path, a task, an average, `tasks` for the mean of all, or
+   * `continuations`.
+   */
   readonly subject: string;
   /** For a task `acc`, or `acc_norm`; null otherwise. */
   readonly measure: "acc" | "acc_norm" | null;
@@ -47,7 +53,7 @@ export interface FigureWithInterval {
   readonly interval: Interval;
 }
 
-/** Two models on the same windows and items. */
+/** Two models on the same windows, items and prompts. */
 export interface ModelComparison {
   readonly a: ComparedModel;
   readonly b: ComparedModel;
@@ -67,6 +73,8 @@ export interface ModelComparison {
   readonly beyondContext?: number;
   /** Items of all tasks. */
   readonly items: number;
+  /** Prompts that were continued. */
+  readonly prompts: number;
   readonly figures: readonly ComparedFigure[];
   readonly elapsedMs: number;
 }

@@ -1,21 +1,10 @@
-import { isWritable, parentPath, status, writeText } from "../../platform/node.ts";
-import { UsageError } from "../../util/errors.ts";
+import { writeText } from "../../platform/node.ts";
 import type { Task, TaskScore } from "./task.ts";
 
 /** The scores of one model. */
 interface Scored {
   readonly model: string;
   readonly tasks: readonly TaskScore[];
-}
-
-/** Makes sure before a long evaluation that its samples can be written. @throws UsageError */
-export async function expectWritableSamples(path: string | undefined): Promise<void> {
-  if (path === undefined) return;
-  const kind = (await status(path))?.kind ?? "file";
-  if (kind === "file" && (await isWritable(parentPath(path)))) return;
-  throw new UsageError(`samples cannot be written to ${path}`, {
-    hint: "name a file in a folder that is there and can be written to",
-  });
 }
 
 /**

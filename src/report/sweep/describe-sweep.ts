@@ -20,6 +20,8 @@ export const chartIds: readonly string[] = [
   ...chartCosts.map((id) => `quality-${id}`),
   "accuracy-size",
   "divergence-size",
+  "repetition-size",
+  "continuation-size",
   "family-size",
   "family-linear-size",
 ];
@@ -80,10 +82,13 @@ function scattersOf(
   const quality = measures.find(({ role }) => role === "quality");
   const startingWith = (start: string): Measure | undefined =>
     measures.find(({ id }) => id.startsWith(start));
-  const average = startingWith("average:");
+  const other = (measure: Measure | undefined): Measure | undefined =>
+    measure === quality ? undefined : measure;
   const beside: readonly (readonly [id: string, x: string, y: Measure | undefined])[] = [
-    ["accuracy-size", figures.size.id, average === quality ? undefined : average],
+    ["accuracy-size", figures.size.id, other(startingWith("average:"))],
     ["divergence-size", figures.size.id, startingWith(`${figures.kl.id}:`)],
+    ["repetition-size", figures.size.id, other(startingWith(`${figures.repetition.id}:`))],
+    ["continuation-size", figures.size.id, startingWith(`${figures["continuation-kl"].id}:`)],
   ];
   const pairs = chartCosts.flatMap((cost) => [
     [`quality-${cost}`, cost, quality] as const,

@@ -1,6 +1,7 @@
 import type { SweepResults } from "../../sweep/results/sweep-results.ts";
 import { formatPlural } from "../format.ts";
 import { analyze } from "../../sweep/analysis/analyze-sweep.ts";
+import { collapseFindings } from "./collapse-findings.ts";
 import type { Finding } from "./finding.ts";
 import { costFindings, methodFindings } from "./method-findings.ts";
 import {
@@ -16,7 +17,7 @@ import type { QualityAnalysis, SweepAnalysis } from "../../sweep/analysis/sweep-
 /**
  * Says in sentences what a sweep found, the most important first: bit-widths at equal size, models
  * of about equal size, the best method at each bit-width, what each bit-width costs, the fitted
- * curves, and what all this leaves open. "Better" is said only where the paired comparison,
+ * curves, what cannot write any more, and what all this leaves open. "Better" is said only where the paired comparison,
  * corrected for all questions of its kind, says so.
  */
 export function findingsOf(
@@ -46,6 +47,11 @@ export function findingsOf(
     ...crossings.slice(0, leading.some(sizesDisagree) ? 2 : 1),
     ...rest.flatMap((group) => group.slice(0, 1)),
   ];
+  // Whoever reads three sentences must see it, whatever the other figures say.
+  const collapses = analysis.qualities
+    .filter(({ kind }) => kind === "repetition")
+    .flatMap((quality) => collapseFindings(quality, results, names));
+  leads.splice(2, 0, ...collapses);
   const others = groups.flat().filter((finding) => !leads.includes(finding));
   const apart = analysis.qualities.filter(({ id }) => id === leading[0]?.id).slice(1);
   return [

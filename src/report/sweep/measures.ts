@@ -44,7 +44,8 @@ export function measuresOf(rows: readonly SweepRow[], analysis: SweepAnalysis): 
     const groups = analysis.qualities.filter((quality) => quality.id === id);
     const [first] = groups;
     if (!first) return [];
-    const on = first.kind !== "accuracy" && texts.size > 1 ? ` on ${first.subject}` : "";
+    const ofText = qualities[first.kind].of === "text";
+    const on = ofText && texts.size > 1 ? ` on ${first.subject}` : "";
     const measure = qualityMeasure(first, groups, on);
     return first.kind === "perplexity" ? [measure, lossMeasure(first, groups, on)] : [measure];
   });

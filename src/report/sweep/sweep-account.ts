@@ -1,3 +1,4 @@
+import type { GenerationFigures } from "../../evaluation/generation/generation.ts";
 import type { PointRecord, SweepResults } from "../../sweep/results/sweep-results.ts";
 import { describeBeyond } from "../describe-beyond.ts";
 import { formatBytes, formatCount, formatDuration, formatPlural } from "../format.ts";
@@ -31,6 +32,11 @@ export function factsOf(results: SweepResults): Fact[] {
     done.flatMap((result) => result.averages),
     ({ name }) => name,
   );
+  const prompts = distinct(
+    done.flatMap(({ generation }) => (generation ? [generation] : [])),
+    ({ promptsSha256, maxTokens, temperature, seed }) =>
+      [promptsSha256, maxTokens, temperature, seed].join(" "),
+  );
   const machines = distinct(
     points.flatMap(({ machine }) => (machine ? [machine] : [])),
     (machine) => JSON.stringify(machine),
@@ -57,6 +63,7 @@ export function factsOf(results: SweepResults): Fact[] {
         `${task.name}: ${formatPlural(task.items, "item")}, ${task.shots}-shot, ` +
         `chance ${(100 * task.chance).toFixed(0)} % (SHA-256 ${task.sha256.slice(0, 12)}…)`,
     })),
+    ...prompts.map((generation) => ({ name: "prompts", text: describePrompts(generation) })),
     ...averages.map(({ name, tasks: names }) => ({
       name: "average",
       text: `${name}: mean of ${names.join(", ")}`,
@@ -77,6 +84,22 @@ export function factsOf(results: SweepResults): Fact[] {
     timesOf(points),
   ];
   return facts.filter((fact) => fact !== null && fact.text !== "") as Fact[];
+}
+
+function describePrompts({
+  promptSet,
+  promptsSha256,
+  continuations,
+  maxTokens,
+  temperature,
+  seed,
+}: GenerationFigures): string {
+  const which = promptSet === null ? "of a file" : `of the set ${promptSet}`;
+  const how = temperature === 0 ? "greedily" : `at temperature ${temperature}, seed ${seed}`;
+  return (
+    `${continuations.length} ${which}, continued ${how} by at most ` +
+    `${formatPlural(maxTokens, "token")} (SHA-256 ${promptsSha256.slice(0, 12)}…)`
+  );
 }
 
 /** The points that failed, with the reason of their last attempt. */

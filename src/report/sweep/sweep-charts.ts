@@ -139,7 +139,7 @@ function describeRow({ record, result, original }: SweepRow): string[] {
   const { point } = record;
   const lines = [`${point.model} · ${point.label}`];
   if (!result) return lines;
-  const { bits, size, perplexity, kl, accuracy, speed, time } = figures;
+  const { bits, size, perplexity, kl, accuracy, repetition, loops, speed, time } = figures;
   lines.push(`${figureText(bits, result)} bits a weight · ${figureText(size, result)}`);
   for (const text of result.texts) {
     const value = readFigure(perplexity, text) ?? Number.NaN;
@@ -153,6 +153,10 @@ function describeRow({ record, result, original }: SweepRow): string[] {
   }
   for (const average of result.averages) {
     lines.push(`${figureName(accuracy)}, average ${average.name} ${figureText(accuracy, average)}`);
+  }
+  const repeated = figureText(repetition, result);
+  if (repeated !== null) {
+    lines.push(`${figureName(repetition)} ${repeated} · ${figureText(loops, result)} in a loop`);
   }
   const decode = figureText(speed, result);
   if (decode !== null) lines.push(`${decode} tokens a second`);

@@ -1,4 +1,5 @@
 import { type FigureColumn, figureColumns, type FigureSource } from "../figure-columns.ts";
+import type { Figure } from "../../evaluation/figure.ts";
 import type { SweepRow } from "./sweep-row.ts";
 
 /**
@@ -11,8 +12,9 @@ export function sweepColumns(rows: readonly SweepRow[]): FigureColumn<SweepRow>[
   const averages = [
     ...new Set(results.flatMap((result) => result.averages.map(({ name }) => name))),
   ];
-  const sources: Readonly<Record<"model" | "text" | "task", readonly FigureSource<SweepRow>[]>> = {
+  const sources: Readonly<Record<Figure["of"], readonly FigureSource<SweepRow>[]>> = {
     model: [{ of: ({ result }) => result }],
+    generation: [{ of: ({ result }) => result }],
     text: [{ of: ({ result }) => result?.texts.find(({ name }) => name === text) }],
     task: averages.map((average) => ({
       of: ({ result }) => result?.averages.find(({ name }) => name === average),

@@ -38,6 +38,7 @@ export function formatSweepCsv(rows: readonly SweepRow[]): string {
 
 /** Figures of the whole model stand around those of each text, task and average. */
 function measuredColumns(rows: readonly SweepRow[]): CsvColumn[] {
+  const written = rows.some(({ result }) => result?.generation);
   const first = allFigures.findIndex(({ of }) => of !== "model");
   const ofModel = (figures: readonly Figure[]): CsvColumn[] =>
     columnsOf(
@@ -55,6 +56,11 @@ function measuredColumns(rows: readonly SweepRow[]): CsvColumn[] {
       ),
     );
   };
+  const ofWriting = columnsOf(
+    allFigures.filter(({ of }) => of === "generation"),
+    "",
+    (result) => result,
+  );
   return [
     ...ofModel(allFigures.slice(0, first)),
     ...ofEach(
@@ -69,6 +75,7 @@ function measuredColumns(rows: readonly SweepRow[]): CsvColumn[] {
       "averages",
       allFigures.filter(({ averaged }) => averaged),
     ),
+    ...(written ? ofWriting : []),
     ...ofModel(allFigures.slice(first)),
   ];
 }

@@ -28,6 +28,7 @@ export function formatSweepPlan(plan: SweepPlan, layout: Layout): string[] {
   const measured = [
     ...evaluation.texts.map((text) => printable(baseName(text))),
     ...(evaluation.tasks.length > 0 ? [formatPlural(evaluation.tasks.length, "task")] : []),
+    ...(evaluation.prompts > 0 ? [formatPlural(evaluation.prompts, "prompt")] : []),
   ];
   const work = [
     `measured on ${measured.join(", ")}`,

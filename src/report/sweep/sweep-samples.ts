@@ -1,16 +1,32 @@
 import { element, escapeMarkup } from "../chart/svg.ts";
 import { printable } from "../format.ts";
 import { wrapText } from "../wrap-text.ts";
+import type { Sample } from "../../sweep/results/sweep-results.ts";
 import type { SweepRow } from "./sweep-row.ts";
 
 const shownBits = 2;
+/** Continuations of the measured prompts that are shown where there are no samples. */
+const shownPrompts = 4;
+
+/** What a point wrote to be read: to the prompts of the recipe, or to those it is measured on. */
+function textsOf({ result }: SweepRow): readonly Sample[] | undefined {
+  const measured = result?.generation?.continuations.slice(0, shownPrompts);
+  return (
+    result?.samples ??
+    measured?.map(({ prompt, text }) => {
+      // An answer does not continue the question's line.
+      const isAnswer = /[.?!]$/.test(prompt) && /^\S/.test(text);
+      return { prompt, continuation: isAnswer ? ` ${text}` : text };
+    })
+  );
+}
 
 /**
  * Shows, of each model, the texts that the original and the best point of 2 bits wrote: the one of
  * the lowest perplexity on the first text, or of the highest average accuracy.
  */
 export function formatSamples(rows: readonly SweepRow[], width: number): string[] {
-  const written = rows.filter(({ result }) => result?.samples);
+  const written = rows.filter((row) => textsOf(row));
   const models = [...new Set(written.map(({ record }) => record.point.model))];
   const shown = models.flatMap((model) => {
     const own = written.filter(({ record }) => record.point.model === model);
@@ -20,11 +36,11 @@ export function formatSamples(rows: readonly SweepRow[], width: number): string[
     return [original, best].flatMap((row) => row ?? []);
   });
   return promptsOf(shown).flatMap((prompt) =>
-    shown.flatMap(({ name, result }) => {
-      const sample = result?.samples?.find((each) => each.prompt === prompt);
+    shown.flatMap((row) => {
+      const sample = textsOf(row)?.find((each) => each.prompt === prompt);
       if (!sample) return [];
       const [text = ""] = `${prompt}${sample.continuation}`.split("\n");
-      return ["", `  ${printable(name)}`, ...wrapText(printable(text), width, "    ")];
+      return ["", `  ${printable(row.name)}`, ...wrapText(printable(text), width, "    ")];
     }),
   );
 }
@@ -35,18 +51,18 @@ function faultOf({ result }: SweepRow): number {
 }
 
 function promptsOf(rows: readonly SweepRow[]): string[] {
-  const samples = rows.flatMap(({ result }) => result?.samples ?? []);
+  const samples = rows.flatMap((row) => textsOf(row) ?? []);
   return [...new Set(samples.map(({ prompt }) => prompt))];
 }
 
 /** Writes what all points made of each prompt as lists of HTML; empty where none was given. */
 export function htmlSamples(rows: readonly SweepRow[]): string {
   const listOf = (prompt: string): string => {
-    const entries = rows.flatMap(({ name, result }) => {
-      const sample = result?.samples?.find((each) => each.prompt === prompt);
+    const entries = rows.flatMap((row) => {
+      const sample = textsOf(row)?.find((each) => each.prompt === prompt);
       if (!sample) return [];
       return [
-        element("dt", {}, [escapeMarkup(name)]),
+        element("dt", {}, [escapeMarkup(row.name)]),
         element("dd", {}, [escapeMarkup(sample.continuation.trim())]),
       ];
     });

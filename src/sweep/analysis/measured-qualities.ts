@@ -1,4 +1,5 @@
 import { figures, qualities, type QualityKind } from "../../evaluation/figures.ts";
+import type { Continuation } from "../../evaluation/generation/generation.ts";
 import { type AverageId, taskAverages } from "../../evaluation/tasks/averages.ts";
 import {
   blockLength,
@@ -45,6 +46,8 @@ type DonePoint = Pick<MeasuredPoint, "point" | "result">;
 interface Sample {
   readonly done: DonePoint;
   readonly series: readonly ArrayLike<number>[];
+  /** Units are drawn each by itself, and not with their neighbours as the windows of a text. */
+  readonly independent?: true;
   /** Only samples with the same key were asked the same questions. */
   readonly key: string;
 }
@@ -57,6 +60,7 @@ export function measuredQualities(results: SweepResults, options: DrawOptions): 
   const texts = namesOf(done, ({ result }) => result.texts);
   const tasks = namesOf(done, ({ result }) => result.tasks);
   const averages = namesOf(done, ({ result }) => result.averages);
+  const written = done.some(({ result }) => result.generation) ? ["continuations"] : [];
   const of = (
     kind: QualityKind,
     name: string,
@@ -73,6 +77,8 @@ export function measuredQualities(results: SweepResults, options: DrawOptions): 
     ...of("accuracy", "average", averages, averageSamples),
     ...of("divergence", figures.kl.id, texts, klSamples),
     ...of("accuracy", "task", tasks, taskSamples),
+    ...of("repetition", figures.repetition.id, written, repetitionSamples),
+    ...of("continuation", figures["continuation-kl"].id, written, continuationSamples),
   ];
 }
 
@@ -98,6 +104,31 @@ function klSamples(done: readonly DonePoint[], name: string): Sample[] {
     return {
       series: [text.klDivergence.windowMeans],
       key: `${point.model} ${keyOfText(text)}`,
+    };
+  });
+}
+
+function repetitionSamples(done: readonly DonePoint[]): Sample[] {
+  return generationSamples(done, ({ repetition }) => repetition);
+}
+
+/** From a model's own original, on what that wrote. */
+function continuationSamples(done: readonly DonePoint[]): Sample[] {
+  const samples = generationSamples(done, ({ klDivergence }) => klDivergence);
+  return samples.map((sample) => ({ ...sample, key: `${sample.done.point.model} ${sample.key}` }));
+}
+
+function generationSamples(
+  done: readonly DonePoint[],
+  read: (continuation: Continuation) => number | null,
+): Sample[] {
+  return samplesOf(done, ({ result: { generation } }) => {
+    if (!generation) return undefined;
+    const { promptsSha256, maxTokens, temperature, seed, continuations } = generation;
+    return {
+      series: [continuations.map((each) => read(each) ?? Number.NaN)],
+      independent: true,
+      key: [promptsSha256, maxTokens, temperature, seed].join(" "),
     };
   });
 }
@@ -130,7 +161,7 @@ function averageSamples(done: readonly DonePoint[], name: string): Sample[] {
 
 function samplesOf(
   done: readonly DonePoint[],
-  find: (point: DonePoint) => Pick<Sample, "series" | "key"> | undefined,
+  find: (point: DonePoint) => Omit<Sample, "done"> | undefined,
 ): Sample[] {
   return done.flatMap((point) => {
     const found = find(point);
@@ -171,13 +202,14 @@ function drawGroup(
   group: readonly Sample[],
   { draws, seed }: DrawOptions,
 ): MeasuredPoint[] {
-  const strata = group[0]?.series.map((_, stratum) => {
+  const independent = group[0]?.independent;
+  const strata = group[0]?.series.map(({ length: units }, stratum) => {
     const series = group.map((sample) => sample.series[stratum] ?? []);
     // Tasks of an average are drawn independently of each other.
     const settings = { draws, seed: seed + stratum };
     return kind === "accuracy"
       ? bootstrapShares(series, settings)
-      : bootstrapMeans(series, { ...settings, block: blockLength(series[0]?.length ?? 0) });
+      : bootstrapMeans(series, { ...settings, block: independent ? 1 : blockLength(units) });
   });
   return group.map(({ done, series }, index) => ({
     ...done,

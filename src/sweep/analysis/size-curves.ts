@@ -6,7 +6,7 @@ import {
   sizeOfEqualQuality,
 } from "../../evaluation/analysis/crossover.ts";
 import { readFigure } from "../../evaluation/figure.ts";
-import { figures } from "../../evaluation/figures.ts";
+import { figures, qualities } from "../../evaluation/figures.ts";
 import { fitScalingLaw } from "../../evaluation/analysis/scaling-law.ts";
 import { mapInterval } from "../../evaluation/statistics/interval.ts";
 import { correctDifferences } from "../../evaluation/statistics/paired-comparison.ts";
@@ -36,7 +36,7 @@ const equalSize = Math.log(1.1);
 /** Draws a curve over model sizes for each label that at least two models share. */
 export function curvesOf(quality: MeasuredQuality): MeasuredCurve[] {
   // A divergence is from an original of the same size: over sizes it says nothing.
-  if (quality.kind === "divergence") return [];
+  if (!qualities[quality.kind].overSizes) return [];
   const labels = [...new Set(quality.points.map(({ point }) => point.label))];
   const families = labels
     .map((label) => quality.points.filter(({ point }) => point.label === label))

@@ -16,7 +16,7 @@ export type SizeId = "size" | "linear-size";
 
 /**
  * What is known of one quality: `perplexity:test.txt`, `kl:test.txt`, `task:where`,
- * `average:paretoq-8`; where there is no named average, `average:tasks` is the mean over all tasks.
+ * `repetition:continuations`, `continuation-kl:continuations`, `average:paretoq-8`; where there is no named average, `average:tasks` is the mean over all tasks.
  * Models that cut a text into other tokens have an analysis of their own under the same id, and so
  * has each model's divergence from its own original.
  */

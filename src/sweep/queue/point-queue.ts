@@ -19,7 +19,7 @@ export interface Claim {
 
 /** Data that a point was made of or measured on. */
 export interface DataHash {
-  readonly role: "calibration" | "text" | "task";
+  readonly role: "calibration" | "text" | "task" | "prompts";
   readonly name: string;
   readonly sha256: string;
 }

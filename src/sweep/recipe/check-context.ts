@@ -1,15 +1,16 @@
+import { openPrompts } from "../../evaluation/generation/open-prompts.ts";
 import { defaultWindow, expectMeasurable } from "../../evaluation/open-windows.ts";
-import type { ModelFiles } from "../../formats/model-files.ts";
 import type { DecoderConfig } from "../../models/decoder-config.ts";
 import { readModelConfig } from "../../models/index.ts";
 import { openModelFiles } from "../../runtime/open-checkpoint.ts";
 import { loadTokenizer } from "../../tokenizers/load-tokenizer.ts";
+import type { Tokenizer } from "../../tokenizers/tokenizer.ts";
 import type { PointEvaluation } from "./sweep-recipe.ts";
 import { fault, faultAt } from "./recipe-source.ts";
 
 /**
- * Checks what a sweep asks of a model against its context: windows of texts, and prompts with what
- * is to follow.
+ * Checks what a sweep asks of a model against its context and tokenizer: windows of texts, and
+ * prompts with what is to follow.
  * @param model its directory or GGUF file
  * @throws UsageError that names the field
  */
@@ -17,7 +18,16 @@ export async function checkContext(evaluation: PointEvaluation, model: string): 
   const files = await openModelFiles(model);
   const config = readModelConfig(await files.json("config.json"));
   checkWindows(evaluation, config);
-  await checkSamples(evaluation, files, config);
+  const { samples, generate } = evaluation;
+  if (!samples && !generate) return;
+  const tokenizer = await loadTokenizer(files, config.vocabularySize);
+  if (samples) checkSamples(samples, tokenizer, config);
+  if (!generate) return;
+  try {
+    await openPrompts({ tokenizer, config }, generate);
+  } catch (error) {
+    throw faultAt("evaluation.generate", error);
+  }
 }
 
 type Context = Pick<DecoderConfig, "contextLength">;
@@ -33,13 +43,11 @@ function checkWindows({ texts }: PointEvaluation, config: Context): void {
   }
 }
 
-async function checkSamples(
-  { samples }: PointEvaluation,
-  files: ModelFiles,
-  { contextLength, vocabularySize }: Pick<DecoderConfig, "contextLength" | "vocabularySize">,
-): Promise<void> {
-  if (!samples) return;
-  const tokenizer = await loadTokenizer(files, vocabularySize);
+function checkSamples(
+  samples: NonNullable<PointEvaluation["samples"]>,
+  tokenizer: Tokenizer,
+  { contextLength }: Context,
+): void {
   for (const [index, prompt] of samples.prompts.entries()) {
     const length = tokenizer.startIds.length + tokenizer.encode(prompt).length;
     if (length + samples.tokens <= contextLength) continue;

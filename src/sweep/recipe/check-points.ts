@@ -24,9 +24,9 @@ export function checkRecipe(recipe: SweepRecipe): void {
     else if ("train" in variant) checkTraining(variant, path);
     else checkCheckpoint(recipe, variant, path);
   }
-  const { texts, tasks, averages } = recipe.evaluation;
-  if (texts.length + tasks.length + averages.length === 0) {
-    throw fault("evaluation", "there is neither a text nor a task to measure on");
+  const { texts, tasks, averages, generate } = recipe.evaluation;
+  if (texts.length + tasks.length + averages.length === 0 && !generate) {
+    throw fault("evaluation", "there is neither a text nor a task nor a prompt to measure on");
   }
 }
 

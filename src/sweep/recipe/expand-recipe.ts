@@ -196,7 +196,7 @@ function readScheme(
 }
 
 function evaluationOf({ evaluation }: SweepRecipe, at: (path: string) => string): PointEvaluation {
-  const { texts, tasks, tasksFrom, shotsFrom } = evaluation;
+  const { texts, tasks, tasksFrom, shotsFrom, generate } = evaluation;
   return {
     ...evaluation,
     texts: texts.map((text) =>
@@ -205,6 +205,9 @@ function evaluationOf({ evaluation }: SweepRecipe, at: (path: string) => string)
     tasks: tasks.map((task) => taskAt(task, at)),
     ...(tasksFrom !== undefined && { tasksFrom: at(tasksFrom) }),
     ...(shotsFrom !== undefined && { shotsFrom: at(shotsFrom) }),
+    ...(generate?.prompts !== undefined && {
+      generate: { ...generate, prompts: at(generate.prompts) },
+    }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { SourceFiles } from "../../run/source-files.ts";
 import type { Backend } from "../../backend/backend.ts";
 import type { Task } from "../../evaluation/tasks/task.ts";
+import { promptSetId } from "../../evaluation/generation/prompt-set.ts";
 import { baseName, sha256OfFile } from "../../platform/node.ts";
 import { version } from "../../util/version.ts";
 import { parseTrainConfig } from "../../train/pretrain-config.ts";
@@ -53,7 +54,7 @@ export async function identifyPoint(
   { original, backend, tasks, hashes }: Surroundings,
 ): Promise<string> {
   const data = await hashData(work, tasks, hashes);
-  const { texts, shotsFrom, shots, limit, kl, speedTokens, samples } = work.evaluation;
+  const { texts, shotsFrom, shots, limit, kl, speedTokens, samples, generate } = work.evaluation;
   const examples = shotsFrom === undefined ? null : await hashes.sha256(shotsFrom);
   return digestOf({
     fewbit: version,
@@ -65,6 +66,9 @@ export async function identifyPoint(
     texts: JSON.stringify(texts.map((text) => sorted({ ...text, file: null }))),
     tasks: JSON.stringify(tasks.map(({ name, rule, normalized }) => [name, rule, normalized])),
     evaluation: JSON.stringify([kl, speedTokens, shots ?? 0, examples, limit ?? null]),
+    ...(generate && {
+      generate: JSON.stringify([promptSetId, sorted({ ...generate, prompts: null })]),
+    }),
     ...(samples && { samples: JSON.stringify([samples.prompts, samples.tokens]) }),
     ...Object.fromEntries(data.map(({ role, sha256 }, i) => [`${role} ${i}`, sha256])),
   });
@@ -87,6 +91,7 @@ export async function hashData(
   hashes: FileHashes,
 ): Promise<DataHash[]> {
   const { evaluation } = work;
+  const prompts = evaluation.generate?.prompts === undefined ? [] : [evaluation.generate.prompts];
   const hash = async (role: DataHash["role"], path: string): Promise<DataHash> => ({
     role,
     name: baseName(path),
@@ -95,6 +100,7 @@ export async function hashData(
   return [
     ...(await Promise.all(learnedFiles(work).map((path) => hash("calibration", path)))),
     ...(await Promise.all(evaluation.texts.map(({ file }) => hash("text", file)))),
+    ...(await Promise.all(prompts.map((path) => hash("prompts", path)))),
     ...tasks.map(({ name, sha256 = "" }) => ({ role: "task" as const, name, sha256 })),
   ];
 }

@@ -155,12 +155,22 @@ function filesOf(
     const path = `evaluation.texts[${i}]${isShort ? "" : ".file"}`;
     files.push({ file, kind: "file", path });
   }
+  const prompts = first.work.evaluation.generate?.prompts;
+  if (prompts !== undefined) {
+    files.push({ file: prompts, kind: "file", path: "evaluation.generate.prompts" });
+  }
   return files;
 }
 
 /** Opens the tasks one by one, so that a fault has its place in the recipe. */
 async function readTasks(evaluation: PointEvaluation): Promise<Task[]> {
-  const { tasks: given, averages, samples: _, ...selection } = evaluation;
+  const {
+    tasks: given,
+    averages,
+    samples: _samples,
+    generate: _generate,
+    ...selection
+  } = evaluation;
   const tasks: Task[] = [];
   const open = async (
     more: { tasks?: string[]; averages?: AverageId[] },

@@ -111,6 +111,18 @@ const samplesSchema = z
   })
   .describe("Texts that each point continues, greedily, to be read beside each other");
 
+const generateSchema = z
+  .strictObject({
+    count: count.optional().describe("How many of the prompts, the first ones; all unless given"),
+    prompts: text
+      .optional()
+      .describe("File of prompts in place of the built-in ones, from the recipe's folder"),
+    maxTokens: count.default(128).describe("Tokens to write to each at most"),
+    temperature: z.number().nonnegative().default(0).describe("0 takes the most likely token"),
+    seed: recipeSchema.shape.seed.unwrap().default(0).describe("Seed of the draws"),
+  })
+  .describe("Prompts that each point and its original continue; {} for the built-in ones");
+
 const evaluationSchema = z.strictObject({
   texts: z
     .array(z.union([text, textSchema]))
@@ -138,6 +150,7 @@ const evaluationSchema = z.strictObject({
     .default(64)
     .describe("Tokens to generate for the decode speed; 0 leaves it out"),
   kl: z.boolean().default(true).describe("Compare with the original, token by token"),
+  generate: generateSchema.optional(),
   samples: samplesSchema.optional(),
 });
 

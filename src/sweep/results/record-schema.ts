@@ -97,6 +97,39 @@ const taskFigures = z
     message: "expected a mark for each item",
   });
 
+const continuationMean = z.looseObject({ mean: number, interval: interval.nullable() });
+
+const generation = z.looseObject({
+  promptSet: text.nullable(),
+  promptsSha256: text,
+  maxTokens: count,
+  temperature: number,
+  seed: number,
+  repetition: continuationMean,
+  loops: continuationMean,
+  distinct: z.looseObject({
+    one: number.nullable(),
+    two: number.nullable(),
+    three: number.nullable(),
+  }),
+  length: continuationMean,
+  ended: continuationMean,
+  klDivergence: continuationMean.nullable(),
+  reproduced: z.looseObject({ share: continuationMean, tokens: number }).nullable(),
+  continuations: z.array(
+    z.looseObject({
+      prompt: text,
+      text,
+      tokens: count,
+      ended: z.boolean(),
+      repetition: number,
+      loop: count.nullable(),
+      klDivergence: number.nullable(),
+      reproduced: z.looseObject({ tokens: count, share: number }).nullable(),
+    }),
+  ),
+});
+
 const result = z.looseObject({
   parameters: number,
   sizeBytes: number,
@@ -111,6 +144,7 @@ const result = z.looseObject({
   averages: z.array(
     z.looseObject({ name: text, tasks: z.array(text), accuracy, accuracyAboveChance: number }),
   ),
+  generation: generation.optional(),
   samples: z.array(z.looseObject({ prompt: text, continuation: text })).optional(),
   backend: z.looseObject({ id: text, level: text, threads: count }),
 });

@@ -72,6 +72,18 @@ export const textColumns = {
 export const taskColumns = { name: "name", sha256: "sha256", shots: "shots", items: "items" };
 export const answerColumns = { right: "right", right_normalized: "rightNormalized" };
 
+const continuationColumns = {
+  prompt: "prompt",
+  text: "text",
+  tokens: "tokens",
+  ended: "ended",
+  repetition: "repetition",
+  loop: "loop",
+  kl: "klDivergence",
+  reproduced_tokens: "reproduced.tokens",
+  reproduced: "reproduced.share",
+};
+
 const backendColumns = {
   backend: "backend.id",
   backend_level: "backend.level",
@@ -83,7 +95,7 @@ const queries: Readonly<Record<string, string>> = {
   points: `
 SELECT
   ${kept},
-  ${figureColumns("result", ({ of }) => of === "model")},
+  ${figureColumns("result", ({ of }) => of === "model" || of === "generation")},
   ${pick("result", backendColumns)},
   run
 FROM records`,
@@ -113,6 +125,11 @@ SELECT
   ${pick("entry.value", { name: "name", tasks: "tasks" })},
   ${figureColumns("entry.value", ({ averaged }) => averaged === true)}
 FROM records, json_each(records.result, '$.averages') AS entry`,
+  continuations: `
+SELECT
+  records.id AS point, entry.key AS position,
+  ${pick("entry.value", continuationColumns)}
+FROM records, json_each(records.result, '$.generation.continuations') AS entry`,
   data: `
 SELECT
   records.id AS point,
@@ -124,6 +141,7 @@ SELECT
   points.status, points.bits_per_weight, points.size_bytes,
   texts.perplexity, (texts.high - texts.low) / 2 AS perplexity_half_width,
   texts.kl_mean AS kl,
+  points.repetition, points.loops, points.continuation_kl,
   (SELECT avg(accuracy) FROM tasks WHERE tasks.point = points.id) AS task_accuracy,
   (SELECT avg(above_chance) FROM tasks WHERE tasks.point = points.id) AS above_chance,
   points.tokens_per_second, points.make_ms / 1000 AS make_seconds, points.peak_memory_bytes,

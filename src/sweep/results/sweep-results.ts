@@ -1,4 +1,5 @@
 import type { ModelFigures, TextMeasurement } from "../../evaluation/evaluation.ts";
+import type { GenerationFigures } from "../../evaluation/generation/generation.ts";
 import type { OwnAverage } from "../../evaluation/tasks/averages.ts";
 import type { TaskScore } from "../../evaluation/tasks/task.ts";
 import type { MachineDescription } from "../../platform/node.ts";
@@ -62,6 +63,8 @@ export interface PointResult extends ModelFigures {
   readonly texts: readonly TextFigures[];
   readonly tasks: readonly TaskFigures[];
   readonly averages: readonly AverageFigures[];
+  /** What it writes to the prompts of `generate`; absent where the recipe asks for none. */
+  readonly generation?: GenerationFigures;
   /** Absent where the recipe asks for none. */
   readonly samples?: readonly Sample[];
   readonly backend: { readonly id: string; readonly level: string; readonly threads: number };
