@@ -67,7 +67,7 @@ describe("what a model writes", () => {
       ...["--speed-tokens", "0", "--task", builtin("tasks/where.jsonl")],
     ]);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^ +writes +repetition +loops +KL on its text +reproduced/m);
+    expect(stdout).toMatch(/^ +writes +repetition +loops +KL in writing +reproduced/m);
     expect(stdout).toMatch(/^ +model +\d/m);
     expect(stdout.replace(/\s+/g, " ")).toMatch(
       /repeats itself without end in \d of 4 continuations; the original in \d/,

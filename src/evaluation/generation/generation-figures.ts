@@ -34,14 +34,14 @@ export const generationFigures = {
   "continuation-kl": {
     of: "generation",
     title: "KL divergence on the original's continuations",
-    short: "KL on its text",
+    short: "KL in writing",
     unit: "nats a token",
     format: "number",
     path: "generation.klDivergence.mean",
     interval: "generation.klDivergence.interval",
     sql: ["continuation_kl", "continuation_kl_low", "continuation_kl_high"],
     csv: ["continuation KL", "continuation KL low", "continuation KL high"],
-    column: { header: "KL on its text", at: 9.3, generation: 1, sweep: 3 },
+    column: { header: "KL in writing", at: 9.3, generation: 1, sweep: 3 },
     told: "nats",
   },
   reproduced: {

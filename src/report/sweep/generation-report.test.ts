@@ -58,12 +58,12 @@ describe("a sweep whose points continued prompts", () => {
 
   test("shows the figures in tables, CSV, Markdown and the page, and what was written", () => {
     const table = formatSweepTable(sweep.rows, { width: 300, style: plainStyle });
-    expect(table[0]).toMatch(/repetition +loops +KL on its text/);
+    expect(table[0]).toMatch(/repetition +loops +KL in writing/);
     const [header = "", first = ""] = formatSweepCsv(sweep.rows).split("\r\n");
     const place = header.split(",").indexOf("repetition");
     expect(Number(first.split(",")[place])).toBe(repetitionOf(original));
     expect(formatSweepCsv(makeSweepRowsWithout())).not.toContain("repetition");
-    expect(formatSweepMarkdown(sweep)).toContain("| repetition | loops | KL on its text |");
+    expect(formatSweepMarkdown(sweep)).toContain("| repetition | loops | KL in writing |");
     const page = formatSweepPage(sweep);
     expect(page).toContain("<h3>Prompt 0</h3>");
     expect(page).toContain("12 of the set fewbit-1, continued greedily by at most 100 tokens");

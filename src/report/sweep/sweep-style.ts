@@ -101,7 +101,8 @@ button:hover, select:hover { border-color: var(--faint); }
 .axes label { display: flex; align-items: center; gap: 8px; min-width: 0; max-width: 100%;
   color: var(--faint); font-size: 14px; }
 .axes select { color: var(--ink); min-width: 0; flex: 0 1 auto; text-overflow: ellipsis; }
-th button { border: 0; padding: 0; font-size: inherit; font-weight: inherit; background: none; }
+th button { border: 0; padding: 0; font-size: inherit; font-weight: inherit; background: none;
+  overflow-wrap: normal; }
 th button::after { position: absolute; margin-left: 2px; }
 th button:hover { color: var(--ink); text-decoration: underline; }
 th[aria-sort] { color: var(--ink); }
@@ -109,7 +110,7 @@ th[aria-sort="descending"] button::after { content: "\\2193"; }
 th[aria-sort="ascending"] button::after { content: "\\2191"; }
 .sorted tr.first { border-top-width: 1px; }
 td:has(.copy), thead td { padding: 0; }
-.copy { padding: 0 8px; font-size: 12px; color: var(--faint); opacity: 0; }
+.copy { padding: 0 8px; white-space: nowrap; font-size: 12px; color: var(--faint); opacity: 0; }
 tr:hover .copy, .copy:focus-visible { opacity: 1; }
 @media (hover: none) { .copy { opacity: 1; } }
 tbody tr.lit, tbody tr:hover { background: var(--raised); }
