@@ -268,12 +268,14 @@ export async function planQuantization(
 
 /**
  * Measures a model on a text file: perplexity, size, speed, and with `against` how far it is from
- * the original; on tasks: the share of right answers. One of the two may be left out.
+ * the original; on tasks: the share of right answers; with `generate` by what it writes to prompts.
+ * Any of the three may be left out, but not all.
  *
  * @example
  * const original = "./models/prose-6m";
  * const { perplexity } = await evaluate("./prose-6m-w2", { text: "test.txt", against: original });
  * const { tasks } = await evaluate("./prose-6m-w2", { tasks: ["piqa"], tasksFrom: "./tasks" });
+ * const { generation } = await evaluate("./prose-6m-w2", { generate: {}, against: original });
  *
  * @throws FewbitError of the kind that fits
  */
@@ -300,8 +302,8 @@ export async function evaluate(
 }
 
 /**
- * Measures two models on the same text and tasks, and says for each figure which is better: by
- * paired bootstrap of the windows and items, corrected for the number of figures.
+ * Measures two models on the same text, tasks and prompts, and says for each figure which is better:
+ * by paired bootstrap of the windows, items and prompts, corrected for the number of figures.
  *
  * @example
  * const { figures } = await compare("./prose-6m-w2", "./prose-6m-w3", { text: "test.txt" });
@@ -409,6 +411,13 @@ export {
   type MeasureTeacherOptions,
   measureTeacher,
 } from "./evaluation/measure-teacher.ts";
+export type {
+  Continuation,
+  GenerateChoice,
+  GenerateSelection,
+  GenerationFigures,
+  GenerationProgress,
+} from "./evaluation/generation/generation.ts";
 export type { TeacherMeasurement } from "./evaluation/teacher-measurement.ts";
 export {
   type AverageId,

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { GenerateOptions } from "../evaluation/generation/generation.ts";
+import type { GenerateSelection } from "../evaluation/generation/generation.ts";
 import { markRareFlags } from "./help.ts";
 import { defined, nonNegativeNumber, positiveInteger } from "./options.ts";
 import { expectNone } from "./task-options.ts";
@@ -32,7 +32,9 @@ export function addPromptOptions(command: Command): Command {
 }
 
 /** Turns the options into the library's. @throws UsageError for those without `--generate` */
-export function readPromptOptions(options: PromptOptions): { readonly generate?: GenerateOptions } {
+export function readPromptOptions(options: PromptOptions): {
+  readonly generate?: GenerateSelection;
+} {
   const { generate, prompts, maxTokens, temperature, generateTo, seed } = options;
   if (generate === undefined) {
     const how = { prompts, maxTokens, temperature, generateTo };

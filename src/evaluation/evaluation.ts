@@ -1,7 +1,7 @@
 import type { Products } from "../backend/packed-operand.ts";
 import type { MemoryPeak } from "../platform/node.ts";
 import type {
-  GenerateOptions,
+  GenerateSelection,
   GenerationFigures,
   GenerationProgress,
 } from "./generation/generation.ts";
@@ -33,16 +33,16 @@ export interface TaskSelection extends OpenTaskOptions {
 }
 
 /** Whether a model is judged by what it writes. */
-export interface GenerationSelection {
+export interface PromptSelection {
   /** Prompts that the model continues; with an original (`against`) that one continues them too. */
-  readonly generate?: GenerateOptions | undefined;
+  readonly generate?: GenerateSelection | undefined;
 }
 
 /** Tasks to evaluate on, or prompts to continue. */
 export interface EvaluateTasksOptions<Model>
   extends MeasureOptions<Model>,
     TaskSelection,
-    GenerationSelection {
+    PromptSelection {
   readonly text?: never;
 }
 
@@ -50,7 +50,7 @@ export interface EvaluateTasksOptions<Model>
 export interface EvaluateOptions<Model>
   extends MeasureOptions<Model>,
     TaskSelection,
-    GenerationSelection {
+    PromptSelection {
   /**
    * Text file, tokenised once and cut into windows; of JSON, a document a line or an item, an empty
    * line between them.

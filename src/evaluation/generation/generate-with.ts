@@ -1,11 +1,11 @@
 import type { LanguageModel } from "../../runtime/language-model.ts";
-import type { GenerationSelection, MeasureOptions } from "../evaluation.ts";
+import type { PromptSelection, MeasureOptions } from "../evaluation.ts";
 import { expectSameBackend, expectSameVocabulary } from "../expect-comparable.ts";
 import { expectWritable } from "../expect-writable.ts";
 import { type MeasuredGeneration, measureGeneration } from "./measure-generation.ts";
 import { openPrompts } from "./open-prompts.ts";
 
-type Options = MeasureOptions<LanguageModel> & GenerationSelection;
+type Options = MeasureOptions<LanguageModel> & PromptSelection;
 
 /**
  * Makes sure before a long evaluation that the prompts can be given, and the texts be written.

@@ -18,7 +18,7 @@ export interface GenerateChoice {
 }
 
 /** The same, and where the texts go. */
-export interface GenerateOptions extends GenerateChoice {
+export interface GenerateSelection extends GenerateChoice {
   /** File that all continuations are written to as JSON lines, the original's last. */
   readonly to?: string | undefined;
 }

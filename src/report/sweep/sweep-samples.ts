@@ -5,18 +5,22 @@ import type { Sample } from "../../sweep/results/sweep-results.ts";
 import type { SweepRow } from "./sweep-row.ts";
 
 const shownBits = 2;
-/** Continuations of the measured prompts that are shown where there are no samples. */
-const shownPrompts = 4;
+/** Prompts of a measurement that are shown where there are no samples. */
+const shownPrompts = { terminal: 2, page: 4 };
 
-/** What a point wrote to be read: to the prompts of the recipe, or to those it is measured on. */
-function textsOf({ result }: SweepRow): readonly Sample[] | undefined {
-  const measured = result?.generation?.continuations.slice(0, shownPrompts);
+/**
+ * What a point wrote to be read: to the prompts of the recipe, or to the first ones that it is
+ * measured on, as one line.
+ */
+function textsOf({ result }: SweepRow, place: "terminal" | "page"): readonly Sample[] | undefined {
+  const measured = result?.generation?.continuations.slice(0, shownPrompts[place]);
   return (
     result?.samples ??
     measured?.map(({ prompt, text }) => {
+      const line = text.replace(/\s+/g, " ");
       // An answer does not continue the question's line.
-      const isAnswer = /[.?!]$/.test(prompt) && /^\S/.test(text);
-      return { prompt, continuation: isAnswer ? ` ${text}` : text };
+      const isAnswer = /[.?!]$/.test(prompt) && /^\S/.test(line);
+      return { prompt, continuation: isAnswer ? ` ${line}` : line };
     })
   );
 }
@@ -26,7 +30,7 @@ function textsOf({ result }: SweepRow): readonly Sample[] | undefined {
  * the lowest perplexity on the first text, or of the highest average accuracy.
  */
 export function formatSamples(rows: readonly SweepRow[], width: number): string[] {
-  const written = rows.filter((row) => textsOf(row));
+  const written = rows.filter((row) => textsOf(row, "terminal"));
   const models = [...new Set(written.map(({ record }) => record.point.model))];
   const shown = models.flatMap((model) => {
     const own = written.filter(({ record }) => record.point.model === model);
@@ -35,9 +39,9 @@ export function formatSamples(rows: readonly SweepRow[], width: number): string[
     const [best] = few.sort((a, b) => faultOf(a) - faultOf(b));
     return [original, best].flatMap((row) => row ?? []);
   });
-  return promptsOf(shown).flatMap((prompt) =>
+  return promptsOf(shown, "terminal").flatMap((prompt) =>
     shown.flatMap((row) => {
-      const sample = textsOf(row)?.find((each) => each.prompt === prompt);
+      const sample = textsOf(row, "terminal")?.find((each) => each.prompt === prompt);
       if (!sample) return [];
       const [text = ""] = `${prompt}${sample.continuation}`.split("\n");
       return ["", `  ${printable(row.name)}`, ...wrapText(printable(text), width, "    ")];
@@ -50,8 +54,8 @@ function faultOf({ result }: SweepRow): number {
   return result?.texts[0]?.perplexity ?? -(result?.averages[0]?.accuracy.mean ?? 0);
 }
 
-function promptsOf(rows: readonly SweepRow[]): string[] {
-  const samples = rows.flatMap((row) => textsOf(row) ?? []);
+function promptsOf(rows: readonly SweepRow[], place: "terminal" | "page"): string[] {
+  const samples = rows.flatMap((row) => textsOf(row, place) ?? []);
   return [...new Set(samples.map(({ prompt }) => prompt))];
 }
 
@@ -59,7 +63,7 @@ function promptsOf(rows: readonly SweepRow[]): string[] {
 export function htmlSamples(rows: readonly SweepRow[]): string {
   const listOf = (prompt: string): string => {
     const entries = rows.flatMap((row) => {
-      const sample = textsOf(row)?.find((each) => each.prompt === prompt);
+      const sample = textsOf(row, "page")?.find((each) => each.prompt === prompt);
       if (!sample) return [];
       return [
         element("dt", {}, [escapeMarkup(row.name)]),
@@ -68,5 +72,5 @@ export function htmlSamples(rows: readonly SweepRow[]): string {
     });
     return element("h3", {}, [escapeMarkup(prompt)]) + element("dl", { class: "samples" }, entries);
   };
-  return promptsOf(rows).map(listOf).join("\n");
+  return promptsOf(rows, "page").map(listOf).join("\n");
 }
