@@ -49,7 +49,7 @@ export function defineCompare(command: Command, io: Io): void {
       "Says which of two models is better on a text, on tasks and in what it writes, and by how much, " +
         "as far as the data say.",
     )
-    .usage("MODEL_A MODEL_B (--text FILE | --task TASK... | --generate) [options]")
+    .usage("A B (--text FILE | --task TASK... | --generate) [options]")
     .argument("<model-a>", modelArgument)
     .argument("<model-b>", "the same")
     .addHelpText("before", example)
