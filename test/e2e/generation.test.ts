@@ -61,11 +61,10 @@ describe("what a model writes", () => {
   });
 
   test("the terminal shows a table, a sentence and the first texts, with a text and a task", async () => {
-    const { code, stdout } = await fewbitHere([
-      ...["eval", ternary, "--against", original, ...few, "--limit", "4"],
-      ...["--text", builtin("text/held-out.txt"), "--window", "64", "--max-windows", "2"],
-      ...["--speed-tokens", "0", "--task", builtin("tasks/where.jsonl")],
-    ]);
+    const text = ["--text", builtin("text/held-out.txt"), "--window", "64", "--max-windows", "2"];
+    const task = ["--task", builtin("tasks/where.jsonl"), "--limit", "4", "--speed-tokens", "0"];
+    const words = ["eval", ternary, "--against", original, ...few, ...text, ...task];
+    const { code, stdout } = await fewbitHere(words);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^ +writes +repetition +loops +KL in writing +reproduced/m);
     expect(stdout).toMatch(/^ +model +\d/m);

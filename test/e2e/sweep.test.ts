@@ -135,7 +135,10 @@ describe("a sweep", () => {
         "64",
         "--max-windows",
         "6",
-        ...["--generate", "3", "--max-tokens", "12"],
+        "--generate",
+        "3",
+        "--max-tokens",
+        "12",
       ]),
       { env },
     );

@@ -41,8 +41,14 @@ function makeGeneration(rates: readonly number[], more: number): GenerationFigur
     ended: mean,
     klDivergence: null,
     continuations: rates.map((rate) => ({
-      ...{ prompt: "p", text: "t", tokens: 8, ended: false, loop: null },
-      ...{ klDivergence: null, reproduced: null, repetition: rate + more },
+      prompt: "p",
+      text: "t",
+      tokens: 8,
+      ended: false,
+      repetition: rate + more,
+      loop: null,
+      klDivergence: null,
+      reproduced: null,
     })),
   };
 }
