@@ -54,6 +54,26 @@ test("Block-AP is told of few steps from rounding, and of windows that it is jud
   expect(cautionsOf(64, { method: "block-ap", start: null })).toEqual([]);
 });
 
+test("E2E-QP is told of windows that it is judged by and trained on", () => {
+  const finished = (samples: number, options: object) => {
+    const files = [{ path: "text.txt" }];
+    const { parsed } = parseRecipe({
+      model: "model",
+      out: "out",
+      method: "rtn",
+      scheme: "w2g64",
+      finishers: [{ method: "e2e-qp", options: { ...options } }],
+      calibration: { files, samples, window: 512 },
+    });
+    const recipe = settleRecipe(parsed, 2048);
+    const [{ method, options: chosen }] = recipe.finishers;
+    return budgetCautions({ ...recipe, method, options: chosen, finishers: [] }, linears, 576);
+  };
+  expect(finished(16, {})).toEqual([]);
+  expect(finished(8, { heldOut: 1 })).toEqual([]);
+  expect(finished(8, {})).toEqual([expect.stringMatching(/as there are only 8: use `samples` of/)]);
+});
+
 test("trainings of all weights are told how many tokens they would take", () => {
   const options = { steps: 10, batch: 1 };
   const paretoq = { method: "paretoq", scheme: "w2-seq", options } as const;

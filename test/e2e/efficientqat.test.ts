@@ -194,7 +194,10 @@ describe.skipIf(absent)(`EfficientQAT at 2 bits${absent}`, { timeout: 3_600_000 
       expect(await perplexityOf(alone, model)).toBeLessThan(1.03 * expected[key]);
       const both = inFolder(`both-${scales}`);
       const finishers = [
-        { method: "e2e-qp", options: { learningRate: end, batch: 8, precision } },
+        {
+          method: "e2e-qp",
+          options: { learningRate: end, batch: 8, precision, loss: "cross-entropy", heldOut: 0 },
+        },
       ] as const;
       await quantize(source, { ...shape, preset: "efficientqat", finishers, out: both });
       const last = `${key} + e2e-qp lr ${end === 2e-5 ? "2e-05" : end}`;

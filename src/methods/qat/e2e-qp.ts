@@ -6,7 +6,12 @@ import { groupScales } from "../../quant/blocks/group-scales.ts";
 import { QTensor } from "../../quant/q-tensor.ts";
 import { UnsupportedError, UsageError } from "../../util/errors.ts";
 import { halvesToFloats } from "../../util/half.ts";
-import { defineMethod, type ModelProblem, type TrainedModel } from "../define-method.ts";
+import {
+  type Budget,
+  defineMethod,
+  type ModelProblem,
+  type TrainedModel,
+} from "../define-method.ts";
 import { divergenceLoss } from "../shared/divergence-loss.ts";
 import { expectTeacher } from "../shared/distillation.ts";
 import { freezeAll } from "../shared/latent-weights.ts";
@@ -63,8 +68,18 @@ export default defineMethod({
       defaults,
       false,
     ),
+  budget,
   trainModel,
 });
+
+/** Without windows put aside a training may fit its text and nothing else. */
+function budget(chosen: Options, { data: { windows } }: Budget): string | null {
+  if (heldOutOf(chosen, windows) > 0) return null;
+  return (
+    `E2E-QP judges its states by windows that it is trained on, as there are only ${windows}: use ` +
+    "`samples` of 16 or more, or `heldOut`"
+  );
+}
 
 async function trainModel(problem: ModelProblem<Options>): Promise<TrainedModel> {
   const { model, teacher, options: chosen, windows } = problem;
