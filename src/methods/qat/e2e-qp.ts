@@ -126,7 +126,7 @@ function heldOutOf({ heldOut }: Options, windows: number): number {
  * whose codes multiply scales by more, get as much less.
  */
 const reach = 0.3;
-const longestStride = 0.01;
+const longestStride = 0.005;
 
 /** The usual learning rate, in steps of the grid: what AdamW moves a scale by is about its rate. */
 function usualRate(layers: Iterable<RescaledLinear>, steps: number): number {
