@@ -56,14 +56,13 @@ type Options = z.output<typeof options>;
 interface Reach {
   readonly inOneStep: number;
   readonly inAll: number;
+  /** Power of a quarter of the levels that both are divided by: fine grids have less to gain. */
+  readonly byLevels: number;
 }
 
-const weightReach: Reach = { inOneStep: 0.03, inAll: 2 };
-/**
- * On a grid of four levels: with more of them a change of the scale moves the outer ones further,
- * and there is less error to gain.
- */
-const scaleReach: Reach = { inOneStep: 0.015, inAll: 1 };
+const weightReach: Reach = { inOneStep: 0.02, inAll: 2, byLevels: 0.5 };
+/** With more levels a change of the scale moves the outer ones further, too. */
+const scaleReach: Reach = { inOneStep: 0.01, inAll: 1, byLevels: 2 };
 /** Windows that are held out at most unless a recipe says so: enough to tell worse from better. */
 const mostHeldOut = 8;
 /** Steps with which training from plain rounding is sure to get a block past GPTQ. */
@@ -150,8 +149,8 @@ function quantizeBlock(problem: WholeBlockProblem<Options>): Promise<QuantizedBl
     optimizer: async (weights, steps, share) => {
       const step = await meanStep(weights);
       const levels = Math.max(4, ...weights.map(({ scheme }) => scheme.grid.levels));
-      const ofWeights = step * rateFor(weightReach, steps);
-      const ofScales = step * rateFor(scaleReach, steps) * (4 / levels) ** 2;
+      const ofWeights = step * rateFor(weightReach, steps, levels);
+      const ofScales = step * rateFor(scaleReach, steps, levels);
       return {
         groups: {
           weights: { learningRate: share * (learningRate ?? ofWeights) },
@@ -175,9 +174,10 @@ function heldOut({ validation }: Options, windows: number): number {
   return validation ?? Math.min(mostHeldOut, Math.floor(windows / 16));
 }
 
-/** Learning rate in steps of the grid, for a training of so many steps. */
-function rateFor({ inOneStep, inAll }: Reach, steps: number): number {
-  return Math.min(inOneStep, inAll / steps);
+/** Learning rate in steps of a grid of so many levels, for a training of so many steps. */
+function rateFor(reach: Reach, steps: number, levels: number): number {
+  const { inOneStep, inAll, byLevels } = reach;
+  return Math.min(inOneStep, inAll / steps) / (levels / 4) ** byLevels;
 }
 
 function stepsOf(epochs: number, windows: number, batch: number): number {
