@@ -60,7 +60,7 @@ interface Reach {
   readonly byLevels: number;
 }
 
-const weightReach: Reach = { inOneStep: 0.02, inAll: 2, byLevels: 0.5 };
+const weightReach: Reach = { inOneStep: 0.02, inAll: 3, byLevels: 0.5 };
 /** With more levels a change of the scale moves the outer ones further, too. */
 const scaleReach: Reach = { inOneStep: 0.01, inAll: 1, byLevels: 2 };
 /** Windows that are held out at most unless a recipe says so: enough to tell worse from better. */
