@@ -287,6 +287,8 @@ export interface Kernels extends TrainingKernels {
     teacher: TensorView,
     student: TensorView,
   ): void;
+  /** `out[t] = factors[t]·x[t]` for rows of x `[T, n]` f32, factors `[T]` f32. `out` may be `x`. */
+  scaleRows(out: TensorView, x: TensorView, factors: TensorView): void;
   /** Adds to a Gram matrix: `gram [n, n] f64 += xᵀ·x`, x `[T, n]` f32, both triangles. */
   gram(gram: TensorView, x: TensorView, precision: GramPrecision): void;
   /** Adds to the magnitudes of channels, x `[T, n]` f32: `sums [n] f64 += Σ|x|` and

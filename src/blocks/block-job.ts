@@ -1,6 +1,7 @@
 import type { Block, QuantizableModel } from "../nn/quantizable-model.ts";
 import type { LinearSlot } from "../nn/linear.ts";
 import type { Scheme } from "../quant/scheme.ts";
+import { type ChosenMethod, startOf, transformsOf } from "../recipe/recipe.ts";
 import { describeLinear, type LinearOutcome } from "../run/linear-record.ts";
 import type { QuantizedOutput } from "../run/output/quantized-output.ts";
 import type { PlannedLinear } from "../run/plan.ts";
@@ -8,6 +9,7 @@ import type { Quantization } from "../run/quantization.ts";
 import type { QuantizationJob } from "../run/quantization-job.ts";
 import type { LinearRecord } from "../run/run-record.ts";
 import type { ResidualStreams } from "./residual-streams.ts";
+import { TokenFactors } from "./token-factors.ts";
 
 /** One block at work: what the steps of its quantization share. */
 export class BlockJob {
@@ -19,6 +21,8 @@ export class BlockJob {
   /** Linears that are quantized and written. */
   readonly linears: LinearRecord[] = [];
   readonly signal: AbortSignal | undefined;
+  /** Weights of the calibration tokens, where a method or a transform asks for them. */
+  factors: TokenFactors | null = null;
   private readonly quantization: Quantization;
   private readonly output: QuantizedOutput;
   private readonly planned: ReadonlyMap<string, PlannedLinear>;
@@ -56,6 +60,21 @@ export class BlockJob {
     return slots.filter(({ name }) => this.schemeOf(name) !== null);
   }
 
+  /** Weighs the calibration tokens, if a method of the recipe asks for it. */
+  async weighTokens(block: Block): Promise<void> {
+    const { method, recipe } = this.job;
+    const start = startOf(recipe);
+    const quantizers = [{ method, options: recipe.options }, ...(start ? [start] : [])];
+    if (this.streams && [...quantizers, ...transformsOf(recipe)].some(asksForWeights)) {
+      this.factors = await TokenFactors.measure(block, this.streams, this);
+    }
+  }
+
+  /** What the inputs of layers are multiplied by for the statistics of a method, by token. */
+  factorsFor(chosen: ChosenMethod): TokenFactors | null {
+    return asksForWeights(chosen) ? this.factors : null;
+  }
+
   /** Says what is being done now, and which share of the block's work is done, 0 to 1. */
   readonly report = (activity: string, share = 0): void =>
     this.quantization.meter.report(this.index, activity, share * this.weights);
@@ -75,4 +94,8 @@ export class BlockJob {
   async writeChanged(name: string, values: Float32Array): Promise<void> {
     await this.output.writeChanged(name, values);
   }
+}
+
+function asksForWeights({ method, options }: ChosenMethod): boolean {
+  return method.weighsTokens?.(options) ?? false;
 }

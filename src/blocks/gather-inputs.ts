@@ -4,6 +4,7 @@ import type { Block } from "../nn/quantizable-model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { ActivationCache } from "./activations.ts";
 import type { BlockJob } from "./block-job.ts";
+import type { TokenFactors } from "./token-factors.ts";
 
 /** Which inputs are wanted, and what is gathered of them. */
 export interface Gathering {
@@ -14,6 +15,8 @@ export interface Gathering {
   readonly observe?: (slot: LinearSlot, input: Tensor) => void;
   /** Only the windows that make up the first `tokens`. */
   readonly tokens?: number;
+  /** What inputs are multiplied by for second moments and magnitudes; null: by nothing. */
+  readonly factors?: TokenFactors | null;
 }
 
 /**
@@ -24,7 +27,7 @@ export async function gatherInputs(
   block: Block,
   { model, signal }: Pick<BlockJob, "model" | "signal">,
   activations: ActivationCache,
-  { slots, statistics, observe, tokens }: Gathering,
+  { slots, statistics, observe, tokens, factors }: Gathering,
 ): Promise<LayerInputs> {
   const inputs = new LayerInputs(statistics);
   const wanted = new Set(slots);
@@ -36,8 +39,9 @@ export async function gatherInputs(
     inputs.observe(slot, input);
     observe?.(slot, input);
   };
+  let pass = 0;
   const visit = (hidden: Tensor<"f32">): void => {
-    inputs.nextPass();
+    inputs.nextPass(factors?.ofPass(pass++));
     model.forwardBlock(block, hidden, { position: 0, observe: onInput, untilStage });
   };
   await activations.forEach(visit, signal, tokens);

@@ -48,10 +48,11 @@ export function blockProblem(
 }
 
 async function quantizeBy(
-  { method, options }: ChosenMethod,
+  starter: ChosenMethod,
   block: Block,
   job: BlockJob,
 ): Promise<Map<string, QTensor>> {
+  const { method, options } = starter;
   const { quantized, original } = job.streams ?? {};
   if (method.quantizeBlock) {
     if (!quantized || !original) {
@@ -62,7 +63,7 @@ async function quantizeBy(
     return new Map(weights);
   }
   const made = new Map<string, QTensor>();
-  await visitStages(block, job, method, async ({ name }, inputs) => {
+  await visitStages(block, job, starter, async ({ name }, inputs) => {
     const scheme = job.schemeOf(name);
     if (!scheme || !method.quantizeLinear) return;
     job.report(`${method.id}: ${name}`);

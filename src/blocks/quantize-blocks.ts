@@ -45,12 +45,14 @@ export function quantizeBlocks(
         job.report("weights");
         const block = await model.loadBlock(index);
         await streams?.runOriginal(block, job);
+        await job.weighTokens(block);
         const transforms = await transformBlock(block, job);
         const blocks =
           method.quantizeBlock && streams ? [await quantizeWholeBlock(block, job)] : [];
         if (blocks.length === 0) await quantizeLinears(block, job);
         const outputs = index + 1 < blockCount && streams ? await streams.runOn(block, job) : null;
         model.releaseBlock(block);
+        job.factors?.release();
         await finished.add(index, { transforms, linears: job.linears, blocks, outputs });
         emit({
           type: "block",

@@ -9,6 +9,7 @@ import { monotonicMs } from "../platform/node.ts";
 import type { LayerActivations } from "../quant/activation-grid.ts";
 import type { QTensor } from "../quant/q-tensor.ts";
 import { withoutActivations } from "../quant/scheme.ts";
+import type { ChosenMethod } from "../recipe/recipe.ts";
 import { LayerError } from "../run/layer-error.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { throwIfCancelled } from "../util/errors.ts";
@@ -23,7 +24,8 @@ import { SlotRanges } from "./slot-ranges.ts";
  */
 export async function quantizeLinears(block: Block, job: BlockJob): Promise<void> {
   const { method, recipe } = job.job;
-  await visitStages(block, job, method, async (slot, inputs, ranges) => {
+  const chosen = { method, options: recipe.options };
+  await visitStages(block, job, chosen, async (slot, inputs, ranges) => {
     const activations = await ranges.activations(slot.name, recipe.activationRange);
     await quantizeSlot(block, slot, inputs, activations, job);
   });
@@ -33,15 +35,16 @@ export async function quantizeLinears(block: Block, job: BlockJob): Promise<void
 export async function visitStages(
   block: Block,
   job: BlockJob,
-  method: Method,
+  chosen: ChosenMethod,
   visit: (slot: LinearSlot, inputs: InputStatistics | null, ranges: SlotRanges) => Promise<void>,
 ): Promise<void> {
   const { streams, signal } = job;
+  const factors = job.factorsFor(chosen);
   for (const slots of stagesOf(block, job)) {
     const ranges = new SlotRanges(slots, job.schemeOf);
     if (streams) job.report(`inputs of ${slots[0].name}`);
-    const statistics = statisticsOf(slots, job, method);
-    const gathering = { slots, statistics, observe: ranges.observe };
+    const statistics = statisticsOf(slots, job, chosen.method);
+    const gathering = { slots, statistics, observe: ranges.observe, factors };
     const inputs = streams && (await gatherInputs(block, job, streams.quantized, gathering));
     for (const slot of slots) {
       throwIfCancelled(signal);

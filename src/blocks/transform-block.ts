@@ -1,7 +1,8 @@
 import { LayerInputs } from "../calibration/statistics/layer-inputs.ts";
-import type { Method, TransformedPart } from "../methods/define-method.ts";
+import type { BlockProblem, Method, TransformedPart } from "../methods/define-method.ts";
 import type { Block } from "../nn/quantizable-model.ts";
 import { monotonicMs } from "../platform/node.ts";
+import { withoutActivations } from "../quant/scheme.ts";
 import { transformsOf } from "../recipe/recipe.ts";
 import type { TransformRecord } from "../run/run-record.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -9,6 +10,7 @@ import { throwIfCancelled, UsageError } from "../util/errors.ts";
 import type { BlockJob } from "./block-job.ts";
 import { gatherInputs } from "./gather-inputs.ts";
 import { changedInBlock, quantizedGroups } from "./scale-groups.ts";
+import type { TokenFactors } from "./token-factors.ts";
 
 /** Runs the transforms of a recipe on a block, and writes what they changed besides matrices. */
 export async function transformBlock(block: Block, job: BlockJob): Promise<TransformRecord[]> {
@@ -23,7 +25,8 @@ export async function transformBlock(block: Block, job: BlockJob): Promise<Trans
     const { transformBlock: change } = method;
     if (!change) continue;
     const startedMs = monotonicMs();
-    const inputs = await gather(block, method, job);
+    const factors = job.factorsFor({ method, options: chosen });
+    const inputs = await gather(block, method, factors, job);
     try {
       const transform = (hidden: readonly Tensor<"f32">[]): Promise<readonly TransformedPart[]> =>
         change({
@@ -31,9 +34,11 @@ export async function transformBlock(block: Block, job: BlockJob): Promise<Trans
           block,
           groups,
           inputs: hidden,
+          tokenFactors: factors?.ofPasses(hidden.length) ?? null,
           statisticsOf: (slot) => inputs.of({ name: slot }) ?? fail(method),
           schemeOf: job.schemeOf,
           compensated: job.job.method.compensates ?? false,
+          tryQuantizer: quantizerOf(block, job),
           options: chosen,
           report: (activity) => job.report(`${method.id}: ${activity}`),
           signal,
@@ -57,12 +62,36 @@ export async function transformBlock(block: Block, job: BlockJob): Promise<Trans
   return records;
 }
 
-async function gather(block: Block, { id, needs }: Method, job: BlockJob): Promise<LayerInputs> {
+async function gather(
+  block: Block,
+  { id, needs }: Method,
+  factors: TokenFactors | null,
+  job: BlockJob,
+): Promise<LayerInputs> {
   const { statistics } = needs;
   if (!job.streams || statistics.length === 0) return new LayerInputs(statistics);
   job.report(`${id}: inputs`);
   const slots = job.chosen(block.slots);
-  return gatherInputs(block, job, job.streams.quantized, { slots, statistics });
+  return gatherInputs(block, job, job.streams.quantized, { slots, statistics, factors });
+}
+
+/** How the quantizer of the recipe quantizes a layer, where second moments are what it needs. */
+function quantizerOf(block: Block, job: BlockJob): BlockProblem<unknown>["tryQuantizer"] {
+  const { method, recipe } = job.job;
+  const { quantizeLinear, needs } = method;
+  if (!quantizeLinear || !needs.statistics.includes("hessian")) return null;
+  return async (slot, weight, hessian) => {
+    const scheme = job.schemeOf(slot);
+    if (!scheme) throw new UsageError(`${block.name}.${slot} is not to be quantized`);
+    const made = await quantizeLinear({
+      name: `${block.name}.${slot}`,
+      weight,
+      scheme: withoutActivations(scheme),
+      hessian,
+      options: recipe.options,
+    });
+    return made.weight;
+  };
 }
 
 function fail(method: Method): never {

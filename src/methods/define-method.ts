@@ -48,12 +48,25 @@ export interface BlockProblem<Options> {
   readonly groups: readonly ScaleGroup[];
   /** Inputs out of the quantized blocks before it: `[windows, length, hiddenSize]` each. */
   readonly inputs: readonly Tensor<"f32">[];
+  /**
+   * Square roots of the weights of the tokens of each of `inputs`, `[tokens]`; null where all
+   * tokens count alike.
+   */
+  readonly tokenFactors: readonly Tensor<"f32">[] | null;
   /** What was gathered of the inputs of a slot that takes part in a group. */
   readonly statisticsOf: (slot: string) => InputStatistics;
   /** The scheme that a slot will be quantized to; null when it stays as it is. */
   readonly schemeOf: (slot: string) => Scheme | null;
   /** Whether the quantizer behind it makes up for its rounding: `MethodDefinition.compensates`. */
   readonly compensated: boolean;
+  /**
+   * Quantizes a weight `[out, in]`, which it takes over, to the scheme of a slot as the quantizer
+   * behind it would, given the second moments of the layer's inputs; null where that quantizer does
+   * not work from these.
+   */
+  readonly tryQuantizer:
+    | ((slot: string, weight: Tensor<"f32">, hessian: Hessian) => Promise<QTensor>)
+    | null;
   readonly options: Options;
   /** Says what is being done now. */
   readonly report: (activity: string) => void;
@@ -190,6 +203,11 @@ interface MethodHooks<Options> {
   readonly budget?: (options: Options, budget: Budget) => string | null;
   /** How often each block is trained on every calibration window; for estimates. */
   readonly epochs?: (options: Options) => number;
+  /**
+   * Whether second moments and magnitudes are gathered of inputs weighted by token, so that each
+   * token counts by its relative error in the residual stream: `1/mean(h²)` of the block's outputs.
+   */
+  readonly weighsTokens?: (options: Options) => boolean;
   readonly quantizeLinear?: (problem: LinearProblem<Options>) => Promise<QuantizedLinear>;
   readonly quantizeBlock?: (problem: WholeBlockProblem<Options>) => Promise<QuantizedBlock>;
   readonly transformBlock?: (problem: BlockProblem<Options>) => Promise<readonly TransformedPart[]>;

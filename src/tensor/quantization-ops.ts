@@ -16,6 +16,16 @@ import { Tensor } from "./tensor.ts";
  * The ops of calibration and of quantizers that round weights.
  */
 
+/** Returns `factors[t]·x[t]` for rows t of x `[..., n]`, factors `[rows]`; of the shape of x. */
+export function scaleRows(x: Tensor, factors: Tensor<"f32">): Tensor<"f32"> {
+  const { rows, columns } = asMatrix(x.shape);
+  expectShape("factors", factors.shape, [rows]);
+  const out = Tensor.empty(x.backend, "f32", x.shape);
+  const flat = (tensor: Tensor): Tensor => tensor.reshape([rows, columns]);
+  x.backend.kernels.scaleRows(flat(out), flat(x), factors);
+  return out;
+}
+
 /** `gram [n, n] f64 += xᵀ·x` for x `[..., n]`, in place. */
 export function accumulateGram(
   gram: Tensor<"f64">,

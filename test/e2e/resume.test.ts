@@ -198,7 +198,7 @@ describe.skipIf(absent)(`a quantization that is killed and run again${absent}`, 
     };
 
     test("when the recipe is another, which is said", async () => {
-      expect(await refusal("--damping", "0.02")).toContain("options.damping was 0.01, is 0.02");
+      expect(await refusal("--damping", "0.02")).toContain("options.damping was 0.1, is 0.02");
       expect(await refusal("--seed", "4")).toContain("seed was 3, is 4");
       expect(await refusal("--backend", "reference")).toContain("backend was native");
     });

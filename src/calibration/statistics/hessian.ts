@@ -57,6 +57,15 @@ export class Hessian {
     return this.gram.read();
   }
 
+  /** The Hessian of inputs divided by `divisors [n]`. Not to be called after `inverseFactor`. */
+  async divided(divisors: Float32Array): Promise<Hessian> {
+    const values = await this.gram.read();
+    for (let i = 0, at = 0; i < this.size; i++) {
+      for (let j = 0; j < this.size; j++, at++) values[at] /= divisors[i] * divisors[j];
+    }
+    return new Hessian(Tensor.from(this.gram.backend, "f64", this.gram.shape, values));
+  }
+
   /** Diagonal: the energy of each input channel, `Σ x²`. */
   async energies(): Promise<Float64Array> {
     this.measuredEnergies ??= await diagonal(this.gram).read();

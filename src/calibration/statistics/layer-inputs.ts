@@ -1,5 +1,6 @@
 import type { LinearSlot } from "../../nn/linear.ts";
 import { cast } from "../../tensor/ops.ts";
+import { scaleRows } from "../../tensor/quantization-ops.ts";
 import { asMatrix } from "../../tensor/shape.ts";
 import { keep, type Tensor } from "../../tensor/tensor.ts";
 import { Energies } from "./energies.ts";
@@ -28,15 +29,20 @@ export class LayerInputs {
   private readonly needs: ReadonlySet<Statistic>;
   private readonly bySlot = new Map<string, InputStatistics>();
   private readonly seen = new Map<Tensor, InputStatistics>();
+  private factors: Tensor<"f32"> | null = null;
 
   /** @param needs what is gathered besides a sample */
   constructor(needs: readonly Statistic[]) {
     this.needs = new Set(needs);
   }
 
-  /** Forgets which tensors were seen: the next pass has inputs of its own. */
-  nextPass(): void {
+  /**
+   * Forgets which tensors were seen: the next pass has inputs of its own. Second moments and
+   * magnitudes are those of the inputs times `factors [tokens]`, one for each token of the pass.
+   */
+  nextPass(factors: Tensor<"f32"> | null = null): void {
     this.seen.clear();
+    this.factors = factors;
   }
 
   /** Takes in the input `[..., inFeatures]` of a slot. Slots shown the same tensor share. */
@@ -49,9 +55,13 @@ export class LayerInputs {
     const statistics = this.bySlot.get(slot.name) ?? this.begin(input);
     this.bySlot.set(slot.name, statistics);
     this.seen.set(input, statistics);
-    statistics.hessian?.add(input);
-    statistics.magnitudes?.add(input);
-    statistics.energies?.add(input);
+    const { hessian, magnitudes, energies } = statistics;
+    const { factors } = this;
+    const scaled = factors && (hessian || magnitudes) ? scaleRows(input, factors) : input;
+    hessian?.add(scaled);
+    magnitudes?.add(scaled);
+    energies?.add(input);
+    if (scaled !== input) scaled.release();
   };
 
   /** Returns what was gathered for a slot; undefined when it was never observed. */

@@ -31,6 +31,7 @@ import { quantizeRows } from "./layers/quantize-rows.ts";
 import { columnSums, squaredError, sumSquares } from "./training/reductions.ts";
 import { refineZeros } from "./quantization/refine-zeros.ts";
 import { refitGroups } from "./quantization/refit-groups.ts";
+import { scaleRows } from "./quantization/scale-rows.ts";
 import { searchBlocks } from "./quantization/search-blocks.ts";
 import { rmsNorm, rmsNormBackward } from "./layers/rms-norm.ts";
 import { roundScales } from "./training/round-scales.ts";
@@ -64,6 +65,7 @@ export const referenceKernels: Kernels = {
   cast,
   crossEntropy,
   klDivergence,
+  scaleRows,
   gram,
   magnitudes,
   energies,

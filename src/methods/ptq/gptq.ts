@@ -17,14 +17,19 @@ import { defineMethod, type LinearProblem, type QuantizedLinear } from "../defin
 import { BlockQuantizer } from "../shared/block-quantizer.ts";
 import { chooseBlocks } from "../shared/block-search.ts";
 import { importanceOfEnergies } from "../shared/importance-of-energies.ts";
-import { count, flag, flagIfGiven, positive } from "../shared/option-kinds.ts";
-import { ColumnQuantizer, columnGroups, roundToNearest } from "../shared/quantize-columns.ts";
+import { count, flag, positive } from "../shared/option-kinds.ts";
+import {
+  type ColumnGroup,
+  ColumnQuantizer,
+  columnGroups,
+  roundToNearest,
+} from "../shared/quantize-columns.ts";
 import { scaleSearch, scaleSearchOptions } from "../shared/scale-search.ts";
 
 const panelColumns = 128;
 
 const options = z.object({
-  damping: positive(0.01, "added to the Hessian's diagonal, as a fraction of its mean"),
+  damping: positive(0.1, "added to the Hessian's diagonal, as a fraction of its mean"),
   dampingStep: positive(
     0.01,
     "how much more is added each time the Hessian is not positive definite",
@@ -35,8 +40,10 @@ const options = z.object({
     "quantize columns in order of falling activation energy (desc_act), static groups",
   ),
   staticGroups: flag(false, "take each group's scale from the original weights"),
-  groupAware: flagIfGiven(
-    "order columns within groups, and whole groups, by energy (GAR; unless given: in blocks of ggml)",
+  groupAware: flag(true, "order columns within groups, and whole groups, by energy (GAR)"),
+  relativeErrors: flag(
+    true,
+    "count the error at each token relative to the residual stream there, not by its size",
   ),
   ...scaleSearchOptions(true),
 });
@@ -74,6 +81,7 @@ export default defineMethod({
         `\`samples\` of at least ${Math.ceil(widest / window)}, better ten times that`
       : null,
   options,
+  weighsTokens: ({ relativeErrors }) => relativeErrors,
   quantizeLinear,
 });
 
@@ -115,13 +123,18 @@ async function quantizePlanar(
   scheme: PlanarScheme,
   chosen: Options,
 ): Promise<QTensor> {
+  const columns = weight.shape[1] ?? 0;
   const groupOf = order?.map((column) =>
     scheme.groupSize ? Math.floor(column / scheme.groupSize) : 0,
   );
   const quantizer = new ColumnQuantizer(weight, scheme, scaleSearch(chosen), groupOf);
-  const fixedScales = order !== null || chosen.staticGroups;
-  if (fixedScales) quantizer.fitAll(original);
-  carryErrors(quantizer, factor, fixedScales);
+  if (chosen.activationOrder || chosen.staticGroups) {
+    quantizer.fitAll(original);
+    carryErrors(quantizer, columnGroups(columns, null), factor, true);
+  } else {
+    const groups = groupOf ? groupsInOrder(groupOf) : columnGroups(columns, scheme.groupSize);
+    carryErrors(quantizer, groups, factor, false);
+  }
   return quantizer.finish(order ?? undefined);
 }
 
@@ -150,14 +163,13 @@ function quantizeToBlocks(
   return quantizer.finish(order, true);
 }
 
-/** Runs over the panels; unless scales are fixed, a group's is found at its first column. */
+/** Runs over the panels of each group; a group's scale is found at its first column. */
 function carryErrors(
   quantizer: ColumnQuantizer,
+  groups: readonly ColumnGroup[],
   factor: Tensor<"f32">,
   fixedScales: boolean,
 ): void {
-  const columns = quantizer.weight.shape[1] ?? 0;
-  const groups = columnGroups(columns, fixedScales ? null : quantizer.scheme.groupSize);
   for (const { group, start, end } of groups) {
     if (!fixedScales) quantizer.fit(group, start, end);
     for (let panel = start; panel < end; panel += panelColumns) {
@@ -166,14 +178,23 @@ function carryErrors(
   }
 }
 
+/** The groups in which columns come, where these stay whole. */
+function groupsInOrder(groupOf: Int32Array): ColumnGroup[] {
+  const starts = [...groupOf.keys()].filter((j) => j === 0 || groupOf[j] !== groupOf[j - 1]);
+  return starts.map((start, i) => ({
+    group: groupOf[start],
+    start,
+    end: starts[i + 1] ?? groupOf.length,
+  }));
+}
+
 function columnOrder(
   energies: Float64Array,
   { blocks, groupSize }: Scheme,
   chosen: Options,
 ): Int32Array | null {
   if (chosen.activationOrder) return activationOrder(energies);
-  const { groupAware = blocks !== null } = chosen;
-  if (!groupAware) return null;
+  if (!chosen.groupAware) return null;
   if (blocks) return groupAwareOrder(energies, blocks.columns, blocks.groupColumns);
-  return groupSize ? groupAwareOrder(energies, groupSize) : null;
+  return groupAwareOrder(energies, groupSize ?? energies.length);
 }

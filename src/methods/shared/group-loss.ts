@@ -4,7 +4,7 @@ import { floatLinear, readWeights } from "../../nn/scale-channels.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { NumericError } from "../../util/errors.ts";
 import type { BlockProblem } from "../define-method.ts";
-import { partLoss } from "./part-loss.ts";
+import { partLoss, type WeighedInputs } from "./part-loss.ts";
 import { quadraticForms } from "./quadratic-loss.ts";
 
 /** Other weights `[out, in]` for the consumers of a group, by slot. */
@@ -21,16 +21,16 @@ export interface GroupLoss {
 }
 
 /**
- * Makes the judge of a group: the outputs of attention or MLP are compared on `inputs`; outputs of
- * linear layers by the second moments of their inputs, which stand for all calibration tokens.
+ * Makes the judge of a group: the outputs of attention or MLP are compared on the inputs
+ * given; outputs of linear layers by the second moments of their inputs, which stand for all calibration tokens.
  */
 export async function groupLoss(
   problem: BlockProblem<unknown>,
   group: ScaleGroup,
-  inputs: readonly Tensor<"f32">[],
+  weighed: WeighedInputs,
 ): Promise<GroupLoss> {
   if (group.scope === "consumers") return linearLoss(problem, group);
-  const loss = await partLoss(problem, group.scope, inputs);
+  const loss = await partLoss(problem, group.scope, weighed);
   const measure = (candidates: Candidates) => withWeights(problem.block, candidates, loss.measure);
   return { ...loss, measure };
 }

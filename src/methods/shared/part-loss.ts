@@ -1,5 +1,6 @@
 import type { Block, BlockPart, QuantizableModel } from "../../nn/quantizable-model.ts";
 import { add } from "../../tensor/ops.ts";
+import { scaleRows } from "../../tensor/quantization-ops.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { throwIfCancelled } from "../../util/errors.ts";
 import { squaredDistance, squaredNorm, sum } from "../../util/sums.ts";
@@ -11,11 +12,19 @@ interface Place {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Inputs of a block, and what its tokens weigh. */
+export interface WeighedInputs {
+  /** `[windows, length, hiddenSize]` each. */
+  readonly inputs: readonly Tensor<"f32">[];
+  /** Square roots of the weights of the tokens of each input, `[tokens]`; null: all weigh 1. */
+  readonly tokenFactors: readonly Tensor<"f32">[] | null;
+}
+
 /** How far an output moves when weights change. */
 export interface OutputLoss {
-  /** `Σ y²` with the weights as they were at first. */
+  /** `Σ y²` with the weights as they were at first, of outputs times the factors of tokens. */
   readonly energy: number;
-  /** `Σ (y − ŷ)²` with the weights that are in the block now. */
+  /** `Σ (y − ŷ)²` with the weights that are in the block now, of the same. */
   readonly measure: () => Promise<number>;
   /** Gives the memory back. */
   readonly release: () => void;
@@ -28,22 +37,21 @@ export interface OutputLoss {
 export async function partLoss(
   { model, block, signal }: Place,
   part: BlockPart,
-  inputs: readonly Tensor<"f32">[],
+  { inputs, tokenFactors }: WeighedInputs,
 ): Promise<OutputLoss> {
   const own =
     part === "attention" ? inputs : inputs.map((hidden) => behindAttention(model, block, hidden));
+  const read = (index: number): Promise<Float32Array> =>
+    readScaled(model.forwardPart(block, part, own[index]), tokenFactors?.[index] ?? null);
   const outputs: Float32Array[] = [];
-  for (const input of own) {
-    outputs.push(await readAndRelease(model.forwardPart(block, part, input)));
-  }
+  for (const index of own.keys()) outputs.push(await read(index));
   return {
     energy: sum(outputs.map(squaredNorm)),
     measure: async () => {
       let loss = 0;
-      for (const [i, input] of own.entries()) {
+      for (const [i, output] of outputs.entries()) {
         throwIfCancelled(signal);
-        const output = await readAndRelease(model.forwardPart(block, part, input));
-        loss += squaredDistance(output, outputs[i]);
+        loss += squaredDistance(await read(i), output);
       }
       return loss;
     },
@@ -65,8 +73,14 @@ function behindAttention(
   return between;
 }
 
-async function readAndRelease(tensor: Tensor<"f32">): Promise<Float32Array> {
-  const values = await tensor.read();
-  tensor.release();
+/** Reads a tensor, each row times its factor, and gives its memory back. */
+async function readScaled(
+  output: Tensor<"f32">,
+  factors: Tensor<"f32"> | null,
+): Promise<Float32Array> {
+  const scaled = factors ? scaleRows(output, factors) : output;
+  const values = await scaled.read();
+  if (scaled !== output) scaled.release();
+  output.release();
   return values;
 }

@@ -108,11 +108,15 @@ function roundAll(weight: Tensor<"f32">, scheme: Scheme, search: ScaleSearch): C
   return quantizer;
 }
 
+/** A run of columns `[start, end)` that share a scale. */
+export interface ColumnGroup {
+  readonly group: number;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** Lists the groups of a row of `columns` weights; the last may be shorter. */
-export function columnGroups(
-  columns: number,
-  groupSize: number | null,
-): { group: number; start: number; end: number }[] {
+export function columnGroups(columns: number, groupSize: number | null): ColumnGroup[] {
   const size = groupSize ?? columns;
   return Array.from({ length: Math.ceil(columns / size) }, (_, group) => ({
     group,

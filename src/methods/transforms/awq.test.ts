@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { goldenMatrix } from "../../../test/golden/golden-matrix.ts";
 import { type InputStatistics, LayerInputs } from "../../calibration/statistics/layer-inputs.ts";
+import { Hessian } from "../../calibration/statistics/hessian.ts";
 import { createReferenceBackend } from "../../kernels/reference/index.ts";
 import type { BlockPart } from "../../nn/quantizable-model.ts";
 import { floatLinear, replaceWeight } from "../../nn/scale-channels.ts";
@@ -20,6 +21,7 @@ import { meanByChannel } from "../shared/channel-statistics.ts";
 import { searchClipping } from "../shared/clip-search.ts";
 import { quadraticForms } from "../shared/quadratic-loss.ts";
 import { roundInPlace } from "../shared/quantize-columns.ts";
+import gptq from "../ptq/gptq.ts";
 import awq from "./awq.ts";
 
 interface Golden {
@@ -140,9 +142,11 @@ async function problemOf({ model, blocks }: LoadedCase, options: object, signal?
     block,
     groups: model.scaleGroups(),
     inputs: [hidden],
+    tokenFactors: null,
     statisticsOf: (slot: string) => gathered.of({ name: slot }) as InputStatistics,
     schemeOf: () => scheme,
     compensated: false,
+    tryQuantizer: null,
     options: awq.options.parse(options),
     report: () => {},
     ...(signal ? { signal } : {}),
@@ -221,6 +225,75 @@ describe.each(["llama", "llama-one-key-head", "qwen2-tied", "llama-tied-multi-he
     });
   },
 );
+
+test("in front of a quantizer that compensates, ratios are judged by what it makes of them", async () => {
+  const loaded = await loadCase(backend, readModelCase("llama"));
+  const problem = await problemOf(loaded, { clip: false });
+  const slot = "mlp.down_proj";
+  const { weight } = floatLinear(loaded.blocks[0], slot);
+  const original = Tensor.from(backend, "f32", weight.shape, await weight.read());
+  const moments = (await problem.statisticsOf(slot).hessian?.moments()) as Float64Array;
+  const quantize = async (of: Tensor<"f32">, hessian: Hessian) => {
+    const options = gptq.options.parse({});
+    const made = await gptq.quantizeLinear?.({ name: slot, weight: of, scheme, hessian, options });
+    return (made as NonNullable<typeof made>).weight;
+  };
+  const alone = await quantize(
+    Tensor.from(backend, "f32", original.shape, await original.read()),
+    Hessian.of(
+      Tensor.from(backend, "f64", [weight.shape[1] ?? 0, weight.shape[1] ?? 0], moments.slice()),
+    ),
+  );
+  const calls = new Map<string, number>();
+  const parts = await awq.transformBlock?.({
+    ...problem,
+    compensated: true,
+    tryQuantizer: (name, of, hessian) => {
+      calls.set(name, (calls.get(name) ?? 0) + 1);
+      return quantize(of, hessian);
+    },
+  });
+  expect([...calls.keys()].sort()).toEqual(problem.block.slots.map((s) => s.name).sort());
+  const own = parts?.find(({ name }) => name === "mlp.up_proj");
+  const loss = await formOf(alone.dequantize(), original, moments);
+  const energy = await formOf(new Float32Array(original.size), original, moments);
+  expect((own?.figures.errorUnscaled ?? 0) / (loss / energy)).toBeCloseTo(1, 3);
+  for (const { figures } of parts ?? []) {
+    expect(figures.error).toBeLessThanOrEqual(figures.errorUnscaled);
+  }
+});
+
+/** `tr((Ŵ − W)·H·(Ŵ − W)ᵀ)` */
+async function formOf(
+  values: Float32Array,
+  original: Tensor<"f32">,
+  moments: Float64Array,
+): Promise<number> {
+  const [, width = 0] = original.shape;
+  const weights = await original.read();
+  const rows = Tensor.from(
+    backend,
+    "f32",
+    original.shape,
+    values.map((value, i) => value - weights[i]),
+  );
+  const h = Tensor.from(backend, "f32", [width, width], Float32Array.from(moments));
+  return (await quadraticForms(rows, h)).reduce((sum, value) => sum + value, 0);
+}
+
+test("outputs of attention and MLP count by the factors of their tokens", async () => {
+  const ratios = async (massive: number): Promise<(number | undefined)[]> => {
+    const loaded = await loadCase(backend, readModelCase("llama"));
+    const problem = await problemOf(loaded, { clip: false });
+    const factors = new Float32Array(4 * 24).fill(1);
+    factors.fill(massive, 0, 24);
+    const tokenFactors = [Tensor.from(backend, "f32", [96], factors)];
+    const parts = await awq.transformBlock?.({ ...problem, tokenFactors });
+    return (parts ?? []).slice(0, 3).map(({ figures }) => figures.errorUnscaled);
+  };
+  const [plain, one] = [await ratios(0), await ratios(1)];
+  expect(plain[0]).not.toBeCloseTo(one[0] as number, 6);
+});
 
 test("clipped weights stay within their ranges; queries and keys are left alone", async () => {
   const loaded = await loadCase(backend, readModelCase("llama"));

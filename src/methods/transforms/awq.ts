@@ -6,7 +6,6 @@ import {
   readWeights,
   replaceWeight,
   scaleChannels,
-  scaleColumns,
 } from "../../nn/scale-channels.ts";
 import { hasIndependentGroups, type Scheme } from "../../quant/scheme.ts";
 import { Tensor } from "../../tensor/tensor.ts";
@@ -15,14 +14,15 @@ import { meanOf } from "../../util/sums.ts";
 import { type BlockProblem, defineMethod, type TransformedPart } from "../define-method.ts";
 import { activationFactors, relativeWeights } from "../shared/activation-factors.ts";
 import { meanByChannel } from "../shared/channel-statistics.ts";
-import { roundToBlocks } from "../shared/block-quantizer.ts";
-import { importanceOfEnergies } from "../shared/importance-of-energies.ts";
 import { clampGroups, searchClipping } from "../shared/clip-search.ts";
 import { groupLoss, momentsOf } from "../shared/group-loss.ts";
 import { count, flag, flagIfGiven } from "../shared/option-kinds.ts";
-import { roundInPlace } from "../shared/quantize-columns.ts";
+import type { WeighedInputs } from "../shared/part-loss.ts";
+import { scaledQuantizer } from "../shared/scaled-quantizer.ts";
 
 const leastClip = 0.5;
+/** Ratios without a gain after which the search ends, where each takes a run of the quantizer. */
+const patience = 4;
 
 const options = z.object({
   gridPoints: count(20, "how many ratios are tried, and into how many steps clipping is cut"),
@@ -31,6 +31,10 @@ const options = z.object({
   ),
   duoScaling: flag(false, "let the sizes of weights decide too, as AutoAWQ does"),
   searchTokens: count(8192, "tokens on which outputs of attention and MLP are compared"),
+  relativeErrors: flag(
+    true,
+    "count the error at each token relative to the residual stream there, not by its size",
+  ),
 });
 
 type Options = z.output<typeof options>;
@@ -57,6 +61,7 @@ export default defineMethod({
   caution: ({ grid, id }) =>
     grid.bits < 3 ? `AWQ is made for 3 and 4 bits; at ${id} it often does harm` : null,
   options,
+  weighsTokens: ({ relativeErrors }) => relativeErrors,
   trials: ({ gridPoints, searchTokens }) => ({ passes: gridPoints, tokens: searchTokens }),
   transformBlock,
 });
@@ -105,21 +110,18 @@ async function scaleGroup(
 ): Promise<{ part: TransformedPart; factors: Float32Array }> {
   const { block, options: chosen } = problem;
   const factorsOf = await factorRule(problem, group);
-  const weights = await readWeights(block, group.consumers);
-  const energies = await energiesForBlocks(problem, group);
-  const inputs = firstTokens(problem.inputs, chosen.searchTokens);
-  const judge = await groupLoss(problem, group, inputs);
-  let best = { ratio: 0, loss: Infinity, factors: factorsOf(0) };
+  const quantizeScaled = await scaledQuantizer(problem, group);
+  const judge = await groupLoss(problem, group, firstTokens(problem, chosen.searchTokens));
+  let best = { point: 0, ratio: 0, loss: Infinity, factors: factorsOf(0) };
   let plain = 0;
   for (let point = 0; point < chosen.gridPoints; point++) {
     throwIfCancelled(problem.signal);
     const ratio = point / chosen.gridPoints;
     const factors = factorsOf(ratio);
-    const loss = await judge.measure(
-      await roundScaled(problem, group, { weights, energies, factors }),
-    );
+    const loss = await judge.measure(await quantizeScaled(factors));
     if (point === 0) plain = loss;
-    if (loss < best.loss) best = { ratio, loss, factors };
+    if (loss < best.loss) best = { point, ratio, loss, factors };
+    if (problem.tryQuantizer && point - best.point >= patience) break;
   }
   judge.release();
   await scaleChannels(block, group, best.factors);
@@ -147,60 +149,6 @@ async function factorRule(
   const sizes = relativeWeights(matrices, means.length, schemeOf(first)?.groupSize ?? null);
   const weights = meanByChannel(sizes, channels, group.channelOf);
   return (ratio) => activationFactors(activations, ratio, weights);
-}
-
-/** What factors are tried on. */
-interface ScaledWeights {
-  /** Of the consumers, by slot. */
-  readonly weights: ReadonlyMap<string, Float32Array>;
-  /** Of the columns, which all consumers share; null where no scheme asks for them. */
-  readonly energies: Float64Array | null;
-  readonly factors: Float32Array;
-}
-
-/** Mean squares of the inputs of a group, where blocks are searched by them. */
-async function energiesForBlocks(
-  { schemeOf, statisticsOf }: BlockProblem<Options>,
-  { consumers }: ScaleGroup,
-): Promise<Float64Array | null> {
-  if (!consumers.some((name) => schemeOf(name)?.blocks)) return null;
-  return (await statisticsOf(consumers[0]).hessian?.energies()) ?? null;
-}
-
-/**
- * Returns `Q(W·diag t)·diag(1/t)` of every consumer of a group. Blocks are searched with the
- * importance that columns have when their inputs are divided by t.
- */
-async function roundScaled(
-  { block, schemeOf }: BlockProblem<Options>,
-  group: ScaleGroup,
-  { weights, energies, factors }: ScaledWeights,
-): Promise<Map<string, Float32Array>> {
-  const inverse = factors.map((factor) => 1 / factor);
-  const importance =
-    energies && importanceOfEnergies(divideEnergies(energies, factors, group.channelOf));
-  const rounded = new Map<string, Float32Array>();
-  for (const [name, values] of weights) {
-    const { weight } = floatLinear(block, name);
-    const scheme = schemeOf(name);
-    if (!scheme) continue;
-    const scaled = scaleColumns(values, factors, group.channelOf);
-    const tensor = Tensor.from(weight.backend, "f32", weight.shape, scaled);
-    if (scheme.blocks) roundToBlocks(tensor, scheme, importance);
-    else roundInPlace(tensor, scheme);
-    rounded.set(name, scaleColumns(await tensor.read(), inverse, group.channelOf));
-    tensor.release();
-  }
-  return rounded;
-}
-
-/** Mean squares of the inputs of columns, when these are divided by the factors of channels. */
-function divideEnergies(
-  energies: Float64Array,
-  factors: Float32Array,
-  channelOf: ScaleGroup["channelOf"],
-): Float64Array {
-  return energies.map((energy, c) => energy / factors[channelOf ? channelOf[c] : c] ** 2);
 }
 
 /** Clamps the groups of one weight to the ranges that a search finds. */
@@ -236,18 +184,23 @@ function divideMoments(moments: Float32Array, factors: Float32Array): void {
   }
 }
 
-/** The first windows that hold at least so many tokens, or all. */
-function firstTokens(batches: readonly Tensor<"f32">[], tokens: number): Tensor<"f32">[] {
+/** The first windows that hold at least so many tokens, or all, and the factors of their tokens. */
+function firstTokens(
+  { inputs, tokenFactors }: Pick<BlockProblem<Options>, "inputs" | "tokenFactors">,
+  tokens: number,
+): WeighedInputs {
   const chosen: Tensor<"f32">[] = [];
+  const factors: Tensor<"f32">[] = [];
   let left = tokens;
-  for (const batch of batches) {
+  for (const [index, batch] of inputs.entries()) {
     const [windows = 0, length = 1] = batch.shape;
     const taken = Math.min(windows, Math.ceil(left / length));
     if (taken <= 0) break;
     chosen.push(batch.slice(0, taken));
+    if (tokenFactors) factors.push(tokenFactors[index].slice(0, taken * length));
     left -= taken * length;
   }
-  return chosen;
+  return { inputs: chosen, tokenFactors: tokenFactors && factors };
 }
 
 function relative(loss: number, energy: number): number {

@@ -58,6 +58,23 @@ function testArithmetic(open: () => Backend): void {
       }
     }
   });
+
+  test("scaleRows is factors[t] · x[t] to the bit, also in place", async () => {
+    for (const length of lengths) {
+      const backend = open();
+      const x = normalSample([3, length], 1);
+      const factors = normalSample([3], 2);
+      const out = blankOutput(backend, x.shape);
+      const inPlace = upload(backend, x);
+      backend.kernels.scaleRows(out, upload(backend, x), upload(backend, factors));
+      backend.kernels.scaleRows(inPlace, inPlace, upload(backend, factors));
+      const want = x.values.map((value, i) =>
+        fround(value * factors.values[Math.floor(i / length)]),
+      );
+      expectSame(await out.read(), want);
+      expectSame((await inPlace.read()) as Float32Array, want);
+    }
+  });
 }
 
 function testActivations(open: () => Backend): void {

@@ -57,6 +57,11 @@ const groupRange = ["hasSubScales", "below", "above", "most", "subtracts", "reac
 
 /** Statistics of inputs, and the search of scales, zero points and codes. */
 export const quantizationBindings = [
+  defineBinding("scaleRows", {
+    buffers: [f32Matrix("out"), f32Matrix("x"), f32("factors", "rows")],
+    sizes: ["rows", "columns"],
+    values: (out, x, factors) => [out, x, factors, rowsOf(x), columnsOf(x)],
+  }),
   defineBinding("gram", {
     buffers: [exact(f64("gram", "columns", "columns")), f32Matrix("x")],
     sizes: ["rows", "columns", "isBf16"],

@@ -1,0 +1,65 @@
+import { tokenWeights } from "../calibration/token-weights.ts";
+import type { Block, QuantizableModel } from "../nn/quantizable-model.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import type { ResidualStreams } from "./residual-streams.ts";
+
+/** What weighing tokens takes. */
+interface Weighing {
+  readonly model: QuantizableModel;
+  readonly signal: AbortSignal | undefined;
+  readonly report: (activity: string) => void;
+}
+
+/**
+ * Square roots of the weights of calibration tokens in one block: `1/√mean(h²)` of the hidden state
+ * h that the block puts out at a token. Second moments of inputs times them are those of an output
+ * error in which each token counts by how far it is off, and not by how large its states are.
+ */
+export class TokenFactors {
+  private readonly passes: readonly Tensor<"f32">[];
+
+  private constructor(passes: readonly Tensor<"f32">[]) {
+    this.passes = passes;
+  }
+
+  /**
+   * Weighs the tokens by what the block puts out with the weights that it has now, or by what the
+   * original put out where its stream has gone through the block already.
+   */
+  static async measure(
+    block: Block,
+    { original, quantized }: Pick<ResidualStreams, "original" | "quantized">,
+    { model, signal, report }: Weighing,
+  ): Promise<TokenFactors> {
+    report("weights of tokens");
+    const passes: Promise<Tensor<"f32">>[] = [];
+    const visit = (hidden: Tensor<"f32">): void => {
+      const output = original ? hidden : model.forwardBlock(block, hidden, { position: 0 });
+      if (!output) return;
+      const factors = factorsOf(output);
+      passes.push(original ? factors : factors.finally(() => output.release()));
+    };
+    await (original ?? quantized).forEach(visit, signal);
+    return new TokenFactors(await Promise.all(passes));
+  }
+
+  /** Returns the factors `[tokens]` of a pass, counted from 0. */
+  ofPass(index: number): Tensor<"f32"> | null {
+    return this.passes[index] ?? null;
+  }
+
+  /** Returns those of the first passes, so many. */
+  ofPasses(count: number): readonly Tensor<"f32">[] {
+    return this.passes.slice(0, count);
+  }
+
+  /** Gives the memory back. */
+  release(): void {
+    for (const pass of this.passes) pass.release();
+  }
+}
+
+async function factorsOf(output: Tensor<"f32">): Promise<Tensor<"f32">> {
+  const weights = tokenWeights(await output.read(), output.shape.at(-1) ?? 0);
+  return Tensor.from(output.backend, "f32", [weights.length], weights.map(Math.sqrt));
+}
