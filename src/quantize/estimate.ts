@@ -178,8 +178,11 @@ function calibratedFlops(work: WorkSize): number {
   // A step forward and backward is three passes; the original block is run too.
   const training = work.tokens * (3 * epochs + (epochs > 0 ? 1 : 0));
   const toStart = work.start ? work.tokens : 0;
-  const passes = 2 * weights * (work.tokens * 3 + toStart + trials + training);
-  if (!quantizers.some(gathersHessians)) return passes;
+  const weighing = [...quantizers, ...work.transforms].some(({ method, options }) =>
+    method.weighsTokens?.(options),
+  );
+  const forward = work.tokens * (weighing ? 4 : 3);
+  const passes = 2 * weights * (forward + toStart + trials + training);
   const statistics = sum(
     byBlock(work.linears).map((block) => distinctSquares(block) * work.tokens),
   );

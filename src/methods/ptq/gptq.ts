@@ -17,7 +17,7 @@ import { defineMethod, type LinearProblem, type QuantizedLinear } from "../defin
 import { BlockQuantizer } from "../shared/block-quantizer.ts";
 import { chooseBlocks } from "../shared/block-search.ts";
 import { importanceOfEnergies } from "../shared/importance-of-energies.ts";
-import { count, flag, positive } from "../shared/option-kinds.ts";
+import { choice, count, flag, positive } from "../shared/option-kinds.ts";
 import {
   type ColumnGroup,
   ColumnQuantizer,
@@ -41,9 +41,10 @@ const options = z.object({
   ),
   staticGroups: flag(false, "take each group's scale from the original weights"),
   groupAware: flag(true, "order columns within groups, and whole groups, by energy (GAR)"),
-  relativeErrors: flag(
-    true,
-    "count the error at each token relative to the residual stream there, not by its size",
+  loss: choice(
+    ["relative", "squared"],
+    "relative",
+    "what errors of a token are measured by: what the block puts out there, or plainly",
   ),
   ...scaleSearchOptions(true),
 });
@@ -81,7 +82,7 @@ export default defineMethod({
         `\`samples\` of at least ${Math.ceil(widest / window)}, better ten times that`
       : null,
   options,
-  weighsTokens: ({ relativeErrors }) => relativeErrors,
+  weighsTokens: ({ loss }) => loss === "relative",
   quantizeLinear,
 });
 

@@ -16,7 +16,7 @@ import { activationFactors, relativeWeights } from "../shared/activation-factors
 import { meanByChannel } from "../shared/channel-statistics.ts";
 import { clampGroups, searchClipping } from "../shared/clip-search.ts";
 import { groupLoss, momentsOf } from "../shared/group-loss.ts";
-import { count, flag, flagIfGiven } from "../shared/option-kinds.ts";
+import { choice, count, flag, flagIfGiven } from "../shared/option-kinds.ts";
 import type { WeighedInputs } from "../shared/part-loss.ts";
 import { scaledQuantizer } from "../shared/scaled-quantizer.ts";
 
@@ -31,9 +31,10 @@ const options = z.object({
   ),
   duoScaling: flag(false, "let the sizes of weights decide too, as AutoAWQ does"),
   searchTokens: count(8192, "tokens on which outputs of attention and MLP are compared"),
-  relativeErrors: flag(
-    true,
-    "count the error at each token relative to the residual stream there, not by its size",
+  loss: choice(
+    ["relative", "squared"],
+    "relative",
+    "what errors of a token are measured by: what the block puts out there, or plainly",
   ),
 });
 
@@ -61,7 +62,7 @@ export default defineMethod({
   caution: ({ grid, id }) =>
     grid.bits < 3 ? `AWQ is made for 3 and 4 bits; at ${id} it often does harm` : null,
   options,
-  weighsTokens: ({ relativeErrors }) => relativeErrors,
+  weighsTokens: ({ loss }) => loss === "relative",
   trials: ({ gridPoints, searchTokens }) => ({ passes: gridPoints, tokens: searchTokens }),
   transformBlock,
 });
