@@ -181,13 +181,19 @@ function calibratedFlops(work: WorkSize): number {
   const weighing = [...quantizers, ...work.transforms].some(({ method, options }) =>
     method.weighsTokens?.(options),
   );
-  const forward = work.tokens * (weighing ? 4 : 3);
+  // Outputs of the original block are there where a method is trained towards them.
+  const forward = work.tokens * (weighing && epochs === 0 ? 4 : 3);
   const passes = 2 * weights * (forward + toStart + trials + training);
+  if (!quantizers.some(gathersHessians)) return passes;
   const statistics = sum(
     byBlock(work.linears).map((block) => distinctSquares(block) * work.tokens),
   );
   const solving = sum(work.linears.map((l) => l.inFeatures ** 2 * (l.outFeatures + l.inFeatures)));
-  return passes + statistics + solvingCost * solving;
+  // A transform tries the quantizer on about half of its candidates before it gives up.
+  const tried = sum(
+    work.transforms.map(({ method, options }) => (method.trials?.(options).passes ?? 0) / 2),
+  );
+  return passes + statistics + solvingCost * solving * (1 + tried);
 }
 
 /** How fast a machine computes at the moment. */
