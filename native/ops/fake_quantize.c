@@ -28,12 +28,12 @@ FB_INLINE void quantize_group(const quantize_call *call, const weight_group *gro
   const grid_weights *from = &call->from;
   int64_t i = group->at, end = group->at + group->count;
   for (; i + VF_WIDTH <= end; i += VF_WIDTH) {
-    rounded to = round_weights(&from->how, vf_load(from->weight + i), &group->terms, rule);
+    rounded to = round_weights(from, i, VF_WIDTH, &group->terms, rule);
     store_values(call, i, decode_values(&group->terms, to.value), VF_WIDTH);
   }
   if (i == end) return;
   int rest = (int)(end - i);
-  rounded to = round_weights(&from->how, vf_load_n(from->weight + i, rest), &group->terms, rule);
+  rounded to = round_weights(from, i, rest, &group->terms, rule);
   store_values(call, i, decode_values(&group->terms, to.value), rest);
 }
 

@@ -1,16 +1,17 @@
 /*
  * How weights become values of a grid, a vector at a time, and the slopes of that by weight, scale and zero point.
- * With u = (w - offset)/s (0 where s is 0), and `inside` where nothing was clipped; a value of w is s times this
- * plus the offset, whose slope is 1 - that by weight:
+ * With u = (w - offset)/s (0 where s is 0), t = u + the weight's own shift, and `inside` where nothing was clipped; a
+ * value of w is s times this plus the offset, whose slope is 1 - that by weight:
  *
  *   rule         value in units of s                                  by weight      by scale
- *   round        (rne(clip(u, low, high)·resolution - shift) + shift) inside, or 1   value - u inside, else the slope
+ *   round        (rne(clip(t, low, high)·resolution - shift) + shift) inside, or 1   value - u inside, else the slope
  *                / resolution                                                        of the side
- *   zero-point   clip(rne(u) + z, 0, high) - z                        inside         value - inside·u
- *   sign         1 or -1                                              |u| <= 1       value
+ *   zero-point   clip(rne(t) + z, 0, high) - z                        inside         value - inside·u
+ *   sign         1 or -1                                              |t| <= 1       value
  *
- * By zero: inside - 1, unless the zero point itself was clipped. Sources: LSQ (arXiv 1902.08153), ParetoQ (2502.02631),
- * EfficientQAT (2407.11062), OneBit (2402.11295), whose sign without a scale has the slope 1.001 - tanh² w.
+ * By zero: inside - 1, unless the zero point itself was clipped. By a weight's shift: s times that by weight. Sources:
+ * LSQ (arXiv 1902.08153), ParetoQ (2502.02631), EfficientQAT (2407.11062), SignRound (2309.05516), whose roundings are
+ * shifted, OneBit (2402.11295), whose sign without a scale has the slope 1.001 - tanh² t.
  */
 #ifndef FEWBIT_STRAIGHT_THROUGH_H
 #define FEWBIT_STRAIGHT_THROUGH_H
@@ -41,6 +42,7 @@ typedef struct {
 /* A matrix [rows][columns], each row in groups of columns of which the last may be short. */
 typedef struct {
   const float *weight, *scales, *zeros, *offsets; /* of each group: [rows][groups]; NULL where there are none */
+  const float *shifts;                            /* of each weight; NULL where there are none */
   int64_t rows, columns, group_size, groups;
   grid_rule how;
 } grid_weights;
@@ -59,18 +61,18 @@ static inline grid_rule read_rule(const int64_t *size, const double *real, int h
                      (float)real[3], (float)real[4], (float)real[5], size[1] != 0};
 }
 
-/* buffers: weight, scales, zeros, offsets; sizes: rows, columns, group size; `rule` and reals as read_rule takes them */
+/* buffers: weight, scales, zeros, offsets, shifts; sizes: rows, columns, group size; `rule` and reals as read_rule takes them */
 static inline grid_weights read_weights(void *const *buffer, const int64_t *size, const int64_t *rule,
                                         const double *real) {
-  return (grid_weights){buffer[0], buffer[1], buffer[2], buffer[3], size[0], size[1], size[2],
+  return (grid_weights){buffer[0], buffer[1], buffer[2], buffer[3], buffer[4], size[0], size[1], size[2],
                         fb_ceil_div(size[1], size[2]), read_rule(rule, real, buffer[1] != NULL)};
 }
 
 /* Whether the buffers that read_weights read have the sizes that it was told. */
 static inline int weights_fit(const grid_weights *from, const size_t *bytes) {
-  size_t groups = (size_t)(from->rows * from->groups) * 4;
-  return bytes[0] == (size_t)(from->rows * from->columns) * 4 && (!from->scales || bytes[1] == groups) &&
-         (!from->zeros || bytes[2] == groups) && (!from->offsets || bytes[3] == groups);
+  size_t groups = (size_t)(from->rows * from->groups) * 4, weights = (size_t)(from->rows * from->columns) * 4;
+  return bytes[0] == weights && (!from->scales || bytes[1] == groups) && (!from->zeros || bytes[2] == groups) &&
+         (!from->offsets || bytes[3] == groups) && (!from->shifts || bytes[4] == weights);
 }
 
 FB_INLINE weight_group read_group(const grid_weights *from, int64_t row, int64_t g) {
@@ -84,20 +86,20 @@ FB_INLINE weight_group read_group(const grid_weights *from, int64_t row, int64_t
                         fb_min(from->group_size, from->columns - first)};
 }
 
-FB_INLINE rounded round_inside(const grid_rule *how, vf u) {
+FB_INLINE rounded round_inside(const grid_rule *how, vf u, vf t) {
   vf low = vf_set1(how->low), high = vf_set1(how->high), shift = vf_set1(how->shift);
-  vf clipped = vf_min(high, vf_max(low, u)); /* in this order NaN passes */
+  vf clipped = vf_min(high, vf_max(low, t)); /* in this order NaN passes */
   vf code = vf_rne(vf_sub(vf_mul(clipped, vf_set1(how->resolution)), shift));
   vf value = vf_mul(vf_add(code, shift), vf_set1(how->step));
   vf outside = vf_set1(how->pass_outside ? 1.0f : 0.0f), one = vf_set1(1);
-  vf slope = vf_select_ge(high, u, vf_sub(value, u), vf_set1(how->high_slope));
-  return (rounded){value, vf_select_ge(u, low, vf_select_ge(high, u, one, outside), outside),
-                   vf_select_ge(u, low, slope, vf_set1(how->low_slope)), vf_zero()};
+  vf slope = vf_select_ge(high, t, vf_sub(value, u), vf_set1(how->high_slope));
+  return (rounded){value, vf_select_ge(t, low, vf_select_ge(high, t, one, outside), outside),
+                   vf_select_ge(t, low, slope, vf_set1(how->low_slope)), vf_zero()};
 }
 
-FB_INLINE rounded round_from_zero(const grid_rule *how, vf u, const group_terms *group) {
+FB_INLINE rounded round_from_zero(const grid_rule *how, vf u, vf t, const group_terms *group) {
   vf one = vf_set1(1), high = vf_set1(how->high);
-  vf code = vf_add(vf_rne(u), group->zero);
+  vf code = vf_add(vf_rne(t), group->zero);
   vf clipped = vf_min(high, vf_max(vf_zero(), code));
   vf inside = vf_select_ge(code, vf_zero(), vf_select_ge(high, code, one, vf_zero()), vf_zero());
   vf value = vf_sub(clipped, group->zero);
@@ -105,24 +107,26 @@ FB_INLINE rounded round_from_zero(const grid_rule *how, vf u, const group_terms 
   return (rounded){value, inside, by_scale, vf_mul(vf_sub(inside, one), group->zero_moves)};
 }
 
-FB_INLINE rounded take_sign(vf u, const int bare) {
-  vf one = vf_set1(1), value = vf_select_ge(u, vf_zero(), one, vf_set1(-1)), slope;
-  if (bare) { /* 1 - tanh² u = 4t/(1 + t)², t = e^(-2|u|) */
-    vf t = vf_exp(vf_mul(vf_set1(-2), vf_abs(u))), sum = vf_add(one, t);
-    slope = vf_add(vf_set1(0.001f), vf_div(vf_mul(vf_set1(4), t), vf_mul(sum, sum)));
+FB_INLINE rounded take_sign(vf t, const int bare) {
+  vf one = vf_set1(1), value = vf_select_ge(t, vf_zero(), one, vf_set1(-1)), slope;
+  if (bare) { /* 1 - tanh² t = 4e/(1 + e)², e = e^(-2|t|) */
+    vf e = vf_exp(vf_mul(vf_set1(-2), vf_abs(t))), sum = vf_add(one, e);
+    slope = vf_add(vf_set1(0.001f), vf_div(vf_mul(vf_set1(4), e), vf_mul(sum, sum)));
   } else {
-    slope = vf_select_ge(one, vf_abs(u), one, vf_zero());
+    slope = vf_select_ge(one, vf_abs(t), one, vf_zero());
   }
   return (rounded){value, slope, value, vf_zero()};
 }
 
-/* `rule` is a constant at each call. */
-FB_INLINE rounded round_weights(const grid_rule *how, vf weight, const group_terms *group, const int rule) {
-  if (rule == RULE_BARE_SIGN) return take_sign(weight, 1);
-  vf u = vf_div(vf_sub(weight, group->offset), group->divisor);
-  if (rule == RULE_ROUND) return round_inside(how, u);
-  if (rule == RULE_ZERO_POINT) return round_from_zero(how, u, group);
-  return take_sign(u, 0);
+/* Of the `n` weights from `at` on; `rule` is a constant at each call. */
+FB_INLINE rounded round_weights(const grid_weights *from, int64_t at, int n, const group_terms *group, const int rule) {
+  vf weight = vf_load_up_to(from->weight + at, n);
+  vf shift = from->shifts ? vf_load_up_to(from->shifts + at, n) : vf_zero();
+  if (rule == RULE_BARE_SIGN) return take_sign(vf_add(weight, shift), 1);
+  vf u = vf_div(vf_sub(weight, group->offset), group->divisor), t = vf_add(u, shift);
+  if (rule == RULE_ROUND) return round_inside(&from->how, u, t);
+  if (rule == RULE_ZERO_POINT) return round_from_zero(&from->how, u, t, group);
+  return take_sign(t, 0);
 }
 
 #endif

@@ -12,18 +12,19 @@ export interface AttentionBackwardOptions {
 /**
  * How a weight w becomes a value of a grid with scale s, and which gradients flow through that;
  * `u = (w − o)/s`, 0 where s is 0, with the offset o of the group (0 without), which is added to
- * each value below: `∂ŵ/∂o = 1 − ∂ŵ/∂w`.
+ * each value below: `∂ŵ/∂o = 1 − ∂ŵ/∂w`; `t = u + v` with the shift v of the weight (0 without):
+ * `∂ŵ/∂v = s·∂ŵ/∂w`.
  *
- * - `round`: `ŵ = s·(rne(clip(u, low, high)·resolution − shift) + shift)/resolution`.
- *   `∂ŵ/∂s = lowSlope` for u < low, `highSlope` for u > high, otherwise `ŵ/s − u`; `∂ŵ/∂w = 1`
+ * - `round`: `ŵ = s·(rne(clip(t, low, high)·resolution − shift) + shift)/resolution`.
+ *   `∂ŵ/∂s = lowSlope` for t < low, `highSlope` for t > high, otherwise `ŵ/s − u`; `∂ŵ/∂w = 1`
  *   inside [low, high], else 0 (1 everywhere with `passOutside`). Covers LSQ (resolution 1, shift
  *   0), SEQ of ParetoQ and absmean ternary.
- * - `zero-point`: `ŵ = s·(q − z)`, `q = clip(rne(u) + z, 0, high)` with z = clip(rne(zero), 0,
- *   high); `∂ŵ/∂w = I`, `∂ŵ/∂s = (q − z) − I·u`, `∂ŵ/∂zero = −s·(1 − I)`, I = 1 where `rne(u) + z`
+ * - `zero-point`: `ŵ = s·(q − z)`, `q = clip(rne(t) + z, 0, high)` with z = clip(rne(zero), 0,
+ *   high); `∂ŵ/∂w = I`, `∂ŵ/∂s = (q − z) − I·u`, `∂ŵ/∂zero = −s·(1 − I)`, I = 1 where `rne(t) + z`
  *   is inside [0, high] and, for `∂zero` only, 0 where rne(zero) is outside [0, high].
- *   EfficientQAT.
- * - `sign`: `ŵ = s·sign(w)`, sign(0) = +1; `∂ŵ/∂s = sign(w)`; `∂ŵ/∂w = 1` for `−1 ≤ u ≤ 1`, else 0
- *   (elastic binarization). Without scales s = 1 and `∂ŵ/∂w = 1.001 − tanh²(w)` (OneBit).
+ *   EfficientQAT, and SignRound with its shifts.
+ * - `sign`: `ŵ = s·sign(t)`, sign(0) = +1; `∂ŵ/∂s = sign(t)`; `∂ŵ/∂w = 1` for `−1 ≤ t ≤ 1`, else 0
+ *   (elastic binarization). Without scales s = 1 and `∂ŵ/∂w = 1.001 − tanh²(t)` (OneBit).
  */
 export interface StraightThrough {
   readonly rule: "round" | "zero-point" | "sign";
@@ -41,6 +42,8 @@ export interface FakeQuantizeGroups {
   readonly scales: TensorView | null;
   readonly zeros: TensorView | null;
   readonly offsets: TensorView | null;
+  /** `[rows, n]`, one for each weight: moves it before it is rounded, in units of the scale. */
+  readonly shifts: TensorView | null;
   /** Columns a group; the last group of a row may be shorter. */
   readonly groupSize: number;
 }
@@ -53,6 +56,44 @@ export interface FakeQuantizeGradients {
   readonly dScales: TensorView | null;
   readonly dZeros: TensorView | null;
   readonly dOffsets: TensorView | null;
+  /** `[rows, n]` f32 */
+  readonly dShifts: TensorView | null;
+}
+
+/**
+ * Ranges of groups and how much of them is kept, all `[rows, groups]` f32: `[low, high]` with zero
+ * within, of which `[a, b] = [low·lowFactor, high·highFactor]` is left.
+ */
+export interface FactoredRanges {
+  readonly low: TensorView;
+  readonly high: TensorView;
+  readonly lowFactors: TensorView;
+  readonly highFactors: TensorView;
+}
+
+/**
+ * How scales and zero points follow from the range `[a, b]` that is kept:
+ *
+ * - asymmetric: `s = (b − a)/top`, `z = −a/s`, for codes 0 … top.
+ * - symmetric: `s = max(−a, b)/top`, negative where `b ≥ −a`, `z = top`, for codes 0 … 2·top − 1: what
+ *   lies farthest from zero has the code 0, of the largest magnitude.
+ *
+ * s is rounded to float16, its magnitude in [least, 65504].
+ */
+export interface RangeRule {
+  readonly symmetric: boolean;
+  readonly top: number;
+  readonly least: number;
+}
+
+/** One step of signed gradient descent. */
+export interface SignDescentOptions {
+  readonly learningRate: number;
+  /** Factor on the sum of the gradients before this one. */
+  readonly momentum: number;
+  /** Values are kept within [low, high]. */
+  readonly low: number;
+  readonly high: number;
 }
 
 /** One step of AdamW. */
@@ -195,7 +236,10 @@ export interface TrainingKernels {
     groups: FakeQuantizeGroups,
     how: StraightThrough,
   ): void;
-  /** Gradients of `fakeQuantize`, those of groups summed over each; `dWeight` may be `dOut`. */
+  /**
+   * Gradients of `fakeQuantize`, those of groups summed over each; `dWeight` or `dShifts` may be
+   * `dOut`.
+   */
   fakeQuantizeBackward(
     gradients: FakeQuantizeGradients,
     dOut: TensorView,
@@ -208,6 +252,26 @@ export interface TrainingKernels {
    * rounded to three times a number of 9 bits. `out` may be `scales`.
    */
   roundScales(out: TensorView, scales: TensorView, least: number, thirds: boolean): void;
+  /** `scales` and `zeros [rows, groups]` of ranges by `how`; zero points are not rounded yet. */
+  rangeScales(
+    scales: TensorView,
+    zeros: TensorView,
+    ranges: FactoredRanges,
+    how: RangeRule,
+  ): void;
+  /**
+   * Gradients of `rangeScales` by the factors, with roundings as if there were none, and none through
+   * a scale that was clipped; `dLowFactors` and `dHighFactors` may be `dScales` and `dZeros`. Where
+   * both sides of a symmetric range are equal, each counts for half.
+   */
+  rangeScalesBackward(
+    dLowFactors: TensorView,
+    dHighFactors: TensorView,
+    dScales: TensorView,
+    dZeros: TensorView,
+    ranges: FactoredRanges,
+    how: RangeRule,
+  ): void;
   /** Rounds each row of x `[T, n]` to `s·rne(x/s)`, `s = max|x|/levels` (0 stays 0); in place. */
   fakeQuantizeRows(out: TensorView, x: TensorView, levels: number): void;
   /**
@@ -232,6 +296,16 @@ export interface TrainingKernels {
     dOffsets: TensorView | null,
     dOut: TensorView,
     operand: PackedOperand,
+  ): void;
+  /**
+   * `m ← momentum·m + gradient`, `value ← clip(value − learningRate·sign(m), low, high)` in place,
+   * sign(0) = 0; without moments m is the gradient. All of one shape.
+   */
+  signDescent(
+    value: TensorView,
+    moments: TensorView | null,
+    gradient: TensorView,
+    options: SignDescentOptions,
   ): void;
   /**
    * `m ← β₁m + (1−β₁)g`, `v ← β₂v + (1−β₂)g²`, `w ← w·(1 − lr·wd) − lr·m̂/(√v̂ + ε)` in place,

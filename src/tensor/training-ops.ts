@@ -55,7 +55,7 @@ function quantizeInto<D extends "f32" | "bf16">(
     if (of) expectShape(what, of.shape, shape);
   }
   const { kernels } = weight.backend;
-  const groups = { scales, zeros, offsets, groupSize };
+  const groups = { scales, zeros, offsets, shifts: null, groupSize };
   kernels.fakeQuantize(out, weight, groups, how);
   const inputs = [weight, scales, zeros, offsets].filter((input) => input !== null);
   const backward: Backward = (dOut) => {
@@ -65,7 +65,7 @@ function quantizeInto<D extends "f32" | "bf16">(
       dZeros: zeros && emptyLike(zeros),
       dOffsets: offsets && emptyLike(offsets),
     };
-    kernels.fakeQuantizeBackward(gradients, dOut, weight, groups, how);
+    kernels.fakeQuantizeBackward({ ...gradients, dShifts: null }, dOut, weight, groups, how);
     return Object.values(gradients).filter((gradient) => gradient !== null);
   };
   return record(out, inputs, backward);

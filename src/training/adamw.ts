@@ -1,7 +1,8 @@
 import { moveByAdamW } from "../tensor/training-ops.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { UsageError } from "../util/errors.ts";
-import type { Gradients, Parameter } from "./parameter.ts";
+import type { Optimizer, OptimizerStep } from "./optimizer.ts";
+import { expectGroups, type Gradients, type Parameter } from "./parameter.ts";
 
 /** What the parameters of one group have in common. */
 export interface ParameterGroup {
@@ -13,6 +14,7 @@ export interface ParameterGroup {
 
 /** How AdamW (arXiv 1711.05101) moves parameters. */
 export interface AdamWSettings {
+  readonly kind?: "adamw";
   /** By the name that `Parameter.group` has. */
   readonly groups: Readonly<Record<string, ParameterGroup>>;
   /** Decay rates of the moments. Default 0.9 and 0.999. */
@@ -27,29 +29,15 @@ export interface Moments {
   readonly second: Tensor<"f32">;
 }
 
-/** How far one step goes. */
-export interface AdamWStep {
-  /** Number of the step, from 0. */
-  readonly step: number;
-  /** Factor of the schedule on the learning rate of every group. */
-  readonly rate: number;
-  /** Factor on the gradients before anything else: accumulation and clipping. */
-  readonly gradientScale: number;
-}
-
 /** AdamW over groups of parameters; the moments begin at 0. */
-export class AdamW {
+export class AdamW implements Optimizer {
   readonly parameters: readonly Parameter[];
   readonly moments: readonly Moments[];
   private readonly settings: AdamWSettings;
 
   /** @throws UsageError when a parameter's group has no settings, or one is out of range */
   constructor(parameters: readonly Parameter[], settings: AdamWSettings) {
-    for (const { name, group } of parameters) {
-      if (!Object.hasOwn(settings.groups, group)) {
-        throw new UsageError(`parameter ${name} is of the group "${group}", which has no settings`);
-      }
-    }
+    expectGroups(parameters, settings.groups);
     expectSettings(settings);
     this.parameters = parameters;
     this.settings = settings;
@@ -59,8 +47,16 @@ export class AdamW {
     }));
   }
 
-  /** Moves every parameter that has a gradient, in place. */
-  step(gradients: Gradients, { step, rate, gradientScale }: AdamWStep): void {
+  get state(): ReadonlyMap<string, Tensor<"f32">> {
+    return new Map(
+      this.parameters.flatMap(({ name }, i) => [
+        [`${name}:first`, this.moments[i].first],
+        [`${name}:second`, this.moments[i].second],
+      ]),
+    );
+  }
+
+  step(gradients: Gradients, { step, rate, gradientScale }: OptimizerStep): void {
     const [beta1, beta2] = this.settings.betas ?? [0.9, 0.999];
     const epsilon = this.settings.epsilon ?? 1e-8;
     for (const [i, { value, group }] of this.parameters.entries()) {
@@ -80,7 +76,6 @@ export class AdamW {
     }
   }
 
-  /** Gives the moments back. */
   release(): void {
     for (const { first, second } of this.moments) {
       first.release();
@@ -90,12 +85,7 @@ export class AdamW {
 }
 
 function expectSettings({ groups, betas = [0.9, 0.999], epsilon = 1e-8 }: AdamWSettings): void {
-  for (const [name, { learningRate, weightDecay = 0 }] of Object.entries(groups)) {
-    if (!(learningRate >= 0 && Number.isFinite(learningRate))) {
-      throw new UsageError(
-        `expected a learning rate of at least 0 for the group "${name}", got ${learningRate}`,
-      );
-    }
+  for (const [name, { weightDecay = 0 }] of Object.entries(groups)) {
     if (!(weightDecay >= 0 && Number.isFinite(weightDecay))) {
       throw new UsageError(
         `expected a weight decay of at least 0 for the group "${name}", got ${weightDecay}`,

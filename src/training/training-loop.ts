@@ -3,9 +3,9 @@ import { emptyLike, type Tensor } from "../tensor/tensor.ts";
 import { monotonicMs, nextTurn } from "../platform/node.ts";
 import { CancelledError, NumericError, throwIfCancelled, UsageError } from "../util/errors.ts";
 import { sum } from "../util/sums.ts";
-import { AdamW, type AdamWSettings } from "./adamw.ts";
 import { DivergenceGuard, type DivergenceLimits } from "./divergence-guard.ts";
 import { clipFactor, type GradientNorms, readNorms, sumGradientSquares } from "./gradient-norm.ts";
+import { makeOptimizer, type Optimizer, type OptimizerSettings } from "./optimizer.ts";
 import type { Gradients, Parameter } from "./parameter.ts";
 import { expectSchedule, type Schedule, scheduleFactor } from "./schedule.ts";
 import type { TrainingProgress, TrainingStore, Validation } from "./training-store.ts";
@@ -65,7 +65,7 @@ export interface TrainOptions {
   /** Largest norm of all gradients together; null or absent: they are not clipped. */
   readonly clip?: number | null;
   readonly schedule: Schedule;
-  readonly optimizer: AdamWSettings;
+  readonly optimizer: OptimizerSettings;
   /**
    * Enqueues forward and backward of micro-batch `micro` of step `step` (both from 0), without
    * waiting, unless for its data. What it does must be a function of these numbers and the
@@ -96,7 +96,7 @@ export interface TrainOptions {
 }
 
 /**
- * Trains parameters in place: forward, backward, clipping, AdamW. With a store, a run that was
+ * Trains parameters in place: forward, backward, clipping, a step of the optimizer. With a store, a run that was
  * interrupted resumes from the state that was kept last, to the same values as one that was not.
  * When `signal` is aborted the state is kept first.
  * @throws NumericError when the loss or a gradient is not finite, the loss stays above where it
@@ -117,7 +117,7 @@ export async function runTraining(options: TrainOptions): Promise<TrainingOutcom
 
 class TrainingRun {
   private readonly options: TrainOptions;
-  private readonly optimizer: AdamW;
+  private readonly optimizer: Optimizer;
   private readonly guard: DivergenceGuard;
   private readonly tensors: ReadonlyMap<string, Tensor<"f32">>;
   /** The parameters when the held-out loss was the lowest; empty unless the run `keepsBest`. */
@@ -133,16 +133,13 @@ class TrainingRun {
     const { parameters, steps, keepsBest = false } = options;
     this.options = options;
     this.best = keepsBest ? parameters.map(({ value }) => emptyLike(value)) : [];
-    this.optimizer = new AdamW(parameters, options.optimizer);
+    this.optimizer = makeOptimizer(parameters, options.optimizer);
     this.guard = new DivergenceGuard(parameters, steps, options.guard);
-    this.tensors = new Map(
-      parameters.flatMap(({ name, value }, i) => [
-        [name, value],
-        [`${name}:first`, this.optimizer.moments[i].first],
-        [`${name}:second`, this.optimizer.moments[i].second],
-        ...(keepsBest ? ([[`${name}:best`, this.best[i]]] as const) : []),
-      ]),
-    );
+    this.tensors = new Map([
+      ...parameters.map(({ name, value }) => [name, value] as const),
+      ...this.optimizer.state,
+      ...this.best.map((value, i) => [`${parameters[i].name}:best`, value] as const),
+    ]);
   }
 
   async work(): Promise<TrainingOutcome> {

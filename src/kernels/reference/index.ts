@@ -29,6 +29,7 @@ import { holdOperand, normedPackedMatmul, packedMatmul } from "./packed/packed-m
 import { quantizeColumns } from "./quantization/quantize-columns.ts";
 import { quantizeRows } from "./layers/quantize-rows.ts";
 import { columnSums, squaredError, sumSquares } from "./training/reductions.ts";
+import { rangeScales, rangeScalesBackward } from "./training/range-scales.ts";
 import { refineZeros } from "./quantization/refine-zeros.ts";
 import { refitGroups } from "./quantization/refit-groups.ts";
 import { scaleRows } from "./quantization/scale-rows.ts";
@@ -36,6 +37,7 @@ import { searchBlocks } from "./quantization/search-blocks.ts";
 import { rmsNorm, rmsNormBackward } from "./layers/rms-norm.ts";
 import { roundScales } from "./training/round-scales.ts";
 import { rope, ropeBackward } from "./layers/rope.ts";
+import { signDescent } from "./training/sign-descent.ts";
 import { softmax, softmaxBackward } from "./layers/softmax.ts";
 import { swiglu, swigluBackward } from "./layers/swiglu.ts";
 import { writeRows } from "./layers/write-rows.ts";
@@ -94,8 +96,11 @@ export const referenceKernels: Kernels = {
   fakeQuantize,
   fakeQuantizeBackward,
   fakeQuantizeRows,
+  rangeScales,
+  rangeScalesBackward,
   decodePacked,
   decodePackedBackward,
+  signDescent,
   adamw,
 };
 

@@ -1,4 +1,8 @@
-import type { StraightThrough } from "../../../backend/training-kernels.ts";
+import type {
+  FactoredRanges,
+  RangeRule,
+  StraightThrough,
+} from "../../../backend/training-kernels.ts";
 import { defineBinding } from "../binding.ts";
 import {
   columnsOf,
@@ -24,6 +28,13 @@ const ruleCodes: Readonly<Record<StraightThrough["rule"], number>> = {
 
 const ruleSizes = ["rule", "passOutside"] as const;
 const ruleReals = ["low", "high", "resolution", "shift", "lowSlope", "highSlope"] as const;
+
+const rangeBuffers = [
+  f32("low", "count"),
+  f32("high", "count"),
+  f32("lowFactors", "count"),
+  f32("highFactors", "count"),
+] as const;
 
 /** Losses, sums, weights that are trained as if quantized, and the step of AdamW. */
 export const trainingBindings = [
@@ -112,12 +123,13 @@ export const trainingBindings = [
       optional(f32Groups("scales")),
       optional(f32Groups("zeros")),
       optional(f32Groups("offsets")),
+      optional(exact(f32Matrix("shifts"))),
     ],
     sizes: ["rows", "columns", "groupSize", "dtype", ...ruleSizes],
     reals: ruleReals,
     lengths: ["groups"],
-    values: (out, weight, { scales, zeros, offsets, groupSize }, how) => {
-      const views = [out, weight, scales, zeros, offsets] as const;
+    values: (out, weight, { scales, zeros, offsets, shifts, groupSize }, how) => {
+      const views = [out, weight, scales, zeros, offsets, shifts] as const;
       const [rows = 0, columns = 0] = weight.shape;
       const sizes = [rows, columns, groupSize, dtypeCode(out)] as const;
       return [...views, ...sizes, ...ruleValues(how), Math.ceil(columns / groupSize)];
@@ -129,22 +141,47 @@ export const trainingBindings = [
       optional(f32Groups("dScales")),
       optional(f32Groups("dZeros")),
       optional(f32Groups("dOffsets")),
+      optional(exact(f32Matrix("dShifts"))),
       exact(f32Matrix("dOut")),
       f32Matrix("weight"),
       optional(f32Groups("scales")),
       optional(f32Groups("zeros")),
       optional(f32Groups("offsets")),
+      optional(exact(f32Matrix("shifts"))),
     ],
     sizes: ["rows", "columns", "groupSize", ...ruleSizes],
     reals: ruleReals,
     lengths: ["groups"],
-    values: (gradients, dOut, weight, { scales, zeros, offsets, groupSize }, how) => {
-      const { dWeight, dScales, dZeros, dOffsets } = gradients;
-      const outputs = [dWeight, dScales, dZeros, dOffsets] as const;
-      const views = [...outputs, dOut, weight, scales, zeros, offsets] as const;
+    values: (gradients, dOut, weight, { scales, zeros, offsets, shifts, groupSize }, how) => {
+      const { dWeight, dScales, dZeros, dOffsets, dShifts } = gradients;
+      const outputs = [dWeight, dScales, dZeros, dOffsets, dShifts] as const;
+      const views = [...outputs, dOut, weight, scales, zeros, offsets, shifts] as const;
       const [rows = 0, columns = 0] = weight.shape;
       const groups = Math.ceil(columns / groupSize);
       return [...views, rows, columns, groupSize, ...ruleValues(how), groups];
+    },
+  }),
+  defineBinding("rangeScales", {
+    buffers: [f32("scales", "count"), f32("zeros", "count"), ...rangeBuffers],
+    sizes: ["count", "symmetric"],
+    reals: ["top", "least"],
+    values: (scales, zeros, ranges, how) => {
+      return [scales, zeros, ...rangeViews(ranges), countOf(scales), ...rangeValues(how)];
+    },
+  }),
+  defineBinding("rangeScalesBackward", {
+    buffers: [
+      f32("dLowFactors", "count"),
+      f32("dHighFactors", "count"),
+      f32("dScales", "count"),
+      f32("dZeros", "count"),
+      ...rangeBuffers,
+    ],
+    sizes: ["count", "symmetric"],
+    reals: ["top", "least"],
+    values: (dLow, dHigh, dScales, dZeros, ranges, how) => {
+      const views = [dLow, dHigh, dScales, dZeros, ...rangeViews(ranges)] as const;
+      return [...views, countOf(dScales), ...rangeValues(how)];
     },
   }),
   defineBinding("fakeQuantizeRows", {
@@ -152,6 +189,14 @@ export const trainingBindings = [
     sizes: ["rows", "columns"],
     reals: ["levels"],
     values: (out, x, levels) => [out, x, rowsOf(x), columnsOf(x), levels],
+  }),
+  defineBinding("signDescent", {
+    buffers: [f32("value", "count"), optional(f32("moments", "count")), f32("gradient", "count")],
+    sizes: ["count"],
+    reals: ["learningRate", "momentum", "low", "high"],
+    values: (value, moments, gradient, { learningRate, momentum, low, high }) => {
+      return [value, moments, gradient, countOf(value), learningRate, momentum, low, high];
+    },
   }),
   defineBinding("adamw", {
     buffers: [
@@ -176,4 +221,13 @@ function ruleValues({ rule, passOutside, ...reals }: StraightThrough) {
   const { low, high, resolution, shift, lowSlope, highSlope } = reals;
   const flags = [ruleCodes[rule], Number(passOutside)] as const;
   return [...flags, low, high, resolution, shift, lowSlope, highSlope] as const;
+}
+
+/** Views of `rangeBuffers`. */
+function rangeViews({ low, high, lowFactors, highFactors }: FactoredRanges) {
+  return [low, high, lowFactors, highFactors] as const;
+}
+
+function rangeValues({ symmetric, top, least }: RangeRule) {
+  return [Number(symmetric), top, least] as const;
 }

@@ -24,7 +24,7 @@ export const fakeQuantize: Kernels["fakeQuantize"] = (out, weight, groups, how) 
 
 /** Gradients of `fakeQuantize` by weights and by what groups have; these are summed in float64. */
 export const fakeQuantizeBackward: Kernels["fakeQuantizeBackward"] = (
-  { dWeight, dScales, dZeros, dOffsets },
+  { dWeight, dScales, dZeros, dOffsets, dShifts },
   dOut,
   weight,
   groups,
@@ -41,6 +41,7 @@ export const fakeQuantizeBackward: Kernels["fakeQuantizeBackward"] = (
     zeroSums[index] += g * scale * rounded.byZero;
     offsetSums[index] += g * (1 - rounded.byWeight);
     if (dWeight) floats(dWeight)[i] = g * rounded.byWeight;
+    if (dShifts) floats(dShifts)[i] = scale * g * rounded.byWeight;
   });
   if (dScales) floats(dScales).set(scaleSums);
   if (dZeros) floats(dZeros).set(zeroSums);
@@ -71,7 +72,7 @@ interface Group {
 
 function forEachWeight(
   weight: TensorView,
-  { scales, zeros, offsets, groupSize }: FakeQuantizeGroups,
+  { scales, zeros, offsets, shifts, groupSize }: FakeQuantizeGroups,
   how: StraightThrough,
   visit: (index: number, group: Group, rounded: Rounded) => void,
 ): void {
@@ -90,29 +91,37 @@ function forEachWeight(
       const zero = zeros ? floats(zeros)[index] : 0;
       const distance = Math.fround(values[i] - group.offset);
       const u = group.scale === 0 ? distance / Infinity : Math.fround(distance / group.scale);
-      round(rounded, u, zero, how);
-      if (!scales && how.rule === "sign") rounded.byWeight = 1.001 - Math.tanh(values[i]) ** 2;
+      const t = shifts ? Math.fround(u + floats(shifts)[i]) : u;
+      round(rounded, { u, t, zero }, how);
+      if (!scales && how.rule === "sign") rounded.byWeight = 1.001 - Math.tanh(t) ** 2;
       visit(i, group, rounded);
     }
   }
 }
 
-type Round = (rounded: Rounded, u: number, zero: number, how: StraightThrough) => void;
+/** A weight in units of the scale, without its shift and with it, and the zero point of its group. */
+interface Ratio {
+  readonly u: number;
+  readonly t: number;
+  readonly zero: number;
+}
+
+type Round = (rounded: Rounded, ratio: Ratio, how: StraightThrough) => void;
 
 const rules: Readonly<Record<StraightThrough["rule"], Round>> = {
-  round: (rounded, u, _zero, how) => {
+  round: (rounded, { u, t }, how) => {
     const { low, high, resolution, shift, lowSlope, highSlope, passOutside } = how;
-    const clipped = Math.min(Math.max(u, Math.fround(low)), Math.fround(high));
+    const clipped = Math.min(Math.max(t, Math.fround(low)), Math.fround(high));
     const code = roundHalfEven(Math.fround(Math.fround(clipped * resolution) - shift));
     rounded.value = (code + shift) / resolution;
-    const inside = clipped === u;
+    const inside = clipped === t;
     rounded.byWeight = inside || passOutside ? 1 : 0;
-    rounded.byScale = inside ? rounded.value - u : u < clipped ? lowSlope : highSlope;
+    rounded.byScale = inside ? rounded.value - u : t < clipped ? lowSlope : highSlope;
   },
-  "zero-point": (rounded, u, zero, { high }) => {
+  "zero-point": (rounded, { u, t, zero }, { high }) => {
     const wholeZero = roundHalfEven(zero);
     const z = Math.min(Math.max(wholeZero, 0), high);
-    const code = roundHalfEven(u) + z;
+    const code = roundHalfEven(t) + z;
     const clipped = Math.min(Math.max(code, 0), high);
     const inside = clipped === code ? 1 : 0;
     rounded.value = clipped - z;
@@ -120,9 +129,9 @@ const rules: Readonly<Record<StraightThrough["rule"], Round>> = {
     rounded.byScale = rounded.value - inside * u;
     rounded.byZero = wholeZero === z ? inside - 1 : 0;
   },
-  sign: (rounded, u) => {
-    rounded.value = u < 0 ? -1 : 1;
-    rounded.byWeight = Math.abs(u) <= 1 ? 1 : 0;
+  sign: (rounded, { t }) => {
+    rounded.value = t < 0 ? -1 : 1;
+    rounded.byWeight = Math.abs(t) <= 1 ? 1 : 0;
     rounded.byScale = rounded.value;
   },
 };

@@ -1,0 +1,93 @@
+import type { RangeRule, SignDescentOptions } from "../backend/training-kernels.ts";
+import { expectShape } from "./shape.ts";
+import { type Backward, openPrecision, record } from "./tape.ts";
+import { emptyLike, Tensor } from "./tensor.ts";
+
+/*
+ * The ops of SignRound (arXiv 2309.05516): weights whose rounding is shifted, within ranges that are
+ * kept in part, and signed gradient descent.
+ */
+
+/** What decides how weights `[rows, columns]` are rounded. */
+export interface ShiftedRounding {
+  /** `[rows, columns]`, added to weights in units of the scale before they are rounded. */
+  readonly shifts: Tensor<"f32">;
+  /** Ranges of groups, zero within, `[rows, groups]` each. */
+  readonly low: Tensor<"f32">;
+  readonly high: Tensor<"f32">;
+  /** Shares of both sides that are kept, `[rows, groups]` each. */
+  readonly lowFactors: Tensor<"f32">;
+  readonly highFactors: Tensor<"f32">;
+  /** Columns a group; the last group of a row may be shorter. */
+  readonly groupSize: number;
+}
+
+/** Scales as they are stored, and zero points before they are rounded, `[rows, groups]` each. */
+export interface RangeScales {
+  readonly scales: Tensor<"f32">;
+  readonly zeros: Tensor<"f32">;
+}
+
+/** The scales and zero points that follow from ranges; not recorded. */
+export function scalesOfRanges(ranges: Ranges, how: RangeRule): RangeScales {
+  const { low, high, lowFactors, highFactors } = ranges;
+  for (const [what, { shape }] of Object.entries({ high, lowFactors, highFactors })) {
+    expectShape(what, shape, low.shape);
+  }
+  const scales = emptyLike(low);
+  const zeros = emptyLike(low);
+  low.backend.kernels.rangeScales(scales, zeros, ranges, how);
+  return { scales, zeros };
+}
+
+type Ranges = Pick<ShiftedRounding, "low" | "high" | "lowFactors" | "highFactors">;
+
+/**
+ * The values `s·(clip(rne(w/s + v) + z) − z)` of weights `[rows, columns]` with shifts v, and s and z
+ * by `RangeRule`; gradients by the shifts and by both factors, straight through every rounding. bf16
+ * within a recording in bfloat16 (the gradients stay f32), otherwise f32.
+ */
+export function roundShifted(
+  weight: Tensor<"f32">,
+  rounding: ShiftedRounding,
+  how: RangeRule,
+): Tensor<"f32" | "bf16"> {
+  const { shifts, lowFactors, highFactors, groupSize } = rounding;
+  const [rows = 0, columns = 0] = weight.shape;
+  expectShape("shifts", shifts.shape, weight.shape);
+  expectShape("ranges", rounding.low.shape, [rows, Math.ceil(columns / groupSize)]);
+  const { kernels } = weight.backend;
+  const { scales, zeros } = scalesOfRanges(rounding, how);
+  const groups = { scales, zeros, offsets: null, shifts, groupSize };
+  const rule = zeroPointRule(how);
+  const out = Tensor.empty(weight.backend, openPrecision(), weight.shape);
+  kernels.fakeQuantize(out, weight, groups, rule);
+  const backward: Backward = (dOut) => {
+    const [dShifts, dScales, dZeros] = [emptyLike(shifts), emptyLike(scales), emptyLike(zeros)];
+    const gradients = { dWeight: null, dScales, dZeros, dOffsets: null, dShifts };
+    kernels.fakeQuantizeBackward(gradients, dOut, weight, groups, rule);
+    kernels.rangeScalesBackward(dScales, dZeros, dScales, dZeros, rounding, how);
+    return [dShifts, dScales, dZeros];
+  };
+  const inputs = [shifts, lowFactors, highFactors];
+  return record(out, inputs, backward, [...inputs, weight, scales, zeros]);
+}
+
+/** Codes 0 … high around the zero points that `rangeScales` gives. */
+function zeroPointRule({ symmetric, top }: RangeRule) {
+  const high = symmetric ? 2 * top - 1 : top;
+  const unused = { low: 0, resolution: 1, shift: 0, lowSlope: 0, highSlope: 0, passOutside: false };
+  return { ...unused, rule: "zero-point", high } as const;
+}
+
+/** One step of signed gradient descent, in place: `TrainingKernels.signDescent`. */
+export function moveBySign(
+  value: Tensor<"f32">,
+  moments: Tensor<"f32"> | null,
+  gradient: Tensor<"f32">,
+  options: SignDescentOptions,
+): void {
+  expectShape("gradient", gradient.shape, value.shape);
+  if (moments) expectShape("moments", moments.shape, value.shape);
+  value.backend.kernels.signDescent(value, moments, gradient, options);
+}

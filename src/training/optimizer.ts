@@ -1,0 +1,37 @@
+import type { Tensor } from "../tensor/tensor.ts";
+import { AdamW, type AdamWSettings } from "./adamw.ts";
+import type { Gradients, Parameter } from "./parameter.ts";
+import { SignDescent, type SignDescentSettings } from "./sign-descent.ts";
+
+/** How far one step goes. */
+export interface OptimizerStep {
+  /** Number of the step, from 0. */
+  readonly step: number;
+  /** Factor of the schedule on the learning rate of every group. */
+  readonly rate: number;
+  /** Factor on the gradients before anything else: accumulation and clipping. */
+  readonly gradientScale: number;
+}
+
+/** What moves parameters along their gradients. */
+export interface Optimizer {
+  /** What it keeps of the steps so far, by name: a state of the training has these, too. */
+  readonly state: ReadonlyMap<string, Tensor<"f32">>;
+  /** Moves every parameter that has a gradient, in place. */
+  step(gradients: Gradients, step: OptimizerStep): void;
+  /** Gives its memory back. */
+  release(): void;
+}
+
+/** An optimizer and its settings. */
+export type OptimizerSettings = AdamWSettings | SignDescentSettings;
+
+/** Makes the optimizer. @throws UsageError when a setting is missing or out of range */
+export function makeOptimizer(
+  parameters: readonly Parameter[],
+  settings: OptimizerSettings,
+): Optimizer {
+  return settings.kind === "sign-descent"
+    ? new SignDescent(parameters, settings)
+    : new AdamW(parameters, settings);
+}
