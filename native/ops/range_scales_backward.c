@@ -6,7 +6,7 @@
  *   symmetric    D = ±dS, by the sign of s;  the longer side moves: dβ = -low·D/top or dα = high·D/top; both by half
  *                where they are equal
  *
- * Bound by memory. The gradients by the factors may be those by scales and zero points.
+ * In float64, as the two terms of dβ nearly cancel on one-sided ranges. The gradients by the factors may be those by scales and zero points.
  */
 #include "range_scales.h"
 
@@ -23,18 +23,18 @@ static FB_BODY(gradient_chunk) {
   (void)thread;
   for (int64_t i = chunk * RANGE_CHUNK; i < end; i++) {
     kept_range range = read_range(from, i);
-    float scale = range.scale, d_scale = call->d_scales[i], d_zero = call->d_zeros[i], to_low, to_high;
+    double scale = range.scale, d_scale = call->d_scales[i], d_zero = call->d_zeros[i], to_low, to_high;
     if (from->symmetric) {
-      float by_extent = range.moves ? (scale < 0 ? -d_scale : d_scale) / from->top : 0;
-      float to_both = range.high == -range.low ? 0.5f : 1;
+      double by_extent = range.moves ? (scale < 0 ? -d_scale : d_scale) / from->top : 0;
+      double to_both = range.high == -range.low ? 0.5 : 1;
       to_low = -range.low >= range.high ? -by_extent * to_both : 0;
       to_high = range.high >= -range.low ? by_extent * to_both : 0;
     } else {
       to_high = range.moves ? (d_scale + d_zero * range.low / (scale * scale)) / from->top : 0;
       to_low = -to_high - d_zero / scale;
     }
-    call->d_low[i] = from->low[i] * to_low;
-    call->d_high[i] = from->high[i] * to_high;
+    call->d_low[i] = (float)(from->low[i] * to_low);
+    call->d_high[i] = (float)(from->high[i] * to_high);
   }
 }
 

@@ -252,13 +252,19 @@ export interface TrainingKernels {
    * rounded to three times a number of 9 bits. `out` may be `scales`.
    */
   roundScales(out: TensorView, scales: TensorView, least: number, thirds: boolean): void;
-  /** `scales` and `zeros [rows, groups]` of ranges by `how`; zero points are not rounded yet. */
-  rangeScales(
-    scales: TensorView,
-    zeros: TensorView,
-    ranges: FactoredRanges,
-    how: RangeRule,
+  /**
+   * `errors [rows, groups] = Σ over a group of importance·(ŵ − w)²` with ŵ as `fakeQuantize` gives it
+   * and the importance of columns `[n]`, 1 without.
+   */
+  roundingErrors(
+    errors: TensorView,
+    importance: TensorView | null,
+    weight: TensorView,
+    groups: FakeQuantizeGroups,
+    how: StraightThrough,
   ): void;
+  /** `scales` and `zeros [rows, groups]` of ranges by `how`; zero points are not rounded yet. */
+  rangeScales(scales: TensorView, zeros: TensorView, ranges: FactoredRanges, how: RangeRule): void;
   /**
    * Gradients of `rangeScales` by the factors, with roundings as if there were none, and none through
    * a scale that was clipped; `dLowFactors` and `dHighFactors` may be `dScales` and `dZeros`. Where

@@ -202,7 +202,7 @@ interface MethodHooks<Options> {
    */
   readonly budget?: (options: Options, budget: Budget) => string | null;
   /** How often each block is trained on every calibration window; for estimates. */
-  readonly epochs?: (options: Options) => number;
+  readonly epochs?: (options: Options, data: TrainingData) => number;
   /**
    * Whether second moments and magnitudes are gathered of inputs weighted by token, so that each
    * token counts by its relative error in the residual stream: `1/mean(h²)` of the block's outputs.

@@ -1,4 +1,5 @@
 import type { Method, MethodRole } from "./define-method.ts";
+import autoRound from "./ptq/auto-round.ts";
 import blockAp from "./qat/block-ap.ts";
 import gptq from "./ptq/gptq.ts";
 import hqq from "./ptq/hqq.ts";
@@ -15,6 +16,7 @@ import smoothquant from "./transforms/smoothquant.ts";
 export const methods = {
   rtn,
   gptq,
+  "auto-round": autoRound,
   "block-ap": blockAp,
   hqq,
   svid,

@@ -1,9 +1,10 @@
 import { fitColumns } from "../tensor/quantization-ops.ts";
 import { fakeQuantize, roundScales } from "../tensor/training-ops.ts";
 import { Tensor, tidy } from "../tensor/tensor.ts";
-import { NumericError, SchemeError } from "../util/errors.ts";
+import { SchemeError } from "../util/errors.ts";
 import { floatsToHalves, halvesToFloats } from "../util/half.ts";
 import { roundHalfEven } from "../util/rounding.ts";
+import { codesOfValues } from "./codes-of-values.ts";
 import type { GridTraining, ScaleStart } from "./grid.ts";
 import { type LatentParameter, LatentWeight } from "./latent-weight.ts";
 import { QTensor } from "./q-tensor.ts";
@@ -113,7 +114,7 @@ export class FakeQuantized extends LatentWeight {
     return QTensor.pack(scheme, {
       outFeatures,
       inFeatures,
-      codes: codesOf(values, scaleValues, zeroPoints, inFeatures, scheme),
+      codes: codesOfValues(values, scaleValues, zeroPoints, inFeatures, scheme),
       scales: floatsToHalves(scaleValues),
       ...(zeroPoints ? { zeros: zeroPoints } : {}),
     });
@@ -153,30 +154,4 @@ function meanScales(weight: Tensor<"f32">, scheme: Scheme): Tensor<"f32"> {
 
 function wholeZeros(zeros: Float32Array, most: number): Uint8Array {
   return Uint8Array.from(zeros, (zero) => Math.min(Math.max(roundHalfEven(zero), 0), most));
-}
-
-/** The codes of values that lie on the grid. */
-function codesOf(
-  values: Float32Array,
-  scales: Float32Array,
-  zeros: Uint8Array | null,
-  columns: number,
-  { grid, groupSize }: Scheme,
-): Uint8Array {
-  const width = groupSize ?? columns;
-  const groups = Math.ceil(columns / width);
-  const codes = new Uint8Array(values.length);
-  for (let i = 0; i < values.length; i++) {
-    const row = Math.floor(i / columns);
-    const group = row * groups + Math.floor((i - row * columns) / width);
-    const steps = (values[i] / scales[group] - grid.origin) / grid.step;
-    const code = Math.round(steps + (zeros ? zeros[group] : 0));
-    if (!(code >= 0 && code < grid.levels)) {
-      throw new NumericError("a trained weight or its scale is NaN or infinite", {
-        hint: "training diverged: use a lower learning rate",
-      });
-    }
-    codes[i] = code;
-  }
-  return codes;
 }

@@ -7,6 +7,8 @@ export interface LatentParameter {
   /** What it is, and its name behind that of its module. */
   readonly role: string;
   readonly value: Tensor<"f32">;
+  /** Whether there is one for each weight; else one for each group or block. */
+  readonly isPerWeight?: boolean;
 }
 
 /**
@@ -42,7 +44,7 @@ export abstract class LatentWeight {
 
   /** What training changes. */
   get parameters(): readonly LatentParameter[] {
-    return [{ role: "weight", value: this.weight }, ...this.learned];
+    return [{ role: "weight", value: this.weight, isPerWeight: true }, ...this.learned];
   }
 
   /** Gives the memory of what is learned besides the weight back. */

@@ -1,9 +1,8 @@
 import type { Backend } from "../backend/backend.ts";
-import type { Method } from "../methods/define-method.ts";
+import type { Method, TrainingData, TrainingEffort } from "../methods/define-method.ts";
 import { monotonicMs } from "../platform/node.ts";
 import { matmul } from "../tensor/products.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import type { TrainingEffort } from "../methods/define-method.ts";
 import type { ChosenMethod } from "../recipe/recipe.ts";
 import {
   estimateTrainingMemory,
@@ -51,6 +50,8 @@ export interface WorkSize {
   readonly outputBytes: number;
   /** Calibration tokens; 0 without calibration. */
   readonly tokens: number;
+  /** The calibration text; null without. */
+  readonly text: TrainingData | null;
   /** Activations between blocks that are kept in memory. */
   readonly activationBytes: number;
   readonly method: Method;
@@ -167,8 +168,11 @@ export async function estimateSeconds(backend: Backend, work: WorkSize): Promise
 /** Products over the calibration tokens: passes, trials, trained steps, statistics and solving. */
 function calibratedFlops(work: WorkSize): number {
   const weights = weightsOf(work.linears);
-  const quantizers = quantizersOf(work);
-  const epochs = sum(quantizers.map(({ method, options }) => method.epochs?.(options) ?? 0));
+  const { text } = work;
+  const quantizers = text ? quantizersOf(work) : [];
+  const epochs = sum(
+    quantizers.map(({ method, options }) => (text && method.epochs?.(options, text)) ?? 0),
+  );
   const trials = sum(
     work.transforms.map(({ method, options }) => {
       const { passes = 0, tokens = 0 } = method.trials?.(options) ?? {};

@@ -56,20 +56,16 @@ export async function makePlan(
     .reduce((sum, bytes) => sum + bytes, 0);
   const blockBytes = opened.sizes.linear.bytes;
   const activations = planActivations(recipe, method, config.hiddenSize);
-  const training =
-    calibration &&
-    (method.effort?.(recipe.options, {
-      windows: calibration.samples,
-      window: calibration.window,
-    }) ??
-      null);
+  const text = calibration && { windows: calibration.samples, window: calibration.window };
+  const training = (text && method.effort?.(recipe.options, text)) ?? null;
   const work = {
     linears: chosen,
     hiddenSize: config.hiddenSize,
     endBytes: opened.sizes.file.bytes - blockBytes,
     sourceBytes: checkpoint.totalBytes,
     outputBytes,
-    tokens: calibration ? calibration.samples * calibration.window : 0,
+    tokens: text ? text.windows * text.window : 0,
+    text,
     activationBytes: activations?.onDisk ? 0 : (activations?.bytes ?? 0),
     method,
     options: recipe.options,
@@ -100,7 +96,7 @@ export async function makePlan(
       ...(importance?.notices ?? []),
     ],
     schemeId: recipe.scheme,
-    calibration: calibration && { windows: calibration.samples, window: calibration.window },
+    calibration: text,
     activations,
     training,
     backend: backend.description,

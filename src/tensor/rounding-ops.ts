@@ -43,6 +43,28 @@ export function scalesOfRanges(ranges: Ranges, how: RangeRule): RangeScales {
 type Ranges = Pick<ShiftedRounding, "low" | "high" | "lowFactors" | "highFactors">;
 
 /**
+ * `Σ importance·(ŵ − w)²` of each group of weights `[rows, columns]` that are rounded to nearest within
+ * ranges, `[rows, groups]`; the importance of columns is `[columns]`, 1 without. Not recorded.
+ */
+export function roundingErrors(
+  weight: Tensor<"f32">,
+  importance: Tensor<"f32"> | null,
+  { groupSize, ...ranges }: Ranges & { readonly groupSize: number },
+  how: RangeRule,
+): Tensor<"f32"> {
+  const [rows = 0, columns = 0] = weight.shape;
+  expectShape("ranges", ranges.low.shape, [rows, Math.ceil(columns / groupSize)]);
+  if (importance) expectShape("importance", importance.shape, [columns]);
+  const { scales, zeros } = scalesOfRanges(ranges, how);
+  const groups = { scales, zeros, offsets: null, shifts: null, groupSize };
+  const errors = emptyLike(scales);
+  const { kernels } = weight.backend;
+  kernels.roundingErrors(errors, importance, weight, groups, zeroPointRule(how));
+  for (const tensor of [scales, zeros]) tensor.release();
+  return errors;
+}
+
+/**
  * The values `s·(clip(rne(w/s + v) + z) − z)` of weights `[rows, columns]` with shifts v, and s and z
  * by `RangeRule`; gradients by the shifts and by both factors, straight through every rounding. bf16
  * within a recording in bfloat16 (the gradients stay f32), otherwise f32.

@@ -14,6 +14,7 @@ import { testRefineZeros } from "./ops/refine-zeros.ts";
 import { testCopies, testRowOps } from "./ops/row-ops.ts";
 import { testRefitGroups } from "./ops/refit-groups.ts";
 import { testSearchBlocks } from "./ops/search-blocks.ts";
+import { testRounding } from "./ops/rounding.ts";
 import {
   testAdamwEdges,
   testTrainingAttention,
@@ -46,6 +47,7 @@ for (const subject of subjects) {
     testSearchBlocks(open);
     testQuantizeColumns(open);
     testFakeQuantize(open);
+    testRounding(open);
     testTrainingElementwise(open);
     testTrainingRows(open);
     testTrainingAttention(open);

@@ -3,8 +3,8 @@ learned scales and zero points, straight-through rounding) and a few steps of it
 float32, with one change: scales are rounded to float16 in the forward pass, as fewbit does. Writes
 test/golden/block-ap.json. Run: python tools/golden/make_block_ap.py
 
-Weights, inputs and upstream gradients come from congruential.py. The file holds the quantized values with their
-gradients, and for the training the losses of all steps, the packed codes and the scales after them.
+The block is that of tiny_block.py; upstream gradients come from congruential.py, too. The file holds the quantized
+values with their gradients, and for the training the losses of all steps, the packed codes and the scales after them.
 """
 import json
 import math
@@ -13,28 +13,10 @@ import pathlib
 import torch
 import torch.nn.functional as F
 
-from congruential import matrix
+from tiny_block import forward, hexadecimal, problem, rounded, tensor, through
 
-HIDDEN, FFN, HEADS, KV_HEADS, TOKENS, WINDOWS, GROUP = 32, 48, 4, 2, 12, 4, 16
+GROUP = 16
 STEPS, WEIGHT_RATE, SCALE_RATE = 8, 2e-3, 4e-3
-HEAD = HIDDEN // HEADS
-SHAPES = {
-    "self_attn.q_proj": (HIDDEN, HIDDEN),
-    "self_attn.k_proj": (KV_HEADS * HEAD, HIDDEN),
-    "self_attn.v_proj": (KV_HEADS * HEAD, HIDDEN),
-    "self_attn.o_proj": (HIDDEN, HIDDEN),
-    "mlp.gate_proj": (FFN, HIDDEN),
-    "mlp.up_proj": (FFN, HIDDEN),
-    "mlp.down_proj": (HIDDEN, FFN),
-}
-
-
-def tensor(rows, columns, seed, spread):
-    return torch.from_numpy(matrix(rows, columns, seed)).float() * spread
-
-
-def through(rounded, x):
-    return (rounded - x).detach() + x
 
 
 def start(w, top):
@@ -64,9 +46,7 @@ def gradient_cases():
         (values * upstream).sum().backward()
         lists = {"scales": scale, "zeros": zero, "values": values}
         lists |= {"dWeight": w.grad, "dScales": scale.grad, "dZeros": zero.grad}
-        yield {"scheme": f"w{bits}g{GROUP}"} | {
-            name: [round(x, 7) for x in t.detach().ravel().tolist()] for name, t in lists.items()
-        }
+        yield {"scheme": f"w{bits}g{GROUP}"} | {name: rounded(t) for name, t in lists.items()}
 
 
 class Layer(torch.nn.Module):
@@ -83,45 +63,9 @@ class Layer(torch.nn.Module):
         return values.reshape(self.weight.shape), codes, scale
 
 
-def forward(weights, x):
-    inverse = 10000 ** (-torch.arange(0, HEAD, 2).float() / HEAD)
-    angles = torch.outer(torch.arange(TOKENS).float(), inverse)
-    angles = torch.cat([angles, angles], 1)
-
-    def norm(x):
-        return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-5)
-
-    def split(x, count):
-        return x.view(WINDOWS, TOKENS, count, HEAD).transpose(1, 2)
-
-    def rotate(x):
-        first, second = x.chunk(2, -1)
-        return x * angles.cos() + torch.cat([-second, first], -1) * angles.sin()
-
-    def linear(name, x):
-        return F.linear(x, weights[name])
-
-    h = norm(x)
-    q = rotate(split(linear("self_attn.q_proj", h), HEADS))
-    k = rotate(split(linear("self_attn.k_proj", h), KV_HEADS))
-    v = split(linear("self_attn.v_proj", h), KV_HEADS)
-    mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
-    x = x + linear("self_attn.o_proj", mixed.transpose(1, 2).reshape(x.shape))
-    h = norm(x)
-    gated = F.silu(linear("mlp.gate_proj", h)) * linear("mlp.up_proj", h)
-    return x + linear("mlp.down_proj", gated)
-
-
 def training():
     top = 3
-    weights = {
-        name: tensor(rows, columns, seed, 1.5 / math.sqrt(columns))
-        for seed, (name, (rows, columns)) in enumerate(SHAPES.items(), 20)
-    }
-    originals = tensor(WINDOWS * TOKENS, HIDDEN, 40, 1).reshape(WINDOWS, TOKENS, HIDDEN)
-    shifted = originals + tensor(WINDOWS * TOKENS, HIDDEN, 41, 0.1).reshape(originals.shape)
-    with torch.no_grad():
-        target = forward(weights, originals)
+    weights, shifted, target = problem()
     layers = {name: Layer(weight.clone(), top) for name, weight in weights.items()}
     groups = [
         {"params": [layer.weight for layer in layers.values()], "lr": WEIGHT_RATE},
@@ -141,21 +85,12 @@ def training():
         losses.append(loss.item())
     packed = {name: layer.packed() for name, layer in layers.items()}
     return {
-        "shape": {"hidden": HIDDEN, "ffn": FFN, "heads": HEADS, "kvHeads": KV_HEADS},
-        "tokens": TOKENS,
-        "windows": WINDOWS,
         "scheme": f"w2g{GROUP}",
         "steps": STEPS,
         "rates": {"weights": WEIGHT_RATE, "scales": SCALE_RATE},
         "losses": losses,
-        "codes": {
-            name: "".join(format(int(c), "x") for c in codes.ravel().tolist())
-            for name, (_, codes, _) in packed.items()
-        },
-        "scales": {
-            name: [round(s, 6) for s in scale.ravel().tolist()]
-            for name, (_, _, scale) in packed.items()
-        },
+        "codes": {name: hexadecimal(codes) for name, (_, codes, _) in packed.items()},
+        "scales": {name: rounded(scale, 6) for name, (_, _, scale) in packed.items()},
     }
 
 

@@ -13,7 +13,12 @@ import { diagonal } from "./quantization/diagonal.ts";
 import { directionError } from "./training/direction-error.ts";
 import { embedding, embeddingBackward } from "./layers/embedding.ts";
 import { energies } from "./quantization/energies.ts";
-import { fakeQuantize, fakeQuantizeBackward, fakeQuantizeRows } from "./training/fake-quantize.ts";
+import {
+  fakeQuantize,
+  fakeQuantizeBackward,
+  fakeQuantizeRows,
+  roundingErrors,
+} from "./training/fake-quantize.ts";
 import { fitColumns } from "./quantization/fit-columns.ts";
 import { gelu, geluBackward } from "./layers/gelu.ts";
 import { gram } from "./quantization/gram.ts";
@@ -96,6 +101,7 @@ export const referenceKernels: Kernels = {
   fakeQuantize,
   fakeQuantizeBackward,
   fakeQuantizeRows,
+  roundingErrors,
   rangeScales,
   rangeScalesBackward,
   decodePacked,

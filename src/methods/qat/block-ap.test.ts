@@ -1,17 +1,16 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { goldenMatrix } from "../../../test/golden/golden-matrix.ts";
-import type { ActivationWindows } from "../../calibration/activation-windows.ts";
+import {
+  makeTinyBlock,
+  quantizeTinyBlock,
+  tinyBlock,
+  type TinyModel,
+} from "../../../test/golden/tiny-block.ts";
 import { createReferenceBackend } from "../../kernels/reference/index.ts";
-import { DecoderModel } from "../../models/decoder.ts";
-import { expectedTensors } from "../../models/decoder-weights.ts";
-import { readModelConfig } from "../../models/index.ts";
 import type { Linear } from "../../nn/linear.ts";
-import type { Block, QuantizableModel } from "../../nn/quantizable-model.ts";
-import type { WeightSource } from "../../nn/weight-source.ts";
 import { FakeQuantized } from "../../quant/fake-quantized.ts";
 import { parseScheme } from "../../quant/scheme.ts";
-import { writeRows } from "../../tensor/cache-ops.ts";
 import { Tape } from "../../tensor/tape.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { fakeQuantize } from "../../tensor/training-ops.ts";
@@ -38,9 +37,6 @@ const golden = JSON.parse(
 ) as {
   readonly gradients: readonly GradientCase[];
   readonly training: {
-    readonly shape: Record<"hidden" | "ffn" | "heads" | "kvHeads", number>;
-    readonly tokens: number;
-    readonly windows: number;
     readonly scheme: string;
     readonly steps: number;
     readonly rates: { readonly weights: number; readonly scales: number };
@@ -50,8 +46,8 @@ const golden = JSON.parse(
   };
 };
 const backend = createReferenceBackend();
-const { shape, tokens, windows, scheme, steps, rates, losses } = golden.training;
-const { hidden } = shape;
+const { scheme, steps, rates, losses } = golden.training;
+const { windows } = tinyBlock;
 
 const from = (dimensions: readonly number[], values: ArrayLike<number>): Tensor<"f32"> =>
   Tensor.from(backend, "f32", dimensions, Float32Array.from(values));
@@ -127,7 +123,7 @@ describe("Block-AP", () => {
     ["weights, far too large", { learningRate: 1e30 }, /not finite|ended at a loss of/],
     ["scales", { scaleLearningRate: 10 }, /ended at a loss of/],
   ])("a rate at which %s diverge leaves the block as it began", async (_, rate, said) => {
-    const { model, block } = await makeBlock();
+    const { model, block } = await makeTinyBlock(backend);
     const begun = await Promise.all(
       block.slots.map(async ({ name, layer }) => {
         const weight = (layer as Linear).weight as Tensor<"f32">;
@@ -161,7 +157,7 @@ describe("Block-AP", () => {
   });
 
   test("the slots hold what they held, with the trained weights", async () => {
-    const { model, block } = await makeBlock();
+    const { model, block } = await makeTinyBlock(backend);
     const before = block.slots.map(({ layer }) => layer);
     await train({}, { model, block });
     expect(block.slots.map(({ layer }) => layer)).toEqual(before);
@@ -179,91 +175,10 @@ describe("Block-AP", () => {
   });
 });
 
-interface Made {
-  readonly model: QuantizableModel;
-  readonly block: Block;
-}
-
-async function train(options: Record<string, unknown>, made?: Made): Promise<QuantizedBlock> {
-  const { model, block }: Made = made ?? (await makeBlock());
-  const count = windows * tokens;
-  const originals = goldenMatrix(count, hidden, 40);
-  const shifts = goldenMatrix(count, hidden, 41, 0.1);
-  const dimensions = [windows, tokens, hidden];
-  const target = model.forwardBlock(block, from(dimensions, originals), { position: 0 });
-  if (!target || !blockAp.quantizeBlock) throw new Error("expected outputs and a method");
-  return blockAp.quantizeBlock({
-    model,
-    block,
-    inputs: windowsOf(
-      from(
-        dimensions,
-        originals.map((value, i) => value + shifts[i]),
-      ),
-    ),
-    targets: windowsOf(target),
-    schemeOf: () => parseScheme(scheme),
-    seed: 1,
-    options: blockAp.options.parse({
-      epochs: steps,
-      batch: windows,
-      loss: "squared",
-      learningRate: rates.weights,
-      scaleLearningRate: rates.scales,
-      ...options,
-    }),
-    report: () => {},
-  });
-}
-
-async function makeBlock(): Promise<{ model: DecoderModel; block: Block }> {
-  const config = readModelConfig({
-    architectures: ["LlamaForCausalLM"],
-    model_type: "llama",
-    hidden_size: hidden,
-    intermediate_size: shape.ffn,
-    num_hidden_layers: 1,
-    num_attention_heads: shape.heads,
-    num_key_value_heads: shape.kvHeads,
-    vocab_size: 8,
-    max_position_embeddings: tokens,
-    rms_norm_eps: 1e-5,
-    rope_theta: 10000,
-    tie_word_embeddings: true,
-  });
-  const shapes = new Map(expectedTensors(config));
-  const names = Object.keys(golden.training.codes);
-  const source: WeightSource = {
-    has: (name) => shapes.has(name),
-    shape: (name) => shapes.get(name) ?? [],
-    tensor: async (name) => {
-      const dimensions = shapes.get(name) ?? [];
-      const [rows = 0, columns] = dimensions;
-      if (columns === undefined) return from(dimensions, new Float32Array(rows).fill(1));
-      const index = names.findIndex((slot) => name.includes(`.${slot}.`));
-      return from(dimensions, goldenMatrix(rows, columns, 20 + index, 1.5 / Math.sqrt(columns)));
-    },
-    matrix: (module) => source.tensor(`${module}.weight`),
-    storedMatrix: (module) => source.tensor(`${module}.weight`),
-  };
-  const model = await DecoderModel.open(backend, config, source);
-  return { model, block: await model.loadBlock(0) };
-}
-
-/** All windows of a tensor `[windows, tokens, hidden]`, in copies. */
-function windowsOf(all: Tensor<"f32">): ActivationWindows {
-  return {
-    windows,
-    length: tokens,
-    take: async (indices) => {
-      const taken = Tensor.zeros(backend, "f32", [indices.length, tokens, hidden]);
-      const flat = taken.reshape([1, indices.length * tokens, hidden]);
-      for (const [row, index] of indices.entries()) {
-        writeRows(flat, all.slice(index, index + 1), row * tokens);
-      }
-      return taken;
-    },
-  };
+async function train(options: Record<string, unknown>, made?: TinyModel): Promise<QuantizedBlock> {
+  const learned = { learningRate: rates.weights, scaleLearningRate: rates.scales };
+  const chosen = { epochs: steps, batch: windows, loss: "squared", ...learned, ...options };
+  return quantizeTinyBlock(blockAp, scheme, chosen, made ?? (await makeTinyBlock(backend)));
 }
 
 async function expectClose(found: Tensor | null, expected: readonly number[]): Promise<void> {

@@ -21,6 +21,7 @@ import {
 import { latentFromStart } from "../shared/latent-from-start.ts";
 import { trainBlock } from "../shared/train-block.ts";
 import type { LatentStart, SlotToTrain } from "../shared/trained-slots.ts";
+import { usualHeldOut } from "../shared/window-pairs.ts";
 
 const options = z.object({
   epochs: count(2, "passes over the calibration windows"),
@@ -63,8 +64,6 @@ interface Reach {
 const weightReach: Reach = { inOneStep: 0.02, inAll: 3, byLevels: 0.5 };
 /** With more levels a change of the scale moves the outer ones further, too. */
 const scaleReach: Reach = { inOneStep: 0.01, inAll: 1, byLevels: 2 };
-/** Windows that are held out at most unless a recipe says so: enough to tell worse from better. */
-const mostHeldOut = 8;
 /** Steps with which training from plain rounding is sure to get a block past GPTQ. */
 const fewSteps = 32;
 /** A block that the usual rates make worse is trained again with this share of them. */
@@ -111,7 +110,7 @@ export default defineMethod({
 
 /** Few steps are worth little from plain rounding, and without windows held out blocks may overfit. */
 function budget(chosen: Options, { data: { windows }, start }: Budget): string | null {
-  const held = heldOut(chosen, windows);
+  const held = chosen.validation ?? usualHeldOut(windows);
   const steps = stepsOf(chosen.epochs, windows - held, chosen.batch);
   if ((start ?? "rtn") === "rtn" && steps < fewSteps) {
     return (
@@ -141,7 +140,7 @@ function quantizeBlock(problem: WholeBlockProblem<Options>): Promise<QuantizedBl
   const { epochs, batch, finalRatio, learningRate, scaleLearningRate } = chosen;
   return trainBlock(problem, {
     ...chosen,
-    validation: heldOut(chosen, inputs.windows),
+    validation: chosen.validation ?? usualHeldOut(inputs.windows),
     latentOf,
     steps: (windows) => stepsOf(epochs, windows, batch),
     schedule: { kind: "cosine", finalRatio },
@@ -167,11 +166,6 @@ async function latentOf({ weight, scheme, importance, start }: SlotToTrain): Pro
   if (!scheme.blocks) return { weight: await FakeQuantized.of(weight, scheme) };
   const packed = await chooseBlocks(weight, scheme, importance);
   return { weight: FakeQuantizedBlocks.of(weight, scheme, packed.unpackBlockScales()), packed };
-}
-
-/** Windows that are held out. */
-function heldOut({ validation }: Options, windows: number): number {
-  return validation ?? Math.min(mostHeldOut, Math.floor(windows / 16));
 }
 
 /** Learning rate in steps of a grid of so many levels, for a training of so many steps. */

@@ -17,11 +17,20 @@ export async function latentFromStart(
   margin: number,
 ): Promise<LatentStart> {
   const { scheme } = start;
-  const values = await weight.read();
-  moveIntoBins(values, start, margin);
-  copyInto(weight, Tensor.from(weight.backend, "f32", weight.shape, values));
+  await moveToStart(weight, start, margin);
   const latent = scheme.blocks
     ? FakeQuantizedBlocks.of(weight, scheme, start.unpackBlockScales())
     : FakeQuantized.startedBy(weight, start);
   return { weight: latent, packed: start };
+}
+
+/** Moves a weight `[out, in]`, in place and by the least, to where it rounds to a quantizer's codes. */
+export async function moveToStart(
+  weight: Tensor<"f32">,
+  start: QTensor,
+  margin: number,
+): Promise<void> {
+  const values = await weight.read();
+  moveIntoBins(values, start, margin);
+  copyInto(weight, Tensor.from(weight.backend, "f32", weight.shape, values));
 }

@@ -70,10 +70,10 @@ export class LatentWeights {
 
 /** What training changes of a linear, in the groups `weights` and `scales`. */
 export function latentParameters(module: string, weight: LatentWeight): Parameter[] {
-  return weight.parameters.map(({ role, value }) => ({
+  return weight.parameters.map(({ role, value, isPerWeight = false }) => ({
     name: `${module}.${role}`,
     value,
-    group: role === "weight" ? "weights" : "scales",
+    group: isPerWeight ? "weights" : "scales",
   }));
 }
 

@@ -7,6 +7,7 @@ import { NumericError } from "../../util/errors.ts";
 import { meanOf } from "../../util/sums.ts";
 import type { QuantizedBlock, WholeBlockProblem } from "../define-method.ts";
 import { BlockLoss } from "./block-loss.ts";
+import { JudgedBlock } from "./judged-block.ts";
 import { type LatentStart, type SlotToTrain, TrainedSlots } from "./trained-slots.ts";
 import { type BlockLossKind, WindowPairs } from "./window-pairs.ts";
 
@@ -37,14 +38,19 @@ export interface BlockTraining {
   readonly validation: number;
   /** Epochs without a better validation after which training ends; 0: never. */
   readonly patience: number;
+  /**
+   * Steps between two measurements of the loss by which a block is judged, of which the best is
+   * packed; left out, what training ends with is.
+   */
+  readonly judgeEvery?: number;
   readonly precision: TapePrecision | "auto";
 }
 
 /**
  * Trains the linears of a block, seen as values of their grids, by the squared error of the block's
- * outputs, and packs them. Where the training diverges, or leaves the block worse than it began, it
- * is done again with smaller rates if there are any, and in the end the values that it began with
- * are kept instead.
+ * outputs, and packs them as they did best. Where the training diverges, or leaves the block worse
+ * than it began, it is done again with smaller rates if there are any, and in the end the values
+ * that it began with are kept instead.
  */
 export async function trainBlock(
   problem: WholeBlockProblem<unknown>,
@@ -55,20 +61,19 @@ export async function trainBlock(
   const loss = new BlockLoss(problem, slots.parameters, training.precision);
   const { rateShares = [1] } = training;
   try {
-    const start = await slots.packStart();
-    const lossBefore = await loss.mean(pairs.judgedPairs());
+    const judged = await JudgedBlock.of(slots, () => loss.mean(pairs.judgedPairs()));
+    const lossBefore = judged.before;
     const again = rateShares.length > 1 ? await slots.snapshot() : null;
     let failure = "";
     let figures: Record<string, number> = { lossBefore };
     for (const [index, share] of rateShares.entries()) {
       if (index > 0) again?.restore();
-      const tools = { pairs, slots, loss, share };
-      const outcome = await attempt(problem, training, tools, lossBefore);
+      const outcome = await attempt(problem, training, { pairs, slots, loss, judged, share });
       figures = { ...outcome.figures, lossBefore, ...(index > 0 && { rateShare: share }) };
-      if (outcome.failure === null) return { weights: await slots.pack(), figures };
+      if (!judged.isAsBegun) return { weights: judged.best.weights, figures };
       failure = outcome.failure;
     }
-    return { weights: start, figures, fallback: `${keptStart}: ${failure}` };
+    return { weights: judged.best.weights, figures, fallback: `${keptStart}: ${failure}` };
   } finally {
     pairs.release();
     slots.restore();
@@ -77,23 +82,24 @@ export async function trainBlock(
 
 const keptStart = "the values that the training began with are kept";
 
-/** What a training came to; `failure` says why the block is not better for it. */
+/** What a training came to; `failure` is why the block is not better for it, where it is not. */
 interface Attempt {
   readonly figures: Record<string, number>;
-  readonly failure: string | null;
+  readonly failure: string;
 }
 
 async function attempt(
   problem: WholeBlockProblem<unknown>,
   training: BlockTraining,
   tools: BlockTools,
-  before: number,
 ): Promise<Attempt> {
+  const { judged, pairs } = tools;
   try {
     const progress = await train(problem, training, tools);
-    const after = await tools.loss.mean(tools.pairs.judgedPairs());
-    const figures = { ...figuresOf(progress), lossAfter: after };
-    return { figures, failure: after <= before ? null : worseThanBefore(before, after) };
+    if (training.judgeEvery === undefined) await judged.judge();
+    const lossAfter = judged.isAsBegun ? judged.last : judged.best.loss;
+    const figures = { ...figuresOf(progress, pairs.heldOut > 0), lossAfter };
+    return { figures, failure: worseThanBefore(judged.before, judged.last) };
   } catch (error) {
     if (!(error instanceof NumericError)) throw error;
     return { figures: {}, failure: error.message };
@@ -112,6 +118,7 @@ interface BlockTools {
   readonly pairs: WindowPairs;
   readonly slots: TrainedSlots;
   readonly loss: BlockLoss;
+  readonly judged: JudgedBlock;
   /** Of the usual rates. */
   readonly share: number;
 }
@@ -119,11 +126,10 @@ interface BlockTools {
 async function train(
   { signal, report }: WholeBlockProblem<unknown>,
   training: BlockTraining,
-  { pairs, slots, loss, share }: BlockTools,
+  { pairs, slots, loss, judged, share }: BlockTools,
 ): Promise<TrainingProgress> {
-  const { clip, batch, patience, schedule } = training;
+  const { clip, patience, schedule } = training;
   const steps = training.steps(pairs.count);
-  const perEpoch = Math.ceil(pairs.count / batch);
   return runTraining({
     parameters: slots.parameters,
     steps,
@@ -131,9 +137,7 @@ async function train(
     schedule,
     optimizer: await training.optimizer(slots.weights, steps, share),
     loss: async (step) => loss.ofBatch(await pairs.batch(step)),
-    ...(pairs.heldOut > 0 && {
-      validation: { every: perEpoch, measure: () => loss.mean(pairs.heldOutPairs()) },
-    }),
+    validation: validationOf(training, { pairs, loss, judged }),
     // A block begins close to its target, and the loss of a batch depends on its windows.
     guard: { margin: 1 },
     judgesEnd: false,
@@ -141,6 +145,17 @@ async function train(
     stop: (validations) => patience > 0 && stagnates(validations, patience),
     signal,
   });
+}
+
+/** What is measured on the way: what may be packed, or else the windows that are held out. */
+function validationOf(
+  { judgeEvery, batch }: BlockTraining,
+  { pairs, loss, judged }: Pick<BlockTools, "pairs" | "loss" | "judged">,
+): NonNullable<TrainOptions["validation"]> | null {
+  if (judgeEvery !== undefined) return { every: judgeEvery, measure: () => judged.judge() };
+  if (pairs.heldOut === 0) return null;
+  const every = Math.ceil(pairs.count / batch);
+  return { every, measure: () => loss.mean(pairs.heldOutPairs()) };
 }
 
 /** Whether the last `patience` measurements brought nothing better than those before. */
@@ -151,13 +166,16 @@ function stagnates(validations: readonly { readonly loss: number }[], patience: 
 }
 
 /** Mean losses of the first and the last twentieth of the steps, and what the validation gave. */
-function figuresOf({ step, losses, validations }: TrainingProgress): Record<string, number> {
+function figuresOf(
+  { step, losses, validations }: TrainingProgress,
+  hasHeldOut: boolean,
+): Record<string, number> {
   const share = Math.max(1, Math.floor(losses.length / 20));
   const [first, last] = [validations[0], validations.at(-1)];
   return {
     steps: step,
     firstLoss: meanOf(losses.slice(0, share)),
     lastLoss: meanOf(losses.slice(-share)),
-    ...(first && last && { firstValidation: first.loss, lastValidation: last.loss }),
+    ...(hasHeldOut && first && last && { firstValidation: first.loss, lastValidation: last.loss }),
   };
 }

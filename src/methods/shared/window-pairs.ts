@@ -33,6 +33,13 @@ export interface PairOptions {
 
 /** Windows by which a block is judged where none are held out. */
 const judged = 8;
+/** Windows that are held out at most unless a recipe says so: enough to tell worse from better. */
+const mostHeldOut = 8;
+
+/** How many of so many windows are held out unless a recipe says so. */
+export function usualHeldOut(windows: number): number {
+  return Math.min(mostHeldOut, Math.floor(windows / 16));
+}
 
 /**
  * Batches of windows for training a block. Batch n is a function of the seed and n; while one is

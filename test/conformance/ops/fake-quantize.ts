@@ -63,6 +63,7 @@ interface Inputs {
   readonly scales: Sample;
   readonly zeros: Sample;
   readonly offsets: Sample;
+  readonly shifts: Sample;
 }
 
 /** Weights on both sides of every edge, among them whole multiples of half the scale. */
@@ -83,23 +84,31 @@ function inputsOf([rows, columns, groupSize]: (typeof shapes)[number]): Inputs {
       shape,
       steps.map((step, i) => step * (0.5 * (i % 7) - 1)),
     ),
+    shifts: floatSample(
+      [rows, columns],
+      normalSample([rows, columns], 5).values.map((x) => 0.25 * Math.round(4 * x)),
+    ),
   };
 }
 
-/** Parameters of groups on a backend: zero points where the rule has some, offsets if asked for. */
+/** What weights and groups have besides scales, and zero points where the rule has some. */
+type Extra = "nothing" | "offsets" | "shifts";
+
+/** Parameters of groups and weights on a backend. */
 function groupsOf(
   backend: Backend,
   shape: (typeof shapes)[number],
   how: StraightThrough,
-  withOffsets: boolean,
+  extra: Extra,
 ): FakeQuantizeGroups {
-  const { scales, zeros, offsets } = inputsOf(shape);
+  const { scales, zeros, offsets, shifts } = inputsOf(shape);
   // Scales of sub-blocks may be 0 or negative.
-  const signs = scales.values.map((scale, i) => scale * (withOffsets ? (i % 4) - 1 : 1));
+  const signs = scales.values.map((scale, i) => scale * (extra === "offsets" ? (i % 4) - 1 : 1));
   return {
     scales: upload(backend, floatSample(scales.shape, signs)),
     zeros: how.rule === "zero-point" ? upload(backend, zeros) : null,
-    offsets: withOffsets ? upload(backend, offsets) : null,
+    offsets: extra === "offsets" ? upload(backend, offsets) : null,
+    shifts: extra === "shifts" ? upload(backend, shifts) : null,
     groupSize: shape[2],
   };
 }
@@ -108,20 +117,16 @@ function groupsOf(
 export function testFakeQuantize(open: () => Backend): void {
   describe.each(Object.entries(rules))("fakeQuantize, %s", (_, how) => {
     for (const shape of shapes) {
-      for (const withOffsets of [false, true]) {
-        const name = `[${shape.join(", ")}]${withOffsets ? " with offsets" : ""}`;
+      for (const extra of ["nothing", "offsets", "shifts"] as const) {
+        const name = `[${shape.join(", ")}] with ${extra} besides`;
         for (const dtype of ["f32", "bf16"] as const) {
           test(`values of ${name} in ${dtype}`, () =>
-            expectLikeReference(open(), (backend) =>
-              quantize(backend, shape, how, dtype, withOffsets),
-            ));
+            expectLikeReference(open(), (backend) => quantize(backend, shape, how, dtype, extra)));
         }
+        test(`errors of ${name}`, () =>
+          expectLikeReference(open(), (backend) => errorsOf(backend, shape, how, extra), 1e-5));
         test(`gradients of ${name} by weights and what groups have`, () =>
-          expectLikeReference(
-            open(),
-            (backend) => gradients(backend, shape, how, withOffsets),
-            1e-5,
-          ));
+          expectLikeReference(open(), (backend) => gradients(backend, shape, how, extra), 1e-5));
       }
     }
   });
@@ -134,38 +139,58 @@ function quantize(
   shape: (typeof shapes)[number],
   how: StraightThrough,
   dtype: "f32" | "bf16",
-  withOffsets: boolean,
+  extra: Extra,
 ): readonly Tensor[] {
   const { weight } = inputsOf(shape);
   const out = Tensor.zeros(backend, dtype, weight.shape);
-  const groups = groupsOf(backend, shape, how, withOffsets);
+  const groups = groupsOf(backend, shape, how, extra);
   backend.kernels.fakeQuantize(out, upload(backend, weight), groups, how);
   return [out];
+}
+
+function errorsOf(
+  backend: Backend,
+  shape: (typeof shapes)[number],
+  how: StraightThrough,
+  extra: Extra,
+): readonly Tensor[] {
+  const { weight, scales } = inputsOf(shape);
+  const groups = groupsOf(backend, shape, how, extra);
+  const importance = upload(
+    backend,
+    floatSample([shape[1]], weight.values.map(Math.abs).slice(0, shape[1])),
+  );
+  return [importance, null].map((by) => {
+    const errors = blankOutput(backend, scales.shape);
+    backend.kernels.roundingErrors(errors, by, upload(backend, weight), groups, how);
+    return errors;
+  });
 }
 
 function gradients(
   backend: Backend,
   shape: (typeof shapes)[number],
   how: StraightThrough,
-  withOffsets: boolean,
+  extra: Extra,
 ): readonly Tensor[] {
   const { weight, scales } = inputsOf(shape);
-  const groups = groupsOf(backend, shape, how, withOffsets);
+  const groups = groupsOf(backend, shape, how, extra);
   const dWeight = upload(backend, normalSample(weight.shape, 9));
   const blank = (): Tensor => blankOutput(backend, scales.shape);
   const by = {
     dScales: blank(),
     dZeros: groups.zeros && blank(),
     dOffsets: groups.offsets && blank(),
+    dShifts: groups.shifts && blankOutput(backend, weight.shape),
   };
   // In place: dWeight may be dOut.
   const outputs = { dWeight, ...by };
   backend.kernels.fakeQuantizeBackward(outputs, dWeight, upload(backend, weight), groups, how);
-  return [dWeight, by.dScales, by.dZeros, by.dOffsets].filter((of) => of !== null);
+  return [dWeight, by.dScales, by.dZeros, by.dOffsets, by.dShifts].filter((of) => of !== null);
 }
 
-const nothing = { scales: null, zeros: null, offsets: null };
-const noGradients = { dWeight: null, dScales: null, dZeros: null, dOffsets: null };
+const nothing = { scales: null, zeros: null, offsets: null, shifts: null };
+const noGradients = { dWeight: null, dScales: null, dZeros: null, dOffsets: null, dShifts: null };
 
 function testSpecials(open: () => Backend): void {
   test("fakeQuantize by sign takes 0 as +1, and without scales its slope is 1.001 − tanh²", () =>

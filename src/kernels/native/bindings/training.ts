@@ -161,6 +161,26 @@ export const trainingBindings = [
       return [...views, rows, columns, groupSize, ...ruleValues(how), groups];
     },
   }),
+  defineBinding("roundingErrors", {
+    buffers: [
+      f32Groups("errors"),
+      optional(f32("importance", "columns")),
+      exact(f32Matrix("weight")),
+      optional(f32Groups("scales")),
+      optional(f32Groups("zeros")),
+      optional(f32Groups("offsets")),
+      optional(exact(f32Matrix("shifts"))),
+    ],
+    sizes: ["rows", "columns", "groupSize", ...ruleSizes],
+    reals: ruleReals,
+    lengths: ["groups"],
+    values: (errors, importance, weight, { scales, zeros, offsets, shifts, groupSize }, how) => {
+      const views = [errors, importance, weight, scales, zeros, offsets, shifts] as const;
+      const [rows = 0, columns = 0] = weight.shape;
+      const groups = Math.ceil(columns / groupSize);
+      return [...views, rows, columns, groupSize, ...ruleValues(how), groups];
+    },
+  }),
   defineBinding("rangeScales", {
     buffers: [f32("scales", "count"), f32("zeros", "count"), ...rangeBuffers],
     sizes: ["count", "symmetric"],

@@ -48,6 +48,24 @@ export const fakeQuantizeBackward: Kernels["fakeQuantizeBackward"] = (
   if (dOffsets) floats(dOffsets).set(offsetSums);
 };
 
+/** Squared errors of `fakeQuantize`, weighted by column and summed over each group in float64. */
+export const roundingErrors: Kernels["roundingErrors"] = (
+  errors,
+  importance,
+  weight,
+  groups,
+  how,
+) => {
+  const columns = weight.shape[1] ?? 1;
+  const values = floats(weight);
+  const sums = new Float64Array(floats(errors).length);
+  forEachWeight(weight, groups, how, (i, { index, scale, offset }, { value }) => {
+    const error = Math.fround(Math.fround(scale * value) + offset) - values[i];
+    sums[index] += (importance ? floats(importance)[i % columns] : 1) * error * error;
+  });
+  floats(errors).set(sums);
+};
+
 /** `out = s·rne(x/s)` a row, `s = max|x|/levels`. */
 export const fakeQuantizeRows: Kernels["fakeQuantizeRows"] = (out, x, levels) => {
   const columns = x.shape.at(-1) ?? 1;

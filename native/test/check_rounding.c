@@ -1,0 +1,108 @@
+/* range_scales, its gradients and sign_descent against naive loops in float64. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "../include/half.h"
+#include "check.h"
+
+typedef struct {
+  int symmetric;
+  double top;
+} range_rule;
+
+static void check_ranges(fb_check *check, range_rule how, int64_t count) {
+  float *low = random_floats(check, count), *high = random_floats(check, count);
+  float *low_factors = random_floats(check, count), *high_factors = random_floats(check, count);
+  float *scales = random_floats(check, count), *zeros = random_floats(check, count);
+  float *d_scales = random_floats(check, count), *d_zeros = random_floats(check, count);
+  float *d_low = random_floats(check, count), *d_high = random_floats(check, count);
+  double *scale = take((size_t)count * 8), *zero = take((size_t)count * 8);
+  double *by_low = take((size_t)count * 8), *by_high = take((size_t)count * 8);
+  for (int64_t i = 0; i < count; i++) {
+    low[i] = i % 5 == 4 ? 0 : -fabsf(low[i]);
+    high[i] = i % 7 == 6 ? 0 : fabsf(high[i]);
+    low_factors[i] = fabsf(low_factors[i]) * 0.5f + 0.5f;
+    high_factors[i] = fabsf(high_factors[i]) * 0.5f + 0.5f;
+    float a = low[i] * low_factors[i], b = high[i] * high_factors[i];
+    float extent = how.symmetric ? fmaxf(-a, b) : b - a;
+    float wide = extent / (float)how.top, kept = fmaxf(wide, 1e-5f);
+    int moves = kept == wide, turned = how.symmetric && b >= -a;
+    double s = fb_from_f16(fb_to_f16(kept)) * (turned ? -1 : 1), to_low, to_high;
+    scale[i] = s;
+    zero[i] = how.symmetric ? how.top : -a / s;
+    if (how.symmetric) {
+      double through = moves ? d_scales[i] * (turned ? -1 : 1) / how.top : 0;
+      to_low = -a > b ? -through : a == -b ? -through / 2 : 0;
+      to_high = b > -a ? through : a == -b ? through / 2 : 0;
+    } else {
+      to_high = moves ? (d_scales[i] + (double)d_zeros[i] * a / (s * s)) / how.top : 0;
+      to_low = -to_high - d_zeros[i] / s;
+    }
+    by_low[i] = low[i] * to_low;
+    by_high[i] = high[i] * to_high;
+  }
+  size_t bytes = (size_t)count * 4;
+  float *ranges[] = {low, high, low_factors, high_factors};
+  fb_args args = {.size = {count, how.symmetric}, .real = {how.top, 1e-5}};
+  set_buffer(&args, 0, scales, bytes);
+  set_buffer(&args, 1, zeros, bytes);
+  for (int i = 0; i < 4; i++) set_buffer(&args, i + 2, ranges[i], bytes);
+  call_op(check, "range_scales", &args);
+  expect_floats(check, "range_scales", scales, scale, count, 0, 0);
+  expect_floats(check, "range_scales, zero points", zeros, zero, count, 1e-6, 1e-6);
+  args.size[0] = count + 1;
+  call_refused(check, "range_scales", &args);
+
+  fb_args back = {.size = {count, how.symmetric}, .real = {how.top, 1e-5}};
+  float *gradients[] = {d_low, d_high, d_scales, d_zeros};
+  for (int i = 0; i < 4; i++) set_buffer(&back, i, gradients[i], bytes);
+  for (int i = 0; i < 4; i++) set_buffer(&back, i + 4, ranges[i], bytes);
+  call_op(check, "range_scales_backward", &back);
+  expect_floats(check, "range_scales_backward, low", d_low, by_low, count, 1e-5, 1e-5);
+  expect_floats(check, "range_scales_backward, high", d_high, by_high, count, 1e-5, 1e-5);
+  back.real[0] = 0;
+  call_refused(check, "range_scales_backward", &back);
+  float *floats[] = {low,   high,     low_factors, high_factors, scales,
+                     zeros, d_scales, d_zeros,     d_low,        d_high};
+  double *doubles[] = {scale, zero, by_low, by_high};
+  for (size_t i = 0; i < sizeof floats / sizeof *floats; i++) free(floats[i]);
+  for (size_t i = 0; i < sizeof doubles / sizeof *doubles; i++) free(doubles[i]);
+}
+
+static void check_descent(fb_check *check, int64_t count, double momentum) {
+  const double rate = 0.125, low = -0.5, high = 0.25;
+  float *value = random_floats(check, count), *moments = random_floats(check, count);
+  float *gradient = random_floats(check, count);
+  double *moved = take((size_t)count * 8), *sums = take((size_t)count * 8);
+  for (int64_t i = 0; i < count; i++) {
+    if (i % 6 == 5) gradient[i] = moments[i] = 0;
+    sums[i] = momentum * moments[i] + gradient[i];
+    double direction = momentum > 0 ? sums[i] : gradient[i];
+    moved[i] = fmin(high, fmax(low, value[i] - rate * ((direction > 0) - (direction < 0))));
+  }
+  fb_args args = {.size = {count}, .real = {rate, momentum, low, high}};
+  size_t bytes = (size_t)count * 4;
+  set_buffer(&args, 0, value, bytes);
+  if (momentum > 0) set_buffer(&args, 1, moments, bytes);
+  set_buffer(&args, 2, gradient, bytes);
+  call_op(check, "sign_descent", &args);
+  expect_floats(check, "sign_descent", value, moved, count, 0, 1e-7);
+  if (momentum > 0) expect_floats(check, "sign_descent, sums", moments, sums, count, 1e-7, 1e-7);
+  args.size[0] = count + 1;
+  call_refused(check, "sign_descent", &args);
+  free(value);
+  free(moments);
+  free(gradient);
+  free(moved);
+  free(sums);
+}
+
+void check_rounding(fb_check *check) {
+  static const range_rule rules[] = {{0, 3}, {0, 255}, {1, 2}, {1, 8}};
+  static const int64_t counts[] = {1, 37, 9001};
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+    for (size_t r = 0; r < sizeof rules / sizeof *rules; r++) check_ranges(check, rules[r], counts[i]);
+    check_descent(check, counts[i], 0);
+    check_descent(check, counts[i] * 5, 0.5);
+  }
+}

@@ -1,0 +1,105 @@
+import { describe, expect, test } from "vitest";
+import type { Backend } from "../../../src/backend/backend.ts";
+import type { FactoredRanges, RangeRule } from "../../../src/backend/training-kernels.ts";
+import { Tensor } from "../../../src/tensor/tensor.ts";
+import { blankOutput, floatSample, normalSample, upload } from "./data.ts";
+import { expectLikeReference } from "./like-reference.ts";
+
+const rules: Readonly<Record<string, RangeRule>> = {
+  "asymmetric at 2 bits": { symmetric: false, top: 3, least: 1e-5 },
+  "asymmetric at 8 bits": { symmetric: false, top: 255, least: 1e-5 },
+  "symmetric at 2 bits": { symmetric: true, top: 2, least: 1e-5 },
+  "symmetric at 4 bits": { symmetric: true, top: 8, least: 1e-5 },
+};
+
+/** Ranges of every kind: one-sided, empty, equal to both sides, too narrow, too wide for float16. */
+function rangesOf(backend: Backend, count: number): FactoredRanges {
+  const draws = normalSample([2, count], 1).values.map(Math.abs);
+  const special: readonly (readonly [number, number])[] = [
+    [0, 0],
+    [-1, 1],
+    [0, 2],
+    [-3, 0],
+    [-1e-7, 2e-7],
+    [-1e7, 1e7],
+  ];
+  const side = (at: 0 | 1, sign: number): Float32Array =>
+    Float32Array.from({ length: count }, (_, i) =>
+      i % 3 === 2 ? special[i % special.length][at] : sign * draws[at * count + i],
+    );
+  const shares = normalSample([2, count], 2).values.map((x) => Math.min(1, Math.abs(x)));
+  const put = (values: ArrayLike<number>): Tensor =>
+    upload(backend, floatSample([count, 1], Array.from(values)));
+  return {
+    low: put(side(0, -1)),
+    high: put(side(1, 1)),
+    lowFactors: put(shares.slice(0, count).map((x, i) => (i % 3 === 2 ? 1 : x))),
+    highFactors: put(shares.slice(count).map((x, i) => (i % 3 === 2 ? 1 : x))),
+  };
+}
+
+/** Checks scales of ranges with their gradients, and signed gradient descent. */
+export function testRounding(open: () => Backend): void {
+  describe.each(Object.entries(rules))("rangeScales, %s", (_, how) => {
+    test.each([1, 37, 9001])("of %i groups, and its gradients", (count) =>
+      expectLikeReference(
+        open(),
+        (backend) => {
+          const blank = (): Tensor<"f32"> => blankOutput(backend, [count, 1]);
+          const [scales, zeros, dLow, dHigh] = [blank(), blank(), blank(), blank()];
+          const ranges = rangesOf(backend, count);
+          const { kernels } = backend;
+          kernels.rangeScales(scales, zeros, ranges, how);
+          const by = [5, 6].map((seed) => upload(backend, normalSample([count, 1], seed)));
+          kernels.rangeScalesBackward(dLow, dHigh, by[0], by[1], ranges, how);
+          kernels.rangeScalesBackward(by[0], by[1], by[0], by[1], ranges, how);
+          return [scales, zeros, dLow, dHigh, ...by];
+        },
+        1e-5,
+      ),
+    );
+  });
+
+  test("a factor that is NaN shows in the scale", async () => {
+    const backend = open();
+    const put = (value: number): Tensor => upload(backend, floatSample([1, 1], [value]));
+    const ranges = { low: put(-1), high: put(2), lowFactors: put(1), highFactors: put(Number.NaN) };
+    const [scales, zeros] = [put(0), put(0)];
+    backend.kernels.rangeScales(scales, zeros, ranges, rules["asymmetric at 2 bits"]);
+    expect([...((await scales.read()) as Float32Array)]).toEqual([Number.NaN]);
+  });
+
+  describe.each([1, 37, 40_003])("signDescent of %i values", (length) => {
+    const sample = (backend: Backend, seed: number): Tensor =>
+      upload(backend, normalSample([length], seed));
+    const bounds = { low: -0.5, high: 0.75 };
+
+    test("without momentum", () =>
+      expectLikeReference(open(), (backend) => {
+        const value = sample(backend, 1);
+        const options = { learningRate: 0.125, momentum: 0, ...bounds };
+        backend.kernels.signDescent(value, null, sample(backend, 2), options);
+        return [value];
+      }));
+
+    test("with momentum, twice", () =>
+      expectLikeReference(open(), (backend) => {
+        const value = sample(backend, 1);
+        const options = { learningRate: 0.125, momentum: 0.5, ...bounds };
+        const moments = Tensor.zeros(backend, "f32", [length]);
+        backend.kernels.signDescent(value, moments, sample(backend, 2), options);
+        backend.kernels.signDescent(value, moments, sample(backend, 3), options);
+        return [value, moments];
+      }));
+  });
+
+  test("signDescent: 0 has no sign, NaN shows, values stay within the bounds", async () => {
+    const backend = open();
+    const put = (values: number[]): Tensor => upload(backend, floatSample([6], values));
+    const value = put([0, 0, 0.9, -0.9, 0, 0]);
+    const gradient = put([0, -0, -1, 1, Number.NaN, Number.POSITIVE_INFINITY]);
+    const options = { learningRate: 0.25, momentum: 0, low: -1, high: 1 };
+    backend.kernels.signDescent(value, null, gradient, options);
+    expect([...((await value.read()) as Float32Array)]).toEqual([0, 0, 1, -1, Number.NaN, -0.25]);
+  });
+}
