@@ -237,7 +237,7 @@ export interface MethodDefinition<
     /** Whether the outputs of the original blocks are needed beside those of the quantized ones. */
     readonly floatInputs?: boolean;
   };
-  /** Whether a quantizer uses the importance of columns under schemes of blocks, where it is known. */
+  /** Whether a quantizer uses the importance of columns, where it is known. */
   readonly usesImportance?: boolean;
   /**
    * Whether a quantizer makes up for what rounding does to a weight, in other weights or by

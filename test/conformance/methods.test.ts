@@ -47,7 +47,7 @@ import { objectiveOf, type Written } from "./method-objectives.ts";
 
 const windows = { samples: 8, window: 32 };
 const brief = { steps: 4, iters: 4, epochs: 2, checkpointEvery: 1, gridPoints: 4 };
-const longer = { steps: 6, iters: 6, epochs: 8 };
+const longer = { steps: 6, iters: 32, epochs: 8 };
 /** One step on all windows that changes next to nothing. */
 const standstill = {
   epochs: 1,

@@ -218,6 +218,13 @@ describe("AutoRound", () => {
     await expect(latent.freeze()).rejects.toThrow(NumericError);
   });
 
+  test("it warns above 4 bits, and nowhere else", () => {
+    for (const id of ["w8", "w8g64-sym"]) {
+      expect(autoRound.caution?.(parseScheme(id))).toContain(id);
+    }
+    for (const id of ["w2g64", "w4-sym"]) expect(autoRound.caution?.(parseScheme(id))).toBeNull();
+  });
+
   test("the slots hold what they held", async () => {
     for (const iters of [0, 2]) {
       const made = await makeTinyBlock(backend);

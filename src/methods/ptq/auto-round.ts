@@ -70,6 +70,10 @@ export default defineMethod({
   takesStart: true,
   supports: ({ grid, activation, blocks, packing }) =>
     activation === null && blocks === null && packing !== null && rangeRule(grid) !== null,
+  caution: ({ grid, id }) =>
+    grid.bits > 4
+      ? `AutoRound is made for 2 to 4 bits; at ${id} rounding alone is as good, and takes no time`
+      : null,
   options,
   epochs: ({ iters, batch }, { windows }) => (iters * Math.min(batch, windows)) / windows,
   quantizeBlock,
