@@ -1,8 +1,8 @@
 /*
  * Gradients of fake_quantize: dWeight = dOut · slope by weight, and over each group dScales = Σ dOut · slope by scale,
  * dZeros = s · Σ dOut · slope by zero, dOffsets = Σ dOut · (1 - slope by weight), and dShifts = s · dWeight
- * (straight_through.h). Sums run in float32 lanes over at most BLOCK columns, and in float64 above that. Bound by memory:
- * two reads and one write an element. dWeight or dShifts may be dOut.
+ * (straight_through.h). Sums run in float32 lanes over at most BLOCK columns, and in float64 above that. Bound by
+ * memory: two reads and one write an element. dWeight or dShifts may be dOut.
  */
 #include "straight_through.h"
 

@@ -6,7 +6,8 @@
  *   symmetric    D = ±dS, by the sign of s;  the longer side moves: dβ = -low·D/top or dα = high·D/top; both by half
  *                where they are equal
  *
- * In float64, as the two terms of dβ nearly cancel on one-sided ranges. The gradients by the factors may be those by scales and zero points.
+ * In float64, as the two terms of dβ nearly cancel on one-sided ranges. The gradients by the factors may be those by
+ * scales and zero points.
  */
 #include "range_scales.h"
 

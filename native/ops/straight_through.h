@@ -61,7 +61,7 @@ static inline grid_rule read_rule(const int64_t *size, const double *real, int h
                      (float)real[3], (float)real[4], (float)real[5], size[1] != 0};
 }
 
-/* buffers: weight, scales, zeros, offsets, shifts; sizes: rows, columns, group size; `rule` and reals as read_rule takes them */
+/* buffers: weight, scales, zeros, offsets, shifts; sizes: rows, columns, group size; `rule`, reals: as read_rule has it */
 static inline grid_weights read_weights(void *const *buffer, const int64_t *size, const int64_t *rule,
                                         const double *real) {
   return (grid_weights){buffer[0], buffer[1], buffer[2], buffer[3], buffer[4], size[0], size[1], size[2],

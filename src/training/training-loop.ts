@@ -96,8 +96,9 @@ export interface TrainOptions {
 }
 
 /**
- * Trains parameters in place: forward, backward, clipping, a step of the optimizer. With a store, a run that was
- * interrupted resumes from the state that was kept last, to the same values as one that was not.
+ * Trains parameters in place: forward, backward, clipping, a step of the optimizer. With a store, a
+ * run that was interrupted resumes from the state that was kept last, to the same values as one that
+ * was not.
  * When `signal` is aborted the state is kept first.
  * @throws NumericError when the loss or a gradient is not finite, the loss stays above where it
  * began (both unless it `keepsBest`), or what the first step saw has a clearly higher loss at the

@@ -1,13 +1,16 @@
 import type { TapePrecision } from "../../tensor/tape.ts";
 import type { LatentWeight } from "../../quant/latent-weight.ts";
 import type { Schedule } from "../../training/schedule.ts";
-import { runTraining, type TrainOptions } from "../../training/training-loop.ts";
+import {
+  runTraining,
+  type TrainingOutcome,
+  type TrainOptions,
+} from "../../training/training-loop.ts";
 import type { TrainingProgress } from "../../training/training-store.ts";
 import { NumericError } from "../../util/errors.ts";
 import { meanOf } from "../../util/sums.ts";
 import type { QuantizedBlock, WholeBlockProblem } from "../define-method.ts";
 import { BlockLoss } from "./block-loss.ts";
-import { JudgedBlock } from "./judged-block.ts";
 import { type LatentStart, type SlotToTrain, TrainedSlots } from "./trained-slots.ts";
 import { type BlockLossKind, WindowPairs } from "./window-pairs.ts";
 
@@ -48,9 +51,9 @@ export interface BlockTraining {
 
 /**
  * Trains the linears of a block, seen as values of their grids, by the squared error of the block's
- * outputs, and packs them as they did best. Where the training diverges, or leaves the block worse
- * than it began, it is done again with smaller rates if there are any, and in the end the values
- * that it began with are kept instead.
+ * outputs, and packs them. Where the training diverges, or leaves the block worse than it began, it
+ * is done again with smaller rates if there are any, and in the end the values that it began with
+ * are kept instead.
  */
 export async function trainBlock(
   problem: WholeBlockProblem<unknown>,
@@ -61,19 +64,20 @@ export async function trainBlock(
   const loss = new BlockLoss(problem, slots.parameters, training.precision);
   const { rateShares = [1] } = training;
   try {
-    const judged = await JudgedBlock.of(slots, () => loss.mean(pairs.judgedPairs()));
-    const lossBefore = judged.before;
+    const start = await slots.packStart();
+    const lossBefore = await loss.mean(pairs.judgedPairs());
     const again = rateShares.length > 1 ? await slots.snapshot() : null;
     let failure = "";
     let figures: Record<string, number> = { lossBefore };
     for (const [index, share] of rateShares.entries()) {
       if (index > 0) again?.restore();
-      const outcome = await attempt(problem, training, { pairs, slots, loss, judged, share });
+      const tools = { pairs, slots, loss, share };
+      const outcome = await attempt(problem, training, tools, lossBefore);
       figures = { ...outcome.figures, lossBefore, ...(index > 0 && { rateShare: share }) };
-      if (!judged.isAsBegun) return { weights: judged.best.weights, figures };
+      if (outcome.failure === null) return { weights: await slots.pack(), figures };
       failure = outcome.failure;
     }
-    return { weights: judged.best.weights, figures, fallback: `${keptStart}: ${failure}` };
+    return { weights: start, figures, fallback: `${keptStart}: ${failure}` };
   } finally {
     pairs.release();
     slots.restore();
@@ -82,24 +86,26 @@ export async function trainBlock(
 
 const keptStart = "the values that the training began with are kept";
 
-/** What a training came to; `failure` is why the block is not better for it, where it is not. */
+/** What a training came to; `failure` says why the block is not better for it. */
 interface Attempt {
   readonly figures: Record<string, number>;
-  readonly failure: string;
+  readonly failure: string | null;
 }
 
 async function attempt(
   problem: WholeBlockProblem<unknown>,
   training: BlockTraining,
   tools: BlockTools,
+  before: number,
 ): Promise<Attempt> {
-  const { judged, pairs } = tools;
   try {
-    const progress = await train(problem, training, tools);
-    if (training.judgeEvery === undefined) await judged.judge();
-    const lossAfter = judged.isAsBegun ? judged.last : judged.best.loss;
-    const figures = { ...figuresOf(progress, pairs.heldOut > 0), lossAfter };
-    return { figures, failure: worseThanBefore(judged.before, judged.last) };
+    const outcome = await train(problem, training, tools);
+    const { kept, diverged, validations } = outcome;
+    const after = kept?.loss ?? (await tools.loss.mean(tools.pairs.judgedPairs()));
+    const figures = { ...figuresOf(outcome, kept === null), lossAfter: after };
+    if (kept ? kept.step > 0 : after <= before) return { figures, failure: null };
+    const last = kept ? (validations.at(-1)?.loss ?? after) : after;
+    return { figures, failure: diverged ?? worseThanBefore(before, last) };
   } catch (error) {
     if (!(error instanceof NumericError)) throw error;
     return { figures: {}, failure: error.message };
@@ -118,7 +124,6 @@ interface BlockTools {
   readonly pairs: WindowPairs;
   readonly slots: TrainedSlots;
   readonly loss: BlockLoss;
-  readonly judged: JudgedBlock;
   /** Of the usual rates. */
   readonly share: number;
 }
@@ -126,10 +131,11 @@ interface BlockTools {
 async function train(
   { signal, report }: WholeBlockProblem<unknown>,
   training: BlockTraining,
-  { pairs, slots, loss, judged, share }: BlockTools,
-): Promise<TrainingProgress> {
-  const { clip, patience, schedule } = training;
+  { pairs, slots, loss, share }: BlockTools,
+): Promise<TrainingOutcome> {
+  const { clip, batch, patience, schedule, judgeEvery } = training;
   const steps = training.steps(pairs.count);
+  const perEpoch = Math.ceil(pairs.count / batch);
   return runTraining({
     parameters: slots.parameters,
     steps,
@@ -137,7 +143,13 @@ async function train(
     schedule,
     optimizer: await training.optimizer(slots.weights, steps, share),
     loss: async (step) => loss.ofBatch(await pairs.batch(step)),
-    validation: validationOf(training, { pairs, loss, judged }),
+    ...(pairs.heldOut > 0 && {
+      validation: { every: perEpoch, measure: () => loss.mean(pairs.heldOutPairs()) },
+    }),
+    ...(judgeEvery !== undefined && {
+      validation: { every: judgeEvery, measure: () => loss.mean(pairs.judgedPairs()) },
+      keepsBest: true,
+    }),
     // A block begins close to its target, and the loss of a batch depends on its windows.
     guard: { margin: 1 },
     judgesEnd: false,
@@ -145,17 +157,6 @@ async function train(
     stop: (validations) => patience > 0 && stagnates(validations, patience),
     signal,
   });
-}
-
-/** What is measured on the way: what may be packed, or else the windows that are held out. */
-function validationOf(
-  { judgeEvery, batch }: BlockTraining,
-  { pairs, loss, judged }: Pick<BlockTools, "pairs" | "loss" | "judged">,
-): NonNullable<TrainOptions["validation"]> | null {
-  if (judgeEvery !== undefined) return { every: judgeEvery, measure: () => judged.judge() };
-  if (pairs.heldOut === 0) return null;
-  const every = Math.ceil(pairs.count / batch);
-  return { every, measure: () => loss.mean(pairs.heldOutPairs()) };
 }
 
 /** Whether the last `patience` measurements brought nothing better than those before. */
