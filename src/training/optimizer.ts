@@ -1,7 +1,5 @@
 import type { Tensor } from "../tensor/tensor.ts";
-import { AdamW, type AdamWSettings } from "./adamw.ts";
-import type { Gradients, Parameter } from "./parameter.ts";
-import { SignDescent, type SignDescentSettings } from "./sign-descent.ts";
+import type { Gradients } from "./parameter.ts";
 
 /** How far one step goes. */
 export interface OptimizerStep {
@@ -21,17 +19,4 @@ export interface Optimizer {
   step(gradients: Gradients, step: OptimizerStep): void;
   /** Gives its memory back. */
   release(): void;
-}
-
-/** An optimizer and its settings. */
-export type OptimizerSettings = AdamWSettings | SignDescentSettings;
-
-/** Makes the optimizer. @throws UsageError when a setting is missing or out of range */
-export function makeOptimizer(
-  parameters: readonly Parameter[],
-  settings: OptimizerSettings,
-): Optimizer {
-  return settings.kind === "sign-descent"
-    ? new SignDescent(parameters, settings)
-    : new AdamW(parameters, settings);
 }

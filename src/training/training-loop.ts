@@ -5,7 +5,8 @@ import { CancelledError, NumericError, throwIfCancelled, UsageError } from "../u
 import { sum } from "../util/sums.ts";
 import { DivergenceGuard, type DivergenceLimits } from "./divergence-guard.ts";
 import { clipFactor, type GradientNorms, readNorms, sumGradientSquares } from "./gradient-norm.ts";
-import { makeOptimizer, type Optimizer, type OptimizerSettings } from "./optimizer.ts";
+import { makeOptimizer, type OptimizerSettings } from "./make-optimizer.ts";
+import type { Optimizer } from "./optimizer.ts";
 import type { Gradients, Parameter } from "./parameter.ts";
 import { expectSchedule, type Schedule, scheduleFactor } from "./schedule.ts";
 import type { TrainingProgress, TrainingStore, Validation } from "./training-store.ts";
