@@ -72,12 +72,24 @@ export function parseRecipe(input: RecipeInput): CheckedRecipe {
     for (const { scheme, field } of schemes) expectSupport(each, scheme, field);
     if (needsText(each)) expectCalibration(each.title, recipe);
   }
+  expectForm(recipe.calibration, "calibration");
+  for (const [i, { data }] of finishers.entries()) expectForm(data, `finishers[${i}].data`);
   if (method.trainModel) expectTrainable(method, recipe);
   if (recipe.imatrix !== null) expectImportanceUse(recipe.imatrix, method, schemes);
   const chosen = [{ method, options }, ...finishersOf(parsed)];
   if (recipe.teacher !== null) expectPupil(recipe.teacher, chosen);
   const start = settleStart(recipe.start, method, schemes);
   return { parsed: { ...parsed, start }, method, choices };
+}
+
+/** The form of text that the model writes itself is for such text. */
+function expectForm(text: ParsedRecipe["calibration"], field: string): void {
+  if (!text || text.selfGenerated || text.selfGeneratedForm === "text") return;
+  throw new UsageError("only text that the model writes itself has a form to choose", {
+    hint: "add `selfGenerated`, or leave out `selfGeneratedForm`",
+    field: `${field}.selfGeneratedForm`,
+    value: text.selfGeneratedForm,
+  });
 }
 
 /** Gives schemes whose grid was left open the one that the methods take. */

@@ -141,6 +141,6 @@ describe("conversations that the model writes itself", () => {
     const args = ["quantize", tiny.path, "--out", inFolder("form"), ...words.split(" ")];
     const { code, stderr } = await fewbitHere(args);
     expect(code).toBe(2);
-    expect(stderr).toContain("add --self-calibration");
+    expect(stderr).toContain("only text that the model writes itself has a form");
   });
 });

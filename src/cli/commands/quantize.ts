@@ -202,12 +202,8 @@ function expectOneSource(
   calibration: NonNullable<RecipeInput["calibration"]>,
 ): RecipeInput["calibration"] | undefined {
   const { files, selfGenerated, selfGeneratedForm } = calibration;
-  if (selfGeneratedForm !== undefined && !selfGenerated) {
-    throw new UsageError("--self-calibration-form is about text that the model writes itself", {
-      hint: "add --self-calibration",
-    });
-  }
-  if (!files || !selfGenerated) return files || selfGenerated ? calibration : undefined;
+  const isSaid = files ?? selfGenerated ?? selfGeneratedForm;
+  if (!files || !selfGenerated) return isSaid ? calibration : undefined;
   throw new UsageError("calibration text comes from files or from the model itself, not both", {
     hint: "leave out --calibration or --self-calibration",
   });
