@@ -1,6 +1,6 @@
 import type { Backend } from "../../src/backend/backend.ts";
 import type { ActivationWindows } from "../../src/calibration/activation-windows.ts";
-import type { Method, QuantizedBlock } from "../../src/methods/define-method.ts";
+import type { Method, QuantizedBlock, WholeBlockProblem } from "../../src/methods/define-method.ts";
 import { DecoderModel } from "../../src/models/decoder.ts";
 import { expectedTensors } from "../../src/models/decoder-weights.ts";
 import { readModelConfig } from "../../src/models/index.ts";
@@ -68,13 +68,12 @@ export async function makeTinyBlock(backend: Backend): Promise<TinyModel> {
   return { model, block: await model.loadBlock(0) };
 }
 
-/** Quantizes the block with a method that trains it, by inputs that are off by a little. */
-export async function quantizeTinyBlock(
-  method: Pick<Method, "quantizeBlock" | "options">,
+/** The block with inputs that are off by a little, and options that were not parsed. */
+export function tinyProblem(
   scheme: string,
   options: Readonly<Record<string, unknown>>,
   { model, block }: TinyModel,
-): Promise<QuantizedBlock> {
+) {
   const { hidden, tokens, windows } = tinyBlock;
   const count = windows * tokens;
   const originals = goldenMatrix(count, hidden, 40);
@@ -82,17 +81,33 @@ export async function quantizeTinyBlock(
   const upload = (values: Float32Array): Tensor<"f32"> =>
     Tensor.from(model.backend, "f32", [windows, tokens, hidden], values);
   const target = model.forwardBlock(block, upload(originals), { position: 0 });
-  if (!target || !method.quantizeBlock) throw new Error("expected outputs and a method");
-  return method.quantizeBlock({
+  if (!target) throw new Error("expected outputs");
+  return {
     model,
     block,
     inputs: windowsOf(upload(originals.map((value, i) => value + errors[i]))),
     targets: windowsOf(target),
     schemeOf: () => parseScheme(scheme),
     seed: 1,
-    options: method.options.parse(options),
+    options,
     report: () => {},
-  });
+  } satisfies TinyProblem;
+}
+
+/** What a method that trains blocks is told. */
+export type TinyProblem = WholeBlockProblem<Record<string, unknown>>;
+
+/** Quantizes the block with a method that trains it; `more` is what it is told besides. */
+export async function quantizeTinyBlock(
+  method: Pick<Method, "quantizeBlock" | "options">,
+  scheme: string,
+  options: Readonly<Record<string, unknown>>,
+  made: TinyModel,
+  more: Partial<TinyProblem> = {},
+): Promise<QuantizedBlock> {
+  if (!method.quantizeBlock) throw new Error("expected a method of blocks");
+  const problem = tinyProblem(scheme, method.options.parse(options), made);
+  return method.quantizeBlock({ ...problem, ...more });
 }
 
 /** All windows of a tensor `[windows, tokens, hidden]`, in copies. */

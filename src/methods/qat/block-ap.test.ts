@@ -6,10 +6,13 @@ import {
   quantizeTinyBlock,
   tinyBlock,
   type TinyModel,
+  tinyProblem,
+  type TinyProblem,
 } from "../../../test/golden/tiny-block.ts";
 import { createReferenceBackend } from "../../kernels/reference/index.ts";
 import type { Linear } from "../../nn/linear.ts";
 import { FakeQuantized } from "../../quant/fake-quantized.ts";
+import type { QTensor } from "../../quant/q-tensor.ts";
 import { parseScheme } from "../../quant/scheme.ts";
 import { Tape } from "../../tensor/tape.ts";
 import { Tensor } from "../../tensor/tensor.ts";
@@ -18,7 +21,8 @@ import { UsageError } from "../../util/errors.ts";
 import { halvesToFloats } from "../../util/half.ts";
 import { Prng } from "../../util/prng.ts";
 import type { QuantizedBlock } from "../define-method.ts";
-import { roundInPlace } from "../shared/quantize-columns.ts";
+import { roundInPlace, roundToNearest } from "../shared/quantize-columns.ts";
+import { type BlockTraining, trainBlock } from "../shared/train-block.ts";
 import blockAp from "./block-ap.ts";
 
 interface GradientCase {
@@ -140,6 +144,64 @@ describe("Block-AP", () => {
     }
   });
 
+  test("a block that a start was made for begins with it, and keeps it where training fails", async () => {
+    const { model, block } = await makeTinyBlock(backend);
+    const starts = new Map<string, QTensor>();
+    for (const { name, layer } of block.slots) {
+      const { shape: dimensions } = (layer as Linear).weight as Tensor<"f32">;
+      const [rows = 0, columns = 0] = dimensions;
+      const others = from(dimensions, goldenMatrix(rows, columns, 77, 1 / Math.sqrt(columns)));
+      starts.set(name, await roundToNearest(others, parseScheme(scheme), null));
+    }
+    const startOf = (slot: string): QTensor | null => starts.get(slot) ?? null;
+    const still = { learningRate: 1e-30, scaleLearningRate: 1e-30 };
+    const kept = await train(still, { model, block }, { startOf });
+    const failed = await train({ learningRate: 1 }, await makeTinyBlock(backend), { startOf });
+    expect(kept.fallback).toBeUndefined();
+    expect(failed.fallback).toMatch(/ended at a loss of/);
+    for (const [name, { parts }] of starts) {
+      expect(kept.weights.get(name)?.parts, name).toEqual(parts);
+      expect(failed.weights.get(name)?.parts, name).toEqual(parts);
+    }
+  });
+
+  test("a block that a rate makes worse is trained again from its beginning with less of it", async () => {
+    const tried: number[] = [];
+    const training = (rateShares: readonly number[]): BlockTraining => ({
+      latentOf: async ({ weight }) => ({
+        weight: await FakeQuantized.of(weight, parseScheme(scheme)),
+      }),
+      optimizer: (_, __, share) => {
+        tried.push(share);
+        const learningRate = share * rates.weights;
+        return { groups: { weights: { learningRate }, scales: { learningRate } } };
+      },
+      steps: () => steps,
+      schedule: { kind: "constant" },
+      rateShares,
+      ...{
+        batch: windows,
+        loss: "relative",
+        clip: 0,
+        validation: 0,
+        patience: 0,
+        precision: "f32",
+      },
+    });
+    const problem = tinyProblem(scheme, {}, await makeTinyBlock(backend));
+    const { figures, weights, fallback } = await trainBlock(problem, training([1e4, 1, 2]));
+    expect(tried).toEqual([1e4, 1]);
+    expect(fallback).toBeUndefined();
+    expect(figures.rateShare).toBe(1);
+    const once = await trainBlock(
+      tinyProblem(scheme, {}, await makeTinyBlock(backend)),
+      training([1]),
+    );
+    for (const [name, { parts }] of once.weights) {
+      expect(weights.get(name)?.parts, name).toEqual(parts);
+    }
+  });
+
   test("a training that goes well has no fallback, and says what it brought", async () => {
     const { figures, fallback } = await train({});
     expect(fallback).toBeUndefined();
@@ -175,10 +237,14 @@ describe("Block-AP", () => {
   });
 });
 
-async function train(options: Record<string, unknown>, made?: TinyModel): Promise<QuantizedBlock> {
+async function train(
+  options: Record<string, unknown>,
+  made?: TinyModel,
+  more?: Partial<TinyProblem>,
+): Promise<QuantizedBlock> {
   const learned = { learningRate: rates.weights, scaleLearningRate: rates.scales };
   const chosen = { epochs: steps, batch: windows, loss: "squared", ...learned, ...options };
-  return quantizeTinyBlock(blockAp, scheme, chosen, made ?? (await makeTinyBlock(backend)));
+  return quantizeTinyBlock(blockAp, scheme, chosen, made ?? (await makeTinyBlock(backend)), more);
 }
 
 async function expectClose(found: Tensor | null, expected: readonly number[]): Promise<void> {
