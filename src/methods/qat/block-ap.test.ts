@@ -179,14 +179,12 @@ describe("Block-AP", () => {
       steps: () => steps,
       schedule: { kind: "constant" },
       rateShares,
-      ...{
-        batch: windows,
-        loss: "relative",
-        clip: 0,
-        validation: 0,
-        patience: 0,
-        precision: "f32",
-      },
+      batch: windows,
+      loss: "relative",
+      clip: 0,
+      validation: 0,
+      patience: 0,
+      precision: "f32",
     });
     const problem = tinyProblem(scheme, {}, await makeTinyBlock(backend));
     const { figures, weights, fallback } = await trainBlock(problem, training([1e4, 1, 2]));
