@@ -4,9 +4,12 @@
  */
 export type NextToken = number | "likeliest" | "drawn";
 
-/** Says how one window comes about; asked once for each of its tokens, in their order. */
+/**
+ * Says how one window comes about; asked once for each of its tokens, in their order. Null: what
+ * follows does not matter.
+ */
 export interface WindowPlan {
-  readonly next: (ids: readonly number[]) => NextToken;
+  readonly next: (ids: readonly number[]) => NextToken | null;
   /** Seed of what is drawn. */
   readonly seed: number;
 }

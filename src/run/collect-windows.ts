@@ -66,7 +66,7 @@ export async function sampleWindows(
   const { selfGeneratedForm: form, template, samples, window } = calibration;
   try {
     return await generateCalibration({
-      write: (plans, length) => writeWindows(model, plans, length, signal),
+      write: (plans, length) => writeWindows(model, plans, length, { signal }),
       tokenizer: model.tokenizer,
       form,
       template: template ?? undefined,

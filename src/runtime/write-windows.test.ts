@@ -39,6 +39,30 @@ describe("windows that are written together", () => {
     expect(new Set(together.map(String)).size).toBe(plans.length);
   });
 
+  test("end together where what follows matters in none, and repeat their last token until then", async () => {
+    const until = (count: number) => ({
+      next: (ids: readonly number[]) => (ids.length < count ? planOf(3).next(ids) : null),
+      seed: 3,
+    });
+    const [short = [], long = []] = await writeWindows(model, [until(5), until(9)], length);
+    expect([short.length, long.length]).toEqual([9, 9]);
+    const [whole] = await writeWindows(model, [planOf(3)], length);
+    expect([...long]).toEqual([...whole.slice(0, 9)]);
+    expect([...short]).toEqual([...whole.slice(0, 5), ...new Array<number>(4).fill(whole[4])]);
+  });
+
+  test("are drawn at the temperature that is asked for", async () => {
+    const prompt = [5, 9, 2];
+    const given = {
+      next: (ids: readonly number[]) => prompt[ids.length] ?? ("drawn" as const),
+      seed: 4,
+    };
+    const [drawn] = await writeWindows(model, [given], length, { temperature: 0.5 });
+    const options = { prompt, maxTokens: length - 3, ignoreEos: true, kvCache: "f32" } as const;
+    const { tokens } = await generateText(model, { ...options, seed: 4, temperature: 0.5 });
+    expect([...drawn]).toEqual([...prompt, ...tokens]);
+  });
+
   test("have the tokens that generation gives, the most likely and the drawn ones", async () => {
     const prompt = [5, 9, 2];
     const given = { next: (ids: readonly number[]) => prompt[ids.length] ?? ("drawn" as const) };
@@ -66,7 +90,7 @@ describe("windows that are written together", () => {
   test("end when they are cancelled", async () => {
     const controller = new AbortController();
     controller.abort();
-    const run = writeWindows(model, [planOf(3)], length, controller.signal);
+    const run = writeWindows(model, [planOf(3)], length, { signal: controller.signal });
     await expect(run).rejects.toThrow(CancelledError);
   });
 });
