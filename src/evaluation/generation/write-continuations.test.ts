@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { writeTinyCheckpoint, type TinyCheckpoint } from "../../../test/golden/tiny-checkpoint.ts";
 import { createReferenceBackend } from "../../kernels/reference/index.ts";
 import { generateText } from "../../runtime/generate.ts";
-import { LanguageModel } from "../../runtime/language-model.ts";
+import type { LanguageModel } from "../../runtime/language-model.ts";
 import { load } from "../../runtime/load.ts";
 import { UsageError } from "../../util/errors.ts";
 import { writeContinuations } from "./write-continuations.ts";
