@@ -44,7 +44,7 @@ const outcome: Outcome = {
 };
 
 describe("makers are chosen", () => {
-  test("all but those on request by default, one by its id, several by what stands in front", () => {
+  test("all by default but those on request, one by its id, several by its beginning", () => {
     const ids = (...names: string[]) => chooseMakers(names).map(({ id }) => id);
     expect(ids()).not.toContain("auto-round:200");
     expect(ids()).toHaveLength(makers.filter(({ onRequest }) => !onRequest).length);
@@ -172,7 +172,12 @@ test("a session makes, measures and keeps; what is kept is not made again", asyn
   const builtin = (name: string) => fileURLToPath(new URL(`../builtin/${name}`, import.meta.url));
   const texts = { texts: [builtin("text/validation.txt")], maxWindows: 2, threads: 1 };
   const plan: Plan = {
-    ...{ model: builtin("model"), calibration: builtin("text/calibration.txt"), samples: 2, window: 64 },
+    ...{
+      model: builtin("model"),
+      calibration: builtin("text/calibration.txt"),
+      samples: 2,
+      window: 64,
+    },
     ...{ schemes: ["w4g64"], texts, keep: false, retryFailed: false, out: join(folder, "out") },
     limits: { pythons: folder, threads: 1, minutes: 2, memoryGigabytes: 4 },
   };

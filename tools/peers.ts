@@ -4,7 +4,7 @@
  * Takes hours; what is done is kept in --out and not done again.
  *
  *   npm run peers -- --model ./smollm2 --calibration train.txt
- *   npm run peers -- --model ./smollm2 --calibration train.txt --schemes w2g64 --only auto-round,fewbit
+ *   npm run peers -- --model ./smollm2 --calibration train.txt --schemes w2g64 --only hqq,fewbit
  *
  * Each peer needs a Python of its own: see tools/peers/README.md.
  */
@@ -73,6 +73,5 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => p
 const chosen = chooseMakers(list(values.only));
 mkdirSync(plan.out, { recursive: true });
 const session = new Session(plan, await Original.open(plan.model, plan.texts, plan.out));
-await session.work(chosen, (line) => console.error(line));
-console.log(await session.writeTable(chosen));
+console.log(await session.work(chosen, (line) => console.error(line)));
 process.exit(0);

@@ -34,7 +34,7 @@ export interface Ending {
 }
 
 /** The program that runs a maker's script. */
-export function programOf({ python }: Maker, { pythons }: Limits): string {
+function programOf({ python }: Maker, { pythons }: Limits): string {
   if (python === null) return process.execPath;
   const own = join(pythons, python, "bin", "python");
   return existsSync(own) ? own : (process.env["FEWBIT_PYTHON"] ?? "python3");
@@ -107,7 +107,7 @@ function surroundings(threads: number): Record<string, string> {
 }
 
 /** Reads what a process says that it made. */
-export function readMade(folder: string): { made: Made | null; error: string | null } {
+function readMade(folder: string): { made: Made | null; error: string | null } {
   try {
     const made = madeSchema.parse(JSON.parse(readFileSync(join(folder, "made.json"), "utf8")));
     return { made, error: null };
@@ -117,7 +117,7 @@ export function readMade(folder: string): { made: Made | null; error: string | n
 }
 
 /** The line of a log that says most about a failure: the last one of its errors, or of all. */
-export function lastWords(log: string, code: number | null): string {
+function lastWords(log: string, code: number | null): string {
   const lines = readFileSync(log, "utf8")
     .split(/[\r\n]+/)
     .map((line) => line.trim());

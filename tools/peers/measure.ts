@@ -20,7 +20,7 @@ export interface TextChoice {
 }
 
 /** How the table calls a text: by its folder and file. */
-export function textName(path: string): string {
+function textName(path: string): string {
   return join(basename(dirname(path)), basename(path));
 }
 

@@ -1,11 +1,15 @@
-"""What the scripts of the peers share: what they are asked, the limits that they keep, and how the result is written.
+"""What the scripts of the peers share: what they are asked, the limits that they keep, and how the
+result is written.
 
-A script defines `quantize(job)`, which returns a `Made`, and calls `run(quantize, packages)`. Nothing here or there
-reaches a network: the model is a folder, the calibration text a file of token ids.
+A script defines `quantize(job)`, which returns a `Made`, and calls `run(quantize, packages)`.
+Nothing here or there reaches a network: the model is a folder, the calibration text a file of token
+ids.
 
-    python run_hqq.py --model DIR --windows ids.json --scheme w4g64 --settings '{}' --threads 2 --memory-gb 8 --out DIR
+    python run_hqq.py --model DIR --windows ids.json --scheme w4g64 --settings '{}' --threads 2 \\
+        --memory-gb 8 --out DIR
 
---out gets a Hugging Face checkpoint of the decoded weights and made.json: time, memory, versions, bits a weight.
+--out gets a Hugging Face checkpoint of the decoded weights and made.json: time, memory, versions,
+bits a weight.
 """
 import argparse
 import contextlib
@@ -27,7 +31,7 @@ from safetensors.torch import load_file, save_file
 
 @dataclasses.dataclass
 class Scheme:
-    """Bits, group size (None: a whole row) and the rest of a scheme id: w4g64, w2g64-floatzero, w2-seq."""
+    """Bits, group size (None: a whole row) and the rest of a scheme id: w4g64, w2-seq."""
 
     bits: int
     group: int | None
@@ -107,9 +111,12 @@ def watch_memory(limit):
 
 
 def linear_names(model):
-    """Names of the weights of the blocks' linear layers, which every peer quantizes and nothing else."""
-    linear = {name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
-    return sorted(f"{name}.weight" for name in linear if ".layers." in name)
+    """Names of the weights of the blocks' linear layers: these are quantized, and no others."""
+    return [
+        f"{name}.weight"
+        for name, module in model.named_modules()
+        if ".layers." in name and isinstance(module, torch.nn.Linear)
+    ]
 
 
 def read_tensors(folder):
@@ -130,17 +137,20 @@ def check_grid(name, tensor, scheme):
     apart = groups.diff(dim=1) > 1e-5 * groups.abs().amax(1, keepdim=True)
     most = 1 + int(apart.sum(1).max())
     if most > 2**scheme.bits:
-        raise ValueError(f"a group of {name} has {most} values, more than {scheme.bits} bits can tell apart")
+        raise ValueError(f"a group of {name} has {most} values: too many for {scheme.bits} bits")
 
 
 def write_checkpoint(job, made):
-    """Writes decoded weights, float32, in the place of the original ones; other tensors keep their dtype. Counts the bits."""
+    """Writes decoded weights, float32, in the place of the original ones; others keep their dtype.
+
+    Returns the number of quantized weights, and how many bits each takes.
+    """
     tensors, weights, stored = read_tensors(job.model), 0, 0.0
     for name, original in tensors.items():
         made_one = made.weights.get(name)
         if is_block_linear(name, original):
             if made_one is None or made_one.shape != original.shape:
-                raise ValueError(f"{name} was not quantized, or not to a matrix of {list(original.shape)}")
+                raise ValueError(f"{name} was not quantized to a matrix of {list(original.shape)}")
             check_grid(name, made_one, job.scheme)
             tensors[name] = made_one.float().contiguous()
             weights += original.numel()

@@ -1,7 +1,9 @@
-"""auto-round (Intel): rounding and ranges of each block by signed gradients. Settings: iters, batch, amp, compile.
+"""auto-round (Intel): rounding and ranges of each block by signed gradients. Settings: iters,
+batch, amp, compile.
 
-With amp, its default, it computes in bfloat16 on every processor that has instructions for it, whatever the model is stored in. Its own
-default compiles blocks with TorchInductor; what a compiler costs on a small model is more than it saves, and so it is off here.
+With amp, its default, it computes in bfloat16 on every processor that has instructions for it,
+whatever the model is stored in. Its own default compiles blocks with TorchInductor; what a compiler
+costs on a small model is more than it saves, and so it is off here.
 """
 from auto_round import AutoRound
 from transformers import AutoTokenizer

@@ -1,8 +1,10 @@
-"""The arithmetic of EfficientQAT's authors (arXiv 2407.11062; OpenGVLab/EfficientQAT), written anew in PyTorch, float32.
+"""The arithmetic of EfficientQAT's authors (arXiv 2407.11062; OpenGVLab/EfficientQAT), written anew
+in PyTorch, float32.
 
-Block-AP: weights, scales, zero points and norms of a block by AdamW on the squared error of its output, windows in their order.
-E2E-QP: scales alone, by cross-entropy through the whole model. Settings: epochs, batch, weight_rate, scale_rate (of Block-AP),
-e2e_epochs (0: none), e2e_rate, e2e_batch. Defaults are the paper's rates; its data are 4096 windows of 2048.
+Block-AP: weights, scales, zero points and norms of a block by AdamW on the squared error of its
+output, windows in their order. E2E-QP: scales alone, by cross-entropy through the whole model.
+Settings: epochs, batch, weight_rate, scale_rate (of Block-AP), e2e_epochs (0: none), e2e_rate,
+e2e_batch. Defaults are the paper's rates; its data are 4096 windows of 2048.
 """
 import math
 
@@ -42,7 +44,8 @@ class Quantized(torch.nn.Module):
 
     def freeze(self):
         """Keeps codes, and scales as they are stored: float16."""
-        scale, zero = self.scale.detach().clamp(1e-4, 1e4), self.zero.detach().round().clamp(0, self.top)
+        scale = self.scale.detach().clamp(1e-4, 1e4)
+        zero = self.zero.detach().round().clamp(0, self.top)
         self.codes = ((self.weight.detach() / scale).round() + zero).clamp(0, self.top)
         self.zero = torch.nn.Parameter(zero, requires_grad=False)
         self.scale = torch.nn.Parameter(scale.half().float())
@@ -131,7 +134,8 @@ def block_ap(model, windows, scheme, settings):
 def e2e_qp(model, windows, settings):
     batches = windows.split(settings["e2e_batch"])
     model.requires_grad_(False)
-    scales = [module.scale.requires_grad_() for module in model.modules() if isinstance(module, Quantized)]
+    layers = [module for module in model.modules() if isinstance(module, Quantized)]
+    scales = [layer.scale.requires_grad_() for layer in layers]
     steps = round(settings["e2e_epochs"] * len(batches))
 
     def loss_of(step):

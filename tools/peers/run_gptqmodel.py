@@ -1,7 +1,10 @@
-"""gptqmodel (ModelCloud): GPTQ with its own order of columns. Settings: desc_act, damp_percent, mse, batch."""
+"""gptqmodel (ModelCloud): GPTQ with its own order of columns. Settings: desc_act, damp_percent,
+mse, batch.
+"""
 import os
 
-# The package starts two loaders within a pool of one worker for every two cores: on two cores it would not start.
+# The package starts two loaders in a pool of one worker for every two cores: on two cores it would
+# not start.
 os.environ.setdefault("GPTQMODEL_CPU_WORKERS", "2")
 
 import torch
@@ -18,7 +21,7 @@ def quantize(job):
         group_size=job.scheme.group or -1,
         sym=job.scheme.grid == "sym",
         device="cpu",
-        # The older format keeps zero points less one, and decodes only after a conversion at loading.
+        # The older format keeps zero points less one; it decodes only after it is loaded again.
         format="gptq_v2",
         offload_to_disk=False,
         **settings,

@@ -1,6 +1,7 @@
 """hqq (Mobius Labs): float zero points by half-quadratic splitting; looks at no text.
 
-Settings are the package's. What is measured are the weights with scales and zero points rounded to float16, as its layers hold them.
+Settings are the package's. What is measured are the weights with scales and zero points rounded to
+float16, as its layers hold them.
 """
 import torch
 from hqq.core.quantize import Quantizer, hqq_base_quant_config

@@ -34,7 +34,10 @@ def quantize(job):
     settings = {"method": "gptq", "batch": 8} | job.settings
     model = job.load()
     names = linear_names(model)
-    batches = [{"input_ids": ids, "attention_mask": ids.new_ones(ids.shape)} for ids in job.windows.split(settings["batch"])]
+    batches = [
+        {"input_ids": ids, "attention_mask": ids.new_ones(ids.shape)}
+        for ids in job.windows.split(settings["batch"])
+    ]
     with job.timed():
         oneshot(
             model=model,
@@ -44,13 +47,14 @@ def quantize(job):
             num_calibration_samples=len(job.windows),
             max_seq_length=job.windows.shape[1],
         )
-    # AWQ changes norms and what produces channels; all that is not a table of the vocabulary is handed over.
-    weights = {name: tensor.detach() for name, tensor in model.named_parameters() if ".layers." in name}
+    # AWQ changes norms, too.
+    weights = {name: p.detach() for name, p in model.named_parameters() if ".layers." in name}
     for name in names:
         layer = model.get_submodule(name.removesuffix(".weight"))
         zero = getattr(layer, "weight_zero_point", None)
         order = getattr(layer, "weight_g_idx", None)
-        weights[name] = fake_quantize(layer.weight, layer.weight_scale, zero, layer.quantization_scheme.weights, order)
+        arguments = layer.quantization_scheme.weights
+        weights[name] = fake_quantize(layer.weight, layer.weight_scale, zero, arguments, order)
     return Made(weights, zero_bits=0 if job.scheme.grid == "sym" else job.scheme.bits)
 
 

@@ -1,7 +1,9 @@
-"""The arithmetic of ParetoQ's authors (arXiv 2502.02631; facebookresearch/ParetoQ), written anew in PyTorch, float32.
+"""The arithmetic of ParetoQ's authors (arXiv 2502.02631; facebookresearch/ParetoQ), written anew in
+PyTorch, float32.
 
-All weights, tables and norms are trained by cross-entropy while linear layers are seen as values of a grid with one scale a row:
-SEQ at 2 bits, LSQ at 3 and 4. Settings: steps, batch, rate (2e-5 at 2 bits, else 1e-5). Windows are drawn at random, seed 0.
+All weights, tables and norms are trained by cross-entropy while linear layers are seen as values of
+a grid with one scale a row: SEQ at 2 bits, LSQ at 3 and 4. Settings: steps, batch, rate (2e-5 at 2
+bits, else 1e-5). Windows are drawn at random, seed 0.
 """
 import math
 
@@ -52,7 +54,8 @@ class Latent(torch.nn.Module):
 
     def packed(self):
         """What is stored: codes, and scales in float16."""
-        return OnGrid.apply(self.weight, self.scale.detach().clamp(min=1e-5).half().float(), self.bits)
+        scale = self.scale.detach().clamp(min=1e-5).half().float()
+        return OnGrid.apply(self.weight, scale, self.bits)
 
 
 def replace_linears(module, bits):
@@ -70,14 +73,15 @@ def quantize(job):
     with job.timed():
         replace_linears(model.model.layers, job.scheme.bits)
         model.train()
-        optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0)
-        for step in range(steps):
-            optimizer.param_groups[0]["lr"] = settings["rate"] * (1 + math.cos(math.pi * step / steps)) / 2
+        optimizer = torch.optim.AdamW(model.parameters(), lr=settings["rate"], weight_decay=0)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+        for _ in range(steps):
             ids = job.windows[torch.randperm(len(job.windows))[: settings["batch"]]]
             optimizer.zero_grad()
             model(ids, labels=ids, use_cache=False).loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1)
             optimizer.step()
+            schedule.step()
     weights = {name: p.detach() for name, p in model.named_parameters()}
     for name, module in model.named_modules():
         if isinstance(module, Latent):

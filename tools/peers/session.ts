@@ -46,28 +46,14 @@ export class Session {
     this.plan = plan;
     this.original = original;
     this.store = new OutcomeStore(join(plan.out, "runs"));
-    const shared = { ...dataKey(plan), threads: plan.limits.threads };
-    const here = revision();
-    const versions = new Map(makers.map((maker) => [maker, versionOf(maker, plan.limits, here)]));
-    this.runs = plan.schemes.flatMap((scheme) =>
-      makers
-        .filter(({ schemes }) => schemes.test(scheme))
-        .map((maker) => {
-          const { version, missing } = versions.get(maker) as FoundVersion;
-          const { id, settings } = maker;
-          const key = keyOf([shared, id, settings, scheme, version]);
-          return {
-            maker,
-            scheme,
-            name: `${scheme}-${id.replaceAll(/[/:]/g, "-")}-${key}`,
-            missing,
-          };
-        }),
-    );
+    this.runs = runsOf(plan);
   }
 
-  /** Runs those of `chosen` that are not done, one after the other. */
-  async work(chosen: readonly Maker[], say: (line: string) => void): Promise<void> {
+  /**
+   * Runs those of `chosen` that are not done, one after the other. Returns the table of all that is
+   * done, and of what was asked for and is missing.
+   */
+  async work(chosen: readonly Maker[], say: (line: string) => void): Promise<string> {
     const windows = await this.writeWindows();
     for (const run of this.runs.filter(({ maker }) => chosen.includes(maker))) {
       const title = `${run.scheme} ${run.maker.id}`;
@@ -82,11 +68,10 @@ export class Session {
         say(outcome.error === null ? `${title}: done` : `${title}: ${outcome.error}`);
       }
     }
-    await this.writeTable(chosen);
+    return this.writeTable(chosen);
   }
 
-  /** The table of all that is done, and of what was asked for and is missing. */
-  async writeTable(chosen: readonly Maker[]): Promise<string> {
+  private async writeTable(chosen: readonly Maker[]): Promise<string> {
     const rows: Row[] = [await this.originalRow()];
     for (const { maker, scheme, name, missing } of this.runs) {
       const outcome = this.store.read(name);
@@ -163,6 +148,22 @@ async function measured<T>(
   } catch (error) {
     return { found: [], error: `cannot be measured: ${(error as Error).message}` };
   }
+}
+
+/** Every maker for every scheme that it knows. */
+function runsOf(plan: Plan): Run[] {
+  const shared = { ...dataKey(plan), threads: plan.limits.threads };
+  const here = revision();
+  const found = makers.map((maker) => ({ maker, ...versionOf(maker, plan.limits, here) }));
+  return plan.schemes.flatMap((scheme) =>
+    found
+      .filter(({ maker }) => maker.schemes.test(scheme))
+      .map(({ maker, version, missing }) => {
+        const { id, settings } = maker;
+        const key = keyOf([shared, id, settings, scheme, version]);
+        return { maker, scheme, name: `${scheme}-${id.replaceAll(/[/:]/g, "-")}-${key}`, missing };
+      }),
+  );
 }
 
 /** What all results depend on. */
