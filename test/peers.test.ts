@@ -87,10 +87,12 @@ describe("the table", () => {
     const row = { maker: "auto-round", scheme: "w4g64", outcome, missing: null };
     const lines = outcomeTable([row], [text]).split("\n");
     expect(cells(lines[0])).toContain(text);
-    expect(cells(lines[2])).toEqual([
-      ...["", "w4g64", "auto-round", "4.31", "2.500", "25.50", "0.250"],
-      ...["12.5 s", "20.0 s", "20.3 s", "1.50 GB", "0.3", "auto-round 0.16.1, torch 2.13.0", ""],
-    ]);
+    expect(cells(lines[2])).toEqual(
+      ["", "w4g64", "auto-round", "4.31", "2.500", "25.50", "0.250"].concat(
+        ["12.5 s", "20.0 s", "20.3 s", "1.50 GB", "0.3"],
+        ["auto-round 0.16.1, torch 2.13.0", ""],
+      ),
+    );
     expect(lines).toContain("- w4g64 auto-round: a layer fell back");
   });
 
@@ -121,13 +123,21 @@ describe("a process", () => {
     const script = join(folder, `${name}.mjs`);
     writeFileSync(script, code);
     const maker: Maker = {
-      ...{ id: name, python: null, package: null, schemes: /./, settings: {} },
+      id: name,
+      python: null,
+      package: null,
+      schemes: /./,
+      settings: {},
       script: pathToFileURL(script).href,
     };
     const out = join(folder, "models", name);
     const order: Order = {
-      ...{ model: "m", windows: "w", scheme: "w4g64", settings: { iters: 50 } },
-      ...{ out, log: join(folder, "logs", `${name}.log`) },
+      model: "m",
+      windows: "w",
+      scheme: "w4g64",
+      settings: { iters: 50 },
+      out,
+      log: join(folder, "logs", `${name}.log`),
     };
     return runMaker(maker, order, limits(minutes));
   }
@@ -172,13 +182,15 @@ test("a session makes, measures and keeps; what is kept is not made again", asyn
   const builtin = (name: string) => fileURLToPath(new URL(`../builtin/${name}`, import.meta.url));
   const texts = { texts: [builtin("text/validation.txt")], maxWindows: 2, threads: 1 };
   const plan: Plan = {
-    ...{
-      model: builtin("model"),
-      calibration: builtin("text/calibration.txt"),
-      samples: 2,
-      window: 64,
-    },
-    ...{ schemes: ["w4g64"], texts, keep: false, retryFailed: false, out: join(folder, "out") },
+    model: builtin("model"),
+    calibration: builtin("text/calibration.txt"),
+    samples: 2,
+    window: 64,
+    schemes: ["w4g64"],
+    texts,
+    keep: false,
+    retryFailed: false,
+    out: join(folder, "out"),
     limits: { pythons: folder, threads: 1, minutes: 2, memoryGigabytes: 4 },
   };
   const original = await Original.open(plan.model, texts, folder);

@@ -62,12 +62,7 @@ export async function runMaker(maker: Maker, order: Order, limits: Limits): Prom
   rmSync(order.out, { recursive: true, force: true });
   for (const path of [order.log, order.out]) mkdirSync(dirname(path), { recursive: true });
   const log = openSync(order.log, "w");
-  const words = [
-    fileURLToPath(new URL(maker.script, import.meta.url)),
-    ...["--model", order.model, "--windows", order.windows, "--scheme", order.scheme],
-    ...["--settings", JSON.stringify(order.settings), "--out", order.out],
-    ...["--threads", String(limits.threads), "--memory-gb", String(limits.memoryGigabytes)],
-  ];
+  const words = wordsOf(maker, order, limits);
   const started = performance.now();
   const child = spawn(programOf(maker, limits), words, {
     stdio: ["ignore", log, log],
@@ -91,6 +86,20 @@ export async function runMaker(maker: Maker, order: Order, limits: Limits): Prom
   const late = `stopped after ${limits.minutes} minutes`;
   const error = wasLate ? late : (ended.error?.message ?? lastWords(order.log, ended.code));
   return { made: null, error, wallSeconds };
+}
+
+function wordsOf({ script }: Maker, order: Order, limits: Limits): string[] {
+  const options = {
+    model: order.model,
+    windows: order.windows,
+    scheme: order.scheme,
+    settings: JSON.stringify(order.settings),
+    out: order.out,
+    threads: String(limits.threads),
+    "memory-gb": String(limits.memoryGigabytes),
+  };
+  const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
+  return [fileURLToPath(new URL(script, import.meta.url)), ...flags];
 }
 
 /** What keeps the peers on this machine and its processor. */

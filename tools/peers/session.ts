@@ -117,10 +117,16 @@ export class Session {
     const name = `original-${keyOf(dataKey(this.plan))}`;
     const earlier = this.store.read(name);
     const outcome = earlier ?? {
-      ...{ maker: "original", scheme: "float", settings: {}, load: 0, wallSeconds: 0 },
-      ...{ startedAt: new Date().toISOString(), made: null, error: null },
+      maker: "original",
+      scheme: "float",
+      settings: {},
+      startedAt: new Date().toISOString(),
+      load: 0,
+      wallSeconds: 0,
+      made: null,
       bytes: this.original.bytes,
       figures: await this.original.ownFigures(),
+      error: null,
     };
     if (!earlier) this.store.write(name, outcome);
     return { maker: "original", scheme: "float", outcome, missing: null };
@@ -179,7 +185,7 @@ function versionOf(maker: Maker, limits: Limits, here: string): FoundVersion {
   const lacks = (name: unknown, known: object): boolean =>
     maker.python === null && name !== undefined && !Object.hasOwn(known, String(name));
   if (lacks(method, methods) || lacks(preset, presets)) {
-    return { version: null, missing: `this version of fewbit has no ${method ?? preset}` };
+    return { version: null, missing: `this version of fewbit has no ${String(method ?? preset)}` };
   }
   if (maker.python === null) return { version: here, missing: null };
   const scripts = ["peer.py", maker.script].map((name) =>
