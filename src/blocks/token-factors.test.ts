@@ -9,7 +9,7 @@ const windows = Array.from({ length: 3 }, (_, row) =>
   Int32Array.from({ length: 8 }, (_, t) => (7 * row + 5 * t) % 32),
 );
 
-test("factors are 1/√mean(h²) of what the block puts out, or of what the original did", async () => {
+test("weights are 1/√mean(h²) of what the block puts out, or of what the original did", async () => {
   const { model, blocks } = await loadCase(backend, readModelCase("llama"));
   const [block] = blocks;
   const quantized = await ActivationCache.embed(backend, model, windows);
@@ -23,7 +23,7 @@ test("factors are 1/√mean(h²) of what the block puts out, or of what the orig
   const output = (await model.forwardBlock(block, hidden, { position: 0 })?.read()) as Float32Array;
   const expected = Array.from({ length: 24 }, (_, t) => {
     const state = output.subarray(t * model.hiddenSize, (t + 1) * model.hiddenSize);
-    return 1 / Math.sqrt(state.reduce((sum, h) => sum + h * h, 0) / model.hiddenSize);
+    return (state.reduce((sum, h) => sum + h * h, 0) / model.hiddenSize) ** -0.5;
   });
   const original = await ActivationCache.embed(backend, model, windows);
   await original.advance(model, block);
@@ -34,7 +34,7 @@ test("factors are 1/√mean(h²) of what the block puts out, or of what the orig
     const factors = await TokenFactors.measure(block, streams, job);
     const found = (await factors.ofPass(0)?.read()) ?? [];
     expect(found.length).toBe(24);
-    found.forEach((factor, t) => expect(factor / expected[t]).toBeCloseTo(1, 5));
+    found.forEach((factor, t) => expect(factor ** 2 / expected[t]).toBeCloseTo(1, 5));
     expect(factors.ofPass(1)).toBeNull();
     factors.release();
   }

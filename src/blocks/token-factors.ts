@@ -11,9 +11,11 @@ interface Weighing {
 }
 
 /**
- * Square roots of the weights of calibration tokens in one block: `1/√mean(h²)` of the hidden state
- * h that the block puts out at a token. Second moments of inputs times them are those of an output
- * error in which each token counts by how far it is off, and not by how large its states are.
+ * Square roots of the weights of calibration tokens in one block. A token weighs `1/√mean(h²)` of
+ * the hidden state h that the block puts out there: half way, in powers of h, between its error as
+ * it is and its error relative to h. With the former the few tokens with massive activations
+ * (arXiv 2402.17762) rule alone; by the latter they count like others, while all others attend to
+ * them.
  */
 export class TokenFactors {
   private readonly passes: readonly Tensor<"f32">[];
@@ -60,6 +62,7 @@ export class TokenFactors {
 }
 
 async function factorsOf(output: Tensor<"f32">): Promise<Tensor<"f32">> {
-  const weights = tokenWeights(await output.read(), output.shape.at(-1) ?? 0);
-  return Tensor.from(output.backend, "f32", [weights.length], weights.map(Math.sqrt));
+  const relative = tokenWeights(await output.read(), output.shape.at(-1) ?? 0);
+  const factors = relative.map((weight) => weight ** 0.25);
+  return Tensor.from(output.backend, "f32", [factors.length], factors);
 }

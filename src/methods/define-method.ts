@@ -204,8 +204,8 @@ interface MethodHooks<Options> {
   /** How often each block is trained on every calibration window; for estimates. */
   readonly epochs?: (options: Options, data: TrainingData) => number;
   /**
-   * Whether second moments and magnitudes are gathered of inputs weighted by token, so that each
-   * token counts by its relative error in the residual stream: `1/mean(h²)` of the block's outputs.
+   * Whether second moments and magnitudes are gathered of inputs weighted by token: by
+   * `1/√mean(h²)` of the block's outputs, so that massive activations of a few do not rule.
    */
   readonly weighsTokens?: (options: Options) => boolean;
   readonly quantizeLinear?: (problem: LinearProblem<Options>) => Promise<QuantizedLinear>;

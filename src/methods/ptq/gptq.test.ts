@@ -125,7 +125,7 @@ describe("gptq ≤ rtn on ‖X·(W − Ŵ)ᵀ‖²", () => {
   }
 });
 
-test("a token whose hidden state is massive counts like any other for the codes of a layer", async () => {
+test("weighted by 1/mean(h²), a token of massive states does not change the codes of a layer", async () => {
   const codes = async (size: number, weighted: boolean): Promise<number[]> => {
     const massive = inputs.slice();
     const hidden = goldenMatrix(tokens, 16, 5);

@@ -34,7 +34,7 @@ const options = z.object({
   loss: choice(
     ["relative", "squared"],
     "relative",
-    "what errors of a token are measured by: what the block puts out there, or plainly",
+    "what errors of a token are measured by: the size of its state behind the block, or plainly",
   ),
 });
 
