@@ -203,6 +203,8 @@ interface MethodHooks<Options> {
   readonly budget?: (options: Options, budget: Budget) => string | null;
   /** How often each block is trained on every calibration window; for estimates. */
   readonly epochs?: (options: Options, data: TrainingData) => number;
+  /** Windows that such a training takes at once. */
+  readonly batch?: (options: Options) => number;
   /**
    * Whether second moments and magnitudes are gathered of inputs weighted by token: by
    * `1/√mean(h²)` of the block's outputs, so that massive activations of a few do not rule.

@@ -128,10 +128,20 @@ function gathersHessians({ method }: ChosenMethod): boolean {
   return method.needs.statistics.includes("hessian");
 }
 
-/** Trained blocks: gradients, two moments, and weights as they are multiplied, of every weight. */
+/**
+ * Trained blocks: gradients, two moments, and weights as they are multiplied, of every weight; and
+ * what the gradients need of each token of a batch.
+ */
 function trainingBytes(work: WorkSize): number {
-  const isTrained = quantizersOf(work).some(({ method }) => method.epochs);
-  return isTrained ? 16 * Math.max(...byBlock(work.linears).map(weightsOf)) : 0;
+  const { text, linears, hiddenSize } = work;
+  const trained = quantizersOf(work).filter(({ method }) => method.epochs);
+  if (trained.length === 0 || !text) return 0;
+  const blocks = byBlock(linears);
+  const windows = trained.map(({ method, options }) => method.batch?.(options) ?? 1);
+  const tokens = Math.min(text.windows, Math.max(...windows)) * text.window;
+  const outputs = blocks.map((block) => sum(block.map(({ outFeatures }) => outFeatures)));
+  const perToken = 4 * (2 * Math.max(...outputs) + 8 * hiddenSize);
+  return 16 * Math.max(...blocks.map(weightsOf)) + tokens * perToken;
 }
 
 /** Second moments of a block's inputs in float64, and what inverting the widest one takes. */

@@ -27,6 +27,10 @@ describe("the memory that a plan names covers what is resident at the peak, and 
     ["hqq", ["--method", "hqq", "--scheme", "w4g64-floatzero"]],
     ["gptq", ["--method", "gptq", "--scheme", "w2g64", "--samples", "24", ...text]],
     [
+      "auto-round",
+      ["--method", "auto-round", "--scheme", "w2g64", "--samples", "16", "--iters", "4", ...text],
+    ],
+    [
       "block-ap",
       ["--method", "block-ap", "--scheme", "w2g64", "--samples", "16", "--epochs", "1", ...text],
     ],

@@ -76,6 +76,7 @@ export default defineMethod({
       : null,
   options,
   epochs: ({ iters, batch }, { windows }) => (iters * Math.min(batch, windows)) / windows,
+  batch: ({ batch }) => batch,
   quantizeBlock,
 });
 

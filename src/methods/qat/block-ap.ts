@@ -104,6 +104,7 @@ export default defineMethod({
       : null,
   options,
   epochs: (chosen) => chosen.epochs,
+  batch: (chosen) => chosen.batch,
   budget,
   quantizeBlock,
 });
