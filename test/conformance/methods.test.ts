@@ -223,8 +223,9 @@ describe.each(allMethods.map((method) => ({ id: method.id, method })))("$id", ({
     });
 
     // A method with a teacher trains on other losses beside that of the text.
-    const usual = method.options.parse(optionsOf(method, standstill));
-    const trainsOnText = method.trainModel !== undefined && !method.usesTeacher?.(usual);
+    const trainsOnText =
+      method.trainModel !== undefined &&
+      !method.usesTeacher?.(method.options.parse(optionsOf(method, standstill)));
     test.runIf(trainsOnText)("what it writes has the loss that it was trained by", async () => {
       const out = newOutput();
       const options = optionsOf(method, standstill);

@@ -15,8 +15,8 @@ import { type LatentStart, type SlotToTrain, TrainedSlots } from "../shared/trai
 import { usualHeldOut } from "../shared/window-pairs.ts";
 
 const options = z.object({
-  iters: count(50, "steps of training a block; 0: the scale search alone", 0),
-  batch: count(8, "windows a step"),
+  iters: count(100, "steps of training a block; 0: the scale search alone", 0),
+  batch: count(2, "windows a step"),
   learningRate: positiveIfGiven(
     "first step of the roundings, in steps of the grid; falls to 0 (unless given: 1/iters)",
   ),
