@@ -60,7 +60,7 @@ export function describeGeneration({
   ];
   if (reproduced && before) {
     sentences.push(
-      `writes the first ${formatNumber(reproduced.tokens)} tokens as the original does, in the ` +
+      `begins with ${formatNumber(reproduced.tokens)} tokens of what the original writes in the ` +
         `mean, of ${formatNumber(before.length.mean)}`,
     );
   }

@@ -3,7 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { evaluate, type ModelComparison, type TaskEvaluation } from "../../src/index.ts";
+import {
+  evaluate,
+  exportCheckpoint,
+  type ModelComparison,
+  type TaskEvaluation,
+} from "../../src/index.ts";
 import { fewbitHere } from "./cli-process.ts";
 import { absent, shared } from "./shared-models.ts";
 
@@ -109,7 +114,16 @@ describe("what a model writes", () => {
     expect(stderr).toContain(message);
   });
 
-  test(`a GGUF file and a float model of other families write too${absent}`, async (context) => {
+  test("a GGUF file of the original writes what the original writes", async () => {
+    const out = join(folder, "model.gguf");
+    await exportCheckpoint(original, { format: "gguf", out });
+    const generate = { count: 3, maxTokens: 20 };
+    const { generation } = await evaluate(out, { generate, against: original, threads: 1 });
+    expect(generation?.klDivergence?.mean).toBeLessThan(1e-6);
+    expect(generation?.reproduced?.share.mean).toBe(1);
+  });
+
+  test(`models of other families write too${absent}`, async (context) => {
     if (absent !== "") return context.skip();
     for (const model of ["stories260K", "prose-6m"]) {
       const generate = { count: 2, maxTokens: 16 };
