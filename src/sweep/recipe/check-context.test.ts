@@ -41,3 +41,11 @@ test("prompts with what is to follow fit into the context", async () => {
     check({ texts: ["a.txt"], samples: { prompts: ["Tom", "Anna"], tokens: 256 } }),
   ).rejects.toMatchObject({ field: "evaluation.samples.prompts[0]" });
 });
+
+test("prompts to write to are there, and leave room in the context", async () => {
+  await check({ generate: {} });
+  await expect(check({ generate: { count: 21 } })).rejects.toMatchObject({
+    field: "evaluation.generate",
+    message: "expected 1 to 20 of the built-in prompts, got 21",
+  });
+});
