@@ -1,5 +1,6 @@
 import type { Evaluation, TaskEvaluation } from "../evaluation/evaluation.ts";
 import type { Continuation, GenerationFigures } from "../evaluation/generation/generation.ts";
+import { continuationLine } from "./continuation-line.ts";
 import { figureColumns } from "./figure-columns.ts";
 import { formatNumber, formatPlural, printable } from "./format.ts";
 import { modelName } from "./model-name.ts";
@@ -87,9 +88,8 @@ export function formatExcerpts(
   });
 }
 
-function excerptOf({ text }: Continuation, width: number): string[] {
-  const lines = wrapText(printable(text.replace(/\s+/g, " ")), width, "      ");
-  if (lines.length === 0) return ["      (nothing)"];
+function excerptOf(continuation: Continuation, width: number): string[] {
+  const lines = wrapText(printable(continuationLine(continuation)), width, "      ");
   const last = lines.length > excerptLines ? [`${lines[excerptLines - 1] ?? ""} …`] : [];
   const whole = lines.slice(0, last.length > 0 ? excerptLines - 1 : excerptLines);
   return [...whole, ...last].map((line) => cut(line, Math.min(width, 100)));

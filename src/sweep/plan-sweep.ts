@@ -14,8 +14,8 @@ import type { PointRecord } from "./results/sweep-results.ts";
 
 /** Share of the speed of a large product that a forward pass reaches. */
 const passEfficiency = 0.4;
-/** What a token costs that is written by itself, in tokens that are read together. */
-const writtenToken = 8;
+/** What a token costs that is written, in tokens that are read together. */
+const writtenToken = 5;
 
 /** How a sweep is planned. */
 export interface PlanOptions extends ResolveOptions {

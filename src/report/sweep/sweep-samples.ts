@@ -1,4 +1,5 @@
 import { element, escapeMarkup } from "../chart/svg.ts";
+import { continuationLine } from "../continuation-line.ts";
 import { printable } from "../format.ts";
 import { wrapText } from "../wrap-text.ts";
 import type { Sample } from "../../sweep/results/sweep-results.ts";
@@ -16,8 +17,9 @@ function textsOf({ result }: SweepRow, place: "terminal" | "page"): readonly Sam
   const measured = result?.generation?.continuations.slice(0, shownPrompts[place]);
   return (
     result?.samples ??
-    measured?.map(({ prompt, text }) => {
-      const line = text.replace(/\s+/g, " ");
+    measured?.map((written) => {
+      const { prompt } = written;
+      const line = continuationLine(written);
       // An answer does not continue the question's line.
       const isAnswer = /[.?!]$/.test(prompt) && /^\S/.test(line);
       return { prompt, continuation: isAnswer ? ` ${line}` : line };
