@@ -14,7 +14,7 @@ import { rangeRule, ShiftedWeight } from "../../quant/shifted-weight.ts";
 import { roundShifted, scalesOfRanges } from "../../tensor/rounding-ops.ts";
 import { Tape } from "../../tensor/tape.ts";
 import { Tensor } from "../../tensor/tensor.ts";
-import { NumericError, SchemeError } from "../../util/errors.ts";
+import { NumericError, SchemeError, UsageError } from "../../util/errors.ts";
 import { halvesToFloats } from "../../util/half.ts";
 import type { QuantizedBlock } from "../define-method.ts";
 import { moveToStart } from "../shared/latent-from-start.ts";
@@ -123,6 +123,18 @@ describe("AutoRound", () => {
       expect(fallback === undefined).toBe(figures.lossAfter < figures.lossBefore);
     },
   );
+
+  test("two micro-batches of a step are as one batch of both", async () => {
+    const iters = 4;
+    const one = await train("w2g16", { iters });
+    const two = await train("w2g16", { iters, batch: tinyBlock.windows / 2, accumulation: 2 });
+    expect(two.figures.firstLoss / one.figures.firstLoss).toBeCloseTo(1, 5);
+    expect(two.figures.lossAfter / one.figures.lossAfter).toBeCloseTo(1, 2);
+  });
+
+  test.each([1, 1.5])("a momentum of %f is refused", async (momentum) => {
+    await expect(train("w2g16", { iters: 1, momentum })).rejects.toThrow(UsageError);
+  });
 
   test("training begins with rounding to nearest, as RTN does it", async () => {
     const still = { iters: 1, learningRate: 1e-9 };

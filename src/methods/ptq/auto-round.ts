@@ -7,8 +7,8 @@ import {
   count,
   countIfGiven,
   flag,
+  nonNegative,
   positiveIfGiven,
-  share,
 } from "../shared/option-kinds.ts";
 import { trainBlock } from "../shared/train-block.ts";
 import { type LatentStart, type SlotToTrain, TrainedSlots } from "../shared/trained-slots.ts";
@@ -16,14 +16,15 @@ import { usualHeldOut } from "../shared/window-pairs.ts";
 
 const options = z.object({
   iters: count(100, "steps of training a block; 0: the scale search alone", 0),
-  batch: count(2, "windows a step"),
+  batch: count(2, "windows a micro-batch"),
+  accumulation: count(1, "micro-batches a step"),
   learningRate: positiveIfGiven(
     "first step of the roundings, in steps of the grid; falls to 0 (unless given: 1/iters)",
   ),
   rangeLearningRate: positiveIfGiven(
     "first step of the shares of ranges that are kept (unless given: as the roundings)",
   ),
-  momentum: share(0, "factor on the sum of earlier gradients, whose sign decides"),
+  momentum: nonNegative(0, "factor on the sum of earlier gradients, whose sign decides; below 1"),
   scaleSearch: flag(false, "begin with the ranges of the scale search, not with whole ones"),
   loss: choice(
     ["relative", "squared"],
@@ -75,7 +76,8 @@ export default defineMethod({
       ? `AutoRound is made for 2 to 4 bits; at ${id} rounding alone is as good, and takes no time`
       : null,
   options,
-  epochs: ({ iters, batch }, { windows }) => (iters * Math.min(batch, windows)) / windows,
+  epochs: ({ iters, batch, accumulation }, { windows }) =>
+    (iters * accumulation * Math.min(batch, windows)) / windows,
   batch: ({ batch }) => batch,
   quantizeBlock,
 });

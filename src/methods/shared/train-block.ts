@@ -32,8 +32,10 @@ export interface BlockTraining {
   /** Number of steps, given that of the windows to train on. */
   readonly steps: (windows: number) => number;
   readonly schedule: Schedule;
-  /** Windows a step. */
+  /** Windows a micro-batch. */
   readonly batch: number;
+  /** Micro-batches a step. Default 1. */
+  readonly accumulation?: number;
   readonly loss: BlockLossKind;
   /** Largest norm of the gradients; 0 leaves them as they are. */
   readonly clip: number;
@@ -133,7 +135,7 @@ async function train(
   training: BlockTraining,
   { pairs, slots, loss, share }: BlockTools,
 ): Promise<TrainingOutcome> {
-  const { clip, batch, patience, schedule, judgeEvery } = training;
+  const { clip, batch, patience, schedule, judgeEvery, accumulation = 1 } = training;
   const steps = training.steps(pairs.count);
   const perEpoch = Math.ceil(pairs.count / batch);
   return runTraining({
@@ -142,7 +144,8 @@ async function train(
     clip: clip === 0 ? null : clip,
     schedule,
     optimizer: await training.optimizer(slots.weights, steps, share),
-    loss: async (step) => loss.ofBatch(await pairs.batch(step)),
+    accumulation,
+    loss: async (step, micro) => loss.ofBatch(await pairs.batch(step * accumulation + micro)),
     ...(pairs.heldOut > 0 && {
       validation: { every: perEpoch, measure: () => loss.mean(pairs.heldOutPairs()) },
     }),
