@@ -16,7 +16,7 @@ import { usualHeldOut } from "../shared/window-pairs.ts";
 
 const options = z.object({
   iters: count(100, "steps of training a block; 0: the scale search alone", 0),
-  batch: count(2, "windows a micro-batch"),
+  batch: count(1, "windows a micro-batch"),
   accumulation: count(1, "micro-batches a step"),
   learningRate: positiveIfGiven(
     "first step of the roundings, in steps of the grid; falls to 0 (unless given: 1/iters)",
