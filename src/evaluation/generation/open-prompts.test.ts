@@ -39,7 +39,7 @@ const said = (ids: readonly number[]): string => tokenizer.decode(ids, { skipSpe
 const asText = (text: string): number[] => [...tokenizer.startIds, ...tokenizer.encode(text)];
 
 describe("openPrompts", () => {
-  test("gives the built-in prompts, questions as text where there is no chat template", async () => {
+  test("gives the built-in prompts, questions as text without a chat template", async () => {
     const { set, prompts, sha256 } = await openPrompts({ tokenizer, config }, { count: 2 });
     expect(set).toBe("fewbit-1");
     const [beginning, question] = promptSet;
@@ -58,7 +58,7 @@ describe("openPrompts", () => {
     expect(prompts[1]?.ids).toEqual([...tokenizer.encode(`[${promptSet[1].text}|2026]`)]);
   });
 
-  test("reads a prompt a line, or JSON lines of texts and of conversations up to their question", async () => {
+  test("reads a prompt a line, or JSON lines of texts and of conversations", async () => {
     const lines = file("lines.txt", "It was a\n\nThe dog said\n");
     const plain = await openPrompts({ tokenizer, config }, { prompts: lines });
     expect(plain.set).toBeNull();

@@ -8,7 +8,7 @@ import type { Tokenizer } from "../../tokenizers/tokenizer.ts";
 import type { GenerateChoice } from "./generation.ts";
 import { type EncodedPrompt, type OpenedPrompts, settingsOf } from "./open-prompts.ts";
 
-/** Prompts that are continued together. Texts may depend on it in near ties, so that it is fixed. */
+/** Prompts that are continued together; fixed, since near ties may depend on it. */
 const together = 10;
 
 /** What a model wrote to one prompt. */
@@ -84,7 +84,7 @@ function planOf(
   };
 }
 
-/** What of a window was written to its prompt: to the first token that ends a text, or to the end. */
+/** What of a window was written to its prompt, as far as the first token that ends a text. */
 function writtenTo(
   { ids: prompt, maxTokens }: EncodedPrompt,
   window: Int32Array,
