@@ -62,7 +62,7 @@ const judgements = 5;
 export default defineMethod({
   id: "auto-round",
   title: "AutoRound",
-  summary: "trains which way each weight is rounded, and ranges, a block at a time",
+  summary: "trains how each weight is rounded, and ranges, a block at a time",
   role: "quantizer",
   paper: { arxiv: "2309.05516" },
   needs: { statistics: ["energies"], floatInputs: true },

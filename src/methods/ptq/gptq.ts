@@ -69,7 +69,7 @@ type Options = z.output<typeof options>;
 export default defineMethod({
   id: "gptq",
   title: "GPTQ",
-  summary: "rounds column by column and lets later columns make up for the error",
+  summary: "rounds column by column; later columns make up for the error",
   role: "quantizer",
   paper: { arxiv: "2210.17323" },
   needs: { statistics: ["hessian"] },
