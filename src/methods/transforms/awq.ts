@@ -23,6 +23,8 @@ import { scaledQuantizer } from "../shared/scaled-quantizer.ts";
 const leastClip = 0.5;
 /** Ratios without a gain after which the search ends, where each takes a run of the quantizer. */
 const patience = 4;
+/** Share of the error that scaling must take off there: less does not hold on other text. */
+const leastGain = 0.05;
 
 const options = z.object({
   gridPoints: count(20, "how many ratios are tried, and into how many steps clipping is cut"),
@@ -121,7 +123,8 @@ async function scaleGroup(
     const factors = factorsOf(ratio);
     const loss = await judge.measure(await quantizeScaled(factors));
     if (point === 0) plain = loss;
-    if (loss < best.loss) best = { point, ratio, loss, factors };
+    const hasToGain = problem.tryQuantizer !== null && best.point === 0;
+    if (loss < (hasToGain ? 1 - leastGain : 1) * best.loss) best = { point, ratio, loss, factors };
     if (problem.tryQuantizer && point - best.point >= patience) break;
   }
   judge.release();
