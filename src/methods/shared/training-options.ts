@@ -103,26 +103,6 @@ export function rateForWidth(rate: number, hiddenSize: number): number {
   return (rate * 4096) / hiddenSize;
 }
 
-/**
- * How many steps of the grid a usual learning rate is at most, for a paper's rate of 1: 1 % of a
- * step for weights and scales at 2 bits, half of that above. AdamW moves a parameter by about its
- * rate, and one that is large beside the step leaves a fine grid behind at once.
- */
-const stepsOfRate = 500;
-
-/**
- * The usual learning rate on a grid of so many bits whose values are `step` apart on average: the
- * papers' for the model's width, or less where the grid is fine.
- */
-export function rateForGrid(bits: number, hiddenSize: number, step: number): number {
-  return Math.min(rateForWidth(paperRate(bits), hiddenSize), mostForGrid(bits, step));
-}
-
-/** The usual learning rate at most, on a grid of so many bits whose values are `step` apart. */
-export function mostForGrid(bits: number, step: number): number {
-  return stepsOfRate * paperRate(bits) * step;
-}
-
 /** How the learning rate goes. */
 export function scheduleOf({ schedule, warmUp }: TrainingOptions): Schedule {
   return { kind: schedule, warmUp, finalRatio: 0 };
