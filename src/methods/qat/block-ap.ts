@@ -61,9 +61,9 @@ interface Reach {
   readonly byLevels: number;
 }
 
-const weightReach: Reach = { inOneStep: 0.02, inAll: 3, byLevels: 0.5 };
+const weightReach: Reach = { inOneStep: 0.03, inAll: 16, byLevels: 0.5 };
 /** With more levels a change of the scale moves the outer ones further, too. */
-const scaleReach: Reach = { inOneStep: 0.01, inAll: 1, byLevels: 2 };
+const scaleReach: Reach = { inOneStep: 0.01, inAll: 5, byLevels: 2 };
 /** Steps with which training from plain rounding is sure to get a block past GPTQ. */
 const fewSteps = 32;
 /** A block that the usual rates make worse is trained again with this share of them. */
