@@ -61,7 +61,7 @@ interface Reach {
   readonly byLevels: number;
 }
 
-const weightReach: Reach = { inOneStep: 0.03, inAll: 16, byLevels: 0.5 };
+const weightReach: Reach = { inOneStep: 0.03, inAll: 16, byLevels: 1 };
 /** With more levels a change of the scale moves the outer ones further, too. */
 const scaleReach: Reach = { inOneStep: 0.01, inAll: 5, byLevels: 2 };
 /** Steps with which training from plain rounding is sure to get a block past GPTQ. */
