@@ -212,7 +212,8 @@ describe.skipIf(absent)(`the library${absent}`, () => {
   });
 
   // Kernels for bfloat16 units round the inputs of the Hessian; GPTQ carries a code that falls
-  // otherwise on to all later ones. Then the error is the same, not each code.
+  // otherwise on to all later ones. Then the error is the same, not each code. Columns come in
+  // their natural order, for which of two equally strong ones comes first is a matter of rounding.
   test.skipIf(noNative)(`gptq: both backends err by the same amount${noNative}`, async () => {
     const paths = ["reference", "portable", "native"].map((name) => inFolder(`gptq-${name}`));
     const backends = [
@@ -220,9 +221,10 @@ describe.skipIf(absent)(`the library${absent}`, () => {
       createNativeBackend({ level: "portable" }),
       createNativeBackend(),
     ];
+    const options = { groupAware: false };
     const errors: number[] = [];
     for (const [i, backend] of backends.entries()) {
-      const { linears } = await quantizeOn(backend, { ...gptq, out: paths[i] });
+      const { linears } = await quantizeOn(backend, { ...gptq, options, out: paths[i] });
       errors.push(linears.reduce((sum, { relativeError }) => sum + relativeError, 0));
     }
     expect(await agreement(paths[0], paths[1])).toBeGreaterThan(0.999);
