@@ -79,7 +79,7 @@ const weightError: Objective = {
   },
 };
 
-/** Mean of `‖h − ĥ‖² / ‖h‖²` over the blocks, h what stands behind a block. */
+/** Mean of `‖h − ĥ‖² / ‖h‖²` over blocks and tokens, h what stands behind a block at a token. */
 const blockError: Objective = {
   title: "the error of the blocks' outputs",
   measure: async (written) => {
@@ -87,7 +87,8 @@ const blockError: Objective = {
     const found = await statesOf(quantized, written);
     quantized.release();
     const expected = await statesOf(written.original, written);
-    return mean(found.map((states, block) => relativeDistance(states, expected[block])));
+    const { hiddenSize } = written.original.model;
+    return mean(found.map((states, block) => meanDistance(states, expected[block], hiddenSize)));
   },
 };
 
@@ -112,6 +113,14 @@ async function statesOf(
     states.push(await hidden.read());
   }
   return states;
+}
+
+/** Mean of `‖a − b‖² / ‖b‖²` over rows of so many values. */
+function meanDistance(a: Float32Array, b: Float32Array, width: number): number {
+  const rows = Array.from({ length: b.length / width }, (_, row) => row * width);
+  return mean(
+    rows.map((at) => relativeDistance(a.subarray(at, at + width), b.subarray(at, at + width))),
+  );
 }
 
 /** `‖a − b‖² / ‖b‖²` */

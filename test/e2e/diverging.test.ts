@@ -57,10 +57,11 @@ test("E2E-QP keeps the model that it began with, says so and notes it", async ()
   for await (const event of run.events) if (event.type === "notice") notices.push(event.message);
   const { record } = await run;
   expect(notices).toEqual([
+    expect.stringContaining("judges its states by windows that it is trained on"),
     expect.stringMatching(/no better, and it is as it was before: the held/),
   ]);
   expect(record.finishers).toMatchObject([
-    { change: 0, training: { steps: 2, keptStep: 0, setback: notices[0] } },
+    { change: 0, training: { steps: 2, keptStep: 0, setback: notices[1] } },
   ]);
   await quantize(builtin("model"), { ...rounded, out: inFolder("rounded") });
   const weights = (name: string) => readFileSync(join(inFolder(name), "model.safetensors"));
