@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { methods } from "../methods/index.ts";
 import { UsageError } from "../util/errors.ts";
 import { parseRecipe } from "./parse-recipe.ts";
 import { type QuantizeOptions, toRecipe } from "./quantize-options.ts";
@@ -19,9 +20,9 @@ const startOf = (recipe: Partial<RecipeInput>) =>
 test("a start is written down with its options, also the usual one", () => {
   const usual = startOf({});
   expect(usual?.method).toBe("gptq");
-  expect(usual?.options).toMatchObject({ damping: 0.01 });
-  expect(startOf({ start: { method: "gptq", options: { damping: 0.1 } } })?.options).toMatchObject({
-    damping: 0.1,
+  expect(usual?.options).toMatchObject({ damping: methods.gptq.options.parse({}).damping });
+  expect(startOf({ start: { method: "gptq", options: { damping: 0.5 } } })?.options).toMatchObject({
+    damping: 0.5,
   });
 });
 
@@ -38,7 +39,7 @@ test("options of the library take a name, or a name with options", () => {
     calibration: "text.txt",
   };
   expect(toRecipe("model", { ...options, start: "rtn" }).start).toEqual({ method: "rtn" });
-  const chosen = { method: "gptq", options: { damping: 0.1 } } as const;
+  const chosen = { method: "gptq", options: { damping: 0.5 } } as const;
   expect(toRecipe("model", { ...options, start: chosen }).start).toEqual(chosen);
   expect(toRecipe("model", { ...options, start: null }).start).toBeNull();
   expect("start" in toRecipe("model", options)).toBe(false);
