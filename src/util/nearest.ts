@@ -25,7 +25,7 @@ export function nearestName(name: string, known: readonly string[]): string | nu
 const shortestBeginning = 3;
 
 /** A hint for a name that is not known: the one that was meant, or `otherwise`. */
-export function suggestName<Otherwise extends string | undefined>(
+export function suggestName<Otherwise extends string | undefined | null>(
   name: string,
   known: readonly string[],
   otherwise: Otherwise,

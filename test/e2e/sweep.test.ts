@@ -200,6 +200,8 @@ describe("a sweep", () => {
     expect((await fewbitHere(["results", out, "--sql", "SELECT x"])).stderr).toContain(
       "no such column",
     );
+    const elsewhere = await fewbitHere(["results", out, "--sql", "SELECT task FROM texts"]);
+    expect(elsewhere.stderr).toMatch(/task is a column of .*task_results/);
     expect(await lastingOf(out)).toEqual(expected);
   });
 

@@ -59,10 +59,27 @@ function queryError(database: Database, error: unknown): unknown {
   }
   if (code !== "SQL") return error;
   const usual = "the view results has a row for each point: SELECT * FROM results";
-  const [, kind, name] = /^no such (table|column): (?:\w+\.)?(.+)$/.exec(message) ?? [];
-  const known = kind === undefined ? [] : namesIn(database, kind === "table");
-  const hint = name === undefined ? usual : suggestName(name, known, usual);
+  const hint = missingName(database, message) ?? usual;
   return new UsageError(`the query cannot be carried out: ${message}`, { hint, cause: error });
+}
+
+/** What was meant by a table or column that there is not; null for another error. */
+function missingName(database: Database, message: string): string | null {
+  const [, kind, name] = /^no such (table|column): (?:\w+\.)?(.+)$/.exec(message) ?? [];
+  if (name === undefined) return null;
+  const owners = kind === "column" ? ownersOf(database, name) : [];
+  if (owners.length > 0) return `${name} is a column of ${owners.join(", ")}`;
+  return suggestName(name, namesIn(database, kind === "table"), null);
+}
+
+/** The views and tables that have a column of a name. */
+function ownersOf(database: Database, column: string): string[] {
+  const rows = database.rows(
+    "SELECT each.name FROM sqlite_schema AS each JOIN pragma_table_info(each.name) AS own " +
+      "WHERE each.type IN ('view', 'table') AND own.name = ? ORDER BY each.name",
+    column,
+  );
+  return rows.map(({ name }) => String(name));
 }
 
 /** The names of tables and views, or those of all their columns. */
