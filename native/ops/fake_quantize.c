@@ -37,22 +37,7 @@ FB_INLINE void quantize_group(const quantize_call *call, const weight_group *gro
   store_values(call, i, decode_values(&group->terms, to.value), rest);
 }
 
-static FB_BODY(quantize_chunk) {
-  const quantize_call *call = context;
-  const grid_weights *from = &call->from;
-  int64_t rows = rows_per_chunk(from->columns), end = fb_min(from->rows, (chunk + 1) * rows);
-  (void)thread;
-  for (int64_t row = chunk * rows; row < end; row++) {
-    for (int64_t g = 0; g < from->groups; g++) {
-      weight_group group = read_group(from, row, g);
-      switch (from->how.rule) {
-        case RULE_ROUND: quantize_group(call, &group, RULE_ROUND); break;
-        case RULE_ZERO_POINT: quantize_group(call, &group, RULE_ZERO_POINT); break;
-        default: quantize_group(call, &group, RULE_SIGN); break;
-      }
-    }
-  }
-}
+FB_EACH_GROUP(quantize_chunk, quantize_call, quantize_group)
 
 /*
  * buffers: out, then as read_weights; sizes: rows, columns, group size, dtype of out, then as read_rule, whose reals

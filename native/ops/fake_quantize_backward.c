@@ -48,23 +48,7 @@ FB_INLINE void back_group(const gradient_call *call, const weight_group *group, 
   if (call->d_offsets) call->d_offsets[group->index] = (float)offset_sum;
 }
 
-static FB_BODY(gradient_chunk) {
-  const gradient_call *call = context;
-  const grid_weights *from = &call->from;
-  int64_t rows = rows_per_chunk(from->columns), end = fb_min(from->rows, (chunk + 1) * rows);
-  (void)thread;
-  for (int64_t row = chunk * rows; row < end; row++) {
-    for (int64_t g = 0; g < from->groups; g++) {
-      weight_group group = read_group(from, row, g);
-      switch (from->how.rule) {
-        case RULE_ROUND: back_group(call, &group, RULE_ROUND); break;
-        case RULE_ZERO_POINT: back_group(call, &group, RULE_ZERO_POINT); break;
-        case RULE_SIGN: back_group(call, &group, RULE_SIGN); break;
-        default: back_group(call, &group, RULE_BARE_SIGN); break;
-      }
-    }
-  }
-}
+FB_EACH_GROUP(gradient_chunk, gradient_call, back_group)
 
 /*
  * buffers: dWeight, dScales, dZeros, dOffsets, dShifts (any may be NULL), dOut, then as read_weights;

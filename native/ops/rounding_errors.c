@@ -41,23 +41,7 @@ FB_INLINE void add_errors(const error_call *call, const weight_group *group, con
   call->errors[group->index] = (float)total;
 }
 
-static FB_BODY(error_chunk) {
-  const error_call *call = context;
-  const grid_weights *from = &call->from;
-  int64_t rows = rows_per_chunk(from->columns), end = fb_min(from->rows, (chunk + 1) * rows);
-  (void)thread;
-  for (int64_t row = chunk * rows; row < end; row++) {
-    for (int64_t g = 0; g < from->groups; g++) {
-      weight_group group = read_group(from, row, g);
-      switch (from->how.rule) {
-        case RULE_ROUND: add_errors(call, &group, RULE_ROUND); break;
-        case RULE_ZERO_POINT: add_errors(call, &group, RULE_ZERO_POINT); break;
-        case RULE_SIGN: add_errors(call, &group, RULE_SIGN); break;
-        default: add_errors(call, &group, RULE_BARE_SIGN); break;
-      }
-    }
-  }
-}
+FB_EACH_GROUP(error_chunk, error_call, add_errors)
 
 /* buffers: errors, importance or NULL, then as read_weights; sizes: rows, columns, group size, then as read_rule */
 FB_OP(rounding_errors) {

@@ -129,4 +129,27 @@ FB_INLINE rounded round_weights(const grid_weights *from, int64_t at, int n, con
   return take_sign(t, 0);
 }
 
+/*
+ * Defines the body `name` that calls `visit(call, group, rule)` with a constant rule for every group of a chunk of rows;
+ * call_type has them in `from`.
+ */
+#define FB_EACH_GROUP(name, call_type, visit)                                                            \
+  static FB_BODY(name) {                                                                                 \
+    const call_type *call = context;                                                                     \
+    const grid_weights *from = &call->from;                                                              \
+    int64_t rows = rows_per_chunk(from->columns), end = fb_min(from->rows, (chunk + 1) * rows);          \
+    (void)thread;                                                                                        \
+    for (int64_t row = chunk * rows; row < end; row++) {                                                 \
+      for (int64_t g = 0; g < from->groups; g++) {                                                       \
+        weight_group group = read_group(from, row, g);                                                   \
+        switch (from->how.rule) {                                                                        \
+          case RULE_ROUND: visit(call, &group, RULE_ROUND); break;                                       \
+          case RULE_ZERO_POINT: visit(call, &group, RULE_ZERO_POINT); break;                             \
+          case RULE_SIGN: visit(call, &group, RULE_SIGN); break;                                         \
+          default: visit(call, &group, RULE_BARE_SIGN); break;                                           \
+        }                                                                                                \
+      }                                                                                                  \
+    }                                                                                                    \
+  }
+
 #endif
