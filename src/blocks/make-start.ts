@@ -2,13 +2,12 @@ import type { WholeBlockProblem } from "../methods/define-method.ts";
 import type { Block } from "../nn/quantizable-model.ts";
 import { floatLinear, readWeights, replaceWeight } from "../nn/scale-channels.ts";
 import type { QTensor } from "../quant/q-tensor.ts";
-import { withoutActivations } from "../quant/scheme.ts";
 import type { ChosenMethod } from "../recipe/recipe.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { UsageError } from "../util/errors.ts";
 import type { ActivationCache } from "./activations.ts";
 import type { BlockJob } from "./block-job.ts";
-import { importanceOf, putDecoded, visitStages } from "./quantize-linears.ts";
+import { putDecoded, quantizeLinear, visitStages } from "./quantize-linears.ts";
 
 /** The residual streams that a block is trained with. */
 interface Streams {
@@ -64,20 +63,11 @@ async function quantizeBy(
   }
   const made = new Map<string, QTensor>();
   await visitStages(block, job, starter, async ({ name }, inputs) => {
-    const scheme = job.schemeOf(name);
-    if (!scheme || !method.quantizeLinear) return;
     job.report(`${method.id}: ${name}`);
-    const module = `${block.name}.${name}`;
-    const { weight } = await method.quantizeLinear({
-      name: module,
-      weight: floatLinear(block, name).weight,
-      scheme: withoutActivations(scheme),
-      hessian: inputs?.hessian ?? null,
-      importance: await importanceOf(module, inputs, job),
-      options,
-    });
-    made.set(name, weight);
-    putDecoded(block, name, weight);
+    const quantized = await quantizeLinear(block, name, inputs, starter, job);
+    if (!quantized) return;
+    made.set(name, quantized.weight);
+    putDecoded(block, name, quantized.weight);
   });
   return made;
 }

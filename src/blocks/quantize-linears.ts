@@ -1,6 +1,6 @@
 import type { InputStatistics, Statistic } from "../calibration/statistics/layer-inputs.ts";
 import { fillUnseen } from "../formats/imatrix/imatrix.ts";
-import type { Method } from "../methods/define-method.ts";
+import type { QuantizedLinear } from "../methods/define-method.ts";
 import type { LinearSlot } from "../nn/linear.ts";
 import { makeLinear } from "../nn/make-linear.ts";
 import type { Block } from "../nn/quantizable-model.ts";
@@ -27,7 +27,7 @@ export async function quantizeLinears(block: Block, job: BlockJob): Promise<void
   const chosen = { method, options: recipe.options };
   await visitStages(block, job, chosen, async (slot, inputs, ranges) => {
     const activations = await ranges.activations(slot.name, recipe.activationRange);
-    await quantizeSlot(block, slot, inputs, activations, job);
+    await quantizeSlot(block, slot, { inputs, activations }, chosen, job);
   });
 }
 
@@ -43,7 +43,7 @@ export async function visitStages(
   for (const slots of stagesOf(block, job)) {
     const ranges = new SlotRanges(slots, job.schemeOf);
     if (streams) job.report(`inputs of ${slots[0].name}`);
-    const statistics = statisticsOf(slots, job, chosen.method);
+    const statistics = statisticsOf(slots, job, chosen);
     const gathering = { slots, statistics, observe: ranges.observe, factors };
     const inputs = streams && (await gatherInputs(block, job, streams.quantized, gathering));
     for (const slot of slots) {
@@ -59,10 +59,11 @@ export async function visitStages(
 export function statisticsOf(
   slots: readonly LinearSlot[],
   job: BlockJob,
-  { needs: { statistics }, usesImportance }: Method,
+  { method, options }: ChosenMethod,
 ): readonly Statistic[] {
+  const statistics = method.statistics?.(options) ?? method.needs.statistics;
   const hasBlocks = slots.some(({ name }) => job.schemeOf(name)?.blocks);
-  return usesImportance && hasBlocks && !job.job.importance
+  return method.usesImportance && hasBlocks && !job.job.importance
     ? [...statistics, "energies"]
     : statistics;
 }
@@ -76,33 +77,53 @@ function stagesOf(block: Block, job: BlockJob): LinearSlot[][] {
   return oneByOne || stages.length === 0 ? stages : [stages.flat()];
 }
 
+/** What is known of the inputs of a slot. */
+interface SlotInputs {
+  readonly inputs: InputStatistics | null;
+  readonly activations: LayerActivations | null;
+}
+
 async function quantizeSlot(
   block: Block,
   slot: LinearSlot,
-  inputs: InputStatistics | null,
-  activations: LayerActivations | null,
+  { inputs, activations }: SlotInputs,
+  chosen: ChosenMethod,
   job: BlockJob,
 ): Promise<void> {
-  const { method, recipe } = job.job;
   const scheme = job.schemeOf(slot.name);
-  if (!scheme || !method.quantizeLinear) return;
+  if (!scheme) return;
   job.report(slot.name);
   const startedMs = monotonicMs();
-  const { weight } = floatLinear(block, slot.name);
-  const error = await LayerError.of(weight, inputs?.sample ?? null);
-  const { weight: made, ...notes } = await method.quantizeLinear({
-    name: `${block.name}.${slot.name}`,
-    weight,
-    scheme: withoutActivations(scheme),
-    hessian: inputs?.hessian ?? null,
-    importance: await importanceOf(`${block.name}.${slot.name}`, inputs, job),
-    options: recipe.options,
-  });
+  const error = await LayerError.of(floatLinear(block, slot.name).weight, inputs?.sample ?? null);
+  const quantized = await quantizeLinear(block, slot.name, inputs, chosen, job);
+  if (!quantized) return;
+  const { weight: made, ...notes } = quantized;
   const stored = made.withActivations(scheme, activations);
   const decoded = putDecoded(block, slot.name, made);
   const elapsedMs = monotonicMs() - startedMs;
   await job.finishLinear(block, slot.name, { stored, error, decoded, elapsedMs, ...notes });
   if (scheme.grid.normalizedOutputs) await putLayer(block, slot, stored);
+}
+
+/** Lets a method quantize the weight of a slot; null where it does not quantize single layers. */
+export async function quantizeLinear(
+  block: Block,
+  slot: string,
+  inputs: InputStatistics | null,
+  { method, options }: ChosenMethod,
+  job: BlockJob,
+): Promise<QuantizedLinear | null> {
+  const scheme = job.schemeOf(slot);
+  if (!scheme || !method.quantizeLinear) return null;
+  const name = `${block.name}.${slot}`;
+  return method.quantizeLinear({
+    name,
+    weight: floatLinear(block, slot).weight,
+    scheme: withoutActivations(scheme),
+    hessian: inputs?.hessian ?? null,
+    importance: await importanceOf(name, inputs, job),
+    options,
+  });
 }
 
 /** Importance of the columns of a module: out of a file or else out of the calibration text. */

@@ -23,7 +23,7 @@ export async function quantizeWholeBlock(block: Block, job: BlockJob): Promise<B
   if (!method.quantizeBlock || !streams?.original) {
     throw new UsageError(`${method.title} needs calibration text, and none was given`);
   }
-  const statistics = statisticsOf(slots, job, method);
+  const statistics = statisticsOf(slots, job, { method, options: recipe.options });
   // Energies are those of all tokens.
   const gathering = {
     slots,

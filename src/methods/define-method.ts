@@ -210,13 +210,15 @@ interface MethodHooks<Options> {
    * `1/√mean(h²)` of the block's outputs, so that massive activations of a few do not rule.
    */
   readonly weighsTokens?: (options: Options) => boolean;
+  /** Which of `needs.statistics` it needs with its options; left out, all of them. */
+  readonly statistics?: (options: Options) => readonly Statistic[];
   readonly quantizeLinear?: (problem: LinearProblem<Options>) => Promise<QuantizedLinear>;
   readonly quantizeBlock?: (problem: WholeBlockProblem<Options>) => Promise<QuantizedBlock>;
   readonly transformBlock?: (problem: BlockProblem<Options>) => Promise<readonly TransformedPart[]>;
-  /** Trains the whole model; a method with it needs nothing else to quantize. */
-  readonly trainModel?: (problem: ModelProblem<Options>) => Promise<TrainedModel>;
   /** Whether it learns from another model: the original, or one that the recipe names. */
   readonly usesTeacher?: (options: Options) => boolean;
+  /** Trains the whole model; a method with it needs nothing else to quantize. */
+  readonly trainModel?: (problem: ModelProblem<Options>) => Promise<TrainedModel>;
   /** How much that is. @throws UsageError for options that cannot be carried out with such data */
   readonly effort?: (options: Options, data: TrainingData) => TrainingEffort;
 }

@@ -2,17 +2,10 @@ import { z } from "zod";
 import { rangeRule, ShiftedWeight } from "../../quant/shifted-weight.ts";
 import { defineMethod, type QuantizedBlock, type WholeBlockProblem } from "../define-method.ts";
 import { moveToStart } from "../shared/latent-from-start.ts";
-import {
-  choice,
-  count,
-  countIfGiven,
-  flag,
-  nonNegative,
-  positiveIfGiven,
-} from "../shared/option-kinds.ts";
+import { blockTrainingOptions } from "../shared/block-training-options.ts";
+import { count, flag, nonNegative, positiveIfGiven } from "../shared/option-kinds.ts";
 import { trainBlock } from "../shared/train-block.ts";
 import { type LatentStart, type SlotToTrain, TrainedSlots } from "../shared/trained-slots.ts";
-import { usualHeldOut } from "../shared/window-pairs.ts";
 
 const options = z.object({
   iters: count(100, "steps of training a block; 0: the scale search alone", 0),
@@ -26,19 +19,7 @@ const options = z.object({
   ),
   momentum: nonNegative(0, "factor on the sum of earlier gradients, whose sign decides; below 1"),
   scaleSearch: flag(false, "begin with the ranges of the scale search, not with whole ones"),
-  loss: choice(
-    ["relative", "squared"],
-    "relative",
-    "what the errors of a token count by: relative to its outputs, or plainly",
-  ),
-  validation: countIfGiven(
-    "windows held out of the training, to judge it by (unless given: a 16th of them, 8 at most)",
-  ),
-  precision: choice(
-    ["auto", "f32", "bf16"],
-    "auto",
-    "what products multiply in; auto: bfloat16 where the processor is faster with it",
-  ),
+  ...blockTrainingOptions,
 });
 
 type Options = z.output<typeof options>;
@@ -66,6 +47,7 @@ export default defineMethod({
   role: "quantizer",
   paper: { arxiv: "2309.05516" },
   needs: { statistics: ["energies"], floatInputs: true },
+  statistics: (chosen) => (searchesScales(chosen) ? ["energies"] : []),
   compensates: true,
   usesImportance: true,
   takesStart: true,
@@ -82,14 +64,17 @@ export default defineMethod({
   quantizeBlock,
 });
 
+function searchesScales({ iters, scaleSearch }: Options): boolean {
+  return scaleSearch || iters === 0;
+}
+
 async function quantizeBlock(problem: WholeBlockProblem<Options>): Promise<QuantizedBlock> {
-  const { iters, scaleSearch, learningRate = 1 / iters, momentum, ...chosen } = problem.options;
-  const search = scaleSearch || iters === 0;
+  const { iters, learningRate = 1 / iters, momentum, ...chosen } = problem.options;
+  const search = searchesScales(problem.options);
   const latentOf = (slot: SlotToTrain): Promise<LatentStart> => latentStart(slot, search);
   if (iters === 0) return packUntrained(await TrainedSlots.of(problem, latentOf));
   return trainBlock(problem, {
     ...chosen,
-    validation: chosen.validation ?? usualHeldOut(problem.inputs.windows),
     latentOf,
     clip: 0,
     patience: 0,

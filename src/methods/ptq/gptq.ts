@@ -17,7 +17,8 @@ import { defineMethod, type LinearProblem, type QuantizedLinear } from "../defin
 import { BlockQuantizer } from "../shared/block-quantizer.ts";
 import { chooseBlocks } from "../shared/block-search.ts";
 import { importanceOfEnergies } from "../shared/importance-of-energies.ts";
-import { choice, count, flag, positive } from "../shared/option-kinds.ts";
+import { tokenLossOption } from "../shared/block-training-options.ts";
+import { count, flag, positive } from "../shared/option-kinds.ts";
 import {
   type ColumnGroup,
   ColumnQuantizer,
@@ -41,11 +42,7 @@ const options = z.object({
   ),
   staticGroups: flag(false, "take each group's scale from the original weights"),
   groupAware: flag(true, "order columns within groups, and whole groups, by energy (GAR)"),
-  loss: choice(
-    ["relative", "squared"],
-    "relative",
-    "what errors of a token are measured by: the size of its state behind the block, or plainly",
-  ),
+  loss: tokenLossOption,
   ...scaleSearchOptions(true),
 });
 

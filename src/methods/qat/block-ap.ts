@@ -10,14 +10,9 @@ import {
   type WholeBlockProblem,
 } from "../define-method.ts";
 import { chooseBlocks } from "../shared/block-search.ts";
-import {
-  choice,
-  count,
-  countIfGiven,
-  nonNegative,
-  positiveIfGiven,
-  share,
-} from "../shared/option-kinds.ts";
+import { blockTrainingOptions } from "../shared/block-training-options.ts";
+import { type Reach, rateOnGrids, type ScaledWeight } from "../shared/grid-rates.ts";
+import { count, nonNegative, positiveIfGiven, share } from "../shared/option-kinds.ts";
 import { latentFromStart } from "../shared/latent-from-start.ts";
 import { trainBlock } from "../shared/train-block.ts";
 import type { LatentStart, SlotToTrain } from "../shared/trained-slots.ts";
@@ -31,35 +26,12 @@ const options = z.object({
   ),
   scaleLearningRate: positiveIfGiven("that of scales and zero points (unless given: likewise)"),
   finalRatio: share(0.05, "share of the learning rates that is left at the end"),
-  loss: choice(
-    ["relative", "squared"],
-    "relative",
-    "what errors of a token are measured by: its output in the original, or plainly",
-  ),
   clip: nonNegative(0, "largest norm of the gradients; 0: as they are"),
-  validation: countIfGiven(
-    "windows held out of the training, to measure it by (unless given: a 16th of them, 8 at most)",
-  ),
   patience: count(0, "epochs without a better validation after which a block is done; 0: never", 0),
-  precision: choice(
-    ["auto", "f32", "bf16"],
-    "auto",
-    "what products multiply in; auto: bfloat16 where the processor is faster with it",
-  ),
+  ...blockTrainingOptions,
 });
 
 type Options = z.output<typeof options>;
-
-/**
- * How far parameters may go, in steps of the grid: in one step of the training at most, for AdamW
- * moves them by about the rate whatever the gradient, and in all steps together.
- */
-interface Reach {
-  readonly inOneStep: number;
-  readonly inAll: number;
-  /** Power of a quarter of the levels that both are divided by: fine grids have less to gain. */
-  readonly byLevels: number;
-}
 
 const weightReach: Reach = { inOneStep: 0.03, inAll: 16, byLevels: 1 };
 /** With more levels a change of the scale moves the outer ones further, too. */
@@ -137,20 +109,18 @@ function isTrained(blocks: Scheme["blocks"]): boolean {
 }
 
 function quantizeBlock(problem: WholeBlockProblem<Options>): Promise<QuantizedBlock> {
-  const { options: chosen, inputs } = problem;
+  const { options: chosen } = problem;
   const { epochs, batch, finalRatio, learningRate, scaleLearningRate } = chosen;
   return trainBlock(problem, {
     ...chosen,
-    validation: chosen.validation ?? usualHeldOut(inputs.windows),
     latentOf,
     steps: (windows) => stepsOf(epochs, windows, batch),
     schedule: { kind: "cosine", finalRatio },
     rateShares: (learningRate ?? scaleLearningRate) ? [1] : rateShares,
     optimizer: async (weights, steps, share) => {
-      const step = await meanStep(weights);
-      const levels = Math.max(4, ...weights.map(({ scheme }) => scheme.grid.levels));
-      const ofWeights = step * rateFor(weightReach, steps, levels);
-      const ofScales = step * rateFor(scaleReach, steps, levels);
+      const grids = await scaled(weights);
+      const ofWeights = rateOnGrids(weightReach, steps, grids);
+      const ofScales = rateOnGrids(scaleReach, steps, grids);
       return {
         groups: {
           weights: { learningRate: share * (learningRate ?? ofWeights) },
@@ -169,24 +139,15 @@ async function latentOf({ weight, scheme, importance, start }: SlotToTrain): Pro
   return { weight: FakeQuantizedBlocks.of(weight, scheme, packed.unpackBlockScales()), packed };
 }
 
-/** Learning rate in steps of a grid of so many levels, for a training of so many steps. */
-function rateFor(reach: Reach, steps: number, levels: number): number {
-  const { inOneStep, inAll, byLevels } = reach;
-  return Math.min(inOneStep, inAll / steps) / (levels / 4) ** byLevels;
-}
-
 function stepsOf(epochs: number, windows: number, batch: number): number {
   return Math.max(1, Math.ceil((epochs * windows) / batch));
 }
 
-/** Mean distance of neighbouring values of the grids, over all groups of a block. */
-async function meanStep(weights: readonly LatentWeight[]): Promise<number> {
-  let sum = 0;
-  let groups = 0;
-  for (const { groupScales, scheme } of weights) {
-    const scales = (await groupScales?.read()) ?? new Float32Array();
-    sum += scheme.grid.step * scales.reduce((total, scale) => total + Math.abs(scale), 0);
-    groups += scales.length;
-  }
-  return groups === 0 ? 0 : sum / groups;
+/** The weights of a block as they are now. */
+async function scaled(weights: readonly LatentWeight[]): Promise<ScaledWeight[]> {
+  const scalesOf = async ({ groupScales }: LatentWeight): Promise<Float32Array> =>
+    (await groupScales?.read()) ?? new Float32Array();
+  return Promise.all(
+    weights.map(async (weight) => ({ scheme: weight.scheme, scales: await scalesOf(weight) })),
+  );
 }

@@ -14,6 +14,7 @@ import {
 } from "../define-method.ts";
 import { divergenceLoss } from "../shared/divergence-loss.ts";
 import { expectTeacher } from "../shared/distillation.ts";
+import { type Reach, rateOnGrids, type ScaledWeight } from "../shared/grid-rates.ts";
 import { freezeAll } from "../shared/latent-weights.ts";
 import { choice, countIfGiven } from "../shared/option-kinds.ts";
 import { trainParameters } from "../shared/train-parameters.ts";
@@ -88,7 +89,8 @@ async function trainModel(problem: ModelProblem<Options>): Promise<TrainedModel>
   if (layers.size === 0) throw new UnsupportedError("no linear layer is quantized");
   const heldOut = heldOutOf(chosen, windows.length);
   const length = trainingLength(chosen, { windows: windows.length - heldOut }, defaults);
-  const learningRate = chosen.learningRate ?? usualRate(layers.values(), length.steps);
+  const learningRate =
+    chosen.learningRate ?? rateOnGrids(reach, length.steps, [...layers.values()].map(scaled));
   const { recompute } = chosen;
   const progress = await trainParameters(problem, {
     parameters: [...layers].flatMap(([module, { learned }]) =>
@@ -120,34 +122,16 @@ function heldOutOf({ heldOut }: Options, windows: number): number {
   );
 }
 
-/**
- * Steps of the grid that a rate moves a scale by over a training, if its gradient keeps its sign and
- * the rate stayed at its largest; and at most in one step of the training. For 2 bits: finer grids,
- * whose codes multiply scales by more, get as much less.
- */
-const reach = 0.3;
-const longestStride = 0.005;
+/** For scales alone, whose gradients come through the whole model. */
+const reach: Reach = { inOneStep: 0.005, inAll: 0.3, byLevels: 1 };
 
-/** The usual learning rate, in steps of the grid: what AdamW moves a scale by is about its rate. */
-function usualRate(layers: Iterable<RescaledLinear>, steps: number): number {
-  const all = [...layers];
-  const levels = Math.max(4, ...all.map(({ weight }) => weight.scheme.grid.levels));
-  return (Math.min(reach / steps, longestStride) * meanStep(all) * 4) / levels;
-}
-
-/** Mean distance of neighbouring values of the grids, over all groups of the model. */
-function meanStep(layers: Iterable<RescaledLinear>): number {
-  let sum = 0;
-  let groups = 0;
-  for (const { weight } of layers) {
-    const { grid, blocks } = weight.scheme;
-    const scales = blocks
-      ? groupScales(blocks, weight.unpackBlockScales()).scales
-      : halvesToFloats(weight.parts.scales);
-    for (const scale of scales) sum += grid.step * Math.abs(scale);
-    groups += scales.length;
-  }
-  return sum / groups;
+/** A layer's grid, with the scales that its groups have at the start. */
+function scaled({ weight }: RescaledLinear): ScaledWeight {
+  const { scheme } = weight;
+  const scales = scheme.blocks
+    ? groupScales(scheme.blocks, weight.unpackBlockScales()).scales
+    : halvesToFloats(weight.parts.scales);
+  return { scheme, scales };
 }
 
 /** Puts layers with scales of their own in the place of the packed ones. */

@@ -39,8 +39,8 @@ export interface BlockTraining {
   readonly loss: BlockLossKind;
   /** Largest norm of the gradients; 0 leaves them as they are. */
   readonly clip: number;
-  /** Windows that are held out; the last ones. */
-  readonly validation: number;
+  /** Windows that are held out, the last ones; left out, as many as is usual. */
+  readonly validation?: number | undefined;
   /** Epochs without a better validation after which training ends; 0: never. */
   readonly patience: number;
   /**

@@ -3,6 +3,7 @@ import { tokenWeights } from "../../calibration/token-weights.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { listOfWindows, TokenBatches } from "../../training/token-batches.ts";
 import { UsageError } from "../../util/errors.ts";
+import type { lossKinds } from "./block-training-options.ts";
 
 /** Inputs of a quantized block, outputs of the original: `[windows, length, hiddenSize]` each. */
 export interface Pair {
@@ -13,7 +14,7 @@ export interface Pair {
 }
 
 /** What the errors of tokens are measured by: relative to the original's outputs, or plainly. */
-export type BlockLossKind = "relative" | "squared";
+export type BlockLossKind = (typeof lossKinds)[number];
 
 /** Where pairs come from. */
 export interface PairSource {
@@ -26,8 +27,8 @@ export interface PairSource {
 export interface PairOptions {
   /** Windows a batch. */
   readonly batch: number;
-  /** Windows held out of the batches: the last ones. */
-  readonly validation: number;
+  /** Windows held out of the batches: the last ones; left out, as many as `usualHeldOut` says. */
+  readonly validation?: number | undefined;
   readonly loss: BlockLossKind;
 }
 
@@ -55,7 +56,7 @@ export class WindowPairs {
   private readonly loss: BlockLossKind;
   private next: { readonly number: number; readonly pair: Promise<Pair> } | null = null;
 
-  private constructor(source: PairSource, { batch, validation, loss }: PairOptions) {
+  private constructor(source: PairSource, validation: number, { batch, loss }: PairOptions) {
     this.source = source;
     this.loss = loss;
     this.batchSize = batch;
@@ -72,13 +73,14 @@ export class WindowPairs {
   /** @throws UsageError when nothing is left to train on */
   static of(source: PairSource, options: PairOptions): WindowPairs {
     const { windows } = source.inputs;
-    if (options.validation < windows) return new WindowPairs(source, options);
+    const { validation = usualHeldOut(windows) } = options;
+    if (validation < windows) return new WindowPairs(source, validation, options);
     throw new UsageError(
-      `${options.validation} windows are to be held out, and there are ${windows} in all`,
+      `${validation} windows are to be held out, and there are ${windows} in all`,
       {
         hint: "use `samples` and `validation` so that windows are left to train on",
         field: "options.validation",
-        value: options.validation,
+        value: validation,
       },
     );
   }

@@ -16,7 +16,8 @@ import { activationFactors, relativeWeights } from "../shared/activation-factors
 import { meanByChannel } from "../shared/channel-statistics.ts";
 import { clampGroups, searchClipping } from "../shared/clip-search.ts";
 import { groupLoss, momentsOf } from "../shared/group-loss.ts";
-import { choice, count, flag, flagIfGiven } from "../shared/option-kinds.ts";
+import { tokenLossOption } from "../shared/block-training-options.ts";
+import { count, flag, flagIfGiven } from "../shared/option-kinds.ts";
 import type { WeighedInputs } from "../shared/part-loss.ts";
 import { scaledQuantizer } from "../shared/scaled-quantizer.ts";
 
@@ -33,11 +34,7 @@ const options = z.object({
   ),
   duoScaling: flag(false, "let the sizes of weights decide too, as AutoAWQ does"),
   searchTokens: count(8192, "tokens on which outputs of attention and MLP are compared"),
-  loss: choice(
-    ["relative", "squared"],
-    "relative",
-    "what errors of a token are measured by: the size of its state behind the block, or plainly",
-  ),
+  loss: tokenLossOption,
 });
 
 type Options = z.output<typeof options>;
