@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { lettersTokenizer } from "../../test/fixtures/letters-tokenizer.ts";
 import { ChatTemplates } from "../tokenizers/chat-template-source.ts";
-import { createTokenizer } from "../tokenizers/hub-tokenizer.ts";
 import { DirectoryFiles } from "../formats/directory-files.ts";
 import { loadTokenizer } from "../tokenizers/load-tokenizer.ts";
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
@@ -20,34 +20,9 @@ const hasData = existsSync(data);
 const path = (name: string): string => fileURLToPath(new URL(name, data));
 const title = hasData ? "real text" : "real text (skipped: ../shared/data is not there)";
 
-/** One token a character, so that windows can be read off the text. */
-const alphabet = "<>abcdefghijklmnopqrstuvwxyz0123456789 \n|";
 const chatTemplate =
   "{{ bos_token }}{% for m in messages %}{{ m.role }} {{ m.content }}{{ eos_token }}{% endfor %}";
-const letters = createTokenizer({
-  definition: {
-    added_tokens: [
-      { id: alphabet.length, content: "<s>", special: true },
-      { id: alphabet.length + 1, content: "</s>", special: true },
-    ],
-    decoder: { type: "Fuse" },
-    post_processor: {
-      type: "TemplateProcessing",
-      single: [{ SpecialToken: { id: "<s>" } }, { Sequence: { id: "A" } }],
-      special_tokens: { "<s>": { ids: [alphabet.length] } },
-    },
-    model: {
-      type: "BPE",
-      vocab: Object.fromEntries([...alphabet].map((letter, id) => [letter, id])),
-      merges: [],
-    },
-  },
-  settings: {
-    bos_token: "<s>",
-    eos_token: "</s>",
-    chat_template: chatTemplate,
-  },
-});
+const letters = lettersTokenizer(chatTemplate);
 const textOf = (ids: Int32Array): string => letters.decode(ids);
 
 let folder = "";

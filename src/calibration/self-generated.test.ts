@@ -1,40 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { createTokenizer } from "../tokenizers/hub-tokenizer.ts";
+import { alphabet, eos, lettersTokenizer } from "../../test/fixtures/letters-tokenizer.ts";
 import { UnsupportedError, UsageError } from "../util/errors.ts";
 import { generateCalibration, type SelfGeneratedOptions } from "./self-generated.ts";
 import { chatPieces, writeChat } from "./self-written-chat.ts";
 import type { WriteWindows } from "./window-plan.ts";
 
-const alphabet = "<>abcdefghijklmnopqrstuvwxyz0123456789 \n|";
-const [bos, eos] = [alphabet.length, alphabet.length + 1];
-
-/** One token a character. */
-const letters = (chatTemplate?: string) =>
-  createTokenizer({
-    definition: {
-      added_tokens: [
-        { id: bos, content: "<s>", special: true },
-        { id: eos, content: "</s>", special: true },
-      ],
-      decoder: { type: "Fuse" },
-      post_processor: {
-        type: "TemplateProcessing",
-        single: [{ SpecialToken: { id: "<s>" } }, { Sequence: { id: "A" } }],
-        special_tokens: { "<s>": { ids: [bos] } },
-      },
-      model: {
-        type: "BPE",
-        vocab: Object.fromEntries([...alphabet].map((letter, id) => [letter, id])),
-        merges: [],
-      },
-    },
-    settings: {
-      bos_token: "<s>",
-      eos_token: "</s>",
-      ...(chatTemplate !== undefined && { chat_template: chatTemplate }),
-    },
-  });
-const tokenizer = letters();
+const tokenizer = lettersTokenizer();
 
 /** A model that writes `a` when it is to take the most likely token, and `b` when it draws one. */
 const write: WriteWindows = async (plans, length) =>
@@ -106,7 +77,7 @@ const turns =
 /** What a plan makes of a model that says these characters, `.` for the token that ends a turn. */
 function written(said: string, window: number): string {
   const words = [...said];
-  const next = writeChat(chatPieces(letters(turns)), window);
+  const next = writeChat(chatPieces(lettersTokenizer(turns)), window);
   const ids: number[] = [];
   while (ids.length < window) {
     const token = next(ids);
@@ -116,7 +87,7 @@ function written(said: string, window: number): string {
       typeof token === "number" ? token : spoken === "." ? eos : alphabet.indexOf(spoken ?? ""),
     );
   }
-  return letters(turns).decode(Int32Array.from(ids));
+  return lettersTokenizer(turns).decode(Int32Array.from(ids));
 }
 
 describe("conversations that the model writes itself", () => {
@@ -131,7 +102,13 @@ describe("conversations that the model writes itself", () => {
   });
 
   test("each window begins a conversation", async () => {
-    const chat = { ...options, form: "chat", tokenizer: letters(turns), samples: 3, window: 40 };
+    const chat = {
+      ...options,
+      form: "chat",
+      tokenizer: lettersTokenizer(turns),
+      samples: 3,
+      window: 40,
+    };
     const windows = await generateCalibration(chat as SelfGeneratedOptions);
     for (const ids of windows) expect(tokenizer.decode(ids)).toMatch(/^<s>user b{10}<\/s>assis/);
   });
@@ -141,7 +118,7 @@ describe("conversations that the model writes itself", () => {
     ["what is said twice", `${turns}{{ messages[0].content }}`, "once and as it is"],
     ["nothing of what is said", "{{ bos_token }}hello", "once and as it is"],
   ])("a template is refused that writes %s", (_, template, message) => {
-    expect(() => chatPieces(letters(template))).toThrow(UnsupportedError);
-    expect(() => chatPieces(letters(template))).toThrow(message);
+    expect(() => chatPieces(lettersTokenizer(template))).toThrow(UnsupportedError);
+    expect(() => chatPieces(lettersTokenizer(template))).toThrow(message);
   });
 });
