@@ -23,12 +23,17 @@ typedef struct {
   const float *q;
   kv_rows k, v;
   int64_t batch, length, heads, head_dim, capacity, kv_heads, key_length, window;
-  float scale;
+  float scale, soft_cap; /* soft_cap 0: none */
   int64_t group, queries; /* heads a key head, queries a key head */
   int64_t width;          /* of a row in scratch memory: head_dim and zeros up to whole vectors */
   int64_t parts;          /* few: ranges of keys; many: runs of queries */
   fb_team *team;
 } attention_call;
+
+/* Caps scores: cap · tanh(s / cap), s on VF_WIDTH keys or queries. */
+static inline vf cap_scores(vf scores, float cap) {
+  return vf_mul(vf_set1(cap), vf_tanh(vf_mul(scores, vf_set1(1 / cap))));
+}
 
 /* Element of q and out where query u of a key head begins. */
 static int64_t query_offset(const attention_call *call, int64_t b, int64_t kv_head, int64_t u) {
@@ -59,6 +64,7 @@ static const char *check_sizes(const attention_call *call, const fb_args *args) 
   int64_t rows = call->batch * call->capacity * call->kv_heads;
   FB_REQUIRE(call->kv_heads > 0 && call->heads % call->kv_heads == 0 && kv_bytes(call->k.dtype));
   FB_REQUIRE(call->length <= call->key_length && call->key_length <= call->capacity && call->window >= 0);
+  FB_REQUIRE(call->soft_cap >= 0);
   FB_REQUIRE(holds(args->bytes[0], call->batch * call->length * call->heads, call->head_dim * 4));
   FB_REQUIRE(args->bytes[1] == args->bytes[0] && args->bytes[3] == args->bytes[2]);
   FB_REQUIRE(holds(args->bytes[2], rows, call->head_dim * (int64_t)kv_bytes(call->k.dtype)));
@@ -69,7 +75,7 @@ static const char *check_sizes(const attention_call *call, const fb_args *args) 
 
 /*
  * buffers: out, q, k, v, scales of k, scales of v (both null unless int8); sizes: batch, length, heads, headDim,
- * capacity, kvHeads, keyLength, window (0: none), dtype of k and v; reals: scale
+ * capacity, kvHeads, keyLength, window (0: none), dtype of k and v; reals: scale, soft cap (0: none)
  */
 FB_OP(attention) {
   const int64_t *size = args->size;
@@ -77,7 +83,8 @@ FB_OP(attention) {
   kv_rows k = {args->buffer[2], args->buffer[4], size[8], size[5], size[3], width};
   kv_rows v = {args->buffer[3], args->buffer[5], size[8], size[5], size[3], width};
   attention_call call = {args->buffer[0], args->buffer[1], k, v, size[0], size[1], size[2], size[3],
-                         size[4], size[5], size[6], size[7], (float)args->real[0], 0, 0, width, 0, team};
+                         size[4], size[5], size[6], size[7], (float)args->real[0], (float)args->real[1], 0, 0, width,
+                         0, team};
   const char *wrong = check_sizes(&call, args);
   if (wrong || args->bytes[0] == 0) return wrong;
   call.group = call.heads / call.kv_heads;

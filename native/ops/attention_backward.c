@@ -21,7 +21,7 @@ typedef struct {
   float *dq, *dk, *dv;
   const float *d_out, *q, *k, *v;
   int64_t batch, length, heads, kv_heads, head_dim, window;
-  float scale;
+  float scale, soft_cap; /* soft_cap 0: none */
   int64_t group, queries; /* heads a key head, queries a key head */
   int64_t width;          /* of a row in scratch memory: head_dim and zeros up to whole vectors */
   fb_team *team;
@@ -35,12 +35,13 @@ typedef struct {
   float *q_turned, *d_out_turned; /* [head_dim][lanes]; q times the scale */
   float *dq_turned;               /* [head_dim][lanes] */
   float *p, *ds;                  /* [length][lanes] */
+  float *bends;                   /* [length][lanes]: slopes of capped scores; only with a cap */
   float *first, *last;            /* [lanes]: visible keys */
 } head_scratch;
 
 static int64_t scratch_floats(const attention_call *call) {
-  int64_t rows = 4 * call->length + 2 * STRIP_LANES;
-  return rows * call->width + (3 * call->head_dim + 2 * call->length + 2) * STRIP_LANES;
+  int64_t rows = 4 * call->length + 2 * STRIP_LANES, shares = call->soft_cap > 0 ? 3 : 2;
+  return rows * call->width + (3 * call->head_dim + shares * call->length + 2) * STRIP_LANES;
 }
 
 static head_scratch place_scratch(const attention_call *call, int64_t chunk, float *memory) {
@@ -59,6 +60,7 @@ static head_scratch place_scratch(const attention_call *call, int64_t chunk, flo
   s.ds = s.p + shares;
   s.first = s.ds + shares;
   s.last = s.first + STRIP_LANES;
+  s.bends = s.last + STRIP_LANES;
   return s;
 }
 
@@ -118,6 +120,15 @@ static void hide_keys(const head_scratch *s, float *scores, int64_t key, int64_t
   }
 }
 
+/* Caps the scores of `count` keys, and notes the slopes of that: 1 - tanh². */
+static void cap_scores(const head_scratch *s, int64_t count, float cap) {
+  for (int64_t i = 0; i < count * STRIP_LANES; i += VF_WIDTH) {
+    vf share = vf_tanh(vf_mul(vf_load(s->p + i), vf_set1(1 / cap))), one = vf_set1(1);
+    vf_store(s->p + i, vf_mul(vf_set1(cap), share));
+    vf_store(s->bends + i, vf_mul(vf_sub(one, share), vf_add(one, share)));
+  }
+}
+
 /* Scores to p, dp to ds, over `count` keys. */
 static void back_softmax(const head_scratch *s, int64_t count, float scale) {
   for (int v = 0; v < STRIP_LANES; v += VF_WIDTH) {
@@ -162,10 +173,14 @@ static void back_strip(const attention_call *call, const head_scratch *s, int64_
   multiply_strip(&scores, count, d, STRIP_VECTORS);
   strip_product slopes = {s->ds, STRIP_LANES, s->v + at, width, 1, s->d_out_turned, STRIP_LANES};
   multiply_strip(&slopes, count, d, STRIP_VECTORS);
+  if (call->soft_cap > 0) cap_scores(s, count, call->soft_cap);
   int64_t left = fb_min(first_key(call, final), end), right = fb_max(left, u0 / call->group + 1);
   hide_keys(s, s->p, begin, left);
   hide_keys(s, s->p + (right - begin) * STRIP_LANES, right, end);
   back_softmax(s, count, call->scale);
+  for (int64_t i = 0; call->soft_cap > 0 && i < count * STRIP_LANES; i += VF_WIDTH) {
+    vf_store(s->ds + i, vf_mul(vf_load(s->ds + i), vf_load(s->bends + i)));
+  }
   strip_product queries = {s->dq_turned, STRIP_LANES, s->k + at, 1, width, s->ds, STRIP_LANES};
   multiply_strip(&queries, d, count, STRIP_VECTORS);
   add_to_keys(call, s->dk + at, s->ds, s->q, count, lanes);
@@ -188,14 +203,15 @@ static FB_BODY(head_chunk) {
 }
 
 /*
- * buffers: dQ, dK, dV, dOut, q, k, v; sizes: batch, length, heads, kvHeads, headDim, window (0: none); reals: scale
+ * buffers: dQ, dK, dV, dOut, q, k, v; sizes: batch, length, heads, kvHeads, headDim, window (0: none); reals: scale,
+ * soft cap (0: none)
  */
 FB_OP(attention_backward) {
   const int64_t *size = args->size;
   void *const *buffer = args->buffer;
-  FB_REQUIRE(size[3] > 0 && size[2] % size[3] == 0 && size[5] >= 0);
+  FB_REQUIRE(size[3] > 0 && size[2] % size[3] == 0 && size[5] >= 0 && args->real[1] >= 0);
   attention_call call = {buffer[0], buffer[1], buffer[2], buffer[3], buffer[4], buffer[5], buffer[6],
-                         size[0], size[1], size[2], size[3], size[4], size[5], (float)args->real[0],
+                         size[0], size[1], size[2], size[3], size[4], size[5], (float)args->real[0], (float)args->real[1],
                          size[2] / size[3], size[1] * (size[2] / size[3]), fb_round_up(size[4], VF_WIDTH), team};
   size_t queries = args->bytes[0], keys = args->bytes[1];
   FB_REQUIRE(holds(queries, call.batch * call.length * call.heads, call.head_dim * 4));

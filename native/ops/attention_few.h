@@ -115,6 +115,9 @@ static void weigh_row(const attention_call *call, const few_part *part, int64_t 
   int64_t behind = fb_max(first, fb_min(count, last_key(call, u) + 1 - part->key));
   int64_t padded = fb_round_up(count, VF_WIDTH);
   float *p = part->p + r * RANGE;
+  for (int64_t j = 0; call->soft_cap > 0 && j < padded; j += VF_WIDTH) {
+    vf_store(p + j, cap_scores(vf_load(p + j), call->soft_cap));
+  }
   for (int64_t j = 0; j < first; j++) p[j] = -INFINITY;
   for (int64_t j = behind; j < padded; j++) p[j] = -INFINITY;
   vf top = vf_set1(NOTHING_SEEN), sum = vf_zero();

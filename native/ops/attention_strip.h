@@ -113,6 +113,9 @@ static void attend_block(const attention_call *call, const strip_run *run, const
   for (int64_t i = 0; i < count * STRIP_LANES; i++) run->p[i] = 0;
   strip_product scores = {run->p, STRIP_LANES, run->k, call->width, 1, s->q, STRIP_LANES};
   multiply_strip(&scores, count, d, vectors);
+  for (int64_t i = 0; call->soft_cap > 0 && i < count * STRIP_LANES; i += VF_WIDTH) {
+    vf_store(run->p + i, cap_scores(vf_load(run->p + i), call->soft_cap));
+  }
   if (masked) hide_keys(s, run->p, key, count, vectors);
   update_softmax(s, run->p, count, d, vectors);
   strip_product values = {s->o, STRIP_LANES, run->v, 1, call->width, run->p, STRIP_LANES};

@@ -9,7 +9,7 @@
 enum { F32 = 0, F16 = 1, I8 = 4 };
 
 typedef struct {
-  int64_t batch, length, heads, head_dim, capacity, kv_heads, key_length, window;
+  int64_t batch, length, heads, head_dim, capacity, kv_heads, key_length, window, soft_cap; /* soft_cap in tenths; 0: none */
 } attention_shape;
 
 static void attend(const attention_shape *s, const float *q, const float *k, const float *v, double scale,
@@ -23,6 +23,7 @@ static void attend(const attention_shape *s, const float *q, const float *k, con
     weight[j] = 0;
     for (int64_t i = 0; i < n; i++) weight[j] += (double)q[at + i] * key[i];
     weight[j] *= scale;
+    if (s->soft_cap) weight[j] = s->soft_cap / 10.0 * tanh(weight[j] * 10 / (double)s->soft_cap);
     top = fmax(top, weight[j]);
   }
   for (int64_t j = first; j <= position; j++) sum += weight[j] = exp(weight[j] - top);
@@ -77,7 +78,7 @@ static void check_shape(fb_check *check, attention_shape s, int dtype) {
   }
   fb_args args = {.size = {s.batch, s.length, s.heads, s.head_dim, s.capacity, s.kv_heads, s.key_length,
                            s.window, dtype},
-                  .real = {scale}};
+                  .real = {scale, (double)s.soft_cap / 10}};
   set_buffer(&args, 0, out, (size_t)queries * 4);
   set_buffer(&args, 1, q, (size_t)queries * 4);
   set_buffer(&args, 2, k.codes, k.code_bytes);
@@ -122,10 +123,11 @@ static void check_rope(fb_check *check, int64_t rows, int64_t heads, int64_t hal
 
 void check_attention(fb_check *check) {
   static const attention_shape shapes[] = {
-      {1, 1, 1, 1, 1, 1, 1, 0},       {2, 1, 9, 20, 60, 9, 57, 0},   {1, 2, 6, 64, 130, 3, 120, 0},
-      {1, 1, 32, 33, 50, 1, 49, 0},   {2, 19, 4, 5, 23, 2, 19, 0},   {1, 70, 2, 16, 150, 1, 140, 0},
-      {1, 3, 10, 7, 99, 10, 98, 30},  {1, 60, 4, 24, 110, 4, 110, 17}, {1, 49, 3, 8, 49, 3, 49, 1},
-      {2, 1, 22, 16, 300, 11, 290, 0}, {1, 1, 16, 64, 700, 2, 643, 0}, {1, 4, 8, 48, 400, 2, 390, 150},
+      {1, 1, 1, 1, 1, 1, 1, 0, 0},       {2, 1, 9, 20, 60, 9, 57, 0, 0},   {1, 2, 6, 64, 130, 3, 120, 0, 0},
+      {1, 1, 32, 33, 50, 1, 49, 0, 0},   {2, 19, 4, 5, 23, 2, 19, 0, 0},   {1, 70, 2, 16, 150, 1, 140, 0, 0},
+      {1, 3, 10, 7, 99, 10, 98, 30, 0},  {1, 60, 4, 24, 110, 4, 110, 17, 0}, {1, 49, 3, 8, 49, 3, 49, 1, 0},
+      {2, 1, 22, 16, 300, 11, 290, 0, 0}, {1, 1, 16, 64, 700, 2, 643, 0, 0}, {1, 4, 8, 48, 400, 2, 390, 150, 0},
+      {1, 60, 4, 24, 110, 4, 110, 17, 4}, {1, 1, 6, 20, 90, 2, 81, 0, 7},
   };
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
     check_shape(check, shapes[i], F32);

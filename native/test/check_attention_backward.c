@@ -5,7 +5,7 @@
 #include "check.h"
 
 typedef struct {
-  int64_t batch, length, heads, kv_heads, head_dim, window;
+  int64_t batch, length, heads, kv_heads, head_dim, window, soft_cap; /* soft_cap in tenths; 0: none */
 } attention_shape;
 
 typedef struct {
@@ -24,7 +24,13 @@ static void back_query(const attention_shape *s, const attention_arrays *x, doub
   int64_t first = s->window ? fb_max(0, t + 1 - s->window) : 0, stride = s->kv_heads * n;
   int64_t keys = (row - t) * stride + head / (s->heads / s->kv_heads) * n;
   double *p = take((size_t)(t + 1) * 8), *dp = take((size_t)(t + 1) * 8), top = -INFINITY, sum = 0, mean = 0;
-  for (int64_t j = first; j <= t; j++) top = fmax(top, p[j] = scale * dot(x->q + at, x->k + keys + j * stride, n));
+  double *bend = take((size_t)(t + 1) * 8), cap = (double)s->soft_cap / 10;
+  for (int64_t j = first; j <= t; j++) {
+    p[j] = scale * dot(x->q + at, x->k + keys + j * stride, n);
+    bend[j] = cap > 0 ? 1 - pow(tanh(p[j] / cap), 2) : 1;
+    if (cap > 0) p[j] = cap * tanh(p[j] / cap);
+    top = fmax(top, p[j]);
+  }
   for (int64_t j = first; j <= t; j++) sum += p[j] = exp(p[j] - top);
   for (int64_t j = first; j <= t; j++) {
     dp[j] = dot(x->d_out + at, x->v + keys + j * stride, n);
@@ -33,7 +39,7 @@ static void back_query(const attention_shape *s, const attention_arrays *x, doub
   for (int64_t i = 0; i < n; i++) x->dq[at + i] = 0;
   for (int64_t j = first; j <= t; j++) {
     int64_t key = keys + j * stride;
-    double slope = scale * p[j] * (dp[j] - mean);
+    double slope = scale * p[j] * (dp[j] - mean) * bend[j];
     for (int64_t i = 0; i < n; i++) {
       x->dq[at + i] += slope * x->k[key + i];
       x->dk[key + i] += slope * x->q[at + i];
@@ -42,6 +48,7 @@ static void back_query(const attention_shape *s, const attention_arrays *x, doub
   }
   free(p);
   free(dp);
+  free(bend);
 }
 
 static void check_shape(fb_check *check, attention_shape s) {
@@ -56,7 +63,7 @@ static void check_shape(fb_check *check, attention_shape s) {
   for (int64_t row = 0; row < s.batch * s.length; row++) {
     for (int64_t head = 0; head < s.heads; head++) back_query(&s, &x, scale, row, head);
   }
-  fb_args args = {.size = {s.batch, s.length, s.heads, s.kv_heads, s.head_dim, s.window}, .real = {scale}};
+  fb_args args = {.size = {s.batch, s.length, s.heads, s.kv_heads, s.head_dim, s.window}, .real = {scale, (double)s.soft_cap / 10}};
   for (int i = 0; i < 3; i++) set_buffer(&args, i, outputs[i], (size_t)(i < 1 ? queries : keys) * 4);
   for (int i = 0; i < 4; i++) set_buffer(&args, i + 3, inputs[i], (size_t)(i < 2 ? queries : keys) * 4);
   call_op(check, "attention_backward", &args);
@@ -98,8 +105,8 @@ static void check_rope(fb_check *check, int64_t rows, int64_t heads, int64_t hal
 
 void check_attention_backward(fb_check *check) {
   static const attention_shape shapes[] = {
-      {1, 1, 1, 1, 1, 0},   {2, 9, 4, 2, 8, 0},  {1, 70, 6, 2, 20, 0},  {2, 61, 3, 3, 33, 17},
-      {1, 49, 2, 1, 64, 1}, {1, 90, 8, 1, 16, 0}, {1, 33, 5, 1, 130, 9}, {1, 5, 64, 1, 4, 2},
+      {1, 1, 1, 1, 1, 0, 0},   {2, 9, 4, 2, 8, 0, 0},  {1, 70, 6, 2, 20, 0, 0},  {2, 61, 3, 3, 33, 17, 0},
+      {1, 49, 2, 1, 64, 1, 0}, {1, 90, 8, 1, 16, 0, 0}, {1, 33, 5, 1, 130, 9, 0}, {1, 5, 64, 1, 4, 2, 0},
   };
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) check_shape(check, shapes[i]);
   check_rope(check, 1, 1, 1, 0);

@@ -1,4 +1,4 @@
-/* swiglu, gelu and cast against their formulas, on values of every size. */
+/* swiglu, gelu, relu, soft_cap and cast against their formulas, on values of every size. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,8 +39,17 @@ static void check_activations(fb_check *check, int64_t n) {
   args.size[1] = 1;
   call_op(check, "gelu", &args);
   expect_floats(check, "gelu, tanh", out, expected, n, 1e-12, 3e-6);
+  for (int64_t i = 0; i < n; i++) expected[i] = fmax(x[i], 0);
+  call_op(check, "relu", &args);
+  expect_floats(check, "relu", out, expected, n, 0, 0);
+  for (int64_t i = 0; i < n; i++) expected[i] = 5 * tanh(x[i] / 5.0);
+  args.real[0] = 5;
+  call_op(check, "soft_cap", &args);
+  expect_floats(check, "soft_cap", out, expected, n, 1e-37, 6e-7);
   args.size[0] = n + 1;
   call_refused(check, "swiglu", &args);
+  call_refused(check, "relu", &args);
+  call_refused(check, "soft_cap", &args);
   free(x);
   free(up);
   free(out);

@@ -178,6 +178,37 @@ static void check_quantize_rows(fb_check *check) {
   free(rows);
 }
 
+static void check_take_columns(fb_check *check, int64_t rows, int64_t width, int64_t taken) {
+  float *x = random_floats(check, rows * width), *out = random_floats(check, rows * taken);
+  float *back = random_floats(check, rows * width);
+  int32_t *columns = take((size_t)taken * 4);
+  double *expected = take((size_t)(rows * taken) * 8), *returned = take((size_t)(rows * width) * 8);
+  for (int64_t j = 0; j < taken; j++) columns[j] = (int32_t)(width - 1 - j * (width / taken));
+  for (int64_t i = 0; i < rows * width; i++) returned[i] = 0;
+  for (int64_t i = 0; i < rows * taken; i++) {
+    int64_t at = i / taken * width + columns[i % taken];
+    returned[at] = expected[i] = x[at];
+  }
+  fb_args args = {.size = {rows, taken, width}};
+  set_buffer(&args, 0, out, (size_t)(rows * taken) * 4);
+  set_buffer(&args, 1, x, (size_t)(rows * width) * 4);
+  set_buffer(&args, 2, columns, (size_t)taken * 4);
+  call_op(check, "take_columns", &args);
+  expect_floats(check, "take_columns", out, expected, rows * taken, 0, 0);
+  set_buffer(&args, 0, back, (size_t)(rows * width) * 4);
+  set_buffer(&args, 1, out, (size_t)(rows * taken) * 4);
+  call_op(check, "take_columns_backward", &args);
+  expect_floats(check, "take_columns_backward", back, returned, rows * width, 0, 0);
+  columns[0] = (int32_t)width;
+  call_refused(check, "take_columns_backward", &args);
+  free(x);
+  free(out);
+  free(back);
+  free(columns);
+  free(expected);
+  free(returned);
+}
+
 void check_rows(fb_check *check) {
   static const int64_t shapes[][2] = {{1, 1}, {3, 7}, {2, 172}, {70, 352}, {1, 4100}, {2, 20003}};
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
@@ -187,6 +218,8 @@ void check_rows(fb_check *check) {
   }
   check_embedding(check, 1);
   check_embedding(check, 37);
+  check_take_columns(check, 1, 1, 1);
+  check_take_columns(check, 70, 352, 117);
   check_write_rows(check, 4);
   check_write_rows(check, 2);
   check_quantize_rows(check);

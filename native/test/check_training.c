@@ -107,6 +107,13 @@ static void check_activations(fb_check *check, int64_t n) {
   set_floats(&args, 2, gate, n);
   call_op(check, "gelu_backward", &args);
   expect_floats(check, "gelu_backward", slopes, exact, n, 1e-6, 1e-6);
+  for (int64_t i = 0; i < n; i++) exact[i] = gate[i] > 0 ? d_out[i] : 0;
+  call_op(check, "relu_backward", &args);
+  expect_floats(check, "relu_backward", slopes, exact, n, 0, 0);
+  for (int64_t i = 0; i < n; i++) exact[i] = d_out[i] * (1 - pow(gate[i] / 9.0, 2));
+  args.real[0] = 9;
+  call_op(check, "soft_cap_backward", &args);
+  expect_floats(check, "soft_cap_backward", slopes, exact, n, 1e-7, 1e-6);
   set_floats(&args, 0, d_gate, n);
   set_floats(&args, 1, d_out, n);
   set_floats(&args, 2, d_out, n);
@@ -118,6 +125,8 @@ static void check_activations(fb_check *check, int64_t n) {
   args.size[0] = n + 1;
   call_refused(check, "swiglu_backward", &args);
   call_refused(check, "gelu_backward", &args);
+  call_refused(check, "relu_backward", &args);
+  call_refused(check, "soft_cap_backward", &args);
   free(d_out);
   free(gate);
   free(up);

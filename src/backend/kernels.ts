@@ -28,6 +28,8 @@ export interface AttentionOptions {
   readonly keyLength: number;
   /** A query at position p sees keys in `(p − window, p]`; absent means all keys up to p. */
   readonly window?: number;
+  /** A score s counts as `softCap · tanh(s / softCap)`; absent means as it is. */
+  readonly softCap?: number;
   /** Scales of int8 keys, `[batch, capacity, kvHeads]` f32: key = scale · code. */
   readonly keyScales?: TensorView;
   /** Scales of int8 values, of the same shape. */
@@ -266,6 +268,15 @@ export interface Kernels extends TrainingKernels {
   swiglu(out: TensorView, gate: TensorView, up: TensorView): void;
   /** GELU, exact (erf) or with the tanh approximation. `out` may be `x`. */
   gelu(out: TensorView, x: TensorView, approximation: "none" | "tanh"): void;
+  /** `out = max(x, 0)`, elementwise. `out` may be `x`. */
+  relu(out: TensorView, x: TensorView): void;
+  /** `out = cap · tanh(x / cap)`, elementwise. `out` may be `x`. */
+  softCap(out: TensorView, x: TensorView, cap: number): void;
+  /**
+   * `out[t, j] = x[t, columns[j]]`: some columns of x `[T, m]` f32, in another order, as `out [T, n]`;
+   * columns `[n]` i32, none of them twice.
+   */
+  takeColumns(out: TensorView, x: TensorView, columns: TensorView): void;
   /** Softmax over the last dimension. `out` may be `x`. */
   softmax(out: TensorView, x: TensorView): void;
   /** `out = a + b`; `b` has the shape of `a` or of its last dimension. `out` may be `a`. */

@@ -7,6 +7,8 @@ export interface AttentionBackwardOptions {
   readonly scale: number;
   /** A query at position p saw keys in `(p − window, p]`; absent means all keys up to p. */
   readonly window?: number;
+  /** Scores were capped, see `AttentionOptions`. */
+  readonly softCap?: number;
 }
 
 /**
@@ -174,6 +176,12 @@ export interface TrainingKernels {
     x: TensorView,
     approximation: "none" | "tanh",
   ): void;
+  /** `dX = dOut` where x is above 0, elsewhere 0. `dX` may be `dOut`. */
+  reluBackward(dX: TensorView, dOut: TensorView, x: TensorView): void;
+  /** Gradient of `softCap` from its result y: `dOut · (1 − (y / cap)²)`. `dX` may be `dOut`. */
+  softCapBackward(dX: TensorView, dOut: TensorView, y: TensorView, cap: number): void;
+  /** `dX [T, m]` of `takeColumns`: dOut `[T, n]` in the columns that were taken, 0 in the others. */
+  takeColumnsBackward(dX: TensorView, dOut: TensorView, columns: TensorView): void;
   /** Gradient of `softmax` from its result `y [T, n]`: `y·(dOut − Σ dOut·y)`; may be `dOut`. */
   softmaxBackward(dX: TensorView, dOut: TensorView, y: TensorView): void;
   /**

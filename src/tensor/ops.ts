@@ -158,6 +158,42 @@ export function gelu(x: Tensor, approximation: "none" | "tanh" = "none"): Tensor
   });
 }
 
+/** `max(x, 0)`, elementwise. */
+export function relu(x: Tensor): Tensor<"f32"> {
+  const out = Tensor.empty(x.backend, "f32", x.shape);
+  x.backend.kernels.relu(out, x);
+  return record(out, [x], (dOut) => {
+    const dX = emptyLike(x);
+    x.backend.kernels.reluBackward(dX, dOut, x);
+    return [dX];
+  });
+}
+
+/** `cap · tanh(x / cap)`, elementwise: what is small stays, nothing gets beyond ±cap. */
+export function softCap(x: Tensor, cap: number): Tensor<"f32"> {
+  const out = Tensor.empty(x.backend, "f32", x.shape);
+  x.backend.kernels.softCap(out, x, cap);
+  const backward: Backward = (dOut) => {
+    const dX = emptyLike(x);
+    x.backend.kernels.softCapBackward(dX, dOut, out, cap);
+    return [dX];
+  };
+  return record(out, [x], backward, [out]);
+}
+
+/** The columns `columns [n]` (none twice) of x `[..., m]`, as `[..., n]`. */
+export function takeColumns(x: Tensor, columns: Tensor<"i32">): Tensor<"f32"> {
+  const shape = [...x.shape.slice(0, -1), columns.size];
+  const out = Tensor.empty(x.backend, "f32", shape);
+  x.backend.kernels.takeColumns(out, x, columns);
+  const backward: Backward = (dOut) => {
+    const dX = emptyLike(x);
+    x.backend.kernels.takeColumnsBackward(dX, dOut, columns);
+    return [dX];
+  };
+  return record(out, [x], backward, [columns]);
+}
+
 /** Softmax over the last dimension. */
 export function softmax(x: Tensor): Tensor<"f32"> {
   const out = Tensor.empty(x.backend, "f32", x.shape);

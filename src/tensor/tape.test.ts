@@ -10,10 +10,13 @@ import {
   gelu,
   layerNorm,
   multiply,
+  relu,
   rmsNorm,
   rope,
+  softCap,
   softmax,
   swiglu,
+  takeColumns,
 } from "./ops.ts";
 import { linear } from "./products.ts";
 import { recompute, Tape } from "./tape.ts";
@@ -89,6 +92,15 @@ const [q, k, v] = [normal(2, 3, 4, 4), normal(2, 3, 2, 4), normal(2, 3, 2, 4)];
 const angles = Float32Array.from({ length: 6 }, () => random.normal());
 const cos = Tensor.from(backend, "f32", [3, 2], angles.map(Math.cos));
 const sin = Tensor.from(backend, "f32", [3, 2], angles.map(Math.sin));
+const columns = Tensor.from(backend, "i32", [3], Int32Array.of(6, 0, 3));
+const others = Tensor.from(backend, "i32", [3], Int32Array.of(1, 0, 7));
+/** Differences across the bend of relu are no slopes. */
+const awayFromZero = Tensor.from(
+  backend,
+  "f32",
+  x.shape,
+  values(x).map((value) => value + Math.sign(value) * 0.1),
+);
 const weight = normal(5, 8);
 const table = normal(6, 8);
 const ids = Tensor.from(backend, "i32", [2, 3], Int32Array.of(0, 5, 2, 2, 1, 2));
@@ -110,6 +122,14 @@ const cases: Record<string, [Tensor<"f32">[], () => Tensor<"f32">]> = {
   swiglu: [[x, y], () => swiglu(x, y)],
   gelu: [[x], () => gelu(x)],
   "gelu, tanh": [[x], () => gelu(x, "tanh")],
+  "attention with capped scores": [
+    [q, k, v],
+    () => attention(q, k, v, { scale: 0.5, keyLength: 3, softCap: 1.5 }),
+  ],
+  relu: [[awayFromZero], () => relu(awayFromZero)],
+  softCap: [[x], () => softCap(x, 2)],
+  takeColumns: [[x], () => takeColumns(x, columns)],
+  "columns taken apart": [[x], () => multiply(takeColumns(x, columns), takeColumns(x, others))],
   softmax: [[x], () => softmax(x)],
   add: [[x, y], () => add(x, y)],
   "add of a row": [[x, row], () => add(x, row)],

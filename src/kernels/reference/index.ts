@@ -35,6 +35,7 @@ import { quantizeColumns } from "./quantization/quantize-columns.ts";
 import { quantizeRows } from "./layers/quantize-rows.ts";
 import { columnSums, squaredError, sumSquares } from "./training/reductions.ts";
 import { rangeScales, rangeScalesBackward } from "./training/range-scales.ts";
+import { relu, reluBackward } from "./layers/relu.ts";
 import { refineZeros } from "./quantization/refine-zeros.ts";
 import { refitGroups } from "./quantization/refit-groups.ts";
 import { scaleRows } from "./quantization/scale-rows.ts";
@@ -44,7 +45,9 @@ import { roundScales } from "./training/round-scales.ts";
 import { rope, ropeBackward } from "./layers/rope.ts";
 import { signDescent } from "./training/sign-descent.ts";
 import { softmax, softmaxBackward } from "./layers/softmax.ts";
+import { softCap, softCapBackward } from "./layers/soft-cap.ts";
 import { swiglu, swigluBackward } from "./layers/swiglu.ts";
+import { takeColumns, takeColumnsBackward } from "./layers/take-columns.ts";
 import { writeRows } from "./layers/write-rows.ts";
 
 /** Every op in plain TypeScript: the oracle of other backends' tests, and the fallback. */
@@ -66,6 +69,9 @@ export const referenceKernels: Kernels = {
   quantizeRows,
   swiglu,
   gelu,
+  relu,
+  softCap,
+  takeColumns,
   softmax,
   add,
   multiply,
@@ -90,6 +96,9 @@ export const referenceKernels: Kernels = {
   layerNormBackward,
   swigluBackward,
   geluBackward,
+  reluBackward,
+  softCapBackward,
+  takeColumnsBackward,
   softmaxBackward,
   crossEntropyBackward,
   klDivergenceBackward,

@@ -12,6 +12,7 @@ interface AttentionCase {
   readonly shape: AttentionShape;
   readonly keyLength: number;
   readonly window?: number;
+  readonly softCap?: number;
   /** Spread of queries and keys; large ones make the softmax pick one key. */
   readonly spread?: number;
 }
@@ -38,6 +39,13 @@ const cases: readonly AttentionCase[] = [
   { law: "eleven key heads in decode", shape: shapeOf(2, 2, 11, 11, 40, 150), keyLength: 140 },
   { law: "two tokens over a long cache", shape: shapeOf(1, 2, 8, 2, 32, 300), keyLength: 290 },
   { law: "long prefill", shape: shapeOf(1, 200, 2, 1, 64, 260), keyLength: 257 },
+  { law: "capped scores", shape: shapeOf(2, 40, 4, 2, 16, 90), keyLength: 81, softCap: 1.5 },
+  {
+    law: "capped scores in decode",
+    shape: shapeOf(1, 1, 4, 2, 16, 90),
+    keyLength: 81,
+    softCap: 0.7,
+  },
   { law: "scores in the hundreds", shape: shapeOf(1, 40, 2, 2, 16, 90), keyLength: 81, spread: 12 },
 ];
 
@@ -83,7 +91,7 @@ async function check(
   entry: AttentionCase,
   dtype: "f32" | "f16" | "i8",
 ): Promise<void> {
-  const { shape, keyLength, window, spread = 1 } = entry;
+  const { shape, keyLength, window, softCap, spread = 1 } = entry;
   const { batch, length, heads, kvHeads, headDim, capacity } = shape;
   const q = normalSample([batch, length, heads, headDim], 1, "f32", spread);
   const k = cacheSample([batch, capacity, kvHeads, headDim], 2, dtype, spread);
@@ -97,6 +105,7 @@ async function check(
     scale: 1 / Math.sqrt(headDim),
     keyLength,
     ...(window ? { window } : {}),
+    ...(softCap ? { softCap } : {}),
     ...(k.scales && { keyScales: upload(backend, k.scales) }),
     ...(v.scales && { valueScales: upload(backend, v.scales) }),
   };

@@ -98,6 +98,35 @@ function testActivations(open: () => Backend): void {
     }
   });
 
+  test("relu is max(x, 0), also in place", async () => {
+    for (const x of inputs) {
+      const backend = open();
+      const out = blankOutput(backend, x.shape);
+      const inPlace = upload(backend, x);
+      backend.kernels.relu(out, upload(backend, x));
+      backend.kernels.relu(inPlace, inPlace);
+      const want = x.values.map((value) => (value > 0 ? value : 0));
+      expectWithin(await out.read(), exactly(want), { relative: 0, absolute: 0 });
+      expectWithin((await inPlace.read()) as Float32Array, exactly(want), { relative: 0 });
+    }
+  });
+
+  test("softCap is cap · tanh(x / cap), also in place", async () => {
+    for (const x of inputs) {
+      for (const cap of [30, 0.7]) {
+        const backend = open();
+        const out = blankOutput(backend, x.shape);
+        const inPlace = upload(backend, x);
+        backend.kernels.softCap(out, upload(backend, x), cap);
+        backend.kernels.softCap(inPlace, inPlace, cap);
+        const want = x.values.map((value) => cap * Math.tanh(value / cap));
+        const actual = await out.read();
+        expectWithin(actual, exactly(want), { relative: 6e-7, absolute: 1e-37 });
+        expectSame((await inPlace.read()) as Float32Array, actual);
+      }
+    }
+  });
+
   const tanhShare = (x: number) =>
     1 / (1 + Math.exp(-2 * Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
   for (const [approximation, share] of [

@@ -82,7 +82,9 @@ export function attentionFormula(
         for (let j = first; j <= position; j++) {
           let score = 0;
           for (let i = 0; i < headDim; i++) score += q[query + i] * k[at(j) + i];
-          scores.push(score * options.scale);
+          score *= options.scale;
+          const { softCap } = options;
+          scores.push(softCap ? softCap * Math.tanh(score / softCap) : score);
         }
         softmaxRow(scores).forEach((weight, j) => {
           for (let i = 0; i < headDim; i++) {

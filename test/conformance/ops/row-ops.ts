@@ -22,6 +22,7 @@ export function testRowOps(open: () => Backend): void {
   testNorms(open);
   testSoftmax(open);
   testEmbedding(open);
+  testTakenColumns(open);
   testCrossEntropy(open);
   testDivergence(open);
   testBadIds(open);
@@ -77,6 +78,23 @@ function testNorms(open: () => Backend): void {
         );
         expectWithin(await out.read(), joinRows(rows), tolerance);
       }
+    }
+  });
+}
+
+function testTakenColumns(open: () => Backend): void {
+  test("takeColumns is x[t, columns[j]] to the bit", async () => {
+    for (const [rows, width] of shapes) {
+      const backend = open();
+      const x = normalSample([rows, width], 3);
+      const taken = Array.from(
+        { length: Math.ceil(width / 2) },
+        (_, j) => (width - 1 - 2 * j + width) % width,
+      );
+      const out = blankOutput(backend, [rows, taken.length]);
+      backend.kernels.takeColumns(out, upload(backend, x), uploadIds(backend, taken));
+      const want = rowsOf(x).flatMap((row) => taken.map((column) => row[column]));
+      expectSame(await out.read(), want);
     }
   });
 }

@@ -40,6 +40,21 @@ export function testTrainingElementwise(open: () => Backend): void {
         return [exact, tanh];
       }));
 
+    test("reluBackward and softCapBackward, also in place", () =>
+      expectLikeReference(open(), (backend) => {
+        const [bent, cap] = [sample(backend, 3), sample(backend, 3)];
+        const [bentApart, capApart] = [
+          blankOutput(backend, [length]),
+          blankOutput(backend, [length]),
+        ];
+        const x = sample(backend, 1);
+        backend.kernels.reluBackward(bent, bent, x);
+        backend.kernels.reluBackward(bentApart, sample(backend, 3), x);
+        backend.kernels.softCapBackward(cap, cap, x, 5);
+        backend.kernels.softCapBackward(capApart, sample(backend, 3), x, 5);
+        return [bent, cap, bentApart, capApart];
+      }));
+
     test("sumSquares adds to the sum", () =>
       expectLikeReference(
         open(),
@@ -103,6 +118,22 @@ export function testTrainingRows(open: () => Backend): void {
         },
         1e-6,
       ));
+
+    test("takeColumnsBackward puts columns back where they were", () =>
+      expectLikeReference(open(), (backend) => {
+        const taken = Array.from({ length: Math.ceil(columns / 2) }, (_, j) => columns - 1 - 2 * j);
+        const dX = sample(backend, 1);
+        const dOut = sample(backend, 2, [rows, taken.length]);
+        backend.kernels.takeColumnsBackward(
+          dX,
+          dOut,
+          uploadIds(
+            backend,
+            taken.map((j) => Math.max(0, j)),
+          ),
+        );
+        return [dX];
+      }));
 
     test("rmsNormBackward", () =>
       expectLikeReference(open(), (backend) => {
@@ -229,15 +260,19 @@ export function testTrainingRows(open: () => Backend): void {
 
 /** Checks the gradients of `attention` and `rope`. */
 export function testTrainingAttention(open: () => Backend): void {
-  for (const [batch, length, heads, kvHeads, headDim, window] of [
+  for (const [batch, length, heads, kvHeads, headDim, window, softCap] of [
     [1, 1, 1, 1, 1, 0],
     [2, 9, 4, 2, 8, 0],
     [1, 70, 6, 2, 20, 0],
     [2, 61, 3, 3, 33, 17],
     [1, 49, 2, 1, 64, 1],
     [1, 130, 8, 1, 16, 500],
+    [1, 70, 4, 2, 20, 9, 1.5],
+    [2, 40, 2, 2, 16, 0, 2.5],
   ] as const) {
-    const title = `[${batch}, ${length}, ${heads}:${kvHeads}, ${headDim}], window ${window}`;
+    const title =
+      `[${batch}, ${length}, ${heads}:${kvHeads}, ${headDim}], window ${window}` +
+      (softCap ? `, scores capped at ${softCap}` : "");
     test(`attentionBackward ${title}`, () =>
       expectLikeReference(
         open(),
@@ -247,7 +282,11 @@ export function testTrainingAttention(open: () => Backend): void {
           const [q, k, v] = [sample(1, heads), sample(2, kvHeads), sample(3, kvHeads)];
           const dQ = blankOutput(backend, q.shape);
           const [dK, dV] = [blankOutput(backend, k.shape), blankOutput(backend, k.shape)];
-          const options = { scale: 1.5 / Math.sqrt(headDim), ...(window && { window }) };
+          const options = {
+            scale: 1.5 / Math.sqrt(headDim),
+            ...(window && { window }),
+            ...(softCap && { softCap }),
+          };
           backend.kernels.attentionBackward(dQ, dK, dV, sample(4, heads), q, k, v, options);
           return [dQ, dK, dV];
         },

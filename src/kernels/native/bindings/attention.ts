@@ -23,8 +23,9 @@ export const attentionBindings = [
     ],
     check: (_out, _q, k, v) => expectDType("attention v", v.dtype, [k.dtype]),
     sizes: [...queries, "capacity", "kvHeads", "keyLength", "window", "dtype"],
-    reals: ["scale"],
-    values: (out, q, k, v, { keyScales, valueScales, keyLength, window = 0, scale }) => {
+    reals: ["scale", "softCap"],
+    values: (out, q, k, v, options) => {
+      const { keyScales, valueScales, keyLength, window = 0, scale, softCap = 0 } = options;
       const [batch = 0, length = 0, heads = 0, headDim = 0] = q.shape;
       const [, capacity = 0, kvHeads = 0] = k.shape;
       return [
@@ -45,6 +46,7 @@ export const attentionBindings = [
         Math.min(window, keyLength),
         dtypeCode(k),
         scale,
+        softCap,
       ];
     },
   }),
@@ -59,13 +61,13 @@ export const attentionBindings = [
       exact(f32("v", ...keys)),
     ],
     sizes: ["batch", "length", "heads", "kvHeads", "headDim", "window"],
-    reals: ["scale"],
-    values: (dQ, dK, dV, dOut, q, k, v, { window = 0, scale }) => {
+    reals: ["scale", "softCap"],
+    values: (dQ, dK, dV, dOut, q, k, v, { window = 0, scale, softCap = 0 }) => {
       const [batch = 0, length = 0, heads = 0, headDim = 0] = q.shape;
       const kvHeads = k.shape[2] ?? 0;
       const views = [dQ, dK, dV, dOut, q, k, v] as const;
       const seen = Math.min(window, length);
-      return [...views, batch, length, heads, kvHeads, headDim, seen, scale];
+      return [...views, batch, length, heads, kvHeads, headDim, seen, scale, softCap];
     },
   }),
   ...(["rope", "ropeBackward"] as const).map((kernel) =>

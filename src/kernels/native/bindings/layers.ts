@@ -72,6 +72,38 @@ export const layerBindings = [
     sizes: ["count", "isTanh"],
     values: (dX, dOut, x, kind) => [dX, dOut, x, countOf(x), Number(kind === "tanh")],
   }),
+  defineBinding("relu", {
+    buffers: [f32("out", "count"), f32("x", "count")],
+    sizes: ["count"],
+    values: (out, x) => [out, x, countOf(out)],
+  }),
+  defineBinding("reluBackward", {
+    buffers: [f32("dX", "count"), f32("dOut", "count"), f32("x", "count")],
+    sizes: ["count"],
+    values: (dX, dOut, x) => [dX, dOut, x, countOf(x)],
+  }),
+  defineBinding("softCap", {
+    buffers: [f32("out", "count"), f32("x", "count")],
+    sizes: ["count"],
+    reals: ["cap"],
+    values: (out, x, cap) => [out, x, countOf(out), cap],
+  }),
+  defineBinding("softCapBackward", {
+    buffers: [f32("dX", "count"), f32("dOut", "count"), f32("y", "count")],
+    sizes: ["count"],
+    reals: ["cap"],
+    values: (dX, dOut, y, cap) => [dX, dOut, y, countOf(y), cap],
+  }),
+  defineBinding("takeColumns", {
+    buffers: [f32("out", "rows", "taken"), f32Matrix("x"), i32("columns", "taken")],
+    sizes: ["rows", "taken", "columns"],
+    values: (out, x, taken) => [out, x, taken, rowsOf(x), countOf(taken), columnsOf(x)],
+  }),
+  defineBinding("takeColumnsBackward", {
+    buffers: [f32Matrix("dX"), f32("dOut", "rows", "taken"), i32("columns", "taken")],
+    sizes: ["rows", "taken", "columns"],
+    values: (dX, dOut, taken) => [dX, dOut, taken, rowsOf(dX), countOf(taken), columnsOf(dX)],
+  }),
   defineBinding("softmax", {
     buffers: [f32Matrix("out"), f32Matrix("x")],
     sizes: ["rows", "columns"],

@@ -1,11 +1,13 @@
 import type { Kernels } from "../../../backend/kernels.ts";
 import { floats } from "../arrays.ts";
+import { capScores } from "./attention.ts";
 import { softmaxInPlace } from "./softmax.ts";
 
 /**
  * Gradients of causal grouped-query attention, a query at a time: with `p = softmax(scale·q·Kᵀ)`
  * and `dp = dOut·Vᵀ`, `ds = p·(dp − Σ p·dp)`, `dQ = scale·ds·K`, `dK += scale·ds·q`,
- * `dV += p·dOut`. Sums are float64.
+ * `dV += p·dOut`. Where scores are
+ * capped, ds is times the slope of that, `1 − (capped score / cap)²`. Sums are float64.
  */
 export const attentionBackward: Kernels["attentionBackward"] = (
   dQ,
@@ -15,7 +17,7 @@ export const attentionBackward: Kernels["attentionBackward"] = (
   q,
   k,
   v,
-  { scale, window = Number.POSITIVE_INFINITY },
+  { scale, window = Number.POSITIVE_INFINITY, softCap = null },
 ) => {
   const [batch = 0, length = 0, heads = 0, headDim = 0] = q.shape;
   const [, , kvHeads = 1] = k.shape;
@@ -37,6 +39,7 @@ export const attentionBackward: Kernels["attentionBackward"] = (
         keys,
         headDim,
         scale,
+        softCap,
       });
     }
   }
@@ -50,6 +53,7 @@ interface QueryOfHead {
   readonly keys: { readonly start: number; readonly stride: number; readonly count: number };
   readonly headDim: number;
   readonly scale: number;
+  readonly softCap: number | null;
 }
 
 function backQuery(
@@ -57,16 +61,18 @@ function backQuery(
   sums: { readonly k: Float64Array; readonly v: Float64Array },
   dOut: Float32Array,
   [q, k, v]: readonly [Float32Array, Float32Array, Float32Array],
-  { query, keys, headDim, scale }: QueryOfHead,
+  { query, keys, headDim, scale, softCap }: QueryOfHead,
 ): void {
   const shares = dotKeys(q, query, k, keys, headDim).map((dot) => dot * scale);
+  if (softCap) capScores(shares, softCap);
+  const bends = softCap ? shares.map((score) => 1 - (score / softCap) ** 2) : null;
   softmaxInPlace(shares, 0, shares.length);
   const slopes = dotKeys(dOut, query, v, keys, headDim);
   const mean = slopes.reduce((sum, slope, j) => sum + slope * shares[j], 0);
   const row = new Float64Array(headDim);
   for (let j = 0; j < keys.count; j++) {
     const key = keys.start + j * keys.stride;
-    const slope = scale * shares[j] * (slopes[j] - mean);
+    const slope = scale * shares[j] * (slopes[j] - mean) * (bends?.[j] ?? 1);
     for (let i = 0; i < headDim; i++) {
       row[i] += slope * k[key + i];
       sums.k[key + i] += slope * q[query + i];

@@ -4,13 +4,13 @@ import { softmaxInPlace } from "./softmax.ts";
 
 /**
  * Causal grouped-query attention. Query i of `length` stands at position `keyLength − length + i`
- * and sees the keys up to there, or the last `window` of them. Scores and sums are float64; float16
+ * and sees the keys up to there, or the last `window` of them; scores may be capped. Scores and sums are float64; float16
  * and int8 keys and values are read exactly.
  */
 export const attention: Kernels["attention"] = (out, q, k, v, options) => {
   const [batch = 0, length = 0, heads = 0, headDim = 0] = q.shape;
   const [, capacity = 0, kvHeads = 1] = k.shape;
-  const { keyLength, scale, window = Number.POSITIVE_INFINITY } = options;
+  const { keyLength, scale, window = Number.POSITIVE_INFINITY, softCap } = options;
   const stride = kvHeads * headDim;
   const keyAt = cacheReader(k, options.keyScales);
   const valueAt = cacheReader(v, options.valueScales);
@@ -23,6 +23,7 @@ export const attention: Kernels["attention"] = (out, q, k, v, options) => {
       const query = (row * heads + head) * headDim;
       const keys = { start: base * stride + kvHead * headDim, stride, count: position + 1 - first };
       const weights = scoreKeys(floats(q), query, keyAt, keys, headDim, scale);
+      if (softCap) capScores(weights, softCap);
       softmaxInPlace(weights, 0, weights.length);
       sumValues(floats(out).subarray(query, query + headDim), weights, valueAt, keys);
     }
@@ -68,6 +69,11 @@ function scoreKeys(
     scores[j] = sum * scale;
   }
   return scores;
+}
+
+/** `cap · tanh(s / cap)` for all scores, in place. */
+export function capScores(scores: Float64Array, cap: number): void {
+  for (let j = 0; j < scores.length; j++) scores[j] = cap * Math.tanh(scores[j] / cap);
 }
 
 function sumValues(
