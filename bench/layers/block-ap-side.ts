@@ -9,7 +9,7 @@ import type { OpTime } from "../../src/kernels/native/addon.ts";
 import { createNativeBackend } from "../../src/kernels/native/native-backend.ts";
 import { BlockLoss } from "../../src/methods/shared/block-loss.ts";
 import { DecoderModel } from "../../src/models/decoder.ts";
-import { expectedTensors } from "../../src/models/decoder-weights.ts";
+import { expectedTensors } from "../../src/models/decoder-tensors.ts";
 import { readModelConfig } from "../../src/models/index.ts";
 import { Linear } from "../../src/nn/linear.ts";
 import { floatLinear } from "../../src/nn/scale-channels.ts";

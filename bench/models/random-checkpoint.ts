@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CheckpointWriter } from "../../src/formats/checkpoint-writer.ts";
-import { expectedTensors } from "../../src/models/decoder-weights.ts";
+import { expectedTensors } from "../../src/models/decoder-tensors.ts";
 import { readModelConfig } from "../../src/models/index.ts";
 import { elementCount } from "../../src/tensor/shape.ts";
 import { floatToBfloatBits } from "../../src/util/half.ts";

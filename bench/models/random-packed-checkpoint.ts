@@ -7,7 +7,7 @@ import {
   writeQuantizationConfig,
 } from "../../src/formats/quantization-config.ts";
 import type { TensorEntry } from "../../src/formats/safetensors-header.ts";
-import { expectedTensors, isBlockLinear } from "../../src/models/decoder-weights.ts";
+import { blockLinearNames, expectedTensors } from "../../src/models/decoder-tensors.ts";
 import { readModelConfig } from "../../src/models/index.ts";
 import { packedRowBytes } from "../../src/quant/packing.ts";
 import { QTensor } from "../../src/quant/q-tensor.ts";
@@ -46,13 +46,15 @@ export async function writeRandomPackedCheckpoint(
   const { shape: config, seed } = options;
   const scheme = planarScheme(options.scheme);
   const headScheme = options.headScheme === null ? null : planarScheme(options.headScheme);
+  const decoder = readModelConfig(config);
+  const linears = blockLinearNames(decoder);
   const schemeOf = (name: string): PlanarScheme | null => {
-    if (isBlockLinear(name)) return scheme;
+    if (linears.has(name)) return scheme;
     return name === "lm_head.weight" ? headScheme : null;
   };
   const modules = new Map<string, QuantizedModule>();
   const entries: TensorEntry[] = [];
-  for (const [name, shape] of expectedTensors(readModelConfig(config))) {
+  for (const [name, shape] of expectedTensors(decoder)) {
     const own = schemeOf(name);
     const [outFeatures, inFeatures] = shape;
     if (!own) entries.push({ name, dtype: "bf16", shape });

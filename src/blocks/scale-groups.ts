@@ -1,6 +1,6 @@
 import type { Checkpoint } from "../formats/checkpoint.ts";
 import type { Block, QuantizableModel, ScaleGroup } from "../nn/quantizable-model.ts";
-import { producerVector } from "../nn/scale-channels.ts";
+import { producerVectors } from "../nn/scale-channels.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { PlannedLinear } from "../run/plan.ts";
 import type { Recipe } from "../recipe/recipe.ts";
@@ -22,7 +22,8 @@ export function quantizedGroups(
 
 /**
  * Lists the tensors of a checkpoint, other than weights of linears, that the transforms of a recipe
- * may change: weights of norms and biases of linears that produce the channels of a scale group.
+ * may change: weights and biases of norms and biases of linears that produce the channels of a
+ * scale group.
  */
 export function changedTensors(
   model: QuantizableModel,
@@ -35,7 +36,10 @@ export function changedTensors(
     linears.map(({ module, slot, block }) => [block, module.slice(0, -slot.length - 1)]),
   );
   const names = [...blocks].flatMap(([index, block]) =>
-    quantizedGroups(model, linears, index).map((group) => `${block}.${producedBy(group)}`),
+    quantizedGroups(model, linears, index).flatMap(({ producer, producerKind }) => [
+      ...(producerKind === "norm" ? [`${block}.${producer}.weight`] : []),
+      `${block}.${producer}.bias`,
+    ]),
   );
   return new Set(names.filter((name) => checkpoint.tensors.has(name)));
 }
@@ -47,12 +51,9 @@ export function changedInBlock(
 ): Map<string, Tensor<"f32">> {
   const tensors = new Map<string, Tensor<"f32">>();
   for (const group of groups) {
-    const tensor = producerVector(block, group);
-    if (tensor) tensors.set(`${block.name}.${producedBy(group)}`, tensor);
+    for (const [name, tensor] of producerVectors(block, group)) {
+      tensors.set(`${block.name}.${name}`, tensor);
+    }
   }
   return tensors;
-}
-
-function producedBy({ producer, producerKind }: ScaleGroup): string {
-  return `${producer}.${producerKind === "norm" ? "weight" : "bias"}`;
 }

@@ -3,6 +3,7 @@ import type { Checkpoint } from "./checkpoint.ts";
 import { quantizedEntries, readQTensor } from "./fewbit-format.ts";
 import { type QuantizedModule, readQuantizationConfig } from "./quantization-config.ts";
 import { readFloatTensor } from "./read-float-tensor.ts";
+import { fromStoredForm, transpose, turnedShape } from "./tensor-forms.ts";
 import { formatCount, quoteName } from "./wording.ts";
 import type { WeightSource } from "../nn/weight-source.ts";
 import type { QTensor } from "../quant/q-tensor.ts";
@@ -40,12 +41,14 @@ export class CheckpointWeights implements WeightSource {
   shape(name: string): readonly number[] {
     const module = this.packedModule(name);
     if (module) return [module.outFeatures, module.inFeatures];
-    return this.checkpoint.info(name).shape;
+    return turnedShape(this.checkpoint.info(name).shape, this.checkpoint.forms.get(name));
   }
 
   async tensor(name: string): Promise<Tensor<"f32">> {
     const { shape, values } = await readFloatTensor(this.checkpoint, name);
-    return Tensor.from(this.backend, "f32", shape, values);
+    const form = this.checkpoint.forms.get(name);
+    const computed = fromStoredForm(values, shape, form);
+    return Tensor.from(this.backend, "f32", turnedShape(shape, form), computed);
   }
 
   async matrix(module: string): Promise<Tensor | QTensor> {
@@ -63,7 +66,9 @@ export class CheckpointWeights implements WeightSource {
     if (dtype !== "f16" && dtype !== "bf16") return this.tensor(name);
     const bits = await this.checkpoint.viewAs(name, dtype);
     expectFinite(name, bits, dtype === "f16" ? 0x7c00 : 0x7f80);
-    return Tensor.from(this.backend, dtype, shape, bits);
+    const form = this.checkpoint.forms.get(name);
+    const turned = form?.transposed ? transpose(bits, shape[0], shape[1]) : bits;
+    return Tensor.from(this.backend, dtype, turnedShape(shape, form), turned);
   }
 
   private packedModule(name: string): QuantizedModule | undefined {

@@ -7,6 +7,7 @@ import { DirectoryFiles } from "./directory-files.ts";
 import type { GgufMetadata } from "./gguf/gguf-metadata.ts";
 import type { ModelFiles } from "./model-files.ts";
 import type { TensorInfo } from "./safetensors-header.ts";
+import type { TensorForm } from "../nn/weight-source.ts";
 import { standardName } from "./standard-names.ts";
 import type { WeightFile } from "./weight-file.ts";
 import { openWeights, strayShards } from "./weight-files.ts";
@@ -47,6 +48,8 @@ export interface CheckpointParts {
   readonly packedForms?: ReadonlyMap<string, PackedForm>;
   /** Metadata of the file, where it is a GGUF file. */
   readonly gguf?: GgufMetadata | null;
+  /** How tensors are stored that are not stored as they are computed with, by name. */
+  readonly forms?: ReadonlyMap<string, TensorForm>;
 }
 
 /**
@@ -68,6 +71,8 @@ export class Checkpoint {
   readonly gguf: GgufMetadata | null;
   /** What holds the packed weights that are seen decoded, by the names of the decoded tensors. */
   readonly packedForms: ReadonlyMap<string, PackedForm>;
+  /** How tensors are stored that are not stored as they are computed with, by name. */
+  readonly forms: ReadonlyMap<string, TensorForm>;
   /** All tensors by name, shard after shard, in the order of their bytes. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   /** Bytes of all tensors. */
@@ -86,6 +91,7 @@ export class Checkpoint {
     this.notices = notices;
     this.gguf = gguf;
     this.packedForms = parts.packedForms ?? new Map();
+    this.forms = parts.forms ?? new Map();
     const tensors = new Map<string, TensorInfo>();
     let totalBytes = 0;
     for (const [name, place] of places) {
@@ -102,11 +108,16 @@ export class Checkpoint {
    * Returns the checkpoint with another configuration and some of its tensors only, under new
    * names; it shares the files, which either of the two closes.
    * @param names names in this checkpoint by new names
+   * @param forms how some are stored, by new names
    * @throws FormatError when there is no such tensor
    */
-  select(config: JsonRecord, names: ReadonlyMap<string, string>): Checkpoint {
+  select(
+    config: JsonRecord,
+    names: ReadonlyMap<string, string>,
+    forms: ReadonlyMap<string, TensorForm> = new Map(),
+  ): Checkpoint {
     const places = new Map([...names].map(([name, from]) => [name, this.place(from)]));
-    return new Checkpoint({ ...this, config, places });
+    return new Checkpoint({ ...this, config, places, forms });
   }
 
   /** Tells whether there is a tensor of this name. */

@@ -1,5 +1,6 @@
+import type { z } from "zod";
 import type { DecoderConfig } from "./decoder-config.ts";
-import type { DecoderFields } from "./decoder-fields.ts";
+import { type DecoderFields, type FieldAliases, readOwnFields } from "./decoder-fields.ts";
 
 /** How GGUF files hold the models of a family. */
 export interface GgufTraits {
@@ -20,8 +21,33 @@ export interface Architecture {
   readonly title: string;
   /** Whether blocks may slide; where not, window fields of the config mean nothing. */
   readonly hasWindows: boolean;
-  /** What llama.cpp calls it, and how its files hold it. */
-  readonly gguf: GgufTraits;
+  /** What llama.cpp calls it, and how its files hold it; null where that is not known. */
+  readonly gguf: GgufTraits | null;
+  /** Names that it has for shared fields. */
+  readonly aliases?: FieldAliases;
+  /**
+   * Fields that it reads besides the shared ones: all others that could mean something are refused.
+   * Absent where unknown fields mean nothing, as to transformers.
+   */
+  readonly reads?: ReadonlySet<string>;
   /** Turns fields of `config.json` into a configuration. @throws FormatError UnsupportedError */
   configure(fields: DecoderFields): DecoderConfig;
+}
+
+/** A family with fields of its own. */
+interface Family<Own extends z.ZodObject> extends Omit<Architecture, "configure" | "reads"> {
+  /** Fields that the shared ones do not have, with what they mean where they are left out. */
+  readonly own: Own;
+  readonly configure: (fields: DecoderFields, own: z.output<Own>) => DecoderConfig;
+}
+
+/** Makes an architecture that refuses fields which it does not know. */
+export function defineFamily<Own extends z.ZodObject>(family: Family<Own>): Architecture {
+  const { own, configure, ...rest } = family;
+  const aliases = Object.values(rest.aliases ?? {});
+  return {
+    ...rest,
+    reads: new Set([...Object.keys(own.shape), ...aliases]),
+    configure: (fields) => configure(fields, readOwnFields(fields, own)),
+  };
 }

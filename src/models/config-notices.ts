@@ -8,12 +8,14 @@ import { hiddenRopeTheta } from "./read-rope.ts";
  * @throws FormatError UnsupportedError as `readModelConfig` does
  */
 export function configNotices(json: unknown, config: DecoderConfig): string[] {
-  const fields = parseDecoderFields(json);
+  const { aliases, hasWindows } = findArchitecture(json);
+  const fields = parseDecoderFields(json, aliases);
   const notices: string[] = [];
-  const hidden = hiddenRopeTheta(fields, config.rope.theta);
+  const rotated = config.layers.find(({ rope }) => rope !== null)?.rope;
+  const hidden = rotated ? hiddenRopeTheta(fields, rotated.theta) : null;
   if (hidden !== null) notices.push(hidden);
   const { sliding_window: window } = fields;
-  if (typeof window === "number" && !findArchitecture(json).hasWindows) {
+  if (typeof window === "number" && !hasWindows) {
     notices.push(
       `config.json: sliding_window ${window} means nothing to a ${config.modelType}: every block ` +
         "sees all tokens before",

@@ -16,7 +16,7 @@ describe("config.json", () => {
     const config = readModelConfig(base);
     expect(config.kvHeads).toBe(8);
     expect(config.headDim).toBe(8);
-    expect(config.rope).toEqual({ theta: 10_000, headDim: 8 });
+    expect(config.layers[0].rope).toEqual({ theta: 10_000, headDim: 8 });
     expect(config.tiedEmbeddings).toBe(false);
     expect(readModelConfig({ ...base, model_type: "smollm3" }).tiedEmbeddings).toBe(true);
     expect(readModelConfig({ ...base, model_type: "qwen3", num_key_value_heads: 8 }).headDim).toBe(
@@ -35,13 +35,13 @@ describe("config.json", () => {
     const older = readModelConfig({ ...base, rope_theta: 5e5, rope_scaling: llama3 });
     const newer = readModelConfig({ ...base, rope_parameters: { ...llama3, rope_theta: 5e5 } });
     expect(newer).toEqual(older);
-    expect(newer.rope.scaling).toMatchObject({ kind: "llama3", originalContext: 8192 });
+    expect(newer.layers[0].rope?.scaling).toMatchObject({ kind: "llama3", originalContext: 8192 });
   });
 
   test("rope_scaling that is not empty takes the place of rope_parameters", () => {
     const linear = { rope_type: "linear", factor: 4 };
     const parameters = { rope_type: "default", rope_theta: 5e5 };
-    const ropeOf = (fields: object) => readModelConfig({ ...base, ...fields }).rope;
+    const ropeOf = (fields: object) => readModelConfig({ ...base, ...fields }).layers[0].rope;
     expect(ropeOf({ rope_scaling: linear, rope_parameters: parameters })).toEqual({
       theta: 10_000,
       headDim: 8,
@@ -56,7 +56,7 @@ describe("config.json", () => {
   test("the context of the first training stands beside rope_scaling or in it", () => {
     const yarn = { rope_type: "yarn", factor: 4, original_max_position_embeddings: 16 };
     const originalOf = (fields: object) =>
-      readModelConfig({ ...base, max_position_embeddings: 64, ...fields }).rope.scaling;
+      readModelConfig({ ...base, max_position_embeddings: 64, ...fields }).layers[0].rope?.scaling;
     expect(originalOf({ rope_scaling: yarn })).toMatchObject({ originalContext: 16 });
     expect(originalOf({ rope_scaling: yarn, original_max_position_embeddings: 32 })).toMatchObject({
       originalContext: 32,
@@ -67,7 +67,7 @@ describe("config.json", () => {
   });
 
   test.each([
-    ["longrope", { rope_scaling: { type: "longrope", factor: 2 } }, /rope_type "longrope"/],
+    ["a rope type", { rope_scaling: { type: "proportional" } }, /rope_type "proportional"/],
     ["an inherited key as rope type", { rope_scaling: { type: "toString" } }, /"toString"/],
     [
       "one rotation a layer type",
@@ -96,6 +96,11 @@ describe("config.json", () => {
     ["a fractional head width", { hidden_size: 60 }, /hidden_size 60 is not a multiple/],
     ["a theta that is null", { rope_theta: null }, /rope_theta is null/],
     ["a rope type that is null", { rope_scaling: { rope_type: null } }, /rope_type is null/],
+    [
+      "longrope without factors",
+      { rope_scaling: { type: "longrope" } },
+      /needs 4 numbers as short/,
+    ],
     ["linear scaling without factor", { rope_scaling: { type: "linear" } }, /needs factor/],
   ])("%s is a FormatError that names it", (_, change, message) => {
     expect(() => readModelConfig({ ...base, ...change })).toThrow(FormatError);
@@ -166,6 +171,6 @@ describe("windows", () => {
 
   test("smollm3 leaves every fourth block unrotated", () => {
     const { layers } = readModelConfig({ ...base, model_type: "smollm3" });
-    expect(layers.map((layer) => layer.rope)).toEqual([true, true, true, false]);
+    expect(layers.map((layer) => layer.rope !== null)).toEqual([true, true, true, false]);
   });
 });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { FormatError } from "../util/errors.ts";
+import { FormatError, UnsupportedError } from "../util/errors.ts";
 import { parseValue } from "../util/parse-value.ts";
 
 const count = z.number().int().positive();
@@ -22,6 +22,8 @@ const ropeFields = z.looseObject({
   mscale: z.number().nonnegative().nullish(),
   mscale_all_dim: z.number().nonnegative().nullish(),
   truncate: z.boolean().optional(),
+  short_factor: z.array(amount).nullish(),
+  long_factor: z.array(amount).nullish(),
 });
 
 /** One of the two objects that say how positions become rotations. */
@@ -31,7 +33,7 @@ export type RopeFields = z.infer<typeof ropeFields>;
 const decoderFields = z.looseObject({
   model_type: z.string(),
   hidden_size: count,
-  intermediate_size: count,
+  intermediate_size: count.nullish(),
   num_hidden_layers: count.max(100_000),
   num_attention_heads: count,
   num_key_value_heads: count.nullish(),
@@ -39,7 +41,7 @@ const decoderFields = z.looseObject({
   vocab_size: count,
   max_position_embeddings: count.optional(),
   rms_norm_eps: z.number().nonnegative().default(1e-6),
-  hidden_act: z.string().default("silu"),
+  hidden_act: z.string().optional(),
   tie_word_embeddings: z.boolean().optional(),
   attention_bias: z.boolean().default(false),
   mlp_bias: z.boolean().default(false),
@@ -59,12 +61,90 @@ const decoderFields = z.looseObject({
 /** The shared fields of `config.json`, checked. */
 export type DecoderFields = z.infer<typeof decoderFields>;
 
-/** Checks shared fields of a `config.json`. @throws FormatError naming the first wrong field */
-export function parseDecoderFields(json: unknown): DecoderFields {
+/** Names that a family has for shared fields, by the shared names. */
+export type FieldAliases = Readonly<Record<string, string>>;
+
+/**
+ * Checks shared fields of a `config.json`, which may stand there by a family's own names, too.
+ * @throws FormatError naming the first wrong field
+ */
+export function parseDecoderFields(json: unknown, aliases: FieldAliases = {}): DecoderFields {
+  const own = new Map(Object.entries(aliases));
+  return parseFields(decoderFields, withSharedNames(json, own), own);
+}
+
+/**
+ * Reads the fields that only one family has.
+ * @throws FormatError naming the first wrong field
+ */
+export function readOwnFields<T extends z.ZodObject>(
+  fields: DecoderFields,
+  schema: T,
+): z.output<T> {
+  return parseFields(schema, fields);
+}
+
+function parseFields<T extends z.ZodType>(
+  schema: T,
+  json: unknown,
+  own: ReadonlyMap<string, string> = new Map(),
+): z.output<T> {
   const hint = "the file must be the config.json of a Hugging Face checkpoint";
-  return parseValue(
-    decoderFields,
-    json,
-    ({ text }) => new FormatError(`config.json: ${text}`, { hint }),
-  );
+  return parseValue(schema, json, ({ text }) => {
+    const named = [...own].reduce((all, [shared, name]) => all.replaceAll(shared, name), text);
+    return new FormatError(`config.json: ${named}`, { hint });
+  });
+}
+
+/** The same fields by their shared names; one that stands there by both is the shared one. */
+function withSharedNames(json: unknown, own: ReadonlyMap<string, string>): unknown {
+  if (typeof json !== "object" || json === null || own.size === 0) return json;
+  const stated = json as Record<string, unknown>;
+  const moved = [...own].filter(([, name]) => Object.hasOwn(stated, name));
+  return {
+    ...Object.fromEntries(moved.map(([shared, name]) => [shared, stated[name]])),
+    ...stated,
+  };
+}
+
+/** Fields that say nothing of what a decoder computes, or only how it was trained. */
+const ignored = new RegExp(
+  "^(?:architectures|auto_map|torch_dtype|dtype|transformers_version|use_cache|" +
+    "cache_implementation|is_decoder|is_encoder_decoder|tie_encoder_decoder|prefix|problem_type|" +
+    "pretraining_tp|quantization_config|task_specific_params|finetuning_task|tokenizer_class|" +
+    "id2label|label2id|num_labels|return_dict(?:_in_generate)?|torchscript|pruned_heads|" +
+    "chunk_size_feed_forward|initializer_(?:range|factor)|init_std|gradient_checkpointing|" +
+    "(?:attention|hidden|classifier|activation)_dropout|dropout|layerdrop|" +
+    "(?:resid|embd|attn)_pdrop|summary_\\w+|output_\\w+|use_bfloat16|unsloth_\\w+|" +
+    "(?:bos|eos|pad|sep|unk|decoder_start)_token_id|(?:forced_)?(?:bos|eos)_token_id|" +
+    "max_length|min_length|do_sample|early_stopping|num_beams?(?:_groups)?|diversity_penalty|" +
+    "temperature|top_[kp]|typical_p|repetition_penalty|length_penalty|no_repeat_ngram_size|" +
+    "encoder_no_repeat_ngram_size|bad_words_ids|num_return_sequences|begin_suppress_tokens|" +
+    "suppress_tokens|exponential_decay_length_penalty|remove_invalid_values|tf_legacy_loss)$",
+);
+
+/**
+ * Refuses fields of a config that this family does not read, unless they are known to say nothing of
+ * what the model computes, or say that something is not there (null, false, nothing in it).
+ * @param read names of fields that the family reads besides the shared ones
+ * @throws UnsupportedError naming the first such field
+ */
+export function expectKnownFields(
+  json: unknown,
+  modelType: string,
+  read: ReadonlySet<string>,
+): void {
+  for (const [name, value] of Object.entries(json as object)) {
+    const isKnown = Object.hasOwn(decoderFields.shape, name) || read.has(name);
+    if (isKnown || ignored.test(name) || /^_|\./.test(name) || isNothing(value)) continue;
+    throw new UnsupportedError(
+      `config.json: the field ${name} is not known of a ${modelType}, and may change its results`,
+      { hint: "remove it if it says nothing of what the model computes" },
+    );
+  }
+}
+
+function isNothing(value: unknown): boolean {
+  if (value === null || value === false || value === "") return true;
+  return typeof value === "object" && Object.keys(value as object).length === 0;
 }

@@ -1,5 +1,4 @@
 import type { Backend } from "../backend/backend.ts";
-import type { AttentionOptions } from "../backend/kernels.ts";
 import type { Products } from "../backend/packed-operand.ts";
 import type {
   BlockPart,
@@ -7,51 +6,63 @@ import type {
   VocabularyTable,
   LinearDescription,
   QuantizableModel,
+  RowPlaces,
   ScaleGroup,
 } from "../nn/quantizable-model.ts";
-import { attendLayer, writeLayer } from "../nn/kv-cache.ts";
 import { forwardNormed } from "../nn/linear.ts";
-import { RopeTables } from "../nn/rope.ts";
-import { attendTree } from "../nn/row-tree.ts";
+import { normalize } from "../nn/norm.ts";
 import type { WeightSource } from "../nn/weight-source.ts";
-import { add, attention, embedding, gelu, multiply, rmsNorm, rope, swiglu } from "../tensor/ops.ts";
-import { type Tensor, tidy } from "../tensor/tensor.ts";
+import { add, embedding, gelu, multiply, relu, swiglu, takeColumns } from "../tensor/ops.ts";
+import { Tensor, tidy } from "../tensor/tensor.ts";
 import { UsageError } from "../util/errors.ts";
+import { DecoderAttention } from "./decoder-attention.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
+import { embedIds, headLogits, scaled } from "./decoder-ends.ts";
+import { decoderScaleGroups } from "./decoder-scale-groups.ts";
+import { checkWeights, describeEmbeddingAndHead, describeLinears } from "./decoder-tensors.ts";
 import {
-  checkWeights,
   type DecoderBlock,
   type DecoderStage,
   type EmbeddingAndHead,
-  describeEmbeddingAndHead,
-  describeLinears,
-  normNames,
   readBlock,
   readEmbeddingAndHead,
   releaseBlockWeights,
   releaseEmbeddingAndHeadWeights,
-  slotNames,
 } from "./decoder-weights.ts";
 
 /**
- * A decoder-only transformer: pre-norm blocks of grouped-query attention with rotary positions and
- * a gated MLP. Weights come from a `WeightSource`, one block at a time or all.
+ * A decoder-only transformer. Its blocks are attention and an MLP, each added to the residual stream;
+ * which norms, gates, joined matrices, positions and factors there are, its configuration says. Of a
+ * Llama:
  *
  *     h ← h + O·attention(rope(Q·n), rope(K·n), V·n),  n = norm(h)
  *     h ← h + down·(act(gate·m) ⊙ up·m),               m = norm(h)
+ *
+ * Weights come from a `WeightSource`, one block at a time or all.
  */
 export class DecoderModel implements QuantizableModel {
   readonly backend: Backend;
   readonly config: DecoderConfig;
   private readonly source: WeightSource;
-  private readonly ropeTables: RopeTables;
+  private readonly attention: DecoderAttention;
+  /** Columns of gate and up in what a joined projection gives; null without one. */
+  private readonly gateUp: readonly Tensor<"i32">[] | null;
   private embeddingAndHeadWeights: EmbeddingAndHead | null = null;
 
   private constructor(backend: Backend, config: DecoderConfig, source: WeightSource) {
     this.backend = backend;
     this.config = config;
     this.source = source;
-    this.ropeTables = new RopeTables(backend, config.rope);
+    this.attention = new DecoderAttention(backend, config);
+    const width = config.intermediateSize;
+    const columns = (start: number): Tensor<"i32"> =>
+      Tensor.from(
+        backend,
+        "i32",
+        [width],
+        Int32Array.from({ length: width }, (_, i) => start + i),
+      );
+    this.gateUp = config.names.slots.gateUp === undefined ? null : [columns(0), columns(width)];
   }
 
   /**
@@ -102,14 +113,14 @@ export class DecoderModel implements QuantizableModel {
     this.embeddingAndHeadWeights = null;
   }
 
-  embed(ids: Tensor<"i32">): Tensor<"f32"> {
-    return this.loadedEmbeddingAndHead().embedding.lookUp(ids);
+  embed(ids: Tensor<"i32">, places: RowPlaces = { position: 0 }): Tensor<"f32"> {
+    const weights = this.loadedEmbeddingAndHead();
+    return tidy(() => embedIds(this.config, weights, ids, places));
   }
 
   logits(hidden: Tensor, products: Products = "exact"): Tensor<"f32"> {
-    const { norm, head } = this.loadedEmbeddingAndHead();
-    const shared = { weight: norm, eps: this.config.normEps };
-    return tidy(() => forwardNormed([head], hidden, shared, products)[0]);
+    const weights = this.loadedEmbeddingAndHead();
+    return tidy(() => headLogits(this.config, weights, hidden, products));
   }
 
   forwardBlock(block: DecoderBlock, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null {
@@ -119,12 +130,16 @@ export class DecoderModel implements QuantizableModel {
     return tidy(() => {
       const middle = half(() => {
         const attended = this.attend(block, hidden, pass);
-        return attended && add(wantedRows(hidden, pass), attended);
+        if (!attended) return null;
+        const sum = add(wantedRows(hidden, pass), attended);
+        return normalize(sum, block.norms.attentionStream, this.config.norm);
       });
       if (!middle) return null;
       return half(() => {
-        const projected = this.feedForward(block, middle, pass);
-        return projected && add(middle, projected);
+        const input = this.config.parallel ? wantedRows(hidden, pass) : middle;
+        const projected = this.feedForward(block, input, pass);
+        if (!projected) return null;
+        return normalize(add(middle, projected), block.norms.mlpStream, this.config.norm);
       });
     });
   }
@@ -139,69 +154,41 @@ export class DecoderModel implements QuantizableModel {
     ) as Tensor<"f32">;
   }
 
-  scaleGroups(): readonly ScaleGroup[] {
-    const { query, key, value, output, gate, up, down } = slotNames;
-    const { heads, kvHeads, headDim } = this.config;
-    const shared = heads === kvHeads ? {} : { channelOf: valueChannels(heads, kvHeads, headDim) };
-    return [
-      {
-        producer: normNames.attention,
-        producerKind: "norm",
-        consumers: [query, key, value],
-        scope: "attention",
-      },
-      {
-        producer: value,
-        producerKind: "linear",
-        consumers: [output],
-        scope: "consumers",
-        ...shared,
-      },
-      {
-        producer: normNames.mlp,
-        producerKind: "norm",
-        consumers: [gate, up],
-        scope: "mlp",
-      },
-      { producer: up, producerKind: "linear", consumers: [down], scope: "consumers" },
-    ];
+  partInput(block: DecoderBlock, part: BlockPart, hidden: Tensor<"f32">): Tensor<"f32"> {
+    if (part === "attention" || this.config.parallel) return hidden;
+    return tidy(() => {
+      const sum = add(hidden, this.forwardPart(block, "attention", hidden));
+      return normalize(sum, block.norms.attentionStream, this.config.norm);
+    });
   }
 
-  /** Attention with its output projection, `[batch, length, hidden]`; null when stopped early. */
+  scaleGroups(): readonly ScaleGroup[] {
+    return decoderScaleGroups(this.config);
+  }
+
+  /** What attention adds to the stream, `[batch, length, hidden]`; null when stopped on the way. */
   private attend(block: DecoderBlock, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null {
-    const { config } = this;
-    const { heads, kvHeads, headDim } = config;
-    const layer = config.layers[block.index];
     const projected = this.runInput(block, "attention", hidden, pass);
     if (!projected) return null;
-    const [batch = 0, length = 0] = hidden.shape;
-    const split = (x: Tensor<"f32">, count: number) => x.reshape([batch, length, count, headDim]);
-    let q: Tensor = split(projected[0], heads);
-    let k: Tensor = split(projected[1], kvHeads);
-    const v = split(projected[2], kvHeads);
-    if (block.norms.query) q = rmsNorm(q, block.norms.query, config.normEps);
-    if (block.norms.key) k = rmsNorm(k, block.norms.key, config.normEps);
-    if (layer.rope) [q, k] = this.rotate(q, k, pass);
-    const window = layer.window === null ? {} : { window: layer.window };
-    const mixed = attendPass(q, k, v, pass, { scale: headDim ** -0.5, ...window });
-    const joined = wantedRows(mixed.reshape([batch, length, heads * headDim]), pass);
-    return runStage(block, "attentionOutput", joined, pass)?.[0] ?? null;
+    const mixed = wantedRows(this.attention.forward(block, projected, pass), pass);
+    const output = runStage(block, "attentionOutput", mixed, pass)?.[0];
+    return output ? this.branchOutput(block, "attention", output) : null;
   }
 
-  /** Turns queries and keys to the positions of their tokens. */
-  private rotate(q: Tensor, k: Tensor, { position, tree }: BlockPass): [Tensor, Tensor] {
-    const { cos, sin } = this.ropeTables.upTo(tree?.depth ?? position + (q.shape[1] ?? 0));
-    if (!tree) return [rope(q, cos, sin, position), rope(k, cos, sin, position)];
-    const [ownCos, ownSin] = [embedding(cos, tree.positions), embedding(sin, tree.positions)];
-    return [rope(q, ownCos, ownSin, 0), rope(k, ownCos, ownSin, 0)];
-  }
-
-  /** The gated MLP, `[batch, length, hidden]`; null when stopped on the way. */
+  /** What the MLP adds to the stream, `[batch, length, hidden]`; null when stopped on the way. */
   private feedForward(block: DecoderBlock, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null {
     const projected = this.runInput(block, "mlp", hidden, pass);
     if (!projected) return null;
-    const gated = this.gate(projected[0], projected[1]);
-    return runStage(block, "mlpOutput", gated, pass)?.[0] ?? null;
+    const [joined] = projected;
+    const parts = this.gateUp?.map((columns) => takeColumns(joined, columns)) ?? projected;
+    const output = runStage(block, "mlpOutput", this.activate(parts), pass)?.[0];
+    return output ? this.branchOutput(block, "mlp", output) : null;
+  }
+
+  /** What becomes of an output projection's result before it is added. */
+  private branchOutput(block: DecoderBlock, part: BlockPart, output: Tensor<"f32">): Tensor<"f32"> {
+    const normed = normalize(output, block.norms[`${part}Output`], this.config.norm);
+    return scaled(normed, this.config.multipliers.residual);
   }
 
   /** Normalises, shows the result to an observer, then multiplies; null when the pass ends here. */
@@ -211,20 +198,23 @@ export class DecoderModel implements QuantizableModel {
     hidden: Tensor,
     pass: BlockPass,
   ): Tensor<"f32">[] | null {
-    const eps = this.config.normEps;
-    const norm = block.norms[part];
+    const { norm: rule, parallel } = this.config;
+    const norm = block.norms[part] ?? (parallel ? block.norms.attention : undefined);
     const stage = `${part}Input` as const;
-    if (pass.observe || pass.untilStage === stage) {
-      return runStage(block, stage, rmsNorm(hidden, norm, eps), pass);
+    if (!norm || rule.kind === "layer" || pass.observe || pass.untilStage === stage) {
+      return runStage(block, stage, normalize(hidden, norm, rule) as Tensor<"f32">, pass);
     }
     const layers = block.stages[stage].map(({ layer }) => layer);
-    return forwardNormed(layers, hidden, { weight: norm, eps }, pass.products ?? "exact");
+    const shared = { weight: norm.weight, eps: rule.eps };
+    return forwardNormed(layers, hidden, shared, pass.products ?? "exact");
   }
 
-  private gate(gate: Tensor<"f32">, up: Tensor<"f32">): Tensor<"f32"> {
+  /** `act(gate) ⊙ up`, or `act(up)` where there is no gate. */
+  private activate([first, up]: readonly Tensor<"f32">[]): Tensor<"f32"> {
     const { activation } = this.config;
-    if (activation === "silu") return swiglu(gate, up);
-    return multiply(gelu(gate, activation === "gelu" ? "none" : "tanh"), up);
+    if (activation === "silu" && up) return swiglu(first, up);
+    const bent = bend(first, activation);
+    return up ? multiply(bent, up) : bent;
   }
 
   private loadedEmbeddingAndHead(): EmbeddingAndHead {
@@ -235,33 +225,10 @@ export class DecoderModel implements QuantizableModel {
   }
 }
 
-/** Attention within the batch entries of a pass, the texts of its tree, or over its cache. */
-function attendPass(
-  q: Tensor,
-  k: Tensor,
-  v: Tensor,
-  { cache, tree, position }: BlockPass,
-  options: Omit<AttentionOptions, "keyLength">,
-): Tensor<"f32"> {
-  if (tree) return attendTree(q, k, v, tree, options);
-  const keyLength = position + (q.shape[1] ?? 0);
-  if (!cache) return attention(q, k, v, { ...options, keyLength });
-  writeLayer(cache, k, v, position);
-  return attendLayer(q, cache, { ...options, keyLength });
-}
-
 /** Those rows of `[1, rows, width]` that a pass continues with. */
 function wantedRows<T extends Tensor>(x: T, { wanted }: BlockPass): T | Tensor<"f32"> {
   if (!wanted) return x;
   return embedding(x.reshape(x.shape.slice(1)), wanted.reshape([1, wanted.size]));
-}
-
-/** Value channel that feeds each column of the output projection; heads of a group share them. */
-function valueChannels(heads: number, kvHeads: number, headDim: number): Int32Array {
-  return Int32Array.from({ length: heads * headDim }, (_, column) => {
-    const head = Math.floor(column / headDim);
-    return Math.floor((head * kvHeads) / heads) * headDim + (column % headDim);
-  });
 }
 
 /** Shows the input to the observer, then multiplies; null when the pass ends at this stage. */
@@ -275,4 +242,17 @@ function runStage(
   for (const slot of slots) pass.observe?.(slot, input);
   if (pass.untilStage === stage) return null;
   return slots.map((slot) => slot.layer.forward(input, pass.products));
+}
+
+function bend(x: Tensor<"f32">, activation: DecoderConfig["activation"]): Tensor<"f32"> {
+  switch (activation) {
+    case "relu":
+      return relu(x);
+    case "gelu":
+      return gelu(x);
+    case "gelu-tanh":
+      return gelu(x, "tanh");
+    case "silu":
+      return swiglu(x, Tensor.from(x.backend, "f32", x.shape, new Float32Array(x.size).fill(1)));
+  }
 }

@@ -1,13 +1,13 @@
 import { FormatError, UnsupportedError } from "../util/errors.ts";
-import type { Architecture } from "./architecture.ts";
+import type { Architecture, GgufTraits } from "./architecture.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
-import { parseDecoderFields } from "./decoder-fields.ts";
-import { llama } from "./llama.ts";
-import { ministral } from "./ministral.ts";
-import { mistral } from "./mistral.ts";
-import { qwen2 } from "./qwen2.ts";
-import { qwen3 } from "./qwen3.ts";
-import { smollm3 } from "./smollm3.ts";
+import { expectKnownFields, parseDecoderFields } from "./decoder-fields.ts";
+import { llama } from "./families/llama.ts";
+import { ministral } from "./families/ministral.ts";
+import { mistral } from "./families/mistral.ts";
+import { qwen2 } from "./families/qwen2.ts";
+import { qwen3 } from "./families/qwen3.ts";
+import { smollm3 } from "./families/smollm3.ts";
 
 /** All architectures that fewbit runs, one line each. */
 export const architectures: readonly Architecture[] = [
@@ -54,5 +54,26 @@ function expectOnePart({ text_config: text }: Record<string, unknown>, modelType
  * @throws UnsupportedError for models that fewbit cannot run
  */
 export function readModelConfig(json: unknown): DecoderConfig {
-  return findArchitecture(json).configure(parseDecoderFields(json));
+  const family = findArchitecture(json);
+  const { modelType, aliases, reads } = family;
+  if (reads) expectKnownFields(json, modelType, reads);
+  return family.configure(parseDecoderFields(json, aliases));
+}
+
+/** Families that llama.cpp has, too. */
+export const ggufFamilies = architectures.flatMap((family) =>
+  family.gguf ? [{ ...family, gguf: family.gguf }] : [],
+);
+
+/**
+ * Says how GGUF files hold models like that of a parsed `config.json`.
+ * @throws UnsupportedError when fewbit writes none of its family
+ */
+export function ggufTraitsOf(json: unknown): GgufTraits {
+  const { gguf, modelType } = findArchitecture(json);
+  if (gguf) return gguf;
+  const known = new Set(ggufFamilies.map((family) => family.modelType));
+  throw new UnsupportedError(`GGUF files of the model type "${modelType}" are not written`, {
+    hint: `of these they are: ${[...known].join(", ")}; any other is exported with \`format: hf\``,
+  });
 }

@@ -8,6 +8,8 @@ interface Lengths {
   readonly context: number;
   /** Context that the model was first trained with. */
   readonly original: number;
+  /** Channels of a head that are rotated. */
+  readonly rotated: number;
 }
 
 type ReadScaling = (stated: RopeFields, lengths: Lengths) => RopeScaling | null;
@@ -38,7 +40,34 @@ const readers: Readonly<Record<string, ReadScaling>> = {
     attentionFactor: stated.attention_factor ?? null,
     magnitudes: { some: stated.mscale ?? 0, all: stated.mscale_all_dim ?? 0 },
   }),
+  longrope: (stated, { context, original, rotated }) => ({
+    kind: "longrope",
+    shortFactors: pairFactors(stated, "short_factor", rotated),
+    longFactors: pairFactors(stated, "long_factor", rotated),
+    originalContext: original,
+    factor: stated.factor ?? context / original,
+    attentionFactor: stated.attention_factor ?? null,
+  }),
 };
+
+/** What a family means where its config leaves a field of the rotation out. */
+export interface RopeDefaults {
+  readonly ropeTheta?: number;
+  /** Share of each head that is rotated; absent where only whole heads are. */
+  readonly rotatedShare?: number;
+  /** Context that the model was first trained with; else `max_position_embeddings`. */
+  readonly originalContext?: number;
+  /** Other names of kinds of rotation. */
+  readonly ropeTypes?: Readonly<Record<string, string>>;
+  /** Whether neighbouring channels are rotated together. */
+  readonly interleaved?: boolean;
+}
+
+/** Sizes of the model that a rotation is of. */
+interface RopeSizes {
+  readonly headDim: number;
+  readonly contextLength: number;
+}
 
 /**
  * Reads how positions become rotations, in the forms of transformers 4 (`rope_theta` beside
@@ -50,15 +79,15 @@ const readers: Readonly<Record<string, ReadScaling>> = {
  */
 export function readRope(
   fields: DecoderFields,
-  headDim: number,
-  contextLength: number,
-  defaultTheta: number,
+  { headDim, contextLength }: RopeSizes,
+  defaults: RopeDefaults = {},
 ): RopeConfig {
   const stated = statedRope(fields);
   expectOneKind(stated);
-  expectWholeHeads(stated.partial_rotary_factor ?? fields.partial_rotary_factor ?? 1);
-  const theta = thetaOf(fields, stated, defaultTheta);
-  const kind = kindOf(stated);
+  const rotated = rotatedChannels(fields, stated, headDim, defaults.rotatedShare);
+  const theta = thetaOf(fields, stated, defaults.ropeTheta ?? 10_000);
+  const named = kindOf(stated);
+  const kind = defaults.ropeTypes?.[named] ?? named;
   if (!Object.hasOwn(readers, kind)) {
     throw new UnsupportedError(`config.json: rope_type "${kind}" is not supported`, {
       hint: `supported: ${Object.keys(readers).join(", ")}`,
@@ -66,9 +95,15 @@ export function readRope(
   }
   const own = fields.original_max_position_embeddings;
   const inner = stated.original_max_position_embeddings;
-  const original = own ?? inner ?? contextLength;
-  const scaling = readers[kind](stated, { context: contextLength, original });
-  return { theta, headDim, ...(scaling && { scaling }) };
+  const original = own ?? inner ?? defaults.originalContext ?? contextLength;
+  const scaling = readers[kind](stated, { context: contextLength, original, rotated });
+  return {
+    theta,
+    headDim,
+    ...(rotated < headDim && { rotated }),
+    ...(defaults.interleaved && { interleaved: true }),
+    ...(scaling && { scaling }),
+  };
 }
 
 /** The object that counts. */
@@ -123,10 +158,42 @@ function expectOneKind(stated: RopeFields): void {
   );
 }
 
-function expectWholeHeads(rotated: number): void {
-  if (rotated === 1) return;
+/**
+ * Returns how many channels of a head are rotated, the first ones.
+ * @throws UnsupportedError where the family rotates whole heads, or pairs would be torn apart
+ */
+function rotatedChannels(
+  fields: DecoderFields,
+  stated: RopeFields,
+  headDim: number,
+  byDefault: number | undefined,
+): number {
+  const share = stated.partial_rotary_factor ?? fields.partial_rotary_factor ?? byDefault ?? 1;
+  const rotated = Math.floor(headDim * share);
+  if (rotated === headDim) return headDim;
+  if (byDefault === undefined) {
+    throw new UnsupportedError(
+      `config.json: partial_rotary_factor ${share} is not supported, only whole heads are rotated`,
+    );
+  }
+  if (rotated > 0 && rotated < headDim && rotated % 2 === 0) return rotated;
   throw new UnsupportedError(
-    `config.json: partial_rotary_factor ${rotated} is not supported, only whole heads are rotated`,
+    `config.json: partial_rotary_factor ${share} rotates ${rotated} of ${headDim} channels, which ` +
+      "are no pairs",
+  );
+}
+
+/** Reads factors of the wavelengths, one for each pair of channels. @throws FormatError */
+function pairFactors(
+  stated: RopeFields,
+  name: "short_factor" | "long_factor",
+  rotated: number,
+): readonly number[] {
+  const factors = stated[name];
+  if (factors?.length === rotated / 2) return factors;
+  const found = factors ? `${factors.length} of them` : "none";
+  throw new FormatError(
+    `config.json: rope_type "${kindOf(stated)}" needs ${rotated / 2} numbers as ${name}, got ${found}`,
   );
 }
 

@@ -2,6 +2,7 @@ import type { Backend } from "../backend/backend.ts";
 import type { Products } from "../backend/packed-operand.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { LinearSlot } from "./linear.ts";
+import type { NormWeights } from "./norm.ts";
 import type { RowTree } from "./row-tree.ts";
 import type { WeightSource } from "./weight-source.ts";
 
@@ -13,14 +14,18 @@ export interface KvCacheLayer {
   readonly scales: { readonly keys: Tensor<"f32">; readonly values: Tensor<"f32"> } | null;
 }
 
-/** How a block is run. */
-export interface BlockPass {
+/** Where rows of tokens stand in their texts. */
+export interface RowPlaces {
   /** Position of the first token of each row; 0 without a cache. */
   readonly position: number;
-  /** Where keys and values are kept between passes; absent when whole windows are run. */
-  readonly cache?: KvCacheLayer;
   /** How the rows of the one batch entry make up texts; absent when each batch entry is one. */
   readonly tree?: RowTree;
+}
+
+/** How a block is run. */
+export interface BlockPass extends RowPlaces {
+  /** Where keys and values are kept between passes; absent when whole windows are run. */
+  readonly cache?: KvCacheLayer;
   /** With a tree: the rows `[n]` whose results are wanted, in order, as `[1, n, hiddenSize]`. */
   readonly wanted?: Tensor<"i32">;
   /** How packed weights multiply; `exact` when absent. */
@@ -64,7 +69,7 @@ export interface Block {
    */
   readonly stages: Readonly<Record<string, readonly LinearSlot[]>>;
   /** Weights of norms that feed linears, by names below the block; transforms write in place. */
-  readonly normWeights: ReadonlyMap<string, Tensor<"f32">>;
+  readonly normWeights: ReadonlyMap<string, NormWeights>;
   /** Slots whose outputs are multiplied with each other before anything else: queries and keys. */
   readonly scoreSlots: readonly string[];
 }
@@ -120,12 +125,21 @@ export interface QuantizableModel {
   loadEmbeddingAndHead(source?: WeightSource): Promise<void>;
   /** Gives embedding, norm and head back; `embed` and `logits` need them loaded again. */
   releaseEmbeddingAndHead(): void;
-  /** Embeds ids `[batch, length]` to `[batch, length, hiddenSize]`. */
-  embed(ids: Tensor<"i32">): Tensor<"f32">;
+  /**
+   * Embeds ids `[batch, length]`, at the beginning of their texts unless `places` says otherwise, to
+   * `[batch, length, hiddenSize]`.
+   * @throws UsageError for a position that the model has not learned
+   */
+  embed(ids: Tensor<"i32">, places?: RowPlaces): Tensor<"f32">;
   /** Runs a block on `[batch, length, hiddenSize]`; null when stopped by `untilStage`. */
   forwardBlock(block: Block, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null;
   /** Returns what a part of a block adds to the residual stream `[batch, length, hiddenSize]`. */
   forwardPart(block: Block, part: BlockPart, hidden: Tensor): Tensor<"f32">;
+  /**
+   * Returns what a part of a block reads when the block gets `hidden`: that itself, or the stream
+   * behind attention.
+   */
+  partInput(block: Block, part: BlockPart, hidden: Tensor<"f32">): Tensor<"f32">;
   /** Final norm and output head: `[T, hiddenSize]` to logits `[T, vocabulary]`. */
   logits(hidden: Tensor, products?: Products): Tensor<"f32">;
   /** Lists the scale groups of block `index` in the order of the data, without reading it. */

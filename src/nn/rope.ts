@@ -49,33 +49,64 @@ export interface DynamicRopeScaling {
   readonly context: number;
 }
 
+/**
+ * LongRoPE: the wavelength of each pair of channels has a factor of its own, one for sequences within
+ * the original context, another for longer ones; cosines and sines are scaled. Paper: arXiv
+ * 2402.13753.
+ */
+export interface LongRopeScaling {
+  readonly kind: "longrope";
+  /** One for each pair of channels that is rotated. */
+  readonly shortFactors: readonly number[];
+  readonly longFactors: readonly number[];
+  /** Longest sequence, in tokens, that takes the short factors. */
+  readonly originalContext: number;
+  /** By what the context has grown. */
+  readonly factor: number;
+  /** What cosines and sines are multiplied by; null for the paper's, of the factor. */
+  readonly attentionFactor: number | null;
+}
+
 /** Ways to make positions reach further than a model was trained for. */
 export type RopeScaling =
   | LinearRopeScaling
   | Llama3RopeScaling
   | YarnRopeScaling
-  | DynamicRopeScaling;
+  | DynamicRopeScaling
+  | LongRopeScaling;
 
 /** How positions become rotations. */
 export interface RopeConfig {
   /** Base of the wavelengths. */
   readonly theta: number;
-  /** Width of a head; all of it is rotated. */
+  /** Width of a head. */
   readonly headDim: number;
+  /** How many channels of a head are rotated, the first ones; absent means all. */
+  readonly rotated?: number;
+  /** Whether neighbouring channels are rotated together, not those of the two halves. */
+  readonly interleaved?: boolean;
   /** Absent means that positions are used as they are. */
   readonly scaling?: RopeScaling;
 }
 
 /**
- * Returns the angle per position of each pair of channels, `[headDim / 2]`:
- * `theta^(−2i / headDim)`, scaled. Rounded to float32 at the steps at which PyTorch rounds, because
+ * Returns the angle per position of each pair of channels that is rotated, `[rotated / 2]`:
+ * `theta^(−2i / rotated)`, scaled; of LongRoPE for sequences of `length` tokens. Rounded to float32 at the steps at which PyTorch rounds, because
  * at long contexts the rounding of the frequency shows in the angle. Paper: RoFormer, arXiv
  * 2104.09864.
  */
-export function inverseFrequencies({ theta, headDim, scaling }: RopeConfig): Float32Array {
-  const powers = Float32Array.from({ length: headDim / 2 }, (_, i) =>
-    Math.fround(theta ** Math.fround((2 * i) / headDim)),
+export function inverseFrequencies(
+  { theta, headDim, rotated = headDim, scaling }: RopeConfig,
+  length = 0,
+): Float32Array {
+  const powers = Float32Array.from({ length: rotated / 2 }, (_, i) =>
+    Math.fround(theta ** Math.fround((2 * i) / rotated)),
   );
+  if (scaling?.kind === "longrope") {
+    const { shortFactors, longFactors, originalContext } = scaling;
+    const factors = length > originalContext ? longFactors : shortFactors;
+    return powers.map((power, i) => 1 / Math.fround(Math.fround(factors[i]) * power));
+  }
   if (scaling?.kind === "yarn") return blendFrequencies(powers, theta, scaling);
   return powers.map((power) => {
     const frequency = Math.fround(1 / power);
@@ -86,6 +117,11 @@ export function inverseFrequencies({ theta, headDim, scaling }: RopeConfig): Flo
 
 /** Returns what cosines and sines are multiplied by. */
 export function attentionScale({ scaling }: RopeConfig): number {
+  if (scaling?.kind === "longrope") {
+    const { factor, originalContext, attentionFactor } = scaling;
+    if (attentionFactor !== null) return attentionFactor;
+    return factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(originalContext));
+  }
   if (scaling?.kind !== "yarn") return 1;
   const { factor, attentionFactor, magnitudes } = scaling;
   if (attentionFactor !== null) return attentionFactor;
@@ -127,29 +163,53 @@ function blendFrequencies(
   });
 }
 
-/** Cosines and sines of all positions so far, `[positions, headDim / 2]` f32; grown on demand. */
+/**
+ * Returns the order of a head's channels in which those that are rotated together lie `headDim / 2`
+ * apart, `[headDim]`; null where they do. Channels that are not rotated fill both halves. Scores do
+ * not change where queries and keys both have this order.
+ */
+export function rotationOrder(config: RopeConfig): Int32Array | null {
+  const { headDim, rotated = headDim, interleaved = false } = config;
+  if (rotated === headDim && !interleaved) return null;
+  const [half, pairs] = [headDim / 2, rotated / 2];
+  return Int32Array.from({ length: headDim }, (_, to) => {
+    const [side, i] = [to < half ? 0 : 1, to % half];
+    if (i < pairs) return interleaved ? 2 * i + side : i + side * pairs;
+    return rotated + side * (half - pairs) + (i - pairs);
+  });
+}
+
+interface AngleTables {
+  readonly cos: Tensor<"f32">;
+  readonly sin: Tensor<"f32">;
+}
+
+/**
+ * Cosines and sines of all positions so far, `[positions, headDim / 2]` f32; grown on demand. Pairs
+ * that are not rotated have the angle 0.
+ */
 export class RopeTables {
   private readonly backend: Backend;
-  private readonly frequencies: Float32Array;
-  private readonly scale: number;
+  private readonly config: RopeConfig;
   /** Sequences must not be longer. */
   private readonly longest: number;
-  private positions = 0;
-  private tables: { readonly cos: Tensor<"f32">; readonly sin: Tensor<"f32"> } | undefined;
+  /** Longer sequences have other frequencies. */
+  private readonly short: number;
+  private readonly tables = new Map<boolean, { positions: number; tables: AngleTables }>();
 
   constructor(backend: Backend, config: RopeConfig) {
     this.backend = backend;
-    this.frequencies = inverseFrequencies(config);
-    this.scale = attentionScale(config);
+    this.config = config;
     const { scaling } = config;
     this.longest = scaling?.kind === "dynamic" ? scaling.context : Infinity;
+    this.short = scaling?.kind === "longrope" ? scaling.originalContext : Infinity;
   }
 
   /**
-   * Returns tables that hold at least `positions` rows.
+   * Returns tables for a sequence of `positions` tokens that hold at least as many rows.
    * @throws UnsupportedError when the frequencies would change with the length
    */
-  upTo(positions: number): { readonly cos: Tensor<"f32">; readonly sin: Tensor<"f32"> } {
+  upTo(positions: number): AngleTables {
     if (positions > this.longest) {
       throw new UnsupportedError(
         `${positions} tokens are more than the context of ${this.longest}: beyond it the ` +
@@ -157,25 +217,29 @@ export class RopeTables {
         { hint: "stay within the context" },
       );
     }
-    if (!this.tables || positions > this.positions) {
-      this.positions = Math.max(positions, 2 * this.positions, 64);
-      this.tables = this.build(this.positions);
-    }
-    return this.tables;
+    const isLong = positions > this.short;
+    const known = this.tables.get(isLong);
+    if (known && known.positions >= positions) return known.tables;
+    const rows = Math.max(positions, 2 * (known?.positions ?? 0), 64);
+    const tables = this.build(rows, inverseFrequencies(this.config, positions));
+    this.tables.set(isLong, { positions: rows, tables });
+    return tables;
   }
 
-  private build(positions: number): { cos: Tensor<"f32">; sin: Tensor<"f32"> } {
-    const { frequencies, scale } = this;
-    const cos = new Float32Array(positions * frequencies.length);
+  private build(positions: number, frequencies: Float32Array): AngleTables {
+    const scale = attentionScale(this.config);
+    const half = this.config.headDim / 2;
+    const cos = new Float32Array(positions * half).fill(1);
     const sin = new Float32Array(cos.length);
-    for (let position = 0, at = 0; position < positions; position++) {
-      for (let i = 0; i < frequencies.length; i++, at++) {
+    for (let position = 0; position < positions; position++) {
+      for (let i = 0; i < frequencies.length; i++) {
+        const at = position * half + i;
         const angle = Math.fround(position * frequencies[i]);
         cos[at] = Math.fround(Math.cos(angle)) * scale;
         sin[at] = Math.fround(Math.sin(angle)) * scale;
       }
     }
-    const shape = [positions, frequencies.length];
+    const shape = [positions, half];
     return {
       cos: Tensor.from(this.backend, "f32", shape, cos),
       sin: Tensor.from(this.backend, "f32", shape, sin),

@@ -2,6 +2,7 @@ import { multiplyInto } from "../tensor/ops.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { ShapeError, UnsupportedError } from "../util/errors.ts";
 import { Linear, type LinearSlot } from "./linear.ts";
+import type { NormWeights } from "./norm.ts";
 import type { Block, ScaleGroup } from "./quantizable-model.ts";
 
 /** A linear layer whose weight is not packed. */
@@ -81,20 +82,29 @@ export async function scaleChannels(
 
 /** Returns the number of channels of a group's producer. */
 export function channelCount(block: Block, { producer, producerKind }: ScaleGroup): number {
-  if (producerKind === "norm") return normOf(block, producer).size;
+  if (producerKind === "norm") return normOf(block, producer).weight.size;
   return slotOf(block, producer).layer.outFeatures;
 }
 
-/** Returns what scaling a group changes besides matrices: norm weight or bias; null without. */
-export function producerVector(block: Block, group: ScaleGroup): Tensor<"f32"> | null {
-  if (group.producerKind === "norm") return normOf(block, group.producer);
-  return floatLinear(block, group.producer).bias;
+/**
+ * Returns what scaling a group changes besides matrices, by names below the block: weight and bias
+ * of a norm, the bias of a linear.
+ */
+export function producerVectors(block: Block, group: ScaleGroup): Map<string, Tensor<"f32">> {
+  const { producer, producerKind } = group;
+  const found = producerKind === "norm" ? normOf(block, producer) : floatLinear(block, producer);
+  const vectors = new Map<string, Tensor<"f32">>();
+  if (producerKind === "norm") vectors.set(`${producer}.weight`, found.weight);
+  if (found.bias) vectors.set(`${producer}.bias`, found.bias);
+  return vectors;
 }
 
 function divideNorm(block: Block, name: string, inverse: Float32Array): void {
-  const norm = normOf(block, name);
-  expectChannels(`${block.name}.${name}`, norm.size, inverse);
-  multiplyInto(norm, Tensor.from(norm.backend, "f32", norm.shape, inverse));
+  const { weight, bias } = normOf(block, name);
+  expectChannels(`${block.name}.${name}`, weight.size, inverse);
+  const factors = Tensor.from(weight.backend, "f32", weight.shape, inverse);
+  multiplyInto(weight, factors);
+  if (bias) multiplyInto(bias, factors);
 }
 
 async function divideRows(block: Block, name: string, inverse: Float32Array): Promise<void> {
@@ -110,7 +120,7 @@ async function divideRows(block: Block, name: string, inverse: Float32Array): Pr
   multiplyInto(bias, Tensor.from(weight.backend, "f32", bias.shape, inverse));
 }
 
-function normOf(block: Block, name: string): Tensor<"f32"> {
+function normOf(block: Block, name: string): NormWeights {
   const norm = block.normWeights.get(name);
   if (norm) return norm;
   throw new ShapeError(`${block.name} has no norm ${name}`);

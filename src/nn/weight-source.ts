@@ -1,7 +1,18 @@
 import type { QTensor } from "../quant/q-tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** Where a model takes its weights from; implemented over a checkpoint by `runtime/`. */
+/** How a tensor is stored where that is not how it is computed with. */
+export interface TensorForm {
+  /** A matrix `[out, in]` is stored as `[in, out]`. */
+  readonly transposed: boolean;
+  /** What is to be added to the stored values. */
+  readonly offset: number;
+}
+
+/**
+ * Where a model takes its weights from; implemented over a checkpoint by `formats/`. Matrices are
+ * `[out, in]`, and values those that are computed with, whatever form they are stored in.
+ */
 export interface WeightSource {
   /** Whether the checkpoint has a tensor of this name (for a packed module: of this module). */
   has(name: string): boolean;

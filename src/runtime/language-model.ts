@@ -104,7 +104,7 @@ export class LanguageModel {
     const [, length = 0] = ids.shape;
     const position = cache?.length ?? 0;
     cache?.reserve(length);
-    let hidden = this.model.embed(ids);
+    let hidden = this.model.embed(ids, { position, ...(tree ? { tree } : {}) });
     for (const block of this.blocks) {
       const kept = cache ? { cache: cache.layer(block.index) } : {};
       const rows = wanted && block === this.blocks.at(-1) ? { wanted } : {};

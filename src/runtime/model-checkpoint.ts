@@ -9,7 +9,8 @@ import {
   describeEmbeddingAndHead,
   describeLinears,
   expectedTensors,
-} from "../models/decoder-weights.ts";
+  storedForms,
+} from "../models/decoder-tensors.ts";
 import { readModelConfig } from "../models/index.ts";
 import type { VocabularyTable } from "../nn/quantizable-model.ts";
 import { type CheckpointOptions, openAnyCheckpoint } from "./open-checkpoint.ts";
@@ -39,20 +40,21 @@ export async function openModelCheckpoint(
   path: string,
   options?: CheckpointOptions,
 ): Promise<ModelCheckpoint> {
-  const stored = await openAnyCheckpoint(path, options);
+  const opened = await openAnyCheckpoint(path, options);
   try {
-    return await describeModel(stored);
+    return await describeModel(opened);
   } catch (error) {
-    await stored.close();
+    await opened.close();
     throw error;
   }
 }
 
-async function describeModel(stored: Checkpoint): Promise<ModelCheckpoint> {
-  const json = stored.config;
+async function describeModel(opened: Checkpoint): Promise<ModelCheckpoint> {
+  const json = opened.config;
   const modules = readQuantizationConfig(json)?.modules ?? new Map<string, QuantizedModule>();
   const stated = readModelConfig(json);
-  const blocks = expectBlocks(stated.layers.length, stored.tensors.keys());
+  const stored = withBase(opened, stated, modules);
+  const blocks = expectBlocks(stated, stored.tensors.keys());
   const { tied, aliases, copies, ownHead } = await readTies(stored, stated, modules);
   const config = { ...stated, tiedEmbeddings: tied };
   // Where no block is found, the names of the first say what is amiss, however many are counted.
@@ -68,6 +70,7 @@ async function describeModel(stored: Checkpoint): Promise<ModelCheckpoint> {
     checkpoint: stored.select(
       effective,
       new Map(used.map((name) => [names.get(name) ?? name, name])),
+      storedForms(config),
     ),
     stored,
     unused: new Set(unused),
@@ -81,6 +84,28 @@ async function describeModel(stored: Checkpoint): Promise<ModelCheckpoint> {
       ...leftOut,
     ],
   };
+}
+
+/**
+ * Returns the checkpoint under the names of the whole model, where it is stored under those of the
+ * base model, which has no head: without what these begin with.
+ */
+function withBase(
+  opened: Checkpoint,
+  config: DecoderConfig,
+  modules: ReadonlyMap<string, QuantizedModule>,
+): Checkpoint {
+  const { base } = config.names;
+  const stored = [...opened.tensors.keys()];
+  if (stored.some((name) => name.startsWith(base))) return opened;
+  const layers = config.layers.slice(0, stored.length);
+  const expected = usedNames({ ...config, layers }, modules, new Map());
+  const names = stored.map((name) => {
+    const whole = base + name.replace(/^model\.(?=layers\.)/, "");
+    return [expected.has(whole) ? whole : name, name] as const;
+  });
+  if (names.every(([whole, name]) => whole === name)) return opened;
+  return opened.select(opened.config, new Map(names));
 }
 
 /** What is to be said of the files beside config.json. */

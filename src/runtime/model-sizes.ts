@@ -2,7 +2,7 @@ import type { Checkpoint } from "../formats/checkpoint.ts";
 import { quantizedEntries } from "../formats/fewbit-format.ts";
 import { readQuantizationConfig } from "../formats/quantization-config.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
-import { expectedTensors, isBlockLinear } from "../models/decoder-weights.ts";
+import { blockLinearNames, expectedTensors } from "../models/decoder-tensors.ts";
 import { storedBytes } from "../formats/safetensors-header.ts";
 import { elementCount } from "../tensor/shape.ts";
 
@@ -30,13 +30,14 @@ export interface ModelSizes {
 export function measureSizes(config: DecoderConfig, checkpoint: Checkpoint): ModelSizes {
   const modules = readQuantizationConfig(checkpoint.config)?.modules;
   const { fileBytes } = checkpoint;
+  const linears = blockLinearNames(config);
   let parameters = 0;
   let layers = 0;
   let weights = 0;
   let bytes = 0;
   for (const [name, shape] of expectedTensors(config)) {
     parameters += elementCount(shape);
-    if (!isBlockLinear(name)) continue;
+    if (!linears.has(name)) continue;
     layers++;
     weights += elementCount(shape);
     const module = name.slice(0, -".weight".length);

@@ -2,7 +2,7 @@ import { type Checkpoint, openCheckpoint } from "../formats/checkpoint.ts";
 import { DirectoryFiles } from "../formats/directory-files.ts";
 import { isGgufPath, openGgufCheckpoint } from "../formats/gguf/gguf-checkpoint.ts";
 import type { ModelFiles } from "../formats/model-files.ts";
-import { architectures } from "../models/index.ts";
+import { ggufFamilies } from "../models/index.ts";
 import { status } from "../platform/node.ts";
 import { readGgufTokenizer } from "../tokenizers/gguf/read-gguf-tokenizer.ts";
 
@@ -26,7 +26,7 @@ export async function openAnyCheckpoint(
 ): Promise<Checkpoint> {
   if (!(await isGgufFile(path))) return openCheckpoint(path);
   return openGgufCheckpoint(path, {
-    families: architectures,
+    families: ggufFamilies,
     readTokenizer: readGgufTokenizer,
     decoded,
   });

@@ -1,4 +1,5 @@
 import { listNames, quoteName } from "../formats/wording.ts";
+import type { DecoderConfig } from "../models/decoder-config.ts";
 import { FormatError, UnsupportedError } from "../util/errors.ts";
 
 /** Tensors that older checkpoints carry and every program computes by itself. */
@@ -70,10 +71,15 @@ function notRead(names: readonly string[]): UnsupportedError {
  * @returns how many are stored; none where all have other names
  * @throws FormatError when there are more or fewer
  */
-export function expectBlocks(counted: number, names: Iterable<string>): number {
+export function expectBlocks(
+  { names: { blocks }, layers }: Pick<DecoderConfig, "names" | "layers">,
+  names: Iterable<string>,
+): number {
+  const counted = layers.length;
   let stored = 0;
   for (const name of names) {
-    const index = /^model\.layers\.(\d{1,9})\./.exec(name)?.[1];
+    if (!name.startsWith(`${blocks}.`)) continue;
+    const index = /^(\d{1,9})\./.exec(name.slice(blocks.length + 1))?.[1];
     if (index !== undefined) stored = Math.max(stored, Number(index) + 1);
   }
   if (stored === counted || stored === 0) return stored;

@@ -1,6 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
-import { expectedTensors } from "../models/decoder-weights.ts";
+import { expectedTensors } from "../models/decoder-tensors.ts";
 import type { WeightSource } from "../nn/weight-source.ts";
 import { sha256 } from "../platform/node.ts";
 import { elementCount, type Shape } from "../tensor/shape.ts";

@@ -1,5 +1,5 @@
 import type { DecoderConfig } from "../models/decoder-config.ts";
-import { expectedTensors } from "../models/decoder-weights.ts";
+import { expectedTensors } from "../models/decoder-tensors.ts";
 import {
   estimateTrainingMemory,
   trainedParameterBytes,

@@ -1,7 +1,7 @@
 import { formatJson } from "../formats/json-file.ts";
 import { DecoderModel } from "../models/decoder.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
-import { expectedTensors } from "../models/decoder-weights.ts";
+import { expectedTensors } from "../models/decoder-tensors.ts";
 import { TrainableModel } from "../nn/trainable-model.ts";
 import { writeText } from "../platform/node.ts";
 import { expectMemory } from "../run/expect-memory.ts";

@@ -37,7 +37,7 @@ async function cachedLogits(
     const position = cache.length;
     cache.reserve(piece);
     const rows = ids.map((row) => row.slice(position, position + piece));
-    let hidden = model.embed(idTensor(model.backend, rows));
+    let hidden = model.embed(idTensor(model.backend, rows), { position });
     for (const block of blocks) {
       const next = model.forwardBlock(block, hidden, { position, cache: cache.layer(block.index) });
       if (next) hidden = next;
@@ -64,7 +64,7 @@ async function treeLogits(
   texts: readonly Int32Array[],
 ): Promise<Float32Array[]> {
   const tree = growTree(model.backend, texts);
-  let hidden = model.embed(idTensor(model.backend, [[...tree.ids]]));
+  let hidden = model.embed(idTensor(model.backend, [[...tree.ids]]), { position: 0, tree });
   for (const block of blocks) {
     hidden = model.forwardBlock(block, hidden, { position: 0, tree }) ?? hidden;
   }

@@ -1,6 +1,6 @@
 import type { Backend } from "../../src/backend/backend.ts";
 import type { DecoderConfig } from "../../src/models/decoder-config.ts";
-import { expectedTensors } from "../../src/models/decoder-weights.ts";
+import { expectedTensors, storedForms } from "../../src/models/decoder-tensors.ts";
 import type { WeightSource } from "../../src/nn/weight-source.ts";
 import { elementCount, type Shape } from "../../src/tensor/shape.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
@@ -31,12 +31,17 @@ export function hashedValues(name: string, count: number): Float32Array {
   return values;
 }
 
-/** The weight of this name, before it is rounded to its storage dtype. */
+const tables = /(?:embed_tokens|embed_positions|embed_in|wte|wpe)\.weight$/;
+
+/**
+ * The weight of this name as it is stored, before it is rounded to its storage dtype; matrices as
+ * `[out, in]`.
+ */
 export function formulaWeight(name: string, shape: Shape): Float32Array {
   const values = hashedValues(name, elementCount(shape));
-  if (name.endsWith("norm.weight")) return values.map((v) => 1 + v * 0.25);
   if (name.endsWith(".bias")) return values.map((v) => v * 0.25);
-  if (name === "model.embed_tokens.weight") return values;
+  if (shape.length === 1) return values.map((v) => 1 + v * 0.25);
+  if (tables.test(name)) return values;
   const scale = Math.fround(2.5 / Math.sqrt(shape[1]));
   return values.map((v) => v * scale);
 }
@@ -48,6 +53,7 @@ export function formulaSource(
   storage: StorageName,
 ): WeightSource {
   const shapes = new Map(expectedTensors(config));
+  const forms = storedForms(config);
   const matrix = async (module: string): Promise<Tensor> => {
     const name = `${module}.weight`;
     const shape = shapes.get(name) ?? [];
@@ -61,7 +67,9 @@ export function formulaSource(
     shape: (name) => shapes.get(name) ?? [],
     async tensor(name) {
       const shape = shapes.get(name) ?? [];
-      return Tensor.from(backend, "f32", shape, rounded(formulaWeight(name, shape), storage));
+      const stored = rounded(formulaWeight(name, shape), storage);
+      const offset = forms.get(name)?.offset ?? 0;
+      return Tensor.from(backend, "f32", shape, offset ? stored.map((w) => w + offset) : stored);
     },
     matrix,
     storedMatrix: matrix,

@@ -2,7 +2,7 @@ import type { Backend } from "../../src/backend/backend.ts";
 import type { ActivationWindows } from "../../src/calibration/activation-windows.ts";
 import type { Method, QuantizedBlock, WholeBlockProblem } from "../../src/methods/define-method.ts";
 import { DecoderModel } from "../../src/models/decoder.ts";
-import { expectedTensors } from "../../src/models/decoder-weights.ts";
+import { expectedTensors } from "../../src/models/decoder-tensors.ts";
 import { readModelConfig } from "../../src/models/index.ts";
 import type { Block, QuantizableModel } from "../../src/nn/quantizable-model.ts";
 import type { WeightSource } from "../../src/nn/weight-source.ts";

@@ -8,8 +8,14 @@ import {
   type QuantizedModule,
   writeQuantizationConfig,
 } from "../../src/formats/quantization-config.ts";
+import { toStoredForm, turnedShape } from "../../src/formats/tensor-forms.ts";
 import type { TensorEntry } from "../../src/formats/safetensors-header.ts";
-import { expectedTensors, isBlockLinear } from "../../src/models/decoder-weights.ts";
+import {
+  blockLinearNames,
+  expectedTensors,
+  storedForms,
+} from "../../src/models/decoder-tensors.ts";
+import type { DecoderConfig } from "../../src/models/decoder-config.ts";
 import { readModelConfig } from "../../src/models/index.ts";
 import { QTensor } from "../../src/quant/q-tensor.ts";
 import { groupsPerRow, parseScheme, type Scheme } from "../../src/quant/scheme.ts";
@@ -88,13 +94,16 @@ export async function writeTinyCheckpoint(
   const config = { ...golden.config, ...options.config };
   const path = await mkdtemp(join(tmpdir(), "fewbit-tiny-"));
   const scheme = options.scheme === undefined ? null : parseScheme(options.scheme);
-  const tensors = [
-    ...expectedTensors(readModelConfig(options.fitting ? config : golden.config)),
-    ...Object.entries(options.extra ?? {}),
-  ]
+  const decoder = readModelConfig(options.fitting ? config : golden.config);
+  const tensors = [...expectedTensors(decoder), ...Object.entries(options.extra ?? {})]
     .filter(([name]) => !options.omit?.(name))
     .map(([name, shape]) => ({ name, shape: options.reshape?.(name, shape) ?? shape }));
-  const quantized = await writeWeights(path, tensors, { scheme, dtype: golden.dtype, options });
+  const quantized = await writeWeights(path, tensors, {
+    scheme,
+    dtype: golden.dtype,
+    options,
+    decoder,
+  });
   const quantization = scheme
     ? { quantization_config: writeQuantizationConfig(scheme, quantized) }
     : {};
@@ -114,16 +123,23 @@ interface TensorPlan {
 async function writeWeights(
   path: string,
   tensors: readonly TensorPlan[],
-  how: { scheme: Scheme | null; dtype: StorageName; options: TinyCheckpointOptions },
+  how: {
+    scheme: Scheme | null;
+    dtype: StorageName;
+    options: TinyCheckpointOptions;
+    decoder: DecoderConfig;
+  },
 ): Promise<Map<string, QuantizedModule>> {
-  const { scheme, dtype, options } = how;
+  const { scheme, dtype, options, decoder } = how;
+  const linears = blockLinearNames(decoder);
+  const forms = storedForms(decoder);
   const dtypes = { float32: "f32", float16: "f16", bfloat16: "bf16" } as const;
   const modules = new Map<string, QuantizedModule>();
   const packed = new Map<string, QTensor>();
   const entries: TensorEntry[] = [];
   for (const { name, shape } of tensors) {
-    if (!scheme || !isBlockLinear(name)) {
-      entries.push({ name, dtype: dtypes[dtype], shape });
+    if (!scheme || !linears.has(name)) {
+      entries.push({ name, dtype: dtypes[dtype], shape: turnedShape(shape, forms.get(name)) });
       continue;
     }
     const module = name.slice(0, -".weight".length);
@@ -143,7 +159,9 @@ async function writeWeights(
     if (packed.has(name.slice(0, -".weight".length))) continue;
     const values = formulaWeight(name, shape);
     options.edit?.(name, values);
-    await write(name, narrowed(values, dtype));
+    // The formula gives what is stored, as `[out, in]`.
+    const form = { transposed: false, ...forms.get(name), offset: 0 };
+    await write(name, narrowed(toStoredForm(values, shape, form), dtype));
   }
   await writer.finish();
   return modules;

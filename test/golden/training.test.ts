@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { Backend } from "../../src/backend/backend.ts";
 import { DecoderModel } from "../../src/models/decoder.ts";
-import { expectedTensors } from "../../src/models/decoder-weights.ts";
+import { expectedTensors } from "../../src/models/decoder-tensors.ts";
 import { readModelConfig } from "../../src/models/index.ts";
 import { TrainableModel } from "../../src/nn/trainable-model.ts";
 import type { WeightSource } from "../../src/nn/weight-source.ts";

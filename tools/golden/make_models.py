@@ -11,8 +11,9 @@ arithmetic modulo 2^32, element i is
     x = (x ^ (x >> 16)) * 0x85EBCA6B ; x = (x ^ (x >> 13)) * 0xC2B2AE35 ; x = x ^ (x >> 16)
     v = 2 * (x >> 8) / 2^24 - 1                            in [-1, 1), exact in float32
 
-and the weight is 1 + v/4 for norms, v/4 for biases, v for the embedding, and v * float32(2.5 / sqrt(in))
-for matrices; then rounded to the storage dtype (nearest even) and widened again.
+and the weight is 1 + v/4 for norms, v/4 for biases, v for embedding and learned positions, and
+v * float32(2.5 / sqrt(in)) for matrices [out, in], whatever way round they are stored; then rounded to the
+storage dtype (nearest even) and widened again.
 
 The TinyStories models of the shared test data get a file, too (last-logits.json): their reference.json
 was made before the weights were rounded to float16, which moves the logits by up to 0.01.
@@ -20,6 +21,7 @@ was made before the weights were rounded to float16, which moves the logits by u
 
 import json
 import math
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -27,10 +29,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.pytorch_utils import Conv1D
 
 OUT = Path(__file__).resolve().parents[2] / "test" / "golden" / "models"
 LENGTH = 24
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+TABLES = re.compile(r"(embed_tokens|embed_positions|embed_in|wte|wpe)\.weight$")
 
 
 def hashed(name: str, count: int) -> np.ndarray:
@@ -47,11 +53,11 @@ def hashed(name: str, count: int) -> np.ndarray:
 
 def weight(name: str, shape: tuple[int, ...]) -> np.ndarray:
     v = hashed(name, math.prod(shape)).reshape(shape)
-    if name.endswith("norm.weight"):
-        return np.float32(1) + v * np.float32(0.25)
     if name.endswith(".bias"):
         return v * np.float32(0.25)
-    if name == "model.embed_tokens.weight":
+    if len(shape) == 1:
+        return np.float32(1) + v * np.float32(0.25)
+    if TABLES.search(name):
         return v
     return v * np.float32(2.5 / math.sqrt(shape[1]))
 
@@ -145,9 +151,12 @@ def build(config: dict, dtype: str) -> torch.nn.Module:
         parsed = AutoConfig.from_pretrained(folder)
     model = AutoModelForCausalLM.from_config(
         parsed, attn_implementation="eager", dtype=torch.float32)
+    turned = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, Conv1D)}
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            values = torch.from_numpy(weight(name, tuple(parameter.shape)))
+            shape = tuple(parameter.shape)
+            values = torch.from_numpy(weight(name, shape[::-1] if name in turned else shape))
+            values = values.T if name in turned else values
             parameter.copy_(values.to(DTYPES[dtype]).to(torch.float32))
     return model.eval()
 

@@ -1,5 +1,6 @@
 import { readModelConfig } from "../../src/models/index.ts";
-import { attentionScale, inverseFrequencies } from "../../src/nn/rope.ts";
+import type { DecoderConfig } from "../../src/models/decoder-config.ts";
+import { attentionScale, inverseFrequencies, type RopeConfig } from "../../src/nn/rope.ts";
 import type { Prng } from "../../src/util/prng.ts";
 import { type Json, type Subject, choose } from "./subject.ts";
 
@@ -149,15 +150,24 @@ function makeCase(_index: number, random: Prng): Json {
   return { config };
 }
 
+/** transformers knows frequencies of models that rotate no block, too. */
+const allRotated = { no_rope_layers: null, no_rope_layer_interval: 1000 };
+
+function rotationOf({ layers }: DecoderConfig): RopeConfig | null {
+  return layers.find(({ rope }) => rope !== null)?.rope ?? null;
+}
+
 function answer(input: Json): Json {
-  const config = readModelConfig((input as { config: Json }).config);
-  const frequencies = inverseFrequencies(config.rope);
+  const { config: json } = input as { config: Fields };
+  const config = readModelConfig(json);
+  const rope = rotationOf(config) ?? rotationOf(readModelConfig({ ...json, ...allRotated }));
+  const frequencies = rope ? inverseFrequencies(rope) : new Float32Array();
   const step = Math.max(1, Math.floor(frequencies.length / 8));
   const { qkv, output, mlp } = config.biases;
   return {
-    blocks: config.layers.map(({ rope, window }): Json => [rope, window]),
+    blocks: config.layers.map(({ rope, window }): Json => [rope !== null, window]),
     frequencies: [...frequencies].filter((_, index) => index % step === 0),
-    scale: attentionScale(config.rope),
+    scale: rope ? attentionScale(rope) : 1,
     shape: [
       config.vocabularySize,
       config.hiddenSize,
@@ -167,9 +177,9 @@ function answer(input: Json): Json {
       config.headDim,
     ],
     biases: [qkv, output, mlp],
-    headNorms: config.headNorms,
+    headNorms: config.names.norms.query !== undefined,
     context: config.contextLength,
-    eps: config.normEps,
+    eps: config.norm.eps,
     tied: config.tiedEmbeddings,
   };
 }
@@ -189,10 +199,6 @@ const refusedOnlyHere: readonly Exception[] = [
   [
     "a partial rotation would be ignored: the model was made for another program",
     (config) => "partial_rotary_factor" in config,
-  ],
-  [
-    "the frequencies of longrope change with the length",
-    (config) => [ropeOf(config).rope_type, ropeOf(config).type].includes("longrope"),
   ],
   ["one rotation a layer type would be ignored", (config) => "full_attention" in ropeOf(config)],
   [

@@ -1,5 +1,4 @@
 import type { Block, BlockPart, QuantizableModel } from "../../nn/quantizable-model.ts";
-import { add } from "../../tensor/ops.ts";
 import { scaleRows } from "../../tensor/quantization-ops.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { throwIfCancelled } from "../../util/errors.ts";
@@ -39,8 +38,7 @@ export async function partLoss(
   part: BlockPart,
   { inputs, tokenFactors }: WeighedInputs,
 ): Promise<OutputLoss> {
-  const own =
-    part === "attention" ? inputs : inputs.map((hidden) => behindAttention(model, block, hidden));
+  const own = inputs.map((hidden) => model.partInput(block, part, hidden));
   const read = (index: number): Promise<Float32Array> =>
     readScaled(model.forwardPart(block, part, own[index]), tokenFactors?.[index] ?? null);
   const outputs: Float32Array[] = [];
@@ -56,21 +54,9 @@ export async function partLoss(
       return loss;
     },
     release: () => {
-      if (part === "mlp") for (const input of own) input.release();
+      for (const [i, input] of own.entries()) if (input !== inputs[i]) input.release();
     },
   };
-}
-
-/** The residual stream between attention and MLP. */
-function behindAttention(
-  model: QuantizableModel,
-  block: Block,
-  hidden: Tensor<"f32">,
-): Tensor<"f32"> {
-  const attended = model.forwardPart(block, "attention", hidden);
-  const between = add(hidden, attended);
-  attended.release();
-  return between;
 }
 
 /** Reads a tensor, each row times its factor, and gives its memory back. */

@@ -5,6 +5,7 @@ import { formatJson } from "../../formats/json-file.ts";
 import { type QuantizedModule, readQuantizationConfig } from "../../formats/quantization-config.ts";
 import { readFloatTensor } from "../../formats/read-float-tensor.ts";
 import { type TensorEntry, tensorBytes } from "../../formats/safetensors-header.ts";
+import { toStoredForm, turnedShape } from "../../formats/tensor-forms.ts";
 import { copySidecarFiles } from "../../formats/directory-files.ts";
 import { writeText } from "../../platform/node.ts";
 import { copyTensor, writableDType } from "../../run/output/copy-tensor.ts";
@@ -136,8 +137,10 @@ function plainEntries(
       const stored = isTable ? dtype : writableDType(info);
       entries.push({ name: info.name, dtype: stored, shape: info.shape });
     } else if (part === "codes" || part === "blocks") {
-      const shape = [packed.outFeatures, packed.inFeatures];
-      entries.push({ name: `${module}.weight`, dtype, shape });
+      const name = `${module}.weight`;
+      const { outFeatures, inFeatures } = packed;
+      const shape = turnedShape([outFeatures, inFeatures], checkpoint.forms.get(name));
+      entries.push({ name, dtype, shape });
     }
   }
   return entries;
@@ -165,7 +168,9 @@ async function writeTensors(
     const packed = part === "weight" ? modules.get(module) : undefined;
     if (packed) {
       const decoded = (await readQTensor(checkpoint, module, packed)).dequantize();
-      await writer.write(name, narrow(name, decoded, dtype));
+      const shape = [packed.outFeatures, packed.inFeatures];
+      const stored = toStoredForm(decoded, shape, checkpoint.forms.get(name));
+      await writer.write(name, narrow(name, stored, dtype));
     } else if (isDecoded(checkpoint, modules, name)) {
       const { values } = await readFloatTensor(checkpoint, name);
       await writer.write(name, narrow(name, values, dtype));

@@ -3,7 +3,8 @@ import type { Checkpoint } from "../../formats/checkpoint.ts";
 import { readQTensor } from "../../formats/fewbit-format.ts";
 import type { QuantizedModule } from "../../formats/quantization-config.ts";
 import { readFloatTensor } from "../../formats/read-float-tensor.ts";
-import type { WeightSource } from "../../nn/weight-source.ts";
+import { fromStoredForm, turnedShape } from "../../formats/tensor-forms.ts";
+import type { TensorForm, WeightSource } from "../../nn/weight-source.ts";
 import type { QTensor } from "../../quant/q-tensor.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 
@@ -14,6 +15,8 @@ export interface FinishedTensors {
   readonly modules: ReadonlyMap<string, QuantizedModule>;
   /** Names of the tensors that are written. */
   readonly tensors: ReadonlySet<string>;
+  /** How those are stored that are not stored as they are computed with. */
+  readonly forms: ReadonlyMap<string, TensorForm>;
 }
 
 /**
@@ -42,8 +45,11 @@ export class FinishedWeights implements WeightSource {
 
   async tensor(name: string): Promise<Tensor<"f32">> {
     if (!this.finished.tensors.has(name)) return this.original.tensor(name);
-    const { shape, values } = await readFloatTensor(this.finished.output, name);
-    return Tensor.from(this.backend, "f32", shape, values);
+    const { output, forms } = this.finished;
+    const { shape, values } = await readFloatTensor(output, name);
+    const form = forms.get(name);
+    const computed = fromStoredForm(values, shape, form);
+    return Tensor.from(this.backend, "f32", turnedShape(shape, form), computed);
   }
 
   async matrix(module: string): Promise<Tensor | QTensor> {

@@ -12,6 +12,7 @@ import {
   writeQuantizedModule,
 } from "../../formats/quantization-config.ts";
 import type { TensorEntry } from "../../formats/safetensors.ts";
+import { toStoredForm, turnedShape } from "../../formats/tensor-forms.ts";
 import { copySidecarFiles } from "../../formats/directory-files.ts";
 import {
   createHasher,
@@ -167,12 +168,13 @@ export class QuantizedOutput {
   /** Writes a tensor that was trained, rounded to the dtype that it is stored in. */
   async writeTensor(name: string, values: Float32Array): Promise<void> {
     const entry = this.entries.find((candidate) => candidate.name === name);
-    if (entry) await this.write(name, roundToStored(name, entry.dtype, values));
+    if (!entry) return;
+    await this.write(name, roundToStored(name, entry.dtype, this.asStored(entry, values)));
   }
 
   /** Writes a tensor that transforms have changed. */
   async writeChanged(name: string, values: Float32Array): Promise<void> {
-    await this.write(name, values);
+    await this.write(name, this.asStored({ name, shape: [values.length] }, values));
   }
 
   /** Makes what was written since the last part durable, and says what it is. */
@@ -212,7 +214,8 @@ export class QuantizedOutput {
 
   /** What is written so far. */
   get written(): Omit<FinishedTensors, "output"> {
-    return { modules: this.modules, tensors: new Set(this.tensors.keys()) };
+    const { forms } = this.checkpoint;
+    return { modules: this.modules, tensors: new Set(this.tensors.keys()), forms };
   }
 
   /** Copies all tensors that were not written, and the files beside the weights. */
@@ -256,6 +259,15 @@ export class QuantizedOutput {
   /** Closes the files of work that is given up. */
   async close(): Promise<void> {
     await this.writer.close();
+  }
+
+  /** Values in the form in which the original stores the tensor. */
+  private asStored(
+    { name, shape }: Pick<TensorEntry, "name" | "shape">,
+    values: Float32Array,
+  ): Float32Array {
+    const form = this.checkpoint.forms.get(name);
+    return toStoredForm(values, turnedShape(shape, form), form);
   }
 
   /** Packed weights that were copied as the original's file has them. */

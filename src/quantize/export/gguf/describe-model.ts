@@ -2,7 +2,7 @@ import { fileTypeOf } from "../../../formats/gguf/file-types.ts";
 import type { GgufMetadata, GgufValue } from "../../../formats/gguf/gguf-metadata.ts";
 import { isJsonRecord, type JsonRecord } from "../../../formats/json-file.ts";
 import { readModelRecord } from "../../../formats/model-files.ts";
-import { findArchitecture } from "../../../models/index.ts";
+import { ggufTraitsOf } from "../../../models/index.ts";
 import { findMixture } from "../../../quant/mixtures.ts";
 import { writeGgufTokenizer } from "../../../tokenizers/gguf/write-gguf-tokenizer.ts";
 import type { ExportSource } from "../export-format.ts";
@@ -40,7 +40,7 @@ export async function describeModel(
 ): Promise<ModelDescription> {
   const { checkpoint, config, name, origin, record } = source;
   const { files } = checkpoint;
-  const { architecture } = findArchitecture(checkpoint.config).gguf;
+  const { architecture } = ggufTraitsOf(checkpoint.config);
   const decoder = modelMetadata(config, architecture);
   const { quantization_config: quantization } = checkpoint.config;
   const run = record ?? (await readModelRecord(files, "run.json"));

@@ -6,7 +6,7 @@ import {
   type QuantizedModule,
   readQuantizationConfig,
 } from "../../../formats/quantization-config.ts";
-import { findArchitecture } from "../../../models/index.ts";
+import { ggufTraitsOf } from "../../../models/index.ts";
 import { SourceFiles } from "../../../run/source-files.ts";
 import { sum } from "../../../util/sums.ts";
 import { expectPlainLinears } from "../expect-linears.ts";
@@ -110,7 +110,7 @@ async function decideTypes(
   rule: TypeRule | null,
   { requantize = false }: WriteOptions,
 ): Promise<DecidedTensor[]> {
-  const { gguf: traits } = findArchitecture(checkpoint.config);
+  const traits = ggufTraitsOf(checkpoint.config);
   const decided: DecidedTensor[] = [];
   const faults: ExactnessFault[] = [];
   for (const tensor of listTensors(checkpoint, modules, config, traits)) {

@@ -9,10 +9,10 @@ import type { StoredDType } from "../../../formats/stored-dtype.ts";
 import type { GgufTraits } from "../../../models/architecture.ts";
 import type { DecoderConfig } from "../../../models/decoder-config.ts";
 import {
+  blockLinearNames,
   describeEmbeddingAndHead,
   expectedTensors,
-  isBlockLinear,
-} from "../../../models/decoder-weights.ts";
+} from "../../../models/decoder-tensors.ts";
 import { UnsupportedError } from "../../../util/errors.ts";
 
 /** What a tensor is for: rules of types go by it. Vectors are norms and biases. */
@@ -46,12 +46,13 @@ export function listTensors(
   { permuted }: GgufTraits,
 ): ModelTensor[] {
   const tables = describeEmbeddingAndHead(config);
+  const linears = blockLinearNames(config);
   return [...expectedTensors(config)].map(([source, shape]) => {
     const [module, ending] = splitTensorName(source);
     const own = ggufModuleName(module);
     if (own === null) throw new UnsupportedError(`GGUF files have no name for ${source}`);
     const table = tables.find((each) => each.module === module);
-    const role = table?.roles[0] ?? (isBlockLinear(source) ? "linear" : "vector");
+    const role = table?.roles[0] ?? (linears.has(source) ? "linear" : "vector");
     const packed = (ending === ".weight" && modules.get(module)) || null;
     return {
       name: own + ending,

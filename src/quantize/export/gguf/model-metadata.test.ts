@@ -69,7 +69,8 @@ describe("scaled rotations", () => {
     };
     const { ropeFactors } = describeConfig({ rope_scaling: scaling });
     const plain = inverseFrequencies({ theta: 10_000, headDim: 16 });
-    const { rope } = readModelConfig({ ...base, rope_scaling: scaling });
+    const [{ rope }] = readModelConfig({ ...base, rope_scaling: scaling }).layers;
+    if (!rope) throw new Error("expected a rotation");
     const scaled = inverseFrequencies(rope);
     expect(ropeFactors).toHaveLength(8);
     ropeFactors?.forEach((factor, i) => expect(plain[i] / factor).toBeCloseTo(scaled[i], 6));

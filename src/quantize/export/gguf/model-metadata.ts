@@ -25,7 +25,8 @@ export interface ModelMetadata {
  */
 export function modelMetadata(config: DecoderConfig, architecture: string): ModelMetadata {
   expectComputed(config, architecture);
-  const { headDim, rope } = config;
+  const { headDim } = config;
+  const rope = oneRotation(config);
   const values: readonly (readonly [string, GgufValue])[] = [
     ["vocab_size", count(config.vocabularySize)],
     ["context_length", count(config.contextLength)],
@@ -36,7 +37,7 @@ export function modelMetadata(config: DecoderConfig, architecture: string): Mode
     ["attention.head_count_kv", count(config.kvHeads)],
     ["attention.key_length", count(headDim)],
     ["attention.value_length", count(headDim)],
-    ["attention.layer_norm_rms_epsilon", float(config.normEps)],
+    ["attention.layer_norm_rms_epsilon", float(config.norm.eps)],
     ["rope.dimension_count", count(headDim)],
     ["rope.freq_base", float(rope.theta)],
     ...ropeScaling(rope),
@@ -46,7 +47,7 @@ export function modelMetadata(config: DecoderConfig, architecture: string): Mode
   return {
     entries: new Map(named),
     ropeFactors: rope.scaling?.kind === "llama3" ? frequencyFactors(rope) : null,
-    notices: [...windowNotices(config), ...ropeNotices(config)],
+    notices: [...windowNotices(config), ...ropeNotices(rope)],
   };
 }
 
@@ -110,7 +111,7 @@ function expectComputed(config: DecoderConfig, architecture: string): void {
   }
   const rotates = (index: number): boolean =>
     architecture !== "smollm3" || (index + 1) % noRopeInterval !== 0;
-  const other = layers.findIndex(({ rope }, index) => rope !== rotates(index));
+  const other = layers.findIndex(({ rope }, index) => (rope !== null) !== rotates(index));
   if (other < 0) return;
   throw new UnsupportedError(
     `block ${other} ${layers[other].rope ? "is" : "is not"} rotated by positions, which ` +
@@ -119,6 +120,20 @@ function expectComputed(config: DecoderConfig, architecture: string): void {
     {
       hint: `use the ${modelType} checkpoint with fewbit as it is`,
     },
+  );
+}
+
+/**
+ * Returns the rotation of all blocks that have one.
+ * @throws UnsupportedError where they are not rotated alike, or none is
+ */
+function oneRotation({ layers, modelType }: DecoderConfig): RopeConfig {
+  const [rope, ...others] = new Set(layers.flatMap((layer) => layer.rope ?? []));
+  if (rope && others.length === 0) return rope;
+  throw new UnsupportedError(
+    `GGUF files of a ${modelType} are not written: its blocks are ` +
+      (rope ? "rotated in several ways" : "not rotated"),
+    { hint: "use the checkpoint with fewbit as it is, or export it with `format: hf`" },
   );
 }
 
@@ -135,7 +150,7 @@ function windowNotices({ layers, contextLength }: DecoderConfig): string[] {
   ];
 }
 
-function ropeNotices({ rope: { scaling } }: DecoderConfig): string[] {
+function ropeNotices({ scaling }: RopeConfig): string[] {
   if (scaling?.kind === "dynamic") {
     return [`positions are scaled beyond ${scaling.context} tokens (dynamic), not in llama.cpp`];
   }

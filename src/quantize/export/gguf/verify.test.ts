@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openBackend } from "../../../backend/registry.ts";
 import "../../../index.ts";
-import { findArchitecture } from "../../../models/index.ts";
+import { ggufTraitsOf } from "../../../models/index.ts";
 import { openModelCheckpoint } from "../../../runtime/model-checkpoint.ts";
 import { NumericError } from "../../../util/errors.ts";
 import { exportCheckpoint } from "../../export-checkpoint.ts";
@@ -42,7 +42,7 @@ async function verifyChanged(change: (bytes: Buffer) => void): Promise<string> {
   change(bytes);
   writeFileSync(path, bytes);
   const { checkpoint, config } = await openModelCheckpoint(model);
-  const { gguf } = findArchitecture(checkpoint.config);
+  const gguf = ggufTraitsOf(checkpoint.config);
   const hashes = new TensorHashes();
   const rule = { name: "f32", keepsFloats: false, typeOf: () => null };
   const tensors = [];

@@ -1,6 +1,6 @@
-import type { Architecture } from "./architecture.ts";
-import { decoderConfig } from "./decoder-config.ts";
-import { layerWindows } from "./layer-windows.ts";
+import type { Architecture } from "../architecture.ts";
+import { decoderConfig } from "../decoder-config.ts";
+import { layerWindows } from "../layer-windows.ts";
 
 /**
  * Mistral: Llama with a sliding window in every block (paper: arXiv 2310.06825), or in those that
@@ -16,8 +16,6 @@ export const mistral: Architecture = {
     const window = fields.sliding_window === undefined ? 4096 : fields.sliding_window;
     const windows = layerWindows(fields, { window, slides: () => true });
     return decoderConfig(fields, {
-      biases: { qkv: false, output: false, mlp: false },
-      headNorms: false,
       layers: windows.map((window) => ({ rope: true, window })),
       defaults: { kvHeads: 8, contextLength: 131_072 },
     });

@@ -1,6 +1,7 @@
-import type { Architecture } from "./architecture.ts";
-import { decoderConfig } from "./decoder-config.ts";
-import { lateWindows } from "./layer-windows.ts";
+import type { Architecture } from "../architecture.ts";
+import { decoderConfig } from "../decoder-config.ts";
+import { headNormNames, llamaNames } from "../decoder-names.ts";
+import { lateWindows } from "../layer-windows.ts";
 
 /** Qwen3: an RMSNorm on each head of queries and keys, and a head width of its own. */
 export const qwen3: Architecture = {
@@ -10,8 +11,8 @@ export const qwen3: Architecture = {
   gguf: { architecture: "qwen3", permuted: false },
   configure: (fields) =>
     decoderConfig(fields, {
-      biases: { qkv: fields.attention_bias, output: fields.attention_bias, mlp: false },
-      headNorms: true,
+      biases: { qkv: fields.attention_bias, output: fields.attention_bias },
+      names: { ...llamaNames, norms: { ...llamaNames.norms, ...headNormNames } },
       layers: lateWindows(fields).map((window) => ({ rope: true, window })),
       defaults: { headDim: 128, kvHeads: 32, contextLength: 32_768 },
     }),

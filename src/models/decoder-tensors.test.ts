@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { WeightSource } from "../nn/weight-source.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { FormatError } from "../util/errors.ts";
-import { checkWeights, expectedTensors } from "./decoder-weights.ts";
+import { checkWeights, expectedTensors } from "./decoder-tensors.ts";
 import { readModelConfig } from "./index.ts";
 
 const config = readModelConfig({

@@ -1,4 +1,4 @@
-import type { Architecture } from "./architecture.ts";
+import type { Architecture } from "../architecture.ts";
 import { mistral } from "./mistral.ts";
 
 /** Ministral: what transformers 5 calls a Mistral with `layer_types`. */

@@ -1,7 +1,7 @@
-import { FormatError } from "../util/errors.ts";
-import type { Architecture } from "./architecture.ts";
-import { biasesOf, decoderConfig } from "./decoder-config.ts";
-import { layerWindows } from "./layer-windows.ts";
+import { FormatError } from "../../util/errors.ts";
+import type { Architecture } from "../architecture.ts";
+import { biasesOf, decoderConfig } from "../decoder-config.ts";
+import { layerWindows } from "../layer-windows.ts";
 
 /**
  * SmolLM3: some blocks see no positions (NoPE). In `no_rope_layers` a 1 means that the block *is*
@@ -29,7 +29,6 @@ export const smollm3: Architecture = {
     });
     return decoderConfig(fields, {
       biases: biasesOf(fields),
-      headNorms: false,
       layers: windows.map((window, index) => ({ rope: rotated(index), window })),
       defaults: {
         kvHeads: 4,

@@ -1,6 +1,6 @@
-import type { Architecture } from "./architecture.ts";
-import { decoderConfig } from "./decoder-config.ts";
-import { lateWindows } from "./layer-windows.ts";
+import type { Architecture } from "../architecture.ts";
+import { decoderConfig } from "../decoder-config.ts";
+import { lateWindows } from "../layer-windows.ts";
 
 /** Qwen2, Qwen2.5: biases on q, k, v. With `use_sliding_window`, from `max_window_layers` on. */
 export const qwen2: Architecture = {
@@ -10,8 +10,7 @@ export const qwen2: Architecture = {
   gguf: { architecture: "qwen2", permuted: false },
   configure: (fields) =>
     decoderConfig(fields, {
-      biases: { qkv: true, output: false, mlp: false },
-      headNorms: false,
+      biases: { qkv: true },
       layers: lateWindows(fields).map((window) => ({ rope: true, window })),
       defaults: { kvHeads: 32, contextLength: 32_768 },
     }),

@@ -1,8 +1,7 @@
-import { FormatError, UnsupportedError } from "../util/errors.ts";
-import type { Architecture } from "./architecture.ts";
-import { biasesOf, decoderConfig } from "./decoder-config.ts";
-import type { DecoderFields } from "./decoder-fields.ts";
-import { checkLayerTypes } from "./layer-windows.ts";
+import { UnsupportedError } from "../../util/errors.ts";
+import type { Architecture } from "../architecture.ts";
+import { biasesOf, decoderConfig, expectWholeHeads, fullLayers } from "../decoder-config.ts";
+import { checkLayerTypes } from "../layer-windows.ts";
 
 /**
  * Llama 1, 2 and 3.x, and what took over their shape: SmolLM, SmolLM2, TinyLlama. It has no windows:
@@ -16,24 +15,9 @@ export const llama: Architecture = {
   configure(fields) {
     expectWholeHeads(fields);
     expectFullAttention(checkLayerTypes(fields));
-    return decoderConfig(fields, {
-      biases: biasesOf(fields),
-      headNorms: false,
-      layers: Array.from({ length: fields.num_hidden_layers }, () => ({
-        rope: true,
-        window: null,
-      })),
-    });
+    return decoderConfig(fields, { biases: biasesOf(fields), layers: fullLayers(fields) });
   },
 };
-
-function expectWholeHeads(fields: DecoderFields): void {
-  const { hidden_size: hiddenSize, num_attention_heads: heads, head_dim: headDim } = fields;
-  if ((headDim ?? null) !== null || hiddenSize % heads === 0) return;
-  throw new FormatError(
-    `config.json: hidden_size ${hiddenSize} is not a multiple of num_attention_heads ${heads}`,
-  );
-}
 
 /** @throws UnsupportedError where `layer_types` ask for what no program gives a Llama in all passes */
 function expectFullAttention(types: readonly string[] | null): void {

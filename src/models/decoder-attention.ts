@@ -1,0 +1,114 @@
+import type { AttentionOptions } from "../backend/kernels.ts";
+import type { Backend } from "../backend/backend.ts";
+import { attendLayer, writeLayer } from "../nn/kv-cache.ts";
+import { normalize } from "../nn/norm.ts";
+import type { BlockPass } from "../nn/quantizable-model.ts";
+import { rotationOrder, RopeTables, type RopeConfig } from "../nn/rope.ts";
+import { attendTree } from "../nn/row-tree.ts";
+import { attention, embedding, rope, takeColumns } from "../tensor/ops.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import type { DecoderConfig } from "./decoder-config.ts";
+import type { DecoderBlock } from "./decoder-weights.ts";
+
+/** A way of rotating, with what it needs in memory. */
+interface Rotation {
+  readonly tables: RopeTables;
+  /** Order of a head's channels in which halves are rotated; null where they lie so. */
+  readonly order: Tensor<"i32"> | null;
+}
+
+/** What lies between the projections of queries, keys and values and the output projection. */
+export class DecoderAttention {
+  private readonly config: DecoderConfig;
+  private readonly rotations: ReadonlyMap<RopeConfig, Rotation>;
+  /** Columns of queries, keys and values in what a joined projection gives; null without one. */
+  private readonly parts: readonly Tensor<"i32">[] | null;
+
+  constructor(backend: Backend, config: DecoderConfig) {
+    this.config = config;
+    const indices = (columns: Int32Array): Tensor<"i32"> =>
+      Tensor.from(backend, "i32", [columns.length], columns);
+    this.rotations = new Map(
+      [...new Set(config.layers.flatMap(({ rope }) => rope ?? []))].map((rope) => {
+        const order = rotationOrder(rope);
+        const tables = new RopeTables(backend, rope);
+        return [rope, { tables, order: order && indices(order) }];
+      }),
+    );
+    const isJoined = config.names.slots.queryKeyValue !== undefined;
+    this.parts = isJoined ? joinedColumns(config).map(indices) : null;
+  }
+
+  /** Maps what the projections give, `[batch, length, ...]`, to what all heads put together give. */
+  forward(
+    block: DecoderBlock,
+    projected: readonly Tensor<"f32">[],
+    pass: BlockPass,
+  ): Tensor<"f32"> {
+    const { config } = this;
+    const { heads, kvHeads, headDim, attentionScale: scale, caps } = config;
+    const layer = config.layers[block.index];
+    const [joined] = projected;
+    const [batch = 0, length = 0] = joined.shape;
+    const split = (x: Tensor, count: number): Tensor => x.reshape([batch, length, count, headDim]);
+    const parts = this.parts?.map((columns) => takeColumns(joined, columns)) ?? projected;
+    const normed = (x: Tensor, key: "query" | "key", count: number): Tensor => {
+      const norm = block.norms[key];
+      if (config.headNorms === "all") return split(normalize(x, norm, config.norm), count);
+      return normalize(split(x, count), norm, config.norm);
+    };
+    let q = normed(parts[0], "query", heads);
+    let k = normed(parts[1], "key", kvHeads);
+    const v = split(parts[2], kvHeads);
+    if (layer.rope) [q, k] = this.rotate(layer.rope, q, k, pass);
+    const mixed = attendPass(q, k, v, pass, {
+      scale,
+      ...(layer.window !== null && { window: layer.window }),
+      ...(caps.scores !== null && { softCap: caps.scores }),
+    });
+    return mixed.reshape([batch, length, heads * headDim]);
+  }
+
+  /** Turns queries and keys to the positions of their tokens. */
+  private rotate(
+    config: RopeConfig,
+    q: Tensor,
+    k: Tensor,
+    { position, tree }: BlockPass,
+  ): [Tensor, Tensor] {
+    const { tables, order } = this.rotations.get(config) as Rotation;
+    const [inQ, inK] = order ? [takeColumns(q, order), takeColumns(k, order)] : [q, k];
+    const { cos, sin } = tables.upTo(tree?.depth ?? position + (q.shape[1] ?? 0));
+    if (!tree) return [rope(inQ, cos, sin, position), rope(inK, cos, sin, position)];
+    const [ownCos, ownSin] = [embedding(cos, tree.positions), embedding(sin, tree.positions)];
+    return [rope(inQ, ownCos, ownSin, 0), rope(inK, ownCos, ownSin, 0)];
+  }
+}
+
+/** Where queries, keys and values lie in the rows of a joined projection. */
+function joinedColumns({ heads, kvHeads, headDim, joined }: DecoderConfig): Int32Array[] {
+  const widths = [heads, kvHeads, kvHeads].map((count) => count * headDim);
+  const starts = [0, widths[0], widths[0] + widths[1]];
+  return widths.map((width, part) =>
+    Int32Array.from({ length: width }, (_, column) => {
+      if (joined === "parts") return starts[part] + column;
+      const head = Math.floor(column / headDim);
+      return (3 * head + part) * headDim + (column % headDim);
+    }),
+  );
+}
+
+/** Attention within the batch entries of a pass, the texts of its tree, or over its cache. */
+function attendPass(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  { cache, tree, position }: BlockPass,
+  options: Omit<AttentionOptions, "keyLength">,
+): Tensor<"f32"> {
+  if (tree) return attendTree(q, k, v, tree, options);
+  const keyLength = position + (q.shape[1] ?? 0);
+  if (!cache) return attention(q, k, v, { ...options, keyLength });
+  writeLayer(cache, k, v, position);
+  return attendLayer(q, cache, { ...options, keyLength });
+}
