@@ -1,6 +1,12 @@
 import type { z } from "zod";
 import type { DecoderConfig } from "./decoder-config.ts";
-import { type DecoderFields, type FieldAliases, readOwnFields } from "./decoder-fields.ts";
+import {
+  type DecoderFields,
+  expectValues,
+  type FieldAliases,
+  type FieldValues,
+  readOwnFields,
+} from "./decoder-fields.ts";
 
 /** How GGUF files hold the models of a family. */
 export interface GgufTraits {
@@ -38,16 +44,23 @@ export interface Architecture {
 interface Family<Own extends z.ZodObject> extends Omit<Architecture, "configure" | "reads"> {
   /** Fields that the shared ones do not have, with what they mean where they are left out. */
   readonly own: Own;
+  /** Fields that only have these values in models that fewbit runs. */
+  readonly only?: FieldValues;
+  /** Fields that change nothing in this family, whatever they say. */
+  readonly ignores?: readonly string[];
   readonly configure: (fields: DecoderFields, own: z.output<Own>) => DecoderConfig;
 }
 
 /** Makes an architecture that refuses fields which it does not know. */
 export function defineFamily<Own extends z.ZodObject>(family: Family<Own>): Architecture {
-  const { own, configure, ...rest } = family;
+  const { own, only = {}, ignores = [], configure, ...rest } = family;
   const aliases = Object.values(rest.aliases ?? {});
   return {
     ...rest,
-    reads: new Set([...Object.keys(own.shape), ...aliases]),
-    configure: (fields) => configure(fields, readOwnFields(fields, own)),
+    reads: new Set([...Object.keys(own.shape), ...aliases, ...Object.keys(only), ...ignores]),
+    configure: (fields) => {
+      expectValues(fields, only);
+      return configure(fields, readOwnFields(fields, own));
+    },
   };
 }

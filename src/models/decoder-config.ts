@@ -145,7 +145,7 @@ export function decoderConfig(fields: DecoderFields, traits: DecoderTraits): Dec
     heads,
     kvHeads: kvHeadsOf(fields, defaults.kvHeads),
     headDim,
-    norm: { kind: "rms", eps: fields.rms_norm_eps, bias: false, offset: 0, ...norm },
+    norm: { kind: "rms", eps: fields.rms_norm_eps ?? 1e-6, bias: false, offset: 0, ...norm },
     activation: activationOf(fields.hidden_act ?? defaults.activation ?? "silu"),
     tiedEmbeddings: fields.tie_word_embeddings ?? defaults.tiedEmbeddings ?? false,
     biases: { qkv: false, output: false, mlp: false, head: false, ...biases },
@@ -227,8 +227,8 @@ function activationOf(name: string): DecoderConfig["activation"] {
 
 /** The biases that `attention_bias` and `mlp_bias` ask for. */
 export function biasesOf({
-  attention_bias: bias,
-  mlp_bias: mlp,
+  attention_bias: bias = false,
+  mlp_bias: mlp = false,
 }: DecoderFields): Partial<DecoderConfig["biases"]> {
   return { qkv: bias, output: bias, mlp };
 }

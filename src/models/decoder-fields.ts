@@ -7,7 +7,7 @@ const count = z.number().int().positive();
 const amount = z.number().positive();
 
 /** `rope_parameters` or `rope_scaling`. A null is no number, but no missing field either. */
-const ropeFields = z.looseObject({
+export const ropeFields = z.looseObject({
   rope_type: z.string().nullish(),
   type: z.string().nullish(),
   rope_theta: amount.nullish(),
@@ -40,11 +40,11 @@ const decoderFields = z.looseObject({
   head_dim: count.nullish(),
   vocab_size: count,
   max_position_embeddings: count.optional(),
-  rms_norm_eps: z.number().nonnegative().default(1e-6),
+  rms_norm_eps: z.number().nonnegative().optional(),
   hidden_act: z.string().optional(),
   tie_word_embeddings: z.boolean().optional(),
-  attention_bias: z.boolean().default(false),
-  mlp_bias: z.boolean().default(false),
+  attention_bias: z.boolean().optional(),
+  mlp_bias: z.boolean().optional(),
   rope_theta: amount.nullish(),
   rope_scaling: ropeFields.nullish(),
   rope_parameters: ropeFields.nullish(),
@@ -96,14 +96,14 @@ function parseFields<T extends z.ZodType>(
   });
 }
 
-/** The same fields by their shared names; one that stands there by both is the shared one. */
+/** The same fields by their shared names; where both stand there, the family's own counts. */
 function withSharedNames(json: unknown, own: ReadonlyMap<string, string>): unknown {
   if (typeof json !== "object" || json === null || own.size === 0) return json;
   const stated = json as Record<string, unknown>;
   const moved = [...own].filter(([, name]) => Object.hasOwn(stated, name));
   return {
-    ...Object.fromEntries(moved.map(([shared, name]) => [shared, stated[name]])),
     ...stated,
+    ...Object.fromEntries(moved.map(([shared, name]) => [shared, stated[name]])),
   };
 }
 
@@ -122,6 +122,24 @@ const ignored = new RegExp(
     "encoder_no_repeat_ngram_size|bad_words_ids|num_return_sequences|begin_suppress_tokens|" +
     "suppress_tokens|exponential_decay_length_penalty|remove_invalid_values|tf_legacy_loss)$",
 );
+
+/** Values that fields must have, where they are stated. */
+export type FieldValues = Readonly<Record<string, readonly unknown[]>>;
+
+/**
+ * Refuses values that ask for what the decoder does not compute.
+ * @throws UnsupportedError naming the first such field
+ */
+export function expectValues(fields: DecoderFields, values: FieldValues): void {
+  for (const [name, allowed] of Object.entries(values)) {
+    const value = fields[name];
+    if (value === undefined || allowed.includes(value)) continue;
+    throw new UnsupportedError(
+      `config.json: ${name} ${JSON.stringify(value)} is not supported in a ${fields.model_type}`,
+      { hint: `supported: ${allowed.map((each) => JSON.stringify(each)).join(", ")}` },
+    );
+  }
+}
 
 /**
  * Refuses fields of a config that this family does not read, unless they are known to say nothing of

@@ -2,9 +2,20 @@ import { FormatError, UnsupportedError } from "../util/errors.ts";
 import type { Architecture, GgufTraits } from "./architecture.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import { expectKnownFields, parseDecoderFields } from "./decoder-fields.ts";
+import { cohere } from "./families/cohere.ts";
+import { gemma } from "./families/gemma.ts";
+import { gemma2 } from "./families/gemma2.ts";
+import { gemma3 } from "./families/gemma3.ts";
+import { gptNeox } from "./families/gpt-neox.ts";
+import { gpt2 } from "./families/gpt2.ts";
+import { granite } from "./families/granite.ts";
 import { llama } from "./families/llama.ts";
 import { ministral } from "./families/ministral.ts";
 import { mistral } from "./families/mistral.ts";
+import { olmo2 } from "./families/olmo2.ts";
+import { opt } from "./families/opt.ts";
+import { phi } from "./families/phi.ts";
+import { phi3 } from "./families/phi3.ts";
 import { qwen2 } from "./families/qwen2.ts";
 import { qwen3 } from "./families/qwen3.ts";
 import { smollm3 } from "./families/smollm3.ts";
@@ -17,6 +28,17 @@ export const architectures: readonly Architecture[] = [
   qwen2,
   qwen3,
   smollm3,
+  gemma,
+  gemma2,
+  gemma3,
+  opt,
+  gpt2,
+  gptNeox,
+  phi,
+  phi3,
+  granite,
+  olmo2,
+  cohere,
 ];
 
 /**

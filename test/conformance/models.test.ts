@@ -3,6 +3,7 @@ import type { Backend } from "../../src/backend/backend.ts";
 import type { LinearSlot } from "../../src/nn/linear.ts";
 import { KvCache } from "../../src/nn/kv-cache.ts";
 import { compareTokens, growTree } from "../../src/evaluation/token-tree.ts";
+import { readModelConfig } from "../../src/models/index.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import {
   idTensor,
@@ -105,6 +106,18 @@ describe.each(subjects)("$title", ({ missing, open }) => {
         }
       }
     });
+
+    const { layers } = readModelConfig(golden.config);
+    // Keys in a cache keep the angles of the length that they were made at, as in transformers.
+    const turning = layers.some(({ rope }) => {
+      const { scaling } = rope ?? {};
+      return scaling?.kind === "longrope" && scaling.originalContext < golden.ids[0].length;
+    });
+    if (turning) {
+      test.skip("skipped: passes of several lengths, of which angles change with the length", () =>
+        undefined);
+      return;
+    }
 
     test("decoding through a cache that grows gives the logits of one pass", async () => {
       const loaded = await loadCase(backend, golden);
@@ -260,6 +273,52 @@ describe("what a config says changes the logits", () => {
     ["qwen3-biases-window", { max_window_layers: 1 }],
     ["smollm3-no-rope-layers", { no_rope_layers: [1, 1, 1] }],
     ["smollm3-interval-window", { use_sliding_window: false }],
+    ["gemma", { hidden_act: "silu" }],
+    ["gemma", { rms_norm_eps: 0.5 }],
+    ["gemma2", { query_pre_attn_scalar: 16 }],
+    ["gemma2", { attn_logit_softcapping: null }],
+    ["gemma2", { final_logit_softcapping: null }],
+    ["gemma2", { sliding_window: 12 }],
+    ["gemma2-no-caps", { layer_types: null }],
+    ["gemma3", { sliding_window_pattern: 3 }],
+    ["gemma3", { rope_local_base_freq: 10000 }],
+    ["gemma3", { rope_theta: 10000 }],
+    ["gemma3", { rope_scaling: null }],
+    ["gemma3-rope-parameters", { rope_parameters: null }],
+    ["gemma3-cap", { final_logit_softcapping: null }],
+    ["gemma3-cap", { attention_bias: false }],
+    ["opt", { activation_function: "gelu" }],
+    ["opt", { enable_bias: false }],
+    ["opt", { do_layer_norm_before: false }],
+    ["opt", { _remove_final_layer_norm: true }],
+    ["opt-behind-narrow", { word_embed_proj_dim: 32 }],
+    ["gpt2", { scale_attn_weights: false }],
+    ["gpt2", { activation_function: "relu" }],
+    ["gpt2-no-scale", { layer_norm_epsilon: 1e-5 }],
+    ["gpt-neox", { use_parallel_residual: false }],
+    ["gpt-neox", { rotary_pct: 0.25 }],
+    ["gpt-neox", { rotary_emb_base: 10000 }],
+    ["gpt-neox", { attention_bias: false }],
+    ["gpt-neox-linear-rope", { layer_norm_eps: 1e-5 }],
+    ["gpt-neox-linear-rope", { rope_scaling: null }],
+    ["phi", { partial_rotary_factor: 0.5 }],
+    ["phi", { hidden_act: "relu" }],
+    ["phi-qk-norm", { qk_layernorm: false }],
+    ["phi-qk-norm", { layer_norm_eps: 1e-5 }],
+    ["phi3", { sliding_window: null }],
+    ["phi3-longrope", { original_max_position_embeddings: 16 }],
+    ["phi3-longrope", { rope_scaling: null }],
+    ["phi3-longrope-beyond", { original_max_position_embeddings: 64 }],
+    ["granite", { embedding_multiplier: 1 }],
+    ["granite", { attention_multiplier: 0.25 }],
+    ["granite", { residual_multiplier: 1 }],
+    ["granite", { logits_scaling: 1 }],
+    ["granite-biases", { mlp_bias: false }],
+    ["olmo2", { rope_theta: 10000 }],
+    ["olmo2-biases", { attention_bias: false }],
+    ["cohere", { logit_scale: 1 }],
+    ["cohere-biases", { layer_norm_eps: 1e-5 }],
+    ["cohere-biases", { attention_bias: false }],
   ])("%s is not the model with %o", async (name, changed) => {
     const golden = readModelCase(name);
     const config = { ...golden.config, ...changed };

@@ -2,6 +2,7 @@
 transformers gives them in float32 on the CPU.
 
     python tools/golden/make_models.py            needs torch and transformers
+    python tools/golden/make_models.py gemma      those whose names begin so
 
 No weights are stored: both sides compute them from the tensor's name and the element's index (the other
 side is test/golden/formula-weights.ts). With fnv = FNV-1a of the name in UTF-8 (32 bits) and all integer
@@ -85,6 +86,36 @@ def base(model_type: str, **more) -> dict:
     return {**config, **more}
 
 
+def without(config: dict, *names: str, **more) -> dict:
+    return {**{key: value for key, value in config.items() if key not in names}, **more}
+
+
+def opt(**more) -> dict:
+    return {"model_type": "opt", "hidden_size": 32, "ffn_dim": 44, "num_hidden_layers": 2,
+            "num_attention_heads": 4, "vocab_size": 72, "max_position_embeddings": 64,
+            "pad_token_id": 1, "bos_token_id": 2, "eos_token_id": 2, **more}
+
+
+def gpt2(**more) -> dict:
+    return {"model_type": "gpt2", "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64,
+            "vocab_size": 72, "bos_token_id": 0, "eos_token_id": 0, **more}
+
+
+def neox(**more) -> dict:
+    config = without(base("gpt_neox", hidden_act="gelu"), "num_key_value_heads", "rms_norm_eps")
+    return {**config, "layer_norm_eps": 1e-5, **more}
+
+
+def phi(**more) -> dict:
+    return without(base("phi", hidden_act="gelu_new"), "rms_norm_eps", **more)
+
+
+# Gemma reads its own name of the activation, and no other.
+GEMMA = {"hidden_activation": "gelu_pytorch_tanh", "head_dim": 16, "pad_token_id": 0}
+LAYER_ROPES = {
+    "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 100000.0},
+    "sliding_attention": {"rope_type": "default", "rope_theta": 500.0},
+}
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
           "original_max_position_embeddings": 32}
 
@@ -141,6 +172,77 @@ CASES: dict[str, tuple[str, dict]] = {
         "smollm3", num_hidden_layers=3, no_rope_layer_interval=2, use_sliding_window=True,
         sliding_window=6, attention_bias=True, mlp_bias=True, pad_token_id=0, bos_token_id=1,
         eos_token_id=2)),
+    "gemma": ("bfloat16", base(
+        "gemma", head_dim=16, hidden_act="gelu", tie_word_embeddings=True, pad_token_id=0,
+        rope_theta=10000.0)),
+    "gemma-biases": ("float32", base(
+        "gemma", head_dim=10, hidden_act="gelu_pytorch_tanh", attention_bias=True, pad_token_id=0,
+        rope_parameters={"rope_type": "default", "rope_theta": 500.0})),
+    "gemma2": ("bfloat16", without(base("gemma2", **GEMMA), "hidden_act", **{
+        "num_hidden_layers": 3, "sliding_window": 6, "query_pre_attn_scalar": 24,
+        "attn_logit_softcapping": 4.0, "final_logit_softcapping": 3.0, "rope_theta": 10000.0,
+        "tie_word_embeddings": True})),
+    "gemma2-no-caps": ("float32", without(base("gemma2", **GEMMA), "hidden_act", **{
+        "sliding_window": 6, "layer_types": ["full_attention", "sliding_attention"],
+        "attn_logit_softcapping": None, "final_logit_softcapping": None, "attention_bias": True,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 500.0}})),
+    "gemma2-defaults": ("float32", without(
+        base("gemma2", pad_token_id=0), "hidden_act")),
+    "gemma3": ("bfloat16", without(base("gemma3_text", **GEMMA), "hidden_act", **{
+        "num_hidden_layers": 3, "sliding_window": 6, "sliding_window_pattern": 2,
+        "query_pre_attn_scalar": 24, "rope_theta": 100000.0, "rope_local_base_freq": 500.0,
+        "rope_scaling": {"rope_type": "linear", "factor": 8.0}, "tie_word_embeddings": True})),
+    "gemma3-rope-parameters": ("float32", without(base("gemma3_text", **GEMMA), "hidden_act", **{
+        "sliding_window": 6, "layer_types": ["full_attention", "sliding_attention"],
+        "rope_parameters": LAYER_ROPES})),
+    "gemma3-cap": ("float32", without(base("gemma3_text", **GEMMA), "hidden_act", **{
+        "num_hidden_layers": 7, "sliding_window": 5, "final_logit_softcapping": 3.0,
+        "attention_bias": True})),
+    "opt": ("float16", opt()),
+    "opt-behind-narrow": ("float32", opt(do_layer_norm_before=False, word_embed_proj_dim=16)),
+    "opt-no-biases": ("float32", opt(
+        enable_bias=False, _remove_final_layer_norm=True, activation_function="gelu",
+        tie_word_embeddings=False)),
+    "gpt2": ("float32", gpt2()),
+    "gpt2-no-scale": ("bfloat16", gpt2(
+        scale_attn_weights=False, n_inner=44, activation_function="relu", tie_word_embeddings=False,
+        layer_norm_epsilon=0.1)),
+    "gpt-neox": ("float16", neox(rotary_pct=0.5, rotary_emb_base=500)),
+    "gpt-neox-sequential": ("float32", neox(
+        num_attention_heads=2, use_parallel_residual=False, attention_bias=False,
+        hidden_act="gelu_new", tie_word_embeddings=True,
+        rope_parameters={"rope_type": "default", "partial_rotary_factor": 0.25, "rope_theta": 500.0})),
+    "gpt-neox-linear-rope": ("float32", neox(
+        layer_norm_eps=0.1, rotary_pct=1.0, rope_scaling={"type": "linear", "factor": 4.0})),
+    "phi": ("float16", phi(rope_theta=500.0, partial_rotary_factor=0.25, num_attention_heads=2)),
+    "phi-qk-norm": ("float32", phi(
+        qk_layernorm=True, layer_norm_eps=0.1, hidden_act="gelu", rope_parameters={
+            "rope_type": "default", "rope_theta": 500.0, "partial_rotary_factor": 0.5})),
+    "phi3": ("bfloat16", base("phi3", sliding_window=6, pad_token_id=0, eos_token_id=0)),
+    "phi3-longrope": ("float32", base(
+        "phi3", pad_token_id=0, eos_token_id=0, original_max_position_embeddings=64,
+        max_position_embeddings=128, rope_theta=500.0, rope_scaling={
+            "type": "longrope", "short_factor": [1.0, 1.5, 2.0, 3.0], "long_factor": [2.0, 4.0, 6.0, 8.0]})),
+    "phi3-longrope-beyond": ("float32", base(
+        "phi3", pad_token_id=0, eos_token_id=0, original_max_position_embeddings=16,
+        tie_word_embeddings=True, rope_parameters={
+            "rope_type": "longrope", "rope_theta": 500.0, "partial_rotary_factor": 0.75,
+            "original_max_position_embeddings": 16, "short_factor": [1.0, 1.5, 2.0],
+            "long_factor": [2.0, 4.0, 8.0]})),
+    "granite": ("bfloat16", base(
+        "granite", embedding_multiplier=3.0, attention_multiplier=0.5, residual_multiplier=0.3,
+        logits_scaling=0.25, tie_word_embeddings=True, rope_theta=10000.0)),
+    "granite-biases": ("float32", base("granite", attention_bias=True, mlp_bias=True)),
+    "olmo2": ("float32", base("olmo2", rope_theta=500.0, pad_token_id=1, eos_token_id=2)),
+    "olmo2-biases": ("bfloat16", base(
+        "olmo2", attention_bias=True, tie_word_embeddings=True, pad_token_id=1, eos_token_id=2,
+        rope_parameters={"rope_type": "default", "rope_theta": 500.0})),
+    "cohere": ("float16", without(base("cohere"), "rms_norm_eps", "tie_word_embeddings", **{
+        "pad_token_id": 0, "bos_token_id": 5, "eos_token_id": 6, "rope_theta": 10000.0,
+        "logit_scale": 0.25})),
+    "cohere-biases": ("float32", without(base("cohere"), "rms_norm_eps", **{
+        "pad_token_id": 0, "bos_token_id": 5, "eos_token_id": 6, "attention_bias": True,
+        "layer_norm_eps": 0.1})),
 }
 
 
@@ -151,9 +253,11 @@ def build(config: dict, dtype: str) -> torch.nn.Module:
         parsed = AutoConfig.from_pretrained(folder)
     model = AutoModelForCausalLM.from_config(
         parsed, attn_implementation="eager", dtype=torch.float32)
+    model_type = config["model_type"]
     turned = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, Conv1D)}
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
+        for own, parameter in model.named_parameters():
+            name = re.sub(r"^lm_head\.", "embed_out.", own) if model_type == "gpt_neox" else own
             shape = tuple(parameter.shape)
             values = torch.from_numpy(weight(name, shape[::-1] if name in turned else shape))
             values = values.T if name in turned else values
@@ -188,10 +292,14 @@ def write_last_logits(models: Path) -> None:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     OUT.mkdir(parents=True, exist_ok=True)
+    chosen = sys.argv[1] if len(sys.argv) > 1 else ""
     for case_name, (storage, case_config) in CASES.items():
-        write_case(case_name, storage, case_config)
-    shared = Path(sys.argv[1]) if len(sys.argv) > 1 else OUT.parents[3] / "shared" / "data" / "models"
-    if shared.exists():
+        if case_name.startswith(chosen):
+            write_case(case_name, storage, case_config)
+    shared = OUT.parents[3] / "shared" / "data" / "models"
+    if chosen:
+        print(f"only {chosen}: last-logits.json stays as it is")
+    elif shared.exists():
         write_last_logits(shared)
     else:
         print(f"{shared} is not there: last-logits.json stays as it is")

@@ -1,5 +1,5 @@
 import type { Architecture } from "../architecture.ts";
-import { decoderConfig } from "../decoder-config.ts";
+import { biasesOf, decoderConfig } from "../decoder-config.ts";
 import { headNormNames, llamaNames } from "../decoder-names.ts";
 import { lateWindows } from "../layer-windows.ts";
 
@@ -11,7 +11,7 @@ export const qwen3: Architecture = {
   gguf: { architecture: "qwen3", permuted: false },
   configure: (fields) =>
     decoderConfig(fields, {
-      biases: { qkv: fields.attention_bias, output: fields.attention_bias },
+      biases: { ...biasesOf(fields), mlp: false },
       names: { ...llamaNames, norms: { ...llamaNames.norms, ...headNormNames } },
       layers: lateWindows(fields).map((window) => ({ rope: true, window })),
       defaults: { headDim: 128, kvHeads: 32, contextLength: 32_768 },

@@ -1,0 +1,35 @@
+import { z } from "zod";
+import { defineFamily } from "../architecture.ts";
+import { biasesOf, decoderConfig, fullLayers } from "../decoder-config.ts";
+import { llamaNames } from "../decoder-names.ts";
+
+/**
+ * Command-R: attention and a gated MLP read the block's input side by side through one LayerNorm
+ * without bias; neighbouring channels are rotated together; logits have a factor.
+ */
+export const cohere = defineFamily({
+  modelType: "cohere",
+  title: "Cohere",
+  hasWindows: false,
+  gguf: null,
+  own: z.object({
+    layer_norm_eps: z.number().nonnegative().default(1e-5),
+    logit_scale: z.number().positive().default(0.0625),
+  }),
+  only: { use_qk_norm: [false, null] },
+  configure: (fields, own) =>
+    decoderConfig(fields, {
+      names: { ...llamaNames, norms: { attention: "input_layernorm" } },
+      norm: { kind: "layer", eps: own.layer_norm_eps },
+      biases: { ...biasesOf(fields), mlp: false },
+      multipliers: { logits: own.logit_scale },
+      parallel: true,
+      layers: fullLayers(fields),
+      defaults: {
+        contextLength: 8192,
+        ropeTheta: 500_000,
+        interleaved: true,
+        tiedEmbeddings: true,
+      },
+    }),
+});
