@@ -97,12 +97,14 @@ function withBase(
 ): Checkpoint {
   const { base } = config.names;
   const stored = [...opened.tensors.keys()];
-  if (stored.some((name) => name.startsWith(base))) return opened;
   const layers = config.layers.slice(0, stored.length);
   const expected = usedNames({ ...config, layers }, modules, new Map());
   const names = stored.map((name) => {
     const whole = base + name.replace(/^model\.(?=layers\.)/, "");
-    return [expected.has(whole) ? whole : name, name] as const;
+    return [
+      expected.has(whole) && !expected.has(name) && !opened.has(whole) ? whole : name,
+      name,
+    ] as const;
   });
   if (names.every(([whole, name]) => whole === name)) return opened;
   return opened.select(opened.config, new Map(names));

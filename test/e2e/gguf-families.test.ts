@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { exportCheckpoint, type LanguageModel, load } from "../../src/index.ts";
+import { findArchitecture } from "../../src/models/index.ts";
 import { modelCaseNames, readModelCase } from "../golden/model-cases.ts";
 import { type TinyCheckpoint, writeTinyCheckpoint } from "../golden/tiny-checkpoint.ts";
 import { temporaryFolder } from "./shared-models.ts";
@@ -38,11 +39,13 @@ async function logitsOf(model: LanguageModel, ids: readonly number[]): Promise<F
   return model.logits(hidden.reshape([ids.length, model.config.hiddenSize])).read();
 }
 
+/** Families that are written as GGUF files. */
+const written = modelCaseNames.filter((name) => findArchitecture(readModelCase(name).config).gguf);
 /** Golden models that llama.cpp does not compute: other gates, other blocks without positions. */
-const refused = modelCaseNames.filter((name) => /gelu|smollm3/.test(name));
+const refused = written.filter((name) => /gelu|smollm3/.test(name));
 
 describe("every family comes out as GGUF and is the same model again", () => {
-  test.each(modelCaseNames.filter((name) => !refused.includes(name)))("%s", async (modelCase) => {
+  test.each(written.filter((name) => !refused.includes(name)))("%s", async (modelCase) => {
     checkpoint = await writeTinyCheckpoint({ modelCase });
     spellWithSpaces(checkpoint.path);
     const out = inFolder(`${modelCase}.gguf`);
@@ -62,4 +65,16 @@ describe("every family comes out as GGUF and is the same model again", () => {
       String(config["hidden_act"]).includes("gelu") ? "gate" : "rotated by positions",
     );
   });
+
+  test.each(modelCaseNames.filter((name) => !written.includes(name)))(
+    "%s is refused with the name of its family, before any work",
+    async (modelCase) => {
+      checkpoint = await writeTinyCheckpoint({ modelCase });
+      const asked = { format: "gguf", out: inFolder("refused.gguf") } as const;
+      const { config } = readModelCase(modelCase);
+      await expect(exportCheckpoint(checkpoint.path, asked)).rejects.toThrow(
+        `GGUF files of the model type "${config["model_type"]}" are not written`,
+      );
+    },
+  );
 });

@@ -1,0 +1,166 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  evaluate,
+  exportCheckpoint,
+  type LanguageModel,
+  load,
+  type Method,
+  quantize,
+  type QuantizeOptions,
+  type Scheme,
+} from "../../src/index.ts";
+import { architectures, findArchitecture, readModelConfig } from "../../src/models/index.ts";
+import { modelCaseNames, readModelCase } from "../golden/model-cases.ts";
+import { type TinyCheckpoint, writeTinyCheckpoint } from "../golden/tiny-checkpoint.ts";
+import { allMethods, needsText, optionsOf, recipeWith, schemesFor } from "./method-cases.ts";
+
+/*
+ * Every family that is registered, as a checkpoint on the disk: read, quantized by every method,
+ * written and read again. No family and no method is named here.
+ */
+
+const windows = { samples: 4, window: 24 };
+const brief = { steps: 2, iters: 2, epochs: 1, checkpointEvery: 1, gridPoints: 3 };
+/** One step on all windows that changes next to nothing. */
+const standstill = {
+  epochs: 1,
+  batch: windows.samples,
+  learningRate: 1e-12,
+  precision: "f32",
+  loss: "cross-entropy",
+};
+const calibration = new URL("../../builtin/text/calibration.txt", import.meta.url);
+
+let folder = "";
+let text = "";
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "fewbit-families-"));
+  text = join(folder, "text.txt");
+  writeFileSync(text, readFileSync(calibration, "utf8").slice(0, 400));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const newOutput = (): string => join(mkdtempSync(join(folder, "run-")), "out");
+
+/** The scheme of the most bits that a method supports on floats. */
+function finestScheme(method: Method): Scheme {
+  const schemes = schemesFor(method, 16).filter(
+    ({ activation, blocks }) => activation === null && blocks === null,
+  );
+  return schemes.reduce((best, scheme) => (scheme.grid.bits > best.grid.bits ? scheme : best));
+}
+
+async function logitsOf(model: LanguageModel, rows: readonly number[][]): Promise<Float32Array> {
+  const hidden = model.hiddenStates(model.tokens(rows));
+  return model.logits(hidden.reshape([rows.flat().length, model.config.hiddenSize])).read();
+}
+
+async function lossOf(path: string): Promise<number> {
+  const { samples: maxWindows, window } = windows;
+  return (await evaluate(path, { text, window, maxWindows, speedTokens: 0 })).loss.mean;
+}
+
+interface QuantizedBy {
+  readonly out: string;
+  /** Losses of the steps of a training. */
+  readonly losses: readonly number[];
+}
+
+/** Quantizes a model by a method, whatever its role, with the options given. */
+async function quantizeBy(
+  method: Method,
+  model: string,
+  options: Record<string, unknown>,
+): Promise<QuantizedBy> {
+  const scheme = finestScheme(method);
+  const recipe = recipeWith(method, scheme, options);
+  const calibrated = needsText(method, scheme) ? { ...windows, calibration: text } : {};
+  const out = newOutput();
+  const asked: object = { threads: 1, ...recipe, ...calibrated, out };
+  const run = quantize(model, asked as QuantizeOptions);
+  const losses: number[] = [];
+  for await (const event of run.events)
+    if (event.type === "step") losses.push(...[event.loss].flat());
+  await run;
+  return { out, losses };
+}
+
+function expectClose(found: Float32Array, expected: Float32Array, room: number): void {
+  expect(found.length).toBe(expected.length);
+  const worst = found.reduce((most, x, i) => Math.max(most, Math.abs(x - expected[i])), 0);
+  expect(worst).toBeLessThan(room);
+}
+
+const familyOf = (name: string): string => findArchitecture(readModelCase(name).config).modelType;
+
+test("every family has golden models", () => {
+  const known = new Set(modelCaseNames.map(familyOf));
+  expect([...known].sort()).toEqual(architectures.map(({ modelType }) => modelType).sort());
+});
+
+describe.each(modelCaseNames)("%s", (name) => {
+  const golden = readModelCase(name);
+  const { names } = readModelConfig(golden.config);
+
+  test("a checkpoint of the whole model, or of the base model, has the golden logits", async () => {
+    for (const prefix of ["", names.base]) {
+      const checkpoint = await writeTinyCheckpoint({
+        modelCase: name,
+        rename: (tensor) => tensor.slice(tensor.startsWith(prefix) ? prefix.length : 0),
+      });
+      const model = await load(checkpoint.path);
+      const logits = await logitsOf(
+        model,
+        golden.ids.map((row) => [...row]),
+      );
+      const vocabulary = model.config.vocabularySize;
+      const last = golden.logits.at(-1)?.at(-1) ?? [];
+      expectClose(logits.subarray(-vocabulary), Float32Array.from(last), 1e-3);
+      model.release();
+      await checkpoint.remove();
+    }
+  });
+});
+
+/** The first golden model of each family. */
+const first = architectures.map(({ modelType }) => {
+  const name = modelCaseNames.find((each) => familyOf(each) === modelType);
+  if (name === undefined) throw new Error(`no golden model of ${modelType}`);
+  return name;
+});
+
+describe.each(first.map((name) => [familyOf(name), name]))("the family %s", (_, name) => {
+  let checkpoint: TinyCheckpoint;
+  let loss = 0;
+  beforeAll(async () => {
+    checkpoint = await writeTinyCheckpoint({ modelCase: name });
+    loss = await lossOf(checkpoint.path);
+  });
+  afterAll(() => checkpoint.remove());
+
+  describe.each(allMethods.map((method) => ({ id: method.id, method })))("$id", ({ method }) => {
+    test("what it writes is loaded, and decoded it is the same model", async () => {
+      const { out } = await quantizeBy(method, checkpoint.path, optionsOf(method, brief));
+      const found = await lossOf(out);
+      expect(found).toBeGreaterThan(0);
+      const { bits, inputScales } = finestScheme(method).grid;
+      if (bits === 8 && !method.trainModel) expect(Math.abs(found - loss)).toBeLessThan(0.05);
+      if (inputScales) return;
+      const decoded = newOutput();
+      await exportCheckpoint(out, { format: "hf", dtype: "f32", out: decoded });
+      expect(await lossOf(decoded)).toBeCloseTo(found, 4);
+    });
+
+    const trainsOnText =
+      method.trainModel !== undefined &&
+      !method.usesTeacher?.(method.options.parse(optionsOf(method, standstill)));
+    test.runIf(trainsOnText)("what it writes has the loss that it was trained by", async () => {
+      const options = optionsOf(method, standstill);
+      const { out, losses } = await quantizeBy(method, checkpoint.path, options);
+      expect((await lossOf(out)) / losses[0]).toBeCloseTo(1, 3);
+    });
+  });
+});
