@@ -26,3 +26,21 @@ export function isJsonRecord(value: unknown): value is JsonRecord {
 export function formatJson(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
+
+const member = /"(\w+)":\s*(-?\d+)(\.0+)?(?=\s*[,}\n])/g;
+
+/**
+ * Writes JSON whose members are mostly those of a JSON text: whole numbers that are floats there
+ * (`30.0`) stay floats, since Python tells the two apart.
+ */
+export function formatJsonLike(value: unknown, text: string | null): string {
+  const floats = new Map(
+    [...(text ?? "").matchAll(member)].flatMap(([, name, whole, fraction]) =>
+      fraction === undefined ? [] : [[`${name} ${whole}`, `${whole}${fraction}`] as const],
+    ),
+  );
+  return formatJson(value).replaceAll(member, (all, name: string, whole: string) => {
+    const float = floats.get(`${name} ${whole}`);
+    return float === undefined ? all : `"${name}": ${float}`;
+  });
+}

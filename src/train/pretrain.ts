@@ -1,7 +1,7 @@
 import { formatJson } from "../formats/json-file.ts";
 import { DecoderModel } from "../models/decoder.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
-import { expectedTensors } from "../models/decoder-tensors.ts";
+import { expectedTensors, storedForms } from "../models/decoder-tensors.ts";
 import { TrainableModel } from "../nn/trainable-model.ts";
 import { writeText } from "../platform/node.ts";
 import { expectMemory } from "../run/expect-memory.ts";
@@ -95,8 +95,10 @@ async function trainInFolder(job: PretrainJob, run: Run): Promise<TrainRecord> {
     const sizeBytes = await writeTrainedModel(run.folder.workPath, {
       config: start.json,
       tokenizer: data.tokenizer,
+      configText: (await opened?.checkpoint.files.text("config.json")) ?? null,
       expected: expectedTensors(start.config),
       tensors: model.tensors,
+      forms: storedForms(start.config),
       dtype: config.dtype,
     });
     const record = describePretraining(job, run, { plan, progress, sizeBytes });

@@ -1,6 +1,8 @@
 import { CheckpointWriter } from "../formats/checkpoint-writer.ts";
-import { formatJson, type JsonRecord } from "../formats/json-file.ts";
+import { formatJson, formatJsonLike, type JsonRecord } from "../formats/json-file.ts";
 import { tensorBytes } from "../formats/safetensors-header.ts";
+import { toStoredForm, turnedShape } from "../formats/tensor-forms.ts";
+import type { TensorForm } from "../nn/weight-source.ts";
 import { exists, joinPath, listDirectory, remove, writeText } from "../platform/node.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -15,10 +17,14 @@ const torchNames = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const
 export interface TrainedModel {
   /** `config.json` without what follows from tokenizer and dtype. */
   readonly config: JsonRecord;
+  /** The text that it was read from; null for a new model. */
+  readonly configText: string | null;
   readonly tokenizer: Tokenizer;
   /** Names and shapes of all tensors, in the order in which they are stored. */
   readonly expected: Iterable<readonly [name: string, shape: Shape]>;
   readonly tensors: ReadonlyMap<string, Tensor<"f32">>;
+  /** How tensors are stored that are not stored as they are computed with, by name. */
+  readonly forms: ReadonlyMap<string, TensorForm>;
   readonly dtype: TrainConfig["dtype"];
 }
 
@@ -30,11 +36,16 @@ export interface TrainedModel {
 export async function writeTrainedModel(directory: string, model: TrainedModel): Promise<number> {
   const { dtype, tokenizer } = model;
   await removeWeights(directory);
-  const entries = [...model.expected].map(([name, shape]) => ({ name, dtype, shape }));
+  const entries = [...model.expected].map(([name, shape]) => ({
+    name,
+    dtype,
+    shape: turnedShape(shape, model.forms.get(name)),
+  }));
   const writer = await CheckpointWriter.create(directory, entries);
   try {
     for (const { name } of entries) {
-      const values = await (model.tensors.get(name) as Tensor<"f32">).read();
+      const tensor = model.tensors.get(name) as Tensor<"f32">;
+      const values = toStoredForm(await tensor.read(), tensor.shape, model.forms.get(name));
       await writer.write(name, narrow(name, values, dtype));
     }
     await writer.finish();
@@ -48,7 +59,7 @@ export async function writeTrainedModel(directory: string, model: TrainedModel):
   };
   const { dtype: _, torch_dtype: __, ...rest } = model.config;
   const config = { ...ids, ...rest, torch_dtype: torchNames[dtype] };
-  await writeText(joinPath(directory, "config.json"), formatJson(config));
+  await writeText(joinPath(directory, "config.json"), formatJsonLike(config, model.configText));
   const generation = joinPath(directory, "generation_config.json");
   if (!(await exists(generation))) await writeText(generation, formatJson(ids));
   return entries.reduce((sum, e) => sum + (tensorBytes(e.dtype, e.shape) ?? 0), 0);

@@ -11,6 +11,7 @@ import {
   quantize,
   type QuantizeOptions,
   type Scheme,
+  train,
 } from "../../src/index.ts";
 import { architectures, findArchitecture, readModelConfig } from "../../src/models/index.ts";
 import { modelCaseNames, readModelCase } from "../golden/model-cases.ts";
@@ -140,6 +141,14 @@ describe.each(first.map((name) => [familyOf(name), name]))("the family %s", (_, 
     loss = await lossOf(checkpoint.path);
   });
   afterAll(() => checkpoint.remove());
+
+  test("trained further by next to nothing it is the same model", async () => {
+    const out = newOutput();
+    const data = { files: [text], window: windows.window, batch: 2 };
+    const optimizer = { learningRate: 1e-12, weightDecay: 0 };
+    await train({ from: checkpoint.path, data, optimizer, steps: 1, dtype: "f32" }, { out });
+    expect(await lossOf(out)).toBeCloseTo(loss, 5);
+  });
 
   describe.each(allMethods.map((method) => ({ id: method.id, method })))("$id", ({ method }) => {
     test("what it writes is loaded, and decoded it is the same model", async () => {

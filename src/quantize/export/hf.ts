@@ -1,7 +1,7 @@
 import type { Checkpoint } from "../../formats/checkpoint.ts";
 import { CheckpointWriter } from "../../formats/checkpoint-writer.ts";
 import { readQTensor } from "../../formats/fewbit-format.ts";
-import { formatJson } from "../../formats/json-file.ts";
+import { formatJsonLike } from "../../formats/json-file.ts";
 import { type QuantizedModule, readQuantizationConfig } from "../../formats/quantization-config.ts";
 import { readFloatTensor } from "../../formats/read-float-tensor.ts";
 import { type TensorEntry, tensorBytes } from "../../formats/safetensors-header.ts";
@@ -119,7 +119,8 @@ async function writePlain(job: Job, folder: OutputDirectory): Promise<void> {
   }
   await copySidecarFiles(checkpoint.files, folder.workPath);
   const config = plainConfig(checkpoint, dtypeOf(job));
-  await writeText(folder.file("config.json"), formatJson(config));
+  const stated = await checkpoint.files.text("config.json");
+  await writeText(folder.file("config.json"), formatJsonLike(config, stated));
 }
 
 /** The tensors of the plain checkpoint, each packed module as its `.weight`. */

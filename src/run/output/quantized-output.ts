@@ -1,7 +1,7 @@
 import type { Checkpoint } from "../../formats/checkpoint.ts";
 import { CheckpointWriter } from "../../formats/checkpoint-writer.ts";
 import { quantizedEntries, writeQTensor } from "../../formats/fewbit-format.ts";
-import { formatJson, type JsonRecord } from "../../formats/json-file.ts";
+import { formatJson, formatJsonLike, type JsonRecord } from "../../formats/json-file.ts";
 import { journalFolder } from "./output-directory.ts";
 import {
   layerKind,
@@ -248,7 +248,8 @@ export class QuantizedOutput {
       ...this.checkpoint.config,
       quantization_config: writeQuantizationConfig(usualScheme(recipe.scheme), modules, notes),
     };
-    await writeText(joinPath(this.path, "config.json"), formatJson(config));
+    const stated = await this.checkpoint.files.text("config.json");
+    await writeText(joinPath(this.path, "config.json"), formatJsonLike(config, stated));
   }
 
   /** Writes a JSON document beside the weights. */
