@@ -117,7 +117,7 @@ const ignored = new RegExp(
     "(?:attention|hidden|classifier|activation)_dropout|dropout|layerdrop|" +
     "(?:resid|embd|attn)_pdrop|summary_\\w+|output_\\w+|use_bfloat16|unsloth_\\w+|" +
     "(?:bos|eos|pad|sep|unk|decoder_start)_token_id|(?:forced_)?(?:bos|eos)_token_id|" +
-    "max_length|min_length|do_sample|early_stopping|num_beams?(?:_groups)?|diversity_penalty|" +
+    "max_length|min_length|model_max_length|use_flash_attn|flash_attn|do_sample|early_stopping|num_beams?(?:_groups)?|diversity_penalty|" +
     "temperature|top_[kp]|typical_p|repetition_penalty|length_penalty|no_repeat_ngram_size|" +
     "encoder_no_repeat_ngram_size|bad_words_ids|num_return_sequences|begin_suppress_tokens|" +
     "suppress_tokens|exponential_decay_length_penalty|remove_invalid_values|tf_legacy_loss)$",

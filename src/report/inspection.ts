@@ -86,7 +86,7 @@ function origin({ quantization, record }: Inspection, layout: Layout): string[] 
 
 /** A row for each scheme, for the weights that have none, and for the whole file. */
 function formatSizes(inspection: Inspection, layout: Layout): string[] {
-  const { quantization, sizes, tensors, bitsPerWeight } = inspection;
+  const { quantization, sizes, tensors, bitsPerWeight, config } = inspection;
   const modules = quantization?.modules ?? [];
   const inBlocks = modules.filter(({ module }) => isInBlock(module));
   const around = modules.filter(({ module }) => !isInBlock(module));
@@ -96,12 +96,12 @@ function formatSizes(inspection: Inspection, layout: Layout): string[] {
     return [sizeRow(`${formatPlural(members.length, "linear layer")} in ${scheme}`, members)];
   });
   for (const end of around) {
-    const tied = inspection.config.tiedEmbeddings ? "embedding, head" : "embedding";
-    const name = end.module === "lm_head" ? "head" : tied;
+    const tied = config.tiedEmbeddings ? "embedding, head" : "embedding";
+    const name = end.module === config.names.head ? "head" : tied;
     rows.push(sizeRow(`${name} in ${end.scheme}`, [end]));
   }
   const label = quantization ? undefined : formatPlural(sizes.linear.layers, "linear layer");
-  for (const kept of keptWeights(tensors, modules, label)) {
+  for (const kept of keptWeights(tensors, modules, config.names.head, label)) {
     rows.push([kept.label, formatBits(kept.bitsPerWeight), formatBytes(kept.sizeBytes)]);
   }
   rows.push(["whole file", formatBits(bitsPerWeight.file), formatBytes(sizes.file.bytes)]);

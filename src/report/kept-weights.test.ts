@@ -32,7 +32,7 @@ test("matrices that are not packed are summed up, those of the blocks apart", ()
     sizeBytes: 48,
     bitsPerWeight: 6,
   };
-  expect(keptWeights(tensors, [packed])).toEqual([
+  expect(keptWeights(tensors, [packed], "lm_head")).toEqual([
     { label: "layers kept", bitsPerWeight: 16, sizeBytes: 128 },
     { label: "embedding, head", bitsPerWeight: 16, sizeBytes: 3200 },
   ]);

@@ -12,10 +12,12 @@ export interface KeptWeights {
  * Summarizes the matrices that are not packed: those of the blocks under `blocksLabel`, and those
  * around them. Vectors are too small to matter, what
  * the model does not use does not count.
+ * @param head name of the output head
  */
 export function keptWeights(
   tensors: readonly InspectedTensor[],
   modules: readonly InspectedModule[],
+  head: string,
   blocksLabel = "layers kept",
 ): KeptWeights[] {
   const packed = new Set(modules.map(({ module }) => module));
@@ -27,7 +29,7 @@ export function keptWeights(
   const around = matrices.filter(({ name }) => !isInBlock(name));
   return [
     ...summed(blocksLabel, inBlocks),
-    ...summed(labelOfVocabularyTables(around, modules), around),
+    ...summed(labelOfVocabularyTables(around, modules, head), around),
   ];
 }
 
@@ -40,9 +42,10 @@ export function isInBlock(name: string): boolean {
 function labelOfVocabularyTables(
   kept: readonly InspectedTensor[],
   modules: readonly InspectedModule[],
+  head: string,
 ): string {
   if (modules.every(({ module }) => isInBlock(module))) return "embedding, head";
-  return kept.every(({ name }) => name.startsWith("lm_head.")) ? "head" : "embedding";
+  return kept.every(({ name }) => name.startsWith(`${head}.`)) ? "head" : "embedding";
 }
 
 function summed(label: string, tensors: readonly InspectedTensor[]): KeptWeights[] {

@@ -128,12 +128,12 @@ function groupLayers(linears: readonly LinearRecord[]): LayerGroup[] {
 
 function groupLabel(slot: string): string {
   const part = slot.split(".")[0] ?? slot;
-  return part === "self_attn" ? "attention" : printable(part);
+  return /^(?:self_attn|attn)$/.test(part) ? "attention" : printable(part);
 }
 
 /** `model.layers.3.mlp.down_proj` without what all modules share. */
 function shortModule(module: string): string {
-  return module.replace(/^model\.layers\./, "blocks.");
+  return module.replace(/^.*?\.(?=\d+\.)/, "blocks.");
 }
 
 function joinPath(directory: string, file: string): string {

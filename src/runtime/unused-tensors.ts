@@ -3,7 +3,7 @@ import type { DecoderConfig } from "../models/decoder-config.ts";
 import { FormatError, UnsupportedError } from "../util/errors.ts";
 
 /** Tensors that older checkpoints carry and every program computes by itself. */
-const computed = /(?:^|\.)(?:rotary_emb\.\w+|masked_bias|attn\.bias|position_ids)$/;
+const computed = /(?:^|\.)(?:rotary_emb\.\w+|masked_bias|attn\.bias|attention\.bias|position_ids)$/;
 /** What adapters add to a layer, and what they call the layer itself. */
 const adapter =
   /(?:^|\.)(?:lora_\w+|loha_\w+|lokr_\w+|hada_\w+|ia3_\w+|oft_\w+|boft_\w+|vera_\w+|base_layer|modules_to_save|prompt_encoder|prompt_embeddings)(?:\.|$)/;

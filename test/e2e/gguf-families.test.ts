@@ -73,7 +73,7 @@ describe("every family comes out as GGUF and is the same model again", () => {
       const asked = { format: "gguf", out: inFolder("refused.gguf") } as const;
       const { config } = readModelCase(modelCase);
       await expect(exportCheckpoint(checkpoint.path, asked)).rejects.toThrow(
-        `GGUF files of the model type "${config["model_type"]}" are not written`,
+        `GGUF files of the model type "${String(config["model_type"])}" are not written`,
       );
     },
   );

@@ -126,8 +126,8 @@ async function runQuantize(
       return run;
     },
   );
-  const { tensors, quantization } = await inspect(request.out);
-  const kept = keptWeights(tensors, quantization?.modules ?? []);
+  const { tensors, quantization, config } = await inspect(request.out);
+  const kept = keptWeights(tensors, quantization?.modules ?? [], config.names.head);
   const layout = terminal.resultLayout;
   terminal.notes(["", ...formatDone(record, terminal.noteLayout), ""]);
   terminal.results(formatQuantizationSummary(record, kept, layout));
