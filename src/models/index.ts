@@ -12,6 +12,7 @@ import { granite } from "./families/granite.ts";
 import { llama } from "./families/llama.ts";
 import { ministral } from "./families/ministral.ts";
 import { mistral } from "./families/mistral.ts";
+import { mobilellm } from "./families/mobilellm.ts";
 import { olmo2 } from "./families/olmo2.ts";
 import { opt } from "./families/opt.ts";
 import { phi } from "./families/phi.ts";
@@ -39,6 +40,7 @@ export const architectures: readonly Architecture[] = [
   granite,
   olmo2,
   cohere,
+  mobilellm,
 ];
 
 /**

@@ -316,6 +316,7 @@ describe("what a config says changes the logits", () => {
     ["granite-biases", { mlp_bias: false }],
     ["olmo2", { rope_theta: 10000 }],
     ["olmo2-biases", { attention_bias: false }],
+    ["mobilellm", { share_embedding: false }],
     ["cohere", { logit_scale: 1 }],
     ["cohere-biases", { layer_norm_eps: 1e-5 }],
     ["cohere-biases", { attention_bias: false }],

@@ -240,16 +240,26 @@ CASES: dict[str, tuple[str, dict]] = {
     "cohere": ("float16", without(base("cohere"), "rms_norm_eps", "tie_word_embeddings", **{
         "pad_token_id": 0, "bos_token_id": 5, "eos_token_id": 6, "rope_theta": 10000.0,
         "logit_scale": 0.25})),
+    "mobilellm": ("float16", base(
+        "mobilellm", head_dim=8, share_embedding=True, layer_sharing=False, rope_theta=10000.0)),
+    "mobilellm-untied": ("float32", base("mobilellm", share_embedding=False, attention_bias=True)),
     "cohere-biases": ("float32", without(base("cohere"), "rms_norm_eps", **{
         "pad_token_id": 0, "bos_token_id": 5, "eos_token_id": 6, "attention_bias": True,
         "layer_norm_eps": 0.1})),
 }
 
 
+def known(config: dict) -> dict:
+    """MobileLLM is not in transformers: by its code it is a Llama with a name of its own for ties."""
+    if config["model_type"] != "mobilellm":
+        return config
+    return {**config, "model_type": "llama", "tie_word_embeddings": config["share_embedding"]}
+
+
 def build(config: dict, dtype: str) -> torch.nn.Module:
     # From a file, since some configs change their class when they are read.
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "config.json").write_text(json.dumps(config))
+        (Path(folder) / "config.json").write_text(json.dumps(known(config)))
         parsed = AutoConfig.from_pretrained(folder)
     model = AutoModelForCausalLM.from_config(
         parsed, attn_implementation="eager", dtype=torch.float32)
