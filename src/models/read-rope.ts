@@ -55,8 +55,6 @@ export interface RopeDefaults {
   readonly ropeTheta?: number;
   /** Share of each head that is rotated; absent where only whole heads are. */
   readonly rotatedShare?: number;
-  /** Context that the model was first trained with; else `max_position_embeddings`. */
-  readonly originalContext?: number;
   /** Other names of kinds of rotation. */
   readonly ropeTypes?: Readonly<Record<string, string>>;
   /** Whether neighbouring channels are rotated together. */
@@ -95,7 +93,7 @@ export function readRope(
   }
   const own = fields.original_max_position_embeddings;
   const inner = stated.original_max_position_embeddings;
-  const original = own ?? inner ?? defaults.originalContext ?? contextLength;
+  const original = own ?? inner ?? contextLength;
   const scaling = readers[kind](stated, { context: contextLength, original, rotated });
   return {
     theta,

@@ -3,9 +3,10 @@ import { readQuantizationConfig } from "../formats/quantization-config.ts";
 import { tensorBytes } from "../formats/safetensors-header.ts";
 import type { Method } from "../methods/define-method.ts";
 import { absolutePath, freeDiskBytes, parentPath } from "../platform/node.ts";
+import { findArchitecture } from "../models/index.ts";
 import type { OpenedModel } from "../runtime/load.ts";
 import { bytesPerElement } from "../tensor/dtype.ts";
-import { FewbitError, UsageError } from "../util/errors.ts";
+import { FewbitError, UnsupportedError, UsageError } from "../util/errors.ts";
 import { estimateMemory, estimateSeconds } from "./estimate.ts";
 import {
   embeddingAndHeadWeights,
@@ -126,14 +127,22 @@ function packedLinears({ checkpoint, model }: OpenedModel): PlannedLinear[] | nu
     .map((linear) => ({ ...linear, scheme: packed.get(linear.module)?.scheme ?? null }));
 }
 
-/** The schemes of the mixture that a recipe names; null when it names a scheme. */
+/**
+ * The schemes of the mixture that a recipe names; null when it names a scheme.
+ * @throws UnsupportedError where it is not known what llama.cpp calls the model's tensors
+ */
 function mixtureSchemes(
-  { config, model }: OpenedModel,
+  { config, model, checkpoint, architecture }: OpenedModel,
   { scheme, calibration, imatrix }: Recipe,
   { usesImportance = false }: Method,
 ): MixtureSchemes | null {
   const mixture = mixtureOf(scheme);
   if (!mixture) return null;
+  if (findArchitecture(checkpoint.config).gguf === null) {
+    throw new UnsupportedError(`the mixture ${scheme} is not known for models of ${architecture}`, {
+      hint: `name a scheme of blocks, such as ${mixture.usual}`,
+    });
+  }
   const { heads, kvHeads, tiedEmbeddings: tied } = config;
   const importance = imatrix !== null || (usesImportance && calibration !== null);
   const shape = { blocks: model.blockCount, heads, kvHeads, experts: 1, tied };

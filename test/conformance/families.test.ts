@@ -150,6 +150,12 @@ describe.each(first.map((name) => [familyOf(name), name]))("the family %s", (_, 
     expect(await lossOf(out)).toBeCloseTo(loss, 5);
   });
 
+  const isKnownToLlama = findArchitecture(readModelCase(name).config).gguf !== null;
+  test.skipIf(isKnownToLlama)("a mixture of llama.cpp is refused, before any work", async () => {
+    const run = quantize(checkpoint.path, { out: newOutput(), method: "rtn", scheme: "Q4_K_M" });
+    await expect(run).rejects.toThrow(/the mixture Q4_K_M is not known for models of/);
+  });
+
   describe.each(allMethods.map((method) => ({ id: method.id, method })))("$id", ({ method }) => {
     test("what it writes is loaded, and decoded it is the same model", async () => {
       const { out } = await quantizeBy(method, checkpoint.path, optionsOf(method, brief));

@@ -1,5 +1,6 @@
 import { chatTemplates } from "./chat-templates.ts";
 import { configs } from "./configs.ts";
+import { familyLogits } from "./families.ts";
 import { safetensors } from "./safetensors.ts";
 import type { Subject } from "./subject.ts";
 import { templates } from "./templates.ts";
@@ -10,6 +11,7 @@ import { tokenizers } from "./tokenizers.ts";
 export const subjects: readonly Subject[] = [
   chatTemplates,
   configs,
+  familyLogits,
   safetensors,
   templates,
   tokenizers,

@@ -33,13 +33,15 @@ export const phi3 = defineFamily({
       { ...fields, layer_types: null },
       { window, slides: () => window !== null },
     );
-    return decoderConfig(fields, {
+    // That of the config counts, its default too, not one that stands with the factors.
+    const { original_max_position_embeddings: original = 4096 } = fields;
+    const stated = { ...fields, original_max_position_embeddings: original };
+    return decoderConfig(stated, {
       names,
       norm: { eps: fields.rms_norm_eps ?? 1e-5 },
       layers: windows.map((window) => ({ rope: true, window })),
       defaults: {
         contextLength: 4096,
-        originalContext: 4096,
         rotatedShare: 1,
         ropeTypes: { su: "longrope", yarn: "longrope" },
       },
