@@ -102,6 +102,11 @@ test("every family has golden models", () => {
   expect([...known].sort()).toEqual(architectures.map(({ modelType }) => modelType).sort());
 });
 
+test("every family has a row on its page", () => {
+  const page = readFileSync(new URL("../../docs/models.md", import.meta.url), "utf8");
+  for (const { modelType } of architectures) expect(page).toContain(`(\`${modelType}\`)`);
+});
+
 describe.each(modelCaseNames)("%s", (name) => {
   const golden = readModelCase(name);
   const { names } = readModelConfig(golden.config);

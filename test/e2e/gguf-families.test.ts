@@ -1,9 +1,8 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { exportCheckpoint, type LanguageModel, load } from "../../src/index.ts";
 import { findArchitecture } from "../../src/models/index.ts";
 import { modelCaseNames, readModelCase } from "../golden/model-cases.ts";
+import { spellWithSpaces } from "../fixtures/spell-with-spaces.ts";
 import { type TinyCheckpoint, writeTinyCheckpoint } from "../golden/tiny-checkpoint.ts";
 import { temporaryFolder } from "./shared-models.ts";
 
@@ -13,26 +12,6 @@ afterEach(async () => {
   await checkpoint?.remove();
   checkpoint = null;
 });
-
-/** Gives a checkpoint a tokenizer of SentencePiece's kind, which llama.cpp has, with its tokens. */
-function spellWithSpaces(path: string): void {
-  const file = join(path, "tokenizer.json");
-  const tokenizer = JSON.parse(readFileSync(file, "utf8"));
-  const { " ": space, ...vocab } = tokenizer.model.vocab;
-  const [from, to] = [" ", "\u2581"];
-  const replace = (pattern: string, content: string) => ({
-    type: "Replace",
-    pattern: { String: pattern },
-    content,
-  });
-  const spelled = {
-    ...tokenizer,
-    normalizer: replace(from, to),
-    decoder: { type: "Sequence", decoders: [replace(to, from), { type: "Fuse" }] },
-    model: { ...tokenizer.model, vocab: { ...vocab, [to]: space } },
-  };
-  writeFileSync(file, JSON.stringify(spelled));
-}
 
 async function logitsOf(model: LanguageModel, ids: readonly number[]): Promise<Float32Array> {
   const hidden = model.hiddenStates(model.tokens([ids]));
