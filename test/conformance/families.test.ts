@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
+  CancelledError,
   evaluate,
   exportCheckpoint,
   type LanguageModel,
@@ -14,6 +15,7 @@ import {
   train,
 } from "../../src/index.ts";
 import { architectures, findArchitecture, readModelConfig } from "../../src/models/index.ts";
+import { filesOf } from "../e2e/killed-runs.ts";
 import { modelCaseNames, readModelCase } from "../golden/model-cases.ts";
 import { type TinyCheckpoint, writeTinyCheckpoint } from "../golden/tiny-checkpoint.ts";
 import { allMethods, needsText, optionsOf, recipeWith, schemesFor } from "./method-cases.ts";
@@ -159,6 +161,28 @@ describe.each(first.map((name) => [familyOf(name), name]))("the family %s", (_, 
   test.skipIf(isKnownToLlama)("a mixture of llama.cpp is refused, before any work", async () => {
     const run = quantize(checkpoint.path, { out: newOutput(), method: "rtn", scheme: "Q4_K_M" });
     await expect(run).rejects.toThrow(/the mixture Q4_K_M is not known for models of/);
+  });
+
+  const transform = allMethods.find(({ role }) => role === "transform");
+  test.runIf(transform)("a run that was interrupted ends with the same bytes", async () => {
+    const recipe = {
+      threads: 1,
+      ...recipeWith(transform as Method, finestScheme(transform as Method), {}),
+      ...windows,
+      calibration: text,
+    };
+    const [whole, out] = [newOutput(), newOutput()];
+    const started = (to: string, signal?: AbortSignal) => {
+      const asked: object = { ...recipe, out: to, ...(signal && { signal }) };
+      return quantize(checkpoint.path, asked as QuantizeOptions);
+    };
+    await started(whole);
+    const controller = new AbortController();
+    const first = started(out, controller.signal);
+    for await (const event of first.events) if (event.type === "block") controller.abort();
+    await expect(first).rejects.toThrow(CancelledError);
+    await started(out);
+    expect(filesOf(out)).toEqual(filesOf(whole));
   });
 
   describe.each(allMethods.map((method) => ({ id: method.id, method })))("$id", ({ method }) => {

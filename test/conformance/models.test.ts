@@ -5,6 +5,7 @@ import { KvCache } from "../../src/nn/kv-cache.ts";
 import { compareTokens, growTree } from "../../src/evaluation/token-tree.ts";
 import { readModelConfig } from "../../src/models/index.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
+import { UsageError } from "../../src/util/errors.ts";
 import {
   idTensor,
   type LoadedCase,
@@ -341,4 +342,17 @@ test("embedding and head can be released and read again", async () => {
   expect(() => loaded.model.embed(idTensor(backend, golden.ids))).toThrow(/loadEmbeddingAndHead/);
   await loaded.model.loadEmbeddingAndHead();
   expect(await windowLogits(loaded, golden.ids).read()).toEqual(before);
+});
+
+test.each(["gpt2", "opt"])("%s refuses positions that it has not learned", async (name) => {
+  const loaded = await loadCase(reference, readModelCase(name));
+  const { contextLength } = loaded.model.config;
+  const ids = (length: number): number[][] => [Array.from({ length }, (_, i) => i % 7)];
+  expect(windowLogits(loaded, ids(contextLength)).shape[0]).toBe(contextLength);
+  const beyond = (): Tensor => windowLogits(loaded, ids(contextLength + 1));
+  expect(beyond).toThrow(UsageError);
+  expect(beyond).toThrow("65 tokens are more than the 64 positions");
+  expect(() => loaded.model.embed(idTensor(reference, [[1]]), { position: contextLength })).toThrow(
+    UsageError,
+  );
 });
