@@ -15,7 +15,10 @@ export interface Gathering {
   readonly observe?: (slot: LinearSlot, input: Tensor) => void;
   /** Only the windows that make up the first `tokens`. */
   readonly tokens?: number;
-  /** What inputs are multiplied by for second moments and magnitudes; null: by nothing. */
+  /**
+   * What inputs of the last stage are multiplied by for second moments and magnitudes; null: by
+   * nothing.
+   */
   readonly factors?: TokenFactors | null;
 }
 
@@ -34,14 +37,16 @@ export async function gatherInputs(
   const untilStage = Object.keys(block.stages).findLast((stage) =>
     block.stages[stage].some((slot) => wanted.has(slot)),
   );
+  const last = new Set(Object.values(block.stages).at(-1));
+  let pass = -1;
   const onInput = (slot: LinearSlot, input: Tensor): void => {
     if (!wanted.has(slot)) return;
-    inputs.observe(slot, input);
+    inputs.observe(slot, input, last.has(slot) ? factors?.ofPass(pass) : null);
     observe?.(slot, input);
   };
-  let pass = 0;
   const visit = (hidden: Tensor<"f32">): void => {
-    inputs.nextPass(factors?.ofPass(pass++));
+    inputs.nextPass();
+    pass++;
     model.forwardBlock(block, hidden, { position: 0, observe: onInput, untilStage });
   };
   await activations.forEach(visit, signal, tokens);

@@ -11,11 +11,10 @@ interface Weighing {
 }
 
 /**
- * Square roots of the weights of calibration tokens in one block. A token weighs `1/√mean(h²)` of
- * the hidden state h that the block puts out there: half way, in powers of h, between its error as
- * it is and its error relative to h. With the former the few tokens with massive activations
- * (arXiv 2402.17762) rule alone; by the latter they count like others, while all others attend to
- * them.
+ * Square roots of the weights of calibration tokens in one block: of `tokenWeights` of the hidden
+ * states that the block puts out there. They are for errors of what is added last to these states,
+ * the MLP's output. What an error inside of the block does to them grows with the states: where a
+ * block makes a massive activation, its token counts as much as others in front of it.
  */
 export class TokenFactors {
   private readonly passes: readonly Tensor<"f32">[];
@@ -62,7 +61,6 @@ export class TokenFactors {
 }
 
 async function factorsOf(output: Tensor<"f32">): Promise<Tensor<"f32">> {
-  const relative = tokenWeights(await output.read(), output.shape.at(-1) ?? 0);
-  const factors = relative.map((weight) => weight ** 0.25);
+  const factors = tokenWeights(await output.read(), output.shape.at(-1) ?? 0).map(Math.sqrt);
   return Tensor.from(output.backend, "f32", [factors.length], factors);
 }

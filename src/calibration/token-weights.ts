@@ -2,10 +2,11 @@
 const leastShare = 1e-6;
 
 /**
- * Weighs tokens by what their hidden states h `[tokens, hiddenSize]` are relative to: `1/mean(h²)`,
- * so that a weighted squared error is a relative one. All that reads a residual stream normalises
- * it, and the few tokens with massive activations (arXiv 2402.17762) would rule a plain sum.
- * Returns `[tokens]`; 0 for tokens whose states are all 0.
+ * Weighs tokens by the size of their hidden states h `[tokens, hiddenSize]`: `1/√mean(h²)`, half way
+ * between a squared error as it is and one relative to h, `1/mean(h²)`. All that reads a residual
+ * stream normalises it, so that errors as they are would let the few tokens with massive
+ * activations (arXiv 2402.17762) rule alone; by relative errors these would count like others, while
+ * all others attend to them. Returns `[tokens]`; 0 for tokens whose states are all 0.
  */
 export function tokenWeights(hidden: Float32Array, hiddenSize: number): Float32Array {
   const squares = new Float64Array(hidden.length / hiddenSize);
@@ -17,5 +18,7 @@ export function tokenWeights(hidden: Float32Array, hiddenSize: number): Float32A
     total += squares[token];
   }
   const least = (leastShare * total) / squares.length;
-  return Float32Array.from(squares, (square) => (square === 0 ? 0 : 1 / Math.max(square, least)));
+  return Float32Array.from(squares, (square) =>
+    square === 0 ? 0 : 1 / Math.sqrt(Math.max(square, least)),
+  );
 }

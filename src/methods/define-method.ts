@@ -49,8 +49,8 @@ export interface BlockProblem<Options> {
   /** Inputs out of the quantized blocks before it: `[windows, length, hiddenSize]` each. */
   readonly inputs: readonly Tensor<"f32">[];
   /**
-   * Square roots of the weights of the tokens of each of `inputs`, `[tokens]`; null where all
-   * tokens count alike.
+   * Square roots of the weights of the tokens of each of `inputs` in what the MLP adds, `[tokens]`;
+   * null where all tokens count alike.
    */
   readonly tokenFactors: readonly Tensor<"f32">[] | null;
   /** What was gathered of the inputs of a slot that takes part in a group. */

@@ -65,7 +65,7 @@ export interface Block {
   readonly slots: readonly LinearSlot[];
   /**
    * Slots by the stage in which their inputs come to be, in that order. Slots of one stage share
-   * their input and do not feed each other.
+   * their input and do not feed each other. What the last stage gives is added to the output.
    */
   readonly stages: Readonly<Record<string, readonly LinearSlot[]>>;
   /** Weights of norms that feed linears, by names below the block; transforms write in place. */

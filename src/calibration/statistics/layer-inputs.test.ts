@@ -13,8 +13,8 @@ const slot = { name: "down_proj" } as LinearSlot;
 test("second moments and magnitudes are those of inputs times the factors of their tokens", async () => {
   const factors = Float32Array.from({ length: tokens }, (_, t) => 0.5 + t / 8);
   const all = new LayerInputs(["hessian", "magnitudes", "energies"]);
-  all.nextPass(Tensor.from(backend, "f32", [tokens], factors));
-  all.observe(slot, Tensor.from(backend, "f32", [1, tokens, width], inputs.slice()));
+  const input = Tensor.from(backend, "f32", [1, tokens, width], inputs.slice());
+  all.observe(slot, input, Tensor.from(backend, "f32", [tokens], factors));
   const gathered = all.of(slot);
   const moments = await gathered?.hessian?.moments();
   const means = await gathered?.magnitudes?.means();

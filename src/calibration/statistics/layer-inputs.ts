@@ -29,24 +29,26 @@ export class LayerInputs {
   private readonly needs: ReadonlySet<Statistic>;
   private readonly bySlot = new Map<string, InputStatistics>();
   private readonly seen = new Map<Tensor, InputStatistics>();
-  private factors: Tensor<"f32"> | null = null;
 
   /** @param needs what is gathered besides a sample */
   constructor(needs: readonly Statistic[]) {
     this.needs = new Set(needs);
   }
 
-  /**
-   * Forgets which tensors were seen: the next pass has inputs of its own. Second moments and
-   * magnitudes are those of the inputs times `factors [tokens]`, one for each token of the pass.
-   */
-  nextPass(factors: Tensor<"f32"> | null = null): void {
+  /** Forgets which tensors were seen: the next pass has inputs of its own. */
+  nextPass(): void {
     this.seen.clear();
-    this.factors = factors;
   }
 
-  /** Takes in the input `[..., inFeatures]` of a slot. Slots shown the same tensor share. */
-  readonly observe = (slot: LinearSlot, input: Tensor): void => {
+  /**
+   * Takes in the input `[..., inFeatures]` of a slot. Slots shown the same tensor share. Second
+   * moments and magnitudes are those of the input times `factors [tokens]`, where there are some.
+   */
+  readonly observe = (
+    slot: LinearSlot,
+    input: Tensor,
+    factors: Tensor<"f32"> | null = null,
+  ): void => {
     const shared = this.seen.get(input);
     if (shared) {
       this.bySlot.set(slot.name, shared);
@@ -56,7 +58,6 @@ export class LayerInputs {
     this.bySlot.set(slot.name, statistics);
     this.seen.set(input, statistics);
     const { hessian, magnitudes, energies } = statistics;
-    const { factors } = this;
     const scaled = factors && (hessian || magnitudes) ? scaleRows(input, factors) : input;
     hessian?.add(scaled);
     magnitudes?.add(scaled);

@@ -125,16 +125,16 @@ describe("gptq ≤ rtn on ‖X·(W − Ŵ)ᵀ‖²", () => {
   }
 });
 
-test("weighted by 1/mean(h²), a token of massive states does not change the codes of a layer", async () => {
+test("weighted by 1/√mean(h²), a token whose states grow as its inputs squared counts as before", async () => {
   const codes = async (size: number, weighted: boolean): Promise<number[]> => {
     const massive = inputs.slice();
     const hidden = goldenMatrix(tokens, 16, 5);
     for (let j = 0; j < columns; j++) massive[j] *= size;
-    for (let j = 0; j < 16; j++) hidden[j] *= size;
+    for (let j = 0; j < 16; j++) hidden[j] *= size ** 2;
     const factors = weighted ? tokenWeights(hidden, 16).map(Math.sqrt) : null;
     const gathered = new LayerInputs(["hessian"]);
-    gathered.nextPass(factors && tensor(factors, [tokens]));
-    gathered.observe({ name: "test" } as LinearSlot, tensor(massive, [1, tokens, columns]));
+    const input = tensor(massive, [1, tokens, columns]);
+    gathered.observe({ name: "test" } as LinearSlot, input, factors && tensor(factors, [tokens]));
     const made = await gptq.quantizeLinear?.({
       name: "test",
       weight: tensor(weights, [rows, columns]),
@@ -144,8 +144,8 @@ test("weighted by 1/mean(h²), a token of massive states does not change the cod
     });
     return [...(made?.weight.unpackCodes() ?? [])];
   };
-  expect(await codes(256, true)).toEqual(await codes(1, true));
-  expect(await codes(256, false)).not.toEqual(await codes(1, false));
+  expect(await codes(16, true)).toEqual(await codes(1, true));
+  expect(await codes(16, false)).not.toEqual(await codes(1, false));
 });
 
 describe("what gptq does with difficult Hessians", () => {

@@ -15,13 +15,13 @@ interface Place {
 export interface WeighedInputs {
   /** `[windows, length, hiddenSize]` each. */
   readonly inputs: readonly Tensor<"f32">[];
-  /** Square roots of the weights of the tokens of each input, `[tokens]`; null: all weigh 1. */
+  /** Square roots of the weights of tokens behind the block, `[tokens]`; null: all weigh 1. */
   readonly tokenFactors: readonly Tensor<"f32">[] | null;
 }
 
 /** How far an output moves when weights change. */
 export interface OutputLoss {
-  /** `Σ y²` with the weights as they were at first, of outputs times the factors of tokens. */
+  /** `Σ y²` with the weights as they were at first; of an MLP's outputs times the factors. */
   readonly energy: number;
   /** `Σ (y − ŷ)²` with the weights that are in the block now, of the same. */
   readonly measure: () => Promise<number>;
@@ -39,8 +39,9 @@ export async function partLoss(
   { inputs, tokenFactors }: WeighedInputs,
 ): Promise<OutputLoss> {
   const own = inputs.map((hidden) => model.partInput(block, part, hidden));
+  const factors = part === "mlp" ? tokenFactors : null;
   const read = (index: number): Promise<Float32Array> =>
-    readScaled(model.forwardPart(block, part, own[index]), tokenFactors?.[index] ?? null);
+    readScaled(model.forwardPart(block, part, own[index]), factors?.[index] ?? null);
   const outputs: Float32Array[] = [];
   for (const index of own.keys()) outputs.push(await read(index));
   return {

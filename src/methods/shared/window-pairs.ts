@@ -13,7 +13,7 @@ export interface Pair {
   readonly weights: Tensor<"f32"> | null;
 }
 
-/** What the errors of tokens are measured by: relative to the original's outputs, or plainly. */
+/** What errors of tokens are measured by: the size of the original's outputs, or plainly. */
 export type BlockLossKind = (typeof lossKinds)[number];
 
 /** Where pairs come from. */
