@@ -5,11 +5,12 @@
  *   npm run families -- --write             the table in docs/models.md anew
  *   npm run families -- --only gemma        families whose model type begins so
  *
- * Models are the tiny ones of test/golden/models. The first column holds logits of all of them against those of
- * transformers. A method quantizes the first model of the family, writes it, and the packed checkpoint, run by the
- * native kernels, is compared with its decoded weights as a plain checkpoint, run by the reference kernels (OneBit,
- * which no plain checkpoint holds: with the same checkpoint there). GGUF files are run by llama.cpp, of as many models
- * as stand behind: those without windows that it computes.
+ * Models are the tiny ones of test/golden/models. The first column holds logits of all of them
+ * against those of transformers. A method quantizes the first model of the family, writes it, and
+ * the packed checkpoint, run by the native kernels, is compared with its decoded weights as a plain
+ * checkpoint, run by the reference kernels (OneBit, which no plain checkpoint holds: with the same
+ * checkpoint there). GGUF files are run by llama.cpp, of as many models as stand behind: those
+ * without windows that it computes.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -150,7 +151,8 @@ async function rowOf(family: Architecture): Promise<string> {
   }
   await checkpoint.remove();
   const last = await inLlama(family, names);
-  return `| ${title} (\`${modelType}\`) | ${names.length} | ${cells.map(format).join(" | ")} | ${last} |`;
+  const all = [`${title} (\`${modelType}\`)`, names.length, ...cells.map(format), last];
+  return `| ${all.join(" | ")} |`;
 }
 
 const format = (x: number): string => x.toExponential(1);

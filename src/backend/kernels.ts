@@ -273,7 +273,7 @@ export interface Kernels extends TrainingKernels {
   /** `out = cap · tanh(x / cap)`, elementwise. `out` may be `x`. */
   softCap(out: TensorView, x: TensorView, cap: number): void;
   /**
-   * `out[t, j] = x[t, columns[j]]`: some columns of x `[T, m]` f32, in another order, as `out [T, n]`;
+   * `out[t, j] = x[t, columns[j]]`, out `[T, n]`: some columns of x `[T, m]` f32, in another order;
    * columns `[n]` i32, none of them twice.
    */
   takeColumns(out: TensorView, x: TensorView, columns: TensorView): void;

@@ -180,7 +180,9 @@ export interface TrainingKernels {
   reluBackward(dX: TensorView, dOut: TensorView, x: TensorView): void;
   /** Gradient of `softCap` from its result y: `dOut · (1 − (y / cap)²)`. `dX` may be `dOut`. */
   softCapBackward(dX: TensorView, dOut: TensorView, y: TensorView, cap: number): void;
-  /** `dX [T, m]` of `takeColumns`: dOut `[T, n]` in the columns that were taken, 0 in the others. */
+  /**
+   * `dX [T, m]` of `takeColumns`: dOut `[T, n]` in the columns that were taken, 0 in the others.
+   */
   takeColumnsBackward(dX: TensorView, dOut: TensorView, columns: TensorView): void;
   /** Gradient of `softmax` from its result `y [T, n]`: `y·(dOut − Σ dOut·y)`; may be `dOut`. */
   softmaxBackward(dX: TensorView, dOut: TensorView, y: TensorView): void;

@@ -1,7 +1,9 @@
 import type { TensorForm } from "../nn/weight-source.ts";
 import type { Shape } from "../tensor/shape.ts";
 
-/** Returns the shape of a tensor as it is computed with, from that in which it is stored, or back. */
+/**
+ * Returns the shape of a tensor as it is computed with, from that in which it is stored, or back.
+ */
 export function turnedShape(shape: Shape, form: TensorForm | undefined): Shape {
   return form?.transposed ? shape.toReversed() : shape;
 }

@@ -39,7 +39,9 @@ export class DecoderAttention {
     this.parts = isJoined ? joinedColumns(config).map(indices) : null;
   }
 
-  /** Maps what the projections give, `[batch, length, ...]`, to what all heads put together give. */
+  /**
+   * Maps what the projections give, `[batch, length, ...]`, to what all heads put together give.
+   */
   forward(
     block: DecoderBlock,
     projected: readonly Tensor<"f32">[],

@@ -66,7 +66,9 @@ export interface DecoderConfig {
    * query, key and value of each head side by side.
    */
   readonly joined: "parts" | "heads";
-  /** Whether attention and MLP both read the block's input, through one norm where `mlp` has none. */
+  /**
+   * Whether attention and MLP both read the block's input, through one norm where `mlp` has none.
+   */
   readonly parallel: boolean;
   /** Factor on the scores. */
   readonly attentionScale: number;

@@ -16,7 +16,9 @@ export function scaled(x: Tensor<"f32">, factor: number): Tensor<"f32"> {
   return multiply(x, Tensor.from(x.backend, "f32", [width], row));
 }
 
-/** Embeds ids `[batch, length]` that stand where `places` says, to `[batch, length, hiddenSize]`. */
+/**
+ * Embeds ids `[batch, length]` that stand where `places` says, to `[batch, length, hiddenSize]`.
+ */
 export function embedIds(
   config: DecoderConfig,
   weights: EmbeddingAndHead,

@@ -108,20 +108,24 @@ function withSharedNames(json: unknown, own: ReadonlyMap<string, string>): unkno
 }
 
 /** Fields that say nothing of what a decoder computes, or only how it was trained. */
-const ignored = new RegExp(
-  "^(?:architectures|auto_map|torch_dtype|dtype|transformers_version|use_cache|" +
-    "cache_implementation|is_decoder|is_encoder_decoder|tie_encoder_decoder|prefix|problem_type|" +
-    "pretraining_tp|quantization_config|task_specific_params|finetuning_task|tokenizer_class|" +
-    "id2label|label2id|num_labels|return_dict(?:_in_generate)?|torchscript|pruned_heads|" +
-    "chunk_size_feed_forward|initializer_(?:range|factor)|init_std|gradient_checkpointing|" +
-    "(?:attention|hidden|classifier|activation)_dropout|dropout|layerdrop|" +
-    "(?:resid|embd|attn)_pdrop|summary_\\w+|output_\\w+|use_bfloat16|unsloth_\\w+|" +
-    "(?:bos|eos|pad|sep|unk|decoder_start)_token_id|(?:forced_)?(?:bos|eos)_token_id|" +
-    "max_length|min_length|model_max_length|use_flash_attn|flash_attn|do_sample|early_stopping|num_beams?(?:_groups)?|diversity_penalty|" +
-    "temperature|top_[kp]|typical_p|repetition_penalty|length_penalty|no_repeat_ngram_size|" +
-    "encoder_no_repeat_ngram_size|bad_words_ids|num_return_sequences|begin_suppress_tokens|" +
-    "suppress_tokens|exponential_decay_length_penalty|remove_invalid_values|tf_legacy_loss)$",
+const ignored = new Set(
+  `architectures auto_map torch_dtype dtype transformers_version use_cache cache_implementation
+  is_decoder is_encoder_decoder tie_encoder_decoder prefix problem_type pretraining_tp
+  quantization_config task_specific_params finetuning_task tokenizer_class id2label label2id
+  num_labels return_dict return_dict_in_generate torchscript pruned_heads chunk_size_feed_forward
+  initializer_range initializer_factor init_std gradient_checkpointing attention_dropout
+  hidden_dropout classifier_dropout activation_dropout dropout layerdrop resid_pdrop embd_pdrop
+  attn_pdrop use_bfloat16 bos_token_id eos_token_id pad_token_id sep_token_id unk_token_id
+  decoder_start_token_id forced_bos_token_id forced_eos_token_id max_length min_length
+  model_max_length use_flash_attn flash_attn do_sample early_stopping num_beams num_beam_groups
+  diversity_penalty temperature top_k top_p typical_p repetition_penalty length_penalty
+  no_repeat_ngram_size encoder_no_repeat_ngram_size bad_words_ids num_return_sequences
+  begin_suppress_tokens suppress_tokens exponential_decay_length_penalty remove_invalid_values
+  tf_legacy_loss`.split(/\s+/),
 );
+
+/** Families of such fields; those of other programs have a dot, private ones begin with `_`. */
+const ignoredKinds = /^(?:summary_|output_|unsloth_|_)|\./;
 
 /** Values that fields must have, where they are stated. */
 export type FieldValues = Readonly<Record<string, readonly unknown[]>>;
@@ -142,8 +146,8 @@ export function expectValues(fields: DecoderFields, values: FieldValues): void {
 }
 
 /**
- * Refuses fields of a config that this family does not read, unless they are known to say nothing of
- * what the model computes, or say that something is not there (null, false, nothing in it).
+ * Refuses fields of a config that this family does not read, unless they are known to say nothing
+ * of what the model computes, or say that something is not there (null, false, nothing in it).
  * @param read names of fields that the family reads besides the shared ones
  * @throws UnsupportedError naming the first such field
  */
@@ -154,7 +158,7 @@ export function expectKnownFields(
 ): void {
   for (const [name, value] of Object.entries(json as object)) {
     const isKnown = Object.hasOwn(decoderFields.shape, name) || read.has(name);
-    if (isKnown || ignored.test(name) || /^_|\./.test(name) || isNothing(value)) continue;
+    if (isKnown || ignored.has(name) || ignoredKinds.test(name) || isNothing(value)) continue;
     throw new UnsupportedError(
       `config.json: the field ${name} is not known of a ${modelType}, and may change its results`,
       { hint: "remove it if it says nothing of what the model computes" },

@@ -52,7 +52,7 @@ describe("gradients of whole models are the slopes of central differences", () =
       });
       array[steepest] = before;
       const slope = (differences[0] - differences[1]) / 8e-3;
-      // Where nothing has a gradient (a bias of all keys moves no weight of attention) all is noise.
+      // A bias of all keys moves no weight of attention: what it has is noise.
       const size = Math.max(Math.abs(slopes[steepest]), 0.5);
       expect(Math.abs(slope - slopes[steepest]) / size, tensorName).toBeLessThan(0.02);
     }

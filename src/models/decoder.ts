@@ -31,9 +31,9 @@ import {
 } from "./decoder-weights.ts";
 
 /**
- * A decoder-only transformer. Its blocks are attention and an MLP, each added to the residual stream;
- * which norms, gates, joined matrices, positions and factors there are, its configuration says. Of a
- * Llama:
+ * A decoder-only transformer. Its blocks are attention and an MLP, each added to the residual
+ * stream; which norms, gates, joined matrices, positions and factors there are, its configuration
+ * says. Of a Llama:
  *
  *     h ← h + O·attention(rope(Q·n), rope(K·n), V·n),  n = norm(h)
  *     h ← h + down·(act(gate·m) ⊙ up·m),               m = norm(h)

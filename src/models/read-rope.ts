@@ -176,8 +176,8 @@ function rotatedChannels(
   }
   if (rotated > 0 && rotated < headDim && rotated % 2 === 0) return rotated;
   throw new UnsupportedError(
-    `config.json: partial_rotary_factor ${share} rotates ${rotated} of ${headDim} channels, which ` +
-      "are no pairs",
+    `config.json: partial_rotary_factor ${share} rotates ${rotated} of ${headDim} channels: ` +
+      "they are no pairs",
   );
 }
 
@@ -191,7 +191,8 @@ function pairFactors(
   if (factors?.length === rotated / 2) return factors;
   const found = factors ? `${factors.length} of them` : "none";
   throw new FormatError(
-    `config.json: rope_type "${kindOf(stated)}" needs ${rotated / 2} numbers as ${name}, got ${found}`,
+    `config.json: rope_type "${kindOf(stated)}" needs ${rotated / 2} numbers as ${name}, ` +
+      `got ${found}`,
   );
 }
 

@@ -126,8 +126,8 @@ export interface QuantizableModel {
   /** Gives embedding, norm and head back; `embed` and `logits` need them loaded again. */
   releaseEmbeddingAndHead(): void;
   /**
-   * Embeds ids `[batch, length]`, at the beginning of their texts unless `places` says otherwise, to
-   * `[batch, length, hiddenSize]`.
+   * Embeds ids `[batch, length]`, at the beginning of their texts unless `places` says otherwise,
+   * to `[batch, length, hiddenSize]`.
    * @throws UsageError for a position that the model has not learned
    */
   embed(ids: Tensor<"i32">, places?: RowPlaces): Tensor<"f32">;

@@ -50,8 +50,8 @@ export interface DynamicRopeScaling {
 }
 
 /**
- * LongRoPE: the wavelength of each pair of channels has a factor of its own, one for sequences within
- * the original context, another for longer ones; cosines and sines are scaled. Paper: arXiv
+ * LongRoPE: the wavelength of each pair of channels has a factor of its own, one for sequences
+ * within the original context, another for longer ones; cosines and sines are scaled. Paper: arXiv
  * 2402.13753.
  */
 export interface LongRopeScaling {
@@ -91,9 +91,9 @@ export interface RopeConfig {
 
 /**
  * Returns the angle per position of each pair of channels that is rotated, `[rotated / 2]`:
- * `theta^(−2i / rotated)`, scaled; of LongRoPE for sequences of `length` tokens. Rounded to float32 at the steps at which PyTorch rounds, because
- * at long contexts the rounding of the frequency shows in the angle. Paper: RoFormer, arXiv
- * 2104.09864.
+ * `theta^(−2i / rotated)`, scaled; of LongRoPE for sequences of `length` tokens. Rounded to float32
+ * at the steps at which PyTorch rounds, because at long contexts the rounding of the frequency
+ * shows in the angle. Paper: RoFormer, arXiv 2104.09864.
  */
 export function inverseFrequencies(
   { theta, headDim, rotated = headDim, scaling }: RopeConfig,

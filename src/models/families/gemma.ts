@@ -3,7 +3,9 @@ import { defineFamily } from "../architecture.ts";
 import { biasesOf, decoderConfig, type DecoderTraits, fullLayers } from "../decoder-config.ts";
 import type { DecoderFields } from "../decoder-fields.ts";
 
-/** What all Gemmas have: norms that are stored less 1, and embeddings times the root of their width. */
+/**
+ * What all Gemmas have: norms that are stored less 1, and embeddings times the root of their width.
+ */
 export function gemmaTraits(fields: DecoderFields) {
   return {
     norm: { offset: 1 },

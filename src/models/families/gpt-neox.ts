@@ -22,9 +22,9 @@ const names: DecoderNames = {
 };
 
 /**
- * GPT-NeoX and Pythia (papers: arXiv 2204.06745, 2304.01373): attention and MLP read the block's input
- * side by side, each through a LayerNorm; one matrix holds query, key and value of each head; a
- * quarter of each head is rotated.
+ * GPT-NeoX and Pythia (papers: arXiv 2204.06745, 2304.01373): attention and MLP read the block's
+ * input side by side, each through a LayerNorm; one matrix holds query, key and value of each head;
+ * a quarter of each head is rotated.
  */
 export const gptNeox = defineFamily({
   modelType: "gpt_neox",

@@ -4,8 +4,8 @@ import { biasesOf, decoderConfig, fullLayers } from "../decoder-config.ts";
 
 /**
  * MobileLLM (paper: arXiv 2402.14905), on which ParetoQ was measured: a deep and narrow Llama whose
- * head is the embedding where `share_embedding` says so. Blocks that run twice (`layer_sharing`) are
- * refused.
+ * head is the embedding where `share_embedding` says so. Blocks that run twice (`layer_sharing`)
+ * are refused.
  */
 export const mobilellm = defineFamily({
   modelType: "mobilellm",

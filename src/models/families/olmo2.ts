@@ -4,8 +4,8 @@ import { biasesOf, decoderConfig, fullLayers } from "../decoder-config.ts";
 import { headNormNames, llamaNames } from "../decoder-names.ts";
 
 /**
- * OLMo 2 (paper: arXiv 2501.00656): a Llama that normalises what attention and MLP give, not what they
- * read, and queries and keys over all heads together.
+ * OLMo 2 (paper: arXiv 2501.00656): a Llama that normalises what attention and MLP give, not what
+ * they read, and queries and keys over all heads together.
  */
 export const olmo2 = defineFamily({
   modelType: "olmo2",

@@ -28,8 +28,8 @@ const names: DecoderNames = {
 
 /**
  * OPT (paper: arXiv 2205.01068): LayerNorm, learned positions of which the first stands in row 2,
- * biases and a relu. OPT-350M normalises behind attention and MLP (`do_layer_norm_before` false), and
- * its embedding is narrower than its blocks (`word_embed_proj_dim`).
+ * biases and a relu. OPT-350M normalises behind attention and MLP (`do_layer_norm_before` false),
+ * and its embedding is narrower than its blocks (`word_embed_proj_dim`).
  */
 export const opt = defineFamily({
   modelType: "opt",

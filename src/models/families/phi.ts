@@ -18,8 +18,8 @@ const names: DecoderNames = {
 };
 
 /**
- * Phi-1, Phi-1.5 and Phi-2 (paper: arXiv 2309.05463): attention and MLP read the block's input side by
- * side through one LayerNorm; biases everywhere; half of each head is rotated.
+ * Phi-1, Phi-1.5 and Phi-2 (paper: arXiv 2309.05463): attention and MLP read the block's input side
+ * by side through one LayerNorm; biases everywhere; half of each head is rotated.
  */
 export const phi = defineFamily({
   modelType: "phi",

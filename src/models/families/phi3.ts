@@ -16,8 +16,8 @@ const names: DecoderNames = {
 
 /**
  * Phi-3, Phi-3.5 and Phi-4 (paper: arXiv 2404.14219): a Llama with one matrix for queries, keys and
- * values, and one for gate and up. Long contexts are reached by LongRoPE, which earlier configs call
- * "su" or "yarn"; Phi-4-mini rotates three quarters of each head.
+ * values, and one for gate and up. Long contexts are reached by LongRoPE, which earlier configs
+ * call "su" or "yarn"; Phi-4-mini rotates three quarters of each head.
  */
 export const phi3 = defineFamily({
   modelType: "phi3",

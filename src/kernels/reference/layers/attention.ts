@@ -4,8 +4,8 @@ import { softmaxInPlace } from "./softmax.ts";
 
 /**
  * Causal grouped-query attention. Query i of `length` stands at position `keyLength − length + i`
- * and sees the keys up to there, or the last `window` of them; scores may be capped. Scores and sums are float64; float16
- * and int8 keys and values are read exactly.
+ * and sees the keys up to there, or the last `window` of them; scores may be capped. Scores and
+ * sums are float64; float16 and int8 keys and values are read exactly.
  */
 export const attention: Kernels["attention"] = (out, q, k, v, options) => {
   const [batch = 0, length = 0, heads = 0, headDim = 0] = q.shape;
