@@ -26,6 +26,7 @@ const published: Readonly<Record<string, Record<string, unknown>>> = {
   phi3: { auto_map: { AutoConfig: "x" }, full_attn_mod: 1, interpolate_factor: 1, mlp_bias: false },
   granite: { attention_dropout: 0.1, initializer_range: 0.1, rope_scaling: null },
   olmo2: { attention_dropout: 0.1, rope_scaling: null, initializer_range: 0.02 },
+  starcoder2: { mlp_type: "default", residual_dropout: 0.1, attention_softmax_in_fp32: true },
   mobilellm: { auto_map: { AutoConfig: "x" }, pretraining_tp: 1, rope_scaling: null },
   cohere: { model_max_length: 131_072, use_qk_norm: false, hidden_act: "silu" },
 };
@@ -64,6 +65,7 @@ describe("what config.json says beyond what is read", () => {
     ["phi3", { attention_bias: true }],
     ["cohere", { use_qk_norm: true }],
     ["mobilellm", { layer_sharing: true }],
+    ["starcoder2", { norm_type: "rms_norm" }],
     ["gemma", { hidden_act: "quick_gelu" }],
     ["opt", { activation_function: "gelu_10" }],
     ["gpt-neox", { rotary_pct: 0.1 }],

@@ -20,6 +20,7 @@ import { phi3 } from "./families/phi3.ts";
 import { qwen2 } from "./families/qwen2.ts";
 import { qwen3 } from "./families/qwen3.ts";
 import { smollm3 } from "./families/smollm3.ts";
+import { starcoder2 } from "./families/starcoder2.ts";
 
 /** All architectures that fewbit runs, one line each. */
 export const architectures: readonly Architecture[] = [
@@ -41,6 +42,7 @@ export const architectures: readonly Architecture[] = [
   olmo2,
   cohere,
   mobilellm,
+  starcoder2,
 ];
 
 /**

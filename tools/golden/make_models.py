@@ -243,6 +243,12 @@ CASES: dict[str, tuple[str, dict]] = {
     "mobilellm": ("float16", base(
         "mobilellm", head_dim=8, share_embedding=True, layer_sharing=False, rope_theta=10000.0)),
     "mobilellm-untied": ("float32", base("mobilellm", share_embedding=False, attention_bias=True)),
+    "starcoder2": ("bfloat16", without(
+        base("starcoder2", sliding_window=6, rope_theta=500.0), "rms_norm_eps", "hidden_act",
+        "tie_word_embeddings")),
+    "starcoder2-no-biases": ("float32", without(base("starcoder2", use_bias=False), "rms_norm_eps", **{
+        "hidden_act": "gelu", "norm_epsilon": 0.1, "sliding_window": None,
+        "rope_parameters": {"rope_type": "linear", "factor": 4.0, "rope_theta": 500.0}})),
     "cohere-biases": ("float32", without(base("cohere"), "rms_norm_eps", **{
         "pad_token_id": 0, "bos_token_id": 5, "eos_token_id": 6, "attention_bias": True,
         "layer_norm_eps": 0.1})),

@@ -251,6 +251,18 @@ const families: Readonly<Record<string, (random: Prng) => Fields>> = {
       ...makeRope(random, { pairs: width / 2 }),
     };
   },
+  starcoder2(random) {
+    const { heads, width, sizes } = makeHeads(random);
+    const more = some(random, 0.5, {
+      use_bias: yes(random),
+      norm_epsilon: epsilon(random),
+      sliding_window: choose<Json>(random, [3, 64, null]),
+      hidden_act: choose(random, ["gelu_pytorch_tanh", "gelu", "relu", "silu"]),
+      tie_word_embeddings: yes(random),
+    });
+    const rope = makeRope(random, { pairs: width / 2 });
+    return { ...sizes, ...kvHeads(random, heads), ...more, ...rope };
+  },
   cohere(random) {
     const { heads, width, sizes } = makeHeads(random);
     const more = some(random, 0.5, {
