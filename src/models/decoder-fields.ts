@@ -69,8 +69,7 @@ export type FieldAliases = Readonly<Record<string, string>>;
  * @throws FormatError naming the first wrong field
  */
 export function parseDecoderFields(json: unknown, aliases: FieldAliases = {}): DecoderFields {
-  const own = new Map(Object.entries(aliases));
-  return parseFields(decoderFields, withSharedNames(json, own), own);
+  return parseFields(decoderFields, withSharedNames(json, aliases));
 }
 
 /**
@@ -84,23 +83,27 @@ export function readOwnFields<T extends z.ZodObject>(
   return parseFields(schema, fields);
 }
 
-function parseFields<T extends z.ZodType>(
-  schema: T,
-  json: unknown,
-  own: ReadonlyMap<string, string> = new Map(),
-): z.output<T> {
+function parseFields<T extends z.ZodType>(schema: T, json: unknown): z.output<T> {
   const hint = "the file must be the config.json of a Hugging Face checkpoint";
-  return parseValue(schema, json, ({ text }) => {
-    const named = [...own].reduce((all, [shared, name]) => all.replaceAll(shared, name), text);
-    return new FormatError(`config.json: ${named}`, { hint });
-  });
+  return parseValue(schema, json, ({ text }) => new FormatError(`config.json: ${text}`, { hint }));
+}
+
+/** Returns an error about shared fields as one about a family's own names of them. */
+export function inOwnNames(error: unknown, aliases: FieldAliases): unknown {
+  const isOfConfig = error instanceof FormatError || error instanceof UnsupportedError;
+  const shared = Object.keys(aliases);
+  if (!isOfConfig || shared.length === 0) return error;
+  const names = new RegExp(`\\b(?:${shared.join("|")})\\b`, "g");
+  const named = error.message.replaceAll(names, (name) => aliases[name]);
+  const Kind = error instanceof FormatError ? FormatError : UnsupportedError;
+  return new Kind(named, { hint: error.hint, cause: error });
 }
 
 /** The same fields by their shared names; where both stand there, the family's own counts. */
-function withSharedNames(json: unknown, own: ReadonlyMap<string, string>): unknown {
-  if (typeof json !== "object" || json === null || own.size === 0) return json;
+function withSharedNames(json: unknown, aliases: FieldAliases): unknown {
+  if (typeof json !== "object" || json === null) return json;
   const stated = json as Record<string, unknown>;
-  const moved = [...own].filter(([, name]) => Object.hasOwn(stated, name));
+  const moved = Object.entries(aliases).filter(([, name]) => Object.hasOwn(stated, name));
   return {
     ...stated,
     ...Object.fromEntries(moved.map(([shared, name]) => [shared, stated[name]])),

@@ -1,7 +1,7 @@
 import { FormatError, UnsupportedError } from "../util/errors.ts";
 import type { Architecture, GgufTraits } from "./architecture.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
-import { expectKnownFields, parseDecoderFields } from "./decoder-fields.ts";
+import { expectKnownFields, inOwnNames, parseDecoderFields } from "./decoder-fields.ts";
 import { cohere } from "./families/cohere.ts";
 import { gemma } from "./families/gemma.ts";
 import { gemma2 } from "./families/gemma2.ts";
@@ -81,9 +81,13 @@ function expectOnePart({ text_config: text }: Record<string, unknown>, modelType
  */
 export function readModelConfig(json: unknown): DecoderConfig {
   const family = findArchitecture(json);
-  const { modelType, aliases, reads } = family;
+  const { modelType, aliases = {}, reads } = family;
   if (reads) expectKnownFields(json, modelType, reads);
-  return family.configure(parseDecoderFields(json, aliases));
+  try {
+    return family.configure(parseDecoderFields(json, aliases));
+  } catch (error) {
+    throw inOwnNames(error, aliases);
+  }
 }
 
 /** Families that llama.cpp has, too. */
