@@ -1,11 +1,11 @@
 import type { AttentionOptions } from "../backend/kernels.ts";
 import type { Backend } from "../backend/backend.ts";
 import { attendLayer, writeLayer } from "../nn/kv-cache.ts";
-import { normalize } from "../nn/norm.ts";
+import { normalize, type NormWeights } from "../nn/norm.ts";
 import type { BlockPass } from "../nn/quantizable-model.ts";
 import { rotationOrder, RopeTables, type RopeConfig } from "../nn/rope.ts";
 import { attendTree } from "../nn/row-tree.ts";
-import { attention, embedding, rope, takeColumns } from "../tensor/ops.ts";
+import { add, attention, embedding, multiply, rope, takeColumns } from "../tensor/ops.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import type { DecoderBlock } from "./decoder-weights.ts";
@@ -23,6 +23,8 @@ export class DecoderAttention {
   private readonly rotations: ReadonlyMap<RopeConfig, Rotation>;
   /** Columns of queries, keys and values in what a joined projection gives; null without one. */
   private readonly parts: readonly Tensor<"i32">[] | null;
+  /** Weights of a norm that only normalises a head. */
+  private readonly ones: Tensor<"f32">;
 
   constructor(backend: Backend, config: DecoderConfig) {
     this.config = config;
@@ -37,6 +39,8 @@ export class DecoderAttention {
     );
     const isJoined = config.names.slots.queryKeyValue !== undefined;
     this.parts = isJoined ? joinedColumns(config).map(indices) : null;
+    const { headDim } = config;
+    this.ones = Tensor.from(backend, "f32", [headDim], new Float32Array(headDim).fill(1));
   }
 
   /**
@@ -54,13 +58,8 @@ export class DecoderAttention {
     const [batch = 0, length = 0] = joined.shape;
     const split = (x: Tensor, count: number): Tensor => x.reshape([batch, length, count, headDim]);
     const parts = this.parts?.map((columns) => takeColumns(joined, columns)) ?? projected;
-    const normed = (x: Tensor, key: "query" | "key", count: number): Tensor => {
-      const norm = block.norms[key];
-      if (config.headNorms === "all") return split(normalize(x, norm, config.norm), count);
-      return normalize(split(x, count), norm, config.norm);
-    };
-    let q = normed(parts[0], "query", heads);
-    let k = normed(parts[1], "key", kvHeads);
+    let q = split(this.normalizeHeads(parts[0], block.norms.query), heads);
+    let k = split(this.normalizeHeads(parts[1], block.norms.key), kvHeads);
     const v = split(parts[2], kvHeads);
     if (layer.rope) [q, k] = this.rotate(layer.rope, q, k, pass);
     const mixed = attendPass(q, k, v, pass, {
@@ -69,6 +68,18 @@ export class DecoderAttention {
       ...(caps.scores !== null && { softCap: caps.scores }),
     });
     return mixed.reshape([batch, length, heads * headDim]);
+  }
+
+  /** Normalises queries or keys `[batch, length, width]`, where there is a norm. */
+  private normalizeHeads(x: Tensor, norm: NormWeights | undefined): Tensor {
+    const { headNorms, headDim, norm: rule } = this.config;
+    if (!norm) return x;
+    if (headNorms === "all") return normalize(x, norm, rule);
+    const heads = x.reshape([x.size / headDim, headDim]);
+    if (headNorms === "each") return normalize(heads, norm, rule).reshape(x.shape);
+    const even = normalize(heads, { weight: this.ones, bias: null }, rule).reshape(x.shape);
+    const scaled = multiply(even, norm.weight.reshape([norm.weight.size]));
+    return norm.bias ? add(scaled, norm.bias.reshape([norm.bias.size])) : scaled;
   }
 
   /** Turns queries and keys to the positions of their tokens. */

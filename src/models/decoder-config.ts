@@ -59,8 +59,11 @@ export interface DecoderConfig {
     readonly mlp: boolean;
     readonly head: boolean;
   };
-  /** What norms of queries and keys, where there are any, go over: each head by itself, or all. */
-  readonly headNorms: "each" | "all";
+  /**
+   * What norms of queries and keys, where there are any, go over: `each` head by itself, `own` also
+   * with weights of its own, or `all` heads together.
+   */
+  readonly headNorms: "each" | "own" | "all";
   /**
    * How the rows of a joined `queryKeyValue` lie: first all queries, then keys, then values; or
    * query, key and value of each head side by side.

@@ -42,18 +42,20 @@ export function linearPlans(config: DecoderConfig): ReadonlyMap<SlotKey, LinearP
   );
 }
 
-/** The norms of a block and their widths. */
+/** The norms of a block and the shapes of their weights. */
 export function normPlans(
   config: DecoderConfig,
-): [key: NormKey, plan: { readonly name: string; readonly width: number }][] {
+): [key: NormKey, plan: { readonly name: string; readonly shape: Shape }][] {
+  const { headDim, headNorms } = config;
   const heads = { query: config.heads, key: config.kvHeads };
-  const widthOf = (key: NormKey): number => {
-    if (key !== "query" && key !== "key") return config.hiddenSize;
-    return config.headNorms === "each" ? config.headDim : heads[key] * config.headDim;
+  const shapeOf = (key: NormKey): Shape => {
+    if (key !== "query" && key !== "key") return [config.hiddenSize];
+    if (headNorms === "own") return [heads[key], headDim];
+    return [headNorms === "each" ? headDim : heads[key] * headDim];
   };
   return Object.entries(config.names.norms).map(([key, name]) => [
     key as NormKey,
-    { name, width: widthOf(key as NormKey) },
+    { name, shape: shapeOf(key as NormKey) },
   ]);
 }
 
@@ -93,7 +95,7 @@ export function* expectedTensors(config: DecoderConfig): Generator<[name: string
     yield [`${names.positions}.weight`, [positions.rows, hiddenSize]];
   if (names.projectIn) yield [`${names.projectIn}.weight`, [hiddenSize, embeddingSize]];
   for (const index of config.layers.keys()) yield* blockTensors(config, index);
-  if (names.norm !== null) yield* normTensors(config, names.norm, hiddenSize);
+  if (names.norm !== null) yield* normTensors(config, names.norm, [hiddenSize]);
   if (names.projectOut) yield [`${names.projectOut}.weight`, [embeddingSize, hiddenSize]];
   if (!tiedEmbeddings) yield [`${names.head}.weight`, table];
   if (biases.head) yield [`${names.head}.bias`, [config.vocabularySize]];
@@ -101,8 +103,8 @@ export function* expectedTensors(config: DecoderConfig): Generator<[name: string
 
 function* blockTensors(config: DecoderConfig, index: number): Generator<[string, Shape]> {
   const block = blockName(config, index);
-  for (const [, { name, width }] of normPlans(config)) {
-    yield* normTensors(config, `${block}.${name}`, width);
+  for (const [, { name, shape }] of normPlans(config)) {
+    yield* normTensors(config, `${block}.${name}`, shape);
   }
   for (const { name, outFeatures, inFeatures, bias } of linearPlans(config).values()) {
     yield [`${block}.${name}.weight`, [outFeatures, inFeatures]];
@@ -113,10 +115,10 @@ function* blockTensors(config: DecoderConfig, index: number): Generator<[string,
 function* normTensors(
   { norm }: DecoderConfig,
   name: string,
-  width: number,
+  shape: Shape,
 ): Generator<[string, Shape]> {
-  yield [`${name}.weight`, [width]];
-  if (norm.bias) yield [`${name}.bias`, [width]];
+  yield [`${name}.weight`, shape];
+  if (norm.bias) yield [`${name}.bias`, shape];
 }
 
 /** Names of the weights of the linear layers of all blocks. */

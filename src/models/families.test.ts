@@ -63,7 +63,6 @@ describe("what config.json says beyond what is read", () => {
     ["gpt2", { scale_attn_by_inverse_layer_idx: true }],
     ["gpt2", { add_cross_attention: true }],
     ["phi3", { attention_bias: true }],
-    ["cohere", { use_qk_norm: true }],
     ["mobilellm", { layer_sharing: true }],
     ["starcoder2", { norm_type: "rms_norm" }],
     ["gemma", { hidden_act: "quick_gelu" }],

@@ -322,6 +322,7 @@ describe("what a config says changes the logits", () => {
     ["starcoder2-no-biases", { norm_epsilon: 1e-5 }],
     ["mobilellm", { share_embedding: false }],
     ["cohere", { logit_scale: 1 }],
+    ["cohere-qk-norm", { use_qk_norm: false }],
     ["cohere-biases", { layer_norm_eps: 1e-5 }],
     ["cohere-biases", { attention_bias: false }],
   ])("%s is not the model with %o", async (name, changed) => {

@@ -249,6 +249,9 @@ CASES: dict[str, tuple[str, dict]] = {
     "starcoder2-no-biases": ("float32", without(base("starcoder2", use_bias=False), "rms_norm_eps", **{
         "hidden_act": "gelu", "norm_epsilon": 0.1, "sliding_window": None,
         "rope_parameters": {"rope_type": "linear", "factor": 4.0, "rope_theta": 500.0}})),
+    "cohere-qk-norm": ("float32", without(base("cohere", use_qk_norm=True), "rms_norm_eps", **{
+        "pad_token_id": 0, "bos_token_id": 5, "eos_token_id": 6, "logit_scale": 1.0,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 500.0}})),
     "cohere-biases": ("float32", without(base("cohere"), "rms_norm_eps", **{
         "pad_token_id": 0, "bos_token_id": 5, "eos_token_id": 6, "attention_bias": True,
         "layer_norm_eps": 0.1})),

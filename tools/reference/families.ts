@@ -270,7 +270,7 @@ const families: Readonly<Record<string, (random: Prng) => Fields>> = {
       layer_norm_eps: epsilon(random),
       logit_scale: choose(random, [0.25, 1.5]),
       tie_word_embeddings: yes(random),
-      use_qk_norm: false,
+      use_qk_norm: yes(random),
     });
     return {
       ...sizes,

@@ -1,11 +1,12 @@
 import { z } from "zod";
 import { defineFamily } from "../architecture.ts";
 import { biasesOf, decoderConfig, fullLayers } from "../decoder-config.ts";
-import { llamaNames } from "../decoder-names.ts";
+import { headNormNames, llamaNames } from "../decoder-names.ts";
 
 /**
  * Command-R: attention and a gated MLP read the block's input side by side through one LayerNorm
- * without bias; neighbouring channels are rotated together; logits have a factor.
+ * without bias; neighbouring channels are rotated together; logits have a factor. Command-R+
+ * normalises each head of queries and keys, with weights of its own.
  */
 export const cohere = defineFamily({
   modelType: "cohere",
@@ -15,11 +16,15 @@ export const cohere = defineFamily({
   own: z.object({
     layer_norm_eps: z.number().nonnegative().default(1e-5),
     logit_scale: z.number().positive().default(0.0625),
+    use_qk_norm: z.boolean().nullish(),
   }),
-  only: { use_qk_norm: [false, null] },
   configure: (fields, own) =>
     decoderConfig(fields, {
-      names: { ...llamaNames, norms: { attention: "input_layernorm" } },
+      names: {
+        ...llamaNames,
+        norms: { attention: "input_layernorm", ...(own.use_qk_norm && headNormNames) },
+      },
+      headNorms: "own",
       norm: { kind: "layer", eps: own.layer_norm_eps },
       biases: { ...biasesOf(fields), mlp: false },
       multipliers: { logits: own.logit_scale },
