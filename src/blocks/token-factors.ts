@@ -10,6 +10,9 @@ interface Weighing {
   readonly report: (activity: string) => void;
 }
 
+/** Power by which tokens weigh less for layers: `1/√mean(h²)`. */
+const power = 0.5;
+
 /**
  * Square roots of the weights of calibration tokens in one block: of `tokenWeights` of the hidden
  * states that the block puts out there. They are for errors of what is added last to these states,
@@ -61,6 +64,7 @@ export class TokenFactors {
 }
 
 async function factorsOf(output: Tensor<"f32">): Promise<Tensor<"f32">> {
-  const factors = tokenWeights(await output.read(), output.shape.at(-1) ?? 0).map(Math.sqrt);
+  const weights = tokenWeights(await output.read(), output.shape.at(-1) ?? 0, power);
+  const factors = weights.map(Math.sqrt);
   return Tensor.from(output.backend, "f32", [factors.length], factors);
 }

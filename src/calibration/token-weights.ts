@@ -2,13 +2,17 @@
 const leastShare = 1e-6;
 
 /**
- * Weighs tokens by the size of their hidden states h `[tokens, hiddenSize]`: `1/√mean(h²)`, half way
- * between a squared error as it is and one relative to h, `1/mean(h²)`. All that reads a residual
- * stream normalises it, so that errors as they are would let the few tokens with massive
- * activations (arXiv 2402.17762) rule alone; by relative errors these would count like others, while
- * all others attend to them. Returns `[tokens]`; 0 for tokens whose states are all 0.
+ * Weighs tokens by the size of their hidden states h `[tokens, hiddenSize]`: `mean(h²)^−power`.
+ * Power 0 takes squared errors as they are, 1 relative to h. All that reads a residual stream
+ * normalises it, so that errors as they are would let the few tokens with massive activations
+ * (arXiv 2402.17762) rule alone; by relative errors these would count like others, while all others
+ * attend to them. Returns `[tokens]`; 0 for tokens whose states are all 0.
  */
-export function tokenWeights(hidden: Float32Array, hiddenSize: number): Float32Array {
+export function tokenWeights(
+  hidden: Float32Array,
+  hiddenSize: number,
+  power: number,
+): Float32Array {
   const squares = new Float64Array(hidden.length / hiddenSize);
   let total = 0;
   for (let token = 0, at = 0; token < squares.length; token++) {
@@ -19,6 +23,6 @@ export function tokenWeights(hidden: Float32Array, hiddenSize: number): Float32A
   }
   const least = (leastShare * total) / squares.length;
   return Float32Array.from(squares, (square) =>
-    square === 0 ? 0 : 1 / Math.sqrt(Math.max(square, least)),
+    square === 0 ? 0 : Math.max(square, least) ** -power,
   );
 }

@@ -131,7 +131,7 @@ test("weighted by 1/√mean(h²), a token whose states grow as its inputs square
     const hidden = goldenMatrix(tokens, 16, 5);
     for (let j = 0; j < columns; j++) massive[j] *= size;
     for (let j = 0; j < 16; j++) hidden[j] *= size ** 2;
-    const factors = weighted ? tokenWeights(hidden, 16).map(Math.sqrt) : null;
+    const factors = weighted ? tokenWeights(hidden, 16, 0.5).map(Math.sqrt) : null;
     const gathered = new LayerInputs(["hessian"]);
     const input = tensor(massive, [1, tokens, columns]);
     gathered.observe({ name: "test" } as LinearSlot, input, factors && tensor(factors, [tokens]));
