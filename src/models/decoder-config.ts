@@ -250,6 +250,17 @@ export function expectWholeHeads(fields: DecoderFields): void {
   );
 }
 
+/**
+ * Returns the fields of a family whose heads all have keys of their own and make up the hidden size:
+ * what says otherwise means nothing to it.
+ * @throws FormatError where the heads do not make it up
+ */
+export function multiHead(fields: DecoderFields): DecoderFields {
+  const { num_key_value_heads: _, head_dim: __, ...stated } = fields;
+  expectWholeHeads(stated);
+  return stated;
+}
+
 /** Blocks that all see every token before. */
 export function fullLayers(
   { num_hidden_layers: blocks }: DecoderFields,

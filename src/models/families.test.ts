@@ -132,6 +132,14 @@ describe("what is left out means what transformers means", () => {
   });
 });
 
+test("heads of OPT, GPT-2 and GPT-NeoX have keys of their own, whatever their configs say", () => {
+  for (const name of ["opt", "gpt2", "gpt-neox"]) {
+    const config = configOf(name);
+    const more = { ...config, num_key_value_heads: 1, head_dim: 4 };
+    expect(readModelConfig(more)).toEqual(readModelConfig(config));
+  }
+});
+
 test("LongRoPE by its earlier names", () => {
   const config = configOf("phi3-longrope");
   const scaling = config["rope_scaling"] as object;

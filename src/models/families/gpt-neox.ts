@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineFamily } from "../architecture.ts";
-import { decoderConfig, expectWholeHeads, fullLayers } from "../decoder-config.ts";
+import { decoderConfig, fullLayers, multiHead } from "../decoder-config.ts";
 import type { DecoderNames } from "../decoder-names.ts";
 
 const names: DecoderNames = {
@@ -37,9 +37,8 @@ export const gptNeox = defineFamily({
     use_parallel_residual: z.boolean().default(true),
   }),
   configure(fields, own) {
-    expectWholeHeads(fields);
     const { attention_bias: bias = true } = fields;
-    return decoderConfig(fields, {
+    return decoderConfig(multiHead(fields), {
       names,
       norm: { kind: "layer", bias: true, eps: own.layer_norm_eps },
       biases: { qkv: bias, output: bias, mlp: true },

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineFamily } from "../architecture.ts";
-import { decoderConfig, expectWholeHeads, fullLayers } from "../decoder-config.ts";
+import { decoderConfig, fullLayers, multiHead } from "../decoder-config.ts";
 import type { DecoderNames } from "../decoder-names.ts";
 
 const names: DecoderNames = {
@@ -45,9 +45,8 @@ export const gpt2 = defineFamily({
   only: { scale_attn_by_inverse_layer_idx: [false], add_cross_attention: [false] },
   ignores: ["n_ctx", "reorder_and_upcast_attn"],
   configure(fields, own) {
-    expectWholeHeads(fields);
     const contextLength = fields.max_position_embeddings ?? 1024;
-    return decoderConfig(fields, {
+    return decoderConfig(multiHead(fields), {
       names,
       norm: { kind: "layer", bias: true, eps: own.layer_norm_epsilon },
       biases: { qkv: true, output: true, mlp: true },

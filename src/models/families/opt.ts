@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineFamily } from "../architecture.ts";
-import { decoderConfig, expectWholeHeads, fullLayers } from "../decoder-config.ts";
+import { decoderConfig, fullLayers, multiHead } from "../decoder-config.ts";
 import type { DecoderNames } from "../decoder-names.ts";
 
 const normsBefore = { attention: "self_attn_layer_norm", mlp: "final_layer_norm" };
@@ -45,12 +45,11 @@ export const opt = defineFamily({
   }),
   only: { layer_norm_elementwise_affine: [true] },
   configure(fields, own) {
-    expectWholeHeads(fields);
     const { do_layer_norm_before: before, enable_bias: bias } = own;
     const embeddingSize = own.word_embed_proj_dim ?? fields.hidden_size;
     const isNarrow = embeddingSize !== fields.hidden_size;
     const contextLength = fields.max_position_embeddings ?? 2048;
-    return decoderConfig(fields, {
+    return decoderConfig(multiHead(fields), {
       names: {
         ...names,
         norms: before ? normsBefore : normsBehind,
