@@ -17,7 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { exportCheckpoint, load, quantize, type QuantizeOptions } from "../src/index.ts";
-import type { Architecture } from "../src/models/architecture.ts";
+import type { FamilyName } from "../src/models/architecture.ts";
 import { architectures, readModelConfig } from "../src/models/index.ts";
 import { UnsupportedError } from "../src/util/errors.ts";
 import { spellWithSpaces } from "../test/fixtures/spell-with-spaces.ts";
@@ -114,7 +114,7 @@ const seesAll = (name: string): boolean =>
   readModelConfig(readModelCase(name).config).layers.every(({ window }) => window === null);
 
 /** The most that logits of GGUF files in llama.cpp are from those of their models. */
-async function inLlama({ gguf }: Architecture, names: readonly string[]): Promise<string> {
+async function inLlama({ gguf }: FamilyName, names: readonly string[]): Promise<string> {
   if (gguf === null) return "refused";
   if (!findLlamaAddon()) return "not installed";
   const found: number[] = [];
@@ -138,7 +138,7 @@ async function inLlama({ gguf }: Architecture, names: readonly string[]): Promis
   return found.length === 0 ? "—" : `${format(Math.max(...found))} (${found.length})`;
 }
 
-async function rowOf(family: Architecture): Promise<string> {
+async function rowOf(family: FamilyName): Promise<string> {
   const { modelType, title } = family;
   const names = modelCaseNames.filter(
     (name) => readModelCase(name).config["model_type"] === modelType,

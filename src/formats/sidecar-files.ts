@@ -6,6 +6,7 @@ import { templatesFolder } from "./model-files.ts";
  */
 const sidecars: readonly RegExp[] = [
   /^generation_config\.json$/,
+  /^(?:processor|(?:video_)?preprocessor)_config\.json$/,
   /^tokenizer[\w.-]*\.json$/,
   /^tokenizer\.model$/,
   /^vocab\.(json|txt)$/,

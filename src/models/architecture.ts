@@ -19,16 +19,25 @@ export interface GgufTraits {
   readonly permuted: boolean;
 }
 
-/** A Hugging Face `model_type`, as a configuration of the shared decoder. */
-export interface Architecture {
+/** What every family is known by. */
+export interface FamilyName {
   /** `model_type` in `config.json`. */
   readonly modelType: string;
   /** Name for people. */
   readonly title: string;
-  /** Whether blocks may slide; where not, window fields of the config mean nothing. */
-  readonly hasWindows: boolean;
   /** What llama.cpp calls it, and how its files hold it; null where that is not known. */
   readonly gguf: GgufTraits | null;
+}
+
+/** A Hugging Face `model_type`, as a configuration of the shared decoder. */
+export interface Architecture extends FamilyName {
+  /** Whether blocks may slide; where not, window fields of the config mean nothing. */
+  readonly hasWindows: boolean;
+  /**
+   * What transformers takes for fields that are left out, by name: a config that stands within
+   * another one has only those in which it differs.
+   */
+  readonly sizes?: Readonly<Record<string, unknown>>;
   /** Names that it has for shared fields. */
   readonly aliases?: FieldAliases;
   /**

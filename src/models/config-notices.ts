@@ -1,6 +1,6 @@
 import type { DecoderConfig } from "./decoder-config.ts";
 import { parseDecoderFields } from "./decoder-fields.ts";
-import { findArchitecture } from "./index.ts";
+import { findLanguage } from "./index.ts";
 import { hiddenRopeTheta } from "./read-rope.ts";
 
 /**
@@ -8,8 +8,9 @@ import { hiddenRopeTheta } from "./read-rope.ts";
  * @throws FormatError UnsupportedError as `readModelConfig` does
  */
 export function configNotices(json: unknown, config: DecoderConfig): string[] {
-  const { aliases, hasWindows } = findArchitecture(json);
-  const fields = parseDecoderFields(json, aliases);
+  const { architecture, fields: language } = findLanguage(json);
+  const { aliases, hasWindows } = architecture;
+  const fields = parseDecoderFields(language, aliases);
   const notices: string[] = [];
   const rotated = config.layers.find(({ rope }) => rope !== null)?.rope;
   const hidden = rotated ? hiddenRopeTheta(fields, rotated.theta) : null;

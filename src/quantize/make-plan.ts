@@ -37,10 +37,10 @@ export async function makePlan(
   method: Method,
   backend: Backend,
 ): Promise<Plan> {
-  const { checkpoint, model, config } = opened;
+  const { checkpoint, carried, model, config } = opened;
   const packed = packedLinears(opened);
   const mixed = packed ? null : mixtureSchemes(opened, recipe, method);
-  const linears = packed ?? selectLinears(model.linears(), recipe, mixed);
+  const linears = packed ?? selectLinears(model.linears(), recipe, { mixed, carried });
   const chosen = linears.filter(({ scheme }) => scheme !== null);
   if (chosen.length === 0) {
     throw new UsageError("nothing is left to quantize: every linear layer is ignored");
@@ -55,14 +55,15 @@ export async function makePlan(
   })
     .map(({ dtype, shape }) => tensorBytes(dtype, shape) ?? 0)
     .reduce((sum, bytes) => sum + bytes, 0);
-  const blockBytes = opened.sizes.linear.bytes;
+  const { others, linear } = opened.sizes;
+  const blockBytes = linear.bytes;
   const activations = planActivations(recipe, method, config.hiddenSize);
   const text = calibration && { windows: calibration.samples, window: calibration.window };
   const training = (text && method.effort?.(recipe.options, text)) ?? null;
   const work = {
     linears: chosen,
     hiddenSize: config.hiddenSize,
-    endBytes: opened.sizes.file.bytes - blockBytes,
+    endBytes: opened.sizes.file.bytes - blockBytes - others.bytes,
     sourceBytes: checkpoint.totalBytes,
     outputBytes,
     tokens: text ? text.windows * text.window : 0,
@@ -75,7 +76,7 @@ export async function makePlan(
     embeddingAndHeadWeights: embeddingAndHeadWeights(tables),
     training: training && {
       ...training,
-      parameters: opened.sizes.parameters,
+      parameters: opened.sizes.parameters - others.parameters,
       blocks: model.blockCount,
       vocabularySize: config.vocabularySize,
       teacher: method.usesTeacher?.(recipe.options) ?? false,

@@ -12,17 +12,30 @@ import type { Recipe } from "../recipe/recipe.ts";
  * pattern is a glob over the module name (`*` any run of characters), which may leave out leading
  * parts: `mlp.down_proj`, `layers.0.*`, `*.k_proj`. With the prefix `re:` it is a regular
  * expression.
+ * @param carried tensors of parts beside the language model. Patterns of `ignore` may name them, as
+ * they stay as they are; for those of `layers` that name nothing else there is no data
  * @throws UsageError for a pattern that fits no layer, or a broken regular expression
  */
 export function selectLinears(
   linears: readonly LinearDescription[],
   { scheme, ignore, layers }: Pick<Recipe, "scheme" | "ignore" | "layers">,
-  mixed: MixtureSchemes | null = null,
+  {
+    mixed = null,
+    carried = new Set(),
+  }: {
+    readonly mixed?: MixtureSchemes | null;
+    readonly carried?: ReadonlySet<string>;
+  } = {},
 ): PlannedLinear[] {
   const usual = usualScheme(scheme);
-  const ignored = ignore.map((pattern, i) => matcher(pattern, `ignore[${i}]`, linears));
+  const others = [...carried].map((name) => name.replace(/\.(?:weight|bias)$/, ""));
+  const names = linears.map(({ module }) => module);
+  const ignored = ignore.map((pattern, i) => {
+    const asked = { pattern, field: `ignore[${i}]` };
+    return matcher(asked, [...names, ...others]);
+  });
   const own = layers.map((layer, i) => ({
-    fits: matcher(layer.pattern, `layers[${i}]`, linears),
+    fits: matcher({ pattern: layer.pattern, field: `layers[${i}]` }, names, others),
     scheme: parseScheme(layer.scheme),
   }));
   return linears.map((linear) => {
@@ -33,16 +46,35 @@ export function selectLinears(
   });
 }
 
+/** A pattern, and the field that it stands in. */
+interface Asked {
+  readonly pattern: string;
+  readonly field: string;
+}
+
+/**
+ * @param names of what the pattern may fit
+ * @param others names of layers that it may fit besides, but not alone
+ */
 function matcher(
-  pattern: string,
-  field: string,
-  linears: readonly LinearDescription[],
+  asked: Asked,
+  names: readonly string[],
+  others: readonly string[] = [],
 ): (module: string) => boolean {
+  const { pattern, field } = asked;
   const expression = toExpression(pattern, field);
-  const fitting = new Set(findFitting(expression, pattern, field, linears));
+  const fitting = new Set(findFitting(expression, asked, names));
   if (fitting.size > 0) return (module) => fitting.has(module);
+  const [other] = findFitting(expression, asked, others);
+  if (other !== undefined) {
+    throw new UsageError(
+      `the pattern "${pattern}" fits only layers beside the language model, such as ${other}, ` +
+        "for which there is no data: they cannot be quantized",
+      { hint: "leave the pattern out: these layers stay as they are", field, value: pattern },
+    );
+  }
   throw new UsageError(`the pattern "${pattern}" fits no linear layer of this model`, {
-    hint: `layers are named like ${linears[0]?.module ?? "model.layers.0.mlp.down_proj"}`,
+    hint: `layers are named like ${names[0] ?? "model.layers.0.mlp.down_proj"}`,
     field,
     value: pattern,
   });
@@ -50,11 +82,9 @@ function matcher(
 
 function findFitting(
   expression: RegExp,
-  pattern: string,
-  field: string,
-  linears: readonly LinearDescription[],
+  { pattern, field }: Asked,
+  names: readonly string[],
 ): string[] {
-  const names = linears.map(({ module }) => module);
   try {
     return runWithin(longestMs, () => names.filter((name) => expression.test(name)));
   } catch (cause) {

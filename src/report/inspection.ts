@@ -104,6 +104,11 @@ function formatSizes(inspection: Inspection, layout: Layout): string[] {
   for (const kept of keptWeights(tensors, modules, config.names.head, label)) {
     rows.push([kept.label, formatBits(kept.bitsPerWeight), formatBytes(kept.sizeBytes)]);
   }
+  const { others } = sizes;
+  if (others.parameters > 0) {
+    const bits = formatBits((8 * others.bytes) / others.parameters);
+    rows.push(["other parts, as they are", bits, formatBytes(others.bytes)]);
+  }
   rows.push(["whole file", formatBits(bitsPerWeight.file), formatBytes(sizes.file.bytes)]);
   return formatTable(
     [

@@ -19,7 +19,7 @@ export interface InspectedTensor {
   readonly dtype: string;
   readonly shape: Shape;
   readonly sizeBytes: number;
-  /** Whether the model uses it. */
+  /** Whether the language model uses it. */
   readonly used: boolean;
 }
 
@@ -83,9 +83,9 @@ export interface Inspection {
  * @throws FormatError UnsupportedError as `load` does
  */
 export async function inspectCheckpoint(path: string, name?: string): Promise<Inspection> {
-  const { checkpoint, stored, unused, config, notices } = await openModelCheckpoint(path);
+  const { checkpoint, stored, unused, carried, config, notices } = await openModelCheckpoint(path);
   try {
-    const sizes = measureSizes(config, checkpoint);
+    const sizes = measureSizes(config, checkpoint, carried);
     return {
       path,
       name: name ?? baseName(absolutePath(path)),
@@ -103,7 +103,7 @@ export async function inspectCheckpoint(path: string, name?: string): Promise<In
         dtype: info.stored?.type ?? info.dtype,
         shape: info.shape,
         sizeBytes: storedBytes(info),
-        used: !unused.has(info.name),
+        used: !unused.has(info.name) && !carried.has(info.name),
       })),
       notices,
       gguf: describeGguf(stored),

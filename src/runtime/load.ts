@@ -54,6 +54,8 @@ export interface OpenedModel {
    * model closes it.
    */
   readonly checkpoint: Checkpoint;
+  /** Names of its tensors that are of other parts than the language model, and stay as they are. */
+  readonly carried: ReadonlySet<string>;
   readonly model: DecoderModel;
 }
 
@@ -64,7 +66,7 @@ export interface OpenedModel {
  * @throws UnsupportedError for architectures and quantizations that are not known
  */
 export async function openModel(directory: string, options: OpenOptions): Promise<OpenedModel> {
-  const { checkpoint, config, notices } = await openModelCheckpoint(directory, options);
+  const { checkpoint, carried, config, notices } = await openModelCheckpoint(directory, options);
   try {
     const { backend, precision = "stored", onNotice } = options;
     const weights = new CheckpointWeights(backend, checkpoint, precision);
@@ -77,8 +79,9 @@ export async function openModel(directory: string, options: OpenOptions): Promis
       schemeId: readQuantizationConfig(checkpoint.config)?.name ?? null,
       origin: options.origin ?? null,
       config,
-      sizes: measureSizes(config, checkpoint),
+      sizes: measureSizes(config, checkpoint, carried),
       checkpoint,
+      carried,
       model,
     };
   } catch (error) {

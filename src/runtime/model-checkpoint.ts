@@ -11,19 +11,22 @@ import {
   expectedTensors,
   storedForms,
 } from "../models/decoder-tensors.ts";
-import { readModelConfig } from "../models/index.ts";
+import { type Composite, isOfOtherPart, withOwnHead } from "../models/composite.ts";
+import { findLanguage, readModelConfig } from "../models/index.ts";
 import type { VocabularyTable } from "../nn/quantizable-model.ts";
 import { type CheckpointOptions, openAnyCheckpoint } from "./open-checkpoint.ts";
 import { expectBlocks, expectOtherNames, judgeUnused } from "./unused-tensors.ts";
 
 /** A checkpoint with what its configuration and its headers say of the model. */
 export interface ModelCheckpoint {
-  /** What the model uses of it; its config.json says what counts. The caller closes it. */
+  /** What belongs to the model; its config.json says what counts. The caller closes it. */
   readonly checkpoint: Checkpoint;
   /** All that is stored, on the same files. */
   readonly stored: Checkpoint;
-  /** Names of stored tensors that the model does not use. */
+  /** Names of stored tensors that do not belong to the model. */
   readonly unused: ReadonlySet<string>;
+  /** Names of tensors of other parts than the language model; an output has them as they are. */
+  readonly carried: ReadonlySet<string>;
   readonly config: DecoderConfig;
   /** What a user should know, a line each. */
   readonly notices: readonly string[];
@@ -52,7 +55,7 @@ export async function openModelCheckpoint(
 async function describeModel(opened: Checkpoint): Promise<ModelCheckpoint> {
   const json = opened.config;
   const modules = readQuantizationConfig(json)?.modules ?? new Map<string, QuantizedModule>();
-  const stated = readModelConfig(json);
+  const stated = readModelConfig(json, opened.tensors.keys());
   const stored = withBase(opened, stated, modules);
   const blocks = expectBlocks(stated, stored.tensors.keys());
   const { tied, aliases, copies, ownHead } = await readTies(stored, stated, modules);
@@ -60,20 +63,23 @@ async function describeModel(opened: Checkpoint): Promise<ModelCheckpoint> {
   // Where no block is found, the names of the first say what is amiss, however many are counted.
   const found = { ...config, layers: config.layers.slice(0, Math.max(1, blocks)) };
   const names = usedNames(found, modules, aliases);
-  const used = [...stored.tensors.keys()].filter((name) => names.has(name));
+  const { composite } = findLanguage(json);
   const unused = [...stored.tensors.keys()].filter((name) => !names.has(name));
-  const strange = unused.filter((name) => !copies.has(name));
+  const carried = new Set(unused.filter((name) => composite && isOfOtherPart(composite, name)));
+  const strange = unused.filter((name) => !copies.has(name) && !carried.has(name));
   const leftOut = judgeUnused(strange, layersOf(found));
   expectOtherNames(names.keys(), stored, strange);
-  const effective = ownHead ? { ...json, tie_word_embeddings: false } : json;
+  const effective = ownHead ? withOwnHead(json) : json;
+  const kept = [...stored.tensors.keys()].filter((name) => names.has(name) || carried.has(name));
   return {
     checkpoint: stored.select(
       effective,
-      new Map(used.map((name) => [names.get(name) ?? name, name])),
+      new Map(kept.map((name) => [names.get(name) ?? name, name])),
       storedForms(config),
     ),
     stored,
-    unused: new Set(unused),
+    unused: new Set(unused.filter((name) => !carried.has(name))),
+    carried,
     config,
     notices: [
       ...configNotices(json, config),
@@ -82,6 +88,7 @@ async function describeModel(opened: Checkpoint): Promise<ModelCheckpoint> {
       ...(await stored.files.notices()),
       ...(ownHead ? [ownHead] : []),
       ...leftOut,
+      ...carriedNotices(carried, composite),
     ],
   };
 }
@@ -108,6 +115,19 @@ function withBase(
   });
   if (names.every(([whole, name]) => whole === name)) return opened;
   return opened.select(opened.config, new Map(names));
+}
+
+/** What is to be said of parts that are not computed. */
+function carriedNotices(names: ReadonlySet<string>, composite: Composite | null): string[] {
+  if (!composite) return [];
+  const parts = composite.others.filter((part) =>
+    [...names].some((name) => isOfOtherPart({ ...composite, others: [part] }, name)),
+  );
+  const others = parts.length > 0 ? parts.join(", ") : "nothing is stored";
+  return [
+    `of this ${composite.title} only the language model is computed, with text: images are left ` +
+      `out; of other parts, which stay as they are: ${others}`,
+  ];
 }
 
 /** What is to be said of the files beside config.json. */

@@ -8,8 +8,10 @@ import { elementCount } from "../tensor/shape.ts";
 
 /** How large a checkpoint is: what it holds over what it stands for. */
 export interface ModelSizes {
-  /** Parameters of the model, tied ones counted once. */
+  /** Parameters of the model, tied ones counted once, with those of parts beside it. */
   readonly parameters: number;
+  /** Parts beside the language model, such as a tower for images. */
+  readonly others: { readonly parameters: number; readonly bytes: number };
   /** Linear layers of the blocks. */
   readonly linear: {
     readonly layers: number;
@@ -26,12 +28,26 @@ export interface ModelSizes {
   };
 }
 
-/** Measures a checkpoint by its headers; no weights are read. @throws FormatError */
-export function measureSizes(config: DecoderConfig, checkpoint: Checkpoint): ModelSizes {
+/**
+ * Measures a checkpoint by its headers; no weights are read.
+ * @param carried names of the tensors of parts beside the language model
+ * @throws FormatError
+ */
+export function measureSizes(
+  config: DecoderConfig,
+  checkpoint: Checkpoint,
+  carried: ReadonlySet<string>,
+): ModelSizes {
   const modules = readQuantizationConfig(checkpoint.config)?.modules;
   const { fileBytes } = checkpoint;
   const linears = blockLinearNames(config);
-  let parameters = 0;
+  const others = { parameters: 0, bytes: 0 };
+  for (const name of carried) {
+    const info = checkpoint.info(name);
+    others.parameters += elementCount(info.shape);
+    others.bytes += storedBytes(info);
+  }
+  let { parameters } = others;
   let layers = 0;
   let weights = 0;
   let bytes = 0;
@@ -48,6 +64,7 @@ export function measureSizes(config: DecoderConfig, checkpoint: Checkpoint): Mod
   }
   return {
     parameters,
+    others,
     linear: { layers, weights, bytes, bitsPerWeight: (8 * bytes) / weights },
     file: { bytes: fileBytes, bitsPerWeight: (8 * fileBytes) / parameters },
   };

@@ -9,10 +9,10 @@ export async function inspectSizes(
   options: ResolveOptions,
 ): Promise<{ parameters: number; decoder: DecoderConfig }> {
   const { directory } = await resolveModel(source, options);
-  const { checkpoint, config: decoder, notices } = await openModelCheckpoint(directory);
+  const { checkpoint, carried, config: decoder, notices } = await openModelCheckpoint(directory);
   try {
     for (const notice of notices) options.onNotice?.(notice);
-    const { parameters } = measureSizes(decoder, checkpoint);
+    const { parameters } = measureSizes(decoder, checkpoint, carried);
     return { parameters, decoder };
   } finally {
     await checkpoint.close();

@@ -100,6 +100,7 @@ async function trainInFolder(job: PretrainJob, run: Run): Promise<TrainRecord> {
       tensors: model.tensors,
       forms: storedForms(start.config),
       dtype: config.dtype,
+      others: opened ? [...opened.carried].map((name) => ({ ...opened, name })) : [],
     });
     const record = describePretraining(job, run, { plan, progress, sizeBytes });
     await writeText(run.folder.file("run.json"), formatJson(record));

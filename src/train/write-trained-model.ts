@@ -1,3 +1,4 @@
+import type { Checkpoint } from "../formats/checkpoint.ts";
 import { CheckpointWriter } from "../formats/checkpoint-writer.ts";
 import { formatJson, formatJsonLike, type JsonRecord } from "../formats/json-file.ts";
 import { tensorBytes } from "../formats/safetensors-header.ts";
@@ -7,6 +8,7 @@ import { exists, joinPath, listDirectory, remove, writeText } from "../platform/
 import type { Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
+import { copyTensor, writableDType } from "../run/output/copy-tensor.ts";
 import { fitHalves } from "../util/fit-halves.ts";
 import { floatsToBfloats } from "../util/half.ts";
 import type { TrainConfig } from "./pretrain-config.ts";
@@ -26,6 +28,8 @@ export interface TrainedModel {
   /** How tensors are stored that are not stored as they are computed with, by name. */
   readonly forms: ReadonlyMap<string, TensorForm>;
   readonly dtype: TrainConfig["dtype"];
+  /** Where tensors of parts beside the language model stand, which stay as they are. */
+  readonly others: readonly { readonly checkpoint: Checkpoint; readonly name: string }[];
 }
 
 /**
@@ -34,16 +38,22 @@ export interface TrainedModel {
  * @throws NumericError when a weight does not fit into float16
  */
 export async function writeTrainedModel(directory: string, model: TrainedModel): Promise<number> {
-  const { dtype, tokenizer } = model;
+  const { dtype, tokenizer, others } = model;
   await removeWeights(directory);
-  const entries = [...model.expected].map(([name, shape]) => ({
+  const trained = [...model.expected].map(([name, shape]) => ({
     name,
     dtype,
     shape: turnedShape(shape, model.forms.get(name)),
   }));
+  const copied = others.map(({ checkpoint, name }) => {
+    const info = checkpoint.info(name);
+    return { name, dtype: writableDType(info), shape: info.shape };
+  });
+  const entries = [...trained, ...copied];
   const writer = await CheckpointWriter.create(directory, entries);
   try {
-    for (const { name } of entries) {
+    for (const { checkpoint, name } of others) await copyTensor(checkpoint, writer, name);
+    for (const { name } of trained) {
       const tensor = model.tensors.get(name) as Tensor<"f32">;
       const values = toStoredForm(await tensor.read(), tensor.shape, model.forms.get(name));
       await writer.write(name, narrow(name, values, dtype));

@@ -29,7 +29,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 from transformers.pytorch_utils import Conv1D
 
 OUT = Path(__file__).resolve().parents[2] / "test" / "golden" / "models"
@@ -116,6 +116,24 @@ LAYER_ROPES = {
     "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 100000.0},
     "sliding_attention": {"rope_type": "default", "rope_theta": 500.0},
 }
+CLIP = {"model_type": "clip_vision_model", "hidden_size": 16, "intermediate_size": 24,
+        "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 8, "patch_size": 4}
+SIGLIP = {"model_type": "siglip_vision_model", "hidden_size": 16, "intermediate_size": 24,
+          "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 16, "patch_size": 4}
+VISUAL = {"depth": 2, "embed_dim": 16, "hidden_size": 32, "num_heads": 2, "mlp_ratio": 2, "patch_size": 4}
+VISUAL25 = {"depth": 2, "hidden_size": 16, "out_hidden_size": 32, "intermediate_size": 24, "num_heads": 2,
+            "patch_size": 4, "fullatt_block_indexes": [1], "window_size": 16}
+QWEN_TOKENS = {"image_token_id": 71, "video_token_id": 70, "vision_start_token_id": 69,
+               "vision_end_token_id": 68}
+GEMMA_TOKENS = {"image_token_index": 71, "boi_token_index": 70, "eoi_token_index": 69,
+                "mm_tokens_per_image": 4}
+
+
+def within(model_type: str, text: dict, vision: dict, **more) -> dict:
+    """A model of several parts, with a tower that sees images."""
+    return {"model_type": model_type, "text_config": text, "vision_config": vision, **more}
+
+
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
           "original_max_position_embeddings": 32}
 
@@ -252,6 +270,32 @@ CASES: dict[str, tuple[str, dict]] = {
     "cohere-qk-norm": ("float32", without(base("cohere", use_qk_norm=True), "rms_norm_eps", **{
         "pad_token_id": 0, "bos_token_id": 5, "eos_token_id": 6, "logit_scale": 1.0,
         "rope_parameters": {"rope_type": "default", "rope_theta": 500.0}})),
+    "llava": ("float16", within(
+        "llava", base("llama", rope_theta=500.0), CLIP, image_token_index=71, vision_feature_layer=-2)),
+    "llava-mistral": ("float32", within(
+        "llava", base("mistral", sliding_window=6, tie_word_embeddings=True), CLIP,
+        image_token_index=71, tie_word_embeddings=False)),
+    "llava-next": ("bfloat16", within(
+        "llava_next", base("qwen2", rope_parameters={"rope_type": "default", "rope_theta": 500.0}), CLIP,
+        image_token_index=71, image_grid_pinpoints=[[8, 16], [16, 8]])),
+    "qwen2-vl": ("bfloat16", base(
+        "qwen2_vl", rope_theta=500.0, tie_word_embeddings=True, vision_config=VISUAL,
+        rope_scaling={"type": "mrope", "mrope_section": [1, 1, 2]}, **QWEN_TOKENS)),
+    "qwen2-vl-text-config": ("float32", within(
+        "qwen2_vl", without(base("qwen2_vl_text"), "rms_norm_eps", "tie_word_embeddings", rope_parameters={
+            "rope_type": "default", "rope_theta": 500.0, "mrope_section": [2, 1, 1]}), VISUAL,
+        tie_word_embeddings=True, **QWEN_TOKENS)),
+    "qwen2-vl-yarn": ("float32", within(
+        "qwen2_vl", without(base("qwen2_vl_text"), "tie_word_embeddings", rope_scaling={
+            "type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16,
+            "mrope_section": [2, 1, 1]}), VISUAL, **QWEN_TOKENS)),
+    "qwen2-5-vl": ("float32", base(
+        "qwen2_5_vl", rope_theta=500.0, vision_config=VISUAL25, use_sliding_window=True, sliding_window=5,
+        max_window_layers=1, rope_scaling={"type": "mrope", "mrope_section": [1, 1, 2]}, **QWEN_TOKENS)),
+    "gemma3-images": ("float32", within(
+        "gemma3", without(base("gemma3_text", **GEMMA), "hidden_act", "tie_word_embeddings", **{
+            "sliding_window": 6, "sliding_window_pattern": 2,
+            "rope_scaling": {"rope_type": "linear", "factor": 8.0}}), SIGLIP, **GEMMA_TOKENS)),
     "cohere-biases": ("float32", without(base("cohere"), "rms_norm_eps", **{
         "pad_token_id": 0, "bos_token_id": 5, "eos_token_id": 6, "attention_bias": True,
         "layer_norm_eps": 0.1})),
@@ -270,7 +314,8 @@ def build(config: dict, dtype: str) -> torch.nn.Module:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "config.json").write_text(json.dumps(known(config)))
         parsed = AutoConfig.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_config(
+    kind = AutoModelForImageTextToText if "vision_config" in config else AutoModelForCausalLM
+    model = kind.from_config(
         parsed, attn_implementation="eager", dtype=torch.float32)
     model_type = config["model_type"]
     turned = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, Conv1D)}
@@ -286,7 +331,7 @@ def build(config: dict, dtype: str) -> torch.nn.Module:
 
 def write_case(name: str, dtype: str, config: dict) -> None:
     model = build(json.loads(json.dumps(config)), dtype)
-    ids = input_ids(name, config["vocab_size"])
+    ids = input_ids(name, config.get("text_config", config)["vocab_size"])
     positions = [0, 3, 7, 15, LENGTH - 1]
     with torch.no_grad():
         logits = model(torch.tensor(ids)).logits

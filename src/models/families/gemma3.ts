@@ -16,6 +16,14 @@ export const gemma3 = defineFamily({
   title: "Gemma 3",
   hasWindows: true,
   gguf: null,
+  sizes: {
+    vocab_size: 262_208,
+    hidden_size: 2304,
+    intermediate_size: 9216,
+    num_hidden_layers: 26,
+    num_attention_heads: 8,
+    num_key_value_heads: 4,
+  },
   aliases: { hidden_act: "hidden_activation" },
   own: gemma2Fields.extend({
     sliding_window_pattern: z.int().positive().optional(),

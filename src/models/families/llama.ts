@@ -12,6 +12,13 @@ export const llama: Architecture = {
   title: "Llama",
   hasWindows: false,
   gguf: { architecture: "llama", permuted: true },
+  sizes: {
+    vocab_size: 32_000,
+    hidden_size: 4096,
+    intermediate_size: 11_008,
+    num_hidden_layers: 32,
+    num_attention_heads: 32,
+  },
   configure(fields) {
     expectWholeHeads(fields);
     expectFullAttention(checkLayerTypes(fields));

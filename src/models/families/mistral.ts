@@ -12,6 +12,13 @@ export const mistral: Architecture = {
   title: "Mistral",
   hasWindows: true,
   gguf: { architecture: "llama", permuted: true },
+  sizes: {
+    vocab_size: 32_000,
+    hidden_size: 4096,
+    intermediate_size: 14_336,
+    num_hidden_layers: 32,
+    num_attention_heads: 32,
+  },
   configure(fields) {
     const window = fields.sliding_window === undefined ? 4096 : fields.sliding_window;
     const windows = layerWindows(fields, { window, slides: () => true });

@@ -8,6 +8,13 @@ export const qwen2: Architecture = {
   title: "Qwen2",
   hasWindows: true,
   gguf: { architecture: "qwen2", permuted: false },
+  sizes: {
+    vocab_size: 151_936,
+    hidden_size: 4096,
+    intermediate_size: 22_016,
+    num_hidden_layers: 32,
+    num_attention_heads: 32,
+  },
   configure: (fields) =>
     decoderConfig(fields, {
       biases: { qkv: true },
