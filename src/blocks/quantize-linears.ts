@@ -14,6 +14,7 @@ import { LayerError } from "../run/layer-error.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { throwIfCancelled } from "../util/errors.ts";
 import type { BlockJob } from "./block-job.ts";
+import { tokensOf } from "./few-tokens.ts";
 import { gatherInputs } from "./gather-inputs.ts";
 import { SlotRanges } from "./slot-ranges.ts";
 
@@ -95,33 +96,43 @@ async function quantizeSlot(
   job.report(slot.name);
   const startedMs = monotonicMs();
   const error = await LayerError.of(floatLinear(block, slot.name).weight, inputs?.sample ?? null);
-  const quantized = await quantizeLinear(block, slot.name, inputs, chosen, job);
+  const { tokens } = tokensOf(block, slot, { inputs, calibrated: job.streams !== null });
+  const quantized = await quantizeLinear(block, slot, inputs, chosen, job);
   if (!quantized) return;
   const { weight: made, ...notes } = quantized;
   const stored = made.withActivations(scheme, activations);
   const decoded = putDecoded(block, slot.name, made);
   const elapsedMs = monotonicMs() - startedMs;
-  await job.finishLinear(block, slot.name, { stored, error, decoded, elapsedMs, ...notes });
+  await job.finishLinear(block, slot.name, {
+    stored,
+    error,
+    decoded,
+    elapsedMs,
+    ...notes,
+    ...(tokens !== undefined && { tokens }),
+  });
   if (scheme.grid.normalizedOutputs) await putLayer(block, slot, stored);
 }
 
 /** Lets a method quantize the weight of a slot; null where it does not quantize single layers. */
 export async function quantizeLinear(
   block: Block,
-  slot: string,
+  slot: LinearSlot,
   inputs: InputStatistics | null,
   { method, options }: ChosenMethod,
   job: BlockJob,
 ): Promise<QuantizedLinear | null> {
-  const scheme = job.schemeOf(slot);
+  const scheme = job.schemeOf(slot.name);
   if (!scheme || !method.quantizeLinear) return null;
-  const name = `${block.name}.${slot}`;
+  const name = `${block.name}.${slot.name}`;
+  const { tooFew } = tokensOf(block, slot, { inputs, calibrated: job.streams !== null });
   return method.quantizeLinear({
     name,
-    weight: floatLinear(block, slot).weight,
+    weight: floatLinear(block, slot.name).weight,
     scheme: withoutActivations(scheme),
     hessian: inputs?.hessian ?? null,
     importance: await importanceOf(name, inputs, job),
+    ...(tooFew !== undefined && { tooFew }),
     options,
   });
 }

@@ -9,6 +9,7 @@ import type { ModelFiles } from "./model-files.ts";
 import type { TensorInfo } from "./safetensors-header.ts";
 import type { TensorForm } from "../nn/weight-source.ts";
 import { standardName } from "./standard-names.ts";
+import { type TensorPart, TensorParts } from "./tensor-parts.ts";
 import type { WeightFile } from "./weight-file.ts";
 import { openWeights, strayShards } from "./weight-files.ts";
 import { listNames, quoteName } from "./wording.ts";
@@ -118,6 +119,25 @@ export class Checkpoint {
   ): Checkpoint {
     const places = new Map([...names].map(([name, from]) => [name, this.place(from)]));
     return new Checkpoint({ ...this, config, places, forms });
+  }
+
+  /**
+   * Returns the checkpoint with parts of some tensors in their place; it shares the files, as what
+   * `select` returns.
+   * @param parts what becomes of a tensor, by its name
+   * @throws FormatError when there is no such tensor
+   */
+  split(parts: ReadonlyMap<string, readonly TensorPart[]>): Checkpoint {
+    const places = new Map<string, StoredTensor>();
+    for (const [name, place] of this.places) {
+      const own = parts.get(name);
+      if (!own) places.set(name, place);
+      else {
+        const file = new TensorParts(place.file, place.file.info(place.name), own);
+        for (const part of own) places.set(part.name, { file, name: part.name });
+      }
+    }
+    return new Checkpoint({ ...this, places });
   }
 
   /** Tells whether there is a tensor of this name. */

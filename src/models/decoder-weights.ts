@@ -8,7 +8,8 @@ import type { WeightSource } from "../nn/weight-source.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import type { NormKey, SlotKey } from "./decoder-names.ts";
-import { blockName, linearPlans, normPlans } from "./decoder-tensors.ts";
+import { type BlockExperts, type GatedMlp, gatesOf, readExperts } from "./decoder-experts.ts";
+import { blockName, isSparse, linearPlans, normPlans } from "./decoder-tensors.ts";
 
 /** Where the inputs of linears come to be in a decoder's block. */
 export type DecoderStage = "attentionInput" | "attentionOutput" | "mlpInput" | "mlpOutput";
@@ -19,6 +20,8 @@ export interface DecoderBlock extends Block {
   readonly stages: Readonly<Record<DecoderStage, readonly LinearSlot[]>>;
   /** Those that the family has. */
   readonly norms: Readonly<Partial<Record<NormKey, NormWeights>>>;
+  /** What stands in the place of the MLP in a mixture; null where the MLP itself does. */
+  readonly mixture: BlockExperts | null;
 }
 
 /** What stands before and behind the blocks; null where the family has none. */
@@ -48,7 +51,7 @@ export async function readBlock(
 ): Promise<DecoderBlock> {
   const name = blockName(config, index);
   const slots = new Map<SlotKey, LinearSlot>();
-  for (const [key, plan] of linearPlans(config)) {
+  for (const [key, plan] of linearPlans(config, index)) {
     const module = `${name}.${plan.name}`;
     const weight = await source.matrix(module);
     const bias = plan.bias ? await source.tensor(`${module}.bias`) : null;
@@ -60,11 +63,15 @@ export async function readBlock(
   }
   const stage = (of: DecoderStage): LinearSlot[] =>
     stageSlots[of].flatMap((key) => slots.get(key) ?? []);
+  const mixture = isSparse(config, index) ? await readExperts(backend, config, source, name) : null;
+  const mlps: GatedMlp[] = mixture
+    ? [...mixture.experts, ...(mixture.shared ? [mixture.shared] : [])]
+    : [];
   const stages = {
     attentionInput: stage("attentionInput"),
     attentionOutput: stage("attentionOutput"),
-    mlpInput: stage("mlpInput"),
-    mlpOutput: stage("mlpOutput"),
+    mlpInput: [...stage("mlpInput"), ...mlps.flatMap(({ gate, up }) => [gate, up])],
+    mlpOutput: [...stage("mlpOutput"), ...mlps.map(({ down }) => down)],
   };
   return {
     name,
@@ -81,6 +88,11 @@ export async function readBlock(
       }),
     ),
     norms,
+    mixture,
+    ...(mixture && {
+      gates: gatesOf(mixture),
+      experts: mixture.experts.map(({ gate, up, down }) => [gate, up, down]),
+    }),
   };
 }
 
@@ -99,6 +111,7 @@ async function readNorm(
 export function releaseBlockWeights(block: DecoderBlock): void {
   for (const norm of Object.values(block.norms)) releaseNorm(norm);
   for (const slot of block.slots) slot.layer.release?.();
+  for (const gate of block.gates ?? []) gate.layer.release?.();
 }
 
 /** Reads embedding, final norm and output head. @throws FormatError NumericError */

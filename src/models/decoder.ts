@@ -17,9 +17,15 @@ import { Tensor, tidy } from "../tensor/tensor.ts";
 import { UsageError } from "../util/errors.ts";
 import { DecoderAttention } from "./decoder-attention.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
+import { type BlockExperts, forwardExperts } from "./decoder-experts.ts";
 import { embedIds, headLogits, scaled } from "./decoder-ends.ts";
 import { decoderScaleGroups } from "./decoder-scale-groups.ts";
-import { checkWeights, describeEmbeddingAndHead, describeLinears } from "./decoder-tensors.ts";
+import {
+  checkWeights,
+  describeEmbeddingAndHead,
+  describeLinears,
+  gateModules,
+} from "./decoder-tensors.ts";
 import {
   type DecoderBlock,
   type DecoderStage,
@@ -92,6 +98,10 @@ export class DecoderModel implements QuantizableModel {
     return describeLinears(this.config);
   }
 
+  gates(): readonly string[] {
+    return gateModules(this.config);
+  }
+
   loadBlock(index: number, source: WeightSource = this.source): Promise<DecoderBlock> {
     return readBlock(this.backend, this.config, source, index);
   }
@@ -162,8 +172,8 @@ export class DecoderModel implements QuantizableModel {
     });
   }
 
-  scaleGroups(): readonly ScaleGroup[] {
-    return decoderScaleGroups(this.config);
+  scaleGroups(index = 0): readonly ScaleGroup[] {
+    return decoderScaleGroups(this.config, index);
   }
 
   /** What attention adds to the stream, `[batch, length, hidden]`; null when stopped on the way. */
@@ -177,12 +187,28 @@ export class DecoderModel implements QuantizableModel {
 
   /** What the MLP adds to the stream, `[batch, length, hidden]`; null when stopped on the way. */
   private feedForward(block: DecoderBlock, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null {
+    if (block.mixture) return this.sendToExperts(block, block.mixture, hidden, pass);
     const projected = this.runInput(block, "mlp", hidden, pass);
     if (!projected) return null;
     const [joined] = projected;
     const parts = this.gateUp?.map((columns) => takeColumns(joined, columns)) ?? projected;
     const output = runStage(block, "mlpOutput", this.activate(parts), pass)?.[0];
     return output ? this.branchOutput(block, "mlp", output) : null;
+  }
+
+  /** The same, of a mixture. */
+  private sendToExperts(
+    block: DecoderBlock,
+    mixture: BlockExperts,
+    hidden: Tensor,
+    pass: BlockPass,
+  ): Tensor<"f32"> | null {
+    const { experts: config, norm } = this.config;
+    if (!config) return null;
+    const input = normalize(hidden, block.norms.mlp, norm) as Tensor<"f32">;
+    const activate = (parts: readonly Tensor<"f32">[]): Tensor<"f32"> => this.activate(parts);
+    const output = forwardExperts(mixture, input, { config, pass, activate });
+    return output && this.branchOutput(block, "mlp", output);
   }
 
   /** What becomes of an output projection's result before it is added. */

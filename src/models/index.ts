@@ -12,12 +12,16 @@ import { granite } from "./families/granite.ts";
 import { llama } from "./families/llama.ts";
 import { ministral } from "./families/ministral.ts";
 import { mistral } from "./families/mistral.ts";
+import { mixtral } from "./families/mixtral.ts";
 import { mobilellm } from "./families/mobilellm.ts";
 import { olmo2 } from "./families/olmo2.ts";
 import { opt } from "./families/opt.ts";
 import { phi } from "./families/phi.ts";
 import { phi3 } from "./families/phi3.ts";
+import { olmoe } from "./families/olmoe.ts";
+import { qwen2Moe } from "./families/qwen2-moe.ts";
 import { qwen2 } from "./families/qwen2.ts";
+import { qwen3Moe } from "./families/qwen3-moe.ts";
 import { qwen3 } from "./families/qwen3.ts";
 import { smollm3 } from "./families/smollm3.ts";
 import { starcoder2 } from "./families/starcoder2.ts";
@@ -43,6 +47,10 @@ export const architectures: readonly Architecture[] = [
   cohere,
   mobilellm,
   starcoder2,
+  mixtral,
+  qwen2Moe,
+  qwen3Moe,
+  olmoe,
 ];
 
 /**

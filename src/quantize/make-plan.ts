@@ -40,7 +40,7 @@ export async function makePlan(
   const { checkpoint, model, config } = opened;
   const packed = packedLinears(opened);
   const mixed = packed ? null : mixtureSchemes(opened, recipe, method);
-  const linears = packed ?? selectLinears(model.linears(), recipe, mixed);
+  const linears = packed ?? selectLinears(model.linears(), recipe, mixed, model.gates());
   const chosen = linears.filter(({ scheme }) => scheme !== null);
   if (chosen.length === 0) {
     throw new UsageError("nothing is left to quantize: every linear layer is ignored");

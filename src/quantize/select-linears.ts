@@ -12,17 +12,22 @@ import type { Recipe } from "../recipe/recipe.ts";
  * pattern is a glob over the module name (`*` any run of characters), which may leave out leading
  * parts: `mlp.down_proj`, `layers.0.*`, `*.k_proj`. With the prefix `re:` it is a regular
  * expression.
- * @throws UsageError for a pattern that fits no layer, or a broken regular expression
+ * @param gates names of layers that are never quantized; patterns of `ignore` may fit them
+ * @throws UsageError for a pattern that fits no layer, or only such ones, or is a broken regular
+ *   expression
  */
 export function selectLinears(
   linears: readonly LinearDescription[],
   { scheme, ignore, layers }: Pick<Recipe, "scheme" | "ignore" | "layers">,
   mixed: MixtureSchemes | null = null,
+  gates: readonly string[] = [],
 ): PlannedLinear[] {
   const usual = usualScheme(scheme);
-  const ignored = ignore.map((pattern, i) => matcher(pattern, `ignore[${i}]`, linears));
+  const ignored = ignore.map((pattern, i) =>
+    matcher(pattern, `ignore[${i}]`, { linears, gates, mayFitGates: true }),
+  );
   const own = layers.map((layer, i) => ({
-    fits: matcher(layer.pattern, `layers[${i}]`, linears),
+    fits: matcher(layer.pattern, `layers[${i}]`, { linears, gates, mayFitGates: false }),
     scheme: parseScheme(layer.scheme),
   }));
   return linears.map((linear) => {
@@ -36,11 +41,16 @@ export function selectLinears(
 function matcher(
   pattern: string,
   field: string,
-  linears: readonly LinearDescription[],
+  { linears, gates, mayFitGates }: Matched,
 ): (module: string) => boolean {
   const expression = toExpression(pattern, field);
-  const fitting = new Set(findFitting(expression, pattern, field, linears));
+  const find = (names: readonly string[]): string[] =>
+    findFitting(expression, pattern, field, names);
+  const fitting = new Set(find(linears.map(({ module }) => module)));
   if (fitting.size > 0) return (module) => fitting.has(module);
+  const [gate] = find(gates);
+  if (gate !== undefined && mayFitGates) return () => false;
+  if (gate !== undefined) throw gateNamed(pattern, field, gate);
   throw new UsageError(`the pattern "${pattern}" fits no linear layer of this model`, {
     hint: `layers are named like ${linears[0]?.module ?? "model.layers.0.mlp.down_proj"}`,
     field,
@@ -48,13 +58,27 @@ function matcher(
   });
 }
 
+/** What patterns are matched with. */
+interface Matched {
+  readonly linears: readonly LinearDescription[];
+  readonly gates: readonly string[];
+  readonly mayFitGates: boolean;
+}
+
+function gateNamed(pattern: string, field: string, gate: string): UsageError {
+  return new UsageError(
+    `the pattern "${pattern}" fits ${gate}, which is never quantized: it chooses the experts of each ` +
+      "token",
+    { hint: "leave the pattern out, or name layers of experts", field, value: pattern },
+  );
+}
+
 function findFitting(
   expression: RegExp,
   pattern: string,
   field: string,
-  linears: readonly LinearDescription[],
+  names: readonly string[],
 ): string[] {
-  const names = linears.map(({ module }) => module);
   try {
     return runWithin(longestMs, () => names.filter((name) => expression.test(name)));
   } catch (cause) {

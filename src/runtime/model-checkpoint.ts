@@ -1,6 +1,7 @@
 import type { Checkpoint } from "../formats/checkpoint.ts";
 import { sameMatrix } from "../formats/compare-tensors.ts";
 import { quantizedEntries } from "../formats/fewbit-format.ts";
+import type { TensorPart } from "../formats/tensor-parts.ts";
 import { type ModelFiles, readModelRecord } from "../formats/model-files.ts";
 import { type QuantizedModule, readQuantizationConfig } from "../formats/quantization-config.ts";
 import { configNotices, tokenNotices } from "../models/config-notices.ts";
@@ -9,6 +10,8 @@ import {
   describeEmbeddingAndHead,
   describeLinears,
   expectedTensors,
+  expectShapeOf,
+  fusedTensors,
   storedForms,
 } from "../models/decoder-tensors.ts";
 import { readModelConfig } from "../models/index.ts";
@@ -53,7 +56,7 @@ async function describeModel(opened: Checkpoint): Promise<ModelCheckpoint> {
   const json = opened.config;
   const modules = readQuantizationConfig(json)?.modules ?? new Map<string, QuantizedModule>();
   const stated = readModelConfig(json);
-  const stored = withBase(opened, stated, modules);
+  const stored = withBase(withExperts(opened, stated), stated, modules);
   const blocks = expectBlocks(stated, stored.tensors.keys());
   const { tied, aliases, copies, ownHead } = await readTies(stored, stated, modules);
   const config = { ...stated, tiedEmbeddings: tied };
@@ -84,6 +87,22 @@ async function describeModel(opened: Checkpoint): Promise<ModelCheckpoint> {
       ...leftOut,
     ],
   };
+}
+
+/**
+ * Returns the checkpoint with a tensor for each layer of each expert, where it holds those of all
+ * experts of a block in one.
+ * @throws FormatError when such a tensor has not the shape that config.json asks for
+ */
+function withExperts(opened: Checkpoint, config: DecoderConfig): Checkpoint {
+  const layers = config.layers.slice(0, opened.tensors.size);
+  const split = new Map<string, readonly TensorPart[]>();
+  for (const [name, { shape, parts }] of fusedTensors({ ...config, layers })) {
+    if (!opened.has(name)) continue;
+    expectShapeOf(name, opened.info(name).shape, shape);
+    split.set(name, parts);
+  }
+  return split.size === 0 ? opened : opened.split(split);
 }
 
 /**
