@@ -252,11 +252,14 @@ export async function measureFlops(backend: Backend): Promise<number> {
   return (await measurePace(backend)).flops;
 }
 
-/** Σ n² over the inputs of a block that differ: query, output, gate and down each have one. */
+/**
+ * Σ n² over the inputs of a block that differ: query, output, gate and down each have one, and so
+ * has each expert.
+ */
 function distinctSquares(block: readonly PlannedLinear[]): number {
   const inputs = new Map<string, number>();
   for (const { slot, inFeatures } of block) {
-    const parent = slot.split(".")[0] ?? "";
+    const parent = slot.split(".").slice(0, -1).join(".");
     inputs.set(`${parent} ${inFeatures}`, inFeatures ** 2);
   }
   return sum([...inputs.values()]) * 1.5;
