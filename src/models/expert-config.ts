@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { FormatError } from "../util/errors.ts";
-import type { LayerTraits } from "./decoder-config.ts";
 
 /** Experts of blocks that are mixtures. */
 export interface ExpertConfig {
@@ -77,10 +76,10 @@ export const sparseFields = {
 };
 
 /** Lets those blocks be mixtures that the fields name: every so manieth but for a few. */
-export function sparseLayers(
-  layers: readonly LayerTraits[],
+export function sparseLayers<T extends object>(
+  layers: readonly T[],
   fields: { decoder_sparse_step: number; mlp_only_layers?: readonly number[] | null | undefined },
-): LayerTraits[] {
+): (T & { readonly sparse: boolean })[] {
   const dense = new Set(fields.mlp_only_layers ?? []);
   return layers.map((layer, index) => ({
     ...layer,
