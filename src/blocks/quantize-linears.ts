@@ -22,31 +22,45 @@ import { SlotRanges } from "./slot-ranges.ts";
  * Quantizes the linears of one block, stage by stage: gathers the inputs that each stage has now
  * (with `trueSequential` those that come out of the quantized stages before it), quantizes, and
  * puts the decoded weight in the slot, or the layer itself where more than a weight stands there.
+ * `stream` is what the block gets.
  */
-export async function quantizeLinears(block: Block, job: BlockJob): Promise<void> {
+export async function quantizeLinears(
+  block: Block,
+  job: BlockJob,
+  stream = job.streams?.quantized,
+): Promise<void> {
   const { method, recipe } = job.job;
   const chosen = { method, options: recipe.options };
-  await visitStages(block, job, chosen, async (slot, inputs, ranges) => {
+  const visit: VisitSlot = async (slot, inputs, ranges) => {
     const activations = await ranges.activations(slot.name, recipe.activationRange);
     await quantizeSlot(block, slot, { inputs, activations }, chosen, job);
-  });
+  };
+  await visitStages(block, job, chosen, visit, stream);
 }
+
+/** Does something to a slot, given what was gathered of its inputs. */
+type VisitSlot = (
+  slot: LinearSlot,
+  inputs: InputStatistics | null,
+  ranges: SlotRanges,
+) => Promise<void>;
 
 /** Goes to each slot that will be quantized, with what the method needs of its inputs of now. */
 export async function visitStages(
   block: Block,
   job: BlockJob,
   chosen: ChosenMethod,
-  visit: (slot: LinearSlot, inputs: InputStatistics | null, ranges: SlotRanges) => Promise<void>,
+  visit: VisitSlot,
+  stream = job.streams?.quantized,
 ): Promise<void> {
-  const { streams, signal } = job;
+  const { signal } = job;
   const factors = job.factorsFor(chosen);
   for (const slots of stagesOf(block, job)) {
     const ranges = new SlotRanges(slots, job.schemeOf);
-    if (streams) job.report(`inputs of ${slots[0].name}`);
+    if (stream) job.report(`inputs of ${slots[0].name}`);
     const statistics = statisticsOf(slots, job, chosen);
     const gathering = { slots, statistics, observe: ranges.observe, factors };
-    const inputs = streams && (await gatherInputs(block, job, streams.quantized, gathering));
+    const inputs = stream && (await gatherInputs(block, job, stream, gathering));
     for (const slot of slots) {
       throwIfCancelled(signal);
       await visit(slot, inputs?.of(slot) ?? null, ranges);

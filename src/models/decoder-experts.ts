@@ -29,7 +29,8 @@ export interface GatedMlp {
 export interface BlockExperts {
   /** Scores of experts, `[experts, hiddenSize]`. */
   readonly router: LinearSlot;
-  readonly experts: readonly GatedMlp[];
+  /** By their number; those that are not in memory give nothing. */
+  readonly experts: readonly (GatedMlp | undefined)[];
   /** What every token goes to, and what says how much of that is added; null where none is. */
   readonly shared: (GatedMlp & { readonly share: LinearSlot | null }) | null;
 }
@@ -39,7 +40,7 @@ export async function readExperts(
   backend: Backend,
   config: DecoderConfig,
   source: WeightSource,
-  name: string,
+  { name, wants }: { readonly name: string; readonly wants: "all" | "none" },
 ): Promise<BlockExperts | null> {
   const plans = expertPlans(config);
   const names = config.names.experts;
@@ -48,21 +49,37 @@ export async function readExperts(
     name: own,
     layer: new Linear(backend, await source.matrix(`${name}.${own}`)),
   });
-  const slot = async ({ name: own }: MlpPlan["gate"]): Promise<LinearSlot> => ({
-    name: own,
-    layer: await makeLinear(backend, await source.matrix(`${name}.${own}`)),
-  });
-  const mlp = async (plan: MlpPlan): Promise<GatedMlp> => ({
-    gate: await slot(plan.gate),
-    up: await slot(plan.up),
-    down: await slot(plan.down),
-  });
+  const mlp = (plan: MlpPlan): Promise<GatedMlp> => readMlp(backend, source, name, plan);
   const experts: GatedMlp[] = [];
   const router = await gate(names.router);
-  for (const plan of plans.experts) experts.push(await mlp(plan));
+  for (const plan of wants === "all" ? plans.experts : []) experts.push(await mlp(plan));
   const share = names.sharedGate === undefined ? null : await gate(names.sharedGate);
   const shared = plans.shared && { ...(await mlp(plans.shared)), share };
   return { router, experts, shared };
+}
+
+async function readMlp(
+  backend: Backend,
+  source: WeightSource,
+  block: string,
+  { gate, up, down }: MlpPlan,
+): Promise<GatedMlp> {
+  const slot = async ({ name }: MlpPlan["gate"]): Promise<LinearSlot> => ({
+    name,
+    layer: await makeLinear(backend, await source.matrix(`${block}.${name}`)),
+  });
+  return { gate: await slot(gate), up: await slot(up), down: await slot(down) };
+}
+
+/** Reads one expert of block `name`; null where it has none of this number. */
+export async function readExpert(
+  backend: Backend,
+  config: DecoderConfig,
+  source: WeightSource,
+  { name, expert }: { readonly name: string; readonly expert: number },
+): Promise<GatedMlp | null> {
+  const plan = expertPlans(config)?.experts[expert];
+  return plan ? readMlp(backend, source, name, plan) : null;
 }
 
 /** Layers that say where tokens go. */
@@ -93,9 +110,9 @@ export function forwardExperts(
   const flat = x.reshape([x.size / width, width]);
   const scores = router.layer.forward(flat);
   for (const slot of gatesOf({ router, shared })) pass.observe?.(slot, flat);
-  const routes = routeTokens(scores, config.used);
+  const routes = routeTokens(scores, config.used, (expert) => experts[expert] !== undefined);
   const inputs = routes.experts.map(({ index, rows }) => {
-    const { gate, up } = experts[index];
+    const { gate, up } = experts[index] as GatedMlp;
     const input = embedding(flat, rows);
     for (const slot of [gate, up]) pass.observe?.(slot, input, rows);
     return input;
@@ -112,11 +129,19 @@ export function forwardExperts(
     };
     return pass.observe ? body() : tidy(body);
   };
-  const outputs = routes.experts.map(({ index, rows }, i) => run(experts[index], inputs[i], rows));
+  const outputs = routes.experts.map(({ index, rows }, i) =>
+    run(experts[index] as GatedMlp, inputs[i], rows),
+  );
   const common = shared && run(shared, flat);
   if (isLast) return null;
-  const weighted = weighRows(joinRows(outputs), routeWeights(scores, routes, config));
-  const sum = addUpRows(weighted, routes.rows, flat.shape[0]);
+  const sum =
+    outputs.length === 0
+      ? Tensor.zeros(flat.backend, "f32", flat.shape)
+      : addUpRows(
+          weighRows(joinRows(outputs), routeWeights(scores, routes, config)),
+          routes.rows,
+          flat.shape[0],
+        );
   const whole = common
     ? add(sum, shared.share ? shareOf(shared.share, flat, common) : common)
     : sum;

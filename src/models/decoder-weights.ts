@@ -8,7 +8,13 @@ import type { WeightSource } from "../nn/weight-source.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import type { NormKey, SlotKey } from "./decoder-names.ts";
-import { type BlockExperts, type GatedMlp, gatesOf, readExperts } from "./decoder-experts.ts";
+import {
+  type BlockExperts,
+  type GatedMlp,
+  gatesOf,
+  readExpert,
+  readExperts,
+} from "./decoder-experts.ts";
 import { blockName, isSparse, linearPlans, normPlans } from "./decoder-tensors.ts";
 
 /** Where the inputs of linears come to be in a decoder's block. */
@@ -47,7 +53,7 @@ export async function readBlock(
   backend: Backend,
   config: DecoderConfig,
   source: WeightSource,
-  index: number,
+  { index, experts }: { readonly index: number; readonly experts: "all" | "none" },
 ): Promise<DecoderBlock> {
   const name = blockName(config, index);
   const slots = new Map<SlotKey, LinearSlot>();
@@ -63,9 +69,11 @@ export async function readBlock(
   }
   const stage = (of: DecoderStage): LinearSlot[] =>
     stageSlots[of].flatMap((key) => slots.get(key) ?? []);
-  const mixture = isSparse(config, index) ? await readExperts(backend, config, source, name) : null;
+  const mixture = isSparse(config, index)
+    ? await readExperts(backend, config, source, { name, wants: experts })
+    : null;
   const mlps: GatedMlp[] = mixture
-    ? [...mixture.experts, ...(mixture.shared ? [mixture.shared] : [])]
+    ? [...loaded(mixture), ...(mixture.shared ? [mixture.shared] : [])]
     : [];
   const stages = {
     attentionInput: stage("attentionInput"),
@@ -91,8 +99,41 @@ export async function readBlock(
     mixture,
     ...(mixture && {
       gates: gatesOf(mixture),
-      experts: mixture.experts.map(({ gate, up, down }) => [gate, up, down]),
+      experts: loaded(mixture).map(({ gate, up, down }) => [gate, up, down]),
     }),
+  };
+}
+
+/** Experts that are in memory. */
+function loaded({ experts }: BlockExperts): GatedMlp[] {
+  return experts.filter((expert) => expert !== undefined);
+}
+
+/**
+ * Reads one expert of a block, as what is left of the block without all else that has weights: a
+ * pass through it gives what this expert adds to the stream.
+ */
+export async function readExpertBlock(
+  backend: Backend,
+  config: DecoderConfig,
+  source: WeightSource,
+  { block, expert }: { readonly block: DecoderBlock; readonly expert: number },
+): Promise<DecoderBlock | null> {
+  const { name, mixture } = block;
+  const mlp = await readExpert(backend, config, source, { name, expert });
+  if (!mlp || !mixture) return null;
+  const { gate, up, down } = mlp;
+  const experts: (GatedMlp | undefined)[] = [];
+  experts[expert] = mlp;
+  return {
+    ...block,
+    part: "mlp",
+    slots: [gate, up, down],
+    stages: { attentionInput: [], attentionOutput: [], mlpInput: [gate, up], mlpOutput: [down] },
+    scoreSlots: [],
+    normWeights: new Map(),
+    experts: [[gate, up, down]],
+    mixture: { router: mixture.router, experts, shared: null },
   };
 }
 
@@ -109,8 +150,9 @@ async function readNorm(
 
 /** Gives the memory of a block back. */
 export function releaseBlockWeights(block: DecoderBlock): void {
-  for (const norm of Object.values(block.norms)) releaseNorm(norm);
   for (const slot of block.slots) slot.layer.release?.();
+  if (block.part) return;
+  for (const norm of Object.values(block.norms)) releaseNorm(norm);
   for (const gate of block.gates ?? []) gate.layer.release?.();
 }
 

@@ -25,12 +25,14 @@ import {
   describeEmbeddingAndHead,
   describeLinears,
   gateModules,
+  isSparse,
 } from "./decoder-tensors.ts";
 import {
   type DecoderBlock,
   type DecoderStage,
   type EmbeddingAndHead,
   readBlock,
+  readExpertBlock,
   readEmbeddingAndHead,
   releaseBlockWeights,
   releaseEmbeddingAndHeadWeights,
@@ -102,8 +104,26 @@ export class DecoderModel implements QuantizableModel {
     return gateModules(this.config);
   }
 
-  loadBlock(index: number, source: WeightSource = this.source): Promise<DecoderBlock> {
-    return readBlock(this.backend, this.config, source, index);
+  loadBlock(
+    index: number,
+    source: WeightSource = this.source,
+    experts: "all" | "none" = "all",
+  ): Promise<DecoderBlock> {
+    return readBlock(this.backend, this.config, source, { index, experts });
+  }
+
+  expertCount(index: number): number {
+    return isSparse(this.config, index) ? (this.config.experts?.count ?? 0) : 0;
+  }
+
+  async loadExpert(
+    block: DecoderBlock,
+    expert: number,
+    source: WeightSource = this.source,
+  ): Promise<DecoderBlock> {
+    const found = await readExpertBlock(this.backend, this.config, source, { block, expert });
+    if (found) return found;
+    throw new UsageError(`${block.name} has no expert ${expert}`);
   }
 
   releaseBlock(block: DecoderBlock): void {
@@ -134,6 +154,7 @@ export class DecoderModel implements QuantizableModel {
   }
 
   forwardBlock(block: DecoderBlock, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null {
+    if (block.part) return tidy(() => this.feedForward(block, hidden, pass));
     // What an observer was shown must live until the pass returns; otherwise each half gives its
     // memory back before the next begins.
     const half: typeof tidy = pass.observe ? (body) => body() : tidy;

@@ -70,6 +70,8 @@ export interface Block {
   /** Name in the checkpoint, such as `model.layers.3`. */
   readonly name: string;
   readonly slots: readonly LinearSlot[];
+  /** Of what is one part of a block: passes begin at its input, and give what it adds. */
+  readonly part?: BlockPart;
   /**
    * Slots by the stage in which their inputs come to be, in that order. Slots of one stage share
    * their input, or read rows of it, and do not feed each other. What the last stage gives is added
@@ -130,7 +132,14 @@ export interface QuantizableModel {
   embeddingAndHead(): readonly VocabularyTable[];
   /** Reads block `index` from the checkpoint, or from another source of the same model. Weights are
    *  float32 unless they are packed. */
-  loadBlock(index: number, source?: WeightSource): Promise<Block>;
+  loadBlock(index: number, source?: WeightSource, experts?: "all" | "none"): Promise<Block>;
+  /** How many experts block `index` has; 0 where it is no mixture. */
+  expertCount(index: number): number;
+  /**
+   * Reads one expert of a block that was loaded without them, as a block of its own, which shares
+   * norms and gates: passes get what the block's MLP reads, and give what this expert adds to it.
+   */
+  loadExpert(block: Block, expert: number, source?: WeightSource): Promise<Block>;
   /** Gives the memory of a block back: norms, and what the layers hold that stand in its slots now.
    *  A caller that replaces a layer releases the memory of the old one. */
   releaseBlock(block: Block): void;

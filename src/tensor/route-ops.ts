@@ -29,8 +29,13 @@ export interface Routes {
 /**
  * Sends each token to the `top` experts of its highest scores `[tokens, experts]`, to the first of
  * several that are equal. Waits for the scores.
+ * @param isHere which experts count: rows of others are left out
  */
-export function routeTokens(scores: Tensor<"f32">, top: number): Routes {
+export function routeTokens(
+  scores: Tensor<"f32">,
+  top: number,
+  isHere: (expert: number) => boolean = () => true,
+): Routes {
   const { backend } = scores;
   const [tokens = 0, experts = 0] = scores.shape;
   const values = scores.readNow();
@@ -39,7 +44,7 @@ export function routeTokens(scores: Tensor<"f32">, top: number): Routes {
   for (let token = 0; token < tokens; token++) {
     const own = values.subarray(token * experts, (token + 1) * experts);
     for (const expert of highest(own, top)) {
-      rowsOf[expert].push(token);
+      if (isHere(expert)) rowsOf[expert].push(token);
       others[token * experts + expert] = 0;
     }
   }
