@@ -18,7 +18,7 @@ import {
 import { elementCount } from "../../tensor/shape.ts";
 import { UsageError } from "../../util/errors.ts";
 import { sum } from "../../util/sums.ts";
-import { estimateMemory, estimateSeconds, type WorkSize } from "../estimate.ts";
+import { estimateMatrixMemory, estimateSeconds, type WorkSize } from "../estimate.ts";
 import { expectFittingRows } from "../expect-fitting-rows.ts";
 import { selectLinears } from "../select-linears.ts";
 import type { OpenedGeneric } from "./open-generic.ts";
@@ -67,7 +67,7 @@ export async function makeGenericPlan(
     threads: backend.threads,
     sourceBytes: checkpoint.fileBytes,
     estimate: {
-      memoryBytes: estimateMemory(work),
+      memoryBytes: estimateMatrixMemory(chosen),
       outputBytes,
       seconds: await estimateSeconds(backend, work),
     },
@@ -169,7 +169,7 @@ function keptTensors(
     .map(({ name, shape, reason }) => ({ name, shape, reason: reason ?? "ignored" }));
 }
 
-/** Sizes of the work: one matrix is in memory at a time, whatever block it is of. */
+/** Sizes of the work, for its time. */
 function workOf(
   { checkpoint }: OpenedGeneric,
   { options }: Recipe,
@@ -185,7 +185,7 @@ function workOf(
   },
 ): WorkSize {
   return {
-    linears: chosen.map((linear, block) => ({ ...linear, block })),
+    linears: chosen,
     hiddenSize: 0,
     endBytes: 0,
     sourceBytes: checkpoint.totalBytes,
