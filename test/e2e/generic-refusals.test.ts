@@ -58,6 +58,11 @@ describe("what needs more than weights is refused before any work, by its field"
     expect(String(all)).toContain("nothing is left to quantize");
   });
 
+  test("a GGUF file, whose architecture is known", async () => {
+    const error = await refusal(run("model.gguf", { ...novelRtn, out: inFolder("gguf") }));
+    expect(error).toMatchObject({ code: "UNSUPPORTED", field: "generic" });
+  });
+
   test("a checkpoint that is quantized already, and an adapter", async () => {
     const out = inFolder("once");
     await run(path, { ...novelRtn, out });
