@@ -305,6 +305,9 @@ test("a run that is killed resumes after its finished blocks, to the same bytes"
   expect(stderr).toContain("resuming after block 1 of 2");
   expect(filesOf(killed)).toEqual(filesOf(whole));
   expect(recordOf(killed)).toMatchObject({ resumptions: [{ blocks: 1 }] });
+  const modulesOf = (out: string): string[] =>
+    recordOf(out).linears.map(({ module }: { module: string }) => module);
+  expect(modulesOf(killed)).toEqual(modulesOf(whole));
   const again = await fewbitHere(args(killed));
   expect(again.stderr).toContain("nothing was left to do");
 });
