@@ -3,6 +3,7 @@ import type { Block } from "../nn/quantizable-model.ts";
 import { monotonicMs } from "../platform/node.ts";
 import { outputEntries } from "../run/output/quantized-output.ts";
 import type { Quantization } from "../run/quantization.ts";
+import { writtenWindows } from "../run/written-windows.ts";
 import type { RunRecord } from "../run/run-record.ts";
 import { throwIfCancelled } from "../util/errors.ts";
 import { BlockJob } from "./block-job.ts";
@@ -41,7 +42,7 @@ export function quantizeBlocks(
   const entries = outputEntries(checkpoint, [...plan.linears, ...plan.ends], kept);
   return quantization.writeCheckpoint(entries, async (output) => {
     const finished = await FinishedBlocks.takeOver(quantization, output);
-    const windows = text?.windows ?? (await quantization.sampleWindows());
+    const windows = text?.windows ?? (await writtenWindows(quantization));
     await quantizeEmbeddingAndHead(quantization, output, finished);
     const streams = windows && (await ResidualStreams.embed(quantization, windows, finished));
     model.releaseEmbeddingAndHead();

@@ -96,6 +96,21 @@ export function estimateMemory(work: WorkSize): number {
   );
 }
 
+/** Bytes a weight that quantizing a matrix takes: as floats, before and after, and its codes. */
+const matrixBytes = 18;
+/** Buffers of matrices that are done with, before the garbage collector takes them. */
+const lingeringBytes = 80e6;
+
+/**
+ * Estimates the peak of resident memory in bytes of a run that has one matrix in memory at a time:
+ * the process, and the largest matrix or what is left of many small ones.
+ */
+export function estimateMatrixMemory(linears: readonly PlannedLinear[]): number {
+  const largest = Math.max(...linears.map((linear) => weightsOf([linear])));
+  const lingering = Math.min(lingeringBytes, matrixBytes * weightsOf(linears));
+  return processBytes + Math.max(matrixBytes * largest, lingering);
+}
+
 /**
  * Float32 weights with gradients and moments where they are trained, the linears as values of their
  * grids, what the gradients need of each block, logits, and a teacher.

@@ -1,14 +1,19 @@
 import { runWithin, TimeIsOver } from "../platform/node.ts";
 import type { LinearDescription } from "../nn/quantizable-model.ts";
-import { parseScheme } from "../quant/scheme.ts";
-import { type MixtureSchemes, usualScheme } from "../recipe/mixture-schemes.ts";
+import { parseScheme, type Scheme } from "../quant/scheme.ts";
+import { usualScheme } from "../recipe/mixture-schemes.ts";
 import { UsageError } from "../util/errors.ts";
 import type { PlannedLinear } from "../run/plan.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 
+/** What gives layers a scheme that no pattern gives them; null: they stay as they are. */
+interface SchemeRule {
+  of(module: string, columns: number): Scheme | null;
+}
+
 /**
  * Decides what happens to each linear layer: its scheme, or null when a pattern of `ignore` fits, or
- * a mixture leaves it in floats. A
+ * a rule such as that of a mixture leaves it in floats. A
  * pattern is a glob over the module name (`*` any run of characters), which may leave out leading
  * parts: `mlp.down_proj`, `layers.0.*`, `*.k_proj`. With the prefix `re:` it is a regular
  * expression.
@@ -19,7 +24,7 @@ import type { Recipe } from "../recipe/recipe.ts";
 export function selectLinears(
   linears: readonly LinearDescription[],
   { scheme, ignore, layers }: Pick<Recipe, "scheme" | "ignore" | "layers">,
-  mixed: MixtureSchemes | null = null,
+  mixed: SchemeRule | null = null,
   gates: readonly string[] = [],
 ): PlannedLinear[] {
   const usual = usualScheme(scheme);

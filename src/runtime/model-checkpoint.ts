@@ -3,7 +3,12 @@ import { sameMatrix } from "../formats/compare-tensors.ts";
 import { quantizedEntries } from "../formats/fewbit-format.ts";
 import type { TensorPart } from "../formats/tensor-parts.ts";
 import { type ModelFiles, readModelRecord } from "../formats/model-files.ts";
-import { type QuantizedModule, readQuantizationConfig } from "../formats/quantization-config.ts";
+import type { JsonRecord } from "../formats/json-file.ts";
+import {
+  type QuantizationConfig,
+  type QuantizedModule,
+  readQuantizationConfig,
+} from "../formats/quantization-config.ts";
 import { configNotices, tokenNotices } from "../models/config-notices.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
 import {
@@ -16,6 +21,7 @@ import {
 } from "../models/decoder-tensors.ts";
 import { readModelConfig } from "../models/index.ts";
 import type { VocabularyTable } from "../nn/quantizable-model.ts";
+import { UnsupportedError } from "../util/errors.ts";
 import { type CheckpointOptions, openAnyCheckpoint } from "./open-checkpoint.ts";
 import { expectBlocks, expectOtherNames, judgeUnused } from "./unused-tensors.ts";
 
@@ -54,8 +60,9 @@ export async function openModelCheckpoint(
 
 async function describeModel(opened: Checkpoint): Promise<ModelCheckpoint> {
   const json = opened.config;
-  const modules = readQuantizationConfig(json)?.modules ?? new Map<string, QuantizedModule>();
-  const stated = readModelConfig(json);
+  const quantization = readQuantizationConfig(json);
+  const modules = quantization?.modules ?? new Map<string, QuantizedModule>();
+  const stated = readKnownConfig(json, quantization);
   const stored = withBase(withExperts(opened, stated), stated, modules);
   const blocks = expectBlocks(stated, stored.tensors.keys());
   const { tied, aliases, copies, ownHead } = await readTies(stored, stated, modules);
@@ -103,6 +110,27 @@ function withExperts(opened: Checkpoint, config: DecoderConfig): Checkpoint {
     split.set(name, parts);
   }
   return split.size === 0 ? opened : opened.split(split);
+}
+
+/**
+ * Reads a config.json whose model fewbit can run.
+ * @throws UnsupportedError about the field `model_type` for any other
+ * @throws FormatError when a field is missing or wrong
+ */
+function readKnownConfig(json: JsonRecord, quantization: QuantizationConfig | null): DecoderConfig {
+  try {
+    return readModelConfig(json);
+  } catch (error) {
+    if (!(error instanceof UnsupportedError)) throw error;
+    const about = { field: "model_type", value: json.model_type, cause: error };
+    if (!quantization?.notes.generic) {
+      throw new UnsupportedError(error.message, { hint: error.hint, ...about });
+    }
+    throw new UnsupportedError(
+      `the model was quantized with \`generic\`, and fewbit cannot run it: ${error.message}`,
+      { hint: "export it with `format: hf`: other programs run its decoded weights", ...about },
+    );
+  }
 }
 
 /**
