@@ -11,7 +11,7 @@ export interface SlotTokens {
 }
 
 /** Whether a slot is an expert's: it gets some tokens only. */
-export function isExpert({ experts = [] }: Block, slot: string): boolean {
+function isExpert({ experts = [] }: Block, slot: string): boolean {
   return experts.some((slots) => slots.some(({ name }) => name === slot));
 }
 
