@@ -31,6 +31,11 @@ export interface Backend {
   view(storage: Storage, dtype: DType, offset: number, length: number): Storage;
   /** Waits for all work enqueued so far, then copies the elements out. */
   read(storage: Storage, dtype: DType, length: number): Promise<TypedArray>;
+  /**
+   * The same, blocking: for what decides which work comes next. A kernel that failed is reported by
+   * the next wait.
+   */
+  readNow(storage: Storage, dtype: DType, length: number): TypedArray;
   /** Waits for all work enqueued so far. @throws BackendError when a kernel failed */
   synchronize(): Promise<void>;
   /** Lays a packed weight out for this machine. */

@@ -5,6 +5,7 @@ import {
   makeDirectories,
   openForGrowing,
   parentPath,
+  remove,
 } from "../platform/node.ts";
 import { type ArrayOf, bytesPerElement, viewArray } from "../tensor/dtype.ts";
 import { cast } from "../tensor/ops.ts";
@@ -125,6 +126,7 @@ export class DiskStore implements ActivationStore {
 
   async release(): Promise<void> {
     await this.file.close();
+    await remove(this.file.path);
   }
 
   private get windowBytes(): number {

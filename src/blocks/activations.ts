@@ -63,6 +63,46 @@ export class ActivationCache implements ActivationWindows {
     return cache;
   }
 
+  /**
+   * Makes another one of what `change` gives for each pass of this one, in float32, in memory or in
+   * the file `path`.
+   */
+  async map(
+    change: (hidden: Tensor<"f32">) => Tensor<"f32">,
+    { path, signal }: { readonly path: string | null; readonly signal?: AbortSignal | undefined },
+  ): Promise<ActivationCache> {
+    const { windows, length, perPass } = this;
+    let store: ActivationStore | null = path === null ? new MemoryStore(perPass, "f32") : null;
+    for (const { first, count } of this.passes()) {
+      throwIfCancelled(signal);
+      const hidden = await this.store.load(first, count);
+      const next = change(hidden);
+      store ??= await DiskStore.create(next.backend, path ?? "", "f32", next.shape.slice(1));
+      await next.backend.synchronize();
+      this.store.done(hidden);
+      await store.save(first, next, "a part of a block");
+    }
+    return new ActivationCache(windows, length, perPass, store ?? new MemoryStore(perPass, "f32"));
+  }
+
+  /** Puts what `combine` gives for each pass of this and of another one in the place of this. */
+  async merge(
+    other: ActivationCache,
+    combine: (own: Tensor<"f32">, others: Tensor<"f32">) => Tensor<"f32">,
+    { what, signal }: { readonly what: string; readonly signal?: AbortSignal | undefined },
+  ): Promise<void> {
+    for (const { first, count } of this.passes()) {
+      throwIfCancelled(signal);
+      const own = await this.store.load(first, count);
+      const others = await other.store.load(first, count);
+      const next = combine(own, others);
+      await next.backend.synchronize();
+      this.store.done(own);
+      other.store.done(others);
+      await this.store.save(first, next, what);
+    }
+  }
+
   /** Calibration tokens in all. */
   get tokens(): number {
     return this.windows * this.length;

@@ -8,7 +8,9 @@ import type { PlannedLinear } from "../run/plan.ts";
 import type { Quantization } from "../run/quantization.ts";
 import type { QuantizationJob } from "../run/quantization-job.ts";
 import type { LinearRecord } from "../run/run-record.ts";
+import { goesByExpert } from "./goes-by-expert.ts";
 import type { ResidualStreams } from "./residual-streams.ts";
+import { runByExpert } from "./stream-experts.ts";
 import { TokenFactors } from "./token-factors.ts";
 
 /** One block at work: what the steps of its quantization share. */
@@ -66,8 +68,19 @@ export class BlockJob {
     const start = startOf(recipe);
     const quantizers = [{ method, options: recipe.options }, ...(start ? [start] : [])];
     if (this.streams && [...quantizers, ...transformsOf(recipe)].some(asksForWeights)) {
-      this.factors = await TokenFactors.measure(block, this.streams, this);
+      this.factors = await this.measureFactors(block, this.streams);
     }
+  }
+
+  private async measureFactors(block: Block, streams: ResidualStreams): Promise<TokenFactors> {
+    const { job, index, model, signal } = this;
+    if (!goesByExpert(job, index)) return TokenFactors.measure(block, streams, this);
+    this.report("weights of tokens");
+    const { quantized, folder } = streams;
+    const outputs = await runByExpert(quantized, { model, index, block, folder, signal });
+    const factors = await TokenFactors.ofOutputs(outputs, signal);
+    await outputs.release();
+    return factors;
   }
 
   /** What the inputs of layers are multiplied by for the statistics of a method, by token. */

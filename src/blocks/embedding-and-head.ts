@@ -11,6 +11,7 @@ import { throwIfCancelled, UsageError } from "../util/errors.ts";
 import type { QuantizedOutput } from "../run/output/quantized-output.ts";
 import { embeddingAndHeadWeights, type PlannedVocabularyTable } from "../run/plan.ts";
 import type { Quantization } from "../run/quantization.ts";
+import type { CheckpointJob } from "../run/quantization-job.ts";
 import type { FinishedBlocks } from "./finished-blocks.ts";
 import type { MixtureSchemes } from "../recipe/mixture-schemes.ts";
 import type { Recipe } from "../recipe/recipe.ts";
@@ -50,7 +51,7 @@ export function selectEmbeddingAndHead(
 
 /** Quantizes and writes embedding and output head, as far as planned and not done earlier. */
 export async function quantizeEmbeddingAndHead(
-  { job, meter }: Quantization,
+  { job, meter }: Quantization<CheckpointJob>,
   output: QuantizedOutput,
   finished: FinishedBlocks,
 ): Promise<void> {

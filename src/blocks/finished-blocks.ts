@@ -3,6 +3,7 @@ import type { PartEntry } from "../run/journal.ts";
 import type { FinishedTensors } from "../run/output/finished-weights.ts";
 import type { QuantizedOutput } from "../run/output/quantized-output.ts";
 import type { Quantization } from "../run/quantization.ts";
+import type { CheckpointJob } from "../run/quantization-job.ts";
 import type {
   BlockRecord,
   LinearRecord,
@@ -32,17 +33,17 @@ export class FinishedBlocks {
   };
   /** Fingerprints of what the blocks of an interrupted run gave to the next, in order. */
   readonly outputs: (string | null)[] = [];
-  private readonly quantization: Quantization;
+  private readonly quantization: Quantization<CheckpointJob>;
   private readonly output: QuantizedOutput;
 
-  private constructor(quantization: Quantization, output: QuantizedOutput) {
+  private constructor(quantization: Quantization<CheckpointJob>, output: QuantizedOutput) {
     this.quantization = quantization;
     this.output = output;
   }
 
   /** Takes over what an interrupted run had finished, as far as it is intact. */
   static async takeOver(
-    quantization: Quantization,
+    quantization: Quantization<CheckpointJob>,
     output: QuantizedOutput,
   ): Promise<FinishedBlocks> {
     const finished = new FinishedBlocks(quantization, output);
@@ -84,14 +85,14 @@ export class FinishedBlocks {
   private async takeOver(): Promise<void> {
     const { earlier, folder } = this.quantization.run;
     if (!earlier) return;
-    const { blockCount } = this.quantization.job.opened.model;
+    const { blocks } = this.quantization.job.plan;
     const written = await openUnfinishedCheckpoint(folder.workPath);
     try {
       const tables = earlier.parts.get(embeddingAndHeadPart);
       if (tables && (await this.output.keepPart(written, tables))) {
         this.records.ends.push(...tables.ends);
       }
-      while (this.count < blockCount) {
+      while (this.count < blocks) {
         const part = earlier.parts.get(blockPart(this.count));
         if (!part || !(await this.output.keepPart(written, part))) break;
         this.keep(part);

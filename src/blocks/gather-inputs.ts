@@ -1,6 +1,7 @@
 import { LayerInputs, type Statistic } from "../calibration/statistics/layer-inputs.ts";
 import type { LinearSlot } from "../nn/linear.ts";
 import type { Block } from "../nn/quantizable-model.ts";
+import { takeElements } from "../tensor/route-ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { ActivationCache } from "./activations.ts";
 import type { BlockJob } from "./block-job.ts";
@@ -39,9 +40,10 @@ export async function gatherInputs(
   );
   const last = new Set(Object.values(block.stages).at(-1));
   let pass = -1;
-  const onInput = (slot: LinearSlot, input: Tensor): void => {
+  const onInput = (slot: LinearSlot, input: Tensor, rows?: Tensor<"i32">): void => {
     if (!wanted.has(slot)) return;
-    inputs.observe(slot, input, last.has(slot) ? factors?.ofPass(pass) : null);
+    const weights = last.has(slot) ? factors?.ofPass(pass) : null;
+    inputs.observe(slot, input, weights && rows ? takeElements(weights, rows) : weights);
     observe?.(slot, input);
   };
   const visit = (hidden: Tensor<"f32">): void => {

@@ -62,9 +62,10 @@ async function quantizeBy(
     return new Map(weights);
   }
   const made = new Map<string, QTensor>();
-  await visitStages(block, job, starter, async ({ name }, inputs) => {
+  await visitStages(block, job, starter, async (slot, inputs) => {
+    const { name } = slot;
     job.report(`${method.id}: ${name}`);
-    const quantized = await quantizeLinear(block, name, inputs, starter, job);
+    const quantized = await quantizeLinear(block, slot, inputs, starter, job);
     if (!quantized) return;
     made.set(name, quantized.weight);
     putDecoded(block, name, quantized.weight);

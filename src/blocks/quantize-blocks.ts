@@ -1,7 +1,9 @@
 import type { TrainingText } from "../calibration/training-text.ts";
+import type { Block } from "../nn/quantizable-model.ts";
 import { monotonicMs } from "../platform/node.ts";
 import { outputEntries } from "../run/output/quantized-output.ts";
 import type { Quantization } from "../run/quantization.ts";
+import { writtenWindows } from "../run/written-windows.ts";
 import type { RunRecord } from "../run/run-record.ts";
 import { throwIfCancelled } from "../util/errors.ts";
 import { BlockJob } from "./block-job.ts";
@@ -9,9 +11,18 @@ import { quantizeEmbeddingAndHead } from "./embedding-and-head.ts";
 import { FinishedBlocks } from "./finished-blocks.ts";
 import { quantizeLinears } from "./quantize-linears.ts";
 import { quantizeWholeBlock } from "./quantize-whole-block.ts";
+import { goesByExpert } from "./goes-by-expert.ts";
+import { quantizeByExpert } from "./quantize-by-expert.ts";
 import { ResidualStreams } from "./residual-streams.ts";
 import { changedTensors } from "./scale-groups.ts";
 import { transformBlock } from "./transform-block.ts";
+
+/** Runs the streams through a block, whose experts are quantized on the way if they come singly. */
+async function runOn(block: Block, job: BlockJob, isLast: boolean): Promise<string | null> {
+  const { streams, index } = job;
+  if (goesByExpert(job.job, index)) return quantizeByExpert(block, job, isLast);
+  return streams && !isLast ? streams.runOn(block, job) : null;
+}
 
 /**
  * Quantizes a model block by block, given the calibration windows that were read from files. The
@@ -31,7 +42,7 @@ export function quantizeBlocks(
   const entries = outputEntries(checkpoint, [...plan.linears, ...plan.ends], kept);
   return quantization.writeCheckpoint(entries, async (output) => {
     const finished = await FinishedBlocks.takeOver(quantization, output);
-    const windows = text?.windows ?? (await quantization.sampleWindows());
+    const windows = text?.windows ?? (await writtenWindows(quantization));
     await quantizeEmbeddingAndHead(quantization, output, finished);
     const streams = windows && (await ResidualStreams.embed(quantization, windows, finished));
     model.releaseEmbeddingAndHead();
@@ -43,14 +54,15 @@ export function quantizeBlocks(
         const startedMs = monotonicMs();
         const job = new BlockJob(index, quantization, output, streams);
         job.report("weights");
-        const block = await model.loadBlock(index);
+        const isByExpert = goesByExpert(quantization.job, index);
+        const block = await model.loadBlock(index, undefined, isByExpert ? "none" : "all");
         await streams?.runOriginal(block, job);
         await job.weighTokens(block);
         const transforms = await transformBlock(block, job);
         const blocks =
           method.quantizeBlock && streams ? [await quantizeWholeBlock(block, job)] : [];
         if (blocks.length === 0) await quantizeLinears(block, job);
-        const outputs = index + 1 < blockCount && streams ? await streams.runOn(block, job) : null;
+        const outputs = await runOn(block, job, index + 1 === blockCount);
         model.releaseBlock(block);
         job.factors?.release();
         await finished.add(index, { transforms, linears: job.linears, blocks, outputs });

@@ -14,6 +14,7 @@ import { LayerError } from "../run/layer-error.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { throwIfCancelled } from "../util/errors.ts";
 import type { BlockJob } from "./block-job.ts";
+import { tokensOf } from "./few-tokens.ts";
 import { gatherInputs } from "./gather-inputs.ts";
 import { SlotRanges } from "./slot-ranges.ts";
 
@@ -21,31 +22,45 @@ import { SlotRanges } from "./slot-ranges.ts";
  * Quantizes the linears of one block, stage by stage: gathers the inputs that each stage has now
  * (with `trueSequential` those that come out of the quantized stages before it), quantizes, and
  * puts the decoded weight in the slot, or the layer itself where more than a weight stands there.
+ * `stream` is what the block gets.
  */
-export async function quantizeLinears(block: Block, job: BlockJob): Promise<void> {
+export async function quantizeLinears(
+  block: Block,
+  job: BlockJob,
+  stream = job.streams?.quantized,
+): Promise<void> {
   const { method, recipe } = job.job;
   const chosen = { method, options: recipe.options };
-  await visitStages(block, job, chosen, async (slot, inputs, ranges) => {
+  const visit: VisitSlot = async (slot, inputs, ranges) => {
     const activations = await ranges.activations(slot.name, recipe.activationRange);
     await quantizeSlot(block, slot, { inputs, activations }, chosen, job);
-  });
+  };
+  await visitStages(block, job, chosen, visit, stream);
 }
+
+/** Does something to a slot, given what was gathered of its inputs. */
+type VisitSlot = (
+  slot: LinearSlot,
+  inputs: InputStatistics | null,
+  ranges: SlotRanges,
+) => Promise<void>;
 
 /** Goes to each slot that will be quantized, with what the method needs of its inputs of now. */
 export async function visitStages(
   block: Block,
   job: BlockJob,
   chosen: ChosenMethod,
-  visit: (slot: LinearSlot, inputs: InputStatistics | null, ranges: SlotRanges) => Promise<void>,
+  visit: VisitSlot,
+  stream = job.streams?.quantized,
 ): Promise<void> {
-  const { streams, signal } = job;
+  const { signal } = job;
   const factors = job.factorsFor(chosen);
   for (const slots of stagesOf(block, job)) {
     const ranges = new SlotRanges(slots, job.schemeOf);
-    if (streams) job.report(`inputs of ${slots[0].name}`);
+    if (stream) job.report(`inputs of ${slots[0].name}`);
     const statistics = statisticsOf(slots, job, chosen);
     const gathering = { slots, statistics, observe: ranges.observe, factors };
-    const inputs = streams && (await gatherInputs(block, job, streams.quantized, gathering));
+    const inputs = stream && (await gatherInputs(block, job, stream, gathering));
     for (const slot of slots) {
       throwIfCancelled(signal);
       await visit(slot, inputs?.of(slot) ?? null, ranges);
@@ -95,33 +110,43 @@ async function quantizeSlot(
   job.report(slot.name);
   const startedMs = monotonicMs();
   const error = await LayerError.of(floatLinear(block, slot.name).weight, inputs?.sample ?? null);
-  const quantized = await quantizeLinear(block, slot.name, inputs, chosen, job);
+  const { tokens } = tokensOf(block, slot, { inputs, calibrated: job.streams !== null });
+  const quantized = await quantizeLinear(block, slot, inputs, chosen, job);
   if (!quantized) return;
   const { weight: made, ...notes } = quantized;
   const stored = made.withActivations(scheme, activations);
   const decoded = putDecoded(block, slot.name, made);
   const elapsedMs = monotonicMs() - startedMs;
-  await job.finishLinear(block, slot.name, { stored, error, decoded, elapsedMs, ...notes });
+  await job.finishLinear(block, slot.name, {
+    stored,
+    error,
+    decoded,
+    elapsedMs,
+    ...notes,
+    ...(tokens !== undefined && { tokens }),
+  });
   if (scheme.grid.normalizedOutputs) await putLayer(block, slot, stored);
 }
 
 /** Lets a method quantize the weight of a slot; null where it does not quantize single layers. */
 export async function quantizeLinear(
   block: Block,
-  slot: string,
+  slot: LinearSlot,
   inputs: InputStatistics | null,
   { method, options }: ChosenMethod,
   job: BlockJob,
 ): Promise<QuantizedLinear | null> {
-  const scheme = job.schemeOf(slot);
+  const scheme = job.schemeOf(slot.name);
   if (!scheme || !method.quantizeLinear) return null;
-  const name = `${block.name}.${slot}`;
+  const name = `${block.name}.${slot.name}`;
+  const { tooFew } = tokensOf(block, slot, { inputs, calibrated: job.streams !== null });
   return method.quantizeLinear({
     name,
-    weight: floatLinear(block, slot).weight,
+    weight: floatLinear(block, slot.name).weight,
     scheme: withoutActivations(scheme),
     hessian: inputs?.hessian ?? null,
     importance: await importanceOf(name, inputs, job),
+    ...(tooFew !== undefined && { tooFew }),
     options,
   });
 }

@@ -6,12 +6,15 @@ import { LayerError } from "../run/layer-error.ts";
 import type { BlockRecord } from "../run/run-record.ts";
 import { UsageError } from "../util/errors.ts";
 import type { BlockJob } from "./block-job.ts";
+import { tokensOf } from "./few-tokens.ts";
 import { gatherInputs } from "./gather-inputs.ts";
 import { blockProblem, makeStart } from "./make-start.ts";
 import { importanceOf, putDecoded, statisticsOf } from "./quantize-linears.ts";
 
 /** Tokens whose inputs of the layers are enough to tell how far each layer is off. */
 const sampledTokens = 256;
+
+const unseenExpert = "no token came to this expert: its weights are those that training began with";
 
 /** Quantizes the linears of one block together, and puts the decoded weights in their slots. */
 export async function quantizeWholeBlock(block: Block, job: BlockJob): Promise<BlockRecord> {
@@ -24,18 +27,21 @@ export async function quantizeWholeBlock(block: Block, job: BlockJob): Promise<B
     throw new UsageError(`${method.title} needs calibration text, and none was given`);
   }
   const statistics = statisticsOf(slots, job, { method, options: recipe.options });
-  // Energies are those of all tokens.
+  // Energies are those of all tokens, and so are the tokens of experts.
   const gathering = {
     slots,
     statistics,
-    ...(statistics.length === 0 && { tokens: sampledTokens }),
+    ...(statistics.length === 0 && !block.experts && { tokens: sampledTokens }),
   };
   const samples = await gatherInputs(block, job, streams.quantized, gathering);
   const errors = new Map<string, LayerError>();
   const importance = new Map<string, Float32Array | null>();
-  for (const { name } of slots) {
+  const expertTokens = new Map<string, number | undefined>();
+  for (const slot of slots) {
+    const { name } = slot;
     const inputs = samples.of({ name }) ?? null;
     errors.set(name, await LayerError.of(floatLinear(block, name).weight, inputs?.sample ?? null));
+    expertTokens.set(name, tokensOf(block, slot, { inputs, calibrated: true }).tokens);
     if (!method.usesImportance) continue;
     importance.set(name, await importanceOf(`${block.name}.${name}`, inputs, job));
   }
@@ -58,10 +64,13 @@ export async function quantizeWholeBlock(block: Block, job: BlockJob): Promise<B
     const stored = made.weights.get(name);
     const error = errors.get(name);
     if (!stored || !error) throw new UsageError(`${method.title} left out ${block.name}.${name}`);
+    const tokens = expertTokens.get(name);
+    const why = fallback ?? (tokens === 0 ? unseenExpert : undefined);
     const decoded = putDecoded(block, name, stored);
     const share = {
       elapsedMs: elapsedMs / slots.length,
-      ...(fallback !== undefined && { fallback }),
+      ...(tokens !== undefined && { tokens }),
+      ...(why !== undefined && { fallback: why }),
     };
     await job.finishLinear(block, name, { stored, error, decoded, ...share });
   }

@@ -4,9 +4,13 @@ import { joinPath, remove, sha256 } from "../platform/node.ts";
 import { FinishedWeights } from "../run/output/finished-weights.ts";
 import type { Quantization } from "../run/quantization.ts";
 import { CheckpointWeights } from "../formats/checkpoint-weights.ts";
+import { cast } from "../tensor/ops.ts";
+import { tidy } from "../tensor/tensor.ts";
 import { FewbitError } from "../util/errors.ts";
 import { ActivationCache, type ActivationPlace } from "./activations.ts";
 import type { FinishedBlocks } from "./finished-blocks.ts";
+import { goesByExpert } from "./goes-by-expert.ts";
+import { runByExpert } from "./stream-experts.ts";
 
 /** What running a stream through a block takes. */
 interface Advance {
@@ -72,6 +76,20 @@ export class ResidualStreams {
     return this.fingerprint();
   }
 
+  /** The folder for activations on the disk; null where they are kept in memory. */
+  get folder(): string | null {
+    const { quantization } = this;
+    return quantization.job.recipe.cacheOnDisk ? activationFolder(quantization) : null;
+  }
+
+  /** Continues with what a block gave, which was run elsewhere, and releases that. Returns a fingerprint. */
+  async replace(outputs: ActivationCache, block: Block): Promise<string> {
+    const what = `the outputs of ${block.name}`;
+    await this.quantized.merge(outputs, (_, next) => tidy(() => cast(next, "f32")), { what });
+    await outputs.release();
+    return this.fingerprint();
+  }
+
   /**
    * Runs the streams through the blocks that an interrupted run finished, as they are written (that
    * of the original through its own blocks), and checks that they give what they gave then. That
@@ -93,8 +111,13 @@ export class ResidualStreams {
           await this.original.advance(model, untouched, options.signal);
           model.releaseBlock(untouched);
         }
-        const block = await model.loadBlock(index, weights);
-        await this.quantized.advance(model, block, options.signal);
+        const isByExpert = goesByExpert(this.quantization.job, index);
+        const block = await model.loadBlock(index, weights, isByExpert ? "none" : "all");
+        if (isByExpert) {
+          const { folder } = this;
+          const walk = { model, index, block, folder, source: weights, signal: options.signal };
+          await this.replace(await runByExpert(this.quantized, walk), block);
+        } else await this.quantized.advance(model, block, options.signal);
         model.releaseBlock(block);
         if ((await this.fingerprint()) !== expected) throw otherOutputs(index);
       }

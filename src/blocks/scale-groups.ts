@@ -36,7 +36,8 @@ export function changedTensors(
     linears.map(({ module, slot, block }) => [block, module.slice(0, -slot.length - 1)]),
   );
   const names = [...blocks].flatMap(([index, block]) =>
-    quantizedGroups(model, linears, index).flatMap(({ producer, producerKind }) => [
+    quantizedGroups(model, linears, index).flatMap(({ producer, producerKind, gates = [] }) => [
+      ...gates.map((gate) => `${block}.${gate}.weight`),
       ...(producerKind === "norm" ? [`${block}.${producer}.weight`] : []),
       `${block}.${producer}.bias`,
     ]),

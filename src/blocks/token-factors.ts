@@ -1,6 +1,7 @@
 import { tokenWeights } from "../calibration/token-weights.ts";
 import type { Block, QuantizableModel } from "../nn/quantizable-model.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import type { ActivationCache } from "./activations.ts";
 import type { ResidualStreams } from "./residual-streams.ts";
 
 /** What weighing tokens takes. */
@@ -44,6 +45,16 @@ export class TokenFactors {
       passes.push(original ? factors : factors.finally(() => output.release()));
     };
     await (original ?? quantized).forEach(visit, signal);
+    return new TokenFactors(await Promise.all(passes));
+  }
+
+  /** Weighs the tokens by what a block gave for them. */
+  static async ofOutputs(
+    outputs: ActivationCache,
+    signal: AbortSignal | undefined,
+  ): Promise<TokenFactors> {
+    const passes: Promise<Tensor<"f32">>[] = [];
+    await outputs.forEach((output) => passes.push(factorsOf(output)), signal);
     return new TokenFactors(await Promise.all(passes));
   }
 

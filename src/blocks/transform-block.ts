@@ -1,6 +1,7 @@
 import { LayerInputs } from "../calibration/statistics/layer-inputs.ts";
 import type { BlockProblem, Method, TransformedPart } from "../methods/define-method.ts";
 import type { Block } from "../nn/quantizable-model.ts";
+import { inputSlot } from "../nn/scale-channels.ts";
 import { monotonicMs } from "../platform/node.ts";
 import { withoutActivations } from "../quant/scheme.ts";
 import { transformsOf } from "../recipe/recipe.ts";
@@ -32,10 +33,10 @@ export async function transformBlock(block: Block, job: BlockJob): Promise<Trans
         change({
           model,
           block,
-          groups,
+          groups: groups.filter((group) => !streams || inputs.of({ name: inputSlot(group) })),
           inputs: hidden,
           tokenFactors: factors?.ofPasses(hidden.length) ?? null,
-          statisticsOf: (slot) => inputs.of({ name: slot }) ?? fail(method),
+          statisticsOf: (slot) => inputs.of({ name: slot }) ?? (streams ? null : fail(method)),
           schemeOf: job.schemeOf,
           compensated: job.job.method.compensates ?? false,
           tryQuantizer: quantizerOf(block, job),
@@ -71,7 +72,7 @@ async function gather(
   const { statistics } = needs;
   if (!job.streams || statistics.length === 0) return new LayerInputs(statistics);
   job.report(`${id}: inputs`);
-  const slots = job.chosen(block.slots);
+  const slots = [...job.chosen(block.slots), ...(block.gates ?? [])];
   return gatherInputs(block, job, job.streams.quantized, { slots, statistics, factors });
 }
 

@@ -8,7 +8,9 @@ import type { GgufMetadata } from "./gguf/gguf-metadata.ts";
 import type { ModelFiles } from "./model-files.ts";
 import type { TensorInfo } from "./safetensors-header.ts";
 import type { TensorForm } from "../nn/weight-source.ts";
+import { isModelFile, isSidecarFile } from "./sidecar-files.ts";
 import { standardName } from "./standard-names.ts";
+import { type TensorPart, TensorParts } from "./tensor-parts.ts";
 import type { WeightFile } from "./weight-file.ts";
 import { openWeights, strayShards } from "./weight-files.ts";
 import { listNames, quoteName } from "./wording.ts";
@@ -120,6 +122,25 @@ export class Checkpoint {
     return new Checkpoint({ ...this, config, places, forms });
   }
 
+  /**
+   * Returns the checkpoint with parts of some tensors in their place; it shares the files, as what
+   * `select` returns.
+   * @param parts what becomes of a tensor, by its name
+   * @throws FormatError when there is no such tensor
+   */
+  split(parts: ReadonlyMap<string, readonly TensorPart[]>): Checkpoint {
+    const places = new Map<string, StoredTensor>();
+    for (const [name, place] of this.places) {
+      const own = parts.get(name);
+      if (!own) places.set(name, place);
+      else {
+        const file = new TensorParts(place.file, place.file.info(place.name), own);
+        for (const part of own) places.set(part.name, { file, name: part.name });
+      }
+    }
+    return new Checkpoint({ ...this, places });
+  }
+
   /** Tells whether there is a tensor of this name. */
   has(name: string): boolean {
     return this.places.has(name);
@@ -172,13 +193,24 @@ export class Checkpoint {
   }
 }
 
+/** What of a directory is taken, and how. */
+export interface DirectoryOptions {
+  /** Whether tensors have the names that they are stored under, and not the standard ones. */
+  readonly storedNames?: boolean;
+  /** Whether all files belong to the checkpoint, and not only those that fewbit knows. */
+  readonly allFiles?: boolean;
+}
+
 /**
  * Opens a checkpoint directory: config.json and model.safetensors, or the shards that
  * model.safetensors.index.json names.
  * @throws FormatError when the directory, its configuration or weights are missing, truncated or
  * malformed
  */
-export async function openCheckpoint(path: string): Promise<Checkpoint> {
+export async function openCheckpoint(
+  path: string,
+  options: DirectoryOptions = {},
+): Promise<Checkpoint> {
   if ((await status(path))?.kind !== "directory") throw await explainMissingDirectory(path);
   if (!(await status(joinPath(path, "config.json")))) {
     throw missingConfig(
@@ -188,7 +220,7 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
     );
   }
   const config = await readJsonObject(joinPath(path, "config.json"));
-  return openWith(config, path);
+  return openWith(config, path, options);
 }
 
 /**
@@ -200,7 +232,11 @@ export async function openUnfinishedCheckpoint(path: string): Promise<Checkpoint
   return openWith({}, path);
 }
 
-async function openWith(config: JsonRecord, path: string): Promise<Checkpoint> {
+async function openWith(
+  config: JsonRecord,
+  path: string,
+  { storedNames = false, allFiles = false }: DirectoryOptions = {},
+): Promise<Checkpoint> {
   const { files: weightFiles, owners } = await openWeights(path);
   try {
     const stray = await strayShards(path);
@@ -208,8 +244,8 @@ async function openWith(config: JsonRecord, path: string): Promise<Checkpoint> {
       stray.length > 0
         ? [`shards that the index does not name are not read: ${listNames(stray)}`]
         : [];
-    const places = placesOf(weightFiles, owners);
-    const files = new DirectoryFiles(path);
+    const places = placesOf(weightFiles, owners, storedNames);
+    const files = new DirectoryFiles(path, allFiles ? isModelFile : isSidecarFile);
     return new Checkpoint({ path, config, files, weightFiles, places, notices });
   } catch (error) {
     await Promise.all(weightFiles.map((file) => file.close()));
@@ -218,18 +254,20 @@ async function openWith(config: JsonRecord, path: string): Promise<Checkpoint> {
 }
 
 /**
- * Finds the places of all tensors that have an owner, by standard names, shard after shard.
+ * Finds the places of all tensors that have an owner, by standard names unless they are to have the
+ * stored ones, shard after shard.
  * @throws FormatError when two tensors have one name
  */
 function placesOf(
   files: readonly WeightFile[],
   owners: ReadonlyMap<string, WeightFile>,
+  storedNames: boolean,
 ): Map<string, StoredTensor> {
   const places = new Map<string, StoredTensor>();
   for (const file of files) {
     for (const name of file.tensors.keys()) {
       if (owners.get(name) !== file) continue;
-      const standard = standardName(name);
+      const standard = storedNames ? name : standardName(name);
       const other = places.get(standard);
       if (other) throw sameName(standard, other.name, name);
       places.set(standard, { file, name });

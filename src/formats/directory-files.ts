@@ -16,9 +16,12 @@ import { isSidecarFile } from "./sidecar-files.ts";
 /** The small files of a model that lie in its directory. */
 export class DirectoryFiles implements ModelFiles {
   readonly path: string;
+  private readonly belongs: (name: string) => boolean;
 
-  constructor(path: string) {
+  /** `belongs` tells by its name whether a file belongs to the model. */
+  constructor(path: string, belongs: (name: string) => boolean = isSidecarFile) {
     this.path = path;
+    this.belongs = belongs;
   }
 
   label(name: string): string {
@@ -44,11 +47,11 @@ export class DirectoryFiles implements ModelFiles {
 
   async sidecars(): Promise<readonly string[]> {
     const all = [...(await listDirectory(this.path)), ...(await this.templateEntries())];
-    const found = all.filter(({ name }) => isSidecarFile(name));
+    const found = all.filter(({ name }) => this.belongs(name));
     for (const { name, kind } of found) {
-      if (kind !== "file") throw notAFile("read", this.label(name), kind);
+      if (kind !== "file" && isSidecarFile(name)) throw notAFile("read", this.label(name), kind);
     }
-    return found.map(({ name }) => name);
+    return found.filter(({ kind }) => kind === "file").map(({ name }) => name);
   }
 
   async hash(name: string): Promise<string> {

@@ -15,6 +15,7 @@ import {
   layerKind,
   type QuantizedModule,
   readQuantizationConfig,
+  stackModules,
   writeQuantizationConfig,
 } from "./quantization-config.ts";
 
@@ -264,8 +265,24 @@ describe("quantization_config", () => {
       scheme: parseScheme("w3"),
       name: "w3",
       modules,
+      stacks: new Map(),
       notes: { seed: 1 },
     });
+  });
+
+  test("stacks are read back, and are as many modules of one shape as they say", () => {
+    const module = moduleOf(randomWeight("w4g32", 8, 64));
+    const modules = new Map(["x.0", "x.1"].map((name) => [name, module]));
+    const stacks = new Map([["x", { matrices: 2, transposed: true }]]);
+    const written = writeQuantizationConfig(module.scheme, modules, {}, stacks);
+    const config = readQuantizationConfig({ quantization_config: written });
+    expect(config?.stacks).toEqual(stacks);
+    expect(config?.notes).toEqual({});
+    expect(stackModules("x.weight", { matrices: 2, transposed: false })).toEqual(["x.0", "x.1"]);
+    const three = { ...written, stacks: { x: { matrices: 3, transposed: false } } };
+    expect(() => readQuantizationConfig({ quantization_config: three })).toThrow(
+      /the stack "x" is not 3 modules of one shape/,
+    );
   });
 
   test("of a newer version, an unknown kind or another program is unsupported and says so", () => {
@@ -289,6 +306,9 @@ describe("quantization_config", () => {
       [module({ kind: "onebit" }), /scheme w2 belongs to the kind linear, not onebit/],
       [module({ scheme: "w1-onebit" }), /belongs to the kind onebit, not linear/],
       [{ modules: [] }, /modules: expected an object/],
+      [{ stacks: { m: { matrices: 0, transposed: false } } }, /stacks\.m\.matrices/],
+      [{ stacks: { m: { matrices: 1e9, transposed: false } } }, /stacks\.m\.matrices/],
+      [{ stacks: { m: { matrices: 1 } } }, /stacks\.m\.transposed/],
       [{ modules: { m: 1 } }, /module "m"/],
       [module({ shape: [4] }), /module "m": shape/],
       [module({ shape: [4, 0] }), /module "m": shape\[1\]/],

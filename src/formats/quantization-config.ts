@@ -37,8 +37,23 @@ export interface QuantizationConfig {
   readonly name: string;
   /** By module name, such as `model.layers.0.self_attn.q_proj`. */
   readonly modules: ReadonlyMap<string, QuantizedModule>;
+  /** Tensors of three dimensions each of whose matrices is a module, by their names. */
+  readonly stacks: ReadonlyMap<string, MatrixStack>;
   /** What else is recorded, such as the method and its options; of no meaning for reading. */
   readonly notes: JsonRecord;
+}
+
+/** A tensor `[matrices, rows, columns]`, such as all experts of a layer. */
+export interface MatrixStack {
+  readonly matrices: number;
+  /** Whether the original stores its matrices as `[in, out]`. */
+  readonly transposed: boolean;
+}
+
+/** Names of the modules that the matrices of a stack are packed as, in their order. */
+export function stackModules(tensor: string, { matrices }: MatrixStack): string[] {
+  const module = tensor.replace(/\.weight$/, "");
+  return Array.from({ length: matrices }, (_, index) => `${module}.${index}`);
 }
 
 const dimension = z
@@ -55,6 +70,9 @@ const body = z.looseObject({
   version: z.literal(formatVersion),
   scheme: z.string(),
   modules: z.custom<JsonRecord>(isJsonRecord, "expected an object"),
+  stacks: z
+    .record(z.string(), z.object({ matrices: dimension.max(2 ** 20), transposed: z.boolean() }))
+    .default({}),
 });
 const moduleBody = z.looseObject({
   scheme: z.string(),
@@ -83,6 +101,7 @@ export function readQuantizationConfig(config: JsonRecord): QuantizationConfig |
   const {
     scheme,
     modules,
+    stacks: stated,
     quant_method: _,
     version: __,
     ...notes
@@ -91,10 +110,28 @@ export function readQuantizationConfig(config: JsonRecord): QuantizationConfig |
   for (const [name, value] of Object.entries(modules)) {
     read.set(name, readQuantizedModule(name, value));
   }
+  const stacks = new Map(Object.entries(stated));
+  for (const [tensor, stack] of stacks) expectStack(tensor, stack, read);
   const { mixture } = notes;
   const name = typeof mixture === "string" && findMixture(mixture) ? mixture : scheme;
   const usual = readScheme(scheme, "quantization_config");
-  return { version, scheme: usual, name, modules: read, notes };
+  return { version, scheme: usual, name, modules: read, stacks, notes };
+}
+
+/** @throws FormatError unless all matrices of a stack are modules of one shape */
+function expectStack(
+  tensor: string,
+  stack: MatrixStack,
+  modules: ReadonlyMap<string, QuantizedModule>,
+): void {
+  const [first, ...rest] = stackModules(tensor, stack).map((name) => modules.get(name));
+  const isWhole = rest.every(
+    (other) => other?.outFeatures === first?.outFeatures && other?.inFeatures === first?.inFeatures,
+  );
+  if (first && isWhole) return;
+  throw new FormatError(
+    `quantization_config: the stack ${quoteName(tensor)} is not ${stack.matrices} modules of one shape`,
+  );
 }
 
 /** Reads the description of one module. @throws FormatError UnsupportedError */
@@ -145,6 +182,7 @@ export function writeQuantizationConfig(
   scheme: Scheme,
   modules: ReadonlyMap<string, QuantizedModule>,
   notes: JsonRecord = {},
+  stacks: ReadonlyMap<string, MatrixStack> = new Map(),
 ): JsonRecord {
   const entries = [...modules].map(([name, module]) => [name, writeQuantizedModule(module)]);
   return {
@@ -153,6 +191,7 @@ export function writeQuantizationConfig(
     version: formatVersion,
     scheme: scheme.id,
     modules: Object.fromEntries(entries),
+    ...(stacks.size > 0 && { stacks: Object.fromEntries(stacks) }),
   };
 }
 

@@ -60,7 +60,8 @@ export async function readFloatTensor(source: TensorBytes, name: string): Promis
 }
 
 /**
- * Reads rows `[start, end)` of a float matrix, widened to float32.
+ * Reads rows `[start, end)` of a float matrix, or of the matrices of a stack as if they were one,
+ * widened to float32.
  * @throws FormatError UnsupportedError NumericError as `readFloatTensor` does
  */
 export async function readFloatRows(
@@ -71,7 +72,7 @@ export async function readFloatRows(
 ): Promise<Float32Array<ArrayBuffer>> {
   const { dtype, shape } = source.info(name);
   if (!isFloatDType(dtype)) throw notFloats(name, dtype);
-  const [, columns = 1] = shape;
+  const columns = shape.length < 2 ? 1 : (shape.at(-1) ?? 1);
   const rowBytes = (columns * bitsPerElement(dtype)) / 8;
   const values = allocateFloats(name, (end - start) * columns);
   const buffer = dtype === "f32" ? values.buffer : new ArrayBuffer((end - start) * rowBytes);

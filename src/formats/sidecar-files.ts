@@ -21,3 +21,16 @@ const sidecars: readonly RegExp[] = [
 export function isSidecarFile(name: string): boolean {
   return sidecars.some((sidecar) => sidecar.test(name));
 }
+
+/** Weights in whatever form, what describes them, and what describes or comes from the original. */
+const notCarried =
+  /^(?:\..*|config\.json|run\.json|README(?:\.\w+)?|.*\.(?:safetensors|index\.json|bin|pt|pth|ckpt|gguf|h5|msgpack|onnx|ot|npz|tflite))$/i;
+
+/**
+ * Tells by its name whether a file of a directory goes with a model whose architecture is not known:
+ * all but weights, config.json, hidden files and what describes the original, so that code,
+ * processors and licences stay with it.
+ */
+export function isModelFile(name: string): boolean {
+  return !notCarried.test(name) && (!name.includes("/") || isSidecarFile(name));
+}

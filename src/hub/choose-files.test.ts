@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { isModelFile } from "../formats/sidecar-files.ts";
 import { chooseFiles } from "./choose-files.ts";
 
 const small = ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"];
@@ -37,4 +38,12 @@ test("a repository without safetensors or configuration is refused, with what it
     /a\/b holds its model as GGUF/,
   );
   expect(() => chooseFiles(["model.safetensors"], "a/b")).toThrow(/a\/b has no config\.json/);
+});
+
+test("code and processors are chosen too where all files of a model are wanted", () => {
+  const names = [...small, ...others, "modeling_novel.py", "model.safetensors"];
+  expect(chooseFiles(names, "a/b", isModelFile)).toEqual({
+    names: [...small, "modeling_novel.py", "model.safetensors"],
+    sharded: false,
+  });
 });

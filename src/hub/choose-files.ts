@@ -49,13 +49,18 @@ export function chooseGgufFiles(names: readonly string[], repo: string, file: st
  * Chooses the files that loading a model reads: configuration, tokenizer, chat template, and
  * safetensors weights. A single weight file wins over shards where both are there, as it does when
  * they are read. Other formats and folders (`original/`, `onnx/`) are left out.
+ * @param belongs tells by its name which files beside the weights and config.json are wanted
  * @throws FormatError when the repository has no configuration or no safetensors weights
  */
-export function chooseFiles(names: readonly string[], repo: string): ChosenNames {
+export function chooseFiles(
+  names: readonly string[],
+  repo: string,
+  belongs: (name: string) => boolean = isSidecarFile,
+): ChosenNames {
   if (!names.includes("config.json")) {
     throw missingConfig(repo, names, `hf:${repo}:`);
   }
-  const beside = names.filter((name) => documents.includes(name) || isSidecarFile(name));
+  const beside = names.filter((name) => documents.includes(name) || belongs(name));
   if (names.includes(singleFileName)) {
     return { names: [...beside, singleFileName], sharded: false };
   }

@@ -1,3 +1,4 @@
+import { isModelFile, isSidecarFile } from "../formats/sidecar-files.ts";
 import { indexFileName, readShardIndex } from "../formats/weight-files.ts";
 import {
   absolutePath,
@@ -47,6 +48,8 @@ export interface ResolveOptions {
   readonly onNotice?: ((notice: string) => void) | undefined;
   /** By default what the environment says. */
   readonly settings?: HubSettings;
+  /** Whether all files that go with a model are wanted, and not only those that fewbit reads. */
+  readonly allFiles?: boolean;
 }
 
 /**
@@ -97,6 +100,11 @@ class Download {
     this.offline = settings.offline;
   }
 
+  /** Tells by its name whether a file beside the weights is wanted. */
+  private get belongs(): (name: string) => boolean {
+    return this.options.allFiles ? isModelFile : isSidecarFile;
+  }
+
   async run(): Promise<{ commit: string; directory: string }> {
     const { source, cache } = this;
     const commit = await this.findCommit();
@@ -104,10 +112,10 @@ class Download {
     if (source.file !== null) return { commit, directory: await this.fetchGguf(commit, files) };
     if (files === null) {
       // Another program downloaded it and kept no list: what is there must do.
-      chooseFiles(await cache.snapshotNames(commit), source.repo);
+      chooseFiles(await cache.snapshotNames(commit), source.repo, this.belongs);
     } else {
       await cache.rememberCommit(source.revision, commit);
-      const { names, sharded } = chooseFiles([...files.keys()], source.repo);
+      const { names, sharded } = chooseFiles([...files.keys()], source.repo, this.belongs);
       const chosen = names.map((name) => expectListed(files, name));
       if (sharded) {
         await this.fetch(commit, [expectListed(files, indexFileName)], { quiet: true });

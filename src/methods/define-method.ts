@@ -27,6 +27,11 @@ export interface LinearProblem<Options> {
    * the inputs. Absent when it is not known, or the method does not use it.
    */
   readonly importance?: Float32Array | null;
+  /**
+   * Why too few tokens came to the layer (an expert) for it to be quantized by its inputs; absent
+   * where there were enough. A method with `needs` then falls back to a way without them.
+   */
+  readonly tooFew?: string;
   readonly options: Options;
 }
 
@@ -44,7 +49,10 @@ export interface BlockProblem<Options> {
   readonly model: QuantizableModel;
   /** The method owns the weights of the block and may replace them. */
   readonly block: Block;
-  /** The block's scale groups whose linears will all be quantized; others must stay as they are. */
+  /**
+   * The block's scale groups whose linears will all be quantized, and got inputs; others must stay
+   * as they are.
+   */
   readonly groups: readonly ScaleGroup[];
   /** Inputs out of the quantized blocks before it: `[windows, length, hiddenSize]` each. */
   readonly inputs: readonly Tensor<"f32">[];
@@ -53,8 +61,11 @@ export interface BlockProblem<Options> {
    * null where all tokens count alike.
    */
   readonly tokenFactors: readonly Tensor<"f32">[] | null;
-  /** What was gathered of the inputs of a slot that takes part in a group. */
-  readonly statisticsOf: (slot: string) => InputStatistics;
+  /**
+   * What was gathered of the inputs of a slot, or of a gate of the block; null where none came, as
+   * no token went to an expert.
+   */
+  readonly statisticsOf: (slot: string) => InputStatistics | null;
   /** The scheme that a slot will be quantized to; null when it stays as it is. */
   readonly schemeOf: (slot: string) => Scheme | null;
   /** Whether the quantizer behind it makes up for its rounding: `MethodDefinition.compensates`. */

@@ -2,6 +2,7 @@ import type { RopeConfig } from "../nn/rope.ts";
 import { FormatError, UnsupportedError } from "../util/errors.ts";
 import type { DecoderFields } from "./decoder-fields.ts";
 import { type DecoderNames, llamaNames } from "./decoder-names.ts";
+import type { ExpertConfig } from "./expert-config.ts";
 import { readRope, type RopeDefaults } from "./read-rope.ts";
 
 /** What differs from block to block. */
@@ -10,6 +11,8 @@ export interface DecoderLayerConfig {
   readonly rope: RopeConfig | null;
   /** Tokens that a query sees, itself included; null means all before it. */
   readonly window: number | null;
+  /** Whether experts stand in the place of its MLP. */
+  readonly sparse?: boolean;
 }
 
 /** What all norms of a model compute. */
@@ -87,6 +90,8 @@ export interface DecoderConfig {
   readonly positions: LearnedPositions | null;
   /** Whether matrices of blocks are stored as `[in, out]`. */
   readonly storedTransposed: boolean;
+  /** What blocks that are mixtures have for experts; absent where no block is one. */
+  readonly experts?: ExpertConfig;
   /** One entry a block. */
   readonly layers: readonly DecoderLayerConfig[];
 }
@@ -95,6 +100,7 @@ export interface DecoderConfig {
 export interface LayerTraits {
   readonly rope: boolean | Partial<DecoderFields>;
   readonly window: number | null;
+  readonly sparse?: boolean;
 }
 
 /** What a family says beyond the shared fields; what it leaves out is as in Llama. */
@@ -110,6 +116,7 @@ export interface DecoderTraits
       | "attentionScale"
       | "positions"
       | "storedTransposed"
+      | "experts"
     >
   > {
   readonly layers: readonly LayerTraits[];
@@ -174,11 +181,11 @@ function layersOf(
   read: (fields: DecoderFields) => RopeConfig,
 ): DecoderLayerConfig[] {
   const known = new Map<LayerTraits["rope"], RopeConfig>();
-  return layers.map(({ rope, window }) => {
-    if (rope === false) return { rope: null, window };
+  return layers.map(({ rope, ...rest }) => {
+    if (rope === false) return { ...rest, rope: null };
     const found = known.get(rope) ?? read(rope === true ? fields : { ...fields, ...rope });
     known.set(rope, found);
-    return { rope: found, window };
+    return { ...rest, rope: found };
   });
 }
 

@@ -18,6 +18,8 @@ const cases = architectures.map(
     ) ?? modelType,
 );
 
+const ofExpert = /\.experts\.\d+\./;
+
 const values = (tensor: Tensor): Float32Array => tensor.storage as Float32Array;
 
 describe("gradients of whole models are the slopes of central differences", () => {
@@ -38,8 +40,10 @@ describe("gradients of whole models are the slopes of central differences", () =
     tape.backward([[out, Tensor.from(backend, "f32", out.shape, directions)]]);
     for (const [tensorName, tensor] of model.tensors) {
       const gradient = tape.takeGradient(tensor);
-      expect(gradient, tensorName).not.toBeNull();
-      const slopes = values(gradient as Tensor);
+      // No token may have gone to an expert.
+      const canLack = ofExpert.test(tensorName);
+      if (!canLack) expect(gradient, tensorName).not.toBeNull();
+      const slopes = gradient ? values(gradient) : new Float32Array(tensor.size);
       const steepest = slopes.reduce(
         (at, slope, i) => (Math.abs(slope) > Math.abs(slopes[at]) ? i : at),
         0,

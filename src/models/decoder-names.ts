@@ -1,3 +1,5 @@
+import type { ExpertNames } from "./expert-config.ts";
+
 /** Linear layers of a block. `queryKeyValue` and `gateUp` stand for several that are one matrix. */
 export type SlotKey =
   | "query"
@@ -34,6 +36,8 @@ export interface DecoderNames {
   readonly blocks: string;
   /** Linear layers, by names below the block. */
   readonly slots: Readonly<Partial<Record<SlotKey, string>>>;
+  /** Parts of blocks that are mixtures of experts; absent where no block is one. */
+  readonly experts?: ExpertNames;
   /** Norms, by names below the block. */
   readonly norms: Readonly<Partial<Record<NormKey, string>>>;
   readonly embedding: string;

@@ -1,13 +1,14 @@
 import type { ScaleGroup } from "../nn/quantizable-model.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import type { SlotKey } from "./decoder-names.ts";
+import { expertPlans, gatePlans, isSparse } from "./decoder-tensors.ts";
 
 /**
  * Lists the scale groups of a block. Channels may be scaled behind a norm if all that reads it
  * belongs to the group, behind values where these have rows of their own, and behind what goes up
  * where nothing bends it: beside a gate, or through a relu.
  */
-export function decoderScaleGroups(config: DecoderConfig): ScaleGroup[] {
+export function decoderScaleGroups(config: DecoderConfig, index: number): ScaleGroup[] {
   const { heads, kvHeads, headDim, names, parallel, activation } = config;
   const { attention, mlp } = names.norms;
   const { value, output, gate, up, down } = names.slots;
@@ -33,6 +34,7 @@ export function decoderScaleGroups(config: DecoderConfig): ScaleGroup[] {
       ...(heads !== kvHeads && { channelOf: valueChannels(heads, kvHeads, headDim) }),
     });
   }
+  if (isSparse(config, index)) return [...groups, ...mixtureGroups(config)];
   if (mlp !== undefined) {
     groups.push({ producer: mlp, producerKind: "norm", consumers: intoMlp, scope: "mlp" });
   }
@@ -40,6 +42,34 @@ export function decoderScaleGroups(config: DecoderConfig): ScaleGroup[] {
     groups.push({ producer: up, producerKind: "linear", consumers: [down], scope: "consumers" });
   }
   return groups;
+}
+
+/**
+ * Groups of a mixture: behind the norm all experts, the MLP of every token and the gates, which read
+ * it too; behind what goes up in each expert, what goes down there.
+ */
+function mixtureGroups(config: DecoderConfig): ScaleGroup[] {
+  const plans = expertPlans(config);
+  const { mlp: producer } = config.names.norms;
+  if (!plans || producer === undefined) return [];
+  const mlps = [...plans.experts, ...(plans.shared ? [plans.shared] : [])];
+  return [
+    {
+      producer,
+      producerKind: "norm",
+      consumers: mlps.flatMap(({ gate, up }) => [gate.name, up.name]),
+      gates: [...gatePlans(config)].map(({ name }) => name),
+      scope: "mlp",
+    },
+    ...mlps.map(
+      ({ up, down }): ScaleGroup => ({
+        producer: up.name,
+        producerKind: "linear",
+        consumers: [down.name],
+        scope: "consumers",
+      }),
+    ),
+  ];
 }
 
 /** Value channel that feeds each column of the output projection; heads of a group share them. */

@@ -4,6 +4,7 @@ import { formatShape, type Shape } from "../tensor/shape.ts";
 import { FormatError } from "../util/errors.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import type { NormKey, SlotKey } from "./decoder-names.ts";
+import { fusedNames, type MlpNames } from "./expert-config.ts";
 
 /** Size of a linear layer of a block. */
 export interface LinearPlan {
@@ -13,13 +14,37 @@ export interface LinearPlan {
   readonly bias: boolean;
 }
 
+/** The layers of an MLP with a gate. */
+export interface MlpPlan {
+  readonly gate: LinearPlan;
+  readonly up: LinearPlan;
+  readonly down: LinearPlan;
+}
+
+/** A layer of a mixture that says where tokens go; it reads the hidden state. */
+export interface GatePlan {
+  readonly name: string;
+  readonly outFeatures: number;
+}
+
 /** Returns the name of block `index` in the checkpoint. */
 export function blockName({ names }: DecoderConfig, index: number): string {
   return `${names.blocks}.${index}`;
 }
 
-/** The linear layers of a block, in the order in which they are computed. */
-export function linearPlans(config: DecoderConfig): ReadonlyMap<SlotKey, LinearPlan> {
+/** Whether experts stand in the place of a block's MLP. */
+export function isSparse({ layers }: DecoderConfig, index: number): boolean {
+  return layers[index]?.sparse ?? false;
+}
+
+/** Layers of a block's MLP; the experts of a mixture have their own. */
+const mlpKeys: ReadonlySet<SlotKey> = new Set(["gate", "up", "gateUp", "down"]);
+
+/** The linear layers of block `index` but for those of experts, in the order of computation. */
+export function linearPlans(
+  config: DecoderConfig,
+  index: number,
+): ReadonlyMap<SlotKey, LinearPlan> {
   const { hiddenSize: hidden, intermediateSize: inner, biases, names } = config;
   const queryWidth = config.heads * config.headDim;
   const keyWidth = config.kvHeads * config.headDim;
@@ -36,7 +61,7 @@ export function linearPlans(config: DecoderConfig): ReadonlyMap<SlotKey, LinearP
   ];
   return new Map(
     sizes.flatMap(([key, outFeatures, inFeatures, bias]) => {
-      const name = names.slots[key];
+      const name = isSparse(config, index) && mlpKeys.has(key) ? undefined : names.slots[key];
       return name === undefined ? [] : [[key, { name, outFeatures, inFeatures, bias }] as const];
     }),
   );
@@ -59,11 +84,21 @@ export function normPlans(
   ]);
 }
 
+/** Lists the linear layers of a block, those of its experts too. */
+function allPlans(config: DecoderConfig, index: number): LinearPlan[] {
+  const mlps = isSparse(config, index) ? expertPlans(config) : null;
+  return [
+    ...linearPlans(config, index).values(),
+    ...(mlps ? [...mlps.experts, ...(mlps.shared ? [mlps.shared] : [])] : []).flatMap(
+      ({ gate, up, down }) => [gate, up, down],
+    ),
+  ];
+}
+
 /** Lists the linear layers of all blocks. */
 export function describeLinears(config: DecoderConfig): LinearDescription[] {
-  const plans = [...linearPlans(config).values()];
   return config.layers.flatMap((_, block) =>
-    plans.map(({ name, outFeatures, inFeatures }) => ({
+    allPlans(config, block).map(({ name, outFeatures, inFeatures }) => ({
       module: `${blockName(config, block)}.${name}`,
       block,
       slot: name,
@@ -106,10 +141,58 @@ function* blockTensors(config: DecoderConfig, index: number): Generator<[string,
   for (const [, { name, shape }] of normPlans(config)) {
     yield* normTensors(config, `${block}.${name}`, shape);
   }
-  for (const { name, outFeatures, inFeatures, bias } of linearPlans(config).values()) {
+  if (isSparse(config, index)) {
+    for (const { name, outFeatures } of gatePlans(config)) {
+      yield [`${block}.${name}.weight`, [outFeatures, config.hiddenSize]];
+    }
+  }
+  for (const { name, outFeatures, inFeatures, bias } of allPlans(config, index)) {
     yield [`${block}.${name}.weight`, [outFeatures, inFeatures]];
     if (bias) yield [`${block}.${name}.bias`, [outFeatures]];
   }
+}
+
+/** The layers of a mixture that say where tokens go; they are never quantized. */
+export function* gatePlans({ experts, names }: DecoderConfig): Generator<GatePlan> {
+  if (!experts || !names.experts) return;
+  yield { name: names.experts.router, outFeatures: experts.count };
+  if (names.experts.sharedGate !== undefined) {
+    yield { name: names.experts.sharedGate, outFeatures: 1 };
+  }
+}
+
+/** Lists the full names of those of all blocks. */
+export function gateModules(config: DecoderConfig): string[] {
+  return config.layers.flatMap((_, index) =>
+    isSparse(config, index)
+      ? [...gatePlans(config)].map(({ name }) => `${blockName(config, index)}.${name}`)
+      : [],
+  );
+}
+
+/** The MLPs of a mixture: its experts, and the one for every token where there is one. */
+export function expertPlans({ experts, names, hiddenSize }: DecoderConfig): {
+  readonly experts: readonly MlpPlan[];
+  readonly shared: MlpPlan | null;
+} | null {
+  const own = names.experts;
+  if (!experts || !own) return null;
+  const mlp = ({ gate, up, down }: MlpNames, width: number): MlpPlan => ({
+    gate: { name: gate, outFeatures: width, inFeatures: hiddenSize, bias: false },
+    up: { name: up, outFeatures: width, inFeatures: hiddenSize, bias: false },
+    down: { name: down, outFeatures: hiddenSize, inFeatures: width, bias: false },
+  });
+  const below = (index: number): MlpNames => ({
+    gate: `${own.experts}.${index}.${own.layers.gate}`,
+    up: `${own.experts}.${index}.${own.layers.up}`,
+    down: `${own.experts}.${index}.${own.layers.down}`,
+  });
+  return {
+    experts: Array.from({ length: experts.count }, (_, index) =>
+      mlp(below(index), experts.intermediateSize),
+    ),
+    shared: own.shared && experts.sharedSize ? mlp(own.shared, experts.sharedSize) : null,
+  };
 }
 
 function* normTensors(
@@ -119,6 +202,52 @@ function* normTensors(
 ): Generator<[string, Shape]> {
   yield [`${name}.weight`, shape];
   if (norm.bias) yield [`${name}.bias`, shape];
+}
+
+/** A tensor that holds what several others of the model hold, one after the other. */
+export interface FusedTensor {
+  readonly shape: Shape;
+  readonly parts: readonly {
+    readonly name: string;
+    readonly shape: Shape;
+    readonly offset: number;
+  }[];
+}
+
+/** Lists the tensors that checkpoints of transformers 5 may hold in place of those of experts. */
+export function fusedTensors(config: DecoderConfig): Map<string, FusedTensor> {
+  const found = new Map<string, FusedTensor>();
+  const plans = expertPlans(config);
+  const { experts, hiddenSize, names } = config;
+  if (!plans || !experts || !names.experts) return found;
+  const router = names.experts.router;
+  for (const index of config.layers.keys()) {
+    if (!isSparse(config, index)) continue;
+    const block = blockName(config, index);
+    const fuse = (own: string, shape: Shape, layers: readonly LinearPlan[]): void => {
+      let offset = 0;
+      const parts = layers.map(({ name, outFeatures, inFeatures }) => {
+        const part = { name: `${block}.${name}.weight`, shape: [outFeatures, inFeatures], offset };
+        offset += outFeatures * inFeatures;
+        return part;
+      });
+      found.set(`${block}.${own}`, { shape, parts });
+    };
+    const width = experts.intermediateSize;
+    const pairs = plans.experts.flatMap(({ gate, up }) => [gate, up]);
+    const downs = plans.experts.map(({ down }) => down);
+    fuse(fusedNames.gateUp, [experts.count, 2 * width, hiddenSize], pairs);
+    fuse(fusedNames.down, [experts.count, hiddenSize, width], downs);
+    if (`${router}.weight` === fusedNames.router) continue;
+    const sender = {
+      name: router,
+      outFeatures: experts.count,
+      inFeatures: hiddenSize,
+      bias: false,
+    };
+    fuse(fusedNames.router, [experts.count, hiddenSize], [sender]);
+  }
+  return found;
 }
 
 /** Names of the weights of the linear layers of all blocks. */
@@ -164,13 +293,16 @@ export function checkWeights(config: DecoderConfig, source: WeightSource): void 
         { hint: name === `${config.names.head}.weight` ? untiedHint : missingHint },
       );
     }
-    const found = source.shape(name);
-    if (found.length !== shape.length || found.some((n, i) => n !== shape[i])) {
-      throw new FormatError(
-        `tensor ${name}: expected shape ${formatShape(shape)} by config.json, got ` +
-          `${formatShape(found)}`,
-        { hint: "check that config.json belongs to these weights" },
-      );
-    }
+    expectShapeOf(name, source.shape(name), shape);
   }
+}
+
+/** @throws FormatError when a tensor has another shape than the configuration asks for */
+export function expectShapeOf(name: string, found: Shape, expected: Shape): void {
+  if (found.length === expected.length && found.every((n, i) => n === expected[i])) return;
+  throw new FormatError(
+    `tensor ${name}: expected shape ${formatShape(expected)} by config.json, got ` +
+      `${formatShape(found)}`,
+    { hint: "check that config.json belongs to these weights" },
+  );
 }

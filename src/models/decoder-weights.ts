@@ -8,7 +8,14 @@ import type { WeightSource } from "../nn/weight-source.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import type { NormKey, SlotKey } from "./decoder-names.ts";
-import { blockName, linearPlans, normPlans } from "./decoder-tensors.ts";
+import {
+  type BlockExperts,
+  type GatedMlp,
+  gatesOf,
+  readExpert,
+  readExperts,
+} from "./decoder-experts.ts";
+import { blockName, isSparse, linearPlans, normPlans } from "./decoder-tensors.ts";
 
 /** Where the inputs of linears come to be in a decoder's block. */
 export type DecoderStage = "attentionInput" | "attentionOutput" | "mlpInput" | "mlpOutput";
@@ -19,6 +26,8 @@ export interface DecoderBlock extends Block {
   readonly stages: Readonly<Record<DecoderStage, readonly LinearSlot[]>>;
   /** Those that the family has. */
   readonly norms: Readonly<Partial<Record<NormKey, NormWeights>>>;
+  /** What stands in the place of the MLP in a mixture; null where the MLP itself does. */
+  readonly mixture: BlockExperts | null;
 }
 
 /** What stands before and behind the blocks; null where the family has none. */
@@ -44,11 +53,11 @@ export async function readBlock(
   backend: Backend,
   config: DecoderConfig,
   source: WeightSource,
-  index: number,
+  { index, experts }: { readonly index: number; readonly experts: "all" | "none" },
 ): Promise<DecoderBlock> {
   const name = blockName(config, index);
   const slots = new Map<SlotKey, LinearSlot>();
-  for (const [key, plan] of linearPlans(config)) {
+  for (const [key, plan] of linearPlans(config, index)) {
     const module = `${name}.${plan.name}`;
     const weight = await source.matrix(module);
     const bias = plan.bias ? await source.tensor(`${module}.bias`) : null;
@@ -60,11 +69,17 @@ export async function readBlock(
   }
   const stage = (of: DecoderStage): LinearSlot[] =>
     stageSlots[of].flatMap((key) => slots.get(key) ?? []);
+  const mixture = isSparse(config, index)
+    ? await readExperts(backend, config, source, { name, wants: experts })
+    : null;
+  const mlps: GatedMlp[] = mixture
+    ? [...loaded(mixture), ...(mixture.shared ? [mixture.shared] : [])]
+    : [];
   const stages = {
     attentionInput: stage("attentionInput"),
     attentionOutput: stage("attentionOutput"),
-    mlpInput: stage("mlpInput"),
-    mlpOutput: stage("mlpOutput"),
+    mlpInput: [...stage("mlpInput"), ...mlps.flatMap(({ gate, up }) => [gate, up])],
+    mlpOutput: [...stage("mlpOutput"), ...mlps.map(({ down }) => down)],
   };
   return {
     name,
@@ -81,6 +96,44 @@ export async function readBlock(
       }),
     ),
     norms,
+    mixture,
+    ...(mixture && {
+      gates: gatesOf(mixture),
+      experts: loaded(mixture).map(({ gate, up, down }) => [gate, up, down]),
+    }),
+  };
+}
+
+/** Experts that are in memory. */
+function loaded({ experts }: BlockExperts): GatedMlp[] {
+  return experts.filter((expert) => expert !== undefined);
+}
+
+/**
+ * Reads one expert of a block, as what is left of the block without all else that has weights: a
+ * pass through it gives what this expert adds to the stream.
+ */
+export async function readExpertBlock(
+  backend: Backend,
+  config: DecoderConfig,
+  source: WeightSource,
+  { block, expert }: { readonly block: DecoderBlock; readonly expert: number },
+): Promise<DecoderBlock | null> {
+  const { name, mixture } = block;
+  const mlp = await readExpert(backend, config, source, { name, expert });
+  if (!mlp || !mixture) return null;
+  const { gate, up, down } = mlp;
+  const experts: (GatedMlp | undefined)[] = [];
+  experts[expert] = mlp;
+  return {
+    ...block,
+    part: "mlp",
+    slots: [gate, up, down],
+    stages: { attentionInput: [], attentionOutput: [], mlpInput: [gate, up], mlpOutput: [down] },
+    scoreSlots: [],
+    normWeights: new Map(),
+    experts: [[gate, up, down]],
+    mixture: { router: mixture.router, experts, shared: null },
   };
 }
 
@@ -97,8 +150,10 @@ async function readNorm(
 
 /** Gives the memory of a block back. */
 export function releaseBlockWeights(block: DecoderBlock): void {
-  for (const norm of Object.values(block.norms)) releaseNorm(norm);
   for (const slot of block.slots) slot.layer.release?.();
+  if (block.part) return;
+  for (const norm of Object.values(block.norms)) releaseNorm(norm);
+  for (const gate of block.gates ?? []) gate.layer.release?.();
 }
 
 /** Reads embedding, final norm and output head. @throws FormatError NumericError */

@@ -17,14 +17,22 @@ import { Tensor, tidy } from "../tensor/tensor.ts";
 import { UsageError } from "../util/errors.ts";
 import { DecoderAttention } from "./decoder-attention.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
+import { type BlockExperts, forwardExperts } from "./decoder-experts.ts";
 import { embedIds, headLogits, scaled } from "./decoder-ends.ts";
 import { decoderScaleGroups } from "./decoder-scale-groups.ts";
-import { checkWeights, describeEmbeddingAndHead, describeLinears } from "./decoder-tensors.ts";
+import {
+  checkWeights,
+  describeEmbeddingAndHead,
+  describeLinears,
+  gateModules,
+  isSparse,
+} from "./decoder-tensors.ts";
 import {
   type DecoderBlock,
   type DecoderStage,
   type EmbeddingAndHead,
   readBlock,
+  readExpertBlock,
   readEmbeddingAndHead,
   releaseBlockWeights,
   releaseEmbeddingAndHeadWeights,
@@ -92,8 +100,30 @@ export class DecoderModel implements QuantizableModel {
     return describeLinears(this.config);
   }
 
-  loadBlock(index: number, source: WeightSource = this.source): Promise<DecoderBlock> {
-    return readBlock(this.backend, this.config, source, index);
+  gates(): readonly string[] {
+    return gateModules(this.config);
+  }
+
+  loadBlock(
+    index: number,
+    source: WeightSource = this.source,
+    experts: "all" | "none" = "all",
+  ): Promise<DecoderBlock> {
+    return readBlock(this.backend, this.config, source, { index, experts });
+  }
+
+  expertCount(index: number): number {
+    return isSparse(this.config, index) ? (this.config.experts?.count ?? 0) : 0;
+  }
+
+  async loadExpert(
+    block: DecoderBlock,
+    expert: number,
+    source: WeightSource = this.source,
+  ): Promise<DecoderBlock> {
+    const found = await readExpertBlock(this.backend, this.config, source, { block, expert });
+    if (found) return found;
+    throw new UsageError(`${block.name} has no expert ${expert}`);
   }
 
   releaseBlock(block: DecoderBlock): void {
@@ -124,6 +154,7 @@ export class DecoderModel implements QuantizableModel {
   }
 
   forwardBlock(block: DecoderBlock, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null {
+    if (block.part) return tidy(() => this.feedForward(block, hidden, pass));
     // What an observer was shown must live until the pass returns; otherwise each half gives its
     // memory back before the next begins.
     const half: typeof tidy = pass.observe ? (body) => body() : tidy;
@@ -162,8 +193,8 @@ export class DecoderModel implements QuantizableModel {
     });
   }
 
-  scaleGroups(): readonly ScaleGroup[] {
-    return decoderScaleGroups(this.config);
+  scaleGroups(index = 0): readonly ScaleGroup[] {
+    return decoderScaleGroups(this.config, index);
   }
 
   /** What attention adds to the stream, `[batch, length, hidden]`; null when stopped on the way. */
@@ -177,12 +208,28 @@ export class DecoderModel implements QuantizableModel {
 
   /** What the MLP adds to the stream, `[batch, length, hidden]`; null when stopped on the way. */
   private feedForward(block: DecoderBlock, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null {
+    if (block.mixture) return this.sendToExperts(block, block.mixture, hidden, pass);
     const projected = this.runInput(block, "mlp", hidden, pass);
     if (!projected) return null;
     const [joined] = projected;
     const parts = this.gateUp?.map((columns) => takeColumns(joined, columns)) ?? projected;
     const output = runStage(block, "mlpOutput", this.activate(parts), pass)?.[0];
     return output ? this.branchOutput(block, "mlp", output) : null;
+  }
+
+  /** The same, of a mixture. */
+  private sendToExperts(
+    block: DecoderBlock,
+    mixture: BlockExperts,
+    hidden: Tensor,
+    pass: BlockPass,
+  ): Tensor<"f32"> | null {
+    const { experts: config, norm } = this.config;
+    if (!config) return null;
+    const input = normalize(hidden, block.norms.mlp, norm) as Tensor<"f32">;
+    const activate = (parts: readonly Tensor<"f32">[]): Tensor<"f32"> => this.activate(parts);
+    const output = forwardExperts(mixture, input, { config, pass, activate });
+    return output && this.branchOutput(block, "mlp", output);
   }
 
   /** What becomes of an output projection's result before it is added. */

@@ -28,6 +28,10 @@ const published: Readonly<Record<string, Record<string, unknown>>> = {
   olmo2: { attention_dropout: 0.1, rope_scaling: null, initializer_range: 0.02 },
   starcoder2: { mlp_type: "default", residual_dropout: 0.1, attention_softmax_in_fp32: true },
   mobilellm: { auto_map: { AutoConfig: "x" }, pretraining_tp: 1, rope_scaling: null },
+  mixtral: { router_aux_loss_coef: 0.02, output_router_logits: false, attention_dropout: 0 },
+  "qwen2-moe": { router_aux_loss_coef: 0.001, mlp_only_layers: [], decoder_sparse_step: 1 },
+  "qwen3-moe-every": { router_aux_loss_coef: 0.001, mlp_only_layers: [], rope_scaling: null },
+  olmoe: { router_aux_loss_coef: 0.01, rope_scaling: null, attention_bias: false },
   cohere: { model_max_length: 131_072, use_qk_norm: false, hidden_act: "silu" },
 };
 
@@ -65,6 +69,7 @@ describe("what config.json says beyond what is read", () => {
     ["phi3", { attention_bias: true }],
     ["mobilellm", { layer_sharing: true }],
     ["starcoder2", { norm_type: "rms_norm" }],
+    ["olmoe", { clip_qkv: 8 }],
     ["gemma", { hidden_act: "quick_gelu" }],
     ["opt", { activation_function: "gelu_10" }],
     ["gpt-neox", { rotary_pct: 0.1 }],
@@ -80,6 +85,9 @@ describe("what config.json says beyond what is read", () => {
     ["gpt2", { n_embd: -1 }, /n_embd/],
     ["gpt2", { n_layer: "2" }, /n_layer/],
     ["opt", { ffn_dim: 0 }, /ffn_dim/],
+    ["mixtral", { num_experts_per_tok: 9 }, /num_experts_per_tok is 9, but a block has 4/],
+    ["qwen3-moe-steps", { decoder_sparse_step: 0 }, /decoder_sparse_step/],
+    ["qwen2-moe", { mlp_only_layers: [0.5] }, /mlp_only_layers/],
     ["opt", { hidden_size: 30 }, /hidden_size 30 is not a multiple/],
     ["gpt2", { n_embd: 30 }, /n_embd 30 is not a multiple of n_head 4/],
     ["gpt-neox", { rotary_emb_base: 0 }, /rotary_emb_base/],

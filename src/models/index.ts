@@ -15,13 +15,17 @@ import { llama } from "./families/llama.ts";
 import { llava, llavaNext } from "./families/llava.ts";
 import { ministral } from "./families/ministral.ts";
 import { mistral } from "./families/mistral.ts";
+import { mixtral } from "./families/mixtral.ts";
 import { mobilellm } from "./families/mobilellm.ts";
 import { olmo2 } from "./families/olmo2.ts";
 import { opt } from "./families/opt.ts";
 import { phi } from "./families/phi.ts";
 import { phi3 } from "./families/phi3.ts";
+import { olmoe } from "./families/olmoe.ts";
+import { qwen2Moe } from "./families/qwen2-moe.ts";
 import { qwen2 } from "./families/qwen2.ts";
 import { qwen25Vl, qwen2Vl } from "./families/qwen2-vl.ts";
+import { qwen3Moe } from "./families/qwen3-moe.ts";
 import { qwen3 } from "./families/qwen3.ts";
 import { smollm3 } from "./families/smollm3.ts";
 import { starcoder2 } from "./families/starcoder2.ts";
@@ -47,6 +51,10 @@ const languages: readonly Architecture[] = [
   cohere,
   mobilellm,
   starcoder2,
+  mixtral,
+  qwen2Moe,
+  qwen3Moe,
+  olmoe,
 ];
 
 /** Families of models of which a language model is one part, one line each. */

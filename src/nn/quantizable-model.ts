@@ -32,9 +32,11 @@ export interface BlockPass extends RowPlaces {
   readonly products?: Products;
   /**
    * Called with each linear's slot and its input `[batch, length, inFeatures]`, before it is
-   * multiplied. The input lives until the pass returns.
+   * multiplied. The input lives until the pass returns. Of a slot that gets some tokens only (an
+   * expert's) it is `[tokens, inFeatures]`, `rows [tokens]` says which of the pass, and there is no
+   * call where there are none.
    */
-  readonly observe?: (slot: LinearSlot, input: Tensor) => void;
+  readonly observe?: (slot: LinearSlot, input: Tensor, rows?: Tensor<"i32">) => void;
   /** Stop once all slots of this stage (of `Block.stages`) were observed; the result is null. */
   readonly untilStage?: string | undefined;
 }
@@ -49,6 +51,11 @@ export interface ScaleGroup {
   readonly producerKind: "norm" | "linear";
   /** Slots that consume the channels. */
   readonly consumers: readonly string[];
+  /**
+   * Gates (of `Block.gates`) that read the channels, too: their columns are scaled alike. The input
+   * of the first, which is all tokens, stands for that of the consumers, which get some.
+   */
+  readonly gates?: readonly string[];
   /** What judges a scaling: the output of a part of the block, or the outputs of the consumers. */
   readonly scope: BlockPart | "consumers";
   /**
@@ -63,13 +70,23 @@ export interface Block {
   /** Name in the checkpoint, such as `model.layers.3`. */
   readonly name: string;
   readonly slots: readonly LinearSlot[];
+  /** Of what is one part of a block: passes begin at its input, and give what it adds. */
+  readonly part?: BlockPart;
   /**
    * Slots by the stage in which their inputs come to be, in that order. Slots of one stage share
-   * their input and do not feed each other. What the last stage gives is added to the output.
+   * their input, or read rows of it, and do not feed each other. What the last stage gives is added
+   * to the output.
    */
   readonly stages: Readonly<Record<string, readonly LinearSlot[]>>;
   /** Weights of norms that feed linears, by names below the block; transforms write in place. */
   readonly normWeights: ReadonlyMap<string, NormWeights>;
+  /**
+   * Layers of a mixture that say where tokens go. They are never quantized; passes show their inputs
+   * as those of slots, in the stage of the experts' inputs.
+   */
+  readonly gates?: readonly LinearSlot[];
+  /** Experts of a mixture: slots that get some of the tokens only, each expert's as one entry. */
+  readonly experts?: readonly (readonly LinearSlot[])[];
   /** Slots whose outputs are multiplied with each other before anything else: queries and keys. */
   readonly scoreSlots: readonly string[];
 }
@@ -109,11 +126,20 @@ export interface QuantizableModel {
   readonly hiddenSize: number;
   /** Lists the linear layers of all blocks, without reading them. */
   linears(): readonly LinearDescription[];
+  /** Names of layers in blocks that are never quantized: those that choose between experts. */
+  gates(): readonly string[];
   /** Lists the tables in front of and behind the blocks: embedding and output head. */
   embeddingAndHead(): readonly VocabularyTable[];
   /** Reads block `index` from the checkpoint, or from another source of the same model. Weights are
    *  float32 unless they are packed. */
-  loadBlock(index: number, source?: WeightSource): Promise<Block>;
+  loadBlock(index: number, source?: WeightSource, experts?: "all" | "none"): Promise<Block>;
+  /** How many experts block `index` has; 0 where it is no mixture. */
+  expertCount(index: number): number;
+  /**
+   * Reads one expert of a block that was loaded without them, as a block of its own, which shares
+   * norms and gates: passes get what the block's MLP reads, and give what this expert adds to it.
+   */
+  loadExpert(block: Block, expert: number, source?: WeightSource): Promise<Block>;
   /** Gives the memory of a block back: norms, and what the layers hold that stand in its slots now.
    *  A caller that replaces a layer releases the memory of the old one. */
   releaseBlock(block: Block): void;

@@ -22,7 +22,7 @@ function randomFactors(count: number, random: Prng): Float32Array {
 async function scaleAll({ model, blocks }: LoadedCase): Promise<void> {
   const random = new Prng(1);
   for (const block of blocks) {
-    for (const group of model.scaleGroups()) {
+    for (const group of model.scaleGroups(block.index)) {
       await scaleChannels(block, group, randomFactors(channelCount(block, group), random));
     }
   }

@@ -16,7 +16,10 @@ export interface FloatLinear {
 
 /** Returns the float32 linear in a slot. @throws UnsupportedError when it holds another layer */
 export function floatLinear(block: Block, name: string): FloatLinear {
-  const { layer } = slotOf(block, name);
+  return floatLayer(block, slotOf(block, name));
+}
+
+function floatLayer(block: Block, { name, layer }: LinearSlot): FloatLinear {
   if (layer instanceof Linear && layer.weight instanceof Tensor && layer.weight.dtype === "f32") {
     const { weight, bias, outFeatures, inFeatures } = layer;
     return { weight, bias, outFeatures, inFeatures } as FloatLinear;
@@ -73,6 +76,9 @@ export async function scaleChannels(
   const inverse = factors.map((factor) => 1 / factor);
   if (group.producerKind === "norm") divideNorm(block, group.producer, inverse);
   else await divideRows(block, group.producer, inverse);
+  for (const { weight } of gatesOf(block, group).values()) {
+    multiplyInto(weight, Tensor.from(weight.backend, "f32", [factors.length], factors));
+  }
   for (const name of group.consumers) {
     const { weight } = floatLinear(block, name);
     const scaled = scaleColumns(await weight.read(), factors, group.channelOf);
@@ -86,17 +92,32 @@ export function channelCount(block: Block, { producer, producerKind }: ScaleGrou
   return slotOf(block, producer).layer.outFeatures;
 }
 
+/** Returns the slot whose inputs stand for those of a group. */
+export function inputSlot({ gates, consumers }: ScaleGroup): string {
+  return gates?.[0] ?? consumers[0];
+}
+
 /**
- * Returns what scaling a group changes besides matrices, by names below the block: weight and bias
- * of a norm, the bias of a linear.
+ * Returns what scaling a group changes besides matrices of slots, by names below the block: weight
+ * and bias of a norm, the bias of a linear, weights of gates.
  */
 export function producerVectors(block: Block, group: ScaleGroup): Map<string, Tensor<"f32">> {
   const { producer, producerKind } = group;
   const found = producerKind === "norm" ? normOf(block, producer) : floatLinear(block, producer);
   const vectors = new Map<string, Tensor<"f32">>();
   if (producerKind === "norm") vectors.set(`${producer}.weight`, found.weight);
+  for (const [name, { weight }] of gatesOf(block, group)) vectors.set(`${name}.weight`, weight);
   if (found.bias) vectors.set(`${producer}.bias`, found.bias);
   return vectors;
+}
+
+function gatesOf(block: Block, group: ScaleGroup): Map<string, FloatLinear> {
+  const read = new Set(group.gates);
+  return new Map(
+    (block.gates ?? []).flatMap((slot) =>
+      read.has(slot.name) ? [[slot.name, floatLayer(block, slot)]] : [],
+    ),
+  );
 }
 
 function divideNorm(block: Block, name: string, inverse: Float32Array): void {

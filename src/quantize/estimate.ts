@@ -96,6 +96,21 @@ export function estimateMemory(work: WorkSize): number {
   );
 }
 
+/** Bytes a weight that quantizing a matrix takes: as floats, before and after, and its codes. */
+const matrixBytes = 18;
+/** Buffers of matrices that are done with, before the garbage collector takes them. */
+const lingeringBytes = 80e6;
+
+/**
+ * Estimates the peak of resident memory in bytes of a run that has one matrix in memory at a time:
+ * the process, and the largest matrix or what is left of many small ones.
+ */
+export function estimateMatrixMemory(linears: readonly PlannedLinear[]): number {
+  const largest = Math.max(...linears.map((linear) => weightsOf([linear])));
+  const lingering = Math.min(lingeringBytes, matrixBytes * weightsOf(linears));
+  return processBytes + Math.max(matrixBytes * largest, lingering);
+}
+
 /**
  * Float32 weights with gradients and moments where they are trained, the linears as values of their
  * grids, what the gradients need of each block, logits, and a teacher.
@@ -252,11 +267,14 @@ export async function measureFlops(backend: Backend): Promise<number> {
   return (await measurePace(backend)).flops;
 }
 
-/** Σ n² over the inputs of a block that differ: query, output, gate and down each have one. */
+/**
+ * Σ n² over the inputs of a block that differ: query, output, gate and down each have one, and so
+ * has each expert.
+ */
 function distinctSquares(block: readonly PlannedLinear[]): number {
   const inputs = new Map<string, number>();
   for (const { slot, inFeatures } of block) {
-    const parent = slot.split(".")[0] ?? "";
+    const parent = slot.split(".").slice(0, -1).join(".");
     inputs.set(`${parent} ${inFeatures}`, inFeatures ** 2);
   }
   return sum([...inputs.values()]) * 1.5;

@@ -1,6 +1,7 @@
-import { UsageError } from "../util/errors.ts";
+import { UnsupportedError, UsageError } from "../util/errors.ts";
 import type { JsonRecord } from "../formats/json-file.ts";
-import { openModelCheckpoint } from "../runtime/model-checkpoint.ts";
+import { type GenericCheckpoint, openGenericCheckpoint } from "../runtime/generic-checkpoint.ts";
+import { type ModelCheckpoint, openModelCheckpoint } from "../runtime/model-checkpoint.ts";
 import { absolutePath, baseName } from "../platform/node.ts";
 import type { Backend } from "../backend/backend.ts";
 import type { HubOrigin } from "../hub/resolve-model.ts";
@@ -61,15 +62,37 @@ async function withPrepared<T>(
   const format: ExportFormat<ExportResult> = formats[options.format];
   expectOptions(options, format);
   const { directory: path, backend, origin = null, record = null } = model;
-  const opened = await openModelCheckpoint(path);
+  const opened = await openSource(path, format);
   try {
-    const { checkpoint, config, notices } = opened;
+    const { checkpoint, notices } = opened;
     for (const notice of notices) options.onNotice?.(notice);
     const { name = baseName(absolutePath(path)) } = model;
-    const source = { checkpoint, config, path, name, origin, backend, record };
-    return await use(await format.prepare(source, options));
+    const source = { checkpoint, path, name, origin, backend, record };
+    if ("stored" in opened) {
+      return await use(await format.prepare({ ...source, config: opened.config }, options));
+    }
+    return await use(await opened.prepare(source, options));
   } finally {
     await opened.checkpoint.close();
+  }
+}
+
+/** A model that fewbit cannot run, and how it is exported all the same. */
+interface UnknownSource extends GenericCheckpoint {
+  readonly prepare: NonNullable<ExportFormat<ExportResult>["prepareUnknown"]>;
+}
+
+/** Opens a model, or where the format takes it what `generic` made of one that fewbit cannot run. */
+async function openSource(
+  path: string,
+  { prepareUnknown }: ExportFormat<ExportResult>,
+): Promise<ModelCheckpoint | UnknownSource> {
+  try {
+    return await openModelCheckpoint(path);
+  } catch (error) {
+    const isUnknown = error instanceof UnsupportedError && error.field === "model_type";
+    if (!isUnknown || !prepareUnknown) throw error;
+    return { ...(await openGenericCheckpoint(path)), prepare: prepareUnknown };
   }
 }
 

@@ -40,7 +40,8 @@ export async function makePlan(
   const { checkpoint, carried, model, config } = opened;
   const packed = packedLinears(opened);
   const mixed = packed ? null : mixtureSchemes(opened, recipe, method);
-  const linears = packed ?? selectLinears(model.linears(), recipe, { mixed, carried });
+  const rules = { mixed, gates: model.gates(), carried };
+  const linears = packed ?? selectLinears(model.linears(), recipe, rules);
   const chosen = linears.filter(({ scheme }) => scheme !== null);
   if (chosen.length === 0) {
     throw new UsageError("nothing is left to quantize: every linear layer is ignored");

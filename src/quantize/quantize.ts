@@ -3,6 +3,7 @@ import type { ResolveOptions } from "../hub/resolve-model.ts";
 import type { OpenedModel } from "../runtime/load.ts";
 import { finisherRecipe, runChain } from "./chain.ts";
 import { expectTeacher } from "./expect-teacher.ts";
+import { planGeneric, runGeneric } from "./generic/generic-run.ts";
 import { isGgufOutput, planGgufRun, runToGguf } from "./gguf-run.ts";
 import { expectDisk, makePlan } from "./make-plan.ts";
 import { asEvents, openOriginal } from "../run/open-original.ts";
@@ -11,6 +12,7 @@ import { parseRecipe, settleRecipe } from "../recipe/parse-recipe.ts";
 import { finishersOf, type Recipe, type RecipeInput } from "../recipe/recipe.ts";
 import type { RunOptions } from "../run/quantization-job.ts";
 import type { RunRecord } from "../run/run-record.ts";
+import { UnsupportedError } from "../util/errors.ts";
 
 /** Says what a recipe would do, without doing it. @throws as `runRecipe` does before work */
 export async function planRecipe(
@@ -18,8 +20,10 @@ export async function planRecipe(
   backend: Backend,
   options: ResolveOptions = {},
 ): Promise<Plan> {
-  const { parsed, method, choices } = parseRecipe(input);
-  const opened = await openOriginal(parsed.model, backend, options);
+  const checked = parseRecipe(input);
+  if (checked.parsed.generic) return planGeneric(checked, backend, options);
+  const { parsed, method, choices } = checked;
+  const opened = await openKnown(parsed.model, backend, options);
   try {
     const recipe = settleRecipe(parsed, opened.config.contextLength);
     await expectTeacher(opened, recipe);
@@ -35,6 +39,23 @@ export async function planRecipe(
     return { ...plan, methodTitle: titles.join(" + "), cautions: said, estimate };
   } finally {
     await opened.checkpoint.close();
+  }
+}
+
+/** Opens a model that fewbit can run. @throws UnsupportedError that says what to do with others */
+async function openKnown(...asked: Parameters<typeof openOriginal>): Promise<OpenedModel> {
+  try {
+    return await openOriginal(...asked);
+  } catch (error) {
+    if (!(error instanceof UnsupportedError) || error.field !== "model_type") throw error;
+    const { message, hint, field, value, cause } = error;
+    const generic = "`generic` quantizes its weights without running it, by rtn, hqq or svid";
+    throw new UnsupportedError(message, {
+      hint: hint === undefined ? generic : `${hint}; ${generic}`,
+      field,
+      value,
+      cause,
+    });
   }
 }
 
@@ -69,8 +90,10 @@ async function withFinishers(
  * @throws FewbitError of the kind that fits; the input is never touched
  */
 export async function runRecipe(input: RecipeInput, options: RunOptions): Promise<RunRecord> {
-  const { parsed, method, choices } = parseRecipe(input);
-  const opened = await openOriginal(parsed.model, options.backend, asEvents(options));
+  const checked = parseRecipe(input);
+  if (checked.parsed.generic) return runGeneric(checked, options);
+  const { parsed, method, choices } = checked;
+  const opened = await openKnown(parsed.model, options.backend, asEvents(options));
   try {
     const recipe = settleRecipe(parsed, opened.config.contextLength);
     await expectTeacher(opened, recipe);

@@ -15,10 +15,39 @@ const linears = [0, 1].flatMap((block) =>
   ),
 );
 
+const gates = [0, 1].map((block) => `model.layers.${block}.mlp.gate`);
+
 const select = (pattern: string): (string | null)[] =>
-  selectLinears(linears, { scheme: "w4", ignore: [], layers: [{ pattern, scheme: "w8" }] }).map(
+  selectLinears(
+    linears,
+    { scheme: "w4", ignore: [], layers: [{ pattern, scheme: "w8" }] },
+    { gates },
+  ).map(({ scheme }) => scheme?.id ?? null);
+
+const select4 = (ignore: readonly string[]): (string | null)[] =>
+  selectLinears(linears, { scheme: "w4", ignore: [...ignore], layers: [] }, { gates }).map(
     ({ scheme }) => scheme?.id ?? null,
   );
+
+describe("layers that choose experts", () => {
+  test.each(["mlp.gate", "re:gate$", "*.gate", "layers.1.mlp.gate"])(
+    "a scheme for %s is refused by the name of the layer",
+    (pattern) => {
+      expect(() => select(pattern)).toThrow(UsageError);
+      expect(() => select(pattern)).toThrow(
+        /fits model\.layers\.[01]\.mlp\.gate, which is never quantized/,
+      );
+    },
+  );
+
+  test("may be ignored, as they are in any case", () => {
+    expect(select4(["mlp.gate", "*.k_proj"])).toEqual([null, "w4", null, "w4"]);
+  });
+
+  test("go unheard in patterns that fit other layers too", () => {
+    expect(select("layers.0.*")).toEqual(["w8", "w8", "w4", "w4"]);
+  });
+});
 
 describe("patterns of layers", () => {
   test.each([

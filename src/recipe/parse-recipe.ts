@@ -10,7 +10,9 @@ import {
 import { UsageError } from "../util/errors.ts";
 import { findMixture } from "../quant/mixtures.ts";
 import { chooseScheme, describeChoice } from "./choose-scheme.ts";
+import { expectGeneric } from "./expect-generic.ts";
 import { usualScheme } from "./mixture-schemes.ts";
+import { needsText } from "./needs-text.ts";
 import {
   expectCalibration,
   expectRole,
@@ -52,6 +54,7 @@ export function parseRecipe(input: RecipeInput): CheckedRecipe {
   const { recipe, choices } = settleSchemes(parseWith(recipeSchema, input, "recipe"));
   const method: Method = methods[recipe.method];
   expectRole(method, "quantizer", "method");
+  if (recipe.generic) expectGeneric(recipe, method);
   const options = parseOptions(method, recipe.options, []);
   const transforms = recipe.transforms.map((transform, i) => {
     const { [transform.method]: chosen }: Record<MethodId, Method> = methods;
@@ -176,11 +179,6 @@ export function cautionsOf(recipe: Omit<Recipe, "calibration">): string[] {
     schemesOf(recipe).flatMap(({ scheme }) => method.caution?.(scheme) ?? []),
   );
   return [...new Set(cautions)];
-}
-
-/** Whether a method works on activations of calibration text, or trains on it. */
-export function needsText({ needs, trainModel }: Method): boolean {
-  return needs.statistics.length > 0 || (needs.floatInputs ?? false) || trainModel !== undefined;
 }
 
 /** Fills in the length of windows. @throws UsageError when longer than the model's context */

@@ -132,6 +132,10 @@ export const recipeSchema = z.object({
     "Linear layers with a scheme of their own; the last pattern that fits counts",
     { flag: "layer", unit: "pattern=scheme", example: "mlp.down_proj=w4g64" },
   ),
+  generic: field(
+    z.boolean().default(false),
+    "Quantize what looks like linear layers, by methods without data: for models that fewbit cannot run",
+  ),
   teacher: field(text.nullable().default(null), "Model to learn from, for methods with a teacher", {
     unit: "dir",
     isPath: true,

@@ -25,17 +25,7 @@ export function formatInspection(inspection: Inspection, layout: Layout): string
     `${formatCount(inspection.parameters)} parameters`,
     `${formatBytes(inspection.sizeBytes)}`,
   ];
-  const heads =
-    config.kvHeads === config.heads
-      ? formatPlural(config.heads, "head")
-      : `${config.heads} heads, ${config.kvHeads} for keys and values`;
-  const shape = [
-    `width ${config.hiddenSize}`,
-    `mlp ${config.intermediateSize}`,
-    heads,
-    `vocabulary ${config.vocabularySize}`,
-    `context ${config.contextLength}`,
-  ];
+  const shape = config ? describeShape(config) : ["an architecture that fewbit cannot run"];
   return [
     ...joinParts(model, layout),
     ...joinParts(shape, layout).map((line) => layout.style(line, "dim")),
@@ -43,6 +33,20 @@ export function formatInspection(inspection: Inspection, layout: Layout): string
     ...origin(inspection, layout),
     "",
     ...formatSizes(inspection, layout),
+  ];
+}
+
+function describeShape(config: NonNullable<Inspection["config"]>): string[] {
+  const heads =
+    config.kvHeads === config.heads
+      ? formatPlural(config.heads, "head")
+      : `${config.heads} heads, ${config.kvHeads} for keys and values`;
+  return [
+    `width ${config.hiddenSize}`,
+    `mlp ${config.intermediateSize}`,
+    heads,
+    `vocabulary ${config.vocabularySize}`,
+    `context ${config.contextLength}`,
   ];
 }
 
@@ -96,12 +100,10 @@ function formatSizes(inspection: Inspection, layout: Layout): string[] {
     return [sizeRow(`${formatPlural(members.length, "linear layer")} in ${scheme}`, members)];
   });
   for (const end of around) {
-    const tied = config.tiedEmbeddings ? "embedding, head" : "embedding";
-    const name = end.module === config.names.head ? "head" : tied;
-    rows.push(sizeRow(`${name} in ${end.scheme}`, [end]));
+    rows.push(sizeRow(`${nameOfTable(end.module, config)} in ${end.scheme}`, [end]));
   }
   const label = quantization ? undefined : formatPlural(sizes.linear.layers, "linear layer");
-  for (const kept of keptWeights(tensors, modules, config.names.head, label)) {
+  for (const kept of keptWeights(tensors, modules, config?.names.head ?? null, label)) {
     rows.push([kept.label, formatBits(kept.bitsPerWeight), formatBytes(kept.sizeBytes)]);
   }
   const { others } = sizes;
@@ -119,6 +121,13 @@ function formatSizes(inspection: Inspection, layout: Layout): string[] {
     rows,
     layout,
   );
+}
+
+/** What a table is to a model; its own name where the architecture is not known. */
+function nameOfTable(module: string, config: Inspection["config"]): string {
+  if (!config) return printable(module);
+  if (module === config.names.head) return "head";
+  return config.tiedEmbeddings ? "embedding, head" : "embedding";
 }
 
 function sizeRow(label: string, modules: readonly InspectedModule[]): Cell[] {

@@ -12,12 +12,12 @@ export interface KeptWeights {
  * Summarizes the matrices that are not packed: those of the blocks under `blocksLabel`, and those
  * around them. Vectors are too small to matter, what
  * the model does not use does not count.
- * @param head name of the output head
+ * @param head name of the output head; null where it is not known
  */
 export function keptWeights(
   tensors: readonly InspectedTensor[],
   modules: readonly InspectedModule[],
-  head: string,
+  head: string | null,
   blocksLabel = "layers kept",
 ): KeptWeights[] {
   const packed = new Set(modules.map(({ module }) => module));
@@ -42,8 +42,9 @@ export function isInBlock(name: string): boolean {
 function labelOfVocabularyTables(
   kept: readonly InspectedTensor[],
   modules: readonly InspectedModule[],
-  head: string,
+  head: string | null,
 ): string {
+  if (head === null) return "around the blocks";
   if (modules.every(({ module }) => isInBlock(module))) return "embedding, head";
   return kept.every(({ name }) => name.startsWith(`${head}.`)) ? "head" : "embedding";
 }

@@ -34,6 +34,7 @@ const record: RunRecord = {
     start: null,
     transforms: [],
     finishers: [],
+    generic: false,
     trueSequential: true,
     activationRange: "min-max",
     teacher: null,

@@ -9,6 +9,7 @@ import {
   printable,
 } from "./format.ts";
 import { figureText } from "./format-figure.ts";
+import { formatExperts } from "./expert-summary.ts";
 import type { KeptWeights } from "./kept-weights.ts";
 import { joinParts } from "./plan-summary.ts";
 import type { Layout } from "./style.ts";
@@ -83,7 +84,7 @@ export function formatQuantizationSummary(
   const size = `${formatBytes(record.sizeBytes)}  (was ${formatBytes(record.sourceBytes)})`;
   const closing = `${last}  ${size}`;
   const ends = textWidth(closing) <= layout.width ? [closing] : [last, `  ${size}`];
-  return [...table, ...ends, ...formatFallbacks(record, layout)];
+  return [...table, ...ends, ...formatExperts(record, layout), ...formatFallbacks(record, layout)];
 }
 
 /** Lists the layers that fell back to a simpler method; nothing when there are none. */

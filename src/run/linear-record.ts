@@ -5,7 +5,8 @@ import type { LayerError } from "./layer-error.ts";
 import type { LinearRecord } from "./run-record.ts";
 
 /** How a linear layer was quantized. */
-export interface LinearOutcome extends Pick<LinearRecord, "damping" | "fallback" | "elapsedMs"> {
+export interface LinearOutcome
+  extends Pick<LinearRecord, "damping" | "tokens" | "fallback" | "elapsedMs"> {
   readonly stored: QTensor;
   /** What the layer did before. */
   readonly error: LayerError;

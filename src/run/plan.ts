@@ -1,6 +1,7 @@
 import type { TrainingEffort } from "../methods/define-method.ts";
 import type { VocabularyTable } from "../nn/quantizable-model.ts";
 import type { Scheme } from "../quant/scheme.ts";
+import type { Shape } from "../tensor/shape.ts";
 
 /** What will happen to one linear layer. */
 export interface PlannedLinear {
@@ -13,6 +14,24 @@ export interface PlannedLinear {
   readonly inFeatures: number;
   /** Null: stays as it is. */
   readonly scheme: Scheme | null;
+  /** Where it is a matrix of a tensor of three dimensions: which. */
+  readonly stack?: StackPlace;
+}
+
+/** Place of a matrix in a tensor `[matrices, rows, columns]`. */
+export interface StackPlace {
+  readonly tensor: string;
+  readonly index: number;
+  /** Whether it is stored as `[in, out]`. */
+  readonly transposed: boolean;
+}
+
+/** A tensor that stays as it is, where no architecture says which are linear layers. */
+export interface KeptTensor {
+  readonly name: string;
+  readonly shape: Shape;
+  /** In a few words. */
+  readonly reason: string;
 }
 
 /** What will happen to embedding or output head. */
@@ -38,6 +57,8 @@ export interface Plan {
   readonly linears: readonly PlannedLinear[];
   /** Embedding and output head. */
   readonly ends: readonly PlannedVocabularyTable[];
+  /** With `generic`: what stays as it is, and why. */
+  readonly kept?: readonly KeptTensor[];
   /** Weights in the linears that will be quantized. */
   readonly quantizedWeights: number;
   /** Parameters of the whole model, tied ones counted once. */

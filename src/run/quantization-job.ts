@@ -2,6 +2,7 @@ import type { Backend } from "../backend/backend.ts";
 import type { DownloadProgress } from "../hub/download-progress.ts";
 import type { Method } from "../methods/define-method.ts";
 import type { OpenedModel } from "../runtime/load.ts";
+import type { ModelSizes } from "../runtime/model-sizes.ts";
 import type { PipelineEvent } from "./events.ts";
 import type { Plan } from "./plan.ts";
 import type { Recipe } from "../recipe/recipe.ts";
@@ -33,19 +34,26 @@ export interface ImportanceLookup {
   readonly notices: readonly string[];
 }
 
-/** Everything about a run that is settled before its work. */
-export interface QuantizationJob {
-  readonly opened: OpenedModel;
+/** Everything about a run that is settled before its work, whether its model is known or not. */
+export interface CheckpointJob {
+  readonly opened: Pick<OpenedModel, "directory" | "name" | "origin" | "checkpoint">;
   readonly recipe: Recipe;
   readonly method: Method;
   readonly plan: Plan;
   readonly identity: RunIdentity;
   readonly sources: JobSources;
   readonly options: RunOptions;
-  /** What `recipe.imatrix` holds; null without. */
-  readonly importance: ImportanceLookup | null;
+  /** Opens and measures the checkpoint that was made. @throws FormatError when it is not whole */
+  readonly measure: (path: string) => Promise<ModelSizes>;
   /** Of a finisher: what made the model that it continues with. */
   readonly earlierStage?: EarlierStage;
+}
+
+/** A run that goes by the blocks of a model that fewbit knows. */
+export interface QuantizationJob extends CheckpointJob {
+  readonly opened: OpenedModel;
+  /** What `recipe.imatrix` holds; null without. */
+  readonly importance: ImportanceLookup | null;
 }
 
 /** Files that are read, as they were when the recipe was begun with. */

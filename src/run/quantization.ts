@@ -1,25 +1,22 @@
 import type { TensorEntry } from "../formats/safetensors-header.ts";
 import { describeMachine } from "../platform/node.ts";
-import { openModel } from "../runtime/load.ts";
-import { FormatError } from "../util/errors.ts";
 import { version } from "../util/version.ts";
-import { sampleWindows } from "./collect-windows.ts";
 import { digestOf } from "./identity.ts";
 import { joinStages } from "./join-stages.ts";
 import { QuantizedOutput } from "./output/quantized-output.ts";
 import { embeddingAndHeadWeights } from "./plan.ts";
 import { ProgressMeter } from "./progress.ts";
-import type { QuantizationJob } from "./quantization-job.ts";
+import type { CheckpointJob, QuantizationJob } from "./quantization-job.ts";
 import type { Run } from "./run.ts";
 import type { FinishedRecords, RunRecord } from "./run-record.ts";
 
-/** A run that makes a quantized checkpoint: block by block, or by training the whole model. */
-export class Quantization {
-  readonly job: QuantizationJob;
+/** A run that makes a quantized checkpoint: part by part, or by training the whole model. */
+export class Quantization<Job extends CheckpointJob = QuantizationJob> {
+  readonly job: Job;
   readonly run: Run;
   readonly meter: ProgressMeter;
 
-  constructor(job: QuantizationJob, run: Run) {
+  constructor(job: Job, run: Run) {
     this.job = job;
     this.run = run;
     const { blocks, quantizedWeights, ends } = job.plan;
@@ -35,7 +32,7 @@ export class Quantization {
     entries: readonly TensorEntry[],
     work: (output: QuantizedOutput) => Promise<FinishedRecords>,
   ): Promise<RunRecord> {
-    const { opened, recipe, earlierStage, options } = this.job;
+    const { opened, recipe, plan, earlierStage, options } = this.job;
     const { workPath } = this.run.folder;
     const output = await (this.run.earlier
       ? QuantizedOutput.reopen(opened.checkpoint, workPath, entries)
@@ -43,7 +40,7 @@ export class Quantization {
     try {
       const done = await work(output);
       await output.copyRest(options.signal);
-      await output.finish(earlierStage?.recipe ?? recipe);
+      await output.finish(earlierStage?.recipe ?? recipe, plan.linears);
       const record = await this.describe(done);
       await output.writeDocument("run.json", record);
       return record;
@@ -72,38 +69,12 @@ export class Quantization {
     });
   }
 
-  /**
-   * Lets the model write the calibration windows if the recipe says so; each is kept at once.
-   */
-  async sampleWindows(): Promise<readonly Int32Array[] | null> {
-    const { opened, recipe, options } = this.job;
-    if (!recipe.calibration) return null;
-    const { samples } = recipe.calibration;
-    const report = (done: number): void =>
-      this.meter.report(0, `calibration window ${Math.min(done + 1, samples)} of ${samples}`);
-    const earlier = this.run.earlier?.windows ?? [];
-    expectWindows(earlier, recipe.calibration, opened.config.vocabularySize);
-    report(earlier.length);
-    return sampleWindows(opened, recipe, {
-      backend: options.backend,
-      signal: options.signal,
-      earlier,
-      onWindow: async (window, done) => {
-        await this.run.finished({ type: "window", ids: [...window] });
-        options.emit({ type: "window", done, total: samples });
-        report(done);
-      },
-    });
-  }
-
   /** Describes the run, whose checkpoint stands in its folder. */
   private async describe({ tokens, ...done }: FinishedRecords): Promise<RunRecord> {
     const { recipe, opened, options, identity, earlierStage } = this.job;
     const { folder, clock, startedAt, resumptions } = this.run;
     const { backend } = options;
-    const made = await openModel(folder.workPath, { backend });
-    await made.checkpoint.close();
-    made.model.releaseEmbeddingAndHead();
+    const sizes = await this.job.measure(folder.workPath);
     const windows =
       recipe.calibration && tokens !== null ? tokens / recipe.calibration.window : null;
     const record: RunRecord = {
@@ -118,29 +89,14 @@ export class Quantization {
       resumptions,
       calibration: windows === null || tokens === null ? null : { windows, tokens },
       sourceBytes: opened.checkpoint.fileBytes,
-      sizeBytes: made.sizes.file.bytes,
+      sizeBytes: sizes.file.bytes,
       bitsPerWeight: {
-        linear: made.sizes.linear.bitsPerWeight,
-        file: made.sizes.file.bitsPerWeight,
+        linear: sizes.linear.bitsPerWeight,
+        file: sizes.file.bitsPerWeight,
       },
       ...done,
       fallbacks: done.linears.filter(({ fallback }) => fallback).map(({ module }) => module),
     };
     return earlierStage ? joinStages(earlierStage, record) : record;
   }
-}
-
-/** Refuses windows of a journal that the model cannot have written. @throws FormatError */
-function expectWindows(
-  windows: readonly Int32Array[],
-  { samples, window }: { readonly samples: number; readonly window: number },
-  vocabularySize: number,
-): void {
-  const areOurs = windows.every(
-    (ids) => ids.length === window && ids.every((id) => id < vocabularySize),
-  );
-  if (areOurs && windows.length <= samples) return;
-  throw new FormatError("the journal of an earlier run holds windows that are not this model's", {
-    hint: "use `resume: restart` to discard what it left",
-  });
 }

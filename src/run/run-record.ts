@@ -23,6 +23,8 @@ export interface LinearRecord {
   readonly errorOf: "outputs" | "weights";
   /** Damping of the Hessian at last, as a fraction of its mean diagonal. */
   readonly damping?: number;
+  /** Calibration tokens that the router sent to it; absent where it is no expert's. */
+  readonly tokens?: number;
   /** Why the layer was quantized by a simpler way than asked for. */
   readonly fallback?: string;
   readonly elapsedMs: number;

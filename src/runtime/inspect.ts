@@ -10,7 +10,13 @@ import { absolutePath, baseName } from "../platform/node.ts";
 import { QTensor } from "../quant/q-tensor.ts";
 import { shortestFloat } from "../util/shortest-float.ts";
 import type { Shape } from "../tensor/shape.ts";
-import { openModelCheckpoint } from "./model-checkpoint.ts";
+import { UnsupportedError } from "../util/errors.ts";
+import {
+  type GenericCheckpoint,
+  measureGeneric,
+  openGenericCheckpoint,
+} from "./generic-checkpoint.ts";
+import { type ModelCheckpoint, openModelCheckpoint } from "./model-checkpoint.ts";
 import { measureSizes, type ModelSizes } from "./model-sizes.ts";
 
 /** A tensor of a checkpoint, as its file holds it. */
@@ -52,7 +58,8 @@ export interface Inspection {
   readonly modelType: string;
   readonly architecture: string;
   readonly parameters: number;
-  readonly config: DecoderConfig;
+  /** Null where `generic` quantized a model that fewbit cannot run. */
+  readonly config: DecoderConfig | null;
   readonly blocks: number;
   readonly sizeBytes: number;
   readonly bitsPerWeight: { readonly linear: number; readonly file: number };
@@ -82,36 +89,94 @@ export interface Inspection {
  * default as its directory.
  * @throws FormatError UnsupportedError as `load` does
  */
-export async function inspectCheckpoint(path: string, name?: string): Promise<Inspection> {
-  const { checkpoint, stored, unused, carried, config, notices } = await openModelCheckpoint(path);
+export async function inspectCheckpoint(
+  path: string,
+  name: string = baseName(absolutePath(path)),
+): Promise<Inspection> {
+  const opened = await openInspected(path);
   try {
-    const sizes = measureSizes(config, checkpoint, carried);
-    return {
-      path,
-      name: name ?? baseName(absolutePath(path)),
-      modelType: config.modelType,
-      architecture: findArchitecture(checkpoint.config).title,
-      parameters: sizes.parameters,
-      config,
-      blocks: config.layers.length,
-      sizeBytes: sizes.file.bytes,
-      bitsPerWeight: { linear: sizes.linear.bitsPerWeight, file: sizes.file.bitsPerWeight },
-      sizes,
-      quantization: describeQuantization(checkpoint),
-      tensors: [...stored.tensors.values()].map((info) => ({
-        name: info.name,
-        dtype: info.stored?.type ?? info.dtype,
-        shape: info.shape,
-        sizeBytes: storedBytes(info),
-        used: !unused.has(info.name) && !carried.has(info.name),
-      })),
-      notices,
-      gguf: describeGguf(stored),
-      record: await readModelRecord(stored.files, "run.json"),
-    };
+    return { path, name, ...(await describe(opened)) };
   } finally {
-    await checkpoint.close();
+    await opened.checkpoint.close();
   }
+}
+
+/** Opens a model that fewbit can run, or what `generic` made of any other. */
+async function openInspected(path: string): Promise<ModelCheckpoint | GenericCheckpoint> {
+  try {
+    return await openModelCheckpoint(path);
+  } catch (error) {
+    if (!(error instanceof UnsupportedError) || error.field !== "model_type") throw error;
+    const opened = await openGenericCheckpoint(path);
+    if (readQuantizationConfig(opened.checkpoint.config)?.notes.generic) return opened;
+    await opened.checkpoint.close();
+    throw error;
+  }
+}
+
+async function describe(
+  opened: ModelCheckpoint | GenericCheckpoint,
+): Promise<Omit<Inspection, "path" | "name">> {
+  const { checkpoint, notices } = opened;
+  const { sizes, stored, unused, carried, ...family } =
+    "stored" in opened ? describeKnown(opened) : describeUnknown(opened);
+  return {
+    ...family,
+    parameters: sizes.parameters,
+    sizeBytes: sizes.file.bytes,
+    bitsPerWeight: { linear: sizes.linear.bitsPerWeight, file: sizes.file.bitsPerWeight },
+    sizes,
+    quantization: describeQuantization(checkpoint),
+    tensors: [...stored.tensors.values()].map((info) => ({
+      name: info.name,
+      dtype: info.stored?.type ?? info.dtype,
+      shape: info.shape,
+      sizeBytes: storedBytes(info),
+      used: !unused.has(info.name) && !carried.has(info.name),
+    })),
+    notices,
+    gguf: describeGguf(stored),
+    record: await readModelRecord(stored.files, "run.json"),
+  };
+}
+
+/** What is told of a model, known or not, before what its tensors tell. */
+interface Family extends Pick<Inspection, "modelType" | "architecture" | "config" | "blocks"> {
+  readonly sizes: ModelSizes;
+  readonly stored: Checkpoint;
+  readonly unused: ReadonlySet<string>;
+  /** Tensors of parts beside the language model. */
+  readonly carried: ReadonlySet<string>;
+}
+
+function describeKnown({ checkpoint, stored, unused, carried, config }: ModelCheckpoint): Family {
+  return {
+    modelType: config.modelType,
+    architecture: findArchitecture(checkpoint.config).title,
+    config,
+    blocks: config.layers.length,
+    sizes: measureSizes(config, checkpoint, carried),
+    stored,
+    unused,
+    carried,
+  };
+}
+
+function describeUnknown(opened: GenericCheckpoint): Family {
+  const { checkpoint, config, tensors } = opened;
+  const blocks = new Set(
+    tensors.flatMap(({ matrix, reason }) => (matrix && reason === null ? matrix.block : [])),
+  );
+  return {
+    modelType: config.modelType,
+    architecture: config.title,
+    config: null,
+    blocks: blocks.size,
+    sizes: measureGeneric(opened),
+    stored: checkpoint,
+    unused: new Set(),
+    carried: new Set(),
+  };
 }
 
 function describeGguf({ gguf, weightFiles }: Checkpoint): InspectedGguf | null {

@@ -1,19 +1,27 @@
 import type { Checkpoint } from "../formats/checkpoint.ts";
 import { sameMatrix } from "../formats/compare-tensors.ts";
 import { quantizedEntries } from "../formats/fewbit-format.ts";
+import type { TensorPart } from "../formats/tensor-parts.ts";
 import { type ModelFiles, readModelRecord } from "../formats/model-files.ts";
-import { type QuantizedModule, readQuantizationConfig } from "../formats/quantization-config.ts";
+import {
+  type QuantizationConfig,
+  type QuantizedModule,
+  readQuantizationConfig,
+} from "../formats/quantization-config.ts";
 import { configNotices, tokenNotices } from "../models/config-notices.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
 import {
   describeEmbeddingAndHead,
   describeLinears,
   expectedTensors,
+  expectShapeOf,
+  fusedTensors,
   storedForms,
 } from "../models/decoder-tensors.ts";
 import { type Composite, isOfOtherPart, withOwnHead } from "../models/composite.ts";
 import { findLanguage, readModelConfig } from "../models/index.ts";
 import type { VocabularyTable } from "../nn/quantizable-model.ts";
+import { UnsupportedError } from "../util/errors.ts";
 import { type CheckpointOptions, openAnyCheckpoint } from "./open-checkpoint.ts";
 import { expectBlocks, expectOtherNames, judgeUnused } from "./unused-tensors.ts";
 
@@ -54,9 +62,10 @@ export async function openModelCheckpoint(
 
 async function describeModel(opened: Checkpoint): Promise<ModelCheckpoint> {
   const json = opened.config;
-  const modules = readQuantizationConfig(json)?.modules ?? new Map<string, QuantizedModule>();
-  const stated = readModelConfig(json, opened.tensors.keys());
-  const stored = withBase(opened, stated, modules);
+  const quantization = readQuantizationConfig(json);
+  const modules = quantization?.modules ?? new Map<string, QuantizedModule>();
+  const stated = readKnownConfig(opened, quantization);
+  const stored = withBase(withExperts(opened, stated), stated, modules);
   const blocks = expectBlocks(stated, stored.tensors.keys());
   const { tied, aliases, copies, ownHead } = await readTies(stored, stated, modules);
   const config = { ...stated, tiedEmbeddings: tied };
@@ -91,6 +100,46 @@ async function describeModel(opened: Checkpoint): Promise<ModelCheckpoint> {
       ...carriedNotices(carried, composite),
     ],
   };
+}
+
+/**
+ * Returns the checkpoint with a tensor for each layer of each expert, where it holds those of all
+ * experts of a block in one.
+ * @throws FormatError when such a tensor has not the shape that config.json asks for
+ */
+function withExperts(opened: Checkpoint, config: DecoderConfig): Checkpoint {
+  const layers = config.layers.slice(0, opened.tensors.size);
+  const split = new Map<string, readonly TensorPart[]>();
+  for (const [name, { shape, parts }] of fusedTensors({ ...config, layers })) {
+    if (!opened.has(name)) continue;
+    expectShapeOf(name, opened.info(name).shape, shape);
+    split.set(name, parts);
+  }
+  return split.size === 0 ? opened : opened.split(split);
+}
+
+/**
+ * Reads a config.json whose model fewbit can run.
+ * @throws UnsupportedError about the field `model_type` for any other
+ * @throws FormatError when a field is missing or wrong
+ */
+function readKnownConfig(
+  { config: json, tensors }: Checkpoint,
+  quantization: QuantizationConfig | null,
+): DecoderConfig {
+  try {
+    return readModelConfig(json, tensors.keys());
+  } catch (error) {
+    if (!(error instanceof UnsupportedError)) throw error;
+    const about = { field: "model_type", value: json.model_type, cause: error };
+    if (!quantization?.notes.generic) {
+      throw new UnsupportedError(error.message, { hint: error.hint, ...about });
+    }
+    throw new UnsupportedError(
+      `the model was quantized with \`generic\`, and fewbit cannot run it: ${error.message}`,
+      { hint: "export it with `format: hf`: other programs run its decoded weights", ...about },
+    );
+  }
 }
 
 /**

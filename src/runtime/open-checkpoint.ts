@@ -1,4 +1,4 @@
-import { type Checkpoint, openCheckpoint } from "../formats/checkpoint.ts";
+import { type Checkpoint, type DirectoryOptions, openCheckpoint } from "../formats/checkpoint.ts";
 import { DirectoryFiles } from "../formats/directory-files.ts";
 import { isGgufPath, openGgufCheckpoint } from "../formats/gguf/gguf-checkpoint.ts";
 import type { ModelFiles } from "../formats/model-files.ts";
@@ -6,8 +6,8 @@ import { ggufFamilies } from "../models/index.ts";
 import { status } from "../platform/node.ts";
 import { readGgufTokenizer } from "../tokenizers/gguf/read-gguf-tokenizer.ts";
 
-/** How the weights of a checkpoint are seen. */
-export interface CheckpointOptions {
+/** How a checkpoint is seen: of a directory its files, of packed weights their values. */
+export interface CheckpointOptions extends Pick<DirectoryOptions, "allFiles"> {
   /**
    * Whether packed weights of another program's files are decoded to float32 when they are read, to
    * stand for an original; default false. Those that fewbit packed never are.
@@ -22,9 +22,9 @@ export interface CheckpointOptions {
  */
 export async function openAnyCheckpoint(
   path: string,
-  { decoded = false }: CheckpointOptions = {},
+  { decoded = false, ...options }: CheckpointOptions = {},
 ): Promise<Checkpoint> {
-  if (!(await isGgufFile(path))) return openCheckpoint(path);
+  if (!(await isGgufFile(path))) return openCheckpoint(path, options);
   return openGgufCheckpoint(path, {
     families: ggufFamilies,
     readTokenizer: readGgufTokenizer,

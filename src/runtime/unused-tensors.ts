@@ -20,8 +20,7 @@ const scale =
  */
 export function judgeUnused(unused: readonly string[], layers: ReadonlySet<string>): string[] {
   const names = unused.filter((name) => !computed.test(name));
-  const adapters = names.filter((name) => adapter.test(name));
-  if (adapters.length > 0) throw notMerged(adapters);
+  expectMerged(names);
   const packed = names.filter(
     (name) => isPartOfLayer(name, layers) || (/\.\d+\./.test(name) && scale.test(name)),
   );
@@ -38,6 +37,12 @@ export function judgeUnused(unused: readonly string[], layers: ReadonlySet<strin
       ? [`tensors that do not belong to the model are left out: ${listNames(rest)}`]
       : []),
   ];
+}
+
+/** @throws UnsupportedError when tensors are those of an adapter that is not merged */
+export function expectMerged(names: readonly string[]): void {
+  const adapters = names.filter((name) => adapter.test(name));
+  if (adapters.length > 0) throw notMerged(adapters);
 }
 
 /** Whether a tensor belongs to a layer, but is neither its weight nor its bias. */

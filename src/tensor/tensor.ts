@@ -106,6 +106,12 @@ export class Tensor<D extends DType = DType> implements TensorView {
     return array as ArrayOf[D];
   }
 
+  /** The same, blocking: where the values decide which work comes next. */
+  readNow(): ArrayOf[D] {
+    const array: TypedArray = this.backend.readNow(this.storage, this.dtype, this.size);
+    return array as ArrayOf[D];
+  }
+
   /** Whether this tensor shares its memory with `other`. */
   isViewOf(other: Tensor): boolean {
     return this.root === other.root;

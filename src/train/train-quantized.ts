@@ -3,6 +3,7 @@ import type { Method, TrainedModel } from "../methods/define-method.ts";
 import { TrainableModel } from "../nn/trainable-model.ts";
 import { outputEntries, type QuantizedOutput } from "../run/output/quantized-output.ts";
 import type { Quantization } from "../run/quantization.ts";
+import { writtenWindows } from "../run/written-windows.ts";
 import type { QuantizationJob } from "../run/quantization-job.ts";
 import type { LinearRecord, RunRecord } from "../run/run-record.ts";
 import { describeTraining, TrainingPace } from "../run/training-record.ts";
@@ -31,7 +32,7 @@ export function trainQuantized(
     const states = run.openStates();
     const { step: steps = 0 } = (await states.progress()) ?? {};
     await quantization.resumeAfter({ blocks: 0, steps }, 0);
-    const windows = text?.windows ?? (await quantization.sampleWindows());
+    const windows = text?.windows ?? (await writtenWindows(quantization));
     if (!windows) throw new UsageError(`${method.title} needs text, and none was given`);
     const targets = text?.targets ?? null;
     const { trained, linears } = await train(quantization, { windows, targets }, states, output);

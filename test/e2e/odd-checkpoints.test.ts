@@ -49,7 +49,7 @@ test("an output head of its own goes into what is made, unused tensors do not", 
     expect(names).toContain("lm_head.weight");
     expect(names).not.toContain("v_head.weight");
     expect(later).toEqual([]);
-    expect(config.tiedEmbeddings).toBe(false);
+    expect(config?.tiedEmbeddings).toBe(false);
     expect(JSON.parse(readFileSync(join(path, "config.json"), "utf8"))).toMatchObject({
       tie_word_embeddings: false,
     });

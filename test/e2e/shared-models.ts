@@ -12,7 +12,7 @@ import {
 } from "../../src/index.ts";
 
 import { presets } from "../../src/recipe/presets/index.ts";
-import { needsText } from "../../src/recipe/parse-recipe.ts";
+import { needsText } from "../../src/recipe/needs-text.ts";
 
 /*
  * What the accuracy tests share: the models and texts of ../shared/data, and the values that

@@ -270,6 +270,34 @@ CASES: dict[str, tuple[str, dict]] = {
     "cohere-qk-norm": ("float32", without(base("cohere", use_qk_norm=True), "rms_norm_eps", **{
         "pad_token_id": 0, "bos_token_id": 5, "eos_token_id": 6, "logit_scale": 1.0,
         "rope_parameters": {"rope_type": "default", "rope_theta": 500.0}})),
+    "mixtral": ("bfloat16", base(
+        "mixtral", num_local_experts=4, num_experts_per_tok=2, sliding_window=None, rope_theta=500.0)),
+    "mixtral-window": ("float32", base(
+        "mixtral", num_local_experts=5, num_experts_per_tok=1, sliding_window=6, head_dim=12)),
+    "qwen2-moe": ("bfloat16", base(
+        "qwen2_moe", num_experts=4, num_experts_per_tok=2, moe_intermediate_size=28,
+        shared_expert_intermediate_size=36, norm_topk_prob=False, use_sliding_window=False,
+        sliding_window=4, max_window_layers=1, rope_theta=500.0)),
+    "qwen2-moe-steps": ("float32", base(
+        "qwen2_moe", num_experts=3, num_experts_per_tok=2, moe_intermediate_size=28,
+        shared_expert_intermediate_size=20, norm_topk_prob=True, num_hidden_layers=5,
+        decoder_sparse_step=2, mlp_only_layers=[3], qkv_bias=False, use_sliding_window=True,
+        sliding_window=6, max_window_layers=3, rope_parameters={"rope_type": "default", "rope_theta": 500.0})),
+    "qwen3-moe-every": ("bfloat16", base(
+        "qwen3_moe", num_experts=6, num_experts_per_tok=3, moe_intermediate_size=28, head_dim=12,
+        norm_topk_prob=True, rope_theta=500.0, tie_word_embeddings=True)),
+    "qwen3-moe-steps": ("float32", base(
+        "qwen3_moe", num_local_experts=3, num_experts_per_tok=2, moe_intermediate_size=28,
+        num_hidden_layers=3, decoder_sparse_step=1, mlp_only_layers=[1], attention_bias=True,
+        use_sliding_window=True, sliding_window=6,
+        rope_parameters={"rope_type": "default", "rope_theta": 500.0})),
+    "olmoe": ("float16", base(
+        "olmoe", num_experts=4, num_experts_per_tok=2, rope_theta=500.0, clip_qkv=None,
+        pad_token_id=1, eos_token_id=2)),
+    "olmoe-normalized": ("float32", base(
+        "olmoe", num_experts=3, num_experts_per_tok=2, norm_topk_prob=True, attention_bias=True,
+        pad_token_id=1, eos_token_id=2,
+        rope_parameters={"rope_type": "default", "rope_theta": 500.0})),
     "llava": ("float16", within(
         "llava", base("llama", rope_theta=500.0), CLIP, image_token_index=71, vision_feature_layer=-2)),
     "llava-mistral": ("float32", within(
@@ -302,6 +330,25 @@ CASES: dict[str, tuple[str, dict]] = {
 }
 
 
+# What experts are called in checkpoints: prefix, and the layers that make up gate_up_proj and down_proj.
+EXPERTS = {
+    "mixtral": ("block_sparse_moe", ("w1", "w3"), ("w2",)),
+    **{name: ("mlp", ("gate_proj", "up_proj"), ("down_proj",))
+       for name in ("qwen2_moe", "qwen3_moe", "olmoe")},
+}
+
+
+def experts(model_type: str, own: str, shape: tuple[int, ...]) -> np.ndarray:
+    """All experts of a block, which transformers has in one tensor, from the names that it saves them by."""
+    prefix, *layers = EXPERTS[model_type]
+    block, _, tensor = own.rpartition(".mlp.experts.")
+    parts = layers[0] if tensor == "gate_up_proj" else layers[1]
+    count, rows, columns = shape
+    return np.stack([np.concatenate([
+        weight(f"{block}.{prefix}.experts.{expert}.{part}.weight", (rows // len(parts), columns))
+        for part in parts]) for expert in range(count)])
+
+
 def known(config: dict) -> dict:
     """MobileLLM is not in transformers: by its code it is a Llama with a name of its own for ties."""
     if config["model_type"] != "mobilellm":
@@ -322,8 +369,12 @@ def build(config: dict, dtype: str) -> torch.nn.Module:
     with torch.no_grad():
         for own, parameter in model.named_parameters():
             name = re.sub(r"^lm_head\.", "embed_out.", own) if model_type == "gpt_neox" else own
+            if model_type == "mixtral":
+                name = name.replace(".mlp.gate.", ".block_sparse_moe.gate.")
             shape = tuple(parameter.shape)
-            values = torch.from_numpy(weight(name, shape[::-1] if name in turned else shape))
+            values = torch.from_numpy(
+                experts(model_type, own, shape) if len(shape) == 3
+                else weight(name, shape[::-1] if name in turned else shape))
             values = values.T if name in turned else values
             parameter.copy_(values.to(DTYPES[dtype]).to(torch.float32))
     return model.eval()

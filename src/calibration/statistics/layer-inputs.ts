@@ -2,6 +2,7 @@ import type { LinearSlot } from "../../nn/linear.ts";
 import { cast } from "../../tensor/ops.ts";
 import { scaleRows } from "../../tensor/quantization-ops.ts";
 import { asMatrix } from "../../tensor/shape.ts";
+import { joinRows } from "../../tensor/route-ops.ts";
 import { keep, type Tensor } from "../../tensor/tensor.ts";
 import { Energies } from "./energies.ts";
 import { Hessian } from "./hessian.ts";
@@ -20,15 +21,23 @@ export interface InputStatistics {
   readonly hessian: Hessian | null;
   readonly magnitudes: Magnitudes | null;
   readonly energies: Energies | null;
+  /** Tokens that came. */
+  readonly tokens: number;
   /** Some inputs, `[tokens, inFeatures]` f32, tokens ≤ 256: what output errors are measured on. */
   readonly sample: Tensor<"f32">;
+}
+
+/** The same, still growing. */
+interface GrowingStatistics extends InputStatistics {
+  tokens: number;
+  sample: Tensor<"f32">;
 }
 
 /** Gathers statistics of layer inputs: hand `observe` to block passes, `nextPass` before each. */
 export class LayerInputs {
   private readonly needs: ReadonlySet<Statistic>;
-  private readonly bySlot = new Map<string, InputStatistics>();
-  private readonly seen = new Map<Tensor, InputStatistics>();
+  private readonly bySlot = new Map<string, GrowingStatistics>();
+  private readonly seen = new Map<Tensor, GrowingStatistics>();
 
   /** @param needs what is gathered besides a sample */
   constructor(needs: readonly Statistic[]) {
@@ -54,7 +63,9 @@ export class LayerInputs {
       this.bySlot.set(slot.name, shared);
       return;
     }
-    const statistics = this.bySlot.get(slot.name) ?? this.begin(input);
+    const known = this.bySlot.get(slot.name);
+    if (known) grow(known, input);
+    const statistics = known ?? this.begin(input);
     this.bySlot.set(slot.name, statistics);
     this.seen.set(input, statistics);
     const { hessian, magnitudes, energies } = statistics;
@@ -82,14 +93,32 @@ export class LayerInputs {
     this.seen.clear();
   }
 
-  private begin(input: Tensor): InputStatistics {
+  private begin(input: Tensor): GrowingStatistics {
     const { rows, columns } = asMatrix(input.shape);
-    const some = input.reshape([rows, columns]).slice(0, Math.min(rows, sampledTokens));
     return {
       hessian: this.needs.has("hessian") ? Hessian.empty(input.backend, columns) : null,
       magnitudes: this.needs.has("magnitudes") ? Magnitudes.empty(input.backend, columns) : null,
       energies: this.needs.has("energies") ? Energies.empty(input.backend, columns) : null,
-      sample: keep(cast(some, "f32")),
+      tokens: rows,
+      sample: keep(firstRows(input, sampledTokens)),
     };
   }
+}
+
+/** Counts what comes, and takes of it what the sample still lacks. */
+function grow(statistics: GrowingStatistics, input: Tensor): void {
+  const { sample } = statistics;
+  statistics.tokens += asMatrix(input.shape).rows;
+  const lacking = sampledTokens - (sample.shape[0] ?? 0);
+  if (lacking === 0) return;
+  const more = firstRows(input, lacking);
+  statistics.sample = keep(joinRows([sample, more]));
+  sample.release();
+  keep(more).release();
+}
+
+/** At most `count` rows of x `[..., n]`, f32. */
+function firstRows(x: Tensor, count: number): Tensor<"f32"> {
+  const { rows, columns } = asMatrix(x.shape);
+  return cast(x.reshape([rows, columns]).slice(0, Math.min(rows, count)), "f32");
 }

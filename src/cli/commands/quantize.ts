@@ -15,6 +15,7 @@ import type { Plan } from "../../run/plan.ts";
 import { keptWeights } from "../../report/kept-weights.ts";
 import type { ApiOptions, QuantizeOptions } from "../../index.ts";
 import { formatPlan } from "../../report/plan-summary.ts";
+import { formatTensorPlan } from "../../report/tensor-plan.ts";
 import { formatDone, formatQuantizationSummary } from "../../report/quantization-summary.ts";
 import { formatCommand } from "../../util/shell-command.ts";
 import { UsageError } from "../../util/errors.ts";
@@ -113,6 +114,7 @@ async function runQuantize(
     const plan = await planQuantization(model, { ...request, onNotice, onDownload });
     plan.cautions.forEach(onNotice);
     terminal.results(["", ...formatPlan(plan, terminal.resultLayout), ""]);
+    if (plan.kept) terminal.results([...formatTensorPlan(plan, terminal.resultLayout), ""]);
     terminal.json(serialisablePlan(plan));
     return;
   }
@@ -127,11 +129,12 @@ async function runQuantize(
     },
   );
   const { tensors, quantization, config } = await inspect(request.out);
-  const kept = keptWeights(tensors, quantization?.modules ?? [], config.names.head);
+  const kept = keptWeights(tensors, quantization?.modules ?? [], config?.names.head ?? null);
   const layout = terminal.resultLayout;
   terminal.notes(["", ...formatDone(record, terminal.noteLayout), ""]);
   terminal.results(formatQuantizationSummary(record, kept, layout));
-  terminal.notes(["", ...nextSteps(model, request.out), ""]);
+  const next = config ? nextSteps(model, request.out) : nextStepElsewhere(request.out);
+  terminal.notes(["", ...next, ""]);
   terminal.json({ out: request.out, ...record });
 }
 
@@ -214,6 +217,12 @@ function nextSteps(model: string, out: string): string[] {
   const evaluate = ["fewbit", "eval", out, "--against", model, "--text", "FILE"];
   const run = ["fewbit", "run", out, "--prompt", "It was a"];
   return [`  next  ${formatCommand(evaluate)}`, `        ${formatCommand(run)}`];
+}
+
+/** What to do with a model that other programs run. */
+function nextStepElsewhere(out: string): string[] {
+  const decode = ["fewbit", "export", out, "--format", "hf", "--out", `${out}-decoded`];
+  return [`  next  ${formatCommand(decode)}`];
 }
 
 function serialisablePlan(plan: Plan): object {

@@ -67,6 +67,10 @@ export function createNativeBackend(options: NativeOptions = {}): NativeBackend 
     adopt: (_dtype, array) => array,
     view: (storage, dtype, offset, length) => memory.view(storage, dtype, offset, length),
     read: (storage, dtype, length) => readInOrder(queue, storage, dtype, length),
+    readNow: (storage, _dtype, length) => {
+      queue.drain();
+      return (storage as TypedArray).slice(0, length);
+    },
     synchronize: () => queue.synchronize(),
     prepare: (operand) => layOut(queue, level.lanes, operand),
     profile: () => queue.profile(),

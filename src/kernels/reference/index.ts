@@ -134,6 +134,7 @@ export function createReferenceBackend(): Backend {
     adopt: (_dtype, array) => array,
     view: (storage, dtype, offset, length) => memory.view(storage, dtype, offset, length),
     read: async (storage, _dtype, length) => memory.copy(storage, length),
+    readNow: (storage, _dtype, length) => memory.copy(storage, length),
     synchronize: async () => {},
     prepare: holdOperand,
   };

@@ -85,19 +85,17 @@ export default defineMethod({
 
 async function quantizeLinear(problem: LinearProblem<Options>): Promise<QuantizedLinear> {
   const { name, scheme, hessian, options: chosen } = problem;
+  if (problem.tooFew !== undefined) {
+    const energies = hessian && (await hessian.energies());
+    return roundInstead(problem, energies, problem.tooFew);
+  }
   if (!hessian) throw new NumericError(`${name}: GPTQ needs a Hessian, and none was gathered`);
   const energies = await hessian.energies();
   const order = columnOrder(energies, scheme, chosen);
   const inverse = await hessian.inverseFactor(chosen, order);
   if (!inverse) {
-    return {
-      weight: scheme.blocks
-        ? await chooseBlocks(problem.weight, scheme, importanceOfEnergies(energies))
-        : await roundToNearest(problem.weight, scheme, scaleSearch(chosen)),
-      fallback:
-        `Hessian not positive definite after ${chosen.dampingTries} dampings: rounded to ` +
-        "nearest",
-    };
+    const tries = `Hessian not positive definite after ${chosen.dampingTries} dampings`;
+    return roundInstead(problem, energies, tries);
   }
   const weight = order ? await permuteColumns(problem.weight, order) : problem.weight;
   const work = { original: problem.weight, weight, order, factor: inverse.factor };
@@ -106,6 +104,20 @@ async function quantizeLinear(problem: LinearProblem<Options>): Promise<Quantize
     : await quantizePlanar(work, scheme, chosen);
   if (order) weight.release();
   return { weight: quantized, damping: inverse.damping };
+}
+
+/** Rounds a layer to nearest, with the search for clipping ranges, where its inputs say too little. */
+async function roundInstead(
+  { weight, scheme, options: chosen }: LinearProblem<Options>,
+  energies: Float64Array | null,
+  why: string,
+): Promise<QuantizedLinear> {
+  return {
+    weight: scheme.blocks
+      ? await chooseBlocks(weight, scheme, energies && importanceOfEnergies(energies))
+      : await roundToNearest(weight, scheme, scaleSearch(chosen)),
+    fallback: `${why}: rounded to nearest`,
+  };
 }
 
 /** A weight whose columns stand in `order`, in which the factor has them, too. */

@@ -1,6 +1,6 @@
 import { Linear } from "../../nn/linear.ts";
 import type { Block, ScaleGroup } from "../../nn/quantizable-model.ts";
-import { floatLinear, readWeights } from "../../nn/scale-channels.ts";
+import { floatLinear, inputSlot, readWeights } from "../../nn/scale-channels.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { NumericError } from "../../util/errors.ts";
 import type { BlockProblem } from "../define-method.ts";
@@ -40,7 +40,7 @@ export async function momentsOf(
   problem: Pick<BlockProblem<unknown>, "block" | "statisticsOf">,
   slot: string,
 ): Promise<Float32Array> {
-  const moments = await problem.statisticsOf(slot).hessian?.moments();
+  const moments = await problem.statisticsOf(slot)?.hessian?.moments();
   if (moments) return Float32Array.from(moments);
   throw new NumericError(`${problem.block.name}.${slot}: no second moments were gathered`);
 }
@@ -49,7 +49,7 @@ async function linearLoss(problem: BlockProblem<unknown>, group: ScaleGroup): Pr
   const { block } = problem;
   const { weight } = floatLinear(block, group.consumers[0]);
   const width = weight.shape[1] ?? 0;
-  const values = await momentsOf(problem, group.consumers[0]);
+  const values = await momentsOf(problem, inputSlot(group));
   const moments = Tensor.from(weight.backend, "f32", [width, width], values);
   const originals = await readWeights(block, group.consumers);
   const total = async (differences: Iterable<Float32Array>): Promise<number> => {

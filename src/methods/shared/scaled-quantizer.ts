@@ -1,6 +1,6 @@
 import type { Hessian } from "../../calibration/statistics/hessian.ts";
 import type { ScaleGroup } from "../../nn/quantizable-model.ts";
-import { floatLinear, readWeights, scaleColumns } from "../../nn/scale-channels.ts";
+import { floatLinear, inputSlot, readWeights, scaleColumns } from "../../nn/scale-channels.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { NumericError } from "../../util/errors.ts";
 import type { BlockProblem } from "../define-method.ts";
@@ -24,7 +24,7 @@ export async function scaledQuantizer(
 ): Promise<(factors: Float32Array) => Promise<Candidates>> {
   const { block, schemeOf, statisticsOf } = problem;
   const { consumers, channelOf } = group;
-  const { hessian } = statisticsOf(consumers[0]);
+  const hessian = statisticsOf(inputSlot(group))?.hessian;
   if (!hessian) throw new NumericError(`${block.name}.${consumers[0]}: no Hessian was gathered`);
   const weights = await readWeights(block, consumers);
   return async (factors) => {

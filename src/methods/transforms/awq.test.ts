@@ -8,6 +8,7 @@ import type { BlockPart } from "../../nn/quantizable-model.ts";
 import { floatLinear, replaceWeight } from "../../nn/scale-channels.ts";
 import { parseScheme } from "../../quant/scheme.ts";
 import { add } from "../../tensor/ops.ts";
+import type { LinearSlot } from "../../nn/linear.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { CancelledError } from "../../util/errors.ts";
 import {
@@ -136,7 +137,8 @@ async function problemOf({ model, blocks }: LoadedCase, options: object, signal?
   );
   const hidden = model.embed(idTensor(backend, ids));
   const gathered = new LayerInputs(awq.needs.statistics);
-  model.forwardBlock(block, hidden, { position: 0, observe: gathered.observe });
+  const observe = (slot: LinearSlot, input: Tensor): void => gathered.observe(slot, input);
+  model.forwardBlock(block, hidden, { position: 0, observe });
   return {
     model,
     block,

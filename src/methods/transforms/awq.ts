@@ -3,6 +3,7 @@ import type { ScaleGroup } from "../../nn/quantizable-model.ts";
 import {
   channelCount,
   floatLinear,
+  inputSlot,
   readWeights,
   replaceWeight,
   scaleChannels,
@@ -90,6 +91,7 @@ async function transformBlock(problem: BlockProblem<Options>): Promise<Transform
     }
     // The product of queries and keys is too sensitive to what clipping takes away.
     if (scoreSlots.includes(name)) continue;
+    if (!problem.statisticsOf(name)) continue;
     throwIfCancelled(problem.signal);
     problem.report(`clipping of ${name}`);
     parts.push(await clipSlot(problem, name, scheme, columnFactors.get(name)));
@@ -141,7 +143,7 @@ async function factorRule(
   group: ScaleGroup,
 ): Promise<(ratio: number) => Float32Array> {
   const [first] = group.consumers;
-  const means = await statisticsOf(first).magnitudes?.means();
+  const means = await statisticsOf(inputSlot(group))?.magnitudes?.means();
   if (!means) throw new NumericError(`${block.name}.${first}: no magnitudes were gathered`);
   const channels = channelCount(block, group);
   const activations = meanByChannel(means, channels, group.channelOf);

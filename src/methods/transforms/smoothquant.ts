@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Block, ScaleGroup } from "../../nn/quantizable-model.ts";
-import { channelCount, floatLinear, scaleChannels } from "../../nn/scale-channels.ts";
+import { channelCount, floatLinear, inputSlot, scaleChannels } from "../../nn/scale-channels.ts";
 import { hasFixedActivations, hasIndependentGroups, type Scheme } from "../../quant/scheme.ts";
 import { type BlockProblem, defineMethod, type TransformedPart } from "../define-method.ts";
 import { choice, shareIfGiven } from "../shared/option-kinds.ts";
@@ -58,7 +58,7 @@ async function transformBlock(problem: BlockProblem<Options>): Promise<Transform
     if (alpha === null) continue;
     problem.report(`scales of ${group.producer}`);
     const channels = channelCount(block, group);
-    const maxima = await problem.statisticsOf(group.consumers[0]).magnitudes?.maxima();
+    const maxima = await problem.statisticsOf(inputSlot(group))?.magnitudes?.maxima();
     if (!maxima) continue;
     const activations = largestByChannel(maxima, channels, group.channelOf);
     const weights = await weightMaxima(block, group, channels);

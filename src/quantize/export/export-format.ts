@@ -96,4 +96,9 @@ export interface ExportFormat<Result = unknown> {
    * @throws UsageError UnsupportedError NumericError for what the format does not hold
    */
   prepare(source: ExportSource, options: WriteOptions): Promise<PreparedExport<Result>>;
+  /** The same of a model that fewbit cannot run; absent where a format needs to know it. */
+  readonly prepareUnknown?: (
+    source: Omit<ExportSource, "config">,
+    options: WriteOptions,
+  ) => Promise<PreparedExport<Result>>;
 }

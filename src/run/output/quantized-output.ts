@@ -5,6 +5,7 @@ import { formatJson, formatJsonLike, type JsonRecord } from "../../formats/json-
 import { journalFolder } from "./output-directory.ts";
 import {
   layerKind,
+  type MatrixStack,
   type QuantizedModule,
   readQuantizationConfig,
   readQuantizedModule,
@@ -34,7 +35,10 @@ import { mixtureOf, usualScheme } from "../../recipe/mixture-schemes.ts";
 import type { Recipe } from "../../recipe/recipe.ts";
 
 /** A matrix that will be packed, or with a null scheme stays as it is. */
-type PlannedMatrix = Pick<PlannedLinear, "module" | "scheme" | "outFeatures" | "inFeatures">;
+type PlannedMatrix = Pick<
+  PlannedLinear,
+  "module" | "scheme" | "outFeatures" | "inFeatures" | "stack"
+>;
 
 /**
  * Lists the tensors of the quantized checkpoint in the order of the original's. Those that
@@ -50,22 +54,35 @@ export function outputEntries(
     keepPacked = false,
   }: { readonly changed?: ReadonlySet<string>; readonly keepPacked?: boolean } = {},
 ): TensorEntry[] {
-  const planned = new Map(linears.map((linear) => [`${linear.module}.weight`, linear]));
+  const planned = plannedEntries(linears);
   const entries: TensorEntry[] = [];
   for (const info of checkpoint.tensors.values()) {
     const { name, shape } = info;
-    const linear = planned.get(name);
+    const packed = planned.get(name);
     if (changed.has(name)) entries.push({ name, dtype: "f32", shape });
-    else if (!linear?.scheme) {
+    else if (!packed) {
       const form = keepPacked ? checkpoint.packedForms.get(name) : undefined;
       const module = form && readQuantizedModule(form.module, form.description);
       if (module) entries.push(...quantizedEntries(form.module, module));
       else entries.push({ name, dtype: writableDType(info), shape });
     } else {
-      entries.push(...quantizedEntries(linear.module, { ...linear, scheme: linear.scheme }));
+      entries.push(...packed);
     }
   }
   return entries;
+}
+
+/** What takes the place of the tensors that are quantized, by their names. */
+function plannedEntries(linears: readonly PlannedMatrix[]): Map<string, TensorEntry[]> {
+  const planned = new Map<string, TensorEntry[]>();
+  for (const { module, scheme, stack, ...size } of linears) {
+    if (!scheme) continue;
+    const name = stack?.tensor ?? `${module}.weight`;
+    const entries = planned.get(name) ?? [];
+    entries.push(...quantizedEntries(module, { scheme, ...size }));
+    planned.set(name, entries);
+  }
+  return planned;
 }
 
 /** What was written of a part of the model, as a journal can hold it. */
@@ -226,11 +243,12 @@ export class QuantizedOutput {
     await copySidecarFiles(this.checkpoint.files, this.path);
   }
 
-  /** Checks that everything was written, and adds config.json. */
-  async finish(recipe: Recipe): Promise<void> {
+  /** Checks that everything was written, and adds config.json. `linears` are those of the plan. */
+  async finish(recipe: Recipe, linears: readonly PlannedLinear[] = []): Promise<void> {
     await this.writer.finish();
-    const { transforms, method, options, finishers } = recipe;
+    const { transforms, method, options, finishers, generic } = recipe;
     const notes = {
+      ...(generic && { generic }),
       ...(mixtureOf(recipe.scheme) && { mixture: recipe.scheme }),
       ...(transforms.length > 0 && { transforms }),
       method,
@@ -244,9 +262,10 @@ export class QuantizedOutput {
     };
     const before = readQuantizationConfig(this.checkpoint.config)?.modules ?? [];
     const modules = new Map([...before, ...this.keptModules(), ...this.modules]);
+    const usual = usualScheme(recipe.scheme);
     const config = {
       ...this.checkpoint.config,
-      quantization_config: writeQuantizationConfig(usualScheme(recipe.scheme), modules, notes),
+      quantization_config: writeQuantizationConfig(usual, modules, notes, stacksOf(linears)),
     };
     const stated = await this.checkpoint.files.text("config.json");
     await writeText(joinPath(this.path, "config.json"), formatJsonLike(config, stated));
@@ -301,6 +320,17 @@ export class QuantizedOutput {
     await this.writer.write(name, data);
     this.tensors.set(name, sha256(data));
   }
+}
+
+/** The stacks whose matrices are packed. */
+function stacksOf(linears: readonly PlannedLinear[]): Map<string, MatrixStack> {
+  const stacks = new Map<string, MatrixStack>();
+  for (const { scheme, stack } of linears) {
+    if (!scheme || !stack) continue;
+    const { tensor, transposed } = stack;
+    stacks.set(tensor, { matrices: (stacks.get(tensor)?.matrices ?? 0) + 1, transposed });
+  }
+  return stacks;
 }
 
 function roundToStored(name: string, dtype: DType, values: Float32Array): ArrayBufferView {

@@ -108,6 +108,8 @@ function makeRecipe(
   { recipe, at, source }: Surroundings,
 ): RecipeInput {
   const { finishers } = variant;
+  // Text that all variants share is not meant for one that runs no model.
+  const shared = variant.generic ? {} : recipe.calibration;
   const given = {
     ...variant,
     ...chain,
@@ -120,7 +122,7 @@ function makeRecipe(
         ? finisher
         : { ...finisher, data: calibrationOf(finisher.data, at) },
     ),
-    calibration: calibrationOf({ ...recipe.calibration, ...variant.calibration }, at) ?? undefined,
+    calibration: calibrationOf({ ...shared, ...variant.calibration }, at) ?? undefined,
   };
   // The form was checked by the recipe's schema, whose ids are those of the registries.
   return toRecipe(source, given as unknown as QuantizeOptions);

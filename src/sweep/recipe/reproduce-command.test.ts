@@ -70,3 +70,11 @@ it("leaves out what holds by default, but no weight that a name seems to have", 
       "--calibration a=2=1 --calibration b --out made",
   );
 });
+
+it("says that a model was quantized by what its tensors look like", () => {
+  const how = { method: "rtn", scheme: "w4", generic: true } as const;
+  const { parsed } = parseRecipe({ model: "model", out: "out", ...how });
+  expect(reproduceCommand(parsed, "made", (path) => path)).toBe(
+    "fewbit quantize model --method rtn --scheme w4 --generic --out made",
+  );
+});

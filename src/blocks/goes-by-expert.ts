@@ -1,0 +1,14 @@
+import { transformsOf } from "../recipe/recipe.ts";
+import type { QuantizationJob } from "../run/quantization-job.ts";
+
+/**
+ * Whether the experts of block `index` are read, quantized, run and released one after the other:
+ * where the method quantizes layer by layer, given inputs of now, and nothing asks for the whole
+ * block, as transforms, methods that train it and a stream of the original do.
+ */
+export function goesByExpert({ method, recipe, opened }: QuantizationJob, index: number): boolean {
+  if (opened.model.expertCount(index) === 0) return false;
+  if (method.quantizeBlock || !method.quantizeLinear || method.needs.floatInputs) return false;
+  if (transformsOf(recipe).length > 0) return false;
+  return recipe.trueSequential || recipe.calibration === null;
+}

@@ -1,0 +1,49 @@
+import { z } from "zod";
+import { defineFamily } from "../architecture.ts";
+import { biasesOf, decoderConfig, fullLayers } from "../decoder-config.ts";
+import { headNormNames, llamaNames } from "../decoder-names.ts";
+import { expectExperts, qwenExpertNames } from "../expert-config.ts";
+
+const count = z.number().int().positive();
+
+const { gate: _gate, up: _up, down: _down, ...attention } = llamaNames.slots;
+
+/**
+ * OLMoE (paper: arXiv 2409.02060): experts in the place of every MLP, and norms of queries and keys
+ * over all heads together.
+ */
+export const olmoe = defineFamily({
+  modelType: "olmoe",
+  title: "OLMoE",
+  hasWindows: false,
+  gguf: null,
+  own: z.object({
+    num_experts: count.default(64),
+    num_experts_per_tok: count.default(8),
+    norm_topk_prob: z.boolean().default(false),
+  }),
+  only: { clip_qkv: [null] },
+  ignores: ["router_aux_loss_coef"],
+  configure(fields, own) {
+    return decoderConfig(fields, {
+      biases: { ...biasesOf(fields), mlp: false },
+      names: {
+        ...llamaNames,
+        slots: attention,
+        norms: { ...llamaNames.norms, ...headNormNames },
+        experts: qwenExpertNames,
+      },
+      headNorms: "all",
+      norm: { eps: fields.rms_norm_eps ?? 1e-5 },
+      layers: fullLayers(fields).map((layer) => ({ ...layer, sparse: true })),
+      experts: expectExperts({
+        count: own.num_experts,
+        used: own.num_experts_per_tok,
+        intermediateSize: fields.intermediate_size ?? 2048,
+        sharedSize: null,
+        normalized: own.norm_topk_prob,
+      }),
+      defaults: { contextLength: 4096, intermediateSize: 2048 },
+    });
+  },
+});

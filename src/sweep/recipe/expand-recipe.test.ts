@@ -1,0 +1,22 @@
+import { expect, it } from "vitest";
+import { expandRecipe } from "./expand-recipe.ts";
+import { parseSweepRecipe } from "./parse-sweep-recipe.ts";
+import { sourceOfValue } from "./recipe-source.ts";
+
+it("gives the sweep's calibration text to all variants but those that run no model", () => {
+  const { value } = sourceOfValue({
+    name: "test",
+    models: [{ id: "small", path: "small" }],
+    calibration: { files: "text.txt", samples: 4 },
+    variants: [
+      { method: "rtn", scheme: "w4" },
+      { method: "rtn", scheme: "w4", generic: true },
+      { method: "rtn", scheme: "w4", generic: true, calibration: { files: "own.txt" } },
+    ],
+    evaluation: { texts: ["text.txt"] },
+  });
+  const points = expandRecipe(parseSweepRecipe(value), (path) => path, new Map());
+  const files = points.map(({ work }) => work.recipe?.calibration?.files?.map(({ path }) => path));
+  // The original comes first. What a variant asks for itself is refused when its recipe is read.
+  expect(files).toEqual([undefined, ["text.txt"], undefined, ["own.txt"]]);
+});
