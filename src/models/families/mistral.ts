@@ -11,7 +11,11 @@ export const mistral: Architecture = {
   modelType: "mistral",
   title: "Mistral",
   hasWindows: true,
-  gguf: { architecture: "llama", permuted: true },
+  gguf: {
+    architecture: "llama",
+    permuted: true,
+    scalings: ["linear", "yarn", "llama3", "longrope"],
+  },
   configure(fields) {
     const window = fields.sliding_window === undefined ? 4096 : fields.sliding_window;
     const windows = layerWindows(fields, { window, slides: () => true });
