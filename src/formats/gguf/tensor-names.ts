@@ -108,7 +108,7 @@ export function splitTensorName(name: string): readonly [module: string, ending:
 }
 
 /** What the order of rows goes by. */
-export interface RowSizes {
+interface RowSizes {
   readonly heads: number;
   readonly kvHeads: number;
   readonly headDim: number;

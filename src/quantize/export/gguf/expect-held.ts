@@ -2,6 +2,7 @@ import type { GgufTensor } from "../../../formats/gguf/gguf-header.ts";
 import { GgufMetadata } from "../../../formats/gguf/gguf-metadata.ts";
 import { ggmlTypeNamed } from "../../../formats/gguf/gguf-types.ts";
 import { ggufModelConfig } from "../../../formats/gguf/model-config.ts";
+import { longFactorsNames, ropeFactorsName } from "../../../formats/gguf/tensor-names.ts";
 import type { GgufTraits } from "../../../models/architecture.ts";
 import type { DecoderConfig } from "../../../models/decoder-config.ts";
 import { findArchitecture, readModelConfig } from "../../../models/index.ts";
@@ -67,15 +68,14 @@ function readBack(
   for (const { name, shape } of type ? tensors : []) {
     if (type) named.set(name, { name, shape, type, begin: 0, end: 0 });
   }
-  const [short, long] = ["rope_factors_short.weight", "rope_factors_long.weight"].map((name) =>
-    ropeFactors.get(name),
-  );
+  const short = ropeFactors.get(longFactorsNames.short);
+  const long = ropeFactors.get(longFactorsNames.long);
   return readModelConfig(
     ggufModelConfig({
       metadata,
       family,
       tensors: named,
-      ropeFactors: ropeFactors.get("rope_freqs.weight") ?? null,
+      ropeFactors: ropeFactors.get(ropeFactorsName) ?? null,
       longFactors: short && long ? { short, long } : null,
     }),
   );
