@@ -9,8 +9,8 @@
  * against those of transformers. A method quantizes the first model of the family, writes it, and
  * the packed checkpoint, run by the native kernels, is compared with its decoded weights as a plain
  * checkpoint, run by the reference kernels (OneBit, which no plain checkpoint holds: with the same
- * checkpoint there). GGUF files are run by llama.cpp, of as many models as stand behind: those
- * without windows that it computes.
+ * checkpoint there). GGUF files are run by llama.cpp, of as many models as stand behind: those that
+ * it computes, where it takes no windows those without, some of them with fields that it can hold.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -20,6 +20,7 @@ import { exportCheckpoint, load, quantize, type QuantizeOptions } from "../src/i
 import type { FamilyName } from "../src/models/architecture.ts";
 import { architectures, readModelConfig } from "../src/models/index.ts";
 import { UnsupportedError } from "../src/util/errors.ts";
+import { writableChanges } from "../test/fixtures/gguf-changes.ts";
 import { spellWithSpaces } from "../test/fixtures/spell-with-spaces.ts";
 import { modelCaseNames, readModelCase } from "../test/golden/model-cases.ts";
 import { writeTinyCheckpoint } from "../test/golden/tiny-checkpoint.ts";
@@ -109,17 +110,21 @@ async function byMethod(
   return distance(packed, await logitsOf(decoded, ids, "reference"));
 }
 
-/** Whether a tiny model is computed by llama.cpp as it is: without windows. */
-const seesAll = (name: string): boolean =>
-  readModelConfig(readModelCase(name).config).layers.every(({ window }) => window === null);
+/** Whether a tiny model has no windows, as it is written for llama.cpp. */
+const seesAll = (name: string): boolean => {
+  const config = { ...readModelCase(name).config, ...writableChanges[name] };
+  return readModelConfig(config).layers.every(({ window }) => window === null);
+};
 
 /** The most that logits of GGUF files in llama.cpp are from those of their models. */
 async function inLlama({ gguf }: FamilyName, names: readonly string[]): Promise<string> {
   if (gguf === null) return "refused";
   if (!findLlamaAddon()) return "not installed";
   const found: number[] = [];
-  for (const name of names.filter(seesAll)) {
-    const checkpoint = await writeTinyCheckpoint({ modelCase: name });
+  const models = names.filter((name) => gguf.windows !== undefined || seesAll(name));
+  for (const name of models) {
+    const { [name]: config = {} } = writableChanges;
+    const checkpoint = await writeTinyCheckpoint({ modelCase: name, config, fitting: true });
     spellWithSpaces(checkpoint.path);
     const out = `${newOutput()}.gguf`;
     try {

@@ -8,15 +8,57 @@ import {
   readOwnFields,
 } from "./decoder-fields.ts";
 
-/** How GGUF files hold the models of a family. */
+/** Sizes of a model, from which some of its fields follow in GGUF files. */
+export interface GgufSizes {
+  readonly blocks: number;
+  readonly hiddenSize: number;
+  readonly heads: number;
+  readonly headDim: number;
+}
+
+/** A key of the metadata that says what a field of `config.json` does. */
+export interface GgufKey {
+  /** Behind the architecture: `logit_scale`. */
+  readonly key: string;
+  /** The field in `config.json`. */
+  readonly field: string;
+  /** What is written; null writes nothing. */
+  readonly of: (config: DecoderConfig) => number | boolean | null;
+}
+
+/** How GGUF files hold the models of a family, and what llama.cpp computes of them. */
 export interface GgufTraits {
   /** `general.architecture`. Several families may have one name. */
   readonly architecture: string;
+  /** The class in transformers; absent where it is the title with `ForCausalLM`. */
+  readonly className?: string;
   /**
    * Whether the rows of queries and keys lie in the order in which neighbouring channels are rotated
    * together (rotation `NORM` of llama.cpp), and not as transformers has them.
    */
   readonly permuted: boolean;
+  /** The field of the eps of a LayerNorm; absent where norms are RMSNorms. */
+  readonly layerNormEps?: string;
+  /** Fields of `config.json` that llama.cpp computes by without a key; absent: a gate of SiLU. */
+  readonly means?: (sizes: GgufSizes) => Readonly<Record<string, unknown>>;
+  /** Keys that only some architectures have. */
+  readonly keys?: readonly GgufKey[];
+  /** Whether a part of each head may be rotated: its share is then always stated. */
+  readonly partlyRotated?: boolean;
+  /** How rotations may be scaled, by the kinds of `RopeScaling`; absent: linear, YaRN. */
+  readonly scalings?: readonly string[];
+  /**
+   * Windows that llama.cpp computes: of every n blocks the last one does not slide, unless the file
+   * has a pattern. `usual` stands for a window that the file does not state; null means none.
+   */
+  readonly windows?: { readonly every: number; readonly usual: number | null };
+  /** What its files must have or lack to be loaded; absent where either is. */
+  readonly tied?: boolean;
+  readonly biases?: boolean;
+  /** Whether heads must make up the hidden size. */
+  readonly wholeHeads?: boolean;
+  /** Where llama.cpp computes otherwise than the model, a sentence each. */
+  readonly notices?: readonly string[];
 }
 
 /** What every family is known by. */

@@ -53,7 +53,7 @@ export function fittingType(asked: MixtureType, columns: number): MixtureType {
 
 /** All block formats that a mixture may give to a linear layer whose rows are whole blocks. */
 export function mixtureFormats(mixture: Mixture, model: MixedModel): BlockFormatId[] {
-  const names = ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_down"];
+  const names = ["attn_q", "attn_k", "attn_v", "attn_qkv", "attn_output", "ffn_down"];
   const blocks = Array.from({ length: model.blocks }, (_, block) => block);
   const types = names.flatMap((name) =>
     blocks.map((block) => askedType(mixture, { name: `blk.${block}.${name}`, columns: 0 }, model)),
@@ -84,6 +84,8 @@ function slotType(
   switch (slot) {
     case "attn_v":
       return ofEight ? "q8_0" : valuesType(mixture, block, model);
+    case "attn_qkv":
+      return mixture.joined ?? null;
     case "attn_k":
       return ofEight ? "q8_0" : null;
     case "attn_output": {

@@ -27,6 +27,8 @@ export interface Mixture {
   /** Type of the embedding where it is not the head; default that of most weights. */
   readonly embedding?: BlockFormatId;
   readonly values?: MixtureRule;
+  /** Type of a joined projection of queries, keys and values. */
+  readonly joined?: BlockFormatId;
   readonly attentionOutput?: MixtureRule;
   readonly down?: MixtureRule;
   /** Of models with eight experts, in the place of `attentionOutput`. */
@@ -90,12 +92,20 @@ export const mixtures: readonly Mixture[] = [
   {
     name: "Q3_K_M",
     usual: "q3_k",
+    joined: "q4_k",
     values: give(firstBlocks(2), "q5_k", "q4_k"),
     attentionOutput: give(always, "q4_k"),
     attentionOutputOfEight: fiveBits,
     down: give(firstPart(16), "q5_k", "q4_k"),
   },
-  { name: "Q3_K_L", usual: "q3_k", values: fiveBits, attentionOutput: fiveBits, down: fiveBits },
+  {
+    name: "Q3_K_L",
+    usual: "q3_k",
+    joined: "q4_k",
+    values: fiveBits,
+    attentionOutput: fiveBits,
+    down: fiveBits,
+  },
   {
     name: "Q4_K_S",
     usual: "q4_k",
@@ -106,6 +116,7 @@ export const mixtures: readonly Mixture[] = [
   {
     name: "Q4_K_M",
     usual: "q4_k",
+    joined: "q5_k",
     values: give(moreBits, "q6_k"),
     attentionOutputOfEight: fiveBits,
     down: give(moreBits, "q6_k"),
@@ -114,6 +125,7 @@ export const mixtures: readonly Mixture[] = [
   {
     name: "Q5_K_M",
     usual: "q5_k",
+    joined: "q6_k",
     values: give(moreBits, "q6_k"),
     down: give(moreBits, "q6_k"),
   },

@@ -211,7 +211,8 @@ async function makeJob(
   const plan = await makePlan(opened, recipe, method, backend);
   const identity = await identifyRun(opened.checkpoint, recipe, backend);
   const { imatrix } = recipe;
-  const importance = imatrix === null ? null : await readImportance(imatrix, plan.linears);
+  const importance =
+    imatrix === null ? null : await readImportance(imatrix, plan.linears, opened.config.names);
   const measure = (path: string): Promise<ModelSizes> => measureMade(path, backend);
   const job = { opened, recipe, method, plan, identity, sources, options, importance, measure };
   return earlierStage ? { ...job, earlierStage } : job;

@@ -1,6 +1,6 @@
 import { columnImportance, type Imatrix } from "../formats/imatrix/imatrix.ts";
 import { readImatrix } from "../formats/imatrix/read-imatrix.ts";
-import { ggufModuleName } from "../formats/gguf/tensor-names.ts";
+import { type CheckpointNames, GgufNames } from "../formats/gguf/tensor-names.ts";
 import type { ImportanceLookup } from "../run/quantization-job.ts";
 import type { PlannedLinear } from "../run/plan.ts";
 import { formatCount } from "../formats/wording.ts";
@@ -14,13 +14,16 @@ import { formatCount } from "../formats/wording.ts";
 export async function readImportance(
   path: string,
   linears: readonly PlannedLinear[],
+  names: CheckpointNames,
 ): Promise<ImportanceLookup> {
   const imatrix = await readImatrix(path);
+  const own = new GgufNames(names);
   const found = new Map<string, Float32Array>();
   const faults = { layers: 0, columns: 0 };
   for (const { module, inFeatures, scheme } of linears) {
     if (!scheme?.blocks) continue;
-    const importance = importanceOf(path, imatrix, module, inFeatures);
+    const name = `${own.toGguf(module) ?? module}.weight`;
+    const importance = importanceOf(path, imatrix, name, inFeatures);
     if (importance) found.set(module, importance.values);
     else faults.layers++;
     faults.columns += importance?.unseen ?? 0;
@@ -28,8 +31,7 @@ export async function readImportance(
   return { of: (module) => found.get(module) ?? null, notices: noticesOf(path, faults) };
 }
 
-function importanceOf(path: string, { entries }: Imatrix, module: string, columns: number) {
-  const name = `${ggufModuleName(module) ?? module}.weight`;
+function importanceOf(path: string, { entries }: Imatrix, name: string, columns: number) {
   const entry = entries.get(name);
   return entry ? columnImportance(path, name, entry, columns) : null;
 }

@@ -2,7 +2,7 @@ import type { Backend } from "../backend/backend.ts";
 import { ActivationCache } from "../blocks/activations.ts";
 import { gatherInputs } from "../blocks/gather-inputs.ts";
 import type { LayerInputs } from "../calibration/statistics/layer-inputs.ts";
-import { ggufModuleName } from "../formats/gguf/tensor-names.ts";
+import { GgufNames } from "../formats/gguf/tensor-names.ts";
 import type { ImatrixEntry } from "../formats/imatrix/imatrix.ts";
 import { writeImatrix } from "../formats/imatrix/write-imatrix.ts";
 import { type ResolveOptions, resolveModel } from "../hub/resolve-model.ts";
@@ -85,11 +85,12 @@ interface Measured {
 }
 
 async function measureAll(
-  { model }: OpenedModel,
+  { model, config }: OpenedModel,
   windows: readonly Int32Array[],
   { backend, signal, onBlock }: ImatrixOptions & { readonly backend: Backend },
 ): Promise<Measured> {
   const measured: Measured = { entries: new Map(), unseen: [] };
+  const names = new GgufNames(config.names);
   const activations = await ActivationCache.embed(backend, model, windows);
   try {
     for (let index = 0; index < model.blockCount; index++) {
@@ -97,7 +98,7 @@ async function measureAll(
       const block = await model.loadBlock(index);
       const gathering = { slots: block.slots, statistics: ["energies"] } as const;
       const inputs = await gatherInputs(block, { model, signal }, activations, gathering);
-      await addBlock(measured, block, inputs);
+      await addBlock(measured, names, block, inputs);
       inputs.release();
       if (index + 1 < model.blockCount) await activations.advance(model, block, signal);
       model.releaseBlock(block);
@@ -111,6 +112,7 @@ async function measureAll(
 
 async function addBlock(
   { entries, unseen }: Measured,
+  names: GgufNames,
   block: Block,
   inputs: LayerInputs,
 ): Promise<void> {
@@ -119,7 +121,7 @@ async function addBlock(
     const energies = inputs.of(slot)?.energies;
     if (!energies) continue;
     const sums = Float32Array.from(await energies.sums());
-    const name = `${ggufModuleName(module) ?? module}.weight`;
+    const name = `${names.toGguf(module) ?? module}.weight`;
     entries.set(name, { sums, counts: Float32Array.of(energies.tokens) });
     if (sums.some((sum) => sum === 0)) unseen.push(name);
   }

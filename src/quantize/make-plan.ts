@@ -49,7 +49,7 @@ export async function makePlan(
   const tables = selectEmbeddingAndHead(model.embeddingAndHead(), recipe, mixed);
   expectFittingRows([...chosen, ...tables], recipe);
   const { calibration, imatrix } = recipe;
-  const importance = imatrix === null ? null : await readImportance(imatrix, linears);
+  const importance = imatrix === null ? null : await readImportance(imatrix, linears, config.names);
   const outputBytes = outputEntries(checkpoint, [...linears, ...tables], {
     changed: changedTensors(model, checkpoint, linears, recipe),
     keepPacked: method.trainModel === undefined,
@@ -148,7 +148,7 @@ function mixtureSchemes(
   const { heads, kvHeads, tiedEmbeddings: tied } = config;
   const importance = imatrix !== null || (usesImportance && calibration !== null);
   const shape = { blocks: model.blockCount, heads, kvHeads, experts: 1, tied };
-  return new MixtureSchemes(mixture, { ...shape, importance });
+  return new MixtureSchemes(mixture, { ...shape, importance }, config.names);
 }
 
 function planActivations(

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { llamaNames } from "../models/decoder-names.ts";
 import { findMixture, type MixedModel } from "../quant/mixtures.ts";
 import { SchemeError, UsageError } from "../util/errors.ts";
 import { MixtureSchemes, possibleSchemes, usualScheme } from "./mixture-schemes.ts";
@@ -17,7 +18,7 @@ const model: MixedModel = {
 function schemesOf(name: string, own: Partial<MixedModel> = {}): MixtureSchemes {
   const mixture = findMixture(name);
   if (!mixture) throw new Error(`no mixture ${name}`);
-  return new MixtureSchemes(mixture, { ...model, ...own });
+  return new MixtureSchemes(mixture, { ...model, ...own }, llamaNames);
 }
 
 const recipe = (scheme: string, more: Partial<RecipeInput> = {}) =>
@@ -32,6 +33,23 @@ describe("a mixture in the place of a scheme", () => {
     expect(schemes.of("model.embed_tokens", 512)?.id).toBe("q6_k");
     expect(schemesOf("Q4_K_M", { tied: false }).of("model.embed_tokens", 512)?.id).toBe("q4_k");
     expect(schemes.notices()).toEqual([]);
+  });
+
+  test("gives a joined projection more bits, as llama-quantize does", () => {
+    const { slots } = llamaNames;
+    const joined = { ...llamaNames, slots: { ...slots, queryKeyValue: "self_attn.qkv_proj" } };
+    const of = (name: string): string | undefined => {
+      const mixture = findMixture(name);
+      if (!mixture) throw new Error(`no mixture ${name}`);
+      const schemes = new MixtureSchemes(mixture, model, joined);
+      return schemes.of("model.layers.3.self_attn.qkv_proj", 512)?.id;
+    };
+    expect(["Q3_K_M", "Q4_K_M", "Q5_K_M", "Q4_K_S"].map(of)).toEqual([
+      "q4_k",
+      "q5_k",
+      "q6_k",
+      "q4_k",
+    ]);
   });
 
   test("says where rows are no whole blocks", () => {
@@ -53,7 +71,7 @@ describe("a mixture in the place of a scheme", () => {
   test("stays in the recipe, and the methods must take all its schemes", () => {
     expect(recipe("Q4_K_M").parsed.scheme).toBe("Q4_K_M");
     expect(usualScheme("Q4_K_M").id).toBe("q4_k");
-    expect(possibleSchemes("Q4_K_M").map(({ id }) => id)).toEqual(["q4_k", "q6_k"]);
+    expect(possibleSchemes("Q4_K_M").map(({ id }) => id)).toEqual(["q4_k", "q6_k", "q5_k"]);
     expect(() => recipe("Q4_K_M", { method: "svid" })).toThrow(/does not support the scheme q4_k/);
   });
 

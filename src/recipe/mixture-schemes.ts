@@ -1,4 +1,4 @@
-import { ggufModuleName } from "../formats/gguf/tensor-names.ts";
+import { type CheckpointNames, GgufNames } from "../formats/gguf/tensor-names.ts";
 import { mixtureFormats, mixtureType } from "../quant/mixture-type.ts";
 import { findMixture, type MixedModel, type Mixture } from "../quant/mixtures.ts";
 import { parseScheme, type Scheme } from "../quant/scheme.ts";
@@ -12,16 +12,19 @@ import { formatCount } from "../formats/wording.ts";
 export class MixtureSchemes {
   private readonly mixture: Mixture;
   private readonly model: MixedModel;
+  private readonly names: GgufNames;
   private readonly replaced = new Map<string, Set<string>>();
 
-  constructor(mixture: Mixture, model: MixedModel) {
+  /** @param names of the model's modules: mixtures go by those that GGUF files have */
+  constructor(mixture: Mixture, model: MixedModel, names: CheckpointNames) {
     this.mixture = mixture;
+    this.names = new GgufNames(names);
     this.model = model;
   }
 
   /** The scheme of a module with rows of so many columns; null: it stays in floats. */
   of(module: string, columns: number): Scheme | null {
-    const name = ggufModuleName(module) ?? module;
+    const name = this.names.toGguf(module) ?? module;
     const { type, insteadOf } = mixtureType(this.mixture, { name, columns }, this.model);
     if (insteadOf !== null) this.note(`${type} in the place of ${insteadOf}`, module);
     return type === "f16" || type === "bf16" ? null : parseScheme(type);

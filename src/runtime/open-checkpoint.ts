@@ -2,7 +2,8 @@ import { type Checkpoint, type DirectoryOptions, openCheckpoint } from "../forma
 import { DirectoryFiles } from "../formats/directory-files.ts";
 import { isGgufPath, openGgufCheckpoint } from "../formats/gguf/gguf-checkpoint.ts";
 import type { ModelFiles } from "../formats/model-files.ts";
-import { ggufFamilies } from "../models/index.ts";
+import { storedForms } from "../models/decoder-tensors.ts";
+import { ggufFamilies, readModelConfig } from "../models/index.ts";
 import { status } from "../platform/node.ts";
 import { readGgufTokenizer } from "../tokenizers/gguf/read-gguf-tokenizer.ts";
 
@@ -28,6 +29,10 @@ export async function openAnyCheckpoint(
   return openGgufCheckpoint(path, {
     families: ggufFamilies,
     readTokenizer: readGgufTokenizer,
+    readConfig: (json) => {
+      const decoder = readModelConfig(json);
+      return { decoder, forms: storedForms(decoder) };
+    },
     decoded,
   });
 }

@@ -295,7 +295,7 @@ describe("what cannot be read is refused", () => {
       { "llama.attention.head_count": meta.i32s([4, 4]) },
       /expected a number, the file has an array/,
     ],
-    [{ "llama.attention.head_count": meta.u32(3) }, /does not consist of 3 heads/],
+    [{ "llama.attention.head_count": meta.u32(6) }, /does not consist of 6 heads/],
   ])("%j", async (metadata, message) => {
     const { gguf } = await write({ modelCase: "llama" }, { metadata });
     await expect(openModel(gguf, { backend })).rejects.toThrow(message);

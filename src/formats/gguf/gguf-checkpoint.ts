@@ -1,3 +1,4 @@
+import type { TensorForm } from "../../nn/weight-source.ts";
 import { baseName, joinPath, listDirectory, parentPath, status } from "../../platform/node.ts";
 import { FormatError, UnsupportedError } from "../../util/errors.ts";
 import { formatSize } from "../../util/format-size.ts";
@@ -5,19 +6,29 @@ import { nearestName } from "../../util/nearest.ts";
 import { Checkpoint, type PackedForm, type StoredTensor } from "../checkpoint.ts";
 import type { JsonRecord } from "../json-file.ts";
 import { readFloatTensor } from "../read-float-tensor.ts";
-import { findGgufFamily, type GgufFamily } from "./gguf-family.ts";
+import {
+  findGgufFamily,
+  type GgufDecoder,
+  type GgufFamily,
+  type LongFactors,
+} from "./gguf-family.ts";
 import type { GgufFile } from "./gguf-file.ts";
 import { GgufModelFiles, type ReadGgufTokenizer } from "./gguf-model-files.ts";
 import { openGgufParts } from "./gguf-parts.ts";
 import { type GgufModule, viewTensors } from "./gguf-views.ts";
 import { type GgufView, GgufWeights } from "./gguf-weights.ts";
 import { ggufModelConfig } from "./model-config.ts";
-import { ropeFactorsName } from "./tensor-names.ts";
+import { longFactorsNames, ropeFactorsName } from "./tensor-names.ts";
 
 /** What is to be known besides a file to read it as a checkpoint. */
 export interface GgufReading {
   readonly families: readonly GgufFamily[];
   readonly readTokenizer: ReadGgufTokenizer;
+  /** Reads a config.json: what its model is made of, and how checkpoints store its tensors. */
+  readonly readConfig: (config: JsonRecord) => {
+    readonly decoder: GgufDecoder;
+    readonly forms: ReadonlyMap<string, TensorForm>;
+  };
   /** Whether packed weights are decoded to float32 when they are read; default false. */
   readonly decoded?: boolean;
 }
@@ -49,29 +60,27 @@ export async function openGgufCheckpoint(path: string, reading: GgufReading): Pr
 async function makeCheckpoint(
   path: string,
   parts: readonly GgufFile[],
-  { families, readTokenizer, decoded = false }: GgufReading,
+  { families, readTokenizer, readConfig, decoded = false }: GgufReading,
 ): Promise<Checkpoint> {
   const { metadata } = parts[0];
   const family = findGgufFamily(metadata, families);
   const tensors = new Map(parts.flatMap((part) => [...part.tensors]));
-  const ropeFactors = await readRopeFactors(parts);
-  const config = ggufModelConfig({ metadata, family, tensors, ropeFactors });
-  const heads = {
-    heads: Number(config.num_attention_heads),
-    kvHeads: Number(config.num_key_value_heads),
+  const ropeFactors = await readFactors(parts, ropeFactorsName);
+  const longFactors = await readLongFactors(parts);
+  const config = ggufModelConfig({ metadata, family, tensors, ropeFactors, longFactors });
+  const viewing = {
+    ...readConfig(config),
+    source: metadata.source,
+    permuted: family.gguf.permuted,
+    decoded,
   };
-  const permuted = family.gguf.permuted ? heads : null;
   const weightFiles: GgufWeights[] = [];
   const places = new Map<string, StoredTensor>();
   const modules = new Map<string, GgufModule>();
   const views: GgufView[] = [];
   const packedForms = new Map<string, PackedForm>();
   for (const part of parts) {
-    const found = viewTensors(part.tensors.values(), {
-      source: metadata.source,
-      permuted,
-      decoded,
-    });
+    const found = viewTensors(part.tensors.values(), viewing);
     const file = new GgufWeights(part, found.views);
     weightFiles.push(file);
     const packed = new Set(
@@ -106,14 +115,20 @@ async function makeCheckpoint(
   });
 }
 
-async function readRopeFactors(parts: readonly GgufFile[]): Promise<Float32Array | null> {
-  const part = parts.find(({ tensors }) => tensors.has(ropeFactorsName));
-  const tensor = part?.tensors.get(ropeFactorsName);
+async function readLongFactors(parts: readonly GgufFile[]): Promise<LongFactors | null> {
+  const short = await readFactors(parts, longFactorsNames.short);
+  const long = await readFactors(parts, longFactorsNames.long);
+  return short && long ? { short, long } : null;
+}
+
+async function readFactors(parts: readonly GgufFile[], name: string): Promise<Float32Array | null> {
+  const part = parts.find(({ tensors }) => tensors.has(name));
+  const tensor = part?.tensors.get(name);
   if (!part || !tensor) return null;
   const { dtype } = tensor.type;
   if (!dtype) {
     throw new UnsupportedError(
-      `${baseName(part.path)}: ${ropeFactorsName} is of the type ${tensor.type.name}, expected f32`,
+      `${baseName(part.path)}: ${name} is of the type ${tensor.type.name}, expected f32`,
     );
   }
   const read = (_: string, into: Uint8Array, at: number) => part.readInto(tensor.name, into, at);

@@ -1,4 +1,6 @@
 import { UnsupportedError } from "../../util/errors.ts";
+import type { JsonRecord } from "../json-file.ts";
+import type { CheckpointNames } from "./tensor-names.ts";
 import type { GgufTensor } from "./gguf-header.ts";
 import type { GgufMetadata } from "./gguf-metadata.ts";
 
@@ -9,12 +11,46 @@ export interface GgufFamily {
   readonly title: string;
   /** Whether blocks may slide. */
   readonly hasWindows: boolean;
+  /** Names that the family has for shared fields. */
+  readonly aliases?: Readonly<Record<string, string>>;
   readonly gguf: {
     /** `general.architecture`. */
     readonly architecture: string;
+    /** The class in transformers; absent where it is the title with `ForCausalLM`. */
+    readonly className?: string;
     /** Whether the rows of queries and keys lie in another order in the file. */
     readonly permuted: boolean;
+    /** The field of the eps of a LayerNorm; absent where norms are RMSNorms. */
+    readonly layerNormEps?: string;
+    /** Fields that its files have no key for. */
+    readonly means?: (sizes: {
+      readonly blocks: number;
+      readonly hiddenSize: number;
+      readonly heads: number;
+      readonly headDim: number;
+    }) => JsonRecord;
+    /** Keys of its own, and the fields that they stand for. */
+    readonly keys?: readonly { readonly key: string; readonly field: string }[];
+    /** Whether the rotated share of a head is always stated. */
+    readonly partlyRotated?: boolean;
+    /** Every how many blocks one does not slide, and the window where none is stated. */
+    readonly windows?: { readonly every: number; readonly usual: number | null };
   };
+}
+
+/** What a family makes of a configuration, as far as tensors are named and lie by it. */
+export interface GgufDecoder {
+  readonly names: CheckpointNames;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly joined: "parts" | "heads";
+}
+
+/** Factors of the wavelengths of LongRoPE. */
+export interface LongFactors {
+  readonly short: Float32Array;
+  readonly long: Float32Array;
 }
 
 /** What a model's configuration is read from. */
@@ -25,6 +61,8 @@ export interface GgufModelSource {
   readonly tensors: ReadonlyMap<string, GgufTensor>;
   /** Values of `rope_freqs.weight`; null where there is no such tensor. */
   readonly ropeFactors: Float32Array | null;
+  /** Values of `rope_factors_short.weight` and its fellow; null where they are not both there. */
+  readonly longFactors: LongFactors | null;
 }
 
 /**

@@ -1,48 +1,63 @@
 import type { GgufFile } from "./gguf-file.ts";
 import type { GgufTensor } from "./gguf-header.ts";
-import { ggufRows } from "./tensor-names.ts";
+import type { RowOrder } from "./tensor-names.ts";
+
+/** Bytes of rows of one period that are read at once, to be put into order. */
+const periodBytes = 2 ** 22;
 
 /** Reads rows of a tensor of a GGUF file in the order that they have in checkpoints. */
 export class GgufRows {
   readonly rows: number;
   readonly rowBytes: number;
-  /** Whether rows lie in the file as they are read. */
-  readonly inOrder: boolean;
   private readonly file: GgufFile;
   private readonly name: string;
-  /** Rows of a head, and where each lies within its head in the file. */
-  private readonly places: Uint32Array;
+  private readonly order: RowOrder | null;
 
-  /**
-   * @param heads among whose rows those of the file lie otherwise; null where they do not. Their
-   *   number must divide the rows into even heads.
-   */
-  constructor(file: GgufFile, { name, shape, begin, end }: GgufTensor, heads: number | null) {
+  /** @param order of the rows in the file; null where they lie in it as in checkpoints */
+  constructor(file: GgufFile, { name, shape, begin, end }: GgufTensor, order: RowOrder | null) {
     const isVector = shape.length < 2;
     // Elements of a vector are its rows where they are to be put into order.
-    const rows = isVector && heads === null ? 1 : isVector ? (shape[0] ?? 1) : rowsOf(shape);
+    const rows = isVector && order === null ? 1 : isVector ? (shape[0] ?? 1) : rowsOf(shape);
     this.rows = rows;
     this.rowBytes = rows === 0 ? 0 : (end - begin) / rows;
-    this.inOrder = heads === null;
     this.file = file;
     this.name = name;
-    this.places = heads === null ? new Uint32Array() : ggufRows(rows / heads, 1);
+    this.order = order;
   }
 
   /** Reads rows from `first` on, as many as `into` holds. */
   async read(first: number, into: Uint8Array): Promise<void> {
-    if (this.inOrder) return this.readFile(first, into);
-    const { rowBytes, places } = this;
-    const perHead = places.length;
+    const { order, rowBytes } = this;
+    if (order === null) return this.readFile(first, into);
+    const isNear = order.length * rowBytes <= periodBytes;
+    await (isNear ? this.readPeriods(order, first, into) : this.readRuns(order, first, into));
+  }
+
+  /** Reads whole periods, and puts their rows into order. */
+  private async readPeriods(order: RowOrder, first: number, into: Uint8Array): Promise<void> {
+    const { rowBytes } = this;
     const count = into.length / rowBytes;
-    const head = new Uint8Array(perHead * rowBytes);
+    const period = new Uint8Array(order.length * rowBytes);
     for (let row = first, done = 0; done < count; ) {
-      const start = Math.floor(row / perHead) * perHead;
-      await this.readFile(start, head);
-      for (; row < start + perHead && done < count; row++, done++) {
-        const from = places[row - start] * rowBytes;
-        into.set(head.subarray(from, from + rowBytes), done * rowBytes);
+      const start = Math.floor(row / order.length) * order.length;
+      await this.readFile(start, period);
+      for (; row < start + order.length && done < count; row++, done++) {
+        const from = order[row - start] * rowBytes;
+        into.set(period.subarray(from, from + rowBytes), done * rowBytes);
       }
+    }
+  }
+
+  /** Reads rows that follow each other in the file, too. */
+  private async readRuns(order: RowOrder, first: number, into: Uint8Array): Promise<void> {
+    const { rowBytes } = this;
+    const count = into.length / rowBytes;
+    const placeOf = (row: number): number => row - (row % order.length) + order[row % order.length];
+    for (let done = 0, next = 0; done < count; done = next) {
+      const place = placeOf(first + done);
+      next = done + 1;
+      while (next < count && placeOf(first + next) === place + next - done) next++;
+      await this.readFile(place, into.subarray(done * rowBytes, next * rowBytes));
     }
   }
 

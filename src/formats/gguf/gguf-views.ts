@@ -2,20 +2,35 @@ import { findBlockFormat } from "../../quant/blocks/index.ts";
 import { decodeBlocks } from "../../quant/blocks/block-weight.ts";
 import { formatShape, type Shape } from "../../tensor/shape.ts";
 import { FormatError, UnsupportedError } from "../../util/errors.ts";
+import { bfloatsToFloats, halvesToFloats } from "../../util/half.ts";
+import type { TensorForm } from "../../nn/weight-source.ts";
 import type { TensorInfo } from "../safetensors-header.ts";
 import { quoteName } from "../wording.ts";
+import { turnedShape } from "../tensor-forms.ts";
+import type { GgufDecoder } from "./gguf-family.ts";
 import type { GgufTensor } from "./gguf-header.ts";
 import type { GgmlType } from "./gguf-types.ts";
 import type { GgufView } from "./gguf-weights.ts";
 import { type DecodeBlocks, decodeTable } from "./tables/index.ts";
-import { hfModuleName, permutedHeads, ropeFactorsName, splitTensorName } from "./tensor-names.ts";
+import {
+  GgufNames,
+  longFactorsNames,
+  ropeFactorsName,
+  rowOrder,
+  type RowOrder,
+  splitTensorName,
+} from "./tensor-names.ts";
 
 /** How the tensors of a file are to stand in a checkpoint. */
 export interface GgufViewing {
   /** Name of the file in errors. */
   readonly source: string;
-  /** Heads of queries and of keys where their rows lie otherwise in the file; else null. */
-  readonly permuted: { readonly heads: number; readonly kvHeads: number } | null;
+  /** What the family makes of the configuration. */
+  readonly decoder: GgufDecoder;
+  /** Whether the rows of queries and keys lie otherwise in the file. */
+  readonly permuted: boolean;
+  /** How checkpoints store tensors, where not as the file has them. */
+  readonly forms: ReadonlyMap<string, TensorForm>;
   /** Whether packed weights are decoded when they are read. */
   readonly decoded: boolean;
 }
@@ -46,10 +61,11 @@ export interface GgufViews {
 export function viewTensors(tensors: Iterable<GgufTensor>, viewing: GgufViewing): GgufViews {
   const views = new Map<string, GgufView>();
   const modules = new Map<string, GgufModule>();
+  const names = new GgufNames(viewing.decoder.names);
   for (const tensor of tensors) {
     // It is no part of a checkpoint: config.json says what it does.
-    if (tensor.name === ropeFactorsName) continue;
-    const place = placeOf(tensor, viewing);
+    if (ropeTensors.has(tensor.name)) continue;
+    const place = placeOf(tensor, names, viewing);
     if (place.packed) modules.set(place.packed.module, place.packed);
     for (const view of viewsOf(tensor, place, viewing)) {
       const { name } = view.info;
@@ -65,48 +81,72 @@ export function viewTensors(tensors: Iterable<GgufTensor>, viewing: GgufViewing)
 /** Where a tensor belongs in a checkpoint. */
 interface Place {
   readonly name: string;
-  readonly heads: number | null;
+  readonly order: RowOrder | null;
   /** The packed weight that it is; null where it is none. */
   readonly packed: (GgufModule & { readonly module: string }) | null;
 }
 
-function placeOf(tensor: GgufTensor, viewing: GgufViewing): Place {
+const ropeTensors: ReadonlySet<string> = new Set([
+  ropeFactorsName,
+  ...Object.values(longFactorsNames),
+]);
+
+function placeOf(tensor: GgufTensor, names: GgufNames, viewing: GgufViewing): Place {
   const { name, type, shape } = tensor;
   const [ggufModule, ending] = splitTensorName(name);
-  const module = hfModuleName(ggufModule);
-  if (module === null) return { name, heads: null, packed: null };
+  const module = names.toCheckpoint(ggufModule);
+  if (module === null) return { name, order: null, packed: null };
   const [outFeatures, inFeatures] = shape;
   const isPacked = type.kind === "blocks" && ending === ".weight" && shape.length === 2;
   const packed = isPacked ? { module, scheme: type.name, outFeatures, inFeatures } : null;
-  return { name: `${module}${ending}`, heads: headsOf(module, tensor, viewing), packed };
+  return { name: `${module}${ending}`, order: orderOf(ggufModule, tensor, viewing), packed };
 }
 
 function viewsOf(
   tensor: GgufTensor,
-  { name, heads, packed }: Place,
-  { source, decoded }: GgufViewing,
+  { name, order, packed }: Place,
+  { source, decoded, forms }: GgufViewing,
 ): GgufView[] {
   const { type, shape } = tensor;
-  if (type.dtype) return [{ ...viewOf(tensor, name, type.dtype, shape), heads, decode: null }];
+  const form = forms.get(name) ?? null;
+  const stored = turnedShape(shape, form ?? undefined);
+  if (type.dtype && (form === null || isTurned(type.dtype, form))) {
+    return [{ ...viewOf(tensor, name, type.dtype, stored), order, decode: null, form }];
+  }
   const views: GgufView[] = [];
   if (packed) {
     const bytes = [packed.outFeatures, (packed.inFeatures / type.columns) * type.bytes];
-    views.push({ ...viewOf(tensor, `${packed.module}.blocks`, "u8", bytes), heads, decode: null });
+    views.push({
+      ...viewOf(tensor, `${packed.module}.blocks`, "u8", bytes),
+      order,
+      decode: null,
+      form: null,
+    });
   }
   if (!packed || decoded) {
     const decode = decoderOf(type) ?? notDecoded(tensor, source);
-    views.push({ ...viewOf(tensor, name, "f32", shape), heads, decode });
+    views.push({ ...viewOf(tensor, name, "f32", stored), order, decode, form });
   }
   return views;
 }
 
-/** Returns what decodes a packed type to float32; null when there is nothing that does. */
+/** Returns what decodes a type to float32; null when there is nothing that does. */
 function decoderOf(type: GgmlType): DecodeBlocks | null {
+  if (type.dtype) return decodePlain(type.dtype);
   if (type.kind === "table") return decodeTable(type.name);
   const format = type.kind === "blocks" ? findBlockFormat(type.name) : undefined;
   if (!format) return null;
   return (bytes, at, count, out, to) => {
     out.set(decodeBlocks(format, bytes.subarray(at, at + count * type.bytes)), to);
+  };
+}
+
+/** Widens values of 16 bits. */
+function decodePlain(dtype: TensorInfo["dtype"]): DecodeBlocks | null {
+  const widen = { f16: halvesToFloats, bf16: bfloatsToFloats }[String(dtype)];
+  if (!widen) return null;
+  return (bytes, at, count, out, to) => {
+    out.set(widen(new Uint16Array(bytes.slice(at, at + 2 * count).buffer)), to);
   };
 }
 
@@ -117,27 +157,34 @@ function viewOf(
   shape: Shape,
 ): Pick<GgufView, "source" | "info"> {
   const { begin } = source;
-  const isPacked = source.type.dtype === null;
+  const isPacked = source.type.dtype !== dtype;
   const elements = shape.reduce((product, dimension) => product * dimension, 1);
   const size = isPacked ? elements * (dtype === "f32" ? 4 : 1) : source.end - begin;
   const stored = isPacked && { stored: { type: source.type.name, bytes: source.end - begin } };
   return { source, info: { name, dtype, shape, begin, end: begin + size, ...stored } };
 }
 
-/** @throws FormatError when the rows of queries or keys are no whole heads of an even width */
-function headsOf(
+/** @throws FormatError when rows that lie in another order are no whole heads of an even width */
+function orderOf(
   module: string,
   { name, shape }: GgufTensor,
-  { source, permuted }: GgufViewing,
-): number | null {
-  const heads = permuted && permutedHeads(module, permuted);
-  if (heads === null) return null;
+  { source, permuted, decoder }: GgufViewing,
+): RowOrder | null {
+  const order = rowOrder(module, permuted, decoder);
+  if (order === null) return null;
   const rows = shape[0] ?? 0;
-  if (heads > 0 && rows % (2 * heads) === 0 && shape.length <= 2) return heads;
+  const heads = module.endsWith("attn_k") ? decoder.kvHeads : decoder.heads;
+  const joined = module.endsWith("attn_qkv") ? 3 : 1;
+  if (rows === joined * heads * decoder.headDim && shape.length <= 2) return order;
   throw new FormatError(
     `${source}: tensor ${quoteName(name)} ${formatShape(shape)} does not consist of ${heads} heads ` +
       "of an even width",
   );
+}
+
+/** Whether values of a dtype are put into another form as they are; else as float32. */
+function isTurned(dtype: TensorInfo["dtype"], { offset }: TensorForm): boolean {
+  return dtype === "f32" || (offset === 0 && (dtype === "f16" || dtype === "bf16"));
 }
 
 function notDecoded({ name, type }: GgufTensor, source: string): never {

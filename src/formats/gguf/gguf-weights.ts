@@ -1,23 +1,28 @@
 import { allocateBuffer, baseName } from "../../platform/node.ts";
 import { type ArrayOf, type DType, viewArray } from "../../tensor/dtype.ts";
 import { FormatError } from "../../util/errors.ts";
+import type { TensorForm } from "../../nn/weight-source.ts";
 import type { TensorInfo } from "../safetensors-header.ts";
 import { bitsPerElement } from "../stored-dtype.ts";
+import { toStoredForm, transpose } from "../tensor-forms.ts";
 import { expectDType, expectInside, type WeightFile } from "../weight-file.ts";
 import { quoteName } from "../wording.ts";
 import type { GgufFile } from "./gguf-file.ts";
 import type { GgufTensor } from "./gguf-header.ts";
 import { GgufRows } from "./gguf-rows.ts";
+import type { RowOrder } from "./tensor-names.ts";
 import type { DecodeBlocks } from "./tables/index.ts";
 
 /** How a tensor of a GGUF file stands in a checkpoint. */
 export interface GgufView {
   readonly source: GgufTensor;
   readonly info: TensorInfo;
-  /** Heads among whose rows the file has another order; null where it has the same. */
-  readonly heads: number | null;
+  /** Order of the rows in the file; null where it is the same. */
+  readonly order: RowOrder | null;
   /** What makes float32 of its blocks when it is read; null where its bytes stay as they are. */
   readonly decode: DecodeBlocks | null;
+  /** What checkpoints store in place of values as the file has them; null where it is the same. */
+  readonly form: TensorForm | null;
 }
 
 /** Values that are decoded at a time: 4 MB as float32. */
@@ -33,6 +38,8 @@ export class GgufWeights implements WeightFile {
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   private readonly file: GgufFile;
   private readonly views: ReadonlyMap<string, GgufView>;
+  /** The last tensor that was put into another form: it is read in pieces. */
+  private turned: { readonly name: string; readonly bytes: Uint8Array } | null = null;
 
   /** @param views by names in the checkpoint */
   constructor(file: GgufFile, views: ReadonlyMap<string, GgufView>) {
@@ -49,11 +56,12 @@ export class GgufWeights implements WeightFile {
   }
 
   async viewAs<D extends DType>(name: string, dtype: D): Promise<ArrayOf[D]> {
-    const { source, info, heads, decode } = this.view(name);
+    const { source, info, order, decode, form } = this.view(name);
     expectDType(info, dtype);
     const size = info.end - info.begin;
     const width = bitsPerElement(dtype) / 8;
-    const mapped = heads === null && !decode ? this.file.view(source.name) : null;
+    const isStored = order === null && !decode && !form;
+    const mapped = isStored ? this.file.view(source.name) : null;
     // Files may be aligned to less than an element.
     if (mapped && mapped.byteOffset % width === 0) {
       return viewArray(dtype, mapped.buffer, mapped.byteOffset, size / width) as ArrayOf[D];
@@ -64,13 +72,40 @@ export class GgufWeights implements WeightFile {
   }
 
   async readInto(name: string, into: Uint8Array, byteOffset: number): Promise<void> {
-    const { source, info, heads, decode } = this.view(name);
-    expectInside(info, byteOffset, into.length);
-    if (heads === null && !decode) return this.file.readInto(source.name, into, byteOffset);
+    const view = this.view(name);
+    expectInside(view.info, byteOffset, into.length);
     if (into.length === 0) return;
-    const rows = new GgufRows(this.file, source, heads);
+    if (!view.form) return this.readValues(view, into, byteOffset);
+    if (this.turned?.name !== name) {
+      this.turned = { name, bytes: await this.turn(name, view, view.form) };
+    }
+    into.set(this.turned.bytes.subarray(byteOffset, byteOffset + into.length));
+  }
+
+  /** Reads bytes in the order of checkpoints, in the form of the file. */
+  private async readValues(
+    { source, order, decode }: GgufView,
+    into: Uint8Array,
+    byteOffset: number,
+  ): Promise<void> {
+    if (order === null && !decode) return this.file.readInto(source.name, into, byteOffset);
+    const rows = new GgufRows(this.file, source, order);
     if (decode) await readDecoded(rows, source, decode, into, byteOffset);
     else await readOrdered(rows, into, byteOffset);
+  }
+
+  /** Reads a whole tensor in the form of checkpoints. */
+  private async turn(name: string, view: GgufView, form: TensorForm): Promise<Uint8Array> {
+    const { begin, end, dtype } = view.info;
+    const bytes = new Uint8Array(allocateBuffer(end - begin, `tensor ${quoteName(name)}`));
+    await this.readValues(view, bytes, 0);
+    const { shape } = view.source;
+    const values = dtype === "f32" ? new Float32Array(bytes.buffer) : new Uint16Array(bytes.buffer);
+    const stored =
+      values instanceof Float32Array
+        ? toStoredForm(values, shape, form)
+        : transpose(values, shape[0], shape[1]);
+    return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
   }
 
   async close(): Promise<void> {

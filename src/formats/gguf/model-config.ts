@@ -12,7 +12,7 @@ import { ropeFields } from "./rope-fields.ts";
  */
 export function ggufModelConfig(source: GgufModelSource): JsonRecord {
   const { metadata, family, tensors } = source;
-  const { architecture } = family.gguf;
+  const { architecture, className = `${family.title}ForCausalLM` } = family.gguf;
   const at = (key: string) => `${architecture}.${key}`;
   const needed = (key: string): number => metadata.count(at(key)) ?? metadata.missing(at(key));
   expectDense(metadata, at("expert_count"));
@@ -20,28 +20,51 @@ export function ggufModelConfig(source: GgufModelSource): JsonRecord {
   const heads = needed("attention.head_count");
   const headDim = headDimOf(metadata, at, hiddenSize, heads);
   const has = (name: string): boolean => tensors.has(name);
-  return {
-    architectures: [`${family.title}ForCausalLM`],
+  const blocks = needed("block_count");
+  const { means = () => ({ hidden_act: "silu" }), keys = [] } = family.gguf;
+  return inOwnNames(family, {
+    architectures: [className],
     model_type: family.modelType,
     hidden_size: hiddenSize,
     intermediate_size: needed("feed_forward_length"),
-    num_hidden_layers: needed("block_count"),
+    num_hidden_layers: blocks,
     num_attention_heads: heads,
     num_key_value_heads: metadata.count(at("attention.head_count_kv")) ?? heads,
     head_dim: headDim,
     vocab_size: vocabularySize(source, at("vocab_size")),
     max_position_embeddings: needed("context_length"),
-    rms_norm_eps:
-      metadata.number(at("attention.layer_norm_rms_epsilon")) ??
-      metadata.missing(at("attention.layer_norm_rms_epsilon")),
-    hidden_act: "silu",
+    ...normEps(metadata, family, at),
+    ...means({ blocks, hiddenSize, heads, headDim }),
     tie_word_embeddings: !has("output.weight"),
-    attention_bias: has("blk.0.attn_q.bias"),
+    attention_bias: has("blk.0.attn_q.bias") || has("blk.0.attn_qkv.bias"),
     mlp_bias: has("blk.0.ffn_up.bias"),
     ...ropeFields(source, headDim),
-    ...windowFields(metadata, family, at),
+    ...windowFields(metadata, family, at, blocks),
+    ...Object.fromEntries(keys.flatMap(({ key, field }) => statedField(metadata, at(key), field))),
     ...tokenFields(metadata),
-  };
+  });
+}
+
+/** Fields by the names that the family has for them. */
+function inOwnNames({ aliases = {} }: GgufFamily, fields: JsonRecord): JsonRecord {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [aliases[name] ?? name, value]),
+  );
+}
+
+function normEps(
+  metadata: GgufMetadata,
+  { gguf: { layerNormEps } }: GgufFamily,
+  at: (key: string) => string,
+): JsonRecord {
+  const key = at(`attention.layer_norm_${layerNormEps === undefined ? "rms_" : ""}epsilon`);
+  return { [layerNormEps ?? "rms_norm_eps"]: metadata.number(key) ?? metadata.missing(key) };
+}
+
+function statedField(metadata: GgufMetadata, key: string, field: string): [string, unknown][] {
+  const isFlag = metadata.entries.get(key)?.type === "bool";
+  const value = isFlag ? metadata.boolean(key) : metadata.number(key);
+  return value === null ? [] : [[field, value]];
 }
 
 function expectDense(metadata: GgufMetadata, key: string): void {
@@ -78,10 +101,17 @@ function vocabularySize({ metadata, tensors }: GgufModelSource, key: string): nu
 
 function windowFields(
   metadata: GgufMetadata,
-  { hasWindows }: GgufFamily,
+  { hasWindows, gguf: { windows } }: GgufFamily,
   at: (key: string) => string,
+  blocks: number,
 ): JsonRecord {
-  const window = metadata.count(at("attention.sliding_window"));
+  const stated = metadata.count(at("attention.sliding_window"));
+  if (windows)
+    return alternatingWindows(metadata, at, stated ?? windows.usual, {
+      blocks,
+      every: windows.every,
+    });
+  const window = stated;
   if (!hasWindows || window === null || window === 0) return {};
   const pattern = metadata.has(at("attention.sliding_window_pattern"))
     ? metadata.numbers(at("attention.sliding_window_pattern"))
@@ -90,6 +120,27 @@ function windowFields(
     layer_types: Array.from(pattern, (slides) => (slides ? "sliding_attention" : "full_attention")),
   };
   return { sliding_window: window, use_sliding_window: true, max_window_layers: 0, ...types };
+}
+
+/** Windows that llama.cpp computes: of blocks by a pattern, or of all but every n-th. */
+function alternatingWindows(
+  metadata: GgufMetadata,
+  at: (key: string) => string,
+  window: number | null,
+  { blocks, every }: { readonly blocks: number; readonly every: number },
+): JsonRecord {
+  const key = at("attention.sliding_window_pattern");
+  const isList = metadata.entries.get(key)?.type === "array";
+  const pattern = isList ? metadata.numbers(key) : null;
+  const period = isList ? every : (metadata.count(key) ?? every);
+  const slides = (block: number): boolean =>
+    pattern ? Boolean(pattern[block]) : period === 0 || block % period < period - 1;
+  return {
+    ...(window && { sliding_window: window }),
+    layer_types: Array.from({ length: blocks }, (_, block) =>
+      window && slides(block) ? "sliding_attention" : "full_attention",
+    ),
+  };
 }
 
 function tokenFields(metadata: GgufMetadata): JsonRecord {

@@ -1,6 +1,7 @@
 import { FormatError, UnsupportedError } from "../../util/errors.ts";
+import { shortestFloat } from "../../util/shortest-float.ts";
 import type { JsonRecord } from "../json-file.ts";
-import type { GgufModelSource } from "./gguf-family.ts";
+import type { GgufFamily, GgufModelSource, LongFactors } from "./gguf-family.ts";
 import type { GgufMetadata } from "./gguf-metadata.ts";
 import { fitLlama3Scaling } from "./llama3-scaling.ts";
 import { ropeFactorsName } from "./tensor-names.ts";
@@ -14,12 +15,16 @@ const usualTheta = 10_000;
  * @throws FormatError when a key is of another type
  */
 export function ropeFields(
-  { metadata, family, ropeFactors }: GgufModelSource,
+  { metadata, family, ropeFactors, longFactors }: GgufModelSource,
   headDim: number,
 ): JsonRecord {
   const at = (key: string) => `${family.gguf.architecture}.rope.${key}`;
   const theta = metadata.number(at("freq_base")) ?? usualTheta;
   const rotated = metadata.count(at("dimension_count")) ?? headDim;
+  const share = { partial_rotary_factor: rotatedShare(rotated, headDim) };
+  const rest = (family.gguf.partlyRotated || rotated !== headDim) && share;
+  if (longFactors)
+    return { rope_theta: theta, ...longScaling(metadata, family, longFactors), ...rest };
   const scaling = statedScaling(metadata, at);
   if (ropeFactors && scaling) {
     throw new UnsupportedError(
@@ -31,7 +36,36 @@ export function ropeFields(
   return {
     rope_theta: theta,
     ...((scaling ?? factors) && { rope_scaling: scaling ?? factors }),
-    ...(rotated !== headDim && { partial_rotary_factor: rotated / headDim }),
+    ...rest,
+  };
+}
+
+/** The share of a head of which so many channels are rotated, whatever it is rounded to. */
+function rotatedShare(rotated: number, headDim: number): number {
+  const share = rotated / headDim;
+  return Math.floor(share * headDim) === rotated ? share : (rotated + 0.5) / headDim;
+}
+
+/** LongRoPE, whose factors are tensors of the file. */
+function longScaling(
+  metadata: GgufMetadata,
+  { gguf: { architecture } }: GgufFamily,
+  { short, long }: LongFactors,
+): JsonRecord {
+  const key = `${architecture}.rope.scaling.original_context_length`;
+  const original = metadata.count(key) ?? metadata.missing(key);
+  const context = metadata.count(`${architecture}.context_length`) ?? original;
+  const stated = metadata.number(`${architecture}.rope.scaling.attn_factor`) ?? 1;
+  const grown = context / original;
+  const usual = grown <= 1 ? 1 : Math.sqrt(1 + Math.log(grown) / Math.log(original));
+  return {
+    original_max_position_embeddings: original,
+    rope_scaling: {
+      type: "longrope",
+      short_factor: Array.from(short, shortestFloat),
+      long_factor: Array.from(long, shortestFloat),
+      ...(Math.abs(stated / usual - 1) > 1e-6 && { attention_factor: stated }),
+    },
   };
 }
 

@@ -12,7 +12,19 @@ export const cohere = defineFamily({
   modelType: "cohere",
   title: "Cohere",
   hasWindows: false,
-  gguf: null,
+  gguf: {
+    architecture: "command-r",
+    permuted: false,
+    layerNormEps: "layer_norm_eps",
+    // llama.cpp takes models of so many blocks for Command-R+.
+    means: ({ blocks }) => ({ hidden_act: "silu", use_qk_norm: blocks >= 64 }),
+    keys: [
+      { key: "logit_scale", field: "logit_scale", of: ({ multipliers }) => multipliers.logits },
+    ],
+    tied: true,
+    biases: false,
+    wholeHeads: true,
+  },
   own: z.object({
     layer_norm_eps: z.number().nonnegative().default(1e-5),
     logit_scale: z.number().positive().default(0.0625),

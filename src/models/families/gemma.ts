@@ -30,7 +30,13 @@ export const gemma = defineFamily({
   modelType: "gemma",
   title: "Gemma",
   hasWindows: false,
-  gguf: null,
+  gguf: {
+    architecture: "gemma",
+    permuted: false,
+    means: () => ({ hidden_act: "gelu_pytorch_tanh", hidden_activation: "gelu_pytorch_tanh" }),
+    tied: true,
+    biases: false,
+  },
   own: z.object({ hidden_activation: z.string().nullish() }),
   only: { use_bidirectional_attention: [false, null] },
   configure(fields, own) {

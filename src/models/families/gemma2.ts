@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { defineFamily } from "../architecture.ts";
+import { defineFamily, type GgufKey, type GgufTraits } from "../architecture.ts";
 import { decoderConfig, type LayerTraits } from "../decoder-config.ts";
 import type { DecoderFields } from "../decoder-fields.ts";
 import { type DecoderNames, llamaNames } from "../decoder-names.ts";
@@ -25,6 +25,24 @@ export const gemma2Fields = z.object({
   final_logit_softcapping: cap,
 });
 
+/** The cap of logits in GGUF files. */
+export const finalCapKey: GgufKey = {
+  key: "final_logit_softcapping",
+  field: "final_logit_softcapping",
+  of: ({ caps }) => caps.logits,
+};
+
+/**
+ * What llama.cpp computes without a key: scores are scaled by the width of a head, in the model of
+ * 27B, which it knows by its blocks, by the share of a head in the hidden size.
+ */
+export function gemmaMeans(blocksOf27B: number): NonNullable<GgufTraits["means"]> {
+  return ({ blocks, hiddenSize, heads, headDim }) => ({
+    hidden_act: "gelu_pytorch_tanh",
+    query_pre_attn_scalar: blocks === blocksOf27B ? Math.floor(hiddenSize / heads) : headDim,
+  });
+}
+
 /** Traits of Gemma from 2 on. */
 export function gemma2Traits(
   fields: DecoderFields,
@@ -49,7 +67,19 @@ export const gemma2 = defineFamily({
   modelType: "gemma2",
   title: "Gemma 2",
   hasWindows: true,
-  gguf: null,
+  gguf: {
+    architecture: "gemma2",
+    className: "Gemma2ForCausalLM",
+    permuted: false,
+    means: gemmaMeans(46),
+    keys: [
+      { key: "attn_logit_softcapping", field: "attn_logit_softcapping", of: (c) => c.caps.scores },
+      finalCapKey,
+    ],
+    windows: { every: 2, usual: 4096 },
+    tied: true,
+    biases: false,
+  },
   aliases: { hidden_act: "hidden_activation" },
   own: gemma2Fields.extend({
     attn_logit_softcapping: cap.default(50),

@@ -4,7 +4,7 @@ import { decoderConfig } from "../decoder-config.ts";
 import { ropeFields } from "../decoder-fields.ts";
 import { headNormNames } from "../decoder-names.ts";
 import { layerWindows } from "../layer-windows.ts";
-import { gemma2Fields, gemma2Names, gemma2Traits } from "./gemma2.ts";
+import { finalCapKey, gemma2Fields, gemma2Names, gemma2Traits, gemmaMeans } from "./gemma2.ts";
 
 /**
  * The text model of Gemma 3: Gemma 2 with norms of queries and keys in place of caps. Every sixth
@@ -15,7 +15,22 @@ export const gemma3 = defineFamily({
   modelType: "gemma3_text",
   title: "Gemma 3",
   hasWindows: true,
-  gguf: null,
+  gguf: {
+    architecture: "gemma3",
+    className: "Gemma3ForCausalLM",
+    permuted: false,
+    means: gemmaMeans(62),
+    keys: [
+      finalCapKey,
+      {
+        key: "rope.freq_base_swa",
+        field: "rope_local_base_freq",
+        of: ({ layers }) => layers.find(({ window }) => window !== null)?.rope?.theta ?? null,
+      },
+    ],
+    windows: { every: 6, usual: null },
+    biases: false,
+  },
   sizes: {
     vocab_size: 262_208,
     hidden_size: 2304,

@@ -29,7 +29,15 @@ export const gpt2 = defineFamily({
   modelType: "gpt2",
   title: "GPT-2",
   hasWindows: false,
-  gguf: null,
+  gguf: {
+    architecture: "gpt2",
+    className: "GPT2LMHeadModel",
+    permuted: false,
+    layerNormEps: "layer_norm_epsilon",
+    means: () => ({ hidden_act: "gelu_new" }),
+    biases: true,
+    wholeHeads: true,
+  },
   aliases: {
     hidden_size: "n_embd",
     num_hidden_layers: "n_layer",

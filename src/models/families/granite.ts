@@ -9,7 +9,29 @@ export const granite = defineFamily({
   modelType: "granite",
   title: "Granite",
   hasWindows: false,
-  gguf: null,
+  gguf: {
+    architecture: "granite",
+    permuted: true,
+    keys: [
+      { key: "attention.scale", field: "attention_multiplier", of: (c) => c.attentionScale },
+      {
+        key: "embedding_scale",
+        field: "embedding_multiplier",
+        of: ({ multipliers }) => multipliers.embedding,
+      },
+      {
+        key: "residual_scale",
+        field: "residual_multiplier",
+        of: ({ multipliers }) => multipliers.residual,
+      },
+      {
+        key: "logit_scale",
+        field: "logits_scaling",
+        of: ({ multipliers }) => 1 / multipliers.logits,
+      },
+    ],
+    scalings: ["linear", "yarn", "llama3", "longrope"],
+  },
   own: z.object({
     embedding_multiplier: factor,
     attention_multiplier: factor,

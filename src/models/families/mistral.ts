@@ -11,7 +11,11 @@ export const mistral: Architecture = {
   modelType: "mistral",
   title: "Mistral",
   hasWindows: true,
-  gguf: { architecture: "llama", permuted: true },
+  gguf: {
+    architecture: "llama",
+    permuted: true,
+    scalings: ["linear", "yarn", "llama3", "longrope"],
+  },
   sizes: {
     vocab_size: 32_000,
     hidden_size: 4096,

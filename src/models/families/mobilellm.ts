@@ -11,7 +11,11 @@ export const mobilellm = defineFamily({
   modelType: "mobilellm",
   title: "MobileLLM",
   hasWindows: false,
-  gguf: { architecture: "llama", permuted: true },
+  gguf: {
+    architecture: "llama",
+    permuted: true,
+    scalings: ["linear", "yarn", "llama3", "longrope"],
+  },
   own: z.object({ share_embedding: z.boolean().default(false) }),
   only: { layer_sharing: [false] },
   configure: (fields, own) =>

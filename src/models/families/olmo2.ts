@@ -11,7 +11,14 @@ export const olmo2 = defineFamily({
   modelType: "olmo2",
   title: "OLMo 2",
   hasWindows: false,
-  gguf: null,
+  gguf: {
+    architecture: "olmo2",
+    className: "Olmo2ForCausalLM",
+    permuted: false,
+    tied: false,
+    biases: false,
+    wholeHeads: true,
+  },
   own: z.object({}),
   configure: (fields) =>
     decoderConfig(fields, {

@@ -25,7 +25,16 @@ export const phi = defineFamily({
   modelType: "phi",
   title: "Phi",
   hasWindows: false,
-  gguf: null,
+  gguf: {
+    architecture: "phi2",
+    permuted: false,
+    layerNormEps: "layer_norm_eps",
+    means: () => ({ hidden_act: "gelu_new" }),
+    partlyRotated: true,
+    tied: false,
+    biases: true,
+    wholeHeads: true,
+  },
   own: z.object({
     layer_norm_eps: z.number().nonnegative().default(1e-5),
     qk_layernorm: z.boolean().default(false),

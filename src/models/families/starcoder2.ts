@@ -17,7 +17,15 @@ export const starcoder2 = defineFamily({
   modelType: "starcoder2",
   title: "StarCoder 2",
   hasWindows: true,
-  gguf: null,
+  gguf: {
+    architecture: "starcoder2",
+    className: "Starcoder2ForCausalLM",
+    permuted: false,
+    layerNormEps: "norm_epsilon",
+    means: () => ({ hidden_act: "gelu_pytorch_tanh" }),
+    biases: true,
+    wholeHeads: true,
+  },
   own: z.object({
     norm_epsilon: z.number().nonnegative().default(1e-5),
     use_bias: z.boolean().default(true),

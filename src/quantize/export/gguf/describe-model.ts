@@ -6,6 +6,7 @@ import { ggufTraitsOf } from "../../../models/index.ts";
 import { findMixture } from "../../../quant/mixtures.ts";
 import { writeGgufTokenizer } from "../../../tokenizers/gguf/write-gguf-tokenizer.ts";
 import type { ExportSource } from "../export-format.ts";
+import { expectHeld } from "./expect-held.ts";
 import { generalMetadata } from "./general-metadata.ts";
 import type { ModelTensor } from "./list-tensors.ts";
 import { type ModelCard, readModelCard } from "./model-card.ts";
@@ -14,8 +15,8 @@ import { modelMetadata } from "./model-metadata.ts";
 /** All that a file says of a model beside its weights. */
 export interface ModelDescription {
   readonly metadata: ReadonlyMap<string, GgufValue>;
-  /** `rope_freqs.weight`; null without. */
-  readonly ropeFactors: Float32Array | null;
+  /** Tensors that scale rotations, by name. */
+  readonly ropeFactors: ReadonlyMap<string, Float32Array>;
   readonly notices: readonly string[];
 }
 
@@ -40,8 +41,10 @@ export async function describeModel(
 ): Promise<ModelDescription> {
   const { checkpoint, config, name, origin, record } = source;
   const { files } = checkpoint;
-  const { architecture } = ggufTraitsOf(checkpoint.config);
-  const decoder = modelMetadata(config, architecture);
+  const traits = ggufTraitsOf(checkpoint.config);
+  const { architecture } = traits;
+  const decoder = modelMetadata(config, traits);
+  expectHeld(checkpoint.config, config, { tensors, ...decoder });
   const { quantization_config: quantization } = checkpoint.config;
   const run = record ?? (await readModelRecord(files, "run.json"));
   const general = generalMetadata({

@@ -1,7 +1,6 @@
 import { ggmlTypeNamed } from "../../../formats/gguf/gguf-types.ts";
 import { type GgufPart, layOutGguf } from "../../../formats/gguf/gguf-layout.ts";
 import { GgufWriter } from "../../../formats/gguf/gguf-writer.ts";
-import { ropeFactorsName } from "../../../formats/gguf/tensor-names.ts";
 import {
   type QuantizedModule,
   readQuantizationConfig,
@@ -32,7 +31,7 @@ import { searchRows } from "./search-rows.ts";
 import { openRows, type TensorRows } from "./tensor-rows.ts";
 import { parseTypeRule, type TypeRule } from "./type-rule.ts";
 import { TensorHashes } from "./tensor-hashes.ts";
-import { type Verification, verifyGguf } from "./verify.ts";
+import { comparedBytes, type Verification, verifyGguf } from "./verify.ts";
 import { type DecidedTensor, writeTensors } from "./write-tensors.ts";
 
 /** What an export as GGUF wrote. */
@@ -164,8 +163,8 @@ function layOut(
     type: decision.type,
   }));
   const f32 = ggmlTypeNamed("f32");
-  if (ropeFactors && f32) {
-    entries.push({ name: ropeFactorsName, shape: [ropeFactors.length], type: f32 });
+  for (const [name, { length }] of ropeFactors) {
+    if (f32) entries.push({ name, shape: [length], type: f32 });
   }
   return layOutGguf(target.path, { metadata, entries }, splitBytes);
 }
@@ -206,9 +205,9 @@ async function writeFiles(job: Job): Promise<GgufExport> {
         search: searchRows(backend),
         loss,
         options,
-        onRows: (tensor, bytes) => hashes?.add(tensor.source, bytes),
+        onRows: (tensor, bytes) => hashes?.add(tensor.source, comparedBytes(tensor, bytes)),
       });
-      if (described.ropeFactors) await writer.write(ropeFactorsName, described.ropeFactors);
+      for (const [name, factors] of described.ropeFactors) await writer.write(name, factors);
       await writer.finish();
     } catch (error) {
       await writer.close();

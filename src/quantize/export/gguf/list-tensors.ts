@@ -1,7 +1,8 @@
 import type { Checkpoint } from "../../../formats/checkpoint.ts";
 import {
-  permutedHeads,
-  ggufModuleName,
+  GgufNames,
+  rowOrder,
+  type RowOrder,
   splitTensorName,
 } from "../../../formats/gguf/tensor-names.ts";
 import type { QuantizedModule } from "../../../formats/quantization-config.ts";
@@ -12,7 +13,9 @@ import {
   blockLinearNames,
   describeEmbeddingAndHead,
   expectedTensors,
+  storedForms,
 } from "../../../models/decoder-tensors.ts";
+import type { TensorForm } from "../../../nn/weight-source.ts";
 import { UnsupportedError } from "../../../util/errors.ts";
 
 /** What a tensor is for: rules of types go by it. Vectors are norms and biases. */
@@ -31,8 +34,10 @@ export interface ModelTensor {
   readonly packed: QuantizedModule | null;
   /** Dtype of floats; null for packed weights. */
   readonly dtype: StoredDType | null;
-  /** Heads whose rows change their order; null where rows stay as they are. */
-  readonly heads: number | null;
+  /** Order of its rows in the file; null where they stay as they are. */
+  readonly order: RowOrder | null;
+  /** How its floats are stored in the checkpoint; null where as they are written. */
+  readonly form: TensorForm | null;
 }
 
 /**
@@ -47,9 +52,11 @@ export function listTensors(
 ): ModelTensor[] {
   const tables = describeEmbeddingAndHead(config);
   const linears = blockLinearNames(config);
+  const names = new GgufNames(config.names);
+  const forms = storedForms(config);
   return [...expectedTensors(config)].map(([source, shape]) => {
     const [module, ending] = splitTensorName(source);
-    const own = ggufModuleName(module);
+    const own = names.toGguf(module);
     if (own === null) throw new UnsupportedError(`GGUF files have no name for ${source}`);
     const table = tables.find((each) => each.module === module);
     const role = table?.roles[0] ?? (linears.has(source) ? "linear" : "vector");
@@ -62,7 +69,8 @@ export function listTensors(
       role,
       packed,
       dtype: packed ? null : checkpoint.info(source).dtype,
-      heads: permuted ? permutedHeads(module, config) : null,
+      order: rowOrder(own, permuted, config),
+      form: packed ? null : (forms.get(source) ?? null),
     };
   });
 }

@@ -1,4 +1,6 @@
 import type { GgufValue } from "../../../formats/gguf/gguf-metadata.ts";
+import { longFactorsNames, ropeFactorsName } from "../../../formats/gguf/tensor-names.ts";
+import type { GgufTraits } from "../../../models/architecture.ts";
 import type { DecoderConfig } from "../../../models/decoder-config.ts";
 import {
   attentionScale,
@@ -11,8 +13,8 @@ import { UnsupportedError } from "../../../util/errors.ts";
 /** What llama.cpp has to be told of a model, besides its tensors' names and shapes. */
 export interface ModelMetadata {
   readonly entries: ReadonlyMap<string, GgufValue>;
-  /** What `rope_freqs.weight` divides the frequencies by, `[headDim / 2]`; null without scaling. */
-  readonly ropeFactors: Float32Array | null;
+  /** Tensors that the frequencies are divided by, `[rotated / 2]`, by name. */
+  readonly ropeFactors: ReadonlyMap<string, Float32Array>;
   /** Where llama.cpp computes otherwise than the model, a sentence each. */
   readonly notices: readonly string[];
 }
@@ -20,13 +22,12 @@ export interface ModelMetadata {
 /**
  * Describes a decoder under the keys of its architecture.
  * Source: docs/gguf.md of ggml-org/ggml, `set_gguf_parameters` of llama.cpp's converter.
- * @param architecture `general.architecture`: `llama`, `qwen2`, ...
  * @throws UnsupportedError for what the architecture cannot compute there
  */
-export function modelMetadata(config: DecoderConfig, architecture: string): ModelMetadata {
-  expectComputed(config, architecture);
-  const { headDim } = config;
-  const rope = oneRotation(config);
+export function modelMetadata(config: DecoderConfig, traits: GgufTraits): ModelMetadata {
+  const { headDim, norm } = config;
+  const rope = mainRotation(config, traits);
+  const eps = norm.kind === "rms" ? "layer_norm_rms_epsilon" : "layer_norm_epsilon";
   const values: readonly (readonly [string, GgufValue])[] = [
     ["vocab_size", count(config.vocabularySize)],
     ["context_length", count(config.contextLength)],
@@ -37,23 +38,47 @@ export function modelMetadata(config: DecoderConfig, architecture: string): Mode
     ["attention.head_count_kv", count(config.kvHeads)],
     ["attention.key_length", count(headDim)],
     ["attention.value_length", count(headDim)],
-    ["attention.layer_norm_rms_epsilon", float(config.norm.eps)],
-    ["rope.dimension_count", count(headDim)],
-    ["rope.freq_base", float(rope.theta)],
-    ...ropeScaling(rope),
-    ...slidingWindow(config),
+    [`attention.${eps}`, float(norm.eps)],
+    ...(rope ? rotation(rope) : []),
+    ...slidingWindow(config, traits),
+    ...ownKeys(config, traits),
   ];
-  const named = values.map(([key, value]) => [`${architecture}.${key}`, value] as const);
+  const named = values.map(([key, value]) => [`${traits.architecture}.${key}`, value] as const);
   return {
     entries: new Map(named),
-    ropeFactors: rope.scaling?.kind === "llama3" ? frequencyFactors(rope) : null,
-    notices: [...windowNotices(config), ...ropeNotices(rope)],
+    ropeFactors: new Map(rope ? factorTensors(rope) : []),
+    notices: [
+      ...(traits.notices ?? []),
+      ...(traits.windows ? [] : windowNotices(config)),
+      ...(rope ? ropeNotices(rope) : []),
+    ],
   };
 }
 
-/** Not computed by llama.cpp in these architectures, but read again by fewbit. */
-function slidingWindow({ layers }: DecoderConfig): (readonly [string, GgufValue])[] {
-  const window = layers.find((layer) => layer.window !== null)?.window ?? null;
+function rotation(rope: RopeConfig): (readonly [string, GgufValue])[] {
+  return [
+    ["rope.dimension_count", count(rope.rotated ?? rope.headDim)],
+    ["rope.freq_base", float(rope.theta)],
+    ...ropeScaling(rope),
+  ];
+}
+
+function ownKeys(config: DecoderConfig, { keys = [] }: GgufTraits) {
+  return keys.flatMap(({ key, of }): (readonly [string, GgufValue])[] => {
+    const value = of(config);
+    if (value === null) return [];
+    return [[key, typeof value === "boolean" ? { type: "bool", value } : float(value)]];
+  });
+}
+
+/** Computed by llama.cpp in some architectures, and read again by fewbit in all that have windows. */
+function slidingWindow(
+  { layers, contextLength }: DecoderConfig,
+  { windows }: GgufTraits,
+): (readonly [string, GgufValue])[] {
+  const stated = layers.find((layer) => layer.window !== null)?.window ?? null;
+  // Where llama.cpp slides unless it is told otherwise, no window is a pattern of none.
+  const window = stated ?? (windows ? contextLength : null);
   if (window === null) return [];
   const slides = Uint8Array.from(layers, (layer) => (layer.window === null ? 0 : 1));
   const pattern = {
@@ -62,9 +87,21 @@ function slidingWindow({ layers }: DecoderConfig): (readonly [string, GgufValue]
     length: slides.length,
     values: slides,
   } as const;
+  const isNeeded = windows !== undefined || slides.includes(0);
   return [
     ["attention.sliding_window", count(window)],
-    ...(slides.includes(0) ? [["attention.sliding_window_pattern", pattern] as const] : []),
+    ...(isNeeded ? [["attention.sliding_window_pattern", pattern] as const] : []),
+  ];
+}
+
+/** Tensors that scale rotations, by their names. */
+function factorTensors(rope: RopeConfig): (readonly [string, Float32Array])[] {
+  const { scaling } = rope;
+  if (scaling?.kind === "llama3") return [[ropeFactorsName, frequencyFactors(rope)]];
+  if (scaling?.kind !== "longrope") return [];
+  return [
+    [longFactorsNames.long, Float32Array.from(scaling.longFactors)],
+    [longFactorsNames.short, Float32Array.from(scaling.shortFactors)],
   ];
 }
 
@@ -73,6 +110,13 @@ function ropeScaling({ scaling }: RopeConfig): (readonly [string, GgufValue])[] 
     return [
       ["rope.scaling.type", { type: "string", value: "linear" }],
       ["rope.scaling.factor", float(scaling.factor)],
+    ];
+  }
+  if (scaling?.kind === "longrope") {
+    return [
+      ["rope.scaling.type", { type: "string", value: "longrope" }],
+      ["rope.scaling.original_context_length", count(scaling.originalContext)],
+      ["rope.scaling.attn_factor", float(attentionScale({ theta: 1, headDim: 2, scaling }))],
     ];
   }
   if (scaling?.kind !== "yarn") return [];
@@ -100,45 +144,34 @@ function frequencyFactors(rope: RopeConfig): Float32Array {
   return inverseFrequencies({ theta, headDim }).map((frequency, i) => frequency / scaled[i]);
 }
 
-/** @throws UnsupportedError for what the architecture cannot compute in llama.cpp */
-function expectComputed(config: DecoderConfig, architecture: string): void {
-  const { activation, layers, modelType } = config;
-  if (activation !== "silu") {
-    throw new UnsupportedError(
-      `llama.cpp has no ${architecture} model whose gate is ${activation}: it computes silu`,
-      { hint: "use the checkpoint with fewbit as it is, or export it with `format: hf`" },
-    );
-  }
-  const rotates = (index: number): boolean =>
-    architecture !== "smollm3" || (index + 1) % noRopeInterval !== 0;
-  const other = layers.findIndex(({ rope }, index) => (rope !== null) !== rotates(index));
-  if (other < 0) return;
-  throw new UnsupportedError(
-    `block ${other} ${layers[other].rope ? "is" : "is not"} rotated by positions, which ` +
-      `llama.cpp does not compute: in its ${architecture} models ` +
-      (architecture === "smollm3" ? `every fourth block is not rotated` : "all are rotated"),
-    {
-      hint: `use the ${modelType} checkpoint with fewbit as it is`,
-    },
-  );
-}
-
 /**
- * Returns the rotation of all blocks that have one.
- * @throws UnsupportedError where they are not rotated alike, or none is
+ * Returns the rotation of all blocks that have one; where llama.cpp rotates sliding blocks by a base
+ * of their own, that of the others. Null where no block is rotated.
+ * @throws UnsupportedError where they are not rotated alike, or as llama.cpp does not scale them
  */
-function oneRotation({ layers, modelType }: DecoderConfig): RopeConfig {
-  const [rope, ...others] = new Set(layers.flatMap((layer) => layer.rope ?? []));
-  if (rope && others.length === 0) return rope;
+function mainRotation(config: DecoderConfig, { scalings, keys }: GgufTraits): RopeConfig | null {
+  const { layers, modelType } = config;
+  const ownBase = keys?.some(({ key }) => key === slidingBaseKey) ?? false;
+  const full = layers.filter(({ window }) => window === null);
+  const main = ownBase && full.length > 0 ? full : layers;
+  const [rope = null, ...others] = new Set(main.flatMap((layer) => layer.rope ?? []));
+  const kind = rope?.scaling?.kind ?? "linear";
+  const isScaled = kind === "dynamic" || (scalings ?? usualScalings).includes(kind);
+  if (others.length === 0 && isScaled) return rope;
   throw new UnsupportedError(
-    `GGUF files of a ${modelType} are not written: its blocks are ` +
-      (rope ? "rotated in several ways" : "not rotated"),
+    `GGUF files of a ${modelType} are not written: its blocks are rotated ` +
+      (others.length > 0
+        ? "in several ways"
+        : `by ${kind}, which llama.cpp does not compute there`),
     { hint: "use the checkpoint with fewbit as it is, or export it with `format: hf`" },
   );
 }
 
-/** Every such block of a SmolLM3 has no positions in llama.cpp, whatever the configuration says. */
-const noRopeInterval = 4;
+/** The base of sliding blocks, where llama.cpp has one. */
+const slidingBaseKey = "rope.freq_base_swa";
+
+/** Scalings that llama.cpp computes in all architectures. */
+const usualScalings = ["linear", "yarn"];
 
 function windowNotices({ layers, contextLength }: DecoderConfig): string[] {
   const windows = layers.flatMap(({ window }) => window ?? []);
@@ -153,6 +186,12 @@ function windowNotices({ layers, contextLength }: DecoderConfig): string[] {
 function ropeNotices({ scaling }: RopeConfig): string[] {
   if (scaling?.kind === "dynamic") {
     return [`positions are scaled beyond ${scaling.context} tokens (dynamic), not in llama.cpp`];
+  }
+  if (scaling?.kind === "longrope") {
+    return [
+      `in contexts that are longer than ${scaling.originalContext} tokens, llama.cpp takes the ` +
+        "long factors of positions for short texts, too",
+    ];
   }
   if (scaling?.kind !== "yarn" || scaling.wholeChannels) return [];
   return ["llama.cpp rounds the bounds of YaRN to whole channels, the model does not (truncate)"];

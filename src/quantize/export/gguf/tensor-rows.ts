@@ -1,11 +1,13 @@
 import type { Checkpoint } from "../../../formats/checkpoint.ts";
 import { readQTensor } from "../../../formats/fewbit-format.ts";
-import { readFloatRows } from "../../../formats/read-float-tensor.ts";
+import { readFloatRows, readFloatTensor } from "../../../formats/read-float-tensor.ts";
+import { fromStoredForm } from "../../../formats/tensor-forms.ts";
 import {
   type AffineWeight,
   affineWeight,
   decodeRows,
 } from "../../../quant/blocks/mapping/affine-weight.ts";
+import type { TensorForm } from "../../../nn/weight-source.ts";
 import type { QTensor } from "../../../quant/q-tensor.ts";
 import type { ModelTensor } from "./list-tensors.ts";
 
@@ -21,7 +23,8 @@ export interface TensorRows {
 
 /** Opens a tensor of a checkpoint. @throws FormatError NumericError */
 export async function openRows(checkpoint: Checkpoint, tensor: ModelTensor): Promise<TensorRows> {
-  const { module, packed: stored, source } = tensor;
+  const { module, packed: stored, source, form } = tensor;
+  if (!stored && form) return formedRows(checkpoint, tensor, form);
   if (!stored) {
     const floats = (first: number, end: number): Promise<Float32Array> =>
       readFloatRows(checkpoint, source, first, end);
@@ -36,5 +39,21 @@ export async function openRows(checkpoint: Checkpoint, tensor: ModelTensor): Pro
     affine,
     packed,
     floats: async (first, end) => decoded.subarray(first * inFeatures, end * inFeatures),
+  };
+}
+
+/** Rows of floats that are stored in another form: the whole tensor is turned at once. */
+async function formedRows(
+  checkpoint: Checkpoint,
+  { source, shape }: ModelTensor,
+  form: TensorForm,
+): Promise<TensorRows> {
+  const stored = await readFloatTensor(checkpoint, source);
+  const values = fromStoredForm(stored.values, stored.shape, form);
+  const [, columns = 1] = shape;
+  return {
+    affine: null,
+    packed: null,
+    floats: async (first, end) => values.subarray(first * columns, end * columns),
   };
 }

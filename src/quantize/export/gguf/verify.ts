@@ -11,6 +11,7 @@ import { NumericError, throwIfCancelled } from "../../../util/errors.ts";
 import type { ExportSource, WriteOptions } from "../export-format.ts";
 import { probingText } from "./probing-text.ts";
 import { TensorHashes } from "./tensor-hashes.ts";
+import { decodeBytes } from "./convert-rows.ts";
 import { openRows } from "./tensor-rows.ts";
 import type { DecidedTensor } from "./write-tensors.ts";
 
@@ -94,11 +95,28 @@ async function verifyWeights(
 
 const pieceBytes = 2 ** 24;
 
+/**
+ * Returns what is hashed of bytes that are written: themselves, or the values of floats that
+ * checkpoints store in another form.
+ */
+export function comparedBytes({ form, decision }: DecidedTensor, bytes: Uint8Array) {
+  const isTurned = form !== null && decision.type.kind !== "blocks";
+  return isTurned ? decodeBytes(decision.type, bytes) : bytes;
+}
+
 async function verifyBytes(
   { checkpoint }: ModelCheckpoint,
-  { source, module, decision }: DecidedTensor,
+  tensor: DecidedTensor,
   hashes: TensorHashes,
 ): Promise<void> {
+  const { source, module, shape, form, decision } = tensor;
+  if (form && decision.type.kind !== "blocks") {
+    const rows = await openRows(checkpoint, { ...tensor, packed: null });
+    const found = new TensorHashes();
+    found.add(source, await rows.floats(0, shape[0]));
+    expectSame(source, found, hashes);
+    return;
+  }
   const name = decision.type.kind === "blocks" ? `${module}.blocks` : source;
   const { begin, end } = checkpoint.info(name);
   const found = new TensorHashes();
@@ -108,9 +126,12 @@ async function verifyBytes(
     await checkpoint.readInto(name, part, at);
     found.add(source, part);
   }
-  if (found.digest(source) !== hashes.digest(source)) {
-    throw unlike(`the bytes of ${source} are not those that were written`);
-  }
+  expectSame(source, found, hashes);
+}
+
+function expectSame(source: string, found: TensorHashes, hashes: TensorHashes): void {
+  if (found.digest(source) === hashes.digest(source)) return;
+  throw unlike(`the bytes of ${source} are not those that were written`);
 }
 
 const pieceWeights = 2 ** 20;

@@ -1,5 +1,5 @@
 import type { GgufWriter } from "../../../formats/gguf/gguf-writer.ts";
-import { ggufRows } from "../../../formats/gguf/tensor-names.ts";
+import type { RowOrder } from "../../../formats/gguf/tensor-names.ts";
 import type { Checkpoint } from "../../../formats/checkpoint.ts";
 import { throwIfCancelled } from "../../../util/errors.ts";
 import type { WriteOptions } from "../export-format.ts";
@@ -42,20 +42,19 @@ async function writeTensor(
   tensor: DecidedTensor,
   { checkpoint, search, loss, options, onRows }: WriteJob,
 ): Promise<void> {
-  const { decision, heads, name, source } = tensor;
+  const { decision, order, name, source } = tensor;
   const { type, kind } = decision;
   const rows = await openRows(checkpoint, tensor);
   const convert = rowConverter(source, rows, type, kind !== "impossible", search);
   const [count, columns] = matrixOf(tensor.shape);
-  const step = pieceRows(count, columns, heads);
+  const step = pieceRows(count, columns, order);
   for (let first = 0; first < count; first += step) {
     throwIfCancelled(options.signal);
     const end = Math.min(count, first + step);
     const bytes = await convert(first, end);
     onRows?.(tensor, bytes);
     if (kind !== "exact") loss.add(await rows.floats(first, end), decodeBytes(type, bytes));
-    const part = heads === null ? null : (heads * (end - first)) / count;
-    await writer.write(name, part === null ? bytes : permuteRows(bytes, end - first, part));
+    await writer.write(name, order === null ? bytes : orderRows(bytes, end - first, order));
   }
   if (kind !== "exact") loss.finishTensor(name, type.name);
 }
@@ -66,20 +65,20 @@ function matrixOf(shape: readonly number[]): [rows: number, columns: number] {
   return [rows, columns];
 }
 
-/** Rows that are converted at a time: whole heads where their rows are permuted. */
-function pieceRows(rows: number, columns: number, heads: number | null): number {
+/** Rows that are converted at a time: whole periods of their order in the file. */
+function pieceRows(rows: number, columns: number, order: RowOrder | null): number {
   const wanted = Math.max(1, Math.floor(pieceWeights / columns));
-  if (heads === null) return Math.min(rows, wanted);
-  const headRows = rows / heads;
-  return headRows * Math.max(1, Math.floor(wanted / headRows));
+  if (order === null) return Math.min(rows, wanted);
+  return order.length * Math.max(1, Math.floor(wanted / order.length));
 }
 
-/** Puts the rows of whole heads in the order of GGUF files. */
-function permuteRows(bytes: Uint8Array, rows: number, heads: number): Uint8Array {
+/** Puts rows of whole periods in the order of the file. */
+function orderRows(bytes: Uint8Array, rows: number, order: RowOrder): Uint8Array {
   const rowBytes = bytes.length / rows;
-  const permuted = new Uint8Array(bytes.length);
-  ggufRows(rows, heads).forEach((place, row) => {
-    permuted.set(bytes.subarray(row * rowBytes, (row + 1) * rowBytes), place * rowBytes);
-  });
-  return permuted;
+  const ordered = new Uint8Array(bytes.length);
+  for (let row = 0; row < rows; row++) {
+    const place = row - (row % order.length) + order[row % order.length];
+    ordered.set(bytes.subarray(row * rowBytes, (row + 1) * rowBytes), place * rowBytes);
+  }
+  return ordered;
 }
