@@ -21,9 +21,7 @@ plain = {**size, **heads, "intermediate_size": 96}
 families = {
     "bloom": {"hidden_size": 64, "n_layer": 2, "n_head": 4, "vocab_size": 320},
     "falcon": {**size, "num_attention_heads": 4},
-    "starcoder2": plain,
     "mamba": {**size, "state_size": 16},
-    "mixtral": {**plain, "num_local_experts": 4},
     "granitemoe": {**plain, "intermediate_size": 48, "num_local_experts": 4},
     "gpt_oss": {**plain, "intermediate_size": 48, "head_dim": 16, "num_local_experts": 4},
     "deepseek_v3": {
