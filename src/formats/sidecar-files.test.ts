@@ -5,7 +5,7 @@ test.each([
   ["tokenizer.json", true, true],
   ["additional_chat_templates/tools.jinja", true, true],
   ["modeling_novel.py", false, true],
-  ["preprocessor_config.json", false, true],
+  ["preprocessor_config.json", true, true],
   ["LICENSE", false, true],
   ["config.json", false, false],
   ["run.json", false, false],
