@@ -1,9 +1,6 @@
 import { baseName, readText } from "../platform/node.ts";
 import { FormatError } from "../util/errors.ts";
-import { parseJson } from "../util/json.ts";
-
-/** A JSON object whose members are not known. */
-export type JsonRecord = Readonly<Record<string, unknown>>;
+import { isJsonRecord, type JsonRecord, parseJson } from "../util/json.ts";
 
 const largestJson = 100_000_000;
 
@@ -15,11 +12,6 @@ export async function readJsonObject(path: string): Promise<JsonRecord> {
     throw new FormatError(`${baseName(path)}: expected a JSON object`, { hint });
   }
   return value;
-}
-
-/** Tells whether a value is a JSON object (not null, not an array). */
-export function isJsonRecord(value: unknown): value is JsonRecord {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Writes JSON as it stands in checkpoints: two spaces, a newline at the end. */

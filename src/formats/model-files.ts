@@ -1,5 +1,5 @@
 import { FormatError } from "../util/errors.ts";
-import { isJsonRecord, type JsonRecord } from "./json-file.ts";
+import { isJsonRecord, type JsonRecord } from "../util/json.ts";
 
 /**
  * The small files of a model beside its weights: those of a directory, or what a file with

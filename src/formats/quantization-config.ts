@@ -3,7 +3,7 @@ import { expectWholeBlocks, parseScheme, type Scheme } from "../quant/scheme.ts"
 import { findMixture } from "../quant/mixtures.ts";
 import { FormatError, SchemeError, UnsupportedError } from "../util/errors.ts";
 import { parseValue } from "../util/parse-value.ts";
-import { isJsonRecord, type JsonRecord } from "./json-file.ts";
+import { isJsonRecord, type JsonRecord } from "../util/json.ts";
 import { quoteName } from "./wording.ts";
 
 /** The version of the format that this program writes and the newest that it reads. */

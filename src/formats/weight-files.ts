@@ -2,7 +2,8 @@ import { joinPath, listDirectory, status } from "../platform/node.ts";
 import { FormatError } from "../util/errors.ts";
 import { shortValue } from "../util/parse-value.ts";
 import { explainMissingWeights } from "./checkpoint-errors.ts";
-import { isJsonRecord, readJsonObject } from "./json-file.ts";
+import { readJsonObject } from "./json-file.ts";
+import { isJsonRecord } from "../util/json.ts";
 import { openSafetensors, type SafetensorsFile } from "./safetensors.ts";
 import { quoteName } from "./wording.ts";
 

@@ -1,4 +1,5 @@
-import { formatJson, isJsonRecord, readJsonObject } from "../formats/json-file.ts";
+import { formatJson, readJsonObject } from "../formats/json-file.ts";
+import { isJsonRecord } from "../util/json.ts";
 import {
   copyFile,
   joinPath,

@@ -1,4 +1,4 @@
-import { isJsonRecord } from "../formats/json-file.ts";
+import { isJsonRecord } from "../util/json.ts";
 import { FormatError } from "../util/errors.ts";
 
 /** A file of a repository at one commit. */

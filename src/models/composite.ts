@@ -1,4 +1,5 @@
 import { FormatError, UnsupportedError } from "../util/errors.ts";
+import { isJsonRecord, type JsonRecord } from "../util/json.ts";
 import type { Architecture, FamilyName } from "./architecture.ts";
 import type { DecoderNames } from "./decoder-names.ts";
 
@@ -41,7 +42,7 @@ export interface Composite extends FamilyName {
 export interface LanguagePart {
   readonly architecture: Architecture;
   /** What it says of the language model. */
-  readonly fields: Readonly<Record<string, unknown>>;
+  readonly fields: JsonRecord;
   /** The family of the whole; null where the language model is all. */
   readonly composite: Composite | null;
 }
@@ -51,10 +52,7 @@ export interface LanguagePart {
  * @throws FormatError when there is nothing
  * @throws UnsupportedError for a language model of a family that is not known in this place
  */
-export function languagePart(
-  json: Readonly<Record<string, unknown>>,
-  composite: Composite,
-): LanguagePart {
+export function languagePart(json: JsonRecord, composite: Composite): LanguagePart {
   const { modelType, languages, title } = composite;
   const stated = statedFields(json, composite);
   const type = stated.model_type ?? languages[0].modelType;
@@ -82,13 +80,11 @@ export function languagePart(
 }
 
 function statedFields(
-  json: Readonly<Record<string, unknown>>,
+  json: JsonRecord,
   { modelType, flat = false, languages }: Composite,
-): Readonly<Record<string, unknown>> {
+): JsonRecord {
   const { text_config: text } = json;
-  if (typeof text === "object" && text !== null && !Array.isArray(text)) {
-    return text as Record<string, unknown>;
-  }
+  if (isJsonRecord(text)) return text;
   const none = text === undefined || text === null;
   if (none && flat) return { ...json, model_type: languages[0].modelType };
   throw new FormatError(
@@ -141,14 +137,11 @@ export function isOfOtherPart({ others }: Composite, name: string): boolean {
 }
 
 /** Returns a config.json of several parts, or of one, that says there is a head of its own. */
-export function withOwnHead(
-  json: Readonly<Record<string, unknown>>,
-): Readonly<Record<string, unknown>> {
+export function withOwnHead(json: JsonRecord): JsonRecord {
   const { text_config: text } = json;
-  const inner = typeof text === "object" && text !== null && !Array.isArray(text);
   return {
     ...json,
-    ...(inner && { text_config: { ...text, tie_word_embeddings: false } }),
+    ...(isJsonRecord(text) && { text_config: { ...text, tie_word_embeddings: false } }),
     tie_word_embeddings: false,
   };
 }

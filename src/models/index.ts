@@ -1,4 +1,5 @@
 import { FormatError, UnsupportedError } from "../util/errors.ts";
+import type { JsonRecord } from "../util/json.ts";
 import type { Architecture, FamilyName, GgufTraits } from "./architecture.ts";
 import { type Composite, type LanguagePart, languagePart, namesWithin } from "./composite.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
@@ -75,7 +76,7 @@ export function findLanguage(json: unknown): LanguagePart {
       hint: "the file must be the config.json of a Hugging Face checkpoint",
     });
   }
-  const fields = json as Readonly<Record<string, unknown>>;
+  const fields = json as JsonRecord;
   const composite = composites.find((family) => family.modelType === modelType);
   if (composite) return languagePart(fields, composite);
   expectOnePart(fields, modelType);

@@ -1,5 +1,5 @@
 import { UnsupportedError, UsageError } from "../util/errors.ts";
-import type { JsonRecord } from "../formats/json-file.ts";
+import type { JsonRecord } from "../util/json.ts";
 import { type GenericCheckpoint, openGenericCheckpoint } from "../runtime/generic-checkpoint.ts";
 import { type ModelCheckpoint, openModelCheckpoint } from "../runtime/model-checkpoint.ts";
 import { absolutePath, baseName } from "../platform/node.ts";

@@ -1,6 +1,6 @@
 import type { GgufMetadata } from "../formats/gguf/gguf-metadata.ts";
 import { openGgufParts } from "../formats/gguf/gguf-parts.ts";
-import { isJsonRecord, type JsonRecord } from "../formats/json-file.ts";
+import { isJsonRecord, type JsonRecord } from "../util/json.ts";
 import { layerKind, type QuantizedModule } from "../formats/quantization-config.ts";
 import type { Method } from "../methods/define-method.ts";
 import { baseName, joinPath, parentPath, remove, status } from "../platform/node.ts";

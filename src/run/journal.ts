@@ -1,4 +1,4 @@
-import type { JsonRecord } from "../formats/json-file.ts";
+import type { JsonRecord } from "../util/json.ts";
 import {
   createFile,
   exists,

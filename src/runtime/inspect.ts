@@ -1,5 +1,5 @@
 import type { Checkpoint } from "../formats/checkpoint.ts";
-import { isJsonRecord, type JsonRecord } from "../formats/json-file.ts";
+import { isJsonRecord, type JsonRecord } from "../util/json.ts";
 import { fileTypeName } from "../formats/gguf/file-types.ts";
 import { readModelRecord } from "../formats/model-files.ts";
 import { storedBytes } from "../formats/safetensors-header.ts";

@@ -1,4 +1,4 @@
-import type { JsonRecord } from "../formats/json-file.ts";
+import type { JsonRecord } from "../util/json.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
 import type { WeightSource } from "../nn/weight-source.ts";
 import { CheckpointWeights } from "../formats/checkpoint-weights.ts";

@@ -1,6 +1,7 @@
 import type { Checkpoint } from "../formats/checkpoint.ts";
 import { CheckpointWriter } from "../formats/checkpoint-writer.ts";
-import { formatJson, formatJsonLike, type JsonRecord } from "../formats/json-file.ts";
+import { formatJson, formatJsonLike } from "../formats/json-file.ts";
+import type { JsonRecord } from "../util/json.ts";
 import { tensorBytes } from "../formats/safetensors-header.ts";
 import { toStoredForm, turnedShape } from "../formats/tensor-forms.ts";
 import type { TensorForm } from "../nn/weight-source.ts";

@@ -1,5 +1,13 @@
 import { FormatError } from "./errors.ts";
 
+/** A JSON object whose members are not known. */
+export type JsonRecord = Readonly<Record<string, unknown>>;
+
+/** Tells whether a value is a JSON object (not null, not an array). */
+export function isJsonRecord(value: unknown): value is JsonRecord {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** Deepest nesting of lists and objects that is read; real files have less than twenty. */
 export const deepestJson = 200;
 

@@ -17,7 +17,7 @@ import {
 import { readConfigFile } from "../read-config-file.ts";
 import { Terminal } from "../terminal.ts";
 import { TrainProgress } from "../train-progress.ts";
-import { isJsonRecord } from "../../formats/json-file.ts";
+import { isJsonRecord } from "../../util/json.ts";
 
 /** What is no field of a configuration. */
 interface Options extends VerbosityOptions, ComputeOptions {

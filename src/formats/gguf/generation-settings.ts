@@ -1,4 +1,4 @@
-import type { JsonRecord } from "../json-file.ts";
+import type { JsonRecord } from "../../util/json.ts";
 import type { GgufMetadata } from "./gguf-metadata.ts";
 
 /** Settings of sampling: their names in generation_config.json and behind `general.sampling.`. */

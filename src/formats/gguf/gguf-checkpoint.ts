@@ -4,7 +4,7 @@ import { FormatError, UnsupportedError } from "../../util/errors.ts";
 import { formatSize } from "../../util/format-size.ts";
 import { nearestName } from "../../util/nearest.ts";
 import { Checkpoint, type PackedForm, type StoredTensor } from "../checkpoint.ts";
-import type { JsonRecord } from "../json-file.ts";
+import type { JsonRecord } from "../../util/json.ts";
 import { readFloatTensor } from "../read-float-tensor.ts";
 import {
   findGgufFamily,

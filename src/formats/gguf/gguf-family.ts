@@ -1,5 +1,5 @@
 import { UnsupportedError } from "../../util/errors.ts";
-import type { JsonRecord } from "../json-file.ts";
+import type { JsonRecord } from "../../util/json.ts";
 import type { CheckpointNames } from "./tensor-names.ts";
 import type { GgufTensor } from "./gguf-header.ts";
 import type { GgufMetadata } from "./gguf-metadata.ts";

@@ -1,6 +1,7 @@
 import { baseName, sha256, writeText } from "../../platform/node.ts";
 import { FewbitError, FormatError } from "../../util/errors.ts";
-import { formatJson, type JsonRecord } from "../json-file.ts";
+import { formatJson } from "../json-file.ts";
+import type { JsonRecord } from "../../util/json.ts";
 import { type ModelFiles, templatesFolder } from "../model-files.ts";
 import { listNames } from "../wording.ts";
 import { generationSettings } from "./generation-settings.ts";

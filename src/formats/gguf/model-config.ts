@@ -1,5 +1,5 @@
 import { UnsupportedError } from "../../util/errors.ts";
-import type { JsonRecord } from "../json-file.ts";
+import type { JsonRecord } from "../../util/json.ts";
 import type { GgufFamily, GgufModelSource } from "./gguf-family.ts";
 import type { GgufMetadata } from "./gguf-metadata.ts";
 import { ropeFields } from "./rope-fields.ts";

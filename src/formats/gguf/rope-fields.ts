@@ -1,6 +1,6 @@
 import { FormatError, UnsupportedError } from "../../util/errors.ts";
 import { shortestFloat } from "../../util/shortest-float.ts";
-import type { JsonRecord } from "../json-file.ts";
+import type { JsonRecord } from "../../util/json.ts";
 import type { GgufFamily, GgufModelSource, LongFactors } from "./gguf-family.ts";
 import type { GgufMetadata } from "./gguf-metadata.ts";
 import { fitLlama3Scaling } from "./llama3-scaling.ts";

@@ -1,3 +1,5 @@
+import { isJsonRecord, type JsonRecord } from "../../util/json.ts";
+
 /** What of a `config.json` counts where its architecture is not known. */
 export interface GenericConfig {
   /** `model_type`; `unknown` where there is none. */
@@ -16,9 +18,9 @@ const hiddenNames = ["hidden_size", "n_embd", "d_model", "dim", "model_dim", "n_
 const expertField = /expert/;
 
 /** Reads the fields that most families have, of the language model where there are several parts. */
-export function readGenericConfig(json: Readonly<Record<string, unknown>>): GenericConfig {
+export function readGenericConfig(json: JsonRecord): GenericConfig {
   const parts = [json, ...["text_config", "llm_config", "language_config"].map((n) => json[n])];
-  const records = parts.filter(isRecord);
+  const records = parts.filter(isJsonRecord);
   const modelType = typeof json.model_type === "string" ? json.model_type : "unknown";
   const [named] = Array.isArray(json.architectures) ? (json.architectures as unknown[]) : [];
   const experts = records.flatMap((record) =>
@@ -36,10 +38,7 @@ export function readGenericConfig(json: Readonly<Record<string, unknown>>): Gene
 }
 
 /** The last record that states one of the fields is the innermost: that of the language model. */
-function firstCount(
-  records: readonly Readonly<Record<string, unknown>>[],
-  names: readonly string[],
-): number | null {
+function firstCount(records: readonly JsonRecord[], names: readonly string[]): number | null {
   const stated = records
     .toReversed()
     .flatMap((record) => names.map((name) => record[name]).filter(isCount));
@@ -48,8 +47,4 @@ function firstCount(
 
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) > 0;
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

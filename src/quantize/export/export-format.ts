@@ -1,5 +1,5 @@
 import type { Backend } from "../../backend/backend.ts";
-import type { JsonRecord } from "../../formats/json-file.ts";
+import type { JsonRecord } from "../../util/json.ts";
 import type { HubOrigin } from "../../hub/resolve-model.ts";
 import type { ModelCheckpoint } from "../../runtime/model-checkpoint.ts";
 

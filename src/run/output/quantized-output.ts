@@ -1,7 +1,8 @@
 import type { Checkpoint } from "../../formats/checkpoint.ts";
 import { CheckpointWriter } from "../../formats/checkpoint-writer.ts";
 import { quantizedEntries, writeQTensor } from "../../formats/fewbit-format.ts";
-import { formatJson, formatJsonLike, type JsonRecord } from "../../formats/json-file.ts";
+import { formatJson, formatJsonLike } from "../../formats/json-file.ts";
+import type { JsonRecord } from "../../util/json.ts";
 import { journalFolder } from "./output-directory.ts";
 import {
   layerKind,

@@ -1,6 +1,6 @@
 import { fileTypeOf } from "../../../formats/gguf/file-types.ts";
 import type { GgufMetadata, GgufValue } from "../../../formats/gguf/gguf-metadata.ts";
-import { isJsonRecord, type JsonRecord } from "../../../formats/json-file.ts";
+import { isJsonRecord, type JsonRecord } from "../../../util/json.ts";
 import { readModelRecord } from "../../../formats/model-files.ts";
 import { ggufTraitsOf } from "../../../models/index.ts";
 import { findMixture } from "../../../quant/mixtures.ts";

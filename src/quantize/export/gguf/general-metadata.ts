@@ -1,5 +1,5 @@
 import type { GgufValue } from "../../../formats/gguf/gguf-metadata.ts";
-import type { JsonRecord } from "../../../formats/json-file.ts";
+import type { JsonRecord } from "../../../util/json.ts";
 import { version } from "../../../util/version.ts";
 import type { ModelCard } from "./model-card.ts";
 
