@@ -2,7 +2,7 @@ import type { Block, QuantizableModel } from "../nn/quantizable-model.ts";
 import type { LinearSlot } from "../nn/linear.ts";
 import type { Scheme } from "../quant/scheme.ts";
 import { type ChosenMethod, startOf, transformsOf } from "../recipe/recipe.ts";
-import { describeLinear, type LinearOutcome } from "../run/linear-record.ts";
+import type { LinearOutcome } from "../run/linear-record.ts";
 import type { QuantizedOutput } from "../run/output/quantized-output.ts";
 import type { PlannedLinear } from "../run/plan.ts";
 import type { Quantization } from "../run/quantization.ts";
@@ -18,6 +18,8 @@ export class BlockJob {
   readonly index: number;
   readonly job: QuantizationJob;
   readonly model: QuantizableModel;
+  /** Whether its experts are in memory one at a time. */
+  readonly isByExpert: boolean;
   /** Null when no calibration text was given. */
   readonly streams: ResidualStreams | null;
   /** Linears that are quantized and written. */
@@ -39,6 +41,7 @@ export class BlockJob {
     this.index = index;
     this.job = job;
     this.model = job.opened.model;
+    this.isByExpert = goesByExpert(job, index);
     this.streams = streams;
     this.signal = job.options.signal;
     this.quantization = quantization;
@@ -73,8 +76,8 @@ export class BlockJob {
   }
 
   private async measureFactors(block: Block, streams: ResidualStreams): Promise<TokenFactors> {
-    const { job, index, model, signal } = this;
-    if (!goesByExpert(job, index)) return TokenFactors.measure(block, streams, this);
+    const { index, model, signal } = this;
+    if (!this.isByExpert) return TokenFactors.measure(block, streams, this);
     this.report("weights of tokens");
     const { quantized, folder } = streams;
     const outputs = await runByExpert(quantized, { model, index, block, folder, signal });
@@ -95,11 +98,7 @@ export class BlockJob {
   /** Writes a quantized linear and notes how it was quantized. */
   async finishLinear(block: Block, slot: string, outcome: LinearOutcome): Promise<void> {
     const place = { module: `${block.name}.${slot}`, block: this.index, slot };
-    const record = await describeLinear(place, outcome);
-    await this.output.writeLinear(place.module, outcome.stored);
-    this.linears.push(record);
-    this.quantization.meter.advance(record.weights);
-    this.job.options.emit({ type: "linear", linear: record });
+    this.linears.push(await this.quantization.finishLinear(this.output, place, outcome));
     this.report(slot);
   }
 

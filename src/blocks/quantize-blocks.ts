@@ -11,7 +11,6 @@ import { quantizeEmbeddingAndHead } from "./embedding-and-head.ts";
 import { FinishedBlocks } from "./finished-blocks.ts";
 import { quantizeLinears } from "./quantize-linears.ts";
 import { quantizeWholeBlock } from "./quantize-whole-block.ts";
-import { goesByExpert } from "./goes-by-expert.ts";
 import { quantizeByExpert } from "./quantize-by-expert.ts";
 import { ResidualStreams } from "./residual-streams.ts";
 import { changedTensors } from "./scale-groups.ts";
@@ -19,8 +18,8 @@ import { transformBlock } from "./transform-block.ts";
 
 /** Runs the streams through a block, whose experts are quantized on the way if they come singly. */
 async function runOn(block: Block, job: BlockJob, isLast: boolean): Promise<string | null> {
-  const { streams, index } = job;
-  if (goesByExpert(job.job, index)) return quantizeByExpert(block, job, isLast);
+  const { streams, isByExpert } = job;
+  if (isByExpert) return quantizeByExpert(block, job, isLast);
   return streams && !isLast ? streams.runOn(block, job) : null;
 }
 
@@ -54,8 +53,7 @@ export function quantizeBlocks(
         const startedMs = monotonicMs();
         const job = new BlockJob(index, quantization, output, streams);
         job.report("weights");
-        const isByExpert = goesByExpert(quantization.job, index);
-        const block = await model.loadBlock(index, undefined, isByExpert ? "none" : "all");
+        const block = await model.loadBlock(index, undefined, job.isByExpert ? "none" : "all");
         await streams?.runOriginal(block, job);
         await job.weighTokens(block);
         const transforms = await transformBlock(block, job);

@@ -14,7 +14,7 @@ import { LayerError } from "../run/layer-error.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { throwIfCancelled } from "../util/errors.ts";
 import type { BlockJob } from "./block-job.ts";
-import { tokensOf } from "./few-tokens.ts";
+import { type SlotTokens, tokensOf } from "./few-tokens.ts";
 import { gatherInputs } from "./gather-inputs.ts";
 import { SlotRanges } from "./slot-ranges.ts";
 
@@ -110,21 +110,13 @@ async function quantizeSlot(
   job.report(slot.name);
   const startedMs = monotonicMs();
   const error = await LayerError.of(floatLinear(block, slot.name).weight, inputs?.sample ?? null);
-  const { tokens } = tokensOf(block, slot, { inputs, calibrated: job.streams !== null });
   const quantized = await quantizeLinear(block, slot, inputs, chosen, job);
   if (!quantized) return;
   const { weight: made, ...notes } = quantized;
   const stored = made.withActivations(scheme, activations);
   const decoded = putDecoded(block, slot.name, made);
   const elapsedMs = monotonicMs() - startedMs;
-  await job.finishLinear(block, slot.name, {
-    stored,
-    error,
-    decoded,
-    elapsedMs,
-    ...notes,
-    ...(tokens !== undefined && { tokens }),
-  });
+  await job.finishLinear(block, slot.name, { stored, error, decoded, elapsedMs, ...notes });
   if (scheme.grid.normalizedOutputs) await putLayer(block, slot, stored);
 }
 
@@ -135,12 +127,12 @@ export async function quantizeLinear(
   inputs: InputStatistics | null,
   { method, options }: ChosenMethod,
   job: BlockJob,
-): Promise<QuantizedLinear | null> {
+): Promise<(QuantizedLinear & Pick<SlotTokens, "tokens">) | null> {
   const scheme = job.schemeOf(slot.name);
   if (!scheme || !method.quantizeLinear) return null;
   const name = `${block.name}.${slot.name}`;
-  const { tooFew } = tokensOf(block, slot, { inputs, calibrated: job.streams !== null });
-  return method.quantizeLinear({
+  const { tokens, tooFew } = tokensOf(block, slot, { inputs, calibrated: job.streams !== null });
+  const quantized = await method.quantizeLinear({
     name,
     weight: floatLinear(block, slot.name).weight,
     scheme: withoutActivations(scheme),
@@ -149,6 +141,7 @@ export async function quantizeLinear(
     ...(tooFew !== undefined && { tooFew }),
     options,
   });
+  return { ...quantized, ...(tokens !== undefined && { tokens }) };
 }
 
 /** Importance of the columns of a module: out of a file or else out of the calibration text. */

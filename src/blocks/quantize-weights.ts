@@ -6,7 +6,6 @@ import { transpose } from "../formats/tensor-forms.ts";
 import { monotonicMs } from "../platform/node.ts";
 import { type Scheme, withoutActivations } from "../quant/scheme.ts";
 import { LayerError } from "../run/layer-error.ts";
-import { describeLinear } from "../run/linear-record.ts";
 import { outputEntries, type QuantizedOutput } from "../run/output/quantized-output.ts";
 import type { PlannedLinear } from "../run/plan.ts";
 import type { Quantization } from "../run/quantization.ts";
@@ -49,9 +48,10 @@ export function quantizeWeights(quantization: Quantization<CheckpointJob>): Prom
 async function quantizeWeight(
   linear: PlannedLinear,
   scheme: Scheme,
-  { job, meter }: Quantization<CheckpointJob>,
+  quantization: Quantization<CheckpointJob>,
   output: QuantizedOutput,
 ): Promise<LinearRecord> {
+  const { job, meter } = quantization;
   const { method, recipe, opened, options } = job;
   const { module, block, slot, outFeatures, inFeatures } = linear;
   meter.report(block, slot);
@@ -71,11 +71,9 @@ async function quantizeWeight(
   const shape = [outFeatures, inFeatures];
   const decoded = Tensor.from(options.backend, "f32", shape, made.weight.dequantize());
   const elapsedMs = monotonicMs() - startedMs;
-  const record = await describeLinear(linear, { stored, error, decoded, elapsedMs });
+  const outcome = { stored, error, decoded, elapsedMs };
+  const record = await quantization.finishLinear(output, linear, outcome);
   decoded.release();
-  await output.writeLinear(module, stored);
-  meter.advance(record.weights);
-  options.emit({ type: "linear", linear: record });
   meter.report(block, slot);
   return record;
 }

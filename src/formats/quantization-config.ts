@@ -56,6 +56,14 @@ export function stackModules(tensor: string, { matrices }: MatrixStack): string[
   return Array.from({ length: matrices }, (_, index) => `${module}.${index}`);
 }
 
+/** The shape in which the original stores a stack, given one of the modules of its matrices. */
+export function stackShape(
+  { matrices, transposed }: MatrixStack,
+  { outFeatures, inFeatures }: Pick<QuantizedModule, "outFeatures" | "inFeatures">,
+): number[] {
+  return [matrices, ...(transposed ? [inFeatures, outFeatures] : [outFeatures, inFeatures])];
+}
+
 const dimension = z
   .number()
   .int()

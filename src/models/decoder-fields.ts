@@ -2,7 +2,8 @@ import { z } from "zod";
 import { FormatError, UnsupportedError } from "../util/errors.ts";
 import { parseValue } from "../util/parse-value.ts";
 
-const count = z.number().int().positive();
+/** A whole number above 0. */
+export const count = z.number().int().positive();
 
 const amount = z.number().positive();
 

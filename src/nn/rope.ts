@@ -115,12 +115,15 @@ export function inverseFrequencies(
   });
 }
 
+/** What LongRoPE multiplies cosines and sines by where a context has grown by a factor. */
+export function longRopeScale(factor: number, originalContext: number): number {
+  return factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(originalContext));
+}
+
 /** Returns what cosines and sines are multiplied by. */
 export function attentionScale({ scaling }: RopeConfig): number {
   if (scaling?.kind === "longrope") {
-    const { factor, originalContext, attentionFactor } = scaling;
-    if (attentionFactor !== null) return attentionFactor;
-    return factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(originalContext));
+    return scaling.attentionFactor ?? longRopeScale(scaling.factor, scaling.originalContext);
   }
   if (scaling?.kind !== "yarn") return 1;
   const { factor, attentionFactor, magnitudes } = scaling;

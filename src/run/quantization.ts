@@ -1,14 +1,16 @@
 import type { TensorEntry } from "../formats/safetensors-header.ts";
+import type { LinearDescription } from "../nn/quantizable-model.ts";
 import { describeMachine } from "../platform/node.ts";
 import { version } from "../util/version.ts";
 import { digestOf } from "./identity.ts";
 import { joinStages } from "./join-stages.ts";
+import { describeLinear, type LinearOutcome } from "./linear-record.ts";
 import { QuantizedOutput } from "./output/quantized-output.ts";
 import { embeddingAndHeadWeights } from "./plan.ts";
 import { ProgressMeter } from "./progress.ts";
 import type { CheckpointJob, QuantizationJob } from "./quantization-job.ts";
 import type { Run } from "./run.ts";
-import type { FinishedRecords, RunRecord } from "./run-record.ts";
+import type { FinishedRecords, LinearRecord, RunRecord } from "./run-record.ts";
 
 /** A run that makes a quantized checkpoint: part by part, or by training the whole model. */
 export class Quantization<Job extends CheckpointJob = QuantizationJob> {
@@ -67,6 +69,19 @@ export class Quantization<Job extends CheckpointJob = QuantizationJob> {
       finishedWindows: earlier.windows.length,
       interruptedAt: earlier.interruptedAt,
     });
+  }
+
+  /** Writes a quantized linear, and returns and reports how it was quantized. */
+  async finishLinear(
+    output: QuantizedOutput,
+    place: Pick<LinearDescription, "module" | "block" | "slot">,
+    outcome: LinearOutcome,
+  ): Promise<LinearRecord> {
+    const record = await describeLinear(place, outcome);
+    await output.writeLinear(place.module, outcome.stored);
+    this.meter.advance(record.weights);
+    this.job.options.emit({ type: "linear", linear: record });
+    return record;
   }
 
   /** Describes the run, whose checkpoint stands in its folder. */

@@ -6,6 +6,7 @@ import {
   type QuantizedModule,
   readQuantizationConfig,
   stackModules,
+  stackShape,
 } from "../formats/quantization-config.ts";
 import { storedBytes } from "../formats/safetensors-header.ts";
 import { turnedShape } from "../formats/tensor-forms.ts";
@@ -83,9 +84,8 @@ function* decodedTensors(checkpoint: Checkpoint): Generator<StoredTensor> {
   }
   for (const [tensor, stack] of quantization?.stacks ?? []) {
     const names = stackModules(tensor, stack);
-    const { outFeatures, inFeatures } = modules.get(names[0]) as QuantizedModule;
-    const sides = stack.transposed ? [inFeatures, outFeatures] : [outFeatures, inFeatures];
-    yield { name: tensor, dtype: "f32", shape: [stack.matrices, ...sides] };
+    const first = modules.get(names[0]) as QuantizedModule;
+    yield { name: tensor, dtype: "f32", shape: stackShape(stack, first) };
     for (const name of names) modules.delete(name);
   }
   for (const [module, { outFeatures, inFeatures }] of modules) {

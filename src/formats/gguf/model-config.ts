@@ -105,13 +105,11 @@ function windowFields(
   at: (key: string) => string,
   blocks: number,
 ): JsonRecord {
-  const stated = metadata.count(at("attention.sliding_window"));
-  if (windows)
-    return alternatingWindows(metadata, at, stated ?? windows.usual, {
-      blocks,
-      every: windows.every,
-    });
-  const window = stated;
+  const window = metadata.count(at("attention.sliding_window"));
+  if (windows) {
+    const { every, usual } = windows;
+    return alternatingWindows(metadata, at, window ?? usual, { blocks, every });
+  }
   if (!hasWindows || window === null || window === 0) return {};
   const pattern = metadata.has(at("attention.sliding_window_pattern"))
     ? metadata.numbers(at("attention.sliding_window_pattern"))

@@ -1,3 +1,4 @@
+import { longRopeScale } from "../../nn/rope.ts";
 import { FormatError, UnsupportedError } from "../../util/errors.ts";
 import { shortestFloat } from "../../util/shortest-float.ts";
 import type { JsonRecord } from "../../util/json.ts";
@@ -56,8 +57,7 @@ function longScaling(
   const original = metadata.count(key) ?? metadata.missing(key);
   const context = metadata.count(`${architecture}.context_length`) ?? original;
   const stated = metadata.number(`${architecture}.rope.scaling.attn_factor`) ?? 1;
-  const grown = context / original;
-  const usual = grown <= 1 ? 1 : Math.sqrt(1 + Math.log(grown) / Math.log(original));
+  const usual = longRopeScale(context / original, original);
   return {
     original_max_position_embeddings: original,
     rope_scaling: {

@@ -1,13 +1,10 @@
 import { z } from "zod";
 import { defineFamily } from "../architecture.ts";
 import { decoderConfig } from "../decoder-config.ts";
+import { count } from "../decoder-fields.ts";
 import { llamaNames } from "../decoder-names.ts";
 import { expectExperts } from "../expert-config.ts";
 import { layerWindows } from "../layer-windows.ts";
-
-const count = z.number().int().positive();
-
-const { gate: _gate, up: _up, down: _down, ...attention } = llamaNames.slots;
 
 /** Mixtral (paper: arXiv 2401.04088): a Mistral with experts in the place of every MLP. */
 export const mixtral = defineFamily({
@@ -25,7 +22,6 @@ export const mixtral = defineFamily({
     return decoderConfig(fields, {
       names: {
         ...llamaNames,
-        slots: attention,
         experts: {
           router: "block_sparse_moe.gate",
           experts: "block_sparse_moe.experts",

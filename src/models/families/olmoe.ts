@@ -1,12 +1,9 @@
 import { z } from "zod";
 import { defineFamily } from "../architecture.ts";
 import { biasesOf, decoderConfig, fullLayers } from "../decoder-config.ts";
+import { count } from "../decoder-fields.ts";
 import { headNormNames, llamaNames } from "../decoder-names.ts";
 import { expectExperts, qwenExpertNames } from "../expert-config.ts";
-
-const count = z.number().int().positive();
-
-const { gate: _gate, up: _up, down: _down, ...attention } = llamaNames.slots;
 
 /**
  * OLMoE (paper: arXiv 2409.02060): experts in the place of every MLP, and norms of queries and keys
@@ -29,7 +26,6 @@ export const olmoe = defineFamily({
       biases: { ...biasesOf(fields), mlp: false },
       names: {
         ...llamaNames,
-        slots: attention,
         norms: { ...llamaNames.norms, ...headNormNames },
         experts: qwenExpertNames,
       },

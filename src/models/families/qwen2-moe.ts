@@ -1,11 +1,10 @@
 import { z } from "zod";
 import { defineFamily } from "../architecture.ts";
 import { decoderConfig } from "../decoder-config.ts";
+import { count } from "../decoder-fields.ts";
 import { llamaNames } from "../decoder-names.ts";
 import { expectExperts, sharedExpertNames, sparseFields, sparseLayers } from "../expert-config.ts";
 import { layerWindows } from "../layer-windows.ts";
-
-const count = z.number().int().positive();
 
 /**
  * Qwen1.5-MoE and Qwen2-MoE (paper: arXiv 2407.10671): Qwen2 with experts, and an MLP beside them

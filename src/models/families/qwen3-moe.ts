@@ -1,10 +1,9 @@
 import { z } from "zod";
 import { defineFamily } from "../architecture.ts";
 import { biasesOf, decoderConfig } from "../decoder-config.ts";
+import { count } from "../decoder-fields.ts";
 import { headNormNames, llamaNames } from "../decoder-names.ts";
 import { expectExperts, qwenExpertNames, sparseFields, sparseLayers } from "../expert-config.ts";
-
-const count = z.number().int().positive();
 
 /** Qwen3-MoE (paper: arXiv 2505.09388): Qwen3 with experts in some blocks, mostly in all. */
 export const qwen3Moe = defineFamily({

@@ -7,6 +7,7 @@ import {
   type QuantizedModule,
   readQuantizationConfig,
   stackModules,
+  stackShape,
 } from "../../formats/quantization-config.ts";
 import { readFloatTensor } from "../../formats/read-float-tensor.ts";
 import { type TensorEntry, tensorBytes } from "../../formats/safetensors-header.ts";
@@ -190,10 +191,9 @@ function plainEntries(
 
 /** The shape in which the original stores a weight. */
 function shapeOf({ modules, stack }: PackedWeight, form: TensorForm | undefined): Shape {
-  const [[, { outFeatures, inFeatures }]] = modules;
-  if (!stack) return turnedShape([outFeatures, inFeatures], form);
-  const { matrices, transposed } = stack;
-  return [matrices, ...(transposed ? [inFeatures, outFeatures] : [outFeatures, inFeatures])];
+  const [[, module]] = modules;
+  if (stack) return stackShape(stack, module);
+  return turnedShape([module.outFeatures, module.inFeatures], form);
 }
 
 /** Whether a tensor of the export is decoded: a packed weight, or one of a type of tables. */
