@@ -8,6 +8,7 @@ import { isGgufOutput, planGgufRun, runToGguf } from "./gguf-run.ts";
 import { expectDisk, makePlan } from "./make-plan.ts";
 import { asEvents, openOriginal } from "../run/open-original.ts";
 import type { Plan } from "../run/plan.ts";
+import { methodsWithoutText } from "../recipe/expect-generic.ts";
 import { parseRecipe, settleRecipe } from "../recipe/parse-recipe.ts";
 import { finishersOf, type Recipe, type RecipeInput } from "../recipe/recipe.ts";
 import type { RunOptions } from "../run/quantization-job.ts";
@@ -49,7 +50,8 @@ async function openKnown(...asked: Parameters<typeof openOriginal>): Promise<Ope
   } catch (error) {
     if (!(error instanceof UnsupportedError) || error.field !== "model_type") throw error;
     const { message, hint, field, value, cause } = error;
-    const generic = "`generic` quantizes its weights without running it, by rtn, hqq or svid";
+    const methods = methodsWithoutText().join(", ");
+    const generic = `\`generic\` quantizes its weights without running it, by one of ${methods}`;
     throw new UnsupportedError(message, {
       hint: hint === undefined ? generic : `${hint}; ${generic}`,
       field,

@@ -7,15 +7,19 @@ import { needsText } from "./needs-text.ts";
 import { schemesOf } from "./recipe-checks.ts";
 import type { ParsedRecipe } from "./recipe.ts";
 
+/** Ids of the quantizers that need nothing but weights. */
+export function methodsWithoutText(): string[] {
+  return methodsInRole("quantizer").flatMap((method) => (needsText(method) ? [] : [method.id]));
+}
+
 /**
  * Checks that a recipe needs nothing but weights: a model that fewbit cannot run has no activations.
  * @throws UsageError that names the first field which asks for more
  */
 export function expectGeneric(recipe: ParsedRecipe, method: Method): void {
   if (needsText(method)) {
-    const others = methodsInRole("quantizer").filter((other) => !needsText(other));
     throw new UsageError(`${method.title} works on activations, and \`generic\` runs no model`, {
-      hint: `use one of the methods without data: ${others.map(({ id }) => id).join(", ")}`,
+      hint: `use one of the methods without data: ${methodsWithoutText().join(", ")}`,
       field: "method",
       value: method.id,
     });
