@@ -170,8 +170,9 @@ export interface TrainedModel {
 /** How much a training is, for estimates of time and memory before it. */
 export interface TrainingEffort {
   readonly steps: number;
-  /** Tokens of a micro-batch: what is in memory at once. */
   readonly microBatchTokens: number;
+  /** Tokens of it whose activations are in memory at once. */
+  readonly tokensAtOnce: number;
   /** Micro-batches a step. */
   readonly accumulation: number;
   /** Whether blocks are computed again for their gradients. */

@@ -116,7 +116,7 @@ export function estimateMatrixMemory(linears: readonly PlannedLinear[]): number 
  * grids, what the gradients need of each block, logits, and a teacher.
  */
 function wholeTrainingBytes({ linears, hiddenSize }: WorkSize, training: WholeTraining): number {
-  const { parameters, blocks, microBatchTokens: tokens, recompute } = training;
+  const { parameters, blocks, tokensAtOnce: tokens, recompute } = training;
   const outputs = sum(linears.map(({ outFeatures }) => outFeatures));
   const quantized = (4 * weightsOf(linears)) / (recompute ? blocks : 1);
   const ofTeacher = training.teacher ? 4 * parameters : 0;

@@ -33,11 +33,15 @@ export function runStage(job: QuantizationJob): Promise<RunRecord> {
     emit({ type: "plan", plan });
     const notices = [...plan.cautions, ...(text?.notice ? [text.notice] : [])];
     for (const message of notices) emit({ type: "notice", message });
-    expectMemory(plan.estimate.memoryBytes, lessMemory);
+    expectMemory(plan.estimate.memoryBytes, lessMemory[trains ? "training" : "blocks"]);
     const quantization = new Quantization(job, run);
     return trains ? trainQuantized(quantization, text) : quantizeBlocks(quantization, text);
   });
 }
 
-const lessMemory =
-  "use fewer or shorter calibration windows (`samples`, `window`), or `cacheOnDisk`";
+const lessMemory = {
+  blocks: "use fewer or shorter calibration windows (`samples`, `window`), or `cacheOnDisk`",
+  training:
+    "go through a micro-batch in parts (`windowsAtOnce: 1`), compute blocks again (`recompute`), " +
+    "or use shorter windows (`window`)",
+};

@@ -1,3 +1,5 @@
+import { usualLogitsAtOnce } from "../training/loss-by-rows.ts";
+
 /**
  * Memory of a process beside its tensors: Node with its code (55 MB of mapped files), our modules, and
  * a heap that is collected now and then. Measured: 145 to 165 MB where tensors are a few megabytes.
@@ -16,7 +18,7 @@ export interface TrainingSize {
   readonly vocabularySize: number;
   /** Floats that the gradients need of one block for each token. */
   readonly blockFloats: number;
-  /** Tokens of a micro-batch: what is in memory at once. */
+  /** Tokens whose activations are in memory at once. */
   readonly tokens: number;
   /** Whether blocks are computed again for their gradients. */
   readonly recompute: boolean;
@@ -24,11 +26,12 @@ export interface TrainingSize {
 
 /**
  * Estimates the peak of memory in bytes of training a whole model: parameters with what belongs to
- * them; activations of all blocks, or of one where they are recomputed; logits and their gradients.
+ * them; activations of all blocks, or of one where they are recomputed; some rows of logits.
  */
 export function estimateTrainingMemory(size: TrainingSize): number {
   const { blocks, hiddenSize, blockFloats, tokens, vocabularySize } = size;
   const kept = size.recompute ? blocks * hiddenSize + 2 * blockFloats : (blocks + 1) * blockFloats;
-  const activations = 4 * tokens * (kept + 3 * vocabularySize + 4 * hiddenSize);
+  const logits = Math.min(tokens * vocabularySize, usualLogitsAtOnce);
+  const activations = 4 * (tokens * (kept + 4 * hiddenSize) + 3 * logits);
   return processBytes + size.parameters * size.parameterBytes + activations;
 }

@@ -118,6 +118,11 @@ export const trainConfigSchema = z.strictObject({
   optimizer: optimizerSchema.default(() => optimizerSchema.parse({})),
   // `auto` takes bf16 where the machine multiplies it faster.
   precision: ofTraining(z.enum(["auto", "f32", "bf16"]).default("auto"), "Of products of matrices"),
+  windowsAtOnce: ofTraining(
+    count.optional(),
+    "Windows of a micro-batch in memory at once, to the same result",
+    { unit: "n", otherwise: "all" },
+  ),
   recompute: ofTraining(
     z.boolean().default(false),
     "Compute activations again instead of keeping them: less memory",

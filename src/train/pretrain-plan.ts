@@ -57,6 +57,7 @@ export function planPretraining(
   const { length, count } = data.windows;
   const tokensPerStep = batch * accumulation * length;
   const windowsPerStep = batch * accumulation;
+  const atOnce = Math.min(batch, config.windowsAtOnce ?? batch);
   const steps = stepsOf(config, count / windowsPerStep, tokensPerStep);
   expectSchedule(scheduleOf(config), steps);
   return {
@@ -67,7 +68,7 @@ export function planPretraining(
     textTokens: data.textTokens,
     epochs: (steps * windowsPerStep) / count,
     precision,
-    memoryBytes: estimateTrainingMemory(trainingSize(decoder, batch * length, config, precision)),
+    memoryBytes: estimateTrainingMemory(trainingSize(decoder, atOnce * length, config, precision)),
     checkpointEvery:
       config.checkpointEvery ?? Math.min(mostStepsBetweenStates, Math.ceil(steps / 20)),
   };

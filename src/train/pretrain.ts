@@ -112,7 +112,7 @@ async function trainInFolder(job: PretrainJob, run: Run): Promise<TrainRecord> {
 }
 
 const lessMemory =
-  "use smaller batches with accumulation, shorter windows, or recomputation (`recompute`)";
+  "use fewer windows at once (`windowsAtOnce`), shorter windows, or recomputation (`recompute`)";
 
 /** What the steps of a training work with. */
 interface Training {
@@ -130,6 +130,7 @@ async function trainSteps(
 ): Promise<TrainingOutcome> {
   const { batch: size, order } = config.data;
   const { accumulation, clip } = config.optimizer;
+  const { recompute, windowsAtOnce } = config;
   const { backend, signal, emit } = options;
   const { steps, checkpointEvery } = plan;
   const states = run.openStates();
@@ -142,7 +143,6 @@ async function trainSteps(
   }
   const parameters = parametersOf(model, decoder);
   const batches = new TokenBatches(data.windows, { size, order, seed: config.seed });
-  const pass = { recompute: config.recompute };
   const meter = new StepMeter(plan, learningRateOf(config), earlier);
   const { windows = 0, every = Math.ceil(steps / 10) } = config.validation ?? {};
   const { validation: held } = data;
@@ -157,8 +157,10 @@ async function trainSteps(
     loss: (step, micro) => {
       const ids = batches.at(step * accumulation + micro);
       const { length } = batches;
-      return nextTokenLoss(backend, parameters, precision, { ids, length }, (x) =>
-        model.forward(x, pass),
+      return nextTokenLoss(
+        { model, recompute, windowsAtOnce },
+        { ids, length },
+        { parameters, precision },
       );
     },
     store: states,

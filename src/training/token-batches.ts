@@ -1,6 +1,15 @@
 import { UsageError } from "../util/errors.ts";
 import { Prng } from "../util/prng.ts";
 
+/** Windows of token ids, one after the other. */
+export interface TokenBatch {
+  readonly ids: Int32Array;
+  /** Tokens a window. */
+  readonly length: number;
+  /** What each token is to predict, −1 for nothing; by default the next token of its window. */
+  readonly targets?: Int32Array;
+}
+
 /** Windows of token ids that can be taken by their index. */
 export interface Windows {
   readonly count: number;
@@ -105,6 +114,17 @@ export function nextTokenTargets(ids: Int32Array, length: number): Int32Array {
   targets.set(ids.subarray(1));
   for (let end = length - 1; end < targets.length; end += length) targets[end] = -1;
   return targets;
+}
+
+/** Rows that have something to predict: those with a target. */
+export function predictedRows(targets: Int32Array): Int32Array {
+  return Int32Array.from(targets.keys()).filter((row) => targets[row] >= 0);
+}
+
+/** How many tokens of a batch are predicted; at least 1, to divide by. */
+export function countPredictions(batch: TokenBatch): number {
+  const { ids, length, targets = nextTokenTargets(ids, length) } = batch;
+  return Math.max(1, predictedRows(targets).length);
 }
 
 /** Order of an epoch (Fisher and Yates). */

@@ -98,10 +98,11 @@ describe.each(subjects)("$title trains as PyTorch does", ({ missing, open }) => 
       const { model, parameters } = await loadCase(open(), known);
       const [{ length }] = known.ids;
       const ids = Int32Array.from(known.ids.flat());
-      const { backend } = model.model;
       const pass = (recompute: boolean): MicroBatch =>
-        nextTokenLoss(backend, parameters, "f32", { ids: ids.slice(), length }, (x) =>
-          model.forward(x, { recompute }),
+        nextTokenLoss(
+          { model, recompute },
+          { ids: ids.slice(), length },
+          { parameters, precision: "f32" },
         );
       for (const recompute of [false, true]) {
         const { gradients } = pass(recompute);

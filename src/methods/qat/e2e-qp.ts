@@ -91,7 +91,7 @@ async function trainModel(problem: ModelProblem<Options>): Promise<TrainedModel>
   const length = trainingLength(chosen, { windows: windows.length - heldOut }, defaults);
   const learningRate =
     chosen.learningRate ?? rateOnGrids(reach, length.steps, [...layers.values()].map(scaled));
-  const { recompute } = chosen;
+  const { recompute, windowsAtOnce } = chosen;
   const progress = await trainParameters(problem, {
     parameters: [...layers].flatMap(([module, { learned }]) =>
       learned.map(({ role, value }) => ({ name: `${module}.${role}`, value, group: "scales" })),
@@ -100,8 +100,8 @@ async function trainModel(problem: ModelProblem<Options>): Promise<TrainedModel>
     length,
     heldOut,
     ...(teacher && {
-      loss: (batch, precision, parameters) =>
-        divergenceLoss({ student: model, teacher, parameters, recompute }, batch, precision),
+      loss: (batch, pass) =>
+        divergenceLoss({ student: model, teacher, recompute, windowsAtOnce }, batch, pass),
     }),
   });
   return { linears: await freezeAll(layers), tensors: new Map(), progress };

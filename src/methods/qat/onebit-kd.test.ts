@@ -187,10 +187,11 @@ describe("the distillation loss", () => {
     if (!norm) throw new Error("the model has no such norm");
     const parameters = [{ name: "norm", value: norm, group: "rest" }];
     const weights = { kdWeight: 0.7, hiddenWeight: 0.4, recompute: true };
-    const distillation = { student, teacher, parameters, ...weights };
+    const distillation = { student, teacher, ...weights };
+    const pass = { parameters, precision: "f32" } as const;
     const batch = { ids: randomWindows(1)[0], length: 12 };
     const measure = async (): Promise<{ total: number; gradient: Float32Array }> => {
-      const { loss: terms, gradients } = distill(distillation, batch, "f32");
+      const { loss: terms, gradients } = distill(distillation, batch, pass);
       let total = 0;
       for (const { values, scale } of terms) {
         for (const value of (await values.read()) as Float32Array) total += scale * value;

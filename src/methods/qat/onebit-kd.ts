@@ -74,7 +74,7 @@ async function trainModel(problem: ModelProblem<Options>): Promise<TrainedModel>
   const learningRate = chosen.learningRate ?? usualRate / model.model.hiddenSize;
   const { weightDecay } = chosen;
   const parameters = parametersOf(layers, rest);
-  const distillation = { ...chosen, student: model, teacher, parameters };
+  const distillation = { ...chosen, student: model, teacher };
   const progress = await trainParameters(problem, {
     parameters,
     optimizer: {
@@ -86,7 +86,7 @@ async function trainModel(problem: ModelProblem<Options>): Promise<TrainedModel>
       betas: [0.9, 0.98],
     },
     length,
-    loss: (batch, precision) => distill(distillation, batch, precision),
+    loss: (batch, pass) => distill(distillation, batch, pass),
   });
   return { linears: await freezeAll(layers), tensors: rest, progress };
 }

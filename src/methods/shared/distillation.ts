@@ -1,12 +1,13 @@
 import type { z } from "zod";
 import type { TrainableModel } from "../../nn/trainable-model.ts";
-import { type Seed, Tape, type TapePrecision } from "../../tensor/tape.ts";
-import { Tensor } from "../../tensor/tensor.ts";
-import { directionErrorGradient, klDivergenceGradient } from "../../tensor/training-ops.ts";
-import type { TokenBatch } from "../../training/next-token-loss.ts";
-import type { Parameter } from "../../training/parameter.ts";
+import { type Seed, Tape } from "../../tensor/tape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { directionErrorGradient } from "../../tensor/training-ops.ts";
+import { lossInParts, type LossPass } from "../../training/loss-in-parts.ts";
+import type { TokenBatch } from "../../training/token-batches.ts";
 import type { MicroBatch } from "../../training/training-loop.ts";
 import { UsageError } from "../../util/errors.ts";
+import { divergencesByRows, type Imitation } from "./divergence-loss.ts";
 import { nonNegative } from "./option-kinds.ts";
 
 /** What of the teacher counts, and how much. */
@@ -19,13 +20,7 @@ export const distillationOptions = {
 export type DistillationOptions = z.output<z.ZodObject<typeof distillationOptions>>;
 
 /** Who learns from whom, and how. */
-export interface Distillation extends DistillationOptions {
-  readonly student: TrainableModel;
-  readonly teacher: TrainableModel;
-  /** What the student's gradients are wanted by. */
-  readonly parameters: readonly Parameter[];
-  readonly recompute: boolean;
-}
+export interface Distillation extends Imitation, DistillationOptions {}
 
 /**
  * Enqueues forward and backward pass of how far predictions and hidden states are from the
@@ -37,43 +32,41 @@ export interface Distillation extends DistillationOptions {
  * teacher runs on the same ids, at once. Source: OneBit, arXiv 2402.11295, equations 8 to 10.
  */
 export function distill(
-  { student, teacher, parameters, recompute, kdWeight, hiddenWeight }: Distillation,
-  { ids: values, length }: TokenBatch,
-  precision: TapePrecision,
+  { student, teacher, kdWeight, hiddenWeight, ...memory }: Distillation,
+  batch: TokenBatch,
+  pass: LossPass,
 ): MicroBatch {
-  const { backend } = student.model;
-  const ids = Tensor.from(backend, "i32", [values.length / length, length], values);
-  const [ofTeacher, ofStudent] = [new Tape({ precision }), new Tape({ precision })];
-  try {
-    ofStudent.watch(...parameters.map(({ value }) => value));
-    const [expected, ...expectedStates] = outputsOf(ofTeacher, teacher, ids);
-    const [logits, ...states] = outputsOf(ofStudent, student, ids, recompute);
-    const kdScale = kdWeight / values.length;
-    const kl = klDivergenceGradient(expected, logits, kdScale);
-    const hiddenScale = hiddenWeight / values.length;
+  const { precision } = pass;
+  const kdScale = kdWeight / batch.ids.length;
+  const hiddenScale = hiddenWeight / batch.ids.length;
+  return lossInParts(batch, student.model, memory, pass, (tape, { ids }) => {
+    const ofTeacher = new Tape({ precision });
+    const expected = statesOf(ofTeacher, teacher, ids);
+    const states = statesOf(tape, student, ids, memory.recompute);
+    const last = states.length - 1;
+    const divergences = divergencesByRows(
+      { teacher, hidden: expected[last] },
+      { tape, student, hidden: states[last] },
+      {
+        rows: Int32Array.from({ length: ids.size }, (_, row) => row),
+        logitsAtOnce: memory.logitsAtOnce,
+      },
+      kdScale,
+    );
     const directions = states
-      .slice(0, -1)
-      .map((state, l) => directionErrorGradient(expectedStates[l], state, hiddenScale));
-    ofStudent.backward([
-      [logits, kl.gradient],
-      ...directions.map(({ gradient }, l): Seed => [states[l], gradient]),
-    ]);
-    return {
-      loss: [
-        { name: "kl", values: kl.divergences, scale: kdScale },
-        ...directions.map(({ errors }) => ({ name: "hidden", values: errors, scale: hiddenScale })),
-      ],
-      gradients: parameters.map(({ value }) => ofStudent.takeGradient(value)),
-    };
-  } finally {
+      .slice(0, last)
+      .map((state, l) => directionErrorGradient(expected[l], state, hiddenScale));
     ofTeacher.release();
-    ofStudent.release();
-    ids.release();
-  }
+    tape.backward(directions.map(({ gradient }, l): Seed => [states[l], gradient]));
+    return [
+      ...divergences.map((values) => ({ name: "kl", values, scale: kdScale })),
+      ...directions.map(({ errors }) => ({ name: "hidden", values: errors, scale: hiddenScale })),
+    ];
+  });
 }
 
-/** Logits, and the residual stream before each block and after the last; on the tape. */
-function outputsOf(
+/** The residual stream `[T, hiddenSize]` before each block and after the last; on the tape. */
+function statesOf(
   tape: Tape,
   model: TrainableModel,
   ids: Tensor<"i32">,
@@ -81,9 +74,11 @@ function outputsOf(
 ): Tensor<"f32">[] {
   return tape.run(() => {
     const states: Tensor<"f32">[] = [];
-    const observe = (state: Tensor<"f32">): void => void states.push(state);
-    const logits = model.forward(ids, { observe, recompute });
-    return [logits, ...states];
+    const observe = (state: Tensor<"f32">): void => {
+      states.push(state.reshape([ids.size, model.model.hiddenSize]));
+    };
+    model.hiddenStates(ids, { observe, recompute });
+    return states;
   });
 }
 

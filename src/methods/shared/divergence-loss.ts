@@ -1,81 +1,77 @@
 import type { TrainableModel } from "../../nn/trainable-model.ts";
 import { embedding } from "../../tensor/ops.ts";
-import { Tape, type TapePrecision } from "../../tensor/tape.ts";
-import { Tensor } from "../../tensor/tensor.ts";
+import { Tape } from "../../tensor/tape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import { klDivergenceGradient } from "../../tensor/training-ops.ts";
-import type { TokenBatch } from "../../training/next-token-loss.ts";
-import type { Parameter } from "../../training/parameter.ts";
-import { nextTokenTargets } from "../../training/token-batches.ts";
-import type { LossTerm, MicroBatch } from "../../training/training-loop.ts";
+import { type CountedRows, lossByRows } from "../../training/loss-by-rows.ts";
+import { lossInParts, type LossPass, type PassMemory } from "../../training/loss-in-parts.ts";
+import { countPredictions, type TokenBatch } from "../../training/token-batches.ts";
+import type { MicroBatch } from "../../training/training-loop.ts";
 
 /** Who learns the predictions of whom. */
-export interface Imitation {
+export interface Imitation extends PassMemory {
   readonly student: TrainableModel;
   readonly teacher: TrainableModel;
-  /** What the student's gradients are wanted by. */
-  readonly parameters: readonly Parameter[];
-  readonly recompute: boolean;
-  /** Logits that each model has in memory at once. Default 2²⁵. */
-  readonly logitsAtOnce?: number;
 }
 
 /**
  * Enqueues forward and backward pass of `KL(teacher ‖ student)`, a mean over the tokens that are
- * predicted: those with a target; without parameters it is measured, and there are no gradients.
- * Logits are made of some rows at a time, of the others never, so
- * that neither model's are in memory as a whole.
+ * predicted: those with a target.
  */
 export function divergenceLoss(
-  { student, teacher, parameters, recompute, logitsAtOnce = 2 ** 25 }: Imitation,
-  { ids: values, length, targets = nextTokenTargets(values, length) }: TokenBatch,
-  precision: TapePrecision,
+  { student, teacher, ...memory }: Imitation,
+  batch: TokenBatch,
+  pass: LossPass,
 ): MicroBatch {
-  const { backend } = student.model;
-  const ids = Tensor.from(backend, "i32", [values.length / length, length], values);
-  const rows = Int32Array.from(targets.keys()).filter((row) => targets[row] >= 0);
-  const scale = 1 / Math.max(1, rows.length);
-  const most = Math.max(1, Math.floor(logitsAtOnce / student.vocabularySize));
-  const [ofTeacher, ofStudent] = [new Tape({ precision }), new Tape({ precision })];
-  try {
-    ofStudent.watch(...parameters.map(({ value }) => value));
-    const wanted = ofTeacher.run(() => teacher.hiddenStates(ids));
-    const given = ofStudent.run(() => student.hiddenStates(ids, { recompute }));
-    const loss: LossTerm[] = [];
-    for (let from = 0; from < rows.length; from += most) {
-      const some = rows.slice(from, from + most);
-      const at = Tensor.from(backend, "i32", [some.length], some);
-      const head = new Tape({ precision });
-      const expected = head.run(() => teacher.model.logits(embedding(wanted, at)));
-      const hidden = ofStudent.run(() => embedding(given, at));
-      const divergences = followLogits(ofStudent, student, hidden, expected, scale);
-      loss.push({ name: "kl", values: divergences, scale });
-      head.release();
-      at.release();
+  const { precision } = pass;
+  const scale = 1 / countPredictions(batch);
+  return lossInParts(batch, student.model, memory, pass, (tape, { ids, rows }) => {
+    const ofTeacher = new Tape({ precision });
+    try {
+      const wanted = ofTeacher.run(() => teacher.hiddenStates(ids));
+      const given = tape.run(() => student.hiddenStates(ids, memory));
+      const divergences = divergencesByRows(
+        { teacher, hidden: wanted },
+        { tape, student, hidden: given },
+        { rows, logitsAtOnce: memory.logitsAtOnce },
+        scale,
+      );
+      tape.backward([]);
+      return divergences.map((values) => ({ name: "kl", values, scale }));
+    } finally {
+      ofTeacher.release();
     }
-    ofStudent.backward([]);
-    return { loss, gradients: parameters.map(({ value }) => ofStudent.takeGradient(value)) };
-  } finally {
-    ofTeacher.release();
-    ofStudent.release();
-    ids.release();
-  }
+  });
 }
 
-/** Divergences of rows, whose gradients go back through the head to `hidden` and no further. */
-function followLogits(
-  tape: Tape,
-  { model }: TrainableModel,
-  hidden: Tensor<"f32">,
-  expected: Tensor<"f32">,
+/** Hidden states `[T, hiddenSize]` of the one who is learned from. */
+interface Shown {
+  readonly teacher: TrainableModel;
+  readonly hidden: Tensor<"f32">;
+}
+
+/** Hidden states `[T, hiddenSize]` of the one who learns, on its tape. */
+interface Learning {
+  readonly tape: Tape;
+  readonly student: TrainableModel;
+  readonly hidden: Tensor<"f32">;
+}
+
+/**
+ * Enqueues the divergences `[rows]` of the student's predictions from the teacher's, a part of the
+ * rows at a time, and the gradients of `scale` times their sum up to the student's hidden states.
+ */
+export function divergencesByRows(
+  { teacher, hidden: wanted }: Shown,
+  { tape, student, hidden }: Learning,
+  counted: CountedRows,
   scale: number,
-): Tensor<"f32"> {
-  const head = new Tape({ precision: tape.precision }, tape);
-  try {
-    const logits = head.run(() => model.logits(hidden));
+): Tensor[] {
+  return lossByRows(tape, student, hidden, counted, (logits, { at }) => {
+    const head = new Tape({ precision: tape.precision });
+    const expected = head.run(() => teacher.model.logits(embedding(wanted, at)));
     const { divergences, gradient } = klDivergenceGradient(expected, logits, scale);
-    if (tape.tracks(hidden)) head.backward([[logits, gradient]]);
-    return divergences;
-  } finally {
     head.release();
-  }
+    return { values: divergences, gradient };
+  });
 }

@@ -1,9 +1,14 @@
-import type { TapePrecision } from "../../tensor/tape.ts";
 import type { AdamWSettings } from "../../training/adamw.ts";
 import { choosePrecision } from "../../training/choose-precision.ts";
-import { nextTokenLoss, type TokenBatch } from "../../training/next-token-loss.ts";
+import type { LossPass } from "../../training/loss-in-parts.ts";
+import { nextTokenLoss } from "../../training/next-token-loss.ts";
 import type { Parameter } from "../../training/parameter.ts";
-import { type BatchOptions, listOfWindows, TokenBatches } from "../../training/token-batches.ts";
+import {
+  type BatchOptions,
+  listOfWindows,
+  type TokenBatch,
+  TokenBatches,
+} from "../../training/token-batches.ts";
 import {
   type MicroBatch,
   readTerm,
@@ -19,15 +24,8 @@ export interface ModelTraining {
   readonly parameters: readonly Parameter[];
   readonly optimizer: AdamWSettings;
   readonly length: TrainingLength;
-  /**
-   * Enqueues a micro-batch and its gradients by `parameters`, which may be none, products in
-   * `precision`; by default on next-token cross-entropy.
-   */
-  readonly loss?: (
-    batch: TokenBatch,
-    precision: TapePrecision,
-    parameters: readonly Parameter[],
-  ) => MicroBatch;
+  /** Enqueues a micro-batch and its gradients; by default of next-token cross-entropy. */
+  readonly loss?: (batch: TokenBatch, pass: LossPass) => MicroBatch;
   /**
    * Windows to put aside: what they say is best is what the training ends with. With 0 of them those
    * of the first micro-batch judge. Left out, the training ends with its last step.
@@ -107,17 +105,14 @@ type LossOf = (batch: TokenBatch, parameters: readonly Parameter[]) => MicroBatc
 
 function lossOfBatches(
   { model, options }: ModelProblem<TrainingOptions>,
-  { loss }: ModelTraining,
+  training: ModelTraining,
 ): LossOf {
-  const { recompute } = options;
-  const { backend } = model.model;
-  const precision = choosePrecision(options.precision, backend);
-  return (batch, parameters) => {
-    if (loss) return loss(batch, precision, parameters);
-    return nextTokenLoss(backend, parameters, precision, batch, (tokens) =>
-      model.forward(tokens, { recompute }),
-    );
-  };
+  const { recompute, windowsAtOnce } = options;
+  const precision = choosePrecision(options.precision, model.model.backend);
+  const {
+    loss = (batch, pass) => nextTokenLoss({ model, recompute, windowsAtOnce }, batch, pass),
+  } = training;
+  return (batch, parameters) => loss(batch, { parameters, precision });
 }
 
 /** The loss of some windows, a few at a time, by which the best state is kept. */

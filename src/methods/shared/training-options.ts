@@ -50,6 +50,14 @@ export function trainingOptions(defaults: TrainingDefaults) {
       "auto",
       "what products multiply in; auto: bfloat16 where the processor has it",
     ),
+    windowsAtOnce: z
+      .number()
+      .int()
+      .min(1)
+      .optional()
+      .describe(
+        "windows of a micro-batch in memory at once, to the same result (unless given: all)",
+      ),
     recompute: flag(
       false,
       "compute blocks again for their gradients: less memory, a third more time",
@@ -118,6 +126,7 @@ export function trainingEffort(
   return {
     steps: trainingLength(options, data, defaults).steps,
     microBatchTokens: options.batch * data.window,
+    tokensAtOnce: Math.min(options.batch, options.windowsAtOnce ?? options.batch) * data.window,
     accumulation: options.accumulation,
     recompute: options.recompute,
     trainsWeights,
