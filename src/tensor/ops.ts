@@ -4,7 +4,7 @@ import type { PackedOperand } from "../backend/packed-operand.ts";
 import { ShapeError } from "../util/errors.ts";
 import type { DType } from "./dtype.ts";
 import { asMatrix, expectShape, type Shape } from "./shape.ts";
-import { type Backward, expectUntracked, record } from "./tape.ts";
+import { type Backward, expectUntracked, record, recordCheap } from "./tape.ts";
 import { emptyLike, Tensor } from "./tensor.ts";
 
 /*
@@ -38,9 +38,12 @@ export function packedEmbedding(
 /** RMSNorm over the last dimension; `weight` has its length. */
 export function rmsNorm(x: Tensor, weight: Tensor, eps: number): Tensor<"f32"> {
   expectShape("rmsNorm weight", weight.shape, [asMatrix(x.shape).columns]);
-  const out = Tensor.empty(x.backend, "f32", x.shape);
-  x.backend.kernels.rmsNorm(out, x, weight, eps);
-  return record(out, [x, weight], (dOut, [wantsX, wantsWeight]) => {
+  const body = (): Tensor<"f32"> => {
+    const out = Tensor.empty(x.backend, "f32", x.shape);
+    x.backend.kernels.rmsNorm(out, x, weight, eps);
+    return out;
+  };
+  return recordCheap([x, weight], body, (dOut, [wantsX, wantsWeight]) => {
     const dX = wantsX ? emptyLike(x) : null;
     const dWeight = wantsWeight ? emptyLike(weight) : null;
     x.backend.kernels.rmsNormBackward(dX, dWeight, dOut, x, weight, eps);
@@ -138,9 +141,12 @@ export function attentionInto(
 /** `silu(gate) · up`. */
 export function swiglu(gate: Tensor, up: Tensor): Tensor<"f32"> {
   expectShape("swiglu up", up.shape, gate.shape);
-  const out = Tensor.empty(gate.backend, "f32", gate.shape);
-  gate.backend.kernels.swiglu(out, gate, up);
-  return record(out, [gate, up], (dOut) => {
+  const body = (): Tensor<"f32"> => {
+    const out = Tensor.empty(gate.backend, "f32", gate.shape);
+    gate.backend.kernels.swiglu(out, gate, up);
+    return out;
+  };
+  return recordCheap([gate, up], body, (dOut) => {
     const gradients = [emptyLike(gate), emptyLike(up)] as const;
     gate.backend.kernels.swigluBackward(...gradients, dOut, gate, up);
     return gradients;

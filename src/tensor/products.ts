@@ -2,7 +2,14 @@ import type { MatmulOptions } from "../backend/kernels.ts";
 import type { PreparedOperand, Products } from "../backend/packed-operand.ts";
 import { ShapeError } from "../util/errors.ts";
 import { asMatrix, expectShape, formatShape, type Shape } from "./shape.ts";
-import { type Backward, expectUntracked, openPrecision, record, roundedOnce } from "./tape.ts";
+import {
+  type Backward,
+  expectUntracked,
+  openPrecision,
+  operandOf,
+  record,
+  roundedOnce,
+} from "./tape.ts";
 import { Tensor } from "./tensor.ts";
 
 /*
@@ -51,16 +58,18 @@ export function linear(x: Tensor, weight: Tensor): Tensor<"f32"> {
   const a = operand(x).reshape([rows, columns]);
   const b = operand(weight);
   const out = matmul(a, b, { transposeB: true });
+  const [left, right] = [operandOf(a), operandOf(b)];
+  const { dtype } = a;
   const backward: Backward = (dOut, [wantsX, wantsWeight]) => {
-    const dProduct = a.dtype === "bf16" ? toBfloat16(dOut) : dOut;
+    const dProduct = dtype === "bf16" ? toBfloat16(dOut) : dOut;
     const gradients = [
-      wantsX ? matmul(dProduct, b) : null,
-      wantsWeight ? matmul(dProduct, a, { transposeA: true }) : null,
+      wantsX ? right.use((again) => matmul(dProduct, again)) : null,
+      wantsWeight ? left.use((again) => matmul(dProduct, again, { transposeA: true })) : null,
     ];
     if (dProduct !== dOut) dProduct.release();
     return gradients;
   };
-  record(out, [x, weight], backward, [a, b]);
+  record(out, [x, weight], backward, [...left.saved, ...right.saved]);
   return out.reshape([...x.shape.slice(0, -1), weight.shape[0] ?? 0]);
 }
 

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import type { Backend } from "../backend/backend.ts";
+import type { Storage } from "../backend/kernels.ts";
 import { createReferenceBackend } from "../kernels/reference/index.ts";
 import { UnsupportedError, UsageError } from "../util/errors.ts";
 import { Prng } from "../util/prng.ts";
@@ -19,11 +21,12 @@ import {
   takeColumns,
 } from "./ops.ts";
 import { linear } from "./products.ts";
-import { recompute, Tape } from "./tape.ts";
+import { recompute, Tape, type TapePrecision } from "./tape.ts";
 import { Tensor, tidy } from "./tensor.ts";
 import {
   crossEntropyGradient,
   directionErrorGradient,
+  fakeQuantize,
   fakeQuantizeRows,
   klDivergenceGradient,
   roundToHalf,
@@ -247,6 +250,68 @@ test("a chain of recomputed parts gives the bytes of a recorded one", () => {
   const again = (input: Tensor<"f32">): Tensor<"f32"> =>
     recompute([input], () => tidy(() => step(input)));
   expect(gradientBy(row, () => again(again(again(x))))).toEqual(plain);
+});
+
+describe("operands that are made again for the gradients", () => {
+  const live = new Set<Storage>();
+  const counting: Backend = {
+    ...backend,
+    allocate: (dtype, length) => {
+      const storage = backend.allocate(dtype, length);
+      live.add(storage);
+      return storage;
+    },
+    release: (storage) => {
+      live.delete(storage);
+      backend.release(storage);
+    },
+  };
+  const drawn = (...shape: number[]): Tensor<"f32"> =>
+    Tensor.from(counting, "f32", shape, values(normal(...shape)));
+  const [h, first, second, gains] = [drawn(3, 8), drawn(8, 8), drawn(8, 8), drawn(8)];
+  const [steps, direction] = [drawn(8, 2), drawn(3, 8)];
+  const how = {
+    rule: "round",
+    low: -2,
+    high: 1,
+    resolution: 1,
+    shift: 0,
+    lowSlope: -2,
+    highSlope: 1,
+    passOutside: false,
+  } as const;
+  const body = (): Tensor<"f32"> => {
+    const normed = rmsNorm(h, gains, 1e-5);
+    const groups = { scales: steps, zeros: null, groupSize: 4 };
+    const gate = linear(normed, fakeQuantize(first, groups, how));
+    return linear(swiglu(gate, linear(normed, second)), second);
+  };
+
+  function pass(
+    remakes: boolean,
+    precision: TapePrecision,
+  ): { gradients: Float32Array[]; kept: number } {
+    const before = live.size;
+    const tape = new Tape({ precision, remakes });
+    const wanted = [h, first, second, gains, steps];
+    tape.watch(...wanted);
+    const out = tape.run(body);
+    const kept = live.size - before;
+    tape.backward([[out, direction]]);
+    const gradients = wanted.map((each) => values(tape.takeGradient(each) as Tensor).slice());
+    tape.release();
+    return { gradients, kept };
+  }
+
+  test.each([
+    ["f32", 3], // the normalised input, the weight on its grid, the gated unit
+    ["bf16", 1], // the weight
+  ] as const)("are the same to the bit, and not kept: %s", (precision, fewer) => {
+    const kept = pass(false, precision);
+    const again = pass(true, precision);
+    expect(again.gradients).toEqual(kept.gradients);
+    expect(again.kept).toBe(kept.kept - fewer);
+  });
 });
 
 test("what tidy gives back, a tape keeps while it needs it", () => {

@@ -23,6 +23,16 @@ interface Entry {
 /** An output, and the gradient of the loss by it. */
 export type Seed = readonly [out: Tensor, dOut: Tensor<"f32">];
 
+/** How a tape records. */
+export interface TapeOptions {
+  readonly precision?: TapePrecision;
+  /**
+   * Whether products make operands that cost little again for their gradients (normalised inputs,
+   * gated units, weights on their grids) instead of keeping them; as the outer tape when left out.
+   */
+  readonly remakes?: boolean;
+}
+
 /** What records now, and how products multiply (of the innermost `run`, always). */
 const open: { tape: Tape | null; precision: TapePrecision } = { tape: null, precision: "f32" };
 
@@ -51,9 +61,13 @@ export class Tape implements TensorHolder {
   private readonly held = new Set<Tensor>();
   private readonly rounded = new Map<Storage, Tensor<"bf16">>();
   private readonly gradients: GradientMap;
+  private readonly remakes: boolean;
+  /** What makes tensors again. */
+  private readonly makers = new Map<Storage, () => Tensor>();
 
-  constructor(options: { readonly precision?: TapePrecision } = {}, outer: Tape | null = null) {
+  constructor(options: TapeOptions = {}, outer: Tape | null = null) {
     this.precision = options.precision ?? "f32";
+    this.remakes = options.remakes ?? outer?.remakes ?? false;
     this.outer = outer;
     this.gradients = outer ? outer.gradients : new GradientMap();
   }
@@ -98,6 +112,7 @@ export class Tape implements TensorHolder {
   release(): void {
     for (const tensor of this.held) tensor.release();
     this.held.clear();
+    this.makers.clear();
     this.rounded.clear();
     if (!this.outer) this.gradients.release();
   }
@@ -117,16 +132,26 @@ export class Tape implements TensorHolder {
     this.held.add(tensor);
   }
 
-  /** Adds an op. `saved` are the tensors that `backward` reads. */
+  /**
+   * Adds an op. `saved` are the tensors that `backward` reads; `again`, of an op that costs little,
+   * makes its result again from them.
+   */
   record(
     out: Tensor,
     inputs: readonly Tensor[],
     saved: readonly Tensor[],
     backward: Backward,
+    again?: () => Tensor,
   ): void {
     this.tracked.add(out.storage);
     for (const tensor of saved) this.need(tensor);
     this.entries.push({ out, inputs, backward });
+    if (again && this.remakes) this.makers.set(out.storage, again);
+  }
+
+  /** What makes a tensor again; null where it is to be kept. */
+  makerOf({ storage }: Tensor): (() => Tensor) | null {
+    return this.makers.get(storage) ?? null;
   }
 
   /** Returns x rounded to bfloat16, once for all products that read it. */
@@ -194,6 +219,44 @@ export function record<T extends Tensor>(
 ): T {
   recordingTape(inputs)?.record(out, inputs, saved, backward);
   return out;
+}
+
+/**
+ * Runs and records an op that costs little: `body` makes its result from `inputs`, which `backward`
+ * reads, and may be run again in the backward pass.
+ */
+export function recordCheap<T extends Tensor>(
+  inputs: readonly Tensor[],
+  body: () => T,
+  backward: Backward,
+): T {
+  const out = body();
+  recordingTape(inputs)?.record(out, inputs, inputs, backward, body);
+  return out;
+}
+
+/** A tensor that a backward pass reads. */
+export interface Operand {
+  /** What must be kept for it. */
+  readonly saved: readonly Tensor[];
+  /** Reads it in the backward pass; one that was made again for this is given back. */
+  use<R>(body: (tensor: Tensor) => R): R;
+}
+
+/** How the open tape gives a tensor to a backward pass: it is kept, or made again. */
+export function operandOf(tensor: Tensor): Operand {
+  const again = open.tape?.makerOf(tensor);
+  if (!again) return { saved: [tensor], use: (body) => body(tensor) };
+  const { shape } = tensor;
+  return {
+    saved: [],
+    use: (body) => {
+      const made = again();
+      const result = body(made.reshape(shape));
+      made.release();
+      return result;
+    },
+  };
 }
 
 /**

@@ -2,7 +2,7 @@ import { type PackedOperand, scaleColumns } from "../backend/packed-operand.ts";
 import type { AdamWOptions, StraightThrough } from "../backend/training-kernels.ts";
 import { multiply } from "./ops.ts";
 import { asMatrix, expectShape } from "./shape.ts";
-import { type Backward, openPrecision, record } from "./tape.ts";
+import { type Backward, openPrecision, record, recordCheap } from "./tape.ts";
 import { emptyLike, Tensor } from "./tensor.ts";
 
 /*
@@ -30,8 +30,7 @@ export function fakeQuantize(
   groups: GroupParameters,
   how: StraightThrough,
 ): Tensor<"f32" | "bf16"> {
-  const out = Tensor.empty(weight.backend, openPrecision(), weight.shape);
-  return quantizeInto(out, weight, groups, how);
+  return quantizeAs(openPrecision(), weight, groups, how);
 }
 
 /** As `fakeQuantize`, in f32 within a recording in bfloat16, too. */
@@ -40,11 +39,11 @@ export function fakeQuantizeExactly(
   groups: GroupParameters,
   how: StraightThrough,
 ): Tensor<"f32"> {
-  return quantizeInto(emptyLike(weight), weight, groups, how);
+  return quantizeAs("f32", weight, groups, how);
 }
 
-function quantizeInto<D extends "f32" | "bf16">(
-  out: Tensor<D>,
+function quantizeAs<D extends "f32" | "bf16">(
+  dtype: D,
   weight: Tensor<"f32">,
   { scales, zeros, offsets = null, groupSize }: GroupParameters,
   how: StraightThrough,
@@ -56,7 +55,11 @@ function quantizeInto<D extends "f32" | "bf16">(
   }
   const { kernels } = weight.backend;
   const groups = { scales, zeros, offsets, shifts: null, groupSize };
-  kernels.fakeQuantize(out, weight, groups, how);
+  const body = (): Tensor<D> => {
+    const out = Tensor.empty(weight.backend, dtype, weight.shape);
+    kernels.fakeQuantize(out, weight, groups, how);
+    return out;
+  };
   const inputs = [weight, scales, zeros, offsets].filter((input) => input !== null);
   const backward: Backward = (dOut) => {
     const gradients = {
@@ -68,7 +71,7 @@ function quantizeInto<D extends "f32" | "bf16">(
     kernels.fakeQuantizeBackward({ ...gradients, dShifts: null }, dOut, weight, groups, how);
     return Object.values(gradients).filter((gradient) => gradient !== null);
   };
-  return record(out, inputs, backward);
+  return recordCheap(inputs, body, backward);
 }
 
 /** Rounds each row of x `[..., n]` to `2·levels + 1` values; gradients pass straight through. */
@@ -124,16 +127,20 @@ export function decodePacked(
   const columns = scaleColumns(operand);
   expectShape("scales", scales.shape, [outFeatures, Math.ceil(inFeatures / columns)]);
   if (offsets) expectShape("offsets", offsets.shape, scales.shape);
-  const out = Tensor.empty(scales.backend, openPrecision(), [outFeatures, inFeatures]);
+  const dtype = openPrecision();
   const { kernels } = scales.backend;
-  kernels.decodePacked(out, operand, scales, offsets);
+  const body = (): Tensor<"f32" | "bf16"> => {
+    const out = Tensor.empty(scales.backend, dtype, [outFeatures, inFeatures]);
+    kernels.decodePacked(out, operand, scales, offsets);
+    return out;
+  };
   const backward: Backward = (dOut) => {
     const dScales = emptyLike(scales);
     const dOffsets = offsets && emptyLike(offsets);
     kernels.decodePackedBackward(dScales, dOffsets, dOut, operand);
     return dOffsets ? [dScales, dOffsets] : [dScales];
   };
-  return record(out, offsets ? [scales, offsets] : [scales], backward, []);
+  return recordCheap(offsets ? [scales, offsets] : [scales], body, backward);
 }
 
 /**

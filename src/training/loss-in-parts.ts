@@ -44,7 +44,7 @@ export function lossInParts(
   { parameters, precision }: LossPass,
   lossOf: (tape: Tape, part: BatchPart) => LossTerm[],
 ): MicroBatch {
-  const sums = new Tape({ precision });
+  const sums = new Tape({ precision, remakes: true });
   const loss: LossTerm[] = [];
   try {
     sums.watch(...parameters.map(({ value }) => value));
