@@ -7,6 +7,7 @@ import { type OpenedModel, openModel } from "../runtime/load.ts";
 import type { ModelSizes } from "../runtime/model-sizes.ts";
 import { UsageError } from "../util/errors.ts";
 import { readImportance } from "./importance-lookup.ts";
+import { withFit } from "./fit-memory.ts";
 import { makePlan } from "./make-plan.ts";
 import { settleCalibration } from "../recipe/parse-recipe.ts";
 import { finishersOf, type Recipe } from "../recipe/recipe.ts";
@@ -202,13 +203,14 @@ class Chain {
 
 async function makeJob(
   opened: OpenedModel,
-  recipe: Recipe,
+  asked: Recipe,
   method: Method,
   { sources, ...options }: SourcedOptions,
   earlierStage?: EarlierStage,
 ): Promise<QuantizationJob> {
   const { backend } = options;
-  const plan = await makePlan(opened, recipe, method, backend);
+  const plan = await makePlan(opened, asked, method, backend);
+  const recipe = withFit(asked, plan.fit);
   const identity = await identifyRun(opened.checkpoint, recipe, backend);
   const { imatrix } = recipe;
   const importance =

@@ -116,12 +116,13 @@ export function estimateMatrixMemory(linears: readonly PlannedLinear[]): number 
  * grids, what the gradients need of each block, logits, and a teacher.
  */
 function wholeTrainingBytes({ linears, hiddenSize }: WorkSize, training: WholeTraining): number {
-  const { parameters, blocks, tokensAtOnce: tokens, recompute } = training;
+  const { parameters, blocks, tokensAtOnce: tokens } = training;
   const outputs = sum(linears.map(({ outFeatures }) => outFeatures));
-  const quantized = (4 * weightsOf(linears)) / (recompute ? blocks : 1);
+  // A weight on its grid and its gradient are there while their layer is run.
+  const quantized = 8 * Math.max(...linears.map((linear) => weightsOf([linear])));
   const ofTeacher = training.teacher ? 4 * parameters : 0;
   const parameterBytes = training.trainsWeights ? trainedParameterBytes : 4;
-  const blockFloats = (2 * outputs) / blocks + 8 * hiddenSize;
+  const blockFloats = outputs / blocks + 3 * hiddenSize;
   const size = { ...training, parameterBytes, hiddenSize, blockFloats, tokens };
   return estimateTrainingMemory(size) + textBytes + quantized + ofTeacher;
 }

@@ -21,6 +21,7 @@ import { mixtureOf, MixtureSchemes } from "../recipe/mixture-schemes.ts";
 import { methodsOf, type Recipe, startOf, transformsOf } from "../recipe/recipe.ts";
 import { changedTensors } from "../blocks/scale-groups.ts";
 import { budgetCautions } from "./budget-cautions.ts";
+import { fitMemory, fitted } from "./fit-memory.ts";
 import { expectFittingRows } from "./expect-fitting-rows.ts";
 import { readImportance } from "./importance-lookup.ts";
 import { selectLinears } from "./select-linears.ts";
@@ -61,7 +62,7 @@ export async function makePlan(
   const activations = planActivations(recipe, method, config.hiddenSize);
   const text = calibration && { windows: calibration.samples, window: calibration.window };
   const training = (text && method.effort?.(recipe.options, text)) ?? null;
-  const work = {
+  const asked = {
     linears: chosen,
     hiddenSize: config.hiddenSize,
     endBytes: opened.sizes.file.bytes - blockBytes - others.bytes,
@@ -83,6 +84,8 @@ export async function makePlan(
       teacher: method.usesTeacher?.(recipe.options) ?? false,
     },
   };
+  const fit = fitMemory(asked, recipe);
+  const work = fitted(asked, fit);
   return {
     modelName: opened.name,
     architecture: opened.architecture,
@@ -100,8 +103,12 @@ export async function makePlan(
     ],
     schemeId: recipe.scheme,
     calibration: text,
-    activations,
-    training,
+    activations: activations && {
+      ...activations,
+      onDisk: activations.onDisk || fit.cacheOnDisk === true,
+    },
+    training: work.training,
+    fit,
     backend: backend.description,
     threads: backend.threads,
     sourceBytes: checkpoint.fileBytes,

@@ -3,6 +3,7 @@ import { rangeEstimators } from "../calibration/statistics/activation-ranges.ts"
 import type { Method } from "../methods/define-method.ts";
 import { idsInRole, type MethodId, methods } from "../methods/index.ts";
 import { presets } from "./presets/index.ts";
+import { byteSize } from "../util/byte-size.ts";
 import { type Field, fieldsIn, fieldsOf, kebabCase, makeField } from "../util/fields.ts";
 
 /*
@@ -164,6 +165,11 @@ export const recipeSchema = z.object({
     z.boolean().default(false),
     "Keep them in files beside the output instead of in memory",
   ),
+  memory: field(
+    byteSize.optional(),
+    "Most memory to use: trainings go through batches in parts, activations go to the disk",
+    { unit: "size", otherwise: "what is free" },
+  ),
   seed: field(z.int().nonnegative().default(0), "Seed of every random choice", { unit: "n" }),
 });
 
@@ -175,6 +181,7 @@ export const variantFields = recipeSchema.omit({
   imatrix: true,
   cacheDType: true,
   cacheOnDisk: true,
+  memory: true,
   seed: true,
 });
 

@@ -27,6 +27,7 @@ const plan: Plan = {
   schemeId: "w2g64",
   calibration: { windows: 64, window: 512 },
   training: null,
+  fit: {},
   activations: null,
   backend: "native (AVX-512)",
   threads: 1,

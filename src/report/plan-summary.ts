@@ -47,7 +47,7 @@ export function formatPlan(plan: Plan, layout: Layout): string[] {
   return [
     ...joinParts(model, layout),
     ...joinParts(work, layout),
-    ...wrapText(`${cost}${describeActivations(plan)}`, layout.width),
+    ...wrapText(`${cost}${describeActivations(plan)}${describeFit(plan)}`, layout.width),
     ...rest.map((line) => `  ${line}`),
   ];
 }
@@ -59,6 +59,15 @@ function describeActivations({ activations }: Plan): string {
     `; activations take ${formatBytes(activations.bytes)} of disk (${activations.dtype}) ` +
     "meanwhile"
   );
+}
+
+/** What a training does to stay within the memory that it may use. */
+function describeFit({ fit: { windowsAtOnce, recompute } }: Plan): string {
+  const ways = [
+    ...(windowsAtOnce ? [`${formatPlural(windowsAtOnce, "window")} at once`] : []),
+    ...(recompute ? ["blocks computed again for their gradients"] : []),
+  ];
+  return ways.length > 0 ? `; to stay within its memory: ${ways.join(", ")}` : "";
 }
 
 /** `400 steps of 2,048 tokens`. */

@@ -1,4 +1,5 @@
 import { availableMemoryBytes } from "../platform/node.ts";
+import { parseByteSize } from "../util/byte-size.ts";
 import { OutOfMemoryError } from "../util/errors.ts";
 
 /** Writes a size for errors about memory and disks. */
@@ -7,12 +8,24 @@ export function gigabytes(bytes: number): string {
 }
 
 /**
- * Refuses work that does not fit into the memory that is free; `hint` says how it would need less.
+ * Refuses work that does not fit into the memory that is free, or into the size `allowed`; `hint`
+ * says how it would need less.
  * @throws OutOfMemoryError
  */
-export function expectMemory(needBytes: number, hint: string): void {
+export function expectMemory(needBytes: number, hint: string, allowed?: string): void {
+  const need = `needs about ${gigabytes(needBytes)} of memory`;
   const available = availableMemoryBytes();
+  if (allowed !== undefined && needBytes > parseByteSize(allowed)) {
+    const options = {
+      hint: `allow more (\`memory\`), or ${hint}`,
+      field: "memory",
+      value: allowed,
+    };
+    throw new OutOfMemoryError(`${need}, and may use ${allowed}`, options);
+  }
   if (needBytes <= available) return;
-  const message = `needs about ${gigabytes(needBytes)} of memory, ${gigabytes(available)} is free`;
-  throw new OutOfMemoryError(message, { hint, value: needBytes });
+  throw new OutOfMemoryError(`${need}, ${gigabytes(available)} is free`, {
+    hint,
+    value: needBytes,
+  });
 }

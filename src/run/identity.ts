@@ -34,6 +34,7 @@ export async function identifyRun(
     model: _,
     out: __,
     cacheOnDisk: ___,
+    memory: _____,
     calibration,
     finishers,
     imatrix,

@@ -48,6 +48,16 @@ export interface PlannedActivations {
   readonly onDisk: boolean;
 }
 
+/** What is done so that a run stays within the memory that it may use; nothing without a limit. */
+export interface MemoryFit {
+  /** Windows of a micro-batch whose activations are in memory. */
+  readonly windowsAtOnce?: number;
+  /** Blocks are computed again for their gradients. */
+  readonly recompute?: true;
+  /** Activations between blocks lie in files. */
+  readonly cacheOnDisk?: true;
+}
+
 /** Everything that is known before work starts. */
 export interface Plan {
   readonly modelName: string;
@@ -73,6 +83,7 @@ export interface Plan {
   readonly activations: PlannedActivations | null;
   /** Of methods that train the whole model; otherwise null. */
   readonly training: TrainingEffort | null;
+  readonly fit: MemoryFit;
   /** `native (AVX-512)`. */
   readonly backend: string;
   readonly threads: number;

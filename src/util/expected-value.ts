@@ -9,7 +9,7 @@ type Schema = z.core.$ZodType;
 export function describeSchema(schema: Schema): string | null {
   const inner = withoutWrapping(schema);
   if (inner instanceof z.ZodNumber) return `a ${describeNumber(inner, "number")}`;
-  if (inner instanceof z.ZodString) return "a text";
+  if (inner instanceof z.ZodString) return describeText(inner);
   if (inner instanceof z.ZodBoolean) return "true or false";
   if (inner instanceof z.ZodEnum) return `one of ${inner.options.join(", ")}`;
   if (inner instanceof z.ZodLiteral) return [...inner.values].map(String).join(" or ");
@@ -19,6 +19,11 @@ export function describeSchema(schema: Schema): string | null {
   if (!(inner instanceof z.ZodUnion)) return null;
   const forms = new Set(inner.options.map(describeSchema));
   return forms.has(null) ? null : [...forms].join(" or ");
+}
+
+function describeText(schema: z.ZodString): string {
+  const [example] = (schema.meta()?.examples ?? []) as readonly string[];
+  return example === undefined ? "a text" : `a text such as ${example}`;
 }
 
 /** Says which numbers a schema lets through; `what` they are called. */

@@ -76,7 +76,8 @@ function runJob({ directory }: OpenedGeneric, job: CheckpointJob): Promise<RunRe
   return runInFolder(start, async (run) => {
     emit({ type: "plan", plan });
     for (const message of plan.cautions) emit({ type: "notice", message });
-    expectMemory(plan.estimate.memoryBytes, "leave the largest weights as they are (`ignore`)");
+    const less = "leave the largest weights as they are (`ignore`)";
+    expectMemory(plan.estimate.memoryBytes, less, recipe.memory);
     return quantizeWeights(new Quantization(job, run));
   });
 }

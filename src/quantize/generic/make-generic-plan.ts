@@ -63,6 +63,7 @@ export async function makeGenericPlan(
     calibration: null,
     activations: null,
     training: null,
+    fit: {},
     backend: backend.description,
     threads: backend.threads,
     sourceBytes: checkpoint.fileBytes,
