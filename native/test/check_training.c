@@ -18,7 +18,7 @@ static void check_adamw(fb_check *check, int64_t n) {
     double spread = sqrt((0.95 * v[i] + 0.05 * slope * slope) / (1 - pow(0.95, 3))) + 1e-8;
     expected[i] = w[i] * (1 - 0.01 * 0.1) - 0.01 * moments[i] / (1 - pow(0.9, 3)) / spread;
   }
-  fb_args args = {.size = {n, 3}, .real = {0.01, 0.9, 0.95, 1e-8, 0.1, 0.5}};
+  fb_args args = {.size = {n, 3, 0}, .real = {0.01, 0.9, 0.95, 1e-8, 0.1, 0.5}};
   set_floats(&args, 0, w, n);
   set_floats(&args, 1, m, n);
   set_floats(&args, 2, v, n);
@@ -27,6 +27,9 @@ static void check_adamw(fb_check *check, int64_t n) {
   expect_floats(check, "adamw weights", w, expected, n, 1e-6, 1e-6);
   expect_floats(check, "adamw first moments", m, moments, n, 2e-7, 1e-6);
   args.size[1] = 0;
+  call_refused(check, "adamw", &args);
+  args.size[1] = 3;
+  args.size[2] = 2; /* bfloat16, with buffers of float32 */
   call_refused(check, "adamw", &args);
   free(w);
   free(m);

@@ -326,7 +326,8 @@ export interface TrainingKernels {
   /**
    * `m ← β₁m + (1−β₁)g`, `v ← β₂v + (1−β₂)g²`, `w ← w·(1 − lr·wd) − lr·m̂/(√v̂ + ε)` in place,
    * where `g = gradientScale · gradient`, `m̂ = m/(1−β₁^step)`, `v̂ = v/(1−β₂^step)`. All of one
-   * shape. Source: arXiv 1711.05101, in PyTorch's order.
+   * shape; m and v f32, or both bf16: then they are rounded stochastically, by a hash of step and
+   * element. Source: arXiv 1711.05101, in PyTorch's order.
    */
   adamw(
     weight: TensorView,

@@ -7,6 +7,7 @@ import type { QTensor } from "../quant/q-tensor.ts";
 import type { Scheme } from "../quant/scheme.ts";
 import type { TrainableModel } from "../nn/trainable-model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { MomentDType } from "../training/adamw.ts";
 import type { StepReport, TrainingOutcome } from "../training/training-loop.ts";
 import type { TrainingStore } from "../training/training-store.ts";
 
@@ -177,6 +178,7 @@ export interface TrainingEffort {
   readonly accumulation: number;
   /** Whether blocks are computed again for their gradients. */
   readonly recompute: boolean;
+  readonly moments: MomentDType;
   /** Whether the float weights themselves are trained, and not only a few values beside them. */
   readonly trainsWeights: boolean;
 }

@@ -121,7 +121,7 @@ function wholeTrainingBytes({ linears, hiddenSize }: WorkSize, training: WholeTr
   // A weight on its grid and its gradient are there while their layer is run.
   const quantized = 8 * Math.max(...linears.map((linear) => weightsOf([linear])));
   const ofTeacher = training.teacher ? 4 * parameters : 0;
-  const parameterBytes = training.trainsWeights ? trainedParameterBytes : 4;
+  const parameterBytes = training.trainsWeights ? trainedParameterBytes(training.moments) : 4;
   const blockFloats = outputs / blocks + 3 * hiddenSize;
   const size = { ...training, parameterBytes, hiddenSize, blockFloats, tokens };
   return estimateTrainingMemory(size) + textBytes + quantized + ofTeacher;

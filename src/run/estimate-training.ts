@@ -1,3 +1,5 @@
+import { bytesPerElement } from "../tensor/dtype.ts";
+import type { MomentDType } from "../training/adamw.ts";
 import { usualLogitsAtOnce } from "../training/loss-by-rows.ts";
 
 /**
@@ -5,8 +7,10 @@ import { usualLogitsAtOnce } from "../training/loss-by-rows.ts";
  * a heap that is collected now and then. Measured: 145 to 165 MB where tensors are a few megabytes.
  */
 export const processBytes = 160e6;
-/** Float32 value, gradient and two moments of a trained parameter. */
-export const trainedParameterBytes = 16;
+/** Bytes of a trained parameter: its value and gradient in float32, and two moments. */
+export function trainedParameterBytes(moments: MomentDType): number {
+  return 8 + 2 * bytesPerElement(moments);
+}
 
 /** Sizes that the memory of training a whole model follows from. */
 export interface TrainingSize {

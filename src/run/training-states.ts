@@ -15,6 +15,7 @@ import {
 } from "../platform/node.ts";
 import {
   fillTensor,
+  readFloats,
   type TrainingProgress,
   type TrainingStore,
   type TrainingTensors,
@@ -139,7 +140,7 @@ async function writeTensors(path: string, tensors: TrainingTensors): Promise<voi
   const entries = [...tensors].map(([name, { shape }]) => ({ name, dtype: "f32" as const, shape }));
   const writer = await SafetensorsWriter.create(path, entries);
   try {
-    for (const [name, tensor] of tensors) await writer.write(name, await tensor.read());
+    for (const [name, tensor] of tensors) await writer.write(name, await readFloats(tensor));
     await writer.finish();
   } catch (error) {
     await writer.close().catch(() => undefined);

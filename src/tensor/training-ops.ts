@@ -230,8 +230,8 @@ export function addSumOfSquares(sum: Tensor<"f64">, x: Tensor): void {
 /** One AdamW step on weights and moments of one shape, in place: `TrainingKernels.adamw`. */
 export function moveByAdamW(
   weight: Tensor<"f32">,
-  first: Tensor<"f32">,
-  second: Tensor<"f32">,
+  first: Tensor<"f32" | "bf16">,
+  second: Tensor<"f32" | "bf16">,
   gradient: Tensor<"f32">,
   options: AdamWOptions,
 ): void {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { momentDTypes } from "../training/adamw.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
 import { readModelConfig } from "../models/index.ts";
 import { FewbitError, UsageError } from "../util/errors.ts";
@@ -72,6 +73,10 @@ const optimizerSchema = z.strictObject({
   }),
   betas: z.tuple([share, share]).default([0.9, 0.95]),
   epsilon: z.number().positive().default(1e-8),
+  moments: ofTraining(
+    z.enum(momentDTypes).default("f32"),
+    "How moments are kept; bf16: rounded stochastically, in half the memory",
+  ),
   /** Of matrices; norms and biases are not decayed. */
   weightDecay: z.number().min(0).default(0.1),
   /** Steps of warm-up, or a share of the run below 1. */

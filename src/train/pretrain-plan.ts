@@ -25,12 +25,13 @@ export function learningRateOf({ optimizer, from }: TrainConfig): number {
 
 /** AdamW of a training: matrices decay, norms and biases do not. */
 export function optimizerOf(config: TrainConfig): AdamWSettings {
-  const { betas, epsilon, weightDecay } = config.optimizer;
+  const { betas, epsilon, weightDecay, moments } = config.optimizer;
   const learningRate = learningRateOf(config);
   return {
     groups: { matrices: { learningRate, weightDecay }, rest: { learningRate } },
     betas,
     epsilon,
+    moments,
   };
 }
 
@@ -94,7 +95,7 @@ function countParameters(config: DecoderConfig): number {
 function trainingSize(
   config: DecoderConfig,
   tokens: number,
-  { recompute }: TrainConfig,
+  { recompute, optimizer }: TrainConfig,
   precision: TapePrecision,
 ): TrainingSize {
   const { hiddenSize, intermediateSize, heads, kvHeads, headDim, layers } = config;
@@ -107,7 +108,7 @@ function trainingSize(
     narrow * (2 * hiddenSize + heads * headDim + intermediateSize);
   return {
     parameters: countParameters(config),
-    parameterBytes: trainedParameterBytes + 4 * narrow,
+    parameterBytes: trainedParameterBytes(optimizer.moments) + 4 * narrow,
     blocks: layers.length,
     hiddenSize,
     vocabularySize: config.vocabularySize,

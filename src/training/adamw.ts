@@ -12,6 +12,10 @@ export interface ParameterGroup {
   readonly weightDecay?: number;
 }
 
+/** How moments are kept: in bfloat16 they are rounded stochastically. */
+export const momentDTypes = ["f32", "bf16"] as const;
+export type MomentDType = (typeof momentDTypes)[number];
+
 /** How AdamW (arXiv 1711.05101) moves parameters. */
 export interface AdamWSettings {
   readonly kind?: "adamw";
@@ -21,12 +25,14 @@ export interface AdamWSettings {
   readonly betas?: readonly [beta1: number, beta2: number];
   /** Added to the root of the second moment. Default 1e-8. */
   readonly epsilon?: number;
+  /** Default f32. */
+  readonly moments?: MomentDType;
 }
 
 /** First and second moments of one parameter, of its shape. */
 export interface Moments {
-  readonly first: Tensor<"f32">;
-  readonly second: Tensor<"f32">;
+  readonly first: Tensor<MomentDType>;
+  readonly second: Tensor<MomentDType>;
 }
 
 /** AdamW over groups of parameters; the moments begin at 0. */
@@ -41,13 +47,14 @@ export class AdamW implements Optimizer {
     expectSettings(settings);
     this.parameters = parameters;
     this.settings = settings;
+    const { moments: dtype = "f32" } = settings;
     this.moments = parameters.map(({ value: { backend, shape } }) => ({
-      first: Tensor.zeros(backend, "f32", shape),
-      second: Tensor.zeros(backend, "f32", shape),
+      first: Tensor.zeros(backend, dtype, shape),
+      second: Tensor.zeros(backend, dtype, shape),
     }));
   }
 
-  get state(): ReadonlyMap<string, Tensor<"f32">> {
+  get state(): ReadonlyMap<string, Tensor<MomentDType>> {
     return new Map(
       this.parameters.flatMap(({ name }, i) => [
         [`${name}:first`, this.moments[i].first],

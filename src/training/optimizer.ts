@@ -14,7 +14,7 @@ export interface OptimizerStep {
 /** What moves parameters along their gradients. */
 export interface Optimizer {
   /** What it keeps of the steps so far, by name: a state of the training has these, too. */
-  readonly state: ReadonlyMap<string, Tensor<"f32">>;
+  readonly state: ReadonlyMap<string, Tensor<"f32" | "bf16">>;
   /** Moves every parameter that has a gradient, in place. */
   step(gradients: Gradients, step: OptimizerStep): void;
   /** Gives its memory back. */

@@ -3,6 +3,7 @@ import { createReferenceBackend } from "../kernels/reference/index.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { CancelledError, NumericError, UsageError } from "../util/errors.ts";
 import { Prng } from "../util/prng.ts";
+import { momentDTypes } from "./adamw.ts";
 import type { Parameter } from "./parameter.ts";
 import { type MicroBatch, runTraining, type TrainOptions } from "./training-loop.ts";
 import { MemoryStore } from "./training-store.ts";
@@ -43,30 +44,31 @@ describe("train", () => {
     expect(losses.at(-1)).toBeLessThan(0.3);
   });
 
-  test("a cancelled run that is resumed ends at the same values", async () => {
-    const whole = noisyProblem();
-    const all = await runTraining({ ...settings, parameters: whole.parameters, loss: whole.loss });
+  test.each(momentDTypes)(
+    "a cancelled run resumes to the same values: moments %s",
+    async (moments) => {
+      const how = { ...settings, optimizer: { ...settings.optimizer, moments } };
+      const whole = noisyProblem();
+      const all = await runTraining({ ...how, parameters: whole.parameters, loss: whole.loss });
 
-    const store = new MemoryStore();
-    const controller = new AbortController();
-    const first = noisyProblem();
-    const onStep = ({ step }: { step: number }) => {
-      if (step === 17) controller.abort();
-    };
-    const stopped = runTraining({
-      ...settings,
-      ...first,
-      store,
-      onStep,
-      signal: controller.signal,
-    });
-    await expect(stopped).rejects.toThrow(CancelledError);
-    const second = noisyProblem();
-    const rest = await runTraining({ ...settings, ...second, store });
+      const store = new MemoryStore();
+      const controller = new AbortController();
+      const first = noisyProblem();
+      const onStep = ({ step }: { step: number }) => {
+        if (step === 17) controller.abort();
+      };
+      const { signal } = controller;
+      const stopped = runTraining({ ...how, ...first, store, onStep, signal });
+      await expect(stopped).rejects.toThrow(CancelledError);
+      const second = noisyProblem();
+      const rest = await runTraining({ ...how, ...second, store });
 
-    expect(rest.losses).toEqual(all.losses);
-    expect(await second.parameters[0].value.read()).toEqual(await whole.parameters[0].value.read());
-  });
+      expect(rest.losses).toEqual(all.losses);
+      expect(await second.parameters[0].value.read()).toEqual(
+        await whole.parameters[0].value.read(),
+      );
+    },
+  );
 
   test("micro-batches of one step are averaged", async () => {
     const gradientOf = async (batches: readonly number[][]): Promise<unknown> => {

@@ -9,7 +9,12 @@ import { makeOptimizer, type OptimizerSettings } from "./make-optimizer.ts";
 import type { Optimizer } from "./optimizer.ts";
 import type { Gradients, Parameter } from "./parameter.ts";
 import { expectSchedule, type Schedule, scheduleFactor } from "./schedule.ts";
-import type { TrainingProgress, TrainingStore, Validation } from "./training-store.ts";
+import type {
+  TrainingProgress,
+  TrainingStore,
+  TrainingTensors,
+  Validation,
+} from "./training-store.ts";
 
 /** A part of the loss, still being computed: its value is `scale · Σ values`. */
 export interface LossTerm {
@@ -121,7 +126,7 @@ class TrainingRun {
   private readonly options: TrainOptions;
   private readonly optimizer: Optimizer;
   private readonly guard: DivergenceGuard;
-  private readonly tensors: ReadonlyMap<string, Tensor<"f32">>;
+  private readonly tensors: TrainingTensors;
   /** The parameters when the held-out loss was the lowest; empty unless the run `keepsBest`. */
   private readonly best: readonly Tensor<"f32">[];
   private readonly losses: number[] = [];

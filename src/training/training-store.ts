@@ -1,5 +1,6 @@
 import { copyInto } from "../tensor/ops.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { bfloatsToFloats } from "../util/half.ts";
 
 /** A measurement on held-out data. */
 export interface Validation {
@@ -20,7 +21,7 @@ export interface TrainingProgress {
 }
 
 /** Tensors of a run by name: parameters and moments. */
-export type TrainingTensors = ReadonlyMap<string, Tensor<"f32">>;
+export type TrainingTensors = ReadonlyMap<string, Tensor<"f32" | "bf16">>;
 
 /** Where a run keeps its state: supplied by a caller that knows files. */
 export interface TrainingStore {
@@ -48,12 +49,18 @@ export class MemoryStore implements TrainingStore {
   }
 
   async write(progress: TrainingProgress, tensors: TrainingTensors): Promise<void> {
-    for (const [name, tensor] of tensors) this.values.set(name, await tensor.read());
+    for (const [name, tensor] of tensors) this.values.set(name, await readFloats(tensor));
     this.progress = progress;
   }
 }
 
-/** Overwrites a tensor with values. */
-export function fillTensor(tensor: Tensor<"f32">, values: Float32Array): void {
+/** Overwrites a tensor with values of its dtype. */
+export function fillTensor(tensor: Tensor<"f32" | "bf16">, values: Float32Array): void {
   copyInto(tensor, Tensor.from(tensor.backend, "f32", tensor.shape, values));
+}
+
+/** Reads the values of a tensor as float32. */
+export async function readFloats(tensor: Tensor<"f32" | "bf16">): Promise<Float32Array> {
+  const values = await tensor.read();
+  return values instanceof Float32Array ? values : bfloatsToFloats(values);
 }

@@ -43,6 +43,17 @@ export function floatToBfloatBits(value: number): number {
   return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
 }
 
+/**
+ * Rounds a float32 to the bit pattern of a bfloat16: away from 0 where `added`, a number of 16 bits,
+ * and the bits that are cut off come to a whole one. Infinite values and NaN stay.
+ */
+export function roundByBits(value: number, added: number): number {
+  floatView[0] = value;
+  const bits = bitsView[0];
+  const isFinite = (bits & 0x7f800000) !== 0x7f800000;
+  return ((bits + (isFinite ? added : 0)) >>> 16) & 0xffff;
+}
+
 /** Expands a bfloat16 bit pattern to the number it stands for (exact). */
 export function bfloatBitsToFloat(bits: number): number {
   bitsView[0] = (bits << 16) >>> 0;

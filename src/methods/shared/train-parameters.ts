@@ -53,7 +53,7 @@ export async function trainParameters(
   const lossOf = lossOfBatches(problem, training);
   return runTraining({
     parameters,
-    optimizer,
+    optimizer: { ...optimizer, moments: options.moments },
     steps: length.steps,
     accumulation,
     clip: clip === 0 ? null : clip,

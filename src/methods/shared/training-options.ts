@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { expectSchedule, type Schedule } from "../../training/schedule.ts";
+import { momentDTypes } from "../../training/adamw.ts";
 import type { WindowOrder } from "../../training/token-batches.ts";
 import { UsageError } from "../../util/errors.ts";
 import type { TrainingData, TrainingEffort } from "../define-method.ts";
@@ -49,6 +50,11 @@ export function trainingOptions(defaults: TrainingDefaults) {
       ["auto", "f32", "bf16"],
       "auto",
       "what products multiply in; auto: bfloat16 where the processor has it",
+    ),
+    moments: choice(
+      momentDTypes,
+      "f32",
+      "how moments of weights are kept; bf16: rounded stochastically, in half the memory",
     ),
     windowsAtOnce: z
       .number()
@@ -129,6 +135,7 @@ export function trainingEffort(
     tokensAtOnce: Math.min(options.batch, options.windowsAtOnce ?? options.batch) * data.window,
     accumulation: options.accumulation,
     recompute: options.recompute,
+    moments: options.moments,
     trainsWeights,
   };
 }

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { Backend } from "../../../src/backend/backend.ts";
+import { cast } from "../../../src/tensor/ops.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { FewbitError } from "../../../src/util/errors.ts";
+import { bfloatsToFloats } from "../../../src/util/half.ts";
 import { blankOutput, floatSample, normalSample, upload, uploadIds } from "./data.ts";
 import { expectLikeReference } from "./like-reference.ts";
 
@@ -92,6 +94,27 @@ export function testTrainingElementwise(open: () => Backend): void {
         }
         return [weight, m, v];
       }));
+
+    test("adamw: moments in bfloat16", () =>
+      expectLikeReference(
+        open(),
+        (backend) => {
+          const moments = (): Tensor<"bf16"> =>
+            Tensor.from(backend, "bf16", [length], new Uint16Array(length));
+          const [weight, m, v] = [sample(backend, 1), moments(), moments()];
+          const options = { learningRate: 1e-2, beta1: 0.9, beta2: 0.95, epsilon: 1e-8 };
+          for (const step of [1, 2]) {
+            backend.kernels.adamw(weight, m, v, sample(backend, step + 4), {
+              ...options,
+              weightDecay: 0.1,
+              step,
+              gradientScale: 0.5,
+            });
+          }
+          return [weight, cast(m, "f32"), cast(v, "f32")];
+        },
+        2 ** -7, // float32 sums of another order may fall on the other side of a random number
+      ));
   });
 }
 
@@ -323,5 +346,38 @@ export function testAdamwEdges(open: () => Backend): void {
       gradientScale: 1,
     });
     expect([...(await weight.read())]).toEqual([Number.NaN, 1, 1]);
+  });
+
+  test("adamw: moments in bfloat16 follow changes below half their unit, on average", async () => {
+    const backend = open();
+    const count = 4096;
+    const full = (value: number) => new Float32Array(count).fill(value);
+    const weight = Tensor.from(backend, "f32", [count], full(0));
+    const g = Tensor.from(backend, "f32", [count], full(0.5));
+    const m = Tensor.from(backend, "bf16", [count], new Uint16Array(count).fill(0x3f80)); // 1
+    const v = Tensor.from(backend, "bf16", [count], new Uint16Array(count).fill(0x3f80));
+    const rates = { learningRate: 0, beta1: 0.999, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
+    for (let step = 1; step <= 50; step++) {
+      backend.kernels.adamw(weight, m, v, g, { ...rates, step, gradientScale: 1 });
+    }
+    for (const [moments, towards] of [
+      [m, 0.5],
+      [v, 0.25],
+    ] as const) {
+      const values = bfloatsToFloats(await moments.read());
+      const mean = values.reduce((sum, value) => sum + value, 0) / count;
+      expect(mean).toBeCloseTo(towards + (1 - towards) * 0.999 ** 50, 2.7);
+      expect(new Set(values).size).toBeGreaterThan(3);
+    }
+  });
+
+  test("adamw: an infinite moment in bfloat16 stays, and NaN", async () => {
+    const backend = open();
+    const [weight, g] = [0, 0].map((fill) => upload(backend, floatSample([2], [fill, fill])));
+    const bits = Uint16Array.of(0x7f80, 0x7fff);
+    const [m, v] = [0, 0].map(() => Tensor.from(backend, "bf16", [2], bits.slice()));
+    const rates = { learningRate: 0, beta1: 0.9, beta2: 0.9, epsilon: 1e-8, weightDecay: 0 };
+    backend.kernels.adamw(weight, m, v, g, { ...rates, step: 1, gradientScale: 1 });
+    expect([...bfloatsToFloats(await m.read())]).toEqual([Number.POSITIVE_INFINITY, Number.NaN]);
   });
 }

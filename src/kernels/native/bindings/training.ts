@@ -221,17 +221,17 @@ export const trainingBindings = [
   defineBinding("adamw", {
     buffers: [
       f32("weight", "count"),
-      f32("m", "count"),
-      f32("v", "count"),
+      viewOf("f32", "bf16")("m", "count"),
+      viewOf("f32", "bf16")("v", "count"),
       f32("gradient", "count"),
     ],
-    sizes: ["count", "step"],
+    sizes: ["count", "step", "momentsDType"],
     reals: ["learningRate", "beta1", "beta2", "epsilon", "weightDecay", "gradientScale"],
     values: (weight, m, v, gradient, options) => {
       const { learningRate, beta1, beta2, epsilon, weightDecay, step, gradientScale } = options;
       const views = [weight, m, v, gradient] as const;
       const rates = [learningRate, beta1, beta2, epsilon, weightDecay] as const;
-      return [...views, countOf(weight), step, ...rates, gradientScale];
+      return [...views, countOf(weight), step, dtypeCode(m), ...rates, gradientScale];
     },
   }),
 ];
