@@ -4,6 +4,9 @@ transformers gives them in float32 on the CPU.
     python tools/golden/make_models.py            needs torch and transformers
     python tools/golden/make_models.py gemma      those whose names begin so
 
+Of models in IMAGES also test/golden/images/*.json: windows in which images stand, what the tower and the
+projector make of these, and the logits that transformers gives for the windows with the pixels.
+
 No weights are stored: both sides compute them from the tensor's name and the element's index (the other
 side is test/golden/formula-weights.ts). With fnv = FNV-1a of the name in UTF-8 (32 bits) and all integer
 arithmetic modulo 2^32, element i is
@@ -393,6 +396,42 @@ def write_case(name: str, dtype: str, config: dict) -> None:
           f"logits {logits.min():.2f}..{logits.max():.2f}, std {logits.std():.2f}")
 
 
+IMAGES = ("llava", "llava-mistral")
+
+
+def write_images(name: str) -> None:
+    """Two images of 8 x 8 pixels in two windows, one of them twice."""
+    dtype, config = CASES[name]
+    model = build(json.loads(json.dumps(config)), dtype)
+    token, rows = config["image_token_index"], 4
+    ids = [[token - 1 if one == token else one for one in row] for row in input_ids(name, 72)]
+    shown = {"cat": (0, 3), "dog": (1, 0), "cat again": (1, 10)}
+    for row, at in shown.values():
+        ids[row][at:at + rows] = [token] * rows
+    pixels = {image: torch.from_numpy(hashed(f"{name} {image}", 3 * 8 * 8).reshape(1, 3, 8, 8))
+              for image in ("cat", "dog")}
+    with torch.no_grad():
+        embeddings = {image: model.get_image_features(pixel_values=each).pooler_output[0]
+                      for image, each in pixels.items()}
+        batch = torch.cat([pixels[image.split()[0]] for image in shown])
+        logits = model(torch.tensor(ids), pixel_values=batch).logits
+        blind = model(torch.tensor(ids)).logits
+    positions = [0, 3, 7, 15, LENGTH - 1]
+    case = {
+        "model": name,
+        "ids": ids,
+        "images": [[image.split()[0] for image, (row, _) in shown.items() if row == one] for one in (0, 1)],
+        "embeddings": {image: [[round(x, 7) for x in row] for row in each.tolist()]
+                       for image, each in embeddings.items()},
+        "positions": positions,
+        "logits": [[[round(x, 5) for x in row[p].tolist()] for p in positions] for row in logits],
+    }
+    folder = OUT.parent / "images"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(case, separators=(",", ":")) + "\n")
+    print(f"{name:32} with images, which move logits by up to {(logits - blind).abs().max():.2f}")
+
+
 def write_last_logits(models: Path) -> None:
     result = {}
     for name in ("babyllama-tok105", "stories260K"):
@@ -411,6 +450,8 @@ if __name__ == "__main__":
     for case_name, (storage, case_config) in CASES.items():
         if case_name.startswith(chosen):
             write_case(case_name, storage, case_config)
+            if case_name in IMAGES:
+                write_images(case_name)
     shared = OUT.parents[3] / "shared" / "data" / "models"
     if chosen:
         print(f"only {chosen}: last-logits.json stays as it is")
