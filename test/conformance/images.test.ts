@@ -224,6 +224,12 @@ describe("what does not fit is refused before any work", () => {
       /has image tokens \(id 6\), and no embeddings/,
     ],
     [
+      "text that the model writes itself",
+      async () => ({ more: { calibration: { selfGenerated: true, imageEmbeddings: "images" } } }),
+      UsageError,
+      /images stand in conversations, and no file of them was given/,
+    ],
+    [
       "a model of text",
       async () => ({ model: await tiny("llama", {}) }),
       UsageError,

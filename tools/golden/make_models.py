@@ -264,6 +264,8 @@ CASES: dict[str, tuple[str, dict]] = {
     "mobilellm": ("float16", base(
         "mobilellm", head_dim=8, share_embedding=True, layer_sharing=False, rope_theta=10000.0)),
     "mobilellm-untied": ("float32", base("mobilellm", share_embedding=False, attention_bias=True)),
+    "mobilellm-with-shared-layers": ("float16", base(
+        "mobilellm", head_dim=8, share_embedding=True, layer_sharing=True, rope_theta=10000.0)),
     "starcoder2": ("bfloat16", without(
         base("starcoder2", sliding_window=6, rope_theta=500.0), "rms_norm_eps", "hidden_act",
         "tie_word_embeddings")),
@@ -353,10 +355,16 @@ def experts(model_type: str, own: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def known(config: dict) -> dict:
-    """MobileLLM is not in transformers: by its code it is a Llama with a name of its own for ties."""
+    """MobileLLM is not in transformers: by its code it is a Llama with a name of its own for ties, which
+    runs each block twice where layers are shared: the same as two blocks with equal weights."""
     if config["model_type"] != "mobilellm":
         return config
-    return {**config, "model_type": "llama", "tie_word_embeddings": config["share_embedding"]}
+    return {**config, "model_type": "llama", "tie_word_embeddings": config["share_embedding"],
+            "num_hidden_layers": config["num_hidden_layers"] * runs(config)}
+
+
+def runs(config: dict) -> int:
+    return 2 if config.get("layer_sharing") else 1
 
 
 def build(config: dict, dtype: str) -> torch.nn.Module:
@@ -372,6 +380,7 @@ def build(config: dict, dtype: str) -> torch.nn.Module:
     with torch.no_grad():
         for own, parameter in model.named_parameters():
             name = re.sub(r"^lm_head\.", "embed_out.", own) if model_type == "gpt_neox" else own
+            name = re.sub(r"(?<=layers\.)\d+", lambda index: str(int(index[0]) // runs(config)), name)
             if model_type == "mixtral":
                 name = name.replace(".mlp.gate.", ".block_sparse_moe.gate.")
             shape = tuple(parameter.shape)
