@@ -1,7 +1,7 @@
 /**
  * Quantizes tiny random LLaVAs on conversations that show images, whose embeddings
- * `tools/images/embed_images.py` computes, and prints a Markdown table of what transformers finds when it
- * loads their decoded weights and shows them an image.
+ * `tools/images/embed_images.py` computes, and prints a Markdown table of what transformers finds
+ * when it loads their decoded weights and shows them an image.
  *
  *   npm run images
  *

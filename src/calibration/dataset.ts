@@ -48,11 +48,12 @@ export interface CalibrationSet {
 }
 
 /**
- * Cuts calibration windows `[window]` (int32 ids) from files. An id below 0 stands for a row of the
- * embeddings of `images` (`rowOfId`). Each file is tokenised once, with the
+ * Cuts calibration windows `[window]` (int32 ids) from files. Each file is tokenised once, with the
  * start token at its very start, and cut into non-overlapping windows that may span documents; the
  * remainder is dropped. Windows are never repeated. With several files each gives its share by
- * weight, in the order of the files. For the first windows no more is tokenised than they need.
+ * weight, in the order of the files. For the first windows no more is tokenised than they need. An
+ * id below 0 stands for a row of the embeddings of `images` (`rowOfId`); files that show some are
+ * tokenised whole, each conversation with a start token.
  * @throws UsageError when a file has too few windows, the options are no sensible numbers, or no
  * window shows an image although there are some
  * @throws FormatError when a file is missing or malformed, or has other images than there are;

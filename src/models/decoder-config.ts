@@ -94,7 +94,7 @@ export interface DecoderConfig {
   readonly experts?: ExpertConfig;
   /** One entry a block. */
   readonly layers: readonly DecoderLayerConfig[];
-  /** How often each block runs in a row, with the same weights: what it gives is what it gets next. */
+  /** How often each block runs in a row with the same weights: what it gives, it gets next. */
   readonly blockRuns: number;
 }
 

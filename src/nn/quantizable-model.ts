@@ -34,9 +34,10 @@ export interface BlockPass extends RowPlaces {
   readonly products?: Products;
   /**
    * Called with each linear's slot and its input `[batch, length, inFeatures]`, before it is
-   * multiplied; once for each run of a block that runs several times in a row. The input lives until the pass returns. Of a slot that gets some tokens only (an
-   * expert's) it is `[tokens, inFeatures]`, `rows [tokens]` says which of the pass, and there is no
-   * call where there are none.
+   * multiplied; once for each run of a block that runs several times in a row. The input lives
+   * until the pass returns. Of a slot that gets some tokens only (an expert's) it is
+   * `[tokens, inFeatures]`, `rows [tokens]` says which of the pass, and there is no call where there
+   * are none.
    */
   readonly observe?: (slot: LinearSlot, input: Tensor, rows?: Tensor<"i32">) => void;
   /**

@@ -66,7 +66,7 @@ function readOnce(
   { sharedFolder, ...text }: Reading,
   read: () => Promise<TrainingText>,
 ): Promise<TrainingText> {
-  // Images are checked anew in each run, for their numbers stand in the windows.
+  // In windows stand numbers of rows, which are those of the file as it is now.
   if (sharedFolder === undefined || text.calibration.imageEmbeddings !== null) return read();
   return readSharedWindows({ folder: sharedFolder, files: checkpoint.files, ...text }, read);
 }

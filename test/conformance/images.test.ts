@@ -7,6 +7,7 @@ import { idOfRow } from "../../src/calibration/image-conversations.ts";
 import { openCheckpoint } from "../../src/formats/checkpoint.ts";
 import { SafetensorsWriter } from "../../src/formats/safetensors-writer.ts";
 import {
+  CancelledError,
   FormatError,
   NumericError,
   quantize,
@@ -181,6 +182,25 @@ describe("calibration from conversations with images", () => {
     expect(found.length).toBe(14);
     expect(after).not.toEqual(found);
     expect(await codesOf(await run({ model, more: how }))).toEqual(found);
+  });
+
+  test("a run that was interrupted ends with the same codes", async () => {
+    const [model, images] = [await tiny(), await embeddings()];
+    const text = conversations();
+    const whole = await codesOf(await run({ model, images, text }));
+    const out = join(mkdtempSync(join(folder, "run-")), "out");
+    const controller = new AbortController();
+    const calibration = {
+      files: [{ path: text }],
+      samples: 4,
+      window: 20,
+      imageEmbeddings: images,
+    };
+    const asked = { out, method: "gptq", scheme: "w4g16", threads: 1, calibration } as const;
+    const stopped = quantize(model, { ...asked, signal: controller.signal });
+    for await (const { type } of stopped.events) if (type === "block") controller.abort();
+    await expect(stopped).rejects.toThrow(CancelledError);
+    expect(await codesOf(await quantize(model, asked))).toEqual(whole);
   });
 
   test("a run says how many of its tokens are of images", async () => {

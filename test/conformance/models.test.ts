@@ -167,7 +167,7 @@ describe("a block that runs twice", () => {
   const shared = readModelCase("mobilellm-with-shared-layers");
   const plain = { ...shared, config: { ...shared.config, layer_sharing: false } };
 
-  test("gives what two passes through its weights give, and shows its layers both inputs", async () => {
+  test("gives what two passes give, and shows its layers the inputs of both", async () => {
     const { model, blocks } = await loadCase(reference, shared);
     const once = await loadCase(reference, plain);
     const hidden = model.embed(idTensor(reference, shared.ids));

@@ -4,8 +4,8 @@ transformers gives them in float32 on the CPU.
     python tools/golden/make_models.py            needs torch and transformers
     python tools/golden/make_models.py gemma      those whose names begin so
 
-Of models in IMAGES also test/golden/images/*.json: windows in which images stand, what the tower and the
-projector make of these, and the logits that transformers gives for the windows with the pixels.
+Of models in IMAGES also test/golden/images/*.json: windows in which images stand, what tower and projector
+make of these, and the logits that transformers gives for the windows with the pixels.
 
 No weights are stored: both sides compute them from the tensor's name and the element's index (the other
 side is test/golden/formula-weights.ts). With fnv = FNV-1a of the name in UTF-8 (32 bits) and all integer
