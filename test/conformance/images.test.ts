@@ -9,6 +9,7 @@ import { SafetensorsWriter } from "../../src/formats/safetensors-writer.ts";
 import {
   CancelledError,
   FormatError,
+  makeImatrix,
   NumericError,
   quantize,
   type QuantizeOptions,
@@ -45,7 +46,7 @@ describe.each(subjects)("$title", ({ missing, open }) => {
     return;
   }
 
-  test.each(["llava", "llava-mistral"])(
+  test.each(["llava", "llava-mistral", "llava-next"])(
     "%s gives the logits of its pixels to 1e-4",
     async (name) => {
       const { ids, images, embeddings, positions, logits } = readImageCase(name);
@@ -201,6 +202,19 @@ describe("calibration from conversations with images", () => {
     for await (const { type } of stopped.events) if (type === "block") controller.abort();
     await expect(stopped).rejects.toThrow(CancelledError);
     expect(await codesOf(await quantize(model, asked))).toEqual(whole);
+  });
+
+  test("the importance of columns is measured on them, too", async () => {
+    const [model, text] = [await tiny(), conversations()];
+    const measured = async (imageEmbeddings: string): Promise<Buffer> => {
+      const out = join(mkdtempSync(join(folder, "run-")), "imatrix.gguf");
+      const calibration = { files: [{ path: text }], samples: 4, window: 20, imageEmbeddings };
+      await makeImatrix(model, { out, calibration, threads: 1 });
+      return readFileSync(out);
+    };
+    const found = await measured(await embeddings());
+    expect(await measured(await embeddings((values) => values.reverse()))).not.toEqual(found);
+    expect(await measured(await embeddings())).toEqual(found);
   });
 
   test("a run says how many of its tokens are of images", async () => {

@@ -405,31 +405,38 @@ def write_case(name: str, dtype: str, config: dict) -> None:
           f"logits {logits.min():.2f}..{logits.max():.2f}, std {logits.std():.2f}")
 
 
-IMAGES = ("llava", "llava-mistral")
+IMAGES = ("llava", "llava-mistral", "llava-next")
+
+
+def seen(name: str, images: list[str]) -> dict[str, torch.Tensor]:
+    """Pixels of images: 8 x 8, of LLaVA-NeXT 8 x 16, which it sees as a whole and in two pieces."""
+    pieces = (3, 3, 8, 8) if name == "llava-next" else (3, 8, 8)
+    pixels = torch.stack([torch.from_numpy(hashed(f"{name} {image}", math.prod(pieces)).reshape(pieces))
+                          for image in images])
+    sizes = {"image_sizes": torch.tensor([[8, 16]] * len(images))} if name == "llava-next" else {}
+    return {"pixel_values": pixels, **sizes}
 
 
 def write_images(name: str) -> None:
-    """Two images of 8 x 8 pixels in two windows, one of them twice."""
+    """Two images in two windows, the first in the second one, too, where it has room."""
     dtype, config = CASES[name]
     model = build(json.loads(json.dumps(config)), dtype)
-    token, rows = config["image_token_index"], 4
-    ids = [[token - 1 if one == token else one for one in row] for row in input_ids(name, 72)]
-    shown = {"cat": (0, 3), "dog": (1, 0), "cat again": (1, 10)}
-    for row, at in shown.values():
-        ids[row][at:at + rows] = [token] * rows
-    pixels = {image: torch.from_numpy(hashed(f"{name} {image}", 3 * 8 * 8).reshape(1, 3, 8, 8))
-              for image in ("cat", "dog")}
     with torch.no_grad():
-        embeddings = {image: model.get_image_features(pixel_values=each).pooler_output[0]
-                      for image, each in pixels.items()}
-        batch = torch.cat([pixels[image.split()[0]] for image in shown])
-        logits = model(torch.tensor(ids), pixel_values=batch).logits
+        embeddings = {image: model.get_image_features(**seen(name, [image])).pooler_output[0]
+                      for image in ("cat", "dog")}
+    token, rows = config["image_token_index"], len(embeddings["cat"])
+    ids = [[token - 1 if one == token else one for one in row] for row in input_ids(name, 72)]
+    shown = [("cat", 0, 3), ("dog", 1, 0), *([("cat", 1, 10)] if rows <= 10 else [])]
+    for _, row, at in shown:
+        ids[row][at:at + rows] = [token] * rows
+    with torch.no_grad():
+        logits = model(torch.tensor(ids), **seen(name, [image for image, *_ in shown])).logits
         blind = model(torch.tensor(ids)).logits
     positions = [0, 3, 7, 15, LENGTH - 1]
     case = {
         "model": name,
         "ids": ids,
-        "images": [[image.split()[0] for image, (row, _) in shown.items() if row == one] for one in (0, 1)],
+        "images": [[image for image, row, _ in shown if row == one] for one in (0, 1)],
         "embeddings": {image: [[round(x, 7) for x in row] for row in each.tolist()]
                        for image, each in embeddings.items()},
         "positions": positions,
@@ -438,7 +445,8 @@ def write_images(name: str) -> None:
     folder = OUT.parent / "images"
     folder.mkdir(exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(case, separators=(",", ":")) + "\n")
-    print(f"{name:32} with images, which move logits by up to {(logits - blind).abs().max():.2f}")
+    print(f"{name:32} with images of {rows} tokens, which move logits by up to "
+          f"{(logits - blind).abs().max():.2f}")
 
 
 def write_last_logits(models: Path) -> None:
