@@ -5,6 +5,7 @@ import { sha256 } from "../platform/node.ts";
 import { writeRows } from "../tensor/cache-ops.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { throwIfCancelled } from "../util/errors.ts";
+import { embedWindows, type GivenRows } from "./embed-windows.ts";
 import {
   type ActivationDType,
   type ActivationStore,
@@ -23,6 +24,13 @@ export interface ActivationPlace {
 
 const inMemory: ActivationPlace = { dtype: "f32", path: null };
 
+/** How windows are embedded. */
+interface EmbedOptions {
+  /** Default: in memory, in float32. */
+  readonly place?: ActivationPlace;
+  readonly given?: GivenRows | null;
+}
+
 /**
  * The residual stream of all calibration windows in front of the block at work,
  * `[length, hiddenSize]` each, in memory or on the disk.
@@ -40,12 +48,12 @@ export class ActivationCache implements ActivationWindows {
     this.store = store;
   }
 
-  /** Embeds windows of equal length. */
+  /** Embeds windows of equal length; images in them have the embeddings that were `given`. */
   static async embed(
     backend: Backend,
     model: QuantizableModel,
     windows: readonly Int32Array[],
-    { dtype, path }: ActivationPlace = inMemory,
+    { place: { dtype, path } = inMemory, given = null }: EmbedOptions = {},
   ): Promise<ActivationCache> {
     const length = windows[0]?.length ?? 0;
     const perPass = Math.max(1, Math.floor(tokensPerPass / length));
@@ -55,9 +63,8 @@ export class ActivationCache implements ActivationWindows {
         : await DiskStore.create(backend, path, dtype, [length, model.hiddenSize]);
     const cache = new ActivationCache(windows.length, length, perPass, store);
     for (const { first, count } of cache.passes()) {
-      const ids = new Int32Array(count * length);
-      windows.slice(first, first + count).forEach((window, row) => ids.set(window, row * length));
-      const embedded = model.embed(Tensor.from(backend, "i32", [count, length], ids));
+      const pass = windows.slice(first, first + count);
+      const embedded = await embedWindows(backend, model, pass, given);
       await store.save(first, embedded, "the embeddings");
     }
     return cache;

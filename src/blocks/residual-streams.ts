@@ -2,6 +2,7 @@ import { openUnfinishedCheckpoint } from "../formats/checkpoint.ts";
 import type { Block, QuantizableModel } from "../nn/quantizable-model.ts";
 import { joinPath, remove, sha256 } from "../platform/node.ts";
 import { FinishedWeights } from "../run/output/finished-weights.ts";
+import { openImages } from "../run/image-embeddings.ts";
 import type { Quantization } from "../run/quantization.ts";
 import { CheckpointWeights } from "../formats/checkpoint-weights.ts";
 import { cast } from "../tensor/ops.ts";
@@ -47,19 +48,24 @@ export class ResidualStreams {
     const { opened, recipe, method, options } = quantization.job;
     const { model } = opened;
     const folder = recipe.cacheOnDisk ? activationFolder(quantization) : null;
+    const given = await openImages(opened, recipe.calibration);
     const embed = (name: string): Promise<ActivationCache> => {
       const path = folder && joinPath(folder, name);
       const place: ActivationPlace = { dtype: recipe.cacheDType, path };
-      return ActivationCache.embed(options.backend, model, windows, place);
+      return ActivationCache.embed(options.backend, model, windows, { place, given });
     };
-    const original = method.needs.floatInputs ? await embed("original") : null;
-    if (finished.records.ends.length > 0) {
-      await withFinishedWeights(quantization, finished, async (weights) => {
-        model.releaseEmbeddingAndHead();
-        await model.loadEmbeddingAndHead(weights);
-      });
+    try {
+      const original = method.needs.floatInputs ? await embed("original") : null;
+      if (finished.records.ends.length > 0) {
+        await withFinishedWeights(quantization, finished, async (weights) => {
+          model.releaseEmbeddingAndHead();
+          await model.loadEmbeddingAndHead(weights);
+        });
+      }
+      return new ResidualStreams(quantization, await embed("quantized"), original);
+    } finally {
+      await given?.close();
     }
-    return new ResidualStreams(quantization, await embed("quantized"), original);
   }
 
   /** Runs the original's stream through a block that is not quantized yet. */

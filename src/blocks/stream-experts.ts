@@ -49,7 +49,7 @@ export async function runByExpert(
   const { model, block, folder, signal } = walk;
   const path = (name: string): string | null => folder && joinPath(folder, name);
   const behindAttention = (hidden: Tensor<"f32">): Tensor<"f32"> =>
-    model.partInput(block, "mlp", hidden);
+    model.partInputs(block, "mlp", hidden)[0];
   const inputs = await stream.map(behindAttention, { path: path("inputs"), signal });
   try {
     const begin = (hidden: Tensor<"f32">): Tensor<"f32"> =>

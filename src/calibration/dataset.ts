@@ -1,7 +1,8 @@
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
-import { UsageError } from "../util/errors.ts";
+import { FormatError, UsageError } from "../util/errors.ts";
 import { Prng } from "../util/prng.ts";
 import { sum } from "../util/sums.ts";
+import { type ImageTokens, readImageConversations, rowOfId } from "./image-conversations.ts";
 import { readJoinedText } from "./read-joined-text.ts";
 import { TokenStream, windowsOf } from "./token-stream.ts";
 import { expectWindow } from "./windows.ts";
@@ -32,12 +33,17 @@ export interface CalibrationOptions {
   readonly allowFewer?: boolean;
   /** Which of the model's chat templates writes conversations. Default: the usual one. */
   readonly template?: string;
+  /** Images that conversations may show. Default: none. */
+  readonly images?: ImageTokens | null;
 }
 
 /** Calibration windows, all of the same length. */
 export interface CalibrationSet {
   readonly windows: readonly Int32Array[];
-  /** One line for the user when there are fewer windows than asked for; null otherwise. */
+  /**
+   * One line for the user when there are fewer windows than asked for, or some of their tokens are
+   * of images; null otherwise.
+   */
   readonly notice: string | null;
 }
 
@@ -45,29 +51,29 @@ export interface CalibrationSet {
  * Cuts calibration windows `[window]` (int32 ids) from files. Each file is tokenised once, with the
  * start token at its very start, and cut into non-overlapping windows that may span documents; the
  * remainder is dropped. Windows are never repeated. With several files each gives its share by
- * weight, in the order of the files. For the first windows no more is tokenised than they need.
- * @throws UsageError when a file has too few windows, or the options are no sensible numbers
- * @throws FormatError when a file is missing or malformed; UnsupportedError for conversations when
- * the model has no chat template
+ * weight, in the order of the files. For the first windows no more is tokenised than they need. An
+ * id below 0 stands for a row of the embeddings of `images` (`rowOfId`); files that show some are
+ * tokenised whole, each conversation with a start token.
+ * @throws UsageError when a file has too few windows, the options are no sensible numbers, or no
+ * window shows an image although there are some
+ * @throws FormatError when a file is missing or malformed, or has other images than there are;
+ * UnsupportedError for conversations when the model has no chat template
  */
 export async function loadCalibration(
   files: readonly CalibrationFile[],
   tokenizer: Tokenizer,
   options: CalibrationOptions,
 ): Promise<CalibrationSet> {
-  const { samples, window: length, order = "first", bos = "once", seed = 0, template } = options;
+  const { samples, window: length, order = "first", bos = "once", seed = 0 } = options;
   expectWindow(length, 2);
   const shares = shareSamples(files, samples);
   const prng = new Prng(seed);
   const windows: Int32Array[] = [];
-  const shortfalls: string[] = [];
+  const said: string[] = [];
+  const seen = new Set<string>();
   for (const [i, file] of files.entries()) {
-    const { text, needsStart } = await readJoinedText(file.path, tokenizer, {
-      field: file.field,
-      template,
-    });
-    const once = bos === "once" && needsStart ? tokenizer.startIds : [];
-    const stream = new TokenStream(tokenizer, text, once);
+    const { stream, images } = await openStream(file, tokenizer, options);
+    for (const name of images) seen.add(name);
     const cut = windowsOf(stream, length, bos === "each" ? tokenizer.startIds : []);
     const share = shares[i];
     const found = order === "first" ? takeFirst(cut, share) : drawWindows([...cut], share, prng);
@@ -76,11 +82,55 @@ export async function loadCalibration(
         `${file.path} has ${found.length} windows of ${length} tokens ` +
         `(${stream.taken} tokens in all)`;
       if (!options.allowFewer || found.length === 0) throw tooLittle(have, share, found.length);
-      shortfalls.push(`${have}, ${share} were asked for`);
+      said.push(`${have}, ${share} were asked for`);
     }
     windows.push(...found);
   }
-  return { windows, notice: shortfalls.length > 0 ? shortfalls.join("; ") : null };
+  if (options.images) said.push(describeImages(windows, seen, options.images));
+  return { windows, notice: said.length > 0 ? said.join("; ") : null };
+}
+
+/** The ids of a file, and the names of the images that it shows. */
+async function openStream(
+  { path, field }: CalibrationFile,
+  tokenizer: Tokenizer,
+  { bos = "once", template, images }: CalibrationOptions,
+): Promise<{ readonly stream: TokenStream; readonly images: Iterable<string> }> {
+  const shown =
+    images && (await readImageConversations(path, { tokenizer, images, field, template }));
+  if (shown) return { stream: new TokenStream(shown.ids), images: shown.seen };
+  const { text, needsStart } = await readJoinedText(path, tokenizer, { field, template });
+  const once = bos === "once" && needsStart ? tokenizer.startIds : [];
+  return { stream: new TokenStream(tokenizer.encodeLazily(text), once), images: [] };
+}
+
+/**
+ * Says how much of the windows is images.
+ * @throws FormatError when no conversation shows an image that has embeddings; UsageError when no
+ * window has a part of one
+ */
+function describeImages(
+  windows: readonly Int32Array[],
+  seen: ReadonlySet<string>,
+  { rows: { path, ranges } }: ImageTokens,
+): string {
+  const unseen = [...ranges.keys()].filter((name) => !seen.has(name));
+  if (unseen.length > 0) {
+    const named = unseen.slice(0, 3).map((name) => JSON.stringify(name));
+    throw new FormatError(
+      `${path}: no conversation shows ${named.join(", ")}` +
+        (unseen.length > 3 ? ` and ${unseen.length - 3} more` : ""),
+      { hint: 'name the images of a conversation in its field "images", or leave them out' },
+    );
+  }
+  const ids = windows.flatMap((window) => [...window]);
+  const ofImages = ids.filter((id) => rowOfId(id) !== null).length;
+  if (ofImages > 0) return `${ofImages} of ${ids.length} calibration tokens are of images`;
+  throw new UsageError("none of the calibration windows has a token of an image", {
+    hint: "use more `samples`, `order: random`, or a file whose first conversations show images",
+    field: "calibration.imageEmbeddings",
+    value: path,
+  });
 }
 
 function tooLittle(have: string, share: number, found: number): UsageError {

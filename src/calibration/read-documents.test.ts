@@ -15,7 +15,7 @@ afterAll(() => rm(folder, { recursive: true }));
 async function read(name: string, content: string, mode: DocumentMode = "joined", field?: string) {
   const path = join(folder, name);
   await writeFile(path, content);
-  const documents = [...(await readDocuments(path, mode, field))];
+  const documents = [...(await readDocuments(path, mode, { text: field }))];
   return documents.map((document) => ("text" in document ? document.text : document.messages));
 }
 

@@ -30,7 +30,7 @@ export async function readJoinedText(
 ): Promise<JoinedText> {
   const texts: string[] = [];
   let chats = 0;
-  for (const document of await readDocuments(path, "joined", field)) {
+  for (const document of await readDocuments(path, "joined", { text: field })) {
     if ("text" in document) texts.push(document.text);
     else {
       chats++;

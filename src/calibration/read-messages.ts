@@ -4,6 +4,12 @@ import { FormatError } from "../util/errors.ts";
 /** Fields of a message or a conversation that stand for text which no template is given here. */
 const toolFields = ["tool_calls", "function_call", "tools", "functions"];
 
+/** What messages may hold besides text. */
+interface MessageParts {
+  /** Whether a content may be a list of parts: texts, and places of images. */
+  readonly withImages?: boolean;
+}
+
 /**
  * Reads the messages of a conversation: role and content, and whatever else is a text, since
  * templates know more fields. What stands for text but is none is refused, so that neither "null"
@@ -14,6 +20,7 @@ const toolFields = ["tool_calls", "function_call", "tools", "functions"];
 export function readMessages(
   conversation: Readonly<Record<string, unknown>>,
   where: string,
+  parts: MessageParts = {},
 ): ChatMessage[] {
   const { messages } = conversation;
   if (!Array.isArray(messages) || messages.length === 0) {
@@ -21,11 +28,16 @@ export function readMessages(
   }
   expectNoTools(conversation, where, "");
   return messages.map((message: unknown, index) =>
-    readMessage(message, where, `messages[${index}]`),
+    readMessage(message, where, `messages[${index}]`, parts),
   );
 }
 
-function readMessage(message: unknown, where: string, path: string): ChatMessage {
+function readMessage(
+  message: unknown,
+  where: string,
+  path: string,
+  { withImages = false }: MessageParts,
+): ChatMessage {
   if (typeof message !== "object" || message === null || Array.isArray(message)) {
     throw unlike(where, path, "a message with role and content", message);
   }
@@ -33,14 +45,26 @@ function readMessage(message: unknown, where: string, path: string): ChatMessage
   expectNoTools(fields, where, `${path}.`);
   const { role, content } = fields;
   if (typeof role !== "string") throw unlike(where, `${path}.role`, "a text", role);
-  if (typeof content !== "string") {
+  const isParts = withImages && Array.isArray(content);
+  if (isParts) expectParts(content, where, `${path}.content`);
+  else if (typeof content !== "string") {
     const hint = Array.isArray(content)
-      ? "write its parts as one text; images and other parts cannot be read"
+      ? "write its parts as one text; images are read where calibration has their embeddings"
       : undefined;
     throw unlike(where, `${path}.content`, "a text", content, hint);
   }
   const others = Object.entries(fields).filter(([, value]) => typeof value === "string");
   return { ...Object.fromEntries(others), role, content };
+}
+
+/** @throws FormatError where a part is neither a text nor the place of an image */
+function expectParts(parts: readonly unknown[], where: string, path: string): void {
+  for (const [index, part] of parts.entries()) {
+    const { type, text }: { type?: unknown; text?: unknown } = Object(part);
+    if (type === "image" || (type === "text" && typeof text === "string")) continue;
+    const expected = '{ type: "text", text } or { type: "image" }';
+    throw unlike(where, `${path}[${index}]`, expected, type ?? part);
+  }
 }
 
 /** @throws FormatError where there are calls of tools, or their definitions */

@@ -1,8 +1,6 @@
-import type { Tokenizer } from "../tokenizers/tokenizer.ts";
-
 /**
- * Tokenises a text into one run of ids, only as far as it is asked for. The ids do not depend on
- * how much is taken, since the tokenizer itself works from the start of the text on.
+ * One run of ids out of pieces, such as those of a text that a tokenizer gives: no more of them are
+ * asked for than are taken. The ids do not depend on how much is taken.
  */
 export class TokenStream {
   private readonly pieces: Iterator<readonly number[]>;
@@ -10,10 +8,10 @@ export class TokenStream {
   private at = 0;
   private takenCount = 0;
 
-  /** `startIds` come before the text, once. */
-  constructor(tokenizer: Tokenizer, text: string, startIds: readonly number[]) {
+  /** `startIds` come before the pieces, once. */
+  constructor(pieces: Iterable<readonly number[]>, startIds: readonly number[] = []) {
     this.held = startIds;
-    this.pieces = tokenizer.encodeLazily(text)[Symbol.iterator]();
+    this.pieces = pieces[Symbol.iterator]();
   }
 
   /** Number of ids taken so far. */
@@ -21,7 +19,7 @@ export class TokenStream {
     return this.takenCount;
   }
 
-  /** Fills `into` with the next ids; returns how many: fewer only at the end of the text. */
+  /** Fills `into` with the next ids; returns how many: fewer only at the end. */
   take(into: Int32Array): number {
     let count = 0;
     while (count < into.length) {

@@ -49,7 +49,7 @@ async function readConversations({
   field,
 }: CalibrationFile): Promise<(readonly ChatMessage[])[] | null> {
   const conversations: (readonly ChatMessage[])[] = [];
-  for (const document of await readDocuments(path, "joined", field)) {
+  for (const document of await readDocuments(path, "joined", { text: field })) {
     if ("messages" in document) conversations.push(document.messages);
     else if (conversations.length === 0) return null;
     else throw new FormatError(`${document.where}: expected chat "messages", got text`);

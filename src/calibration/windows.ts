@@ -39,7 +39,8 @@ export function evaluationWindows(
   { window: length, protocol, maxWindows }: EvaluationWindowOptions,
 ): EvaluationWindow[] {
   expectScored({ window: length, protocol, maxWindows });
-  const stream = new TokenStream(tokenizer, text, needsStart ? tokenizer.startIds : []);
+  const start = needsStart ? tokenizer.startIds : [];
+  const stream = new TokenStream(tokenizer.encodeLazily(text), start);
   const from = firstScored(length, protocol);
   const found: EvaluationWindow[] = [];
   for (const ids of windowsOf(stream, length)) {

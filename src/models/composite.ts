@@ -23,6 +23,19 @@ export const namings = {
   plain: { before: "", base: null, leftOut: null },
 } as const satisfies Readonly<Record<string, PartNaming>>;
 
+/** How the language model gets images: as embeddings in the places of a token. */
+interface ImageTrait {
+  /** Id of the token where config.json does not say it. */
+  readonly usualToken: number;
+  /** What it takes of images besides their embeddings, in a sentence; null: nothing. */
+  readonly beyondEmbeddings: string | null;
+}
+
+/** The same, of a model. */
+export interface ImagePlaces extends Pick<ImageTrait, "beyondEmbeddings"> {
+  readonly token: number;
+}
+
 /**
  * A family of models of several parts, of which one is a language model of another family. The
  * others, such as the tower that sees images and the layers behind it, are never computed.
@@ -36,6 +49,7 @@ export interface Composite extends FamilyName {
   readonly namings: readonly [PartNaming, ...PartNaming[]];
   /** What names of tensors of the other parts begin with, a `model.` in front apart. */
   readonly others: readonly string[];
+  readonly images: ImageTrait;
 }
 
 /** The language model of a config.json. */
@@ -77,6 +91,20 @@ export function languagePart(json: JsonRecord, composite: Composite): LanguagePa
     },
     composite,
   };
+}
+
+/**
+ * Says where images stand among the tokens of a model: transformers 5 calls the token
+ * `image_token_id`, older ones `image_token_index`.
+ * @throws FormatError when the id is no whole number
+ */
+export function imagePlaces(json: JsonRecord, { images }: Composite): ImagePlaces {
+  const { usualToken, beyondEmbeddings } = images;
+  const stated = json.image_token_id ?? json.image_token_index ?? usualToken;
+  if (Number.isSafeInteger(stated)) return { token: Number(stated), beyondEmbeddings };
+  throw new FormatError(
+    `config.json: expected image_token_id to be the id of a token, got ${JSON.stringify(stated)}`,
+  );
 }
 
 function statedFields(

@@ -94,6 +94,8 @@ export interface DecoderConfig {
   readonly experts?: ExpertConfig;
   /** One entry a block. */
   readonly layers: readonly DecoderLayerConfig[];
+  /** How often each block runs in a row with the same weights: what it gives, it gets next. */
+  readonly blockRuns: number;
 }
 
 /** What a family says of a block: `rope` true stands for the config's own fields. */
@@ -117,6 +119,7 @@ export interface DecoderTraits
       | "positions"
       | "storedTransposed"
       | "experts"
+      | "blockRuns"
     >
   > {
   readonly layers: readonly LayerTraits[];
@@ -169,6 +172,7 @@ export function decoderConfig(fields: DecoderFields, traits: DecoderTraits): Dec
     caps: { scores: null, logits: null, ...caps },
     positions: null,
     storedTransposed: false,
+    blockRuns: 1,
     ...rest,
     layers: layersOf(layers, fields, (stated) => readRope(stated, sizes, defaults)),
   };

@@ -10,13 +10,19 @@ import { architectures, findArchitecture, readModelConfig } from "./index.ts";
 
 const backend = createReferenceBackend();
 
-/** The last golden model of each family, which tends to be the odd one. */
-const cases = architectures.map(
-  ({ modelType }) =>
-    modelCaseNames.findLast(
-      (name) => findArchitecture(readModelCase(name).config).modelType === modelType,
-    ) ?? modelType,
-);
+/**
+ * The last golden model of each family, which tends to be the odd one, and those whose blocks run
+ * several times.
+ */
+const cases = [
+  ...architectures.map(
+    ({ modelType }) =>
+      modelCaseNames.findLast(
+        (name) => findArchitecture(readModelCase(name).config).modelType === modelType,
+      ) ?? modelType,
+  ),
+  ...modelCaseNames.filter((name) => readModelConfig(readModelCase(name).config).blockRuns > 1),
+];
 
 const ofExpert = /\.experts\.\d+\./;
 

@@ -155,23 +155,35 @@ export class DecoderModel implements QuantizableModel {
 
   forwardBlock(block: DecoderBlock, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null {
     if (block.part) return tidy(() => this.feedForward(block, hidden, pass));
+    return tidy(() => {
+      let [stream, last] = [hidden, pass];
+      for (let run = 1; run < this.config.blockRuns; run++) {
+        const { untilStage: _, wanted: __, ...whole } = last;
+        // A pass without `untilStage` is never stopped on the way.
+        stream = this.runBlock(block, stream, whole) as Tensor<"f32">;
+        last = withNextCache(last);
+      }
+      return this.runBlock(block, stream, last);
+    });
+  }
+
+  /** One of the runs of a block. */
+  private runBlock(block: DecoderBlock, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null {
     // What an observer was shown must live until the pass returns; otherwise each half gives its
     // memory back before the next begins.
     const half: typeof tidy = pass.observe ? (body) => body() : tidy;
-    return tidy(() => {
-      const middle = half(() => {
-        const attended = this.attend(block, hidden, pass);
-        if (!attended) return null;
-        const sum = add(wantedRows(hidden, pass), attended);
-        return normalize(sum, block.norms.attentionStream, this.config.norm);
-      });
-      if (!middle) return null;
-      return half(() => {
-        const input = this.config.parallel ? wantedRows(hidden, pass) : middle;
-        const projected = this.feedForward(block, input, pass);
-        if (!projected) return null;
-        return normalize(add(middle, projected), block.norms.mlpStream, this.config.norm);
-      });
+    const middle = half(() => {
+      const attended = this.attend(block, hidden, pass);
+      if (!attended) return null;
+      const sum = add(wantedRows(hidden, pass), attended);
+      return normalize(sum, block.norms.attentionStream, this.config.norm);
+    });
+    if (!middle) return null;
+    return half(() => {
+      const input = this.config.parallel ? wantedRows(hidden, pass) : middle;
+      const projected = this.feedForward(block, input, pass);
+      if (!projected) return null;
+      return normalize(add(middle, projected), block.norms.mlpStream, this.config.norm);
     });
   }
 
@@ -185,12 +197,22 @@ export class DecoderModel implements QuantizableModel {
     ) as Tensor<"f32">;
   }
 
-  partInput(block: DecoderBlock, part: BlockPart, hidden: Tensor<"f32">): Tensor<"f32"> {
-    if (part === "attention" || this.config.parallel) return hidden;
+  partInputs(block: DecoderBlock, part: BlockPart, hidden: Tensor<"f32">): Tensor<"f32">[] {
     return tidy(() => {
-      const sum = add(hidden, this.forwardPart(block, "attention", hidden));
-      return normalize(sum, block.norms.attentionStream, this.config.norm);
+      const streams = [hidden];
+      for (let run = 1; run < this.config.blockRuns; run++) {
+        const next = this.runBlock(block, streams[run - 1], { position: 0 });
+        streams.push(next as Tensor<"f32">);
+      }
+      return streams.map((stream) => this.partInput(block, part, stream));
     });
+  }
+
+  /** What a part reads in a run of a block that gets `hidden`. */
+  private partInput(block: DecoderBlock, part: BlockPart, hidden: Tensor<"f32">): Tensor<"f32"> {
+    if (part === "attention" || this.config.parallel) return hidden;
+    const sum = add(hidden, this.forwardPart(block, "attention", hidden));
+    return normalize(sum, block.norms.attentionStream, this.config.norm) as Tensor<"f32">;
   }
 
   scaleGroups(index = 0): readonly ScaleGroup[] {
@@ -270,6 +292,13 @@ export class DecoderModel implements QuantizableModel {
       "embedding and output head were released: call loadEmbeddingAndHead() first",
     );
   }
+}
+
+/** The pass of the next run of a block: that has a cache of its own. */
+function withNextCache({ cache, ...pass }: BlockPass): BlockPass {
+  if (!cache) return pass;
+  if (cache.nextRun) return { ...pass, cache: cache.nextRun };
+  throw new UsageError("the key-value cache has no room for another run of a block");
 }
 
 /** Those rows of `[1, rows, width]` that a pass continues with. */

@@ -67,7 +67,6 @@ describe("what config.json says beyond what is read", () => {
     ["gpt2", { scale_attn_by_inverse_layer_idx: true }],
     ["gpt2", { add_cross_attention: true }],
     ["phi3", { attention_bias: true }],
-    ["mobilellm", { layer_sharing: true }],
     ["starcoder2", { norm_type: "rms_norm" }],
     ["olmoe", { clip_qkv: 8 }],
     ["gemma", { hidden_act: "quick_gelu" }],

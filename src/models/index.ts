@@ -1,7 +1,14 @@
 import { FormatError, UnsupportedError } from "../util/errors.ts";
 import type { JsonRecord } from "../util/json.ts";
 import type { Architecture, FamilyName, GgufTraits } from "./architecture.ts";
-import { type Composite, type LanguagePart, languagePart, namesWithin } from "./composite.ts";
+import {
+  type Composite,
+  type ImagePlaces,
+  imagePlaces,
+  type LanguagePart,
+  languagePart,
+  namesWithin,
+} from "./composite.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import { expectKnownFields, inOwnNames, parseDecoderFields } from "./decoder-fields.ts";
 import { cohere } from "./families/cohere.ts";
@@ -94,6 +101,16 @@ export function findLanguage(json: unknown): LanguagePart {
 export function findArchitecture(json: unknown): Architecture {
   const { architecture, composite } = findLanguage(json);
   return composite ? { ...architecture, modelType: composite.modelType } : architecture;
+}
+
+/**
+ * Says where images stand among the tokens of the model of a parsed `config.json`; null where it
+ * reads none.
+ * @throws FormatError UnsupportedError as `findLanguage`
+ */
+export function imagePlacesOf(json: unknown): ImagePlaces | null {
+  const { composite } = findLanguage(json);
+  return composite && imagePlaces(json as JsonRecord, composite);
 }
 
 /** @throws UnsupportedError for a model of several parts that is of none of the known families */

@@ -21,6 +21,8 @@ export const kvCacheDTypes: readonly KvCacheDType[] = ["f32", "f16", "i8"];
 export interface KvCacheOptions {
   /** Number of transformer blocks. */
   readonly blocks: number;
+  /** How often each of them runs in a row, with keys and values of its own each time; default 1. */
+  readonly runs?: number;
   /** Rows that are generated together. */
   readonly batch?: number;
   readonly kvHeads: number;
@@ -34,7 +36,7 @@ export interface KvCacheOptions {
 }
 
 /**
- * Keys and values of the tokens seen so far, one layer a block, each
+ * Keys and values of the tokens seen so far, one layer for each run of a block, each
  * `[batch, capacity, kvHeads, headDim]`. Layers with a sliding window keep all tokens, too.
  */
 export class KvCache {
@@ -52,15 +54,18 @@ export class KvCache {
     this.options = options;
     this.dtype = options.dtype ?? "f32";
     this.capacity = options.capacity;
-    this.layers = Array.from({ length: options.blocks }, () => this.allocate());
+    const { blocks, runs = 1 } = options;
+    this.layers = Array.from({ length: blocks * runs }, () => this.allocate());
   }
 
-  /** Keys and values of block `index`. */
+  /** Keys and values of block `index`, with those of its further runs. */
   layer(index: number): KvCacheLayer {
-    return this.layers[index];
+    const { runs = 1 } = this.options;
+    const own = this.layers.slice(index * runs, (index + 1) * runs);
+    return own.reduceRight((nextRun, layer) => ({ ...layer, nextRun }));
   }
 
-  /** Number of layers, one a block. */
+  /** Number of layers, one for each run of a block. */
   get layerCount(): number {
     return this.layers.length;
   }

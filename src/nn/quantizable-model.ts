@@ -12,6 +12,8 @@ export interface KvCacheLayer {
   readonly values: Tensor;
   /** Scales of int8 keys and values, `[batch, capacity, kvHeads]`; null for float ones. */
   readonly scales: { readonly keys: Tensor<"f32">; readonly values: Tensor<"f32"> } | null;
+  /** Those of the next run of the same block, where it runs several times in a row. */
+  readonly nextRun?: KvCacheLayer;
 }
 
 /** Where rows of tokens stand in their texts. */
@@ -32,12 +34,16 @@ export interface BlockPass extends RowPlaces {
   readonly products?: Products;
   /**
    * Called with each linear's slot and its input `[batch, length, inFeatures]`, before it is
-   * multiplied. The input lives until the pass returns. Of a slot that gets some tokens only (an
-   * expert's) it is `[tokens, inFeatures]`, `rows [tokens]` says which of the pass, and there is no
-   * call where there are none.
+   * multiplied; once for each run of a block that runs several times in a row. The input lives
+   * until the pass returns. Of a slot that gets some tokens only (an expert's) it is
+   * `[tokens, inFeatures]`, `rows [tokens]` says which of the pass, and there is no call where there
+   * are none.
    */
   readonly observe?: (slot: LinearSlot, input: Tensor, rows?: Tensor<"i32">) => void;
-  /** Stop once all slots of this stage (of `Block.stages`) were observed; the result is null. */
+  /**
+   * Stop once all slots of this stage (of `Block.stages`) were observed, in the last run of the
+   * block; the result is null.
+   */
   readonly untilStage?: string | undefined;
 }
 
@@ -162,10 +168,10 @@ export interface QuantizableModel {
   /** Returns what a part of a block adds to the residual stream `[batch, length, hiddenSize]`. */
   forwardPart(block: Block, part: BlockPart, hidden: Tensor): Tensor<"f32">;
   /**
-   * Returns what a part of a block reads when the block gets `hidden`: that itself, or the stream
-   * behind attention.
+   * Returns what a part of a block reads when the block gets `hidden`, in each run of the block:
+   * that itself, or the stream behind attention.
    */
-  partInput(block: Block, part: BlockPart, hidden: Tensor<"f32">): Tensor<"f32">;
+  partInputs(block: Block, part: BlockPart, hidden: Tensor<"f32">): readonly Tensor<"f32">[];
   /** Final norm and output head: `[T, hiddenSize]` to logits `[T, vocabulary]`. */
   logits(hidden: Tensor, products?: Products): Tensor<"f32">;
   /** Lists the scale groups of block `index` in the order of the data, without reading it. */

@@ -100,6 +100,8 @@ async function noteSources(
   await sources.models.addCheckpoint(checkpoint);
   if (teacher !== null) await sources.models.addDirectory(teacher);
   if (imatrix !== null) await sources.models.add([imatrix]);
+  const images = calibration?.imageEmbeddings ?? null;
+  if (images !== null) await sources.models.add([images]);
   for (const text of [calibration, ...finishers.map(({ data }) => data)]) {
     await sources.texts.add((text?.files ?? []).map(({ path }) => path));
   }

@@ -48,7 +48,9 @@ export interface WorkSize {
   readonly endBytes: number;
   readonly sourceBytes: number;
   readonly outputBytes: number;
-  /** Calibration tokens; 0 without calibration. */
+  /** How often each block runs in a row. */
+  readonly runs: number;
+  /** Calibration tokens, as often as a block sees them; 0 without calibration. */
   readonly tokens: number;
   /** The calibration text; null without. */
   readonly text: TrainingData | null;
@@ -115,23 +117,29 @@ export function estimateMatrixMemory(linears: readonly PlannedLinear[]): number 
  * Float32 weights with gradients and moments where they are trained, the linears as values of their
  * grids, what the gradients need of each block, logits, and a teacher.
  */
-function wholeTrainingBytes({ linears, hiddenSize }: WorkSize, training: WholeTraining): number {
+function wholeTrainingBytes(
+  { linears, hiddenSize, runs }: WorkSize,
+  training: WholeTraining,
+): number {
   const { parameters, blocks, tokensAtOnce: tokens } = training;
   const outputs = sum(linears.map(({ outFeatures }) => outFeatures));
   // A weight on its grid and its gradient are there while their layer is run.
   const quantized = 8 * Math.max(...linears.map((linear) => weightsOf([linear])));
   const ofTeacher = training.teacher ? 4 * parameters : 0;
   const parameterBytes = training.trainsWeights ? trainedParameterBytes(training.moments) : 4;
-  const blockFloats = outputs / blocks + 3 * hiddenSize;
+  const blockFloats = runs * (outputs / blocks + 3 * hiddenSize);
   const size = { ...training, parameterBytes, hiddenSize, blockFloats, tokens };
   return estimateTrainingMemory(size) + textBytes + quantized + ofTeacher;
 }
 
 /** Products of all steps: forward, twice backward, and once more where something is run again. */
-function wholeTrainingFlops({ linears, hiddenSize }: WorkSize, training: WholeTraining): number {
+function wholeTrainingFlops(
+  { linears, hiddenSize, runs }: WorkSize,
+  training: WholeTraining,
+): number {
   const { steps, accumulation, microBatchTokens, vocabularySize } = training;
   const passes = 3 + (training.recompute ? 1 : 0) + (training.teacher ? 1 : 0);
-  const perToken = 2 * passes * (weightsOf(linears) + hiddenSize * vocabularySize);
+  const perToken = 2 * passes * (runs * weightsOf(linears) + hiddenSize * vocabularySize);
   return steps * accumulation * microBatchTokens * perToken;
 }
 
@@ -149,14 +157,14 @@ function gathersHessians({ method }: ChosenMethod): boolean {
  * what the gradients need of each token of a batch.
  */
 function trainingBytes(work: WorkSize): number {
-  const { text, linears, hiddenSize } = work;
+  const { text, linears, hiddenSize, runs } = work;
   const trained = quantizersOf(work).filter(({ method }) => method.epochs);
   if (trained.length === 0 || !text) return 0;
   const blocks = byBlock(linears);
   const windows = trained.map(({ method, options }) => method.batch?.(options) ?? 1);
   const tokens = Math.min(text.windows, Math.max(...windows)) * text.window;
   const outputs = blocks.map((block) => sum(block.map(({ outFeatures }) => outFeatures)));
-  const perToken = 4 * (2 * Math.max(...outputs) + 8 * hiddenSize);
+  const perToken = 4 * runs * (2 * Math.max(...outputs) + 8 * hiddenSize);
   return 16 * Math.max(...blocks.map(weightsOf)) + tokens * perToken;
 }
 

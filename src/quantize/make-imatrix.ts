@@ -9,8 +9,9 @@ import { type ResolveOptions, resolveModel } from "../hub/resolve-model.ts";
 import type { Block } from "../nn/quantizable-model.ts";
 import { baseName, exists, writeBeside } from "../platform/node.ts";
 import { settleCalibration } from "../recipe/parse-recipe.ts";
-import { calibrationSchema, type RecipeInput } from "../recipe/recipe.ts";
+import { calibrationSchema, type Recipe, type RecipeInput } from "../recipe/recipe.ts";
 import { readWindows } from "../run/collect-windows.ts";
+import { openImages } from "../run/image-embeddings.ts";
 import { type OpenedModel, openModel } from "../runtime/load.ts";
 import { throwIfCancelled, UsageError } from "../util/errors.ts";
 
@@ -61,7 +62,7 @@ export async function makeImatrix(
     if (!text) throw withoutText();
     if (text.notice) onNotice?.(text.notice);
     const { windows } = text;
-    const { entries, unseen } = await measureAll(opened, windows, options);
+    const { entries, unseen } = await measureAll(opened, windows, { ...options, calibration });
     const datasets = calibration.files.map(({ path }) => baseName(path));
     const chunks = { chunkCount: windows.length, chunkSize: calibration.window };
     await writeBeside(out, (beside) => writeImatrix(beside, { datasets, ...chunks, entries }));
@@ -84,14 +85,33 @@ interface Measured {
   readonly unseen: string[];
 }
 
-async function measureAll(
-  { model, config }: OpenedModel,
+async function embedAll(
+  opened: OpenedModel,
   windows: readonly Int32Array[],
-  { backend, signal, onBlock }: ImatrixOptions & { readonly backend: Backend },
+  { backend, calibration }: Pick<MeasureOptions, "backend" | "calibration">,
+): Promise<ActivationCache> {
+  const given = await openImages(opened, calibration);
+  try {
+    return await ActivationCache.embed(backend, opened.model, windows, { given });
+  } finally {
+    await given?.close();
+  }
+}
+
+interface MeasureOptions extends Pick<ImatrixOptions, "signal" | "onBlock"> {
+  readonly backend: Backend;
+  readonly calibration: NonNullable<Recipe["calibration"]>;
+}
+
+async function measureAll(
+  opened: OpenedModel,
+  windows: readonly Int32Array[],
+  { backend, signal, onBlock, calibration }: MeasureOptions,
 ): Promise<Measured> {
+  const { model, config } = opened;
   const measured: Measured = { entries: new Map(), unseen: [] };
   const names = new GgufNames(config.names);
-  const activations = await ActivationCache.embed(backend, model, windows);
+  const activations = await embedAll(opened, windows, { backend, calibration });
   try {
     for (let index = 0; index < model.blockCount; index++) {
       throwIfCancelled(signal);

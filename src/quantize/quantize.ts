@@ -7,6 +7,7 @@ import { planGeneric, runGeneric } from "./generic/generic-run.ts";
 import { isGgufOutput, planGgufRun, runToGguf } from "./gguf-run.ts";
 import { expectDisk, makePlan } from "./make-plan.ts";
 import { asEvents, openOriginal } from "../run/open-original.ts";
+import { expectImages } from "../run/image-embeddings.ts";
 import type { Plan } from "../run/plan.ts";
 import { methodsWithoutText } from "../recipe/expect-generic.ts";
 import { parseRecipe, settleRecipe } from "../recipe/parse-recipe.ts";
@@ -28,6 +29,7 @@ export async function planRecipe(
   try {
     const recipe = settleRecipe(parsed, opened.config.contextLength);
     await expectTeacher(opened, recipe);
+    await expectImages(opened, recipe.calibration);
     const made = await makePlan(opened, recipe, method, backend);
     const toGguf = isGgufOutput(recipe);
     const plan = toGguf
@@ -99,6 +101,7 @@ export async function runRecipe(input: RecipeInput, options: RunOptions): Promis
   try {
     const recipe = settleRecipe(parsed, opened.config.contextLength);
     await expectTeacher(opened, recipe);
+    await expectImages(opened, recipe.calibration);
     for (const message of choices) options.emit({ type: "notice", message });
     const record = isGgufOutput(recipe)
       ? await runToGguf(opened, recipe, method, options)

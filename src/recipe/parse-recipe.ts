@@ -77,6 +77,7 @@ export function parseRecipe(input: RecipeInput): CheckedRecipe {
   }
   expectForm(recipe.calibration, "calibration");
   for (const [i, { data }] of finishers.entries()) expectForm(data, `finishers[${i}].data`);
+  expectImageUse(parsed, method);
   if (method.trainModel) expectTrainable(method, recipe);
   if (recipe.imatrix !== null) expectImportanceUse(recipe.imatrix, method, schemes);
   const chosen = [{ method, options }, ...finishersOf(parsed)];
@@ -92,6 +93,44 @@ function expectForm(text: ParsedRecipe["calibration"], field: string): void {
     hint: "add `selfGenerated`, or leave out `selfGeneratedForm`",
     field: `${field}.selfGeneratedForm`,
     value: text.selfGeneratedForm,
+  });
+}
+
+/** Images are for methods that go block by block, and stand in conversations of files. */
+function expectImageUse({ calibration, finishers }: ParsedRecipe, method: Method): void {
+  const value = calibration?.imageEmbeddings ?? null;
+  const field = "calibration.imageEmbeddings";
+  if (value !== null && calibration?.files.length === 0) {
+    throw new UsageError("images stand in conversations, and no file of them was given", {
+      hint: "name a JSONL file of conversations (`calibration: FILE`)",
+      field,
+      value,
+    });
+  }
+  if (value !== null && method.trainModel) {
+    throw trainsOnText(method, "leave out `imageEmbeddings`", { field, value });
+  }
+  for (const [i, { method: id, data }] of finishers.entries()) {
+    const own = data?.imageEmbeddings ?? null;
+    const finisher: Method = methods[id];
+    if (own !== null) {
+      const place = { field: `finishers[${i}].data.imageEmbeddings`, value: own };
+      throw trainsOnText(finisher, "leave out `imageEmbeddings`", place);
+    }
+    if (value === null || data !== null) continue;
+    const hint = "give it text of its own: `finishText.files: FILE`, in a recipe `data`";
+    throw trainsOnText(finisher, hint, { field, value });
+  }
+}
+
+function trainsOnText(
+  { title }: Method,
+  hint: string,
+  about: { readonly field: string; readonly value: string },
+): UsageError {
+  return new UsageError(`${title} trains the whole model, on text alone: it takes no images`, {
+    hint,
+    ...about,
   });
 }
 

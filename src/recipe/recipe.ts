@@ -44,6 +44,11 @@ export const calibrationSchema = z.object({
     "What it writes: text, or conversations by its chat template, both sides of them",
     { flag: "self-calibration-form" },
   ),
+  imageEmbeddings: ofCalibration(
+    text.nullable().default(null),
+    "Embeddings of the images that conversations show, a safetensors file with a tensor for each",
+    { unit: "file", isPath: true, otherwise: "no images" },
+  ),
   template: ofCalibration(
     text.nullable().default(null),
     "Which of the model's chat templates writes conversations",

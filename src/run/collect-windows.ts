@@ -7,14 +7,16 @@ import { load, type OpenedModel } from "../runtime/load.ts";
 import { writeWindows } from "../runtime/write-windows.ts";
 import { loadTokenizer } from "../tokenizers/load-tokenizer.ts";
 import type { Recipe } from "../recipe/recipe.ts";
-import { readSharedWindows } from "./shared-windows.ts";
+import { expectNoBareImages, imageTokens, openImages } from "./image-embeddings.ts";
+import { readSharedWindows, type SharedText } from "./shared-windows.ts";
 
 /**
  * Reads the windows that a recipe asks for from files; null when there are none to be read. With
  * `forTraining` of conversations only what the assistant says is to be predicted. Runs with one
  * `sharedFolder` tokenise equal text once.
- * @throws UsageError when there is too little text; UnsupportedError when the model is to write
- * conversations, or to read them, and has no chat template
+ * @throws UsageError when there is too little text, or text with images that were not given;
+ * UnsupportedError when the model is to write conversations, or to read them, and has no chat
+ * template
  */
 export async function readWindows(
   opened: OpenedModel,
@@ -36,14 +38,37 @@ export async function readWindows(
   }
   const read = async (): Promise<TrainingText> => {
     const tokenizer = await loadTokenizer(files, config.vocabularySize);
-    const { template, ...rest } = calibration;
+    const { template, imageEmbeddings: _, ...rest } = calibration;
     const options = { ...rest, seed, ...(template !== null && { template }) };
     if (forTraining) return loadTrainingText(calibration.files, tokenizer, options);
-    return { ...(await loadCalibration(calibration.files, tokenizer, options)), targets: null };
+    const rows = await openImages(opened, calibration);
+    try {
+      await rows?.expectFinite();
+      const images = rows && imageTokens(opened, rows);
+      const text = await loadCalibration(calibration.files, tokenizer, { ...options, images });
+      return { ...text, targets: null };
+    } finally {
+      await rows?.close();
+    }
   };
-  if (sharedFolder === undefined) return read();
-  const text = { folder: sharedFolder, files, calibration, seed, forTraining };
-  return readSharedWindows(text, read);
+  const found = await readOnce(opened, { calibration, seed, forTraining, sharedFolder }, read);
+  expectNoBareImages(opened, found.windows);
+  return found;
+}
+
+interface Reading extends Pick<SharedText, "calibration" | "seed" | "forTraining"> {
+  readonly sharedFolder: string | undefined;
+}
+
+/** Reads text, or takes what another run with the same folder has read. */
+function readOnce(
+  { checkpoint }: OpenedModel,
+  { sharedFolder, ...text }: Reading,
+  read: () => Promise<TrainingText>,
+): Promise<TrainingText> {
+  // In windows stand numbers of rows, which are those of the file as it is now.
+  if (sharedFolder === undefined || text.calibration.imageEmbeddings !== null) return read();
+  return readSharedWindows({ folder: sharedFolder, files: checkpoint.files, ...text }, read);
 }
 
 /** How windows are sampled, and which of them are there. */

@@ -3,7 +3,7 @@ import type { Checkpoint } from "../formats/checkpoint.ts";
 import { openAnyCheckpoint } from "../runtime/open-checkpoint.ts";
 import { baseName, openForReading, sha256, sha256OfFile, status } from "../platform/node.ts";
 import { version } from "../util/version.ts";
-import type { Recipe } from "../recipe/recipe.ts";
+import type { ParsedRecipe, Recipe } from "../recipe/recipe.ts";
 
 /** All that the bytes of a result depend on, by name. Values are strings for people, or hashes. */
 export type RunIdentity = Readonly<Record<string, string>>;
@@ -60,9 +60,12 @@ export async function identifyRun(
 /** Describes a text, whose files are hashed, and how it is cut; `name` is what it is for. */
 async function identifyText(
   name: string,
-  { files, ...rest }: Pick<NonNullable<Recipe["calibration"]>, "files">,
+  { files, imageEmbeddings, ...rest }: NonNullable<ParsedRecipe["calibration"]>,
 ): Promise<RunIdentity> {
   const identity: Record<string, string> = flatten(name, rest);
+  if (imageEmbeddings !== null) {
+    identity[`${name} image embeddings`] = await sha256OfFile(imageEmbeddings);
+  }
   for (const [i, { path, weight }] of files.entries()) {
     identity[`${name} text ${i + 1}`] = await sha256OfFile(path);
     identity[`weight of ${name} text ${i + 1}`] = `${weight}`;

@@ -132,6 +132,7 @@ export class LanguageModel {
     const { kvHeads, headDim } = this.config;
     return new KvCache(this.backend, {
       blocks: this.blocks.length,
+      runs: this.config.blockRuns,
       batch,
       dtype,
       kvHeads,

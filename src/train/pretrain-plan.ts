@@ -112,7 +112,7 @@ function trainingSize(
     blocks: layers.length,
     hiddenSize,
     vocabularySize: config.vocabularySize,
-    blockFloats,
+    blockFloats: config.blockRuns * blockFloats,
     tokens,
     recompute,
   };

@@ -133,14 +133,18 @@ describe.each(modelCaseNames)("%s", (name) => {
   });
 });
 
-/** The first golden model of each family. */
+/** The first golden model of each family, and those whose blocks run several times. */
 const first = architectures.map(({ modelType }) => {
   const name = modelCaseNames.find((each) => familyOf(each) === modelType);
   if (name === undefined) throw new Error(`no golden model of ${modelType}`);
   return name;
 });
+const repeated = modelCaseNames.filter(
+  (name) => readModelConfig(readModelCase(name).config).blockRuns > 1,
+);
+const tried = [...first, ...repeated].map((name) => [familyOf(name), name]);
 
-describe.each(first.map((name) => [familyOf(name), name]))("the family %s", (_, name) => {
+describe.each(tried)("the family %s, %s", (_, name) => {
   let checkpoint: TinyCheckpoint;
   let loss = 0;
   beforeAll(async () => {

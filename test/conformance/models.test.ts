@@ -28,6 +28,7 @@ async function cachedLogits(
   const length = ids[0].length;
   const cache = new KvCache(model.backend, {
     blocks: blocks.length,
+    runs: model.config.blockRuns,
     batch: ids.length,
     kvHeads,
     headDim,
@@ -159,6 +160,64 @@ describe.each(subjects)("$title", ({ missing, open }) => {
         expect(largestDifference(logits, alone)).toBeLessThan(1e-4);
       }
     });
+  });
+});
+
+describe("a block that runs twice", () => {
+  const shared = readModelCase("mobilellm-with-shared-layers");
+  const plain = { ...shared, config: { ...shared.config, layer_sharing: false } };
+
+  test("gives what two passes give, and shows its layers the inputs of both", async () => {
+    const { model, blocks } = await loadCase(reference, shared);
+    const once = await loadCase(reference, plain);
+    const hidden = model.embed(idTensor(reference, shared.ids));
+    const seen: (readonly [string, Float32Array])[] = [];
+    const observe = (slot: LinearSlot, input: Tensor): void =>
+      void seen.push([slot.name, (input.storage as Float32Array).slice()]);
+    const expected: (readonly [string, Float32Array])[] = [];
+    const note = (slot: LinearSlot, input: Tensor): void =>
+      void expected.push([slot.name, (input.storage as Float32Array).slice()]);
+    const run = (x: Tensor): Tensor<"f32"> =>
+      once.model.forwardBlock(once.blocks[0], x, { position: 0, observe: note }) as Tensor<"f32">;
+    const found = await model.forwardBlock(blocks[0], hidden, { position: 0, observe })?.read();
+    expect(found).toEqual(await run(run(hidden)).read());
+    expect(seen).toEqual(expected);
+    expect(seen).toHaveLength(14);
+  });
+
+  test("stops at a stage of its last run", async () => {
+    const { model, blocks } = await loadCase(reference, shared);
+    const hidden = model.embed(idTensor(reference, shared.ids));
+    const seen: string[] = [];
+    const observe = ({ name }: LinearSlot): void => void seen.push(name);
+    const pass = { position: 0, untilStage: "attentionOutput", observe };
+    expect(model.forwardBlock(blocks[0], hidden, pass)).toBeNull();
+    const names = blocks[0].slots.map(({ name }) => name);
+    expect(seen).toEqual([...names, ...names.slice(0, 4)]);
+  });
+
+  test("is judged by what its parts read in both runs", async () => {
+    const { model, blocks } = await loadCase(reference, shared);
+    const once = await loadCase(reference, plain);
+    const hidden = model.embed(idTensor(reference, shared.ids));
+    const next = once.model.forwardBlock(once.blocks[0], hidden, { position: 0 });
+    for (const part of ["attention", "mlp"] as const) {
+      const found = model.partInputs(blocks[0], part, hidden);
+      expect(found).toHaveLength(2);
+      for (const [i, stream] of [hidden, next as Tensor<"f32">].entries()) {
+        const [expected] = once.model.partInputs(once.blocks[0], part, stream);
+        expect(await found[i].read()).toEqual(await expected.read());
+      }
+    }
+  });
+
+  test("needs a cache with a layer for each run", async () => {
+    const { model, blocks } = await loadCase(reference, shared);
+    const { kvHeads, headDim } = model.config;
+    const cache = new KvCache(reference, { blocks: 2, kvHeads, headDim, capacity: 24 });
+    const hidden = model.embed(idTensor(reference, [[...shared.ids[0]]]));
+    const pass = { position: 0, cache: cache.layer(0) };
+    expect(() => model.forwardBlock(blocks[0], hidden, pass)).toThrow(UsageError);
   });
 });
 
@@ -321,6 +380,7 @@ describe("what a config says changes the logits", () => {
     ["starcoder2", { use_bias: false }],
     ["starcoder2-no-biases", { norm_epsilon: 1e-5 }],
     ["mobilellm", { share_embedding: false }],
+    ["mobilellm", { layer_sharing: true }],
     ["mixtral", { num_experts_per_tok: 1 }],
     ["mixtral-window", { sliding_window: null }],
     ["qwen2-moe", { norm_topk_prob: true }],

@@ -37,6 +37,7 @@ const refused: Readonly<Record<string, string>> = {
   "gpt2-no-scale": "`activation`",
   "gpt-neox-sequential": "`tie_word_embeddings`",
   "phi-qk-norm": "`activation`",
+  "mobilellm-with-shared-layers": "`blockRuns`",
   "olmo2-biases": "`tie_word_embeddings`",
   "cohere-biases": "`tie_word_embeddings`",
   "cohere-qk-norm": "`tie_word_embeddings`",

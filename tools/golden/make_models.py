@@ -4,6 +4,9 @@ transformers gives them in float32 on the CPU.
     python tools/golden/make_models.py            needs torch and transformers
     python tools/golden/make_models.py gemma      those whose names begin so
 
+Of models in IMAGES also test/golden/images/*.json: windows in which images stand, what tower and projector
+make of these, and the logits that transformers gives for the windows with the pixels.
+
 No weights are stored: both sides compute them from the tensor's name and the element's index (the other
 side is test/golden/formula-weights.ts). With fnv = FNV-1a of the name in UTF-8 (32 bits) and all integer
 arithmetic modulo 2^32, element i is
@@ -261,6 +264,8 @@ CASES: dict[str, tuple[str, dict]] = {
     "mobilellm": ("float16", base(
         "mobilellm", head_dim=8, share_embedding=True, layer_sharing=False, rope_theta=10000.0)),
     "mobilellm-untied": ("float32", base("mobilellm", share_embedding=False, attention_bias=True)),
+    "mobilellm-with-shared-layers": ("float16", base(
+        "mobilellm", head_dim=8, share_embedding=True, layer_sharing=True, rope_theta=10000.0)),
     "starcoder2": ("bfloat16", without(
         base("starcoder2", sliding_window=6, rope_theta=500.0), "rms_norm_eps", "hidden_act",
         "tie_word_embeddings")),
@@ -350,10 +355,16 @@ def experts(model_type: str, own: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def known(config: dict) -> dict:
-    """MobileLLM is not in transformers: by its code it is a Llama with a name of its own for ties."""
+    """MobileLLM is not in transformers: by its code it is a Llama with a name of its own for ties, which
+    runs each block twice where layers are shared: the same as two blocks with equal weights."""
     if config["model_type"] != "mobilellm":
         return config
-    return {**config, "model_type": "llama", "tie_word_embeddings": config["share_embedding"]}
+    return {**config, "model_type": "llama", "tie_word_embeddings": config["share_embedding"],
+            "num_hidden_layers": config["num_hidden_layers"] * runs(config)}
+
+
+def runs(config: dict) -> int:
+    return 2 if config.get("layer_sharing") else 1
 
 
 def build(config: dict, dtype: str) -> torch.nn.Module:
@@ -369,6 +380,7 @@ def build(config: dict, dtype: str) -> torch.nn.Module:
     with torch.no_grad():
         for own, parameter in model.named_parameters():
             name = re.sub(r"^lm_head\.", "embed_out.", own) if model_type == "gpt_neox" else own
+            name = re.sub(r"(?<=layers\.)\d+", lambda index: str(int(index[0]) // runs(config)), name)
             if model_type == "mixtral":
                 name = name.replace(".mlp.gate.", ".block_sparse_moe.gate.")
             shape = tuple(parameter.shape)
@@ -393,6 +405,50 @@ def write_case(name: str, dtype: str, config: dict) -> None:
           f"logits {logits.min():.2f}..{logits.max():.2f}, std {logits.std():.2f}")
 
 
+IMAGES = ("llava", "llava-mistral", "llava-next")
+
+
+def seen(name: str, images: list[str]) -> dict[str, torch.Tensor]:
+    """Pixels of images: 8 x 8, of LLaVA-NeXT 8 x 16, which it sees as a whole and in two pieces."""
+    pieces = (3, 3, 8, 8) if name == "llava-next" else (3, 8, 8)
+    pixels = torch.stack([torch.from_numpy(hashed(f"{name} {image}", math.prod(pieces)).reshape(pieces))
+                          for image in images])
+    sizes = {"image_sizes": torch.tensor([[8, 16]] * len(images))} if name == "llava-next" else {}
+    return {"pixel_values": pixels, **sizes}
+
+
+def write_images(name: str) -> None:
+    """Two images in two windows, the first in the second one, too, where it has room."""
+    dtype, config = CASES[name]
+    model = build(json.loads(json.dumps(config)), dtype)
+    with torch.no_grad():
+        embeddings = {image: model.get_image_features(**seen(name, [image])).pooler_output[0]
+                      for image in ("cat", "dog")}
+    token, rows = config["image_token_index"], len(embeddings["cat"])
+    ids = [[token - 1 if one == token else one for one in row] for row in input_ids(name, 72)]
+    shown = [("cat", 0, 3), ("dog", 1, 0), *([("cat", 1, 10)] if rows <= 10 else [])]
+    for _, row, at in shown:
+        ids[row][at:at + rows] = [token] * rows
+    with torch.no_grad():
+        logits = model(torch.tensor(ids), **seen(name, [image for image, *_ in shown])).logits
+        blind = model(torch.tensor(ids)).logits
+    positions = [0, 3, 7, 15, LENGTH - 1]
+    case = {
+        "model": name,
+        "ids": ids,
+        "images": [[image for image, row, _ in shown if row == one] for one in (0, 1)],
+        "embeddings": {image: [[round(x, 7) for x in row] for row in each.tolist()]
+                       for image, each in embeddings.items()},
+        "positions": positions,
+        "logits": [[[round(x, 5) for x in row[p].tolist()] for p in positions] for row in logits],
+    }
+    folder = OUT.parent / "images"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(case, separators=(",", ":")) + "\n")
+    print(f"{name:32} with images of {rows} tokens, which move logits by up to "
+          f"{(logits - blind).abs().max():.2f}")
+
+
 def write_last_logits(models: Path) -> None:
     result = {}
     for name in ("babyllama-tok105", "stories260K"):
@@ -411,6 +467,8 @@ if __name__ == "__main__":
     for case_name, (storage, case_config) in CASES.items():
         if case_name.startswith(chosen):
             write_case(case_name, storage, case_config)
+            if case_name in IMAGES:
+                write_images(case_name)
     shared = OUT.parents[3] / "shared" / "data" / "models"
     if chosen:
         print(f"only {chosen}: last-logits.json stays as it is")

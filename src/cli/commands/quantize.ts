@@ -204,8 +204,8 @@ function expectUse(text: GivenFields["finishText"], finishers: readonly Finisher
 function expectOneSource(
   calibration: NonNullable<RecipeInput["calibration"]>,
 ): RecipeInput["calibration"] | undefined {
-  const { files, selfGenerated, selfGeneratedForm } = calibration;
-  const isSaid = files ?? selfGenerated ?? selfGeneratedForm;
+  const { files, selfGenerated, selfGeneratedForm, imageEmbeddings } = calibration;
+  const isSaid = files ?? selfGenerated ?? selfGeneratedForm ?? imageEmbeddings;
   if (!files || !selfGenerated) return isSaid ? calibration : undefined;
   throw new UsageError("calibration text comes from files or from the model itself, not both", {
     hint: "leave out --calibration or --self-calibration",

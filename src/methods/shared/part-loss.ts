@@ -31,17 +31,25 @@ export interface OutputLoss {
 
 /**
  * Measures how far the output of a part of a block moves when weights in it change, over all
- * elements, against the output with the weights as they are; `inputs` are those of the whole block.
+ * elements and runs of the block, against the output with the weights as they are; `inputs` are
+ * those of the whole block.
  */
 export async function partLoss(
   { model, block, signal }: Place,
   part: BlockPart,
   { inputs, tokenFactors }: WeighedInputs,
 ): Promise<OutputLoss> {
-  const own = inputs.map((hidden) => model.partInput(block, part, hidden));
-  const factors = part === "mlp" ? tokenFactors : null;
-  const read = (index: number): Promise<Float32Array> =>
-    readScaled(model.forwardPart(block, part, own[index]), factors?.[index] ?? null);
+  const own = inputs.flatMap((hidden, index) =>
+    model.partInputs(block, part, hidden).map((input) => ({
+      input,
+      isOwn: input !== hidden,
+      factors: (part === "mlp" && tokenFactors?.[index]) || null,
+    })),
+  );
+  const read = (index: number): Promise<Float32Array> => {
+    const { input, factors } = own[index];
+    return readScaled(model.forwardPart(block, part, input), factors);
+  };
   const outputs: Float32Array[] = [];
   for (const index of own.keys()) outputs.push(await read(index));
   return {
@@ -55,7 +63,7 @@ export async function partLoss(
       return loss;
     },
     release: () => {
-      for (const [i, input] of own.entries()) if (input !== inputs[i]) input.release();
+      for (const { input, isOwn } of own) if (isOwn) input.release();
     },
   };
 }

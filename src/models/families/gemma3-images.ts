@@ -21,4 +21,8 @@ export const gemma3Images: Composite = {
   ],
   namings: [namings.inner, namings.wrapped],
   others: ["vision_tower", "multi_modal_projector"],
+  images: {
+    usualToken: 262_144,
+    beyondEmbeddings: "in its blocks the tokens of an image see each other, also those behind",
+  },
 };

@@ -14,6 +14,7 @@ export const llava: Composite = {
   languages: [llama, mistral, qwen2],
   namings: [namings.inner, namings.wrapped],
   others: ["vision_tower", "multi_modal_projector"],
+  images: { usualToken: 32_000, beyondEmbeddings: null },
 };
 
 /** LLaVA-NeXT (1.6): LLaVA that sees an image in several pieces, with a mark between their rows. */

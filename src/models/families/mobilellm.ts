@@ -5,19 +5,25 @@ import { llama } from "./llama.ts";
 
 /**
  * MobileLLM (paper: arXiv 2402.14905), on which ParetoQ was measured: a deep and narrow Llama whose
- * head is the embedding where `share_embedding` says so. Blocks that run twice (`layer_sharing`)
- * are refused.
+ * head is the embedding where `share_embedding` says so, and whose blocks each run twice in a row
+ * where `layer_sharing` does.
  */
 export const mobilellm = defineFamily({
   modelType: "mobilellm",
   title: "MobileLLM",
   hasWindows: false,
   gguf: llama.gguf,
-  own: z.object({ share_embedding: z.boolean().default(false) }),
-  only: { layer_sharing: [false] },
+  own: z.object({
+    share_embedding: z.boolean().default(false),
+    layer_sharing: z.boolean().default(false),
+  }),
   configure: (fields, own) =>
     decoderConfig(
       { ...fields, tie_word_embeddings: own.share_embedding || fields.tie_word_embeddings },
-      { biases: biasesOf(fields), layers: fullLayers(fields) },
+      {
+        biases: biasesOf(fields),
+        layers: fullLayers(fields),
+        blockRuns: own.layer_sharing ? 2 : 1,
+      },
     ),
 });

@@ -66,6 +66,10 @@ export const qwen2Vl: Composite = {
   flat: true,
   namings: [namings.inner, namings.plain],
   others: ["visual"],
+  images: {
+    usualToken: 151_655,
+    beyondEmbeddings: "its rotations also take the row and column of each part of an image",
+  },
 };
 
 /** Qwen2.5-VL: another tower, the same language model (paper: arXiv 2502.13923). */

@@ -191,6 +191,7 @@ function workOf(
     endBytes: 0,
     sourceBytes: checkpoint.totalBytes,
     outputBytes,
+    runs: 1,
     tokens: 0,
     text: null,
     activationBytes: 0,

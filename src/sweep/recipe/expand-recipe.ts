@@ -135,7 +135,7 @@ function defined<T extends object>(values: T): Partial<T> {
 
 /** Fills in paths; null where there is neither a file nor text that the model writes itself. */
 function calibrationOf(
-  { files, ...rest }: SweepCalibration,
+  { files, imageEmbeddings: images, ...rest }: SweepCalibration,
   at: (path: string) => string,
 ): RecipeInput["calibration"] {
   if (!files && !rest.selfGenerated) return null;
@@ -144,7 +144,8 @@ function calibrationOf(
       ? { path: at(file) }
       : defined({ path: at(file.path), weight: file.weight }),
   );
-  return defined({ ...rest, files: listed }) as RecipeInput["calibration"];
+  const imageEmbeddings = images === undefined ? undefined : at(images);
+  return defined({ ...rest, imageEmbeddings, files: listed }) as RecipeInput["calibration"];
 }
 
 function describe(

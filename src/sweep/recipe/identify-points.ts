@@ -79,6 +79,7 @@ export function learnedFiles({ recipe, training }: PointWork): string[] {
   const texts = [recipe?.calibration, ...(recipe?.finishers ?? []).map(({ data }) => data)];
   return [
     ...texts.flatMap((text) => text?.files?.map(({ path }) => path) ?? []),
+    ...texts.flatMap((text) => text?.imageEmbeddings ?? []),
     ...(training?.data?.files ?? []),
     ...(training?.validation?.files ?? []),
   ];
@@ -105,6 +106,9 @@ export async function hashData(
   ];
 }
 
+/** Fields that say where files lie. */
+const placeKeys: ReadonlySet<string> = new Set(["path", "imageEmbeddings"]);
+
 /** How a point is made, with its defaults, without paths; files count by their hashes. */
 function withoutPlaces({ recipe, training }: PointWork): unknown {
   if (!recipe && !training) return null;
@@ -115,7 +119,7 @@ function withoutPlaces({ recipe, training }: PointWork): unknown {
     ...settled
   }: Fields = recipe ? parseRecipe(recipe).parsed : parseTrainConfig(training);
   const strip = (key: string, value: unknown): unknown =>
-    key === "path" || (training && key === "files") ? undefined : value;
+    placeKeys.has(key) || (training && key === "files") ? undefined : value;
   return JSON.parse(JSON.stringify(sorted(settled), strip));
 }
 

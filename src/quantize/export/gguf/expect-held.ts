@@ -29,6 +29,7 @@ const compared = [
   "caps",
   "positions",
   "embeddingSize",
+  "blockRuns",
   "names",
 ] as const satisfies readonly (keyof DecoderConfig)[];
 
