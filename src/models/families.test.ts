@@ -27,6 +27,12 @@ const published: Readonly<Record<string, Record<string, unknown>>> = {
   granite: { attention_dropout: 0.1, initializer_range: 0.1, rope_scaling: null },
   olmo2: { attention_dropout: 0.1, rope_scaling: null, initializer_range: 0.02 },
   starcoder2: { mlp_type: "default", residual_dropout: 0.1, attention_softmax_in_fp32: true },
+  stablelm: {
+    use_cache: false,
+    hidden_dropout: 0.1,
+    rope_scaling: null,
+    rotary_scaling_factor: null,
+  },
   mobilellm: { auto_map: { AutoConfig: "x" }, pretraining_tp: 1, rope_scaling: null },
   mixtral: { router_aux_loss_coef: 0.02, output_router_logits: false, attention_dropout: 0 },
   "qwen2-moe": { router_aux_loss_coef: 0.001, mlp_only_layers: [], decoder_sparse_step: 1 },
@@ -67,6 +73,8 @@ describe("what config.json says beyond what is read", () => {
     ["gpt2", { scale_attn_by_inverse_layer_idx: true }],
     ["gpt2", { add_cross_attention: true }],
     ["phi3", { attention_bias: true }],
+    ["stablelm", { rope_pct: 0.25 }],
+    ["stablelm", { partial_rotary_factor: 0.1 }],
     ["mobilellm", { layer_sharing: true }],
     ["starcoder2", { norm_type: "rms_norm" }],
     ["olmoe", { clip_qkv: 8 }],
@@ -102,6 +110,8 @@ describe("what config.json says beyond what is read", () => {
       /4 numbers/,
     ],
     ["granite", { logits_scaling: 0 }, /logits_scaling/],
+    ["stablelm", { use_qkv_bias: 1 }, /use_qkv_bias/],
+    ["stablelm", { hidden_size: 31 }, /hidden_size 31 is not a multiple/],
   ])("%s with %o is a FormatError that names it", (name, fields, message) => {
     const read = (): unknown => readModelConfig({ ...configOf(name), ...fields });
     expect(read).toThrow(FormatError);

@@ -29,6 +29,7 @@ import { qwen25Vl, qwen2Vl } from "./families/qwen2-vl.ts";
 import { qwen3Moe } from "./families/qwen3-moe.ts";
 import { qwen3 } from "./families/qwen3.ts";
 import { smollm3 } from "./families/smollm3.ts";
+import { stablelm } from "./families/stablelm.ts";
 import { starcoder2 } from "./families/starcoder2.ts";
 
 /** Families of language models, one line each. */
@@ -52,6 +53,7 @@ const languages: readonly Architecture[] = [
   cohere,
   mobilellm,
   starcoder2,
+  stablelm,
   mixtral,
   qwen2Moe,
   qwen3Moe,

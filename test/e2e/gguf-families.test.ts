@@ -40,6 +40,7 @@ const refused: Readonly<Record<string, string>> = {
   "olmo2-biases": "`tie_word_embeddings`",
   "cohere-biases": "`tie_word_embeddings`",
   "cohere-qk-norm": "`tie_word_embeddings`",
+  "stablelm-qk-norm": "`tie_word_embeddings`",
   "starcoder2-no-biases": "biases",
 };
 const held: readonly (readonly [string, Record<string, unknown>])[] = [
