@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { modelCaseNames, readModelCase } from "../../test/golden/model-cases.ts";
 import { FormatError, UnsupportedError } from "../util/errors.ts";
-import { findArchitecture, readModelConfig } from "./index.ts";
+import { findArchitecture, findLanguage, readModelConfig } from "./index.ts";
 
 /** Fields that a published config.json of each family has, besides sizes. */
 const published: Readonly<Record<string, Record<string, unknown>>> = {
@@ -41,9 +41,19 @@ const published: Readonly<Record<string, Record<string, unknown>>> = {
   cohere: { model_max_length: 131_072, use_qk_norm: false, hidden_act: "silu" },
 };
 
+const familyOf = (name: string) => findArchitecture(configOf(name));
 const configOf = (name: string): Record<string, unknown> => readModelCase(name).config;
 
 describe("what config.json says beyond what is read", () => {
+  test("is known of every family that refuses fields", () => {
+    const known = new Set(Object.keys(published).map((name) => familyOf(name).modelType));
+    const unknown = modelCaseNames.filter((name) => {
+      const { architecture, composite } = findLanguage(configOf(name));
+      return !composite && architecture.reads && !known.has(architecture.modelType);
+    });
+    expect(unknown).toEqual([]);
+  });
+
   test.each(Object.entries(published))(
     "is let through where %s is published so",
     (name, fields) => {
