@@ -19,9 +19,9 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { exportCheckpoint, load, quantize, type QuantizeOptions } from "../src/index.ts";
 import type { FamilyName } from "../src/models/architecture.ts";
-import { architectures, readModelConfig } from "../src/models/index.ts";
+import { architectures } from "../src/models/index.ts";
 import { UnsupportedError } from "../src/util/errors.ts";
-import { writableChanges } from "../test/fixtures/gguf-changes.ts";
+import { seesAlike, writableChanges } from "../test/fixtures/gguf-changes.ts";
 import { spellWithSpaces } from "../test/fixtures/spell-with-spaces.ts";
 import { modelCaseNames, readModelCase } from "../test/golden/model-cases.ts";
 import { writeTinyCheckpoint } from "../test/golden/tiny-checkpoint.ts";
@@ -111,18 +111,12 @@ async function byMethod(
   return distance(packed, await logitsOf(decoded, ids, "reference"));
 }
 
-/** Whether a tiny model has no windows, as it is written for llama.cpp. */
-const seesAll = (name: string): boolean => {
-  const config = { ...readModelCase(name).config, ...writableChanges[name] };
-  return readModelConfig(config).layers.every(({ window }) => window === null);
-};
-
 /** The most that logits of GGUF files in llama.cpp are from those of their models. */
 async function inLlama({ gguf }: FamilyName, names: readonly string[]): Promise<string> {
   if (gguf === null) return "refused";
   if (!findLlamaAddon()) return "not installed";
   const found: number[] = [];
-  const models = names.filter((name) => gguf.windows !== undefined || seesAll(name));
+  const models = names.filter((name) => seesAlike(name, writableChanges[name]));
   for (const name of models) {
     const { [name]: config = {} } = writableChanges;
     const checkpoint = await writeTinyCheckpoint({ modelCase: name, config, fitting: true });

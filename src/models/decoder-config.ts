@@ -52,7 +52,7 @@ export interface DecoderConfig {
   readonly headDim: number;
   readonly norm: NormConfig;
   /** Of the gate of the MLP; without a gate, of what goes up. */
-  readonly activation: "silu" | "gelu" | "gelu-tanh" | "relu";
+  readonly activation: "silu" | "gelu" | "gelu-tanh" | "relu" | "relu-squared";
   /** Whether the output head is the embedding. */
   readonly tiedEmbeddings: boolean;
   /** Which linears have biases. */
@@ -229,6 +229,7 @@ const activations: Readonly<Record<string, DecoderConfig["activation"]>> = {
   gelu_new: "gelu-tanh",
   gelu_fast: "gelu-tanh",
   relu: "relu",
+  relu2: "relu-squared",
 };
 
 function activationOf(name: string): DecoderConfig["activation"] {

@@ -27,6 +27,7 @@ const published: Readonly<Record<string, Record<string, unknown>>> = {
   granite: { attention_dropout: 0.1, initializer_range: 0.1, rope_scaling: null },
   olmo2: { attention_dropout: 0.1, rope_scaling: null, initializer_range: 0.02 },
   starcoder2: { mlp_type: "default", residual_dropout: 0.1, attention_softmax_in_fp32: true },
+  nemotron: { hidden_dropout: 0, rope_scaling: null, attention_bias: false, mlp_bias: false },
   stablelm: {
     use_cache: false,
     hidden_dropout: 0.1,
@@ -84,6 +85,7 @@ describe("what config.json says beyond what is read", () => {
     ["gpt2", { add_cross_attention: true }],
     ["phi3", { attention_bias: true }],
     ["stablelm", { rope_pct: 0.25 }],
+    ["nemotron", { rope_percent: 0.5 }],
     ["stablelm", { partial_rotary_factor: 0.1 }],
     ["mobilellm", { layer_sharing: true }],
     ["starcoder2", { norm_type: "rms_norm" }],
@@ -121,6 +123,7 @@ describe("what config.json says beyond what is read", () => {
     ],
     ["granite", { logits_scaling: 0 }, /logits_scaling/],
     ["stablelm", { use_qkv_bias: 1 }, /use_qkv_bias/],
+    ["nemotron", { norm_eps: -1 }, /norm_eps/],
     ["stablelm", { hidden_size: 31 }, /hidden_size 31 is not a multiple/],
   ])("%s with %o is a FormatError that names it", (name, fields, message) => {
     const read = (): unknown => readModelConfig({ ...configOf(name), ...fields });

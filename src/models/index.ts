@@ -18,6 +18,7 @@ import { ministral } from "./families/ministral.ts";
 import { mistral } from "./families/mistral.ts";
 import { mixtral } from "./families/mixtral.ts";
 import { mobilellm } from "./families/mobilellm.ts";
+import { nemotron } from "./families/nemotron.ts";
 import { olmo2 } from "./families/olmo2.ts";
 import { opt } from "./families/opt.ts";
 import { phi } from "./families/phi.ts";
@@ -54,6 +55,7 @@ const languages: readonly Architecture[] = [
   mobilellm,
   starcoder2,
   stablelm,
+  nemotron,
   mixtral,
   qwen2Moe,
   qwen3Moe,

@@ -277,6 +277,14 @@ CASES: dict[str, tuple[str, dict]] = {
     "stablelm-qk-norm": ("float16", without(base("stablelm"), "rms_norm_eps", **{
         "qk_layernorm": True, "partial_rotary_factor": 1.0, "tie_word_embeddings": True,
         "hidden_act": "gelu"})),
+    "nemotron": ("bfloat16", without(base("nemotron", rope_theta=500.0), "rms_norm_eps", "hidden_act", **{
+        "head_dim": 8})),
+    "nemotron-biases": ("float32", without(base("nemotron"), "rms_norm_eps", **{
+        "attention_bias": True, "mlp_bias": True, "norm_eps": 0.1, "hidden_act": "relu2", "head_dim": 16,
+        "rope_parameters": {"rope_type": "linear", "factor": 4.0, "rope_theta": 500.0,
+                            "partial_rotary_factor": 0.25}})),
+    "nemotron-tied": ("float16", without(base("nemotron"), "rms_norm_eps", **{
+        "num_key_value_heads": 4, "hidden_act": "gelu", "tie_word_embeddings": True, "partial_rotary_factor": 1.0})),
     "cohere-qk-norm": ("float32", without(base("cohere", use_qk_norm=True), "rms_norm_eps", **{
         "pad_token_id": 0, "bos_token_id": 5, "eos_token_id": 6, "logit_scale": 1.0,
         "rope_parameters": {"rope_type": "default", "rope_theta": 500.0}})),
