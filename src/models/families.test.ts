@@ -27,6 +27,12 @@ const published: Readonly<Record<string, Record<string, unknown>>> = {
   granite: { attention_dropout: 0.1, initializer_range: 0.1, rope_scaling: null },
   olmo2: { attention_dropout: 0.1, rope_scaling: null, initializer_range: 0.02 },
   starcoder2: { mlp_type: "default", residual_dropout: 0.1, attention_softmax_in_fp32: true },
+  mobilellm: { auto_map: { AutoConfig: "x" }, pretraining_tp: 1, rope_scaling: null },
+  mixtral: { router_aux_loss_coef: 0.02, output_router_logits: false, attention_dropout: 0 },
+  "qwen2-moe": { router_aux_loss_coef: 0.001, mlp_only_layers: [], decoder_sparse_step: 1 },
+  "qwen3-moe-every": { router_aux_loss_coef: 0.001, mlp_only_layers: [], rope_scaling: null },
+  olmoe: { router_aux_loss_coef: 0.01, rope_scaling: null, attention_bias: false },
+  cohere: { model_max_length: 131_072, use_qk_norm: false, hidden_act: "silu" },
   nemotron: { hidden_dropout: 0, rope_scaling: null, attention_bias: false, mlp_bias: false },
   stablelm: {
     use_cache: false,
@@ -34,12 +40,6 @@ const published: Readonly<Record<string, Record<string, unknown>>> = {
     rope_scaling: null,
     rotary_scaling_factor: null,
   },
-  mobilellm: { auto_map: { AutoConfig: "x" }, pretraining_tp: 1, rope_scaling: null },
-  mixtral: { router_aux_loss_coef: 0.02, output_router_logits: false, attention_dropout: 0 },
-  "qwen2-moe": { router_aux_loss_coef: 0.001, mlp_only_layers: [], decoder_sparse_step: 1 },
-  "qwen3-moe-every": { router_aux_loss_coef: 0.001, mlp_only_layers: [], rope_scaling: null },
-  olmoe: { router_aux_loss_coef: 0.01, rope_scaling: null, attention_bias: false },
-  cohere: { model_max_length: 131_072, use_qk_norm: false, hidden_act: "silu" },
 };
 
 const familyOf = (name: string) => findArchitecture(configOf(name));
