@@ -3,7 +3,8 @@
  *
  *   npm run families                        a Markdown table
  *   npm run families -- --write             the table in docs/models.md anew
- *   npm run families -- --only gemma        families whose model type begins so
+ *   npm run families -- --only gemma        families whose model type begins so; with --write only
+ *                                           their rows are made anew
  *
  * Models are the tiny ones of test/golden/models. The first column holds logits of all of them
  * against those of transformers. A method quantizes the first model of the family, writes it, and
@@ -18,9 +19,9 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { exportCheckpoint, load, quantize, type QuantizeOptions } from "../src/index.ts";
 import type { FamilyName } from "../src/models/architecture.ts";
-import { architectures, readModelConfig } from "../src/models/index.ts";
+import { architectures } from "../src/models/index.ts";
 import { UnsupportedError } from "../src/util/errors.ts";
-import { writableChanges } from "../test/fixtures/gguf-changes.ts";
+import { seesAlike, writableChanges } from "../test/fixtures/gguf-changes.ts";
 import { spellWithSpaces } from "../test/fixtures/spell-with-spaces.ts";
 import { modelCaseNames, readModelCase } from "../test/golden/model-cases.ts";
 import { writeTinyCheckpoint } from "../test/golden/tiny-checkpoint.ts";
@@ -110,18 +111,12 @@ async function byMethod(
   return distance(packed, await logitsOf(decoded, ids, "reference"));
 }
 
-/** Whether a tiny model has no windows, as it is written for llama.cpp. */
-const seesAll = (name: string): boolean => {
-  const config = { ...readModelCase(name).config, ...writableChanges[name] };
-  return readModelConfig(config).layers.every(({ window }) => window === null);
-};
-
 /** The most that logits of GGUF files in llama.cpp are from those of their models. */
 async function inLlama({ gguf }: FamilyName, names: readonly string[]): Promise<string> {
   if (gguf === null) return "refused";
   if (!findLlamaAddon()) return "not installed";
   const found: number[] = [];
-  const models = names.filter((name) => gguf.windows !== undefined || seesAll(name));
+  const models = names.filter((name) => seesAlike(name, writableChanges[name]));
   for (const name of models) {
     const { [name]: config = {} } = writableChanges;
     const checkpoint = await writeTinyCheckpoint({ modelCase: name, config, fitting: true });
@@ -160,20 +155,28 @@ async function rowOf(family: FamilyName): Promise<string> {
   return `| ${all.join(" | ")} |`;
 }
 
+/** Writes rows into the table of the page, in the order of the families; others stay. */
+function writeRows(head: readonly string[], rows: ReadonlyMap<string, string>): void {
+  const [before, table = ""] = readFileSync(page, "utf8").split(/^\| family /m);
+  const earlier = table.split("\n");
+  const all = architectures.flatMap(({ modelType }) => {
+    const found = earlier.find((row) => row.includes(`(\`${modelType}\`)`));
+    return rows.get(modelType) ?? found ?? [];
+  });
+  writeFileSync(page, `${before}${[...head, ...all].join("\n")}\n`);
+}
+
 const format = (x: number): string => x.toExponential(1);
 
 try {
   const header = ["family", "models", "transformers", ...Object.keys(methods), "GGUF, llama.cpp"];
-  const lines = [`| ${header.join(" | ")} |`, `|${"---|".repeat(header.length)}`];
+  const head = [`| ${header.join(" | ")} |`, `|${"---|".repeat(header.length)}`];
+  const rows = new Map<string, string>();
   for (const family of architectures) {
-    if (family.modelType.startsWith(values.only)) lines.push(await rowOf(family));
+    if (family.modelType.startsWith(values.only)) rows.set(family.modelType, await rowOf(family));
   }
-  const table = `${lines.join("\n")}\n`;
-  process.stdout.write(table);
-  if (values.write) {
-    const [before] = readFileSync(page, "utf8").split(/^\| family/m);
-    writeFileSync(page, before + table);
-  }
+  process.stdout.write(`${[...head, ...rows.values()].join("\n")}\n`);
+  if (values.write) writeRows(head, rows);
 } finally {
   rmSync(folder, { recursive: true });
 }

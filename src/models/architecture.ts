@@ -8,12 +8,14 @@ import {
   readOwnFields,
 } from "./decoder-fields.ts";
 
-/** Sizes of a model, from which some of its fields follow in GGUF files. */
+/** What some fields of a model follow from in GGUF files: its sizes, and which tensors there are. */
 export interface GgufSizes {
   readonly blocks: number;
   readonly hiddenSize: number;
   readonly heads: number;
   readonly headDim: number;
+  /** Whether the file has a tensor: `blk.0.attn_q_norm.weight`. */
+  readonly has: (tensor: string) => boolean;
 }
 
 /** A key of the metadata that says what a field of `config.json` does. */

@@ -28,6 +28,7 @@ export interface GgufFamily {
       readonly hiddenSize: number;
       readonly heads: number;
       readonly headDim: number;
+      readonly has: (tensor: string) => boolean;
     }) => JsonRecord;
     /** Keys of its own, and the fields that they stand for. */
     readonly keys?: readonly { readonly key: string; readonly field: string }[];

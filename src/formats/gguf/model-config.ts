@@ -34,7 +34,7 @@ export function ggufModelConfig(source: GgufModelSource): JsonRecord {
     vocab_size: vocabularySize(source, at("vocab_size")),
     max_position_embeddings: needed("context_length"),
     ...normEps(metadata, family, at),
-    ...means({ blocks, hiddenSize, heads, headDim }),
+    ...means({ blocks, hiddenSize, heads, headDim, has }),
     tie_word_embeddings: !has("output.weight"),
     attention_bias: has("blk.0.attn_q.bias") || has("blk.0.attn_qkv.bias"),
     mlp_bias: has("blk.0.ffn_up.bias"),

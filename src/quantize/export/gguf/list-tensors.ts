@@ -15,6 +15,7 @@ import {
   expectedTensors,
   storedForms,
 } from "../../../models/decoder-tensors.ts";
+import { fusedNorms } from "../../../models/fused-tensors.ts";
 import type { TensorForm } from "../../../nn/weight-source.ts";
 import { UnsupportedError } from "../../../util/errors.ts";
 
@@ -38,6 +39,8 @@ export interface ModelTensor {
   readonly order: RowOrder | null;
   /** How its floats are stored in the checkpoint; null where as they are written. */
   readonly form: TensorForm | null;
+  /** Tensors of the checkpoint that its rows are, where it is one only in the file. */
+  readonly rows?: readonly string[];
 }
 
 /**
@@ -54,13 +57,18 @@ export function listTensors(
   const linears = blockLinearNames(config);
   const names = new GgufNames(config.names);
   const forms = storedForms(config);
-  return [...expectedTensors(config)].map(([source, shape]) => {
+  const fused = fusedNorms(config);
+  const ofHeads = new Set([...fused.values()].flatMap(({ parts }) => parts.map((p) => p.name)));
+  const plain = [...expectedTensors(config)].filter(([name]) => !ofHeads.has(name));
+  const joined = [...fused].map(([name, { shape }]) => [name, shape] as const);
+  return [...plain, ...joined].map(([source, shape]) => {
     const [module, ending] = splitTensorName(source);
     const own = names.toGguf(module);
     if (own === null) throw new UnsupportedError(`GGUF files have no name for ${source}`);
     const table = tables.find((each) => each.module === module);
     const role = table?.roles[0] ?? (linears.has(source) ? "linear" : "vector");
     const packed = (ending === ".weight" && modules.get(module)) || null;
+    const rows = fused.get(source)?.parts.map((part) => part.name);
     return {
       name: own + ending,
       source,
@@ -68,9 +76,10 @@ export function listTensors(
       shape,
       role,
       packed,
-      dtype: packed ? null : checkpoint.info(source).dtype,
+      dtype: packed ? null : checkpoint.info(rows?.[0] ?? source).dtype,
       order: rowOrder(own, permuted, config),
       form: packed ? null : (forms.get(source) ?? null),
+      ...(rows && { rows }),
     };
   });
 }

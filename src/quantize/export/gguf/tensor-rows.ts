@@ -23,7 +23,8 @@ export interface TensorRows {
 
 /** Opens a tensor of a checkpoint. @throws FormatError NumericError */
 export async function openRows(checkpoint: Checkpoint, tensor: ModelTensor): Promise<TensorRows> {
-  const { module, packed: stored, source, form } = tensor;
+  const { module, packed: stored, source, form, rows } = tensor;
+  if (rows) return joinedRows(checkpoint, rows);
   if (!stored && form) return formedRows(checkpoint, tensor, form);
   if (!stored) {
     const floats = (first: number, end: number): Promise<Float32Array> =>
@@ -39,6 +40,21 @@ export async function openRows(checkpoint: Checkpoint, tensor: ModelTensor): Pro
     affine,
     packed,
     floats: async (first, end) => decoded.subarray(first * inFeatures, end * inFeatures),
+  };
+}
+
+/** Rows that are each a tensor of the checkpoint. */
+function joinedRows(checkpoint: Checkpoint, names: readonly string[]): TensorRows {
+  return {
+    affine: null,
+    packed: null,
+    async floats(first, end) {
+      const values: number[] = [];
+      for (const name of names.slice(first, end)) {
+        values.push(...(await readFloatTensor(checkpoint, name)).values);
+      }
+      return Float32Array.from(values);
+    },
   };
 }
 

@@ -97,10 +97,10 @@ const pieceBytes = 2 ** 24;
 
 /**
  * Returns what is hashed of bytes that are written: themselves, or the values of floats that
- * checkpoints store in another form.
+ * checkpoints store in another form, or in several tensors.
  */
-export function comparedBytes({ form, decision }: DecidedTensor, bytes: Uint8Array) {
-  const isTurned = form !== null && decision.type.kind !== "blocks";
+export function comparedBytes({ form, rows, decision }: DecidedTensor, bytes: Uint8Array) {
+  const isTurned = (form !== null || rows) && decision.type.kind !== "blocks";
   return isTurned ? decodeBytes(decision.type, bytes) : bytes;
 }
 
@@ -109,8 +109,8 @@ async function verifyBytes(
   tensor: DecidedTensor,
   hashes: TensorHashes,
 ): Promise<void> {
-  const { source, module, shape, form, decision } = tensor;
-  if (form && decision.type.kind !== "blocks") {
+  const { source, module, shape, form, rows: heads, decision } = tensor;
+  if ((form || heads) && decision.type.kind !== "blocks") {
     const rows = await openRows(checkpoint, { ...tensor, packed: null });
     const found = new TensorHashes();
     found.add(source, await rows.floats(0, shape[0]));
