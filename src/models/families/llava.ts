@@ -12,6 +12,7 @@ export const llava: Composite = {
   title: "LLaVA",
   gguf: null,
   languages: [llama, mistral, qwen2],
+  tiedWithin: true,
   namings: [namings.inner, namings.wrapped],
   others: ["vision_tower", "multi_modal_projector"],
 };
@@ -21,5 +22,6 @@ export const llavaNext: Composite = {
   ...llava,
   modelType: "llava_next",
   title: "LLaVA-NeXT",
+  tiedWithin: false,
   others: [...llava.others, "image_newline"],
 };
