@@ -15,6 +15,7 @@ import {
   type PlannedLinear,
 } from "../run/plan.ts";
 import { selectEmbeddingAndHead } from "../blocks/embedding-and-head.ts";
+import { goesByExpert } from "../blocks/goes-by-expert.ts";
 import { outputEntries } from "../run/output/quantized-output.ts";
 import { cautionsOf } from "../recipe/parse-recipe.ts";
 import { mixtureOf, MixtureSchemes } from "../recipe/mixture-schemes.ts";
@@ -67,6 +68,7 @@ export async function makePlan(
     endBytes: opened.sizes.file.bytes - blockBytes - others.bytes,
     sourceBytes: checkpoint.totalBytes,
     outputBytes,
+    byExpert: linears.some(({ block }) => goesByExpert({ method, recipe, opened }, block)),
     tokens: text ? text.windows * text.window : 0,
     text,
     activationBytes: activations?.onDisk ? 0 : (activations?.bytes ?? 0),

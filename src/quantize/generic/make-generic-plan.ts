@@ -190,6 +190,7 @@ function workOf(
     endBytes: 0,
     sourceBytes: checkpoint.totalBytes,
     outputBytes,
+    byExpert: false,
     tokens: 0,
     text: null,
     activationBytes: 0,
