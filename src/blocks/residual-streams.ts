@@ -80,7 +80,10 @@ export class ResidualStreams {
     return quantization.job.recipe.cacheOnDisk ? activationFolder(quantization) : null;
   }
 
-  /** Continues with what a block gave, which was run elsewhere, and releases that. Returns a fingerprint. */
+  /**
+   * Continues with what a block gave, which was run elsewhere, and releases that. Returns a
+   * fingerprint.
+   */
   async replace(outputs: ActivationCache, block: Block): Promise<string> {
     await this.quantized.replace(outputs, `the outputs of ${block.name}`);
     await outputs.release();
