@@ -36,6 +36,11 @@ export interface Backend {
    * the next wait.
    */
   readNow(storage: Storage, dtype: DType, length: number): TypedArray;
+  /**
+   * Waits for all work enqueued so far, then shows the elements themselves, to be read or written
+   * as long as no more work is enqueued that uses them.
+   */
+  host(storage: Storage, dtype: DType, length: number): Promise<TypedArray>;
   /** Waits for all work enqueued so far. @throws BackendError when a kernel failed */
   synchronize(): Promise<void>;
   /** Lays a packed weight out for this machine. */

@@ -4,12 +4,15 @@ import type { Storage } from "./kernels.ts";
 
 const alignment = 64;
 const spareBytes = 256 * 2 ** 20;
+/** A request gets a buffer of up to so many times its size before a new one is made. */
+const mostWasted = 2;
 
 /**
  * Memory of the CPU backends: typed arrays, with released buffers kept for the next allocation of
- * the same size, so that a forward pass, or a step of training, does not fault its pages in again
- * for every op. Besides the most that was ever lent at once, a half of that or 256 MiB may lie
- * idle; the sizes that were given back longest ago go first.
+ * the same size, or of one down to half of it: a forward pass, or a step of training, does not fault
+ * its pages in again for every op, and sizes that differ each time, as those of experts' tokens do,
+ * do not leave a buffer each. Besides the most that was ever lent at once, a half of that or 256 MiB
+ * may lie idle; the sizes that were given back longest ago go first.
  */
 export class CpuMemory {
   /** Released buffers by their size, the size that was last given back at the end. */
@@ -22,9 +25,10 @@ export class CpuMemory {
   /** Hands out a typed array with undefined contents. @throws OutOfMemoryError */
   allocate(dtype: DType, length: number): Storage {
     const bytes = roundUp(length * bytesPerElement(dtype), alignment);
-    this.lentBytes += bytes;
+    const buffer = this.takeBuffer(bytes);
+    this.lentBytes += buffer.byteLength;
     this.mostLentBytes = Math.max(this.mostLentBytes, this.lentBytes);
-    const storage = viewArray(dtype, this.takeBuffer(bytes), 0, length);
+    const storage = viewArray(dtype, buffer, 0, length);
     this.lent.add(storage);
     return storage;
   }
@@ -46,14 +50,33 @@ export class CpuMemory {
   }
 
   private takeBuffer(bytes: number): ArrayBuffer {
-    const buffer = this.free.get(bytes)?.pop();
-    if (buffer) {
-      this.retainedBytes -= bytes;
-      return buffer;
-    }
-    const most = this.mostLentBytes;
-    this.letGo(this.lentBytes + this.retainedBytes - most - Math.max(spareBytes, most / 2));
+    const buffer = this.takeFree(this.closest(bytes, bytes * mostWasted));
+    if (buffer) return buffer;
+    // The new one can stand in for one that was too small, so that sizes which grow leave no trail.
+    this.takeFree(this.closest(bytes / mostWasted, bytes));
+    const lent = this.lentBytes + bytes;
+    const most = Math.max(lent, this.mostLentBytes);
+    this.letGo(lent + this.retainedBytes - most - Math.max(spareBytes, most / 2));
     return allocateBuffer(bytes, "a tensor");
+  }
+
+  /** The smallest size from `least` to `most` of which a buffer is free; null without one. */
+  private closest(least: number, most: number): number | null {
+    if (this.free.has(least)) return least;
+    let closest: number | null = null;
+    for (const size of this.free.keys()) {
+      if (size >= least && size <= (closest ?? most)) closest = size;
+    }
+    return closest;
+  }
+
+  private takeFree(size: number | null): ArrayBuffer | undefined {
+    if (size === null) return undefined;
+    const list = this.free.get(size);
+    const buffer = list?.pop();
+    if (list?.length === 0) this.free.delete(size);
+    if (buffer) this.retainedBytes -= size;
+    return buffer;
   }
 
   /** Leaves at least so many retained bytes to the garbage collector, if there are so many. */

@@ -3,6 +3,7 @@ import type { ActivationWindows } from "../calibration/activation-windows.ts";
 import type { Block, QuantizableModel } from "../nn/quantizable-model.ts";
 import { sha256 } from "../platform/node.ts";
 import { writeRows } from "../tensor/cache-ops.ts";
+import { cast } from "../tensor/ops.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { throwIfCancelled } from "../util/errors.ts";
 import { embedWindows, type GivenRows } from "./embed-windows.ts";
@@ -105,6 +106,17 @@ export class ActivationCache implements ActivationWindows {
       const next = combine(own, others);
       await next.backend.synchronize();
       this.store.done(own);
+      other.store.done(others);
+      await this.store.save(first, next, what);
+    }
+  }
+
+  /** Puts another one of as many windows in the place of this; the other stays what it is. */
+  async replace(other: ActivationCache, what: string): Promise<void> {
+    for (const { first, count } of this.passes()) {
+      const others = await other.store.load(first, count);
+      const next = cast(others, "f32");
+      await next.backend.synchronize();
       other.store.done(others);
       await this.store.save(first, next, what);
     }

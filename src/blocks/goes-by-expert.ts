@@ -6,7 +6,10 @@ import type { QuantizationJob } from "../run/quantization-job.ts";
  * where the method quantizes layer by layer, given inputs of now, and nothing asks for the whole
  * block, as transforms, methods that train it and a stream of the original do.
  */
-export function goesByExpert({ method, recipe, opened }: QuantizationJob, index: number): boolean {
+export function goesByExpert(
+  { method, recipe, opened }: Pick<QuantizationJob, "method" | "recipe" | "opened">,
+  index: number,
+): boolean {
   if (opened.model.expertCount(index) === 0) return false;
   if (method.quantizeBlock || !method.quantizeLinear || method.needs.floatInputs) return false;
   if (transformsOf(recipe).length > 0) return false;

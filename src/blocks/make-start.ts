@@ -68,7 +68,7 @@ async function quantizeBy(
     const quantized = await quantizeLinear(block, slot, inputs, starter, job);
     if (!quantized) return;
     made.set(name, quantized.weight);
-    putDecoded(block, name, quantized.weight);
+    await putDecoded(block, name, quantized.weight);
   });
   return made;
 }

@@ -114,7 +114,7 @@ async function quantizeSlot(
   if (!quantized) return;
   const { weight: made, ...notes } = quantized;
   const stored = made.withActivations(scheme, activations);
-  const decoded = putDecoded(block, slot.name, made);
+  const decoded = await putDecoded(block, slot.name, made);
   const elapsedMs = monotonicMs() - startedMs;
   await job.finishLinear(block, slot.name, { stored, error, decoded, elapsedMs, ...notes });
   if (scheme.grid.normalizedOutputs) await putLayer(block, slot, stored);
@@ -163,9 +163,13 @@ async function putLayer(block: Block, slot: LinearSlot, packed: QTensor): Promis
 }
 
 /** Puts the decoded values of a packed weight into its slot, and returns them. */
-export function putDecoded(block: Block, slot: string, packed: QTensor): Tensor<"f32"> {
+export async function putDecoded(
+  block: Block,
+  slot: string,
+  packed: QTensor,
+): Promise<Tensor<"f32">> {
   const { backend, shape } = floatLinear(block, slot).weight;
-  const decoded = Tensor.from(backend, "f32", shape, packed.dequantize());
+  const decoded = await Tensor.fill(backend, "f32", shape, (out) => void packed.dequantize(out));
   replaceWeight(block, slot, decoded);
   return decoded;
 }

@@ -66,7 +66,7 @@ export async function quantizeWholeBlock(block: Block, job: BlockJob): Promise<B
     if (!stored || !error) throw new UsageError(`${method.title} left out ${block.name}.${name}`);
     const tokens = expertTokens.get(name);
     const why = fallback ?? (tokens === 0 ? unseenExpert : undefined);
-    const decoded = putDecoded(block, name, stored);
+    const decoded = await putDecoded(block, name, stored);
     const share = {
       elapsedMs: elapsedMs / slots.length,
       ...(tokens !== undefined && { tokens }),

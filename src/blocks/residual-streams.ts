@@ -5,8 +5,6 @@ import { FinishedWeights } from "../run/output/finished-weights.ts";
 import { openImages } from "../run/image-embeddings.ts";
 import type { Quantization } from "../run/quantization.ts";
 import { CheckpointWeights } from "../formats/checkpoint-weights.ts";
-import { cast } from "../tensor/ops.ts";
-import { tidy } from "../tensor/tensor.ts";
 import { FewbitError } from "../util/errors.ts";
 import { ActivationCache, type ActivationPlace } from "./activations.ts";
 import type { FinishedBlocks } from "./finished-blocks.ts";
@@ -88,10 +86,12 @@ export class ResidualStreams {
     return quantization.job.recipe.cacheOnDisk ? activationFolder(quantization) : null;
   }
 
-  /** Continues with what a block gave, which was run elsewhere, and releases that. Returns a fingerprint. */
+  /**
+   * Continues with what a block gave, which was run elsewhere, and releases that. Returns a
+   * fingerprint.
+   */
   async replace(outputs: ActivationCache, block: Block): Promise<string> {
-    const what = `the outputs of ${block.name}`;
-    await this.quantized.merge(outputs, (_, next) => tidy(() => cast(next, "f32")), { what });
+    await this.quantized.replace(outputs, `the outputs of ${block.name}`);
     await outputs.release();
     return this.fingerprint();
   }

@@ -45,10 +45,17 @@ export class CheckpointWeights implements WeightSource {
   }
 
   async tensor(name: string): Promise<Tensor<"f32">> {
-    const { shape, values } = await readFloatTensor(this.checkpoint, name);
     const form = this.checkpoint.forms.get(name);
-    const computed = fromStoredForm(values, shape, form);
-    return Tensor.from(this.backend, "f32", turnedShape(shape, form), computed);
+    if (form?.transposed) {
+      const { shape, values } = await readFloatTensor(this.checkpoint, name);
+      const computed = fromStoredForm(values, shape, form);
+      return Tensor.from(this.backend, "f32", turnedShape(shape, form), computed);
+    }
+    const { shape } = this.checkpoint.info(name);
+    return Tensor.fill(this.backend, "f32", shape, async (elements) => {
+      await readFloatTensor(this.checkpoint, name, elements);
+      fromStoredForm(elements, shape, form);
+    });
   }
 
   async matrix(module: string): Promise<Tensor | QTensor> {

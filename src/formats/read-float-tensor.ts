@@ -15,48 +15,69 @@ export interface TensorBytes {
 }
 
 /** A tensor widened to float32. */
-export interface FloatTensor {
+export interface FloatTensor<Buffer extends ArrayBufferLike = ArrayBuffer> {
   readonly shape: Shape;
-  readonly values: Float32Array<ArrayBuffer>;
+  readonly values: Float32Array<Buffer>;
 }
 
 type FloatDType = "f64" | "f32" | "f16" | "bf16";
 
-/** Elements that are read and widened at a time: memory above the result stays below 8 MiB. */
-const pieceLength = 1024 * 1024;
+/** Bytes that are read at a time. */
+const pieceBytes = 16 * 2 ** 20;
 
 /**
- * Reads a float tensor, widened to float32 piece by piece (f64 is rounded).
+ * Reads a float tensor, widened to float32 (f64 is rounded, piece by piece), into `into` where that
+ * is given: as many elements as the tensor has.
  * @throws FormatError when there is no such tensor or the file ends early
  * @throws UnsupportedError when it does not hold floats of 16, 32 or 64 bits
  * @throws NumericError when it holds NaN or infinite values, with their count
  * @throws OutOfMemoryError when there is no memory for it
  */
-export async function readFloatTensor(source: TensorBytes, name: string): Promise<FloatTensor> {
+export async function readFloatTensor<Buffer extends ArrayBufferLike = ArrayBuffer>(
+  source: TensorBytes,
+  name: string,
+  into?: Float32Array<Buffer>,
+): Promise<FloatTensor<Buffer>> {
   const { dtype, shape, begin, end } = source.info(name);
   if (!isFloatDType(dtype)) throw notFloats(name, dtype);
-  const bytesPerValue = bitsPerElement(dtype) / 8;
-  const count = (end - begin) / bytesPerValue;
-  const values = allocateFloats(name, count);
-  const buffer = new ArrayBuffer(
-    dtype === "f32" ? 0 : Math.min(count, pieceLength) * bytesPerValue,
-  );
-  let nans = 0;
-  let infinities = 0;
-  for (let start = 0; start < count; start += pieceLength) {
-    const piece = values.subarray(start, Math.min(count, start + pieceLength));
-    const bytes =
-      dtype === "f32"
-        ? new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength)
-        : new Uint8Array(buffer, 0, piece.length * bytesPerValue);
-    await source.readInto(name, bytes, start * bytesPerValue);
-    widen(dtype, buffer, piece);
-    const bad = countNonFinite(piece);
-    nans += bad.nans;
-    infinities += bad.infinities;
-  }
+  const count = ((end - begin) * 8) / bitsPerElement(dtype);
+  const values = into ?? (allocateFloats(name, count) as Float32Array<Buffer>);
+  if (dtype === "f64") await readDoubles(source, name, values);
+  else await readAtEnd(source, name, values, end - begin);
+  const { nans, infinities } = countNonFinite(values);
   if (nans + infinities > 0) throw nonFinite(name, nans, infinities, count);
   return { shape, values };
+}
+
+/**
+ * Reads a tensor of at most 32 bits to the end of `values` and widens it from there: no value is
+ * overwritten before it is read, and no other memory is taken.
+ */
+async function readAtEnd(
+  source: TensorBytes,
+  name: string,
+  values: Float32Array,
+  sizeBytes: number,
+): Promise<void> {
+  const { buffer, byteOffset, byteLength } = values;
+  const start = byteOffset + byteLength - sizeBytes;
+  for (let at = 0; at < sizeBytes; at += pieceBytes) {
+    const piece = new Uint8Array(buffer, start + at, Math.min(pieceBytes, sizeBytes - at));
+    await source.readInto(name, piece, at);
+  }
+  const { dtype } = source.info(name);
+  if (dtype === "f16") halvesToFloats(new Uint16Array(buffer, start, values.length), values);
+  if (dtype === "bf16") bfloatsToFloats(new Uint16Array(buffer, start, values.length), values);
+}
+
+async function readDoubles(source: TensorBytes, name: string, values: Float32Array): Promise<void> {
+  const length = pieceBytes / 8;
+  const doubles = new Float64Array(Math.min(values.length, length));
+  for (let at = 0; at < values.length; at += length) {
+    const piece = doubles.subarray(0, Math.min(length, values.length - at));
+    await source.readInto(name, new Uint8Array(piece.buffer, 0, piece.byteLength), 8 * at);
+    values.set(piece, at);
+  }
 }
 
 /**

@@ -9,11 +9,11 @@ export function turnedShape(shape: Shape, form: TensorForm | undefined): Shape {
 }
 
 /** Returns values as they are computed with from those that are stored, of shape `stored`. */
-export function fromStoredForm(
-  values: Float32Array<ArrayBuffer>,
+export function fromStoredForm<Buffer extends ArrayBufferLike>(
+  values: Float32Array<Buffer>,
   stored: Shape,
   form: TensorForm | undefined,
-): Float32Array<ArrayBuffer> {
+): Float32Array<Buffer> {
   if (!form) return values;
   if (form.offset !== 0) for (let i = 0; i < values.length; i++) values[i] += form.offset;
   return form.transposed ? transpose(values, stored[0], stored[1]) : values;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { readModelCase } from "../../test/golden/model-cases.ts";
 import { FormatError, UnsupportedError } from "../util/errors.ts";
 import { expectedTensors } from "./decoder-tensors.ts";
 import { readModelConfig } from "./index.ts";
@@ -147,17 +148,37 @@ describe("what is refused", () => {
   });
 });
 
+/** As transformers' configuration of each family has it. */
 test.each([
-  [true, false, true],
-  [false, true, true],
-  [undefined, true, true],
-  [false, undefined, false],
-  [undefined, undefined, false],
-])("embeddings tied by %s outside, %s inside: %s", (outside, inside, tied) => {
+  ["llava", true, false, true],
+  ["llava", false, true, true],
+  ["llava", undefined, true, true],
+  ["llava", false, undefined, false],
+  ["llava", undefined, undefined, false],
+  ["llava_next", true, false, true],
+  ["llava_next", false, true, false],
+  ["llava_next", undefined, true, false],
+])("embeddings of a %s tied by %s outside, %s inside: %s", (type, outside, inside, tied) => {
   const json = {
     ...llava,
+    model_type: type,
     tie_word_embeddings: outside,
     text_config: { ...llava.text_config, tie_word_embeddings: inside },
+  };
+  expect(readModelConfig(json).tiedEmbeddings).toBe(tied);
+});
+
+test.each([
+  [undefined, false, true],
+  [undefined, undefined, true],
+  [false, true, false],
+])("embeddings of a Gemma 3 with images by %s outside, %s inside: %s", (outside, inside, tied) => {
+  const { config } = readModelCase("gemma3-images");
+  const text = config.text_config as object;
+  const json = {
+    ...config,
+    tie_word_embeddings: outside,
+    text_config: { ...text, tie_word_embeddings: inside },
   };
   expect(readModelConfig(json).tiedEmbeddings).toBe(tied);
 });

@@ -45,6 +45,10 @@ export interface Composite extends FamilyName {
   readonly languages: readonly [Architecture, ...Architecture[]];
   /** Whether fields of the language model may stand beside those of the whole. */
   readonly flat?: boolean;
+  /** What a whole without `tie_word_embeddings` means; by default that they are two tables. */
+  readonly tied?: boolean;
+  /** Whether embedding and head are one, too, where only the language model's fields say so. */
+  readonly tiedWithin?: boolean;
   /** How checkpoints name the language model; the first one where none is found. */
   readonly namings: readonly [PartNaming, ...PartNaming[]];
   /** What names of tensors of the other parts begin with, a `model.` in front apart. */
@@ -67,7 +71,7 @@ export interface LanguagePart {
  * @throws UnsupportedError for a language model of a family that is not known in this place
  */
 export function languagePart(json: JsonRecord, composite: Composite): LanguagePart {
-  const { modelType, languages, title } = composite;
+  const { modelType, languages, title, tied = false, tiedWithin = false } = composite;
   const stated = statedFields(json, composite);
   const type = stated.model_type ?? languages[0].modelType;
   const inner = languages.find((language) => language.modelType === type);
@@ -78,8 +82,7 @@ export function languagePart(json: JsonRecord, composite: Composite): LanguagePa
       { hint: `supported: ${languages.map((language) => language.modelType).join(", ")}` },
     );
   }
-  const ties = [json.tie_word_embeddings, stated.tie_word_embeddings];
-  const tie = ties.find((value) => value === true) ?? ties.find((value) => value === false);
+  const isTiedWithin = tiedWithin && stated.tie_word_embeddings === true;
   return {
     // A whole of several parts has no file of its language model's kind.
     architecture: { ...inner, title, gguf: null },
@@ -87,7 +90,7 @@ export function languagePart(json: JsonRecord, composite: Composite): LanguagePa
       ...inner.sizes,
       ...stated,
       model_type: inner.modelType,
-      ...(tie !== undefined && { tie_word_embeddings: tie }),
+      tie_word_embeddings: isTiedWithin || (json.tie_word_embeddings ?? tied),
     },
     composite,
   };

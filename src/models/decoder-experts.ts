@@ -14,6 +14,7 @@ import {
   weighRows,
 } from "../tensor/route-ops.ts";
 import { Tensor, tidy } from "../tensor/tensor.ts";
+import { UsageError } from "../util/errors.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import { expertPlans, type MlpPlan } from "./decoder-tensors.ts";
 import type { ExpertConfig } from "./expert-config.ts";
@@ -27,6 +28,7 @@ export interface GatedMlp {
 
 /** What stands in the place of an MLP: experts, and what sends tokens to them. */
 export interface BlockExperts {
+  readonly config: ExpertConfig;
   /** Scores of experts, `[experts, hiddenSize]`. */
   readonly router: LinearSlot;
   /** By their number; those that are not in memory give nothing. */
@@ -35,16 +37,24 @@ export interface BlockExperts {
   readonly shared: (GatedMlp & { readonly share: LinearSlot | null }) | null;
 }
 
-/** Reads the experts of block `name`. @throws FormatError NumericError */
+/**
+ * Reads the experts of block `name`.
+ * @throws FormatError NumericError
+ * @throws UsageError where the configuration of the model says nothing of experts
+ */
 export async function readExperts(
   backend: Backend,
   config: DecoderConfig,
   source: WeightSource,
   { name, wants }: { readonly name: string; readonly wants: "all" | "none" },
-): Promise<BlockExperts | null> {
+): Promise<BlockExperts> {
   const plans = expertPlans(config);
   const names = config.names.experts;
-  if (!plans || !names) return null;
+  if (!plans || !names || !config.experts) {
+    throw new UsageError(`${name} is a mixture, but the model's configuration has no experts`, {
+      hint: "its family must say `experts` and `names.experts` where a layer is `sparse`",
+    });
+  }
   const gate = async (own: string): Promise<LinearSlot> => ({
     name: own,
     layer: new Linear(backend, await source.matrix(`${name}.${own}`)),
@@ -55,7 +65,7 @@ export async function readExperts(
   for (const plan of wants === "all" ? plans.experts : []) experts.push(await mlp(plan));
   const share = names.sharedGate === undefined ? null : await gate(names.sharedGate);
   const shared = plans.shared && { ...(await mlp(plans.shared)), share };
-  return { router, experts, shared };
+  return { config: config.experts, router, experts, shared };
 }
 
 async function readMlp(
@@ -83,16 +93,22 @@ export async function readExpert(
 }
 
 /** Layers that say where tokens go. */
-export function gatesOf({ router, shared }: Pick<BlockExperts, "router" | "shared">): LinearSlot[] {
+export function gatesOf({ router, shared }: BlockExperts): LinearSlot[] {
   return shared?.share ? [router, shared.share] : [router];
 }
 
 /** How `forwardExperts` is run. */
 export interface ExpertPass {
-  readonly config: ExpertConfig;
   readonly pass: BlockPass;
   /** `act(gate) ⊙ up`. */
   readonly activate: (parts: readonly Tensor<"f32">[]) => Tensor<"f32">;
+}
+
+/** Rows of a pass that come to an MLP; `rows` says which, absent where all do. */
+interface MlpInput {
+  readonly mlp: GatedMlp;
+  readonly input: Tensor<"f32">;
+  readonly rows?: Tensor<"i32">;
 }
 
 /**
@@ -102,38 +118,29 @@ export interface ExpertPass {
  * @returns null when stopped by `untilStage`
  */
 export function forwardExperts(
-  { router, experts, shared }: BlockExperts,
+  mixture: BlockExperts,
   x: Tensor<"f32">,
-  { config, pass, activate }: ExpertPass,
+  { pass, activate }: ExpertPass,
 ): Tensor<"f32"> | null {
+  const { config, router, experts, shared } = mixture;
   const width = x.shape.at(-1) ?? 0;
   const flat = x.reshape([x.size / width, width]);
   const scores = router.layer.forward(flat);
-  for (const slot of gatesOf({ router, shared })) pass.observe?.(slot, flat);
+  for (const slot of gatesOf(mixture)) pass.observe?.(slot, flat);
   const routes = routeTokens(scores, config.used, (expert) => experts[expert] !== undefined);
-  const inputs = routes.experts.map(({ index, rows }) => {
-    const { gate, up } = experts[index] as GatedMlp;
-    const input = embedding(flat, rows);
-    for (const slot of [gate, up]) pass.observe?.(slot, input, rows);
-    return input;
-  });
-  if (shared) for (const slot of [shared.gate, shared.up]) pass.observe?.(slot, flat);
+  const inputs: MlpInput[] = routes.experts.map(({ index, rows }) => ({
+    mlp: experts[index] as GatedMlp,
+    input: embedding(flat, rows),
+    rows,
+  }));
+  if (shared) inputs.push({ mlp: shared, input: flat });
+  for (const { mlp, input, rows } of inputs) {
+    for (const slot of [mlp.gate, mlp.up]) pass.observe?.(slot, input, rows);
+  }
   if (pass.untilStage === "mlpInput") return null;
-  const isLast = pass.untilStage === "mlpOutput";
-  const run = ({ gate, up, down }: GatedMlp, input: Tensor<"f32">, rows?: Tensor<"i32">) => {
-    const body = (): Tensor<"f32"> => {
-      const parts = [gate, up].map((slot) => slot.layer.forward(input, pass.products));
-      const inner = activate(parts);
-      pass.observe?.(down, inner, rows);
-      return isLast ? inner : down.layer.forward(inner, pass.products);
-    };
-    return pass.observe ? body() : tidy(body);
-  };
-  const outputs = routes.experts.map(({ index, rows }, i) =>
-    run(experts[index] as GatedMlp, inputs[i], rows),
-  );
-  const common = shared && run(shared, flat);
-  if (isLast) return null;
+  const outputs = inputs.map((input) => runMlp(input, { pass, activate }));
+  if (pass.untilStage === "mlpOutput") return null;
+  const common = shared && outputs.pop();
   const sum =
     outputs.length === 0
       ? Tensor.zeros(flat.backend, "f32", flat.shape)
@@ -142,10 +149,22 @@ export function forwardExperts(
           routes.rows,
           flat.shape[0],
         );
-  const whole = common
-    ? add(sum, shared.share ? shareOf(shared.share, flat, common) : common)
-    : sum;
-  return whole.reshape(x.shape);
+  if (!common) return sum.reshape(x.shape);
+  const share = shared.share ? shareOf(shared.share, flat, common) : common;
+  return add(sum, share).reshape(x.shape);
+}
+
+/** Runs an MLP; of a pass that ends in front of its last layer, what that would get. */
+function runMlp({ mlp, input, rows }: MlpInput, { pass, activate }: ExpertPass): Tensor<"f32"> {
+  const body = (): Tensor<"f32"> => {
+    const parts = [mlp.gate, mlp.up].map((slot) => slot.layer.forward(input, pass.products));
+    const inner = activate(parts);
+    pass.observe?.(mlp.down, inner, rows);
+    if (pass.untilStage === "mlpOutput") return inner;
+    return mlp.down.layer.forward(inner, pass.products);
+  };
+  // What an observer was shown must live until the pass returns.
+  return pass.observe ? body() : tidy(body);
 }
 
 /** Weights of tokens in what their experts give, in the order of `routes.rows`. */

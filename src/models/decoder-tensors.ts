@@ -106,23 +106,26 @@ function headNames(name: string, count: number): string[] {
 }
 
 /** Lists the linear layers of a block, those of its experts too. */
-function allPlans(config: DecoderConfig, index: number): LinearPlan[] {
+function allPlans(config: DecoderConfig, index: number): (LinearPlan & { expert?: number })[] {
   const mlps = isSparse(config, index) ? expertPlans(config) : null;
+  const layersOf = ({ gate, up, down }: MlpPlan): LinearPlan[] => [gate, up, down];
   return [
     ...linearPlans(config, index).values(),
-    ...(mlps ? [...mlps.experts, ...(mlps.shared ? [mlps.shared] : [])] : []).flatMap(
-      ({ gate, up, down }) => [gate, up, down],
+    ...(mlps?.experts ?? []).flatMap((mlp, expert) =>
+      layersOf(mlp).map((plan) => ({ ...plan, expert })),
     ),
+    ...(mlps?.shared ? layersOf(mlps.shared) : []),
   ];
 }
 
 /** Lists the linear layers of all blocks. */
 export function describeLinears(config: DecoderConfig): LinearDescription[] {
   return config.layers.flatMap((_, block) =>
-    allPlans(config, block).map(({ name, outFeatures, inFeatures }) => ({
+    allPlans(config, block).map(({ name, outFeatures, inFeatures, expert }) => ({
       module: `${blockName(config, block)}.${name}`,
       block,
       slot: name,
+      ...(expert !== undefined && { expert }),
       outFeatures,
       inFeatures,
     })),

@@ -58,28 +58,12 @@ export async function readBlock(
   { index, experts }: { readonly index: number; readonly experts: "all" | "none" },
 ): Promise<DecoderBlock> {
   const name = blockName(config, index);
-  const slots = new Map<SlotKey, LinearSlot>();
-  for (const [key, plan] of linearPlans(config, index)) {
-    const module = `${name}.${plan.name}`;
-    const weight = await source.matrix(module);
-    const bias = plan.bias ? await source.tensor(`${module}.bias`) : null;
-    slots.set(key, { name: plan.name, layer: await makeLinear(backend, weight, bias) });
-  }
+  const slots = await readSlots(backend, config, source, index);
   const { norms, headWeights } = await readNorms(config, source, name);
-  const stage = (of: DecoderStage): LinearSlot[] =>
-    stageSlots[of].flatMap((key) => slots.get(key) ?? []);
   const mixture = isSparse(config, index)
     ? await readExperts(backend, config, source, { name, wants: experts })
     : null;
-  const mlps: GatedMlp[] = mixture
-    ? [...loaded(mixture), ...(mixture.shared ? [mixture.shared] : [])]
-    : [];
-  const stages = {
-    attentionInput: stage("attentionInput"),
-    attentionOutput: stage("attentionOutput"),
-    mlpInput: [...stage("mlpInput"), ...mlps.flatMap(({ gate, up }) => [gate, up])],
-    mlpOutput: [...stage("mlpOutput"), ...mlps.map(({ down }) => down)],
-  };
+  const stages = stagesOf(slots, mixture);
   return {
     name,
     index,
@@ -101,6 +85,41 @@ export async function readBlock(
       gates: gatesOf(mixture),
       experts: loaded(mixture).map(({ gate, up, down }) => [gate, up, down]),
     }),
+  };
+}
+
+/** Reads the linear layers of block `index` but for those of experts. */
+async function readSlots(
+  backend: Backend,
+  config: DecoderConfig,
+  source: WeightSource,
+  index: number,
+): Promise<Map<SlotKey, LinearSlot>> {
+  const slots = new Map<SlotKey, LinearSlot>();
+  for (const [key, plan] of linearPlans(config, index)) {
+    const module = `${blockName(config, index)}.${plan.name}`;
+    const weight = await source.matrix(module);
+    const bias = plan.bias ? await source.tensor(`${module}.bias`) : null;
+    slots.set(key, { name: plan.name, layer: await makeLinear(backend, weight, bias) });
+  }
+  return slots;
+}
+
+/** Slots by stage, those of a mixture behind the others. */
+function stagesOf(
+  slots: ReadonlyMap<SlotKey, LinearSlot>,
+  mixture: BlockExperts | null,
+): DecoderBlock["stages"] {
+  const stage = (of: DecoderStage): LinearSlot[] =>
+    stageSlots[of].flatMap((key) => slots.get(key) ?? []);
+  const mlps: GatedMlp[] = mixture
+    ? [...loaded(mixture), ...(mixture.shared ? [mixture.shared] : [])]
+    : [];
+  return {
+    attentionInput: stage("attentionInput"),
+    attentionOutput: stage("attentionOutput"),
+    mlpInput: [...stage("mlpInput"), ...mlps.flatMap(({ gate, up }) => [gate, up])],
+    mlpOutput: [...stage("mlpOutput"), ...mlps.map(({ down }) => down)],
   };
 }
 
@@ -133,7 +152,7 @@ export async function readExpertBlock(
     scoreSlots: [],
     normWeights: new Map(),
     experts: [[gate, up, down]],
-    mixture: { router: mixture.router, experts, shared: null },
+    mixture: { ...mixture, experts, shared: null },
   };
 }
 

@@ -246,11 +246,9 @@ export class DecoderModel implements QuantizableModel {
     hidden: Tensor,
     pass: BlockPass,
   ): Tensor<"f32"> | null {
-    const { experts: config, norm } = this.config;
-    if (!config) return null;
-    const input = normalize(hidden, block.norms.mlp, norm) as Tensor<"f32">;
+    const input = normalize(hidden, block.norms.mlp, this.config.norm) as Tensor<"f32">;
     const activate = (parts: readonly Tensor<"f32">[]): Tensor<"f32"> => this.activate(parts);
-    const output = forwardExperts(mixture, input, { config, pass, activate });
+    const output = forwardExperts(mixture, input, { pass, activate });
     return output && this.branchOutput(block, "mlp", output);
   }
 

@@ -120,6 +120,8 @@ export interface LinearDescription {
   readonly block: number;
   /** Name below the block. */
   readonly slot: string;
+  /** Number of the expert that it belongs to; absent where every token goes through it. */
+  readonly expert?: number;
   readonly outFeatures: number;
   readonly inFeatures: number;
 }

@@ -246,22 +246,25 @@ export class QTensor {
 
   /**
    * Decodes all weights to float32, `[outFeatures, inFeatures]`: the values that packed kernels
-   * multiply by, times the scales of the inputs where there are any.
+   * multiply by, times the scales of the inputs where there are any. They go to `out` if given.
    */
-  dequantize(): Float32Array {
+  dequantize(
+    out: Float32Array = new Float32Array(this.outFeatures * this.inFeatures),
+  ): Float32Array {
     const { inFeatures, outFeatures, scheme } = this;
-    if (scheme.blocks) return decodeBlocks(scheme.blocks, blocksOf(this));
-    const { grid, groupSize } = scheme;
+    if (scheme.blocks) return decodeBlocks(scheme.blocks, blocksOf(this), out);
+    const { grid, groupSize, packing } = scheme;
     const width = groupSize ?? inFeatures;
     const scales = halvesToFloats(this.parts.scales);
     const zeros = this.unpackZeros();
-    const codes = this.unpackCodes();
+    const rowBytes = packedRowBytes(packing, inFeatures);
+    const codes = new Uint8Array(inFeatures);
     const groups = groupsPerRow(this.scheme, inFeatures);
-    const out = new Float32Array(codes.length);
     for (let row = 0, i = 0; row < outFeatures; row++) {
+      packing.unpack(this.parts.codes, row * rowBytes, inFeatures, codes, 0);
       for (let column = 0; column < inFeatures; column++, i++) {
         const group = row * groups + Math.floor(column / width);
-        out[i] = scales[group] * decodeCode(grid, codes[i], zeros ? zeros[group] : 0);
+        out[i] = scales[group] * decodeCode(grid, codes[column], zeros ? zeros[group] : 0);
       }
     }
     scaleColumns(out, this.parts.inputScales);

@@ -50,6 +50,8 @@ export interface WorkSize {
   readonly outputBytes: number;
   /** How often each block runs in a row. */
   readonly runs: number;
+  /** Whether the experts of a mixture are in memory one at a time. */
+  readonly byExpert: boolean;
   /** Calibration tokens, as often as a block sees them; 0 without calibration. */
   readonly tokens: number;
   /** The calibration text; null without. */
@@ -73,8 +75,9 @@ export interface WorkSize {
  * float32, the largest layer's work; with a text its activations, statistics and a pass. Pages of
  * mapped files count, though the system may take them back.
  */
-export function estimateMemory(work: WorkSize): number {
-  if (work.training) return wholeTrainingBytes(work, work.training);
+export function estimateMemory(whole: WorkSize): number {
+  if (whole.training) return wholeTrainingBytes(whole, whole.training);
+  const work = whole.byExpert ? withOneExpert(whole) : whole;
   const blocks = byBlock(work.linears);
   const blockBytes = 4 * Math.max(...blocks.map(weightsOf));
   const widths = work.linears.map(({ inFeatures }) => inFeatures);
@@ -96,6 +99,14 @@ export function estimateMemory(work: WorkSize): number {
     Math.max(hessians, transforms) +
     pass
   );
+}
+
+/** The same work with one expert of each mixture, and with the two streams that this takes. */
+function withOneExpert(work: WorkSize): WorkSize {
+  const linears = work.linears.filter(({ expert = 0 }) => expert === 0);
+  const streams = 2 * 4 * work.tokens * work.hiddenSize;
+  const activationBytes = work.activationBytes && work.activationBytes + streams;
+  return { ...work, linears, activationBytes };
 }
 
 /** Bytes a weight that quantizing a matrix takes: as floats, before and after, and its codes. */

@@ -15,6 +15,7 @@ import {
   type PlannedLinear,
 } from "../run/plan.ts";
 import { selectEmbeddingAndHead } from "../blocks/embedding-and-head.ts";
+import { goesByExpert } from "../blocks/goes-by-expert.ts";
 import { outputEntries } from "../run/output/quantized-output.ts";
 import { cautionsOf } from "../recipe/parse-recipe.ts";
 import { mixtureOf, MixtureSchemes } from "../recipe/mixture-schemes.ts";
@@ -69,6 +70,7 @@ export async function makePlan(
     sourceBytes: checkpoint.totalBytes,
     outputBytes,
     runs: config.blockRuns,
+    byExpert: linears.some(({ block }) => goesByExpert({ method, recipe, opened }, block)),
     tokens: text ? text.windows * text.window * config.blockRuns : 0,
     text,
     activationBytes: activations?.onDisk ? 0 : (activations?.bytes ?? 0),

@@ -97,6 +97,27 @@ describe("quantization summary", () => {
     ]);
   });
 
+  test("tokens of experts stand one by one, or of more than eight as their spread", () => {
+    const expert = (block: number, index: number, tokens: number): LinearRecord[] =>
+      ["gate_proj", "down_proj"].map((layer) => ({
+        ...linear(`mlp.experts.${index}.${layer}`, block, 0.1),
+        tokens,
+      }));
+    const few = [7, 0, 3].flatMap((tokens, index) => expert(0, index, tokens));
+    const many = Array.from({ length: 9 }, (_, index) => expert(1, index, 10 * index)).flat();
+    const linears = [...record.linears, ...few, ...many];
+    const lines = formatQuantizationSummary({ ...record, linears }, kept, {
+      width: 80,
+      style: plainStyle,
+    });
+    expect(lines.slice(-4)).toEqual([
+      "  calibration tokens by expert:",
+      "           fewest  median  most  without  each",
+      "  block 0       0       3     7        1  7 0 3",
+      "  block 1       0      40    80        1",
+    ]);
+  });
+
   test.each([40, 60, 80])("at %d columns nothing wraps", (width) => {
     for (const line of formatQuantizationSummary(record, kept, { width, style: plainStyle })) {
       expect(textWidth(line)).toBeLessThanOrEqual(width);

@@ -1,3 +1,4 @@
+import { cast } from "../tensor/ops.ts";
 import { matmul, matmulInto } from "../tensor/products.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { squaredDistance, squaredNorm } from "../util/sums.ts";
@@ -9,14 +10,10 @@ import { squaredDistance, squaredNorm } from "../util/sums.ts";
 export class LayerError {
   readonly kind: "outputs" | "weights";
   private readonly inputs: Tensor<"f32"> | null;
-  private readonly original: Tensor<"f32"> | Float32Array;
+  private readonly original: Tensor<"f32">;
   private readonly norm: number;
 
-  private constructor(
-    inputs: Tensor<"f32"> | null,
-    original: Tensor<"f32"> | Float32Array,
-    norm: number,
-  ) {
+  private constructor(inputs: Tensor<"f32"> | null, original: Tensor<"f32">, norm: number) {
     this.kind = inputs ? "outputs" : "weights";
     this.inputs = inputs;
     this.original = original;
@@ -26,24 +23,25 @@ export class LayerError {
   /** Notes what the layer does with its original weight `[out, in]`; inputs are `[tokens, in]`. */
   static async of(weight: Tensor<"f32">, inputs: Tensor<"f32"> | null): Promise<LayerError> {
     if (!inputs) {
-      const values = await weight.read();
-      return new LayerError(null, values, squaredNorm(values));
+      const copy = cast(weight, "f32");
+      return new LayerError(null, copy, await copy.look(squaredNorm));
     }
     const outputs = matmul(inputs, weight, { transposeB: true });
-    return new LayerError(inputs, outputs, squaredNorm(await outputs.read()));
+    return new LayerError(inputs, outputs, await outputs.look(squaredNorm));
   }
 
   /** Compares with the quantized weight `[out, in]`; 0 when the layer's output is all zero. */
   async against(quantized: Tensor<"f32">): Promise<number> {
+    const { original, inputs } = this;
     let distance: number;
-    if (this.original instanceof Float32Array) {
-      distance = squaredDistance(this.original, await quantized.read());
+    if (inputs) {
+      matmulInto(original, inputs, quantized, { transposeB: true, alpha: -1, beta: 1 });
+      distance = await original.look(squaredNorm);
     } else {
-      const difference = { transposeB: true, alpha: -1, beta: 1 } as const;
-      matmulInto(this.original, this.inputs as Tensor, quantized, difference);
-      distance = squaredNorm(await this.original.read());
-      this.original.release();
+      const values = await quantized.backend.host(quantized.storage, "f32", quantized.size);
+      distance = await original.look((before) => squaredDistance(before, values as Float32Array));
     }
+    original.release();
     return this.norm === 0 ? 0 : distance / this.norm;
   }
 }

@@ -10,6 +10,8 @@ export interface PlannedLinear {
   readonly block: number;
   /** Name below the block. */
   readonly slot: string;
+  /** Number of the expert that it belongs to; absent where every token goes through it. */
+  readonly expert?: number;
   readonly outFeatures: number;
   readonly inFeatures: number;
   /** Null: stays as it is. */

@@ -1,11 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { formulaWeight } from "../../test/golden/formula-weights.ts";
 import { readModelCase } from "../../test/golden/model-cases.ts";
-import { writeTinyCheckpoint } from "../../test/golden/tiny-checkpoint.ts";
-import { load } from "../index.ts";
+import {
+  type TinyCheckpointOptions,
+  writeTinyCheckpoint,
+} from "../../test/golden/tiny-checkpoint.ts";
+import { load, quantize } from "../index.ts";
 import { FormatError } from "../util/errors.ts";
 
 /*
@@ -39,7 +42,11 @@ function writeTensors(path: string, tensors: ReadonlyMap<string, Stored>): void 
 }
 
 /** Writes a golden model in float32 with joined experts, `experts` of them in the tensors. */
-async function writeFused(name: string, experts: number): Promise<string> {
+async function writeFused(
+  name: string,
+  experts: number,
+  omit: (name: string) => boolean = () => false,
+): Promise<string> {
   const tiny = await writeTinyCheckpoint({ modelCase: name });
   folders.push(tiny.path);
   const { config } = readModelCase(name);
@@ -75,11 +82,28 @@ async function writeFused(name: string, experts: number): Promise<string> {
   for (const file of ["config.json", "tokenizer.json", "tokenizer_config.json"]) {
     writeFileSync(join(folder, file), readFileSync(join(tiny.path, file)));
   }
-  writeTensors(join(folder, "model.safetensors"), tensors);
+  const kept = new Map([...tensors].filter(([own]) => !omit(own)));
+  writeTensors(join(folder, "model.safetensors"), kept);
   return folder;
 }
 
 describe("experts in two tensors a block", () => {
+  test("of another width than config.json says, or without the other, are an error", async () => {
+    const folder = await writeFused("olmoe-normalized", 3);
+    const path = join(folder, "config.json");
+    const config = JSON.parse(readFileSync(path, "utf8"));
+    writeFileSync(path, JSON.stringify({ ...config, intermediate_size: 40 }));
+    await expect(load(folder, { backend: "reference" })).rejects.toThrow(
+      "tensor model.layers.0.mlp.experts.gate_up_proj: expected shape [3, 80, 32] by config.json, got [3, 88, 32]",
+    );
+    const half = await writeFused("olmoe-normalized", 3, (name) =>
+      name.endsWith("1.mlp.experts.down_proj"),
+    );
+    const opening = load(half, { backend: "reference" });
+    await expect(opening).rejects.toThrow(FormatError);
+    await expect(opening).rejects.toThrow("model.layers.1.mlp.experts.0.down_proj.weight");
+  });
+
   test.each(["mixtral-window", "qwen2-moe-steps", "qwen3-moe-steps", "olmoe-normalized"])(
     "%s has the golden logits",
     async (name) => {
@@ -108,11 +132,66 @@ describe("experts in two tensors a block", () => {
   });
 });
 
-test.each([2, 5])("experts of their own do not fit a config.json that counts %d", async (count) => {
-  const tiny = await writeTinyCheckpoint({
-    modelCase: "mixtral",
-    config: { num_local_experts: count },
+describe("experts with tensors of their own", () => {
+  /** What a golden Mixtral of 4 experts is refused with, by a run that then leaves nothing. */
+  async function refusal(options: TinyCheckpointOptions): Promise<unknown> {
+    const tiny = await writeTinyCheckpoint({ modelCase: "mixtral", ...options });
+    const out = mkdtempSync(join(tmpdir(), "fewbit-mixture-"));
+    folders.push(tiny.path, out);
+    const run = quantize(tiny.path, { method: "rtn", scheme: "w4", out: join(out, "out") });
+    const error = await run.then(
+      () => null,
+      (reason: unknown) => reason,
+    );
+    expect(readdirSync(out)).toEqual([]);
+    return error;
+  }
+  const experts = "model.layers.1.block_sparse_moe.experts";
+
+  test.each([2, 5])("do not fit a config.json that counts %d", async (count) => {
+    const error = await refusal({ config: { num_local_experts: count } });
+    expect(error).toBeInstanceOf(FormatError);
+    expect(error).toMatchObject({
+      message: `config.json counts ${count} experts in a block, but block 0 of the checkpoint has 4`,
+    });
   });
-  folders.push(tiny.path);
-  await expect(load(tiny.path, { backend: "reference" })).rejects.toThrow(/experts|gate/);
+
+  test("may not be more than config.json and router have", async () => {
+    const error = await refusal({
+      extra: { [`${experts}.4.w1.weight`]: [44, 32] },
+    });
+    expect(error).toMatchObject({
+      code: "FORMAT",
+      message: expect.stringContaining("counts 4 experts in a block, but block 1"),
+    });
+  });
+
+  test.each([`${experts}.2.w1.weight`, `${experts}.0.w2.weight`])(
+    "are missed by name: %s",
+    async (name) => {
+      const error = await refusal({ omit: (own) => own === name });
+      expect(error).toBeInstanceOf(FormatError);
+      expect(error).toMatchObject({ message: expect.stringContaining(name) });
+    },
+  );
+
+  test("of another shape are named with both shapes", async () => {
+    const error = await refusal({
+      reshape: (name, shape) => (name === `${experts}.3.w3.weight` ? [40, 32] : shape),
+    });
+    expect(error).toMatchObject({
+      code: "FORMAT",
+      message: `tensor ${experts}.3.w3.weight: expected shape [44, 32] by config.json, got [40, 32]`,
+    });
+  });
+
+  test("and a router of another count is named", async () => {
+    const router = "model.layers.0.block_sparse_moe.gate.weight";
+    const error = await refusal({
+      reshape: (name, shape) => (name === router ? [3, 32] : shape),
+    });
+    expect(error).toMatchObject({
+      message: `tensor ${router}: expected shape [4, 32] by config.json, got [3, 32]`,
+    });
+  });
 });

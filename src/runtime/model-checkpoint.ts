@@ -23,7 +23,7 @@ import { findLanguage, readModelConfig } from "../models/index.ts";
 import type { VocabularyTable } from "../nn/quantizable-model.ts";
 import { UnsupportedError } from "../util/errors.ts";
 import { type CheckpointOptions, openAnyCheckpoint } from "./open-checkpoint.ts";
-import { expectBlocks, expectOtherNames, judgeUnused } from "./unused-tensors.ts";
+import { expectBlocks, expectExperts, expectOtherNames, judgeUnused } from "./unused-tensors.ts";
 
 /** A checkpoint with what its configuration and its headers say of the model. */
 export interface ModelCheckpoint {
@@ -67,6 +67,7 @@ async function describeModel(opened: Checkpoint): Promise<ModelCheckpoint> {
   const stated = readKnownConfig(opened, quantization);
   const stored = withBase(withExperts(opened, stated), stated, modules);
   const blocks = expectBlocks(stated, stored.tensors.keys());
+  expectExperts(stated, stored.tensors.keys());
   const { tied, aliases, copies, ownHead } = await readTies(stored, stated, modules);
   const config = { ...stated, tiedEmbeddings: tied };
   // Where no block is found, the names of the first say what is amiss, however many are counted.

@@ -100,6 +100,33 @@ export function expectBlocks(
 }
 
 /**
+ * Checks that the experts which are stored of each mixture are as many as config.json counts.
+ * @throws FormatError when there are more or fewer
+ */
+export function expectExperts(
+  { names, experts }: Pick<DecoderConfig, "names" | "experts">,
+  stored: Iterable<string>,
+): void {
+  if (!experts || !names.experts) return;
+  const counts = new Map<string, number>();
+  const place = /^(\d{1,9})\.(.*)\.(\d{1,9})\.[^.]+\.[^.]+$/;
+  for (const name of stored) {
+    if (!name.startsWith(`${names.blocks}.`)) continue;
+    const [, block, parent, expert] = place.exec(name.slice(names.blocks.length + 1)) ?? [];
+    if (parent !== names.experts.experts) continue;
+    counts.set(block, Math.max(counts.get(block) ?? 0, Number(expert) + 1));
+  }
+  for (const [block, count] of counts) {
+    if (count === experts.count) continue;
+    throw new FormatError(
+      `config.json counts ${experts.count} experts in a block, but block ${block} of the ` +
+        `checkpoint has ${count}`,
+      { hint: "check that config.json belongs to these weights and that no shard is missing" },
+    );
+  }
+}
+
+/**
  * Checks that nothing is missing while something else is left over, which tells more than the name
  * of what is missing.
  * @param needed names that the model needs; the first one that is missing is named

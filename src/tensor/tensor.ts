@@ -57,6 +57,26 @@ export class Tensor<D extends DType = DType> implements TensorView {
     return new Tensor(backend, dtype, shape, backend.adopt(dtype, array));
   }
 
+  /**
+   * Makes a tensor whose elements `write` sets. Its memory is the backend's, which has it back when
+   * the tensor is released, whereas arrays that are taken over wait for the garbage collector.
+   */
+  static async fill<D extends DType>(
+    backend: Backend,
+    dtype: D,
+    shape: Shape,
+    write: (elements: ArrayOf[D]) => void | Promise<void>,
+  ): Promise<Tensor<D>> {
+    const tensor = new Tensor(backend, dtype, shape, backend.allocate(dtype, elementCount(shape)));
+    try {
+      await write((await backend.host(tensor.storage, dtype, tensor.size)) as ArrayOf[D]);
+      return tensor;
+    } catch (error) {
+      tensor.release();
+      throw error;
+    }
+  }
+
   /** A tensor of zeros. */
   static zeros<D extends DType>(backend: Backend, dtype: D, shape: Shape): Tensor<D> {
     const length = elementCount(shape);
@@ -106,7 +126,12 @@ export class Tensor<D extends DType = DType> implements TensorView {
     return array as ArrayOf[D];
   }
 
-  /** The same, blocking: where the values decide which work comes next. */
+  /** Waits for the work that produces this tensor and shows `body` its elements, without a copy. */
+  async look<R>(body: (elements: ArrayOf[D]) => R): Promise<R> {
+    return body((await this.backend.host(this.storage, this.dtype, this.size)) as ArrayOf[D]);
+  }
+
+  /** As `read`, blocking: where the values decide which work comes next. */
   readNow(): ArrayOf[D] {
     const array: TypedArray = this.backend.readNow(this.storage, this.dtype, this.size);
     return array as ArrayOf[D];

@@ -403,7 +403,7 @@ def build(config: dict, dtype: str) -> torch.nn.Module:
                 name = name.replace(".mlp.gate.", ".block_sparse_moe.gate.")
             shape = tuple(parameter.shape)
             values = torch.from_numpy(
-                experts(model_type, own, shape) if len(shape) == 3
+                experts(model_type, own, shape) if model_type in EXPERTS and len(shape) == 3
                 else weight(name, shape[::-1] if name in turned else shape))
             values = values.T if name in turned else values
             parameter.copy_(values.to(DTYPES[dtype]).to(torch.float32))

@@ -36,13 +36,15 @@ export async function permuteColumns(
   weight: Tensor<"f32">,
   order: Int32Array,
 ): Promise<Tensor<"f32">> {
-  const values = await weight.read();
+  const { backend, shape } = weight;
   const columns = order.length;
-  const out = new Float32Array(values.length);
-  for (let row = 0; row < values.length; row += columns) {
-    for (let j = 0; j < columns; j++) out[row + j] = values[row + order[j]];
-  }
-  return Tensor.from(weight.backend, "f32", weight.shape, out);
+  return Tensor.fill(backend, "f32", shape, (out) =>
+    weight.look((values) => {
+      for (let row = 0; row < values.length; row += columns) {
+        for (let j = 0; j < columns; j++) out[row + j] = values[row + order[j]];
+      }
+    }),
+  );
 }
 
 /** Returns `h[order, order]` of a symmetric matrix of which only the lower triangle is read. */
@@ -50,17 +52,18 @@ export async function permuteSymmetric(
   h: Tensor<"f64">,
   order: Int32Array,
 ): Promise<Tensor<"f64">> {
-  const values = await h.read();
   const n = order.length;
-  const out = new Float64Array(values.length);
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j <= i; j++) {
-      const row = Math.max(order[i], order[j]);
-      const column = Math.min(order[i], order[j]);
-      const value = values[row * n + column];
-      out[i * n + j] = value;
-      out[j * n + i] = value;
-    }
-  }
-  return Tensor.from(h.backend, "f64", h.shape, out);
+  return Tensor.fill(h.backend, "f64", h.shape, (out) =>
+    h.look((values) => {
+      for (let i = 0; i < n; i++) {
+        for (let j = 0; j <= i; j++) {
+          const row = Math.max(order[i], order[j]);
+          const column = Math.min(order[i], order[j]);
+          const value = values[row * n + column];
+          out[i * n + j] = value;
+          out[j * n + i] = value;
+        }
+      }
+    }),
+  );
 }

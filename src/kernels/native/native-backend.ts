@@ -71,6 +71,11 @@ export function createNativeBackend(options: NativeOptions = {}): NativeBackend 
       queue.drain();
       return (storage as TypedArray).slice(0, length);
     },
+    host: async (storage, _dtype, length) => {
+      await queue.synchronize();
+      expectMappedFiles();
+      return (storage as TypedArray).subarray(0, length);
+    },
     synchronize: () => queue.synchronize(),
     prepare: (operand) => layOut(queue, level.lanes, operand),
     profile: () => queue.profile(),

@@ -49,6 +49,7 @@ import { softCap, softCapBackward } from "./layers/soft-cap.ts";
 import { swiglu, swigluBackward } from "./layers/swiglu.ts";
 import { takeColumns, takeColumnsBackward } from "./layers/take-columns.ts";
 import { writeRows } from "./layers/write-rows.ts";
+import type { TypedArray } from "../../tensor/dtype.ts";
 
 /** Every op in plain TypeScript: the oracle of other backends' tests, and the fallback. */
 export const referenceKernels: Kernels = {
@@ -135,6 +136,7 @@ export function createReferenceBackend(): Backend {
     view: (storage, dtype, offset, length) => memory.view(storage, dtype, offset, length),
     read: async (storage, _dtype, length) => memory.copy(storage, length),
     readNow: (storage, _dtype, length) => memory.copy(storage, length),
+    host: async (storage, _dtype, length) => (storage as TypedArray).subarray(0, length),
     synchronize: async () => {},
     prepare: holdOperand,
   };

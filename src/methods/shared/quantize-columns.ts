@@ -73,17 +73,19 @@ export class ColumnQuantizer {
   /** Packs what was chosen. `order[j]` is the original column that stands at position j. */
   async finish(order?: Int32Array): Promise<QTensor> {
     const [outFeatures = 0, inFeatures = 0] = this.weight.shape;
-    const codes = await this.codes.read();
-    const scales = floatsToHalves(await this.scales.read());
-    const zeros = await this.zeros.read();
+    const scales = await this.scales.look((values) => floatsToHalves(values));
+    const zeros = await this.zeros.look((values) => storedZeros(this.scheme, values));
+    const packed = await this.codes.look((codes) =>
+      QTensor.pack(this.scheme, {
+        outFeatures,
+        inFeatures,
+        codes: order ? restoreColumns(codes, inFeatures, order) : codes,
+        scales,
+        ...zeros,
+      }),
+    );
     this.codes.release();
-    return QTensor.pack(this.scheme, {
-      outFeatures,
-      inFeatures,
-      codes: order ? restoreColumns(codes, inFeatures, order) : codes,
-      scales,
-      ...storedZeros(this.scheme, zeros),
-    });
+    return packed;
   }
 }
 

@@ -19,6 +19,7 @@ export const gemma3Images: Composite = {
       },
     },
   ],
+  tied: true,
   namings: [namings.inner, namings.wrapped],
   others: ["vision_tower", "multi_modal_projector"],
   images: {

@@ -12,6 +12,7 @@ export const llava: Composite = {
   title: "LLaVA",
   gguf: null,
   languages: [llama, mistral, qwen2],
+  tiedWithin: true,
   namings: [namings.inner, namings.wrapped],
   others: ["vision_tower", "multi_modal_projector"],
   images: { usualToken: 32_000, beyondEmbeddings: null },
@@ -22,5 +23,6 @@ export const llavaNext: Composite = {
   ...llava,
   modelType: "llava_next",
   title: "LLaVA-NeXT",
+  tiedWithin: false,
   others: [...llava.others, "image_newline"],
 };

@@ -64,6 +64,7 @@ export const qwen2Vl: Composite = {
   gguf: null,
   languages: [language],
   flat: true,
+  tiedWithin: true,
   namings: [namings.inner, namings.plain],
   others: ["visual"],
   images: {

@@ -59,10 +59,13 @@ export function unpackBlockScales(format: BlockFormat, bytes: Uint8Array): Block
 /** Blocks that are decoded at a time. */
 const runBlocks = 16;
 
-/** Decodes blocks to float32. */
-export function decodeBlocks(format: BlockFormat, bytes: Uint8Array): Float32Array {
+/** Decodes blocks to float32, into `out`. */
+export function decodeBlocks(
+  format: BlockFormat,
+  bytes: Uint8Array,
+  out: Float32Array = new Float32Array((bytes.length / format.bytes) * format.columns),
+): Float32Array {
   const blocks = bytes.length / format.bytes;
-  const out = new Float32Array(blocks * format.columns);
   const whole = blocks - (blocks % runBlocks);
   decodeRuns(new BlockRun(format, runBlocks), bytes, 0, whole / runBlocks, out);
   decodeRuns(new BlockRun(format, 1), bytes, whole, blocks - whole, out);

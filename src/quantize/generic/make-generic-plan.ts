@@ -192,6 +192,7 @@ function workOf(
     sourceBytes: checkpoint.totalBytes,
     outputBytes,
     runs: 1,
+    byExpert: false,
     tokens: 0,
     text: null,
     activationBytes: 0,

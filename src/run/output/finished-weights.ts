@@ -58,7 +58,7 @@ export class FinishedWeights implements WeightSource {
       const weight = await readQTensor(this.finished.output, module, packed);
       if (weight.scheme.grid.normalizedOutputs) return weight;
       const shape = [weight.outFeatures, weight.inFeatures];
-      return Tensor.from(this.backend, "f32", shape, weight.dequantize());
+      return Tensor.fill(this.backend, "f32", shape, (out) => void weight.dequantize(out));
     }
     const name = `${module}.weight`;
     return this.finished.tensors.has(name) ? this.tensor(name) : this.original.matrix(module);
