@@ -10,10 +10,10 @@ import {
   load,
   quantize,
   type QuantizeOptions,
-  UnsupportedError,
   UsageError,
 } from "../../src/index.ts";
 import type { Shape } from "../../src/tensor/shape.ts";
+import { spellWithSpaces } from "../fixtures/spell-with-spaces.ts";
 import { readModelCase } from "../golden/model-cases.ts";
 import { type TinyCheckpointOptions, writeTinyCheckpoint } from "../golden/tiny-checkpoint.ts";
 
@@ -175,9 +175,27 @@ describe("a pattern that names another part", () => {
   });
 });
 
-test("GGUF files of models of several parts are refused", async () => {
-  const path = await tiny("llava", { extra: clip, rename: wrapped });
-  const run = exportCheckpoint(path, { format: "gguf", out: `${newOutput()}.gguf` });
-  await expect(run).rejects.toThrow(UnsupportedError);
-  await expect(run).rejects.toThrow(/"llava"/);
-});
+test.each([
+  ["llava", { extra: clip, rename: wrapped }, "Llama", "vision_tower, multi_modal_projector"],
+  ["llava-next", { extra: clip }, "Qwen2", "vision_tower, multi_modal_projector"],
+  ["qwen2-vl", { extra: visual, rename: plain }, "Qwen2-VL", "visual"],
+] as const)(
+  "a GGUF file of %s holds its language model, and says so",
+  async (name, layout, title, others) => {
+    const path = await tiny(name, layout);
+    spellWithSpaces(path);
+    const out = `${newOutput()}.gguf`;
+    const notices: string[] = [];
+    const onNotice = (notice: string): unknown => notices.push(notice);
+    await exportCheckpoint(path, { format: "gguf", out, onNotice });
+    expect(notices.filter((notice) => /mmproj/.test(notice))).toEqual([
+      expect.stringContaining(`the language model alone; ${others} are not written`),
+    ]);
+    const { architecture, sizes } = await inspect(out);
+    expect(architecture).toBe(title);
+    expect(sizes.linear.parameters).toBe((await inspect(path)).sizes.linear.parameters);
+    const again = `${newOutput()}.gguf`;
+    await exportCheckpoint(out, { format: "gguf", out: again });
+    expect(await lossOf(again)).toBe(await lossOf(path));
+  },
+);
