@@ -72,6 +72,8 @@ export function possibleSchemes(id: string): Scheme[] {
   const models = [1, 8].flatMap((experts) =>
     [2, 8].map((kvHeads) => ({ blocks: 32, heads: 8, kvHeads, experts, tied: false })),
   );
-  const formats = models.flatMap((model) => mixtureFormats(mixture, { ...model, importance: true }));
+  const formats = models.flatMap((model) =>
+    mixtureFormats(mixture, { ...model, importance: true }),
+  );
   return [...new Set(formats)].map((format) => parseScheme(format));
 }

@@ -74,7 +74,9 @@ async function describeModel(opened: Checkpoint): Promise<ModelCheckpoint> {
   const names = usedNames(found, modules, aliases);
   const { composite } = findLanguage(json);
   const unused = [...stored.tensors.keys()].filter((name) => !names.has(name));
-  const carried = new Set(unused.filter((name) => composite && isOfOtherPart(composite.others, name)));
+  const carried = new Set(
+    unused.filter((name) => composite && isOfOtherPart(composite.others, name)),
+  );
   const strange = unused.filter((name) => !copies.has(name) && !carried.has(name));
   const leftOut = judgeUnused(strange, layersOf(found));
   expectOtherNames(names.keys(), stored, strange);

@@ -193,9 +193,26 @@ test.each([
     ]);
     const { architecture, sizes } = await inspect(out);
     expect(architecture).toBe(title);
-    expect(sizes.linear.parameters).toBe((await inspect(path)).sizes.linear.parameters);
+    expect(sizes.linear.weights).toBe((await inspect(path)).sizes.linear.weights);
     const again = `${newOutput()}.gguf`;
     await exportCheckpoint(out, { format: "gguf", out: again });
     expect(await lossOf(again)).toBe(await lossOf(path));
   },
 );
+
+test("what a GGUF file has of a model of several parts is verified under its own names", async () => {
+  const builtin = new URL("../../builtin/model/", import.meta.url);
+  const { config } = readModelCase("llava");
+  const text_config = { ...(config["text_config"] as object), vocab_size: 1536 };
+  const layout = { extra: clip, rename: wrapped, fitting: true, config: { text_config } };
+  const path = await tiny("llava", layout);
+  for (const name of ["tokenizer.json", "tokenizer_config.json"]) {
+    writeFileSync(join(path, name), readFileSync(new URL(name, builtin)));
+  }
+  const out = `${newOutput()}.gguf`;
+  const result = await exportCheckpoint(path, { format: "gguf", out, verify: true });
+  const { parameters, others } = (await inspect(path)).sizes;
+  const sameWeights = parameters - (others?.parameters ?? 0);
+  expect(sameWeights).toBeLessThan(parameters);
+  expect(result).toMatchObject({ verification: { sameWeights } });
+});

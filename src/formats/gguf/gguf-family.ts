@@ -112,9 +112,9 @@ function otherMixture(source: string, architecture: string, experts: number): Un
   return new UnsupportedError(
     experts > 0
       ? `${source}: a mixture of ${experts} experts is not supported in the architecture ` +
-        `"${architecture}"`
+          `"${architecture}"`
       : `${source}: models of the architecture "${architecture}" are mixtures of experts, and the ` +
-        "metadata counts none",
+          "metadata counts none",
     { hint: "take a file of another model, or convert the model again" },
   );
 }

@@ -1,6 +1,6 @@
 import type { GgufFile } from "./gguf-file.ts";
 import type { GgufTensor } from "./gguf-header.ts";
-import type { RowOrder } from "./tensor-names.ts";
+import type { RowOrder } from "./row-order.ts";
 
 /** Bytes of rows of one period that are read at once, to be put into order. */
 const periodBytes = 2 ** 22;

@@ -12,12 +12,11 @@ import type { GgufTensor } from "./gguf-header.ts";
 import type { GgmlType } from "./gguf-types.ts";
 import type { GgufView } from "./gguf-weights.ts";
 import { type DecodeBlocks, decodeTable } from "./tables/index.ts";
+import { rowOrder, type RowOrder } from "./row-order.ts";
 import {
   GgufNames,
   longFactorsNames,
   ropeFactorsName,
-  rowOrder,
-  type RowOrder,
   sharedGateName,
   splitTensorName,
 } from "./tensor-names.ts";

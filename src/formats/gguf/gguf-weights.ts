@@ -10,7 +10,7 @@ import { quoteName } from "../wording.ts";
 import type { GgufFile } from "./gguf-file.ts";
 import type { GgufTensor } from "./gguf-header.ts";
 import { GgufRows } from "./gguf-rows.ts";
-import type { RowOrder } from "./tensor-names.ts";
+import type { RowOrder } from "./row-order.ts";
 import type { DecodeBlocks } from "./tables/index.ts";
 
 /** How a tensor of a GGUF file stands in a checkpoint. */

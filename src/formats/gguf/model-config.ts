@@ -84,10 +84,7 @@ function expertFields(
       [experts.width]: width("expert_feed_forward_length", "blk.0.ffn_down_exps.weight"),
     }),
     ...(experts.shared !== undefined && {
-      [experts.shared]: width(
-        "expert_shared_feed_forward_length",
-        "blk.0.ffn_down_shexp.weight",
-      ),
+      [experts.shared]: width("expert_shared_feed_forward_length", "blk.0.ffn_down_shexp.weight"),
     }),
   };
 }

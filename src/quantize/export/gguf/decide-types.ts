@@ -186,7 +186,8 @@ function describe({ name, parts }: ModelTensor): string {
   const [{ source }] = parts;
   const schemes = [...new Set(parts.map(({ packed }) => packed?.scheme.id ?? "floats"))];
   if (parts.length === 1) return `${source} of the scheme ${schemes[0]}`;
-  const how = schemes.length === 1 ? `the scheme ${schemes[0]}` : `the schemes ${schemes.join(", ")}`;
+  const how =
+    schemes.length === 1 ? `the scheme ${schemes[0]}` : `the schemes ${schemes.join(", ")}`;
   return `${name}, one type for ${parts.length} experts of ${how},`;
 }
 

@@ -69,7 +69,10 @@ function expectBlocksHeld({ layers }: DecoderConfig, gguf: GgufTraits, read: Dec
       throw notHeld(gguf, `a model whose block ${block} ${how} rotated by positions`);
     }
     if (sparse !== (own.sparse ?? false)) {
-      throw notHeld(gguf, `a model whose block ${block} is ${sparse ? "a" : "no"} mixture of experts`);
+      throw notHeld(
+        gguf,
+        `a model whose block ${block} is ${sparse ? "a" : "no"} mixture of experts`,
+      );
     }
   }
 }

@@ -1,9 +1,8 @@
 import type { Checkpoint } from "../../../formats/checkpoint.ts";
+import { rowOrder, type RowOrder } from "../../../formats/gguf/row-order.ts";
 import {
   type GgufModulePlace,
   GgufNames,
-  rowOrder,
-  type RowOrder,
   sharedGateName,
   splitTensorName,
 } from "../../../formats/gguf/tensor-names.ts";

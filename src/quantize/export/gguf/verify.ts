@@ -108,7 +108,11 @@ interface Compared {
 }
 
 /** A part of a tensor under the name that fewbit gives it when it reads the file. */
-function writtenPart(names: GgufNames, { name, parts }: DecidedTensor, index: number): SourceTensor {
+function writtenPart(
+  names: GgufNames,
+  { name, parts }: DecidedTensor,
+  index: number,
+): SourceTensor {
   const [own, ending] = splitTensorName(name);
   const [module = names.toCheckpoint(own)] = names.ofStack(own, index) ?? [];
   if (module === null) throw unlike(`${name} is not read again`);

@@ -1,6 +1,6 @@
 import type { GgmlType } from "../../../formats/gguf/gguf-types.ts";
 import type { GgufWriter } from "../../../formats/gguf/gguf-writer.ts";
-import type { RowOrder } from "../../../formats/gguf/tensor-names.ts";
+import type { RowOrder } from "../../../formats/gguf/row-order.ts";
 import type { Checkpoint } from "../../../formats/checkpoint.ts";
 import { throwIfCancelled } from "../../../util/errors.ts";
 import type { WriteOptions } from "../export-format.ts";
