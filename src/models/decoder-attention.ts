@@ -6,6 +6,7 @@ import type { BlockPass } from "../nn/quantizable-model.ts";
 import { rotationOrder, RopeTables, type RopeConfig } from "../nn/rope.ts";
 import { attendTree } from "../nn/row-tree.ts";
 import { add, attention, embedding, multiply, rope, takeColumns } from "../tensor/ops.ts";
+import { joinRows } from "../tensor/route-ops.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import type { DecoderBlock } from "./decoder-weights.ts";
@@ -58,8 +59,8 @@ export class DecoderAttention {
     const [batch = 0, length = 0] = joined.shape;
     const split = (x: Tensor, count: number): Tensor => x.reshape([batch, length, count, headDim]);
     const parts = this.parts?.map((columns) => takeColumns(joined, columns)) ?? projected;
-    let q = split(this.normalizeHeads(parts[0], block.norms.query), heads);
-    let k = split(this.normalizeHeads(parts[1], block.norms.key), kvHeads);
+    let q = split(this.normalizeHeads(parts[0], block, "query"), heads);
+    let k = split(this.normalizeHeads(parts[1], block, "key"), kvHeads);
     const v = split(parts[2], kvHeads);
     if (layer.rope) [q, k] = this.rotate(layer.rope, q, k, pass);
     const mixed = attendPass(q, k, v, pass, {
@@ -71,8 +72,9 @@ export class DecoderAttention {
   }
 
   /** Normalises queries or keys `[batch, length, width]`, where there is a norm. */
-  private normalizeHeads(x: Tensor, norm: NormWeights | undefined): Tensor {
+  private normalizeHeads(x: Tensor, block: DecoderBlock, key: "query" | "key"): Tensor {
     const { headNorms, headDim, norm: rule } = this.config;
+    const norm = block.norms[key] ?? joined(block.headWeights[key], headDim);
     if (!norm) return x;
     if (headNorms === "all") return normalize(x, norm, rule);
     const heads = x.reshape([x.size / headDim, headDim]);
@@ -96,6 +98,14 @@ export class DecoderAttention {
     const [ownCos, ownSin] = [embedding(cos, tree.positions), embedding(sin, tree.positions)];
     return [rope(inQ, ownCos, ownSin, 0), rope(inK, ownCos, ownSin, 0)];
   }
+}
+
+/** Weights of a norm from those of each head. */
+function joined(
+  heads: readonly Tensor<"f32">[] | undefined,
+  headDim: number,
+): NormWeights | undefined {
+  return heads && { weight: joinRows(heads.map((w) => w.reshape([1, headDim]))), bias: null };
 }
 
 /** Where queries, keys and values lie in the rows of a joined projection. */

@@ -52,7 +52,7 @@ export interface DecoderConfig {
   readonly headDim: number;
   readonly norm: NormConfig;
   /** Of the gate of the MLP; without a gate, of what goes up. */
-  readonly activation: "silu" | "gelu" | "gelu-tanh" | "relu";
+  readonly activation: "silu" | "gelu" | "gelu-tanh" | "relu" | "relu-squared";
   /** Whether the output head is the embedding. */
   readonly tiedEmbeddings: boolean;
   /** Which linears have biases. */
@@ -64,9 +64,10 @@ export interface DecoderConfig {
   };
   /**
    * What norms of queries and keys, where there are any, go over: `each` head by itself, `own` also
-   * with weights of its own, or `all` heads together.
+   * with weights of its own, `apart` with these in a tensor a head and without biases, or `all`
+   * heads together.
    */
-  readonly headNorms: "each" | "own" | "all";
+  readonly headNorms: "each" | "own" | "apart" | "all";
   /**
    * How the rows of a joined `queryKeyValue` lie: first all queries, then keys, then values; or
    * query, key and value of each head side by side.
@@ -233,6 +234,7 @@ const activations: Readonly<Record<string, DecoderConfig["activation"]>> = {
   gelu_new: "gelu-tanh",
   gelu_fast: "gelu-tanh",
   relu: "relu",
+  relu2: "relu-squared",
 };
 
 function activationOf(name: string): DecoderConfig["activation"] {
@@ -263,13 +265,21 @@ export function expectWholeHeads(fields: DecoderFields): void {
 }
 
 /**
- * Returns the fields of a family whose heads all have keys of their own and make up the hidden size:
- * what says otherwise means nothing to it.
+ * Returns the fields of a family whose heads make up the hidden size: a `head_dim` means nothing to it.
  * @throws FormatError where the heads do not make it up
  */
-export function multiHead(fields: DecoderFields): DecoderFields {
-  const { num_key_value_heads: _, head_dim: __, ...stated } = fields;
+export function wholeHeads(fields: DecoderFields): DecoderFields {
+  const { head_dim: _, ...stated } = fields;
   expectWholeHeads(stated);
+  return stated;
+}
+
+/**
+ * The same of a family whose heads all have keys of their own, too, whatever its config says.
+ * @throws FormatError where the heads do not make up the hidden size
+ */
+export function multiHead(fields: DecoderFields): DecoderFields {
+  const { num_key_value_heads: _, ...stated } = wholeHeads(fields);
   return stated;
 }
 

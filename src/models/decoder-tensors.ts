@@ -4,7 +4,7 @@ import { formatShape, type Shape } from "../tensor/shape.ts";
 import { FormatError } from "../util/errors.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import type { NormKey, SlotKey } from "./decoder-names.ts";
-import { fusedNames, type MlpNames } from "./expert-config.ts";
+import type { MlpNames } from "./expert-config.ts";
 
 /** Size of a linear layer of a block. */
 export interface LinearPlan {
@@ -67,21 +67,42 @@ export function linearPlans(
   );
 }
 
-/** The norms of a block and the shapes of their weights. */
-export function normPlans(
-  config: DecoderConfig,
-): [key: NormKey, plan: { readonly name: string; readonly shape: Shape }][] {
-  const { headDim, headNorms } = config;
+/** A norm of a block. */
+export interface NormPlan {
+  /** Names of its tensors without `.weight`, of which each has the weights of one head or of all. */
+  readonly names: readonly string[];
+  /** Shape of each of them. */
+  readonly shape: Shape;
+  readonly bias: boolean;
+}
+
+/** The norms of a block. */
+export function normPlans(config: DecoderConfig): [key: NormKey, plan: NormPlan][] {
+  const { headDim, headNorms, hiddenSize, names, norm } = config;
   const heads = { query: config.heads, key: config.kvHeads };
-  const shapeOf = (key: NormKey): Shape => {
-    if (key !== "query" && key !== "key") return [config.hiddenSize];
-    if (headNorms === "own") return [heads[key], headDim];
-    return [headNorms === "each" ? headDim : heads[key] * headDim];
+  const planOf = (key: NormKey, name: string): NormPlan => {
+    const plan = { names: [name], bias: norm.bias };
+    if (key !== "query" && key !== "key") return { ...plan, shape: [hiddenSize] };
+    const count = heads[key];
+    switch (headNorms) {
+      case "each":
+        return { ...plan, shape: [headDim] };
+      case "all":
+        return { ...plan, shape: [count * headDim] };
+      case "own":
+        return { ...plan, shape: [count, headDim] };
+      case "apart":
+        return { names: headNames(name, count), shape: [headDim], bias: false };
+    }
   };
-  return Object.entries(config.names.norms).map(([key, name]) => [
+  return Object.entries(names.norms).map(([key, name]) => [
     key as NormKey,
-    { name, shape: shapeOf(key as NormKey) },
+    planOf(key as NormKey, name),
   ]);
+}
+
+function headNames(name: string, count: number): string[] {
+  return Array.from({ length: count }, (_, head) => `${name}.${head}`);
 }
 
 /** Lists the linear layers of a block, those of its experts too. */
@@ -130,7 +151,7 @@ export function* expectedTensors(config: DecoderConfig): Generator<[name: string
     yield [`${names.positions}.weight`, [positions.rows, hiddenSize]];
   if (names.projectIn) yield [`${names.projectIn}.weight`, [hiddenSize, embeddingSize]];
   for (const index of config.layers.keys()) yield* blockTensors(config, index);
-  if (names.norm !== null) yield* normTensors(config, names.norm, [hiddenSize]);
+  if (names.norm !== null) yield* normTensors(names.norm, [hiddenSize], config.norm.bias);
   if (names.projectOut) yield [`${names.projectOut}.weight`, [embeddingSize, hiddenSize]];
   if (!tiedEmbeddings) yield [`${names.head}.weight`, table];
   if (biases.head) yield [`${names.head}.bias`, [config.vocabularySize]];
@@ -138,8 +159,8 @@ export function* expectedTensors(config: DecoderConfig): Generator<[name: string
 
 function* blockTensors(config: DecoderConfig, index: number): Generator<[string, Shape]> {
   const block = blockName(config, index);
-  for (const [, { name, shape }] of normPlans(config)) {
-    yield* normTensors(config, `${block}.${name}`, shape);
+  for (const [, { names, shape, bias }] of normPlans(config)) {
+    for (const name of names) yield* normTensors(`${block}.${name}`, shape, bias);
   }
   if (isSparse(config, index)) {
     for (const { name, outFeatures } of gatePlans(config)) {
@@ -195,59 +216,9 @@ export function expertPlans({ experts, names, hiddenSize }: DecoderConfig): {
   };
 }
 
-function* normTensors(
-  { norm }: DecoderConfig,
-  name: string,
-  shape: Shape,
-): Generator<[string, Shape]> {
+function* normTensors(name: string, shape: Shape, bias: boolean): Generator<[string, Shape]> {
   yield [`${name}.weight`, shape];
-  if (norm.bias) yield [`${name}.bias`, shape];
-}
-
-/** A tensor that holds what several others of the model hold, one after the other. */
-export interface FusedTensor {
-  readonly shape: Shape;
-  readonly parts: readonly {
-    readonly name: string;
-    readonly shape: Shape;
-    readonly offset: number;
-  }[];
-}
-
-/** Lists the tensors that checkpoints of transformers 5 may hold in place of those of experts. */
-export function fusedTensors(config: DecoderConfig): Map<string, FusedTensor> {
-  const found = new Map<string, FusedTensor>();
-  const plans = expertPlans(config);
-  const { experts, hiddenSize, names } = config;
-  if (!plans || !experts || !names.experts) return found;
-  const router = names.experts.router;
-  for (const index of config.layers.keys()) {
-    if (!isSparse(config, index)) continue;
-    const block = blockName(config, index);
-    const fuse = (own: string, shape: Shape, layers: readonly LinearPlan[]): void => {
-      let offset = 0;
-      const parts = layers.map(({ name, outFeatures, inFeatures }) => {
-        const part = { name: `${block}.${name}.weight`, shape: [outFeatures, inFeatures], offset };
-        offset += outFeatures * inFeatures;
-        return part;
-      });
-      found.set(`${block}.${own}`, { shape, parts });
-    };
-    const width = experts.intermediateSize;
-    const pairs = plans.experts.flatMap(({ gate, up }) => [gate, up]);
-    const downs = plans.experts.map(({ down }) => down);
-    fuse(fusedNames.gateUp, [experts.count, 2 * width, hiddenSize], pairs);
-    fuse(fusedNames.down, [experts.count, hiddenSize, width], downs);
-    if (`${router}.weight` === fusedNames.router) continue;
-    const sender = {
-      name: router,
-      outFeatures: experts.count,
-      inFeatures: hiddenSize,
-      bias: false,
-    };
-    fuse(fusedNames.router, [experts.count, hiddenSize], [sender]);
-  }
-  return found;
+  if (bias) yield [`${name}.bias`, shape];
 }
 
 /** Names of the weights of the linear layers of all blocks. */
@@ -264,7 +235,9 @@ export function storedForms(config: DecoderConfig): ReadonlyMap<string, TensorFo
   const { norm, names, storedTransposed } = config;
   if (norm.offset !== 0) {
     const inBlocks = config.layers.flatMap((_, index) =>
-      normPlans(config).map(([, { name }]) => `${blockName(config, index)}.${name}`),
+      normPlans(config).flatMap(([, plan]) =>
+        plan.names.map((name) => `${blockName(config, index)}.${name}`),
+      ),
     );
     for (const name of [...inBlocks, ...(names.norm === null ? [] : [names.norm])]) {
       forms.set(`${name}.weight`, { transposed: false, offset: norm.offset });

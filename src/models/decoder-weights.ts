@@ -24,8 +24,10 @@ export type DecoderStage = "attentionInput" | "attentionOutput" | "mlpInput" | "
 export interface DecoderBlock extends Block {
   readonly index: number;
   readonly stages: Readonly<Record<DecoderStage, readonly LinearSlot[]>>;
-  /** Those that the family has. */
+  /** Those that the family has; where each head has a tensor of its own, without them. */
   readonly norms: Readonly<Partial<Record<NormKey, NormWeights>>>;
+  /** Weights `[headDim]` of norms of queries and keys, head by head, where each has its own. */
+  readonly headWeights: Readonly<Partial<Record<NormKey, readonly Tensor<"f32">[]>>>;
   /** What stands in the place of the MLP in a mixture; null where the MLP itself does. */
   readonly mixture: BlockExperts | null;
 }
@@ -63,10 +65,7 @@ export async function readBlock(
     const bias = plan.bias ? await source.tensor(`${module}.bias`) : null;
     slots.set(key, { name: plan.name, layer: await makeLinear(backend, weight, bias) });
   }
-  const norms: Partial<Record<NormKey, NormWeights>> = {};
-  for (const [key, plan] of normPlans(config)) {
-    norms[key] = await readNorm(config, source, `${name}.${plan.name}`);
-  }
+  const { norms, headWeights } = await readNorms(config, source, name);
   const stage = (of: DecoderStage): LinearSlot[] =>
     stageSlots[of].flatMap((key) => slots.get(key) ?? []);
   const mixture = isSparse(config, index)
@@ -96,6 +95,7 @@ export async function readBlock(
       }),
     ),
     norms,
+    headWeights,
     mixture,
     ...(mixture && {
       gates: gatesOf(mixture),
@@ -137,14 +137,35 @@ export async function readExpertBlock(
   };
 }
 
-async function readNorm(
-  { norm }: DecoderConfig,
+async function readNorms(
+  config: DecoderConfig,
   source: WeightSource,
-  name: string,
-): Promise<NormWeights> {
+  block: string,
+): Promise<Pick<DecoderBlock, "norms" | "headWeights">> {
+  const norms: Partial<Record<NormKey, NormWeights>> = {};
+  const headWeights: Partial<Record<NormKey, Tensor<"f32">[]>> = {};
+  for (const [key, { names, bias }] of normPlans(config)) {
+    const isApart = config.headNorms === "apart" && (key === "query" || key === "key");
+    if (!isApart) norms[key] = await readNorm(source, `${block}.${names[0]}`, bias);
+    else
+      headWeights[key] = await readEach(
+        source,
+        names.map((name) => `${block}.${name}.weight`),
+      );
+  }
+  return { norms, headWeights };
+}
+
+async function readEach(source: WeightSource, names: readonly string[]): Promise<Tensor<"f32">[]> {
+  const tensors: Tensor<"f32">[] = [];
+  for (const name of names) tensors.push(await source.tensor(name));
+  return tensors;
+}
+
+async function readNorm(source: WeightSource, name: string, bias: boolean): Promise<NormWeights> {
   return {
     weight: await source.tensor(`${name}.weight`),
-    bias: norm.bias ? await source.tensor(`${name}.bias`) : null,
+    bias: bias ? await source.tensor(`${name}.bias`) : null,
   };
 }
 
@@ -153,6 +174,7 @@ export function releaseBlockWeights(block: DecoderBlock): void {
   for (const slot of block.slots) slot.layer.release?.();
   if (block.part) return;
   for (const norm of Object.values(block.norms)) releaseNorm(norm);
+  for (const weight of Object.values(block.headWeights).flat()) weight.release();
   for (const gate of block.gates ?? []) gate.layer.release?.();
 }
 
@@ -170,7 +192,7 @@ export async function readEmbeddingAndHead(
   const positions =
     names.positions === null ? null : await source.tensor(`${names.positions}.weight`);
   const projectIn = await linear(names.projectIn);
-  const norm = names.norm === null ? null : await readNorm(config, source, names.norm);
+  const norm = names.norm === null ? null : await readNorm(source, names.norm, config.norm.bias);
   const projectOut = await linear(names.projectOut);
   const headWeight = tiedEmbeddings ? table : await source.storedMatrix(names.head);
   const headBias = biases.head ? await source.tensor(`${names.head}.bias`) : null;

@@ -295,6 +295,8 @@ function bend(x: Tensor<"f32">, activation: DecoderConfig["activation"]): Tensor
   switch (activation) {
     case "relu":
       return relu(x);
+    case "relu-squared":
+      return multiply(relu(x), x);
     case "gelu":
       return gelu(x);
     case "gelu-tanh":

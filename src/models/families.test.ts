@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { modelCaseNames, readModelCase } from "../../test/golden/model-cases.ts";
 import { FormatError, UnsupportedError } from "../util/errors.ts";
-import { findArchitecture, readModelConfig } from "./index.ts";
+import { findArchitecture, findLanguage, readModelConfig } from "./index.ts";
 
 /** Fields that a published config.json of each family has, besides sizes. */
 const published: Readonly<Record<string, Record<string, unknown>>> = {
@@ -33,11 +33,28 @@ const published: Readonly<Record<string, Record<string, unknown>>> = {
   "qwen3-moe-every": { router_aux_loss_coef: 0.001, mlp_only_layers: [], rope_scaling: null },
   olmoe: { router_aux_loss_coef: 0.01, rope_scaling: null, attention_bias: false },
   cohere: { model_max_length: 131_072, use_qk_norm: false, hidden_act: "silu" },
+  nemotron: { hidden_dropout: 0, rope_scaling: null, attention_bias: false, mlp_bias: false },
+  stablelm: {
+    use_cache: false,
+    hidden_dropout: 0.1,
+    rope_scaling: null,
+    rotary_scaling_factor: null,
+  },
 };
 
+const familyOf = (name: string) => findArchitecture(configOf(name));
 const configOf = (name: string): Record<string, unknown> => readModelCase(name).config;
 
 describe("what config.json says beyond what is read", () => {
+  test("is known of every family that refuses fields", () => {
+    const known = new Set(Object.keys(published).map((name) => familyOf(name).modelType));
+    const unknown = modelCaseNames.filter((name) => {
+      const { architecture, composite } = findLanguage(configOf(name));
+      return !composite && architecture.reads && !known.has(architecture.modelType);
+    });
+    expect(unknown).toEqual([]);
+  });
+
   test.each(Object.entries(published))(
     "is let through where %s is published so",
     (name, fields) => {
@@ -67,6 +84,9 @@ describe("what config.json says beyond what is read", () => {
     ["gpt2", { scale_attn_by_inverse_layer_idx: true }],
     ["gpt2", { add_cross_attention: true }],
     ["phi3", { attention_bias: true }],
+    ["stablelm", { rope_pct: 0.25 }],
+    ["nemotron", { rope_percent: 0.5 }],
+    ["stablelm", { partial_rotary_factor: 0.1 }],
     ["mobilellm", { layer_sharing: true }],
     ["starcoder2", { norm_type: "rms_norm" }],
     ["olmoe", { clip_qkv: 8 }],
@@ -103,6 +123,9 @@ describe("what config.json says beyond what is read", () => {
       /4 numbers/,
     ],
     ["granite", { logits_scaling: 0 }, /logits_scaling/],
+    ["stablelm", { use_qkv_bias: 1 }, /use_qkv_bias/],
+    ["nemotron", { norm_eps: -1 }, /norm_eps/],
+    ["stablelm", { hidden_size: 31 }, /hidden_size 31 is not a multiple/],
   ])("%s with %o is a FormatError that names it", (name, fields, message) => {
     const read = (): unknown => readModelConfig({ ...configOf(name), ...fields });
     expect(read).toThrow(FormatError);

@@ -18,6 +18,7 @@ import { ministral } from "./families/ministral.ts";
 import { mistral } from "./families/mistral.ts";
 import { mixtral } from "./families/mixtral.ts";
 import { mobilellm } from "./families/mobilellm.ts";
+import { nemotron } from "./families/nemotron.ts";
 import { olmo2 } from "./families/olmo2.ts";
 import { opt } from "./families/opt.ts";
 import { phi } from "./families/phi.ts";
@@ -29,6 +30,7 @@ import { qwen25Vl, qwen2Vl } from "./families/qwen2-vl.ts";
 import { qwen3Moe } from "./families/qwen3-moe.ts";
 import { qwen3 } from "./families/qwen3.ts";
 import { smollm3 } from "./families/smollm3.ts";
+import { stablelm } from "./families/stablelm.ts";
 import { starcoder2 } from "./families/starcoder2.ts";
 
 /** Families of language models, one line each. */
@@ -52,6 +54,8 @@ const languages: readonly Architecture[] = [
   cohere,
   mobilellm,
   starcoder2,
+  stablelm,
+  nemotron,
   mixtral,
   qwen2Moe,
   qwen3Moe,

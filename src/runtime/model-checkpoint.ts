@@ -15,9 +15,9 @@ import {
   describeLinears,
   expectedTensors,
   expectShapeOf,
-  fusedTensors,
   storedForms,
 } from "../models/decoder-tensors.ts";
+import { fusedTensors } from "../models/fused-tensors.ts";
 import { type Composite, isOfOtherPart, withOwnHead } from "../models/composite.ts";
 import { findLanguage, readModelConfig } from "../models/index.ts";
 import type { VocabularyTable } from "../nn/quantizable-model.ts";

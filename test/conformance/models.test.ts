@@ -3,9 +3,9 @@ import type { Backend } from "../../src/backend/backend.ts";
 import type { LinearSlot } from "../../src/nn/linear.ts";
 import { KvCache } from "../../src/nn/kv-cache.ts";
 import { compareTokens, growTree } from "../../src/evaluation/token-tree.ts";
-import { readModelConfig } from "../../src/models/index.ts";
+import { architectures, findArchitecture, readModelConfig } from "../../src/models/index.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { UsageError } from "../../src/util/errors.ts";
+import { FormatError, UnsupportedError, UsageError } from "../../src/util/errors.ts";
 import {
   idTensor,
   type LoadedCase,
@@ -17,6 +17,8 @@ import {
 import { subjects } from "./subjects.ts";
 
 const reference = subjects[0].open();
+
+const familyOf = (name: string) => findArchitecture(readModelCase(name).config);
 
 /** Feeds `ids` in pieces of the given lengths through a cache; logits of all positions. */
 async function cachedLogits(
@@ -258,7 +260,8 @@ describe("a block pass", () => {
 });
 
 describe("what a config says changes the logits", () => {
-  test.each([
+  /** Golden models with fields whose other value makes another model of them. */
+  const changes: readonly (readonly [string, Record<string, unknown>])[] = [
     ["llama-linear-rope", { rope_scaling: null }],
     ["llama-llama3-rope", { rope_scaling: null }],
     ["llama-llama3-rope-parameters", { rope_parameters: { rope_theta: 5000 } }],
@@ -275,13 +278,18 @@ describe("what a config says changes the logits", () => {
     ["smollm3-no-rope-layers", { no_rope_layers: [1, 1, 1] }],
     ["smollm3-interval-window", { use_sliding_window: false }],
     ["gemma", { hidden_act: "silu" }],
+    ["gemma-biases", { hidden_act: undefined, hidden_activation: "silu" }],
     ["gemma", { rms_norm_eps: 0.5 }],
     ["gemma2", { query_pre_attn_scalar: 16 }],
+    ["gemma2", { hidden_activation: "silu" }],
     ["gemma2", { attn_logit_softcapping: null }],
     ["gemma2", { final_logit_softcapping: null }],
     ["gemma2", { sliding_window: 12 }],
     ["gemma2-no-caps", { layer_types: null }],
     ["gemma3", { sliding_window_pattern: 3 }],
+    ["gemma3-cap", { _sliding_window_pattern: 2 }],
+    ["gemma3", { query_pre_attn_scalar: 16 }],
+    ["gemma3", { hidden_activation: "silu" }],
     ["gemma3", { rope_local_base_freq: 10000 }],
     ["gemma3", { rope_theta: 10000 }],
     ["gemma3", { rope_scaling: null }],
@@ -293,7 +301,12 @@ describe("what a config says changes the logits", () => {
     ["opt", { do_layer_norm_before: false }],
     ["opt", { _remove_final_layer_norm: true }],
     ["opt-behind-narrow", { word_embed_proj_dim: 32 }],
+    ["opt", { ffn_dim: 40 }],
     ["gpt2", { scale_attn_weights: false }],
+    ["gpt2", { n_embd: 16 }],
+    ["gpt2", { n_layer: 1 }],
+    ["gpt2", { n_head: 2 }],
+    ["gpt2", { n_inner: 40 }],
     ["gpt2", { activation_function: "relu" }],
     ["gpt2-no-scale", { layer_norm_epsilon: 1e-5 }],
     ["gpt-neox", { use_parallel_residual: false }],
@@ -322,9 +335,12 @@ describe("what a config says changes the logits", () => {
     ["starcoder2-no-biases", { norm_epsilon: 1e-5 }],
     ["mobilellm", { share_embedding: false }],
     ["mixtral", { num_experts_per_tok: 1 }],
+    ["mixtral", { num_local_experts: 3 }],
     ["mixtral-window", { sliding_window: null }],
     ["qwen2-moe", { norm_topk_prob: true }],
     ["qwen2-moe", { num_experts_per_tok: 3 }],
+    ["qwen2-moe", { num_experts: 3 }],
+    ["qwen2-moe", { moe_intermediate_size: 24 }],
     ["qwen2-moe-steps", { qkv_bias: true }],
     ["qwen2-moe-steps", { use_sliding_window: false }],
     ["qwen2-moe-steps", { max_window_layers: 1 }],
@@ -334,16 +350,36 @@ describe("what a config says changes the logits", () => {
     ["qwen3-moe-every", { norm_topk_prob: false }],
     ["qwen3-moe-every", { num_experts: 4 }],
     ["qwen3-moe-every", { moe_intermediate_size: 24 }],
+    ["qwen3-moe-every", { num_experts_per_tok: 2 }],
+    ["qwen3-moe-every", { decoder_sparse_step: 2 }],
     ["qwen3-moe-steps", { mlp_only_layers: [] }],
+    ["qwen3-moe-steps", { num_local_experts: 2 }],
     ["qwen3-moe-steps", { attention_bias: false }],
     ["qwen3-moe-steps", { sliding_window: 9 }],
     ["olmoe", { norm_topk_prob: true }],
     ["olmoe-normalized", { num_experts_per_tok: 1 }],
+    ["olmoe-normalized", { num_experts: 2 }],
     ["cohere", { logit_scale: 1 }],
     ["cohere-qk-norm", { use_qk_norm: false }],
     ["cohere-biases", { layer_norm_eps: 1e-5 }],
     ["cohere-biases", { attention_bias: false }],
-  ])("%s is not the model with %o", async (name, changed) => {
+    ["stablelm", { use_qkv_bias: false }],
+    ["stablelm", { use_parallel_residual: true }],
+    ["stablelm", { partial_rotary_factor: 1 }],
+    ["stablelm", { rope_theta: 10000 }],
+    ["stablelm-parallel", { qk_layernorm: false }],
+    ["stablelm-parallel", { layer_norm_eps: 1e-5 }],
+    ["stablelm-parallel", { rope_parameters: null }],
+    ["stablelm-qk-norm", { hidden_act: "silu" }],
+    ["nemotron", { hidden_act: "relu" }],
+    ["nemotron", { rope_theta: 10000 }],
+    ["nemotron", { partial_rotary_factor: 1 }],
+    ["nemotron-biases", { norm_eps: 1e-5 }],
+    ["nemotron-biases", { attention_bias: false }],
+    ["nemotron-biases", { mlp_bias: false }],
+  ];
+
+  test.each(changes)("%s is not the model with %o", async (name, changed) => {
     const golden = readModelCase(name);
     const config = { ...golden.config, ...changed };
     const loaded = await loadCase(reference, { dtype: golden.dtype, config });
@@ -353,6 +389,37 @@ describe("what a config says changes the logits", () => {
     const expected = golden.logits.at(-1)?.at(-1) ?? [];
     expect(largestDifference(last, expected)).toBeGreaterThan(0.01);
   });
+
+  // The context of a GPT-2 says how many positions there are, and nothing else.
+  const without = new Set(["n_positions"]);
+
+  test.each(architectures.map(({ modelType }) => modelType))(
+    "each field that only %s has is among these",
+    (modelType) => {
+      const models = modelCaseNames.filter((name) => familyOf(name).modelType === modelType);
+      const own = models.flatMap((name) => [...(familyOf(name).reads ?? [])].filter(isRead(name)));
+      const changed = changes
+        .filter(([name]) => familyOf(name).modelType === modelType)
+        .flatMap(([, fields]) => Object.keys(fields));
+      expect([...new Set(own)].filter((field) => !changed.includes(field))).toEqual([]);
+    },
+  );
+
+  /** Whether a field has a meaning: what is no value of it is a fault, and none is refused. */
+  function isRead(name: string): (field: string) => boolean {
+    const { config } = readModelCase(name);
+    const errorOf = (fields: Record<string, unknown>): unknown => {
+      try {
+        return readModelConfig({ ...config, ...fields });
+      } catch (error) {
+        return error;
+      }
+    };
+    return (field) =>
+      !without.has(field) &&
+      errorOf({ [field]: { not: "a value" } }) instanceof FormatError &&
+      !(errorOf({ [field]: true }) instanceof UnsupportedError);
+  }
 });
 
 test("embedding and head can be released and read again", async () => {

@@ -267,6 +267,24 @@ CASES: dict[str, tuple[str, dict]] = {
     "starcoder2-no-biases": ("float32", without(base("starcoder2", use_bias=False), "rms_norm_eps", **{
         "hidden_act": "gelu", "norm_epsilon": 0.1, "sliding_window": None,
         "rope_parameters": {"rope_type": "linear", "factor": 4.0, "rope_theta": 500.0}})),
+    "stablelm": ("bfloat16", without(base("stablelm", rope_theta=500.0), "rms_norm_eps", **{
+        "num_attention_heads": 2, "num_key_value_heads": 1, "num_hidden_layers": 3,
+        "use_qkv_bias": True})),
+    "stablelm-parallel": ("float32", without(base("stablelm"), "rms_norm_eps", "hidden_act", **{
+        "use_parallel_residual": True, "qk_layernorm": True, "layer_norm_eps": 0.1,
+        "rope_parameters": {"rope_type": "linear", "factor": 4.0, "rope_theta": 500.0,
+                            "partial_rotary_factor": 0.5}})),
+    "stablelm-qk-norm": ("float16", without(base("stablelm"), "rms_norm_eps", **{
+        "qk_layernorm": True, "partial_rotary_factor": 1.0, "tie_word_embeddings": True,
+        "hidden_act": "gelu"})),
+    "nemotron": ("bfloat16", without(base("nemotron", rope_theta=500.0), "rms_norm_eps", "hidden_act", **{
+        "head_dim": 8})),
+    "nemotron-biases": ("float32", without(base("nemotron"), "rms_norm_eps", **{
+        "attention_bias": True, "mlp_bias": True, "norm_eps": 0.1, "hidden_act": "relu2", "head_dim": 16,
+        "rope_parameters": {"rope_type": "linear", "factor": 4.0, "rope_theta": 500.0,
+                            "partial_rotary_factor": 0.25}})),
+    "nemotron-tied": ("float16", without(base("nemotron"), "rms_norm_eps", **{
+        "num_key_value_heads": 4, "hidden_act": "gelu", "tie_word_embeddings": True, "partial_rotary_factor": 1.0})),
     "cohere-qk-norm": ("float32", without(base("cohere", use_qk_norm=True), "rms_norm_eps", **{
         "pad_token_id": 0, "bos_token_id": 5, "eos_token_id": 6, "logit_scale": 1.0,
         "rope_parameters": {"rope_type": "default", "rope_theta": 500.0}})),

@@ -263,6 +263,37 @@ const families: Readonly<Record<string, (random: Prng) => Fields>> = {
     const rope = makeRope(random, { pairs: width / 2 });
     return { ...sizes, ...kvHeads(random, heads), ...more, ...rope };
   },
+  stablelm(random) {
+    const { heads, width, sizes } = makeHeads(random);
+    const rotated = choose(random, [2, width / 2, width]);
+    const more = some(random, 0.5, {
+      use_qkv_bias: yes(random),
+      qk_layernorm: yes(random),
+      use_parallel_residual: yes(random),
+      hidden_act: choose(random, ["silu", "gelu", "relu"]),
+      layer_norm_eps: epsilon(random),
+      tie_word_embeddings: yes(random),
+    });
+    const share = { partial_rotary_factor: rotated / width };
+    const rope = makeRope(random, { pairs: rotated / 2, share });
+    return { ...sizes, ...kvHeads(random, heads), ...more, ...rope };
+  },
+  nemotron(random) {
+    const { heads, width: whole, sizes } = makeHeads(random);
+    const width = choose(random, [whole, 12]);
+    const rotated = choose(random, [2, width / 2, width]);
+    const more = some(random, 0.5, {
+      attention_bias: yes(random),
+      mlp_bias: yes(random),
+      hidden_act: choose(random, ["relu2", "relu", "silu"]),
+      norm_eps: epsilon(random),
+      tie_word_embeddings: yes(random),
+    });
+    const share = { partial_rotary_factor: rotated / width };
+    const rope = makeRope(random, { pairs: rotated / 2, share });
+    const shape = { ...sizes, ...(width !== whole && { head_dim: width }) };
+    return { ...shape, ...kvHeads(random, heads), ...more, ...rope };
+  },
   cohere(random) {
     const { heads, width, sizes } = makeHeads(random);
     const more = some(random, 0.5, {

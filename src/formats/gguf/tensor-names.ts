@@ -82,7 +82,7 @@ export const longFactorsNames = {
 export interface GgufModulePlace {
   /** Name of the module there. */
   readonly name: string;
-  /** Which matrix of a stack it is, one for each expert; null where it is all. */
+  /** Which part of a stack it is, one for each expert, of norms one for each head; null for all. */
   readonly expert: number | null;
 }
 
@@ -117,7 +117,7 @@ export class GgufNames {
 
   /**
    * Returns a module's name in GGUF files, null where it has none: `blk.3.attn_q`. Of a layer of an
-   * expert it is that of the stack of all experts: `blk.3.ffn_up_exps`.
+   * expert it is that of the stack of all experts: `blk.3.ffn_up_exps`, and so of a head's norm.
    */
   toGguf(module: string): string | null {
     return this.place(module)?.name ?? null;
@@ -131,11 +131,9 @@ export class GgufNames {
       const name = this.outer.get(module);
       return name === undefined ? null : { name, expert: null };
     }
-    const layer = this.expertLayer(block[2]);
-    const name = layer ? `${mlpNames[layer[0]]}_exps` : this.inner.get(block[2]);
-    return name === undefined
-      ? null
-      : { name: `blk.${block[1]}.${name}`, expert: layer ? layer[1] : null };
+    const whole = this.inner.get(block[2]);
+    const [name, expert] = whole === undefined ? this.partOfStack(block[2]) : [whole, null];
+    return name === null ? null : { name: `blk.${block[1]}.${name}`, expert };
   }
 
   /**
@@ -160,6 +158,16 @@ export class GgufNames {
     const keys = found[2] === "gate_up" ? (["gate", "up"] as const) : [found[2] as keyof MlpNames];
     const block = `${this.blocks}${found[1]}`;
     return keys.map((key) => `${block}.${own.experts}.${expert}.${own.layers[key]}`);
+  }
+
+  /** The stack that a layer of one expert or a norm of one head belongs to, and its place there. */
+  private partOfStack(inner: string): readonly [name: string | null, expert: number | null] {
+    const layer = this.expertLayer(inner);
+    if (layer) return [`${mlpNames[layer[0]]}_exps`, layer[1]];
+    const head = /^(.+)\.(\d+)$/.exec(inner);
+    const norm = head ? this.inner.get(head[1]) : undefined;
+    if (!head || norm === undefined || !/^attn_[qk]_norm$/.test(norm)) return [null, null];
+    return [norm, Number(head[2])];
   }
 
   /** The layer of an expert that a name below the block in checkpoints is; null if it is none. */

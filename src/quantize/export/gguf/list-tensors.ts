@@ -43,7 +43,7 @@ export interface ModelTensor {
   /** Its shape in the file. */
   readonly shape: readonly number[];
   readonly role: TensorRole;
-  /** What it is made of: one tensor of the model, or a layer of each expert, in their order. */
+  /** What it is made of: one tensor of the model, or that of each expert or head, in their order. */
   readonly parts: readonly [SourceTensor, ...SourceTensor[]];
   /** Order of its rows in the file; null where they stay as they are. */
   readonly order: RowOrder | null;
@@ -87,7 +87,7 @@ export function listTensors(
   return [...found.values()];
 }
 
-/** The shape of a tensor with one more matrix, where it is a stack. */
+/** The shape of a tensor with one more part, where it is a stack. */
 function shapeInFile(
   { name, expert }: GgufModulePlace,
   shape: readonly number[],

@@ -1,5 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { ggufTraitsOf, readModelConfig } from "../../../models/index.ts";
+import { findGgufFamily } from "../../../formats/gguf/gguf-family.ts";
+import type { GgufTensor } from "../../../formats/gguf/gguf-header.ts";
+import { GgufMetadata, type GgufValue } from "../../../formats/gguf/gguf-metadata.ts";
+import { ggmlTypeNamed, type GgmlType } from "../../../formats/gguf/gguf-types.ts";
+import { ggufModelConfig } from "../../../formats/gguf/model-config.ts";
+import { ggufFamilies, ggufTraitsOf, readModelConfig } from "../../../models/index.ts";
 import { inverseFrequencies } from "../../../nn/rope.ts";
 import { modelMetadata } from "./model-metadata.ts";
 
@@ -90,3 +95,42 @@ describe("what llama.cpp computes otherwise", () => {
     expect(describeConfig({ ...fields, sliding_window: 512 }).notices).toEqual([]);
   });
 });
+
+test.each([
+  ["attn_norm", "ffn_norm"],
+  ["attn_norm", "attn_q_norm", "attn_k_norm"],
+])(
+  "a StableLM with the norms %s is what its tensors say, not what its converter does",
+  (...norms) => {
+    const json = { ...base, model_type: "stablelm" };
+    const entries = new Map<string, GgufValue>([
+      ...modelMetadata(readModelConfig(json), ggufTraitsOf(json)).entries,
+      ["general.architecture", { type: "string", value: "stablelm" }],
+      // The converter takes a model for parallel whose config.json does not say.
+      ["stablelm.use_parallel_residual", { type: "bool", value: true }],
+    ]);
+    const metadata = new GgufMetadata("a.gguf", entries);
+    const type = ggmlTypeNamed("f32") as GgmlType;
+    const tensors = new Map(
+      norms.map((norm): [string, GgufTensor] => {
+        const name = `blk.0.${norm}.weight`;
+        return [name, { name, shape: [64], type, begin: 0, end: 256 }];
+      }),
+    );
+    const family = findGgufFamily(metadata, ggufFamilies);
+    const read = ggufModelConfig({
+      metadata,
+      family,
+      tensors,
+      ropeFactors: null,
+      longFactors: null,
+    });
+    expect(read).toMatchObject({
+      use_parallel_residual: !norms.includes("ffn_norm"),
+      qk_layernorm: norms.includes("attn_q_norm"),
+      use_qkv_bias: false,
+    });
+    const { attention: _, ...others } = readModelConfig(read).names.norms;
+    expect(Object.keys(others)).toEqual(norms.includes("ffn_norm") ? ["mlp"] : ["query", "key"]);
+  },
+);

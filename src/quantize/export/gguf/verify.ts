@@ -114,6 +114,7 @@ function writtenPart(
   index: number,
 ): SourceTensor {
   const [own, ending] = splitTensorName(name);
+  if (names.place(parts[index].module)?.name === own) return parts[index];
   const [module = names.toCheckpoint(own)] = names.ofStack(own, index) ?? [];
   if (module === null) throw unlike(`${name} is not read again`);
   return { ...parts[index], module, source: module + ending };
