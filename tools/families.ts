@@ -3,7 +3,8 @@
  *
  *   npm run families                        a Markdown table
  *   npm run families -- --write             the table in docs/models.md anew
- *   npm run families -- --only gemma        families whose model type begins so
+ *   npm run families -- --only gemma        families whose model type begins so; with --write only
+ *                                           their rows are made anew
  *
  * Models are the tiny ones of test/golden/models. The first column holds logits of all of them
  * against those of transformers. A method quantizes the first model of the family, writes it, and
@@ -152,20 +153,28 @@ async function rowOf({ modelType, title }: FamilyName): Promise<string> {
   return `| ${all.join(" | ")} |`;
 }
 
+/** Writes rows into the table of the page, in the order of the families; others stay. */
+function writeRows(head: readonly string[], rows: ReadonlyMap<string, string>): void {
+  const [before, table = ""] = readFileSync(page, "utf8").split(/^\| family /m);
+  const earlier = table.split("\n");
+  const all = architectures.flatMap(({ modelType }) => {
+    const found = earlier.find((row) => row.includes(`(\`${modelType}\`)`));
+    return rows.get(modelType) ?? found ?? [];
+  });
+  writeFileSync(page, `${before}${[...head, ...all].join("\n")}\n`);
+}
+
 const format = (x: number): string => x.toExponential(1);
 
 try {
   const header = ["family", "models", "transformers", ...Object.keys(methods), "GGUF, llama.cpp"];
-  const lines = [`| ${header.join(" | ")} |`, `|${"---|".repeat(header.length)}`];
+  const head = [`| ${header.join(" | ")} |`, `|${"---|".repeat(header.length)}`];
+  const rows = new Map<string, string>();
   for (const family of architectures) {
-    if (family.modelType.startsWith(values.only)) lines.push(await rowOf(family));
+    if (family.modelType.startsWith(values.only)) rows.set(family.modelType, await rowOf(family));
   }
-  const table = `${lines.join("\n")}\n`;
-  process.stdout.write(table);
-  if (values.write) {
-    const [before] = readFileSync(page, "utf8").split(/^\| family/m);
-    writeFileSync(page, before + table);
-  }
+  process.stdout.write(`${[...head, ...rows.values()].join("\n")}\n`);
+  if (values.write) writeRows(head, rows);
 } finally {
   rmSync(folder, { recursive: true });
 }

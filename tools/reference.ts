@@ -4,6 +4,7 @@
  *   npm run reference                                every subject
  *   npm run reference -- tokenizers --count 2000     one of them
  *   npm run reference -- tokenizers --seed 7         other cases
+ *   npm run reference -- families --only stablelm    of the cases those whose input has this text
  *   npm run reference -- tokenizers --golden         stores answers for npm test
  *
  * Needs a Python with the packages of tools/reference/requirements.txt: $FEWBIT_PYTHON, or python3.
@@ -27,6 +28,7 @@ const { values, positionals } = parseArgs({
   options: {
     count: { type: "string", default: "500" },
     seed: { type: "string", default: "1" },
+    only: { type: "string", default: "" },
     golden: { type: "boolean", default: false },
   },
 });
@@ -86,7 +88,8 @@ for (const subject of chosen) {
     console.log(`${subject.name}: skipped, ${file} is not there`);
     continue;
   }
-  const cases = makeCases(subject, values.golden ? subject.goldenCases : count, seed);
+  const all = makeCases(subject, values.golden ? subject.goldenCases : count, seed);
+  const cases = all.filter((input) => JSON.stringify(input).includes(values.only));
   const reference = askPython(subject, cases);
   const versions = Object.entries(reference.versions).map((pair) => pair.join(" "));
   const differences = await findDifferences(subject, reference);

@@ -14,7 +14,12 @@ import {
   type Scheme,
   train,
 } from "../../src/index.ts";
-import { architectures, findArchitecture, readModelConfig } from "../../src/models/index.ts";
+import {
+  architectures,
+  findArchitecture,
+  ggufFamilies,
+  readModelConfig,
+} from "../../src/models/index.ts";
 import { filesOf } from "../e2e/killed-runs.ts";
 import { modelCaseNames, readModelCase } from "../golden/model-cases.ts";
 import { type TinyCheckpoint, writeTinyCheckpoint } from "../golden/tiny-checkpoint.ts";
@@ -104,9 +109,14 @@ test("every family has golden models", () => {
   expect([...known].sort()).toEqual(architectures.map(({ modelType }) => modelType).sort());
 });
 
-test("every family has a row on its page", () => {
-  const page = readFileSync(new URL("../../docs/models.md", import.meta.url), "utf8");
-  for (const { modelType } of architectures) expect(page).toContain(`(\`${modelType}\`)`);
+test("every family is in the table of its page and among the features", () => {
+  const read = (name: string) => readFileSync(new URL(`../../${name}`, import.meta.url), "utf8");
+  const [page, features] = [read("docs/models.md"), read("FEATURES.md")];
+  const types = architectures.map(({ modelType }) => `\`${modelType}\``);
+  expect(types.filter((type) => !page.includes(`(${type})`))).toEqual([]);
+  expect(types.filter((type) => !features.includes(type))).toEqual([]);
+  const files = ggufFamilies.map(({ gguf }) => `\`${gguf.architecture}\``);
+  expect(files.filter((architecture) => !features.includes(architecture))).toEqual([]);
 });
 
 describe.each(modelCaseNames)("%s", (name) => {
