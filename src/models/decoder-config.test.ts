@@ -79,7 +79,7 @@ describe("config.json", () => {
       { sliding_window: 8, layer_types: Array(4).fill("sliding_attention") },
       /layer_types\[0\] slides, but a llama/,
     ],
-    ["an activation", { hidden_act: "relu6" }, /hidden_act "relu6"/],
+    ["an activation", { hidden_act: "mish" }, /hidden_act "mish"/],
     ["an inherited key as activation", { hidden_act: "constructor" }, /hidden_act "constructor"/],
     ["partial rotation", { partial_rotary_factor: 0.5 }, /partial_rotary_factor 0.5/],
   ])("%s that is not known is an UnsupportedError", (_, change, message) => {

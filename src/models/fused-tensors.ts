@@ -53,7 +53,7 @@ export function fusedTensors(config: DecoderConfig): Map<string, FusedTensor> {
 }
 
 /** Norms of queries and keys that have a tensor a head, as one tensor `[heads, headDim]`. */
-export function fusedNorms(config: DecoderConfig): Map<string, FusedTensor> {
+function fusedNorms(config: DecoderConfig): Map<string, FusedTensor> {
   const { headDim, headNorms, layers, names } = config;
   const found = new Map<string, FusedTensor>();
   if (headNorms !== "apart") return found;

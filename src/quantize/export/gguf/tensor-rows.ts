@@ -9,7 +9,7 @@ import {
 } from "../../../quant/blocks/mapping/affine-weight.ts";
 import type { TensorForm } from "../../../nn/weight-source.ts";
 import type { QTensor } from "../../../quant/q-tensor.ts";
-import type { ModelTensor } from "./list-tensors.ts";
+import type { SourceTensor } from "./list-tensors.ts";
 
 /** The weights of a tensor as floats, some rows at a time. */
 export interface TensorRows {
@@ -22,9 +22,8 @@ export interface TensorRows {
 }
 
 /** Opens a tensor of a checkpoint. @throws FormatError NumericError */
-export async function openRows(checkpoint: Checkpoint, tensor: ModelTensor): Promise<TensorRows> {
-  const { module, packed: stored, source, form, rows } = tensor;
-  if (rows) return joinedRows(checkpoint, rows);
+export async function openRows(checkpoint: Checkpoint, tensor: SourceTensor): Promise<TensorRows> {
+  const { module, packed: stored, source, form } = tensor;
   if (!stored && form) return formedRows(checkpoint, tensor, form);
   if (!stored) {
     const floats = (first: number, end: number): Promise<Float32Array> =>
@@ -43,25 +42,10 @@ export async function openRows(checkpoint: Checkpoint, tensor: ModelTensor): Pro
   };
 }
 
-/** Rows that are each a tensor of the checkpoint. */
-function joinedRows(checkpoint: Checkpoint, names: readonly string[]): TensorRows {
-  return {
-    affine: null,
-    packed: null,
-    async floats(first, end) {
-      const values: number[] = [];
-      for (const name of names.slice(first, end)) {
-        values.push(...(await readFloatTensor(checkpoint, name)).values);
-      }
-      return Float32Array.from(values);
-    },
-  };
-}
-
 /** Rows of floats that are stored in another form: the whole tensor is turned at once. */
 async function formedRows(
   checkpoint: Checkpoint,
-  { source, shape }: ModelTensor,
+  { source, shape }: SourceTensor,
   form: TensorForm,
 ): Promise<TensorRows> {
   const stored = await readFloatTensor(checkpoint, source);
