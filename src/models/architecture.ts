@@ -28,7 +28,7 @@ export interface GgufKey {
   readonly of: (config: DecoderConfig) => number | boolean | null;
 }
 
-/** Fields of `config.json` that say what a mixture is made of, and that keys of its files stand for. */
+/** Fields of `config.json` that say what a mixture is made of; keys of its files stand for them. */
 export interface GgufExperts {
   /** How many a block has, and how many a token goes to. */
   readonly count: string;
