@@ -18,9 +18,9 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { exportCheckpoint, load, quantize, type QuantizeOptions } from "../src/index.ts";
 import type { FamilyName } from "../src/models/architecture.ts";
-import { architectures, readModelConfig } from "../src/models/index.ts";
+import { architectures, findArchitecture } from "../src/models/index.ts";
 import { UnsupportedError } from "../src/util/errors.ts";
-import { writableChanges } from "../test/fixtures/gguf-changes.ts";
+import { hasComputedWindows, writableChanges } from "../test/fixtures/gguf-changes.ts";
 import { spellWithSpaces } from "../test/fixtures/spell-with-spaces.ts";
 import { modelCaseNames, readModelCase } from "../test/golden/model-cases.ts";
 import { writeTinyCheckpoint } from "../test/golden/tiny-checkpoint.ts";
@@ -110,19 +110,12 @@ async function byMethod(
   return distance(packed, await logitsOf(decoded, ids, "reference"));
 }
 
-/** Whether a tiny model has no windows, as it is written for llama.cpp. */
-const seesAll = (name: string): boolean => {
-  const config = { ...readModelCase(name).config, ...writableChanges[name] };
-  return readModelConfig(config).layers.every(({ window }) => window === null);
-};
-
 /** The most that logits of GGUF files in llama.cpp are from those of their models. */
-async function inLlama({ gguf }: FamilyName, names: readonly string[]): Promise<string> {
-  if (gguf === null) return "refused";
+async function inLlama(names: readonly string[]): Promise<string> {
+  if (findArchitecture(readModelCase(names[0]).config).gguf === null) return "refused";
   if (!findLlamaAddon()) return "not installed";
   const found: number[] = [];
-  const models = names.filter((name) => gguf.windows !== undefined || seesAll(name));
-  for (const name of models) {
+  for (const name of names.filter(hasComputedWindows)) {
     const { [name]: config = {} } = writableChanges;
     const checkpoint = await writeTinyCheckpoint({ modelCase: name, config, fitting: true });
     spellWithSpaces(checkpoint.path);
@@ -143,8 +136,7 @@ async function inLlama({ gguf }: FamilyName, names: readonly string[]): Promise<
   return found.length === 0 ? "—" : `${format(Math.max(...found))} (${found.length})`;
 }
 
-async function rowOf(family: FamilyName): Promise<string> {
-  const { modelType, title } = family;
+async function rowOf({ modelType, title }: FamilyName): Promise<string> {
   const names = modelCaseNames.filter(
     (name) => readModelCase(name).config["model_type"] === modelType,
   );
@@ -155,7 +147,7 @@ async function rowOf(family: FamilyName): Promise<string> {
     cells.push(await byMethod(checkpoint.path, ids, recipe));
   }
   await checkpoint.remove();
-  const last = await inLlama(family, names);
+  const last = await inLlama(names);
   const all = [`${title} (\`${modelType}\`)`, names.length, ...cells.map(format), last];
   return `| ${all.join(" | ")} |`;
 }

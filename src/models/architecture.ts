@@ -14,6 +14,8 @@ export interface GgufSizes {
   readonly hiddenSize: number;
   readonly heads: number;
   readonly headDim: number;
+  /** Whether the file has a tensor of this name. */
+  readonly has: (tensor: string) => boolean;
 }
 
 /** A key of the metadata that says what a field of `config.json` does. */
@@ -24,6 +26,17 @@ export interface GgufKey {
   readonly field: string;
   /** What is written; null writes nothing. */
   readonly of: (config: DecoderConfig) => number | boolean | null;
+}
+
+/** Fields of `config.json` that say what a mixture is made of; keys of its files stand for them. */
+export interface GgufExperts {
+  /** How many a block has, and how many a token goes to. */
+  readonly count: string;
+  readonly used: string;
+  /** Width of an expert's MLP; `intermediate_size` where that is no other width. */
+  readonly width: string;
+  /** Width of the MLP for every token; absent where there is none. */
+  readonly shared?: string;
 }
 
 /** How GGUF files hold the models of a family, and what llama.cpp computes of them. */
@@ -43,6 +56,10 @@ export interface GgufTraits {
   readonly means?: (sizes: GgufSizes) => Readonly<Record<string, unknown>>;
   /** Keys that only some architectures have. */
   readonly keys?: readonly GgufKey[];
+  /** Of mixtures of experts, which llama.cpp has in every block; absent where there are none. */
+  readonly experts?: GgufExperts;
+  /** Whether its rotations turn pairs of channels by time, row and column of an image. */
+  readonly sectioned?: boolean;
   /** Whether a part of each head may be rotated: its share is then always stated. */
   readonly partlyRotated?: boolean;
   /** How rotations may be scaled, by the kinds of `RopeScaling`; absent: linear, YaRN. */
@@ -57,6 +74,8 @@ export interface GgufTraits {
   readonly biases?: boolean;
   /** Whether heads must make up the hidden size. */
   readonly wholeHeads?: boolean;
+  /** Whether every head must have keys and values of its own. */
+  readonly ownKeys?: boolean;
   /** Where llama.cpp computes otherwise than the model, a sentence each. */
   readonly notices?: readonly string[];
 }
@@ -67,12 +86,12 @@ export interface FamilyName {
   readonly modelType: string;
   /** Name for people. */
   readonly title: string;
-  /** What llama.cpp calls it, and how its files hold it; null where that is not known. */
-  readonly gguf: GgufTraits | null;
 }
 
 /** A Hugging Face `model_type`, as a configuration of the shared decoder. */
 export interface Architecture extends FamilyName {
+  /** What llama.cpp calls it, and how its files hold it; null where that is not known. */
+  readonly gguf: GgufTraits | null;
   /** Whether blocks may slide; where not, window fields of the config mean nothing. */
   readonly hasWindows: boolean;
   /**

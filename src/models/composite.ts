@@ -67,8 +67,7 @@ export function languagePart(json: JsonRecord, composite: Composite): LanguagePa
   const ties = [json.tie_word_embeddings, stated.tie_word_embeddings];
   const tie = ties.find((value) => value === true) ?? ties.find((value) => value === false);
   return {
-    // A whole of several parts has no file of its language model's kind.
-    architecture: { ...inner, title, gguf: null },
+    architecture: { ...inner, title },
     fields: {
       ...inner.sizes,
       ...stated,
@@ -130,8 +129,8 @@ function renamed(names: DecoderNames, { before, base, leftOut }: PartNaming): De
   };
 }
 
-/** Tells by its name whether a tensor is of another part than the language model. */
-export function isOfOtherPart({ others }: Composite, name: string): boolean {
+/** Tells by its name whether a tensor is of one of these parts (`Composite.others`). */
+export function isOfOtherPart(others: Composite["others"], name: string): boolean {
   const bare = name.replace(/^model\./, "");
   return others.some((part) => bare === part || bare.startsWith(`${part}.`));
 }

@@ -88,6 +88,11 @@ export interface DecoderConfig {
   readonly caps: { readonly scores: number | null; readonly logits: number | null };
   /** Learned positions; null where there are none. */
   readonly positions: LearnedPositions | null;
+  /**
+   * How many pairs of channels are rotated by time, row and column of an image; absent where one
+   * position is all. In a text the three are the same: nothing is computed by it.
+   */
+  readonly positionSections?: readonly number[];
   /** Whether matrices of blocks are stored as `[in, out]`. */
   readonly storedTransposed: boolean;
   /** What blocks that are mixtures have for experts; absent where no block is one. */

@@ -87,11 +87,19 @@ export function sparseLayers<T extends object>(
   }));
 }
 
+/** Many more experts than any model has in a block: more would only fill the memory with names. */
+const mostExperts = 10_000;
+
 /**
  * Checks that a token can go to as many experts as it should.
- * @throws FormatError when a block has fewer
+ * @throws FormatError when a block has fewer, or more than any model has
  */
 export function expectExperts(experts: ExpertConfig): ExpertConfig {
+  if (experts.count > mostExperts) {
+    throw new FormatError(
+      `config.json: a block has ${experts.count} experts, expected at most ${mostExperts}`,
+    );
+  }
   if (experts.used <= experts.count) return experts;
   throw new FormatError(
     `config.json: num_experts_per_tok is ${experts.used}, but a block has ${experts.count} experts`,

@@ -86,6 +86,7 @@ describe("what config.json says beyond what is read", () => {
     ["gpt2", { n_layer: "2" }, /n_layer/],
     ["opt", { ffn_dim: 0 }, /ffn_dim/],
     ["mixtral", { num_experts_per_tok: 9 }, /num_experts_per_tok is 9, but a block has 4/],
+    ["mixtral", { num_local_experts: 400_000_000 }, /400000000 experts, expected at most 10000/],
     ["qwen3-moe-steps", { decoder_sparse_step: 0 }, /decoder_sparse_step/],
     ["qwen2-moe", { mlp_only_layers: [0.5] }, /mlp_only_layers/],
     ["opt", { hidden_size: 30 }, /hidden_size 30 is not a multiple/],

@@ -134,10 +134,16 @@ function readLanguageConfig(family: Architecture, json: unknown): DecoderConfig 
   }
 }
 
-/** Families that llama.cpp has, too. */
-export const ggufFamilies = languages.flatMap((family) =>
-  family.gguf ? [{ ...family, gguf: family.gguf }] : [],
-);
+/**
+ * Families that llama.cpp has, too; also language models of several parts, where config.json may
+ * describe them alone.
+ */
+export const ggufFamilies = [
+  ...languages,
+  ...composites.flatMap(({ modelType, title, flat = false, languages: [language] }) =>
+    flat ? [{ ...language, modelType, title }] : [],
+  ),
+].flatMap((family) => (family.gguf ? [{ ...family, gguf: family.gguf }] : []));
 
 /**
  * Says how GGUF files hold models like that of a parsed `config.json`.
@@ -146,8 +152,12 @@ export const ggufFamilies = languages.flatMap((family) =>
 export function ggufTraitsOf(json: unknown): GgufTraits {
   const { gguf, modelType } = findArchitecture(json);
   if (gguf) return gguf;
-  const known = new Set(ggufFamilies.map((family) => family.modelType));
+  const known = [
+    ...languages.filter((family) => family.gguf !== null),
+    ...composites.filter((family) => family.languages.every((each) => each.gguf !== null)),
+  ];
+  const names = known.map((family) => family.modelType).join(", ");
   throw new UnsupportedError(`GGUF files of the model type "${modelType}" are not written`, {
-    hint: `of these they are: ${[...known].join(", ")}; any other is exported with \`format: hf\``,
+    hint: `of these they are: ${names}; any other is exported with \`format: hf\``,
   });
 }

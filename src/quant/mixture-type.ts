@@ -94,6 +94,7 @@ function slotType(
     }
     case "ffn_down":
     case "ffn_down_exps":
+    case "ffn_down_shexp":
       return mixture.down?.(block, model) ?? null;
     default:
       return null;

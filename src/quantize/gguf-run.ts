@@ -19,6 +19,7 @@ import type { ExportPlan } from "./export/export-format.ts";
 import { planGguf } from "./export/gguf/gguf.ts";
 import { type GgufTarget, prepareGgufTarget } from "./export/gguf/gguf-output.ts";
 import { sampleRows } from "./export/gguf/sample-rows.ts";
+import type { TensorRows } from "./export/gguf/tensor-rows.ts";
 import { runChain } from "./chain.ts";
 import { makePlan } from "./make-plan.ts";
 
@@ -54,13 +55,18 @@ async function estimateOf(
   }
   const { checkpoint, config, directory: path, name, origin } = opened;
   const source = { checkpoint, config, path, name, origin, backend, record: null };
+  const samples = new Map<string, TensorRows>();
   const { sizeBytes } = await planPacked(
     {
       source,
       modules,
       open: async ({ packed, shape }) => {
-        if (packed) return sampleRows(packed.scheme, shape[1], plan.training !== null);
-        throw new UnsupportedError("only packed weights are opened");
+        if (!packed) throw new UnsupportedError("only packed weights are opened");
+        const like = `${packed.scheme.id}, ${shape[1]} columns`;
+        const known = samples.get(like);
+        const sample = known ?? sampleRows(packed.scheme, shape[1], plan.training !== null);
+        samples.set(like, sample);
+        return sample;
       },
       target,
     },

@@ -1,6 +1,10 @@
-import { columnImportance, type Imatrix } from "../formats/imatrix/imatrix.ts";
+import { columnImportance, expertEntry, type Imatrix } from "../formats/imatrix/imatrix.ts";
 import { readImatrix } from "../formats/imatrix/read-imatrix.ts";
-import { type CheckpointNames, GgufNames } from "../formats/gguf/tensor-names.ts";
+import {
+  type CheckpointNames,
+  type GgufModulePlace,
+  GgufNames,
+} from "../formats/gguf/tensor-names.ts";
 import type { ImportanceLookup } from "../run/quantization-job.ts";
 import type { PlannedLinear } from "../run/plan.ts";
 import { formatCount } from "../formats/wording.ts";
@@ -22,8 +26,8 @@ export async function readImportance(
   const faults = { layers: 0, columns: 0 };
   for (const { module, inFeatures, scheme } of linears) {
     if (!scheme?.blocks) continue;
-    const name = `${own.toGguf(module) ?? module}.weight`;
-    const importance = importanceOf(path, imatrix, name, inFeatures);
+    const { name = module, expert = null } = own.place(module) ?? {};
+    const importance = importanceOf(path, imatrix, { name: `${name}.weight`, expert }, inFeatures);
     if (importance) found.set(module, importance.values);
     else faults.layers++;
     faults.columns += importance?.unseen ?? 0;
@@ -31,9 +35,16 @@ export async function readImportance(
   return { of: (module) => found.get(module) ?? null, notices: noticesOf(path, faults) };
 }
 
-function importanceOf(path: string, { entries }: Imatrix, name: string, columns: number) {
+function importanceOf(
+  path: string,
+  { entries }: Imatrix,
+  { name, expert }: GgufModulePlace,
+  columns: number,
+) {
   const entry = entries.get(name);
-  return entry ? columnImportance(path, name, entry, columns) : null;
+  if (!entry) return null;
+  const own = expert === null ? entry : expertEntry(entry, expert, columns);
+  return columnImportance(path, name, own, columns);
 }
 
 function noticesOf(path: string, { layers, columns }: { layers: number; columns: number }) {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type TinyCheckpoint, writeTinyCheckpoint } from "../../test/golden/tiny-checkpoint.ts";
+import { openCheckpoint } from "../formats/checkpoint.ts";
 import { readImatrix } from "../formats/imatrix/read-imatrix.ts";
 import { writeImatrix } from "../formats/imatrix/write-imatrix.ts";
 import { makeImatrix, quantize } from "../index.ts";
@@ -95,5 +96,53 @@ describe("quantize with a file of importance", () => {
     const out = join(folder, "unused");
     const refused = quantize(tiny.path, { ...recipe, ...chosen, out, imatrix: file });
     await expect(refused).rejects.toThrow(message);
+  });
+});
+
+describe("experts of a mixture", () => {
+  let mixture: TinyCheckpoint;
+  const path = join(folder, "mixture.imatrix.gguf");
+  beforeAll(async () => {
+    const config = { hidden_size: 32, intermediate_size: 32, head_dim: 8 };
+    mixture = await writeTinyCheckpoint({ modelCase: "mixtral", config, fitting: true });
+    const calibration = { files: [{ path: text }], samples: 4, window: 16 };
+    await makeImatrix(mixture.path, { out: path, calibration, backend: "reference" });
+  });
+  afterAll(() => mixture.remove());
+
+  test("are rows of one entry, which counts the tokens of each", async () => {
+    const { entries } = await readImatrix(path);
+    for (const layer of ["gate", "up", "down"]) {
+      const entry = entries.get(`blk.1.ffn_${layer}_exps.weight`);
+      expect(entry?.sums).toHaveLength(4 * 32);
+      // Each of 64 tokens goes to two experts.
+      expect(entry?.counts.reduce((a, b) => a + b, 0)).toBe(2 * 64);
+    }
+    expect([...entries.keys()].some((name) => /experts/.test(name))).toBe(false);
+  });
+
+  test("are quantized by the importance of their own", async () => {
+    const recipe = { method: "rtn", scheme: "q4_0", backend: "reference", imatrix: path } as const;
+    const imatrix = await readImatrix(path);
+    const name = "blk.0.ffn_up_exps.weight";
+    const { sums, counts } = imatrix.entries.get(name) ?? { sums: [], counts: [] };
+    const other = Float32Array.from(sums, (sum, i) => (i >= 32 && i < 64 ? (i % 5) ** 4 : sum));
+    const changed = join(folder, "changed.imatrix.gguf");
+    const entry = { sums: other, counts: Float32Array.from(counts) };
+    const entries = new Map([...imatrix.entries, [name, entry] as const]);
+    await writeImatrix(changed, { ...imatrix, entries });
+    const [first, second] = ["one", "other"].map((folderName) => join(folder, folderName));
+    await quantize(mixture.path, { ...recipe, out: first });
+    await quantize(mixture.path, { ...recipe, out: second, imatrix: changed });
+    const [before, after] = [await openCheckpoint(first), await openCheckpoint(second)];
+    const differing: string[] = [];
+    for (const tensor of before.tensors.keys()) {
+      if (!tensor.endsWith(".blocks")) continue;
+      const [a, b] = [await before.viewAs(tensor, "u8"), await after.viewAs(tensor, "u8")];
+      if (!Buffer.from(a).equals(Buffer.from(b))) differing.push(tensor);
+    }
+    expect(differing).toEqual(["model.layers.0.block_sparse_moe.experts.1.w3.blocks"]);
+    await before.close();
+    await after.close();
   });
 });

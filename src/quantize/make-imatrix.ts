@@ -116,13 +116,27 @@ async function addBlock(
   block: Block,
   inputs: LayerInputs,
 ): Promise<void> {
+  const experts = block.experts?.length ?? 0;
+  const measured = new Map<string, ImatrixEntry>();
   for (const slot of block.slots) {
     const module = `${block.name}.${slot.name}`;
+    const { name: own = module, expert = null } = names.place(module) ?? {};
     const energies = inputs.of(slot)?.energies;
+    if (!energies && expert === null) continue;
+    const name = `${own}.weight`;
+    const columns = slot.layer.inFeatures;
+    const count = expert === null ? 1 : experts;
+    const entry = measured.get(name) ?? {
+      sums: new Float32Array(count * columns),
+      counts: new Float32Array(count),
+    };
+    measured.set(name, entry);
     if (!energies) continue;
-    const sums = Float32Array.from(await energies.sums());
-    const name = `${names.toGguf(module) ?? module}.weight`;
-    entries.set(name, { sums, counts: Float32Array.of(energies.tokens) });
-    if (sums.some((sum) => sum === 0)) unseen.push(name);
+    entry.sums.set(await energies.sums(), (expert ?? 0) * columns);
+    entry.counts[expert ?? 0] = energies.tokens;
+  }
+  for (const [name, entry] of measured) {
+    entries.set(name, entry);
+    if (entry.sums.some((sum) => sum === 0)) unseen.push(name);
   }
 }

@@ -146,8 +146,9 @@ function mixtureSchemes(
     });
   }
   const { heads, kvHeads, tiedEmbeddings: tied } = config;
+  const experts = config.experts?.count ?? 1;
   const importance = imatrix !== null || (usesImportance && calibration !== null);
-  const shape = { blocks: model.blockCount, heads, kvHeads, experts: 1, tied };
+  const shape = { blocks: model.blockCount, heads, kvHeads, experts, tied };
   return new MixtureSchemes(mixture, { ...shape, importance }, config.names);
 }
 

@@ -71,7 +71,7 @@ describe("a mixture in the place of a scheme", () => {
   test("stays in the recipe, and the methods must take all its schemes", () => {
     expect(recipe("Q4_K_M").parsed.scheme).toBe("Q4_K_M");
     expect(usualScheme("Q4_K_M").id).toBe("q4_k");
-    expect(possibleSchemes("Q4_K_M").map(({ id }) => id)).toEqual(["q4_k", "q6_k", "q5_k"]);
+    expect(possibleSchemes("Q4_K_M").map(({ id }) => id)).toEqual(["q4_k", "q6_k", "q5_k", "q8_0"]);
     expect(() => recipe("Q4_K_M", { method: "svid" })).toThrow(/does not support the scheme q4_k/);
   });
 

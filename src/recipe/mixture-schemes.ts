@@ -69,8 +69,11 @@ export function usualScheme(id: string): Scheme {
 export function possibleSchemes(id: string): Scheme[] {
   const mixture = mixtureOf(id);
   if (!mixture) return [parseScheme(id)];
-  const model = { blocks: 32, heads: 8, experts: 1, tied: false };
-  const models = [2, 8].map((kvHeads) => ({ ...model, kvHeads, importance: true }));
-  const formats = models.flatMap((each) => mixtureFormats(mixture, each));
+  const models = [1, 8].flatMap((experts) =>
+    [2, 8].map((kvHeads) => ({ blocks: 32, heads: 8, kvHeads, experts, tied: false })),
+  );
+  const formats = models.flatMap((model) =>
+    mixtureFormats(mixture, { ...model, importance: true }),
+  );
   return [...new Set(formats)].map((format) => parseScheme(format));
 }

@@ -74,7 +74,9 @@ async function describeModel(opened: Checkpoint): Promise<ModelCheckpoint> {
   const names = usedNames(found, modules, aliases);
   const { composite } = findLanguage(json);
   const unused = [...stored.tensors.keys()].filter((name) => !names.has(name));
-  const carried = new Set(unused.filter((name) => composite && isOfOtherPart(composite, name)));
+  const carried = new Set(
+    unused.filter((name) => composite && isOfOtherPart(composite.others, name)),
+  );
   const strange = unused.filter((name) => !copies.has(name) && !carried.has(name));
   const leftOut = judgeUnused(strange, layersOf(found));
   expectOtherNames(names.keys(), stored, strange);
@@ -170,7 +172,7 @@ function withBase(
 function carriedNotices(names: ReadonlySet<string>, composite: Composite | null): string[] {
   if (!composite) return [];
   const parts = composite.others.filter((part) =>
-    [...names].some((name) => isOfOtherPart({ ...composite, others: [part] }, name)),
+    [...names].some((name) => isOfOtherPart([part], name)),
   );
   const others = parts.length > 0 ? parts.join(", ") : "nothing is stored";
   return [

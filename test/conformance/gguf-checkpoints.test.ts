@@ -86,7 +86,13 @@ describe("a GGUF file computes what the checkpoint it was made from does", () =>
     ["qwen3", {}],
     ["qwen3-biases-window", {}],
     ["smollm3-no-rope-layers", { no_rope_layers: null, num_hidden_layers: 4 }],
-  ])("%s", async (modelCase, config) => {
+    ["mixtral", {}],
+    ["mixtral-window", {}],
+    ["qwen2-moe", {}],
+    ["qwen2-moe", { qkv_bias: false }],
+    ["qwen3-moe-every", {}],
+    ["olmoe", {}],
+  ])("%s %j", async (modelCase, config) => {
     const { directory, gguf } = await write({ modelCase, config });
     const { ids } = readModelCase(modelCase);
     const [expected, configured] = await run(directory, ids);
@@ -95,6 +101,80 @@ describe("a GGUF file computes what the checkpoint it was made from does", () =>
     expect(states).toEqual(expected);
   });
 });
+
+describe("experts are read from every layout of files", () => {
+  test.each(["joined", "single"] as const)("%s", async (experts) => {
+    const { directory, gguf } = await write({ modelCase: "mixtral" }, { experts });
+    const { ids } = readModelCase("mixtral");
+    const [expected, configured] = await run(directory, ids);
+    const [states, read] = await run(gguf, ids);
+    expect(read).toEqual(configured);
+    expect(states).toEqual(expected);
+  });
+
+  test("packed stacks stay packed, a module for each layer of each expert", async () => {
+    const config = { hidden_size: 32, intermediate_size: 32 };
+    const pack: PackRows = (name, [rows, columns], values) => {
+      if (!name.includes("experts")) return null;
+      // One code a row: what it decodes to tells the row.
+      const data = new Uint8Array((rows * columns * 18) / 32);
+      for (let row = 0; row < rows; row++) {
+        data.set([0x00, 0x3c], row * 18);
+        data.fill(
+          17 * (Math.abs(Math.round(100 * values[row * columns])) % 16),
+          row * 18 + 2,
+          row * 18 + 18,
+        );
+      }
+      return { type: "q4_0", data };
+    };
+    const { gguf } = await write({ modelCase: "mixtral", config }, { pack });
+    const values = await unpacked(gguf);
+    expect(values.size).toBe(2 * 4 * 3);
+    const decoded = await openAnyCheckpoint(gguf, { decoded: true });
+    expect(decoded.notices).toEqual([expect.stringContaining("q4_0 (6 tensors)")]);
+    for (const [module, expected] of values) {
+      expect((await readFloatTensor(decoded, `${module}.weight`)).values).toEqual(expected);
+    }
+    await decoded.close();
+    const single = await write({ modelCase: "mixtral", config }, { pack, experts: "single" });
+    expect(await unpacked(single.gguf)).toEqual(values);
+    expect(new Set([...values.values()].map(String)).size).toBeGreaterThan(20);
+  });
+
+  test.each([
+    [{ "llama.expert_count": meta.u32(3) }, /is no stack of 3 experts/],
+    [
+      { "llama.expert_count": meta.u32(4_000_000_000) },
+      /4000000000 experts, expected at most 10000/,
+    ],
+    [{ "llama.expert_used_count": meta.u32(5) }, /num_experts_per_tok is 5/],
+    [{ "llama.expert_count": meta.u32(0) }, /the checkpoint has no tensor/],
+  ])("%j is refused before any work", async (metadata, message) => {
+    const { gguf } = await write({ modelCase: "mixtral" }, { metadata });
+    await expect(openModel(gguf, { backend })).rejects.toThrow(message);
+  });
+
+  test("an architecture whose experts are not known is refused", async () => {
+    const metadata = { "qwen2.expert_count": meta.u32(8) };
+    const { gguf } = await write({ modelCase: "qwen2-tied" }, { metadata });
+    await expect(openModel(gguf, { backend })).rejects.toThrow(/8 experts .* architecture "qwen2"/);
+    const none = { "olmoe.expert_count": meta.u32(0) };
+    const dense = await write({ modelCase: "olmoe" }, { metadata: none });
+    await expect(openModel(dense.gguf, { backend })).rejects.toThrow(/metadata counts none/);
+  });
+});
+
+/** Values of the packed weights of a file, by their modules. */
+async function unpacked(path: string): Promise<Map<string, Float32Array>> {
+  const checkpoint = await openAnyCheckpoint(path);
+  const values = new Map<string, Float32Array>();
+  for (const [module, stored] of readQuantizationConfig(checkpoint.config)?.modules ?? []) {
+    values.set(module, (await readQTensor(checkpoint, module, stored)).dequantize());
+  }
+  await checkpoint.close();
+  return values;
+}
 
 /** Writes a file again as two parts; returns the path of the second. */
 async function split(gguf: string): Promise<string> {
@@ -287,7 +367,7 @@ describe("what cannot be read is refused", () => {
   test.each([
     [{ "general.architecture": meta.string("mamba") }, /architecture "mamba" are not supported/],
     [{ "general.type": meta.string("adapter") }, /holds no model, its general\.type is "adapter"/],
-    [{ "llama.expert_count": meta.u32(8) }, /mixture of 8 experts/],
+    [{ "llama.expert_count": meta.u32(8) }, /no "llama.expert_used_count"/],
     [{ "llama.attention.value_length": meta.u32(4) }, /keys have 8 channels and values 4/],
     [{ "llama.rope.scaling.type": meta.string("longrope") }, /type "longrope" are not supported/],
     [{ "llama.rope.dimension_count": meta.u32(4) }, /partial_rotary_factor 0\.5/],

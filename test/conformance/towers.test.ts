@@ -10,10 +10,10 @@ import {
   load,
   quantize,
   type QuantizeOptions,
-  UnsupportedError,
   UsageError,
 } from "../../src/index.ts";
 import type { Shape } from "../../src/tensor/shape.ts";
+import { spellWithSpaces } from "../fixtures/spell-with-spaces.ts";
 import { readModelCase } from "../golden/model-cases.ts";
 import { type TinyCheckpointOptions, writeTinyCheckpoint } from "../golden/tiny-checkpoint.ts";
 
@@ -175,9 +175,44 @@ describe("a pattern that names another part", () => {
   });
 });
 
-test("GGUF files of models of several parts are refused", async () => {
-  const path = await tiny("llava", { extra: clip, rename: wrapped });
-  const run = exportCheckpoint(path, { format: "gguf", out: `${newOutput()}.gguf` });
-  await expect(run).rejects.toThrow(UnsupportedError);
-  await expect(run).rejects.toThrow(/"llava"/);
+test.each([
+  ["llava", { extra: clip, rename: wrapped }, "Llama", "vision_tower, multi_modal_projector"],
+  ["llava-next", { extra: clip }, "Qwen2", "vision_tower, multi_modal_projector"],
+  ["qwen2-vl", { extra: visual, rename: plain }, "Qwen2-VL", "visual"],
+] as const)(
+  "a GGUF file of %s holds its language model, and says so",
+  async (name, layout, title, others) => {
+    const path = await tiny(name, layout);
+    spellWithSpaces(path);
+    const out = `${newOutput()}.gguf`;
+    const notices: string[] = [];
+    const onNotice = (notice: string): unknown => notices.push(notice);
+    await exportCheckpoint(path, { format: "gguf", out, onNotice });
+    expect(notices.filter((notice) => /mmproj/.test(notice))).toEqual([
+      expect.stringContaining(`the language model alone; ${others} are not written`),
+    ]);
+    const { architecture, sizes } = await inspect(out);
+    expect(architecture).toBe(title);
+    expect(sizes.linear.weights).toBe((await inspect(path)).sizes.linear.weights);
+    const again = `${newOutput()}.gguf`;
+    await exportCheckpoint(out, { format: "gguf", out: again });
+    expect(await lossOf(again)).toBe(await lossOf(path));
+  },
+);
+
+test("what a GGUF file has of a model of several parts is verified under its own names", async () => {
+  const builtin = new URL("../../builtin/model/", import.meta.url);
+  const { config } = readModelCase("llava");
+  const text_config = { ...(config["text_config"] as object), vocab_size: 1536 };
+  const layout = { extra: clip, rename: wrapped, fitting: true, config: { text_config } };
+  const path = await tiny("llava", layout);
+  for (const name of ["tokenizer.json", "tokenizer_config.json"]) {
+    writeFileSync(join(path, name), readFileSync(new URL(name, builtin)));
+  }
+  const out = `${newOutput()}.gguf`;
+  const result = await exportCheckpoint(path, { format: "gguf", out, verify: true });
+  const { parameters, others } = (await inspect(path)).sizes;
+  const sameWeights = parameters - (others?.parameters ?? 0);
+  expect(sameWeights).toBeLessThan(parameters);
+  expect(result).toMatchObject({ verification: { sameWeights } });
 });

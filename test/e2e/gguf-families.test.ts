@@ -41,6 +41,11 @@ const refused: Readonly<Record<string, string>> = {
   "cohere-biases": "`tie_word_embeddings`",
   "cohere-qk-norm": "`tie_word_embeddings`",
   "starcoder2-no-biases": "biases",
+  "qwen2-moe-steps": "`experts`",
+  "qwen3-moe-steps": "biases",
+  olmoe: "`num_key_value_heads`",
+  "olmoe-normalized": "biases",
+  "gemma3-images": "`attentionScale`",
 };
 const held: readonly (readonly [string, Record<string, unknown>])[] = [
   ...written.filter((name) => !Object.hasOwn(refused, name)).map((name) => [name, {}] as const),

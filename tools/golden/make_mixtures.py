@@ -31,6 +31,7 @@ MODELS = {
     "Qwen2-0.5B": ("qwen2", 24, 896, 4864, 896, 14, 2, 0, True),
     "TinyLlama-1.1B": ("llama", 22, 2048, 5632, 2048, 32, 4, 0, False),
     "Mixtral-8x7B": ("llama", 32, 4096, 14336, 4096, 32, 8, 8, False),
+    "Qwen1.5-MoE-A2.7B": ("qwen2moe", 24, 2048, 1408, 2048, 16, 16, 60, False),
     "odd columns": ("llama", 2, 200, 544, 192, 4, 4, 0, False),
 }
 
@@ -48,7 +49,7 @@ class Parameters(ctypes.Structure):
     ]
 
 
-def shapes(blocks, hidden, inner, attention, experts, tied):
+def shapes(arch, blocks, hidden, inner, attention, experts, tied):
     yield "token_embd", (2, hidden)
     if not tied:
         yield "output", (2, hidden)
@@ -60,6 +61,9 @@ def shapes(blocks, hidden, inner, attention, experts, tied):
         for slot in ("ffn_gate", "ffn_up"):
             yield f"blk.{block}.{slot}{tail}", (*lead, 2, hidden)
         yield f"blk.{block}.ffn_down{tail}", (*lead, 2, inner)
+        if arch == "qwen2moe":
+            for slot, columns in (("ffn_gate", hidden), ("ffn_up", hidden), ("ffn_down", inner)):
+                yield f"blk.{block}.{slot}_shexp", (2, columns)
 
 
 def write_model(path, arch, blocks, hidden, inner, attention, heads, kv_heads, experts, tied):
@@ -77,7 +81,7 @@ def write_model(path, arch, blocks, hidden, inner, attention, heads, kv_heads, e
         writer.add_expert_count(experts)
         writer.add_expert_used_count(2)
     rng = np.random.default_rng(0)
-    for name, shape in shapes(blocks, hidden, inner, attention, experts, tied):
+    for name, shape in shapes(arch, blocks, hidden, inner, attention, experts, tied):
         writer.add_tensor(f"{name}.weight", rng.standard_normal(shape, np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -162,7 +166,7 @@ def main():
     library = ctypes.CDLL(path)
     golden = []
     for model, (arch, blocks, hidden, inner, attention, heads, kv_heads, experts, tied) in MODELS.items():
-        names = list(shapes(blocks, hidden, inner, attention, experts, tied))
+        names = list(shapes(arch, blocks, hidden, inner, attention, experts, tied))
         importance, kept = importance_of(names)
         with tempfile.TemporaryDirectory() as work:
             source = f"{work}/model.gguf"

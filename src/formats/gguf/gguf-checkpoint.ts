@@ -187,8 +187,8 @@ function sizesOf(views: readonly GgufView[]): { memory: number; file: number } {
 /** `q4_1 (210 tensors), q8_0 (1 tensor)` */
 function countTypes(views: readonly GgufView[]): string {
   const counts = new Map<string, number>();
-  for (const { source } of views) {
-    counts.set(source.type.name, (counts.get(source.type.name) ?? 0) + 1);
+  for (const { type } of new Map(views.map(({ source }) => [source.name, source])).values()) {
+    counts.set(type.name, (counts.get(type.name) ?? 0) + 1);
   }
   return [...counts]
     .map(([type, count]) => `${type} (${count} ${count === 1 ? "tensor" : "tensors"})`)

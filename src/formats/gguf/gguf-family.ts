@@ -28,9 +28,19 @@ export interface GgufFamily {
       readonly hiddenSize: number;
       readonly heads: number;
       readonly headDim: number;
+      readonly has: (tensor: string) => boolean;
     }) => JsonRecord;
     /** Keys of its own, and the fields that they stand for. */
     readonly keys?: readonly { readonly key: string; readonly field: string }[];
+    /** Fields of a mixture of experts; absent where it is none. */
+    readonly experts?: {
+      readonly count: string;
+      readonly used: string;
+      readonly width: string;
+      readonly shared?: string;
+    };
+    /** Whether its rotations turn pairs of channels by several positions. */
+    readonly sectioned?: boolean;
     /** Whether the rotated share of a head is always stated. */
     readonly partlyRotated?: boolean;
     /** Every how many blocks one does not slide, and the window where none is stated. */
@@ -45,6 +55,8 @@ export interface GgufDecoder {
   readonly kvHeads: number;
   readonly headDim: number;
   readonly joined: "parts" | "heads";
+  /** Of blocks that are mixtures. */
+  readonly experts?: { readonly count: number };
 }
 
 /** Factors of the wavelengths of LongRoPE. */
@@ -66,8 +78,8 @@ export interface GgufModelSource {
 }
 
 /**
- * Finds the family of a file's model: the first of its architecture, where the metadata has a
- * sliding window the first that slides.
+ * Finds the family of a file's model: the first of its architecture, where the metadata counts
+ * experts the first that has them, where it has a sliding window the first that slides.
  * @throws UnsupportedError when the file is no model, or of none that is known
  */
 export function findGgufFamily(
@@ -82,13 +94,27 @@ export function findGgufFamily(
       hint: "name the file of the model that it belongs to",
     });
   }
-  const fitting = families.filter(({ gguf }) => gguf.architecture === architecture);
+  const experts = metadata.count(`${architecture}.expert_count`) ?? 0;
+  const named = families.filter(({ gguf }) => gguf.architecture === architecture);
+  const fitting = named.filter(({ gguf }) => (gguf.experts !== undefined) === experts > 0);
   const slides = metadata.has(`${architecture}.attention.sliding_window`);
   const found = (slides && fitting.find(({ hasWindows }) => hasWindows)) || fitting[0];
   if (found) return found;
+  if (named.length > 0) throw otherMixture(metadata.source, architecture, experts);
   const known = [...new Set(families.map(({ gguf }) => gguf.architecture))];
   throw new UnsupportedError(
     `${metadata.source}: models of the architecture "${architecture}" are not supported`,
     { hint: `supported: ${known.join(", ")}` },
+  );
+}
+
+function otherMixture(source: string, architecture: string, experts: number): UnsupportedError {
+  return new UnsupportedError(
+    experts > 0
+      ? `${source}: a mixture of ${experts} experts is not supported in the architecture ` +
+          `"${architecture}"`
+      : `${source}: models of the architecture "${architecture}" are mixtures of experts, and the ` +
+          "metadata counts none",
+    { hint: "take a file of another model, or convert the model again" },
   );
 }

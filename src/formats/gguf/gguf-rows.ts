@@ -1,6 +1,6 @@
 import type { GgufFile } from "./gguf-file.ts";
 import type { GgufTensor } from "./gguf-header.ts";
-import type { RowOrder } from "./tensor-names.ts";
+import type { RowOrder } from "./row-order.ts";
 
 /** Bytes of rows of one period that are read at once, to be put into order. */
 const periodBytes = 2 ** 22;
@@ -11,10 +11,19 @@ export class GgufRows {
   readonly rowBytes: number;
   private readonly file: GgufFile;
   private readonly name: string;
+  private readonly at: number;
   private readonly order: RowOrder | null;
 
-  /** @param order of the rows in the file; null where they lie in it as in checkpoints */
-  constructor(file: GgufFile, { name, shape, begin, end }: GgufTensor, order: RowOrder | null) {
+  /**
+   * @param source a tensor of the file, or a part of one that begins behind `at` bytes of it
+   * @param order of the rows in the file; null where they lie in it as in checkpoints
+   */
+  constructor(
+    file: GgufFile,
+    source: GgufTensor & { readonly at: number },
+    order: RowOrder | null,
+  ) {
+    const { name, at, shape, begin, end } = source;
     const isVector = shape.length < 2;
     // Elements of a vector are its rows where they are to be put into order.
     const rows = isVector && order === null ? 1 : isVector ? (shape[0] ?? 1) : rowsOf(shape);
@@ -22,6 +31,7 @@ export class GgufRows {
     this.rowBytes = rows === 0 ? 0 : (end - begin) / rows;
     this.file = file;
     this.name = name;
+    this.at = at;
     this.order = order;
   }
 
@@ -62,7 +72,7 @@ export class GgufRows {
   }
 
   private async readFile(first: number, into: Uint8Array): Promise<void> {
-    const from = first * this.rowBytes;
+    const from = this.at + first * this.rowBytes;
     const mapped = this.file.view(this.name);
     if (mapped) into.set(mapped.subarray(from, from + into.length));
     else await this.file.readInto(this.name, into, from);

@@ -12,12 +12,12 @@ import type { GgufTensor } from "./gguf-header.ts";
 import type { GgmlType } from "./gguf-types.ts";
 import type { GgufView } from "./gguf-weights.ts";
 import { type DecodeBlocks, decodeTable } from "./tables/index.ts";
+import { rowOrder, type RowOrder } from "./row-order.ts";
 import {
   GgufNames,
   longFactorsNames,
   ropeFactorsName,
-  rowOrder,
-  type RowOrder,
+  sharedGateName,
   splitTensorName,
 } from "./tensor-names.ts";
 
@@ -62,20 +62,60 @@ export function viewTensors(tensors: Iterable<GgufTensor>, viewing: GgufViewing)
   const views = new Map<string, GgufView>();
   const modules = new Map<string, GgufModule>();
   const names = new GgufNames(viewing.decoder.names);
-  for (const tensor of tensors) {
+  for (const whole of tensors) {
     // It is no part of a checkpoint: config.json says what it does.
-    if (ropeTensors.has(tensor.name)) continue;
-    const place = placeOf(tensor, names, viewing);
-    if (place.packed) modules.set(place.packed.module, place.packed);
-    for (const view of viewsOf(tensor, place, viewing)) {
-      const { name } = view.info;
-      if (views.has(name)) {
-        throw new FormatError(`${viewing.source}: two tensors stand for ${quoteName(name)}`);
+    if (ropeTensors.has(whole.name)) continue;
+    for (const { module, at, tensor } of partsOf(whole, names, viewing)) {
+      const place = placeOf(tensor, module, viewing);
+      if (place.packed) modules.set(place.packed.module, place.packed);
+      for (const view of viewsOf(tensor, place, viewing)) {
+        const { name } = view.info;
+        if (views.has(name)) {
+          throw new FormatError(`${viewing.source}: two tensors stand for ${quoteName(name)}`);
+        }
+        views.set(name, { ...view, at });
       }
-      views.set(name, view);
     }
   }
   return { views, modules };
+}
+
+/** A tensor of a checkpoint, as it lies in one of the file. */
+interface Part {
+  /** Its module in checkpoints; null where they have no name for it. */
+  readonly module: string | null;
+  /** Bytes of the file's tensor in front of it. */
+  readonly at: number;
+  /** The file's tensor, cut to it. */
+  readonly tensor: GgufTensor;
+}
+
+/** Cuts a tensor into those that checkpoints have: a stack into a matrix for each expert. */
+function partsOf(tensor: GgufTensor, names: GgufNames, viewing: GgufViewing): Part[] {
+  const [ggufModule] = splitTensorName(tensor.name);
+  const layers = names.ofStack(ggufModule, 0)?.length ?? 0;
+  const { shape } = tensor;
+  if (layers === 0) {
+    const isGate = ggufModule.endsWith(`.${sharedGateName}`) && shape.length === 1;
+    const own = isGate ? { ...tensor, shape: [1, ...shape] } : tensor;
+    return [{ module: names.toCheckpoint(ggufModule), at: 0, tensor: own }];
+  }
+  const experts = viewing.decoder.experts?.count ?? 0;
+  const [count, rows = 0, columns] = shape;
+  if (shape.length !== 3 || count !== experts || rows % layers !== 0) {
+    throw new FormatError(
+      `${viewing.source}: tensor ${quoteName(tensor.name)} ${formatShape(shape)} is no stack of ` +
+        `${experts} experts`,
+    );
+  }
+  const modules = Array.from({ length: experts }, (_, i) => names.ofStack(ggufModule, i) ?? []);
+  const size = (tensor.end - tensor.begin) / (experts * layers);
+  return modules.flat().map((module, index) => {
+    const at = index * size;
+    const begin = tensor.begin + at;
+    const cut = { ...tensor, shape: [rows / layers, columns], begin, end: begin + size };
+    return { module, at, tensor: cut };
+  });
 }
 
 /** Where a tensor belongs in a checkpoint. */
@@ -91,10 +131,9 @@ const ropeTensors: ReadonlySet<string> = new Set([
   ...Object.values(longFactorsNames),
 ]);
 
-function placeOf(tensor: GgufTensor, names: GgufNames, viewing: GgufViewing): Place {
+function placeOf(tensor: GgufTensor, module: string | null, viewing: GgufViewing): Place {
   const { name, type, shape } = tensor;
   const [ggufModule, ending] = splitTensorName(name);
-  const module = names.toCheckpoint(ggufModule);
   if (module === null) return { name, order: null, packed: null };
   const [outFeatures, inFeatures] = shape;
   const isPacked = type.kind === "blocks" && ending === ".weight" && shape.length === 2;
@@ -106,14 +145,14 @@ function viewsOf(
   tensor: GgufTensor,
   { name, order, packed }: Place,
   { source, decoded, forms }: GgufViewing,
-): GgufView[] {
+): Omit<GgufView, "at">[] {
   const { type, shape } = tensor;
   const form = forms.get(name) ?? null;
   const stored = turnedShape(shape, form ?? undefined);
   if (type.dtype && (form === null || isTurned(type.dtype, form))) {
     return [{ ...viewOf(tensor, name, type.dtype, stored), order, decode: null, form }];
   }
-  const views: GgufView[] = [];
+  const views: Omit<GgufView, "at">[] = [];
   if (packed) {
     const bytes = [packed.outFeatures, (packed.inFeatures / type.columns) * type.bytes];
     views.push({

@@ -10,12 +10,15 @@ import { quoteName } from "../wording.ts";
 import type { GgufFile } from "./gguf-file.ts";
 import type { GgufTensor } from "./gguf-header.ts";
 import { GgufRows } from "./gguf-rows.ts";
-import type { RowOrder } from "./tensor-names.ts";
+import type { RowOrder } from "./row-order.ts";
 import type { DecodeBlocks } from "./tables/index.ts";
 
 /** How a tensor of a GGUF file stands in a checkpoint. */
 export interface GgufView {
+  /** The tensor of the file, cut to what it is of it. */
   readonly source: GgufTensor;
+  /** Bytes of the file's tensor in front of that. */
+  readonly at: number;
   readonly info: TensorInfo;
   /** Order of the rows in the file; null where it is the same. */
   readonly order: RowOrder | null;
@@ -56,12 +59,12 @@ export class GgufWeights implements WeightFile {
   }
 
   async viewAs<D extends DType>(name: string, dtype: D): Promise<ArrayOf[D]> {
-    const { source, info, order, decode, form } = this.view(name);
+    const { source, at, info, order, decode, form } = this.view(name);
     expectDType(info, dtype);
     const size = info.end - info.begin;
     const width = bitsPerElement(dtype) / 8;
     const isStored = order === null && !decode && !form;
-    const mapped = isStored ? this.file.view(source.name) : null;
+    const mapped = isStored ? this.file.view(source.name)?.subarray(at, at + size) : null;
     // Files may be aligned to less than an element.
     if (mapped && mapped.byteOffset % width === 0) {
       return viewArray(dtype, mapped.buffer, mapped.byteOffset, size / width) as ArrayOf[D];
@@ -84,12 +87,12 @@ export class GgufWeights implements WeightFile {
 
   /** Reads bytes in the order of checkpoints, in the form of the file. */
   private async readValues(
-    { source, order, decode }: GgufView,
+    { source, at, order, decode }: GgufView,
     into: Uint8Array,
     byteOffset: number,
   ): Promise<void> {
-    if (order === null && !decode) return this.file.readInto(source.name, into, byteOffset);
-    const rows = new GgufRows(this.file, source, order);
+    if (order === null && !decode) return this.file.readInto(source.name, into, at + byteOffset);
+    const rows = new GgufRows(this.file, { ...source, at }, order);
     if (decode) await readDecoded(rows, source, decode, into, byteOffset);
     else await readOrdered(rows, into, byteOffset);
   }

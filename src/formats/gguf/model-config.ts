@@ -8,14 +8,13 @@ import { ropeFields } from "./rope-fields.ts";
  * Writes what a GGUF file says of its model as the config.json of a Hugging Face checkpoint. Fields
  * that llama.cpp does without have its defaults.
  * @throws FormatError when a key is missing or of another type
- * @throws UnsupportedError for experts, and heads whose keys and values have other widths
+ * @throws UnsupportedError for heads whose keys and values have other widths
  */
 export function ggufModelConfig(source: GgufModelSource): JsonRecord {
   const { metadata, family, tensors } = source;
   const { architecture, className = `${family.title}ForCausalLM` } = family.gguf;
   const at = (key: string) => `${architecture}.${key}`;
   const needed = (key: string): number => metadata.count(at(key)) ?? metadata.missing(at(key));
-  expectDense(metadata, at("expert_count"));
   const hiddenSize = needed("embedding_length");
   const heads = needed("attention.head_count");
   const headDim = headDimOf(metadata, at, hiddenSize, heads);
@@ -34,12 +33,13 @@ export function ggufModelConfig(source: GgufModelSource): JsonRecord {
     vocab_size: vocabularySize(source, at("vocab_size")),
     max_position_embeddings: needed("context_length"),
     ...normEps(metadata, family, at),
-    ...means({ blocks, hiddenSize, heads, headDim }),
+    ...means({ blocks, hiddenSize, heads, headDim, has }),
     tie_word_embeddings: !has("output.weight"),
     attention_bias: has("blk.0.attn_q.bias") || has("blk.0.attn_qkv.bias"),
     mlp_bias: has("blk.0.ffn_up.bias"),
     ...ropeFields(source, headDim),
     ...windowFields(metadata, family, at, blocks),
+    ...expertFields(source, at),
     ...Object.fromEntries(keys.flatMap(({ key, field }) => statedField(metadata, at(key), field))),
     ...tokenFields(metadata),
   });
@@ -67,12 +67,26 @@ function statedField(metadata: GgufMetadata, key: string, field: string): [strin
   return value === null ? [] : [[field, value]];
 }
 
-function expectDense(metadata: GgufMetadata, key: string): void {
-  const experts = metadata.count(key) ?? 0;
-  if (experts === 0) return;
-  throw new UnsupportedError(
-    `${metadata.source}: a mixture of ${experts} experts is not supported`,
-  );
+/** What a mixture is made of; widths that no key states are those of the tensors. */
+function expertFields(
+  { metadata, family, tensors }: GgufModelSource,
+  at: (key: string) => string,
+): JsonRecord {
+  const { experts } = family.gguf;
+  if (!experts) return {};
+  const needed = (key: string): number => metadata.count(at(key)) ?? metadata.missing(at(key));
+  const width = (key: string, tensor: string): number =>
+    metadata.count(at(key)) ?? tensors.get(tensor)?.shape.at(-1) ?? metadata.missing(at(key));
+  return {
+    [experts.count]: needed("expert_count"),
+    [experts.used]: needed("expert_used_count"),
+    ...(experts.width !== "intermediate_size" && {
+      [experts.width]: width("expert_feed_forward_length", "blk.0.ffn_down_exps.weight"),
+    }),
+    ...(experts.shared !== undefined && {
+      [experts.shared]: width("expert_shared_feed_forward_length", "blk.0.ffn_down_shexp.weight"),
+    }),
+  };
 }
 
 function headDimOf(

@@ -34,11 +34,20 @@ export function ropeFields(
     );
   }
   const factors = ropeFactors && readFactors(metadata, ropeFactors, theta, headDim);
-  return {
-    rope_theta: theta,
-    ...((scaling ?? factors) && { rope_scaling: scaling ?? factors }),
-    ...rest,
-  };
+  const scaled = scaling ?? factors;
+  const stated = family.gguf.sectioned ? withSections(metadata, at, scaled) : scaled;
+  return { rope_theta: theta, ...(stated && { rope_scaling: stated }), ...rest };
+}
+
+/** What rotates pairs of channels by time, row and column; llama.cpp has a fourth, unused count. */
+function withSections(
+  metadata: GgufMetadata,
+  at: (key: string) => string,
+  scaled: JsonRecord | null,
+): JsonRecord {
+  const key = at("dimension_sections");
+  const sections = metadata.numbers(key) ?? metadata.missing(key);
+  return { ...(scaled ?? { type: "mrope" }), mrope_section: Array.from(sections).slice(0, 3) };
 }
 
 /** The share of a head of which so many channels are rotated, whatever it is rounded to. */

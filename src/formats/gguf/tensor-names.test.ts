@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import { GgufNames, pairedRows, partedRows, rowOrder, splitTensorName } from "./tensor-names.ts";
+import { describe, expect, test } from "vitest";
+import { GgufNames, splitTensorName } from "./tensor-names.ts";
 
 /** Names as those of Llama, with norms of heads. */
 const names = new GgufNames({
@@ -34,22 +34,44 @@ test("modules that only one side has are not named", () => {
   expect(splitTensorName("plain")).toEqual(["plain", ""]);
 });
 
-test("the channels that a rotation turns lie side by side in the file", () => {
-  // A head of width 6: numpy's arange(6).reshape(2, 3).swapaxes(0, 1).reshape(-1), the other way.
-  expect([...pairedRows(6)]).toEqual([0, 2, 4, 1, 3, 5]);
-});
+describe("experts of a mixture", () => {
+  const llama = { blocks: "m.layers", slots: {}, norms: {}, embedding: "e", positions: null };
+  const mlp = { gate: "w1", up: "w3", down: "w2" };
+  const experts = { router: "moe.gate", experts: "moe.experts", layers: mlp };
+  const shared = { shared: mlp, sharedGate: "share" };
+  const mixture = new GgufNames({
+    ...llama,
+    norm: null,
+    head: "h",
+    experts: { ...experts, ...shared },
+  });
 
-test("joined heads become parts: all queries, then all keys, then all values", () => {
-  // Two heads of width 2: rows of q0 k0 v0 q1 k1 v1 in the order q0 q1 k0 k1 v0 v1.
-  expect([...partedRows(2, 2)]).toEqual([0, 1, 4, 5, 8, 9, 2, 3, 6, 7, 10, 11]);
-});
+  test("are matrices of stacks", () => {
+    const place = { name: "blk.3.ffn_up_exps", expert: 7 };
+    expect(mixture.place("m.layers.3.moe.experts.7.w3")).toEqual(place);
+    expect(mixture.toGguf("m.layers.3.moe.experts.7.w3")).toBe("blk.3.ffn_up_exps");
+    expect(mixture.ofStack("blk.3.ffn_up_exps", 7)).toEqual(["m.layers.3.moe.experts.7.w3"]);
+    expect(mixture.ofStack("blk.0.ffn_gate_up_exps", 1)).toEqual([
+      "m.layers.0.moe.experts.1.w1",
+      "m.layers.0.moe.experts.1.w3",
+    ]);
+    expect(mixture.ofStack("blk.3.ffn_up", 0)).toBeNull();
+    expect(names.ofStack("blk.3.ffn_up_exps", 0)).toBeNull();
+    expect(mixture.place("m.layers.3.moe.experts.7.w4")).toBeNull();
+  });
 
-test("only queries and keys, and joined heads, lie otherwise", () => {
-  const sizes = { heads: 9, kvHeads: 3, headDim: 4, joined: "parts" } as const;
-  expect(rowOrder("blk.0.attn_q", true, sizes)).toHaveLength(4);
-  expect(rowOrder("blk.0.attn_k", true, sizes)).toHaveLength(4);
-  expect(rowOrder("blk.0.attn_q", false, sizes)).toBeNull();
-  expect(rowOrder("blk.0.attn_v", true, sizes)).toBeNull();
-  expect(rowOrder("blk.0.attn_qkv", false, sizes)).toBeNull();
-  expect(rowOrder("blk.0.attn_qkv", false, { ...sizes, joined: "heads" })).toHaveLength(108);
+  test("have modules of their own in older files", () => {
+    expect(mixture.toCheckpoint("blk.2.ffn_down.5")).toBe("m.layers.2.moe.experts.5.w2");
+    expect(mixture.toCheckpoint("blk.2.ffn_norm.5")).toBeNull();
+    expect(names.toCheckpoint("blk.2.ffn_down.5")).toBeNull();
+  });
+
+  test.each([
+    ["m.layers.0.moe.gate", "blk.0.ffn_gate_inp"],
+    ["m.layers.0.share", "blk.0.ffn_gate_inp_shexp"],
+    ["m.layers.0.w2", "blk.0.ffn_down_shexp"],
+  ])("%s is %s, both ways", (hf, gguf) => {
+    expect(mixture.place(hf)).toEqual({ name: gguf, expert: null });
+    expect(mixture.toCheckpoint(gguf)).toBe(hf);
+  });
 });

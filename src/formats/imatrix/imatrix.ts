@@ -69,6 +69,22 @@ export function columnImportance(
   return count > 0 ? fillUnseen(sums.map((sum) => sum / count)) : null;
 }
 
+/**
+ * Returns what an entry of a stack has of one expert; where it has columns of one matrix only, the
+ * entry itself. Files of the binary form count the tokens of all experts together.
+ */
+export function expertEntry(
+  { sums, counts }: ImatrixEntry,
+  expert: number,
+  columns: number,
+): ImatrixEntry {
+  if (sums.length < (expert + 1) * columns) return { sums, counts };
+  return {
+    sums: sums.subarray(expert * columns, (expert + 1) * columns),
+    counts: counts.length === 1 ? counts : counts.subarray(expert, expert + 1),
+  };
+}
+
 /** Gives columns of no importance the least of the others; null where all have none. */
 export function fillUnseen(values: Float32Array): ColumnImportance | null {
   const least = values.reduce((a, b) => (b > 0 && b < a ? b : a), Number.POSITIVE_INFINITY);

@@ -9,7 +9,6 @@ import { gemma3 } from "./gemma3.ts";
 export const gemma3Images: Composite = {
   modelType: "gemma3",
   title: "Gemma 3 with images",
-  gguf: null,
   languages: [
     {
       ...gemma3,

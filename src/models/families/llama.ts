@@ -1,7 +1,14 @@
 import { UnsupportedError } from "../../util/errors.ts";
-import type { Architecture } from "../architecture.ts";
+import type { Architecture, GgufTraits } from "../architecture.ts";
 import { biasesOf, decoderConfig, expectWholeHeads, fullLayers } from "../decoder-config.ts";
 import { checkLayerTypes } from "../layer-windows.ts";
+
+/** What GGUF files of Llama hold; those of other families have the same name. */
+export const llamaGguf: GgufTraits = {
+  architecture: "llama",
+  permuted: true,
+  scalings: ["linear", "yarn", "llama3", "longrope"],
+};
 
 /**
  * Llama 1, 2 and 3.x, and what took over their shape: SmolLM, SmolLM2, TinyLlama. It has no windows:
@@ -11,11 +18,7 @@ export const llama: Architecture = {
   modelType: "llama",
   title: "Llama",
   hasWindows: false,
-  gguf: {
-    architecture: "llama",
-    permuted: true,
-    scalings: ["linear", "yarn", "llama3", "longrope"],
-  },
+  gguf: llamaGguf,
   sizes: {
     vocab_size: 32_000,
     hidden_size: 4096,

@@ -10,7 +10,6 @@ import { qwen2 } from "./qwen2.ts";
 export const llava: Composite = {
   modelType: "llava",
   title: "LLaVA",
-  gguf: null,
   languages: [llama, mistral, qwen2],
   namings: [namings.inner, namings.wrapped],
   others: ["vision_tower", "multi_modal_projector"],

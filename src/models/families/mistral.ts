@@ -1,7 +1,7 @@
 import type { Architecture } from "../architecture.ts";
 import { decoderConfig } from "../decoder-config.ts";
 import { layerWindows } from "../layer-windows.ts";
-import { llama } from "./llama.ts";
+import { llamaGguf } from "./llama.ts";
 
 /**
  * Mistral: Llama with a sliding window in every block (paper: arXiv 2310.06825), or in those that
@@ -12,7 +12,7 @@ export const mistral: Architecture = {
   modelType: "mistral",
   title: "Mistral",
   hasWindows: true,
-  gguf: llama.gguf,
+  gguf: llamaGguf,
   sizes: {
     vocab_size: 32_000,
     hidden_size: 4096,

@@ -5,13 +5,21 @@ import { count } from "../decoder-fields.ts";
 import { llamaNames } from "../decoder-names.ts";
 import { expectExperts } from "../expert-config.ts";
 import { layerWindows } from "../layer-windows.ts";
+import { llamaGguf } from "./llama.ts";
 
 /** Mixtral (paper: arXiv 2401.04088): a Mistral with experts in the place of every MLP. */
 export const mixtral = defineFamily({
   modelType: "mixtral",
   title: "Mixtral",
   hasWindows: true,
-  gguf: null,
+  gguf: {
+    ...llamaGguf,
+    experts: {
+      count: "num_local_experts",
+      used: "num_experts_per_tok",
+      width: "intermediate_size",
+    },
+  },
   own: z.object({ num_local_experts: count.default(8), num_experts_per_tok: count.default(2) }),
   ignores: ["router_aux_loss_coef", "router_jitter_noise"],
   configure(fields, own) {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { defineFamily } from "../architecture.ts";
 import { biasesOf, decoderConfig, fullLayers } from "../decoder-config.ts";
-import { llama } from "./llama.ts";
+import { llamaGguf } from "./llama.ts";
 
 /**
  * MobileLLM (paper: arXiv 2402.14905), on which ParetoQ was measured: a deep and narrow Llama whose
@@ -12,7 +12,7 @@ export const mobilellm = defineFamily({
   modelType: "mobilellm",
   title: "MobileLLM",
   hasWindows: false,
-  gguf: llama.gguf,
+  gguf: llamaGguf,
   own: z.object({ share_embedding: z.boolean().default(false) }),
   only: { layer_sharing: [false] },
   configure: (fields, own) =>

@@ -13,7 +13,21 @@ export const olmoe = defineFamily({
   modelType: "olmoe",
   title: "OLMoE",
   hasWindows: false,
-  gguf: null,
+  gguf: {
+    architecture: "olmoe",
+    className: "OlmoeForCausalLM",
+    permuted: false,
+    means: () => ({ hidden_act: "silu", norm_topk_prob: false }),
+    experts: {
+      count: "num_experts",
+      used: "num_experts_per_tok",
+      width: "intermediate_size",
+    },
+    tied: false,
+    biases: false,
+    wholeHeads: true,
+    ownKeys: true,
+  },
   own: z.object({
     num_experts: count.default(64),
     num_experts_per_tok: count.default(8),

@@ -14,7 +14,24 @@ export const qwen2Moe = defineFamily({
   modelType: "qwen2_moe",
   title: "Qwen2-MoE",
   hasWindows: true,
-  gguf: null,
+  gguf: {
+    architecture: "qwen2moe",
+    className: "Qwen2MoeForCausalLM",
+    permuted: false,
+    means: ({ has }) => ({
+      hidden_act: "silu",
+      norm_topk_prob: false,
+      qkv_bias: has("blk.0.attn_q.bias"),
+    }),
+    experts: {
+      count: "num_experts",
+      used: "num_experts_per_tok",
+      width: "moe_intermediate_size",
+      shared: "shared_expert_intermediate_size",
+    },
+    tied: false,
+    wholeHeads: true,
+  },
   own: z.object({
     ...sparseFields,
     num_experts: count.default(60),

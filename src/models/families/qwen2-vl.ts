@@ -1,4 +1,5 @@
 import { FormatError } from "../../util/errors.ts";
+import { sum } from "../../util/sums.ts";
 import type { Architecture } from "../architecture.ts";
 import { type Composite, namings } from "../composite.ts";
 import type { DecoderFields } from "../decoder-fields.ts";
@@ -12,6 +13,13 @@ import { qwen2 } from "./qwen2.ts";
 const language: Architecture = {
   ...qwen2,
   modelType: "qwen2_vl_text",
+  gguf: {
+    architecture: "qwen2vl",
+    className: "Qwen2VLForConditionalGeneration",
+    permuted: false,
+    sectioned: true,
+    wholeHeads: true,
+  },
   sizes: {
     vocab_size: 152_064,
     hidden_size: 8192,
@@ -29,8 +37,8 @@ const language: Architecture = {
       rope_parameters: withoutSections(fields.rope_parameters),
     };
     const config = qwen2.configure(usual);
-    expectSections(fields, config.headDim);
-    return config;
+    const sections = readSections(fields, config.headDim);
+    return { ...config, ...(sections && { positionSections: sections }) };
   },
 };
 
@@ -42,26 +50,35 @@ function withoutSections(rope: DecoderFields["rope_scaling"]): DecoderFields["ro
   return { ...usual, ...(isSectioned && { rope_type: "default" }) };
 }
 
-/** @throws FormatError when the sections are not those of the pairs of a head */
-function expectSections(fields: DecoderFields, headDim: number): void {
+/** What transformers takes where no sections are stated. */
+const usualSections: readonly number[] = [16, 24, 24];
+
+/**
+ * Reads how many pairs of a head are rotated by each position; undefined where none are stated and
+ * the usual ones are of heads of another width.
+ * @throws FormatError when the sections are not those of the pairs of a head
+ */
+function readSections(fields: DecoderFields, headDim: number): readonly number[] | undefined {
   for (const name of ["rope_scaling", "rope_parameters"] as const) {
     const sections: unknown = fields[name]?.mrope_section;
     if (sections === undefined) continue;
-    const isList = Array.isArray(sections) && sections.length === 3;
-    const sum = isList ? sections.reduce((total: number, n: unknown) => total + Number(n), 0) : 0;
-    if (sum === headDim / 2) continue;
+    if (isSections(sections) && sum(sections) === headDim / 2) return sections;
     throw new FormatError(
       `config.json: expected mrope_section in ${name} to be 3 counts that make up the ` +
         `${headDim / 2} pairs of a head, got ${JSON.stringify(sections)}`,
     );
   }
+  return sum(usualSections) === headDim / 2 ? usualSections : undefined;
+}
+
+function isSections(value: unknown): value is readonly number[] {
+  return Array.isArray(value) && value.length === 3 && value.every((n) => Number.isInteger(n));
 }
 
 /** Qwen2-VL: Qwen2 with a tower of its own (paper: arXiv 2409.12191). */
 export const qwen2Vl: Composite = {
   modelType: "qwen2_vl",
   title: "Qwen2-VL",
-  gguf: null,
   languages: [language],
   flat: true,
   namings: [namings.inner, namings.plain],

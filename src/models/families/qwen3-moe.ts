@@ -10,7 +10,18 @@ export const qwen3Moe = defineFamily({
   modelType: "qwen3_moe",
   title: "Qwen3-MoE",
   hasWindows: true,
-  gguf: null,
+  gguf: {
+    architecture: "qwen3moe",
+    className: "Qwen3MoeForCausalLM",
+    permuted: false,
+    means: () => ({ hidden_act: "silu", norm_topk_prob: true }),
+    experts: {
+      count: "num_experts",
+      used: "num_experts_per_tok",
+      width: "moe_intermediate_size",
+    },
+    biases: false,
+  },
   own: z.object({
     ...sparseFields,
     num_experts: count.optional(),

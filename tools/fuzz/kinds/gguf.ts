@@ -22,6 +22,7 @@ const models: readonly (readonly [type: string, modelCase: string, width: number
   ["mxfp4", "qwen2-tied", 32],
   ["q4_k", "smollm3-no-rope-layers", 256],
   ["iq2_xxs", "mistral-window", 256],
+  ["q5_0", "mixtral", 32],
 ];
 
 /** A sound file, and where its data begins. */
@@ -51,7 +52,7 @@ async function makeOriginal(
     metadata: { ...letterTokenizer, "general.sampling.temp": meta.f32(0.7) },
     pack: (name, [rows, columns]) => {
       const rowBytes = found?.kind === "plain" || !found ? null : ggmlRowBytes(found, columns);
-      if (rowBytes === null || !name.endsWith("proj.weight")) return null;
+      if (rowBytes === null || !/(?:proj|w\d)\.weight$/.test(name)) return null;
       const data = Uint8Array.from({ length: rows * rowBytes }, () => prng.below(60));
       return { type, data };
     },

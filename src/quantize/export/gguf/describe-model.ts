@@ -2,7 +2,9 @@ import { fileTypeOf } from "../../../formats/gguf/file-types.ts";
 import type { GgufMetadata, GgufValue } from "../../../formats/gguf/gguf-metadata.ts";
 import { isJsonRecord, type JsonRecord } from "../../../util/json.ts";
 import { readModelRecord } from "../../../formats/model-files.ts";
-import { ggufTraitsOf } from "../../../models/index.ts";
+import type { Checkpoint } from "../../../formats/checkpoint.ts";
+import { isOfOtherPart } from "../../../models/composite.ts";
+import { findLanguage, ggufTraitsOf } from "../../../models/index.ts";
 import { findMixture } from "../../../quant/mixtures.ts";
 import { writeGgufTokenizer } from "../../../tokenizers/gguf/write-gguf-tokenizer.ts";
 import type { ExportSource } from "../export-format.ts";
@@ -44,7 +46,7 @@ export async function describeModel(
   const traits = ggufTraitsOf(checkpoint.config);
   const { architecture } = traits;
   const decoder = modelMetadata(config, traits);
-  expectHeld(checkpoint.config, config, { tensors, ...decoder });
+  expectHeld(config, traits, { tensors, ...decoder });
   const { quantization_config: quantization } = checkpoint.config;
   const run = record ?? (await readModelRecord(files, "run.json"));
   const general = generalMetadata({
@@ -67,7 +69,12 @@ export async function describeModel(
       ...tokenizer.entries,
     ]),
     ropeFactors: decoder.ropeFactors,
-    notices: [...decoder.notices, ...tokenizer.notices, ...activationNotices(tensors)],
+    notices: [
+      ...otherPartNotices(checkpoint),
+      ...decoder.notices,
+      ...tokenizer.notices,
+      ...activationNotices(tensors),
+    ],
   };
 }
 
@@ -95,8 +102,22 @@ async function readCard({ checkpoint }: ExportSource): Promise<ModelCard | null>
   return readme === null ? null : readModelCard(readme);
 }
 
+/** Says which parts of a model of several a file of its language model leaves out. */
+function otherPartNotices({ config, tensors }: Checkpoint): string[] {
+  const { composite } = findLanguage(config);
+  const others = (composite?.others ?? []).filter((part) =>
+    [...tensors.keys()].some((name) => isOfOtherPart([part], name)),
+  );
+  if (others.length === 0) return [];
+  return [
+    `the file holds the language model alone; ${others.join(", ")} are not written: for images, ` +
+      "llama.cpp takes a file of its own for them (mmproj), which its converter makes",
+  ];
+}
+
 function activationNotices(tensors: readonly ModelTensor[]): string[] {
-  const rounding = tensors.filter(({ packed }) => packed?.scheme.activation);
+  const parts = tensors.flatMap((tensor) => tensor.parts);
+  const rounding = parts.filter(({ packed }) => packed?.scheme.activation);
   if (rounding.length === 0) return [];
   return [
     `the inputs of ${rounding.length} layers are rounded to 8 bits in fewbit; llama.cpp rounds ` +

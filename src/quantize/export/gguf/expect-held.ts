@@ -1,3 +1,4 @@
+import { findGgufFamily } from "../../../formats/gguf/gguf-family.ts";
 import type { GgufTensor } from "../../../formats/gguf/gguf-header.ts";
 import { GgufMetadata } from "../../../formats/gguf/gguf-metadata.ts";
 import { ggmlTypeNamed } from "../../../formats/gguf/gguf-types.ts";
@@ -5,7 +6,8 @@ import { ggufModelConfig } from "../../../formats/gguf/model-config.ts";
 import { longFactorsNames, ropeFactorsName } from "../../../formats/gguf/tensor-names.ts";
 import type { GgufTraits } from "../../../models/architecture.ts";
 import type { DecoderConfig } from "../../../models/decoder-config.ts";
-import { findArchitecture, readModelConfig } from "../../../models/index.ts";
+import type { DecoderNames } from "../../../models/decoder-names.ts";
+import { ggufFamilies, readModelConfig } from "../../../models/index.ts";
 import { UnsupportedError } from "../../../util/errors.ts";
 import type { ModelTensor } from "./list-tensors.ts";
 import type { ModelMetadata } from "./model-metadata.ts";
@@ -28,8 +30,9 @@ const compared = [
   "multipliers",
   "caps",
   "positions",
+  "positionSections",
   "embeddingSize",
-  "names",
+  "experts",
 ] as const satisfies readonly (keyof DecoderConfig)[];
 
 /**
@@ -37,11 +40,9 @@ const compared = [
  * no key in the metadata is in llama.cpp a part of the architecture.
  * @throws UnsupportedError naming what the file cannot hold
  */
-export function expectHeld(json: unknown, config: DecoderConfig, contents: Contents): void {
-  const { gguf, ...family } = findArchitecture(json);
-  if (gguf === null) return;
+export function expectHeld(config: DecoderConfig, gguf: GgufTraits, contents: Contents): void {
   expectLoaded(config, gguf);
-  const read = readBack({ ...family, gguf }, contents);
+  const read = readBack(gguf, contents);
   const other = compared.find((key) => !isAlike(config[key], read[key]));
   if (other !== undefined) {
     throw notHeld(
@@ -49,20 +50,42 @@ export function expectHeld(json: unknown, config: DecoderConfig, contents: Conte
       `\`${other}\` ${JSON.stringify(config[other])}: they stand for ${JSON.stringify(read[other])}`,
     );
   }
-  const block = config.layers.findIndex(
-    ({ rope }, i) => (rope === null) !== (read.layers[i].rope === null),
-  );
-  if (block < 0) return;
-  const how = config.layers[block].rope ? "is" : "is not";
-  throw notHeld(gguf, `a model whose block ${block} ${how} rotated by positions`);
+  if (!isAlike(partsOf(config.names), partsOf(read.names))) {
+    throw notHeld(gguf, `the layers and norms of a block of this ${config.modelType}`);
+  }
+  expectBlocksHeld(config, gguf, read);
+}
+
+/** Which parts a block has, whatever they are called. */
+function partsOf({ slots, norms, experts }: DecoderNames): readonly string[] {
+  return [slots, norms, experts ?? {}].flatMap((names) => Object.keys(names).sort());
+}
+
+function expectBlocksHeld({ layers }: DecoderConfig, gguf: GgufTraits, read: DecoderConfig): void {
+  for (const [block, { rope, sparse = false }] of layers.entries()) {
+    const own = read.layers[block];
+    if ((rope === null) !== (own.rope === null)) {
+      const how = rope ? "is" : "is not";
+      throw notHeld(gguf, `a model whose block ${block} ${how} rotated by positions`);
+    }
+    if (sparse !== (own.sparse ?? false)) {
+      throw notHeld(
+        gguf,
+        `a model whose block ${block} is ${sparse ? "a" : "no"} mixture of experts`,
+      );
+    }
+  }
 }
 
 /** What fewbit would make of the file. */
 function readBack(
-  family: ReturnType<typeof findArchitecture> & { readonly gguf: GgufTraits },
+  { architecture }: GgufTraits,
   { entries, ropeFactors, tensors }: Contents,
 ): DecoderConfig {
-  const metadata = new GgufMetadata("the file", entries);
+  const name = { type: "string", value: architecture } as const;
+  const stated = new Map([["general.architecture", name] as const, ...entries]);
+  const metadata = new GgufMetadata("the file", stated);
+  const family = findGgufFamily(metadata, ggufFamilies);
   const type = ggmlTypeNamed("f32");
   const named = new Map<string, GgufTensor>();
   for (const { name, shape } of type ? tensors : []) {
@@ -83,8 +106,8 @@ function readBack(
 
 /** @throws UnsupportedError where llama.cpp would not load the tensors of the file */
 function expectLoaded(config: DecoderConfig, traits: GgufTraits): void {
-  const { tied, biases, wholeHeads } = traits;
-  const { heads, headDim, hiddenSize, tiedEmbeddings } = config;
+  const { tied, biases, wholeHeads, ownKeys } = traits;
+  const { heads, kvHeads, headDim, hiddenSize, tiedEmbeddings } = config;
   if (tied !== undefined && tied !== tiedEmbeddings) {
     throw notHeld(traits, `\`tie_word_embeddings\` ${tiedEmbeddings}`);
   }
@@ -94,6 +117,12 @@ function expectLoaded(config: DecoderConfig, traits: GgufTraits): void {
   }
   if (wholeHeads && heads * headDim !== hiddenSize) {
     throw notHeld(traits, `heads that do not make up the hidden size (\`head_dim\` ${headDim})`);
+  }
+  if (ownKeys && kvHeads !== heads) {
+    throw notHeld(traits, `heads that share keys (\`num_key_value_heads\` ${kvHeads} of ${heads})`);
+  }
+  if (traits.sectioned && !config.positionSections) {
+    throw notHeld(traits, "a model without sections of positions (`mrope_section`)");
   }
 }
 

@@ -20,6 +20,7 @@ import {
   decideFloats,
   decidePacked,
   type ExactnessFault,
+  type OpenPacked,
   refuseInexact,
   type TypeDecision,
 } from "./decide-types.ts";
@@ -28,7 +29,7 @@ import { type GgufTarget, prepareGgufTarget, writeGgufFiles } from "./gguf-outpu
 import { listTensors, type ModelTensor } from "./list-tensors.ts";
 import { type ExportLoss, LossMeter } from "./loss-meter.ts";
 import { searchRows } from "./search-rows.ts";
-import { openRows, type TensorRows } from "./tensor-rows.ts";
+import { openRows } from "./tensor-rows.ts";
 import { parseTypeRule, type TypeRule } from "./type-rule.ts";
 import { TensorHashes } from "./tensor-hashes.ts";
 import { comparedBytes, type Verification, verifyGguf } from "./verify.ts";
@@ -62,7 +63,7 @@ export const gguf: ExportFormat<GgufExport> = {
     const modules = readQuantizationConfig(checkpoint.config)?.modules ?? new Map();
     const inputs = checkpoint.weightFiles.map(({ path }) => path);
     const target = await prepareGgufTarget(options.out, inputs, options.overwrite ?? false);
-    const open = (tensor: ModelTensor): Promise<TensorRows> => openRows(checkpoint, tensor);
+    const open: OpenPacked = (part) => openRows(checkpoint, part);
     const job = await prepareJob({ source, modules, open, target }, options);
     return { plan: planOf(job), run: () => writeFiles(job) };
   },
@@ -72,8 +73,7 @@ export const gguf: ExportFormat<GgufExport> = {
 export interface PackedModel {
   readonly source: ExportSource;
   readonly modules: ReadonlyMap<string, QuantizedModule>;
-  /** Opens the weight of a packed module. */
-  readonly open: (tensor: ModelTensor) => Promise<TensorRows>;
+  readonly open: OpenPacked;
   readonly target: GgufTarget;
 }
 
@@ -123,8 +123,9 @@ async function decideTypes(
   async function decide(tensor: ModelTensor): Promise<TypeDecision | ExactnessFault> {
     // Beside packed linears, those that were left out stay as they are.
     const isKept = modules.size > 0 && rule?.keepsFloats === true;
-    if (!tensor.packed) return decideFloats(tensor, isKept ? null : rule);
-    return decidePacked(tensor, await open(tensor), rule, requantize);
+    const isPacked = tensor.parts.some(({ packed }) => packed !== null);
+    if (!isPacked) return decideFloats(tensor, isKept ? null : rule);
+    return decidePacked(tensor, open, rule, requantize);
   }
 }
 
@@ -205,7 +206,7 @@ async function writeFiles(job: Job): Promise<GgufExport> {
         search: searchRows(backend),
         loss,
         options,
-        onRows: (tensor, bytes) => hashes?.add(tensor.source, comparedBytes(tensor, bytes)),
+        onRows: (part, type, bytes) => hashes?.add(part.source, comparedBytes(part, type, bytes)),
       });
       for (const [name, factors] of described.ropeFactors) await writer.write(name, factors);
       await writer.finish();

@@ -41,6 +41,8 @@ export function modelMetadata(config: DecoderConfig, traits: GgufTraits): ModelM
     [`attention.${eps}`, float(norm.eps)],
     ...(rope ? rotation(rope) : []),
     ...slidingWindow(config, traits),
+    ...expertCounts(config, traits),
+    ...positionSections(config),
     ...ownKeys(config, traits),
   ];
   const named = values.map(([key, value]) => [`${traits.architecture}.${key}`, value] as const);
@@ -69,6 +71,34 @@ function ownKeys(config: DecoderConfig, { keys = [] }: GgufTraits) {
     if (value === null) return [];
     return [[key, typeof value === "boolean" ? { type: "bool", value } : float(value)]];
   });
+}
+
+function expertCounts(
+  { experts }: DecoderConfig,
+  { experts: fields }: GgufTraits,
+): (readonly [string, GgufValue])[] {
+  if (!experts || !fields) return [];
+  const { sharedSize } = experts;
+  return [
+    ["expert_count", count(experts.count)],
+    ["expert_used_count", count(experts.used)],
+    ...(fields.width === "intermediate_size"
+      ? []
+      : [["expert_feed_forward_length", count(experts.intermediateSize)] as const]),
+    ...(sharedSize === null
+      ? []
+      : [["expert_shared_feed_forward_length", count(sharedSize)] as const]),
+  ];
+}
+
+/** llama.cpp has a fourth count, of positions that no text and no image has. */
+function positionSections({
+  positionSections: sections,
+}: DecoderConfig): (readonly [string, GgufValue])[] {
+  if (!sections) return [];
+  const values = Int32Array.from([...sections, 0]);
+  const { length } = values;
+  return [["rope.dimension_sections", { type: "array", elements: "i32", length, values }]];
 }
 
 /** Computed by llama.cpp in some architectures, and read again by fewbit in all that have windows. */

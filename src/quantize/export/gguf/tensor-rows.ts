@@ -9,7 +9,7 @@ import {
 } from "../../../quant/blocks/mapping/affine-weight.ts";
 import type { TensorForm } from "../../../nn/weight-source.ts";
 import type { QTensor } from "../../../quant/q-tensor.ts";
-import type { ModelTensor } from "./list-tensors.ts";
+import type { SourceTensor } from "./list-tensors.ts";
 
 /** The weights of a tensor as floats, some rows at a time. */
 export interface TensorRows {
@@ -22,7 +22,7 @@ export interface TensorRows {
 }
 
 /** Opens a tensor of a checkpoint. @throws FormatError NumericError */
-export async function openRows(checkpoint: Checkpoint, tensor: ModelTensor): Promise<TensorRows> {
+export async function openRows(checkpoint: Checkpoint, tensor: SourceTensor): Promise<TensorRows> {
   const { module, packed: stored, source, form } = tensor;
   if (!stored && form) return formedRows(checkpoint, tensor, form);
   if (!stored) {
@@ -45,7 +45,7 @@ export async function openRows(checkpoint: Checkpoint, tensor: ModelTensor): Pro
 /** Rows of floats that are stored in another form: the whole tensor is turned at once. */
 async function formedRows(
   checkpoint: Checkpoint,
-  { source, shape }: ModelTensor,
+  { source, shape }: SourceTensor,
   form: TensorForm,
 ): Promise<TensorRows> {
   const stored = await readFloatTensor(checkpoint, source);

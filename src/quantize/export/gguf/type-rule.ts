@@ -50,7 +50,7 @@ function mixtureRule(mixture: Mixture, config: DecoderConfig): TypeRule {
     blocks: config.layers.length,
     heads: config.heads,
     kvHeads: config.kvHeads,
-    experts: 1,
+    experts: config.experts?.count ?? 1,
     tied: config.tiedEmbeddings,
     importance: false,
   };

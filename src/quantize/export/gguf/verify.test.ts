@@ -47,8 +47,9 @@ async function verifyChanged(change: (bytes: Buffer) => void): Promise<string> {
   const rule = { name: "f32", keepsFloats: false, typeOf: () => null };
   const tensors = [];
   for (const tensor of listTensors(checkpoint, new Map(), config, gguf)) {
-    const rows = await openRows(checkpoint, tensor);
-    hashes.add(tensor.source, await rows.floats(0, tensor.shape[0]));
+    const [part] = tensor.parts;
+    const rows = await openRows(checkpoint, part);
+    hashes.add(part.source, await rows.floats(0, part.shape[0]));
     const decision = { ...decideFloats(tensor, rule), kind: "exact" as const };
     tensors.push({ ...tensor, decision });
   }

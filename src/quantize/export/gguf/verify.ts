@@ -2,6 +2,8 @@ import {
   type QuantizedModule,
   readQuantizationConfig,
 } from "../../../formats/quantization-config.ts";
+import type { GgmlType } from "../../../formats/gguf/gguf-types.ts";
+import { GgufNames, splitTensorName } from "../../../formats/gguf/tensor-names.ts";
 import { remove } from "../../../platform/node.ts";
 import { load } from "../../../runtime/load.ts";
 import type { LanguageModel } from "../../../runtime/language-model.ts";
@@ -12,6 +14,7 @@ import type { ExportSource, WriteOptions } from "../export-format.ts";
 import { probingText } from "./probing-text.ts";
 import { TensorHashes } from "./tensor-hashes.ts";
 import { decodeBytes } from "./convert-rows.ts";
+import type { SourceTensor } from "./list-tensors.ts";
 import { openRows } from "./tensor-rows.ts";
 import type { DecidedTensor } from "./write-tensors.ts";
 
@@ -79,18 +82,41 @@ async function verifyWeights(
   options: Pick<WriteOptions, "signal">,
 ): Promise<{ tensors: number; sameWeights: number }> {
   const opened = await openModelCheckpoint(paths[0]);
+  const names = new GgufNames(opened.config.names);
   try {
     let sameWeights = 0;
     for (const tensor of tensors) {
-      throwIfCancelled(options.signal);
-      await verifyBytes(opened, tensor, hashes);
-      if (tensor.decision.kind === "exact")
-        sameWeights += await verifyValues(source, opened, tensor);
+      for (const [index, part] of tensor.parts.entries()) {
+        throwIfCancelled(options.signal);
+        const compared = { part, written: writtenPart(names, tensor, index), tensor };
+        await verifyBytes(opened, compared, hashes);
+        if (tensor.decision.kind === "exact")
+          sameWeights += await verifyValues(source, opened, compared);
+      }
     }
     return { tensors: tensors.length, sameWeights };
   } finally {
     await opened.checkpoint.close();
   }
+}
+
+/** A tensor of the source, or a part of one, and as what it is read from the file. */
+interface Compared {
+  readonly part: SourceTensor;
+  readonly written: SourceTensor;
+  readonly tensor: DecidedTensor;
+}
+
+/** A part of a tensor under the name that fewbit gives it when it reads the file. */
+function writtenPart(
+  names: GgufNames,
+  { name, parts }: DecidedTensor,
+  index: number,
+): SourceTensor {
+  const [own, ending] = splitTensorName(name);
+  const [module = names.toCheckpoint(own)] = names.ofStack(own, index) ?? [];
+  if (module === null) throw unlike(`${name} is not read again`);
+  return { ...parts[index], module, source: module + ending };
 }
 
 const pieceBytes = 2 ** 24;
@@ -99,34 +125,33 @@ const pieceBytes = 2 ** 24;
  * Returns what is hashed of bytes that are written: themselves, or the values of floats that
  * checkpoints store in another form.
  */
-export function comparedBytes({ form, decision }: DecidedTensor, bytes: Uint8Array) {
-  const isTurned = form !== null && decision.type.kind !== "blocks";
-  return isTurned ? decodeBytes(decision.type, bytes) : bytes;
+export function comparedBytes({ form }: SourceTensor, type: GgmlType, bytes: Uint8Array) {
+  const isTurned = form !== null && type.kind !== "blocks";
+  return isTurned ? decodeBytes(type, bytes) : bytes;
 }
 
 async function verifyBytes(
   { checkpoint }: ModelCheckpoint,
-  tensor: DecidedTensor,
+  { part, written, tensor }: Compared,
   hashes: TensorHashes,
 ): Promise<void> {
-  const { source, module, shape, form, decision } = tensor;
-  if (form && decision.type.kind !== "blocks") {
-    const rows = await openRows(checkpoint, { ...tensor, packed: null });
-    const found = new TensorHashes();
-    found.add(source, await rows.floats(0, shape[0]));
-    expectSame(source, found, hashes);
+  const { type } = tensor.decision;
+  const found = new TensorHashes();
+  if (part.form && type.kind !== "blocks") {
+    const rows = await openRows(checkpoint, { ...written, packed: null });
+    found.add(part.source, await rows.floats(0, part.shape[0]));
+    expectSame(part.source, found, hashes);
     return;
   }
-  const name = decision.type.kind === "blocks" ? `${module}.blocks` : source;
+  const name = type.kind === "blocks" ? `${written.module}.blocks` : written.source;
   const { begin, end } = checkpoint.info(name);
-  const found = new TensorHashes();
   const buffer = new Uint8Array(Math.min(pieceBytes, end - begin));
   for (let at = 0; at < end - begin; at += buffer.length) {
-    const part = buffer.subarray(0, Math.min(buffer.length, end - begin - at));
-    await checkpoint.readInto(name, part, at);
-    found.add(source, part);
+    const piece = buffer.subarray(0, Math.min(buffer.length, end - begin - at));
+    await checkpoint.readInto(name, piece, at);
+    found.add(part.source, piece);
   }
-  expectSame(source, found, hashes);
+  expectSame(part.source, found, hashes);
 }
 
 function expectSame(source: string, found: TensorHashes, hashes: TensorHashes): void {
@@ -138,14 +163,15 @@ const pieceWeights = 2 ** 20;
 
 async function verifyValues(
   { checkpoint }: ExportSource,
-  written: ModelCheckpoint,
-  tensor: DecidedTensor,
+  opened: ModelCheckpoint,
+  { part, written, tensor }: Compared,
 ): Promise<number> {
-  const { module, shape, decision, source } = tensor;
+  const { shape, source } = part;
   const [rows, columns = 1] = shape;
-  const blocks = decision.type.kind === "blocks" ? expectModule(written, module) : null;
-  const expected = await openRows(checkpoint, tensor);
-  const found = await openRows(written.checkpoint, { ...tensor, packed: blocks });
+  const isPacked = tensor.decision.type.kind === "blocks";
+  const packed = isPacked ? expectModule(opened, written.module) : null;
+  const expected = await openRows(checkpoint, part);
+  const found = await openRows(opened.checkpoint, { ...written, packed });
   const step = Math.max(1, Math.floor(pieceWeights / columns));
   for (let first = 0; first < rows; first += step) {
     const end = Math.min(rows, first + step);

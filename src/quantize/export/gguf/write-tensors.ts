@@ -1,13 +1,15 @@
+import type { GgmlType } from "../../../formats/gguf/gguf-types.ts";
 import type { GgufWriter } from "../../../formats/gguf/gguf-writer.ts";
-import type { RowOrder } from "../../../formats/gguf/tensor-names.ts";
+import type { RowOrder } from "../../../formats/gguf/row-order.ts";
 import type { Checkpoint } from "../../../formats/checkpoint.ts";
 import { throwIfCancelled } from "../../../util/errors.ts";
 import type { WriteOptions } from "../export-format.ts";
 import { decodeBytes, rowConverter, type SearchRows } from "./convert-rows.ts";
 import type { TypeDecision } from "./decide-types.ts";
-import type { ModelTensor } from "./list-tensors.ts";
+import type { ModelTensor, SourceTensor } from "./list-tensors.ts";
 import type { LossMeter } from "./loss-meter.ts";
-import { openRows } from "./tensor-rows.ts";
+import { mappingKind } from "./mapping-kind.ts";
+import { openRows, type TensorRows } from "./tensor-rows.ts";
 
 /** A tensor and what it becomes. */
 export interface DecidedTensor extends ModelTensor {
@@ -22,7 +24,7 @@ export interface WriteJob {
   readonly loss: LossMeter;
   readonly options: Pick<WriteOptions, "signal" | "onProgress">;
   /** Hears the bytes of rows as the source has their order, before these are permuted. */
-  readonly onRows?: (tensor: DecidedTensor, bytes: Uint8Array) => void;
+  readonly onRows?: (part: SourceTensor, type: GgmlType, bytes: Uint8Array) => void;
 }
 
 /** Weights that are converted at a time. */
@@ -32,31 +34,37 @@ const pieceWeights = 2 ** 20;
 export async function writeTensors(writer: GgufWriter, job: WriteJob): Promise<void> {
   const { tensors, options } = job;
   for (const [done, tensor] of tensors.entries()) {
-    await writeTensor(writer, tensor, job);
+    const { decision, name, parts } = tensor;
+    for (const part of parts) await writePart(writer, tensor, part, job);
+    if (decision.kind !== "exact") job.loss.finishTensor(name, decision.type.name);
     options.onProgress?.({ done: done + 1, total: tensors.length, tensor: tensor.name });
   }
 }
 
-async function writeTensor(
+async function writePart(
   writer: GgufWriter,
-  tensor: DecidedTensor,
+  { decision, order, name }: DecidedTensor,
+  part: SourceTensor,
   { checkpoint, search, loss, options, onRows }: WriteJob,
 ): Promise<void> {
-  const { decision, order, name, source } = tensor;
   const { type, kind } = decision;
-  const rows = await openRows(checkpoint, tensor);
-  const convert = rowConverter(source, rows, type, kind !== "impossible", search);
-  const [count, columns] = matrixOf(tensor.shape);
+  const rows = await openRows(checkpoint, part);
+  const convert = rowConverter(part.source, rows, type, keepsCodes(rows, decision), search);
+  const [count, columns] = matrixOf(part.shape);
   const step = pieceRows(count, columns, order);
   for (let first = 0; first < count; first += step) {
     throwIfCancelled(options.signal);
     const end = Math.min(count, first + step);
     const bytes = await convert(first, end);
-    onRows?.(tensor, bytes);
+    onRows?.(part, type, bytes);
     if (kind !== "exact") loss.add(await rows.floats(first, end), decodeBytes(type, bytes));
     await writer.write(name, order === null ? bytes : orderRows(bytes, end - first, order));
   }
-  if (kind !== "exact") loss.finishTensor(name, type.name);
+}
+
+/** Whether a type has the codes of a matrix; where it does not have those of all in a stack. */
+function keepsCodes(rows: TensorRows, { type, kind }: TypeDecision): boolean {
+  return kind !== "impossible" || mappingKind(rows, type) !== "impossible";
 }
 
 /** Rows and columns; of a vector of a bias, whose rows are permuted, each value is a row. */
