@@ -81,19 +81,9 @@ export function testTrainingElementwise(open: () => Backend): void {
       ));
 
     test("adamw: two steps", () =>
-      expectLikeReference(open(), (backend) => {
-        const [weight, m, v] = [sample(backend, 1), blank(backend, length), blank(backend, length)];
-        const options = { learningRate: 1e-2, beta1: 0.9, beta2: 0.95, epsilon: 1e-8 };
-        for (const step of [1, 2]) {
-          backend.kernels.adamw(weight, m, v, sample(backend, step + 4), {
-            ...options,
-            weightDecay: 0.1,
-            step,
-            gradientScale: 0.5,
-          });
-        }
-        return [weight, m, v];
-      }));
+      expectLikeReference(open(), (backend) =>
+        takeTwoSteps(backend, [blank(backend, length), blank(backend, length)]),
+      ));
 
     test("adamw: moments in bfloat16", () =>
       expectLikeReference(
@@ -101,21 +91,27 @@ export function testTrainingElementwise(open: () => Backend): void {
         (backend) => {
           const moments = (): Tensor<"bf16"> =>
             Tensor.from(backend, "bf16", [length], new Uint16Array(length));
-          const [weight, m, v] = [sample(backend, 1), moments(), moments()];
-          const options = { learningRate: 1e-2, beta1: 0.9, beta2: 0.95, epsilon: 1e-8 };
-          for (const step of [1, 2]) {
-            backend.kernels.adamw(weight, m, v, sample(backend, step + 4), {
-              ...options,
-              weightDecay: 0.1,
-              step,
-              gradientScale: 0.5,
-            });
-          }
+          const [weight, m, v] = takeTwoSteps(backend, [moments(), moments()]);
           return [weight, cast(m, "f32"), cast(v, "f32")];
         },
         2 ** -7, // float32 sums of another order may fall on the other side of a random number
       ));
   });
+}
+
+/** Takes two steps of AdamW with these moments, from samples; the weights and the moments. */
+function takeTwoSteps<M extends Tensor>(
+  backend: Backend,
+  [m, v]: readonly [M, M],
+): readonly [Tensor, M, M] {
+  const sample = (seed: number): Tensor => upload(backend, normalSample([m.size], seed));
+  const weight = sample(1);
+  const rates = { learningRate: 1e-2, beta1: 0.9, beta2: 0.95, epsilon: 1e-8 };
+  for (const step of [1, 2]) {
+    const options = { ...rates, weightDecay: 0.1, step, gradientScale: 0.5 };
+    backend.kernels.adamw(weight, m, v, sample(step + 4), options);
+  }
+  return [weight, m, v];
 }
 
 function blank(backend: Backend, length: number): Tensor<"f32"> {
