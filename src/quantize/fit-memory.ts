@@ -1,8 +1,5 @@
-import { gigabytes } from "../run/expect-memory.ts";
-import type { MemoryFit } from "../run/plan.ts";
 import type { Recipe } from "../recipe/recipe.ts";
-import { parseByteSize } from "../util/byte-size.ts";
-import { OutOfMemoryError } from "../util/errors.ts";
+import { firstFit, type MemoryFit, waysToTrain } from "../run/memory-fit.ts";
 import { estimateMemory, type WorkSize } from "./estimate.ts";
 
 /**
@@ -11,23 +8,7 @@ import { estimateMemory, type WorkSize } from "./estimate.ts";
  * @throws OutOfMemoryError when none does
  */
 export function fitMemory(work: WorkSize, { memory }: Recipe): MemoryFit {
-  if (memory === undefined) return {};
-  const limit = parseByteSize(memory);
-  const ways = work.training ? waysToTrain(work) : waysToKeepActivations(work);
-  let least = Number.POSITIVE_INFINITY;
-  for (const way of ways) {
-    const needed = estimateMemory(fitted(work, way));
-    if (needed <= limit) return way;
-    least = Math.min(least, needed);
-  }
-  throw new OutOfMemoryError(
-    `needs about ${gigabytes(least)} of memory at the least, and may use ${memory}`,
-    {
-      hint: "allow more (`memory`), or use shorter windows (`window`)",
-      field: "memory",
-      value: memory,
-    },
-  );
+  return firstFit(memory, waysOf(work), (way) => estimateMemory(fitted(work, way)));
 }
 
 /** The sizes of work that is done so. */
@@ -59,25 +40,10 @@ export function withFit(recipe: Recipe, { cacheOnDisk, ...ofTraining }: MemoryFi
   };
 }
 
-/**
- * Fewer and fewer windows of a micro-batch at once, which costs hardly any time, before blocks are
- * computed again, which costs a third.
- */
-function* waysToTrain({ training, text }: WorkSize): Generator<MemoryFit> {
-  if (!training || !text) return;
-  yield {};
-  const all = training.tokensAtOnce / text.window;
-  for (const recompute of training.recompute ? [true] : [false, true]) {
-    for (let windows = all; windows >= 1; windows = Math.floor(windows / 2)) {
-      yield {
-        ...(windows < all && { windowsAtOnce: windows }),
-        ...(recompute && { recompute }),
-      };
-    }
+function waysOf({ training, text, activationBytes }: WorkSize): Iterable<MemoryFit> {
+  if (training && text) {
+    const { tokensAtOnce, recompute } = training;
+    return waysToTrain({ windows: tokensAtOnce / text.window, recompute });
   }
-}
-
-function* waysToKeepActivations({ activationBytes }: WorkSize): Generator<MemoryFit> {
-  yield {};
-  if (activationBytes > 0) yield { cacheOnDisk: true };
+  return activationBytes > 0 ? [{}, { cacheOnDisk: true }] : [{}];
 }

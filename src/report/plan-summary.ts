@@ -1,6 +1,7 @@
 import { findMixture } from "../quant/mixtures.ts";
 import type { TrainingEffort } from "../methods/define-method.ts";
 import type { Plan } from "../run/plan.ts";
+import { describeFit } from "./describe-fit.ts";
 import {
   formatBytes,
   formatCount,
@@ -47,7 +48,7 @@ export function formatPlan(plan: Plan, layout: Layout): string[] {
   return [
     ...joinParts(model, layout),
     ...joinParts(work, layout),
-    ...wrapText(`${cost}${describeActivations(plan)}${describeFit(plan)}`, layout.width),
+    ...wrapText(`${cost}${describeActivations(plan)}${describeFit(plan.fit)}`, layout.width),
     ...rest.map((line) => `  ${line}`),
   ];
 }
@@ -59,15 +60,6 @@ function describeActivations({ activations }: Plan): string {
     `; activations take ${formatBytes(activations.bytes)} of disk (${activations.dtype}) ` +
     "meanwhile"
   );
-}
-
-/** What a training does to stay within the memory that it may use. */
-function describeFit({ fit: { windowsAtOnce, recompute } }: Plan): string {
-  const ways = [
-    ...(windowsAtOnce ? [`${formatPlural(windowsAtOnce, "window")} at once`] : []),
-    ...(recompute ? ["blocks computed again for their gradients"] : []),
-  ];
-  return ways.length > 0 ? `; to stay within its memory: ${ways.join(", ")}` : "";
 }
 
 /** `400 steps of 2,048 tokens`. */

@@ -1,5 +1,6 @@
 import type { TrainPlan } from "../train/pretrain-events.ts";
 import type { TrainRecord } from "../train/pretrain-record.ts";
+import { describeFit } from "./describe-fit.ts";
 import { figures } from "../evaluation/figures.ts";
 import {
   formatBytes,
@@ -25,7 +26,7 @@ export function formatTrainPlan(plan: TrainPlan, layout: Layout): string[] {
     `${formatPlural(steps, "step")} of ${formatCount(tokensPerStep)} tokens`,
     `${formatNumber(epochs)} epochs`,
     plan.precision,
-    `needs about ${formatBytes(plan.memoryBytes)} memory`,
+    `needs about ${formatBytes(plan.memoryBytes)} memory${describeFit(plan.fit)}`,
     `state kept every ${formatPlural(plan.checkpointEvery, "step")}`,
   ];
   return [...joinParts(model, layout), ...joinParts(work, layout)];

@@ -1,3 +1,4 @@
+import type { MemoryFit } from "./memory-fit.ts";
 import type { TrainingEffort } from "../methods/define-method.ts";
 import type { VocabularyTable } from "../nn/quantizable-model.ts";
 import type { Scheme } from "../quant/scheme.ts";
@@ -48,16 +49,6 @@ export interface PlannedActivations {
   readonly bytes: number;
   readonly dtype: "f32" | "f16";
   readonly onDisk: boolean;
-}
-
-/** What is done so that a run stays within the memory that it may use; nothing without a limit. */
-export interface MemoryFit {
-  /** Windows of a micro-batch whose activations are in memory. */
-  readonly windowsAtOnce?: number;
-  /** Blocks are computed again for their gradients. */
-  readonly recompute?: true;
-  /** Activations between blocks lie in files. */
-  readonly cacheOnDisk?: true;
 }
 
 /** Everything that is known before work starts. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { UsageError } from "../util/errors.ts";
+import { OutOfMemoryError, UsageError } from "../util/errors.ts";
 import {
   decoderConfigOf,
   type ModelShape,
@@ -64,6 +64,17 @@ describe("defaults", () => {
     const bytes = (change: object) => planOf(change).memoryBytes;
     expect(bytes({ recompute: true })).toBeLessThan(bytes({}));
     expect(bytes({ data: { files: ["a"], batch: 4 } })).toBeGreaterThan(bytes({}));
+  });
+
+  test("a limit of memory chooses how many windows are in memory at once", () => {
+    const data = { files: ["a"], batch: 4 };
+    const { memoryBytes: all } = planOf({ data });
+    const { memoryBytes: two } = planOf({ data, windowsAtOnce: 2 });
+    expect(two).toBeLessThan(all);
+    const limited = planOf({ data, memory: `${two}` });
+    expect([limited.fit, limited.memoryBytes]).toEqual([{ windowsAtOnce: 2 }, two]);
+    expect(planOf({ data, memory: `${all}` }).fit).toEqual({});
+    expect(() => planOf({ data, memory: "1MB" })).toThrow(OutOfMemoryError);
   });
 });
 

@@ -4,6 +4,7 @@ import type { DecoderConfig } from "../models/decoder-config.ts";
 import { readModelConfig } from "../models/index.ts";
 import { FewbitError, UsageError } from "../util/errors.ts";
 import { type Field, fieldsIn, fieldsOf } from "../util/fields.ts";
+import { byteSize } from "../util/byte-size.ts";
 import { parseValue } from "../util/parse-value.ts";
 
 const count = z.int().positive();
@@ -123,6 +124,11 @@ export const trainConfigSchema = z.strictObject({
   optimizer: optimizerSchema.default(() => optimizerSchema.parse({})),
   // `auto` takes bf16 where the machine multiplies it faster.
   precision: ofTraining(z.enum(["auto", "f32", "bf16"]).default("auto"), "Of products of matrices"),
+  memory: ofTraining(
+    byteSize.optional(),
+    "Most memory to use: windows at once and recomputation are chosen by it",
+    { unit: "size", otherwise: "what is free" },
+  ),
   windowsAtOnce: ofTraining(
     count.optional(),
     "Windows of a micro-batch in memory at once, to the same result",

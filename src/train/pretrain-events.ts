@@ -1,3 +1,4 @@
+import type { MemoryFit } from "../run/memory-fit.ts";
 import type { DownloadProgress } from "../hub/download-progress.ts";
 import type { TrainRecord } from "./pretrain-record.ts";
 
@@ -14,6 +15,7 @@ export interface TrainPlan {
   readonly precision: "f32" | "bf16";
   /** Memory that it needs at its peak, estimated. */
   readonly memoryBytes: number;
+  readonly fit: MemoryFit;
   readonly checkpointEvery: number;
 }
 

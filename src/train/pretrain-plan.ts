@@ -11,6 +11,7 @@ import { expectSchedule, type Schedule } from "../training/schedule.ts";
 import type { TapePrecision } from "../tensor/tape.ts";
 import type { TrainingData } from "./prepare-data.ts";
 import type { TrainConfig } from "./pretrain-config.ts";
+import { firstFit, type MemoryFit, waysToTrain } from "../run/memory-fit.ts";
 import type { TrainPlan } from "./pretrain-events.ts";
 
 const newLearningRate = 1e-3;
@@ -61,6 +62,13 @@ export function planPretraining(
   const atOnce = Math.min(batch, config.windowsAtOnce ?? batch);
   const steps = stepsOf(config, count / windowsPerStep, tokensPerStep);
   expectSchedule(scheduleOf(config), steps);
+  const bytesOf = (fit: MemoryFit): number => {
+    const way = { ...config, ...fit };
+    const tokens = (fit.windowsAtOnce ?? atOnce) * length;
+    return estimateTrainingMemory(trainingSize(decoder, tokens, way, precision));
+  };
+  const ways = waysToTrain({ windows: atOnce, recompute: config.recompute });
+  const fit = firstFit(config.memory, ways, bytesOf);
   return {
     parameters: countParameters(decoder),
     vocabularySize: decoder.vocabularySize,
@@ -69,7 +77,8 @@ export function planPretraining(
     textTokens: data.textTokens,
     epochs: (steps * windowsPerStep) / count,
     precision,
-    memoryBytes: estimateTrainingMemory(trainingSize(decoder, atOnce * length, config, precision)),
+    memoryBytes: bytesOf(fit),
+    fit,
     checkpointEvery:
       config.checkpointEvery ?? Math.min(mostStepsBetweenStates, Math.ceil(steps / 20)),
   };

@@ -130,7 +130,7 @@ async function trainSteps(
 ): Promise<TrainingOutcome> {
   const { batch: size, order } = config.data;
   const { accumulation, clip } = config.optimizer;
-  const { recompute, windowsAtOnce } = config;
+  const { recompute, windowsAtOnce } = { ...config, ...plan.fit };
   const { backend, signal, emit } = options;
   const { steps, checkpointEvery } = plan;
   const states = run.openStates();
