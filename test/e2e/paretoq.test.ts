@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe, expect, test } from "vitest";
-import { exportCheckpoint, type QuantizeOptions } from "../../src/index.ts";
+import { exportCheckpoint, type Plan, type QuantizeOptions } from "../../src/index.ts";
 import { fewbitHere } from "./cli-process.ts";
 import {
   besides,
@@ -62,6 +62,22 @@ describe.skipIf(absent)(`training a model to few bits${absent}`, () => {
     expect(record.training).toMatchObject({ steps: 8, tokensPerStep: 128 });
     expect(record.training.losses).toHaveLength(8);
     expect(record.resumptions.at(-1).steps).toBeGreaterThan(0);
+  });
+
+  test("with a limit of memory it goes through its batches in parts, to the same losses", async () => {
+    const [whole, limited] = [outputIn("unlimited"), outputIn("limited")];
+    const asked = ["--steps", "3", "--batch", "8"];
+    expect((await fewbitHere(quantizeArgs(whole, ...asked))).code).toBe(0);
+    const dry = await fewbitHere(quantizeArgs(whole, ...asked, "--dry-run", "--json"));
+    const { estimate } = JSON.parse(dry.stdout) as Plan;
+    const memory = `${estimate.memoryBytes - 1}`;
+    const { code, stderr } = await fewbitHere(quantizeArgs(limited, ...asked, "--memory", memory));
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(/to\s+stay\s+within\s+its\s+memory:\s+4\s+windows\s+at\s+once/);
+    expect(recordOf(limited).recipe.options).toMatchObject({ windowsAtOnce: 4, batch: 8 });
+    const [expected, found] = [whole, limited].map((out) => recordOf(out).training.losses);
+    expect(found).toHaveLength(3);
+    for (const [i, loss] of found.entries()) expect(loss).toBeCloseTo(expected[i], 4);
   });
 
   test("packed = decoded, and embedding and norms stay in the dtype they were stored in", async () => {
