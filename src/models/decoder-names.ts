@@ -77,3 +77,9 @@ export const llamaNames: DecoderNames = {
 
 /** Norms of each head of queries and keys, by their usual names. */
 export const headNormNames = { query: "self_attn.q_norm", key: "self_attn.k_norm" } as const;
+
+/** Llama's names, with norms of queries and keys. */
+export const qwen3Names: DecoderNames = {
+  ...llamaNames,
+  norms: { ...llamaNames.norms, ...headNormNames },
+};

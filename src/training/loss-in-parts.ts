@@ -30,6 +30,8 @@ export interface BatchPart {
   readonly targets: Int32Array;
   /** Rows with a target. */
   readonly rows: Int32Array;
+  /** How many rows of the whole batch have one; at least 1, to divide by. */
+  readonly predicted: number;
 }
 
 /**
@@ -46,6 +48,7 @@ export function lossInParts(
 ): MicroBatch {
   const sums = new Tape({ precision, remakes: true });
   const loss: LossTerm[] = [];
+  const predicted = Math.max(1, predictedRows(targets).length);
   try {
     sums.watch(...parameters.map(({ value }) => value));
     for (let from = 0; from < ids.length; from += windowsAtOnce * length) {
@@ -54,7 +57,8 @@ export function lossInParts(
       const input = Tensor.from(backend, "i32", [values.length / length, length], values);
       const tape = new Tape({ precision }, sums);
       try {
-        loss.push(...lossOf(tape, { ids: input, targets: wanted, rows: predictedRows(wanted) }));
+        const part = { ids: input, targets: wanted, rows: predictedRows(wanted), predicted };
+        loss.push(...lossOf(tape, part));
       } finally {
         tape.release();
         input.release();

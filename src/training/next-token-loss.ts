@@ -3,7 +3,7 @@ import { Tensor } from "../tensor/tensor.ts";
 import { crossEntropyGradient } from "../tensor/training-ops.ts";
 import { lossByRows } from "./loss-by-rows.ts";
 import { lossInParts, type LossPass, type PassMemory } from "./loss-in-parts.ts";
-import { countPredictions, type TokenBatch } from "./token-batches.ts";
+import type { TokenBatch } from "./token-batches.ts";
 import type { MicroBatch } from "./training-loop.ts";
 
 /** What learns to predict. */
@@ -18,8 +18,9 @@ export function nextTokenLoss(
   pass: LossPass,
 ): MicroBatch {
   const { backend } = model.model;
-  const scale = 1 / countPredictions(batch);
-  return lossInParts(batch, model.model, memory, pass, (tape, { ids, rows, targets }) => {
+  return lossInParts(batch, model.model, memory, pass, (tape, part) => {
+    const { ids, rows, targets, predicted } = part;
+    const scale = 1 / predicted;
     const hidden = tape.run(() => model.hiddenStates(ids, memory));
     const counted = { rows, logitsAtOnce: memory.logitsAtOnce };
     const losses = lossByRows(tape, model, hidden, counted, (logits, { indices }) => {

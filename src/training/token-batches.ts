@@ -121,12 +121,6 @@ export function predictedRows(targets: Int32Array): Int32Array {
   return Int32Array.from(targets.keys()).filter((row) => targets[row] >= 0);
 }
 
-/** How many tokens of a batch are predicted; at least 1, to divide by. */
-export function countPredictions(batch: TokenBatch): number {
-  const { ids, length, targets = nextTokenTargets(ids, length) } = batch;
-  return Math.max(1, predictedRows(targets).length);
-}
-
 /** Order of an epoch (Fisher and Yates). */
 function shuffle(count: number, seed: number, epoch: number): Int32Array {
   const prng = new Prng(mixSeed(seed, epoch));

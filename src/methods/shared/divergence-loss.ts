@@ -5,7 +5,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { klDivergenceGradient } from "../../tensor/training-ops.ts";
 import { type CountedRows, lossByRows } from "../../training/loss-by-rows.ts";
 import { lossInParts, type LossPass, type PassMemory } from "../../training/loss-in-parts.ts";
-import { countPredictions, type TokenBatch } from "../../training/token-batches.ts";
+import type { TokenBatch } from "../../training/token-batches.ts";
 import type { MicroBatch } from "../../training/training-loop.ts";
 
 /** Who learns the predictions of whom. */
@@ -24,8 +24,8 @@ export function divergenceLoss(
   pass: LossPass,
 ): MicroBatch {
   const { precision } = pass;
-  const scale = 1 / countPredictions(batch);
-  return lossInParts(batch, student.model, memory, pass, (tape, { ids, rows }) => {
+  return lossInParts(batch, student.model, memory, pass, (tape, { ids, rows, predicted }) => {
+    const scale = 1 / predicted;
     const ofTeacher = new Tape({ precision });
     try {
       const wanted = ofTeacher.run(() => teacher.hiddenStates(ids));

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { defineFamily } from "../architecture.ts";
 import { biasesOf, decoderConfig, fullLayers } from "../decoder-config.ts";
 import { count } from "../decoder-fields.ts";
-import { headNormNames, llamaNames } from "../decoder-names.ts";
+import { qwen3Names } from "../decoder-names.ts";
 import { expectExperts, qwenExpertNames } from "../expert-config.ts";
 
 /**
@@ -38,11 +38,7 @@ export const olmoe = defineFamily({
   configure(fields, own) {
     return decoderConfig(fields, {
       biases: { ...biasesOf(fields), mlp: false },
-      names: {
-        ...llamaNames,
-        norms: { ...llamaNames.norms, ...headNormNames },
-        experts: qwenExpertNames,
-      },
+      names: { ...qwen3Names, experts: qwenExpertNames },
       headNorms: "all",
       norm: { eps: fields.rms_norm_eps ?? 1e-5 },
       layers: fullLayers(fields).map((layer) => ({ ...layer, sparse: true })),

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { defineFamily } from "../architecture.ts";
 import { biasesOf, decoderConfig } from "../decoder-config.ts";
 import { count } from "../decoder-fields.ts";
-import { headNormNames, llamaNames } from "../decoder-names.ts";
+import { qwen3Names } from "../decoder-names.ts";
 import { expectExperts, qwenExpertNames, sparseFields, sparseLayers } from "../expert-config.ts";
 
 /** Qwen3-MoE (paper: arXiv 2505.09388): Qwen3 with experts in some blocks, mostly in all. */
@@ -39,11 +39,7 @@ export const qwen3Moe = defineFamily({
     }));
     return decoderConfig(fields, {
       biases: { ...biasesOf(fields), mlp: false },
-      names: {
-        ...llamaNames,
-        norms: { ...llamaNames.norms, ...headNormNames },
-        experts: qwenExpertNames,
-      },
+      names: { ...qwen3Names, experts: qwenExpertNames },
       layers: sparseLayers(layers, own),
       experts: expectExperts({
         count: own.num_experts ?? own.num_local_experts ?? 128,

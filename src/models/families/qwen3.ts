@@ -1,6 +1,6 @@
 import type { Architecture } from "../architecture.ts";
 import { biasesOf, decoderConfig } from "../decoder-config.ts";
-import { headNormNames, llamaNames } from "../decoder-names.ts";
+import { qwen3Names } from "../decoder-names.ts";
 import { lateWindows } from "../layer-windows.ts";
 
 /** Qwen3: an RMSNorm on each head of queries and keys, and a head width of its own. */
@@ -12,7 +12,7 @@ export const qwen3: Architecture = {
   configure: (fields) =>
     decoderConfig(fields, {
       biases: { ...biasesOf(fields), mlp: false },
-      names: { ...llamaNames, norms: { ...llamaNames.norms, ...headNormNames } },
+      names: qwen3Names,
       layers: lateWindows(fields).map((window) => ({ rope: true, window })),
       defaults: { headDim: 128, kvHeads: 32, contextLength: 32_768 },
     }),
