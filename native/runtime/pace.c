@@ -3,13 +3,22 @@
 
 #include <time.h>
 
-#define LONG 400000 /* ns: below this nobody was put aside for a slice */
-#define FAR 8       /* a chunk so many times the least one was interrupted */
+#define FAR 8 /* a chunk so many times the least one was interrupted */
 
-int64_t fb_pace_now(void) {
+static int64_t read_clock(clockid_t clock) {
   struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(clock, &now);
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int64_t fb_pace_now(void) { return read_clock(CLOCK_MONOTONIC); }
+
+int64_t fb_pace_processor_now(void) {
+#if defined(_WIN32) /* counts in steps of 16 ms there */
+  return fb_pace_now();
+#else
+  return read_clock(CLOCK_THREAD_CPUTIME_ID);
+#endif
 }
 
 static void start_window(fb_pace *pace) {
@@ -32,9 +41,8 @@ int fb_pace_threads(fb_pace *pace) {
   return pace->active;
 }
 
-void fb_pace_note(fb_pace *pace, int64_t chunks, const fb_pace_job *job, int64_t end) {
-  int64_t wall = end - job->begin;
-  pace->ideal += (double)chunks * fb_pace_typical(job);
+void fb_pace_note(fb_pace *pace, int64_t chunks, double ideal, int64_t wall) {
+  pace->ideal += ideal;
   pace->capacity += (double)wall * (double)(chunks < pace->active ? chunks : pace->active);
   pace->wall += wall;
   pace->worked += wall;
@@ -59,7 +67,7 @@ void fb_pace_chunk(fb_pace_job *job, int64_t now) {
   job->count++;
   job->time += time;
   if (time < job->least) job->least = time;
-  if (time < LONG) return;
+  if (time < FB_PACE_LONG) return;
   job->long_count++;
   job->long_time += time;
 }

@@ -38,6 +38,7 @@ struct fb_team {
   fb_body body;
   void *context;
   int64_t chunks;
+  int timed; /* the open job is long: processor time of its chunks is read */
   _Alignas(64) _Atomic uint64_t state;
   _Alignas(64) _Atomic int64_t next;
   _Alignas(64) atomic_int sleepers;
@@ -45,6 +46,7 @@ struct fb_team {
   atomic_int waiting;
   atomic_int ending;
   atomic_int cancelled;
+  _Atomic int64_t worked; /* ns of processor time in chunks of a timed job */
   pthread_mutex_t mutex;
   pthread_cond_t work, done;
   void *shared;
@@ -91,9 +93,11 @@ static void *run_worker(void *argument) {
     uint64_t job = state >> JOB_SHIFT;
     while ((state & OPEN) && (state >> JOB_SHIFT) == job && self->thread < atomic_load(&team->active)) {
       if (!atomic_compare_exchange_weak(&team->state, &state, state + 1)) continue;
+      int64_t begin = team->timed ? fb_pace_processor_now() : 0;
       for (int64_t chunk; (chunk = take_chunk(team)) >= 0;) {
         team->body(team->context, chunk, self->thread);
       }
+      if (team->timed) atomic_fetch_add(&team->worked, fb_pace_processor_now() - begin);
       uint64_t left = atomic_fetch_sub(&team->state, 1);
       if ((left & INSIDE) == 1 && atomic_load(&team->waiting)) {
         pthread_mutex_lock(&team->mutex);
@@ -126,10 +130,12 @@ static void run_alone(fb_team *team, int64_t chunks, fb_body body, void *context
   }
 }
 
-static void open_job(fb_team *team, int64_t chunks, fb_body body, void *context) {
+static void open_job(fb_team *team, int64_t chunks, fb_body body, void *context, int timed) {
   team->body = body;
   team->context = context;
   team->chunks = chunks;
+  team->timed = timed;
+  atomic_store_explicit(&team->worked, 0, memory_order_relaxed);
   atomic_store(&team->active, team->pace.active);
   atomic_store_explicit(&team->next, 0, memory_order_relaxed);
   uint64_t job = (atomic_load(&team->state) >> JOB_SHIFT) + 1;
@@ -156,8 +162,9 @@ void fb_parallel(fb_team *team, int64_t chunks, fb_body body, void *context) {
   }
   float *expected = &team->expected[(uintptr_t)body / 16 % BODIES];
   float chunk_ns = *expected > 0 ? *expected : WORTH_WAKING;
-  int woken = 0;
-  open_job(team, chunks, body, context);
+  int woken = 0, timed = chunk_ns * (float)chunks >= FB_PACE_LONG;
+  int64_t processor_begin = timed ? fb_pace_processor_now() : 0;
+  open_job(team, chunks, body, context, timed);
   for (int64_t chunk; (chunk = take_chunk(team)) >= 0;) {
     if (!woken && chunk_ns * (float)(chunks - chunk - 1) >= WORTH_WAKING) {
       wake_sleepers(team);
@@ -167,10 +174,13 @@ void fb_parallel(fb_team *team, int64_t chunks, fb_body body, void *context) {
     fb_pace_chunk(&job, fb_pace_now());
     if (!woken) chunk_ns = (float)fb_pace_typical(&job);
   }
+  int64_t own = timed ? fb_pace_processor_now() - processor_begin : 0;
   atomic_fetch_and(&team->state, ~OPEN);
   wait_for_workers(team);
-  fb_pace_note(&team->pace, chunks, &job, fb_pace_now());
-  *expected = (float)fb_pace_typical(&job);
+  double typical = fb_pace_typical(&job);
+  double ideal = timed ? (double)(own + atomic_load(&team->worked)) : (double)chunks * typical;
+  fb_pace_note(&team->pace, chunks, ideal, fb_pace_now() - job.begin);
+  *expected = (float)typical;
 }
 
 int fb_threads(const fb_team *team) { return team->threads; }

@@ -55,7 +55,7 @@ static void note_job(fb_pace *pace, int64_t *now, int own, int64_t wall) {
   fb_pace_begin(&job, *now);
   for (int i = 1; i <= own; i++) fb_pace_chunk(&job, *now + (int64_t)i * MILLISECOND);
   *now += wall;
-  fb_pace_note(pace, 8, &job, *now);
+  fb_pace_note(pace, 8, 8 * fb_pace_typical(&job), wall);
 }
 
 static void expect_active(fb_check *check, const char *when, fb_pace *pace, int expected) {
