@@ -1,11 +1,12 @@
 /*
- * Scale and zero point of one group of columns a row: from the range of the weights (with zero, or their
- * span without it), from their largest magnitude or from their mean magnitude; with a search also for shrunk ranges, keeping the one with the
- * least Σ|ŵ - w|^norm. Without a search bound by memory; with one by compute: candidates · (quantize +
- * power) a weight.
+ * Scale and zero point of one group of columns a row: from the range of the weights (with zero, or their span
+ * without it), from their largest magnitude or from their mean magnitude; with a search also for shrunk ranges,
+ * keeping the one with the least Σ|ŵ - w|^norm. Without a search bound by memory; with one by compute: a candidate
+ * in each lane, and for each (quantize + power) a weight.
  */
+#include <math.h>
+
 #include "../include/fewbit.h"
-#include "../include/half.h"
 #include "../include/vec.h"
 #include "power.h"
 
@@ -13,6 +14,8 @@
 #define SMALLEST_SCALE 0x1p-24f
 #define LARGEST_SCALE 65504.0f
 
+#define MOST_MEANS 2.4       /* the widest range that is tried, in mean magnitudes */
+#define WEIGHTS_A_SUM 64     /* errors in one run of additions */
 #define LARGEST_ZERO 1024.0f /* where the spacing of float16 reaches a whole step */
 
 enum { RULE_RANGE, RULE_MAGNITUDE, RULE_MEAN, RULE_SPAN };
@@ -21,105 +24,147 @@ typedef struct {
   float *scales, *zeros;
   const float *weight;
   int64_t rows, columns, groups, group, start, end;
-  int rule, candidates;
+  const float *shrinks; /* factors of the ranges that are tried */
+  int64_t count;
+  int rule;
   float top; /* levels - 1 */
   float origin, step, norm;
-  double shrink_step;
 } fit_call;
 
-typedef struct { float scale, zero; } fit;
 /* least and most: of the weights; low and high: with zero among them */
 typedef struct { float least, most, low, high, mean; } group_range;
+/* Fits of ranges shrunk by as many factors, one in each lane. */
+typedef struct { vf scale, zero; } fits;
 
-static group_range measure(const float *w, int64_t n) {
-  group_range range = {w[0], w[0], 0, 0, 0};
+static float mean_magnitude(const float *w, int64_t n) {
   double sum = 0;
-  for (int64_t i = 0; i < n; i++) {
+  for (int64_t i = 0; i < n; i++) sum += w[i] < 0 ? -w[i] : w[i];
+  return (float)(sum / (double)n);
+}
+
+static group_range measure(const fit_call *call, const float *w, int64_t n) {
+  group_range range = {w[0], w[0], 0, 0, 0};
+  int64_t i = 0;
+  if (n >= VF_WIDTH) {
+    vf least = vf_load(w), most = least;
+    for (i = VF_WIDTH; i + VF_WIDTH <= n; i += VF_WIDTH) {
+      least = vf_min(least, vf_load(w + i));
+      most = vf_max(most, vf_load(w + i));
+    }
+    range.least = -vf_max_of(vf_sub(vf_zero(), least));
+    range.most = vf_max_of(most);
+  }
+  for (; i < n; i++) {
     range.least = w[i] < range.least ? w[i] : range.least;
     range.most = w[i] > range.most ? w[i] : range.most;
-    sum += w[i] < 0 ? -w[i] : w[i];
   }
   range.low = range.least < 0 ? range.least : 0;
   range.high = range.most > 0 ? range.most : 0;
   if (range.low == 0 && range.high == 0) range.low = -1, range.high = 1;
-  range.mean = (float)(sum / (double)n);
+  if (call->rule == RULE_MEAN) range.mean = mean_magnitude(w, n);
   return range;
 }
 
-static float round_scale(float scale) {
-  float rounded = fb_from_f16(fb_to_f16(scale));
-  if (!(rounded >= SMALLEST_SCALE)) return SMALLEST_SCALE;
-  return rounded > LARGEST_SCALE ? LARGEST_SCALE : rounded;
+static vf round_to_f16(vf x) {
+  uint16_t halves[VF_WIDTH];
+  vf_store_f16(halves, x);
+  return vf_load_f16(halves);
 }
 
-/* Returns 0 where the rule gives way to RULE_RANGE. */
-static int fit_span(const fit_call *call, group_range range, float shrink, fit *made) {
-  float low = range.least * shrink, high = range.most * shrink;
-  if (!(high > low)) return 0;
-  made->scale = round_scale((high - low) / call->top);
-  float zero = (0 - low) / made->scale;
-  made->zero = fb_from_f16(fb_to_f16(zero));
-  return zero <= LARGEST_ZERO && zero >= -LARGEST_ZERO;
+static vf round_scale(vf scale) {
+  return vf_min(vf_set1(LARGEST_SCALE), vf_max(round_to_f16(scale), vf_set1(SMALLEST_SCALE)));
 }
 
-static fit apply_rule(const fit_call *call, group_range range, float shrink) {
-  fit made = {0, 0};
-  if (call->rule == RULE_MEAN) {
-    made.scale = round_scale(range.mean * shrink);
-    return made;
-  }
-  if (call->rule == RULE_SPAN && fit_span(call, range, shrink, &made)) return made;
-  float low = range.low * shrink, high = range.high * shrink;
-  if (call->rule == RULE_MAGNITUDE) {
-    made.scale = round_scale(2 * (-low > high ? -low : high) / call->top / call->step);
-    return made;
-  }
-  made.scale = round_scale((high - low) / call->top);
-  float zero = __builtin_rintf(-low / made.scale);
-  made.zero = !(zero > 0) ? 0 : zero > call->top ? call->top : zero;
+static fits fit_range(const fit_call *call, group_range range, vf shrink) {
+  vf low = vf_mul(vf_set1(range.low), shrink), high = vf_mul(vf_set1(range.high), shrink), none = vf_zero();
+  fits made = {.scale = round_scale(vf_div(vf_sub(high, low), vf_set1(call->top)))};
+  vf zero = vf_rne(vf_div(vf_sub(none, low), made.scale));
+  made.zero = vf_min(vf_set1(call->top), vf_max(zero, none));
   return made;
 }
 
-/* Σ|ŵ - w|^norm: float32 sums a lane, added in float64. */
-static double grid_error(const fit_call *call, const float *w, int64_t n, fit made) {
-  const vf scale = vf_set1(made.scale), zero = vf_set1(made.zero), half = vf_set1(0.5f);
-  const vf origin = vf_set1(call->origin), step = vf_set1(call->step), top = vf_set1(call->top);
-  const vf norm = vf_set1(call->norm);
-  vf sum = vf_zero();
-  for (int64_t i = 0; i < n; i += VF_WIDTH) {
-    int count = (int)fb_min(VF_WIDTH, n - i);
-    vf value = vf_load_n(w + i, count);
-    vf steps = vf_div(vf_sub(vf_div(value, scale), origin), step);
-    vf code = call->top == 1 ? vf_select_ge(steps, half, vf_set1(1), vf_zero())
-                             : vf_min(top, vf_max(vf_zero(), vf_rne(vf_add(steps, zero))));
-    vf decoded = vf_mul(scale, vf_add(origin, vf_mul(step, vf_sub(code, zero))));
-    vf error = vf_power(vf_abs(vf_sub(decoded, value)), norm);
-    if (count < VF_WIDTH) {
-      float lanes[VF_WIDTH];
-      vf_store(lanes, error);
-      error = vf_load_n(lanes, count);
-    }
-    sum = vf_add(sum, error);
-  }
-  float lanes[VF_WIDTH];
-  double total = 0;
-  vf_store(lanes, sum);
-  for (int i = 0; i < VF_WIDTH; i++) total += lanes[i];
-  return total;
+/* Where a span is a point, or lies far from zero, zero is put in its range. */
+static fits fit_span(const fit_call *call, group_range range, vf shrink) {
+  vf low = vf_mul(vf_set1(range.least), shrink), high = vf_mul(vf_set1(range.most), shrink), none = vf_zero();
+  vf scale = round_scale(vf_div(vf_sub(high, low), vf_set1(call->top)));
+  vf zero = vf_div(vf_sub(none, low), scale), far = vf_set1(LARGEST_ZERO);
+  fits other = fit_range(call, range, shrink);
+  zero = vf_select_ge(far, vf_abs(zero), zero, vf_set1(2 * LARGEST_ZERO));
+  zero = vf_select_ge(low, high, vf_set1(2 * LARGEST_ZERO), zero);
+  return (fits){vf_select_ge(far, zero, scale, other.scale), vf_select_ge(far, zero, round_to_f16(zero), other.zero)};
 }
 
-static fit fit_group(const fit_call *call, const float *w, int64_t n) {
-  group_range range = measure(w, n);
-  fit best = apply_rule(call, range, 1);
-  if (call->candidates == 0) return best;
-  double least = grid_error(call, w, n, best);
-  float widest = call->rule == RULE_MEAN ? 2.4f : 1;
-  for (int i = call->rule == RULE_MEAN ? 0 : 1; i < call->candidates; i++) {
-    fit tried = apply_rule(call, range, (float)(widest * (1 - i * call->shrink_step)));
-    double error = grid_error(call, w, n, tried);
-    if (error < least) best = tried, least = error;
+static fits apply_rule(const fit_call *call, group_range range, vf shrink) {
+  if (call->rule == RULE_SPAN) return fit_span(call, range, shrink);
+  if (call->rule == RULE_RANGE) return fit_range(call, range, shrink);
+  vf size = vf_mul(vf_set1(range.mean), shrink);
+  if (call->rule == RULE_MAGNITUDE) {
+    vf largest = vf_max(vf_mul(vf_set1(-range.low), shrink), vf_mul(vf_set1(range.high), shrink));
+    size = vf_div(vf_div(vf_add(largest, largest), vf_set1(call->top)), vf_set1(call->step));
   }
-  return best;
+  return (fits){round_scale(size), vf_zero()};
+}
+
+/*
+ * Σ|ŵ - w|^norm of each fit. In steps of the grid ŵ is a whole number, and only w is divided; which of two levels a
+ * weight in the middle between them gets makes no difference.
+ */
+static vf grid_errors(const fit_call *call, const float *w, int64_t n, fits of) {
+  const vf width = vf_mul(of.scale, vf_set1(call->step)), inverse = vf_div(vf_set1(1), width);
+  const vf zero = vf_sub(of.zero, vf_set1(call->origin / call->step)), norm = vf_set1(call->norm);
+  const vf none = vf_zero(), top = vf_set1(call->top);
+  vf total = none;
+  for (int64_t begin = 0; begin < n; begin += WEIGHTS_A_SUM) {
+    vf sum = none;
+    for (int64_t i = begin; i < fb_min(n, begin + WEIGHTS_A_SUM); i++) {
+      vf place = vf_fma(zero, vf_set1(w[i]), inverse);
+      vf code = vf_rne(vf_min(top, vf_max(none, place)));
+      sum = vf_add(sum, vf_power_about(vf_abs(vf_sub(code, place)), norm));
+    }
+    total = vf_add(total, sum);
+  }
+  return vf_mul(total, vf_power(width, norm));
+}
+
+/*
+ * Ranges are tried from the widest on. A narrower one clips the largest weight by all that it is narrower, but for half
+ * a step; when that alone is a larger error than the least one, so it is for all that follow.
+ */
+static void fit_group(const fit_call *call, const float *w, int64_t n, float *scale, float *zero) {
+  group_range range = measure(call, w, n);
+  float least = INFINITY, largest = -range.low > range.high ? -range.low : range.high;
+  for (int64_t first = 0; first < call->count; first += VF_WIDTH) {
+    float errors[VF_WIDTH], scales[VF_WIDTH], zeros[VF_WIDTH];
+    fits tried = apply_rule(call, range, vf_load(call->shrinks + first));
+    vf_store(scales, tried.scale);
+    vf_store(zeros, tried.zero);
+    if (!first) *scale = scales[0], *zero = zeros[0];
+    if (call->count == 1) return;
+    float clipped = largest * (1 - call->shrinks[first]) - scales[0] * call->step / 2;
+    if (call->rule != RULE_MEAN && first && clipped > 1.001f * powf(least, 1 / call->norm)) return;
+    vf_store(errors, grid_errors(call, w, n, tried));
+    for (int lane = 0; lane < VF_WIDTH; lane++) {
+      if (!(errors[lane] < least)) continue;
+      least = errors[lane];
+      *scale = scales[lane];
+      *zero = zeros[lane];
+    }
+  }
+}
+
+/* The factors of ranges, filled up to whole vectors: 1, and for a search the narrower ones. */
+static int list_shrinks(fit_call *call, fb_team *team, int candidates, double step) {
+  int mean = call->rule == RULE_MEAN;
+  call->count = candidates ? candidates + mean : 1;
+  int64_t padded = fb_round_up(call->count, VF_WIDTH);
+  if (!fb_reserve(team, (size_t)padded * sizeof(float), 0)) return 0;
+  float *shrinks = fb_shared(team);
+  for (int64_t i = 0; i < padded; i++) {
+    int64_t at = fb_min(i, call->count - 1);
+    shrinks[i] = (float)(mean && at ? MOST_MEANS * (1 - (double)(at - 1) * step) : 1 - (double)at * step);
+  }
+  call->shrinks = shrinks;
+  return 1;
 }
 
 static FB_BODY(fit_rows) {
@@ -128,9 +173,8 @@ static FB_BODY(fit_rows) {
   (void)thread;
   for (int64_t row = first; row < last; row++) {
     const float *w = call->weight + row * call->columns + call->start;
-    fit made = fit_group(call, w, call->end - call->start);
-    call->scales[row * call->groups + call->group] = made.scale;
-    call->zeros[row * call->groups + call->group] = made.zero;
+    int64_t at = row * call->groups + call->group;
+    fit_group(call, w, call->end - call->start, &call->scales[at], &call->zeros[at]);
   }
 }
 
@@ -149,17 +193,16 @@ FB_OP(fit_columns) {
       .start = size[4],
       .end = size[5],
       .rule = (int)size[6],
-      .candidates = (int)size[8],
       .top = (float)(size[7] - 1),
       .origin = (float)args->real[0],
       .step = (float)args->real[1],
-      .shrink_step = args->real[2],
       .norm = (float)args->real[3],
   };
   FB_REQUIRE(args->bytes[0] == (size_t)(call.rows * call.groups) * 4 && args->bytes[1] == args->bytes[0]);
   FB_REQUIRE(args->bytes[2] == (size_t)(call.rows * call.columns) * 4);
   FB_REQUIRE(0 <= call.start && call.start < call.end && call.end <= call.columns);
   FB_REQUIRE(0 <= call.group && call.group < call.groups && size[7] >= 2);
+  if (!list_shrinks(&call, team, (int)size[8], args->real[2])) return "fit columns: out of memory";
   fb_parallel(team, fb_ceil_div(call.rows, ROWS_PER_CHUNK), fit_rows, &call);
   return NULL;
 }

@@ -20,6 +20,7 @@ static inline vi vi_load(const void *p) { return _mm512_loadu_si512(p); }
 static inline void vi_store(void *p, vi x) { _mm512_storeu_si512(p, x); }
 static inline vi vi_set1(int32_t x) { return _mm512_set1_epi32(x); }
 static inline vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
+static inline vi vi_sub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
 static inline vi vi_and(vi a, vi b) { return _mm512_and_si512(a, b); }
 static inline vi vi_or(vi a, vi b) { return _mm512_or_si512(a, b); }
 static inline vi vi_xor(vi a, vi b) { return _mm512_xor_si512(a, b); }
@@ -56,6 +57,7 @@ static inline vi vi_load(const void *p) { return _mm256_loadu_si256((const __m25
 static inline void vi_store(void *p, vi x) { _mm256_storeu_si256((__m256i *)p, x); }
 static inline vi vi_set1(int32_t x) { return _mm256_set1_epi32(x); }
 static inline vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
+static inline vi vi_sub(vi a, vi b) { return _mm256_sub_epi32(a, b); }
 static inline vi vi_and(vi a, vi b) { return _mm256_and_si256(a, b); }
 static inline vi vi_or(vi a, vi b) { return _mm256_or_si256(a, b); }
 static inline vi vi_xor(vi a, vi b) { return _mm256_xor_si256(a, b); }
@@ -96,6 +98,7 @@ static inline vi vi_load(const void *p) { return vreinterpretq_s32_s8(vld1q_s8((
 static inline void vi_store(void *p, vi x) { vst1q_s8((int8_t *)p, vreinterpretq_s8_s32(x)); }
 static inline vi vi_set1(int32_t x) { return vdupq_n_s32(x); }
 static inline vi vi_add(vi a, vi b) { return vaddq_s32(a, b); }
+static inline vi vi_sub(vi a, vi b) { return vsubq_s32(a, b); }
 static inline vi vi_and(vi a, vi b) { return vandq_s32(a, b); }
 static inline vi vi_or(vi a, vi b) { return vorrq_s32(a, b); }
 static inline vi vi_xor(vi a, vi b) { return veorq_s32(a, b); }
@@ -143,6 +146,7 @@ static inline vi vi_load(const void *p) {
 static inline void vi_store(void *p, vi x) { memcpy(p, &x, sizeof x); }
 static inline vi vi_set1(int32_t x) { return (vi){x, x, x, x}; }
 static inline vi vi_add(vi a, vi b) { return a + b; }
+static inline vi vi_sub(vi a, vi b) { return a - b; }
 static inline vi vi_and(vi a, vi b) { return a & b; }
 static inline vi vi_or(vi a, vi b) { return a | b; }
 static inline vi vi_xor(vi a, vi b) { return a ^ b; }
@@ -172,6 +176,18 @@ static inline vi vi_dot(vi sum, vi u, vi s) {
 }
 
 #endif
+
+/* The bits of float32 numbers, and back. */
+static inline vi vi_bits(vf x) {
+  vi bits;
+  memcpy(&bits, &x, sizeof bits);
+  return bits;
+}
+static inline vf vf_of_bits(vi bits) {
+  vf x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
 
 static inline vi vi_set1_bytes(int byte) { return vi_set1((int32_t)(0x01010101u * (uint32_t)byte)); }
 
