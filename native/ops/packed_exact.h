@@ -13,7 +13,7 @@
 #include "vec_int.h"
 
 #define EXACT_COLUMNS 256
-#define EXACT_STRIPS 4 /* strips of rows that share one pass over x */
+#define EXACT_STRIPS 4 /* strips of rows that share one pass over x, at most */
 
 typedef struct {
   packed_matrix weight;
@@ -212,9 +212,19 @@ static FB_BODY(multiply_exactly) {
   }
 }
 
+/* Strips a chunk: so many that threads which take equal numbers of chunks wait least for each other. */
+static int64_t strips_a_chunk(int64_t strips, int threads) {
+  int64_t best = 1, least = INT64_MAX;
+  for (int64_t some = EXACT_STRIPS; some > 0; some--) {
+    int64_t rounds = fb_ceil_div(fb_ceil_div(strips, some), threads), idle = rounds * threads * some - strips;
+    if (idle < least) best = some, least = idle;
+  }
+  return best;
+}
+
 static const char *multiply_exact(exact_call *call) {
   int64_t strips = fb_ceil_div(call->weight.row_blocks, STRIP_VECTORS);
-  call->strips = call->tokens > 8 ? EXACT_STRIPS : 1;
+  call->strips = call->tokens > 8 ? strips_a_chunk(strips, fb_threads(call->team)) : 1;
   size_t local = (size_t)(call->strips * call->tokens + EXACT_COLUMNS) * STRIP_LANES * sizeof(float);
   if (!fb_reserve(call->team, 0, local)) return "packed matmul: out of memory";
   fb_parallel(call->team, fb_ceil_div(strips, call->strips), multiply_exactly, call);
