@@ -1,10 +1,10 @@
-import { transformsOf } from "../recipe/recipe.ts";
+import { blockTransformsOf } from "../recipe/recipe.ts";
 import type { QuantizationJob } from "../run/quantization-job.ts";
 
 /**
  * Whether the experts of block `index` are read, quantized, run and released one after the other:
  * where the method quantizes layer by layer, given inputs of now, and nothing asks for the whole
- * block, as transforms, methods that train it and a stream of the original do.
+ * block, as transforms of blocks, methods that train it and a stream of the original do.
  */
 export function goesByExpert(
   { method, recipe, opened }: Pick<QuantizationJob, "method" | "recipe" | "opened">,
@@ -12,6 +12,6 @@ export function goesByExpert(
 ): boolean {
   if (opened.model.expertCount(index) === 0) return false;
   if (method.quantizeBlock || !method.quantizeLinear || method.needs.floatInputs) return false;
-  if (transformsOf(recipe).length > 0) return false;
+  if (blockTransformsOf(recipe).length > 0) return false;
   return recipe.trueSequential || recipe.calibration === null;
 }

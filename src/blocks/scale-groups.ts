@@ -3,7 +3,7 @@ import type { Block, QuantizableModel, ScaleGroup } from "../nn/quantizable-mode
 import { producerVectors } from "../nn/scale-channels.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { PlannedLinear } from "../run/plan.ts";
-import type { Recipe } from "../recipe/recipe.ts";
+import { blockTransformsOf, type Recipe } from "../recipe/recipe.ts";
 
 /** Lists the scale groups of block `index` whose linears will all be quantized, for transforms. */
 export function quantizedGroups(
@@ -29,9 +29,9 @@ export function changedTensors(
   model: QuantizableModel,
   checkpoint: Checkpoint,
   linears: readonly PlannedLinear[],
-  { transforms }: Pick<Recipe, "transforms">,
+  recipe: Pick<Recipe, "transforms">,
 ): Set<string> {
-  if (transforms.length === 0) return new Set();
+  if (blockTransformsOf(recipe).length === 0) return new Set();
   const blocks = new Map(
     linears.map(({ module, slot, block }) => [block, module.slice(0, -slot.length - 1)]),
   );

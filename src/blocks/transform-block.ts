@@ -4,7 +4,7 @@ import type { Block } from "../nn/quantizable-model.ts";
 import { inputSlot } from "../nn/scale-channels.ts";
 import { monotonicMs } from "../platform/node.ts";
 import { withoutActivations } from "../quant/scheme.ts";
-import { transformsOf } from "../recipe/recipe.ts";
+import { blockTransformsOf } from "../recipe/recipe.ts";
 import type { TransformRecord } from "../run/run-record.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { throwIfCancelled, UsageError } from "../util/errors.ts";
@@ -16,7 +16,7 @@ import type { TokenFactors } from "./token-factors.ts";
 /** Runs the transforms of a recipe on a block, and writes what they changed besides matrices. */
 export async function transformBlock(block: Block, job: BlockJob): Promise<TransformRecord[]> {
   const { recipe, plan, options } = job.job;
-  const transforms = transformsOf(recipe);
+  const transforms = blockTransformsOf(recipe);
   if (transforms.length === 0) return [];
   const { index, model, streams, signal } = job;
   const groups = quantizedGroups(model, plan.linears, index);

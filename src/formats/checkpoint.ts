@@ -142,6 +142,18 @@ export class Checkpoint {
     return new Checkpoint({ ...this, places });
   }
 
+  /**
+   * Returns the checkpoint with another configuration, and with tensors of other files in the place
+   * of some or behind all; it shares the files, as what `select` returns.
+   * @param files what holds a tensor under its own name, by that
+   */
+  overlay(config: JsonRecord, files: ReadonlyMap<string, WeightFile>): Checkpoint {
+    const places = new Map(this.places);
+    for (const [name, file] of files) places.set(name, { file, name });
+    const packedForms = new Map([...this.packedForms].filter(([name]) => !files.has(name)));
+    return new Checkpoint({ ...this, config, places, packedForms });
+  }
+
   /** Tells whether there is a tensor of this name. */
   has(name: string): boolean {
     return this.places.has(name);

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { ActivationWindows } from "../calibration/activation-windows.ts";
 import type { Hessian } from "../calibration/statistics/hessian.ts";
 import type { InputStatistics, Statistic } from "../calibration/statistics/layer-inputs.ts";
+import type { ModelRotation } from "../nn/model-rotation.ts";
 import type { Block, QuantizableModel, ScaleGroup } from "../nn/quantizable-model.ts";
 import type { QTensor } from "../quant/q-tensor.ts";
 import type { Scheme } from "../quant/scheme.ts";
@@ -83,6 +84,19 @@ export interface BlockProblem<Options> {
   /** Says what is being done now. */
   readonly report: (activity: string) => void;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** A model to be rotated, before any of its blocks is read. */
+export interface RotationProblem<Options> {
+  /** Width of the residual stream. */
+  readonly hiddenSize: number;
+  /** Values of a head. */
+  readonly headDim: number;
+  /** Whether the rotation of the stream must leave a vector of ones as it is. */
+  readonly keepsOnes: boolean;
+  /** Seed of every random draw. */
+  readonly seed: number;
+  readonly options: Options;
 }
 
 /** What a transform did to one part of a block, for the record. */
@@ -229,6 +243,11 @@ interface MethodHooks<Options> {
   readonly quantizeLinear?: (problem: LinearProblem<Options>) => Promise<QuantizedLinear>;
   readonly quantizeBlock?: (problem: WholeBlockProblem<Options>) => Promise<QuantizedBlock>;
   readonly transformBlock?: (problem: BlockProblem<Options>) => Promise<readonly TransformedPart[]>;
+  /**
+   * Chooses rotations of the whole model, which are folded into the weights as they are read; other
+   * transforms see the rotated model.
+   */
+  readonly rotateModel?: (problem: RotationProblem<Options>) => ModelRotation;
   /** Whether it learns from another model: the original, or one that the recipe names. */
   readonly usesTeacher?: (options: Options) => boolean;
   /** Trains the whole model; a method with it needs nothing else to quantize. */

@@ -10,6 +10,7 @@ import e2eQp from "./qat/e2e-qp.ts";
 import onebitKd from "./qat/onebit-kd.ts";
 import paretoq from "./qat/paretoq.ts";
 import awq from "./transforms/awq.ts";
+import quarot from "./transforms/quarot.ts";
 import smoothquant from "./transforms/smoothquant.ts";
 
 /** All methods, one line each. */
@@ -26,6 +27,7 @@ export const methods = {
   "onebit-kd": onebitKd,
   awq,
   smoothquant,
+  quarot,
 } as const;
 
 /** Ids of the methods. */

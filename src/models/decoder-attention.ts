@@ -108,17 +108,22 @@ function joined(
   return heads && { weight: joinRows(heads.map((w) => w.reshape([1, headDim]))), bias: null };
 }
 
-/** Where queries, keys and values lie in the rows of a joined projection. */
-function joinedColumns({ heads, kvHeads, headDim, joined }: DecoderConfig): Int32Array[] {
+/** Where queries, keys and values lie in what a joined projection gives. */
+export function joinedColumns({
+  heads,
+  kvHeads,
+  headDim,
+  joined,
+}: DecoderConfig): [queries: Int32Array, keys: Int32Array, values: Int32Array] {
   const widths = [heads, kvHeads, kvHeads].map((count) => count * headDim);
   const starts = [0, widths[0], widths[0] + widths[1]];
-  return widths.map((width, part) =>
-    Int32Array.from({ length: width }, (_, column) => {
+  const of = (part: 0 | 1 | 2): Int32Array =>
+    Int32Array.from({ length: widths[part] }, (_, column) => {
       if (joined === "parts") return starts[part] + column;
       const head = Math.floor(column / headDim);
       return (3 * head + part) * headDim + (column % headDim);
-    }),
-  );
+    });
+  return [of(0), of(1), of(2)];
 }
 
 /** Attention within the batch entries of a pass, the texts of its tree, or over its cache. */

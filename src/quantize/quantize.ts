@@ -9,6 +9,7 @@ import { expectDisk, makePlan } from "./make-plan.ts";
 import { asEvents, openOriginal } from "../run/open-original.ts";
 import { expectImages } from "../run/image-embeddings.ts";
 import type { Plan } from "../run/plan.ts";
+import { rotateModel } from "./rotate-model.ts";
 import { methodsWithoutText } from "../recipe/expect-generic.ts";
 import { parseRecipe, settleRecipe } from "../recipe/parse-recipe.ts";
 import { finishersOf, type Recipe, type RecipeInput } from "../recipe/recipe.ts";
@@ -25,11 +26,12 @@ export async function planRecipe(
   const checked = parseRecipe(input);
   if (checked.parsed.generic) return planGeneric(checked, backend, options);
   const { parsed, method, choices } = checked;
-  const opened = await openKnown(parsed.model, backend, options);
+  const original = await openKnown(parsed.model, backend, options);
   try {
-    const recipe = settleRecipe(parsed, opened.config.contextLength);
-    await expectTeacher(opened, recipe);
-    await expectImages(opened, recipe.calibration);
+    const recipe = settleRecipe(parsed, original.config.contextLength);
+    await expectTeacher(original, recipe);
+    await expectImages(original, recipe.calibration);
+    const { opened, notices } = await rotateModel(original, recipe, backend);
     const made = await makePlan(opened, recipe, method, backend);
     const toGguf = isGgufOutput(recipe);
     const plan = toGguf
@@ -38,10 +40,10 @@ export async function planRecipe(
     await expectDisk(plan, recipe.out);
     const titles = [plan.methodTitle, ...finishersOf(recipe).map(({ method: { title } }) => title)];
     const { estimate, cautions } = await withFinishers(plan, opened, recipe, backend);
-    const said = [...new Set([...choices, ...cautions])];
+    const said = [...new Set([...choices, ...notices, ...cautions])];
     return { ...plan, methodTitle: titles.join(" + "), cautions: said, estimate };
   } finally {
-    await opened.checkpoint.close();
+    await original.checkpoint.close();
   }
 }
 
@@ -97,18 +99,19 @@ export async function runRecipe(input: RecipeInput, options: RunOptions): Promis
   const checked = parseRecipe(input);
   if (checked.parsed.generic) return runGeneric(checked, options);
   const { parsed, method, choices } = checked;
-  const opened = await openKnown(parsed.model, options.backend, asEvents(options));
+  const original = await openKnown(parsed.model, options.backend, asEvents(options));
   try {
-    const recipe = settleRecipe(parsed, opened.config.contextLength);
-    await expectTeacher(opened, recipe);
-    await expectImages(opened, recipe.calibration);
-    for (const message of choices) options.emit({ type: "notice", message });
+    const recipe = settleRecipe(parsed, original.config.contextLength);
+    await expectTeacher(original, recipe);
+    await expectImages(original, recipe.calibration);
+    const { opened, notices } = await rotateModel(original, recipe, options.backend);
+    for (const message of [...choices, ...notices]) options.emit({ type: "notice", message });
     const record = isGgufOutput(recipe)
       ? await runToGguf(opened, recipe, method, options)
       : await runChain(opened, recipe, method, options);
     options.emit({ type: "done", record });
     return record;
   } finally {
-    await opened.checkpoint.close();
+    await original.checkpoint.close();
   }
 }

@@ -16,6 +16,7 @@ import { needsText } from "./needs-text.ts";
 import {
   expectCalibration,
   expectRole,
+  expectRotationFirst,
   expectSupport,
   naming,
   parseOptions,
@@ -78,6 +79,7 @@ export function parseRecipe(input: RecipeInput): CheckedRecipe {
   expectForm(recipe.calibration, "calibration");
   for (const [i, { data }] of finishers.entries()) expectForm(data, `finishers[${i}].data`);
   expectImageUse(parsed, method);
+  expectRotationFirst(parsed);
   if (method.trainModel) expectTrainable(method, recipe);
   if (recipe.imatrix !== null) expectImportanceUse(recipe.imatrix, method, schemes);
   const chosen = [{ method, options }, ...finishersOf(parsed)];

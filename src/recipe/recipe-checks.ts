@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Method, MethodRole } from "../methods/define-method.ts";
+import { methods } from "../methods/index.ts";
 import { parseScheme, type Scheme } from "../quant/scheme.ts";
 import { SchemeError, UsageError } from "../util/errors.ts";
 import { type FieldPath, formatPath } from "../util/field-path.ts";
@@ -103,5 +104,36 @@ export function parseWith<S extends z.ZodType>(
         field: formatPath([...field, ...path]),
         value: given,
       }),
+  );
+}
+
+/**
+ * A rotation of the whole model comes before what changes single blocks, and there is one at most.
+ * What is known of the columns of its layers does not hold for what it makes of them.
+ * @throws UsageError
+ */
+export function expectRotationFirst({ transforms, imatrix }: ParsedRecipe): void {
+  const rotates = ({ method }: { readonly method: keyof typeof methods }): boolean => {
+    const { [method]: chosen }: Record<string, Method> = methods;
+    return chosen.rotateModel !== undefined;
+  };
+  const last = transforms.findLastIndex(rotates);
+  if (last > 0) {
+    const { method: value } = transforms[last];
+    throw new UsageError(`${methods[value].title} rotates the model before any other transform`, {
+      hint: "name it first, and once",
+      field: `transforms[${last}]`,
+      value,
+    });
+  }
+  if (last < 0 || imatrix === null) return;
+  const { method } = transforms[last];
+  throw new UsageError(
+    `${methods[method].title} mixes the columns that the importance matrix tells apart`,
+    {
+      hint: "leave out `imatrix`: calibration text gives the importance of the rotated columns",
+      field: "imatrix",
+      value: imatrix,
+    },
   );
 }

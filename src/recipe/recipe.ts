@@ -256,6 +256,11 @@ export function transformsOf({ transforms }: Pick<Recipe, "transforms">): Chosen
   }));
 }
 
+/** Those that change a block when its turn comes. */
+export function blockTransformsOf(recipe: Pick<Recipe, "transforms">): ChosenMethod[] {
+  return transformsOf(recipe).filter(({ method }) => method.transformBlock);
+}
+
 /** What the quantizer of a recipe begins with; null where that is for it to say. */
 export function startOf({ start }: Pick<Recipe, "start">): ChosenMethod | null {
   return start && { method: methods[start.method], options: start.options };

@@ -64,6 +64,7 @@ const calibration = new URL("../../builtin/text/calibration.txt", import.meta.ur
 let folder = "";
 let text = "";
 let trained: LanguageModel;
+let loud: LanguageModel;
 let tiny: TinyCheckpoint;
 let wide: TinyCheckpoint;
 /** Widths of the rows of the trained model. */
@@ -82,6 +83,9 @@ beforeAll(async () => {
   const first = join(folder, "first-block");
   await writeFirstBlock(first);
   trained = await load(first);
+  const outliers = join(folder, "first-block-loud");
+  await writeFirstBlock(outliers, [3, 90]);
+  loud = await load(outliers);
   tiny = await writeTinyCheckpoint({ modelCase: "llama-biases" });
   wide = await writeTinyCheckpoint({
     modelCase: "llama-biases",
@@ -91,6 +95,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   trained.release();
+  loud.release();
   await tiny.remove();
   await wide.remove();
   rmSync(folder, { recursive: true });
@@ -108,12 +113,15 @@ function quantizeTo(out: string, recipe: AnyRecipe, model = tiny.path): Quantize
 type Made = Pick<Written, "directory" | "record">;
 const made = new Map<string, Promise<Made>>();
 
-/** Quantizes the trained model, unless that was done already: many methods have one baseline. */
-function trainedOnce(recipe: AnyRecipe): Promise<Made> {
-  const key = JSON.stringify(recipe);
+/** What a method is measured on: rotations are for columns that stand out, of which it has none. */
+const subjectOf = ({ rotateModel }: Method): LanguageModel => (rotateModel ? loud : trained);
+
+/** Quantizes a trained model, unless that was done already: many methods have one baseline. */
+function trainedOnce(recipe: AnyRecipe, { directory }: LanguageModel): Promise<Made> {
+  const key = JSON.stringify([recipe, directory]);
   const run =
     made.get(key) ??
-    quantizeTo(newOutput(), recipe, trained.directory).then(({ out, record }) => ({
+    quantizeTo(newOutput(), recipe, directory).then(({ out, record }) => ({
       directory: out,
       record,
     }));
@@ -165,8 +173,9 @@ describe.each(allMethods.map((method) => ({ id: method.id, method })))("$id", ({
   const measured = async (scheme: Scheme): Promise<{ found: number; plain: number }> => {
     const options = optionsOf(method, longer);
     const measure = async (recipe: AnyRecipe): Promise<number> => {
-      const made = await trainedOnce(withText(method, scheme, recipe));
-      return objective.measure({ ...made, original: trained, text, windows });
+      const original = subjectOf(method);
+      const made = await trainedOnce(withText(method, scheme, recipe), original);
+      return objective.measure({ ...made, original, text, windows });
     };
     const found = await measure(recipeWith(method, scheme, options));
     return { found, plain: await measure(baselineFor(method, scheme, options)) };

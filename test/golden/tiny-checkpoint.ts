@@ -32,6 +32,8 @@ export interface TinyCheckpointOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Whether tensors are those that the config with these fields asks for. */
   readonly fitting?: boolean;
+  /** What weights are stored in; by default what the golden model is. */
+  readonly dtype?: StorageName;
   readonly generationConfig?: Readonly<Record<string, unknown>>;
   /** Pack the block's linears with pseudo-random codes of this scheme. */
   readonly scheme?: string;
@@ -100,7 +102,7 @@ export async function writeTinyCheckpoint(
     .map(([name, shape]) => ({ name, shape: options.reshape?.(name, shape) ?? shape }));
   const quantized = await writeWeights(path, tensors, {
     scheme,
-    dtype: golden.dtype,
+    dtype: options.dtype ?? golden.dtype,
     options,
     decoder,
   });

@@ -1,0 +1,54 @@
+import { z } from "zod";
+import type { ModelRotation } from "../../nn/model-rotation.ts";
+import { Prng } from "../../util/prng.ts";
+import { defineMethod, type RotationProblem } from "../define-method.ts";
+import { choice, flag } from "../shared/option-kinds.ts";
+import { randomRotation } from "../shared/random-rotation.ts";
+
+const options = z.object({
+  matrix: choice(
+    ["hadamard", "orthogonal"],
+    "hadamard",
+    "a Hadamard matrix with random signs, or any orthogonal matrix",
+  ),
+  values: flag(true, "rotate the values of each head too, between v_proj and o_proj"),
+});
+
+/**
+ * QuaRot (arXiv 2404.00456, section 4, stages 1a to 1c): the residual stream x becomes x·Q with a
+ * random rotation Q, and the values of each head v·R, both folded into the weights, behind norms
+ * whose weights are folded into the layers that read them. No channel stands out any more, and the
+ * model computes what it did, with no op at run time.
+ *
+ * Deviations from the authors' code: nothing is rotated while the model runs (the inputs of
+ * down_proj, the heads among each other, queries and keys); R is drawn, one a block, and is the same
+ * on both sides of each head, as in SpinQuant (arXiv 2405.16406); norms that take the mean off get a
+ * Q that leaves means as they are.
+ */
+export default defineMethod({
+  id: "quarot",
+  title: "QuaRot",
+  summary: "rotates the residual stream and the values, so that no channel stands out",
+  role: "transform",
+  paper: { arxiv: "2404.00456" },
+  needs: { statistics: [] },
+  supports: () => true,
+  caution: ({ id, grid }) =>
+    grid.inputScales
+      ? `${id} has a scale for each column, which takes up what makes columns stand out; rotated, ` +
+        "columns are alike, and nothing is left for these scales"
+      : null,
+  options,
+  rotateModel,
+});
+
+function rotateModel(problem: RotationProblem<z.output<typeof options>>): ModelRotation {
+  const { hiddenSize, headDim, keepsOnes, seed, options: chosen } = problem;
+  const { matrix: kind } = chosen;
+  const ofBlock = (block: number): Prng => new Prng(seed + 1 + block);
+  return {
+    stream: randomRotation(hiddenSize, new Prng(seed), { kind, keepsOnes }),
+    values: (block) =>
+      chosen.values ? randomRotation(headDim, ofBlock(block), { kind, keepsOnes: false }) : null,
+  };
+}
