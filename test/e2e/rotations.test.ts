@@ -95,11 +95,15 @@ describe("a rotation in front of other steps", () => {
     expect(Math.abs((await lossOf(out)) - (await lossOf(model.path)))).toBeLessThan(0.05);
   });
 
-  test("into a GGUF file, whose head is a table of its own", async () => {
+  test("into a GGUF file, whose head is a table of its own, and out of one", async () => {
     const out = newOutput("out.gguf");
     const plain = { method: "rtn", scheme: "q8_0", threads: 1 } as const;
     await quantize(builtin, { ...plain, transforms: [rotation], out });
-    expect(Math.abs((await lossOf(out)) - (await lossOf(builtin)))).toBeLessThan(0.02);
+    const loss = await lossOf(builtin);
+    expect(Math.abs((await lossOf(out)) - loss)).toBeLessThan(0.02);
+    const again = newOutput();
+    await quantize(out, { ...plain, scheme: "w8g32", transforms: [rotation], out: again });
+    expect(Math.abs((await lossOf(again)) - loss)).toBeLessThan(0.02);
   });
 
   test("the plan says what the head costs, and the output has the size that it says", async () => {
