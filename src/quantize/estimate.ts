@@ -19,6 +19,8 @@ const diskBytesPerSecond = 300e6;
 /** Opening a model and its journal, and tokenizing a text. */
 const openingSeconds = 0.3;
 const textSeconds = 0.5;
+/** A weight that is rotated when it is read. */
+const secondsPerRotated = 5e-8;
 /** Heap that a text, its tokens and windows take. */
 const textBytes = 15e6;
 /** What ends are in memory at once: pages of the mapped file, and what is written. */
@@ -203,7 +205,9 @@ export async function estimateSeconds(backend: Backend, work: WorkSize): Promise
   const disk = (work.sourceBytes + work.outputBytes) / diskBytesPerSecond;
   const weights = weightsOf(work.linears) + work.embeddingAndHeadWeights;
   const text = work.tokens > 0 || work.training ? textSeconds : 0;
-  const plain = load * (openingSeconds + text + weights * secondsPerWeight) + disk;
+  const rotates = work.transforms.some(({ method }) => method.rotateModel);
+  const rotating = rotates ? weightsOf(work.linears) * secondsPerRotated : 0;
+  const plain = load * (openingSeconds + text + weights * secondsPerWeight + rotating) + disk;
   if (work.training) {
     return plain + wholeTrainingFlops(work, work.training) / (trainingSpeed * flops);
   }
@@ -220,6 +224,7 @@ function calibratedFlops(work: WorkSize): number {
   );
   const trials = sum(
     work.transforms.map(({ method, options }) => {
+      if (!method.transformBlock) return 0;
       const { passes = 0, tokens = 0 } = method.trials?.(options) ?? {};
       return work.tokens + passesOfTrial * passes * Math.min(tokens, work.tokens);
     }),
