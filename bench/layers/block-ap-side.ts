@@ -96,7 +96,7 @@ await runTraining({
   loss: async () => {
     await lines.next();
     startedMs = performance.now();
-    return loss.ofBatch({ input, target, weights: null });
+    return loss.ofBatch({ input, target, weights: null, factors: null });
   },
   onStep: (report) => {
     // Waits for the optimizer's work, too. The first step makes memory that later ones use again.

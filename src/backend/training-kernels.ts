@@ -288,6 +288,25 @@ export interface TrainingKernels {
     ranges: FactoredRanges,
     how: RangeRule,
   ): void;
+  /**
+   * `out = low + step·h(v)` (f32 or bf16), all of one shape: weights between the grid's values below
+   * and above them, by the rectified sigmoid `h(v) = clip(1.2·σ(v) − 0.1, 0, 1)`; with `hard` by 1
+   * for v ≥ 0, else 0. Source: AdaRound, arXiv 2004.10568, equations 22 and 23.
+   */
+  roundSoftly(
+    out: TensorView,
+    low: TensorView,
+    step: TensorView,
+    v: TensorView,
+    hard: boolean,
+  ): void;
+  /** `dV = dOut·step·h'(v)` of `roundSoftly` without `hard`; h' is 0 where h is clipped. */
+  roundSoftlyBackward(dV: TensorView, dOut: TensorView, step: TensorView, v: TensorView): void;
+  /**
+   * `dV += weight·∂/∂v Σ (1 − |2·h(v) − 1|^power)`, of one shape: what pushes roundings to 0 or 1.
+   * Source: AdaRound, equation 24.
+   */
+  addRoundingPenalty(dV: TensorView, v: TensorView, weight: number, power: number): void;
   /** Rounds each row of x `[T, n]` to `s·rne(x/s)`, `s = max|x|/levels` (0 stays 0); in place. */
   fakeQuantizeRows(out: TensorView, x: TensorView, levels: number): void;
   /**

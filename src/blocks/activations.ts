@@ -25,6 +25,19 @@ export interface ActivationPlace {
 
 const inMemory: ActivationPlace = { dtype: "f32", path: null };
 
+/** Where what is made of activations is kept. */
+interface MappedPlace {
+  /** A file that does not exist yet; null keeps them in memory. */
+  readonly path: string | null;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Windows that are run together. */
+interface Pass {
+  readonly first: number;
+  readonly count: number;
+}
+
 /** How windows are embedded. */
 interface EmbedOptions {
   /** Default: in memory, in float32. */
@@ -77,18 +90,45 @@ export class ActivationCache implements ActivationWindows {
    */
   async map(
     change: (hidden: Tensor<"f32">) => Tensor<"f32">,
-    { path, signal }: { readonly path: string | null; readonly signal?: AbortSignal | undefined },
+    where: MappedPlace,
+  ): Promise<ActivationCache> {
+    return this.mapPasses(async ({ first, count }) => {
+      const hidden = await this.store.load(first, count);
+      const next = change(hidden);
+      await next.backend.synchronize();
+      this.store.done(hidden);
+      return next;
+    }, where);
+  }
+
+  /** As `map`, of each pass of this and of another one of as many windows. */
+  async mapWith(
+    other: ActivationCache,
+    change: (own: Tensor<"f32">, others: Tensor<"f32">) => Promise<Tensor<"f32">>,
+    where: MappedPlace,
+  ): Promise<ActivationCache> {
+    return this.mapPasses(async ({ first, count }) => {
+      const own = await this.store.load(first, count);
+      const others = await other.store.load(first, count);
+      const next = await change(own, others);
+      await next.backend.synchronize();
+      this.store.done(own);
+      other.store.done(others);
+      return next;
+    }, where);
+  }
+
+  private async mapPasses(
+    make: (pass: Pass) => Promise<Tensor<"f32">>,
+    { path, signal }: MappedPlace,
   ): Promise<ActivationCache> {
     const { windows, length, perPass } = this;
     let store: ActivationStore | null = path === null ? new MemoryStore(perPass, "f32") : null;
-    for (const { first, count } of this.passes()) {
+    for (const pass of this.passes()) {
       throwIfCancelled(signal);
-      const hidden = await this.store.load(first, count);
-      const next = change(hidden);
+      const next = await make(pass);
       store ??= await DiskStore.create(next.backend, path ?? "", "f32", next.shape.slice(1));
-      await next.backend.synchronize();
-      this.store.done(hidden);
-      await store.save(first, next, "a part of a block");
+      await store.save(pass.first, next, "what was made of activations");
     }
     return new ActivationCache(windows, length, perPass, store ?? new MemoryStore(perPass, "f32"));
   }
@@ -206,7 +246,7 @@ export class ActivationCache implements ActivationWindows {
     await this.store.release();
   }
 
-  private *passes(): Generator<{ first: number; count: number }> {
+  private *passes(): Generator<Pass> {
     for (let first = 0; first < this.windows; first += this.perPass) {
       yield { first, count: Math.min(this.perPass, this.windows - first) };
     }

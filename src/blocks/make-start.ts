@@ -7,6 +7,7 @@ import { Tensor } from "../tensor/tensor.ts";
 import { UsageError } from "../util/errors.ts";
 import type { ActivationCache } from "./activations.ts";
 import type { BlockJob } from "./block-job.ts";
+import { outputGradients } from "./output-gradients.ts";
 import { putDecoded, quantizeLinear, visitStages } from "./quantize-linears.ts";
 
 /** The residual streams that a block is trained with. */
@@ -39,11 +40,15 @@ export async function makeStart(
 /** What methods that quantize whole blocks are told of one, besides their options. */
 export function blockProblem(
   block: Block,
-  { index, job, model, schemeOf, report, signal }: BlockJob,
-  { quantized, original }: Streams,
+  work: BlockJob,
+  streams: Streams,
 ): Omit<WholeBlockProblem<unknown>, "options"> {
+  const { index, job, model, schemeOf, report, signal } = work;
+  const { quantized: inputs, original: targets } = streams;
   const seed = job.recipe.seed + index;
-  return { model, block, inputs: quantized, targets: original, schemeOf, seed, report, signal };
+  const gradients = () => outputGradients(block, work, streams);
+  const problem = { model, block, inputs, targets, outputGradients: gradients };
+  return { ...problem, schemeOf, seed, report, signal };
 }
 
 async function quantizeBy(

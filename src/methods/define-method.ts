@@ -107,6 +107,12 @@ export interface TransformedPart {
   readonly figures: Readonly<Record<string, number>>;
 }
 
+/** Activations, or gradients by them, that whoever asked for them gives back. */
+export interface OwnedWindows extends ActivationWindows {
+  /** Gives memory and files back. */
+  release(): Promise<void>;
+}
+
 /** One block whose linears are quantized together. */
 export interface WholeBlockProblem<Options> {
   readonly model: QuantizableModel;
@@ -123,6 +129,12 @@ export interface WholeBlockProblem<Options> {
   readonly schemeOf: (slot: string) => Scheme | null;
   /** What another quantizer made of a slot, for the training to begin with; null: nothing. */
   readonly startOf?: (slot: string) => QTensor | null;
+  /**
+   * Runs every window through the rest of the model, and gives the gradients of the divergence of
+   * its predictions from the original's, `Σ_t KL(original ‖ quantized)` over the tokens of a window,
+   * by the outputs of the block as its slots stand now; blocks behind it are the original's.
+   */
+  readonly outputGradients?: () => Promise<OwnedWindows>;
   /** Importance of the columns of a slot, where it is known and the method uses it. */
   readonly importanceOf?: (slot: string) => Float32Array | null;
   /** Seed for this block. */
@@ -231,6 +243,10 @@ interface MethodHooks<Options> {
   readonly budget?: (options: Options, budget: Budget) => string | null;
   /** How often each block is trained on every calibration window; for estimates. */
   readonly epochs?: (options: Options, data: TrainingData) => number;
+  /** Whether it asks for the gradients by the outputs of each block; for plans. */
+  readonly usesOutputGradients?: (options: Options) => boolean;
+  /** Products of a layer's weight with second moments of its inputs that it takes; for estimates. */
+  readonly layerProducts?: (options: Options) => number;
   /** Windows that such a training takes at once. */
   readonly batch?: (options: Options) => number;
   /**

@@ -1,5 +1,7 @@
 import type { Method, MethodRole } from "./define-method.ts";
+import adaround from "./ptq/adaround.ts";
 import autoRound from "./ptq/auto-round.ts";
+import brecq from "./ptq/brecq.ts";
 import blockAp from "./qat/block-ap.ts";
 import gptq from "./ptq/gptq.ts";
 import hqq from "./ptq/hqq.ts";
@@ -18,6 +20,8 @@ export const methods = {
   rtn,
   gptq,
   "auto-round": autoRound,
+  adaround,
+  brecq,
   "block-ap": blockAp,
   hqq,
   svid,

@@ -114,14 +114,10 @@ export class QTensor {
    */
   static pack(scheme: Scheme, chosen: QuantizedCodes): QTensor {
     const { outFeatures, inFeatures } = chosen;
-    const { packing } = expectPlanar(scheme);
+    const planar = expectPlanar(scheme);
+    const { packing } = planar;
     const sizes = QTensor.sizes(scheme, outFeatures, inFeatures);
-    expectBytes("unpacked codes", chosen.codes.length, outFeatures * inFeatures);
-    expectCodes(packing, chosen.codes);
-    const codes = new Uint8Array(sizes.codes);
-    for (let row = 0; row < outFeatures; row++) {
-      packing.pack(chosen.codes, row * inFeatures, inFeatures, codes, row * sizes.rowBytes);
-    }
+    const codes = packCodes(planar, outFeatures, inFeatures, chosen.codes);
     const zeros = chosen.zeros ? packZeros(packing, chosen.zeros, sizes.zeros) : null;
     return new QTensor(scheme, outFeatures, inFeatures, {
       codes,
@@ -170,6 +166,16 @@ export class QTensor {
       return QTensor.ofBlocks(scheme, outFeatures, inFeatures, replaced);
     }
     return new QTensor(this.scheme, this.outFeatures, this.inFeatures, { ...this.parts, scales });
+  }
+
+  /**
+   * The same scales and zero points with other codes, `[outFeatures, inFeatures]`, one a byte.
+   * @throws SchemeError when a code is outside the grid, or the scheme is one of blocks
+   */
+  withCodes(codes: Uint8Array): QTensor {
+    const { scheme, parts, outFeatures, inFeatures } = this;
+    const packed = packCodes(expectPlanar(scheme), outFeatures, inFeatures, codes);
+    return new QTensor(scheme, outFeatures, inFeatures, { ...parts, codes: packed });
   }
 
   /** Stored bytes: codes, scales, zero points or offsets, and what is known of activations. */
@@ -286,6 +292,23 @@ const noParts: QTensorParts = {
   zeros: null,
   activations: null,
 };
+
+/** Packs codes `[outFeatures, inFeatures]`, one a byte, row by row. */
+function packCodes(
+  { packing }: PlanarScheme,
+  outFeatures: number,
+  inFeatures: number,
+  codes: Uint8Array,
+): Uint8Array {
+  expectBytes("unpacked codes", codes.length, outFeatures * inFeatures);
+  expectCodes(packing, codes);
+  const rowBytes = packedRowBytes(packing, inFeatures);
+  const packed = new Uint8Array(outFeatures * rowBytes);
+  for (let row = 0; row < outFeatures; row++) {
+    packing.pack(codes, row * inFeatures, inFeatures, packed, row * rowBytes);
+  }
+  return packed;
+}
 
 function bytesOfRow(scheme: Scheme, inFeatures: number): number {
   expectWholeBlocks(scheme, inFeatures);

@@ -207,6 +207,11 @@ function recordingTape(inputs: readonly Tensor[]): Tape | null {
   return tape && inputs.some((input) => tape.tracks(input)) ? tape : null;
 }
 
+/** Whether the open tape wants the gradient by a tensor. */
+export function isTracked(tensor: Tensor): boolean {
+  return recordingTape([tensor]) !== null;
+}
+
 /**
  * Records an op whose result is `out` on the open tape, if an input is tracked. Returns `out`.
  * @param saved the tensors that `backward` reads; by default the inputs

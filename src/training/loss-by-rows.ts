@@ -7,6 +7,9 @@ import type { PassMemory } from "./loss-in-parts.ts";
 /** Logits of a model that are in memory at once, unless said otherwise. */
 export const usualLogitsAtOnce = 2 ** 25;
 
+/** What makes logits of hidden states. */
+export type Predictor = Pick<TrainableModel, "model" | "vocabularySize">;
+
 /** Losses of rows of logits, `[rows]`, and their gradient, which is written over the logits. */
 export interface RowLosses {
   readonly values: Tensor;
@@ -33,7 +36,7 @@ export interface CountedRows {
  */
 export function lossByRows(
   tape: Tape,
-  { model, vocabularySize }: TrainableModel,
+  { model, vocabularySize }: Predictor,
   hidden: Tensor<"f32">,
   { rows, logitsAtOnce = usualLogitsAtOnce }: CountedRows,
   lossOf: (logits: Tensor<"f32">, rows: Rows) => RowLosses,

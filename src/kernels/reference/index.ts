@@ -43,6 +43,7 @@ import { searchBlocks } from "./quantization/search-blocks.ts";
 import { rmsNorm, rmsNormBackward } from "./layers/rms-norm.ts";
 import { roundScales } from "./training/round-scales.ts";
 import { rope, ropeBackward } from "./layers/rope.ts";
+import { addRoundingPenalty, roundSoftly, roundSoftlyBackward } from "./training/soft-rounding.ts";
 import { signDescent } from "./training/sign-descent.ts";
 import { softmax, softmaxBackward } from "./layers/softmax.ts";
 import { softCap, softCapBackward } from "./layers/soft-cap.ts";
@@ -114,6 +115,9 @@ export const referenceKernels: Kernels = {
   roundingErrors,
   rangeScales,
   rangeScalesBackward,
+  roundSoftly,
+  roundSoftlyBackward,
+  addRoundingPenalty,
   decodePacked,
   decodePackedBackward,
   signDescent,

@@ -1,4 +1,5 @@
 import type { Block, QuantizableModel } from "../../nn/quantizable-model.ts";
+import { multiply } from "../../tensor/ops.ts";
 import { Tape, type TapePrecision } from "../../tensor/tape.ts";
 import { squaredErrorGradient } from "../../tensor/training-ops.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -9,7 +10,7 @@ import { type Pair, releasePair } from "./window-pairs.ts";
 
 /**
  * Mean squared error of a block's outputs, `Σ w_t·(y_t − target_t)²/n` over n elements with the
- * weights of tokens t that pairs bring, and its gradients.
+ * weights of tokens t that pairs bring, and its gradients; with factors, of the outputs times these.
  */
 export class BlockLoss {
   private readonly model: QuantizableModel;
@@ -34,7 +35,7 @@ export class BlockLoss {
     const tape = new Tape({ precision: this.precision });
     try {
       tape.watch(...this.parameters.map(({ value }) => value));
-      const out = tape.run(() => this.forward(pair.input));
+      const out = tape.run(() => this.forward(pair));
       const scale = 1 / out.size;
       const { total, gradient } = squaredErrorGradient(out, pair.target, pair.weights, scale);
       tape.backward([[out, gradient]]);
@@ -52,7 +53,7 @@ export class BlockLoss {
     let elements = 0;
     for await (const pair of pairs) {
       const tape = new Tape({ precision: "f32" });
-      const out = tape.run(() => this.forward(pair.input));
+      const out = tape.run(() => this.forward(pair));
       const { total, gradient } = squaredErrorGradient(out, pair.target, pair.weights, 1);
       sum += (await total.read())[0];
       elements += out.size;
@@ -63,8 +64,9 @@ export class BlockLoss {
     return sum / elements;
   }
 
-  private forward(input: Tensor<"f32">): Tensor<"f32"> {
+  private forward({ input, factors }: Pair): Tensor<"f32"> {
     // A pass without `untilStage` is never stopped on the way.
-    return this.model.forwardBlock(this.block, input, { position: 0 }) as Tensor<"f32">;
+    const out = this.model.forwardBlock(this.block, input, { position: 0 }) as Tensor<"f32">;
+    return factors ? multiply(out, factors) : out;
   }
 }

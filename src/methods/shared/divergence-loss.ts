@@ -3,7 +3,7 @@ import { embedding } from "../../tensor/ops.ts";
 import { Tape } from "../../tensor/tape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { klDivergenceGradient } from "../../tensor/training-ops.ts";
-import { type CountedRows, lossByRows } from "../../training/loss-by-rows.ts";
+import { type CountedRows, lossByRows, type Predictor } from "../../training/loss-by-rows.ts";
 import { lossInParts, type LossPass, type PassMemory } from "../../training/loss-in-parts.ts";
 import type { TokenBatch } from "../../training/token-batches.ts";
 import type { MicroBatch } from "../../training/training-loop.ts";
@@ -46,14 +46,14 @@ export function divergenceLoss(
 
 /** Hidden states `[T, hiddenSize]` of the one who is learned from. */
 interface Shown {
-  readonly teacher: TrainableModel;
+  readonly teacher: Predictor;
   readonly hidden: Tensor<"f32">;
 }
 
 /** Hidden states `[T, hiddenSize]` of the one who learns, on its tape. */
 interface Learning {
   readonly tape: Tape;
-  readonly student: TrainableModel;
+  readonly student: Predictor;
   readonly hidden: Tensor<"f32">;
 }
 

@@ -1,5 +1,7 @@
 import type { TapePrecision } from "../../tensor/tape.ts";
 import type { LatentWeight } from "../../quant/latent-weight.ts";
+import type { DivergenceLimits } from "../../training/divergence-guard.ts";
+import type { Gradients, Parameter } from "../../training/parameter.ts";
 import type { Schedule } from "../../training/schedule.ts";
 import {
   runTraining,
@@ -7,9 +9,9 @@ import {
   type TrainOptions,
 } from "../../training/training-loop.ts";
 import type { TrainingProgress } from "../../training/training-store.ts";
-import { NumericError } from "../../util/errors.ts";
+import { NumericError, UsageError } from "../../util/errors.ts";
 import { meanOf } from "../../util/sums.ts";
-import type { QuantizedBlock, WholeBlockProblem } from "../define-method.ts";
+import type { OwnedWindows, QuantizedBlock, WholeBlockProblem } from "../define-method.ts";
 import { BlockLoss } from "./block-loss.ts";
 import { type LatentStart, type SlotToTrain, TrainedSlots } from "./trained-slots.ts";
 import { type BlockLossKind, WindowPairs } from "./window-pairs.ts";
@@ -48,6 +50,15 @@ export interface BlockTraining {
    * packed; left out, what training ends with is.
    */
   readonly judgeEvery?: number;
+  /** Adds to the gradients of a step (from 0) of so many, which it has by the parameters. */
+  readonly addGradients?: (
+    parameters: readonly Parameter[],
+    gradients: Gradients,
+    step: number,
+    steps: number,
+  ) => void;
+  /** By default a training diverges at twice the loss that it began with. */
+  readonly guard?: DivergenceLimits;
   readonly precision: TapePrecision | "auto";
 }
 
@@ -61,8 +72,35 @@ export async function trainBlock(
   problem: WholeBlockProblem<unknown>,
   training: BlockTraining,
 ): Promise<QuantizedBlock> {
-  const pairs = WindowPairs.of(problem, training);
   const slots = await TrainedSlots.of(problem, training.latentOf);
+  try {
+    const gradients = training.loss === "fisher" ? await gradientsOf(problem) : null;
+    try {
+      const pairs = WindowPairs.of({ ...problem, gradients }, training);
+      return await trainSlots(problem, training, slots, pairs);
+    } finally {
+      await gradients?.release();
+    }
+  } finally {
+    slots.restore();
+  }
+}
+
+async function gradientsOf({ outputGradients }: WholeBlockProblem<unknown>): Promise<OwnedWindows> {
+  if (outputGradients) return outputGradients();
+  throw new UsageError("gradients by the outputs of a block are not had here", {
+    hint: "use `loss: relative` or `loss: squared`",
+    field: "options.loss",
+    value: "fisher",
+  });
+}
+
+async function trainSlots(
+  problem: WholeBlockProblem<unknown>,
+  training: BlockTraining,
+  slots: TrainedSlots,
+  pairs: WindowPairs,
+): Promise<QuantizedBlock> {
   const loss = new BlockLoss(problem, slots.parameters, training.precision);
   const { rateShares = [1] } = training;
   try {
@@ -81,8 +119,7 @@ export async function trainBlock(
     }
     return { weights: start, figures, fallback: `${keptStart}: ${failure}` };
   } finally {
-    pairs.release();
-    slots.restore();
+    await pairs.release();
   }
 }
 
@@ -145,7 +182,11 @@ async function train(
     schedule,
     optimizer: await training.optimizer(slots.weights, steps, share),
     accumulation,
-    loss: async (step, micro) => loss.ofBatch(await pairs.batch(step * accumulation + micro)),
+    loss: async (step, micro) => {
+      const batch = loss.ofBatch(await pairs.batch(step * accumulation + micro));
+      training.addGradients?.(slots.parameters, batch.gradients, step, steps);
+      return batch;
+    },
     ...(pairs.heldOut > 0 && {
       validation: { every: perEpoch, measure: () => loss.mean(pairs.heldOutPairs()) },
     }),
@@ -154,7 +195,7 @@ async function train(
       keepsBest: true,
     }),
     // A block begins close to its target, and the loss of a batch depends on its windows.
-    guard: { margin: 1 },
+    guard: training.guard ?? { margin: 1 },
     judgesEnd: false,
     onStep: ({ step }) => report(`step ${step}/${steps}`, step / steps),
     stop: (validations) => patience > 0 && stagnates(validations, patience),

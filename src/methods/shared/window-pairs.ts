@@ -1,9 +1,10 @@
 import type { ActivationWindows } from "../../calibration/activation-windows.ts";
 import { tokenWeights } from "../../calibration/token-weights.ts";
+import { multiplyInto } from "../../tensor/ops.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { listOfWindows, TokenBatches } from "../../training/token-batches.ts";
 import { UsageError } from "../../util/errors.ts";
-import type { lossKinds } from "./block-training-options.ts";
+import type { weighedLossKinds } from "./block-training-options.ts";
 
 /** Inputs of a quantized block, outputs of the original: `[windows, length, hiddenSize]` each. */
 export interface Pair {
@@ -11,15 +12,25 @@ export interface Pair {
   readonly target: Tensor<"f32">;
   /** How much each token counts, `[windows · length]`; null: all alike. */
   readonly weights: Tensor<"f32"> | null;
+  /**
+   * What errors of outputs are multiplied by, of the shape of the target, which is multiplied by it
+   * already; null: by nothing.
+   */
+  readonly factors: Tensor<"f32"> | null;
 }
 
-/** What errors of tokens are measured by: the size of the original's outputs, or plainly. */
-export type BlockLossKind = (typeof lossKinds)[number];
+/**
+ * What errors are measured by: the size of the original's outputs at their token, plainly, or by
+ * the gradients of the divergence by each output.
+ */
+export type BlockLossKind = (typeof weighedLossKinds)[number];
 
 /** Where pairs come from. */
 export interface PairSource {
   readonly inputs: ActivationWindows;
   readonly targets: ActivationWindows;
+  /** Gradients by outputs, where errors are measured by them; null: they are not. */
+  readonly gradients: ActivationWindows | null;
   readonly seed: number;
 }
 
@@ -114,9 +125,10 @@ export class WindowPairs {
   }
 
   /** Gives back what was read ahead. */
-  release(): void {
-    void this.next?.pair.then(releasePair, () => {});
+  async release(): Promise<void> {
+    const { next } = this;
     this.next = null;
+    await next?.pair.then(releasePair, () => {});
   }
 
   private async *range(from: number, to: number): AsyncGenerator<Pair> {
@@ -133,7 +145,19 @@ export class WindowPairs {
   private async take(indices: readonly number[]): Promise<Pair> {
     const input = await this.source.inputs.take(indices);
     const target = await this.source.targets.take(indices);
-    return { input, target, weights: this.loss === "relative" ? await weightsOf(target) : null };
+    const weights = this.loss === "relative" ? await weightsOf(target) : null;
+    const factors = await this.factors(indices);
+    if (factors) multiplyInto(target, factors);
+    return { input, target, weights, factors };
+  }
+
+  /** `|gradient| + 1`, as the code of BRECQ's authors has it. */
+  private async factors(indices: readonly number[]): Promise<Tensor<"f32"> | null> {
+    const gradients = await this.source.gradients?.take(indices);
+    if (!gradients) return null;
+    const factors = (await gradients.read()).map((gradient) => Math.abs(gradient) + 1);
+    gradients.release();
+    return Tensor.from(gradients.backend, "f32", gradients.shape, factors);
   }
 }
 
@@ -144,8 +168,9 @@ async function weightsOf(target: Tensor<"f32">): Promise<Tensor<"f32">> {
 }
 
 /** Gives the memory of a pair back. */
-export function releasePair({ input, target, weights }: Pair): void {
+export function releasePair({ input, target, weights, factors }: Pair): void {
   input.release();
   target.release();
   weights?.release();
+  factors?.release();
 }

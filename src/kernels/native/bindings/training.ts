@@ -204,6 +204,29 @@ export const trainingBindings = [
       return [...views, countOf(dScales), ...rangeValues(how)];
     },
   }),
+  defineBinding("roundSoftly", {
+    buffers: [
+      viewOf("f32", "bf16")("out", "count"),
+      f32("low", "count"),
+      f32("step", "count"),
+      f32("v", "count"),
+    ],
+    sizes: ["count", "dtype", "hard"],
+    values: (out, low, step, v, hard) => {
+      return [out, low, step, v, countOf(v), dtypeCode(out), Number(hard)];
+    },
+  }),
+  defineBinding("roundSoftlyBackward", {
+    buffers: [f32("dV", "count"), f32("dOut", "count"), f32("step", "count"), f32("v", "count")],
+    sizes: ["count"],
+    values: (dV, dOut, step, v) => [dV, dOut, step, v, countOf(v)],
+  }),
+  defineBinding("addRoundingPenalty", {
+    buffers: [f32("dV", "count"), f32("v", "count")],
+    sizes: ["count"],
+    reals: ["weight", "power"],
+    values: (dV, v, weight, power) => [dV, v, countOf(v), weight, power],
+  }),
   defineBinding("fakeQuantizeRows", {
     buffers: [f32Matrix("out"), f32Matrix("x")],
     sizes: ["rows", "columns"],

@@ -1,0 +1,152 @@
+import { divergencesByRows } from "../methods/shared/divergence-loss.ts";
+import type { Block, QuantizableModel } from "../nn/quantizable-model.ts";
+import { joinPath } from "../platform/node.ts";
+import { Tape } from "../tensor/tape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { choosePrecision } from "../training/choose-precision.ts";
+import { throwIfCancelled } from "../util/errors.ts";
+import type { ActivationCache } from "./activations.ts";
+import type { BlockJob } from "./block-job.ts";
+
+/** The residual streams in front of a block out of quantized ones, and behind the original's. */
+interface Streams {
+  readonly quantized: ActivationCache;
+  readonly original: ActivationCache;
+}
+
+/**
+ * Gradients of the divergence of a model's predictions from the original's by the outputs of a block
+ * (`WholeBlockProblem.outputGradients`): a few windows at a time go through the blocks behind it, of
+ * which one is in memory at a time, as they are in the original, and come back in reverse order. In
+ * memory, or on the disk where activations are kept there.
+ */
+export async function outputGradients(
+  block: Block,
+  { index, model, streams, report, signal }: BlockJob,
+  { quantized, original }: Streams,
+): Promise<ActivationCache> {
+  const folder = streams?.folder ?? null;
+  const path = folder && joinPath(folder, `gradients-${index}`);
+  await model.loadEmbeddingAndHead();
+  try {
+    const rest = new RestOfModel(model, index + 1, signal);
+    const change = async (input: Tensor<"f32">, expected: Tensor<"f32">) => {
+      report("gradients of the outputs");
+      // A pass without `untilStage` is never stopped on the way.
+      const output = model.forwardBlock(block, input, { position: 0 }) as Tensor<"f32">;
+      return rest.gradientBy(output, expected);
+    };
+    return await quantized.mapWith(original, change, { path, signal });
+  } finally {
+    model.releaseEmbeddingAndHead();
+  }
+}
+
+/** The blocks from one on, and the head. */
+class RestOfModel {
+  private readonly model: QuantizableModel;
+  private readonly from: number;
+  private readonly signal: AbortSignal | undefined;
+
+  constructor(model: QuantizableModel, from: number, signal: AbortSignal | undefined) {
+    this.model = model;
+    this.from = from;
+    this.signal = signal;
+  }
+
+  /**
+   * The gradient by `output`, which it takes over, of how far predictions from there are from those
+   * of `expected`, both `[windows, length, hiddenSize]`.
+   */
+  async gradientBy(output: Tensor<"f32">, expected: Tensor<"f32">): Promise<Tensor<"f32">> {
+    const { model, from } = this;
+    const inputs: Tensor<"f32">[] = [output];
+    let wanted = expected;
+    for (let index = from; index < model.blockCount; index++) {
+      await this.withBlock(index, (block) => {
+        inputs.push(this.forward(block, inputs[index - from]));
+        const next = this.forward(block, wanted);
+        if (wanted !== expected) wanted.release();
+        wanted = next;
+      });
+    }
+    let gradient = await this.gradientByLast(inputs[model.blockCount - from], wanted);
+    if (wanted !== expected) wanted.release();
+    for (let index = model.blockCount - 1; index >= from; index--) {
+      const input = inputs[index - from];
+      await this.withBlock(index, (block) => {
+        gradient = this.backward(input, gradient, () => this.forward(block, input));
+      });
+      input.release();
+    }
+    return gradient;
+  }
+
+  /** The gradient by what the last block gives, which is released. */
+  private async gradientByLast(last: Tensor<"f32">, wanted: Tensor<"f32">): Promise<Tensor<"f32">> {
+    const { model } = this;
+    const [{ outFeatures: vocabularySize }] = model.embeddingAndHead();
+    const tokens = last.size / model.hiddenSize;
+    const rows = Int32Array.from({ length: tokens }, (_, row) => row);
+    const flat = [tokens, model.hiddenSize];
+    const predictor = { model, vocabularySize };
+    const tape = this.open();
+    try {
+      tape.watch(last);
+      const divergences = divergencesByRows(
+        { teacher: predictor, hidden: wanted.reshape(flat) },
+        { tape, student: predictor, hidden: last.reshape(flat) },
+        { rows },
+        1,
+      );
+      for (const of of divergences) of.release();
+      tape.backward([]);
+      return taken(tape, last);
+    } finally {
+      await model.backend.synchronize();
+      tape.release();
+    }
+  }
+
+  private backward(
+    input: Tensor<"f32">,
+    gradient: Tensor<"f32">,
+    forward: () => Tensor<"f32">,
+  ): Tensor<"f32"> {
+    const tape = this.open();
+    try {
+      tape.watch(input);
+      tape.backward([[tape.run(forward), gradient]]);
+      return taken(tape, input);
+    } finally {
+      tape.release();
+    }
+  }
+
+  private open(): Tape {
+    return new Tape({ precision: choosePrecision("auto", this.model.backend) });
+  }
+
+  private forward(block: Block, input: Tensor<"f32">): Tensor<"f32"> {
+    return this.model.forwardBlock(block, input, { position: 0 }) as Tensor<"f32">;
+  }
+
+  /** Lets `body` enqueue work with a block of the original. */
+  private async withBlock(index: number, body: (block: Block) => void): Promise<void> {
+    throwIfCancelled(this.signal);
+    const { model } = this;
+    const block = await model.loadBlock(index);
+    try {
+      body(block);
+      await model.backend.synchronize();
+    } finally {
+      model.releaseBlock(block);
+    }
+  }
+}
+
+function taken(tape: Tape, input: Tensor<"f32">): Tensor<"f32"> {
+  const gradient = tape.takeGradient(input);
+  if (gradient) return gradient;
+  throw new RangeError("expected predictions that depend on every block");
+}
