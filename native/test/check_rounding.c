@@ -1,4 +1,4 @@
-/* range_scales, its gradients and sign_descent against naive loops in float64. */
+/* range_scales, its gradients, sign_descent and soft roundings against naive loops in float64. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -97,6 +97,58 @@ static void check_descent(fb_check *check, int64_t count, double momentum) {
   free(sums);
 }
 
+static void check_soft(fb_check *check, int64_t count, double power) {
+  const double weight = 0.3;
+  float *low = random_floats(check, count), *step = random_floats(check, count), *v = random_floats(check, count);
+  float *d_out = random_floats(check, count), *out = random_floats(check, count), *d_v = random_floats(check, count);
+  float *penalty = random_floats(check, count);
+  double *soft = take((size_t)count * 8), *hard = take((size_t)count * 8);
+  double *slopes = take((size_t)count * 8), *pushed = take((size_t)count * 8);
+  for (int64_t i = 0; i < count; i++) {
+    v[i] *= 4;
+    double share = 1 / (1 + exp(-v[i])), h = 1.2 * share - 0.1, u;
+    double slope = h >= 0 && h <= 1 ? 1.2 * share * (1 - share) : 0;
+    h = fmin(1, fmax(0, h));
+    u = 2 * h - 1;
+    soft[i] = low[i] + step[i] * h;
+    hard[i] = low[i] + (v[i] >= 0 ? step[i] : 0);
+    slopes[i] = d_out[i] * step[i] * slope;
+    pushed[i] = penalty[i] - weight * power * pow(fabs(u), power - 1) * 2 * ((u > 0) - (u < 0)) * slope;
+  }
+  size_t bytes = (size_t)count * 4;
+  fb_args args = {.size = {count, FB_F32, 0}};
+  set_buffer(&args, 0, out, bytes);
+  set_buffer(&args, 1, low, bytes);
+  set_buffer(&args, 2, step, bytes);
+  set_buffer(&args, 3, v, bytes);
+  call_op(check, "round_softly", &args);
+  expect_floats(check, "round_softly", out, soft, count, 1e-6, 1e-6);
+  args.size[2] = 1;
+  call_op(check, "round_softly", &args);
+  expect_floats(check, "round_softly, hard", out, hard, count, 1e-6, 1e-6);
+  args.size[1] = -1;
+  call_refused(check, "round_softly", &args);
+  fb_args back = {.size = {count}};
+  set_buffer(&back, 0, d_v, bytes);
+  set_buffer(&back, 1, d_out, bytes);
+  set_buffer(&back, 2, step, bytes);
+  set_buffer(&back, 3, v, bytes);
+  call_op(check, "round_softly_backward", &back);
+  expect_floats(check, "round_softly_backward", d_v, slopes, count, 1e-6, 1e-5);
+  fb_args push = {.size = {count}, .real = {weight, power}};
+  set_buffer(&push, 0, penalty, bytes);
+  set_buffer(&push, 1, v, bytes);
+  call_op(check, "add_rounding_penalty", &push);
+  expect_floats(check, "add_rounding_penalty", penalty, pushed, count, 1e-5, 1e-5);
+  push.size[0] = back.size[0] = count + 1;
+  call_refused(check, "add_rounding_penalty", &push);
+  call_refused(check, "round_softly_backward", &back);
+  float *floats[] = {low, step, v, d_out, out, d_v, penalty};
+  double *doubles[] = {soft, hard, slopes, pushed};
+  for (size_t i = 0; i < sizeof floats / sizeof *floats; i++) free(floats[i]);
+  for (size_t i = 0; i < sizeof doubles / sizeof *doubles; i++) free(doubles[i]);
+}
+
 void check_rounding(fb_check *check) {
   static const range_rule rules[] = {{0, 3}, {0, 255}, {1, 2}, {1, 8}};
   static const int64_t counts[] = {1, 37, 9001};
@@ -104,5 +156,7 @@ void check_rounding(fb_check *check) {
     for (size_t r = 0; r < sizeof rules / sizeof *rules; r++) check_ranges(check, rules[r], counts[i]);
     check_descent(check, counts[i], 0);
     check_descent(check, counts[i] * 5, 0.5);
+    check_soft(check, counts[i], 20);
+    check_soft(check, counts[i], 2);
   }
 }

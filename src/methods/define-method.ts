@@ -298,6 +298,11 @@ export interface MethodDefinition<
    * should not change what they compute.
    */
   readonly compensates?: boolean;
+  /**
+   * Bytes a weight that training takes besides the weight: of a block, 16 when left out; of a layer
+   * where layers are trained one at a time, none when left out.
+   */
+  readonly trainingBytes?: number;
   /** Whether a quantizer of blocks can begin with the weights that another quantizer chose. */
   readonly takesStart?: boolean;
   /**

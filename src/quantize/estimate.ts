@@ -9,6 +9,7 @@ import {
   processBytes,
   trainedParameterBytes,
 } from "../run/estimate-training.ts";
+import { outputGradientBytes, outputGradientFlops } from "./estimate-output-gradients.ts";
 import type { PlannedLinear } from "../run/plan.ts";
 import { sum } from "../util/sums.ts";
 
@@ -46,7 +47,10 @@ interface WholeTraining extends TrainingEffort {
 /** Sizes that memory and time follow from. */
 export interface WorkSize {
   readonly linears: readonly PlannedLinear[];
+  /** Blocks of the model. */
+  readonly blocks: number;
   readonly hiddenSize: number;
+  readonly vocabularySize: number;
   readonly endBytes: number;
   readonly sourceBytes: number;
   readonly outputBytes: number;
@@ -83,13 +87,13 @@ export function estimateMemory(whole: WorkSize): number {
   const blocks = byBlock(work.linears);
   const blockBytes = 4 * Math.max(...blocks.map(weightsOf));
   const widths = work.linears.map(({ inFeatures }) => inFeatures);
-  const largest = Math.max(
-    ...work.linears.map(({ inFeatures, outFeatures }) => 14 * inFeatures * outFeatures),
-  );
+  const ofLayer = work.method.quantizeLinear ? (work.method.trainingBytes ?? 0) : 0;
+  const largest = (14 + ofLayer) * Math.max(...work.linears.map((linear) => weightsOf([linear])));
   const standing = processBytes + copiesOfEnds * work.endBytes + blockBytes + largest;
   if (work.tokens === 0) return standing;
   const hessians = quantizersOf(work).some(gathersHessians) ? hessianBytes(work) : 0;
   const transforms = Math.max(0, ...work.transforms.map((each) => transformBytes(work, each)));
+  const gradients = asksForGradients(work) ? outputGradientBytes(work, blockBytes) : 0;
   const stage = 4 * Math.min(work.tokens, passTokens);
   const pass = passCopies * stage * (4 * Math.max(...widths) + 8 * work.hiddenSize);
   return (
@@ -98,7 +102,7 @@ export function estimateMemory(whole: WorkSize): number {
     work.activationBytes +
     trainingBytes(work) +
     (work.start ? blockBytes : 0) +
-    Math.max(hessians, transforms) +
+    Math.max(hessians, transforms, gradients) +
     pass
   );
 }
@@ -161,13 +165,17 @@ function quantizersOf({ method, options, start }: WorkSize): ChosenMethod[] {
   return [{ method, options }, ...(start ? [start] : [])];
 }
 
+function asksForGradients(work: WorkSize): boolean {
+  return quantizersOf(work).some(({ method, options }) => method.usesOutputGradients?.(options));
+}
+
 function gathersHessians({ method }: ChosenMethod): boolean {
   return method.needs.statistics.includes("hessian");
 }
 
 /**
- * Trained blocks: gradients, two moments, and weights as they are multiplied, of every weight; and
- * what the gradients need of each token of a batch.
+ * Trained blocks: what training takes of every weight, usually gradients, two moments, and weights as
+ * they are multiplied; and what the gradients need of each token of a batch.
  */
 function trainingBytes(work: WorkSize): number {
   const { text, linears, hiddenSize, runs } = work;
@@ -178,7 +186,8 @@ function trainingBytes(work: WorkSize): number {
   const tokens = Math.min(text.windows, Math.max(...windows)) * text.window;
   const outputs = blocks.map((block) => sum(block.map(({ outFeatures }) => outFeatures)));
   const perToken = 4 * runs * (2 * Math.max(...outputs) + 8 * hiddenSize);
-  return 16 * Math.max(...blocks.map(weightsOf)) + tokens * perToken;
+  const perWeight = Math.max(...trained.map(({ method }) => method.trainingBytes ?? 16));
+  return perWeight * Math.max(...blocks.map(weightsOf)) + tokens * perToken;
 }
 
 /** Second moments of a block's inputs in float64, and what inverting the widest one takes. */
@@ -237,7 +246,8 @@ function calibratedFlops(work: WorkSize): number {
   );
   // Outputs of the original block are there where a method is trained towards them.
   const forward = work.tokens * (weighing && epochs === 0 ? 4 : 3);
-  const passes = 2 * weights * (forward + toStart + trials + training);
+  const gradients = text && asksForGradients(work) ? outputGradientFlops(work) : 0;
+  const passes = 2 * weights * (forward + toStart + trials + training) + gradients;
   if (!quantizers.some(gathersHessians)) return passes;
   const statistics = sum(
     byBlock(work.linears).map((block) => distinctSquares(block) * work.tokens),
@@ -247,7 +257,11 @@ function calibratedFlops(work: WorkSize): number {
   const tried = sum(
     work.transforms.map(({ method, options }) => (method.trials?.(options).passes ?? 0) / 2),
   );
-  return passes + statistics + solvingCost * solving * (1 + tried);
+  const products = sum(
+    quantizers.map(({ method, options }) => method.layerProducts?.(options) ?? 0),
+  );
+  const ofLayers = 2 * products * sum(work.linears.map((l) => l.inFeatures ** 2 * l.outFeatures));
+  return passes + statistics + ofLayers + solvingCost * solving * (1 + tried);
 }
 
 /** How fast a machine computes at the moment. */

@@ -7,6 +7,7 @@ import { findArchitecture } from "../models/index.ts";
 import type { OpenedModel } from "../runtime/load.ts";
 import { bytesPerElement } from "../tensor/dtype.ts";
 import { FewbitError, UnsupportedError, UsageError } from "../util/errors.ts";
+import { outputGradientPasses } from "./estimate-output-gradients.ts";
 import { estimateMemory, estimateSeconds } from "./estimate.ts";
 import {
   embeddingAndHeadWeights,
@@ -65,7 +66,9 @@ export async function makePlan(
   const training = (text && method.effort?.(recipe.options, text)) ?? null;
   const asked = {
     linears: chosen,
+    blocks: model.blockCount,
     hiddenSize: config.hiddenSize,
+    vocabularySize: config.vocabularySize,
     endBytes: opened.sizes.file.bytes - blockBytes - others.bytes,
     sourceBytes: checkpoint.totalBytes,
     outputBytes,
@@ -111,6 +114,9 @@ export async function makePlan(
       onDisk: activations.onDisk || fit.cacheOnDisk === true,
     },
     training: work.training,
+    outputGradients: method.usesOutputGradients?.(recipe.options)
+      ? outputGradientPasses(work)
+      : null,
     fit,
     backend: backend.description,
     threads: backend.threads,
@@ -163,13 +169,15 @@ function mixtureSchemes(
 }
 
 function planActivations(
-  { calibration, cacheDType: dtype, cacheOnDisk: onDisk }: Recipe,
-  { needs, trainModel }: Method,
+  { calibration, cacheDType: dtype, cacheOnDisk: onDisk, options }: Recipe,
+  { needs, trainModel, usesOutputGradients }: Method,
   hiddenSize: number,
 ): PlannedActivations | null {
   if (!calibration || trainModel) return null;
   const values = calibration.samples * calibration.window * hiddenSize;
-  return { bytes: values * bytesPerElement(dtype) * (needs.floatInputs ? 2 : 1), dtype, onDisk };
+  const streams = values * bytesPerElement(dtype) * (needs.floatInputs ? 2 : 1);
+  const gradients = usesOutputGradients?.(options) ? values * bytesPerElement("f32") : 0;
+  return { bytes: streams + gradients, dtype, onDisk };
 }
 
 /**

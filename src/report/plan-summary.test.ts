@@ -29,6 +29,7 @@ const plan: Plan = {
   training: null,
   fit: {},
   activations: null,
+  outputGradients: null,
   backend: "native (AVX-512)",
   threads: 1,
   sourceBytes: 11_541_504,

@@ -35,6 +35,9 @@ export function formatPlan(plan: Plan, layout: Layout): string[] {
     ),
     ...(calibration ? [`${calibration.windows} × ${calibration.window} calibration tokens`] : []),
     ...(plan.training ? [describeTraining(plan.training)] : []),
+    ...(plan.outputGradients === null
+      ? []
+      : [`gradients by outputs: each window through ${formatCount(plan.outputGradients)} blocks`]),
     plan.backend,
     formatPlural(plan.threads, "thread"),
   ];

@@ -45,7 +45,10 @@ export interface PlannedVocabularyTable extends VocabularyTable {
 
 /** How the activations between blocks are kept. */
 export interface PlannedActivations {
-  /** Of all windows; twice as much where those of the original model are needed too. */
+  /**
+   * Of all windows; twice as much where those of the original model are needed too, and with the
+   * gradients by the outputs of a block where these are.
+   */
   readonly bytes: number;
   readonly dtype: "f32" | "f16";
   readonly onDisk: boolean;
@@ -76,6 +79,11 @@ export interface Plan {
   readonly activations: PlannedActivations | null;
   /** Of methods that train the whole model; otherwise null. */
   readonly training: TrainingEffort | null;
+  /**
+   * How often a window goes through a block for the gradients by outputs of blocks; null where these
+   * are not needed.
+   */
+  readonly outputGradients: number | null;
   readonly fit: MemoryFit;
   /** `native (AVX-512)`. */
   readonly backend: string;

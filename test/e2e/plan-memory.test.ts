@@ -31,6 +31,30 @@ describe("the memory that a plan names covers what is resident at the peak, and 
       ["--method", "auto-round", "--scheme", "w2g64", "--samples", "16", "--iters", "4", ...text],
     ],
     [
+      "brecq",
+      ["--method", "brecq", "--scheme", "w2g64", "--samples", "16", "--iters", "4", ...text],
+    ],
+    [
+      "brecq by gradients",
+      [
+        "--method",
+        "brecq",
+        "--loss",
+        "fisher",
+        "--scheme",
+        "w2g64",
+        "--samples",
+        "16",
+        "--iters",
+        "4",
+        ...text,
+      ],
+    ],
+    [
+      "adaround",
+      ["--method", "adaround", "--scheme", "w2g64", "--samples", "16", "--iters", "4", ...text],
+    ],
+    [
       "block-ap",
       ["--method", "block-ap", "--scheme", "w2g64", "--samples", "16", "--epochs", "1", ...text],
     ],

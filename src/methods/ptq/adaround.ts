@@ -25,7 +25,7 @@ import {
 import { scaleSearch, scaleSearchOptions } from "../shared/scale-search.ts";
 
 const options = z.object({
-  iters: count(200, "steps of training a layer"),
+  iters: count(300, "steps of training a layer"),
   ...roundingOptions,
   loss: tokenLossOption,
   ...scaleSearchOptions(true),
@@ -51,6 +51,8 @@ export default defineMethod({
   paper: { arxiv: "2004.10568" },
   needs: { statistics: ["hessian"] },
   compensates: true,
+  // As of a block, the weight negated, and three products of its shape.
+  trainingBytes: 45,
   supports: hasIndependentGroups,
   caution: ({ grid, id }) =>
     grid.bits > 4

@@ -15,7 +15,7 @@ import { scaleSearch, scaleSearchOptions } from "../shared/scale-search.ts";
 import { trainBlock } from "../shared/train-block.ts";
 
 const options = z.object({
-  iters: count(200, "steps of training a block"),
+  iters: count(300, "steps of training a block"),
   batch: count(1, "windows a micro-batch"),
   accumulation: count(1, "micro-batches a step"),
   ...roundingOptions,
@@ -50,6 +50,8 @@ export default defineMethod({
   needs: { statistics: [], floatInputs: true },
   compensates: true,
   takesStart: true,
+  // Variables with gradient, moments and the best so far; steps, codes, and weights as multiplied.
+  trainingBytes: 29,
   supports: (scheme) => scheme.activation === null && hasIndependentGroups(scheme),
   caution: ({ grid, id }) =>
     grid.bits > 4

@@ -16,7 +16,7 @@ export const roundingOptions = {
   learningRate: positiveIfGiven(
     "learning rate of the rounding variables, of Adam (unless given: 20/iters)",
   ),
-  penalty: nonNegative(0.01, "weight of what pushes roundings to one side or the other"),
+  penalty: nonNegative(0.1, "weight of what pushes roundings to one side or the other"),
   warmUp: share(0.2, "share of the steps before that begins"),
   firstPower: power(20, "its exponent then: it leaves roundings in the middle alone"),
   lastPower: power(2, "its exponent at the end, towards which it falls in a line"),

@@ -62,6 +62,7 @@ export async function makeGenericPlan(
     schemeId: recipe.scheme,
     calibration: null,
     activations: null,
+    outputGradients: null,
     training: null,
     fit: {},
     backend: backend.description,
@@ -187,7 +188,9 @@ function workOf(
 ): WorkSize {
   return {
     linears: chosen,
+    blocks: 0,
     hiddenSize: 0,
+    vocabularySize: 0,
     endBytes: 0,
     sourceBytes: checkpoint.totalBytes,
     outputBytes,

@@ -38,7 +38,7 @@ function rangesOf(backend: Backend, count: number): FactoredRanges {
   };
 }
 
-/** Checks scales of ranges with their gradients, and signed gradient descent. */
+/** Checks scales of ranges with their gradients, signed gradient descent, and soft roundings. */
 export function testRounding(open: () => Backend): void {
   describe.each(Object.entries(rules))("rangeScales, %s", (_, how) => {
     test.each([1, 37, 9001])("of %i groups, and its gradients", (count) =>
@@ -91,6 +91,54 @@ export function testRounding(open: () => Backend): void {
         backend.kernels.signDescent(value, moments, sample(backend, 3), options);
         return [value, moments];
       }));
+  });
+
+  describe.each([1, 37, 40_003])("soft roundings of %i weights", (length) => {
+    const sample = (backend: Backend, seed: number): Tensor =>
+      upload(backend, normalSample([length], seed));
+
+    test.each(["f32", "bf16"] as const)("values in %s, and their gradient", (dtype) =>
+      expectLikeReference(
+        open(),
+        (backend) => {
+          const [low, step, v] = [sample(backend, 1), sample(backend, 2), sample(backend, 3)];
+          const [soft, hard] = [0, 1].map(() => Tensor.zeros(backend, dtype, [length]));
+          const dV = blankOutput(backend, [length]);
+          backend.kernels.roundSoftly(soft, low, step, v, false);
+          backend.kernels.roundSoftly(hard, low, step, v, true);
+          backend.kernels.roundSoftlyBackward(dV, sample(backend, 4), step, v);
+          const given = sample(backend, 4);
+          backend.kernels.roundSoftlyBackward(given, given, step, v);
+          return [soft, hard, dV, given];
+        },
+        dtype === "f32" ? 1e-6 : 1e-2,
+      ),
+    );
+
+    test.each([20, 7.5, 1])("the penalty with the exponent %d", (power) =>
+      expectLikeReference(
+        open(),
+        (backend) => {
+          const gradient = sample(backend, 4);
+          backend.kernels.addRoundingPenalty(gradient, sample(backend, 3), 0.3, power);
+          return [gradient];
+        },
+        1e-5,
+      ),
+    );
+  });
+
+  test("soft roundings end at 0 and 1, where they have no gradient; NaN shows", async () => {
+    const backend = open();
+    const put = (values: number[]): Tensor => upload(backend, floatSample([4], values));
+    const [low, step, v] = [put([1, 1, 1, 1]), put([2, 2, 2, 0]), put([-9, 9, Number.NaN, 0])];
+    const [soft, hard, dV] = [put([5, 5, 5, 5]), put([5, 5, 5, 5]), put([5, 5, 5, 5])];
+    backend.kernels.roundSoftly(soft, low, step, v, false);
+    backend.kernels.roundSoftly(hard, low, step, v, true);
+    backend.kernels.roundSoftlyBackward(dV, put([1, 1, 1, 1]), step, v);
+    expect([...((await soft.read()) as Float32Array)]).toEqual([1, 3, Number.NaN, 1]);
+    expect([...((await hard.read()) as Float32Array)]).toEqual([1, 3, 1, 1]);
+    expect([...((await dV.read()) as Float32Array)].map((x) => x + 0)).toEqual([0, 0, 0, 0]);
   });
 
   test("signDescent: 0 has no sign, NaN shows, values stay within the bounds", async () => {
