@@ -87,9 +87,18 @@ function flagsOf(sharing: readonly MethodOption[]): Option[] {
   return [makeOption(widest(sharing), wordsOf(sharing, withDefault))];
 }
 
-/** A number that one of the methods takes is for its schema to judge, when the method is known. */
+/**
+ * A number or a word that one of the methods takes is for its schema to judge, when the method is
+ * known.
+ */
 function widest(sharing: readonly MethodOption[]): Field {
   const [option] = sharing;
+  if (option.schema instanceof z.ZodEnum) {
+    const words = sharing.flatMap(({ schema }) =>
+      schema instanceof z.ZodEnum ? schema.options.map(String) : [],
+    );
+    return { ...option, schema: z.enum([...new Set(words)]) };
+  }
   const isNumber = option.schema instanceof z.ZodNumber;
   if (!isNumber) return option;
   return { ...option, unit: "number", ...(sharing.length > 1 && { schema: z.number() }) };
