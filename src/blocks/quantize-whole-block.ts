@@ -1,3 +1,4 @@
+import type { LayerActivations } from "../quant/activation-grid.ts";
 import type { Block } from "../nn/quantizable-model.ts";
 import { floatLinear } from "../nn/scale-channels.ts";
 import { startOf } from "../recipe/recipe.ts";
@@ -8,6 +9,7 @@ import { UsageError } from "../util/errors.ts";
 import type { BlockJob } from "./block-job.ts";
 import { tokensOf } from "./few-tokens.ts";
 import { gatherInputs } from "./gather-inputs.ts";
+import { SlotRanges } from "./slot-ranges.ts";
 import { blockProblem, makeStart } from "./make-start.ts";
 import { importanceOf, putDecoded, statisticsOf } from "./quantize-linears.ts";
 
@@ -27,30 +29,37 @@ export async function quantizeWholeBlock(block: Block, job: BlockJob): Promise<B
     throw new UsageError(`${method.title} needs calibration text, and none was given`);
   }
   const statistics = statisticsOf(slots, job, { method, options: recipe.options });
-  // Energies are those of all tokens, and so are the tokens of experts.
+  const ranges = new SlotRanges(slots, job.schemeOf);
+  // Energies and ranges are those of all tokens, and so are the tokens of experts.
+  const ofAll = statistics.length > 0 || block.experts !== undefined || ranges.some;
   const gathering = {
     slots,
     statistics,
-    ...(statistics.length === 0 && !block.experts && { tokens: sampledTokens }),
+    observe: ranges.observe,
+    ...(!ofAll && { tokens: sampledTokens }),
   };
   const samples = await gatherInputs(block, job, streams.quantized, gathering);
   const errors = new Map<string, LayerError>();
   const importance = new Map<string, Float32Array | null>();
+  const activations = new Map<string, LayerActivations | null>();
   const expertTokens = new Map<string, number | undefined>();
   for (const slot of slots) {
     const { name } = slot;
     const inputs = samples.of({ name }) ?? null;
     errors.set(name, await LayerError.of(floatLinear(block, name).weight, inputs?.sample ?? null));
     expertTokens.set(name, tokensOf(block, slot, { inputs, calibrated: true }).tokens);
+    activations.set(name, await ranges.activations(name, recipe.activationRange));
     if (!method.usesImportance) continue;
     importance.set(name, await importanceOf(`${block.name}.${name}`, inputs, job));
   }
+  ranges.release();
   const startedAtMs = monotonicMs();
   const starter = startOf(recipe);
   const start = starter && (await makeStart(block, job, starter));
   const startMs = monotonicMs() - startedAtMs;
   const made = await method.quantizeBlock({
     ...blockProblem(block, job, { quantized: streams.quantized, original: streams.original }),
+    activationsOf: (slot) => activations.get(slot) ?? null,
     startOf: (slot) => start?.get(slot) ?? null,
     importanceOf: (slot) => importance.get(slot) ?? null,
     options: recipe.options,

@@ -26,6 +26,11 @@ export class SlotRanges {
     }
   }
 
+  /** Whether the schemes of some slots fix activations. */
+  get some(): boolean {
+    return this.bySlot.size > 0;
+  }
+
   /** Takes in the input of a slot, and what its layer makes of it now. */
   readonly observe = (slot: LinearSlot, input: Tensor): void => {
     const ranges = this.bySlot.get(slot.name);

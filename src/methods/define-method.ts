@@ -4,6 +4,7 @@ import type { Hessian } from "../calibration/statistics/hessian.ts";
 import type { InputStatistics, Statistic } from "../calibration/statistics/layer-inputs.ts";
 import type { ModelRotation } from "../nn/model-rotation.ts";
 import type { Block, QuantizableModel, ScaleGroup } from "../nn/quantizable-model.ts";
+import type { LayerActivations } from "../quant/activation-grid.ts";
 import type { QTensor } from "../quant/q-tensor.ts";
 import type { Scheme } from "../quant/scheme.ts";
 import type { TrainableModel } from "../nn/trainable-model.ts";
@@ -127,6 +128,8 @@ export interface WholeBlockProblem<Options> {
   readonly targets: ActivationWindows;
   /** The scheme of a slot; null when it stays as it is. */
   readonly schemeOf: (slot: string) => Scheme | null;
+  /** Scale and zero point of the inputs of a slot whose scheme fixes these; null for others. */
+  readonly activationsOf?: (slot: string) => LayerActivations | null;
   /** What another quantizer made of a slot, for the training to begin with; null: nothing. */
   readonly startOf?: (slot: string) => QTensor | null;
   /**

@@ -24,9 +24,7 @@ export async function makeLinear(
   bias: Tensor | null = null,
 ): Promise<LinearLike> {
   if (weight instanceof LatentWeight && weight.scheme.activation) {
-    // Each token to 8 bits, gradients passing straight through (LLM-QAT, arXiv 2305.17888).
-    const layer = new Linear(backend, weight, bias);
-    return withRoundedInputs(layer, (x) => fakeQuantizeRows(x, activationLevels));
+    return withRoundedTokens(new Linear(backend, weight, bias));
   }
   if (!(weight instanceof QTensor)) return new Linear(backend, weight, bias);
   if (weight.scheme.grid.inputScales) return new OneBitLinear(backend, weight, bias);
@@ -39,8 +37,16 @@ export async function makeLinear(
   );
 }
 
+/**
+ * A layer whose inputs are rounded to 8 bits, each token by its own magnitude, gradients passing
+ * straight through (LLM-QAT, arXiv 2305.17888).
+ */
+export function withRoundedTokens(layer: Linear): LinearLike {
+  return withRoundedInputs(layer, (x) => fakeQuantizeRows(x, activationLevels));
+}
+
 /** A layer whose inputs are rounded before it multiplies them. */
-function withRoundedInputs(layer: Linear, round: (x: Tensor) => Tensor): LinearLike {
+export function withRoundedInputs(layer: Linear, round: (x: Tensor) => Tensor): LinearLike {
   return {
     outFeatures: layer.outFeatures,
     inFeatures: layer.inFeatures,

@@ -13,7 +13,7 @@ import pathlib
 import torch
 import torch.nn.functional as F
 
-from tiny_block import forward, hexadecimal, problem, rounded, tensor
+from tiny_block import forward, hexadecimal, problem, rounded, tensor, through
 
 GROUP = 16
 STEPS, RATE, WARM_UP, FIRST, LAST, PENALTY = 20, 0.15, 0.2, 20.0, 2.0, 0.02
@@ -129,11 +129,25 @@ def variables():
     return found
 
 
+def input_step():
+    """LSQ of inputs with a fixed zero point; gradients by inputs and by the share of the scale that is learned."""
+    begin, zero = 0.0125, 120
+    x, upstream = tensor(6, 16, 80, 1.5).requires_grad_(), tensor(6, 16, 81, 1)
+    factor = torch.tensor(0.9, requires_grad=True)
+    scale = factor * begin
+    steps = x / scale
+    codes = torch.clamp(through(steps.round(), steps) + zero, 0, 255)
+    values = (codes - zero) * scale
+    (values * upstream).sum().backward()
+    return {"scale": begin, "zeroPoint": zero, "factor": 0.9, "values": rounded(values), "dX": rounded(x.grad), "dFactor": factor.grad.item()}
+
+
 def main():
     settings = {"iters": STEPS, "learningRate": RATE, "warmUp": WARM_UP, "penalty": PENALTY}
     golden = {
         "settings": settings,
         "variables": variables(),
+        "inputStep": input_step(),
         "blocks": [block_training(2, "squared"), block_training(3, "fisher")],
         "layers": [layer_training(2), layer_training(3)],
     }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { hasIndependentGroups } from "../../quant/scheme.ts";
 import { defineMethod, type QuantizedBlock, type WholeBlockProblem } from "../define-method.ts";
 import { blockTrainingOptions, weighedLossKinds } from "../shared/block-training-options.ts";
-import { choice, count } from "../shared/option-kinds.ts";
+import { choice, count, nonNegative } from "../shared/option-kinds.ts";
 import {
   judgeEvery,
   penalize,
@@ -18,6 +18,10 @@ const options = z.object({
   iters: count(300, "steps of training a block"),
   batch: count(1, "windows a micro-batch"),
   accumulation: count(1, "micro-batches a step"),
+  activationLearningRate: nonNegative(
+    1e-3,
+    "learning rate of the scales of inputs, as a share of these; for schemes that fix them",
+  ),
   ...roundingOptions,
   ...blockTrainingOptions,
   loss: choice(
@@ -35,7 +39,8 @@ type Options = z.output<typeof options>;
  * BRECQ (arXiv 2102.05426; yhhhli/BRECQ, quant/block_recon.py): block by block, which way each
  * weight is rounded is trained, by the rounding variables of AdaRound (arXiv 2004.10568), so that the
  * quantized block, on activations of the quantized blocks before it, gives what the original block
- * gives on activations of the original ones. Scales and zero points stay as the search found them.
+ * gives on activations of the original ones. Scales and zero points stay as the search found them;
+ * fixed scales of inputs are learned by LSQ (arXiv 1902.08153) in the same steps.
  *
  * Deviations from the authors' code: fewer, larger steps; what is kept is the best of six states,
  * judged with every weight rounded; errors of a token are relative to its outputs unless told
@@ -52,7 +57,7 @@ export default defineMethod({
   takesStart: true,
   // Variables with gradient, moments and the best so far; steps, codes, and weights as multiplied.
   trainingBytes: 29,
-  supports: (scheme) => scheme.activation === null && hasIndependentGroups(scheme),
+  supports: (scheme) => scheme.activation?.mode !== "integer" && hasIndependentGroups(scheme),
   caution: ({ grid, id }) =>
     grid.bits > 4
       ? `BRECQ is made for 2 to 4 bits; at ${id} rounding alone is as good, and takes no time`
@@ -81,6 +86,10 @@ function quantizeBlock(problem: WholeBlockProblem<Options>): Promise<QuantizedBl
     guard: roundingGuard,
     addGradients: (parameters, gradients, step, steps) =>
       penalize(chosen, parameters, gradients, { step, steps, scale }),
-    optimizer: (_, steps) => roundingOptimizer(chosen, steps),
+    optimizer: (_, steps) => {
+      const { groups, ...how } = roundingOptimizer(chosen, steps);
+      const activations = { learningRate: chosen.activationLearningRate };
+      return { ...how, groups: { ...groups, activations } };
+    },
   });
 }

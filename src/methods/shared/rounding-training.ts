@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { RoundedWeight } from "../../quant/rounded-weight.ts";
+import { withoutActivations } from "../../quant/scheme.ts";
 import { addRoundingPenalty } from "../../tensor/soft-rounding-ops.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { AdamWSettings } from "../../training/adamw.ts";
@@ -71,9 +72,10 @@ export function penalize(
 ): void {
   const exponent = penaltyPower(options, step, steps);
   if (exponent === null || options.penalty === 0) return;
-  for (const [i, { value }] of parameters.entries()) {
+  for (const [i, { value, group }] of parameters.entries()) {
     const gradient = gradients[i];
-    if (gradient) addRoundingPenalty(gradient, value, options.penalty * scale, exponent);
+    if (gradient && group === "weights")
+      addRoundingPenalty(gradient, value, options.penalty * scale, exponent);
   }
 }
 
@@ -84,7 +86,7 @@ export async function roundedStart(
 ): Promise<
   LatentStart & { readonly weight: RoundedWeight; readonly packed: LatentStart["packed"] }
 > {
-  const packed = start ?? (await roundCopy(weight, scheme, search));
+  const packed = start ?? (await roundCopy(weight, withoutActivations(scheme), search));
   return { weight: await RoundedWeight.startedBy(weight, packed), packed };
 }
 

@@ -1,4 +1,6 @@
 import { Linear, type LinearLike, type LinearSlot } from "../../nn/linear.ts";
+import { LearnedInputStep } from "../../nn/learned-input-step.ts";
+import { withRoundedInputs, withRoundedTokens } from "../../nn/make-linear.ts";
 import { floatLinear } from "../../nn/scale-channels.ts";
 import type { LatentWeight } from "../../quant/latent-weight.ts";
 import type { QTensor } from "../../quant/q-tensor.ts";
@@ -7,7 +9,7 @@ import { copyInto } from "../../tensor/ops.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { Parameter } from "../../training/parameter.ts";
 import type { WholeBlockProblem } from "../define-method.ts";
-import { freezeAll, latentParameters } from "./latent-weights.ts";
+import { latentParameters } from "./latent-weights.ts";
 
 /** A linear layer whose weight is to be trained. */
 export interface SlotToTrain {
@@ -29,7 +31,10 @@ export interface LatentStart {
 
 interface TrainedSlot extends LatentStart {
   readonly slot: LinearSlot;
+  readonly scheme: Scheme;
   readonly original: LinearLike;
+  /** Of inputs that are rounded to a scale; null where they are not. */
+  readonly step: LearnedInputStep | null;
 }
 
 /** The linears of a block while their weights are trained: latent weights stand in the slots. */
@@ -39,9 +44,11 @@ export class TrainedSlots {
 
   private constructor(block: string, slots: readonly TrainedSlot[]) {
     this.slots = slots;
-    this.parameters = slots.flatMap(({ slot, weight }) =>
-      latentParameters(`${block}.${slot.name}`, weight),
-    );
+    this.parameters = slots.flatMap(({ slot, weight, step }) => {
+      const module = `${block}.${slot.name}`;
+      const input = step && { name: `${module}.input`, value: step.factor, group: "activations" };
+      return [...latentParameters(module, weight), ...(input ? [input] : [])];
+    });
   }
 
   /** Puts latent weights into all slots that have a scheme. */
@@ -50,6 +57,7 @@ export class TrainedSlots {
       block,
       schemeOf,
       startOf = () => null,
+      activationsOf = () => null,
       importanceOf = () => null,
     }: WholeBlockProblem<unknown>,
     latentOf: (slot: SlotToTrain) => Promise<LatentStart>,
@@ -62,8 +70,12 @@ export class TrainedSlots {
       const { weight, bias } = floatLinear(block, name);
       const importance = importanceOf(name);
       const begun = await latentOf({ name, weight, scheme, importance, start: startOf(name) });
-      slot.layer = new Linear(weight.backend, begun.weight, bias);
-      trained.push({ slot, original, ...begun });
+      const activations = activationsOf(name);
+      const step = activations && new LearnedInputStep(weight.backend, activations.input);
+      const layer = new Linear(weight.backend, begun.weight, bias);
+      if (step) slot.layer = withRoundedInputs(layer, (x) => step.round(x));
+      else slot.layer = scheme.activation ? withRoundedTokens(layer) : layer;
+      trained.push({ slot, scheme, original, step, ...begun });
     }
     return new TrainedSlots(block.name, trained);
   }
@@ -74,14 +86,26 @@ export class TrainedSlots {
 
   /** Packs what training begins with, by slot. */
   async packStart(): Promise<Map<string, QTensor>> {
-    const packed = await this.pack();
-    for (const { slot, packed: start } of this.slots) if (start) packed.set(slot.name, start);
-    return packed;
+    return this.finish(({ packed, weight }) => packed ?? weight.freeze());
   }
 
   /** Packs the weights as they are now, by slot. */
   pack(): Promise<Map<string, QTensor>> {
-    return freezeAll(this.slots.map(({ slot, weight }) => [slot.name, weight]));
+    return this.finish(({ weight }) => weight.freeze());
+  }
+
+  private async finish(
+    weightOf: (slot: TrainedSlot) => QTensor | Promise<QTensor>,
+  ): Promise<Map<string, QTensor>> {
+    const packed = new Map<string, QTensor>();
+    for (const trained of this.slots) {
+      const { slot, scheme, step } = trained;
+      const weight = await weightOf(trained);
+      const activations = step && { input: await step.parameters(), output: null };
+      const rounds = scheme.activation !== null;
+      packed.set(slot.name, rounds ? weight.withActivations(scheme, activations) : weight);
+    }
+    return packed;
   }
 
   /** Keeps what the parameters are now, to be put back any number of times. */
@@ -97,8 +121,9 @@ export class TrainedSlots {
 
   /** Puts the layers back that stood in the slots, and gives what was learned back. */
   restore(): void {
-    for (const { slot, original, weight } of this.slots) {
+    for (const { slot, original, weight, step } of this.slots) {
       slot.layer = original;
+      step?.release();
       weight.releaseLearned();
     }
   }
