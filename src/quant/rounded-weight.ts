@@ -4,12 +4,8 @@ import { Tensor } from "../tensor/tensor.ts";
 import { NumericError } from "../util/errors.ts";
 import { halvesToFloats } from "../util/half.ts";
 import { type LatentParameter, LatentWeight } from "./latent-weight.ts";
-import { moveIntoBins } from "./move-into-bins.ts";
 import type { QTensor } from "./q-tensor.ts";
 import { expectPlanar } from "./scheme.ts";
-
-/** How many steps inside of a bin a weight comes to stand that another quantizer has in it. */
-const margin = 0.1;
 
 /**
  * A weight of which scales and zero points are fixed, and which way it is rounded is learned
@@ -32,8 +28,8 @@ export class RoundedWeight extends LatentWeight {
   }
 
   /**
-   * Begins with what rounding a weight `[outFeatures, inFeatures]`, which it takes over, has given:
-   * as it stands, the weight is rounded so (`moveIntoBins` brings others there).
+   * Begins where a weight `[outFeatures, inFeatures]`, which it takes over, lies on the grid of what
+   * it was rounded to; one that was chosen otherwise is moved to where it is rounded so before.
    * @throws SchemeError when codes of the scheme lie in blocks, together with scales
    */
   static async startedBy(weight: Tensor<"f32">, start: QTensor): Promise<RoundedWeight> {
@@ -96,7 +92,6 @@ interface Neighbours {
 function neighboursOf(weights: Float32Array, start: QTensor): Neighbours {
   const { inFeatures } = start;
   const { grid, groupSize } = expectPlanar(start.scheme);
-  moveIntoBins(weights, start, margin);
   const width = groupSize ?? inFeatures;
   const perRow = Math.ceil(inFeatures / width);
   const scales = halvesToFloats(start.parts.scales);

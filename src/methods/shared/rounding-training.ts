@@ -6,6 +6,7 @@ import { Tensor } from "../../tensor/tensor.ts";
 import type { AdamWSettings } from "../../training/adamw.ts";
 import type { DivergenceLimits } from "../../training/divergence-guard.ts";
 import type { Gradients, Parameter } from "../../training/parameter.ts";
+import { moveToStart } from "./latent-from-start.ts";
 import { nonNegative, positiveIfGiven, share } from "./option-kinds.ts";
 import { roundToNearest, type ScaleSearch } from "./quantize-columns.ts";
 import type { LatentStart, SlotToTrain } from "./trained-slots.ts";
@@ -28,6 +29,8 @@ export type RoundingOptions = z.output<z.ZodObject<typeof roundingOptions>>;
 
 /** Distance that all steps of Adam together can move a variable; h(v) is clipped from 2.4 on. */
 const reach = 20;
+/** How many steps inside of a bin a weight comes to stand that another quantizer has in it. */
+const margin = 0.1;
 /** Steps between judgements are this share of all. */
 const judgements = 5;
 
@@ -86,6 +89,7 @@ export async function roundedStart(
 ): Promise<
   LatentStart & { readonly weight: RoundedWeight; readonly packed: LatentStart["packed"] }
 > {
+  if (start) await moveToStart(weight, start, margin);
   const packed = start ?? (await roundCopy(weight, withoutActivations(scheme), search));
   return { weight: await RoundedWeight.startedBy(weight, packed), packed };
 }
