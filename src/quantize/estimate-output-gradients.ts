@@ -10,7 +10,7 @@ const passesOfHead = 3;
 const passTokens = 2048;
 
 /** Sizes that gradients by the outputs of blocks follow from. */
-export interface OutputGradientSize {
+interface OutputGradientSize {
   /** Linears that are quantized. */
   readonly linears: readonly PlannedLinear[];
   /** Of the model. */

@@ -18,14 +18,14 @@ export const roundingOptions = {
   learningRate: positiveIfGiven(
     "learning rate of the rounding variables, of Adam (unless given: 20/iters)",
   ),
-  penalty: nonNegative(0.1, "weight of what pushes roundings to one side or the other"),
+  penalty: nonNegative(0.01, "weight of what pushes roundings to one side or the other"),
   warmUp: share(0.2, "share of the steps before that begins"),
   firstPower: power(20, "its exponent then: it leaves roundings in the middle alone"),
   lastPower: power(2, "its exponent at the end, towards which it falls in a line"),
 };
 
 /** Options as `roundingOptions` reads them. */
-export type RoundingOptions = z.output<z.ZodObject<typeof roundingOptions>>;
+type RoundingOptions = z.output<z.ZodObject<typeof roundingOptions>>;
 
 /** Distance that all steps of Adam together can move a variable; h(v) is clipped from 2.4 on. */
 const reach = 20;
