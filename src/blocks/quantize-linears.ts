@@ -8,7 +8,7 @@ import { floatLinear, replaceWeight } from "../nn/scale-channels.ts";
 import { monotonicMs } from "../platform/node.ts";
 import type { LayerActivations } from "../quant/activation-grid.ts";
 import type { QTensor } from "../quant/q-tensor.ts";
-import { withoutActivations } from "../quant/scheme.ts";
+import { isMoreThanWeights, withoutActivations } from "../quant/scheme.ts";
 import type { ChosenMethod } from "../recipe/recipe.ts";
 import { LayerError } from "../run/layer-error.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -117,7 +117,7 @@ async function quantizeSlot(
   const decoded = await putDecoded(block, slot.name, made);
   const elapsedMs = monotonicMs() - startedMs;
   await job.finishLinear(block, slot.name, { stored, error, decoded, elapsedMs, ...notes });
-  if (scheme.grid.normalizedOutputs) await putLayer(block, slot, stored);
+  if (isMoreThanWeights(scheme)) await putLayer(block, slot, stored);
 }
 
 /** Lets a method quantize the weight of a slot; null where it does not quantize single layers. */
@@ -156,7 +156,7 @@ export async function importanceOf(
 }
 
 /** Puts the layer that a packed weight asks for in place of its decoded values. */
-async function putLayer(block: Block, slot: LinearSlot, packed: QTensor): Promise<void> {
+export async function putLayer(block: Block, slot: LinearSlot, packed: QTensor): Promise<void> {
   const { weight, bias } = floatLinear(block, slot.name);
   slot.layer = await makeLinear(weight.backend, packed, bias);
   weight.release();

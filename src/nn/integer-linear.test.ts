@@ -5,6 +5,7 @@ import { fitActivations } from "../quant/activation-grid.ts";
 import type { QTensor } from "../quant/q-tensor.ts";
 import { parseScheme } from "../quant/scheme.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { roundHalfEven } from "../util/rounding.ts";
 import { Prng } from "../util/prng.ts";
 import { IntegerLinear } from "./integer-linear.ts";
 import { Linear } from "./linear.ts";
@@ -21,7 +22,7 @@ const inputs = draw(tokens * inFeatures, 1, 0.5);
 
 async function quantized(id: string): Promise<QTensor> {
   const weight = Tensor.from(backend, "f32", [outFeatures, inFeatures], weights.slice());
-  const scheme = parseScheme(id.split("a8")[0]);
+  const scheme = parseScheme(id.split(/a[468]/)[0]);
   const made = await rtn.quantizeLinear?.({
     name: "test",
     weight,
@@ -36,7 +37,7 @@ async function quantized(id: string): Promise<QTensor> {
     "-static": { input, output: null },
     "-integer": { input, output },
     "": null,
-  }[id.split("a8")[1] as "" | "-static" | "-integer"];
+  }[id.split(/a[468]/)[1] as "" | "-static" | "-integer"];
   return (made as NonNullable<typeof made>).weight.withActivations(parseScheme(id), fixed);
 }
 
@@ -61,6 +62,26 @@ describe("linear layers with 8-bit activations", () => {
     const norm = exact.reduce((sum, y) => sum + y * y, 0);
     expect(distance / norm).toBeLessThan(id.startsWith("w4") ? 1e-2 : 1e-3);
     expect(distance).toBeGreaterThan(0);
+  });
+
+  test.each([
+    ["w8-narrowa4", 7],
+    ["w8g32a6", 31],
+  ])("%s: inputs of a token are rounded to %i values on either side of 0", async (id, levels) => {
+    const weight = await quantized(id);
+    const layer = await makeLinear(backend, weight, bias());
+    const rounded = inputs.map((x, i) => {
+      const token = Math.floor(i / inFeatures) * inFeatures;
+      const peaks = inputs.subarray(token, token + inFeatures).map(Math.abs);
+      const scale = Math.fround(Math.max(...peaks) / levels);
+      return scale * roundHalfEven(Math.fround(x / scale));
+    });
+    const decoded = Tensor.from(backend, "f32", [outFeatures, inFeatures], weight.dequantize());
+    const seen = Tensor.from(backend, "f32", [1, tokens, inFeatures], rounded);
+    const expected = await new Linear(backend, decoded, bias()).forward(seen).read();
+    for (const [i, y] of (await layer.forward(input()).read()).entries()) {
+      expect(Math.abs(y - expected[i])).toBeLessThan(1e-4);
+    }
   });
 
   test("8-bit rows without zero points are multiplied in integers", async () => {

@@ -4,19 +4,21 @@ import { QTensor } from "../quant/q-tensor.ts";
 import { hasIntegerRows } from "../quant/scheme.ts";
 import { dequantizeActivations, quantizeActivations } from "../tensor/integer-ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { tokenZeroPoint } from "../quant/activation-grid.ts";
+import {
+  type ActivationGrid,
+  isCoarse,
+  tokenLevels,
+  tokenZeroPoint,
+} from "../quant/activation-grid.ts";
 import { IntegerLinear } from "./integer-linear.ts";
 import { fakeQuantizeRows } from "../tensor/training-ops.ts";
 import { Linear, type LinearLike, type LinearWeight } from "./linear.ts";
 import { OneBitLinear } from "./one-bit-linear.ts";
 
-/** Inputs of 8 bits lie on either side of 0 at so many distances. */
-const activationLevels = 127;
-
 /**
  * Makes the layer that a weight asks for by its scheme: float inputs, with a scale each where the
- * weight has such, or inputs rounded to 8 bits and multiplied in integers where the weight has
- * 8-bit rows, in floats where it has not.
+ * weight has such, or rounded inputs, multiplied in integers where these and the rows of the weight
+ * have 8 bits, in floats where they have not.
  */
 export async function makeLinear(
   backend: Backend,
@@ -24,11 +26,13 @@ export async function makeLinear(
   bias: Tensor | null = null,
 ): Promise<LinearLike> {
   if (weight instanceof LatentWeight && weight.scheme.activation) {
-    return withRoundedTokens(new Linear(backend, weight, bias));
+    return withRoundedTokens(new Linear(backend, weight, bias), weight.scheme.activation);
   }
   if (!(weight instanceof QTensor)) return new Linear(backend, weight, bias);
   if (weight.scheme.grid.inputScales) return new OneBitLinear(backend, weight, bias);
-  if (!weight.scheme.activation) return new Linear(backend, weight, bias);
+  const { activation } = weight.scheme;
+  if (!activation) return new Linear(backend, weight, bias);
+  if (isCoarse(activation)) return withRoundedTokens(new Linear(backend, weight, bias), activation);
   if (hasIntegerRows(weight.scheme)) return IntegerLinear.of(weight, bias);
   const input = weight.parts.activations?.input ?? null;
   const zeroPoint = input?.zeroPoint ?? tokenZeroPoint;
@@ -38,11 +42,12 @@ export async function makeLinear(
 }
 
 /**
- * A layer whose inputs are rounded to 8 bits, each token by its own magnitude, gradients passing
- * straight through (LLM-QAT, arXiv 2305.17888).
+ * A layer whose inputs are rounded to the bits of `activation`, each token by its own magnitude,
+ * gradients passing straight through (LLM-QAT, arXiv 2305.17888).
  */
-export function withRoundedTokens(layer: Linear): LinearLike {
-  return withRoundedInputs(layer, (x) => fakeQuantizeRows(x, activationLevels));
+export function withRoundedTokens(layer: Linear, activation: ActivationGrid): LinearLike {
+  const levels = tokenLevels(activation);
+  return withRoundedInputs(layer, (x) => fakeQuantizeRows(x, levels));
 }
 
 /** A layer whose inputs are rounded before it multiplies them. */

@@ -1,14 +1,34 @@
 /**
- * How the inputs of a linear layer are rounded to 8 bits, and what form its outputs have.
+ * How the inputs of a linear layer are rounded, and what form its outputs have.
  *
  * - `token`: each token by its own largest magnitude, as it comes;
  * - `static`: all tokens by one scale and zero point, found beforehand;
  * - `integer`: as `static`, and the outputs are 8-bit integers as well: products, sums and the
  *   rounding to the output's scale are integer arithmetic (Jacob et al., arXiv 1712.05877).
+ *
+ * With fewer than 8 bits layers compute in floats: what such a model would lose is measured, not what
+ * it would gain.
  */
 export interface ActivationGrid {
-  readonly bits: 8;
+  readonly bits: ActivationBits;
   readonly mode: "token" | "static" | "integer";
+}
+
+/** Bits of activations; with fewer than 8 each token has a scale of its own. */
+export const activationBits = [4, 6, 8] as const;
+export type ActivationBits = (typeof activationBits)[number];
+
+/** How many values lie on either side of 0 where a token is rounded by its largest magnitude. */
+export function tokenLevels({ bits }: Pick<ActivationGrid, "bits">): number {
+  return 2 ** (bits - 1) - 1;
+}
+
+/**
+ * Whether rounded inputs change what a layer gives so much that the blocks behind it are to be
+ * quantized with what comes of them.
+ */
+export function isCoarse(activation: ActivationGrid | null): boolean {
+  return activation !== null && activation.bits < 8;
 }
 
 /** Scale and zero point of 8-bit values: `value = scale · (code − zeroPoint)`, codes 0 … 255. */

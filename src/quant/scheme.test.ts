@@ -42,7 +42,8 @@ describe("scheme ids", () => {
     ["w4-nf", /no 4-bit grid "nf"/],
     ["w1-sym", /no 1-bit grid "sym"/],
     ["w4-sym-seq", /no 4-bit grid/],
-    ["w8a4", /activations of 4 bits/],
+    ["w8a5", /activations of 5 bits/],
+    ["w4a4-static", /fixed ranges have 8 bits, not 4/],
     ["w4g64a8-integer", /a scale a row/],
     ["w8a8-integer", /a scale a row/],
     ["w8a8-fast", /not a scheme id/],
@@ -91,11 +92,13 @@ describe("scheme ids", () => {
     ["w4g64-syma8-static", "sym", "static"],
     ["w8-narrowa8-integer", "narrow", "integer"],
     ["w8-syma8-integer", "sym", "integer"],
-  ])("%s: grid %s, activations %s", (id, grid, mode) => {
+    ["w4a4", "int", "token", 4],
+    ["w8g64-syma6", "sym", "token", 6],
+  ])("%s: grid %s, activations %s", (id, grid, mode, bits = 8) => {
     const scheme = parseScheme(id);
     expect(scheme.id).toBe(id);
     expect(scheme.grid.id).toBe(grid);
-    expect(scheme.activation).toEqual({ bits: 8, mode });
+    expect(scheme.activation).toEqual({ bits, mode });
   });
 
   test("a width that the group does not divide has a shorter last group", () => {

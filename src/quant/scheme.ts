@@ -1,6 +1,6 @@
 import { SchemeError } from "../util/errors.ts";
 import { suggestName } from "../util/nearest.ts";
-import type { ActivationGrid } from "./activation-grid.ts";
+import { activationBits, type ActivationGrid, isCoarse } from "./activation-grid.ts";
 import { blockGrid } from "./blocks/block-grid.ts";
 import type { BlockFormat } from "./blocks/block-format.ts";
 import { blockFormats } from "./blocks/index.ts";
@@ -65,8 +65,8 @@ function schemeOfBlocks(blocks: BlockFormat): BlockScheme {
 }
 
 /**
- * Reads a scheme id `w<bits>[g<size>][-sym][-<grid>][a8[-static|-integer]]`, or the name of a block
- * format such as `q4_k`, in letters of either case. `-asym` and the default grid's name are
+ * Reads a scheme id `w<bits>[g<size>][-sym][-<grid>][a4|a6|a8[-static|-integer]]`, or the name of a
+ * block format such as `q4_k`, in letters of either case. `-asym` and the default grid's name are
  * accepted and dropped from the canonical id.
  * @throws SchemeError when the id does not parse or no grid fits
  */
@@ -78,13 +78,9 @@ export function parseScheme(id: string): Scheme {
   if (!match || written !== id) {
     throw new SchemeError(`${shortValue(id)} is not a scheme id`, { hint: suggestScheme(written) });
   }
-  const [, bitsText, groupText, namesText = "", activationBits, mode = "token"] = match;
+  const [, bitsText, groupText, namesText = "", inputBits, mode = "token"] = match;
   const grid = findGrid(id, Number(bitsText), namesText.split("-").slice(1));
-  if (activationBits !== undefined && activationBits !== "8") {
-    throw new SchemeError(`scheme ${id}: activations of ${activationBits} bits are not offered`, {
-      hint: `use a8: ${id.replace(/a\d+(?=-|$)/, "a8")}`,
-    });
-  }
+  const activation = parseActivation(id, inputBits, mode);
   const groupSize = groupText === undefined ? null : Number(groupText);
   if (groupSize !== null && (groupSize < smallestGroup || groupSize > largestGroup)) {
     throw new SchemeError(
@@ -92,13 +88,11 @@ export function parseScheme(id: string): Scheme {
       { hint: suggestScheme(id) },
     );
   }
-  if (grid.inputScales && (groupSize !== null || activationBits !== undefined)) {
+  if (grid.inputScales && (groupSize !== null || activation !== null)) {
     throw new SchemeError(`scheme ${id}: the grid has no groups and takes float inputs`, {
       hint: `use ${makeScheme(grid, null).id}`,
     });
   }
-  if (activationBits === undefined) return makeScheme(grid, groupSize);
-  const activation = { bits: 8, mode: mode as ActivationGrid["mode"] } as const;
   const scheme = makeScheme(grid, groupSize, activation);
   if (mode === "integer" && !hasIntegerRows(scheme)) {
     throw new SchemeError(`scheme ${id}: integer outputs need 8-bit weights with a scale a row`, {
@@ -106,6 +100,29 @@ export function parseScheme(id: string): Scheme {
     });
   }
   return scheme;
+}
+
+/** How a scheme id rounds activations; null where it does not. */
+function parseActivation(
+  id: string,
+  written: string | undefined,
+  mode: string,
+): ActivationGrid | null {
+  if (written === undefined) return null;
+  const rest = (activations: string): string =>
+    id.replace(/a\d+(-(static|integer))?$/, activations);
+  const bits = activationBits.find((offered) => String(offered) === written);
+  if (bits === undefined) {
+    throw new SchemeError(`scheme ${id}: activations of ${written} bits are not offered`, {
+      hint: `use a4, a6 or a8: ${rest("a8")}`,
+    });
+  }
+  if (mode !== "token" && bits !== 8) {
+    throw new SchemeError(`scheme ${id}: activations by fixed ranges have 8 bits, not ${bits}`, {
+      hint: `use ${rest(`a${bits}`)}, or ${rest(`a8-${mode}`)}`,
+    });
+  }
+  return { bits, mode: mode as ActivationGrid["mode"] };
 }
 
 /** Builds the scheme of a grid, a group size (null: one scale a row) and a grid of activations. */
@@ -181,6 +198,14 @@ export function hasIndependentGroups({ grid, blocks }: Scheme): boolean {
   return !grid.inputScales && blocks === null;
 }
 
+/**
+ * Whether layers of the scheme do so much more than multiply by their weights that what comes behind
+ * them is to be quantized with what they give: they normalise it, or round their inputs coarsely.
+ */
+export function isMoreThanWeights({ grid, activation }: Scheme): boolean {
+  return (grid.normalizedOutputs ?? false) || isCoarse(activation);
+}
+
 /** Whether layers of the scheme need ranges of their activations, which calibration text gives. */
 export function hasFixedActivations({ activation }: Scheme): boolean {
   return activation !== null && activation.mode !== "token";
@@ -188,7 +213,8 @@ export function hasFixedActivations({ activation }: Scheme): boolean {
 
 function activationSuffix(activation: ActivationGrid | null): string {
   if (!activation) return "";
-  return activation.mode === "token" ? "a8" : `a8-${activation.mode}`;
+  const { bits, mode } = activation;
+  return `a${bits}${mode === "token" ? "" : `-${mode}`}`;
 }
 
 function defaultGrid(bits: number): PlanarGrid | undefined {

@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from "node:util";
 import { type Method, methods, parseScheme, type Scheme } from "../../src/index.ts";
 import { blockFormats } from "../../src/quant/blocks/index.ts";
+import type { ActivationGrid } from "../../src/quant/activation-grid.ts";
 import { grids } from "../../src/quant/grids/index.ts";
 import { hasFixedActivations, makeScheme } from "../../src/quant/scheme.ts";
 
@@ -11,7 +13,12 @@ import { hasFixedActivations, makeScheme } from "../../src/quant/scheme.ts";
 /** Every method, as shared code sees it. */
 export const allMethods: readonly Method[] = Object.values(methods);
 
-const activations = ["token", "static", "integer"] as const;
+const activations: readonly ActivationGrid[] = [
+  { bits: 8, mode: "token" },
+  { bits: 8, mode: "static" },
+  { bits: 8, mode: "integer" },
+  { bits: 4, mode: "token" },
+];
 
 /**
  * Every scheme: each grid, with a scale a row and with groups, with each way of activations; and
@@ -24,9 +31,7 @@ export function everyScheme(groupSize: number): Scheme[] {
 function planarSchemes(groupSize: number): Scheme[] {
   return grids.flatMap((grid) =>
     [null, groupSize].flatMap((size) =>
-      [null, ...activations].flatMap((mode) =>
-        parsed(makeScheme(grid, size, mode && { bits: 8, mode }).id),
-      ),
+      [null, ...activations].flatMap((activation) => parsed(makeScheme(grid, size, activation).id)),
     ),
   );
 }
@@ -54,7 +59,7 @@ export function schemesFor(method: Method, groupSize: number): Scheme[] {
       return [...forms.values()].map((of, i) => of[i % of.length]);
     }),
     ...activations.flatMap(
-      (mode) => supported.findLast(({ activation }) => activation?.mode === mode) ?? [],
+      (way) => supported.findLast(({ activation }) => isDeepStrictEqual(activation, way)) ?? [],
     ),
   ];
 }

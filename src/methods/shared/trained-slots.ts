@@ -70,11 +70,12 @@ export class TrainedSlots {
       const { weight, bias } = floatLinear(block, name);
       const importance = importanceOf(name);
       const begun = await latentOf({ name, weight, scheme, importance, start: startOf(name) });
+      const { activation } = scheme;
       const activations = activationsOf(name);
       const step = activations && new LearnedInputStep(weight.backend, activations.input);
       const layer = new Linear(weight.backend, begun.weight, bias);
       if (step) slot.layer = withRoundedInputs(layer, (x) => step.round(x));
-      else slot.layer = scheme.activation ? withRoundedTokens(layer) : layer;
+      else slot.layer = activation ? withRoundedTokens(layer, activation) : layer;
       trained.push({ slot, scheme, original, step, ...begun });
     }
     return new TrainedSlots(block.name, trained);

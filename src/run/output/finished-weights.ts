@@ -6,6 +6,7 @@ import { readFloatTensor } from "../../formats/read-float-tensor.ts";
 import { fromStoredForm, turnedShape } from "../../formats/tensor-forms.ts";
 import type { TensorForm, WeightSource } from "../../nn/weight-source.ts";
 import type { QTensor } from "../../quant/q-tensor.ts";
+import { isMoreThanWeights } from "../../quant/scheme.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 
 /** What of a run is finished. */
@@ -56,7 +57,7 @@ export class FinishedWeights implements WeightSource {
     const packed = this.finished.modules.get(module);
     if (packed) {
       const weight = await readQTensor(this.finished.output, module, packed);
-      if (weight.scheme.grid.normalizedOutputs) return weight;
+      if (isMoreThanWeights(weight.scheme)) return weight;
       const shape = [weight.outFeatures, weight.inFeatures];
       return Tensor.fill(this.backend, "f32", shape, (out) => void weight.dequantize(out));
     }

@@ -24,9 +24,9 @@ describe("the JSON schema of sweeps", () => {
     const [, pattern = ""] =
       /"pattern":"(\^w\([^"]*)"/.exec(JSON.stringify(sweepJsonSchema())) ?? [];
     const regular = new RegExp(JSON.parse(`"${pattern}"`) as string);
-    for (const id of ["w4g128", "w2-seq", "w1.58", "w8-narrowa8-integer", "w3g64-sym"]) {
+    for (const id of ["w4g128", "w2-seq", "w1.58", "w8-narrowa8-integer", "w3g64-sym", "w4a4"]) {
       expect(id).toMatch(regular);
     }
-    for (const id of ["w5", "4", "w4g", "w4-foo", "w4g128a4"]) expect(id).not.toMatch(regular);
+    for (const id of ["w5", "4", "w4g", "w4-foo", "w4g128a5"]) expect(id).not.toMatch(regular);
   });
 });

@@ -119,8 +119,9 @@ function activationNotices(tensors: readonly ModelTensor[]): string[] {
   const parts = tensors.flatMap((tensor) => tensor.parts);
   const rounding = parts.filter(({ packed }) => packed?.scheme.activation);
   if (rounding.length === 0) return [];
+  const bits = new Set(rounding.map(({ packed }) => packed?.scheme.activation?.bits));
   return [
-    `the inputs of ${rounding.length} layers are rounded to 8 bits in fewbit; llama.cpp rounds ` +
+    `the inputs of ${rounding.length} layers are rounded to ${[...bits].join(" and ")} bits in fewbit; llama.cpp rounds ` +
       "those of all packed layers in its own way",
   ];
 }
