@@ -1,4 +1,4 @@
-/* range_scales, its gradients, sign_descent and soft roundings against naive loops in float64. */
+/* range_scales, group_ranges, their gradients, sign_descent and soft roundings against naive loops in float64. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -67,6 +67,52 @@ static void check_ranges(fb_check *check, range_rule how, int64_t count) {
   double *doubles[] = {scale, zero, by_low, by_high};
   for (size_t i = 0; i < sizeof floats / sizeof *floats; i++) free(floats[i]);
   for (size_t i = 0; i < sizeof doubles / sizeof *doubles; i++) free(doubles[i]);
+}
+
+static void check_group_ranges(fb_check *check, int64_t rows, int64_t columns, int64_t group_size) {
+  int64_t groups = (columns + group_size - 1) / group_size, count = rows * columns, all = rows * groups;
+  float *weight = random_floats(check, count), *d_weight = random_floats(check, count);
+  float *part[6];
+  double *low = take((size_t)all * 8), *high = take((size_t)all * 8), *gradient = take((size_t)count * 8);
+  for (int i = 0; i < 6; i++) part[i] = random_floats(check, all);
+  for (int64_t i = 0; i < count; i++) {
+    weight[i] = roundf(weight[i] * 4) / 4;
+    gradient[i] = d_weight[i];
+  }
+  for (int64_t g = 0; g < all; g++) {
+    int64_t from = g / groups * columns + g % groups * group_size, to = from;
+    low[g] = high[g] = 0;
+    for (; to < from + group_size && to < (g / groups + 1) * columns; to++) {
+      low[g] = fmin(low[g], weight[to]);
+      high[g] = fmax(high[g], weight[to]);
+    }
+    for (int side = 0; side < 2; side++) {
+      double end = side ? high[g] : low[g];
+      int there = 0;
+      for (int64_t i = from; i < to; i++) there += weight[i] == end;
+      for (int64_t i = from; i < to; i++) {
+        if (end != 0 && weight[i] == end) gradient[i] += (double)part[2 + side][g] * part[4 + side][g] / end / there;
+      }
+    }
+  }
+  fb_args args = {.size = {rows, columns, group_size}};
+  for (int i = 0; i < 2; i++) set_buffer(&args, i, part[i], (size_t)all * 4);
+  set_buffer(&args, 2, weight, (size_t)count * 4);
+  call_op(check, "group_ranges", &args);
+  expect_floats(check, "group_ranges, low", part[0], low, all, 0, 0);
+  expect_floats(check, "group_ranges, high", part[1], high, all, 0, 0);
+  args.size[0] = rows + 1;
+  call_refused(check, "group_ranges", &args);
+
+  fb_args back = {.size = {rows, columns, group_size}};
+  float *views[] = {d_weight, part[2], part[3], weight, part[0], part[1], part[4], part[5]};
+  for (int i = 0; i < 8; i++) set_buffer(&back, i, views[i], (size_t)(i == 0 || i == 3 ? count : all) * 4);
+  call_op(check, "group_ranges_backward", &back);
+  expect_floats(check, "group_ranges_backward", d_weight, gradient, count, 1e-6, 1e-6);
+  back.size[2] = 0;
+  call_refused(check, "group_ranges_backward", &back);
+  for (int i = 0; i < 6; i++) free(part[i]);
+  free(weight), free(d_weight), free(low), free(high), free(gradient);
 }
 
 static void check_descent(fb_check *check, int64_t count, double momentum) {
@@ -159,4 +205,7 @@ void check_rounding(fb_check *check) {
     check_soft(check, counts[i], 20);
     check_soft(check, counts[i], 2);
   }
+  check_group_ranges(check, 1, 1, 1);
+  check_group_ranges(check, 3, 70, 32);
+  check_group_ranges(check, 61, 96, 24);
 }

@@ -307,6 +307,32 @@ export interface TrainingKernels {
    * Source: AdaRound, equation 24.
    */
   addRoundingPenalty(dV: TensorView, v: TensorView, weight: number, power: number): void;
+  /**
+   * `low`, `high [rows, groups]`: least and largest weight of each group of `weight [rows, n]`, with
+   * zero among them. The last group of a row may be shorter than `groupSize`.
+   */
+  groupRanges(low: TensorView, high: TensorView, weight: TensorView, groupSize: number): void;
+  /**
+   * Adds to `dWeight [rows, n]` what flows to the ends of the ranges that `groupRanges` found, given
+   * the gradients of `rangeScalesBackward` by the factors of both sides: `dFactor · factor / end`,
+   * shared evenly by all weights of the group that lie there. An end of 0 is no weight's.
+   */
+  groupRangesBackward(
+    dWeight: TensorView,
+    dLowFactors: TensorView,
+    dHighFactors: TensorView,
+    weight: TensorView,
+    ranges: FactoredRanges,
+    groupSize: number,
+  ): void;
+  /** `out = 1/(1 + e^−x)`, elementwise; for few values. */
+  sigmoid(out: TensorView, x: TensorView): void;
+  /** Gradient of `sigmoid` from its result y: `dOut · y · (1 − y)`. `dX` may be `dOut`. */
+  sigmoidBackward(dX: TensorView, dOut: TensorView, y: TensorView): void;
+  /** `out = 1/x`, elementwise; for few values. */
+  reciprocal(out: TensorView, x: TensorView): void;
+  /** Gradient of `reciprocal` from its result y: `−dOut · y²`. `dX` may be `dOut`. */
+  reciprocalBackward(dX: TensorView, dOut: TensorView, y: TensorView): void;
   /** Rounds each row of x `[T, n]` to `s·rne(x/s)`, `s = max|x|/levels` (0 stays 0); in place. */
   fakeQuantizeRows(out: TensorView, x: TensorView, levels: number): void;
   /**

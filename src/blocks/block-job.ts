@@ -9,6 +9,7 @@ import type { Quantization } from "../run/quantization.ts";
 import type { QuantizationJob } from "../run/quantization-job.ts";
 import type { LinearRecord } from "../run/run-record.ts";
 import { goesByExpert } from "./goes-by-expert.ts";
+import { scalesChannels } from "./scale-groups.ts";
 import type { ResidualStreams } from "./residual-streams.ts";
 import { runByExpert } from "./stream-experts.ts";
 import { TokenFactors } from "./token-factors.ts";
@@ -48,6 +49,12 @@ export class BlockJob {
     this.output = output;
     const own = job.plan.linears.filter(({ block }) => block === index);
     this.planned = new Map(own.map((linear) => [linear.slot, linear]));
+  }
+
+  /** Whether the quantizer scales channels, and so writes what transforms change, too. */
+  get scales(): boolean {
+    const { method, plan, recipe } = this.job;
+    return scalesChannels(method, plan.linears, recipe);
   }
 
   /** Weights of the linears that will be quantized. */
@@ -102,7 +109,7 @@ export class BlockJob {
     this.report(slot);
   }
 
-  /** Writes a tensor that transforms have changed. */
+  /** Writes a tensor that scaling has changed. */
   async writeChanged(name: string, values: Float32Array): Promise<void> {
     await this.output.writeChanged(name, values);
   }

@@ -36,7 +36,7 @@ export function quantizeBlocks(
   const { checkpoint, model } = opened;
   const { signal, emit } = options;
   const { blockCount } = model;
-  const changed = changedTensors(model, checkpoint, plan.linears, recipe);
+  const changed = changedTensors(model, checkpoint, plan.linears, method, recipe);
   const kept = { changed, keepPacked: true };
   const entries = outputEntries(checkpoint, [...plan.linears, ...plan.ends], kept);
   return quantization.writeCheckpoint(entries, async (output) => {

@@ -1,6 +1,10 @@
 import type { LayerActivations } from "../quant/activation-grid.ts";
 import type { Block } from "../nn/quantizable-model.ts";
-import { floatLinear } from "../nn/scale-channels.ts";
+import type { LayerInputs } from "../calibration/statistics/layer-inputs.ts";
+import type { QuantizedBlock, ScalableChannels } from "../methods/define-method.ts";
+import type { LinearSlot } from "../nn/linear.ts";
+import { floatLinear, inputSlot } from "../nn/scale-channels.ts";
+import { isMoreThanWeights } from "../quant/scheme.ts";
 import { startOf } from "../recipe/recipe.ts";
 import { monotonicMs } from "../platform/node.ts";
 import { LayerError } from "../run/layer-error.ts";
@@ -11,7 +15,8 @@ import { tokensOf } from "./few-tokens.ts";
 import { gatherInputs } from "./gather-inputs.ts";
 import { SlotRanges } from "./slot-ranges.ts";
 import { blockProblem, makeStart } from "./make-start.ts";
-import { importanceOf, putDecoded, statisticsOf } from "./quantize-linears.ts";
+import { importanceOf, putDecoded, putLayer, statisticsOf } from "./quantize-linears.ts";
+import { changedInBlock, quantizedGroups, quantizedScores } from "./scale-groups.ts";
 
 /** Tokens whose inputs of the layers are enough to tell how far each layer is off. */
 const sampledTokens = 256;
@@ -33,20 +38,19 @@ export async function quantizeWholeBlock(block: Block, job: BlockJob): Promise<B
   // Energies and ranges are those of all tokens, and so are the tokens of experts.
   const ofAll = statistics.length > 0 || block.experts !== undefined || ranges.some;
   const gathering = {
-    slots,
+    slots: [...slots, ...(job.scales ? (block.gates ?? []) : [])],
     statistics,
     observe: ranges.observe,
     ...(!ofAll && { tokens: sampledTokens }),
   };
-  const samples = await gatherInputs(block, job, streams.quantized, gathering);
-  const errors = new Map<string, LayerError>();
+  let samples = await gatherInputs(block, job, streams.quantized, gathering);
+  let errors = await errorsOf(block, slots, samples);
   const importance = new Map<string, Float32Array | null>();
   const activations = new Map<string, LayerActivations | null>();
   const expertTokens = new Map<string, number | undefined>();
   for (const slot of slots) {
     const { name } = slot;
     const inputs = samples.of({ name }) ?? null;
-    errors.set(name, await LayerError.of(floatLinear(block, name).weight, inputs?.sample ?? null));
     expertTokens.set(name, tokensOf(block, slot, { inputs, calibrated: true }).tokens);
     activations.set(name, await ranges.activations(name, recipe.activationRange));
     if (!method.usesImportance) continue;
@@ -62,19 +66,52 @@ export async function quantizeWholeBlock(block: Block, job: BlockJob): Promise<B
     activationsOf: (slot) => activations.get(slot) ?? null,
     startOf: (slot) => start?.get(slot) ?? null,
     importanceOf: (slot) => importance.get(slot) ?? null,
+    ...(job.scales && { scalable: scalableIn(job, samples) }),
     options: recipe.options,
   });
+  if (made.scaled) {
+    // The layers have other weights and inputs now.
+    for (const error of errors.values()) error.release();
+    samples.release();
+    const again = { slots, statistics: [], ...(!block.experts && { tokens: sampledTokens }) };
+    samples = await gatherInputs(block, job, streams.quantized, again);
+    errors = await errorsOf(block, slots, samples);
+  }
+  if (job.scales) await writeScaled(block, job);
   const { fallback } = made;
   if (fallback !== undefined) {
     job.job.options.emit({ type: "notice", message: `${block.name}: ${fallback}` });
   }
   const elapsedMs = monotonicMs() - startedMs;
-  for (const { name } of slots) {
+  await finishSlots(block, job, made, { slots, errors, expertTokens, elapsedMs });
+  samples.release();
+  const begun = starter && { start: { method: starter.method.id, elapsedMs: startMs } };
+  return { block: index, figures: made.figures, ...begun, elapsedMs };
+}
+
+/** What is known of the slots of a block beside their weights. */
+interface SlotNotes {
+  readonly slots: readonly LinearSlot[];
+  readonly errors: ReadonlyMap<string, LayerError>;
+  readonly expertTokens: ReadonlyMap<string, number | undefined>;
+  readonly elapsedMs: number;
+}
+
+/** Puts what was made in the slots, and writes it. */
+async function finishSlots(
+  block: Block,
+  job: BlockJob,
+  made: QuantizedBlock,
+  { slots, errors, expertTokens, elapsedMs }: SlotNotes,
+): Promise<void> {
+  for (const slot of slots) {
+    const { name } = slot;
     const stored = made.weights.get(name);
     const error = errors.get(name);
-    if (!stored || !error) throw new UsageError(`${method.title} left out ${block.name}.${name}`);
+    if (!stored || !error)
+      throw new UsageError(`${job.job.method.title} left out ${block.name}.${name}`);
     const tokens = expertTokens.get(name);
-    const why = fallback ?? (tokens === 0 ? unseenExpert : undefined);
+    const why = made.fallback ?? (tokens === 0 ? unseenExpert : undefined);
     const decoded = await putDecoded(block, name, stored);
     const share = {
       elapsedMs: elapsedMs / slots.length,
@@ -82,8 +119,43 @@ export async function quantizeWholeBlock(block: Block, job: BlockJob): Promise<B
       ...(why !== undefined && { fallback: why }),
     };
     await job.finishLinear(block, name, { stored, error, decoded, ...share });
+    if (isMoreThanWeights(stored.scheme)) await putLayer(block, slot, stored);
   }
-  samples.release();
-  const begun = starter && { start: { method: starter.method.id, elapsedMs: startMs } };
-  return { block: index, figures: made.figures, ...begun, elapsedMs };
+}
+
+/** Notes what each layer does with its float weight on the inputs that were sampled. */
+async function errorsOf(
+  block: Block,
+  slots: readonly LinearSlot[],
+  samples: LayerInputs,
+): Promise<Map<string, LayerError>> {
+  const errors = new Map<string, LayerError>();
+  for (const { name } of slots) {
+    const sample = samples.of({ name })?.sample ?? null;
+    errors.set(name, await LayerError.of(floatLinear(block, name).weight, sample));
+  }
+  return errors;
+}
+
+/** What a method may scale in the block. */
+function scalableIn({ job, model, index }: BlockJob, samples: LayerInputs): ScalableChannels {
+  const { linears } = job.plan;
+  const statisticsOf: ScalableChannels["statisticsOf"] = (name) => samples.of({ name }) ?? null;
+  const groups = quantizedGroups(model, linears, index);
+  return {
+    groups: groups.filter((group) => statisticsOf(inputSlot(group)) !== null),
+    scores: quantizedScores(model, linears, index),
+    statisticsOf,
+  };
+}
+
+/** Writes what scaling changes besides matrices, whether it did or not. */
+async function writeScaled(block: Block, job: BlockJob): Promise<void> {
+  const { index, model } = job;
+  const { linears } = job.job.plan;
+  const groups = quantizedGroups(model, linears, index);
+  const slots = job.chosen(block.slots).map(({ name }) => name);
+  for (const [name, tensor] of changedInBlock(block, groups, slots)) {
+    await job.writeChanged(name, await tensor.read());
+  }
 }

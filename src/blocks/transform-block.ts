@@ -56,7 +56,7 @@ export async function transformBlock(block: Block, job: BlockJob): Promise<Trans
       inputs.release();
     }
   }
-  for (const [name, tensor] of changedInBlock(block, groups)) {
+  for (const [name, tensor] of job.scales ? [] : changedInBlock(block, groups)) {
     await job.writeChanged(name, await tensor.read());
   }
   for (const transform of records) options.emit({ type: "transform", transform });

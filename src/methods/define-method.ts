@@ -3,7 +3,7 @@ import type { ActivationWindows } from "../calibration/activation-windows.ts";
 import type { Hessian } from "../calibration/statistics/hessian.ts";
 import type { InputStatistics, Statistic } from "../calibration/statistics/layer-inputs.ts";
 import type { ModelRotation } from "../nn/model-rotation.ts";
-import type { Block, QuantizableModel, ScaleGroup } from "../nn/quantizable-model.ts";
+import type { Block, QuantizableModel, ScaleGroup, ScorePair } from "../nn/quantizable-model.ts";
 import type { LayerActivations } from "../quant/activation-grid.ts";
 import type { QTensor } from "../quant/q-tensor.ts";
 import type { Scheme } from "../quant/scheme.ts";
@@ -114,6 +114,16 @@ export interface OwnedWindows extends ActivationWindows {
   release(): Promise<void>;
 }
 
+/** What a method that quantizes a block may scale in it, without changing what it computes. */
+export interface ScalableChannels {
+  /** Scale groups whose linears will all be quantized, and got inputs. */
+  readonly groups: readonly ScaleGroup[];
+  /** Queries and keys, if both will be quantized; null where they cannot be scaled. */
+  readonly scores: ScorePair | null;
+  /** What was gathered of the inputs of a slot or gate; null where none came. */
+  readonly statisticsOf: (slot: string) => InputStatistics | null;
+}
+
 /** One block whose linears are quantized together. */
 export interface WholeBlockProblem<Options> {
   readonly model: QuantizableModel;
@@ -140,6 +150,8 @@ export interface WholeBlockProblem<Options> {
   readonly outputGradients?: () => Promise<OwnedWindows>;
   /** Importance of the columns of a slot, where it is known and the method uses it. */
   readonly importanceOf?: (slot: string) => Float32Array | null;
+  /** What it may scale; there where the method says that it scales channels. */
+  readonly scalable?: ScalableChannels;
   /** Seed for this block. */
   readonly seed: number;
   readonly options: Options;
@@ -156,6 +168,11 @@ export interface QuantizedBlock {
   readonly figures: Readonly<Record<string, number>>;
   /** Why the block was quantized by a simpler way than asked for; absent when it was not. */
   readonly fallback?: string;
+  /**
+   * Whether it scaled channels: the float weights of the block, its norms and biases are then those
+   * of a block that computes what it did, of which `weights` are the packed ones.
+   */
+  readonly scaled?: boolean;
 }
 
 /** Trial runs of a block. */
@@ -259,6 +276,8 @@ interface MethodHooks<Options> {
   readonly weighsTokens?: (options: Options) => boolean;
   /** Which of `needs.statistics` it needs with its options; left out, all of them. */
   readonly statistics?: (options: Options) => readonly Statistic[];
+  /** Whether a quantizer of blocks scales channels as transforms do, under these schemes. */
+  readonly scalesChannels?: (options: Options, schemes: readonly Scheme[]) => boolean;
   readonly quantizeLinear?: (problem: LinearProblem<Options>) => Promise<QuantizedLinear>;
   readonly quantizeBlock?: (problem: WholeBlockProblem<Options>) => Promise<QuantizedBlock>;
   readonly transformBlock?: (problem: BlockProblem<Options>) => Promise<readonly TransformedPart[]>;

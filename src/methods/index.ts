@@ -5,6 +5,7 @@ import brecq from "./ptq/brecq.ts";
 import blockAp from "./qat/block-ap.ts";
 import gptq from "./ptq/gptq.ts";
 import hqq from "./ptq/hqq.ts";
+import omniquant from "./ptq/omniquant.ts";
 import rtn from "./ptq/rtn.ts";
 import svid from "./ptq/svid.ts";
 import bitnet from "./qat/bitnet.ts";
@@ -23,6 +24,7 @@ export const methods = {
   adaround,
   brecq,
   "block-ap": blockAp,
+  omniquant,
   hqq,
   svid,
   paretoq,

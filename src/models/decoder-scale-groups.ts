@@ -1,4 +1,4 @@
-import type { ScaleGroup } from "../nn/quantizable-model.ts";
+import type { ScaleGroup, ScorePair } from "../nn/quantizable-model.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import type { SlotKey } from "./decoder-names.ts";
 import { expertPlans, gatePlans, isSparse } from "./decoder-tensors.ts";
@@ -70,6 +70,36 @@ function mixtureGroups(config: DecoderConfig): ScaleGroup[] {
       }),
     ),
   ];
+}
+
+/**
+ * The queries and keys of a block, where they have rows of their own that no norm stands behind; null
+ * elsewhere.
+ */
+export function decoderScorePair(config: DecoderConfig, index: number): ScorePair | null {
+  const { heads, kvHeads, headDim, layers, names } = config;
+  const { query, key } = names.slots;
+  const hasNorms = names.norms.query !== undefined || names.norms.key !== undefined;
+  if (query === undefined || key === undefined || hasNorms) return null;
+  const { rotated = headDim, interleaved = false } = layers[index].rope ?? { rotated: 0 };
+  const pairs = rotated / 2;
+  const perHead = headDim - pairs;
+  const factorOf = (channel: number): number => {
+    if (channel >= rotated) return pairs + channel - rotated;
+    return interleaved ? Math.floor(channel / 2) : channel % pairs;
+  };
+  const factorsOf = (count: number): Int32Array =>
+    Int32Array.from({ length: count * headDim }, (_, row) => {
+      const keyHead = Math.floor((Math.floor(row / headDim) * kvHeads) / count);
+      return keyHead * perHead + factorOf(row % headDim);
+    });
+  return {
+    query,
+    key,
+    factors: kvHeads * perHead,
+    factorOfQuery: factorsOf(heads),
+    factorOfKey: factorsOf(kvHeads),
+  };
 }
 
 /** Value channel that feeds each column of the output projection; heads of a group share them. */

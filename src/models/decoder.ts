@@ -8,6 +8,7 @@ import type {
   QuantizableModel,
   RowPlaces,
   ScaleGroup,
+  ScorePair,
 } from "../nn/quantizable-model.ts";
 import { forwardNormed } from "../nn/linear.ts";
 import { normalize } from "../nn/norm.ts";
@@ -19,7 +20,7 @@ import { DecoderAttention } from "./decoder-attention.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import { type BlockExperts, forwardExperts } from "./decoder-experts.ts";
 import { embedIds, headLogits, scaled } from "./decoder-ends.ts";
-import { decoderScaleGroups } from "./decoder-scale-groups.ts";
+import { decoderScaleGroups, decoderScorePair } from "./decoder-scale-groups.ts";
 import {
   checkWeights,
   describeEmbeddingAndHead,
@@ -217,6 +218,10 @@ export class DecoderModel implements QuantizableModel {
 
   scaleGroups(index = 0): readonly ScaleGroup[] {
     return decoderScaleGroups(this.config, index);
+  }
+
+  scorePair(index = 0): ScorePair | null {
+    return decoderScorePair(this.config, index);
   }
 
   /** What attention adds to the stream, `[batch, length, hidden]`; null when stopped on the way. */

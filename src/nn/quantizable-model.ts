@@ -71,6 +71,22 @@ export interface ScaleGroup {
   readonly channelOf?: Int32Array;
 }
 
+/**
+ * Queries and keys whose channels can be scaled against each other: rows of the queries are divided
+ * by factors and those of the keys multiplied, and scores stay as they are. Channels that are rotated
+ * together have one factor, and so have those of query heads that share a key head.
+ */
+export interface ScorePair {
+  /** Slots. */
+  readonly query: string;
+  readonly key: string;
+  /** Number of factors. */
+  readonly factors: number;
+  /** The factor of each row of both. */
+  readonly factorOfQuery: Int32Array;
+  readonly factorOfKey: Int32Array;
+}
+
 /** One transformer block with its weights in memory. */
 export interface Block {
   /** Name in the checkpoint, such as `model.layers.3`. */
@@ -178,4 +194,6 @@ export interface QuantizableModel {
   logits(hidden: Tensor, products?: Products): Tensor<"f32">;
   /** Lists the scale groups of block `index` in the order of the data, without reading it. */
   scaleGroups(index: number): readonly ScaleGroup[];
+  /** Queries and keys of block `index`, where scaling them changes nothing; null elsewhere. */
+  scorePair(index: number): ScorePair | null;
 }

@@ -1,5 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { createReferenceBackend } from "../kernels/reference/index.ts";
+import type { DecoderConfig } from "../models/decoder-config.ts";
+import { decoderScorePair } from "../models/decoder-scale-groups.ts";
+import { readModelConfig } from "../models/index.ts";
 import { UnsupportedError } from "../util/errors.ts";
 import { Prng } from "../util/prng.ts";
 import {
@@ -9,7 +12,15 @@ import {
   readModelCase,
   windowLogits,
 } from "../../test/golden/model-cases.ts";
-import { channelCount, floatLinear, replaceWeight, scaleChannels } from "./scale-channels.ts";
+import {
+  canShift,
+  channelCount,
+  floatLinear,
+  replaceWeight,
+  scaleChannels,
+  scaleScores,
+  shiftChannels,
+} from "./scale-channels.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 const backend = createReferenceBackend();
@@ -23,8 +34,15 @@ async function scaleAll({ model, blocks }: LoadedCase): Promise<void> {
   const random = new Prng(1);
   for (const block of blocks) {
     for (const group of model.scaleGroups(block.index)) {
-      await scaleChannels(block, group, randomFactors(channelCount(block, group), random));
+      const channels = channelCount(block, group);
+      const shifts = Float32Array.from({ length: channels }, () => random.uniform() - 0.5);
+      if (canShift(block, group)) {
+        shiftChannels(block, group, Tensor.from(backend, "f32", [channels], shifts));
+      }
+      await scaleChannels(block, group, randomFactors(channels, random));
     }
+    const pair = model.scorePair(block.index);
+    if (pair) await scaleScores(block, pair, randomFactors(pair.factors, random));
   }
 }
 
@@ -52,6 +70,41 @@ test("a group whose factors are too few is refused", async () => {
     const factors = new Float32Array(channelCount(block, group) - 1).fill(1);
     await expect(scaleChannels(block, group, factors)).rejects.toThrow(/factors, got/);
   }
+});
+
+test("shifts go where there are biases for them, and are refused elsewhere", async () => {
+  const shiftable: string[] = [];
+  for (const name of ["llama", "opt", "gpt2"]) {
+    const golden = { ...readModelCase(name), dtype: "float32" } as const;
+    const { model, blocks } = await loadCase(backend, golden);
+    const [group] = model.scaleGroups();
+    if (canShift(blocks[0], group)) shiftable.push(name);
+    else {
+      const shifts = Tensor.zeros(backend, "f32", [channelCount(blocks[0], group)]);
+      expect(() => shiftChannels(blocks[0], group, shifts)).toThrow(UnsupportedError);
+    }
+  }
+  expect(shiftable).toEqual(["opt", "gpt2"]);
+});
+
+test("channels of queries that are rotated together, or read one key head, have one factor", () => {
+  const config: DecoderConfig = readModelConfig({
+    architectures: ["LlamaForCausalLM"],
+    model_type: "llama",
+    hidden_size: 16,
+    intermediate_size: 16,
+    num_hidden_layers: 1,
+    num_attention_heads: 4,
+    num_key_value_heads: 2,
+    vocab_size: 8,
+    max_position_embeddings: 8,
+  });
+  const pair = decoderScorePair(config, 0);
+  expect(pair?.factors).toBe(4);
+  expect([...(pair?.factorOfKey ?? [])]).toEqual([0, 1, 0, 1, 2, 3, 2, 3]);
+  expect([...(pair?.factorOfQuery ?? [])]).toEqual([
+    0, 1, 0, 1, 0, 1, 0, 1, 2, 3, 2, 3, 2, 3, 2, 3,
+  ]);
 });
 
 test("a weight that is not float32 any more is refused", async () => {

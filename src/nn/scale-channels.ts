@@ -1,9 +1,10 @@
-import { multiplyInto } from "../tensor/ops.ts";
+import { addInto, multiplyInto } from "../tensor/ops.ts";
+import { linear } from "../tensor/products.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { ShapeError, UnsupportedError } from "../util/errors.ts";
 import { Linear, type LinearSlot } from "./linear.ts";
 import type { NormWeights } from "./norm.ts";
-import type { Block, ScaleGroup } from "./quantizable-model.ts";
+import type { Block, ScaleGroup, ScorePair } from "./quantizable-model.ts";
 
 /** A linear layer whose weight is not packed. */
 export interface FloatLinear {
@@ -75,7 +76,7 @@ export async function scaleChannels(
 ): Promise<void> {
   const inverse = factors.map((factor) => 1 / factor);
   if (group.producerKind === "norm") divideNorm(block, group.producer, inverse);
-  else await divideRows(block, group.producer, inverse);
+  else await multiplyRows(block, group.producer, inverse);
   for (const { weight } of gatesOf(block, group).values()) {
     multiplyInto(weight, Tensor.from(weight.backend, "f32", [factors.length], factors));
   }
@@ -84,6 +85,79 @@ export async function scaleChannels(
     const scaled = scaleColumns(await weight.read(), factors, group.channelOf);
     replaceWeight(block, name, Tensor.from(weight.backend, "f32", weight.shape, scaled));
   }
+}
+
+/**
+ * Divides the rows of queries by factors, and multiplies those of keys, biases likewise. In exact
+ * arithmetic the block computes what it did.
+ * @throws ShapeError when a slot has not one row for each factor that the pair names
+ */
+export async function scaleScores(
+  block: Block,
+  { query, key, factorOfQuery, factorOfKey }: ScorePair,
+  factors: Float32Array,
+): Promise<void> {
+  await multiplyRows(
+    block,
+    query,
+    Float32Array.from(factorOfQuery, (at) => 1 / factors[at]),
+  );
+  await multiplyRows(
+    block,
+    key,
+    Float32Array.from(factorOfKey, (at) => factors[at]),
+  );
+}
+
+/**
+ * Whether a shift can be moved from a group's producer to its consumers: behind a norm, where that and
+ * all consumers have biases, and no gate reads it.
+ */
+export function canShift(
+  block: Block,
+  { producer, producerKind, consumers, gates }: ScaleGroup,
+): boolean {
+  const isRead = consumers.every((name) => floatLinear(block, name).bias !== null);
+  return producerKind === "norm" && normOf(block, producer).bias !== null && isRead && !gates;
+}
+
+/**
+ * Subtracts a shift for each channel from what the norm of a group gives, and has the biases of its
+ * consumers make up for it. In exact arithmetic the block computes what it did.
+ * @throws UnsupportedError where `canShift` says no
+ */
+export function shiftChannels(block: Block, group: ScaleGroup, shifts: Tensor<"f32">): void {
+  const { bias: produced } = normOf(block, group.producer);
+  if (!produced || !canShift(block, group)) {
+    throw new UnsupportedError(`${block.name}.${group.producer}: a shift has no bias to go to`, {
+      hint: "set `shifts` to false",
+    });
+  }
+  const minus = Tensor.from(
+    shifts.backend,
+    "f32",
+    shifts.shape,
+    new Float32Array(shifts.size).fill(-1),
+  );
+  for (const name of group.consumers) {
+    const { weight, bias } = floatLinear(block, name);
+    const moved = linear(shifts.reshape([1, shifts.size]), weight);
+    if (bias) addInto(bias, moved.reshape(bias.shape));
+    moved.release();
+  }
+  multiplyInto(minus, shifts);
+  addInto(produced, minus.reshape(produced.shape));
+  minus.release();
+}
+
+/** Returns the biases of the float linears in some slots, by names below the block. */
+export function biasVectors(block: Block, slots: readonly string[]): Map<string, Tensor<"f32">> {
+  const vectors = new Map<string, Tensor<"f32">>();
+  for (const name of slots) {
+    const { bias } = floatLinear(block, name);
+    if (bias) vectors.set(`${name}.bias`, bias);
+  }
+  return vectors;
 }
 
 /** Returns the number of channels of a group's producer. */
@@ -128,17 +202,17 @@ function divideNorm(block: Block, name: string, inverse: Float32Array): void {
   if (bias) multiplyInto(bias, factors);
 }
 
-async function divideRows(block: Block, name: string, inverse: Float32Array): Promise<void> {
+async function multiplyRows(block: Block, name: string, factors: Float32Array): Promise<void> {
   const { weight, bias, inFeatures, outFeatures } = floatLinear(block, name);
-  expectChannels(`${block.name}.${name}`, outFeatures, inverse);
+  expectChannels(`${block.name}.${name}`, outFeatures, factors);
   const scaled = await weight.read();
   for (let row = 0; row < outFeatures; row++) {
-    const factor = inverse[row];
+    const factor = factors[row];
     for (let at = row * inFeatures; at < (row + 1) * inFeatures; at++) scaled[at] *= factor;
   }
   replaceWeight(block, name, Tensor.from(weight.backend, "f32", weight.shape, scaled));
   if (!bias) return;
-  multiplyInto(bias, Tensor.from(weight.backend, "f32", bias.shape, inverse));
+  multiplyInto(bias, Tensor.from(weight.backend, "f32", bias.shape, factors));
 }
 
 function normOf(block: Block, name: string): NormWeights {

@@ -1,5 +1,10 @@
 import type { RangeRule } from "../backend/training-kernels.ts";
-import { roundShifted, scalesOfRanges, type ShiftedRounding } from "../tensor/rounding-ops.ts";
+import {
+  rangesOfGroups,
+  roundShifted,
+  scalesOfRanges,
+  type ShiftedRounding,
+} from "../tensor/rounding-ops.ts";
 import { Tensor, tidy } from "../tensor/tensor.ts";
 import { SchemeError } from "../util/errors.ts";
 import { floatsToHalves, halvesToFloats } from "../util/half.ts";
@@ -53,8 +58,7 @@ export class ShiftedWeight extends LatentWeight {
     const { backend } = weight;
     const upload = (values: Float32Array): Tensor<"f32"> =>
       Tensor.from(backend, "f32", shape, values);
-    const ends = rangesOf(await weight.read(), columns, groupSize);
-    const [low, high] = [upload(ends.low), upload(ends.high)];
+    const { low, high } = rangesOfGroups(weight, groupSize);
     const ones = new Float32Array(low.size).fill(1);
     const kept = search
       ? await searchRanges({ weight, low, high, groupSize, importance, how })
@@ -117,25 +121,35 @@ export class ShiftedWeight extends LatentWeight {
     return roundShifted(this.weight, this.rounding, this.how);
   }
 
-  async freeze(): Promise<QTensor> {
-    const { outFeatures, inFeatures, scheme } = this;
-    const [weights, scales, zeros] = tidy(() => {
-      const current = scalesOfRanges(this.rounding, this.how);
-      return [this.weights(), current.scales, current.zeros];
+  freeze(): Promise<QTensor> {
+    const current = tidy(() => {
+      const { scales, zeros } = scalesOfRanges(this.rounding, this.how);
+      return [this.weights(), scales, zeros];
     });
-    const values = (await weights.read()) as Float32Array;
-    const scaleValues = (await scales.read()) as Float32Array;
-    const wholeZeros = Uint8Array.from((await zeros.read()) as Float32Array, roundHalfEven);
-    for (const tensor of [weights, scales, zeros]) tensor.release();
-    const stored = this.how.symmetric ? null : wholeZeros;
-    return QTensor.pack(scheme, {
-      outFeatures,
-      inFeatures,
-      codes: codesOfValues(values, scaleValues, stored, inFeatures, scheme),
-      scales: floatsToHalves(scaleValues),
-      ...(stored ? { zeros: stored } : {}),
-    });
+    return packInRanges(this, current as Tensor<"f32">[], this.how);
   }
+}
+
+/**
+ * Packs values `[out, in]` that lie on the grids of their groups' scales and zero points, `[out,
+ * groups]` as `scalesOfRanges` gives them, and gives the three back.
+ * @throws NumericError when one is NaN or infinite
+ */
+export async function packInRanges(
+  { outFeatures, inFeatures, scheme }: Pick<LatentWeight, "outFeatures" | "inFeatures" | "scheme">,
+  parts: readonly Tensor<"f32">[],
+  { symmetric }: RangeRule,
+): Promise<QTensor> {
+  const [values, scales, zeros] = await Promise.all(parts.map((part) => part.read()));
+  for (const part of parts) part.release();
+  const stored = symmetric ? null : Uint8Array.from(zeros, roundHalfEven);
+  return QTensor.pack(scheme, {
+    outFeatures,
+    inFeatures,
+    codes: codesOfValues(values, scales, stored, inFeatures, scheme),
+    scales: floatsToHalves(scales),
+    ...(stored ? { zeros: stored } : {}),
+  });
 }
 
 /**
@@ -152,32 +166,9 @@ export function rangeRule({ step, levels, origin, zeroPoint }: Grid): RangeRule 
   return { symmetric: true, top: half, least: leastScale };
 }
 
-function expectRangeRule(scheme: Scheme): RangeRule {
+/** The same. @throws SchemeError where it is not known */
+export function expectRangeRule(scheme: Scheme): RangeRule {
   const how = rangeRule(scheme.grid);
   if (how) return how;
   throw new SchemeError(`roundings cannot be learned on the grid of ${scheme.id}`);
-}
-
-/** Least and largest weight of each group with zero among the weights, row after row. */
-function rangesOf(
-  weights: Float32Array,
-  columns: number,
-  groupSize: number,
-): { low: Float32Array; high: Float32Array } {
-  const perRow = Math.ceil(columns / groupSize);
-  const low = new Float32Array((weights.length / columns) * perRow);
-  const high = new Float32Array(low.length);
-  for (let group = 0; group < low.length; group++) {
-    const rowStart = Math.floor(group / perRow) * columns;
-    const start = rowStart + (group % perRow) * groupSize;
-    const end = Math.min(start + groupSize, rowStart + columns);
-    let [least, most] = [0, 0];
-    for (let i = start; i < end; i++) {
-      if (weights[i] < least) least = weights[i];
-      if (weights[i] > most) most = weights[i];
-    }
-    low[group] = least;
-    high[group] = most;
-  }
-  return { low, high };
 }

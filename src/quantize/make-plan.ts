@@ -54,7 +54,7 @@ export async function makePlan(
   const { calibration, imatrix } = recipe;
   const importance = imatrix === null ? null : await readImportance(imatrix, linears, config.names);
   const outputBytes = outputEntries(checkpoint, [...linears, ...tables], {
-    changed: changedTensors(model, checkpoint, linears, recipe),
+    changed: changedTensors(model, checkpoint, linears, method, recipe),
     keepPacked: method.trainModel === undefined,
   })
     .map(({ dtype, shape }) => tensorBytes(dtype, shape) ?? 0)

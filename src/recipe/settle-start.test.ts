@@ -56,6 +56,11 @@ test.each<[string, Partial<RecipeInput>, RegExp]>([
   ["a transform", { start: { method: "awq" } }, /cannot quantize them by itself/],
   ["a finisher", { start: { method: "e2e-qp" } }, /cannot make one/],
   [
+    "a method that scales channels",
+    { start: { method: "omniquant", options: { transformation: true } } },
+    /OmniQuant scales channels/,
+  ],
+  [
     "a grid that it does not have",
     { start: { method: "hqq" } },
     /does not support the scheme w2g64/,

@@ -24,7 +24,10 @@ export function settleStart(
   expectRole(starter, "quantizer", "start");
   expectStarter(starter, method);
   for (const { scheme } of schemes) expectSupport(starter, method, scheme);
-  return { ...chosen, options: parseOptions(starter, chosen.options, ["start"]) };
+  const options = parseOptions(starter, chosen.options, ["start"]);
+  const all = schemes.map(({ scheme }) => scheme);
+  if (starter.scalesChannels?.(options, all)) throw scalingStarter(starter, method);
+  return { ...chosen, options };
 }
 
 function usualStart(
@@ -57,6 +60,16 @@ function expectStarter(starter: Method, { id, title }: Method): void {
   if (message === null) return;
   throw new UsageError(message, {
     hint: "name a quantizer such as gptq, or leave out `start`",
+    field: "start",
+    value: starter.id,
+  });
+}
+
+/** A start is weights of the block as it is. */
+function scalingStarter(starter: Method, { title }: Method): UsageError {
+  const message = `${starter.title} scales channels of a block, and ${title} begins with weights alone`;
+  return new UsageError(message, {
+    hint: "have it scale nothing, or name another quantizer such as gptq",
     field: "start",
     value: starter.id,
   });

@@ -4,8 +4,8 @@ import { type Backward, openPrecision, record } from "./tape.ts";
 import { emptyLike, Tensor } from "./tensor.ts";
 
 /*
- * The ops of SignRound (arXiv 2309.05516): weights whose rounding is shifted, within ranges that are
- * kept in part, and signed gradient descent.
+ * The ops of SignRound (arXiv 2309.05516) and OmniQuant (arXiv 2308.13137): weights whose rounding is
+ * shifted, within ranges that are kept in part, factors, and signed gradient descent.
  */
 
 /** What decides how weights `[rows, columns]` are rounded. */
@@ -93,6 +93,78 @@ export function roundShifted(
   };
   const inputs = [shifts, lowFactors, highFactors];
   return record(out, inputs, backward, [...inputs, weight, scales, zeros]);
+}
+
+/** Least and largest weight of each group of `[rows, columns]`, zero within; not recorded. */
+export function rangesOfGroups(
+  weight: Tensor<"f32">,
+  groupSize: number,
+): { low: Tensor<"f32">; high: Tensor<"f32"> } {
+  const [rows = 0, columns = 0] = weight.shape;
+  const low = Tensor.empty(weight.backend, "f32", [rows, Math.ceil(columns / groupSize)]);
+  const high = emptyLike(low);
+  weight.backend.kernels.groupRanges(low, high, weight, groupSize);
+  return { low, high };
+}
+
+/** Shares of the ranges of groups that are kept, `[rows, groups]` each. */
+export type KeptShares = Pick<ShiftedRounding, "lowFactors" | "highFactors" | "groupSize">;
+
+/**
+ * The values `s·(clip(rne(w/s) + z) − z)` of weights `[rows, columns]`, s and z by `RangeRule` from
+ * what is kept of the ranges that the groups have now; gradients by weights, through the ends of
+ * ranges too, and by both shares. They pass straight through the roundings of weights and scales, and
+ * not through those of zero points (OmniQuant, arXiv 2308.13137, as released). bf16 within a
+ * recording in bfloat16 (the gradients stay f32), otherwise f32.
+ */
+export function roundClipped(
+  weight: Tensor<"f32">,
+  { lowFactors, highFactors, groupSize }: KeptShares,
+  how: RangeRule,
+): Tensor<"f32" | "bf16"> {
+  const { backend } = weight;
+  const { kernels } = backend;
+  const ranges = { ...rangesOfGroups(weight, groupSize), lowFactors, highFactors };
+  const { scales, zeros } = scalesOfRanges(ranges, how);
+  const groups = { scales, zeros, offsets: null, shifts: null, groupSize };
+  const rule = zeroPointRule(how);
+  const out = Tensor.empty(backend, openPrecision(), weight.shape);
+  kernels.fakeQuantize(out, weight, groups, rule);
+  const backward: Backward = (dOut, [wantsWeight]) => {
+    const dWeight = wantsWeight ? emptyLike(weight) : null;
+    const [dLow, dHigh] = [emptyLike(scales), Tensor.zeros(backend, "f32", scales.shape)];
+    const gradients = { dWeight, dScales: dLow, dZeros: null, dOffsets: null, dShifts: null };
+    kernels.fakeQuantizeBackward(gradients, dOut, weight, groups, rule);
+    kernels.rangeScalesBackward(dLow, dHigh, dLow, dHigh, ranges, how);
+    if (dWeight) kernels.groupRangesBackward(dWeight, dLow, dHigh, weight, ranges, groupSize);
+    return [dWeight, dLow, dHigh];
+  };
+  const inputs = [weight, lowFactors, highFactors];
+  return record(out, inputs, backward, [...inputs, ranges.low, ranges.high, scales, zeros]);
+}
+
+/** `1/(1 + e^−x)`, elementwise. */
+export function sigmoid(x: Tensor<"f32">): Tensor<"f32"> {
+  const out = emptyLike(x);
+  x.backend.kernels.sigmoid(out, x);
+  const backward: Backward = (dOut) => {
+    const dX = emptyLike(x);
+    x.backend.kernels.sigmoidBackward(dX, dOut, out);
+    return [dX];
+  };
+  return record(out, [x], backward, [out]);
+}
+
+/** `1/x`, elementwise. */
+export function reciprocal(x: Tensor<"f32">): Tensor<"f32"> {
+  const out = emptyLike(x);
+  x.backend.kernels.reciprocal(out, x);
+  const backward: Backward = (dOut) => {
+    const dX = emptyLike(x);
+    x.backend.kernels.reciprocalBackward(dX, dOut, out);
+    return [dX];
+  };
+  return record(out, [x], backward, [out]);
 }
 
 /** Codes 0 … high around the zero points that `rangeScales` gives. */

@@ -111,8 +111,8 @@ export async function quantizeTinyBlock(
 }
 
 /** All windows of a tensor `[windows, tokens, hidden]`, in copies. */
-function windowsOf(all: Tensor<"f32">): ActivationWindows {
-  const { hidden, tokens, windows } = tinyBlock;
+export function windowsOf(all: Tensor<"f32">): ActivationWindows {
+  const [windows = 0, tokens = 0, hidden = 0] = all.shape;
   return {
     windows,
     length: tokens,

@@ -29,7 +29,8 @@ def through(rounded, x):
     return (rounded - x).detach() + x
 
 
-def forward(weights, x):
+def forward(weights, x, multiply=F.linear):
+    """Outputs of the block; `multiply(x, weight)` is what its linears do."""
     inverse = 10000 ** (-torch.arange(0, HEAD, 2).float() / HEAD)
     angles = torch.outer(torch.arange(TOKENS).float(), inverse)
     angles = torch.cat([angles, angles], 1)
@@ -45,7 +46,7 @@ def forward(weights, x):
         return x * angles.cos() + torch.cat([-second, first], -1) * angles.sin()
 
     def linear(name, x):
-        return F.linear(x, weights[name])
+        return multiply(x, weights[name])
 
     h = norm(x)
     q = rotate(split(linear("self_attn.q_proj", h), HEADS))

@@ -23,6 +23,7 @@ import { fitColumns } from "./quantization/fit-columns.ts";
 import { gelu, geluBackward } from "./layers/gelu.ts";
 import { gram } from "./quantization/gram.ts";
 import { integerMatmul } from "./packed/integer-matmul.ts";
+import { groupRanges, groupRangesBackward } from "./training/group-ranges.ts";
 import { inverseCholesky } from "./quantization/inverse-cholesky.ts";
 import { klDivergence, klDivergenceBackward } from "./training/kl-divergence.ts";
 import { layerNorm, layerNormBackward } from "./layers/layer-norm.ts";
@@ -35,6 +36,7 @@ import { quantizeColumns } from "./quantization/quantize-columns.ts";
 import { quantizeRows } from "./layers/quantize-rows.ts";
 import { columnSums, squaredError, sumSquares } from "./training/reductions.ts";
 import { rangeScales, rangeScalesBackward } from "./training/range-scales.ts";
+import { reciprocal, reciprocalBackward, sigmoid, sigmoidBackward } from "./training/factors.ts";
 import { relu, reluBackward } from "./layers/relu.ts";
 import { refineZeros } from "./quantization/refine-zeros.ts";
 import { refitGroups } from "./quantization/refit-groups.ts";
@@ -118,6 +120,12 @@ export const referenceKernels: Kernels = {
   roundSoftly,
   roundSoftlyBackward,
   addRoundingPenalty,
+  groupRanges,
+  groupRangesBackward,
+  sigmoid,
+  sigmoidBackward,
+  reciprocal,
+  reciprocalBackward,
   decodePacked,
   decodePackedBackward,
   signDescent,

@@ -8,19 +8,25 @@ import type { Parameter } from "../../training/parameter.ts";
 import type { MicroBatch } from "../../training/training-loop.ts";
 import { type Pair, releasePair } from "./window-pairs.ts";
 
+/** A block of a model. */
+interface BlockInModel {
+  readonly model: QuantizableModel;
+  readonly block: Block;
+}
+
 /**
  * Mean squared error of a block's outputs, `Σ w_t·(y_t − target_t)²/n` over n elements with the
  * weights of tokens t that pairs bring, and its gradients; with factors, of the outputs times these.
  */
 export class BlockLoss {
-  private readonly model: QuantizableModel;
-  private readonly block: Block;
+  readonly model: QuantizableModel;
+  readonly block: Block;
   private readonly parameters: readonly Parameter[];
   private readonly precision: TapePrecision;
 
   /** `auto` multiplies in bfloat16 where that is fast. */
   constructor(
-    { model, block }: { readonly model: QuantizableModel; readonly block: Block },
+    { model, block }: BlockInModel,
     parameters: readonly Parameter[],
     precision: TapePrecision | "auto",
   ) {
@@ -65,8 +71,13 @@ export class BlockLoss {
   }
 
   private forward({ input, factors }: Pair): Tensor<"f32"> {
-    // A pass without `untilStage` is never stopped on the way.
-    const out = this.model.forwardBlock(this.block, input, { position: 0 }) as Tensor<"f32">;
+    const out = runBlock(this, input);
     return factors ? multiply(out, factors) : out;
   }
+}
+
+/** What a block gives for whole windows `[windows, length, hiddenSize]`. */
+export function runBlock({ model, block }: BlockInModel, input: Tensor<"f32">): Tensor<"f32"> {
+  // A pass without `untilStage` is never stopped on the way.
+  return model.forwardBlock(block, input, { position: 0 }) as Tensor<"f32">;
 }

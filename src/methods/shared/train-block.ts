@@ -1,4 +1,6 @@
+import type { ActivationWindows } from "../../calibration/activation-windows.ts";
 import type { TapePrecision } from "../../tensor/tape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import type { LatentWeight } from "../../quant/latent-weight.ts";
 import type { DivergenceLimits } from "../../training/divergence-guard.ts";
 import type { Gradients, Parameter } from "../../training/parameter.ts";
@@ -12,7 +14,8 @@ import type { TrainingProgress } from "../../training/training-store.ts";
 import { NumericError, UsageError } from "../../util/errors.ts";
 import { meanOf } from "../../util/sums.ts";
 import type { OwnedWindows, QuantizedBlock, WholeBlockProblem } from "../define-method.ts";
-import { BlockLoss } from "./block-loss.ts";
+import { AugmentedTargets } from "./augmented-targets.ts";
+import { BlockLoss, runBlock } from "./block-loss.ts";
 import { type LatentStart, type SlotToTrain, TrainedSlots } from "./trained-slots.ts";
 import { type BlockLossKind, WindowPairs } from "./window-pairs.ts";
 
@@ -20,6 +23,18 @@ import { type BlockLossKind, WindowPairs } from "./window-pairs.ts";
 export interface BlockTraining {
   /** Makes the latent weight of a linear. */
   readonly latentOf: (slot: SlotToTrain) => Promise<LatentStart>;
+  /** What is trained besides, of several linears together; the caller owns it. */
+  readonly shared?: readonly Parameter[];
+  /**
+   * Moves what is trained to where training begins, once the block was judged as it is without it:
+   * what training must be better than.
+   */
+  readonly begin?: (weights: readonly LatentWeight[]) => void;
+  /**
+   * Whether the block is trained towards what the original gives for the inputs of the quantized
+   * one as well, with equal weight.
+   */
+  readonly augmented?: boolean;
   /**
    * Optimizer with its rates, given the latent weights of the block, the number of steps, and the
    * share of the usual rates.
@@ -72,11 +87,12 @@ export async function trainBlock(
   problem: WholeBlockProblem<unknown>,
   training: BlockTraining,
 ): Promise<QuantizedBlock> {
-  const slots = await TrainedSlots.of(problem, training.latentOf);
+  const slots = await TrainedSlots.of(problem, training.latentOf, training.shared);
   try {
     const gradients = training.loss === "fisher" ? await gradientsOf(problem) : null;
     try {
-      const pairs = WindowPairs.of({ ...problem, gradients }, training);
+      const targets = targetsOf(problem, training, slots);
+      const pairs = WindowPairs.of({ ...problem, targets, gradients }, training);
       return await trainSlots(problem, training, slots, pairs);
     } finally {
       await gradients?.release();
@@ -84,6 +100,17 @@ export async function trainBlock(
   } finally {
     slots.restore();
   }
+}
+
+function targetsOf(
+  problem: WholeBlockProblem<unknown>,
+  { augmented = false }: BlockTraining,
+  slots: TrainedSlots,
+): ActivationWindows {
+  if (!augmented) return problem.targets;
+  const ofOwnInputs = (input: Tensor<"f32">): Tensor<"f32"> =>
+    slots.withOriginals(() => runBlock(problem, input));
+  return new AugmentedTargets(problem, ofOwnInputs);
 }
 
 async function gradientsOf({ outputGradients }: WholeBlockProblem<unknown>): Promise<OwnedWindows> {
@@ -101,11 +128,12 @@ async function trainSlots(
   slots: TrainedSlots,
   pairs: WindowPairs,
 ): Promise<QuantizedBlock> {
-  const loss = new BlockLoss(problem, slots.parameters, training.precision);
   const { rateShares = [1] } = training;
+  const loss = new BlockLoss(problem, slots.parameters, training.precision);
   try {
     const start = await slots.packStart();
     const lossBefore = await loss.mean(pairs.judgedPairs());
+    training.begin?.(slots.weights);
     const again = rateShares.length > 1 ? await slots.snapshot() : null;
     let failure = "";
     let figures: Record<string, number> = { lossBefore };

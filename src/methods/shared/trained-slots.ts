@@ -27,6 +27,8 @@ export interface LatentStart {
   readonly weight: LatentWeight;
   /** What it is packed as where training does not help; left out, as it packs at the start. */
   readonly packed?: QTensor;
+  /** What stands in the slot, given the bias there; left out, a layer that multiplies by it. */
+  readonly layerOf?: (bias: Tensor<"f32"> | null) => LinearLike;
 }
 
 interface TrainedSlot extends LatentStart {
@@ -37,21 +39,35 @@ interface TrainedSlot extends LatentStart {
   readonly step: LearnedInputStep | null;
 }
 
+/** A layer that multiplies by a weight as it is trained, its inputs rounded as the scheme says. */
+function latentLayer(
+  layer: Linear,
+  { activation }: Scheme,
+  step: LearnedInputStep | null,
+): LinearLike {
+  if (step) return withRoundedInputs(layer, (x) => step.round(x));
+  return activation ? withRoundedTokens(layer, activation) : layer;
+}
+
 /** The linears of a block while their weights are trained: latent weights stand in the slots. */
 export class TrainedSlots {
   readonly parameters: readonly Parameter[];
   private readonly slots: readonly TrainedSlot[];
 
-  private constructor(block: string, slots: readonly TrainedSlot[]) {
+  private constructor(block: string, slots: readonly TrainedSlot[], shared: readonly Parameter[]) {
     this.slots = slots;
-    this.parameters = slots.flatMap(({ slot, weight, step }) => {
+    const own = slots.flatMap(({ slot, weight, step }) => {
       const module = `${block}.${slot.name}`;
       const input = step && { name: `${module}.input`, value: step.factor, group: "activations" };
       return [...latentParameters(module, weight), ...(input ? [input] : [])];
     });
+    this.parameters = [...own, ...shared];
   }
 
-  /** Puts latent weights into all slots that have a scheme. */
+  /**
+   * Puts latent weights into all slots that have a scheme.
+   * @param shared what is trained besides, of several slots together
+   */
   static async of(
     {
       block,
@@ -61,6 +77,7 @@ export class TrainedSlots {
       importanceOf = () => null,
     }: WholeBlockProblem<unknown>,
     latentOf: (slot: SlotToTrain) => Promise<LatentStart>,
+    shared: readonly Parameter[] = [],
   ): Promise<TrainedSlots> {
     const trained: TrainedSlot[] = [];
     for (const slot of block.slots) {
@@ -70,19 +87,28 @@ export class TrainedSlots {
       const { weight, bias } = floatLinear(block, name);
       const importance = importanceOf(name);
       const begun = await latentOf({ name, weight, scheme, importance, start: startOf(name) });
-      const { activation } = scheme;
-      const activations = activationsOf(name);
+      const activations = begun.layerOf ? null : activationsOf(name);
       const step = activations && new LearnedInputStep(weight.backend, activations.input);
       const layer = new Linear(weight.backend, begun.weight, bias);
-      if (step) slot.layer = withRoundedInputs(layer, (x) => step.round(x));
-      else slot.layer = activation ? withRoundedTokens(layer, activation) : layer;
+      slot.layer = begun.layerOf?.(bias) ?? latentLayer(layer, scheme, step);
       trained.push({ slot, scheme, original, step, ...begun });
     }
-    return new TrainedSlots(block.name, trained);
+    return new TrainedSlots(block.name, trained, shared);
   }
 
   get weights(): LatentWeight[] {
     return this.slots.map(({ weight }) => weight);
+  }
+
+  /** Runs `body`, which does not wait, with the layers in the slots that stood there before. */
+  withOriginals<R>(body: () => R): R {
+    const layers = this.slots.map(({ slot }) => slot.layer);
+    for (const { slot, original } of this.slots) slot.layer = original;
+    try {
+      return body();
+    } finally {
+      for (const [i, { slot }] of this.slots.entries()) slot.layer = layers[i];
+    }
   }
 
   /** Packs what training begins with, by slot. */

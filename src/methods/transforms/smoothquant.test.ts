@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parseScheme } from "../../quant/scheme.ts";
 import { largestByChannel } from "../shared/channel-statistics.ts";
-import smoothquant, { smoothingFactors } from "./smoothquant.ts";
+import { smoothingFactors } from "../shared/smoothing-factors.ts";
+import smoothquant from "./smoothquant.ts";
 
 const golden = JSON.parse(
   readFileSync(new URL("../../../test/golden/awq.json", import.meta.url), "utf8"),

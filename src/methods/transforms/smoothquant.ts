@@ -1,12 +1,11 @@
 import { z } from "zod";
-import type { Block, ScaleGroup } from "../../nn/quantizable-model.ts";
-import { channelCount, floatLinear, inputSlot, scaleChannels } from "../../nn/scale-channels.ts";
+import type { ScaleGroup } from "../../nn/quantizable-model.ts";
+import { scaleChannels } from "../../nn/scale-channels.ts";
 import { hasFixedActivations, hasIndependentGroups, type Scheme } from "../../quant/scheme.ts";
 import { type BlockProblem, defineMethod, type TransformedPart } from "../define-method.ts";
 import { choice, shareIfGiven } from "../shared/option-kinds.ts";
-import { largestByChannel } from "../shared/channel-statistics.ts";
+import { smoothGroup } from "../shared/smoothing-factors.ts";
 
-const smallest = 1e-5;
 const usualAlpha = 0.5;
 
 const options = z.object({
@@ -57,12 +56,8 @@ async function transformBlock(problem: BlockProblem<Options>): Promise<Transform
     const alpha = chosen.alpha ?? (paysFor(problem, group) ? usualAlpha : null);
     if (alpha === null) continue;
     problem.report(`scales of ${group.producer}`);
-    const channels = channelCount(block, group);
-    const maxima = await problem.statisticsOf(inputSlot(group))?.magnitudes?.maxima();
-    if (!maxima) continue;
-    const activations = largestByChannel(maxima, channels, group.channelOf);
-    const weights = await weightMaxima(block, group, channels);
-    const factors = smoothingFactors(activations, weights, alpha);
+    const factors = await smoothGroup(problem, group, alpha);
+    if (!factors) continue;
     await scaleChannels(block, group, factors);
     const figures = { smallest: Math.min(...factors), largest: Math.max(...factors) };
     parts.push({ name: group.producer, figures });
@@ -84,36 +79,4 @@ function paysFor({ schemeOf }: BlockProblem<Options>, { consumers }: ScaleGroup)
     const scheme = schemeOf(name);
     return scheme !== null && pays(scheme);
   });
-}
-
-/** Returns `s_j = max|X_j|^α / max|W_j|^(1−α)`, both ≥ 1e-5; 1 for channels without input. */
-export function smoothingFactors(
-  activations: Float32Array,
-  weights: Float32Array,
-  alpha: number,
-): Float32Array {
-  return activations.map((activation, j) => {
-    if (activation === 0) return 1;
-    const weight = Math.max(weights[j], smallest);
-    return Math.max(activation ** alpha / weight ** (1 - alpha), smallest);
-  });
-}
-
-/** Largest |w| of each channel over all consumers of a group. */
-async function weightMaxima(
-  block: Block,
-  group: ScaleGroup,
-  channels: number,
-): Promise<Float32Array> {
-  const largest = new Float32Array(channels);
-  for (const name of group.consumers) {
-    const { weight, inFeatures } = floatLinear(block, name);
-    const values = await weight.read();
-    for (let at = 0; at < values.length; at++) {
-      const column = at % inFeatures;
-      const channel = group.channelOf ? group.channelOf[column] : column;
-      largest[channel] = Math.max(largest[channel], Math.abs(values[at]));
-    }
-  }
-  return largest;
 }

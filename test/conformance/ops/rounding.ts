@@ -60,6 +60,74 @@ export function testRounding(open: () => Backend): void {
     );
   });
 
+  describe.each([
+    [1, 1, 1],
+    [5, 16, 16],
+    [3, 70, 32],
+    [200, 96, 24],
+  ])("groupRanges of [%i, %i] in groups of %i", (rows, columns, groupSize) => {
+    test("and its gradients, with ties and groups of one sign", () =>
+      expectLikeReference(
+        open(),
+        (backend) => {
+          // Few values, so that several weights of a group lie at its end.
+          const coarse = normalSample([rows, columns], 1).values.map((x, i) =>
+            i % 5 === 0 ? Math.abs(Math.round(4 * x)) / 4 : Math.round(4 * x) / 4,
+          );
+          const weight = upload(backend, floatSample([rows, columns], Array.from(coarse)));
+          const shape = [rows, Math.ceil(columns / groupSize)];
+          const [low, high] = [blankOutput(backend, shape), blankOutput(backend, shape)];
+          const { kernels } = backend;
+          kernels.groupRanges(low, high, weight, groupSize);
+          const [lowFactors, highFactors, dLow, dHigh] = [2, 3, 4, 5].map((seed) =>
+            upload(backend, normalSample(shape, seed)),
+          );
+          const dWeight = upload(backend, normalSample([rows, columns], 6));
+          const ranges = { low, high, lowFactors, highFactors };
+          kernels.groupRangesBackward(dWeight, dLow, dHigh, weight, ranges, groupSize);
+          return [low, high, dWeight];
+        },
+        1e-6,
+      ));
+  });
+
+  test("sigmoid and reciprocal, and their gradients", async () => {
+    const backend = open();
+    const x = [-40, -2, -0.5, 0.25, 1, 3, 32];
+    const [input, upstream] = [x, x.map((_, i) => i - 3)].map((values) =>
+      upload(backend, floatSample([x.length], values)),
+    );
+    const y = blankOutput(backend, [x.length]);
+    const dX = blankOutput(backend, [x.length]);
+    const expectNear = async (found: Tensor, expected: readonly number[]): Promise<void> => {
+      for (const [i, value] of ((await found.read()) as Float32Array).entries()) {
+        expect(Math.abs(value - expected[i])).toBeLessThanOrEqual(1e-6 * Math.abs(expected[i]));
+      }
+    };
+    const { kernels } = backend;
+    kernels.sigmoid(y, input);
+    await expectNear(
+      y,
+      x.map((of) => 1 / (1 + Math.exp(-of))),
+    );
+    kernels.sigmoidBackward(dX, upstream, y);
+    const found = (await y.read()) as Float32Array;
+    await expectNear(
+      dX,
+      x.map((_, i) => (i - 3) * found[i] * (1 - found[i])),
+    );
+    kernels.reciprocal(y, input);
+    await expectNear(
+      y,
+      x.map((of) => 1 / of),
+    );
+    kernels.reciprocalBackward(upstream, upstream, y);
+    await expectNear(
+      upstream,
+      x.map((of, i) => -(i - 3) / of ** 2),
+    );
+  });
+
   test("a factor that is NaN shows in the scale", async () => {
     const backend = open();
     const put = (value: number): Tensor => upload(backend, floatSample([1, 1], [value]));

@@ -227,6 +227,34 @@ export const trainingBindings = [
     reals: ["weight", "power"],
     values: (dV, v, weight, power) => [dV, v, countOf(v), weight, power],
   }),
+  defineBinding("groupRanges", {
+    buffers: [f32Groups("low"), f32Groups("high"), exact(f32Matrix("weight"))],
+    sizes: ["rows", "columns", "groupSize"],
+    lengths: ["groups"],
+    values: (low, high, weight, groupSize) => {
+      const [rows = 0, columns = 0] = weight.shape;
+      return [low, high, weight, rows, columns, groupSize, Math.ceil(columns / groupSize)];
+    },
+  }),
+  defineBinding("groupRangesBackward", {
+    buffers: [
+      exact(f32Matrix("dWeight")),
+      f32Groups("dLowFactors"),
+      f32Groups("dHighFactors"),
+      exact(f32Matrix("weight")),
+      f32Groups("low"),
+      f32Groups("high"),
+      f32Groups("lowFactors"),
+      f32Groups("highFactors"),
+    ],
+    sizes: ["rows", "columns", "groupSize"],
+    lengths: ["groups"],
+    values: (dWeight, dLow, dHigh, weight, ranges, groupSize) => {
+      const views = [dWeight, dLow, dHigh, weight, ...rangeViews(ranges)] as const;
+      const [rows = 0, columns = 0] = weight.shape;
+      return [...views, rows, columns, groupSize, Math.ceil(columns / groupSize)];
+    },
+  }),
   defineBinding("fakeQuantizeRows", {
     buffers: [f32Matrix("out"), f32Matrix("x")],
     sizes: ["rows", "columns"],
