@@ -5,7 +5,7 @@ import { moveToStart } from "../shared/latent-from-start.ts";
 import { blockTrainingOptions } from "../shared/block-training-options.ts";
 import { count, flag, nonNegative, positiveIfGiven } from "../shared/option-kinds.ts";
 import { trainBlock } from "../shared/train-block.ts";
-import { type LatentStart, type SlotToTrain, TrainedSlots } from "../shared/trained-slots.ts";
+import { type LatentStart, packUntrained, type SlotToTrain } from "../shared/trained-slots.ts";
 
 const options = z.object({
   iters: count(100, "steps of training a block; 0: the scale search alone", 0),
@@ -72,7 +72,7 @@ async function quantizeBlock(problem: WholeBlockProblem<Options>): Promise<Quant
   const { iters, learningRate = 1 / iters, momentum, ...chosen } = problem.options;
   const search = searchesScales(problem.options);
   const latentOf = (slot: SlotToTrain): Promise<LatentStart> => latentStart(slot, search);
-  if (iters === 0) return packUntrained(await TrainedSlots.of(problem, latentOf));
+  if (iters === 0) return { weights: await packUntrained(problem, latentOf), figures: {} };
   return trainBlock(problem, {
     ...chosen,
     latentOf,
@@ -100,12 +100,4 @@ async function latentStart(
   if (!start) return { weight: await ShiftedWeight.of(weight, scheme, { search, importance }) };
   await moveToStart(weight, start, margin);
   return { weight: ShiftedWeight.startedBy(weight, start), packed: start };
-}
-
-async function packUntrained(slots: TrainedSlots): Promise<QuantizedBlock> {
-  try {
-    return { weights: await slots.pack(), figures: {} };
-  } finally {
-    slots.restore();
-  }
 }

@@ -282,6 +282,21 @@ describe("OmniQuant", () => {
     expect(wider.figures).toEqual(wide.figures);
   });
 
+  test("without clipping a block in which nothing can be scaled is rounded to nearest", async () => {
+    const made = await makeTinyBlock(backend);
+    const before = await readWeights(made.block, ["mlp.up_proj"]);
+    const scalable = { groups: [], scores: null, statisticsOf: () => null };
+    const chosen = { clipping: false, transformation: true };
+    const { weights, fallback } = await quantizeTinyBlock(omniquant, "w4g16", chosen, made, {
+      scalable,
+    });
+    expect(fallback).toContain("nothing in it can be scaled");
+    const [values] = before.values();
+    const weight = from([tinyBlock.ffn, tinyBlock.hidden], values);
+    const nearest = await roundToNearest(weight, parseScheme("w4g16"), null);
+    expect(weights.get("mlp.up_proj")?.unpackCodes()).toEqual(nearest.unpackCodes());
+  });
+
   test("with nothing to learn it is refused before any work", () => {
     const messages = (chosen: Record<string, unknown>): string[] =>
       omniquant.options.safeParse(chosen).error?.issues.map(({ message }) => message) ?? [];

@@ -14,7 +14,7 @@ import {
   share,
 } from "../shared/option-kinds.ts";
 import { trainBlock } from "../shared/train-block.ts";
-import type { LatentStart, SlotToTrain } from "../shared/trained-slots.ts";
+import { type LatentStart, packUntrained, type SlotToTrain } from "../shared/trained-slots.ts";
 
 const settings = z.object({
   epochs: count(20, "passes over the calibration windows (the authors take 40 at 2 bits)"),
@@ -121,6 +121,7 @@ function train(
 ): Promise<QuantizedBlock> {
   const { epochs, batch, clipping, learningRate, transformationLearningRate, ...chosen } =
     problem.options;
+  if (!clipping && !scales?.parameters.length) return roundPlainly(problem);
   const latentOf = async ({ name, weight, scheme }: SlotToTrain): Promise<LatentStart> => {
     const scaled = scales?.scaled(name);
     const latent = new ClippedWeight(weight, scheme, {
@@ -151,6 +152,18 @@ function train(
       },
     }),
   });
+}
+
+/** What becomes of a block whose ranges stay whole and in which nothing can be scaled. */
+async function roundPlainly(problem: WholeBlockProblem<Options>): Promise<QuantizedBlock> {
+  const weights = await packUntrained(problem, async ({ weight, scheme }) => {
+    return { weight: new ClippedWeight(weight, scheme) };
+  });
+  return {
+    weights,
+    figures: {},
+    fallback: "nothing in it can be scaled: it is rounded to nearest",
+  };
 }
 
 /** Rate with which bounds get as far in so many steps as in the authors', and no more than `mostRate`. */

@@ -155,3 +155,16 @@ export class TrainedSlots {
     }
   }
 }
+
+/** Packs the weights of a block, by slot, as training would begin with them. */
+export async function packUntrained(
+  problem: WholeBlockProblem<unknown>,
+  latentOf: (slot: SlotToTrain) => Promise<LatentStart>,
+): Promise<Map<string, QTensor>> {
+  const slots = await TrainedSlots.of(problem, latentOf);
+  try {
+    return await slots.pack();
+  } finally {
+    slots.restore();
+  }
+}
