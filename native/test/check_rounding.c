@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "../include/half.h"
+#include "../ops/dtype.h"
 #include "check.h"
 
 typedef struct {

@@ -1,7 +1,7 @@
 import { choice, countIfGiven } from "./option-kinds.ts";
 
 /** What the errors of a token are measured by. */
-export const lossKinds = ["relative", "squared"] as const;
+const lossKinds = ["relative", "squared"] as const;
 
 /** Those, and what the divergence of the model's predictions says of each output. */
 export const weighedLossKinds = [...lossKinds, "fisher"] as const;
