@@ -44,7 +44,7 @@ export function addComputeOptions(command: Command): Command {
 }
 
 /** What stands in a flag's help at most, so that the column of flags leaves room for the texts. */
-const longestChoices = 24;
+const longestChoices = 20;
 
 /**
  * Makes an option with a fixed set of values, which its help shows: in the flag or in the text.

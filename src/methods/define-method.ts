@@ -339,8 +339,14 @@ export interface MethodDefinition<
    * not the usual one; left out, the first that it takes.
    */
   readonly usualGrid?: (bits: number) => string | null;
-  /** Why a supported scheme is not a good choice, in a sentence; null when it is one. */
-  readonly caution?: (scheme: Scheme) => string | null;
+  /**
+   * Why a supported scheme is not a good choice with the quantizer of the recipe, in a sentence; null
+   * when it is one.
+   */
+  readonly caution?: (
+    scheme: Scheme,
+    quantizer?: { readonly compensates?: boolean | undefined },
+  ) => string | null;
   readonly options: Schema;
 }
 

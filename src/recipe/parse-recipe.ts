@@ -216,8 +216,9 @@ function expectTrainable(method: Method, recipe: ParsedRecipe): void {
 
 /** What speaks against the schemes of a recipe, a sentence each. */
 export function cautionsOf(recipe: Omit<Recipe, "calibration">): string[] {
+  const { [recipe.method]: quantizer }: Record<string, Method> = methods;
   const cautions = methodsOf(recipe).flatMap((method) =>
-    schemesOf(recipe).flatMap(({ scheme }) => method.caution?.(scheme) ?? []),
+    schemesOf(recipe).flatMap(({ scheme }) => method.caution?.(scheme, quantizer) ?? []),
   );
   return [...new Set(cautions)];
 }

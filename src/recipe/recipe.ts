@@ -102,11 +102,12 @@ export const recipeSchema = z.object({
     "Quantizer whose weights a method that trains blocks begins with",
     { choices: idsInRole("quantizer"), known: methodIds, otherwise: "by method and scheme" },
   ),
-  transforms: field(
-    z.array(transformSchema).default([]),
-    "Prepare the weights for the method, in this order",
-    { flag: "transform", choices: idsInRole("transform"), known: methodIds, common: true },
-  ),
+  transforms: field(z.array(transformSchema).default([]), "Prepare the weights, in this order", {
+    flag: "transform",
+    choices: idsInRole("transform"),
+    known: methodIds,
+    common: true,
+  }),
   finishers: field(
     z.array(finisherSchema).default([]),
     "Train the quantized model further, in this order",

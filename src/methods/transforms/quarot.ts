@@ -28,16 +28,23 @@ const options = z.object({
 export default defineMethod({
   id: "quarot",
   title: "QuaRot",
-  summary: "rotates the residual stream and the values, so that no channel stands out",
+  summary: "rotates the residual stream, so that no channel stands out",
   role: "transform",
   paper: { arxiv: "2404.00456" },
   needs: { statistics: [] },
   supports: () => true,
-  caution: ({ id, grid }) =>
-    grid.inputScales
-      ? `${id} has a scale for each column, which takes up what makes columns stand out; rotated, ` +
+  caution: ({ id, grid }, { compensates = false } = {}) => {
+    if (grid.inputScales) {
+      return (
+        `${id} has a scale for each column, which takes up what makes columns stand out; rotated, ` +
         "columns are alike, and nothing is left for these scales"
-      : null,
+      );
+    }
+    return compensates
+      ? null
+      : "plain rounding is often worse behind QuaRot than without it; use a method that works from " +
+          "inputs, as `gptq` does";
+  },
   options,
   rotateModel,
 });
