@@ -175,11 +175,12 @@ describe("refusals, before any work", () => {
   });
 });
 
-test("it speaks against layers with a scale for each column, and against nothing else", () => {
+test("it speaks against layers with a scale for each column, and against plain rounding", () => {
   for (const id of ["w1-onebit", "w1-svid"]) {
     expect(quarot.caution?.(parseScheme(id))).toContain(id);
   }
   for (const id of ["w2g64", "w4", "w8a8", "q4_k"]) {
-    expect(quarot.caution?.(parseScheme(id))).toBeNull();
+    expect(quarot.caution?.(parseScheme(id), { compensates: true })).toBeNull();
+    expect(quarot.caution?.(parseScheme(id), { compensates: false })).toContain("plain rounding");
   }
 });
