@@ -28,11 +28,4 @@ static inline __attribute__((always_inline)) void vf_store_up_to(float *p, vf x,
   else vf_store_n(p, x, n);
 }
 
-/* The first n lanes of x, and zero in the others. */
-static inline vf vf_first(vf x, int n) {
-  float lanes[VF_WIDTH];
-  vf_store(lanes, x);
-  return vf_load_n(lanes, n);
-}
-
 #endif

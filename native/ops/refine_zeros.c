@@ -28,6 +28,12 @@ static double sum_lanes(vf x) {
   return sum;
 }
 
+static vf first_lanes(vf x, int count) {
+  float lanes[VF_WIDTH];
+  vf_store(lanes, x);
+  return vf_load_n(lanes, count);
+}
+
 static void refine_group(const refine_call *call, const float *w, int64_t n, int64_t at) {
   const float s = call->scales[at], z = call->zeros[at];
   const vf scale = vf_set1(s), zero = vf_set1(z), top = vf_set1(call->top), none = vf_zero();
@@ -38,7 +44,7 @@ static void refine_group(const refine_call *call, const float *w, int64_t n, int
     vf value = vf_load_n(w + i, count);
     vf code = vf_min(top, vf_max(none, vf_rne(vf_add(vf_div(value, scale), zero))));
     vf d = vf_sub(value, vf_mul(scale, vf_sub(code, zero)));
-    if (count < VF_WIDTH) d = vf_first(d, count);
+    if (count < VF_WIDTH) d = first_lanes(d, count);
     vf magnitude = vf_abs(d), part = magnitude;
     if (vf_max_of(magnitude) > call->threshold) {
       part = vf_min(magnitude, vf_mul(factor, vf_power(magnitude, power)));

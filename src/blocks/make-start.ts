@@ -5,16 +5,9 @@ import type { QTensor } from "../quant/q-tensor.ts";
 import type { ChosenMethod } from "../recipe/recipe.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { UsageError } from "../util/errors.ts";
-import type { ActivationCache } from "./activations.ts";
 import type { BlockJob } from "./block-job.ts";
-import { outputGradients } from "./output-gradients.ts";
+import { outputGradients, type Streams } from "./output-gradients.ts";
 import { putDecoded, quantizeLinear, visitStages } from "./quantize-linears.ts";
-
-/** The residual streams that a block is trained with. */
-interface Streams {
-  readonly quantized: ActivationCache;
-  readonly original: ActivationCache;
-}
 
 /**
  * Lets a quantizer make of a block what the training of another method begins with: packed weights

@@ -1,3 +1,4 @@
+import { runBlock } from "../methods/shared/block-loss.ts";
 import { divergencesByRows } from "../methods/shared/divergence-loss.ts";
 import type { Block, QuantizableModel } from "../nn/quantizable-model.ts";
 import { joinPath } from "../platform/node.ts";
@@ -9,7 +10,7 @@ import type { ActivationCache } from "./activations.ts";
 import type { BlockJob } from "./block-job.ts";
 
 /** The residual streams in front of a block out of quantized ones, and behind the original's. */
-interface Streams {
+export interface Streams {
   readonly quantized: ActivationCache;
   readonly original: ActivationCache;
 }
@@ -32,9 +33,7 @@ export async function outputGradients(
     const rest = new RestOfModel(model, index + 1, signal);
     const change = async (input: Tensor<"f32">, expected: Tensor<"f32">) => {
       report("gradients of the outputs");
-      // A pass without `untilStage` is never stopped on the way.
-      const output = model.forwardBlock(block, input, { position: 0 }) as Tensor<"f32">;
-      return rest.gradientBy(output, expected);
+      return rest.gradientBy(runBlock({ model, block }, input), expected);
     };
     return await quantized.mapWith(original, change, { path, signal });
   } finally {
@@ -128,7 +127,7 @@ class RestOfModel {
   }
 
   private forward(block: Block, input: Tensor<"f32">): Tensor<"f32"> {
-    return this.model.forwardBlock(block, input, { position: 0 }) as Tensor<"f32">;
+    return runBlock({ model: this.model, block }, input);
   }
 
   /** Lets `body` enqueue work with a block of the original. */

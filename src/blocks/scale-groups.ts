@@ -12,9 +12,7 @@ export function quantizedGroups(
   linears: readonly PlannedLinear[],
   index: number,
 ): ScaleGroup[] {
-  const quantized = new Set(
-    linears.filter(({ block, scheme }) => block === index && scheme).map(({ slot }) => slot),
-  );
+  const quantized = quantizedSlots(linears, index);
   return model.scaleGroups(index).filter(({ producer, producerKind, consumers }) => {
     const touched = producerKind === "linear" ? [producer, ...consumers] : consumers;
     return touched.every((slot) => quantized.has(slot));
@@ -28,9 +26,13 @@ export function quantizedScores(
   index: number,
 ): ScorePair | null {
   const pair = model.scorePair(index);
-  const isQuantized = (name: string): boolean =>
-    linears.some(({ block, slot, scheme }) => block === index && slot === name && scheme !== null);
-  return pair && isQuantized(pair.query) && isQuantized(pair.key) ? pair : null;
+  const quantized = quantizedSlots(linears, index);
+  return pair && quantized.has(pair.query) && quantized.has(pair.key) ? pair : null;
+}
+
+function quantizedSlots(linears: readonly PlannedLinear[], index: number): Set<string> {
+  const own = linears.filter(({ block, scheme }) => block === index && scheme);
+  return new Set(own.map(({ slot }) => slot));
 }
 
 /** Whether the quantizer of a recipe scales channels. */

@@ -10,6 +10,7 @@ import { type MicroBatch, readTerm, runTraining } from "../../training/training-
 import { sum } from "../../util/sums.ts";
 import { defineMethod, type LinearProblem, type QuantizedLinear } from "../define-method.ts";
 import { tokenLossOption } from "../shared/block-training-options.ts";
+import { cautionAboveFourBits } from "../shared/few-bits.ts";
 import { latentParameters } from "../shared/latent-weights.ts";
 import { count } from "../shared/option-kinds.ts";
 import { quadraticForms } from "../shared/quadratic-loss.ts";
@@ -54,10 +55,7 @@ export default defineMethod({
   // As of a block, the weight negated, and three products of its shape.
   trainingBytes: 45,
   supports: hasIndependentGroups,
-  caution: ({ grid, id }) =>
-    grid.bits > 4
-      ? `AdaRound is made for 2 to 4 bits; at ${id} rounding alone is as good, and takes no time`
-      : null,
+  caution: cautionAboveFourBits("AdaRound"),
   options,
   weighsTokens: ({ loss }) => loss === "relative",
   layerProducts: ({ iters }) => iters,

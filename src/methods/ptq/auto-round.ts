@@ -3,6 +3,7 @@ import { rangeRule, ShiftedWeight } from "../../quant/shifted-weight.ts";
 import { defineMethod, type QuantizedBlock, type WholeBlockProblem } from "../define-method.ts";
 import { moveToStart } from "../shared/latent-from-start.ts";
 import { blockTrainingOptions } from "../shared/block-training-options.ts";
+import { cautionAboveFourBits } from "../shared/few-bits.ts";
 import { count, flag, nonNegative, positiveIfGiven } from "../shared/option-kinds.ts";
 import { trainBlock } from "../shared/train-block.ts";
 import { type LatentStart, packUntrained, type SlotToTrain } from "../shared/trained-slots.ts";
@@ -53,10 +54,7 @@ export default defineMethod({
   takesStart: true,
   supports: ({ grid, activation, blocks, packing }) =>
     activation === null && blocks === null && packing !== null && rangeRule(grid) !== null,
-  caution: ({ grid, id }) =>
-    grid.bits > 4
-      ? `AutoRound is made for 2 to 4 bits; at ${id} rounding alone is as good, and takes no time`
-      : null,
+  caution: cautionAboveFourBits("AutoRound"),
   options,
   epochs: ({ iters, batch, accumulation }, { windows }) =>
     (iters * accumulation * Math.min(batch, windows)) / windows,

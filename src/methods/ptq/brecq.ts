@@ -2,6 +2,7 @@ import { z } from "zod";
 import { hasIndependentGroups } from "../../quant/scheme.ts";
 import { defineMethod, type QuantizedBlock, type WholeBlockProblem } from "../define-method.ts";
 import { blockTrainingOptions, weighedLossKinds } from "../shared/block-training-options.ts";
+import { cautionAboveFourBits } from "../shared/few-bits.ts";
 import { choice, count, nonNegative } from "../shared/option-kinds.ts";
 import {
   judgeEvery,
@@ -58,10 +59,7 @@ export default defineMethod({
   // Variables with gradient, moments and the best so far; steps, codes, and weights as multiplied.
   trainingBytes: 29,
   supports: (scheme) => scheme.activation?.mode !== "integer" && hasIndependentGroups(scheme),
-  caution: ({ grid, id }) =>
-    grid.bits > 4
-      ? `BRECQ is made for 2 to 4 bits; at ${id} rounding alone is as good, and takes no time`
-      : null,
+  caution: cautionAboveFourBits("BRECQ"),
   options,
   epochs: ({ iters, batch, accumulation }, { windows }) =>
     (iters * accumulation * Math.min(batch, windows)) / windows,

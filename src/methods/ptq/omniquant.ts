@@ -4,6 +4,7 @@ import type { Scheme } from "../../quant/scheme.ts";
 import { rangeRule } from "../../quant/shifted-weight.ts";
 import { defineMethod, type QuantizedBlock, type WholeBlockProblem } from "../define-method.ts";
 import { blockTrainingOptions } from "../shared/block-training-options.ts";
+import { cautionAboveFourBits } from "../shared/few-bits.ts";
 import { EquivalentScales } from "../shared/equivalent-scales.ts";
 import {
   count,
@@ -88,10 +89,8 @@ export default defineMethod({
     blocks === null &&
     packing !== null &&
     rangeRule(grid) !== null,
-  caution: ({ grid, activation, id }) =>
-    grid.bits > 4 && activation === null
-      ? `OmniQuant is made for 2 to 4 bits; at ${id} rounding alone is as good, and takes no time`
-      : null,
+  caution: (scheme) =>
+    scheme.activation === null ? cautionAboveFourBits("OmniQuant")(scheme) : null,
   options,
   epochs: ({ epochs }) => epochs,
   batch: ({ batch }) => batch,

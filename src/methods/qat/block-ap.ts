@@ -11,6 +11,7 @@ import {
 } from "../define-method.ts";
 import { chooseBlocks } from "../shared/block-search.ts";
 import { blockTrainingOptions } from "../shared/block-training-options.ts";
+import { cautionAboveFourBits } from "../shared/few-bits.ts";
 import { type Reach, rateOnGrids, type ScaledWeight } from "../shared/grid-rates.ts";
 import { count, nonNegative, positiveIfGiven, share } from "../shared/option-kinds.ts";
 import { latentFromStart } from "../shared/latent-from-start.ts";
@@ -70,10 +71,7 @@ export default defineMethod({
   usualStart,
   supports: ({ grid, activation, blocks }) =>
     activation === null && (grid.training?.scale === "learned" || isTrained(blocks)),
-  caution: ({ grid, id }) =>
-    grid.bits > 4
-      ? `Block-AP is made for 2 to 4 bits; at ${id} rounding alone is as good, and takes no time`
-      : null,
+  caution: cautionAboveFourBits("Block-AP"),
   options,
   epochs: (chosen) => chosen.epochs,
   batch: (chosen) => chosen.batch,
