@@ -4,6 +4,7 @@ import { blockFormats } from "../../src/quant/blocks/index.ts";
 import type { ActivationGrid } from "../../src/quant/activation-grid.ts";
 import { grids } from "../../src/quant/grids/index.ts";
 import { hasFixedActivations, makeScheme } from "../../src/quant/scheme.ts";
+import { needsText as worksOnText } from "../../src/recipe/needs-text.ts";
 
 /*
  * What the conformance suite of methods runs: derived from what methods and grids declare, so that
@@ -89,15 +90,16 @@ function byBits(schemes: readonly Scheme[]): Scheme[][] {
 
 /**
  * The recipe that shows a method at work: a quantizer by itself, a transform in front of the
- * simplest quantizer of the scheme, a finisher behind it.
+ * simplest quantizer of the scheme that it does not warn of, a finisher behind it.
  */
 export function recipeWith(
-  { id, role }: Method,
+  method: Method,
   scheme: Scheme,
   options: Record<string, unknown>,
 ): Record<string, unknown> {
+  const { id, role } = method;
   const own = { method: id, options };
-  const simplest = { method: simplestQuantizer(scheme).id, scheme: scheme.id };
+  const simplest = { method: quantizerFor(method, scheme).id, scheme: scheme.id };
   switch (role) {
     case "quantizer":
       return { ...own, scheme: scheme.id };
@@ -113,11 +115,12 @@ export function recipeWith(
  * recipe without a transform or finisher.
  */
 export function baselineFor(
-  { role, options }: Method,
+  method: Method,
   scheme: Scheme,
   chosen: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
-  if (role !== "quantizer") return { method: simplestQuantizer(scheme).id, scheme: scheme.id };
+  const { role, options } = method;
+  if (role !== "quantizer") return { method: quantizerFor(method, scheme).id, scheme: scheme.id };
   const { id, options: known } = methods.rtn;
   const usual: Readonly<Record<string, unknown>> = known.parse({});
   const shared = Object.entries(options.parse(chosen)).filter(
@@ -126,13 +129,23 @@ export function baselineFor(
   return { method: id, options: Object.fromEntries(shared), scheme: roundedLike(scheme).id };
 }
 
-/** The first method of the list that quantizes to a scheme without training the whole model. */
-function simplestQuantizer(scheme: Scheme): Method {
-  const found = allMethods.find(
+/**
+ * The first method of the list that quantizes to a scheme without training the whole model; of
+ * these, the first that a transform or finisher does not warn of.
+ */
+function quantizerFor({ caution }: Method, scheme: Scheme): Method {
+  const quantizers = allMethods.filter(
     ({ role, supports, trainModel }) => role === "quantizer" && !trainModel && supports(scheme),
   );
+  const found = quantizers.find((quantizer) => !caution?.(scheme, quantizer)) ?? quantizers.at(0);
   if (!found) throw new Error(`no quantizer supports ${scheme.id}`);
   return found;
+}
+
+/** Whether a method, at work as `recipeWith` shows it, warns of nothing. */
+export function isAdvised(method: Method, scheme: Scheme): boolean {
+  if (method.role === "quantizer") return !method.caution?.(scheme);
+  return !method.caution?.(scheme, quantizerFor(method, scheme));
 }
 
 /** A scheme that rounding to nearest supports: the same, or the usual one of as many bits. */
@@ -158,8 +171,8 @@ export function fitsRows({ blocks }: Scheme, widths: readonly number[]): boolean
   return blocks === null || widths.every((width) => width % blocks.columns === 0);
 }
 
-/** Whether a run of a method to a scheme needs text. */
-export function needsText({ needs, trainModel }: Method, scheme: Scheme): boolean {
-  const gathers = needs.statistics.length > 0 || needs.floatInputs === true;
-  return gathers || trainModel !== undefined || hasFixedActivations(scheme);
+/** Whether a run of a method to a scheme, as `recipeWith` shows it, needs text. */
+export function needsText(method: Method, scheme: Scheme): boolean {
+  const at = method.role === "quantizer" ? [method] : [method, quantizerFor(method, scheme)];
+  return at.some(worksOnText) || hasFixedActivations(scheme);
 }

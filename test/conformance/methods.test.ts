@@ -27,6 +27,7 @@ import {
   baselineFor,
   everyScheme,
   fitsRows,
+  isAdvised,
   needsText,
   optionsOf,
   recipeWith,
@@ -84,7 +85,7 @@ beforeAll(async () => {
   await writeFirstBlock(first);
   trained = await load(first);
   const outliers = join(folder, "first-block-loud");
-  await writeFirstBlock(outliers, [3, 90]);
+  await writeFirstBlock(outliers, { weights: [3, 90], inputs: [17, 64] });
   loud = await load(outliers);
   tiny = await writeTinyCheckpoint({ modelCase: "llama-biases" });
   wide = await writeTinyCheckpoint({
@@ -162,7 +163,7 @@ function isKept({ trainModel }: Method, event: PipelineEvent): boolean {
 describe.each(allMethods.map((method) => ({ id: method.id, method })))("$id", ({ method }) => {
   const schemes = spreadOf(schemesFor(method, groupSizes.tiny));
   const advised = schemesFor(method, groupSizes.trained).filter(
-    (scheme) => fitsRows(scheme, trainedWidths) && !method.caution?.(scheme),
+    (scheme) => fitsRows(scheme, trainedWidths) && isAdvised(method, scheme),
   );
   const objective = objectiveOf(method, method.options.parse({}));
   const baseline = method.role === "quantizer" ? "rounding to nearest" : "without it";

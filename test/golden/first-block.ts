@@ -11,12 +11,19 @@ const builtin = fileURLToPath(new URL("../../builtin/model/", import.meta.url));
 /** A power of two: numbers of 16 bits times it are exact. */
 const loudness = 16;
 
+/** Channels of the residual stream that stand out. */
+export interface LoudChannels {
+  /** In weights: in norms they are a sixteenth, and 16 times as large in what reads these. */
+  readonly weights: readonly number[];
+  /** In activations: the other way round. */
+  readonly inputs: readonly number[];
+}
+
 /**
  * Writes the built-in model with its first block alone: small, with trained weights.
- * @param loud channels of the residual stream whose weights in norms are a sixteenth, and 16 times as
- * large in what reads these: the same model, with columns that stand out as in large models
+ * @param loud channels that stand out as in large models; the model computes the same
  */
-export async function writeFirstBlock(path: string, loud: readonly number[] = []): Promise<void> {
+export async function writeFirstBlock(path: string, loud?: LoudChannels): Promise<void> {
   await mkdir(path);
   for (const name of ["tokenizer.json", "tokenizer_config.json", "generation_config.json"]) {
     await cp(join(builtin, name), join(path, name));
@@ -31,14 +38,18 @@ export async function writeFirstBlock(path: string, loud: readonly number[] = []
     const bytes = new Uint8Array(end - begin);
     await whole.readInto(name, bytes, 0);
     const factor = loudFactor(name);
-    if (factor !== 1)
-      scaleChannels(new Uint16Array(bytes.buffer), config.hidden_size, loud, factor);
+    if (loud && factor !== 1) {
+      const rows = new Uint16Array(bytes.buffer);
+      scaleChannels(rows, config.hidden_size, loud.weights, factor);
+      scaleChannels(rows, config.hidden_size, loud.inputs, 1 / factor);
+    }
     await writer.write(name, bytes);
   }
   await writer.finish();
   await whole.close();
 }
 
+/** What channels that stand out in weights are multiplied by. */
 function loudFactor(name: string): number {
   if (/layernorm/.test(name)) return 1 / loudness;
   return /(?:q|k|v|gate|up)_proj/.test(name) ? loudness : 1;
