@@ -117,6 +117,8 @@ export interface ModelFigures extends ModelSizes, OrNull<MemoryPeak> {
   readonly tokensPerSecondRange?: Interval | null;
   /** Time to make it; as its peak of memory, null for what was not made. */
   readonly makeMs: number | null;
+  /** Time that all cores together worked for that; absent where it was not measured. */
+  readonly makeProcessorMs?: number | null;
   readonly evaluationMs: number;
 }
 

@@ -216,6 +216,15 @@ export const figures = define({
     column: { header: "made in", at: 11, sweep: 5 },
     cost: { chart: true, front: true, noise: { recorded: 1.25, unknown: 1.25 } },
   },
+  "processor-time": {
+    of: "model",
+    title: "processor time to make it",
+    format: "duration",
+    path: "makeProcessorMs",
+    sql: ["make_processor_ms"],
+    csv: ["make processor ms"],
+    cost: { chart: true, noise: { recorded: 1.1, unknown: 1.1 } },
+  },
   memory: {
     of: "model",
     title: "peak memory of making it",

@@ -30,6 +30,12 @@ export function monotonicMs(): number {
   return performance.now();
 }
 
+/** Returns the time that all cores together have worked for this process, in milliseconds. */
+export function processorMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 /** Measures this process, on Linux from /proc: getrusage's peak is inherited from the parent. */
 export function memoryUsage(): MemoryUsage {
   const lines = processStatus();

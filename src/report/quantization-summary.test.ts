@@ -56,6 +56,7 @@ const record: RunRecord = {
   startedAt: "2026-01-01T00:00:00Z",
   elapsedMs: 11_400,
   peakMemoryBytes: 310_000_000,
+  processorMs: 1,
   peakAnonymousBytes: null,
   calibration: null,
   transforms: [],

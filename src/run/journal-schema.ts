@@ -14,6 +14,7 @@ const texts = z.record(z.string(), text);
 const effort = z.looseObject({
   at: text,
   elapsedMs: z.number().nonnegative(),
+  processorMs: z.number().nonnegative(),
   peakMemoryBytes: z.number().nonnegative(),
   peakAnonymousBytes: z.number().nonnegative().nullable(),
 });

@@ -12,7 +12,13 @@ beforeEach(async () => {
 afterEach(() => fs.rm(folder, { recursive: true, force: true }));
 
 const head = { startedAt: "2026-01-01T00:00:00.000Z", identity: { scheme: "w4g64", über: "ä" } };
-const effort = { at: head.startedAt, elapsedMs: 1, peakMemoryBytes: 2, peakAnonymousBytes: null };
+const effort = {
+  at: head.startedAt,
+  elapsedMs: 1,
+  processorMs: 3,
+  peakMemoryBytes: 2,
+  peakAnonymousBytes: null,
+};
 const entry = (id: number): WindowEntry => ({ type: "window", ids: [id, id + 1], effort });
 const at = (): string => path.join(folder, "journal");
 const file = (): string => path.join(at(), "journal");

@@ -1,9 +1,11 @@
-import { memoryUsage, monotonicMs } from "../platform/node.ts";
+import { memoryUsage, monotonicMs, processorMs } from "../platform/node.ts";
 
 /** What a run used up: its time at work and its peak of memory. */
 export interface Usage {
   /** Time at work; what interrupted runs had done and lost again is not in it. */
   readonly elapsedMs: number;
+  /** Time that all cores together worked for it: other work on the machine hardly changes it. */
+  readonly processorMs: number;
   /** Largest resident memory of the process while it ran. */
   readonly peakMemoryBytes: number;
   /** Largest part of it that is not backed by files; null where the system does not say. */
@@ -21,6 +23,7 @@ export function addUsage(a: Usage, b: Usage): Usage {
   const [peak, other] = [a.peakAnonymousBytes, b.peakAnonymousBytes];
   return {
     elapsedMs: a.elapsedMs + b.elapsedMs,
+    processorMs: a.processorMs + b.processorMs,
     peakMemoryBytes: Math.max(a.peakMemoryBytes, b.peakMemoryBytes),
     peakAnonymousBytes: peak === null || other === null ? null : Math.max(peak, other),
   };
@@ -29,12 +32,23 @@ export function addUsage(a: Usage, b: Usage): Usage {
 /** Keeps the time of a run and its peak of memory. */
 export class RunClock {
   private readonly startedMs: number = monotonicMs();
-  private earlier: Usage = { elapsedMs: 0, peakMemoryBytes: 0, peakAnonymousBytes: 0 };
+  private readonly startedProcessorMs: number = processorMs();
+  private earlier: Usage = {
+    elapsedMs: 0,
+    processorMs: 0,
+    peakMemoryBytes: 0,
+    peakAnonymousBytes: 0,
+  };
 
   /** What was used up so far. */
   get usage(): Usage {
     this.sampleMemory();
-    return { ...this.earlier, elapsedMs: this.elapsedMs };
+    const worked = processorMs() - this.startedProcessorMs;
+    return {
+      ...this.earlier,
+      elapsedMs: this.elapsedMs,
+      processorMs: this.earlier.processorMs + worked,
+    };
   }
 
   /** Milliseconds of work. */
@@ -52,6 +66,7 @@ export class RunClock {
     const { residentBytes, anonymousBytes } = memoryUsage();
     this.earlier = addUsage(this.earlier, {
       elapsedMs: 0,
+      processorMs: 0,
       peakMemoryBytes: residentBytes,
       peakAnonymousBytes: anonymousBytes,
     });

@@ -16,6 +16,9 @@ import type { FileHashes } from "./recipe/identify-points.ts";
 import type { PointResult, TaskFigures, TextFigures } from "./results/sweep-results.ts";
 import { writeSamples } from "./write-samples.ts";
 
+/** What making a checkpoint took. */
+export type Made = Pick<PointResult, "makeMs" | "makeProcessorMs" | "peakMemoryBytes">;
+
 /** What a model is measured by. */
 export interface Measurement {
   readonly evaluation: PointEvaluation;
@@ -26,7 +29,7 @@ export interface Measurement {
   /** Where the model is the original itself: what it wrote serves all its points. */
   readonly self?: Original;
   /** What making it took. */
-  readonly made: Pick<PointResult, "makeMs" | "peakMemoryBytes">;
+  readonly made: Made;
   readonly hashes: FileHashes;
   readonly signal: AbortSignal;
   /** Says what is being measured, and which share of the whole is done, 0 to 1. */

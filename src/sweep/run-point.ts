@@ -4,12 +4,12 @@ import { joinPath } from "../platform/node.ts";
 import { load } from "../runtime/load.ts";
 import { type FileHashes, hashData } from "./recipe/identify-points.ts";
 import { makeCheckpoint } from "./make-checkpoint.ts";
-import { measurePoint } from "./measure-point.ts";
+import { type Made, measurePoint } from "./measure-point.ts";
 import type { OriginalCache } from "./original-cache.ts";
 import type { Claim, Finished } from "./queue/point-queue.ts";
 import { readCheckpointRecord } from "./recipe/given-checkpoints.ts";
 import { folderName } from "./recipe/point-command.ts";
-import type { SweepPoint } from "./results/sweep-results.ts";
+import type { CheckpointRecord, SweepPoint } from "./results/sweep-results.ts";
 
 /** What work on points needs besides the points. */
 export interface PointTools {
@@ -29,7 +29,7 @@ export interface PointTools {
   readonly onNotice: (message: string) => void;
 }
 
-const notMade = { makeMs: null, peakMemoryBytes: null };
+const notMade = { makeMs: null, makeProcessorMs: null, peakMemoryBytes: null };
 
 /** Makes a point's checkpoint, unless it is there, and measures it. */
 export async function runPoint(
@@ -60,7 +60,7 @@ export async function runPoint(
   const model = await load(directory, { backend, signal, onNotice: tools.onNotice });
   try {
     // What a checkpoint cost that was there already was measured elsewhere.
-    const made = isMade ? { makeMs: run.elapsedMs, peakMemoryBytes: run.peakMemoryBytes } : notMade;
+    const made = isMade ? costOf(run) : notMade;
     const result = await measurePoint(model, { ...measurement, original, made });
     // What was measured on another text than was hashed is no result of this point.
     await hashes.expectUnchanged();
@@ -68,6 +68,10 @@ export async function runPoint(
   } finally {
     model.release();
   }
+}
+
+function costOf({ elapsedMs, processorMs, peakMemoryBytes }: CheckpointRecord): Made {
+  return { makeMs: elapsedMs, makeProcessorMs: processorMs, peakMemoryBytes };
 }
 
 /** Folder of a point's checkpoint. */

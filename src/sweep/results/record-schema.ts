@@ -138,6 +138,7 @@ const result = z.looseObject({
   peakMemoryBytes: number.nullable(),
   tokensPerSecond: number.nullable(),
   makeMs: number.nullable(),
+  makeProcessorMs: number.nullish(),
   evaluationMs: number,
   texts: z.array(textFigures),
   tasks: z.array(taskFigures),
