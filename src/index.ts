@@ -222,6 +222,11 @@ export interface SweepOptions extends ApiOptions {
   readonly out: string;
   /** Try points again that failed before. Default false. */
   readonly retryFailed?: boolean;
+  /**
+   * Results of the same sweep from elsewhere, a folder or the `results.json` of a report: what is
+   * done there is taken over.
+   */
+  readonly earlier?: string;
 }
 
 /** A sweep under way. Await it for the results; iterate over `events` for progress. */
@@ -243,8 +248,8 @@ export function sweep(recipe: string | SweepRecipeInput, options: SweepOptions):
   return startRun<SweepEvent, SweepResults>(options.out, async (emit) => {
     const notify = (message: string): void => emit({ type: "notice", message });
     const backend = backendFor({ ...options, onNotice: options.onNotice ?? notify });
-    const { out, retryFailed = false, signal } = options;
-    return runSweep(recipe, { backend, out, helper, retryFailed, signal, emit });
+    const { out, retryFailed = false, earlier, signal } = options;
+    return runSweep(recipe, { backend, out, helper, retryFailed, earlier, signal, emit });
   });
 }
 
@@ -253,9 +258,9 @@ export function planSweep(
   recipe: string | SweepRecipeInput,
   options: SweepOptions,
 ): Promise<SweepPlan> {
-  const { out, signal, onNotice, onDownload } = options;
+  const { out, earlier, signal, onNotice, onDownload } = options;
   const backend = backendFor(options);
-  return previewSweep(recipe, { backend, out, signal, onNotice, onDownload });
+  return previewSweep(recipe, { backend, out, earlier, signal, onNotice, onDownload });
 }
 
 /** Says what `quantize` with these options would do and need, without doing it. */

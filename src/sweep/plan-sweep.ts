@@ -21,6 +21,8 @@ const writtenToken = 5;
 export interface PlanOptions extends ResolveOptions {
   readonly folder: string;
   readonly backend: Backend;
+  /** Ids of points that are done elsewhere. */
+  readonly doneElsewhere: ReadonlySet<string>;
 }
 
 /**
@@ -30,7 +32,7 @@ export interface PlanOptions extends ResolveOptions {
 export async function planSweep(
   { source, recipe, points, tasks }: PreparedSweep,
   database: Database | null,
-  { folder, backend, ...options }: PlanOptions,
+  { folder, backend, doneElsewhere, ...options }: PlanOptions,
 ): Promise<SweepPlan> {
   const flops = passEfficiency * (await measureFlops(backend));
   const { evaluation } = points[0].work;
@@ -40,7 +42,7 @@ export async function planSweep(
   const planned: PlannedPoint[] = [];
   for (const each of points) {
     const { point, command } = each;
-    const status = statusOf(database, point.id);
+    const status = doneElsewhere.has(point.id) ? "done" : statusOf(database, point.id);
     const estimate =
       status === "done"
         ? null

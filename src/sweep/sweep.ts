@@ -19,7 +19,7 @@ import { version } from "../util/version.ts";
 import { DatabaseQueue } from "./queue/database-queue.ts";
 import { enrollPoints } from "./queue/enroll-points.ts";
 import { OriginalCache } from "./original-cache.ts";
-import { planSweep } from "./plan-sweep.ts";
+import { type PlanOptions, planSweep } from "./plan-sweep.ts";
 import type { Claim, Failure, PointCounts, PointQueue } from "./queue/point-queue.ts";
 import { type PreparedSweep, prepareSweep } from "./recipe/prepare-sweep.ts";
 import { readPoint, readRecords } from "./results/read-records.ts";
@@ -32,7 +32,8 @@ import {
 import { checkpointFolder, type PointTools, runPoint } from "./run-point.ts";
 import type { PointEstimate, SweepEvent, SweepPlan } from "./sweep-events.ts";
 import type { SweepRecipeInput } from "./recipe/sweep-recipe.ts";
-import type { SweepResults } from "./results/sweep-results.ts";
+import { readResults } from "./results/read-results.ts";
+import type { PointRecord, SweepResults } from "./results/sweep-results.ts";
 import { SweepClock } from "./sweep-clock.ts";
 
 /** What a sweep needs besides its recipe. */
@@ -44,6 +45,8 @@ export interface SweepRun {
   readonly helper: string;
   /** Try points again that failed before. */
   readonly retryFailed: boolean;
+  /** Results of this sweep from elsewhere: a folder or a `results.json`. */
+  readonly earlier?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly emit: (event: SweepEvent) => void;
 }
@@ -59,21 +62,33 @@ export async function previewSweep(
   given: string | SweepRecipeInput,
   run: Omit<SweepRun, "helper" | "retryFailed" | "emit"> & ResolveOptions,
 ): Promise<SweepPlan> {
-  const { backend, out, ...options } = run;
-  return planIn(absolutePath(out), await prepareSweep(given, backend, options), backend, options);
+  const { backend, out, earlier, ...options } = run;
+  const doneElsewhere = await readDone(earlier);
+  const prepared = await prepareSweep(given, backend, options);
+  return planIn(prepared, { ...options, folder: absolutePath(out), backend, doneElsewhere });
+}
+
+/** Reads the points that are done in results from elsewhere. @throws FormatError */
+async function readDone(earlier: string | undefined): Promise<PointRecord[]> {
+  if (earlier === undefined) return [];
+  const { results } = await readResults(earlier);
+  return results.points.filter(({ status }) => status === "done");
+}
+
+interface PlanPlace extends Omit<PlanOptions, "doneElsewhere"> {
+  readonly doneElsewhere: readonly PointRecord[];
 }
 
 /** Plans with what is known in a folder; nothing is written. */
 async function planIn(
-  folder: string,
   prepared: PreparedSweep,
-  backend: Backend,
-  options: ResolveOptions,
+  { doneElsewhere, ...options }: PlanPlace,
 ): Promise<SweepPlan> {
-  const path = joinPath(folder, databaseName);
+  const path = joinPath(options.folder, databaseName);
   const database = (await hasDatabase(path)) ? await readResultsDatabase(path) : null;
+  const done = new Set(doneElsewhere.map(({ point }) => point.id));
   try {
-    return await planSweep(prepared, database, { ...options, folder, backend });
+    return await planSweep(prepared, database, { ...options, doneElsewhere: done });
   } finally {
     database?.close();
   }
@@ -98,9 +113,10 @@ export async function runSweep(
     onNotice: (message) => emit({ type: "notice", message }),
     onDownload: (progress) => emit({ type: "download", progress }),
   };
+  const doneElsewhere = await readDone(run.earlier);
   const prepared = await prepareSweep(given, backend, options);
   const folder = absolutePath(run.out);
-  const plan = await planIn(folder, prepared, backend, options);
+  const plan = await planIn(prepared, { ...options, folder, backend, doneElsewhere });
   for (const name of [modelsName, cacheName]) await makeDirectories(joinPath(folder, name));
   const database = await openResultsDatabase(joinPath(folder, databaseName));
   try {
@@ -112,6 +128,7 @@ export async function runSweep(
       points: prepared.points,
       isBusy: queue.isBusyElsewhere(),
       retryFailed: run.retryFailed,
+      doneElsewhere,
     });
     await writeText(
       joinPath(folder, "recipe.json"),

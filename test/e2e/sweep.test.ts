@@ -13,7 +13,7 @@ import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openBackend } from "../../src/backend/registry.ts";
-import { openResults, type PointRecord, queryResults } from "../../src/index.ts";
+import { openResults, type PointRecord, queryResults, report } from "../../src/index.ts";
 import { runSweep } from "../../src/sweep/sweep.ts";
 import { type Finished, fewbit, fewbitHere } from "./cli-process.ts";
 import { holdAt } from "./held-runs.ts";
@@ -170,6 +170,28 @@ describe("a sweep", () => {
     const { stderr: said } = await fewbitHere(["sweep", recipe, "--out", kept], { env });
     expect(said).toContain("6 done already · 2 others in the database");
     expect(await lastingOf(kept)).toEqual(expected);
+  });
+
+  test("takes over what is done elsewhere, from a folder or the results of a report", async () => {
+    const page = join(folder, "page");
+    await report(out, { out: page });
+    for (const [index, from] of [out, join(page, "results.json")].entries()) {
+      const elsewhere = join(folder, `elsewhere-${index}`);
+      const taken = ["sweep", recipe, "--results", from, "--out", elsewhere];
+      const plan = await fewbitHere([...taken, "--plan"], { env });
+      expect(plan.stdout).toContain("6 done already");
+      expect(existsSync(elsewhere)).toBe(false);
+      const { code, stderr } = await fewbitHere(taken, { env });
+      expect({ code, stderr }).toMatchObject({ code: 0 });
+      expect(stderr).not.toMatch(/point \d\/6/);
+      const { points } = await openResults(elsewhere);
+      expect(points.map(({ machine, startedAt }) => ({ machine, startedAt }))).toEqual(
+        (await openResults(out)).points.map(({ machine, startedAt }) => ({ machine, startedAt })),
+      );
+      const losses = (all: readonly PointRecord[]): number[] =>
+        all.flatMap(({ result }) => result?.texts.map(({ perplexity }) => perplexity) ?? []);
+      expect(losses(points)).toEqual(losses((await openResults(out)).points));
+    }
   });
 
   test("shows all columns of a query where its output is no terminal, and says what a terminal lacks", async () => {

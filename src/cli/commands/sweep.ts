@@ -26,6 +26,7 @@ interface Options extends VerbosityOptions, ComputeOptions {
   readonly plan?: boolean;
   readonly schema?: boolean;
   readonly retryFailed?: boolean;
+  readonly results?: string;
 }
 
 const example = `
@@ -47,6 +48,7 @@ export function defineSweep(command: Command, io: Io): void {
     .option("--out <dir>", "folder of the results (default: the recipe's name without its ending)")
     .option("--plan", "only say what would happen, and what it needs")
     .option("--retry-failed", "try points again that failed before")
+    .option("--results <path>", "take over what is done there: a folder or a results.json")
     .option("--schema", "print the JSON schema of recipes, for editors");
   addComputeOptions(command);
   addVerbosityOptions(command);
@@ -64,9 +66,9 @@ async function runSweep(recipe: string | undefined, options: Options, io: Io): P
     throw new UsageError("no recipe was given", { hint: "fewbit sweep -h begins with an example" });
   }
   const { planSweep, sweep } = await import("../../index.ts");
-  const { threads, backend, retryFailed } = options;
+  const { threads, backend, retryFailed, results: earlier } = options;
   const out = options.out ?? folderOf(recipe);
-  const request = { out, ...defined({ threads, backend, retryFailed }) };
+  const request = { out, ...defined({ threads, backend, retryFailed, earlier }) };
   if (options.plan) {
     const plan = await planSweep(recipe, {
       ...request,

@@ -95,6 +95,7 @@ function enroll(ids: readonly string[], name = "test", isBusy = false): void {
     recipe: { ids },
     isBusy,
     retryFailed: false,
+    doneElsewhere: [],
     points: ids.map((id) => ({
       point: {
         id,

@@ -1,7 +1,8 @@
 import type { Database } from "../../platform/node.ts";
 import { UsageError } from "../../util/errors.ts";
 import type { PointWork } from "../recipe/expanded-point.ts";
-import type { SweepPoint } from "../results/sweep-results.ts";
+import { writeDocument } from "../results/read-records.ts";
+import type { PointRecord, SweepPoint } from "../results/sweep-results.ts";
 
 /** A point with all that a database keeps of it before it is begun. */
 export interface EnrolledPoint {
@@ -20,16 +21,19 @@ export interface Enrollment {
   readonly isBusy: boolean;
   /** Points that failed wait again. */
   readonly retryFailed: boolean;
+  /** Points that are done elsewhere. */
+  readonly doneElsewhere: readonly PointRecord[];
 }
 
 /**
  * Enters the points of a recipe into a database. Points that are there are kept with their results;
- * those that the recipe does not name any more stay, without a place in the order.
+ * those that the recipe does not name any more stay, without a place in the order. Results from
+ * elsewhere are those of points that have none.
  * @throws UsageError when the database is of another sweep, or another process works by another
  * recipe
  */
 export function enrollPoints(database: Database, enrollment: Enrollment): void {
-  const { name, recipe, points, isBusy, retryFailed } = enrollment;
+  const { name, recipe, points, isBusy, retryFailed, doneElsewhere } = enrollment;
   database.transaction(() => {
     expectSameSweep(database, enrollment, isBusy);
     database.execute("DELETE FROM sweep");
@@ -43,7 +47,30 @@ export function enrollPoints(database: Database, enrollment: Enrollment): void {
           "WHERE status = 'failed' AND position IS NOT NULL",
       );
     }
+    for (const record of doneElsewhere) takeOver(database, record);
   });
+}
+
+function takeOver(database: Database, record: PointRecord): void {
+  const { point, result, run, machine, ...rest } = record;
+  const taken = {
+    status: "done",
+    attempts: rest.attempts,
+    fewbit: rest.fewbit,
+    machine: machine && JSON.stringify(machine),
+    started_at: rest.startedAt,
+    finished_at: rest.finishedAt,
+    result: writeDocument(result),
+    run: run && JSON.stringify(run),
+    data: "[]",
+  };
+  const names = Object.keys(taken).map((column) => `${column} = ?`);
+  database.run(
+    `UPDATE records SET ${names.join(", ")}, error_code = NULL, error_message = NULL, ` +
+      "error_hint = NULL WHERE id = ? AND position IS NOT NULL AND status IN ('waiting', 'failed')",
+    ...Object.values(taken),
+    point.id,
+  );
 }
 
 function enroll(database: Database, position: number, { point, work, command }: EnrolledPoint) {

@@ -46,8 +46,8 @@ export interface Surroundings {
 
 /**
  * Hashes all that the result of a point depends on: the program and its kernels, the original's
- * files, the settled recipe, the texts and tasks. Where files lie, the number of threads, and what
- * the point is called do not count.
+ * files, the settled recipe, the texts and tasks. Where files lie, the machine with its instruction
+ * set and number of threads, and what the point is called do not count.
  */
 export async function identifyPoint(
   { point, work, given }: ExpandedPoint,
@@ -58,7 +58,7 @@ export async function identifyPoint(
   const examples = shotsFrom === undefined ? null : await hashes.sha256(shotsFrom);
   return digestOf({
     fewbit: version,
-    backend: `${backend.id} ${backend.level}`,
+    backend: backend.id,
     model: point.model,
     original,
     recipe: JSON.stringify(withoutPlaces(work)),

@@ -107,7 +107,14 @@ describe("openResultsDatabase", () => {
     const database = await openResultsDatabase(path);
     const work = { model: "a", recipe: null, evaluation: {} as never };
     const points = results.points.map(({ point, command }) => ({ point, work, command }));
-    enrollPoints(database, { name: "x", recipe: {}, points, isBusy: false, retryFailed: false });
+    enrollPoints(database, {
+      name: "x",
+      recipe: {},
+      points,
+      isBusy: false,
+      retryFailed: false,
+      doneElsewhere: [],
+    });
     const damage = (result: string): void =>
       database.execute(
         `UPDATE records SET status = 'done', result = '${result}' WHERE position = 0`,
@@ -245,10 +252,10 @@ function answersOf(earlier?: readonly Answer[]): Answer[] {
   return answers;
 }
 
-/** Older layouts know no range of a speed. */
-function withoutRanges(known: SweepResults): SweepResults {
+/** Older layouts know no range of a speed and no processor time. */
+function withoutNewer(known: SweepResults): SweepResults {
   const points = known.points.map((record) => {
-    const { tokensPerSecondRange: _, ...result } = record.result ?? {};
+    const { tokensPerSecondRange: _, makeProcessorMs: __, ...result } = record.result ?? {};
     return { ...record, result: record.result && (result as PointResult) };
   });
   return { ...known, points };
@@ -259,7 +266,7 @@ describe("a database of an older layout", () => {
     writeOldDatabase(path, version, results);
     const before = answersOf();
     const database = await readResultsDatabase(path);
-    expect(readRecords(database)).toEqual(withoutRanges(results));
+    expect(readRecords(database)).toEqual(withoutNewer(results));
     expect(database.rows("SELECT task, accuracy FROM task_results")).toHaveLength(26);
     database.close();
     expect(answersOf(before)).toEqual(before);

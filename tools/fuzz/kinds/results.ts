@@ -32,7 +32,14 @@ async function writeDatabase(folder: string, results: SweepResults): Promise<voi
   const work = { model: "a", recipe: null, evaluation: {} as never };
   const points = results.points.map(({ point, command }) => ({ point, work, command }));
   const { name, recipe } = results;
-  enrollPoints(database, { name, recipe, points, isBusy: false, retryFailed: false });
+  enrollPoints(database, {
+    name,
+    recipe,
+    points,
+    isBusy: false,
+    retryFailed: false,
+    doneElsewhere: [],
+  });
   for (const { point, status, result, run, machine } of results.points) {
     database.run(
       "UPDATE records SET status = ?, result = ?, run = ?, machine = ?, data = '[]' WHERE id = ?",
