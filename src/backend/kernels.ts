@@ -73,6 +73,16 @@ export interface FitOptions {
   } | null;
 }
 
+/** A matrix `[out, in]` that holds few weights, row after row (CSR). */
+export interface SparseView {
+  /** `[out + 1]` i32: where the weights of each row begin, and where the last ones end. */
+  readonly starts: TensorView;
+  /** `[weights]` i32: the column of each, rising within a row. */
+  readonly columns: TensorView;
+  /** `[weights]` f32. */
+  readonly values: TensorView;
+}
+
 /** What `refineZeros` is told. `Q = levels − 1`. */
 export interface RefineZerosOptions {
   /** `[rows, groups]` f32, none of them 0. */
@@ -281,6 +291,11 @@ export interface Kernels extends TrainingKernels {
   softmax(out: TensorView, x: TensorView): void;
   /** `out = a + b`; `b` has the shape of `a` or of its last dimension. `out` may be `a`. */
   add(out: TensorView, a: TensorView, b: TensorView): void;
+  /**
+   * `out [T, out] f32 += x·Sᵀ`, x `[T, in]` f32, S a matrix `[out, in]` of a few weights: sums in the
+   * order of the columns.
+   */
+  addSparseProducts(out: TensorView, x: TensorView, sparse: SparseView): void;
   /** `out = a · b`, elementwise; `b` is of the shape of `a` or its last dimension; may be `a`. */
   multiply(out: TensorView, a: TensorView, b: TensorView): void;
   /** Converts between f64, f32, f16 and bf16, rounding to nearest even. */
@@ -324,6 +339,19 @@ export interface Kernels extends TrainingKernels {
    * `zeros[r, group]` (both `[rows, groups]` f32) by the rule of `FitOptions`.
    */
   fitColumns(scales: TensorView, zeros: TensorView, weight: TensorView, options: FitOptions): void;
+  /**
+   * Exact weighted k-means of each row of `values [rows, n] f32`: writes the centroids of the
+   * clusters with the least `Σ w·(x − centroid)²`, `weights [rows, n] f32` from 0 up, rounded to
+   * float16 in rising order, to `table [rows, levels] f16`, and the code of the nearest of them, the
+   * lower one on ties, to `codes [rows, n] u8`. In a row without weights all values count alike; of
+   * fewer values than levels the largest centroid stands several times.
+   */
+  clusterRows(
+    table: TensorView,
+    codes: TensorView,
+    values: TensorView,
+    weights: TensorView,
+  ): void;
   /**
    * One step of half-quadratic quantization (HQQ) on every group of `weight [rows, n] f32`: with
    * `c = clip(rne(w/s + z), 0, Q)` and `d = w − s·(c − z)` writes `errors = mean|d|` (of the zero

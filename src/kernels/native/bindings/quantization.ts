@@ -105,6 +105,19 @@ export const quantizationBindings = [
       return [...views, ...sizes, grid.origin, grid.step, shrinkStep, norm];
     },
   }),
+  defineBinding("clusterRows", {
+    buffers: [
+      exact(viewOf("f16")("table", "rows", "levels")),
+      exact(u8("codes", "rows", "columns")),
+      f32Matrix("values"),
+      f32Matrix("weights"),
+    ],
+    sizes: ["rows", "columns", "levels"],
+    values: (table, codes, values, weights) => {
+      const views = [table, codes, values, weights] as const;
+      return [...views, rowsOf(values), columnsOf(values), columnsOf(table)];
+    },
+  }),
   defineBinding("refineZeros", {
     buffers: [f32Groups("zeros"), f32Groups("errors"), f32Matrix("weight"), f32Groups("scales")],
     sizes: ["rows", "columns", "groupSize", "levels"],
