@@ -36,11 +36,16 @@ export interface AttentionOptions {
   readonly valueScales?: TensorView;
 }
 
-/** Affine grid of column-wise quantization: value = scale · (origin + step · (code − zero)). */
-export interface AffineGridView {
+/**
+ * Grid of column-wise quantization: value = scale · (origin + step · (code − zero)), or
+ * scale · values[code].
+ */
+export interface GridView {
   readonly levels: number;
   readonly origin: number;
   readonly step: number;
+  /** Values of the codes, rising, in units of the scale, where they are not evenly spaced. */
+  readonly values?: Float32Array;
 }
 
 /** How the scale of a group of weights w is found. `Q = grid.levels − 1`. */
@@ -49,7 +54,7 @@ export interface FitOptions {
   readonly end: number;
   /** Index of the group whose scale is written. */
   readonly group: number;
-  readonly grid: AffineGridView;
+  readonly grid: GridView;
   /**
    * - `range`: lo = min(w, 0), hi = max(w, 0) (−1 and 1 when both are 0), s = (hi − lo)/Q,
    *   z = clip(rne(−lo/s), 0, Q);
@@ -161,7 +166,7 @@ export interface QuantizeColumnsOptions {
   /** Added to every value of a group, `[rows, groups]` f32; null stands for zeros. */
   readonly offsets: TensorView | null;
   readonly groupOf: TensorView;
-  readonly grid: AffineGridView;
+  readonly grid: GridView;
 }
 
 /**
@@ -391,7 +396,8 @@ export interface Kernels extends TrainingKernels {
    * Quantizes the columns `[start, end)` of `weight [rows, n] f32` one after the other. Column j of
    * row r gets `code = clip(rne(((w − o)/s − origin)/step + z), 0, levels − 1)` with
    * `s = scales[r, g]`, `z = zeros[r, g]`, `o = offsets[r, g]`, `g = groupOf[j]` (two-level grids:
-   * code 1 where `((w − o)/s − origin)/step ≥ ½`), and the column is set to its decoded value
+   * code 1 where `((w − o)/s − origin)/step ≥ ½`; grids with values: the number of midpoints of
+   * neighbouring values, in float32, below `(w − o)/s`), and the column is set to its decoded value
    * `s·(origin + step·(code − z)) + o`. With `factor` (upper, `[n, n] f32`) the error
    * `e = (w − ŵ)/factor[j, j]` is carried on to the later columns: `w[k] −= e · factor[j, k]` for j
    * < k < end here and, after the panel, for all k ≥ end. `codes [rows, n] u8`, `groupOf [n] i32`,

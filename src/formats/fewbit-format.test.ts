@@ -31,12 +31,14 @@ afterEach(async () => {
 function randomWeight(id: string, outFeatures: number, inFeatures: number, seed = 1): QTensor {
   const random = new Prng(seed);
   const scheme = expectPlanar(parseScheme(id));
-  const { levels, zeroPoint, inputScales } = scheme.grid;
+  const { levels, zeroPoint, inputScales, codebook } = scheme.grid;
   const groups = outFeatures * groupsPerRow(scheme, inFeatures);
   const draw = (count: number): Uint8Array =>
     Uint8Array.from({ length: count }, () => random.below(levels));
   const codes = draw(outFeatures * inFeatures);
-  const scales = Uint16Array.from({ length: groups }, () => floatToHalfBits(random.uniform()));
+  const drawHalves = (length: number): Uint16Array =>
+    Uint16Array.from({ length }, () => floatToHalfBits(random.uniform()));
+  const scales = drawHalves(codebook ? 0 : groups);
   const zeros = {
     none: {},
     integer: { zeros: draw(groups) },
@@ -50,6 +52,7 @@ function randomWeight(id: string, outFeatures: number, inFeatures: number, seed 
     scales,
     ...zeros[zeroPoint],
     ...(inputScales && { inputScales: columns }),
+    ...(codebook && { codebook: drawHalves(outFeatures * levels) }),
   });
 }
 
@@ -91,7 +94,8 @@ async function save(weights: ReadonlyMap<string, QTensor>): Promise<void> {
 describe("packed weights", () => {
   test("of every scheme come back byte for byte, also where groups do not divide the width", async () => {
     const ids = ["w1", "w1g64", "w1.58", "w1.58g32", "w2g64", "w2-sym", "w3g128", "w3g32-sym"];
-    ids.push("w4", "w4g64-sym", "w8", "w8g32-sym", "w1-svid", "w1-onebit");
+    ids.push("w4", "w4g64-sym", "w8", "w8g32-sym", "w1-svid", "w1-onebit", "w4g64-nf4");
+    ids.push("w2-codebook", "w3-codebook", "w4-codebook");
     const weights = new Map(
       ids.map((id, i) => [`model.layers.${i}.proj`, randomWeight(id, 7, 172, i)]),
     );
@@ -183,6 +187,40 @@ describe("packed weights", () => {
     const config = JSON.parse(await fs.readFile(path.join(folder, "config.json"), "utf8"));
     const modules = { m: { scheme: "w1-onebit", kind: "onebit", shape: [2, 3] } };
     expect(config.quantization_config.modules).toEqual(modules);
+  });
+
+  test("with a codebook have the documented golden bytes", async () => {
+    const weight = QTensor.pack(parseScheme("w2-codebook"), {
+      outFeatures: 2,
+      inFeatures: 5,
+      codes: Uint8Array.of(0, 1, 2, 3, 0, 3, 3, 2, 1, 1),
+      scales: new Uint16Array(),
+      codebook: Uint16Array.of(0xbc00, 0xb400, 0, 0x3800, 0xc000, 0, 0x3c00, 0x4200),
+    });
+    await save(new Map([["m", weight]]));
+    const file = await fs.readFile(path.join(folder, "model.safetensors"));
+    const data = file.subarray(8 + Number(file.readBigUInt64LE(0)));
+    expect(data.toString("hex")).toBe(
+      "00bc00b400000038" + "00c00000003c0042" + "e4000000" + "6f010000",
+    );
+    const header = file.subarray(8, file.length - data.length).toString();
+    expect(header.trimEnd()).toBe(
+      '{"__metadata__":{"format":"pt"},' +
+        '"m.codebook":{"dtype":"F16","shape":[2,4],"data_offsets":[0,16]},' +
+        '"m.codes":{"dtype":"U8","shape":[2,4],"data_offsets":[16,24]}}',
+    );
+    expect([...weight.dequantize()]).toEqual([-1, -0.25, 0, 0.5, -1, 3, 3, 1, 0, 0]);
+  });
+
+  test("with a NaN in a codebook are a NumericError", async () => {
+    const weight = randomWeight("w3-codebook", 3, 16);
+    weight.parts.codebook?.set([0x7e00], 9);
+    await save(new Map([["m", weight]]));
+    const checkpoint = await openCheckpoint(folder);
+    const read = readQTensor(checkpoint, "m", moduleOf(weight));
+    await expect(read).rejects.toThrow(NumericError);
+    await expect(read).rejects.toThrow('"m.codebook" has 1 NaN or infinite values among its 24');
+    await checkpoint.close();
   });
 
   test("of blocks have the documented golden bytes", async () => {

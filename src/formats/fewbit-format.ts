@@ -23,8 +23,8 @@ export interface TensorWriter {
 }
 
 /**
- * Tensors of a packed linear: blocks; or codes, scales, and zero points and input scales if it has
- * them.
+ * Tensors of a packed linear: blocks; or codes, scales or a codebook, and zero points and input
+ * scales if it has them.
  */
 export function quantizedEntries(
   module: string,
@@ -35,12 +35,14 @@ export function quantizedEntries(
     return [{ name: `${module}.blocks`, dtype: "u8", shape: [outFeatures, sizes.rowBytes] }];
   }
   const groups = groupsPerRow(scheme, inFeatures);
+  const { zeroPoint, codebook, levels } = scheme.grid;
   const entries: TensorEntry[] = [
     { name: `${module}.codes`, dtype: "u8", shape: [outFeatures, sizes.rowBytes] },
-    { name: `${module}.scales`, dtype: "f16", shape: [outFeatures, groups] },
+    codebook
+      ? { name: `${module}.codebook`, dtype: "f16", shape: [outFeatures, levels] }
+      : { name: `${module}.scales`, dtype: "f16", shape: [outFeatures, groups] },
   ];
   const name = `${module}.zeros`;
-  const { zeroPoint } = scheme.grid;
   if (zeroPoint === "integer") entries.push({ name, dtype: "u8", shape: [sizes.zeros] });
   if (zeroPoint === "float16") entries.push({ name, dtype: "f16", shape: [outFeatures, groups] });
   if (scheme.grid.inputScales) {
@@ -58,10 +60,11 @@ export async function writeQTensor(
   module: string,
   weight: QTensor,
 ): Promise<void> {
-  const { blocks, codes, scales, zeros, inputScales, activations } = weight.parts;
+  const { blocks, codes, scales, zeros, inputScales, codebook, activations } = weight.parts;
   if (blocks) return writer.write(`${module}.blocks`, blocks);
   await writer.write(`${module}.codes`, codes);
-  await writer.write(`${module}.scales`, scales);
+  if (codebook) await writer.write(`${module}.codebook`, codebook);
+  else await writer.write(`${module}.scales`, scales);
   if (zeros) await writer.write(`${module}.zeros`, zeros);
   if (inputScales) await writer.write(`${module}.input_scales`, inputScales);
   for (const part of ["input", "output"] as const) {
@@ -75,7 +78,7 @@ export async function writeQTensor(
 /**
  * Reads the packed weight of a module as the configuration describes it.
  * @throws FormatError when a tensor is missing or has another dtype or shape
- * @throws NumericError when a scale or zero point is NaN or infinite
+ * @throws NumericError when a scale, a zero point or a value of a codebook is NaN or infinite
  */
 export async function readQTensor(
   reader: TensorReader,
@@ -86,12 +89,16 @@ export async function readQTensor(
   for (const entry of quantizedEntries(name, module)) expectEntry(reader, entry, scheme);
   if (scheme.blocks) return readBlocks(reader, name, module);
   const codes = await reader.viewAs(`${name}.codes`, "u8");
-  const scales = await reader.viewAs(`${name}.scales`, "f16");
+  const codebook = scheme.grid.codebook
+    ? await readHalves(reader, `${name}.codebook`, "values")
+    : undefined;
+  const scales = codebook
+    ? new Uint16Array()
+    : await readHalves(reader, `${name}.scales`, "scales");
   const zeros = await readZeros(reader, `${name}.zeros`, scheme);
-  expectFinite(`${name}.scales`, "scales", scales);
   const inputScales = await readInputScales(reader, `${name}.input_scales`, scheme);
   const activations = await readActivations(reader, name, scheme);
-  const parts = { codes, scales, zeros, inputScales, activations };
+  const parts = { codes, scales, zeros, inputScales, codebook, activations };
   return new QTensor(scheme, outFeatures, inFeatures, parts);
 }
 
@@ -113,10 +120,13 @@ async function readInputScales(
   name: string,
   { grid }: Scheme,
 ): Promise<Uint16Array | undefined> {
-  if (!grid.inputScales) return undefined;
-  const scales = await reader.viewAs(name, "f16");
-  expectFinite(name, "scales", scales);
-  return scales;
+  return grid.inputScales ? readHalves(reader, name, "scales") : undefined;
+}
+
+async function readHalves(reader: TensorReader, name: string, what: string): Promise<Uint16Array> {
+  const halves = await reader.viewAs(name, "f16");
+  expectFinite(name, what, halves);
+  return halves;
 }
 
 async function readActivations(
@@ -150,9 +160,7 @@ async function readZeros(
 ): Promise<Uint8Array | Uint16Array | null> {
   if (grid.zeroPoint === "none") return null;
   if (grid.zeroPoint === "integer") return reader.viewAs(name, "u8");
-  const zeros = await reader.viewAs(name, "f16");
-  expectFinite(name, "zero points", zeros);
-  return zeros;
+  return readHalves(reader, name, "zero points");
 }
 
 function expectEntry(reader: TensorReader, entry: TensorEntry, scheme: Scheme): void {

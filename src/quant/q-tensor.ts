@@ -31,12 +31,14 @@ export interface QuantizedCodes {
   readonly inFeatures: number;
   /** `[outFeatures, inFeatures]`, one code a byte. */
   readonly codes: Uint8Array;
-  /** `[outFeatures, groups]`, float16 bits. */
+  /** `[outFeatures, groups]`, float16 bits; empty for grids with a codebook. */
   readonly scales: Uint16Array;
   /** `[outFeatures, groups]`: integers below the grid's levels, or float16 bits; if it has any. */
   readonly zeros?: Uint8Array | Uint16Array;
   /** `[inFeatures]`, float16 bits; absent for grids without scales of the inputs. */
   readonly inputScales?: Uint16Array;
+  /** `[outFeatures, levels]`, float16 bits, the values of a row's codes; for grids that have it. */
+  readonly codebook?: Uint16Array;
 }
 
 /**
@@ -48,12 +50,14 @@ export interface QTensorParts {
   readonly blocks?: Uint8Array | undefined;
   /** `[outFeatures, rowBytes]` packed codes. */
   readonly codes: Uint8Array;
-  /** `[outFeatures, groups]` float16 bits. */
+  /** `[outFeatures, groups]` float16 bits; empty for grids with a codebook. */
   readonly scales: Uint16Array;
   /** Zero points of all groups: packed like one row of codes, or float16 bits; null without. */
   readonly zeros: Uint8Array | Uint16Array | null;
   /** `[inFeatures]` float16 bits; absent for grids without scales of the inputs. */
   readonly inputScales?: Uint16Array | undefined;
+  /** `[outFeatures, levels]` float16 bits; absent for grids without a codebook. */
+  readonly codebook?: Uint16Array | undefined;
   /** Scales and zero points of inputs and outputs, for schemes that fix them; otherwise null. */
   readonly activations: LayerActivations | null;
 }
@@ -66,6 +70,7 @@ export interface QTensorSizes {
   readonly scales: number;
   readonly zeros: number;
   readonly inputScales: number;
+  readonly codebook: number;
   /** Scale and zero point of the input, and of the output where it is rounded. */
   readonly activations: number;
   /** All of these together. */
@@ -90,6 +95,7 @@ export class QTensor {
     expectBytes("scales", parts.scales.byteLength, sizes.scales);
     expectBytes("zeros", parts.zeros?.byteLength ?? 0, sizes.zeros);
     expectBytes("input scales", parts.inputScales?.byteLength ?? 0, sizes.inputScales);
+    expectBytes("codebook", parts.codebook?.byteLength ?? 0, sizes.codebook);
     this.scheme = scheme;
     this.outFeatures = outFeatures;
     this.inFeatures = inFeatures;
@@ -124,6 +130,7 @@ export class QTensor {
       scales: chosen.scales,
       zeros,
       inputScales: chosen.inputScales,
+      codebook: chosen.codebook,
       activations: null,
     });
   }
@@ -239,14 +246,17 @@ export class QTensor {
       const { id: format, columns: blockColumns } = scheme.blocks;
       return { ...shape, format, blockColumns, blocks: blocksOf(this) };
     }
+    const { codebook } = this.parts;
+    const table = codebook ?? grid.values;
     return {
       ...shape,
       layout: scheme.packing,
       codes: this.parts.codes,
-      scales: this.parts.scales,
+      scales: codebook ? new Uint16Array(outFeatures).fill(halfOne) : this.parts.scales,
       zeroPoints: this.parts.zeros,
       origin: grid.origin,
       step: grid.step,
+      ...(table && { table }),
     };
   }
 
@@ -259,6 +269,7 @@ export class QTensor {
   ): Float32Array {
     const { inFeatures, outFeatures, scheme } = this;
     if (scheme.blocks) return decodeBlocks(scheme.blocks, blocksOf(this), out);
+    if (this.parts.codebook) return decodeCodebook(this, this.parts.codebook, out);
     const { grid, groupSize, packing } = scheme;
     const width = groupSize ?? inFeatures;
     const scales = halvesToFloats(this.parts.scales);
@@ -278,6 +289,17 @@ export class QTensor {
   }
 }
 
+/** Looks the codes up in the values of their rows, which stand for nothing but themselves. */
+function decodeCodebook(weight: QTensor, codebook: Uint16Array, out: Float32Array): Float32Array {
+  const { inFeatures, scheme } = weight;
+  const { levels } = scheme.grid;
+  const values = halvesToFloats(codebook);
+  for (const [i, code] of weight.unpackCodes().entries()) {
+    out[i] = values[Math.floor(i / inFeatures) * levels + code];
+  }
+  return out;
+}
+
 /** Multiplies each column of a matrix by its factor, float16 bits. */
 function scaleColumns(matrix: Float32Array, factors: Uint16Array | undefined): void {
   if (!factors) return;
@@ -285,7 +307,17 @@ function scaleColumns(matrix: Float32Array, factors: Uint16Array | undefined): v
   for (let i = 0; i < matrix.length; i++) matrix[i] *= columns[i % columns.length];
 }
 
-const noSizes = { blocks: 0, codes: 0, scales: 0, zeros: 0, inputScales: 0, activations: 0 };
+const noSizes = {
+  blocks: 0,
+  codes: 0,
+  scales: 0,
+  zeros: 0,
+  inputScales: 0,
+  codebook: 0,
+  activations: 0,
+};
+/** 1 in float16. */
+const halfOne = 0x3c00;
 const noParts: QTensorParts = {
   codes: new Uint8Array(),
   scales: new Uint16Array(),
@@ -321,8 +353,9 @@ function planarSizes(scheme: PlanarScheme, outFeatures: number, inFeatures: numb
   const groups = outFeatures * groupsPerRow(scheme, inFeatures);
   return {
     ...noSizes,
-    scales: groups * 2,
+    scales: scheme.grid.codebook ? 0 : groups * 2,
     zeros: zerosBytes(scheme, groups),
+    codebook: scheme.grid.codebook ? outFeatures * scheme.grid.levels * 2 : 0,
     inputScales: scheme.grid.inputScales ? inFeatures * 2 : 0,
     activations: { token: 0, static: 8, integer: 16 }[scheme.activation?.mode ?? "token"],
   };

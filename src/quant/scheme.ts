@@ -45,7 +45,9 @@ export interface BlockScheme {
 const longestId = 100;
 
 const [smallestGroup, largestGroup] = groupSizes;
-const grammar = /^w(\d+(?:\.\d+)?)(?:g(\d+))?((?:-[a-z]+)*?)(?:a(\d+)(?:-(static|integer))?)?$/;
+/** Names of grids may end in a digit, which is never one of rounded activations (`a8`). */
+const grammar =
+  /^w(\d+(?:\.\d+)?)(?:g(\d+))?((?:-[a-z]+?(?:(?<!a)\d)?)*?)(?:a(\d+)(?:-(static|integer))?)?$/;
 
 const blockSchemes: ReadonlyMap<string, BlockScheme> = new Map(
   blockFormats.map((format) => [format.id, schemeOfBlocks(format)]),
@@ -91,6 +93,11 @@ export function parseScheme(id: string): Scheme {
   if (grid.inputScales && (groupSize !== null || activation !== null)) {
     throw new SchemeError(`scheme ${id}: the grid has no groups and takes float inputs`, {
       hint: `use ${makeScheme(grid, null).id}`,
+    });
+  }
+  if (grid.codebook && groupSize !== null) {
+    throw new SchemeError(`scheme ${id}: a codebook belongs to a row, which has no groups`, {
+      hint: `use ${makeScheme(grid, null, activation).id}`,
     });
   }
   const scheme = makeScheme(grid, groupSize, activation);
@@ -180,7 +187,7 @@ export function expectWholeBlocks({ id, blocks }: Scheme, inFeatures: number): v
   );
 }
 
-/** Returns the number of scales a row of `inFeatures` weights has. */
+/** Returns the number of groups a row of `inFeatures` weights has, each with a scale if any has. */
 export function groupsPerRow(scheme: Scheme, inFeatures: number): number {
   return scheme.groupSize === null ? 1 : Math.ceil(inFeatures / scheme.groupSize);
 }
@@ -195,7 +202,12 @@ export function hasIntegerRows({ grid, groupSize }: Scheme): boolean {
  * are stored by themselves.
  */
 export function hasIndependentGroups({ grid, blocks }: Scheme): boolean {
-  return !grid.inputScales && blocks === null;
+  return !grid.inputScales && !grid.codebook && blocks === null;
+}
+
+/** Whether the values of neighbouring codes are a step apart everywhere in a group. */
+export function hasEvenLevels({ grid }: Scheme): boolean {
+  return !grid.values && !grid.codebook;
 }
 
 /**

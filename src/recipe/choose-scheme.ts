@@ -31,6 +31,7 @@ export function schemesLike({ grid, groupSize, activation }: Scheme): Scheme[] {
   return grids
     .filter(hasBitsOf({ grid }))
     .filter(({ inputScales }) => !inputScales || (groupSize === null && activation === null))
+    .filter(({ codebook }) => !codebook || groupSize === null)
     .map((other) => makeScheme(other, groupSize, activation));
 }
 

@@ -51,7 +51,9 @@ function parsed(id: string): Scheme[] {
  * turn with a scale a row and with groups, and each way of rounding activations.
  */
 export function schemesFor(method: Method, groupSize: number): Scheme[] {
-  const supported = everyScheme(groupSize).filter((scheme) => method.supports(scheme));
+  const supported = everyScheme(groupSize).filter(
+    (scheme) => method.supports(scheme) && (method.role === "quantizer" || isMade(scheme)),
+  );
   const ofWeights = byBits(supported.filter(({ activation }) => activation === null));
   return [
     ...ofWeights.flatMap((schemes) => {
@@ -63,6 +65,13 @@ export function schemesFor(method: Method, groupSize: number): Scheme[] {
       (way) => supported.findLast(({ activation }) => isDeepStrictEqual(activation, way)) ?? [],
     ),
   ];
+}
+
+/** Whether some quantizer that does not train the whole model gives weights of a scheme. */
+function isMade(scheme: Scheme): boolean {
+  return allMethods.some(
+    ({ role, supports, trainModel }) => role === "quantizer" && !trainModel && supports(scheme),
+  );
 }
 
 /**

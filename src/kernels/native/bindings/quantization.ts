@@ -93,6 +93,7 @@ export const quantizationBindings = [
     values: (u, h, diagonal, status) => [u, h, diagonal, status, countOf(diagonal)],
   }),
   defineBinding("fitColumns", {
+    covers: (_scales, _zeros, _weight, { grid }) => !grid.values,
     buffers: [f32Groups("scales"), f32Groups("zeros"), f32Matrix("weight")],
     sizes: ["rows", "columns", "groups", "group", "start", "end", "rule", "levels", "candidates"],
     reals: ["origin", "step", "shrinkStep", "norm"],
@@ -181,6 +182,7 @@ export const quantizationBindings = [
     },
   }),
   defineBinding("quantizeColumns", {
+    covers: (_codes, _weight, { grid }) => !grid.values,
     buffers: [
       exact(u8("codes", "rows", "columns")),
       f32Matrix("weight"),
