@@ -351,12 +351,7 @@ export interface Kernels extends TrainingKernels {
    * lower one on ties, to `codes [rows, n] u8`. In a row without weights all values count alike; of
    * fewer values than levels the largest centroid stands several times.
    */
-  clusterRows(
-    table: TensorView,
-    codes: TensorView,
-    values: TensorView,
-    weights: TensorView,
-  ): void;
+  clusterRows(table: TensorView, codes: TensorView, values: TensorView, weights: TensorView): void;
   /**
    * One step of half-quadratic quantization (HQQ) on every group of `weight [rows, n] f32`: with
    * `c = clip(rne(w/s + z), 0, Q)` and `d = w − s·(c − z)` writes `errors = mean|d|` (of the zero

@@ -29,10 +29,7 @@ export interface SensitivityWork {
   /** Embeddings of images in the windows. */
   readonly given: GivenRows | null;
   /** Linears that will be quantized, of blocks that are not finished. */
-  readonly linears: readonly Pick<
-    PlannedLinear,
-    "block" | "slot" | "outFeatures" | "inFeatures"
-  >[];
+  readonly linears: readonly Pick<PlannedLinear, "block" | "slot" | "outFeatures" | "inFeatures">[];
   /** A folder for the files. */
   readonly folder: string;
   readonly report: (activity: string) => void;
@@ -114,7 +111,11 @@ export class Sensitivities {
     inputs[model.blockCount].release();
     for (let index = model.blockCount - 1; index >= firstBlock; index--) {
       await blocks.with(index, async (block) => {
-        const before = await this.addBlock(blocks, block, { index, input: inputs[index], gradient });
+        const before = await this.addBlock(blocks, block, {
+          index,
+          input: inputs[index],
+          gradient,
+        });
         gradient.release();
         gradient = before;
       });
@@ -214,13 +215,19 @@ async function gradientOfLoss(
   try {
     tape.watch(last);
     const flat = last.reshape([last.size / model.hiddenSize, model.hiddenSize]);
-    const losses = lossByRows(tape, { model, vocabularySize }, flat, { rows }, (logits, { indices }) => {
-      const next = indices.map((row) => targets[row]);
-      const wanted = Tensor.from(model.backend, "i32", [next.length], next);
-      const { losses: values, gradient } = crossEntropyGradient(logits, wanted, 1);
-      wanted.release();
-      return { values, gradient };
-    });
+    const losses = lossByRows(
+      tape,
+      { model, vocabularySize },
+      flat,
+      { rows },
+      (logits, { indices }) => {
+        const next = indices.map((row) => targets[row]);
+        const wanted = Tensor.from(model.backend, "i32", [next.length], next);
+        const { losses: values, gradient } = crossEntropyGradient(logits, wanted, 1);
+        wanted.release();
+        return { values, gradient };
+      },
+    );
     for (const loss of losses) loss.release();
     tape.backward([]);
     return takenGradient(tape, last);

@@ -1,6 +1,7 @@
 import type { ActivationParameters, LayerActivations } from "../quant/activation-grid.ts";
 import { QTensor } from "../quant/q-tensor.ts";
-import { groupsPerRow, type Scheme } from "../quant/scheme.ts";
+import { groupsPerRow, type Scheme, sparseWeights } from "../quant/scheme.ts";
+import { expectSparseRows, type SparseRows, sparseNumberType } from "../quant/sparse-rows.ts";
 import { expectShape } from "../tensor/shape.ts";
 import { FormatError, NumericError, ShapeError } from "../util/errors.ts";
 import type { ArrayOf, DType } from "../tensor/dtype.ts";
@@ -48,10 +49,26 @@ export function quantizedEntries(
   if (scheme.grid.inputScales) {
     entries.push({ name: `${module}.input_scales`, dtype: "f16", shape: [inFeatures] });
   }
+  entries.push(...sparseEntries(module, { scheme, outFeatures, inFeatures }));
   const mode = scheme.activation?.mode ?? "token";
   if (mode !== "token") entries.push({ name: `${module}.input`, dtype: "f32", shape: [2] });
   if (mode === "integer") entries.push({ name: `${module}.output`, dtype: "f32", shape: [2] });
   return entries;
+}
+
+/** Tensors of the weights beside the codes. */
+function sparseEntries(
+  module: string,
+  { scheme, outFeatures, inFeatures }: Pick<QTensor, "scheme" | "outFeatures" | "inFeatures">,
+): TensorEntry[] {
+  const count = sparseWeights(scheme, outFeatures, inFeatures);
+  if (count === 0) return [];
+  const dtype = sparseNumberType(inFeatures);
+  return [
+    { name: `${module}.sparse_counts`, dtype, shape: [outFeatures] },
+    { name: `${module}.sparse_columns`, dtype, shape: [count] },
+    { name: `${module}.sparse_values`, dtype: "f16", shape: [count] },
+  ];
 }
 
 /** Writes a packed weight under the names of `quantizedEntries`. */
@@ -67,6 +84,12 @@ export async function writeQTensor(
   else await writer.write(`${module}.scales`, scales);
   if (zeros) await writer.write(`${module}.zeros`, zeros);
   if (inputScales) await writer.write(`${module}.input_scales`, inputScales);
+  if (weight.parts.sparse) {
+    const { counts, columns, values } = weight.parts.sparse;
+    await writer.write(`${module}.sparse_counts`, counts);
+    await writer.write(`${module}.sparse_columns`, columns);
+    await writer.write(`${module}.sparse_values`, values);
+  }
   for (const part of ["input", "output"] as const) {
     const parameters = activations?.[part];
     if (!parameters) continue;
@@ -77,7 +100,8 @@ export async function writeQTensor(
 
 /**
  * Reads the packed weight of a module as the configuration describes it.
- * @throws FormatError when a tensor is missing or has another dtype or shape
+ * @throws FormatError when a tensor is missing or has another dtype or shape, or sparse weights are
+ *   not in order
  * @throws NumericError when a scale, a zero point or a value of a codebook is NaN or infinite
  */
 export async function readQTensor(
@@ -98,7 +122,8 @@ export async function readQTensor(
   const zeros = await readZeros(reader, `${name}.zeros`, scheme);
   const inputScales = await readInputScales(reader, `${name}.input_scales`, scheme);
   const activations = await readActivations(reader, name, scheme);
-  const parts = { codes, scales, zeros, inputScales, codebook, activations };
+  const sparse = await readSparse(reader, name, module);
+  const parts = { codes, scales, zeros, inputScales, codebook, sparse, activations };
   return new QTensor(scheme, outFeatures, inFeatures, parts);
 }
 
@@ -121,6 +146,29 @@ async function readInputScales(
   { grid }: Scheme,
 ): Promise<Uint16Array | undefined> {
   return grid.inputScales ? readHalves(reader, name, "scales") : undefined;
+}
+
+async function readSparse(
+  reader: TensorReader,
+  name: string,
+  module: QuantizedModule,
+): Promise<SparseRows | undefined> {
+  if (sparseEntries(name, module).length === 0) return undefined;
+  const dtype = sparseNumberType(module.inFeatures);
+  const counts = await reader.viewAs(`${name}.sparse_counts`, dtype);
+  const columns = await reader.viewAs(`${name}.sparse_columns`, dtype);
+  const values = await readHalves(reader, `${name}.sparse_values`, "values");
+  const sparse = { counts, columns, values };
+  try {
+    expectSparseRows(sparse, module.inFeatures);
+  } catch (error) {
+    if (!(error instanceof ShapeError)) throw error;
+    throw new FormatError(`module ${quoteName(name)}: ${error.message}`, {
+      hint: "the checkpoint is damaged; make it again",
+      cause: error,
+    });
+  }
+  return sparse;
 }
 
 async function readHalves(reader: TensorReader, name: string, what: string): Promise<Uint16Array> {

@@ -1,6 +1,11 @@
 import { affineWeight } from "../../../quant/blocks/mapping/affine-weight.ts";
 import { QTensor, type QuantizedCodes } from "../../../quant/q-tensor.ts";
-import { groupsPerRow, type PlanarScheme, type Scheme } from "../../../quant/scheme.ts";
+import {
+  groupsPerRow,
+  type PlanarScheme,
+  type Scheme,
+  withoutSparse,
+} from "../../../quant/scheme.ts";
 import { floatToHalfBits } from "../../../util/half.ts";
 import { UnsupportedError } from "../../../util/errors.ts";
 import type { TensorRows } from "./tensor-rows.ts";
@@ -16,7 +21,7 @@ const rows = 16;
 export function sampleRows(scheme: Scheme, inFeatures: number, trained = false): TensorRows {
   const packed = scheme.blocks
     ? QTensor.ofBlocks(scheme, rows, inFeatures, new Uint8Array(blockBytes(scheme, inFeatures)))
-    : QTensor.pack(scheme, sampleCodes(scheme, inFeatures, trained));
+    : QTensor.pack(withoutSparse(scheme), sampleCodes(scheme, inFeatures, trained));
   const floats = async (): Promise<Float32Array> => {
     throw new UnsupportedError("a sample of a scheme has no weights");
   };
