@@ -36,11 +36,16 @@ export interface AttentionOptions {
   readonly valueScales?: TensorView;
 }
 
-/** Affine grid of column-wise quantization: value = scale · (origin + step · (code − zero)). */
-export interface AffineGridView {
+/**
+ * Grid of column-wise quantization: value = scale · (origin + step · (code − zero)), or
+ * scale · values[code].
+ */
+export interface GridView {
   readonly levels: number;
   readonly origin: number;
   readonly step: number;
+  /** Values of the codes, rising, in units of the scale, where they are not evenly spaced. */
+  readonly values?: Float32Array;
 }
 
 /** How the scale of a group of weights w is found. `Q = grid.levels − 1`. */
@@ -49,7 +54,7 @@ export interface FitOptions {
   readonly end: number;
   /** Index of the group whose scale is written. */
   readonly group: number;
-  readonly grid: AffineGridView;
+  readonly grid: GridView;
   /**
    * - `range`: lo = min(w, 0), hi = max(w, 0) (−1 and 1 when both are 0), s = (hi − lo)/Q,
    *   z = clip(rne(−lo/s), 0, Q);
@@ -71,6 +76,16 @@ export interface FitOptions {
     readonly shrinkStep: number;
     readonly norm: number;
   } | null;
+}
+
+/** A matrix `[out, in]` that holds few weights, row after row (CSR). */
+export interface SparseView {
+  /** `[out + 1]` i32: where the weights of each row begin, and where the last ones end. */
+  readonly starts: TensorView;
+  /** `[weights]` i32: the column of each, rising within a row. */
+  readonly columns: TensorView;
+  /** `[weights]` f32. */
+  readonly values: TensorView;
 }
 
 /** What `refineZeros` is told. `Q = levels − 1`. */
@@ -151,7 +166,7 @@ export interface QuantizeColumnsOptions {
   /** Added to every value of a group, `[rows, groups]` f32; null stands for zeros. */
   readonly offsets: TensorView | null;
   readonly groupOf: TensorView;
-  readonly grid: AffineGridView;
+  readonly grid: GridView;
 }
 
 /**
@@ -281,6 +296,11 @@ export interface Kernels extends TrainingKernels {
   softmax(out: TensorView, x: TensorView): void;
   /** `out = a + b`; `b` has the shape of `a` or of its last dimension. `out` may be `a`. */
   add(out: TensorView, a: TensorView, b: TensorView): void;
+  /**
+   * `out [T, out] f32 += x·Sᵀ`, x `[T, in]` f32, S a matrix `[out, in]` of a few weights: sums in the
+   * order of the columns.
+   */
+  addSparseProducts(out: TensorView, x: TensorView, sparse: SparseView): void;
   /** `out = a · b`, elementwise; `b` is of the shape of `a` or its last dimension; may be `a`. */
   multiply(out: TensorView, a: TensorView, b: TensorView): void;
   /** Converts between f64, f32, f16 and bf16, rounding to nearest even. */
@@ -325,6 +345,14 @@ export interface Kernels extends TrainingKernels {
    */
   fitColumns(scales: TensorView, zeros: TensorView, weight: TensorView, options: FitOptions): void;
   /**
+   * Exact weighted k-means of each row of `values [rows, n] f32`: writes the centroids of the
+   * clusters with the least `Σ w·(x − centroid)²`, `weights [rows, n] f32` from 0 up, rounded to
+   * float16 in rising order, to `table [rows, levels] f16`, and the code of the nearest of them, the
+   * lower one on ties, to `codes [rows, n] u8`. In a row without weights all values count alike; of
+   * fewer values than levels the largest centroid stands several times.
+   */
+  clusterRows(table: TensorView, codes: TensorView, values: TensorView, weights: TensorView): void;
+  /**
    * One step of half-quadratic quantization (HQQ) on every group of `weight [rows, n] f32`: with
    * `c = clip(rne(w/s + z), 0, Q)` and `d = w − s·(c − z)` writes `errors = mean|d|` (of the zero
    * points as they come in) and the new zero point `z = mean(c − (w − e)/s)`,
@@ -363,7 +391,8 @@ export interface Kernels extends TrainingKernels {
    * Quantizes the columns `[start, end)` of `weight [rows, n] f32` one after the other. Column j of
    * row r gets `code = clip(rne(((w − o)/s − origin)/step + z), 0, levels − 1)` with
    * `s = scales[r, g]`, `z = zeros[r, g]`, `o = offsets[r, g]`, `g = groupOf[j]` (two-level grids:
-   * code 1 where `((w − o)/s − origin)/step ≥ ½`), and the column is set to its decoded value
+   * code 1 where `((w − o)/s − origin)/step ≥ ½`; grids with values: the number of midpoints of
+   * neighbouring values, in float32, below `(w − o)/s`), and the column is set to its decoded value
    * `s·(origin + step·(code − z)) + o`. With `factor` (upper, `[n, n] f32`) the error
    * `e = (w − ŵ)/factor[j, j]` is carried on to the later columns: `w[k] −= e · factor[j, k]` for j
    * < k < end here and, after the panel, for all k ≥ end. `codes [rows, n] u8`, `groupOf [n] i32`,

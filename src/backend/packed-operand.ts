@@ -20,7 +20,7 @@ export type PackedOperand = PlanarOperand | BlockOperand;
  * A weight whose codes, scales and zero points lie apart.
  *
  * The value of code `c` in group `g = floor(column / groupSize)` of row `r` is
- * `scales[r, g] · (origin + step · (c − zeroPoints[r, g]))`.
+ * `scales[r, g] · (origin + step · (c − zeroPoints[r, g]))`; with a table, `scales[r, g] · table[c]`.
  */
 export interface PlanarOperand {
   readonly outFeatures: number;
@@ -42,6 +42,11 @@ export interface PlanarOperand {
   /** Value of code 0 at zero point 0, and distance of neighbouring codes, in units of the scale. */
   readonly origin: number;
   readonly step: number;
+  /**
+   * Values of the codes in units of the scale where they are not evenly spaced: `[levels]` of all
+   * rows, or float16 bits `[outFeatures, levels]` of each row. Then there are no zero points.
+   */
+  readonly table?: Float32Array | Uint16Array;
 }
 
 /** A weight whose rows are runs of blocks, each of codes, scales and offsets. */
@@ -75,8 +80,8 @@ export interface PreparedOperand {
 
 /**
  * How packed weights are multiplied. `exact`: the inputs stay float32. `fast`: each run of inputs
- * that `activationBlock` gives is first rounded to 8-bit integers with a scale of its own, so that
- * products are sums of integers.
+ * that `activationBlock` gives is first rounded to 8-bit integers with a scale of its own, and the
+ * values of a table to 7-bit ones (`roundTable`), so that products are sums of integers.
  */
 export type Products = "exact" | "fast";
 

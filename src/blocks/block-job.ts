@@ -11,8 +11,15 @@ import type { LinearRecord } from "../run/run-record.ts";
 import { goesByExpert } from "./goes-by-expert.ts";
 import { scalesChannels } from "./scale-groups.ts";
 import type { ResidualStreams } from "./residual-streams.ts";
+import type { Sensitivities } from "./sensitivities.ts";
 import { runByExpert } from "./stream-experts.ts";
 import { TokenFactors } from "./token-factors.ts";
+
+/** What calibration text gives all blocks; null without. */
+export interface Calibrated {
+  readonly streams: ResidualStreams | null;
+  readonly sensitivities: Sensitivities | null;
+}
 
 /** One block at work: what the steps of its quantization share. */
 export class BlockJob {
@@ -23,6 +30,8 @@ export class BlockJob {
   readonly isByExpert: boolean;
   /** Null when no calibration text was given. */
   readonly streams: ResidualStreams | null;
+  /** Null unless the method needs them. */
+  readonly sensitivities: Sensitivities | null;
   /** Linears that are quantized and written. */
   readonly linears: LinearRecord[] = [];
   readonly signal: AbortSignal | undefined;
@@ -36,7 +45,7 @@ export class BlockJob {
     index: number,
     quantization: Quantization,
     output: QuantizedOutput,
-    streams: ResidualStreams | null,
+    { streams, sensitivities }: Calibrated,
   ) {
     const { job } = quantization;
     this.index = index;
@@ -44,6 +53,7 @@ export class BlockJob {
     this.model = job.opened.model;
     this.isByExpert = goesByExpert(job, index);
     this.streams = streams;
+    this.sensitivities = sensitivities;
     this.signal = job.options.signal;
     this.quantization = quantization;
     this.output = output;

@@ -1,13 +1,11 @@
 import { runBlock } from "../methods/shared/block-loss.ts";
 import { divergencesByRows } from "../methods/shared/divergence-loss.ts";
-import type { Block, QuantizableModel } from "../nn/quantizable-model.ts";
+import type { Block } from "../nn/quantizable-model.ts";
 import { joinPath } from "../platform/node.ts";
-import { Tape } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { choosePrecision } from "../training/choose-precision.ts";
-import { throwIfCancelled } from "../util/errors.ts";
 import type { ActivationCache } from "./activations.ts";
 import type { BlockJob } from "./block-job.ts";
+import { OriginalBlocks, takenGradient } from "./original-blocks.ts";
 
 /** The residual streams in front of a block out of quantized ones, and behind the original's. */
 export interface Streams {
@@ -30,7 +28,7 @@ export async function outputGradients(
   const path = folder && joinPath(folder, `gradients-${index}`);
   await model.loadEmbeddingAndHead();
   try {
-    const rest = new RestOfModel(model, index + 1, signal);
+    const rest = new RestOfModel(new OriginalBlocks(model, signal), index + 1);
     const change = async (input: Tensor<"f32">, expected: Tensor<"f32">) => {
       report("gradients of the outputs");
       return rest.gradientBy(runBlock({ model, block }, input), expected);
@@ -43,14 +41,12 @@ export async function outputGradients(
 
 /** The blocks from one on, and the head. */
 class RestOfModel {
-  private readonly model: QuantizableModel;
+  private readonly blocks: OriginalBlocks;
   private readonly from: number;
-  private readonly signal: AbortSignal | undefined;
 
-  constructor(model: QuantizableModel, from: number, signal: AbortSignal | undefined) {
-    this.model = model;
+  constructor(blocks: OriginalBlocks, from: number) {
+    this.blocks = blocks;
     this.from = from;
-    this.signal = signal;
   }
 
   /**
@@ -58,23 +54,24 @@ class RestOfModel {
    * of `expected`, both `[windows, length, hiddenSize]`.
    */
   async gradientBy(output: Tensor<"f32">, expected: Tensor<"f32">): Promise<Tensor<"f32">> {
-    const { model, from } = this;
+    const { blocks, from } = this;
+    const { blockCount } = blocks.model;
     const inputs: Tensor<"f32">[] = [output];
     let wanted = expected;
-    for (let index = from; index < model.blockCount; index++) {
-      await this.withBlock(index, (block) => {
-        inputs.push(this.forward(block, inputs[index - from]));
-        const next = this.forward(block, wanted);
+    for (let index = from; index < blockCount; index++) {
+      await blocks.with(index, (block) => {
+        inputs.push(blocks.forward(block, inputs[index - from]));
+        const next = blocks.forward(block, wanted);
         if (wanted !== expected) wanted.release();
         wanted = next;
       });
     }
-    let gradient = await this.gradientByLast(inputs[model.blockCount - from], wanted);
+    let gradient = await this.gradientByLast(inputs[blockCount - from], wanted);
     if (wanted !== expected) wanted.release();
-    for (let index = model.blockCount - 1; index >= from; index--) {
+    for (let index = blockCount - 1; index >= from; index--) {
       const input = inputs[index - from];
-      await this.withBlock(index, (block) => {
-        gradient = this.backward(input, gradient, () => this.forward(block, input));
+      await blocks.with(index, (block) => {
+        gradient = this.backward(input, gradient, () => blocks.forward(block, input));
       });
       input.release();
     }
@@ -83,13 +80,13 @@ class RestOfModel {
 
   /** The gradient by what the last block gives, which is released. */
   private async gradientByLast(last: Tensor<"f32">, wanted: Tensor<"f32">): Promise<Tensor<"f32">> {
-    const { model } = this;
+    const { model } = this.blocks;
     const [{ outFeatures: vocabularySize }] = model.embeddingAndHead();
     const tokens = last.size / model.hiddenSize;
     const rows = Int32Array.from({ length: tokens }, (_, row) => row);
     const flat = [tokens, model.hiddenSize];
     const predictor = { model, vocabularySize };
-    const tape = this.open();
+    const tape = this.blocks.open();
     try {
       tape.watch(last);
       const divergences = divergencesByRows(
@@ -100,7 +97,7 @@ class RestOfModel {
       );
       for (const of of divergences) of.release();
       tape.backward([]);
-      return taken(tape, last);
+      return takenGradient(tape, last);
     } finally {
       await model.backend.synchronize();
       tape.release();
@@ -112,40 +109,13 @@ class RestOfModel {
     gradient: Tensor<"f32">,
     forward: () => Tensor<"f32">,
   ): Tensor<"f32"> {
-    const tape = this.open();
+    const tape = this.blocks.open();
     try {
       tape.watch(input);
       tape.backward([[tape.run(forward), gradient]]);
-      return taken(tape, input);
+      return takenGradient(tape, input);
     } finally {
       tape.release();
     }
   }
-
-  private open(): Tape {
-    return new Tape({ precision: choosePrecision("auto", this.model.backend) });
-  }
-
-  private forward(block: Block, input: Tensor<"f32">): Tensor<"f32"> {
-    return runBlock({ model: this.model, block }, input);
-  }
-
-  /** Lets `body` enqueue work with a block of the original. */
-  private async withBlock(index: number, body: (block: Block) => void): Promise<void> {
-    throwIfCancelled(this.signal);
-    const { model } = this;
-    const block = await model.loadBlock(index);
-    try {
-      body(block);
-      await model.backend.synchronize();
-    } finally {
-      model.releaseBlock(block);
-    }
-  }
-}
-
-function taken(tape: Tape, input: Tensor<"f32">): Tensor<"f32"> {
-  const gradient = tape.takeGradient(input);
-  if (gradient) return gradient;
-  throw new RangeError("expected predictions that depend on every block");
 }

@@ -9,6 +9,7 @@ import { throwIfCancelled } from "../util/errors.ts";
 import { BlockJob } from "./block-job.ts";
 import { quantizeEmbeddingAndHead } from "./embedding-and-head.ts";
 import { FinishedBlocks } from "./finished-blocks.ts";
+import { measureSensitivities } from "./measure-sensitivities.ts";
 import { quantizeLinears } from "./quantize-linears.ts";
 import { quantizeWholeBlock } from "./quantize-whole-block.ts";
 import { quantizeByExpert } from "./quantize-by-expert.ts";
@@ -42,6 +43,8 @@ export function quantizeBlocks(
   return quantization.writeCheckpoint(entries, async (output) => {
     const finished = await FinishedBlocks.takeOver(quantization, output);
     const windows = text?.windows ?? (await writtenWindows(quantization));
+    const sensitivities =
+      windows && (await measureSensitivities(quantization, windows, finished.count));
     await quantizeEmbeddingAndHead(quantization, output, finished);
     const streams = windows && (await ResidualStreams.embed(quantization, windows, finished));
     model.releaseEmbeddingAndHead();
@@ -51,7 +54,7 @@ export function quantizeBlocks(
       for (let index = finished.count; index < blockCount; index++) {
         throwIfCancelled(signal);
         const startedMs = monotonicMs();
-        const job = new BlockJob(index, quantization, output, streams);
+        const job = new BlockJob(index, quantization, output, { streams, sensitivities });
         job.report("weights");
         const block = await model.loadBlock(index, undefined, job.isByExpert ? "none" : "all");
         await streams?.runOriginal(block, job);
@@ -74,6 +77,7 @@ export function quantizeBlocks(
       return { ...finished.records, tokens: streams?.quantized.tokens ?? null };
     } finally {
       await streams?.release();
+      await sensitivities?.release();
     }
   });
 }

@@ -132,6 +132,7 @@ export async function quantizeLinear(
   if (!scheme || !method.quantizeLinear) return null;
   const name = `${block.name}.${slot.name}`;
   const { tokens, tooFew } = tokensOf(block, slot, { inputs, calibrated: job.streams !== null });
+  const sensitivities = (await job.sensitivities?.of(job.index, slot.name)) ?? null;
   const quantized = await method.quantizeLinear({
     name,
     weight: floatLinear(block, slot.name).weight,
@@ -139,8 +140,10 @@ export async function quantizeLinear(
     hessian: inputs?.hessian ?? null,
     importance: await importanceOf(name, inputs, job),
     ...(tooFew !== undefined && { tooFew }),
+    ...(sensitivities && { sensitivities }),
     options,
   });
+  sensitivities?.release();
   return { ...quantized, ...(tokens !== undefined && { tokens }) };
 }
 

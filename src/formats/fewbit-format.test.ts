@@ -4,7 +4,8 @@ import * as path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { blockFormats } from "../quant/blocks/index.ts";
 import { QTensor } from "../quant/q-tensor.ts";
-import { expectPlanar, groupsPerRow, parseScheme } from "../quant/scheme.ts";
+import { expectPlanar, groupsPerRow, parseScheme, sparseWeights } from "../quant/scheme.ts";
+import { packSparseRows } from "../quant/sparse-rows.ts";
 import { FormatError, NumericError, UnsupportedError } from "../util/errors.ts";
 import { floatToHalfBits } from "../util/half.ts";
 import { Prng } from "../util/prng.ts";
@@ -31,12 +32,15 @@ afterEach(async () => {
 function randomWeight(id: string, outFeatures: number, inFeatures: number, seed = 1): QTensor {
   const random = new Prng(seed);
   const scheme = expectPlanar(parseScheme(id));
-  const { levels, zeroPoint, inputScales } = scheme.grid;
+  const { levels, zeroPoint, inputScales, codebook } = scheme.grid;
+  const beside = sparseWeights(scheme, outFeatures, inFeatures);
   const groups = outFeatures * groupsPerRow(scheme, inFeatures);
   const draw = (count: number): Uint8Array =>
     Uint8Array.from({ length: count }, () => random.below(levels));
   const codes = draw(outFeatures * inFeatures);
-  const scales = Uint16Array.from({ length: groups }, () => floatToHalfBits(random.uniform()));
+  const drawHalves = (length: number): Uint16Array =>
+    Uint16Array.from({ length }, () => floatToHalfBits(random.uniform()));
+  const scales = drawHalves(codebook ? 0 : groups);
   const zeros = {
     none: {},
     integer: { zeros: draw(groups) },
@@ -50,6 +54,14 @@ function randomWeight(id: string, outFeatures: number, inFeatures: number, seed 
     scales,
     ...zeros[zeroPoint],
     ...(inputScales && { inputScales: columns }),
+    ...(codebook && { codebook: drawHalves(outFeatures * levels) }),
+    ...(beside > 0 && {
+      sparse: packSparseRows(
+        [outFeatures, inFeatures],
+        Uint32Array.from({ length: beside }, (_, i) => 7 * i + 3),
+        drawHalves(beside),
+      ),
+    }),
   });
 }
 
@@ -91,7 +103,8 @@ async function save(weights: ReadonlyMap<string, QTensor>): Promise<void> {
 describe("packed weights", () => {
   test("of every scheme come back byte for byte, also where groups do not divide the width", async () => {
     const ids = ["w1", "w1g64", "w1.58", "w1.58g32", "w2g64", "w2-sym", "w3g128", "w3g32-sym"];
-    ids.push("w4", "w4g64-sym", "w8", "w8g32-sym", "w1-svid", "w1-onebit");
+    ids.push("w4", "w4g64-sym", "w8", "w8g32-sym", "w1-svid", "w1-onebit", "w4g64-nf4");
+    ids.push("w2-codebook", "w3-codebook", "w4-codebook", "w3-codebook-s0.45", "w4-codebook-s2");
     const weights = new Map(
       ids.map((id, i) => [`model.layers.${i}.proj`, randomWeight(id, 7, 172, i)]),
     );
@@ -183,6 +196,72 @@ describe("packed weights", () => {
     const config = JSON.parse(await fs.readFile(path.join(folder, "config.json"), "utf8"));
     const modules = { m: { scheme: "w1-onebit", kind: "onebit", shape: [2, 3] } };
     expect(config.quantization_config.modules).toEqual(modules);
+  });
+
+  test("with a codebook have the documented golden bytes", async () => {
+    const weight = QTensor.pack(parseScheme("w2-codebook"), {
+      outFeatures: 2,
+      inFeatures: 5,
+      codes: Uint8Array.of(0, 1, 2, 3, 0, 3, 3, 2, 1, 1),
+      scales: new Uint16Array(),
+      codebook: Uint16Array.of(0xbc00, 0xb400, 0, 0x3800, 0xc000, 0, 0x3c00, 0x4200),
+    });
+    await save(new Map([["m", weight]]));
+    const file = await fs.readFile(path.join(folder, "model.safetensors"));
+    const data = file.subarray(8 + Number(file.readBigUInt64LE(0)));
+    expect(data.toString("hex")).toBe(
+      "00bc00b400000038" + "00c00000003c0042" + "e4000000" + "6f010000",
+    );
+    const header = file.subarray(8, file.length - data.length).toString();
+    expect(header.trimEnd()).toBe(
+      '{"__metadata__":{"format":"pt"},' +
+        '"m.codebook":{"dtype":"F16","shape":[2,4],"data_offsets":[0,16]},' +
+        '"m.codes":{"dtype":"U8","shape":[2,4],"data_offsets":[16,24]}}',
+    );
+    expect([...weight.dequantize()]).toEqual([-1, -0.25, 0, 0.5, -1, 3, 3, 1, 0, 0]);
+  });
+
+  test("with weights beside the codes have the documented golden bytes", async () => {
+    const weight = QTensor.pack(parseScheme("w2-codebook-s10"), {
+      outFeatures: 2,
+      inFeatures: 10,
+      codes: new Uint8Array(20),
+      scales: new Uint16Array(),
+      codebook: Uint16Array.of(0xbc00, 0xb400, 0, 0x3800, 0xc000, 0, 0x3c00, 0x4200),
+      sparse: packSparseRows([2, 10], Uint32Array.of(3, 14), Uint16Array.of(0x3c00, 0x4000)),
+    });
+    await save(new Map([["m", weight]]));
+    const checkpoint = await openCheckpoint(folder);
+    const bytes = (name: string): Promise<Uint16Array> => checkpoint.viewAs(name, "u16");
+    expect([...(await bytes("m.sparse_counts"))]).toEqual([1, 1]);
+    expect([...(await bytes("m.sparse_columns"))]).toEqual([3, 4]);
+    expect([...(await checkpoint.viewAs("m.sparse_values", "f16"))]).toEqual([0x3c00, 0x4000]);
+    const decoded = (await readQTensor(checkpoint, "m", moduleOf(weight))).dequantize();
+    expect([decoded[2], decoded[3], decoded[13], decoded[14]]).toEqual([-1, 0, -2, 0]);
+    await checkpoint.close();
+  });
+
+  test.each([
+    ["columns", "sparse_columns"],
+    ["counts", "sparse_counts"],
+  ] as const)("with %s of sparse weights that cannot be are a FormatError", async (part) => {
+    const weight = randomWeight("w4-codebook-s2", 3, 100);
+    weight.parts.sparse?.[part].set([9999], 1);
+    await save(new Map([["m", weight]]));
+    const checkpoint = await openCheckpoint(folder);
+    await expect(readQTensor(checkpoint, "m", moduleOf(weight))).rejects.toThrow(FormatError);
+    await checkpoint.close();
+  });
+
+  test("with a NaN in a codebook are a NumericError", async () => {
+    const weight = randomWeight("w3-codebook", 3, 16);
+    weight.parts.codebook?.set([0x7e00], 9);
+    await save(new Map([["m", weight]]));
+    const checkpoint = await openCheckpoint(folder);
+    const read = readQTensor(checkpoint, "m", moduleOf(weight));
+    await expect(read).rejects.toThrow(NumericError);
+    await expect(read).rejects.toThrow('"m.codebook" has 1 NaN or infinite values among its 24');
+    await checkpoint.close();
   });
 
   test("of blocks have the documented golden bytes", async () => {

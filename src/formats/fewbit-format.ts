@@ -1,6 +1,7 @@
 import type { ActivationParameters, LayerActivations } from "../quant/activation-grid.ts";
 import { QTensor } from "../quant/q-tensor.ts";
-import { groupsPerRow, type Scheme } from "../quant/scheme.ts";
+import { groupsPerRow, type Scheme, sparseWeights } from "../quant/scheme.ts";
+import { expectSparseRows, type SparseRows, sparseNumberType } from "../quant/sparse-rows.ts";
 import { expectShape } from "../tensor/shape.ts";
 import { FormatError, NumericError, ShapeError } from "../util/errors.ts";
 import type { ArrayOf, DType } from "../tensor/dtype.ts";
@@ -23,8 +24,8 @@ export interface TensorWriter {
 }
 
 /**
- * Tensors of a packed linear: blocks; or codes, scales, and zero points and input scales if it has
- * them.
+ * Tensors of a packed linear: blocks; or codes, scales or a codebook, and zero points and input
+ * scales if it has them.
  */
 export function quantizedEntries(
   module: string,
@@ -35,21 +36,39 @@ export function quantizedEntries(
     return [{ name: `${module}.blocks`, dtype: "u8", shape: [outFeatures, sizes.rowBytes] }];
   }
   const groups = groupsPerRow(scheme, inFeatures);
+  const { zeroPoint, codebook, levels } = scheme.grid;
   const entries: TensorEntry[] = [
     { name: `${module}.codes`, dtype: "u8", shape: [outFeatures, sizes.rowBytes] },
-    { name: `${module}.scales`, dtype: "f16", shape: [outFeatures, groups] },
+    codebook
+      ? { name: `${module}.codebook`, dtype: "f16", shape: [outFeatures, levels] }
+      : { name: `${module}.scales`, dtype: "f16", shape: [outFeatures, groups] },
   ];
   const name = `${module}.zeros`;
-  const { zeroPoint } = scheme.grid;
   if (zeroPoint === "integer") entries.push({ name, dtype: "u8", shape: [sizes.zeros] });
   if (zeroPoint === "float16") entries.push({ name, dtype: "f16", shape: [outFeatures, groups] });
   if (scheme.grid.inputScales) {
     entries.push({ name: `${module}.input_scales`, dtype: "f16", shape: [inFeatures] });
   }
+  entries.push(...sparseEntries(module, { scheme, outFeatures, inFeatures }));
   const mode = scheme.activation?.mode ?? "token";
   if (mode !== "token") entries.push({ name: `${module}.input`, dtype: "f32", shape: [2] });
   if (mode === "integer") entries.push({ name: `${module}.output`, dtype: "f32", shape: [2] });
   return entries;
+}
+
+/** Tensors of the weights beside the codes. */
+function sparseEntries(
+  module: string,
+  { scheme, outFeatures, inFeatures }: Pick<QTensor, "scheme" | "outFeatures" | "inFeatures">,
+): TensorEntry[] {
+  const count = sparseWeights(scheme, outFeatures, inFeatures);
+  if (count === 0) return [];
+  const dtype = sparseNumberType(inFeatures);
+  return [
+    { name: `${module}.sparse_counts`, dtype, shape: [outFeatures] },
+    { name: `${module}.sparse_columns`, dtype, shape: [count] },
+    { name: `${module}.sparse_values`, dtype: "f16", shape: [count] },
+  ];
 }
 
 /** Writes a packed weight under the names of `quantizedEntries`. */
@@ -58,12 +77,19 @@ export async function writeQTensor(
   module: string,
   weight: QTensor,
 ): Promise<void> {
-  const { blocks, codes, scales, zeros, inputScales, activations } = weight.parts;
+  const { blocks, codes, scales, zeros, inputScales, codebook, activations } = weight.parts;
   if (blocks) return writer.write(`${module}.blocks`, blocks);
   await writer.write(`${module}.codes`, codes);
-  await writer.write(`${module}.scales`, scales);
+  if (codebook) await writer.write(`${module}.codebook`, codebook);
+  else await writer.write(`${module}.scales`, scales);
   if (zeros) await writer.write(`${module}.zeros`, zeros);
   if (inputScales) await writer.write(`${module}.input_scales`, inputScales);
+  if (weight.parts.sparse) {
+    const { counts, columns, values } = weight.parts.sparse;
+    await writer.write(`${module}.sparse_counts`, counts);
+    await writer.write(`${module}.sparse_columns`, columns);
+    await writer.write(`${module}.sparse_values`, values);
+  }
   for (const part of ["input", "output"] as const) {
     const parameters = activations?.[part];
     if (!parameters) continue;
@@ -74,8 +100,9 @@ export async function writeQTensor(
 
 /**
  * Reads the packed weight of a module as the configuration describes it.
- * @throws FormatError when a tensor is missing or has another dtype or shape
- * @throws NumericError when a scale or zero point is NaN or infinite
+ * @throws FormatError when a tensor is missing or has another dtype or shape, or sparse weights are
+ *   not in order
+ * @throws NumericError when a scale, a zero point or a value of a codebook is NaN or infinite
  */
 export async function readQTensor(
   reader: TensorReader,
@@ -86,12 +113,17 @@ export async function readQTensor(
   for (const entry of quantizedEntries(name, module)) expectEntry(reader, entry, scheme);
   if (scheme.blocks) return readBlocks(reader, name, module);
   const codes = await reader.viewAs(`${name}.codes`, "u8");
-  const scales = await reader.viewAs(`${name}.scales`, "f16");
+  const codebook = scheme.grid.codebook
+    ? await readHalves(reader, `${name}.codebook`, "values")
+    : undefined;
+  const scales = codebook
+    ? new Uint16Array()
+    : await readHalves(reader, `${name}.scales`, "scales");
   const zeros = await readZeros(reader, `${name}.zeros`, scheme);
-  expectFinite(`${name}.scales`, "scales", scales);
   const inputScales = await readInputScales(reader, `${name}.input_scales`, scheme);
   const activations = await readActivations(reader, name, scheme);
-  const parts = { codes, scales, zeros, inputScales, activations };
+  const sparse = await readSparse(reader, name, module);
+  const parts = { codes, scales, zeros, inputScales, codebook, sparse, activations };
   return new QTensor(scheme, outFeatures, inFeatures, parts);
 }
 
@@ -113,10 +145,36 @@ async function readInputScales(
   name: string,
   { grid }: Scheme,
 ): Promise<Uint16Array | undefined> {
-  if (!grid.inputScales) return undefined;
-  const scales = await reader.viewAs(name, "f16");
-  expectFinite(name, "scales", scales);
-  return scales;
+  return grid.inputScales ? readHalves(reader, name, "scales") : undefined;
+}
+
+async function readSparse(
+  reader: TensorReader,
+  name: string,
+  module: QuantizedModule,
+): Promise<SparseRows | undefined> {
+  if (sparseEntries(name, module).length === 0) return undefined;
+  const dtype = sparseNumberType(module.inFeatures);
+  const counts = await reader.viewAs(`${name}.sparse_counts`, dtype);
+  const columns = await reader.viewAs(`${name}.sparse_columns`, dtype);
+  const values = await readHalves(reader, `${name}.sparse_values`, "values");
+  const sparse = { counts, columns, values };
+  try {
+    expectSparseRows(sparse, module.inFeatures);
+  } catch (error) {
+    if (!(error instanceof ShapeError)) throw error;
+    throw new FormatError(`module ${quoteName(name)}: ${error.message}`, {
+      hint: "the checkpoint is damaged; make it again",
+      cause: error,
+    });
+  }
+  return sparse;
+}
+
+async function readHalves(reader: TensorReader, name: string, what: string): Promise<Uint16Array> {
+  const halves = await reader.viewAs(name, "f16");
+  expectFinite(name, what, halves);
+  return halves;
 }
 
 async function readActivations(
@@ -150,9 +208,7 @@ async function readZeros(
 ): Promise<Uint8Array | Uint16Array | null> {
   if (grid.zeroPoint === "none") return null;
   if (grid.zeroPoint === "integer") return reader.viewAs(name, "u8");
-  const zeros = await reader.viewAs(name, "f16");
-  expectFinite(name, "zero points", zeros);
-  return zeros;
+  return readHalves(reader, name, "zero points");
 }
 
 function expectEntry(reader: TensorReader, entry: TensorEntry, scheme: Scheme): void {

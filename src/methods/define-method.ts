@@ -31,6 +31,11 @@ export interface LinearProblem<Options> {
    */
   readonly importance?: Float32Array | null;
   /**
+   * How much the loss depends on each weight, `[out, in]` f32 from 0 up: squared gradients, summed
+   * over the calibration windows. Absent unless the method needs them.
+   */
+  readonly sensitivities?: Tensor<"f32"> | null;
+  /**
    * Why too few tokens came to the layer (an expert) for it to be quantized by its inputs; absent
    * where there were enough. A method with `needs` then falls back to a way without them.
    */
@@ -311,6 +316,8 @@ export interface MethodDefinition<
     readonly statistics: readonly Statistic[];
     /** Whether the outputs of the original blocks are needed beside those of the quantized ones. */
     readonly floatInputs?: boolean;
+    /** Whether it is told how much the loss depends on each weight (`LinearProblem`). */
+    readonly sensitivities?: boolean;
   };
   /** Whether a quantizer uses the importance of columns, where it is known. */
   readonly usesImportance?: boolean;

@@ -7,6 +7,7 @@ import gptq from "./ptq/gptq.ts";
 import hqq from "./ptq/hqq.ts";
 import omniquant from "./ptq/omniquant.ts";
 import rtn from "./ptq/rtn.ts";
+import squeezellm from "./ptq/squeezellm.ts";
 import svid from "./ptq/svid.ts";
 import bitnet from "./qat/bitnet.ts";
 import e2eQp from "./qat/e2e-qp.ts";
@@ -26,6 +27,7 @@ export const methods = {
   "block-ap": blockAp,
   omniquant,
   hqq,
+  squeezellm,
   svid,
   paretoq,
   bitnet,

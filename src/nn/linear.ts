@@ -74,11 +74,13 @@ export class Linear implements LinearLike {
 
 /**
  * Describes a packed weight that is multiplied by, or whose rows are looked up, and nothing else.
- * @throws UnsupportedError when the weight has scales of its inputs, or its products are normalised
+ * @throws UnsupportedError when the weight has scales of its inputs or others beside its codes, or its
+ *   products are normalised
  */
 export function plainOperand(weight: QTensor): PackedOperand {
-  const { grid, id } = weight.scheme;
-  if (!grid.inputScales && !grid.normalizedOutputs) return weight.operand();
+  const { grid, id, sparse } = weight.scheme;
+  const isPlain = !grid.inputScales && !grid.normalizedOutputs && sparse === null;
+  if (isPlain) return weight.operand();
   throw new UnsupportedError(`a weight of the scheme ${id} cannot stand here`, {
     hint: "it belongs into the linear layers of blocks",
   });

@@ -13,6 +13,7 @@ import {
 import { IntegerLinear } from "./integer-linear.ts";
 import { fakeQuantizeRows } from "../tensor/training-ops.ts";
 import { Linear, type LinearLike, type LinearWeight } from "./linear.ts";
+import { withSparseWeights } from "./sparse-linear.ts";
 import { OneBitLinear } from "./one-bit-linear.ts";
 
 /**
@@ -31,31 +32,40 @@ export async function makeLinear(
   if (!(weight instanceof QTensor)) return new Linear(backend, weight, bias);
   if (weight.scheme.grid.inputScales) return new OneBitLinear(backend, weight, bias);
   const { activation } = weight.scheme;
-  if (!activation) return new Linear(backend, weight, bias);
-  if (isCoarse(activation)) return withRoundedTokens(new Linear(backend, weight, bias), activation);
+  if (!activation) return floatInputs(backend, weight, bias);
+  if (isCoarse(activation)) {
+    return withRoundedTokens(floatInputs(backend, weight, bias), activation);
+  }
   if (hasIntegerRows(weight.scheme)) return IntegerLinear.of(weight, bias);
   const input = weight.parts.activations?.input ?? null;
   const zeroPoint = input?.zeroPoint ?? tokenZeroPoint;
-  return withRoundedInputs(new Linear(backend, weight, bias), (x) =>
+  return withRoundedInputs(floatInputs(backend, weight, bias), (x) =>
     dequantizeActivations(quantizeActivations(x, input), zeroPoint),
   );
+}
+
+/** A layer that multiplies by a packed weight, and by those that stand beside its codes. */
+function floatInputs(backend: Backend, weight: QTensor, bias: Tensor | null): LinearLike {
+  const { sparse } = weight.parts;
+  if (!sparse) return new Linear(backend, weight, bias);
+  return withSparseWeights(backend, new Linear(backend, weight.withoutSparse(), bias), sparse);
 }
 
 /**
  * A layer whose inputs are rounded to the bits of `activation`, each token by its own magnitude,
  * gradients passing straight through (LLM-QAT, arXiv 2305.17888).
  */
-export function withRoundedTokens(layer: Linear, activation: ActivationGrid): LinearLike {
+export function withRoundedTokens(layer: LinearLike, activation: ActivationGrid): LinearLike {
   const levels = tokenLevels(activation);
   return withRoundedInputs(layer, (x) => fakeQuantizeRows(x, levels));
 }
 
 /** A layer whose inputs are rounded before it multiplies them. */
-export function withRoundedInputs(layer: Linear, round: (x: Tensor) => Tensor): LinearLike {
+export function withRoundedInputs(layer: LinearLike, round: (x: Tensor) => Tensor): LinearLike {
   return {
     outFeatures: layer.outFeatures,
     inFeatures: layer.inFeatures,
     forward: (x, products) => layer.forward(round(x), products),
-    release: () => layer.release(),
+    release: () => layer.release?.(),
   };
 }

@@ -40,7 +40,7 @@ export interface GridTraining {
 
 /**
  * The finite set of values that a code can decode to, in units of the scale. Knows nothing of
- * bytes. Affine grids decode code c with zero point z to `origin + step · (c − z)`.
+ * bytes. Code c with zero point z is `origin + step · (c − z)`, or stands in a table.
  */
 export interface Grid {
   /** Name within scheme ids. */
@@ -51,8 +51,18 @@ export interface Grid {
   readonly levels: number;
   /** Value of code 0 at zero point 0, in units of the scale. */
   readonly origin: number;
-  /** Distance of neighbouring codes, in units of the scale. */
+  /** Distance of neighbouring codes, in units of the scale; of a table the mean distance. */
   readonly step: number;
+  /**
+   * Values of the codes in units of the scale, rising, where they are not evenly spaced; such grids
+   * have no zero points.
+   */
+  readonly values?: Float32Array;
+  /**
+   * Whether each row has values of its own, `levels` in float16, in the place of scales. Then
+   * `origin` and `step` say nothing.
+   */
+  readonly codebook?: boolean;
   /**
    * Whether each group has a zero point of its own: an integer below `levels`, or any float16; or
    * an `offset`, which is added to the products of scale and value.
@@ -83,7 +93,7 @@ export interface PlanarGrid extends Grid {
   readonly packing: PackingId;
 }
 
-/** Decodes a code to a value in units of the scale. */
-export function decodeCode(grid: Grid, code: number, zeroPoint = 0): number {
-  return grid.origin + grid.step * (code - zeroPoint);
+/** Decodes a code to a value in units of the scale; not for grids with a codebook. */
+export function decodeCode({ values, origin, step }: Grid, code: number, zeroPoint = 0): number {
+  return values ? values[code] : origin + step * (code - zeroPoint);
 }

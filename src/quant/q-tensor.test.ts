@@ -59,6 +59,27 @@ describe("QTensor", () => {
     expect(() => QTensor.pack(parseScheme("w1"), chosen)).toThrow(ShapeError);
   });
 
+  test("the values of a codebook count among the bits, and stand for themselves", () => {
+    const chosen = {
+      outFeatures: 2,
+      inFeatures: 3,
+      codes: Uint8Array.of(3, 0, 1, 2, 2, 0),
+      scales: new Uint16Array(),
+      codebook: floatsToHalves([-1, 0.5, 2, 4, 8, 6, 5, -3]),
+    };
+    const scheme = parseScheme("w2-codebook");
+    const packed = QTensor.pack(scheme, chosen);
+    expect([...packed.dequantize()]).toEqual([4, -1, 0.5, 5, 5, 8]);
+    expect(packed.sizeBytes).toBe(2 * 4 + 2 * 4 * 2);
+    const { codebook: _, ...without } = chosen;
+    expect(() => QTensor.pack(scheme, without)).toThrow(ShapeError);
+    expect(() => QTensor.pack(scheme, { ...chosen, scales: floatsToHalves([1, 1]) })).toThrow(
+      ShapeError,
+    );
+    const { all } = QTensor.sizes(parseScheme("w3-codebook"), 64, 4096);
+    expect((8 * all) / (64 * 4096)).toBe(3 + (8 * 16) / 4096);
+  });
+
   test("bits per weight counts codes, scales, zero points and padding", () => {
     const { packed } = randomQTensor("w2g64", 16, 128, 2);
     // 32 bytes of codes, 2 groups × 2 bytes of scales a row; 32 zero points in 8 bytes.

@@ -23,7 +23,10 @@ import {
   groupsPerRow,
   type PlanarScheme,
   type Scheme,
+  sparseWeights,
+  withoutSparse,
 } from "./scheme.ts";
+import { addSparseRows, sparseBytes, type SparseRows } from "./sparse-rows.ts";
 
 /** What a quantizer has chosen for a weight `[outFeatures, inFeatures]`. */
 export interface QuantizedCodes {
@@ -31,12 +34,16 @@ export interface QuantizedCodes {
   readonly inFeatures: number;
   /** `[outFeatures, inFeatures]`, one code a byte. */
   readonly codes: Uint8Array;
-  /** `[outFeatures, groups]`, float16 bits. */
+  /** `[outFeatures, groups]`, float16 bits; empty for grids with a codebook. */
   readonly scales: Uint16Array;
   /** `[outFeatures, groups]`: integers below the grid's levels, or float16 bits; if it has any. */
   readonly zeros?: Uint8Array | Uint16Array;
   /** `[inFeatures]`, float16 bits; absent for grids without scales of the inputs. */
   readonly inputScales?: Uint16Array;
+  /** `[outFeatures, levels]`, float16 bits, the values of a row's codes; for grids that have it. */
+  readonly codebook?: Uint16Array;
+  /** The weights beside the codes, for schemes that have such. */
+  readonly sparse?: SparseRows;
 }
 
 /**
@@ -48,12 +55,16 @@ export interface QTensorParts {
   readonly blocks?: Uint8Array | undefined;
   /** `[outFeatures, rowBytes]` packed codes. */
   readonly codes: Uint8Array;
-  /** `[outFeatures, groups]` float16 bits. */
+  /** `[outFeatures, groups]` float16 bits; empty for grids with a codebook. */
   readonly scales: Uint16Array;
   /** Zero points of all groups: packed like one row of codes, or float16 bits; null without. */
   readonly zeros: Uint8Array | Uint16Array | null;
   /** `[inFeatures]` float16 bits; absent for grids without scales of the inputs. */
   readonly inputScales?: Uint16Array | undefined;
+  /** `[outFeatures, levels]` float16 bits; absent for grids without a codebook. */
+  readonly codebook?: Uint16Array | undefined;
+  /** What a few weights add to the values of their codes; absent where there are none. */
+  readonly sparse?: SparseRows | undefined;
   /** Scales and zero points of inputs and outputs, for schemes that fix them; otherwise null. */
   readonly activations: LayerActivations | null;
 }
@@ -66,6 +77,8 @@ export interface QTensorSizes {
   readonly scales: number;
   readonly zeros: number;
   readonly inputScales: number;
+  readonly codebook: number;
+  readonly sparse: number;
   /** Scale and zero point of the input, and of the output where it is rounded. */
   readonly activations: number;
   /** All of these together. */
@@ -90,6 +103,8 @@ export class QTensor {
     expectBytes("scales", parts.scales.byteLength, sizes.scales);
     expectBytes("zeros", parts.zeros?.byteLength ?? 0, sizes.zeros);
     expectBytes("input scales", parts.inputScales?.byteLength ?? 0, sizes.inputScales);
+    expectBytes("codebook", parts.codebook?.byteLength ?? 0, sizes.codebook);
+    expectBytes("sparse weights", bytesOfSparse(parts.sparse), sizes.sparse);
     this.scheme = scheme;
     this.outFeatures = outFeatures;
     this.inFeatures = inFeatures;
@@ -124,6 +139,8 @@ export class QTensor {
       scales: chosen.scales,
       zeros,
       inputScales: chosen.inputScales,
+      codebook: chosen.codebook,
+      sparse: chosen.sparse,
       activations: null,
     });
   }
@@ -148,6 +165,13 @@ export class QTensor {
     blocks: Uint8Array,
   ): QTensor {
     return new QTensor(scheme, outFeatures, inFeatures, { ...noParts, blocks });
+  }
+
+  /** The same codes without the weights beside them. */
+  withoutSparse(): QTensor {
+    const { scheme, outFeatures, inFeatures, parts } = this;
+    const without = { ...parts, sparse: undefined };
+    return new QTensor(withoutSparse(scheme), outFeatures, inFeatures, without);
   }
 
   /** The same weight in a layer of `scheme`, which may round activations by `activations`. */
@@ -228,7 +252,7 @@ export class QTensor {
 
   /**
    * Describes codes, scales and zero points to kernels, which know no scheme. Scales of the inputs
-   * are not in it: the layer multiplies its inputs by them.
+   * are not in it, nor weights beside the codes: the layer multiplies by them.
    */
   operand(): PackedOperand {
     const { scheme, outFeatures, inFeatures } = this;
@@ -239,14 +263,17 @@ export class QTensor {
       const { id: format, columns: blockColumns } = scheme.blocks;
       return { ...shape, format, blockColumns, blocks: blocksOf(this) };
     }
+    const { codebook } = this.parts;
+    const table = codebook ?? grid.values;
     return {
       ...shape,
       layout: scheme.packing,
       codes: this.parts.codes,
-      scales: this.parts.scales,
+      scales: codebook ? new Uint16Array(outFeatures).fill(halfOne) : this.parts.scales,
       zeroPoints: this.parts.zeros,
       origin: grid.origin,
       step: grid.step,
+      ...(table && { table }),
     };
   }
 
@@ -259,6 +286,12 @@ export class QTensor {
   ): Float32Array {
     const { inFeatures, outFeatures, scheme } = this;
     if (scheme.blocks) return decodeBlocks(scheme.blocks, blocksOf(this), out);
+    const { codebook, sparse } = this.parts;
+    if (codebook) {
+      decodeCodebook(this, codebook, out);
+      if (sparse) addSparseRows(out, inFeatures, sparse);
+      return out;
+    }
     const { grid, groupSize, packing } = scheme;
     const width = groupSize ?? inFeatures;
     const scales = halvesToFloats(this.parts.scales);
@@ -278,6 +311,21 @@ export class QTensor {
   }
 }
 
+/** Looks the codes up in the values of their rows, which stand for nothing but themselves. */
+function decodeCodebook(weight: QTensor, codebook: Uint16Array, out: Float32Array): void {
+  const { inFeatures, scheme } = weight;
+  const { levels } = scheme.grid;
+  const values = halvesToFloats(codebook);
+  for (const [i, code] of weight.unpackCodes().entries()) {
+    out[i] = values[Math.floor(i / inFeatures) * levels + code];
+  }
+}
+
+function bytesOfSparse(sparse: SparseRows | undefined): number {
+  if (!sparse) return 0;
+  return sum([sparse.counts, sparse.columns, sparse.values].map(({ byteLength }) => byteLength));
+}
+
 /** Multiplies each column of a matrix by its factor, float16 bits. */
 function scaleColumns(matrix: Float32Array, factors: Uint16Array | undefined): void {
   if (!factors) return;
@@ -285,7 +333,18 @@ function scaleColumns(matrix: Float32Array, factors: Uint16Array | undefined): v
   for (let i = 0; i < matrix.length; i++) matrix[i] *= columns[i % columns.length];
 }
 
-const noSizes = { blocks: 0, codes: 0, scales: 0, zeros: 0, inputScales: 0, activations: 0 };
+const noSizes = {
+  blocks: 0,
+  codes: 0,
+  scales: 0,
+  zeros: 0,
+  inputScales: 0,
+  codebook: 0,
+  sparse: 0,
+  activations: 0,
+};
+/** 1 in float16. */
+const halfOne = 0x3c00;
 const noParts: QTensorParts = {
   codes: new Uint8Array(),
   scales: new Uint16Array(),
@@ -321,8 +380,10 @@ function planarSizes(scheme: PlanarScheme, outFeatures: number, inFeatures: numb
   const groups = outFeatures * groupsPerRow(scheme, inFeatures);
   return {
     ...noSizes,
-    scales: groups * 2,
+    scales: scheme.grid.codebook ? 0 : groups * 2,
     zeros: zerosBytes(scheme, groups),
+    codebook: scheme.grid.codebook ? outFeatures * scheme.grid.levels * 2 : 0,
+    sparse: sparseBytes(sparseWeights(scheme, outFeatures, inFeatures), outFeatures, inFeatures),
     inputScales: scheme.grid.inputScales ? inFeatures * 2 : 0,
     activations: { token: 0, static: 8, integer: 16 }[scheme.activation?.mode ?? "token"],
   };

@@ -26,6 +26,10 @@ describe("scheme ids", () => {
     ["w2-seq", "w2-seq", 4, null],
     ["w1.58g64-seq", "w1.58g64-seq", 3, 64],
     ["w1-elastic", "w1-elastic", 2, null],
+    ["w4g64-nf4", "w4g64-nf4", 16, 64],
+    ["w3-codebook", "w3-codebook", 8, null],
+    ["w3-codebook-s0.45", "w3-codebook-s0.45", 8, null],
+    ["w4-codebook-s1.00", "w4-codebook-s1", 16, null],
   ])("%s is %s with %i levels and groups of %s", (text, id, levels, groupSize) => {
     const scheme = parseScheme(text);
     expect(scheme.id).toBe(id);
@@ -45,6 +49,13 @@ describe("scheme ids", () => {
     ["w8a5", /activations of 5 bits/],
     ["w4a4-static", /fixed ranges have 8 bits, not 4/],
     ["w4g64a8-integer", /a scale a row/],
+    ["w3g64-codebook", /a codebook belongs to a row/],
+    ["w3g64-s0.45", /only weights with a codebook/],
+    ["w3-codebook-s0", /outside 0.01 to 10 %/],
+    ["w3-codebook-s10.5", /outside 0.01 to 10 %/],
+    ["w3-s", /no 3-bit grid "s"/],
+    ["w8-codebook", /no 8-bit grid "codebook"/],
+    ["w4-nf48", /not a scheme id/],
     ["w8a8-integer", /a scale a row/],
     ["w8a8-fast", /not a scheme id/],
     ["w4g99999999999999999999", /group of/],
@@ -94,6 +105,9 @@ describe("scheme ids", () => {
     ["w8-syma8-integer", "sym", "integer"],
     ["w4a4", "int", "token", 4],
     ["w8g64-syma6", "sym", "token", 6],
+    ["w4g64-nf4a8", "nf4", "token"],
+    ["w4-codebooka8-static", "codebook", "static"],
+    ["w4-codebook-s0.45a8", "codebook", "token"],
   ])("%s: grid %s, activations %s", (id, grid, mode, bits = 8) => {
     const scheme = parseScheme(id);
     expect(scheme.id).toBe(id);

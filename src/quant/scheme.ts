@@ -27,6 +27,8 @@ export interface PlanarScheme {
   readonly groupSize: number | null;
   /** How inputs are rounded; null leaves them in floats. */
   readonly activation: ActivationGrid | null;
+  /** Percent of the weights that stand beside the codes as float16; null: none. */
+  readonly sparse: number | null;
   readonly blocks: null;
 }
 
@@ -38,6 +40,7 @@ export interface BlockScheme {
   /** Columns that share a sub-scale, or all of a block. */
   readonly groupSize: number;
   readonly activation: null;
+  readonly sparse: null;
   readonly blocks: BlockFormat;
 }
 
@@ -45,7 +48,11 @@ export interface BlockScheme {
 const longestId = 100;
 
 const [smallestGroup, largestGroup] = groupSizes;
-const grammar = /^w(\d+(?:\.\d+)?)(?:g(\d+))?((?:-[a-z]+)*?)(?:a(\d+)(?:-(static|integer))?)?$/;
+/** Names of grids may end in a digit, which is never one of rounded activations (`a8`). */
+const grammar =
+  /^w(\d+(?:\.\d+)?)(?:g(\d+))?((?:-[a-z]+?(?:(?<!a)\d)?)*?)(?:-s(\d+(?:\.\d+)?))?(?:a(\d+)(?:-(static|integer))?)?$/;
+/** Percent of the weights that may stand beside the codes. */
+const sparseShares = [0.01, 10] as const;
 
 const blockSchemes: ReadonlyMap<string, BlockScheme> = new Map(
   blockFormats.map((format) => [format.id, schemeOfBlocks(format)]),
@@ -60,12 +67,13 @@ function schemeOfBlocks(blocks: BlockFormat): BlockScheme {
     packing: null,
     groupSize: groupColumns,
     activation: null,
+    sparse: null,
     blocks,
   });
 }
 
 /**
- * Reads a scheme id `w<bits>[g<size>][-sym][-<grid>][a4|a6|a8[-static|-integer]]`, or the name of a
+ * Reads a scheme id `w<bits>[g<size>][-sym][-<grid>][-s<percent>][a4|a6|a8[-static|-integer]]`, or the name of a
  * block format such as `q4_k`, in letters of either case. `-asym` and the default grid's name are
  * accepted and dropped from the canonical id.
  * @throws SchemeError when the id does not parse or no grid fits
@@ -78,7 +86,7 @@ export function parseScheme(id: string): Scheme {
   if (!match || written !== id) {
     throw new SchemeError(`${shortValue(id)} is not a scheme id`, { hint: suggestScheme(written) });
   }
-  const [, bitsText, groupText, namesText = "", inputBits, mode = "token"] = match;
+  const [, bitsText, groupText, namesText = "", share, inputBits, mode = "token"] = match;
   const grid = findGrid(id, Number(bitsText), namesText.split("-").slice(1));
   const activation = parseActivation(id, inputBits, mode);
   const groupSize = groupText === undefined ? null : Number(groupText);
@@ -93,13 +101,34 @@ export function parseScheme(id: string): Scheme {
       hint: `use ${makeScheme(grid, null).id}`,
     });
   }
-  const scheme = makeScheme(grid, groupSize, activation);
+  if (grid.codebook && groupSize !== null) {
+    throw new SchemeError(`scheme ${id}: a codebook belongs to a row, which has no groups`, {
+      hint: `use ${makeScheme(grid, null, activation).id}`,
+    });
+  }
+  const scheme = makeScheme(grid, groupSize, activation, parseShare(id, share, grid));
   if (mode === "integer" && !hasIntegerRows(scheme)) {
     throw new SchemeError(`scheme ${id}: integer outputs need 8-bit weights with a scale a row`, {
       hint: "use w8-narrowa8-integer",
     });
   }
   return scheme;
+}
+
+/** The percentage of weights that a scheme id lets stand beside the codes; null where it does not. */
+function parseShare(id: string, written: string | undefined, grid: PlanarGrid): number | null {
+  if (written === undefined) return null;
+  const [least, most] = sparseShares;
+  const share = Math.round(Number(written) * 100) / 100;
+  if (share < least || share > most) {
+    throw new SchemeError(
+      `scheme ${id}: ${written} % of the weights beside the codes are outside ${least} to ${most} %`,
+    );
+  }
+  if (grid.codebook) return share;
+  throw new SchemeError(`scheme ${id}: only weights with a codebook can have others beside them`, {
+    hint: "use w3-codebook-s0.45, or w4-codebook-s0.45",
+  });
 }
 
 /** How a scheme id rounds activations; null where it does not. */
@@ -125,28 +154,46 @@ function parseActivation(
   return { bits, mode: mode as ActivationGrid["mode"] };
 }
 
-/** Builds the scheme of a grid, a group size (null: one scale a row) and a grid of activations. */
+/**
+ * Builds the scheme of a grid, a group size (null: one scale a row), a grid of activations, and the
+ * percentage of weights that stand beside the codes.
+ */
 export function makeScheme(
   grid: PlanarGrid,
   groupSize: number | null,
   activation: ActivationGrid | null = null,
+  sparse: number | null = null,
 ): PlanarScheme {
   const isDefault = defaultGrid(grid.bits) === grid;
   const weights = `w${grid.bits}${groupSize === null ? "" : `g${groupSize}`}`;
-  const id = `${weights}${isDefault ? "" : `-${grid.id}`}${activationSuffix(activation)}`;
+  const named = `${weights}${isDefault ? "" : `-${grid.id}`}${sparse === null ? "" : `-s${sparse}`}`;
+  const id = `${named}${activationSuffix(activation)}`;
   return Object.freeze({
     id,
     grid,
     packing: packings[grid.packing],
     groupSize,
     activation,
+    sparse,
     blocks: null,
   });
 }
 
 /** The same weights with inputs in floats. */
 export function withoutActivations(scheme: Scheme): Scheme {
-  return scheme.activation ? makeScheme(scheme.grid, scheme.groupSize) : scheme;
+  if (!scheme.activation) return scheme;
+  return makeScheme(scheme.grid, scheme.groupSize, null, scheme.sparse);
+}
+
+/** The same codes without weights beside them. */
+export function withoutSparse(scheme: Scheme): Scheme {
+  if (scheme.sparse === null) return scheme;
+  return makeScheme(scheme.grid, scheme.groupSize, scheme.activation);
+}
+
+/** How many weights of `[outFeatures, inFeatures]` stand beside the codes. */
+export function sparseWeights({ sparse }: Scheme, outFeatures: number, inFeatures: number): number {
+  return Math.round((outFeatures * inFeatures * (sparse ?? 0)) / 100);
 }
 
 /** Returns a scheme that stores codes by themselves. @throws SchemeError when it has blocks */
@@ -180,7 +227,7 @@ export function expectWholeBlocks({ id, blocks }: Scheme, inFeatures: number): v
   );
 }
 
-/** Returns the number of scales a row of `inFeatures` weights has. */
+/** Returns the number of groups a row of `inFeatures` weights has, each with a scale if any has. */
 export function groupsPerRow(scheme: Scheme, inFeatures: number): number {
   return scheme.groupSize === null ? 1 : Math.ceil(inFeatures / scheme.groupSize);
 }
@@ -195,7 +242,12 @@ export function hasIntegerRows({ grid, groupSize }: Scheme): boolean {
  * are stored by themselves.
  */
 export function hasIndependentGroups({ grid, blocks }: Scheme): boolean {
-  return !grid.inputScales && blocks === null;
+  return !grid.inputScales && !grid.codebook && blocks === null;
+}
+
+/** Whether the values of neighbouring codes are a step apart everywhere in a group. */
+export function hasEvenLevels({ grid }: Scheme): boolean {
+  return !grid.values && !grid.codebook;
 }
 
 /**

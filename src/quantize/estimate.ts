@@ -10,6 +10,7 @@ import {
   trainedParameterBytes,
 } from "../run/estimate-training.ts";
 import { outputGradientBytes, outputGradientFlops } from "./estimate-output-gradients.ts";
+import { weightGradientBytes, weightGradientFlops } from "./estimate-sensitivities.ts";
 import type { PlannedLinear } from "../run/plan.ts";
 import { sum } from "../util/sums.ts";
 
@@ -93,7 +94,8 @@ export function estimateMemory(whole: WorkSize): number {
   if (work.tokens === 0) return standing;
   const hessians = quantizersOf(work).some(gathersHessians) ? hessianBytes(work) : 0;
   const transforms = Math.max(0, ...work.transforms.map((each) => transformBytes(work, each)));
-  const gradients = asksForGradients(work) ? outputGradientBytes(work, blockBytes) : 0;
+  const ofOutputs = asksForGradients(work) ? outputGradientBytes(work, blockBytes) : 0;
+  const ofWeights = asksForSensitivities(work) ? weightGradientBytes(work, blockBytes) : 0;
   const stage = 4 * Math.min(work.tokens, passTokens);
   const pass = passCopies * stage * (4 * Math.max(...widths) + 8 * work.hiddenSize);
   return (
@@ -102,7 +104,7 @@ export function estimateMemory(whole: WorkSize): number {
     work.activationBytes +
     trainingBytes(work) +
     (work.start ? blockBytes : 0) +
-    Math.max(hessians, transforms, gradients) +
+    Math.max(hessians, transforms, ofOutputs, ofWeights) +
     pass
   );
 }
@@ -167,6 +169,10 @@ function quantizersOf({ method, options, start }: WorkSize): ChosenMethod[] {
 
 function asksForGradients(work: WorkSize): boolean {
   return quantizersOf(work).some(({ method, options }) => method.usesOutputGradients?.(options));
+}
+
+function asksForSensitivities(work: WorkSize): boolean {
+  return quantizersOf(work).some(({ method }) => method.needs.sensitivities);
 }
 
 function gathersHessians({ method }: ChosenMethod): boolean {
@@ -247,7 +253,8 @@ function calibratedFlops(work: WorkSize): number {
   // Outputs of the original block are there where a method is trained towards them.
   const forward = work.tokens * (weighing && epochs === 0 ? 4 : 3);
   const gradients = text && asksForGradients(work) ? outputGradientFlops(work) : 0;
-  const passes = 2 * weights * (forward + toStart + trials + training) + gradients;
+  const ofWeights = text && asksForSensitivities(work) ? weightGradientFlops(work) : 0;
+  const passes = 2 * weights * (forward + toStart + trials + training) + gradients + ofWeights;
   if (!quantizers.some(gathersHessians)) return passes;
   const statistics = sum(
     byBlock(work.linears).map((block) => distinctSquares(block) * work.tokens),

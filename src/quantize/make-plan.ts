@@ -8,6 +8,7 @@ import type { OpenedModel } from "../runtime/load.ts";
 import { bytesPerElement } from "../tensor/dtype.ts";
 import { FewbitError, UnsupportedError, UsageError } from "../util/errors.ts";
 import { outputGradientPasses } from "./estimate-output-gradients.ts";
+import { sensitivityBytes } from "./estimate-sensitivities.ts";
 import { estimateMemory, estimateSeconds } from "./estimate.ts";
 import {
   embeddingAndHeadWeights,
@@ -117,6 +118,7 @@ export async function makePlan(
     outputGradients: method.usesOutputGradients?.(recipe.options)
       ? outputGradientPasses(work)
       : null,
+    sensitivityBytes: method.needs.sensitivities ? sensitivityBytes(chosen) : null,
     fit,
     backend: backend.description,
     threads: backend.threads,
@@ -184,13 +186,19 @@ function planActivations(
  * Returns the bytes that a run writes: its output, and activations that are kept on the disk.
  * @throws FewbitError (code `FILE`) when the disk that `out` lies on has no room for activations
  */
-export async function expectDisk({ activations, estimate }: Plan, out: string): Promise<number> {
-  if (!activations?.onDisk) return estimate.outputBytes;
+export async function expectDisk(
+  { activations, sensitivityBytes: ofGradients, estimate }: Plan,
+  out: string,
+): Promise<number> {
+  const ofActivations = activations?.onDisk ? activations.bytes : 0;
+  const meanwhile = ofActivations + (ofGradients ?? 0);
+  if (meanwhile === 0) return estimate.outputBytes;
   const free = await freeDiskBytes(parentPath(absolutePath(out)));
-  const needed = activations.bytes + estimate.outputBytes;
+  const needed = meanwhile + estimate.outputBytes;
   if (free === null || free >= needed) return needed;
   const room = `${gigabytes(needed)} on the disk of ${out}, ${gigabytes(free)} is free`;
-  throw new FewbitError("FILE", `activations and output need ${room}`, {
+  const what = ofActivations > 0 ? "activations and output" : "squared gradients and output";
+  throw new FewbitError("FILE", `${what} need ${room}`, {
     hint: "use fewer or shorter calibration windows (`samples`, `window`), or `cacheDType: f16`",
   });
 }

@@ -27,11 +27,12 @@ export function describeChoice(id: string, chosen: Scheme, chain: readonly Metho
 }
 
 /** Schemes with the bits, groups and activations of one, on every grid that can have these. */
-export function schemesLike({ grid, groupSize, activation }: Scheme): Scheme[] {
+export function schemesLike({ grid, groupSize, activation, sparse }: Scheme): Scheme[] {
   return grids
     .filter(hasBitsOf({ grid }))
     .filter(({ inputScales }) => !inputScales || (groupSize === null && activation === null))
-    .map((other) => makeScheme(other, groupSize, activation));
+    .filter(({ codebook = false }) => (codebook ? groupSize === null : sparse === null))
+    .map((other) => makeScheme(other, groupSize, activation, sparse));
 }
 
 function hasBitsOf({ grid: { bits } }: Pick<Scheme, "grid">) {

@@ -1,6 +1,7 @@
 import type { Method } from "../methods/define-method.ts";
 
-/** Whether a method works on activations of calibration text, or trains on it. */
+/** Whether a method works on activations or gradients of calibration text, or trains on it. */
 export function needsText({ needs, trainModel }: Method): boolean {
-  return needs.statistics.length > 0 || (needs.floatInputs ?? false) || trainModel !== undefined;
+  const { statistics, floatInputs = false, sensitivities = false } = needs;
+  return statistics.length > 0 || floatInputs || sensitivities || trainModel !== undefined;
 }

@@ -30,6 +30,7 @@ const plan: Plan = {
   fit: {},
   activations: null,
   outputGradients: null,
+  sensitivityBytes: null,
   backend: "native (AVX-512)",
   threads: 1,
   sourceBytes: 11_541_504,

@@ -51,18 +51,22 @@ export function formatPlan(plan: Plan, layout: Layout): string[] {
   return [
     ...joinParts(model, layout),
     ...joinParts(work, layout),
-    ...wrapText(`${cost}${describeActivations(plan)}${describeFit(plan.fit)}`, layout.width),
+    ...wrapText(`${cost}${describeDisk(plan)}${describeFit(plan.fit)}`, layout.width),
     ...rest.map((line) => `  ${line}`),
   ];
 }
 
-/** Activations on the disk are written too, and not counted as memory. */
-function describeActivations({ activations }: Plan): string {
-  if (!activations?.onDisk) return "";
-  return (
-    `; activations take ${formatBytes(activations.bytes)} of disk (${activations.dtype}) ` +
-    "meanwhile"
-  );
+/** What lies on the disk meanwhile is written too, and not counted as memory. */
+function describeDisk({ activations, sensitivityBytes }: Plan): string {
+  const parts = [
+    ...(activations?.onDisk
+      ? [`activations take ${formatBytes(activations.bytes)} of disk (${activations.dtype})`]
+      : []),
+    ...(sensitivityBytes === null
+      ? []
+      : [`squared gradients take ${formatBytes(sensitivityBytes)} of disk`]),
+  ];
+  return parts.length === 0 ? "" : `; ${parts.join(" and ")} meanwhile`;
 }
 
 /** `400 steps of 2,048 tokens`. */

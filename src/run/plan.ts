@@ -84,6 +84,8 @@ export interface Plan {
    * are not needed.
    */
   readonly outputGradients: number | null;
+  /** Bytes of the squared gradients on the disk meanwhile; null where these are not needed. */
+  readonly sensitivityBytes: number | null;
   readonly fit: MemoryFit;
   /** `native (AVX-512)`. */
   readonly backend: string;

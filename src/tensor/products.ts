@@ -1,4 +1,4 @@
-import type { MatmulOptions } from "../backend/kernels.ts";
+import type { MatmulOptions, SparseView } from "../backend/kernels.ts";
 import type { PreparedOperand, Products } from "../backend/packed-operand.ts";
 import { ShapeError } from "../util/errors.ts";
 import { asMatrix, expectShape, formatShape, type Shape } from "./shape.ts";
@@ -104,6 +104,19 @@ export function packedLinear(
     products,
   );
   return out;
+}
+
+/**
+ * Adds `x·Sᵀ` to products `[..., out]`, in place, for x `[..., in]` and a sparse S `[out, in]`; see
+ * `Kernels.addSparseProducts`.
+ */
+export function addSparseProducts(out: Tensor<"f32">, x: Tensor, sparse: SparseView): void {
+  const { rows, columns } = asMatrix(x.shape);
+  const outFeatures = (sparse.starts.shape[0] ?? 1) - 1;
+  expectShape("products", out.shape, [...x.shape.slice(0, -1), outFeatures]);
+  expectUntracked("sparse products", x);
+  const flat = x.reshape([rows, columns]);
+  x.backend.kernels.addSparseProducts(out.reshape([rows, outFeatures]), flat, sparse);
 }
 
 /** Fast products of `RMSNorm(x [..., in])` with up to three packed `[out, in]` of one kind. */

@@ -87,6 +87,23 @@ export function fitColumns(
   weight.backend.kernels.fitColumns(scales, zeros, weight, options);
 }
 
+/**
+ * Clusters each row of `values [rows, n]`, weighted by `weights [rows, n]`, into `table [rows, levels]`
+ * and `codes [rows, n]`; see `Kernels.clusterRows`.
+ */
+export function clusterRows(
+  table: Tensor<"f16">,
+  codes: Tensor<"u8">,
+  values: Tensor<"f32">,
+  weights: Tensor<"f32">,
+): void {
+  const [rows = 0] = values.shape;
+  expectShape("table", table.shape, [rows, table.shape[1] ?? 0]);
+  expectShape("codes", codes.shape, values.shape);
+  expectShape("weights", weights.shape, values.shape);
+  values.backend.kernels.clusterRows(table, codes, values, weights);
+}
+
 /** One half-quadratic step on all zero points, in place; see `Kernels.refineZeros`. */
 export function refineZeros(
   zeros: Tensor<"f32">,

@@ -32,7 +32,9 @@ export function everyScheme(groupSize: number): Scheme[] {
 function planarSchemes(groupSize: number): Scheme[] {
   return grids.flatMap((grid) =>
     [null, groupSize].flatMap((size) =>
-      [null, ...activations].flatMap((activation) => parsed(makeScheme(grid, size, activation).id)),
+      [null, ...activations].flatMap((activation) =>
+        [null, 0.45].flatMap((sparse) => parsed(makeScheme(grid, size, activation, sparse).id)),
+      ),
     ),
   );
 }
@@ -41,7 +43,7 @@ function parsed(id: string): Scheme[] {
   try {
     return [parseScheme(id)];
   } catch {
-    // Some grids go with neither groups nor rounded inputs.
+    // Some grids go with neither groups nor rounded inputs, most with no weights beside the codes.
     return [];
   }
 }
@@ -51,7 +53,9 @@ function parsed(id: string): Scheme[] {
  * turn with a scale a row and with groups, and each way of rounding activations.
  */
 export function schemesFor(method: Method, groupSize: number): Scheme[] {
-  const supported = everyScheme(groupSize).filter((scheme) => method.supports(scheme));
+  const supported = everyScheme(groupSize).filter(
+    (scheme) => method.supports(scheme) && (method.role === "quantizer" || isMade(scheme)),
+  );
   const ofWeights = byBits(supported.filter(({ activation }) => activation === null));
   return [
     ...ofWeights.flatMap((schemes) => {
@@ -63,6 +67,13 @@ export function schemesFor(method: Method, groupSize: number): Scheme[] {
       (way) => supported.findLast(({ activation }) => isDeepStrictEqual(activation, way)) ?? [],
     ),
   ];
+}
+
+/** Whether some quantizer that does not train the whole model gives weights of a scheme. */
+function isMade(scheme: Scheme): boolean {
+  return allMethods.some(
+    ({ role, supports, trainModel }) => role === "quantizer" && !trainModel && supports(scheme),
+  );
 }
 
 /**
@@ -79,12 +90,12 @@ export function spreadOf(schemes: readonly Scheme[]): Scheme[] {
 }
 
 /**
- * Schemes of one bit-width together; those of layers that normalise their outputs, and those of
- * blocks, apart.
+ * Schemes of one bit-width together; those of layers that normalise their outputs, those of blocks,
+ * and those with weights beside the codes, apart.
  */
 function byBits(schemes: readonly Scheme[]): Scheme[][] {
-  const kindOf = ({ grid, blocks }: Scheme) =>
-    `${grid.bits} ${grid.normalizedOutputs ?? false} ${blocks !== null}`;
+  const kindOf = ({ grid, blocks, sparse }: Scheme) =>
+    `${grid.bits} ${grid.normalizedOutputs ?? false} ${blocks !== null} ${sparse}`;
   return [...Map.groupBy(schemes, kindOf).values()];
 }
 

@@ -36,7 +36,7 @@ export interface Objective {
  */
 export function objectiveOf(method: Method, options: Record<string, unknown>): Objective {
   if (method.trainModel) return method.usesTeacher?.(options) ? divergence : textLoss;
-  if (method.rotateModel) return divergence;
+  if (method.rotateModel || method.needs.sensitivities) return divergence;
   if (method.quantizeBlock ?? method.transformBlock) return blockError;
   return method.needs.statistics.length > 0 ? outputError : weightError;
 }

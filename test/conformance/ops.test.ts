@@ -10,6 +10,8 @@ import { testBlockProducts } from "./ops/block-products.ts";
 import { testNormedPackedProducts, testPackedProducts } from "./ops/packed-products.ts";
 import { testProducts } from "./ops/products.ts";
 import { testQuantizeColumns } from "./ops/quantize-columns.ts";
+import { testClusterRows } from "./ops/cluster-rows.ts";
+import { testSparseProducts } from "./ops/sparse-products.ts";
 import { testRefineZeros } from "./ops/refine-zeros.ts";
 import { testCopies, testRowOps } from "./ops/row-ops.ts";
 import { testRefitGroups } from "./ops/refit-groups.ts";
@@ -43,6 +45,8 @@ for (const subject of subjects) {
     testInverseCholesky(open);
     testFitColumns(open);
     testRefineZeros(open);
+    testClusterRows(open);
+    testSparseProducts(open);
     testRefitGroups(open);
     testSearchBlocks(open);
     testQuantizeColumns(open);

@@ -72,7 +72,7 @@ export function layOut(
 ): LaidOutOperand | HeldOperand {
   if ("blocks" in operand) return layOutBlocks(queue, lanes, operand);
   const packing = packings[operand.layout.packing];
-  if (!packing) return holdOperand(operand);
+  if (!packing || operand.table) return holdOperand(operand);
   const { outFeatures, inFeatures, groupSize, codes, scales, zeroPoints, rowBytes } = operand;
   const { bits, number } = packing;
   const zeroKind = kindOfZeros(operand, bits);

@@ -3,12 +3,14 @@ import { CpuMemory } from "../../backend/cpu-memory.ts";
 import type { Kernels } from "../../backend/kernels.ts";
 import { dequantizeActivations, quantizeActivations, rowRanges } from "./packed/activations.ts";
 import { adamw } from "./training/adamw.ts";
+import { addSparseProducts } from "./layers/add-sparse-products.ts";
 import { add } from "./layers/add.ts";
 import { attentionBackward } from "./layers/attention-backward.ts";
 import { attention } from "./layers/attention.ts";
 import { cast } from "./layers/cast.ts";
 import { crossEntropy, crossEntropyBackward } from "./training/cross-entropy.ts";
 import { decodePacked, decodePackedBackward } from "./packed/decode-packed.ts";
+import { clusterRows } from "./quantization/cluster-rows.ts";
 import { diagonal } from "./quantization/diagonal.ts";
 import { directionError } from "./training/direction-error.ts";
 import { embedding, embeddingBackward } from "./layers/embedding.ts";
@@ -89,6 +91,8 @@ export const referenceKernels: Kernels = {
   diagonal,
   inverseCholesky,
   fitColumns,
+  addSparseProducts,
+  clusterRows,
   refineZeros,
   refitGroups,
   searchBlocks,

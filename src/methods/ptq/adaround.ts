@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Hessian } from "../../calibration/statistics/hessian.ts";
 import type { RoundedWeight } from "../../quant/rounded-weight.ts";
-import { hasIndependentGroups } from "../../quant/scheme.ts";
+import { hasEvenLevels, hasIndependentGroups } from "../../quant/scheme.ts";
 import { add, multiply } from "../../tensor/ops.ts";
 import { matmul } from "../../tensor/products.ts";
 import { Tape } from "../../tensor/tape.ts";
@@ -54,7 +54,7 @@ export default defineMethod({
   compensates: true,
   // As of a block, the weight negated, and three products of its shape.
   trainingBytes: 45,
-  supports: hasIndependentGroups,
+  supports: (scheme) => hasIndependentGroups(scheme) && hasEvenLevels(scheme),
   caution: cautionAboveFourBits("AdaRound"),
   options,
   weighsTokens: ({ loss }) => loss === "relative",

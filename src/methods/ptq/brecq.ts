@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { hasIndependentGroups } from "../../quant/scheme.ts";
+import { hasEvenLevels, hasIndependentGroups } from "../../quant/scheme.ts";
 import { defineMethod, type QuantizedBlock, type WholeBlockProblem } from "../define-method.ts";
 import { blockTrainingOptions, weighedLossKinds } from "../shared/block-training-options.ts";
 import { cautionAboveFourBits } from "../shared/few-bits.ts";
@@ -58,7 +58,8 @@ export default defineMethod({
   takesStart: true,
   // Variables with gradient, moments and the best so far; steps, codes, and weights as multiplied.
   trainingBytes: 29,
-  supports: (scheme) => scheme.activation?.mode !== "integer" && hasIndependentGroups(scheme),
+  supports: (scheme) =>
+    scheme.activation?.mode !== "integer" && hasIndependentGroups(scheme) && hasEvenLevels(scheme),
   caution: cautionAboveFourBits("BRECQ"),
   options,
   epochs: ({ iters, batch, accumulation }, { windows }) =>

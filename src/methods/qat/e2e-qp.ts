@@ -59,7 +59,7 @@ export default defineMethod({
   paper: { arxiv: "2407.11062" },
   needs: { statistics: [] },
   supports: ({ grid, activation }) =>
-    activation === null && !grid.inputScales && !grid.normalizedOutputs,
+    activation === null && !grid.inputScales && !grid.codebook && !grid.normalizedOutputs,
   options,
   usesTeacher: follows,
   effort: (chosen, { windows, window }) =>

@@ -1,6 +1,8 @@
 import type { PlanarGrid } from "../grid.ts";
 import { binary, elasticBinary } from "./binary.ts";
+import { codebook } from "./codebook.ts";
 import { asymmetricInt, floatZeroInt, narrowInt, symmetricInt } from "./int.ts";
+import { nf4 } from "./nf4.ts";
 import { oneBit, svid } from "./one-bit.ts";
 import { seq2, seqTernary } from "./seq.ts";
 import { ternary } from "./ternary.ts";
@@ -25,6 +27,10 @@ export const grids: readonly PlanarGrid[] = [
   floatZeroInt(3),
   floatZeroInt(4),
   floatZeroInt(8),
+  nf4,
+  codebook(2),
+  codebook(3),
+  codebook(4),
   svid,
   oneBit,
 ];

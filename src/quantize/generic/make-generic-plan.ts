@@ -63,6 +63,7 @@ export async function makeGenericPlan(
     calibration: null,
     activations: null,
     outputGradients: null,
+    sensitivityBytes: null,
     training: null,
     fit: {},
     backend: backend.description,

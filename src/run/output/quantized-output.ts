@@ -176,6 +176,7 @@ export class QuantizedOutput {
       ["codes", parts.codes],
       ["scales", parts.scales],
       ["zeros", parts.zeros],
+      ["codebook", parts.codebook],
     ] as const;
     for (const [part, data] of pieces) {
       if (data?.length) await this.writePiece(`${name}.${part}`, data, before[part], isLast);

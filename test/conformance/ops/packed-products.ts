@@ -9,7 +9,7 @@ import { packedRowBytes, type PackingId } from "../../../src/quant/packing.ts";
 import { packings } from "../../../src/quant/packings/index.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { FewbitError } from "../../../src/util/errors.ts";
-import { floatsToHalves, halfBitsToFloat } from "../../../src/util/half.ts";
+import { floatsToHalves, floatToHalfBits, halfBitsToFloat } from "../../../src/util/half.ts";
 import { Prng } from "../../../src/util/prng.ts";
 import { roundHalfEven } from "../../../src/util/rounding.ts";
 import { blankOutput, floatSample, normalSample, upload, uploadIds } from "./data.ts";
@@ -43,8 +43,14 @@ const largeShapes = [
   [70, 130, 700],
 ] as const;
 
-/** Kinds of zero points. */
-const decodings = ["no zero point", "integer zero points", "float16 zero points"] as const;
+/** How codes become values: with kinds of zero points, or by a table of all rows or of each. */
+const decodings = [
+  "no zero point",
+  "integer zero points",
+  "float16 zero points",
+  "a table",
+  "tables of rows",
+] as const;
 type Decoding = (typeof decodings)[number];
 
 /** Vocabulary, width and group size of tables that rows are looked up in. */
@@ -61,6 +67,8 @@ interface PackedSample {
   readonly operand: PackedOperand;
   /** Decoded weight, `[outFeatures, inFeatures]`. */
   readonly values: Float64Array;
+  /** The same with the values of tables rounded as fast products round them. */
+  readonly rounded: Float64Array;
 }
 
 /** Checks `packedMatmul` for every packing, group size and kind of decoding. */
@@ -220,7 +228,23 @@ function packSample(
       "no zero point": null,
       "integer zero points": packedZeros,
       "float16 zero points": halfZeros,
+      "a table": null,
+      "tables of rows": null,
     }[decoding];
+    const halfTables = floatsToHalves(draw(outFeatures * layout.levels));
+    const table = {
+      "a table": draw(layout.levels).sort(),
+      "tables of rows": halfTables,
+      "no zero point": undefined,
+      "integer zero points": undefined,
+      "float16 zero points": undefined,
+    }[decoding];
+    const tableOf = (row: number): number[] | null => {
+      if (!(table instanceof Uint16Array)) return table ? [...table] : null;
+      return [...table.subarray(row * layout.levels, (row + 1) * layout.levels)].map(
+        halfBitsToFloat,
+      );
+    };
     const zeroOf = (group: number): number => {
       if (decoding === "integer zero points") return integerZeros[group];
       return decoding === "float16 zero points" ? halfBitsToFloat(halfZeros[group]) : 0;
@@ -228,19 +252,24 @@ function packSample(
     const rowBytes = packedRowBytes(layout, inFeatures);
     const bytes = new Uint8Array(outFeatures * rowBytes);
     const values = new Float64Array(outFeatures * inFeatures);
+    const rounded = new Float64Array(outFeatures * inFeatures);
     for (let row = 0; row < outFeatures; row++) {
       const codes = drawCodes(inFeatures);
       layout.pack(codes, 0, inFeatures, bytes, row * rowBytes);
+      const stored = tableOf(row);
+      const inSteps = stored && roundValues(stored);
       for (let column = 0; column < inFeatures; column++) {
         const group = row * Math.ceil(inFeatures / groupSize) + Math.floor(column / groupSize);
         const code = codes[column];
-        const level = origin + step * (code - zeroOf(group));
-        values[row * inFeatures + column] = halfBitsToFloat(scales[group]) * level;
+        const level = stored ? stored[code] : origin + step * (code - zeroOf(group));
+        const at = row * inFeatures + column;
+        values[at] = halfBitsToFloat(scales[group]) * level;
+        rounded[at] = inSteps ? halfBitsToFloat(scales[group]) * inSteps[code] : values[at];
       }
     }
     const shape = { outFeatures, inFeatures, groupSize, rowBytes };
-    const decode = { scales, zeroPoints, origin, step };
-    return { key, operand: { ...shape, layout, codes: bytes, ...decode }, values };
+    const decode = { scales, zeroPoints, origin, step, ...(table && { table }) };
+    return { key, operand: { ...shape, layout, codes: bytes, ...decode }, values, rounded };
   });
 }
 
@@ -257,7 +286,7 @@ async function check(backend: Backend, tokens: number, weight: PackedSample): Pr
 
 function exactProduct(
   tokens: number,
-  { key, operand, values }: PackedSample,
+  { key, operand, values, rounded }: PackedSample,
   x: Float64Array,
   products: Products,
 ): Exact {
@@ -265,8 +294,17 @@ function exactProduct(
   const rounds = products === "fast";
   return remember(`${key} × ${tokens} ${rounds}`, () => {
     const inputs = rounds ? roundActivations(x, inFeatures, groupSize) : x;
-    return product(tokens, outFeatures, inFeatures, inputs, values);
+    return product(tokens, outFeatures, inFeatures, inputs, rounds ? rounded : values);
   });
+}
+
+/** Values of a table as asymmetric 7-bit integers over their range and zero, in 126 steps. */
+function roundValues(values: readonly number[]): number[] {
+  const low = Math.min(0, ...values);
+  const step = halfBitsToFloat(floatToHalfBits((Math.max(0, ...values) - low) / 126));
+  const zero = roundHalfEven(-low / step);
+  const codes = values.map((value) => roundHalfEven(value / step) + zero);
+  return codes.map((code) => step * (Math.min(Math.max(code, 0), 127) - zero));
 }
 
 /**

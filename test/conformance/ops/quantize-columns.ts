@@ -108,12 +108,9 @@ async function checkColumns(backend: Backend, grid: Grid, entry: ColumnCase): Pr
       const [scale, zero] = [scales[parameter], zeros[parameter]];
       const offset = offsets ? offsets[parameter] : 0;
       const ratio = scale === 0 ? 0 : (w[at] - offset) / scale;
-      const nearest = (ratio - grid.origin) / grid.step + zero;
-      const clipped = Math.min(Math.max(nearest, 0), grid.levels - 1);
-      if (!(Math.abs(codes[at] - clipped) < 0.5002)) {
-        expect.fail(
-          `row ${row}, column ${j}: expected a code next to ${clipped}, got ${codes[at]}`,
-        );
+      const distance = Math.abs(decodeCode(grid, codes[at], zero) - ratio);
+      if (!(distance < nearestLevel(grid, ratio, zero) + 4e-4 * grid.step)) {
+        expect.fail(`row ${row}, column ${j}: the code ${codes[at]} is not next to ${ratio}`);
       }
       const decoded = scale * decodeCode(grid, codes[at], zero) + offset;
       if (actual[at] !== Math.fround(decoded)) {
@@ -130,6 +127,15 @@ async function checkColumns(backend: Backend, grid: Grid, entry: ColumnCase): Pr
     expectWithin(left, rest, { relative: 1e-5, absolute: 1e-6 });
   }
   if (!factor) expectSame(actual.subarray(end, n), sample.values.subarray(end, n));
+}
+
+/** How far the nearest level is from a value in units of the scale. */
+function nearestLevel(grid: Grid, value: number, zero: number): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let code = 0; code < grid.levels; code++) {
+    least = Math.min(least, Math.abs(decodeCode(grid, code, zero) - value));
+  }
+  return least;
 }
 
 /** An upper matrix with a positive diagonal and a tail that falls off. */

@@ -4,6 +4,7 @@ import {
   columnsOf,
   countOf,
   dtypeCode,
+  exact,
   f32,
   f32Matrix,
   i32,
@@ -35,6 +36,22 @@ export const layerBindings = [
     buffers: [f32("out", "count"), f32("a", "count"), f32("b", "period")],
     sizes: ["count", "period"],
     values: (out, a, b) => [out, a, b, countOf(out), periodOf(out, b)],
+  }),
+  defineBinding("addSparseProducts", {
+    buffers: [
+      f32("out", "tokens", "outFeatures"),
+      f32("x", "tokens", "inFeatures"),
+      exact(i32("starts", "ends")),
+      i32("columns", "weights"),
+      f32("values", "weights"),
+    ],
+    sizes: ["tokens", "outFeatures", "inFeatures", "weights"],
+    lengths: ["ends"],
+    values: (out, x, { starts, columns, values }) => {
+      const views = [out, x, starts, columns, values] as const;
+      const outFeatures = columnsOf(out);
+      return [...views, rowsOf(x), outFeatures, columnsOf(x), countOf(values), outFeatures + 1];
+    },
   }),
   defineBinding("multiply", {
     buffers: [f32("out", "count"), f32("a", "count"), f32("b", "period")],

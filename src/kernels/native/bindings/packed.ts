@@ -198,7 +198,7 @@ function bitsOf(operand: PreparedOperand | undefined): number {
 }
 
 function isKnown(operand: PackedOperand): boolean {
-  return packingNumber(operand) !== null;
+  return packingNumber(operand) !== null && !("table" in operand);
 }
 
 function groupsOf(operand: PackedOperand): number {

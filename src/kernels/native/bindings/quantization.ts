@@ -93,6 +93,7 @@ export const quantizationBindings = [
     values: (u, h, diagonal, status) => [u, h, diagonal, status, countOf(diagonal)],
   }),
   defineBinding("fitColumns", {
+    covers: (_scales, _zeros, _weight, { grid }) => !grid.values,
     buffers: [f32Groups("scales"), f32Groups("zeros"), f32Matrix("weight")],
     sizes: ["rows", "columns", "groups", "group", "start", "end", "rule", "levels", "candidates"],
     reals: ["origin", "step", "shrinkStep", "norm"],
@@ -103,6 +104,19 @@ export const quantizationBindings = [
       const place = [rows, columns, columnsOf(scales), group, start, end] as const;
       const sizes = [...place, ruleCodes[rule], grid.levels, candidates] as const;
       return [...views, ...sizes, grid.origin, grid.step, shrinkStep, norm];
+    },
+  }),
+  defineBinding("clusterRows", {
+    buffers: [
+      exact(viewOf("f16")("table", "rows", "levels")),
+      exact(u8("codes", "rows", "columns")),
+      f32Matrix("values"),
+      f32Matrix("weights"),
+    ],
+    sizes: ["rows", "columns", "levels"],
+    values: (table, codes, values, weights) => {
+      const views = [table, codes, values, weights] as const;
+      return [...views, rowsOf(values), columnsOf(values), columnsOf(table)];
     },
   }),
   defineBinding("refineZeros", {
@@ -168,6 +182,7 @@ export const quantizationBindings = [
     },
   }),
   defineBinding("quantizeColumns", {
+    covers: (_codes, _weight, { grid }) => !grid.values,
     buffers: [
       exact(u8("codes", "rows", "columns")),
       f32Matrix("weight"),

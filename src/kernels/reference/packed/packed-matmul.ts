@@ -5,8 +5,10 @@ import {
   type PackedOperand,
   type PlanarOperand,
   type PreparedOperand,
+  type Products,
   scaleColumns,
 } from "../../../backend/packed-operand.ts";
+import { roundTable } from "../../../backend/rounded-table.ts";
 import { blockFormats, findBlockFormat } from "../../../quant/blocks/index.ts";
 import { BlockRun } from "../../../quant/blocks/block-run.ts";
 import { packings } from "../../../quant/packings/index.ts";
@@ -61,7 +63,7 @@ export const packedMatmul: Kernels["packedMatmul"] = (out, x, prepared, products
   const width = scaleColumns(operand);
   const data = products === "fast" ? roundActivations(floats(x), inFeatures, width) : floats(x);
   const left = { data, count: inFeatures === 0 ? 0 : data.length / inFeatures };
-  const decode = rowDecoder(operand);
+  const decode = rowDecoder(operand, products);
   const block = new Float32Array(Math.min(blockRows, outFeatures) * inFeatures);
   for (let row = 0; row < outFeatures; row += blockRows) {
     const rows = Math.min(blockRows, outFeatures - row);
@@ -102,9 +104,15 @@ function roundBlock(out: Float32Array, x: Float32Array, start: number, end: numb
   for (let i = start; i < end; i++) out[i] = scale * roundHalfEven(Math.fround(x[i] * inverse));
 }
 
-/** Returns a function that decodes one row of a packed weight to float32. */
-export function rowDecoder(operand: PackedOperand): (row: number, out: Float32Array) => void {
-  if (!("blocks" in operand)) return planarDecoder(operand);
+/**
+ * Returns a function that decodes one row of a packed weight to float32: the values that such
+ * products multiply by.
+ */
+export function rowDecoder(
+  operand: PackedOperand,
+  products: Products = "exact",
+): (row: number, out: Float32Array) => void {
+  if (!("blocks" in operand)) return planarDecoder(operand, products);
   const { run, load } = loadRun(operand);
   return (row, out) => {
     load(row);
@@ -130,7 +138,10 @@ export function loadRun({ format: id, blocks, rowBytes, inFeatures, blockColumns
 }
 
 /** Returns a function that decodes one row of a weight whose parts lie apart. */
-export function planarDecoder(operand: PlanarOperand): (row: number, out: Float32Array) => void {
+export function planarDecoder(
+  operand: PlanarOperand,
+  products: Products = "exact",
+): (row: number, out: Float32Array) => void {
   const { inFeatures, groupSize, layout, origin, step } = operand;
   const packing = packings[layout.packing as keyof typeof packings];
   const groups = Math.ceil(inFeatures / groupSize);
@@ -140,15 +151,30 @@ export function planarDecoder(operand: PlanarOperand): (row: number, out: Float3
     const first = row * groups;
     const scales = halvesToFloats(operand.scales.subarray(first, first + groups));
     const zeros = decodeZeroPoints(operand, first, groups);
+    const stored = tableOf(operand, row);
+    const values = stored && products === "fast" ? roundedValues(stored) : stored;
     for (let group = 0; group < groups; group++) {
       const zero = zeros ? zeros[group] : 0;
       const end = Math.min((group + 1) * groupSize, inFeatures);
       for (let column = group * groupSize; column < end; column++) {
         const code = codes[column];
-        out[column] = scales[group] * (origin + step * (code - zero));
+        out[column] = scales[group] * (values ? values[code] : origin + step * (code - zero));
       }
     }
   };
+}
+
+/** The values of a row's codes where they stand in a table. */
+function tableOf({ table, layout: { levels } }: PlanarOperand, row: number): Float32Array | null {
+  if (!table) return null;
+  if (table instanceof Float32Array) return table;
+  return halvesToFloats(table.subarray(row * levels, (row + 1) * levels));
+}
+
+/** What fast products take for the values of a table. */
+function roundedValues(values: Float32Array): Float32Array {
+  const { codes, step, zero } = roundTable(values);
+  return Float32Array.from(codes, (code) => step * (code - zero));
 }
 
 /** Unpacks `count` zero points of an operand from the group `first` on; null stands for zeros. */

@@ -4,7 +4,7 @@ import { allocateScales, groupsPerBlock } from "../block-run.ts";
 import type { Grid } from "../../grid.ts";
 import type { QTensor } from "../../q-tensor.ts";
 import { packedRowBytes } from "../../packing.ts";
-import { groupsPerRow, type PlanarScheme } from "../../scheme.ts";
+import { groupsPerRow, hasEvenLevels, type PlanarScheme } from "../../scheme.ts";
 
 /**
  * A packed weight as what all affine grids and block formats have in common: in group g of row r,
@@ -33,11 +33,12 @@ export interface AffineWeight {
   readCodes(row: number, into: Uint8Array): void;
 }
 
-/** Describes a weight; null where its columns have scales of their own. */
+/** Describes a weight; null where its columns have scales of their own, or its values a table. */
 export function affineWeight(weight: QTensor): AffineWeight | null {
   const { scheme, parts } = weight;
   if (scheme.blocks && parts.blocks) return ofBlocks(weight, scheme.blocks, parts.blocks);
-  return scheme.blocks || scheme.grid.inputScales ? null : ofPlanes(weight, scheme);
+  const isAffine = !scheme.blocks && !scheme.grid.inputScales && hasEvenLevels(scheme);
+  return isAffine ? ofPlanes(weight, scheme) : null;
 }
 
 function ofPlanes(weight: QTensor, scheme: PlanarScheme): AffineWeight {

@@ -1,6 +1,11 @@
 import { affineWeight } from "../../../quant/blocks/mapping/affine-weight.ts";
 import { QTensor, type QuantizedCodes } from "../../../quant/q-tensor.ts";
-import { groupsPerRow, type PlanarScheme, type Scheme } from "../../../quant/scheme.ts";
+import {
+  groupsPerRow,
+  type PlanarScheme,
+  type Scheme,
+  withoutSparse,
+} from "../../../quant/scheme.ts";
 import { floatToHalfBits } from "../../../util/half.ts";
 import { UnsupportedError } from "../../../util/errors.ts";
 import type { TensorRows } from "./tensor-rows.ts";
@@ -16,7 +21,7 @@ const rows = 16;
 export function sampleRows(scheme: Scheme, inFeatures: number, trained = false): TensorRows {
   const packed = scheme.blocks
     ? QTensor.ofBlocks(scheme, rows, inFeatures, new Uint8Array(blockBytes(scheme, inFeatures)))
-    : QTensor.pack(scheme, sampleCodes(scheme, inFeatures, trained));
+    : QTensor.pack(withoutSparse(scheme), sampleCodes(scheme, inFeatures, trained));
   const floats = async (): Promise<Float32Array> => {
     throw new UnsupportedError("a sample of a scheme has no weights");
   };
@@ -28,8 +33,8 @@ function blockBytes(scheme: Scheme, inFeatures: number): number {
 }
 
 function sampleCodes(scheme: PlanarScheme, inFeatures: number, trained: boolean): QuantizedCodes {
-  const { levels, zeroPoint, inputScales, training } = scheme.grid;
-  const groups = rows * groupsPerRow(scheme, inFeatures);
+  const { levels, zeroPoint, inputScales, codebook, training } = scheme.grid;
+  const groups = codebook ? 0 : rows * groupsPerRow(scheme, inFeatures);
   // float16 from 1/64 on whose mantissas are odd: no two are multiples of a larger one.
   const scales = Uint16Array.from({ length: groups }, (_, i) => 0x2401 + 2 * ((i * 37) % 500));
   if (trained && training?.thirds) {
@@ -41,6 +46,7 @@ function sampleCodes(scheme: PlanarScheme, inFeatures: number, trained: boolean)
     codes: new Uint8Array(rows * inFeatures),
     scales,
     ...(inputScales && { inputScales: new Uint16Array(inFeatures).fill(0x3c01) }),
+    ...(codebook && { codebook: new Uint16Array(rows * levels) }),
   };
   if (zeroPoint === "none") return chosen;
   if (zeroPoint === "float16") return { ...chosen, zeros: new Uint16Array(groups).fill(0x3d55) };
