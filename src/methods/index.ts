@@ -9,9 +9,11 @@ import omniquant from "./ptq/omniquant.ts";
 import rtn from "./ptq/rtn.ts";
 import svid from "./ptq/svid.ts";
 import bitnet from "./qat/bitnet.ts";
+import bnn from "./qat/bnn.ts";
 import e2eQp from "./qat/e2e-qp.ts";
 import onebitKd from "./qat/onebit-kd.ts";
 import paretoq from "./qat/paretoq.ts";
+import xnorNet from "./qat/xnor-net.ts";
 import awq from "./transforms/awq.ts";
 import quarot from "./transforms/quarot.ts";
 import smoothquant from "./transforms/smoothquant.ts";
@@ -29,6 +31,8 @@ export const methods = {
   svid,
   paretoq,
   bitnet,
+  "xnor-net": xnorNet,
+  bnn,
   "e2e-qp": e2eQp,
   "onebit-kd": onebitKd,
   awq,

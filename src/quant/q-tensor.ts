@@ -324,7 +324,7 @@ function planarSizes(scheme: PlanarScheme, outFeatures: number, inFeatures: numb
     scales: groups * 2,
     zeros: zerosBytes(scheme, groups),
     inputScales: scheme.grid.inputScales ? inFeatures * 2 : 0,
-    activations: { token: 0, static: 8, integer: 16 }[scheme.activation?.mode ?? "token"],
+    activations: { token: 0, sign: 0, static: 8, integer: 16 }[scheme.activation?.mode ?? "token"],
   };
 }
 
