@@ -6,6 +6,7 @@
 #include "cpu.h"
 
 #include "../include/fewbit.h"
+enum { FB_HAS_AVX512_POPCNT = 64 };
 
 unsigned fb_cpu_portable(void) { return 1; }
 
