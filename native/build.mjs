@@ -60,6 +60,7 @@ const levelsOf = {
       extra: [
         { suffix: "_amx.c", flags: ["-mavx512bf16", "-mamx-tile", "-mamx-bf16", "-mamx-int8"] },
         { suffix: "_vnni.c", flags: ["-mavx512vnni"] },
+        { suffix: "_vpopcnt.c", flags: ["-mavx512vpopcntdq"] },
         { suffix: "_bf16.c", flags: ["-mavx512bf16"] },
       ],
     },

@@ -6,6 +6,7 @@
 #include "cpu.h"
 
 #include "../include/fewbit.h"
+enum { FB_HAS_AVX512_POPCNT = 64 };
 
 unsigned fb_cpu_portable(void) { return 1; }
 
@@ -56,6 +57,7 @@ unsigned fb_cpu_avx512(void) {
   if (!fb_cpu_avx2() || !ALL(has.state, STATE_AVX512) || !ALL(has.leaf7b, leaf7)) return 0;
   unsigned features = 0;
   if (has.leaf7c & BIT(11)) features |= FB_HAS_AVX512_VNNI;
+  if (has.leaf7c & BIT(14)) features |= FB_HAS_AVX512_POPCNT; /* VPOPCNTDQ */
   if (has.leaf71a & BIT(5)) features |= FB_HAS_AVX512_BF16;
   return 1 | features << 1;
 }

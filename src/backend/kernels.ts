@@ -1,3 +1,4 @@
+import type { BinaryKernels } from "./binary-kernels.ts";
 import type { IntegerOutput, IntegerWeight } from "./integer-weight.ts";
 import type { PackedOperand, PreparedOperand, Products } from "./packed-operand.ts";
 import type { TensorView } from "./tensor-view.ts";
@@ -176,7 +177,7 @@ export interface QuantizeColumnsOptions {
  * shapes are checked by the caller (`tensor/ops`). `T` stands for the product of leading dimensions
  * ("tokens").
  */
-export interface Kernels extends TrainingKernels {
+export interface Kernels extends TrainingKernels, BinaryKernels {
   /**
    * `out [m, n] f32 = a·b`, with `a [m, k]` f32 or bf16 and `b [k, n]` f32, f16 or bf16 (16-bit ×
    * 16-bit multiplies in bf16 with f32 accumulation where both are bf16; a 16-bit `b` with f32 `a`

@@ -1,4 +1,8 @@
-import type { ActivationParameters, LayerActivations } from "../quant/activation-grid.ts";
+import {
+  type ActivationParameters,
+  isFixed,
+  type LayerActivations,
+} from "../quant/activation-grid.ts";
 import { QTensor } from "../quant/q-tensor.ts";
 import { groupsPerRow, type Scheme, sparseWeights } from "../quant/scheme.ts";
 import { expectSparseRows, type SparseRows, sparseNumberType } from "../quant/sparse-rows.ts";
@@ -50,9 +54,10 @@ export function quantizedEntries(
     entries.push({ name: `${module}.input_scales`, dtype: "f16", shape: [inFeatures] });
   }
   entries.push(...sparseEntries(module, { scheme, outFeatures, inFeatures }));
-  const mode = scheme.activation?.mode ?? "token";
-  if (mode !== "token") entries.push({ name: `${module}.input`, dtype: "f32", shape: [2] });
-  if (mode === "integer") entries.push({ name: `${module}.output`, dtype: "f32", shape: [2] });
+  const { activation } = scheme;
+  if (isFixed(activation)) entries.push({ name: `${module}.input`, dtype: "f32", shape: [2] });
+  if (activation?.mode === "integer")
+    entries.push({ name: `${module}.output`, dtype: "f32", shape: [2] });
   return entries;
 }
 
@@ -182,11 +187,10 @@ async function readActivations(
   name: string,
   { activation }: Scheme,
 ): Promise<LayerActivations | null> {
-  const mode = activation?.mode ?? "token";
-  if (mode === "token") return null;
+  if (!isFixed(activation)) return null;
   return {
     input: await readParameters(reader, `${name}.input`),
-    output: mode === "integer" ? await readParameters(reader, `${name}.output`) : null,
+    output: activation?.mode === "integer" ? await readParameters(reader, `${name}.output`) : null,
   };
 }
 

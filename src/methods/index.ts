@@ -10,9 +10,11 @@ import rtn from "./ptq/rtn.ts";
 import squeezellm from "./ptq/squeezellm.ts";
 import svid from "./ptq/svid.ts";
 import bitnet from "./qat/bitnet.ts";
+import bnn from "./qat/bnn.ts";
 import e2eQp from "./qat/e2e-qp.ts";
 import onebitKd from "./qat/onebit-kd.ts";
 import paretoq from "./qat/paretoq.ts";
+import xnorNet from "./qat/xnor-net.ts";
 import awq from "./transforms/awq.ts";
 import quarot from "./transforms/quarot.ts";
 import smoothquant from "./transforms/smoothquant.ts";
@@ -31,6 +33,8 @@ export const methods = {
   svid,
   paretoq,
   bitnet,
+  "xnor-net": xnorNet,
+  bnn,
   "e2e-qp": e2eQp,
   "onebit-kd": onebitKd,
   awq,

@@ -1,15 +1,17 @@
 import type { Backend } from "../backend/backend.ts";
 import { LatentWeight } from "../quant/latent-weight.ts";
 import { QTensor } from "../quant/q-tensor.ts";
-import { hasIntegerRows } from "../quant/scheme.ts";
+import { hasBinaryRows, hasIntegerRows } from "../quant/scheme.ts";
 import { dequantizeActivations, quantizeActivations } from "../tensor/integer-ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import {
   type ActivationGrid,
+  isBinary,
   isCoarse,
   tokenLevels,
   tokenZeroPoint,
 } from "../quant/activation-grid.ts";
+import { BinaryLinear, binarize } from "./binary-linear.ts";
 import { IntegerLinear } from "./integer-linear.ts";
 import { fakeQuantizeRows } from "../tensor/training-ops.ts";
 import { Linear, type LinearLike, type LinearWeight } from "./linear.ts";
@@ -19,7 +21,7 @@ import { OneBitLinear } from "./one-bit-linear.ts";
 /**
  * Makes the layer that a weight asks for by its scheme: float inputs, with a scale each where the
  * weight has such, or rounded inputs, multiplied in integers where these and the rows of the weight
- * have 8 bits, in floats where they have not.
+ * have 8 bits, by counting bits where both are signs, in floats otherwise.
  */
 export async function makeLinear(
   backend: Backend,
@@ -33,6 +35,7 @@ export async function makeLinear(
   if (weight.scheme.grid.inputScales) return new OneBitLinear(backend, weight, bias);
   const { activation } = weight.scheme;
   if (!activation) return floatInputs(backend, weight, bias);
+  if (hasBinaryRows(weight.scheme)) return new BinaryLinear(backend, weight, bias);
   if (isCoarse(activation)) {
     return withRoundedTokens(floatInputs(backend, weight, bias), activation);
   }
@@ -53,9 +56,10 @@ function floatInputs(backend: Backend, weight: QTensor, bias: Tensor | null): Li
 
 /**
  * A layer whose inputs are rounded to the bits of `activation`, each token by its own magnitude,
- * gradients passing straight through (LLM-QAT, arXiv 2305.17888).
+ * gradients passing straight through (LLM-QAT, arXiv 2305.17888), or seen by their signs.
  */
 export function withRoundedTokens(layer: LinearLike, activation: ActivationGrid): LinearLike {
+  if (isBinary(activation)) return withRoundedInputs(layer, (x) => binarize(x, activation));
   const levels = tokenLevels(activation);
   return withRoundedInputs(layer, (x) => fakeQuantizeRows(x, levels));
 }

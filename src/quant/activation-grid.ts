@@ -1,26 +1,47 @@
 /**
  * How the inputs of a linear layer are rounded, and what form its outputs have.
  *
- * - `token`: each token by its own largest magnitude, as it comes;
+ * - `token`: each token by its own largest magnitude, as it comes; with 1 bit `K·sign(x)`, K the
+ *   token's mean magnitude (XNOR-Net, arXiv 1603.05279);
+ * - `sign`: `sign(x)`, of 1 bit and without a scale (BNN, arXiv 1602.02830);
  * - `static`: all tokens by one scale and zero point, found beforehand;
  * - `integer`: as `static`, and the outputs are 8-bit integers as well: products, sums and the
  *   rounding to the output's scale are integer arithmetic (Jacob et al., arXiv 1712.05877).
  *
- * With fewer than 8 bits layers compute in floats: what such a model would lose is measured, not what
- * it would gain.
+ * sign(0) is +1. With 4 and 6 bits layers compute in floats: what such a model would lose is measured,
+ * not what it would gain. With 1 bit they do unless the weights are binary, too.
  */
 export interface ActivationGrid {
   readonly bits: ActivationBits;
-  readonly mode: "token" | "static" | "integer";
+  readonly mode: ActivationMode;
 }
 
-/** Bits of activations; with fewer than 8 each token has a scale of its own. */
-export const activationBits = [4, 6, 8] as const;
+/** How activations are rounded, by the name in scheme ids; `token` has none there. */
+export const activationModes = ["token", "sign", "static", "integer"] as const;
+export type ActivationMode = (typeof activationModes)[number];
+
+/** Bits of activations; with fewer than 8 each token has a scale of its own, or none. */
+export const activationBits = [1, 4, 6, 8] as const;
 export type ActivationBits = (typeof activationBits)[number];
 
-/** How many values lie on either side of 0 where a token is rounded by its largest magnitude. */
+/** How many values lie on either side of 0 where a token is rounded by its largest magnitude: not at 1 bit. */
 export function tokenLevels({ bits }: Pick<ActivationGrid, "bits">): number {
   return 2 ** (bits - 1) - 1;
+}
+
+/** Whether inputs are seen by their signs. */
+export function isBinary(activation: ActivationGrid | null): boolean {
+  return activation?.bits === 1;
+}
+
+/** Whether inputs are rounded in steps of a scale that each token has by itself, or not at all. */
+export function isByToken(activation: ActivationGrid | null): boolean {
+  return activation === null || (activation.mode === "token" && !isBinary(activation));
+}
+
+/** Whether scale and zero point of inputs are found beforehand, for all tokens. */
+export function isFixed(activation: ActivationGrid | null): boolean {
+  return activation?.mode === "static" || activation?.mode === "integer";
 }
 
 /**

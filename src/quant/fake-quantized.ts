@@ -137,7 +137,7 @@ export class FakeQuantized extends LatentWeight {
 }
 
 /** `mean|w|` of each group, rounded to float16. */
-function meanScales(weight: Tensor<"f32">, scheme: Scheme): Tensor<"f32"> {
+export function meanScales(weight: Tensor<"f32">, scheme: Scheme): Tensor<"f32"> {
   const [rows = 0, columns = 0] = weight.shape;
   const groups = groupsPerRow(scheme, columns);
   const width = scheme.groupSize ?? columns;

@@ -385,7 +385,7 @@ function planarSizes(scheme: PlanarScheme, outFeatures: number, inFeatures: numb
     codebook: scheme.grid.codebook ? outFeatures * scheme.grid.levels * 2 : 0,
     sparse: sparseBytes(sparseWeights(scheme, outFeatures, inFeatures), outFeatures, inFeatures),
     inputScales: scheme.grid.inputScales ? inFeatures * 2 : 0,
-    activations: { token: 0, static: 8, integer: 16 }[scheme.activation?.mode ?? "token"],
+    activations: { token: 0, sign: 0, static: 8, integer: 16 }[scheme.activation?.mode ?? "token"],
   };
 }
 

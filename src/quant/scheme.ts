@@ -1,6 +1,13 @@
 import { SchemeError } from "../util/errors.ts";
 import { suggestName } from "../util/nearest.ts";
-import { activationBits, type ActivationGrid, isCoarse } from "./activation-grid.ts";
+import {
+  activationBits,
+  type ActivationGrid,
+  type ActivationMode,
+  isBinary,
+  isCoarse,
+  isFixed,
+} from "./activation-grid.ts";
 import { blockGrid } from "./blocks/block-grid.ts";
 import type { BlockFormat } from "./blocks/block-format.ts";
 import { blockFormats } from "./blocks/index.ts";
@@ -50,7 +57,7 @@ const longestId = 100;
 const [smallestGroup, largestGroup] = groupSizes;
 /** Names of grids may end in a digit, which is never one of rounded activations (`a8`). */
 const grammar =
-  /^w(\d+(?:\.\d+)?)(?:g(\d+))?((?:-[a-z]+?(?:(?<!a)\d)?)*?)(?:-s(\d+(?:\.\d+)?))?(?:a(\d+)(?:-(static|integer))?)?$/;
+  /^w(\d+(?:\.\d+)?)(?:g(\d+))?((?:-[a-z]+?(?:(?<!a)\d)?)*?)(?:-s(\d+(?:\.\d+)?))?(?:a(\d+)(?:-(static|integer|sign))?)?$/;
 /** Percent of the weights that may stand beside the codes. */
 const sparseShares = [0.01, 10] as const;
 
@@ -73,8 +80,9 @@ function schemeOfBlocks(blocks: BlockFormat): BlockScheme {
 }
 
 /**
- * Reads a scheme id `w<bits>[g<size>][-sym][-<grid>][-s<percent>][a4|a6|a8[-static|-integer]]`, or the name of a
- * block format such as `q4_k`, in letters of either case. `-asym` and the default grid's name are
+ * Reads a scheme id
+ * `w<bits>[g<size>][-sym][-<grid>][-s<percent>][a1[-sign]|a4|a6|a8[-static|-integer]]`, or the
+ * name of a block format such as `q4_k`, in letters of either case. `-asym` and the default grid's name are
  * accepted and dropped from the canonical id.
  * @throws SchemeError when the id does not parse or no grid fits
  */
@@ -139,19 +147,25 @@ function parseActivation(
 ): ActivationGrid | null {
   if (written === undefined) return null;
   const rest = (activations: string): string =>
-    id.replace(/a\d+(-(static|integer))?$/, activations);
+    id.replace(/a\d+(-(static|integer|sign))?$/, activations);
   const bits = activationBits.find((offered) => String(offered) === written);
   if (bits === undefined) {
     throw new SchemeError(`scheme ${id}: activations of ${written} bits are not offered`, {
-      hint: `use a4, a6 or a8: ${rest("a8")}`,
+      hint: `use a1, a4, a6 or a8: ${rest("a8")}`,
     });
   }
-  if (mode !== "token" && bits !== 8) {
+  const grid: ActivationGrid = { bits, mode: mode as ActivationMode };
+  if (mode === "sign" && bits !== 1) {
+    throw new SchemeError(`scheme ${id}: signs have 1 bit, not ${bits}`, {
+      hint: `use ${rest("a1-sign")}, or ${rest(`a${bits}`)}`,
+    });
+  }
+  if (isFixed(grid) && bits !== 8) {
     throw new SchemeError(`scheme ${id}: activations by fixed ranges have 8 bits, not ${bits}`, {
       hint: `use ${rest(`a${bits}`)}, or ${rest(`a8-${mode}`)}`,
     });
   }
-  return { bits, mode: mode as ActivationGrid["mode"] };
+  return grid;
 }
 
 /**
@@ -260,7 +274,16 @@ export function isMoreThanWeights({ grid, activation }: Scheme): boolean {
 
 /** Whether layers of the scheme need ranges of their activations, which calibration text gives. */
 export function hasFixedActivations({ activation }: Scheme): boolean {
-  return activation !== null && activation.mode !== "token";
+  return isFixed(activation);
+}
+
+/**
+ * Whether weights and inputs are signs with at most one scale a row, for kernels that count bits.
+ * Grids of such weights differ in how they are trained alone.
+ */
+export function hasBinaryRows({ grid, groupSize, activation }: Scheme): boolean {
+  const isOfSigns = grid.levels === 2 && grid.origin === -1 && grid.zeroPoint === "none";
+  return isBinary(activation) && isOfSigns && !grid.inputScales && groupSize === null;
 }
 
 function activationSuffix(activation: ActivationGrid | null): string {

@@ -78,6 +78,8 @@ export interface TrainOptions {
    * parameters.
    */
   readonly loss: (step: number, micro: number) => MicroBatch | Promise<MicroBatch>;
+  /** Changes parameters in place after each step of the optimizer; enqueues only. */
+  readonly afterStep?: () => void;
   /** Measures the held-out loss before the first step, every so many, and after the last. */
   readonly validation?: { readonly every: number; readonly measure: () => Promise<number> } | null;
   /**
@@ -229,6 +231,7 @@ class TrainingRun {
       this.guard.check(this.step, loss, norms, { learningRate, keptStep });
       const gradientScale = clipFactor(norms.total, clip) / accumulation;
       this.optimizer.step(gradients, { step: this.step, rate, gradientScale });
+      this.options.afterStep?.();
     } finally {
       releaseAll(gradients);
     }

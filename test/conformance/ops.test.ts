@@ -1,6 +1,7 @@
 import { afterEach, describe } from "vitest";
 import type { Backend } from "../../src/backend/backend.ts";
 import { testAttentionOps } from "./ops/attention-ops.ts";
+import { testBinaryOps } from "./ops/binary-ops.ts";
 import { testElementwise } from "./ops/elementwise.ts";
 import { testFakeQuantize } from "./ops/fake-quantize.ts";
 import { testFitColumns } from "./ops/fit-columns.ts";
@@ -42,6 +43,7 @@ for (const subject of subjects) {
     testElementwise(open);
     testCopies(open);
     testIntegerOps(open);
+    testBinaryOps(open);
     testInverseCholesky(open);
     testFitColumns(open);
     testRefineZeros(open);

@@ -7,6 +7,7 @@ import { addSparseProducts } from "./layers/add-sparse-products.ts";
 import { add } from "./layers/add.ts";
 import { attentionBackward } from "./layers/attention-backward.ts";
 import { attention } from "./layers/attention.ts";
+import { binaryMatmul } from "./packed/binary-matmul.ts";
 import { cast } from "./layers/cast.ts";
 import { crossEntropy, crossEntropyBackward } from "./training/cross-entropy.ts";
 import { decodePacked, decodePackedBackward } from "./packed/decode-packed.ts";
@@ -38,6 +39,7 @@ import { quantizeColumns } from "./quantization/quantize-columns.ts";
 import { quantizeRows } from "./layers/quantize-rows.ts";
 import { columnSums, squaredError, sumSquares } from "./training/reductions.ts";
 import { rangeScales, rangeScalesBackward } from "./training/range-scales.ts";
+import { limitRows, rowMagnitudes, signRows, signRowsBackward } from "./training/sign-rows.ts";
 import { reciprocal, reciprocalBackward, sigmoid, sigmoidBackward } from "./training/factors.ts";
 import { relu, reluBackward } from "./layers/relu.ts";
 import { refineZeros } from "./quantization/refine-zeros.ts";
@@ -134,6 +136,11 @@ export const referenceKernels: Kernels = {
   decodePackedBackward,
   signDescent,
   adamw,
+  rowMagnitudes,
+  signRows,
+  signRowsBackward,
+  limitRows,
+  binaryMatmul,
 };
 
 /** Makes a backend that runs the reference kernels at once, on the caller's thread. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isByToken } from "../../quant/activation-grid.ts";
 import { hasEvenLevels, hasIndependentGroups } from "../../quant/scheme.ts";
 import { defineMethod, type QuantizedBlock, type WholeBlockProblem } from "../define-method.ts";
 import { blockTrainingOptions, weighedLossKinds } from "../shared/block-training-options.ts";
@@ -59,7 +60,9 @@ export default defineMethod({
   // Variables with gradient, moments and the best so far; steps, codes, and weights as multiplied.
   trainingBytes: 29,
   supports: (scheme) =>
-    scheme.activation?.mode !== "integer" && hasIndependentGroups(scheme) && hasEvenLevels(scheme),
+    (isByToken(scheme.activation) || scheme.activation?.mode === "static") &&
+    hasIndependentGroups(scheme) &&
+    hasEvenLevels(scheme),
   caution: cautionAboveFourBits("BRECQ"),
   options,
   epochs: ({ iters, batch, accumulation }, { windows }) =>

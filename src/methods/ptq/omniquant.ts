@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isByToken } from "../../quant/activation-grid.ts";
 import { ClippedWeight } from "../../quant/clipped-weight.ts";
 import type { Scheme } from "../../quant/scheme.ts";
 import { rangeRule } from "../../quant/shifted-weight.ts";
@@ -85,10 +86,7 @@ export default defineMethod({
   statistics: ({ transformation }) => (transformation === false ? [] : ["magnitudes"]),
   compensates: true,
   supports: ({ grid, activation, blocks, packing }) =>
-    (activation?.mode ?? "token") === "token" &&
-    blocks === null &&
-    packing !== null &&
-    rangeRule(grid) !== null,
+    isByToken(activation) && blocks === null && packing !== null && rangeRule(grid) !== null,
   caution: (scheme) =>
     scheme.activation === null ? cautionAboveFourBits("OmniQuant")(scheme) : null,
   options,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isByToken } from "../../quant/activation-grid.ts";
 import { defineMethod } from "../define-method.ts";
 import { shortTraining } from "../shared/text-budget.ts";
 import { trainLatentWeights } from "../shared/train-latent-weights.ts";
@@ -27,8 +28,7 @@ export default defineMethod({
   role: "quantizer",
   paper: { arxiv: "2402.17764" },
   needs: { statistics: [] },
-  supports: ({ grid, activation }) =>
-    grid.training?.scale === "mean" && (activation?.mode ?? "token") === "token",
+  supports: ({ grid, activation }) => grid.training?.scale === "mean" && isByToken(activation),
   options: z.object(trainingOptions(defaults)),
   effort: (chosen, data) => trainingEffort(chosen, data, defaults),
   budget: (chosen, budget) =>

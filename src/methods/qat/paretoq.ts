@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isByToken } from "../../quant/activation-grid.ts";
 import type { ScaleStart } from "../../quant/grid.ts";
 import type { Scheme } from "../../quant/scheme.ts";
 import { defineMethod, type ModelProblem, type TrainedModel } from "../define-method.ts";
@@ -43,9 +44,7 @@ export default defineMethod({
   paper: { arxiv: "2502.02631" },
   needs: { statistics: [] },
   supports: ({ grid, activation }) =>
-    grid.training?.scale === "learned" &&
-    grid.zeroPoint === "none" &&
-    (activation?.mode ?? "token") === "token",
+    grid.training?.scale === "learned" && grid.zeroPoint === "none" && isByToken(activation),
   usualGrid: (bits) => (bits === 2 ? "seq" : null),
   options,
   effort: (chosen, data) => trainingEffort(chosen, data, defaults),

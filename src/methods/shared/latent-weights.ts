@@ -1,4 +1,4 @@
-import { makeLinear } from "../../nn/make-linear.ts";
+import { makeLinear, withRoundedInputs } from "../../nn/make-linear.ts";
 import type { TrainableModel } from "../../nn/trainable-model.ts";
 import { Linear } from "../../nn/linear.ts";
 import { FakeQuantized } from "../../quant/fake-quantized.ts";
@@ -10,6 +10,16 @@ import { Tensor } from "../../tensor/tensor.ts";
 import type { Parameter } from "../../training/parameter.ts";
 import { UnsupportedError } from "../../util/errors.ts";
 
+/** How the linears of a model are seen while they are trained. */
+export interface LatentLayers {
+  /** Start of the scales, where it is not the grid's. */
+  readonly startOf?: ((scheme: Scheme) => ScaleStart | undefined) | undefined;
+  /** Makes the latent weight, which takes `weight` over; left out, as the scheme's grid declares. */
+  readonly latentOf?: (weight: Tensor<"f32">, scheme: Scheme) => LatentWeight;
+  /** How inputs are seen; null: as the scheme says. */
+  readonly inputsOf?: (scheme: Scheme) => ((x: Tensor) => Tensor) | null;
+}
+
 /**
  * A model whose linears have float weights that are seen as values of their schemes' grids: all of
  * it is trained, and the linears are packed at the end.
@@ -18,9 +28,9 @@ export class LatentWeights {
   /** Everything trained, in the groups `weights` (of linears), `scales` (and zeros) and `rest`. */
   readonly parameters: readonly Parameter[];
   private readonly model: TrainableModel;
-  private readonly weights: ReadonlyMap<string, FakeQuantized>;
+  private readonly weights: ReadonlyMap<string, LatentWeight>;
 
-  private constructor(model: TrainableModel, weights: ReadonlyMap<string, FakeQuantized>) {
+  private constructor(model: TrainableModel, weights: ReadonlyMap<string, LatentWeight>) {
     this.model = model;
     this.weights = weights;
     const latent = [...weights].flatMap(([module, weight]) => latentParameters(module, weight));
@@ -36,9 +46,9 @@ export class LatentWeights {
   static async of(
     model: TrainableModel,
     schemeOf: (module: string) => Scheme | null,
-    startOf: (scheme: Scheme) => ScaleStart | undefined = () => undefined,
+    layers: LatentLayers = {},
   ): Promise<LatentWeights> {
-    const weights = new Map<string, FakeQuantized>();
+    const weights = new Map<string, LatentWeight>();
     for (const { module, at } of model.linears) {
       const scheme = schemeOf(module);
       if (!scheme) continue;
@@ -49,11 +59,19 @@ export class LatentWeights {
         });
       }
       const { backend } = layer.weight;
-      const latent = await FakeQuantized.of(layer.weight as Tensor<"f32">, scheme, startOf(scheme));
-      at.layer = await makeLinear(backend, latent, layer.bias);
+      const latent = await makeLatent(layer.weight as Tensor<"f32">, scheme, layers);
+      const round = layers.inputsOf?.(scheme);
+      at.layer = round
+        ? withRoundedInputs(new Linear(backend, latent, layer.bias), round)
+        : await makeLinear(backend, latent, layer.bias);
       weights.set(module, latent);
     }
     return new LatentWeights(model, weights);
+  }
+
+  /** The float weights of quantized linears. */
+  get masters(): readonly Tensor<"f32">[] {
+    return [...this.weights.values()].map(({ weight }) => weight);
   }
 
   /** Packs the linears, by their full names. */
@@ -66,6 +84,14 @@ export class LatentWeights {
     const latent = new Set([...this.weights.keys()].map((module) => `${module}.weight`));
     return new Map([...this.model.tensors].filter(([name]) => !latent.has(name)));
   }
+}
+
+function makeLatent(
+  weight: Tensor<"f32">,
+  scheme: Scheme,
+  { latentOf, startOf }: LatentLayers,
+): LatentWeight | Promise<LatentWeight> {
+  return latentOf?.(weight, scheme) ?? FakeQuantized.of(weight, scheme, startOf?.(scheme));
 }
 
 /** What training changes of a linear, in the groups `weights` and `scales`. */

@@ -1,7 +1,6 @@
-import type { ScaleStart } from "../../quant/grid.ts";
-import type { Scheme } from "../../quant/scheme.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import type { ModelProblem, TrainedModel } from "../define-method.ts";
-import { LatentWeights } from "./latent-weights.ts";
+import { type LatentLayers, LatentWeights } from "./latent-weights.ts";
 import { trainParameters } from "./train-parameters.ts";
 import {
   rateForWidth,
@@ -11,12 +10,12 @@ import {
 } from "./training-options.ts";
 
 /** In what methods that train latent weights differ. */
-export interface LatentTraining {
+export interface LatentTraining extends LatentLayers {
   readonly defaults: TrainingDefaults;
   /** Learning rate for the most bits among the schemes, of a model 4096 wide. */
   readonly rateOf: (bits: number) => number;
-  /** Start of the scales, where it is not the grid's. */
-  readonly startOf?: ((scheme: Scheme) => ScaleStart | undefined) | undefined;
+  /** Changes a float weight in place, before the first step and after each; enqueues only. */
+  readonly limit?: (weight: Tensor<"f32">) => void;
 }
 
 /** Trains linears as values of their grids on the cross-entropy of the next token; packs them. */
@@ -26,7 +25,9 @@ export async function trainLatentWeights(
 ): Promise<TrainedModel> {
   const { model, options, schemeOf, windows } = problem;
   const length = trainingLength(options, { windows: windows.length }, training.defaults);
-  const latent = await LatentWeights.of(model, schemeOf, training.startOf);
+  const latent = await LatentWeights.of(model, schemeOf, training);
+  const limitAll = (): void => latent.masters.forEach((weight) => training.limit?.(weight));
+  limitAll();
   const bits = Math.max(...model.linears.map(({ module }) => schemeOf(module)?.grid.bits ?? 0));
   const rate = rateForWidth(training.rateOf(bits), model.model.hiddenSize);
   const learningRate = options.learningRate ?? rate;
@@ -41,6 +42,7 @@ export async function trainLatentWeights(
       },
     },
     length,
+    afterStep: limitAll,
   });
   return { linears: await latent.freeze(), tensors: latent.rest(), progress };
 }

@@ -31,6 +31,8 @@ export interface ModelTraining {
    * of the first micro-batch judge. Left out, the training ends with its last step.
    */
   readonly heldOut?: number;
+  /** Changes parameters in place after each step of the optimizer; enqueues only. */
+  readonly afterStep?: () => void;
 }
 
 /** Steps between two looks at the held-out windows, at most; short runs have five looks. */
@@ -46,7 +48,7 @@ export async function trainParameters(
   training: ModelTraining,
 ): Promise<TrainingOutcome> {
   const { options, seed, signal, store, onStep } = problem;
-  const { parameters, optimizer, length, heldOut } = training;
+  const { parameters, optimizer, length, heldOut, afterStep } = training;
   const { batch: size, accumulation, clip, checkpointEvery } = options;
   const { kept, judges } = putAside(problem, heldOut ?? 0);
   const batchOf = batchesOf(kept, { size, order: length.order, seed });
@@ -58,6 +60,7 @@ export async function trainParameters(
     accumulation,
     clip: clip === 0 ? null : clip,
     schedule: scheduleOf(options),
+    ...(afterStep && { afterStep }),
     loss: (step, micro) => lossOf(batchOf(step * accumulation + micro), parameters),
     ...(heldOut !== undefined && judgedBy(judges ?? batchOf(0), size, length.steps, lossOf)),
     store,

@@ -5,6 +5,7 @@ import {
   type PreparedOperand,
   scaleColumns,
 } from "../../../backend/packed-operand.ts";
+import { UnsupportedError } from "../../../util/errors.ts";
 import { defineBinding } from "../binding.ts";
 import {
   columnsOf,
@@ -131,6 +132,17 @@ export const packedBindings = [
       return [...views, ...levelsOf(weight), groupsOf(weight)];
     },
   }),
+  defineBinding("binaryMatmul", {
+    covers: (_out, _x, weight) => isLaidOut(weight),
+    buffers: [f32("out", "tokens", "rows"), f32("x", "tokens", "columns"), null, null],
+    sizes: ["tokens", "rows", "columns", "scalesTokens"],
+    check: (_out, _x, weight) => expectBitRows(laidOut(weight)),
+    values: (out, x, operand, scalesTokens) => {
+      const weight = laidOut(operand);
+      const shape = [tokensOf(x, weight), weight.outFeatures, weight.inFeatures] as const;
+      return [out, x, weight.codes, weight.scales, ...shape, Number(scalesTokens)];
+    },
+  }),
   defineBinding("integerMatmul", {
     buffers: [
       viewOf("u8", "f32")("out", "tokens", "rows"),
@@ -181,6 +193,11 @@ function isLaidOut(operand: PreparedOperand): boolean {
 
 function laidOut(operand: PreparedOperand): LaidOutOperand {
   return operand as LaidOutOperand;
+}
+
+function expectBitRows({ bits, groupSize, inFeatures }: LaidOutOperand): void {
+  if (bits === 1 && groupSize >= inFeatures) return;
+  throw new UnsupportedError("binary products need weights of one bit and one scale a row");
 }
 
 function arraysOf(operand: PreparedOperand | undefined) {

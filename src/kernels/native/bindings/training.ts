@@ -261,6 +261,39 @@ export const trainingBindings = [
     reals: ["levels"],
     values: (out, x, levels) => [out, x, rowsOf(x), columnsOf(x), levels],
   }),
+  defineBinding("rowMagnitudes", {
+    buffers: [f32("means", "rows"), f32Matrix("x")],
+    sizes: ["rows", "columns"],
+    values: (means, x) => [means, x, rowsOf(x), columnsOf(x)],
+  }),
+  defineBinding("signRows", {
+    buffers: [f32Matrix("out"), f32Matrix("x"), f32("scales", "rows")],
+    sizes: ["rows", "columns"],
+    values: (out, x, scales) => [out, x, scales, rowsOf(x), columnsOf(x)],
+  }),
+  defineBinding("signRowsBackward", {
+    buffers: [
+      f32Matrix("dX"),
+      optional(f32("dScales", "rows")),
+      f32Matrix("dOut"),
+      f32Matrix("x"),
+      f32("scales", "rows"),
+    ],
+    sizes: ["rows", "columns", "byScale", "isRelative"],
+    reals: ["bound", "base"],
+    values: ({ dX, dScales }, dOut, x, scales, { peak, isRelative, bound, base }) => {
+      const flags = [Number(peak === "scale"), Number(isRelative)] as const;
+      return [dX, dScales, dOut, x, scales, rowsOf(x), columnsOf(x), ...flags, bound, base];
+    },
+  }),
+  defineBinding("limitRows", {
+    buffers: [f32Matrix("weight")],
+    sizes: ["rows", "columns", "centres"],
+    reals: ["bound"],
+    values: (weight, centres, bound) => {
+      return [weight, rowsOf(weight), columnsOf(weight), Number(centres), bound];
+    },
+  }),
   defineBinding("signDescent", {
     buffers: [f32("value", "count"), optional(f32("moments", "count")), f32("gradient", "count")],
     sizes: ["count"],
