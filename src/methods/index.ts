@@ -1,5 +1,6 @@
 import type { Method, MethodRole } from "./define-method.ts";
 import adaround from "./ptq/adaround.ts";
+import arb from "./ptq/arb.ts";
 import autoRound from "./ptq/auto-round.ts";
 import brecq from "./ptq/brecq.ts";
 import blockAp from "./qat/block-ap.ts";
@@ -27,6 +28,7 @@ export const methods = {
   omniquant,
   hqq,
   svid,
+  arb,
   paretoq,
   bitnet,
   "e2e-qp": e2eQp,
