@@ -14,7 +14,7 @@ static FB_BODY(scale_chunk) {
   for (int64_t i = chunk * RANGE_CHUNK; i < end; i++) {
     kept_range range = read_range(from, i);
     call->scales[i] = range.scale;
-    call->zeros[i] = from->symmetric ? from->top : -range.low / range.scale;
+    call->zeros[i] = from->kind == RANGE_ASYMMETRIC ? -range.low / range.scale : from->top;
   }
 }
 

@@ -3,7 +3,7 @@
  * gradient by s, 0 where s was clipped:
  *
  *   asymmetric   D = dS + dZ·a/s²;  dβ = low·(-D/top - dZ/s);  dα = high·D/top
- *   symmetric    D = ±dS, by the sign of s;  the longer side moves: dβ = -low·D/top or dα = high·D/top; both by half
+ *   others       D = ±dS, by the sign of s;  the longer side moves: dβ = -low·D/top or dα = high·D/top; both by half
  *                where they are equal
  *
  * In float64, as the two terms of dβ nearly cancel on one-sided ranges. The gradients by the factors may be those by
@@ -25,7 +25,7 @@ static FB_BODY(gradient_chunk) {
   for (int64_t i = chunk * RANGE_CHUNK; i < end; i++) {
     kept_range range = read_range(from, i);
     double scale = range.scale, d_scale = call->d_scales[i], d_zero = call->d_zeros[i], to_low, to_high;
-    if (from->symmetric) {
+    if (from->kind != RANGE_ASYMMETRIC) {
       double by_extent = range.moves ? (scale < 0 ? -d_scale : d_scale) / from->top : 0;
       double to_both = range.high == -range.low ? 0.5 : 1;
       to_low = -range.low >= range.high ? -by_extent * to_both : 0;

@@ -7,7 +7,7 @@
 #include "check.h"
 
 typedef struct {
-  int symmetric;
+  int kind; /* of range_scales.h: asymmetric, symmetric, centred */
   double top;
 } range_rule;
 
@@ -25,13 +25,13 @@ static void check_ranges(fb_check *check, range_rule how, int64_t count) {
     low_factors[i] = fabsf(low_factors[i]) * 0.5f + 0.5f;
     high_factors[i] = fabsf(high_factors[i]) * 0.5f + 0.5f;
     float a = low[i] * low_factors[i], b = high[i] * high_factors[i];
-    float extent = how.symmetric ? fmaxf(-a, b) : b - a;
+    float extent = how.kind > 0 ? fmaxf(-a, b) : b - a;
     float wide = extent / (float)how.top, kept = fmaxf(wide, 1e-5f);
-    int moves = kept == wide, turned = how.symmetric && b >= -a;
+    int moves = kept == wide, turned = how.kind == 1 && b >= -a;
     double s = fb_from_f16(fb_to_f16(kept)) * (turned ? -1 : 1), to_low, to_high;
     scale[i] = s;
-    zero[i] = how.symmetric ? how.top : -a / s;
-    if (how.symmetric) {
+    zero[i] = how.kind > 0 ? how.top : -a / s;
+    if (how.kind > 0) {
       double through = moves ? d_scales[i] * (turned ? -1 : 1) / how.top : 0;
       to_low = -a > b ? -through : a == -b ? -through / 2 : 0;
       to_high = b > -a ? through : a == -b ? through / 2 : 0;
@@ -44,7 +44,7 @@ static void check_ranges(fb_check *check, range_rule how, int64_t count) {
   }
   size_t bytes = (size_t)count * 4;
   float *ranges[] = {low, high, low_factors, high_factors};
-  fb_args args = {.size = {count, how.symmetric}, .real = {how.top, 1e-5}};
+  fb_args args = {.size = {count, how.kind}, .real = {how.top, 1e-5}};
   set_buffer(&args, 0, scales, bytes);
   set_buffer(&args, 1, zeros, bytes);
   for (int i = 0; i < 4; i++) set_buffer(&args, i + 2, ranges[i], bytes);
@@ -54,7 +54,7 @@ static void check_ranges(fb_check *check, range_rule how, int64_t count) {
   args.size[0] = count + 1;
   call_refused(check, "range_scales", &args);
 
-  fb_args back = {.size = {count, how.symmetric}, .real = {how.top, 1e-5}};
+  fb_args back = {.size = {count, how.kind}, .real = {how.top, 1e-5}};
   float *gradients[] = {d_low, d_high, d_scales, d_zeros};
   for (int i = 0; i < 4; i++) set_buffer(&back, i, gradients[i], bytes);
   for (int i = 0; i < 4; i++) set_buffer(&back, i + 4, ranges[i], bytes);
@@ -197,7 +197,7 @@ static void check_soft(fb_check *check, int64_t count, double power) {
 }
 
 void check_rounding(fb_check *check) {
-  static const range_rule rules[] = {{0, 3}, {0, 255}, {1, 2}, {1, 8}};
+  static const range_rule rules[] = {{0, 3}, {0, 255}, {1, 2}, {1, 8}, {2, 1}};
   static const int64_t counts[] = {1, 37, 9001};
   for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
     for (size_t r = 0; r < sizeof rules / sizeof *rules; r++) check_ranges(check, rules[r], counts[i]);

@@ -79,13 +79,16 @@ export interface FactoredRanges {
  * - asymmetric: `s = (b − a)/top`, `z = −a/s`, for codes 0 … top.
  * - symmetric: `s = max(−a, b)/top`, negative where `b ≥ −a`, `z = top`, for codes 0 … 2·top − 1: what
  *   lies farthest from zero has the code 0, of the largest magnitude.
+ * - centred: `s = max(−a, b)/top`, for values that lie evenly on both sides of zero; no zero point.
  *
  * s is rounded to float16, its magnitude in [least, 65504].
  */
 export interface RangeRule {
-  readonly symmetric: boolean;
+  readonly kind: "asymmetric" | "symmetric" | "centred";
   readonly top: number;
   readonly least: number;
+  /** How weights are rounded with these. */
+  readonly rounding: StraightThrough;
 }
 
 /** One step of signed gradient descent. */

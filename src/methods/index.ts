@@ -1,5 +1,6 @@
 import type { Method, MethodRole } from "./define-method.ts";
 import adaround from "./ptq/adaround.ts";
+import arb from "./ptq/arb.ts";
 import autoRound from "./ptq/auto-round.ts";
 import brecq from "./ptq/brecq.ts";
 import blockAp from "./qat/block-ap.ts";
@@ -31,6 +32,7 @@ export const methods = {
   hqq,
   squeezellm,
   svid,
+  arb,
   paretoq,
   bitnet,
   "xnor-net": xnorNet,

@@ -47,9 +47,7 @@ function packedLayer(scheme: string, codes: Uint8Array, bias: Tensor | null = nu
 function latentLayer(scheme: string): LatentOneBitLinear {
   const weights = goldenMatrix(outFeatures, inFeatures, 2);
   const codes = Uint8Array.from(weights, (w) => (w >= 0 ? 1 : 0));
-  const layer = new LatentOneBitLinear(packedLayer(scheme, codes), 0.01);
-  copyInto(layer.weight, tensor([outFeatures, inFeatures], weights));
-  return layer;
+  return new LatentOneBitLinear(packedLayer(scheme, codes), weights);
 }
 
 function expectClose(actual: Float32Array | undefined, expected: readonly number[]): void {
@@ -92,17 +90,17 @@ describe("OneBit's layer while it is trained", () => {
     },
   );
 
-  test("begins as the packed layer, bias included, with weights of one magnitude", async () => {
+  test("begins as the packed layer, bias included, with weights that have its signs", async () => {
     const codes = Uint8Array.from({ length: outFeatures * inFeatures }, (_, i) => (i % 3 ? 1 : 0));
     const bias = tensor([outFeatures], goldenMatrix(1, outFeatures, 8));
     const packed = packedLayer("w1-onebit", codes, bias);
     const x = tensor([tokens, inFeatures], goldenMatrix(tokens, inFeatures, 1));
     const before = await packed.forward(x).read();
-    const latent = new LatentOneBitLinear(packed, 0.01);
+    const values = Float32Array.from(codes, (code, i) => (code === 1 ? 1 : -1) * 0.01 * (1 + i));
+    const latent = new LatentOneBitLinear(packed, values);
     const after = await latent.forward(x).read();
     after.forEach((value, i) => expect(value).toBeCloseTo(before[i], 5));
-    const sizes = new Set((await latent.weight.read()).map(Math.abs));
-    expect([...sizes]).toEqual([Math.fround(0.01)]);
+    expect(await latent.weight.read()).toEqual(values);
     expect((await latent.freeze()).parts).toEqual(packed.weight.parts);
   });
 

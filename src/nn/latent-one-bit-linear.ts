@@ -35,11 +35,13 @@ export class LatentOneBitLinear implements LinearLike {
   readonly inputScales: Tensor<"f32">;
   readonly bias: Tensor | null;
 
-  /** Begins with a packed layer, whose bias it takes over: W is `magnitude` times the signs. */
-  constructor({ weight: packed, bias, inputScales }: OneBitLinear, magnitude: number) {
+  /**
+   * Begins with the vectors and the bias of a packed layer, which it takes over, and with float
+   * weights `[outFeatures, inFeatures]` that have its signs.
+   */
+  constructor({ weight: packed, bias, inputScales }: OneBitLinear, values: Float32Array) {
     const { backend } = inputScales;
     const { outFeatures, inFeatures, parts } = packed;
-    const values = Float32Array.from(packed.unpackCodes(), (c) => (c === 1 ? 1 : -1) * magnitude);
     this.scheme = packed.scheme;
     this.outFeatures = outFeatures;
     this.inFeatures = inFeatures;

@@ -36,7 +36,7 @@ export class ClippedWeight extends LatentWeight {
    * whole ranges.
    * @param learned whether the bounds are; else ranges stay whole
    * @param scaled what becomes of the weight before it is rounded, recorded
-   * @throws SchemeError when the grid is neither asymmetric integers nor full-range symmetric ones
+   * @throws SchemeError when the grid has no `rangeRule`
    */
   constructor(
     weight: Tensor<"f32">,

@@ -54,7 +54,7 @@ export async function searchRanges(search: RangeSearch): Promise<RangeShares> {
     const share = new Float32Array(low.size).fill(1 - i * step);
     await attempt({ low: share, high: share });
   }
-  for (const side of search.how.symmetric ? [] : (["low", "high"] as const)) {
+  for (const side of search.how.kind === "asymmetric" ? (["low", "high"] as const) : []) {
     const before = { low: best.low.slice(), high: best.high.slice() };
     for (let i = -around; i <= around; i++) {
       if (i === 0) continue;

@@ -1,4 +1,4 @@
-import type { RangeRule } from "../backend/training-kernels.ts";
+import type { RangeRule, StraightThrough } from "../backend/training-kernels.ts";
 import {
   rangesOfGroups,
   roundShifted,
@@ -10,7 +10,7 @@ import { SchemeError } from "../util/errors.ts";
 import { floatsToHalves, halvesToFloats } from "../util/half.ts";
 import { roundHalfEven } from "../util/rounding.ts";
 import { codesOfValues } from "./codes-of-values.ts";
-import type { Grid } from "./grid.ts";
+import { type Grid, roundWithin } from "./grid.ts";
 import { type LatentParameter, LatentWeight } from "./latent-weight.ts";
 import { QTensor } from "./q-tensor.ts";
 import { groupsPerRow, type Scheme } from "./scheme.ts";
@@ -44,7 +44,7 @@ export class ShiftedWeight extends LatentWeight {
    * Begins with rounding a weight `[outFeatures, inFeatures]`, which it takes over, to nearest: within
    * whole ranges, or with `search` within those that `searchRanges` finds, for which columns have an
    * importance.
-   * @throws SchemeError when the grid is neither asymmetric integers nor full-range symmetric ones
+   * @throws SchemeError when the grid has no `rangeRule`
    */
   static async of(
     weight: Tensor<"f32">,
@@ -71,7 +71,7 @@ export class ShiftedWeight extends LatentWeight {
   /**
    * Begins with the scales and zero points of `start`, a packing of `weight`, which it takes over: the
    * weight must be where these round to its codes.
-   * @throws SchemeError when the grid is neither asymmetric integers nor full-range symmetric ones
+   * @throws SchemeError when the grid has no `rangeRule`
    */
   static startedBy(weight: Tensor<"f32">, start: QTensor): ShiftedWeight {
     const { scheme, inFeatures, outFeatures } = start;
@@ -138,11 +138,11 @@ export class ShiftedWeight extends LatentWeight {
 export async function packInRanges(
   { outFeatures, inFeatures, scheme }: Pick<LatentWeight, "outFeatures" | "inFeatures" | "scheme">,
   parts: readonly Tensor<"f32">[],
-  { symmetric }: RangeRule,
+  { kind }: RangeRule,
 ): Promise<QTensor> {
   const [values, scales, zeros] = await Promise.all(parts.map((part) => part.read()));
   for (const part of parts) part.release();
-  const stored = symmetric ? null : Uint8Array.from(zeros, roundHalfEven);
+  const stored = kind === "asymmetric" ? Uint8Array.from(zeros, roundHalfEven) : null;
   return QTensor.pack(scheme, {
     outFeatures,
     inFeatures,
@@ -153,17 +153,37 @@ export async function packInRanges(
 }
 
 /**
- * How ranges become scales on a grid: null where that is not known, as its values are not whole
- * steps from a zero point of each group, or from −levels/2 to levels/2 − 1.
+ * How ranges become scales on a grid: null where that is not known, as its values are neither whole
+ * steps from a zero point of each group, nor from −levels/2 to levels/2 − 1, nor three or more that
+ * lie evenly on both sides of zero, with scales that follow the largest magnitude.
  */
-export function rangeRule({ step, levels, origin, zeroPoint }: Grid): RangeRule | null {
-  if (step !== 1) return null;
-  if (zeroPoint === "integer" && origin === 0) {
-    return { symmetric: false, top: levels - 1, least: leastScale };
+export function rangeRule(grid: Grid): RangeRule | null {
+  const { step, levels, origin, zeroPoint } = grid;
+  if (zeroPoint === "integer" && origin === 0 && step === 1) {
+    const top = levels - 1;
+    return { kind: "asymmetric", top, least: leastScale, rounding: roundFromZero(top) };
   }
-  const half = levels / 2;
-  if (zeroPoint !== "none" || origin !== -half) return null;
-  return { symmetric: true, top: half, least: leastScale };
+  if (zeroPoint !== "none" || grid.scaleRule !== "magnitude" || levels < 3) return null;
+  if (step === 1 && origin === -levels / 2) {
+    const rounding = roundFromZero(levels - 1);
+    return { kind: "symmetric", top: -origin, least: leastScale, rounding };
+  }
+  if (2 * origin !== -step * (levels - 1)) return null;
+  const top = (step * levels) / 2;
+  return { kind: "centred", top, least: leastScale, rounding: roundCentred(grid) };
+}
+
+/** Codes 0 … high around a zero point. */
+function roundFromZero(high: number): StraightThrough {
+  return { ...roundWithin(0, high), rule: "zero-point" };
+}
+
+/** To the nearest of evenly spaced values, whose range `±levels·step/2` is cut into equal parts. */
+function roundCentred({ origin, step, levels }: Grid): StraightThrough {
+  // At the end of the range itself, half to even would give a level too many.
+  const end = 0.49 * step - origin;
+  const halves = { resolution: 1 / step, shift: levels % 2 === 0 ? 0.5 : 0 };
+  return { ...roundWithin(-end, end), ...halves, lowSlope: origin, highSlope: -origin };
 }
 
 /** The same. @throws SchemeError where it is not known */

@@ -59,14 +59,14 @@ export function roundingErrors(
   const groups = { scales, zeros, offsets: null, shifts: null, groupSize };
   const errors = emptyLike(scales);
   const { kernels } = weight.backend;
-  kernels.roundingErrors(errors, importance, weight, groups, zeroPointRule(how));
+  kernels.roundingErrors(errors, importance, weight, groups, how.rounding);
   for (const tensor of [scales, zeros]) tensor.release();
   return errors;
 }
 
 /**
  * The values `s·(clip(rne(w/s + v) + z) − z)` of weights `[rows, columns]` with shifts v, and s and z
- * by `RangeRule`; gradients by the shifts and by both factors, straight through every rounding. bf16
+ * by `RangeRule`, or those of a centred grid; gradients by the shifts and by both factors, straight through every rounding. bf16
  * within a recording in bfloat16 (the gradients stay f32), otherwise f32.
  */
 export function roundShifted(
@@ -81,13 +81,12 @@ export function roundShifted(
   const { kernels } = weight.backend;
   const { scales, zeros } = scalesOfRanges(rounding, how);
   const groups = { scales, zeros, offsets: null, shifts, groupSize };
-  const rule = zeroPointRule(how);
   const out = Tensor.empty(weight.backend, openPrecision(), weight.shape);
-  kernels.fakeQuantize(out, weight, groups, rule);
+  kernels.fakeQuantize(out, weight, groups, how.rounding);
   const backward: Backward = (dOut) => {
     const [dShifts, dScales, dZeros] = [emptyLike(shifts), emptyLike(scales), emptyLike(zeros)];
     const gradients = { dWeight: null, dScales, dZeros, dOffsets: null, dShifts };
-    kernels.fakeQuantizeBackward(gradients, dOut, weight, groups, rule);
+    kernels.fakeQuantizeBackward(gradients, dOut, weight, groups, how.rounding);
     kernels.rangeScalesBackward(dScales, dZeros, dScales, dZeros, rounding, how);
     return [dShifts, dScales, dZeros];
   };
@@ -111,8 +110,8 @@ export function rangesOfGroups(
 export type KeptShares = Pick<ShiftedRounding, "lowFactors" | "highFactors" | "groupSize">;
 
 /**
- * The values `s·(clip(rne(w/s) + z) − z)` of weights `[rows, columns]`, s and z by `RangeRule` from
- * what is kept of the ranges that the groups have now; gradients by weights, through the ends of
+ * The values `s·(clip(rne(w/s) + z) − z)` of weights `[rows, columns]`, or those of a centred grid, s
+ * and z by `RangeRule` from what is kept of the ranges that the groups have now; gradients by weights, through the ends of
  * ranges too, and by both shares. They pass straight through the roundings of weights and scales, and
  * not through those of zero points (OmniQuant, arXiv 2308.13137, as released). bf16 within a
  * recording in bfloat16 (the gradients stay f32), otherwise f32.
@@ -127,14 +126,13 @@ export function roundClipped(
   const ranges = { ...rangesOfGroups(weight, groupSize), lowFactors, highFactors };
   const { scales, zeros } = scalesOfRanges(ranges, how);
   const groups = { scales, zeros, offsets: null, shifts: null, groupSize };
-  const rule = zeroPointRule(how);
   const out = Tensor.empty(backend, openPrecision(), weight.shape);
-  kernels.fakeQuantize(out, weight, groups, rule);
+  kernels.fakeQuantize(out, weight, groups, how.rounding);
   const backward: Backward = (dOut, [wantsWeight]) => {
     const dWeight = wantsWeight ? emptyLike(weight) : null;
     const [dLow, dHigh] = [emptyLike(scales), Tensor.zeros(backend, "f32", scales.shape)];
     const gradients = { dWeight, dScales: dLow, dZeros: null, dOffsets: null, dShifts: null };
-    kernels.fakeQuantizeBackward(gradients, dOut, weight, groups, rule);
+    kernels.fakeQuantizeBackward(gradients, dOut, weight, groups, how.rounding);
     kernels.rangeScalesBackward(dLow, dHigh, dLow, dHigh, ranges, how);
     if (dWeight) kernels.groupRangesBackward(dWeight, dLow, dHigh, weight, ranges, groupSize);
     return [dWeight, dLow, dHigh];
@@ -165,13 +163,6 @@ export function reciprocal(x: Tensor<"f32">): Tensor<"f32"> {
     return [dX];
   };
   return record(out, [x], backward, [out]);
-}
-
-/** Codes 0 … high around the zero points that `rangeScales` gives. */
-function zeroPointRule({ symmetric, top }: RangeRule) {
-  const high = symmetric ? 2 * top - 1 : top;
-  const unused = { low: 0, resolution: 1, shift: 0, lowSlope: 0, highSlope: 0, passOutside: false };
-  return { ...unused, rule: "zero-point", high } as const;
 }
 
 /** One step of signed gradient descent, in place: `TrainingKernels.signDescent`. */

@@ -23,11 +23,19 @@ def in_half(scale):
     return through(scale.half().float(), scale)
 
 
-def quantize(w, shift, low_factor, high_factor, bits, symmetric):
-    """Values of grouped weights, their codes, scales and zero points."""
+def quantize(w, shift, low_factor, high_factor, bits, grid):
+    """Values of grouped weights, their codes, scales and zero points. The package has no grid without a zero: that of `seq`
+    (ParetoQ) cuts the range into equal parts, and is rounded, shifted and differentiated as its others are."""
     low = w.amin(-1, keepdim=True).clamp(max=0) * low_factor
     high = w.amax(-1, keepdim=True).clamp(min=0) * high_factor
-    if symmetric:
+    if grid == "seq":
+        scale = in_half(torch.max(-low, high)).clamp(min=LEAST)
+        steps = (w / scale + shift) * 2 - 0.5
+        codes = through(steps.round(), steps).clamp(-2, 1)
+        inside = (w / scale + shift).abs() <= 0.995
+        codes = torch.where(inside, codes, codes.detach())
+        return (codes + 0.5) / 2 * scale, codes + 2, scale, torch.ones_like(scale)
+    if grid == "sym":
         half = 2 ** (bits - 1)
         extent = torch.max(-low, high)
         scale = in_half(torch.where(-low > high, extent, -extent) / half)
@@ -45,11 +53,11 @@ def quantize(w, shift, low_factor, high_factor, bits, symmetric):
 
 
 def parse(scheme):
-    return int(scheme[1]), scheme.endswith("-sym")
+    return int(scheme[1]), scheme.partition("-")[2]
 
 
 def gradient_cases():
-    for scheme in ("w2g16", "w3g16", "w4g16", "w8g16", "w2g16-sym", "w3g16-sym", "w4g16-sym", "w8g16-sym"):
+    for scheme in ("w2g16", "w3g16", "w4g16", "w8g16", "w2g16-sym", "w3g16-sym", "w4g16-sym", "w8g16-sym", "w2g16-seq"):
         w = tensor(4, 64, 5, 0.1).reshape(-1, GROUP)
         shift = tensor(4, 64, 6, 0.25).reshape(-1, GROUP).requires_grad_()
         factors = (0.75 + tensor(2, 16, 7, 0.12)).reshape(2, -1, 1)
@@ -74,8 +82,8 @@ class Layer:
     def parameters(self):
         return self.shift, self.low, self.high
 
-    def packed(self, bits, symmetric):
-        values, *rest = quantize(self.weight, *self.parameters, bits, symmetric)
+    def packed(self, bits, grid):
+        values, *rest = quantize(self.weight, *self.parameters, bits, grid)
         return values.reshape(self.shape), *rest
 
 
@@ -110,7 +118,7 @@ def training(scheme, momentum):
 
 
 def main():
-    trainings = [training("w2g16", 0), training("w3g16-sym", 0), training("w2g16", MOMENTUM)]
+    trainings = [training("w2g16", 0), training("w3g16-sym", 0), training("w2g16", MOMENTUM), training("w2g16-seq", 0)]
     golden = {"gradients": list(gradient_cases()), "trainings": trainings}
     target = pathlib.Path(__file__).parents[2] / "test" / "golden" / "auto-round.json"
     target.write_text(json.dumps(golden, separators=(",", ":")) + "\n")

@@ -113,7 +113,7 @@ describe("AutoRound", () => {
     },
   );
 
-  test.each(["w2g16", "w2-sym", "w3g24", "w4g16-sym", "w8g32"])(
+  test.each(["w2g16", "w2-sym", "w2g16-seq", "w1.58-seq", "w3g24", "w4g16-sym", "w8g32"])(
     "under %s a block ends with no more loss than it began with, below 4 bits with far less",
     async (scheme) => {
       const { figures, fallback } = await train(scheme, { iters: 20 });
@@ -148,7 +148,7 @@ describe("AutoRound", () => {
     }
   });
 
-  test.each(["w2g16", "w3g16-sym", "w4g24"])(
+  test.each(["w2g16", "w2g16-seq", "w3g16-sym", "w4g24"])(
     "without steps under %s the errors of weights are those of the scale search, below RTN's",
     async (scheme) => {
       const searched = await train(scheme, { iters: 0 });
@@ -182,7 +182,7 @@ describe("AutoRound", () => {
   });
 
   test("what is packed is what the block was trained to compute", async () => {
-    for (const scheme of ["w2g16", "w2g16-sym"]) {
+    for (const scheme of ["w2g16", "w2g16-sym", "w2g16-seq", "w1.58g16-seq"]) {
       const weight = from([3, 32], goldenMatrix(3, 32, 11, 0.1));
       const latent = await ShiftedWeight.of(weight, parseScheme(scheme), whole);
       for (const [i, { value }] of latent.parameters.entries()) {
@@ -196,7 +196,7 @@ describe("AutoRound", () => {
     }
   });
 
-  test.each(["w2g16", "w3g24", "w4-sym", "w8g16-sym"])(
+  test.each(["w2g16", "w3g24", "w4-sym", "w8g16-sym", "w2g16-seq", "w1.58-seq"])(
     "begun under %s with what another quantizer chose, it packs as that until it is trained",
     async (id) => {
       const [rows, columns] = [3, 40];
@@ -246,15 +246,23 @@ describe("AutoRound", () => {
     }
   });
 
-  test("grids without whole steps around a zero point are refused", async () => {
-    for (const id of ["w1", "w1.58", "w2-seq", "w8-narrow", "w4-floatzero", "w4g64a8", "q4_k"]) {
+  test("takes grids whose scales follow ranges, with a zero point or even about zero", async () => {
+    for (const id of ["w1", "w1.58", "w4-floatzero", "w2-seqa8", "w4g64a8", "q4_k"]) {
       expect(autoRound.supports(parseScheme(id)), id).toBe(false);
     }
-    for (const id of ["w2g64", "w3", "w4g32-sym", "w8-sym"]) {
+    for (const id of [
+      "w2g64",
+      "w3",
+      "w4g32-sym",
+      "w8-sym",
+      "w2g64-seq",
+      "w1.58-seq",
+      "w8-narrow",
+    ]) {
       expect(autoRound.supports(parseScheme(id)), id).toBe(true);
     }
     const weight = from([1, 16], new Float32Array(16));
-    await expect(ShiftedWeight.of(weight, parseScheme("w2-seq"), whole)).rejects.toThrow(
+    await expect(ShiftedWeight.of(weight, parseScheme("w1.58"), whole)).rejects.toThrow(
       SchemeError,
     );
   });

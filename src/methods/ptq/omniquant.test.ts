@@ -122,7 +122,7 @@ describe("learnable weight clipping", () => {
 
   test("grids without whole steps around a zero point are refused", () => {
     const weight = from([1, 16], new Float32Array(16));
-    expect(() => new ClippedWeight(weight, parseScheme("w2-seq"))).toThrow(SchemeError);
+    expect(() => new ClippedWeight(weight, parseScheme("w1.58"))).toThrow(SchemeError);
   });
 });
 
@@ -306,19 +306,11 @@ describe("OmniQuant", () => {
     expect(messages({ clipping: false })).toEqual([]);
   });
 
-  test("it takes grids of whole steps, and inputs that are rounded by token", () => {
-    for (const id of ["w2g64", "w3-sym", "w4a4", "w4g64a6", "w8a8"]) {
+  test("it takes grids whose scales follow ranges, and inputs that are rounded by token", () => {
+    for (const id of ["w2g64", "w3-sym", "w2g64-seq", "w1.58-seqa8", "w4a4", "w4g64a6", "w8a8"]) {
       expect(omniquant.supports(parseScheme(id)), id).toBe(true);
     }
-    for (const id of [
-      "w1",
-      "w1.58",
-      "w2-seq",
-      "w8-narrow",
-      "w4-floatzero",
-      "w4a8-static",
-      "q4_k",
-    ]) {
+    for (const id of ["w1", "w1.58", "w4-floatzero", "w4a8-static", "q4_k"]) {
       expect(omniquant.supports(parseScheme(id)), id).toBe(false);
     }
     expect(omniquant.caution?.(parseScheme("w8"))).toContain("w8");

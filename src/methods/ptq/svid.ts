@@ -9,8 +9,8 @@ import { decompositionOptions, separateSigns, storesSignValues } from "../shared
  *
  * At rank 1 the best non-negative factors are the leading singular vectors of `|W|` (Perron and
  * Frobenius), so both ways end at the same vectors. Since `‖W − sign(W) ⊙ h·gᵀ‖ = ‖|W| − h·gᵀ‖`, no
- * other signs and no alternating refinement of signs and scales (ARB-RC, arXiv 2410.03129, without
- * its row means) come closer to W.
+ * other signs and no alternating refinement of signs and scales (ARB-RC, arXiv 2410.03129) come
+ * closer to W; what comes closer to W's outputs is `arb`.
  *
  * Deviation: g is rounded to float16 first, and h is the least-squares answer to the rounded g.
  */

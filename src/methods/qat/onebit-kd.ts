@@ -8,7 +8,8 @@ import { UnsupportedError } from "../../util/errors.ts";
 import { defineMethod, type ModelProblem, type TrainedModel } from "../define-method.ts";
 import { distill, distillationOptions, expectTeacher } from "../shared/distillation.ts";
 import { freezeAll } from "../shared/latent-weights.ts";
-import { flag, positive } from "../shared/option-kinds.ts";
+import { equalLatents, floatWeights, latentsLike } from "../shared/latent-signs.ts";
+import { choice, flag, positive } from "../shared/option-kinds.ts";
 import { storesSignValues } from "../shared/sign-values.ts";
 import { shortTraining } from "../shared/text-budget.ts";
 import { trainParameters } from "../shared/train-parameters.ts";
@@ -28,6 +29,11 @@ const options = z.object({
     0.01,
     "size of the float weights at the start: how far they are from a change of sign",
   ),
+  latents: choice(
+    ["original", "equal"],
+    "original",
+    "whether they are sized as the weights of the model it learns from, or all alike",
+  ),
   trainRest: flag(true, "train norms, biases, embedding and output head too, as the authors do"),
 });
 
@@ -46,7 +52,8 @@ const usualRate = 0.128;
  * the sum over tokens by the number of sequences, is kdWeight 0.01 times the tokens of a window);
  * both vectors are rounded to float16 in the forward pass already, and sign(0) = +1, so that the
  * packed model is the trained one; weight decay is for the float weights alone; the learning rate
- * grows as models get narrower.
+ * grows as models get narrower; float weights begin as far from a change of sign as the original's
+ * are, not all alike.
  */
 export default defineMethod({
   id: "onebit-kd",
@@ -69,7 +76,7 @@ async function trainModel(problem: ModelProblem<Options>): Promise<TrainedModel>
   const { model, teacher, options: chosen, windows } = problem;
   expectTeacher(teacher, model);
   const length = trainingLength(chosen, { windows: windows.length }, defaults);
-  const layers = putLatentLayers(problem);
+  const layers = await putLatentLayers(problem, teacher);
   const rest = chosen.trainRest ? model.tensors : new Map<string, Tensor<"f32">>();
   const learningRate = chosen.learningRate ?? usualRate / model.model.hiddenSize;
   const { weightDecay } = chosen;
@@ -92,11 +99,11 @@ async function trainModel(problem: ModelProblem<Options>): Promise<TrainedModel>
 }
 
 /** Puts latent weights in the slots of packed layers with such a scheme; by their full names. */
-function putLatentLayers({
-  model,
-  schemeOf,
-  options: { latentMagnitude },
-}: ModelProblem<Options>): Map<string, LatentOneBitLinear> {
+async function putLatentLayers(
+  { model, schemeOf, options: { latentMagnitude, latents } }: ModelProblem<Options>,
+  teacher: TrainableModel,
+): Promise<Map<string, LatentOneBitLinear>> {
+  const originalOf = floatWeights(teacher);
   const layers = new Map<string, LatentOneBitLinear>();
   for (const { module, at } of model.linears) {
     if (!schemeOf(module)) continue;
@@ -105,7 +112,13 @@ function putLatentLayers({
         hint: "start from a model that svid has quantized: `preset: onebit`",
       });
     }
-    const latent = new LatentOneBitLinear(at.layer, latentMagnitude);
+    const { outFeatures, inFeatures } = at.layer;
+    const original =
+      latents === "original" ? await originalOf(module, [outFeatures, inFeatures]) : null;
+    const values = original
+      ? latentsLike(at.layer, original, latentMagnitude)
+      : equalLatents(at.layer, latentMagnitude);
+    const latent = new LatentOneBitLinear(at.layer, values);
     at.layer = latent;
     layers.set(module, latent);
   }

@@ -1,15 +1,19 @@
 import { describe, expect, test } from "vitest";
 import type { Backend } from "../../../src/backend/backend.ts";
 import type { FactoredRanges, RangeRule } from "../../../src/backend/training-kernels.ts";
+import { parseScheme } from "../../../src/quant/scheme.ts";
+import { expectRangeRule } from "../../../src/quant/shifted-weight.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { blankOutput, floatSample, normalSample, upload } from "./data.ts";
 import { expectLikeReference } from "./like-reference.ts";
 
 const rules: Readonly<Record<string, RangeRule>> = {
-  "asymmetric at 2 bits": { symmetric: false, top: 3, least: 1e-5 },
-  "asymmetric at 8 bits": { symmetric: false, top: 255, least: 1e-5 },
-  "symmetric at 2 bits": { symmetric: true, top: 2, least: 1e-5 },
-  "symmetric at 4 bits": { symmetric: true, top: 8, least: 1e-5 },
+  "asymmetric at 2 bits": expectRangeRule(parseScheme("w2")),
+  "asymmetric at 8 bits": expectRangeRule(parseScheme("w8")),
+  "symmetric at 2 bits": expectRangeRule(parseScheme("w2-sym")),
+  "symmetric at 4 bits": expectRangeRule(parseScheme("w4-sym")),
+  "centred at 1.58 bits": expectRangeRule(parseScheme("w1.58-seq")),
+  "centred at 2 bits": expectRangeRule(parseScheme("w2-seq")),
 };
 
 /** Ranges of every kind: one-sided, empty, equal to both sides, too narrow, too wide for float16. */

@@ -26,6 +26,13 @@ const ruleCodes: Readonly<Record<StraightThrough["rule"], number>> = {
   sign: 2,
 };
 
+/** Kinds of ranges, by the numbers of `native/ops/range_scales.h`. */
+const rangeCodes: Readonly<Record<RangeRule["kind"], number>> = {
+  asymmetric: 0,
+  symmetric: 1,
+  centred: 2,
+};
+
 const ruleSizes = ["rule", "passOutside"] as const;
 const ruleReals = ["low", "high", "resolution", "shift", "lowSlope", "highSlope"] as const;
 
@@ -183,7 +190,7 @@ export const trainingBindings = [
   }),
   defineBinding("rangeScales", {
     buffers: [f32("scales", "count"), f32("zeros", "count"), ...rangeBuffers],
-    sizes: ["count", "symmetric"],
+    sizes: ["count", "kind"],
     reals: ["top", "least"],
     values: (scales, zeros, ranges, how) => {
       return [scales, zeros, ...rangeViews(ranges), countOf(scales), ...rangeValues(how)];
@@ -197,7 +204,7 @@ export const trainingBindings = [
       f32("dZeros", "count"),
       ...rangeBuffers,
     ],
-    sizes: ["count", "symmetric"],
+    sizes: ["count", "kind"],
     reals: ["top", "least"],
     values: (dLow, dHigh, dScales, dZeros, ranges, how) => {
       const views = [dLow, dHigh, dScales, dZeros, ...rangeViews(ranges)] as const;
@@ -332,6 +339,6 @@ function rangeViews({ low, high, lowFactors, highFactors }: FactoredRanges) {
   return [low, high, lowFactors, highFactors] as const;
 }
 
-function rangeValues({ symmetric, top, least }: RangeRule) {
-  return [Number(symmetric), top, least] as const;
+function rangeValues({ kind, top, least }: RangeRule) {
+  return [rangeCodes[kind], top, least] as const;
 }

@@ -11,7 +11,7 @@ export const rangeScales: Kernels["rangeScales"] = (scales, zeros, ranges, how) 
   for (let i = 0; i < toScales.length; i++) {
     const { low, scale } = keptRange(ranges, i, how);
     toScales[i] = scale;
-    toZeros[i] = how.symmetric ? how.top : -low / scale;
+    toZeros[i] = how.kind === "asymmetric" ? -low / scale : how.top;
   }
 };
 
@@ -28,9 +28,10 @@ export const rangeScalesBackward: Kernels["rangeScalesBackward"] = (
   const [byScale, byZero] = [floats(dScales), floats(dZeros)];
   for (let i = 0; i < toLow.length; i++) {
     const kept = keptRange(ranges, i, how);
-    const [dLow, dHigh] = how.symmetric
-      ? throughExtent(kept, byScale[i], how.top)
-      : throughSpan(kept, byScale[i], byZero[i], how.top);
+    const [dLow, dHigh] =
+      how.kind === "asymmetric"
+        ? throughSpan(kept, byScale[i], byZero[i], how.top)
+        : throughExtent(kept, byScale[i], how.top);
     toLow[i] = floats(ranges.low)[i] * dLow;
     toHigh[i] = floats(ranges.high)[i] * dHigh;
   }
@@ -49,21 +50,22 @@ interface KeptRange {
 function keptRange(
   { low, high, lowFactors, highFactors }: FactoredRanges,
   i: number,
-  { symmetric, top, least }: RangeRule,
+  { kind, top, least }: RangeRule,
 ): KeptRange {
   const kept = {
     low: Math.fround(floats(low)[i] * floats(lowFactors)[i]),
     high: Math.fround(floats(high)[i] * floats(highFactors)[i]),
   };
-  const extent = symmetric ? Math.max(kept.high, -kept.low) : Math.fround(kept.high - kept.low);
+  const extent =
+    kind === "asymmetric" ? Math.fround(kept.high - kept.low) : Math.max(kept.high, -kept.low);
   const wide = Math.fround(extent / top);
   const clipped = Math.min(Math.max(wide, Math.fround(least)), largestScale);
   const scale = halfBitsToFloat(floatToHalfBits(clipped));
-  const isNegative = symmetric && kept.high >= -kept.low;
+  const isNegative = kind === "symmetric" && kept.high >= -kept.low;
   return { ...kept, scale: isNegative ? -scale : scale, moves: clipped === wide };
 }
 
-/** Gradients by the ends of a symmetric range: only the longer side has one. */
+/** Gradients by the ends of a range whose scale follows the longer side: only that has one. */
 function throughExtent(
   { low, high, scale, moves }: KeptRange,
   dScale: number,
