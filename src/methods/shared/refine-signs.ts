@@ -28,10 +28,7 @@ export async function weighBy(weight: Tensor<"f32">, hessian: Hessian): Promise<
 }
 
 /** `(w − ŵ)·M·(w − ŵ)ᵀ` of each row. */
-async function errorsOfRows(
-  of: WeighedWeight,
-  found: SignsAndScales,
-): Promise<Float64Array> {
+async function errorsOfRows(of: WeighedWeight, found: SignsAndScales): Promise<Float64Array> {
   const { rows } = found;
   const { withWeight, withItself } = await formsOf(of, found);
   return of.energies.map(
