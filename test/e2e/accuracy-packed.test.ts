@@ -9,7 +9,7 @@ import {
   temporaryFolder,
 } from "./shared-models.ts";
 
-const schemes = ["w1", "w1.58", "w2g64", "w3", "w4g64-sym", "w8"];
+const schemes = ["w1", "w1.58", "w2g64", "w3", "w4g64-sym", "w4g64-nf4", "w8"];
 const inFolder = temporaryFolder();
 
 /** Logits of every position, `[length, vocabulary]`. */
@@ -47,6 +47,7 @@ describe.skipIf(absent)(`packed weights are the weights that were measured${abse
 
   test.each([
     ["stories260K", "w4g32", "rtn"],
+    ["stories260K", "w4g32-nf4", "rtn"],
     ["stories260K", "w2g32", "gptq"],
     ["prose-6m", "w4g64", "rtn"],
     ["prose-6m", "w2g64", "rtn"],
