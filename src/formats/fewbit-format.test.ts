@@ -241,17 +241,17 @@ describe("packed weights", () => {
     await checkpoint.close();
   });
 
-  test.each([
-    ["columns", "sparse_columns"],
-    ["counts", "sparse_counts"],
-  ] as const)("with %s of sparse weights that cannot be are a FormatError", async (part) => {
-    const weight = randomWeight("w4-codebook-s2", 3, 100);
-    weight.parts.sparse?.[part].set([9999], 1);
-    await save(new Map([["m", weight]]));
-    const checkpoint = await openCheckpoint(folder);
-    await expect(readQTensor(checkpoint, "m", moduleOf(weight))).rejects.toThrow(FormatError);
-    await checkpoint.close();
-  });
+  test.each(["columns", "counts"] as const)(
+    "with %s of sparse weights that cannot be are a FormatError",
+    async (part) => {
+      const weight = randomWeight("w4-codebook-s2", 3, 100);
+      weight.parts.sparse?.[part].set([9999], 1);
+      await save(new Map([["m", weight]]));
+      const checkpoint = await openCheckpoint(folder);
+      await expect(readQTensor(checkpoint, "m", moduleOf(weight))).rejects.toThrow(FormatError);
+      await checkpoint.close();
+    },
+  );
 
   test("with a NaN in a codebook are a NumericError", async () => {
     const weight = randomWeight("w3-codebook", 3, 16);
