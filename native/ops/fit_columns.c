@@ -8,6 +8,7 @@
 
 #include "../include/fewbit.h"
 #include "../include/vec.h"
+#include "level_table.h"
 #include "power.h"
 
 #define ROWS_PER_CHUNK 16
@@ -29,6 +30,7 @@ typedef struct {
   int rule;
   float top; /* levels - 1 */
   float origin, step, norm;
+  level_table table;
 } fit_call;
 
 /* least and most: of the weights; low and high: with zero among them */
@@ -126,6 +128,22 @@ static vf grid_errors(const fit_call *call, const float *w, int64_t n, fits of) 
   return vf_mul(total, vf_power(width, norm));
 }
 
+/* The same of levels in a table. */
+static vf table_errors(const fit_call *call, const float *w, int64_t n, fits of) {
+  const vf inverse = vf_div(vf_set1(1), of.scale), norm = vf_set1(call->norm);
+  vf total = vf_zero();
+  for (int64_t begin = 0; begin < n; begin += WEIGHTS_A_SUM) {
+    vf sum = vf_zero();
+    for (int64_t i = begin; i < fb_min(n, begin + WEIGHTS_A_SUM); i++) {
+      vf place = vf_mul(vf_set1(w[i]), inverse), level;
+      nearest_codes(&call->table, place, &level);
+      sum = vf_add(sum, vf_power_about(vf_abs(vf_sub(level, place)), norm));
+    }
+    total = vf_add(total, sum);
+  }
+  return vf_mul(total, vf_power(of.scale, norm));
+}
+
 /*
  * Ranges are tried from the widest on. A narrower one clips the largest weight by all that it is narrower, but for half
  * a step; when that alone is a larger error than the least one, so it is for all that follow.
@@ -142,7 +160,7 @@ static void fit_group(const fit_call *call, const float *w, int64_t n, float *sc
     if (call->count == 1) return;
     float clipped = largest * (1 - call->shrinks[first]) - scales[0] * call->step / 2;
     if (call->rule != RULE_MEAN && first && clipped > 1.001f * powf(least, 1 / call->norm)) return;
-    vf_store(errors, grid_errors(call, w, n, tried));
+    vf_store(errors, call->table.values ? table_errors(call, w, n, tried) : grid_errors(call, w, n, tried));
     for (int lane = 0; lane < VF_WIDTH; lane++) {
       if (!(errors[lane] < least)) continue;
       least = errors[lane];
@@ -178,7 +196,7 @@ static FB_BODY(fit_rows) {
   }
 }
 
-/* buffers: scales, zeros, weight; sizes: rows, columns, groups, group, start, end, rule, levels,
+/* buffers: scales, zeros, weight, levels or null; sizes: rows, columns, groups, group, start, end, rule, levels,
  * candidates (0: no search); reals: origin, step, shrink step, norm */
 FB_OP(fit_columns) {
   const int64_t *size = args->size;
@@ -201,6 +219,7 @@ FB_OP(fit_columns) {
   FB_REQUIRE(args->bytes[0] == (size_t)(call.rows * call.groups) * 4 && args->bytes[1] == args->bytes[0]);
   FB_REQUIRE(args->bytes[2] == (size_t)(call.rows * call.columns) * 4);
   FB_REQUIRE(0 <= call.start && call.start < call.end && call.end <= call.columns);
+  FB_REQUIRE(read_levels(&call.table, args->buffer[3], args->bytes[3], size[7]));
   FB_REQUIRE(0 <= call.group && call.group < call.groups && size[7] >= 2);
   if (!list_shrinks(&call, team, (int)size[8], args->real[2])) return "fit columns: out of memory";
   fb_parallel(team, fb_ceil_div(call.rows, ROWS_PER_CHUNK), fit_rows, &call);

@@ -3,6 +3,7 @@
  * LANES rows (packed_matrix.h). Bound by memory for codes of 1, 2, 4 and 8 bits, whose 32-bit words are turned
  * one by one (turn_words.h). Other codes, and groups that are not whole words, are unpacked to bytes first.
  */
+#include "look_up.h"
 #include "turn_words.h"
 #include "unpack.h"
 #include "vec_int.h"
@@ -98,8 +99,10 @@ static void place_rows(const layout_call *call, int64_t block, uint32_t *out, ui
       memset(group_codes, 0, (size_t)padded);
       memcpy(group_codes, bytes + first, (size_t)count);
       for (int64_t c = 0; c < to->group_chunks; c++) {
-        uint32_t *chunk = out + (g * to->group_chunks + c) * words + lane;
-        place_chunk(to, chunk, group_codes + c * to->chunk_columns);
+        uint32_t *chunk = out + (g * to->group_chunks + c) * words;
+        const uint8_t *codes = group_codes + c * to->chunk_columns;
+        if (to->tables) place_looked_up((uint8_t *)chunk, lane, codes, (int)to->bits);
+        else place_chunk(to, chunk + lane, codes);
       }
     }
   }
@@ -146,7 +149,8 @@ static FB_BODY(lay_out_blocks) {
 
 /*
  * buffers: codes, scales, zeros or NULL, the file's codes, scales, zeros or NULL;
- * sizes: rows, columns, group size, bits, kind of zeros, bytes of a row, packing
+ * sizes: rows, columns, group size, bits, kind of zeros, bytes of a row, packing. Tables behind the codes are left as
+ * they are.
  */
 FB_OP(lay_out) {
   const int64_t *size = args->size;
@@ -165,7 +169,7 @@ FB_OP(lay_out) {
   FB_REQUIRE(args->bytes[4] == (size_t)zeros * 2);
   if (to->zero_kind == HALVES) FB_REQUIRE(args->bytes[5] == (size_t)zeros * 2);
   else if (to->zero_kind) FB_REQUIRE(args->bytes[5] >= (size_t)packed_bytes(call.packing, zeros));
-  call.by_words = call.packing == to->bits && to->bits != 3 &&
+  call.by_words = call.packing == to->bits && to->bits != 3 && !to->tables &&
                   (to->group_size % to->chunk_columns == 0 || to->groups == 1);
   call.chunk_blocks = fb_max(1, CHUNK_BYTES / fb_max(1, to->groups * to->group_bytes));
   size_t local = (size_t)(fb_round_up(to->columns + UNPACK_SLACK, 8) + padded_group(to));

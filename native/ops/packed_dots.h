@@ -6,7 +6,11 @@
  * Where any byte can be multiplied (DOT_ANY), slot s of a unit is masked but not shifted, so that its sum is
  * 2^(p·s) times too large; one sum a slot is kept, and they are joined once a block. That halves the work
  * of unpacking.
+ *
+ * Codes with a table are looked up first, 16 columns of a row in 128 bits (look_up.h); what is left of the table is then
+ * a step and a zero point of each row.
  */
+#include "look_up.h"
 #include "packed_fast.h"
 #include "vec_int.h"
 
@@ -102,9 +106,38 @@ INLINE void sum_block(vi total[TOKENS], const uint8_t *codes, int64_t chunks, co
   for (int t = 0; t < tokens; t++) total[t] = join_sums(sum[t], bits);
 }
 
+/* Sums `chunks` chunks of codes, looked up, with the inputs of each token: a quarter of the rows after the other. */
+INLINE void sum_looked_up(vi total[TOKENS], const uint8_t *tables, const uint8_t *codes, int64_t chunks,
+                          const int8_t *x, int64_t stride, const int bits, const int tokens) {
+  const int vectors = bits == 3 ? 3 : 1, count = bits == 4 ? 1 : 2, slots = slots_of(bits);
+  vi part[TOKENS][4];
+#pragma GCC unroll 1
+  for (int k = 0; k < 4; k++, tables += count * UNIT) {
+    const vi table[2] = {vi_load(tables), vi_load(tables + (count - 1) * UNIT)};
+    vi sum[TOKENS];
+    for (int t = 0; t < tokens; t++) sum[t] = vi_zero();
+    for (int64_t c = 0; c < chunks; c++) {
+      const uint8_t *unit = codes + (c * 4 + k) * vectors * UNIT;
+      vi slot[MOST_SLOTS];
+#pragma GCC unroll 3
+      for (int i = 0; i < vectors; i++) __builtin_prefetch(unit + i * UNIT + PREFETCH_BYTES);
+      look_up_unit(slot, unit, table, bits);
+#pragma GCC unroll 8
+      for (int s = 0; s < slots; s++) {
+#pragma GCC unroll 4
+        for (int t = 0; t < tokens; t++) {
+          sum[t] = vi_dot(sum[t], slot[s], vi_repeat(x + t * stride + (c * slots + s) * 16));
+        }
+      }
+    }
+    for (int t = 0; t < tokens; t++) part[t][k] = sum[t];
+  }
+  for (int t = 0; t < tokens; t++) total[t] = vi_join(part[t]);
+}
+
 /* sums [token][LANES] += the products of groups [g0, g1) of a row block with tokens [t0, t0 + tokens). */
 INLINE void multiply_block(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0, float *sums,
-                           const int bits, const int tokens) {
+                           const int bits, const int tokens, const int looks_up) {
   const packed_matrix *w = &call->weight;
   const rounded_rows *x = &call->x;
   vf out[TOKENS];
@@ -126,7 +159,8 @@ INLINE void multiply_block(const fast_call *call, int64_t block, int64_t g0, int
     for (int64_t left = w->group_chunks; left > 0; left -= w->block_chunks, at++) {
       vi sum[TOKENS];
       int64_t chunks = fb_min(left, w->block_chunks);
-      sum_block(sum, codes, chunks, values, x->stride, bits, tokens);
+      if (looks_up) sum_looked_up(sum, tables_of(w, block), codes, chunks, values, x->stride, bits, tokens);
+      else sum_block(sum, codes, chunks, values, x->stride, bits, tokens);
 #pragma GCC unroll 4
       for (int t = 0; t < tokens; t++) {
         product[t] = vf_fma(product[t], vi_float(sum[t]), vf_set1(scales[t * x->blocks + at]));
@@ -137,6 +171,10 @@ INLINE void multiply_block(const fast_call *call, int64_t block, int64_t g0, int
     }
     vf zero = w->zero_kind == NO_ZEROS ? constant : vf_add(load_zeros(w, block, g), constant);
     vf scale = load_scales(w, block, g);
+    if (looks_up) {
+      scale = vf_mul(scale, vf_load(steps_of(w, block)));
+      zero = vf_load(steps_of(w, block) + LANES);
+    }
 #pragma GCC unroll 4
     for (int t = 0; t < tokens; t++) {
       out[t] = vf_fma(out[t], vf_sub(product[t], vf_mul(zero, vf_set1(total[t]))), scale);
@@ -147,23 +185,26 @@ INLINE void multiply_block(const fast_call *call, int64_t block, int64_t g0, int
 }
 
 INLINE void multiply_bits(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0, int64_t t1,
-                          float *sums, const int bits) {
+                          float *sums, const int bits, const int looks_up) {
   int64_t t = t0;
   for (; t + TOKENS <= t1; t += TOKENS) {
-    multiply_block(call, block, g0, g1, t, sums + (t - t0) * LANES, bits, TOKENS);
+    multiply_block(call, block, g0, g1, t, sums + (t - t0) * LANES, bits, TOKENS, looks_up);
   }
 #if TOKENS > 2
-  for (; t + 2 <= t1; t += 2) multiply_block(call, block, g0, g1, t, sums + (t - t0) * LANES, bits, 2);
+  for (; t + 2 <= t1; t += 2) multiply_block(call, block, g0, g1, t, sums + (t - t0) * LANES, bits, 2, looks_up);
 #endif
-  for (; t < t1; t++) multiply_block(call, block, g0, g1, t, sums + (t - t0) * LANES, bits, 1);
+  for (; t < t1; t++) multiply_block(call, block, g0, g1, t, sums + (t - t0) * LANES, bits, 1, looks_up);
 }
 
 void FB_DOTS(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0, int64_t t1, float *sums) {
-  switch (call->weight.bits) {
-    case 1: multiply_bits(call, block, g0, g1, t0, t1, sums, 1); break;
-    case 2: multiply_bits(call, block, g0, g1, t0, t1, sums, 2); break;
-    case 3: multiply_bits(call, block, g0, g1, t0, t1, sums, 3); break;
-    case 4: multiply_bits(call, block, g0, g1, t0, t1, sums, 4); break;
-    default: multiply_bits(call, block, g0, g1, t0, t1, sums, 8); break;
+  switch (call->weight.bits + (call->weight.tables ? FB_ROW_TABLES : 0)) {
+    case 1: multiply_bits(call, block, g0, g1, t0, t1, sums, 1, 0); break;
+    case 2: multiply_bits(call, block, g0, g1, t0, t1, sums, 2, 0); break;
+    case 3: multiply_bits(call, block, g0, g1, t0, t1, sums, 3, 0); break;
+    case 4: multiply_bits(call, block, g0, g1, t0, t1, sums, 4, 0); break;
+    case FB_ROW_TABLES + 2: multiply_bits(call, block, g0, g1, t0, t1, sums, 2, 1); break;
+    case FB_ROW_TABLES + 3: multiply_bits(call, block, g0, g1, t0, t1, sums, 3, 1); break;
+    case FB_ROW_TABLES + 4: multiply_bits(call, block, g0, g1, t0, t1, sums, 4, 1); break;
+    default: multiply_bits(call, block, g0, g1, t0, t1, sums, 8, 0); break;
   }
 }

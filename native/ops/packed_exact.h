@@ -8,6 +8,7 @@
 #define FEWBIT_PACKED_EXACT_H
 
 #include "block_codes.h"
+#include "look_up.h"
 #include "packed_matrix.h"
 #include "strip.h"
 #include "vec_int.h"
@@ -61,9 +62,72 @@ static inline __attribute__((always_inline)) void widen_columns(const packed_mat
   }
 }
 
+/* Values of VF_WIDTH codes in a table of 16. */
+static inline vf look_up_values(const float *values, const uint8_t *codes) {
+#if VF_WIDTH == 16
+  return _mm512_permutexvar_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)codes)),
+                               _mm512_loadu_ps(values));
+#elif VF_WIDTH == 8
+  __m256i at = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)codes));
+  __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(values), at);
+  __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(values + 8), at);
+  return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(at, 28)));
+#else
+  float found[VF_WIDTH];
+  for (int i = 0; i < VF_WIDTH; i++) found[i] = values[codes[i]];
+  return vf_load(found);
+#endif
+}
+
+/* Codes of a chunk of a row block, a byte each: [slot of 16 columns][4][LANES / 4 rows][16]. */
+static void unpack_looked_up(uint8_t *codes, const uint8_t *chunk, int bits) {
+  uint8_t entries[16], spread[2][16], repeated[2][UNIT];
+  for (int i = 0; i < 16; i++) entries[i] = (uint8_t)i;
+  spread_table(spread, entries, bits);
+  for (int i = 0; i < UNIT; i++) repeated[0][i] = spread[0][i % 16], repeated[1][i] = spread[1][i % 16];
+  const vi table[2] = {vi_load(repeated[0]), vi_load(repeated[1])};
+  for (int k = 0; k < 4; k++) {
+    vi slot[MOST_SLOTS];
+    const uint8_t *unit = chunk + k * (bits == 3 ? 3 : 1) * UNIT;
+    if (bits == 2) look_up_unit(slot, unit, table, 2);
+    else if (bits == 3) look_up_unit(slot, unit, table, 3);
+    else look_up_unit(slot, unit, table, 4);
+    for (int s = 0; s < slots_of(bits); s++) vi_store(codes + (s * 4 + k) * UNIT, slot[s]);
+  }
+}
+
+/* The same as widen_group, of a weight with tables. */
+static void widen_looked_up(const packed_matrix *w, int64_t block, int64_t group, int64_t first, int64_t count,
+                            float *piece, int64_t stride) {
+  const float *values = steps_of(w, block) + 2 * LANES;
+  vf scale = load_scales(w, block, group);
+  uint8_t codes[MOST_SLOTS * 4 * UNIT];
+  int64_t unpacked = -1;
+  for (int64_t c = first / VF_WIDTH * VF_WIDTH; c < first + count; c += VF_WIDTH) {
+    int64_t chunk = c / w->chunk_columns, column = c % w->chunk_columns;
+    if (chunk != unpacked) {
+      unpack_looked_up(codes, codes_of(w, block, group) + chunk * w->chunk_bytes, (int)w->bits);
+      unpacked = chunk;
+    }
+    vf square[LANES];
+    for (int lane = 0; lane < LANES; lane++) {
+      const uint8_t *row = codes + column / 16 * 4 * UNIT + lane % 4 * UNIT + lane / 4 * 16 + column % 16;
+      square[lane] = look_up_values(values + lane * 16, row);
+    }
+    vf_transpose(square);
+    for (int64_t j = fb_max(0, first - c); j < fb_min(VF_WIDTH, first + count - c); j++) {
+      vf_store(piece + (c + j - first) * stride, vf_mul(scale, square[j]));
+    }
+  }
+}
+
 /* Writes the values of `count` columns, from column `first` of a group on, of one row block. */
 static void widen_group(const packed_matrix *w, int64_t block, int64_t group, int64_t first, int64_t count,
                         float *piece, int64_t stride) {
+  if (w->tables) {
+    widen_looked_up(w, block, group, first, count, piece, stride);
+    return;
+  }
   const uint8_t *codes = codes_of(w, block, group);
   vf scale = load_scales(w, block, group), zero = vf_set1(-w->origin / w->step);
   if (w->zero_kind != NO_ZEROS) zero = vf_add(load_zeros(w, block, group), zero);

@@ -24,6 +24,14 @@
  *
  * so that a product reads what the file holds, no more. Codes that lie in a file as one stream of bits are turned
  * as above; trits of TQ1_0 become TQ2_0.
+ *
+ * Weights whose values stand in tables, of 2, 3 and 4 bits, have a row in each 128 bits instead, for look-ups
+ * (look_up.h): a chunk is four units, of rows 0, 4, 8 ..., of rows 1, 5, 9 ... and so on. Behind the codes of all
+ * row blocks stand their tables, or one that all of them share:
+ *
+ *   codes    [row block][group][chunk][4]   { [4][tables][UNIT]   [LANES] steps   [LANES] zeros   [LANES][16] values }
+ *
+ * The bytes of tables are 7-bit integers for fast products, value ≈ step · (byte - zero); values are float32.
  */
 #ifndef FEWBIT_PACKED_MATRIX_H
 #define FEWBIT_PACKED_MATRIX_H
@@ -39,6 +47,8 @@
 
 /* Packings of files, by the numbers that the caller knows them by: bits of a code, or 5 for five trits. */
 enum { FB_TRITS5 = 5 };
+/* Added to the bits of a code where values stand in a table of each row, or in one that all rows share. */
+enum { FB_ROW_TABLES = 32, FB_ONE_TABLE = 64 };
 /* Zero points of a laid out matrix. */
 enum { NO_ZEROS, NIBBLES, BYTES, HALVES };
 
@@ -58,7 +68,8 @@ typedef struct {
   int64_t block_chunks, group_blocks;            /* blocks of rounded inputs in a group; the last is shorter */
   const block_format *format;                    /* NULL unless codes are blocks; then a group is what shares */
   int64_t blocks, row_block_bytes;               /* an input scale; blocks of a row, bytes of a row block */
-} packed_matrix;
+  int64_t tables, table_bytes, table_stride;     /* tables of a look-up: 0 without any; bytes of a row block's tables, */
+} packed_matrix;                                 /* and from one row block's to the next one's: 0 where shared */
 
 static inline int64_t zero_bytes_of(int64_t kind) {
   return kind == NIBBLES ? LANES / 2 : kind == BYTES ? LANES : kind == HALVES ? LANES * 2 : 0;
@@ -82,10 +93,23 @@ static inline int derive_blocks(packed_matrix *w) {
   return 1;
 }
 
+/* Takes tables off the bits of a code; returns 0 if there are none for so many bits, or zero points beside them. */
+static inline int derive_tables(packed_matrix *w) {
+  int shared = w->bits >= FB_ONE_TABLE;
+  w->bits -= shared ? FB_ONE_TABLE : FB_ROW_TABLES;
+  if (w->bits < 2 || w->bits > 4 || w->zero_kind != NO_ZEROS) return 0;
+  w->tables = w->bits == 4 ? 1 : 2;
+  w->table_bytes = 4 * w->tables * UNIT + LANES * (2 + 16) * (int64_t)sizeof(float);
+  w->table_stride = shared ? 0 : w->table_bytes;
+  return 1;
+}
+
 /* Fills in what follows from rows, columns, group_size, bits and zero_kind. Returns 0 if these are invalid. */
 static inline int derive_matrix(packed_matrix *w) {
   int64_t bits = w->bits;
   if (is_block_format(bits)) return derive_blocks(w);
+  if (bits >= FB_ROW_TABLES && !derive_tables(w)) return 0;
+  bits = w->bits;
   if (!(bits == 1 || bits == 2 || bits == 3 || bits == 4 || bits == 8)) return 0;
   if (w->rows < 0 || w->columns < 0 || w->group_size <= 0) return 0;
   if (w->zero_kind < NO_ZEROS || w->zero_kind > HALVES) return 0;
@@ -93,6 +117,10 @@ static inline int derive_matrix(packed_matrix *w) {
   w->groups = fb_ceil_div(w->columns, w->group_size);
   w->chunk_columns = bits == 3 ? 32 : 32 / bits;
   w->chunk_bytes = bits == 3 ? 3 * UNIT : UNIT;
+  if (w->tables) {
+    w->chunk_columns = bits == 3 ? 128 : 128 / bits;
+    w->chunk_bytes *= 4;
+  }
   w->group_chunks = fb_ceil_div(w->group_size, w->chunk_columns);
   w->group_bytes = w->group_chunks * w->chunk_bytes;
   w->zero_bytes = zero_bytes_of(w->zero_kind);
@@ -113,7 +141,8 @@ static inline size_t laid_out_code_bytes(const packed_matrix *w) {
 /* Whether codes, scales and zero points have the sizes that they should have. */
 static inline int has_matrix_bytes(const packed_matrix *w, const size_t bytes[3]) {
   size_t groups = w->format ? 0 : (size_t)(w->row_blocks * w->groups);
-  return bytes[0] == laid_out_code_bytes(w) && bytes[1] == groups * LANES * 2 &&
+  size_t tables = (size_t)(w->table_stride ? w->row_blocks * w->table_bytes : w->table_bytes);
+  return bytes[0] == laid_out_code_bytes(w) + tables && bytes[1] == groups * LANES * 2 &&
          bytes[2] == groups * (size_t)w->zero_bytes;
 }
 
@@ -157,6 +186,15 @@ static inline const uint8_t *words_of(const packed_matrix *w, int64_t row_block,
 static inline const uint16_t *halves_of(const packed_matrix *w, int64_t row_block, int64_t block) {
   const uint8_t *first = words_of(w, row_block, w->blocks);
   return (const uint16_t *)(const void *)first + block * w->format->halves * LANES;
+}
+
+/* The tables of a row block: bytes of look-ups, then steps, zeros and values. */
+static inline const uint8_t *tables_of(const packed_matrix *w, int64_t block) {
+  return w->codes + w->row_blocks * w->groups * w->group_bytes + block * w->table_stride;
+}
+
+static inline const float *steps_of(const packed_matrix *w, int64_t block) {
+  return (const float *)(const void *)(tables_of(w, block) + 4 * w->tables * UNIT);
 }
 
 static inline const uint8_t *codes_of(const packed_matrix *w, int64_t block, int64_t group) {

@@ -10,10 +10,12 @@
  *                        w10 w11 w12 ...   ->              column 1: w01 w11 w21 ...
  *
  * A code is chosen in float32 arithmetic: clip(rne(((w - offset)/s - origin)/step + z)); origin and step are
- * float64 constants, and each result is rounded once to float32, as is the decoded value.
+ * float64 constants, and each result is rounded once to float32, as is the decoded value. Levels in a table:
+ * level_table.h.
  */
 #include "../include/vec.h"
 #include "gemm.h"
+#include "level_table.h"
 
 #define PANEL 128
 #define GROUPS_A_CHUNK 2 /* of VF_WIDTH rows */
@@ -26,6 +28,7 @@ typedef struct {
   int64_t rows, n, groups;
   int64_t start, end; /* of the panel */
   double levels, origin, step;
+  level_table table;
   float *errors;      /* [panel, rows]: what is carried to the columns after the panel */
   fb_team *team;
 } quantize_call;
@@ -63,19 +66,27 @@ static inline vf choose_codes(const quantize_call *call, const row_groups *now, 
   vf scale = vf_load(now->scale), none = vf_zero();
   vf magnitude = vf_max(scale, vf_sub(none, scale)), distance = vf_sub(w, vf_load(now->offset));
   vf ratio = vf_select_ge(none, magnitude, none, vf_div(distance, scale)); /* scale 0 stands for zeros */
+  if (call->table.values) {
+    vf level;
+    return nearest_codes(&call->table, ratio, &level);
+  }
   vf steps = count_steps(ratio, call->origin, call->step);
   if (call->levels == 2) return vf_select_ge(steps, vf_set1(0.5f), vf_set1(1), none);
   vf code = vf_rne(vf_add(steps, vf_load(now->zero)));
   return vf_min(vf_max(code, none), vf_set1((float)(call->levels - 1)));
 }
 
-/* (float)(scale * (origin + step * (code - zero)) + offset) in each lane */
+/* (float)(scale * (origin + step * (code - zero)) + offset) in each lane; of a table (float)(scale * level + offset) */
 static inline vf decode(const quantize_call *call, const row_groups *now, vf code) {
   float lanes[VF_WIDTH];
   vf_store(lanes, code);
+  if (call->table.values) {
+    for (int i = 0; i < VF_WIDTH; i++) lanes[i] = call->table.values[(int)lanes[i]];
+  }
   for (int i = 0; i < VF_WIDTH; i += VD_WIDTH) {
     vd distance = vd_sub(vd_load_f32(lanes + i), vd_load_f32(now->zero + i));
     vd value = vd_add(vd_set1(call->origin), vd_mul(vd_set1(call->step), distance));
+    if (call->table.values) value = vd_load_f32(lanes + i);
     vd scaled = vd_mul(vd_load_f32(now->scale + i), value);
     vd_store_f32(lanes + i, vd_add(scaled, vd_load_f32(now->offset + i)));
   }
@@ -183,7 +194,7 @@ static const char *quantize_panel(quantize_call *call) {
   return carries ? carry_on(call) : NULL;
 }
 
-/* buffers: codes, weight, factor or null, scales, zeros, offsets or null, groupOf;
+/* buffers: codes, weight, factor or null, scales, zeros, offsets or null, groupOf, levels or null;
  * sizes: rows, n, groups, start, end, levels; reals: origin, step */
 FB_OP(quantize_columns) {
   const int64_t *size = args->size;
@@ -214,6 +225,7 @@ FB_OP(quantize_columns) {
       .step = args->real[1],
       .team = team,
   };
+  FB_REQUIRE(read_levels(&call.table, args->buffer[7], args->bytes[7], size[5]));
   for (int64_t from = start; from < end; from += PANEL) {
     call.start = from;
     call.end = fb_min(end, from + PANEL);

@@ -8,6 +8,7 @@ import {
 import type { BlockFormat, BlockFormatId } from "../../quant/blocks/block-format.ts";
 import { findBlockFormat } from "../../quant/blocks/index.ts";
 import { type HeldOperand, holdOperand } from "../reference/packed/packed-matmul.ts";
+import { layOutTables, tableKinds } from "./lay-out-tables.ts";
 import type { NativeQueue } from "./queue.ts";
 
 /** Kinds of zero points, by the numbers of `native/ops/packed_matrix.h`. */
@@ -48,7 +49,7 @@ export interface LaidOutOperand extends PreparedOperand {
   readonly scales: Uint16Array | null;
   readonly zeros: Uint8Array | null;
   readonly groupSize: number;
-  /** Bits of a code, or the number of a block format. */
+  /** Bits of a code, those and the kind of its table, or the number of a block format. */
   readonly bits: number;
   readonly zeroKind: number;
   readonly origin: number;
@@ -72,7 +73,8 @@ export function layOut(
 ): LaidOutOperand | HeldOperand {
   if ("blocks" in operand) return layOutBlocks(queue, lanes, operand);
   const packing = packings[operand.layout.packing];
-  if (!packing || operand.table) return holdOperand(operand);
+  if (!packing) return holdOperand(operand);
+  if (operand.table) return layOutLookUps(queue, lanes, operand, operand.table);
   const { outFeatures, inFeatures, groupSize, codes, scales, zeroPoints, rowBytes } = operand;
   const { bits, number } = packing;
   const zeroKind = kindOfZeros(operand, bits);
@@ -96,6 +98,44 @@ export function layOut(
   const sizes = [outFeatures, inFeatures, groupSize, bits, zeroKind, rowBytes, number];
   queue.run("lay_out", [...arrays, ...sizes]);
   return laidOut;
+}
+
+/** Codes for look-ups, and behind them the tables; where C has no look-ups, as it is. */
+function layOutLookUps(
+  queue: NativeQueue,
+  lanes: number,
+  operand: PlanarOperand,
+  table: Float32Array | Uint16Array,
+): LaidOutOperand | HeldOperand {
+  const { outFeatures, inFeatures, groupSize, codes, scales, rowBytes } = operand;
+  const { number, bits } = packings[operand.layout.packing];
+  if (number !== bits || bits < 2 || bits > 4) return holdOperand(operand);
+  const rowBlocks = Math.ceil(outFeatures / lanes);
+  const groups = Math.ceil(inFeatures / groupSize);
+  const columns = bits === 3 ? 128 : 128 / bits;
+  const groupBytes = Math.ceil(groupSize / columns) * (bits === 3 ? 48 : 16) * lanes;
+  const tables = layOutTables(table, operand.layout.levels, lanes, outFeatures);
+  const codeBytes = rowBlocks * groups * groupBytes;
+  const laidOut = new Uint8Array(queue.allocate(codeBytes + tables.byteLength));
+  laidOut.set(tables, codeBytes);
+  const laidOutScales = new Uint16Array(queue.allocate(rowBlocks * groups * lanes * 2));
+  const kind = bits + (table instanceof Float32Array ? tableKinds.shared : tableKinds.ofRows);
+  const arrays = [laidOut, laidOutScales, null, codes, scales, null];
+  const sizes = [outFeatures, inFeatures, groupSize, kind, zeroKinds.none, rowBytes, number];
+  queue.run("lay_out", [...arrays, ...sizes]);
+  return {
+    outFeatures,
+    inFeatures,
+    kind: `table ${inFeatures} ${groupSize} ${kind}`,
+    codes: laidOut,
+    scales: laidOutScales,
+    zeros: null,
+    groupSize,
+    bits: kind,
+    zeroKind: zeroKinds.none,
+    origin: 0,
+    step: 1,
+  };
 }
 
 /** Words of blocks of `lanes` rows side by side, then their float16 scales and offsets. */

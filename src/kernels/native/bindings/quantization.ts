@@ -93,14 +93,13 @@ export const quantizationBindings = [
     values: (u, h, diagonal, status) => [u, h, diagonal, status, countOf(diagonal)],
   }),
   defineBinding("fitColumns", {
-    covers: (_scales, _zeros, _weight, { grid }) => !grid.values,
-    buffers: [f32Groups("scales"), f32Groups("zeros"), f32Matrix("weight")],
+    buffers: [f32Groups("scales"), f32Groups("zeros"), f32Matrix("weight"), null],
     sizes: ["rows", "columns", "groups", "group", "start", "end", "rule", "levels", "candidates"],
     reals: ["origin", "step", "shrinkStep", "norm"],
     values: (scales, zeros, weight, { start, end, group, rule, grid, search }) => {
       const [rows = 0, columns = 0] = weight.shape;
       const { candidates, shrinkStep, norm } = search ?? noSearch;
-      const views = [scales, zeros, weight] as const;
+      const views = [scales, zeros, weight, grid.values ?? null] as const;
       const place = [rows, columns, columnsOf(scales), group, start, end] as const;
       const sizes = [...place, ruleCodes[rule], grid.levels, candidates] as const;
       return [...views, ...sizes, grid.origin, grid.step, shrinkStep, norm];
@@ -182,7 +181,6 @@ export const quantizationBindings = [
     },
   }),
   defineBinding("quantizeColumns", {
-    covers: (_codes, _weight, { grid }) => !grid.values,
     buffers: [
       exact(u8("codes", "rows", "columns")),
       f32Matrix("weight"),
@@ -191,12 +189,14 @@ export const quantizationBindings = [
       f32Groups("zeros"),
       optional(f32Groups("offsets")),
       i32("groupOf", "columns"),
+      null,
     ],
     sizes: ["rows", "columns", "groups", "start", "end", "levels"],
     reals: ["origin", "step"],
     values: (codes, weight, { factor, scales, zeros, offsets, groupOf, start, end, grid }) => {
       const [rows = 0, columns = 0] = weight.shape;
-      const views = [codes, weight, factor, scales, zeros, offsets, groupOf] as const;
+      const levels = grid.values ?? null;
+      const views = [codes, weight, factor, scales, zeros, offsets, groupOf, levels] as const;
       const sizes = [rows, columns, columnsOf(scales), start, end, grid.levels] as const;
       return [...views, ...sizes, grid.origin, grid.step];
     },
