@@ -1,4 +1,3 @@
-import { rowOfId } from "../calibration/image-conversations.ts";
 import { floatLinear } from "../nn/scale-channels.ts";
 import type { Block, QuantizableModel } from "../nn/quantizable-model.ts";
 import {
@@ -10,13 +9,11 @@ import {
   remove,
 } from "../platform/node.ts";
 import type { PlannedLinear } from "../run/plan.ts";
-import { writeRows } from "../tensor/cache-ops.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { crossEntropyGradient } from "../tensor/training-ops.ts";
-import { lossByRows } from "../training/loss-by-rows.ts";
 import { FewbitError } from "../util/errors.ts";
 import { embedWindows, type GivenRows } from "./embed-windows.ts";
-import { OriginalBlocks, takenGradient } from "./original-blocks.ts";
+import { OriginalBlocks } from "./original-blocks.ts";
+import { addSquaredGradients, gradientOfLoss } from "./weight-gradients.ts";
 
 /** Tokens that go through the model together, forward; backward it is one window at a time. */
 const tokensPerPass = 2048;
@@ -139,28 +136,7 @@ export class Sensitivities {
       const earlier = this.files.has(index) ? await this.of(index, slot) : null;
       sums.push(earlier ?? Tensor.zeros(backend, "f32", weights[i].shape));
     }
-    const [windows = 0, length = 0, width = 0] = input.shape;
-    const before = Tensor.empty(backend, "f32", input.shape);
-    for (let window = 0; window < windows; window++) {
-      const own = input.slice(window, window + 1) as Tensor<"f32">;
-      const tape = blocks.open();
-      try {
-        tape.watch(own, ...weights);
-        const out = tape.run(() => blocks.forward(block, own));
-        const seed = gradient.slice(window, window + 1) as Tensor<"f32">;
-        const copy = Tensor.empty(backend, "f32", seed.shape);
-        backend.kernels.cast(copy, seed);
-        tape.backward([[out, copy]]);
-        for (const [i, weight] of weights.entries()) addSquares(sums[i], tape.takeGradient(weight));
-        const ofInput = takenGradient(tape, own);
-        const rows = before.reshape([1, windows * length, width]);
-        writeRows(rows, ofInput, window * length);
-        ofInput.release();
-      } finally {
-        tape.release();
-      }
-      await backend.synchronize();
-    }
+    const before = await addSquaredGradients(blocks, block, { weights, sums, input, gradient });
     await this.write(index, sums);
     return before;
   }
@@ -191,63 +167,4 @@ export class Sensitivities {
 
 function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array<ArrayBuffer> {
   return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
-}
-
-/** `sum += gradient²`, of a gradient that it takes over; null where nothing depends on the weight. */
-function addSquares(sum: Tensor<"f32">, gradient: Tensor<"f32"> | null): void {
-  if (!gradient) return;
-  const { kernels } = sum.backend;
-  kernels.multiply(gradient, gradient, gradient);
-  kernels.add(sum, sum, gradient);
-  gradient.release();
-}
-
-/** The gradient of `Σ −log p(next token)` by what the last block gives. */
-async function gradientOfLoss(
-  blocks: OriginalBlocks,
-  last: Tensor<"f32">,
-  windows: readonly Int32Array[],
-): Promise<Tensor<"f32">> {
-  const { model } = blocks;
-  const [{ outFeatures: vocabularySize }] = model.embeddingAndHead();
-  const { rows, targets } = predictedTokens(windows);
-  const tape = blocks.open();
-  try {
-    tape.watch(last);
-    const flat = last.reshape([last.size / model.hiddenSize, model.hiddenSize]);
-    const losses = lossByRows(
-      tape,
-      { model, vocabularySize },
-      flat,
-      { rows },
-      (logits, { indices }) => {
-        const next = indices.map((row) => targets[row]);
-        const wanted = Tensor.from(model.backend, "i32", [next.length], next);
-        const { losses: values, gradient } = crossEntropyGradient(logits, wanted, 1);
-        wanted.release();
-        return { values, gradient };
-      },
-    );
-    for (const loss of losses) loss.release();
-    tape.backward([]);
-    return takenGradient(tape, last);
-  } finally {
-    await model.backend.synchronize();
-    tape.release();
-  }
-}
-
-/** Tokens of windows, one after the other, that predict the next, and what each is to predict. */
-function predictedTokens(windows: readonly Int32Array[]): {
-  readonly rows: Int32Array;
-  readonly targets: Int32Array;
-} {
-  const length = windows[0].length;
-  const targets = new Int32Array(windows.length * length).fill(-1);
-  for (const [i, window] of windows.entries()) targets.set(window.subarray(1), i * length);
-  // Images in a text are shown, and not predicted.
-  const rows = [...targets.keys()].filter(
-    (row) => row % length < length - 1 && rowOfId(targets[row]) === null,
-  );
-  return { rows: Int32Array.from(rows), targets };
 }

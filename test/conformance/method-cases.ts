@@ -159,10 +159,14 @@ export function isAdvised(method: Method, scheme: Scheme): boolean {
   return !method.caution?.(scheme, quantizerFor(method, scheme));
 }
 
-/** A scheme that rounding to nearest supports: the same, or the usual one of as many bits. */
+/**
+ * A scheme that rounding to nearest supports: the same, or the usual one of as many bits with the
+ * same activations.
+ */
 function roundedLike(scheme: Scheme): Scheme {
   if (methods.rtn.supports(scheme)) return scheme;
-  return parseScheme(`w${scheme.grid.bits}`);
+  const usual = grids.find(({ bits }) => bits === scheme.grid.bits);
+  return usual ? makeScheme(usual, null, scheme.activation) : scheme;
 }
 
 /** Those of some settings that are options of a method. Of two lengths, steps count. */

@@ -25,8 +25,8 @@ type Options = z.output<typeof options>;
 
 /**
  * SqueezeLLM (arXiv 2306.07629): the weights of each row are clustered into `2^bits` values, each
- * counted by how much the loss depends on it, `F = Σ (∂L/∂w)²` over the calibration windows (equation
- * 4); a row's values are a codebook in float16. Under schemes with a sparse share, the most sensitive
+ * counted by how much the loss depends on it, `F = Σ (∂L/∂w)²` over the calibration windows (section
+ * 4.1); a row's values are a codebook in float16. Under schemes with a sparse share, the most sensitive
  * weights of a matrix and the largest ones stand beside the codes as float16, and count for nothing
  * in the clusters (section 4.2).
  *

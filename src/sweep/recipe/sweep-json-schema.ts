@@ -38,7 +38,7 @@ function schemePattern(): string {
   const choice = (values: readonly string[]): string =>
     values.map((value) => value.replaceAll(".", "\\.")).join("|");
   const grid = choice(["asym", ...names]);
-  return `^w(${choice(bits)})(g[0-9]+)?(-(${grid}))*(a(4|6|8(-(static|integer))?))?$`;
+  return `^w(${choice(bits)})(g[0-9]+)?(-(${grid}))*(-s[0-9]+(\\.[0-9]+)?)?(a(4|6|8(-(static|integer))?))?$`;
 }
 
 /** If the method of a variant is this one, its options are these. */
