@@ -66,7 +66,8 @@ enum {
   FB_HAS_AMX_BF16 = 4,
   FB_HAS_DOTPROD = 8,
   FB_HAS_AVX_VNNI = 16,
-  FB_HAS_AMX_INT8 = 32
+  FB_HAS_AMX_INT8 = 32,
+  FB_HAS_AVX512_POPCNT = 64
 };
 unsigned fb_features(const fb_team *team);
 

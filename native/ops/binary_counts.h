@@ -10,8 +10,6 @@
 
 #include "../include/fewbit.h"
 
-enum { FB_HAS_AVX512_POPCNT = 64 };
-
 typedef struct {
   const uint8_t *codes; /* units of the row block */
   int64_t units;

@@ -2,6 +2,4 @@
 #if defined(__AVX512VPOPCNTDQ__)
 #define FB_COUNTS FB_NAME(fb_binary_counts_vpopcnt)
 #include "binary_counts_body.h"
-#else
-typedef int not_compiled;
 #endif

@@ -6,7 +6,6 @@
 #include "cpu.h"
 
 #include "../include/fewbit.h"
-enum { FB_HAS_AVX512_POPCNT = 64 };
 
 unsigned fb_cpu_portable(void) { return 1; }
 

@@ -6,7 +6,7 @@ import type { Scheme } from "../../quant/scheme.ts";
 import { limitRows } from "../../tensor/binary-ops.ts";
 import type { ModelProblem, TrainedModel } from "../define-method.ts";
 import { choice, flag } from "./option-kinds.ts";
-import { trainLatentWeights } from "./train-latent-weights.ts";
+import { type LatentTraining, trainLatentWeights } from "./train-latent-weights.ts";
 import {
   type TrainingDefaults,
   trainingOptions,
@@ -16,20 +16,18 @@ import {
 /** Bound of |W| within which signs have a gradient, and to which weights are clipped. */
 const bound = 1;
 
-/** The slope of `s·sign(W)` that passes gradients as they are. */
-const straightThrough: SignSlope = { peak: "one", bound, isRelative: false, base: 0 };
+/** Inputs within ±1 have a gradient, as they stand. */
+const withinOne: SignSlope = { peak: "one", bound, isRelative: false, base: 0 };
 
-/** The slope that the paper of each gradient rule has, for rows of n weights. */
+/** Slopes of `s·sign(W)` by W, for rows of n weights. */
 const slopes = {
-  /** `1/n + α·1[|W| ≤ 1]`: XNOR-Net (arXiv 1603.05279), section 3.1. */
-  "xnor-net": (n: number): SignSlope => ({
-    peak: "scale",
-    bound,
-    isRelative: false,
-    base: 1 / Math.max(1, n),
-  }),
-  "straight-through": (): SignSlope => straightThrough,
+  /** `1/n + s·1[|W| ≤ 1]`: XNOR-Net (arXiv 1603.05279), section 3.1. */
+  "xnor-net": (n: number): SignSlope => ({ ...within, base: 1 / Math.max(1, n) }),
+  /** `s·1[|W| ≤ 1]`: BNN (arXiv 1602.02830), equation 4. */
+  "straight-through": (): SignSlope => within,
 } as const;
+
+const within: SignSlope = { peak: "scale", bound, isRelative: false, base: 0 };
 
 /** Options of methods that train signs. */
 export function binaryOptions(
@@ -41,7 +39,7 @@ export function binaryOptions(
     gradient: choice(
       ["xnor-net", "straight-through"],
       usual.gradient,
-      "slope of signs of weights: 1/n + scale, or 1; where |W| ≤ 1",
+      "gradient of a weight where |W| ≤ 1: 1/n + scale times that of its sign, or scale times",
     ),
     inputGradient: choice(
       ["token", "fixed"],
@@ -74,17 +72,30 @@ export function trainBinaryWeights(
     readonly rowScales: BinaryRule["rowScales"];
   },
 ): Promise<TrainedModel> {
-  const { gradient, inputGradient, centre, clipWeights } = problem.options;
   const { rowScales, defaults } = training;
-  const rule: BinaryRule = { rowScales, slope: slopes[gradient] };
-  const slope = inputGradient === "token" ? withinToken : straightThrough;
-  const limit = clipWeights ? bound : Number.POSITIVE_INFINITY;
   return trainLatentWeights(problem, {
     defaults,
+    // As ParetoQ's and BitNet's, so that they can be compared.
     rateOf: () => 2e-5,
-    latentOf: (weight, scheme) => BinaryWeight.of(weight, scheme, rule),
+    ...binaryLayers(problem.options, rowScales),
+  });
+}
+
+/** How linears are seen, and what becomes of their weights after a step. */
+export function binaryLayers(
+  options: Omit<BinaryOptions, keyof TrainingOptions>,
+  rowScales: BinaryRule["rowScales"],
+): Required<Pick<LatentTraining, "latentOf" | "inputsOf" | "limit">> {
+  const { gradient, inputGradient, centre, clipWeights } = options;
+  const slope = inputGradient === "token" ? withinToken : withinOne;
+  const limit = clipWeights ? bound : Number.POSITIVE_INFINITY;
+  return {
+    latentOf: (weight, scheme) =>
+      BinaryWeight.of(weight, scheme, { rowScales, slope: slopes[gradient] }),
     inputsOf: ({ activation }) =>
       activation && isBinary(activation) ? (x) => binarize(x, activation, slope) : null,
-    ...((centre || clipWeights) && { limit: (weight) => limitRows(weight, centre, limit) }),
-  });
+    limit: (weight) => {
+      if (centre || clipWeights) limitRows(weight, centre, limit);
+    },
+  };
 }
