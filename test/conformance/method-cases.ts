@@ -19,6 +19,8 @@ const activations: readonly ActivationGrid[] = [
   { bits: 8, mode: "static" },
   { bits: 8, mode: "integer" },
   { bits: 4, mode: "token" },
+  { bits: 1, mode: "token" },
+  { bits: 1, mode: "sign" },
 ];
 
 /**

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isBinary } from "../../quant/activation-grid.ts";
 import type { ScaleGroup } from "../../nn/quantizable-model.ts";
 import {
   channelCount,
@@ -58,7 +59,9 @@ export default defineMethod({
   role: "transform",
   paper: { arxiv: "2306.00978" },
   needs: { statistics: ["hessian", "magnitudes"] },
-  supports: (scheme) => scheme.blocks !== null || hasIndependentGroups(scheme),
+  // Signs stay when channels are scaled: what the layer computes would not.
+  supports: (scheme) =>
+    !isBinary(scheme.activation) && (scheme.blocks !== null || hasIndependentGroups(scheme)),
   caution: ({ grid, id }) =>
     grid.bits < 3 ? `AWQ is made for 3 and 4 bits; at ${id} it often does harm` : null,
   options,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isBinary } from "../../quant/activation-grid.ts";
 import type { ScaleGroup } from "../../nn/quantizable-model.ts";
 import { scaleChannels } from "../../nn/scale-channels.ts";
 import { hasFixedActivations, hasIndependentGroups, type Scheme } from "../../quant/scheme.ts";
@@ -38,7 +39,8 @@ export default defineMethod({
   role: "transform",
   paper: { arxiv: "2211.10438" },
   needs: { statistics: ["magnitudes"] },
-  supports: hasIndependentGroups,
+  // Signs stay when channels are scaled: what the layer computes would not.
+  supports: (scheme) => !isBinary(scheme.activation) && hasIndependentGroups(scheme),
   caution: (scheme) =>
     pays(scheme)
       ? null
