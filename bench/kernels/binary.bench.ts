@@ -16,9 +16,9 @@ const shapes = [
 ] as const;
 const tokenCounts = [1, 8, 128] as const;
 /** Products of one timing, so that even the smallest take long enough. */
-const timedWork = 2 ** 31;
+const timedWork = 2 ** 29;
 const rotateBytes = 96 * 2 ** 20;
-const rounds = 7;
+const rounds = 9;
 
 /**
  * Signs with signs, by counting differing bits, against the same weights with inputs of 8 bits
@@ -47,13 +47,14 @@ function makeWeights(backend: Backend, outFeatures: number, inFeatures: number):
   const rowBytes = packedRowBytes(layout, inFeatures);
   const size = rowBytes * outFeatures;
   const random = new Prng(1);
+  const codes = Uint8Array.from({ length: size }, () => random.below(256));
   const make = (): PreparedOperand =>
     backend.prepare({
       outFeatures,
       inFeatures,
       groupSize: inFeatures,
       layout,
-      codes: Uint8Array.from({ length: size }, () => random.below(256)),
+      codes,
       rowBytes,
       scales: new Uint16Array(outFeatures).fill(0x2000),
       zeroPoints: null,
