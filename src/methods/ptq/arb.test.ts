@@ -167,7 +167,7 @@ describe("ARB", () => {
     expect(fallback).toBe("3 tokens came: scales are fitted to the weights");
   });
 
-  test("takes the grids with scales of the inputs, and text unless it works from weights", () => {
+  test("takes the grids with scales of the inputs, and second moments unless it works from weights", () => {
     const ids = ["w1", "w1-svid", "w1-onebit", "w2", "w1.58"];
     expect(ids.filter((id) => arb.supports(parseScheme(id)))).toEqual(["w1-svid", "w1-onebit"]);
     const statistics = (chosen: object) => arb.statistics?.(arb.options.parse(chosen));

@@ -9,6 +9,7 @@ import { findBlockFormat } from "../index.ts";
 import { FakeQuantized } from "../../fake-quantized.ts";
 import { QTensor } from "../../q-tensor.ts";
 import { groupsPerRow, parseScheme } from "../../scheme.ts";
+import { ShiftedWeight } from "../../shifted-weight.ts";
 import { affineWeight, decodeRows } from "./affine-weight.ts";
 import { BlockMapping } from "./block-mapping.ts";
 
@@ -171,6 +172,26 @@ describe("what is not exact is said", () => {
       expect(decodeBlocks(mapping.format, mapping.rows(0, rows))).toEqual(packed.dequantize());
     }
   });
+
+  test.each(["w2-seq", "w2g256-seq"])(
+    "%s with shifted roundings in ranges kept in part is exact as Q2_K",
+    async (id) => {
+      const random = new Prng(6);
+      const rows = 4;
+      const values = Float32Array.from({ length: rows * inFeatures }, () => random.normal());
+      const weight = Tensor.from(createReferenceBackend(), "f32", [rows, inFeatures], values);
+      const start = { search: true, importance: null };
+      const shifted = await ShiftedWeight.of(weight, parseScheme(id), start);
+      const [{ value: shifts }] = shifted.parameters;
+      for (let i = 0; i < shifts.size; i++) {
+        (shifts.storage as Float32Array)[i] = random.normal() / 4;
+      }
+      const packed = await shifted.freeze();
+      const mapping = mappingOf(packed, "q2_k");
+      expect(mapping.kind()).toBe("exact");
+      expect(decodeBlocks(mapping.format, mapping.rows(0, rows))).toEqual(packed.dequantize());
+    },
+  );
 
   test("a rounded mapping keeps codes: values move by the rounding of a float16", () => {
     for (const [id, format] of [
