@@ -48,6 +48,7 @@ describe("the recipes of npm run study", () => {
       "gptq w1",
       "svid w1-svid",
       "svid w1-onebit",
+      "arb w1-svid",
       "block-ap w2g",
       "efficientqat w2g",
       "paretoq w4-sym",
@@ -58,6 +59,7 @@ describe("the recipes of npm run study", () => {
       "paretoq w1-elastic",
       "bitnet w1.58",
       "onebit w1-onebit",
+      "onebit w1-svid",
     ]);
   });
 });
