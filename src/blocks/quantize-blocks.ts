@@ -9,6 +9,7 @@ import { throwIfCancelled } from "../util/errors.ts";
 import { BlockJob } from "./block-job.ts";
 import { quantizeEmbeddingAndHead } from "./embedding-and-head.ts";
 import { FinishedBlocks } from "./finished-blocks.ts";
+import { learnRotation } from "./learn-rotation.ts";
 import { quantizeLinears } from "./quantize-linears.ts";
 import { quantizeWholeBlock } from "./quantize-whole-block.ts";
 import { quantizeByExpert } from "./quantize-by-expert.ts";
@@ -42,6 +43,7 @@ export function quantizeBlocks(
   return quantization.writeCheckpoint(entries, async (output) => {
     const finished = await FinishedBlocks.takeOver(quantization, output);
     const windows = text?.windows ?? (await writtenWindows(quantization));
+    const training = await learnRotation(quantization, windows);
     await quantizeEmbeddingAndHead(quantization, output, finished);
     const streams = windows && (await ResidualStreams.embed(quantization, windows, finished));
     model.releaseEmbeddingAndHead();
@@ -71,7 +73,8 @@ export function quantizeBlocks(
           elapsedMs: monotonicMs() - startedMs,
         });
       }
-      return { ...finished.records, tokens: streams?.quantized.tokens ?? null };
+      const tokens = streams?.quantized.tokens ?? null;
+      return { ...finished.records, ...(training && { training }), tokens };
     } finally {
       await streams?.release();
     }

@@ -15,6 +15,7 @@ import paretoq from "./qat/paretoq.ts";
 import awq from "./transforms/awq.ts";
 import quarot from "./transforms/quarot.ts";
 import smoothquant from "./transforms/smoothquant.ts";
+import spinquant from "./transforms/spinquant.ts";
 
 /** All methods, one line each. */
 export const methods = {
@@ -34,6 +35,7 @@ export const methods = {
   awq,
   smoothquant,
   quarot,
+  spinquant,
 } as const;
 
 /** Ids of the methods. */

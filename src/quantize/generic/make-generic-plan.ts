@@ -64,6 +64,7 @@ export async function makeGenericPlan(
     activations: null,
     outputGradients: null,
     training: null,
+    learning: null,
     fit: {},
     backend: backend.description,
     threads: backend.threads,
@@ -205,5 +206,6 @@ function workOf(
     transforms: [],
     embeddingAndHeadWeights: embeddingAndHeadWeights(ends),
     training: null,
+    learning: null,
   };
 }
