@@ -6,7 +6,7 @@ import { TrainingPace } from "./training-record.ts";
 
 /** Makes events of the steps of a training, which continues from what was done before. */
 export function stepReporter(
-  { job, run }: Quantization,
+  { job, run }: Pick<Quantization, "job" | "run">,
   effort: TrainingEffort | null,
   from: TrainingProgress | null,
 ): (report: StepReport) => void {

@@ -1,9 +1,15 @@
 import { z } from "zod";
-import { denseRotation, type ModelRotation, type Rotation } from "../../nn/model-rotation.ts";
+import {
+  denseRotation,
+  type ModelRotation,
+  type Rotation,
+  type Turn,
+} from "../../nn/model-rotation.ts";
 import { hasIndependentGroups } from "../../quant/scheme.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { choosePrecision } from "../../training/choose-precision.ts";
 import type { Parameter } from "../../training/parameter.ts";
+import type { TrainingOutcome } from "../../training/training-loop.ts";
 import { UsageError } from "../../util/errors.ts";
 import {
   type Budget,
@@ -20,7 +26,7 @@ import { trainOnWindows } from "../shared/train-parameters.ts";
 
 const options = z.object({
   ...drawOptions,
-  steps: count(100, "steps of learning, windows drawn at random"),
+  steps: count(100, "steps of learning, over all windows in an order of its own each time"),
   batch: count(8, "windows a step"),
   learningRate: positive(1.5, "largest step of a rotation; falls to 0 in a line"),
   momentum: share(0, "factor on the momentum of earlier steps"),
@@ -101,47 +107,63 @@ function heldOutOf({ heldOut }: Options, windows: number): number {
 }
 
 async function learnRotation(problem: RotationLearning<Options>): Promise<LearnedRotation> {
-  const { options: chosen, keepsOnes, backend, schemeOf, tensors } = problem;
-  const { steps, batch: size, learningRate, momentum, checkpointEvery } = chosen;
-  const { windowsAtOnce, recompute } = chosen;
   const learned = await startOf(problem);
-  const rotations = (by: "stream" | number) => learned.get(by)?.value ?? null;
-  let network: RoundedNetwork | null = null;
-  const memory = { recompute, windowsAtOnce, precision: choosePrecision("auto", backend) };
-  const open = async (): Promise<RoundedNetwork> => {
-    problem.report("weights");
-    return new RoundedNetwork({ model: await problem.load(), tensors, schemeOf, rotations });
-  };
+  const opened: RoundedNetwork[] = [];
   try {
-    const progress = await trainOnWindows(
-      { ...problem, targets: null },
-      {
-        parameters: [...learned.values()],
-        optimizer: {
-          kind: "cayley",
-          groups: { stream: { learningRate, keepsOnes }, values: { learningRate } },
-          momentum,
-        },
-        length: { steps, order: "shuffled" },
-        size,
-        schedule: { kind: "linear" },
-        checkpointEvery,
-        heldOut: heldOutOf(chosen, problem.windows.length),
-        loss: async (batch, parameters) => {
-          network ??= await open();
-          const wanted = parameters.length === 0 ? [] : [...learned.keys()];
-          return network.loss(batch, wanted, memory);
-        },
-      },
-    );
+    const progress = await learn(problem, learned, async () => {
+      if (opened.length === 0) opened.push(await openNetwork(problem, learned));
+      return opened[0];
+    });
     return { rotation: await rotationOf(problem, learned), progress };
   } finally {
-    (network as RoundedNetwork | null)?.release();
+    for (const network of opened) network.release();
     for (const { value } of learned.values()) value.release();
   }
 }
 
-type Learned = ReadonlyMap<"stream" | number, Parameter>;
+/** Trains the rotations; the network is opened where a loss is asked for. */
+function learn(
+  problem: RotationLearning<Options>,
+  learned: Learned,
+  open: () => Promise<RoundedNetwork>,
+): Promise<TrainingOutcome> {
+  const { options: chosen, keepsOnes, backend, windows } = problem;
+  const { steps, batch: size, learningRate, momentum, checkpointEvery } = chosen;
+  const { windowsAtOnce, recompute } = chosen;
+  const memory = { recompute, windowsAtOnce, precision: choosePrecision("auto", backend) };
+  return trainOnWindows(
+    { ...problem, targets: null },
+    {
+      parameters: [...learned.values()],
+      optimizer: {
+        kind: "cayley",
+        groups: { stream: { learningRate, keepsOnes }, values: { learningRate } },
+        momentum,
+      },
+      length: { steps, order: "shuffled" },
+      size,
+      schedule: { kind: "linear" },
+      checkpointEvery,
+      heldOut: heldOutOf(chosen, windows.length),
+      loss: async (batch, parameters) => {
+        const network = await open();
+        return network.loss(batch, parameters.length === 0 ? [] : [...learned.keys()], memory);
+      },
+    },
+  );
+}
+
+/** Loads the network, which follows the rotations. */
+async function openNetwork(
+  { load, report, tensors, schemeOf }: RotationLearning<Options>,
+  learned: Learned,
+): Promise<RoundedNetwork> {
+  report("weights");
+  const rotations = (by: Turn["by"]) => learned.get(by)?.value ?? null;
+  return new RoundedNetwork({ model: await load(), tensors, schemeOf, rotations });
+}
+
+type Learned = ReadonlyMap<Turn["by"], Parameter>;
 
 /** The rotations as matrices, as they begin. */
 async function startOf({
@@ -154,7 +176,7 @@ async function startOf({
     await turnRows(rows);
     return Tensor.from(backend, "f32", [size, size], rows);
   };
-  const learned = new Map<"stream" | number, Parameter>();
+  const learned = new Map<Turn["by"], Parameter>();
   learned.set("stream", { name: "stream", value: await matrix(stream), group: "stream" });
   for (let block = 0; block < blocks; block++) {
     const own = values(block);
@@ -169,7 +191,7 @@ async function rotationOf(
   { backend }: RotationLearning<Options>,
   learned: Learned,
 ): Promise<ModelRotation> {
-  const found = new Map<"stream" | number, Rotation>();
+  const found = new Map<Turn["by"], Rotation>();
   for (const [by, { value }] of learned) {
     found.set(by, denseRotation(backend, value.shape[0] ?? 0, await value.read()));
   }
