@@ -9,6 +9,7 @@ import { throwIfCancelled } from "../util/errors.ts";
 import { BlockJob } from "./block-job.ts";
 import { quantizeEmbeddingAndHead } from "./embedding-and-head.ts";
 import { FinishedBlocks } from "./finished-blocks.ts";
+import { learnRotation } from "./learn-rotation.ts";
 import { measureSensitivities } from "./measure-sensitivities.ts";
 import { quantizeLinears } from "./quantize-linears.ts";
 import { quantizeWholeBlock } from "./quantize-whole-block.ts";
@@ -43,6 +44,7 @@ export function quantizeBlocks(
   return quantization.writeCheckpoint(entries, async (output) => {
     const finished = await FinishedBlocks.takeOver(quantization, output);
     const windows = text?.windows ?? (await writtenWindows(quantization));
+    const training = await learnRotation(quantization, windows);
     const sensitivities =
       windows && (await measureSensitivities(quantization, windows, finished.count));
     await quantizeEmbeddingAndHead(quantization, output, finished);
@@ -74,7 +76,8 @@ export function quantizeBlocks(
           elapsedMs: monotonicMs() - startedMs,
         });
       }
-      return { ...finished.records, tokens: streams?.quantized.tokens ?? null };
+      const tokens = streams?.quantized.tokens ?? null;
+      return { ...finished.records, ...(training && { training }), tokens };
     } finally {
       await streams?.release();
       await sensitivities?.release();

@@ -1,4 +1,4 @@
-import type { DerivedTensor } from "../nn/model-rotation.ts";
+import type { DerivedTensor, FoldedRotation } from "../nn/model-rotation.ts";
 import { type ArrayOf, bytesPerElement, type DType } from "../tensor/dtype.ts";
 import { elementCount } from "../tensor/shape.ts";
 import { fitHalves } from "../util/fit-halves.ts";
@@ -25,17 +25,19 @@ export class DerivedFile implements WeightFile {
   private readonly source: Checkpoint;
   private readonly own: TensorInfo;
   private readonly derived: DerivedTensor;
+  private readonly rotation: FoldedRotation;
   private vectors: Promise<readonly Float32Array[]> | null = null;
   private whole: Promise<Uint8Array> | null = null;
 
   /** @throws FormatError when the checkpoint has not what the tensor is made of */
-  constructor(source: Checkpoint, name: string, derived: DerivedTensor) {
+  constructor(source: Checkpoint, name: string, derived: DerivedTensor, rotation: FoldedRotation) {
     const { shape, dtype: stored } = source.info(derived.from);
     const keeps = derived.keepsDType && (stored === "f16" || stored === "bf16");
     const dtype = keeps ? stored : "f32";
     const end = elementCount(shape) * bytesPerElement(dtype);
     this.source = source;
     this.derived = derived;
+    this.rotation = rotation;
     this.own = { name, dtype, shape, begin: 0, end };
     this.path = source.fileOf(derived.from);
     this.sizeBytes = end;
@@ -58,7 +60,8 @@ export class DerivedFile implements WeightFile {
     const end = byteOffset + into.length;
     expectInside(this.own, byteOffset, into.length);
     const form = this.source.forms.get(this.derived.from);
-    if (!this.derived.byRows || form) {
+    const byRows = this.derived.turns.every(({ across }) => across === null);
+    if (!byRows || form) {
       this.whole ??= this.makeWhole();
       into.set((await this.whole).subarray(byteOffset, end));
       if (end === this.own.end) this.whole = null;
@@ -89,7 +92,7 @@ export class DerivedFile implements WeightFile {
     const values = isRow
       ? (await readFloatTensor(source, derived.from)).values
       : await readFloatRows(source, derived.from, first, end);
-    derived.change(values, await this.readVectors());
+    await this.rotation.change(values, derived, await this.readVectors());
     return this.narrowed(values);
   }
 
@@ -98,7 +101,7 @@ export class DerivedFile implements WeightFile {
     const form = this.source.forms.get(from);
     const { values, shape } = await readFloatTensor(this.source, from);
     const computed = fromStoredForm(values, shape, form);
-    this.derived.change(computed, await this.readVectors());
+    await this.rotation.change(computed, this.derived, await this.readVectors());
     return this.narrowed(toStoredForm(computed, turnedShape(shape, form), form));
   }
 

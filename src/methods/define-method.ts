@@ -2,7 +2,8 @@ import type { z } from "zod";
 import type { ActivationWindows } from "../calibration/activation-windows.ts";
 import type { Hessian } from "../calibration/statistics/hessian.ts";
 import type { InputStatistics, Statistic } from "../calibration/statistics/layer-inputs.ts";
-import type { ModelRotation } from "../nn/model-rotation.ts";
+import type { Backend } from "../backend/backend.ts";
+import type { DerivedTensor, ModelRotation } from "../nn/model-rotation.ts";
 import type { Block, QuantizableModel, ScaleGroup, ScorePair } from "../nn/quantizable-model.ts";
 import type { LayerActivations } from "../quant/activation-grid.ts";
 import type { QTensor } from "../quant/q-tensor.ts";
@@ -103,6 +104,36 @@ export interface RotationProblem<Options> {
   /** Seed of every random draw. */
   readonly seed: number;
   readonly options: Options;
+}
+
+/** A rotation of the whole model to be learned, after its text is read. */
+export interface RotationLearning<Options> extends RotationProblem<Options> {
+  /** What the learning begins with, as `rotateModel` chose it. */
+  readonly start: ModelRotation;
+  /** Which tensors of a block take the rotation up, by their names. */
+  readonly tensors: ReadonlyMap<string, DerivedTensor>;
+  readonly backend: Backend;
+  /** Number of blocks. */
+  readonly blocks: number;
+  /** Loads the model with its norms folded, not turned; the method owns it, and releases it. */
+  readonly load: () => Promise<TrainableModel>;
+  /** The scheme that a linear layer, by its full name, will be quantized to; null: none. */
+  readonly schemeOf: (module: string) => Scheme | null;
+  /** Calibration text, `[window]` int32 ids each. */
+  readonly windows: readonly Int32Array[];
+  /** Keeps the state of the training, and has that of an interrupted run. */
+  readonly store: TrainingStore;
+  /** Receives a report of each step. */
+  readonly onStep: (report: StepReport) => void;
+  /** Says what is being done now, besides steps. */
+  readonly report: (activity: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What the learning of a rotation has come to. */
+export interface LearnedRotation {
+  readonly rotation: ModelRotation;
+  readonly progress: TrainingOutcome;
 }
 
 /** What a transform did to one part of a block, for the record. */
@@ -291,6 +322,8 @@ interface MethodHooks<Options> {
    * transforms see the rotated model.
    */
   readonly rotateModel?: (problem: RotationProblem<Options>) => ModelRotation;
+  /** Learns rotations in the place of those on the calibration text, before any block is quantized. */
+  readonly learnRotation?: (problem: RotationLearning<Options>) => Promise<LearnedRotation>;
   /** Whether it learns from another model: the original, or one that the recipe names. */
   readonly usesTeacher?: (options: Options) => boolean;
   /** Trains the whole model; a method with it needs nothing else to quantize. */

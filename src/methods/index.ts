@@ -19,6 +19,7 @@ import xnorNet from "./qat/xnor-net.ts";
 import awq from "./transforms/awq.ts";
 import quarot from "./transforms/quarot.ts";
 import smoothquant from "./transforms/smoothquant.ts";
+import spinquant from "./transforms/spinquant.ts";
 
 /** All methods, one line each. */
 export const methods = {
@@ -42,6 +43,7 @@ export const methods = {
   awq,
   smoothquant,
   quarot,
+  spinquant,
 } as const;
 
 /** Ids of the methods. */

@@ -1,10 +1,4 @@
-import {
-  type DerivedTensor,
-  type ModelRotation,
-  type Rotation,
-  turnColumns,
-  turnRows,
-} from "../nn/model-rotation.ts";
+import type { DerivedTensor, Turn } from "../nn/model-rotation.ts";
 import { joinedColumns } from "./decoder-attention.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import type { SlotKey } from "./decoder-names.ts";
@@ -50,56 +44,48 @@ export function foldedNorms(config: DecoderConfig): string[] {
 
 /**
  * Lists the tensors of a model whose residual stream is x·Q where it was x, and whose values are v·R
- * in each head, with the same logits. Norms have weights of 1: what reads a norm of weights w is
- * `W·diag(w)·Q`; what adds to the stream is `Qᵀ·W`, its bias `b·Q`; a bias b of a norm is `(b / w)·Q`.
- * Where norms take the mean off, Q leaves a vector of ones as it is, and means stay as they were.
+ * in each head, with the same logits, whatever Q and the R are. Norms have weights of 1: what reads a
+ * norm of weights w is `W·diag(w)·Q`; what adds to the stream is `Qᵀ·W`, its bias `b·Q`; a bias b of a
+ * norm is `(b / w)·Q`. Where norms take the mean off, Q must leave a vector of ones as it is, so that
+ * means stay as they were.
  */
-export function rotatedTensors(
-  config: DecoderConfig,
-  rotation: ModelRotation,
-): Map<string, DerivedTensor> {
+export function rotatedTensors(config: DecoderConfig): Map<string, DerivedTensor> {
   const tensors = new Map<string, DerivedTensor>();
   for (const name of foldedNorms(config)) {
     tensors.set(`${name}.weight`, ones(`${name}.weight`));
-    if (config.norm.bias) tensors.set(`${name}.bias`, normBias(name, rotation.stream));
+    if (config.norm.bias) tensors.set(`${name}.bias`, normBias(name));
   }
   for (const index of config.layers.keys()) {
-    for (const [name, tensor] of blockTensors(config, index, rotation)) tensors.set(name, tensor);
+    for (const [name, tensor] of blockTensors(config, index)) tensors.set(name, tensor);
   }
-  for (const [name, tensor] of endTensors(config, rotation.stream)) tensors.set(name, tensor);
+  for (const [name, tensor] of endTensors(config)) tensors.set(name, tensor);
   return tensors;
 }
 
 /** The tables in front of and behind the blocks, and the layers between them and the blocks. */
-function* endTensors(config: DecoderConfig, stream: Rotation): Generator<[string, DerivedTensor]> {
+function* endTensors(config: DecoderConfig): Generator<[string, DerivedTensor]> {
   const { embedding, positions, projectIn, projectOut, norm, head } = config.names;
-  if (projectIn === null)
-    yield [`${embedding}.weight`, table(turned(`${embedding}.weight`, stream))];
-  else yield [`${projectIn}.weight`, writer(`${projectIn}.weight`, stream)];
-  if (positions !== null) yield [`${positions}.weight`, turned(`${positions}.weight`, stream)];
+  if (projectIn === null) yield [`${embedding}.weight`, table(turned(`${embedding}.weight`))];
+  else yield [`${projectIn}.weight`, writer(config, `${projectIn}.weight`, config.embeddingSize)];
+  if (positions !== null) yield [`${positions}.weight`, turned(`${positions}.weight`)];
   const last = `${projectOut ?? head}.weight`;
   const from = untiesHead(config) ? `${embedding}.weight` : last;
-  yield [last, table(reader(from, norm, stream))];
+  yield [last, table(reader(from, norm))];
 }
 
-function* blockTensors(
-  config: DecoderConfig,
-  index: number,
-  { stream, values }: ModelRotation,
-): Generator<[string, DerivedTensor]> {
+function* blockTensors(config: DecoderConfig, index: number): Generator<[string, DerivedTensor]> {
   const block = blockName(config, index);
   const { attention, mlp = config.parallel ? attention : undefined } = config.names.norms;
   const below = (name: string | undefined): string | null =>
     name === undefined ? null : `${block}.${name}`;
-  const ofValues = values(index);
   for (const [key, plan] of linearPlans(config, index)) {
     const name = `${block}.${plan.name}`;
     const norm = below(mlpInputs.has(key) ? mlp : attention);
-    const heads = ofValues && valueRows(config, key);
-    if (key === "output") yield* writers(name, plan, stream, ofValues);
-    else if (key === "down") yield* writers(name, plan, stream, null);
-    else if (heads && ofValues) yield* valueReaders(name, plan, norm, { stream, ofValues, heads });
-    else yield [`${name}.weight`, reader(`${name}.weight`, norm, stream)];
+    const heads = valueRows(config, key);
+    if (key === "output") yield* writers(config, name, plan, [{ by: index, across: null }]);
+    else if (key === "down") yield* writers(config, name, plan);
+    else if (heads) yield* valueReaders(name, plan, norm, { block: index, heads });
+    else yield [`${name}.weight`, reader(`${name}.weight`, norm)];
   }
   if (!isSparse(config, index)) return;
   const mlps = expertPlans(config);
@@ -108,12 +94,12 @@ function* blockTensors(
     ...(mlps?.shared ? [mlps.shared] : []),
   ]) {
     for (const { name } of [gate, up]) {
-      yield [`${block}.${name}.weight`, reader(`${block}.${name}.weight`, below(mlp), stream)];
+      yield [`${block}.${name}.weight`, reader(`${block}.${name}.weight`, below(mlp))];
     }
-    yield* writers(`${block}.${down.name}`, down, stream, null);
+    yield* writers(config, `${block}.${down.name}`, down);
   }
   for (const { name } of gatePlans(config)) {
-    yield [`${block}.${name}.weight`, reader(`${block}.${name}.weight`, below(mlp), stream)];
+    yield [`${block}.${name}.weight`, reader(`${block}.${name}.weight`, below(mlp))];
   }
 }
 
@@ -132,17 +118,18 @@ function valueRows(config: DecoderConfig, key: SlotKey): Int32Array[] | null {
   );
 }
 
+const streamRows: Turn = { by: "stream", across: null };
+
 /** A layer that reads the stream through a norm, or as it is: `W·diag(w)·Q`. */
-function reader(from: string, norm: string | null, stream: Rotation): DerivedTensor {
+function reader(from: string, norm: string | null): DerivedTensor {
   return {
     from,
     vectors: norm === null ? [] : [`${norm}.weight`],
-    byRows: true,
     keepsDType: false,
-    change: (values, [weights]) => {
-      if (weights) for (let i = 0; i < values.length; i++) values[i] *= weights[i % stream.size];
-      turnRows(values, stream);
+    fold: (values, [weights]) => {
+      if (weights) for (let i = 0; i < values.length; i++) values[i] *= weights[i % weights.length];
     },
+    turns: [streamRows],
   };
 }
 
@@ -151,50 +138,35 @@ function* valueReaders(
   name: string,
   { bias, inFeatures }: LinearPlan,
   norm: string | null,
-  rotations: {
-    readonly stream: Rotation;
-    readonly ofValues: Rotation;
-    readonly heads: Int32Array[];
-  },
+  { block, heads: rows }: { readonly block: number; readonly heads: Int32Array[] },
 ): Generator<[string, DerivedTensor]> {
-  const { stream, ofValues, heads } = rotations;
-  const turnHeads = (values: Float32Array, columns: number): void => {
-    for (const rows of heads) turnColumns(values, columns, rows, ofValues);
-  };
-  const plain = reader(`${name}.weight`, norm, stream);
-  const change: DerivedTensor["change"] = (values, vectors) => {
-    plain.change(values, vectors);
-    turnHeads(values, inFeatures);
-  };
-  yield [`${name}.weight`, { ...plain, byRows: false, change }];
-  if (bias) yield [`${name}.bias`, whole(`${name}.bias`, (values) => turnHeads(values, 1))];
+  const turnHeads = (columns: number): Turn => ({ by: block, across: { rows, columns } });
+  const plain = reader(`${name}.weight`, norm);
+  yield [`${name}.weight`, { ...plain, turns: [...plain.turns, turnHeads(inFeatures)] }];
+  if (bias) yield [`${name}.bias`, { ...turned(`${name}.bias`), turns: [turnHeads(1)] }];
 }
 
-/** A layer that adds to the stream and its bias; of attention, its columns are turned by head. */
+/** A layer that adds to the stream and its bias; what is turned before the stream comes first. */
 function* writers(
+  config: DecoderConfig,
   name: string,
-  { bias }: LinearPlan,
-  stream: Rotation,
-  ofValues: Rotation | null,
+  { bias, inFeatures }: LinearPlan,
+  before: readonly Turn[] = [],
 ): Generator<[string, DerivedTensor]> {
-  const turn = writer(`${name}.weight`, stream);
-  const change: DerivedTensor["change"] = (values, vectors) => {
-    if (ofValues) turnRows(values, ofValues);
-    turn.change(values, vectors);
-  };
-  yield [`${name}.weight`, { ...turn, change }];
-  if (bias) yield [`${name}.bias`, turned(`${name}.bias`, stream)];
+  const plain = writer(config, `${name}.weight`, inFeatures);
+  yield [`${name}.weight`, { ...plain, turns: [...before, ...plain.turns] }];
+  if (bias) yield [`${name}.bias`, turned(`${name}.bias`)];
 }
 
 /** `Qᵀ·W` */
-function writer(from: string, stream: Rotation): DerivedTensor {
-  const rows = Int32Array.from({ length: stream.size }, (_, row) => row);
-  return whole(from, (values) => turnColumns(values, values.length / stream.size, rows, stream));
+function writer({ hiddenSize }: DecoderConfig, from: string, columns: number): DerivedTensor {
+  const rows = Int32Array.from({ length: hiddenSize }, (_, row) => row);
+  return { ...turned(from), turns: [{ by: "stream", across: { rows: [rows], columns } }] };
 }
 
 /** Rows x that become x·Q. */
-function turned(from: string, stream: Rotation): DerivedTensor {
-  return { ...whole(from, (values) => turnRows(values, stream)), byRows: true };
+function turned(from: string): DerivedTensor {
+  return { from, vectors: [], keepsDType: false, fold: () => undefined, turns: [streamRows] };
 }
 
 function table(tensor: DerivedTensor): DerivedTensor {
@@ -202,19 +174,16 @@ function table(tensor: DerivedTensor): DerivedTensor {
 }
 
 function ones(from: string): DerivedTensor {
-  return { ...whole(from, (values) => void values.fill(1)), keepsDType: true };
+  const fold: DerivedTensor["fold"] = (values) => void values.fill(1);
+  return { ...turned(from), fold, turns: [], keepsDType: true };
 }
 
 /** `(b / w)·Q`: behind a norm with weights of 1, what reads it is multiplied by w. */
-function normBias(norm: string, stream: Rotation): DerivedTensor {
-  const change: DerivedTensor["change"] = (values, [weights]) => {
-    for (let i = 0; i < values.length; i++)
+function normBias(norm: string): DerivedTensor {
+  const fold: DerivedTensor["fold"] = (values, [weights]) => {
+    for (let i = 0; i < values.length; i++) {
       values[i] = values[i] === 0 ? 0 : values[i] / weights[i];
-    turnRows(values, stream);
+    }
   };
-  return { ...whole(`${norm}.bias`, change), vectors: [`${norm}.weight`] };
-}
-
-function whole(from: string, change: DerivedTensor["change"]): DerivedTensor {
-  return { from, vectors: [], byRows: false, keepsDType: false, change };
+  return { ...turned(`${norm}.bias`), vectors: [`${norm}.weight`], fold };
 }

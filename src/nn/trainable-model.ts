@@ -18,6 +18,11 @@ export interface ModelPass {
   readonly recompute?: boolean;
   /** Sees the residual stream `[batch, length, hiddenSize]` before each block and at the end. */
   readonly observe?: (hidden: Tensor<"f32">, blocks: number) => void;
+  /** What becomes of the residual stream in front of the first block, and behind the last. */
+  readonly stream?: {
+    readonly enter: (hidden: Tensor<"f32">) => Tensor<"f32">;
+    readonly leave: (hidden: Tensor<"f32">) => Tensor<"f32">;
+  };
 }
 
 /**
@@ -80,6 +85,7 @@ export class TrainableModel {
   hiddenStates(ids: Tensor<"i32">, pass: ModelPass = {}): Tensor<"f32"> {
     const { model, blocks } = this;
     let hidden = model.embed(ids);
+    if (pass.stream) hidden = pass.stream.enter(hidden);
     pass.observe?.(hidden, 0);
     for (const [index, block] of blocks.entries()) {
       const input = hidden;
@@ -88,7 +94,8 @@ export class TrainableModel {
       hidden = pass.recompute ? recompute([input], body) : body();
       pass.observe?.(hidden, index + 1);
     }
-    return hidden.reshape([ids.size, model.hiddenSize]);
+    const flat = hidden.reshape([ids.size, model.hiddenSize]);
+    return pass.stream ? pass.stream.leave(flat) : flat;
   }
 
   /** Gives all weights back. */

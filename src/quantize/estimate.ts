@@ -36,6 +36,9 @@ const passesOfTrial = 2.5;
 /** Share of the speed of a large product that training as a whole reaches. */
 const trainingSpeed = 0.5;
 
+/** A weight as it is, as it is turned and rounded, and its gradient, where rotations are learned. */
+const learnedBytes = 12;
+
 /** Sizes of a training of the whole model. */
 interface WholeTraining extends TrainingEffort {
   readonly parameters: number;
@@ -75,6 +78,8 @@ export interface WorkSize {
   readonly embeddingAndHeadWeights: number;
   /** Of methods that train the whole model; otherwise null. */
   readonly training: WholeTraining | null;
+  /** Of transforms that learn rotations of the whole model; otherwise null. */
+  readonly learning: WholeTraining | null;
 }
 
 /**
@@ -84,6 +89,20 @@ export interface WorkSize {
  */
 export function estimateMemory(whole: WorkSize): number {
   if (whole.training) return wholeTrainingBytes(whole, whole.training);
+  return Math.max(blockwiseBytes(whole), whole.learning ? learningBytes(whole, whole.learning) : 0);
+}
+
+/**
+ * Rotations of a whole model are learned on its weights as they are, as they are turned and rounded,
+ * and their gradients; the ends are there once.
+ */
+function learningBytes(whole: WorkSize, learning: WholeTraining): number {
+  const weights = weightsOf(whole.linears);
+  const ends = 4 * Math.max(0, learning.parameters - weights);
+  return ends + wholeTrainingBytes(whole, { ...learning, parameters: weights }, learnedBytes);
+}
+
+function blockwiseBytes(whole: WorkSize): number {
   const work = whole.byExpert ? withOneExpert(whole) : whole;
   const blocks = byBlock(work.linears);
   const blockBytes = 4 * Math.max(...blocks.map(weightsOf));
@@ -139,13 +158,14 @@ export function estimateMatrixMemory(linears: readonly PlannedLinear[]): number 
 function wholeTrainingBytes(
   { linears, hiddenSize, runs }: WorkSize,
   training: WholeTraining,
+  ofParameter = trainedParameterBytes(training.moments),
 ): number {
   const { parameters, blocks, tokensAtOnce: tokens } = training;
   const outputs = sum(linears.map(({ outFeatures }) => outFeatures));
   // A weight on its grid and its gradient are there while their layer is run.
   const quantized = 8 * Math.max(...linears.map((linear) => weightsOf([linear])));
   const ofTeacher = training.teacher ? 4 * parameters : 0;
-  const parameterBytes = training.trainsWeights ? trainedParameterBytes(training.moments) : 4;
+  const parameterBytes = training.trainsWeights ? ofParameter : 4;
   const blockFloats = runs * (outputs / blocks + 3 * hiddenSize);
   const size = { ...training, parameterBytes, hiddenSize, blockFloats, tokens };
   return estimateTrainingMemory(size) + textBytes + quantized + ofTeacher;
@@ -160,6 +180,12 @@ function wholeTrainingFlops(
   const passes = 3 + (training.recompute ? 1 : 0) + (training.teacher ? 1 : 0);
   const perToken = 2 * passes * (runs * weightsOf(linears) + hiddenSize * vocabularySize);
   return steps * accumulation * microBatchTokens * perToken;
+}
+
+/** A training, and at each step every weight turned by a rotation, forward and backward. */
+function learningFlops(work: WorkSize, learning: WholeTraining): number {
+  const turning = 4 * learning.steps * weightsOf(work.linears) * work.hiddenSize;
+  return wholeTrainingFlops(work, learning) + turning;
 }
 
 /** The method and what makes its start. */
@@ -226,7 +252,8 @@ export async function estimateSeconds(backend: Backend, work: WorkSize): Promise
   if (work.training) {
     return plain + wholeTrainingFlops(work, work.training) / (trainingSpeed * flops);
   }
-  return work.tokens === 0 ? plain : plain + calibratedFlops(work) / (0.7 * flops);
+  const learning = work.learning ? learningFlops(work, work.learning) / (trainingSpeed * flops) : 0;
+  return work.tokens === 0 ? plain : plain + learning + calibratedFlops(work) / (0.7 * flops);
 }
 
 /** Products over the calibration tokens: passes, trials, trained steps, statistics and solving. */

@@ -65,6 +65,13 @@ export async function makePlan(
   const activations = planActivations(recipe, method, config.hiddenSize);
   const text = calibration && { windows: calibration.samples, window: calibration.window };
   const training = (text && method.effort?.(recipe.options, text)) ?? null;
+  const learner = transformsOf(recipe).find((transform) => transform.method.learnRotation);
+  const learning = (text && learner?.method.effort?.(learner.options, text)) ?? null;
+  const whole = {
+    parameters: opened.sizes.parameters - others.parameters,
+    blocks: model.blockCount,
+    vocabularySize: config.vocabularySize,
+  };
   const asked = {
     linears: chosen,
     blocks: model.blockCount,
@@ -85,11 +92,10 @@ export async function makePlan(
     embeddingAndHeadWeights: embeddingAndHeadWeights(tables),
     training: training && {
       ...training,
-      parameters: opened.sizes.parameters - others.parameters,
-      blocks: model.blockCount,
-      vocabularySize: config.vocabularySize,
+      ...whole,
       teacher: method.usesTeacher?.(recipe.options) ?? false,
     },
+    learning: learning && { ...learning, ...whole, teacher: false },
   };
   const fit = fitMemory(asked, recipe);
   const work = fitted(asked, fit);
@@ -115,6 +121,7 @@ export async function makePlan(
       onDisk: activations.onDisk || fit.cacheOnDisk === true,
     },
     training: work.training,
+    learning,
     outputGradients: method.usesOutputGradients?.(recipe.options)
       ? outputGradientPasses(work)
       : null,

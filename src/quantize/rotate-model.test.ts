@@ -1,12 +1,19 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { modelCaseNames, readModelCase, windowLogits } from "../../test/golden/model-cases.ts";
 import { type TinyCheckpoint, writeTinyCheckpoint } from "../../test/golden/tiny-checkpoint.ts";
+import { CheckpointWeights } from "../formats/checkpoint-weights.ts";
 import { createReferenceBackend } from "../kernels/reference/index.ts";
+import spinquant from "../methods/transforms/spinquant.ts";
+import { keepsOnes } from "../models/decoder-rotation.ts";
 import { findLanguage } from "../models/index.ts";
 import type { DecoderBlock } from "../models/decoder-weights.ts";
 import { floatLinear } from "../nn/scale-channels.ts";
+import { parseScheme } from "../quant/scheme.ts";
+import { TrainableModel } from "../nn/trainable-model.ts";
 import { type OpenedModel, openModel } from "../runtime/load.ts";
+import { MemoryStore } from "../training/training-store.ts";
 import { NumericError, UnsupportedError } from "../util/errors.ts";
+import { Prng } from "../util/prng.ts";
 import { rotateModel } from "./rotate-model.ts";
 
 const backend = createReferenceBackend();
@@ -21,6 +28,7 @@ async function openCase(options: Options): Promise<OpenedModel> {
   return openModel(checkpoint.path, { backend, precision: "float32" });
 }
 
+const drawn = { matrix: "hadamard", values: true };
 const recipe = (options: Record<string, unknown> = {}, seed = 0) => ({
   seed,
   transforms: [
@@ -76,6 +84,64 @@ describe("a rotated model has the logits of the original", () => {
     }
     await original.checkpoint.close();
   });
+});
+
+/** Learns the rotation of an opened model in a step, at 3 bits; says whether it is another one. */
+async function learn({ rotation, model, config, checkpoint }: OpenedModel): Promise<boolean> {
+  const start = rotation?.current;
+  if (!start || !spinquant.learnRotation) throw new Error("there is nothing to be learned");
+  const modules = new Set(model.linears().map(({ module }) => module));
+  rotation.current = null;
+  const { vocabularySize, hiddenSize, headDim } = config;
+  const random = new Prng(1);
+  const window = (): Int32Array =>
+    Int32Array.from({ length: 8 }, () => random.below(vocabularySize));
+  const { rotation: learned, progress } = await spinquant.learnRotation({
+    hiddenSize,
+    headDim,
+    keepsOnes: keepsOnes(config),
+    seed: 0,
+    options: spinquant.options.parse({ steps: 1, batch: 2, heldOut: 0 }),
+    start,
+    tensors: rotation.tensors,
+    backend,
+    blocks: model.blockCount,
+    load: () => TrainableModel.load(model, new CheckpointWeights(backend, checkpoint, "float32")),
+    schemeOf: (module) => (modules.has(module) ? parseScheme("w3") : null),
+    windows: [window(), window()],
+    store: new MemoryStore(),
+    onStep: () => undefined,
+    report: () => undefined,
+  });
+  expect(progress.step).toBe(1);
+  const [before, after] = [start, learned].map(({ stream }) => {
+    const row = Float32Array.from({ length: hiddenSize }, (_, i) => +(i === 0));
+    return { row, turned: stream.turnRows(row) };
+  });
+  await after.turned;
+  const moved = progress.kept?.step === 1;
+  if (moved) expect(after.row).not.toEqual(before.row);
+  rotation.current = learned;
+  await model.loadEmbeddingAndHead();
+  return moved;
+}
+
+describe("a learned rotation leaves the logits of the original", () => {
+  let moved = 0;
+  test.each(modelCaseNames.filter((name) => !isRefused(name)))("%s", async (modelCase) => {
+    const original = await openCase({ modelCase });
+    const { ids } = readModelCase(modelCase);
+    const before = await logitsOf(original, ids);
+    const asked = { seed: 0, transforms: [{ method: "spinquant" as const, options: drawn }] };
+    const { opened } = await rotateModel(original, asked, backend);
+    if (await learn(opened)) moved++;
+    const after = await logitsOf(opened, ids);
+    const worst = largest(after.logits.map((value, i) => value - before.logits[i]));
+    expect(worst).toBeLessThan(1e-4 * largest(before.logits));
+    await original.checkpoint.close();
+  });
+
+  test("and most are other ones than they began with", () => expect(moved).toBeGreaterThan(30));
 });
 
 describe("a family that cannot be rotated is refused by name", () => {

@@ -14,6 +14,7 @@ import {
   untiesHead,
 } from "../models/decoder-rotation.ts";
 import { findLanguage } from "../models/index.ts";
+import { FoldedRotation } from "../nn/model-rotation.ts";
 import { type Recipe, transformsOf } from "../recipe/recipe.ts";
 import type { OpenedModel } from "../runtime/load.ts";
 import { formatSize } from "../util/format-size.ts";
@@ -48,9 +49,10 @@ export async function rotateModel(
   await expectDivisible(opened);
   const { hiddenSize, headDim } = config;
   const ask = { hiddenSize, headDim, keepsOnes: keepsOnes(config), seed: recipe.seed, options };
-  const tensors = rotatedTensors(config, method.rotateModel(ask));
-  const files = [...tensors].map(
-    ([name, tensor]) => [name, new DerivedFile(checkpoint, name, tensor)] as const,
+  const rotation = new FoldedRotation(rotatedTensors(config));
+  rotation.current = method.rotateModel(ask);
+  const files = [...rotation.tensors].map(
+    ([name, tensor]) => [name, new DerivedFile(checkpoint, name, tensor, rotation)] as const,
   );
   const unties = untiesHead(config);
   const json = unties ? withOwnHead(checkpoint.config) : checkpoint.config;
@@ -66,6 +68,7 @@ export async function rotateModel(
       config: own,
       checkpoint: rotated,
       model,
+      rotation,
       sizes: withHead(opened, head ? head.end - head.begin : 0),
     },
     notices: head ? [untied(method, head.end - head.begin)] : [],

@@ -33,7 +33,10 @@ export function runStage(job: QuantizationJob): Promise<RunRecord> {
     emit({ type: "plan", plan });
     const notices = [...plan.cautions, ...(text?.notice ? [text.notice] : [])];
     for (const message of notices) emit({ type: "notice", message });
-    expectMemory(plan.estimate.memoryBytes, lessMemory[trains ? "training" : "blocks"]);
+    expectMemory(
+      plan.estimate.memoryBytes,
+      lessMemory[trains || plan.learning ? "training" : "blocks"],
+    );
     const quantization = new Quantization(job, run);
     return trains ? trainQuantized(quantization, text) : quantizeBlocks(quantization, text);
   });

@@ -27,6 +27,7 @@ const plan: Plan = {
   schemeId: "w2g64",
   calibration: { windows: 64, window: 512 },
   training: null,
+  learning: null,
   fit: {},
   activations: null,
   outputGradients: null,

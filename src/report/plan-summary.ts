@@ -35,6 +35,7 @@ export function formatPlan(plan: Plan, layout: Layout): string[] {
     ),
     ...(calibration ? [`${calibration.windows} × ${calibration.window} calibration tokens`] : []),
     ...(plan.training ? [describeTraining(plan.training)] : []),
+    ...(plan.learning ? [`rotations learned in ${describeTraining(plan.learning)}`] : []),
     ...(plan.outputGradients === null
       ? []
       : [`gradients by outputs: each window through ${formatCount(plan.outputGradients)} blocks`]),

@@ -79,6 +79,8 @@ export interface Plan {
   readonly activations: PlannedActivations | null;
   /** Of methods that train the whole model; otherwise null. */
   readonly training: TrainingEffort | null;
+  /** Of transforms that learn rotations of the whole model; otherwise null. */
+  readonly learning: TrainingEffort | null;
   /**
    * How often a window goes through a block for the gradients by outputs of blocks; null where these
    * are not needed.

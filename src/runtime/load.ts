@@ -6,6 +6,7 @@ import { DecoderModel } from "../models/decoder.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
 import type { DecoderBlock } from "../models/decoder-weights.ts";
 import { findArchitecture } from "../models/index.ts";
+import type { FoldedRotation } from "../nn/model-rotation.ts";
 import { absolutePath, baseName } from "../platform/node.ts";
 import { loadTokenizer } from "../tokenizers/load-tokenizer.ts";
 import { throwIfCancelled } from "../util/errors.ts";
@@ -57,6 +58,8 @@ export interface OpenedModel {
   /** Names of its tensors that are of other parts than the language model, and stay as they are. */
   readonly carried: ReadonlySet<string>;
   readonly model: DecoderModel;
+  /** The rotation that its weights take up as they are read; absent where they take none. */
+  readonly rotation?: FoldedRotation;
 }
 
 /**

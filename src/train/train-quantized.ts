@@ -6,12 +6,11 @@ import type { Quantization } from "../run/quantization.ts";
 import { writtenWindows } from "../run/written-windows.ts";
 import type { QuantizationJob } from "../run/quantization-job.ts";
 import type { LinearRecord, RunRecord } from "../run/run-record.ts";
-import { describeTraining, TrainingPace } from "../run/training-record.ts";
+import { stepReporter, tokensPerStep } from "../run/report-steps.ts";
+import { describeTraining } from "../run/training-record.ts";
 import type { TrainingStates } from "../run/training-states.ts";
 import { CheckpointWeights } from "../formats/checkpoint-weights.ts";
 import { type OpenedModel, openModel } from "../runtime/load.ts";
-import type { StepReport } from "../training/training-loop.ts";
-import type { TrainingProgress } from "../training/training-store.ts";
 import { UsageError } from "../util/errors.ts";
 import { trainableWeights } from "./trainable-weights.ts";
 import { writeLinears, writeTensors } from "./write-quantized.ts";
@@ -36,7 +35,7 @@ export function trainQuantized(
     if (!windows) throw new UsageError(`${method.title} needs text, and none was given`);
     const targets = text?.targets ?? null;
     const { trained, linears } = await train(quantization, { windows, targets }, states, output);
-    const training = describeTraining(trained.progress, tokensPerStep(job));
+    const training = describeTraining(trained.progress, tokensPerStep(plan.training));
     const { setback } = training;
     if (setback !== undefined) job.options.emit({ type: "notice", message: setback });
     const tokens = windows.length * (windows[0]?.length ?? 0);
@@ -70,7 +69,7 @@ async function train(
       options: recipe.options,
       seed: recipe.seed,
       store,
-      onStep: stepReporter(quantization, await store.progress()),
+      onStep: stepReporter(quantization, plan.training, await store.progress()),
       report,
       signal,
     });
@@ -98,24 +97,6 @@ async function loadTeacher({ opened, recipe, options }: QuantizationJob): Promis
   });
   const source = new CheckpointWeights(backend, teacher.checkpoint, "stored");
   return { model: await TrainableModel.load(teacher.model, source, signal), opened: teacher };
-}
-
-function stepReporter(
-  { job, run }: Quantization,
-  from: TrainingProgress | null,
-): (report: StepReport) => void {
-  const pace = new TrainingPace(tokensPerStep(job), from);
-  return (report) => {
-    run.clock.sampleMemory();
-    const { step, steps, loss, rate, gradientNorm } = report;
-    const { elapsedMs } = run.clock;
-    const state = { step, steps, loss, rate, gradientNorm, elapsedMs };
-    job.options.emit({ type: "step", ...state, ...pace.take(report) });
-  };
-}
-
-function tokensPerStep({ plan: { training } }: QuantizationJob): number {
-  return training ? training.microBatchTokens * training.accumulation : 0;
 }
 
 type Trainer = NonNullable<Method["trainModel"]>;

@@ -1,4 +1,4 @@
-import type { TrainableModel } from "../nn/trainable-model.ts";
+import type { ModelPass, TrainableModel } from "../nn/trainable-model.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { crossEntropyGradient } from "../tensor/training-ops.ts";
 import { lossByRows } from "./loss-by-rows.ts";
@@ -7,7 +7,7 @@ import type { TokenBatch } from "./token-batches.ts";
 import type { MicroBatch } from "./training-loop.ts";
 
 /** What learns to predict. */
-export interface Prediction extends PassMemory {
+export interface Prediction extends PassMemory, Pick<ModelPass, "stream"> {
   readonly model: TrainableModel;
 }
 

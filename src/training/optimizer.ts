@@ -15,8 +15,8 @@ export interface OptimizerStep {
 export interface Optimizer {
   /** What it keeps of the steps so far, by name: a state of the training has these, too. */
   readonly state: ReadonlyMap<string, Tensor<"f32" | "bf16">>;
-  /** Moves every parameter that has a gradient, in place. */
-  step(gradients: Gradients, step: OptimizerStep): void;
+  /** Moves every parameter that has a gradient, in place; waits where values decide how far. */
+  step(gradients: Gradients, step: OptimizerStep): void | Promise<void>;
   /** Gives its memory back. */
   release(): void;
 }

@@ -230,7 +230,7 @@ class TrainingRun {
       const learningRate = this.largestRate * rate;
       this.guard.check(this.step, loss, norms, { learningRate, keptStep });
       const gradientScale = clipFactor(norms.total, clip) / accumulation;
-      this.optimizer.step(gradients, { step: this.step, rate, gradientScale });
+      await this.optimizer.step(gradients, { step: this.step, rate, gradientScale });
       this.options.afterStep?.();
     } finally {
       releaseAll(gradients);

@@ -118,3 +118,75 @@ describe("a rotation in front of other steps", () => {
     expect(size).toBeLessThan(plan.estimate.outputBytes + 10_000);
   });
 });
+
+describe("rotations that are learned", () => {
+  const options = { steps: 4, batch: 2, heldOut: 1, checkpointEvery: 1, learningRate: 0.5 };
+  const learned = { method: "spinquant", options } as const;
+  const simple = { method: "rtn", scheme: "w2g32", transforms: [learned] };
+
+  test("are no worse than QuaRot's on the loss that they are learned by", async () => {
+    const out = newOutput();
+    const gentle = { ...options, heldOut: 0, batch: 4, learningRate: 0.02 };
+    const transforms = [{ ...learned, options: gentle }];
+    const { record } = await quantizeTo(out, { ...simple, transforms });
+    const { heldOut = [], keptStep = 0, steps } = record.training ?? {};
+    expect(steps).toBe(4);
+    const kept = heldOut.find(({ step }) => step === keptStep)?.loss ?? Number.NaN;
+    expect(kept).toBe(Math.min(...heldOut.map(({ loss }) => loss)));
+    expect(kept).toBeLessThan(heldOut[0].loss);
+  });
+
+  test("begin with the loss of QuaRot and rounding to nearest, and end with that of the output", async () => {
+    const [one, start, end] = [newOutput(), newOutput(), newOutput()];
+    const window = { samples: 2, window: 24, selfGenerated: false };
+    const ofAll = { ...options, heldOut: 0, batch: 2 };
+    const { record } = await quantizeTo(end, {
+      ...simple,
+      ...window,
+      transforms: [{ ...learned, options: ofAll }],
+    });
+    await quantizeTo(start, { ...simple, ...window, transforms: [rotation] });
+    await quantizeTo(one, { ...simple, ...window, transforms: [] });
+    const loss = async (path: string): Promise<number> =>
+      (await evaluate(path, { text, window: 24, maxWindows: 2, speedTokens: 0 })).loss.mean;
+    const { heldOut = [], keptStep = 0 } = record.training ?? {};
+    expect(heldOut[0].loss).toBeCloseTo(await loss(start), 2);
+    expect(heldOut.find(({ step }) => step === keptStep)?.loss).toBeCloseTo(await loss(end), 2);
+    expect(await loss(one)).not.toBeCloseTo(await loss(start), 2);
+  });
+
+  test("interrupted while they are learned, and behind that, the run ends with the same bytes", async () => {
+    const whole = newOutput();
+    const fields = { ...simple, embedding: "w8" };
+    await quantizeTo(whole, fields);
+    for (const type of ["step", "block"]) {
+      const out = newOutput();
+      const controller = new AbortController();
+      const first = quantizeTo(out, { ...fields, signal: controller.signal });
+      for await (const event of first.events) {
+        if (event.type === type && (event.type !== "step" || event.step === 2)) controller.abort();
+      }
+      await expect(first).rejects.toThrow(CancelledError);
+      const steps: number[] = [];
+      const second = quantizeTo(out, fields);
+      for await (const event of second.events) if (event.type === "step") steps.push(event.step);
+      await second;
+      expect(steps).toEqual(type === "step" ? [3, 4] : []);
+      expect(filesOf(out)).toEqual(filesOf(whole));
+    }
+  });
+
+  test("the plan says how much it is, and text is asked for before any work", async () => {
+    const asked = { ...recipe, ...simple, calibration: text, out: newOutput() };
+    const plan = await planQuantization(model.path, asked as unknown as QuantizeOptions);
+    expect(plan.learning).toMatchObject({ steps: 4, microBatchTokens: 48 });
+    expect(plan.methodTitle).toBe("SpinQuant + RTN");
+    const plain = { ...asked, transforms: [rotation] };
+    const without = await planQuantization(model.path, plain as unknown as QuantizeOptions);
+    expect(plan.estimate.seconds).toBeGreaterThan(without.estimate.seconds);
+    const run = quantizeTo(newOutput(), { ...simple, calibration: undefined });
+    await expect(run).rejects.toThrow("SpinQuant needs calibration text");
+    const none = { ...simple, transforms: [{ ...learned, options: { heldOut: 4 } }] };
+    await expect(quantizeTo(newOutput(), none)).rejects.toThrow("none is left to learn on");
+  });
+});

@@ -2,6 +2,12 @@ import type { Rotation } from "../../nn/model-rotation.ts";
 import type { Prng } from "../../util/prng.ts";
 import { splitSize, transformRuns } from "./hadamard.ts";
 
+/** A rotation that is multiplied by in float64, one vector at a time. */
+export interface VectorRotation extends Rotation {
+  /** Replaces x `[size]` by x·R. */
+  readonly turn: (x: Float64Array) => void;
+}
+
 /** What a random rotation is like. */
 export interface RotationKind {
   /** `hadamard`: random signs in front of a Hadamard matrix. `orthogonal`: any, equally likely. */
@@ -26,7 +32,7 @@ export function randomRotation(
   size: number,
   random: Prng,
   { kind, keepsOnes }: RotationKind,
-): Rotation {
+): VectorRotation {
   const { order, matrix } = kind === "hadamard" ? splitSize(size) : { order: size, matrix: null };
   const own = matrix?.map((value) => value / Math.sqrt(order));
   const basis = kronecker(size, order, own ?? randomOrthogonal(order, random, keepsOnes));
@@ -36,7 +42,7 @@ export function randomRotation(
 }
 
 /** A Hadamard rotation with signs that are given; see `randomRotation`. */
-export function hadamardRotation(signs: Float64Array, keepsOnes = false): Rotation {
+export function hadamardRotation(signs: Float64Array, keepsOnes = false): VectorRotation {
   const { length: size } = signs;
   const { order, matrix } = splitSize(size);
   if (!matrix) throw new RangeError(`there is no Hadamard matrix for ${size}`);
@@ -49,19 +55,27 @@ function signedRotation(
   { turn, turnBack }: Basis,
   signs: Float64Array,
   keepsOnes: boolean,
-): Rotation {
+): VectorRotation {
   const flip = (x: Float64Array): void => {
     for (let i = 0; i < size; i++) x[i] *= signs[i];
   };
-  return {
-    size,
-    turn: (x) => {
-      if (keepsOnes) turn(x);
-      flip(x);
-      if (keepsOnes) turnBack(x);
-      else turn(x);
-    },
+  const whole = (x: Float64Array): void => {
+    if (keepsOnes) turn(x);
+    flip(x);
+    if (keepsOnes) turnBack(x);
+    else turn(x);
   };
+  return { size, turn: whole, turnRows: (rows) => turnEach(rows, size, whole) };
+}
+
+function turnEach(rows: Float32Array, size: number, turn: VectorRotation["turn"]): void {
+  const x = new Float64Array(size);
+  for (let at = 0; at < rows.length; at += size) {
+    const row = rows.subarray(at, at + size);
+    x.set(row);
+    turn(x);
+    row.set(x);
+  }
 }
 
 /** `A ⊗ H`, A orthogonal of an order and H the rest, by Sylvester. */

@@ -47,24 +47,61 @@ export async function trainParameters(
   problem: ModelProblem<TrainingOptions>,
   training: ModelTraining,
 ): Promise<TrainingOutcome> {
-  const { options, seed, signal, store, onStep } = problem;
-  const { parameters, optimizer, length, heldOut, afterStep } = training;
-  const { batch: size, accumulation, clip, checkpointEvery } = options;
-  const { kept, judges } = putAside(problem, heldOut ?? 0);
-  const batchOf = batchesOf(kept, { size, order: length.order, seed });
-  const lossOf = lossOfBatches(problem, training);
-  return runTraining({
-    parameters,
-    optimizer: { ...optimizer, moments: options.moments },
-    steps: length.steps,
+  const { options } = problem;
+  const { batch: size, accumulation, clip, checkpointEvery, moments } = options;
+  return trainOnWindows(problem, {
+    ...training,
+    optimizer: { ...training.optimizer, moments },
+    size,
     accumulation,
     clip: clip === 0 ? null : clip,
     schedule: scheduleOf(options),
-    ...(afterStep && { afterStep }),
-    loss: (step, micro) => lossOf(batchOf(step * accumulation + micro), parameters),
-    ...(heldOut !== undefined && judgedBy(judges ?? batchOf(0), size, length.steps, lossOf)),
-    store,
     checkpointEvery,
+    loss: lossOfBatches(problem, training),
+  });
+}
+
+/** Windows to train on, and who keeps and hears of the training. */
+export type WindowProblem = Pick<
+  ModelProblem<unknown>,
+  "windows" | "targets" | "seed" | "signal" | "store" | "onStep"
+>;
+
+/** How parameters are trained on windows. */
+export interface WindowTraining
+  extends Pick<
+    TrainOptions,
+    | "parameters"
+    | "optimizer"
+    | "accumulation"
+    | "clip"
+    | "schedule"
+    | "checkpointEvery"
+    | "afterStep"
+  > {
+  readonly length: TrainingLength;
+  /** Windows a micro-batch. */
+  readonly size: number;
+  /** Loss of a micro-batch, and its gradients by parameters, of which there may be none. */
+  readonly loss: LossOf;
+  /** As in `ModelTraining`. */
+  readonly heldOut?: number | undefined;
+}
+
+/** Trains parameters on windows; throws as `trainParameters` does. */
+export async function trainOnWindows(
+  { windows, targets, seed, signal, store, onStep }: WindowProblem,
+  { length, size, loss, heldOut, ...how }: WindowTraining,
+): Promise<TrainingOutcome> {
+  const { parameters, accumulation = 1 } = how;
+  const { kept, judges } = putAside({ windows, targets }, heldOut ?? 0);
+  const batchOf = batchesOf(kept, { size, order: length.order, seed });
+  return runTraining({
+    ...how,
+    steps: length.steps,
+    loss: (step, micro) => loss(batchOf(step * accumulation + micro), parameters),
+    ...(heldOut !== undefined && judgedBy(judges ?? batchOf(0), size, length.steps, loss)),
+    store,
     onStep,
     signal,
   });
@@ -104,7 +141,10 @@ function batchesOf(
   });
 }
 
-type LossOf = (batch: TokenBatch, parameters: readonly Parameter[]) => MicroBatch;
+type LossOf = (
+  batch: TokenBatch,
+  parameters: readonly Parameter[],
+) => MicroBatch | Promise<MicroBatch>;
 
 function lossOfBatches(
   { model, options }: ModelProblem<TrainingOptions>,
@@ -130,7 +170,7 @@ function judgedBy(
     for (let from = 0; from < ids.length; from += size * length) {
       const part = ids.subarray(from, from + size * length);
       const wanted = targets?.subarray(from, from + size * length);
-      const { loss } = lossOf({ ids: part, length, ...(wanted && { targets: wanted }) }, []);
+      const { loss } = await lossOf({ ids: part, length, ...(wanted && { targets: wanted }) }, []);
       for (const term of loss) total += (await readTerm(term)) * part.length;
     }
     return total / ids.length;

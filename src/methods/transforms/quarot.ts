@@ -1,18 +1,8 @@
 import { z } from "zod";
-import type { ModelRotation } from "../../nn/model-rotation.ts";
-import { Prng } from "../../util/prng.ts";
-import { defineMethod, type RotationProblem } from "../define-method.ts";
-import { choice, flag } from "../shared/option-kinds.ts";
-import { randomRotation } from "../shared/random-rotation.ts";
+import { defineMethod } from "../define-method.ts";
+import { drawOptions, drawRotation } from "../shared/draw-rotation.ts";
 
-const options = z.object({
-  matrix: choice(
-    ["hadamard", "orthogonal"],
-    "hadamard",
-    "a Hadamard matrix with random signs, or any orthogonal matrix",
-  ),
-  values: flag(true, "rotate the values of each head too, between v_proj and o_proj"),
-});
+const options = z.object(drawOptions);
 
 /**
  * QuaRot (arXiv 2404.00456, section 4, stages 1a to 1c): the residual stream x becomes x·Q with a
@@ -46,16 +36,5 @@ export default defineMethod({
           "inputs, as `gptq` does";
   },
   options,
-  rotateModel,
+  rotateModel: drawRotation,
 });
-
-function rotateModel(problem: RotationProblem<z.output<typeof options>>): ModelRotation {
-  const { hiddenSize, headDim, keepsOnes, seed, options: chosen } = problem;
-  const { matrix: kind } = chosen;
-  const ofBlock = (block: number): Prng => new Prng(seed + 1 + block);
-  return {
-    stream: randomRotation(hiddenSize, new Prng(seed), { kind, keepsOnes }),
-    values: (block) =>
-      chosen.values ? randomRotation(headDim, ofBlock(block), { kind, keepsOnes: false }) : null,
-  };
-}

@@ -65,6 +65,7 @@ export async function makeGenericPlan(
     outputGradients: null,
     sensitivityBytes: null,
     training: null,
+    learning: null,
     fit: {},
     backend: backend.description,
     threads: backend.threads,
@@ -206,5 +207,6 @@ function workOf(
     transforms: [],
     embeddingAndHeadWeights: embeddingAndHeadWeights(ends),
     training: null,
+    learning: null,
   };
 }
