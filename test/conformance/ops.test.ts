@@ -4,6 +4,7 @@ import { testAttentionOps } from "./ops/attention-ops.ts";
 import { testElementwise } from "./ops/elementwise.ts";
 import { testFakeQuantize } from "./ops/fake-quantize.ts";
 import { testFitColumns } from "./ops/fit-columns.ts";
+import { testIntegerOnlyOps } from "./ops/integer-only-ops.ts";
 import { testIntegerOps } from "./ops/integer-ops.ts";
 import { testInverseCholesky } from "./ops/inverse-cholesky.ts";
 import { testBlockProducts } from "./ops/block-products.ts";
@@ -40,6 +41,7 @@ for (const subject of subjects) {
     testElementwise(open);
     testCopies(open);
     testIntegerOps(open);
+    testIntegerOnlyOps(open);
     testInverseCholesky(open);
     testFitColumns(open);
     testRefineZeros(open);
