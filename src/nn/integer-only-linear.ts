@@ -16,7 +16,7 @@ import type { IntegerRows } from "./linear.ts";
 export const rowLevels = 127;
 
 /** Units of what goes into a layer and what comes out: what an int32 of 1 stands for. */
-export interface LinearUnits {
+interface LinearUnits {
   readonly input: number;
   readonly output: number;
 }

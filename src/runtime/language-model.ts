@@ -10,12 +10,12 @@ import { UsageError } from "../util/errors.ts";
 import type { ModelSizes } from "./model-sizes.ts";
 
 /** A block that is run as one of a list. */
-export interface RunnableBlock {
+interface RunnableBlock {
   readonly index: number;
 }
 
 /** What runs blocks: between them are tensors of its own dtype. */
-export interface RunnableDecoder {
+interface RunnableDecoder {
   readonly backend: Backend;
   readonly config: DecoderConfig;
   readonly hiddenSize: number;

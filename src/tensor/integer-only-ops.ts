@@ -6,7 +6,8 @@ import type {
   FactorArrays,
 } from "../backend/integer-kernels.ts";
 import type { IntegerOutput, IntegerWeight } from "../backend/integer-weight.ts";
-import { ShapeError } from "../util/errors.ts";
+import { ShapeError, UnsupportedError } from "../util/errors.ts";
+import { expectIntegerWidth } from "./integer-ops.ts";
 import { asMatrix, expectShape, type Shape } from "./shape.ts";
 import { Tensor } from "./tensor.ts";
 
@@ -15,6 +16,8 @@ import { Tensor } from "./tensor.ts";
  */
 
 const widestNorm = 32768;
+/** Sums of 255 · 127 a key fit an int32. */
+const mostKeys = 66311;
 
 /** Rows of 8-bit codes, each with a factor of its own, or none where they share a fixed scale. */
 export interface IntegerRowsRounded<D extends "u8" | "i8" = "u8"> {
@@ -75,6 +78,7 @@ export function integerLinear(
 ): Tensor<"i32"> {
   const [rows = 0] = codes.shape;
   expectShape("integer linear input", codes.shape, [rows, weight.inFeatures]);
+  expectIntegerWidth(weight.inFeatures);
   const out = Tensor.empty(codes.backend, "i32", [rows, weight.outFeatures]);
   const wide = { ...output, kind: "wide", factors } as const;
   codes.backend.kernels.integerMatmul(out, codes, weight, offsets, wide);
@@ -91,6 +95,7 @@ export function integerLinearRounded(
 ): Tensor<"i32"> {
   const [rows = 0] = codes.shape;
   expectShape("integer linear input", codes.shape, [rows, weight.inFeatures]);
+  expectIntegerWidth(weight.inFeatures);
   const { backend } = codes;
   const rounded = Tensor.empty(backend, "u8", [rows, weight.outFeatures]);
   backend.kernels.integerMatmul(rounded, codes, weight, offsets, output);
@@ -130,7 +135,10 @@ interface RoundedHeads {
   readonly factors: Tensor;
 }
 
-/** Causal attention of q `[batch, length, heads, d]`; the result has its shape. */
+/**
+ * Causal attention of q `[batch, length, heads, d]`; the result has its shape.
+ * @throws UnsupportedError for more than 66,311 keys
+ */
 export function integerAttention(
   q: RoundedHeads,
   k: RoundedHeads,
@@ -142,6 +150,11 @@ export function integerAttention(
   const cached: Shape = [batch, capacity, kvHeads, width];
   expectShape("integer attention keys", k.codes.shape, cached);
   expectShape("integer attention values", v.codes.shape, cached);
+  if (options.keyLength > mostKeys) {
+    throw new UnsupportedError(`integer attention: ${options.keyLength} keys are too many`, {
+      hint: `at most ${mostKeys} tokens go without floats`,
+    });
+  }
   const out = Tensor.empty(q.codes.backend, "i32", q.codes.shape);
   out.backend.kernels.integerAttention(out, q, k, v, options);
   return out;
