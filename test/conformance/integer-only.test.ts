@@ -5,6 +5,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Backend } from "../../src/backend/backend.ts";
 import type { Kernels } from "../../src/backend/kernels.ts";
 import { evaluate, quantize } from "../../src/index.ts";
+import {
+  createNativeBackend,
+  nativeAvailability,
+} from "../../src/kernels/native/native-backend.ts";
 import { createReferenceBackend, referenceKernels } from "../../src/kernels/reference/index.ts";
 import { load } from "../../src/runtime/load.ts";
 import { generateText } from "../../src/runtime/generate.ts";
@@ -230,3 +234,13 @@ for (const { title, missing, open } of subjects) {
     });
   });
 }
+
+const native = nativeAvailability();
+describe.skipIf(!native.available)("threads", () => {
+  test("one and three give the same integers", async () => {
+    const path = await quantized("llama", "w8-narrowa8");
+    const logits = [1, 3].map((threads) => integerLogits(path, createNativeBackend({ threads })));
+    const [one, three] = await Promise.all(logits);
+    expect(one).toEqual(three);
+  });
+});
