@@ -78,6 +78,15 @@ export interface SourceOptions {
 /** Which backend does the work, and who hears about it. */
 export interface ApiOptions extends BackendOptions, SourceOptions {}
 
+/** What a loaded model computes with. */
+export interface ArithmeticOptions {
+  /**
+   * Whether its forward passes are of integers alone, from token ids to logits: for checkpoints of
+   * 8-bit weights and activations, embedding and head among them (`w8-narrow`).
+   */
+  readonly integerOnly?: boolean;
+}
+
 /**
  * A checkpoint directory or GGUF file, a model of the Hugging Face Hub
  * (`hf:owner/name[@revision][:file.gguf]`), or a model that is loaded already.
@@ -94,11 +103,15 @@ export type ModelSource = string | LanguageModel;
  *
  * @throws FormatError NumericError UnsupportedError BackendError NetworkError
  */
-export async function load(source: string, options: ApiOptions = {}): Promise<LanguageModel> {
+export async function load(
+  source: string,
+  options: ApiOptions & ArithmeticOptions = {},
+): Promise<LanguageModel> {
   const resolved = await resolveModel(source, options);
   const backend = backendFor(options);
-  const { signal, onNotice } = options;
-  return typingMemory(loadModel(resolved.directory, { ...resolved, backend, signal, onNotice }));
+  const { signal, onNotice, integerOnly = false } = options;
+  const how = { ...resolved, backend, signal, onNotice, integerOnly };
+  return typingMemory(loadModel(resolved.directory, how));
 }
 
 /** Describes a checkpoint without reading its weights. @throws as `load` does */
@@ -298,7 +311,7 @@ export async function evaluate(
 ): Promise<Evaluation | TaskEvaluation> {
   return withModels(options, async (open) => {
     const { against, ...rest } = options;
-    const subject = await open(model);
+    const subject = await open(model, rest.integerOnly);
     const original = against === undefined ? {} : { against: await open(against) };
     return rest.text === undefined
       ? evaluateTasks(subject, { ...rest, ...original })
@@ -373,14 +386,15 @@ export async function report(
 /** Loads models as they are asked for, each once, and releases those at the end. */
 async function withModels<T>(
   options: ApiOptions,
-  use: (open: (source: ModelSource) => Promise<LanguageModel>) => Promise<T>,
+  use: (open: (source: ModelSource, integerOnly?: boolean) => Promise<LanguageModel>) => Promise<T>,
 ): Promise<T> {
   const opened = new Map<string, LanguageModel>();
   try {
-    const work = use(async (source) => {
-      if (typeof source !== "string") return source;
-      const loaded = opened.get(source) ?? (await load(source, options));
-      opened.set(source, loaded);
+    const work = use(async (source, integerOnly = false) => {
+      if (typeof source !== "string") return expectLoadedAs(source, integerOnly);
+      const key = JSON.stringify([source, integerOnly]);
+      const loaded = opened.get(key) ?? (await load(source, { ...options, integerOnly }));
+      opened.set(key, loaded);
       return loaded;
     });
     const result = await typingMemory(work);
@@ -389,6 +403,15 @@ async function withModels<T>(
   } finally {
     for (const loaded of opened.values()) loaded.release();
   }
+}
+
+/** @throws UsageError for a loaded model that computes with floats where it must not */
+function expectLoadedAs(loaded: LanguageModel, integerOnly: boolean): LanguageModel {
+  if (!integerOnly || loaded.integerOnly) return loaded;
+  throw new UsageError("the model was loaded to compute with floats", {
+    hint: "load it with `integerOnly`",
+    field: "integerOnly",
+  });
 }
 
 function backendFor(options: ApiOptions): ReturnType<typeof openBackend>["backend"] {

@@ -30,4 +30,15 @@ static inline int32_t multiply_fixed_point(int32_t value, int32_t multiplier, in
   return divide_by_power_of_two(doubling_high_multiply(value, multiplier), shift > 0 ? shift : 0);
 }
 
+typedef struct {
+  int32_t multiplier, shift;
+} fixed_factor;
+
+/* The product of two factors, its multiplier in [2^29, 2^31) or 0, its shift from -30 to 62. */
+static inline fixed_factor multiply_factors(fixed_factor a, fixed_factor b) {
+  int32_t shift = a.shift + b.shift;
+  shift = shift < -30 ? -30 : shift > 62 ? 62 : shift;
+  return (fixed_factor){doubling_high_multiply(a.multiplier, b.multiplier), shift};
+}
+
 #endif

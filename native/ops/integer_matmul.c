@@ -1,6 +1,7 @@
 /*
  * out [tokens, rows] = x [tokens, width] u8 · wᵀ, w [rows, width] s8, with sums in int32, plus an offset a row; then
- * either requantized to 8 bits by a factor a row in fixed point, or scaled to float32. Integer arithmetic is
+ * requantized to 8 bits by a factor a row in fixed point, scaled to float32, or, with a bias, made int32 by a factor
+ * a row and perhaps one a token ("wide"). Integer arithmetic is
  * exact: every level and number of threads gives the same bytes. Few tokens are bound by reading w, many by
  * the dot products.
  *
@@ -18,12 +19,13 @@
 typedef void (*dot_tile)(int32_t *sums, const dot_operands *of);
 
 typedef struct {
-  void *out; /* uint8_t or float */
+  void *out; /* uint8_t, float or int32_t */
   const uint8_t *x;
   const int8_t *w;
   const int32_t *offsets;
-  const int32_t *multipliers, *shifts;     /* requantize, or NULL */
+  const int32_t *multipliers, *shifts;     /* requantize and wide, or NULL */
   const float *row_scales, *token_scales; /* scale, or NULL */
+  const int32_t *bias, *factors;           /* wide, or NULL; factors may be NULL: a multiplier and a shift a token */
   int64_t tokens, rows, width;
   int32_t zero_point;
   dot_tile dot;
@@ -82,8 +84,16 @@ static void write_sum(const integer_call *call, int64_t token, int64_t row, int3
     ((float *)call->out)[at] = (float)total * scale;
     return;
   }
+  fixed_factor factor = {call->multipliers[row], call->shifts[row]};
+  if (call->bias) {
+    const int32_t *own = call->factors ? call->factors + 2 * token : NULL;
+    if (own) factor = multiply_factors((fixed_factor){own[0], own[1]}, factor);
+    int64_t wide = multiply_fixed_point(total, factor.multiplier, factor.shift);
+    ((int32_t *)call->out)[at] = saturate_int32(wide + call->bias[row]);
+    return;
+  }
   int64_t code = call->zero_point;
-  code += multiply_fixed_point(total, call->multipliers[row], call->shifts[row]);
+  code += multiply_fixed_point(total, factor.multiplier, factor.shift);
   ((uint8_t *)call->out)[at] = (uint8_t)(code < 0 ? 0 : code > 255 ? 255 : code);
 }
 
@@ -115,16 +125,18 @@ static dot_tile choose_dot(const fb_team *team) {
 }
 
 /* buffers: out, x, w, offsets, multipliers, shifts, row scales, token scales (the first two or the last two
- * of these NULL); sizes: tokens, rows, width, zero point */
+ * of these NULL), bias (NULL unless wide), factors (may be NULL); sizes: tokens, rows, width, zero point */
 FB_OP(integer_matmul) {
   const int64_t *size = args->size;
   void *const *buffer = args->buffer;
   integer_call call = {buffer[0], buffer[1], buffer[2], buffer[3], buffer[4],        buffer[5],
-                       buffer[6], buffer[7], size[0],   size[1],   size[2], (int32_t)size[3],
-                       choose_dot(team)};
+                       buffer[6], buffer[7], buffer[8], buffer[9], size[0], size[1],
+                       size[2], (int32_t)size[3], choose_dot(team)};
   size_t rows = (size_t)call.rows, tokens = (size_t)call.tokens;
   FB_REQUIRE(call.width <= LARGEST_WIDTH);
-  FB_REQUIRE(args->bytes[0] == tokens * rows * (call.row_scales ? 4 : 1));
+  FB_REQUIRE(args->bytes[0] == tokens * rows * (call.row_scales || call.bias ? 4 : 1));
+  FB_REQUIRE(!call.bias || (args->bytes[8] == rows * 4 && call.multipliers));
+  FB_REQUIRE(!call.factors || (args->bytes[9] == tokens * 8 && call.bias));
   FB_REQUIRE(args->bytes[1] == tokens * (size_t)call.width && args->bytes[2] == rows * (size_t)call.width);
   FB_REQUIRE(args->bytes[3] == rows * 4 && (!call.row_scales) != (!call.multipliers));
   FB_REQUIRE(!call.multipliers || (args->bytes[4] == rows * 4 && args->bytes[5] == rows * 4));

@@ -83,11 +83,57 @@ static void check_rounding(fb_check *check, const shape *s, double fixed) {
   free(x), free(out), free(scales), free(ranges), free(codes), free(expected);
 }
 
+/* Wide outputs are the sums times both factors, to 2^-28 of the value and a unit, plus the bias. */
+static void check_wide(fb_check *check, const shape *s, int by_token) {
+  size_t codes = (size_t)(s->tokens * s->width), weights = (size_t)(s->rows * s->width);
+  size_t count = (size_t)(s->tokens * s->rows), rows = (size_t)s->rows, tokens = (size_t)s->tokens;
+  uint8_t *x = take(codes);
+  int8_t *w = take(weights);
+  int32_t *offsets = take(rows * 4), *multipliers = take(rows * 4), *shifts = take(rows * 4), *bias = take(rows * 4);
+  int32_t *factors = take(tokens * 8), *out = take(count * 4);
+  for (size_t i = 0; i < codes; i++) x[i] = (uint8_t)random_below(check, 256);
+  for (size_t i = 0; i < weights; i++) w[i] = (int8_t)(random_below(check, 256) - 128);
+  for (size_t i = 0; i < rows; i++) {
+    offsets[i] = (int32_t)random_below(check, 100000) - 50000;
+    multipliers[i] = (int32_t)((1 << 30) + random_below(check, 1 << 30));
+    shifts[i] = (int32_t)random_below(check, 8) - 4;
+    bias[i] = (int32_t)random_below(check, 1000) - 500;
+  }
+  for (size_t t = 0; t < tokens; t++) {
+    factors[2 * t] = (int32_t)((1 << 30) + random_below(check, 1 << 30));
+    factors[2 * t + 1] = (int32_t)random_below(check, 8) - 4;
+  }
+  fb_args args = {.size = {s->tokens, s->rows, s->width, 0}};
+  set_buffer(&args, 0, out, count * 4);
+  set_buffer(&args, 1, x, codes);
+  set_buffer(&args, 2, w, weights);
+  set_buffer(&args, 3, offsets, rows * 4);
+  set_buffer(&args, 4, multipliers, rows * 4);
+  set_buffer(&args, 5, shifts, rows * 4);
+  set_buffer(&args, 8, bias, rows * 4);
+  set_buffer(&args, 9, by_token ? factors : NULL, by_token ? tokens * 8 : 0);
+  call_op(check, "integer_matmul", &args);
+  for (size_t t = 0; t < tokens; t++) {
+    for (size_t r = 0; r < rows; r++) {
+      double sum = offsets[r];
+      for (int64_t k = 0; k < s->width; k++) sum += x[(int64_t)t * s->width + k] * w[(int64_t)r * s->width + k];
+      sum *= ldexp(multipliers[r], -31 - shifts[r]);
+      if (by_token) sum *= ldexp(factors[2 * t], -31 - factors[2 * t + 1]);
+      sum = fmin(fmax(sum, INT32_MIN), INT32_MAX) + bias[r];
+      if (fabs(out[t * rows + r] - sum) <= 1.5 + fabs(sum) * ldexp(1, -24)) continue;
+      fail_check(check, "wide %d, %d: %g", (int)t, (int)r, sum);
+    }
+  }
+  free(x), free(w), free(offsets), free(multipliers), free(shifts), free(bias), free(factors), free(out);
+}
+
 void check_integer_matmul(fb_check *check) {
   static const shape shapes[] = {{1, 1, 1}, {1, 7, 63}, {4, 16, 64}, {3, 33, 65}, {5, 18, 172}, {9, 40, 700}};
   for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
     check_products(check, &shapes[i], 0);
     check_products(check, &shapes[i], 1);
+    check_wide(check, &shapes[i], 0);
+    check_wide(check, &shapes[i], 1);
     check_rounding(check, &shapes[i], 0);
     check_rounding(check, &shapes[i], 1.0 / 127);
   }

@@ -17,7 +17,9 @@ export const largestIntegerWidth = 65536;
  * - `requantize`: 8-bit codes `clip(zeroPoint + M_r·sum, 0, 255)`, with `M_r` in fixed point (see
  *   `quant/fixed-point.ts`); `multipliers` and `shifts` are `[outFeatures]`;
  * - `scale`: float32 `rowScales[r] · tokenScales[t] · sum`, rounded after each step, the scales
- *   first.
+ *   first;
+ * - `wide`: int32 `M·sum + bias[r]`, with `M = M_r`, or `M_r · factors[t]` where rows of the input
+ *   have magnitudes of their own; saturating.
  */
 export type IntegerOutput =
   | {
@@ -32,4 +34,13 @@ export type IntegerOutput =
       readonly rowScales: Float32Array;
       /** `[T]` f32 */
       readonly tokenScales: TensorView;
+    }
+  | {
+      readonly kind: "wide";
+      readonly multipliers: Int32Array;
+      readonly shifts: Int32Array;
+      /** `[outFeatures]` */
+      readonly bias: Int32Array;
+      /** `[T, 2]` i32: multipliers and shifts; null for none. */
+      readonly factors: TensorView | null;
     };

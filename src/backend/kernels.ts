@@ -1,4 +1,5 @@
 import type { BinaryKernels } from "./binary-kernels.ts";
+import type { IntegerKernels } from "./integer-kernels.ts";
 import type { IntegerOutput, IntegerWeight } from "./integer-weight.ts";
 import type { PackedOperand, PreparedOperand, Products } from "./packed-operand.ts";
 import type { TensorView } from "./tensor-view.ts";
@@ -177,7 +178,7 @@ export interface QuantizeColumnsOptions {
  * shapes are checked by the caller (`tensor/ops`). `T` stands for the product of leading dimensions
  * ("tokens").
  */
-export interface Kernels extends TrainingKernels, BinaryKernels {
+export interface Kernels extends TrainingKernels, BinaryKernels, IntegerKernels {
   /**
    * `out [m, n] f32 = a·b`, with `a [m, k]` f32 or bf16 and `b [k, n]` f32, f16 or bf16 (16-bit ×
    * 16-bit multiplies in bf16 with f32 accumulation where both are bf16; a 16-bit `b` with f32 `a`
@@ -222,7 +223,7 @@ export interface Kernels extends TrainingKernels, BinaryKernels {
   rowRanges(out: TensorView, x: TensorView): void;
   /**
    * `sum[t, r] = Σ codes[t, k]·values[r, k] + offsets[r]` in int32 (saturating at the last
-   * addition), written to `out [T, outFeatures]`, u8 or f32, as `output` says. codes `[T,
+   * addition), written to `out [T, outFeatures]`, u8, f32 or i32, as `output` says. codes `[T,
    * inFeatures]` u8, offsets `[outFeatures]`. Every backend gives the same bytes.
    */
   integerMatmul(

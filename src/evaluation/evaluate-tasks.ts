@@ -58,6 +58,7 @@ export async function evaluateTasks(
     ...memoryPeak(),
     backend: { id, level, threads },
     products,
+    ...(model.integerOnly && { integerOnly: true as const }),
     elapsedMs: monotonicMs() - startedMs,
   };
   await writeSamples(evaluation, tasks, options.samples);

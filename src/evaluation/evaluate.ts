@@ -53,6 +53,7 @@ export async function evaluateModel(
     ...memoryPeak(),
     backend: { id, level, threads },
     products,
+    ...(model.integerOnly && { integerOnly: true as const }),
     elapsedMs: monotonicMs() - startedMs,
   };
   await writeSamples(evaluation, tasks, options.samples);

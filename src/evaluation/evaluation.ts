@@ -17,6 +17,8 @@ export interface MeasureOptions<Model> {
   readonly against?: Model | undefined;
   /** How the model's packed weights multiply: `exact` (default), or `fast` as generation does. */
   readonly products?: Products | undefined;
+  /** Whether the model's forward passes are of integers alone, from token ids to logits. */
+  readonly integerOnly?: boolean;
   readonly onTaskProgress?: ((progress: TaskProgress) => void) | undefined;
   readonly onGenerateProgress?: ((progress: GenerationProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -140,6 +142,8 @@ export interface TaskEvaluation extends Scored, MemoryPeak {
   readonly backend: { readonly id: string; readonly level: string; readonly threads: number };
   /** How packed weights were multiplied. */
   readonly products: Products;
+  /** Present where the forward passes had no floats between token ids and logits. */
+  readonly integerOnly?: true;
   readonly elapsedMs: number;
 }
 

@@ -22,7 +22,7 @@ export interface ScoreRowsOptions {
  */
 export async function scoreRows(
   model: LanguageModel,
-  hidden: Tensor<"f32">,
+  hidden: Tensor,
   { targets, products, greedy }: ScoreRowsOptions,
 ): Promise<{ losses: Float32Array; likeliest: Uint8Array | null }> {
   const losses = new Float32Array(targets.length);

@@ -54,7 +54,7 @@ export async function scoreWindows(
       const teacherLosses = teacherStates?.losses[done++];
       const pieces: Chunk[] = [];
       for (const { start, end } of rowChunks(window)) {
-        const rows = (all: Tensor<"f32">) => all.slice(first + start, first + end);
+        const rows = (all: Tensor) => all.slice(first + start, first + end);
         const student = { model, rows: rows(hidden), products };
         const original = teacher && teacherRows && { model: teacher, rows: rows(teacherRows) };
         const targets = targetsOf(model.backend, window, start, end);
@@ -77,7 +77,7 @@ export async function scoreWindows(
 
 interface Rows {
   readonly model: LanguageModel;
-  readonly rows: Tensor<"f32">;
+  readonly rows: Tensor;
 }
 
 /** Losses, and with a teacher divergences, agreements and perhaps its own losses, of some rows. */

@@ -22,12 +22,12 @@ export class TeacherStates {
   /** Hash of the windows' tokens and of what is scored of them. */
   readonly windowsHash: string;
   /** Rows `[tokens, width]` of the passes in which the windows are run. */
-  private passes: readonly Tensor<"f32">[];
+  private passes: readonly Tensor[];
 
   private constructor(
     width: number,
     windowsHash: string,
-    passes: readonly Tensor<"f32">[],
+    passes: readonly Tensor[],
     losses: readonly Float32Array[],
   ) {
     this.width = width;
@@ -42,7 +42,7 @@ export class TeacherStates {
     windows: readonly EvaluationWindow[],
     signal?: AbortSignal,
   ): Promise<TeacherStates> {
-    const passes: Tensor<"f32">[] = [];
+    const passes: Tensor[] = [];
     const losses: Float32Array[] = [];
     for (const group of windowGroups(windows)) {
       throwIfCancelled(signal);
@@ -96,7 +96,7 @@ export class TeacherStates {
   }
 
   /** Final hidden states of the windows of pass `index`; they belong to this object. */
-  pass(index: number): Tensor<"f32"> {
+  pass(index: number): Tensor {
     const pass = this.passes[index];
     if (pass) return pass;
     throw new UsageError("the original's states were released");
@@ -150,7 +150,7 @@ export class TeacherStates {
 
 async function teacherLosses(
   teacher: LanguageModel,
-  rows: Tensor<"f32">,
+  rows: Tensor,
   window: EvaluationWindow,
   index: number,
 ): Promise<Float32Array> {

@@ -22,7 +22,7 @@ export async function finalRows(
   model: LanguageModel,
   windows: readonly EvaluationWindow[],
   products: Products,
-): Promise<Tensor<"f32">> {
+): Promise<Tensor> {
   const ids = model.tokens(windows.map((window) => window.ids));
   const hidden = model.hiddenStates(ids, { products });
   await model.backend.synchronize();

@@ -145,12 +145,12 @@ export class DecoderModel implements QuantizableModel {
   }
 
   embed(ids: Tensor<"i32">, places: RowPlaces = { position: 0 }): Tensor<"f32"> {
-    const weights = this.loadedEmbeddingAndHead();
+    const weights = this.ends;
     return tidy(() => embedIds(this.config, weights, ids, places));
   }
 
   logits(hidden: Tensor, products: Products = "exact"): Tensor<"f32"> {
-    const weights = this.loadedEmbeddingAndHead();
+    const weights = this.ends;
     return tidy(() => headLogits(this.config, weights, hidden, products));
   }
 
@@ -289,7 +289,8 @@ export class DecoderModel implements QuantizableModel {
     return up ? multiply(bent, up) : bent;
   }
 
-  private loadedEmbeddingAndHead(): EmbeddingAndHead {
+  /** What stands before and behind the blocks. @throws UsageError when it was released */
+  get ends(): EmbeddingAndHead {
     if (this.embeddingAndHeadWeights) return this.embeddingAndHeadWeights;
     throw new UsageError(
       "embedding and output head were released: call loadEmbeddingAndHead() first",

@@ -12,7 +12,7 @@ import { add } from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { halvesToFloats } from "../util/half.ts";
 import { roundHalfEven } from "../util/rounding.ts";
-import type { LinearLike } from "./linear.ts";
+import type { IntegerRows, LinearLike } from "./linear.ts";
 
 const largestBias = 2 ** 30;
 
@@ -52,7 +52,8 @@ export class IntegerLinear implements LinearLike {
     const zeroPoint = activations?.input.zeroPoint ?? tokenZeroPoint;
     const integerBias = activations?.output && biasValues;
     this.offsets = zeroPointOffsets(this.values, zeroPoint);
-    if (integerBias) addBias(this.offsets, integerBias, activations.input.scale, this.rowScales);
+    if (integerBias)
+      addIntegerBias(this.offsets, integerBias, activations.input.scale, this.rowScales);
   }
 
   /** Makes the layer; reads the bias `[outFeatures]` where it becomes an integer. */
@@ -72,9 +73,26 @@ export class IntegerLinear implements LinearLike {
     return this.bias ? add(product, this.bias) : product;
   }
 
+  async integerRows(): Promise<IntegerRows> {
+    const { values: weight, rowScales, activations } = this;
+    const bias = (await this.bias?.read()) as Float32Array | undefined;
+    return { weight, rowScales, activations, bias: bias ?? null };
+  }
+
   release(): void {
     this.bias?.release();
   }
+}
+
+/** The rows of a packed weight of 8-bit integers, without a bias. */
+export function integerRowsOf(weight: QTensor): IntegerRows {
+  const { activations, scales } = weight.parts;
+  return {
+    weight: integerWeight(weight),
+    rowScales: halvesToFloats(scales),
+    bias: null,
+    activations,
+  };
 }
 
 /** Weights as signed integers, centred on the grid's zero. */
@@ -85,7 +103,7 @@ function integerWeight(weight: QTensor): IntegerWeight {
 }
 
 /** `−zeroPoint · Σ_k values[r, k]` of each row. */
-function zeroPointOffsets(weight: IntegerWeight, zeroPoint: number): Int32Array {
+export function zeroPointOffsets(weight: IntegerWeight, zeroPoint: number): Int32Array {
   const { inFeatures, values } = weight;
   return Int32Array.from({ length: weight.outFeatures }, (_, row) => {
     let sum = 0;
@@ -95,7 +113,7 @@ function zeroPointOffsets(weight: IntegerWeight, zeroPoint: number): Int32Array 
 }
 
 /** Adds the bias in units of `S1·S2`, the scales of input and weight. */
-function addBias(
+export function addIntegerBias(
   offsets: Int32Array,
   bias: Float32Array,
   inputScale: number,

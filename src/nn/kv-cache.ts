@@ -33,6 +33,8 @@ export interface KvCacheOptions {
   readonly maxCapacity?: number;
   /** Default: `f32`. */
   readonly dtype?: KvCacheDType;
+  /** Whether int8 keys and values have integers for scales: a multiplier and a shift each. */
+  readonly factors?: boolean;
 }
 
 /**
@@ -136,10 +138,13 @@ export class KvCache {
   }
 
   private allocate(): KvCacheLayer {
-    const { batch = 1, kvHeads, headDim } = this.options;
+    const { batch = 1, kvHeads, headDim, factors = false } = this.options;
     const rows = [batch, this.capacity, kvHeads];
     const codes = () => Tensor.zeros(this.backend, this.dtype, [...rows, headDim]);
-    const scales = () => Tensor.zeros(this.backend, "f32", rows);
+    const scales = (): Tensor =>
+      factors
+        ? Tensor.zeros(this.backend, "i32", [...rows, 2])
+        : Tensor.zeros(this.backend, "f32", rows);
     return {
       keys: codes(),
       values: codes(),
@@ -155,8 +160,8 @@ export class KvCache {
 export function writeLayer(layer: KvCacheLayer, k: Tensor, v: Tensor, position: number): void {
   const { keys, values, scales } = layer;
   if (scales) {
-    quantizeRows(keys as Tensor<"i8">, scales.keys, k, position);
-    quantizeRows(values as Tensor<"i8">, scales.values, v, position);
+    quantizeRows(keys as Tensor<"i8">, scales.keys as Tensor<"f32">, k, position);
+    quantizeRows(values as Tensor<"i8">, scales.values as Tensor<"f32">, v, position);
   } else {
     writeRows(keys, k, position);
     writeRows(values, v, position);

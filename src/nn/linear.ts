@@ -1,11 +1,24 @@
 import type { Backend } from "../backend/backend.ts";
+import type { IntegerWeight } from "../backend/integer-weight.ts";
 import type { PackedOperand, PreparedOperand, Products } from "../backend/packed-operand.ts";
+import type { LayerActivations } from "../quant/activation-grid.ts";
 import { LatentWeight } from "../quant/latent-weight.ts";
 import { QTensor } from "../quant/q-tensor.ts";
 import { add, rmsNorm } from "../tensor/ops.ts";
 import { linear, normedPackedLinears, packedLinear } from "../tensor/products.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { UnsupportedError } from "../util/errors.ts";
+
+/** Weights of 8-bit integers with a scale a row, and what is known of inputs and outputs. */
+export interface IntegerRows {
+  readonly weight: IntegerWeight;
+  /** `[outFeatures]` */
+  readonly rowScales: Float32Array;
+  /** `[outFeatures]`; null without. */
+  readonly bias: Float32Array | null;
+  /** Calibrated scales and zero points; null where each token has its own. */
+  readonly activations: LayerActivations | null;
+}
 
 /** Anything that stands in a linear slot of a model. */
 export interface LinearLike {
@@ -15,6 +28,8 @@ export interface LinearLike {
   forward(x: Tensor, products?: Products): Tensor<"f32">;
   /** The packed weight, of a layer that does nothing but multiply by it. */
   readonly packed?: PreparedOperand | null;
+  /** What a layer that multiplies 8-bit integers is made of; absent in others. */
+  integerRows?(): Promise<IntegerRows>;
   /** Gives the memory of weights back, where it holds any; it must not be used afterwards. */
   release?(): void;
 }

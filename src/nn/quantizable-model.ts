@@ -10,8 +10,11 @@ import type { WeightSource } from "./weight-source.ts";
 export interface KvCacheLayer {
   readonly keys: Tensor;
   readonly values: Tensor;
-  /** Scales of int8 keys and values, `[batch, capacity, kvHeads]`; null for float ones. */
-  readonly scales: { readonly keys: Tensor<"f32">; readonly values: Tensor<"f32"> } | null;
+  /**
+   * Scales of int8 keys and values, `[batch, capacity, kvHeads]` f32, or factors
+   * `[batch, capacity, kvHeads, 2]` i32; null for float ones.
+   */
+  readonly scales: { readonly keys: Tensor; readonly values: Tensor } | null;
   /** Those of the next run of the same block, where it runs several times in a row. */
   readonly nextRun?: KvCacheLayer;
 }

@@ -230,22 +230,32 @@ export class RopeTables {
   }
 
   private build(positions: number, frequencies: Float32Array): AngleTables {
-    const scale = attentionScale(this.config);
-    const half = this.config.headDim / 2;
-    const cos = new Float32Array(positions * half).fill(1);
-    const sin = new Float32Array(cos.length);
-    for (let position = 0; position < positions; position++) {
-      for (let i = 0; i < frequencies.length; i++) {
-        const at = position * half + i;
-        const angle = Math.fround(position * frequencies[i]);
-        cos[at] = Math.fround(Math.cos(angle)) * scale;
-        sin[at] = Math.fround(Math.sin(angle)) * scale;
-      }
-    }
-    const shape = [positions, half];
+    const { cos, sin } = angleTables(this.config, positions, frequencies);
+    const shape = [positions, this.config.headDim / 2];
     return {
       cos: Tensor.from(this.backend, "f32", shape, cos),
       sin: Tensor.from(this.backend, "f32", shape, sin),
     };
   }
+}
+
+/** Cosines and sines of positions, `[positions, headDim / 2]`, given the angle per position of pairs. */
+export function angleTables(
+  config: RopeConfig,
+  positions: number,
+  frequencies: Float32Array,
+): { readonly cos: Float32Array; readonly sin: Float32Array } {
+  const scale = attentionScale(config);
+  const half = config.headDim / 2;
+  const cos = new Float32Array(positions * half).fill(1);
+  const sin = new Float32Array(cos.length);
+  for (let position = 0; position < positions; position++) {
+    for (let i = 0; i < frequencies.length; i++) {
+      const at = position * half + i;
+      const angle = Math.fround(position * frequencies[i]);
+      cos[at] = Math.fround(Math.cos(angle)) * scale;
+      sin[at] = Math.fround(Math.sin(angle)) * scale;
+    }
+  }
+  return { cos, sin };
 }

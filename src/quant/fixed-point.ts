@@ -7,18 +7,18 @@ export interface FixedPoint {
 }
 
 const smallestShift = -30;
-const largestShift = 31;
+const largestProductShift = 62;
 
 /**
  * Writes a factor as `M = 2^(−n)·M0`, M0 in [½, 1) as a Q31 integer (arXiv 1712.05877, equation 6).
- * Factors below 2^−32 become 0.
+ * The shift stays within `largest`, which is 31 or 62: factors below 2^(−1 − largest) become 0.
  * @throws RangeError for negative factors and those of 2^30 or more
  */
-export function toFixedPoint(factor: number): FixedPoint {
+export function toFixedPoint(factor: number, largest: 31 | 62 = 31): FixedPoint {
   if (!(factor >= 0 && factor < 2 ** 30)) {
     throw new RangeError(`expected a factor from 0 to 2^30, got ${factor}`);
   }
-  if (factor < 2 ** -32) return { multiplier: 0, shift: 0 };
+  if (factor < 2 ** (-1 - largest)) return { multiplier: 0, shift: 0 };
   let shift = -Math.floor(Math.log2(factor)) - 1;
   if (factor * 2 ** shift >= 1) shift--;
   if (factor * 2 ** shift < 0.5) shift++;
@@ -27,7 +27,7 @@ export function toFixedPoint(factor: number): FixedPoint {
     multiplier /= 2;
     shift--;
   }
-  return { multiplier, shift: Math.min(Math.max(shift, smallestShift), largestShift) };
+  return { multiplier, shift: Math.min(Math.max(shift, smallestShift), largest) };
 }
 
 /**
@@ -36,8 +36,45 @@ export function toFixedPoint(factor: number): FixedPoint {
  * away from zero. The integer arithmetic of gemmlowp, without 64-bit integers.
  */
 export function multiplyFixedPoint(value: number, { multiplier, shift }: FixedPoint): number {
+  return scaleInteger(value, multiplier, shift);
+}
+
+/** The same, of a factor in its two parts: for loops. */
+export function scaleInteger(value: number, multiplier: number, shift: number): number {
   const shifted = shift < 0 ? saturate(value * 2 ** -shift) : value;
   return divideByPowerOfTwo(doublingHighMultiply(shifted, multiplier), Math.max(shift, 0));
+}
+
+/**
+ * Returns the product of two factors, its multiplier in [2^29, 2^31) or 0: the rounded high half of
+ * the doubled product of the multipliers, the shifts added and kept from −30 to 62.
+ */
+export function multiplyFactors(a: FixedPoint, b: FixedPoint): FixedPoint {
+  const shift = Math.min(Math.max(a.shift + b.shift, smallestShift), largestProductShift);
+  return { multiplier: doublingHighMultiply(a.multiplier, b.multiplier), shift };
+}
+
+/**
+ * Writes an integer from 0 to 2^53 − 1 as a factor; bits beyond the 31st are cut off, so that the
+ * relative error is below 2^−30.
+ */
+export function integerFactor(value: number): FixedPoint {
+  if (value === 0) return { multiplier: 0, shift: 0 };
+  const length = bitLength(value);
+  const multiplier =
+    length <= 31 ? value * 2 ** (31 - length) : Math.floor(value / 2 ** (length - 31));
+  return { multiplier, shift: -length };
+}
+
+/** Number of bits of an integer from 0 to 2^53 − 1: 0 for 0, 3 for 4. */
+export function bitLength(value: number): number {
+  const high = Math.floor(value / 2 ** 32);
+  return high > 0 ? 64 - Math.clz32(high) : 32 - Math.clz32(value);
+}
+
+/** Divides by 2^bits, halves up: an arithmetic shift to the right of value + 2^(bits − 1). */
+export function shiftRight(value: number, bits: number): number {
+  return bits === 0 ? value : Math.floor((value + 2 ** (bits - 1)) / 2 ** bits);
 }
 
 /** Clips to the range of int32. */

@@ -1,14 +1,34 @@
 import type { Backend } from "../backend/backend.ts";
 import type { Products } from "../backend/packed-operand.ts";
-import type { DecoderModel } from "../models/decoder.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
-import type { DecoderBlock } from "../models/decoder-weights.ts";
 import { KvCache, type KvCacheDType } from "../nn/kv-cache.ts";
+import type { BlockPass, RowPlaces } from "../nn/quantizable-model.ts";
 import type { RowTree } from "../nn/row-tree.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
 import { UsageError } from "../util/errors.ts";
 import type { ModelSizes } from "./model-sizes.ts";
+
+/** A block that is run as one of a list. */
+interface RunnableBlock {
+  readonly index: number;
+}
+
+/** What runs blocks: between them are tensors of its own dtype. */
+interface RunnableDecoder {
+  readonly backend: Backend;
+  readonly config: DecoderConfig;
+  readonly hiddenSize: number;
+  /** Whether it computes without floats; absent means no. */
+  readonly integerOnly?: boolean;
+  /** What its key-value cache has to be; absent where that is for the caller to choose. */
+  readonly ownCache?: { readonly dtype: KvCacheDType; readonly factors: boolean };
+  embed(ids: Tensor<"i32">, places?: RowPlaces): Tensor;
+  forwardBlock(block: RunnableBlock, hidden: Tensor, pass: BlockPass): Tensor | null;
+  logits(hidden: Tensor, products?: Products): Tensor<"f32">;
+  releaseBlock(block: RunnableBlock): void;
+  releaseEmbeddingAndHead(): void;
+}
 
 /** What `load` puts together. */
 export interface LanguageModelParts {
@@ -18,8 +38,8 @@ export interface LanguageModelParts {
   readonly architecture: string;
   readonly schemeId: string | null;
   readonly sizes: ModelSizes;
-  readonly model: DecoderModel;
-  readonly blocks: readonly DecoderBlock[];
+  readonly model: RunnableDecoder;
+  readonly blocks: readonly RunnableBlock[];
   readonly tokenizer: Tokenizer;
 }
 
@@ -48,9 +68,9 @@ export class LanguageModel {
   readonly sizes: ModelSizes;
   readonly config: DecoderConfig;
   readonly backend: Backend;
-  readonly model: DecoderModel;
+  readonly model: RunnableDecoder;
   readonly tokenizer: Tokenizer;
-  readonly blocks: readonly DecoderBlock[];
+  readonly blocks: readonly RunnableBlock[];
 
   constructor(parts: LanguageModelParts) {
     this.directory = parts.directory;
@@ -64,6 +84,11 @@ export class LanguageModel {
     this.model = parts.model;
     this.tokenizer = parts.tokenizer;
     this.blocks = parts.blocks;
+  }
+
+  /** Whether its forward passes are of integers alone. */
+  get integerOnly(): boolean {
+    return this.model.integerOnly ?? false;
   }
 
   /**
@@ -100,7 +125,7 @@ export class LanguageModel {
   hiddenStates(
     ids: Tensor<"i32">,
     { cache, tree, wanted, products = "exact" }: ForwardOptions = {},
-  ): Tensor<"f32"> {
+  ): Tensor {
     const [, length = 0] = ids.shape;
     const position = cache?.length ?? 0;
     cache?.reserve(length);
@@ -135,6 +160,7 @@ export class LanguageModel {
       runs: this.config.blockRuns,
       batch,
       dtype,
+      ...this.model.ownCache,
       kvHeads,
       headDim,
       capacity: Math.min(maxCapacity, 256),

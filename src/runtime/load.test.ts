@@ -7,10 +7,12 @@ import {
   writeTinyCheckpoint,
 } from "../../test/golden/tiny-checkpoint.ts";
 import { createReferenceBackend } from "../kernels/reference/index.ts";
-import { Linear } from "../nn/linear.ts";
+import type { DecoderBlock } from "../models/decoder-weights.ts";
+import { Linear, type LinearSlot } from "../nn/linear.ts";
 import { QTensor } from "../quant/q-tensor.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { CancelledError, FormatError, NumericError, UnsupportedError } from "../util/errors.ts";
+import type { LanguageModel } from "./language-model.ts";
 import { load, openModel } from "./load.ts";
 
 const backend = createReferenceBackend();
@@ -56,7 +58,7 @@ describe("a float checkpoint", () => {
 
   test("keeps 16-bit matrices in 16 bits", async () => {
     const languageModel = await load(await tiny(), { backend });
-    for (const slot of languageModel.blocks.flatMap((block) => block.slots)) {
+    for (const slot of slotsOf(languageModel)) {
       expect(weightOf(slot.layer)).toMatchObject({ dtype: "f16" });
     }
   });
@@ -78,6 +80,10 @@ describe("a float checkpoint", () => {
   });
 });
 
+function slotsOf({ blocks }: LanguageModel): LinearSlot[] {
+  return (blocks as readonly DecoderBlock[]).flatMap(({ slots }) => slots);
+}
+
 describe("a packed checkpoint", () => {
   test.each(["w4g16", "w3g32", "w2-sym", "w1.58", "w1g16", "w8"])(
     "of %s gives the logits of its dequantized weights",
@@ -85,16 +91,16 @@ describe("a packed checkpoint", () => {
       const languageModel = await load(await tiny({ scheme }), { backend });
       expect(languageModel.schemeId).toBe(scheme);
       const ids = languageModel.tokens([[5, 6, 7, 8, 9, 3, 4]]);
-      const packed = await languageModel.hiddenStates(ids).read();
+      const packed = (await languageModel.hiddenStates(ids).read()) as Float32Array;
       let bytes = 0;
-      for (const slot of languageModel.blocks.flatMap((block) => block.slots)) {
+      for (const slot of slotsOf(languageModel)) {
         const weight = weightOf(slot.layer);
         if (!(weight instanceof QTensor)) throw new Error(`${slot.name} is not packed`);
         bytes += weight.sizeBytes;
         const shape = [weight.outFeatures, weight.inFeatures];
         slot.layer = new Linear(backend, Tensor.from(backend, "f32", shape, weight.dequantize()));
       }
-      const dense = await languageModel.hiddenStates(ids).read();
+      const dense = (await languageModel.hiddenStates(ids).read()) as Float32Array;
       for (const [i, value] of dense.entries()) expect(packed[i]).toBeCloseTo(value, 4);
       expect(languageModel.sizes.linear.bytes).toBe(bytes);
     },

@@ -5,6 +5,8 @@ import type { HubOrigin } from "../hub/resolve-model.ts";
 import { DecoderModel } from "../models/decoder.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
 import type { DecoderBlock } from "../models/decoder-weights.ts";
+import type { IntegerBlock } from "../models/integer-block.ts";
+import { IntegerDecoder } from "../models/integer-decoder.ts";
 import { findArchitecture } from "../models/index.ts";
 import type { FoldedRotation } from "../nn/model-rotation.ts";
 import { absolutePath, baseName } from "../platform/node.ts";
@@ -34,6 +36,8 @@ export interface OpenOptions {
 export interface LoadOptions extends OpenOptions {
   /** What leads to the directory, such as `hf:owner/name@commit`; default the directory itself. */
   readonly source?: string;
+  /** Whether its forward passes are of integers alone, from token ids to logits. */
+  readonly integerOnly?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -98,21 +102,42 @@ export async function openModel(directory: string, options: OpenOptions): Promis
  * stay in 16 bits; both are widened exactly when they are multiplied by.
  * @throws FormatError when files are missing, malformed or do not belong together
  * @throws NumericError when weights are NaN or infinite
- * @throws UnsupportedError for architectures and quantizations that are not known
+ * @throws UnsupportedError for architectures and quantizations that are not known, and for those that
+ * have no integer form, when that is asked for
  * @throws CancelledError when `signal` is aborted
  */
 export async function load(directory: string, options: LoadOptions): Promise<LanguageModel> {
   const opened = await openModel(directory, options);
   try {
     const tokenizer = await loadTokenizer(opened.checkpoint.files, opened.config.vocabularySize);
+    const { source = directory } = options;
+    const parts = { ...opened, source, tokenizer };
+    if (options.integerOnly)
+      return new LanguageModel({ ...parts, ...(await asIntegers(opened, options)) });
     const blocks: DecoderBlock[] = [];
     for (let index = 0; index < opened.model.blockCount; index++) {
       throwIfCancelled(options.signal);
       blocks.push(await opened.model.loadBlock(index));
     }
-    const { source = directory } = options;
-    return new LanguageModel({ ...opened, source, tokenizer, blocks });
+    return new LanguageModel({ ...parts, blocks });
   } finally {
     await opened.checkpoint.close();
   }
+}
+
+/** Turns a model into integers block by block; of each, the 8-bit weights stay in memory. */
+async function asIntegers(
+  { model }: OpenedModel,
+  { signal }: LoadOptions,
+): Promise<{ readonly model: IntegerDecoder; readonly blocks: readonly IntegerBlock[] }> {
+  const decoder = await IntegerDecoder.of(model);
+  model.releaseEmbeddingAndHead();
+  const blocks: IntegerBlock[] = [];
+  for (let index = 0; index < model.blockCount; index++) {
+    throwIfCancelled(signal);
+    const block = await model.loadBlock(index);
+    blocks.push(await decoder.convertBlock(block));
+    model.releaseBlock(block);
+  }
+  return { model: decoder, blocks };
 }

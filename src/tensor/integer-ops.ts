@@ -105,12 +105,16 @@ function runIntegerMatmul(
   if (elementCount([outFeatures, inFeatures]) !== weight.values.length) {
     throw new ShapeError(`integer linear: ${weight.values.length} weights do not fit its shape`);
   }
-  if (inFeatures > largestIntegerWidth) {
-    throw new UnsupportedError(
-      `integer linear: ${inFeatures} input features, more than ${largestIntegerWidth}`,
-      { hint: "quantize this layer without a8" },
-    );
-  }
+  expectIntegerWidth(inFeatures);
   const flat = out.reshape([rows, outFeatures]);
   codes.backend.kernels.integerMatmul(flat, codes, weight, offsets, output);
+}
+
+/** @throws UnsupportedError for more input features than sums of products in int32 have room for */
+export function expectIntegerWidth(inFeatures: number): void {
+  if (inFeatures <= largestIntegerWidth) return;
+  throw new UnsupportedError(
+    `integer linear: ${inFeatures} input features, more than ${largestIntegerWidth}`,
+    { hint: "quantize this layer without a8" },
+  );
 }

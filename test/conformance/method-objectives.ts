@@ -110,8 +110,8 @@ async function statesOf(
   const states: Float32Array[] = [];
   for (const block of blocks) {
     // A pass without `untilStage` is never stopped on the way.
-    hidden = model.forwardBlock(block, hidden, { position: 0 }) as Tensor<"f32">;
-    states.push(await hidden.read());
+    hidden = model.forwardBlock(block, hidden, { position: 0 }) as Tensor;
+    states.push((await hidden.read()) as Float32Array);
   }
   return states;
 }

@@ -5,6 +5,7 @@ import { testBinaryOps } from "./ops/binary-ops.ts";
 import { testElementwise } from "./ops/elementwise.ts";
 import { testFakeQuantize } from "./ops/fake-quantize.ts";
 import { testFitColumns } from "./ops/fit-columns.ts";
+import { testIntegerOnlyOps } from "./ops/integer-only-ops.ts";
 import { testIntegerOps } from "./ops/integer-ops.ts";
 import { testInverseCholesky } from "./ops/inverse-cholesky.ts";
 import { testBlockProducts } from "./ops/block-products.ts";
@@ -44,6 +45,7 @@ for (const subject of subjects) {
     testCopies(open);
     testIntegerOps(open);
     testBinaryOps(open);
+    testIntegerOnlyOps(open);
     testInverseCholesky(open);
     testFitColumns(open);
     testRefineZeros(open);

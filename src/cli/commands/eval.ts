@@ -50,6 +50,7 @@ interface Options
   readonly against?: string;
   readonly speedTokens?: number;
   readonly fast?: boolean;
+  readonly integerOnly?: boolean;
 }
 
 const example = `
@@ -77,7 +78,8 @@ export function defineEval(command: Command, io: Io): void {
       "tokens to generate for the speed, 0 for none",
       nonNegativeInteger,
     )
-    .option("--fast", "multiply packed weights as generation does, with inputs of 8 bits");
+    .option("--fast", "multiply packed weights as generation does, with inputs of 8 bits")
+    .option("--integer-only", "compute without floats, from token ids to logits (w8…a8 models)");
   addTaskOptions(command).option(
     "--samples <file>",
     "write every item's log-likelihoods there, as JSON lines",
@@ -86,7 +88,7 @@ export function defineEval(command: Command, io: Io): void {
     "--generate-to <file>",
     "write all continuations there, as JSON lines",
   );
-  markRareFlags(command, "--speed-tokens", "--fast", "--samples");
+  markRareFlags(command, "--speed-tokens", "--fast", "--integer-only", "--samples");
   addComputeOptions(command);
   addVerbosityOptions(command);
   command.action((model: string, options: Options) => runEval(model, options, io));
@@ -123,6 +125,7 @@ async function measure(
     ...readTaskOptions(options),
     ...readPromptOptions(options),
     products: options.fast ? "fast" : "exact",
+    integerOnly: options.integerOnly ?? false,
     signal,
     onNotice: (message: string) => terminal.notice(message),
     onDownload: new DownloadDisplay(terminal).handle,
@@ -161,6 +164,7 @@ function describe(evaluation: Evaluation, terminal: Terminal): string[] {
     `${windows} × ${window} tokens, ${formatCount(tokens)} scored`,
     protocol === "windows" ? "windows without overlap" : "second half of each window",
     `${backend.id} (${backend.level})${products === "fast" ? ", inputs of 8 bits" : ""}`,
+    ...(evaluation.integerOnly ? ["integers only"] : []),
     formatDuration(elapsedMs),
   ];
   return joinParts(parts, terminal.noteLayout);

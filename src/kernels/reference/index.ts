@@ -25,6 +25,17 @@ import {
 import { fitColumns } from "./quantization/fit-columns.ts";
 import { gelu, geluBackward } from "./layers/gelu.ts";
 import { gram } from "./quantization/gram.ts";
+import { integerAttention } from "./integer/integer-attention.ts";
+import { integerGate } from "./integer/integer-gate.ts";
+import { integerNorm } from "./integer/integer-norm.ts";
+import { integerRope } from "./integer/integer-rope.ts";
+import {
+  integerAdd,
+  integerLookUp,
+  integerRound,
+  integerToFloat,
+  integerWiden,
+} from "./integer/integer-rows.ts";
 import { integerMatmul } from "./packed/integer-matmul.ts";
 import { groupRanges, groupRangesBackward } from "./training/group-ranges.ts";
 import { inverseCholesky } from "./quantization/inverse-cholesky.ts";
@@ -67,6 +78,15 @@ export const referenceKernels: Kernels = {
   dequantizeActivations,
   rowRanges,
   integerMatmul,
+  integerLookUp,
+  integerNorm,
+  integerRound,
+  integerWiden,
+  integerAdd,
+  integerRope,
+  integerAttention,
+  integerGate,
+  integerToFloat,
   packedEmbedding,
   embedding,
   rmsNorm,

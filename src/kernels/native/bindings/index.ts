@@ -1,5 +1,6 @@
 import type { Binding } from "../binding.ts";
 import { attentionBindings } from "./attention.ts";
+import { integerBindings } from "./integer.ts";
 import { layerBindings } from "./layers.ts";
 import { packedBindings } from "./packed.ts";
 import { quantizationBindings } from "./quantization.ts";
@@ -10,6 +11,7 @@ export const bindings: readonly Binding[] = [
   ...layerBindings,
   ...attentionBindings,
   ...packedBindings,
+  ...integerBindings,
   ...quantizationBindings,
   ...trainingBindings,
 ];

@@ -33,6 +33,9 @@ const packedSizes = ["rows", "columns", "groupSize", "rowBytes", "packing", "zer
 const mostWeights = 3;
 const noArrays = [null, null, null] as const;
 
+/** What sums of integer products become. */
+const outputTypes = { requantize: "u8", scale: "f32", wide: "i32" } as const;
+
 /** Ops of packed weights and of 8-bit integers. */
 export const packedBindings = [
   defineBinding("packedMatmul", {
@@ -145,22 +148,28 @@ export const packedBindings = [
   }),
   defineBinding("integerMatmul", {
     buffers: [
-      viewOf("u8", "f32")("out", "tokens", "rows"),
+      viewOf("u8", "f32", "i32")("out", "tokens", "rows"),
       u8("codes", "tokens", "columns"),
       ...([null, null, null, null, null] as const),
       optional(exact(f32("tokenScales", "tokens"))),
+      null,
+      optional(exact(i32("factors", "tokens", 2))),
     ],
     check: (out, _codes, _weight, _offsets, { kind }) =>
-      expectDType("integerMatmul out", out.dtype, kind === "scale" ? ["f32"] : ["u8"]),
+      expectDType("integerMatmul out", out.dtype, [outputTypes[kind]]),
     sizes: ["tokens", "rows", "columns", "zeroPoint"],
     values: (out, codes, weight, offsets, output) => {
       const views = [out, codes, weight.values, offsets] as const;
       const sizes = [tokensOf(codes, weight), weight.outFeatures, weight.inFeatures] as const;
       if (output.kind === "scale") {
-        return [...views, null, null, output.rowScales, output.tokenScales, ...sizes, 0];
+        const { rowScales, tokenScales } = output;
+        return [...views, null, null, rowScales, tokenScales, null, null, ...sizes, 0];
       }
-      const { multipliers, shifts, zeroPoint } = output;
-      return [...views, multipliers, shifts, null, null, ...sizes, zeroPoint];
+      const factors = [output.multipliers, output.shifts, null, null] as const;
+      if (output.kind === "requantize") {
+        return [...views, ...factors, null, null, ...sizes, output.zeroPoint];
+      }
+      return [...views, ...factors, output.bias, output.factors, ...sizes, 0];
     },
   }),
   defineBinding("quantizeActivations", {

@@ -1,6 +1,7 @@
-import type { Kernels } from "../../../backend/kernels.ts";
-import { multiplyFixedPoint, saturate } from "../../../quant/fixed-point.ts";
-import { floats } from "../arrays.ts";
+import type { IntegerOutput } from "../../../backend/integer-weight.ts";
+import type { Kernels, TensorView } from "../../../backend/kernels.ts";
+import { multiplyFactors, multiplyFixedPoint, saturate } from "../../../quant/fixed-point.ts";
+import { floats, integers } from "../arrays.ts";
 
 const { fround } = Math;
 
@@ -15,16 +16,33 @@ export const integerMatmul: Kernels["integerMatmul"] = (out, codes, weight, offs
       for (let k = 0; k < inFeatures; k++) {
         sum += x[token * inFeatures + k] * values[row * inFeatures + k];
       }
-      const total = saturate(sum + offsets[row]);
-      const at = token * outFeatures + row;
-      if (output.kind === "scale") {
-        const scale = fround(output.rowScales[row] * floats(output.tokenScales)[token]);
-        floats(out)[at] = fround(total) * scale;
-      } else {
-        const factor = { multiplier: output.multipliers[row], shift: output.shifts[row] };
-        const code = output.zeroPoint + multiplyFixedPoint(total, factor);
-        (out.storage as Uint8Array)[at] = Math.min(Math.max(code, 0), 255);
-      }
+      writeSum(out, saturate(sum + offsets[row]), [token, row, outFeatures], output);
     }
   }
 };
+
+/** Turns the sum of one token and row into an output. */
+function writeSum(
+  out: TensorView,
+  sum: number,
+  [token, row, outFeatures]: readonly [token: number, row: number, outFeatures: number],
+  output: IntegerOutput,
+): void {
+  const at = token * outFeatures + row;
+  if (output.kind === "scale") {
+    const scale = fround(output.rowScales[row] * floats(output.tokenScales)[token]);
+    floats(out)[at] = fround(sum) * scale;
+    return;
+  }
+  const factor = { multiplier: output.multipliers[row], shift: output.shifts[row] };
+  if (output.kind === "requantize") {
+    const code = output.zeroPoint + multiplyFixedPoint(sum, factor);
+    (out.storage as Uint8Array)[at] = Math.min(Math.max(code, 0), 255);
+    return;
+  }
+  const [multiplier, shift] = output.factors
+    ? integers(output.factors).subarray(2 * token, 2 * token + 2)
+    : [];
+  const whole = output.factors ? multiplyFactors({ multiplier, shift }, factor) : factor;
+  integers(out)[at] = saturate(multiplyFixedPoint(sum, whole) + output.bias[row]);
+}
