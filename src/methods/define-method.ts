@@ -312,6 +312,8 @@ export interface MethodDefinition<
     /** Whether the outputs of the original blocks are needed beside those of the quantized ones. */
     readonly floatInputs?: boolean;
   };
+  /** Whether it is meant for text that the model writes itself, which it gets if none is given. */
+  readonly writesText?: boolean;
   /** Whether a quantizer uses the importance of columns, where it is known. */
   readonly usesImportance?: boolean;
   /**

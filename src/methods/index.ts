@@ -10,6 +10,7 @@ import rtn from "./ptq/rtn.ts";
 import svid from "./ptq/svid.ts";
 import bitnet from "./qat/bitnet.ts";
 import e2eQp from "./qat/e2e-qp.ts";
+import llmQat from "./qat/llm-qat.ts";
 import onebitKd from "./qat/onebit-kd.ts";
 import paretoq from "./qat/paretoq.ts";
 import awq from "./transforms/awq.ts";
@@ -29,6 +30,7 @@ export const methods = {
   svid,
   paretoq,
   bitnet,
+  "llm-qat": llmQat,
   "e2e-qp": e2eQp,
   "onebit-kd": onebitKd,
   awq,

@@ -6,6 +6,7 @@ import { DecoderModel } from "../models/decoder.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
 import type { DecoderBlock } from "../models/decoder-weights.ts";
 import { findArchitecture } from "../models/index.ts";
+import type { KvRounding } from "../quant/activation-grid.ts";
 import { absolutePath, baseName } from "../platform/node.ts";
 import { loadTokenizer } from "../tokenizers/load-tokenizer.ts";
 import { throwIfCancelled } from "../util/errors.ts";
@@ -25,6 +26,8 @@ export interface OpenOptions {
   readonly name?: string;
   /** Repository and commit that the directory holds, when it is from the Hugging Face Hub. */
   readonly origin?: HubOrigin | null;
+  /** What keys and values are rounded to, in the place of what the checkpoint says. */
+  readonly kvCache?: KvRounding | null | undefined;
   /** Takes what a user should know of the checkpoint, a line each. */
   readonly onNotice?: ((notice: string) => void) | undefined;
 }
@@ -66,7 +69,9 @@ export interface OpenedModel {
  * @throws UnsupportedError for architectures and quantizations that are not known
  */
 export async function openModel(directory: string, options: OpenOptions): Promise<OpenedModel> {
-  const { checkpoint, carried, config, notices } = await openModelCheckpoint(directory, options);
+  const { checkpoint, carried, notices, ...found } = await openModelCheckpoint(directory, options);
+  const { kvCache = found.config.kvCache } = options;
+  const config = { ...found.config, kvCache };
   try {
     const { backend, precision = "stored", onNotice } = options;
     const weights = new CheckpointWeights(backend, checkpoint, precision);

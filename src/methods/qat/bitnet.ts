@@ -28,7 +28,7 @@ export default defineMethod({
   paper: { arxiv: "2402.17764" },
   needs: { statistics: [] },
   supports: ({ grid, activation }) =>
-    grid.training?.scale === "mean" && (activation?.mode ?? "token") === "token",
+    grid.training?.scale === "followed" && (activation?.mode ?? "token") === "token",
   options: z.object(trainingOptions(defaults)),
   effort: (chosen, data) => trainingEffort(chosen, data, defaults),
   budget: (chosen, budget) =>

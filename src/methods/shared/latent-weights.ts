@@ -3,7 +3,7 @@ import type { TrainableModel } from "../../nn/trainable-model.ts";
 import { Linear } from "../../nn/linear.ts";
 import { FakeQuantized } from "../../quant/fake-quantized.ts";
 import type { LatentWeight } from "../../quant/latent-weight.ts";
-import type { ScaleStart } from "../../quant/grid.ts";
+import type { GridTraining } from "../../quant/grid.ts";
 import type { QTensor } from "../../quant/q-tensor.ts";
 import type { Scheme } from "../../quant/scheme.ts";
 import { Tensor } from "../../tensor/tensor.ts";
@@ -36,7 +36,7 @@ export class LatentWeights {
   static async of(
     model: TrainableModel,
     schemeOf: (module: string) => Scheme | null,
-    startOf: (scheme: Scheme) => ScaleStart | undefined = () => undefined,
+    trainingOf: (scheme: Scheme) => GridTraining | null = ({ grid }) => grid.training,
   ): Promise<LatentWeights> {
     const weights = new Map<string, FakeQuantized>();
     for (const { module, at } of model.linears) {
@@ -49,7 +49,11 @@ export class LatentWeights {
         });
       }
       const { backend } = layer.weight;
-      const latent = await FakeQuantized.of(layer.weight as Tensor<"f32">, scheme, startOf(scheme));
+      const latent = await FakeQuantized.of(
+        layer.weight as Tensor<"f32">,
+        scheme,
+        trainingOf(scheme),
+      );
       at.layer = await makeLinear(backend, latent, layer.bias);
       weights.set(module, latent);
     }

@@ -1,8 +1,8 @@
-import type { ScaleStart } from "../../quant/grid.ts";
+import type { GridTraining } from "../../quant/grid.ts";
 import type { Scheme } from "../../quant/scheme.ts";
 import type { ModelProblem, TrainedModel } from "../define-method.ts";
 import { LatentWeights } from "./latent-weights.ts";
-import { trainParameters } from "./train-parameters.ts";
+import { type ModelTraining, trainParameters } from "./train-parameters.ts";
 import {
   rateForWidth,
   type TrainingDefaults,
@@ -15,18 +15,20 @@ export interface LatentTraining {
   readonly defaults: TrainingDefaults;
   /** Learning rate for the most bits among the schemes, of a model 4096 wide. */
   readonly rateOf: (bits: number) => number;
-  /** Start of the scales, where it is not the grid's. */
-  readonly startOf?: ((scheme: Scheme) => ScaleStart | undefined) | undefined;
+  /** How weights of a scheme are trained, where it is not as its grid says. */
+  readonly trainingOf?: ((scheme: Scheme) => GridTraining | null) | undefined;
+  /** Enqueues a micro-batch and its gradients; by default of next-token cross-entropy. */
+  readonly loss?: ModelTraining["loss"] | undefined;
 }
 
-/** Trains linears as values of their grids on the cross-entropy of the next token; packs them. */
+/** Trains linears as values of their grids, and all else with them; packs them. */
 export async function trainLatentWeights(
   problem: ModelProblem<TrainingOptions>,
   training: LatentTraining,
 ): Promise<TrainedModel> {
   const { model, options, schemeOf, windows } = problem;
   const length = trainingLength(options, { windows: windows.length }, training.defaults);
-  const latent = await LatentWeights.of(model, schemeOf, training.startOf);
+  const latent = await LatentWeights.of(model, schemeOf, training.trainingOf);
   const bits = Math.max(...model.linears.map(({ module }) => schemeOf(module)?.grid.bits ?? 0));
   const rate = rateForWidth(training.rateOf(bits), model.model.hiddenSize);
   const learningRate = options.learningRate ?? rate;
@@ -41,6 +43,7 @@ export async function trainLatentWeights(
       },
     },
     length,
+    ...(training.loss && { loss: training.loss }),
   });
   return { linears: await latent.freeze(), tensors: latent.rest(), progress };
 }
