@@ -15,7 +15,7 @@ import { type Benchmark, goal, interleave, type Row, timingOf } from "../harness
 const shape = { layers: 22, heads: 32, kvHeads: 4, headDim: 64 };
 const prompt = 512;
 const contexts = [128, 512, 2048];
-const dtypes: readonly KvCacheDType[] = ["f32", "f16", "i8"];
+const dtypes: readonly KvCacheDType[] = ["f32", "f16", "i8", "i4"];
 const rounds = 15;
 const megabyte = 2 ** 20;
 const readBytes = 256 * megabyte;
@@ -57,6 +57,7 @@ async function measureDecode(backend: NativeBackend, meters: Meters): Promise<Ro
         f32: out(caches[0]),
         f16: out(caches[1]),
         i8: out(caches[2]),
+        i4: out(caches[3]),
       },
       rounds,
     );
@@ -84,7 +85,7 @@ async function measurePrefill(backend: NativeBackend, meters: Meters): Promise<R
   const q = randomTensor(backend, [1, prompt, shape.heads, shape.headDim], 2);
   const run = (cache: KvCache) => () => attendAll(backend, q, cache, prompt);
   const times = await interleave(
-    { peak: meters.peak, f32: run(caches[0]), f16: run(caches[1]), i8: run(caches[2]) },
+    { peak: meters.peak, f32: run(caches[0]), f16: run(caches[1]), i8: run(caches[2]), i4: run(caches[3]) },
     rounds,
   );
   const peak = meters.flops() / times.peak.median;

@@ -6,7 +6,7 @@
  *   few queries (decode)     attention_few.h     bound by reading keys and values, or by compute when eight
  *                                                or more heads share a key head
  *
- * Keys and values are float32, float16 or int8 (kv_rows.h), widened a block at a time.
+ * Keys and values are float32, float16, int8 or four bits (kv_rows.h), widened a block at a time.
  */
 #include <math.h>
 
@@ -52,7 +52,7 @@ static int64_t first_key(const attention_call *call, int64_t u) {
 /* The keys or values of batch entry b. */
 static kv_rows entry_of(const attention_call *call, kv_rows kv, int64_t b) {
   int64_t rows = b * call->capacity * call->kv_heads;
-  kv.rows = (const char *)kv.rows + (size_t)(rows * kv.d) * kv_bytes(kv.dtype);
+  kv.rows = (const char *)kv.rows + rows * kv_row_bytes(kv.dtype, kv.d);
   if (kv.scales) kv.scales += rows;
   return kv;
 }
@@ -62,19 +62,20 @@ static kv_rows entry_of(const attention_call *call, kv_rows kv, int64_t b) {
 
 static const char *check_sizes(const attention_call *call, const fb_args *args) {
   int64_t rows = call->batch * call->capacity * call->kv_heads;
-  FB_REQUIRE(call->kv_heads > 0 && call->heads % call->kv_heads == 0 && kv_bytes(call->k.dtype));
+  FB_REQUIRE(call->kv_heads > 0 && call->heads % call->kv_heads == 0);
+  FB_REQUIRE(kv_row_bytes(call->k.dtype, 1));
   FB_REQUIRE(call->length <= call->key_length && call->key_length <= call->capacity && call->window >= 0);
   FB_REQUIRE(call->soft_cap >= 0);
   FB_REQUIRE(holds(args->bytes[0], call->batch * call->length * call->heads, call->head_dim * 4));
   FB_REQUIRE(args->bytes[1] == args->bytes[0] && args->bytes[3] == args->bytes[2]);
-  FB_REQUIRE(holds(args->bytes[2], rows, call->head_dim * (int64_t)kv_bytes(call->k.dtype)));
-  if (call->k.dtype != FB_I8) return NULL;
+  FB_REQUIRE(holds(args->bytes[2], rows, kv_row_bytes(call->k.dtype, call->head_dim)));
+  if (!kv_has_scales(call->k.dtype)) return NULL;
   FB_REQUIRE(args->bytes[4] == (size_t)rows * 4 && args->bytes[5] == (size_t)rows * 4);
   return NULL;
 }
 
 /*
- * buffers: out, q, k, v, scales of k, scales of v (both null unless int8); sizes: batch, length, heads, headDim,
+ * buffers: out, q, k, v, scales of k, scales of v (both null for floats); sizes: batch, length, heads, headDim,
  * capacity, kvHeads, keyLength, window (0: none), dtype of k and v; reals: scale, soft cap (0: none)
  */
 FB_OP(attention) {

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-enum { FB_F32 = 0, FB_F16 = 1, FB_BF16 = 2, FB_F64 = 3, FB_I8 = 4 };
+enum { FB_F32 = 0, FB_F16 = 1, FB_BF16 = 2, FB_F64 = 3, FB_I8 = 4, FB_U8 = 5 };
 
 /* Bytes of a float, 0 for another type. */
 static inline size_t fb_dtype_bytes(int64_t dtype) {

@@ -6,7 +6,7 @@
 #include "../include/half.h"
 #include "check.h"
 
-enum { F32 = 0, F16 = 1, I8 = 4 };
+enum { F32 = 0, F16 = 1, I8 = 4, U8 = 5 };
 
 typedef struct {
   int64_t batch, length, heads, head_dim, capacity, kv_heads, key_length, window, soft_cap; /* soft_cap in tenths; 0: none */
@@ -44,16 +44,26 @@ typedef struct {
 
 static cache random_cache(fb_check *check, const attention_shape *s, int dtype) {
   int64_t rows = s->batch * s->capacity * s->kv_heads, count = rows * s->head_dim;
-  cache c = {.floats = random_floats(check, count), .scale_bytes = dtype == I8 ? (size_t)rows * 4 : 0};
-  c.code_bytes = (size_t)count * (dtype == F32 ? 4 : dtype == F16 ? 2 : 1);
+  int scaled = dtype == I8 || dtype == U8;
+  int64_t half = (s->head_dim + 1) / 2;
+  cache c = {.floats = random_floats(check, count), .scale_bytes = scaled ? (size_t)rows * 4 : 0};
+  c.code_bytes = dtype == U8 ? (size_t)(rows * half) : (size_t)count * (dtype == F32 ? 4 : dtype == F16 ? 2 : 1);
   c.codes = take(c.code_bytes);
   c.scales = take(c.scale_bytes);
-  for (int64_t i = 0; i < rows && dtype == I8; i++) c.scales[i] = (float)(random_unit(check) / 127);
+  if (dtype == U8) memset(c.codes, 0x88, c.code_bytes);
+  for (int64_t i = 0; i < rows && scaled; i++) c.scales[i] = (float)(random_unit(check) / (dtype == U8 ? 7 : 127));
   for (int64_t i = 0; i < count; i++) {
-    float *x = c.floats + i, scale = dtype == I8 ? c.scales[i / s->head_dim] : 1;
+    float *x = c.floats + i, scale = scaled ? c.scales[i / s->head_dim] : 1;
+    int64_t within = i % s->head_dim;
+    uint8_t *byte = (uint8_t *)c.codes + i / s->head_dim * half + within % half;
     if (dtype == F32) ((float *)c.codes)[i] = *x;
     if (dtype == F16) *x = fb_from_f16(((uint16_t *)c.codes)[i] = fb_to_f16(*x));
     if (dtype == I8) *x = (float)(((int8_t *)c.codes)[i] = (int8_t)(*x * 127)) * scale;
+    if (dtype == U8) {
+      int code = (int)(*x * 7), shift = within < half ? 0 : 4;
+      *byte = (uint8_t)((*byte & ~(15 << shift)) | (code + 8) << shift);
+      *x = (float)code * scale;
+    }
   }
   return c;
 }
@@ -133,6 +143,7 @@ void check_attention(fb_check *check) {
     check_shape(check, shapes[i], F32);
     check_shape(check, shapes[i], F16);
     check_shape(check, shapes[i], I8);
+    check_shape(check, shapes[i], U8);
   }
   check_rope(check, 1, 1, 1, 0);
   check_rope(check, 5, 3, 19, 4);

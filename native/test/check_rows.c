@@ -146,9 +146,19 @@ static void check_write_rows(fb_check *check, int bytes) {
   free(rows);
 }
 
-static void check_quantize_rows(fb_check *check) {
-  int8_t cache[BATCH * CAPACITY * WIDTH], expected[sizeof cache];
-  float scales[sizeof cache / DIM], expected_scales[sizeof cache / DIM];
+static void put_code(int8_t *cache, int i, int bits, int code) {
+  enum { HALF = (DIM + 1) / 2 };
+  uint8_t *byte = (uint8_t *)cache + i / DIM * HALF + i % DIM % HALF;
+  int shift = i % DIM < HALF ? 0 : 4;
+  if (bits == 8) cache[i] = (int8_t)code;
+  else *byte = (uint8_t)((*byte & ~(15 << shift)) | (code + 8) << shift);
+}
+
+static void check_quantize_rows(fb_check *check, int bits) {
+  enum { ROWS = BATCH * CAPACITY * HEADS };
+  int8_t cache[ROWS * DIM], expected[sizeof cache];
+  float scales[ROWS], expected_scales[ROWS], top_code = bits == 8 ? 127 : 7;
+  size_t bytes = bits == 8 ? sizeof cache : ROWS * ((DIM + 1) / 2);
   float *rows = random_floats(check, BATCH * LENGTH * WIDTH);
   memset(rows, 0, DIM * sizeof(float));
   rows[DIM] = INFINITY;
@@ -160,14 +170,15 @@ static void check_quantize_rows(fb_check *check) {
   for (int row = 0; row < BATCH * LENGTH * HEADS; row++) {
     float top = 0, *x = rows + row * DIM;
     for (int i = 0; i < DIM; i++) top = fmaxf(top, fabsf(x[i]));
-    float scale = expected_scales[at(row * DIM) / DIM] = top / 127;
+    float scale = expected_scales[at(row * DIM) / DIM] = top / top_code;
+    if (bits == 4) memset(expected + at(row * DIM) / DIM * ((DIM + 1) / 2), 0x88, (DIM + 1) / 2);
     for (int i = 0; i < DIM; i++) {
-      float code = scale == 0 || isinf(scale) ? 0 : fmaxf(-127, fminf(127, rintf(x[i] / scale)));
-      expected[at(row * DIM + i)] = (int8_t)code;
+      float code = scale == 0 || isinf(scale) ? 0 : fmaxf(-top_code, fminf(top_code, rintf(x[i] / scale)));
+      put_code(expected, at(row * DIM + i), bits, (int)code);
     }
   }
-  fb_args args = {.size = {BATCH, CAPACITY, LENGTH, HEADS, DIM, POSITION}};
-  set_buffer(&args, 0, cache, sizeof cache);
+  fb_args args = {.size = {BATCH, CAPACITY, LENGTH, HEADS, DIM, POSITION, bits == 8 ? 4 : 5}};
+  set_buffer(&args, 0, cache, bytes);
   set_buffer(&args, 1, scales, sizeof scales);
   set_buffer(&args, 2, rows, sizeof(float) * BATCH * LENGTH * WIDTH);
   call_op(check, "quantize_rows", &args);
@@ -222,5 +233,6 @@ void check_rows(fb_check *check) {
   check_take_columns(check, 70, 352, 117);
   check_write_rows(check, 4);
   check_write_rows(check, 2);
-  check_quantize_rows(check);
+  check_quantize_rows(check, 8);
+  check_quantize_rows(check, 4);
 }

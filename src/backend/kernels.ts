@@ -32,9 +32,9 @@ export interface AttentionOptions {
   readonly window?: number;
   /** A score s counts as `softCap · tanh(s / softCap)`; absent means as it is. */
   readonly softCap?: number;
-  /** Scales of int8 keys, `[batch, capacity, kvHeads]` f32: key = scale · code. */
+  /** Scales of int8 or 4-bit keys, `[batch, capacity, kvHeads]` f32: key = scale · code. */
   readonly keyScales?: TensorView;
-  /** Scales of int8 values, of the same shape. */
+  /** Scales of such values, of the same shape. */
   readonly valueScales?: TensorView;
 }
 
@@ -259,8 +259,8 @@ export interface Kernels extends TrainingKernels, BinaryKernels, IntegerKernels 
   rope(out: TensorView, x: TensorView, cos: TensorView, sin: TensorView, start: number): void;
   /**
    * Causal grouped-query attention: q, out `[batch, length, heads, headDim]`, k and v
-   * `[batch, capacity, kvHeads, headDim]` f32, f16 or i8 (then with scales), of which `keyLength`
-   * rows are valid.
+   * `[batch, capacity, kvHeads, headDim]` f32, f16 or i8, or u8 with two values in each
+   * (`tensor/four-bit-rows.ts`), of which `keyLength` rows are valid; i8 and u8 have scales.
    */
   attention(
     out: TensorView,
@@ -275,9 +275,10 @@ export interface Kernels extends TrainingKernels, BinaryKernels, IntegerKernels 
    */
   writeRows(cache: TensorView, rows: TensorView, position: number): void;
   /**
-   * Writes `rows [batch, length, heads, d] f32` into `cache [batch, capacity, heads, d] i8` and its
-   * `scales [batch, capacity, heads] f32` from row `position` on: `scale = max|x| / 127` and
-   * `code = clip(rne(x / scale), ±127)` over each d, 0 where the scale is 0. With a NaN or an
+   * Writes `rows [batch, length, heads, d] f32` into `cache [batch, capacity, heads, d] i8` (T = 127),
+   * or `[…, ⌈d/2⌉] u8` (T = 7, two codes in each, `tensor/four-bit-rows.ts`), and its
+   * `scales [batch, capacity, heads] f32` from row `position` on: `scale = max|x| / T` and
+   * `code = clip(rne(x / scale), ±T)` over each d, 0 where the scale is 0. With a NaN or an
    * infinity in d the scale is not finite and the codes are 0, so that what is read is NaN.
    */
   quantizeRows(cache: TensorView, scales: TensorView, rows: TensorView, position: number): void;

@@ -60,6 +60,7 @@ export function quantizeBlocks(
         job.report("weights");
         const block = await model.loadBlock(index, undefined, job.isByExpert ? "none" : "all");
         await streams?.runOriginal(block, job);
+        block.kvCache = recipe.kvCache ?? block.kvCache;
         await job.weighTokens(block);
         const transforms = await transformBlock(block, job);
         const blocks =

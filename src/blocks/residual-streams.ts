@@ -104,7 +104,7 @@ export class ResidualStreams {
    * @throws FewbitError (code `RESUME`) when a block gives something else
    */
   async repeat(finished: FinishedBlocks): Promise<void> {
-    const { opened, options } = this.quantization.job;
+    const { opened, options, recipe } = this.quantization.job;
     const { model } = opened;
     const { outputs } = finished;
     if (outputs.length === 0 || outputs.length === model.blockCount) return;
@@ -119,6 +119,7 @@ export class ResidualStreams {
         }
         const isByExpert = goesByExpert(this.quantization.job, index);
         const block = await model.loadBlock(index, weights, isByExpert ? "none" : "all");
+        block.kvCache = recipe.kvCache ?? block.kvCache;
         if (isByExpert) {
           const { folder } = this;
           const walk = { model, index, block, folder, source: weights, signal: options.signal };

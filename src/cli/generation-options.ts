@@ -57,8 +57,8 @@ export function addGenerationOptions(command: Command): Command {
     .addOption(
       choiceOption(
         "--kv-cache",
-        ["f32", "f16", "i8"],
-        "what keys and values are kept as (default: f16)",
+        ["f32", "f16", "i8", "i4"],
+        "what keys and values are kept as (default: the model's, or f16)",
       ),
     )
     .option(

@@ -95,7 +95,9 @@ async function save(weights: ReadonlyMap<string, QTensor>): Promise<void> {
   await writer.finish();
   const modules = new Map([...weights].map(([name, weight]) => [name, moduleOf(weight)]));
   const config = {
-    quantization_config: writeQuantizationConfig(parseScheme("w2g64"), modules, { method: "rtn" }),
+    quantization_config: writeQuantizationConfig(parseScheme("w2g64"), modules, {
+      notes: { method: "rtn" },
+    }),
   };
   await fs.writeFile(path.join(folder, "config.json"), JSON.stringify(config));
 }
@@ -335,7 +337,7 @@ describe("quantization_config", () => {
       ["__proto__", module],
       ["a.b", { ...module, scheme: parseScheme("w1.58") }],
     ]);
-    const written = writeQuantizationConfig(parseScheme("w3"), modules, { seed: 1 });
+    const written = writeQuantizationConfig(parseScheme("w3"), modules, { notes: { seed: 1 } });
     const config = readQuantizationConfig({
       quantization_config: JSON.parse(JSON.stringify(written)),
     });
@@ -353,7 +355,7 @@ describe("quantization_config", () => {
     const module = moduleOf(randomWeight("w4g32", 8, 64));
     const modules = new Map(["x.0", "x.1"].map((name) => [name, module]));
     const stacks = new Map([["x", { matrices: 2, transposed: true }]]);
-    const written = writeQuantizationConfig(module.scheme, modules, {}, stacks);
+    const written = writeQuantizationConfig(module.scheme, modules, { stacks });
     const config = readQuantizationConfig({ quantization_config: written });
     expect(config?.stacks).toEqual(stacks);
     expect(config?.notes).toEqual({});

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type KvRounding, kvRoundings } from "../quant/activation-grid.ts";
 import { expectWholeBlocks, parseScheme, type Scheme } from "../quant/scheme.ts";
 import { findMixture } from "../quant/mixtures.ts";
 import { FormatError, SchemeError, UnsupportedError } from "../util/errors.ts";
@@ -35,6 +36,8 @@ export interface QuantizationConfig {
   readonly scheme: Scheme;
   /** What was asked for: the id of the scheme, or the name of a mixture. */
   readonly name: string;
+  /** What keys and values are rounded to; null where they are not. */
+  readonly kvCache: KvRounding | null;
   /** By module name, such as `model.layers.0.self_attn.q_proj`. */
   readonly modules: ReadonlyMap<string, QuantizedModule>;
   /** Tensors of three dimensions each of whose matrices is a module, by their names. */
@@ -77,6 +80,7 @@ const body = z.looseObject({
   quant_method: z.literal("fewbit"),
   version: z.literal(formatVersion),
   scheme: z.string(),
+  kv_cache: z.enum(kvRoundings).nullable().default(null),
   modules: z.custom<JsonRecord>(isJsonRecord, "expected an object"),
   stacks: z
     .record(z.string(), z.object({ matrices: dimension.max(2 ** 20), transposed: z.boolean() }))
@@ -110,6 +114,7 @@ export function readQuantizationConfig(config: JsonRecord): QuantizationConfig |
     scheme,
     modules,
     stacks: stated,
+    kv_cache: kvCache,
     quant_method: _,
     version: __,
     ...notes
@@ -123,7 +128,7 @@ export function readQuantizationConfig(config: JsonRecord): QuantizationConfig |
   const { mixture } = notes;
   const name = typeof mixture === "string" && findMixture(mixture) ? mixture : scheme;
   const usual = readScheme(scheme, "quantization_config");
-  return { version, scheme: usual, name, modules: read, stacks, notes };
+  return { version, scheme: usual, name, kvCache, modules: read, stacks, notes };
 }
 
 /** @throws FormatError unless all matrices of a stack are modules of one shape */
@@ -185,12 +190,19 @@ export function writeQuantizedModule(module: QuantizedModule): JsonRecord {
   };
 }
 
-/** Builds `quantization_config`; `notes` must not use names of the format's own fields. */
+/** What `quantization_config` has besides scheme and modules. */
+export interface ConfigExtras {
+  /** Must not use names of the format's own fields. */
+  readonly notes?: JsonRecord;
+  readonly stacks?: ReadonlyMap<string, MatrixStack>;
+  readonly kvCache?: KvRounding | null;
+}
+
+/** Builds `quantization_config`. */
 export function writeQuantizationConfig(
   scheme: Scheme,
   modules: ReadonlyMap<string, QuantizedModule>,
-  notes: JsonRecord = {},
-  stacks: ReadonlyMap<string, MatrixStack> = new Map(),
+  { notes = {}, stacks = new Map(), kvCache = null }: ConfigExtras = {},
 ): JsonRecord {
   const entries = [...modules].map(([name, module]) => [name, writeQuantizedModule(module)]);
   return {
@@ -198,6 +210,7 @@ export function writeQuantizationConfig(
     quant_method: "fewbit",
     version: formatVersion,
     scheme: scheme.id,
+    ...(kvCache !== null && { kv_cache: kvCache }),
     modules: Object.fromEntries(entries),
     ...(stacks.size > 0 && { stacks: Object.fromEntries(stacks) }),
   };

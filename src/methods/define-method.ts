@@ -352,6 +352,8 @@ export interface MethodDefinition<
     /** Whether it is told how much the loss depends on each weight (`LinearProblem`). */
     readonly sensitivities?: boolean;
   };
+  /** Whether it is meant for text that the model writes itself, which it gets if none is given. */
+  readonly writesText?: boolean;
   /** Whether a quantizer uses the importance of columns, where it is known. */
   readonly usesImportance?: boolean;
   /**

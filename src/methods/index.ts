@@ -13,6 +13,7 @@ import svid from "./ptq/svid.ts";
 import bitnet from "./qat/bitnet.ts";
 import bnn from "./qat/bnn.ts";
 import e2eQp from "./qat/e2e-qp.ts";
+import llmQat from "./qat/llm-qat.ts";
 import onebitKd from "./qat/onebit-kd.ts";
 import paretoq from "./qat/paretoq.ts";
 import xnorNet from "./qat/xnor-net.ts";
@@ -36,6 +37,7 @@ export const methods = {
   arb,
   paretoq,
   bitnet,
+  "llm-qat": llmQat,
   "xnor-net": xnorNet,
   bnn,
   "e2e-qp": e2eQp,

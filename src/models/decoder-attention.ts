@@ -5,7 +5,9 @@ import { normalize, type NormWeights } from "../nn/norm.ts";
 import type { BlockPass } from "../nn/quantizable-model.ts";
 import { rotationOrder, RopeTables, type RopeConfig } from "../nn/rope.ts";
 import { attendTree } from "../nn/row-tree.ts";
+import { kvLevels } from "../quant/activation-grid.ts";
 import { add, attention, embedding, multiply, rope, takeColumns } from "../tensor/ops.ts";
+import { fakeQuantizeRows } from "../tensor/training-ops.ts";
 import { joinRows } from "../tensor/route-ops.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
@@ -63,7 +65,8 @@ export class DecoderAttention {
     let k = split(this.normalizeHeads(parts[1], block, "key"), kvHeads);
     const v = split(parts[2], kvHeads);
     if (layer.rope) [q, k] = this.rotate(layer.rope, q, k, pass);
-    const mixed = attendPass(q, k, v, pass, {
+    const [keys, values] = roundedKeyValues(block, k, v, pass);
+    const mixed = attendPass(q, keys, values, pass, {
       scale,
       ...(layer.window !== null && { window: layer.window }),
       ...(caps.scores !== null && { softCap: caps.scores }),
@@ -98,6 +101,18 @@ export class DecoderAttention {
     const [ownCos, ownSin] = [embedding(cos, tree.positions), embedding(sin, tree.positions)];
     return [rope(inQ, ownCos, ownSin, 0), rope(inK, ownCos, ownSin, 0)];
   }
+}
+
+/** Keys and values as the cache that is meant for the block would give them back. */
+function roundedKeyValues(
+  { kvCache }: DecoderBlock,
+  k: Tensor,
+  v: Tensor,
+  { cache }: BlockPass,
+): readonly [Tensor, Tensor] {
+  if (kvCache === null || cache) return [k, v];
+  const levels = kvLevels[kvCache];
+  return [fakeQuantizeRows(k, levels), fakeQuantizeRows(v, levels)];
 }
 
 /** Weights of a norm from those of each head. */

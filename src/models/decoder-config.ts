@@ -1,3 +1,4 @@
+import type { KvRounding } from "../quant/activation-grid.ts";
 import type { RopeConfig } from "../nn/rope.ts";
 import { FormatError, UnsupportedError } from "../util/errors.ts";
 import type { DecoderFields } from "./decoder-fields.ts";
@@ -100,6 +101,8 @@ export interface DecoderConfig {
   readonly experts?: ExpertConfig;
   /** One entry a block. */
   readonly layers: readonly DecoderLayerConfig[];
+  /** What the checkpoint says that keys and values are rounded to; null: nothing. */
+  readonly kvCache: KvRounding | null;
   /** How often each block runs in a row with the same weights: what it gives, it gets next. */
   readonly blockRuns: number;
 }
@@ -178,6 +181,7 @@ export function decoderConfig(fields: DecoderFields, traits: DecoderTraits): Dec
     caps: { scores: null, logits: null, ...caps },
     positions: null,
     storedTransposed: false,
+    kvCache: null,
     blockRuns: 1,
     ...rest,
     layers: layersOf(layers, fields, (stated) => readRope(stated, sizes, defaults)),

@@ -78,6 +78,7 @@ export async function readBlock(
         return weights && own !== undefined ? [[own, weights]] : [];
       }),
     ),
+    kvCache: config.kvCache,
     norms,
     headWeights,
     mixture,

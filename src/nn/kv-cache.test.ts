@@ -33,6 +33,7 @@ describe("a key-value cache", () => {
     ["f32", 0],
     ["f16", 2 ** -11],
     ["i8", 1 / 254],
+    ["i4", 1 / 14],
   ] as const)("of %s is off by at most %f of a head's largest value", async (dtype, share) => {
     const cache = new KvCache(backend, { blocks: 1, kvHeads: 3, headDim: 16, capacity: 1, dtype });
     const rows = normal([1, 1, 3, 16], 3);
@@ -74,6 +75,7 @@ describe("a key-value cache", () => {
     ["f32", 4 * 2],
     ["f16", 2 * 2],
     ["i8", 1 * 2 + 4],
+    ["i4", 1 + 4],
   ] as const)("of %s counts two tensors a block, %i bytes a token and head", (dtype, bytes) => {
     const cache = new KvCache(backend, { ...shape, batch: 3, capacity: 5, dtype });
     expect(cache.sizeBytes).toBe(2 * 2 * (3 * 5 * 1) * bytes);

@@ -2,6 +2,7 @@ import type { AttentionOptions } from "../backend/kernels.ts";
 import type { Backend } from "../backend/backend.ts";
 import { bytesPerElement } from "../tensor/dtype.ts";
 import { attention } from "../tensor/ops.ts";
+import { storedLength } from "../tensor/four-bit-rows.ts";
 import { quantizeRows, writeRows } from "../tensor/cache-ops.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { UsageError } from "../util/errors.ts";
@@ -9,13 +10,13 @@ import { countNonFiniteBits } from "../util/half.ts";
 import type { KvCacheLayer } from "./quantizable-model.ts";
 
 /**
- * What keys and values are kept as: float32, float16 (rounded to nearest), or int8 with one float32
- * scale a token and key head (`max|x| / 127`).
+ * What keys and values are kept as: float32, float16 (rounded to nearest), or integers of 8 or 4 bits
+ * with one float32 scale a token and key head (`max|x| / 127`, `max|x| / 7`).
  */
-export type KvCacheDType = "f32" | "f16" | "i8";
+export type KvCacheDType = "f32" | "f16" | "i8" | "i4";
 
 /** All that a cache can be, the most exact first. */
-export const kvCacheDTypes: readonly KvCacheDType[] = ["f32", "f16", "i8"];
+export const kvCacheDTypes: readonly KvCacheDType[] = ["f32", "f16", "i8", "i4"];
 
 /** Shape of a key-value cache. */
 export interface KvCacheOptions {
@@ -140,7 +141,8 @@ export class KvCache {
   private allocate(): KvCacheLayer {
     const { batch = 1, kvHeads, headDim, factors = false } = this.options;
     const rows = [batch, this.capacity, kvHeads];
-    const codes = () => Tensor.zeros(this.backend, this.dtype, [...rows, headDim]);
+    const dtype = this.dtype === "i4" ? "u8" : this.dtype;
+    const codes = () => Tensor.zeros(this.backend, dtype, [...rows, storedLength(dtype, headDim)]);
     const scales = (): Tensor =>
       factors
         ? Tensor.zeros(this.backend, "i32", [...rows, 2])
@@ -148,7 +150,7 @@ export class KvCache {
     return {
       keys: codes(),
       values: codes(),
-      scales: this.dtype === "i8" ? { keys: scales(), values: scales() } : null,
+      scales: dtype === "i8" || dtype === "u8" ? { keys: scales(), values: scales() } : null,
     };
   }
 }
@@ -160,8 +162,8 @@ export class KvCache {
 export function writeLayer(layer: KvCacheLayer, k: Tensor, v: Tensor, position: number): void {
   const { keys, values, scales } = layer;
   if (scales) {
-    quantizeRows(keys as Tensor<"i8">, scales.keys as Tensor<"f32">, k, position);
-    quantizeRows(values as Tensor<"i8">, scales.values as Tensor<"f32">, v, position);
+    quantizeRows(keys as Tensor<"i8" | "u8">, scales.keys as Tensor<"f32">, k, position);
+    quantizeRows(values as Tensor<"i8" | "u8">, scales.values as Tensor<"f32">, v, position);
   } else {
     writeRows(keys, k, position);
     writeRows(values, v, position);

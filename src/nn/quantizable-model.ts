@@ -1,17 +1,21 @@
 import type { Backend } from "../backend/backend.ts";
 import type { Products } from "../backend/packed-operand.ts";
+import type { KvRounding } from "../quant/activation-grid.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { LinearSlot } from "./linear.ts";
 import type { NormWeights } from "./norm.ts";
 import type { RowTree } from "./row-tree.ts";
 import type { WeightSource } from "./weight-source.ts";
 
-/** Keys and values of one block so far: `[batch, capacity, kvHeads, headDim]`, of one dtype. */
+/**
+ * Keys and values of one block so far: `[batch, capacity, kvHeads, headDim]`, of one dtype, or with
+ * two values of four bits in each u8.
+ */
 export interface KvCacheLayer {
   readonly keys: Tensor;
   readonly values: Tensor;
   /**
-   * Scales of int8 keys and values, `[batch, capacity, kvHeads]` f32, or factors
+   * Scales of integer keys and values, `[batch, capacity, kvHeads]` f32, or factors
    * `[batch, capacity, kvHeads, 2]` i32; null for float ones.
    */
   readonly scales: { readonly keys: Tensor; readonly values: Tensor } | null;
@@ -114,6 +118,12 @@ export interface Block {
   readonly experts?: readonly (readonly LinearSlot[])[];
   /** Slots whose outputs are multiplied with each other before anything else: queries and keys. */
   readonly scoreSlots: readonly string[];
+  /**
+   * What keys and values are rounded to, each token and key head by its largest magnitude, gradients
+   * passing as if they were not (LLM-QAT, arXiv 2305.17888); null where they are not. In passes with
+   * a cache, what that keeps counts instead.
+   */
+  kvCache: KvRounding | null;
 }
 
 /** A table in front of or behind the blocks. */

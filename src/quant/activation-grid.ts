@@ -24,6 +24,13 @@ export type ActivationMode = (typeof activationModes)[number];
 export const activationBits = [1, 4, 6, 8] as const;
 export type ActivationBits = (typeof activationBits)[number];
 
+/** Integers that keys and values may be, each token and key head by its own largest magnitude. */
+export const kvRoundings = ["i8", "i4"] as const;
+export type KvRounding = (typeof kvRoundings)[number];
+
+/** How many values of keys and values lie on either side of 0. */
+export const kvLevels: Readonly<Record<KvRounding, number>> = { i8: 127, i4: 7 };
+
 /** How many values lie on either side of 0 where a token is rounded by its largest magnitude: not at 1 bit. */
 export function tokenLevels({ bits }: Pick<ActivationGrid, "bits">): number {
   return 2 ** (bits - 1) - 1;

@@ -21,7 +21,8 @@ async function fakeQuantized(
 ): Promise<FakeQuantized> {
   const shape = [rows, values.length / rows];
   const weight = Tensor.from(backend, "f32", shape, Float32Array.from(values));
-  return FakeQuantized.of(weight, scheme, start);
+  const { training } = scheme.grid;
+  return FakeQuantized.of(weight, scheme, training && start ? { ...training, start } : training);
 }
 
 /** Sets the scale of all groups. */

@@ -1,4 +1,5 @@
 import { fitColumns } from "../tensor/quantization-ops.ts";
+import { multiply } from "../tensor/ops.ts";
 import { fakeQuantize, roundScales } from "../tensor/training-ops.ts";
 import { Tensor, tidy } from "../tensor/tensor.ts";
 import { SchemeError } from "../util/errors.ts";
@@ -37,16 +38,16 @@ export class FakeQuantized extends LatentWeight {
   }
 
   /**
-   * Begins with a weight `[outFeatures, inFeatures]`, which it takes over; scales start as the grid
-   * says, or as `start` does.
+   * Begins with a weight `[outFeatures, inFeatures]`, which it takes over, and is trained as the grid
+   * says, or as `training` does.
    * @throws SchemeError when the scheme's grid cannot be trained
    */
   static async of(
     weight: Tensor<"f32">,
     scheme: Scheme,
-    start?: ScaleStart,
+    training: GridTraining | null = scheme.grid.training,
   ): Promise<FakeQuantized> {
-    const { training, zeroPoint } = scheme.grid;
+    const { zeroPoint } = scheme.grid;
     if (!training) {
       throw new SchemeError(`weights cannot be trained on the grid of ${scheme.id}`);
     }
@@ -55,7 +56,7 @@ export class FakeQuantized extends LatentWeight {
     }
     const [rows = 0, columns = 0] = weight.shape;
     const shape = [rows, groupsPerRow(scheme, columns)];
-    const found = startScales(await weight.read(), columns, scheme, start ?? training.start);
+    const found = startScales(await weight.read(), columns, scheme, training.start);
     const upload = (values: Float32Array) => Tensor.from(weight.backend, "f32", shape, values);
     return new FakeQuantized(weight, scheme, training, {
       scales: upload(found.scales),
@@ -123,7 +124,7 @@ export class FakeQuantized extends LatentWeight {
   /** Scales `[outFeatures, groups]` as stored: float16, at least the grid's least scale. */
   private currentScales(): Tensor<"f32"> {
     const { scales, weight, training, scheme } = this;
-    if (!scales) return meanScales(weight, scheme);
+    if (!scales) return followedScales(weight, scheme, training.start);
     const { topLevel, leastScale, thirds = false } = training;
     const factor = topLevel === null ? 1 : 1 / Math.sqrt(weight.size * topLevel);
     return roundScales(scales, leastScale, { factor, thirds });
@@ -138,6 +139,20 @@ export class FakeQuantized extends LatentWeight {
 
 /** `mean|w|` of each group, rounded to float16. */
 export function meanScales(weight: Tensor<"f32">, scheme: Scheme): Tensor<"f32"> {
+  return followedScales(weight, scheme, { of: "mean", factor: 1 });
+}
+
+/**
+ * `factor` times mean|w| or max|w| of each group, rounded to float16.
+ * @throws SchemeError for scales by anything else
+ */
+function followedScales(
+  weight: Tensor<"f32">,
+  scheme: Scheme,
+  { of, factor }: ScaleStart,
+): Tensor<"f32"> {
+  if (of === "span")
+    throw new SchemeError("scales that follow the span of weights are not offered");
   const [rows = 0, columns = 0] = weight.shape;
   const groups = groupsPerRow(scheme, columns);
   const width = scheme.groupSize ?? columns;
@@ -146,10 +161,15 @@ export function meanScales(weight: Tensor<"f32">, scheme: Scheme): Tensor<"f32">
   for (let group = 0; group < groups; group++) {
     const start = group * width;
     const end = Math.min(start + width, columns);
-    const { grid } = scheme;
-    fitColumns(scales, zeros, weight, { start, end, group, grid, rule: "mean", search: null });
+    const range = { start, end, group, search: null };
+    // Levels -1/factor to 1/factor: the outer ones lie at max|w|.
+    const grid = { levels: 2 / factor + 1, origin: -1 / factor, step: 1 };
+    if (of === "peak") fitColumns(scales, zeros, weight, { ...range, grid, rule: "magnitude" });
+    else fitColumns(scales, zeros, weight, { ...range, grid: scheme.grid, rule: "mean" });
   }
-  return scales;
+  if (of === "peak" || factor === 1) return scales;
+  const factors = new Float32Array(groups).fill(factor);
+  return multiply(scales, Tensor.from(weight.backend, "f32", [groups], factors));
 }
 
 function wholeZeros(zeros: Float32Array, most: number): Uint8Array {

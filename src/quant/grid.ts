@@ -20,8 +20,8 @@ export function roundWithin(low: number, high: number): StraightThrough {
 export interface GridTraining {
   /** Forward rule and gradients. */
   readonly straightThrough: StraightThrough;
-  /** `learned`: the scale is a parameter. `mean`: it is the group's mean|w| in every step. */
-  readonly scale: "learned" | "mean";
+  /** `learned`: the scale is a parameter. `followed`: it is in every step what `start` says. */
+  readonly scale: "learned" | "followed";
   readonly start: ScaleStart;
   /**
    * `Q_p`: the gradient of a learned scale is multiplied by 1/√(weights of the matrix · Q_p), so

@@ -26,6 +26,7 @@ import {
 } from "./recipe-checks.ts";
 import { settleStart } from "./settle-start.ts";
 import {
+  calibrationSchema,
   type ChosenMethod,
   chainOf,
   finishersOf,
@@ -52,7 +53,7 @@ export interface CheckedRecipe {
  * does not support
  */
 export function parseRecipe(input: RecipeInput): CheckedRecipe {
-  const { recipe, choices } = settleSchemes(parseWith(recipeSchema, input, "recipe"));
+  const { recipe, choices } = settleSchemes(withText(parseWith(recipeSchema, input, "recipe")));
   const method: Method = methods[recipe.method];
   expectRole(method, "quantizer", "method");
   if (recipe.generic) expectGeneric(recipe, method);
@@ -86,6 +87,15 @@ export function parseRecipe(input: RecipeInput): CheckedRecipe {
   if (recipe.teacher !== null) expectPupil(recipe.teacher, chosen);
   const start = settleStart(recipe.start, method, schemes);
   return { parsed: { ...parsed, start }, method, choices };
+}
+
+/** Lets the model write the text where none is given and the method is meant for that. */
+function withText(recipe: ParsedRecipe): ParsedRecipe {
+  const { writesText }: Method = methods[recipe.method];
+  const { calibration } = recipe;
+  if (!writesText || (calibration && calibration.files.length > 0)) return recipe;
+  const written = { ...(calibration ?? calibrationSchema.parse({})), selfGenerated: true };
+  return { ...recipe, calibration: written };
 }
 
 /** The form of text that the model writes itself is for such text. */

@@ -3,6 +3,7 @@ import { rangeEstimators } from "../calibration/statistics/activation-ranges.ts"
 import type { Method } from "../methods/define-method.ts";
 import { idsInRole, type MethodId, methods } from "../methods/index.ts";
 import { presets } from "./presets/index.ts";
+import { kvRoundings } from "../quant/activation-grid.ts";
 import { byteSize } from "../util/byte-size.ts";
 import { type Field, fieldsIn, fieldsOf, kebabCase, makeField } from "../util/fields.ts";
 
@@ -131,6 +132,11 @@ export const recipeSchema = z.object({
     unit: "scheme",
     otherwise: "as it is",
   }),
+  kvCache: field(
+    z.enum(kvRoundings).nullable().default(null),
+    "Round keys and values to integers, each token and head by its largest, as a cache keeps them",
+    { otherwise: "they stay as they are" },
+  ),
   ignore: field(z.array(text).default([]), "Patterns of linear layers that stay as they are", {
     unit: "pattern",
   }),

@@ -12,7 +12,7 @@ export interface GenerationFigures {
   /** How packed weights were multiplied; generation is fast unless asked. */
   readonly products: "fast" | "exact";
   /** What keys and values were kept as. */
-  readonly kvCache: "f32" | "f16" | "i8";
+  readonly kvCache: "f32" | "f16" | "i8" | "i4";
   /** They did not fit into float16, which was to keep them. */
   readonly kvCacheOverflowed: boolean;
   /** Bytes of the key-value cache at the end. */

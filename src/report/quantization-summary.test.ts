@@ -35,6 +35,7 @@ const record: RunRecord = {
     transforms: [],
     finishers: [],
     generic: false,
+    kvCache: null,
     trueSequential: true,
     activationRange: "min-max",
     teacher: null,

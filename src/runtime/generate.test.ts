@@ -40,7 +40,7 @@ describe("generation", () => {
     expect((await generateText(languageModel, options)).tokens).toEqual(expected);
   });
 
-  test.each(["f32", "f16", "i8"] as const)(
+  test.each(["f32", "f16", "i8", "i4"] as const)(
     "with an %s cache does not depend on how the prompt is cut into chunks",
     async (kvCache) => {
       const prompt = [0, 10, 20, 30, 40, 50, 60, 70, 1, 2, 3];
@@ -153,7 +153,7 @@ describe("a generation that cannot be", () => {
     ["a token outside the vocabulary", { prompt: [72] }, /token 72 is not in the vocabulary/],
     ["no tokens", { maxTokens: 0 }, /must be 1 or more, got 0/],
     ["a chunk of nothing", { prefillChunk: 0 }, /prefill chunk/],
-    ["a cache of another kind", { kvCache: "f8" as "f16" }, /must be f32, f16, i8, got "f8"/],
+    ["a cache of another kind", { kvCache: "f8" as "f16" }, /must be f32, f16, i8, i4, got "f8"/],
     ["a negative temperature", { temperature: -1 }, /temperature/],
   ])("%s is a UsageError", async (_, options, message) => {
     await expect(run(options)).rejects.toThrow(UsageError);

@@ -22,7 +22,10 @@ export interface GenerateOptions extends SamplingOptions {
   readonly ignoreEos?: boolean;
   /** Prompt tokens a pass; default 512. Only memory and time depend on it. */
   readonly prefillChunk?: number;
-  /** What keys and values are kept as; default `f16`, from which `f32` takes over if it must. */
+  /**
+   * What keys and values are kept as; default what the model rounds them to, else `f16`, from which
+   * `f32` takes over if it must.
+   */
   readonly kvCache?: KvCacheDType;
   /** How packed weights multiply: `fast` (default) rounds inputs to 8 bits, `exact` does not. */
   readonly products?: Products;
@@ -78,7 +81,7 @@ export async function* generate(
   options: GenerateOptions,
 ): AsyncGenerator<GeneratedToken, GenerationStats, void> {
   checkSampling(options);
-  const { kvCache = "f16", products = "fast" } = options;
+  const { kvCache = languageModel.kvCacheOr("f16"), products = "fast" } = options;
   checkKvCache(kvCache);
   const { tokenizer } = languageModel;
   const prompt = promptIds(languageModel, options.prompt);

@@ -148,11 +148,16 @@ export class LanguageModel {
     return this.model.logits(hidden, products);
   }
 
+  /** What the model keeps keys and values as, or `usual` where it does not round them. */
+  kvCacheOr(usual: KvCacheDType): KvCacheDType {
+    return this.config.kvCache ?? usual;
+  }
+
   /** Makes an empty key-value cache that grows to `maxCapacity` tokens (default: the context). */
   newCache(
     maxCapacity: number = this.config.contextLength,
     batch: number = 1,
-    dtype: KvCacheDType = "f32",
+    dtype: KvCacheDType = this.kvCacheOr("f32"),
   ): KvCache {
     const { kvHeads, headDim } = this.config;
     return new KvCache(this.backend, {

@@ -9,6 +9,7 @@ import type { IntegerBlock } from "../models/integer-block.ts";
 import { IntegerDecoder } from "../models/integer-decoder.ts";
 import { findArchitecture } from "../models/index.ts";
 import type { FoldedRotation } from "../nn/model-rotation.ts";
+import type { KvRounding } from "../quant/activation-grid.ts";
 import { absolutePath, baseName } from "../platform/node.ts";
 import { loadTokenizer } from "../tokenizers/load-tokenizer.ts";
 import { throwIfCancelled } from "../util/errors.ts";
@@ -28,6 +29,8 @@ export interface OpenOptions {
   readonly name?: string;
   /** Repository and commit that the directory holds, when it is from the Hugging Face Hub. */
   readonly origin?: HubOrigin | null;
+  /** What keys and values are rounded to, in the place of what the checkpoint says. */
+  readonly kvCache?: KvRounding | null | undefined;
   /** Takes what a user should know of the checkpoint, a line each. */
   readonly onNotice?: ((notice: string) => void) | undefined;
 }
@@ -73,7 +76,9 @@ export interface OpenedModel {
  * @throws UnsupportedError for architectures and quantizations that are not known
  */
 export async function openModel(directory: string, options: OpenOptions): Promise<OpenedModel> {
-  const { checkpoint, carried, config, notices } = await openModelCheckpoint(directory, options);
+  const { checkpoint, carried, notices, ...found } = await openModelCheckpoint(directory, options);
+  const { kvCache = found.config.kvCache } = options;
+  const config = { ...found.config, kvCache };
   try {
     const { backend, precision = "stored", onNotice } = options;
     const weights = new CheckpointWeights(backend, checkpoint, precision);

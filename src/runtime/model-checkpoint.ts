@@ -69,7 +69,8 @@ async function describeModel(opened: Checkpoint): Promise<ModelCheckpoint> {
   const blocks = expectBlocks(stated, stored.tensors.keys());
   expectExperts(stated, stored.tensors.keys());
   const { tied, aliases, copies, ownHead } = await readTies(stored, stated, modules);
-  const config = { ...stated, tiedEmbeddings: tied };
+  const kvCache = quantization?.kvCache ?? null;
+  const config = { ...stated, tiedEmbeddings: tied, kvCache };
   // Where no block is found, the names of the first say what is amiss, however many are counted.
   const found = { ...config, layers: config.layers.slice(0, Math.max(1, blocks)) };
   const names = usedNames(found, modules, aliases);

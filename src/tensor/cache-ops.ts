@@ -1,5 +1,6 @@
 import { ShapeError } from "../util/errors.ts";
-import { expectShape } from "./shape.ts";
+import { storedLength } from "./four-bit-rows.ts";
+import { expectShape, type Shape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 
 /*
@@ -8,24 +9,26 @@ import type { Tensor } from "./tensor.ts";
 
 /** Copies rows into a cache from `position` on, in place; see `Kernels.writeRows`. */
 export function writeRows(cache: Tensor, rows: Tensor, position: number): void {
-  expectRows(cache, rows, position);
+  expectRows(cache.shape, rows, position);
   cache.backend.kernels.writeRows(cache, rows, position);
 }
 
 /** Quantizes rows into a cache from `position` on, in place; see `Kernels.quantizeRows`. */
 export function quantizeRows(
-  cache: Tensor<"i8">,
+  cache: Tensor<"i8" | "u8">,
   scales: Tensor<"f32">,
   rows: Tensor,
   position: number,
 ): void {
-  expectRows(cache, rows, position);
+  const d = rows.shape.at(-1) ?? 0;
+  expectShape("cache row", cache.shape.slice(-1), [storedLength(cache.dtype, d)]);
+  expectRows([...cache.shape.slice(0, -1), d], rows, position);
   expectShape("cache scales", scales.shape, cache.shape.slice(0, -1));
   cache.backend.kernels.quantizeRows(cache, scales, rows, position);
 }
 
-function expectRows(cache: Tensor, rows: Tensor, position: number): void {
-  const [batch = 0, capacity = 0, ...rest] = cache.shape;
+function expectRows(cache: Shape, rows: Tensor, position: number): void {
+  const [batch = 0, capacity = 0, ...rest] = cache;
   const [, length = 0] = rows.shape;
   expectShape("cache rows", rows.shape, [batch, length, ...rest]);
   if (position + length > capacity) {

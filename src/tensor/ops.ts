@@ -1,3 +1,4 @@
+import { storedLength } from "./four-bit-rows.ts";
 import type { AttentionOptions } from "../backend/kernels.ts";
 import type { Backend } from "../backend/backend.ts";
 import type { PackedOperand } from "../backend/packed-operand.ts";
@@ -122,7 +123,8 @@ export function attentionInto(
   const [batch = 0, length = 0, heads = 0, headDim = 0] = q.shape;
   const [, capacity = 0, kvHeads = 1] = k.shape;
   expectShape("attention output", out.shape, q.shape);
-  expectShape("attention k", k.shape, [batch, capacity, kvHeads, headDim]);
+  const stored = storedLength(k.dtype, headDim);
+  expectShape("attention k", k.shape, [batch, capacity, kvHeads, stored]);
   expectShape("attention v", v.shape, k.shape);
   if (heads % kvHeads !== 0 || options.keyLength > capacity || length > options.keyLength) {
     throw new ShapeError(
@@ -130,7 +132,7 @@ export function attentionInto(
         `${options.keyLength} keys in a cache of ${capacity}`,
     );
   }
-  if (k.dtype === "i8") {
+  if (k.dtype === "i8" || k.dtype === "u8") {
     const { keyScales, valueScales } = options;
     expectShape("attention scales of k", keyScales?.shape ?? [], [batch, capacity, kvHeads]);
     expectShape("attention scales of v", valueScales?.shape ?? [], [batch, capacity, kvHeads]);

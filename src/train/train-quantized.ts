@@ -57,6 +57,7 @@ async function train(
   report("weights");
   const source = trainableWeights(opened, options.backend);
   const model = await TrainableModel.load(opened.model, source, signal);
+  for (const block of model.blocks) block.kvCache = recipe.kvCache ?? block.kvCache;
   const schemes = new Map(plan.linears.map(({ module, scheme }) => [module, scheme]));
   let teacher: LoadedTeacher | null = null;
   try {

@@ -156,7 +156,7 @@ function requestOf(given: GivenFields, options: Options): QuantizeOptions & ApiO
       defined({ method: id, options: optionsOf.get(id), data: finishText }),
     ),
     options: optionsOf.get(method),
-    calibration: expectOneSource(calibration ?? {}),
+    calibration: expectOneSource(calibration ?? {}, methods[method]),
     overwrite: options.overwrite,
     resume: options.restart ? "restart" : undefined,
     threads: options.threads,
@@ -203,9 +203,10 @@ function expectUse(text: GivenFields["finishText"], finishers: readonly Finisher
 /** Calibration that has text; undefined without any. @throws UsageError when text is given twice */
 function expectOneSource(
   calibration: NonNullable<RecipeInput["calibration"]>,
+  { writesText }: Pick<Method, "writesText">,
 ): RecipeInput["calibration"] | undefined {
   const { files, selfGenerated, selfGeneratedForm, imageEmbeddings } = calibration;
-  const isSaid = files ?? selfGenerated ?? selfGeneratedForm ?? imageEmbeddings;
+  const isSaid = files ?? selfGenerated ?? selfGeneratedForm ?? imageEmbeddings ?? writesText;
   if (!files || !selfGenerated) return isSaid ? calibration : undefined;
   throw new UsageError("calibration text comes from files or from the model itself, not both", {
     hint: "leave out --calibration or --self-calibration",

@@ -139,7 +139,14 @@ export function dtypeCode({ dtype }: TensorView): number {
   return dtypeCodes[dtype] ?? -1;
 }
 
-const dtypeCodes: { readonly [K in DType]?: number } = { f32: 0, f16: 1, bf16: 2, f64: 3, i8: 4 };
+const dtypeCodes: { readonly [K in DType]?: number } = {
+  f32: 0,
+  f16: 1,
+  bf16: 2,
+  f64: 3,
+  i8: 4,
+  u8: 5,
+};
 
 function shapeFault(rule: PlacedRule, shape: Shape, values: readonly unknown[]): ShapeError {
   const lengths = rule.places.map((place, i) =>

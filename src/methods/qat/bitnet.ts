@@ -28,7 +28,7 @@ export default defineMethod({
   role: "quantizer",
   paper: { arxiv: "2402.17764" },
   needs: { statistics: [] },
-  supports: ({ grid, activation }) => grid.training?.scale === "mean" && isByToken(activation),
+  supports: ({ grid, activation }) => grid.training?.scale === "followed" && isByToken(activation),
   options: z.object(trainingOptions(defaults)),
   effort: (chosen, data) => trainingEffort(chosen, data, defaults),
   budget: (chosen, budget) =>

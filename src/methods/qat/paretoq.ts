@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { isByToken } from "../../quant/activation-grid.ts";
-import type { ScaleStart } from "../../quant/grid.ts";
+import type { GridTraining } from "../../quant/grid.ts";
 import type { Scheme } from "../../quant/scheme.ts";
 import { defineMethod, type ModelProblem, type TrainedModel } from "../define-method.ts";
 import { choice } from "../shared/option-kinds.ts";
@@ -58,13 +58,12 @@ function trainModel(problem: ModelProblem<Options>): Promise<TrainedModel> {
   return trainLatentWeights(problem, {
     defaults,
     rateOf: paperRate,
-    startOf: scaleStart === "lsq" ? lsqStart : undefined,
+    trainingOf: scaleStart === "lsq" ? startedAsLsq : undefined,
   });
 }
 
 /** `2·mean|w|/√Q_p` for grids of integers (LSQ, section 2.1); others start as their grid says. */
-function lsqStart({ grid }: Scheme): ScaleStart | undefined {
-  const top = grid.training?.topLevel;
-  if (!top || grid.step !== 1) return undefined;
-  return { of: "mean", factor: 2 / Math.sqrt(top) };
+function startedAsLsq({ grid: { training, step } }: Scheme): GridTraining | null {
+  if (!training?.topLevel || step !== 1) return training;
+  return { ...training, start: { of: "mean", factor: 2 / Math.sqrt(training.topLevel) } };
 }

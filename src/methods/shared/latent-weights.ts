@@ -3,7 +3,7 @@ import type { TrainableModel } from "../../nn/trainable-model.ts";
 import { Linear } from "../../nn/linear.ts";
 import { FakeQuantized } from "../../quant/fake-quantized.ts";
 import type { LatentWeight } from "../../quant/latent-weight.ts";
-import type { ScaleStart } from "../../quant/grid.ts";
+import type { GridTraining } from "../../quant/grid.ts";
 import type { QTensor } from "../../quant/q-tensor.ts";
 import type { Scheme } from "../../quant/scheme.ts";
 import { Tensor } from "../../tensor/tensor.ts";
@@ -12,8 +12,8 @@ import { UnsupportedError } from "../../util/errors.ts";
 
 /** How the linears of a model are seen while they are trained. */
 export interface LatentLayers {
-  /** Start of the scales, where it is not the grid's. */
-  readonly startOf?: ((scheme: Scheme) => ScaleStart | undefined) | undefined;
+  /** How weights of a scheme are trained, where it is not as its grid says. */
+  readonly trainingOf?: ((scheme: Scheme) => GridTraining | null) | undefined;
   /** Makes the latent weight, which takes `weight` over; left out, as the scheme's grid declares. */
   readonly latentOf?: (weight: Tensor<"f32">, scheme: Scheme) => LatentWeight;
   /** How inputs are seen; null: as the scheme says. */
@@ -89,9 +89,9 @@ export class LatentWeights {
 function makeLatent(
   weight: Tensor<"f32">,
   scheme: Scheme,
-  { latentOf, startOf }: LatentLayers,
+  { latentOf, trainingOf = ({ grid }) => grid.training }: LatentLayers,
 ): LatentWeight | Promise<LatentWeight> {
-  return latentOf?.(weight, scheme) ?? FakeQuantized.of(weight, scheme, startOf?.(scheme));
+  return latentOf?.(weight, scheme) ?? FakeQuantized.of(weight, scheme, trainingOf(scheme));
 }
 
 /** What training changes of a linear, in the groups `weights` and `scales`. */

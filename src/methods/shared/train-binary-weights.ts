@@ -61,7 +61,9 @@ type BinaryOptions = TrainingOptions & {
 /** Whether weights are signs with a scale a row, and inputs are not rounded by fixed ranges. */
 export function storesSigns({ grid, groupSize, activation }: Scheme): boolean {
   const isByItself = activation === null || activation.mode === "token" || isBinary(activation);
-  return grid.training?.scale === "mean" && grid.levels === 2 && groupSize === null && isByItself;
+  return (
+    grid.training?.scale === "followed" && grid.levels === 2 && groupSize === null && isByItself
+  );
 }
 
 /** Trains linears as signs with a scale a row, their inputs as the schemes say; packs them. */

@@ -1,7 +1,7 @@
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { ModelProblem, TrainedModel } from "../define-method.ts";
 import { type LatentLayers, LatentWeights } from "./latent-weights.ts";
-import { trainParameters } from "./train-parameters.ts";
+import { type ModelTraining, trainParameters } from "./train-parameters.ts";
 import {
   rateForWidth,
   type TrainingDefaults,
@@ -16,9 +16,11 @@ export interface LatentTraining extends LatentLayers {
   readonly rateOf: (bits: number) => number;
   /** Changes a float weight in place, before the first step and after each; enqueues only. */
   readonly limit?: (weight: Tensor<"f32">) => void;
+  /** Enqueues a micro-batch and its gradients; by default of next-token cross-entropy. */
+  readonly loss?: ModelTraining["loss"] | undefined;
 }
 
-/** Trains linears as values of their grids on the cross-entropy of the next token; packs them. */
+/** Trains linears as values of their grids, and all else with them; packs them. */
 export async function trainLatentWeights(
   problem: ModelProblem<TrainingOptions>,
   training: LatentTraining,
@@ -43,6 +45,7 @@ export async function trainLatentWeights(
     },
     length,
     afterStep: limitAll,
+    ...(training.loss && { loss: training.loss }),
   });
   return { linears: await latent.freeze(), tensors: latent.rest(), progress };
 }

@@ -13,7 +13,7 @@ export const binary: PlanarGrid = Object.freeze<PlanarGrid>({
   training: {
     // The sign of w as a rounding, whose gradient passes everywhere (BitNet, arXiv 2310.11453).
     straightThrough: { ...roundWithin(-1, 1), resolution: 0.5, shift: 0.5, passOutside: true },
-    scale: "mean",
+    scale: "followed",
     start: { of: "mean", factor: 1 },
     topLevel: null,
     leastScale: 1e-5,

@@ -16,7 +16,7 @@ export const ternary: PlanarGrid = Object.freeze<PlanarGrid>({
   scaleRule: "mean",
   training: {
     straightThrough: { ...roundWithin(-1, 1), passOutside: true },
-    scale: "mean",
+    scale: "followed",
     start: { of: "mean", factor: 1 },
     topLevel: null,
     leastScale: 1e-5,

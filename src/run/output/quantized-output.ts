@@ -262,12 +262,17 @@ export class QuantizedOutput {
         })),
       }),
     };
-    const before = readQuantizationConfig(this.checkpoint.config)?.modules ?? [];
-    const modules = new Map([...before, ...this.keptModules(), ...this.modules]);
+    const before = readQuantizationConfig(this.checkpoint.config);
+    const kvCache = recipe.kvCache ?? before?.kvCache ?? null;
+    const modules = new Map([...(before?.modules ?? []), ...this.keptModules(), ...this.modules]);
     const usual = usualScheme(recipe.scheme);
     const config = {
       ...this.checkpoint.config,
-      quantization_config: writeQuantizationConfig(usual, modules, notes, stacksOf(linears)),
+      quantization_config: writeQuantizationConfig(usual, modules, {
+        notes,
+        stacks: stacksOf(linears),
+        kvCache,
+      }),
     };
     const stated = await this.checkpoint.files.text("config.json");
     await writeText(joinPath(this.path, "config.json"), formatJsonLike(config, stated));

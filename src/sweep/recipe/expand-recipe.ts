@@ -1,4 +1,6 @@
 import { absolutePath, joinPath } from "../../platform/node.ts";
+import type { Method } from "../../methods/define-method.ts";
+import { methodsInRole } from "../../methods/index.ts";
 import { parseScheme } from "../../quant/scheme.ts";
 import { type PresetId, presets } from "../../recipe/presets/index.ts";
 import type { Preset } from "../../recipe/presets/define-preset.ts";
@@ -110,6 +112,10 @@ function makeRecipe(
   const { finishers } = variant;
   // Text that all variants share is not meant for one that runs no model.
   const shared = variant.generic ? {} : recipe.calibration;
+  const [quantizer]: readonly (Method | undefined)[] = methodsInRole("quantizer").filter(
+    ({ id }) => id === chain.method,
+  );
+  const isWriting = quantizer?.writesText ?? false;
   const given = {
     ...variant,
     ...chain,
@@ -122,7 +128,7 @@ function makeRecipe(
         ? finisher
         : { ...finisher, data: calibrationOf(finisher.data, at) },
     ),
-    calibration: calibrationOf({ ...shared, ...variant.calibration }, at) ?? undefined,
+    calibration: calibrationOf({ ...shared, ...variant.calibration }, at, isWriting) ?? undefined,
   };
   // The form was checked by the recipe's schema, whose ids are those of the registries.
   return toRecipe(source, given as unknown as QuantizeOptions);
@@ -137,8 +143,9 @@ function defined<T extends object>(values: T): Partial<T> {
 function calibrationOf(
   { files, imageEmbeddings: images, ...rest }: SweepCalibration,
   at: (path: string) => string,
+  isWriting = false,
 ): RecipeInput["calibration"] {
-  if (!files && !rest.selfGenerated) return null;
+  if (!files && !rest.selfGenerated && !isWriting) return null;
   const listed = listOf(files ?? []).map((file) =>
     typeof file === "string"
       ? { path: at(file) }

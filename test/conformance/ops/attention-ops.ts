@@ -1,6 +1,7 @@
 import { describe, test } from "vitest";
 import type { Backend } from "../../../src/backend/backend.ts";
 import type { AttentionOptions } from "../../../src/backend/kernels.ts";
+import { putFourBitCodes } from "../../../src/tensor/four-bit-rows.ts";
 import { Prng } from "../../../src/util/prng.ts";
 import { blankOutput, floatSample, normalSample, type Sample, upload } from "./data.ts";
 import { expectSame, expectWithin } from "./expect-within.ts";
@@ -53,7 +54,7 @@ const cases: readonly AttentionCase[] = [
 export function testAttentionOps(open: () => Backend): void {
   describe("attention", () => {
     for (const entry of cases) {
-      for (const dtype of ["f32", "f16", "i8"] as const) {
+      for (const dtype of ["f32", "f16", "i8", "u8"] as const) {
         const title = `${entry.law}, ${dtype}: softmax(q·kᵀ)·v over the visible keys`;
         test(title, () => check(open(), entry, dtype));
       }
@@ -86,11 +87,7 @@ function shapeOf(
   return { batch, length, heads, kvHeads, headDim, capacity };
 }
 
-async function check(
-  backend: Backend,
-  entry: AttentionCase,
-  dtype: "f32" | "f16" | "i8",
-): Promise<void> {
+async function check(backend: Backend, entry: AttentionCase, dtype: CacheDType): Promise<void> {
   const { shape, keyLength, window, softCap, spread = 1 } = entry;
   const { batch, length, heads, kvHeads, headDim, capacity } = shape;
   const q = normalSample([batch, length, heads, headDim], 1, "f32", spread);
@@ -119,7 +116,10 @@ async function check(
   expectWithin(await out.read(), exact, { relative: 3e-6 * spread ** 2 });
 }
 
-/** Keys or values; int8 ones have a scale a row. */
+/** With u8, two values of four bits in each. */
+type CacheDType = "f32" | "f16" | "i8" | "u8";
+
+/** Keys or values; integer ones have a scale a row. */
 interface CacheSample extends Sample {
   readonly scales: Sample | null;
 }
@@ -127,21 +127,31 @@ interface CacheSample extends Sample {
 function cacheSample(
   shape: readonly [number, number, number, number],
   seed: number,
-  dtype: "f32" | "f16" | "i8",
+  dtype: CacheDType,
   spread: number,
 ): CacheSample {
-  if (dtype !== "i8") return { ...normalSample(shape, seed, dtype, spread), scales: null };
+  if (dtype !== "i8" && dtype !== "u8") {
+    return { ...normalSample(shape, seed, dtype, spread), scales: null };
+  }
   const headDim = shape[3];
-  const array = Int8Array.from(normalSample(shape, seed, "f32", 40).array as Float32Array, (x) =>
-    Math.max(-127, Math.min(127, Math.round(x))),
-  );
+  const [top, usual] = dtype === "i8" ? [127, 40] : [7, 3];
+  const normal = normalSample(shape, seed, "f32", usual).array as Float32Array;
+  const codes = Int8Array.from(normal, (x) => Math.max(-top, Math.min(top, Math.round(x))));
   const random = new Prng(seed);
+  const rows = codes.length / headDim;
   const steps = Float32Array.from(
-    { length: array.length / headDim },
-    () => (spread * (0.5 + random.uniform())) / 40,
+    { length: rows },
+    () => (spread * (0.5 + random.uniform())) / usual,
   );
-  const values = Float64Array.from(array, (code, i) => code * steps[Math.floor(i / headDim)]);
-  return { dtype, shape, array, values, scales: floatSample(shape.slice(0, 3), steps) };
+  const values = Float64Array.from(codes, (code, i) => code * steps[Math.floor(i / headDim)]);
+  const scales = floatSample(shape.slice(0, 3), steps);
+  if (dtype === "i8") return { dtype, shape, array: codes, values, scales };
+  const width = Math.ceil(headDim / 2);
+  const array = new Uint8Array(rows * width);
+  for (let row = 0; row < rows; row++) {
+    putFourBitCodes(array, row * width, codes.subarray(row * headDim, (row + 1) * headDim));
+  }
+  return { dtype, shape: [...shape.slice(0, 3), width], array, values, scales };
 }
 
 /** Makes the rows from `start` to `end` of a cache NaN. */

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { Backend } from "../../../src/backend/backend.ts";
+import { fourBitCode, storedLength } from "../../../src/tensor/four-bit-rows.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { FewbitError } from "../../../src/util/errors.ts";
 import { floatsToHalves } from "../../../src/util/half.ts";
@@ -295,35 +296,50 @@ export function testCopies(open: () => Backend): void {
     expectSame(bits.subarray(0, 38), new Uint16Array(38));
   });
 
-  test("quantizeRows takes the nearest of 255 codes, and the scale fits the largest value", async () => {
-    const backend = open();
-    const [batch, capacity, length, heads, d] = [2, 6, 3, 2, 21];
-    const rows = normalSample([batch, length, heads, d], 3);
-    const x = rows.array as Float32Array;
-    x.fill(0, 0, d);
-    x[d] = Number.NaN;
-    for (let i = 2 * d; i < 3 * d; i++) x[i] *= 2 ** -140;
-    const cache = Tensor.zeros(backend, "i8", [batch, capacity, heads, d]);
-    const scales = Tensor.zeros(backend, "f32", [batch, capacity, heads]);
-    backend.kernels.quantizeRows(cache, scales, upload(backend, rows), 2);
-    const [codes, steps] = [await cache.read(), await scales.read()];
-    for (let row = 0; row < batch * length * heads; row++) {
-      const token = Math.floor(row / heads);
-      const at = (Math.floor(token / length) * capacity + 2 + (token % length)) * heads;
-      const target = at + (row % heads);
-      const part = x.subarray(row * d, (row + 1) * d);
-      const scale = Math.fround(Math.max(...part.map(Math.abs)) / 127);
-      const want = Array.from(part, (value) =>
-        scale > 0 ? Math.max(-127, Math.min(127, roundHalfEven(Math.fround(value / scale)))) : 0,
-      );
-      expectSame([steps[target]], [scale]);
+  test.each([
+    ["i8", 127],
+    ["u8", 7],
+  ] as const)(
+    "quantizeRows to %s takes the nearest of ±%i codes, and the scale fits the largest value",
+    async (dtype, top) => {
+      const backend = open();
+      const [batch, capacity, length, heads, d] = [2, 6, 3, 2, 21];
+      const rows = normalSample([batch, length, heads, d], 3);
+      const x = rows.array as Float32Array;
+      x.fill(0, 0, d);
+      x[d] = Number.NaN;
+      for (let i = 2 * d; i < 3 * d; i++) x[i] *= 2 ** -140;
+      const width = storedLength(dtype, d);
+      const cache = Tensor.zeros(backend, dtype, [batch, capacity, heads, width]);
+      const scales = Tensor.zeros(backend, "f32", [batch, capacity, heads]);
+      backend.kernels.quantizeRows(cache, scales, upload(backend, rows), 2);
+      const [codes, steps] = [await cache.read(), await scales.read()];
+      for (let row = 0; row < batch * length * heads; row++) {
+        const token = Math.floor(row / heads);
+        const at = (Math.floor(token / length) * capacity + 2 + (token % length)) * heads;
+        const target = at + (row % heads);
+        const part = x.subarray(row * d, (row + 1) * d);
+        const scale = Math.fround(Math.max(...part.map(Math.abs)) / top);
+        const want = Array.from(part, (value) =>
+          scale > 0 ? Math.max(-top, Math.min(top, roundHalfEven(Math.fround(value / scale)))) : 0,
+        );
+        const got = want.map((_, i) =>
+          dtype === "u8"
+            ? fourBitCode(codes as Uint8Array, target * width, i, d)
+            : codes[target * width + i] + 0,
+        );
+        expectSame([steps[target]], [scale]);
+        expectSame(
+          got,
+          want.map((c) => c + 0),
+        );
+      }
       expectSame(
-        Array.from(codes.subarray(target * d, (target + 1) * d), (c) => c + 0),
-        want.map((c) => c + 0),
+        Array.from(codes.subarray(0, 2 * heads * width)),
+        Array(2 * heads * width).fill(0),
       );
-    }
-    expectSame(codes.subarray(0, 2 * heads * d), new Int8Array(2 * heads * d));
-  });
+    },
+  );
 
   test("magnitudes adds Σ|x| and keeps max|x| of each column", async () => {
     for (const [rows, columns] of [

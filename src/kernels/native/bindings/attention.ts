@@ -1,4 +1,5 @@
 import { bytesPerElement } from "../../../tensor/dtype.ts";
+import { storedLength } from "../../../tensor/four-bit-rows.ts";
 import { elementCount } from "../../../tensor/shape.ts";
 import { defineBinding } from "../binding.ts";
 import { dtypeCode, exact, expectDType, f32, optional, viewOf } from "../buffer-rule.ts";
@@ -7,7 +8,7 @@ const queries = ["batch", "length", "heads", "headDim"] as const;
 const keys = ["batch", "length", "kvHeads", "headDim"] as const;
 const cachedHeads = ["batch", "capacity", "kvHeads"] as const;
 const halves = ["batch", "length", "heads", 2, "half"] as const;
-const keyTypes = viewOf("f32", "f16", "i8");
+const keyTypes = viewOf("f32", "f16", "i8", "u8");
 const anyType = viewOf();
 
 /** Attention, positions and the KV cache. */
@@ -16,14 +17,15 @@ export const attentionBindings = [
     buffers: [
       f32("out", ...queries),
       f32("q", ...queries),
-      exact(keyTypes("k", ...cachedHeads, "headDim")),
-      exact(keyTypes("v", ...cachedHeads, "headDim")),
+      exact(keyTypes("k", ...cachedHeads, "stored")),
+      exact(keyTypes("v", ...cachedHeads, "stored")),
       optional(f32("keyScales", ...cachedHeads)),
       optional(f32("valueScales", ...cachedHeads)),
     ],
     check: (_out, _q, k, v) => expectDType("attention v", v.dtype, [k.dtype]),
     sizes: [...queries, "capacity", "kvHeads", "keyLength", "window", "dtype"],
     reals: ["scale", "softCap"],
+    lengths: ["stored"],
     values: (out, q, k, v, options) => {
       const { keyScales, valueScales, keyLength, window = 0, scale, softCap = 0 } = options;
       const [batch = 0, length = 0, heads = 0, headDim = 0] = q.shape;
@@ -47,6 +49,7 @@ export const attentionBindings = [
         dtypeCode(k),
         scale,
         softCap,
+        storedLength(k.dtype, headDim),
       ];
     },
   }),
@@ -106,15 +109,19 @@ export const attentionBindings = [
   }),
   defineBinding("quantizeRows", {
     buffers: [
-      viewOf("i8")("cache", "batch", "capacity", "heads", "headDim"),
+      exact(viewOf("i8", "u8")("cache", "batch", "capacity", "heads", "stored")),
       f32("scales", "batch", "capacity", "heads"),
       f32("rows", ...queries),
     ],
-    sizes: ["batch", "capacity", "length", "heads", "headDim", "position"],
+    sizes: ["batch", "capacity", "length", "heads", "headDim", "position", "dtype"],
+    lengths: ["stored"],
     values: (cache, scales, rows, position) => {
-      const [batch = 0, capacity = 0, heads = 0, headDim = 0] = cache.shape;
-      const [, length = 0] = rows.shape;
-      return [cache, scales, rows, batch, capacity, length, heads, headDim, position];
+      const [batch = 0, capacity = 0] = cache.shape;
+      const [, length = 0, heads = 0, headDim = 0] = rows.shape;
+      const stored = storedLength(cache.dtype, headDim);
+      const dtype = dtypeCode(cache);
+      const views = [cache, scales, rows] as const;
+      return [...views, batch, capacity, length, heads, headDim, position, dtype, stored];
     },
   }),
 ];

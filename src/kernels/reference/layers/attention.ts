@@ -1,19 +1,20 @@
 import type { Kernels, TensorView } from "../../../backend/kernels.ts";
+import { fourBitCode, storedLength } from "../../../tensor/four-bit-rows.ts";
 import { floats, reader } from "../arrays.ts";
 import { softmaxInPlace } from "./softmax.ts";
 
 /**
  * Causal grouped-query attention. Query i of `length` stands at position `keyLength − length + i`
  * and sees the keys up to there, or the last `window` of them; scores may be capped. Scores and
- * sums are float64; float16 and int8 keys and values are read exactly.
+ * sums are float64; float16, int8 and 4-bit keys and values are read exactly.
  */
 export const attention: Kernels["attention"] = (out, q, k, v, options) => {
   const [batch = 0, length = 0, heads = 0, headDim = 0] = q.shape;
   const [, capacity = 0, kvHeads = 1] = k.shape;
   const { keyLength, scale, window = Number.POSITIVE_INFINITY, softCap } = options;
   const stride = kvHeads * headDim;
-  const keyAt = cacheReader(k, options.keyScales);
-  const valueAt = cacheReader(v, options.valueScales);
+  const keyAt = cacheReader(k, options.keyScales, headDim);
+  const valueAt = cacheReader(v, options.valueScales, headDim);
   for (let row = 0; row < batch * length; row++) {
     const position = keyLength - length + (row % length);
     const first = Math.max(0, position - window + 1);
@@ -33,15 +34,26 @@ export const attention: Kernels["attention"] = (out, q, k, v, options) => {
 /** Reads an element of keys or values by its index. */
 type ReadElement = (index: number) => number;
 
-function cacheReader(view: TensorView, scales: TensorView | undefined): ReadElement {
+function cacheReader(
+  view: TensorView,
+  scales: TensorView | undefined,
+  headDim: number,
+): ReadElement {
   if (view.dtype === "f32") {
     const values = floats(view);
     return (index) => values[index];
   }
-  if (view.dtype !== "i8" || !scales) return reader(view);
-  const codes = view.storage as Int8Array;
+  if (!scales) return reader(view);
   const steps = floats(scales);
-  const [, , , headDim = 1] = view.shape;
+  if (view.dtype === "u8") {
+    const bytes = view.storage as Uint8Array;
+    const width = storedLength("u8", headDim);
+    return (index) => {
+      const row = Math.floor(index / headDim);
+      return fourBitCode(bytes, row * width, index % headDim, headDim) * steps[row];
+    };
+  }
+  const codes = view.storage as Int8Array;
   return (index) => codes[index] * steps[Math.floor(index / headDim)];
 }
 
