@@ -72,6 +72,8 @@ describe.skipIf(absent)(`pages of odd sweeps, in a browser${absent}`, () => {
       viewport: { width, height: 900 },
       colorScheme: scheme,
     });
+    // How long it may take is up to the machine, and to the limit of the test.
+    context.setDefaultTimeout(0);
     const page = await context.newPage();
     const address = pathToFileURL(join(folder, name, "report.html")).href;
     await page.goto(address);

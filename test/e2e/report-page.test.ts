@@ -205,6 +205,8 @@ async function withPage(
   use: (page: Page, noted: readonly string[]) => Promise<void>,
 ): Promise<void> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  // How long it may take is up to the machine, and to the limit of the test.
+  context.setDefaultTimeout(0);
   try {
     await context.grantPermissions(["clipboard-read", "clipboard-write"]);
     const page = await context.newPage();
