@@ -240,7 +240,7 @@ function quantizerFor({ caution }: Method, scheme: Scheme): Method {
 }
 
 /** Whether a method, at work as `recipeWith` shows it, warns of nothing. */
-export function isAdvised(method: Method, scheme: Scheme): boolean {
+function isAdvised(method: Method, scheme: Scheme): boolean {
   if (method.role === "quantizer") return !method.caution?.(scheme);
   return !method.caution?.(scheme, quantizerFor(method, scheme));
 }
@@ -264,7 +264,7 @@ export function optionsOf(
 }
 
 /** Whether rows of all these widths can be stored under a scheme. */
-export function fitsRows({ blocks }: Scheme, widths: readonly number[]): boolean {
+function fitsRows({ blocks }: Scheme, widths: readonly number[]): boolean {
   return blocks === null || widths.every((width) => width % blocks.columns === 0);
 }
 

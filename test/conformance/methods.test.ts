@@ -159,6 +159,7 @@ function isKept({ trainModel }: Method, event: PipelineEvent): boolean {
 
 const cases = methodCases(subjects);
 
+// Where it fails, `methodCases` has to take more schemes a method.
 test("no value of a scheme is left out by turns", () => {
   const whole = methodCases(subjects, true);
   for (const list of ["measured", "compared"] as const) {
