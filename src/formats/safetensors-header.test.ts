@@ -139,9 +139,11 @@ test("a header of more names than there can be is refused, and not kept", () => 
     { length: most + 1 },
     (_, i) => `"t${i}":{"dtype":"U8","shape":[1],"data_offsets":[${i},${i + 1}]}`,
   );
-  const refused = () => parseHeader(`{${tensors.join(",")}}`, "many.safetensors");
-  expect(refused).toThrow(FormatError);
-  expect(refused).toThrow("many.safetensors: the header names more than 500,000 tensors");
+  const said = "many.safetensors: the header names more than 500,000 tensors";
+  // It takes a second: once for both its kind and its words.
+  expect(() => parseHeader(`{${tensors.join(",")}}`, "many.safetensors")).toThrow(
+    expect.toSatisfy((error) => error instanceof FormatError && error.message.includes(said)),
+  );
   const entries = Array.from({ length: most + 1 }, (_, i) => `"k${i}":""`).join(",");
   expect(() => parseHeader(`{"__metadata__":{${entries}}}`, "x")).toThrow("entries of metadata");
-}, 60_000);
+});

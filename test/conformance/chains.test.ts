@@ -7,11 +7,13 @@ import { evaluate, type Method, type QuantizeOptions, quantize } from "../../src
 import { chooseScheme } from "../../src/recipe/choose-scheme.ts";
 import { writeFirstBlock } from "../golden/first-block.ts";
 import { allMethods } from "./method-cases.ts";
+import { takeTurns } from "./spread.ts";
 
 /*
  * What a chain does by default must not be worse than its method alone: a transform in front of a
- * quantizer, a finisher behind it. Measured on the first block of the built-in model; docs/chains.md
- * has the whole of it.
+ * quantizer, a finisher behind it, in turn from quantizer to quantizer (all of them in `npm run
+ * test:thorough`). Measured on the first block of the built-in model; docs/chains.md has the whole
+ * of it.
  */
 
 const builtin = (path: string): string =>
@@ -35,7 +37,12 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** How far what a chain makes is from the original, in nats a token, and how well it predicts. */
-async function measure(chain: object): Promise<{ divergence: number; perplexity: number }> {
+interface Measured {
+  readonly divergence: number;
+  readonly perplexity: number;
+}
+
+async function measure(chain: object): Promise<Measured> {
   const out = join(folder, "out");
   const options = { scheme, calibration, threads: 1, ...chain, out, overwrite: true };
   await quantize(model, options as unknown as QuantizeOptions);
@@ -50,15 +57,6 @@ async function measure(chain: object): Promise<{ divergence: number; perplexity:
   return { divergence: klDivergence?.mean ?? Number.NaN, perplexity };
 }
 
-/** The methods of a role that go with another one at the scheme. */
-function partners(quantizer: Method, role: Method["role"]): Method[] {
-  return allMethods.filter((method) => {
-    const chain = [method, quantizer];
-    const chosen = chooseScheme(scheme, chain);
-    return method.role === role && chain.every((each) => each.supports(chosen));
-  });
-}
-
 const quantizers = allMethods.filter(
   (method) =>
     method.role === "quantizer" &&
@@ -66,26 +64,55 @@ const quantizers = allMethods.filter(
     method.supports(chooseScheme(scheme, [method])),
 );
 
-describe.each(quantizers)("$id", (quantizer) => {
-  const { id: method } = quantizer;
+/**
+ * The methods of a role that go with a quantizer at the scheme, and are not warned of with it: what
+ * a plan warns of may be worse.
+ */
+function partners(quantizer: Method, role: Method["role"]): Method[] {
+  return allMethods.filter((method) => {
+    const chain = [method, quantizer];
+    const chosen = chooseScheme(scheme, chain);
+    const fits = method.role === role && chain.every((each) => each.supports(chosen));
+    return fits && !method.caution?.(chooseScheme(scheme, [quantizer]), quantizer);
+  });
+}
+
+const toPutBefore = takeTurns<Method>(({ id }) => id);
+const toPutBehind = takeTurns<Method>(({ id }) => id);
+const cases = quantizers.map((quantizer) => ({
+  id: quantizer.id,
+  quantizer,
+  transforms: toPutBefore(partners(quantizer, "transform")),
+  finishers: toPutBehind(partners(quantizer, "finisher")),
+}));
+
+test("every transform and finisher that goes with one stands with some quantizer", () => {
+  for (const role of ["transform", "finisher"] as const) {
+    const found = cases.flatMap(({ transforms, finishers }) =>
+      role === "transform" ? transforms : finishers,
+    );
+    const all = quantizers.flatMap((quantizer) => partners(quantizer, role));
+    expect(new Set(found)).toEqual(new Set(all));
+  }
+});
+
+describe.each(cases)("$id", ({ id: method, transforms, finishers }) => {
+  let alone: Measured;
+  beforeAll(async () => {
+    alone = await measure({ method });
+  });
 
   test("behind a transform is no further from the original than alone", async () => {
-    const alone = await measure({ method });
-    const found = partners(quantizer, "transform");
-    expect(found.length).toBeGreaterThan(0);
-    for (const { id, caution } of found) {
-      // What a plan warns of may be worse.
-      if (caution?.(chooseScheme(scheme, [quantizer]), quantizer)) continue;
+    expect(transforms.length).toBeGreaterThan(0);
+    for (const { id } of transforms) {
       const { divergence } = await measure({ method, transforms: [id] });
       expect(divergence, id).toBeLessThanOrEqual(alone.divergence * room.divergence);
     }
   });
 
   test("with a finisher behind it is no further from what that learns than alone", async () => {
-    const alone = await measure({ method });
-    const found = partners(quantizer, "finisher");
-    expect(found.length).toBeGreaterThan(0);
-    for (const { id, options, usesTeacher } of found) {
+    expect(finishers.length).toBeGreaterThan(0);
+    for (const { id, options, usesTeacher } of finishers) {
       // The predictions of the original, or the text.
       const figure = usesTeacher?.(options.parse({})) ? "divergence" : "perplexity";
       const made = await measure({ method, finishers: [id] });

@@ -25,11 +25,20 @@ import { rotationObstacle } from "../../src/models/decoder-rotation.ts";
 import { filesOf } from "../e2e/killed-runs.ts";
 import { modelCaseNames, readModelCase } from "../golden/model-cases.ts";
 import { type TinyCheckpoint, writeTinyCheckpoint } from "../golden/tiny-checkpoint.ts";
-import { allMethods, needsText, optionsOf, recipeWith, schemesFor } from "./method-cases.ts";
+import {
+  allMethods,
+  byWork,
+  needsText,
+  optionsOf,
+  recipeWith,
+  schemesFor,
+} from "./method-cases.ts";
+import { takeTurns } from "./spread.ts";
 
 /*
- * Every family that is registered, as a checkpoint on the disk: read, quantized by every method,
- * written and read again. No family and no method is named here.
+ * Every family that is registered, as a checkpoint on the disk: read, quantized by a method of each
+ * kind of work, in turn from family to family (by every method in `npm run test:thorough`), written
+ * and read again. No family and no method is named here.
  */
 
 const windows = { samples: 4, window: 24 };
@@ -154,9 +163,19 @@ const first = architectures.map(({ modelType }) => {
 const repeated = modelCaseNames.filter(
   (name) => readModelConfig(readModelCase(name).config).blockRuns > 1,
 );
-const tried = [...first, ...repeated].map((name) => [familyOf(name), name]);
+const toTry = takeTurns<Method>(({ id }) => id);
+const tried = [...first, ...repeated].map((name) => ({
+  family: familyOf(name),
+  name,
+  methods: byWork().flatMap((alike) => toTry(alike)),
+}));
 
-describe.each(tried)("the family %s, %s", (_, name) => {
+test("every method is tried on some families", () => {
+  const found = new Set(tried.flatMap(({ methods }) => methods));
+  expect(found).toEqual(new Set(allMethods));
+});
+
+describe.each(tried)("the family $family, $name", ({ name, methods }) => {
   let checkpoint: TinyCheckpoint;
   let loss = 0;
   beforeAll(async () => {
@@ -201,7 +220,7 @@ describe.each(tried)("the family %s, %s", (_, name) => {
     expect(filesOf(out)).toEqual(filesOf(whole));
   });
 
-  describe.each(allMethods.map((method) => ({ id: method.id, method })))("$id", ({ method }) => {
+  describe.each(methods.map((method) => ({ id: method.id, method })))("$id", ({ method }) => {
     const { config } = readModelCase(name);
     const isFixed =
       findLanguage(config).composite !== null || rotationObstacle(readModelConfig(config)) !== null;

@@ -5,6 +5,7 @@ import type { ActivationGrid } from "../../src/quant/activation-grid.ts";
 import { grids } from "../../src/quant/grids/index.ts";
 import { hasFixedActivations, makeScheme } from "../../src/quant/scheme.ts";
 import { needsText as worksOnText } from "../../src/recipe/needs-text.ts";
+import { takeTurns, wholeProducts } from "./spread.ts";
 
 /*
  * What the conformance suite of methods runs: derived from what methods and grids declare, so that
@@ -78,11 +79,72 @@ function isMade(scheme: Scheme): boolean {
   );
 }
 
+/** What a method runs on: what it is measured on, and that of which bytes are compared. */
+export interface MethodCase {
+  readonly method: Method;
+  /** Schemes that it warns of nothing on, and that fit a trained model. */
+  readonly measured: readonly Scheme[];
+  readonly compared: readonly Scheme[];
+}
+
+/** How a trained model and a tiny one are quantized. */
+export interface MethodSubjects {
+  /** Widths of the rows of the trained model. */
+  readonly trainedWidths: readonly number[];
+  readonly groupSizes: { readonly trained: number; readonly tiny: number };
+}
+
 /**
- * Fewer of these schemes, on which bytes are compared: one of each bit-width, in turn with a scale
- * a row and with groups, and all that round activations.
+ * The schemes of every method, in turn from method to method. It is measured on one scheme of each
+ * bit-width, two of blocks and two that round activations; bytes are compared on one of each form,
+ * and two of blocks.
  */
-export function spreadOf(schemes: readonly Scheme[]): Scheme[] {
+export function methodCases(
+  { trainedWidths, groupSizes }: MethodSubjects,
+  whole = wholeProducts,
+): MethodCase[] {
+  const toMeasure = takeTurns<Scheme>(({ id }) => id, whole);
+  const toCompare = takeTurns<Scheme>(({ id }) => id, whole);
+  return allMethods.map((method) => {
+    const advised = schemesFor(method, groupSizes.trained).filter(
+      (scheme) => fitsRows(scheme, trainedWidths) && isAdvised(method, scheme),
+    );
+    const { activated = [], blocks = [], planar = [] } = Object.groupBy(advised, kindOf);
+    const forms = Map.groupBy(spreadOf(schemesFor(method, groupSizes.tiny)), formOf);
+    return {
+      method,
+      measured: [
+        ...byBits(planar).flatMap((schemes) => toMeasure(schemes)),
+        ...toMeasure(blocks, 2),
+        ...toMeasure(activated, 2),
+      ],
+      compared: [...forms].flatMap(([form, schemes]) =>
+        toCompare(schemes, form === "blocks" ? 2 : 1),
+      ),
+    };
+  });
+}
+
+function kindOf({ activation, blocks }: Scheme): "activated" | "blocks" | "planar" {
+  if (activation !== null) return "activated";
+  return blocks === null ? "planar" : "blocks";
+}
+
+/** What decides how codes, scales and roundings of inputs are made and stored. */
+function formOf(scheme: Scheme): string {
+  const kind = kindOf(scheme);
+  if (kind === "activated") return hasFixedActivations(scheme) ? "fixed" : "rounded";
+  if (kind === "blocks") return kind;
+  if (scheme.sparse) return "sparse";
+  if (scheme.grid.normalizedOutputs) return "normalized";
+  return scheme.groupSize === null ? "rows" : "groups";
+}
+
+/**
+ * Fewer of these schemes: one of each bit-width, in turn with a scale a row and with groups, and
+ * all that round activations.
+ */
+function spreadOf(schemes: readonly Scheme[]): Scheme[] {
   const ofWeights = byBits(schemes.filter(({ activation }) => activation === null));
   const inTurn = ofWeights.map((of, i) => {
     const form = of.filter(({ groupSize }) => (groupSize === null) === (i % 2 === 0));
@@ -96,9 +158,33 @@ export function spreadOf(schemes: readonly Scheme[]): Scheme[] {
  * and those with weights beside the codes, apart.
  */
 function byBits(schemes: readonly Scheme[]): Scheme[][] {
-  const kindOf = ({ grid, blocks, sparse }: Scheme) =>
+  const nameOf = ({ grid, blocks, sparse }: Scheme) =>
     `${grid.bits} ${grid.normalizedOutputs ?? false} ${blocks !== null} ${sparse}`;
-  return [...Map.groupBy(schemes, kindOf).values()];
+  return [...Map.groupBy(schemes, nameOf).values()];
+}
+
+/**
+ * Methods that do the same kind of work on a model together: what they declare of their place, of
+ * what they are given and of what they change.
+ */
+export function byWork(): Method[][] {
+  const workOf = (method: Method): string =>
+    [
+      method.role,
+      method.quantizeLinear && "linears",
+      method.quantizeBlock && "blocks",
+      method.transformBlock && "transformed blocks",
+      method.rotateModel && "rotated model",
+      method.trainModel && "trained model",
+      method.needs.statistics.length > 0 && "statistics",
+      method.needs.sensitivities && "sensitivities",
+      method.usesOutputGradients && "gradients",
+      method.scalesChannels && "channels",
+      method.usesTeacher && "teacher",
+    ]
+      .filter(Boolean)
+      .join();
+  return [...Map.groupBy(allMethods, workOf).values()];
 }
 
 /**
@@ -156,7 +242,7 @@ function quantizerFor({ caution }: Method, scheme: Scheme): Method {
 }
 
 /** Whether a method, at work as `recipeWith` shows it, warns of nothing. */
-export function isAdvised(method: Method, scheme: Scheme): boolean {
+function isAdvised(method: Method, scheme: Scheme): boolean {
   if (method.role === "quantizer") return !method.caution?.(scheme);
   return !method.caution?.(scheme, quantizerFor(method, scheme));
 }
@@ -184,7 +270,7 @@ export function optionsOf(
 }
 
 /** Whether rows of all these widths can be stored under a scheme. */
-export function fitsRows({ blocks }: Scheme, widths: readonly number[]): boolean {
+function fitsRows({ blocks }: Scheme, widths: readonly number[]): boolean {
   return blocks === null || widths.every((width) => width % blocks.columns === 0);
 }
 

@@ -26,18 +26,17 @@ import {
   allMethods,
   baselineFor,
   everyScheme,
-  fitsRows,
-  isAdvised,
+  type MethodCase,
+  methodCases,
   needsText,
   optionsOf,
   recipeWith,
-  schemesFor,
-  spreadOf,
 } from "./method-cases.ts";
 import { objectiveOf, type Written } from "./method-objectives.ts";
 
 /*
- * Every registered method, over schemes that it supports. What it must keep to follows from what
+ * Every registered method, over schemes that it supports: all of them in `npm run test:thorough`,
+ * else each in its turn. What it must keep to follows from what
  * it declares (`method-cases.ts`, `method-objectives.ts`): no method is named here but rounding to
  * nearest, the baseline.
  *
@@ -57,7 +56,7 @@ const standstill = {
   precision: "f32",
   loss: "cross-entropy",
 };
-const groupSizes = { trained: 64, tiny: 16 };
+const subjects = { trainedWidths: [128, 384], groupSizes: { trained: 64, tiny: 16 } };
 const native = nativeAvailability();
 const noNative = native.available ? "" : ` (threads were not tried: ${native.reason})`;
 const calibration = new URL("../../builtin/text/calibration.txt", import.meta.url);
@@ -68,8 +67,6 @@ let trained: LanguageModel;
 let loud: LanguageModel;
 let tiny: TinyCheckpoint;
 let wide: TinyCheckpoint;
-/** Widths of the rows of the trained model. */
-const trainedWidths = [128, 384];
 const wideConfig = {
   hidden_size: 256,
   intermediate_size: 512,
@@ -160,11 +157,30 @@ function isKept({ trainModel }: Method, event: PipelineEvent): boolean {
   return trainModel ? event.type === "step" && event.step === 2 : event.type === "block";
 }
 
-describe.each(allMethods.map((method) => ({ id: method.id, method })))("$id", ({ method }) => {
-  const schemes = spreadOf(schemesFor(method, groupSizes.tiny));
-  const advised = schemesFor(method, groupSizes.trained).filter(
-    (scheme) => fitsRows(scheme, trainedWidths) && isAdvised(method, scheme),
-  );
+const cases = methodCases(subjects);
+
+// Where it fails, `methodCases` has to take more schemes a method.
+test("no value of a scheme is left out by turns", () => {
+  const whole = methodCases(subjects, true);
+  for (const list of ["measured", "compared"] as const) {
+    const valuesIn = (of: readonly MethodCase[]) =>
+      new Set(of.flatMap((each) => each[list]).flatMap(valuesOf));
+    expect(valuesIn(cases)).toEqual(valuesIn(whole));
+    for (const { method, [list]: schemes } of cases) expect(schemes, method.id).not.toEqual([]);
+  }
+});
+
+/** What a scheme is made of. */
+const valuesOf = ({ grid, groupSize, blocks, activation, sparse }: Scheme): string[] => [
+  `grid ${grid.id}`,
+  `groups ${groupSize !== null}`,
+  `blocks ${blocks?.id}`,
+  `sparse ${sparse}`,
+  `activations ${activation?.bits} ${activation?.mode}`,
+];
+
+describe.each(cases.map((each) => ({ id: each.method.id, ...each })))("$id", (each) => {
+  const { method, measured: advised, compared: schemes } = each;
   const objective = objectiveOf(method, method.options.parse({}));
   const baseline = method.role === "quantizer" ? "rounding to nearest" : "without it";
 
@@ -256,7 +272,7 @@ describe.each(allMethods.map((method) => ({ id: method.id, method })))("$id", ({
   });
 
   test("refuses every scheme that it does not support, before any work", async () => {
-    const others = everyScheme(groupSizes.tiny).filter(
+    const others = everyScheme(subjects.groupSizes.tiny).filter(
       // One that names no grid may stand for another.
       (scheme) => !method.supports(scheme) && chooseScheme(scheme.id, [method]).id === scheme.id,
     );

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import type { Backend } from "../../src/backend/backend.ts";
 import type { LinearSlot } from "../../src/nn/linear.ts";
 import { KvCache } from "../../src/nn/kv-cache.ts";
@@ -97,15 +97,19 @@ describe.each(subjects)("$title", ({ missing, open }) => {
 
   describe.each(modelCaseNames)("%s", (name) => {
     const golden = readModelCase(name);
+    let loaded: LoadedCase;
+    let whole: Float32Array;
+    beforeAll(async () => {
+      loaded = await loadCase(backend, golden);
+      whole = (await windowLogits(loaded, golden.ids).read()).slice();
+    });
 
-    test("logits are those of transformers to 1e-3", async () => {
-      const loaded = await loadCase(backend, golden);
-      const logits = await windowLogits(loaded, golden.ids).read();
+    test("logits are those of transformers to 1e-3", () => {
       const vocabulary = loaded.model.config.vocabularySize;
       for (const [row, ids] of golden.ids.entries()) {
         for (const [i, position] of golden.positions.entries()) {
           const start = (row * ids.length + position) * vocabulary;
-          const found = logits.subarray(start, start + vocabulary);
+          const found = whole.subarray(start, start + vocabulary);
           expect(largestDifference(found, golden.logits[row][i])).toBeLessThan(1e-3);
         }
       }
@@ -124,8 +128,6 @@ describe.each(subjects)("$title", ({ missing, open }) => {
     }
 
     test("decoding through a cache that grows gives the logits of one pass", async () => {
-      const loaded = await loadCase(backend, golden);
-      const whole = await windowLogits(loaded, golden.ids).read();
       const oneByOne = await cachedLogits(
         loaded,
         golden.ids,
@@ -135,23 +137,18 @@ describe.each(subjects)("$title", ({ missing, open }) => {
     });
 
     test("prefill in pieces gives the logits of one pass", async () => {
-      const loaded = await loadCase(backend, golden);
-      const whole = await windowLogits(loaded, golden.ids).read();
       const pieces = await cachedLogits(loaded, golden.ids, [5, 7, 1, 11]);
       expect(largestDifference(whole, pieces)).toBeLessThan(1e-4);
     });
 
     test("a batch of windows gives the logits of each window alone", async () => {
-      const loaded = await loadCase(backend, golden);
-      const together = await windowLogits(loaded, golden.ids).read();
       const alone = await Promise.all(
         golden.ids.map(async (row) => [...(await windowLogits(loaded, [row]).read())]),
       );
-      expect(largestDifference(together, alone.flat())).toBeLessThan(1e-5);
+      expect(largestDifference(whole, alone.flat())).toBeLessThan(1e-5);
     });
 
     test("texts that begin alike give, in one tree, the logits of each text alone", async () => {
-      const loaded = await loadCase(backend, golden);
       const [first = [], second = first.toReversed()] = golden.ids;
       const texts = [first, second, first.slice(0, 11).concat(second), first.slice(0, 14)]
         .concat([first.slice(0, 11).concat(second.slice(3, 5))])

@@ -1,5 +1,7 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Page } from "playwright-core";
 
 const usualNames = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const usualPlaces = [
@@ -21,6 +23,15 @@ export function findBrowser(): string | null {
         ...usualPlaces,
       ];
   return candidates.find((path) => existsSync(path)) ?? null;
+}
+
+const screenshots = fileURLToPath(new URL("../../.fewbit/screenshots/", import.meta.url));
+
+/** Keeps a picture of a page, or of the part that is seen, where FEWBIT_SCREENSHOTS=1 asks for it. */
+export async function keepScreenshot(page: Page, name: string, whole = true): Promise<void> {
+  if (process.env["FEWBIT_SCREENSHOTS"] !== "1") return;
+  mkdirSync(screenshots, { recursive: true });
+  await page.screenshot({ path: join(screenshots, name), fullPage: whole });
 }
 
 /** Why tests that need a browser are skipped. */

@@ -4,7 +4,11 @@ import { fileURLToPath } from "node:url";
 import type { Io } from "../../src/cli/io.ts";
 import { main } from "../../src/cli/main.ts";
 
-const program = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+/** The program: as the tests bundle it, or from its sources. */
+export const program: string =
+  process.env["FEWBIT_TEST_PROGRAM"] ??
+  fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+
 const shared = new URL("../../../shared/data/", import.meta.url);
 
 /** What a finished command left behind. */

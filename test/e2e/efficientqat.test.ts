@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { planQuantization, quantize } from "../../src/index.ts";
 import { fewbitHere } from "./cli-process.ts";
 import {
@@ -45,10 +45,16 @@ describe.skipIf(absent)(
   `a chain that is killed and run again${absent}`,
   { timeout: 600_000 },
   () => {
+    let whole = "";
+    let changes: string[] = [];
+    let expected: Record<string, string> = {};
+    beforeAll(async () => {
+      whole = outputIn("whole");
+      changes = await changesOf(argsOf(whole), inFolder("changes"));
+      expected = filesOf(whole);
+    });
+
     test("ends at the same bytes, wherever it was killed; activations on the disk change nothing", async () => {
-      const whole = outputIn("whole");
-      const changes = await changesOf(argsOf(whole), inFolder("changes"));
-      const expected = filesOf(whole);
       expect(besides(whole)).toEqual([]);
       const record = recordOf(whole);
       expect(record.recipe.finishers).toMatchObject([{ method: "e2e-qp" }]);
@@ -82,9 +88,6 @@ describe.skipIf(absent)(
     });
 
     test("killed after its output got its name, it is cleaned up behind and its result reported", async () => {
-      const whole = outputIn("named");
-      const changes = await changesOf(argsOf(whole), inFolder("named-changes"));
-      const expected = filesOf(whole);
       const last = [find(changes, /^rm \.out\.stage-1/, -1), find(changes, /^rm \.journal/, -1)];
       expect(last[0]).toBeGreaterThan(find(changes, /^rename out/, -1));
       for (const [index, at] of last.entries()) {
@@ -155,7 +158,7 @@ describe.skipIf(absent)(`EfficientQAT at 2 bits${absent}`, { timeout: 3_600_000 
     const options = {
       ...usual,
       calibration: calibrationText("stories260K"),
-      samples: 48,
+      samples: 24,
       window: 128,
     };
     const evaluate = (path: string) => perplexityOf(path, "stories260K", 24);

@@ -28,13 +28,15 @@ const toGguf = async (
   return result;
 };
 
-const quantized = (scheme: string, options: object = {}): Promise<string> =>
-  quantizeLikeReference(model, {
-    method: "rtn",
-    scheme,
-    out: inFolder(`packed-${scheme}`),
-    ...options,
-  });
+const made = new Map<string, Promise<string>>();
+
+/** The model rounded to a scheme, once for all tests. */
+function quantized(scheme: string): Promise<string> {
+  const out = inFolder(`packed-${scheme}`);
+  const run = made.get(scheme) ?? quantizeLikeReference(model, { method: "rtn", scheme, out });
+  made.set(scheme, run);
+  return run;
+}
 
 describe.skipIf(absent)(`export --format gguf keeps every weight of its grids${absent}`, () => {
   test.each([

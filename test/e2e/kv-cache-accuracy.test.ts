@@ -9,7 +9,7 @@ import { absent, evaluationText, type ModelName, shared } from "./shared-models.
 
 /** Tokens a window. */
 const length = 512;
-const windows = 4;
+const windows = 2;
 
 /*
  * What a rounded key-value cache costs. Each window is run through the cache in passes of 64

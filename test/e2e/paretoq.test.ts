@@ -166,7 +166,7 @@ describe.skipIf(skipped)(`ParetoQ as in PyTorch${skipped}`, () => {
 
 describe.skipIf(absent)(`a short training at 2 bits${absent}`, () => {
   const common = { calibration: calibrationText(small), samples: 100, window: 128 } as const;
-  const options = { steps: 60, batch: 8, learningRate: 2e-3 } as const;
+  const options = { steps: 30, batch: 8, learningRate: 2e-3 } as const;
 
   async function perplexityAfter(choice: Pick<QuantizeOptions, "method" | "scheme" | "options">) {
     const out = inFolder(`${choice.method}-${choice.scheme}`);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Plan, RunRecord } from "../../src/index.ts";
-import { fewbit } from "./cli-process.ts";
+import { fewbit, fewbitHere } from "./cli-process.ts";
 
 const builtin = (path: string): string =>
   fileURLToPath(new URL(`../../builtin/${path}`, import.meta.url));
@@ -77,7 +77,7 @@ describe("the memory that a plan names covers what is resident at the peak, and 
   ])("%s", async (name, flags) => {
     const out = join(folder, name);
     const words = ["quantize", builtin("model"), ...flags, "--threads", "1", "--out", out];
-    const dry = await fewbit([...words, "--dry-run", "--json"]);
+    const dry = await fewbitHere([...words, "--dry-run", "--json"]);
     const { estimate } = JSON.parse(dry.stdout) as Plan;
     const { code, stderr } = await fewbit(words);
     expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });

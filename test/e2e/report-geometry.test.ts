@@ -1,16 +1,15 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { writeReport } from "../../src/report/sweep/write-report.ts";
 import { oddSweeps } from "../fixtures/odd-sweeps.ts";
-import { findBrowser, noBrowser } from "./browser.ts";
+import { findBrowser, keepScreenshot, noBrowser } from "./browser.ts";
 
 const executablePath = findBrowser();
 const absent = executablePath === null ? ` (skipped: ${noBrowser})` : "";
-const screenshots = fileURLToPath(new URL("../../.fewbit/screenshots/", import.meta.url));
 
 /** What is wrong with the places of texts: texts that cover each other, or leave their drawing. */
 const misplacedTexts = `(() => {
@@ -56,7 +55,6 @@ describe.skipIf(absent)(`pages of odd sweeps, in a browser${absent}`, () => {
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "fewbit-odd-"));
-    mkdirSync(screenshots, { recursive: true });
     for (const [name, results] of sweeps) await writeReport(results, { out: join(folder, name) });
     browser = await chromium.launch({
       executablePath: executablePath as string,
@@ -74,6 +72,8 @@ describe.skipIf(absent)(`pages of odd sweeps, in a browser${absent}`, () => {
       viewport: { width, height: 900 },
       colorScheme: scheme,
     });
+    // How long it may take is up to the machine, and to the limit of the test.
+    context.setDefaultTimeout(0);
     const page = await context.newPage();
     const address = pathToFileURL(join(folder, name, "report.html")).href;
     await page.goto(address);
@@ -89,8 +89,7 @@ describe.skipIf(absent)(`pages of odd sweeps, in a browser${absent}`, () => {
         [1280, "light"],
       ] as const) {
         const page = await open(name, width, scheme);
-        const file = `odd-${name.replaceAll(/\W+/g, "-")}-${width}.png`;
-        await page.screenshot({ path: join(screenshots, file), fullPage: true });
+        await keepScreenshot(page, `odd-${name.replaceAll(/\W+/g, "-")}-${width}.png`);
         expect(await page.locator("g.point").count()).toBeGreaterThan(0);
         expect(await page.evaluate(misplacedTexts)).toEqual([]);
         expect(await page.evaluate(unnamed)).toEqual([]);

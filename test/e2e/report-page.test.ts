@@ -1,18 +1,17 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import { type Browser, chromium, type Locator, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { formatResultsJson } from "../../src/sweep/results/results-json.ts";
 import { makeSweepResults } from "../fixtures/sweep-results.ts";
-import { findBrowser, noBrowser } from "./browser.ts";
+import { findBrowser, keepScreenshot, noBrowser } from "./browser.ts";
 import { fewbit } from "./cli-process.ts";
 
 const executablePath = findBrowser();
 const absent = executablePath === null ? ` (skipped: ${noBrowser})` : "";
 
-const screenshots = fileURLToPath(new URL("../../.fewbit/screenshots/", import.meta.url));
 const failed = "tiny-2m rtn w2g64";
 const waiting = "tiny-5m svid+onebit-kd w1-onebit";
 const evil = '<script>window.stolen = 1</script><img src="https://example.org/x">';
@@ -25,7 +24,6 @@ let browser: Browser;
 describe.skipIf(absent)(`the page of a report, in a browser${absent}`, () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "fewbit-report-"));
-    mkdirSync(screenshots, { recursive: true });
     writeFileSync(join(folder, "results.json"), formatResultsJson(results));
     const { code, stderr } = await fewbit(["report", join(folder, "results.json")]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
@@ -43,7 +41,7 @@ describe.skipIf(absent)(`the page of a report, in a browser${absent}`, () => {
 
   test("says nothing on the console, asks for nothing, and runs no text of the records", async () => {
     await withPage({}, async (page, noted) => {
-      await page.screenshot({ path: join(screenshots, "report-light.png"), fullPage: true });
+      await keepScreenshot(page, "report-light.png");
       expect(await page.title()).toBe(results.name);
       expect(await page.evaluate("window.stolen")).toBeUndefined();
       expect(noted).toEqual([]);
@@ -92,7 +90,7 @@ describe.skipIf(absent)(`the page of a report, in a browser${absent}`, () => {
       expect(await page.locator(".plot .curve.bits-2:visible").count()).toBeGreaterThan(0);
       expect(await page.locator(".plot .curve:not(.bits-2):visible").count()).toBe(0);
       expect(await page.locator("#shown").innerText()).toMatch(/of 64 points/);
-      await page.screenshot({ path: join(screenshots, "report-filtered.png") });
+      await keepScreenshot(page, "report-filtered.png", false);
       await page.getByRole("button", { name: "show all" }).click();
       await expect.poll(() => main.locator("g.point").count()).toBe(62);
     });
@@ -107,7 +105,7 @@ describe.skipIf(absent)(`the page of a report, in a browser${absent}`, () => {
         .poll(() => titles.allTextContents())
         .toContain("decode speed, tokens a second (log)");
       expect(await titles.allTextContents()).toContain("accuracy, average own");
-      await page.screenshot({ path: join(screenshots, "report-speed.png") });
+      await keepScreenshot(page, "report-speed.png", false);
     });
   });
 
@@ -147,14 +145,14 @@ describe.skipIf(absent)(`the page of a report, in a browser${absent}`, () => {
     await withPage({ colorScheme: "dark" }, async (page) => {
       const colour = "getComputedStyle(document.body).backgroundColor";
       expect(await page.evaluate(colour)).toBe("rgb(19, 19, 22)");
-      await page.screenshot({ path: join(screenshots, "report-dark.png"), fullPage: true });
+      await keepScreenshot(page, "report-dark.png");
     });
   });
 
   test("fits a phone: no scrolling sideways, no letter below 12 pixels, a tap shows the record", async () => {
     const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
     await withPage(phone, async (page) => {
-      await page.screenshot({ path: join(screenshots, "report-phone.png"), fullPage: true });
+      await keepScreenshot(page, "report-phone.png");
       expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(390);
       expect(await page.evaluate(smallestLetters)).toBeGreaterThanOrEqual(12);
       const point = page.locator('[data-size="narrow"] g.point.bits-2:not(.faded)').first();
@@ -181,7 +179,7 @@ describe.skipIf(absent)(`the page of a report, in a browser${absent}`, () => {
       expect(await page.locator("text=fewbit quantize").count()).toBeGreaterThan(0);
       expect(await page.locator("button, select").count()).toBe(0);
       await page.emulateMedia({ media: "print" });
-      await page.screenshot({ path: join(screenshots, "report-print.png"), fullPage: true });
+      await keepScreenshot(page, "report-print.png");
     });
   });
 });
@@ -207,6 +205,8 @@ async function withPage(
   use: (page: Page, noted: readonly string[]) => Promise<void>,
 ): Promise<void> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  // How long it may take is up to the machine, and to the limit of the test.
+  context.setDefaultTimeout(0);
   try {
     await context.grantPermissions(["clipboard-read", "clipboard-write"]);
     const page = await context.newPage();

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { program } from "./cli-process.ts";
 import { holdAt } from "./held-runs.ts";
 
 /*
@@ -14,7 +15,6 @@ import { holdAt } from "./held-runs.ts";
  */
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const program = join(root, "src/cli/main.ts");
 const model = join(root, "builtin/model");
 const text = join(root, "builtin/text/validation.txt");
 const helper = { env: { FEWBIT_THREADS: "1" }, process: "checkpoint-helper" };

@@ -157,7 +157,7 @@ function watchDatabases(prototype: Stating): void {
   };
 }
 
-if (basename(process.argv[1] ?? "", ".ts") === STOP_IN) {
+if (basename(process.argv[1] ?? "").replace(/\.[jt]s$/, "") === STOP_IN) {
   watchFiles();
   watchDatabases(DatabaseSync.prototype as Stating);
 }

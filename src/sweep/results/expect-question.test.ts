@@ -34,13 +34,14 @@ describe("expectQuestion", () => {
       "'".repeat(400_001),
       `SELECT ${"[".repeat(300_000)}`,
     ]) {
-      const start = performance.now();
+      const start = process.cpuUsage();
       try {
         expectQuestion(text);
       } catch {
         // Whatever it is, it is said soon.
       }
-      expect(performance.now() - start).toBeLessThan(2000);
+      const { user, system } = process.cpuUsage(start);
+      expect(user + system).toBeLessThan(2e6);
     }
   });
 });

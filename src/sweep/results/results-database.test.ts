@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { setTimeout as sleep } from "node:timers/promises";
+import type { Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { writeOldDatabase } from "../../../test/fixtures/old-results.ts";
 import { makeSweepResults } from "../../../test/fixtures/sweep-results.ts";
@@ -278,7 +278,8 @@ describe("a database of an older layout", () => {
    * that it writes.
    */
   function changeHalfway(statement: string): ChildProcess {
-    const code = `const { Database } = await import(${JSON.stringify(databaseModule)});
+    const code = `import { writeSync } from "node:fs";
+      const { Database } = await import(${JSON.stringify(databaseModule)});
       const { openResultsDatabase } = await import(${JSON.stringify(module)});
       const { run } = Database.prototype;
       let count = 0;
@@ -287,20 +288,10 @@ describe("a database of an older layout", () => {
         return run.apply(this, values);
       };
       await openResultsDatabase(process.argv[1]);`;
-    return spawn(process.execPath, ["--input-type=module", "-e", code, path], { stdio: "ignore" });
-  }
-
-  /** Whether a process is writing. */
-  function isLocked(): boolean {
-    const other = new DatabaseSync(path);
-    try {
-      other.exec("BEGIN IMMEDIATE; ROLLBACK");
-      return false;
-    } catch {
-      return true;
-    } finally {
-      other.close();
-    }
+    const stdio = ["ignore", "pipe", "ignore"] as const;
+    return spawn(process.execPath, ["--input-type=module", "-e", code, path], {
+      stdio: [...stdio],
+    });
   }
 
   it("is left as it was when the change fails halfway", async () => {
@@ -315,9 +306,8 @@ describe("a database of an older layout", () => {
   it("is left as it was when the process is killed halfway", async () => {
     writeOldDatabase(path, 2, results);
     const before = answersOf();
-    const child = changeHalfway("for (;;);");
-    while (!isLocked()) await sleep(20);
-    await sleep(100);
+    const child = changeHalfway('writeSync(1, "halfway"); for (;;);');
+    await once(child.stdout as Readable, "data");
     child.kill("SIGKILL");
     await once(child, "exit");
     expect(versionOf()).toBe(2);
