@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isByToken } from "../../quant/activation-grid.ts";
 import { type GridTraining, roundWithin, type ScaleStart } from "../../quant/grid.ts";
 import type { Scheme } from "../../quant/scheme.ts";
 import { defineMethod, type ModelProblem, type TrainedModel } from "../define-method.ts";
@@ -40,8 +41,7 @@ export default defineMethod({
   needs: { statistics: [] },
   writesText: true,
   usesTeacher: () => true,
-  supports: (scheme) =>
-    minMaxTraining(scheme) !== null && (scheme.activation?.mode ?? "token") === "token",
+  supports: (scheme) => minMaxTraining(scheme) !== null && isByToken(scheme.activation),
   options,
   effort: (chosen, data) => trainingEffort(chosen, data, defaults),
   budget: (chosen, budget) =>
