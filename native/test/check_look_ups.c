@@ -81,11 +81,13 @@ static void lay_out(fb_check *check, const table_shape *s, table_sample *w) {
 }
 
 static table_sample make_sample(fb_check *check, const table_shape *s) {
-  int64_t lanes = check->level->lanes, blocks = fb_ceil_div(s->rows, lanes), columns = s->bits == 3 ? 128 : 128 / s->bits;
+  int64_t lanes = check->level->lanes, blocks = fb_ceil_div(s->rows, lanes);
+  int64_t columns = s->bits == 3 ? 128 : 128 / s->bits;
   int64_t groups = fb_ceil_div(s->columns, s->group_size), chunk = (s->bits == 3 ? 48 : 16) * lanes;
   size_t table_bytes = (size_t)(lanes * (16 * (s->bits == 4 ? 1 : 2) + 72));
   size_t codes = (size_t)(blocks * groups * fb_ceil_div(s->group_size, columns) * chunk);
-  table_sample w = {.groups = groups, .row_bytes = fb_round_up(fb_ceil_div(s->columns * s->bits, 8), 4)};
+  int64_t used = s->bits == 3 ? fb_ceil_div(s->columns, 8) * 3 : fb_ceil_div(s->columns * s->bits, 8);
+  table_sample w = {.groups = groups, .row_bytes = fb_round_up(used, 4)};
   w.laid_code_bytes = codes + table_bytes * (size_t)(s->shared ? 1 : blocks);
   w.laid_scale_bytes = (size_t)(blocks * groups * lanes) * 2;
   w.codes = memset(take((size_t)(s->rows * w.row_bytes)), 0, (size_t)(s->rows * w.row_bytes));
@@ -96,7 +98,9 @@ static table_sample make_sample(fb_check *check, const table_shape *s) {
   w.laid_codes = memset(take(w.laid_code_bytes), 0, w.laid_code_bytes);
   w.laid_scales = take(w.laid_scale_bytes);
   row_table table = draw_table(check, (int64_t)1 << s->bits);
-  for (int64_t lane = 0; lane < lanes && s->shared; lane++) put_table(w.laid_codes + codes, &table, lane, lanes, s->bits);
+  for (int64_t lane = 0; lane < lanes && s->shared; lane++) {
+    put_table(w.laid_codes + codes, &table, lane, lanes, s->bits);
+  }
   for (int64_t row = 0; row < s->rows; row++) {
     if (!s->shared) {
       table = draw_table(check, (int64_t)1 << s->bits);
@@ -169,7 +173,9 @@ void check_look_ups(fb_check *check) {
   for (int64_t bits = 2; bits <= 4; bits++) {
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
       const int64_t *s = shapes[i];
-      for (int shared = 0; shared < 2; shared++) check_shape(check, (table_shape){bits, s[0], s[1], s[2], s[3], shared});
+      for (int shared = 0; shared < 2; shared++) {
+        check_shape(check, (table_shape){bits, s[0], s[1], s[2], s[3], shared});
+      }
     }
   }
 }
