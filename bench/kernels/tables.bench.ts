@@ -6,7 +6,7 @@ import { expectPlanar, parseScheme } from "../../src/quant/scheme.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { floatsToHalves } from "../../src/util/half.ts";
 import { Prng } from "../../src/util/prng.ts";
-import { type Benchmark, goal, interleave, type Row, type Timing } from "../harness.ts";
+import { type Benchmark, goal, type Row, type Timing, timingOf } from "../harness.ts";
 
 const outFeatures = 4096;
 const inFeatures = 4096;
@@ -24,7 +24,7 @@ const pairs = [
   ["w2-codebook", "w2"],
 ] as const;
 
-/** Products with values of tables against affine ones of the same bits, on one core, in one run. */
+/** Products with values of tables against affine ones of the same bits, on one core, in turn. */
 const benchmark: Benchmark = {
   name: "tables",
   title: `look-ups against affine products, ${outFeatures} × ${inFeatures}, one core`,
@@ -50,20 +50,14 @@ async function compare(
     const [one, many] = [randomInput(backend, 1), randomInput(backend, promptTokens)];
     // Exact products of one token are no rule of anything: fewer weights will do.
     const some = products === "fast" ? undefined : 2;
-    const token = await interleave(
-      {
-        table: () => multiply(backend, weights.table.slice(0, some), one, products),
-        affine: () => multiply(backend, weights.affine.slice(0, some), one, products),
-      },
-      rounds,
-    );
-    const prompt = await interleave(
-      {
-        table: () => multiply(backend, weights.table.slice(0, 1), many, products),
-        affine: () => multiply(backend, weights.affine.slice(0, 1), many, products),
-      },
-      rounds,
-    );
+    const token = await processorTimes({
+      table: () => multiply(backend, weights.table.slice(0, some), one, products),
+      affine: () => multiply(backend, weights.affine.slice(0, some), one, products),
+    });
+    const prompt = await processorTimes({
+      table: () => multiply(backend, weights.table.slice(0, 1), many, products),
+      affine: () => multiply(backend, weights.affine.slice(0, 1), many, products),
+    });
     const counts = weights.affine.length / weights.table.length;
     const what = `${table} over ${affine}, ${products}`;
     rows.push(ratio(`${what}, one token`, token, products === "fast" ? counts : 1));
@@ -72,7 +66,25 @@ async function compare(
   return rows;
 }
 
-/** Time of a weight with a table, in times of an affine one. */
+/** Processor time of each task in turn, in µs: what else runs on the machine counts little. */
+async function processorTimes<Name extends string>(
+  tasks: Readonly<Record<Name, () => Promise<unknown>>>,
+): Promise<Record<Name, Timing>> {
+  const names = Object.keys(tasks) as Name[];
+  const taken = new Map(names.map((name) => [name, [] as number[]]));
+  for (let round = 0; round <= rounds; round++) {
+    for (const name of names) {
+      const before = process.cpuUsage();
+      await tasks[name]();
+      const { user, system } = process.cpuUsage(before);
+      if (round > 0) taken.get(name)?.push(user + system);
+    }
+  }
+  const timings = [...taken].map(([name, times]) => [name, timingOf(times)] as const);
+  return Object.fromEntries(timings) as Record<Name, Timing>;
+}
+
+/** Processor time of a weight with a table, in times of an affine one. */
 function ratio(what: string, times: Record<"table" | "affine", Timing>, counts: number): Row {
   const value = (times.table.median / times.affine.median) * counts;
   const least = (times.table.least / times.affine.least) * counts;

@@ -23,7 +23,7 @@ FB_OP(normed_packed_matmul) {
     request.outs[i] = args->buffer[i];
     FB_REQUIRE(derive_matrix(w) && w->step != 0);
     FB_REQUIRE(!w->format == !request.weights[0].format && w->group_size == request.weights[0].group_size);
-    FB_REQUIRE(w->format || (w->bits == request.weights[0].bits && w->tables == request.weights[0].tables));
+    FB_REQUIRE(w->format || (w->bits == request.weights[0].bits && w->look_up_bytes == request.weights[0].look_up_bytes));
     FB_REQUIRE(args->bytes[i] == (size_t)(size[0] * w->rows) * 4);
     FB_REQUIRE(has_matrix_bytes(w, args->bytes + 5 + 3 * i));
   }

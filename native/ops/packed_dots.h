@@ -7,8 +7,8 @@
  * 2^(p·s) times too large; one sum a slot is kept, and they are joined once a block. That halves the work
  * of unpacking.
  *
- * Codes with a table are looked up first, 16 columns of a row in 128 bits (look_up.h); what is left of the table is then
- * a step and a zero point of each row.
+ * Codes with a table are looked up first: with one of each row 16 columns of it in 128 bits (look_up.h), with one of all
+ * rows as the codes stand. What is left of the table is then a step and a zero point of each row.
  */
 #include "look_up.h"
 #include "packed_fast.h"
@@ -159,6 +159,27 @@ INLINE void sum_looked_up(vi total[TOKENS], const uint8_t *tables, const uint8_t
   for (int t = 0; t < tokens; t++) total[t] = vi_join(part[t]);
 }
 
+/* The same of 4-bit codes with one table of all rows. */
+INLINE void sum_one_table(vi total[TOKENS], const uint8_t *tables, const uint8_t *codes, int64_t chunks,
+                          const int8_t *x, int64_t stride, const int tokens) {
+  const vi table = vi_load(tables), nibble = vi_set1_bytes(15);
+#pragma GCC unroll 4
+  for (int t = 0; t < tokens; t++) total[t] = vi_zero();
+#pragma GCC unroll 2
+  for (int64_t c = 0; c < chunks; c++, codes += UNIT, x += 8) {
+    __builtin_prefetch(codes + PREFETCH_BYTES);
+    vi unit = vi_load(codes), low = vi_look_up(table, vi_and(unit, nibble));
+    vi high = vi_look_up(table, vi_and(vi_right(unit, 4), nibble));
+#pragma GCC unroll 4
+    for (int t = 0; t < tokens; t++) {
+      total[t] = vi_dot(total[t], low, vi_broadcast(x + t * stride));
+      total[t] = vi_dot(total[t], high, vi_broadcast(x + t * stride + 4));
+    }
+  }
+}
+
+enum { NO_TABLE, ROW_TABLES, ONE_TABLE };
+
 /* sums [token][LANES] += the products of groups [g0, g1) of a row block with tokens [t0, t0 + tokens). */
 INLINE void multiply_block(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0, float *sums,
                            const int bits, const int tokens, const int looks_up) {
@@ -183,7 +204,9 @@ INLINE void multiply_block(const fast_call *call, int64_t block, int64_t g0, int
     for (int64_t left = w->group_chunks; left > 0; left -= w->block_chunks, at++) {
       vi sum[TOKENS];
       int64_t chunks = fb_min(left, w->block_chunks);
-      if (looks_up) sum_looked_up(sum, tables_of(w, block), codes, chunks, values, x->stride, bits, tokens);
+      const uint8_t *tables = looks_up ? tables_of(w, block) : NULL;
+      if (looks_up == ROW_TABLES) sum_looked_up(sum, tables, codes, chunks, values, x->stride, bits, tokens);
+      else if (looks_up) sum_one_table(sum, tables, codes, chunks, values, x->stride, tokens);
       else sum_block(sum, codes, chunks, values, x->stride, bits, tokens);
 #pragma GCC unroll 4
       for (int t = 0; t < tokens; t++) {
@@ -221,14 +244,16 @@ INLINE void multiply_bits(const fast_call *call, int64_t block, int64_t g0, int6
 }
 
 void FB_DOTS(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0, int64_t t1, float *sums) {
-  switch (call->weight.bits + (call->weight.tables ? FB_ROW_TABLES : 0)) {
-    case 1: multiply_bits(call, block, g0, g1, t0, t1, sums, 1, 0); break;
-    case 2: multiply_bits(call, block, g0, g1, t0, t1, sums, 2, 0); break;
-    case 3: multiply_bits(call, block, g0, g1, t0, t1, sums, 3, 0); break;
-    case 4: multiply_bits(call, block, g0, g1, t0, t1, sums, 4, 0); break;
-    case FB_ROW_TABLES + 2: multiply_bits(call, block, g0, g1, t0, t1, sums, 2, 1); break;
-    case FB_ROW_TABLES + 3: multiply_bits(call, block, g0, g1, t0, t1, sums, 3, 1); break;
-    case FB_ROW_TABLES + 4: multiply_bits(call, block, g0, g1, t0, t1, sums, 4, 1); break;
-    default: multiply_bits(call, block, g0, g1, t0, t1, sums, 8, 0); break;
+  const packed_matrix *w = &call->weight;
+  switch (w->bits + (w->tables ? FB_ROW_TABLES : w->table_bytes ? FB_ONE_TABLE : 0)) {
+    case 1: multiply_bits(call, block, g0, g1, t0, t1, sums, 1, NO_TABLE); break;
+    case 2: multiply_bits(call, block, g0, g1, t0, t1, sums, 2, NO_TABLE); break;
+    case 3: multiply_bits(call, block, g0, g1, t0, t1, sums, 3, NO_TABLE); break;
+    case 4: multiply_bits(call, block, g0, g1, t0, t1, sums, 4, NO_TABLE); break;
+    case FB_ROW_TABLES + 2: multiply_bits(call, block, g0, g1, t0, t1, sums, 2, ROW_TABLES); break;
+    case FB_ROW_TABLES + 3: multiply_bits(call, block, g0, g1, t0, t1, sums, 3, ROW_TABLES); break;
+    case FB_ROW_TABLES + 4: multiply_bits(call, block, g0, g1, t0, t1, sums, 4, ROW_TABLES); break;
+    case FB_ONE_TABLE + 4: multiply_bits(call, block, g0, g1, t0, t1, sums, 4, ONE_TABLE); break;
+    default: multiply_bits(call, block, g0, g1, t0, t1, sums, 8, NO_TABLE); break;
   }
 }

@@ -62,20 +62,33 @@ static inline __attribute__((always_inline)) void widen_columns(const packed_mat
   }
 }
 
-/* Values of VF_WIDTH codes in a table of 16. */
-static inline vf look_up_values(const float *values, const uint8_t *codes) {
+/* Values of the codes of each lane in a table of 16. */
+static inline vf look_up_values(const float *values, vi codes) {
 #if VF_WIDTH == 16
-  return _mm512_permutexvar_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)codes)),
-                               _mm512_loadu_ps(values));
+  return _mm512_permutexvar_ps(codes, _mm512_loadu_ps(values));
 #elif VF_WIDTH == 8
-  __m256i at = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)codes));
-  __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(values), at);
-  __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(values + 8), at);
-  return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(at, 28)));
+  __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(values), codes);
+  __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(values + 8), codes);
+  return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(codes, 28)));
 #else
+  int32_t at[VF_WIDTH];
   float found[VF_WIDTH];
-  for (int i = 0; i < VF_WIDTH; i++) found[i] = values[codes[i]];
+  vi_store(at, codes);
+  for (int i = 0; i < VF_WIDTH; i++) found[i] = values[at[i]];
   return vf_load(found);
+#endif
+}
+
+/* As many bytes as there are lanes. */
+static inline vi widen_bytes(const uint8_t *bytes) {
+#if VF_WIDTH == 16
+  return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)bytes));
+#elif VF_WIDTH == 8
+  return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)bytes));
+#else
+  int32_t wide[VF_WIDTH];
+  for (int i = 0; i < VF_WIDTH; i++) wide[i] = bytes[i];
+  return vi_load(wide);
 #endif
 }
 
@@ -112,7 +125,7 @@ static void widen_looked_up(const packed_matrix *w, int64_t block, int64_t group
     vf square[LANES];
     for (int lane = 0; lane < LANES; lane++) {
       const uint8_t *row = codes + column / 16 * 4 * UNIT + lane % 4 * UNIT + lane / 4 * 16 + column % 16;
-      square[lane] = look_up_values(values + lane * 16, row);
+      square[lane] = look_up_values(values + lane * 16, widen_bytes(row));
     }
     vf_transpose(square);
     for (int64_t j = fb_max(0, first - c); j < fb_min(VF_WIDTH, first + count - c); j++) {
@@ -121,11 +134,23 @@ static void widen_looked_up(const packed_matrix *w, int64_t block, int64_t group
   }
 }
 
+/* The same of 4-bit codes with one table of all rows. */
+static void widen_one_table(const packed_matrix *w, int64_t block, int64_t group, int64_t first, int64_t count,
+                            float *piece, int64_t stride) {
+  const float *values = steps_of(w, block) + 2 * LANES;
+  vf scale = load_scales(w, block, group);
+  for (int64_t c = first; c < first + count; c++, piece += stride) {
+    vi codes = column_codes(codes_of(w, block, group) + c / 8 * UNIT, (int)(c % 8), 4);
+    vf_store(piece, vf_mul(scale, look_up_values(values, codes)));
+  }
+}
+
 /* Writes the values of `count` columns, from column `first` of a group on, of one row block. */
 static void widen_group(const packed_matrix *w, int64_t block, int64_t group, int64_t first, int64_t count,
                         float *piece, int64_t stride) {
-  if (w->tables) {
-    widen_looked_up(w, block, group, first, count, piece, stride);
+  if (w->table_bytes) {
+    if (w->tables) widen_looked_up(w, block, group, first, count, piece, stride);
+    else widen_one_table(w, block, group, first, count, piece, stride);
     return;
   }
   const uint8_t *codes = codes_of(w, block, group);

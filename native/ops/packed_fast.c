@@ -100,7 +100,7 @@ static FB_BODY(multiply_tiles) {
 /* Tiles of a block of inputs if the tile unit multiplies this many tokens, else 0: not for blocks and tables. */
 static int64_t tiles_for(const fb_team *team, const packed_matrix *w, int64_t tokens) {
 #ifdef __AVX512F__
-  if (w->format || w->tables || tokens < TILE_TOKENS || !(fb_features(team) & FB_HAS_AMX_INT8)) return 0;
+  if (w->format || w->table_bytes || tokens < TILE_TOKENS || !(fb_features(team) & FB_HAS_AMX_INT8)) return 0;
   return fb_ceil_div(w->block_chunks * w->chunk_columns, 64);
 #else
   (void)team;

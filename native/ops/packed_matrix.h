@@ -25,11 +25,15 @@
  * so that a product reads what the file holds, no more. Codes that lie in a file as one stream of bits are turned
  * as above; trits of TQ1_0 become TQ2_0.
  *
- * Weights whose values stand in tables, of 2, 3 and 4 bits, have a row in each 128 bits instead, for look-ups
- * (look_up.h): a chunk is four units, of rows 0, 4, 8 ..., of rows 1, 5, 9 ... and so on. Behind the codes of all
- * row blocks stand their tables, or one that all of them share:
+ * Weights whose values stand in a table of each row, of 2, 3 and 4 bits, have a row in each 128 bits instead, for
+ * look-ups (look_up.h): a chunk is four units, of rows 0, 4, 8 ..., of rows 1, 5, 9 ... and so on. Behind the codes of
+ * all row blocks stand their tables:
  *
  *   codes    [row block][group][chunk][4]   { [4][tables][UNIT]   [LANES] steps   [LANES] zeros   [LANES][16] values }
+ *
+ * One table of all rows, of 4 bits, stands behind codes that lie as ever:
+ *
+ *   codes    [row block][group][chunk]      { [UNIT], 16 bytes again and again   [LANES] steps   [LANES] zeros   [16] values }
  *
  * The bytes of tables are 7-bit integers for fast products, value ≈ step · (byte - zero); values are float32.
  */
@@ -68,8 +72,8 @@ typedef struct {
   int64_t block_chunks, group_blocks;            /* blocks of rounded inputs in a group; the last is shorter */
   const block_format *format;                    /* NULL unless codes are blocks; then a group is what shares */
   int64_t blocks, row_block_bytes;               /* an input scale; blocks of a row, bytes of a row block */
-  int64_t tables, table_bytes, table_stride;     /* tables of a look-up: 0 without any; bytes of a row block's tables, */
-} packed_matrix;                                 /* and from one row block's to the next one's: 0 where shared */
+  int64_t tables, look_up_bytes, table_bytes;    /* tables of a row: 0 without any, or where there is one of all; bytes */
+} packed_matrix;                                 /* of a row block's, or of that one, in all and before its steps */
 
 static inline int64_t zero_bytes_of(int64_t kind) {
   return kind == NIBBLES ? LANES / 2 : kind == BYTES ? LANES : kind == HALVES ? LANES * 2 : 0;
@@ -97,10 +101,10 @@ static inline int derive_blocks(packed_matrix *w) {
 static inline int derive_tables(packed_matrix *w) {
   int shared = w->bits >= FB_ONE_TABLE;
   w->bits -= shared ? FB_ONE_TABLE : FB_ROW_TABLES;
-  if (w->bits < 2 || w->bits > 4 || w->zero_kind != NO_ZEROS) return 0;
-  w->tables = w->bits == 4 ? 1 : 2;
-  w->table_bytes = 4 * w->tables * UNIT + LANES * (2 + 16) * (int64_t)sizeof(float);
-  w->table_stride = shared ? 0 : w->table_bytes;
+  if (w->bits < (shared ? 4 : 2) || w->bits > 4 || w->zero_kind != NO_ZEROS) return 0;
+  w->tables = shared ? 0 : w->bits == 4 ? 1 : 2;
+  w->look_up_bytes = (shared ? 1 : 4 * w->tables) * UNIT;
+  w->table_bytes = w->look_up_bytes + (2 * LANES + (shared ? 1 : LANES) * 16) * (int64_t)sizeof(float);
   return 1;
 }
 
@@ -141,7 +145,7 @@ static inline size_t laid_out_code_bytes(const packed_matrix *w) {
 /* Whether codes, scales and zero points have the sizes that they should have. */
 static inline int has_matrix_bytes(const packed_matrix *w, const size_t bytes[3]) {
   size_t groups = w->format ? 0 : (size_t)(w->row_blocks * w->groups);
-  size_t tables = (size_t)(w->table_stride ? w->row_blocks * w->table_bytes : w->table_bytes);
+  size_t tables = (size_t)(w->tables ? w->row_blocks * w->table_bytes : w->table_bytes);
   return bytes[0] == laid_out_code_bytes(w) + tables && bytes[1] == groups * LANES * 2 &&
          bytes[2] == groups * (size_t)w->zero_bytes;
 }
@@ -190,11 +194,11 @@ static inline const uint16_t *halves_of(const packed_matrix *w, int64_t row_bloc
 
 /* The tables of a row block: bytes of look-ups, then steps, zeros and values. */
 static inline const uint8_t *tables_of(const packed_matrix *w, int64_t block) {
-  return w->codes + w->row_blocks * w->groups * w->group_bytes + block * w->table_stride;
+  return w->codes + w->row_blocks * w->groups * w->group_bytes + (w->tables ? block * w->table_bytes : 0);
 }
 
 static inline const float *steps_of(const packed_matrix *w, int64_t block) {
-  return (const float *)(const void *)(tables_of(w, block) + 4 * w->tables * UNIT);
+  return (const float *)(const void *)(tables_of(w, block) + w->look_up_bytes);
 }
 
 static inline const uint8_t *codes_of(const packed_matrix *w, int64_t block, int64_t group) {

@@ -1,62 +1,50 @@
 import { roundTable } from "../../backend/rounded-table.ts";
-import { halvesToFloats } from "../../util/half.ts";
-
-/** What is added to the bits of a code, by the numbers of `native/ops/packed_matrix.h`. */
-export const tableKinds = { ofRows: 32, shared: 64 } as const;
 
 /** Entries of a table in memory; smaller ones are repeated or filled up. */
 const entries = 16;
 
 /**
- * Lays tables out for vectors of `lanes` rows, as `native/ops/packed_matrix.h` has them behind the
- * codes: for each row block, or once for all, the 7-bit integers that codes are looked up in, steps,
- * zeros and values.
+ * Lays the tables of rows out for vectors of `lanes` rows, as `native/ops/packed_matrix.h` has them
+ * behind the codes: for each row block the 7-bit integers that codes are looked up in, steps, zeros
+ * and values. `valuesOf` gives the values of a row.
  */
-export function layOutTables(
-  table: Float32Array | Uint16Array,
+export function layOutRowTables(
+  valuesOf: (row: number) => Float32Array,
   levels: number,
   lanes: number,
   outFeatures: number,
 ): Uint8Array {
-  const isShared = table instanceof Float32Array;
-  const rowBlocks = isShared ? 1 : Math.ceil(outFeatures / lanes);
   const tables = levels === entries ? 1 : 2;
   const lookUpBytes = 4 * tables * lanes * 4;
   const blockBytes = lookUpBytes + lanes * (2 + entries) * 4;
-  const bytes = new Uint8Array(rowBlocks * blockBytes);
-  const values = isShared ? table : halvesToFloats(table);
-  for (let row = 0; row < (isShared ? lanes : outFeatures); row++) {
-    const ofRow = isShared ? values : values.subarray(row * levels, (row + 1) * levels);
-    const block = bytes.subarray(Math.floor(row / lanes) * blockBytes);
-    layOutTable(block, ofRow, { tables, lanes, lookUpBytes, lane: row % lanes });
+  const bytes = new Uint8Array(Math.ceil(outFeatures / lanes) * blockBytes);
+  for (let row = 0; row < outFeatures; row++) {
+    const start = Math.floor(row / lanes) * blockBytes;
+    const lane = row % lanes;
+    const values = valuesOf(row);
+    const { codes, step, zero } = roundTable(values);
+    for (let i = 0; i < tables; i++) {
+      const vector = (lane % 4) * tables + i;
+      const at = start + vector * lanes * 4 + Math.floor(lane / 4) * entries;
+      for (let n = 0; n < entries; n++) bytes[at + n] = codes[levelOf(n, i, levels)];
+    }
+    const floats = new Float32Array(bytes.buffer, start + lookUpBytes, lanes * (2 + entries));
+    floats[lane] = step;
+    floats[lanes + lane] = zero;
+    floats.set(values, lanes * 2 + lane * entries);
   }
   return bytes;
 }
 
-interface TablePlace {
-  /** Tables of a look-up. */
-  readonly tables: number;
-  readonly lanes: number;
-  readonly lookUpBytes: number;
-  readonly lane: number;
-}
-
-function layOutTable(block: Uint8Array, values: Float32Array, place: TablePlace): void {
-  const { tables, lanes, lookUpBytes, lane } = place;
+/** Lays out one table of 16 values that all rows have. */
+export function layOutOneTable(values: Float32Array, lanes: number): Uint8Array {
+  const bytes = new Uint8Array(lanes * 4 + (2 * lanes + entries) * 4);
   const { codes, step, zero } = roundTable(values);
-  for (let i = 0; i < tables; i++) {
-    const vector = (lane % 4) * tables + i;
-    const at = vector * lanes * 4 + Math.floor(lane / 4) * entries;
-    for (let n = 0; n < entries; n++) block[at + n] = codes[levelOf(n, i, values.length)];
-  }
-  const floats = new Float32Array(
-    block.buffer,
-    block.byteOffset + lookUpBytes,
-    lanes * (2 + entries),
-  );
-  floats[lane] = step;
-  floats[lanes + lane] = zero;
-  floats.set(values, lanes * 2 + lane * entries);
+  for (let i = 0; i < lanes * 4; i++) bytes[i] = codes[i % entries];
+  const floats = new Float32Array(bytes.buffer, lanes * 4);
+  floats.fill(step, 0, lanes).fill(zero, lanes, 2 * lanes);
+  floats.set(values, 2 * lanes);
+  return bytes;
 }
 
 /**

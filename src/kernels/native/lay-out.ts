@@ -7,8 +7,9 @@ import {
 } from "../../backend/packed-operand.ts";
 import type { BlockFormat, BlockFormatId } from "../../quant/blocks/block-format.ts";
 import { findBlockFormat } from "../../quant/blocks/index.ts";
+import { halvesToFloats } from "../../util/half.ts";
 import { type HeldOperand, holdOperand } from "../reference/packed/packed-matmul.ts";
-import { layOutTables, tableKinds } from "./lay-out-tables.ts";
+import { layOutOneTable, layOutRowTables } from "./lay-out-tables.ts";
 import type { NativeQueue } from "./queue.ts";
 
 /** Kinds of zero points, by the numbers of `native/ops/packed_matrix.h`. */
@@ -100,6 +101,9 @@ export function layOut(
   return laidOut;
 }
 
+/** What is added to the bits of a code with a table, by the numbers of `packed_matrix.h`. */
+const tableKinds = { ofRows: 32, one: 64 } as const;
+
 /** Codes for look-ups, and behind them the tables; where C has no look-ups, as it is. */
 function layOutLookUps(
   queue: NativeQueue,
@@ -107,19 +111,20 @@ function layOutLookUps(
   operand: PlanarOperand,
   table: Float32Array | Uint16Array,
 ): LaidOutOperand | HeldOperand {
-  const { outFeatures, inFeatures, groupSize, codes, scales, rowBytes } = operand;
-  const { number, bits } = packings[operand.layout.packing];
+  const { outFeatures, inFeatures, groupSize, layout, codes, scales, rowBytes } = operand;
+  const { number, bits } = packings[layout.packing];
   if (number !== bits || bits < 2 || bits > 4) return holdOperand(operand);
-  const rowBlocks = Math.ceil(outFeatures / lanes);
-  const groups = Math.ceil(inFeatures / groupSize);
-  const columns = bits === 3 ? 128 : 128 / bits;
-  const groupBytes = Math.ceil(groupSize / columns) * (bits === 3 ? 48 : 16) * lanes;
-  const tables = layOutTables(table, operand.layout.levels, lanes, outFeatures);
-  const codeBytes = rowBlocks * groups * groupBytes;
+  const isOne = table instanceof Float32Array && bits === 4;
+  const tables = isOne
+    ? layOutOneTable(table, lanes)
+    : layOutRowTables(rowValues(operand, table), layout.levels, lanes, outFeatures);
+  const blocks = Math.ceil(outFeatures / lanes) * Math.ceil(inFeatures / groupSize);
+  const codeBytes =
+    blocks * (isOne ? groupBytes(groupSize, bits, lanes) : lookUpBytes(groupSize, bits, lanes));
   const laidOut = new Uint8Array(queue.allocate(codeBytes + tables.byteLength));
   laidOut.set(tables, codeBytes);
-  const laidOutScales = new Uint16Array(queue.allocate(rowBlocks * groups * lanes * 2));
-  const kind = bits + (table instanceof Float32Array ? tableKinds.shared : tableKinds.ofRows);
+  const laidOutScales = new Uint16Array(queue.allocate(blocks * lanes * 2));
+  const kind = bits + (isOne ? tableKinds.one : tableKinds.ofRows);
   const arrays = [laidOut, laidOutScales, null, codes, scales, null];
   const sizes = [outFeatures, inFeatures, groupSize, kind, zeroKinds.none, rowBytes, number];
   queue.run("lay_out", [...arrays, ...sizes]);
@@ -136,6 +141,22 @@ function layOutLookUps(
     origin: 0,
     step: 1,
   };
+}
+
+/** The values of each row. */
+function rowValues(
+  { layout: { levels } }: PlanarOperand,
+  table: Float32Array | Uint16Array,
+): (row: number) => Float32Array {
+  if (table instanceof Float32Array) return () => table;
+  const values = halvesToFloats(table);
+  return (row) => values.subarray(row * levels, (row + 1) * levels);
+}
+
+/** Bytes of one group of `lanes` rows with tables of their own: chunks of 32, 64 or 128 columns. */
+function lookUpBytes(groupSize: number, bits: number, lanes: number): number {
+  const columns = bits === 3 ? 128 : 128 / bits;
+  return Math.ceil(groupSize / columns) * (bits === 3 ? 48 : 16) * lanes;
 }
 
 /** Words of blocks of `lanes` rows side by side, then their float16 scales and offsets. */
