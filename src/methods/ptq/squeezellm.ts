@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isCoarse } from "../../quant/activation-grid.ts";
 import { packSparseRows } from "../../quant/sparse-rows.ts";
 import { QTensor } from "../../quant/q-tensor.ts";
 import { sparseWeights, withoutSparse } from "../../quant/scheme.ts";
@@ -44,6 +45,11 @@ export default defineMethod({
   paper: { arxiv: "2306.07629" },
   needs: { statistics: [], sensitivities: true },
   supports: ({ grid }) => grid.codebook ?? false,
+  caution: ({ id, activation }) =>
+    isCoarse(activation)
+      ? `SqueezeLLM measures gradients with float inputs; with those of ${id} its weights may do no ` +
+        "better than rounded ones"
+      : null,
   budget: (_, { data: { windows } }) =>
     windows < 16
       ? `SqueezeLLM has the gradients of ${windows} windows: a weight that none of them moves counts ` +
