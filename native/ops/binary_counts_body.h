@@ -18,8 +18,12 @@
 INLINE vi add_counts(vi sum, vi bits) { return vi_add(sum, _mm512_popcnt_epi32(bits)); }
 INLINE vi widen_counts(vi counts) { return counts; }
 #else
-/* A byte holds the bits of 31 units: 31 · 8 < 256. */
+/* A byte holds the bits of 31 units, 31 · 8 < 256; of 15 where bytes are the parts of signed integers. */
+#if defined(__AVX2__) || (defined(__aarch64__) && !defined(FB_PORTABLE))
 #define UNITS_AT_ONCE 31
+#else
+#define UNITS_AT_ONCE 15
+#endif
 
 #if VF_WIDTH == 16
 INLINE vi byte_counts(vi bits) {
@@ -48,7 +52,7 @@ INLINE vi widen_counts(vi counts) {
 INLINE vi byte_counts(vi bits) { return vreinterpretq_s32_u8(vcntq_u8(vreinterpretq_u8_s32(bits))); }
 #else
 INLINE vi byte_counts(vi bits) {
-  vi twos = vi_sub(bits, vi_and(vi_right(bits, 1), vi_set1(0x55555555)));
+  vi twos = (vi)((vi_unsigned)bits - (vi_unsigned)vi_and(vi_right(bits, 1), vi_set1(0x55555555)));
   vi fours = vi_add(vi_and(twos, vi_set1(0x33333333)), vi_and(vi_right(twos, 2), vi_set1(0x33333333)));
   return vi_and(vi_add(fours, vi_right(fours, 4)), vi_set1(0x0f0f0f0f));
 }

@@ -3,7 +3,7 @@ import { packings } from "../../../quant/packings/index.ts";
 import { UnsupportedError } from "../../../util/errors.ts";
 import { halfBitsToFloat } from "../../../util/half.ts";
 import { floats } from "../arrays.ts";
-import { meanBy } from "../training/row-means.ts";
+import { meanBy } from "../row-means.ts";
 import type { HeldOperand } from "./packed-matmul.ts";
 
 const { fround } = Math;

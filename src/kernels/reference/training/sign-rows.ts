@@ -1,6 +1,6 @@
 import type { Kernels } from "../../../backend/kernels.ts";
 import { floats } from "../arrays.ts";
-import { meanBy } from "./row-means.ts";
+import { meanBy } from "../row-means.ts";
 
 const { fround } = Math;
 
