@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { SchemeError } from "../util/errors.ts";
-import { groupsPerRow, parseScheme } from "./scheme.ts";
+import { groupsPerRow, hasBinaryRows, parseScheme } from "./scheme.ts";
 
 function complaintAbout(id: string): SchemeError {
   try {
@@ -48,6 +48,9 @@ describe("scheme ids", () => {
     ["w4-sym-seq", /no 4-bit grid/],
     ["w8a5", /activations of 5 bits/],
     ["w4a4-static", /fixed ranges have 8 bits, not 4/],
+    ["w1a1-static", /fixed ranges have 8 bits, not 1/],
+    ["w1a8-sign", /signs have 1 bit, not 8/],
+    ["w1a2", /activations of 2 bits are not offered/],
     ["w4g64a8-integer", /a scale a row/],
     ["w3g64-codebook", /a codebook belongs to a row/],
     ["w3g64-s0.45", /only weights with a codebook/],
@@ -108,6 +111,8 @@ describe("scheme ids", () => {
     ["w4g64-nf4a8", "nf4", "token"],
     ["w4-codebooka8-static", "codebook", "static"],
     ["w4-codebook-s0.45a8", "codebook", "token"],
+    ["w1a1", "binary", "token", 1],
+    ["w4g64a1-sign", "int", "sign", 1],
   ])("%s: grid %s, activations %s", (id, grid, mode, bits = 8) => {
     const scheme = parseScheme(id);
     expect(scheme.id).toBe(id);
@@ -119,4 +124,11 @@ describe("scheme ids", () => {
     expect(groupsPerRow(parseScheme("w2g64"), 172)).toBe(3);
     expect(groupsPerRow(parseScheme("w2"), 172)).toBe(1);
   });
+});
+
+test("signs with signs are counted where rows have one scale", () => {
+  const counted = ["w1a1", "w1a1-sign", "w1-elastica1"];
+  const others = ["w1", "w1a8", "w1g64a1", "w1.58a1", "w2-syma1"];
+  const binary = [...counted, ...others].filter((id) => hasBinaryRows(parseScheme(id)));
+  expect(binary).toEqual(counted);
 });
