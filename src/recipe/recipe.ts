@@ -103,7 +103,7 @@ export const recipeSchema = z.object({
     "Quantizer whose weights a method that trains blocks begins with",
     { choices: idsInRole("quantizer"), known: methodIds, otherwise: "by method and scheme" },
   ),
-  transforms: field(z.array(transformSchema).default([]), "Prepare the weights, in this order", {
+  transforms: field(z.array(transformSchema).default([]), "Prepare the weights in turn", {
     flag: "transform",
     choices: idsInRole("transform"),
     known: methodIds,

@@ -64,8 +64,7 @@ export default defineMethod({
   role: "transform",
   paper: { arxiv: "2405.16406" },
   needs: { statistics: [] },
-  supports: (scheme) =>
-    !scheme.grid.inputScales && (scheme.blocks !== null || hasIndependentGroups(scheme)),
+  supports: (scheme) => scheme.blocks !== null || hasIndependentGroups(scheme),
   options,
   effort,
   budget,
