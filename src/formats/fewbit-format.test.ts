@@ -344,6 +344,7 @@ describe("quantization_config", () => {
     expect(config).toEqual({
       version: 1,
       scheme: parseScheme("w3"),
+      kvCache: null,
       name: "w3",
       modules,
       stacks: new Map(),

@@ -27,7 +27,7 @@ describe.skipIf(!available)("raw calls of the addon with nonsense sizes are refu
     ["attention", [half, half, half, half, half, half, half, 0, 0]],
     ["rope", [half, half, half, half, 0]],
     ["write_rows", [half, half, half, half, 0, 4, 4]],
-    ["quantize_rows", [half, half, half, half, half, 0]],
+    ["quantize_rows", [half, half, half, half, half, 0, 4]],
     ["softmax", [2 ** 31, 2 ** 31]],
     ["softmax", [2 ** 31, 2 ** 32]],
     ["embedding", [2 ** 62 % 2 ** 53, 2, 2, 0]],
