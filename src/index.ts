@@ -1,3 +1,4 @@
+import type { KvRounding } from "./quant/activation-grid.ts";
 import { type BackendOptions, openBackend, registerBackend } from "./backend/registry.ts";
 import { compareModels } from "./evaluation/comparison/compare-models.ts";
 import { evaluateModel } from "./evaluation/evaluate.ts";
@@ -84,7 +85,9 @@ export interface ArithmeticOptions {
    * Whether its forward passes are of integers alone, from token ids to logits: for checkpoints of
    * 8-bit weights and activations, embedding and head among them (`w8-narrow`).
    */
-  readonly integerOnly?: boolean;
+  readonly integerOnly?: boolean | undefined;
+  /** What keys and values are rounded to, in the place of what the checkpoint says; `f32`: nothing. */
+  readonly kvCache?: KvRounding | "f32" | undefined;
 }
 
 /**
@@ -110,7 +113,8 @@ export async function load(
   const resolved = await resolveModel(source, options);
   const backend = backendFor(options);
   const { signal, onNotice, integerOnly = false } = options;
-  const how = { ...resolved, backend, signal, onNotice, integerOnly };
+  const kvCache = options.kvCache === "f32" ? null : options.kvCache;
+  const how = { ...resolved, backend, kvCache, signal, onNotice, integerOnly };
   return typingMemory(loadModel(resolved.directory, how));
 }
 
@@ -299,19 +303,21 @@ export async function planQuantization(
  */
 export function evaluate(
   model: ModelSource,
-  options: EvaluateOptions<ModelSource> & ApiOptions,
+  options: EvaluateOptions<ModelSource> & ApiOptions & ArithmeticOptions,
 ): Promise<Evaluation>;
 export function evaluate(
   model: ModelSource,
-  options: EvaluateTasksOptions<ModelSource> & ApiOptions,
+  options: EvaluateTasksOptions<ModelSource> & ApiOptions & ArithmeticOptions,
 ): Promise<TaskEvaluation>;
 export async function evaluate(
   model: ModelSource,
-  options: (EvaluateOptions<ModelSource> | EvaluateTasksOptions<ModelSource>) & ApiOptions,
+  options: (EvaluateOptions<ModelSource> | EvaluateTasksOptions<ModelSource>) &
+    ApiOptions &
+    ArithmeticOptions,
 ): Promise<Evaluation | TaskEvaluation> {
   return withModels(options, async (open) => {
-    const { against, ...rest } = options;
-    const subject = await open(model, rest.integerOnly);
+    const { against, kvCache, ...rest } = options;
+    const subject = await open(model, { kvCache, integerOnly: rest.integerOnly });
     const original = against === undefined ? {} : { against: await open(against) };
     return rest.text === undefined
       ? evaluateTasks(subject, { ...rest, ...original })
@@ -386,14 +392,16 @@ export async function report(
 /** Loads models as they are asked for, each once, and releases those at the end. */
 async function withModels<T>(
   options: ApiOptions,
-  use: (open: (source: ModelSource, integerOnly?: boolean) => Promise<LanguageModel>) => Promise<T>,
+  use: (
+    open: (source: ModelSource, arithmetic?: ArithmeticOptions) => Promise<LanguageModel>,
+  ) => Promise<T>,
 ): Promise<T> {
   const opened = new Map<string, LanguageModel>();
   try {
-    const work = use(async (source, integerOnly = false) => {
+    const work = use(async (source, { kvCache, integerOnly = false } = {}) => {
       if (typeof source !== "string") return expectLoadedAs(source, integerOnly);
-      const key = JSON.stringify([source, integerOnly]);
-      const loaded = opened.get(key) ?? (await load(source, { ...options, integerOnly }));
+      const key = JSON.stringify([source, kvCache, integerOnly]);
+      const loaded = opened.get(key) ?? (await load(source, { ...options, kvCache, integerOnly }));
       opened.set(key, loaded);
       return loaded;
     });
@@ -475,6 +483,7 @@ export type { HubOrigin } from "./hub/resolve-model.ts";
 export { type Method, type MethodRole } from "./methods/define-method.ts";
 export { type MethodId, methods } from "./methods/index.ts";
 export { type PresetId, presets } from "./recipe/presets/index.ts";
+export type { KvRounding } from "./quant/activation-grid.ts";
 export type { KvCacheDType } from "./nn/kv-cache.ts";
 export type { PipelineEvent } from "./run/events.ts";
 export { type TrainConfigInput, trainConfigSchema } from "./train/pretrain-config.ts";

@@ -85,7 +85,13 @@ async function measurePrefill(backend: NativeBackend, meters: Meters): Promise<R
   const q = randomTensor(backend, [1, prompt, shape.heads, shape.headDim], 2);
   const run = (cache: KvCache) => () => attendAll(backend, q, cache, prompt);
   const times = await interleave(
-    { peak: meters.peak, f32: run(caches[0]), f16: run(caches[1]), i8: run(caches[2]), i4: run(caches[3]) },
+    {
+      peak: meters.peak,
+      f32: run(caches[0]),
+      f16: run(caches[1]),
+      i8: run(caches[2]),
+      i4: run(caches[3]),
+    },
     rounds,
   );
   const peak = meters.flops() / times.peak.median;

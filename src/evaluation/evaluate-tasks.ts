@@ -59,6 +59,7 @@ export async function evaluateTasks(
     backend: { id, level, threads },
     products,
     ...(model.integerOnly && { integerOnly: true as const }),
+    ...(model.config.kvCache && { kvCache: model.config.kvCache }),
     elapsedMs: monotonicMs() - startedMs,
   };
   await writeSamples(evaluation, tasks, options.samples);

@@ -1,4 +1,5 @@
 import type { Products } from "../backend/packed-operand.ts";
+import type { KvRounding } from "../quant/activation-grid.ts";
 import type { MemoryPeak } from "../platform/node.ts";
 import type {
   GenerateSelection,
@@ -144,6 +145,8 @@ export interface TaskEvaluation extends Scored, MemoryPeak {
   readonly products: Products;
   /** Present where the forward passes had no floats between token ids and logits. */
   readonly integerOnly?: true;
+  /** What keys and values were rounded to; absent where they were not. */
+  readonly kvCache?: KvRounding;
   readonly elapsedMs: number;
 }
 

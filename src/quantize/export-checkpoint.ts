@@ -66,6 +66,7 @@ async function withPrepared<T>(
   try {
     const { checkpoint, notices } = opened;
     for (const notice of notices) options.onNotice?.(notice);
+    if ("stored" in opened) noteRoundedKeyValues(opened, options);
     const { name = baseName(absolutePath(path)) } = model;
     const source = { checkpoint, path, name, origin, backend, record };
     if ("stored" in opened) {
@@ -94,6 +95,14 @@ async function openSource(
     if (!isUnknown || !prepareUnknown) throw error;
     return { ...(await openGenericCheckpoint(path)), prepare: prepareUnknown };
   }
+}
+
+/** Says that what the checkpoint wants of keys and values stays behind. */
+function noteRoundedKeyValues({ config }: ModelCheckpoint, { onNotice }: ExportOptions): void {
+  if (config.kvCache === null) return;
+  onNotice?.(
+    `other programs do not know that keys and values are to be rounded (${config.kvCache})`,
+  );
 }
 
 const formatOptions: readonly (keyof FormatOptions)[] = [

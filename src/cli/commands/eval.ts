@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { DownloadDisplay } from "../download-display.ts";
+import { type KvRounding, kvRoundings } from "../../quant/activation-grid.ts";
 import type { Evaluation, TaskEvaluation } from "../../evaluation/evaluation.ts";
 import { figureName } from "../../evaluation/figure.ts";
 import { allFigures, figures } from "../../evaluation/figures.ts";
@@ -24,6 +25,7 @@ import type { Io } from "../io.ts";
 import {
   addComputeOptions,
   addVerbosityOptions,
+  choiceOption,
   type ComputeOptions,
   defined,
   nonNegativeInteger,
@@ -51,6 +53,7 @@ interface Options
   readonly speedTokens?: number;
   readonly fast?: boolean;
   readonly integerOnly?: boolean;
+  readonly kvCache?: KvRounding | "f32";
 }
 
 const example = `
@@ -79,7 +82,14 @@ export function defineEval(command: Command, io: Io): void {
       nonNegativeInteger,
     )
     .option("--fast", "multiply packed weights as generation does, with inputs of 8 bits")
-    .option("--integer-only", "compute without floats, from token ids to logits (w8…a8 models)");
+    .option("--integer-only", "compute without floats, from token ids to logits (w8…a8 models)")
+    .addOption(
+      choiceOption(
+        "--kv-cache",
+        ["f32", ...kvRoundings],
+        "what keys and values are rounded to (default: as the model says)",
+      ),
+    );
   addTaskOptions(command).option(
     "--samples <file>",
     "write every item's log-likelihoods there, as JSON lines",
@@ -88,7 +98,7 @@ export function defineEval(command: Command, io: Io): void {
     "--generate-to <file>",
     "write all continuations there, as JSON lines",
   );
-  markRareFlags(command, "--speed-tokens", "--fast", "--integer-only", "--samples");
+  markRareFlags(command, "--speed-tokens", "--fast", "--integer-only", "--kv-cache", "--samples");
   addComputeOptions(command);
   addVerbosityOptions(command);
   command.action((model: string, options: Options) => runEval(model, options, io));
@@ -118,10 +128,10 @@ async function measure(
   signal: AbortSignal,
 ): Promise<Evaluation | TaskEvaluation> {
   const { evaluate } = await import("../../index.ts");
-  const { text, against, speedTokens, threads, backend } = options;
+  const { text, against, speedTokens, threads, backend, kvCache } = options;
   const display = new EvaluationDisplay(terminal);
   const common = {
-    ...defined({ against, threads, backend }),
+    ...defined({ against, threads, backend, kvCache }),
     ...readTaskOptions(options),
     ...readPromptOptions(options),
     products: options.fast ? "fast" : "exact",
@@ -159,12 +169,13 @@ function announce(model: string, options: Options, terminal: Terminal): string[]
 }
 
 function describe(evaluation: Evaluation, terminal: Terminal): string[] {
-  const { windows, window, tokens, protocol, backend, products, elapsedMs } = evaluation;
+  const { windows, window, tokens, protocol, backend, products, kvCache, elapsedMs } = evaluation;
   const parts = [
     `${windows} × ${window} tokens, ${formatCount(tokens)} scored`,
     protocol === "windows" ? "windows without overlap" : "second half of each window",
     `${backend.id} (${backend.level})${products === "fast" ? ", inputs of 8 bits" : ""}`,
     ...(evaluation.integerOnly ? ["integers only"] : []),
+    ...(kvCache ? [`keys and values in ${kvCache}`] : []),
     formatDuration(elapsedMs),
   ];
   return joinParts(parts, terminal.noteLayout);

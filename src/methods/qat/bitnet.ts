@@ -4,6 +4,7 @@ import { defineMethod } from "../define-method.ts";
 import { shortTraining } from "../shared/text-budget.ts";
 import { trainLatentWeights } from "../shared/train-latent-weights.ts";
 import {
+  rateForWidth,
   type TrainingDefaults,
   trainingEffort,
   trainingOptions,
@@ -37,6 +38,6 @@ export default defineMethod({
     trainLatentWeights(problem, {
       defaults,
       // As ParetoQ's, so that the two can be compared.
-      rateOf: () => 2e-5,
+      rateOf: (_, width) => rateForWidth(2e-5, width),
     }),
 });

@@ -8,6 +8,7 @@ import { shortTraining } from "../shared/text-budget.ts";
 import { trainLatentWeights } from "../shared/train-latent-weights.ts";
 import {
   paperRate,
+  rateForWidth,
   type TrainingDefaults,
   trainingEffort,
   trainingOptions,
@@ -57,7 +58,7 @@ function trainModel(problem: ModelProblem<Options>): Promise<TrainedModel> {
   const { scaleStart } = problem.options;
   return trainLatentWeights(problem, {
     defaults,
-    rateOf: paperRate,
+    rateOf: (bits, width) => rateForWidth(paperRate(bits), width),
     trainingOf: scaleStart === "lsq" ? startedAsLsq : undefined,
   });
 }

@@ -8,6 +8,7 @@ import type { ModelProblem, TrainedModel } from "../define-method.ts";
 import { choice, flag } from "./option-kinds.ts";
 import { type LatentTraining, trainLatentWeights } from "./train-latent-weights.ts";
 import {
+  rateForWidth,
   type TrainingDefaults,
   trainingOptions,
   type TrainingOptions,
@@ -78,7 +79,7 @@ export function trainBinaryWeights(
   return trainLatentWeights(problem, {
     defaults,
     // As ParetoQ's and BitNet's, so that they can be compared.
-    rateOf: () => 2e-5,
+    rateOf: (_, width) => rateForWidth(2e-5, width),
     ...binaryLayers(problem.options, rowScales),
   });
 }

@@ -2,18 +2,13 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import type { ModelProblem, TrainedModel } from "../define-method.ts";
 import { type LatentLayers, LatentWeights } from "./latent-weights.ts";
 import { type ModelTraining, trainParameters } from "./train-parameters.ts";
-import {
-  rateForWidth,
-  type TrainingDefaults,
-  trainingLength,
-  type TrainingOptions,
-} from "./training-options.ts";
+import { type TrainingDefaults, trainingLength, type TrainingOptions } from "./training-options.ts";
 
 /** In what methods that train latent weights differ. */
 export interface LatentTraining extends LatentLayers {
   readonly defaults: TrainingDefaults;
-  /** Learning rate for the most bits among the schemes, of a model 4096 wide. */
-  readonly rateOf: (bits: number) => number;
+  /** Learning rate for the most bits among the schemes, of a model of a width. */
+  readonly rateOf: (bits: number, hiddenSize: number) => number;
   /** Changes a float weight in place, before the first step and after each; enqueues only. */
   readonly limit?: (weight: Tensor<"f32">) => void;
   /** Enqueues a micro-batch and its gradients; by default of next-token cross-entropy. */
@@ -31,8 +26,7 @@ export async function trainLatentWeights(
   const limitAll = (): void => latent.masters.forEach((weight) => training.limit?.(weight));
   limitAll();
   const bits = Math.max(...model.linears.map(({ module }) => schemeOf(module)?.grid.bits ?? 0));
-  const rate = rateForWidth(training.rateOf(bits), model.model.hiddenSize);
-  const learningRate = options.learningRate ?? rate;
+  const learningRate = options.learningRate ?? training.rateOf(bits, model.model.hiddenSize);
   const { weightDecay } = options;
   const progress = await trainParameters(problem, {
     parameters: latent.parameters,
