@@ -5,6 +5,7 @@ import { methods } from "../methods/index.ts";
 import { optionFields } from "../recipe/recipe.ts";
 import { UsageError } from "../util/errors.ts";
 import type { Field } from "../util/fields.ts";
+import { wrapText } from "../report/wrap-text.ts";
 import { makeOption } from "./field-options.ts";
 import { markRare } from "./help.ts";
 
@@ -21,7 +22,8 @@ export function addMethodOptions(command: Command): void {
   const all = Object.values<Method>(methods).flatMap(optionsOf);
   for (const flag of new Set(all.map((option) => option.flag))) {
     const sharing = all.filter((option) => option.flag === flag);
-    command.optionsGroup(`Options of ${sharing.map(({ method }) => method).join(", ")}:`);
+    const heading = `Options of ${sharing.map(({ method }) => method).join(", ")}:`;
+    command.optionsGroup(wrapText(heading, 80, "").join("\n"));
     for (const option of flagsOf(sharing)) command.addOption(markRare(option));
   }
 }

@@ -260,7 +260,7 @@ export function hasIndependentGroups({ grid, blocks }: Scheme): boolean {
 }
 
 /** Whether the values of neighbouring codes are a step apart everywhere in a group. */
-export function hasEvenLevels({ grid }: Scheme): boolean {
+export function hasEvenLevels({ grid }: Pick<Scheme, "grid">): boolean {
   return !grid.values && !grid.codebook;
 }
 

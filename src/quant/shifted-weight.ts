@@ -13,7 +13,7 @@ import { codesOfValues } from "./codes-of-values.ts";
 import { type Grid, roundWithin } from "./grid.ts";
 import { type LatentParameter, LatentWeight } from "./latent-weight.ts";
 import { QTensor } from "./q-tensor.ts";
-import { groupsPerRow, type Scheme } from "./scheme.ts";
+import { groupsPerRow, hasEvenLevels, type Scheme } from "./scheme.ts";
 import { searchRanges } from "./search-ranges.ts";
 
 /** A scale counts as this where it is smaller, as in the package of SignRound's authors. */
@@ -159,6 +159,7 @@ export async function packInRanges(
  */
 export function rangeRule(grid: Grid): RangeRule | null {
   const { step, levels, origin, zeroPoint } = grid;
+  if (!hasEvenLevels({ grid })) return null;
   if (zeroPoint === "integer" && origin === 0 && step === 1) {
     const top = levels - 1;
     return { kind: "asymmetric", top, least: leastScale, rounding: roundFromZero(top) };

@@ -103,8 +103,8 @@ export function methodCases(
   { trainedWidths, groupSizes }: MethodSubjects,
   whole = wholeProducts,
 ): MethodCase[] {
-  const toMeasure = takeTurns<Scheme>(({ id }) => id, whole);
-  const toCompare = takeTurns<Scheme>(({ id }) => id, whole);
+  const toMeasure = takeTurns(turnOf, whole);
+  const toCompare = takeTurns(turnOf, whole);
   return allMethods.map((method) => {
     const advised = schemesFor(method, groupSizes.trained).filter(
       (scheme) => fitsRows(scheme, trainedWidths) && isAdvised(method, scheme),
@@ -123,6 +123,11 @@ export function methodCases(
       ),
     };
   });
+}
+
+/** What has its turn: a way of rounding inputs, whatever the weights, or a scheme of weights. */
+function turnOf({ id, activation }: Scheme): string {
+  return activation === null ? id : `${activation.bits} ${activation.mode}`;
 }
 
 function kindOf({ activation, blocks }: Scheme): "activated" | "blocks" | "planar" {

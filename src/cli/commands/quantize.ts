@@ -86,7 +86,7 @@ export function defineQuantize(command: Command, io: Io): void {
     ],
     out: [
       new Option("--overwrite", "replace a checkpoint that is there already"),
-      new Option("--restart", "discard what an interrupted run had done, and start over"),
+      new Option("--restart", "discard what an interrupted run had done"),
       new Option("--dry-run", "only say what would happen, and what it needs"),
     ],
   });

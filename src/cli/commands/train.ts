@@ -55,7 +55,7 @@ export function defineTrain(command: Command, io: Io): void {
     "validation.files": [new Option("--out <dir>", "directory to write")],
     from: [
       new Option("--overwrite", "replace a checkpoint that is there already"),
-      new Option("--restart", "discard what an interrupted run had done, and start over"),
+      new Option("--restart", "discard what an interrupted run had done"),
     ],
   });
   addComputeOptions(command);

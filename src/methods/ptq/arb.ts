@@ -47,7 +47,7 @@ const leastGain = 1e-4;
 export default defineMethod({
   id: "arb",
   title: "ARB",
-  summary: "signs with scales of rows and columns, refined in turn by the errors of outputs",
+  summary: "signs, scales of rows and of columns, refined in turn by outputs",
   role: "quantizer",
   paper: { arxiv: "2410.03129" },
   needs: { statistics: ["hessian"] },

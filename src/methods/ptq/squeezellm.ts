@@ -40,7 +40,7 @@ type Options = z.output<typeof options>;
 export default defineMethod({
   id: "squeezellm",
   title: "SqueezeLLM",
-  summary: "clusters each row, weighted by squared gradients; keeps a few weights as float16",
+  summary: "clusters each row by squared gradients, a few weights beside them",
   role: "quantizer",
   paper: { arxiv: "2306.07629" },
   needs: { statistics: [], sensitivities: true },

@@ -60,7 +60,7 @@ type Options = z.output<typeof options>;
 export default defineMethod({
   id: "spinquant",
   title: "SpinQuant",
-  summary: "rotates the residual stream by what it learns on the loss of the rounded model",
+  summary: "rotates the residual stream, learned by the rounded model's loss",
   role: "transform",
   paper: { arxiv: "2405.16406" },
   needs: { statistics: [] },
