@@ -42,7 +42,15 @@ import { takeTurns } from "./spread.ts";
  */
 
 const windows = { samples: 4, window: 24 };
-const brief = { steps: 2, iters: 2, epochs: 1, checkpointEvery: 1, gridPoints: 3 };
+/** Little training: the usual rates, for weights that were trained, are too much for drawn ones. */
+const brief = {
+  steps: 2,
+  iters: 2,
+  epochs: 1,
+  checkpointEvery: 1,
+  gridPoints: 3,
+  learningRate: 1e-6,
+};
 /** One step on all windows that changes next to nothing. */
 const standstill = {
   epochs: 1,
