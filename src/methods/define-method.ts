@@ -385,11 +385,15 @@ export interface MethodDefinition<
    * Why a supported scheme is not a good choice with the quantizer of the recipe, in a sentence; null
    * when it is one.
    */
-  readonly caution?: (
-    scheme: Scheme,
-    quantizer?: { readonly compensates?: boolean | undefined },
-  ) => string | null;
+  readonly caution?: (scheme: Scheme, quantizer?: Neighbour) => string | null;
   readonly options: Schema;
+}
+
+/** What a caution may depend on of the quantizer of the recipe; unknown fields count as false. */
+export interface Neighbour {
+  readonly compensates?: boolean | undefined;
+  /** Present where layers are trained one at a time. */
+  readonly layerProducts?: unknown;
 }
 
 /** A method whose options are not known to the compiler, as shared code sees it. */

@@ -62,8 +62,13 @@ export default defineMethod({
   // Signs stay when channels are scaled: what the layer computes would not.
   supports: (scheme) =>
     !isBinary(scheme.activation) && (scheme.blocks !== null || hasIndependentGroups(scheme)),
-  caution: ({ grid, id }) =>
-    grid.bits < 3 ? `AWQ is made for 3 and 4 bits; at ${id} it often does harm` : null,
+  caution: ({ grid, id }, { layerProducts } = {}) => {
+    if (grid.bits < 3) return `AWQ is made for 3 and 4 bits; at ${id} it often does harm`;
+    return layerProducts === undefined
+      ? null
+      : "AWQ judges its ratios by rounding to nearest, which is not what trained roundings of a " +
+          "layer make of them";
+  },
   options,
   weighsTokens: ({ loss }) => loss === "relative",
   trials: ({ gridPoints, searchTokens }) => ({ passes: gridPoints, tokens: searchTokens }),

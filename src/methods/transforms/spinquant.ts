@@ -65,6 +65,10 @@ export default defineMethod({
   paper: { arxiv: "2405.16406" },
   needs: { statistics: [] },
   supports: (scheme) => scheme.blocks !== null || hasIndependentGroups(scheme),
+  caution: ({ grid, id }) =>
+    grid.zeroPoint === "float16"
+      ? `what SpinQuant learns is for rounding to nearest; ${id} is for HQQ, which chooses otherwise`
+      : null,
   options,
   effort,
   budget,
