@@ -5,6 +5,7 @@
 
 #include "../include/half.h"
 #include "check.h"
+#include "round_inputs.h"
 
 enum { NO_ZEROS, NIBBLES, BYTES, HALVES };
 
@@ -112,25 +113,11 @@ static void lay_out(fb_check *check, const packed_shape *s, packed_sample *w) {
   call_refused(check, "lay_out", &args);
 }
 
-/* The inputs that fast products multiply by. */
-static void round_inputs(const packed_shape *s, const float *x, float *rounded) {
-  int64_t width = s->group_size < 128 ? s->group_size : 128;
-  for (int64_t at = 0; at < s->tokens * s->columns;) {
-    int64_t column = at % s->columns, group_end = (column / s->group_size + 1) * s->group_size;
-    int64_t end = at + fb_min(width, fb_min(group_end, s->columns) - column);
-    float most = 0;
-    for (int64_t i = at; i < end; i++) most = fmaxf(most, fabsf(x[i]));
-    float inverse = most > 0 ? 127 / most : 0;
-    for (int64_t i = at; i < end; i++) rounded[i] = most / 127 * rintf(x[i] * inverse);
-    at = end;
-  }
-}
-
 static void multiply(fb_check *check, const packed_shape *s, const packed_sample *w, const float *x, int fast) {
   float *out = random_floats(check, s->tokens * s->rows), *rounded = random_floats(check, s->tokens * s->columns);
   double *expected = take((size_t)(s->tokens * s->rows) * sizeof(double));
   memcpy(rounded, x, (size_t)(s->tokens * s->columns) * 4);
-  if (fast) round_inputs(s, x, rounded);
+  if (fast) round_inputs(s->tokens, s->columns, s->group_size, x, rounded);
   for (int64_t i = 0; i < s->tokens * s->rows; i++) {
     const double *row = w->values + i % s->rows * s->columns;
     const float *input = rounded + i / s->rows * s->columns;

@@ -16,6 +16,7 @@ import { quantizeWholeBlock } from "./quantize-whole-block.ts";
 import { quantizeByExpert } from "./quantize-by-expert.ts";
 import { ResidualStreams } from "./residual-streams.ts";
 import { changedTensors } from "./scale-groups.ts";
+import type { Sensitivities } from "./sensitivities.ts";
 import { transformBlock } from "./transform-block.ts";
 
 /** Runs the streams through a block, whose experts are quantized on the way if they come singly. */
@@ -45,12 +46,14 @@ export function quantizeBlocks(
     const finished = await FinishedBlocks.takeOver(quantization, output);
     const windows = text?.windows ?? (await writtenWindows(quantization));
     const training = await learnRotation(quantization, windows);
-    const sensitivities =
-      windows && (await measureSensitivities(quantization, windows, finished.count));
-    await quantizeEmbeddingAndHead(quantization, output, finished);
-    const streams = windows && (await ResidualStreams.embed(quantization, windows, finished));
-    model.releaseEmbeddingAndHead();
+    let sensitivities: Sensitivities | null = null;
+    let streams: ResidualStreams | null = null;
     try {
+      sensitivities =
+        windows && (await measureSensitivities(quantization, windows, finished.count));
+      await quantizeEmbeddingAndHead(quantization, output, finished);
+      streams = windows && (await ResidualStreams.embed(quantization, windows, finished));
+      model.releaseEmbeddingAndHead();
       await streams?.repeat(finished);
       quantization.meter.beginBlocks();
       for (let index = finished.count; index < blockCount; index++) {

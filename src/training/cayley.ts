@@ -3,8 +3,8 @@ import type { MatmulOptions } from "../backend/kernels.ts";
 import { copyInto } from "../tensor/ops.ts";
 import { matmul } from "../tensor/products.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { UsageError } from "../util/errors.ts";
 import type { Optimizer, OptimizerStep } from "./optimizer.ts";
+import { momentumState } from "./momentum-state.ts";
 import { expectGroups, type Gradients, type Parameter } from "./parameter.ts";
 
 /** What the rotations of one group have in common. */
@@ -33,19 +33,9 @@ export class CayleySgd implements Optimizer {
   /** @throws UsageError when a parameter's group has no settings, or one is out of range */
   constructor(parameters: readonly Parameter[], settings: CayleySettings) {
     expectGroups(parameters, settings.groups);
-    const { momentum = 0 } = settings;
-    if (!(momentum >= 0 && momentum < 1)) {
-      throw new UsageError(`expected a momentum in [0, 1), got ${momentum}`);
-    }
     this.parameters = parameters;
     this.settings = settings;
-    const kept = momentum === 0 ? [] : parameters;
-    this.state = new Map(
-      kept.map(({ name, value: { backend, shape } }) => [
-        `${name}:momentum`,
-        Tensor.zeros(backend, "f32", shape),
-      ]),
-    );
+    this.state = momentumState(parameters, settings.momentum ?? 0, "momentum");
   }
 
   async step(gradients: Gradients, { rate, gradientScale }: OptimizerStep): Promise<void> {

@@ -1,7 +1,7 @@
 import { moveBySign } from "../tensor/rounding-ops.ts";
-import { Tensor } from "../tensor/tensor.ts";
-import { UsageError } from "../util/errors.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import type { Optimizer, OptimizerStep } from "./optimizer.ts";
+import { momentumState } from "./momentum-state.ts";
 import { expectGroups, type Gradients, type Parameter } from "./parameter.ts";
 
 /** What the parameters of one group have in common. */
@@ -30,19 +30,9 @@ export class SignDescent implements Optimizer {
   /** @throws UsageError when a parameter's group has no settings, or one is out of range */
   constructor(parameters: readonly Parameter[], settings: SignDescentSettings) {
     expectGroups(parameters, settings.groups);
-    const { momentum = 0 } = settings;
-    if (!(momentum >= 0 && momentum < 1)) {
-      throw new UsageError(`expected a momentum in [0, 1), got ${momentum}`);
-    }
     this.parameters = parameters;
     this.settings = settings;
-    const kept = momentum === 0 ? [] : parameters;
-    this.state = new Map(
-      kept.map(({ name, value: { backend, shape } }) => [
-        `${name}:sum`,
-        Tensor.zeros(backend, "f32", shape),
-      ]),
-    );
+    this.state = momentumState(parameters, settings.momentum ?? 0, "sum");
   }
 
   step(gradients: Gradients, { rate }: OptimizerStep): void {
