@@ -48,7 +48,7 @@ interface Options extends VerbosityOptions, ComputeOptions {
 
 /** Fields of a recipe as a command line says them. */
 interface GivenFields
-  extends Partial<Pick<RecipeInput, "method" | "scheme" | "out" | "calibration">> {
+  extends Partial<Pick<RecipeInput, "method" | "scheme" | "out" | "calibration" | "allocation">> {
   readonly start?: QuantizerId;
   readonly transforms?: readonly TransformId[];
   readonly finishers?: readonly FinisherId[];
@@ -105,7 +105,9 @@ async function runQuantize(
   io: Io,
 ): Promise<void> {
   const terminal = new Terminal(io, options);
-  expectGiven(given, options.preset ? ["scheme", "out"] : ["method", "scheme", "out"], "quantize");
+  const method = options.preset ? [] : (["method"] as const);
+  const scheme = given.allocation ? [] : (["scheme"] as const);
+  expectGiven(given, [...method, ...scheme, "out"], "quantize");
   const request = requestOf(given, options);
   const { inspect, planQuantization, quantize } = await import("../../index.ts");
   if (options.dryRun) {
