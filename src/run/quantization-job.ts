@@ -24,6 +24,8 @@ export interface RunOptions {
   readonly sharedFolder?: string | undefined;
   /** How the scheme of each layer was chosen; absent where the recipe says it. */
   readonly allocation?: AllocationRecord | undefined;
+  /** Draws an allocation, for a file beside the weights. */
+  readonly drawAllocation?: ((record: AllocationRecord) => string) | undefined;
   /** What tokens cost on this machine, for targets of speed and energy. */
   readonly machine?: MachineCosts | undefined;
   readonly signal?: AbortSignal | undefined;

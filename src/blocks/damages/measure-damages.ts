@@ -2,6 +2,7 @@ import type { Block, LinearDescription, QuantizableModel } from "../../nn/quanti
 import { floatLinear } from "../../nn/scale-channels.ts";
 import { joinPath, makeDirectories, remove } from "../../platform/node.ts";
 import type { Scheme } from "../../quant/scheme.ts";
+import { cast } from "../../tensor/ops.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Tape } from "../../tensor/tape.ts";
 import { ActivationCache } from "../activations.ts";
@@ -101,7 +102,8 @@ class DamagePass {
     );
     const firstBlock = Math.min(...linears.map(({ block }) => block));
     for (let index = model.blockCount - 1; index >= firstBlock; index--) {
-      this.work.report(`damages in block ${index + 1} of ${model.blockCount}`);
+      const what = this.linearsOf(index).length > 0 ? "damages" : "gradients";
+      this.work.report(`${what} in block ${index + 1} of ${model.blockCount}`);
       await this.blocks.with(index, (block) => this.measureBack(block, index));
       await this.streams[index + 1].release();
     }
@@ -158,7 +160,8 @@ class DamagePass {
       try {
         tape.watch(input);
         const out = tape.run(() => this.blocks.forward(block, input));
-        tape.backward([[out, gradient]]);
+        // The tape takes a gradient over; this one is the store's.
+        tape.backward([[out, cast(gradient, "f32")]]);
         for (const [slot, { passes }] of probes.restore()) {
           for (const pass of passes) await addPass(begun.get(slot), pass, tape);
         }

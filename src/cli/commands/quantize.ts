@@ -12,6 +12,7 @@ import type { Preset } from "../../recipe/presets/define-preset.ts";
 import { type PresetId, presets } from "../../recipe/presets/index.ts";
 import { type RecipeInput, recipeFields } from "../../recipe/recipe.ts";
 import type { Plan } from "../../run/plan.ts";
+import { describeAllocation, formatAllocation } from "../../report/allocation-table.ts";
 import { keptWeights } from "../../report/kept-weights.ts";
 import type { ApiOptions, QuantizeOptions } from "../../index.ts";
 import { formatPlan } from "../../report/plan-summary.ts";
@@ -116,6 +117,8 @@ async function runQuantize(
     const plan = await planQuantization(model, { ...request, onNotice, onDownload });
     plan.cautions.forEach(onNotice);
     terminal.results(["", ...formatPlan(plan, terminal.resultLayout), ""]);
+    const { allocation } = plan;
+    if (allocation) terminal.results([...formatAllocation(allocation, terminal.resultLayout), ""]);
     if (plan.kept) terminal.results([...formatTensorPlan(plan, terminal.resultLayout), ""]);
     terminal.json(serialisablePlan(plan));
     return;
@@ -135,6 +138,10 @@ async function runQuantize(
   const layout = terminal.resultLayout;
   terminal.notes(["", ...formatDone(record, terminal.noteLayout), ""]);
   terminal.results(formatQuantizationSummary(record, kept, layout));
+  const { allocation } = record;
+  if (allocation) {
+    terminal.results(["", ...describeAllocation(allocation).map((line) => `  ${line}`)]);
+  }
   const next = config ? nextSteps(model, request.out) : nextStepElsewhere(request.out);
   terminal.notes(["", ...next, ""]);
   terminal.json({ out: request.out, ...record });

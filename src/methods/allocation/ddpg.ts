@@ -32,14 +32,15 @@ export default defineSearch({
   options: z.object({
     episodes: positive.default(120).describe("episodes; published 600"),
     warmup: positive.default(20).describe("episodes of random actions before it learns"),
+    width: positive.default(300).describe("units of a hidden layer of its networks"),
     tokens: positive.default(2048).describe("tokens on which a reward is measured"),
   }),
   async search({ problem, options, seed, tryOut, state, report }) {
-    const { episodes, warmup, tokens } = options;
+    const { episodes, warmup, width, tokens } = options;
     const layers = problem.items.map(({ choices }) => actionsOf(choices));
     const states = observe(problem);
     const random = new Prng(seed);
-    const agent = new DdpgAgent(states[0].length + 2, random);
+    const agent = new DdpgAgent(states[0].length + 2, random, width);
     // The agent learns anew from the rewards that an interrupted search had measured.
     const rewards = [...((state.earlier as readonly number[] | null) ?? [])];
     let best: Best | null = null;

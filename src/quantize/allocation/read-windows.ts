@@ -42,7 +42,8 @@ export async function readAllocationText(
   const all =
     read?.windows ??
     (await sampleWindows(opened, text, { backend, signal, earlier: [], onWindow: async () => {} }));
-  const count = wanted === 0 ? 0 : Math.min(wanted, Math.floor(all.length / 2));
+  const isShort = all.length < seen + wanted;
+  const count = isShort ? Math.min(wanted, Math.floor(all.length / 2)) : wanted;
   if (all.length - count < 1 || (wanted > 0 && count < 2)) {
     throw new UsageError(`the text has ${all.length} windows of ${given.window} tokens, too few`, {
       hint: "give more text, a shorter `window`, or leave out `compareUniform`",

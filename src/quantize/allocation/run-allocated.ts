@@ -54,7 +54,9 @@ export async function runAllocated(
     emit: (event) => void (event.type === "done" || emit(event)),
   };
   if (!uniform || text.heldOut.length === 0) {
-    return runPlain({ ...chosen.recipe, out: recipe.out }, inner);
+    const record = await runPlain({ ...chosen.recipe, out: recipe.out }, inner);
+    await draw(recipe, recipe.out, allocation, options);
+    return record;
   }
   const places = {
     allocated: beside(recipe.out, "allocated"),
@@ -68,13 +70,14 @@ export async function runAllocated(
     uniform: await makeUniform(chosen, places, { ...inner, overwrite: false }, runPlain),
   };
   notify(`comparing with ${uniform.id} on ${text.heldOut.length} windows that were held out`);
-  const found = await compareOnWindows({ original: recipe.model, ...places }, text.heldOut, {
+  const found = await compareOnWindows({ original: opened.directory, ...places }, text.heldOut, {
     backend,
     signal,
   });
   const comparison = { scheme: uniform.id, sizeBytes: records.uniform.sizeBytes, ...found };
   const { written } = comparison;
   await remove(places[written === "allocated" ? "uniform" : "allocated"]);
+  await draw(recipe, places[written], allocation, options);
   return putInPlace(
     recipe,
     places[written],
@@ -103,6 +106,17 @@ function noted(
     recipe: { ...record.recipe, out },
     allocation: { ...allocation, uniform },
   };
+}
+
+/** Draws the allocation beside the weights, where these have a directory. */
+async function draw(
+  recipe: Recipe,
+  place: string,
+  allocation: AllocationRecord,
+  { drawAllocation }: RunOptions,
+): Promise<void> {
+  if (!drawAllocation || isGgufOutput(recipe)) return;
+  await writeText(joinPath(place, "allocation.svg"), drawAllocation(allocation));
 }
 
 /** A hidden place for a checkpoint or file that may become the output. */

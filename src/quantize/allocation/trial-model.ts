@@ -7,6 +7,7 @@ import { floatLinear } from "../../nn/scale-channels.ts";
 import { klDivergence } from "../../tensor/ops.ts";
 import { Tensor, tidy } from "../../tensor/tensor.ts";
 import { throwIfCancelled } from "../../util/errors.ts";
+import { meanOf } from "../../util/sums.ts";
 import type { LayerGroup } from "./layer-groups.ts";
 
 const tokensPerPass = 1024;
@@ -17,6 +18,12 @@ interface OriginalPass {
   readonly ids: Tensor<"i32">;
   /** In front of each block, and behind the last: `[windows, length, hiddenSize]`. */
   readonly streams: readonly Tensor<"f32">[];
+}
+
+/** Of the rows of tokens, in their order. */
+interface RowScores {
+  readonly divergences: number[];
+  readonly agreements: number[];
 }
 
 /** Index of the option of each group; null leaves its layers in floats. */
@@ -88,10 +95,24 @@ export class TrialModel {
 
   /** Measures the model with these options on as many windows as the tokens make up, one at least. */
   async tryOut(trying: Trying, tokens: number): Promise<Trial> {
+    const rows = await this.score(trying, tokens);
+    return { divergence: meanOf(rows.divergences), agreement: meanOf(rows.agreements) };
+  }
+
+  /** Mean divergence of each window, as `tryOut` has that of all. */
+  async tryWindows(trying: Trying): Promise<number[]> {
+    const { divergences } = await this.score(trying, this.tokens);
+    return Array.from({ length: divergences.length / this.length }, (_, window) =>
+      meanOf(divergences.slice(window * this.length, (window + 1) * this.length)),
+    );
+  }
+
+  private async score(trying: Trying, tokens: number): Promise<RowScores> {
     const firstBlock = await this.put(trying);
-    const sums = { divergence: 0, agreement: 0, rows: 0 };
+    const scores: RowScores = { divergences: [], agreements: [] };
     for (const { streams } of this.passes) {
-      if (sums.rows > 0 && sums.rows + this.length > tokens) break;
+      const done = scores.divergences.length;
+      if (done > 0 && done + this.length > tokens) break;
       throwIfCancelled(this.signal);
       let hidden = streams[firstBlock];
       for (const block of this.blocks.slice(firstBlock)) {
@@ -99,11 +120,10 @@ export class TrialModel {
         if (hidden !== streams[firstBlock]) hidden.release();
         if (next) hidden = next;
       }
-      await this.compare(streams[this.blocks.length], hidden, { sums, tokens });
+      await this.compare(streams[this.blocks.length], hidden, { scores, tokens });
       if (hidden !== streams[firstBlock]) hidden.release();
     }
-    const { divergence, agreement, rows } = sums;
-    return { divergence: divergence / rows, agreement: agreement / rows };
+    return scores;
   }
 
   /** Gives all memory back but embedding and head. */
@@ -115,20 +135,17 @@ export class TrialModel {
     for (const { streams } of this.passes) for (const stream of streams) stream.release();
   }
 
-  /** Adds up what whole windows of a pass tell, as far as tokens are wanted. */
+  /** Adds what the rows of whole windows of a pass tell, as far as tokens are wanted. */
   private async compare(
     wanted: Tensor<"f32">,
     given: Tensor<"f32">,
-    {
-      sums,
-      tokens,
-    }: { sums: { divergence: number; agreement: number; rows: number }; tokens: number },
+    { scores, tokens }: { readonly scores: RowScores; readonly tokens: number },
   ): Promise<void> {
     const { model, length } = this;
     const [windows = 0, , width = 0] = wanted.shape;
     const [a, b] = [wanted, given].map((stream) => stream.reshape([windows * length, width]));
-    const left = Math.max(length, Math.floor((tokens - sums.rows) / length) * length);
-    const rows = Math.min(windows * length, left);
+    const open = Math.floor((tokens - scores.divergences.length) / length) * length;
+    const rows = Math.min(windows * length, Math.max(length, open));
     for (let start = 0; start < rows; start += rowsPerChunk) {
       const end = Math.min(rows, start + rowsPerChunk);
       const [divergence, agree] = tidy(() => {
@@ -137,12 +154,11 @@ export class TrialModel {
         const scored = klDivergence(teacher, student);
         return [scored.divergence, scored.agree];
       });
-      for (const value of await divergence.read()) sums.divergence += value;
-      for (const value of await agree.read()) sums.agreement += value;
+      scores.divergences.push(...(await divergence.read()));
+      scores.agreements.push(...(await agree.read()));
       divergence.release();
       agree.release();
     }
-    sums.rows += rows;
   }
 
   /** Puts layers in their slots; returns the first block that differs from the original. */

@@ -8,7 +8,6 @@ export interface Transition {
   readonly next: Float64Array | null;
 }
 
-const hidden = [300, 300];
 const actorRate = 1e-4;
 const criticRate = 1e-3;
 const softShare = 0.01;
@@ -31,7 +30,9 @@ export class DdpgAgent {
   private readonly memory: (Transition & { readonly reward: number })[] = [];
   private baseline: number | null = null;
 
-  constructor(stateSize: number, random: Prng) {
+  /** @param width of both hidden layers of a network; published 300 */
+  constructor(stateSize: number, random: Prng, width = 300) {
+    const hidden = [width, width];
     this.random = random;
     const actor = (): Mlp => new Mlp([stateSize, ...hidden, 1], true, random);
     const critic = (): Mlp => new Mlp([stateSize + 1, ...hidden, 1], false, random);

@@ -18,33 +18,34 @@ export interface DualBounds {
   readonly feasible: Assignment | null;
 }
 
-const halvings = 60;
-const rounds = 8;
+const halvings = 50;
 
 /**
- * Finds prices of the budgets at which the relaxed problem harms the most, by bisection, one budget
- * after the other. Any prices give a bound that holds; these give a close one.
+ * Finds prices of the budgets at which the relaxed problem harms the most, by bisection of the first
+ * price, within which the next is bisected. Any prices give a bound that holds; these give the
+ * closest one.
  */
 export function dualBounds(problem: AllocationProblem): DualBounds {
   const { items, limits } = problem;
   const prices = limits.map(() => 0);
   const seen = new Met(problem);
   const top = highestPrices(problem);
-  for (let round = 0; round < (limits.length > 1 ? rounds : 1); round++) {
-    for (const [budget, limit] of limits.entries()) {
-      let low = 0;
-      let high = top[budget];
-      for (let step = 0; step < halvings; step++) {
-        prices[budget] = step === 0 ? 0 : (low + high) / 2;
-        const assignment = items.map((item) => cheapest(item, prices));
-        seen.add(assignment);
-        if (costsOf(problem, assignment)[budget] > limit) low = prices[budget];
-        else high = prices[budget];
-        if (high === 0) break;
-      }
-      prices[budget] = high;
+  const settle = (budget: number): void => {
+    if (budget === limits.length) return;
+    let low = 0;
+    let high = top[budget];
+    for (let step = 0; step < halvings && high > 0; step++) {
+      prices[budget] = step === 0 ? 0 : (low + high) / 2;
+      settle(budget + 1);
+      const assignment = items.map((item) => cheapest(item, prices));
+      seen.add(assignment);
+      if (costsOf(problem, assignment)[budget] > limits[budget]) low = prices[budget];
+      else high = prices[budget];
     }
-  }
+    prices[budget] = high;
+    settle(budget + 1);
+  };
+  settle(0);
   seen.add(items.map((item) => cheapest(item, top)));
   return {
     prices,

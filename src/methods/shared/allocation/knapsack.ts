@@ -14,9 +14,14 @@ interface State {
   readonly damage: number;
   /** Choice of the last of these items. */
   readonly choice: number;
+  /** The least that it can come to, by the Lagrangian bound. */
+  readonly bound: number;
   /** What the items before it got. */
   readonly before: State | null;
 }
+
+/** Partial assignments that are kept at most; two budgets of hundreds of items may have more. */
+const mostStates = 200_000;
 
 /** What is known before items are added. */
 interface Known {
@@ -31,7 +36,8 @@ interface Known {
  * multiple-choice knapsack, solved exactly. Items are added one after the other; of partial
  * assignments those remain that no other one beats, and that could, by a Lagrangian bound on what
  * the other items harm at least, still become better than the best known (Dudzinski and Walukiewicz
- * 1987; Pisinger 1995). Pair terms join the items of a block to one.
+ * 1987; Pisinger 1995). Pair terms join the items of a block to one. Where more than 200,000 remain,
+ * which takes two budgets and hundreds of items, those of the least bounds are kept.
  * @returns null where not even the smallest choices fit
  */
 export function solveKnapsack(problem: AllocationProblem): Assignment | null {
@@ -49,9 +55,11 @@ function solveItems(problem: AllocationProblem): Assignment | null {
     choices: kept[i].map((choice) => item.choices[choice]),
   }));
   const bounds = dualBounds({ items, limits });
-  const start = bounds.feasible && raise({ items, limits }, bounds.feasible);
+  const start = bounds.feasible && improve({ items, limits }, bounds.feasible);
   const best = start ? damageOf({ items, limits }, start) : Number.POSITIVE_INFINITY;
-  let states: State[] = [{ costs: limits.map(() => 0), damage: 0, choice: -1, before: null }];
+  let states: State[] = [
+    { costs: limits.map(() => 0), damage: 0, choice: -1, bound: 0, before: null },
+  ];
   for (const [i, item] of items.entries())
     states = extend(states, item, i, { limits, bounds, best });
   const end = states.reduce<State | null>(
@@ -60,6 +68,45 @@ function solveItems(problem: AllocationProblem): Assignment | null {
   );
   const found = end && end.damage < best ? choicesOf(end) : start;
   return found && found.map((choice, i) => kept[i][choice]);
+}
+
+/** Steps up, then exchanges: a good assignment bounds what the rest may be. */
+function improve(problem: AllocationProblem, from: Assignment): Assignment {
+  let best = raise(problem, from);
+  for (;;) {
+    const next = exchange(problem, best);
+    if (!next) return best;
+    best = raise(problem, next);
+  }
+}
+
+/** The first changes of two items at once that harm less within all budgets; null without any. */
+function exchange({ items, limits }: AllocationProblem, now: Assignment): Assignment | null {
+  const used = limits.map((_, budget) =>
+    items.reduce((total, { choices }, i) => total + choices[now[i]].costs[budget], 0),
+  );
+  const moves = items.flatMap(({ choices }, item) =>
+    choices.flatMap((next, choice) => {
+      const own = choices[now[item]];
+      const steps = next.costs.map((cost, budget) => cost - own.costs[budget]);
+      return choice === now[item] ? [] : [{ item, choice, steps, gain: own.damage - next.damage }];
+    }),
+  );
+  moves.sort((a, b) => b.gain - a.gain);
+  for (const a of moves) {
+    if (a.gain <= 0) break;
+    for (const b of moves) {
+      if (a.gain + b.gain <= 1e-12 * a.gain) break;
+      if (a.item === b.item) continue;
+      const isOver = used.some((cost, i) => cost + a.steps[i] + b.steps[i] > limits[i]);
+      if (isOver) continue;
+      const next = [...now];
+      next[a.item] = a.choice;
+      next[b.item] = b.choice;
+      return next;
+    }
+  }
+  return null;
 }
 
 /** Takes steps up, the most damage saved for its cost first, for as long as there is room. */
@@ -110,12 +157,15 @@ function extend(
       if (costs.some((cost, b) => cost + smallest[b][i + 1] > limits[b] * (1 + 1e-12))) continue;
       const damage = before.damage + harm;
       const left = costs.reduce((sum, cost, b) => sum + prices[b] * (limits[b] - cost), 0);
-      if (damage + least[i + 1] - left > limit) continue;
-      next.push({ costs, damage, choice, before });
+      const bound = damage + least[i + 1] - left;
+      if (bound > limit) continue;
+      next.push({ costs, damage, choice, bound, before });
     }
   }
   next.sort((a, b) => a.costs[0] - b.costs[0] || a.damage - b.damage);
-  return unbeaten(next, limits.length);
+  const remaining = unbeaten(next, limits.length);
+  if (remaining.length <= mostStates) return remaining;
+  return remaining.sort((a, b) => a.bound - b.bound).slice(0, mostStates);
 }
 
 function choicesOf(end: State): number[] {
