@@ -41,6 +41,7 @@ import type { TrainConfigInput } from "./train/pretrain-config.ts";
 import type { TrainEvent } from "./train/pretrain-events.ts";
 import { pretrain } from "./train/pretrain.ts";
 import type { TrainRecord } from "./train/pretrain-record.ts";
+import { drawAllocationChart } from "./report/allocation-chart.ts";
 import { drawLossChart } from "./report/loss-chart.ts";
 import { readResults } from "./sweep/results/read-results.ts";
 import type { QueryResult } from "./sweep/results/answer-query.ts";
@@ -189,7 +190,7 @@ export function quantize(model: ModelSource, options: QuantizeOptions & ApiOptio
     const recipe = toRecipe(sourceOf(model), options);
     const { overwrite = false, resume = "auto", sharedFolder, signal, onDownload } = options;
     const rest = { overwrite, resume, sharedFolder, signal, onDownload };
-    return runRecipe(recipe, { backend, ...rest, emit });
+    return runRecipe(recipe, { backend, ...rest, drawAllocation: drawAllocationChart, emit });
   });
 }
 

@@ -85,16 +85,16 @@ export class ActivationCache implements ActivationWindows {
   }
 
   /**
-   * Makes another one of what `change` gives for each pass of this one, in float32, in memory or in
-   * the file `path`.
+   * Makes another one of what `change` gives for each pass of this one, whose first window is
+   * `first`, in float32, in memory or in the file `path`.
    */
   async map(
-    change: (hidden: Tensor<"f32">) => Tensor<"f32">,
+    change: (hidden: Tensor<"f32">, first: number) => Tensor<"f32"> | Promise<Tensor<"f32">>,
     where: MappedPlace,
   ): Promise<ActivationCache> {
     return this.mapPasses(async ({ first, count }) => {
       const hidden = await this.store.load(first, count);
-      const next = change(hidden);
+      const next = await change(hidden, first);
       await next.backend.synchronize();
       this.store.done(hidden);
       return next;

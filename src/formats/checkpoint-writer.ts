@@ -2,7 +2,12 @@ import { baseName, joinPath, writeText } from "../platform/node.ts";
 import { UsageError } from "../util/errors.ts";
 import { indexFileName, singleFileName } from "./weight-files.ts";
 import { formatJson } from "./json-file.ts";
-import { type TensorEntry, tensorBytes } from "./safetensors-header.ts";
+import {
+  encodeHeader,
+  layOutTensors,
+  type TensorEntry,
+  tensorBytes,
+} from "./safetensors-header.ts";
 import { SafetensorsWriter } from "./safetensors-writer.ts";
 import { quoteName } from "./wording.ts";
 
@@ -44,6 +49,20 @@ export function planShards(entries: readonly TensorEntry[], maxBytes: number): S
     fileName: `model-${String(i + 1).padStart(5, "0")}-of-${count}.safetensors`,
     entries: group,
   }));
+}
+
+/** Bytes of the weight files that tensors would be written to, headers included, the index not. */
+export function plannedFileBytes(
+  entries: readonly TensorEntry[],
+  metadata: Readonly<Record<string, string>>,
+): number {
+  return planShards(entries, defaultShardBytes)
+    .map((shard) => {
+      const placed = layOutTensors(shard.entries);
+      const end = Math.max(0, ...[...placed.values()].map((tensor) => tensor.end));
+      return encodeHeader(placed, metadata).length + end;
+    })
+    .reduce((sum, bytes) => sum + bytes, 0);
 }
 
 /** Writes the weights of a checkpoint: declared first, then written in any order and in parts. */

@@ -2,12 +2,15 @@ import type { Backend } from "../backend/backend.ts";
 import type { ResolveOptions } from "../hub/resolve-model.ts";
 import type { OpenedModel } from "../runtime/load.ts";
 import { finisherRecipe, runChain } from "./chain.ts";
+import { allocate } from "./allocation/allocate.ts";
+import { runAllocated } from "./allocation/run-allocated.ts";
 import { expectTeacher } from "./expect-teacher.ts";
 import { planGeneric, runGeneric } from "./generic/generic-run.ts";
 import { isGgufOutput, planGgufRun, runToGguf } from "./gguf-run.ts";
 import { expectDisk, makePlan } from "./make-plan.ts";
 import { asEvents, openOriginal } from "../run/open-original.ts";
 import { expectImages } from "../run/image-embeddings.ts";
+import type { MachineCosts } from "../run/machine-costs.ts";
 import type { Plan } from "../run/plan.ts";
 import { rotateModel } from "./rotate-model.ts";
 import { methodsWithoutText } from "../recipe/expect-generic.ts";
@@ -17,11 +20,16 @@ import type { RunOptions } from "../run/quantization-job.ts";
 import type { RunRecord } from "../run/run-record.ts";
 import { UnsupportedError } from "../util/errors.ts";
 
-/** Says what a recipe would do, without doing it. @throws as `runRecipe` does before work */
+/** Who hears of a plan that takes time, and what is known of the machine. */
+export interface PlanOptions extends ResolveOptions {
+  readonly machine?: MachineCosts | undefined;
+}
+
+/** Says what a recipe would do, without doing it; an allocation is chosen for that. @throws as `runRecipe` does before work */
 export async function planRecipe(
   input: RecipeInput,
   backend: Backend,
-  options: ResolveOptions = {},
+  options: PlanOptions = {},
 ): Promise<Plan> {
   const checked = parseRecipe(input);
   if (checked.parsed.generic) return planGeneric(checked, backend, options);
@@ -32,6 +40,7 @@ export async function planRecipe(
     await expectTeacher(original, recipe);
     await expectImages(original, recipe.calibration);
     const { opened, notices } = await rotateModel(original, recipe, backend);
+    if (recipe.allocation) return await planAllocated(opened, recipe, backend, options);
     const made = await makePlan(opened, recipe, method, backend);
     const toGguf = isGgufOutput(recipe);
     const plan = toGguf
@@ -45,6 +54,22 @@ export async function planRecipe(
   } finally {
     await original.checkpoint.close();
   }
+}
+
+async function planAllocated(
+  opened: OpenedModel,
+  recipe: Recipe,
+  backend: Backend,
+  options: PlanOptions,
+): Promise<Plan> {
+  const { machine, signal, onNotice } = options;
+  const { recipe: plain, record } = await allocate(opened, recipe, {
+    backend,
+    signal,
+    machine,
+    notify: (message) => onNotice?.(message),
+  });
+  return { ...(await planRecipe(plain, backend, options)), allocation: record };
 }
 
 /** Opens a model that fewbit can run. @throws UnsupportedError that says what to do with others */
@@ -105,6 +130,12 @@ export async function runRecipe(input: RecipeInput, options: RunOptions): Promis
     await expectTeacher(original, recipe);
     await expectImages(original, recipe.calibration);
     const { opened, notices } = await rotateModel(original, recipe, options.backend);
+    if (recipe.allocation) {
+      for (const message of [...choices, ...notices]) options.emit({ type: "notice", message });
+      const record = await runAllocated(opened, recipe, options, runRecipe);
+      options.emit({ type: "done", record });
+      return record;
+    }
     for (const message of [...choices, ...notices]) options.emit({ type: "notice", message });
     const record = isGgufOutput(recipe)
       ? await runToGguf(opened, recipe, method, options)

@@ -10,6 +10,7 @@ import {
 import { UsageError } from "../util/errors.ts";
 import { findMixture } from "../quant/mixtures.ts";
 import { chooseScheme, describeChoice } from "./choose-scheme.ts";
+import { expectAllocation, withFirstChoice } from "./expect-allocation.ts";
 import { expectGeneric } from "./expect-generic.ts";
 import { usualScheme } from "./mixture-schemes.ts";
 import { needsText } from "./needs-text.ts";
@@ -53,7 +54,9 @@ export interface CheckedRecipe {
  * does not support
  */
 export function parseRecipe(input: RecipeInput): CheckedRecipe {
-  const { recipe, choices } = settleSchemes(withText(parseWith(recipeSchema, input, "recipe")));
+  const { recipe, choices } = settleSchemes(
+    withText(parseWith(recipeSchema, withFirstChoice(input), "recipe")),
+  );
   const method: Method = methods[recipe.method];
   expectRole(method, "quantizer", "method");
   if (recipe.generic) expectGeneric(recipe, method);
@@ -64,6 +67,7 @@ export function parseRecipe(input: RecipeInput): CheckedRecipe {
     return { ...transform, options: parseOptions(chosen, transform.options, ["transforms", i]) };
   });
   const finishers = recipe.finishers.map((finisher, i) => parseFinisher(finisher, i, recipe));
+  if (recipe.allocation) expectAllocation(recipe.allocation, recipe);
   const schemes = schemesOf(recipe);
   const parsed = { ...recipe, options, transforms, finishers };
   for (const { scheme } of schemes) {
@@ -160,8 +164,13 @@ function settleSchemes(recipe: ParsedRecipe): { recipe: ParsedRecipe; choices: s
     scheme: settle(scheme, `layers[${i}].scheme`),
   }));
   const { scheme: usual } = recipe;
-  const scheme = findMixture(usual) ? usual : settle(usual, "scheme");
-  const settled = { ...recipe, scheme, layers };
+  const allocation = recipe.allocation && {
+    ...recipe.allocation,
+    choices: recipe.allocation.choices.map((id, i) => settle(id, `allocation.choices[${i}]`)),
+  };
+  const [first = usual] = allocation?.choices ?? [];
+  const scheme = allocation ? first : findMixture(usual) ? usual : settle(usual, "scheme");
+  const settled = { ...recipe, scheme, layers, allocation };
   return { recipe: settled, choices: [...choices] };
 }
 

@@ -15,11 +15,20 @@ import type { ParsedRecipe } from "./recipe.ts";
 export function schemesOf({
   scheme: usual,
   layers,
-}: Pick<ParsedRecipe, "scheme" | "layers">): { scheme: Scheme; field: string }[] {
+  allocation = null,
+}: Pick<ParsedRecipe, "scheme" | "layers"> & Partial<Pick<ParsedRecipe, "allocation">>): {
+  scheme: Scheme;
+  field: string;
+}[] {
   const own = layers.map(({ scheme }, i) => {
     const field = `layers[${i}].scheme`;
     return { scheme: readScheme(scheme, field), field };
   });
+  const choices = (allocation?.choices ?? []).map((id, i) => {
+    const field = `allocation.choices[${i}]`;
+    return { scheme: readScheme(id, field), field };
+  });
+  if (allocation) return [...choices, ...own];
   const possible = naming("scheme", usual, () => possibleSchemes(usual));
   return [...possible.map((scheme) => ({ scheme, field: "scheme" })), ...own];
 }

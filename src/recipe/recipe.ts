@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { rangeEstimators } from "../calibration/statistics/activation-ranges.ts";
 import type { Method } from "../methods/define-method.ts";
+import { damageMeasures } from "../methods/shared/allocation/damage-measure.ts";
+import { searchIds } from "../methods/allocation-searches.ts";
 import { idsInRole, type MethodId, methods } from "../methods/index.ts";
 import { presets } from "./presets/index.ts";
 import { kvRoundings } from "../quant/activation-grid.ts";
@@ -15,6 +17,7 @@ import { type Field, fieldsIn, fieldsOf, kebabCase, makeField } from "../util/fi
 
 const field = fieldsIn("What to do:");
 const ofCalibration = fieldsIn("Calibration:");
+const ofAllocation = fieldsIn("Bits chosen for each layer:");
 const ofFinishers = fieldsIn("Text of finishers, where it is not the calibration text:");
 const methodIds = Object.keys(methods) as [MethodId, ...MethodId[]];
 const text = z.string().min(1);
@@ -78,6 +81,75 @@ export const calibrationSchema = z.object({
   ),
 });
 
+/** Schemes chosen for each layer by what they harm, within budgets. */
+export const allocationSchema = z.object({
+  targetSize: field(byteSize.optional(), "Bits of each layer chosen to fit, such as 90MB", {
+    unit: "size",
+    common: true,
+  }),
+  targetBpw: ofAllocation(
+    z.number().positive().optional(),
+    "Bits a weight of the linear layers at most, all that is stored counted",
+    { unit: "bits" },
+  ),
+  targetSpeed: ofAllocation(
+    z.number().positive().optional(),
+    "Tokens a second to decode at least, on the machine whose kernels were timed",
+    { unit: "tokens" },
+  ),
+  targetEnergy: ofAllocation(z.number().positive().optional(), "Joules a token at most", {
+    unit: "joules",
+  }),
+  choices: ofAllocation(
+    z.array(text).default([]),
+    "Schemes that layers may get, such as w2g64,w4g64; or types of ggml: q2_k,q4_k",
+    { unit: "ids", otherwise: "2, 3, 4 and 8 bits" },
+  ),
+  measure: ofAllocation(
+    z.enum(damageMeasures).default("fisher"),
+    "How the harm of a scheme to a layer is foreseen",
+    { flag: "damage" },
+  ),
+  samples: ofAllocation(z.int().positive().default(32), "Windows of text to measure that on", {
+    flag: "damage-samples",
+    unit: "n",
+  }),
+  pairs: ofAllocation(
+    z.boolean().default(false),
+    "Measure layers of one block together, too, where both have the fewest bits",
+    { flag: "damage-pairs" },
+  ),
+  search: ofAllocation(
+    z.enum(searchIds).default("knapsack"),
+    "How to search: exactly by what was foreseen, or by trials on the model behind that",
+  ),
+  searchOptions: ofAllocation(
+    z.array(z.object({ name: text, value: text })).default([]),
+    "Options of the search, such as generations=50",
+    { flag: "search-option", unit: "name=value", example: "generations=50" },
+  ),
+  tables: ofAllocation(
+    z.enum(["keep", "choose"]).optional(),
+    "Whether embedding and output head get schemes, too, where none is named",
+    { flag: "allocate-tables", otherwise: "choose with a target size, else keep" },
+  ),
+  stateFile: ofAllocation(
+    text.nullable().default(null),
+    "File that keeps what was measured: another target takes it from there",
+    { unit: "file", isPath: true, otherwise: "OUT.allocation.json" },
+  ),
+  compareUniform: ofAllocation(
+    z.boolean().default(true),
+    "Make the nearest uniform scheme, too, measure both, and keep the better one",
+    { off: "keep the allocation without measuring a uniform scheme beside it" },
+  ),
+  heldOut: ofAllocation(
+    z.int().min(2).default(32),
+    "Windows of text, behind those of the calibration, that both are measured on",
+    { flag: "held-out", unit: "n" },
+  ),
+});
+
 /** A method that changes blocks before they are quantized. */
 const transformSchema = z.object({ method: z.enum(methodIds), options });
 
@@ -114,7 +186,7 @@ export const recipeSchema = z.object({
     "Train the quantized model further, in this order",
     { flag: "finish", choices: idsInRole("finisher"), known: methodIds, common: true },
   ),
-  scheme: field(text, "Bits and group size of the linear layers (w4g128), or a mixture (Q4_K_M)", {
+  scheme: field(text, "Bits and group (w4g128), or a mixture (Q4_K_M)", {
     unit: "id",
     common: true,
   }),
@@ -132,6 +204,7 @@ export const recipeSchema = z.object({
     unit: "scheme",
     otherwise: "as it is",
   }),
+  allocation: allocationSchema.nullable().default(null),
   kvCache: field(
     z.enum(kvRoundings).nullable().default(null),
     "Round keys and values to integers, each token and head by its largest, as a cache keeps them",
@@ -195,6 +268,7 @@ export const variantFields = recipeSchema.omit({
   cacheOnDisk: true,
   memory: true,
   seed: true,
+  allocation: true,
 });
 
 const { files, samples, window } = calibrationSchema.shape;
@@ -246,8 +320,10 @@ export type Recipe = Omit<ParsedRecipe, "calibration" | "start"> & {
     | null;
 };
 
-/** A recipe as a user writes it. */
-export type RecipeInput = z.input<typeof recipeSchema>;
+/** A recipe as a user writes it; with an allocation it names no scheme. */
+export type RecipeInput = Omit<z.input<typeof recipeSchema>, "scheme"> & {
+  readonly scheme?: string | undefined;
+};
 
 /** A method with its options. */
 export interface ChosenMethod {

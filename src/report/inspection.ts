@@ -1,4 +1,7 @@
 import type { InspectedModule, Inspection } from "../runtime/inspect.ts";
+import type { AllocationRecord } from "../run/allocation-record.ts";
+import { allocationSchema } from "../run/record-schema.ts";
+import { describeAllocation } from "./allocation-table.ts";
 import { describeChain } from "./describe-chain.ts";
 import {
   formatBits,
@@ -31,6 +34,7 @@ export function formatInspection(inspection: Inspection, layout: Layout): string
     ...joinParts(shape, layout).map((line) => layout.style(line, "dim")),
     ...ggufFile(inspection, layout),
     ...origin(inspection, layout),
+    ...allocation(inspection),
     "",
     ...formatSizes(inspection, layout),
   ];
@@ -86,6 +90,21 @@ function origin({ quantization, record }: Inspection, layout: Layout): string[] 
     ...(typeof recipe?.model === "string" ? [`from ${printable(recipe.model)}`] : []),
   ];
   return joinParts(parts, layout);
+}
+
+/** Says how the bits of each layer were chosen, where they were. */
+function allocation({ record }: Inspection): string[] {
+  const chosen = readAllocation(record);
+  return chosen
+    ? describeAllocation(chosen).map((line) => `  bits chosen for each layer: ${line}`)
+    : [];
+}
+
+/** The allocation of a record; null where there is none. */
+export function readAllocation(record: Inspection["record"]): AllocationRecord | null {
+  const allocation = record?.["allocation"];
+  const parsed = allocationSchema.safeParse(allocation);
+  return parsed.success ? (allocation as unknown as AllocationRecord) : null;
 }
 
 /** A row for each scheme, for the weights that have none, and for the whole file. */

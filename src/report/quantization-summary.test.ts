@@ -35,6 +35,7 @@ const record: RunRecord = {
     transforms: [],
     finishers: [],
     generic: false,
+    allocation: null,
     kvCache: null,
     trueSequential: true,
     activationRange: "min-max",

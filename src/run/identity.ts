@@ -35,6 +35,7 @@ export async function identifyRun(
     out: __,
     cacheOnDisk: ___,
     memory: _____,
+    allocation: ______,
     calibration,
     finishers,
     imatrix,

@@ -1,3 +1,4 @@
+import type { AllocationRecord } from "./allocation-record.ts";
 import type { MemoryFit } from "./memory-fit.ts";
 import type { TrainingEffort } from "../methods/define-method.ts";
 import type { VocabularyTable } from "../nn/quantizable-model.ts";
@@ -88,6 +89,8 @@ export interface Plan {
   readonly outputGradients: number | null;
   /** Bytes of the squared gradients on the disk meanwhile; null where these are not needed. */
   readonly sensitivityBytes: number | null;
+  /** How the scheme of each layer was chosen; absent where the recipe says it. */
+  readonly allocation?: AllocationRecord;
   readonly fit: MemoryFit;
   /** `native (AVX-512)`. */
   readonly backend: string;

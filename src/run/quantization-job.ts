@@ -3,6 +3,8 @@ import type { DownloadProgress } from "../hub/download-progress.ts";
 import type { Method } from "../methods/define-method.ts";
 import type { OpenedModel } from "../runtime/load.ts";
 import type { ModelSizes } from "../runtime/model-sizes.ts";
+import type { AllocationRecord } from "./allocation-record.ts";
+import type { MachineCosts } from "./machine-costs.ts";
 import type { PipelineEvent } from "./events.ts";
 import type { Plan } from "./plan.ts";
 import type { Recipe } from "../recipe/recipe.ts";
@@ -20,6 +22,12 @@ export interface RunOptions {
   readonly resume?: ResumeChoice;
   /** Folder where runs keep what they have in common: the tokens of their calibration text. */
   readonly sharedFolder?: string | undefined;
+  /** How the scheme of each layer was chosen; absent where the recipe says it. */
+  readonly allocation?: AllocationRecord | undefined;
+  /** Draws an allocation, for a file beside the weights. */
+  readonly drawAllocation?: ((record: AllocationRecord) => string) | undefined;
+  /** What tokens cost on this machine, for targets of speed and energy. */
+  readonly machine?: MachineCosts | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Hears of the model's download, as the events do. */
   readonly onDownload?: ((progress: DownloadProgress) => void) | undefined;

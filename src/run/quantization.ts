@@ -111,6 +111,7 @@ export class Quantization<Job extends CheckpointJob = QuantizationJob> {
       },
       ...done,
       fallbacks: done.linears.filter(({ fallback }) => fallback).map(({ module }) => module),
+      ...(options.allocation && { allocation: options.allocation }),
     };
     return earlierStage ? joinStages(earlierStage, record) : record;
   }

@@ -29,6 +29,40 @@ export const recordSchema = z.looseObject({
   resumptions: list,
 });
 
+/** How the scheme of each layer was chosen. */
+export const allocationSchema = z.looseObject({
+  measure: z.string(),
+  search: z.string(),
+  trials: count,
+  bitsPerWeight: z.number(),
+  sizeBytes: z.number(),
+  embedding: z.string().nullable(),
+  head: z.string().nullable(),
+  items: z.array(
+    z.looseObject({
+      name: z.string(),
+      block: count,
+      weights: z.number(),
+      scheme: z.string(),
+      options: z.array(
+        z.looseObject({ scheme: z.string(), bytes: z.number(), damage: z.number() }),
+      ),
+    }),
+  ),
+  uniform: z
+    .looseObject({
+      scheme: z.string(),
+      windows: count,
+      written: z.enum(["allocated", "uniform"]),
+      divergence: z.object({ allocated: z.number(), uniform: z.number() }),
+      difference: z.looseObject({
+        estimate: z.number(),
+        interval: z.looseObject({ low: z.number(), high: z.number() }),
+      }),
+    })
+    .optional(),
+});
+
 /** The record of a quantization. */
 export const quantizationSchema = recordSchema.extend({
   recipe: z.looseObject({}),

@@ -2,6 +2,7 @@ import type { HubOrigin } from "../hub/resolve-model.ts";
 import type { TransformedPart } from "../methods/define-method.ts";
 import type { VocabularyRole } from "../nn/quantizable-model.ts";
 import type { MachineDescription } from "../platform/node.ts";
+import type { AllocationRecord } from "./allocation-record.ts";
 import type { Usage } from "./run-clock.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import type { TrainingRecord } from "./training-record.ts";
@@ -114,6 +115,8 @@ export interface RunRecord extends Usage {
   readonly ends: readonly VocabularyTableRecord[];
   /** Modules that fell back to a simpler way. */
   readonly fallbacks: readonly string[];
+  /** How the scheme of each layer was chosen; absent where the recipe says it. */
+  readonly allocation?: AllocationRecord;
 }
 
 /** What a run that makes a quantized checkpoint has done. */

@@ -5,7 +5,9 @@ import {
   formatMetadata,
   formatModules,
   formatTensors,
+  readAllocation,
 } from "../../report/inspection.ts";
+import { formatAllocation } from "../../report/allocation-table.ts";
 import { interruptible } from "../interrupt.ts";
 import type { Io } from "../io.ts";
 import { addVerbosityOptions, modelArgument, type VerbosityOptions } from "../options.ts";
@@ -49,6 +51,8 @@ async function runInspect(model: string, options: Options, io: Io): Promise<void
   const layout = terminal.resultLayout;
   terminal.results(["", ...formatInspection(inspection, layout)]);
   if (options.layers) terminal.results(["", ...formatModules(inspection, layout)]);
+  const allocation = options.layers ? readAllocation(inspection.record) : null;
+  if (allocation) terminal.results(["", ...formatAllocation(allocation, layout)]);
   if (options.metadata) terminal.results(["", ...formatMetadata(inspection, layout)]);
   if (options.tensors) terminal.results(["", ...formatTensors(inspection, layout)]);
   terminal.results([""]);

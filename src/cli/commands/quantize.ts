@@ -12,6 +12,7 @@ import type { Preset } from "../../recipe/presets/define-preset.ts";
 import { type PresetId, presets } from "../../recipe/presets/index.ts";
 import { type RecipeInput, recipeFields } from "../../recipe/recipe.ts";
 import type { Plan } from "../../run/plan.ts";
+import { describeAllocation, formatAllocation } from "../../report/allocation-table.ts";
 import { keptWeights } from "../../report/kept-weights.ts";
 import type { ApiOptions, QuantizeOptions } from "../../index.ts";
 import { formatPlan } from "../../report/plan-summary.ts";
@@ -48,7 +49,7 @@ interface Options extends VerbosityOptions, ComputeOptions {
 
 /** Fields of a recipe as a command line says them. */
 interface GivenFields
-  extends Partial<Pick<RecipeInput, "method" | "scheme" | "out" | "calibration">> {
+  extends Partial<Pick<RecipeInput, "method" | "scheme" | "out" | "calibration" | "allocation">> {
   readonly start?: QuantizerId;
   readonly transforms?: readonly TransformId[];
   readonly finishers?: readonly FinisherId[];
@@ -105,7 +106,9 @@ async function runQuantize(
   io: Io,
 ): Promise<void> {
   const terminal = new Terminal(io, options);
-  expectGiven(given, options.preset ? ["scheme", "out"] : ["method", "scheme", "out"], "quantize");
+  const method = options.preset ? [] : (["method"] as const);
+  const scheme = given.allocation ? [] : (["scheme"] as const);
+  expectGiven(given, [...method, ...scheme, "out"], "quantize");
   const request = requestOf(given, options);
   const { inspect, planQuantization, quantize } = await import("../../index.ts");
   if (options.dryRun) {
@@ -114,6 +117,8 @@ async function runQuantize(
     const plan = await planQuantization(model, { ...request, onNotice, onDownload });
     plan.cautions.forEach(onNotice);
     terminal.results(["", ...formatPlan(plan, terminal.resultLayout), ""]);
+    const { allocation } = plan;
+    if (allocation) terminal.results([...formatAllocation(allocation, terminal.resultLayout), ""]);
     if (plan.kept) terminal.results([...formatTensorPlan(plan, terminal.resultLayout), ""]);
     terminal.json(serialisablePlan(plan));
     return;
@@ -133,6 +138,10 @@ async function runQuantize(
   const layout = terminal.resultLayout;
   terminal.notes(["", ...formatDone(record, terminal.noteLayout), ""]);
   terminal.results(formatQuantizationSummary(record, kept, layout));
+  const { allocation } = record;
+  if (allocation) {
+    terminal.results(["", ...describeAllocation(allocation).map((line) => `  ${line}`)]);
+  }
   const next = config ? nextSteps(model, request.out) : nextStepElsewhere(request.out);
   terminal.notes(["", ...next, ""]);
   terminal.json({ out: request.out, ...record });
