@@ -47,6 +47,8 @@ import { drawLossChart } from "./report/loss-chart.ts";
 import { readResults } from "./sweep/results/read-results.ts";
 import type { QueryResult } from "./sweep/results/answer-query.ts";
 import { askResults } from "./sweep/results/open-results.ts";
+import { expectFreeFile } from "./report/plan/expect-free-file.ts";
+import { formatPlanPage } from "./report/plan/plan-page.ts";
 import { type Report, type ReportOptions, writeReport } from "./report/sweep/write-report.ts";
 import { machineHere, machinesOf, type PlanMachines } from "./machines/find-machines.ts";
 import type { MachineTable } from "./machines/machine-table.ts";
@@ -56,7 +58,7 @@ import { readDescribedModel } from "./machines/read-model.ts";
 import { usualTablePath, writeMachineTable } from "./machines/table-file.ts";
 import { type Inspection, inspectCheckpoint } from "./runtime/inspect.ts";
 import type { LanguageModel } from "./runtime/language-model.ts";
-import { typingMemory, expectMappedFilesUnchanged } from "./platform/node.ts";
+import { typingMemory, expectMappedFilesUnchanged, writeText } from "./platform/node.ts";
 import { UsageError } from "./util/errors.ts";
 import { load as loadModel } from "./runtime/load.ts";
 
@@ -168,7 +170,12 @@ export async function measureMachine(
 }
 
 /** What bits a plan compares, for which machines. */
-export interface ModelPlanOptions extends PlanChoice, PlanMachines, SourceOptions {}
+export interface ModelPlanOptions extends PlanChoice, PlanMachines, SourceOptions {
+  /** File for a page of HTML on which bits, context and machine are moved by hand; default none. */
+  readonly page?: string;
+  /** Replace a page that stands there already. */
+  readonly overwrite?: boolean;
+}
 
 /**
  * Says what bits change of a model, from its configuration alone: parameters, storage, memory with a
@@ -182,6 +189,8 @@ export async function planModelSizes(
   source: string,
   options: ModelPlanOptions = {},
 ): Promise<ModelPlan> {
+  const { page, overwrite = false } = options;
+  if (page !== undefined) await expectFreeFile(page, overwrite);
   const { directory, name } = await resolveModel(source, { ...options, configOnly: true });
   const model = await readDescribedModel(directory);
   const limitsHere = async () => {
@@ -189,7 +198,10 @@ export async function planModelSizes(
     return { threads, ...(await measureNativeLimits(level, threads)) };
   };
   const here = () => machineHere(limitsHere, options);
-  return planModel(name, model, await machinesOf(options, here), options);
+  const machines = await machinesOf(options, here);
+  const plan = planModel(name, model, machines, options);
+  if (page !== undefined) await writeText(page, formatPlanPage(plan, machines, model.floats));
+  return plan;
 }
 
 /**

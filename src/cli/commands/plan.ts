@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { KvCacheDType, ModelPlan } from "../../index.ts";
 import { kvCacheDTypes } from "../../nn/kv-cache.ts";
+import { printable } from "../../report/format.ts";
 import { formatModelPlan } from "../../report/plan/plan-text.ts";
 import { byteSize, parseByteSize } from "../../util/byte-size.ts";
 import { DownloadDisplay } from "../download-display.ts";
@@ -24,6 +25,8 @@ interface Options extends VerbosityOptions {
   readonly memory?: number;
   readonly machine?: readonly string[];
   readonly threads?: number;
+  readonly page?: string;
+  readonly overwrite?: boolean;
 }
 
 const example = `
@@ -58,7 +61,10 @@ export function definePlan(command: Command, io: Io): void {
       "this, all, ids, files of measure-machine (default: this,all)",
       collectIds,
     )
-    .option("--threads <n>", "threads of a timed machine (default: the fastest)", positiveInteger);
+    .option("--threads <n>", "threads of a timed machine (default: the fastest)", positiveInteger)
+    .optionsGroup("What to write:")
+    .option("--page <file>", "write a page of HTML on which all of it is moved by hand")
+    .option("--overwrite", "replace a page that stands there already");
   addVerbosityOptions(command);
   command.action((model: string, options: Options) => runPlan(model, options, io));
 }
@@ -77,17 +83,19 @@ function size(text: string): number {
 async function runPlan(model: string, options: Options, io: Io): Promise<void> {
   const terminal = new Terminal(io, options);
   const { scheme: schemes, machine: machines, memory: memoryBytes } = options;
-  const { embedding, head, context, kvCache, threads } = options;
+  const { embedding, head, context, kvCache, threads, page, overwrite } = options;
   const { planModelSizes } = await import("../../index.ts");
   const plan: ModelPlan = await interruptible(terminal, whenStopped, (signal) =>
     planModelSizes(model, {
       ...defined({ schemes, embedding, head, context, kvCache, memoryBytes, machines, threads }),
+      ...defined({ page, overwrite }),
       signal,
       onNotice: (message) => terminal.notice(message),
       onDownload: new DownloadDisplay(terminal).handle,
     }),
   );
   terminal.results(["", ...formatModelPlan(plan, terminal.resultLayout), ""]);
+  if (page !== undefined) terminal.results([`  page  ${printable(page)}`, ""]);
   terminal.json(plan);
 }
 

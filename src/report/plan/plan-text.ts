@@ -7,6 +7,7 @@ import {
   formatPlural,
   printable,
 } from "../format.ts";
+import { formatEnergy, formatOperations } from "./format-energy.ts";
 import { joinParts } from "../plan-summary.ts";
 import type { Layout } from "../style.ts";
 import { type Cell, type Column, formatTable } from "../table.ts";
@@ -144,17 +145,4 @@ function formatSpeed({ machines }: PlannedVariant, index: number): Cell {
   if (!forecast?.speeds) return "not timed";
   const text = formatNumber(forecast.speeds.decode);
   return forecast.fits ? text : { text: "too large", tone: "dim" };
-}
-
-/** Formats additions and multiplications: `2.21 G`. */
-function formatOperations(count: number): string {
-  return count < 1e9 ? `${formatNumber(count / 1e6)} M` : `${formatNumber(count / 1e9)} G`;
-}
-
-/** Formats joules: `97.1 mJ`. */
-export function formatEnergy(joules: number): string {
-  if (joules >= 0.9995) return `${formatNumber(joules)} J`;
-  return joules >= 0.9995e-3
-    ? `${formatNumber(1e3 * joules)} mJ`
-    : `${formatNumber(1e6 * joules)} µJ`;
 }
