@@ -1,4 +1,5 @@
 import type { KvRounding } from "./quant/activation-grid.ts";
+import type { Backend } from "./backend/backend.ts";
 import { type BackendOptions, openBackend, registerBackend } from "./backend/registry.ts";
 import { compareModels } from "./evaluation/comparison/compare-models.ts";
 import { evaluateModel } from "./evaluation/evaluate.ts";
@@ -13,6 +14,7 @@ import type { CompareOptions, ModelComparison } from "./evaluation/comparison/mo
 import type { DownloadProgress } from "./hub/download-progress.ts";
 import { resolveModel } from "./hub/resolve-model.ts";
 import { createNativeBackend } from "./kernels/native/native-backend.ts";
+import { measureNativeLimits } from "./kernels/native/native-limits.ts";
 import { createReferenceBackend } from "./kernels/reference/index.ts";
 import {
   type ExportOptions,
@@ -46,10 +48,18 @@ import { drawLossChart } from "./report/loss-chart.ts";
 import { readResults } from "./sweep/results/read-results.ts";
 import type { QueryResult } from "./sweep/results/answer-query.ts";
 import { askResults } from "./sweep/results/open-results.ts";
+import { expectFreeFile } from "./report/plan/expect-free-file.ts";
+import { formatPlanPage } from "./report/plan/plan-page.ts";
 import { type Report, type ReportOptions, writeReport } from "./report/sweep/write-report.ts";
+import { machineHere, machinesOf, type PlanMachines } from "./machines/find-machines.ts";
+import type { MachineTable } from "./machines/machine-table.ts";
+import { measureMachine as measureKernels } from "./machines/measure/measure-machine.ts";
+import { type ModelPlan, type PlanChoice, planModel } from "./machines/plan-model.ts";
+import { readDescribedModel } from "./machines/read-model.ts";
+import { usualTablePath, writeMachineTable } from "./machines/table-file.ts";
 import { type Inspection, inspectCheckpoint } from "./runtime/inspect.ts";
 import type { LanguageModel } from "./runtime/language-model.ts";
-import { typingMemory, expectMappedFilesUnchanged } from "./platform/node.ts";
+import { typingMemory, expectMappedFilesUnchanged, writeText } from "./platform/node.ts";
 import { UsageError } from "./util/errors.ts";
 import { load as loadModel } from "./runtime/load.ts";
 
@@ -125,6 +135,74 @@ export async function inspect(source: string, options: SourceOptions = {}): Prom
   const inspection = await inspectCheckpoint(directory, name);
   for (const notice of inspection.notices) options.onNotice?.(notice);
   return inspection;
+}
+
+/** Which machine is timed, and where its table goes. */
+export interface MeasureMachineOptions {
+  /** File of the table; default one in the user's cache, where `plan` looks for it. */
+  readonly out?: string;
+  /** Numbers of threads; default the one that fewbit takes by itself, and one. */
+  readonly threads?: readonly number[];
+  /** Only the usual schemes at fewer shapes: some seconds in the place of a minute or two. */
+  readonly quick?: boolean;
+  readonly signal?: AbortSignal;
+  /** Hears what is being timed. */
+  readonly onProgress?: (what: string) => void;
+}
+
+/**
+ * Times the kernels of this machine and keeps the table, from which `planModelSizes` predicts speeds.
+ * @throws BackendError where there are no native kernels
+ */
+export async function measureMachine(
+  options: MeasureMachineOptions = {},
+): Promise<{ readonly path: string; readonly table: MachineTable }> {
+  const { out: path = usualTablePath(), quick = false, signal, onProgress } = options;
+  const native = (threads?: number) =>
+    openBackend({ backend: "native", ...(threads === undefined ? {} : { threads }) }).backend;
+  const counts = options.threads ?? [...new Set([native().threads, 1])];
+  const backends = counts.map((threads) => native(threads));
+  const limitsOf = (backend: Backend) => measureNativeLimits(backend.level, backend.threads);
+  const table = await typingMemory(
+    measureKernels({ backends, limitsOf, quick, signal, onProgress }),
+  );
+  await writeMachineTable(path, table);
+  return { path, table };
+}
+
+/** What bits a plan compares, for which machines. */
+export interface ModelPlanOptions extends PlanChoice, PlanMachines, SourceOptions {
+  /** File for a page of HTML on which bits, context and machine are moved by hand; default none. */
+  readonly page?: string;
+  /** Replace a page that stands there already. */
+  readonly overwrite?: boolean;
+}
+
+/**
+ * Says what bits change of a model, from its configuration alone: parameters, storage, memory with a
+ * cache, bytes and operations a token, speed on this machine and on described ones, energy, and what
+ * fits. No weights are read; of a model on the Hub only its `config.json` is downloaded. (What one
+ * quantization would do and need, `planQuantization` says.)
+ * @param source directory, `config.json`, GGUF file or `hf:owner/name`
+ * @throws FormatError UnsupportedError SchemeError UsageError NetworkError
+ */
+export async function planModelSizes(
+  source: string,
+  options: ModelPlanOptions = {},
+): Promise<ModelPlan> {
+  const { page, overwrite = false } = options;
+  if (page !== undefined) await expectFreeFile(page, overwrite);
+  const { directory, name } = await resolveModel(source, { ...options, configOnly: true });
+  const model = await readDescribedModel(directory);
+  const limitsHere = async () => {
+    const { level, threads } = openBackend({ backend: "native" }).backend;
+    return { threads, ...(await measureNativeLimits(level, threads)) };
+  };
+  const here = () => machineHere(limitsHere, options);
+  const machines = await machinesOf(options, here);
+  const plan = planModel(name, model, machines, options);
+  if (page !== undefined) await writeText(page, formatPlanPage(plan, machines, model.floats));
+  return plan;
 }
 
 /**
@@ -486,6 +564,13 @@ export { type MethodId, methods } from "./methods/index.ts";
 export { type PresetId, presets } from "./recipe/presets/index.ts";
 export type { KvRounding } from "./quant/activation-grid.ts";
 export type { KvCacheDType } from "./nn/kv-cache.ts";
+export { type DescribedMachine, describedMachines } from "./machines/described-machines.ts";
+export { type LayerCosts, layerCosts, layerJoules } from "./machines/layer-costs.ts";
+export type { MachineTable } from "./machines/machine-table.ts";
+export { type ModelShape, shapeOf } from "./machines/model-shape.ts";
+export type { ModelPlan, PlannedVariant } from "./machines/plan-model.ts";
+export { decodeSeconds, predictSpeeds } from "./machines/predict-speed.ts";
+export { findMachineTable, readMachineTable } from "./machines/table-file.ts";
 export type { PipelineEvent } from "./run/events.ts";
 export { type TrainConfigInput, trainConfigSchema } from "./train/pretrain-config.ts";
 export type { QueryResult } from "./sweep/results/answer-query.ts";

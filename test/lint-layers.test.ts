@@ -25,6 +25,7 @@ const layers: readonly (readonly string[])[] = [
   ["run"],
   ["recipe"],
   ["evaluation"],
+  ["machines"],
   ["methods", "runtime"],
   ["calibration", "training", "models", "tokenizers", "formats", "hub"],
   ["nn", "kernels"],

@@ -1,7 +1,10 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { bundlePageScript, pageScriptFile } from "../tools/page-script.ts";
+import { bundlePageScript, pageScripts } from "../tools/page-script.ts";
 
-test("the script of report pages is that of its sources (npm run build)", async () => {
-  expect(readFileSync(pageScriptFile, "utf8")).toBe(await bundlePageScript());
-});
+test.each(pageScripts)(
+  "the script of $of is that of its sources (npm run build)",
+  async (script) => {
+    expect(readFileSync(script.file, "utf8")).toBe(await bundlePageScript(script));
+  },
+);

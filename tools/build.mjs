@@ -1,16 +1,16 @@
-// Bundles the script of report pages, then compiles src/ to dist/, as it is published: JavaScript
+// Bundles the scripts of pages, then compiles src/ to dist/, as it is published: JavaScript
 // and declarations, with the command executable.
 import { spawnSync } from "node:child_process";
 import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { bundlePageScript, pageScriptFile } from "./page-script.ts";
+import { bundlePageScript, pageScripts } from "./page-script.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const typescript = join(root, "node_modules", "typescript");
 const { bin } = JSON.parse(readFileSync(join(typescript, "package.json"), "utf8"));
 
-writeFileSync(pageScriptFile, await bundlePageScript());
+for (const script of pageScripts) writeFileSync(script.file, await bundlePageScript(script));
 rmSync(join(root, "dist"), { recursive: true, force: true });
 const compiler = [join(typescript, bin.tsc), "-p", join(root, "tsconfig.build.json")];
 const { status } = spawnSync(process.execPath, compiler, { cwd: root, stdio: "inherit" });

@@ -3,16 +3,31 @@ import { build } from "rolldown";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** The module that carries the script of report pages as a text. */
-export const pageScriptFile = fileURLToPath(
-  new URL("../src/report/sweep/page/page-script.generated.ts", import.meta.url),
-);
+/** A script of pages: its sources, and the module that carries it as a text. */
+export interface PageScript {
+  readonly source: string;
+  readonly file: string;
+  /** What it is the script of. */
+  readonly of: string;
+}
 
-/** Bundles the script of report pages and returns the source of `pageScriptFile`. */
-export async function bundlePageScript(): Promise<string> {
+const scriptIn = (folder: string, of: string): PageScript => ({
+  source: `${folder}/page-script.ts`,
+  file: fileURLToPath(new URL(`../${folder}/page-script.generated.ts`, import.meta.url)),
+  of,
+});
+
+/** All scripts of pages. */
+export const pageScripts: readonly PageScript[] = [
+  scriptIn("src/report/sweep/page", "a report page"),
+  scriptIn("src/report/plan/page", "a plan's page"),
+];
+
+/** Bundles the script of pages and returns the source of its `file`. */
+export async function bundlePageScript({ source, of }: PageScript): Promise<string> {
   const { output } = await build({
     cwd: root,
-    input: "src/report/sweep/page/page-script.ts",
+    input: source,
     output: { format: "iife", minify: true },
     write: false,
   });
@@ -20,7 +35,7 @@ export async function bundlePageScript(): Promise<string> {
   return [
     "// Made from page-script.ts by `npm run build`; not to be edited.",
     "",
-    "/** The script of a report page. */",
+    `/** The script of ${of}. */`,
     `export const pageScript =\n  ${lines.map((line) => JSON.stringify(line)).join(" +\n  ")};`,
     "",
   ].join("\n");

@@ -56,6 +56,14 @@ const commands: Record<string, { summary: string; load: () => Promise<DefineComm
     summary: "show a checkpoint's architecture, schemes, sizes and tensors",
     load: async () => (await import("./commands/inspect.ts")).defineInspect,
   },
+  plan: {
+    summary: "say what bits change of a model: size, memory, speed, energy",
+    load: async () => (await import("./commands/plan.ts")).definePlan,
+  },
+  "measure-machine": {
+    summary: "time this machine's kernels, so that plan can predict speeds",
+    load: async () => (await import("./commands/measure-machine.ts")).defineMeasureMachine,
+  },
   imatrix: {
     summary: "measure the importance of columns, for blocks of ggml",
     load: async () => (await import("./commands/imatrix.ts")).defineImatrix,

@@ -50,6 +50,8 @@ export interface ResolveOptions {
   readonly settings?: HubSettings;
   /** Whether all files that go with a model are wanted, and not only those that fewbit reads. */
   readonly allFiles?: boolean;
+  /** Whether `config.json` is all that is wanted; of a GGUF file, which has it within, the file is. */
+  readonly configOnly?: boolean;
 }
 
 /**
@@ -110,7 +112,10 @@ class Download {
     const commit = await this.findCommit();
     const files = await this.findFiles(commit);
     if (source.file !== null) return { commit, directory: await this.fetchGguf(commit, files) };
-    if (files === null) {
+    if (this.options.configOnly && files !== null) {
+      await cache.rememberCommit(source.revision, commit);
+      await this.fetch(commit, [expectConfig(files, source.repo)], { quiet: true });
+    } else if (files === null) {
       // Another program downloaded it and kept no list: what is there must do.
       chooseFiles(await cache.snapshotNames(commit), source.repo, this.belongs);
     } else {
@@ -213,6 +218,14 @@ class Download {
     if (freeBytes === null || needBytes <= freeBytes) return;
     throw diskFull(this.cache.folder, needBytes, freeBytes);
   }
+}
+
+function expectConfig(files: ReadonlyMap<string, HubFile>, repo: string): HubFile {
+  const file = files.get("config.json");
+  if (file) return file;
+  throw new FormatError(`the repository ${repo} has no config.json`, {
+    hint: "name a repository in the form of transformers, or a GGUF file: hf:owner/name:file.gguf",
+  });
 }
 
 function expectListed(files: ReadonlyMap<string, HubFile>, name: string): HubFile {

@@ -1,7 +1,7 @@
 import type { SweepResults } from "../../sweep/results/sweep-results.ts";
-import { sha256 } from "../../platform/node.ts";
 import { type Chart, type ChartSize, chartLayout, drawChart } from "../chart/draw-chart.ts";
 import { element, escapeMarkup } from "../chart/svg.ts";
+import { pageDocument } from "../page-document.ts";
 import { pageScript } from "./page/page-script.generated.ts";
 import type { PageData } from "./page/sweep-view.ts";
 import type { ViewChart } from "./sweep-charts.ts";
@@ -19,32 +19,8 @@ import { htmlTable } from "./sweep-table.ts";
  */
 export function formatSweepPage(page: SweepDescription): string {
   const { title } = page;
-  const policy =
-    "default-src 'none'; style-src 'unsafe-inline'; script-src " +
-    `'sha256-${base64Of(sha256(pageScript))}'; base-uri 'none'; form-action 'none'`;
-  const head = [
-    '<meta charset="utf-8">',
-    '<meta name="viewport" content="width=device-width, initial-scale=1">',
-    '<meta name="color-scheme" content="light dark">',
-    `<meta http-equiv="Content-Security-Policy" content="${policy}">`,
-    element("title", {}, [escapeMarkup(title)]),
-    `<style>${sweepStyle}</style>`,
-  ];
-  const body = [
-    element("main", {}, ["\n", sectionsOf(page).filter(Boolean).join("\n"), "\n"]),
-    // Less-than signs could end the element early.
-    `<script id="data" ` +
-      `type="application/json">${JSON.stringify(dataOf(page)).replaceAll("<", "\\u003c")}</script>`,
-    `<script>${pageScript}</script>`,
-  ];
-  const document = element("html", { lang: "en" }, [
-    "\n",
-    element("head", {}, ["\n", head.join("\n"), "\n"]),
-    "\n",
-    element("body", {}, ["\n", body.join("\n"), "\n"]),
-    "\n",
-  ]);
-  return `<!doctype html>\n${document}\n`;
+  const body = sectionsOf(page);
+  return pageDocument({ title, style: sweepStyle, script: pageScript, data: dataOf(page), body });
 }
 
 function sectionsOf(sweep: SweepDescription): string[] {
@@ -80,11 +56,6 @@ function dataOf({ view, main, panels }: SweepDescription): PageData {
     ...panels.map((chart) => entryOf(chart, ["panel"])),
   ];
   return { view, charts: Object.fromEntries(entries) };
-}
-
-function base64Of(hexadecimal: string): string {
-  const bytes = hexadecimal.match(/../g)?.map((digits) => Number.parseInt(digits, 16)) ?? [];
-  return btoa(String.fromCharCode(...bytes));
 }
 
 function section(title: string, content: string): string {
