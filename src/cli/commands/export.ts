@@ -17,7 +17,7 @@ import {
 import { Terminal } from "../terminal.ts";
 
 interface Options extends VerbosityOptions, ComputeOptions {
-  readonly format: "hf" | "gguf";
+  readonly format: "hf" | "gguf" | "gptq" | "awq" | "compressed-tensors";
   readonly out: string;
   readonly dtype?: "f16" | "bf16" | "f32";
   readonly type?: string;
@@ -31,6 +31,7 @@ interface Options extends VerbosityOptions, ComputeOptions {
 
 const example = `
   fewbit export ./llama-w4 --format gguf --out llama-w4.gguf
+  fewbit export ./llama-w4 --format compressed-tensors --out ./llama-w4-ct --verify
   fewbit export ./llama-w4 --format hf --out ./llama-w4-plain
 `;
 
@@ -39,19 +40,24 @@ export function defineExport(command: Command, io: Io): void {
   command
     .description(
       "Writes a checkpoint that other programs read. gguf: packed weights as llama.cpp runs " +
-        "them, without rounding unless it is asked for. hf: plain weights, dequantized.",
+        "them, without rounding unless it is asked for. gptq, awq, compressed-tensors: packed " +
+        "linears as vLLM, SGLang and transformers load them. hf: plain weights, dequantized.",
     )
     .usage("MODEL --format FORMAT --out PATH [options]")
     .argument("<model>", modelArgument)
     .addHelpText("before", example)
     .optionsGroup("What to write:")
     .addOption(
-      choiceOption("--format", ["gguf", "hf"], "gguf: for llama.cpp; hf: for transformers"),
+      choiceOption(
+        "--format",
+        ["gguf", "gptq", "awq", "compressed-tensors", "hf"],
+        "gguf: for llama.cpp; gptq, awq, compressed-tensors: for vLLM and others; hf: plain weights",
+      ),
     )
-    .option("--out <path>", "file (gguf) or directory (hf) to write")
+    .option("--out <path>", "file (gguf) or directory (all others) to write")
     .option("--overwrite", "replace what is there already")
     .option("--dry-run", "only list what would be written, to the byte")
-    .optionsGroup("GGUF:")
+    .optionsGroup("GGUF and packed directories:")
     .option(
       "--type <type>",
       "type of the weights: f16, q4_0, Q4_K_M, ... (default: the smallest that holds them exactly)",
@@ -59,7 +65,7 @@ export function defineExport(command: Command, io: Io): void {
     .option("--requantize", "round packed weights that the type does not hold exactly")
     .option("--split-size <size>", "largest part of a split file, such as 2GB", readSize)
     .option("--pre <name>", "name of the tokenizer's pre-tokenization in llama.cpp")
-    .option("--verify", "read the file again and compare weights, tokens and logits")
+    .option("--verify", "read it again and compare weights; of GGUF tokens and logits, too")
     .optionsGroup("Hugging Face:")
     .addOption(choiceOption("--dtype", ["f16", "bf16", "f32"], "how weights are stored"));
   addComputeOptions(command);
