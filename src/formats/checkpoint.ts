@@ -154,6 +154,11 @@ export class Checkpoint {
     return new Checkpoint({ ...this, config, places, packedForms });
   }
 
+  /** Returns the checkpoint with other notices or packed forms; it shares the files. */
+  with(parts: Partial<Pick<CheckpointParts, "notices" | "packedForms">>): Checkpoint {
+    return new Checkpoint({ ...this, places: this.places, ...parts });
+  }
+
   /** Tells whether there is a tensor of this name. */
   has(name: string): boolean {
     return this.places.has(name);

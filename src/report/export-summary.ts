@@ -1,6 +1,7 @@
 import type { ExportPlan } from "../quantize/export/export-format.ts";
 import type { ExportResult } from "../quantize/export/index.ts";
 import type { OnnxExport } from "../quantize/export/onnx/onnx.ts";
+import type { ContainerExport } from "../quantize/export/containers/write-container.ts";
 import type { GgufExport } from "../quantize/export/gguf/gguf.ts";
 import {
   formatBytes,
@@ -40,6 +41,7 @@ export function formatExportPlan(plan: ExportPlan, layout: Layout): string[] {
 export function formatExport(result: ExportResult): string[] {
   const wrote = `  wrote ${printable(result.out)} · ${formatBytes(result.sizeBytes)}`;
   if (result.format === "onnx") return [wrote, ...formatOnnx(result)];
+  if ("modules" in result) return [wrote, ...formatContainer(result)];
   if (result.format !== "gguf") return [wrote];
   const { files, types, loss, verification } = result;
   const parts = files.length > 1 ? ` in ${formatPlural(files.length, "part")}` : "";
@@ -57,11 +59,26 @@ function formatOnnx({ dtype, rounded, verification }: OnnxExport): string[] {
     rounded === 0
       ? "every weight has the value that it had"
       : `${formatPlural(rounded, "tensor")} rounded once`;
-  const compared = verification && [
+  return [`  dtype ${dtype} for transformers.js · ${kept}`, ...formatCompared(verification)];
+}
+
+function formatContainer({ modules, rounded, verification }: ContainerExport): string[] {
+  const kept =
+    rounded === 0
+      ? "every weight has the value that it had"
+      : `scales of ${formatPlural(rounded, "module")} were rounded to float16`;
+  return [`  ${formatPlural(modules, "packed module")} · ${kept}`, ...formatCompared(verification)];
+}
+
+/** What was read again and found equal, of formats without ids and logits to compare. */
+function formatCompared(
+  verification: OnnxExport["verification"] | ContainerExport["verification"],
+): string[] {
+  if (!verification) return [];
+  return [
     `  verified: ${formatPlural(verification.tensors, "tensor")} read again, ` +
       `${formatCount(verification.sameWeights)} weights equal to the bit`,
   ];
-  return [`  dtype ${dtype} for transformers.js · ${kept}`, ...(compared ?? [])];
 }
 
 function formatLoss(loss: NonNullable<GgufExport["loss"]>): string[] {

@@ -1,6 +1,7 @@
 import { type Checkpoint, type DirectoryOptions, openCheckpoint } from "../formats/checkpoint.ts";
 import { DirectoryFiles } from "../formats/directory-files.ts";
 import { isGgufPath, openGgufCheckpoint } from "../formats/gguf/gguf-checkpoint.ts";
+import { importForeign } from "../formats/foreign/import-foreign.ts";
 import type { ModelFiles } from "../formats/model-files.ts";
 import { storedForms } from "../models/decoder-tensors.ts";
 import { ggufFamilies, readModelConfig } from "../models/index.ts";
@@ -25,7 +26,7 @@ export async function openAnyCheckpoint(
   path: string,
   { decoded = false, ...options }: CheckpointOptions = {},
 ): Promise<Checkpoint> {
-  if (!(await isGgufFile(path))) return openCheckpoint(path, options);
+  if (!(await isGgufFile(path))) return openDirectory(path, decoded, options);
   return openGgufCheckpoint(path, {
     families: ggufFamilies,
     readTokenizer: readGgufTokenizer,
@@ -35,6 +36,20 @@ export async function openAnyCheckpoint(
     },
     decoded,
   });
+}
+
+async function openDirectory(
+  path: string,
+  decoded: boolean,
+  options: DirectoryOptions,
+): Promise<Checkpoint> {
+  const opened = await openCheckpoint(path, options);
+  try {
+    return await importForeign(opened, decoded);
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
 }
 
 /**

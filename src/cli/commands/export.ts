@@ -17,7 +17,7 @@ import {
 import { Terminal } from "../terminal.ts";
 
 interface Options extends VerbosityOptions, ComputeOptions {
-  readonly format: "hf" | "gguf" | "onnx";
+  readonly format: "hf" | "gguf" | "gptq" | "awq" | "compressed-tensors" | "onnx";
   readonly out: string;
   readonly dtype?: "f16" | "bf16" | "f32";
   readonly type?: string;
@@ -32,6 +32,7 @@ interface Options extends VerbosityOptions, ComputeOptions {
 
 const example = `
   fewbit export ./llama-w4 --format gguf --out llama-w4.gguf
+  fewbit export ./llama-w4 --format compressed-tensors --out ./llama-w4-ct --verify
   fewbit export ./llama-w4 --format hf --out ./llama-w4-plain
   fewbit export ./llama-w4 --format onnx --out ./llama-w4-onnx --verify
 `;
@@ -41,8 +42,9 @@ export function defineExport(command: Command, io: Io): void {
   command
     .description(
       "Writes a checkpoint that other programs read. gguf: packed weights as llama.cpp runs " +
-        "them, without rounding unless it is asked for. onnx: the whole model with packed weights, " +
-        "as transformers.js and ONNX Runtime run it. hf: plain weights, dequantized.",
+        "them, without rounding unless it is asked for. gptq, awq, compressed-tensors: packed " +
+        "linears as vLLM, SGLang and transformers load them. onnx: the whole model, as " +
+        "transformers.js and ONNX Runtime run it. hf: plain weights, dequantized.",
     )
     .usage("MODEL --format FORMAT --out PATH [options]")
     .argument("<model>", modelArgument)
@@ -51,14 +53,15 @@ export function defineExport(command: Command, io: Io): void {
     .addOption(
       choiceOption(
         "--format",
-        ["gguf", "hf", "onnx"],
-        "gguf: for llama.cpp; hf: for transformers; onnx: for ONNX Runtime",
+        ["gguf", "gptq", "awq", "compressed-tensors", "onnx", "hf"],
+        "gguf: llama.cpp; gptq, awq, compressed-tensors: vLLM and others; onnx: ONNX Runtime; " +
+          "hf: plain weights",
       ),
     )
-    .option("--out <path>", "file (gguf) or directory (hf, onnx) to write")
+    .option("--out <path>", "file (gguf) or directory (all others) to write")
     .option("--overwrite", "replace what is there already")
     .option("--dry-run", "only list what would be written, to the byte")
-    .optionsGroup("GGUF and ONNX:")
+    .optionsGroup("GGUF, packed directories and ONNX:")
     .option(
       "--type <type>",
       "type of the weights: f16, q4_0, Q4_K_M, ... (default: the smallest that holds them exactly)",

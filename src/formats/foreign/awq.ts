@@ -1,0 +1,156 @@
+import { z } from "zod";
+import { FormatError } from "../../util/errors.ts";
+import type { JsonRecord } from "../../util/json.ts";
+import { parseValue } from "../../util/parse-value.ts";
+import type { Checkpoint } from "../checkpoint.ts";
+import { quoteName } from "../wording.ts";
+import { transposeInto, transposeNibbles } from "./code-words.ts";
+import type { ForeignContainer, ForeignModule, ForeignWeight } from "./foreign-container.ts";
+import { holdIntegers } from "./hold-integers.ts";
+import { openLlmAwq } from "./llm-awq.ts";
+import {
+  expectTensor,
+  floatDTypes,
+  modulesWith,
+  readScales,
+  refuseSetting,
+} from "./module-tensors.ts";
+import { ownConfig } from "./own-config.ts";
+
+/**
+ * AWQ, version gemm: `qweight` I32 `[in, out/8]`, eight outputs a word, of which nibble i is output
+ * `awqOrder[i]`; `qzeros` I32 `[groups, out/8]` in the same order; `scales [groups, out]`. 4 bits.
+ * Source: casper-hansen/AutoAWQ, modules/linear/gemm.py. The files of llm-awq (version gemv_fast)
+ * are told by `qweight` of I16.
+ */
+export const awq: ForeignContainer = {
+  async find(checkpoint) {
+    const own = await ownConfig(checkpoint, "awq", "quant_config.json", olderNames);
+    if (!own) return null;
+    const groupSize = readSettings(own.settings);
+    const names = modulesWith(checkpoint, ".qweight");
+    const modules = names.map((name) => moduleOf(checkpoint, name, groupSize));
+    return { title: "AWQ", modules, config: own.config, notices: [] };
+  },
+};
+
+const olderNames = { w_bit: "bits", q_group_size: "group_size" };
+
+/** The output of each nibble of a word, from the lowest on. */
+export const awqOrder: readonly number[] = [0, 2, 4, 6, 1, 3, 5, 7];
+
+const schema = z.looseObject({
+  bits: z.literal(4),
+  group_size: z
+    .number()
+    .int()
+    .refine((size) => size === -1 || size >= 1, "expected -1, or a number of columns"),
+  version: z.string().default("gemm"),
+});
+
+/** @returns columns of a group; null: one group a row */
+function readSettings(json: JsonRecord): number | null {
+  const { group_size: size, version } = parseValue(
+    schema,
+    json,
+    ({ text, hint }) => new FormatError(`quantization_config: ${text}`, { hint }),
+  );
+  if (!/^(?:gemm|gemv_fast|llm-awq|marlin)$/i.test(version) || /^marlin$/i.test(version)) {
+    refuseSetting("version", version, "gemm, and gemv_fast of llm-awq are read");
+  }
+  return size === -1 ? null : size;
+}
+
+function moduleOf(checkpoint: Checkpoint, name: string, groupSize: number | null): ForeignModule {
+  const isNative = checkpoint.info(`${name}.qweight`).dtype === "i16";
+  const zeros = checkpoint.has(`${name}.scaled_zeros`) ? "scaled_zeros" : "qzeros";
+  const tensors = ["qweight", zeros, "scales"].map((part) => `${name}.${part}`);
+  for (const each of tensors) checkpoint.info(each);
+  const open = isNative
+    ? () => openLlmAwq(checkpoint, name, zeros, groupSize)
+    : () => openGemm(checkpoint, name, groupSize);
+  return { name, tensors, open };
+}
+
+async function openGemm(
+  checkpoint: Checkpoint,
+  name: string,
+  groupSize: number | null,
+): Promise<ForeignWeight> {
+  const [qweight, qzeros, scales] = ["qweight", "qzeros", "scales"].map(
+    (each) => `${name}.${each}`,
+  );
+  const [inFeatures, words] = expectTensor(checkpoint, qweight, ["i32"], [null, null]).shape;
+  const outFeatures = 8 * words;
+  const groups = inFeatures / (groupSize ?? inFeatures);
+  if (!Number.isInteger(groups)) {
+    throw new FormatError(
+      `tensor ${quoteName(qweight)}: ${inFeatures} columns are no whole groups of ${groupSize} ` +
+        "(`group_size`)",
+    );
+  }
+  expectTensor(checkpoint, scales, floatDTypes, [groups, outFeatures]);
+  expectTensor(checkpoint, qzeros, ["i32"], [groups, words]);
+  return holdIntegers({
+    outFeatures,
+    inFeatures,
+    groupSize: groups === 1 ? null : groupSize,
+    bits: 4,
+    groupOf: null,
+    scales: async () => {
+      const stored = await readScales(checkpoint, scales);
+      return transposeInto(stored, groups, outFeatures, new Float32Array(stored.length));
+    },
+    zeros: async () => {
+      const stored = unpackNibbles(await checkpoint.viewAs(qzeros, "i32"));
+      return transposeInto(stored, groups, outFeatures, new Uint8Array(stored.length));
+    },
+    rows: async () => turnNibbles(await checkpoint.viewAs(qweight, "i32"), inFeatures, words),
+  });
+}
+
+/** Puts the nibbles of a word into the order of the outputs. */
+export function fromAwqOrder(word: number): number {
+  // Even outputs are the low half, odd ones the high half.
+  const spread = (half: number): number => {
+    const pairs = (half | (half << 8)) & 0x00ff00ff;
+    return (pairs | (pairs << 4)) & 0x0f0f0f0f;
+  };
+  return spread(word & 0xffff) | (spread(word >>> 16) << 4);
+}
+
+/** Puts the nibbles of a word, in the order of outputs, into that of AWQ. */
+export function toAwqOrder(word: number): number {
+  const gather = (nibbles: number): number => {
+    const pairs = (nibbles | (nibbles >>> 4)) & 0x00ff00ff;
+    return (pairs | (pairs >>> 8)) & 0xffff;
+  };
+  return gather(word & 0x0f0f0f0f) | (gather((word >>> 4) & 0x0f0f0f0f) << 16);
+}
+
+function unpackNibbles(words: Int32Array): Uint8Array {
+  const codes = new Uint8Array(8 * words.length);
+  for (let i = 0, at = 0; i < words.length; i++) {
+    const word = fromAwqOrder(words[i]);
+    for (let shift = 0; shift < 32; shift += 4) codes[at++] = (word >>> shift) & 15;
+  }
+  return codes;
+}
+
+/** Rows of outputs, a stream of nibbles each, of words `[columns, outputs/8]`. */
+function turnNibbles(stored: Int32Array, columns: number, words: number): Uint8Array {
+  const wide = Math.ceil(columns / 8);
+  const out = new Uint32Array(8 * words * wide);
+  const square = new Uint32Array(8);
+  for (let at = 0; at < wide; at++) {
+    const height = Math.min(8, columns - 8 * at);
+    for (let word = 0; word < words; word++) {
+      square.fill(0);
+      for (let i = 0; i < height; i++)
+        square[i] = fromAwqOrder(stored[(8 * at + i) * words + word]);
+      transposeNibbles(square, 0);
+      for (let i = 0; i < 8; i++) out[(8 * word + i) * wide + at] = square[i];
+    }
+  }
+  return new Uint8Array(out.buffer);
+}

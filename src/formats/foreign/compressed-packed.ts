@@ -1,0 +1,123 @@
+import { FormatError } from "../../util/errors.ts";
+import type { Checkpoint } from "../checkpoint.ts";
+import { quoteName } from "../wording.ts";
+import { readBitStream } from "./bit-stream.ts";
+import {
+  paddedWords,
+  readPaddedWords,
+  streamWords,
+  transposeInto,
+  writeBitStream,
+} from "./code-words.ts";
+import { openScales } from "./compressed-scales.ts";
+import type { LayerScheme } from "./compressed-settings.ts";
+import type { ForeignWeight } from "./foreign-container.ts";
+import { holdIntegers } from "./hold-integers.ts";
+import { expectTensor, readBytes } from "./module-tensors.ts";
+
+/**
+ * Opens a layer of `pack-quantized`: `weight_packed` I32 `[out, words]`, a row one little-endian stream
+ * of codes (since June 2026) or whole codes in words; `weight_zero_point` I32 `[words, groups]`,
+ * packed along the outputs; `weight_shape [2]`. Which of the two ways it is, only the number of words
+ * says.
+ * @throws FormatError when tensors do not fit the configuration
+ */
+export async function openPacked(
+  checkpoint: Checkpoint,
+  name: string,
+  layer: LayerScheme,
+): Promise<ForeignWeight> {
+  const { bits, symmetric, activation } = layer;
+  const packed = `${name}.weight_packed`;
+  const [rows, words] = expectTensor(checkpoint, packed, ["i32"], [null, null]).shape;
+  const shape = await readShape(checkpoint, name, rows);
+  const [outFeatures, inFeatures] = shape;
+  const isPadded = words !== streamWords(inFeatures, bits);
+  if (isPadded && words !== paddedWords(inFeatures, bits)) {
+    throw new FormatError(
+      `tensor ${quoteName(packed)}: rows of ${words} words are not those of ${inFeatures} codes of ` +
+        `${bits} bits (\`num_bits\`)`,
+    );
+  }
+  const scales = await openScales(checkpoint, name, layer, shape);
+  const { groups } = scales;
+  const zeroPoint = `${name}.weight_zero_point`;
+  const zeroWords = isPadded ? paddedWords(outFeatures, bits) : streamWords(outFeatures, bits);
+  if (!symmetric) expectTensor(checkpoint, zeroPoint, ["i32"], [zeroWords, groups]);
+  return holdIntegers({
+    ...scales,
+    outFeatures,
+    inFeatures,
+    bits,
+    activation,
+    zeros: async () => {
+      if (symmetric) return null;
+      const stored = new Uint32Array((await readBytes(checkpoint, zeroPoint)).slice().buffer);
+      const turned = transpose(stored, zeroWords, groups);
+      const codes = unpack(turned, groups, outFeatures, bits, isPadded);
+      return transposeInto(codes, groups, outFeatures, new Uint8Array(codes.length));
+    },
+    rows: async () => {
+      const bytes = await readBytes(checkpoint, packed);
+      if (!isPadded) return bytes;
+      const stored = new Uint32Array(bytes.slice().buffer);
+      return stream(unpack(stored, outFeatures, inFeatures, bits, true), outFeatures, bits);
+    },
+  });
+}
+
+async function readShape(
+  checkpoint: Checkpoint,
+  name: string,
+  rows: number,
+): Promise<readonly [number, number]> {
+  const stated = `${name}.weight_shape`;
+  const { dtype } = expectTensor(checkpoint, stated, ["i64", "i32"], [2]);
+  const values = await checkpoint.viewAs(stated, dtype as "i64" | "i32");
+  const [out, inFeatures] = [...values].map(Number);
+  if (out === rows && inFeatures >= 1) return [out, inFeatures];
+  throw new FormatError(
+    `tensor ${quoteName(stated)}: [${out}, ${inFeatures}] is not the shape of ` +
+      `${quoteName(`${name}.weight_packed`)}, which has ${rows} rows`,
+  );
+}
+
+function transpose(words: Uint32Array, rows: number, columns: number): Uint32Array {
+  const out = new Uint32Array(words.length);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      out[column * rows + row] = words[row * columns + column];
+    }
+  }
+  return out;
+}
+
+/** Rows of codes, one a byte. */
+function unpack(
+  words: Uint32Array,
+  rows: number,
+  count: number,
+  bits: number,
+  isPadded: boolean,
+): Uint8Array {
+  const codes = new Uint8Array(rows * count);
+  const wide = words.length / rows;
+  const bytes = new Uint8Array(words.buffer);
+  for (let row = 0; row < rows; row++) {
+    const into = codes.subarray(row * count, (row + 1) * count);
+    if (isPadded) readPaddedWords(words, row * wide, bits, into);
+    else readBitStream(bytes, 4 * row * wide, bits, into);
+  }
+  return codes;
+}
+
+/** Rows of codes as streams of bits in whole words. */
+function stream(codes: Uint8Array, rows: number, bits: number): Uint8Array {
+  const count = codes.length / rows;
+  const rowBytes = 4 * streamWords(count, bits);
+  const out = new Uint8Array(rows * rowBytes);
+  for (let row = 0; row < rows; row++) {
+    writeBitStream(codes.subarray(row * count, (row + 1) * count), bits, out, row * rowBytes);
+  }
+  return out;
+}

@@ -1,0 +1,133 @@
+import { z } from "zod";
+import type { ActivationGrid } from "../../quant/activation-grid.ts";
+import { FormatError } from "../../util/errors.ts";
+import type { JsonRecord } from "../../util/json.ts";
+import { parseValue } from "../../util/parse-value.ts";
+import { quoteName } from "../wording.ts";
+import { refuseSetting } from "./module-tensors.ts";
+
+/** How the weights of one layer are stored. */
+export interface LayerScheme {
+  readonly bits: number;
+  readonly symmetric: boolean;
+  readonly strategy: "group" | "channel" | "tensor";
+  /** Columns of a group; null: one group a row, or one for all. */
+  readonly groupSize: number | null;
+  /** How inputs are rounded; null where they are not, or as their scheme cannot say. */
+  readonly activation: ActivationGrid | null;
+}
+
+const strategies = ["group", "channel", "tensor"] as const;
+const weightsSchema = z.looseObject({
+  num_bits: z.number().int().min(1).max(8),
+  type: z.string(),
+  symmetric: z.boolean().default(true),
+  strategy: z.enum(strategies).nullish(),
+  group_size: z.number().int().min(-1).nullish(),
+});
+const inputsSchema = z.looseObject({
+  num_bits: z.number().int().default(8),
+  type: z.string().default("int"),
+  symmetric: z.boolean().default(true),
+  strategy: z.string().nullish(),
+  dynamic: z.union([z.boolean(), z.string()]).default(false),
+});
+const schema = z.looseObject({
+  format: z.string().optional(),
+  config_groups: z.record(
+    z.string(),
+    z.looseObject({
+      targets: z.array(z.string()),
+      weights: weightsSchema.nullish(),
+      input_activations: inputsSchema.nullish(),
+    }),
+  ),
+  ignore: z.array(z.string()).nullish(),
+});
+
+const formats = ["pack-quantized", "int-quantized", "naive-quantized", "mixed-precision", "dense"];
+
+/** Longest pattern that is tried. */
+const longestPattern = 300;
+
+/**
+ * Reads `quantization_config` of compressed-tensors.
+ * @returns what holds for a layer; null where no group has it, or it is to be ignored
+ * @throws FormatError UnsupportedError for what is malformed or not read
+ */
+export function readCompressedSettings(json: JsonRecord): {
+  readonly schemeOf: (layer: string) => LayerScheme | null;
+} {
+  const found = parseValue(
+    schema,
+    json,
+    ({ text, hint }) => new FormatError(`quantization_config: ${text}`, { hint }),
+  );
+  const { format = "pack-quantized" } = found;
+  if (!formats.includes(format)) refuseSetting("format", format, `${formats.join(", ")} are read`);
+  const ignored = (found.ignore ?? []).map(targetTest);
+  const groups = Object.values(found.config_groups).flatMap(({ targets, weights, ...rest }) =>
+    weights
+      ? [{ tests: targets.map(targetTest), scheme: schemeOf(weights, rest.input_activations) }]
+      : [],
+  );
+  return {
+    schemeOf: (layer) => {
+      if (ignored.some((test) => test(layer) === "named")) return null;
+      // A name or pattern counts before the class of a layer.
+      for (const wanted of ["named", "class"]) {
+        const group = groups.find(({ tests }) => tests.some((test) => test(layer) === wanted));
+        if (group) return group.scheme;
+      }
+      return null;
+    },
+  };
+}
+
+function schemeOf(
+  { num_bits: bits, type, symmetric, strategy, group_size: size }: z.output<typeof weightsSchema>,
+  inputs: z.output<typeof inputsSchema> | null | undefined,
+): LayerScheme {
+  if (type !== "int") refuseSetting("type", type, "weights of the type int are read");
+  const hasGroups = size !== undefined && size !== null && size > 0;
+  const usual = strategy ?? (hasGroups ? "group" : "channel");
+  if (usual === "group" && !hasGroups) {
+    throw new FormatError(
+      `quantization_config: \`group_size\` is ${JSON.stringify(size)} for the strategy group`,
+    );
+  }
+  const groupSize = usual === "group" ? (size as number) : null;
+  return { bits, symmetric, strategy: usual, groupSize, activation: activationOf(inputs) };
+}
+
+function activationOf(
+  inputs: z.output<typeof inputsSchema> | null | undefined,
+): ActivationGrid | null {
+  if (!inputs) return null;
+  const { num_bits: bits, type, symmetric, strategy, dynamic } = inputs;
+  const isByToken = dynamic === true && symmetric && strategy === "token" && type === "int";
+  if (isByToken && (bits === 8 || bits === 6 || bits === 4)) return { bits, mode: "token" };
+  return refuseSetting(
+    "input_activations",
+    { num_bits: bits, type, symmetric, strategy, dynamic },
+    "inputs of 4, 6 or 8 bits by token (dynamic, symmetric) are read",
+  );
+}
+
+/** Says whether a target of a group has a layer, and how: by its name, or by its class. */
+function targetTest(target: string): (layer: string) => "named" | "class" | null {
+  if (!target.startsWith("re:")) {
+    if (target === "Linear") return () => "class";
+    return (layer) => (layer === target ? "named" : null);
+  }
+  try {
+    const pattern = target.slice(3);
+    const test = pattern.length <= longestPattern ? new RegExp(`^(?:${pattern})`, "u") : null;
+    if (test) return (layer) => (test.test(layer) ? "named" : null);
+  } catch {
+    // What follows says it.
+  }
+  throw new FormatError(
+    `quantization_config: ${quoteName(target)} is no regular expression that is read`,
+  );
+}

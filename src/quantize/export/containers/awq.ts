@@ -1,0 +1,85 @@
+import { toAwqOrder } from "../../../formats/foreign/awq.ts";
+import { transposeInto, transposeNibbles } from "../../../formats/foreign/code-words.ts";
+import type { Container, StoredPart } from "./container.ts";
+import { zerosOf } from "./integer-layer.ts";
+import { storedRows } from "./stored-rows.ts";
+
+/** AWQ, version gemm; `src/formats/foreign/awq.ts` has the layout. */
+export const awqContainer = {
+  id: "awq",
+  title: "AWQ (gemm), as AutoAWQ, vLLM and SGLang load it",
+  bits: [4],
+  settingsFile: "quant_config.json",
+  refuse({ activation, groupSize, outFeatures, inFeatures }) {
+    if (activation) return "it has no rounded inputs";
+    if (outFeatures % 8 !== 0) return `${outFeatures} outputs are no multiple of 8`;
+    if (inFeatures % (groupSize ?? 1) === 0) return null;
+    return `groups of ${groupSize} do not divide rows of ${inFeatures}`;
+  },
+  parts(module, form) {
+    const { outFeatures: out, inFeatures } = form;
+    const groups = inFeatures / (form.groupSize ?? inFeatures);
+    const parts: readonly StoredPart[] = [
+      {
+        name: `${module}.qweight`,
+        dtype: "i32",
+        shape: [inFeatures, out / 8],
+        make: (layer) => turnRows(storedRows(layer, form), out, inFeatures),
+      },
+      {
+        name: `${module}.qzeros`,
+        dtype: "i32",
+        shape: [groups, out / 8],
+        make: (layer) => {
+          const zeros = zerosOf(layer, form);
+          return packNibbles(transposeInto(zeros, out, groups, new Uint8Array(zeros.length)));
+        },
+      },
+      {
+        name: `${module}.scales`,
+        dtype: "f16",
+        shape: [groups, out],
+        make: ({ units }) => transposeInto(units, out, groups, new Uint16Array(units.length)),
+      },
+    ];
+    return parts;
+  },
+  settings({ forms, plain }) {
+    const [{ groupSize }] = [...forms.values()];
+    return {
+      quant_method: "awq",
+      bits: 4,
+      group_size: groupSize ?? -1,
+      zero_point: true,
+      version: "gemm",
+      modules_to_not_convert: plain.length > 0 ? plain : null,
+    };
+  },
+} as const satisfies Container;
+
+function packNibbles(codes: Uint8Array): Uint32Array {
+  const words = new Uint32Array(codes.length / 8);
+  for (let i = 0; i < words.length; i++) {
+    let word = 0;
+    for (let nibble = 0; nibble < 8; nibble++) word |= codes[8 * i + nibble] << (4 * nibble);
+    words[i] = toAwqOrder(word);
+  }
+  return words;
+}
+
+/** Words `[columns, outputs/8]` of rows of outputs, a stream of nibbles each. */
+function turnRows(rows: Uint32Array, out: number, columns: number): Uint32Array {
+  const wide = rows.length / out;
+  const words = out / 8;
+  const stored = new Uint32Array(columns * words);
+  const square = new Uint32Array(8);
+  for (let at = 0; at < wide; at++) {
+    const height = Math.min(8, columns - 8 * at);
+    for (let word = 0; word < words; word++) {
+      for (let i = 0; i < 8; i++) square[i] = rows[(8 * word + i) * wide + at];
+      transposeNibbles(square, 0);
+      for (let i = 0; i < height; i++) stored[(8 * at + i) * words + word] = toAwqOrder(square[i]);
+    }
+  }
+  return stored;
+}
