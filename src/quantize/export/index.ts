@@ -4,6 +4,7 @@ import { gptqContainer } from "./containers/gptq.ts";
 import { type ContainerExport, exportTo } from "./containers/write-container.ts";
 import { gguf, type GgufExport } from "./gguf/gguf.ts";
 import { hf, type HfExport } from "./hf.ts";
+import { mlx, type MlxExport } from "./mlx/mlx.ts";
 import { onnx, type OnnxExport } from "./onnx/onnx.ts";
 
 /** All formats that a checkpoint can be exported to, one line each. */
@@ -13,6 +14,7 @@ export const formats = {
   gptq: exportTo(gptqContainer),
   awq: exportTo(awqContainer),
   "compressed-tensors": exportTo(compressedTensorsContainer),
+  mlx,
   onnx,
 } as const;
 
@@ -23,4 +25,4 @@ export type ExportFormatId = keyof typeof formats;
 export const exportFormats = Object.keys(formats) as ExportFormatId[];
 
 /** What an export wrote, by its format. */
-export type ExportResult = HfExport | GgufExport | ContainerExport | OnnxExport;
+export type ExportResult = HfExport | GgufExport | ContainerExport | MlxExport | OnnxExport;
