@@ -56,6 +56,7 @@ import { type Inspection, inspectCheckpoint } from "./runtime/inspect.ts";
 import type { LanguageModel } from "./runtime/language-model.ts";
 import type { EngineOptions } from "./runtime/serving/engine-options.ts";
 import { ModelPool } from "./runtime/serving/model-pool.ts";
+import { readPageAssets } from "./server/page-assets.ts";
 import { type RunningServer, type ServerOptions, startServer } from "./server/start-server.ts";
 import { typingMemory, expectMappedFilesUnchanged } from "./platform/node.ts";
 import { UsageError } from "./util/errors.ts";
@@ -475,7 +476,8 @@ export async function serve(
   });
   try {
     for (const { name } of models) (await pool.acquire(name)).release();
-    const server = await startServer(pool, rest);
+    const assets = options.assets ?? (await readPageAssets());
+    const server = await startServer(pool, { ...rest, assets });
     const close = async (deadlineMs?: number): Promise<void> => {
       await server.close(deadlineMs);
       draft?.release();
