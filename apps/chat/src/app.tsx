@@ -110,9 +110,9 @@ function ProblemBar({ chat }: { readonly chat: Chat }) {
 }
 
 interface Keys {
-  escape(): void;
-  begin(): void;
-  settings(): void;
+  readonly escape: () => void;
+  readonly begin: () => void;
+  readonly settings: () => void;
 }
 
 function useKeys(keys: Keys): void {

@@ -5,8 +5,8 @@ interface Props {
   readonly conversationId: string;
   readonly writes: boolean;
   readonly disabled: boolean;
-  send(question: string): void;
-  stop(): void;
+  readonly send: (question: string) => void;
+  readonly stop: () => void;
 }
 
 /** Where a message is written: Enter sends, Shift+Enter begins a line. */

@@ -42,7 +42,7 @@ interface ChoiceProps {
   readonly value: string;
   readonly options: readonly string[];
   readonly none?: string;
-  choose(name: string): void;
+  readonly choose: (name: string) => void;
 }
 
 function Choice({ label, value, options, none, choose }: ChoiceProps) {

@@ -35,7 +35,7 @@ const shortcuts: readonly (readonly [string, string])[] = [
 ];
 
 /** How answers are drawn, what models are told first, and what the page looks like. */
-export function SettingsPanel({ chat, close }: { readonly chat: Chat; close(): void }) {
+export function SettingsPanel({ chat, close }: { readonly chat: Chat; readonly close: () => void }) {
   const { settings, current, change, update } = chat;
   const { sampling, theme, apiKey } = settings;
   const set = (changed: Partial<Sampling>): void => change({ sampling: { ...sampling, ...changed } });

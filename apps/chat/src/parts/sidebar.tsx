@@ -5,7 +5,7 @@ import type { Chat } from "../state/use-chat.ts";
 import { Icon } from "./icon.tsx";
 
 /** The conversations that this browser keeps. */
-export function Sidebar({ chat, close }: { readonly chat: Chat; close(): void }) {
+export function Sidebar({ chat, close }: { readonly chat: Chat; readonly close: () => void }) {
   const { conversations, current } = chat;
   const [problem, setProblem] = useState<string | null>(null);
   const file = useRef<HTMLInputElement>(null);
@@ -82,9 +82,9 @@ export function Sidebar({ chat, close }: { readonly chat: Chat; close(): void })
 interface EntryProps {
   readonly conversation: Conversation;
   readonly isCurrent: boolean;
-  open(): void;
-  rename(title: string): void;
-  remove(): void;
+  readonly open: () => void;
+  readonly rename: (title: string) => void;
+  readonly remove: () => void;
 }
 
 function Entry({ conversation, isCurrent, open, rename, remove }: EntryProps) {

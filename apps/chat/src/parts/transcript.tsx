@@ -7,7 +7,7 @@ import { Icon } from "./icon.tsx";
 interface Props {
   readonly conversation: Conversation;
   readonly models: readonly string[];
-  send(question: string, instead?: string): void;
+  readonly send: (question: string, instead?: string) => void;
 }
 
 /** The messages of a conversation. New text is followed unless the reader went up. */
@@ -53,7 +53,7 @@ function Empty({ models }: { readonly models: readonly string[] }) {
   );
 }
 
-function ExchangeView({ exchange, send }: { readonly exchange: Exchange; send: Props["send"] }) {
+function ExchangeView({ exchange, send }: { readonly exchange: Exchange; readonly send: Props["send"] }) {
   const { id, question, answers } = exchange;
   const [draft, setDraft] = useState<string | null>(null);
   const edit = useRef<HTMLTextAreaElement>(null);

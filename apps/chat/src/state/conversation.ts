@@ -87,7 +87,7 @@ export function turnsFor(
   if (system.trim() !== "") turns.push({ role: "system", content: system });
   for (const { question, answers } of exchanges) {
     turns.push({ role: "user", content: question });
-    const { text = "" } = answers[column] ?? answers[0] ?? {};
+    const text = (answers[column] ?? answers[0])?.text ?? "";
     if (text !== "") turns.push({ role: "assistant", content: text });
   }
   return turns;

@@ -15,7 +15,7 @@ export interface Settings {
 }
 
 /** Settings of a page that was never used. */
-export const firstSettings: Settings = {
+const firstSettings: Settings = {
   theme: "system",
   sampling: { temperature: 0.7, topP: 0.95, topK: 0, minP: 0.05, maxTokens: 1024, seed: null },
   models: [],

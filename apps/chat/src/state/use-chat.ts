@@ -31,15 +31,15 @@ export interface Chat {
   readonly settings: Settings;
   readonly conversations: readonly Conversation[];
   readonly current: Conversation;
-  change(settings: Partial<Settings>): void;
-  open(id: string): void;
-  begin(): void;
-  update(conversation: Conversation): void;
-  remove(id: string): void;
-  take(conversations: readonly Conversation[]): void;
-  send(question: string, instead?: string): void;
-  stop(): void;
-  refresh(): void;
+  readonly change: (settings: Partial<Settings>) => void;
+  readonly open: (id: string) => void;
+  readonly begin: () => void;
+  readonly update: (conversation: Conversation) => void;
+  readonly remove: (id: string) => void;
+  readonly take: (conversations: readonly Conversation[]) => void;
+  readonly send: (question: string, instead?: string) => void;
+  readonly stop: () => void;
+  readonly refresh: () => void;
 }
 
 const refreshMs = 2000;
@@ -56,8 +56,10 @@ export function useChat(): Chat {
   const { models, problem, refresh } = useModels(server);
   const current = conversations.find(({ id }) => id === currentId) ?? fresh;
 
-  useEffect(() => void setFull(!keepConversations(localStorage, conversations)), [conversations]);
-  useEffect(() => void keepSettings(localStorage, settings), [settings]);
+  useEffect(() => setFull(!keepConversations(localStorage, conversations)), [conversations]);
+  useEffect(() => {
+    keepSettings(localStorage, settings);
+  }, [settings]);
 
   const put = (id: string, change: (conversation: Conversation) => Conversation): void =>
     setConversations((all) => all.map((each) => (each.id === id ? change(each) : each)));
@@ -156,7 +158,7 @@ export function chosenModels(
 function useModels(server: ChatServer): {
   readonly models: readonly ServedModel[];
   readonly problem: Problem | null;
-  refresh(): void;
+  readonly refresh: () => void;
 } {
   const [models, setModels] = useState<readonly ServedModel[]>([]);
   const [problem, setProblem] = useState<Problem | null>(null);
