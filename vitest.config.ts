@@ -7,7 +7,7 @@ const scratch = makeScratch();
 process.env["FEWBIT_TEST_SCRATCH"] = scratch;
 
 /** All tests; and those that `npm run test:thorough` runs on whole products of conditions. */
-const all = ["src/**/*.test.ts", "test/**/*.test.ts", "builtin/**/*.test.ts"];
+const all = ["src", "test", "builtin", "apps"].map((folder) => `${folder}/**/*.test.ts`);
 const ofProducts = ["methods", "families", "chains"].map(
   (name) => `test/conformance/${name}.test.ts`,
 );

@@ -4,6 +4,12 @@ import { type BackendOptions, openBackend, registerBackend } from "./backend/reg
 import { compareModels } from "./evaluation/comparison/compare-models.ts";
 import { evaluateModel } from "./evaluation/evaluate.ts";
 import { evaluateTasks } from "./evaluation/evaluate-tasks.ts";
+import type { ServerAddress } from "./evaluation/server/completion-server.ts";
+import { evaluateServer as measureServer } from "./evaluation/server/evaluate-server.ts";
+import type {
+  EvaluateServerOptions,
+  ServerEvaluation,
+} from "./evaluation/server/server-evaluation.ts";
 import type {
   EvaluateOptions,
   EvaluateTasksOptions,
@@ -59,6 +65,10 @@ import { readDescribedModel } from "./machines/read-model.ts";
 import { usualTablePath, writeMachineTable } from "./machines/table-file.ts";
 import { type Inspection, inspectCheckpoint } from "./runtime/inspect.ts";
 import type { LanguageModel } from "./runtime/language-model.ts";
+import type { EngineOptions } from "./runtime/serving/engine-options.ts";
+import { ModelPool } from "./runtime/serving/model-pool.ts";
+import { readPageAssets } from "./server/page-assets.ts";
+import { type RunningServer, type ServerOptions, startServer } from "./server/start-server.ts";
 import { typingMemory, expectMappedFilesUnchanged, writeText } from "./platform/node.ts";
 import { UsageError } from "./util/errors.ts";
 import { load as loadModel } from "./runtime/load.ts";
@@ -468,6 +478,97 @@ export async function report(
   return writeReport(results, { ...options, out: folder });
 }
 
+/**
+ * Measures the model of a server that speaks OpenAI's interface and says how likely the tokens of
+ * prompts are, by the rules of `evaluate`: what is deployed can be held against what was quantized. An
+ * original (`against`) is a model, which is served for as long as that takes, or another server.
+ *
+ * @example
+ * const { perplexity } = await evaluateServer({ url: "http://127.0.0.1:8080" }, { text: "test.txt" });
+ *
+ * @throws UnsupportedError for a server that does not say what is needed
+ * @throws NetworkError when it cannot be reached or refuses
+ */
+export async function evaluateServer(
+  address: ServerAddress,
+  options: Omit<EvaluateServerOptions, "against"> &
+    ApiOptions & { readonly against?: string | ServerAddress },
+): Promise<ServerEvaluation> {
+  const { against, ...rest } = options;
+  if (typeof against !== "string") {
+    return measureServer(address, { ...rest, ...(against ? { against } : {}) });
+  }
+  const engine = { products: "exact" } as const;
+  const server = await serve([{ name: "original", source: against }], { ...rest, engine, port: 0 });
+  try {
+    const { original, ...found } = await measureServer(address, {
+      ...rest,
+      against: { url: server.url },
+    });
+    return { ...found, original: original && { ...original, model: against } };
+  } finally {
+    await server.close();
+  }
+}
+
+/** A model to serve, under the name that requests call it by. */
+export interface ServedModel {
+  readonly name: string;
+  /** Directory, GGUF file, or `hf:owner/name[@revision][:file.gguf]`. */
+  readonly source: string;
+}
+
+/** What is served, how, and to whom. */
+export interface ServeOptions extends ServerOptions, ApiOptions {
+  readonly engine?: EngineOptions;
+  /** A smaller model with the same tokenizer, which guesses tokens; what is written stays the same. */
+  readonly draft?: string;
+  /** How long a model that nobody uses stays in memory; default for ever. */
+  readonly idleMs?: number;
+}
+
+/**
+ * Serves models behind OpenAI's interface until the server is closed. All are loaded at the start, so
+ * that what cannot be served is known then.
+ *
+ * @example
+ * const server = await serve([{ name: "prose", source: "./prose-6m-w2" }], { port: 0 });
+ * await fetch(`${server.url}/v1/models`);
+ * await server.close();
+ *
+ * @throws UsageError for an address that cannot be listened at, or names that are not one each
+ * @throws FewbitError of the kind that fits when a model cannot be loaded
+ */
+export async function serve(
+  models: readonly ServedModel[],
+  options: ServeOptions = {},
+): Promise<RunningServer> {
+  const { idleMs, draft: draftSource, ...rest } = options;
+  const draft = draftSource === undefined ? null : await load(draftSource, options);
+  const speculation = { ...options.engine?.speculation, ...(draft ? { draft } : {}) };
+  const guesses = draft || options.engine?.speculation ? { speculation } : {};
+  const engine = { ...options.engine, ...guesses };
+  const pool = new ModelPool({
+    models: models.map((model) => ({ ...model, engine })),
+    load: ({ source }) => load(source, options),
+    ...(idleMs === undefined ? {} : { idleMs }),
+  });
+  try {
+    for (const { name } of models) (await pool.acquire(name)).release();
+    const assets = options.assets ?? (await readPageAssets());
+    const server = await startServer(pool, { ...rest, assets });
+    const close = async (deadlineMs?: number): Promise<void> => {
+      await server.close(deadlineMs);
+      draft?.release();
+    };
+    return { ...server, close };
+  } catch (error) {
+    await pool.close();
+    draft?.release();
+    throw error;
+  }
+}
+
 /** Loads models as they are asked for, each once, and releases those at the end. */
 async function withModels<T>(
   options: ApiOptions,
@@ -541,6 +642,11 @@ export {
   type NamedAverage,
   taskAverages,
 } from "./evaluation/tasks/averages.ts";
+export type { ServerAddress } from "./evaluation/server/completion-server.ts";
+export type {
+  EvaluateServerOptions,
+  ServerEvaluation,
+} from "./evaluation/server/server-evaluation.ts";
 export type { TaskDefinition } from "./evaluation/tasks/define-task.ts";
 export { taskDefinitions, type TaskId } from "./evaluation/tasks/index.ts";
 export { openTask, type OpenTaskOptions } from "./evaluation/tasks/open-task.ts";
@@ -621,6 +727,10 @@ export {
   generateText,
 } from "./runtime/generate.ts";
 export type { Inspection } from "./runtime/inspect.ts";
+export type { EngineOptions } from "./runtime/serving/engine-options.ts";
+export type { ServerLimits } from "./server/limits.ts";
+export type { Asset } from "./server/server-context.ts";
+export type { RunningServer } from "./server/start-server.ts";
 export type { LanguageModel } from "./runtime/language-model.ts";
 export { applyChatTemplate } from "./tokenizers/chat-template.ts";
 export * from "./util/errors.ts";

@@ -1,9 +1,10 @@
-// Bundles the scripts of pages, then compiles src/ to dist/, as it is published: JavaScript
+// Bundles the scripts of pages and the chat page, then compiles src/ to dist/, as it is published: JavaScript
 // and declarations, with the command executable.
 import { spawnSync } from "node:child_process";
 import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { build } from "vite";
 import { bundlePageScript, pageScripts } from "./page-script.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -14,5 +15,6 @@ for (const script of pageScripts) writeFileSync(script.file, await bundlePageScr
 rmSync(join(root, "dist"), { recursive: true, force: true });
 const compiler = [join(typescript, bin.tsc), "-p", join(root, "tsconfig.build.json")];
 const { status } = spawnSync(process.execPath, compiler, { cwd: root, stdio: "inherit" });
+if (status === 0) await build({ configFile: join(root, "apps/chat/vite.config.ts") });
 if (status === 0) chmodSync(join(root, "dist", "cli", "main.js"), 0o755);
 process.exitCode = status ?? 1;

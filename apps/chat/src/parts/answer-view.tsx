@@ -1,0 +1,71 @@
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import { formatDuration, formatRate } from "../format.ts";
+import { MarkdownRenderer } from "../markdown.ts";
+import type { Answer } from "../state/conversation.ts";
+
+const markdown = new MarkdownRenderer(window);
+
+/** What one model answered, with what it cost. */
+export function AnswerView({ answer, named }: { readonly answer: Answer; readonly named: boolean }) {
+  const { model, text, state, error } = answer;
+  const html = useMemo(() => markdown.render(text), [text]);
+  const body = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (body.current && state !== "writing") addCopyButtons(body.current);
+  }, [html, state]);
+  return (
+    <article class={`answer ${state}`} aria-label={`Answer of ${model}`} aria-busy={state === "writing"}>
+      {named && <h3 class="answer-model">{model}</h3>}
+      {text === "" && state === "writing" && <p class="waiting">Reading…</p>}
+      {/* What is rendered was sanitised. */}
+      <div class="prose" ref={body} dangerouslySetInnerHTML={{ __html: html }} />
+      {error !== null && (
+        <p class="error" role="alert">
+          {error}
+        </p>
+      )}
+      <Cost answer={answer} />
+    </article>
+  );
+}
+
+function Cost({ answer }: { readonly answer: Answer }) {
+  const { state, reason, firstMs, pieces, lastMs, timings, text } = answer;
+  const parts: string[] = [];
+  if (state === "stopped") parts.push("stopped");
+  if (reason === "length") parts.push("cut at the most tokens");
+  if (state === "done" && text === "") parts.push("nothing was written");
+  if (firstMs !== null) parts.push(`first token after ${formatDuration(firstMs)}`);
+  if (!timings && firstMs !== null && pieces > 1) {
+    parts.push(`${pieces} tokens at ${formatRate((1000 * (pieces - 1)) / Math.max(1, lastMs - firstMs))}/s`);
+  }
+  if (timings) {
+    const { promptTokens, cachedTokens, promptPerSecond, answerTokens, answerPerSecond } = timings;
+    const kept = cachedTokens > 0 ? `, ${cachedTokens} known` : "";
+    const rate = promptPerSecond > 0 ? ` at ${formatRate(promptPerSecond)}/s` : "";
+    parts.push(`prompt ${promptTokens} tokens${rate}${kept}`);
+    const speed = answerPerSecond > 0 ? ` at ${formatRate(answerPerSecond)}/s` : "";
+    parts.push(`answer ${answerTokens} tokens${speed}`);
+  }
+  return parts.length === 0 ? null : <p class="cost">{parts.join(" · ")}</p>;
+}
+
+/** Puts a button on each block of code. */
+function addCopyButtons(body: HTMLElement): void {
+  for (const block of body.querySelectorAll("pre")) {
+    if (block.querySelector("button")) continue;
+    const code = block.textContent ?? "";
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.textContent = "Copy";
+    button.setAttribute("aria-label", "Copy this code");
+    button.addEventListener("click", () => {
+      void navigator.clipboard?.writeText(code).then(() => {
+        button.textContent = "Copied";
+        setTimeout(() => (button.textContent = "Copy"), 1500);
+      });
+    });
+    block.append(button);
+  }
+}

@@ -1,0 +1,87 @@
+import { describe, expect, test } from "vitest";
+import {
+  ask,
+  changeAnswer,
+  type Conversation,
+  cutAt,
+  isWriting,
+  newConversation,
+  settled,
+  titleOf,
+  turnsFor,
+} from "./conversation.ts";
+import { readExported, writeExported } from "./exported.ts";
+
+function answered(): Conversation {
+  const begun = newConversation("c", 1, "Be brief.");
+  const first = ask(begun, { id: "1", question: "Hi", models: ["a", "b"] });
+  const left = changeAnswer(first, { exchange: "1", column: 0 }, (answer) => ({
+    ...answer,
+    text: "left",
+    state: "done",
+  }));
+  return changeAnswer(left, { exchange: "1", column: 1 }, (answer) => ({
+    ...answer,
+    text: "right",
+    state: "done",
+  }));
+}
+
+describe("a conversation", () => {
+  test("tells each model its own answers, and the first ones to a model that joins", () => {
+    const next = ask(answered(), { id: "2", question: "More", models: ["a", "b", "c"] });
+    const texts = (column: number) => turnsFor(next, column).map(({ content }) => content);
+    expect(texts(0)).toEqual(["Be brief.", "Hi", "left", "More"]);
+    expect(texts(1)).toEqual(["Be brief.", "Hi", "right", "More"]);
+    expect(texts(2)).toEqual(["Be brief.", "Hi", "left", "More"]);
+    expect(turnsFor(next, 0).map(({ role }) => role)).toEqual([
+      "system",
+      "user",
+      "assistant",
+      "user",
+    ]);
+  });
+
+  test("is being written until all have answered, and what was cut is stopped", () => {
+    const next = ask(answered(), { id: "2", question: "More", models: ["a"] });
+    expect(isWriting(next)).toBe(true);
+    const closed = settled(next);
+    expect(isWriting(closed)).toBe(false);
+    expect(closed.exchanges[1]?.answers[0]?.state).toBe("stopped");
+    expect(closed.exchanges[0]).toEqual(next.exchanges[0]);
+  });
+
+  test("goes back to a message without what is behind it", () => {
+    const next = ask(answered(), { id: "2", question: "More", models: ["a"] });
+    expect(cutAt(next, "2").exchanges).toEqual(answered().exchanges);
+    expect(cutAt(next, "1").exchanges).toEqual([]);
+    expect(cutAt(next, "none")).toBe(next);
+  });
+
+  test("is called by how it begins, or as it was named", () => {
+    expect(titleOf(newConversation("c", 1))).toBe("New conversation");
+    expect(titleOf(answered())).toBe("Hi");
+    const long = ask(newConversation("c", 1), { id: "1", question: "x".repeat(80), models: [] });
+    expect(titleOf(long)).toHaveLength(48);
+    expect(titleOf({ ...long, title: "Named" })).toBe("Named");
+  });
+});
+
+describe("a file of conversations", () => {
+  test("gives back what was written", () => {
+    const [read] = readExported(writeExported([answered()]));
+    expect(read).toEqual(answered());
+  });
+
+  test.each([
+    ["no JSON", "nonsense", "no JSON file"],
+    ["of something else", "{}", "no file of conversations"],
+    [
+      "with something else inside",
+      JSON.stringify({ format: "fewbit-chat", conversations: [{ id: "x", exchanges: 3 }] }),
+      "conversation 1 is not as this page writes it",
+    ],
+  ])("that is %s is refused", (_, text, message) => {
+    expect(() => readExported(text)).toThrow(message);
+  });
+});
