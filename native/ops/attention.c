@@ -11,12 +11,10 @@
 #include <math.h>
 
 #include "../include/fewbit.h"
-#include "exp.h"
+#include "attention_scores.h"
 #include "holds.h"
 #include "kv_rows.h"
 #include "strip.h"
-
-#define NOTHING_SEEN -1e30f /* a finite start for maxima, below every score */
 
 typedef struct {
   float *out;
@@ -29,11 +27,6 @@ typedef struct {
   int64_t parts;          /* few: ranges of keys; many: runs of queries */
   fb_team *team;
 } attention_call;
-
-/* Caps scores: cap · tanh(s / cap), s on VF_WIDTH keys or queries. */
-static inline vf cap_scores(vf scores, float cap) {
-  return vf_mul(vf_set1(cap), vf_tanh(vf_mul(scores, vf_set1(1 / cap))));
-}
 
 /* Element of q and out where query u of a key head begins. */
 static int64_t query_offset(const attention_call *call, int64_t b, int64_t kv_head, int64_t u) {

@@ -62,26 +62,6 @@ static void load_rows(const attention_call *call, const few_part *part) {
   }
 }
 
-/* q·k of VF_WIDTH keys whose rows lie `apart` floats from each other. */
-static inline __attribute__((always_inline)) vf score_group(const float *q, const float *k, int64_t apart,
-                                                            int64_t width) {
-  vf sum[VF_WIDTH];
-#pragma GCC unroll 16
-  for (int j = 0; j < VF_WIDTH; j++) sum[j] = vf_zero();
-  for (const float *end = q + width; q < end; q += VF_WIDTH, k += VF_WIDTH) {
-    vf x = vf_load(q);
-    const float *row = k; /* one pointer that moves on: registers for all of them there are not */
-#pragma GCC unroll 4
-    for (int j = 0; j < VF_WIDTH; j += 4, row += 4 * apart) {
-      sum[j] = vf_fma(sum[j], x, vf_load(row));
-      sum[j + 1] = vf_fma(sum[j + 1], x, vf_load(row + apart));
-      sum[j + 2] = vf_fma(sum[j + 2], x, vf_load(row + 2 * apart));
-      sum[j + 3] = vf_fma(sum[j + 3], x, vf_load(row + 3 * apart));
-    }
-  }
-  return vf_sum_each(sum);
-}
-
 /* Whether float32 rows can be used where they lie. */
 static int used_in_place(const kv_rows *kv) { return kv->dtype == FB_F32 && kv->d == kv->width; }
 

@@ -53,7 +53,23 @@ static const char *choose_product(fb_team *team, const fb_product *product) {
   return FB_NAME(fb_gemm_f32)(team, product);
 }
 
-/* buffers: out, a, b; sizes: m, n, k, dtype of a, dtype of b, a transposed, b transposed, beta; reals: alpha */
+/* Some rows after the others, each as if it were alone: `gemv.c` gives a row the same numbers beside any others. */
+static const char *multiply_rowwise(fb_team *team, const fb_product *product) {
+  int64_t most = product->b.row == 1 ? FB_GEMV_ROWS_TURNED : FB_GEMV_ROWS;
+  for (int64_t i = 0; i < product->m; i += most) {
+    fb_product part = *product;
+    part.m = fb_min(most, product->m - i);
+    part.a.data = (const char *)product->a.data + i * product->a.row * (int64_t)fb_dtype_bytes(product->a.dtype);
+    part.c = (float *)product->c + i * product->ldc;
+    const char *wrong = multiply_few(team, &part);
+    if (wrong) return wrong;
+  }
+  return NULL;
+}
+
+/*
+ * buffers: out, a, b; sizes: m, n, k, dtype of a, dtype of b, a transposed, b transposed, beta, rowwise; reals: alpha
+ */
 FB_OP(matmul) {
   const int64_t *size = args->size;
   int64_t m = size[0], n = size[1], k = size[2];
@@ -74,5 +90,6 @@ FB_OP(matmul) {
       .alpha = args->real[0],
       .beta = size[7] != 0,
   };
-  return m && n ? choose_product(team, &product) : NULL;
+  if (!m || !n) return NULL;
+  return size[8] ? multiply_rowwise(team, &product) : choose_product(team, &product);
 }

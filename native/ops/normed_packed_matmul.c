@@ -7,12 +7,13 @@
 
 /*
  * buffers: 3 outs, x, gain of the norm, then codes, scales, zeros or NULL of each weight; what is not used is NULL;
- * sizes: tokens, columns, group size, kind of zeros, bits or format of each weight, rows of each (0: not used);
+ * sizes: tokens, columns, group size, kind of zeros, bits or format of each weight, rows of each (0: not used), rowwise;
  * reals: eps, origin, step
  */
 FB_OP(normed_packed_matmul) {
   const int64_t *size = args->size;
-  fast_request request = {.x = args->buffer[3], .norm = args->buffer[4], .eps = args->real[0], .tokens = size[0]};
+  fast_request request = {.x = args->buffer[3], .norm = args->buffer[4], .eps = args->real[0], .tokens = size[0],
+                          .rowwise = (int)size[10]};
   FB_REQUIRE(args->bytes[3] == (size_t)(size[0] * size[1]) * 4 && args->bytes[4] == (size_t)size[1] * 4);
   for (int i = 0; i < FAST_WEIGHTS && size[7 + i] > 0; i++, request.count++) {
     packed_matrix *w = &request.weights[i];

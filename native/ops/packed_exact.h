@@ -21,6 +21,7 @@ typedef struct {
   float *out;     /* [tokens][rows] */
   const float *x; /* [tokens][columns] */
   int64_t tokens, strips;
+  int rowwise; /* the numbers of a token must not depend on how many there are */
   fb_team *team;
 } exact_call;
 
@@ -288,7 +289,7 @@ static FB_BODY(multiply_exactly) {
     for (int64_t s = 0; s < strips; s++) {
       float *to = sums + s * call->tokens * STRIP_LANES;
       widen_piece(w, first + s, c, count, piece);
-      if (call->tokens == 1) {
+      if (call->tokens == 1 && !call->rowwise) {
         multiply_one(to, piece, call->x + c, count);
         continue;
       }

@@ -185,7 +185,7 @@ const char *FB_NAME(fb_packed_fast)(fb_team *team, const fast_request *request) 
   const packed_matrix *w = &request->weights[0];
   fast_state state = {.request = request, .team = team};
   int64_t some = fb_min(TOKENS_AT_ONCE, request->tokens), most = some > 1 ? fb_round_up(some, 16) : 1;
-  rounded_rows x = {.blocks = w->groups * w->group_blocks, .tiles = tiles_for(team, w, some)};
+  rounded_rows x = {.blocks = w->groups * w->group_blocks, .tiles = request->rowwise ? 0 : tiles_for(team, w, some)};
   x.stride = fb_round_up(w->groups * padded_group(w) + LANES, 64); /* a row does not write into the next */
   if (x.tiles) x.stride = x.blocks * x.tiles * 64;
   size_t local = plan_chunks(&state, &x, some, most);

@@ -46,6 +46,7 @@ typedef struct {
   const float *norm; /* gain of an RMSNorm that comes first, or NULL */
   double eps;
   int64_t tokens;
+  int rowwise; /* the numbers of a token must not depend on how many there are */
 } fast_request;
 
 /* outs[i] = x · Ŵᵀ for each weight, with inputs of 8 bits. Returns NULL or a message. */

@@ -11,7 +11,8 @@ static const char *multiply_all_exactly(fb_team *team, const fast_request *reque
   const packed_matrix *w = &request->weights[0];
   for (int64_t t = 0; t < request->tokens; t += TOKENS_AT_ONCE) {
     exact_call part = {.weight = *w, .out = request->outs[0] + t * w->rows, .x = request->x + t * w->columns,
-                       .tokens = fb_min(TOKENS_AT_ONCE, request->tokens - t), .team = team};
+                       .tokens = fb_min(TOKENS_AT_ONCE, request->tokens - t),
+                       .rowwise = request->rowwise, .team = team};
     const char *failure = multiply_exact(&part);
     if (failure) return failure;
   }
@@ -20,11 +21,13 @@ static const char *multiply_all_exactly(fb_team *team, const fast_request *reque
 
 /*
  * buffers: out, x, codes, scales or NULL, zeros or NULL;
- * sizes: tokens, rows, columns, group size, bits or format, kind of zeros, fast; reals: origin, step
+ * sizes: tokens, rows, columns, group size, bits or format, kind of zeros, fast, rowwise (the numbers of a token must
+ * not depend on how many there are); reals: origin, step
  */
 FB_OP(packed_matmul) {
   const int64_t *size = args->size;
-  fast_request request = {.outs = {args->buffer[0]}, .count = 1, .x = args->buffer[1], .tokens = size[0]};
+  fast_request request = {.outs = {args->buffer[0]}, .count = 1, .x = args->buffer[1], .tokens = size[0],
+                          .rowwise = (int)size[7]};
   packed_matrix *w = &request.weights[0];
   *w = (packed_matrix){.codes = args->buffer[2], .scales = args->buffer[3], .zeros = args->buffer[4],
                        .rows = size[1], .columns = size[2], .group_size = size[3],

@@ -12,12 +12,14 @@
 #include "../include/vec.h"
 #include "holds.h"
 #include "kv_layout.h"
+#include "row_slots.h"
 #include "rows.h"
 
 typedef struct {
   char *cache;
   float *scales;
   const float *rows;
+  const int32_t *slots; /* or NULL */
   int64_t count, length, capacity, heads, d, position, dtype;
 } quantize_call;
 
@@ -73,7 +75,7 @@ static FB_BODY(quantize_chunk) {
   int64_t end = fb_min(call->count, (chunk + 1) * rows);
   (void)thread;
   for (int64_t row = chunk * rows; row < end; row++) {
-    int64_t at = row / call->length * call->capacity + call->position + row % call->length;
+    int64_t at = call->slots ? call->slots[row] : row / call->length * call->capacity + call->position + row % call->length;
     for (int64_t h = 0; h < call->heads; h++) {
       const float *x = call->rows + row * width + h * call->d;
       int64_t to = at * call->heads + h;
@@ -82,12 +84,14 @@ static FB_BODY(quantize_chunk) {
   }
 }
 
-/* buffers: cache, scales, rows; sizes: batch, capacity, length, heads, d, position, dtype of the cache */
+/* buffers: cache, scales, rows, slots of the rows or NULL; sizes: batch, capacity, length, heads, d, position, dtype of
+ * the cache */
 FB_OP(quantize_rows) {
   const int64_t *size = args->size;
-  quantize_call call = {args->buffer[0], args->buffer[1], args->buffer[2], size[0] * size[2], size[2], size[1],
+  quantize_call call = {args->buffer[0], args->buffer[1], args->buffer[2], args->buffer[3], size[0] * size[2], size[2], size[1],
                         size[3], size[4], size[5], size[6]};
   FB_REQUIRE(call.position >= 0 && call.position + call.length <= call.capacity);
+  FB_REQUIRE(!call.slots || (size[0] == 1 && are_slots(call.slots, args->bytes[3], call.length, call.capacity)));
   FB_REQUIRE(call.dtype == FB_I8 || call.dtype == FB_U8);
   FB_REQUIRE(holds(args->bytes[0], size[0] * call.capacity * call.heads, kv_row_bytes(call.dtype, call.d)));
   FB_REQUIRE(args->bytes[1] == (size_t)(size[0] * call.capacity * call.heads) * 4);

@@ -1,4 +1,4 @@
-/* attention and rope against their formulas, at shapes around the sizes of strips and key blocks. */
+/* attention, paged_attention and rope against their formulas, at shapes around the sizes of strips and key blocks. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +106,59 @@ static void check_shape(fb_check *check, attention_shape s, int dtype) {
   free(expected);
 }
 
+typedef struct {
+  int64_t rows, heads, head_dim, kv_heads, block, window, soft_cap, position; /* of a text behind two that are decoded */
+} paged_shape;
+
+/* Two texts of one row and one of several, whose blocks lie backwards; each is attention over its own keys. */
+static void check_paged(fb_check *check, paged_shape p, int dtype) {
+  enum { TEXTS = 3 };
+  int64_t rows[TEXTS] = {1, 1, p.rows}, position[TEXTS] = {p.position + 3, 0, p.position};
+  int64_t most = fb_max(p.position + 4, p.position + p.rows), width = fb_ceil_div(most, p.block) + 1;
+  int64_t slots = TEXTS * width * p.block, all = 2 + p.rows, n = p.heads * p.head_dim, wide = p.kv_heads * p.head_dim;
+  attention_shape pool = {.batch = 1, .capacity = slots, .kv_heads = p.kv_heads, .head_dim = p.head_dim};
+  cache k = random_cache(check, &pool, dtype), v = random_cache(check, &pool, dtype);
+  int32_t *spans = take(TEXTS * 8), *tables = take((size_t)(TEXTS * width) * 4);
+  float *q = random_floats(check, all * n), *out = random_floats(check, all * n);
+  float *keys = take((size_t)(slots * wide) * 4), *values = take((size_t)(slots * wide) * 4);
+  double *expected = take((size_t)(all * n) * 8), scale = 2 / sqrt((double)p.head_dim);
+  for (int64_t t = 0, row = 0; t < TEXTS; row += rows[t++]) {
+    attention_shape s = {1, rows[t], p.heads, p.head_dim, slots, p.kv_heads, position[t] + rows[t], p.window, p.soft_cap};
+    spans[2 * t] = (int32_t)rows[t], spans[2 * t + 1] = (int32_t)position[t];
+    for (int64_t b = 0; b < width; b++) tables[t * width + b] = (int32_t)(TEXTS * width - 1 - (t * width + b));
+    for (int64_t j = 0; j < s.key_length; j++) {
+      int64_t slot = tables[t * width + j / p.block] * p.block + j % p.block;
+      memcpy(keys + j * wide, k.floats + slot * wide, (size_t)wide * 4);
+      memcpy(values + j * wide, v.floats + slot * wide, (size_t)wide * 4);
+    }
+    for (int64_t i = 0; i < rows[t]; i++) {
+      for (int64_t head = 0; head < p.heads; head++) {
+        attend(&s, q + row * n, keys, values, scale, expected + row * n, 0, i, head);
+      }
+    }
+  }
+  fb_args args = {.size = {all, p.heads, p.head_dim, slots, p.kv_heads, TEXTS, width, p.block, p.window, dtype},
+                  .real = {scale, (double)p.soft_cap / 10}};
+  set_buffer(&args, 0, out, (size_t)(all * n) * 4);
+  set_buffer(&args, 1, q, (size_t)(all * n) * 4);
+  set_buffer(&args, 2, k.codes, k.code_bytes);
+  set_buffer(&args, 3, v.codes, v.code_bytes);
+  set_buffer(&args, 4, k.scales, k.scale_bytes);
+  set_buffer(&args, 5, v.scales, v.scale_bytes);
+  set_buffer(&args, 6, spans, TEXTS * 8);
+  set_buffer(&args, 7, tables, (size_t)(TEXTS * width) * 4);
+  call_op(check, "paged_attention", &args);
+  expect_floats(check, "paged_attention", out, expected, all * n, 2e-6, 2e-6);
+  tables[0] = (int32_t)(TEXTS * width);
+  call_refused(check, "paged_attention", &args);
+  tables[0] = 0, spans[0] = 2;
+  call_refused(check, "paged_attention", &args);
+  free_cache(k);
+  free_cache(v);
+  void *all_memory[] = {spans, tables, q, out, keys, values, expected};
+  for (size_t i = 0; i < sizeof all_memory / sizeof *all_memory; i++) free(all_memory[i]);
+}
+
 static void check_rope(fb_check *check, int64_t rows, int64_t heads, int64_t half, int64_t start) {
   int64_t count = rows * heads * half * 2, table = (start + rows) * half;
   float *x = random_floats(check, count), *cosines = random_floats(check, table);
@@ -144,6 +197,14 @@ void check_attention(fb_check *check) {
     check_shape(check, shapes[i], F16);
     check_shape(check, shapes[i], I8);
     check_shape(check, shapes[i], U8);
+  }
+  static const paged_shape paged[] = {{1, 1, 1, 1, 1, 0, 0, 0}, {33, 8, 20, 2, 16, 0, 0, 5}, {7, 6, 64, 3, 32, 9, 0, 40},
+                                      {20, 4, 33, 1, 7, 0, 4, 30}, {3, 9, 16, 9, 13, 1, 7, 77}};
+  for (size_t i = 0; i < sizeof paged / sizeof *paged; i++) {
+    check_paged(check, paged[i], F32);
+    check_paged(check, paged[i], F16);
+    check_paged(check, paged[i], I8);
+    check_paged(check, paged[i], U8);
   }
   check_rope(check, 1, 1, 1, 0);
   check_rope(check, 5, 3, 19, 4);

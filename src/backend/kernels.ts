@@ -17,6 +17,8 @@ export interface MatmulOptions {
   readonly alpha?: number;
   /** 0 (default) overwrites `out`, 1 adds to it. No other value is allowed. */
   readonly beta?: 0 | 1;
+  /** The numbers of a row of `out` must not depend on how many rows there are; default false. */
+  readonly rowwise?: boolean;
 }
 
 /** `f32`: float32 products; `bf16`: x may be rounded to bfloat16 where that is faster. */
@@ -36,6 +38,19 @@ export interface AttentionOptions {
   readonly keyScales?: TensorView;
   /** Scales of such values, of the same shape. */
   readonly valueScales?: TensorView;
+}
+
+/** Rows of several texts, and where their keys and values lie in a pool of blocks. */
+export interface PagedAttentionOptions extends Omit<AttentionOptions, "keyLength"> {
+  /**
+   * For each text how many rows it has, one text after the other, and the position of the first of
+   * them, `[texts, 2]` i32. A row sees the keys of its text up to its own position.
+   */
+  readonly spans: TensorView;
+  /** Blocks of each text in order, `[texts, width]` i32; entries that no row sees may be anything. */
+  readonly tables: TensorView;
+  /** Slots a block, at most 256: key j of a text lies in slot `table[⌊j / size⌋] · size + j % size`. */
+  readonly blockSize: number;
 }
 
 /**
@@ -187,9 +202,16 @@ export interface Kernels extends TrainingKernels, BinaryKernels, IntegerKernels 
   matmul(out: TensorView, a: TensorView, b: TensorView, options: MatmulOptions): void;
   /**
    * `out [T, outFeatures] = x [T, inFeatures] · Ŵᵀ`; `exact` products widen the weight exactly to
-   * f32, `fast` ones round x to 8 bits first (see `Products`).
+   * f32, `fast` ones round x to 8 bits first (see `Products`). With `rowwise` the numbers of a row do
+   * not depend on how many rows there are.
    */
-  packedMatmul(out: TensorView, x: TensorView, operand: PreparedOperand, products: Products): void;
+  packedMatmul(
+    out: TensorView,
+    x: TensorView,
+    operand: PreparedOperand,
+    products: Products,
+    rowwise?: boolean,
+  ): void;
   /**
    * `outs[i] [T, outFeatures] = RMSNorm(x) [T, inFeatures] · Ŵ[i]ᵀ` as `fast` products, for up to
    * three operands of one `kind`; the same numbers as `rmsNorm` and `packedMatmul` give.
@@ -200,6 +222,7 @@ export interface Kernels extends TrainingKernels, BinaryKernels, IntegerKernels 
     norm: TensorView,
     eps: number,
     operands: readonly PreparedOperand[],
+    rowwise?: boolean,
   ): void;
   /**
    * Rounds rows of x `[T, n]` f32 to codes `[T, n]` u8 and writes their scales `[T]` f32. With
@@ -270,18 +293,36 @@ export interface Kernels extends TrainingKernels, BinaryKernels, IntegerKernels 
     options: AttentionOptions,
   ): void;
   /**
-   * Copies `rows [batch, length, ...]` into `cache [batch, capacity, ...]` from row `position` on;
-   * f32 rows are rounded to nearest even for an f16 cache, otherwise both have one dtype.
+   * Causal grouped-query attention of rows of several texts: q, out `[rows, heads, headDim]`, k and v
+   * `[slots, kvHeads, headDim]` of the dtypes of `attention`, scales `[slots, kvHeads]`. The numbers
+   * of a row do not depend on other rows, nor on how its text is cut into calls.
    */
-  writeRows(cache: TensorView, rows: TensorView, position: number): void;
+  pagedAttention(
+    out: TensorView,
+    q: TensorView,
+    k: TensorView,
+    v: TensorView,
+    options: PagedAttentionOptions,
+  ): void;
+  /**
+   * Copies `rows [batch, length, ...]` into `cache [batch, capacity, ...]` from row `position` on;
+   * f32 rows are rounded to nearest even for an f16 cache, otherwise both have one dtype. Where
+   * `position` is `[length]` i32, row i of the one batch entry goes to row `position[i]`.
+   */
+  writeRows(cache: TensorView, rows: TensorView, position: number | TensorView): void;
   /**
    * Writes `rows [batch, length, heads, d] f32` into `cache [batch, capacity, heads, d] i8` (T = 127),
    * or `[…, ⌈d/2⌉] u8` (T = 7, two codes in each, `tensor/four-bit-rows.ts`), and its
-   * `scales [batch, capacity, heads] f32` from row `position` on: `scale = max|x| / T` and
+   * `scales [batch, capacity, heads] f32` from row `position` on, or as `writeRows` does: `scale = max|x| / T` and
    * `code = clip(rne(x / scale), ±T)` over each d, 0 where the scale is 0. With a NaN or an
    * infinity in d the scale is not finite and the codes are 0, so that what is read is NaN.
    */
-  quantizeRows(cache: TensorView, scales: TensorView, rows: TensorView, position: number): void;
+  quantizeRows(
+    cache: TensorView,
+    scales: TensorView,
+    rows: TensorView,
+    position: number | TensorView,
+  ): void;
   /** `out = silu(gate) · up`, elementwise. `out` may be `gate`. */
   swiglu(out: TensorView, gate: TensorView, up: TensorView): void;
   /** GELU, exact (erf) or with the tanh approximation. `out` may be `x`. */

@@ -3,6 +3,7 @@ import type { Backend } from "../backend/backend.ts";
 import { attendLayer, writeLayer } from "../nn/kv-cache.ts";
 import { normalize, type NormWeights } from "../nn/norm.ts";
 import type { BlockPass } from "../nn/quantizable-model.ts";
+import { attendPaged } from "../nn/paged-rows.ts";
 import { rotationOrder, RopeTables, type RopeConfig } from "../nn/rope.ts";
 import { attendTree } from "../nn/row-tree.ts";
 import { kvLevels } from "../quant/activation-grid.ts";
@@ -92,13 +93,16 @@ export class DecoderAttention {
     config: RopeConfig,
     q: Tensor,
     k: Tensor,
-    { position, tree }: BlockPass,
+    { position, tree, paged }: BlockPass,
   ): [Tensor, Tensor] {
     const { tables, order } = this.rotations.get(config) as Rotation;
     const [inQ, inK] = order ? [takeColumns(q, order), takeColumns(k, order)] : [q, k];
-    const { cos, sin } = tables.upTo(tree?.depth ?? position + (q.shape[1] ?? 0));
-    if (!tree) return [rope(inQ, cos, sin, position), rope(inK, cos, sin, position)];
-    const [ownCos, ownSin] = [embedding(cos, tree.positions), embedding(sin, tree.positions)];
+    const { cos, sin } = paged
+      ? tables.byPosition(paged.depth)
+      : tables.upTo(tree?.depth ?? position + (q.shape[1] ?? 0));
+    const rows = paged ?? tree;
+    if (!rows) return [rope(inQ, cos, sin, position), rope(inK, cos, sin, position)];
+    const [ownCos, ownSin] = [embedding(cos, rows.positions), embedding(sin, rows.positions)];
     return [rope(inQ, ownCos, ownSin, 0), rope(inK, ownCos, ownSin, 0)];
   }
 }
@@ -141,17 +145,18 @@ export function joinedColumns({
   return [of(0), of(1), of(2)];
 }
 
-/** Attention within the batch entries of a pass, the texts of its tree, or over its cache. */
+/** Attention within the batch entries of a pass, the texts of its tree, or over a cache. */
 function attendPass(
   q: Tensor,
   k: Tensor,
   v: Tensor,
-  { cache, tree, position }: BlockPass,
+  { cache, tree, paged, position }: BlockPass,
   options: Omit<AttentionOptions, "keyLength">,
 ): Tensor<"f32"> {
   if (tree) return attendTree(q, k, v, tree, options);
   const keyLength = position + (q.shape[1] ?? 0);
   if (!cache) return attention(q, k, v, { ...options, keyLength });
+  if (paged) return attendPaged(q, k, v, cache, paged, options);
   writeLayer(cache, k, v, position);
   return attendLayer(q, cache, { ...options, keyLength });
 }

@@ -2,7 +2,7 @@ import type { Products } from "../backend/packed-operand.ts";
 import { forwardNormed } from "../nn/linear.ts";
 import { normalize } from "../nn/norm.ts";
 import type { RowPlaces } from "../nn/quantizable-model.ts";
-import { add, embedding, multiply, softCap } from "../tensor/ops.ts";
+import { add, cast, embedding, multiply, softCap } from "../tensor/ops.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { UsageError } from "../util/errors.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
@@ -39,23 +39,33 @@ function learnedPositions(
   { positions, contextLength }: DecoderConfig,
   table: Tensor<"f32">,
   { backend, shape }: Tensor<"i32">,
-  { position, tree }: RowPlaces,
+  { position, tree, paged }: RowPlaces,
 ): Tensor<"f32"> {
   const [batch = 0, length = 0] = shape;
   const first = positions?.first ?? 0;
-  const end = tree?.depth ?? position + length;
+  const rows = paged ?? tree;
+  const end = rows?.depth ?? position + length;
   if (first + end > table.shape[0]) {
     throw new UsageError(
       `${end} tokens are more than the ${contextLength} positions that the model has learned`,
       { hint: "shorten the prompt or the window" },
     );
   }
-  if (tree) return embedding(table.slice(first, table.shape[0]), tree.positions.reshape(shape));
-  const rows = Int32Array.from(
+  if (rows) return embedding(table.slice(first, table.shape[0]), rows.positions.reshape(shape));
+  const places = Int32Array.from(
     { length: batch * length },
     (_, i) => first + position + (i % length),
   );
-  return embedding(table, Tensor.from(backend, "i32", shape, rows));
+  return embedding(table, Tensor.from(backend, "i32", shape, places));
+}
+
+/** Normalises hidden states `[T, hiddenSize]` as the output head reads them; a copy without a norm. */
+export function finalNorm(
+  { norm: rule }: DecoderConfig,
+  { norm }: EmbeddingAndHead,
+  hidden: Tensor,
+): Tensor<"f32"> {
+  return norm ? (normalize(hidden, norm, rule) as Tensor<"f32">) : cast(hidden, "f32");
 }
 
 /** Maps hidden states `[T, hiddenSize]` to logits `[T, vocabulary]`. */

@@ -19,7 +19,7 @@ import { UsageError } from "../util/errors.ts";
 import { DecoderAttention } from "./decoder-attention.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import { type BlockExperts, forwardExperts } from "./decoder-experts.ts";
-import { embedIds, headLogits, scaled } from "./decoder-ends.ts";
+import { embedIds, finalNorm, headLogits, scaled } from "./decoder-ends.ts";
 import { decoderScaleGroups, decoderScorePair } from "./decoder-scale-groups.ts";
 import {
   checkWeights,
@@ -152,6 +152,11 @@ export class DecoderModel implements QuantizableModel {
   logits(hidden: Tensor, products: Products = "exact"): Tensor<"f32"> {
     const weights = this.ends;
     return tidy(() => headLogits(this.config, weights, hidden, products));
+  }
+
+  /** Final norm alone: what the output head, or the projection in front of it, reads. */
+  finalStates(hidden: Tensor): Tensor<"f32"> {
+    return tidy(() => finalNorm(this.config, this.ends, hidden));
   }
 
   forwardBlock(block: DecoderBlock, hidden: Tensor, pass: BlockPass): Tensor<"f32"> | null {

@@ -4,6 +4,7 @@ import type { KvRounding } from "../quant/activation-grid.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { LinearSlot } from "./linear.ts";
 import type { NormWeights } from "./norm.ts";
+import type { PagedRows } from "./paged-rows.ts";
 import type { RowTree } from "./row-tree.ts";
 import type { WeightSource } from "./weight-source.ts";
 
@@ -29,13 +30,15 @@ export interface RowPlaces {
   readonly position: number;
   /** How the rows of the one batch entry make up texts; absent when each batch entry is one. */
   readonly tree?: RowTree;
+  /** The texts that the rows of the one batch entry continue, in the cache; absent without. */
+  readonly paged?: PagedRows;
 }
 
 /** How a block is run. */
 export interface BlockPass extends RowPlaces {
   /** Where keys and values are kept between passes; absent when whole windows are run. */
   readonly cache?: KvCacheLayer;
-  /** With a tree: the rows `[n]` whose results are wanted, in order, as `[1, n, hiddenSize]`. */
+  /** With a tree or paged rows: the rows `[n]` whose results are wanted, in order, as `[1, n, hiddenSize]`. */
   readonly wanted?: Tensor<"i32">;
   /** How packed weights multiply; `exact` when absent. */
   readonly products?: Products;

@@ -199,6 +199,8 @@ export class RopeTables {
   /** Longer sequences have other frequencies. */
   private readonly short: number;
   private readonly tables = new Map<boolean, { positions: number; tables: AngleTables }>();
+  /** Tables of `byPosition` beyond the length at which frequencies change. */
+  private mixed: { readonly positions: number; readonly tables: AngleTables } | null = null;
 
   constructor(backend: Backend, config: RopeConfig) {
     this.backend = backend;
@@ -229,8 +231,32 @@ export class RopeTables {
     return tables;
   }
 
+  /**
+   * Returns tables whose row p has the angles of a text that ends there: what a token gives when it
+   * is read does not depend on those behind it. At least `positions` rows.
+   */
+  byPosition(positions: number): AngleTables {
+    if (positions <= this.short) return this.upTo(positions);
+    if (this.mixed && this.mixed.positions >= positions) return this.mixed.tables;
+    const rows = Math.max(positions, 2 * (this.mixed?.positions ?? 0));
+    const [early, late] = [this.short, rows].map((length) =>
+      angleTables(this.config, length, inverseFrequencies(this.config, length)),
+    );
+    late.cos.set(early.cos);
+    late.sin.set(early.sin);
+    const tables = this.place(rows, late);
+    this.mixed = { positions: rows, tables };
+    return tables;
+  }
+
   private build(positions: number, frequencies: Float32Array): AngleTables {
-    const { cos, sin } = angleTables(this.config, positions, frequencies);
+    return this.place(positions, angleTables(this.config, positions, frequencies));
+  }
+
+  private place(
+    positions: number,
+    { cos, sin }: { readonly cos: Float32Array; readonly sin: Float32Array },
+  ): AngleTables {
     const shape = [positions, this.config.headDim / 2];
     return {
       cos: Tensor.from(this.backend, "f32", shape, cos),

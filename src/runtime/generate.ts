@@ -3,6 +3,7 @@ import { type KvCache, type KvCacheDType, kvCacheDTypes } from "../nn/kv-cache.t
 import { monotonicMs } from "../platform/node.ts";
 import { throwIfCancelled, UsageError } from "../util/errors.ts";
 import { Prng } from "../util/prng.ts";
+import { eventLoopTurns } from "./event-loop-turns.ts";
 import type { LanguageModel } from "./language-model.ts";
 import { checkSampling, type SamplingOptions, sampleToken } from "./sampling.ts";
 import { TokenSequence } from "./token-sequence.ts";
@@ -178,16 +179,6 @@ function tokenBudget(
     );
   }
   return asked ?? Math.min(256, room);
-}
-
-/** Lets timers and signals run now and then, where kernels run on the caller's thread. */
-function eventLoopTurns(): () => Promise<void> {
-  let last = monotonicMs();
-  return async () => {
-    if (monotonicMs() - last < 50) return;
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    last = monotonicMs();
-  };
 }
 
 function stats(

@@ -3,10 +3,11 @@ import type { Products } from "../backend/packed-operand.ts";
 import type { DecoderConfig } from "../models/decoder-config.ts";
 import { KvCache, type KvCacheDType } from "../nn/kv-cache.ts";
 import type { BlockPass, RowPlaces } from "../nn/quantizable-model.ts";
+import type { PagedRows } from "../nn/paged-rows.ts";
 import type { RowTree } from "../nn/row-tree.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
-import { UsageError } from "../util/errors.ts";
+import { UnsupportedError, UsageError } from "../util/errors.ts";
 import type { ModelSizes } from "./model-sizes.ts";
 
 /** A block that is run as one of a list. */
@@ -26,6 +27,8 @@ interface RunnableDecoder {
   embed(ids: Tensor<"i32">, places?: RowPlaces): Tensor;
   forwardBlock(block: RunnableBlock, hidden: Tensor, pass: BlockPass): Tensor | null;
   logits(hidden: Tensor, products?: Products): Tensor<"f32">;
+  /** What the output head reads; absent where that is not floats. */
+  finalStates?(hidden: Tensor): Tensor<"f32">;
   releaseBlock(block: RunnableBlock): void;
   releaseEmbeddingAndHead(): void;
 }
@@ -47,7 +50,9 @@ export interface LanguageModelParts {
 export interface ForwardOptions {
   readonly cache?: KvCache;
   readonly tree?: RowTree;
-  /** With a tree: the rows whose states are wanted, `[n]`; the result is `[1, n, hiddenSize]`. */
+  /** With a cache of one batch entry: the rows of ids continue texts whose blocks lie in it. */
+  readonly paged?: PagedRows;
+  /** With a tree or paged rows: the rows whose states are wanted, `[n]`; the result is `[1, n, hiddenSize]`. */
   readonly wanted?: Tensor<"i32">;
   /** How packed weights multiply; default `exact`. */
   readonly products?: Products;
@@ -119,27 +124,28 @@ export class LanguageModel {
   /**
    * Runs ids `[batch, length]` through embedding and all blocks: `[batch, length, hiddenSize]`, to
    * be turned into logits by `logits`. With a cache the ids follow the tokens that it holds; with a
-   * tree the one row of ids makes up its texts.
+   * tree or paged rows the one row of ids makes up texts.
    * @throws UsageError when the cache may not grow that far
    */
   hiddenStates(
     ids: Tensor<"i32">,
-    { cache, tree, wanted, products = "exact" }: ForwardOptions = {},
+    { cache, tree, paged, wanted, products = "exact" }: ForwardOptions = {},
   ): Tensor {
     const [, length = 0] = ids.shape;
     const position = cache?.length ?? 0;
-    cache?.reserve(length);
-    let hidden = this.model.embed(ids, { position, ...(tree ? { tree } : {}) });
+    if (!paged) cache?.reserve(length);
+    const places = { position, ...(tree && { tree }), ...(paged && { paged }) };
+    let hidden = this.model.embed(ids, places);
     for (const block of this.blocks) {
       const kept = cache ? { cache: cache.layer(block.index) } : {};
       const rows = wanted && block === this.blocks.at(-1) ? { wanted } : {};
-      const pass = { position, products, ...kept, ...(tree ? { tree } : {}), ...rows };
+      const pass = { ...places, products, ...kept, ...rows };
       const next = this.model.forwardBlock(block, hidden, pass);
       if (!next) continue;
       hidden.release();
       hidden = next;
     }
-    cache?.advance(length);
+    if (!paged) cache?.advance(length);
     return hidden;
   }
 
@@ -148,16 +154,29 @@ export class LanguageModel {
     return this.model.logits(hidden, products);
   }
 
+  /**
+   * Final hidden states of `[T, hiddenSize]`, behind the last norm.
+   * @throws UnsupportedError where they are not floats
+   */
+  finalStates(hidden: Tensor): Tensor<"f32"> {
+    if (this.model.finalStates) return this.model.finalStates(hidden);
+    throw new UnsupportedError("a model that runs without floats has no hidden states to give");
+  }
+
   /** What the model keeps keys and values as, or `usual` where it does not round them. */
   kvCacheOr(usual: KvCacheDType): KvCacheDType {
     return this.config.kvCache ?? usual;
   }
 
-  /** Makes an empty key-value cache that grows to `maxCapacity` tokens (default: the context). */
+  /**
+   * Makes an empty key-value cache that grows from `capacity` to `maxCapacity` tokens (default: the
+   * context).
+   */
   newCache(
     maxCapacity: number = this.config.contextLength,
     batch: number = 1,
     dtype: KvCacheDType = this.kvCacheOr("f32"),
+    capacity: number = Math.min(maxCapacity, 256),
   ): KvCache {
     const { kvHeads, headDim } = this.config;
     return new KvCache(this.backend, {
@@ -168,7 +187,7 @@ export class LanguageModel {
       ...this.model.ownCache,
       kvHeads,
       headDim,
-      capacity: Math.min(maxCapacity, 256),
+      capacity,
       maxCapacity,
     });
   }

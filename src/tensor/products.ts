@@ -1,6 +1,7 @@
 import type { MatmulOptions, SparseView } from "../backend/kernels.ts";
 import type { PreparedOperand, Products } from "../backend/packed-operand.ts";
 import { ShapeError } from "../util/errors.ts";
+import { isRowwise } from "./rowwise.ts";
 import { asMatrix, expectShape, formatShape, type Shape } from "./shape.ts";
 import {
   type Backward,
@@ -57,7 +58,7 @@ export function linear(x: Tensor, weight: Tensor): Tensor<"f32"> {
   const operand = openPrecision() === "bf16" ? roundedOperand : (t: Tensor): Tensor => t;
   const a = operand(x).reshape([rows, columns]);
   const b = operand(weight);
-  const out = matmul(a, b, { transposeB: true });
+  const out = matmul(a, b, { transposeB: true, rowwise: isRowwise() });
   const [left, right] = [operandOf(a), operandOf(b)];
   const { dtype } = a;
   const backward: Backward = (dOut, [wantsX, wantsWeight]) => {
@@ -102,6 +103,7 @@ export function packedLinear(
     x.reshape([rows, columns]),
     operand,
     products,
+    isRowwise(),
   );
   return out;
 }
@@ -139,6 +141,6 @@ export function normedPackedLinears(
   const outs = operands.map(({ outFeatures }) =>
     Tensor.empty(x.backend, "f32", [...x.shape.slice(0, -1), outFeatures]),
   );
-  x.backend.kernels.normedPackedMatmul(outs, x, norm, eps, operands);
+  x.backend.kernels.normedPackedMatmul(outs, x, norm, eps, operands, isRowwise());
   return outs;
 }

@@ -7,6 +7,7 @@ import { addSparseProducts } from "./layers/add-sparse-products.ts";
 import { add } from "./layers/add.ts";
 import { attentionBackward } from "./layers/attention-backward.ts";
 import { attention } from "./layers/attention.ts";
+import { pagedAttention } from "./layers/paged-attention.ts";
 import { binaryMatmul } from "./packed/binary-matmul.ts";
 import { cast } from "./layers/cast.ts";
 import { crossEntropy, crossEntropyBackward } from "./training/cross-entropy.ts";
@@ -93,6 +94,7 @@ export const referenceKernels: Kernels = {
   layerNorm,
   rope,
   attention,
+  pagedAttention,
   writeRows,
   quantizeRows,
   swiglu,

@@ -1,7 +1,9 @@
 import { monotonicMs } from "../../platform/node.ts";
 import { UsageError } from "../../util/errors.ts";
 import type { LanguageModel } from "../language-model.ts";
-import { Engine, type EngineOptions, type EngineStats } from "./engine.ts";
+import { Engine } from "./engine.ts";
+import type { EngineOptions } from "./engine-options.ts";
+import type { EngineStats } from "./engine-stats.ts";
 import { EngineClosedError } from "./serving-errors.ts";
 
 /** A model that a pool may load. */

@@ -1,6 +1,6 @@
 import { describe, test } from "vitest";
 import type { Backend } from "../../../src/backend/backend.ts";
-import type { AttentionOptions } from "../../../src/backend/kernels.ts";
+import type { AttentionOptions, TensorView } from "../../../src/backend/kernels.ts";
 import { putFourBitCodes } from "../../../src/tensor/four-bit-rows.ts";
 import { Prng } from "../../../src/util/prng.ts";
 import { blankOutput, floatSample, normalSample, type Sample, upload } from "./data.ts";
@@ -50,13 +50,74 @@ const cases: readonly AttentionCase[] = [
   { law: "scores in the hundreds", shape: shapeOf(1, 40, 2, 2, 16, 90), keyLength: 81, spread: 12 },
 ];
 
-/** Checks `attention` and `rope`. */
+interface PagedCase extends Pick<AttentionCase, "law" | "window" | "softCap"> {
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly blockSize: number;
+  /** Rows of each text, and the position of the first. */
+  readonly texts: readonly (readonly [rows: number, position: number])[];
+}
+
+const pagedCases: readonly PagedCase[] = [
+  { law: "one token sees itself", heads: 1, kvHeads: 1, headDim: 1, blockSize: 1, texts: [[1, 0]] },
+  {
+    law: "texts that are decoded beside a prompt",
+    heads: 4,
+    kvHeads: 2,
+    headDim: 20,
+    blockSize: 16,
+    texts: [
+      [1, 36],
+      [19, 5],
+      [1, 0],
+      [0, 3],
+      [1, 63],
+    ],
+  },
+  {
+    law: "blocks that are no whole vectors, odd heads",
+    heads: 6,
+    kvHeads: 3,
+    headDim: 5,
+    blockSize: 7,
+    window: 9,
+    texts: [
+      [3, 11],
+      [15, 0],
+      [1, 30],
+    ],
+  },
+  {
+    law: "one key head for all heads, capped scores",
+    heads: 8,
+    kvHeads: 1,
+    headDim: 64,
+    blockSize: 32,
+    softCap: 1.5,
+    texts: [
+      [1, 130],
+      [9, 60],
+    ],
+  },
+];
+
+/** Checks `attention`, `pagedAttention` and `rope`. */
 export function testAttentionOps(open: () => Backend): void {
   describe("attention", () => {
     for (const entry of cases) {
       for (const dtype of ["f32", "f16", "i8", "u8"] as const) {
         const title = `${entry.law}, ${dtype}: softmax(q·kᵀ)·v over the visible keys`;
         test(title, () => check(open(), entry, dtype));
+      }
+    }
+  });
+
+  describe("pagedAttention", () => {
+    for (const entry of pagedCases) {
+      for (const dtype of ["f32", "f16", "i8", "u8"] as const) {
+        const title = `${entry.law}, ${dtype}: softmax(q·kᵀ)·v over the keys of each row's text`;
+        test(title, () => checkPaged(open(), entry, dtype));
       }
     }
   });
@@ -115,6 +176,82 @@ async function check(backend: Backend, entry: AttentionCase, dtype: CacheDType):
   // A score's rounding error is a relative error of its weight.
   expectWithin(await out.read(), exact, { relative: 3e-6 * spread ** 2 });
 }
+
+async function checkPaged(backend: Backend, entry: PagedCase, dtype: CacheDType): Promise<void> {
+  const { heads, kvHeads, headDim, blockSize, texts, window, softCap } = entry;
+  const widths = texts.map(([rows, position]) => Math.ceil((rows + position) / blockSize));
+  const width = Math.max(...widths) + 1;
+  const count = widths.reduce((sum, each) => sum + each, 1);
+  // Blocks lie in the opposite order of the texts; what no row sees leads nowhere.
+  const tables = new Int32Array(texts.length * width).fill(-7);
+  let next = count;
+  for (const [t, used] of widths.entries()) {
+    for (let b = 0; b < used; b++) tables[t * width + b] = --next;
+  }
+  const slotOf = (t: number, key: number) =>
+    tables[t * width + Math.floor(key / blockSize)] * blockSize + (key % blockSize);
+  const slots = count * blockSize;
+  const k = cacheSample([1, slots, kvHeads, headDim], 2, dtype, 1);
+  const v = cacheSample([1, slots, kvHeads, headDim], 3, dtype, 1);
+  const used = new Set(
+    texts.flatMap(([rows, position], t) =>
+      Array.from({ length: rows + position }, (_, key) => slotOf(t, key)),
+    ),
+  );
+  for (let slot = 0; slot < slots; slot++) {
+    if (used.has(slot)) continue;
+    for (const cache of [k, v]) spoil(cache, slot * kvHeads, (slot + 1) * kvHeads);
+  }
+  const rows = texts.reduce((sum, [each]) => sum + each, 0);
+  const q = normalSample([rows, heads, headDim], 1);
+  const flat = (sample: Sample): TensorView => {
+    return { ...upload(backend, sample), shape: sample.shape.slice(1) };
+  };
+  const scale = 1 / Math.sqrt(headDim);
+  const more = { ...(window && { window }), ...(softCap && { softCap }) };
+  const spans = Int32Array.from(texts.flat());
+  const out = blankOutput(backend, q.shape);
+  backend.kernels.pagedAttention(out, upload(backend, q), flat(k), flat(v), {
+    scale,
+    ...more,
+    blockSize,
+    spans: upload(backend, {
+      dtype: "i32",
+      shape: [texts.length, 2],
+      array: spans,
+      values: noValues,
+    }),
+    tables: upload(backend, {
+      dtype: "i32",
+      shape: [texts.length, width],
+      array: tables,
+      values: noValues,
+    }),
+    ...(k.scales && { keyScales: flat(k.scales) }),
+    ...(v.scales && { valueScales: flat(v.scales) }),
+  });
+  const [values, magnitudes]: [number[], number[]] = [[], []];
+  let first = 0;
+  for (const [t, [length, position]] of texts.entries()) {
+    const keyLength = position + length;
+    const gather = (all: Float64Array) => {
+      const wide = kvHeads * headDim;
+      const parts = Array.from({ length: keyLength }, (_, key) => slotOf(t, key) * wide);
+      return Float64Array.from(parts.flatMap((at) => [...all.subarray(at, at + wide)]));
+    };
+    const shape = { batch: 1, length, heads, kvHeads, headDim, capacity: keyLength };
+    const own = q.values.subarray(first * heads * headDim, (first + length) * heads * headDim);
+    const options = { scale, keyLength, ...more };
+    const exact = attentionFormula(shape, own, gather(k.values), gather(v.values), options);
+    values.push(...exact.values);
+    magnitudes.push(...exact.magnitudes);
+    first += length;
+  }
+  const exact = { values: Float64Array.from(values), magnitudes: Float64Array.from(magnitudes) };
+  expectWithin(await out.read(), exact, { relative: 3e-6 });
+}
+
+const noValues = new Float64Array(0);
 
 /** With u8, two values of four bits in each. */
 type CacheDType = "f32" | "f16" | "i8" | "u8";

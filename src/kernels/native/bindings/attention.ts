@@ -1,8 +1,9 @@
+import type { TensorView } from "../../../backend/kernels.ts";
 import { bytesPerElement } from "../../../tensor/dtype.ts";
 import { storedLength } from "../../../tensor/four-bit-rows.ts";
 import { elementCount } from "../../../tensor/shape.ts";
 import { defineBinding } from "../binding.ts";
-import { dtypeCode, exact, expectDType, f32, optional, viewOf } from "../buffer-rule.ts";
+import { dtypeCode, exact, expectDType, f32, i32, optional, viewOf } from "../buffer-rule.ts";
 
 const queries = ["batch", "length", "heads", "headDim"] as const;
 const keys = ["batch", "length", "kvHeads", "headDim"] as const;
@@ -53,6 +54,48 @@ export const attentionBindings = [
       ];
     },
   }),
+  defineBinding("pagedAttention", {
+    buffers: [
+      exact(f32("out", "rows", "heads", "headDim")),
+      exact(f32("q", "rows", "heads", "headDim")),
+      exact(keyTypes("k", "slots", "kvHeads", "stored")),
+      exact(keyTypes("v", "slots", "kvHeads", "stored")),
+      optional(f32("keyScales", "slots", "kvHeads")),
+      optional(f32("valueScales", "slots", "kvHeads")),
+      exact(i32("spans", "texts", 2)),
+      exact(i32("tables", "texts", "tableWidth")),
+    ],
+    check: (_out, _q, k, v) => expectDType("attention v", v.dtype, [k.dtype]),
+    sizes: [
+      ...(["rows", "heads", "headDim", "slots", "kvHeads"] as const),
+      ...(["texts", "tableWidth", "blockSize", "window", "dtype"] as const),
+    ],
+    reals: ["scale", "softCap"],
+    lengths: ["stored"],
+    values: (out, q, k, v, options) => {
+      const { keyScales, valueScales, spans, tables, blockSize, scale, softCap = 0 } = options;
+      const [rows = 0, heads = 0, headDim = 0] = q.shape;
+      const [slots = 0, kvHeads = 0] = k.shape;
+      const [texts = 0, width = 0] = tables.shape;
+      // A window that covers all keys is none.
+      const window = Math.min(options.window ?? 0, slots);
+      const stored = storedLength(k.dtype, headDim);
+      const views = [out, q, k, v, keyScales, valueScales, spans, tables] as const;
+      const sizes = [rows, heads, headDim, slots, kvHeads] as const;
+      return [
+        ...views,
+        ...sizes,
+        texts,
+        width,
+        blockSize,
+        window,
+        dtypeCode(k),
+        scale,
+        softCap,
+        stored,
+      ];
+    },
+  }),
   defineBinding("attentionBackward", {
     buffers: [
       exact(f32("dQ", ...queries)),
@@ -94,6 +137,7 @@ export const attentionBindings = [
     buffers: [
       anyType("cache", "batch", "capacity", "width"),
       anyType("rows", "batch", "length", "width"),
+      optional(i32("slots", "length")),
     ],
     check: (cache, rows) => {
       const isRounded = cache.dtype === "f16" && rows.dtype === "f32";
@@ -104,7 +148,19 @@ export const attentionBindings = [
       const [batch = 0, capacity = 0, ...rest] = cache.shape;
       const [, length = 0] = rows.shape;
       const [from, to] = [bytesPerElement(rows.dtype), bytesPerElement(cache.dtype)];
-      return [cache, rows, batch, capacity, length, elementCount(rest), position, from, to];
+      const places = placesOf(position);
+      return [
+        cache,
+        rows,
+        places.slots,
+        batch,
+        capacity,
+        length,
+        elementCount(rest),
+        places.first,
+        from,
+        to,
+      ];
     },
   }),
   defineBinding("quantizeRows", {
@@ -112,6 +168,7 @@ export const attentionBindings = [
       exact(viewOf("i8", "u8")("cache", "batch", "capacity", "heads", "stored")),
       f32("scales", "batch", "capacity", "heads"),
       f32("rows", ...queries),
+      optional(i32("slots", "length")),
     ],
     sizes: ["batch", "capacity", "length", "heads", "headDim", "position", "dtype"],
     lengths: ["stored"],
@@ -120,8 +177,19 @@ export const attentionBindings = [
       const [, length = 0, heads = 0, headDim = 0] = rows.shape;
       const stored = storedLength(cache.dtype, headDim);
       const dtype = dtypeCode(cache);
-      const views = [cache, scales, rows] as const;
-      return [...views, batch, capacity, length, heads, headDim, position, dtype, stored];
+      const { slots, first } = placesOf(position);
+      const views = [cache, scales, rows, slots] as const;
+      return [...views, batch, capacity, length, heads, headDim, first, dtype, stored];
     },
   }),
 ];
+
+/** Where rows are written to: one behind the other, or each to a slot of its own. */
+function placesOf(position: number | TensorView): {
+  readonly slots: TensorView | null;
+  readonly first: number;
+} {
+  return typeof position === "number"
+    ? { slots: null, first: position }
+    : { slots: position, first: 0 };
+}

@@ -23,13 +23,21 @@ export const layerBindings = [
       viewOf("f32", "bf16")("a", "m", "k"),
       viewOf("f32", "f16", "bf16")("b", "k", "n"),
     ],
-    sizes: ["m", "n", "k", "dtypeA", "dtypeB", "transposeA", "transposeB", "beta"],
+    sizes: ["m", "n", "k", "dtypeA", "dtypeB", "transposeA", "transposeB", "beta", "isRowwise"],
     reals: ["alpha"],
-    values: (out, a, b, { transposeA = false, transposeB = false, alpha = 1, beta = 0 }) => {
+    values: (out, a, b, options) => {
+      const {
+        transposeA = false,
+        transposeB = false,
+        alpha = 1,
+        beta = 0,
+        rowwise = false,
+      } = options;
       const [m = 0, n = 0] = out.shape;
       const k = (transposeA ? a.shape[0] : a.shape[1]) ?? 0;
-      const [turnA, turnB] = [Number(transposeA), Number(transposeB)];
-      return [out, a, b, m, n, k, dtypeCode(a), dtypeCode(b), turnA, turnB, beta, alpha];
+      const sizes = [m, n, k, dtypeCode(a), dtypeCode(b)] as const;
+      const ways = [Number(transposeA), Number(transposeB), beta, Number(rowwise)] as const;
+      return [out, a, b, ...sizes, ...ways, alpha];
     },
   }),
   defineBinding("add", {

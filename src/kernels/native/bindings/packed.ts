@@ -41,9 +41,12 @@ export const packedBindings = [
   defineBinding("packedMatmul", {
     covers: (_out, _x, weight) => isLaidOut(weight),
     buffers: [f32("out", "tokens", "rows"), f32("x", "tokens", "columns"), ...noArrays],
-    sizes: ["tokens", "rows", "columns", "groupSize", "bits", "zeroKind", "isFast"],
+    sizes: [
+      ...(["tokens", "rows", "columns", "groupSize"] as const),
+      ...(["bits", "zeroKind", "isFast", "isRowwise"] as const),
+    ],
     reals: ["origin", "step"],
-    values: (out, x, operand, products) => {
+    values: (out, x, operand, products, rowwise = false) => {
       const weight = laidOut(operand);
       return [
         out,
@@ -58,6 +61,7 @@ export const packedBindings = [
         weight.bits,
         weight.zeroKind,
         Number(products === "fast"),
+        Number(rowwise),
         weight.origin,
         weight.step,
       ];
@@ -79,16 +83,27 @@ export const packedBindings = [
     sizes: [
       ...(["tokens", "columns", "groupSize", "zeroKind"] as const),
       ...(["bits1", "bits2", "bits3", "rows1", "rows2", "rows3"] as const),
+      "isRowwise",
     ],
     reals: ["eps", "origin", "step"],
-    values: ([out1, out2, out3], x, norm, eps, [first, second, third]) => {
+    values: ([out1, out2, out3], x, norm, eps, [first, second, third], rowwise = false) => {
       const { inFeatures, groupSize, bits, zeroKind, outFeatures, origin, step } = laidOut(first);
       const views = [out1, out2, out3, x, norm] as const;
       const arrays = [...arraysOf(first), ...arraysOf(second), ...arraysOf(third)] as const;
       const sizes = [tokensOf(x, first), inFeatures, groupSize, zeroKind] as const;
       const formats = [bits, bitsOf(second), bitsOf(third)] as const;
       const rows = [outFeatures, second?.outFeatures ?? 0, third?.outFeatures ?? 0] as const;
-      return [...views, ...arrays, ...sizes, ...formats, ...rows, eps, origin, step];
+      return [
+        ...views,
+        ...arrays,
+        ...sizes,
+        ...formats,
+        ...rows,
+        Number(rowwise),
+        eps,
+        origin,
+        step,
+      ];
     },
   }),
   defineBinding("packedEmbedding", {

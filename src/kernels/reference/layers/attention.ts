@@ -32,9 +32,10 @@ export const attention: Kernels["attention"] = (out, q, k, v, options) => {
 };
 
 /** Reads an element of keys or values by its index. */
-type ReadElement = (index: number) => number;
+export type ReadElement = (index: number) => number;
 
-function cacheReader(
+/** Returns what reads keys or values of a cache. */
+export function cacheReader(
   view: TensorView,
   scales: TensorView | undefined,
   headDim: number,

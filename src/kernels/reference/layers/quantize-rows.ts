@@ -1,7 +1,7 @@
 import type { Kernels } from "../../../backend/kernels.ts";
 import { putFourBitCodes, storedLength } from "../../../tensor/four-bit-rows.ts";
 import { roundHalfEven } from "../../../util/rounding.ts";
-import { floats } from "../arrays.ts";
+import { floats, integers } from "../arrays.ts";
 
 /**
  * Writes rows into a cache of 8 or 4 bits with one scale a row of the last dimension; see
@@ -15,7 +15,10 @@ export const quantizeRows: Kernels["quantizeRows"] = (cache, scales, rows, posit
   const top = cache.dtype === "u8" ? 7 : 127;
   for (let row = 0; row < batch * length * heads; row++) {
     const [token, head] = [Math.floor(row / heads), row % heads];
-    const at = Math.floor(token / length) * capacity + position + (token % length);
+    const at =
+      typeof position === "number"
+        ? Math.floor(token / length) * capacity + position + (token % length)
+        : integers(position)[token];
     const target = at * heads + head;
     const x = values.subarray(row * d, (row + 1) * d);
     // The scale is rounded to float32 before codes are chosen, so that kernels agree on every code.

@@ -2,11 +2,11 @@ import type { Kernels } from "../../../backend/kernels.ts";
 import type { TypedArray } from "../../../tensor/dtype.ts";
 import { elementCount } from "../../../tensor/shape.ts";
 import { floatsToHalves } from "../../../util/half.ts";
-import { floats } from "../arrays.ts";
+import { floats, integers } from "../arrays.ts";
 
 /**
  * Copies `rows [batch, length, ...]` into `cache [batch, capacity, ...]` from row `position` on;
- * f32 rows are rounded for an f16 cache.
+ * or to rows of their own; f32 rows are rounded for an f16 cache.
  */
 export const writeRows: Kernels["writeRows"] = (cache, rows, position) => {
   const [batch = 0, capacity = 0, ...rest] = cache.shape;
@@ -17,6 +17,12 @@ export const writeRows: Kernels["writeRows"] = (cache, rows, position) => {
   const source = (narrows
     ? floatsToHalves(floats(rows))
     : rows.storage) as TypedArray as Float32Array;
+  if (typeof position !== "number") {
+    for (const [i, slot] of integers(position).entries()) {
+      target.set(source.subarray(i * width, (i + 1) * width), slot * width);
+    }
+    return;
+  }
   for (let b = 0; b < batch; b++) {
     const from = b * length * width;
     target.set(source.subarray(from, from + length * width), (b * capacity + position) * width);
