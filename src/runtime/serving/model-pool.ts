@@ -169,7 +169,8 @@ export class ModelPool {
     const pending = entry.engine;
     if (!pending) return;
     const engine = await pending.catch(() => null);
-    if (!engine || entry.engine !== pending) return;
+    // Somebody may have asked for it in the meantime.
+    if (!engine || entry.engine !== pending || (entry.uses > 0 && !this.closed)) return;
     entry.engine = null;
     entry.loaded = null;
     await engine.close(deadlineMs);
