@@ -63,13 +63,24 @@ INLINE void add_unit(vi sum[TOKENS][4], vi unit, const int8_t *x, int64_t stride
 
 #if defined(__AVX2__) && !defined(DOT_ANY)
 #define PAIR_SUMS
+/* Keeps the compiler from making a tree of sums, and addresses of their own for all tokens: it runs out of registers. */
+#define IN_ORDER(sum) __asm__("" : "+v"(sum))
+#define OWN_POINTER(p) __asm__("" : "+r"(p))
 #if VF_WIDTH == 16
-INLINE vi add_pairs(vi sum, vi u, vi s) { return _mm512_add_epi16(sum, _mm512_maddubs_epi16(u, s)); }
+INLINE vi add_pairs(vi sum, vi u, vi s) {
+  sum = _mm512_add_epi16(sum, _mm512_maddubs_epi16(u, s));
+  IN_ORDER(sum);
+  return sum;
+}
 INLINE vi widen_pairs(vi sum, vi pairs) {
   return _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
 }
 #else
-INLINE vi add_pairs(vi sum, vi u, vi s) { return _mm256_add_epi16(sum, _mm256_maddubs_epi16(u, s)); }
+INLINE vi add_pairs(vi sum, vi u, vi s) {
+  sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(u, s));
+  IN_ORDER(sum);
+  return sum;
+}
 INLINE vi widen_pairs(vi sum, vi pairs) {
   return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
@@ -85,22 +96,31 @@ INLINE vi widen_pairs(vi sum, vi pairs) {
 INLINE void sum_units(vi total[TOKENS], const uint8_t *codes, int64_t apart, int64_t units, const int8_t *x,
                       int64_t stride, const int p, const int tokens) {
   const vi mask = vi_set1_bytes((1 << p) - 1);
+  const int8_t *row[TOKENS];
 #pragma GCC unroll 4
-  for (int t = 0; t < tokens; t++) total[t] = vi_zero();
+  for (int t = 0; t < tokens; t++) {
+    total[t] = vi_zero();
+    row[t] = x + t * stride;
+    OWN_POINTER(row[t]);
+  }
   while (units > 0) {
     int64_t some = fb_min(units, UNITS_TOGETHER(p));
     vi pairs[TOKENS];
 #pragma GCC unroll 4
     for (int t = 0; t < tokens; t++) pairs[t] = vi_zero();
-#pragma GCC unroll 4
-    for (int64_t c = 0; c < some; c++, codes += apart, x += 32 / p) {
+    for (int64_t c = 0; c < some; c++, codes += apart) {
       vi unit = vi_load(codes);
       __builtin_prefetch(codes + PREFETCH_BYTES);
 #pragma GCC unroll 8
       for (int s = 0; s < 8 / p; s++) {
         vi slot = vi_and(vi_right(unit, p * s), mask);
 #pragma GCC unroll 4
-        for (int t = 0; t < tokens; t++) pairs[t] = add_pairs(pairs[t], slot, vi_broadcast(x + t * stride + 4 * s));
+        for (int t = 0; t < tokens; t++) pairs[t] = add_pairs(pairs[t], slot, vi_broadcast(row[t] + 4 * s));
+      }
+#pragma GCC unroll 4
+      for (int t = 0; t < tokens; t++) {
+        row[t] += 32 / p;
+        OWN_POINTER(row[t]);
       }
     }
 #pragma GCC unroll 4
@@ -118,16 +138,25 @@ INLINE void sum_three_bits(vi total[TOKENS], const uint8_t *codes, int64_t chunk
   for (int t = 0; t < tokens; t++) total[t] = vi_left(high[t], 2);
   for (int half = 0; half < 2; half++) {
     vi pairs[TOKENS];
+    const int8_t *row[TOKENS];
 #pragma GCC unroll 4
-    for (int t = 0; t < tokens; t++) pairs[t] = vi_zero();
+    for (int t = 0; t < tokens; t++) {
+      pairs[t] = vi_zero();
+      row[t] = x + t * stride + half * 16;
+      OWN_POINTER(row[t]);
+    }
     for (int64_t c = 0; c < chunks; c++) {
       vi unit = vi_load(codes + (3 * c + half) * UNIT);
 #pragma GCC unroll 4
       for (int s = 0; s < 4; s++) {
         vi slot = vi_and(vi_right(unit, 2 * s), vi_set1_bytes(3));
-        const int8_t *inputs = x + c * 32 + half * 16 + 4 * s;
 #pragma GCC unroll 4
-        for (int t = 0; t < tokens; t++) pairs[t] = add_pairs(pairs[t], slot, vi_broadcast(inputs + t * stride));
+        for (int t = 0; t < tokens; t++) pairs[t] = add_pairs(pairs[t], slot, vi_broadcast(row[t] + 4 * s));
+      }
+#pragma GCC unroll 4
+      for (int t = 0; t < tokens; t++) {
+        row[t] += 32;
+        OWN_POINTER(row[t]);
       }
     }
 #pragma GCC unroll 4
@@ -139,20 +168,26 @@ INLINE void sum_three_bits(vi total[TOKENS], const uint8_t *codes, int64_t chunk
 INLINE void sum_bytes(vi total[TOKENS], const uint8_t *codes, int64_t units, const int8_t *x, int64_t stride,
                       const int tokens) {
   const vi mask = vi_set1_bytes(15);
+  const int8_t *row[TOKENS];
 #pragma GCC unroll 4
-  for (int t = 0; t < tokens; t++) total[t] = vi_zero();
+  for (int t = 0; t < tokens; t++) {
+    total[t] = vi_zero();
+    row[t] = x + t * stride;
+    OWN_POINTER(row[t]);
+  }
   while (units > 0) {
     int64_t some = fb_min(units, 8);
     vi pairs[TOKENS][2];
 #pragma GCC unroll 4
     for (int t = 0; t < tokens; t++) pairs[t][0] = pairs[t][1] = vi_zero();
-#pragma GCC unroll 4
-    for (int64_t c = 0; c < some; c++, codes += UNIT, x += 4) {
+    for (int64_t c = 0; c < some; c++, codes += UNIT) {
       vi unit = vi_load(codes), low = vi_and(unit, mask), high = vi_and(vi_right(unit, 4), mask);
       __builtin_prefetch(codes + PREFETCH_BYTES);
 #pragma GCC unroll 4
       for (int t = 0; t < tokens; t++) {
-        vi inputs = vi_broadcast(x + t * stride);
+        vi inputs = vi_broadcast(row[t]);
+        row[t] += 4;
+        OWN_POINTER(row[t]);
         pairs[t][0] = add_pairs(pairs[t][0], low, inputs);
         pairs[t][1] = add_pairs(pairs[t][1], high, inputs);
       }

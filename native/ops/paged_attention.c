@@ -157,10 +157,10 @@ static const char *check_buffers(const paged_call *call, const fb_args *args) {
   FB_REQUIRE(holds(args->bytes[0], call->rows * call->heads, call->head_dim * 4) && args->bytes[1] == args->bytes[0]);
   FB_REQUIRE(holds(args->bytes[2], rows, kv_row_bytes(call->k.dtype, call->head_dim)));
   FB_REQUIRE(args->bytes[3] == args->bytes[2]);
-  FB_REQUIRE(args->bytes[6] == (size_t)call->sequences * 8);
-  FB_REQUIRE(args->bytes[7] == (size_t)(call->sequences * call->table_width) * 4);
+  FB_REQUIRE(holds(args->bytes[6], call->sequences, 8));
+  FB_REQUIRE(holds(args->bytes[7], call->sequences * call->table_width, 4));
   if (!kv_has_scales(call->k.dtype)) return NULL;
-  FB_REQUIRE(args->bytes[4] == (size_t)rows * 4 && args->bytes[5] == (size_t)rows * 4);
+  FB_REQUIRE(holds(args->bytes[4], rows, 4) && args->bytes[5] == args->bytes[4]);
   return NULL;
 }
 

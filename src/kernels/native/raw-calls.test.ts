@@ -25,6 +25,8 @@ describe.skipIf(!available)("raw calls of the addon with nonsense sizes are refu
   it.each<[string, readonly number[]]>([
     // 65536⁴ · 4 is 0 in 64 bits, which an empty buffer has.
     ["attention", [half, half, half, half, half, half, half, 0, 0]],
+    ["paged_attention", [half, half, half, half, half, half, half, 32, 0, 0]],
+    ["paged_attention", [1, 1, 1, 1, 1, 2 ** 50, 1, 1, 0, 0]],
     ["rope", [half, half, half, half, 0]],
     ["write_rows", [half, half, half, half, 0, 4, 4]],
     ["quantize_rows", [half, half, half, half, half, 0, 4]],
@@ -32,8 +34,8 @@ describe.skipIf(!available)("raw calls of the addon with nonsense sizes are refu
     ["softmax", [2 ** 31, 2 ** 32]],
     ["embedding", [2 ** 62 % 2 ** 53, 2, 2, 0]],
     ["add", [-4, -4]],
-    ["matmul", [-1, -1, 4, 0, 0, 0, 0, 0]],
-    ["packed_matmul", [2 ** 40, 2 ** 40, 2 ** 40, 32, 4, 0, 0]],
+    ["matmul", [-1, -1, 4, 0, 0, 0, 0, 0, 0]],
+    ["packed_matmul", [2 ** 40, 2 ** 40, 2 ** 40, 32, 4, 0, 0, 0]],
   ])("%s of %j", async (name, sizes) => {
     const queue = open();
     const id = addon.ops.findIndex((each) => each.name === name);

@@ -279,6 +279,22 @@ describe("passes", () => {
     expect(() => engine.submit(requests[0])).toThrow(EngineClosedError);
   });
 
+  test("are run by one loop, also when a request comes just as the last one ends", async () => {
+    const engine = new Engine(model, small);
+    const [request] = requests;
+    const before = (await alone())[0];
+    for (let i = 0; i < 5; i++) {
+      // As soon as the last token is there, before the loop has seen that nothing is left.
+      const answers = [readAll(engine.submit(request))];
+      await Promise.all(answers);
+      answers.push(readAll(engine.submit(request)), readAll(engine.submit(request)));
+      for (const { all } of await Promise.all(answers)) expect(all).toEqual(before);
+    }
+    expect(engine.stats()).toMatchObject({ finishedRequests: 15, failedRequests: 0 });
+    expect(engine.stats().kvBlocks.used).toBe(0);
+    await engine.close();
+  });
+
   test("stop when the engine is closed, now or after those that run", async () => {
     const patient = new Engine(model, small);
     const done = readAll(patient.submit(requests[0]));

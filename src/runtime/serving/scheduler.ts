@@ -32,6 +32,8 @@ export class Scheduler {
   private readonly running: Job[] = [];
   private readonly counts = new EngineCounts();
   private readonly rate = new TokenRate();
+  /** Whether passes are being run: there is one loop at a time. */
+  isRunning = false;
   private stopped: Error | null = null;
   /** Seconds that a request takes, by the last ones. */
   private usualSeconds = 1;
@@ -46,11 +48,6 @@ export class Scheduler {
     this.pool = new BlockPool(blocks, blockSize);
     const sizes = { tokens: slots, blockSize, chunk: prefillBeside };
     this.draft = speculation.draft && new DraftModel(speculation.draft, sizes);
-  }
-
-  /** Whether there is nothing to do. */
-  get isIdle(): boolean {
-    return this.jobs === 0;
   }
 
   get waiting(): number {
@@ -105,9 +102,18 @@ export class Scheduler {
   /** Runs passes until there are no jobs. */
   async run(): Promise<void> {
     const breathe = eventLoopTurns();
+    this.isRunning = true;
+    try {
+      await this.runPasses(breathe);
+    } finally {
+      this.isRunning = false;
+    }
+  }
+
+  private async runPasses(breathe: () => Promise<void>): Promise<void> {
     // Those that come at the same time begin with the same pass.
     await Promise.resolve();
-    while (!this.isIdle) {
+    while (this.jobs > 0) {
       this.endUnwanted();
       this.takeUp();
       const planned = this.plan();
@@ -175,11 +181,11 @@ export class Scheduler {
   }
 
   private async step(planned: readonly Planned[]): Promise<void> {
-    const guesses = await this.guess(planned);
-    const rows = planned.map(({ job, count }, i) => job.rows(count, guesses[i]));
     this.counts.steps++;
-    for (const tokens of guesses) this.counts.draftedTokens += tokens.length;
     try {
+      const guesses = await this.guess(planned);
+      for (const tokens of guesses) this.counts.draftedTokens += tokens.length;
+      const rows = planned.map(({ job, count }, i) => job.rows(count, guesses[i]));
       const results = await runRows(this.paged, rows);
       for (const [i, { job }] of planned.entries()) {
         const before = job.text.computed + rows[i].count;
