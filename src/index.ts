@@ -48,6 +48,9 @@ import { askResults } from "./sweep/results/open-results.ts";
 import { type Report, type ReportOptions, writeReport } from "./report/sweep/write-report.ts";
 import { type Inspection, inspectCheckpoint } from "./runtime/inspect.ts";
 import type { LanguageModel } from "./runtime/language-model.ts";
+import type { EngineOptions } from "./runtime/serving/engine.ts";
+import { ModelPool } from "./runtime/serving/model-pool.ts";
+import { type RunningServer, type ServerOptions, startServer } from "./server/start-server.ts";
 import { typingMemory, expectMappedFilesUnchanged } from "./platform/node.ts";
 import { UsageError } from "./util/errors.ts";
 import { load as loadModel } from "./runtime/load.ts";
@@ -389,6 +392,51 @@ export async function report(
   return writeReport(results, { ...options, out: folder });
 }
 
+/** A model to serve, under the name that requests call it by. */
+export interface ServedModel {
+  readonly name: string;
+  /** Directory, GGUF file, or `hf:owner/name[@revision][:file.gguf]`. */
+  readonly source: string;
+}
+
+/** What is served, how, and to whom. */
+export interface ServeOptions extends ServerOptions, ApiOptions {
+  readonly engine?: EngineOptions;
+  /** How long a model that nobody uses stays in memory; default for ever. */
+  readonly idleMs?: number;
+}
+
+/**
+ * Serves models behind OpenAI's interface until the server is closed. All are loaded at the start, so
+ * that what cannot be served is known then.
+ *
+ * @example
+ * const server = await serve([{ name: "prose", source: "./prose-6m-w2" }], { port: 0 });
+ * await fetch(`${server.url}/v1/models`);
+ * await server.close();
+ *
+ * @throws UsageError for an address that cannot be listened at, or names that are not one each
+ * @throws FewbitError of the kind that fits when a model cannot be loaded
+ */
+export async function serve(
+  models: readonly ServedModel[],
+  options: ServeOptions = {},
+): Promise<RunningServer> {
+  const { engine, idleMs, ...rest } = options;
+  const pool = new ModelPool({
+    models: models.map((model) => (engine ? { ...model, engine } : model)),
+    load: ({ source }) => load(source, options),
+    ...(idleMs === undefined ? {} : { idleMs }),
+  });
+  try {
+    for (const { name } of models) (await pool.acquire(name)).release();
+    return await startServer(pool, rest);
+  } catch (error) {
+    await pool.close();
+    throw error;
+  }
+}
+
 /** Loads models as they are asked for, each once, and releases those at the end. */
 async function withModels<T>(
   options: ApiOptions,
@@ -535,6 +583,10 @@ export {
   generateText,
 } from "./runtime/generate.ts";
 export type { Inspection } from "./runtime/inspect.ts";
+export type { EngineOptions } from "./runtime/serving/engine.ts";
+export type { ServerLimits } from "./server/limits.ts";
+export type { Asset } from "./server/server-context.ts";
+export type { RunningServer } from "./server/start-server.ts";
 export type { LanguageModel } from "./runtime/language-model.ts";
 export { applyChatTemplate } from "./tokenizers/chat-template.ts";
 export * from "./util/errors.ts";

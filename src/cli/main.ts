@@ -52,6 +52,10 @@ const commands: Record<string, { summary: string; load: () => Promise<DefineComm
     summary: "talk to a model with its own chat template",
     load: async () => (await import("./commands/chat.ts")).defineChat,
   },
+  serve: {
+    summary: "answer programs that speak OpenAI's interface",
+    load: async () => (await import("./commands/serve.ts")).defineServe,
+  },
   inspect: {
     summary: "show a checkpoint's architecture, schemes, sizes and tensors",
     load: async () => (await import("./commands/inspect.ts")).defineInspect,

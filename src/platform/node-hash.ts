@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 
 /** Hash functions that files are checked by. */
 export type HashAlgorithm = "sha1" | "sha256";
@@ -27,4 +27,20 @@ export function sha256(data: ArrayBufferView | string): string {
 function bytesOf(data: ArrayBufferView | string): Uint8Array | string {
   if (typeof data === "string") return data;
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** Compares secrets in a time that does not tell where they differ. */
+export function sameSecret(given: string, expected: string): boolean {
+  const digest = (text: string) => createHash("sha256").update(text).digest();
+  return timingSafeEqual(digest(given), digest(expected));
+}
+
+/** Draws a name of 24 letters and digits that nothing else has. */
+export function randomName(): string {
+  return randomBytes(12).toString("hex");
+}
+
+/** Writes numbers as the base64 of their bytes, the lowest first. */
+export function toBase64(values: Float32Array): string {
+  return Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString("base64");
 }

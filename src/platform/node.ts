@@ -19,6 +19,7 @@ export * from "./node-files.ts";
 export * from "./node-hash.ts";
 export * from "./node-machine.ts";
 export * from "./node-network.ts";
+export * from "./node-script.ts";
 export * from "./node-time-limit.ts";
 export { notAFile } from "./open-file.ts";
 export { Turns } from "./turns.ts";

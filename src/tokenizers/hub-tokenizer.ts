@@ -12,6 +12,7 @@ import { preTokenizationStages } from "./pre-tokenization.ts";
 import { readSpecialTokens } from "./special-tokens.ts";
 import { LazyTextEncoder, normalizedContent } from "./text-encoder.ts";
 import type { TokenModel } from "./token-model.ts";
+import { spellingOf, type TokenSpelling } from "./token-spelling.ts";
 import type { DecodeOptions, EncodeOptions, Tokenizer } from "./tokenizer.ts";
 import {
   type ModelTokenIds,
@@ -45,6 +46,7 @@ class HubTokenizer implements Tokenizer {
   readonly bosId: number | null;
   readonly eosIds: readonly number[];
   readonly specialIds: ReadonlySet<number>;
+  readonly spelling: TokenSpelling;
   readonly chatTemplates: ChatTemplates;
   readonly specialTokens: ReadonlyMap<string, string>;
   readonly bosToken: string | null;
@@ -70,6 +72,7 @@ class HubTokenizer implements Tokenizer {
     const settings = parseSettings(files.settings ?? {});
     const { named, added } = readSpecialTokens(files);
     this.specialTokens = named;
+    this.spelling = spellingOf(definition.decoder);
     this.model = makeModel(definition.model, partOf(this.file, "model"));
     const found = numberAddedTokens([definition.added_tokens, added], this.model);
     const special = [...found.values()].filter((token) => token.special);

@@ -1,4 +1,5 @@
 import type { ChatTemplates } from "./chat-template-source.ts";
+import type { TokenSpelling } from "./token-spelling.ts";
 
 /** Text to token ids and back, for one model. */
 export interface Tokenizer {
@@ -15,6 +16,8 @@ export interface Tokenizer {
   readonly startIds: readonly number[];
   /** Ids of tokens that are marked as special: no text of their own. */
   readonly specialIds: ReadonlySet<number>;
+  /** How the names of tokens spell text. */
+  readonly spelling: TokenSpelling;
   /** The model's own chat templates (Jinja). */
   readonly chatTemplates: ChatTemplates;
   /** Text of each token with a role, by its name in the settings: `pad_token`, `image_token`. */

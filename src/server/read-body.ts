@@ -1,0 +1,59 @@
+import type * as z from "zod";
+import { FormatError } from "../util/errors.ts";
+import { parseJson } from "../util/json.ts";
+import { ApiError, badRequest } from "./api-error.ts";
+
+/**
+ * Reads the body of a request as JSON and checks it.
+ * @throws ApiError 413 for one that is too large, 415 for one that is no JSON, 400 for one that is malformed
+ */
+export async function readBody<T>(
+  request: Request,
+  schema: z.ZodType<T>,
+  mostBytes: number,
+): Promise<T> {
+  const type = request.headers.get("content-type") ?? "";
+  // Forms and plain text are what other sites' pages can send without asking.
+  if (!/^application\/([\w.-]+\+)?json\b/i.test(type)) {
+    throw new ApiError(415, `expected a body of the type application/json, got "${type}"`);
+  }
+  const text = await readText(request, mostBytes);
+  const parsed = schema.safeParse(parse(text));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const param = issue.path.length === 0 ? null : issue.path.join(".");
+  throw badRequest(param === null ? issue.message : `\`${param}\`: ${issue.message}`, param);
+}
+
+function parse(text: string): unknown {
+  try {
+    return parseJson(text, "the body");
+  } catch (error) {
+    if (error instanceof FormatError) throw badRequest(error.message, null, "invalid_json");
+    throw error;
+  }
+}
+
+async function readText(request: Request, mostBytes: number): Promise<string> {
+  const tooLarge = (): ApiError =>
+    new ApiError(413, `the body is larger than ${mostBytes} bytes`, { code: "body_too_large" });
+  if (Number(request.headers.get("content-length") ?? 0) > mostBytes) throw tooLarge();
+  const reader = request.body?.getReader();
+  if (!reader) return "";
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let text = "";
+  let bytes = 0;
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      bytes += next.value.length;
+      if (bytes > mostBytes) throw tooLarge();
+      text += decoder.decode(next.value, { stream: true });
+    }
+    return text + decoder.decode();
+  } catch (error) {
+    if (!(error instanceof ApiError))
+      throw badRequest("the body is not whole", null, "invalid_json");
+    await reader.cancel().catch(() => {});
+    throw error;
+  }
+}
