@@ -3,6 +3,12 @@ import { type BackendOptions, openBackend, registerBackend } from "./backend/reg
 import { compareModels } from "./evaluation/comparison/compare-models.ts";
 import { evaluateModel } from "./evaluation/evaluate.ts";
 import { evaluateTasks } from "./evaluation/evaluate-tasks.ts";
+import type { ServerAddress } from "./evaluation/server/completion-server.ts";
+import { evaluateServer as measureServer } from "./evaluation/server/evaluate-server.ts";
+import type {
+  EvaluateServerOptions,
+  ServerEvaluation,
+} from "./evaluation/server/server-evaluation.ts";
 import type {
   EvaluateOptions,
   EvaluateTasksOptions,
@@ -392,6 +398,39 @@ export async function report(
   return writeReport(results, { ...options, out: folder });
 }
 
+/**
+ * Measures the model of a server that speaks OpenAI's interface and says how likely the tokens of
+ * prompts are, by the rules of `evaluate`: what is deployed can be held against what was quantized. An
+ * original (`against`) is a model, which is served for as long as that takes, or another server.
+ *
+ * @example
+ * const { perplexity } = await evaluateServer({ url: "http://127.0.0.1:8080" }, { text: "test.txt" });
+ *
+ * @throws UnsupportedError for a server that does not say what is needed
+ * @throws NetworkError when it cannot be reached or refuses
+ */
+export async function evaluateServer(
+  address: ServerAddress,
+  options: Omit<EvaluateServerOptions, "against"> &
+    ApiOptions & { readonly against?: string | ServerAddress },
+): Promise<ServerEvaluation> {
+  const { against, ...rest } = options;
+  if (typeof against !== "string") {
+    return measureServer(address, { ...rest, ...(against ? { against } : {}) });
+  }
+  const engine = { products: "exact" } as const;
+  const server = await serve([{ name: "original", source: against }], { ...rest, engine, port: 0 });
+  try {
+    const { original, ...found } = await measureServer(address, {
+      ...rest,
+      against: { url: server.url },
+    });
+    return { ...found, original: original && { ...original, model: against } };
+  } finally {
+    await server.close();
+  }
+}
+
 /** A model to serve, under the name that requests call it by. */
 export interface ServedModel {
   readonly name: string;
@@ -510,6 +549,11 @@ export {
   type NamedAverage,
   taskAverages,
 } from "./evaluation/tasks/averages.ts";
+export type { ServerAddress } from "./evaluation/server/completion-server.ts";
+export type {
+  EvaluateServerOptions,
+  ServerEvaluation,
+} from "./evaluation/server/server-evaluation.ts";
 export type { TaskDefinition } from "./evaluation/tasks/define-task.ts";
 export { taskDefinitions, type TaskId } from "./evaluation/tasks/index.ts";
 export { openTask, type OpenTaskOptions } from "./evaluation/tasks/open-task.ts";

@@ -1,5 +1,4 @@
-import { applyChatTemplate } from "../tokenizers/chat-template.ts";
-import type { Tokenizer } from "../tokenizers/tokenizer.ts";
+import { applyChatTemplate, type ChatTokens } from "../tokenizers/chat-template.ts";
 import { readDocuments } from "./read-documents.ts";
 
 /** The documents of a file as one text. */
@@ -25,7 +24,7 @@ export interface JoinedTextOptions {
  */
 export async function readJoinedText(
   path: string,
-  tokenizer: Tokenizer,
+  tokenizer: ChatTokens & { readonly bosToken: string | null },
   { field, template }: JoinedTextOptions = {},
 ): Promise<JoinedText> {
   const texts: string[] = [];

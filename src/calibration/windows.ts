@@ -35,7 +35,7 @@ export interface EvaluationWindowOptions {
  */
 export function evaluationWindows(
   { text, needsStart }: JoinedText,
-  tokenizer: Tokenizer,
+  tokenizer: Pick<Tokenizer, "startIds" | "encodeLazily">,
   { window: length, protocol, maxWindows }: EvaluationWindowOptions,
 ): EvaluationWindow[] {
   expectScored({ window: length, protocol, maxWindows });

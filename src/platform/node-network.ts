@@ -3,6 +3,8 @@ import { systemErrorCode } from "./file-errors.ts";
 
 /** How a request is sent. */
 export interface RequestOptions {
+  /** Sent as a POST request; without one the request is a GET. */
+  readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
   /** A server that sends less than a kilobyte in so long counts as lost. */
@@ -37,13 +39,13 @@ const failures: Readonly<Record<string, string>> = {
 };
 
 /**
- * Sends a GET request and resolves when the answer's headers are there; redirects are followed,
+ * Sends a request and resolves when the answer's headers are there; redirects are followed,
  * without an `Authorization` header where they leave the origin.
  * @throws NetworkError (transient) when the server cannot be reached or falls silent
  * @throws CancelledError when `signal` is aborted
  */
 export async function sendRequest(url: string, options: RequestOptions): Promise<HttpAnswer> {
-  const { headers, signal, stallMs } = options;
+  const { headers, signal, stallMs, body } = options;
   const controller = new AbortController();
   const { host } = new URL(url);
   const cancel = (): void => controller.abort();
@@ -91,6 +93,7 @@ export async function sendRequest(url: string, options: RequestOptions): Promise
   try {
     const response = await fetch(url, {
       signal: controller.signal,
+      ...(body === undefined ? {} : { method: "POST", body }),
       // Positions in the file are only positions in the answer while nothing compresses it.
       headers: { "accept-encoding": "identity", ...headers },
     });

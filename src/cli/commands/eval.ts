@@ -18,6 +18,7 @@ import { joinParts } from "../../report/plan-summary.ts";
 import { withoutAnswers } from "../../report/without-answers.ts";
 import { formatTaskTable } from "../../report/task-table.ts";
 import { wrapText } from "../../report/wrap-text.ts";
+import { UsageError } from "../../util/errors.ts";
 import { EvaluationDisplay } from "../evaluation-display.ts";
 import { markRareFlags } from "../help.ts";
 import { interruptible } from "../interrupt.ts";
@@ -34,12 +35,14 @@ import {
 } from "../options.ts";
 import {
   addTaskOptions,
+  expectNone,
   expectSubject,
   readTaskOptions,
   type TaskOptions,
 } from "../task-options.ts";
 import { Terminal } from "../terminal.ts";
 import { addPromptOptions, type PromptOptions, readPromptOptions } from "../generate-options.ts";
+import { addServerOptions, runServerEval, type ServerEvalOptions } from "../server-evaluation.ts";
 import { addWindowOptions, type WindowOptions, windowOptions } from "../window-options.ts";
 
 interface Options
@@ -47,7 +50,8 @@ interface Options
     ComputeOptions,
     Omit<TaskOptions, "generate" | "seed">,
     PromptOptions,
-    WindowOptions {
+    WindowOptions,
+    ServerEvalOptions {
   readonly text?: string;
   readonly against?: string;
   readonly speedTokens?: number;
@@ -60,6 +64,7 @@ const example = `
   fewbit eval ./llama-w4 --against ./llama --text test.txt --window 512
   fewbit eval ./llama-w4 --average efficientqat-5 --tasks-from ./tasks
   fewbit eval ./llama-w2 --against ./llama --generate
+  fewbit eval --server http://127.0.0.1:8080 --text test.txt
 `;
 
 /** Defines `fewbit eval`. */
@@ -70,7 +75,7 @@ export function defineEval(command: Command, io: Io): void {
         "far it is from its original.",
     )
     .usage("MODEL (--text FILE | --task TASK... | --generate) [options]")
-    .argument("<model>", modelArgument)
+    .argument("[model]", modelArgument)
     .addHelpText("before", example)
     .optionsGroup("What to measure:")
     .option("--text <file>", "text to predict")
@@ -99,9 +104,23 @@ export function defineEval(command: Command, io: Io): void {
     "write all continuations there, as JSON lines",
   );
   markRareFlags(command, "--speed-tokens", "--fast", "--integer-only", "--kv-cache", "--samples");
+  addServerOptions(command);
   addComputeOptions(command);
   addVerbosityOptions(command);
-  command.action((model: string, options: Options) => runEval(model, options, io));
+  command.action((model: string | undefined, options: Options) => {
+    if (options.server !== undefined) return runServerEval(model, options, io);
+    expectNone({ model: options.model, apiKey: options.apiKey, top: options.top }, noServer);
+    return runEval(expectModel(model), options, io);
+  });
+}
+
+const noServer = "says how a server is measured, but there is no --server";
+
+function expectModel(model: string | undefined): string {
+  if (model !== undefined) return model;
+  throw new UsageError("there is no model to measure", {
+    hint: "name a checkpoint, or a server with --server",
+  });
 }
 
 async function runEval(model: string, options: Options, io: Io): Promise<void> {

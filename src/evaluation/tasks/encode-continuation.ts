@@ -2,6 +2,9 @@ import type { EvaluationWindow } from "../../calibration/windows.ts";
 import type { Tokenizer } from "../../tokenizers/tokenizer.ts";
 import { UsageError } from "../../util/errors.ts";
 
+/** What encoding needs of a tokenizer. */
+type Encoder = Pick<Tokenizer, "startIds" | "bosId" | "eosIds" | "encode">;
+
 /** A text and what may follow it. */
 export interface Continuation {
   readonly context: string;
@@ -18,7 +21,7 @@ export interface Continuation {
  * tokens
  */
 export function encodeContinuation(
-  tokenizer: Tokenizer,
+  tokenizer: Encoder,
   texts: Continuation,
   contextLength: number,
 ): EvaluationWindow {
@@ -44,7 +47,7 @@ export function encodeContinuation(
 
 /** The tokens in front, and those that are scored. */
 function divide(
-  tokenizer: Tokenizer,
+  tokenizer: Encoder,
   { context, continuation }: Continuation,
 ): { front: ArrayLike<number>; scored: Int32Array } {
   const stem = tokenizer.encode(context.trimEnd());
