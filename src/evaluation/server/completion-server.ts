@@ -1,5 +1,10 @@
 import { type HttpAnswer, monotonicMs, sendRequest, sleep } from "../../platform/node.ts";
-import { FewbitError, FormatError, NetworkError, UnsupportedError } from "../../util/errors.ts";
+import {
+  type FewbitError,
+  FormatError,
+  NetworkError,
+  UnsupportedError,
+} from "../../util/errors.ts";
 import { isJsonRecord, type JsonRecord, parseJson } from "../../util/json.ts";
 
 /** Where a server is, and how it is asked. */
@@ -107,8 +112,9 @@ export class CompletionServer {
     throw new FormatError(`${this.base}${path} answers something else than was asked for`);
   }
 
-  private refusal(path: string, { status, header }: HttpAnswer, text: string): FewbitError {
-    const retryAfter = Number(header("retry-after"));
+  private refusal(path: string, answer: HttpAnswer, text: string): FewbitError {
+    const { status } = answer;
+    const retryAfter = Number(answer.header("retry-after"));
     return new NetworkError(`${this.base}${path} answers ${status}: ${messageIn(text)}`, {
       status,
       transient: status === 429 || status === 503,
