@@ -54,7 +54,7 @@ import { askResults } from "./sweep/results/open-results.ts";
 import { type Report, type ReportOptions, writeReport } from "./report/sweep/write-report.ts";
 import { type Inspection, inspectCheckpoint } from "./runtime/inspect.ts";
 import type { LanguageModel } from "./runtime/language-model.ts";
-import type { EngineOptions } from "./runtime/serving/engine.ts";
+import type { EngineOptions } from "./runtime/serving/engine-options.ts";
 import { ModelPool } from "./runtime/serving/model-pool.ts";
 import { type RunningServer, type ServerOptions, startServer } from "./server/start-server.ts";
 import { typingMemory, expectMappedFilesUnchanged } from "./platform/node.ts";
@@ -441,6 +441,8 @@ export interface ServedModel {
 /** What is served, how, and to whom. */
 export interface ServeOptions extends ServerOptions, ApiOptions {
   readonly engine?: EngineOptions;
+  /** A smaller model with the same tokenizer, which guesses tokens; what is written stays the same. */
+  readonly draft?: string;
   /** How long a model that nobody uses stays in memory; default for ever. */
   readonly idleMs?: number;
 }
@@ -461,17 +463,27 @@ export async function serve(
   models: readonly ServedModel[],
   options: ServeOptions = {},
 ): Promise<RunningServer> {
-  const { engine, idleMs, ...rest } = options;
+  const { idleMs, draft: draftSource, ...rest } = options;
+  const draft = draftSource === undefined ? null : await load(draftSource, options);
+  const speculation = { ...options.engine?.speculation, ...(draft ? { draft } : {}) };
+  const guesses = draft || options.engine?.speculation ? { speculation } : {};
+  const engine = { ...options.engine, ...guesses };
   const pool = new ModelPool({
-    models: models.map((model) => (engine ? { ...model, engine } : model)),
+    models: models.map((model) => ({ ...model, engine })),
     load: ({ source }) => load(source, options),
     ...(idleMs === undefined ? {} : { idleMs }),
   });
   try {
     for (const { name } of models) (await pool.acquire(name)).release();
-    return await startServer(pool, rest);
+    const server = await startServer(pool, rest);
+    const close = async (deadlineMs?: number): Promise<void> => {
+      await server.close(deadlineMs);
+      draft?.release();
+    };
+    return { ...server, close };
   } catch (error) {
     await pool.close();
+    draft?.release();
     throw error;
   }
 }
@@ -627,7 +639,7 @@ export {
   generateText,
 } from "./runtime/generate.ts";
 export type { Inspection } from "./runtime/inspect.ts";
-export type { EngineOptions } from "./runtime/serving/engine.ts";
+export type { EngineOptions } from "./runtime/serving/engine-options.ts";
 export type { ServerLimits } from "./server/limits.ts";
 export type { Asset } from "./server/server-context.ts";
 export type { RunningServer } from "./server/start-server.ts";

@@ -47,8 +47,7 @@ interface Options
 /** Adds the options that choose a server. */
 export function addServerOptions(command: Command): Command {
   command
-    .optionsGroup("Server:")
-    .option("--server <url>", "measure the model of a server that speaks OpenAI's interface")
+    .option("--server <url>", "measure what a server runs that speaks OpenAI's interface")
     .option("--model <name>", "which of its models (default: its first)")
     .option("--api-key <key>", "its key (default: FEWBIT_API_KEY, or none)")
     .option(

@@ -99,8 +99,12 @@ const engineFigures = [
   ["prompt_tokens_total", "counter", "Tokens of prompts.", "promptTokens"],
   ["cached_tokens_total", "counter", "Those of them that were cached.", "cachedTokens"],
   ["generated_tokens_total", "counter", "Tokens written.", "generatedTokens"],
+  ["drafted_tokens_total", "counter", "Tokens guessed beforehand.", "draftedTokens"],
+  ["accepted_tokens_total", "counter", "Those of them that came true.", "acceptedTokens"],
   ["finished_requests_total", "counter", "Requests that were finished.", "finishedRequests"],
   ["cancelled_requests_total", "counter", "Requests that were cut.", "cancelledRequests"],
+  ["failed_requests_total", "counter", "Requests that failed.", "failedRequests"],
+  ["refused_requests_total", "counter", "Requests for which there was no room.", "refusedRequests"],
   ["preemptions_total", "counter", "Requests put back for want of memory.", "preemptions"],
   ["tokens_per_second", "gauge", "Tokens a second, of late.", "tokensPerSecond"],
 ] as const;

@@ -201,6 +201,7 @@ describe("the other routes", () => {
     expect(answer.choices.map(({ text }) => text.slice(0, 5))).toEqual(["The c", "A dog"]);
     const [{ logprobs, text }] = answer.choices;
     expect(logprobs?.token_logprobs?.[0]).toBeNull();
+    expect(logprobs?.token_logprobs?.slice(1).every((each) => each < 0)).toBe(true);
     expect(logprobs?.tokens?.slice(1).join("")).toBe(text);
   });
 

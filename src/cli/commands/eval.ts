@@ -80,6 +80,7 @@ export function defineEval(command: Command, io: Io): void {
     .optionsGroup("What to measure:")
     .option("--text <file>", "text to predict")
     .option("--against <original>", "also compare with this checkpoint, token by token");
+  addServerOptions(command);
   addWindowOptions(command)
     .option(
       "--speed-tokens <n>",
@@ -104,7 +105,6 @@ export function defineEval(command: Command, io: Io): void {
     "write all continuations there, as JSON lines",
   );
   markRareFlags(command, "--speed-tokens", "--fast", "--integer-only", "--kv-cache", "--samples");
-  addServerOptions(command);
   addComputeOptions(command);
   addVerbosityOptions(command);
   command.action((model: string | undefined, options: Options) => {

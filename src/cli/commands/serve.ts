@@ -28,6 +28,10 @@ interface Options extends VerbosityOptions, ComputeOptions {
   readonly apiKey?: string;
   readonly corsOrigin?: readonly string[];
   readonly context?: number;
+  readonly slots?: number;
+  readonly cacheTokens?: number;
+  readonly draft?: string;
+  readonly lookup?: boolean;
   readonly maxQueue?: number;
   readonly kvCache?: KvCacheDType;
   readonly exact?: boolean;
@@ -78,9 +82,17 @@ function addEngineOptions(command: Command): void {
     .optionsGroup("Models:")
     .option(
       "--context <n>",
-      "tokens of a prompt and its answer at most (default: the model's)",
+      "tokens of a prompt and its answer at most (default: the model's, or 8192)",
       positiveInteger,
     )
+    .option("--slots <n>", "requests that are run side by side (default: 16)", positiveInteger)
+    .option(
+      "--cache-tokens <n>",
+      "tokens whose keys and values are kept (default: four contexts)",
+      positiveInteger,
+    )
+    .option("--draft <model>", "smaller model with the same tokenizer that guesses tokens")
+    .option("--lookup", "guess that what followed the last tokens before follows them again")
     .option("--exact", "multiply packed weights without rounding their inputs to 8 bits")
     .addOption(
       choiceOption(
@@ -109,7 +121,15 @@ function addLimitOptions(command: Command): void {
       nonNegativeNumber,
       usualGrace,
     );
-  markRareFlags(command, "--max-body", "--request-timeout", "--shutdown-timeout", "--exact");
+  markRareFlags(
+    command,
+    "--max-body",
+    "--request-timeout",
+    "--shutdown-timeout",
+    "--exact",
+    "--cache-tokens",
+    "--lookup",
+  );
 }
 
 async function runServe(words: readonly string[], options: Options, io: Io): Promise<void> {
@@ -134,12 +154,17 @@ function serverOptions(options: Options, terminal: Terminal) {
   const apiKey = options.apiKey ?? terminal.io.env["FEWBIT_API_KEY"];
   return {
     ...defined({ host, port, threads, backend, apiKey, corsOrigins: corsOrigin }),
+    ...defined({ draft: options.draft }),
     ...defined({ idleMs: idleUnload === undefined ? undefined : 1000 * idleUnload }),
     engine: {
       ...defined({
         maxQueued: options.maxQueue,
         maxContext: options.context,
+        maxRunning: options.slots,
+        cacheTokens: options.cacheTokens,
         kvCache: options.kvCache,
+        speculation:
+          options.lookup || options.draft ? { lookup: options.lookup ?? false } : undefined,
       }),
       products: options.exact ? "exact" : "fast",
     },

@@ -9,6 +9,8 @@ interface AskedTokens {
   readonly limits: ServerLimits;
   /** The field that holds the prompt. */
   readonly param: string;
+  /** Whether the prompt itself is of interest: then it may fill the context. */
+  readonly mayFill?: boolean;
 }
 
 /**
@@ -19,11 +21,11 @@ interface AskedTokens {
 export function fitTokens(
   engine: Engine,
   prompt: readonly number[],
-  { asked, limits, param }: AskedTokens,
+  { asked, limits, param, mayFill = false }: AskedTokens,
 ): { readonly maxTokens: number } {
   if (prompt.length === 0) throw badRequest("the prompt is empty", param);
   const room = engine.maxContext - prompt.length;
-  if (room < (asked === 0 ? 0 : 1)) {
+  if (room < (mayFill || asked === 0 ? 0 : 1)) {
     const message =
       `the prompt has ${prompt.length} tokens, and the context ${engine.maxContext}: ` +
       "there is no room for an answer";

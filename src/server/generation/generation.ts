@@ -110,7 +110,13 @@ export class Generation {
 
 /** What several streams give, in the order in which they give it. */
 async function* merge(streams: readonly EngineTokens[]): AsyncGenerator<ChoiceEvent, void, void> {
-  const pull = async (index: number) => ({ index, step: await streams[index].next() });
+  const step = async (index: number) => ({ index, step: await streams[index].next() });
+  const pull = (index: number): ReturnType<typeof step> => {
+    const next = step(index);
+    // When the reader goes away, nobody waits for it any more.
+    next.catch(() => {});
+    return next;
+  };
   const pending = new Map(streams.map((_, index) => [index, pull(index)]));
   while (pending.size > 0) {
     const { index, step } = await Promise.race(pending.values());

@@ -120,8 +120,9 @@ function requestOf(
 ): EngineRequest {
   const { body, form, limits } = how;
   const asked = body.max_tokens ?? usualTokens;
-  const { maxTokens } = fitTokens(engine, prompt, { asked, limits, param: "prompt" });
   const { echo, logprobs } = form;
+  const mayFill = echo && logprobs !== null;
+  const { maxTokens } = fitTokens(engine, prompt, { asked, limits, param: "prompt", mayFill });
   return {
     prompt,
     maxTokens,
