@@ -104,9 +104,8 @@ export class Engine {
   }
 
   private enqueue(job: Job): void {
-    const isIdle = this.scheduler.isIdle;
     this.scheduler.add(job);
-    if (isIdle) this.work = this.scheduler.run();
+    if (!this.scheduler.isAtWork) this.work = this.scheduler.run();
   }
 
   private expectOpen(): void {

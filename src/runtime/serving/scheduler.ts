@@ -57,6 +57,9 @@ export class Scheduler {
     return this.queue.length;
   }
 
+  /** Whether passes are being run, though the last job may just have ended. */
+  isAtWork = false;
+
   /** Jobs that wait or run. */
   get jobs(): number {
     return this.queue.length + this.running.length;
@@ -102,9 +105,10 @@ export class Scheduler {
     this.draft?.release();
   }
 
-  /** Runs passes until there are no jobs. */
+  /** Runs passes until there are no jobs; jobs that come meanwhile belong to the same run. */
   async run(): Promise<void> {
     const breathe = eventLoopTurns();
+    this.isAtWork = true;
     // Those that come at the same time begin with the same pass.
     await Promise.resolve();
     while (!this.isIdle) {
@@ -114,6 +118,7 @@ export class Scheduler {
       if (planned.length > 0) await this.step(planned);
       await breathe();
     }
+    this.isAtWork = false;
   }
 
   /** Ends jobs that nobody waits for, and all when the engine was stopped. */
