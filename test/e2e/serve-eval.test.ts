@@ -95,7 +95,7 @@ describe("a server of the quantized model", () => {
 
 /** A server in the manner of llama-cpp-python: prompts are texts, and a start token is put in front. */
 function textServer(withLogprobs: boolean): Promise<Server> {
-  const answers: Record<string, (body: Record<string, unknown>) => object | null> = {
+  const answers: Partial<Record<string, (body: Record<string, unknown>) => object | null>> = {
     "/v1/models": () => ({ data: [{ id: "letters" }] }),
     "/extras/tokenize": ({ input }) => ({ tokens: [1, ...Buffer.from(String(input))] }),
     "/extras/detokenize": ({ tokens }) => ({

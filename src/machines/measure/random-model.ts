@@ -91,6 +91,7 @@ const noTokens: Tokenizer = {
   eosIds: [],
   startIds: [],
   specialIds: new Set(),
+  spelling: "plain",
   chatTemplates: new ChatTemplates({ settings: {} }),
   specialTokens: new Map(),
   bosToken: null,

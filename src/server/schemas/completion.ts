@@ -5,7 +5,7 @@ import { samplingFields } from "./sampling.ts";
 const ids = z.array(z.int().nonnegative());
 
 /** Texts or rows of token ids, one or several. */
-export const textsOrIds = z.union([z.string(), ids, z.array(z.string()), z.array(ids)]);
+const textsOrIds = z.union([z.string(), ids, z.array(z.string()), z.array(ids)]);
 
 /** `POST /v1/completions`. */
 export const completionRequest = z.looseObject({
