@@ -17,7 +17,7 @@ import {
 import { Terminal } from "../terminal.ts";
 
 interface Options extends VerbosityOptions, ComputeOptions {
-  readonly format: "hf" | "gguf" | "gptq" | "awq" | "compressed-tensors";
+  readonly format: "hf" | "gguf" | "gptq" | "awq" | "compressed-tensors" | "mlx";
   readonly out: string;
   readonly dtype?: "f16" | "bf16" | "f32";
   readonly type?: string;
@@ -33,6 +33,7 @@ const example = `
   fewbit export ./llama-w4 --format gguf --out llama-w4.gguf
   fewbit export ./llama-w4 --format compressed-tensors --out ./llama-w4-ct --verify
   fewbit export ./llama-w4 --format hf --out ./llama-w4-plain
+  fewbit export ./llama-w4 --format mlx --out ./llama-w4-mlx
 `;
 
 /** Defines `fewbit export`. */
@@ -41,7 +42,8 @@ export function defineExport(command: Command, io: Io): void {
     .description(
       "Writes a checkpoint that other programs read. gguf: packed weights as llama.cpp runs " +
         "them, without rounding unless it is asked for. gptq, awq, compressed-tensors: packed " +
-        "linears as vLLM, SGLang and transformers load them. hf: plain weights, dequantized.",
+        "linears as vLLM, SGLang and transformers load them. mlx: packed weights as mlx_lm runs them. " +
+        "hf: plain weights, dequantized.",
     )
     .usage("MODEL --format FORMAT --out PATH [options]")
     .argument("<model>", modelArgument)
@@ -50,8 +52,9 @@ export function defineExport(command: Command, io: Io): void {
     .addOption(
       choiceOption(
         "--format",
-        ["gguf", "gptq", "awq", "compressed-tensors", "hf"],
-        "gguf: for llama.cpp; gptq, awq, compressed-tensors: for vLLM and others; hf: plain weights",
+        ["gguf", "gptq", "awq", "compressed-tensors", "mlx", "hf"],
+        "gguf: for llama.cpp; gptq, awq, compressed-tensors: for vLLM and others; mlx: for mlx_lm; " +
+          "hf: plain weights",
       ),
     )
     .option("--out <path>", "file (gguf) or directory (all others) to write")
@@ -66,7 +69,7 @@ export function defineExport(command: Command, io: Io): void {
     .option("--split-size <size>", "largest part of a split file, such as 2GB", readSize)
     .option("--pre <name>", "name of the tokenizer's pre-tokenization in llama.cpp")
     .option("--verify", "read it again and compare weights; of GGUF tokens and logits, too")
-    .optionsGroup("Hugging Face:")
+    .optionsGroup("Hugging Face and MLX:")
     .addOption(choiceOption("--dtype", ["f16", "bf16", "f32"], "how weights are stored"));
   addComputeOptions(command);
   addVerbosityOptions(command);

@@ -10,3 +10,17 @@ export function readBitStream(bytes: Uint8Array, at: number, bits: number, into:
     into[i] = ((bytes[byte] | (crosses ? bytes[byte + 1] << 8 : 0)) >>> (bit & 7)) & mask;
   }
 }
+
+/** Writes codes of up to 8 bits as such a stream behind byte `at`, over zeros. */
+export function writeBitStream(
+  codes: Uint8Array,
+  bits: number,
+  bytes: Uint8Array,
+  at: number,
+): void {
+  for (let i = 0, bit = 8 * at; i < codes.length; i++, bit += bits) {
+    const shifted = codes[i] << (bit & 7);
+    bytes[bit >>> 3] |= shifted & 0xff;
+    if (shifted > 0xff) bytes[(bit >>> 3) + 1] |= shifted >>> 8;
+  }
+}

@@ -4,6 +4,7 @@ import { gptqContainer } from "./containers/gptq.ts";
 import { type ContainerExport, exportTo } from "./containers/write-container.ts";
 import { gguf, type GgufExport } from "./gguf/gguf.ts";
 import { hf, type HfExport } from "./hf.ts";
+import { mlx, type MlxExport } from "./mlx/mlx.ts";
 
 /** All formats that a checkpoint can be exported to, one line each. */
 export const formats = {
@@ -12,6 +13,7 @@ export const formats = {
   gptq: exportTo(gptqContainer),
   awq: exportTo(awqContainer),
   "compressed-tensors": exportTo(compressedTensorsContainer),
+  mlx,
 } as const;
 
 /** A format to export to. */
@@ -21,4 +23,4 @@ export type ExportFormatId = keyof typeof formats;
 export const exportFormats = Object.keys(formats) as ExportFormatId[];
 
 /** What an export wrote, by its format. */
-export type ExportResult = HfExport | GgufExport | ContainerExport;
+export type ExportResult = HfExport | GgufExport | ContainerExport | MlxExport;
