@@ -17,6 +17,8 @@ import { type ExportFormatId, type ExportResult, formats } from "./export/index.
 /** How a checkpoint is exported, and to what. */
 export interface ExportOptions extends WriteOptions {
   readonly format: ExportFormatId;
+  /** Scheme on whose grid the float weights of the model were trained; its scales are recovered. */
+  readonly fromQat?: string | undefined;
 }
 
 /** A model that is exported. */
@@ -62,7 +64,7 @@ async function withPrepared<T>(
   const format: ExportFormat<ExportResult> = formats[options.format];
   expectOptions(options, format);
   const { directory: path, backend, origin = null, record = null } = model;
-  const opened = await openSource(path, format);
+  const opened = await openSource(path, format, options.fromQat);
   try {
     const { checkpoint, notices } = opened;
     for (const notice of notices) options.onNotice?.(notice);
@@ -87,9 +89,10 @@ interface UnknownSource extends GenericCheckpoint {
 async function openSource(
   path: string,
   { prepareUnknown }: ExportFormat<ExportResult>,
+  fromQat: string | undefined,
 ): Promise<ModelCheckpoint | UnknownSource> {
   try {
-    return await openModelCheckpoint(path);
+    return await openModelCheckpoint(path, { fromQat });
   } catch (error) {
     const isUnknown = error instanceof UnsupportedError && error.field === "model_type";
     if (!isUnknown || !prepareUnknown) throw error;

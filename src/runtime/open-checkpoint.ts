@@ -2,10 +2,12 @@ import { type Checkpoint, type DirectoryOptions, openCheckpoint } from "../forma
 import { DirectoryFiles } from "../formats/directory-files.ts";
 import { isGgufPath, openGgufCheckpoint } from "../formats/gguf/gguf-checkpoint.ts";
 import { importForeign } from "../formats/foreign/import-foreign.ts";
+import { qatGrid } from "../formats/foreign/qat-grid.ts";
 import type { ModelFiles } from "../formats/model-files.ts";
-import { storedForms } from "../models/decoder-tensors.ts";
+import { describeLinears, storedForms } from "../models/decoder-tensors.ts";
 import { ggufFamilies, readModelConfig } from "../models/index.ts";
 import { status } from "../platform/node.ts";
+import { parseScheme } from "../quant/scheme.ts";
 import { readGgufTokenizer } from "../tokenizers/gguf/read-gguf-tokenizer.ts";
 
 /** How a checkpoint is seen: of a directory its files, of packed weights their values. */
@@ -15,6 +17,11 @@ export interface CheckpointOptions extends Pick<DirectoryOptions, "allFiles"> {
    * stand for an original; default false. Those that fewbit packed never are.
    */
   readonly decoded?: boolean | undefined;
+  /**
+   * Scheme on whose grid the float weights of linear layers were trained: their scales are recovered
+   * and they are packed. Of directories only.
+   */
+  readonly fromQat?: string | undefined;
 }
 
 /**
@@ -24,9 +31,9 @@ export interface CheckpointOptions extends Pick<DirectoryOptions, "allFiles"> {
  */
 export async function openAnyCheckpoint(
   path: string,
-  { decoded = false, ...options }: CheckpointOptions = {},
+  { decoded = false, fromQat, ...options }: CheckpointOptions = {},
 ): Promise<Checkpoint> {
-  if (!(await isGgufFile(path))) return openDirectory(path, decoded, options);
+  if (!(await isGgufFile(path))) return openDirectory(path, { decoded, fromQat }, options);
   return openGgufCheckpoint(path, {
     families: ggufFamilies,
     readTokenizer: readGgufTokenizer,
@@ -40,12 +47,15 @@ export async function openAnyCheckpoint(
 
 async function openDirectory(
   path: string,
-  decoded: boolean,
+  { decoded = false, fromQat }: Pick<CheckpointOptions, "decoded" | "fromQat">,
   options: DirectoryOptions,
 ): Promise<Checkpoint> {
   const opened = await openCheckpoint(path, options);
   try {
-    return await importForeign(opened, decoded);
+    if (fromQat === undefined) return await importForeign(opened, decoded);
+    const decoder = readModelConfig(opened.config, opened.tensors.keys());
+    const linears = describeLinears(decoder).map(({ module }) => module);
+    return await importForeign(opened, decoded, [qatGrid(parseScheme(fromQat), linears)]);
   } catch (error) {
     await opened.close();
     throw error;

@@ -28,6 +28,7 @@ interface Options extends VerbosityOptions, ComputeOptions {
   readonly verify?: boolean;
   readonly overwrite?: boolean;
   readonly dryRun?: boolean;
+  readonly fromQat?: string;
 }
 
 const example = `
@@ -61,6 +62,10 @@ export function defineExport(command: Command, io: Io): void {
       ),
     )
     .option("--out <path>", "file (gguf) or directory (all others) to write")
+    .option(
+      "--from-qat <scheme>",
+      "grid that the float weights were trained on, such as q4_0: scales are recovered, not fitted",
+    )
     .option("--overwrite", "replace what is there already")
     .option("--dry-run", "only list what would be written, to the byte")
     .optionsGroup("GGUF, packed directories and ONNX:")
