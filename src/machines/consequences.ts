@@ -19,7 +19,7 @@ export interface RunChoice {
 }
 
 /** Bytes of keys and values of one token in one block: codes, and scales of integers. */
-export function kvBytesPerToken({ kvHeads, headDim }: ModelShape, dtype: KvCacheDType): number {
+function kvBytesPerToken({ kvHeads, headDim }: ModelShape, dtype: KvCacheDType): number {
   const scale = 4;
   const head = {
     f32: 4 * headDim,

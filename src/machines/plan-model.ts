@@ -83,7 +83,7 @@ export interface ModelPlan {
 }
 
 /** Schemes that a plan compares where none is named. */
-export const usualSchemes = ["w8", "w4g64", "w3g64", "w2g64", "w1.58g64"] as const;
+const usualSchemes = ["w8", "w4g64", "w3g64", "w2g64", "w1.58g64"] as const;
 
 /**
  * Follows choices of bits down to storage, memory, bytes, operations, speed and energy.
