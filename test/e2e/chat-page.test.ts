@@ -76,6 +76,43 @@ describe.skipIf(absent)(`the chat page, in a browser${absent}`, () => {
     });
   });
 
+  test("conversations are renamed, written to a file, deleted and read from it; other tabs follow", async () => {
+    await withPage({}, async (page) => {
+      await few(page, 4);
+      await send(page, "Once upon a time");
+      await finished(page);
+      const entry = (name: string) => page.getByRole("button", { name, exact: true });
+      await entry("Rename Once upon a time").click();
+      await page.getByRole("textbox", { name: "Title" }).fill("A tale");
+      await page.keyboard.press("Enter");
+      await entry("A tale").waitFor();
+      const other = await page.context().newPage();
+      await expect
+        .poll(() => page.evaluate("localStorage['fewbit-chat-conversations']"))
+        .toContain("A tale");
+      await other.goto(server.url);
+      await other.getByRole("button", { name: "A tale", exact: true }).waitFor();
+      const [download] = await Promise.all([
+        page.waitForEvent("download"),
+        entry("Export").click(),
+      ]);
+      const file = await download.path();
+      await entry("Delete A tale").click();
+      await expect.poll(() => entry("A tale").count()).toBe(0);
+      await expect.poll(() => other.getByText("A tale").count()).toBe(0);
+      const input = page.locator("input[type=file]");
+      await input.setInputFiles({
+        name: "wrong.json",
+        mimeType: "application/json",
+        buffer: Buffer.from("{}"),
+      });
+      await expect.poll(() => page.getByRole("alert").innerText()).toContain("wrong.json");
+      await input.setInputFiles(file);
+      await entry("A tale").click();
+      await expect.poll(() => page.locator(".question").innerText()).toContain("Once upon a time");
+    });
+  });
+
   test("a message that is edited takes the place of the old one and its answer", async () => {
     await withPage({}, async (page) => {
       await few(page, 4);
@@ -137,7 +174,9 @@ describe.skipIf(absent)(`the chat page, in a browser${absent}`, () => {
       const [left, right] = ["original", "two-bit"].map((name) =>
         page.getByRole("article", { name: `Answer of ${name}` }),
       );
-      // Both names stand for one model: the same seed would give the same text.
+      // Both names stand for one model, and both draw by one seed.
+      const [one, other] = await page.locator(".prose").allInnerTexts();
+      expect(other).toBe(one);
       expect(await left.locator(".cost").innerText()).toContain("answer");
       expect(await right.locator(".cost").innerText()).toContain("answer");
       const [a, b] = [await left.boundingBox(), await right.boundingBox()];

@@ -13,6 +13,12 @@ const allowed = {
   ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
 };
 
+/** A paragraph, list, table or block of code: as it was written, and as HTML that can do no harm. */
+export interface Block {
+  readonly raw: string;
+  readonly html: string;
+}
+
 /** Renders Markdown to HTML that can do no harm. */
 export class MarkdownRenderer {
   private readonly purify: DOMPurify;
@@ -28,7 +34,17 @@ export class MarkdownRenderer {
     });
   }
 
-  render(text: string): string {
-    return this.purify.sanitize(marked.parse(text) as string, allowed);
+  /** Renders a text block by block; those that are as they were in `before` are taken from there. */
+  render(text: string, before: readonly Block[]): readonly Block[] {
+    const tokens = marked.lexer(text);
+    // A link's address may stand further below, in a block of its own.
+    const standAlone = Object.keys(tokens.links).length === 0;
+    return tokens
+      .filter(({ type }) => type !== "space" && type !== "def")
+      .map((token, i) => {
+        const { raw } = token;
+        if (standAlone && before[i]?.raw === raw) return before[i];
+        return { raw, html: this.purify.sanitize(marked.parser([token]), allowed) };
+      });
   }
 }

@@ -1,6 +1,6 @@
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { formatDuration, formatRate } from "../format.ts";
-import { MarkdownRenderer } from "../markdown.ts";
+import { type Block, MarkdownRenderer } from "../markdown.ts";
 import type { Answer } from "../state/conversation.ts";
 
 const markdown = new MarkdownRenderer(window);
@@ -8,17 +8,24 @@ const markdown = new MarkdownRenderer(window);
 /** What one model answered, with what it cost. */
 export function AnswerView({ answer, named }: { readonly answer: Answer; readonly named: boolean }) {
   const { model, text, state, error } = answer;
-  const html = useMemo(() => markdown.render(text), [text]);
+  const before = useRef<readonly Block[]>([]);
+  const blocks = useMemo(() => markdown.render(text, before.current), [text]);
+  before.current = blocks;
   const body = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    if (body.current && state !== "writing") addCopyButtons(body.current);
-  }, [html, state]);
+  useLayoutEffect(() => {
+    const whole = state === "writing" ? ":scope > :not(:last-child) pre" : "pre";
+    for (const block of body.current?.querySelectorAll(whole) ?? []) addCopyButton(block);
+  }, [blocks, state]);
   return (
     <article class={`answer ${state}`} aria-label={`Answer of ${model}`} aria-busy={state === "writing"}>
       {named && <h3 class="answer-model">{model}</h3>}
       {text === "" && state === "writing" && <p class="waiting">Reading…</p>}
-      {/* What is rendered was sanitised. */}
-      <div class="prose" ref={body} dangerouslySetInnerHTML={{ __html: html }} />
+      <div class="prose" ref={body}>
+        {/* What is rendered was sanitised. */}
+        {blocks.map(({ html }, i) => (
+          <div key={i} dangerouslySetInnerHTML={{ __html: html }} />
+        ))}
+      </div>
       {error !== null && (
         <p class="error" role="alert">
           {error}
@@ -50,22 +57,23 @@ function Cost({ answer }: { readonly answer: Answer }) {
   return parts.length === 0 ? null : <p class="cost">{parts.join(" · ")}</p>;
 }
 
-/** Puts a button on each block of code. */
-function addCopyButtons(body: HTMLElement): void {
-  for (const block of body.querySelectorAll("pre")) {
-    if (block.querySelector("button")) continue;
-    const code = block.textContent ?? "";
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "copy";
-    button.textContent = "Copy";
-    button.setAttribute("aria-label", "Copy this code");
-    button.addEventListener("click", () => {
-      void navigator.clipboard?.writeText(code).then(() => {
-        button.textContent = "Copied";
-        setTimeout(() => (button.textContent = "Copy"), 1500);
-      });
-    });
-    block.append(button);
-  }
+/** Puts a button on a block of code that has none. */
+function addCopyButton(block: Element): void {
+  if (block.querySelector("button")) return;
+  const code = block.textContent ?? "";
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "copy";
+  button.textContent = "Copy";
+  button.setAttribute("aria-label", "Copy this code");
+  button.addEventListener("click", () => {
+    const say = (word: string): void => {
+      button.textContent = word;
+      setTimeout(() => (button.textContent = "Copy"), 1500);
+    };
+    // Pages of other machines without https have no clipboard.
+    if (!navigator.clipboard) say("Not allowed");
+    else navigator.clipboard.writeText(code).then(() => say("Copied"), () => say("Not allowed"));
+  });
+  block.append(button);
 }

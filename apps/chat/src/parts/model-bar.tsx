@@ -20,7 +20,7 @@ export function ModelBar({ chat }: { readonly chat: Chat }) {
           label="Compare with"
           value={second ?? ""}
           options={models.map(({ name }) => name).filter((name) => name !== first)}
-          none="compare with…"
+          none="compare…"
           choose={(name) => change({ models: name === "" ? [first] : [first, name] })}
         />
       )}

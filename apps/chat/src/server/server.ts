@@ -120,7 +120,7 @@ function fieldsOf({ temperature, topP, topK, minP, maxTokens, seed }: Sampling):
     ...(topK > 0 && { top_k: topK }),
     ...(minP > 0 && { min_p: minP }),
     ...(maxTokens > 0 && { max_tokens: maxTokens }),
-    seed: seed ?? Math.floor(Math.random() * 2 ** 31),
+    ...(seed !== null && { seed }),
   };
 }
 

@@ -6,7 +6,6 @@ import {
   cutAt,
   isWriting,
   newConversation,
-  settled,
   titleOf,
   turnsFor,
 } from "./conversation.ts";
@@ -42,13 +41,10 @@ describe("a conversation", () => {
     ]);
   });
 
-  test("is being written until all have answered, and what was cut is stopped", () => {
+  test("is being written until all have answered", () => {
     const next = ask(answered(), { id: "2", question: "More", models: ["a"] });
     expect(isWriting(next)).toBe(true);
-    const closed = settled(next);
-    expect(isWriting(closed)).toBe(false);
-    expect(closed.exchanges[1]?.answers[0]?.state).toBe("stopped");
-    expect(closed.exchanges[0]).toEqual(next.exchanges[0]);
+    expect(isWriting(answered())).toBe(false);
   });
 
   test("goes back to a message without what is behind it", () => {
@@ -68,9 +64,31 @@ describe("a conversation", () => {
 });
 
 describe("a file of conversations", () => {
-  test("gives back what was written", () => {
-    const [read] = readExported(writeExported([answered()]));
-    expect(read).toEqual(answered());
+  test("gives back what was written, with what it cost", () => {
+    const timings = {
+      promptTokens: 9,
+      cachedTokens: 1,
+      promptPerSecond: 3,
+      answerTokens: 2,
+      answerPerSecond: 4,
+    };
+    const where = { exchange: "1", column: 0 };
+    const timed = changeAnswer(answered(), where, (answer) => ({
+      ...answer,
+      timings,
+      firstMs: 12,
+      pieces: 2,
+      lastMs: 40,
+      reason: "length",
+    }));
+    expect(readExported(writeExported([timed]))).toEqual([timed]);
+  });
+
+  test("has an answer that was being written as one that was stopped", () => {
+    const next = ask(answered(), { id: "2", question: "More", models: ["a"] });
+    const [read] = readExported(writeExported([next]));
+    expect(read?.exchanges[1]?.answers[0]?.state).toBe("stopped");
+    expect(read?.exchanges[0]).toEqual(next.exchanges[0]);
   });
 
   test.each([

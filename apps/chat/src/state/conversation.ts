@@ -98,17 +98,6 @@ export function isWriting({ exchanges }: Conversation): boolean {
   return exchanges.some(({ answers }) => answers.some(({ state }) => state === "writing"));
 }
 
-/** What was being answered when the page was closed is an answer that was stopped. */
-export function settled(conversation: Conversation): Conversation {
-  const exchanges = conversation.exchanges.map((exchange) => ({
-    ...exchange,
-    answers: exchange.answers.map((answer) =>
-      answer.state === "writing" ? { ...answer, state: "stopped" as const } : answer,
-    ),
-  }));
-  return { ...conversation, exchanges };
-}
-
 function emptyAnswer(model: string): Answer {
   const nothing = { error: null, firstMs: null, pieces: 0, lastMs: 0, timings: null, reason: null };
   return { model, text: "", state: "writing", ...nothing };

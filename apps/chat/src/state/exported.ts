@@ -1,3 +1,4 @@
+import type { Timings } from "../server/server.ts";
 import type { Answer, Conversation, Exchange } from "./conversation.ts";
 
 /** Writes conversations as the file that `readExported` reads. */
@@ -48,18 +49,37 @@ function readExchange(value: unknown, where: string): Exchange {
 }
 
 function readAnswer(value: unknown, where: string): Answer {
-  const { model, text, error } = recordOf(value, where);
+  const { model, text, error, state, firstMs, pieces, lastMs, timings, reason } = recordOf(
+    value,
+    where,
+  );
+  const failed = typeof error === "string";
+  const stopped = state === "stopped" || state === "writing";
   return {
     model: textOf(model, where),
     text: textOf(text, where),
-    state: typeof error === "string" ? "failed" : "done",
-    error: typeof error === "string" ? error : null,
-    firstMs: null,
-    pieces: 0,
-    lastMs: 0,
-    timings: null,
-    reason: null,
+    state: failed ? "failed" : stopped ? "stopped" : "done",
+    error: failed ? error : null,
+    firstMs: typeof firstMs === "number" ? firstMs : null,
+    pieces: numberOf(pieces),
+    lastMs: numberOf(lastMs),
+    timings: timings == null ? null : readTimings(recordOf(timings, where)),
+    reason: typeof reason === "string" ? reason : null,
   };
+}
+
+function readTimings(record: Record<string, unknown>): Timings {
+  return {
+    promptTokens: numberOf(record["promptTokens"]),
+    cachedTokens: numberOf(record["cachedTokens"]),
+    promptPerSecond: numberOf(record["promptPerSecond"]),
+    answerTokens: numberOf(record["answerTokens"]),
+    answerPerSecond: numberOf(record["answerPerSecond"]),
+  };
+}
+
+function numberOf(value: unknown): number {
+  return typeof value === "number" ? value : 0;
 }
 
 function recordOf(value: unknown, where: string): Record<string, unknown> {

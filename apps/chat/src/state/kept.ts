@@ -1,5 +1,5 @@
 import type { Sampling } from "../server/server.ts";
-import { type Conversation, settled } from "./conversation.ts";
+import type { Conversation } from "./conversation.ts";
 import { readExported, writeExported } from "./exported.ts";
 
 /** What the page looks like: as the system does, or as it was chosen. */
@@ -22,14 +22,15 @@ const firstSettings: Settings = {
   apiKey: "",
 };
 
-const conversationsKey = "fewbit-chat-conversations";
+/** Where conversations are kept. */
+export const conversationsKey = "fewbit-chat-conversations";
 const settingsKey = "fewbit-chat-settings";
 
 /** Reads the conversations that this browser keeps; what cannot be read is none. */
 export function loadConversations(storage: Storage): Conversation[] {
   try {
     const text = storage.getItem(conversationsKey);
-    return text === null ? [] : readExported(text).map(settled);
+    return text === null ? [] : readExported(text);
   } catch {
     return [];
   }

@@ -1,5 +1,11 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { type AnswerEvent, ChatServer, ServerError, type ServedModel } from "../server/server.ts";
+import {
+  type AnswerEvent,
+  ChatServer,
+  type Sampling,
+  ServerError,
+  type ServedModel,
+} from "../server/server.ts";
 import {
   type Answer,
   ask,
@@ -9,13 +15,8 @@ import {
   newConversation,
   turnsFor,
 } from "./conversation.ts";
-import {
-  keepConversations,
-  keepSettings,
-  loadConversations,
-  loadSettings,
-  type Settings,
-} from "./kept.ts";
+import { keepSettings, loadSettings, type Settings } from "./kept.ts";
+import { useConversations } from "./use-conversations.ts";
 
 /** What is wrong, and what can be done about it. */
 export interface Problem {
@@ -47,16 +48,14 @@ const refreshMs = 2000;
 /** The state of the page; what is kept in the browser is kept with each change. */
 export function useChat(): Chat {
   const [settings, setSettings] = useState(() => loadSettings(localStorage));
-  const [conversations, setConversations] = useState(() => loadConversations(localStorage));
+  const { conversations, setConversations, full } = useConversations();
   const [currentId, setCurrentId] = useState(() => conversations[0]?.id ?? newId());
   const [fresh, setFresh] = useState(() => newConversation(newId(), Date.now()));
-  const [full, setFull] = useState(false);
   const writing = useRef(new Map<string, AbortController>());
   const server = useMemo(() => new ChatServer(settings.apiKey), [settings.apiKey]);
   const { models, problem, refresh } = useModels(server);
   const current = conversations.find(({ id }) => id === currentId) ?? fresh;
 
-  useEffect(() => setFull(!keepConversations(localStorage, conversations)), [conversations]);
   useEffect(() => {
     keepSettings(localStorage, settings);
   }, [settings]);
@@ -66,8 +65,7 @@ export function useChat(): Chat {
 
   const answerColumn = async (
     conversation: Conversation,
-    exchange: string,
-    column: number,
+    { exchange, column, sampling }: { exchange: string; column: number; sampling: Sampling },
   ): Promise<void> => {
     const { id } = conversation;
     const controller = new AbortController();
@@ -80,7 +78,7 @@ export function useChat(): Chat {
     const startedAt = performance.now();
     const turns = turnsFor(conversation, column);
     try {
-      const events = server.answer(model, turns, settings.sampling, controller.signal);
+      const events = server.answer(model, turns, sampling, controller.signal);
       for await (const events_ of gathered(events)) {
         const passed = performance.now() - startedAt;
         change((answer) => events_.reduce((all, event) => withEvent(all, event, passed), answer));
@@ -110,7 +108,10 @@ export function useChat(): Chat {
     const asked = ask(kept, { id: exchange, question, models: names });
     setConversations((all) => [asked, ...all.filter(({ id }) => id !== asked.id)]);
     setCurrentId(asked.id);
-    for (const column of names.keys()) void answerColumn(asked, exchange, column);
+    // Models that are compared draw by one seed.
+    const seed = settings.sampling.seed ?? Math.floor(Math.random() * 2 ** 31);
+    const sampling = { ...settings.sampling, seed };
+    for (const column of names.keys()) void answerColumn(asked, { exchange, column, sampling });
   };
 
   return {
@@ -131,7 +132,10 @@ export function useChat(): Chat {
         setFresh(changed);
       } else put(changed.id, () => changed);
     },
-    remove: (id) => setConversations((all) => all.filter((each) => each.id !== id)),
+    remove: (id) => {
+      if (id === current.id) stop();
+      setConversations((all) => all.filter((each) => each.id !== id));
+    },
     take: (taken) =>
       setConversations((all) => {
         const ids = new Set(taken.map(({ id }) => id));
