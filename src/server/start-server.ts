@@ -38,6 +38,7 @@ export interface RunningServer {
 const headMs = 20_000;
 const bodyMs = 120_000;
 
+const largestPort = 65_535;
 const loopback = new Set(["127.0.0.1", "::1", "localhost"]);
 
 /**
@@ -49,6 +50,11 @@ export async function startServer(
   options: ServerOptions = {},
 ): Promise<RunningServer> {
   const { host = "127.0.0.1", port = 8080, assets = new Map() } = options;
+  if (!Number.isInteger(port) || port < 0 || port > largestPort) {
+    throw new UsageError(`expected a port from 0 to ${largestPort}, got ${port}`, {
+      field: "port",
+    });
+  }
   const limits = { ...defaultLimits, ...options.limits };
   const context = {
     pool,
