@@ -7,7 +7,7 @@ import { quantizeRows, writeRows } from "../tensor/cache-ops.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { UsageError } from "../util/errors.ts";
 import { countNonFiniteBits } from "../util/half.ts";
-import type { KvCacheLayer } from "./quantizable-model.ts";
+import type { KvCacheLayer } from "./kv-cache-layer.ts";
 
 /**
  * What keys and values are kept as: float32, float16 (rounded to nearest), or integers of 8 or 4 bits

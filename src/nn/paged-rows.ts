@@ -2,7 +2,7 @@ import type { AttentionOptions } from "../backend/kernels.ts";
 import { quantizeRows, writeRows } from "../tensor/cache-ops.ts";
 import { pagedAttention } from "../tensor/paged-ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { KvCacheLayer } from "./quantizable-model.ts";
+import type { KvCacheLayer } from "./kv-cache-layer.ts";
 
 /**
  * Rows of one batch entry, `[1, rows, …]`, that continue several texts, one text after the other.

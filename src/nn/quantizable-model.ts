@@ -2,27 +2,12 @@ import type { Backend } from "../backend/backend.ts";
 import type { Products } from "../backend/packed-operand.ts";
 import type { KvRounding } from "../quant/activation-grid.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { KvCacheLayer } from "./kv-cache-layer.ts";
 import type { LinearSlot } from "./linear.ts";
 import type { NormWeights } from "./norm.ts";
 import type { PagedRows } from "./paged-rows.ts";
 import type { RowTree } from "./row-tree.ts";
 import type { WeightSource } from "./weight-source.ts";
-
-/**
- * Keys and values of one block so far: `[batch, capacity, kvHeads, headDim]`, of one dtype, or with
- * two values of four bits in each u8.
- */
-export interface KvCacheLayer {
-  readonly keys: Tensor;
-  readonly values: Tensor;
-  /**
-   * Scales of integer keys and values, `[batch, capacity, kvHeads]` f32, or factors
-   * `[batch, capacity, kvHeads, 2]` i32; null for float ones.
-   */
-  readonly scales: { readonly keys: Tensor; readonly values: Tensor } | null;
-  /** Those of the next run of the same block, where it runs several times in a row. */
-  readonly nextRun?: KvCacheLayer;
-}
 
 /** Where rows of tokens stand in their texts. */
 export interface RowPlaces {
