@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
@@ -92,6 +92,24 @@ test("blocks that MLX's own codes lie in go out as MLX had them", async () => {
     expect(after.get(name)?.scheme.id, name).toBe(weight.scheme.id);
     expect(after.get(name)?.parts, name).toEqual(weight.parts);
   }
+});
+
+test("the rotary embedding stands where mlx_lm looks for it", async () => {
+  const tiny = await writeTinyCheckpoint({
+    scheme: "w4g32",
+    config: {
+      hidden_size: 64,
+      intermediate_size: 128,
+      rope_parameters: { rope_theta: 5000, rope_type: "default" },
+    },
+    fitting: true,
+  });
+  const folder = await mkdtemp(join(tmpdir(), "fewbit-mlx-"));
+  left.push(tiny.remove, () => rm(folder, { recursive: true }));
+  const out = join(folder, "out");
+  await exportCheckpoint({ directory: tiny.path, backend }, { format: "mlx", out });
+  const config = JSON.parse(await readFile(join(out, "config.json"), "utf8")) as object;
+  expect(config).toMatchObject({ rope_theta: 5000 });
 });
 
 test("float32 holds every product of scale and zero point", async () => {

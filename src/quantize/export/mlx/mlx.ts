@@ -16,6 +16,7 @@ import { SourceFiles } from "../../../run/source-files.ts";
 import { throwIfCancelled, UnsupportedError, UsageError } from "../../../util/errors.ts";
 import { fitHalves } from "../../../util/fit-halves.ts";
 import { floatsToBfloats } from "../../../util/half.ts";
+import { isJsonRecord, type JsonRecord } from "../../../util/json.ts";
 import { sum } from "../../../util/sums.ts";
 import { version } from "../../../util/version.ts";
 import { expectPlainLinears } from "../expect-linears.ts";
@@ -241,9 +242,21 @@ function mlxConfig({ source, layouts, options }: Job, rounded: boolean): Record<
   const key = "torch_dtype" in plain ? "torch_dtype" : "dtype";
   return {
     ...plain,
+    ...ropeFields(plain),
     [key]: torchNames[options.dtype],
     quantization,
     quantization_config: quantization,
+  };
+}
+
+/** The rotary embedding as MLX looks for it: not in `rope_parameters`, which transformers 5 writes. */
+function ropeFields({ rope_parameters: stated, ...others }: JsonRecord): JsonRecord {
+  if (!isJsonRecord(stated) || typeof stated.rope_theta !== "number") return {};
+  const { rope_theta: theta, ...scaling } = stated;
+  const isScaled = scaling.rope_type !== undefined && scaling.rope_type !== "default";
+  return {
+    rope_theta: theta,
+    ...(isScaled && others.rope_scaling === undefined && { rope_scaling: scaling }),
   };
 }
 
