@@ -21,10 +21,10 @@ import { floatToHalfBits } from "../../src/util/half.ts";
 import { FormatError } from "../../src/util/errors.ts";
 
 const containers: readonly Container[] = [gptqContainer, awqContainer, compressedTensorsContainer];
-const schemes = [
-  ...["w1", "w1.58", "w1.58-seq", "w2g32", "w2-sym", "w2-seq", "w3g32", "w3g64-sym"],
-  ...["w4", "w4g32", "w4g64-sym", "w4g32-floatzero", "w4g64-nf4", "w8", "w8-sym", "w8-syma8"],
-];
+const schemes =
+  "w1 w1.58 w1.58-seq w2g32 w2-sym w2-seq w3g32 w3g64-sym w4 w4g32 w4g64-sym w4g32-floatzero w4g64-nf4 w8 w8-sym w8-syma8".split(
+    " ",
+  );
 const folder = mkdtempSync(join(tmpdir(), "fewbit-containers-"));
 const module = "model.layers.0.mlp.up_proj";
 const [outFeatures, inFeatures] = [32, 192];
