@@ -15,8 +15,8 @@ export interface ChosenNames {
   readonly sharded: boolean;
 }
 
-/** Files of a checkpoint besides weights and tokenizer; `run.json` is fewbit's record of a run. */
-const documents = ["config.json", "run.json"];
+/** Files of a checkpoint besides weights and tokenizer; `run.json` is fewbit's record of a run, the last two are of GPTQ and AWQ. */
+const documents = ["config.json", "run.json", "quantize_config.json", "quant_config.json"];
 
 /**
  * Chooses a GGUF file of a repository, with its other parts where it is split.

@@ -53,8 +53,8 @@ export async function holdIntegers(source: IntegerCodes): Promise<ForeignWeight>
   };
 }
 
-async function areHalves({ scales }: IntegerCodes): Promise<boolean> {
-  const values = await scales();
+async function areHalves(source: IntegerCodes): Promise<boolean> {
+  const values = await source.scales();
   const widened = halvesToFloats(floatsToHalves(values));
   return values.every((value, i) => value === widened[i]);
 }
@@ -84,7 +84,7 @@ async function packIntegers(source: IntegerCodes, scheme: PlanarScheme): Promise
   const rows = await source.rows();
   const scales = floatsToHalves(await source.scales());
   const rowBytes = packedRowBytes(packing, inFeatures);
-  const codes = grid.bits === bits ? rows : widenRows(source, rows, grid, rowBytes, packing.pack);
+  const codes = grid.bits === bits ? rows : widenRows(source, rows, scheme, rowBytes);
   const sizes = QTensor.sizes(scheme, outFeatures, inFeatures);
   const zeros = grid.zeroPoint === "none" ? null : await source.zeros();
   const packed = zeros && new Uint8Array(sizes.zeros);
@@ -101,9 +101,8 @@ async function packIntegers(source: IntegerCodes, scheme: PlanarScheme): Promise
 function widenRows(
   { outFeatures, inFeatures, bits }: IntegerCodes,
   rows: Uint8Array,
-  grid: PlanarGrid,
+  { grid, packing }: PlanarScheme,
   rowBytes: number,
-  pack: PlanarScheme["packing"]["pack"],
 ): Uint8Array {
   const shift = grid.zeroPoint === "none" ? grid.levels / 2 - 2 ** (bits - 1) : 0;
   const codes = new Uint8Array(inFeatures);
@@ -111,7 +110,7 @@ function widenRows(
   for (let row = 0; row < outFeatures; row++) {
     readBitStream(rows, (row * rows.length) / outFeatures, bits, codes);
     for (let i = 0; i < codes.length; i++) codes[i] += shift;
-    pack(codes, 0, inFeatures, out, row * rowBytes);
+    packing.pack(codes, 0, inFeatures, out, row * rowBytes);
   }
   return out;
 }

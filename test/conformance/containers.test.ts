@@ -1,0 +1,127 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { CheckpointWriter } from "../../src/formats/checkpoint-writer.ts";
+import { readQTensor } from "../../src/formats/fewbit-format.ts";
+import { readQuantizationConfig } from "../../src/formats/quantization-config.ts";
+import { QTensor } from "../../src/quant/q-tensor.ts";
+import { expectPlanar, groupsPerRow, parseScheme } from "../../src/quant/scheme.ts";
+import { awqContainer } from "../../src/quantize/export/containers/awq.ts";
+import { compressedTensorsContainer } from "../../src/quantize/export/containers/compressed-tensors.ts";
+import type { Container } from "../../src/quantize/export/containers/container.ts";
+import { gptqContainer } from "../../src/quantize/export/containers/gptq.ts";
+import {
+  integerForm,
+  integerLayer,
+  zerosOf,
+} from "../../src/quantize/export/containers/integer-layer.ts";
+import { openAnyCheckpoint } from "../../src/runtime/open-checkpoint.ts";
+import { floatToHalfBits } from "../../src/util/half.ts";
+import { FormatError } from "../../src/util/errors.ts";
+
+const containers: readonly Container[] = [gptqContainer, awqContainer, compressedTensorsContainer];
+const schemes =
+  "w1 w1.58 w1.58-seq w2g32 w2-sym w2-seq w3g32 w3g64-sym w4 w4g32 w4g64-sym w4g32-floatzero w4g64-nf4 w8 w8-sym w8-syma8".split(
+    " ",
+  );
+const folder = mkdtempSync(join(tmpdir(), "fewbit-containers-"));
+const module = "model.layers.0.mlp.up_proj";
+const [outFeatures, inFeatures] = [32, 192];
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Codes, scales and zero points that are spread over all that there are; scales are thirds. */
+function weightOf(id: string): QTensor {
+  const scheme = expectPlanar(parseScheme(id));
+  const { levels, zeroPoint } = scheme.grid;
+  const groups = outFeatures * groupsPerRow(scheme, inFeatures);
+  const spread = (i: number, count: number): number => (i * 7919 + (i >> 3)) % count;
+  const codes = Uint8Array.from({ length: outFeatures * inFeatures }, (_, i) => spread(i, levels));
+  const scales = Uint16Array.from({ length: groups }, (_, i) =>
+    floatToHalfBits((3 * (1 + spread(i, 300))) / 2 ** 12),
+  );
+  const zeros =
+    zeroPoint === "none"
+      ? undefined
+      : zeroPoint === "integer"
+        ? Uint8Array.from({ length: groups }, (_, i) => spread(i, levels))
+        : new Uint16Array(groups).fill(floatToHalfBits(1.3));
+  return QTensor.pack(scheme, { outFeatures, inFeatures, codes, scales, ...(zeros && { zeros }) });
+}
+
+/** Writes a weight to a container; null where the container refuses it. */
+async function writeTo(
+  container: Container,
+  weight: QTensor,
+  name: string,
+): Promise<string | null> {
+  const layer = integerLayer(weight);
+  const form = layer && integerForm(layer, container.bits);
+  if (!layer || !form || layer.rounded || container.refuse(form)) return null;
+  const positiveZeros = zerosOf(layer, form).every((zero) => zero > 0);
+  const layers = { forms: new Map([[module, form]]), plain: ["lm_head"], positiveZeros };
+  const parts = container.parts(module, form, layers);
+  const path = mkdtempSync(join(folder, `${name}-`));
+  const writer = await CheckpointWriter.create(path, parts);
+  for (const part of parts) await writer.write(part.name, part.make(layer));
+  await writer.finish();
+  const config = { model_type: "llama", quantization_config: container.settings(layers) };
+  writeFileSync(join(path, "config.json"), JSON.stringify(config));
+  return path;
+}
+
+const rows = new Map<string, string[]>();
+
+for (const id of schemes) {
+  for (const container of containers) {
+    test(`${container.id}: what it holds of ${id} comes back with the same values`, async () => {
+      const weight = weightOf(id);
+      const path = await writeTo(container, weight, `${container.id}-${id}`);
+      rows.set(id, [...(rows.get(id) ?? []), path ? "exact" : "refused"]);
+      if (!path) return;
+      const checkpoint = await openAnyCheckpoint(path);
+      const found = readQuantizationConfig(checkpoint.config)?.modules.get(module);
+      expect(found).toBeDefined();
+      if (!found) return;
+      const read = await readQTensor(checkpoint, module, found);
+      expect(read.dequantize()).toEqual(weight.dequantize());
+      expect(read.scheme.activation).toEqual(weight.scheme.activation);
+      if (found.scheme === weight.scheme) expect(read.parts).toEqual(weight.parts);
+      await checkpoint.close();
+    });
+  }
+}
+
+test("docs/formats.md has the matrix of schemes and containers as it is", () => {
+  const head = `| scheme | ${containers.map(({ id }) => id).join(" | ")} |`;
+  const lines = [...rows].map(([id, kinds]) => `| \`${id}\` | ${kinds.join(" | ")} |`);
+  const table = [head, `|---|${"---|".repeat(containers.length)}`, ...lines].join("\n");
+  const page = readFileSync(new URL("../../docs/formats.md", import.meta.url), "utf8");
+  expect(page).toContain(table);
+});
+
+test.each([
+  ["bits", 8, /qweight.*rows of words/],
+  ["group_size", 64, /scales.*expected the shape/],
+  ["pack_dtype", "int16", /`pack_dtype`/],
+  ["checkpoint_format", "marlin", /`checkpoint_format`/],
+])(
+  "gptq: a configuration whose `%s` is %s is refused, naming it",
+  async (field, value, message) => {
+    const path = (await writeTo(gptqContainer, weightOf("w4g32"), "bad")) as string;
+    const file = join(path, "config.json");
+    const config = JSON.parse(readFileSync(file, "utf8")) as {
+      quantization_config: Record<string, unknown>;
+    };
+    config.quantization_config[field] = value;
+    writeFileSync(file, JSON.stringify(config));
+    await expect(openAnyCheckpoint(path)).rejects.toThrow(message);
+  },
+);
+
+test("gptq: two configurations that say different things are refused", async () => {
+  const path = (await writeTo(gptqContainer, weightOf("w4g32"), "twice")) as string;
+  writeFileSync(join(path, "quantize_config.json"), JSON.stringify({ bits: 3, group_size: 32 }));
+  await expect(openAnyCheckpoint(path)).rejects.toThrow(FormatError);
+});
