@@ -37,7 +37,7 @@ export const awq: ForeignContainer = {
 const olderNames = { w_bit: "bits", q_group_size: "group_size" };
 
 /** The output of each nibble of a word, from the lowest on. */
-export const awqOrder: readonly number[] = [0, 2, 4, 6, 1, 3, 5, 7];
+const awqOrder: readonly number[] = [0, 2, 4, 6, 1, 3, 5, 7];
 
 const schema = z.looseObject({
   bits: z.literal(4),
@@ -110,7 +110,7 @@ async function openGemm(
 }
 
 /** Puts the nibbles of a word into the order of the outputs. */
-export function fromAwqOrder(word: number): number {
+function fromAwqOrder(word: number): number {
   // Even outputs are the low half, odd ones the high half.
   const spread = (half: number): number => {
     const pairs = (half | (half << 8)) & 0x00ff00ff;

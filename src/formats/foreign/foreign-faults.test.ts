@@ -41,10 +41,7 @@ const inConfig = (fields: JsonRecord) => (config: JsonRecord) => ({
 test.each([
   [{ bits: 7 }, /`bits` is 7, expected 1, 2, 3/],
   [{ group_size: 48 }, /`group_size` is 48, expected 32, 64, 128/],
-  [
-    { group_size: 32 },
-    /\.scales.*: expected the shape \[64, 4\], the file has \[64, 2\]/,
-  ],
+  [{ group_size: 32 }, /\.scales.*: expected the shape \[64, 4\], the file has \[64, 2\]/],
   [{ mode: "mxfp4" }, /`mode` "mxfp4" is not read/],
   [{ "model.embed_tokens": false }, /"model\.embed_tokens" is not quantized, but there is/],
 ])("MLX: %j is refused", async (fields, reason) => {
