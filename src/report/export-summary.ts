@@ -1,5 +1,6 @@
 import type { ExportPlan } from "../quantize/export/export-format.ts";
 import type { ExportResult } from "../quantize/export/index.ts";
+import type { OnnxExport } from "../quantize/export/onnx/onnx.ts";
 import type { GgufExport } from "../quantize/export/gguf/gguf.ts";
 import {
   formatBytes,
@@ -38,6 +39,7 @@ export function formatExportPlan(plan: ExportPlan, layout: Layout): string[] {
 /** Says what an export wrote, what it cost the weights, and what was compared. */
 export function formatExport(result: ExportResult): string[] {
   const wrote = `  wrote ${printable(result.out)} · ${formatBytes(result.sizeBytes)}`;
+  if (result.format === "onnx") return [wrote, ...formatOnnx(result)];
   if (result.format !== "gguf") return [wrote];
   const { files, types, loss, verification } = result;
   const parts = files.length > 1 ? ` in ${formatPlural(files.length, "part")}` : "";
@@ -48,6 +50,18 @@ export function formatExport(result: ExportResult): string[] {
     ...(loss ? formatLoss(loss) : ["  every weight has the value that it had"]),
     ...(verification ? formatVerification(verification) : []),
   ];
+}
+
+function formatOnnx({ dtype, rounded, verification }: OnnxExport): string[] {
+  const kept =
+    rounded === 0
+      ? "every weight has the value that it had"
+      : `${formatPlural(rounded, "tensor")} rounded once`;
+  const compared = verification && [
+    `  verified: ${formatPlural(verification.tensors, "tensor")} read again, ` +
+      `${formatCount(verification.sameWeights)} weights equal to the bit`,
+  ];
+  return [`  dtype ${dtype} for transformers.js · ${kept}`, ...(compared ?? [])];
 }
 
 function formatLoss(loss: NonNullable<GgufExport["loss"]>): string[] {

@@ -17,7 +17,7 @@ import {
 import { Terminal } from "../terminal.ts";
 
 interface Options extends VerbosityOptions, ComputeOptions {
-  readonly format: "hf" | "gguf";
+  readonly format: "hf" | "gguf" | "onnx";
   readonly out: string;
   readonly dtype?: "f16" | "bf16" | "f32";
   readonly type?: string;
@@ -32,6 +32,7 @@ interface Options extends VerbosityOptions, ComputeOptions {
 const example = `
   fewbit export ./llama-w4 --format gguf --out llama-w4.gguf
   fewbit export ./llama-w4 --format hf --out ./llama-w4-plain
+  fewbit export ./llama-w4 --format onnx --out ./llama-w4-onnx --verify
 `;
 
 /** Defines `fewbit export`. */
@@ -39,19 +40,24 @@ export function defineExport(command: Command, io: Io): void {
   command
     .description(
       "Writes a checkpoint that other programs read. gguf: packed weights as llama.cpp runs " +
-        "them, without rounding unless it is asked for. hf: plain weights, dequantized.",
+        "them, without rounding unless it is asked for. onnx: the whole model with packed weights, " +
+        "as transformers.js and ONNX Runtime run it. hf: plain weights, dequantized.",
     )
     .usage("MODEL --format FORMAT --out PATH [options]")
     .argument("<model>", modelArgument)
     .addHelpText("before", example)
     .optionsGroup("What to write:")
     .addOption(
-      choiceOption("--format", ["gguf", "hf"], "gguf: for llama.cpp; hf: for transformers"),
+      choiceOption(
+        "--format",
+        ["gguf", "hf", "onnx"],
+        "gguf: for llama.cpp; hf: for transformers; onnx: for ONNX Runtime",
+      ),
     )
-    .option("--out <path>", "file (gguf) or directory (hf) to write")
+    .option("--out <path>", "file (gguf) or directory (hf, onnx) to write")
     .option("--overwrite", "replace what is there already")
     .option("--dry-run", "only list what would be written, to the byte")
-    .optionsGroup("GGUF:")
+    .optionsGroup("GGUF and ONNX:")
     .option(
       "--type <type>",
       "type of the weights: f16, q4_0, Q4_K_M, ... (default: the smallest that holds them exactly)",
@@ -60,8 +66,10 @@ export function defineExport(command: Command, io: Io): void {
     .option("--split-size <size>", "largest part of a split file, such as 2GB", readSize)
     .option("--pre <name>", "name of the tokenizer's pre-tokenization in llama.cpp")
     .option("--verify", "read the file again and compare weights, tokens and logits")
-    .optionsGroup("Hugging Face:")
-    .addOption(choiceOption("--dtype", ["f16", "bf16", "f32"], "how weights are stored"));
+    .optionsGroup("Hugging Face and ONNX:")
+    .addOption(
+      choiceOption("--dtype", ["f16", "bf16", "f32"], "how weights are stored; onnx: computed in"),
+    );
   addComputeOptions(command);
   addVerbosityOptions(command);
   command.action((model: string, options: Options) => runExport(model, options, io));

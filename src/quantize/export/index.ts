@@ -1,8 +1,9 @@
 import { gguf, type GgufExport } from "./gguf/gguf.ts";
 import { hf, type HfExport } from "./hf.ts";
+import { onnx, type OnnxExport } from "./onnx/onnx.ts";
 
 /** All formats that a checkpoint can be exported to, one line each. */
-export const formats = { hf, gguf } as const;
+export const formats = { hf, gguf, onnx } as const;
 
 /** A format to export to. */
 export type ExportFormatId = keyof typeof formats;
@@ -11,4 +12,4 @@ export type ExportFormatId = keyof typeof formats;
 export const exportFormats = Object.keys(formats) as ExportFormatId[];
 
 /** What an export wrote, by its format. */
-export type ExportResult = HfExport | GgufExport;
+export type ExportResult = HfExport | GgufExport | OnnxExport;
