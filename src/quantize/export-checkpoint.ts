@@ -111,6 +111,7 @@ const formatOptions: readonly (keyof FormatOptions)[] = [
   "requantize",
   "splitSize",
   "pre",
+  "products",
   "verify",
 ];
 

@@ -24,6 +24,7 @@ interface Options extends VerbosityOptions, ComputeOptions {
   readonly requantize?: boolean;
   readonly splitSize?: number;
   readonly pre?: string;
+  readonly products?: "exact" | "fast";
   readonly verify?: boolean;
   readonly overwrite?: boolean;
   readonly dryRun?: boolean;
@@ -65,10 +66,15 @@ export function defineExport(command: Command, io: Io): void {
     .option("--requantize", "round packed weights that the type does not hold exactly")
     .option("--split-size <size>", "largest part of a split file, such as 2GB", readSize)
     .option("--pre <name>", "name of the tokenizer's pre-tokenization in llama.cpp")
-    .option("--verify", "read the file again and compare weights, tokens and logits")
+    .option("--verify", "read it again and compare weights; of GGUF tokens and logits, too")
     .optionsGroup("Hugging Face and ONNX:")
     .addOption(
       choiceOption("--dtype", ["f16", "bf16", "f32"], "how weights are stored; onnx: computed in"),
+    );
+  command
+    .optionsGroup("ONNX:")
+    .addOption(
+      choiceOption("--products", ["exact", "fast"], "fast: its readers round inputs to 8 bits"),
     );
   addComputeOptions(command);
   addVerbosityOptions(command);

@@ -59,14 +59,9 @@ export class ProtobufWriter {
 
   private varint(value: bigint): void {
     const piece: number[] = [];
-    for (let rest = value; ; rest >>= 7n) {
-      const low = Number(rest & 0x7fn);
-      if (rest < 0x80n) {
-        piece.push(low);
-        break;
-      }
-      piece.push(low | 0x80);
-    }
+    let rest = value;
+    for (; rest >= 0x80n; rest >>= 7n) piece.push(Number(rest & 0x7fn) | 0x80);
+    piece.push(Number(rest));
     this.append(Uint8Array.from(piece));
   }
 

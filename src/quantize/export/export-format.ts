@@ -1,4 +1,5 @@
 import type { Backend } from "../../backend/backend.ts";
+import type { Products } from "../../backend/packed-operand.ts";
 import type { JsonRecord } from "../../util/json.ts";
 import type { HubOrigin } from "../../hub/resolve-model.ts";
 import type { ModelCheckpoint } from "../../runtime/model-checkpoint.ts";
@@ -21,6 +22,8 @@ export interface FormatOptions {
   readonly splitSize?: number | undefined;
   /** Name of the tokenizer's pre-tokenization, where it is not known by what it does. */
   readonly pre?: string | undefined;
+  /** How other programs are to multiply: `fast` lets them round inputs to 8 bits. */
+  readonly products?: Products | undefined;
   /** Reads what was written again and compares it with the source. */
   readonly verify?: boolean | undefined;
 }

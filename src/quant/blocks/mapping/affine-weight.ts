@@ -46,8 +46,15 @@ function ofPlanes(weight: QTensor, scheme: PlanarScheme): AffineWeight {
   const { grid, packing, groupSize } = scheme;
   const { stride, unit, first } = unitOf(grid);
   const zeros = weight.unpackZeros();
-  // Only 2/3 makes this round: the values of the grid are rounded there, too.
-  const units = Float64Array.from(halvesToFloats(parts.scales), (s) => Math.fround(s * unit));
+  const scales = halvesToFloats(parts.scales);
+  const units = new Float64Array(scales.length);
+  const offsets = new Float64Array(scales.length);
+  // Loops, since there is a group every few weights: `from` and `map` took ten times as long.
+  for (let group = 0; group < scales.length; group++) {
+    // Only 2/3 makes this round: the values of the grid are rounded there, too.
+    units[group] = Math.fround(scales[group] * unit);
+    offsets[group] = units[group] * (first - stride * (zeros?.[group] ?? 0));
+  }
   const rowBytes = packedRowBytes(packing, inFeatures);
   return {
     outFeatures,
@@ -57,7 +64,7 @@ function ofPlanes(weight: QTensor, scheme: PlanarScheme): AffineWeight {
     levels: grid.levels,
     stride,
     units,
-    offsets: units.map((each, group) => each * (first - stride * (zeros?.[group] ?? 0))),
+    offsets,
     readCodes: (row, into) => packing.unpack(parts.codes, row * rowBytes, inFeatures, into, 0),
   };
 }

@@ -69,7 +69,8 @@ export function planPacked(weight: AffineWeight, compute: ComputeType): PackedPl
     blocks: Math.ceil(weight.inFeatures / blockSize),
     stride: weight.stride,
     compute,
-    isExact: holds(weight.units, compute) && (coded.zeros !== "float" || zeros.areHeld(compute)),
+    isExact:
+      holds(weight.units, compute) && (coded.zeros !== "float" || holdsZeros(weight, compute)),
   };
 }
 
@@ -80,19 +81,10 @@ interface Zeros {
   readonly areWhole: boolean;
   /** Whether a group has an offset and no scale. */
   readonly isLost: boolean;
-  /** Whether rounding to a type leaves them as they are, and their products exact. */
-  areHeld(compute: ComputeType): boolean;
 }
 
 function readZeros({ units, offsets }: AffineWeight): Zeros {
-  let [least, most, areWhole, isLost, areHalves, areSingles] = [
-    Infinity,
-    -Infinity,
-    true,
-    false,
-    true,
-    true,
-  ];
+  let [least, most, areWhole, isLost] = [Infinity, -Infinity, true, false];
   for (let group = 0; group < units.length; group++) {
     if (units[group] === 0) {
       isLost ||= offsets[group] !== 0;
@@ -102,12 +94,17 @@ function readZeros({ units, offsets }: AffineWeight): Zeros {
     least = Math.min(least, zero);
     most = Math.max(most, zero);
     areWhole &&= Number.isInteger(zero);
-    areSingles &&= Math.fround(zero) === zero && zero * units[group] === -offsets[group];
-    areHalves &&= halfOf(zero) === zero;
   }
-  if (least > most) [least, most] = [0, 0];
-  const areHeld = (compute: ComputeType): boolean => areSingles && (compute === "f32" || areHalves);
-  return { least, most, areWhole, isLost, areHeld };
+  return { ...(least > most ? { least: 0, most: 0 } : { least, most }), areWhole, isLost };
+}
+
+/** Whether floats of a type are the zero points, and their products the offsets. */
+function holdsZeros({ units, offsets }: AffineWeight, compute: ComputeType): boolean {
+  const rounded = compute === "f32" ? Math.fround : halfOf;
+  return units.every((unit, group) => {
+    const zero = zeroOf(unit, offsets[group]);
+    return rounded(zero) === zero && zero * unit === -offsets[group];
+  });
 }
 
 /** The code, in units, that stands for 0. */
@@ -153,7 +150,8 @@ function blockSizeOf(
 
 function holds(values: Float64Array, compute: ComputeType): boolean {
   const rounded = compute === "f32" ? Math.fround : halfOf;
-  return values.every((value) => rounded(value) === value);
+  for (const value of values) if (rounded(value) !== value) return false;
+  return true;
 }
 
 function halfOf(value: number): number {

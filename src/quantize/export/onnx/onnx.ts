@@ -69,7 +69,7 @@ const largestFile = 2 ** 31 - 2 ** 16;
  */
 export const onnx: ExportFormat<OnnxExport> = {
   title: "ONNX, as transformers.js and ONNX Runtime run it",
-  takes: ["dtype", "requantize", "splitSize", "verify"],
+  takes: ["dtype", "requantize", "splitSize", "products", "verify"],
   async prepare(source, options) {
     const job = await prepareJob(source, options);
     return { plan: planOf(job), run: () => writeModel(job) };
@@ -94,13 +94,13 @@ async function prepareJob(source: ExportSource, options: WriteOptions): Promise<
   expectPlainLinears(modules);
   expectExpressible(config);
   expectLanguageAlone(source);
-  const { requantize = false } = options;
+  const { requantize = false, products = "exact" } = options;
   const plans = await planTensors(checkpoint, modules, config, { compute, requantize });
   for (const notice of noticesOf(plans)) options.onNotice?.(notice);
   const naming = fileNaming(plans.values(), compute);
   const limit = Math.min(options.splitSize ?? largestFile, largestFile);
   const layout = layOutOnnxData(naming.model, [...dataEntries(plans.values())], limit);
-  const graph = buildDecoderGraph(config, plans, compute).place(layout.places);
+  const graph = buildDecoderGraph({ config, plans, compute, products }).place(layout.places);
   return { source, options, compute, plans, naming, layout, model: encodeOnnx(graph) };
 }
 
@@ -176,7 +176,13 @@ function noteOf({ packed, stored }: TensorPlan): string | null {
 
 async function writeModel(job: Job): Promise<OnnxExport> {
   const { checkpoint, path } = job.source;
-  const { out, overwrite = false, onNotice = () => {}, requantize = false } = job.options;
+  const {
+    out,
+    overwrite = false,
+    onNotice = () => {},
+    requantize = false,
+    products = "exact",
+  } = job.options;
   const plan = planOf(job);
   const result = {
     format: "onnx" as const,
@@ -197,6 +203,7 @@ async function writeModel(job: Job): Promise<OnnxExport> {
       format: "onnx",
       compute: job.compute,
       requantize: String(requantize),
+      products,
       ...files,
     },
     overwrite,

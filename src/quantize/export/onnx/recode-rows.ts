@@ -1,5 +1,5 @@
-import { packedRowBytes } from "../../../quant/packing.ts";
 import type { AffineWeight } from "../../../quant/blocks/mapping/affine-weight.ts";
+import { packedRowBytes } from "../../../quant/packing.ts";
 import type { QTensor } from "../../../quant/q-tensor.ts";
 import type { PackedPlan } from "./matrix-plan.ts";
 
@@ -7,60 +7,121 @@ import type { PackedPlan } from "./matrix-plan.ts";
 export type RecodeRows = (first: number, end: number) => Uint8Array;
 
 /**
- * Chooses how the codes of a weight are rewritten: whole bytes are looked up where they hold whole
- * codes; otherwise each code is taken by itself.
+ * Chooses how the codes of a weight are rewritten: units of the packing are looked up whole, where
+ * they are small enough for a table; otherwise each code is taken by itself.
  */
 export function rowRecoder(packed: QTensor, affine: AffineWeight, plan: PackedPlan): RecodeRows {
-  return byBytes(packed, plan) ?? byCodes(affine, plan);
+  return byUnits(packed, plan) ?? byCodes(affine, plan);
 }
 
-/** Codes of 1, 2, 4 or 8 bits whose rows end with a byte and fill their blocks. */
-function byBytes(packed: QTensor, plan: PackedPlan): RecodeRows | null {
-  const { scheme, inFeatures, parts } = packed;
+/** What the codes of a run of source bits become, the first in the lowest bits. */
+interface UnitTable {
+  /** Bytes of the source, 1 or 3; of 3, each half is looked up by its 12 bits. */
+  readonly bytes: number;
+  readonly codes: number;
+  readonly words: Uint32Array;
+}
+
+/** Rows that are whole units but for what fills them up. */
+function byUnits({ scheme, inFeatures, parts }: QTensor, plan: PackedPlan): RecodeRows | null {
   const { bits, stride, shift, blocks, blockSize } = plan;
-  if (!scheme.packing || !/^bits[1248]$/.test(scheme.packing.packing)) return null;
-  const perByte = scheme.packing.codesPerUnit;
-  const width = (perByte * bits) / 8;
-  if (inFeatures % perByte !== 0 || blocks * blockSize !== inFeatures) return null;
-  if (width !== 1 && width !== 2) return null;
-  const rowBytes = packedRowBytes(scheme.packing, inFeatures);
-  const used = inFeatures / perByte;
-  if (width === 1 && stride === 1 && shift === 0) return copied(parts.codes, rowBytes, used);
-  const table = byteTable(perByte, plan);
+  if (!scheme.packing || (inFeatures * bits) % 8 !== 0) return null;
+  const { packing } = scheme;
+  const rowBytes = packedRowBytes(packing, inFeatures);
+  const outBytes = (blocks * blockSize * bits) / 8;
+  const used = (inFeatures * bits) / 8;
+  const isSame = packing.packing === `bits${bits}` && stride === 1 && shift === 0;
+  if (isSame) return copied(parts.codes, { rowBytes, used, outBytes });
+  const table = unitTable(packing, plan);
+  if (!table) return null;
+  const write = table.bytes === 3 ? writeTriples : writeSingles;
   return (first, end) => {
-    const out = new Uint8Array((end - first) * used * width);
-    const words = width === 2 ? new Uint16Array(out.buffer) : out;
-    for (let row = first, at = 0; row < end; row++) {
-      const begin = row * rowBytes;
-      for (let i = begin; i < begin + used; i++, at++) words[at] = table[parts.codes[i]];
+    const out = new Uint8Array((end - first) * outBytes);
+    for (let row = first; row < end; row++) {
+      const target = out.subarray((row - first) * outBytes, (row - first) * outBytes + used);
+      write(parts.codes, row * rowBytes, target, table, bits);
     }
     return out;
   };
 }
 
 /** Rows as they are, without what fills them up. */
-function copied(codes: Uint8Array, rowBytes: number, used: number): RecodeRows {
+function copied(
+  codes: Uint8Array,
+  sizes: { readonly rowBytes: number; readonly used: number; readonly outBytes: number },
+): RecodeRows {
+  const { rowBytes, used, outBytes } = sizes;
   return (first, end) => {
-    if (used === rowBytes) return codes.subarray(first * rowBytes, end * rowBytes);
-    const out = new Uint8Array((end - first) * used);
+    if (used === rowBytes && used === outBytes) {
+      return codes.subarray(first * rowBytes, end * rowBytes);
+    }
+    const out = new Uint8Array((end - first) * outBytes);
     for (let row = first; row < end; row++) {
-      out.set(codes.subarray(row * rowBytes, row * rowBytes + used), (row - first) * used);
+      out.set(codes.subarray(row * rowBytes, row * rowBytes + used), (row - first) * outBytes);
     }
     return out;
   };
 }
 
-/** What the codes of each byte become, one behind the other. */
-function byteTable(perByte: number, { bits, stride, shift }: PackedPlan): Uint16Array {
-  const from = 8 / perByte;
-  return Uint16Array.from({ length: 256 }, (_, byte) => {
+function unitTable(
+  packing: NonNullable<QTensor["scheme"]["packing"]>,
+  { bits, stride, shift }: PackedPlan,
+): UnitTable | null {
+  const { codesPerUnit, bytesPerUnit, levels } = packing;
+  const codes = bytesPerUnit === 3 ? codesPerUnit / 2 : codesPerUnit;
+  if (codes * bits > 24) return null;
+  const entries = bytesPerUnit === 3 ? 4096 : 256;
+  const unpacked = new Uint8Array(codesPerUnit);
+  const words = Uint32Array.from({ length: entries }, (_, entry) => {
+    packing.unpack(Uint8Array.of(entry & 0xff, entry >>> 8, 0), 0, codesPerUnit, unpacked, 0);
     let word = 0;
-    for (let i = 0; i < perByte; i++) {
-      const code = (byte >>> (i * from)) & ((1 << from) - 1);
-      word |= (stride * code + shift) << (i * bits);
+    for (let i = 0; i < codes; i++) {
+      // Of bytes that no codes are packed to, only what is within the levels counts.
+      word |= (stride * Math.min(unpacked[i], levels - 1) + shift) << (i * bits);
     }
     return word;
   });
+  return { bytes: bytesPerUnit, codes, words };
+}
+
+/** Fills a row from units of one byte. */
+function writeSingles(
+  source: Uint8Array,
+  from: number,
+  out: Uint8Array,
+  { codes, words }: UnitTable,
+  bits: number,
+): void {
+  const width = codes * bits;
+  let [pending, count, at] = [0, 0, from];
+  for (let to = 0; to < out.length; to++) {
+    if (count < 8) {
+      pending |= words[source[at++]] << count;
+      count += width;
+    }
+    out[to] = pending;
+    pending >>>= 8;
+    count -= 8;
+  }
+}
+
+/** Fills a row from units of three bytes, each of them eight codes of three bits. */
+function writeTriples(
+  source: Uint8Array,
+  from: number,
+  out: Uint8Array,
+  { words }: UnitTable,
+  bits: number,
+): void {
+  const half = bits / 2;
+  for (let to = 0, at = from; to < out.length; to += 2 * half, at += 3) {
+    const low = words[source[at] | ((source[at + 1] & 15) << 8)];
+    const high = words[(source[at + 1] >>> 4) | (source[at + 2] << 4)];
+    for (let i = 0; i < half; i++) {
+      out[to + i] = low >>> (8 * i);
+      out[to + half + i] = high >>> (8 * i);
+    }
+  }
 }
 
 function byCodes(affine: AffineWeight, plan: PackedPlan): RecodeRows {
@@ -83,13 +144,12 @@ function byCodes(affine: AffineWeight, plan: PackedPlan): RecodeRows {
 export function packBits(codes: Uint8Array, bits: number, out: Uint8Array, at: number): void {
   if (bits === 8) {
     out.set(codes, at);
-    return;
-  }
-  if (bits === 4) {
+  } else if (bits === 4) {
     for (let i = 0, to = at; i < codes.length; i += 2) out[to++] = codes[i] | (codes[i + 1] << 4);
-    return;
-  }
-  for (let i = 0, to = at; i < codes.length; i += 4) {
-    out[to++] = codes[i] | (codes[i + 1] << 2) | (codes[i + 2] << 4) | (codes[i + 3] << 6);
+  } else {
+    for (let i = 0, to = at; i < codes.length; i += 4) {
+      const low = codes[i] | (codes[i + 1] << 2);
+      out[to++] = low | (codes[i + 2] << 4) | (codes[i + 3] << 6);
+    }
   }
 }

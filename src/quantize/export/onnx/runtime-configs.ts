@@ -1,6 +1,6 @@
 import type { JsonRecord } from "../../../util/json.ts";
 import type { DecoderConfig } from "../../../models/decoder-config.ts";
-import { cacheNames } from "./decoder-graph.ts";
+import { cacheNames } from "./cache-names.ts";
 import type { ComputeType } from "./matrix-plan.ts";
 import type { TensorPlan } from "./tensor-plans.ts";
 

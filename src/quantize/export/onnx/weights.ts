@@ -1,3 +1,4 @@
+import type { Products } from "../../../backend/packed-operand.ts";
 import type { DecoderConfig } from "../../../models/decoder-config.ts";
 import { FormatError } from "../../../util/errors.ts";
 import type { GraphBuilder, Value } from "./graph-builder.ts";
@@ -9,9 +10,14 @@ export interface DecoderParts {
   readonly graph: GraphBuilder;
   readonly config: DecoderConfig;
   readonly compute: ComputeType;
+  /** `fast` lets packed products round their inputs to 8 bits. */
+  readonly products: Products;
   /** By the names of tensors in the checkpoint. */
   readonly plans: ReadonlyMap<string, TensorPlan>;
 }
+
+/** The `accuracy_level` of MatMulNBits whose kernels multiply integers. */
+const roundsInputs = 4;
 
 /** A vector, float32. */
 export function addVector({ graph, plans }: DecoderParts, source: string): Value {
@@ -70,7 +76,13 @@ function addPackedProduct(
   const beside = addScales(graph, source, stored, rows);
   return graph.add("MatMulNBits", [input, codes, ...beside], {
     domain: "com.microsoft",
-    attributes: { K: columns, N: rows, bits, block_size: blockSize },
+    attributes: {
+      K: columns,
+      N: rows,
+      bits,
+      block_size: blockSize,
+      ...(parts.products === "fast" && { accuracy_level: roundsInputs }),
+    },
   });
 }
 
