@@ -1,6 +1,6 @@
 """Runs what `fewbit export --format onnx` wrote in ONNX Runtime, and where it is installed in onnxruntime-genai.
 
-    python tools/interop/onnx.py EXPORT --prompt "The capital of France is" --tokens 24
+    python tools/interop/run_onnx.py EXPORT --prompt "The capital of France is" --tokens 24
 
 The model passes onnx.checker; its logits whole, token by token over the cache, and with padding in front are
 compared with each other; then it continues the prompt. With `--logits FILE` (JSON: {"ids": [...], "logits": [...]})
