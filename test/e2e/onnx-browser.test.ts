@@ -3,6 +3,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type * as Runtime from "onnxruntime-web";
 import { chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { exportCheckpoint, load } from "../../src/index.ts";
@@ -48,7 +49,7 @@ async function runInPage({
   folder: string;
   given: number[];
 }): Promise<number[]> {
-  const { ort } = globalThis as unknown as { ort: typeof import("onnxruntime-web") };
+  const { ort } = globalThis as unknown as { ort: typeof Runtime };
   ort.env.wasm.numThreads = 1;
   const bytes = async (path: string) => new Uint8Array(await (await fetch(path)).arrayBuffer());
   const name = "model_q4.onnx_data";
