@@ -36,9 +36,6 @@ export const awq: ForeignContainer = {
 
 const olderNames = { w_bit: "bits", q_group_size: "group_size" };
 
-/** The output of each nibble of a word, from the lowest on. */
-const awqOrder: readonly number[] = [0, 2, 4, 6, 1, 3, 5, 7];
-
 const schema = z.looseObject({
   bits: z.literal(4),
   group_size: z
