@@ -95,9 +95,10 @@ export class Engine {
    */
   async close(deadlineMs: number = 0): Promise<void> {
     this.closing = true;
-    const timer = setTimeout(() => {
+    const stop = (): void =>
       this.scheduler.stop(new EngineClosedError("the engine was closed before the text ended"));
-    }, deadlineMs);
+    if (deadlineMs <= 0) stop();
+    const timer = setTimeout(stop, deadlineMs);
     await this.work;
     clearTimeout(timer);
     this.scheduler.release();
