@@ -67,7 +67,15 @@ function formatContainer({ modules, rounded, verification }: ContainerExport): s
     rounded === 0
       ? "every weight has the value that it had"
       : `scales of ${formatPlural(rounded, "module")} were rounded to float16`;
-  return [`  ${formatPlural(modules, "packed module")} · ${kept}`, ...formatCompared(verification)];
+  const compared = formatCompared(verification);
+  const { rounded: layers } = verification ?? {};
+  const apart = layers
+    ? [
+        `            ${formatPlural(layers.layers, "module")} with rounded scales within ` +
+          `${share(layers.largestDifference)} of the largest weight (${printable(layers.worst)})`,
+      ]
+    : [];
+  return [`  ${formatPlural(modules, "packed module")} · ${kept}`, ...compared, ...apart];
 }
 
 /** What was read again and found equal, of formats without ids and logits to compare. */

@@ -11,16 +11,23 @@ export function readBitStream(bytes: Uint8Array, at: number, bits: number, into:
   }
 }
 
-/** Writes codes of up to 8 bits as such a stream behind byte `at`, over zeros. */
+/** Writes a run of codes of up to 8 bits as such a stream, behind byte `at`. */
 export function writeBitStream(
   codes: Uint8Array,
   bits: number,
-  bytes: Uint8Array,
+  into: Uint8Array,
   at: number,
 ): void {
-  for (let i = 0, bit = 8 * at; i < codes.length; i++, bit += bits) {
-    const shifted = codes[i] << (bit & 7);
-    bytes[bit >>> 3] |= shifted & 0xff;
-    if (shifted > 0xff) bytes[(bit >>> 3) + 1] |= shifted >>> 8;
+  let held = 0;
+  let filled = 0;
+  for (let i = 0; i < codes.length; i++) {
+    held |= codes[i] << filled;
+    filled += bits;
+    while (filled >= 8) {
+      into[at++] = held & 0xff;
+      held >>>= 8;
+      filled -= 8;
+    }
   }
+  if (filled > 0) into[at] = held & 0xff;
 }

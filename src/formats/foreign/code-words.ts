@@ -1,3 +1,5 @@
+import { readBitStream, writeBitStream } from "./bit-stream.ts";
+
 /** How codes lie in 32-bit words, and how matrices of such words are turned. */
 
 /** Rows and columns that are turned at a time, so that both sides stay in the cache. */
@@ -46,12 +48,7 @@ export function paddedWords(count: number, bits: number): number {
 }
 
 /** Reads a run of codes of words that hold whole codes only, the first in the lowest bits. */
-export function readPaddedWords(
-  words: Uint32Array,
-  at: number,
-  bits: number,
-  into: Uint8Array,
-): void {
+function readPaddedWords(words: Uint32Array, at: number, bits: number, into: Uint8Array): void {
   const perWord = Math.floor(32 / bits);
   const mask = 2 ** bits - 1;
   for (let i = 0; i < into.length; at++) {
@@ -61,25 +58,38 @@ export function readPaddedWords(
   }
 }
 
-/** Writes a run of codes of up to 8 bits as a little-endian stream, behind byte `at`. */
-export function writeBitStream(
-  codes: Uint8Array,
-  bits: number,
-  into: Uint8Array,
-  at: number,
-): void {
-  let held = 0;
-  let filled = 0;
-  for (let i = 0; i < codes.length; i++) {
-    held |= codes[i] << filled;
-    filled += bits;
-    while (filled >= 8) {
-      into[at++] = held & 0xff;
-      held >>>= 8;
-      filled -= 8;
-    }
+/** Reads rows of codes, one a byte: rows of words are streams of bits, or padded words. */
+export function readWordRows(
+  words: Uint32Array,
+  rows: number,
+  count: number,
+  { bits, isPadded }: { readonly bits: number; readonly isPadded: boolean },
+): Uint8Array {
+  const wide = words.length / rows;
+  const codes = new Uint8Array(rows * count);
+  const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+  for (let row = 0; row < rows; row++) {
+    const into = codes.subarray(row * count, (row + 1) * count);
+    if (isPadded) readPaddedWords(words, row * wide, bits, into);
+    else readBitStream(bytes, 4 * row * wide, bits, into);
   }
-  if (filled > 0) into[at] = held & 0xff;
+  return codes;
+}
+
+/** Rows of padded words as streams of bits, each in whole words. */
+export function streamOfPadded(
+  words: Uint32Array,
+  rows: number,
+  count: number,
+  bits: number,
+): Uint8Array {
+  const codes = readWordRows(words, rows, count, { bits, isPadded: true });
+  const rowBytes = 4 * streamWords(count, bits);
+  const stream = new Uint8Array(rows * rowBytes);
+  for (let row = 0; row < rows; row++) {
+    writeBitStream(codes.subarray(row * count, (row + 1) * count), bits, stream, row * rowBytes);
+  }
+  return stream;
 }
 
 /**

@@ -1,13 +1,13 @@
 import { FormatError } from "../../util/errors.ts";
 import type { Checkpoint } from "../checkpoint.ts";
 import { quoteName } from "../wording.ts";
-import { readBitStream } from "./bit-stream.ts";
 import {
   paddedWords,
-  readPaddedWords,
+  readWordRows,
+  streamOfPadded,
   streamWords,
   transposeInto,
-  writeBitStream,
+  transposeWords,
 } from "./code-words.ts";
 import { openScales } from "./compressed-scales.ts";
 import type { LayerScheme } from "./compressed-settings.ts";
@@ -53,15 +53,15 @@ export async function openPacked(
     zeros: async () => {
       if (symmetric) return null;
       const stored = new Uint32Array((await readBytes(checkpoint, zeroPoint)).slice().buffer);
-      const turned = transpose(stored, zeroWords, groups);
-      const codes = unpack(turned, groups, outFeatures, bits, isPadded);
+      const turned = transposeWords(stored, zeroWords, groups);
+      const codes = readWordRows(turned, groups, outFeatures, { bits, isPadded });
       return transposeInto(codes, groups, outFeatures, new Uint8Array(codes.length));
     },
     rows: async () => {
       const bytes = await readBytes(checkpoint, packed);
       if (!isPadded) return bytes;
       const stored = new Uint32Array(bytes.slice().buffer);
-      return stream(unpack(stored, outFeatures, inFeatures, bits, true), outFeatures, bits);
+      return streamOfPadded(stored, outFeatures, inFeatures, bits);
     },
   });
 }
@@ -80,44 +80,4 @@ async function readShape(
     `tensor ${quoteName(stated)}: [${out}, ${inFeatures}] is not the shape of ` +
       `${quoteName(`${name}.weight_packed`)}, which has ${rows} rows`,
   );
-}
-
-function transpose(words: Uint32Array, rows: number, columns: number): Uint32Array {
-  const out = new Uint32Array(words.length);
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      out[column * rows + row] = words[row * columns + column];
-    }
-  }
-  return out;
-}
-
-/** Rows of codes, one a byte. */
-function unpack(
-  words: Uint32Array,
-  rows: number,
-  count: number,
-  bits: number,
-  isPadded: boolean,
-): Uint8Array {
-  const codes = new Uint8Array(rows * count);
-  const wide = words.length / rows;
-  const bytes = new Uint8Array(words.buffer);
-  for (let row = 0; row < rows; row++) {
-    const into = codes.subarray(row * count, (row + 1) * count);
-    if (isPadded) readPaddedWords(words, row * wide, bits, into);
-    else readBitStream(bytes, 4 * row * wide, bits, into);
-  }
-  return codes;
-}
-
-/** Rows of codes as streams of bits in whole words. */
-function stream(codes: Uint8Array, rows: number, bits: number): Uint8Array {
-  const count = codes.length / rows;
-  const rowBytes = 4 * streamWords(count, bits);
-  const out = new Uint8Array(rows * rowBytes);
-  for (let row = 0; row < rows; row++) {
-    writeBitStream(codes.subarray(row * count, (row + 1) * count), bits, out, row * rowBytes);
-  }
-  return out;
 }

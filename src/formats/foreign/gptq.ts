@@ -1,14 +1,13 @@
 import { FormatError } from "../../util/errors.ts";
 import type { Checkpoint } from "../checkpoint.ts";
 import { quoteName } from "../wording.ts";
-import { readBitStream } from "./bit-stream.ts";
 import {
   paddedWords,
-  readPaddedWords,
+  readWordRows,
+  streamOfPadded,
   streamWords,
   transposeInto,
   transposeWords,
-  writeBitStream,
 } from "./code-words.ts";
 import type { ForeignContainer, ForeignModule, ForeignWeight } from "./foreign-container.ts";
 import { type GptqSettings, readGptqSettings } from "./gptq-settings.ts";
@@ -35,14 +34,10 @@ export const gptq: ForeignContainer = {
       );
       return { title: "GPTQ", modules, config: own.config, notices: [] };
     }
-    const isPlain = checkpoint.config.quantization_config === undefined;
-    if (
-      !isPlain ||
-      names.length === 0 ||
-      !names.every((name) => isEfficientQat(checkpoint, name))
-    ) {
-      return null;
-    }
+    if (checkpoint.config.quantization_config !== undefined) return null;
+    const isPacked = (name: string): boolean =>
+      ["qzeros", "scales"].every((part) => checkpoint.has(`${name}.${part}`));
+    if (names.length === 0 || !names.every(isPacked)) return null;
     const modules = names.map((name) => moduleOf(checkpoint, name, shapesOf(checkpoint, name)));
     return { title: "EfficientQAT", modules, config: checkpoint.config, notices: [] };
   },
@@ -98,15 +93,17 @@ async function openWeight(
       return transposeInto(stored, groups, out, new Float32Array(stored.length));
     },
     zeros: async () => {
-      const stored = readRows(await readWords(checkpoint, qzeros), groups, out, bits, isPadded);
+      const packed = await readWords(checkpoint, qzeros);
+      const stored = readWordRows(packed, groups, out, { bits, isPadded });
       const added = ownZeros ? 0 : 1;
       for (let i = 0; i < stored.length; i++) stored[i] = (stored[i] + added) & (2 ** bits - 1);
       return transposeInto(stored, groups, out, new Uint8Array(stored.length));
     },
     rows: async () => {
       const turned = transposeWords(await readWords(checkpoint, qweight), rows, out);
-      const stream = isPadded ? unpad(turned, out, inFeatures, bits) : turned;
-      return new Uint8Array(stream.buffer);
+      return isPadded
+        ? streamOfPadded(turned, out, inFeatures, bits)
+        : new Uint8Array(turned.buffer);
     },
   });
 }
@@ -114,37 +111,6 @@ async function openWeight(
 async function readWords(checkpoint: Checkpoint, name: string): Promise<Uint32Array> {
   const { buffer, byteOffset, length } = await checkpoint.viewAs(name, "i32");
   return new Uint32Array(buffer, byteOffset, length);
-}
-
-/** Reads rows of codes, one a byte. */
-function readRows(
-  words: Uint32Array,
-  rows: number,
-  count: number,
-  bits: number,
-  isPadded: boolean,
-): Uint8Array {
-  const wide = words.length / rows;
-  const codes = new Uint8Array(rows * count);
-  const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
-  for (let row = 0; row < rows; row++) {
-    const into = codes.subarray(row * count, (row + 1) * count);
-    if (isPadded) readPaddedWords(words, row * wide, bits, into);
-    else readBitStream(bytes, 4 * row * wide, bits, into);
-  }
-  return codes;
-}
-
-/** Rows of padded words as streams of bits. */
-function unpad(words: Uint32Array, rows: number, count: number, bits: number): Uint32Array {
-  const codes = readRows(words, rows, count, bits, true);
-  const wide = streamWords(count, bits);
-  const stream = new Uint32Array(rows * wide);
-  const bytes = new Uint8Array(stream.buffer);
-  for (let row = 0; row < rows; row++) {
-    writeBitStream(codes.subarray(row * count, (row + 1) * count), bits, bytes, 4 * row * wide);
-  }
-  return stream;
 }
 
 async function readOrder(
@@ -181,21 +147,32 @@ function groupsOf(
 
 const allBits = [2, 3, 4, 8];
 
-/** Whether a module looks as EfficientQAT writes it: whole codes in words, and g_idx. */
-function isEfficientQat(checkpoint: Checkpoint, name: string): boolean {
-  return parts.every((part) => checkpoint.has(`${name}.${part}`)) && bitsOf(checkpoint, name) > 0;
-}
-
-/** Bits that fit the shapes of a module; 0 where none do. */
-function bitsOf(checkpoint: Checkpoint, name: string): number {
-  const [rows] = checkpoint.info(`${name}.qweight`).shape;
-  const [inFeatures] = checkpoint.info(`${name}.g_idx`).shape;
-  return allBits.find((bits) => rows === paddedWords(inFeatures, bits)) ?? 0;
-}
-
+/**
+ * Settings of a module as EfficientQAT writes it: bits that fit its shapes, whole codes in words.
+ * @throws FormatError where none fit, or where there is no g_idx to tell the columns
+ */
 function shapesOf(checkpoint: Checkpoint, name: string): GptqSettings {
-  const [inFeatures] = checkpoint.info(`${name}.g_idx`).shape;
-  const [groups = 1] = checkpoint.info(`${name}.scales`).shape;
+  const gIdx = `${name}.g_idx`;
+  if (!checkpoint.has(gIdx)) throw noSettings(`tensor ${quoteName(gIdx)} is missing`);
+  const [inFeatures] = expectTensor(checkpoint, gIdx, ["i32"], [null]).shape;
+  const qweight = `${name}.qweight`;
+  const [rows] = expectTensor(checkpoint, qweight, ["i32"], [null, null]).shape;
+  const bits = allBits.find((each) => rows === paddedWords(inFeatures, each));
+  if (bits === undefined) {
+    throw noSettings(
+      `tensor ${quoteName(qweight)}: ${rows} rows of words are those of ${inFeatures} codes of no ` +
+        "bit-width",
+    );
+  }
+  const [groups] = expectTensor(checkpoint, `${name}.scales`, floatDTypes, [null, null]).shape;
   const groupSize = groups === 1 ? null : Math.ceil(inFeatures / groups);
-  return { bits: bitsOf(checkpoint, name), groupSize, descAct: false, ownZeros: true };
+  return { bits, groupSize, descAct: false, ownZeros: true };
+}
+
+function noSettings(why: string): FormatError {
+  return new FormatError(`${why}, and no \`quantization_config\` says how weights are packed`, {
+    hint:
+      "only EfficientQAT's files need none; GPTQ has quantize_config.json and AWQ " +
+      "quant_config.json where config.json has no `quantization_config`",
+  });
 }

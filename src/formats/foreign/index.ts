@@ -11,8 +11,9 @@ import { onebit } from "./onebit.ts";
 
 /** All containers of other programs that are read, one line each, in the order in which they are looked for. */
 export const foreignContainers: readonly ForeignContainer[] = [
-  gptq,
   awq,
+  // Takes EfficientQAT's files, too, which have no configuration.
+  gptq,
   // Takes checkpoints of compressed-tensors whose codes are floats.
   fp8,
   compressedTensors,

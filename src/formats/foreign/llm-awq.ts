@@ -1,7 +1,8 @@
 import { FormatError } from "../../util/errors.ts";
 import type { Checkpoint } from "../checkpoint.ts";
 import { quoteName } from "../wording.ts";
-import { transposeInto, writeBitStream } from "./code-words.ts";
+import { writeBitStream } from "./bit-stream.ts";
+import { transposeInto } from "./code-words.ts";
 import type { ForeignWeight } from "./foreign-container.ts";
 import { holdIntegers } from "./hold-integers.ts";
 import { expectTensor, floatDTypes, readScales } from "./module-tensors.ts";

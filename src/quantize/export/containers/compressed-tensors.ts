@@ -1,4 +1,5 @@
-import { streamWords, writeBitStream } from "../../../formats/foreign/code-words.ts";
+import { writeBitStream } from "../../../formats/foreign/bit-stream.ts";
+import { streamWords } from "../../../formats/foreign/code-words.ts";
 import type { JsonRecord } from "../../../util/json.ts";
 import type { Container, StoredPart } from "./container.ts";
 import { type IntegerForm, type IntegerLayer, readStored, zerosOf } from "./integer-layer.ts";

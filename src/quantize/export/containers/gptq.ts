@@ -1,12 +1,8 @@
-import {
-  streamWords,
-  transposeWords,
-  writeBitStream,
-} from "../../../formats/foreign/code-words.ts";
+import { writeBitStream } from "../../../formats/foreign/bit-stream.ts";
+import { streamWords, transposeInto, transposeWords } from "../../../formats/foreign/code-words.ts";
 import type { Container, StoredPart } from "./container.ts";
 import { type IntegerForm, type IntegerLayer, zerosOf } from "./integer-layer.ts";
 import { storedRows } from "./stored-rows.ts";
-import { transposeInto } from "../../../formats/foreign/code-words.ts";
 import { mostOf } from "./most-of.ts";
 
 /** GPTQ, as GPTQModel, transformers and vLLM load it; `src/formats/foreign/gptq.ts` has the layout. */

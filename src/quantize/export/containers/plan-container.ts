@@ -34,7 +34,8 @@ export interface ContainerPlan {
   readonly options: WriteOptions;
   readonly modules: ReadonlyMap<string, QuantizedModule>;
   readonly forms: ReadonlyMap<string, IntegerForm>;
-  readonly rounded: number;
+  /** Layers whose scales are rounded to float16. */
+  readonly rounded: ReadonlySet<string>;
   readonly parts: readonly PlannedPart[];
   /** Fields of config.json that are others than those of the source. */
   readonly config: JsonRecord;
@@ -102,7 +103,7 @@ function expectOneForm(container: Container, forms: ReadonlyMap<string, IntegerF
 
 interface Held {
   readonly forms: ReadonlyMap<string, IntegerForm>;
-  readonly rounded: number;
+  readonly rounded: ReadonlySet<string>;
   readonly positiveZeros: boolean;
 }
 
@@ -114,7 +115,8 @@ async function holdAll(
 ): Promise<Held> {
   const modules = readQuantizationConfig(checkpoint.config)?.modules ?? new Map();
   const forms = new Map<string, IntegerForm>();
-  let [rounded, positiveZeros] = [0, true];
+  const rounded = new Set<string>();
+  let positiveZeros = true;
   for (const name of linears) {
     const packed: QuantizedModule | undefined = modules.get(name);
     if (!packed) continue;
@@ -124,11 +126,11 @@ async function holdAll(
     const fault = container.refuse(form);
     if (fault) throw refused(container, name, packed, fault);
     if (layer.rounded && !requantize) throw refused(container, name, packed, roundedScales);
-    if (layer.rounded) rounded++;
+    if (layer.rounded) rounded.add(name);
     positiveZeros &&= zerosOf(layer, form).every((zero) => zero > 0);
     forms.set(name, form);
   }
-  if (rounded > 0) onNotice?.(`scales of ${rounded} layers were rounded to float16`);
+  if (rounded.size > 0) onNotice?.(`scales of ${rounded.size} layers were rounded to float16`);
   return { forms, rounded, positiveZeros };
 }
 

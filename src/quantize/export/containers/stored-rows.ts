@@ -1,4 +1,5 @@
-import { streamWords, writeBitStream } from "../../../formats/foreign/code-words.ts";
+import { writeBitStream } from "../../../formats/foreign/bit-stream.ts";
+import { streamWords } from "../../../formats/foreign/code-words.ts";
 import { type IntegerForm, type IntegerLayer, keepsRows, readStored } from "./integer-layer.ts";
 
 /** Rows of a form: a little-endian stream of bits each, padded to whole words. */

@@ -83,7 +83,14 @@ async function write(
   await sources.addCheckpoint(checkpoint);
   const files = await identifyCheckpoint(checkpoint);
   const { sizeBytes } = plan;
-  const result = { format, out, sizeBytes, modules: forms.size, rounded, verification: null };
+  const result: ContainerExport = {
+    format,
+    out,
+    sizeBytes,
+    modules: forms.size,
+    rounded: rounded.size,
+    verification: null,
+  };
   const start = {
     out,
     identity: { fewbit: version, format, splitSize: String(splitSize), ...files },
@@ -97,12 +104,11 @@ async function write(
     readFinished: async () => ({ identity: null, result }),
     onSettled: onNotice,
   };
-  await runInFolder(start, async ({ folder }) => {
+  return runInFolder<ContainerExport>(start, async ({ folder }) => {
     await writeFiles(planned, folder.workPath);
-    return result;
+    const verification = options.verify ? await verifyContainer(planned, folder.workPath) : null;
+    return { ...result, verification };
   });
-  const verification = options.verify ? await verifyContainer(planned) : null;
-  return { ...result, verification };
 }
 
 async function writeFiles(planned: ContainerPlan, folder: string): Promise<void> {
