@@ -2,6 +2,7 @@ import type { ExportPlan } from "../quantize/export/export-format.ts";
 import type { ExportResult } from "../quantize/export/index.ts";
 import type { OnnxExport } from "../quantize/export/onnx/onnx.ts";
 import type { ContainerExport } from "../quantize/export/containers/write-container.ts";
+import type { MlxExport } from "../quantize/export/mlx/mlx.ts";
 import type { GgufExport } from "../quantize/export/gguf/gguf.ts";
 import {
   formatBytes,
@@ -42,6 +43,7 @@ export function formatExport(result: ExportResult): string[] {
   const wrote = `  wrote ${printable(result.out)} · ${formatBytes(result.sizeBytes)}`;
   if (result.format === "onnx") return [wrote, ...formatOnnx(result)];
   if ("modules" in result) return [wrote, ...formatContainer(result)];
+  if (result.format === "mlx") return [wrote, ...formatCompared(result.verification)];
   if (result.format !== "gguf") return [wrote];
   const { files, types, loss, verification } = result;
   const parts = files.length > 1 ? ` in ${formatPlural(files.length, "part")}` : "";
@@ -80,7 +82,7 @@ function formatContainer({ modules, rounded, verification }: ContainerExport): s
 
 /** What was read again and found equal, of formats without ids and logits to compare. */
 function formatCompared(
-  verification: OnnxExport["verification"] | ContainerExport["verification"],
+  verification: (OnnxExport | ContainerExport | MlxExport)["verification"],
 ): string[] {
   if (!verification) return [];
   return [

@@ -14,8 +14,6 @@ import { identifyCheckpoint } from "../../../run/identity.ts";
 import { runInFolder } from "../../../run/run.ts";
 import { SourceFiles } from "../../../run/source-files.ts";
 import { throwIfCancelled, UnsupportedError, UsageError } from "../../../util/errors.ts";
-import { fitHalves } from "../../../util/fit-halves.ts";
-import { floatsToBfloats } from "../../../util/half.ts";
 import { isJsonRecord, type JsonRecord } from "../../../util/json.ts";
 import { sum } from "../../../util/sums.ts";
 import { version } from "../../../util/version.ts";
@@ -28,6 +26,8 @@ import type {
   WriteOptions,
 } from "../export-format.ts";
 import { layoutFor, type MlxLayout, mlxWeight } from "./mlx-weight.ts";
+import { narrow } from "./narrow.ts";
+import { type MlxVerification, verifyMlx } from "./verify-mlx.ts";
 
 /** What an export for MLX wrote. */
 export interface MlxExport {
@@ -40,6 +40,8 @@ export interface MlxExport {
   readonly packed: number;
   /** Biases that were rounded to `dtype`, of all packed weights. */
   readonly roundedBiases: number;
+  /** What was compared after writing; null when nothing was asked for. */
+  readonly verification: MlxVerification | null;
 }
 
 const torchNames = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const;
@@ -50,7 +52,7 @@ const torchNames = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const
  */
 export const mlx: ExportFormat<MlxExport> = {
   title: "MLX, as mlx_lm loads it",
-  takes: ["dtype"],
+  takes: ["dtype", "verify"],
   prepare,
 };
 
@@ -98,7 +100,17 @@ async function prepare(
   const plan = { format: "mlx", out, files: [{ path: out, sizeBytes }], sizeBytes, tensors };
   const job = { source, modules, layouts, entries, options: { ...options, dtype } };
   const result = { format: "mlx" as const, out, sizeBytes, dtype, packed: modules.size };
-  return { plan, run: () => writeCheckpoint(job, { ...result, roundedBiases: 0 }) };
+  const nothingYet = { roundedBiases: 0, verification: null };
+  return { plan, run: () => writeCheckpoint(job, { ...result, ...nothingYet }) };
+}
+
+/** Names of the tensors of a packed weight. */
+function partNames(module: string): Readonly<Record<"weight" | "scales" | "biases", string>> {
+  return {
+    weight: `${module}.weight`,
+    scales: `${module}.scales`,
+    biases: `${module}.biases`,
+  };
 }
 
 /** The tensors of the output: three for each packed weight in the place of its first. */
@@ -125,10 +137,11 @@ function entriesOf(
     const { outFeatures, inFeatures } = module;
     const words = (inFeatures * layout.bits) / 32;
     const groups = [outFeatures, inFeatures / layout.groupSize];
+    const { weight, scales, biases } = partNames(owner);
     const own: TensorEntry[] = [
-      { name: `${owner}.weight`, dtype: "u32", shape: [outFeatures, words] },
-      { name: `${owner}.scales`, dtype, shape: groups },
-      { name: `${owner}.biases`, dtype, shape: groups },
+      { name: weight, dtype: "u32", shape: [outFeatures, words] },
+      { name: scales, dtype, shape: groups },
+      { name: biases, dtype, shape: groups },
     ];
     for (const entry of own) entries.set(entry.name, entry);
   }
@@ -155,24 +168,41 @@ async function writeCheckpoint(job: Job, planned: MlxExport): Promise<MlxExport>
     readFinished: async () => ({ identity: null, result }),
     onSettled: onNotice,
   };
-  return runInFolder(start, async ({ folder }) => {
-    const roundedBiases = await writeAll(job, folder);
-    result = { ...planned, roundedBiases };
-    if (roundedBiases > 0) {
+  let rounded: RoundedBiases = new Map();
+  await runInFolder(start, async ({ folder }) => {
+    rounded = await writeAll(job, folder);
+    result = { ...planned, roundedBiases: sum([...rounded.values()]) };
+    if (rounded.size > 0) {
       onNotice(
-        `${roundedBiases} products of scales and zero points are no values of ${dtype} and were ` +
-          "rounded; `dtype: f32` holds them",
+        `${result.roundedBiases} products of scales and zero points are no values of ${dtype} and ` +
+          "were rounded; `dtype: f32` holds them",
       );
     }
     return result;
   });
+  return { ...result, verification: await verified(job, rounded) };
 }
 
-async function writeAll(job: Job, folder: OutputDirectory): Promise<number> {
+/** How many biases were rounded, of each packed weight where any was. */
+type RoundedBiases = ReadonlyMap<string, number>;
+
+async function verified(
+  { source, modules, entries, options }: Job,
+  rounded: RoundedBiases,
+): Promise<MlxVerification | null> {
+  if (!options.verify) return null;
+  const { out, dtype, signal } = options;
+  const packed = new Set([...modules.keys()].flatMap((name) => Object.values(partNames(name))));
+  const plain = entries.map(({ name }) => name).filter((name) => !packed.has(name));
+  const written = { source: source.checkpoint, modules, rounded, plain, dtype, signal };
+  return verifyMlx(out, written);
+}
+
+async function writeAll(job: Job, folder: OutputDirectory): Promise<RoundedBiases> {
   const { checkpoint } = job.source;
   const metadata = { format: "mlx" };
   const writer = await CheckpointWriter.create(folder.workPath, job.entries, { metadata });
-  let rounded: number;
+  let rounded: RoundedBiases;
   try {
     rounded = await writeTensors(job, writer);
     await writer.finish();
@@ -182,46 +212,38 @@ async function writeAll(job: Job, folder: OutputDirectory): Promise<number> {
   }
   await copySidecarFiles(checkpoint.files, folder.workPath);
   const stated = await checkpoint.files.text("config.json");
-  const config = mlxConfig(job, rounded > 0);
+  const config = mlxConfig(job, rounded.size > 0);
   await writeText(folder.file("config.json"), formatJsonLike(config, stated));
   return rounded;
 }
 
-async function writeTensors(job: Job, writer: CheckpointWriter): Promise<number> {
+async function writeTensors(job: Job, writer: CheckpointWriter): Promise<RoundedBiases> {
   const { source, modules, entries, options } = job;
   const { checkpoint } = source;
   const { dtype, signal, onProgress } = options;
-  let rounded = 0;
+  const owners = new Map([...modules.keys()].map((name) => [partNames(name).weight, name]));
+  const followers = new Set(
+    [...modules.keys()].flatMap((name) => [partNames(name).scales, partNames(name).biases]),
+  );
+  const rounded = new Map<string, number>();
   for (const [done, { name }] of entries.entries()) {
     throwIfCancelled(signal);
-    const owner = /^(.*)\.(weight|scales|biases)$/.exec(name);
-    const module = owner ? modules.get(owner[1]) : undefined;
-    if (owner && module && owner[2] === "weight") {
-      const packed = await readQTensor(checkpoint, owner[1], module);
-      const made = mlxWeight(owner[1], packed, dtype);
+    const owner = owners.get(name);
+    const module = owner === undefined ? undefined : modules.get(owner);
+    if (owner !== undefined && module) {
+      const names = partNames(owner);
+      const made = mlxWeight(owner, await readQTensor(checkpoint, owner, module), dtype);
       await writer.write(name, made.codes);
-      await writer.write(`${owner[1]}.scales`, made.scales);
-      await writer.write(`${owner[1]}.biases`, made.biases);
-      rounded += made.rounded;
-    } else if (!module) {
+      await writer.write(names.scales, made.scales);
+      await writer.write(names.biases, made.biases);
+      if (made.rounded > 0) rounded.set(owner, made.rounded);
+    } else if (!followers.has(name)) {
       const { values } = await readFloatTensor(checkpoint, name);
       await writer.write(name, narrow(name, values, dtype));
     }
     onProgress?.({ done: done + 1, total: entries.length, tensor: name });
   }
   return rounded;
-}
-
-/** @throws NumericError where a value does not fit into float16 */
-function narrow(
-  name: string,
-  values: Float32Array,
-  dtype: ExportDType,
-): Float32Array | Uint16Array {
-  if (dtype === "f32") return values;
-  if (dtype === "bf16") return floatsToBfloats(values);
-  const hint = "export in bf16 or f32 (`dtype`)";
-  return fitHalves(values, { what: `values of ${name}`, hint, field: "dtype", value: dtype });
 }
 
 /** config.json with `quantization`: the sizes of most weights, and those of others by their names. */
