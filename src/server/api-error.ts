@@ -41,8 +41,12 @@ export class ApiError extends FewbitError {
   }
 }
 
-/** Names of fields where the library's differ from those of requests. */
-const requestNames: Readonly<Record<string, string>> = { maxTokens: "max_tokens" };
+/** Fields of the library have the names of requests, but for how words are joined. */
+const requestName = (field: string): string =>
+  field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+const withRequestNames = (text: string): string =>
+  text.replace(/`[a-z]+[A-Z][A-Za-z]*`/g, requestName);
 
 /** Refuses a request for what one of its fields says. */
 export function badRequest(message: string, param: string | null, code?: string): ApiError {
@@ -69,8 +73,9 @@ export function toApiError(error: unknown): ApiError {
   }
   if (error instanceof UsageError || error instanceof UnsupportedError) {
     const { message, field, hint } = error;
-    const param = field === undefined ? null : (requestNames[field] ?? field);
-    return new ApiError(400, hint ? `${message}; ${hint}` : message, { param, cause: error });
+    const param = field === undefined ? null : requestName(field);
+    const told = withRequestNames(hint ? `${message}; ${hint}` : message);
+    return new ApiError(400, told, { param, cause: error });
   }
   return new ApiError(500, "the server failed to answer this", {
     code: "internal_error",

@@ -68,14 +68,20 @@ function addRoute(
   server: ServerContext,
   { route, access }: { readonly route: Route; readonly access: Access },
 ): void {
-  for (const path of [route.path, ...(route.aliases ?? [])]) {
+  for (const name of [route.path, ...(route.aliases ?? [])]) {
+    const path = name.replace(/\{(\w+)\}/g, ":$1");
     app.on(route.method, path, (context) => answer(context, server, { route, access }));
-    app.all(path, ({ req }) => {
-      const message = `${req.path} takes ${route.method}, not ${req.method}`;
-      const headers = { allow: route.method };
-      throw new ApiError(405, message, { code: "method_not_allowed", headers });
-    });
+    refuseOthers(app, path, route.method);
   }
+}
+
+/** Says which method a path takes, to requests with any other one. */
+function refuseOthers(app: Hono, path: string, method: Route["method"]): void {
+  const headers = { allow: method === "GET" ? "GET, HEAD" : method };
+  app.all(path, ({ req }) => {
+    const message = `${req.path} takes ${method}, not ${req.method}`;
+    throw new ApiError(405, message, { code: "method_not_allowed", headers });
+  });
 }
 
 async function answer(
@@ -89,7 +95,12 @@ async function answer(
     if (!route.isOpen) expectKey(context, access.apiKey);
     const { bodyBytes } = server.limits;
     const body = route.body ? await readBody(request, route.body, bodyBytes) : undefined;
-    const response = await route.answerCall(server, { body, signal: request.signal, onEnd });
+    const response = await route.answerCall(server, {
+      body,
+      params: context.req.param(),
+      signal: request.signal,
+      onEnd,
+    });
     const isStream = response.headers.get("content-type")?.startsWith("text/event-stream");
     if (!isStream) onEnd(response.status);
     return response;
@@ -118,5 +129,6 @@ function addAssets(app: Hono, { assets }: ServerContext): void {
         headers: { ...pageHeaders, "content-type": type },
       });
     });
+    refuseOthers(app, path, "GET");
   }
 }

@@ -10,11 +10,20 @@ function schemaOf(schema: z.ZodType, io: "input" | "output"): object {
 
 const json = (schema: object): object => ({ "application/json": { schema } });
 
-function operationOf({ summary, body, answer, mediaType, streams, isOpen }: Route): object {
+/** Names in braces are the parameters of a path. */
+function parametersOf(path: string): object[] {
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+  return names.map((name) => ({ name, in: "path", required: true, schema: { type: "string" } }));
+}
+
+function operationOf(route: Route): object {
+  const { path, summary, body, answer, mediaType, streams, isOpen } = route;
+  const parameters = parametersOf(path);
   const content = answer ? json(schemaOf(answer, "output")) : { [mediaType ?? "text/plain"]: {} };
   const events = streams ? { "text/event-stream": { schema: { type: "string" } } } : {};
   return {
     summary,
+    ...(parameters.length > 0 ? { parameters } : {}),
     ...(body ? { requestBody: { required: true, content: json(schemaOf(body, "input")) } } : {}),
     responses: {
       "200": { description: "the answer", content: { ...content, ...events } },

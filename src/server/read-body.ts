@@ -2,6 +2,7 @@ import type * as z from "zod";
 import { FormatError } from "../util/errors.ts";
 import { parseJson } from "../util/json.ts";
 import { ApiError, badRequest } from "./api-error.ts";
+import { describeIssue } from "./describe-issue.ts";
 
 /**
  * Reads the body of a request as JSON and checks it.
@@ -17,12 +18,15 @@ export async function readBody<T>(
   if (!/^application\/([\w.-]+\+)?json\b/i.test(type)) {
     throw new ApiError(415, `expected a body of the type application/json, got "${type}"`);
   }
+  const encoding = request.headers.get("content-encoding") ?? "identity";
+  if (encoding !== "identity") {
+    throw new ApiError(415, `expected a body that is not compressed, got "${encoding}"`);
+  }
   const text = await readText(request, mostBytes);
-  const parsed = schema.safeParse(parse(text));
+  const parsed = schema.safeParse(parse(text), { reportInput: true });
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const param = issue.path.length === 0 ? null : issue.path.join(".");
-  throw badRequest(param === null ? issue.message : `\`${param}\`: ${issue.message}`, param);
+  const { message, param } = describeIssue(parsed.error.issues[0]);
+  throw badRequest(message, param);
 }
 
 function parse(text: string): unknown {
@@ -51,6 +55,7 @@ async function readText(request: Request, mostBytes: number): Promise<string> {
     }
     return text + decoder.decode();
   } catch (error) {
+    if (error instanceof TypeError) throw badRequest("the body is not UTF-8", null, "invalid_json");
     if (!(error instanceof ApiError))
       throw badRequest("the body is not whole", null, "invalid_json");
     await reader.cancel().catch(() => {});

@@ -4,6 +4,8 @@ import type { ServerContext } from "./server-context.ts";
 /** One request to a route. */
 export interface Call<Body> {
   readonly body: Body;
+  /** What stands in the path where the route has names in braces. */
+  readonly params: Readonly<Record<string, string>>;
   /** Aborted when the client has gone away. */
   readonly signal: AbortSignal;
   /** To be called when an answer that comes in pieces has ended. */
@@ -13,6 +15,7 @@ export interface Call<Body> {
 /** An address of the interface. The OpenAPI document is made of these. */
 export interface Route<Body = unknown> {
   readonly method: "GET" | "POST";
+  /** Parts in braces stand for any name: `/v1/models/{model}`. */
   readonly path: string;
   /** The same under other paths. */
   readonly aliases?: readonly string[];

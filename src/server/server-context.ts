@@ -37,13 +37,7 @@ export async function useModel(
   asked: string | null | undefined,
 ): Promise<UsedModel> {
   const name = asked || pool.list()[0].name;
-  if (!pool.has(name)) {
-    const names = pool.list().map((model) => model.name);
-    throw new ApiError(404, `there is no model "${name}"; there are: ${names.join(", ")}`, {
-      param: "model",
-      code: "model_not_found",
-    });
-  }
+  if (!pool.has(name)) throw unknownModel({ pool }, name);
   try {
     const lease = await pool.acquire(name);
     return { name, engine: lease.engine, release: () => lease.release() };
@@ -52,4 +46,14 @@ export async function useModel(
     const code = "model_not_loaded";
     throw new ApiError(503, `the model "${name}" cannot be loaded now`, { code, cause });
   }
+}
+
+/** Says which models there are instead of one that is not. */
+export function unknownModel({ pool }: Pick<ServerContext, "pool">, name: string): ApiError {
+  const names = pool.list().map((model) => model.name);
+  const said = name.length <= 100 ? name : `${name.slice(0, 100)}…`;
+  return new ApiError(404, `there is no model "${said}"; there are: ${names.join(", ")}`, {
+    param: "model",
+    code: "model_not_found",
+  });
 }

@@ -5,6 +5,7 @@ import { UsageError } from "../util/errors.ts";
 import { type Access, createApp } from "./app.ts";
 import { GrammarShelf } from "./grammar/grammar-shelf.ts";
 import { defaultLimits, type ServerLimits } from "./limits.ts";
+import { refuseClient } from "./refuse-client.ts";
 import type { Asset } from "./server-context.ts";
 import { ServerMetrics } from "./server-metrics.ts";
 
@@ -97,6 +98,7 @@ function listen(
     );
     if ("maxConnections" in server || "setTimeout" in server)
       server.maxConnections = limits.connections;
+    if ("requestTimeout" in server) server.on("clientError", refuseClient);
     server.once("error", (cause) => reject(listenError(cause, host, port)));
   });
 }

@@ -68,6 +68,7 @@ describe("what is malformed is refused in OpenAI's form", () => {
       "invalid_json",
     ],
     ["a form", post("a=b", { ...key, "content-type": "text/plain" }), 415, null],
+    ["a compressed body", post("{}", { ...json, "content-encoding": "gzip" }), 415, null],
     ["too much", post(JSON.stringify({ prompt: "x".repeat(30_000) })), 413, "body_too_large"],
     ["another method", { method: "DELETE", headers: key }, 405, "method_not_allowed"],
     ["a token that there is not", post('{"prompt":[99999]}'), 400, null],
@@ -87,6 +88,44 @@ describe("what is malformed is refused in OpenAI's form", () => {
     expect(await told(missing, { headers: key })).toMatchObject({
       status: 404,
       error: { code: "not_found" },
+    });
+  });
+
+  test.each([
+    ["a list", "[]", null, "the body must be an object, got a list"],
+    ["a text for a number", '{"prompt":"","top_k":"3"}', "top_k", 'a number, got "3"'],
+    ["a penalty near 0", '{"prompt":"","repetition_penalty":1e-300}', "repetition_penalty", "0.01"],
+    ["a bias of no token", '{"prompt":"a","logit_bias":{"99999":1}}', "logit_bias", "`logit_bias`"],
+  ])("%s: the message says where and why", async (_, body, param, words) => {
+    const { status, error } = await told(path, post(body));
+    expect({ status, param: error.param }).toEqual({ status: 400, param });
+    expect(error.message).toContain(words);
+  });
+
+  test("tokens that there are not have no text", async () => {
+    const answer = await told("/detokenize", post('{"tokens":[5,99999]}'));
+    expect(answer).toMatchObject({ status: 400, error: { param: "tokens" } });
+  });
+
+  test("another method says which one is taken, also at the page", async () => {
+    const answers = [await told("/", { method: "POST" }), await told(path, { headers: key })];
+    expect(answers.map(({ status, headers }) => [status, headers.get("allow")])).toEqual([
+      [405, "GET, HEAD"],
+      [405, "POST"],
+    ]);
+  });
+
+  test.each([
+    ["a method of no standard", "BREW / HTTP/1.1\r\nHost: localhost\r\n\r\n", 400],
+    ["a head without end", `GET / HTTP/1.1\r\nX: ${"x".repeat(40_000)}`, 431],
+  ])("%s", async (_, text, status) => {
+    const socket = connect(server.port, "127.0.0.1");
+    socket.write(text);
+    let answer = "";
+    for await (const piece of socket.setEncoding("utf8")) answer += String(piece);
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(JSON.parse(answer.split("\r\n\r\n")[1])).toMatchObject({
+      error: { type: "invalid_request_error" },
     });
   });
 
@@ -267,4 +306,7 @@ test("the OpenAPI document describes every route by its schema", async () => {
   );
   const chat = document.paths["/v1/chat/completions"]?.["post"];
   expect(JSON.stringify(chat?.requestBody)).toContain("max_completion_tokens");
+  expect(document.paths["/v1/models/{model}"]?.["get"]).toMatchObject({
+    parameters: [{ name: "model", in: "path", required: true }],
+  });
 });

@@ -251,6 +251,9 @@ describe("the other routes", () => {
     const ids: string[] = [];
     for await (const { id } of client.models.list()) ids.push(id);
     expect(ids).toEqual(["tiny"]);
+    expect((await client.models.retrieve("tiny")).id).toBe("tiny");
+    const missing = await refusal(client.models.retrieve("large"));
+    expect(missing).toMatchObject({ status: 404, code: "model_not_found" });
   });
 });
 

@@ -30,6 +30,7 @@ export function writeChat(engine: Engine, { messages, tools, ...rest }: Conversa
   const { tokenizer } = engine.model;
   const variables = rest.chat_template_kwargs ?? {};
   try {
+    if (tokenizer.chatTemplates.names().length === 0) throw noTemplate();
     const given = tools && tools.length > 0 ? tools : null;
     if (!given) return applyChatTemplate(tokenizer, templateMessages(messages), { variables });
     const { format, isDescribed } = chooseToolFormat(
@@ -47,6 +48,12 @@ export function writeChat(engine: Engine, { messages, tools, ...rest }: Conversa
     }
     throw error;
   }
+}
+
+function noTemplate(): ApiError {
+  const message =
+    "this model has no chat template: send texts to /v1/completions, or serve its instruct variant";
+  return badRequest(message, "model");
 }
 
 /** Makes of a chat what the engine is asked for. @throws ApiError FewbitError */

@@ -4,7 +4,7 @@ import { chatRoute } from "./chat.ts";
 import { completionsRoute } from "./completions.ts";
 import { embeddingsRoute } from "./embeddings.ts";
 import { responsesRoute } from "./responses.ts";
-import { healthRoute, metricsRoute, modelsRoute, propsRoute } from "./state.ts";
+import { healthRoute, metricsRoute, modelRoute, modelsRoute, propsRoute } from "./state.ts";
 import { detokenizeRoute, templateRoute, tokenizeRoute } from "./tokens.ts";
 
 const described: readonly Route[] = [
@@ -13,6 +13,7 @@ const described: readonly Route[] = [
   responsesRoute,
   embeddingsRoute,
   modelsRoute,
+  modelRoute,
   tokenizeRoute,
   detokenizeRoute,
   templateRoute,

@@ -1,9 +1,15 @@
 import { defineRoute } from "../route.ts";
-import { healthAnswer, modelsAnswer, propsAnswer } from "../schemas/answers.ts";
-import type { ServerContext } from "../server-context.ts";
+import {
+  healthAnswer,
+  type ModelAnswer,
+  modelAnswer,
+  modelsAnswer,
+  propsAnswer,
+} from "../schemas/answers.ts";
+import { type ServerContext, unknownModel } from "../server-context.ts";
 import { version } from "../../util/version.ts";
 
-function modelList({ pool, startedAt }: ServerContext): object[] {
+function modelList({ pool, startedAt }: ServerContext): ModelAnswer[] {
   return pool.list().map(({ name, state }) => ({
     id: name,
     object: "model",
@@ -21,6 +27,20 @@ export const modelsRoute = defineRoute({
   summary: "Lists the models.",
   answer: modelsAnswer,
   answerCall: async (server) => Response.json({ object: "list", data: modelList(server) }),
+});
+
+/** `GET /v1/models/{model}` */
+export const modelRoute = defineRoute({
+  method: "GET",
+  path: "/v1/models/{model}",
+  aliases: ["/models/{model}"],
+  summary: "Describes one model.",
+  answer: modelAnswer,
+  async answerCall(server, { params: { model } }) {
+    const described = modelList(server).find(({ id }) => id === model);
+    if (!described) throw unknownModel(server, model);
+    return Response.json(described);
+  },
 });
 
 /** `GET /health` */

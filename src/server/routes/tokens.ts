@@ -48,7 +48,13 @@ export const detokenizeRoute = defineRoute<z.output<typeof detokenizeRequest>>({
   answer: detokenizeAnswer,
   answerCall: (server, { body }) =>
     withModel(server, body.model, ({ engine }) => {
-      const text = engine.model.tokenizer.decode(body.tokens);
+      const { tokenizer, config } = engine.model;
+      const unknown = body.tokens.find((id) => id >= config.vocabularySize);
+      if (unknown !== undefined) {
+        const vocabulary = `the vocabulary of ${config.vocabularySize} tokens`;
+        throw badRequest(`token ${unknown} is not in ${vocabulary}`, "tokens");
+      }
+      const text = tokenizer.decode(body.tokens);
       return { content: text, prompt: text };
     }),
 });

@@ -93,19 +93,19 @@ export const embeddingAnswer = z.object({
   usage: z.object({ prompt_tokens: z.int(), total_tokens: z.int() }),
 });
 
-/** What `GET /v1/models` answers. */
-export const modelsAnswer = z.object({
-  object: z.literal("list"),
-  data: z.array(
-    z.object({
-      id: z.string(),
-      object: z.literal("model"),
-      created: z.int(),
-      owned_by: z.string(),
-      status: z.object({ value: z.enum(["unloaded", "loading", "loaded"]) }),
-    }),
-  ),
+/** What `GET /v1/models/{model}` answers. */
+export const modelAnswer = z.object({
+  id: z.string(),
+  object: z.literal("model"),
+  created: z.int(),
+  owned_by: z.string(),
+  status: z.object({ value: z.enum(["unloaded", "loading", "loaded"]) }),
 });
+
+export type ModelAnswer = z.output<typeof modelAnswer>;
+
+/** What `GET /v1/models` answers. */
+export const modelsAnswer = z.object({ object: z.literal("list"), data: z.array(modelAnswer) });
 
 /** What `POST /v1/responses` answers. */
 export const responseAnswer = z.looseObject({

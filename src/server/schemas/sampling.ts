@@ -18,7 +18,12 @@ export const samplingFields = {
   top_p: z.number().gt(0).max(1).nullish().describe("draw from the likeliest that sum to this"),
   top_k: z.int().min(-1).nullish().describe("draw from so many; 0 and −1: all"),
   min_p: z.number().min(0).max(1).nullish().describe("draw from those this much as likely"),
-  repetition_penalty: z.number().gt(0).max(10).nullish().describe("above 1 speaks against repeats"),
+  repetition_penalty: z
+    .number()
+    .min(0.01)
+    .max(10)
+    .nullish()
+    .describe("above 1 speaks against repeats"),
   frequency_penalty: penalty.describe("taken from a logit for each time it was generated"),
   presence_penalty: penalty.describe("taken once from the logit of what was generated"),
   logit_bias: z

@@ -41,6 +41,24 @@ describe("a conversation", () => {
     ]);
   });
 
+  test("leaves out messages that a model gave no answer to, but not the last one", () => {
+    const failed = changeAnswer(
+      ask(answered(), { id: "2", question: "Again", models: ["a", "b"] }),
+      { exchange: "2", column: 0 },
+      (answer) => ({ ...answer, state: "failed", error: "the queue is full" }),
+    );
+    const partly = changeAnswer(failed, { exchange: "2", column: 1 }, (answer) => ({
+      ...answer,
+      text: "cut",
+      state: "stopped",
+    }));
+    const next = ask(partly, { id: "3", question: "More", models: ["a", "b"] });
+    const texts = (column: number) => turnsFor(next, column).map(({ content }) => content);
+    expect(texts(0)).toEqual(["Be brief.", "Hi", "left", "More"]);
+    expect(texts(1)).toEqual(["Be brief.", "Hi", "right", "Again", "cut", "More"]);
+    expect(turnsFor(partly, 0).at(-1)?.content).toBe("Again");
+  });
+
   test("is being written until all have answered", () => {
     const next = ask(answered(), { id: "2", question: "More", models: ["a"] });
     expect(isWriting(next)).toBe(true);

@@ -78,16 +78,21 @@ export function changeAnswer(
   return { ...conversation, exchanges };
 }
 
-/** What a model is told of a conversation: its own answers, where it gave some, else the first. */
+/**
+ * What a model is told of a conversation: its own answers, and the first ones of what came before it.
+ * A message that got no answer is left out unless it is the last: templates that want users and
+ * models to take turns would refuse two messages in a row.
+ */
 export function turnsFor(
   { system, exchanges }: Conversation,
   column: number,
 ): { role: "system" | "user" | "assistant"; content: string }[] {
   const turns: { role: "system" | "user" | "assistant"; content: string }[] = [];
   if (system.trim() !== "") turns.push({ role: "system", content: system });
-  for (const { question, answers } of exchanges) {
-    turns.push({ role: "user", content: question });
+  for (const [i, { question, answers }] of exchanges.entries()) {
     const text = (answers[column] ?? answers[0])?.text ?? "";
+    if (text === "" && i < exchanges.length - 1) continue;
+    turns.push({ role: "user", content: question });
     if (text !== "") turns.push({ role: "assistant", content: text });
   }
   return turns;
