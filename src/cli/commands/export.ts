@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import type { ApiOptions, ExportOptions } from "../../index.ts";
 import { formatExport, formatExportPlan } from "../../report/export-summary.ts";
 import { DownloadDisplay } from "../download-display.ts";
+import { markRareFlags } from "../help.ts";
 import { interruptible } from "../interrupt.ts";
 import type { Io } from "../io.ts";
 import {
@@ -33,10 +34,8 @@ interface Options extends VerbosityOptions, ComputeOptions {
 
 const example = `
   fewbit export ./llama-w4 --format gguf --out llama-w4.gguf
-  fewbit export ./llama-w4 --format compressed-tensors --out ./llama-w4-ct --verify
-  fewbit export ./llama-w4 --format hf --out ./llama-w4-plain
+  fewbit export ./llama-w4 --format compressed-tensors --out ./llama-w4-ct
   fewbit export ./llama-w4 --format onnx --out ./llama-w4-onnx --verify
-  fewbit export ./llama-w4 --format mlx --out ./llama-w4-mlx
 `;
 
 /** Defines `fewbit export`. */
@@ -86,6 +85,7 @@ export function defineExport(command: Command, io: Io): void {
     .addOption(
       choiceOption("--products", ["exact", "fast"], "fast: its readers round inputs to 8 bits"),
     );
+  markRareFlags(command, "--pre", "--split-size", "--products", "--from-qat");
   addComputeOptions(command);
   addVerbosityOptions(command);
   command.action((model: string, options: Options) => runExport(model, options, io));
