@@ -5,8 +5,7 @@ import { afterAll, expect, test } from "vitest";
 import { CheckpointWriter } from "../../src/formats/checkpoint-writer.ts";
 import { readQTensor } from "../../src/formats/fewbit-format.ts";
 import { readQuantizationConfig } from "../../src/formats/quantization-config.ts";
-import { QTensor } from "../../src/quant/q-tensor.ts";
-import { expectPlanar, groupsPerRow, parseScheme } from "../../src/quant/scheme.ts";
+import type { QTensor } from "../../src/quant/q-tensor.ts";
 import { awqContainer } from "../../src/quantize/export/containers/awq.ts";
 import { compressedTensorsContainer } from "../../src/quantize/export/containers/compressed-tensors.ts";
 import type { Container } from "../../src/quantize/export/containers/container.ts";
@@ -17,38 +16,15 @@ import {
   zerosOf,
 } from "../../src/quantize/export/containers/integer-layer.ts";
 import { openAnyCheckpoint } from "../../src/runtime/open-checkpoint.ts";
-import { floatToHalfBits } from "../../src/util/half.ts";
 import { FormatError } from "../../src/util/errors.ts";
+import { exportedSchemes, spreadWeight } from "../fixtures/spread-weight.ts";
 
 const containers: readonly Container[] = [gptqContainer, awqContainer, compressedTensorsContainer];
-const schemes =
-  "w1 w1.58 w1.58-seq w2g32 w2-sym w2-seq w3g32 w3g64-sym w4 w4g32 w4g64-sym w4g32-floatzero w4g64-nf4 w8 w8-sym w8-syma8".split(
-    " ",
-  );
 const folder = mkdtempSync(join(tmpdir(), "fewbit-containers-"));
 const module = "model.layers.0.mlp.up_proj";
 const [outFeatures, inFeatures] = [32, 192];
 
 afterAll(() => rmSync(folder, { recursive: true }));
-
-/** Codes, scales and zero points that are spread over all that there are; scales are thirds. */
-function weightOf(id: string): QTensor {
-  const scheme = expectPlanar(parseScheme(id));
-  const { levels, zeroPoint } = scheme.grid;
-  const groups = outFeatures * groupsPerRow(scheme, inFeatures);
-  const spread = (i: number, count: number): number => (i * 7919 + (i >> 3)) % count;
-  const codes = Uint8Array.from({ length: outFeatures * inFeatures }, (_, i) => spread(i, levels));
-  const scales = Uint16Array.from({ length: groups }, (_, i) =>
-    floatToHalfBits((3 * (1 + spread(i, 300))) / 2 ** 12),
-  );
-  const zeros =
-    zeroPoint === "none"
-      ? undefined
-      : zeroPoint === "integer"
-        ? Uint8Array.from({ length: groups }, (_, i) => spread(i, levels))
-        : new Uint16Array(groups).fill(floatToHalfBits(1.3));
-  return QTensor.pack(scheme, { outFeatures, inFeatures, codes, scales, ...(zeros && { zeros }) });
-}
 
 /** Writes a weight to a container; null where the container refuses it. */
 async function writeTo(
@@ -71,14 +47,11 @@ async function writeTo(
   return path;
 }
 
-const rows = new Map<string, string[]>();
-
-for (const id of schemes) {
+for (const id of exportedSchemes) {
   for (const container of containers) {
     test(`${container.id}: what it holds of ${id} comes back with the same values`, async () => {
-      const weight = weightOf(id);
+      const weight = spreadWeight(id, outFeatures, inFeatures);
       const path = await writeTo(container, weight, `${container.id}-${id}`);
-      rows.set(id, [...(rows.get(id) ?? []), path ? "exact" : "refused"]);
       if (!path) return;
       const checkpoint = await openAnyCheckpoint(path);
       const found = readQuantizationConfig(checkpoint.config)?.modules.get(module);
@@ -93,14 +66,6 @@ for (const id of schemes) {
   }
 }
 
-test("docs/formats.md has the matrix of schemes and containers as it is", () => {
-  const head = `| scheme | ${containers.map(({ id }) => id).join(" | ")} |`;
-  const lines = [...rows].map(([id, kinds]) => `| \`${id}\` | ${kinds.join(" | ")} |`);
-  const table = [head, `|---|${"---|".repeat(containers.length)}`, ...lines].join("\n");
-  const page = readFileSync(new URL("../../docs/formats.md", import.meta.url), "utf8");
-  expect(page).toContain(table);
-});
-
 test.each([
   ["bits", 8, /qweight.*rows of words/],
   ["group_size", 64, /scales.*expected the shape/],
@@ -109,7 +74,11 @@ test.each([
 ])(
   "gptq: a configuration whose `%s` is %s is refused, naming it",
   async (field, value, message) => {
-    const path = (await writeTo(gptqContainer, weightOf("w4g32"), "bad")) as string;
+    const path = (await writeTo(
+      gptqContainer,
+      spreadWeight("w4g32", outFeatures, inFeatures),
+      "bad",
+    )) as string;
     const file = join(path, "config.json");
     const config = JSON.parse(readFileSync(file, "utf8")) as {
       quantization_config: Record<string, unknown>;
@@ -121,7 +90,11 @@ test.each([
 );
 
 test("gptq: two configurations that say different things are refused", async () => {
-  const path = (await writeTo(gptqContainer, weightOf("w4g32"), "twice")) as string;
+  const path = (await writeTo(
+    gptqContainer,
+    spreadWeight("w4g32", outFeatures, inFeatures),
+    "twice",
+  )) as string;
   writeFileSync(join(path, "quantize_config.json"), JSON.stringify({ bits: 3, group_size: 32 }));
   await expect(openAnyCheckpoint(path)).rejects.toThrow(FormatError);
 });

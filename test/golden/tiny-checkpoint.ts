@@ -37,6 +37,13 @@ export interface TinyCheckpointOptions {
   readonly generationConfig?: Readonly<Record<string, unknown>>;
   /** Pack the block's linears with pseudo-random codes of this scheme. */
   readonly scheme?: string;
+  /** Makes the packed weights, instead of pseudo-random codes and scales. */
+  readonly pack?: (
+    module: string,
+    scheme: Scheme,
+    outFeatures: number,
+    inFeatures: number,
+  ) => QTensor;
   /** Changes the values of a tensor before they are written. */
   readonly edit?: (name: string, values: Float32Array) => void;
   /** Replaces the shape of a tensor. */
@@ -147,7 +154,8 @@ async function writeWeights(
     const module = name.slice(0, -".weight".length);
     const [outFeatures, inFeatures] = shape;
     modules.set(module, { kind: layerKind(scheme), scheme, outFeatures, inFeatures });
-    packed.set(module, pseudoRandomWeight(module, scheme, outFeatures, inFeatures));
+    const pack = options.pack ?? pseudoRandomWeight;
+    packed.set(module, pack(module, scheme, outFeatures, inFeatures));
     entries.push(...quantizedEntries(module, { scheme, outFeatures, inFeatures }));
   }
   const stored = options.rename ?? ((name: string) => name);

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import {
+  awqGemm,
   compressedInts,
   compressedPacked,
   efficientQat,
@@ -50,6 +51,7 @@ test.each<readonly [what: string, vector: Vector, scheme: string | null]>([
   ["zero points of int8, one a row", compressedInts("channel"), "w8"],
   ["zero points of int8, in groups", compressedInts("group"), "w8g32"],
   ["desc_act of GPTQ", gptqOrdered(), null],
+  ["AWQ", awqGemm(), "w4g32"],
 ])("%s: codes, scales and zero points are what plain loops say", async (_, vector, scheme) => {
   await writeVector(path, vector);
   const asItIs = await read(vector, false);
@@ -121,6 +123,7 @@ const withWeights = (vector: Vector, fields: Settings): Vector => {
 };
 
 const [gptq, packed, ints] = [gptqOrdered(), compressedPacked(3), compressedInts("group")];
+const awq = awqGemm();
 const ordered = compressedPacked(4, { order: "own" });
 
 test.each<readonly [what: string, vector: Vector, reason: RegExp]>([
@@ -184,6 +187,19 @@ test.each<readonly [what: string, vector: Vector, reason: RegExp]>([
     "weight_zero_point of int8",
     ofDType(packed, "weight_zero_point", "i8"),
     /zero_point": expected i32/,
+  ],
+  ["AWQ: qweight of int64", ofDType(awq, "qweight", "i64"), /up_proj\.qweight": expected i32/],
+  ["AWQ: no qzeros", without(awq, "qzeros"), /up_proj\.qzeros/],
+  ["AWQ: other groups", withSettings(awq, { group_size: 48 }), /up_proj\.qweight": .*`group_size`/],
+  [
+    "AWQ: two configurations",
+    { ...awq, files: { "quant_config.json": { w_bit: 4, q_group_size: 64 } } },
+    /`group_size` is 32 in quantization_config of config\.json, 64 in quant_config\.json/,
+  ],
+  [
+    "AWQ: no configuration",
+    { ...awq, config: { model_type: "llama" } },
+    /up_proj\.g_idx" is missing, and no `quantization_config` says/,
   ],
   ["weight_shape is missing", without(packed, "weight_shape"), /weight_shape/],
   [
