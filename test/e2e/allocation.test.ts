@@ -174,14 +174,13 @@ describe("refuses before any work", () => {
       /smallest choices make [\d ,]+ bytes, [\d ,]+ bytes were asked for/,
     ],
     [["--target-bpw", "3", "--scheme", "w3g64"], /exclude each other/],
-    [["--choices", "w2g64,w3g64"], /within a size, and none was given/],
+    [["--choices", "w2g64,w3g64"], /within a size, speed or energy, and none was given/],
     [["--target-bpw", "3", "--choices", "w3g64"], /at least two different schemes/],
     [
       ["--target-bpw", "3", "--choices", "w2g64,w3-codebook"],
       /RTN does not support the scheme w3-codebook/,
     ],
     [["--target-bpw", "3", "--choices", "w2g64,Q4_K_M"], /mixture of types|not a scheme id/],
-    [["--target-bpw", "3", "--target-speed", "20"], /needs to know what this machine takes/],
     [
       ["--target-bpw", "3", "--search-option", "generations=3"],
       /knapsack has no option generations/,
