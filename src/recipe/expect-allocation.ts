@@ -7,7 +7,8 @@ import { UsageError } from "../util/errors.ts";
 import { parseWith } from "./recipe-checks.ts";
 import type { Allocation, ParsedRecipe, RecipeInput } from "./recipe.ts";
 
-const usualChoices = ["w2g64", "w3g64", "w4g64", "w8g64"];
+// Groups of 32 beside those of 64: of few layers, coarser steps leave more than 0.5 % of a size.
+const usualChoices = ["w2g64", "w2g32", "w3g64", "w3g32", "w4g64", "w4g32", "w8g64"];
 const usualTypes = ["q2_k", "q3_k", "q4_k", "q5_k", "q6_k", "q8_0"];
 
 /**

@@ -108,7 +108,7 @@ const allocationSchema = z.object({
   choices: ofAllocation(
     z.array(text).default([]),
     "Schemes that layers may get, such as w2g64,w4g64; or types of ggml: q2_k,q4_k",
-    { unit: "ids", otherwise: "2, 3, 4 and 8 bits" },
+    { unit: "ids", otherwise: "2, 3, 4, 8 bits" },
   ),
   measure: ofAllocation(
     z.enum(damageMeasures).default("fisher"),

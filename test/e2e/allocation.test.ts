@@ -79,7 +79,17 @@ describe("quantize --target-bpw", () => {
     expect(code).toBe(0);
     expect(stderr).toContain(`damages of all layers are taken from ${state()}`);
     expect(stderr).not.toContain("damages in block");
-    expect(stdout).toMatch(/damage \(fisher\) +w2g64 +w3g64 +w4g64 +w8g64 +gets/);
+    expect(stdout).toMatch(
+      /damage \(fisher\) +w2g64 +w2g32 +w3g64 +w3g32 +w4g64 +w4g32 +w8g64 +gets/,
+    );
+  });
+
+  test.each([2.35, 5.75, 6.25, 7.3])("comes within half a percent of %s bits", async (target) => {
+    const args = command(inFolder("fill"), "--target-bpw", `${target}`, "--state-file", state());
+    const { stdout } = await fewbitHere([...args, "--dry-run", "--json"]);
+    const { bitsPerWeight } = JSON.parse(stdout).allocation;
+    expect(bitsPerWeight).toBeLessThanOrEqual(target);
+    expect(bitsPerWeight).toBeGreaterThan(0.995 * target);
   });
 
   test("run again it finds that nothing is left to do", async () => {
