@@ -1,10 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { lawfulTable } from "../../../test/fixtures/lawful-machine.ts";
 import { type TinyCheckpoint, writeTinyCheckpoint } from "../../../test/golden/tiny-checkpoint.ts";
 import { createReferenceBackend } from "../../kernels/reference/index.ts";
+import { usualContext } from "../../machines/consequences.ts";
+import { shapeOf } from "../../machines/model-shape.ts";
+import { predictSpeeds } from "../../machines/predict-speed.ts";
+import { readModelConfig } from "../../models/index.ts";
 import type { RecipeInput } from "../../recipe/recipe.ts";
 import { planRecipe } from "../quantize.ts";
 
@@ -112,6 +116,27 @@ test("what no choices reach is refused with both numbers, and so is what was not
   await expect(plan({ targetBpw: 5.5, targetSpeed: 1, machine })).rejects.toThrow(
     /not measured what w8 takes/,
   );
+});
+
+test("an expert costs as often as a token goes to it, as plans of what is written say", {
+  timeout: 20_000,
+}, async () => {
+  const mixture = await writeTinyCheckpoint({ modelCase: "mixtral" });
+  try {
+    const machine = machineFile("machine.json", factors);
+    const asked = { ...recipe({ machine, targetSpeed: 1 }), model: mixture.path };
+    const { allocation, linears } = await planRecipe(asked, backend);
+    const schemes = new Map(linears.map(({ module, scheme }) => [module, scheme?.id ?? null]));
+    const json = JSON.parse(readFileSync(join(mixture.path, "config.json"), "utf8"));
+    const chosen = shapeOf(readModelConfig(json), (module) => schemes.get(module) ?? null);
+    const floats = { linear: "bf16", embedding: "bf16", head: "bf16", others: "bf16" } as const;
+    const run = { storage: floats, kvCache: "f16", context: usualContext(chosen) } as const;
+    const { decode } = predictSpeeds(lawfulTable(factors), chosen, run);
+    expect(linears.some(({ expert }) => expert !== undefined)).toBe(true);
+    expect((allocation?.predicted?.tokensPerSecond ?? 0) / decode).toBeCloseTo(1, 9);
+  } finally {
+    await mixture.remove();
+  }
 });
 
 test.each(["divergence", "gradient", "importance"] as const)(
