@@ -18,6 +18,11 @@ export interface RunChoice {
   readonly context: number;
 }
 
+/** Tokens in the cache where none are named: 2048, or the model's context where that is less. */
+export function usualContext({ contextLength }: Pick<ModelShape, "contextLength">): number {
+  return Math.min(2048, contextLength);
+}
+
 /** Bytes of keys and values of one token in one block: codes, and scales of integers. */
 function kvBytesPerToken({ kvHeads, headDim }: ModelShape, dtype: KvCacheDType): number {
   const scale = 4;

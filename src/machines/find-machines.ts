@@ -2,6 +2,7 @@ import { describeMachine } from "../platform/node.ts";
 import { BackendError } from "../util/errors.ts";
 import type { MachineLimits } from "./consequences.ts";
 import { usualEnergy } from "./layer-costs.ts";
+import type { MachineTable } from "./machine-table.ts";
 import {
   describedPlanMachine,
   describedPlanMachines,
@@ -47,14 +48,8 @@ export async function machineHere(
   measureLimits: () => Promise<MachineLimits & { readonly threads: number }>,
   { threads, onNotice }: PlanMachines,
 ): Promise<PlanMachine | null> {
-  const table = await findMachineTable();
-  if (table) {
-    const { processor } = describeMachine();
-    if (table.machine.processor !== processor) {
-      onNotice?.(`the table was measured on ${table.machine.processor}, and this is ${processor}`);
-    }
-    return machineOfTable("this", table, threads);
-  }
+  const table = await findTableHere(onNotice);
+  if (table) return machineOfTable("this", table, threads);
   try {
     const { threads: usual, ...limits } = await measureLimits();
     onNotice?.(
@@ -66,6 +61,21 @@ export async function machineHere(
     onNotice?.(`this machine is left out: ${error.message}`);
     return null;
   }
+}
+
+/**
+ * Reads the table of this machine, and says where it was measured on another one; null where none was.
+ * @throws FormatError
+ */
+export async function findTableHere(
+  onNotice?: (notice: string) => void,
+): Promise<MachineTable | null> {
+  const table = await findMachineTable();
+  const { processor } = describeMachine();
+  if (table && table.machine.processor !== processor) {
+    onNotice?.(`the table was measured on ${table.machine.processor}, and this is ${processor}`);
+  }
+  return table;
 }
 
 function hereByLimits(limits: MachineLimits, threads: number): PlanMachine {

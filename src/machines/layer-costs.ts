@@ -5,6 +5,7 @@ import type { MachineTable } from "./machine-table.ts";
 import type { ModelShape } from "./model-shape.ts";
 import {
   decodeSeconds,
+  isMeasured,
   type PredictOptions,
   productSeconds,
   runWithThreads,
@@ -33,6 +34,8 @@ export interface LayerCosts {
    * @throws SchemeError when the scheme does not hold its rows
    */
   cost(layer: CostedLayer, storage: string): LayerCost;
+  /** Whether the table has products of a scheme's packing, or of a dtype. */
+  isMeasured(storage: string): boolean;
   /** What a token costs beyond its linear layers: attention, norms, embedding, head, the step. */
   readonly constant: LayerCost;
 }
@@ -69,6 +72,7 @@ export function layerCosts(
         joules: layerJoules({ outFeatures, inFeatures, used }, storage, energy),
       };
     },
+    isMeasured: (storage) => isMeasured(run, storage),
     constant: {
       decodeMicroseconds: 1e6 * decodeSeconds(table, others, choice, options).all,
       joules: joulesOf(decodeWork(others, choice), energy),

@@ -10,6 +10,7 @@ import {
   rooflineSpeeds,
   type RunChoice,
   type Speeds,
+  usualContext,
 } from "./consequences.ts";
 import { describedMachines } from "./described-machines.ts";
 import type { MachineEnergy } from "./energy.ts";
@@ -97,7 +98,7 @@ export function planModel(
   choice: PlanChoice = {},
 ): ModelPlan {
   const { shape, packed, floats } = model;
-  const { context = Math.min(2048, shape.contextLength), kvCache = "f16" } = choice;
+  const { context = usualContext(shape), kvCache = "f16" } = choice;
   if (choice.head !== undefined && shape.tied) {
     throw new UsageError("the model's embedding is its output head: one table, one scheme", {
       hint: "name the scheme as `embedding`",

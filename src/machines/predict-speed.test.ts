@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
+import { lawfulTable } from "../../test/fixtures/lawful-machine.ts";
 import { readModelConfig } from "../models/index.ts";
 import type { RunChoice } from "./consequences.ts";
 import { decodeWork } from "./consequences.ts";
 import { joulesOf } from "./energy.ts";
 import { interpolateLinear, interpolateTime } from "./interpolate.ts";
 import { layerCosts, usualEnergy } from "./layer-costs.ts";
-import { type MachineTable, parseMachineTable, tableVersion } from "./machine-table.ts";
+import { type MachineTable, parseMachineTable } from "./machine-table.ts";
 import { shapeOf } from "./model-shape.ts";
 import {
   decodeSeconds,
@@ -15,78 +16,9 @@ import {
   promptSeconds,
 } from "./predict-speed.ts";
 
-/** Seconds a byte-like unit of each storage, so that time is its factor × out × in × tokens. */
+/** Seconds of each storage for out × in × tokens. */
 const factors: Readonly<Record<string, number>> = { bf16: 16e-12, w2g64: 2e-12, w4g64: 4e-12 };
-const timing = (seconds: number) => ({
-  median: seconds,
-  least: seconds / 2,
-  most: 2 * seconds,
-  processor: seconds,
-});
-const difference = (seconds: number) => ({
-  median: seconds,
-  least: seconds / 2,
-  processor: seconds,
-});
-
-/** A machine whose times are exact laws of sizes. */
-function lawfulTable(): MachineTable {
-  const sizes = [64, 1024];
-  const products = Object.entries(factors).flatMap(([storage, factor]) =>
-    [1, 128].flatMap((tokens) =>
-      sizes.flatMap((outFeatures) =>
-        sizes.map((inFeatures) => ({
-          storage,
-          tokens,
-          outFeatures,
-          inFeatures,
-          seconds: timing(factor * tokens * outFeatures * inFeatures),
-        })),
-      ),
-    ),
-  );
-  const attention = [1, 4].flatMap((group) =>
-    [1e3, 1e6].map((elements) => ({
-      kvCache: "f16" as const,
-      group,
-      elements,
-      seconds: timing((1e-9 * elements) / group),
-    })),
-  );
-  const blocks = [1, 128].flatMap((tokens) =>
-    [100, 200].map((hiddenSize) => ({
-      hiddenSize,
-      tokens,
-      seconds: difference(tokens * (1e-6 + 1e-8 * hiddenSize)),
-    })),
-  );
-  const steps = [1, 128].flatMap((tokens) =>
-    [1000, 2000].map((vocabularySize) => ({
-      vocabularySize,
-      tokens,
-      seconds: difference(1e-5 + 1e-9 * vocabularySize),
-    })),
-  );
-  const limits = { bytesPerSecond: 1e10, operationsPerSecond: 1e11 };
-  return {
-    version: tableVersion,
-    fewbit: "0",
-    measured: "2026-01-01T00:00:00Z",
-    machine: {
-      system: "s",
-      architecture: "a",
-      processor: "p",
-      cores: 2,
-      memoryBytes: 1e9,
-      runtime: "r",
-    },
-    level: "avx2",
-    quick: true,
-    runs: [{ threads: 2, ...limits, products, attention, blocks, steps }],
-  };
-}
-
-const table = lawfulTable();
+const table = lawfulTable(factors);
 const [run] = table.runs;
 const config = readModelConfig({
   model_type: "llama",

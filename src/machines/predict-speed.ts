@@ -70,6 +70,11 @@ export function productSeconds(
   return (seconds * bytesOfColumns(storage)) / bytesOfColumns(measured);
 }
 
+/** Whether products of one token by a storage were measured, or by another one of its packing. */
+export function isMeasured(run: Pick<MeasuredRun, "products">, storage: string): boolean {
+  return kinOf(run, storage, 1) !== null;
+}
+
 /** Bytes of a row that every scheme can hold. */
 function bytesOfColumns(storage: string): number {
   return storedBytes(storage, 1, 4096);

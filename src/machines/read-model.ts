@@ -59,7 +59,11 @@ async function readConfig(path: string): Promise<JsonRecord> {
 }
 
 /** The dtype that a configuration states; bfloat16 where it states none that weights have. */
-function floatsOf({ dtype, torch_dtype: torch, text_config: text }: JsonRecord): FloatStorage {
+export function floatsOf({
+  dtype,
+  torch_dtype: torch,
+  text_config: text,
+}: JsonRecord): FloatStorage {
   const within = text as JsonRecord | undefined;
   const stated = dtype ?? torch ?? within?.dtype ?? within?.torch_dtype;
   if (stated === "float32") return "f32";

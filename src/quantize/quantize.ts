@@ -10,7 +10,6 @@ import { isGgufOutput, planGgufRun, runToGguf } from "./gguf-run.ts";
 import { expectDisk, makePlan } from "./make-plan.ts";
 import { asEvents, openOriginal } from "../run/open-original.ts";
 import { expectImages } from "../run/image-embeddings.ts";
-import type { MachineCosts } from "../run/machine-costs.ts";
 import type { Plan } from "../run/plan.ts";
 import { rotateModel } from "./rotate-model.ts";
 import { methodsWithoutText } from "../recipe/expect-generic.ts";
@@ -20,16 +19,11 @@ import type { RunOptions } from "../run/quantization-job.ts";
 import type { RunRecord } from "../run/run-record.ts";
 import { UnsupportedError } from "../util/errors.ts";
 
-/** Who hears of a plan that takes time, and what is known of the machine. */
-export interface PlanOptions extends ResolveOptions {
-  readonly machine?: MachineCosts | undefined;
-}
-
 /** Says what a recipe would do, without doing it; an allocation is chosen for that. @throws as `runRecipe` does before work */
 export async function planRecipe(
   input: RecipeInput,
   backend: Backend,
-  options: PlanOptions = {},
+  options: ResolveOptions = {},
 ): Promise<Plan> {
   const checked = parseRecipe(input);
   if (checked.parsed.generic) return planGeneric(checked, backend, options);
@@ -60,13 +54,12 @@ async function planAllocated(
   opened: OpenedModel,
   recipe: Recipe,
   backend: Backend,
-  options: PlanOptions,
+  options: ResolveOptions,
 ): Promise<Plan> {
-  const { machine, signal, onNotice } = options;
+  const { signal, onNotice } = options;
   const { recipe: plain, record } = await allocate(opened, recipe, {
     backend,
     signal,
-    machine,
     notify: (message) => onNotice?.(message),
   });
   return { ...(await planRecipe(plain, backend, options)), allocation: record };

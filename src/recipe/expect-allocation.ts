@@ -5,11 +5,10 @@ import { findMixture } from "../quant/mixtures.ts";
 import { parseScheme } from "../quant/scheme.ts";
 import { UsageError } from "../util/errors.ts";
 import { parseWith } from "./recipe-checks.ts";
-import type { ParsedRecipe, RecipeInput } from "./recipe.ts";
+import type { Allocation, ParsedRecipe, RecipeInput } from "./recipe.ts";
 
-type Allocation = NonNullable<ParsedRecipe["allocation"]>;
-
-const usualChoices = ["w2g64", "w3g64", "w4g64", "w8g64"];
+// Groups of 32 beside those of 64: of few layers, coarser steps leave more than 0.5 % of a size.
+const usualChoices = ["w2g64", "w2g32", "w3g64", "w3g32", "w4g64", "w4g32", "w8g64"];
 const usualTypes = ["q2_k", "q3_k", "q4_k", "q5_k", "q6_k", "q8_0"];
 
 /**
@@ -42,13 +41,14 @@ function choicesFor({ out, method }: RecipeInput): string[] {
 
 /** @throws UsageError for an allocation without a target, with one choice, or of what has no layers */
 export function expectAllocation(allocation: Allocation, recipe: ParsedRecipe): void {
-  const { targetSize, targetBpw, choices, search, searchOptions, measure, pairs } = allocation;
+  const { choices, search, searchOptions, measure, pairs } = allocation;
+  const { targetSize, targetBpw, targetSpeed, targetEnergy } = allocation;
   const fault = (message: string, hint: string, field: string, value?: unknown): UsageError =>
     new UsageError(message, { hint, field: `allocation.${field}`, value });
-  if (targetSize === undefined && targetBpw === undefined) {
+  if ((targetSize ?? targetBpw ?? targetSpeed ?? targetEnergy) === undefined) {
     throw fault(
-      "bits are chosen for each layer within a size, and none was given",
-      "give `targetSize` or `targetBpw`",
+      "bits are chosen for each layer within a size, speed or energy, and none was given",
+      "give `targetSize`, `targetBpw`, `targetSpeed` or `targetEnergy`",
       "targetSize",
     );
   }

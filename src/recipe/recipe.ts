@@ -100,10 +100,15 @@ const allocationSchema = z.object({
   targetEnergy: ofAllocation(z.number().positive().optional(), "Joules a token at most", {
     unit: "joules",
   }),
+  machine: ofAllocation(
+    text.nullable().default(null),
+    "Table of `fewbit measure-machine` that speeds are foreseen by",
+    { unit: "file", isPath: true, otherwise: "that of this machine" },
+  ),
   choices: ofAllocation(
     z.array(text).default([]),
     "Schemes that layers may get, such as w2g64,w4g64; or types of ggml: q2_k,q4_k",
-    { unit: "ids", otherwise: "2, 3, 4 and 8 bits" },
+    { unit: "ids", otherwise: "2, 3, 4, 8 bits" },
   ),
   measure: ofAllocation(
     z.enum(damageMeasures).default("fisher"),
@@ -311,6 +316,9 @@ export function optionFields({ id, role, options: { shape } }: Method): Field[] 
 
 /** A recipe with its defaults, before what depends on the model is known. */
 export type ParsedRecipe = z.output<typeof recipeSchema>;
+
+/** How a scheme is chosen for each layer. */
+export type Allocation = z.output<typeof allocationSchema>;
 
 /** A recipe with all defaults filled in. */
 export type Recipe = Omit<ParsedRecipe, "calibration" | "start"> & {

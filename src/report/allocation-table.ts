@@ -41,7 +41,25 @@ export function describeAllocation(record: AllocationRecord): string[] {
   ];
   const how = trials > 0 ? `${search}, ${trials} trials` : search;
   const size = `${formatBits(bitsPerWeight)} bits a weight, ${formatBytes(sizeBytes)} in all`;
-  return [[size, ...tables, how].join(" · "), ...(uniform ? [describeComparison(uniform)] : [])];
+  const token = describeToken(record);
+  return [
+    [size, ...tables, ...token, how].join(" · "),
+    ...(uniform ? [describeComparison(uniform)] : []),
+  ];
+}
+
+/** What was foreseen of speed, and of energy where that was a target. */
+function describeToken({ predicted, targets }: AllocationRecord): string[] {
+  const { tokensPerSecond, joulesPerToken } = predicted ?? {};
+  const asked = targets.joulesPerToken !== undefined;
+  return [
+    ...(tokensPerSecond === undefined
+      ? []
+      : [`${formatNumber(tokensPerSecond)} tokens a second predicted`]),
+    ...(joulesPerToken === undefined || !asked
+      ? []
+      : [`${formatNumber(joulesPerToken)} joules a token by published figures`]),
+  ];
 }
 
 function describeComparison(uniform: UniformComparison): string {

@@ -51,6 +51,8 @@ export interface AllocationRecord {
   /** Of the weight files, as they will be written. */
   readonly sizeBytes: number;
   readonly damage: number;
+  /** What a decoded token is expected to take; the speed only where a machine's table is asked for. */
+  readonly predicted?: { readonly tokensPerSecond?: number; readonly joulesPerToken: number };
   readonly items: readonly AllocatedItem[];
   /** Schemes that embedding and output head got; null: they stay as they are. */
   readonly embedding: string | null;

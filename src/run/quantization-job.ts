@@ -4,7 +4,6 @@ import type { Method } from "../methods/define-method.ts";
 import type { OpenedModel } from "../runtime/load.ts";
 import type { ModelSizes } from "../runtime/model-sizes.ts";
 import type { AllocationRecord } from "./allocation-record.ts";
-import type { MachineCosts } from "./machine-costs.ts";
 import type { PipelineEvent } from "./events.ts";
 import type { Plan } from "./plan.ts";
 import type { Recipe } from "../recipe/recipe.ts";
@@ -26,8 +25,6 @@ export interface RunOptions {
   readonly allocation?: AllocationRecord | undefined;
   /** Draws an allocation, for a file beside the weights. */
   readonly drawAllocation?: ((record: AllocationRecord) => string) | undefined;
-  /** What tokens cost on this machine, for targets of speed and energy. */
-  readonly machine?: MachineCosts | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Hears of the model's download, as the events do. */
   readonly onDownload?: ((progress: DownloadProgress) => void) | undefined;

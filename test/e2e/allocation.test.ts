@@ -79,7 +79,17 @@ describe("quantize --target-bpw", () => {
     expect(code).toBe(0);
     expect(stderr).toContain(`damages of all layers are taken from ${state()}`);
     expect(stderr).not.toContain("damages in block");
-    expect(stdout).toMatch(/damage \(fisher\) +w2g64 +w3g64 +w4g64 +w8g64 +gets/);
+    expect(stdout).toMatch(
+      /damage \(fisher\) +w2g64 +w2g32 +w3g64 +w3g32 +w4g64 +w4g32 +w8g64 +gets/,
+    );
+  });
+
+  test.each([2.35, 5.75, 6.25, 7.3])("comes within half a percent of %s bits", async (target) => {
+    const args = command(inFolder("fill"), "--target-bpw", `${target}`, "--state-file", state());
+    const { stdout } = await fewbitHere([...args, "--dry-run", "--json"]);
+    const { bitsPerWeight } = JSON.parse(stdout).allocation;
+    expect(bitsPerWeight).toBeLessThanOrEqual(target);
+    expect(bitsPerWeight).toBeGreaterThan(0.995 * target);
   });
 
   test("run again it finds that nothing is left to do", async () => {
@@ -174,14 +184,13 @@ describe("refuses before any work", () => {
       /smallest choices make [\d ,]+ bytes, [\d ,]+ bytes were asked for/,
     ],
     [["--target-bpw", "3", "--scheme", "w3g64"], /exclude each other/],
-    [["--choices", "w2g64,w3g64"], /within a size, and none was given/],
+    [["--choices", "w2g64,w3g64"], /within a size, speed or energy, and none was given/],
     [["--target-bpw", "3", "--choices", "w3g64"], /at least two different schemes/],
     [
       ["--target-bpw", "3", "--choices", "w2g64,w3-codebook"],
       /RTN does not support the scheme w3-codebook/,
     ],
     [["--target-bpw", "3", "--choices", "w2g64,Q4_K_M"], /mixture of types|not a scheme id/],
-    [["--target-bpw", "3", "--target-speed", "20"], /needs to know what this machine takes/],
     [
       ["--target-bpw", "3", "--search-option", "generations=3"],
       /knapsack has no option generations/,

@@ -1,6 +1,9 @@
+import type { Assignment } from "../../methods/shared/allocation/allocation-problem.ts";
 import type { LinearDescription } from "../../nn/quantizable-model.ts";
 import type { Scheme } from "../../quant/scheme.ts";
 import type { Recipe, RecipeInput } from "../../recipe/recipe.ts";
+import type { OpenedModel } from "../../runtime/load.ts";
+import type { LayerGroup } from "./layer-groups.ts";
 
 /** Schemes by the full names of layers, and of embedding and output head; null: as they are. */
 export interface ChosenSchemes {
@@ -14,7 +17,7 @@ export interface ChosenSchemes {
  * that most layers have, and the others one by one. What the recipe itself says of layers stands
  * behind that, and counts.
  */
-export function plainRecipe(
+function plainRecipe(
   recipe: Recipe,
   all: readonly LinearDescription[],
   chosen: ChosenSchemes,
@@ -51,4 +54,25 @@ function expertPattern(module: string, expert: number): string {
   const part = `.${expert}.`;
   const at = module.lastIndexOf(part);
   return at < 0 ? module : `${module.slice(0, at)}.*.${module.slice(at + part.length)}`;
+}
+
+/** Layers and tables whose schemes are settled once each group has an option. */
+export interface Assignable {
+  readonly opened: Pick<OpenedModel, "model">;
+  readonly recipe: Recipe;
+  readonly groups: readonly LayerGroup[];
+  readonly tables: Pick<ChosenSchemes, "embedding" | "head">;
+}
+
+/** Writes as a recipe which option each group has. */
+export function assignedRecipe(
+  { opened, recipe, groups, tables }: Assignable,
+  assignment: Assignment,
+): RecipeInput & { readonly scheme: string } {
+  const linears = new Map<string, Scheme>();
+  for (const [i, group] of groups.entries()) {
+    const { schemes } = group.options[assignment[i]];
+    for (const [at, { module }] of group.linears.entries()) linears.set(module, schemes[at]);
+  }
+  return plainRecipe(recipe, opened.model.linears(), { linears, ...tables });
 }

@@ -19,8 +19,9 @@ import type { RunRecord } from "../../run/run-record.ts";
 import type { OpenedModel } from "../../runtime/load.ts";
 import { prepareGgufTarget } from "../export/gguf/gguf-output.ts";
 import { isGgufOutput } from "../gguf-run.ts";
-import { allocate, type Allocated } from "./allocate.ts";
+import { allocate } from "./allocate.ts";
 import { compareOnWindows } from "./compare-uniform.ts";
+import type { Allocated } from "./describe-allocation.ts";
 
 /** Runs a recipe without an allocation, from its model on. */
 export type RunPlain = (recipe: RecipeInput, options: RunOptions) => Promise<RunRecord>;

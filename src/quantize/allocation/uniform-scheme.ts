@@ -3,8 +3,9 @@ import { blockFormats } from "../../quant/blocks/index.ts";
 import { makeScheme, parseScheme } from "../../quant/scheme.ts";
 import { sum } from "../../util/sums.ts";
 import type { DecoderNames } from "../../models/decoder-names.ts";
-import { tokenCosts, type CostBudget } from "./allocation-budgets.ts";
+import type { CostBudget } from "./allocation-budgets.ts";
 import { type LayerGroup, layerGroups } from "./layer-groups.ts";
+import { tokenCost } from "./token-costs.ts";
 
 /** Group sizes of uniform schemes that an allocation is compared with. */
 const groupSizes = [null, 256, 128, 64, 32, 16];
@@ -39,11 +40,15 @@ export function findUniform(search: UniformSearch): UniformScheme | null {
     if (own.some(({ options }) => options.length === 0)) continue;
     const bytes = sum(own.map(({ options }) => options[0].bytes));
     if (bytes > limit || (best && bytes <= best.bytes)) continue;
-    const cost = second ? sum(own.map((group) => tokenCosts(group, second.costs)[0])) : 0;
-    if (second && cost > second.limit) continue;
+    if (second && !isWithin(own, second)) continue;
     best = { id, groups: own, bytes };
   }
   return best;
+}
+
+function isWithin(groups: readonly LayerGroup[], { costs, limit }: CostBudget): boolean {
+  const own = groups.map((group) => tokenCost(group, group.options[0], costs));
+  return own.every((cost) => cost !== null) && sum(own.map((cost) => cost ?? 0)) <= limit;
 }
 
 function candidates(choices: readonly string[]): string[] {
