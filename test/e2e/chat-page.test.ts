@@ -1,3 +1,5 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -47,9 +49,8 @@ describe.skipIf(absent)(`the chat page, in a browser${absent}`, () => {
   });
 
   test("answers, says what it cost, and keeps the conversation", async () => {
-    await withPage({}, async (page, noted) => {
+    await withPage({ tokens: 12 }, async (page, noted) => {
       await keepScreenshot(page, "chat-empty.png", false);
-      await few(page, 12);
       await send(page, "Once upon a time");
       await finished(page);
       const answer = page.getByRole("article", { name: "Answer of original" });
@@ -65,20 +66,25 @@ describe.skipIf(absent)(`the chat page, in a browser${absent}`, () => {
   });
 
   test("Esc stops an answer; what was written stays", async () => {
-    await withPage({}, async (page) => {
-      await few(page, 2000);
-      await send(page, "Tell me a long story");
-      await expect.poll(() => page.locator(".prose").innerText()).not.toBe("");
-      await page.keyboard.press("Escape");
-      await finished(page);
-      expect(await page.locator(".cost").innerText()).toContain("stopped");
-      expect(await page.locator(".prose").innerText()).not.toBe("");
-    });
+    const held = await holdAnswer();
+    try {
+      await withPage({}, async (page) => {
+        await page.route("**/v1/chat/completions", (route) => route.continue({ url: held.url }));
+        await send(page, "Tell me a long story");
+        await expect.poll(() => page.locator(".prose").innerText()).toBe("Once");
+        await page.keyboard.press("Escape");
+        await finished(page);
+        await held.gone;
+        expect(await page.locator(".cost").innerText()).toContain("stopped");
+        expect(await page.locator(".prose").innerText()).toBe("Once");
+      });
+    } finally {
+      held.close();
+    }
   });
 
   test("conversations are renamed, written to a file, deleted and read from it; other tabs follow", async () => {
-    await withPage({}, async (page) => {
-      await few(page, 4);
+    await withPage({ tokens: 4 }, async (page) => {
       await send(page, "Once upon a time");
       await finished(page);
       const entry = (name: string) => page.getByRole("button", { name, exact: true });
@@ -114,8 +120,7 @@ describe.skipIf(absent)(`the chat page, in a browser${absent}`, () => {
   });
 
   test("a message that is edited takes the place of the old one and its answer", async () => {
-    await withPage({}, async (page) => {
-      await few(page, 4);
+    await withPage({ tokens: 4 }, async (page) => {
       await send(page, "First");
       await finished(page);
       await send(page, "Second");
@@ -166,8 +171,7 @@ describe.skipIf(absent)(`the chat page, in a browser${absent}`, () => {
   });
 
   test("two models answer side by side", async () => {
-    await withPage({}, async (page) => {
-      await few(page, 8);
+    await withPage({ tokens: 8 }, async (page) => {
       await page.getByRole("combobox", { name: "Compare with" }).selectOption("two-bit");
       await send(page, "Once upon a time");
       await finished(page);
@@ -189,8 +193,7 @@ describe.skipIf(absent)(`the chat page, in a browser${absent}`, () => {
   });
 
   test("works with keys alone, and says what everything is", async () => {
-    await withPage({}, async (page) => {
-      await few(page, 4);
+    await withPage({ tokens: 4 }, async (page) => {
       await page.keyboard.press("Control+Shift+O");
       await page.keyboard.type("Hello");
       await page.keyboard.press("Shift+Enter");
@@ -223,8 +226,7 @@ describe.skipIf(absent)(`the chat page, in a browser${absent}`, () => {
     { name: "phone", options: { viewport: { width: 390, height: 780 } } },
     { name: "dark", options: { colorScheme: "dark" as const } },
   ])("nothing is wider than the screen: $name", async ({ name, options }) => {
-    await withPage(options, async (page) => {
-      await few(page, 16);
+    await withPage({ ...options, tokens: 16 }, async (page) => {
       await send(page, "Once upon a time");
       await finished(page);
       const wide = await page.evaluate(
@@ -271,28 +273,54 @@ async function finished(page: Page): Promise<void> {
   await expect.poll(() => page.locator(".answer.writing").count(), { timeout: 30_000 }).toBe(0);
 }
 
-/** Lets answers have so many tokens. */
-async function few(page: Page, tokens: number): Promise<void> {
-  await page.evaluate((maxTokens) => {
-    localStorage.setItem("fewbit-chat-settings", JSON.stringify({ sampling: { maxTokens } }));
-  }, tokens);
-  await page.reload();
-  await page.getByRole("combobox", { name: "Model" }).waitFor();
+/** A server whose answer begins with "Once" and goes no further; `gone` settles when the page has left. */
+async function holdAnswer(): Promise<{
+  readonly url: string;
+  readonly gone: Promise<void>;
+  close(): void;
+}> {
+  let leave = (): void => {};
+  const gone = new Promise<void>((resolve) => {
+    leave = resolve;
+  });
+  const piece = { choices: [{ delta: { content: "Once" }, finish_reason: null }] };
+  const holding = createServer((_, response) => {
+    response.on("close", leave);
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write(`data: ${JSON.stringify(piece)}\n\n`);
+  });
+  await new Promise<void>((resolve) => holding.listen(0, "127.0.0.1", resolve));
+  const { port } = holding.address() as AddressInfo;
+  const close = (): void => {
+    holding.close();
+    holding.closeAllConnections();
+  };
+  return { url: `http://127.0.0.1:${port}/`, gone, close };
+}
+
+interface PageOptions extends BrowserContextOptions {
+  /** Tokens that answers may have; the page's own default where it is left out. */
+  readonly tokens?: number;
 }
 
 /** Opens the page in a browser that was never there; `noted` has what its console says. */
 async function withPage(
-  options: BrowserContextOptions,
+  { tokens, ...options }: PageOptions,
   use: (page: Page, noted: readonly string[]) => Promise<void>,
   url: string = server.url,
 ): Promise<void> {
   const context = await browser.newContext(options);
   try {
+    const kept = JSON.stringify({ sampling: { maxTokens: tokens } });
+    if (tokens) {
+      await context.addInitScript(`localStorage.setItem("fewbit-chat-settings", '${kept}')`);
+    }
     const page = await context.newPage();
     const noted: string[] = [];
     page.on("console", (message) => noted.push(message.text()));
     page.on("pageerror", (error) => noted.push(error.message));
     await page.goto(url);
+    if (tokens) await page.getByRole("combobox", { name: "Model" }).waitFor();
     await use(page, noted);
   } finally {
     await context.close();

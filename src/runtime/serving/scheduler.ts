@@ -99,26 +99,29 @@ export class Scheduler {
     this.draft?.release();
   }
 
-  /** Runs passes until there are no jobs. */
+  /** Runs passes until there are no jobs. Never rejects: jobs get the errors. */
   async run(): Promise<void> {
     const breathe = eventLoopTurns();
     this.isRunning = true;
-    try {
-      await this.runPasses(breathe);
-    } finally {
-      this.isRunning = false;
-    }
-  }
-
-  private async runPasses(breathe: () => Promise<void>): Promise<void> {
     // Those that come at the same time begin with the same pass.
     await Promise.resolve();
     while (this.jobs > 0) {
+      await this.runPass();
+      await breathe();
+    }
+    // With the last look at the jobs, so that none comes between.
+    this.isRunning = false;
+  }
+
+  private async runPass(): Promise<void> {
+    try {
       this.endUnwanted();
       this.takeUp();
       const planned = this.plan();
       if (planned.length > 0) await this.step(planned);
-      await breathe();
+    } catch (error) {
+      // What went wrong between passes may be about any job: none is left to wait for ever.
+      for (const job of [...this.queue, ...this.running]) this.giveUp(job, error as Error);
     }
   }
 
@@ -254,6 +257,15 @@ export class Scheduler {
     else job.finish();
     const seconds = (monotonicMs() - (job.startedMs ?? monotonicMs())) / 1000;
     this.usualSeconds += (seconds - this.usualSeconds) / 8;
+  }
+
+  /** Ends a job by an error, also where its blocks cannot be given back. */
+  private giveUp(job: Job, error: Error): void {
+    try {
+      this.end(job, error);
+    } catch {
+      job.fail(error);
+    }
   }
 
   private explain(error: Error): Error {

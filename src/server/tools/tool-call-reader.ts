@@ -136,6 +136,9 @@ class ValueScanner {
       this.inString = character !== '"';
     } else if (character === '"') this.inString = true;
     else if (character === "{" || character === "[") this.depth++;
-    else if (character === "}" || character === "]") this.isDone = --this.depth === 0;
+    else if (character === "}" || character === "]") {
+      this.depth--;
+      this.isDone = this.depth === 0;
+    }
   }
 }
