@@ -1,8 +1,8 @@
 import type * as z from "zod";
 import { FormatError } from "../util/errors.ts";
 import { parseJson } from "../util/json.ts";
+import { parseValue } from "../util/parse-value.ts";
 import { ApiError, badRequest } from "./api-error.ts";
-import { describeIssue } from "./describe-issue.ts";
 
 /**
  * Reads the body of a request as JSON and checks it.
@@ -23,10 +23,16 @@ export async function readBody<T>(
     throw new ApiError(415, `expected a body that is not compressed, got "${encoding}"`);
   }
   const text = await readText(request, mostBytes);
-  const parsed = schema.safeParse(parse(text), { reportInput: true });
-  if (parsed.success) return parsed.data;
-  const { message, param } = describeIssue(parsed.error.issues[0]);
-  throw badRequest(message, param);
+  return checkBody(schema, parse(text));
+}
+
+/** @throws ApiError 400 that names the field as clients do: `messages.0.content` */
+export function checkBody<T>(schema: z.ZodType<T>, body: unknown): T {
+  return parseValue(schema, body, ({ path, message, hint }) => {
+    const param = path.length === 0 ? null : path.join(".");
+    const where = param === null ? "the body" : `\`${param}\``;
+    return badRequest(`${where}: ${message}${hint === undefined ? "" : `; ${hint}`}`, param);
+  });
 }
 
 function parse(text: string): unknown {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { describeIssue } from "./describe-issue.ts";
+import { ApiError } from "./api-error.ts";
+import { checkBody } from "./read-body.ts";
 import { chatRequest } from "./schemas/chat.ts";
 import { completionRequest } from "./schemas/completion.ts";
 
@@ -28,8 +29,7 @@ test.each([
     "`logit_bias.a` is no name for this: expected token ids",
   ],
 ])("%j", (body, param, message) => {
-  const { error } = completionRequest.safeParse(body, { reportInput: true });
-  expect(error && describeIssue(error.issues[0])).toEqual({ param, message });
+  expect(faultOf(() => checkBody(completionRequest, body))).toEqual({ param, message });
 });
 
 test.each([
@@ -55,6 +55,15 @@ test.each([
     "`tools.0.function.name` is not taken: expected letters, digits, _, - and .",
   ],
 ])("in a chat: %j", (body, param, message) => {
-  const { error } = chatRequest.safeParse(body, { reportInput: true });
-  expect(error && describeIssue(error.issues[0])).toEqual({ param, message });
+  expect(faultOf(() => checkBody(chatRequest, body))).toEqual({ param, message });
 });
+
+function faultOf(check: () => unknown): { param: string | null; message: string } | null {
+  try {
+    check();
+    return null;
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    return { param: error.param, message: error.message };
+  }
+}

@@ -1,0 +1,35 @@
+import { cpSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { openCheckpoint } from "../../src/formats/checkpoint.ts";
+import { isArrayDType } from "../../src/formats/stored-dtype.ts";
+import { CheckpointWriter } from "../../src/formats/checkpoint-writer.ts";
+
+/** Writes a Llama checkpoint with its first block only; `from` and `to` are directories. */
+export async function writeOneBlock(from: string, to: string): Promise<void> {
+  mkdirSync(to, { recursive: true });
+  for (const file of readdirSync(from)) {
+    if (/\.(json|jinja|model)$/.test(file) && !file.includes("safetensors")) {
+      cpSync(join(from, file), join(to, file));
+    }
+  }
+  const checkpoint = await openCheckpoint(from);
+  try {
+    const config = { ...checkpoint.config, num_hidden_layers: 1 };
+    writeFileSync(join(to, "config.json"), JSON.stringify(config));
+    const kept = [...checkpoint.tensors.values()].filter(
+      ({ name }) => !/layers\.(?!0\.)\d+\./.test(name),
+    );
+    const entries = kept.flatMap(({ name, dtype, shape }) =>
+      isArrayDType(dtype) ? [{ name, dtype, shape }] : [],
+    );
+    const writer = await CheckpointWriter.create(to, entries);
+    for (const { name, begin, end } of kept) {
+      const bytes = new Uint8Array(end - begin);
+      await checkpoint.readInto(name, bytes, 0);
+      await writer.write(name, bytes);
+    }
+    await writer.finish();
+  } finally {
+    await checkpoint.close();
+  }
+}
