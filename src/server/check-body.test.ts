@@ -1,69 +1,73 @@
 import { expect, test } from "vitest";
+import type { z } from "zod";
 import { ApiError } from "./api-error.ts";
 import { checkBody } from "./read-body.ts";
 import { chatRequest } from "./schemas/chat.ts";
 import { completionRequest } from "./schemas/completion.ts";
 
 test.each([
-  [[], null, "the body must be an object, got a list"],
-  [null, null, "the body must be an object, got null"],
-  [{}, "prompt", "`prompt` is missing"],
-  [{ prompt: 5 }, "prompt", "`prompt` must be a text or a list, got 5"],
-  [{ prompt: [1, "a"] }, "prompt.1", '`prompt.1` must be a number, got "a"'],
-  [{ prompt: [1.5] }, "prompt.0", "`prompt.0` must be a whole number, got 1.5"],
-  [{ prompt: "", n: 0 }, "n", "`n` must be at least 1, got 0"],
-  [{ prompt: "", top_p: 0 }, "top_p", "`top_p` must be above 0, got 0"],
+  [[], null, "the body: expected an object, got []"],
+  [null, null, "the body: expected an object, got null"],
+  [{}, "prompt", "`prompt`: is missing: expected a text or a list"],
+  [{ prompt: 5 }, "prompt", "`prompt`: expected a text or a list, got 5"],
+  [
+    { prompt: [1, "a"] },
+    "prompt.1",
+    '`prompt.1`: expected a whole number of at least 0 or a text or a list, got "a"',
+  ],
+  [{ prompt: "", n: 0 }, "n", "`n`: expected a whole number from 1 to 128, got 0"],
+  [{ prompt: "", top_p: 0 }, "top_p", "`top_p`: expected a number above 0, got 0"],
   [
     { prompt: "", max_tokens: Infinity },
     "max_tokens",
-    "`max_tokens` must be a number, got Infinity",
+    "`max_tokens`: expected a whole number of at least 0, got Infinity",
   ],
-  [{ prompt: "", stop: ["a", 1] }, "stop.1", "`stop.1` must be a text, got 1"],
-  [{ prompt: "", stream: "yes" }, "stream", '`stream` must be true or false, got "yes"'],
-  [{ prompt: "", model: "x".repeat(600) }, "model", "`model` must have at most 500 characters"],
-  [{ prompt: "", model: true }, "model", "`model` must be a text, got true"],
-  [{ prompt: "", logprobs: 21 }, "logprobs", "`logprobs` must be at most 20, got 21"],
+  [{ prompt: "", stop: ["a", 1] }, "stop.1", "`stop.1`: expected a text, got 1"],
+  [{ prompt: "", stream: "yes" }, "stream", '`stream`: expected true or false, got "yes"'],
+  [{ prompt: "", model: true }, "model", "`model`: expected a text, got true"],
   [
-    { prompt: "", logit_bias: { a: 1 } },
-    "logit_bias.a",
-    "`logit_bias.a` is no name for this: expected token ids",
+    { prompt: "", logprobs: 21 },
+    "logprobs",
+    "`logprobs`: expected a whole number from 0 to 20 or true or false, got 21",
   ],
-])("%j", (body, param, message) => {
-  expect(faultOf(() => checkBody(completionRequest, body))).toEqual({ param, message });
+])("a completion, %j", (body, param, message) => {
+  expect(faultOf(completionRequest, body)).toEqual({ status: 400, param, message });
 });
 
 test.each([
-  [{ messages: [] }, "messages", "`messages` must not be empty"],
+  [{ messages: [] }, "messages", "`messages`: is empty: expected a list"],
   [
     { messages: [{ role: "user", content: 5 }] },
     "messages.0.content",
-    "`messages.0.content` must be a text or a list, got 5",
+    "`messages.0.content`: expected a text or a list, got 5",
   ],
   [
     { messages: [{ role: "user" }], response_format: { type: "xml" } },
     "response_format.type",
-    '`response_format.type` must be text or json_object or json_schema, got "xml"',
+    '`response_format.type`: expected text or json_object or json_schema, got "xml"',
   ],
   [
     { messages: [{ role: "user" }], tool_choice: "must" },
     "tool_choice",
-    '`tool_choice` must be none or auto or required or an object, got "must"',
+    '`tool_choice`: "must" is none of none, auto, required',
   ],
   [
     { messages: [{ role: "user" }], tools: [{ type: "function", function: { name: "a b" } }] },
     "tools.0.function.name",
-    "`tools.0.function.name` is not taken: expected letters, digits, _, - and .",
+    '`tools.0.function.name`: expected letters, digits, _, - and ., got "a b"',
   ],
-])("in a chat: %j", (body, param, message) => {
-  expect(faultOf(() => checkBody(chatRequest, body))).toEqual({ param, message });
+])("a chat, %j", (body, param, message) => {
+  expect(faultOf(chatRequest, body)).toEqual({ status: 400, param, message });
 });
 
-function faultOf(check: () => unknown): { param: string | null; message: string } | null {
+/** What a request is told of a body. */
+function faultOf(schema: z.ZodType, body: unknown): object | null {
   try {
-    check();
+    checkBody(schema, body);
     return null;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    return { param: error.param, message: error.message };
+    const { status, param, message } = error;
+    return { status, param, message };
   }
 }

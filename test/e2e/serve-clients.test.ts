@@ -92,8 +92,8 @@ describe("what is malformed is refused in OpenAI's form", () => {
   });
 
   test.each([
-    ["a list", "[]", null, "the body must be an object, got a list"],
-    ["a text for a number", '{"prompt":"","top_k":"3"}', "top_k", 'a number, got "3"'],
+    ["a list", "[]", null, "the body: expected an object, got []"],
+    ["a text for a number", '{"prompt":"","top_k":"3"}', "top_k", 'got "3"'],
     ["a penalty near 0", '{"prompt":"","repetition_penalty":1e-300}', "repetition_penalty", "0.01"],
     ["a bias of no token", '{"prompt":"a","logit_bias":{"99999":1}}', "logit_bias", "`logit_bias`"],
   ])("%s: the message says where and why", async (_, body, param, words) => {
