@@ -22,8 +22,6 @@ import { runInFolder } from "../../run/run.ts";
 import { SourceFiles } from "../../run/source-files.ts";
 import type { Shape } from "../../tensor/shape.ts";
 import { throwIfCancelled, UsageError } from "../../util/errors.ts";
-import { fitHalves } from "../../util/fit-halves.ts";
-import { floatsToBfloats } from "../../util/half.ts";
 import { sum } from "../../util/sums.ts";
 import { version } from "../../util/version.ts";
 import { expectPlainLinears } from "./expect-linears.ts";
@@ -35,6 +33,7 @@ import {
   type PreparedExport,
   type WriteOptions,
 } from "./export-format.ts";
+import { narrow } from "./narrow.ts";
 
 /** What an export as a Hugging Face checkpoint wrote. */
 export interface HfExport {
@@ -240,18 +239,6 @@ async function* decodedMatrices(
     const decoded = (await readQTensor(checkpoint, module, packed)).dequantize();
     yield toStoredForm(decoded, [packed.outFeatures, packed.inFeatures], form);
   }
-}
-
-/** @throws NumericError where a value does not fit into float16 */
-function narrow(
-  name: string,
-  values: Float32Array,
-  dtype: ExportDType,
-): Float32Array | Uint16Array {
-  if (dtype === "f32") return values;
-  if (dtype === "bf16") return floatsToBfloats(values);
-  const hint = "export in bf16 or f32 (`dtype`)";
-  return fitHalves(values, { what: `values of ${name}`, hint, field: "dtype", value: dtype });
 }
 
 /** The dtype that config.json names: of decoded weights, or of those that all others stay in. */

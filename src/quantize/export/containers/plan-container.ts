@@ -9,14 +9,13 @@ import { describeLinears } from "../../../models/decoder-tensors.ts";
 import type { QTensor } from "../../../quant/q-tensor.ts";
 import { writableDType } from "../../../run/output/copy-tensor.ts";
 import { UnsupportedError, UsageError } from "../../../util/errors.ts";
-import { fitHalves } from "../../../util/fit-halves.ts";
-import { floatsToBfloats } from "../../../util/half.ts";
 import type { JsonRecord } from "../../../util/json.ts";
 import { expectPlainLinears } from "../expect-linears.ts";
 import type { ExportSource, WriteOptions } from "../export-format.ts";
 import type { Container, StoredLayers, StoredPart } from "./container.ts";
 import { type IntegerForm, integerForm, integerLayer, zerosOf } from "./integer-layer.ts";
 import { mostOf } from "./most-of.ts";
+import { narrow } from "../narrow.ts";
 
 /** A tensor that is written. */
 export interface PlannedPart extends TensorEntry {
@@ -186,16 +185,6 @@ function partsOf(
     const shape = [outFeatures, inFeatures];
     return [{ name: `${module}.weight`, dtype, shape, module, decode, note: "decoded" }];
   });
-}
-
-function narrow(
-  name: string,
-  values: Float32Array,
-  dtype: "f32" | "f16" | "bf16",
-): ArrayBufferView {
-  if (dtype === "f32") return values;
-  if (dtype === "bf16") return floatsToBfloats(values);
-  return fitHalves(values, { what: `values of ${name}`, hint: "use `dtype: f32`" });
 }
 
 /** Scales are float16: programs that load weights in another dtype would round them. */

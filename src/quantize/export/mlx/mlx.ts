@@ -26,7 +26,7 @@ import type {
   WriteOptions,
 } from "../export-format.ts";
 import { layoutFor, type MlxLayout, mlxWeight } from "./mlx-weight.ts";
-import { narrow } from "./narrow.ts";
+import { narrow } from "../narrow.ts";
 import { type MlxVerification, verifyMlx } from "./verify-mlx.ts";
 
 /** What an export for MLX wrote. */

@@ -8,7 +8,7 @@ import { readFloatTensor } from "../../../formats/read-float-tensor.ts";
 import { openAnyCheckpoint } from "../../../runtime/open-checkpoint.ts";
 import { FormatError, throwIfCancelled } from "../../../util/errors.ts";
 import type { ExportDType } from "../export-format.ts";
-import { narrow } from "./narrow.ts";
+import { narrow } from "../narrow.ts";
 
 /** What was compared with the source. */
 export interface MlxVerification {

@@ -1,6 +1,6 @@
-import { fitHalves } from "../../../util/fit-halves.ts";
-import { floatsToBfloats } from "../../../util/half.ts";
-import type { ExportDType } from "../export-format.ts";
+import { fitHalves } from "../../util/fit-halves.ts";
+import { floatsToBfloats } from "../../util/half.ts";
+import type { ExportDType } from "./export-format.ts";
 
 /**
  * Rounds a tensor that is not packed to the dtype that it is stored in.
