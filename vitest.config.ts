@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import { programIn } from "./test/program.ts";
@@ -20,6 +21,8 @@ export default defineConfig(({ mode }) => ({
     hookTimeout: 300_000,
     expect: { poll: { timeout: 30_000 } },
     pool: "forks",
+    // All processors; by default one is left free, which of two is half.
+    maxWorkers: availableParallelism(),
     // Files of a worker share the modules of src: evaluating them anew took half a second a file.
     isolate: false,
     globalSetup: ["test/scratch.ts", "test/program.ts"],
