@@ -116,8 +116,11 @@ function withoutPlaces({ recipe, training }: PointWork): unknown {
     model: _,
     out: __,
     from: ___,
-    ...settled
+    allocation,
+    ...rest
   }: Fields = recipe ? parseRecipe(recipe).parsed : parseTrainConfig(training);
+  // Points without one keep the ids that they had before there were any.
+  const settled = { ...rest, ...(allocation != null && { allocation }) };
   const strip = (key: string, value: unknown): unknown =>
     placeKeys.has(key) || (training && key === "files") ? undefined : value;
   return JSON.parse(JSON.stringify(sorted(settled), strip));
