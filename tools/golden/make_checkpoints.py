@@ -10,6 +10,7 @@ import json
 import pathlib
 import shutil
 import sys
+import tempfile
 
 import numpy as np
 import torch
@@ -69,7 +70,8 @@ def make_mlx(name, dtype, per_module):
     from mlx_lm.convert import convert
 
     model = tiny_model(dtype, hidden=128, intermediate=128)
-    source, target = pathlib.Path("/tmp/golden-mlx-source"), pathlib.Path("/tmp/golden-mlx-target")
+    folder = pathlib.Path(tempfile.mkdtemp())
+    source, target = folder / "source", folder / "target"
     for path in (source, target):
         shutil.rmtree(path, ignore_errors=True)
     model.save_pretrained(source)
