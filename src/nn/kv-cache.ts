@@ -3,7 +3,7 @@ import type { Backend } from "../backend/backend.ts";
 import { bytesPerElement } from "../tensor/dtype.ts";
 import { attention } from "../tensor/ops.ts";
 import { storedLength } from "../tensor/four-bit-rows.ts";
-import { quantizeRows, writeRows } from "../tensor/cache-ops.ts";
+import { quantizeRows, type RowPosition, writeRows } from "../tensor/cache-ops.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { UsageError } from "../util/errors.ts";
 import { countNonFiniteBits } from "../util/half.ts";
@@ -156,10 +156,10 @@ export class KvCache {
 }
 
 /**
- * Writes the keys and values `[batch, length, kvHeads, headDim]` of the tokens from `position` on
- * into a layer, rounded or quantized to what it holds.
+ * Writes the keys and values `[batch, length, kvHeads, headDim]` of the tokens from `position` on, or
+ * to the slots that it names, into a layer, rounded or quantized to what it holds.
  */
-export function writeLayer(layer: KvCacheLayer, k: Tensor, v: Tensor, position: number): void {
+export function writeLayer(layer: KvCacheLayer, k: Tensor, v: Tensor, position: RowPosition): void {
   const { keys, values, scales } = layer;
   if (scales) {
     quantizeRows(keys as Tensor<"i8" | "u8">, scales.keys as Tensor<"f32">, k, position);

@@ -1,5 +1,5 @@
 import type { AttentionOptions } from "../backend/kernels.ts";
-import { quantizeRows, writeRows } from "../tensor/cache-ops.ts";
+import { writeLayer } from "./kv-cache.ts";
 import { pagedAttention } from "../tensor/paged-ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { KvCacheLayer } from "./kv-cache-layer.ts";
@@ -35,13 +35,7 @@ export function attendPaged(
   options: Omit<AttentionOptions, "keyLength">,
 ): Tensor<"f32"> {
   const { keys, values, scales } = layer;
-  if (scales) {
-    quantizeRows(keys as Tensor<"i8" | "u8">, scales.keys as Tensor<"f32">, k, slots);
-    quantizeRows(values as Tensor<"i8" | "u8">, scales.values as Tensor<"f32">, v, slots);
-  } else {
-    writeRows(keys, k, slots);
-    writeRows(values, v, slots);
-  }
+  writeLayer(layer, k, v, slots);
   const flat = (x: Tensor): Tensor => x.reshape(x.shape.slice(1));
   const mixed = pagedAttention(flat(q), flat(keys), flat(values), {
     ...options,

@@ -1,4 +1,4 @@
-import { readBitStream, writeBitStream } from "./bit-stream.ts";
+import { readBitStream, writeBitStream } from "../../quant/packings/bit-stream.ts";
 
 /** How codes lie in 32-bit words, and how matrices of such words are turned. */
 

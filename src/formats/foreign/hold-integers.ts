@@ -6,7 +6,7 @@ import { QTensor } from "../../quant/q-tensor.ts";
 import { makeScheme, parseScheme, type PlanarScheme } from "../../quant/scheme.ts";
 import { SchemeError } from "../../util/errors.ts";
 import { floatsToHalves, halvesToFloats } from "../../util/half.ts";
-import { readBitStream } from "./bit-stream.ts";
+import { readBitStream } from "../../quant/packings/bit-stream.ts";
 import type { ForeignWeight } from "./foreign-container.ts";
 
 /**

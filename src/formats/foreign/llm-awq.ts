@@ -1,7 +1,7 @@
 import { FormatError } from "../../util/errors.ts";
 import type { Checkpoint } from "../checkpoint.ts";
 import { quoteName } from "../wording.ts";
-import { writeBitStream } from "./bit-stream.ts";
+import { writeBitStream } from "../../quant/packings/bit-stream.ts";
 import { transposeInto } from "./code-words.ts";
 import type { ForeignWeight } from "./foreign-container.ts";
 import { holdIntegers } from "./hold-integers.ts";

@@ -8,7 +8,7 @@ import {
 } from "../../util/half.ts";
 import type { Checkpoint } from "../checkpoint.ts";
 import { quoteName } from "../wording.ts";
-import { readBitStream } from "./bit-stream.ts";
+import { readBitStream } from "../../quant/packings/bit-stream.ts";
 import type { ForeignContainer, ForeignModule, ForeignWeight } from "./foreign-container.ts";
 import { decodeAffine, holdAffine } from "./hold-affine.ts";
 import {

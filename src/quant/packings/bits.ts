@@ -1,4 +1,5 @@
 import type { Packing, PackingId } from "../packing.ts";
+import { readBitStream, writeBitStream } from "./bit-stream.ts";
 
 /**
  * Codes of a whole number of bits as one continuous little-endian stream: code j occupies bits
@@ -8,28 +9,16 @@ import type { Packing, PackingId } from "../packing.ts";
  *     bits3   byte 0: c2 c2 c1 c1 c1 c0 c0 c0   byte 1: c5 c4 c4 c4 c3 c3 c3 c2   byte 2: c7 … c5
  */
 function defineBits(id: PackingId, bits: 1 | 2 | 3 | 4 | 8): Packing {
-  const mask = (1 << bits) - 1;
   return Object.freeze<Packing>({
     packing: id,
     codesPerUnit: bits === 3 ? 8 : 8 / bits,
     bytesPerUnit: bits === 3 ? 3 : 1,
     levels: 1 << bits,
     pack(codes, from, count, out, at) {
-      const bytes = Math.ceil((count * bits) / 8);
-      out.fill(0, at, at + bytes);
-      for (let i = 0, bit = 0; i < count; i++, bit += bits) {
-        const shifted = (codes[from + i] & mask) << (bit & 7);
-        const byte = at + (bit >>> 3);
-        out[byte] |= shifted & 0xff;
-        if (shifted > 0xff) out[byte + 1] |= shifted >>> 8;
-      }
+      writeBitStream(codes.subarray(from, from + count), bits, out, at);
     },
     unpack(bytes, at, count, out, to) {
-      for (let i = 0, bit = 0; i < count; i++, bit += bits) {
-        const byte = at + (bit >>> 3);
-        const pair = bytes[byte] | ((bit & 7) + bits > 8 ? bytes[byte + 1] << 8 : 0);
-        out[to + i] = (pair >>> (bit & 7)) & mask;
-      }
+      readBitStream(bytes, at, bits, out.subarray(to, to + count));
     },
   });
 }

@@ -1,4 +1,4 @@
-import { writeBitStream } from "../../../formats/foreign/bit-stream.ts";
+import { writeBitStream } from "../../../quant/packings/bit-stream.ts";
 import { streamWords, transposeInto, transposeWords } from "../../../formats/foreign/code-words.ts";
 import type { Container, StoredPart } from "./container.ts";
 import { type IntegerForm, type IntegerLayer, zerosOf } from "./integer-layer.ts";

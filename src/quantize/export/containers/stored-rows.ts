@@ -1,4 +1,4 @@
-import { writeBitStream } from "../../../formats/foreign/bit-stream.ts";
+import { writeBitStream } from "../../../quant/packings/bit-stream.ts";
 import { streamWords } from "../../../formats/foreign/code-words.ts";
 import { type IntegerForm, type IntegerLayer, keepsRows, readStored } from "./integer-layer.ts";
 

@@ -1,4 +1,4 @@
-import { writeBitStream } from "../../../formats/foreign/bit-stream.ts";
+import { writeBitStream } from "../../../quant/packings/bit-stream.ts";
 import { type AffineWeight, affineWeight } from "../../../quant/blocks/mapping/affine-weight.ts";
 import type { QTensor } from "../../../quant/q-tensor.ts";
 import { isMoreThanWeights, type Scheme } from "../../../quant/scheme.ts";
