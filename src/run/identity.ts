@@ -74,18 +74,21 @@ async function identifyText(
   return identity;
 }
 
-/** Hashes what the files of a checkpoint are, wherever it lies. */
+/** Hashes all that the files of a checkpoint hold, wherever it lies and whenever it was copied there. */
 export async function hashCheckpoint(path: string): Promise<string> {
   const checkpoint = await openAnyCheckpoint(path);
   try {
-    return digestOf(await identifyCheckpoint(checkpoint));
+    return digestOf(await identifyCheckpoint(checkpoint, sha256OfFile));
   } finally {
     await checkpoint.close();
   }
 }
 
-/** Describes the files of a checkpoint: small ones by their hash, weight files by `sampleFile`. */
-export async function identifyCheckpoint(checkpoint: Checkpoint): Promise<RunIdentity> {
+/** Describes the files of a checkpoint: small ones by their hash, weight files by `describeFile`. */
+export async function identifyCheckpoint(
+  checkpoint: Checkpoint,
+  describeFile: (path: string) => Promise<string> = sampleFile,
+): Promise<RunIdentity> {
   const identity: Record<string, string> = {};
   for (const name of ["config.json", ...(await checkpoint.files.sidecars())]) {
     identity[name] = await checkpoint.files.hash(name);
@@ -93,7 +96,7 @@ export async function identifyCheckpoint(checkpoint: Checkpoint): Promise<RunIde
   const weightFiles = new Set(
     [...checkpoint.tensors.keys()].map((name) => checkpoint.fileOf(name)),
   );
-  for (const path of weightFiles) identity[baseName(path)] = await sampleFile(path);
+  for (const path of weightFiles) identity[baseName(path)] = await describeFile(path);
   return identity;
 }
 

@@ -172,12 +172,15 @@ describe("a sweep", () => {
     expect(await lastingOf(kept)).toEqual(expected);
   });
 
-  test("takes over what is done elsewhere, from a folder or the results of a report", async () => {
+  test("takes over what is done elsewhere, on a copy of the models, from a folder or the results of a report", async () => {
     const page = join(folder, "page");
     await report(out, { out: page });
+    const copy = join(folder, "copied-model");
+    cpSync(join(root, "builtin/model"), copy, { recursive: true });
+    const moved = recipeOf(usual.replaceAll(`${root}builtin/model`, copy));
     for (const [index, from] of [out, join(page, "results.json")].entries()) {
       const elsewhere = join(folder, `elsewhere-${index}`);
-      const taken = ["sweep", recipe, "--results", from, "--out", elsewhere];
+      const taken = ["sweep", moved, "--results", from, "--out", elsewhere];
       const plan = await fewbitHere([...taken, "--plan"], { env });
       expect(plan.stdout).toContain("6 done already");
       expect(existsSync(elsewhere)).toBe(false);
