@@ -1,15 +1,15 @@
 /*
- * Products of packed codes with rounded inputs where two products of bytes are summed in 16 bits (vpmaddubsw). A tile is
- * PAIR_BLOCKS row blocks by up to PAIR_TOKENS tokens: codes are taken apart once for all its tokens, and inputs read
- * once for all its rows. Of a tile, first the integers of a span of input blocks
+ * Products of packed codes with rounded inputs where two products of bytes are summed in 16 bits (vpmaddubsw).
+ * A tile is PAIR_BLOCKS row blocks by up to PAIR_TOKENS tokens: codes are taken apart once for all its tokens, and
+ * inputs read once for all its rows. Of a tile, first the integers of a span of input blocks
  *
  *   total [block of inputs][row block][token]     Σ code · value, LANES rows each
  *
  * then what scales make of them: integers and floats by turns would not fit into the registers. What a token gets does
  * not depend on the others: integers are exact, and floats are added up in the order of the columns.
  *
- * Sums stay in 16 bits for RUN chunks, as many as can never overflow: 2 · largest code · 127 · slots < 2^15. Codes of
- * 8 bits are two of four, which stand where others have two row blocks.
+ * Sums stay in 16 bits for RUN chunks, as many as can never overflow: 2 · largest code · 127 · slots < 2^15. Codes
+ * of 8 bits are two of four, which stand where others have two row blocks.
  */
 #ifndef FEWBIT_PACKED_PAIRS_H
 #define FEWBIT_PACKED_PAIRS_H
@@ -250,7 +250,8 @@ static span_sums *sums_for(int64_t bits, int tokens) {
 }
 
 static span_scales *scales_for(int blocks, int is_whole, int tokens) {
-#define ROW(blocks, is_whole) {scales_##blocks##_1_##is_whole, scales_##blocks##_2_##is_whole, scales_##blocks##_4_##is_whole}
+#define ROW(blocks, is_whole)                                                                                        \
+  {scales_##blocks##_1_##is_whole, scales_##blocks##_2_##is_whole, scales_##blocks##_4_##is_whole}
   static span_scales *const all[][2][3] = {{ROW(1, 0), ROW(1, 1)}, {ROW(2, 0), ROW(2, 1)}};
 #undef ROW
   return all[blocks - 1][is_whole][tokens_index(tokens)];
@@ -275,7 +276,10 @@ static void multiply_tile(const pair_tile *tile, int64_t first, int64_t end, int
   }
 }
 
-/* fast_dots (packed_fast.h) of codes without tables. Few groups by all tokens, then the next: their codes stay in a cache. */
+/*
+ * fast_dots (packed_fast.h) of codes without tables: few groups by all tokens, then the next, so that their codes stay
+ * in a cache.
+ */
 static void multiply_pairs_of_blocks(const fast_call *call, int64_t first, int64_t blocks, int64_t g0, int64_t g1,
                                      float *sums) {
   const packed_matrix *w = &call->weight;
