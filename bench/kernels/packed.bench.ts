@@ -22,6 +22,8 @@ const inFeatures = 11008;
 const rotateBytes = 256 * 2 ** 20;
 const rotateGigabytes = rotateBytes / 1e9;
 const prefillTokens = 512;
+/** As many as there are streams of a server. */
+const fewTokens = [4, 8, 16];
 const rounds = 9;
 const prefillRounds = 3;
 
@@ -62,6 +64,7 @@ const benchmark: Benchmark = {
     const rows: Row[] = [];
     for (const [scheme, percent] of decodeGoals)
       rows.push(...(await decode(backend, scheme, percent)));
+    for (const scheme of ["w4g64", "w3g64", "w2g64"]) rows.push(...(await few(backend, scheme)));
     for (const scheme of ["w4g64", "w2g64", "w2", "w1"])
       rows.push(...(await prefill(backend, scheme)));
     backend.close();
@@ -168,6 +171,22 @@ async function multiplyAll(
 ): Promise<void> {
   for (const weight of weights) backend.kernels.packedMatmul(out, x, weight, products);
   await backend.synchronize();
+}
+
+/** Tokens a second of a few tokens over those of one. */
+async function few(backend: Backend, scheme: string): Promise<Row[]> {
+  const weights = makeWeights(backend, scheme);
+  const tasks = [1, ...fewTokens].map((tokens) => {
+    const x = randomInput(backend, tokens);
+    const out = Tensor.empty(backend, "f32", [tokens, outFeatures]);
+    return [String(tokens), () => multiplyAll(backend, weights, x, out, "fast")] as const;
+  });
+  const times = await interleave(Object.fromEntries(tasks), prefillRounds);
+  return fewTokens.map((tokens) => ({
+    what: `${scheme}, ${tokens} tokens, tokens a second over one`,
+    value: (tokens * times["1"].median) / times[String(tokens)].median,
+    unit: "×",
+  }));
 }
 
 async function prefill(backend: Backend, scheme: string): Promise<Row[]> {

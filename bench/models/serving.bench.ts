@@ -7,24 +7,27 @@ import { load } from "../../src/runtime/load.ts";
 import { Engine } from "../../src/runtime/serving/engine.ts";
 import { type Benchmark, goal, type Row, timingOf } from "../harness.ts";
 import { billionShape } from "./random-checkpoint.ts";
+import { writeRandomLlamaGguf } from "./random-gguf.ts";
 import { writeRandomPackedCheckpoint } from "./random-packed-checkpoint.ts";
+import { fewbitStreams, llamaStreams } from "./serving-sides.ts";
+import { type Cost, crowds, type StreamsSide } from "./serving-streams.ts";
 
 const layers = Number(process.env["FEWBIT_BENCH_LAYERS"] ?? 22);
 const rounds = Number(process.env["FEWBIT_BENCH_ROUNDS"] ?? 3);
 const threads = Number(process.env["FEWBIT_THREADS"] ?? 2);
-const crowds = [1, 4, 8, 16] as const;
-const decoded = 24;
+/** No round begins after this many minutes of measuring streams, half of them for each scheme. */
+const minutes = Number(process.env["FEWBIT_BENCH_MINUTES"] ?? 6);
 const sharedTokens = 2000;
 
-/** Seconds of a decoded token of all streams together. */
-interface Cost {
-  readonly wall: number;
-  /** Of all threads. */
-  readonly processor: number;
-}
+/** Schemes, and the type of llama.cpp of about the same bits. */
+const cases = [
+  { scheme: "w4g64", weights: "Q4_0", head: "Q4_0" },
+  { scheme: "w2g64", weights: "Q2_K", head: "Q2_K" },
+] as const;
+type Case = (typeof cases)[number];
 
 /**
- * Streams of one engine side by side on a random 1.1 B Llama shape, in turns; and a long beginning
+ * Streams side by side on a random 1.1 B Llama shape, in turns with llama.cpp; and a long beginning
  * that a second request shares with the first.
  */
 const benchmark: Benchmark = {
@@ -34,22 +37,7 @@ const benchmark: Benchmark = {
     const folder = mkdtempSync(join(tmpdir(), "fewbit-bench-"));
     const rows: Row[] = [];
     try {
-      for (const scheme of ["w4g64", "w2g64"]) {
-        const directory = join(folder, scheme);
-        const shape = billionShape(layers);
-        await writeRandomPackedCheckpoint(directory, {
-          shape,
-          scheme,
-          headScheme: "w4g64",
-          seed: 1,
-        });
-        const backend = createNativeBackend({ threads });
-        const model = await load(directory, { backend });
-        note(`${scheme}: ${backend.description}`);
-        rows.push(...(await streams(model, scheme)), ...(await sharedBeginning(model, scheme)));
-        model.release();
-        backend.close();
-      }
+      for (const one of cases) rows.push(...(await measureCase(folder, one, note)));
     } finally {
       rmSync(folder, { recursive: true });
     }
@@ -58,54 +46,96 @@ const benchmark: Benchmark = {
 };
 export default benchmark;
 
-async function streams(model: LanguageModel, scheme: string): Promise<Row[]> {
-  const engine = new Engine(model, { maxContext: 512, cacheTokens: 8192, prefixCache: false });
-  const costs = new Map<number, Cost[]>(crowds.map((count) => [count, []]));
-  await decodeTogether(engine, 1);
+async function measureCase(
+  folder: string,
+  { scheme, weights, head }: Case,
+  note: (line: string) => void,
+): Promise<Row[]> {
+  const directory = join(folder, scheme);
+  const file = join(folder, `${weights}.gguf`);
+  const shape = billionShape(layers);
+  await writeRandomPackedCheckpoint(directory, { shape, scheme, headScheme: "w4g64", seed: 1 });
+  await writeRandomLlamaGguf(file, shape, { weights, head });
+  const backend = createNativeBackend({ threads });
+  const model = await load(directory, { backend });
+  const ours = fewbitStreams(model, scheme);
+  const theirs = await llamaStreams(file, `llama.cpp ${weights}`, threads);
+  note(
+    `${scheme}: ${backend.description}${theirs ? "" : "; llama.cpp is not installed for this machine"}`,
+  );
+  const costs = await measureStreams(theirs ? [ours, theirs] : [ours], note);
+  await theirs?.close();
+  await ours.close();
+  const rows = [
+    ...rowsOf(ours, costs, 4),
+    ...(theirs ? [...rowsOf(theirs, costs), ...compare(ours, theirs, costs)] : []),
+    ...(await sharedBeginning(model, scheme)),
+  ];
+  model.release();
+  backend.close();
+  for (const path of [directory, file]) rmSync(path, { recursive: true });
+  return rows;
+}
+
+/** Costs by side and number of streams. */
+type Costs = ReadonlyMap<StreamsSide, ReadonlyMap<number, Cost[]>>;
+
+/** Each number of streams by each side in turn, round by round. */
+async function measureStreams(
+  sides: readonly StreamsSide[],
+  note: (line: string) => void,
+): Promise<Costs> {
+  const costs = new Map(sides.map((side) => [side, new Map<number, Cost[]>()]));
+  for (const side of sides) await side.decodeTogether(1);
+  const deadline = performance.now() + (minutes * 60_000) / cases.length;
   for (let round = 0; round < rounds; round++) {
-    for (const count of crowds) costs.get(count)?.push(await decodeTogether(engine, count));
+    if (round > 0 && performance.now() > deadline) break;
+    for (const count of crowds) {
+      const speeds: string[] = [];
+      for (const [side, own] of costs) {
+        const cost = await side.decodeTogether(count);
+        own.set(count, [...(own.get(count) ?? []), cost]);
+        speeds.push(`${side.name} ${(1 / cost.wall).toFixed(1)}`);
+      }
+      note(`round ${round + 1} of ${rounds}, ${count} streams: ${speeds.join(", ")} tokens/s`);
+    }
   }
-  await engine.close();
-  const median = (count: number, kind: keyof Cost): number =>
-    timingOf((costs.get(count) ?? []).map((cost) => cost[kind])).median;
+  return costs;
+}
+
+function median(side: StreamsSide, costs: Costs, count: number, kind: keyof Cost): number {
+  return timingOf((costs.get(side)?.get(count) ?? []).map((cost) => cost[kind])).median;
+}
+
+/** What a side makes of its streams; `bound` is the goal of eight over one. */
+function rowsOf(side: StreamsSide, costs: Costs, bound?: number): Row[] {
+  const of = (count: number, kind: keyof Cost): number => median(side, costs, count, kind);
   return crowds.flatMap((count) => {
-    const speedup = median(1, "wall") / median(count, "wall");
-    const rate = 1 / median(count, "wall");
-    const what = `${scheme}, ${count} streams`;
-    const first: Row = { what, value: rate, unit: "tokens/s" };
+    const what = `${side.name}, ${count} streams`;
+    const first: Row = { what, value: 1 / of(count, "wall"), unit: "tokens/s" };
     if (count === 1) return [first];
+    const speedup = of(1, "wall") / of(count, "wall");
     const row: Row = { what: `${what} over one`, value: speedup, unit: "×" };
-    const busy = median(1, "processor") / median(count, "processor");
+    const busy = of(1, "processor") / of(count, "processor");
     return [
       first,
-      count === 8 ? { ...row, goal: goal(speedup, 4, "×") } : row,
+      bound && count === 8 ? { ...row, goal: goal(speedup, bound, "×") } : row,
       { what: `${what} over one, by processor time`, value: busy, unit: "×" },
     ];
   });
 }
 
-/** Decodes texts side by side; times what comes behind the first token of each. */
-async function decodeTogether(engine: Engine, count: number): Promise<Cost> {
-  let begun = 0;
-  let [started, used] = [0, process.cpuUsage()];
-  let tokens = 0;
-  const read = async (stream: number): Promise<void> => {
-    const prompt = Array.from({ length: 16 }, (_, i) => 300 + ((i * 7919 + stream * 31) % 20000));
-    let first = true;
-    for await (const _ of engine.submit({ prompt, maxTokens: decoded, ignoreEos: true })) {
-      if (begun === count) tokens++;
-      if (!first) continue;
-      first = false;
-      begun++;
-      if (begun === count) [started, used, tokens] = [performance.now(), process.cpuUsage(), 0];
-    }
-  };
-  await Promise.all(Array.from({ length: count }, (_, stream) => read(stream)));
-  const { user, system } = process.cpuUsage(used);
-  return {
-    wall: (performance.now() - started) / 1000 / tokens,
-    processor: (user + system) / 1e6 / tokens,
-  };
+function compare(ours: StreamsSide, theirs: StreamsSide, costs: Costs): Row[] {
+  return crowds.flatMap((count) => {
+    const ratio = (kind: keyof Cost): number =>
+      median(theirs, costs, count, kind) / median(ours, costs, count, kind);
+    const what = `${ours.name} over ${theirs.name}, ${count} streams`;
+    const row: Row = { what, value: ratio("wall"), unit: "×" };
+    return [
+      count === 8 ? { ...row, goal: goal(ratio("wall"), 1.3, "×") } : row,
+      { what: `${what}, by processor time`, value: ratio("processor"), unit: "×" },
+    ];
+  });
 }
 
 async function sharedBeginning(model: LanguageModel, scheme: string): Promise<Row[]> {

@@ -188,19 +188,19 @@ FB_INLINE void multiply_blocks(const fast_call *call, int64_t row_block, int64_t
   for (int t = 0; t < tokens; t++) vf_store(sums + t * LANES, out[t]);
 }
 
-FB_INLINE void multiply_format(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0, int64_t t1,
+FB_INLINE void multiply_format(const fast_call *call, int64_t first, int64_t blocks, int64_t g0, int64_t g1,
                                float *sums, const int format) {
-  int64_t t = t0;
-  for (; t + TOKENS <= t1; t += TOKENS) {
-    multiply_blocks(call, block, g0, g1, t, sums + (t - t0) * LANES, format, TOKENS);
+  int64_t tokens = call->tokens;
+  for (int64_t b = first; b < first + blocks; b++, sums += tokens * LANES) {
+    int64_t t = 0;
+    for (; t + TOKENS <= tokens; t += TOKENS) multiply_blocks(call, b, g0, g1, t, sums + t * LANES, format, TOKENS);
+    for (; t < tokens; t++) multiply_blocks(call, b, g0, g1, t, sums + t * LANES, format, 1);
   }
-  for (; t < t1; t++) multiply_blocks(call, block, g0, g1, t, sums + (t - t0) * LANES, format, 1);
 }
 
-void FB_BLOCK_DOTS(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0, int64_t t1,
-                   float *sums) {
+void FB_BLOCK_DOTS(const fast_call *call, int64_t first, int64_t blocks, int64_t g0, int64_t g1, float *sums) {
   switch (call->weight.bits) {
-#define CASE(format) case format: multiply_format(call, block, g0, g1, t0, t1, sums, format); break
+#define CASE(format) case format: multiply_format(call, first, blocks, g0, g1, sums, format); break
     CASE(FB_Q4_0); CASE(FB_Q4_1); CASE(FB_Q5_0); CASE(FB_Q5_1); CASE(FB_Q8_0); CASE(FB_Q2_K); CASE(FB_Q3_K);
     CASE(FB_Q4_K); CASE(FB_Q5_K); CASE(FB_Q6_K); CASE(FB_TQ2_0); CASE(FB_Q1_0); CASE(FB_Q2_0);
 #undef CASE

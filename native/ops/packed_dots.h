@@ -7,8 +7,8 @@
  * 2^(p·s) times too large; one sum a slot is kept, and they are joined once a block. That halves the work
  * of unpacking.
  *
- * Where pairs of products are summed in 16 bits first (PAIR_SUMS), sums of several units stay there, as many as can
- * never overflow, before they become 32 bits wide: one multiplication a unit and token instead of two.
+ * Where pairs of products are summed in 16 bits first (PAIR_SUMS), codes without a table have tiles of their own
+ * (packed_pairs.h).
  *
  * Codes with a table are looked up first: with one of each row 16 columns of it in 128 bits (look_up.h), with one of all
  * rows as the codes stand. What is left of the table is then a step and a zero point of each row.
@@ -63,143 +63,7 @@ INLINE void add_unit(vi sum[TOKENS][4], vi unit, const int8_t *x, int64_t stride
 
 #if defined(__AVX2__) && !defined(DOT_ANY)
 #define PAIR_SUMS
-/* Keeps the compiler from making a tree of sums, and addresses of their own for all tokens: it runs out of registers. */
-#define IN_ORDER(sum) __asm__("" : "+v"(sum))
-#define OWN_POINTER(p) __asm__("" : "+r"(p))
-#if VF_WIDTH == 16
-INLINE vi add_pairs(vi sum, vi u, vi s) {
-  sum = _mm512_add_epi16(sum, _mm512_maddubs_epi16(u, s));
-  IN_ORDER(sum);
-  return sum;
-}
-INLINE vi widen_pairs(vi sum, vi pairs) {
-  return _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
-}
-#else
-INLINE vi add_pairs(vi sum, vi u, vi s) {
-  sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(u, s));
-  IN_ORDER(sum);
-  return sum;
-}
-INLINE vi widen_pairs(vi sum, vi pairs) {
-  return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
-}
-#endif
-
-/*
- * Units whose sums of pairs fit into 16 bits: 2 · 15 · 127 · 8 and 2 · 3 · 127 · 32 are below 2^15. A block of 128
- * columns has 32 dot products.
- */
-#define UNITS_TOGETHER(p) ((p) == 4 ? 4 : (p) == 2 ? 8 : 4)
-
-/* Sums `units` units of p-bit codes, `apart` bytes from each other, with the inputs of each token. */
-INLINE void sum_units(vi total[TOKENS], const uint8_t *codes, int64_t apart, int64_t units, const int8_t *x,
-                      int64_t stride, const int p, const int tokens) {
-  const vi mask = vi_set1_bytes((1 << p) - 1);
-  const int8_t *row[TOKENS];
-#pragma GCC unroll 4
-  for (int t = 0; t < tokens; t++) {
-    total[t] = vi_zero();
-    row[t] = x + t * stride;
-    OWN_POINTER(row[t]);
-  }
-  while (units > 0) {
-    int64_t some = fb_min(units, UNITS_TOGETHER(p));
-    vi pairs[TOKENS];
-#pragma GCC unroll 4
-    for (int t = 0; t < tokens; t++) pairs[t] = vi_zero();
-    for (int64_t c = 0; c < some; c++, codes += apart) {
-      vi unit = vi_load(codes);
-      __builtin_prefetch(codes + PREFETCH_BYTES);
-#pragma GCC unroll 8
-      for (int s = 0; s < 8 / p; s++) {
-        vi slot = vi_and(vi_right(unit, p * s), mask);
-#pragma GCC unroll 4
-        for (int t = 0; t < tokens; t++) pairs[t] = add_pairs(pairs[t], slot, vi_broadcast(row[t] + 4 * s));
-      }
-#pragma GCC unroll 4
-      for (int t = 0; t < tokens; t++) {
-        row[t] += 32 / p;
-        OWN_POINTER(row[t]);
-      }
-    }
-#pragma GCC unroll 4
-    for (int t = 0; t < tokens; t++) total[t] = widen_pairs(total[t], pairs[t]);
-    units -= some;
-  }
-}
-
-/* The same of 3-bit codes, whose chunks are two units of two bits and one of one. */
-INLINE void sum_three_bits(vi total[TOKENS], const uint8_t *codes, int64_t chunks, const int8_t *x, int64_t stride,
-                           const int tokens) {
-  vi high[TOKENS];
-  sum_units(high, codes + 2 * UNIT, 3 * UNIT, chunks, x, stride, 1, tokens);
-#pragma GCC unroll 4
-  for (int t = 0; t < tokens; t++) total[t] = vi_left(high[t], 2);
-  for (int half = 0; half < 2; half++) {
-    vi pairs[TOKENS];
-    const int8_t *row[TOKENS];
-#pragma GCC unroll 4
-    for (int t = 0; t < tokens; t++) {
-      pairs[t] = vi_zero();
-      row[t] = x + t * stride + half * 16;
-      OWN_POINTER(row[t]);
-    }
-    for (int64_t c = 0; c < chunks; c++) {
-      vi unit = vi_load(codes + (3 * c + half) * UNIT);
-#pragma GCC unroll 4
-      for (int s = 0; s < 4; s++) {
-        vi slot = vi_and(vi_right(unit, 2 * s), vi_set1_bytes(3));
-#pragma GCC unroll 4
-        for (int t = 0; t < tokens; t++) pairs[t] = add_pairs(pairs[t], slot, vi_broadcast(row[t] + 4 * s));
-      }
-#pragma GCC unroll 4
-      for (int t = 0; t < tokens; t++) {
-        row[t] += 32;
-        OWN_POINTER(row[t]);
-      }
-    }
-#pragma GCC unroll 4
-    for (int t = 0; t < tokens; t++) total[t] = widen_pairs(total[t], pairs[t]);
-  }
-}
-
-/* The same of 8-bit codes: four bits after the other four. */
-INLINE void sum_bytes(vi total[TOKENS], const uint8_t *codes, int64_t units, const int8_t *x, int64_t stride,
-                      const int tokens) {
-  const vi mask = vi_set1_bytes(15);
-  const int8_t *row[TOKENS];
-#pragma GCC unroll 4
-  for (int t = 0; t < tokens; t++) {
-    total[t] = vi_zero();
-    row[t] = x + t * stride;
-    OWN_POINTER(row[t]);
-  }
-  while (units > 0) {
-    int64_t some = fb_min(units, 8);
-    vi pairs[TOKENS][2];
-#pragma GCC unroll 4
-    for (int t = 0; t < tokens; t++) pairs[t][0] = pairs[t][1] = vi_zero();
-    for (int64_t c = 0; c < some; c++, codes += UNIT) {
-      vi unit = vi_load(codes), low = vi_and(unit, mask), high = vi_and(vi_right(unit, 4), mask);
-      __builtin_prefetch(codes + PREFETCH_BYTES);
-#pragma GCC unroll 4
-      for (int t = 0; t < tokens; t++) {
-        vi inputs = vi_broadcast(row[t]);
-        row[t] += 4;
-        OWN_POINTER(row[t]);
-        pairs[t][0] = add_pairs(pairs[t][0], low, inputs);
-        pairs[t][1] = add_pairs(pairs[t][1], high, inputs);
-      }
-    }
-#pragma GCC unroll 4
-    for (int t = 0; t < tokens; t++) {
-      vi high = widen_pairs(vi_zero(), pairs[t][1]);
-      total[t] = vi_add(widen_pairs(total[t], pairs[t][0]), vi_left(high, 4));
-    }
-    units -= some;
-  }
-}
+#include "packed_pairs.h"
 #endif
 
 /* The sum over all slots. */
@@ -225,11 +89,6 @@ INLINE void clear_sums(vi sum[TOKENS][4], const int tokens) {
 /* Sums `chunks` chunks of codes with the inputs of each token. */
 INLINE void sum_block(vi total[TOKENS], const uint8_t *codes, int64_t chunks, const int8_t *x, int64_t stride,
                       const int bits, const int tokens) {
-#ifdef PAIR_SUMS
-  if (bits == 8) sum_bytes(total, codes, chunks, x, stride, tokens);
-  else if (bits == 3) sum_three_bits(total, codes, chunks, x, stride, tokens);
-  else sum_units(total, codes, UNIT, chunks, x, stride, bits, tokens);
-#else
   vi sum[TOKENS][4];
   clear_sums(sum, tokens);
   if (bits == 3) {
@@ -253,7 +112,6 @@ INLINE void sum_block(vi total[TOKENS], const uint8_t *codes, int64_t chunks, co
     add_unit(sum, vi_load(codes + c * UNIT), x + c * (32 / bits), stride, bits, tokens);
   }
   for (int t = 0; t < tokens; t++) total[t] = join_sums(sum[t], bits);
-#endif
 }
 
 /* One token: the four quarters of the rows side by side, so that inputs are read once and codes in their order. */
@@ -381,29 +239,38 @@ INLINE void multiply_block(const fast_call *call, int64_t block, int64_t g0, int
   for (int t = 0; t < tokens; t++) vf_store(sums + t * LANES, out[t]);
 }
 
-INLINE void multiply_bits(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0, int64_t t1,
-                          float *sums, const int bits, const int looks_up) {
-  int64_t t = t0;
-  for (; t + TOKENS <= t1; t += TOKENS) {
-    multiply_block(call, block, g0, g1, t, sums + (t - t0) * LANES, bits, TOKENS, looks_up);
-  }
+INLINE void multiply_bits(const fast_call *call, int64_t first, int64_t blocks, int64_t g0, int64_t g1, float *sums,
+                          const int bits, const int looks_up) {
+  int64_t tokens = call->tokens;
+  for (int64_t b = first; b < first + blocks; b++, sums += tokens * LANES) {
+    int64_t t = 0;
+    for (; t + TOKENS <= tokens; t += TOKENS) {
+      multiply_block(call, b, g0, g1, t, sums + t * LANES, bits, TOKENS, looks_up);
+    }
 #if TOKENS > 2
-  for (; t + 2 <= t1; t += 2) multiply_block(call, block, g0, g1, t, sums + (t - t0) * LANES, bits, 2, looks_up);
+    for (; t + 2 <= tokens; t += 2) multiply_block(call, b, g0, g1, t, sums + t * LANES, bits, 2, looks_up);
 #endif
-  for (; t < t1; t++) multiply_block(call, block, g0, g1, t, sums + (t - t0) * LANES, bits, 1, looks_up);
+    for (; t < tokens; t++) multiply_block(call, b, g0, g1, t, sums + t * LANES, bits, 1, looks_up);
+  }
 }
 
-void FB_DOTS(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0, int64_t t1, float *sums) {
+void FB_DOTS(const fast_call *call, int64_t first, int64_t blocks, int64_t g0, int64_t g1, float *sums) {
   const packed_matrix *w = &call->weight;
+#define CASE(key, bits, looks_up) case key: multiply_bits(call, first, blocks, g0, g1, sums, bits, looks_up); break
   switch (w->bits + (w->tables ? FB_ROW_TABLES : w->table_bytes ? FB_ONE_TABLE : 0)) {
-    case 1: multiply_bits(call, block, g0, g1, t0, t1, sums, 1, NO_TABLE); break;
-    case 2: multiply_bits(call, block, g0, g1, t0, t1, sums, 2, NO_TABLE); break;
-    case 3: multiply_bits(call, block, g0, g1, t0, t1, sums, 3, NO_TABLE); break;
-    case 4: multiply_bits(call, block, g0, g1, t0, t1, sums, 4, NO_TABLE); break;
-    case FB_ROW_TABLES + 2: multiply_bits(call, block, g0, g1, t0, t1, sums, 2, ROW_TABLES); break;
-    case FB_ROW_TABLES + 3: multiply_bits(call, block, g0, g1, t0, t1, sums, 3, ROW_TABLES); break;
-    case FB_ROW_TABLES + 4: multiply_bits(call, block, g0, g1, t0, t1, sums, 4, ROW_TABLES); break;
-    case FB_ONE_TABLE + 4: multiply_bits(call, block, g0, g1, t0, t1, sums, 4, ONE_TABLE); break;
-    default: multiply_bits(call, block, g0, g1, t0, t1, sums, 8, NO_TABLE); break;
+    CASE(FB_ROW_TABLES + 2, 2, ROW_TABLES);
+    CASE(FB_ROW_TABLES + 3, 3, ROW_TABLES);
+    CASE(FB_ROW_TABLES + 4, 4, ROW_TABLES);
+    CASE(FB_ONE_TABLE + 4, 4, ONE_TABLE);
+#ifdef PAIR_SUMS
+    default: multiply_pairs_of_blocks(call, first, blocks, g0, g1, sums); break;
+#else
+    CASE(1, 1, NO_TABLE);
+    CASE(2, 2, NO_TABLE);
+    CASE(3, 3, NO_TABLE);
+    CASE(4, 4, NO_TABLE);
+    default: multiply_bits(call, first, blocks, g0, g1, sums, 8, NO_TABLE); break;
+#endif
   }
+#undef CASE
 }

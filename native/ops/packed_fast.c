@@ -68,10 +68,7 @@ static FB_BODY(multiply_blocks) {
   float *sums = fb_local(state->team, thread);
   for (int64_t i = 0; i < blocks * call->tokens * LANES; i++) sums[i] = 0;
   for (int64_t g = 0; g < groups; g += state->panel_groups) {
-    int64_t end = fb_min(groups, g + state->panel_groups);
-    for (int64_t b = 0; b < blocks; b++) {
-      dots(call, first + b, g, end, 0, call->tokens, sums + b * call->tokens * LANES);
-    }
+    dots(call, first, blocks, g, fb_min(groups, g + state->panel_groups), sums);
   }
   for (int64_t b = 0; b < blocks; b++) write_block(call, first + b, sums + b * call->tokens * LANES);
 }
@@ -161,7 +158,7 @@ static size_t plan_chunks(fast_state *state, const rounded_rows *x, int64_t some
   const packed_matrix *w = &state->request->weights[0];
   int64_t row_blocks = 0, block_bytes = fb_max(1, w->groups * w->group_bytes);
   for (int i = 0; i < state->request->count; i++) row_blocks += state->request->weights[i].row_blocks;
-  state->chunk_blocks = fb_max(some > 4 ? 8 : 1, CHUNK_BYTES / block_bytes);
+  state->chunk_blocks = fb_round_up(fb_max(some > 4 ? 8 : 1, CHUNK_BYTES / block_bytes), 2); /* tiles have two */
   if (x->tiles) state->chunk_blocks = fb_max(1, fb_min(TILE_CHUNK_BLOCKS, row_blocks / 8));
   state->panel_groups = fb_round_up(fb_max(1, PANEL_BYTES / (most * padded_group(w))), panel_step(state->request));
   size_t sums = (size_t)(state->chunk_blocks * most * LANES) * sizeof(float);

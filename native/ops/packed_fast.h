@@ -60,10 +60,9 @@ typedef struct {
   int64_t tokens;
 } fast_call;
 
-/* Adds to sums [t1 - t0][LANES] the products of groups [g0, g1) of a row block with tokens [t0, t1), in units
+/* Adds to sums [blocks][tokens][LANES] the products of groups [g0, g1) of some row blocks with all tokens, in units
  * of the grid's step. Of weights in blocks the groups must be whole blocks. */
-typedef void fast_dots(const fast_call *call, int64_t block, int64_t g0, int64_t g1, int64_t t0, int64_t t1,
-                       float *sums);
+typedef void fast_dots(const fast_call *call, int64_t first, int64_t blocks, int64_t g0, int64_t g1, float *sums);
 
 fast_dots FB_NAME(fb_packed_dots), FB_NAME(fb_packed_dots_vnni), FB_NAME(fb_packed_dots_avxvnni),
     FB_NAME(fb_packed_dots_dotprod);

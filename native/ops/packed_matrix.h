@@ -170,6 +170,12 @@ static inline vf load_zeros(const packed_matrix *w, int64_t block, int64_t group
   __m512i shift = _mm512_setr_epi32(0, 0, 4, 4, 8, 8, 12, 12, 16, 16, 20, 20, 24, 24, 28, 28);
   __m512 values = _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   return _mm512_permutexvar_ps(_mm512_srlv_epi32(_mm512_set1_epi64(nibbles), shift), values);
+#elif LANES == 8
+  if (w->zero_kind == BYTES) return vf_load_u8(zeros);
+  int32_t nibbles;
+  memcpy(&nibbles, zeros, sizeof nibbles);
+  __m256i each = _mm256_srlv_epi32(_mm256_set1_epi32(nibbles), _mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28));
+  return _mm256_cvtepi32_ps(_mm256_and_si256(each, _mm256_set1_epi32(15)));
 #else
   uint8_t bytes[16] = {0};
   if (w->zero_kind == BYTES) memcpy(bytes, zeros, LANES);

@@ -113,6 +113,25 @@ static void lay_out(fb_check *check, const packed_shape *s, packed_sample *w) {
   call_refused(check, "lay_out", &args);
 }
 
+/* What a token gets in a crowd, it must get alone, to the bit, where rows are not to depend on each other. */
+static void expect_same_alone(fb_check *check, fb_args args) {
+  int64_t tokens = args.size[0], rows = args.size[1], columns = args.size[2];
+  const float *x = args.buffer[1];
+  float *together = take((size_t)(tokens * rows) * 4), *alone = take((size_t)rows * 4);
+  args.size[7] = 1;
+  set_buffer(&args, 0, together, (size_t)(tokens * rows) * 4);
+  call_op(check, "packed_matmul", &args);
+  args.size[0] = 1;
+  set_buffer(&args, 0, alone, (size_t)rows * 4);
+  for (int64_t t = 0; t < tokens; t++) {
+    set_buffer(&args, 1, x + t * columns, (size_t)columns * 4);
+    call_op(check, "packed_matmul", &args);
+    expect_bytes(check, "fast packed_matmul alone", alone, together + t * rows, (size_t)rows * 4);
+  }
+  free(together);
+  free(alone);
+}
+
 static void multiply(fb_check *check, const packed_shape *s, const packed_sample *w, const float *x, int fast) {
   float *out = random_floats(check, s->tokens * s->rows), *rounded = random_floats(check, s->tokens * s->columns);
   double *expected = take((size_t)(s->tokens * s->rows) * sizeof(double));
@@ -134,6 +153,7 @@ static void multiply(fb_check *check, const packed_shape *s, const packed_sample
   call_op(check, "packed_matmul", &args);
   expect_floats(check, fast ? "fast packed_matmul" : "exact packed_matmul", out, expected, s->tokens * s->rows,
                 2e-5, 1e-5);
+  if (fast) expect_same_alone(check, args);
   args.bytes[2] -= 4;
   call_refused(check, "packed_matmul", &args);
   free(out);

@@ -1,0 +1,92 @@
+/**
+ * llama.cpp's side of the serving benchmark, a process of its own that answers line by line:
+ *
+ *   node llama-streams-side.ts <model.gguf> <threads>
+ *
+ * Each line is a number of streams; the answer is what a token of them costs. All streams are
+ * sequences of one context and decoded in one batch, as llama-server does it; the addon is called
+ * directly, so that nothing but llama.cpp is timed.
+ */
+import { createInterface } from "node:readline";
+import {
+  describeLlama,
+  findLlamaAddon,
+  type LlamaContext,
+  type LlamaSampler,
+  openLlama,
+} from "../../test/llama-cpp/llama-addon.ts";
+import {
+  type Cost,
+  crowds,
+  decodedTokens,
+  promptOf,
+  promptTokens,
+  startClocks,
+} from "./serving-streams.ts";
+
+const vocabularySize = 32000;
+const sequences = Math.max(...crowds);
+
+async function main(path: string, threads: number): Promise<void> {
+  const binaries = findLlamaAddon();
+  if (!binaries) throw new Error("llama.cpp is not installed for this machine");
+  const llama = await openLlama(binaries);
+  const model = new llama.AddonModel(path, { addonExports: llama, gpuLayers: 0, useMmap: true });
+  if (!(await model.init())) throw new Error(`llama.cpp does not load ${path}`);
+  const sizes = { contextSize: 64 * sequences, batchSize: 512, sequences };
+  const context = new llama.AddonContext(model, { ...sizes, threads, flashAttention: "auto" });
+  if (!(await context.init())) throw new Error("llama.cpp does not make a context");
+  const sampler = new llama.AddonSampler(model);
+  sampler.applyConfig({ temperature: 0 });
+  say({ ready: describeLlama(binaries) });
+  for await (const line of createInterface({ input: process.stdin })) {
+    say(await decodeTogether(context, sampler, Number(line)));
+  }
+  process.stdout.write("{}\n", () => process.exit(0));
+}
+
+function say(answer: unknown): void {
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}
+
+/** Reads all prompts in one batch, then takes the likeliest token of each sequence, step by step. */
+async function decodeTogether(
+  context: LlamaContext,
+  sampler: LlamaSampler,
+  count: number,
+): Promise<Cost> {
+  for (let sequence = 0; sequence < count; sequence++) context.disposeSequence(sequence);
+  let ids = Array.from({ length: count }, (_, stream) => promptOf(stream));
+  let stop = startClocks();
+  for (let step = 0; step < decodedTokens; step++) {
+    const position = step === 0 ? 0 : promptTokens + step - 1;
+    ids = await decodeStep(context, sampler, ids, position);
+    if (step === 0) stop = startClocks();
+  }
+  return stop(count * (decodedTokens - 1));
+}
+
+async function decodeStep(
+  context: LlamaContext,
+  sampler: LlamaSampler,
+  ids: readonly (readonly number[])[],
+  position: number,
+): Promise<number[][]> {
+  context.initBatch(ids.reduce((sum, { length }) => sum + length, 0));
+  const outputs = ids.map((own, sequence) => {
+    const last = Uint32Array.of(own.length - 1);
+    const [output = 0] = context.addToBatch(sequence, position, Uint32Array.from(own), last);
+    return output;
+  });
+  await context.decodeBatch();
+  const chosen: number[][] = [];
+  for (const output of outputs) {
+    const token = await context.sampleToken(output, sampler);
+    if (!(token >= 0 && token < vocabularySize)) throw new Error(`llama.cpp chose token ${token}`);
+    chosen.push([token]);
+  }
+  return chosen;
+}
+
+const [path = "", threads] = process.argv.slice(2);
+await main(path, Number(threads));
