@@ -4,6 +4,7 @@
 //
 // Prints JSON: the ids of the prompt, float32 logits `[ids, vocabulary]` in base64, the tokens that follow.
 
+import { fileURLToPath } from "node:url";
 import { load } from "../../src/index.ts";
 
 const prompt =
@@ -33,6 +34,6 @@ export async function ownLogits(path) {
   }
 }
 
-if (import.meta.main) {
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
   process.stdout.write(JSON.stringify(await ownLogits(process.argv[2])));
 }
