@@ -11,12 +11,13 @@ import { compressedTensorsContainer } from "../../src/quantize/export/containers
 import type { Container } from "../../src/quantize/export/containers/container.ts";
 import { gptqContainer } from "../../src/quantize/export/containers/gptq.ts";
 import {
+  type IntegerForm,
   integerForm,
   integerLayer,
-  zerosOf,
 } from "../../src/quantize/export/containers/integer-layer.ts";
 import { openAnyCheckpoint } from "../../src/runtime/open-checkpoint.ts";
 import { FormatError } from "../../src/util/errors.ts";
+import type { JsonRecord } from "../../src/util/json.ts";
 import { exportedSchemes, spreadWeight } from "../fixtures/spread-weight.ts";
 
 const containers: readonly Container[] = [gptqContainer, awqContainer, compressedTensorsContainer];
@@ -35,8 +36,8 @@ async function writeTo(
   const layer = integerLayer(weight);
   const form = layer && integerForm(layer, container.bits);
   if (!layer || !form || layer.rounded || container.refuse(form)) return null;
-  const positiveZeros = zerosOf(layer, form).every((zero) => zero > 0);
-  const layers = { forms: new Map([[module, form]]), plain: ["lm_head"], positiveZeros };
+  const { symmetric } = form;
+  const layers = { forms: new Map([[module, form]]), plain: ["lm_head"], symmetric };
   const parts = container.parts(module, form, layers);
   const path = mkdtempSync(join(folder, `${name}-`));
   const writer = await CheckpointWriter.create(path, parts);
@@ -88,6 +89,20 @@ test.each([
     await expect(openAnyCheckpoint(path)).rejects.toThrow(message);
   },
 );
+
+test("compressed-tensors: transformers decodes zero points where it leaves nothing out", () => {
+  const form = { groupSize: 32, activation: null, outFeatures, inFeatures, bits: 4 };
+  const said = (...forms: readonly IntegerForm[]): unknown => {
+    const named = new Map(forms.map((each, i) => [`${module}${i}`, each] as const));
+    const layers = { forms: named, plain: [], symmetric: false };
+    return (compressedTensorsContainer.settings(layers) as JsonRecord).dequantize;
+  };
+  const asymmetric = { ...form, symmetric: false };
+  expect(said(asymmetric)).toBe(true);
+  expect(said({ ...form, symmetric: true })).toBeUndefined();
+  expect(said({ ...asymmetric, activation: { bits: 8, mode: "token" } })).toBeUndefined();
+  expect(said(asymmetric, { ...asymmetric, bits: 8 })).toBeUndefined();
+});
 
 test("gptq: two configurations that say different things are refused", async () => {
   const path = (await writeTo(

@@ -70,7 +70,7 @@ beforeAll(async () => {
     rows.set(scheme, fates);
     await tiny.remove();
   }
-}, 60_000);
+});
 
 test.each(["docs/formats.md", "FEATURES.md"])("%s has the matrix as exports have it", (name) => {
   const lines = [...rows].map(([id, fates]) => `| \`${id}\` | ${fates.join(" | ")} |`);

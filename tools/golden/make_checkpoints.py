@@ -3,10 +3,13 @@ Writes test/golden/checkpoints/<name>/: config.json, model.safetensors and decod
 SHA-256 of its weight [out, in] in little-endian float32 as the tool decodes it (zeros without their sign), and its first values.
 
 Run: python tools/golden/make_checkpoints.py [name ...]; without names, all. Needs torch, transformers, safetensors and,
-for the names that begin so: mlx with mlx-lm (mlx), hqq (hqq), bitsandbytes (bnb), compressed-tensors (fp8-channel).
+for the names that begin so: mlx with mlx-lm (mlx), hqq (hqq), bitsandbytes (bnb), compressed-tensors (fp8-channel), and
+for onebit in ONEBIT_SOURCE the folder of a clone of xuyuzhuang11/OneBit, whose packing and unpacking are taken out of it.
 """
+import ast
 import hashlib
 import json
+import os
 import pathlib
 import shutil
 import sys
@@ -245,22 +248,34 @@ def make_fp8_compressed(name, strategy):
     write(name, config_of(model, quantization), tensors, decoded, [version("compressed-tensors")])
 
 
+def definitions(path, *names):
+    """Functions and classes of a script, without running the rest of it."""
+    found = [node for node in ast.parse(path.read_text()).body if getattr(node, "name", None) in names]
+    space = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional, "init": torch.nn.init}
+    exec(compile(ast.Module(found, []), str(path), "exec"), space)
+    return [space[name] for name in names]
+
+
 def make_onebit(name):
-    """OneBit's own pack: eight signs a byte, low bit first, a set bit is −1; a scale a row, a factor an input."""
+    """OneBit's own pack, by its authors' conversion script and the layer that they run it with."""
+    source = pathlib.Path(os.environ["ONEBIT_SOURCE"])
+    [pack] = definitions(source / "scripts/convert_llama_to_infer_ckpt.py", "fp16_to_int8")
+    [Layer] = definitions(source / "transformers/src/transformers/models/bitnet.py", "BitLinearInf")
     model = tiny_model(torch.float16)
     tensors, decoded = dict(model.state_dict()), {}
     for key, module in linears(model).items():
         if key == "lm_head":
             continue
         weight = module.weight.data.float()
-        bits = np.packbits((weight < 0).numpy(), axis=1, bitorder="little").view(np.int8)
+        bits = pack(torch.sign(module.weight.data))
         rows, columns = weight.abs().mean(1).half(), (weight.abs().mean(0) / weight.abs().mean()).half()
-        tensors[f"{key}.weight"] = torch.from_numpy(bits)
+        tensors[f"{key}.weight"] = bits
         tensors[f"{key}.weight_scale"], tensors[f"{key}.input_factor"] = rows, columns
-        signs = torch.where(weight < 0, -1.0, 1.0)
+        layer = Layer(module.in_features, module.out_features, dtype=torch.float32)
+        signs = layer.int8_to_fp16(bits)
         decoded[key] = (rows.float()[:, None] * signs * columns.float()[None, :]).numpy()
     config = json.loads(model.config.to_json_string(use_diff=False))
-    write(name, config, tensors, decoded, ["the layout of OneBit's released packing"])
+    write(name, config, tensors, decoded, ["OneBit 42d6d7b"])
 
 
 def mixed():

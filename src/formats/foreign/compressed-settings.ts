@@ -1,10 +1,10 @@
 import { z } from "zod";
 import type { ActivationGrid } from "../../quant/activation-grid.ts";
 import { FormatError } from "../../util/errors.ts";
-import type { JsonRecord } from "../../util/json.ts";
+import { isJsonRecord, type JsonRecord } from "../../util/json.ts";
 import { parseValue } from "../../util/parse-value.ts";
 import { quoteName } from "../wording.ts";
-import { refuseSetting } from "./module-tensors.ts";
+import { ofMethod, refuseSetting } from "./module-tensors.ts";
 
 /** How the weights of one layer are stored. */
 export interface LayerScheme {
@@ -49,6 +49,25 @@ const formats = ["pack-quantized", "int-quantized", "naive-quantized", "mixed-pr
 
 /** Longest pattern that is tried. */
 const longestPattern = 300;
+
+/**
+ * Finds the settings of compressed-tensors in config.json: `quantization_config`, or
+ * `compression_config`, as it was called before transformers knew it; null where neither is its own.
+ * @throws FormatError when both are there and describe different weights
+ */
+export function findCompressedSettings(config: JsonRecord): ReturnType<typeof ofMethod> {
+  const { compression_config: older, ...rest } = config;
+  const found = ofMethod(rest, "compressed-tensors");
+  if (!isJsonRecord(older)) return found;
+  const renamed = ofMethod({ ...rest, quantization_config: older }, "compressed-tensors");
+  if (!found || !renamed) return "quantization_config" in rest ? found : renamed;
+  const [one, other] = [found, renamed].map(({ settings }) => settings.config_groups);
+  if (JSON.stringify(one) === JSON.stringify(other)) return found;
+  throw new FormatError(
+    "config.json has `quantization_config` and `compression_config`, and their `config_groups` differ",
+    { hint: "remove the one that does not belong to the weights" },
+  );
+}
 
 /**
  * Reads `quantization_config` of compressed-tensors.

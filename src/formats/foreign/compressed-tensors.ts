@@ -1,10 +1,14 @@
 import { UnsupportedError } from "../../util/errors.ts";
 import type { JsonRecord } from "../../util/json.ts";
 import type { ForeignContainer } from "./foreign-container.ts";
-import { type LayerScheme, readCompressedSettings } from "./compressed-settings.ts";
+import {
+  findCompressedSettings,
+  type LayerScheme,
+  readCompressedSettings,
+} from "./compressed-settings.ts";
 import { openInts } from "./compressed-ints.ts";
 import { openPacked } from "./compressed-packed.ts";
-import { modulesWith, ofMethod } from "./module-tensors.ts";
+import { modulesWith } from "./module-tensors.ts";
 
 /**
  * compressed-tensors, as llm-compressor writes it: `pack-quantized` with `weight_packed`, and
@@ -13,7 +17,7 @@ import { modulesWith, ofMethod } from "./module-tensors.ts";
  */
 export const compressedTensors: ForeignContainer = {
   find(checkpoint) {
-    const own = ofMethod(checkpoint.config, "compressed-tensors");
+    const own = findCompressedSettings(checkpoint.config);
     if (!own) return null;
     const { schemeOf } = readCompressedSettings(own.settings);
     const packed = modulesWith(checkpoint, ".weight_packed");

@@ -61,6 +61,12 @@ test.each<readonly [what: string, vector: Vector, scheme: string | null]>([
   expect((await read(vector, true)).values).toEqual(vector.values);
 });
 
+test("compressed-tensors' settings are read by their older name, too", async () => {
+  const { quantization_config: settings, ...config } = packed.config;
+  await writeVector(path, { ...packed, config: { ...config, compression_config: settings } });
+  expect((await read(packed, false)).values).toEqual(packed.values);
+});
+
 /** Expects a FormatError, by whatever path the checkpoint is opened, and no trace of an output. */
 async function expectRefused(reason: RegExp): Promise<void> {
   const out = join(path, "out");

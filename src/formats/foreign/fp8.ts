@@ -1,6 +1,7 @@
 import { FormatError } from "../../util/errors.ts";
 import type { Checkpoint } from "../checkpoint.ts";
 import { quoteName } from "../wording.ts";
+import { findCompressedSettings } from "./compressed-settings.ts";
 import type { ForeignContainer, ForeignModule, ForeignWeight } from "./foreign-container.ts";
 import { expectTensor, floatDTypes, ofMethod, readBytes, readScales } from "./module-tensors.ts";
 
@@ -13,9 +14,7 @@ export const fp8: ForeignContainer = {
   find(checkpoint) {
     const { config } = checkpoint;
     const found =
-      ofMethod(config, "fp8") ??
-      ofMethod(config, "fbgemm_fp8") ??
-      ofMethod(config, "compressed-tensors");
+      ofMethod(config, "fp8") ?? ofMethod(config, "fbgemm_fp8") ?? findCompressedSettings(config);
     if (!found) return null;
     const codes = [...checkpoint.tensors.values()].filter(({ dtype }) => tables.has(dtype));
     if (found.settings.quant_method === "compressed-tensors" && codes.length === 0) return null;

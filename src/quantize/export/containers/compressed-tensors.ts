@@ -82,11 +82,22 @@ export const compressedTensorsContainer = {
       quantization_status: "compressed",
       config_groups: Object.fromEntries(described) as JsonRecord,
       ignore: plain,
+      ...(needsDequantize(all) && { dequantize: true }),
       kv_cache_scheme: null,
       global_compression_ratio: null,
     };
   },
 } as const satisfies Container;
+
+/**
+ * Whether transformers must decode weights while it loads them: what keeps them packed expects zero
+ * points that are not (compressed-tensors 0.20, `compress` of pack_quantized/base.py for weights
+ * without data), and the other way has one group for all layers and no rounded inputs.
+ */
+function needsDequantize(groups: readonly { readonly form: IntegerForm }[]): boolean {
+  const [{ form }] = groups;
+  return groups.length === 1 && !form.symmetric && form.activation === null;
+}
 
 function isInts({ activation, bits }: IntegerForm): boolean {
   return activation?.bits === 8 && bits === 8;

@@ -12,8 +12,8 @@ export interface StoredPart extends TensorEntry {
 export interface StoredLayers {
   readonly forms: ReadonlyMap<string, IntegerForm>;
   readonly plain: readonly string[];
-  /** Whether all zero points of all layers can be stored less 1. */
-  readonly positiveZeros: boolean;
+  /** Whether all forms are symmetric. */
+  readonly symmetric: boolean;
 }
 
 /** A way of other programs to store packed linears in a directory of safetensors files. */

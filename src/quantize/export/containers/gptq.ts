@@ -5,7 +5,11 @@ import { type IntegerForm, type IntegerLayer, zerosOf } from "./integer-layer.ts
 import { storedRows } from "./stored-rows.ts";
 import { mostOf } from "./most-of.ts";
 
-/** GPTQ, as GPTQModel, transformers and vLLM load it; `src/formats/foreign/gptq.ts` has the layout. */
+/**
+ * GPTQ, as GPTQModel, transformers and vLLM load it; `src/formats/foreign/gptq.ts` has the layout. A
+ * checkpoint with asymmetric layers is of version 2: GPTQModel takes those of version 1 from its own
+ * program only, since a zero point of 0 is none there.
+ */
 export const gptqContainer = {
   id: "gptq",
   title: "GPTQ, as GPTQModel, vLLM and transformers load it",
@@ -16,10 +20,10 @@ export const gptqContainer = {
     if (inFeatures % 32 === 0 && outFeatures % 32 === 0) return null;
     return `${outFeatures} × ${inFeatures} are no multiples of 32`;
   },
-  parts(module, form, { positiveZeros }) {
+  parts(module, form, layers) {
     const { bits, outFeatures: out, inFeatures } = form;
     const groups = Math.ceil(inFeatures / (form.groupSize ?? inFeatures));
-    const less = positiveZeros ? 1 : 0;
+    const less = layers.symmetric ? 1 : 0;
     return [
       part("qweight", "i32", [streamWords(inFeatures, bits), out], (layer) => {
         const rows = storedRows(layer, form);
@@ -47,7 +51,7 @@ export const gptqContainer = {
       return { name: `${module}.${name}`, dtype, shape, make };
     }
   },
-  settings({ forms, plain, positiveZeros }) {
+  settings({ forms, plain, symmetric }) {
     const all = [...forms];
     const usual = mostOf(all.map(([, form]) => form));
     const others = all.filter(([, form]) => !isAlike(form, usual));
@@ -67,7 +71,7 @@ export const gptqContainer = {
       lm_head: false,
       true_sequential: true,
       damp_percent: 0.01,
-      checkpoint_format: positiveZeros ? "gptq" : "gptq_v2",
+      checkpoint_format: symmetric ? "gptq" : "gptq_v2",
       pack_dtype: "int32",
       ...(rules.length > 0 && { dynamic: Object.fromEntries(rules) }),
       meta: { quantizer: ["fewbit"] },

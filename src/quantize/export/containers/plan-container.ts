@@ -13,7 +13,7 @@ import type { JsonRecord } from "../../../util/json.ts";
 import { expectPlainLinears } from "../expect-linears.ts";
 import type { ExportSource, WriteOptions } from "../export-format.ts";
 import type { Container, StoredLayers, StoredPart } from "./container.ts";
-import { type IntegerForm, integerForm, integerLayer, zerosOf } from "./integer-layer.ts";
+import { type IntegerForm, integerForm, integerLayer } from "./integer-layer.ts";
 import { mostOf } from "./most-of.ts";
 import { narrow } from "../narrow.ts";
 
@@ -66,7 +66,7 @@ export async function planContainer(
   const layers = {
     forms: held.forms,
     plain: [...plain, "lm_head"],
-    positiveZeros: held.positiveZeros,
+    symmetric: [...held.forms.values()].every(({ symmetric }) => symmetric),
   };
   expectOneForm(container, held.forms);
   const tables = [...modules.keys()].filter((name) => !held.forms.has(name));
@@ -103,7 +103,6 @@ function expectOneForm(container: Container, forms: ReadonlyMap<string, IntegerF
 interface Held {
   readonly forms: ReadonlyMap<string, IntegerForm>;
   readonly rounded: ReadonlySet<string>;
-  readonly positiveZeros: boolean;
 }
 
 async function holdAll(
@@ -115,7 +114,6 @@ async function holdAll(
   const modules = readQuantizationConfig(checkpoint.config)?.modules ?? new Map();
   const forms = new Map<string, IntegerForm>();
   const rounded = new Set<string>();
-  let positiveZeros = true;
   for (const name of linears) {
     const packed: QuantizedModule | undefined = modules.get(name);
     if (!packed) continue;
@@ -126,11 +124,10 @@ async function holdAll(
     if (fault) throw refused(container, name, packed, fault);
     if (layer.rounded && !requantize) throw refused(container, name, packed, roundedScales);
     if (layer.rounded) rounded.add(name);
-    positiveZeros &&= zerosOf(layer, form).every((zero) => zero > 0);
     forms.set(name, form);
   }
   if (rounded.size > 0) onNotice?.(`scales of ${rounded.size} layers were rounded to float16`);
-  return { forms, rounded, positiveZeros };
+  return { forms, rounded };
 }
 
 const roundedScales = "its scales would have to be rounded to float16 (once, with `requantize`)";
