@@ -13,7 +13,7 @@ import type { JsonRecord } from "../../../util/json.ts";
 import { expectPlainLinears } from "../expect-linears.ts";
 import type { ExportSource, WriteOptions } from "../export-format.ts";
 import type { Container, StoredLayers, StoredPart } from "./container.ts";
-import { type IntegerForm, integerForm, integerLayer, zerosOf } from "./integer-layer.ts";
+import { hasPositiveZeros, type IntegerForm, integerForm, integerLayer } from "./integer-layer.ts";
 import { mostOf } from "./most-of.ts";
 import { narrow } from "../narrow.ts";
 
@@ -126,7 +126,7 @@ async function holdAll(
     if (fault) throw refused(container, name, packed, fault);
     if (layer.rounded && !requantize) throw refused(container, name, packed, roundedScales);
     if (layer.rounded) rounded.add(name);
-    positiveZeros &&= zerosOf(layer, form).every((zero) => zero > 0);
+    positiveZeros &&= hasPositiveZeros(layer, form);
     forms.set(name, form);
   }
   if (rounded.size > 0) onNotice?.(`scales of ${rounded.size} layers were rounded to float16`);
