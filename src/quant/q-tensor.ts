@@ -298,12 +298,13 @@ export class QTensor {
     const zeros = this.unpackZeros();
     const rowBytes = packedRowBytes(packing, inFeatures);
     const codes = new Uint8Array(inFeatures);
-    const groups = groupsPerRow(this.scheme, inFeatures);
-    for (let row = 0, i = 0; row < outFeatures; row++) {
+    for (let row = 0, i = 0, group = 0; row < outFeatures; row++) {
       packing.unpack(this.parts.codes, row * rowBytes, inFeatures, codes, 0);
-      for (let column = 0; column < inFeatures; column++, i++) {
-        const group = row * groups + Math.floor(column / width);
-        out[i] = scales[group] * decodeCode(grid, codes[column], zeros ? zeros[group] : 0);
+      for (let column = 0; column < inFeatures; group++) {
+        const scale = scales[group];
+        const zero = zeros ? zeros[group] : 0;
+        const end = Math.min(inFeatures, column + width);
+        for (; column < end; column++, i++) out[i] = scale * decodeCode(grid, codes[column], zero);
       }
     }
     scaleColumns(out, this.parts.inputScales);

@@ -27,12 +27,7 @@ export function floatToHalfBits(value: number): number {
 
 /** Expands a float16 bit pattern to the number it stands for (exact). */
 export function halfBitsToFloat(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >>> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+  return halfValues()[bits & 0xffff];
 }
 
 /** Rounds a float32 to the bit pattern of the nearest bfloat16 (ties to even). */
@@ -66,8 +61,17 @@ let halfTable: Float32Array | undefined;
 function halfValues(): Float32Array {
   if (halfTable) return halfTable;
   halfTable = new Float32Array(65536);
-  for (let bits = 0; bits < 65536; bits++) halfTable[bits] = halfBitsToFloat(bits);
+  for (let bits = 0; bits < 65536; bits++) halfTable[bits] = decodeHalf(bits);
   return halfTable;
+}
+
+function decodeHalf(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >>> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
 /** Expands float16 bit patterns to float32. `out` may be given to avoid an allocation. */

@@ -41,7 +41,13 @@ async function writeTo(
   const parts = container.parts(module, form, layers);
   const path = mkdtempSync(join(folder, `${name}-`));
   const writer = await CheckpointWriter.create(path, parts);
-  for (const part of parts) await writer.write(part.name, part.make(layer));
+  for (const part of parts) {
+    let at = 0;
+    for (const piece of part.make(layer)) {
+      await writer.write(part.name, piece, at);
+      at += piece.byteLength;
+    }
+  }
   await writer.finish();
   const config = { model_type: "llama", quantization_config: container.settings(layers) };
   writeFileSync(join(path, "config.json"), JSON.stringify(config));

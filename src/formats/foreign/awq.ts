@@ -4,7 +4,7 @@ import type { JsonRecord } from "../../util/json.ts";
 import { parseValue } from "../../util/parse-value.ts";
 import type { Checkpoint } from "../checkpoint.ts";
 import { quoteName } from "../wording.ts";
-import { transposeInto, transposeNibbles } from "./code-words.ts";
+import { type Squares, transposeInto, turnNibbles } from "./code-words.ts";
 import type { ForeignContainer, ForeignModule, ForeignWeight } from "./foreign-container.ts";
 import { holdIntegers } from "./hold-integers.ts";
 import { openLlmAwq } from "./llm-awq.ts";
@@ -12,7 +12,8 @@ import {
   expectTensor,
   floatDTypes,
   modulesWith,
-  readScales,
+  readStoredScales,
+  turnScales,
   refuseSetting,
 } from "./module-tensors.ts";
 import { ownConfig } from "./own-config.ts";
@@ -95,59 +96,51 @@ async function openGemm(
     bits: 4,
     groupOf: null,
     scales: async () => {
-      const stored = await readScales(checkpoint, scales);
-      return transposeInto(stored, groups, outFeatures, new Float32Array(stored.length));
+      return turnScales(await readStoredScales(checkpoint, scales), groups, outFeatures);
     },
     zeros: async () => {
       const stored = unpackNibbles(await checkpoint.viewAs(qzeros, "i32"));
       return transposeInto(stored, groups, outFeatures, new Uint8Array(stored.length));
     },
-    rows: async () => turnNibbles(await checkpoint.viewAs(qweight, "i32"), inFeatures, words),
+    rows: async () => rowsOf(await checkpoint.viewAs(qweight, "i32"), inFeatures, words),
   });
 }
 
-/** Puts the nibbles of a word into the order of the outputs. */
-function fromAwqOrder(word: number): number {
-  // Even outputs are the low half, odd ones the high half.
-  const spread = (half: number): number => {
-    const pairs = (half | (half << 8)) & 0x00ff00ff;
-    return (pairs | (pairs << 4)) & 0x0f0f0f0f;
-  };
-  return spread(word & 0xffff) | (spread(word >>> 16) << 4);
-}
+/** The output of each nibble of a word. */
+export const awqOrder = [0, 2, 4, 6, 1, 3, 5, 7] as const;
 
-/** Puts the nibbles of a word, in the order of outputs, into that of AWQ. */
-export function toAwqOrder(word: number): number {
-  const gather = (nibbles: number): number => {
-    const pairs = (nibbles | (nibbles >>> 4)) & 0x00ff00ff;
-    return (pairs | (pairs >>> 8)) & 0xffff;
-  };
-  return gather(word & 0x0f0f0f0f) | (gather((word >>> 4) & 0x0f0f0f0f) << 16);
-}
-
+/** Reads codes of words, eight outputs each. */
 function unpackNibbles(words: Int32Array): Uint8Array {
   const codes = new Uint8Array(8 * words.length);
-  for (let i = 0, at = 0; i < words.length; i++) {
-    const word = fromAwqOrder(words[i]);
-    for (let shift = 0; shift < 32; shift += 4) codes[at++] = (word >>> shift) & 15;
+  for (let i = 0, at = 0; i < words.length; i++, at += 8) {
+    const word = words[i];
+    for (let nibble = 0; nibble < 8; nibble++) {
+      codes[at + awqOrder[nibble]] = (word >>> (4 * nibble)) & 15;
+    }
   }
   return codes;
 }
 
+/** Squares of eight outputs and eight columns where rows are outputs, `wide` words each. */
+export function outputSquares(wide: number): Squares {
+  return { outer: 8 * wide, inner: 1, lanes: awqOrder.map((output) => output * wide) };
+}
+
+/** The same squares where rows are columns, of `words` words each. */
+export function columnSquares(words: number): Squares {
+  const lanes = Array.from({ length: 8 }, (_, column) => column * words);
+  return { outer: 1, inner: 8 * words, lanes };
+}
+
 /** Rows of outputs, a stream of nibbles each, of words `[columns, outputs/8]`. */
-function turnNibbles(stored: Int32Array, columns: number, words: number): Uint8Array {
+function rowsOf(stored: Int32Array, columns: number, words: number): Uint8Array {
   const wide = Math.ceil(columns / 8);
   const out = new Uint32Array(8 * words * wide);
-  const square = new Uint32Array(8);
-  for (let at = 0; at < wide; at++) {
-    const height = Math.min(8, columns - 8 * at);
-    for (let word = 0; word < words; word++) {
-      square.fill(0);
-      for (let i = 0; i < height; i++)
-        square[i] = fromAwqOrder(stored[(8 * at + i) * words + word]);
-      transposeNibbles(square, 0);
-      for (let i = 0; i < 8; i++) out[(8 * word + i) * wide + at] = square[i];
-    }
-  }
+  const isWhole = columns % 8 === 0;
+  const from = isWhole
+    ? new Uint32Array(stored.buffer, stored.byteOffset, stored.length)
+    : new Uint32Array(8 * words * wide);
+  if (!isWhole) from.set(stored);
+  turnNibbles(from, columnSquares(words), out, outputSquares(wide), [words, wide]);
   return new Uint8Array(out.buffer);
 }

@@ -2,24 +2,69 @@ import { readBitStream, writeBitStream } from "../../quant/packings/bit-stream.t
 
 /** How codes lie in 32-bit words, and how matrices of such words are turned. */
 
-/** Rows and columns that are turned at a time, so that both sides stay in the cache. */
-const tile = 16;
+/** Columns that are turned at a time, so that both sides stay in the cache. */
+const band = 64;
 
 /** Turns a matrix `[rows, columns]` of 32-bit words. */
 export function transposeWords(words: Uint32Array, rows: number, columns: number): Uint32Array {
   const out = new Uint32Array(rows * columns);
-  for (let top = 0; top < rows; top += tile) {
-    const bottom = Math.min(rows, top + tile);
-    for (let left = 0; left < columns; left += tile) {
-      const right = Math.min(columns, left + tile);
-      for (let row = top; row < bottom; row++) {
-        for (let column = left; column < right; column++) {
-          out[column * rows + row] = words[row * columns + column];
-        }
+  turnColumns(words, rows, columns, { first: 0, end: columns }, out);
+  return out;
+}
+
+/** Columns `[first, end)`. */
+export interface Columns {
+  readonly first: number;
+  readonly end: number;
+}
+
+/** Turns columns of a matrix `[rows, columns]` of 32-bit words into `out`, `[end − first, rows]`. */
+export function turnColumns(
+  words: Uint32Array,
+  rows: number,
+  columns: number,
+  { first, end }: Columns,
+  out: Uint32Array,
+): void {
+  const whole = rows - (rows % 8);
+  for (let left = first; left < end; left += band) {
+    const right = Math.min(end, left + band);
+    const start = (left - first) * rows;
+    for (let top = 0; top < whole; top += 8) {
+      turnEight(words, top * columns + left, columns, right - left, out, start + top, rows);
+    }
+    for (let row = whole; row < rows; row++) {
+      for (let column = left; column < right; column++) {
+        out[(column - first) * rows + row] = words[row * columns + column];
       }
     }
   }
-  return out;
+}
+
+/** Turns eight rows of `count` words each. Written out: a loop over the eight takes twice as long. */
+function turnEight(
+  words: Uint32Array,
+  at: number,
+  columns: number,
+  count: number,
+  out: Uint32Array,
+  start: number,
+  rows: number,
+): void {
+  const pair = 2 * columns;
+  const half = 2 * pair;
+  const [c, d, e] = [pair, pair + columns, half];
+  const [f, g, h] = [half + columns, half + pair, half + pair + columns];
+  for (let from = at, to = start; from < at + count; from++, to += rows) {
+    out[to] = words[from];
+    out[to + 1] = words[from + columns];
+    out[to + 2] = words[from + c];
+    out[to + 3] = words[from + d];
+    out[to + 4] = words[from + e];
+    out[to + 5] = words[from + f];
+    out[to + 6] = words[from + g];
+    out[to + 7] = words[from + h];
+  }
 }
 
 /** Turns a matrix `[rows, columns]` of floats or bytes. */
@@ -29,9 +74,12 @@ export function transposeInto<Values extends Float32Array | Uint8Array | Uint16A
   columns: number,
   into: Values,
 ): Values {
-  for (let row = 0; row < rows; row++) {
+  for (let top = 0; top < rows; top += 8) {
+    const bottom = Math.min(rows, top + 8);
     for (let column = 0; column < columns; column++) {
-      into[column * rows + row] = from[row * columns + column];
+      let at = top * columns + column;
+      const end = column * rows + bottom;
+      for (let to = column * rows + top; to < end; to++, at += columns) into[to] = from[at];
     }
   }
   return into;
@@ -92,30 +140,76 @@ export function streamOfPadded(
   return stream;
 }
 
-/**
- * Turns eight rows of eight 4-bit codes each, a row a word with the first code lowest, in place from
- * word `at` on.
- */
-export function transposeNibbles(words: Uint32Array, at: number): void {
-  turnPairs(words, at, 4, 16, 0x0000ffff);
-  turnPairs(words, at, 2, 8, 0x00ff00ff);
-  turnPairs(words, at, 1, 4, 0x0f0f0f0f);
+/** Where squares of eight words lie on one side: at `outer·i + inner·j`, and a lane each behind that. */
+export interface Squares {
+  readonly outer: number;
+  readonly inner: number;
+  /** Eight distances. */
+  readonly lanes: readonly number[];
 }
 
-/** One step of turning: swaps the high halves of rows with the low halves of those `apart` below. */
-function turnPairs(
+/**
+ * Turns squares of eight rows of eight 4-bit codes each, a row a word with the first code lowest:
+ * `outer · inner` of them.
+ */
+export function turnNibbles(
   words: Uint32Array,
-  at: number,
-  apart: number,
-  shift: number,
-  mask: number,
+  from: Squares,
+  out: Uint32Array,
+  to: Squares,
+  [outer, inner]: readonly [number, number],
 ): void {
-  for (let row = 0; row < 8; row++) {
-    if ((row & apart) !== 0) continue;
-    const upper = at + row;
-    const lower = upper + apart;
-    const swap = ((words[upper] >>> shift) ^ words[lower]) & mask;
-    words[lower] ^= swap;
-    words[upper] ^= swap << shift;
+  const [a1, b1, c1, d1, e1, f1, g1, h1] = from.lanes;
+  const [a2, b2, c2, d2, e2, f2, g2, h2] = to.lanes;
+  for (let i = 0; i < outer; i++) {
+    let at = i * from.outer;
+    let put = i * to.outer;
+    for (let j = 0; j < inner; j++, at += from.inner, put += to.inner) {
+      let a = words[at + a1];
+      let b = words[at + b1];
+      let c = words[at + c1];
+      let d = words[at + d1];
+      let e = words[at + e1];
+      let f = words[at + f1];
+      let g = words[at + g1];
+      let h = words[at + h1];
+      // Halves of the square are swapped, then quarters of each, then single codes.
+      let swap = ((a >>> 16) ^ e) & 0xffff;
+      a ^= swap << 16;
+      e ^= swap;
+      swap = ((b >>> 16) ^ f) & 0xffff;
+      b ^= swap << 16;
+      f ^= swap;
+      swap = ((c >>> 16) ^ g) & 0xffff;
+      c ^= swap << 16;
+      g ^= swap;
+      swap = ((d >>> 16) ^ h) & 0xffff;
+      d ^= swap << 16;
+      h ^= swap;
+      swap = ((a >>> 8) ^ c) & 0x00ff00ff;
+      a ^= swap << 8;
+      c ^= swap;
+      swap = ((b >>> 8) ^ d) & 0x00ff00ff;
+      b ^= swap << 8;
+      d ^= swap;
+      swap = ((e >>> 8) ^ g) & 0x00ff00ff;
+      e ^= swap << 8;
+      g ^= swap;
+      swap = ((f >>> 8) ^ h) & 0x00ff00ff;
+      f ^= swap << 8;
+      h ^= swap;
+      swap = ((a >>> 4) ^ b) & 0x0f0f0f0f;
+      out[put + a2] = a ^ (swap << 4);
+      out[put + b2] = b ^ swap;
+      swap = ((c >>> 4) ^ d) & 0x0f0f0f0f;
+      out[put + c2] = c ^ (swap << 4);
+      out[put + d2] = d ^ swap;
+      swap = ((e >>> 4) ^ f) & 0x0f0f0f0f;
+      out[put + e2] = e ^ (swap << 4);
+      out[put + f2] = f ^ swap;
+      swap = ((g >>> 4) ^ h) & 0x0f0f0f0f;
+      out[put + g2] = g ^ (swap << 4);
+      out[put + h2] = h ^ swap;
+    }
   }
 }

@@ -27,13 +27,17 @@ export async function openInts(
   const middle = 2 ** (bits - 1);
   const read = async (tensor: string): Promise<Uint8Array> => {
     const values = await checkpoint.viewAs(tensor, "i8");
+    const codes = new Uint8Array(values.length);
     for (let i = 0; i < values.length; i++) {
-      if (values[i] >= -middle && values[i] < middle) continue;
-      throw new FormatError(
-        `tensor ${quoteName(tensor)}: ${values[i]} at ${i} is no integer of ${bits} bits (\`num_bits\`)`,
-      );
+      const value = values[i];
+      if (value < -middle || value >= middle) {
+        throw new FormatError(
+          `tensor ${quoteName(tensor)}: ${value} at ${i} is no integer of ${bits} bits (\`num_bits\`)`,
+        );
+      }
+      codes[i] = value + 128;
     }
-    return Uint8Array.from(values, (value) => value + 128);
+    return codes;
   };
   const rowBytes = 4 * Math.ceil(inFeatures / 4);
   return holdIntegers({

@@ -2,7 +2,7 @@ import type { Checkpoint } from "../checkpoint.ts";
 import type { LayerScheme } from "./compressed-settings.ts";
 import { FormatError } from "../../util/errors.ts";
 import { quoteName } from "../wording.ts";
-import { expectTensor, floatDTypes, readScales } from "./module-tensors.ts";
+import { expectTensor, floatDTypes, readStoredScales, type Scales } from "./module-tensors.ts";
 
 /** Scales of a layer, and the group of each column. */
 export interface CompressedScales {
@@ -10,7 +10,7 @@ export interface CompressedScales {
   readonly groupSize: number | null;
   readonly groups: number;
   readonly groupOf: Int32Array | null;
-  scales(): Promise<Float32Array>;
+  scales(): Promise<Scales>;
 }
 
 /** Opens `weight_scale` and `weight_g_idx` of a layer. @throws FormatError */
@@ -37,8 +37,11 @@ export async function openScales(
     groups,
     groupOf: await readGroups(checkpoint, name, groups, inFeatures),
     scales: async () => {
-      const values = await readScales(checkpoint, scale);
-      return isOne ? new Float32Array(out).fill(values[0]) : values;
+      const values = await readStoredScales(checkpoint, scale);
+      if (!isOne) return values;
+      return values instanceof Uint16Array
+        ? new Uint16Array(out).fill(values[0])
+        : new Float32Array(out).fill(values[0]);
     },
   };
 }

@@ -31,6 +31,8 @@ export class ForeignFile implements WeightFile {
   private readonly weight: ForeignWeight;
   private readonly packed: QuantizedModule | null;
   private made: WeakRef<Map<string, Uint8Array>> | null = null;
+  /** All that was made, as long as a view of some of it is in use. */
+  private readonly inUse = new WeakMap<ArrayBufferView, Map<string, Uint8Array>>();
 
   /**
    * @param path the file that holds the module, for errors
@@ -67,34 +69,37 @@ export class ForeignFile implements WeightFile {
   async viewAs<D extends DType>(name: string, dtype: D): Promise<ArrayOf[D]> {
     const info = this.info(name);
     expectDType(info, dtype);
-    const bytes = await this.bytesOf(name);
-    if (dtype === "u8") return bytes as ArrayOf[D];
+    const made = await this.makeOnce();
+    const bytes = made.get(name) as Uint8Array;
     const isAligned = bytes.byteOffset % bytesPerElement(dtype) === 0;
     const { buffer, byteOffset, byteLength } = isAligned ? bytes : bytes.slice();
     const count = byteLength / bytesPerElement(dtype);
     const view =
-      dtype === "f32"
-        ? new Float32Array(buffer, byteOffset, count)
-        : new Uint16Array(buffer, byteOffset, count);
+      dtype === "u8"
+        ? new Uint8Array(buffer, byteOffset, count)
+        : dtype === "f32"
+          ? new Float32Array(buffer, byteOffset, count)
+          : new Uint16Array(buffer, byteOffset, count);
+    this.inUse.set(view, made);
     return view as ArrayOf[D];
   }
 
   async readInto(name: string, into: Uint8Array, byteOffset: number): Promise<void> {
     expectInside(this.info(name), byteOffset, into.length);
-    const bytes = await this.bytesOf(name);
+    const bytes = (await this.makeOnce()).get(name) as Uint8Array;
     into.set(bytes.subarray(byteOffset, byteOffset + into.length));
   }
 
   /** Nothing: the files are closed by who opened them. */
   async close(): Promise<void> {}
 
-  private async bytesOf(name: string): Promise<Uint8Array> {
+  private async makeOnce(): Promise<Map<string, Uint8Array>> {
     let made = this.made?.deref();
     if (!made) {
       made = await this.make();
       this.made = new WeakRef(made);
     }
-    return made.get(name) as Uint8Array;
+    return made;
   }
 
   private async make(): Promise<Map<string, Uint8Array>> {

@@ -12,7 +12,13 @@ import {
 import type { ForeignContainer, ForeignModule, ForeignWeight } from "./foreign-container.ts";
 import { type GptqSettings, readGptqSettings } from "./gptq-settings.ts";
 import { holdIntegers } from "./hold-integers.ts";
-import { expectTensor, floatDTypes, modulesWith, readScales } from "./module-tensors.ts";
+import {
+  expectTensor,
+  floatDTypes,
+  modulesWith,
+  readStoredScales,
+  turnScales,
+} from "./module-tensors.ts";
 import { ownConfig } from "./own-config.ts";
 
 /**
@@ -89,14 +95,14 @@ async function openWeight(
     bits,
     groupOf: order && groupsOf(`${name}.g_idx`, order, width ?? inFeatures, groups),
     scales: async () => {
-      const stored = await readScales(checkpoint, scales);
-      return transposeInto(stored, groups, out, new Float32Array(stored.length));
+      return turnScales(await readStoredScales(checkpoint, scales), groups, out);
     },
     zeros: async () => {
       const packed = await readWords(checkpoint, qzeros);
       const stored = readWordRows(packed, groups, out, { bits, isPadded });
       const added = ownZeros ? 0 : 1;
-      for (let i = 0; i < stored.length; i++) stored[i] = (stored[i] + added) & (2 ** bits - 1);
+      const mask = 2 ** bits - 1;
+      for (let i = 0; i < stored.length; i++) stored[i] = (stored[i] + added) & mask;
       return transposeInto(stored, groups, out, new Uint8Array(stored.length));
     },
     rows: async () => {

@@ -96,22 +96,22 @@ function hasZeros(grid: PlanarGrid): boolean {
 
 /** Holds a weight in `scale·(origin + step·(code − zero))`; null where a scale or offset is none. */
 function holdInGrid(source: AffineCodes, grid: PlanarGrid): HeldWeight | null {
-  const { origin, step } = grid;
-  const { groupSize, inFeatures } = source;
-  const count = source.scales.length;
-  const scales = new Uint16Array(count);
-  const zeros = hasZeros(grid) ? new Uint8Array(count) : undefined;
-  for (let i = 0; i < count; i++) {
-    const [each, offset] = [source.scales[i], source.offsets[i]];
-    const scale = each / step;
-    scales[i] = floatToHalfBits(scale);
-    if (halfBitsToFloat(scales[i]) !== scale) return null;
-    const zero = zeros && each !== 0 ? Math.round(-offset / each) : 0;
-    if (!(zero >= 0 && zero < grid.levels)) return null;
-    const product = scale * origin - each * zero;
-    // A product of 0 is −0 in other programs.
-    if (product !== offset && source.round?.(product) !== offset) return null;
+  const { origin, step, levels } = grid;
+  const { groupSize, inFeatures, scales: units, offsets, round } = source;
+  const scales = new Uint16Array(units.length);
+  const zeros = hasZeros(grid) ? new Uint8Array(units.length) : undefined;
+  for (let i = 0; i < units.length; i++) {
+    const unit = units[i];
+    const scale = unit / step;
+    const half = floatToHalfBits(scale);
+    if (halfBitsToFloat(half) !== scale) return null;
+    scales[i] = half;
+    const zero = zeros && unit !== 0 ? Math.round(-offsets[i] / unit) : 0;
+    if (!(zero >= 0 && zero < levels)) return null;
     if (zeros) zeros[i] = zero;
+    const product = scale * origin - unit * zero;
+    // A product of 0 is −0 in other programs.
+    if (product !== offsets[i] && (!round || round(product) !== offsets[i])) return null;
   }
   const scheme = makeScheme(grid, groupSize === inFeatures ? null : groupSize);
   return { scheme, pack: () => packIn(source, scheme, scales, zeros) };
@@ -160,6 +160,7 @@ function holdInBlocks(source: AffineCodes): HeldWeight | null {
     stride: 1,
     units: Float64Array.from(scales),
     offsets: Float64Array.from(offsets),
+    planes: null,
     readCodes: source.readCodes,
   };
   for (const format of offsetBlocks) {

@@ -8,6 +8,7 @@ import { SchemeError } from "../../util/errors.ts";
 import { floatsToHalves, halvesToFloats } from "../../util/half.ts";
 import { readBitStream } from "../../quant/packings/bit-stream.ts";
 import type { ForeignWeight } from "./foreign-container.ts";
+import type { Scales } from "./module-tensors.ts";
 
 /**
  * A weight `[outFeatures, inFeatures]` of unsigned codes: `scale · (code − zero)`, one scale and zero
@@ -25,7 +26,7 @@ export interface IntegerCodes {
   /** How inputs are rounded. */
   readonly activation?: ActivationGrid | null;
   /** `[outFeatures, groups]` */
-  scales(): Promise<Float32Array>;
+  scales(): Promise<Scales>;
   /** `[outFeatures, groups]`; null: all are `2^(bits − 1)`. */
   zeros(): Promise<Uint8Array | null>;
   /** Rows of codes, each a little-endian stream that is padded to whole words. */
@@ -40,8 +41,7 @@ export interface IntegerCodes {
 export async function holdIntegers(source: IntegerCodes): Promise<ForeignWeight> {
   const { outFeatures, inFeatures } = source;
   const zeros = await source.zeros();
-  const middle = 2 ** (source.bits - 1);
-  const isSymmetric = zeros?.every((zero) => zero === middle) ?? true;
+  const isSymmetric = zeros === null || areAll(zeros, 2 ** (source.bits - 1));
   const found = findScheme(source, isSymmetric);
   const isHeld = found !== null && source.groupOf === null && (await areHalves(source));
   return {
@@ -53,10 +53,17 @@ export async function holdIntegers(source: IntegerCodes): Promise<ForeignWeight>
   };
 }
 
+function areAll(values: Uint8Array, expected: number): boolean {
+  for (let i = 0; i < values.length; i++) if (values[i] !== expected) return false;
+  return true;
+}
+
 async function areHalves(source: IntegerCodes): Promise<boolean> {
   const values = await source.scales();
+  if (values instanceof Uint16Array) return true;
   const widened = halvesToFloats(floatsToHalves(values));
-  return values.every((value, i) => value === widened[i]);
+  for (let i = 0; i < values.length; i++) if (values[i] !== widened[i]) return false;
+  return true;
 }
 
 /** The scheme of integers that has room for the codes; null where the group size is not one. */
@@ -82,7 +89,8 @@ async function packIntegers(source: IntegerCodes, scheme: PlanarScheme): Promise
   const { outFeatures, inFeatures, bits } = source;
   const { grid, packing } = scheme;
   const rows = await source.rows();
-  const scales = floatsToHalves(await source.scales());
+  const stored = await source.scales();
+  const scales = stored instanceof Uint16Array ? stored : floatsToHalves(stored);
   const rowBytes = packedRowBytes(packing, inFeatures);
   const codes = grid.bits === bits ? rows : widenRows(source, rows, scheme, rowBytes);
   const sizes = QTensor.sizes(scheme, outFeatures, inFeatures);
@@ -118,7 +126,8 @@ function widenRows(
 async function decodeIntegers(source: IntegerCodes): Promise<Float32Array> {
   const { outFeatures, inFeatures, bits, groupSize, groupOf } = source;
   const rows = await source.rows();
-  const scales = await source.scales();
+  const stored = await source.scales();
+  const scales = stored instanceof Uint16Array ? halvesToFloats(stored) : stored;
   const zeros = await source.zeros();
   const groups = scales.length / outFeatures;
   const width = groupSize ?? inFeatures;

@@ -5,6 +5,8 @@ import type { Checkpoint } from "../checkpoint.ts";
 import type { TensorInfo } from "../safetensors-header.ts";
 import { readFloatTensor } from "../read-float-tensor.ts";
 import { quoteName } from "../wording.ts";
+import { countNonFiniteBits } from "../../util/half.ts";
+import { transposeInto } from "./code-words.ts";
 
 /** Names without an ending, of all tensors that have it, in the order of the file. */
 export function modulesWith(checkpoint: Checkpoint, ending: string): string[] {
@@ -40,9 +42,28 @@ export function expectTensor(
 /** Dtypes of scales and offsets. */
 export const floatDTypes = ["f16", "bf16", "f32"] as const;
 
+/** Scales: float32 values, or float16 bits. */
+export type Scales = Float32Array | Uint16Array;
+
+/** Reads scales as they are, wider ones than float16 as float32. @throws FormatError NumericError */
+export async function readStoredScales(checkpoint: Checkpoint, name: string): Promise<Scales> {
+  if (checkpoint.info(name).dtype === "f16") {
+    const bits = await checkpoint.viewAs(name, "f16");
+    if (countNonFiniteBits(bits, 0x7c00) === 0) return bits;
+  }
+  return readScales(checkpoint, name);
+}
+
 /** Reads a tensor of floats, widened to float32. @throws FormatError NumericError */
 export async function readScales(checkpoint: Checkpoint, name: string): Promise<Float32Array> {
   return (await readFloatTensor(checkpoint, name)).values;
+}
+
+/** Turns scales `[rows, columns]`. */
+export function turnScales(scales: Scales, rows: number, columns: number): Scales {
+  return scales instanceof Uint16Array
+    ? transposeInto(scales, rows, columns, new Uint16Array(scales.length))
+    : transposeInto(scales, rows, columns, new Float32Array(scales.length));
 }
 
 /** The bytes of a tensor, mapped where that can be. */

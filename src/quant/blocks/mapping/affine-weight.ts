@@ -29,6 +29,8 @@ export interface AffineWeight {
   readonly units: Float64Array;
   /** `[outFeatures, groups]`, values of code 0. */
   readonly offsets: Float64Array;
+  /** What units and offsets are made of; null where they stand in blocks. */
+  readonly planes: AffinePlanes | null;
   /** Reads the codes of a row, one a byte. */
   readCodes(row: number, into: Uint8Array): void;
 }
@@ -41,32 +43,66 @@ export function affineWeight(weight: QTensor): AffineWeight | null {
   return isAffine ? ofPlanes(weight, scheme) : null;
 }
 
+/**
+ * Scales and zero points of a weight whose codes lie by themselves: in group g of row r, code c is
+ * `fround(scales[r, g] · unit) · (first + stride · (c − zeros[r, g]))`.
+ */
+export interface AffinePlanes {
+  readonly stride: 1 | 2;
+  /** In units of the scale; 1 for integers. */
+  readonly unit: number;
+  readonly first: number;
+  /** `[outFeatures, groups]`, float16 bits. */
+  readonly scales: Uint16Array;
+  /** `[outFeatures, groups]`; null where there are none. */
+  readonly zeros: Uint8Array | Float32Array | null;
+}
+
 function ofPlanes(weight: QTensor, scheme: PlanarScheme): AffineWeight {
   const { outFeatures, inFeatures, parts } = weight;
   const { grid, packing, groupSize } = scheme;
-  const { stride, unit, first } = unitOf(grid);
-  const zeros = weight.unpackZeros();
-  const scales = halvesToFloats(parts.scales);
-  const units = new Float64Array(scales.length);
-  const offsets = new Float64Array(scales.length);
-  // Loops, since there is a group every few weights: `from` and `map` took ten times as long.
-  for (let group = 0; group < scales.length; group++) {
-    // Only 2/3 makes this round: the values of the grid are rounded there, too.
-    units[group] = Math.fround(scales[group] * unit);
-    offsets[group] = units[group] * (first - stride * (zeros?.[group] ?? 0));
-  }
+  const planes = { ...unitOf(grid), scales: parts.scales, zeros: weight.unpackZeros() };
   const rowBytes = packedRowBytes(packing, inFeatures);
+  let floats: Floats | null = null;
   return {
     outFeatures,
     inFeatures,
     groupColumns: groupSize ?? inFeatures,
     groupsPerRow: groupsPerRow(scheme, inFeatures),
     levels: grid.levels,
-    stride,
-    units,
-    offsets,
+    stride: planes.stride,
+    planes,
+    // Made when they are asked for: who reads planes needs none.
+    get units() {
+      floats ??= floatsOf(planes);
+      return floats.units;
+    },
+    get offsets() {
+      floats ??= floatsOf(planes);
+      return floats.offsets;
+    },
     readCodes: (row, into) => packing.unpack(parts.codes, row * rowBytes, inFeatures, into, 0),
   };
+}
+
+type Floats = Pick<AffineWeight, "units" | "offsets">;
+
+/** Loops, since there is a group every few weights: `from` and `map` took ten times as long. */
+function floatsOf({ stride, unit, first, scales: bits, zeros }: AffinePlanes): Floats {
+  const scales = halvesToFloats(bits);
+  const units = new Float64Array(scales.length);
+  const offsets = new Float64Array(scales.length);
+  // Only 2/3 makes this round: the values of the grid are rounded there, too.
+  for (let group = 0; group < units.length; group++)
+    units[group] = Math.fround(scales[group] * unit);
+  if (zeros) {
+    for (let group = 0; group < units.length; group++) {
+      offsets[group] = units[group] * (first - stride * zeros[group]);
+    }
+  } else {
+    for (let group = 0; group < units.length; group++) offsets[group] = units[group] * first;
+  }
+  return { units, offsets };
 }
 
 function ofBlocks(weight: QTensor, format: BlockFormat, bytes: Uint8Array): AffineWeight {
@@ -91,6 +127,7 @@ function ofBlocks(weight: QTensor, format: BlockFormat, bytes: Uint8Array): Affi
     stride,
     units,
     offsets: units.map((each, group) => each * first + (added?.[group] ?? 0)),
+    planes: null,
     readCodes: (row, into) =>
       format.unpack(bytes, row * blocks * format.bytes, blocks, into, 0, scratch, 0),
   };

@@ -1,8 +1,8 @@
-import { toAwqOrder } from "../../../formats/foreign/awq.ts";
-import { transposeInto, transposeNibbles } from "../../../formats/foreign/code-words.ts";
+import { awqOrder, columnSquares, outputSquares } from "../../../formats/foreign/awq.ts";
+import { transposeInto, turnNibbles } from "../../../formats/foreign/code-words.ts";
 import type { Container, StoredPart } from "./container.ts";
 import { zerosOf } from "./integer-layer.ts";
-import { storedRows } from "./stored-rows.ts";
+import { pieceWords, storedRows } from "./stored-rows.ts";
 
 /** AWQ, version gemm; `src/formats/foreign/awq.ts` has the layout. */
 export const awqContainer = {
@@ -24,7 +24,7 @@ export const awqContainer = {
         name: `${module}.qweight`,
         dtype: "i32",
         shape: [inFeatures, out / 8],
-        make: (layer) => turnRows(storedRows(layer, form), out, inFeatures),
+        make: (layer) => turnedRows(storedRows(layer, form), out, inFeatures),
       },
       {
         name: `${module}.qzeros`,
@@ -32,14 +32,14 @@ export const awqContainer = {
         shape: [groups, out / 8],
         make: (layer) => {
           const zeros = zerosOf(layer, form);
-          return packNibbles(transposeInto(zeros, out, groups, new Uint8Array(zeros.length)));
+          return [packNibbles(transposeInto(zeros, out, groups, new Uint8Array(zeros.length)))];
         },
       },
       {
         name: `${module}.scales`,
         dtype: "f16",
         shape: [groups, out],
-        make: ({ units }) => transposeInto(units, out, groups, new Uint16Array(units.length)),
+        make: ({ units }) => [transposeInto(units, out, groups, new Uint16Array(units.length))],
       },
     ];
     return parts;
@@ -59,27 +59,25 @@ export const awqContainer = {
 
 function packNibbles(codes: Uint8Array): Uint32Array {
   const words = new Uint32Array(codes.length / 8);
-  for (let i = 0; i < words.length; i++) {
+  for (let i = 0, at = 0; i < words.length; i++, at += 8) {
     let word = 0;
-    for (let nibble = 0; nibble < 8; nibble++) word |= codes[8 * i + nibble] << (4 * nibble);
-    words[i] = toAwqOrder(word);
+    for (let nibble = 0; nibble < 8; nibble++) word |= codes[at + awqOrder[nibble]] << (4 * nibble);
+    words[i] = word;
   }
   return words;
 }
 
-/** Words `[columns, outputs/8]` of rows of outputs, a stream of nibbles each. */
-function turnRows(rows: Uint32Array, out: number, columns: number): Uint32Array {
+/** Words `[columns, outputs/8]` of rows of outputs, a stream of nibbles each; some columns at a time. */
+function* turnedRows(rows: Uint32Array, out: number, columns: number): Generator<Uint32Array> {
   const wide = rows.length / out;
   const words = out / 8;
-  const stored = new Uint32Array(columns * words);
-  const square = new Uint32Array(8);
-  for (let at = 0; at < wide; at++) {
-    const height = Math.min(8, columns - 8 * at);
-    for (let word = 0; word < words; word++) {
-      for (let i = 0; i < 8; i++) square[i] = rows[(8 * word + i) * wide + at];
-      transposeNibbles(square, 0);
-      for (let i = 0; i < height; i++) stored[(8 * at + i) * words + word] = toAwqOrder(square[i]);
-    }
+  const step = Math.max(1, Math.floor(pieceWords / out));
+  const piece = new Uint32Array(Math.min(step, wide) * out);
+  const [from, to] = [outputSquares(wide), columnSquares(words)];
+  for (let first = 0; first < wide; first += step) {
+    const count = Math.min(step, wide - first);
+    turnNibbles(rows.subarray(first), from, piece, to, [words, count]);
+    // Rows are filled up to whole words.
+    yield piece.subarray(0, Math.min(8 * count, columns - 8 * first) * words);
   }
-  return stored;
 }

@@ -1,5 +1,5 @@
 import { writeBitStream } from "../../../quant/packings/bit-stream.ts";
-import { streamWords } from "../../../formats/foreign/code-words.ts";
+import { streamWords, transposeInto, transposeWords } from "../../../formats/foreign/code-words.ts";
 import type { JsonRecord } from "../../../util/json.ts";
 import type { Container, StoredPart } from "./container.ts";
 import { type IntegerForm, type IntegerLayer, readStored, zerosOf } from "./integer-layer.ts";
@@ -27,14 +27,14 @@ export const compressedTensorsContainer = {
       name: `${module}.weight_scale`,
       dtype: "f16",
       shape: [out, groups],
-      make: ({ units }) => units,
+      make: ({ units }) => [units],
     };
     if (isInts(form)) {
       const weight: StoredPart = {
         name: `${module}.weight`,
         dtype: "i8",
         shape: [out, inFeatures],
-        make: (layer) => signedRows(layer, form),
+        make: (layer) => [signedRows(layer, form)],
       };
       return [weight, scale, ...(symmetric ? [] : [intZeros(module, form, groups)])];
     }
@@ -43,7 +43,7 @@ export const compressedTensorsContainer = {
         name: `${module}.weight_packed`,
         dtype: "i32",
         shape: [out, streamWords(inFeatures, form.bits)],
-        make: (layer) => storedRows(layer, form),
+        make: (layer) => [storedRows(layer, form)],
       },
       scale,
       ...(symmetric ? [] : [packedZeros(module, form, groups)]),
@@ -51,7 +51,7 @@ export const compressedTensorsContainer = {
         name: `${module}.weight_shape`,
         dtype: "i64",
         shape: [2],
-        make: () => BigInt64Array.of(BigInt(out), BigInt(inFeatures)),
+        make: () => [BigInt64Array.of(BigInt(out), BigInt(inFeatures))],
       },
     ];
   },
@@ -158,7 +158,7 @@ function intZeros(module: string, form: IntegerForm, groups: number): StoredPart
     name: `${module}.weight_zero_point`,
     dtype: "i8",
     shape: [form.outFeatures, groups],
-    make: (layer) => toSigned(zerosOf(layer, form)),
+    make: (layer) => [toSigned(zerosOf(layer, form))],
   };
 }
 
@@ -172,16 +172,14 @@ function packedZeros(module: string, form: IntegerForm, groups: number): StoredP
     shape: [wide, groups],
     make: (layer) => {
       const zeros = zerosOf(layer, form);
-      const stored = new Uint32Array(wide * groups);
-      const run = new Uint32Array(wide);
-      const bytes = new Uint8Array(run.buffer);
-      const codes = new Uint8Array(out);
+      const turned = transposeInto(zeros, out, groups, new Uint8Array(zeros.length));
+      const runs = new Uint32Array(wide * groups);
+      const bytes = new Uint8Array(runs.buffer);
       for (let group = 0; group < groups; group++) {
-        for (let row = 0; row < out; row++) codes[row] = zeros[row * groups + group];
-        writeBitStream(codes, bits, bytes, 0);
-        for (let word = 0; word < wide; word++) stored[word * groups + group] = run[word];
+        const codes = turned.subarray(group * out, (group + 1) * out);
+        writeBitStream(codes, bits, bytes, 4 * group * wide);
       }
-      return stored;
+      return [transposeWords(runs, groups, wide)];
     },
   };
 }

@@ -4,8 +4,8 @@ import type { IntegerForm, IntegerLayer } from "./integer-layer.ts";
 
 /** What a container has for a module. */
 export interface StoredPart extends TensorEntry {
-  /** Makes its bytes. */
-  readonly make: (layer: IntegerLayer) => ArrayBufferView;
+  /** Makes its bytes, some at a time: each piece is used up before the next is asked for. */
+  readonly make: (layer: IntegerLayer) => Iterable<ArrayBufferView>;
 }
 
 /** Layers that are written, and linears that stay floats. */

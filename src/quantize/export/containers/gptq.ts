@@ -1,8 +1,8 @@
 import { writeBitStream } from "../../../quant/packings/bit-stream.ts";
-import { streamWords, transposeInto, transposeWords } from "../../../formats/foreign/code-words.ts";
+import { streamWords, transposeInto, turnColumns } from "../../../formats/foreign/code-words.ts";
 import type { Container, StoredPart } from "./container.ts";
 import { type IntegerForm, type IntegerLayer, zerosOf } from "./integer-layer.ts";
-import { storedRows } from "./stored-rows.ts";
+import { pieceWords, storedRows } from "./stored-rows.ts";
 import { mostOf } from "./most-of.ts";
 
 /**
@@ -25,21 +25,16 @@ export const gptqContainer = {
     const groups = Math.ceil(inFeatures / (form.groupSize ?? inFeatures));
     const less = layers.symmetric ? 1 : 0;
     return [
-      part("qweight", "i32", [streamWords(inFeatures, bits), out], (layer) => {
-        const rows = storedRows(layer, form);
-        return transposeWords(rows, out, rows.length / out);
-      }),
-      part("qzeros", "i32", [groups, streamWords(out, bits)], (layer) =>
+      part("qweight", "i32", [streamWords(inFeatures, bits), out], (layer) =>
+        turnedRows(storedRows(layer, form), out),
+      ),
+      part("qzeros", "i32", [groups, streamWords(out, bits)], (layer) => [
         packZeros(layer, form, less),
-      ),
-      part("scales", "f16", [groups, out], ({ units }) =>
+      ]),
+      part("scales", "f16", [groups, out], ({ units }) => [
         transposeInto(units, out, groups, new Uint16Array(units.length)),
-      ),
-      part("g_idx", "i32", [inFeatures], () =>
-        Int32Array.from({ length: inFeatures }, (_, i) =>
-          Math.floor(i / (form.groupSize ?? inFeatures)),
-        ),
-      ),
+      ]),
+      part("g_idx", "i32", [inFeatures], () => [groupsOf(inFeatures, form.groupSize)]),
     ];
 
     function part(
@@ -78,6 +73,25 @@ export const gptqContainer = {
     };
   },
 } as const satisfies Container;
+
+/** The group of each column. */
+function groupsOf(columns: number, groupSize: number | null): Int32Array {
+  const groups = new Int32Array(columns);
+  if (groupSize !== null) for (let i = 0; i < columns; i++) groups[i] = Math.floor(i / groupSize);
+  return groups;
+}
+
+/** Turns rows of outputs, some columns of words at a time. */
+function* turnedRows(rows: Uint32Array, out: number): Generator<Uint32Array> {
+  const wide = rows.length / out;
+  const step = Math.max(1, Math.floor(pieceWords / out));
+  const piece = new Uint32Array(Math.min(step, wide) * out);
+  for (let first = 0; first < wide; first += step) {
+    const end = Math.min(wide, first + step);
+    turnColumns(rows, out, wide, { first, end }, piece);
+    yield piece.subarray(0, (end - first) * out);
+  }
+}
 
 function isAlike(a: IntegerForm, b: IntegerForm): boolean {
   return a.bits === b.bits && a.groupSize === b.groupSize && a.symmetric === b.symmetric;

@@ -1,13 +1,18 @@
-import { type AffineWeight, affineWeight } from "../../../quant/blocks/mapping/affine-weight.ts";
+import {
+  type AffinePlanes,
+  type AffineWeight,
+  affineWeight,
+} from "../../../quant/blocks/mapping/affine-weight.ts";
 import type { ActivationGrid } from "../../../quant/activation-grid.ts";
 import type { QTensor } from "../../../quant/q-tensor.ts";
-import { floatToHalfBits, halfBitsToFloat } from "../../../util/half.ts";
+import { countNonFiniteBits, floatToHalfBits, halfBitsToFloat } from "../../../util/half.ts";
+import { halfProducts } from "./half-products.ts";
 
 /**
  * A packed weight as integers: in each group `unit · (stride · code + base)`, with units in float16
  * and a whole base.
  */
-export interface IntegerLayer {
+export interface IntegerLayer extends Integers {
   readonly weight: QTensor;
   readonly affine: AffineWeight;
   readonly outFeatures: number;
@@ -15,52 +20,126 @@ export interface IntegerLayer {
   /** Columns of a group. */
   readonly groupColumns: number;
   readonly groups: number;
+  readonly activation: ActivationGrid | null;
+}
+
+interface Integers {
   /** `[outFeatures, groups]`, float16 bits. */
   readonly units: Uint16Array;
   /** `[outFeatures, groups]` */
   readonly bases: Int32Array;
-  /** The lowest and highest integer that a code may stand for. */
+  /** The lowest and the highest base. */
   readonly low: number;
   readonly high: number;
   /** Whether units were rounded to float16. */
   readonly rounded: boolean;
-  readonly activation: ActivationGrid | null;
 }
 
 /** Describes a weight; null where its values are no integers times a unit of their group. */
 export function integerLayer(weight: QTensor): IntegerLayer | null {
   const affine = affineWeight(weight);
   if (!affine) return null;
-  const { units, offsets, stride, levels } = affine;
-  const halves = new Uint16Array(units.length);
-  const bases = new Int32Array(units.length);
-  let [low, high, rounded] = [Infinity, -Infinity, false];
-  for (let group = 0; group < units.length; group++) {
-    const unit = units[group];
-    const base = unit === 0 ? bases[Math.max(0, group - 1)] : offsets[group] / unit;
-    if (!Number.isInteger(base) || Math.abs(base) > 2 ** 16) return null;
-    bases[group] = base;
-    halves[group] = floatToHalfBits(unit);
-    const kept = halfBitsToFloat(halves[group]);
-    if (!Number.isFinite(kept)) return null;
-    rounded ||= kept !== unit;
-    low = Math.min(low, base);
-    high = Math.max(high, base + stride * (levels - 1));
-  }
+  const integers = affine.planes ? ofPlanes(affine.planes) : ofFloats(affine);
+  if (!integers) return null;
   return {
+    ...integers,
     weight,
     affine,
     outFeatures: weight.outFeatures,
     inFeatures: weight.inFeatures,
     groupColumns: affine.groupColumns,
     groups: affine.groupsPerRow,
-    units: halves,
-    bases,
-    low,
-    high,
-    rounded,
     activation: weight.scheme.activation,
   };
+}
+
+/** Bases are whole numbers up to this one. */
+const largestBase = 2 ** 16;
+
+function ofFloats({ units, offsets }: AffineWeight): Integers | null {
+  const halves = new Uint16Array(units.length);
+  const bases = new Int32Array(units.length);
+  let rounded = false;
+  for (let group = 0; group < units.length; group++) {
+    const unit = units[group];
+    const base = unit === 0 ? 0 : offsets[group] / unit;
+    bases[group] = base;
+    if (bases[group] !== base || Math.abs(base) > largestBase) return null;
+    const half = floatToHalfBits(unit);
+    halves[group] = half;
+    rounded ||= halfBitsToFloat(half) !== unit;
+  }
+  return settled(halves, bases, rounded);
+}
+
+/** Units are as they are or looked up, and zero points say the bases: nothing is divided. */
+function ofPlanes({ unit, stride, first, scales, zeros }: AffinePlanes): Integers | null {
+  if (!Number.isInteger(first)) return null;
+  const { units, rounded } =
+    unit === 1 ? { units: scales, rounded: false } : multiply(scales, unit);
+  const bases = new Int32Array(scales.length);
+  if (!zeros) bases.fill(first);
+  else if (zeros instanceof Uint8Array) {
+    for (let group = 0; group < zeros.length; group++) bases[group] = first - stride * zeros[group];
+  } else if (!addFloatZeros(bases, units, zeros, first, stride)) return null;
+  return settled(units, bases, rounded);
+}
+
+function multiply(
+  scales: Uint16Array,
+  factor: number,
+): { readonly units: Uint16Array; readonly rounded: boolean } {
+  const products = halfProducts(factor);
+  const units = new Uint16Array(scales.length);
+  let rounded = 0;
+  for (let group = 0; group < scales.length; group++) {
+    units[group] = products.bits[scales[group]];
+    rounded |= products.rounded[scales[group]];
+  }
+  return { units, rounded: rounded !== 0 };
+}
+
+/** Returns whether all bases are whole numbers, but for groups whose unit is 0. */
+function addFloatZeros(
+  bases: Int32Array,
+  units: Uint16Array,
+  zeros: Float32Array,
+  first: number,
+  stride: number,
+): boolean {
+  for (let group = 0; group < zeros.length; group++) {
+    const base = isZero(units[group]) ? 0 : first - stride * zeros[group];
+    bases[group] = base;
+    if (bases[group] !== base || Math.abs(base) > largestBase) return false;
+  }
+  return true;
+}
+
+function isZero(half: number): boolean {
+  return (half & 0x7fff) === 0;
+}
+
+/** Groups whose unit is 0 have any base: they get that of the group before them. */
+function settled(units: Uint16Array, bases: Int32Array, rounded: boolean): Integers | null {
+  if (countNonFiniteBits(units, 0x7c00) > 0) return null;
+  let last = 0;
+  for (let group = 0; group < units.length; group++) {
+    if (isZero(units[group])) continue;
+    last = bases[group];
+    break;
+  }
+  let low = last;
+  let high = last;
+  for (let group = 0; group < units.length; group++) {
+    if (isZero(units[group])) {
+      bases[group] = last;
+      continue;
+    }
+    last = bases[group];
+    if (last < low) low = last;
+    else if (last > high) high = last;
+  }
+  return { units, bases, low, high, rounded };
 }
 
 /** How integers are stored: `unit · (stored − zero)`. */
@@ -81,8 +160,8 @@ export function integerForm(layer: IntegerLayer, bits: readonly number[]): Integ
   const span = affine.stride * (affine.levels - 1);
   for (const width of bits.toSorted((a, b) => a - b)) {
     const half = 2 ** (width - 1);
-    const symmetric = low >= -half && high < half;
-    const zeroed = span < 2 * half && layer.bases.every((base) => base <= 0 && base > -2 * half);
+    const symmetric = low >= -half && high + span < half;
+    const zeroed = span < 2 * half && high <= 0 && low > -2 * half;
     if (!symmetric && !zeroed) continue;
     const groupSize = groups === 1 ? null : groupColumns;
     return { bits: width, symmetric, groupSize, activation, outFeatures, inFeatures };
@@ -92,8 +171,21 @@ export function integerForm(layer: IntegerLayer, bits: readonly number[]): Integ
 
 /** Zero points of a form, `[outFeatures, groups]`. */
 export function zerosOf({ bases }: IntegerLayer, { bits, symmetric }: IntegerForm): Uint8Array {
-  const half = 2 ** (bits - 1);
-  return Uint8Array.from(bases, (base) => (symmetric ? half : -base));
+  const zeros = new Uint8Array(bases.length);
+  if (symmetric) return zeros.fill(2 ** (bits - 1));
+  for (let group = 0; group < bases.length; group++) zeros[group] = -bases[group];
+  return zeros;
+}
+
+/** Whether all zero points of a form are above 0. */
+export function hasPositiveZeros({ high }: IntegerLayer, { symmetric }: IntegerForm): boolean {
+  return symmetric || high < 0;
+}
+
+/** What is added to every code, times the stride, where that is the same in all groups. */
+export function commonShift({ low, high }: IntegerLayer, form: IntegerForm): number | null {
+  if (!form.symmetric) return 0;
+  return low === high ? low + 2 ** (form.bits - 1) : null;
 }
 
 /** Reads the stored integers of a row, one a byte. */
@@ -113,12 +205,4 @@ export function readStored(
     const added = symmetric ? bases[group] + half : 0;
     for (; begin < end; begin++) into[begin] = stride * into[begin] + added;
   }
-}
-
-/** Whether codes are stored as they are, in rows of whole words that a form has, too. */
-export function keepsRows(layer: IntegerLayer, { bits, symmetric }: IntegerForm): boolean {
-  const { weight, affine, bases } = layer;
-  const half = 2 ** (bits - 1);
-  const isSame = !symmetric || bases.every((base) => base === -half);
-  return weight.scheme.packing?.packing === `bits${bits}` && affine.stride === 1 && isSame;
 }

@@ -62,8 +62,9 @@ export async function verifyContainer(
 }
 
 function expectEqual(expected: Float32Array, found: Float32Array, what: string): void {
-  const wrong = expected.findIndex((value, i) => value !== found[i]);
-  if (wrong < 0) return;
+  let wrong = 0;
+  while (wrong < expected.length && expected[wrong] === found[wrong]) wrong++;
+  if (wrong === expected.length) return;
   throw new FormatError(
     `${what}: weight ${wrong} is ${found[wrong]}, expected ${expected[wrong]}`,
     {
@@ -125,7 +126,12 @@ async function expectSame(before: Checkpoint, after: Checkpoint, name: string): 
     const pieces = [new Uint8Array(size), new Uint8Array(size)];
     await before.readInto(name, pieces[0], at);
     await after.readInto(name, pieces[1], at);
-    if (pieces[0].every((byte, i) => byte === pieces[1][i])) continue;
+    if (areSame(pieces[0], pieces[1])) continue;
     throw new FormatError(`${after.path}: tensor ${name} is not that of the source`);
   }
+}
+
+function areSame(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }

@@ -158,6 +158,11 @@ async function writeParts(
     if (open?.module !== module) {
       open = { module, layer: integerLayer(await readQTensor(checkpoint, module, packed)) };
     }
-    if (open.layer && make) await writer.write(name, make(open.layer));
+    if (!open.layer || !make) return;
+    let at = 0;
+    for (const piece of make(open.layer)) {
+      await writer.write(name, piece, at);
+      at += piece.byteLength;
+    }
   }
 }

@@ -74,6 +74,7 @@ export function mlxWeight(module: string, weight: QTensor, dtype: ExportDType): 
   const perGroup = affine.groupColumns / layout.groupSize;
   // A loop, since there is a group every few weights: `from` took several times as long.
   const spread = (values: Float64Array, factor: number): Float64Array => {
+    if (perGroup === 1 && factor === 1) return values;
     const all = new Float64Array(outFeatures * groups);
     for (let row = 0, at = 0; row < outFeatures; row++) {
       const first = row * affine.groupsPerRow;
@@ -118,7 +119,7 @@ function narrow(
   values: Float64Array,
   dtype: ExportDType,
 ): { readonly stored: Float32Array | Uint16Array; readonly changed: number } {
-  const singles = Float32Array.from(values);
+  const singles = new Float32Array(values);
   const [stored, widened] = rounded(singles, dtype);
   let changed = 0;
   for (let i = 0; i < values.length; i++) if (widened[i] !== values[i]) changed++;

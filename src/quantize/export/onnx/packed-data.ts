@@ -1,7 +1,7 @@
 import type { AffineWeight } from "../../../quant/blocks/mapping/affine-weight.ts";
+import { writeBitStream } from "../../../quant/packings/bit-stream.ts";
 import { floatsToHalves } from "../../../util/half.ts";
 import { type ComputeType, type PackedPlan, packedBytes, zeroOf } from "./matrix-plan.ts";
-import { packBits } from "./recode-rows.ts";
 
 /** The scales of all blocks, `[rows, blocks]`, in the type that the graph computes in. */
 export function blockScales(weight: AffineWeight, plan: PackedPlan): Float32Array | Uint16Array {
@@ -24,7 +24,7 @@ export function blockZeros(
   const row = new Uint8Array((8 * rowBytes) / bits);
   for (let r = 0; r < outFeatures; r++) {
     row.set(points.subarray(r * blocks, (r + 1) * blocks));
-    packBits(row, bits, packed, r * rowBytes);
+    writeBitStream(row, bits, packed, r * rowBytes);
   }
   return packed;
 }
@@ -36,11 +36,13 @@ function byBlock(
   valueOf: (group: number) => number,
 ): Float32Array {
   const values = new Float32Array(outFeatures * blocks);
+  const groups = new Uint32Array(blocks);
+  for (let block = 0; block < blocks && groupsPerRow > 1; block++) {
+    groups[block] = Math.floor((block * blockSize) / groupColumns);
+  }
   for (let row = 0, at = 0; row < outFeatures; row++) {
-    for (let block = 0; block < blocks; block++, at++) {
-      const group = groupsPerRow === 1 ? 0 : Math.floor((block * blockSize) / groupColumns);
-      values[at] = valueOf(row * groupsPerRow + group);
-    }
+    const first = row * groupsPerRow;
+    for (let block = 0; block < blocks; block++) values[at++] = valueOf(first + groups[block]);
   }
   return values;
 }

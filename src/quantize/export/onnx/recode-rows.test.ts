@@ -3,9 +3,9 @@ import { affineWeight } from "../../../quant/blocks/mapping/affine-weight.ts";
 import { QTensor } from "../../../quant/q-tensor.ts";
 import { expectPlanar, groupsPerRow, parseScheme } from "../../../quant/scheme.ts";
 import { floatToHalfBits, halfBitsToFloat } from "../../../util/half.ts";
-import { type PackedPlan, planPacked } from "./matrix-plan.ts";
+import { packedBytes, type PackedPlan, planPacked } from "./matrix-plan.ts";
 import { blockScales, blockZeros } from "./packed-data.ts";
-import { rowRecoder } from "./recode-rows.ts";
+import { type RecodeRows, rowRecoder } from "../recode-rows.ts";
 
 /** A weight whose codes go through all that there are; scales are 0.1, 0.2, …, zero points differ. */
 function weightOf(id: string, rows: number, columns: number): QTensor {
@@ -30,6 +30,12 @@ function planOf(weight: QTensor): { plan: PackedPlan; affine: ReturnType<typeof 
   return { plan, affine };
 }
 
+function recoderOf(weight: QTensor): RecodeRows {
+  const { plan, affine } = planOf(weight);
+  if (!affine) throw new Error("expected an affine weight");
+  return rowRecoder(weight, affine, { ...plan, rowBytes: packedBytes(plan, 1).codes });
+}
+
 /** The codes of a row, of so many bits, the lowest first. */
 function bitsOf(bytes: Uint8Array, bits: number): number[] {
   return [...bytes].flatMap((byte) =>
@@ -50,7 +56,7 @@ describe("codes of a packed weight as MatMulNBits has them", () => {
     const { plan, affine } = planOf(weight);
     if (!affine) throw new Error("expected an affine weight");
     expect(plan).toMatchObject({ bits, zeros: "none", isExact: true });
-    const codes = bitsOf(rowRecoder(weight, affine, plan)(0, 1), bits);
+    const codes = bitsOf(recoderOf(weight)(0, 1), bits);
     if (expected) expect([...new Set(codes)].sort((a, b) => a - b)).toEqual(expected);
     const scale = halfBitsToFloat(floatToHalfBits(0.1)) * unit;
     expect(blockScales(affine, plan)[0]).toBe(Math.fround(scale));
@@ -79,7 +85,7 @@ describe("codes of a packed weight as MatMulNBits has them", () => {
       const { plan, affine } = planOf(weight);
       if (!affine) throw new Error("expected an affine weight");
       const { bits, blockSize, blocks } = plan;
-      const recode = rowRecoder(weight, affine, plan);
+      const recode = recoderOf(weight);
       const zeros = blockZeros(affine, plan);
       const scales = blockScales(affine, plan);
       const found = Array.from({ length: rows }, (_, row) => {

@@ -4,9 +4,9 @@ import { FormatError, throwIfCancelled } from "../../../util/errors.ts";
 import { fitHalves } from "../../../util/fit-halves.ts";
 import type { WriteOptions } from "../export-format.ts";
 import { openRows } from "../gguf/tensor-rows.ts";
-import type { PackedPlan } from "./matrix-plan.ts";
+import { type PackedPlan, packedBytes } from "./matrix-plan.ts";
 import { blockScales, blockZeros } from "./packed-data.ts";
-import { rowRecoder } from "./recode-rows.ts";
+import { rowRecoder } from "../recode-rows.ts";
 import { dataName, type FloatPlan, type TensorPlan } from "./tensor-plans.ts";
 
 /** Weights that are converted, and bytes that are copied, at a time. */
@@ -42,7 +42,8 @@ async function writePacked(
 ): Promise<void> {
   const { affine, packed } = await openRows(checkpoint, plan);
   if (!affine || !packed) throw new FormatError(`${plan.source} is not packed`);
-  const recode = rowRecoder(packed, affine, stored);
+  const rowBytes = packedBytes(stored, 1).codes;
+  const recode = rowRecoder(packed, affine, { ...stored, rowBytes });
   const step = Math.max(1, Math.floor(pieceWeights / affine.inFeatures));
   for (let first = 0; first < affine.outFeatures; first += step) {
     throwIfCancelled(options.signal);

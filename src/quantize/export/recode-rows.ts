@@ -1,17 +1,26 @@
-import type { AffineWeight } from "../../../quant/blocks/mapping/affine-weight.ts";
-import { packedRowBytes } from "../../../quant/packing.ts";
-import type { QTensor } from "../../../quant/q-tensor.ts";
-import type { PackedPlan } from "./matrix-plan.ts";
+import type { AffineWeight } from "../../quant/blocks/mapping/affine-weight.ts";
+import { packedRowBytes } from "../../quant/packing.ts";
+import { writeBitStream } from "../../quant/packings/bit-stream.ts";
+import type { QTensor } from "../../quant/q-tensor.ts";
 
-/** Writes the codes of rows `[first, end)` as blocks, the lowest bits of a byte first. */
+/** What codes become: `stride · code + shift`. */
+export interface Recoding {
+  readonly bits: number;
+  readonly stride: 1 | 2;
+  readonly shift: number;
+  /** Bytes of a row; what its codes do not take is 0. */
+  readonly rowBytes: number;
+}
+
+/** Writes the codes of rows `[first, end)` as streams of bits, the lowest of a byte first. */
 export type RecodeRows = (first: number, end: number) => Uint8Array;
 
 /**
  * Chooses how the codes of a weight are rewritten: units of the packing are looked up whole, where
  * they are small enough for a table; otherwise each code is taken by itself.
  */
-export function rowRecoder(packed: QTensor, affine: AffineWeight, plan: PackedPlan): RecodeRows {
-  return byUnits(packed, plan) ?? byCodes(affine, plan);
+export function rowRecoder(packed: QTensor, affine: AffineWeight, recoding: Recoding): RecodeRows {
+  return byUnits(packed, recoding) ?? byCodes(affine, recoding);
 }
 
 /** What the codes of a run of source bits become, the first in the lowest bits. */
@@ -23,16 +32,15 @@ interface UnitTable {
 }
 
 /** Rows that are whole units but for what fills them up. */
-function byUnits({ scheme, inFeatures, parts }: QTensor, plan: PackedPlan): RecodeRows | null {
-  const { bits, stride, shift, blocks, blockSize } = plan;
+function byUnits({ scheme, inFeatures, parts }: QTensor, recoding: Recoding): RecodeRows | null {
+  const { bits, stride, shift, rowBytes: outBytes } = recoding;
   if (!scheme.packing || (inFeatures * bits) % 8 !== 0) return null;
   const { packing } = scheme;
   const rowBytes = packedRowBytes(packing, inFeatures);
-  const outBytes = (blocks * blockSize * bits) / 8;
   const used = (inFeatures * bits) / 8;
   const isSame = packing.packing === `bits${bits}` && stride === 1 && shift === 0;
   if (isSame) return copied(parts.codes, { rowBytes, used, outBytes });
-  const table = unitTable(packing, plan);
+  const table = unitTable(packing, recoding);
   if (!table) return null;
   const write = table.bytes === 3 ? writeTriples : writeSingles;
   return (first, end) => {
@@ -65,11 +73,13 @@ function copied(
 
 function unitTable(
   packing: NonNullable<QTensor["scheme"]["packing"]>,
-  { bits, stride, shift }: PackedPlan,
+  { bits, stride, shift }: Recoding,
 ): UnitTable | null {
   const { codesPerUnit, bytesPerUnit, levels } = packing;
   const codes = bytesPerUnit === 3 ? codesPerUnit / 2 : codesPerUnit;
-  if (codes * bits > 24) return null;
+  // Singles are added to up to seven bits that are left over; halves of triples become whole bytes.
+  const fits = bytesPerUnit === 3 ? bits % 2 === 0 : codes * bits <= 24;
+  if (!fits) return null;
   const entries = bytesPerUnit === 3 ? 4096 : 256;
   const unpacked = new Uint8Array(codesPerUnit);
   const words = Uint32Array.from({ length: entries }, (_, entry) => {
@@ -124,32 +134,16 @@ function writeTriples(
   }
 }
 
-function byCodes(affine: AffineWeight, plan: PackedPlan): RecodeRows {
-  const { bits, stride, shift, blocks, blockSize } = plan;
+function byCodes(affine: AffineWeight, { bits, stride, shift, rowBytes }: Recoding): RecodeRows {
   const { inFeatures } = affine;
-  const codes = new Uint8Array(blocks * blockSize);
-  const rowBytes = (codes.length * bits) / 8;
+  const codes = new Uint8Array(inFeatures);
   return (first, end) => {
     const out = new Uint8Array((end - first) * rowBytes);
     for (let row = first; row < end; row++) {
       affine.readCodes(row, codes);
       for (let i = 0; i < inFeatures; i++) codes[i] = stride * codes[i] + shift;
-      packBits(codes, bits, out, (row - first) * rowBytes);
+      writeBitStream(codes, bits, out, (row - first) * rowBytes);
     }
     return out;
   };
-}
-
-/** Packs codes, the first in the lowest bits. */
-export function packBits(codes: Uint8Array, bits: number, out: Uint8Array, at: number): void {
-  if (bits === 8) {
-    out.set(codes, at);
-  } else if (bits === 4) {
-    for (let i = 0, to = at; i < codes.length; i += 2) out[to++] = codes[i] | (codes[i + 1] << 4);
-  } else {
-    for (let i = 0, to = at; i < codes.length; i += 4) {
-      const low = codes[i] | (codes[i + 1] << 2);
-      out[to++] = low | (codes[i + 2] << 4) | (codes[i + 3] << 6);
-    }
-  }
 }
