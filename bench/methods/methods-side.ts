@@ -45,7 +45,8 @@ const backend = openBackend({ backend: "native", threads }).backend as NativeBac
 const common = { out, overwrite: true, resume: "restart", threads } as const;
 const tokenizer = await loadTokenizer(await openModelFiles(model));
 const say = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value)}\n`);
-backend.profile();
+// The first run loads what the others find: it would be taken off them.
+await quantize(model, { ...common, method: "rtn", scheme: "w4g64" });
 say({ ready: true });
 for await (const line of createInterface({ input: process.stdin })) {
   const asked = JSON.parse(line) as Timed | "products";
