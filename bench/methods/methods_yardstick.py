@@ -58,6 +58,15 @@ class Problem:
             positions = torch.arange(self.ids.shape[1])[None]
             self.rotary = self.model.model.rotary_emb(self.states, positions)
 
+    def start(self):
+        self.started, self.steps = time.process_time(), 0
+
+    def end_of_step(self):
+        """Of trainings of the whole model the first step does not count."""
+        self.steps += 1
+        if self.steps == 1:
+            self.started = time.process_time()
+
     def run(self, states):
         out = self.block(states, position_embeddings=self.rotary, attention_mask=None)
         return out[0] if isinstance(out, tuple) else out
@@ -97,7 +106,7 @@ def window_batches(count, steps, batch):
 
 
 def train_block(problem, parameters, optimizer, steps, batch, schedule=None, penalty=None, weight=None):
-    target = problem.outputs_before
+    target = problem.original_outputs
     for step, picked in enumerate(window_batches(len(target), steps, batch)):
         error = problem.run(problem.states[picked]) - target[picked]
         loss = (error if weight is None else error * weight[picked]).pow(2).mean()
@@ -145,21 +154,46 @@ def fake_rtn(w, bits, group):
 
 
 def awq(problem, bits, group, points=20):
-    """Lin et al., AWQ: for each set of layers the ratio whose scales make the least error of what they compute."""
-    inputs, block = problem.inputs_of(), problem.block
+    """Lin et al., AWQ: for each set of layers the ratio whose scales make the least error of what they compute, or the
+    attention or MLP that they begin; then the clipping of each group, on 512 tokens."""
+    inputs, block, tokens = problem.inputs_of(), problem.block, problem.ids.shape[1]
     q, k, v, o, gate, up, down = problem.names
-    sets = [((q, k, v), None), ((o,), None), ((gate, up), None), ((down,), None)]
-    for names, _ in sets:
-        x = inputs[names[0]]
-        spread = x.abs().mean(0)
+    attention = lambda x: block.self_attn(x, position_embeddings=problem.rotary, attention_mask=None)[0]
+    sets = [((q, k, v), attention), ((o,), None), ((gate, up), block.mlp), ((down,), None)]
+    for names, scope in sets:
+        x = inputs[names[0]].reshape(-1, tokens, inputs[names[0]].shape[-1])
+        spread = x.abs().mean((0, 1))
         layers = [block.get_submodule(name) for name in names]
-        expected = [F.linear(x, layer.weight) for layer in layers]
-        for point in range(points):
-            scales = spread.pow(point / points).clamp(min=1e-4)
-            scales = scales / (scales.max() * scales.min()).sqrt()
-            for layer, right in zip(layers, expected):
-                rounded = fake_rtn(layer.weight * scales, bits, group) / scales
-                (F.linear(x, rounded) - right).pow(2).mean().item()
+        weights = [layer.weight for layer in layers]
+        compute = scope or layers[0]
+        with torch.no_grad():
+            expected = compute(x)
+            for point in range(points):
+                scales = spread.pow(point / points).clamp(min=1e-4)
+                scales = scales / (scales.max() * scales.min()).sqrt()
+                for layer, weight in zip(layers, weights):
+                    layer.weight = torch.nn.Parameter(fake_rtn(weight * scales, bits, group) / scales, False)
+                (compute(x) - expected).pow(2).mean().item()
+        for layer, weight in zip(layers, weights):
+            layer.weight = weight
+    for name in (v, o, gate, up, down):
+        x = inputs[name]
+        clip_groups(block.get_submodule(name).weight, x[:: max(1, len(x) // 512)], bits, group, points)
+
+
+@torch.no_grad()
+def clip_groups(weight, x, bits, group, points):
+    x = x.reshape(1, len(x), -1, group)
+    for rows in weight.split(256):
+        w = rows.reshape(len(rows), 1, -1, group)
+        expected = (x * w).sum(-1)
+        most = w.abs().amax(-1, keepdim=True)
+        best = torch.full_like(most, 1e9)
+        for point in range(points // 2):
+            bound = most * (1 - point / points)
+            rounded = fake_rtn(w.clamp(-bound, bound).reshape(len(rows), -1), bits, group).reshape(w.shape)
+            error = ((x * rounded).sum(-1) - expected).pow(2).mean(1)[:, None, :, None]
+            best = torch.minimum(best, error)
 
 
 def squeezellm(problem, bits):
@@ -227,8 +261,9 @@ def auto_round(problem, bits, group, steps, batch):
 
         return values, None, own
 
+    problem.original_outputs = problem.outputs()
     problem.replace(make)
-    target, rate, best = problem.outputs_before, 1 / steps, math.inf
+    target, rate, best = problem.original_outputs, 1 / steps, math.inf
     for step, picked in enumerate(window_batches(len(target), steps, batch)):
         loss = F.mse_loss(problem.run(problem.states[picked]), target[picked])
         if loss.item() < best:
@@ -260,6 +295,7 @@ def omniquant(problem, bits, group, epochs):
 
         return values, None, bounds
 
+    problem.original_outputs = problem.outputs()
     problem.replace(make)
     optimizer = torch.optim.AdamW(parameters, lr=1e-2, weight_decay=0)
     train_block(problem, parameters, optimizer, epochs * len(problem.ids), 1)
@@ -315,6 +351,7 @@ def brecq(problem, bits, group, steps, batch):
         parameters.append(v)
         return values, None, [v]
 
+    problem.original_outputs = problem.outputs()
     problem.replace(make)
     optimizer = torch.optim.Adam(parameters, lr=1e-3)
     penalty = lambda step: one_sided(parameters, step, steps)
@@ -401,6 +438,7 @@ def end_to_end(problem, make, steps, batch, teacher=False, hidden=False):
         loss.backward()
         torch.nn.utils.clip_grad_norm_(problem.model.parameters(), 1.0)
         optimizer.step()
+        problem.end_of_step()
 
 
 def paretoq(problem, bits, **run):
@@ -437,8 +475,9 @@ def onebit(problem, **run):
     end_to_end(problem, make, teacher=True, hidden=True, **run)
 
 
-def spinquant(problem, steps, batch):
-    """Liu et al., SpinQuant: Cayley SGD of the rotation of the stream and of each head's values, inputs in 8 bits."""
+def spinquant(problem, steps, batch, held_out):
+    """Liu et al., SpinQuant: Cayley SGD of the rotation of the stream and of each head's values, weights in 4 and inputs in
+    8 bits. Some windows are put aside, and judge each state; the authors keep the last one."""
     config, block = problem.model.config, problem.block
     width, head = config.hidden_size, config.hidden_size // config.num_attention_heads
     rotations = [torch.linalg.qr(torch.randn(width, width))[0].requires_grad_(), torch.eye(head).requires_grad_()]
@@ -458,23 +497,33 @@ def spinquant(problem, steps, batch):
                 weight = (own.T @ weight.reshape(-1, head, weight.shape[1])).reshape(weight.shape)
             if name == o:
                 weight = (weight.reshape(weight.shape[0], -1, head) @ own).reshape(weight.shape)
-            return weight
+            return through(fake_rtn(weight, 4, 64), weight)
 
         return values, token_integers, []
 
     problem.replace(make)
     embedding = problem.model.model.embed_tokens.weight.detach()
-    for step, picked in enumerate(window_batches(len(problem.ids), steps, batch)):
-        ids = problem.ids[picked]
+
+    def loss_of(ids):
         states = problem.run(F.embedding(ids, embedding) @ rotations[0])
-        states = problem.model.model.norm(states) @ rotations[0].T
+        states = problem.model.model.norm(states @ rotations[0].T)
         logits = F.linear(states, embedding)
-        loss = F.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
-        gradients = torch.autograd.grad(loss, rotations)
+        return F.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
+
+    @torch.no_grad()
+    def judge():
+        for window in problem.ids[:held_out]:
+            loss_of(window[None]).item()
+
+    judge()
+    for step, picked in enumerate(window_batches(len(problem.ids), steps, batch)):
+        gradients = torch.autograd.grad(loss_of(problem.ids[picked]), rotations)
         rate = 1.5 * (1 + math.cos(math.pi * step / steps)) / 2
         with torch.no_grad():
             for x, gradient, momentum in zip(rotations, gradients, momenta):
                 cayley(x, gradient, momentum, rate)
+        judge()
+        problem.end_of_step()
 
 
 def cayley(x, gradient, momentum, rate):
@@ -492,7 +541,15 @@ def cayley(x, gradient, momentum, rate):
     momentum.copy_(skew @ z)
 
 
+def products(problem, rows, columns, inner, times):
+    """What bounds the rest: products of the shape of the head's."""
+    x, weight = torch.zeros(rows, inner), torch.zeros(columns, inner)
+    for _ in range(times):
+        F.linear(x, weight)
+
+
 methods = {
+    "products": products,
     "hqq": hqq,
     "awq": awq,
     "squeezellm": squeezellm,
@@ -521,10 +578,9 @@ def main():
         settings = json.loads(line)
         work = functools.partial(methods[settings.pop("method")], problem, **settings)
         problem.load()
-        started = time.process_time()
-        problem.outputs_before = problem.outputs()
+        problem.start()
         work()
-        print(json.dumps({"seconds": time.process_time() - started}), flush=True)
+        print(json.dumps({"seconds": time.process_time() - problem.started}), flush=True)
 
 
 main()

@@ -9,10 +9,16 @@
 #include <string.h>
 
 static inline void exp_shifted(double *out, const float *x, double shift, int64_t n) {
+  const int64_t least = (int64_t)0xc085e00000000000, infinite = (int64_t)0xfff0000000000000;
   const double magic = 0x1.8p52; /* adding it leaves a rounded integer in the low bits */
   for (int64_t i = 0; i < n; i++) {
-    double y = (double)x[i] - shift;
-    double clamped = y < -700.0 ? -700.0 : y;
+    double y = (double)x[i] - shift, clamped;
+    int64_t order;
+    memcpy(&order, &y, sizeof order);
+    /* Of negative numbers the larger one is the larger integer's: compared so, nothing can trap. */
+    int64_t far = -(int64_t)((order > least) & (order <= infinite));
+    order = (least & far) | (order & ~far);
+    memcpy(&clamped, &order, sizeof clamped);
     double shifted = clamped * 0x1.71547652b82fep0 + magic;
     double whole = shifted - magic;
     double r = (clamped - whole * 0x1.62e42fefa3800p-1) - whole * 0x1.ef35793c76730p-45;

@@ -1,8 +1,8 @@
 /*
  * out [m, n] = beta * out + alpha * a * b, a f32 or bf16, b f32, f16 or bf16, each read transposed or not.
- * Chooses the product: few rows read b in place (gemv.c), bf16 x bf16 uses the matrix or dot-product units
- * where this level has them, f32 x bf16 the matrix units too (gemm_split_amx.c), everything else is widened and runs in
- * float32 (gemm_f32.c).
+ * Chooses the product: few rows, and a single column, read the matrix in place (gemv.c), bf16 x bf16 uses the
+ * matrix or dot-product units where this level has them, f32 x bf16 the matrix units too (gemm_split_amx.c),
+ * everything else is widened and runs in float32 (gemm_f32.c).
  */
 #include "gemm.h"
 #include "gemm_pack.h"
@@ -39,7 +39,19 @@ static int can_split(fb_team *team, const fb_product *product) {
 }
 #endif
 
+/* A matrix times a vector, as the vector times the matrix turned over. */
+static const char *multiply_vector(fb_team *team, const fb_product *product) {
+  const fb_matrix *a = &product->a, *b = &product->b;
+  fb_product turned = *product;
+  turned.m = 1;
+  turned.n = product->m;
+  turned.a = (fb_matrix){b->data, product->k, 1, b->dtype};
+  turned.b = (fb_matrix){a->data, a->column, a->row, a->dtype};
+  return multiply_few(team, &turned);
+}
+
 static const char *choose_product(fb_team *team, const fb_product *product) {
+  if (product->n == 1 && product->ldc == 1) return multiply_vector(team, product);
   int both_bf16 = product->a.dtype == FB_BF16 && product->b.dtype == FB_BF16;
   unsigned units = both_bf16 ? fb_features(team) & (FB_HAS_AMX_BF16 | FB_HAS_AVX512_BF16) : 0;
   int turned = product->b.row == 1 && product->b.column != 1;

@@ -71,10 +71,11 @@ export class RoundedWeight extends LatentWeight {
       await this.rounding.step.read(),
       await this.rounding.variables.read(),
     ];
-    const chosen = this.codes.map((code, i) => {
+    const chosen = this.codes.slice();
+    for (let i = 0; i < chosen.length; i++) {
       if (Number.isNaN(variables[i])) throw notANumber();
-      return steps[i] !== 0 && variables[i] >= 0 ? code + 1 : code;
-    });
+      if (steps[i] !== 0 && variables[i] >= 0) chosen[i]++;
+    }
     return this.start.withCodes(chosen);
   }
 }

@@ -38,6 +38,7 @@ import {
   type Recipe,
   type RecipeInput,
   recipeSchema,
+  transformsOf,
 } from "./recipe.ts";
 
 const usualWindow = 512;
@@ -79,9 +80,9 @@ export function parseRecipe(input: RecipeInput): CheckedRecipe {
     const { [field]: id = null } = recipe;
     if (id !== null) expectTableScheme(readScheme(id, field), field);
   }
-  for (const each of methodsOf(parsed)) {
+  for (const { method: each, options: own } of [...transformsOf(parsed), { method, options }]) {
     for (const { scheme, field } of schemes) expectSupport(each, scheme, field);
-    if (needsText(each)) expectCalibration(each.title, recipe);
+    if (needsText(each, own)) expectCalibration(each.title, recipe);
   }
   expectForm(recipe.calibration, "calibration");
   for (const [i, { data }] of finishers.entries()) expectForm(data, `finishers[${i}].data`);

@@ -43,6 +43,12 @@ describe("options of quantize", () => {
     expect(() => settle({ ...common, method: "gptq" })).toThrow(/GPTQ needs calibration text/);
   });
 
+  test("data is needed where the options of a method ask for it", () => {
+    const arb = { ...common, scheme: "w1-svid", method: "arb" } as const;
+    expect(() => settle(arb)).toThrow(/ARB needs calibration text/);
+    expect(() => settle({ ...arb, options: { refinement: "rc" } })).not.toThrow();
+  });
+
   test.each([
     [{ samples: 0 }, "calibration.samples", 0],
     [{ layers: [{ pattern: "mlp", scheme: "" }] }, "layers[0].scheme", ""],

@@ -3,6 +3,8 @@ import type { MatmulOptions } from "../backend/kernels.ts";
 import { copyInto } from "../tensor/ops.ts";
 import { matmul } from "../tensor/products.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { scaledFloats, transposed, weightedSum } from "../util/elementwise.ts";
+import { squaredNorm } from "../util/sums.ts";
 import type { Optimizer, OptimizerStep } from "./optimizer.ts";
 import { momentumState } from "./momentum-state.ts";
 import { expectGroups, type Gradients, type Parameter } from "./parameter.ts";
@@ -52,7 +54,7 @@ export class CayleySgd implements Optimizer {
           rotation: await value.read(),
           momentum: (await earlier?.read()) ?? new Float32Array(gradient.length),
         },
-        gradient.map((x) => x * gradientScale),
+        scaledFloats(gradient, gradientScale),
         { learningRate: learningRate * rate, momentum, keepsOnes },
       );
       own.write(value, await orthonormalize(own, moved.rotation));
@@ -85,11 +87,6 @@ export class SquareProducts {
     const values = await product.read();
     for (const tensor of [left, right, product]) tensor.release();
     return values;
-  }
-
-  transpose(x: Float32Array): Float32Array {
-    const { size } = this;
-    return x.map((_, at) => x[(at % size) * size + Math.floor(at / size)]);
   }
 
   /** Overwrites a tensor `[n, n]`. */
@@ -130,22 +127,21 @@ export async function cayleyStep(
 ): Promise<CayleyState> {
   const { size } = products;
   const r = unitRows(rotation, size);
-  const x = products.transpose(r);
-  const g = products.transpose(how.keepsOnes ? withoutMeans(gradient, size) : gradient);
-  const v = g.map((value, i) => how.momentum * earlier[i] - value);
+  const x = transposed(r, size);
+  const g = transposed(how.keepsOnes ? withoutMeans(gradient, size) : gradient, size);
+  const v = weightedSum(how.momentum, earlier, -1, g);
   const vr = await products.multiply(v, r);
   const projected = await products.multiply(x, await products.multiply(r, vr));
-  const half = vr.map((value, i) => value - 0.5 * projected[i]);
-  const transposed = products.transpose(half);
-  const w = half.map((value, i) => value - transposed[i]);
+  const half = weightedSum(1, vr, -0.5, projected);
+  const w = weightedSum(1, half, -1, transposed(half, size));
   const alpha = Math.min(contraction / (largestColumn(w, size) + 1e-8), how.learningRate);
-  let y = x.map((value, i) => value + alpha * v[i]);
+  let y = weightedSum(1, x, alpha, v);
   for (let i = 0; i < iterations; i++) {
-    const middle = y.map((value, at) => 0.5 * (x[at] + value));
+    const middle = weightedSum(0.5, x, 0.5, y);
     const moved = await products.multiply(w, middle);
-    y = moved.map((value, at) => x[at] + alpha * value);
+    y = weightedSum(1, x, alpha, moved);
   }
-  return { rotation: products.transpose(y), momentum: await products.multiply(w, x) };
+  return { rotation: transposed(y, size), momentum: await products.multiply(w, x) };
 }
 
 /** Rounds of Newton and Schulz: each squares the distance from an orthogonal matrix. */
@@ -160,7 +156,7 @@ export async function orthonormalize(
   for (let i = 0; i < polishing; i++) {
     const square = await products.multiply(r, r, { transposeA: true });
     const again = await products.multiply(r, square);
-    r = r.map((value, at) => 1.5 * value - 0.5 * again[at]);
+    r = weightedSum(1.5, r, -0.5, again);
   }
   return r;
 }
@@ -169,7 +165,7 @@ function unitRows(r: Float32Array, size: number): Float32Array {
   const out = r.slice();
   for (let at = 0; at < r.length; at += size) {
     const row = out.subarray(at, at + size);
-    const length = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0)) + 1e-8;
+    const length = Math.sqrt(squaredNorm(row)) + 1e-8;
     for (let j = 0; j < size; j++) row[j] /= length;
   }
   return out;
@@ -178,17 +174,25 @@ function unitRows(r: Float32Array, size: number): Float32Array {
 /** Largest sum of magnitudes of a column. */
 function largestColumn(w: Float32Array, size: number): number {
   const sums = new Float64Array(size);
-  for (const [at, value] of w.entries()) sums[at % size] += Math.abs(value);
+  for (let at = 0; at < w.length; ) {
+    for (let j = 0; j < size; j++, at++) sums[j] += Math.abs(w[at]);
+  }
   return sums.reduce((most, sum) => Math.max(most, sum), 0);
 }
 
 /** Takes the means of rows and columns off. */
 function withoutMeans(g: Float32Array, size: number): Float32Array {
   const [rows, columns] = [new Float64Array(size), new Float64Array(size)];
-  for (const [at, value] of g.entries()) {
-    rows[Math.floor(at / size)] += value / size;
-    columns[at % size] += value / size;
+  for (let row = 0, at = 0; row < size; row++) {
+    for (let j = 0; j < size; j++, at++) {
+      rows[row] += g[at] / size;
+      columns[j] += g[at] / size;
+    }
   }
   const mean = rows.reduce((sum, value) => sum + value, 0) / size;
-  return g.map((value, at) => value - rows[Math.floor(at / size)] - columns[at % size] + mean);
+  const out = new Float32Array(g.length);
+  for (let row = 0, at = 0; row < size; row++) {
+    for (let j = 0; j < size; j++, at++) out[at] = g[at] - rows[row] - columns[j] + mean;
+  }
+  return out;
 }

@@ -282,5 +282,5 @@ function fitsRows({ blocks }: Scheme, widths: readonly number[]): boolean {
 /** Whether a run of a method to a scheme, as `recipeWith` shows it, needs text. */
 export function needsText(method: Method, scheme: Scheme): boolean {
   const at = method.role === "quantizer" ? [method] : [method, quantizerFor(method, scheme)];
-  return at.some(worksOnText) || hasFixedActivations(scheme);
+  return at.some((each) => worksOnText(each)) || hasFixedActivations(scheme);
 }

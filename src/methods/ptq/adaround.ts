@@ -7,6 +7,7 @@ import { matmul } from "../../tensor/products.ts";
 import { Tape } from "../../tensor/tape.ts";
 import { Tensor, tidy } from "../../tensor/tensor.ts";
 import { type MicroBatch, readTerm, runTraining } from "../../training/training-loop.ts";
+import { largestMagnitude, scaledFloats } from "../../util/elementwise.ts";
 import { sum } from "../../util/sums.ts";
 import { defineMethod, type LinearProblem, type QuantizedLinear } from "../define-method.ts";
 import { tokenLossOption } from "../shared/block-training-options.ts";
@@ -133,20 +134,15 @@ class OutputError {
     const size = [hessian.size, hessian.size];
     const gathered = await hessian.moments();
     const upload = (factor: number): Tensor<"f32"> =>
-      Tensor.from(
-        backend,
-        "f32",
-        size,
-        Float32Array.from(gathered, (x) => factor * x),
-      );
-    const largest = gathered.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+      Tensor.from(backend, "f32", size, scaledFloats(gathered, factor));
+    const largest = largestMagnitude(gathered);
     if (!(largest > 0)) return null;
     const plain = upload(1 / largest);
     const energy = largest * sum(await quadraticForms(weight, plain));
     plain.release();
     if (!(energy > 0)) return null;
     const [outputs = 0] = weight.shape;
-    const negated = (await weight.read()).map((w) => -w);
+    const negated = scaledFloats(await weight.read(), -1);
     const moments = upload((2 * outputs) / energy);
     return new OutputError(Tensor.from(backend, "f32", weight.shape, negated), moments);
   }

@@ -2,6 +2,7 @@ import { Linear } from "../../nn/linear.ts";
 import type { Block, ScaleGroup } from "../../nn/quantizable-model.ts";
 import { floatLinear, inputSlot, readWeights } from "../../nn/scale-channels.ts";
 import { Tensor } from "../../tensor/tensor.ts";
+import { weightedSum } from "../../util/elementwise.ts";
 import { NumericError } from "../../util/errors.ts";
 import type { BlockProblem } from "../define-method.ts";
 import { partLoss, type WeighedInputs } from "./part-loss.ts";
@@ -41,7 +42,7 @@ export async function momentsOf(
   slot: string,
 ): Promise<Float32Array> {
   const moments = await problem.statisticsOf(slot)?.hessian?.moments();
-  if (moments) return Float32Array.from(moments);
+  if (moments) return new Float32Array(moments);
   throw new NumericError(`${problem.block.name}.${slot}: no second moments were gathered`);
 }
 
@@ -62,7 +63,7 @@ async function linearLoss(problem: BlockProblem<unknown>, group: ScaleGroup): Pr
   };
   const changeOf = (name: string, values: Float32Array): Float32Array => {
     const original = originals.get(name) ?? values;
-    return values.map((value, i) => value - original[i]);
+    return weightedSum(1, values, -1, original);
   };
   return {
     energy: await total(originals.values()),

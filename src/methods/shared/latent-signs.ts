@@ -12,7 +12,11 @@ const turned = 0.1;
 
 /** Float weights `[out, in]` of one size that have the signs of a packed layer. */
 export function equalLatents({ weight }: OneBitLinear, magnitude: number): Float32Array {
-  return Float32Array.from(weight.unpackCodes(), (code) => (code === 1 ? magnitude : -magnitude));
+  const codes = weight.unpackCodes();
+  const latents = new Float32Array(codes.length);
+  for (let at = 0; at < latents.length; at++)
+    latents[at] = codes[at] === 1 ? magnitude : -magnitude;
+  return latents;
 }
 
 /**
@@ -28,13 +32,15 @@ export function latentsLike(
   const { inFeatures, parts } = layer.weight;
   const rows = halvesToFloats(parts.scales);
   const columns = halvesToFloats(parts.inputScales ?? new Uint16Array(inFeatures));
-  return equalLatents(layer, magnitude).map((latent, at) => {
-    const row = Math.floor(at / inFeatures);
-    const ratio = original[at] / (rows[row] * columns[at - row * inFeatures]);
-    if (!Number.isFinite(ratio)) return latent;
-    if (ratio * latent < 0) return latent * turned;
-    return latent * Math.min(Math.abs(ratio), largest);
-  });
+  const latents = equalLatents(layer, magnitude);
+  for (let row = 0, at = 0; at < latents.length; row++) {
+    for (let j = 0; j < inFeatures; j++, at++) {
+      const ratio = original[at] / (rows[row] * columns[j]);
+      if (!Number.isFinite(ratio)) continue;
+      latents[at] *= ratio * latents[at] < 0 ? turned : Math.min(Math.abs(ratio), largest);
+    }
+  }
+  return latents;
 }
 
 /** The float weights of a model's linears of this shape by name; null for one that has none. */

@@ -3,6 +3,7 @@ import { Turns } from "../../platform/turns.ts";
 import { matmul } from "../../tensor/products.ts";
 import { accumulateGram, inverseCholesky } from "../../tensor/quantization-ops.ts";
 import { Tensor } from "../../tensor/tensor.ts";
+import { weightedSum } from "../../util/elementwise.ts";
 import { meanOf, sum } from "../../util/sums.ts";
 import { timesVector } from "./rank-one.ts";
 import { scaledSigns, type SignsAndScales } from "./signs-and-scales.ts";
@@ -15,16 +16,28 @@ export interface WeighedWeight {
   readonly products: Float32Array;
   /** `w·M·wᵀ` of each row. */
   readonly energies: Float64Array;
+  /** Forms that were measured, by the column scales. */
+  readonly known: WeakMap<Float64Array, Forms>;
+}
+
+/** `w·M·uᵀ` and `u·M·uᵀ` of each row, u = signs ⊙ g. */
+interface Forms {
+  readonly signs: Float32Array;
+  readonly withWeight: Float64Array;
+  readonly withItself: Float64Array;
 }
 
 /** Takes W with the second moments of its inputs. */
 export async function weighBy(weight: Tensor<"f32">, hessian: Hessian): Promise<WeighedWeight> {
   const { size } = hessian;
   const mean = meanOf(await hessian.energies()) || 1;
-  const values = Float32Array.from(await hessian.moments(), (value) => value / mean);
+  const gathered = await hessian.moments();
+  const values = new Float32Array(gathered.length);
+  for (let at = 0; at < values.length; at++) values[at] = gathered[at] / mean;
   const moments = Tensor.from(weight.backend, "f32", [size, size], values);
   const products = await product(weight, moments);
-  return { moments, products, energies: rowDots(await weight.read(), products, size) };
+  const energies = rowDots(await weight.read(), products, size);
+  return { moments, products, energies, known: new WeakMap() };
 }
 
 /** `(w − ŵ)·M·(w − ŵ)ᵀ` of each row. */
@@ -55,7 +68,9 @@ export async function fitColumns(
   const [height, width] = [found.rows.length, found.columns.length];
   const scaled = scaledSigns(found, found.rows, null);
   const sums = new Float64Array(width);
-  for (let at = 0; at < scaled.length; at++) sums[at % width] += scaled[at] * products[at];
+  for (let at = 0; at < scaled.length; ) {
+    for (let j = 0; j < width; j++, at++) sums[j] += scaled[at] * products[at];
+  }
   const values = Tensor.from(backend, "f32", [height, width], scaled);
   const gram = Tensor.zeros(backend, "f64", [width, width]);
   accumulateGram(gram, values);
@@ -136,20 +151,28 @@ async function gradientsOf(of: WeighedWeight, found: SignsAndScales): Promise<Fl
   const decoded = Tensor.from(of.moments.backend, "f32", shape, values);
   const gradients = await product(decoded, of.moments);
   decoded.release();
-  return gradients.map((x, at) => x - of.products[at]);
+  return weightedSum(1, gradients, -1, of.products);
 }
 
-/** `w·M·uᵀ` and `u·M·uᵀ` of each row, u = signs ⊙ g. */
+/** Measures the forms once for the same signs and column scales, which nobody changes in place. */
 async function formsOf(
-  { moments, products }: WeighedWeight,
+  { moments, products, known }: WeighedWeight,
   found: SignsAndScales,
-): Promise<{ withWeight: Float64Array; withItself: Float64Array }> {
+): Promise<Forms> {
+  const earlier = known.get(found.columns);
+  if (earlier?.signs === found.signs) return earlier;
   const width = found.columns.length;
   const values = scaledSigns(found, null, found.columns);
   const unscaled = Tensor.from(moments.backend, "f32", [found.rows.length, width], values.slice());
   const own = await product(unscaled, moments);
   unscaled.release();
-  return { withWeight: rowDots(values, products, width), withItself: rowDots(values, own, width) };
+  const forms = {
+    signs: found.signs,
+    withWeight: rowDots(values, products, width),
+    withItself: rowDots(values, own, width),
+  };
+  known.set(found.columns, forms);
+  return forms;
 }
 
 async function product(a: Tensor<"f32">, b: Tensor<"f32">): Promise<Float32Array> {
@@ -163,7 +186,9 @@ async function product(a: Tensor<"f32">, b: Tensor<"f32">): Promise<Float32Array
 function rowDots(a: Float32Array, b: Float32Array, width: number): Float64Array {
   const dots = new Float64Array(a.length / width);
   for (let row = 0, at = 0; row < dots.length; row++) {
-    for (let j = 0; j < width; j++, at++) dots[row] += a[at] * b[at];
+    let sum = 0;
+    for (let j = 0; j < width; j++, at++) sum += a[at] * b[at];
+    dots[row] = sum;
   }
   return dots;
 }

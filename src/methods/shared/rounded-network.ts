@@ -12,6 +12,7 @@ import type { Gradients } from "../../training/parameter.ts";
 import type { TokenBatch } from "../../training/token-batches.ts";
 import type { MicroBatch } from "../../training/training-loop.ts";
 import type { TapePrecision } from "../../tensor/tape.ts";
+import { transposed } from "../../util/elementwise.ts";
 import { chooseBlocks } from "./block-search.ts";
 import { roundInPlace } from "./quantize-columns.ts";
 import { type RotationTensors, TurnedWeight } from "./turned-weight.ts";
@@ -80,7 +81,7 @@ export class RoundedNetwork {
   ): Promise<MicroBatch> {
     await this.turn();
     const stream = this.rotations("stream") as Tensor<"f32">;
-    const back = await transposed(stream);
+    const back = await turnedOver(stream);
     const places = wanted.length === 0 ? [] : this.places;
     const ends = wanted.length === 0 ? [] : [stream, back];
     const watched = [...places.map(({ value }) => value), ...ends];
@@ -108,7 +109,7 @@ export class RoundedNetwork {
         this.places[i].weight.addGradients(gradient, this.rotations, sumOf);
       } else {
         const isBack = i > this.places.length;
-        const own = isBack ? await transposed(gradient) : gradient;
+        const own = isBack ? await turnedOver(gradient) : gradient;
         addInto(sumOf("stream") as Tensor<"f32">, own);
         if (isBack) own.release();
       }
@@ -150,9 +151,8 @@ function zerosLike({ backend, shape }: Tensor): Tensor<"f32"> {
   return Tensor.zeros(backend, "f32", shape);
 }
 
-async function transposed(x: Tensor<"f32">): Promise<Tensor<"f32">> {
+async function turnedOver(x: Tensor<"f32">): Promise<Tensor<"f32">> {
   const [size = 0] = x.shape;
-  const turn = (values: Float32Array): Float32Array =>
-    values.map((_, at) => values[(at % size) * size + Math.floor(at / size)]);
-  return Tensor.from(x.backend, "f32", x.shape, await x.look(turn));
+  const values = await x.look((own) => transposed(own, size));
+  return Tensor.from(x.backend, "f32", x.shape, values);
 }

@@ -2,11 +2,13 @@ import type { z } from "zod";
 import { QTensor } from "../../quant/q-tensor.ts";
 import type { Scheme } from "../../quant/scheme.ts";
 import { Tensor } from "../../tensor/tensor.ts";
+import { magnitudesOf } from "../../util/elementwise.ts";
 import { floatsToHalves, halvesToFloats } from "../../util/half.ts";
 import { Prng } from "../../util/prng.ts";
 import { squaredNorm } from "../../util/sums.ts";
 import { choice, count } from "./option-kinds.ts";
 import { leadingSingularPair, nonNegativeFactors, timesVector } from "./rank-one.ts";
+import { codesOf } from "./signs-and-scales.ts";
 
 const tolerance = 1e-6;
 
@@ -40,7 +42,7 @@ export async function separateSigns(
 ): Promise<QTensor> {
   const [outFeatures = 0, inFeatures = 0] = weight.shape;
   const values = await weight.read();
-  const magnitudes = Tensor.from(weight.backend, "f32", weight.shape, values.map(Math.abs));
+  const magnitudes = Tensor.from(weight.backend, "f32", weight.shape, magnitudesOf(values));
   const rule = { iterations, tolerance };
   const { b } =
     decomposition === "svd"
@@ -49,7 +51,7 @@ export async function separateSigns(
   const inputScales = floatsToHalves(Float32Array.from(b));
   const scales = await rowScales(magnitudes, halvesToFloats(inputScales));
   magnitudes.release();
-  const codes = Uint8Array.from(values, (value) => (value >= 0 ? 1 : 0));
+  const codes = codesOf(values);
   return QTensor.pack(scheme, { outFeatures, inFeatures, codes, scales, inputScales });
 }
 

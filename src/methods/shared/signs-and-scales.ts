@@ -1,6 +1,7 @@
 import { QTensor } from "../../quant/q-tensor.ts";
 import type { Scheme } from "../../quant/scheme.ts";
 import { Tensor } from "../../tensor/tensor.ts";
+import { magnitudesOf } from "../../util/elementwise.ts";
 import { floatsToHalves, halvesToFloats } from "../../util/half.ts";
 import { squaredNorm } from "../../util/sums.ts";
 import { timesVector } from "./rank-one.ts";
@@ -13,30 +14,49 @@ export interface SignsAndScales {
   readonly columns: Float64Array;
 }
 
+/** Codes of signs: 1 of what is not negative, else 0. */
+export function codesOf(weights: Float32Array): Uint8Array {
+  const codes = new Uint8Array(weights.length);
+  for (let at = 0; at < codes.length; at++) codes[at] = weights[at] >= 0 ? 1 : 0;
+  return codes;
+}
+
 /** −1 and 1 of weights; sign(0) = +1. */
 function signsOf(weights: Float32Array): Float32Array {
-  return weights.map((w) => (w < 0 ? -1 : 1));
+  const signs = new Float32Array(weights.length);
+  for (let at = 0; at < signs.length; at++) signs[at] = weights[at] < 0 ? -1 : 1;
+  return signs;
 }
 
 /** `rows[i]·signs[i, j]·columns[j]`; either vector may be left out. */
 export function scaledSigns(
   { signs, columns: { length } }: SignsAndScales,
-  rows: ArrayLike<number> | null,
-  columns: ArrayLike<number> | null,
+  rows: Float64Array | null,
+  columns: Float64Array | null,
 ): Float32Array {
-  return signs.map((sign, at) => {
-    const row = Math.floor(at / length);
-    return sign * (rows ? rows[row] : 1) * (columns ? columns[at - row * length] : 1);
-  });
+  const scaled = new Float32Array(signs.length);
+  for (let row = 0, at = 0; at < signs.length; row++) {
+    const factor = rows ? rows[row] : 1;
+    for (let j = 0; j < length; j++, at++) {
+      scaled[at] = signs[at] * factor * (columns ? columns[j] : 1);
+    }
+  }
+  return scaled;
 }
 
 /** The same matrix with scales that are not negative: signs take up theirs. */
-function withPositiveScales({ signs, rows, columns }: SignsAndScales): SignsAndScales {
+function withPositiveScales(found: SignsAndScales): SignsAndScales {
+  const { signs, rows, columns } = found;
+  const isNegative = (scale: number): boolean => 1 / scale < 0;
+  if (!rows.some(isNegative) && !columns.some(isNegative)) return found;
   const { length } = columns;
-  const turned = signs.map((sign, at) => {
-    const row = Math.floor(at / length);
-    return rows[row] < 0 !== columns[at - row * length] < 0 ? -sign : sign;
-  });
+  const turned = new Float32Array(signs.length);
+  for (let row = 0, at = 0; at < signs.length; row++) {
+    const isTurned = rows[row] < 0;
+    for (let j = 0; j < length; j++, at++) {
+      turned[at] = isTurned !== columns[j] < 0 ? -signs[at] : signs[at];
+    }
+  }
   return { signs: turned, rows: rows.map(Math.abs), columns: columns.map(Math.abs) };
 }
 
@@ -51,7 +71,7 @@ export async function alternateScales(
 ): Promise<SignsAndScales> {
   const [height = 0, width = 0] = weight.shape;
   const values = await weight.read();
-  const magnitudes = Tensor.from(weight.backend, "f32", weight.shape, values.map(Math.abs));
+  const magnitudes = Tensor.from(weight.backend, "f32", weight.shape, magnitudesOf(values));
   const signs = signsOf(values);
   const rowsFor = async (columns: Float64Array): Promise<Float64Array> =>
     byNorm(await timesVector(magnitudes, columns), columns);
@@ -101,7 +121,7 @@ export function packSigns({ signs, rows, columns }: SignsAndScales, scheme: Sche
   return QTensor.pack(scheme, {
     outFeatures: rows.length,
     inFeatures: columns.length,
-    codes: Uint8Array.from(signs, (sign) => (sign > 0 ? 1 : 0)),
+    codes: codesOf(signs),
     scales: halves(rows),
     inputScales: halves(columns),
   });

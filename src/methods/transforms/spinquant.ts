@@ -175,7 +175,8 @@ async function startOf({
   backend,
 }: RotationLearning<Options>): Promise<Learned> {
   const matrix = async ({ size, turnRows }: Rotation): Promise<Tensor<"f32">> => {
-    const rows = Float32Array.from({ length: size ** 2 }, (_, at) => +(at % (size + 1) === 0));
+    const rows = new Float32Array(size ** 2);
+    for (let at = 0; at < rows.length; at += size + 1) rows[at] = 1;
     await turnRows(rows);
     return Tensor.from(backend, "f32", [size, size], rows);
   };

@@ -178,7 +178,7 @@ export function spareCalibration(each: ExpandedPoint): ExpandedPoint {
   if (!work.recipe || !point.scheme) return each;
   const { layers = [] } = work.recipe;
   const schemes = [point.scheme, ...layers.map(({ scheme }) => scheme)].map(usualScheme);
-  const reads = (point.method ?? "").split("+").map(methodOf).some(needsText);
+  const reads = (point.method ?? "").split("+").some((id) => needsText(methodOf(id)));
   if (reads || schemes.some(hasFixedActivations)) return each;
   return { ...each, work: { ...work, recipe: { ...work.recipe, calibration: null } } };
 }
