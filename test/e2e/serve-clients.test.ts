@@ -271,19 +271,20 @@ async function fetchCount(other: ChatServer): Promise<number> {
   return Number(/^fewbit_open_requests (\d+)$/m.exec(text)?.[1]) - 1;
 }
 
-test("a queue that is full says when to ask again", async () => {
-  const other = await serveTiny({ engine: { maxQueued: 1 } });
-  const ask = () =>
+test("a queue that is full says when to ask again; one that never has room says so", async () => {
+  const other = await serveTiny({ engine: { maxRunning: 1, maxQueued: 1 } });
+  const ask = (n: number) =>
     fetch(`${other.url}/v1/completions`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ prompt: "The cat", max_tokens: 150, ignore_eos: true, n: 40 }),
+      body: JSON.stringify({ prompt: "The cat", max_tokens: 150, ignore_eos: true, n }),
     });
-  const answer = await ask();
-  expect(answer.status).toBe(429);
-  expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
-  const { error } = (await answer.json()) as Pick<Told, "error">;
+  const answers = await Promise.all([ask(2), ask(2)]);
+  const full = answers.find(({ status }) => status === 429);
+  expect(Number(full?.headers.get("retry-after"))).toBeGreaterThan(0);
+  const { error } = (await full?.json()) as Pick<Told, "error">;
   expect(error).toMatchObject({ type: "rate_limit_error", code: "queue_full" });
+  expect((await ask(3)).status).toBe(400);
   await other.remove();
 });
 

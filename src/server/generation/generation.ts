@@ -5,6 +5,7 @@ import type {
   EngineToken,
   EngineTokens,
 } from "../../runtime/serving/engine-request.ts";
+import { badRequest } from "../api-error.ts";
 import type { Grammar } from "../grammar/grammar.ts";
 import type { GrammarConstraint } from "../grammar/grammar-constraint.ts";
 import type { ServerContext, UsedModel } from "../server-context.ts";
@@ -45,6 +46,7 @@ export class Generation {
    */
   async start({ requests, grammar = null }: GenerationPlan): Promise<EngineTokens[]> {
     const { signal } = this.end;
+    this.expectRoomAtAll(requests.length);
     const streams: EngineTokens[] = [];
     for (const request of requests) {
       const constraint = grammar ? { constraint: await this.constrain(grammar) } : {};
@@ -79,6 +81,14 @@ export class Generation {
     this.end.close();
     for (const constraint of this.constraints.splice(0)) constraint.dispose();
     this.model.release();
+  }
+
+  /** Refuses what the queue would never have room for, however often it is asked. */
+  private expectRoomAtAll(count: number): void {
+    const { maxRunning, maxQueued } = this.model.engine.options;
+    const most = maxRunning + maxQueued;
+    if (count <= most) return;
+    throw badRequest(`this server takes ${most} texts at once, and ${count} are asked for`, "n");
   }
 
   private async constrain(grammar: Grammar): Promise<GrammarConstraint> {
