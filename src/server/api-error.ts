@@ -1,4 +1,8 @@
-import { EngineClosedError, QueueFullError } from "../runtime/serving/serving-errors.ts";
+import {
+  EngineClosedError,
+  QueueFullError,
+  QueueTimeoutError,
+} from "../runtime/serving/serving-errors.ts";
 import { FewbitError, UnsupportedError, UsageError } from "../util/errors.ts";
 
 /** What an error of the API says besides its message. */
@@ -56,10 +60,10 @@ export function badRequest(message: string, param: string | null, code?: string)
 /** Turns whatever was thrown into what a client is told; what is not meant for clients stays inside. */
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
-  if (error instanceof QueueFullError) {
+  if (error instanceof QueueFullError || error instanceof QueueTimeoutError) {
     return new ApiError(429, `${error.message}; ${error.hint}`, {
       type: "rate_limit_error",
-      code: "queue_full",
+      code: error.code.toLowerCase(),
       headers: { "retry-after": String(error.retryAfterSeconds) },
       cause: error,
     });

@@ -8,7 +8,7 @@ import { completionRequest } from "./schemas/completion.ts";
 test.each([
   [[], null, "the body: expected an object, got []"],
   [null, null, "the body: expected an object, got null"],
-  [{}, "prompt", "`prompt`: is missing: expected a text or a list"],
+  [{}, "prompt", "`prompt` is missing: expected a text or a list"],
   [{ prompt: 5 }, "prompt", "`prompt`: expected a text or a list, got 5"],
   [
     { prompt: [1, "a"] },
@@ -26,16 +26,34 @@ test.each([
   [{ prompt: "", stream: "yes" }, "stream", '`stream`: expected true or false, got "yes"'],
   [{ prompt: "", model: true }, "model", "`model`: expected a text, got true"],
   [
+    { prompt: "", model: "a".repeat(2000) },
+    "model",
+    "`model`: expected at most 500 characters, got 2000",
+  ],
+  [
+    { prompt: "", stop: Array.from({ length: 20 }, String) },
+    "stop",
+    "`stop`: expected at most 16 entries, got 20",
+  ],
+  [
+    { prompt: "", logit_bias: { the: 1 } },
+    "logit_bias.the",
+    '`logit_bias.the`: expected token ids as names, got "the"',
+  ],
+  [{ prompt: "", seed: 0.5 }, "seed", "`seed`: expected a whole number, got 0.5"],
+  [{ prompt: "", seed: 2 ** 63 }, null, null],
+  [
     { prompt: "", logprobs: 21 },
     "logprobs",
     "`logprobs`: expected a whole number from 0 to 20 or true or false, got 21",
   ],
 ])("a completion, %j", (body, param, message) => {
-  expect(faultOf(completionRequest, body)).toEqual({ status: 400, param, message });
+  const expected = message === null ? null : { status: 400, param, message };
+  expect(faultOf(completionRequest, body)).toEqual(expected);
 });
 
 test.each([
-  [{ messages: [] }, "messages", "`messages`: is empty: expected a list"],
+  [{ messages: [] }, "messages", "`messages` is empty: expected a list"],
   [
     { messages: [{ role: "user", content: 5 }] },
     "messages.0.content",

@@ -31,7 +31,8 @@ export function checkBody<T>(schema: z.ZodType<T>, body: unknown): T {
   return parseValue(schema, body, ({ path, message, hint }) => {
     const param = path.length === 0 ? null : path.join(".");
     const where = param === null ? "the body" : `\`${param}\``;
-    return badRequest(`${where}: ${message}${hint === undefined ? "" : `; ${hint}`}`, param);
+    const colon = message.startsWith("is ") ? "" : ":";
+    return badRequest(`${where}${colon} ${message}${hint === undefined ? "" : `; ${hint}`}`, param);
   });
 }
 

@@ -78,6 +78,14 @@ function findingOf(issue: Issue, schema: z.core.$ZodType, whole: unknown): Findi
     const message = `${shortValue(given)} is none of ${known.join(", ")}`;
     return { path, message, hint: suggestName(given, known, undefined) };
   }
+  if (issue.code === "invalid_key") {
+    const wanted = issue.issues[0]?.message ?? "expected another name";
+    return { path, message: `${wanted}, got ${shortValue(path.at(-1))}` };
+  }
+  if (issue.code === "too_big" && given !== undefined) {
+    const message = tooMany(given, issue.maximum);
+    if (message !== null) return { path, message };
+  }
   const expected = expectationOf(issue, schema);
   if (issue.code === "too_small" && expected !== null && isEmpty(given)) {
     return { path, message: `is empty: ${expected}` };
@@ -87,6 +95,12 @@ function findingOf(issue: Issue, schema: z.core.$ZodType, whole: unknown): Findi
     return { path, message: expected === null ? `is not valid: ${got}` : `${expected}, ${got}` };
   }
   return { path, message: expected === null ? "is missing" : `is missing: ${expected}` };
+}
+
+/** Says how long a text or a list is, and may be; null for other values. */
+function tooMany(value: unknown, most: number | bigint): string | null {
+  if (typeof value === "string") return `expected at most ${most} characters, got ${value.length}`;
+  return Array.isArray(value) ? `expected at most ${most} entries, got ${value.length}` : null;
 }
 
 function isEmpty(value: unknown): boolean {

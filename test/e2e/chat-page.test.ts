@@ -205,6 +205,9 @@ describe.skipIf(absent)(`the chat page, in a browser${absent}`, () => {
       await finished(page);
       await page.keyboard.press("Control+,");
       await page.getByRole("complementary", { name: "Settings" }).waitFor();
+      const focused = (): Promise<string> =>
+        page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? "");
+      await expect.poll(focused).toBe("Close the settings");
       const unnamed = await page.evaluate(() => {
         const named = (element: Element): string =>
           element.getAttribute("aria-label") ??
@@ -219,6 +222,7 @@ describe.skipIf(absent)(`the chat page, in a browser${absent}`, () => {
       expect(await page.locator("[role=status]").innerText()).toBe("The answer is there.");
       await page.keyboard.press("Escape");
       await expect.poll(() => page.locator(".panel").count()).toBe(0);
+      expect(await focused()).toBe("Message");
     });
   });
 

@@ -8,8 +8,10 @@ import { type ChatServer, serveTiny } from "../fixtures/chat-server.ts";
  */
 
 let server: ChatServer;
+const failures: unknown[] = [];
 beforeAll(async () => {
   server = await serveTiny({
+    onError: (error) => failures.push(error),
     apiKey: "sk-test",
     corsOrigins: ["https://chat.example"],
     limits: { bodyBytes: 20_000, stallMs: 500 },
@@ -209,6 +211,7 @@ describe("clients that go away", () => {
     socket.destroy();
     await expect.poll(() => counted("fewbit_cancelled_requests_total")).toBe(before + 1);
     await expect.poll(() => counted("fewbit_running_requests")).toBe(0);
+    expect(failures).toEqual([]);
     // The request that asks is one, too.
     await expect.poll(() => counted("fewbit_open_requests")).toBe(1);
   });
@@ -268,19 +271,50 @@ async function fetchCount(other: ChatServer): Promise<number> {
   return Number(/^fewbit_open_requests (\d+)$/m.exec(text)?.[1]) - 1;
 }
 
-test("a queue that is full says when to ask again", async () => {
-  const other = await serveTiny({ engine: { maxQueued: 1 } });
-  const ask = () =>
+test("a queue that is full says when to ask again; one that never has room says so", async () => {
+  const other = await serveTiny({ engine: { maxRunning: 1, maxQueued: 1 } });
+  const ask = (n: number) =>
     fetch(`${other.url}/v1/completions`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ prompt: "The cat", max_tokens: 150, ignore_eos: true, n: 40 }),
+      body: JSON.stringify({ prompt: "The cat", max_tokens: 150, ignore_eos: true, n }),
     });
-  const answer = await ask();
-  expect(answer.status).toBe(429);
-  expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
-  const { error } = (await answer.json()) as Pick<Told, "error">;
+  const answers = await Promise.all([ask(2), ask(2)]);
+  const full = answers.find(({ status }) => status === 429);
+  expect(Number(full?.headers.get("retry-after"))).toBeGreaterThan(0);
+  const { error } = (await full?.json()) as Pick<Told, "error">;
   expect(error).toMatchObject({ type: "rate_limit_error", code: "queue_full" });
+  expect((await ask(3)).status).toBe(400);
+  await other.remove();
+});
+
+test("a turn that does not come in time is refused before a stream begins", async () => {
+  const other = await serveTiny({ engine: { maxRunning: 1, maxQueuedMs: 1 } });
+  const ask = (stream: boolean) =>
+    fetch(`${other.url}/v1/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ prompt: "The cat", max_tokens: 100, ignore_eos: true, stream }),
+    });
+  const [first, second] = await Promise.all([ask(false), ask(true)]);
+  expect([first.status, second.status].sort()).toEqual([200, 429]);
+  const late = first.status === 429 ? first : second;
+  expect(Number(late.headers.get("retry-after"))).toBeGreaterThan(0);
+  const { error } = (await late.json()) as Pick<Told, "error">;
+  expect(error).toMatchObject({ type: "rate_limit_error", code: "queue_timeout" });
+  await other.remove();
+});
+
+test("embeddings end at the deadline, too", async () => {
+  const other = await serveTiny({ limits: { requestMs: 1 } });
+  const answer = await fetch(`${other.url}/v1/embeddings`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ input: Array.from({ length: 300 }, () => "The cat and the dog") }),
+  });
+  expect(answer.status).toBe(504);
+  const { error } = (await answer.json()) as Pick<Told, "error">;
+  expect(error).toMatchObject({ type: "server_error", code: "timeout" });
   await other.remove();
 });
 

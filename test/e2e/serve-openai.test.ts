@@ -247,6 +247,19 @@ describe("the other routes", () => {
     );
   });
 
+  test.each([
+    ["tools", { tools: [{ type: "function", name: "visit", parameters: {} }] }],
+    ["tool_choice", { tool_choice: "required" }],
+    ["top_logprobs", { top_logprobs: 3 }],
+    ["prompt", { prompt: { id: "pmpt_1" } }],
+    ["previous_response_id", { previous_response_id: "resp_1" }],
+    ["input.0.content.0", { input: [{ role: "user", content: [{ type: "input_image" }] }] }],
+  ])("responses are text only: %s is refused by name", async (param, fields) => {
+    const body = { model: "tiny", input: "x", ...fields } as OpenAI.Responses.ResponseCreateParams;
+    const error = await refusal(client.responses.create(body));
+    expect(error).toMatchObject({ status: 400, param, type: "invalid_request_error" });
+  });
+
   test("models are listed", async () => {
     const ids: string[] = [];
     for await (const { id } of client.models.list()) ids.push(id);

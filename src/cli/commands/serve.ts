@@ -33,6 +33,7 @@ interface Options extends VerbosityOptions, ComputeOptions {
   readonly draft?: string;
   readonly lookup?: boolean;
   readonly maxQueue?: number;
+  readonly queueTimeout?: number;
   readonly kvCache?: KvCacheDType;
   readonly exact?: boolean;
   readonly idleUnload?: number;
@@ -112,6 +113,11 @@ function addLimitOptions(command: Command): void {
   command
     .optionsGroup("Limits:")
     .option("--max-queue <n>", "requests that may wait for a model (default: 64)", positiveInteger)
+    .option(
+      "--queue-timeout <s>",
+      "longest that a request waits for its turn (default: 120)",
+      positiveNumber,
+    )
     .option("--max-tokens <n>", "tokens of an answer (default: the context)", positiveInteger)
     .option("--max-body <bytes>", "size of a request (default: 8388608)", positiveInteger)
     .option("--request-timeout <s>", "time of a request (default: 1800)", positiveNumber)
@@ -123,6 +129,7 @@ function addLimitOptions(command: Command): void {
     );
   markRareFlags(
     command,
+    "--queue-timeout",
     "--max-body",
     "--request-timeout",
     "--shutdown-timeout",
@@ -155,10 +162,11 @@ function serverOptions(options: Options, terminal: Terminal) {
   return {
     ...defined({ host, port, threads, backend, apiKey, corsOrigins: corsOrigin }),
     ...defined({ draft: options.draft }),
-    ...defined({ idleMs: idleUnload === undefined ? undefined : 1000 * idleUnload }),
+    ...defined({ idleMs: milliseconds(idleUnload) }),
     engine: {
       ...defined({
         maxQueued: options.maxQueue,
+        maxQueuedMs: milliseconds(options.queueTimeout),
         maxContext: options.context,
         maxRunning: options.slots,
         cacheTokens: options.cacheTokens,
@@ -171,13 +179,16 @@ function serverOptions(options: Options, terminal: Terminal) {
     limits: defined({
       tokens: maxTokens,
       bodyBytes: maxBody,
-      requestMs: requestTimeout === undefined ? undefined : 1000 * requestTimeout,
+      requestMs: milliseconds(requestTimeout),
     }),
     onNotice: (message: string) => terminal.notice(message),
     onDownload: new DownloadDisplay(terminal).handle,
     onError: (error: unknown) => terminal.notice(`a request failed: ${String(error)}`),
   } as const;
 }
+
+const milliseconds = (seconds: number | undefined): number | undefined =>
+  seconds === undefined ? undefined : 1000 * seconds;
 
 /** `NAME=MODEL`, or a model whose name is that of its directory or file. */
 function namedModel(word: string): { readonly name: string; readonly source: string } {

@@ -31,6 +31,7 @@ export function checkRequestSampling(sampling: RequestSampling, vocabularySize: 
  * Returns what tokens are chosen by: logits with biases added, penalties taken off, and −∞ for what
  * a constraint forbids. The order is that of the OpenAI interface, then that of `sampleToken`. The
  * array that comes in is not changed; it is returned where nothing is to be done.
+ * @throws UsageError where a constraint forbids all tokens
  */
 export function adjustLogits(
   logits: Float32Array,
@@ -54,8 +55,11 @@ export function adjustLogits(
   return out;
 }
 
-/** Sets logits whose bit is 0 to −∞. */
+/** Sets logits whose bit is 0 to −∞. @throws UsageError where that would be all */
 function forbid(logits: Float32Array, mask: Uint32Array | Int32Array): void {
+  if (mask.every((word) => word === 0)) {
+    throw new UsageError("what the text must be lets no token come next");
+  }
   for (let token = 0; token < logits.length; token++) {
     if (((mask[token >> 5] >>> (token & 31)) & 1) === 0) logits[token] = -Infinity;
   }

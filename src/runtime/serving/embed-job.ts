@@ -30,7 +30,7 @@ export class EmbedJob extends Job {
     return this.text.pending === 0;
   }
 
-  noteCached(): void {}
+  begin(): void {}
 
   rows(count: number): TextRows {
     return { text: this.text, count, logits: [], states: true };

@@ -19,6 +19,8 @@ export interface SpeculationOptions {
 export interface EngineOptions {
   /** Most requests that wait; default 64. */
   readonly maxQueued?: number;
+  /** Longest that a request waits for its first pass, in ms; default two minutes. */
+  readonly maxQueuedMs?: number;
   /** Most requests that are run side by side; default 16. */
   readonly maxRunning?: number;
   /** Most tokens of prompt and answer together; default 8192, and at most the model's context. */
@@ -60,6 +62,7 @@ export function engineSettings(model: LanguageModel, options: EngineOptions): En
   const { lookup = true, draft = null, tokens = 4, mostRunning = 2 } = options.speculation ?? {};
   const settings = {
     maxQueued: 64,
+    maxQueuedMs: 120_000,
     maxRunning: 16,
     prefixCache: true,
     products: "fast",
@@ -96,6 +99,11 @@ function checkSettings(settings: EngineSettings): void {
   }
   if (!Number.isInteger(settings.maxQueued) || settings.maxQueued < 0) {
     throw new UsageError(`\`maxQueued\` must be 0 or more, got ${settings.maxQueued}`);
+  }
+  if (!(settings.maxQueuedMs > 0)) {
+    throw new UsageError(`\`maxQueuedMs\` must be above 0, got ${settings.maxQueuedMs}`, {
+      field: "maxQueuedMs",
+    });
   }
   if (!Number.isInteger(speculation.tokens) || speculation.tokens < 0) {
     throw new UsageError(`\`speculation.tokens\` must be 0 or more, got ${speculation.tokens}`);

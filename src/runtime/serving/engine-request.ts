@@ -95,4 +95,10 @@ export interface EngineFinish {
 }
 
 /** The tokens of a request as they come; the return value says how it ended. */
-export type EngineTokens = AsyncGenerator<EngineToken, EngineFinish, void>;
+export interface EngineTokens extends AsyncGenerator<EngineToken, EngineFinish, void> {
+  /**
+   * Resolves when the first pass is about to read something of the prompt; rejects with what ended
+   * the request before: QueueTimeoutError, CancelledError, EngineClosedError.
+   */
+  readonly begun: Promise<void>;
+}

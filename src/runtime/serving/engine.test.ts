@@ -2,14 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type TinyCheckpoint, writeTinyCheckpoint } from "../../../test/golden/tiny-checkpoint.ts";
 import type { KvCacheDType } from "../../nn/kv-cache.ts";
 import { createReferenceBackend } from "../../kernels/reference/index.ts";
-import { CancelledError, NumericError, UsageError } from "../../util/errors.ts";
+import { CancelledError, UsageError } from "../../util/errors.ts";
 import { generateText } from "../generate.ts";
 import type { LanguageModel } from "../language-model.ts";
 import { load } from "../load.ts";
 import { Engine } from "./engine.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import type { EngineFinish, EngineRequest, EngineToken, EngineTokens } from "./engine-request.ts";
-import { EngineClosedError, QueueFullError } from "./serving-errors.ts";
+import { EngineClosedError, QueueFullError, QueueTimeoutError } from "./serving-errors.ts";
 
 let checkpoint: TinyCheckpoint;
 let model: LanguageModel;
@@ -145,7 +145,7 @@ describe("a request", () => {
     expect(new Set(answers[2].tokens).size).toBe(40);
   });
 
-  test("fails alone when no token may come next", async () => {
+  test.each([0, 1])("fails alone when no token may come next: %d", async (temperature) => {
     const mask = () => new Uint32Array(Math.ceil(model.config.vocabularySize / 32));
     const nothing = { mask, accept: () => undefined, isFinished: () => false };
     const engine = new Engine(model, small);
@@ -154,11 +154,11 @@ describe("a request", () => {
         prompt: [3, 4],
         maxTokens: 5,
         constraint: nothing,
-        sampling: { temperature: 1 },
+        sampling: { temperature },
       }),
     );
     const good = readAll(engine.submit(requests[0]));
-    await expect(bad).rejects.toThrow(NumericError);
+    await expect(bad).rejects.toThrow(UsageError);
     expect((await good).all).toEqual((await alone())[0]);
     expect(engine.stats()).toMatchObject({ failedRequests: 1, finishedRequests: 1 });
     await engine.close();
@@ -277,6 +277,17 @@ describe("passes", () => {
     expect(engine.stats()).toMatchObject({ refusedRequests: 1, finishedRequests: 3 });
     await engine.close();
     expect(() => engine.submit(requests[0])).toThrow(EngineClosedError);
+  });
+
+  test("refuse what waited for its turn as long as it may, and go on with what has begun", async () => {
+    const engine = new Engine(model, { ...small, maxRunning: 1, maxQueuedMs: 1 });
+    const [first, second] = [engine.submit(requests[0]), engine.submit(requests[1])];
+    await first.begun;
+    await expect(second.begun).rejects.toThrow(QueueTimeoutError);
+    await expect(readAll(second)).rejects.toThrow(/turn did not come within 0.001 s/);
+    expect((await readAll(first)).all).toEqual((await alone())[0]);
+    expect(engine.stats()).toMatchObject({ refusedRequests: 1, finishedRequests: 1 });
+    await engine.close();
   });
 
   test("are run by one loop, also when a request comes just as the last one ends", async () => {

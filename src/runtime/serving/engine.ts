@@ -45,9 +45,16 @@ export class Engine {
     return this.settings.maxContext;
   }
 
+  /** How it runs its model: the defaults, and what was asked for instead. */
+  get options(): Required<Omit<EngineOptions, "speculation">> {
+    const { speculation: _, ...options } = this.settings;
+    return options;
+  }
+
   /**
    * Takes a request; its tokens come as they are made, whether they are read or not. A reader that
-   * stops, and a signal that is aborted, end it between two passes: with CancelledError.
+   * stops, and a signal that is aborted, end it between two passes: with CancelledError. One whose
+   * turn does not come within `maxQueuedMs` ends with QueueTimeoutError.
    * @throws UsageError for a request that cannot be run, before anything is done
    * @throws QueueFullError when too many are waiting
    * @throws EngineClosedError when the engine is closing

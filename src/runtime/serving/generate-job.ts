@@ -78,8 +78,9 @@ export class GenerateJob extends Job {
     return Math.min(this.guessLength, this.request.maxTokens - this.count - 1);
   }
 
-  noteCached(count: number): void {
-    this.cached ??= count;
+  begin(cached: number): void {
+    this.cached = cached;
+    this.stream.begin();
   }
 
   rows(count: number, guesses: readonly number[]): TextRows {

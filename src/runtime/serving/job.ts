@@ -30,8 +30,8 @@ export abstract class Job {
   abstract readonly longestChunk: number;
   /** Most tokens that may be guessed behind the pending one. */
   abstract readonly roomForGuesses: number;
-  /** Says how many tokens were found in the cache when it was taken up for the first time. */
-  abstract noteCached(count: number): void;
+  /** Says that it is taken up for the first time, and how many tokens were found in the cache. */
+  abstract begin(cached: number): void;
   /** Says what a pass over pending tokens and guesses is to give. */
   abstract rows(count: number, guesses: readonly number[]): TextRows;
   /** Takes what the pass gave; returns how many new tokens came of it. */

@@ -32,6 +32,8 @@ export interface PooledModelState extends PooledModel {
   /** Of its weights and its cache; 0 where it is not loaded. */
   readonly bytes: number;
   readonly stats: EngineStats | null;
+  /** How it is run; null where it is not loaded. */
+  readonly options: Engine["options"] | null;
 }
 
 /** An engine that stays loaded until it is given back. */
@@ -85,6 +87,7 @@ export class ModelPool {
       uses,
       bytes: loaded ? bytesOf(loaded) : 0,
       stats: loaded?.stats() ?? null,
+      options: loaded?.options ?? null,
     }));
   }
 

@@ -10,6 +10,7 @@ import type { Job } from "./job.ts";
 import { PagedText } from "./paged-text.ts";
 import { planStep } from "./plan-step.ts";
 import { type PagedModel, runRows } from "./run-rows.ts";
+import { QueueTimeoutError } from "./serving-errors.ts";
 
 /** A job in a pass. */
 interface Planned {
@@ -125,12 +126,21 @@ export class Scheduler {
     }
   }
 
-  /** Ends jobs that nobody waits for, and all when the engine was stopped. */
+  /** Ends jobs that nobody waits for, those that waited too long, and all when it was stopped. */
   private endUnwanted(): void {
+    const { maxQueuedMs } = this.settings;
+    const nowMs = monotonicMs();
     for (const job of [...this.queue, ...this.running]) {
+      const isLate = job.startedMs === null && nowMs - job.submittedMs >= maxQueuedMs;
       if (this.stopped) this.end(job, this.stopped);
       else if (job.isCancelled) this.end(job, new CancelledError());
+      else if (isLate) this.refuse(job);
     }
+  }
+
+  private refuse(job: Job): void {
+    const { maxQueuedMs } = this.settings;
+    this.end(job, new QueueTimeoutError(maxQueuedMs / 1000, this.retryAfterSeconds));
   }
 
   /** Takes up waiting jobs, as many as there are blocks for what they are to read first. */
@@ -154,8 +164,8 @@ export class Scheduler {
   }
 
   private begin(job: Job, cached: number): void {
-    job.noteCached(cached);
     job.startedMs = monotonicMs();
+    job.begin(cached);
     this.counts.promptTokens += job.text.ids.length;
     this.counts.cachedTokens += cached;
   }
@@ -251,11 +261,13 @@ export class Scheduler {
     job.text.drop();
     this.draft?.forget(job);
     if (error instanceof CancelledError) this.counts.cancelledRequests++;
+    else if (error instanceof QueueTimeoutError) this.counts.refusedRequests++;
     else if (error) this.counts.failedRequests++;
     else this.counts.finishedRequests++;
     if (error) job.fail(error);
     else job.finish();
-    const seconds = (monotonicMs() - (job.startedMs ?? monotonicMs())) / 1000;
+    if (job.startedMs === null) return;
+    const seconds = (monotonicMs() - job.startedMs) / 1000;
     this.usualSeconds += (seconds - this.usualSeconds) / 8;
   }
 

@@ -7,14 +7,29 @@ type Step = IteratorResult<EngineToken, EngineFinish>;
  * kept. It is bounded by the tokens that the request may have.
  */
 export class TokenStream implements EngineTokens {
+  readonly begun: Promise<void>;
   private readonly waiting: EngineToken[] = [];
   private readonly readers: ((step: Promise<Step>) => void)[] = [];
   private end: Promise<Step> | null = null;
   private readonly onAbandoned: () => void;
+  private settle: {
+    readonly resolve: () => void;
+    readonly reject: (error: Error) => void;
+  } | null = null;
 
   /** `onAbandoned` is called when the reader stops before the end. */
   constructor(onAbandoned: () => void) {
     this.onAbandoned = onAbandoned;
+    this.begun = new Promise((resolve, reject) => {
+      this.settle = { resolve, reject };
+    });
+    // Not everybody waits for it.
+    this.begun.catch(() => {});
+  }
+
+  /** Says that it was taken up. */
+  begin(): void {
+    this.settle?.resolve();
   }
 
   /** Gives a token out. */
@@ -31,6 +46,7 @@ export class TokenStream implements EngineTokens {
 
   /** Ends it by an error, which the reader gets behind the tokens. */
   fail(error: Error): void {
+    this.settle?.reject(error);
     const end = Promise.reject<Step>(error);
     // A reader that has gone away is not asked.
     end.catch(() => {});

@@ -4,6 +4,8 @@ import { toApiError } from "../api-error.ts";
 export interface EventStreamOptions {
   /** How long the client may leave what was written unread. */
   readonly stallMs: number;
+  /** How long nothing is sent until a comment says that the answer still comes. */
+  readonly silentMs?: number;
   /** Called once, however the stream ends. */
   readonly onEnd: (status: number) => void;
 }
@@ -21,6 +23,31 @@ function format({ event, data }: ServerEvent): Uint8Array {
   return encoder.encode(`${event === undefined ? "" : `event: ${event}\n`}data: ${text}\n\n`);
 }
 
+/** Programs between here and the client cut connections on which nothing comes: many after a minute. */
+const usualSilenceMs = 15_000;
+const comment = encoder.encode(":\n\n");
+
+/** What a promise gives within so long; null when that is not there by then. */
+async function within<T>(promise: Promise<T>, ms: number): Promise<T | null> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), ms);
+    timer.unref();
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The next event, whose error is met when it is waited for. */
+function nextOf<T>(events: AsyncGenerator<T, void, void>): Promise<IteratorResult<T, void>> {
+  const next = events.next();
+  next.catch(() => {});
+  return next;
+}
+
 /**
  * Sends events as they come. They are asked for when the client has read the ones before; one that
  * reads nothing for `stallMs` is cut off, and so is the work behind the events. What goes wrong
@@ -28,10 +55,11 @@ function format({ event, data }: ServerEvent): Uint8Array {
  */
 export function eventStream(
   events: AsyncGenerator<ServerEvent, void, void>,
-  { stallMs, onEnd }: EventStreamOptions,
+  { stallMs, onEnd, silentMs = usualSilenceMs }: EventStreamOptions,
 ): Response {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isOpen = true;
+  let pending: ReturnType<typeof events.next> | null = null;
   const end = (status: number): void => {
     clearTimeout(timer);
     if (!isOpen) return;
@@ -45,14 +73,16 @@ export function eventStream(
       async pull(controller) {
         clearTimeout(timer);
         try {
-          const { done, value } = await events.next();
+          pending ??= nextOf(events);
+          const step = await within(pending, silentMs);
           if (!isOpen) return;
-          if (done) {
+          if (step?.done) {
             controller.close();
             end(200);
             return;
           }
-          controller.enqueue(format(value));
+          if (step) pending = null;
+          controller.enqueue(step ? format(step.value) : comment);
           timer = setTimeout(() => {
             controller.error(new Error("the client does not read"));
             end(499);

@@ -5,11 +5,11 @@ import type {
   EngineToken,
   EngineTokens,
 } from "../../runtime/serving/engine-request.ts";
-import { CancelledError } from "../../util/errors.ts";
-import { ApiError } from "../api-error.ts";
+import { badRequest } from "../api-error.ts";
 import type { Grammar } from "../grammar/grammar.ts";
 import type { GrammarConstraint } from "../grammar/grammar-constraint.ts";
 import type { ServerContext, UsedModel } from "../server-context.ts";
+import { RequestEnd } from "./request-end.ts";
 
 /** What happens to one of the texts that a request asks for. */
 export type ChoiceEvent =
@@ -28,38 +28,34 @@ export interface GenerationPlan {
 export class Generation {
   readonly model: UsedModel;
   private readonly server: ServerContext;
-  private readonly client: AbortSignal;
-  private readonly controller = new AbortController();
+  private readonly end: RequestEnd;
   private readonly constraints: GrammarConstraint[] = [];
   private readonly startMs = monotonicMs();
-  private readonly timer: ReturnType<typeof setTimeout>;
-  private isTooLate = false;
-  private readonly leave = (): void => this.controller.abort(new CancelledError());
 
   /** Takes the model over. `client` is aborted when the client has gone away. */
   constructor(server: ServerContext, model: UsedModel, client: AbortSignal) {
     this.server = server;
     this.model = model;
-    this.client = client;
-    this.timer = setTimeout(() => {
-      this.isTooLate = true;
-      this.leave();
-    }, server.limits.requestMs);
-    this.timer.unref();
-    if (client.aborted) this.leave();
-    client.addEventListener("abort", this.leave, { once: true });
+    this.end = new RequestEnd(server.limits, client);
   }
 
   /**
-   * Hands the texts to the engine: errors of the request come now, before anything is answered.
+   * Hands the texts to the engine, and waits until the first one has its turn: errors of the request,
+   * and a queue that is full or does not move, come now, before anything is answered.
    * @throws ApiError FewbitError
    */
   async start({ requests, grammar = null }: GenerationPlan): Promise<EngineTokens[]> {
-    const { signal } = this.controller;
+    const { signal } = this.end;
+    this.expectRoomAtAll(requests.length);
     const streams: EngineTokens[] = [];
     for (const request of requests) {
       const constraint = grammar ? { constraint: await this.constrain(grammar) } : {};
       streams.push(this.model.engine.submit({ ...request, ...constraint, signal }));
+    }
+    try {
+      await streams[0].begun;
+    } catch (error) {
+      throw this.end.explain(error);
     }
     return streams;
   }
@@ -74,7 +70,7 @@ export class Generation {
         yield event;
       }
     } catch (error) {
-      throw this.explain(error);
+      throw this.end.explain(error);
     } finally {
       this.close();
     }
@@ -82,11 +78,17 @@ export class Generation {
 
   /** Ends what is not finished, and gives the model back. */
   close(): void {
-    clearTimeout(this.timer);
-    this.client.removeEventListener("abort", this.leave);
-    if (!this.controller.signal.aborted) this.leave();
+    this.end.close();
     for (const constraint of this.constraints.splice(0)) constraint.dispose();
     this.model.release();
+  }
+
+  /** Refuses what the queue would never have room for, however often it is asked. */
+  private expectRoomAtAll(count: number): void {
+    const { maxRunning, maxQueued } = this.model.engine.options;
+    const most = maxRunning + maxQueued;
+    if (count <= most) return;
+    throw badRequest(`this server takes ${most} texts at once, and ${count} are asked for`, "n");
   }
 
   private async constrain(grammar: Grammar): Promise<GrammarConstraint> {
@@ -94,17 +96,6 @@ export class Generation {
     const constraint = await this.server.grammars.of(engine.model).constraint(grammar);
     this.constraints.push(constraint);
     return constraint;
-  }
-
-  private explain(error: unknown): unknown {
-    if (!(error instanceof CancelledError) || this.client.aborted) return error;
-    if (!this.isTooLate) {
-      const message = "the server is shutting down";
-      return new ApiError(503, message, { code: "shutting_down", cause: error });
-    }
-    const seconds = this.server.limits.requestMs / 1000;
-    const message = `the answer was not finished within ${seconds} s`;
-    return new ApiError(504, message, { code: "timeout", cause: error });
   }
 }
 

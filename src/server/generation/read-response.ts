@@ -1,6 +1,7 @@
 import { badRequest } from "../api-error.ts";
 import type { ChatRequest, RequestMessage } from "../schemas/chat.ts";
 import type { ResponseRequest } from "../schemas/response.ts";
+import { joinContent } from "../tools/template-messages.ts";
 
 /** Turns a request of the newer interface into one for a chat. @throws ApiError for other items than messages */
 export function readResponse(body: ResponseRequest): ChatRequest {
@@ -29,5 +30,5 @@ function asMessage(
   if (type !== "message" || role === undefined) {
     throw badRequest(`\`${param}\` is no message, which is all that is taken`, param);
   }
-  return { role, content };
+  return { role, content: joinContent(content, param) };
 }

@@ -82,6 +82,7 @@ describe("a schema that cannot be followed", () => {
     [{ type: "strin" }, /Unsupported type/],
     [{ $ref: "#/nowhere" }, /nowhere/],
     [{ type: "string", pattern: "^(?=a)b" }, /Lookahead/],
+    [{ $ref: "#" }, /no text that it allows/],
   ])("%j is refused with the reason, and the next one is followed", async (value, reason) => {
     const grammars = new ModelGrammars(model, 5000);
     await expect(grammars.constraint(schema(value))).rejects.toMatchObject({

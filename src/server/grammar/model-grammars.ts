@@ -51,10 +51,14 @@ export class ModelGrammars {
     const compiled = this.compile(instance, grammar);
     const endsByItself = this.model.tokenizer.eosIds.length === 0;
     const { GrammarMatcher } = instance.module;
-    return new GrammarConstraint(
+    const constraint = new GrammarConstraint(
       await GrammarMatcher.createGrammarMatcher(compiled, undefined, endsByItself),
       instance.blanks,
     );
+    if (constraint.mask().some((word) => word !== 0)) return constraint;
+    constraint.dispose();
+    const reason = "there is no text that it allows";
+    throw badRequest(`the schema cannot be followed: ${reason}`, grammar.param, "invalid_schema");
   }
 
   private async start(): Promise<Instance> {

@@ -18,6 +18,11 @@ const refused = {
   audio: "answers are text",
   prediction: "leave it out",
   web_search_options: "there is no search",
+  modalities: "answers are text",
+};
+
+const idle = {
+  modalities: (value: unknown) => JSON.stringify(value) === '["text"]',
 };
 
 interface Frame {
@@ -43,7 +48,7 @@ export const chatRoute = defineRoute<ChatRequest>({
   answer: chatAnswer,
   streams: true,
   async answerCall(server, { body, signal, onEnd }) {
-    expectUnused(body, refused);
+    expectUnused(body, refused, idle);
     expectChoices(body.n ?? 1, server.limits);
     const model = await useModel(server, body.model);
     const generation = new Generation(server, model, signal);

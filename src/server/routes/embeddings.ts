@@ -1,6 +1,7 @@
 import { badRequest } from "../api-error.ts";
 import { expectChoices } from "../generation/expect-fields.ts";
 import { readPrompts } from "../generation/read-prompts.ts";
+import { RequestEnd } from "../generation/request-end.ts";
 import { defineRoute } from "../route.ts";
 import { embeddingAnswer } from "../schemas/answers.ts";
 import { type EmbeddingRequest, embeddingRequest } from "../schemas/completion.ts";
@@ -17,6 +18,7 @@ export const embeddingsRoute = defineRoute<EmbeddingRequest>({
   answer: embeddingAnswer,
   async answerCall(server, { body, signal }) {
     const model = await useModel(server, body.model);
+    const end = new RequestEnd(server.limits, signal);
     try {
       const { engine } = model;
       const { hiddenSize } = engine.model.config;
@@ -28,15 +30,17 @@ export const embeddingsRoute = defineRoute<EmbeddingRequest>({
       expectChoices(texts.length, { ...server.limits, choices: mostTexts });
       const data: object[] = [];
       for (const [index, { ids }] of texts.entries()) {
-        if (signal.aborted) break;
-        const vector = await engine.embed(ids);
+        const vector = await engine.embed(ids, end);
         const embedding = form === "base64" ? toBase64(vector) : [...vector];
         data.push({ object: "embedding", index, embedding });
       }
       const tokens = texts.reduce((sum, { ids }) => sum + ids.length, 0);
       const usage = { prompt_tokens: tokens, total_tokens: tokens };
       return Response.json({ object: "list", data, model: model.name, usage });
+    } catch (error) {
+      throw end.explain(error);
     } finally {
+      end.close();
       model.release();
     }
   },

@@ -16,6 +16,18 @@ const refused = {
   previous_response_id: "send the whole conversation as `input`: nothing is kept",
   conversation: "send the whole conversation as `input`: nothing is kept",
   background: "answers are not kept",
+  prompt: "send what it says as `instructions` and `input`",
+  tools: "/v1/chat/completions has them",
+  tool_choice: "/v1/chat/completions has tools",
+  top_logprobs: "/v1/chat/completions has them",
+};
+
+/** Values with which fields ask for nothing. */
+const idle: Readonly<Record<string, (value: unknown) => boolean>> = {
+  background: (value) => value === false,
+  tools: (value) => Array.isArray(value) && value.length === 0,
+  tool_choice: (value) => value === "auto" || value === "none",
+  top_logprobs: (value) => value === 0,
 };
 
 interface Running {
@@ -38,13 +50,7 @@ export const responsesRoute = defineRoute<ResponseRequest>({
   answer: responseAnswer,
   streams: true,
   async answerCall(server, { body, signal, onEnd }) {
-    const { tools, background } = body;
-    const used = { ...body, background: background === false ? null : background };
-    expectUnused(used, refused);
-    expectUnused(
-      { tools: tools?.length ? tools : null },
-      { tools: "/v1/chat/completions has them" },
-    );
+    expectUnused(body, refused, idle);
     const model = await useModel(server, body.model);
     const generation = new Generation(server, model, signal);
     try {

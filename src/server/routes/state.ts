@@ -76,11 +76,12 @@ export const propsRoute = defineRoute({
     Response.json({
       build_info: `fewbit ${version}`,
       limits,
-      models: pool.list().map(({ name, state, uses, bytes, stats }) => ({
+      models: pool.list().map(({ name, state, uses, bytes, stats, options }) => ({
         name,
         state,
         uses,
         bytes,
+        options,
         stats,
       })),
     }),

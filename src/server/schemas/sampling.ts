@@ -27,10 +27,19 @@ export const samplingFields = {
   frequency_penalty: penalty.describe("taken from a logit for each time it was generated"),
   presence_penalty: penalty.describe("taken once from the logit of what was generated"),
   logit_bias: z
-    .record(z.string().regex(/^\d{1,10}$/, "expected token ids"), z.number().min(-100).max(100))
+    .record(
+      z.string().regex(/^\d{1,10}$/, "expected token ids as names"),
+      z.number().min(-100).max(100),
+    )
     .nullish()
     .describe("added to logits, by token id; −100 forbids a token"),
-  seed: z.int().nullish().describe("the same seed gives the same tokens"),
+  seed: z
+    .number()
+    .min(-(2 ** 63))
+    .max(2 ** 64)
+    .refine(Number.isInteger, "expected a whole number")
+    .nullish()
+    .describe("the same seed gives the same tokens"),
   stop: z
     .union([z.string().max(longestStop), z.array(z.string().max(longestStop)).max(mostStops)])
     .nullish()

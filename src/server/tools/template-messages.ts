@@ -6,7 +6,7 @@ import type { ToolFormat } from "./tool-format.ts";
 type ToolCalls = NonNullable<RequestMessage["tool_calls"]>;
 
 /** Joins the parts of what is said. @throws ApiError for parts that are no text */
-function joinContent(content: RequestMessage["content"], place: string): string {
+export function joinContent(content: RequestMessage["content"], place: string): string {
   if (content === null || content === undefined) return "";
   if (typeof content === "string") return content;
   return content

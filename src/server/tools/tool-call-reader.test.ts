@@ -59,6 +59,14 @@ const cases: readonly (readonly [string, string, readonly ToolEvent[]])[] = [
       { type: "arguments", call: 0, text: '{"a": [1' },
     ],
   ],
+  [
+    "a second call that is cut before its name",
+    `${call("add", "{}")}${format.separator}${format.begin("add").slice(0, 9)}`,
+    [
+      { type: "call", call: 0, name: "add" },
+      { type: "arguments", call: 0, text: "{}" },
+    ],
+  ],
   ["the beginning of one", "x <tool_", [{ type: "content", text: "x <tool_" }]],
 ];
 

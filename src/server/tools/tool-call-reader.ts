@@ -39,12 +39,19 @@ export class ToolCallReader {
     }
   }
 
-  /** Returns what is left at the end of the text. */
+  /** Returns what is left at the end of the text; a further call that was cut before its name is nothing. */
   finish(): ToolEvent[] {
     const text = this.held;
     const isContent = this.place === "content" || this.place === "head";
     this.held = "";
-    return isContent && text !== "" ? [{ type: "content", text }] : [];
+    return isContent && text !== "" && !this.beginsCall(text) ? [{ type: "content", text }] : [];
+  }
+
+  /** Whether a text behind a call is the beginning of the next one. */
+  private beginsCall(text: string): boolean {
+    const { separator, begin } = this.format;
+    const begins = this.names.flatMap((name) => [begin(name), separator + begin(name)]);
+    return this.calls > 0 && begins.some((each) => each.startsWith(text));
   }
 
   private step(): ToolEvent[] {

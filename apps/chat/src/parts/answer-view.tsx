@@ -14,7 +14,7 @@ export function AnswerView({ answer, named }: { readonly answer: Answer; readonl
   const body = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
     const whole = state === "writing" ? ":scope > :not(:last-child) pre" : "pre";
-    for (const block of body.current?.querySelectorAll(whole) ?? []) addCopyButton(block);
+    for (const block of body.current?.querySelectorAll<HTMLElement>(whole) ?? []) addCopyButton(block);
   }, [blocks, state]);
   return (
     <article class={`answer ${state}`} aria-label={`Answer of ${model}`} aria-busy={state === "writing"}>
@@ -57,9 +57,9 @@ function Cost({ answer }: { readonly answer: Answer }) {
   return parts.length === 0 ? null : <p class="cost">{parts.join(" · ")}</p>;
 }
 
-/** Puts a button on a block of code that has none. */
-function addCopyButton(block: Element): void {
-  if (block.querySelector("button")) return;
+/** Puts a button above a block of code that has none; keys can scroll the block. */
+function addCopyButton(block: HTMLElement): void {
+  if (block.parentElement?.className === "code") return;
   const code = block.textContent ?? "";
   const button = document.createElement("button");
   button.type = "button";
@@ -75,5 +75,9 @@ function addCopyButton(block: Element): void {
     if (!navigator.clipboard) say("Not allowed");
     else navigator.clipboard.writeText(code).then(() => say("Copied"), () => say("Not allowed"));
   });
-  block.append(button);
+  const frame = document.createElement("div");
+  frame.className = "code";
+  block.replaceWith(frame);
+  block.tabIndex = 0;
+  frame.append(button, block);
 }

@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "preact/hooks";
 import type { Sampling } from "../server/server.ts";
 import type { Theme } from "../state/kept.ts";
 import type { Chat } from "../state/use-chat.ts";
@@ -38,12 +39,21 @@ const shortcuts: readonly (readonly [string, string])[] = [
 export function SettingsPanel({ chat, close }: { readonly chat: Chat; readonly close: () => void }) {
   const { settings, current, change, update } = chat;
   const { sampling, theme, apiKey } = settings;
+  const closing = useRef<HTMLButtonElement>(null);
+  // Keys go on in here, and back where they were.
+  useEffect(() => {
+    const before = document.activeElement;
+    closing.current?.focus();
+    return () => {
+      if (before instanceof HTMLElement) before.focus();
+    };
+  }, []);
   const set = (changed: Partial<Sampling>): void => change({ sampling: { ...sampling, ...changed } });
   return (
     <aside class="panel" aria-label="Settings">
       <div class="sidebar-head">
         <h2>Settings</h2>
-        <button type="button" aria-label="Close the settings" onClick={close}>
+        <button ref={closing} type="button" aria-label="Close the settings" onClick={close}>
           <Icon name="close" />
         </button>
       </div>
@@ -98,17 +108,19 @@ export function SettingsPanel({ chat, close }: { readonly chat: Chat; readonly c
           ))}
         </select>
       </label>
-      <label>
-        <span>
-          API key <small>only if the server asks for one</small>
-        </span>
-        <input
-          type="password"
-          autoComplete="off"
-          value={apiKey}
-          onChange={({ currentTarget }) => change({ apiKey: currentTarget.value.trim() })}
-        />
-      </label>
+      <form onSubmit={(event) => event.preventDefault()}>
+        <label>
+          <span>
+            API key <small>only if the server asks for one</small>
+          </span>
+          <input
+            type="password"
+            autoComplete="off"
+            value={apiKey}
+            onChange={({ currentTarget }) => change({ apiKey: currentTarget.value.trim() })}
+          />
+        </label>
+      </form>
       <h3>Keys</h3>
       <dl class="keys">
         {shortcuts.map(([keys, what]) => (

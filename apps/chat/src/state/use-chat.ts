@@ -85,7 +85,7 @@ export function useChat(): Chat {
       }
     } catch (error) {
       const stopped = controller.signal.aborted;
-      const message = wordsOf(error).text;
+      const message = error instanceof TypeError ? lostText : wordsOf(error).text;
       change((answer) =>
         stopped ? { ...answer, state: "stopped" } : { ...answer, state: "failed", error: message },
       );
@@ -147,6 +147,7 @@ export function useChat(): Chat {
   };
 }
 
+const lostText = "The server was not reached, or the connection was lost before the answer ended.";
 const fullText =
   "This browser has no more room for conversations: the latest changes are lost when the page is closed. Export and delete some.";
 
