@@ -1,10 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createNativeBackend } from "../../src/kernels/native/native-backend.ts";
-import { measureNativeLimits } from "../../src/kernels/native/native-limits.ts";
 import type { MachineTable } from "../../src/machines/machine-table.ts";
-import { measureMachine } from "../../src/machines/measure/measure-machine.ts";
 import { shapeOf } from "../../src/machines/model-shape.ts";
 import { decodeSeconds } from "../../src/machines/predict-speed.ts";
 import { readModelConfig } from "../../src/models/index.ts";
@@ -15,27 +12,17 @@ import {
   promptTokens,
   runSide,
 } from "./decode-measurement.ts";
-import { billionShape } from "./random-checkpoint.ts";
+import { measureTable } from "./measure-table.ts";
+import { billionShape, smallShape } from "./random-checkpoint.ts";
 import { writeRandomPackedCheckpoint } from "./random-packed-checkpoint.ts";
 
 const rounds = Number(process.env["FEWBIT_BENCH_ROUNDS"] ?? 3);
-const quick = process.env["FEWBIT_BENCH_QUICK"] === "1";
 const schemes = ["w2g64", "w3g64", "w4g64", "w8"];
 /** How far a prediction may be from what is measured, as a share of 1. */
 const within = 0.1;
 
-/** The shape of SmolLM2-135M, whose embedding is its head. */
-const small = {
-  ...billionShape(30),
-  hidden_size: 576,
-  intermediate_size: 1536,
-  num_attention_heads: 9,
-  num_key_value_heads: 3,
-  vocab_size: 49152,
-  tie_word_embeddings: true,
-};
 const shapes = [
-  { name: "135 M", config: small, head: null },
+  { name: "135 M", config: smallShape, head: null },
   { name: "1.1 B", config: billionShape(22), head: "w4g64" },
 ];
 
@@ -62,15 +49,6 @@ const benchmark: Benchmark = {
   },
 };
 export default benchmark;
-
-async function measureTable(): Promise<MachineTable> {
-  const backend = createNativeBackend({ threads: 1 });
-  const limitsOf = (): ReturnType<typeof measureNativeLimits> =>
-    measureNativeLimits(backend.level, 1);
-  const table = await measureMachine({ backends: [backend], limitsOf, quick });
-  backend.close();
-  return table;
-}
 
 async function compare(
   table: MachineTable,

@@ -31,6 +31,17 @@ export function billionShape(layers: number): Record<string, unknown> {
   };
 }
 
+/** The shape of SmolLM2-135M, whose embedding is its head. */
+export const smallShape: Record<string, unknown> = {
+  ...billionShape(30),
+  hidden_size: 576,
+  intermediate_size: 1536,
+  num_attention_heads: 9,
+  num_key_value_heads: 3,
+  vocab_size: 49152,
+  tie_word_embeddings: true,
+};
+
 /** Writes a bfloat16 checkpoint with random weights and a byte-level tokenizer. */
 export async function writeRandomCheckpoint(
   directory: string,

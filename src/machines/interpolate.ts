@@ -6,27 +6,31 @@ export interface Node {
 }
 
 /**
- * Interpolates times between measured sizes: bilinear in the logarithms of sizes and time, so that
- * every power law between two sizes is exact, and beyond the outermost as between the last two.
- * With one size along an axis, time is taken to be proportional to it.
+ * Interpolates times between measured sizes: bilinear, so that what is about a constant, a part for
+ * each row, one for each column and one for each element is exact, and beyond the outermost as
+ * between the last two. With one size along an axis, time is taken to be proportional to it.
  * @param nodes a whole grid: every x with every y, in any order
  * @returns seconds; null where the grid has holes
  */
 export function interpolateTime(nodes: readonly Node[], x: number, y: number): number | null {
   const xs = sortedSizes(nodes.map((node) => node.x));
   const ys = sortedSizes(nodes.map((node) => node.y));
-  const times = new Map(nodes.map((node) => [`${node.x} ${node.y}`, Math.log(node.seconds)]));
+  const times = new Map(nodes.map((node) => [`${node.x} ${node.y}`, node.seconds]));
   if (times.size === 0 || times.size !== xs.length * ys.length) return null;
   const along = (at: number): number =>
     lineThrough(ys, y, (size) => times.get(`${at} ${size}`) ?? Number.NaN);
-  return Math.exp(lineThrough(xs, x, along));
+  return lineThrough(xs, x, along);
 }
 
 function sortedSizes(sizes: readonly number[]): number[] {
   return [...new Set(sizes)].sort((a, b) => a - b);
 }
 
-/** Value at `size` of the line through the two sizes that are around it, or nearest to it. */
+/**
+ * Value at `size` of the line through the two sizes that are around it, or nearest to it. Noise can
+ * bend a line below zero: a size takes no less than its share of the upper one's time, and no less
+ * than all of it beyond.
+ */
 function lineThrough(
   sizes: readonly number[],
   size: number,
@@ -35,10 +39,11 @@ function lineThrough(
   const above = sizes.findIndex((each) => each >= size);
   const last = sizes.length - 1;
   const upper = above < 0 ? last : Math.max(above, Math.min(1, last));
-  if (upper === 0) return valueAt(sizes[0]) + Math.log(size / sizes[0]);
+  if (upper === 0) return (valueAt(sizes[0]) * size) / sizes[0];
   const [low, high] = [sizes[upper - 1], sizes[upper]];
-  const share = Math.log(size / low) / Math.log(high / low);
-  return valueAt(low) * (1 - share) + valueAt(high) * share;
+  const [least, most] = [valueAt(low), valueAt(high)];
+  const line = least + ((size - low) / (high - low)) * (most - least);
+  return Math.max(line, most * Math.min(1, size / high));
 }
 
 /**

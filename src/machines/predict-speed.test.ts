@@ -41,7 +41,7 @@ const choice: RunChoice = {
 const blockWeights = 2 * 128 * 128 + 2 * 32 * 128 + 3 * 256 * 128;
 
 describe("interpolation", () => {
-  const law = (x: number, y: number): number => 3e-9 * x ** 0.7 * y ** 1.2;
+  const law = (x: number, y: number): number => 5e-6 + 3e-9 * x + 2e-9 * y + 1e-10 * x * y;
   const nodes = [2, 8, 64].flatMap((x) => [5, 50].map((y) => ({ x, y, seconds: law(x, y) })));
 
   test.each([
@@ -50,9 +50,16 @@ describe("interpolation", () => {
     [16, 20],
     [1, 1],
     [1000, 1000],
-  ])("is exact for power laws at %s, %s, inside and beyond", (x, y) => {
+  ])("is exact at %s, %s for a constant, rows, columns and elements, inside and beyond", (x, y) => {
     const seconds = interpolateTime(nodes, x, y) ?? Number.NaN;
     expect(seconds / law(x, y)).toBeCloseTo(1, 10);
+  });
+
+  test("takes no less of a smaller size than its share where noise bends the line", () => {
+    const bent = [1, 100, 200].map((x) => ({ x, y: 1, seconds: x === 100 ? 1 : 4 }));
+    expect(interpolateTime(bent.slice(1), 10, 1)).toBeCloseTo(0.2, 12);
+    expect(interpolateTime(bent.slice(0, 2), 300, 1)).toBeCloseTo(1, 12);
+    expect(interpolateTime(bent, 300, 1)).toBeCloseTo(7, 12);
   });
 
   test("takes time as proportional along an axis with one size, and nothing from a grid with holes", () => {

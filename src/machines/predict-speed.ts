@@ -106,12 +106,13 @@ function attentionSeconds(
 ): number {
   const nodes = run.attention
     .filter((row) => row.kvCache === kvCache)
-    .map((row) => ({ x: row.elements, y: row.group, seconds: row.seconds[take] }));
-  const group = shape.heads / shape.kvHeads;
+    .map((row) => ({ x: row.elements, y: 1 / row.group, seconds: row.seconds[take] }));
+  // Keys and values are fewer by this than elements.
+  const share = shape.kvHeads / shape.heads;
   return shape.spans.reduce((sum, { window, blocks }) => {
     const seen = Math.max(1, Math.min(window ?? context, context));
     const elements = shape.heads * shape.headDim * seen;
-    return sum + blocks * (interpolateTime(nodes, elements, group) ?? 0);
+    return sum + blocks * (interpolateTime(nodes, elements, share) ?? 0);
   }, 0);
 }
 

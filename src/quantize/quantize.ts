@@ -3,6 +3,8 @@ import type { ResolveOptions } from "../hub/resolve-model.ts";
 import type { OpenedModel } from "../runtime/load.ts";
 import { finisherRecipe, runChain } from "./chain.ts";
 import { allocate } from "./allocation/allocate.ts";
+import { assignedRecipe, smallestOptions } from "./allocation/plain-recipe.ts";
+import { settle } from "./allocation/setting.ts";
 import { runAllocated } from "./allocation/run-allocated.ts";
 import { expectTeacher } from "./expect-teacher.ts";
 import { planGeneric, runGeneric } from "./generic/generic-run.ts";
@@ -19,11 +21,21 @@ import type { RunOptions } from "../run/quantization-job.ts";
 import type { RunRecord } from "../run/run-record.ts";
 import { UnsupportedError } from "../util/errors.ts";
 
-/** Says what a recipe would do, without doing it; an allocation is chosen for that. @throws as `runRecipe` does before work */
+/** How a recipe is planned. */
+export interface PlanRecipeOptions extends ResolveOptions {
+  /** Whether an allocation is chosen, for which it is measured; default true. */
+  readonly allocates?: boolean;
+}
+
+/**
+ * Says what a recipe would do, without doing it. Where its allocation is not chosen, the smallest
+ * choices stand for it.
+ * @throws as `runRecipe` does before work
+ */
 export async function planRecipe(
   input: RecipeInput,
   backend: Backend,
-  options: ResolveOptions = {},
+  options: PlanRecipeOptions = {},
 ): Promise<Plan> {
   const checked = parseRecipe(input);
   if (checked.parsed.generic) return planGeneric(checked, backend, options);
@@ -54,14 +66,16 @@ async function planAllocated(
   opened: OpenedModel,
   recipe: Recipe,
   backend: Backend,
-  options: ResolveOptions,
+  options: PlanRecipeOptions,
 ): Promise<Plan> {
-  const { signal, onNotice } = options;
-  const { recipe: plain, record } = await allocate(opened, recipe, {
-    backend,
-    signal,
-    notify: (message) => onNotice?.(message),
-  });
+  const { signal, onNotice, allocates = true } = options;
+  const asked = { backend, signal, notify: (message: string) => onNotice?.(message) };
+  if (!allocates) {
+    const setting = await settle(opened, recipe, asked);
+    const smallest = assignedRecipe(setting, smallestOptions(setting.groups));
+    return planRecipe(smallest, backend, options);
+  }
+  const { recipe: plain, record } = await allocate(opened, recipe, asked);
   return { ...(await planRecipe(plain, backend, options)), allocation: record };
 }
 

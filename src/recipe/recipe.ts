@@ -82,7 +82,7 @@ export const calibrationSchema = z.object({
 });
 
 /** Schemes chosen for each layer by what they harm, within budgets. */
-const allocationSchema = z.object({
+export const allocationSchema = z.object({
   targetSize: field(byteSize.optional(), "Bits of each layer chosen to fit, such as 90MB", {
     unit: "size",
     common: true,

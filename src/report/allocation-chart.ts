@@ -1,5 +1,10 @@
-import type { AllocatedItem, AllocationRecord } from "../run/allocation-record.ts";
-import { drawStandaloneChart } from "./chart/draw-chart.ts";
+import {
+  type AllocatedBits,
+  type AllocationFigures,
+  allocationFigures,
+} from "../run/allocation-figures.ts";
+import type { AllocationRecord } from "../run/allocation-record.ts";
+import { type Chart, drawStandaloneChart } from "./chart/draw-chart.ts";
 import type { PlotShape } from "./chart/plot.ts";
 import { linearScale } from "./chart/scale.ts";
 import { formatBits, formatCount, formatNumber } from "./format.ts";
@@ -14,28 +19,38 @@ const shapes: readonly PlotShape[] = [
   "pentagon",
 ];
 
+/** Colours of kinds of layers: those of bit-widths, which here stand for nothing. */
+const colours = [4, 3, 2, 8, 1.58, 1];
+
 /**
  * Draws the bits of an allocation along the depth of the model, each kind of layer in a colour, as a
  * self-contained SVG document.
  */
-export function drawAllocationChart({ items, bitsPerWeight }: AllocationRecord): string {
+export function drawAllocationChart(record: AllocationRecord): string {
+  const { bitsPerWeight } = record;
+  const title = `Bits of each layer, ${formatBits(bitsPerWeight)} bits a weight in all`;
+  return drawStandaloneChart(allocationChart(allocationFigures(record), "allocation", title));
+}
+
+/** The chart of an allocation. */
+export function allocationChart({ items }: AllocationFigures, id: string, title: string): Chart {
   const kinds = [...new Set(items.map(kindOf))];
   const blocks = linearScale([0, ...items.map(({ block }) => block)], [0.03, 0.97]);
-  const bits = linearScale([0, ...items.map(bitsOf)], [0, 0.95]);
+  const bits = linearScale([0, ...items.map((item) => item.bits)], [0, 0.95]);
   const spread = 0.6 / Math.max(1, kinds.length);
   const width = blocks.position(1) - blocks.position(0);
-  const placeOf = (item: AllocatedItem): readonly [number, number] => {
+  const placeOf = (item: AllocatedBits): readonly [number, number] => {
     const offset = (kinds.indexOf(kindOf(item)) - (kinds.length - 1) / 2) * spread;
-    return [blocks.position(item.block) + offset * width, bits.position(bitsOf(item))];
+    return [blocks.position(item.block) + offset * width, bits.position(item.bits)];
   };
-  const looks = kinds.map((title, i) => ({
+  const looks = kinds.map((kind, i) => ({
     kind: shapes[i % shapes.length],
-    colour: colourClass(i),
-    title,
+    colour: colourClass(colours[i % colours.length]),
+    title: kind,
   }));
-  return drawStandaloneChart({
-    id: "allocation",
-    title: `Bits of each layer, ${formatBits(bitsPerWeight)} bits a weight in all`,
+  return {
+    id,
+    title,
     legend: looks,
     plot: {
       x: {
@@ -48,11 +63,11 @@ export function drawAllocationChart({ items, bitsPerWeight }: AllocationRecord):
         title: "bits a weight",
         ticks: bits.ticks.map((tick) => ({ at: bits.position(tick), label: formatNumber(tick) })),
       },
-      lines: looks.map(({ colour, title }) => ({
+      lines: looks.map(({ colour, title: kind }) => ({
         kind: "curve",
         colour,
         faded: true,
-        places: items.filter((item) => kindOf(item) === title).map(placeOf),
+        places: items.filter((item) => kindOf(item) === kind).map(placeOf),
       })),
       points: items.map((item) => {
         const [x, y] = placeOf(item);
@@ -66,20 +81,15 @@ export function drawAllocationChart({ items, bitsPerWeight }: AllocationRecord):
           shape: look.kind,
           label: null,
           faded: false,
-          title: `${item.name}: ${item.scheme}, ${formatBits(bitsOf(item))} bits a weight`,
+          title: `${item.name}: ${item.scheme}, ${formatBits(item.bits)} bits a weight`,
         };
       }),
       side: "right",
     },
-  });
+  };
 }
 
 /** `self_attn.o_proj` of `block 3 self_attn.o_proj`. */
-function kindOf({ name }: AllocatedItem): string {
+function kindOf({ name }: AllocatedBits): string {
   return name.replace(/^block \d+ /, "");
-}
-
-function bitsOf({ options, scheme, weights }: AllocatedItem): number {
-  const own = options.find((option) => option.scheme === scheme);
-  return (8 * (own?.bytes ?? 0)) / weights;
 }

@@ -11,12 +11,15 @@ const colours: readonly (readonly [bits: number, light: string, dark: string])[]
 
 /** Class whose colour stands for a bit-width: `bits-1_58`. */
 export function colourClass(bits: number): string {
-  return `bits-${String(bits).replace(".", "_")}`;
+  // Bits that were chosen for each layer are between two of these.
+  const [own = bits] = colours.map(([known]) => known).filter((known) => known <= bits);
+  return `bits-${String(own).replace(".", "_")}`;
 }
 
 /** Name of a bit-width: `1 bit`, `1.58 bits`, `original`. */
 export function bitsName(bits: number): string {
   if (bits === 16) return "original";
+  if (bits === 0) return "chosen bits";
   return bits === 1 ? "1 bit" : `${bits} bits`;
 }
 

@@ -1,6 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import type { BackendOptions } from "../backend/registry.ts";
-import { exists, runInHelper } from "../platform/node.ts";
+import { exists, joinPath, runInHelper } from "../platform/node.ts";
 import type { QuantizeOptions } from "../recipe/quantize-options.ts";
 import type { TrainConfigInput } from "../train/pretrain-config.ts";
 import type { PointWork } from "./recipe/expanded-point.ts";
@@ -73,8 +73,19 @@ function orderOf(
   sharedFolder: string,
 ): MakeOrder {
   if (training) return { type: "train", config: training, options } as MakeOrder;
-  const { model: _, calibration, ...rest } = recipe ?? {};
+  const { model: _, calibration, allocation, ...rest } = recipe ?? {};
   // A recipe is what the short forms of these options are spelled out to.
-  const settled = { ...rest, ...(calibration && { calibration }), ...options, sharedFolder };
+  const settled = {
+    ...rest,
+    ...(calibration && { calibration }),
+    // What is measured for one target serves the others.
+    ...(allocation && { allocation: { stateFile: stateFileIn(sharedFolder), ...allocation } }),
+    ...options,
+    sharedFolder,
+  };
   return { type: "quantize", model, options: settled } as unknown as MakeOrder;
+}
+
+function stateFileIn(folder: string): string {
+  return joinPath(folder, "allocation.json");
 }

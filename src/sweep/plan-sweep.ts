@@ -101,7 +101,10 @@ async function estimatePoint(
       return { ...(await estimateTraining(training, size, { backend, flops })), measureSeconds };
     }
     if (!recipe) return { makeSeconds: 0, measureSeconds, memoryBytes: 0, outputBytes: 0 };
-    const { estimate, cautions } = await planRecipe(recipe, backend, options);
+    const { estimate, cautions } = await planRecipe(recipe, backend, {
+      ...options,
+      allocates: false,
+    });
     return {
       makeSeconds: estimate.seconds,
       measureSeconds,

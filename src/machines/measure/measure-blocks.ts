@@ -1,26 +1,24 @@
 import type { Backend } from "../../backend/backend.ts";
 import type { LanguageModel } from "../../runtime/language-model.ts";
+import { sampleToken } from "../../runtime/sampling.ts";
 import { TokenSequence } from "../../runtime/token-sequence.ts";
+import { type Tensor, tidy } from "../../tensor/tensor.ts";
+import { Prng } from "../../util/prng.ts";
 import type { MeasuredRun } from "../machine-table.ts";
 import { shapeOf } from "../model-shape.ts";
-import {
-  measuredContext,
-  measuredPrompt,
-  productSeconds,
-  type TimeTaken,
-} from "../predict-speed.ts";
+import { measuredContext, measuredPrompt, type TimeTaken } from "../predict-speed.ts";
 import { storedBytes } from "../storage.ts";
 import type { MeasureContext } from "./measure-products.ts";
 import {
   makeRandomModel,
+  type RandomModel,
   randomConfig,
   type RandomModelShape,
   randomModelStorage,
 } from "./random-model.ts";
-import { type Seconds, takeTimes, timeInTurn, timingOf } from "./time-in-turn.ts";
+import { type Seconds, takeTimes, type TimedTask, timeInTurn, timingOf } from "./time-in-turn.ts";
 
 type Rest = Pick<MeasuredRun, "blocks" | "steps">;
-type Products = Pick<MeasuredRun, "products">;
 
 /** Widths of models that are timed, and what blocks of each have. */
 export interface BlockClasses {
@@ -42,14 +40,13 @@ interface Width {
 }
 
 /**
- * Times whole passes of small models of random weights with few and with many blocks: what a block
- * takes beyond its products, and what a pass takes beyond its blocks.
- * @param run what products take with this backend's threads
+ * Times whole passes of small models of random weights with few and with many blocks, in turn with
+ * the products of the same models: what a block takes beyond its products, and what a pass takes
+ * beyond its blocks and the product of its head, the choice of a token included.
  */
 export async function measureBlocks(
   context: MeasureContext,
   backend: Backend,
-  run: Products,
   classes: BlockClasses,
 ): Promise<Rest> {
   context.onProgress?.(`blocks with ${backend.threads} threads`);
@@ -57,17 +54,69 @@ export async function measureBlocks(
   const [{ few: smallest }] = widths;
   const wordy = { ...smallest, vocabularySize: vocabularies[1] };
   const shapes = [...widths.flatMap(({ few, many }) => [few, many]), wordy];
-  const models: LanguageModel[] = [];
+  const models: RandomModel[] = [];
   for (const shape of shapes) models.push(await makeRandomModel(backend, context.weights, shape));
-  const tasks = models.flatMap((model) => [
-    { run: () => decode(model) },
-    { run: () => read(model, measuredPrompt) },
-  ]);
+  const works = models.map((each) => worksOf(each, context));
+  const tasks = works.flatMap((work) => work.tasks);
   const timings = await timeInTurn(tasks, classes.rounds, context.signal);
-  for (const model of models) model.release();
-  const secondsOf = (shape: RandomModelShape, tokens: number, take: TimeTaken): number =>
-    timings[2 * shapes.indexOf(shape) + (tokens === 1 ? 0 : 1)][take];
-  return subtract(run, widths, wordy, secondsOf);
+  for (const work of works) work.release();
+  for (const { model } of models) model.release();
+  const perModel = tasks.length / shapes.length;
+  return subtract(widths, wordy, (shape, what, tokens, take) => {
+    const at = perModel * shapes.indexOf(shape) + parts.indexOf(what) * 2 + (tokens === 1 ? 0 : 1);
+    return timings[at][take];
+  });
+}
+
+/** What is timed of a model, each for one token and for a prompt. */
+const parts = ["pass", "blocks", "head"] as const;
+
+/** Gives a time of a part of a model. */
+type SecondsOf = (
+  shape: RandomModelShape,
+  what: (typeof parts)[number],
+  tokens: number,
+  take: TimeTaken,
+) => number;
+
+interface Works {
+  readonly tasks: readonly TimedTask[];
+  readonly release: () => void;
+}
+
+/** Passes of a model, and the products that these hold, in the order of `parts`. */
+function worksOf({ model, linears }: RandomModel, { weights }: MeasureContext): Works {
+  const { backend, config } = model;
+  const widths = [...new Set([config.hiddenSize, ...linears.map((each) => each.inFeatures)])];
+  const inputs = [1, measuredPrompt].map((tokens) => {
+    return new Map(widths.map((width) => [width, weights.floats(backend, "f32", [tokens, width])]));
+  });
+  const multiply = async (input: ReadonlyMap<number, Tensor>): Promise<void> => {
+    tidy(() => {
+      for (const each of linears) {
+        each.forward(input.get(each.inFeatures) as Tensor, "fast").release();
+      }
+      return null;
+    });
+    await backend.synchronize();
+  };
+  const head = async (): Promise<void> => {
+    model.logits(inputs[0].get(config.hiddenSize) as Tensor, "fast").release();
+    await backend.synchronize();
+  };
+  return {
+    tasks: [
+      { run: () => decode(model) },
+      { run: () => read(model, measuredPrompt) },
+      { run: () => medianOf(() => multiply(inputs[0])) },
+      { run: () => multiply(inputs[1]) },
+      { run: () => medianOf(head) },
+      { run: head },
+    ],
+    release: () => {
+      for (const each of inputs) for (const tensor of each.values()) tensor.release();
+    },
+  };
 }
 
 function widthOf(
@@ -90,19 +139,25 @@ function widthOf(
 async function decode(model: LanguageModel): Promise<Seconds> {
   return withSequence(model, async (sequence) => {
     await sequence.read(ids(prompt));
-    const runs: Seconds[] = [];
-    for (let step = 0; step < steps; step++) runs.push(await timed(sequence, 1));
-    const { median: elapsed, processor } = timingOf(runs);
-    return { elapsed, processor };
+    return medianOf(() => choose(sequence, 1));
   });
 }
 
 function read(model: LanguageModel, tokens: number): Promise<Seconds> {
-  return withSequence(model, (sequence) => timed(sequence, tokens));
+  return withSequence(model, (sequence) => takeTimes(() => choose(sequence, tokens)));
 }
 
-function timed(sequence: TokenSequence, tokens: number): Promise<Seconds> {
-  return takeTimes(() => sequence.read(ids(tokens)));
+/** Reads tokens and chooses the next one, as a generation does. */
+async function choose(sequence: TokenSequence, tokens: number): Promise<void> {
+  sampleToken(await sequence.read(ids(tokens)), {}, [], new Prng(0));
+}
+
+/** Does some work as often as tokens are decoded; resolves to the medians of its times. */
+async function medianOf(work: () => Promise<void>): Promise<Seconds> {
+  const runs: Seconds[] = [];
+  for (let step = 0; step < steps; step++) runs.push(await takeTimes(work));
+  const { median: elapsed, processor } = timingOf(runs);
+  return { elapsed, processor };
 }
 
 async function withSequence<T>(
@@ -124,37 +179,30 @@ function ids(count: number): number[] {
 }
 
 /** Takes the products out of what was timed. */
-function subtract(
-  run: Products,
-  widths: readonly Width[],
-  wordy: RandomModelShape,
-  secondsOf: (shape: RandomModelShape, tokens: number, take: TimeTaken) => number,
-): Rest {
+function subtract(widths: readonly Width[], wordy: RandomModelShape, secondsOf: SecondsOf): Rest {
   const all = (of: (take: TimeTaken) => number) => ({
     median: of("median"),
     least: of("least"),
     processor: of("processor"),
   });
+  const beyond = (shape: RandomModelShape, tokens: number, take: TimeTaken): number =>
+    secondsOf(shape, "pass", tokens, take) - secondsOf(shape, "blocks", tokens, take);
   const blockOf = ({ few, many }: Width, tokens: number, take: TimeTaken): number =>
-    (secondsOf(many, tokens, take) - secondsOf(few, tokens, take)) / (many.blocks - few.blocks);
+    (beyond(many, tokens, take) - beyond(few, tokens, take)) / (many.blocks - few.blocks);
   const [smallest] = widths;
   const stepOf = (shape: RandomModelShape, tokens: number, take: TimeTaken): number =>
-    secondsOf(shape, tokens, take) -
+    beyond(shape, tokens, take) -
     fewBlocks * blockOf(smallest, tokens, take) -
-    productsOf(run, shape, "head", 1, take);
-  const perTokens = [1, measuredPrompt];
+    secondsOf(shape, "head", tokens, take);
   return {
-    blocks: perTokens.flatMap((tokens) =>
+    blocks: [1, measuredPrompt].flatMap((tokens) =>
       widths.map((width) => ({
         hiddenSize: width.few.hiddenSize,
         tokens,
-        seconds: all((take) => {
-          const one = { ...width.few, blocks: 1 };
-          return blockOf(width, tokens, take) - productsOf(run, one, "blocks", tokens, take);
-        }),
+        seconds: all((take) => blockOf(width, tokens, take)),
       })),
     ),
-    steps: perTokens.flatMap((tokens) =>
+    steps: [1, measuredPrompt].flatMap((tokens) =>
       [smallest.few, wordy].map((shape) => ({
         vocabularySize: shape.vocabularySize,
         tokens,
@@ -162,19 +210,4 @@ function subtract(
       })),
     ),
   };
-}
-
-function productsOf(
-  run: Products,
-  shape: RandomModelShape,
-  of: "head" | "blocks",
-  tokens: number,
-  take: TimeTaken,
-): number {
-  return shapeOf(randomConfig(shape)).parts.reduce((sum, part) => {
-    const isWanted =
-      of === "head" ? part.kind === "head" : part.kind === "attention" || part.kind === "mlp";
-    if (!isWanted) return sum;
-    return sum + part.used * productSeconds(run, randomModelStorage, { tokens, ...part }, take);
-  }, 0);
 }

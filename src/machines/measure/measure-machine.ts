@@ -85,7 +85,7 @@ export async function measureMachine(options: MeasureOptions): Promise<MachineTa
   for (const [index, backend] of backends.entries()) {
     const products = [...decoded[index], ...prompts[index]];
     const blocks = { widths: classes.widths, bytes: classes.blockBytes, rounds };
-    const rest = await measureBlocks(context, backend, { products }, blocks);
+    const rest = await measureBlocks(context, backend, blocks);
     const { threads } = backend;
     runs.push({ threads, ...limits[index], products, attention: attention[index], ...rest });
   }

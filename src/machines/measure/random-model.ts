@@ -4,6 +4,7 @@ import { DecoderModel } from "../../models/decoder.ts";
 import type { DecoderBlock } from "../../models/decoder-weights.ts";
 import { expectedTensors } from "../../models/decoder-tensors.ts";
 import { readModelConfig } from "../../models/index.ts";
+import type { LinearLike } from "../../nn/linear.ts";
 import type { WeightSource } from "../../nn/weight-source.ts";
 import type { QTensor } from "../../quant/q-tensor.ts";
 import { LanguageModel } from "../../runtime/language-model.ts";
@@ -39,12 +40,18 @@ export function randomConfig(shape: RandomModelShape): DecoderConfig {
   });
 }
 
+/** A model for timing, and the linear layers of its blocks. */
+export interface RandomModel {
+  readonly model: LanguageModel;
+  readonly linears: readonly LinearLike[];
+}
+
 /** Makes a model of random weights in memory, as `load` makes one of a checkpoint. */
 export async function makeRandomModel(
   backend: Backend,
   weights: RandomWeights,
   shape: RandomModelShape,
-): Promise<LanguageModel> {
+): Promise<RandomModel> {
   const config = randomConfig(shape);
   const model = await DecoderModel.open(backend, config, randomSource(backend, weights, config));
   const blocks: DecoderBlock[] = [];
@@ -56,7 +63,9 @@ export async function makeRandomModel(
     file: { bytes: 0, bitsPerWeight: 0 },
   };
   const names = { directory: "", source: "", name: "random", architecture: "Llama" };
-  return new LanguageModel({ ...names, schemeId: null, sizes, model, blocks, tokenizer: noTokens });
+  const parts = { ...names, schemeId: null, sizes, model, blocks, tokenizer: noTokens };
+  const linears = blocks.flatMap(({ slots }) => slots.map(({ layer }) => layer));
+  return { model: new LanguageModel(parts), linears };
 }
 
 function randomSource(

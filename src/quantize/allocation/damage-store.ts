@@ -31,32 +31,18 @@ export class DamageStore {
   /** Whether something that was asked for had been there when it was opened. */
   readonly wasThere: boolean;
   private readonly key: string;
-  private readonly all: Record<string, Measured>;
+  private readonly own: Measured;
 
   private constructor(path: string, key: string, all: Record<string, Measured>) {
     this.path = path;
     this.key = key;
-    this.all = all;
-    this.wasThere = Object.keys(all[key]?.damages ?? {}).length > 0;
-    this.all[key] ??= { damages: {}, pairs: {}, searches: {} };
+    this.own = all[key] ?? { damages: {}, pairs: {}, searches: {} };
+    this.wasThere = Object.keys(this.own.damages).length > 0;
   }
 
   /** Opens a file, or begins one. @throws FormatError when it is something else */
   static async open(path: string, key: string): Promise<DamageStore> {
-    if (!(await exists(path))) return new DamageStore(path, key, {});
-    const file = parseValue(
-      fileSchema,
-      await readJsonObject(path),
-      ({ text }) =>
-        new FormatError(`${path} does not hold what an allocation measured: ${text}`, {
-          hint: "name another `stateFile`, or remove it",
-        }),
-    );
-    return new DamageStore(path, key, { ...file.measured });
-  }
-
-  private get own(): Measured {
-    return this.all[this.key];
+    return new DamageStore(path, key, await readMeasured(path));
   }
 
   /** The damage of a choice to a group; undefined where it was not measured. */
@@ -86,7 +72,23 @@ export class DamageStore {
     await this.save();
   }
 
+  /** Writes the file, with what others have put there meanwhile. */
   async save(): Promise<void> {
-    await writeText(this.path, formatJson({ format: formatOfFile, measured: this.all }));
+    const measured = { ...(await readMeasured(this.path)), [this.key]: this.own };
+    await writeText(this.path, formatJson({ format: formatOfFile, measured }));
   }
+}
+
+/** Reads what a file holds; nothing where there is none. @throws FormatError when it is something else */
+async function readMeasured(path: string): Promise<Record<string, Measured>> {
+  if (!(await exists(path))) return {};
+  const file = parseValue(
+    fileSchema,
+    await readJsonObject(path),
+    ({ text }) =>
+      new FormatError(`${path} does not hold what an allocation measured: ${text}`, {
+        hint: "name another `stateFile`, or remove it",
+      }),
+  );
+  return { ...file.measured };
 }

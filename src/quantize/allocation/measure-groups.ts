@@ -4,6 +4,7 @@ import type { DamageMeasure } from "../../methods/shared/allocation/damage-measu
 import type { LinearDescription, QuantizableModel } from "../../nn/quantizable-model.ts";
 import type { DamageStore } from "./damage-store.ts";
 import type { LayerGroup } from "./layer-groups.ts";
+import { smallestOptions } from "./plain-recipe.ts";
 import { TrialModel } from "./trial-model.ts";
 
 /** What damages are measured with. */
@@ -111,9 +112,7 @@ async function measureDivergences(work: GroupWork, open: readonly LayerGroup[]):
  */
 export async function measurePairs(work: GroupWork): Promise<PairTerm[]> {
   const { groups, store, report, signal } = work;
-  const smallest = groups.map(({ options }) =>
-    options.reduce((least, { bytes }, i) => (bytes < options[least].bytes ? i : least), 0),
-  );
+  const smallest = smallestOptions(groups);
   const pairs = groups.flatMap((a, i) =>
     groups.flatMap((b, j) =>
       j > i && a.block === b.block ? [{ i, j, name: `${a.name} & ${b.name}` }] : [],

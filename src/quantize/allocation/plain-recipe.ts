@@ -76,3 +76,10 @@ export function assignedRecipe(
   }
   return plainRecipe(recipe, opened.model.linears(), { linears, ...tables });
 }
+
+/** Index of the option of fewest bytes of each group. */
+export function smallestOptions(groups: readonly LayerGroup[]): Assignment {
+  return groups.map(({ options }) =>
+    options.reduce((least, { bytes }, i) => (bytes < options[least].bytes ? i : least), 0),
+  );
+}

@@ -5,8 +5,8 @@ import type { OpenedModel } from "../../runtime/load.ts";
 import { parseByteSize } from "../../util/byte-size.ts";
 import { sum } from "../../util/sums.ts";
 import { expectReachable } from "./allocation-budgets.ts";
-import { type LayerGroup, weightsOf } from "./layer-groups.ts";
-import { type Assignable, assignedRecipe } from "./plain-recipe.ts";
+import { weightsOf } from "./layer-groups.ts";
+import { type Assignable, assignedRecipe, smallestOptions } from "./plain-recipe.ts";
 import { planSized } from "./planned-size.ts";
 
 /** What a size is settled for. */
@@ -50,7 +50,7 @@ async function limitBySize(setting: Sized, backend: Backend): Promise<number> {
   const { opened, allocation, groups } = setting;
   const { targetSize } = allocation;
   if (targetSize === undefined) return Number.POSITIVE_INFINITY;
-  const smallest = groups.map((group) => smallestOf(group));
+  const smallest = smallestOptions(groups);
   const { sizeBytes } = await planSized(opened, assignedRecipe(setting, smallest), { backend });
   const beside = sizeBytes - sum(groups.map(({ options: own }, i) => own[smallest[i]].bytes));
   // Numbers in headers may have some more digits where layers are larger.
@@ -58,8 +58,4 @@ async function limitBySize(setting: Sized, backend: Backend): Promise<number> {
   const asked = { field: "targetSize", value: targetSize, weights: null };
   expectReachable(groups, { allowed, beside }, asked);
   return allowed;
-}
-
-function smallestOf({ options }: LayerGroup): number {
-  return options.reduce((least, { bytes }, i) => (bytes < options[least].bytes ? i : least), 0);
 }

@@ -2,7 +2,8 @@ import { allFigures, figures } from "../../evaluation/figures.ts";
 import type { SweepResults } from "../../sweep/results/sweep-results.ts";
 import type { Chart } from "../chart/draw-chart.ts";
 import { analyze } from "../../sweep/analysis/analyze-sweep.ts";
-import { capitalize } from "../format.ts";
+import { allocationChart } from "../allocation-chart.ts";
+import { capitalize, formatBits } from "../format.ts";
 import { familyChart } from "./family-chart.ts";
 import type { Finding } from "./finding.ts";
 import { findingsOf } from "./findings.ts";
@@ -39,6 +40,8 @@ export interface SweepDescription {
   readonly families: readonly Chart[];
   /** Other measures. */
   readonly panels: readonly ViewChart[];
+  /** Bits of each layer, of points where they were chosen. */
+  readonly allocations: readonly Chart[];
   /** Rows on the front of the main chart. */
   readonly best: ReadonlySet<string>;
 }
@@ -63,13 +66,27 @@ export function describeSweep(
     main,
     families: familiesOf(rows, measures, view, analysis),
     panels,
+    allocations: allocationsOf(rows),
     best: new Set(best),
   };
 }
 
 /** All charts of a report, in the order of the page. */
-export function chartsOf({ main, families, panels }: SweepDescription): Chart[] {
-  return [...(main ? [main] : []), ...families, ...panels];
+export function chartsOf({ main, families, panels, allocations }: SweepDescription): Chart[] {
+  return [...(main ? [main] : []), ...families, ...panels, ...allocations];
+}
+
+/** What the files of charts of allocations are called. */
+export const allocationName = /^bits-\d+$/;
+
+function allocationsOf(rows: readonly SweepRow[]): Chart[] {
+  const drawn = rows.flatMap(({ name, result }) =>
+    result?.allocation ? [{ name, allocation: result.allocation }] : [],
+  );
+  return drawn.map(({ name, allocation }, index) => {
+    const title = `${name}: ${formatBits(allocation.bitsPerWeight)} bits a weight`;
+    return allocationChart(allocation, `bits-${index + 1}`, title);
+  });
 }
 
 /** The measure that is shown first decides; the others follow. */

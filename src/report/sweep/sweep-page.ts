@@ -24,7 +24,7 @@ export function formatSweepPage(page: SweepDescription): string {
 }
 
 function sectionsOf(sweep: SweepDescription): string[] {
-  const { title, results, rows, findings, main, families, panels, best } = sweep;
+  const { title, results, rows, findings, main, families, panels, allocations, best } = sweep;
   const texts = findings.map(({ text }) => text);
   return [
     element("h1", {}, [escapeMarkup(title)]),
@@ -33,6 +33,7 @@ function sectionsOf(sweep: SweepDescription): string[] {
     main ? mainFigure(main) : "",
     section("The same over model sizes", families.map(familyFigure).join("\n")),
     section("Other measures", formatPanels(panels)),
+    section("Bits of each layer", formatAllocations(allocations)),
     section("All figures", element("div", { id: "figures" }, [htmlTable(rows, best)])),
     section("What they write", htmlSamples(rows)),
     section("What else the figures say", formatList("others", texts.slice(3))),
@@ -110,6 +111,27 @@ function formatPanels(charts: readonly ViewChart[]): string {
   );
   const note = element("p", { class: "note" }, ["Colours and shapes as in the first chart."]);
   return note + element("div", { class: "panels" }, figures);
+}
+
+/** Each allocation along the depth of its model; the first says what colours stand for. */
+function formatAllocations(charts: readonly Chart[]): string {
+  const figures = charts.map((chart) =>
+    element("figure", {}, [
+      element("h3", {}, [escapeMarkup(chart.title)]),
+      drawChart(chart, "panel"),
+    ]),
+  );
+  const looks = charts[0]?.legend.map(({ kind, colour, title }) =>
+    element("span", { class: colour }, [
+      element("span", { class: "look" }, [escapeMarkup(kind)]),
+      escapeMarkup(` ${title}`),
+    ]),
+  );
+  if (!looks) return "";
+  return (
+    element("p", { class: "note" }, [looks.join(", ")]) +
+    element("div", { class: "panels" }, figures)
+  );
 }
 
 function formatFacts(results: SweepResults): string {

@@ -77,6 +77,7 @@ dl { display: grid; grid-template-columns: fit-content(16em) minmax(0, 1fr);
 dt { color: var(--faint); }
 dd { margin: 0; }
 .samples { margin-bottom: 28px; }
+.look { color: var(--colour); font-weight: 650; }
 details { margin-top: 16px; }
 summary { cursor: pointer; color: var(--accent); }
 pre { white-space: pre-wrap; }

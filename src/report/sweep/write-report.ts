@@ -1,7 +1,13 @@
 import type { SweepResults } from "../../sweep/results/sweep-results.ts";
-import { joinPath, makeDirectories, remove, writeText } from "../../platform/node.ts";
+import {
+  joinPath,
+  listDirectory,
+  makeDirectories,
+  remove,
+  writeText,
+} from "../../platform/node.ts";
 import { drawStandaloneChart } from "../chart/draw-chart.ts";
-import { chartIds, chartsOf, describeSweep } from "./describe-sweep.ts";
+import { allocationName, chartIds, chartsOf, describeSweep } from "./describe-sweep.ts";
 import type { Finding } from "./finding.ts";
 import { compactResults, formatResultsJson } from "../../sweep/results/results-json.ts";
 import { formatSweepCsv } from "./sweep-csv.ts";
@@ -43,7 +49,8 @@ export async function writeReport(results: SweepResults, options: ReportOptions)
   await makeDirectories(out);
   for (const [name, content] of files) await writeText(joinPath(out, name), content);
   // Charts of an earlier report that this one has no data for.
-  const old = chartIds
+  const there = (await listDirectory(out)).map(({ name }) => name.replace(/\.svg$/, ""));
+  const old = [...chartIds, ...there.filter((id) => allocationName.test(id))]
     .map((id) => `${id}.svg`)
     .filter((name) => !files.some(([own]) => own === name));
   for (const name of old) await remove(joinPath(out, name));

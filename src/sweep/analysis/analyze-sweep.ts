@@ -70,7 +70,8 @@ function compareWithOriginals(quality: MeasuredQuality): PairDifference[] {
 }
 
 function contestsOf(quality: MeasuredQuality): Contest[] {
-  const quantized = quality.points.filter(({ point }) => point.method !== null);
+  // Where a size or a speed was asked for, bits are not.
+  const quantized = quality.points.filter(({ point }) => point.method !== null && point.bits > 0);
   const groups = new Map<string, MeasuredPoint[]>();
   for (const measured of quantized) {
     const key = `${measured.point.bits} ${measured.point.model}`;

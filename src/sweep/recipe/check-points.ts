@@ -21,9 +21,9 @@ export function checkRecipe(recipe: SweepRecipe): void {
   for (const [index, variant] of recipe.variants.entries()) {
     const path = `variants[${index}]`;
     checkModelNames(recipe, variant.models ?? [], path);
-    if ("scheme" in variant) checkVariant(variant, path);
-    else if ("train" in variant) checkTraining(variant, path);
-    else checkCheckpoint(recipe, variant, path);
+    if ("train" in variant) checkTraining(variant, path);
+    else if ("checkpoint" in variant) checkCheckpoint(recipe, variant, path);
+    else checkVariant(variant, path);
   }
   const { texts, tasks, averages, generate } = recipe.evaluation;
   if (texts.length + tasks.length + averages.length === 0 && !generate) {
@@ -67,11 +67,26 @@ function checkVariant(variant: SweepVariant, path: string): void {
     const what = variant.method === undefined ? "neither a method nor a preset" : "both";
     throw fault(path, `expected a method or a preset, got ${what}`);
   }
+  if ((variant.scheme === undefined) === (variant.allocation === undefined)) {
+    const what = variant.scheme === undefined ? "neither" : "both";
+    throw fault(path, `expected a scheme or an allocation, got ${what}`);
+  }
+  checkSpeedTarget(variant, path);
   const quantizers = variant.preset
     ? listOf(variant.preset).map((id) => presetOf(id).method)
     : listOf(variant.method ?? []);
   for (const id of quantizers) checkOptions(variant, methodOf(id), path);
   checkSteps(variant, path);
+}
+
+/** Points are the same on every machine, so a speed is that of a machine with a name. */
+function checkSpeedTarget({ allocation }: SweepVariant, path: string): void {
+  if (allocation?.targetSpeed === undefined || allocation.machine) return;
+  throw fault(
+    `${path}.allocation.targetSpeed`,
+    "speeds are foreseen by the table of one machine, and none is named",
+    "name its file: machine; `fewbit measure-machine --out FILE` writes one",
+  );
 }
 
 /** The options of the quantizer, fixed ones and those with several values. */
@@ -117,7 +132,7 @@ function checkPoint({ work, path, schemePath }: ExpandedPoint): void {
     parseRecipe(work.recipe);
   } catch (error) {
     const { field = "" } = error as FewbitError;
-    const isOwn = /^(embedding|head|layers)\b/.test(field);
+    const isOwn = /^(embedding|head|layers|allocation)\b/.test(field);
     throw faultAt(field === "scheme" ? schemePath : isOwn ? `${path}.${field}` : path, error);
   }
 }
@@ -172,10 +187,10 @@ export function selectPoints(
   throw fault("exclude", "leaves out every point");
 }
 
-/** Drops the calibration text of points whose methods do not read it: it would only cost time. */
+/** Drops the calibration text of points that do not read it: it would only cost time. */
 export function spareCalibration(each: ExpandedPoint): ExpandedPoint {
   const { work, point } = each;
-  if (!work.recipe || !point.scheme) return each;
+  if (!work.recipe || work.recipe.allocation || !point.scheme) return each;
   const { layers = [] } = work.recipe;
   const schemes = [point.scheme, ...layers.map(({ scheme }) => scheme)].map(usualScheme);
   const reads = (point.method ?? "").split("+").some((id) => needsText(methodOf(id)));

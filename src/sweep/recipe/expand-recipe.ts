@@ -9,6 +9,7 @@ import { mixtureOf, usualScheme } from "../../recipe/mixture-schemes.ts";
 import { type QuantizeOptions, toRecipe } from "../../recipe/quantize-options.ts";
 import { chainOf, type RecipeInput } from "../../recipe/recipe.ts";
 import { chainName, expandCheckpoint, expandTraining } from "./expand-other-variants.ts";
+import { type ExpandedAllocation, expandAllocation } from "./expand-allocation.ts";
 import type { ExpandedPoint, Surroundings } from "./expanded-point.ts";
 import type { GivenCheckpoint } from "./given-checkpoints.ts";
 import type {
@@ -53,7 +54,7 @@ export function expandRecipe(
       if (variant.models && !variant.models.includes(model.id)) return [];
       if (checkpoint) return [expandCheckpoint(variant.label, checkpoint, path, around)];
       if ("train" in variant) return [expandTraining(variant, path, around)];
-      return "scheme" in variant ? expandVariant(variant, path, around) : [];
+      return "checkpoint" in variant ? [] : expandVariant(variant, path, around);
     });
     return [original, ...made];
   });
@@ -75,19 +76,18 @@ function expandVariant(variant: SweepVariant, path: string, around: Surroundings
   const chains = variant.preset
     ? listOf(variant.preset).map((preset) => ({ preset: preset as PresetId }))
     : listOf(variant.method ?? []).map((method) => ({ method }));
-  const schemes = listOf(variant.scheme);
   const seeds = variant.seeds ?? [0];
   return chains.flatMap((chain) =>
-    schemes.flatMap((scheme, i) =>
+    bitsOf(variant, path, around).flatMap(({ schemePath, ...bits }) =>
       combinations(variant.grid ?? {}).flatMap((chosen) =>
         seeds.map((seed): ExpandedPoint => {
-          const choice = { chain, scheme, chosen, seed };
+          const choice = { chain, ...bits, chosen, seed };
           const recipe = makeRecipe(variant, choice, around);
           return {
             point: { model: around.model, ...describe(variant, recipe, choice) },
             work: { model: around.source, recipe, evaluation: around.evaluation },
             path,
-            schemePath: `${path}.scheme${Array.isArray(variant.scheme) ? `[${i}]` : ""}`,
+            schemePath,
           };
         }),
       ),
@@ -95,10 +95,33 @@ function expandVariant(variant: SweepVariant, path: string, around: Surroundings
   );
 }
 
+/** The schemes of a variant, or the allocations that it has in their place. */
+function bitsOf(
+  { scheme, allocation }: SweepVariant,
+  path: string,
+  { at }: Surroundings,
+): (Pick<Choice, "scheme" | "allocated"> & { readonly schemePath: string })[] {
+  const allocations = allocation ? expandAllocation(allocation, at) : [];
+  return [
+    ...listOf(scheme ?? []).map((id, i) => ({
+      scheme: id,
+      allocated: null,
+      schemePath: `${path}.scheme${Array.isArray(scheme) ? `[${i}]` : ""}`,
+    })),
+    ...allocations.map((allocated) => ({
+      scheme: undefined,
+      allocated,
+      schemePath: `${path}.allocation`,
+    })),
+  ];
+}
+
 /** What a point has of all that its variant may have. */
 interface Choice {
   readonly chain: { readonly preset?: PresetId; readonly method?: string };
-  readonly scheme: string;
+  /** Scheme of all layers; undefined where an allocation chooses. */
+  readonly scheme: string | undefined;
+  readonly allocated: ExpandedAllocation | null;
   /** Options of the grid. */
   readonly chosen: Readonly<Record<string, unknown>>;
   readonly seed: number;
@@ -106,7 +129,7 @@ interface Choice {
 
 function makeRecipe(
   variant: SweepVariant,
-  { chain, scheme, chosen, seed }: Choice,
+  { chain, scheme, allocated, chosen, seed }: Choice,
   { recipe, at, source }: Surroundings,
 ): RecipeInput {
   const { finishers } = variant;
@@ -122,6 +145,7 @@ function makeRecipe(
     ...defined(variant),
     ...chain,
     scheme,
+    allocation: allocated?.allocation,
     options: { ...variant.options, ...chosen },
     seed,
     out: "out",
@@ -160,10 +184,11 @@ function calibrationOf(
 function describe(
   variant: SweepVariant,
   recipe: RecipeInput,
-  { chain, scheme, chosen, seed }: Choice,
+  { chain, scheme, allocated, chosen, seed }: Choice,
 ): Omit<SweepPoint, "id" | "model"> {
   const method = chainName(recipe);
   const details = [
+    ...(allocated?.details ?? []),
     ...Object.entries(chosen).map(([name, value]) => `${name}=${JSON.stringify(value)}`),
     ...(variant.start === undefined ? [] : [`start ${describeStart(variant.start)}`]),
     ...(variant.embedding ? [`embedding ${variant.embedding}`] : []),
@@ -171,7 +196,9 @@ function describe(
     ...((variant.seeds ?? []).length > 1 ? [`seed ${seed}`] : []),
   ];
   const name = variant.label ?? chain.preset ?? method;
-  const { written, ...read } = readScheme(scheme, recipe);
+  const { written, ...read } = allocated
+    ? { scheme: allocated.targets, bits: allocated.bits, written: allocated.targets }
+    : readScheme(scheme ?? "", recipe);
   return {
     label: [name, written, ...details].join(" "),
     method,

@@ -54,6 +54,7 @@ export async function identifyPoint(
   { original, backend, tasks, hashes }: Surroundings,
 ): Promise<string> {
   const data = await hashData(work, tasks, hashes);
+  const machine = work.recipe?.allocation?.machine;
   const { texts, shotsFrom, shots, limit, kl, speedTokens, samples, generate } = work.evaluation;
   const examples = shotsFrom === undefined ? null : await hashes.sha256(shotsFrom);
   return digestOf({
@@ -62,6 +63,7 @@ export async function identifyPoint(
     model: point.model,
     original,
     recipe: JSON.stringify(withoutPlaces(work)),
+    ...(machine && { machine: await hashes.sha256(machine) }),
     ...(given && { checkpoint: await hashCheckpoint(given.directory) }),
     texts: JSON.stringify(texts.map((text) => sorted({ ...text, file: null }))),
     tasks: JSON.stringify(tasks.map(({ name, rule, normalized }) => [name, rule, normalized])),
@@ -107,7 +109,7 @@ export async function hashData(
 }
 
 /** Fields that say where files lie. */
-const placeKeys: ReadonlySet<string> = new Set(["path", "imageEmbeddings"]);
+const placeKeys: ReadonlySet<string> = new Set(["path", "imageEmbeddings", "machine", "stateFile"]);
 
 /** How a point is made, with its defaults, without paths; files count by their hashes. */
 function withoutPlaces({ recipe, training }: PointWork): unknown {

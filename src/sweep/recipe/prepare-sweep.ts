@@ -148,6 +148,8 @@ function filesOf(
       files.push({ file: work.model, kind: "model", path: `models[${index}].path` });
     }
     for (const file of learnedFiles(work)) files.push({ file, kind: "file", path });
+    const machine = work.recipe?.allocation?.machine;
+    if (machine) files.push({ file: machine, kind: "file", path: `${path}.allocation.machine` });
   }
   const [first] = points;
   for (const [i, { file }] of first.work.evaluation.texts.entries()) {

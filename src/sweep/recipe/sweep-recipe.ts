@@ -3,6 +3,7 @@ import { type AverageId, averageIds } from "../../evaluation/tasks/averages.ts";
 import { idsInRole } from "../../methods/index.ts";
 import { type PresetId, presets } from "../../recipe/presets/index.ts";
 import {
+  allocationSchema,
   calibrationSchema,
   recipeSchema,
   schemeSchema,
@@ -16,6 +17,12 @@ const count = z.int().positive();
 
 function oneOrList<S extends z.ZodType>(schema: S) {
   return z.union([schema, z.array(schema).min(1)]);
+}
+
+/** A field that may be left out, with a value or several. */
+function severalOf<S extends z.ZodType>(schema: z.ZodOptional<S>) {
+  const { description = "" } = schema;
+  return oneOrList(schema.unwrap()).optional().describe(`${description}; or several`);
 }
 
 const modelSchema = z.strictObject({
@@ -59,6 +66,23 @@ export const finisherStepSchema = z.strictObject({
 /** A start with options. */
 export const startStepSchema = z.strictObject({ method: z.enum(idsInRole("quantizer")), options });
 
+const ofAllocation = withoutDefaults(allocationSchema).shape;
+const { targetSize, targetBpw, targetSpeed, targetEnergy, measure, search } = ofAllocation;
+
+/** Bits chosen for each layer; of lists each value is a point. */
+const sweepAllocationSchema = z.strictObject({
+  ...ofAllocation,
+  targetSize: severalOf(targetSize),
+  targetBpw: severalOf(targetBpw),
+  targetSpeed: severalOf(targetSpeed),
+  targetEnergy: severalOf(targetEnergy),
+  measure: severalOf(measure),
+  search: severalOf(search),
+  compareUniform: ofAllocation.compareUniform.describe(
+    "Make the nearest uniform scheme, too, and keep the better one; default false",
+  ),
+});
+
 /** One of the small grids that a sweep is made of. */
 export const variantSchema = fields.extend({
   label: text.optional().describe("Name of the variant instead of its methods' ids"),
@@ -68,7 +92,10 @@ export const variantSchema = fields.extend({
   preset: oneOrList(z.enum(Object.keys(presets) as [PresetId, ...PresetId[]]))
     .optional()
     .describe("Methods that belong together, by one name, instead of method"),
-  scheme: oneOrList(schemeSchema).describe("Scheme of the linear layers, or several"),
+  scheme: oneOrList(schemeSchema).optional().describe("Scheme of the linear layers, or several"),
+  allocation: sweepAllocationSchema
+    .optional()
+    .describe("In the place of a scheme: one chosen for each layer, within a size or a speed"),
   start: z
     .union([z.enum(idsInRole("quantizer")), startStepSchema])
     .nullable()
@@ -210,5 +237,7 @@ export type PointEvaluation = Omit<SweepRecipe["evaluation"], "texts"> & {
 export type SweepRecipeInput = z.input<typeof sweepRecipeSchema>;
 /** One of the small grids that a sweep is made of. */
 export type SweepVariant = z.output<typeof variantSchema>;
+/** Bits chosen for each layer as a variant has them. */
+export type SweepAllocation = z.output<typeof sweepAllocationSchema>;
 /** Calibration as a sweep's recipe has it: what is left out comes from elsewhere. */
 export type SweepCalibration = z.output<typeof sweepCalibrationSchema>;

@@ -130,6 +130,15 @@ const generation = z.looseObject({
   ),
 });
 
+const allocation = z.looseObject({
+  targets: z.record(text, number),
+  measure: text,
+  search: text,
+  trials: count,
+  bitsPerWeight: number,
+  items: z.array(z.looseObject({ name: text, block: count, scheme: text, bits: number })),
+});
+
 const result = z.looseObject({
   parameters: number,
   sizeBytes: number,
@@ -147,6 +156,7 @@ const result = z.looseObject({
   ),
   generation: generation.optional(),
   samples: z.array(z.looseObject({ prompt: text, continuation: text })).optional(),
+  allocation: allocation.optional(),
   backend: z.looseObject({ id: text, level: text, threads: count }),
 });
 

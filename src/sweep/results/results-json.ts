@@ -1,6 +1,7 @@
 import { writeDocument } from "./read-records.ts";
 import { expectPointRecord } from "./record-schema.ts";
-import type { SweepResults, TextFigures } from "./sweep-results.ts";
+import { type AllocationFigures, allocationFigures } from "../../run/allocation-figures.ts";
+import type { PointRecord, SweepResults, TextFigures } from "./sweep-results.ts";
 import { FormatError, UnsupportedError } from "../../util/errors.ts";
 import { parseJson } from "../../util/json.ts";
 
@@ -10,7 +11,8 @@ const format = 1;
 const hint = "make it anew: fewbit report with the folder of the sweep";
 
 /**
- * Leaves out what reports are not made from: the records of the runs. Figures of windows are kept
+ * Leaves out what reports are not made from: the records of the runs but for bits that were chosen
+ * for each layer. Figures of windows are kept
  * to six digits, far below what separates two points.
  */
 export function compactResults(results: SweepResults): SweepResults {
@@ -27,13 +29,24 @@ export function compactResults(results: SweepResults): SweepResults {
   const points = results.points.map((known, index) => {
     // Fields stand in one order, whoever made the record.
     const record = expectPointRecord(known, `point ${index + 1}`, hint);
+    const allocation = allocationOf(record);
     return {
       ...record,
       run: null,
-      result: record.result && { ...record.result, texts: record.result.texts.map(compactText) },
+      result: record.result && {
+        ...record.result,
+        texts: record.result.texts.map(compactText),
+        ...(allocation && { allocation }),
+      },
     };
   });
   return { ...results, points };
+}
+
+/** What is kept of the record of a run that chose bits for each layer. */
+function allocationOf({ run, result }: PointRecord): AllocationFigures | undefined {
+  const record = run && "allocation" in run ? run.allocation : undefined;
+  return record ? allocationFigures(record) : result?.allocation;
 }
 
 /** Writes results as JSON, one line a point. */

@@ -3,6 +3,7 @@ import type { GenerationFigures } from "../../evaluation/generation/generation.t
 import type { OwnAverage } from "../../evaluation/tasks/averages.ts";
 import type { TaskScore } from "../../evaluation/tasks/task.ts";
 import type { MachineDescription } from "../../platform/node.ts";
+import type { AllocationFigures } from "../../run/allocation-figures.ts";
 import type { RunRecord } from "../../run/run-record.ts";
 import type { TrainRecord } from "../../train/pretrain-record.ts";
 
@@ -24,9 +25,15 @@ export interface SweepPoint {
   readonly method: string | null;
   /** Preset that named the chain; null without one. */
   readonly preset: string | null;
-  /** Scheme id of the linear layers; null for float models. */
+  /**
+   * Scheme id of the linear layers; what was asked for where bits were chosen for each (`2.5bpw`);
+   * null for float models.
+   */
   readonly scheme: string | null;
-  /** Bits that the scheme is named after: 1, 1.58, 2, 3, 4, 8; 16 for float models. */
+  /**
+   * Bits that the scheme is named after: 1, 1.58, 2, 3, 4, 8; 16 for float models; those that were
+   * asked for where they were chosen for each layer, 0 where that was a size or a speed.
+   */
   readonly bits: number;
   readonly seed: number;
 }
@@ -67,6 +74,8 @@ export interface PointResult extends ModelFigures {
   readonly generation?: GenerationFigures;
   /** Absent where the recipe asks for none. */
   readonly samples?: readonly Sample[];
+  /** Bits that were chosen for each layer; in results that reports are made from. */
+  readonly allocation?: AllocationFigures;
   readonly backend: { readonly id: string; readonly level: string; readonly threads: number };
 }
 
