@@ -177,11 +177,6 @@ export function zerosOf({ bases }: IntegerLayer, { bits, symmetric }: IntegerFor
   return zeros;
 }
 
-/** Whether all zero points of a form are above 0. */
-export function hasPositiveZeros({ high }: IntegerLayer, { symmetric }: IntegerForm): boolean {
-  return symmetric || high < 0;
-}
-
 /** What is added to every code, times the stride, where that is the same in all groups. */
 export function commonShift({ low, high }: IntegerLayer, form: IntegerForm): number | null {
   if (!form.symmetric) return 0;
