@@ -94,7 +94,7 @@ describe("a server of the quantized model", () => {
 });
 
 /** A server in the manner of llama-cpp-python: prompts are texts, and a start token is put in front. */
-function textServer(withLogprobs: boolean): Promise<Server> {
+function textServer(withLogprobs: boolean, showsStart = true): Promise<Server> {
   const answers: Partial<Record<string, (body: Record<string, unknown>) => object | null>> = {
     "/v1/models": () => ({ data: [{ id: "letters" }] }),
     "/extras/tokenize": ({ input }) => ({ tokens: [1, ...Buffer.from(String(input))] }),
@@ -103,7 +103,7 @@ function textServer(withLogprobs: boolean): Promise<Server> {
     }),
     "/v1/completions": ({ prompt }) => {
       if (typeof prompt !== "string") return null;
-      const likely = [null, ...Array.from(prompt, () => -2), -1];
+      const likely = [null, ...Array.from(prompt, () => -2), -1].slice(showsStart ? 0 : 2);
       return { choices: [{ logprobs: withLogprobs ? { token_logprobs: likely } : null }] };
     },
   };
@@ -130,6 +130,13 @@ describe("other servers", () => {
     const found = await evaluateServer({ url: urlOf(other) }, { text, window: 32, maxWindows: 2 });
     expect(found).toMatchObject({ prompts: "texts", windows: 2, tokens: 62 });
     expect(found.perplexity).toBeCloseTo(Math.exp(2), 5);
+    other.close();
+  });
+
+  test("one that leaves the start token out is refused: all would be off by one", async () => {
+    const other = await textServer(true, false);
+    const measured = evaluateServer({ url: urlOf(other) }, { text, window: 32, maxWindows: 1 });
+    await expect(measured).rejects.toThrow(/leaves out the start token/);
     other.close();
   });
 

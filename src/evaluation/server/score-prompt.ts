@@ -1,6 +1,6 @@
 import { isJsonRecord } from "../../util/json.ts";
 import { cannotMeasure, type CompletionServer } from "./completion-server.ts";
-import { NetworkError } from "../../util/errors.ts";
+import { NetworkError, UnsupportedError } from "../../util/errors.ts";
 
 /** The likeliest tokens at a place, by their texts, in nats. */
 export type TopTokens = ReadonlyMap<string, number>;
@@ -43,11 +43,13 @@ export class PromptScorer {
       this.asked = "ids";
       return score;
     } catch (error) {
-      // llama-cpp-python takes texts only, and says so before it does anything.
-      const isRefused = error instanceof NetworkError && [400, 422].includes(error.status ?? 0);
+      // llama-cpp-python takes texts only, and says so before it does anything, as a fault of its own.
+      const isRefused =
+        error instanceof NetworkError && [400, 422, 500].includes(error.status ?? 0);
       if (this.asked !== null || !isRefused) throw error;
-      const score = await this.scoreText(ids).catch(() => null);
-      if (!score) throw error;
+      const score = await this.scoreText(ids).catch((cause: unknown) => {
+        throw cause instanceof UnsupportedError ? cause : error;
+      });
       this.asked = "texts";
       return score;
     }
@@ -75,6 +77,10 @@ export class PromptScorer {
     }
     // One token more is generated; what else is there stands in front: a start token.
     const extra = likely.length - count;
+    // llama-cpp-python does not say how likely the token behind the start token was.
+    if (typeof prompt === "string" && extra < 1) {
+      throw cannotMeasure(server, "it leaves out the start token in what it says of prompts");
+    }
     const front = extra > 1 || typeof prompt === "string" ? Math.max(0, extra - 1) : 0;
     if (front > 1) throw cannotMeasure(server, "it cuts prompts into other tokens than it says");
     const all: unknown = logprobs["top_logprobs"];
