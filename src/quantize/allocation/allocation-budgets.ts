@@ -81,7 +81,9 @@ interface Sized {
 export function costBudget(sized: Sized, { time, energy }: MachineCosts): CostBudget | null {
   const { targetSpeed, targetEnergy } = sized.allocation;
   if (targetSpeed !== undefined && time) {
-    const budget = { costs: time, limit: 1 / targetSpeed - time.fixed };
+    // The very speed of some choices is one that they reach, however their times round.
+    const limit = (1 / targetSpeed - time.fixed) * (1 + 1e-12);
+    const budget = { costs: time, limit };
     const say = (seconds: number): string => `${significant(1 / seconds)} tokens a second`;
     expectAffordable(sized, budget, { field: "targetSpeed", value: targetSpeed, say });
     return budget;

@@ -85,7 +85,7 @@ function checkSpeedTarget({ allocation }: SweepVariant, path: string): void {
   throw fault(
     `${path}.allocation.targetSpeed`,
     "speeds are foreseen by the table of one machine, and none is named",
-    "name its file: machine; `fewbit measure-machine --out FILE` writes one",
+    "name its file: machine; `fewbit measure-machine` writes one",
   );
 }
 
