@@ -78,7 +78,6 @@ export async function quantizeEmbeddingAndHead(
     records.push(record);
   }
   await finished.addEmbeddingAndHead(records);
-  options.emit({ type: "tables", tables: records });
 }
 
 /** What quantizing a table needs of the run. */

@@ -63,7 +63,6 @@ export default defineMethod({
   paper: { arxiv: "2402.11295" },
   needs: { statistics: [] },
   usesTeacher: () => true,
-  trainsTables: ({ trainRest }) => trainRest,
   supports: storesSignValues,
   usualGrid: () => "onebit",
   options,

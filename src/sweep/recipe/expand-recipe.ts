@@ -139,10 +139,8 @@ function makeRecipe(
     ({ id }) => id === chain.method,
   );
   const isWriting = quantizer?.writesText ?? false;
-  const tables = variant.generic ? {} : { embedding: recipe.embedding, head: recipe.head };
   const given = {
-    ...defined(tables),
-    ...defined(variant),
+    ...variant,
     ...chain,
     scheme,
     allocation: allocated?.allocation,
