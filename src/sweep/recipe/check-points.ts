@@ -67,9 +67,8 @@ function checkVariant(variant: SweepVariant, path: string): void {
     const what = variant.method === undefined ? "neither a method nor a preset" : "both";
     throw fault(path, `expected a method or a preset, got ${what}`);
   }
-  if ((variant.scheme === undefined) === (variant.allocation === undefined)) {
-    const what = variant.scheme === undefined ? "neither" : "both";
-    throw fault(path, `expected a scheme or an allocation, got ${what}`);
+  if (variant.scheme !== undefined && variant.allocation !== undefined) {
+    throw fault(path, "expected a scheme or an allocation, got both");
   }
   checkSpeedTarget(variant, path);
   const quantizers = variant.preset

@@ -63,7 +63,7 @@ describe("an allocation in the place of a scheme", () => {
 
   test.each([
     ["a scheme beside it", { scheme: "w4", allocation: { targetBpw: 3 } }, "variants[0]", /both/],
-    ["nothing in its place", {}, "variants[0]", /neither/],
+    ["nothing in its place", {}, "variants[0].scheme", /is missing/],
     [
       "a speed of no machine",
       { allocation: { targetSpeed: 20, choices } },

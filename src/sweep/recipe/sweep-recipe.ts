@@ -201,7 +201,14 @@ export const sweepRecipeSchema = z.strictObject({
     .describe("What tables and reports call the sweep"),
   models: z.array(modelSchema).min(1).describe("Originals; each is measured too"),
   variants: z
-    .array(z.union([variantSchema, checkpointVariantSchema, trainingVariantSchema]))
+    .array(
+      z.union([
+        variantSchema.required({ scheme: true }),
+        variantSchema.required({ allocation: true }),
+        checkpointVariantSchema,
+        trainingVariantSchema,
+      ]),
+    )
     .min(1)
     .describe("What is made of each model, or was: small grids, checkpoints, trainings"),
   calibration: sweepCalibrationSchema.optional().describe("Text to learn from, of all variants"),

@@ -155,415 +155,416 @@ export const pageScript =
   "=/* @__PURE__ */ new Float32Array(65536);for(let e=0;e<65536;e++)O[e]=Fe(e);return O}funct" +
   "ion Fe(e){let t=e&32768?-1:1,n=e>>>10&31,r=e&1023;return n===0?t*r*2**-24:n===31?r?NaN:t*(" +
   "1/0):t*(1+r/1024)*2**(n-15)}function k(e,t=new Float32Array(e.length)){let n=Pe();for(let " +
-  "r=0;r<e.length;r++)t[r]=n[e[r]];return t}function Ie(e){let t=0;for(let n=0;n<e.length;n++" +
-  ")t+=e[n];return t}function Le({columns:e,groupColumns:t}){return e/t}function Re(e,t){let " +
-  "n=t*Le(e);return{scales:new Uint16Array(t),offsets:e.offset===`none`?null:new Uint16Array(" +
-  "t),subScales:e.subScaleRange===null?null:new Int8Array(n),subOffsets:e.largestSubOffset===" +
-  "null?null:new Uint8Array(n)}}var ze=class{format;blocks;columns;codes;stored;scales;offset" +
-  "s;constructor(e,t){this.format=e,this.blocks=t,this.columns=t*e.columns,this.codes=new Uin" +
-  "t8Array(this.columns),this.stored=Re(e,t),this.scales=new Float32Array(t),this.offsets=thi" +
-  "s.stored.offsets&&new Float32Array(t)}load(e,t){let{format:n,stored:r,offsets:i}=this;n.un" +
-  "pack(e,t,this.blocks,this.codes,0,r,0),k(r.scales,this.scales),i&&r.offsets&&k(r.offsets,i" +
-  ")}decode(e,t){let{codes:n,scales:r,offsets:i}=this,{origin:a,step:o,offset:s}=this.format;" +
-  "this.forEachGroup((c,l,u,d,f)=>{let p=r[c]*l;if(!i){for(let r=d;r<f;r++)e[t+r]=p*(a+o*n[r]" +
-  ");return}let m=i[c]*(s===`subtracted`?-u:u);for(let r=d;r<f;r++)e[t+r]=p*(a+o*n[r])+m})}un" +
-  "its(e){let{codes:t}=this,{origin:n,step:r}=this.format;this.forEachGroup((i,a,o,s,c)=>{for" +
-  "(let i=s;i<c;i++)e[i]=a*(n+r*t[i])})}shifts(e){let t=this.format.offset===`subtracted`?-1:" +
-  "1;this.forEachGroup((n,r,i,a,o)=>{e.fill(t*i,a,o)})}forEachGroup(e){let{format:t,stored:n," +
-  "blocks:r}=this,{subScales:i,subOffsets:a}=n,{groupColumns:o}=t,s=Le(t);for(let t=0;t<r*s;t" +
-  "++){let n=i?i[t]:1,r=a?a[t]:1,c=t*o;e(Math.floor(t/s),n,r,c,c+o)}}};function Be({columns:e" +
-  ",bytes:t},n){return n/e*t}function Ve(e,t){let{codes:n,outFeatures:r,inFeatures:i}=t,a=r*i" +
-  "/e.columns;Je(e,a,t),A(e,`code`,n,0,e.levels-1);let[o,s]=e.subScaleRange??[0,0];t.subScale" +
-  "s&&A(e,`sub-scale`,t.subScales,o,s);let c=e.largestSubOffset??0;t.subOffsets&&A(e,`sub-off" +
-  "set`,t.subOffsets,0,c);let l=new Uint8Array(a*e.bytes);return e.pack(n,0,t,0,a,l,0),l}func" +
-  "tion He(e,t){let n=t.length/e.bytes,r=new Uint8Array(n*e.columns),i=Re(e,1);for(let a=0;a<" +
-  "n;a++)e.unpack(t,a*e.bytes,1,r,a*e.columns,i,0);return r}function Ue(e,t){let n=t.length/e" +
-  ".bytes,r=Re(e,n),i=new Uint8Array(e.columns);for(let a=0;a<n;a++)e.unpack(t,a*e.bytes,1,i," +
-  "0,r,a);return r}function We(e,t,n=new Float32Array(t.length/e.bytes*e.columns)){let r=t.le" +
-  "ngth/e.bytes,i=r-r%16;return Ge(new ze(e,16),t,0,i/16,n),Ge(new ze(e,1),t,i,r-i,n),n}funct" +
-  "ion Ge(e,t,n,r,i){let{format:a,blocks:o,columns:s}=e;for(let c=0;c<r;c++)e.load(t,(n+c*o)*" +
-  "a.bytes),e.decode(i,n*a.columns+c*s)}function Ke({bytes:e,scaleAt:t,offsetAt:n},r){let i=r" +
-  ".length/e,a=new Uint16Array(i),o=n===null?null:new Uint16Array(i);for(let s=0;s<i;s++){let" +
-  " i=s*e;a[s]=r[i+t]|r[i+t+1]<<8,o&&n!==null&&(o[s]=r[i+n]|r[i+n+1]<<8)}return{scales:a,offs" +
-  "ets:o}}function qe({id:e,bytes:t,scaleAt:n,offsetAt:r},i,a,o){let s=i.slice(),c=(n,r,a)=>{" +
-  "let o=i.length/t;if(r.length!==o)throw new E(`blocks of ${e}: expected ${o} ${n}, got ${r." +
-  "length}`);for(let e=0;e<r.length;e++)s[e*t+a]=r[e]&255,s[e*t+a+1]=r[e]>>8};if(c(`scales`,a" +
-  ",n),o&&r===null)throw new E(`blocks of ${e} have no offsets`);return o&&r!==null&&c(`offse" +
-  "ts`,o,r),s}function Je(e,t,n){let r=Ye(e,t,t*Le(e));for(let[t,i]of Object.entries(r)){let " +
-  "r=n[t]?.length??0;if(r!==i)throw new E(`blocks of ${e.id}: expected ${i} ${t}, got ${r}`)}" +
-  "}function Ye(e,t,n){return{codes:t*e.columns,scales:t,offsets:e.offset===`none`?0:t,subSca" +
-  "les:e.subScaleRange===null?0:n,subOffsets:e.largestSubOffset===null?0:n}}function A({id:e}" +
-  ",t,n,r,i){for(let a=0;a<n.length;a++)if(!(n[a]>=r&&n[a]<=i))throw new D(`blocks of ${e}: $" +
-  "{t} ${n[a]} at ${a} is not from ${r} to ${i}`)}function j(e,t){return{rule:`round`,low:e,h" +
-  "igh:t,resolution:1,shift:0,lowSlope:e,highSlope:t,passOutside:!1}}function Xe({values:e,or" +
-  "igin:t,step:n},r,i=0){return e?e[r]:t+n*(r-i)}function M(e,t){let n=Math.ceil(t/e.codesPer" +
-  "Unit)*e.bytesPerUnit;return Math.ceil(n/4)*4}function Ze(e,t){for(let n=0;n<t.length;n++)i" +
-  "f(t[n]>=e.levels)throw new D(`packing ${e.packing}: code ${t[n]} at ${n} is not below ${e." +
-  "levels}`)}function Qe(e,t){let n=e.toLowerCase(),r=null,i=Math.max(2,Math.floor(n.length/3" +
-  ")),a=Math.min(i,n.length-1)+1;for(let e of t){if(Math.abs(n.length-e.length)>=a)continue;l" +
-  "et t=tt(n,e.toLowerCase());t>=a||(a=t,r=e)}if(r!==null||n.length<$e)return r;let[o,...s]=t" +
-  ".filter(e=>e.toLowerCase().startsWith(n));return s.length===0?o??null:null}let $e=3;functi" +
-  "on et(e,t,n){let r=Qe(e,t);return r===null?n:`did you mean ${r}?`}function tt(e,t){let n=[" +
-  "],r=Array.from({length:t.length+1},(e,t)=>t);for(let i=1;i<=e.length;i++){let a=[i];for(le" +
-  "t o=1;o<=t.length;o++){let s=r[o-1]+(e[i-1]===t[o-1]?0:1);a[o]=Math.min(r[o]+1,a[o-1]+1,s)" +
-  ",i>1&&o>1&&e[i-1]===t[o-2]&&e[i-2]===t[o-1]&&(a[o]=Math.min(a[o],n[o-2]+1))}n=r,r=a}return" +
-  " r[t.length]}let nt=[1,4,6,8];function rt(e){return e?.mode===`static`||e?.mode===`integer" +
-  "`}function it(e){let{id:t,bits:n,levels:r,origin:i,step:a}=e;return Object.freeze({id:t,bi" +
-  "ts:n,levels:r,origin:i,step:a,zeroPoint:e.offset===`none`?`none`:`offset`,packing:null,sca" +
-  "leRule:at(e),training:null})}function at({offset:e,levels:t}){return e===`none`?t===2?`mea" +
-  "n`:`magnitude`:`range`}function N({unpackBlock:e,packBlock:t,...n}){let{columns:r,bytes:i," +
-  "scaleAt:a,offsetAt:o}=n;return Object.freeze({...n,unpack(t,n,s,c,l,u,d){for(let f=0;f<s;f" +
-  "++){let s=n+f*i;u.scales[d+f]=ot(t,s+a),u.offsets&&o!==null&&(u.offsets[d+f]=ot(t,s+o)),e(" +
-  "t,s,c,l+f*r,u,d+f)}},pack(e,n,s,c,l,u,d){for(let f=0;f<l;f++){let l=d+f*i;st(u,l+a,s.scale" +
-  "s[c+f]),s.offsets&&o!==null&&st(u,l+o,s.offsets[c+f]),t(e,n+f*r,s,c+f,u,l)}}})}let P={subS" +
-  "caleRange:null,largestSubOffset:null};function ot(e,t){return e[t]|e[t+1]<<8}function st(e" +
-  ",t,n){e[t]=n&255,e[t+1]=n>>8}function F(e,t,n,r,i){for(let a=0;a<n;a++){let o=e[t+a];r[i+a" +
-  "]=o&15,r[i+n+a]=o>>4}}function I(e,t,n,r,i){for(let a=0;a<n;a++)r[i+a]=e[t+a]&15|(e[t+n+a]" +
-  "&15)<<4}let ct=N({id:`q1_0`,bits:1,columns:128,bytes:18,scaleAt:0,offsetAt:null,groupColum" +
-  "ns:128,levels:2,origin:-1,step:2,offset:`none`,...P,unpackBlock:(e,t,n,r)=>{for(let i=0;i<" +
-  "16;i++){let a=e[t+2+i];for(let e=0;e<8;e++)n[r+8*i+e]=a>>e&1}},packBlock:(e,t,n,r,i,a)=>{f" +
-  "or(let n=0;n<16;n++){let r=0;for(let i=0;i<8;i++)r|=e[t+8*n+i]<<i;i[a+2+n]=r}}}),lt=N({id:" +
-  "`q2_0`,bits:2,columns:64,bytes:18,scaleAt:0,offsetAt:null,groupColumns:64,levels:4,origin:" +
-  "-1,step:1,offset:`none`,...P,unpackBlock:(e,t,n,r)=>{for(let i=0;i<16;i++){let a=e[t+2+i];" +
-  "for(let e=0;e<4;e++)n[r+4*i+e]=a>>2*e&3}},packBlock:(e,t,n,r,i,a)=>{for(let n=0;n<16;n++){" +
-  "let r=0;for(let i=0;i<4;i++)r|=e[t+4*n+i]<<2*i;i[a+2+n]=r}}});function ut(e,t,n,r){for(let" +
-  " i=0;i<2;i++)for(let a=0;a<32;a++){let o=e[t+32*i+a],s=r+128*i+a;n[s]=o&3,n[s+32]=o>>2&3,n" +
-  "[s+64]=o>>4&3,n[s+96]=o>>6}}function dt(e,t,n,r){for(let i=0;i<2;i++)for(let a=0;a<32;a++)" +
-  "{let o=t+128*i+a;n[r+32*i+a]=e[o]&3|(e[o+32]&3)<<2|(e[o+64]&3)<<4|(e[o+96]&3)<<6}}let ft=N" +
-  "({id:`q2_k`,bits:2,columns:256,bytes:84,scaleAt:80,offsetAt:82,groupColumns:16,levels:4,or" +
-  "igin:0,step:1,offset:`subtracted`,subScaleRange:[0,15],largestSubOffset:15,unpackBlock:(e," +
-  "t,n,r,{subScales:i,subOffsets:a},o)=>{if(ut(e,t+16,n,r),i&&a)for(let n=0;n<16;n++)i[16*o+n" +
-  "]=e[t+n]&15,a[16*o+n]=e[t+n]>>4},packBlock:(e,t,{subScales:n,subOffsets:r},i,a,o)=>{if(dt(" +
-  "e,t,a,o+16),n&&r)for(let e=0;e<16;e++)a[o+e]=n[16*i+e]|r[16*i+e]<<4}}),pt=N({id:`q3_k`,bit" +
-  "s:3,columns:256,bytes:110,scaleAt:108,offsetAt:null,groupColumns:16,levels:8,origin:-4,ste" +
-  "p:1,offset:`none`,subScaleRange:[-32,31],largestSubOffset:null,unpackBlock:(e,t,n,r,{subSc" +
-  "ales:i},a)=>{ut(e,t+32,n,r);for(let i=0;i<32;i++){let a=e[t+i];for(let e=0;e<8;e++)n[r+32*" +
-  "e+i]|=(a>>e&1)<<2}if(i)for(let n=0;n<16;n++){let r=e[t+96+(n&7)]>>4*(n>>3)&15,o=e[t+104+(n" +
-  "&3)]>>2*(n>>2)&3;i[16*a+n]=(r|o<<4)-32}},packBlock:(e,t,{subScales:n},r,i,a)=>{dt(e,t,i,a+" +
-  "32);for(let n=0;n<32;n++){let r=0;for(let i=0;i<8;i++)r|=e[t+32*i+n]>>2<<i;i[a+n]=r}if(n){" +
-  "i.fill(0,a+96,a+108);for(let e=0;e<16;e++){let t=n[16*r+e]+32;i[a+96+(e&7)]|=(t&15)<<4*(e>" +
-  ">3),i[a+104+(e&3)]|=t>>4<<2*(e>>2)}}}}),mt=N({id:`q4_0`,bits:4,columns:32,bytes:18,scaleAt" +
-  ":0,offsetAt:null,groupColumns:32,levels:16,origin:-8,step:1,offset:`none`,...P,unpackBlock" +
-  ":(e,t,n,r)=>F(e,t+2,16,n,r),packBlock:(e,t,n,r,i,a)=>I(e,t,16,i,a+2)}),ht=N({id:`q4_1`,bit" +
-  "s:4,columns:32,bytes:20,scaleAt:0,offsetAt:2,groupColumns:32,levels:16,origin:0,step:1,off" +
-  "set:`added`,...P,unpackBlock:(e,t,n,r)=>F(e,t+4,16,n,r),packBlock:(e,t,n,r,i,a)=>I(e,t,16," +
-  "i,a+4)});function gt(e,t,{subScales:n,subOffsets:r},i){if(!n||!r)return;let a=i*8;for(let " +
-  "i=0;i<4;i++){let o=e[t+i],s=e[t+4+i],c=e[t+8+i];n[a+i]=o&63,r[a+i]=s&63,n[a+4+i]=c&15|o>>6" +
-  "<<4,r[a+4+i]=c>>4|s>>6<<4}}function _t({subScales:e,subOffsets:t},n,r,i){if(!e||!t)return;" +
-  "let a=n*8;for(let n=0;n<4;n++){let o=e[a+4+n],s=t[a+4+n];r[i+n]=e[a+n]|o>>4<<6,r[i+4+n]=t[" +
-  "a+n]|s>>4<<6,r[i+8+n]=o&15|(s&15)<<4}}let vt=N({id:`q4_k`,bits:4,columns:256,bytes:144,sca" +
-  "leAt:0,offsetAt:2,groupColumns:32,levels:16,origin:0,step:1,offset:`subtracted`,subScaleRa" +
-  "nge:[0,63],largestSubOffset:63,unpackBlock:(e,t,n,r,i,a)=>{gt(e,t+4,i,a);for(let i=0;i<4;i" +
-  "++)F(e,t+16+32*i,32,n,r+64*i)},packBlock:(e,t,n,r,i,a)=>{_t(n,r,i,a+4);for(let n=0;n<4;n++" +
-  ")I(e,t+64*n,32,i,a+16+32*n)}});function yt(e,t,n,r){for(let i=0;i<32;i++)n[r+i]|=(e[t+(i>>" +
-  "3)]>>(i&7)&1)<<4}function bt(e,t,n,r){for(let i=0;i<4;i++){let a=0;for(let n=0;n<8;n++)a|=" +
-  "e[t+8*i+n]>>4<<n;n[r+i]=a}}let xt=N({id:`q5_0`,bits:5,columns:32,bytes:22,scaleAt:0,offset" +
-  "At:null,groupColumns:32,levels:32,origin:-16,step:1,offset:`none`,...P,unpackBlock:(e,t,n," +
-  "r)=>{F(e,t+6,16,n,r),yt(e,t+2,n,r)},packBlock:(e,t,n,r,i,a)=>{I(e,t,16,i,a+6),bt(e,t,i,a+2" +
-  ")}}),St=N({id:`q5_1`,bits:5,columns:32,bytes:24,scaleAt:0,offsetAt:2,groupColumns:32,level" +
-  "s:32,origin:0,step:1,offset:`added`,...P,unpackBlock:(e,t,n,r)=>{F(e,t+8,16,n,r),yt(e,t+4," +
-  "n,r)},packBlock:(e,t,n,r,i,a)=>{I(e,t,16,i,a+8),bt(e,t,i,a+4)}}),Ct=N({id:`q5_k`,bits:5,co" +
-  "lumns:256,bytes:176,scaleAt:0,offsetAt:2,groupColumns:32,levels:32,origin:0,step:1,offset:" +
-  "`subtracted`,subScaleRange:[0,63],largestSubOffset:63,unpackBlock:(e,t,n,r,i,a)=>{gt(e,t+4" +
-  ",i,a);for(let i=0;i<4;i++)F(e,t+48+32*i,32,n,r+64*i);for(let i=0;i<32;i++){let a=e[t+16+i]" +
-  ";for(let e=0;e<8;e++)n[r+32*e+i]|=(a>>e&1)<<4}},packBlock:(e,t,n,r,i,a)=>{_t(n,r,i,a+4);fo" +
-  "r(let n=0;n<4;n++)I(e,t+64*n,32,i,a+48+32*n);for(let n=0;n<32;n++){let r=0;for(let i=0;i<8" +
-  ";i++)r|=e[t+32*i+n]>>4<<i;i[a+16+n]=r}}}),wt=N({id:`q6_k`,bits:6,columns:256,bytes:210,sca" +
-  "leAt:208,offsetAt:null,groupColumns:16,levels:64,origin:-32,step:1,offset:`none`,subScaleR" +
-  "ange:[-128,127],largestSubOffset:null,unpackBlock:(e,t,n,r,{subScales:i},a)=>{for(let i=0;" +
-  "i<2;i++){let a=t+64*i,o=r+128*i;for(let r=0;r<32;r++){let s=e[a+r],c=e[a+32+r],l=e[t+128+3" +
-  "2*i+r];n[o+r]=s&15|(l&3)<<4,n[o+32+r]=c&15|(l&12)<<2,n[o+64+r]=s>>4|l&48,n[o+96+r]=c>>4|(l" +
-  "&192)>>2}}if(i)for(let n=0;n<16;n++)i[16*a+n]=e[t+192+n]},packBlock:(e,t,{subScales:n},r,i" +
-  ",a)=>{for(let n=0;n<2;n++){let r=a+64*n,o=t+128*n;for(let t=0;t<32;t++){let[s,c]=[e[o+t],e" +
-  "[o+32+t]],[l,u]=[e[o+64+t],e[o+96+t]];i[r+t]=s&15|(l&15)<<4,i[r+32+t]=c&15|(u&15)<<4;let d" +
-  "=s>>4|c>>4<<2|l>>4<<4|u>>4<<6;i[a+128+32*n+t]=d}}if(n)for(let e=0;e<16;e++)i[a+192+e]=n[16" +
-  "*r+e]}}),Tt=N({id:`q8_0`,bits:8,columns:32,bytes:34,scaleAt:0,offsetAt:null,groupColumns:3" +
-  "2,levels:256,origin:-128,step:1,offset:`none`,...P,unpackBlock:(e,t,n,r)=>{for(let i=0;i<3" +
-  "2;i++)n[r+i]=e[t+2+i]^128},packBlock:(e,t,n,r,i,a)=>{for(let n=0;n<32;n++)i[a+2+n]=e[t+n]^" +
-  "128}}),Et=N({id:`tq1_0`,bits:1.58,columns:256,bytes:54,scaleAt:52,offsetAt:null,groupColum" +
-  "ns:256,levels:3,origin:-1,step:1,offset:`none`,...P,unpackBlock:(e,t,n,r)=>{for(let{byte:i" +
-  ",count:a,first:o,apart:s,digits:c}of Dt)for(let l=0;l<a;l++){let a=e[t+i+l];for(let e=0;e<" +
-  "c;e++)a*=3,n[r+o+s*e+l]=a>>8,a&=255}},packBlock:(e,t,n,r,i,a)=>{for(let{byte:n,count:r,fir" +
-  "st:o,apart:s,digits:c}of Dt)for(let l=0;l<r;l++){let r=0;for(let n=0;n<5;n++)r=3*r+(n<c?e[" +
-  "t+o+s*n+l]:0);i[a+n+l]=Math.ceil(256*r/243)}}}),Dt=[{byte:0,count:32,first:0,apart:32,digi" +
-  "ts:5},{byte:32,count:16,first:160,apart:16,digits:5},{byte:48,count:4,first:240,apart:4,di" +
-  "gits:4}],Ot={q1_0:ct,tq1_0:Et,tq2_0:N({id:`tq2_0`,bits:1.58,columns:256,bytes:66,scaleAt:6" +
-  "4,offsetAt:null,groupColumns:256,levels:3,origin:-1,step:1,offset:`none`,...P,unpackBlock:" +
-  "(e,t,n,r)=>ut(e,t,n,r),packBlock:(e,t,n,r,i,a)=>dt(e,t,i,a)}),q2_0:lt,q2_k:ft,q3_k:pt,q4_0" +
-  ":mt,q4_1:ht,q4_k:vt,q5_0:xt,q5_1:St,q5_k:Ct,q6_k:wt,q8_0:Tt},kt=Object.values(Ot),At=Objec" +
-  "t.freeze({id:`binary`,bits:1,levels:2,origin:-1,step:2,zeroPoint:`none`,packing:`bits1`,sc" +
-  "aleRule:`mean`,training:{straightThrough:{...j(-1,1),resolution:.5,shift:.5,passOutside:!0" +
-  "},scale:`followed`,start:{of:`mean`,factor:1},topLevel:null,leastScale:1e-5}}),jt=Object.f" +
-  "reeze({...At,id:`elastic`,training:{straightThrough:{...j(-1,1),rule:`sign`},scale:`learne" +
-  "d`,start:{of:`mean`,factor:1},topLevel:1,leastScale:1e-5}});function Mt(e){return Object.f" +
-  "reeze({id:`codebook`,bits:e,levels:2**e,origin:0,step:1,codebook:!0,zeroPoint:`none`,packi" +
-  "ng:`bits${e}`,scaleRule:`magnitude`,training:null})}function Nt(e,t){return{straightThroug" +
-  "h:j(e,t),scale:`learned`,start:{of:`peak`,factor:1/t},topLevel:t,leastScale:1e-5}}function" +
-  " Pt(e){return{straightThrough:{...j(0,e),rule:`zero-point`},scale:`learned`,start:{of:`spa" +
-  "n`,factor:1/e},topLevel:null,leastScale:1e-4}}function L(e){return Object.freeze({id:`int`" +
-  ",bits:e,levels:2**e,origin:0,step:1,zeroPoint:`integer`,packing:`bits${e}`,scaleRule:`rang" +
-  "e`,training:Pt(2**e-1)})}function R(e){return Object.freeze({...L(e),id:`floatzero`,zeroPo" +
-  "int:`float16`,scaleRule:`span`,training:null})}function z(e){let t=2**(e-1);return Object." +
-  "freeze({...L(e),id:`sym`,origin:-t,zeroPoint:`none`,scaleRule:`magnitude`,training:Nt(-t,t" +
-  "-1)})}let Ft=Object.freeze({...z(8),id:`narrow`,levels:255,origin:-127,training:Nt(-127,12" +
-  "7)}),It=Object.freeze({id:`nf4`,bits:4,levels:16,origin:-1,step:2/15,values:Float32Array.o" +
-  "f(-1,-.6961928,-.52507305,-.3949175,-.28444138,-.18477343,-.091050036,0,.0795803,.1609302," +
-  ".2461123,.33791524,.44070983,.562617,.72295684,1),zeroPoint:`none`,packing:`bits4`,scaleRu" +
-  "le:`magnitude`,training:null}),Lt=Object.freeze({...At,id:`svid`,inputScales:!0,training:n" +
-  "ull}),Rt=Object.freeze({...Lt,id:`onebit`,normalizedOutputs:!0});function zt(e,t,n){return" +
-  "{straightThrough:{...j(-.99,.99),resolution:e,shift:t,lowSlope:-n,highSlope:n},scale:`lear" +
-  "ned`,start:{of:`peak`,factor:1},topLevel:1,leastScale:1e-5}}let Bt=Object.freeze({id:`seq`" +
-  ",bits:2,levels:4,origin:-.75,step:.5,zeroPoint:`none`,packing:`bits2`,scaleRule:`magnitude" +
-  "`,training:zt(2,.5,.75)}),Vt=Math.fround(2/3),Ht=Object.freeze({id:`seq`,bits:1.58,levels:" +
-  "3,origin:-Vt,step:Vt,zeroPoint:`none`,packing:`trits5`,scaleRule:`magnitude`,training:{..." +
-  "zt(1.5,0,1),thirds:!0}}),B=[At,jt,Object.freeze({id:`ternary`,bits:1.58,levels:3,origin:-1" +
-  ",step:1,zeroPoint:`none`,packing:`trits5`,scaleRule:`mean`,training:{straightThrough:{...j" +
-  "(-1,1),passOutside:!0},scale:`followed`,start:{of:`mean`,factor:1},topLevel:null,leastScal" +
-  "e:1e-5}}),Ht,L(2),L(3),L(4),L(8),z(2),Bt,z(3),z(4),z(8),Ft,R(2),R(3),R(4),R(8),It,Mt(2),Mt" +
-  "(3),Mt(4),Lt,Rt];function Ut(e,t,n,r){let i=Gt[n]?.read(e,t,r)??0,a=(1<<n)-1;for(let o=i,s" +
-  "=i*n;o<r.length;o++,s+=n){let i=t+(s>>>3),c=e[i]|((s&7)+n>8?e[i+1]<<8:0);r[o]=c>>>(s&7)&a}" +
-  "}function Wt(e,t,n,r){let i=Gt[t]?.write(e,n,r)??0;if(i===e.length)return;let a=(1<<t)-1;n" +
-  ".fill(0,r+i*t/8,r+Math.ceil(e.length*t/8));for(let o=i,s=i*t;o<e.length;o++,s+=t){let t=(e" +
-  "[o]&a)<<(s&7),i=r+(s>>>3);n[i]|=t&255,t>255&&(n[i+1]|=t>>>8)}}let Gt={2:{read(e,t,n){let r" +
-  "=n.length&-4;for(let i=0,a=t;i<r;i+=4){let t=e[a++];n[i]=t&3,n[i+1]=t>>>2&3,n[i+2]=t>>>4&3" +
-  ",n[i+3]=t>>>6}return r},write(e,t,n){let r=e.length&-4;for(let i=0,a=n;i<r;i+=4){let n=e[i" +
-  "]&3|(e[i+1]&3)<<2;t[a++]=n|(e[i+2]&3)<<4|e[i+3]<<6}return r}},3:{read(e,t,n){let r=n.lengt" +
-  "h&-8;for(let i=0,a=t;i<r;i+=8,a+=3){let t=e[a]|e[a+1]<<8|e[a+2]<<16;n[i]=t&7,n[i+1]=t>>>3&" +
-  "7,n[i+2]=t>>>6&7,n[i+3]=t>>>9&7,n[i+4]=t>>>12&7,n[i+5]=t>>>15&7,n[i+6]=t>>>18&7,n[i+7]=t>>" +
-  ">21}return r},write(e,t,n){let r=e.length&-8;for(let i=0,a=n;i<r;i+=8,a+=3){let n=e[i]&7|(" +
-  "e[i+1]&7)<<3|(e[i+2]&7)<<6,r=(e[i+3]&7)<<9|(e[i+4]&7)<<12,o=(e[i+5]&7)<<15|(e[i+6]&7)<<18," +
-  "s=n|r|o|(e[i+7]&7)<<21;t[a]=s,t[a+1]=s>>>8,t[a+2]=s>>>16}return r}},4:{read(e,t,n){let r=n" +
-  ".length&-2;for(let i=0,a=t;i<r;i+=2){let t=e[a++];n[i]=t&15,n[i+1]=t>>>4}return r},write(e" +
-  ",t,n){let r=e.length&-2;for(let i=0,a=n;i<r;i+=2)t[a++]=e[i]&15|e[i+1]<<4;return r}},8:{re" +
-  "ad(e,t,n){return n.set(e.subarray(t,t+n.length)),n.length},write(e,t,n){return t.set(e,n)," +
-  "e.length}}};function V(e,t){return Object.freeze({packing:e,codesPerUnit:t===3?8:8/t,bytes" +
-  "PerUnit:t===3?3:1,levels:1<<t,pack(e,n,r,i,a){Wt(e.subarray(n,n+r),t,i,a)},unpack(e,n,r,i," +
-  "a){Ut(e,n,t,i.subarray(a,a+r))}})}let Kt=V(`bits1`,1),qt=V(`bits2`,2),Jt=V(`bits3`,3),Yt=V" +
-  "(`bits4`,4),Xt=V(`bits8`,8),Zt=[1,3,9,27,81],Qt={bits1:Kt,trits5:Object.freeze({packing:`t" +
-  "rits5`,codesPerUnit:5,bytesPerUnit:1,levels:3,pack(e,t,n,r,i){for(let a=0;a<n;a+=5){let o=" +
-  "0;for(let r=0;r<5&&a+r<n;r++)o+=e[t+a+r]*Zt[r];r[i+a/5]=o}},unpack(e,t,n,r,i){for(let a=0;" +
-  "a<n;a+=5){let o=e[t+a/5];for(let e=0;e<5&&a+e<n;e++)r[i+a+e]=o%3,o=Math.floor(o/3)}}}),bit" +
-  "s2:qt,bits3:Jt,bits4:Yt,bits8:Xt},$t=[8,2**20],en=/^[it]?q\\d/i,tn=/\\d+(?:\\.\\d+)?/,nn=/g(\\d" +
-  "+)/i,rn=/(\\d+)g/i;function H(e){let t=[...new Set(B.map(e=>e.bits))].sort((e,t)=>e-t),n=`s" +
-  "chemes are w<bits>[g<group size>][-<grid>] with ${on(t)} bits`;if(en.test(e)){let t=kt.map" +
-  "(({id:e})=>e),n=`types of blocks are ${t.join(`, `)}`;return`${et(e,t,``)} ${n}`.trim()}le" +
-  "t r=tn.exec(e);if(!r)return`${n}, such as w4g128, w2g64, w3-sym, w1.58 or w1`;let i=Number" +
-  "(r[0]),a=t.reduce((e,t)=>Math.abs(t-i)<Math.abs(e-i)?t:e),o=nn.exec(e)??rn.exec(e),s=/sym/" +
-  "i.test(e)&&!/asym/i.test(e),c=B.some(e=>e.bits===a&&e.id===`sym`),l=s&&c?`-sym`:``;return`" +
-  "did you mean w${a}${o?an(o[1]):``}${l}? ${n}`}function an(e){let[t,n]=$t;return`g${Math.mi" +
-  "n(n,Math.max(t,Number(e)))}`}function on(e){return`${e.slice(0,-1).join(`, `)} or ${e.at(-" +
-  "1)}`}function sn(e,t){let n=e.length>t?`${e.slice(0,t-3)}...`:e;return JSON.stringify(n).r" +
-  "eplace(/[\\u007f-\\u009f\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]/g,e=>`\\\\u${e.charCodeAt(0).t" +
-  "oString(16).padStart(4,`0`)}`)}function cn(e){if(typeof e==`string`)return sn(e,60);if(typ" +
-  "eof e!=`object`||!e)return String(e);if(!Array.isArray(e))return`an object`;let t=e.length" +
-  "<60&&e.every(e=>typeof e!=`object`),n=t?`[${e.map(cn).join(`, `)}]`:``;return t&&n.length<" +
-  "=60?n:`a list of ${e.length} ${e.length===1?`entry`:`entries`}`}let[ln,un]=$t,dn=/^w(\\d+(?" +
-  ":\\.\\d+)?)(?:g(\\d+))?((?:-[a-z]+?(?:(?<!a)\\d)?)*?)(?:-s(\\d+(?:\\.\\d+)?))?(?:a(\\d+)(?:-(stati" +
-  "c|integer|sign))?)?$/,fn=[.01,10],pn=new Map(kt.map(e=>[e.id,mn(e)]));function mn(e){let{i" +
-  "d:t,groupColumns:n}=e,r=it(e);return Object.freeze({id:t,grid:r,packing:null,groupSize:n,a" +
-  "ctivation:null,sparse:null,blocks:e})}function hn(e){let t=e.slice(0,100),n=pn.get(t.toLow" +
-  "erCase());if(n&&t===e)return n;let r=dn.exec(t);if(!r||t!==e)throw new D(`${cn(e)} is not " +
-  "a scheme id`,{hint:H(t)});let[,i,a,o=``,s,c,l=`token`]=r,u=En(e,Number(i),o.split(`-`).sli" +
-  "ce(1)),d=_n(e,c,l),f=a===void 0?null:Number(a);if(f!==null&&(f<ln||f>un))throw new D(`sche" +
-  "me ${e}: a group of ${a} is outside ${ln} to ${un}`,{hint:H(e)});if(u.inputScales&&(f!==nu" +
-  "ll||d!==null))throw new D(`scheme ${e}: the grid has no groups and takes float inputs`,{hi" +
-  "nt:`use ${U(u,null).id}`});if(u.codebook&&f!==null)throw new D(`scheme ${e}: a codebook be" +
-  "longs to a row, which has no groups`,{hint:`use ${U(u,null,d).id}`});let p=U(u,f,d,gn(e,s," +
-  "u));if(l===`integer`&&!Cn(p))throw new D(`scheme ${e}: integer outputs need 8-bit weights " +
-  "with a scale a row`,{hint:`use w8-narrowa8-integer`});return p}function gn(e,t,n){if(t===v" +
-  "oid 0)return null;let[r,i]=fn,a=Math.round(Number(t)*100)/100;if(a<r||a>i)throw new D(`sch" +
-  "eme ${e}: ${t} % of the weights beside the codes are outside ${r} to ${i} %`);if(n.codeboo" +
-  "k)return a;throw new D(`scheme ${e}: only weights with a codebook can have others beside t" +
-  "hem`,{hint:`use w3-codebook-s0.45, or w4-codebook-s0.45`})}function _n(e,t,n){if(t===void " +
-  "0)return null;let r=t=>e.replace(/a\\d+(-(static|integer|sign))?$/,t),i=nt.find(e=>String(e" +
-  ")===t);if(i===void 0)throw new D(`scheme ${e}: activations of ${t} bits are not offered`,{" +
-  "hint:`use a1, a4, a6 or a8: ${r(`a8`)}`});let a={bits:i,mode:n};if(n===`sign`&&i!==1)throw" +
-  " new D(`scheme ${e}: signs have 1 bit, not ${i}`,{hint:`use ${r(`a1-sign`)}, or ${r(`a${i}" +
-  "`)}`});if(rt(a)&&i!==8)throw new D(`scheme ${e}: activations by fixed ranges have 8 bits, " +
-  "not ${i}`,{hint:`use ${r(`a${i}`)}, or ${r(`a8-${n}`)}`});return a}function U(e,t,n=null,r" +
-  "=null){let i=Tn(e.bits)===e,a=`${`${`w${e.bits}${t===null?``:`g${t}`}`}${i?``:`-${e.id}`}$" +
-  "{r===null?``:`-s${r}`}`}${wn(n)}`;return Object.freeze({id:a,grid:e,packing:Qt[e.packing]," +
-  "groupSize:t,activation:n,sparse:r,blocks:null})}function vn(e){return e.sparse===null?e:U(" +
-  "e.grid,e.groupSize,e.activation)}function yn({sparse:e},t,n){return Math.round(t*n*(e??0)/" +
-  "100)}function W(e){if(e.blocks===null)return e;throw new D(`codes of the scheme ${e.id} li" +
-  "e in blocks, together with scales`)}function bn(e){if(e.blocks)return e;throw new D(`codes" +
-  " of the scheme ${e.id} lie by themselves, not in blocks`)}function xn({id:e,blocks:t},n){i" +
-  "f(!t||n%t.columns===0)return;let r=kt.filter(({columns:e})=>n%e===0).map(e=>e.id).join(`, " +
-  "`);throw new D(`scheme ${e}: rows of ${n} columns are no whole number of its blocks of ${t" +
-  ".columns}`,{hint:r?`for these rows use one of ${r}`:`no block format fits these rows; use " +
-  "a scheme such as w4g32`})}function Sn(e,t){return e.groupSize===null?1:Math.ceil(t/e.group" +
-  "Size)}function Cn({grid:e,groupSize:t}){return t===null&&e.bits===8&&e.zeroPoint===`none`&" +
-  "&e.step===1}function wn(e){if(!e)return``;let{bits:t,mode:n}=e;return`a${t}${n===`token`?`" +
-  "`:`-${n}`}`}function Tn(e){return B.find(t=>t.bits===e)}function En(e,t,n){let r=Tn(t);if(" +
-  "!r){let n=H(e);throw new D(`scheme ${e}: ${t} bits is not offered`,{hint:n})}let i=n.filte" +
-  "r(e=>e!==r.id&&(e!==`asym`||r.zeroPoint===`none`));if(i.length===0)return r;let a=B.find(e" +
-  "=>e.bits===t&&e.id===i[0]);if(i.length>1||!a){let n=B.filter(e=>e.bits===t).map(e=>e.id),r" +
-  "=`${et(i[0],n,``)} ${t}-bit grids: ${n.join(`, `)}`;throw new D(`scheme ${e}: no ${t}-bit " +
-  "grid \"${i.join(`-`)}\"`,{hint:r.trim()})}return a}function Dn(e){return e<2**16?`u16`:`u32`" +
-  "}function On(e,t,n){if(e===0)return 0;let r=Dn(n)===`u16`?2:4;return t*r+e*(r+2)}function " +
-  "kn({counts:e}){let t=new Int32Array(e.length+1);for(let[n,r]of e.entries())t[n+1]=t[n]+r;r" +
-  "eturn t}function An(e,t,n){let r=k(n.values),i=kn(n);for(let a=0;a+1<i.length;a++)for(let " +
-  "o=i[a];o<i[a+1];o++)e[a*t+n.columns[o]]+=r[o]}var jn=class e{scheme;outFeatures;inFeatures" +
-  ";parts;constructor(t,n,r,i){let a=e.sizes(t,n,r);K(`blocks`,i.blocks?.byteLength??0,a.bloc" +
-  "ks),K(`codes`,i.codes.byteLength,a.codes),K(`scales`,i.scales.byteLength,a.scales),K(`zero" +
-  "s`,i.zeros?.byteLength??0,a.zeros),K(`input scales`,i.inputScales?.byteLength??0,a.inputSc" +
-  "ales),K(`codebook`,i.codebook?.byteLength??0,a.codebook),K(`sparse weights`,Nn(i.sparse),a" +
-  ".sparse),this.scheme=t,this.outFeatures=n,this.inFeatures=r,this.parts=i}static sizes(e,t," +
-  "n){let r=zn(e,n),i=e.blocks?{...Fn,blocks:t*r}:{...Bn(e,t,n),codes:t*r};return{rowBytes:r," +
-  "...i,all:Ie(Object.values(i))}}static pack(t,n){let{outFeatures:r,inFeatures:i}=n,a=W(t),{" +
-  "packing:o}=a,s=e.sizes(t,r,i),c=Rn(a,r,i,n.codes),l=n.zeros?Hn(o,n.zeros,s.zeros):null;ret" +
-  "urn new e(t,r,i,{codes:c,scales:n.scales,zeros:l,inputScales:n.inputScales,codebook:n.code" +
-  "book,sparse:n.sparse,activations:null})}static packBlocks(t,n){let{outFeatures:r,inFeature" +
-  "s:i}=n,{blocks:a}=bn(t);return xn(t,i),e.ofBlocks(t,r,i,Ve(a,n))}static ofBlocks(t,n,r,i){" +
-  "return new e(t,n,r,{...Ln,blocks:i})}withoutSparse(){let{scheme:t,outFeatures:n,inFeatures" +
-  ":r,parts:i}=this,a={...i,sparse:void 0};return new e(vn(t),n,r,a)}withActivations(t,n){ret" +
-  "urn new e(t,this.outFeatures,this.inFeatures,{...this.parts,activations:n})}withScales(t,n" +
-  "=null){let{scheme:r,parts:i,outFeatures:a,inFeatures:o}=this;if(r.blocks&&i.blocks){let s=" +
-  "qe(r.blocks,i.blocks,t,n);return e.ofBlocks(r,a,o,s)}return new e(this.scheme,this.outFeat" +
-  "ures,this.inFeatures,{...this.parts,scales:t})}withCodes(t){let{scheme:n,parts:r,outFeatur" +
-  "es:i,inFeatures:a}=this,o=Rn(W(n),i,a,t);return new e(n,i,a,{...r,codes:o})}get sizeBytes(" +
-  "){return e.sizes(this.scheme,this.outFeatures,this.inFeatures).all}get bitsPerWeight(){ret" +
-  "urn this.sizeBytes*8/(this.outFeatures*this.inFeatures)}unpackCodes(){let{outFeatures:e,in" +
-  "Features:t,scheme:n,parts:r}=this;if(n.blocks)return He(n.blocks,G(this));let i=M(n.packin" +
-  "g,t),a=new Uint8Array(e*t);for(let o=0;o<e;o++)n.packing.unpack(r.codes,o*i,t,a,o*t);retur" +
-  "n a}blockScales(){return Ke(bn(this.scheme).blocks,G(this))}unpackBlockScales(){return Ue(" +
-  "bn(this.scheme).blocks,G(this))}unpackZeros(){let{zeros:e,scales:t}=this.parts;if(!e)retur" +
-  "n null;if(e instanceof Uint16Array)return k(e);let n=new Uint8Array(t.length);return W(thi" +
-  "s.scheme).packing.unpack(e,0,n.length,n,0),n}operand(){let{scheme:e,outFeatures:t,inFeatur" +
-  "es:n}=this,{grid:r,groupSize:i}=e,a=zn(e,n),o={outFeatures:t,inFeatures:n,groupSize:i??n,r" +
-  "owBytes:a};if(e.blocks){let{id:t,columns:n}=e.blocks;return{...o,format:t,blockColumns:n,b" +
-  "locks:G(this)}}let{codebook:s}=this.parts,c=s??r.values;return{...o,layout:e.packing,codes" +
-  ":this.parts.codes,scales:s?new Uint16Array(t).fill(In):this.parts.scales,zeroPoints:this.p" +
-  "arts.zeros,origin:r.origin,step:r.step,...c&&{table:c}}}dequantize(e=new Float32Array(this" +
-  ".outFeatures*this.inFeatures)){let{inFeatures:t,outFeatures:n,scheme:r}=this;if(r.blocks)r" +
-  "eturn We(r.blocks,G(this),e);let{codebook:i,sparse:a}=this.parts;if(i)return Mn(this,i,e)," +
-  "a&&An(e,t,a),e;let{grid:o,groupSize:s,packing:c}=r,l=s??t,u=k(this.parts.scales),d=this.un" +
-  "packZeros(),f=M(c,t),p=new Uint8Array(t);for(let r=0,i=0,a=0;r<n;r++){c.unpack(this.parts." +
-  "codes,r*f,t,p,0);for(let n=0;n<t;a++){let r=u[a],s=d?d[a]:0,c=Math.min(t,n+l);for(;n<c;n++" +
-  ",i++)e[i]=r*Xe(o,p[n],s)}}return Pn(e,this.parts.inputScales),e}};function Mn(e,t,n){let{i" +
-  "nFeatures:r,scheme:i}=e,{levels:a}=i.grid,o=k(t);for(let[t,i]of e.unpackCodes().entries())" +
-  "n[t]=o[Math.floor(t/r)*a+i]}function Nn(e){return e?Ie([e.counts,e.columns,e.values].map((" +
-  "{byteLength:e})=>e)):0}function Pn(e,t){if(!t)return;let n=k(t);for(let t=0;t<e.length;t++" +
-  ")e[t]*=n[t%n.length]}let Fn={blocks:0,codes:0,scales:0,zeros:0,inputScales:0,codebook:0,sp" +
-  "arse:0,activations:0},In=15360,Ln={codes:/* @__PURE__ */ new Uint8Array,scales:/* @__PURE_" +
-  "_ */ new Uint16Array,zeros:null,activations:null};function Rn({packing:e},t,n,r){K(`unpack" +
-  "ed codes`,r.length,t*n),Ze(e,r);let i=M(e,n),a=new Uint8Array(t*i);for(let o=0;o<t;o++)e.p" +
-  "ack(r,o*n,n,a,o*i);return a}function zn(e,t){return xn(e,t),e.blocks?Be(e.blocks,t):M(e.pa" +
-  "cking,t)}function Bn(e,t,n){let r=t*Sn(e,n);return{...Fn,scales:e.grid.codebook?0:r*2,zero" +
-  "s:Vn(e,r),codebook:e.grid.codebook?t*e.grid.levels*2:0,sparse:On(yn(e,t,n),t,n),inputScale" +
-  "s:e.grid.inputScales?n*2:0,activations:{token:0,sign:0,static:8,integer:16}[e.activation?." +
-  "mode??`token`]}}function G({parts:e}){return e.blocks??/* @__PURE__ */ new Uint8Array}func" +
-  "tion Vn({grid:e,packing:t},n){return e.zeroPoint===`none`?0:e.zeroPoint===`integer`?M(t,n)" +
-  ":n*2}function Hn(e,t,n){if(t instanceof Uint16Array)return t;Ze(e,t);let r=new Uint8Array(" +
-  "n);return e.pack(t,0,t.length,r,0),r}function K(e,t,n){if(t!==n)throw new E(`quantized wei" +
-  "ght: expected ${n} bytes of ${e}, got ${t}`)}let Un={f32:4,bf16:2,f16:2};function q(e){ret" +
-  "urn Object.hasOwn(Un,e)}let Wn=/* @__PURE__ */ new Map;function Gn(e){let t=Wn.get(e)??hn(" +
-  "e);return Wn.set(e,t),t}function J(e,t,n){return q(e)?Un[e]*t*n:jn.sizes(Gn(e),t,n).all}le" +
-  "t Kn={attention:`linear`,mlp:`linear`,experts:`linear`,router:`others`,embedding:`embeddin" +
-  "g`,head:`head`};function Y({kind:e,storage:t},n){return t??n[Kn[e]]}function qn({kind:e}){" +
-  "return Kn[e]===`linear`}function Jn(e,t){let n={linear:0,embedding:0,head:0,others:e.other" +
-  "s*Un[t.others]},r=0;for(let i of e.parts){let{outFeatures:e,inFeatures:a,count:o}=i,s=o*J(" +
-  "Y(i,t),e,a);n[Kn[i.kind]]+=s,qn(i)&&(r+=e*a*o)}let i=n.linear+n.embedding+n.head+n.others," +
-  "a={linear:8*n.linear/r,all:8*i/e.parameters};return{...n,all:i,bitsPerWeight:a}}function Y" +
-  "n({kvHeads:e,headDim:t},n){let r={f32:4*t,f16:2*t,i8:t+4,i4:Math.ceil(t/2)+4}[n];return 2*" +
-  "e*r}let Xn=9e7;function Zn(e,t){let n=Jn(e,t.storage).all,r=e.passes*Yn(e,t.kvCache)*t.con" +
-  "text,i=Math.min(512,t.context),{hiddenSize:a,intermediateSize:o,heads:s,headDim:c,vocabula" +
-  "rySize:l}=e,u=4*(i*(3*a+2*o+2*s*c)+l);return{weights:n,kvCache:r,work:u,program:Xn,all:n+r" +
-  "+u+Xn}}function Qn(e,t){let{storage:n}=t,r=e.others*{f32:4,bf16:2,f16:2}[n.others],i=0,a=0" +
-  ";for(let t of e.parts){let{kind:e,outFeatures:o,inFeatures:s,used:c}=t,l=Y(t,n);r+=c*J(l,o" +
-  ",s),e===`embedding`&&(r+=J(l,1,s));let u=c*o*s;q(l)?a+=u:i+=u}let o=$n(e,t.context);a+=2*e" +
-  ".heads*e.headDim*o;let s=Yn(e,t.kvCache)*(o+e.passes);return{weightBytes:r,kvBytes:s,bytes" +
-  ":r+s,integerProducts:i,floatProducts:a,operations:2*(i+a)}}function $n({spans:e},t){return" +
-  " e.reduce((e,{window:n,blocks:r})=>e+r*Math.min(n??t,t),0)}function er(e,t,{bytesPerSecond" +
-  ":n,operationsPerSecond:r}){let i=Qn(e,t),a=Qn(e,{...t,context:256}),o=(e,t)=>Math.max(e/n," +
-  "t/r);return{decode:1/o(i.bytes,i.operations),prompt:512/o(a.bytes,512*a.operations)}}funct" +
-  "ion tr(e,t,n){let r=Qn(e,t);return{stored:Jn(e,t.storage),memory:Zn(e,t),token:{...r,joule" +
-  "s:je(r,n)}}}function nr(e,t,n){let r=Zn(e,t),i=e.passes*Yn(e,t.kvCache),a=n-(r.all-r.kvCac" +
-  "he),o=r.all-r.program;return{memoryBytes:n,fits:r.all<=n,largestContext:Math.max(0,Math.fl" +
-  "oor(a/i)),largestParameters:Math.max(0,Math.floor(e.parameters*(n-r.program)/o))}}function" +
-  " rr(e,t,n){let r=ir(e.map(e=>e.x)),i=ir(e.map(e=>e.y)),a=new Map(e.map(e=>[`${e.x} ${e.y}`" +
-  ",Math.log(e.seconds)]));return a.size===0||a.size!==r.length*i.length?null:Math.exp(ar(r,t" +
-  ",e=>ar(i,n,t=>a.get(`${e} ${t}`)??NaN)))}function ir(e){return[...new Set(e)].sort((e,t)=>" +
-  "e-t)}function ar(e,t,n){let r=e.findIndex(e=>e>=t),i=e.length-1,a=r<0?i:Math.max(r,Math.mi" +
-  "n(1,i));if(a===0)return n(e[0])+Math.log(t/e[0]);let[o,s]=[e[a-1],e[a]],c=Math.log(t/o)/Ma" +
-  "th.log(s/o);return n(o)*(1-c)+n(s)*c}function or(e,t){let n=[...e].sort((e,t)=>e.size-t.si" +
-  "ze);if(n.length<2)return n[0]?.seconds??null;let r=n.findIndex(e=>e.size>=t),i=r<0?n.lengt" +
-  "h-1:Math.max(1,r),[a,o]=[n[i-1],n[i]],s=(t-a.size)/(o.size-a.size);return a.seconds+s*(o.s" +
-  "econds-a.seconds)}function sr(e,t){let[n]=e.runs,r=t===void 0?n:e.runs.find(e=>e.threads==" +
-  "=t);if(r)return r;throw new Ne(`nothing was measured with ${t} threads on ${e.machine.proc" +
-  "essor}`,{hint:`measured: ${e.runs.map(e=>e.threads).join(`, `)}`,field:`threads`,value:t})" +
-  "}function cr(e,t,n,r=`median`){let{tokens:i,outFeatures:a,inFeatures:o}=n,s=lr(e,t,i),c=e." +
-  "products.filter(e=>e.storage===s&&e.tokens===i).map(e=>({x:e.outFeatures,y:e.inFeatures,se" +
-  "conds:e.seconds[r]})),l=s===null?null:rr(c,a,o);if(l===null||s===null)throw new Ne(`the ma" +
-  "chine's table has no products of ${t}`,{hint:\"measure anew, without `quick`: `fewbit measu" +
-  "re-machine`\"});return s===t?l:l*X(t)/X(s)}function X(e){return J(e,1,4096)}function lr(e,t" +
-  ",n){let r=[...new Set(e.products.flatMap(e=>e.tokens===n?[e.storage]:[]))];if(r.includes(t" +
-  "))return t;if(q(t))return null;let{packing:i}=Gn(t),a=X(t),o=e=>Math.abs(Math.log(X(e)/a))" +
-  ";return r.filter(e=>i===null||q(e)?!1:Gn(e).packing?.packing===i.packing).sort((e,t)=>o(e)" +
-  "-o(t))[0]??null}function ur(e,t,{kvCache:n,context:r},i){let a=e.attention.filter(e=>e.kvC" +
-  "ache===n).map(e=>({x:e.elements,y:e.group,seconds:e.seconds[i]})),o=t.heads/t.kvHeads;retu" +
-  "rn t.spans.reduce((e,{window:n,blocks:i})=>{let s=Math.max(1,Math.min(n??r,r)),c=t.heads*t" +
-  ".headDim*s;return e+i*(rr(a,c,o)??0)},0)}function dr(e,t,n,{threads:r,take:i=`median`}={})" +
-  "{let a=sr(e,r),o={linear:0,head:0};for(let e of t.parts){if(e.used===0)continue;let t=e.ki" +
-  "nd===`head`||e.kind===`embedding`,r=Y(e,n.storage),s=e.used*cr(a,r,{tokens:1,...e},i);o[t?" +
-  "`head`:`linear`]+=s}let{kvCache:s,context:c}=n,l=e=>ur(a,t,{kvCache:s,context:e},i),u=Math" +
-  ".max(0,l(c)-l(Math.min(c,16))),d=fr(a,t,1,i);return{...o,attention:u,rest:d,all:o.linear+o" +
-  ".head+u+d}}function fr(e,t,n,r){let i=e.blocks.filter(e=>e.tokens===n).map(e=>({size:e.hid" +
-  "denSize,seconds:e.seconds[r]})),a=e.steps.filter(e=>e.tokens===n).map(e=>({size:e.vocabula" +
-  "rySize,seconds:e.seconds[r]})),o=or(i,t.hiddenSize)??0;return t.passes*o+(or(a,t.vocabular" +
-  "ySize)??0)}function pr(e,t,{storage:n},{threads:r,take:i=`median`}={}){let a=sr(e,r);retur" +
-  "n t.parts.reduce((e,t)=>{if(t.used===0)return e;let r=t.kind===`head`||t.kind===`embedding" +
-  "`,o={...t,tokens:r?1:128};return e+t.used*cr(a,Y(t,n),o,i)},0)+fr(a,t,128,i)}function mr(e" +
-  ",t,n,r={}){return{decode:1/dr(e,t,n,r).all,prompt:128/pr(e,t,n,r)}}let hr=[[16,`#1b1b1f`,`" +
-  "#f4f4f5`],[8,`#4b008d`,`#c9a6ff`],[4,`#2d53b0`,`#6f93ff`],[3,`#0a7454`,`#2fb67c`],[2,`#b45" +
-  "a1e`,`#dd7d3c`],[1.58,`#dc509b`,`#ff9dd0`],[1,`#ad9109`,`#ebd04c`]];function Z(e){return`b" +
-  "its-${String(e).replace(`.`,`_`)}`}gr(`--paper: #ffffff; --ink: #18181b; --faint: #62626b;" +
-  " --line: #e4e4e7; --raised: #f4f4f5; --accent: #1d4ed8; --bad: #b91c1c`,1),gr(`--paper: #1" +
-  "31316; --ink: #ececee; --faint: #a1a1aa; --line: #313136; --raised: #1e1e22; --accent: #7a" +
-  "b0ff; --bad: #f87171`,2);function gr(e,t){return[e,...hr.map(e=>`--${Z(e[0])}: ${e[t]}`),`" +
-  "`].join(`; `).trim()}hr.map(([e])=>`.${Z(e)} { --colour: var(--${Z(e)}); }`).join(`\n`);fun" +
-  "ction _r(e,t){let[n,r]=xr(e.filter(e=>e>0&&Number.isFinite(e))),i=Math.max((Math.log10(r)-" +
-  "Math.log10(n))*.08,.004),a=[Math.log10(n)-i,Math.log10(r)+i],o=Sr(a,t);return{position:e=>" +
-  "o(Math.log10(e)),ticks:yr(...a)}}function vr(e,t,n){let r=t-e;if(!(r>0)||!Number.isFinite(" +
-  "r))return[];let i=r/n,a=10**Math.floor(Math.log10(i)),o=a*([1,2,5,10].find(e=>e*a>=i)??10)" +
-  ",s=Math.ceil(e/o-1e-9),c=Math.floor(t/o+1e-9),l=Math.max(0,-Math.floor(Math.log10(o)+1e-9)" +
-  ");return Array.from({length:c-s+1},(e,t)=>Number(((s+t)*o).toFixed(l)))}function yr(e,t){l" +
-  "et n=t-e;if(n<.5)return vr(10**e,10**t,6);let r=n>4?[1]:n>1.3?[1,2,5]:[1,1.5,2,3,4,6,8],i=" +
-  "Math.max(1,Math.ceil(n/br)),a=i*Math.floor(e/i);return Array.from({length:Math.ceil((t-a)/" +
-  "i)+1},(e,t)=>a+i*t).flatMap(e=>r.map(t=>Cr(t*10**e))).filter(n=>Math.log10(n)>=e&&Math.log" +
-  "10(n)<=t)}let br=9;function xr(e){let t=e.filter(Number.isFinite);if(t.length===0)return[." +
-  "1,1];let n=Math.min(...t),r=Math.max(...t);return n<r?[n,r]:n===0?[0,1]:[n-.05*Math.abs(n)" +
-  ",n+.05*Math.abs(n)]}function Sr(e,t){let[n,r]=e;return e=>t[0]+(e-n)/(r-n)*(t[1]-t[0])}fun" +
-  "ction Cr(e){return Number(e.toPrecision(12))}let wr=[16,8,4,3,2,1.58,1];function Tr(e,t,n)" +
-  "{return e===16?n:`w${e}${t===null?``:`g${t}`}`}function Er({shape:e,floats:t},n){let{bits:" +
-  "r,group:i,kvCache:a,context:o}=n,s=Tr(n.embedding,64,t),c=Tr(e.tied?n.embedding:n.head,64," +
-  "t);return{storage:{linear:Tr(r,i,t),embedding:s,head:c,others:t},kvCache:a,context:o}}func" +
-  "tion Dr(e,t){let n=Er(e,t),r=e.machines.find(({id:e})=>e===t.machine)??e.machines[0];retur" +
-  "n{...tr(e.shape,n,r.energy),scheme:n.storage.linear,machine:r,speeds:Or(e.shape,n,r),fit:n" +
-  "r(e.shape,n,r.memoryBytes)}}function Or(e,t,n){let{table:r,threads:i,limits:a}=n;if(!r)ret" +
-  "urn er(e,t,a);try{return mr(r,e,t,i===void 0?{}:{threads:i})}catch(e){if(e instanceof Me)r" +
-  "eturn null;throw e}}function kr(e,t){let n=wr.map(n=>({bits:n,...Dr(e,{...t,bits:n})})).fl" +
-  "atMap(e=>e.speeds?[{...e,speed:e.speeds.decode}]:[]),r=[0,1],i=_r(n.map(e=>e.memory.all),r" +
-  "),a=_r(n.map(e=>e.speed),r),o=n.map(e=>{let n=e.bits===16?`16 bits`:e.scheme;return{id:e.s" +
-  "cheme,x:i.position(e.memory.all),y:a.position(e.speed),whisker:null,colour:Z(e.bits),shape" +
-  ":e.bits===t.bits?`circle`:`square`,label:n,faded:e.bits!==t.bits,near:!0,title:`${n}\\n${C(" +
-  "e.memory.all)}\\n${S(e.speed)} tokens a second`}});return{x:{title:`memory`,ticks:i.ticks.m" +
-  "ap(e=>({at:i.position(e),label:Te(C(e))}))},y:{title:`tokens a second`,ticks:a.ticks.map(e" +
-  "=>({at:a.position(e),label:`${e}`}))},lines:[{kind:`front`,colour:``,places:o.map(e=>[e.x," +
-  "e.y])}],points:o,side:`right`}}let Ar={wide:{width:620,top:0,plotHeight:330,fontSize:13,la" +
-  "belReach:60},narrow:{width:350,top:0,plotHeight:250,fontSize:12.5,labelReach:28}};function" +
-  " Q(e,t){let n=new FormData(e).get(t);return typeof n==`string`?n:``}function jr(e){let t=Q" +
-  "(e,`group`);return{bits:Number(Q(e,`bits`)),group:t===`row`?null:Number(t),embedding:Numbe" +
-  "r(Q(e,`embedding`)),head:Number(Q(e,`head`)||Q(e,`embedding`)),kvCache:Q(e,`kvCache`),cont" +
-  "ext:Math.round(2**Number(Q(e,`context`))),machine:Q(e,`machine`)}}function Mr(e,t){let n=j" +
-  "r(t),r=Dr(e,n);for(let[t,i]of Object.entries(Oe(e,n,r))){let e=document.querySelector(`[da" +
-  "ta-figure=\"${t}\"]`);e&&(e.textContent=i)}for(let[e,t]of Object.entries(r.memory)){let n=do" +
-  "cument.querySelector(`[data-part=\"${e}\"]`);n&&(n.style.flexGrow=String(t/r.memory.all))}le" +
-  "t i=Math.min(1,r.memory.all/r.machine.memoryBytes);document.querySelector(`#bar`)?.style.s" +
-  "etProperty(`--filled`,`${100*i}%`),document.querySelector(`#fit`)?.classList.toggle(`bad`," +
-  "!r.fit.fits),t.querySelector(`[name=\"context\"]`)?.setAttribute(`aria-valuetext`,`${n.conte" +
-  "xt} tokens`);for(let t of document.querySelectorAll(`svg.chart`)){let r=Ar[t.getAttribute(" +
-  "`data-size`)??``],{content:i,height:a}=xe(kr(e,n),r);t.innerHTML=i,t.setAttribute(`viewBox" +
-  "`,`0 0 ${r.width} ${a}`)}}let Nr=document.getElementById(`data`)?.textContent,$=document.q" +
-  "uerySelector(`form`);if(Nr&&$){let e=JSON.parse(Nr);$.addEventListener(`input`,()=>Mr(e,$)" +
-  "),$.addEventListener(`submit`,e=>e.preventDefault()),Mr(e,$)}})();";
+  "r=0;r<e.length;r++)t[r]=n[e[r]];return t}function Ie(e){let t=0;if(e instanceof Float32Arr" +
+  "ay){for(let n=0;n<e.length;n++)t+=e[n];return t}for(let n=0;n<e.length;n++)t+=e[n];return " +
+  "t}function Le({columns:e,groupColumns:t}){return e/t}function Re(e,t){let n=t*Le(e);return" +
+  "{scales:new Uint16Array(t),offsets:e.offset===`none`?null:new Uint16Array(t),subScales:e.s" +
+  "ubScaleRange===null?null:new Int8Array(n),subOffsets:e.largestSubOffset===null?null:new Ui" +
+  "nt8Array(n)}}var ze=class{format;blocks;columns;codes;stored;scales;offsets;constructor(e," +
+  "t){this.format=e,this.blocks=t,this.columns=t*e.columns,this.codes=new Uint8Array(this.col" +
+  "umns),this.stored=Re(e,t),this.scales=new Float32Array(t),this.offsets=this.stored.offsets" +
+  "&&new Float32Array(t)}load(e,t){let{format:n,stored:r,offsets:i}=this;n.unpack(e,t,this.bl" +
+  "ocks,this.codes,0,r,0),k(r.scales,this.scales),i&&r.offsets&&k(r.offsets,i)}decode(e,t){le" +
+  "t{codes:n,scales:r,offsets:i}=this,{origin:a,step:o,offset:s}=this.format;this.forEachGrou" +
+  "p((c,l,u,d,f)=>{let p=r[c]*l;if(!i){for(let r=d;r<f;r++)e[t+r]=p*(a+o*n[r]);return}let m=i" +
+  "[c]*(s===`subtracted`?-u:u);for(let r=d;r<f;r++)e[t+r]=p*(a+o*n[r])+m})}units(e){let{codes" +
+  ":t}=this,{origin:n,step:r}=this.format;this.forEachGroup((i,a,o,s,c)=>{for(let i=s;i<c;i++" +
+  ")e[i]=a*(n+r*t[i])})}shifts(e){let t=this.format.offset===`subtracted`?-1:1;this.forEachGr" +
+  "oup((n,r,i,a,o)=>{e.fill(t*i,a,o)})}forEachGroup(e){let{format:t,stored:n,blocks:r}=this,{" +
+  "subScales:i,subOffsets:a}=n,{groupColumns:o}=t,s=Le(t);for(let t=0;t<r*s;t++){let n=i?i[t]" +
+  ":1,r=a?a[t]:1,c=t*o;e(Math.floor(t/s),n,r,c,c+o)}}};function Be({columns:e,bytes:t},n){ret" +
+  "urn n/e*t}function Ve(e,t){let{codes:n,outFeatures:r,inFeatures:i}=t,a=r*i/e.columns;Je(e," +
+  "a,t),A(e,`code`,n,0,e.levels-1);let[o,s]=e.subScaleRange??[0,0];t.subScales&&A(e,`sub-scal" +
+  "e`,t.subScales,o,s);let c=e.largestSubOffset??0;t.subOffsets&&A(e,`sub-offset`,t.subOffset" +
+  "s,0,c);let l=new Uint8Array(a*e.bytes);return e.pack(n,0,t,0,a,l,0),l}function He(e,t){let" +
+  " n=t.length/e.bytes,r=new Uint8Array(n*e.columns),i=Re(e,1);for(let a=0;a<n;a++)e.unpack(t" +
+  ",a*e.bytes,1,r,a*e.columns,i,0);return r}function Ue(e,t){let n=t.length/e.bytes,r=Re(e,n)" +
+  ",i=new Uint8Array(e.columns);for(let a=0;a<n;a++)e.unpack(t,a*e.bytes,1,i,0,r,a);return r}" +
+  "function We(e,t,n=new Float32Array(t.length/e.bytes*e.columns)){let r=t.length/e.bytes,i=r" +
+  "-r%16;return Ge(new ze(e,16),t,0,i/16,n),Ge(new ze(e,1),t,i,r-i,n),n}function Ge(e,t,n,r,i" +
+  "){let{format:a,blocks:o,columns:s}=e;for(let c=0;c<r;c++)e.load(t,(n+c*o)*a.bytes),e.decod" +
+  "e(i,n*a.columns+c*s)}function Ke({bytes:e,scaleAt:t,offsetAt:n},r){let i=r.length/e,a=new " +
+  "Uint16Array(i),o=n===null?null:new Uint16Array(i);for(let s=0;s<i;s++){let i=s*e;a[s]=r[i+" +
+  "t]|r[i+t+1]<<8,o&&n!==null&&(o[s]=r[i+n]|r[i+n+1]<<8)}return{scales:a,offsets:o}}function " +
+  "qe({id:e,bytes:t,scaleAt:n,offsetAt:r},i,a,o){let s=i.slice(),c=(n,r,a)=>{let o=i.length/t" +
+  ";if(r.length!==o)throw new E(`blocks of ${e}: expected ${o} ${n}, got ${r.length}`);for(le" +
+  "t e=0;e<r.length;e++)s[e*t+a]=r[e]&255,s[e*t+a+1]=r[e]>>8};if(c(`scales`,a,n),o&&r===null)" +
+  "throw new E(`blocks of ${e} have no offsets`);return o&&r!==null&&c(`offsets`,o,r),s}funct" +
+  "ion Je(e,t,n){let r=Ye(e,t,t*Le(e));for(let[t,i]of Object.entries(r)){let r=n[t]?.length??" +
+  "0;if(r!==i)throw new E(`blocks of ${e.id}: expected ${i} ${t}, got ${r}`)}}function Ye(e,t" +
+  ",n){return{codes:t*e.columns,scales:t,offsets:e.offset===`none`?0:t,subScales:e.subScaleRa" +
+  "nge===null?0:n,subOffsets:e.largestSubOffset===null?0:n}}function A({id:e},t,n,r,i){for(le" +
+  "t a=0;a<n.length;a++)if(!(n[a]>=r&&n[a]<=i))throw new D(`blocks of ${e}: ${t} ${n[a]} at $" +
+  "{a} is not from ${r} to ${i}`)}function j(e,t){return{rule:`round`,low:e,high:t,resolution" +
+  ":1,shift:0,lowSlope:e,highSlope:t,passOutside:!1}}function Xe({values:e,origin:t,step:n},r" +
+  ",i=0){return e?e[r]:t+n*(r-i)}function M(e,t){let n=Math.ceil(t/e.codesPerUnit)*e.bytesPer" +
+  "Unit;return Math.ceil(n/4)*4}function Ze(e,t){for(let n=0;n<t.length;n++)if(t[n]>=e.levels" +
+  ")throw new D(`packing ${e.packing}: code ${t[n]} at ${n} is not below ${e.levels}`)}functi" +
+  "on Qe(e,t){let n=e.toLowerCase(),r=null,i=Math.max(2,Math.floor(n.length/3)),a=Math.min(i," +
+  "n.length-1)+1;for(let e of t){if(Math.abs(n.length-e.length)>=a)continue;let t=tt(n,e.toLo" +
+  "werCase());t>=a||(a=t,r=e)}if(r!==null||n.length<$e)return r;let[o,...s]=t.filter(e=>e.toL" +
+  "owerCase().startsWith(n));return s.length===0?o??null:null}let $e=3;function et(e,t,n){let" +
+  " r=Qe(e,t);return r===null?n:`did you mean ${r}?`}function tt(e,t){let n=[],r=Array.from({" +
+  "length:t.length+1},(e,t)=>t);for(let i=1;i<=e.length;i++){let a=[i];for(let o=1;o<=t.lengt" +
+  "h;o++){let s=r[o-1]+(e[i-1]===t[o-1]?0:1);a[o]=Math.min(r[o]+1,a[o-1]+1,s),i>1&&o>1&&e[i-1" +
+  "]===t[o-2]&&e[i-2]===t[o-1]&&(a[o]=Math.min(a[o],n[o-2]+1))}n=r,r=a}return r[t.length]}let" +
+  " nt=[1,4,6,8];function rt(e){return e?.mode===`static`||e?.mode===`integer`}function it(e)" +
+  "{let{id:t,bits:n,levels:r,origin:i,step:a}=e;return Object.freeze({id:t,bits:n,levels:r,or" +
+  "igin:i,step:a,zeroPoint:e.offset===`none`?`none`:`offset`,packing:null,scaleRule:at(e),tra" +
+  "ining:null})}function at({offset:e,levels:t}){return e===`none`?t===2?`mean`:`magnitude`:`" +
+  "range`}function N({unpackBlock:e,packBlock:t,...n}){let{columns:r,bytes:i,scaleAt:a,offset" +
+  "At:o}=n;return Object.freeze({...n,unpack(t,n,s,c,l,u,d){for(let f=0;f<s;f++){let s=n+f*i;" +
+  "u.scales[d+f]=ot(t,s+a),u.offsets&&o!==null&&(u.offsets[d+f]=ot(t,s+o)),e(t,s,c,l+f*r,u,d+" +
+  "f)}},pack(e,n,s,c,l,u,d){for(let f=0;f<l;f++){let l=d+f*i;st(u,l+a,s.scales[c+f]),s.offset" +
+  "s&&o!==null&&st(u,l+o,s.offsets[c+f]),t(e,n+f*r,s,c+f,u,l)}}})}let P={subScaleRange:null,l" +
+  "argestSubOffset:null};function ot(e,t){return e[t]|e[t+1]<<8}function st(e,t,n){e[t]=n&255" +
+  ",e[t+1]=n>>8}function F(e,t,n,r,i){for(let a=0;a<n;a++){let o=e[t+a];r[i+a]=o&15,r[i+n+a]=" +
+  "o>>4}}function I(e,t,n,r,i){for(let a=0;a<n;a++)r[i+a]=e[t+a]&15|(e[t+n+a]&15)<<4}let ct=N" +
+  "({id:`q1_0`,bits:1,columns:128,bytes:18,scaleAt:0,offsetAt:null,groupColumns:128,levels:2," +
+  "origin:-1,step:2,offset:`none`,...P,unpackBlock:(e,t,n,r)=>{for(let i=0;i<16;i++){let a=e[" +
+  "t+2+i];for(let e=0;e<8;e++)n[r+8*i+e]=a>>e&1}},packBlock:(e,t,n,r,i,a)=>{for(let n=0;n<16;" +
+  "n++){let r=0;for(let i=0;i<8;i++)r|=e[t+8*n+i]<<i;i[a+2+n]=r}}}),lt=N({id:`q2_0`,bits:2,co" +
+  "lumns:64,bytes:18,scaleAt:0,offsetAt:null,groupColumns:64,levels:4,origin:-1,step:1,offset" +
+  ":`none`,...P,unpackBlock:(e,t,n,r)=>{for(let i=0;i<16;i++){let a=e[t+2+i];for(let e=0;e<4;" +
+  "e++)n[r+4*i+e]=a>>2*e&3}},packBlock:(e,t,n,r,i,a)=>{for(let n=0;n<16;n++){let r=0;for(let " +
+  "i=0;i<4;i++)r|=e[t+4*n+i]<<2*i;i[a+2+n]=r}}});function ut(e,t,n,r){for(let i=0;i<2;i++)for" +
+  "(let a=0;a<32;a++){let o=e[t+32*i+a],s=r+128*i+a;n[s]=o&3,n[s+32]=o>>2&3,n[s+64]=o>>4&3,n[" +
+  "s+96]=o>>6}}function dt(e,t,n,r){for(let i=0;i<2;i++)for(let a=0;a<32;a++){let o=t+128*i+a" +
+  ";n[r+32*i+a]=e[o]&3|(e[o+32]&3)<<2|(e[o+64]&3)<<4|(e[o+96]&3)<<6}}let ft=N({id:`q2_k`,bits" +
+  ":2,columns:256,bytes:84,scaleAt:80,offsetAt:82,groupColumns:16,levels:4,origin:0,step:1,of" +
+  "fset:`subtracted`,subScaleRange:[0,15],largestSubOffset:15,unpackBlock:(e,t,n,r,{subScales" +
+  ":i,subOffsets:a},o)=>{if(ut(e,t+16,n,r),i&&a)for(let n=0;n<16;n++)i[16*o+n]=e[t+n]&15,a[16" +
+  "*o+n]=e[t+n]>>4},packBlock:(e,t,{subScales:n,subOffsets:r},i,a,o)=>{if(dt(e,t,a,o+16),n&&r" +
+  ")for(let e=0;e<16;e++)a[o+e]=n[16*i+e]|r[16*i+e]<<4}}),pt=N({id:`q3_k`,bits:3,columns:256," +
+  "bytes:110,scaleAt:108,offsetAt:null,groupColumns:16,levels:8,origin:-4,step:1,offset:`none" +
+  "`,subScaleRange:[-32,31],largestSubOffset:null,unpackBlock:(e,t,n,r,{subScales:i},a)=>{ut(" +
+  "e,t+32,n,r);for(let i=0;i<32;i++){let a=e[t+i];for(let e=0;e<8;e++)n[r+32*e+i]|=(a>>e&1)<<" +
+  "2}if(i)for(let n=0;n<16;n++){let r=e[t+96+(n&7)]>>4*(n>>3)&15,o=e[t+104+(n&3)]>>2*(n>>2)&3" +
+  ";i[16*a+n]=(r|o<<4)-32}},packBlock:(e,t,{subScales:n},r,i,a)=>{dt(e,t,i,a+32);for(let n=0;" +
+  "n<32;n++){let r=0;for(let i=0;i<8;i++)r|=e[t+32*i+n]>>2<<i;i[a+n]=r}if(n){i.fill(0,a+96,a+" +
+  "108);for(let e=0;e<16;e++){let t=n[16*r+e]+32;i[a+96+(e&7)]|=(t&15)<<4*(e>>3),i[a+104+(e&3" +
+  ")]|=t>>4<<2*(e>>2)}}}}),mt=N({id:`q4_0`,bits:4,columns:32,bytes:18,scaleAt:0,offsetAt:null" +
+  ",groupColumns:32,levels:16,origin:-8,step:1,offset:`none`,...P,unpackBlock:(e,t,n,r)=>F(e," +
+  "t+2,16,n,r),packBlock:(e,t,n,r,i,a)=>I(e,t,16,i,a+2)}),ht=N({id:`q4_1`,bits:4,columns:32,b" +
+  "ytes:20,scaleAt:0,offsetAt:2,groupColumns:32,levels:16,origin:0,step:1,offset:`added`,...P" +
+  ",unpackBlock:(e,t,n,r)=>F(e,t+4,16,n,r),packBlock:(e,t,n,r,i,a)=>I(e,t,16,i,a+4)});functio" +
+  "n gt(e,t,{subScales:n,subOffsets:r},i){if(!n||!r)return;let a=i*8;for(let i=0;i<4;i++){let" +
+  " o=e[t+i],s=e[t+4+i],c=e[t+8+i];n[a+i]=o&63,r[a+i]=s&63,n[a+4+i]=c&15|o>>6<<4,r[a+4+i]=c>>" +
+  "4|s>>6<<4}}function _t({subScales:e,subOffsets:t},n,r,i){if(!e||!t)return;let a=n*8;for(le" +
+  "t n=0;n<4;n++){let o=e[a+4+n],s=t[a+4+n];r[i+n]=e[a+n]|o>>4<<6,r[i+4+n]=t[a+n]|s>>4<<6,r[i" +
+  "+8+n]=o&15|(s&15)<<4}}let vt=N({id:`q4_k`,bits:4,columns:256,bytes:144,scaleAt:0,offsetAt:" +
+  "2,groupColumns:32,levels:16,origin:0,step:1,offset:`subtracted`,subScaleRange:[0,63],large" +
+  "stSubOffset:63,unpackBlock:(e,t,n,r,i,a)=>{gt(e,t+4,i,a);for(let i=0;i<4;i++)F(e,t+16+32*i" +
+  ",32,n,r+64*i)},packBlock:(e,t,n,r,i,a)=>{_t(n,r,i,a+4);for(let n=0;n<4;n++)I(e,t+64*n,32,i" +
+  ",a+16+32*n)}});function yt(e,t,n,r){for(let i=0;i<32;i++)n[r+i]|=(e[t+(i>>3)]>>(i&7)&1)<<4" +
+  "}function bt(e,t,n,r){for(let i=0;i<4;i++){let a=0;for(let n=0;n<8;n++)a|=e[t+8*i+n]>>4<<n" +
+  ";n[r+i]=a}}let xt=N({id:`q5_0`,bits:5,columns:32,bytes:22,scaleAt:0,offsetAt:null,groupCol" +
+  "umns:32,levels:32,origin:-16,step:1,offset:`none`,...P,unpackBlock:(e,t,n,r)=>{F(e,t+6,16," +
+  "n,r),yt(e,t+2,n,r)},packBlock:(e,t,n,r,i,a)=>{I(e,t,16,i,a+6),bt(e,t,i,a+2)}}),St=N({id:`q" +
+  "5_1`,bits:5,columns:32,bytes:24,scaleAt:0,offsetAt:2,groupColumns:32,levels:32,origin:0,st" +
+  "ep:1,offset:`added`,...P,unpackBlock:(e,t,n,r)=>{F(e,t+8,16,n,r),yt(e,t+4,n,r)},packBlock:" +
+  "(e,t,n,r,i,a)=>{I(e,t,16,i,a+8),bt(e,t,i,a+4)}}),Ct=N({id:`q5_k`,bits:5,columns:256,bytes:" +
+  "176,scaleAt:0,offsetAt:2,groupColumns:32,levels:32,origin:0,step:1,offset:`subtracted`,sub" +
+  "ScaleRange:[0,63],largestSubOffset:63,unpackBlock:(e,t,n,r,i,a)=>{gt(e,t+4,i,a);for(let i=" +
+  "0;i<4;i++)F(e,t+48+32*i,32,n,r+64*i);for(let i=0;i<32;i++){let a=e[t+16+i];for(let e=0;e<8" +
+  ";e++)n[r+32*e+i]|=(a>>e&1)<<4}},packBlock:(e,t,n,r,i,a)=>{_t(n,r,i,a+4);for(let n=0;n<4;n+" +
+  "+)I(e,t+64*n,32,i,a+48+32*n);for(let n=0;n<32;n++){let r=0;for(let i=0;i<8;i++)r|=e[t+32*i" +
+  "+n]>>4<<i;i[a+16+n]=r}}}),wt=N({id:`q6_k`,bits:6,columns:256,bytes:210,scaleAt:208,offsetA" +
+  "t:null,groupColumns:16,levels:64,origin:-32,step:1,offset:`none`,subScaleRange:[-128,127]," +
+  "largestSubOffset:null,unpackBlock:(e,t,n,r,{subScales:i},a)=>{for(let i=0;i<2;i++){let a=t" +
+  "+64*i,o=r+128*i;for(let r=0;r<32;r++){let s=e[a+r],c=e[a+32+r],l=e[t+128+32*i+r];n[o+r]=s&" +
+  "15|(l&3)<<4,n[o+32+r]=c&15|(l&12)<<2,n[o+64+r]=s>>4|l&48,n[o+96+r]=c>>4|(l&192)>>2}}if(i)f" +
+  "or(let n=0;n<16;n++)i[16*a+n]=e[t+192+n]},packBlock:(e,t,{subScales:n},r,i,a)=>{for(let n=" +
+  "0;n<2;n++){let r=a+64*n,o=t+128*n;for(let t=0;t<32;t++){let[s,c]=[e[o+t],e[o+32+t]],[l,u]=" +
+  "[e[o+64+t],e[o+96+t]];i[r+t]=s&15|(l&15)<<4,i[r+32+t]=c&15|(u&15)<<4;let d=s>>4|c>>4<<2|l>" +
+  ">4<<4|u>>4<<6;i[a+128+32*n+t]=d}}if(n)for(let e=0;e<16;e++)i[a+192+e]=n[16*r+e]}}),Tt=N({i" +
+  "d:`q8_0`,bits:8,columns:32,bytes:34,scaleAt:0,offsetAt:null,groupColumns:32,levels:256,ori" +
+  "gin:-128,step:1,offset:`none`,...P,unpackBlock:(e,t,n,r)=>{for(let i=0;i<32;i++)n[r+i]=e[t" +
+  "+2+i]^128},packBlock:(e,t,n,r,i,a)=>{for(let n=0;n<32;n++)i[a+2+n]=e[t+n]^128}}),Et=N({id:" +
+  "`tq1_0`,bits:1.58,columns:256,bytes:54,scaleAt:52,offsetAt:null,groupColumns:256,levels:3," +
+  "origin:-1,step:1,offset:`none`,...P,unpackBlock:(e,t,n,r)=>{for(let{byte:i,count:a,first:o" +
+  ",apart:s,digits:c}of Dt)for(let l=0;l<a;l++){let a=e[t+i+l];for(let e=0;e<c;e++)a*=3,n[r+o" +
+  "+s*e+l]=a>>8,a&=255}},packBlock:(e,t,n,r,i,a)=>{for(let{byte:n,count:r,first:o,apart:s,dig" +
+  "its:c}of Dt)for(let l=0;l<r;l++){let r=0;for(let n=0;n<5;n++)r=3*r+(n<c?e[t+o+s*n+l]:0);i[" +
+  "a+n+l]=Math.ceil(256*r/243)}}}),Dt=[{byte:0,count:32,first:0,apart:32,digits:5},{byte:32,c" +
+  "ount:16,first:160,apart:16,digits:5},{byte:48,count:4,first:240,apart:4,digits:4}],Ot={q1_" +
+  "0:ct,tq1_0:Et,tq2_0:N({id:`tq2_0`,bits:1.58,columns:256,bytes:66,scaleAt:64,offsetAt:null," +
+  "groupColumns:256,levels:3,origin:-1,step:1,offset:`none`,...P,unpackBlock:(e,t,n,r)=>ut(e," +
+  "t,n,r),packBlock:(e,t,n,r,i,a)=>dt(e,t,i,a)}),q2_0:lt,q2_k:ft,q3_k:pt,q4_0:mt,q4_1:ht,q4_k" +
+  ":vt,q5_0:xt,q5_1:St,q5_k:Ct,q6_k:wt,q8_0:Tt},kt=Object.values(Ot),At=Object.freeze({id:`bi" +
+  "nary`,bits:1,levels:2,origin:-1,step:2,zeroPoint:`none`,packing:`bits1`,scaleRule:`mean`,t" +
+  "raining:{straightThrough:{...j(-1,1),resolution:.5,shift:.5,passOutside:!0},scale:`followe" +
+  "d`,start:{of:`mean`,factor:1},topLevel:null,leastScale:1e-5}}),jt=Object.freeze({...At,id:" +
+  "`elastic`,training:{straightThrough:{...j(-1,1),rule:`sign`},scale:`learned`,start:{of:`me" +
+  "an`,factor:1},topLevel:1,leastScale:1e-5}});function Mt(e){return Object.freeze({id:`codeb" +
+  "ook`,bits:e,levels:2**e,origin:0,step:1,codebook:!0,zeroPoint:`none`,packing:`bits${e}`,sc" +
+  "aleRule:`magnitude`,training:null})}function Nt(e,t){return{straightThrough:j(e,t),scale:`" +
+  "learned`,start:{of:`peak`,factor:1/t},topLevel:t,leastScale:1e-5}}function Pt(e){return{st" +
+  "raightThrough:{...j(0,e),rule:`zero-point`},scale:`learned`,start:{of:`span`,factor:1/e},t" +
+  "opLevel:null,leastScale:1e-4}}function L(e){return Object.freeze({id:`int`,bits:e,levels:2" +
+  "**e,origin:0,step:1,zeroPoint:`integer`,packing:`bits${e}`,scaleRule:`range`,training:Pt(2" +
+  "**e-1)})}function R(e){return Object.freeze({...L(e),id:`floatzero`,zeroPoint:`float16`,sc" +
+  "aleRule:`span`,training:null})}function z(e){let t=2**(e-1);return Object.freeze({...L(e)," +
+  "id:`sym`,origin:-t,zeroPoint:`none`,scaleRule:`magnitude`,training:Nt(-t,t-1)})}let Ft=Obj" +
+  "ect.freeze({...z(8),id:`narrow`,levels:255,origin:-127,training:Nt(-127,127)}),It=Object.f" +
+  "reeze({id:`nf4`,bits:4,levels:16,origin:-1,step:2/15,values:Float32Array.of(-1,-.6961928,-" +
+  ".52507305,-.3949175,-.28444138,-.18477343,-.091050036,0,.0795803,.1609302,.2461123,.337915" +
+  "24,.44070983,.562617,.72295684,1),zeroPoint:`none`,packing:`bits4`,scaleRule:`magnitude`,t" +
+  "raining:null}),Lt=Object.freeze({...At,id:`svid`,inputScales:!0,training:null}),Rt=Object." +
+  "freeze({...Lt,id:`onebit`,normalizedOutputs:!0});function zt(e,t,n){return{straightThrough" +
+  ":{...j(-.99,.99),resolution:e,shift:t,lowSlope:-n,highSlope:n},scale:`learned`,start:{of:`" +
+  "peak`,factor:1},topLevel:1,leastScale:1e-5}}let Bt=Object.freeze({id:`seq`,bits:2,levels:4" +
+  ",origin:-.75,step:.5,zeroPoint:`none`,packing:`bits2`,scaleRule:`magnitude`,training:zt(2," +
+  ".5,.75)}),Vt=Math.fround(2/3),Ht=Object.freeze({id:`seq`,bits:1.58,levels:3,origin:-Vt,ste" +
+  "p:Vt,zeroPoint:`none`,packing:`trits5`,scaleRule:`magnitude`,training:{...zt(1.5,0,1),thir" +
+  "ds:!0}}),B=[At,jt,Object.freeze({id:`ternary`,bits:1.58,levels:3,origin:-1,step:1,zeroPoin" +
+  "t:`none`,packing:`trits5`,scaleRule:`mean`,training:{straightThrough:{...j(-1,1),passOutsi" +
+  "de:!0},scale:`followed`,start:{of:`mean`,factor:1},topLevel:null,leastScale:1e-5}}),Ht,L(2" +
+  "),L(3),L(4),L(8),z(2),Bt,z(3),z(4),z(8),Ft,R(2),R(3),R(4),R(8),It,Mt(2),Mt(3),Mt(4),Lt,Rt]" +
+  ";function Ut(e,t,n,r){let i=Gt[n]?.read(e,t,r)??0,a=(1<<n)-1;for(let o=i,s=i*n;o<r.length;" +
+  "o++,s+=n){let i=t+(s>>>3),c=e[i]|((s&7)+n>8?e[i+1]<<8:0);r[o]=c>>>(s&7)&a}}function Wt(e,t" +
+  ",n,r){let i=Gt[t]?.write(e,n,r)??0;if(i===e.length)return;let a=(1<<t)-1;n.fill(0,r+i*t/8," +
+  "r+Math.ceil(e.length*t/8));for(let o=i,s=i*t;o<e.length;o++,s+=t){let t=(e[o]&a)<<(s&7),i=" +
+  "r+(s>>>3);n[i]|=t&255,t>255&&(n[i+1]|=t>>>8)}}let Gt={2:{read(e,t,n){let r=n.length&-4;for" +
+  "(let i=0,a=t;i<r;i+=4){let t=e[a++];n[i]=t&3,n[i+1]=t>>>2&3,n[i+2]=t>>>4&3,n[i+3]=t>>>6}re" +
+  "turn r},write(e,t,n){let r=e.length&-4;for(let i=0,a=n;i<r;i+=4){let n=e[i]&3|(e[i+1]&3)<<" +
+  "2;t[a++]=n|(e[i+2]&3)<<4|e[i+3]<<6}return r}},3:{read(e,t,n){let r=n.length&-8;for(let i=0" +
+  ",a=t;i<r;i+=8,a+=3){let t=e[a]|e[a+1]<<8|e[a+2]<<16;n[i]=t&7,n[i+1]=t>>>3&7,n[i+2]=t>>>6&7" +
+  ",n[i+3]=t>>>9&7,n[i+4]=t>>>12&7,n[i+5]=t>>>15&7,n[i+6]=t>>>18&7,n[i+7]=t>>>21}return r},wr" +
+  "ite(e,t,n){let r=e.length&-8;for(let i=0,a=n;i<r;i+=8,a+=3){let n=e[i]&7|(e[i+1]&7)<<3|(e[" +
+  "i+2]&7)<<6,r=(e[i+3]&7)<<9|(e[i+4]&7)<<12,o=(e[i+5]&7)<<15|(e[i+6]&7)<<18,s=n|r|o|(e[i+7]&" +
+  "7)<<21;t[a]=s,t[a+1]=s>>>8,t[a+2]=s>>>16}return r}},4:{read(e,t,n){let r=n.length&-2;for(l" +
+  "et i=0,a=t;i<r;i+=2){let t=e[a++];n[i]=t&15,n[i+1]=t>>>4}return r},write(e,t,n){let r=e.le" +
+  "ngth&-2;for(let i=0,a=n;i<r;i+=2)t[a++]=e[i]&15|e[i+1]<<4;return r}},8:{read(e,t,n){return" +
+  " n.set(e.subarray(t,t+n.length)),n.length},write(e,t,n){return t.set(e,n),e.length}}};func" +
+  "tion V(e,t){return Object.freeze({packing:e,codesPerUnit:t===3?8:8/t,bytesPerUnit:t===3?3:" +
+  "1,levels:1<<t,pack(e,n,r,i,a){Wt(e.subarray(n,n+r),t,i,a)},unpack(e,n,r,i,a){Ut(e,n,t,i.su" +
+  "barray(a,a+r))}})}let Kt=V(`bits1`,1),qt=V(`bits2`,2),Jt=V(`bits3`,3),Yt=V(`bits4`,4),Xt=V" +
+  "(`bits8`,8),Zt=[1,3,9,27,81],Qt={bits1:Kt,trits5:Object.freeze({packing:`trits5`,codesPerU" +
+  "nit:5,bytesPerUnit:1,levels:3,pack(e,t,n,r,i){for(let a=0;a<n;a+=5){let o=0;for(let r=0;r<" +
+  "5&&a+r<n;r++)o+=e[t+a+r]*Zt[r];r[i+a/5]=o}},unpack(e,t,n,r,i){for(let a=0;a<n;a+=5){let o=" +
+  "e[t+a/5];for(let e=0;e<5&&a+e<n;e++)r[i+a+e]=o%3,o=Math.floor(o/3)}}}),bits2:qt,bits3:Jt,b" +
+  "its4:Yt,bits8:Xt},$t=[8,2**20],en=/^[it]?q\\d/i,tn=/\\d+(?:\\.\\d+)?/,nn=/g(\\d+)/i,rn=/(\\d+)g/" +
+  "i;function H(e){let t=[...new Set(B.map(e=>e.bits))].sort((e,t)=>e-t),n=`schemes are w<bit" +
+  "s>[g<group size>][-<grid>] with ${on(t)} bits`;if(en.test(e)){let t=kt.map(({id:e})=>e),n=" +
+  "`types of blocks are ${t.join(`, `)}`;return`${et(e,t,``)} ${n}`.trim()}let r=tn.exec(e);i" +
+  "f(!r)return`${n}, such as w4g128, w2g64, w3-sym, w1.58 or w1`;let i=Number(r[0]),a=t.reduc" +
+  "e((e,t)=>Math.abs(t-i)<Math.abs(e-i)?t:e),o=nn.exec(e)??rn.exec(e),s=/sym/i.test(e)&&!/asy" +
+  "m/i.test(e),c=B.some(e=>e.bits===a&&e.id===`sym`),l=s&&c?`-sym`:``;return`did you mean w${" +
+  "a}${o?an(o[1]):``}${l}? ${n}`}function an(e){let[t,n]=$t;return`g${Math.min(n,Math.max(t,N" +
+  "umber(e)))}`}function on(e){return`${e.slice(0,-1).join(`, `)} or ${e.at(-1)}`}function sn" +
+  "(e,t){let n=e.length>t?`${e.slice(0,t-3)}...`:e;return JSON.stringify(n).replace(/[\\u007f-" +
+  "\\u009f\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]/g,e=>`\\\\u${e.charCodeAt(0).toString(16).padS" +
+  "tart(4,`0`)}`)}function cn(e){if(typeof e==`string`)return sn(e,60);if(typeof e!=`object`|" +
+  "|!e)return String(e);if(!Array.isArray(e))return`an object`;let t=e.length<60&&e.every(e=>" +
+  "typeof e!=`object`),n=t?`[${e.map(cn).join(`, `)}]`:``;return t&&n.length<=60?n:`a list of" +
+  " ${e.length} ${e.length===1?`entry`:`entries`}`}let[ln,un]=$t,dn=/^w(\\d+(?:\\.\\d+)?)(?:g(\\d" +
+  "+))?((?:-[a-z]+?(?:(?<!a)\\d)?)*?)(?:-s(\\d+(?:\\.\\d+)?))?(?:a(\\d+)(?:-(static|integer|sign))" +
+  "?)?$/,fn=[.01,10],pn=new Map(kt.map(e=>[e.id,mn(e)]));function mn(e){let{id:t,groupColumns" +
+  ":n}=e,r=it(e);return Object.freeze({id:t,grid:r,packing:null,groupSize:n,activation:null,s" +
+  "parse:null,blocks:e})}function hn(e){let t=e.slice(0,100),n=pn.get(t.toLowerCase());if(n&&" +
+  "t===e)return n;let r=dn.exec(t);if(!r||t!==e)throw new D(`${cn(e)} is not a scheme id`,{hi" +
+  "nt:H(t)});let[,i,a,o=``,s,c,l=`token`]=r,u=En(e,Number(i),o.split(`-`).slice(1)),d=_n(e,c," +
+  "l),f=a===void 0?null:Number(a);if(f!==null&&(f<ln||f>un))throw new D(`scheme ${e}: a group" +
+  " of ${a} is outside ${ln} to ${un}`,{hint:H(e)});if(u.inputScales&&(f!==null||d!==null))th" +
+  "row new D(`scheme ${e}: the grid has no groups and takes float inputs`,{hint:`use ${U(u,nu" +
+  "ll).id}`});if(u.codebook&&f!==null)throw new D(`scheme ${e}: a codebook belongs to a row, " +
+  "which has no groups`,{hint:`use ${U(u,null,d).id}`});let p=U(u,f,d,gn(e,s,u));if(l===`inte" +
+  "ger`&&!Cn(p))throw new D(`scheme ${e}: integer outputs need 8-bit weights with a scale a r" +
+  "ow`,{hint:`use w8-narrowa8-integer`});return p}function gn(e,t,n){if(t===void 0)return nul" +
+  "l;let[r,i]=fn,a=Math.round(Number(t)*100)/100;if(a<r||a>i)throw new D(`scheme ${e}: ${t} %" +
+  " of the weights beside the codes are outside ${r} to ${i} %`);if(n.codebook)return a;throw" +
+  " new D(`scheme ${e}: only weights with a codebook can have others beside them`,{hint:`use " +
+  "w3-codebook-s0.45, or w4-codebook-s0.45`})}function _n(e,t,n){if(t===void 0)return null;le" +
+  "t r=t=>e.replace(/a\\d+(-(static|integer|sign))?$/,t),i=nt.find(e=>String(e)===t);if(i===vo" +
+  "id 0)throw new D(`scheme ${e}: activations of ${t} bits are not offered`,{hint:`use a1, a4" +
+  ", a6 or a8: ${r(`a8`)}`});let a={bits:i,mode:n};if(n===`sign`&&i!==1)throw new D(`scheme $" +
+  "{e}: signs have 1 bit, not ${i}`,{hint:`use ${r(`a1-sign`)}, or ${r(`a${i}`)}`});if(rt(a)&" +
+  "&i!==8)throw new D(`scheme ${e}: activations by fixed ranges have 8 bits, not ${i}`,{hint:" +
+  "`use ${r(`a${i}`)}, or ${r(`a8-${n}`)}`});return a}function U(e,t,n=null,r=null){let i=Tn(" +
+  "e.bits)===e,a=`${`${`w${e.bits}${t===null?``:`g${t}`}`}${i?``:`-${e.id}`}${r===null?``:`-s" +
+  "${r}`}`}${wn(n)}`;return Object.freeze({id:a,grid:e,packing:Qt[e.packing],groupSize:t,acti" +
+  "vation:n,sparse:r,blocks:null})}function vn(e){return e.sparse===null?e:U(e.grid,e.groupSi" +
+  "ze,e.activation)}function yn({sparse:e},t,n){return Math.round(t*n*(e??0)/100)}function W(" +
+  "e){if(e.blocks===null)return e;throw new D(`codes of the scheme ${e.id} lie in blocks, tog" +
+  "ether with scales`)}function bn(e){if(e.blocks)return e;throw new D(`codes of the scheme $" +
+  "{e.id} lie by themselves, not in blocks`)}function xn({id:e,blocks:t},n){if(!t||n%t.column" +
+  "s===0)return;let r=kt.filter(({columns:e})=>n%e===0).map(e=>e.id).join(`, `);throw new D(`" +
+  "scheme ${e}: rows of ${n} columns are no whole number of its blocks of ${t.columns}`,{hint" +
+  ":r?`for these rows use one of ${r}`:`no block format fits these rows; use a scheme such as" +
+  " w4g32`})}function Sn(e,t){return e.groupSize===null?1:Math.ceil(t/e.groupSize)}function C" +
+  "n({grid:e,groupSize:t}){return t===null&&e.bits===8&&e.zeroPoint===`none`&&e.step===1}func" +
+  "tion wn(e){if(!e)return``;let{bits:t,mode:n}=e;return`a${t}${n===`token`?``:`-${n}`}`}func" +
+  "tion Tn(e){return B.find(t=>t.bits===e)}function En(e,t,n){let r=Tn(t);if(!r){let n=H(e);t" +
+  "hrow new D(`scheme ${e}: ${t} bits is not offered`,{hint:n})}let i=n.filter(e=>e!==r.id&&(" +
+  "e!==`asym`||r.zeroPoint===`none`));if(i.length===0)return r;let a=B.find(e=>e.bits===t&&e." +
+  "id===i[0]);if(i.length>1||!a){let n=B.filter(e=>e.bits===t).map(e=>e.id),r=`${et(i[0],n,``" +
+  ")} ${t}-bit grids: ${n.join(`, `)}`;throw new D(`scheme ${e}: no ${t}-bit grid \"${i.join(`" +
+  "-`)}\"`,{hint:r.trim()})}return a}function Dn(e){return e<2**16?`u16`:`u32`}function On(e,t" +
+  ",n){if(e===0)return 0;let r=Dn(n)===`u16`?2:4;return t*r+e*(r+2)}function kn({counts:e}){l" +
+  "et t=new Int32Array(e.length+1);for(let[n,r]of e.entries())t[n+1]=t[n]+r;return t}function" +
+  " An(e,t,n){let r=k(n.values),i=kn(n);for(let a=0;a+1<i.length;a++)for(let o=i[a];o<i[a+1];" +
+  "o++)e[a*t+n.columns[o]]+=r[o]}var jn=class e{scheme;outFeatures;inFeatures;parts;construct" +
+  "or(t,n,r,i){let a=e.sizes(t,n,r);K(`blocks`,i.blocks?.byteLength??0,a.blocks),K(`codes`,i." +
+  "codes.byteLength,a.codes),K(`scales`,i.scales.byteLength,a.scales),K(`zeros`,i.zeros?.byte" +
+  "Length??0,a.zeros),K(`input scales`,i.inputScales?.byteLength??0,a.inputScales),K(`codeboo" +
+  "k`,i.codebook?.byteLength??0,a.codebook),K(`sparse weights`,Nn(i.sparse),a.sparse),this.sc" +
+  "heme=t,this.outFeatures=n,this.inFeatures=r,this.parts=i}static sizes(e,t,n){let r=zn(e,n)" +
+  ",i=e.blocks?{...Fn,blocks:t*r}:{...Bn(e,t,n),codes:t*r};return{rowBytes:r,...i,all:Ie(Obje" +
+  "ct.values(i))}}static pack(t,n){let{outFeatures:r,inFeatures:i}=n,a=W(t),{packing:o}=a,s=e" +
+  ".sizes(t,r,i),c=Rn(a,r,i,n.codes),l=n.zeros?Hn(o,n.zeros,s.zeros):null;return new e(t,r,i," +
+  "{codes:c,scales:n.scales,zeros:l,inputScales:n.inputScales,codebook:n.codebook,sparse:n.sp" +
+  "arse,activations:null})}static packBlocks(t,n){let{outFeatures:r,inFeatures:i}=n,{blocks:a" +
+  "}=bn(t);return xn(t,i),e.ofBlocks(t,r,i,Ve(a,n))}static ofBlocks(t,n,r,i){return new e(t,n" +
+  ",r,{...Ln,blocks:i})}withoutSparse(){let{scheme:t,outFeatures:n,inFeatures:r,parts:i}=this" +
+  ",a={...i,sparse:void 0};return new e(vn(t),n,r,a)}withActivations(t,n){return new e(t,this" +
+  ".outFeatures,this.inFeatures,{...this.parts,activations:n})}withScales(t,n=null){let{schem" +
+  "e:r,parts:i,outFeatures:a,inFeatures:o}=this;if(r.blocks&&i.blocks){let s=qe(r.blocks,i.bl" +
+  "ocks,t,n);return e.ofBlocks(r,a,o,s)}return new e(this.scheme,this.outFeatures,this.inFeat" +
+  "ures,{...this.parts,scales:t})}withCodes(t){let{scheme:n,parts:r,outFeatures:i,inFeatures:" +
+  "a}=this,o=Rn(W(n),i,a,t);return new e(n,i,a,{...r,codes:o})}get sizeBytes(){return e.sizes" +
+  "(this.scheme,this.outFeatures,this.inFeatures).all}get bitsPerWeight(){return this.sizeByt" +
+  "es*8/(this.outFeatures*this.inFeatures)}unpackCodes(){let{outFeatures:e,inFeatures:t,schem" +
+  "e:n,parts:r}=this;if(n.blocks)return He(n.blocks,G(this));let i=M(n.packing,t),a=new Uint8" +
+  "Array(e*t);for(let o=0;o<e;o++)n.packing.unpack(r.codes,o*i,t,a,o*t);return a}blockScales(" +
+  "){return Ke(bn(this.scheme).blocks,G(this))}unpackBlockScales(){return Ue(bn(this.scheme)." +
+  "blocks,G(this))}unpackZeros(){let{zeros:e,scales:t}=this.parts;if(!e)return null;if(e inst" +
+  "anceof Uint16Array)return k(e);let n=new Uint8Array(t.length);return W(this.scheme).packin" +
+  "g.unpack(e,0,n.length,n,0),n}operand(){let{scheme:e,outFeatures:t,inFeatures:n}=this,{grid" +
+  ":r,groupSize:i}=e,a=zn(e,n),o={outFeatures:t,inFeatures:n,groupSize:i??n,rowBytes:a};if(e." +
+  "blocks){let{id:t,columns:n}=e.blocks;return{...o,format:t,blockColumns:n,blocks:G(this)}}l" +
+  "et{codebook:s}=this.parts,c=s??r.values;return{...o,layout:e.packing,codes:this.parts.code" +
+  "s,scales:s?new Uint16Array(t).fill(In):this.parts.scales,zeroPoints:this.parts.zeros,origi" +
+  "n:r.origin,step:r.step,...c&&{table:c}}}dequantize(e=new Float32Array(this.outFeatures*thi" +
+  "s.inFeatures)){let{inFeatures:t,outFeatures:n,scheme:r}=this;if(r.blocks)return We(r.block" +
+  "s,G(this),e);let{codebook:i,sparse:a}=this.parts;if(i)return Mn(this,i,e),a&&An(e,t,a),e;l" +
+  "et{grid:o,groupSize:s,packing:c}=r,l=s??t,u=k(this.parts.scales),d=this.unpackZeros(),f=M(" +
+  "c,t),p=new Uint8Array(t);for(let r=0,i=0,a=0;r<n;r++){c.unpack(this.parts.codes,r*f,t,p,0)" +
+  ";for(let n=0;n<t;a++){let r=u[a],s=d?d[a]:0,c=Math.min(t,n+l);for(;n<c;n++,i++)e[i]=r*Xe(o" +
+  ",p[n],s)}}return Pn(e,this.parts.inputScales),e}};function Mn(e,t,n){let{inFeatures:r,sche" +
+  "me:i}=e,{levels:a}=i.grid,o=k(t);for(let[t,i]of e.unpackCodes().entries())n[t]=o[Math.floo" +
+  "r(t/r)*a+i]}function Nn(e){return e?Ie([e.counts,e.columns,e.values].map(({byteLength:e})=" +
+  ">e)):0}function Pn(e,t){if(!t)return;let n=k(t);for(let t=0;t<e.length;t++)e[t]*=n[t%n.len" +
+  "gth]}let Fn={blocks:0,codes:0,scales:0,zeros:0,inputScales:0,codebook:0,sparse:0,activatio" +
+  "ns:0},In=15360,Ln={codes:/* @__PURE__ */ new Uint8Array,scales:/* @__PURE__ */ new Uint16A" +
+  "rray,zeros:null,activations:null};function Rn({packing:e},t,n,r){K(`unpacked codes`,r.leng" +
+  "th,t*n),Ze(e,r);let i=M(e,n),a=new Uint8Array(t*i);for(let o=0;o<t;o++)e.pack(r,o*n,n,a,o*" +
+  "i);return a}function zn(e,t){return xn(e,t),e.blocks?Be(e.blocks,t):M(e.packing,t)}functio" +
+  "n Bn(e,t,n){let r=t*Sn(e,n);return{...Fn,scales:e.grid.codebook?0:r*2,zeros:Vn(e,r),codebo" +
+  "ok:e.grid.codebook?t*e.grid.levels*2:0,sparse:On(yn(e,t,n),t,n),inputScales:e.grid.inputSc" +
+  "ales?n*2:0,activations:{token:0,sign:0,static:8,integer:16}[e.activation?.mode??`token`]}}" +
+  "function G({parts:e}){return e.blocks??/* @__PURE__ */ new Uint8Array}function Vn({grid:e," +
+  "packing:t},n){return e.zeroPoint===`none`?0:e.zeroPoint===`integer`?M(t,n):n*2}function Hn" +
+  "(e,t,n){if(t instanceof Uint16Array)return t;Ze(e,t);let r=new Uint8Array(n);return e.pack" +
+  "(t,0,t.length,r,0),r}function K(e,t,n){if(t!==n)throw new E(`quantized weight: expected ${" +
+  "n} bytes of ${e}, got ${t}`)}let Un={f32:4,bf16:2,f16:2};function q(e){return Object.hasOw" +
+  "n(Un,e)}let Wn=/* @__PURE__ */ new Map;function Gn(e){let t=Wn.get(e)??hn(e);return Wn.set" +
+  "(e,t),t}function J(e,t,n){return q(e)?Un[e]*t*n:jn.sizes(Gn(e),t,n).all}let Kn={attention:" +
+  "`linear`,mlp:`linear`,experts:`linear`,router:`others`,embedding:`embedding`,head:`head`};" +
+  "function Y({kind:e,storage:t},n){return t??n[Kn[e]]}function qn({kind:e}){return Kn[e]===`" +
+  "linear`}function Jn(e,t){let n={linear:0,embedding:0,head:0,others:e.others*Un[t.others]}," +
+  "r=0;for(let i of e.parts){let{outFeatures:e,inFeatures:a,count:o}=i,s=o*J(Y(i,t),e,a);n[Kn" +
+  "[i.kind]]+=s,qn(i)&&(r+=e*a*o)}let i=n.linear+n.embedding+n.head+n.others,a={linear:8*n.li" +
+  "near/r,all:8*i/e.parameters};return{...n,all:i,bitsPerWeight:a}}function Yn({kvHeads:e,hea" +
+  "dDim:t},n){let r={f32:4*t,f16:2*t,i8:t+4,i4:Math.ceil(t/2)+4}[n];return 2*e*r}let Xn=9e7;f" +
+  "unction Zn(e,t){let n=Jn(e,t.storage).all,r=e.passes*Yn(e,t.kvCache)*t.context,i=Math.min(" +
+  "512,t.context),{hiddenSize:a,intermediateSize:o,heads:s,headDim:c,vocabularySize:l}=e,u=4*" +
+  "(i*(3*a+2*o+2*s*c)+l);return{weights:n,kvCache:r,work:u,program:Xn,all:n+r+u+Xn}}function " +
+  "Qn(e,t){let{storage:n}=t,r=e.others*{f32:4,bf16:2,f16:2}[n.others],i=0,a=0;for(let t of e." +
+  "parts){let{kind:e,outFeatures:o,inFeatures:s,used:c}=t,l=Y(t,n);r+=c*J(l,o,s),e===`embeddi" +
+  "ng`&&(r+=J(l,1,s));let u=c*o*s;q(l)?a+=u:i+=u}let o=$n(e,t.context);a+=2*e.heads*e.headDim" +
+  "*o;let s=Yn(e,t.kvCache)*(o+e.passes);return{weightBytes:r,kvBytes:s,bytes:r+s,integerProd" +
+  "ucts:i,floatProducts:a,operations:2*(i+a)}}function $n({spans:e},t){return e.reduce((e,{wi" +
+  "ndow:n,blocks:r})=>e+r*Math.min(n??t,t),0)}function er(e,t,{bytesPerSecond:n,operationsPer" +
+  "Second:r}){let i=Qn(e,t),a=Qn(e,{...t,context:256}),o=(e,t)=>Math.max(e/n,t/r);return{deco" +
+  "de:1/o(i.bytes,i.operations),prompt:512/o(a.bytes,512*a.operations)}}function tr(e,t,n){le" +
+  "t r=Qn(e,t);return{stored:Jn(e,t.storage),memory:Zn(e,t),token:{...r,joules:je(r,n)}}}func" +
+  "tion nr(e,t,n){let r=Zn(e,t),i=e.passes*Yn(e,t.kvCache),a=n-(r.all-r.kvCache),o=r.all-r.pr" +
+  "ogram;return{memoryBytes:n,fits:r.all<=n,largestContext:Math.max(0,Math.floor(a/i)),larges" +
+  "tParameters:Math.max(0,Math.floor(e.parameters*(n-r.program)/o))}}function rr(e,t,n){let r" +
+  "=ir(e.map(e=>e.x)),i=ir(e.map(e=>e.y)),a=new Map(e.map(e=>[`${e.x} ${e.y}`,e.seconds]));re" +
+  "turn a.size===0||a.size!==r.length*i.length?null:ar(r,t,e=>ar(i,n,t=>a.get(`${e} ${t}`)??N" +
+  "aN))}function ir(e){return[...new Set(e)].sort((e,t)=>e-t)}function ar(e,t,n){let r=e.find" +
+  "Index(e=>e>=t),i=e.length-1,a=r<0?i:Math.max(r,Math.min(1,i));if(a===0)return n(e[0])*t/e[" +
+  "0];let[o,s]=[e[a-1],e[a]],[c,l]=[n(o),n(s)],u=c+(t-o)/(s-o)*(l-c);return Math.max(u,l*Math" +
+  ".min(1,t/s))}function or(e,t){let n=[...e].sort((e,t)=>e.size-t.size);if(n.length<2)return" +
+  " n[0]?.seconds??null;let r=n.findIndex(e=>e.size>=t),i=r<0?n.length-1:Math.max(1,r),[a,o]=" +
+  "[n[i-1],n[i]],s=(t-a.size)/(o.size-a.size);return a.seconds+s*(o.seconds-a.seconds)}functi" +
+  "on sr(e,t){let[n]=e.runs,r=t===void 0?n:e.runs.find(e=>e.threads===t);if(r)return r;throw " +
+  "new Ne(`nothing was measured with ${t} threads on ${e.machine.processor}`,{hint:`measured:" +
+  " ${e.runs.map(e=>e.threads).join(`, `)}`,field:`threads`,value:t})}function cr(e,t,n,r=`me" +
+  "dian`){let{tokens:i,outFeatures:a,inFeatures:o}=n,s=lr(e,t,i),c=e.products.filter(e=>e.sto" +
+  "rage===s&&e.tokens===i).map(e=>({x:e.outFeatures,y:e.inFeatures,seconds:e.seconds[r]})),l=" +
+  "s===null?null:rr(c,a,o);if(l===null||s===null)throw new Ne(`the machine's table has no pro" +
+  "ducts of ${t}`,{hint:\"measure anew, without `quick`: `fewbit measure-machine`\"});return s=" +
+  "==t?l:l*X(t)/X(s)}function X(e){return J(e,1,4096)}function lr(e,t,n){let r=[...new Set(e." +
+  "products.flatMap(e=>e.tokens===n?[e.storage]:[]))];if(r.includes(t))return t;if(q(t))retur" +
+  "n null;let{packing:i}=Gn(t),a=X(t),o=e=>Math.abs(Math.log(X(e)/a));return r.filter(e=>i===" +
+  "null||q(e)?!1:Gn(e).packing?.packing===i.packing).sort((e,t)=>o(e)-o(t))[0]??null}function" +
+  " ur(e,t,{kvCache:n,context:r},i){let a=e.attention.filter(e=>e.kvCache===n).map(e=>({x:e.e" +
+  "lements,y:1/e.group,seconds:e.seconds[i]})),o=t.kvHeads/t.heads;return t.spans.reduce((e,{" +
+  "window:n,blocks:i})=>{let s=Math.max(1,Math.min(n??r,r)),c=t.heads*t.headDim*s;return e+i*" +
+  "(rr(a,c,o)??0)},0)}function dr(e,t,n,{threads:r,take:i=`median`}={}){let a=sr(e,r),o={line" +
+  "ar:0,head:0};for(let e of t.parts){if(e.used===0)continue;let t=e.kind===`head`||e.kind===" +
+  "`embedding`,r=Y(e,n.storage),s=e.used*cr(a,r,{tokens:1,...e},i);o[t?`head`:`linear`]+=s}le" +
+  "t{kvCache:s,context:c}=n,l=e=>ur(a,t,{kvCache:s,context:e},i),u=Math.max(0,l(c)-l(Math.min" +
+  "(c,16))),d=fr(a,t,1,i);return{...o,attention:u,rest:d,all:o.linear+o.head+u+d}}function fr" +
+  "(e,t,n,r){let i=e.blocks.filter(e=>e.tokens===n).map(e=>({size:e.hiddenSize,seconds:e.seco" +
+  "nds[r]})),a=e.steps.filter(e=>e.tokens===n).map(e=>({size:e.vocabularySize,seconds:e.secon" +
+  "ds[r]})),o=or(i,t.hiddenSize)??0;return t.passes*o+(or(a,t.vocabularySize)??0)}function pr" +
+  "(e,t,{storage:n},{threads:r,take:i=`median`}={}){let a=sr(e,r);return t.parts.reduce((e,t)" +
+  "=>{if(t.used===0)return e;let r=t.kind===`head`||t.kind===`embedding`,o={...t,tokens:r?1:1" +
+  "28};return e+t.used*cr(a,Y(t,n),o,i)},0)+fr(a,t,128,i)}function mr(e,t,n,r={}){return{deco" +
+  "de:1/dr(e,t,n,r).all,prompt:128/pr(e,t,n,r)}}let hr=[[16,`#1b1b1f`,`#f4f4f5`],[8,`#4b008d`" +
+  ",`#c9a6ff`],[4,`#2d53b0`,`#6f93ff`],[3,`#0a7454`,`#2fb67c`],[2,`#b45a1e`,`#dd7d3c`],[1.58," +
+  "`#dc509b`,`#ff9dd0`],[1,`#ad9109`,`#ebd04c`]];function Z(e){let[t=e]=hr.map(([e])=>e).filt" +
+  "er(t=>t<=e);return`bits-${String(t).replace(`.`,`_`)}`}gr(`--paper: #ffffff; --ink: #18181" +
+  "b; --faint: #62626b; --line: #e4e4e7; --raised: #f4f4f5; --accent: #1d4ed8; --bad: #b91c1c" +
+  "`,1),gr(`--paper: #131316; --ink: #ececee; --faint: #a1a1aa; --line: #313136; --raised: #1" +
+  "e1e22; --accent: #7ab0ff; --bad: #f87171`,2);function gr(e,t){return[e,...hr.map(e=>`--${Z" +
+  "(e[0])}: ${e[t]}`),``].join(`; `).trim()}hr.map(([e])=>`.${Z(e)} { --colour: var(--${Z(e)}" +
+  "); }`).join(`\n`);function _r(e,t){let[n,r]=xr(e.filter(e=>e>0&&Number.isFinite(e))),i=Math" +
+  ".max((Math.log10(r)-Math.log10(n))*.08,.004),a=[Math.log10(n)-i,Math.log10(r)+i],o=Sr(a,t)" +
+  ";return{position:e=>o(Math.log10(e)),ticks:yr(...a)}}function vr(e,t,n){let r=t-e;if(!(r>0" +
+  ")||!Number.isFinite(r))return[];let i=r/n,a=10**Math.floor(Math.log10(i)),o=a*([1,2,5,10]." +
+  "find(e=>e*a>=i)??10),s=Math.ceil(e/o-1e-9),c=Math.floor(t/o+1e-9),l=Math.max(0,-Math.floor" +
+  "(Math.log10(o)+1e-9));return Array.from({length:c-s+1},(e,t)=>Number(((s+t)*o).toFixed(l))" +
+  ")}function yr(e,t){let n=t-e;if(n<.5)return vr(10**e,10**t,6);let r=n>4?[1]:n>1.3?[1,2,5]:" +
+  "[1,1.5,2,3,4,6,8],i=Math.max(1,Math.ceil(n/br)),a=i*Math.floor(e/i);return Array.from({len" +
+  "gth:Math.ceil((t-a)/i)+1},(e,t)=>a+i*t).flatMap(e=>r.map(t=>Cr(t*10**e))).filter(n=>Math.l" +
+  "og10(n)>=e&&Math.log10(n)<=t)}let br=9;function xr(e){let t=e.filter(Number.isFinite);if(t" +
+  ".length===0)return[.1,1];let n=Math.min(...t),r=Math.max(...t);return n<r?[n,r]:n===0?[0,1" +
+  "]:[n-.05*Math.abs(n),n+.05*Math.abs(n)]}function Sr(e,t){let[n,r]=e;return e=>t[0]+(e-n)/(" +
+  "r-n)*(t[1]-t[0])}function Cr(e){return Number(e.toPrecision(12))}let wr=[16,8,4,3,2,1.58,1" +
+  "];function Tr(e,t,n){return e===16?n:`w${e}${t===null?``:`g${t}`}`}function Er({shape:e,fl" +
+  "oats:t},n){let{bits:r,group:i,kvCache:a,context:o}=n,s=Tr(n.embedding,64,t),c=Tr(e.tied?n." +
+  "embedding:n.head,64,t);return{storage:{linear:Tr(r,i,t),embedding:s,head:c,others:t},kvCac" +
+  "he:a,context:o}}function Dr(e,t){let n=Er(e,t),r=e.machines.find(({id:e})=>e===t.machine)?" +
+  "?e.machines[0];return{...tr(e.shape,n,r.energy),scheme:n.storage.linear,machine:r,speeds:O" +
+  "r(e.shape,n,r),fit:nr(e.shape,n,r.memoryBytes)}}function Or(e,t,n){let{table:r,threads:i,l" +
+  "imits:a}=n;if(!r)return er(e,t,a);try{return mr(r,e,t,i===void 0?{}:{threads:i})}catch(e){" +
+  "if(e instanceof Me)return null;throw e}}function kr(e,t){let n=wr.map(n=>({bits:n,...Dr(e," +
+  "{...t,bits:n})})).flatMap(e=>e.speeds?[{...e,speed:e.speeds.decode}]:[]),r=[0,1],i=_r(n.ma" +
+  "p(e=>e.memory.all),r),a=_r(n.map(e=>e.speed),r),o=n.map(e=>{let n=e.bits===16?`16 bits`:e." +
+  "scheme;return{id:e.scheme,x:i.position(e.memory.all),y:a.position(e.speed),whisker:null,co" +
+  "lour:Z(e.bits),shape:e.bits===t.bits?`circle`:`square`,label:n,faded:e.bits!==t.bits,near:" +
+  "!0,title:`${n}\\n${C(e.memory.all)}\\n${S(e.speed)} tokens a second`}});return{x:{title:`mem" +
+  "ory`,ticks:i.ticks.map(e=>({at:i.position(e),label:Te(C(e))}))},y:{title:`tokens a second`" +
+  ",ticks:a.ticks.map(e=>({at:a.position(e),label:`${e}`}))},lines:[{kind:`front`,colour:``,p" +
+  "laces:o.map(e=>[e.x,e.y])}],points:o,side:`right`}}let Ar={wide:{width:620,top:0,plotHeigh" +
+  "t:330,fontSize:13,labelReach:60},narrow:{width:350,top:0,plotHeight:250,fontSize:12.5,labe" +
+  "lReach:28}};function Q(e,t){let n=new FormData(e).get(t);return typeof n==`string`?n:``}fu" +
+  "nction jr(e){let t=Q(e,`group`);return{bits:Number(Q(e,`bits`)),group:t===`row`?null:Numbe" +
+  "r(t),embedding:Number(Q(e,`embedding`)),head:Number(Q(e,`head`)||Q(e,`embedding`)),kvCache" +
+  ":Q(e,`kvCache`),context:Math.round(2**Number(Q(e,`context`))),machine:Q(e,`machine`)}}func" +
+  "tion Mr(e,t){let n=jr(t),r=Dr(e,n);for(let[t,i]of Object.entries(Oe(e,n,r))){let e=documen" +
+  "t.querySelector(`[data-figure=\"${t}\"]`);e&&(e.textContent=i)}for(let[e,t]of Object.entries" +
+  "(r.memory)){let n=document.querySelector(`[data-part=\"${e}\"]`);n&&(n.style.flexGrow=String" +
+  "(t/r.memory.all))}let i=Math.min(1,r.memory.all/r.machine.memoryBytes);document.querySelec" +
+  "tor(`#bar`)?.style.setProperty(`--filled`,`${100*i}%`),document.querySelector(`#fit`)?.cla" +
+  "ssList.toggle(`bad`,!r.fit.fits),t.querySelector(`[name=\"context\"]`)?.setAttribute(`aria-v" +
+  "aluetext`,`${n.context} tokens`);for(let t of document.querySelectorAll(`svg.chart`)){let " +
+  "r=Ar[t.getAttribute(`data-size`)??``],{content:i,height:a}=xe(kr(e,n),r);t.innerHTML=i,t.s" +
+  "etAttribute(`viewBox`,`0 0 ${r.width} ${a}`)}}let Nr=document.getElementById(`data`)?.text" +
+  "Content,$=document.querySelector(`form`);if(Nr&&$){let e=JSON.parse(Nr);$.addEventListener" +
+  "(`input`,()=>Mr(e,$)),$.addEventListener(`submit`,e=>e.preventDefault()),Mr(e,$)}})();";
