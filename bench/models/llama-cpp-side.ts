@@ -14,44 +14,26 @@ import {
   promptTokens,
 } from "./decode-measurement.ts";
 import {
-  describeLlama,
-  findLlamaAddon,
-  type LlamaContext,
-  type LlamaSampler,
-  openLlama,
-} from "../../test/llama-cpp/llama-addon.ts";
-
-const vocabularySize = 32000;
+  type GreedyLlama,
+  likeliestToken,
+  openGreedyLlama,
+  vocabularySize,
+} from "./greedy-llama.ts";
 
 async function main(path: string, threads: number, variant: string | undefined): Promise<void> {
-  const binaries = findLlamaAddon();
-  if (!binaries) throw new Error("llama.cpp is not installed for this machine");
-  const llama = await openLlama(binaries, variant);
-  const model = new llama.AddonModel(path, { addonExports: llama, gpuLayers: 0, useMmap: true });
-  if (!(await model.init())) throw new Error(`llama.cpp does not load ${path}`);
-  const sizes = { contextSize: 512, batchSize: 512, sequences: 1 };
-  const context = new llama.AddonContext(model, { ...sizes, threads, flashAttention: "auto" });
-  if (!(await context.init())) throw new Error("llama.cpp does not make a context");
-  if (context.getThreads() !== threads)
-    throw new Error(`llama.cpp does not take ${threads} threads`);
-  const sampler = new llama.AddonSampler(model);
-  sampler.applyConfig({ temperature: 0 });
-  await generate(context, sampler, 2, () => {});
-  const kernels = `${describeLlama(binaries)}, ${variant ?? "best"} of ${llama.systemInfo().trim()}`;
+  const llama = await openGreedyLlama(path, threads, { contextSize: 512, sequences: 1 }, variant);
+  await generate(llama, 2, () => {});
+  const kernels = `${llama.version}, ${variant ?? "best"} of ${llama.system}`;
   const measurement = await measureGeneration(
-    (onToken) => generate(context, sampler, decodedTokens + 1, onToken),
+    (onToken) => generate(llama, decodedTokens + 1, onToken),
     kernels,
   );
   process.stdout.write(JSON.stringify(measurement), () => process.exit(0));
 }
 
 /** Reads the prompt, then takes the likeliest token each time, whatever it is. */
-async function generate(
-  context: LlamaContext,
-  sampler: LlamaSampler,
-  count: number,
-  onToken: () => void,
-): Promise<void> {
+async function generate(llama: GreedyLlama, count: number, onToken: () => void): Promise<void> {
+  const { context } = llama;
   context.disposeSequence(0);
   let ids = Uint32Array.from(makePrompt(vocabularySize));
   for (let done = 0, position = 0; done < count; done++) {
@@ -59,8 +41,7 @@ async function generate(
     const last = Uint32Array.of(ids.length - 1);
     const [output = 0] = context.addToBatch(0, position, ids, last);
     await context.decodeBatch();
-    const token = await context.sampleToken(output, sampler);
-    if (!(token >= 0 && token < vocabularySize)) throw new Error(`llama.cpp chose token ${token}`);
+    const token = await likeliestToken(llama, output);
     onToken();
     position = promptTokens + done;
     ids = Uint32Array.of(token);

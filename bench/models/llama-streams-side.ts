@@ -8,13 +8,7 @@
  * directly, so that nothing but llama.cpp is timed.
  */
 import { createInterface } from "node:readline";
-import {
-  describeLlama,
-  findLlamaAddon,
-  type LlamaContext,
-  type LlamaSampler,
-  openLlama,
-} from "../../test/llama-cpp/llama-addon.ts";
+import { type GreedyLlama, likeliestToken, openGreedyLlama } from "./greedy-llama.ts";
 import {
   type Cost,
   crowds,
@@ -24,23 +18,13 @@ import {
   startClocks,
 } from "./serving-streams.ts";
 
-const vocabularySize = 32000;
 const sequences = Math.max(...crowds);
 
 async function main(path: string, threads: number): Promise<void> {
-  const binaries = findLlamaAddon();
-  if (!binaries) throw new Error("llama.cpp is not installed for this machine");
-  const llama = await openLlama(binaries);
-  const model = new llama.AddonModel(path, { addonExports: llama, gpuLayers: 0, useMmap: true });
-  if (!(await model.init())) throw new Error(`llama.cpp does not load ${path}`);
-  const sizes = { contextSize: 64 * sequences, batchSize: 512, sequences };
-  const context = new llama.AddonContext(model, { ...sizes, threads, flashAttention: "auto" });
-  if (!(await context.init())) throw new Error("llama.cpp does not make a context");
-  const sampler = new llama.AddonSampler(model);
-  sampler.applyConfig({ temperature: 0 });
-  say({ ready: describeLlama(binaries) });
+  const llama = await openGreedyLlama(path, threads, { contextSize: 64 * sequences, sequences });
+  say({ ready: llama.version });
   for await (const line of createInterface({ input: process.stdin })) {
-    say(await decodeTogether(context, sampler, Number(line)));
+    say(await decodeTogether(llama, Number(line)));
   }
   process.stdout.write("{}\n", () => process.exit(0));
 }
@@ -50,28 +34,25 @@ function say(answer: unknown): void {
 }
 
 /** Reads all prompts in one batch, then takes the likeliest token of each sequence, step by step. */
-async function decodeTogether(
-  context: LlamaContext,
-  sampler: LlamaSampler,
-  count: number,
-): Promise<Cost> {
+async function decodeTogether(llama: GreedyLlama, count: number): Promise<Cost> {
+  const { context } = llama;
   for (let sequence = 0; sequence < count; sequence++) context.disposeSequence(sequence);
   let ids = Array.from({ length: count }, (_, stream) => promptOf(stream));
   let stop = startClocks();
   for (let step = 0; step < decodedTokens; step++) {
     const position = step === 0 ? 0 : promptTokens + step - 1;
-    ids = await decodeStep(context, sampler, ids, position);
+    ids = await decodeStep(llama, ids, position);
     if (step === 0) stop = startClocks();
   }
   return stop(count * (decodedTokens - 1));
 }
 
 async function decodeStep(
-  context: LlamaContext,
-  sampler: LlamaSampler,
+  llama: GreedyLlama,
   ids: readonly (readonly number[])[],
   position: number,
 ): Promise<number[][]> {
+  const { context } = llama;
   context.initBatch(ids.reduce((sum, { length }) => sum + length, 0));
   const outputs = ids.map((own, sequence) => {
     const last = Uint32Array.of(own.length - 1);
@@ -80,11 +61,7 @@ async function decodeStep(
   });
   await context.decodeBatch();
   const chosen: number[][] = [];
-  for (const output of outputs) {
-    const token = await context.sampleToken(output, sampler);
-    if (!(token >= 0 && token < vocabularySize)) throw new Error(`llama.cpp chose token ${token}`);
-    chosen.push([token]);
-  }
+  for (const output of outputs) chosen.push([await likeliestToken(llama, output)]);
   return chosen;
 }
 
