@@ -88,9 +88,11 @@ describe("embedding and output head", () => {
     }
   });
 
-  test("stay as they are unless a scheme is given", async () => {
-    const { record } = await quantize(untied.path, { ...rtn, out: at("kept") });
-    expect(record.ends).toEqual([]);
+  test("have 8 bits unless a scheme is given, and stay as they are with f16", async () => {
+    const { record } = await quantize(untied.path, { ...rtn, out: at("usual") });
+    expect(record.ends.map(({ scheme }) => scheme)).toEqual(["w8g64-sym", "w8g64-sym"]);
+    const kept = { ...rtn, embedding: "f16", head: "f16", out: at("kept") };
+    expect((await quantize(untied.path, kept)).record.ends).toEqual([]);
     const { tensors } = await inspect(at("kept"));
     expect(tensors.map(({ name }) => name)).toContain("model.embed_tokens.weight");
   });
@@ -100,8 +102,8 @@ describe("embedding and output head", () => {
     const sizes = { samples: 2, window: 8 };
     const with2Bits = { ...text, ...sizes, embedding: "w2", out: at("gptq-w2") } as const;
     const { record } = await quantize(untied.path, with2Bits);
-    const kept = await quantize(untied.path, { ...text, ...sizes, out: at("gptq-kept") });
-    expect(record.linears[0].relativeError).not.toBe(kept.record.linears[0].relativeError);
+    const usual = await quantize(untied.path, { ...text, ...sizes, out: at("gptq-usual") });
+    expect(record.linears[0].relativeError).not.toBe(usual.record.linears[0].relativeError);
   });
 
   test("a tied table cannot have two schemes", () => {

@@ -78,6 +78,7 @@ export async function quantizeEmbeddingAndHead(
     records.push(record);
   }
   await finished.addEmbeddingAndHead(records);
+  options.emit({ type: "tables", tables: records });
 }
 
 /** What quantizing a table needs of the run. */

@@ -31,7 +31,7 @@ export class QuantizationProgress {
   private linears: LinearRecord[] = [];
   private lastError: number | null = null;
   /** Finished parts that stay when the run is stopped. */
-  private finished = { blocks: 0, of: 0, windows: 0, steps: 0 };
+  private finished = { blocks: 0, of: 0, windows: 0, steps: 0, tables: false };
   private smoothedLoss: number | null = null;
   /** Title of the last method of a chain that is done. */
   private finishedStage: string | null = null;
@@ -68,6 +68,8 @@ export class QuantizationProgress {
       this.linears.push(event.linear);
       this.lastError = event.linear.relativeError;
       terminal.details([describeLinear(event.linear)]);
+    } else if (event.type === "tables") {
+      this.finished = { ...this.finished, tables: true };
     } else if (event.type === "block") {
       this.endBlock(event.block, event.blocks);
     } else {
@@ -77,21 +79,21 @@ export class QuantizationProgress {
 
   /** What is said when the run is stopped now: what it finished, and how to resume it. */
   get whenStopped(): StopMessage {
-    const { blocks, of, windows, steps } = this.finished;
+    const { blocks, of, windows, steps, tables } = this.finished;
     if (this.finishedStage !== null) {
       return {
         message: `${this.finishedStage} is finished and kept; the model is as it was`,
         hint: "run the same command again to resume, or with --restart to start over",
       };
     }
-    if (blocks === 0 && windows === 0 && steps === 0) {
+    if (blocks === 0 && windows === 0 && steps === 0 && !tables) {
       return {
         message: "nothing was written, and the model is as it was",
         hint: "run the same command again to start over",
       };
     }
-    const parts =
-      blocks > 0 ? `${blocks} of ${of} blocks` : formatPlural(windows, "calibration window");
+    const before = windows > 0 ? formatPlural(windows, "calibration window") : "embedding and head";
+    const parts = blocks > 0 ? `${blocks} of ${of} blocks` : before;
     const what = steps > 0 ? formatPlural(steps, "step") : parts;
     return {
       message: `${what} are finished and kept; the model is as it was`,
@@ -111,11 +113,13 @@ export class QuantizationProgress {
 
   private resume(event: ResumedEvent): void {
     const { finishedBlocks, blocks, finishedWindows, finishedSteps: steps = 0 } = event;
-    this.finished = { blocks: finishedBlocks, of: blocks, windows: finishedWindows, steps };
-    const parts =
-      finishedBlocks > 0
-        ? `block ${finishedBlocks} of ${blocks}`
-        : formatPlural(finishedWindows, "calibration window");
+    this.finished = {
+      ...{ blocks: finishedBlocks, of: blocks, windows: finishedWindows, steps },
+      tables: finishedBlocks + finishedWindows + steps === 0,
+    };
+    const before =
+      finishedWindows > 0 ? formatPlural(finishedWindows, "calibration window") : "the embedding";
+    const parts = finishedBlocks > 0 ? `block ${finishedBlocks} of ${blocks}` : before;
     const what = steps > 0 ? `step ${steps}` : parts;
     const when = formatMoment(new Date(event.interruptedAt), new Date());
     this.terminal.log([`  resuming after ${what} of a run interrupted ${when}`, ""]);

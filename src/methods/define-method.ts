@@ -326,6 +326,8 @@ interface MethodHooks<Options> {
   readonly learnRotation?: (problem: RotationLearning<Options>) => Promise<LearnedRotation>;
   /** Whether it learns from another model: the original, or one that the recipe names. */
   readonly usesTeacher?: (options: Options) => boolean;
+  /** Whether a finisher trains embedding and output head, too, where they are floats. */
+  readonly trainsTables?: (options: Options) => boolean;
   /** Trains the whole model; a method with it needs nothing else to quantize. */
   readonly trainModel?: (problem: ModelProblem<Options>) => Promise<TrainedModel>;
   /** How much that is. @throws UsageError for options that cannot be carried out with such data */

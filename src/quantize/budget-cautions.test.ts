@@ -4,6 +4,7 @@ import { parseRecipe, settleRecipe } from "../recipe/parse-recipe.ts";
 import type { RecipeInput } from "../recipe/recipe.ts";
 import { budgetCautions } from "./budget-cautions.ts";
 
+const model = { contextLength: 2048, tiedEmbeddings: true };
 const scheme = parseScheme("w2g64");
 const linears = [576, 1536].map((inFeatures, block) => ({
   module: `layers.${block}.linear`,
@@ -25,7 +26,7 @@ function cautionsOf(samples: number, recipe: Partial<RecipeInput>): string[] {
     calibration: { files, samples, window: 512 },
     ...recipe,
   });
-  return budgetCautions(settleRecipe(parsed, 2048), linears, 576);
+  return budgetCautions(settleRecipe(parsed, model), linears, 576);
 }
 
 test("GPTQ is told when it has fewer tokens than a layer has columns", () => {
@@ -65,7 +66,7 @@ test("E2E-QP is told of windows that it is judged by and trained on", () => {
       finishers: [{ method: "e2e-qp", options: { ...options } }],
       calibration: { files, samples, window: 512 },
     });
-    const recipe = settleRecipe(parsed, 2048);
+    const recipe = settleRecipe(parsed, model);
     const [{ method, options: chosen }] = recipe.finishers;
     return budgetCautions({ ...recipe, method, options: chosen, finishers: [] }, linears, 576);
   };

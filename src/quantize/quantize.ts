@@ -42,7 +42,7 @@ export async function planRecipe(
   const { parsed, method, choices } = checked;
   const original = await openKnown(parsed.model, backend, options);
   try {
-    const recipe = settleRecipe(parsed, original.config.contextLength);
+    const recipe = settleRecipe(parsed, original.config);
     await expectTeacher(original, recipe);
     await expectImages(original, recipe.calibration);
     const { opened, notices } = await rotateModel(original, recipe, backend);
@@ -133,7 +133,7 @@ export async function runRecipe(input: RecipeInput, options: RunOptions): Promis
   const { parsed, method, choices } = checked;
   const original = await openKnown(parsed.model, options.backend, asEvents(options));
   try {
-    const recipe = settleRecipe(parsed, original.config.contextLength);
+    const recipe = settleRecipe(parsed, original.config);
     await expectTeacher(original, recipe);
     await expectImages(original, recipe.calibration);
     const { opened, notices } = await rotateModel(original, recipe, options.backend);

@@ -38,7 +38,7 @@ export interface PreparedModel {
  */
 export async function rotateModel(
   opened: OpenedModel,
-  recipe: Pick<Recipe, "transforms" | "seed">,
+  recipe: Pick<Recipe, "transforms" | "seed"> & Partial<Pick<Recipe, "head">>,
   backend: Backend,
 ): Promise<PreparedModel> {
   const chosen = transformsOf(recipe).find(({ method }) => method.rotateModel);
@@ -71,7 +71,7 @@ export async function rotateModel(
       rotation,
       sizes: withHead(opened, head ? head.end - head.begin : 0),
     },
-    notices: head ? [untied(method, head.end - head.begin)] : [],
+    notices: head && !recipe.head ? [untied(method, head.end - head.begin)] : [],
   };
 }
 

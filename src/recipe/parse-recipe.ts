@@ -1,6 +1,7 @@
 import { expectWithinContext } from "../calibration/windows.ts";
 import { type MethodId, methods } from "../methods/index.ts";
 import type { Method } from "../methods/define-method.ts";
+import type { DecoderConfig } from "../models/decoder-config.ts";
 import {
   hasFixedActivations,
   parseScheme,
@@ -26,6 +27,7 @@ import {
   schemesOf,
 } from "./recipe-checks.ts";
 import { settleStart } from "./settle-start.ts";
+import { settleTables, storedTable } from "./settle-tables.ts";
 import {
   calibrationSchema,
   type ChosenMethod,
@@ -56,7 +58,7 @@ export interface CheckedRecipe {
  */
 export function parseRecipe(input: RecipeInput): CheckedRecipe {
   const { recipe, choices } = settleSchemes(
-    withText(parseWith(recipeSchema, withFirstChoice(input), "recipe")),
+    withStoredTables(withText(parseWith(recipeSchema, withFirstChoice(input), "recipe"))),
   );
   const method: Method = methods[recipe.method];
   expectRole(method, "quantizer", "method");
@@ -75,7 +77,7 @@ export function parseRecipe(input: RecipeInput): CheckedRecipe {
     if (hasFixedActivations(scheme)) expectCalibration(`the scheme ${scheme.id}`, recipe);
   }
   for (const field of ["embedding", "head"] as const) {
-    const id = recipe[field];
+    const { [field]: id = null } = recipe;
     if (id !== null) expectTableScheme(readScheme(id, field), field);
   }
   for (const { method: each, options: own } of [...transformsOf(parsed), { method, options }]) {
@@ -101,6 +103,12 @@ function withText(recipe: ParsedRecipe): ParsedRecipe {
   if (!writesText || (calibration && calibration.files.length > 0)) return recipe;
   const written = { ...(calibration ?? calibrationSchema.parse({})), selfGenerated: true };
   return { ...recipe, calibration: written };
+}
+
+/** A table that stays as it is stored has no scheme. */
+function withStoredTables(recipe: ParsedRecipe): ParsedRecipe {
+  const stored = (["embedding", "head"] as const).filter((role) => recipe[role] === storedTable);
+  return { ...recipe, ...Object.fromEntries(stored.map((role) => [role, null])) };
 }
 
 /** The form of text that the model writes itself is for such text. */
@@ -226,11 +234,12 @@ function expectTrainable(method: Method, recipe: ParsedRecipe): void {
     const hint = `use ${usualScheme(recipe.scheme).id}, which leaves them in 16 bits`;
     throw new UsageError(message, { hint, field: "scheme", value: recipe.scheme });
   }
-  if (recipe.embedding === null && recipe.head === null) return;
+  const { embedding = null, head = null } = recipe;
+  if (embedding === null && head === null) return;
   throw new UsageError(`${method.title} trains embedding and output head, which stay in 16 bits`, {
     hint: "leave out `embedding` and `head`",
-    field: recipe.embedding === null ? "head" : "embedding",
-    value: recipe.embedding ?? recipe.head,
+    field: embedding === null ? "head" : "embedding",
+    value: embedding ?? head,
   });
 }
 
@@ -243,10 +252,17 @@ export function cautionsOf(recipe: Omit<Recipe, "calibration">): string[] {
   return [...new Set(cautions)];
 }
 
-/** Fills in the length of windows. @throws UsageError when longer than the model's context */
-export function settleRecipe(parsed: ParsedRecipe, contextLength: number): Recipe {
-  const { start = null, calibration } = parsed;
-  return { ...parsed, start, calibration: settleCalibration(calibration, contextLength) };
+/**
+ * Fills in what depends on the model: the length of windows, the schemes of embedding and head.
+ * @throws UsageError when windows are longer than its context
+ */
+export function settleRecipe(
+  parsed: ParsedRecipe,
+  { contextLength, tiedEmbeddings }: Pick<DecoderConfig, "contextLength" | "tiedEmbeddings">,
+): Recipe {
+  const { start = null } = parsed;
+  const calibration = settleCalibration(parsed.calibration, contextLength);
+  return { ...parsed, start, calibration, ...settleTables(parsed, tiedEmbeddings) };
 }
 
 /** Fills in the length of windows. @throws UsageError when longer than the model's context */

@@ -201,14 +201,15 @@ export const recipeSchema = z.object({
     common: true,
   }),
   embedding: field(
-    schemeSchema.nullable().default(null),
-    "Scheme of the embedding, such as w8; a tied output head is the same table",
-    { unit: "scheme", otherwise: "as it is" },
+    schemeSchema.nullable().optional(),
+    "Scheme of the embedding, f16 to keep it; a tied output head is the same table",
+    { unit: "scheme", otherwise: "w8g64-sym" },
   ),
-  head: field(schemeSchema.nullable().default(null), "Scheme of the output head, such as w4g64", {
-    unit: "scheme",
-    otherwise: "as it is",
-  }),
+  head: field(
+    schemeSchema.nullable().optional(),
+    "Scheme of the output head, such as w4g64, or f16 to keep it",
+    { unit: "scheme", otherwise: "w8g64-sym" },
+  ),
   allocation: allocationSchema.nullable().default(null),
   kvCache: field(
     z.enum(kvRoundings).nullable().default(null),
@@ -321,7 +322,10 @@ export type ParsedRecipe = z.output<typeof recipeSchema>;
 export type Allocation = z.output<typeof allocationSchema>;
 
 /** A recipe with all defaults filled in. */
-export type Recipe = Omit<ParsedRecipe, "calibration" | "start"> & {
+export type Recipe = Omit<ParsedRecipe, "calibration" | "start" | "embedding" | "head"> & {
+  /** Schemes; null: as it is stored. */
+  readonly embedding: string | null;
+  readonly head: string | null;
   readonly start: NonNullable<ParsedRecipe["start"]> | null;
   readonly calibration:
     | (NonNullable<ParsedRecipe["calibration"]> & { readonly window: number })

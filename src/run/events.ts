@@ -1,6 +1,11 @@
 import type { DownloadProgress } from "../hub/download-progress.ts";
 import type { Plan } from "./plan.ts";
-import type { LinearRecord, RunRecord, TransformRecord } from "./run-record.ts";
+import type {
+  LinearRecord,
+  RunRecord,
+  TransformRecord,
+  VocabularyTableRecord,
+} from "./run-record.ts";
 
 /** Typed progress of a quantization: what the CLI, a server and a page all render. */
 export type PipelineEvent =
@@ -32,6 +37,8 @@ export type PipelineEvent =
       /** When the interrupted run was last known to be at work, ISO. */
       readonly interruptedAt: string;
     }
+  /** Embedding and output head are finished, as far as they are quantized. */
+  | { readonly type: "tables"; readonly tables: readonly VocabularyTableRecord[] }
   /** The model wrote a calibration window. */
   | { readonly type: "window"; readonly done: number; readonly total: number }
   /** Something the user should know; not an error. */

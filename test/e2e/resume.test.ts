@@ -56,9 +56,15 @@ describe.skipIf(absent)(`a quantization that is killed and run again${absent}`, 
     expect(stderr).not.toContain("resuming");
   });
 
-  test("in the middle of writing the weights of block 1: it starts anew", async () => {
-    const { stderr } = await expectSame("block-1", [`${find(changes, weights, 8)}half`]);
+  test("in the middle of writing the embedding: it starts anew", async () => {
+    const { stderr } = await expectSame("embedding", [`${find(changes, weights, 1)}half`]);
     expect(stderr).not.toContain("resuming");
+  });
+
+  test("in the middle of writing the weights of block 1: it resumes after the embedding", async () => {
+    const { stderr } = await expectSame("block-1", [`${find(changes, weights, 8)}half`]);
+    expect(stderr).toMatch(/resuming after the embedding of a run interrupted at/);
+    expect(stderr).toContain("block 1/5");
   });
 
   test("in the middle of writing the weights of block 3: it resumes after block 2", async () => {
@@ -69,7 +75,7 @@ describe.skipIf(absent)(`a quantization that is killed and run again${absent}`, 
   });
 
   test("right before, in the middle of and right after a line of the journal", async () => {
-    const line = find(changes, journal, 3);
+    const line = find(changes, journal, 4);
     const before = await expectSame("journal-before", [`${line}`]);
     expect(before.stderr).toContain("resuming after block 1 of 5");
     const within = await expectSame("journal-within", [`${line}half`]);

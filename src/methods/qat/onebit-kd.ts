@@ -63,6 +63,7 @@ export default defineMethod({
   paper: { arxiv: "2402.11295" },
   needs: { statistics: [] },
   usesTeacher: () => true,
+  trainsTables: ({ trainRest }) => trainRest,
   supports: storesSignValues,
   usualGrid: () => "onebit",
   options,

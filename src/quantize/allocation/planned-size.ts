@@ -23,7 +23,7 @@ export async function planSized(
   { backend }: Pick<RunOptions, "backend">,
 ): Promise<SizedPlan> {
   const { parsed, method } = parseRecipe(input);
-  const recipe = settleRecipe(parsed, opened.config.contextLength);
+  const recipe = settleRecipe(parsed, opened.config);
   const plan = await makePlan(opened, recipe, method, backend);
   if (isGgufOutput(recipe)) {
     const sized = await planGgufRun(opened, recipe, plan, { backend, overwrite: true });

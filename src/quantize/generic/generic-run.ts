@@ -15,6 +15,9 @@ import { measureGenericAt } from "../../runtime/generic-checkpoint.ts";
 import { makeGenericPlan } from "./make-generic-plan.ts";
 import { type OpenedGeneric, openGeneric } from "./open-generic.ts";
 
+/** Nothing is known of a model but its tensors. */
+const unknownModel = { contextLength: 0, tiedEmbeddings: false };
+
 /** Says what a recipe with `generic` would do. @throws as `runGeneric` does before work */
 export async function planGeneric(
   { parsed, method, choices }: CheckedRecipe,
@@ -23,7 +26,7 @@ export async function planGeneric(
 ): Promise<Plan> {
   const opened = await openGeneric(parsed.model, options);
   try {
-    const plan = await makeGenericPlan(opened, settleRecipe(parsed, 0), method, backend);
+    const plan = await makeGenericPlan(opened, settleRecipe(parsed, unknownModel), method, backend);
     return { ...plan, cautions: [...new Set([...choices, ...plan.cautions])] };
   } finally {
     await opened.checkpoint.close();
@@ -43,7 +46,7 @@ export async function runGeneric(
   const { backend, emit } = options;
   const opened = await openGeneric(parsed.model, asEvents(options));
   try {
-    const recipe = settleRecipe(parsed, 0);
+    const recipe = settleRecipe(parsed, unknownModel);
     for (const message of choices) emit({ type: "notice", message });
     const plan = await makeGenericPlan(opened, recipe, method, backend);
     const sources = { models: new SourceFiles(), texts: new SourceFiles() };

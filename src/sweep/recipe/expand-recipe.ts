@@ -139,8 +139,10 @@ function makeRecipe(
     ({ id }) => id === chain.method,
   );
   const isWriting = quantizer?.writesText ?? false;
+  const tables = variant.generic ? {} : { embedding: recipe.embedding, head: recipe.head };
   const given = {
-    ...variant,
+    ...defined(tables),
+    ...defined(variant),
     ...chain,
     scheme,
     allocation: allocated?.allocation,

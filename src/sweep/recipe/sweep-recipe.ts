@@ -212,6 +212,12 @@ export const sweepRecipeSchema = z.strictObject({
     .min(1)
     .describe("What is made of each model, or was: small grids, checkpoints, trainings"),
   calibration: sweepCalibrationSchema.optional().describe("Text to learn from, of all variants"),
+  embedding: variantSchema.shape.embedding.describe(
+    "Scheme of the embedding in all variants that name none; f16 keeps it",
+  ),
+  head: variantSchema.shape.head.describe(
+    "Scheme of the output head in all variants that name none; f16 keeps it",
+  ),
   evaluation: evaluationSchema.describe("What is measured of each point"),
   exclude: z
     .array(exclusionSchema)
