@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { MachineTable } from "../../src/machines/machine-table.ts";
 import { shapeOf } from "../../src/machines/model-shape.ts";
 import { decodeSeconds } from "../../src/machines/predict-speed.ts";
 import { readModelConfig } from "../../src/models/index.ts";
@@ -27,20 +26,19 @@ const shapes = [
 ];
 
 /**
- * Tokens a second predicted from a table that is measured in the same run, against what generation
- * then reaches: on one thread, by the clock and by the time of the processor, which others on the
- * machine disturb less.
+ * Tokens a second predicted from a table against what generation then reaches: on one thread, by the
+ * clock and by the time of the processor, which others on the machine disturb less. The kernels of
+ * each model are timed right before it decodes: the bandwidth of a virtual machine may change by half
+ * within minutes.
  */
 const benchmark: Benchmark = {
   name: "predicted",
   title: "predicted over measured time of a decoded token, one thread",
   run: async (note) => {
-    const table = await measureTable();
-    note("the machine's table is measured");
     const rows: Row[] = [];
     for (const { name, config, head } of shapes) {
       for (const scheme of schemes) {
-        const found = await compare(table, config, scheme, head);
+        const found = await compare(config, scheme, head);
         for (const row of found) rows.push({ ...row, what: `${name} ${scheme}, ${row.what}` });
         note(`${name} ${scheme}: ${found.map(({ value }) => value.toFixed(2)).join(", ")}`);
       }
@@ -51,18 +49,14 @@ const benchmark: Benchmark = {
 export default benchmark;
 
 async function compare(
-  table: MachineTable,
   config: Record<string, unknown>,
   scheme: string,
   headScheme: string | null,
 ): Promise<Row[]> {
+  const head = headScheme ?? "bf16";
+  const table = await measureTable([...new Set([scheme, head])]);
   const runs = await decode(config, scheme, headScheme);
-  const storage = {
-    linear: scheme,
-    embedding: "bf16",
-    head: headScheme ?? "bf16",
-    others: "bf16",
-  } as const;
+  const storage = { linear: scheme, embedding: "bf16", head, others: "bf16" } as const;
   const context = promptTokens + decodedTokens / 2;
   const choice = { storage, kvCache: "f16", context } as const;
   const predicted = (take: "median" | "processor"): number =>

@@ -16,6 +16,7 @@ import { describedMachines } from "./described-machines.ts";
 import type { MachineEnergy } from "./energy.ts";
 import { usualEnergy } from "./layer-costs.ts";
 import type { MachineTable } from "./machine-table.ts";
+import { usualTableScheme } from "../quant/usual-table-scheme.ts";
 import { type ModelShape, type PartKind, weightsOf } from "./model-shape.ts";
 import { predictSpeeds, runWithThreads } from "./predict-speed.ts";
 import type { DescribedModel } from "./read-model.ts";
@@ -25,7 +26,7 @@ import { parseStorage, type StorageChoice } from "./storage.ts";
 export interface PlanChoice {
   /** Schemes of the linear layers; by default some of each number of bits. */
   readonly schemes?: readonly string[] | undefined;
-  /** Scheme of the embedding, and of a tied head; by default floats, as it is. */
+  /** Scheme of the embedding, and of a tied head; default `w8g64-sym`, as quantizing has it. */
   readonly embedding?: string | undefined;
   readonly head?: string | undefined;
   /** Tokens in the cache; default 2048, or the model's context where that is less. */
@@ -107,8 +108,8 @@ export function planModel(
     });
   }
   const { memoryBytes = null } = choice;
-  const embedding = parseStorage(choice.embedding ?? floats);
-  const head = parseStorage(choice.head ?? floats);
+  const embedding = parseStorage(choice.embedding ?? usualTableScheme);
+  const head = parseStorage(choice.head ?? usualTableScheme);
   const asItIs = { linear: floats, embedding: floats, head: floats, others: floats };
   const storages = (choice.schemes ?? usualSchemes).map(parseStorage);
   const variantOf = (title: string, of: ModelShape, storage: StorageChoice): PlannedVariant => {

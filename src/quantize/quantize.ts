@@ -13,6 +13,7 @@ import { expectDisk, makePlan } from "./make-plan.ts";
 import { asEvents, openOriginal } from "../run/open-original.ts";
 import { expectImages } from "../run/image-embeddings.ts";
 import type { Plan } from "../run/plan.ts";
+import { recipeModel } from "./recipe-model.ts";
 import { rotateModel } from "./rotate-model.ts";
 import { methodsWithoutText } from "../recipe/expect-generic.ts";
 import { parseRecipe, settleRecipe } from "../recipe/parse-recipe.ts";
@@ -42,7 +43,7 @@ export async function planRecipe(
   const { parsed, method, choices } = checked;
   const original = await openKnown(parsed.model, backend, options);
   try {
-    const recipe = settleRecipe(parsed, original.config);
+    const recipe = settleRecipe(parsed, recipeModel(original));
     await expectTeacher(original, recipe);
     await expectImages(original, recipe.calibration);
     const { opened, notices } = await rotateModel(original, recipe, backend);
@@ -133,7 +134,7 @@ export async function runRecipe(input: RecipeInput, options: RunOptions): Promis
   const { parsed, method, choices } = checked;
   const original = await openKnown(parsed.model, options.backend, asEvents(options));
   try {
-    const recipe = settleRecipe(parsed, original.config);
+    const recipe = settleRecipe(parsed, recipeModel(original));
     await expectTeacher(original, recipe);
     await expectImages(original, recipe.calibration);
     const { opened, notices } = await rotateModel(original, recipe, options.backend);

@@ -1,7 +1,6 @@
 import { expectWithinContext } from "../calibration/windows.ts";
 import { type MethodId, methods } from "../methods/index.ts";
 import type { Method } from "../methods/define-method.ts";
-import type { DecoderConfig } from "../models/decoder-config.ts";
 import {
   hasFixedActivations,
   parseScheme,
@@ -27,7 +26,7 @@ import {
   schemesOf,
 } from "./recipe-checks.ts";
 import { settleStart } from "./settle-start.ts";
-import { settleTables, storedTable } from "./settle-tables.ts";
+import { type ModelTables, settleTables, storedTable } from "./settle-tables.ts";
 import {
   calibrationSchema,
   type ChosenMethod,
@@ -252,17 +251,20 @@ export function cautionsOf(recipe: Omit<Recipe, "calibration">): string[] {
   return [...new Set(cautions)];
 }
 
+/** What defaults of a recipe hang on in its model. */
+export interface RecipeModel extends ModelTables {
+  /** Most tokens of a window. */
+  readonly contextLength: number;
+}
+
 /**
  * Fills in what depends on the model: the length of windows, the schemes of embedding and head.
  * @throws UsageError when windows are longer than its context
  */
-export function settleRecipe(
-  parsed: ParsedRecipe,
-  { contextLength, tiedEmbeddings }: Pick<DecoderConfig, "contextLength" | "tiedEmbeddings">,
-): Recipe {
+export function settleRecipe(parsed: ParsedRecipe, model: RecipeModel): Recipe {
   const { start = null } = parsed;
-  const calibration = settleCalibration(parsed.calibration, contextLength);
-  return { ...parsed, start, calibration, ...settleTables(parsed, tiedEmbeddings) };
+  const calibration = settleCalibration(parsed.calibration, model.contextLength);
+  return { ...parsed, start, calibration, ...settleTables(parsed, model) };
 }
 
 /** Fills in the length of windows. @throws UsageError when longer than the model's context */

@@ -6,6 +6,7 @@ import { searchIds } from "../methods/allocation-searches.ts";
 import { idsInRole, type MethodId, methods } from "../methods/index.ts";
 import { presets } from "./presets/index.ts";
 import { kvRoundings } from "../quant/activation-grid.ts";
+import { usualTableScheme } from "../quant/usual-table-scheme.ts";
 import { byteSize } from "../util/byte-size.ts";
 import { type Field, fieldsIn, fieldsOf, kebabCase, makeField } from "../util/fields.ts";
 
@@ -24,6 +25,8 @@ const text = z.string().min(1);
 
 /** The id of a scheme. */
 export const schemeSchema = text.describe("Scheme id, such as w4g128, w2g64, w3-sym, w1.58 or w1");
+/** The scheme of embedding or output head, or `f16`. */
+export const tableSchema = text.describe("Scheme id, such as w8g64-sym, or f16");
 
 /** Options of a method; its own schema checks them. */
 const options = z
@@ -201,14 +204,14 @@ export const recipeSchema = z.object({
     common: true,
   }),
   embedding: field(
-    schemeSchema.nullable().optional(),
+    tableSchema.nullable().optional(),
     "Scheme of the embedding, f16 to keep it; a tied output head is the same table",
-    { unit: "scheme", otherwise: "w8g64-sym" },
+    { unit: "scheme", otherwise: usualTableScheme },
   ),
   head: field(
-    schemeSchema.nullable().optional(),
+    tableSchema.nullable().optional(),
     "Scheme of the output head, such as w4g64, or f16 to keep it",
-    { unit: "scheme", otherwise: "w8g64-sym" },
+    { unit: "scheme", otherwise: usualTableScheme },
   ),
   allocation: allocationSchema.nullable().default(null),
   kvCache: field(

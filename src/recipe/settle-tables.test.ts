@@ -6,7 +6,11 @@ const usual = "w8g64-sym";
 const calibration = { files: [{ path: "text.txt" }] };
 
 /** What becomes of embedding and head. */
-function tablesOf(recipe: Partial<RecipeInput>, tiedEmbeddings = false) {
+function tablesOf(
+  recipe: Partial<RecipeInput>,
+  tiedEmbeddings = false,
+  packedTables: readonly ("embedding" | "head")[] = [],
+) {
   const { parsed } = parseRecipe({
     model: "model",
     out: "out",
@@ -14,7 +18,8 @@ function tablesOf(recipe: Partial<RecipeInput>, tiedEmbeddings = false) {
     ...(recipe.allocation ? {} : { scheme: "w4g64" }),
     ...recipe,
   } as RecipeInput);
-  const { embedding, head } = settleRecipe(parsed, { contextLength: 512, tiedEmbeddings });
+  const model = { contextLength: 512, tiedEmbeddings, packedTables };
+  const { embedding, head } = settleRecipe(parsed, model);
   return { embedding, head };
 }
 
@@ -36,6 +41,14 @@ describe("embedding and output head", () => {
     expect(tablesOf({ head: "w4g64" }, true)).toEqual({ embedding: null, head: "w4g64" });
     expect(tablesOf({ embedding: "f16" }, true)).toEqual({ embedding: null, head: null });
     expect(tablesOf({ head: "f16" }, true)).toEqual({ embedding: null, head: null });
+  });
+
+  test("stay as they are where they are stored in few bits", () => {
+    expect(tablesOf({}, true, ["embedding", "head"])).toEqual({ embedding: null, head: null });
+    expect(tablesOf({}, false, ["head"])).toEqual({ embedding: usual, head: null });
+    expect(tablesOf({ head: "w4g64" }, false, ["head"]).head).toBe("w4g64");
+    const transforms = [{ method: "quarot" as const }];
+    expect(tablesOf({ transforms, calibration }, true, ["embedding", "head"]).head).toBe(usual);
   });
 
   test("are two tables behind a rotation", () => {

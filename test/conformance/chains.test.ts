@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { evaluate, type Method, type QuantizeOptions, quantize } from "../../src/index.ts";
 import { chooseScheme } from "../../src/recipe/choose-scheme.ts";
+import { keptTables } from "../fixtures/kept-tables.ts";
 import { writeFirstBlock } from "../golden/first-block.ts";
 import { allMethods } from "./method-cases.ts";
 import { takeTurns } from "./spread.ts";
@@ -44,7 +45,15 @@ interface Measured {
 
 async function measure(chain: object): Promise<Measured> {
   const out = join(folder, "out");
-  const options = { scheme, calibration, threads: 1, ...chain, out, overwrite: true };
+  const options = {
+    scheme,
+    calibration,
+    threads: 1,
+    ...keptTables,
+    ...chain,
+    out,
+    overwrite: true,
+  };
   await quantize(model, options as unknown as QuantizeOptions);
   const { klDivergence, perplexity } = await evaluate(out, {
     text: builtin("text/validation.txt"),

@@ -16,6 +16,7 @@ import {
   UnsupportedError,
   UsageError,
 } from "../../src/index.ts";
+import { keptTables } from "../fixtures/kept-tables.ts";
 import { loadCase, readModelCase } from "../golden/model-cases.ts";
 import { writeTinyCheckpoint } from "../golden/tiny-checkpoint.ts";
 import { hashedValues } from "../golden/formula-weights.ts";
@@ -147,7 +148,8 @@ async function run({ model, text = conversations(), images, more }: Asked = {}):
   const out = join(mkdtempSync(join(folder, "run-")), "out");
   const imageEmbeddings = images === undefined ? await embeddings() : images;
   const calibration = { files: [{ path: text }], samples: 4, window: 20, imageEmbeddings };
-  const asked: object = { out, method: "gptq", scheme: "w4g16", threads: 1, calibration, ...more };
+  const usual = { method: "gptq", scheme: "w4g16", threads: 1, ...keptTables };
+  const asked: object = { out, ...usual, calibration, ...more };
   const { events } = await quantize(model ?? (await tiny()), asked as QuantizeOptions);
   const notices: string[] = [];
   for await (const event of events) if (event.type === "notice") notices.push(event.message);
@@ -197,7 +199,8 @@ describe("calibration from conversations with images", () => {
       window: 20,
       imageEmbeddings: images,
     };
-    const asked = { out, method: "gptq", scheme: "w4g16", threads: 1, calibration } as const;
+    const usual = { method: "gptq", scheme: "w4g16", threads: 1, ...keptTables } as const;
+    const asked = { out, ...usual, calibration };
     const stopped = quantize(model, { ...asked, signal: controller.signal });
     for await (const { type } of stopped.events) if (type === "block") controller.abort();
     await expect(stopped).rejects.toThrow(CancelledError);

@@ -13,6 +13,7 @@ import { createReferenceBackend, referenceKernels } from "../../src/kernels/refe
 import { load } from "../../src/runtime/load.ts";
 import { generateText } from "../../src/runtime/generate.ts";
 import { UnsupportedError, UsageError } from "../../src/util/errors.ts";
+import { keptTables } from "../fixtures/kept-tables.ts";
 import { type TinyCheckpointOptions, writeTinyCheckpoint } from "../golden/tiny-checkpoint.ts";
 import { subjects } from "./subjects.ts";
 
@@ -62,7 +63,7 @@ async function make(
 ): Promise<string> {
   const original = await writeTinyCheckpoint(of);
   const out = join(folder, name);
-  const ends = tables === "none" ? {} : { embedding: tables, head: tables };
+  const ends = tables === "none" ? keptTables : { embedding: tables, head: tables };
   const calibration = scheme.includes("a8-")
     ? { calibration: { files: [{ path: text }], samples: 8, window: 32 } }
     : {};

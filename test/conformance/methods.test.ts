@@ -19,6 +19,7 @@ import {
 } from "../../src/index.ts";
 import { nativeAvailability } from "../../src/kernels/native/native-backend.ts";
 import { chooseScheme } from "../../src/recipe/choose-scheme.ts";
+import { keptTables } from "../fixtures/kept-tables.ts";
 import { filesOf } from "../e2e/killed-runs.ts";
 import { writeFirstBlock } from "../golden/first-block.ts";
 import { type TinyCheckpoint, writeTinyCheckpoint } from "../golden/tiny-checkpoint.ts";
@@ -104,7 +105,7 @@ type AnyRecipe = Readonly<Record<string, unknown>>;
 
 /** Quantizes the tiny model, or another, to `out`. */
 function quantizeTo(out: string, recipe: AnyRecipe, model = tiny.path): QuantizeRun {
-  const options: object = { threads: 1, ...recipe, out };
+  const options: object = { threads: 1, ...keptTables, ...recipe, out };
   return quantize(model, options as QuantizeOptions);
 }
 

@@ -14,6 +14,7 @@ import {
 } from "../../src/index.ts";
 import type { Shape } from "../../src/tensor/shape.ts";
 import { spellWithSpaces } from "../fixtures/spell-with-spaces.ts";
+import { keptTables } from "../fixtures/kept-tables.ts";
 import { readModelCase } from "../golden/model-cases.ts";
 import { type TinyCheckpointOptions, writeTinyCheckpoint } from "../golden/tiny-checkpoint.ts";
 
@@ -99,7 +100,7 @@ const lossOf = async (path: string): Promise<number> =>
 
 async function quantized(path: string, method: string): Promise<string> {
   const out = newOutput();
-  const asked: object = { out, method, scheme: "w8g16", threads: 1 };
+  const asked: object = { out, method, scheme: "w8g16", threads: 1, ...keptTables };
   const text24 = method === "rtn" ? {} : { calibration: text, samples: 4, window: 24 };
   await quantize(path, { ...asked, ...text24 } as QuantizeOptions);
   return out;

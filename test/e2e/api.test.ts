@@ -24,6 +24,7 @@ import {
 import { createReferenceBackend } from "../../src/kernels/reference/index.ts";
 import { runRecipe } from "../../src/quantize/quantize.ts";
 import { toRecipe } from "../../src/recipe/quantize-options.ts";
+import { keptTables } from "../fixtures/kept-tables.ts";
 import {
   absent,
   calibrationText,
@@ -42,6 +43,7 @@ const gptq = {
   calibration: calibrationText("stories260K"),
   samples: 8,
   window: 64,
+  ...keptTables,
 } as const;
 
 const weightsOf = (path: string): Buffer => readFileSync(join(path, "model.safetensors"));
@@ -163,7 +165,7 @@ describe.skipIf(absent)(`the library${absent}`, () => {
     mkdirSync(parent);
     const controller = new AbortController();
     const out = join(parent, "out");
-    const run = quantize(model, { ...gptq, embedding: "f16", out, signal: controller.signal });
+    const run = quantize(model, { ...gptq, out, signal: controller.signal });
     for await (const { type } of run.events) if (type === "linear") controller.abort();
     await expect(run).rejects.toThrow(CancelledError);
     expect(readdirSync(parent)).toEqual([]);

@@ -36,7 +36,7 @@ describe.skipIf(noSharedData)(`from a checkpoint to text, through the program${r
     expect(first.stderr.match(/^ {2}block \d\/5 {2}error \S+ \(worst/gm)).toHaveLength(5);
     expect(first.stderr).toContain(`fewbit eval ${made} --against ${model} --text FILE`);
     expect(first.stdout).toMatch(/^ {2}attention +4\.31 .*\n {2}mlp +4\.\d\d /m);
-    expect(first.stdout).toMatch(/^ {2}embedding, head +16\.00 +–$/m);
+    expect(first.stdout).toMatch(/^ {2}embedding, head +8\.25 +–$/m);
     expect(first.stdout).toMatch(/^ {2}whole file +4\.\d\d +0\.\d+ MB {2}\(was 1\.88 MB\)$/m);
     for (const line of first.stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
   });
@@ -75,7 +75,7 @@ describe.skipIf(noSharedData)(`from a checkpoint to text, through the program${r
     const document = JSON.parse(stdout) as Record<string, unknown>;
     expect(document).toMatchObject({ modelType: "llama", parameters: 936448, blocks: 5 });
     expect(document).toHaveProperty("bitsPerWeight.linear", expect.closeTo(4.32, 1));
-    expect(document).toHaveProperty("quantization.schemes", { w4g64: 35 });
+    expect(document).toHaveProperty("quantization.schemes", { "w8g64-sym": 1, w4g64: 35 });
   });
 
   test("eval --json has the stable keys, and the original beside the model", async () => {
@@ -170,7 +170,7 @@ describe.skipIf(noSharedData)(`from a checkpoint to text, through the program${r
     expect((await fewbitHere(["quantize", model, "--out", out, ...args])).code).toBe(0);
     const { stdout } = await fewbitHere(["inspect", out, "--json"]);
     const { quantization } = JSON.parse(stdout) as { quantization: { schemes: object } };
-    expect(quantization.schemes).toEqual({ w2g64: 25, w4g32: 5 });
+    expect(quantization.schemes).toEqual({ "w8g64-sym": 1, w2g64: 25, w4g32: 5 });
   });
 
   test("chat with a model that has no template says what to do instead", async () => {

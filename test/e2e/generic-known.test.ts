@@ -25,7 +25,7 @@ describe("a model that fewbit knows", () => {
       const [usual, generic] = ["usual", "generic"].map((how) =>
         inFolder(`${modelCase}-${method}-${how}`),
       );
-      const options = { method, scheme, embedding: "w8" } as const;
+      const options = { method, scheme, embedding: "w8", head: "f16" } as const;
       await run(model.path, { ...options, out: usual });
       const record = await run(model.path, { ...options, generic: true, out: generic });
       const weights = "model.safetensors";

@@ -11,6 +11,7 @@ import {
   type QuantizeOptions,
   quantize,
 } from "../../src/index.ts";
+import { keptTables } from "../fixtures/kept-tables.ts";
 import { type TinyCheckpoint, writeTinyCheckpoint } from "../golden/tiny-checkpoint.ts";
 import { filesOf } from "./killed-runs.ts";
 
@@ -49,6 +50,7 @@ const recipe = {
   method: "gptq",
   scheme: "w8g32",
   transforms: [rotation, { method: "awq", options: { searchTokens: 64 } }],
+  ...keptTables,
   ...windows,
 } as const;
 

@@ -13,6 +13,7 @@ import {
 
 import { presets } from "../../src/recipe/presets/index.ts";
 import { needsText } from "../../src/recipe/needs-text.ts";
+import { keptTables } from "../fixtures/kept-tables.ts";
 
 /*
  * What the accuracy tests share: the models and texts of ../shared/data, and the values that
@@ -91,6 +92,7 @@ export async function quantizeLikeReference(
   const calibration = needsText(method) ? { calibration: calibrationText(model) } : {};
   await quantize(shared(`models/${model}`), {
     ...calibration,
+    ...keptTables,
     samples,
     window,
     overwrite: true,

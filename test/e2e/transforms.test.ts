@@ -8,6 +8,7 @@ import {
   type QuantizeOptions,
   quantize,
 } from "../../src/index.ts";
+import { keptTables } from "../fixtures/kept-tables.ts";
 import {
   absent,
   calibrationText,
@@ -24,6 +25,7 @@ const common = {
   calibration: calibrationText("stories260K"),
   samples: 8,
   window: 128,
+  ...keptTables,
 } as const;
 
 /** Distance from the original on some windows. */

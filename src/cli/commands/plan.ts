@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { KvCacheDType, ModelPlan } from "../../index.ts";
 import { kvCacheDTypes } from "../../nn/kv-cache.ts";
+import { usualTableScheme } from "../../quant/usual-table-scheme.ts";
 import { printable } from "../../report/format.ts";
 import { formatModelPlan } from "../../report/plan/plan-text.ts";
 import { byteSize, parseByteSize } from "../../util/byte-size.ts";
@@ -50,8 +51,11 @@ export function definePlan(command: Command, io: Io): void {
     .addHelpText("after", behind)
     .optionsGroup("What to compare:")
     .option("--scheme <ids>", "schemes of the linear layers (default: 8 to 1.58 bits)", collectIds)
-    .option("--embedding <scheme>", "scheme of the embedding (default: floats, as it is)")
-    .option("--head <scheme>", "scheme of the output head (default: floats, as it is)")
+    .option(
+      "--embedding <scheme>",
+      `scheme of the embedding, or f16 (default: ${usualTableScheme})`,
+    )
+    .option("--head <scheme>", `scheme of the output head, or f16 (default: ${usualTableScheme})`)
     .option("--context <n>", "tokens in the cache (default: 2048)", positiveInteger)
     .addOption(choiceOption("--kv-cache", kvCacheDTypes, "what keys and values are kept as"))
     .option("--memory <size>", "memory to fit into, such as 8GB (default: the machine's)", size)

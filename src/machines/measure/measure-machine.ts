@@ -18,6 +18,8 @@ export interface MeasureOptions {
   readonly limitsOf: (backend: Backend) => Promise<MachineLimits>;
   /** Only the usual schemes, at fewer shapes, in fewer rounds. */
   readonly quick?: boolean;
+  /** Only products by these schemes and dtypes; by default by all, or the usual ones. */
+  readonly storages?: readonly string[];
   readonly signal?: AbortSignal | undefined;
   /** Hears what is being timed. */
   readonly onProgress?: ((what: string) => void) | undefined;
@@ -46,7 +48,7 @@ const full = {
   sizes: [256, 1024, 4096],
   widths: [256, 1024].map((hiddenSize) => ({ hiddenSize, intermediateSize: 4 * hiddenSize })),
   lengths: [16, 128, 1024, 4096],
-  bytes: 16e6,
+  bytes: 64e6,
   blockBytes: 64e6,
   rounds: 9,
   promptRounds: 3,
@@ -57,8 +59,8 @@ const quickly: typeof full = {
   sizes: [256, 2048],
   widths: [256, 2048].map((hiddenSize) => ({ hiddenSize, intermediateSize: 2048 })),
   lengths: [16, 1024],
-  bytes: 16e6,
-  blockBytes: 48e6,
+  bytes: 64e6,
+  blockBytes: 64e6,
   rounds: 5,
   promptRounds: 2,
 };
@@ -72,7 +74,8 @@ const quickly: typeof full = {
 export async function measureMachine(options: MeasureOptions): Promise<MachineTable> {
   const { backends, limitsOf, quick = false, signal, onProgress } = options;
   const classes = quick ? quickly : full;
-  const { storages, sizes, bytes, rounds, promptRounds } = classes;
+  const { sizes, bytes, rounds, promptRounds } = classes;
+  const { storages = classes.storages } = options;
   const context = { backends, weights: new RandomWeights(), signal, onProgress };
   const limits: MachineLimits[] = [];
   for (const backend of backends) limits.push(await limitsOf(backend));

@@ -16,7 +16,10 @@ export interface ProductClasses {
   readonly tokens: number;
   readonly outSizes: readonly number[];
   readonly inSizes: readonly number[];
-  /** Bytes of weights that take turns for one storage: together, more than caches hold. */
+  /**
+   * Bytes of weights of one storage, which a run goes through once: together, more than caches hold,
+   * and enough that the half millisecond after which a run is at its full speed does not count.
+   */
   readonly bytes: number;
   readonly rounds: number;
 }
@@ -54,7 +57,24 @@ interface Matrix {
   readonly inFeatures: number;
 }
 
+/** Storages whose weights are in memory together, to be timed in turn. */
+const storagesAtOnce = 7;
+
 async function measureShape(
+  context: MeasureContext,
+  classes: ProductClasses,
+  matrix: Matrix,
+): Promise<Product[][]> {
+  const found: Product[][] = context.backends.map(() => []);
+  for (let at = 0; at < classes.storages.length; at += storagesAtOnce) {
+    const storages = classes.storages.slice(at, at + storagesAtOnce);
+    const timed = await measureStorages(context, { ...classes, storages }, matrix);
+    for (const [index, products] of timed.entries()) found[index].push(...products);
+  }
+  return found;
+}
+
+async function measureStorages(
   { backends, weights, signal }: MeasureContext,
   { storages, tokens, bytes, rounds }: ProductClasses,
   { outFeatures, inFeatures }: Matrix,

@@ -8,6 +8,7 @@ import type { RunOptions } from "../../run/quantization-job.ts";
 import type { OpenedModel } from "../../runtime/load.ts";
 import { isGgufOutput, planGgufRun } from "../gguf-run.ts";
 import { makePlan } from "../make-plan.ts";
+import { recipeModel } from "../recipe-model.ts";
 
 /** What a recipe without an allocation would do, with the size of its weight files to the byte. */
 export interface SizedPlan {
@@ -23,7 +24,7 @@ export async function planSized(
   { backend }: Pick<RunOptions, "backend">,
 ): Promise<SizedPlan> {
   const { parsed, method } = parseRecipe(input);
-  const recipe = settleRecipe(parsed, opened.config);
+  const recipe = settleRecipe(parsed, recipeModel(opened));
   const plan = await makePlan(opened, recipe, method, backend);
   if (isGgufOutput(recipe)) {
     const sized = await planGgufRun(opened, recipe, plan, { backend, overwrite: true });

@@ -36,8 +36,8 @@ export function formatPlanPage(
   const start: PlanSettings = {
     bits: 4,
     group: 64,
-    embedding: 16,
-    head: 16,
+    embedding: 8,
+    head: 8,
     kvCache,
     context,
     machine,

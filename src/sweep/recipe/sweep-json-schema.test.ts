@@ -5,6 +5,9 @@ import { sweepJsonSchema } from "./sweep-json-schema.ts";
 
 const published = new URL("../../../docs/sweep.schema.json", import.meta.url);
 
+/** That of layers, which names the mixtures, is the longer one. */
+const byLength = (a: RegExp, b: RegExp): number => b.source.length - a.source.length;
+
 describe("the JSON schema of sweeps", () => {
   it("is the published one (fewbit sweep --schema > docs/sweep.schema.json, then format)", () => {
     expect(JSON.parse(readFileSync(published, "utf8"))).toEqual(
@@ -21,12 +24,26 @@ describe("the JSON schema of sweeps", () => {
   });
 
   it("has a pattern for schemes that fits those there are", () => {
-    const [, pattern = ""] =
-      /"pattern":"(\^w\([^"]*)"/.exec(JSON.stringify(sweepJsonSchema())) ?? [];
-    const regular = new RegExp(JSON.parse(`"${pattern}"`) as string);
-    for (const id of ["w4g128", "w2-seq", "w1.58", "w8-narrowa8-integer", "w3g64-sym", "w4a4"]) {
-      expect(id).toMatch(regular);
+    const patterns = JSON.stringify(sweepJsonSchema()).matchAll(/"pattern":"(\^\(w\([^"]*)"/g);
+    const all = new Set(
+      Array.from(patterns, ([, pattern]) => JSON.parse(`"${pattern}"`) as string),
+    );
+    const [ofLayers, ofTables] = [...all].map((pattern) => new RegExp(pattern)).sort(byLength);
+    const planar = [
+      "w4g128",
+      "w2-seq",
+      "w1.58",
+      "w8-narrowa8-integer",
+      "w3g64-sym",
+      "w4a4",
+      "q6_k",
+    ];
+    for (const id of planar) for (const each of [ofLayers, ofTables]) expect(id).toMatch(each);
+    for (const id of ["w5", "4", "w4g", "w4-foo", "w4g128a5", "f32"]) {
+      for (const each of [ofLayers, ofTables]) expect(id).not.toMatch(each);
     }
-    for (const id of ["w5", "4", "w4g", "w4-foo", "w4g128a5"]) expect(id).not.toMatch(regular);
+    expect("Q4_K_M").toMatch(ofLayers);
+    expect("f16").toMatch(ofTables);
+    expect("Q4_K_M").not.toMatch(ofTables);
   });
 });

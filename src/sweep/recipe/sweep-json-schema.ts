@@ -1,8 +1,11 @@
 import { z } from "zod";
 import type { Method, MethodRole } from "../../methods/define-method.ts";
 import { methodsInRole } from "../../methods/index.ts";
+import { blockFormats } from "../../quant/blocks/index.ts";
 import { grids } from "../../quant/grids/index.ts";
-import { schemeSchema } from "../../recipe/recipe.ts";
+import { mixtures } from "../../quant/mixtures.ts";
+import { schemeSchema, tableSchema } from "../../recipe/recipe.ts";
+import { storedTable } from "../../recipe/settle-tables.ts";
 import {
   finisherStepSchema,
   startStepSchema,
@@ -10,6 +13,8 @@ import {
   transformStepSchema,
   variantSchema,
 } from "./sweep-recipe.ts";
+
+const mixtureNames = mixtures.map(({ name }) => name);
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 
@@ -21,7 +26,8 @@ export function sweepJsonSchema(): JsonSchema {
   const schema = z.toJSONSchema(sweepRecipeSchema, {
     io: "input",
     override({ zodSchema, jsonSchema }) {
-      if (zodSchema === schemeSchema) jsonSchema.pattern = schemePattern();
+      if (zodSchema === schemeSchema) jsonSchema.pattern = schemePattern(mixtureNames);
+      if (zodSchema === tableSchema) jsonSchema.pattern = schemePattern([storedTable]);
       if (zodSchema === variantSchema) jsonSchema.allOf = quantizerOptions();
       if (zodSchema === startStepSchema) jsonSchema.allOf = stepOptions("quantizer");
       if (zodSchema === transformStepSchema) jsonSchema.allOf = stepOptions("transform");
@@ -31,14 +37,18 @@ export function sweepJsonSchema(): JsonSchema {
   return { ...schema, title: "Recipe of a fewbit sweep" };
 }
 
-/** What a scheme id looks like; which of these there are is checked when the recipe is read. */
-function schemePattern(): string {
+/**
+ * What a scheme id looks like, and other words that may stand there; which of the ids there are is
+ * checked when the recipe is read.
+ */
+function schemePattern(others: readonly string[]): string {
   const bits = [...new Set(grids.map((grid) => String(grid.bits)))];
   const names = [...new Set(grids.map((grid) => grid.id))];
   const choice = (values: readonly string[]): string =>
     values.map((value) => value.replaceAll(".", "\\.")).join("|");
   const grid = choice(["asym", ...names]);
-  return `^w(${choice(bits)})(g[0-9]+)?(-(${grid}))*(-s[0-9]+(\\.[0-9]+)?)?(a(4|6|8(-(static|integer))?))?$`;
+  const planar = `w(${choice(bits)})(g[0-9]+)?(-(${grid}))*(-s[0-9]+(\\.[0-9]+)?)?(a(4|6|8(-(static|integer))?))?`;
+  return `^(${planar}|${choice([...blockFormats.map(({ id }) => id), ...others])})$`;
 }
 
 /** If the method of a variant is this one, its options are these. */

@@ -536,35 +536,36 @@ export const pageScript =
   ".length===0)return[.1,1];let n=Math.min(...t),r=Math.max(...t);return n<r?[n,r]:n===0?[0,1" +
   "]:[n-.05*Math.abs(n),n+.05*Math.abs(n)]}function Sr(e,t){let[n,r]=e;return e=>t[0]+(e-n)/(" +
   "r-n)*(t[1]-t[0])}function Cr(e){return Number(e.toPrecision(12))}let wr=[16,8,4,3,2,1.58,1" +
-  "];function Tr(e,t,n){return e===16?n:`w${e}${t===null?``:`g${t}`}`}function Er({shape:e,fl" +
-  "oats:t},n){let{bits:r,group:i,kvCache:a,context:o}=n,s=Tr(n.embedding,64,t),c=Tr(e.tied?n." +
-  "embedding:n.head,64,t);return{storage:{linear:Tr(r,i,t),embedding:s,head:c,others:t},kvCac" +
-  "he:a,context:o}}function Dr(e,t){let n=Er(e,t),r=e.machines.find(({id:e})=>e===t.machine)?" +
-  "?e.machines[0];return{...tr(e.shape,n,r.energy),scheme:n.storage.linear,machine:r,speeds:O" +
-  "r(e.shape,n,r),fit:nr(e.shape,n,r.memoryBytes)}}function Or(e,t,n){let{table:r,threads:i,l" +
-  "imits:a}=n;if(!r)return er(e,t,a);try{return mr(r,e,t,i===void 0?{}:{threads:i})}catch(e){" +
-  "if(e instanceof Me)return null;throw e}}function kr(e,t){let n=wr.map(n=>({bits:n,...Dr(e," +
-  "{...t,bits:n})})).flatMap(e=>e.speeds?[{...e,speed:e.speeds.decode}]:[]),r=[0,1],i=_r(n.ma" +
-  "p(e=>e.memory.all),r),a=_r(n.map(e=>e.speed),r),o=n.map(e=>{let n=e.bits===16?`16 bits`:e." +
-  "scheme;return{id:e.scheme,x:i.position(e.memory.all),y:a.position(e.speed),whisker:null,co" +
-  "lour:Z(e.bits),shape:e.bits===t.bits?`circle`:`square`,label:n,faded:e.bits!==t.bits,near:" +
-  "!0,title:`${n}\\n${C(e.memory.all)}\\n${S(e.speed)} tokens a second`}});return{x:{title:`mem" +
-  "ory`,ticks:i.ticks.map(e=>({at:i.position(e),label:Te(C(e))}))},y:{title:`tokens a second`" +
-  ",ticks:a.ticks.map(e=>({at:a.position(e),label:`${e}`}))},lines:[{kind:`front`,colour:``,p" +
-  "laces:o.map(e=>[e.x,e.y])}],points:o,side:`right`}}let Ar={wide:{width:620,top:0,plotHeigh" +
-  "t:330,fontSize:13,labelReach:60},narrow:{width:350,top:0,plotHeight:250,fontSize:12.5,labe" +
-  "lReach:28}};function Q(e,t){let n=new FormData(e).get(t);return typeof n==`string`?n:``}fu" +
-  "nction jr(e){let t=Q(e,`group`);return{bits:Number(Q(e,`bits`)),group:t===`row`?null:Numbe" +
-  "r(t),embedding:Number(Q(e,`embedding`)),head:Number(Q(e,`head`)||Q(e,`embedding`)),kvCache" +
-  ":Q(e,`kvCache`),context:Math.round(2**Number(Q(e,`context`))),machine:Q(e,`machine`)}}func" +
-  "tion Mr(e,t){let n=jr(t),r=Dr(e,n);for(let[t,i]of Object.entries(Oe(e,n,r))){let e=documen" +
-  "t.querySelector(`[data-figure=\"${t}\"]`);e&&(e.textContent=i)}for(let[e,t]of Object.entries" +
-  "(r.memory)){let n=document.querySelector(`[data-part=\"${e}\"]`);n&&(n.style.flexGrow=String" +
-  "(t/r.memory.all))}let i=Math.min(1,r.memory.all/r.machine.memoryBytes);document.querySelec" +
-  "tor(`#bar`)?.style.setProperty(`--filled`,`${100*i}%`),document.querySelector(`#fit`)?.cla" +
-  "ssList.toggle(`bad`,!r.fit.fits),t.querySelector(`[name=\"context\"]`)?.setAttribute(`aria-v" +
-  "aluetext`,`${n.context} tokens`);for(let t of document.querySelectorAll(`svg.chart`)){let " +
-  "r=Ar[t.getAttribute(`data-size`)??``],{content:i,height:a}=xe(kr(e,n),r);t.innerHTML=i,t.s" +
-  "etAttribute(`viewBox`,`0 0 ${r.width} ${a}`)}}let Nr=document.getElementById(`data`)?.text" +
-  "Content,$=document.querySelector(`form`);if(Nr&&$){let e=JSON.parse(Nr);$.addEventListener" +
-  "(`input`,()=>Mr(e,$)),$.addEventListener(`submit`,e=>e.preventDefault()),Mr(e,$)}})();";
+  "];function Tr(e,t,n){return e===16?n:`w${e}${t===null?``:`g${t}`}`}function Er(e,t){return" +
+  " e===8?`w8g64-sym`:Tr(e,64,t)}function Dr({shape:e,floats:t},n){let{bits:r,group:i,kvCache" +
+  ":a,context:o}=n,s=Er(n.embedding,t),c=Er(e.tied?n.embedding:n.head,t);return{storage:{line" +
+  "ar:Tr(r,i,t),embedding:s,head:c,others:t},kvCache:a,context:o}}function Or(e,t){let n=Dr(e" +
+  ",t),r=e.machines.find(({id:e})=>e===t.machine)??e.machines[0];return{...tr(e.shape,n,r.ene" +
+  "rgy),scheme:n.storage.linear,machine:r,speeds:kr(e.shape,n,r),fit:nr(e.shape,n,r.memoryByt" +
+  "es)}}function kr(e,t,n){let{table:r,threads:i,limits:a}=n;if(!r)return er(e,t,a);try{retur" +
+  "n mr(r,e,t,i===void 0?{}:{threads:i})}catch(e){if(e instanceof Me)return null;throw e}}fun" +
+  "ction Ar(e,t){let n=wr.map(n=>({bits:n,...Or(e,{...t,bits:n})})).flatMap(e=>e.speeds?[{..." +
+  "e,speed:e.speeds.decode}]:[]),r=[0,1],i=_r(n.map(e=>e.memory.all),r),a=_r(n.map(e=>e.speed" +
+  "),r),o=n.map(e=>{let n=e.bits===16?`16 bits`:e.scheme;return{id:e.scheme,x:i.position(e.me" +
+  "mory.all),y:a.position(e.speed),whisker:null,colour:Z(e.bits),shape:e.bits===t.bits?`circl" +
+  "e`:`square`,label:n,faded:e.bits!==t.bits,near:!0,title:`${n}\\n${C(e.memory.all)}\\n${S(e.s" +
+  "peed)} tokens a second`}});return{x:{title:`memory`,ticks:i.ticks.map(e=>({at:i.position(e" +
+  "),label:Te(C(e))}))},y:{title:`tokens a second`,ticks:a.ticks.map(e=>({at:a.position(e),la" +
+  "bel:`${e}`}))},lines:[{kind:`front`,colour:``,places:o.map(e=>[e.x,e.y])}],points:o,side:`" +
+  "right`}}let jr={wide:{width:620,top:0,plotHeight:330,fontSize:13,labelReach:60},narrow:{wi" +
+  "dth:350,top:0,plotHeight:250,fontSize:12.5,labelReach:28}};function Q(e,t){let n=new FormD" +
+  "ata(e).get(t);return typeof n==`string`?n:``}function Mr(e){let t=Q(e,`group`);return{bits" +
+  ":Number(Q(e,`bits`)),group:t===`row`?null:Number(t),embedding:Number(Q(e,`embedding`)),hea" +
+  "d:Number(Q(e,`head`)||Q(e,`embedding`)),kvCache:Q(e,`kvCache`),context:Math.round(2**Numbe" +
+  "r(Q(e,`context`))),machine:Q(e,`machine`)}}function Nr(e,t){let n=Mr(t),r=Or(e,n);for(let[" +
+  "t,i]of Object.entries(Oe(e,n,r))){let e=document.querySelector(`[data-figure=\"${t}\"]`);e&&" +
+  "(e.textContent=i)}for(let[e,t]of Object.entries(r.memory)){let n=document.querySelector(`[" +
+  "data-part=\"${e}\"]`);n&&(n.style.flexGrow=String(t/r.memory.all))}let i=Math.min(1,r.memory" +
+  ".all/r.machine.memoryBytes);document.querySelector(`#bar`)?.style.setProperty(`--filled`,`" +
+  "${100*i}%`),document.querySelector(`#fit`)?.classList.toggle(`bad`,!r.fit.fits),t.querySel" +
+  "ector(`[name=\"context\"]`)?.setAttribute(`aria-valuetext`,`${n.context} tokens`);for(let t " +
+  "of document.querySelectorAll(`svg.chart`)){let r=jr[t.getAttribute(`data-size`)??``],{cont" +
+  "ent:i,height:a}=xe(Ar(e,n),r);t.innerHTML=i,t.setAttribute(`viewBox`,`0 0 ${r.width} ${a}`" +
+  ")}}let Pr=document.getElementById(`data`)?.textContent,$=document.querySelector(`form`);if" +
+  "(Pr&&$){let e=JSON.parse(Pr);$.addEventListener(`input`,()=>Nr(e,$)),$.addEventListener(`s" +
+  "ubmit`,e=>e.preventDefault()),Nr(e,$)}})();";

@@ -34,7 +34,7 @@ const settings: PlanSettings = {
 };
 
 test("the page's figures are those of the plan", () => {
-  const choice = { embedding: "w8g64", head: "w4g64", kvCache: "i8", context: 300 } as const;
+  const choice = { embedding: "w8g64-sym", head: "w4g64", kvCache: "i8", context: 300 } as const;
   const described = { shape, packed: null, floats: "bf16" } as const;
   const plan = planModel("m", described, machines, { ...choice, schemes: ["w2g64"] });
   const view = planView(data, settings);

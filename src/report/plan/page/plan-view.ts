@@ -12,6 +12,7 @@ import type { PlanMachine } from "../../../machines/plan-model.ts";
 import { predictSpeeds } from "../../../machines/predict-speed.ts";
 import type { FloatStorage } from "../../../machines/storage.ts";
 import type { KvCacheDType } from "../../../nn/kv-cache.ts";
+import { usualTableScheme } from "../../../quant/usual-table-scheme.ts";
 import { FewbitError } from "../../../util/errors.ts";
 import type { Plot, PlotPoint, PlotTick } from "../../chart/plot.ts";
 import { formatBytes, formatNumber, shortenDecimals } from "../../format.ts";
@@ -58,11 +59,16 @@ function schemeOf(bits: number, group: number | null, floats: FloatStorage): str
   return `w${bits}${group === null ? "" : `g${group}`}`;
 }
 
+/** The id of the scheme of embedding or head. */
+function tableSchemeOf(bits: number, floats: FloatStorage): string {
+  return bits === 8 ? usualTableScheme : schemeOf(bits, 64, floats);
+}
+
 /** Turns settings into what the formulas take. */
 function runOf({ shape, floats }: PlanPageData, settings: PlanSettings): RunChoice {
   const { bits, group, kvCache, context } = settings;
-  const embedding = schemeOf(settings.embedding, 64, floats);
-  const head = schemeOf(shape.tied ? settings.embedding : settings.head, 64, floats);
+  const embedding = tableSchemeOf(settings.embedding, floats);
+  const head = tableSchemeOf(shape.tied ? settings.embedding : settings.head, floats);
   const linear = schemeOf(bits, group, floats);
   return { storage: { linear, embedding, head, others: floats }, kvCache, context };
 }
