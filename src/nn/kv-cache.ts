@@ -4,7 +4,7 @@ import { bytesPerElement } from "../tensor/dtype.ts";
 import { attention } from "../tensor/ops.ts";
 import { storedLength } from "../tensor/four-bit-rows.ts";
 import { quantizeRows, type RowPosition, writeRows } from "../tensor/cache-ops.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { Tensor, tidy } from "../tensor/tensor.ts";
 import { UsageError } from "../util/errors.ts";
 import { countNonFiniteBits } from "../util/half.ts";
 import type { KvCacheLayer } from "./kv-cache-layer.ts";
@@ -100,18 +100,11 @@ export class KvCache {
    * Tells whether keys or values of tokens from `position` on became infinite or NaN in float16.
    */
   async overflows(position: number): Promise<boolean> {
-    if (this.dtype !== "f16") return false;
-    const { batch = 1, kvHeads, headDim } = this.options;
-    // All are asked for at once: to wait for each would take longer than a small model's step.
-    const reads = this.layers.flatMap(tensorsOf).flatMap((tensor) => {
-      const rows = tensor.reshape([batch * this.capacity, kvHeads, headDim]);
-      return Array.from({ length: batch }, (_, row) => {
-        const first = row * this.capacity;
-        return rows.slice(first + position, first + this.length).read();
-      });
-    });
-    const written = (await Promise.all(reads)) as Uint16Array[];
-    return written.some((bits) => countNonFiniteBits(bits, 0x7c00) > 0);
+    if (this.dtype !== "f16" || position >= this.length) return false;
+    const written = tidy(() => this.rowsFrom(position));
+    const bits = await written.read();
+    written.release();
+    return countNonFiniteBits(bits, 0x7c00) > 0;
   }
 
   /** Forgets all tokens from `length` on, so that another continuation can be tried. */
@@ -125,6 +118,27 @@ export class KvCache {
     this.layers = [];
     this.capacity = 0;
     this.length = 0;
+  }
+
+  /**
+   * Rows of all layers from a position on, one behind the other: to wait for a read of each would take
+   * longer than a small model's step.
+   */
+  private rowsFrom(position: number): Tensor<"f16"> {
+    const { batch = 1, kvHeads, headDim } = this.options;
+    const tensors = this.layers.flatMap(tensorsOf);
+    const length = this.length - position;
+    const count = tensors.length * batch * length;
+    const all = Tensor.zeros(this.backend, "f16", [1, count, kvHeads, headDim]);
+    for (const [i, tensor] of tensors.entries()) {
+      const rows = tensor.reshape([batch * this.capacity, kvHeads, headDim]);
+      for (let row = 0; row < batch; row++) {
+        const first = row * this.capacity;
+        const some = rows.slice(first + position, first + this.length);
+        writeRows(all, some.reshape([1, length, kvHeads, headDim]), (i * batch + row) * length);
+      }
+    }
+    return all;
   }
 
   private grow(capacity: number): void {

@@ -1,6 +1,6 @@
 import type { Products } from "../backend/packed-operand.ts";
 import type { KvCache, KvCacheDType } from "../nn/kv-cache.ts";
-import { tidy } from "../tensor/tensor.ts";
+import { type Tensor, tidy } from "../tensor/tensor.ts";
 import { throwIfCancelled, UsageError } from "../util/errors.ts";
 import type { LanguageModel } from "./language-model.ts";
 
@@ -13,6 +13,13 @@ export interface SequenceOptions {
   readonly prefillChunk: number;
   readonly products: Products;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** What reading tokens gives. */
+interface ReadTokens {
+  /** After the last of them. */
+  readonly logits: Float32Array;
+  readonly overflows: boolean;
 }
 
 /**
@@ -45,11 +52,11 @@ export class TokenSequence {
   async read(more: readonly number[]): Promise<Float32Array> {
     const position = this.held.length;
     this.ids.push(...more);
-    const logits = await this.readFrom(position);
-    if (!(await this.held.overflows(position))) return logits;
+    const { logits, overflows } = await this.readFrom(position);
+    if (!overflows) return logits;
     this.held.release();
     this.held = this.model.newCache(this.options.capacity, 1, "f32");
-    return this.readFrom(0);
+    return (await this.readFrom(0)).logits;
   }
 
   /** Gives the memory of the cache back. */
@@ -57,7 +64,8 @@ export class TokenSequence {
     this.held.release();
   }
 
-  private async readFrom(position: number): Promise<Float32Array> {
+  /** Reads the ids from a position on; tells whether their keys or values exceed the cache's dtype. */
+  private async readFrom(position: number): Promise<ReadTokens> {
     const { model, ids, held: cache } = this;
     const { prefillChunk, products, signal } = this.options;
     let start = position;
@@ -68,20 +76,20 @@ export class TokenSequence {
       await model.backend.synchronize();
     }
     throwIfCancelled(signal);
-    return this.logitsAfter(ids.slice(start));
+    const last = this.logitsAfter(ids.slice(start));
+    const [logits, overflows] = await Promise.all([last.read(), cache.overflows(position)]);
+    last.release();
+    return { logits, overflows };
   }
 
   /** Runs ids behind those in the cache. */
-  private async logitsAfter(ids: readonly number[]): Promise<Float32Array> {
+  private logitsAfter(ids: readonly number[]): Tensor<"f32"> {
     const { model, held: cache } = this;
     const { products } = this.options;
-    const logits = tidy(() => {
+    return tidy(() => {
       const hidden = model.hiddenStates(model.tokens([ids]), { cache, products });
       const rows = hidden.reshape([ids.length, model.config.hiddenSize]);
       return model.logits(rows.slice(ids.length - 1, ids.length), products);
     });
-    const values = await logits.read();
-    logits.release();
-    return values;
   }
 }
