@@ -10,6 +10,7 @@ import { monotonicMs } from "../platform/node.ts";
 import { LayerError } from "../run/layer-error.ts";
 import type { BlockRecord } from "../run/run-record.ts";
 import { UsageError } from "../util/errors.ts";
+import type { ActivationCache } from "./activations.ts";
 import type { BlockJob } from "./block-job.ts";
 import { tokensOf } from "./few-tokens.ts";
 import { gatherInputs } from "./gather-inputs.ts";
@@ -26,25 +27,73 @@ const unseenExpert = "no token came to this expert: its weights are those that t
 /** Quantizes the linears of one block together, and puts the decoded weights in their slots. */
 export async function quantizeWholeBlock(block: Block, job: BlockJob): Promise<BlockRecord> {
   const { index, streams } = job;
-  const { method, recipe } = job.job;
+  const { method, recipe, options } = job.job;
   const startedMs = monotonicMs();
   const slots = job.chosen(block.slots);
   if (slots.length === 0) return { block: index, figures: {}, elapsedMs: 0 };
   if (!method.quantizeBlock || !streams?.original) {
     throw new UsageError(`${method.title} needs calibration text, and none was given`);
   }
+  const known = await observe(block, job, streams.quantized, slots);
+  const startedAtMs = monotonicMs();
+  const starter = startOf(recipe);
+  const start = starter && (await makeStart(block, job, starter));
+  const startMs = monotonicMs() - startedAtMs;
+  const made = await method.quantizeBlock({
+    ...blockProblem(block, job, { quantized: streams.quantized, original: streams.original }),
+    activationsOf: (slot) => known.activations.get(slot) ?? null,
+    startOf: (slot) => start?.get(slot) ?? null,
+    importanceOf: (slot) => known.importance.get(slot) ?? null,
+    ...(job.scales && { scalable: scalableIn(job, known.samples) }),
+    options: recipe.options,
+  });
+  const { samples, errors } = made.scaled
+    ? await sampleAgain(block, job, streams.quantized, { slots, ...known })
+    : known;
+  if (job.scales) await writeScaled(block, job);
+  const { fallback } = made;
+  if (fallback !== undefined) {
+    options.emit({ type: "notice", message: `${block.name}: ${fallback}` });
+  }
+  const elapsedMs = monotonicMs() - startedMs;
+  const { expertTokens } = known;
+  await finishSlots(block, job, made, { slots, errors, expertTokens, elapsedMs });
+  samples.release();
+  const begun = starter && { start: { method: starter.method.id, elapsedMs: startMs } };
+  return { block: index, figures: made.figures, ...begun, elapsedMs };
+}
+
+/** What the linears of a block do with their float weights on inputs that were sampled. */
+interface SampledErrors {
+  readonly samples: LayerInputs;
+  readonly errors: ReadonlyMap<string, LayerError>;
+}
+
+/** What a pass of the calibration text through a block tells of its linears. */
+interface BlockObservations extends SampledErrors {
+  readonly importance: ReadonlyMap<string, Float32Array | null>;
+  readonly activations: ReadonlyMap<string, LayerActivations | null>;
+  readonly expertTokens: ReadonlyMap<string, number | undefined>;
+}
+
+async function observe(
+  block: Block,
+  job: BlockJob,
+  stream: ActivationCache,
+  slots: readonly LinearSlot[],
+): Promise<BlockObservations> {
+  const { method, recipe } = job.job;
   const statistics = statisticsOf(slots, job, { method, options: recipe.options });
   const ranges = new SlotRanges(slots, job.schemeOf);
   // Energies and ranges are those of all tokens, and so are the tokens of experts.
   const ofAll = statistics.length > 0 || block.experts !== undefined || ranges.some;
-  const gathering = {
+  const samples = await gatherInputs(block, job, stream, {
     slots: [...slots, ...(job.scales ? (block.gates ?? []) : [])],
     statistics,
     observe: ranges.observe,
     ...(!ofAll && { tokens: sampledTokens }),
-  };
-  let samples = await gatherInputs(block, job, streams.quantized, gathering);
-  let errors = await errorsOf(block, slots, samples);
+  });
+  const errors = await errorsOf(block, slots, samples);
   const importance = new Map<string, Float32Array | null>();
   const activations = new Map<string, LayerActivations | null>();
   const expertTokens = new Map<string, number | undefined>();
@@ -57,36 +106,21 @@ export async function quantizeWholeBlock(block: Block, job: BlockJob): Promise<B
     importance.set(name, await importanceOf(`${block.name}.${name}`, inputs, job));
   }
   ranges.release();
-  const startedAtMs = monotonicMs();
-  const starter = startOf(recipe);
-  const start = starter && (await makeStart(block, job, starter));
-  const startMs = monotonicMs() - startedAtMs;
-  const made = await method.quantizeBlock({
-    ...blockProblem(block, job, { quantized: streams.quantized, original: streams.original }),
-    activationsOf: (slot) => activations.get(slot) ?? null,
-    startOf: (slot) => start?.get(slot) ?? null,
-    importanceOf: (slot) => importance.get(slot) ?? null,
-    ...(job.scales && { scalable: scalableIn(job, samples) }),
-    options: recipe.options,
-  });
-  if (made.scaled) {
-    // The layers have other weights and inputs now.
-    for (const error of errors.values()) error.release();
-    samples.release();
-    const again = { slots, statistics: [], ...(!block.experts && { tokens: sampledTokens }) };
-    samples = await gatherInputs(block, job, streams.quantized, again);
-    errors = await errorsOf(block, slots, samples);
-  }
-  if (job.scales) await writeScaled(block, job);
-  const { fallback } = made;
-  if (fallback !== undefined) {
-    job.job.options.emit({ type: "notice", message: `${block.name}: ${fallback}` });
-  }
-  const elapsedMs = monotonicMs() - startedMs;
-  await finishSlots(block, job, made, { slots, errors, expertTokens, elapsedMs });
-  samples.release();
-  const begun = starter && { start: { method: starter.method.id, elapsedMs: startMs } };
-  return { block: index, figures: made.figures, ...begun, elapsedMs };
+  return { samples, errors, importance, activations, expertTokens };
+}
+
+/** Samples a block whose layers have other weights and inputs than before; gives the old ones back. */
+async function sampleAgain(
+  block: Block,
+  job: BlockJob,
+  stream: ActivationCache,
+  { slots, samples: old, errors }: SampledErrors & { readonly slots: readonly LinearSlot[] },
+): Promise<SampledErrors> {
+  for (const error of errors.values()) error.release();
+  old.release();
+  const few = { slots, statistics: [], ...(!block.experts && { tokens: sampledTokens }) };
+  const samples = await gatherInputs(block, job, stream, few);
+  return { samples, errors: await errorsOf(block, slots, samples) };
 }
 
 /** What is known of the slots of a block beside their weights. */

@@ -6,7 +6,6 @@ import { sum } from "../util/sums.ts";
 import type { BlockScales } from "./blocks/block-format.ts";
 import {
   type BlockCodes,
-  blockRowBytes,
   decodeBlocks,
   packBlocks,
   readBlockScales,
@@ -20,13 +19,12 @@ import {
   expectBlocks,
   expectPlanar,
   expectWholeBlocks,
-  groupsPerRow,
   type PlanarScheme,
   type Scheme,
-  sparseWeights,
   withoutSparse,
 } from "./scheme.ts";
-import { addSparseRows, sparseBytes, type SparseRows } from "./sparse-rows.ts";
+import { addSparseRows, type SparseRows } from "./sparse-rows.ts";
+import { bytesOfRow, type QTensorSizes, storedSizes } from "./stored-sizes.ts";
 
 /** What a quantizer has chosen for a weight `[outFeatures, inFeatures]`. */
 export interface QuantizedCodes {
@@ -69,22 +67,6 @@ export interface QTensorParts {
   readonly activations: LayerActivations | null;
 }
 
-/** Byte sizes of the stored arrays of a weight under a scheme. */
-export interface QTensorSizes {
-  readonly rowBytes: number;
-  readonly blocks: number;
-  readonly codes: number;
-  readonly scales: number;
-  readonly zeros: number;
-  readonly inputScales: number;
-  readonly codebook: number;
-  readonly sparse: number;
-  /** Scale and zero point of the input, and of the output where it is rounded. */
-  readonly activations: number;
-  /** All of these together. */
-  readonly all: number;
-}
-
 /** A low-bit weight `[outFeatures, inFeatures]`: packed codes and parameters. Immutable. */
 export class QTensor {
   readonly scheme: Scheme;
@@ -116,11 +98,7 @@ export class QTensor {
    * @throws SchemeError when a row is no whole number of the scheme's blocks
    */
   static sizes(scheme: Scheme, outFeatures: number, inFeatures: number): QTensorSizes {
-    const rowBytes = bytesOfRow(scheme, inFeatures);
-    const sizes = scheme.blocks
-      ? { ...noSizes, blocks: outFeatures * rowBytes }
-      : { ...planarSizes(scheme, outFeatures, inFeatures), codes: outFeatures * rowBytes };
-    return { rowBytes, ...sizes, all: sum(Object.values(sizes)) };
+    return storedSizes(scheme, outFeatures, inFeatures);
   }
 
   /**
@@ -334,16 +312,6 @@ function scaleColumns(matrix: Float32Array, factors: Uint16Array | undefined): v
   for (let i = 0; i < matrix.length; i++) matrix[i] *= columns[i % columns.length];
 }
 
-const noSizes = {
-  blocks: 0,
-  codes: 0,
-  scales: 0,
-  zeros: 0,
-  inputScales: 0,
-  codebook: 0,
-  sparse: 0,
-  activations: 0,
-};
 /** 1 in float16. */
 const halfOne = 0x3c00;
 const noParts: QTensorParts = {
@@ -370,34 +338,9 @@ function packCodes(
   return packed;
 }
 
-function bytesOfRow(scheme: Scheme, inFeatures: number): number {
-  expectWholeBlocks(scheme, inFeatures);
-  if (scheme.blocks) return blockRowBytes(scheme.blocks, inFeatures);
-  return packedRowBytes(scheme.packing, inFeatures);
-}
-
-/** Sizes of what stands beside the codes. */
-function planarSizes(scheme: PlanarScheme, outFeatures: number, inFeatures: number) {
-  const groups = outFeatures * groupsPerRow(scheme, inFeatures);
-  return {
-    ...noSizes,
-    scales: scheme.grid.codebook ? 0 : groups * 2,
-    zeros: zerosBytes(scheme, groups),
-    codebook: scheme.grid.codebook ? outFeatures * scheme.grid.levels * 2 : 0,
-    sparse: sparseBytes(sparseWeights(scheme, outFeatures, inFeatures), outFeatures, inFeatures),
-    inputScales: scheme.grid.inputScales ? inFeatures * 2 : 0,
-    activations: { token: 0, sign: 0, static: 8, integer: 16 }[scheme.activation?.mode ?? "token"],
-  };
-}
-
 /** The blocks of a weight; its constructor has seen that they are there. */
 function blocksOf({ parts }: QTensor): Uint8Array {
   return parts.blocks ?? new Uint8Array();
-}
-
-function zerosBytes({ grid, packing }: PlanarScheme, groups: number): number {
-  if (grid.zeroPoint === "none") return 0;
-  return grid.zeroPoint === "integer" ? packedRowBytes(packing, groups) : groups * 2;
 }
 
 function packZeros(

@@ -1,20 +1,22 @@
 import type { Backend } from "../backend/backend.ts";
 import { readQuantizationConfig } from "../formats/quantization-config.ts";
 import { tensorBytes } from "../formats/safetensors-header.ts";
-import type { Method } from "../methods/define-method.ts";
+import type { Method, TrainingData } from "../methods/define-method.ts";
 import { absolutePath, freeDiskBytes, parentPath } from "../platform/node.ts";
 import { findArchitecture } from "../models/index.ts";
 import type { OpenedModel } from "../runtime/load.ts";
 import { bytesPerElement } from "../tensor/dtype.ts";
 import { FewbitError, UnsupportedError, UsageError } from "../util/errors.ts";
+import { sum } from "../util/sums.ts";
 import { outputGradientPasses } from "./estimate-output-gradients.ts";
 import { sensitivityBytes } from "./estimate-sensitivities.ts";
-import { estimateMemory, estimateSeconds } from "./estimate.ts";
+import { estimateMemory, estimateSeconds, type WorkSize } from "./estimate.ts";
 import {
   embeddingAndHeadWeights,
   type Plan,
   type PlannedActivations,
   type PlannedLinear,
+  type PlannedVocabularyTable,
 } from "../run/plan.ts";
 import { selectEmbeddingAndHead } from "../blocks/embedding-and-head.ts";
 import { goesByExpert } from "../blocks/goes-by-expert.ts";
@@ -41,7 +43,57 @@ export async function makePlan(
   method: Method,
   backend: Backend,
 ): Promise<Plan> {
-  const { checkpoint, carried, model, config } = opened;
+  const weights = chooseWeights(opened, recipe, method);
+  const { linears, chosen, mixed } = weights;
+  const { config } = opened;
+  const { imatrix } = recipe;
+  const importance = imatrix === null ? null : await readImportance(imatrix, linears, config.names);
+  const activations = planActivations(recipe, method, config.hiddenSize);
+  const asked = workOf(opened, recipe, method, { ...weights, activations });
+  const fit = fitMemory(asked, recipe);
+  const work = fitted(asked, fit);
+  return {
+    ...whatIsMade(opened, recipe, weights),
+    cautions: [
+      ...cautionsOf(recipe),
+      ...budgetCautions(recipe, chosen, config.hiddenSize),
+      ...(mixed?.notices() ?? []),
+      ...(importance?.notices ?? []),
+    ],
+    calibration: work.text,
+    activations: activations && {
+      ...activations,
+      onDisk: activations.onDisk || fit.cacheOnDisk === true,
+    },
+    training: work.training,
+    learning: work.learning,
+    outputGradients: method.usesOutputGradients?.(recipe.options)
+      ? outputGradientPasses(work)
+      : null,
+    sensitivityBytes: method.needs.sensitivities ? sensitivityBytes(chosen) : null,
+    fit,
+    backend: backend.description,
+    threads: backend.threads,
+    estimate: {
+      memoryBytes: estimateMemory(work),
+      outputBytes: work.outputBytes,
+      seconds: await estimateSeconds(backend, work),
+    },
+  };
+}
+
+/** What of a model gets which scheme. */
+interface ChosenWeights {
+  readonly linears: readonly PlannedLinear[];
+  /** Those that are quantized. */
+  readonly chosen: readonly PlannedLinear[];
+  /** Embedding and output head. */
+  readonly tables: readonly PlannedVocabularyTable[];
+  readonly mixed: MixtureSchemes | null;
+}
+
+function chooseWeights(opened: OpenedModel, recipe: Recipe, method: Method): ChosenWeights {
+  const { carried, model } = opened;
   const packed = packedLinears(opened);
   const mixed = packed ? null : mixtureSchemes(opened, recipe, method);
   const rules = { mixed, gates: model.gates(), carried };
@@ -52,34 +104,66 @@ export async function makePlan(
   }
   const tables = selectEmbeddingAndHead(model.embeddingAndHead(), recipe, mixed);
   expectFittingRows([...chosen, ...tables], recipe);
-  const { calibration, imatrix } = recipe;
-  const importance = imatrix === null ? null : await readImportance(imatrix, linears, config.names);
-  const outputBytes = outputEntries(checkpoint, [...linears, ...tables], {
-    changed: changedTensors(model, checkpoint, linears, method, recipe),
-    keepPacked: method.trainModel === undefined,
-  })
-    .map(({ dtype, shape }) => tensorBytes(dtype, shape) ?? 0)
-    .reduce((sum, bytes) => sum + bytes, 0);
-  const { others, linear } = opened.sizes;
-  const blockBytes = linear.bytes;
-  const activations = planActivations(recipe, method, config.hiddenSize);
-  const text = calibration && { windows: calibration.samples, window: calibration.window };
-  const training = (text && method.effort?.(recipe.options, text)) ?? null;
-  const learner = transformsOf(recipe).find((transform) => transform.method.learnRotation);
-  const learning = (text && learner?.method.effort?.(learner.options, text)) ?? null;
-  const whole = {
-    parameters: opened.sizes.parameters - others.parameters,
+  return { linears, chosen, tables, mixed };
+}
+
+type WhatIsMade = Pick<
+  Plan,
+  | "modelName"
+  | "architecture"
+  | "blocks"
+  | "linears"
+  | "ends"
+  | "quantizedWeights"
+  | "parameters"
+  | "methodTitle"
+  | "schemeId"
+  | "sourceBytes"
+>;
+
+/** The model, and what becomes of its weights. */
+function whatIsMade(
+  { name, architecture, model, sizes, checkpoint }: OpenedModel,
+  recipe: Recipe,
+  { linears, chosen, tables }: ChosenWeights,
+): WhatIsMade {
+  return {
+    modelName: name,
+    architecture,
     blocks: model.blockCount,
-    vocabularySize: config.vocabularySize,
+    linears,
+    ends: tables,
+    quantizedWeights: sum(chosen.map((each) => each.inFeatures * each.outFeatures)),
+    parameters: sizes.parameters,
+    methodTitle: titleOf(recipe),
+    schemeId: recipe.scheme,
+    sourceBytes: checkpoint.fileBytes,
   };
-  const asked = {
+}
+
+interface PlannedParts extends ChosenWeights {
+  readonly activations: PlannedActivations | null;
+}
+
+/** How much work the recipe is, before it is fitted into memory. */
+function workOf(
+  opened: OpenedModel,
+  recipe: Recipe,
+  method: Method,
+  parts: PlannedParts,
+): WorkSize {
+  const { checkpoint, model, config, sizes } = opened;
+  const { linears, chosen, tables, activations } = parts;
+  const { calibration } = recipe;
+  const text = calibration && { windows: calibration.samples, window: calibration.window };
+  return {
     linears: chosen,
     blocks: model.blockCount,
     hiddenSize: config.hiddenSize,
     vocabularySize: config.vocabularySize,
-    endBytes: opened.sizes.file.bytes - blockBytes - others.bytes,
+    endBytes: sizes.file.bytes - sizes.linear.bytes - sizes.others.bytes,
     sourceBytes: checkpoint.totalBytes,
-    outputBytes,
+    outputBytes: outputBytesOf(opened, recipe, method, parts),
     runs: config.blockRuns,
     byExpert: linears.some(({ block }) => goesByExpert({ method, recipe, opened }, block)),
     tokens: text ? text.windows * text.window * config.blockRuns : 0,
@@ -90,52 +174,44 @@ export async function makePlan(
     start: startOf(recipe),
     transforms: transformsOf(recipe),
     embeddingAndHeadWeights: embeddingAndHeadWeights(tables),
-    training: training && {
-      ...training,
-      ...whole,
-      teacher: method.usesTeacher?.(recipe.options) ?? false,
-    },
+    ...trainingsOf(opened, recipe, method, text),
+  };
+}
+
+/** Trainings of the whole model: by the method itself, and of a rotation in front of it. */
+function trainingsOf(
+  { model, config, sizes }: OpenedModel,
+  recipe: Recipe,
+  method: Method,
+  text: TrainingData | null,
+): Pick<WorkSize, "training" | "learning"> {
+  const training = (text && method.effort?.(recipe.options, text)) ?? null;
+  const learner = transformsOf(recipe).find((transform) => transform.method.learnRotation);
+  const learning = (text && learner?.method.effort?.(learner.options, text)) ?? null;
+  const whole = {
+    parameters: sizes.parameters - sizes.others.parameters,
+    blocks: model.blockCount,
+    vocabularySize: config.vocabularySize,
+  };
+  const teacher = method.usesTeacher?.(recipe.options) ?? false;
+  return {
+    training: training && { ...training, ...whole, teacher },
     learning: learning && { ...learning, ...whole, teacher: false },
   };
-  const fit = fitMemory(asked, recipe);
-  const work = fitted(asked, fit);
-  return {
-    modelName: opened.name,
-    architecture: opened.architecture,
-    blocks: model.blockCount,
-    linears,
-    ends: tables,
-    quantizedWeights: chosen.reduce((sum, l) => sum + l.inFeatures * l.outFeatures, 0),
-    parameters: opened.sizes.parameters,
-    methodTitle: titleOf(recipe),
-    cautions: [
-      ...cautionsOf(recipe),
-      ...budgetCautions(recipe, chosen, config.hiddenSize),
-      ...(mixed?.notices() ?? []),
-      ...(importance?.notices ?? []),
-    ],
-    schemeId: recipe.scheme,
-    calibration: text,
-    activations: activations && {
-      ...activations,
-      onDisk: activations.onDisk || fit.cacheOnDisk === true,
-    },
-    training: work.training,
-    learning,
-    outputGradients: method.usesOutputGradients?.(recipe.options)
-      ? outputGradientPasses(work)
-      : null,
-    sensitivityBytes: method.needs.sensitivities ? sensitivityBytes(chosen) : null,
-    fit,
-    backend: backend.description,
-    threads: backend.threads,
-    sourceBytes: checkpoint.fileBytes,
-    estimate: {
-      memoryBytes: estimateMemory(work),
-      outputBytes,
-      seconds: await estimateSeconds(backend, work),
-    },
-  };
+}
+
+/** Bytes of all tensors that are written. */
+function outputBytesOf(
+  { checkpoint, model }: OpenedModel,
+  recipe: Recipe,
+  method: Method,
+  { linears, tables }: ChosenWeights,
+): number {
+  const entries = outputEntries(checkpoint, [...linears, ...tables], {
+    changed: changedTensors(model, checkpoint, linears, method, recipe),
+    keepPacked: method.trainModel === undefined,
+  });
+  return sum(entries.map(({ dtype, shape }) => tensorBytes(dtype, shape) ?? 0));
 }
 
 /** `AWQ + GPTQ`, or with a start `Block-AP from GPTQ`. */

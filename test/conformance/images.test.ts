@@ -182,7 +182,7 @@ describe("calibration from conversations with images", () => {
     const found = await codesOf(await run({ model, more: how }));
     const others = await embeddings((values) => values.reverse());
     const after = await codesOf(await run({ model, images: others, more: how }));
-    expect(found.length).toBe(16);
+    expect(found.length).toBe(14);
     expect(after).not.toEqual(found);
     expect(await codesOf(await run({ model, more: how }))).toEqual(found);
   });
