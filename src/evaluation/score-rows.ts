@@ -15,6 +15,14 @@ export interface ScoreRowsOptions {
   readonly greedy: boolean;
 }
 
+/** Scores of rows. */
+export interface RowScores {
+  /** Negative log-likelihoods of the targets, in nats. */
+  readonly losses: Float32Array;
+  /** 1 where the target is the likeliest token; null when not asked for. */
+  readonly likeliest: Uint8Array | null;
+}
+
 /**
  * Scores the predictions that final hidden states `[T, d]` make: the negative log-likelihood of
  * each target in nats, and if asked for 1 where it is the likeliest token (of equal ones the
@@ -24,7 +32,7 @@ export async function scoreRows(
   model: LanguageModel,
   hidden: Tensor,
   { targets, products, greedy }: ScoreRowsOptions,
-): Promise<{ losses: Float32Array; likeliest: Uint8Array | null }> {
+): Promise<RowScores> {
   const losses = new Float32Array(targets.length);
   const likeliest = greedy ? new Uint8Array(targets.length) : null;
   for (let start = 0; start < targets.length; start += rowsPerChunk) {

@@ -4,12 +4,16 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Backend } from "../../src/backend/backend.ts";
 import type { Kernels } from "../../src/backend/kernels.ts";
+import type { EvaluationWindow } from "../../src/calibration/windows.ts";
+import { encodeContinuation } from "../../src/evaluation/tasks/encode-continuation.ts";
+import { scoreContinuations } from "../../src/evaluation/tasks/score-continuations.ts";
 import { evaluate, quantize } from "../../src/index.ts";
 import {
   createNativeBackend,
   nativeAvailability,
 } from "../../src/kernels/native/native-backend.ts";
 import { createReferenceBackend, referenceKernels } from "../../src/kernels/reference/index.ts";
+import type { LanguageModel } from "../../src/runtime/language-model.ts";
 import { load } from "../../src/runtime/load.ts";
 import { generateText } from "../../src/runtime/generate.ts";
 import { UnsupportedError, UsageError } from "../../src/util/errors.ts";
@@ -214,16 +218,45 @@ describe("evaluation without floats", () => {
     await expect(opening).rejects.toThrow("q_proj does not multiply 8-bit integers");
   });
 
-  test("tasks, and models that were loaded to compute with floats, are refused", async () => {
+  test("scores the continuations of a task as the logits of each text say", async () => {
+    const path = await quantized("llama", "w8-narrowa8");
+    const model = await load(path, { backend: createReferenceBackend(), integerOnly: true });
+    const continuations = ["one end", "one other end", "two"].map((continuation) => ({
+      context: "the beginning of all is",
+      continuation: ` ${continuation}`,
+    }));
+    const scoring = { products: "exact", greedy: true } as const;
+    const { logLikelihoods, greedy } = await scoreContinuations(model, continuations, scoring);
+    for (const [i, continuation] of continuations.entries()) {
+      const window = encodeContinuation(model.tokenizer, continuation, 256);
+      expect(logLikelihoods[i]).toBeCloseTo(await likelihoodOf(model, window), 4);
+    }
+    expect(new Set(logLikelihoods).size).toBe(3);
+    expect([...(greedy ?? [])]).toEqual([0, 0, 0]);
+  });
+
+  test("models that were loaded to compute with floats are refused", async () => {
     const path = await quantized("llama", "w8-narrowa8");
     const floats = await load(path, { backend: createReferenceBackend() });
-    const wanted = { text, integerOnly: true };
-    await expect(evaluate(floats, wanted)).rejects.toThrow(UsageError);
-    const task = { id: "piqa", name: "piqa", items: [] };
-    const choice = { tasks: [task as never], integerOnly: true, backend: "reference" } as const;
-    await expect(evaluate(path, choice)).rejects.toThrow("tasks are not scored without floats");
+    await expect(evaluate(floats, { text, integerOnly: true })).rejects.toThrow(UsageError);
   });
 });
+
+/** Log-likelihood of a window's tokens from `from` on, in float64 from the logits of a plain pass. */
+async function likelihoodOf(
+  model: LanguageModel,
+  { ids, from, to }: EvaluationWindow,
+): Promise<number> {
+  const hidden = model.hiddenStates(model.tokens([ids.subarray(0, to)]));
+  const { hiddenSize, vocabularySize } = model.config;
+  const logits = await model.logits(hidden.reshape([to, hiddenSize])).read();
+  let sum = 0;
+  for (let at = from; at < to; at++) {
+    const row = logits.subarray(at * vocabularySize, (at + 1) * vocabularySize);
+    sum += row[ids[at + 1]] - Math.log(row.reduce((all, logit) => all + Math.exp(logit), 0));
+  }
+  return sum;
+}
 
 for (const { title, missing, open } of subjects) {
   describe.skipIf(missing)(missing ? `${title} (skipped: ${missing})` : title, () => {

@@ -7,24 +7,13 @@ import type { Task } from "./task.ts";
 const tokensPerUnit = 3;
 
 /**
- * Makes sure before a long evaluation that the model's context has room for every answer, and that
- * its forward passes take texts that share their beginnings.
- * @throws UsageError that names task and item, or says that tasks take floats
+ * Makes sure before a long evaluation that the model's context has room for every answer.
+ * @throws UsageError that names task and item
  */
 export function expectScorable(
-  {
-    tokenizer,
-    integerOnly = false,
-    config: { contextLength },
-  }: Pick<LanguageModel, "tokenizer" | "config"> & Partial<Pick<LanguageModel, "integerOnly">>,
+  { tokenizer, config: { contextLength } }: Pick<LanguageModel, "tokenizer" | "config">,
   tasks: readonly Task[],
 ): void {
-  if (integerOnly && tasks.length > 0) {
-    throw new UsageError("tasks are not scored without floats", {
-      hint: "evaluate a text, or tasks without `integerOnly`",
-      field: "integerOnly",
-    });
-  }
   for (const { name, items } of tasks) {
     for (const [index, { options }] of items.entries()) {
       for (const option of options) {

@@ -3,8 +3,8 @@ import type { EvaluationWindow } from "../../calibration/windows.ts";
 import type { LanguageModel } from "../../runtime/language-model.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { NumericError, throwIfCancelled } from "../../util/errors.ts";
-import { scoreRows } from "../score-rows.ts";
-import { compareTokens, growTree, type TokenTree } from "../token-tree.ts";
+import { type RowScores, scoreRows } from "../score-rows.ts";
+import { compareTokens, growTree } from "../token-tree.ts";
 import { type Continuation, encodeContinuation } from "./encode-continuation.ts";
 import { commonLength } from "../../util/common-length.ts";
 
@@ -31,7 +31,7 @@ export interface ContinuationScores {
 /**
  * Scores continuations: the sum of their tokens' log-likelihoods given their contexts. Equal texts
  * are scored once. Texts with a common prefix are run through the model together, and the prefix is
- * computed once; nothing is padded.
+ * computed once; nothing is padded. A model that runs without floats reads each text by itself.
  * @throws UsageError when a continuation alone is longer than the model's context
  * @throws NumericError when the model's logits are not numbers
  */
@@ -42,13 +42,11 @@ export async function scoreContinuations(
 ): Promise<ContinuationScores> {
   const logLikelihoods = new Float64Array(continuations.length);
   const hits = greedy ? new Uint8Array(continuations.length) : null;
-  for (const texts of passesOf(encodeTexts(model, continuations))) {
+  const all = encodeTexts(model, continuations);
+  for (const texts of model.integerOnly ? all.map((text) => [text]) : passesOf(all)) {
     throwIfCancelled(signal);
-    const tree = growTree(
-      model.backend,
-      texts.map(({ input }) => input),
-    );
-    const { losses, likeliest } = await runTree(model, tree, texts, { products, greedy });
+    const run = model.integerOnly ? runAlone : runTree;
+    const { losses, likeliest } = await run(model, texts, { products, greedy });
     let at = 0;
     let count = 0;
     for (const { window, places } of texts) {
@@ -113,13 +111,21 @@ function passesOf(texts: readonly Text[]): Text[][] {
   return passes;
 }
 
-/** Scores the continuations of a tree's texts, one after the other. */
+interface RunOptions {
+  readonly products: Products;
+  readonly greedy: boolean;
+}
+
+/** Scores the continuations of texts that share beginnings, one after the other. */
 async function runTree(
   model: LanguageModel,
-  tree: TokenTree,
   texts: readonly Text[],
-  { products, greedy }: { readonly products: Products; readonly greedy: boolean },
-): Promise<{ losses: Float32Array; likeliest: Uint8Array | null }> {
+  { products, greedy }: RunOptions,
+): Promise<RowScores> {
+  const tree = growTree(
+    model.backend,
+    texts.map(({ input }) => input),
+  );
   const count = texts.reduce((sum, { window }) => sum + window.to - window.from, 0);
   const rows = new Int32Array(count);
   const targets = new Int32Array(count);
@@ -134,6 +140,22 @@ async function runTree(
   try {
     const states = hidden.reshape([count, model.model.hiddenSize]);
     return await scoreRows(model, states, { targets, products, greedy });
+  } finally {
+    hidden.release();
+  }
+}
+
+/** Scores the continuation of one text, without a tree. */
+async function runAlone(
+  model: LanguageModel,
+  [{ window, input }]: readonly Text[],
+  { products, greedy }: RunOptions,
+): Promise<RowScores> {
+  const hidden = model.hiddenStates(model.tokens([input]), { products });
+  try {
+    const all = hidden.reshape([input.length, model.model.hiddenSize]);
+    const targets = window.ids.slice(window.from + 1, window.to + 1);
+    return await scoreRows(model, all.slice(window.from, window.to), { targets, products, greedy });
   } finally {
     hidden.release();
   }
