@@ -1,24 +1,14 @@
-import { cpSync } from "node:fs";
+import { cpSync, existsSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import { build, type Plugin } from "rolldown";
+import { fileURLToPath } from "node:url";
+import { bundleProgram } from "../tools/bundle-program.ts";
 
-/*
- * The program that tests start as a process: bundled once a run of the tests, because reading 900
- * modules takes most of the time of a short command.
- */
+/* The program that tests start as a process: bundled once a run of the tests. */
 
-const source = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
+const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** The addon stays where it is. */
-const besideSources: Plugin = {
-  name: "beside-sources",
-  transform: {
-    filter: { id: /kernels[\\/]native[\\/]addon\.ts$/ },
-    handler: (code, id) =>
-      code.replaceAll("import.meta.url", JSON.stringify(pathToFileURL(id).href)),
-  },
-};
+/** What the program finds in its package. */
+const besides = ["package.json", "build/fewbit.node", "build/unavailable.txt"];
 
 /** Where the bundled program of a run of the tests lies, given the folder of the run. */
 export const programIn = (scratch: string): string =>
@@ -29,13 +19,8 @@ export async function setup(): Promise<void> {
   const scratch = process.env["FEWBIT_TEST_SCRATCH"];
   if (!scratch) throw new Error("FEWBIT_TEST_SCRATCH is not set");
   const folder = join(scratch, "program");
-  const entries = ["cli/main", "checkpoint-helper", "query-helper"];
-  await build({
-    cwd: source("."),
-    input: Object.fromEntries(entries.map((name) => [name, source(`src/${name}.ts`)])),
-    platform: "node",
-    plugins: [besideSources],
-    output: { dir: join(folder, "dist"), format: "esm" },
-  });
-  cpSync(source("package.json"), join(folder, "package.json"));
+  await bundleProgram({ folder: join(folder, "dist"), whole: true });
+  for (const name of besides.filter((each) => existsSync(join(root, each)))) {
+    cpSync(join(root, name), join(folder, name));
+  }
 }

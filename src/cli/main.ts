@@ -1,13 +1,14 @@
 #!/usr/bin/env node
 import { readFileSync, realpathSync } from "node:fs";
 import * as module from "node:module";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { exitCodeOf, exitCodes, formatError } from "./errors.ts";
 import { configureHelp } from "./help.ts";
 import { type Io, processIo } from "./io.ts";
 import { JsonAnswer } from "./json-answer.ts";
-import { streamError } from "../platform/node.ts";
+import { packageRoot, streamError } from "../platform/node.ts";
 import { expectNoEmptyWords } from "./options.ts";
 import { layoutOf } from "./terminal.ts";
 
@@ -155,7 +156,7 @@ function configure(command: Command, io: Io): Command {
 }
 
 function packageVersion(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  const text = readFileSync(join(packageRoot, "package.json"), "utf8");
   return (JSON.parse(text) as { version: string }).version;
 }
 

@@ -114,7 +114,10 @@ export class QuantizationProgress {
   private resume(event: ResumedEvent): void {
     const { finishedBlocks, blocks, finishedWindows, finishedSteps: steps = 0 } = event;
     this.finished = {
-      ...{ blocks: finishedBlocks, of: blocks, windows: finishedWindows, steps },
+      blocks: finishedBlocks,
+      of: blocks,
+      windows: finishedWindows,
+      steps,
       tables: finishedBlocks + finishedWindows + steps === 0,
     };
     const before =

@@ -1,10 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
-import { fileURLToPath } from "node:url";
 import { systemErrorCode } from "./file-errors.ts";
-
-/** Folder of this package: two levels above this file, in src/ and in dist/. */
-const root = fileURLToPath(new URL("../../", import.meta.url));
+import { packageRoot } from "./node-package-root.ts";
 
 /**
  * Reads all files below a folder of this package, by their paths in it with `/` between names; empty
@@ -12,8 +9,8 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
  */
 export async function readPackageFiles(folder: string): Promise<ReadonlyMap<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>();
-  for (const path of await filesBelow(join(root, folder))) {
-    const name = relative(join(root, folder), path).split(sep).join("/");
+  for (const path of await filesBelow(join(packageRoot, folder))) {
+    const name = relative(join(packageRoot, folder), path).split(sep).join("/");
     files.set(name, await readFile(path));
   }
   return files;

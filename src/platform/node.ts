@@ -20,6 +20,7 @@ export * from "./node-hash.ts";
 export * from "./node-machine.ts";
 export * from "./node-network.ts";
 export * from "./node-package-files.ts";
+export * from "./node-package-root.ts";
 export * from "./node-script.ts";
 export * from "./node-time-limit.ts";
 export { notAFile } from "./open-file.ts";

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Storage } from "../../backend/kernels.ts";
+import { packageRoot } from "../../platform/node.ts";
 
 /** A queue of the addon: an opaque handle. */
 export type QueueHandle = object;
@@ -104,7 +104,7 @@ export function nativeAvailability(): NativeAvailability {
 }
 
 function defaultPath(): string {
-  return fileURLToPath(new URL("../../../build/fewbit.node", import.meta.url));
+  return join(packageRoot, "build", "fewbit.node");
 }
 
 function tryLoad(path: string): Loaded {

@@ -404,168 +404,168 @@ export const pageScript =
   ",n){if(e===0)return 0;let r=Dn(n)===`u16`?2:4;return t*r+e*(r+2)}function kn({counts:e}){l" +
   "et t=new Int32Array(e.length+1);for(let[n,r]of e.entries())t[n+1]=t[n]+r;return t}function" +
   " An(e,t,n){let r=k(n.values),i=kn(n);for(let a=0;a+1<i.length;a++)for(let o=i[a];o<i[a+1];" +
-  "o++)e[a*t+n.columns[o]]+=r[o]}var jn=class e{scheme;outFeatures;inFeatures;parts;construct" +
-  "or(t,n,r,i){let a=e.sizes(t,n,r);K(`blocks`,i.blocks?.byteLength??0,a.blocks),K(`codes`,i." +
-  "codes.byteLength,a.codes),K(`scales`,i.scales.byteLength,a.scales),K(`zeros`,i.zeros?.byte" +
-  "Length??0,a.zeros),K(`input scales`,i.inputScales?.byteLength??0,a.inputScales),K(`codeboo" +
-  "k`,i.codebook?.byteLength??0,a.codebook),K(`sparse weights`,Nn(i.sparse),a.sparse),this.sc" +
-  "heme=t,this.outFeatures=n,this.inFeatures=r,this.parts=i}static sizes(e,t,n){let r=zn(e,n)" +
-  ",i=e.blocks?{...Fn,blocks:t*r}:{...Bn(e,t,n),codes:t*r};return{rowBytes:r,...i,all:Ie(Obje" +
-  "ct.values(i))}}static pack(t,n){let{outFeatures:r,inFeatures:i}=n,a=W(t),{packing:o}=a,s=e" +
-  ".sizes(t,r,i),c=Rn(a,r,i,n.codes),l=n.zeros?Hn(o,n.zeros,s.zeros):null;return new e(t,r,i," +
-  "{codes:c,scales:n.scales,zeros:l,inputScales:n.inputScales,codebook:n.codebook,sparse:n.sp" +
-  "arse,activations:null})}static packBlocks(t,n){let{outFeatures:r,inFeatures:i}=n,{blocks:a" +
-  "}=bn(t);return xn(t,i),e.ofBlocks(t,r,i,Ve(a,n))}static ofBlocks(t,n,r,i){return new e(t,n" +
-  ",r,{...Ln,blocks:i})}withoutSparse(){let{scheme:t,outFeatures:n,inFeatures:r,parts:i}=this" +
-  ",a={...i,sparse:void 0};return new e(vn(t),n,r,a)}withActivations(t,n){return new e(t,this" +
-  ".outFeatures,this.inFeatures,{...this.parts,activations:n})}withScales(t,n=null){let{schem" +
-  "e:r,parts:i,outFeatures:a,inFeatures:o}=this;if(r.blocks&&i.blocks){let s=qe(r.blocks,i.bl" +
-  "ocks,t,n);return e.ofBlocks(r,a,o,s)}return new e(this.scheme,this.outFeatures,this.inFeat" +
-  "ures,{...this.parts,scales:t})}withCodes(t){let{scheme:n,parts:r,outFeatures:i,inFeatures:" +
-  "a}=this,o=Rn(W(n),i,a,t);return new e(n,i,a,{...r,codes:o})}get sizeBytes(){return e.sizes" +
-  "(this.scheme,this.outFeatures,this.inFeatures).all}get bitsPerWeight(){return this.sizeByt" +
-  "es*8/(this.outFeatures*this.inFeatures)}unpackCodes(){let{outFeatures:e,inFeatures:t,schem" +
-  "e:n,parts:r}=this;if(n.blocks)return He(n.blocks,G(this));let i=M(n.packing,t),a=new Uint8" +
-  "Array(e*t);for(let o=0;o<e;o++)n.packing.unpack(r.codes,o*i,t,a,o*t);return a}blockScales(" +
-  "){return Ke(bn(this.scheme).blocks,G(this))}unpackBlockScales(){return Ue(bn(this.scheme)." +
-  "blocks,G(this))}unpackZeros(){let{zeros:e,scales:t}=this.parts;if(!e)return null;if(e inst" +
-  "anceof Uint16Array)return k(e);let n=new Uint8Array(t.length);return W(this.scheme).packin" +
-  "g.unpack(e,0,n.length,n,0),n}operand(){let{scheme:e,outFeatures:t,inFeatures:n}=this,{grid" +
-  ":r,groupSize:i}=e,a=zn(e,n),o={outFeatures:t,inFeatures:n,groupSize:i??n,rowBytes:a};if(e." +
-  "blocks){let{id:t,columns:n}=e.blocks;return{...o,format:t,blockColumns:n,blocks:G(this)}}l" +
-  "et{codebook:s}=this.parts,c=s??r.values;return{...o,layout:e.packing,codes:this.parts.code" +
-  "s,scales:s?new Uint16Array(t).fill(In):this.parts.scales,zeroPoints:this.parts.zeros,origi" +
-  "n:r.origin,step:r.step,...c&&{table:c}}}dequantize(e=new Float32Array(this.outFeatures*thi" +
-  "s.inFeatures)){let{inFeatures:t,outFeatures:n,scheme:r}=this;if(r.blocks)return We(r.block" +
-  "s,G(this),e);let{codebook:i,sparse:a}=this.parts;if(i)return Mn(this,i,e),a&&An(e,t,a),e;l" +
-  "et{grid:o,groupSize:s,packing:c}=r,l=s??t,u=k(this.parts.scales),d=this.unpackZeros(),f=M(" +
-  "c,t),p=new Uint8Array(t);for(let r=0,i=0,a=0;r<n;r++){c.unpack(this.parts.codes,r*f,t,p,0)" +
-  ";for(let n=0;n<t;a++){let r=u[a],s=d?d[a]:0,c=Math.min(t,n+l);for(;n<c;n++,i++)e[i]=r*Xe(o" +
-  ",p[n],s)}}return Pn(e,this.parts.inputScales),e}};function Mn(e,t,n){let{inFeatures:r,sche" +
-  "me:i}=e,{levels:a}=i.grid,o=k(t);for(let[t,i]of e.unpackCodes().entries())n[t]=o[Math.floo" +
-  "r(t/r)*a+i]}function Nn(e){return e?Ie([e.counts,e.columns,e.values].map(({byteLength:e})=" +
-  ">e)):0}function Pn(e,t){if(!t)return;let n=k(t);for(let t=0;t<e.length;t++)e[t]*=n[t%n.len" +
-  "gth]}let Fn={blocks:0,codes:0,scales:0,zeros:0,inputScales:0,codebook:0,sparse:0,activatio" +
-  "ns:0},In=15360,Ln={codes:/* @__PURE__ */ new Uint8Array,scales:/* @__PURE__ */ new Uint16A" +
-  "rray,zeros:null,activations:null};function Rn({packing:e},t,n,r){K(`unpacked codes`,r.leng" +
-  "th,t*n),Ze(e,r);let i=M(e,n),a=new Uint8Array(t*i);for(let o=0;o<t;o++)e.pack(r,o*n,n,a,o*" +
-  "i);return a}function zn(e,t){return xn(e,t),e.blocks?Be(e.blocks,t):M(e.packing,t)}functio" +
-  "n Bn(e,t,n){let r=t*Sn(e,n);return{...Fn,scales:e.grid.codebook?0:r*2,zeros:Vn(e,r),codebo" +
-  "ok:e.grid.codebook?t*e.grid.levels*2:0,sparse:On(yn(e,t,n),t,n),inputScales:e.grid.inputSc" +
-  "ales?n*2:0,activations:{token:0,sign:0,static:8,integer:16}[e.activation?.mode??`token`]}}" +
-  "function G({parts:e}){return e.blocks??/* @__PURE__ */ new Uint8Array}function Vn({grid:e," +
-  "packing:t},n){return e.zeroPoint===`none`?0:e.zeroPoint===`integer`?M(t,n):n*2}function Hn" +
-  "(e,t,n){if(t instanceof Uint16Array)return t;Ze(e,t);let r=new Uint8Array(n);return e.pack" +
-  "(t,0,t.length,r,0),r}function K(e,t,n){if(t!==n)throw new E(`quantized weight: expected ${" +
-  "n} bytes of ${e}, got ${t}`)}let Un={f32:4,bf16:2,f16:2};function q(e){return Object.hasOw" +
-  "n(Un,e)}let Wn=/* @__PURE__ */ new Map;function Gn(e){let t=Wn.get(e)??hn(e);return Wn.set" +
-  "(e,t),t}function J(e,t,n){return q(e)?Un[e]*t*n:jn.sizes(Gn(e),t,n).all}let Kn={attention:" +
-  "`linear`,mlp:`linear`,experts:`linear`,router:`others`,embedding:`embedding`,head:`head`};" +
-  "function Y({kind:e,storage:t},n){return t??n[Kn[e]]}function qn({kind:e}){return Kn[e]===`" +
-  "linear`}function Jn(e,t){let n={linear:0,embedding:0,head:0,others:e.others*Un[t.others]}," +
-  "r=0;for(let i of e.parts){let{outFeatures:e,inFeatures:a,count:o}=i,s=o*J(Y(i,t),e,a);n[Kn" +
-  "[i.kind]]+=s,qn(i)&&(r+=e*a*o)}let i=n.linear+n.embedding+n.head+n.others,a={linear:8*n.li" +
-  "near/r,all:8*i/e.parameters};return{...n,all:i,bitsPerWeight:a}}function Yn({kvHeads:e,hea" +
-  "dDim:t},n){let r={f32:4*t,f16:2*t,i8:t+4,i4:Math.ceil(t/2)+4}[n];return 2*e*r}let Xn=9e7;f" +
-  "unction Zn(e,t){let n=Jn(e,t.storage).all,r=e.passes*Yn(e,t.kvCache)*t.context,i=Math.min(" +
-  "512,t.context),{hiddenSize:a,intermediateSize:o,heads:s,headDim:c,vocabularySize:l}=e,u=4*" +
-  "(i*(3*a+2*o+2*s*c)+l);return{weights:n,kvCache:r,work:u,program:Xn,all:n+r+u+Xn}}function " +
-  "Qn(e,t){let{storage:n}=t,r=e.others*{f32:4,bf16:2,f16:2}[n.others],i=0,a=0;for(let t of e." +
-  "parts){let{kind:e,outFeatures:o,inFeatures:s,used:c}=t,l=Y(t,n);r+=c*J(l,o,s),e===`embeddi" +
-  "ng`&&(r+=J(l,1,s));let u=c*o*s;q(l)?a+=u:i+=u}let o=$n(e,t.context);a+=2*e.heads*e.headDim" +
-  "*o;let s=Yn(e,t.kvCache)*(o+e.passes);return{weightBytes:r,kvBytes:s,bytes:r+s,integerProd" +
-  "ucts:i,floatProducts:a,operations:2*(i+a)}}function $n({spans:e},t){return e.reduce((e,{wi" +
-  "ndow:n,blocks:r})=>e+r*Math.min(n??t,t),0)}function er(e,t,{bytesPerSecond:n,operationsPer" +
-  "Second:r}){let i=Qn(e,t),a=Qn(e,{...t,context:256}),o=(e,t)=>Math.max(e/n,t/r);return{deco" +
-  "de:1/o(i.bytes,i.operations),prompt:512/o(a.bytes,512*a.operations)}}function tr(e,t,n){le" +
-  "t r=Qn(e,t);return{stored:Jn(e,t.storage),memory:Zn(e,t),token:{...r,joules:je(r,n)}}}func" +
-  "tion nr(e,t,n){let r=Zn(e,t),i=e.passes*Yn(e,t.kvCache),a=n-(r.all-r.kvCache),o=r.all-r.pr" +
-  "ogram;return{memoryBytes:n,fits:r.all<=n,largestContext:Math.max(0,Math.floor(a/i)),larges" +
-  "tParameters:Math.max(0,Math.floor(e.parameters*(n-r.program)/o))}}function rr(e,t,n){let r" +
-  "=ir(e.map(e=>e.x)),i=ir(e.map(e=>e.y)),a=new Map(e.map(e=>[`${e.x} ${e.y}`,e.seconds]));re" +
-  "turn a.size===0||a.size!==r.length*i.length?null:ar(r,t,e=>ar(i,n,t=>a.get(`${e} ${t}`)??N" +
-  "aN))}function ir(e){return[...new Set(e)].sort((e,t)=>e-t)}function ar(e,t,n){let r=e.find" +
-  "Index(e=>e>=t),i=e.length-1,a=r<0?i:Math.max(r,Math.min(1,i));if(a===0)return n(e[0])*t/e[" +
-  "0];let[o,s]=[e[a-1],e[a]],[c,l]=[n(o),n(s)],u=c+(t-o)/(s-o)*(l-c);return Math.max(u,l*Math" +
-  ".min(1,t/s))}function or(e,t){let n=[...e].sort((e,t)=>e.size-t.size);if(n.length<2)return" +
-  " n[0]?.seconds??null;let r=n.findIndex(e=>e.size>=t),i=r<0?n.length-1:Math.max(1,r),[a,o]=" +
-  "[n[i-1],n[i]],s=(t-a.size)/(o.size-a.size);return a.seconds+s*(o.seconds-a.seconds)}functi" +
-  "on sr(e,t){let[n]=e.runs,r=t===void 0?n:e.runs.find(e=>e.threads===t);if(r)return r;throw " +
-  "new Ne(`nothing was measured with ${t} threads on ${e.machine.processor}`,{hint:`measured:" +
-  " ${e.runs.map(e=>e.threads).join(`, `)}`,field:`threads`,value:t})}function cr(e,t,n,r=`me" +
-  "dian`){let{tokens:i,outFeatures:a,inFeatures:o}=n,s=lr(e,t,i),c=e.products.filter(e=>e.sto" +
-  "rage===s&&e.tokens===i).map(e=>({x:e.outFeatures,y:e.inFeatures,seconds:e.seconds[r]})),l=" +
-  "s===null?null:rr(c,a,o);if(l===null||s===null)throw new Ne(`the machine's table has no pro" +
-  "ducts of ${t}`,{hint:\"measure anew, without `quick`: `fewbit measure-machine`\"});return s=" +
-  "==t?l:l*X(t)/X(s)}function X(e){return J(e,1,4096)}function lr(e,t,n){let r=[...new Set(e." +
-  "products.flatMap(e=>e.tokens===n?[e.storage]:[]))];if(r.includes(t))return t;if(q(t))retur" +
-  "n null;let{packing:i}=Gn(t),a=X(t),o=e=>Math.abs(Math.log(X(e)/a));return r.filter(e=>i===" +
-  "null||q(e)?!1:Gn(e).packing?.packing===i.packing).sort((e,t)=>o(e)-o(t))[0]??null}function" +
-  " ur(e,t,{kvCache:n,context:r},i){let a=e.attention.filter(e=>e.kvCache===n).map(e=>({x:e.e" +
-  "lements,y:1/e.group,seconds:e.seconds[i]})),o=t.kvHeads/t.heads;return t.spans.reduce((e,{" +
-  "window:n,blocks:i})=>{let s=Math.max(1,Math.min(n??r,r)),c=t.heads*t.headDim*s;return e+i*" +
-  "(rr(a,c,o)??0)},0)}function dr(e,t,n,{threads:r,take:i=`median`}={}){let a=sr(e,r),o={line" +
-  "ar:0,head:0};for(let e of t.parts){if(e.used===0)continue;let t=e.kind===`head`||e.kind===" +
-  "`embedding`,r=Y(e,n.storage),s=e.used*cr(a,r,{tokens:1,...e},i);o[t?`head`:`linear`]+=s}le" +
-  "t{kvCache:s,context:c}=n,l=e=>ur(a,t,{kvCache:s,context:e},i),u=Math.max(0,l(c)-l(Math.min" +
-  "(c,16))),d=fr(a,t,1,i);return{...o,attention:u,rest:d,all:o.linear+o.head+u+d}}function fr" +
-  "(e,t,n,r){let i=e.blocks.filter(e=>e.tokens===n).map(e=>({size:e.hiddenSize,seconds:e.seco" +
-  "nds[r]})),a=e.steps.filter(e=>e.tokens===n).map(e=>({size:e.vocabularySize,seconds:e.secon" +
-  "ds[r]})),o=or(i,t.hiddenSize)??0;return t.passes*o+(or(a,t.vocabularySize)??0)}function pr" +
-  "(e,t,{storage:n},{threads:r,take:i=`median`}={}){let a=sr(e,r);return t.parts.reduce((e,t)" +
-  "=>{if(t.used===0)return e;let r=t.kind===`head`||t.kind===`embedding`,o={...t,tokens:r?1:1" +
-  "28};return e+t.used*cr(a,Y(t,n),o,i)},0)+fr(a,t,128,i)}function mr(e,t,n,r={}){return{deco" +
-  "de:1/dr(e,t,n,r).all,prompt:128/pr(e,t,n,r)}}let hr=[[16,`#1b1b1f`,`#f4f4f5`],[8,`#4b008d`" +
-  ",`#c9a6ff`],[4,`#2d53b0`,`#6f93ff`],[3,`#0a7454`,`#2fb67c`],[2,`#b45a1e`,`#dd7d3c`],[1.58," +
-  "`#dc509b`,`#ff9dd0`],[1,`#ad9109`,`#ebd04c`]];function Z(e){let[t=e]=hr.map(([e])=>e).filt" +
-  "er(t=>t<=e);return`bits-${String(t).replace(`.`,`_`)}`}gr(`--paper: #ffffff; --ink: #18181" +
-  "b; --faint: #62626b; --line: #e4e4e7; --raised: #f4f4f5; --accent: #1d4ed8; --bad: #b91c1c" +
-  "`,1),gr(`--paper: #131316; --ink: #ececee; --faint: #a1a1aa; --line: #313136; --raised: #1" +
-  "e1e22; --accent: #7ab0ff; --bad: #f87171`,2);function gr(e,t){return[e,...hr.map(e=>`--${Z" +
-  "(e[0])}: ${e[t]}`),``].join(`; `).trim()}hr.map(([e])=>`.${Z(e)} { --colour: var(--${Z(e)}" +
-  "); }`).join(`\n`);function _r(e,t){let[n,r]=xr(e.filter(e=>e>0&&Number.isFinite(e))),i=Math" +
-  ".max((Math.log10(r)-Math.log10(n))*.08,.004),a=[Math.log10(n)-i,Math.log10(r)+i],o=Sr(a,t)" +
-  ";return{position:e=>o(Math.log10(e)),ticks:yr(...a)}}function vr(e,t,n){let r=t-e;if(!(r>0" +
-  ")||!Number.isFinite(r))return[];let i=r/n,a=10**Math.floor(Math.log10(i)),o=a*([1,2,5,10]." +
-  "find(e=>e*a>=i)??10),s=Math.ceil(e/o-1e-9),c=Math.floor(t/o+1e-9),l=Math.max(0,-Math.floor" +
-  "(Math.log10(o)+1e-9));return Array.from({length:c-s+1},(e,t)=>Number(((s+t)*o).toFixed(l))" +
-  ")}function yr(e,t){let n=t-e;if(n<.5)return vr(10**e,10**t,6);let r=n>4?[1]:n>1.3?[1,2,5]:" +
-  "[1,1.5,2,3,4,6,8],i=Math.max(1,Math.ceil(n/br)),a=i*Math.floor(e/i);return Array.from({len" +
-  "gth:Math.ceil((t-a)/i)+1},(e,t)=>a+i*t).flatMap(e=>r.map(t=>Cr(t*10**e))).filter(n=>Math.l" +
-  "og10(n)>=e&&Math.log10(n)<=t)}let br=9;function xr(e){let t=e.filter(Number.isFinite);if(t" +
-  ".length===0)return[.1,1];let n=Math.min(...t),r=Math.max(...t);return n<r?[n,r]:n===0?[0,1" +
-  "]:[n-.05*Math.abs(n),n+.05*Math.abs(n)]}function Sr(e,t){let[n,r]=e;return e=>t[0]+(e-n)/(" +
-  "r-n)*(t[1]-t[0])}function Cr(e){return Number(e.toPrecision(12))}let wr=[16,8,4,3,2,1.58,1" +
-  "];function Tr(e,t,n){return e===16?n:`w${e}${t===null?``:`g${t}`}`}function Er(e,t){return" +
-  " e===8?`w8g64-sym`:Tr(e,64,t)}function Dr({shape:e,floats:t},n){let{bits:r,group:i,kvCache" +
-  ":a,context:o}=n,s=Er(n.embedding,t),c=Er(e.tied?n.embedding:n.head,t);return{storage:{line" +
-  "ar:Tr(r,i,t),embedding:s,head:c,others:t},kvCache:a,context:o}}function Or(e,t){let n=Dr(e" +
-  ",t),r=e.machines.find(({id:e})=>e===t.machine)??e.machines[0];return{...tr(e.shape,n,r.ene" +
-  "rgy),scheme:n.storage.linear,machine:r,speeds:kr(e.shape,n,r),fit:nr(e.shape,n,r.memoryByt" +
-  "es)}}function kr(e,t,n){let{table:r,threads:i,limits:a}=n;if(!r)return er(e,t,a);try{retur" +
-  "n mr(r,e,t,i===void 0?{}:{threads:i})}catch(e){if(e instanceof Me)return null;throw e}}fun" +
-  "ction Ar(e,t){let n=wr.map(n=>({bits:n,...Or(e,{...t,bits:n})})).flatMap(e=>e.speeds?[{..." +
-  "e,speed:e.speeds.decode}]:[]),r=[0,1],i=_r(n.map(e=>e.memory.all),r),a=_r(n.map(e=>e.speed" +
-  "),r),o=n.map(e=>{let n=e.bits===16?`16 bits`:e.scheme;return{id:e.scheme,x:i.position(e.me" +
-  "mory.all),y:a.position(e.speed),whisker:null,colour:Z(e.bits),shape:e.bits===t.bits?`circl" +
-  "e`:`square`,label:n,faded:e.bits!==t.bits,near:!0,title:`${n}\\n${C(e.memory.all)}\\n${S(e.s" +
-  "peed)} tokens a second`}});return{x:{title:`memory`,ticks:i.ticks.map(e=>({at:i.position(e" +
-  "),label:Te(C(e))}))},y:{title:`tokens a second`,ticks:a.ticks.map(e=>({at:a.position(e),la" +
-  "bel:`${e}`}))},lines:[{kind:`front`,colour:``,places:o.map(e=>[e.x,e.y])}],points:o,side:`" +
-  "right`}}let jr={wide:{width:620,top:0,plotHeight:330,fontSize:13,labelReach:60},narrow:{wi" +
-  "dth:350,top:0,plotHeight:250,fontSize:12.5,labelReach:28}};function Q(e,t){let n=new FormD" +
-  "ata(e).get(t);return typeof n==`string`?n:``}function Mr(e){let t=Q(e,`group`);return{bits" +
-  ":Number(Q(e,`bits`)),group:t===`row`?null:Number(t),embedding:Number(Q(e,`embedding`)),hea" +
-  "d:Number(Q(e,`head`)||Q(e,`embedding`)),kvCache:Q(e,`kvCache`),context:Math.round(2**Numbe" +
-  "r(Q(e,`context`))),machine:Q(e,`machine`)}}function Nr(e,t){let n=Mr(t),r=Or(e,n);for(let[" +
-  "t,i]of Object.entries(Oe(e,n,r))){let e=document.querySelector(`[data-figure=\"${t}\"]`);e&&" +
-  "(e.textContent=i)}for(let[e,t]of Object.entries(r.memory)){let n=document.querySelector(`[" +
-  "data-part=\"${e}\"]`);n&&(n.style.flexGrow=String(t/r.memory.all))}let i=Math.min(1,r.memory" +
-  ".all/r.machine.memoryBytes);document.querySelector(`#bar`)?.style.setProperty(`--filled`,`" +
-  "${100*i}%`),document.querySelector(`#fit`)?.classList.toggle(`bad`,!r.fit.fits),t.querySel" +
-  "ector(`[name=\"context\"]`)?.setAttribute(`aria-valuetext`,`${n.context} tokens`);for(let t " +
-  "of document.querySelectorAll(`svg.chart`)){let r=jr[t.getAttribute(`data-size`)??``],{cont" +
-  "ent:i,height:a}=xe(Ar(e,n),r);t.innerHTML=i,t.setAttribute(`viewBox`,`0 0 ${r.width} ${a}`" +
-  ")}}let Pr=document.getElementById(`data`)?.textContent,$=document.querySelector(`form`);if" +
-  "(Pr&&$){let e=JSON.parse(Pr);$.addEventListener(`input`,()=>Nr(e,$)),$.addEventListener(`s" +
-  "ubmit`,e=>e.preventDefault()),Nr(e,$)}})();";
+  "o++)e[a*t+n.columns[o]]+=r[o]}let jn={blocks:0,codes:0,scales:0,zeros:0,inputScales:0,code" +
+  "book:0,sparse:0,activations:0};function Mn(e,t,n){let r=Nn(e,n),i=e.blocks?{...jn,blocks:t" +
+  "*r}:{...Pn(e,t,n),codes:t*r};return{rowBytes:r,...i,all:Ie(Object.values(i))}}function Nn(" +
+  "e,t){return xn(e,t),e.blocks?Be(e.blocks,t):M(e.packing,t)}function Pn(e,t,n){let r=t*Sn(e" +
+  ",n);return{...jn,scales:e.grid.codebook?0:r*2,zeros:Fn(e,r),codebook:e.grid.codebook?t*e.g" +
+  "rid.levels*2:0,sparse:On(yn(e,t,n),t,n),inputScales:e.grid.inputScales?n*2:0,activations:{" +
+  "token:0,sign:0,static:8,integer:16}[e.activation?.mode??`token`]}}function Fn({grid:e,pack" +
+  "ing:t},n){return e.zeroPoint===`none`?0:e.zeroPoint===`integer`?M(t,n):n*2}var In=class e{" +
+  "scheme;outFeatures;inFeatures;parts;constructor(t,n,r,i){let a=e.sizes(t,n,r);K(`blocks`,i" +
+  ".blocks?.byteLength??0,a.blocks),K(`codes`,i.codes.byteLength,a.codes),K(`scales`,i.scales" +
+  ".byteLength,a.scales),K(`zeros`,i.zeros?.byteLength??0,a.zeros),K(`input scales`,i.inputSc" +
+  "ales?.byteLength??0,a.inputScales),K(`codebook`,i.codebook?.byteLength??0,a.codebook),K(`s" +
+  "parse weights`,Rn(i.sparse),a.sparse),this.scheme=t,this.outFeatures=n,this.inFeatures=r,t" +
+  "his.parts=i}static sizes(e,t,n){return Mn(e,t,n)}static pack(t,n){let{outFeatures:r,inFeat" +
+  "ures:i}=n,a=W(t),{packing:o}=a,s=e.sizes(t,r,i),c=Hn(a,r,i,n.codes),l=n.zeros?Un(o,n.zeros" +
+  ",s.zeros):null;return new e(t,r,i,{codes:c,scales:n.scales,zeros:l,inputScales:n.inputScal" +
+  "es,codebook:n.codebook,sparse:n.sparse,activations:null})}static packBlocks(t,n){let{outFe" +
+  "atures:r,inFeatures:i}=n,{blocks:a}=bn(t);return xn(t,i),e.ofBlocks(t,r,i,Ve(a,n))}static " +
+  "ofBlocks(t,n,r,i){return new e(t,n,r,{...Vn,blocks:i})}withoutSparse(){let{scheme:t,outFea" +
+  "tures:n,inFeatures:r,parts:i}=this,a={...i,sparse:void 0};return new e(vn(t),n,r,a)}withAc" +
+  "tivations(t,n){return new e(t,this.outFeatures,this.inFeatures,{...this.parts,activations:" +
+  "n})}withScales(t,n=null){let{scheme:r,parts:i,outFeatures:a,inFeatures:o}=this;if(r.blocks" +
+  "&&i.blocks){let s=qe(r.blocks,i.blocks,t,n);return e.ofBlocks(r,a,o,s)}return new e(this.s" +
+  "cheme,this.outFeatures,this.inFeatures,{...this.parts,scales:t})}withCodes(t){let{scheme:n" +
+  ",parts:r,outFeatures:i,inFeatures:a}=this,o=Hn(W(n),i,a,t);return new e(n,i,a,{...r,codes:" +
+  "o})}get sizeBytes(){return e.sizes(this.scheme,this.outFeatures,this.inFeatures).all}get b" +
+  "itsPerWeight(){return this.sizeBytes*8/(this.outFeatures*this.inFeatures)}unpackCodes(){le" +
+  "t{outFeatures:e,inFeatures:t,scheme:n,parts:r}=this;if(n.blocks)return He(n.blocks,G(this)" +
+  ");let i=M(n.packing,t),a=new Uint8Array(e*t);for(let o=0;o<e;o++)n.packing.unpack(r.codes," +
+  "o*i,t,a,o*t);return a}blockScales(){return Ke(bn(this.scheme).blocks,G(this))}unpackBlockS" +
+  "cales(){return Ue(bn(this.scheme).blocks,G(this))}unpackZeros(){let{zeros:e,scales:t}=this" +
+  ".parts;if(!e)return null;if(e instanceof Uint16Array)return k(e);let n=new Uint8Array(t.le" +
+  "ngth);return W(this.scheme).packing.unpack(e,0,n.length,n,0),n}operand(){let{scheme:e,outF" +
+  "eatures:t,inFeatures:n}=this,{grid:r,groupSize:i}=e,a=Nn(e,n),o={outFeatures:t,inFeatures:" +
+  "n,groupSize:i??n,rowBytes:a};if(e.blocks){let{id:t,columns:n}=e.blocks;return{...o,format:" +
+  "t,blockColumns:n,blocks:G(this)}}let{codebook:s}=this.parts,c=s??r.values;return{...o,layo" +
+  "ut:e.packing,codes:this.parts.codes,scales:s?new Uint16Array(t).fill(Bn):this.parts.scales" +
+  ",zeroPoints:this.parts.zeros,origin:r.origin,step:r.step,...c&&{table:c}}}dequantize(e=new" +
+  " Float32Array(this.outFeatures*this.inFeatures)){let{inFeatures:t,outFeatures:n,scheme:r}=" +
+  "this;if(r.blocks)return We(r.blocks,G(this),e);let{codebook:i,sparse:a}=this.parts;if(i)re" +
+  "turn Ln(this,i,e),a&&An(e,t,a),e;let{grid:o,groupSize:s,packing:c}=r,l=s??t,u=k(this.parts" +
+  ".scales),d=this.unpackZeros(),f=M(c,t),p=new Uint8Array(t);for(let r=0,i=0,a=0;r<n;r++){c." +
+  "unpack(this.parts.codes,r*f,t,p,0);for(let n=0;n<t;a++){let r=u[a],s=d?d[a]:0,c=Math.min(t" +
+  ",n+l);for(;n<c;n++,i++)e[i]=r*Xe(o,p[n],s)}}return zn(e,this.parts.inputScales),e}};functi" +
+  "on Ln(e,t,n){let{inFeatures:r,scheme:i}=e,{levels:a}=i.grid,o=k(t);for(let[t,i]of e.unpack" +
+  "Codes().entries())n[t]=o[Math.floor(t/r)*a+i]}function Rn(e){return e?Ie([e.counts,e.colum" +
+  "ns,e.values].map(({byteLength:e})=>e)):0}function zn(e,t){if(!t)return;let n=k(t);for(let " +
+  "t=0;t<e.length;t++)e[t]*=n[t%n.length]}let Bn=15360,Vn={codes:/* @__PURE__ */ new Uint8Arr" +
+  "ay,scales:/* @__PURE__ */ new Uint16Array,zeros:null,activations:null};function Hn({packin" +
+  "g:e},t,n,r){K(`unpacked codes`,r.length,t*n),Ze(e,r);let i=M(e,n),a=new Uint8Array(t*i);fo" +
+  "r(let o=0;o<t;o++)e.pack(r,o*n,n,a,o*i);return a}function G({parts:e}){return e.blocks??/*" +
+  " @__PURE__ */ new Uint8Array}function Un(e,t,n){if(t instanceof Uint16Array)return t;Ze(e," +
+  "t);let r=new Uint8Array(n);return e.pack(t,0,t.length,r,0),r}function K(e,t,n){if(t!==n)th" +
+  "row new E(`quantized weight: expected ${n} bytes of ${e}, got ${t}`)}let Wn={f32:4,bf16:2," +
+  "f16:2};function q(e){return Object.hasOwn(Wn,e)}let Gn=/* @__PURE__ */ new Map;function Kn" +
+  "(e){let t=Gn.get(e)??hn(e);return Gn.set(e,t),t}function J(e,t,n){return q(e)?Wn[e]*t*n:In" +
+  ".sizes(Kn(e),t,n).all}let qn={attention:`linear`,mlp:`linear`,experts:`linear`,router:`oth" +
+  "ers`,embedding:`embedding`,head:`head`};function Y({kind:e,storage:t},n){return t??n[qn[e]" +
+  "]}function Jn({kind:e}){return qn[e]===`linear`}function Yn(e,t){let n={linear:0,embedding" +
+  ":0,head:0,others:e.others*Wn[t.others]},r=0;for(let i of e.parts){let{outFeatures:e,inFeat" +
+  "ures:a,count:o}=i,s=o*J(Y(i,t),e,a);n[qn[i.kind]]+=s,Jn(i)&&(r+=e*a*o)}let i=n.linear+n.em" +
+  "bedding+n.head+n.others,a={linear:8*n.linear/r,all:8*i/e.parameters};return{...n,all:i,bit" +
+  "sPerWeight:a}}function Xn({kvHeads:e,headDim:t},n){let r={f32:4*t,f16:2*t,i8:t+4,i4:Math.c" +
+  "eil(t/2)+4}[n];return 2*e*r}let Zn=9e7;function Qn(e,t){let n=Yn(e,t.storage).all,r=e.pass" +
+  "es*Xn(e,t.kvCache)*t.context,i=Math.min(512,t.context),{hiddenSize:a,intermediateSize:o,he" +
+  "ads:s,headDim:c,vocabularySize:l}=e,u=4*(i*(3*a+2*o+2*s*c)+l);return{weights:n,kvCache:r,w" +
+  "ork:u,program:Zn,all:n+r+u+Zn}}function $n(e,t){let{storage:n}=t,r=e.others*{f32:4,bf16:2," +
+  "f16:2}[n.others],i=0,a=0;for(let t of e.parts){let{kind:e,outFeatures:o,inFeatures:s,used:" +
+  "c}=t,l=Y(t,n);r+=c*J(l,o,s),e===`embedding`&&(r+=J(l,1,s));let u=c*o*s;q(l)?a+=u:i+=u}let " +
+  "o=er(e,t.context);a+=2*e.heads*e.headDim*o;let s=Xn(e,t.kvCache)*(o+e.passes);return{weigh" +
+  "tBytes:r,kvBytes:s,bytes:r+s,integerProducts:i,floatProducts:a,operations:2*(i+a)}}functio" +
+  "n er({spans:e},t){return e.reduce((e,{window:n,blocks:r})=>e+r*Math.min(n??t,t),0)}functio" +
+  "n tr(e,t,{bytesPerSecond:n,operationsPerSecond:r}){let i=$n(e,t),a=$n(e,{...t,context:256}" +
+  "),o=(e,t)=>Math.max(e/n,t/r);return{decode:1/o(i.bytes,i.operations),prompt:512/o(a.bytes," +
+  "512*a.operations)}}function nr(e,t,n){let r=$n(e,t);return{stored:Yn(e,t.storage),memory:Q" +
+  "n(e,t),token:{...r,joules:je(r,n)}}}function rr(e,t,n){let r=Qn(e,t),i=e.passes*Xn(e,t.kvC" +
+  "ache),a=n-(r.all-r.kvCache),o=r.all-r.program;return{memoryBytes:n,fits:r.all<=n,largestCo" +
+  "ntext:Math.max(0,Math.floor(a/i)),largestParameters:Math.max(0,Math.floor(e.parameters*(n-" +
+  "r.program)/o))}}function ir(e,t,n){let r=ar(e.map(e=>e.x)),i=ar(e.map(e=>e.y)),a=new Map(e" +
+  ".map(e=>[`${e.x} ${e.y}`,e.seconds]));return a.size===0||a.size!==r.length*i.length?null:o" +
+  "r(r,t,e=>or(i,n,t=>a.get(`${e} ${t}`)??NaN))}function ar(e){return[...new Set(e)].sort((e," +
+  "t)=>e-t)}function or(e,t,n){let r=e.findIndex(e=>e>=t),i=e.length-1,a=r<0?i:Math.max(r,Mat" +
+  "h.min(1,i));if(a===0)return n(e[0])*t/e[0];let[o,s]=[e[a-1],e[a]],[c,l]=[n(o),n(s)],u=c+(t" +
+  "-o)/(s-o)*(l-c);return Math.max(u,l*Math.min(1,t/s))}function sr(e,t){let n=[...e].sort((e" +
+  ",t)=>e.size-t.size);if(n.length<2)return n[0]?.seconds??null;let r=n.findIndex(e=>e.size>=" +
+  "t),i=r<0?n.length-1:Math.max(1,r),[a,o]=[n[i-1],n[i]],s=(t-a.size)/(o.size-a.size);return " +
+  "a.seconds+s*(o.seconds-a.seconds)}function cr(e,t){let[n]=e.runs,r=t===void 0?n:e.runs.fin" +
+  "d(e=>e.threads===t);if(r)return r;throw new Ne(`nothing was measured with ${t} threads on " +
+  "${e.machine.processor}`,{hint:`measured: ${e.runs.map(e=>e.threads).join(`, `)}`,field:`th" +
+  "reads`,value:t})}function lr(e,t,n,r=`median`){let{tokens:i,outFeatures:a,inFeatures:o}=n," +
+  "s=ur(e,t,i),c=e.products.filter(e=>e.storage===s&&e.tokens===i).map(e=>({x:e.outFeatures,y" +
+  ":e.inFeatures,seconds:e.seconds[r]})),l=s===null?null:ir(c,a,o);if(l===null||s===null)thro" +
+  "w new Ne(`the machine's table has no products of ${t}`,{hint:\"measure anew, without `quick" +
+  "`: `fewbit measure-machine`\"});return s===t?l:l*X(t)/X(s)}function X(e){return J(e,1,4096)" +
+  "}function ur(e,t,n){let r=[...new Set(e.products.flatMap(e=>e.tokens===n?[e.storage]:[]))]" +
+  ";if(r.includes(t))return t;if(q(t))return null;let{packing:i}=Kn(t),a=X(t),o=e=>Math.abs(M" +
+  "ath.log(X(e)/a));return r.filter(e=>i===null||q(e)?!1:Kn(e).packing?.packing===i.packing)." +
+  "sort((e,t)=>o(e)-o(t))[0]??null}function dr(e,t,{kvCache:n,context:r},i){let a=e.attention" +
+  ".filter(e=>e.kvCache===n).map(e=>({x:e.elements,y:1/e.group,seconds:e.seconds[i]})),o=t.kv" +
+  "Heads/t.heads;return t.spans.reduce((e,{window:n,blocks:i})=>{let s=Math.max(1,Math.min(n?" +
+  "?r,r)),c=t.heads*t.headDim*s;return e+i*(ir(a,c,o)??0)},0)}function fr(e,t,n,{threads:r,ta" +
+  "ke:i=`median`}={}){let a=cr(e,r),o={linear:0,head:0};for(let e of t.parts){if(e.used===0)c" +
+  "ontinue;let t=e.kind===`head`||e.kind===`embedding`,r=Y(e,n.storage),s=e.used*lr(a,r,{toke" +
+  "ns:1,...e},i);o[t?`head`:`linear`]+=s}let{kvCache:s,context:c}=n,l=e=>dr(a,t,{kvCache:s,co" +
+  "ntext:e},i),u=Math.max(0,l(c)-l(Math.min(c,16))),d=pr(a,t,1,i);return{...o,attention:u,res" +
+  "t:d,all:o.linear+o.head+u+d}}function pr(e,t,n,r){let i=e.blocks.filter(e=>e.tokens===n).m" +
+  "ap(e=>({size:e.hiddenSize,seconds:e.seconds[r]})),a=e.steps.filter(e=>e.tokens===n).map(e=" +
+  ">({size:e.vocabularySize,seconds:e.seconds[r]})),o=sr(i,t.hiddenSize)??0;return t.passes*o" +
+  "+(sr(a,t.vocabularySize)??0)}function mr(e,t,{storage:n},{threads:r,take:i=`median`}={}){l" +
+  "et a=cr(e,r);return t.parts.reduce((e,t)=>{if(t.used===0)return e;let r=t.kind===`head`||t" +
+  ".kind===`embedding`,o={...t,tokens:r?1:128};return e+t.used*lr(a,Y(t,n),o,i)},0)+pr(a,t,12" +
+  "8,i)}function hr(e,t,n,r={}){return{decode:1/fr(e,t,n,r).all,prompt:128/mr(e,t,n,r)}}let g" +
+  "r=[[16,`#1b1b1f`,`#f4f4f5`],[8,`#4b008d`,`#c9a6ff`],[4,`#2d53b0`,`#6f93ff`],[3,`#0a7454`,`" +
+  "#2fb67c`],[2,`#b45a1e`,`#dd7d3c`],[1.58,`#dc509b`,`#ff9dd0`],[1,`#ad9109`,`#ebd04c`]];func" +
+  "tion Z(e){let[t=e]=gr.map(([e])=>e).filter(t=>t<=e);return`bits-${String(t).replace(`.`,`_" +
+  "`)}`}_r(`--paper: #ffffff; --ink: #18181b; --faint: #62626b; --line: #e4e4e7; --raised: #f" +
+  "4f4f5; --accent: #1d4ed8; --bad: #b91c1c`,1),_r(`--paper: #131316; --ink: #ececee; --faint" +
+  ": #a1a1aa; --line: #313136; --raised: #1e1e22; --accent: #7ab0ff; --bad: #f87171`,2);funct" +
+  "ion _r(e,t){return[e,...gr.map(e=>`--${Z(e[0])}: ${e[t]}`),``].join(`; `).trim()}gr.map(([" +
+  "e])=>`.${Z(e)} { --colour: var(--${Z(e)}); }`).join(`\n`);function vr(e,t){let[n,r]=Sr(e.fi" +
+  "lter(e=>e>0&&Number.isFinite(e))),i=Math.max((Math.log10(r)-Math.log10(n))*.08,.004),a=[Ma" +
+  "th.log10(n)-i,Math.log10(r)+i],o=Cr(a,t);return{position:e=>o(Math.log10(e)),ticks:br(...a" +
+  ")}}function yr(e,t,n){let r=t-e;if(!(r>0)||!Number.isFinite(r))return[];let i=r/n,a=10**Ma" +
+  "th.floor(Math.log10(i)),o=a*([1,2,5,10].find(e=>e*a>=i)??10),s=Math.ceil(e/o-1e-9),c=Math." +
+  "floor(t/o+1e-9),l=Math.max(0,-Math.floor(Math.log10(o)+1e-9));return Array.from({length:c-" +
+  "s+1},(e,t)=>Number(((s+t)*o).toFixed(l)))}function br(e,t){let n=t-e;if(n<.5)return yr(10*" +
+  "*e,10**t,6);let r=n>4?[1]:n>1.3?[1,2,5]:[1,1.5,2,3,4,6,8],i=Math.max(1,Math.ceil(n/xr)),a=" +
+  "i*Math.floor(e/i);return Array.from({length:Math.ceil((t-a)/i)+1},(e,t)=>a+i*t).flatMap(e=" +
+  ">r.map(t=>wr(t*10**e))).filter(n=>Math.log10(n)>=e&&Math.log10(n)<=t)}let xr=9;function Sr" +
+  "(e){let t=e.filter(Number.isFinite);if(t.length===0)return[.1,1];let n=Math.min(...t),r=Ma" +
+  "th.max(...t);return n<r?[n,r]:n===0?[0,1]:[n-.05*Math.abs(n),n+.05*Math.abs(n)]}function C" +
+  "r(e,t){let[n,r]=e;return e=>t[0]+(e-n)/(r-n)*(t[1]-t[0])}function wr(e){return Number(e.to" +
+  "Precision(12))}let Tr=[16,8,4,3,2,1.58,1];function Er(e,t,n){return e===16?n:`w${e}${t===n" +
+  "ull?``:`g${t}`}`}function Dr(e,t){return e===8?`w8g64-sym`:Er(e,64,t)}function Or({shape:e" +
+  ",floats:t},n){let{bits:r,group:i,kvCache:a,context:o}=n,s=Dr(n.embedding,t),c=Dr(e.tied?n." +
+  "embedding:n.head,t);return{storage:{linear:Er(r,i,t),embedding:s,head:c,others:t},kvCache:" +
+  "a,context:o}}function kr(e,t){let n=Or(e,t),r=e.machines.find(({id:e})=>e===t.machine)??e." +
+  "machines[0];return{...nr(e.shape,n,r.energy),scheme:n.storage.linear,machine:r,speeds:Ar(e" +
+  ".shape,n,r),fit:rr(e.shape,n,r.memoryBytes)}}function Ar(e,t,n){let{table:r,threads:i,limi" +
+  "ts:a}=n;if(!r)return tr(e,t,a);try{return hr(r,e,t,i===void 0?{}:{threads:i})}catch(e){if(" +
+  "e instanceof Me)return null;throw e}}function jr(e,t){let n=Tr.map(n=>({bits:n,...kr(e,{.." +
+  ".t,bits:n})})).flatMap(e=>e.speeds?[{...e,speed:e.speeds.decode}]:[]),r=[0,1],i=vr(n.map(e" +
+  "=>e.memory.all),r),a=vr(n.map(e=>e.speed),r),o=n.map(e=>{let n=e.bits===16?`16 bits`:e.sch" +
+  "eme;return{id:e.scheme,x:i.position(e.memory.all),y:a.position(e.speed),whisker:null,colou" +
+  "r:Z(e.bits),shape:e.bits===t.bits?`circle`:`square`,label:n,faded:e.bits!==t.bits,near:!0," +
+  "title:`${n}\\n${C(e.memory.all)}\\n${S(e.speed)} tokens a second`}});return{x:{title:`memory" +
+  "`,ticks:i.ticks.map(e=>({at:i.position(e),label:Te(C(e))}))},y:{title:`tokens a second`,ti" +
+  "cks:a.ticks.map(e=>({at:a.position(e),label:`${e}`}))},lines:[{kind:`front`,colour:``,plac" +
+  "es:o.map(e=>[e.x,e.y])}],points:o,side:`right`}}let Mr={wide:{width:620,top:0,plotHeight:3" +
+  "30,fontSize:13,labelReach:60},narrow:{width:350,top:0,plotHeight:250,fontSize:12.5,labelRe" +
+  "ach:28}};function Q(e,t){let n=new FormData(e).get(t);return typeof n==`string`?n:``}funct" +
+  "ion Nr(e){let t=Q(e,`group`);return{bits:Number(Q(e,`bits`)),group:t===`row`?null:Number(t" +
+  "),embedding:Number(Q(e,`embedding`)),head:Number(Q(e,`head`)||Q(e,`embedding`)),kvCache:Q(" +
+  "e,`kvCache`),context:Math.round(2**Number(Q(e,`context`))),machine:Q(e,`machine`)}}functio" +
+  "n Pr(e,t){let n=Nr(t),r=kr(e,n);for(let[t,i]of Object.entries(Oe(e,n,r))){let e=document.q" +
+  "uerySelector(`[data-figure=\"${t}\"]`);e&&(e.textContent=i)}for(let[e,t]of Object.entries(r." +
+  "memory)){let n=document.querySelector(`[data-part=\"${e}\"]`);n&&(n.style.flexGrow=String(t/" +
+  "r.memory.all))}let i=Math.min(1,r.memory.all/r.machine.memoryBytes);document.querySelector" +
+  "(`#bar`)?.style.setProperty(`--filled`,`${100*i}%`),document.querySelector(`#fit`)?.classL" +
+  "ist.toggle(`bad`,!r.fit.fits),t.querySelector(`[name=\"context\"]`)?.setAttribute(`aria-valu" +
+  "etext`,`${n.context} tokens`);for(let t of document.querySelectorAll(`svg.chart`)){let r=M" +
+  "r[t.getAttribute(`data-size`)??``],{content:i,height:a}=xe(jr(e,n),r);t.innerHTML=i,t.setA" +
+  "ttribute(`viewBox`,`0 0 ${r.width} ${a}`)}}let Fr=document.getElementById(`data`)?.textCon" +
+  "tent,$=document.querySelector(`form`);if(Fr&&$){let e=JSON.parse(Fr);$.addEventListener(`i" +
+  "nput`,()=>Pr(e,$)),$.addEventListener(`submit`,e=>e.preventDefault()),Pr(e,$)}})();";
