@@ -136,7 +136,7 @@ describe("other servers", () => {
   test("one that leaves the start token out is refused: all would be off by one", async () => {
     const other = await textServer(true, false);
     const measured = evaluateServer({ url: urlOf(other) }, { text, window: 32, maxWindows: 1 });
-    await expect(measured).rejects.toThrow(/leaves out the start token/);
+    await expect(measured).rejects.toThrow(/ends too early: tokens are one off/);
     other.close();
   });
 

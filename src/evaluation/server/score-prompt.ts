@@ -77,9 +77,9 @@ export class PromptScorer {
     }
     // One token more is generated; what else is there stands in front: a start token.
     const extra = likely.length - count;
-    // llama-cpp-python does not say how likely the token behind the start token was.
+    // llama-cpp-python gives each token what belongs to the one behind it, with a start token and without.
     if (typeof prompt === "string" && extra < 1) {
-      throw cannotMeasure(server, "it leaves out the start token in what it says of prompts");
+      throw cannotMeasure(server, "what it says of a prompt ends too early: tokens are one off");
     }
     const front = extra > 1 || typeof prompt === "string" ? Math.max(0, extra - 1) : 0;
     if (front > 1) throw cannotMeasure(server, "it cuts prompts into other tokens than it says");
