@@ -58,7 +58,7 @@ describe.skipIf(absent)(`the page of a plan, in a browser${absent}`, () => {
     await withPage({ viewport: wide }, async (page, noted) => {
       await keepScreenshot(page, "plan-light.png");
       const figure = (name: string) => page.locator(`[data-figure="${name}"]`).innerText();
-      expect(await figure("size")).toBe("3.77 GB");
+      expect(await figure("size")).toBe("3.76 GB");
       await page.getByRole("radio", { name: "2", exact: true }).check({ force: true });
       expect(await figure("size")).toBe("2.12 GB");
       expect(await figure("bits")).toMatch(/^w2g64: 2\.28 bits/);

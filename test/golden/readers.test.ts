@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { exportCheckpoint, load, quantize } from "../../src/index.ts";
+import { keptTables } from "../fixtures/kept-tables.ts";
 
 /** What `tools/interop/read_containers.py --golden` wrote: a directory in its real reader. */
 interface ReadContainer {
@@ -39,7 +40,7 @@ const hashOf = (path: string): string =>
 beforeAll(async () => {
   const schemes = new Set(answers.read.map(({ scheme }) => scheme));
   for (const scheme of schemes) {
-    await quantize(model, { method: "rtn", scheme, out: packed(scheme) });
+    await quantize(model, { method: "rtn", scheme, ...keptTables, out: packed(scheme) });
   }
   const kinds = new Map(answers.read.map((each) => [exported(each), each]));
   for (const [out, { scheme, format }] of kinds) {

@@ -25,7 +25,8 @@ for (const scheme of values.schemes.split(",")) {
   const place = join(folder, scheme);
   const packed = join(place, "packed");
   await mkdir(place, { recursive: true });
-  if (!existsSync(packed)) await quantize(model, { method: "rtn", scheme, out: packed });
+  const kept = { embedding: "f16", head: "f16" };
+  if (!existsSync(packed)) await quantize(model, { method: "rtn", scheme, ...kept, out: packed });
   const own = join(place, "own.json");
   if (!existsSync(own)) await writeFile(own, JSON.stringify(await ownLogits(packed)));
   for (const format of values.formats.split(",")) {
