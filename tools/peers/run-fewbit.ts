@@ -33,8 +33,9 @@ const unknown = Object.keys(settings).filter((name) => !known.includes(name));
 if (unknown.length > 0) throw new UsageError(`a recipe has no field ${unknown.join(", ")}`);
 const { model, scheme, out } = values;
 const threads = Number(values.threads);
-// A run that was stopped would be measured in part only.
-const run = quantize(model, { ...settings, scheme, out, threads, resume: "restart" });
+// Peers keep embedding and head. A run that was stopped would be measured in part only.
+const kept = { embedding: "f16", head: "f16" };
+const run = quantize(model, { ...kept, ...settings, scheme, out, threads, resume: "restart" });
 const notes: string[] = [];
 for await (const event of run.events) if (event.type === "notice") notes.push(event.message);
 const { record } = await run;
