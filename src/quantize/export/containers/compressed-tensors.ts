@@ -158,7 +158,7 @@ function intZeros(module: string, form: IntegerForm, groups: number): StoredPart
     name: `${module}.weight_zero_point`,
     dtype: "i8",
     shape: [form.outFeatures, groups],
-    make: (layer) => [toSigned(zerosOf(layer, form))],
+    make: (layer, scratch) => [toSigned(zerosOf(layer, form, scratch))],
   };
 }
 
@@ -170,9 +170,9 @@ function packedZeros(module: string, form: IntegerForm, groups: number): StoredP
     name: `${module}.weight_zero_point`,
     dtype: "i32",
     shape: [wide, groups],
-    make: (layer) => {
-      const zeros = zerosOf(layer, form);
-      const turned = transposeInto(zeros, out, groups, new Uint8Array(zeros.length));
+    make: (layer, scratch) => {
+      const zeros = zerosOf(layer, form, scratch);
+      const turned = transposeInto(zeros, out, groups, scratch.bytes("turned zeros", zeros.length));
       const runs = new Uint32Array(wide * groups);
       const bytes = new Uint8Array(runs.buffer);
       for (let group = 0; group < groups; group++) {

@@ -150,7 +150,7 @@ function blockSizeOf(
 
 function holds(values: Float64Array, compute: ComputeType): boolean {
   const rounded = compute === "f32" ? Math.fround : halfOf;
-  for (const value of values) if (rounded(value) !== value) return false;
+  for (let i = 0; i < values.length; i++) if (rounded(values[i]) !== values[i]) return false;
   return true;
 }
 
