@@ -4,7 +4,8 @@ import type { JsonRecord } from "../../util/json.ts";
 import { parseValue } from "../../util/parse-value.ts";
 import type { Checkpoint } from "../checkpoint.ts";
 import { quoteName } from "../wording.ts";
-import { type Squares, transposeInto, turnNibbles } from "./code-words.ts";
+import { type Squares, turnNibbles } from "./code-words.ts";
+import { transposeInto } from "./transpose.ts";
 import type { ForeignContainer, ForeignModule, ForeignWeight } from "./foreign-container.ts";
 import { holdIntegers } from "./hold-integers.ts";
 import { openLlmAwq } from "./llm-awq.ts";
@@ -95,9 +96,8 @@ async function openGemm(
     groupSize: groups === 1 ? null : groupSize,
     bits: 4,
     groupOf: null,
-    scales: async () => {
-      return turnScales(await readStoredScales(checkpoint, scales), groups, outFeatures);
-    },
+    storedScales: () => readStoredScales(checkpoint, scales),
+    arrange: (stored) => turnScales(stored, groups, outFeatures),
     zeros: async () => {
       const stored = unpackNibbles(await checkpoint.viewAs(qzeros, "i32"));
       return transposeInto(stored, groups, outFeatures, new Uint8Array(stored.length));

@@ -1,14 +1,8 @@
 import { FormatError } from "../../util/errors.ts";
 import type { Checkpoint } from "../checkpoint.ts";
 import { quoteName } from "../wording.ts";
-import {
-  paddedWords,
-  readWordRows,
-  streamOfPadded,
-  streamWords,
-  transposeInto,
-  transposeWords,
-} from "./code-words.ts";
+import { paddedWords, readWordRows, streamOfPadded, streamWords } from "./code-words.ts";
+import { transposeInto, transposeWords } from "./transpose.ts";
 import { openScales } from "./compressed-scales.ts";
 import type { LayerScheme } from "./compressed-settings.ts";
 import type { ForeignWeight } from "./foreign-container.ts";

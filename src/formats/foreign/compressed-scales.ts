@@ -10,7 +10,8 @@ export interface CompressedScales {
   readonly groupSize: number | null;
   readonly groups: number;
   readonly groupOf: Int32Array | null;
-  scales(): Promise<Scales>;
+  storedScales(): Promise<Scales>;
+  arrange(stored: Scales): Scales;
 }
 
 /** Opens `weight_scale` and `weight_g_idx` of a layer. @throws FormatError */
@@ -36,8 +37,8 @@ export async function openScales(
     groupSize: groups === 1 ? null : groupSize,
     groups,
     groupOf: await readGroups(checkpoint, name, groups, inFeatures),
-    scales: async () => {
-      const values = await readStoredScales(checkpoint, scale);
+    storedScales: () => readStoredScales(checkpoint, scale),
+    arrange: (values) => {
       if (!isOne) return values;
       return values instanceof Uint16Array
         ? new Uint16Array(out).fill(values[0])

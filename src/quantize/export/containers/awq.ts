@@ -1,5 +1,6 @@
 import { awqOrder, columnSquares, outputSquares } from "../../../formats/foreign/awq.ts";
-import { transposeInto, turnNibbles } from "../../../formats/foreign/code-words.ts";
+import { turnNibbles } from "../../../formats/foreign/code-words.ts";
+import { transposeInto } from "../../../formats/foreign/transpose.ts";
 import type { Scratch } from "../../../util/scratch.ts";
 import type { Container, StoredPart } from "./container.ts";
 import { zerosOf } from "./integer-layer.ts";

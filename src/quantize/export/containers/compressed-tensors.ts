@@ -1,5 +1,6 @@
 import { writeBitStream } from "../../../quant/packings/bit-stream.ts";
-import { streamWords, transposeInto, transposeWords } from "../../../formats/foreign/code-words.ts";
+import { streamWords } from "../../../formats/foreign/code-words.ts";
+import { transposeInto, transposeWords } from "../../../formats/foreign/transpose.ts";
 import type { JsonRecord } from "../../../util/json.ts";
 import type { Container, StoredPart } from "./container.ts";
 import { type IntegerForm, type IntegerLayer, readStored, zerosOf } from "./integer-layer.ts";

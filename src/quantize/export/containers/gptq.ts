@@ -1,5 +1,6 @@
 import { writeBitStream } from "../../../quant/packings/bit-stream.ts";
-import { streamWords, transposeInto, turnColumns } from "../../../formats/foreign/code-words.ts";
+import { streamWords } from "../../../formats/foreign/code-words.ts";
+import { transposeInto, turnColumns } from "../../../formats/foreign/transpose.ts";
 import type { Scratch } from "../../../util/scratch.ts";
 import type { Container, StoredPart } from "./container.ts";
 import { type IntegerForm, type IntegerLayer, zerosOf } from "./integer-layer.ts";
