@@ -67,7 +67,8 @@ function ofPlanes(weight: QTensor, scheme: PlanarScheme, scratch: Scratch): Affi
   const { grid, packing, groupSize } = scheme;
   const planes = { ...unitOf(grid), scales: parts.scales, zeros: weight.unpackZeros() };
   const rowBytes = packedRowBytes(packing, inFeatures);
-  let floats: Floats | null = null;
+  let units: Float64Array | null = null;
+  let offsets: Float64Array | null = null;
   return {
     outFeatures,
     inFeatures,
@@ -78,26 +79,32 @@ function ofPlanes(weight: QTensor, scheme: PlanarScheme, scratch: Scratch): Affi
     planes,
     // Made when they are asked for: who reads planes needs none.
     get units() {
-      floats ??= floatsOf(planes, scratch);
-      return floats.units;
+      units ??= unitsOf(planes, scratch);
+      return units;
     },
     get offsets() {
-      floats ??= floatsOf(planes, scratch);
-      return floats.offsets;
+      offsets ??= offsetsOfPlanes(planes, this.units, scratch);
+      return offsets;
     },
     readCodes: (row, into) => packing.unpack(parts.codes, row * rowBytes, inFeatures, into, 0),
   };
 }
 
-type Floats = Pick<AffineWeight, "units" | "offsets">;
-
-/** Loops, since there is a group every few weights: `from` and `map` took ten times as long. */
-function floatsOf({ stride, unit, first, scales, zeros }: AffinePlanes, scratch: Scratch): Floats {
+/** A loop, since there is a group every few weights: `from` and `map` took ten times as long. */
+function unitsOf({ unit, scales }: AffinePlanes, scratch: Scratch): Float64Array {
   const units = scratch.doubles("units", scales.length);
-  const offsets = scratch.doubles("offsets", scales.length);
   // Only 2/3 makes this round: the values of the grid are rounded there, too.
   for (let group = 0; group < units.length; group++)
     units[group] = Math.fround(halfBitsToFloat(scales[group]) * unit);
+  return units;
+}
+
+function offsetsOfPlanes(
+  { stride, first, zeros }: AffinePlanes,
+  units: Float64Array,
+  scratch: Scratch,
+): Float64Array {
+  const offsets = scratch.doubles("offsets", units.length);
   if (zeros) {
     for (let group = 0; group < units.length; group++) {
       offsets[group] = units[group] * (first - stride * zeros[group]);
@@ -105,7 +112,7 @@ function floatsOf({ stride, unit, first, scales, zeros }: AffinePlanes, scratch:
   } else {
     for (let group = 0; group < units.length; group++) offsets[group] = units[group] * first;
   }
-  return { units, offsets };
+  return offsets;
 }
 
 function ofBlocks(weight: QTensor, format: BlockFormat, bytes: Uint8Array): AffineWeight {

@@ -2,7 +2,7 @@ import type { AffineWeight } from "../../../quant/blocks/mapping/affine-weight.t
 import { writeBitStream } from "../../../quant/packings/bit-stream.ts";
 import { floatsToHalves } from "../../../util/half.ts";
 import { Scratch } from "../../../util/scratch.ts";
-import { type ComputeType, type PackedPlan, packedBytes, zeroOf } from "./matrix-plan.ts";
+import { type ComputeType, type PackedPlan, packedBytes, zeroPoints } from "./matrix-plan.ts";
 
 /**
  * The scales of all blocks, `[rows, blocks]`, in the type that the graph computes in.
@@ -32,13 +32,14 @@ export function blockZeros(
   scratch = new Scratch(),
 ): Uint8Array | Float32Array | Uint16Array | null {
   if (plan.zeros === "none") return null;
-  const { units, offsets, groupsPerRow } = weight;
+  const { groupsPerRow } = weight;
+  const stated = zeroPoints(weight, scratch);
   const groups = blockGroups(weight, plan);
   const points = scratch.floats("block zeros", weight.outFeatures * groups.length);
   for (let first = 0, at = 0; at < points.length; first += groupsPerRow) {
     for (let block = 0; block < groups.length; block++) {
-      const group = first + groups[block];
-      points[at++] = zeroOf(units[group], offsets[group]) + plan.shift;
+      // Where the unit is 0, so is every weight.
+      points[at++] = (stated[first + groups[block]] || 0) + plan.shift;
     }
   }
   return plan.zeros === "float" ? ofType(points, plan.compute) : packZeros(points, plan, scratch);

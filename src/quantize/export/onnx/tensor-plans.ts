@@ -97,7 +97,7 @@ async function decidePacked(
       { hint: "quantize to a scheme of integers, such as w4g64, or export with `format: hf`" },
     );
   }
-  const plan = planPacked(affine, compute);
+  const plan = planPacked(affine, compute, scratch);
   if (plan.kind === "fault") {
     throw new UnsupportedError(`${tensor.module} has the scheme ${scheme}: ${plan.why}`, {
       hint: plan.hint,
