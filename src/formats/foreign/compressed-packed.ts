@@ -3,7 +3,7 @@ import type { Checkpoint } from "../checkpoint.ts";
 import { quoteName } from "../wording.ts";
 import { paddedWords, readWordRows, streamOfPadded, streamWords } from "./code-words.ts";
 import { transposeInto, transposeWords } from "./transpose.ts";
-import { openScales } from "./compressed-scales.ts";
+import { expectZeros, notSymmetric, openScales } from "./compressed-scales.ts";
 import type { LayerScheme } from "./compressed-settings.ts";
 import type { ForeignWeight } from "./foreign-container.ts";
 import { holdIntegers } from "./hold-integers.ts";
@@ -37,7 +37,10 @@ export async function openPacked(
   const { groups } = scales;
   const zeroPoint = `${name}.weight_zero_point`;
   const zeroWords = isPadded ? paddedWords(outFeatures, bits) : streamWords(outFeatures, bits);
-  if (!symmetric) expectTensor(checkpoint, zeroPoint, ["i32"], [zeroWords, groups]);
+  const isPacked = checkpoint.has(zeroPoint) && checkpoint.info(zeroPoint).dtype === "i32";
+  const hasZeros = !symmetric || isPacked;
+  if (!hasZeros) await expectZeros(checkpoint, zeroPoint);
+  else expectTensor(checkpoint, zeroPoint, ["i32"], [zeroWords, groups]);
   return holdIntegers({
     ...scales,
     outFeatures,
@@ -45,10 +48,13 @@ export async function openPacked(
     bits,
     activation,
     zeros: async () => {
-      if (symmetric) return null;
+      if (!hasZeros) return null;
       const stored = new Uint32Array((await readBytes(checkpoint, zeroPoint)).slice().buffer);
       const turned = transposeWords(stored, zeroWords, groups);
       const codes = readWordRows(turned, groups, outFeatures, { bits, isPadded });
+      const middle = 2 ** (bits - 1);
+      const wrong = symmetric ? codes.findIndex((code) => code !== middle) : -1;
+      if (wrong >= 0) throw notSymmetric(zeroPoint, codes[wrong] - middle);
       return transposeInto(codes, groups, outFeatures, new Uint8Array(codes.length));
     },
     rows: async () => {
