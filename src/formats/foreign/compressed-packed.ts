@@ -49,13 +49,10 @@ export async function openPacked(
     activation,
     zeros: async () => {
       if (!hasZeros) return null;
-      const stored = new Uint32Array((await readBytes(checkpoint, zeroPoint)).slice().buffer);
-      const turned = transposeWords(stored, zeroWords, groups);
-      const codes = readWordRows(turned, groups, outFeatures, { bits, isPadded });
-      const middle = 2 ** (bits - 1);
-      const wrong = symmetric ? codes.findIndex((code) => code !== middle) : -1;
-      if (wrong >= 0) throw notSymmetric(zeroPoint, codes[wrong] - middle);
-      return transposeInto(codes, groups, outFeatures, new Uint8Array(codes.length));
+      const packing = { bits, isPadded, words: zeroWords };
+      const codes = await readZeros(checkpoint, zeroPoint, [outFeatures, groups], packing);
+      if (symmetric) expectMiddle(zeroPoint, codes, bits);
+      return codes;
     },
     rows: async () => {
       const bytes = await readBytes(checkpoint, packed);
@@ -64,6 +61,26 @@ export async function openPacked(
       return streamOfPadded(stored, outFeatures, inFeatures, bits);
     },
   });
+}
+
+/** Reads zero points that are packed along the outputs, `[outFeatures, groups]`. */
+async function readZeros(
+  checkpoint: Checkpoint,
+  name: string,
+  [outFeatures, groups]: readonly [number, number],
+  { words, ...packing }: { bits: number; isPadded: boolean; words: number },
+): Promise<Uint8Array> {
+  const stored = new Uint32Array((await readBytes(checkpoint, name)).slice().buffer);
+  const turned = transposeWords(stored, words, groups);
+  const codes = readWordRows(turned, groups, outFeatures, packing);
+  return transposeInto(codes, groups, outFeatures, new Uint8Array(codes.length));
+}
+
+/** @throws FormatError where a zero point of a symmetric layer is not in the middle */
+function expectMiddle(name: string, codes: Uint8Array, bits: number): void {
+  const middle = 2 ** (bits - 1);
+  const wrong = codes.findIndex((code) => code !== middle);
+  if (wrong >= 0) throw notSymmetric(name, codes[wrong] - middle);
 }
 
 async function readShape(

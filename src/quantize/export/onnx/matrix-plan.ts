@@ -37,6 +37,12 @@ export interface PackedFault {
   readonly hint: string;
 }
 
+const lostOffsets: PackedFault = {
+  kind: "fault",
+  why: "groups whose scale is 0 have an offset, which no zero point can say",
+  hint: "quantize to a scheme such as w4g32, or export GGUF",
+};
+
 /** Decides how a packed weight stands in a graph. */
 export function planPacked(
   weight: AffineWeight,
@@ -45,13 +51,7 @@ export function planPacked(
 ): PackedPlan | PackedFault {
   const points = zeroPoints(weight, scratch);
   const zeros = readZeros(points);
-  if (isLost(weight)) {
-    return {
-      kind: "fault",
-      why: "groups whose scale is 0 have an offset, which no zero point can say",
-      hint: "quantize to a scheme such as w4g32, or export GGUF",
-    };
-  }
+  if (isLost(weight)) return lostOffsets;
   const coded = zeros.areWhole ? wholeCodes(weight, zeros) : fractionalCodes(weight);
   if (coded.bits === 8 && coded.zeros === "float") {
     return {
