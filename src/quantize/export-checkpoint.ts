@@ -1,3 +1,5 @@
+import { CheckpointWeights } from "../formats/checkpoint-weights.ts";
+import { checkWeights } from "../models/decoder-tensors.ts";
 import { UnsupportedError, UsageError } from "../util/errors.ts";
 import type { JsonRecord } from "../util/json.ts";
 import { type GenericCheckpoint, openGenericCheckpoint } from "../runtime/generic-checkpoint.ts";
@@ -72,6 +74,7 @@ async function withPrepared<T>(
     const { name = baseName(absolutePath(path)) } = model;
     const source = { checkpoint, path, name, origin, backend, record };
     if ("stored" in opened) {
+      checkWeights(opened.config, new CheckpointWeights(backend, checkpoint, "stored"));
       return await use(await format.prepare({ ...source, config: opened.config }, options));
     }
     return await use(await opened.prepare(source, options));

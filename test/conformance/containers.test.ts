@@ -17,6 +17,7 @@ import {
 } from "../../src/quantize/export/containers/integer-layer.ts";
 import { openAnyCheckpoint } from "../../src/runtime/open-checkpoint.ts";
 import { FormatError } from "../../src/util/errors.ts";
+import { Scratch } from "../../src/util/scratch.ts";
 import type { JsonRecord } from "../../src/util/json.ts";
 import { exportedSchemes, spreadWeight } from "../fixtures/spread-weight.ts";
 
@@ -43,7 +44,7 @@ async function writeTo(
   const writer = await CheckpointWriter.create(path, parts);
   for (const part of parts) {
     let at = 0;
-    for (const piece of part.make(layer)) {
+    for (const piece of part.make(layer, new Scratch())) {
       await writer.write(part.name, piece, at);
       at += piece.byteLength;
     }

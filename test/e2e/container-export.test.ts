@@ -95,3 +95,18 @@ test.each([module, "model.layers.0.mlp.down_proj"])(
     await checkpoint.close();
   },
 );
+
+test.each(["gptq", "awq", "compressed-tensors", "mlx", "onnx", "hf", "gguf"] as const)(
+  "%s: a config.json of another model is refused before anything is made from it",
+  async (format) => {
+    const { path, out } = await makeTiny("w4g32");
+    const file = join(path, "config.json");
+    const config = JSON.parse(await readFile(file, "utf8"));
+    await writeFile(file, JSON.stringify({ ...config, hidden_size: 1_000_000_000 }));
+    const exported = exportCheckpoint({ directory: path, backend }, { format, out });
+    await expect(exported).rejects.toThrow(
+      /expected shape \[\d+, 1000000000\] by config\.json, got/,
+    );
+    await expect(readFile(out)).rejects.toThrow(/ENOENT/);
+  },
+);

@@ -4,7 +4,8 @@ import type { JsonRecord } from "../../util/json.ts";
 import { parseValue } from "../../util/parse-value.ts";
 import type { Checkpoint } from "../checkpoint.ts";
 import { quoteName } from "../wording.ts";
-import { type Squares, transposeInto, turnNibbles } from "./code-words.ts";
+import { type Squares, turnNibbles } from "./code-words.ts";
+import { transposeInto } from "./transpose.ts";
 import type { ForeignContainer, ForeignModule, ForeignWeight } from "./foreign-container.ts";
 import { holdIntegers } from "./hold-integers.ts";
 import { openLlmAwq } from "./llm-awq.ts";
@@ -95,9 +96,8 @@ async function openGemm(
     groupSize: groups === 1 ? null : groupSize,
     bits: 4,
     groupOf: null,
-    scales: async () => {
-      return turnScales(await readStoredScales(checkpoint, scales), groups, outFeatures);
-    },
+    storedScales: () => readStoredScales(checkpoint, scales),
+    arrange: (stored) => turnScales(stored, groups, outFeatures),
     zeros: async () => {
       const stored = unpackNibbles(await checkpoint.viewAs(qzeros, "i32"));
       return transposeInto(stored, groups, outFeatures, new Uint8Array(stored.length));
@@ -109,16 +109,17 @@ async function openGemm(
 /** The output of each nibble of a word. */
 export const awqOrder = [0, 2, 4, 6, 1, 3, 5, 7] as const;
 
-/** Reads codes of words, eight outputs each. */
+/** Reads codes of words, eight outputs each: those of `awqOrder`, four of them a word. */
 function unpackNibbles(words: Int32Array): Uint8Array {
-  const codes = new Uint8Array(8 * words.length);
-  for (let i = 0, at = 0; i < words.length; i++, at += 8) {
+  const codes = new Uint32Array(2 * words.length);
+  for (let i = 0, at = 0; i < words.length; i++, at += 2) {
     const word = words[i];
-    for (let nibble = 0; nibble < 8; nibble++) {
-      codes[at + awqOrder[nibble]] = (word >>> (4 * nibble)) & 15;
-    }
+    const low = (word & 0xf) | ((word >>> 8) & 0xf00);
+    const high = ((word >>> 8) & 0xf) | ((word >>> 16) & 0xf00);
+    codes[at] = low | ((word << 12) & 0xf0000) | ((word << 4) & 0xf000000);
+    codes[at + 1] = high | ((word << 4) & 0xf0000) | ((word >>> 4) & 0xf000000);
   }
-  return codes;
+  return new Uint8Array(codes.buffer);
 }
 
 /** Squares of eight outputs and eight columns where rows are outputs, `wide` words each. */

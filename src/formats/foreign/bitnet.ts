@@ -97,7 +97,12 @@ function latent(
   checkpoint: Checkpoint,
   { modules_to_not_convert: left }: JsonRecord,
 ): ForeignModule[] {
-  const kept = Array.isArray(left) ? left.map(String) : ["lm_head"];
+  if (left !== undefined && left !== null && !Array.isArray(left)) {
+    throw new FormatError(
+      `quantization_config: \`modules_to_not_convert\` is ${JSON.stringify(left)}, expected names`,
+    );
+  }
+  const kept = left ? left.map(String) : ["lm_head"];
   const isKept = (name: string): boolean =>
     kept.some((each) => name === each || name.endsWith(`.${each}`));
   return modulesWith(checkpoint, "_proj.weight")

@@ -1,89 +1,6 @@
 import { readBitStream, writeBitStream } from "../../quant/packings/bit-stream.ts";
 
-/** How codes lie in 32-bit words, and how matrices of such words are turned. */
-
-/** Columns that are turned at a time, so that both sides stay in the cache. */
-const band = 64;
-
-/** Turns a matrix `[rows, columns]` of 32-bit words. */
-export function transposeWords(words: Uint32Array, rows: number, columns: number): Uint32Array {
-  const out = new Uint32Array(rows * columns);
-  turnColumns(words, rows, columns, { first: 0, end: columns }, out);
-  return out;
-}
-
-/** Columns `[first, end)`. */
-export interface Columns {
-  readonly first: number;
-  readonly end: number;
-}
-
-/** Turns columns of a matrix `[rows, columns]` of 32-bit words into `out`, `[end − first, rows]`. */
-export function turnColumns(
-  words: Uint32Array,
-  rows: number,
-  columns: number,
-  { first, end }: Columns,
-  out: Uint32Array,
-): void {
-  const whole = rows - (rows % 8);
-  for (let left = first; left < end; left += band) {
-    const right = Math.min(end, left + band);
-    const start = (left - first) * rows;
-    for (let top = 0; top < whole; top += 8) {
-      turnEight(words, top * columns + left, columns, right - left, out, start + top, rows);
-    }
-    for (let row = whole; row < rows; row++) {
-      for (let column = left; column < right; column++) {
-        out[(column - first) * rows + row] = words[row * columns + column];
-      }
-    }
-  }
-}
-
-/** Turns eight rows of `count` words each. Written out: a loop over the eight takes twice as long. */
-function turnEight(
-  words: Uint32Array,
-  at: number,
-  columns: number,
-  count: number,
-  out: Uint32Array,
-  start: number,
-  rows: number,
-): void {
-  const pair = 2 * columns;
-  const half = 2 * pair;
-  const [c, d, e] = [pair, pair + columns, half];
-  const [f, g, h] = [half + columns, half + pair, half + pair + columns];
-  for (let from = at, to = start; from < at + count; from++, to += rows) {
-    out[to] = words[from];
-    out[to + 1] = words[from + columns];
-    out[to + 2] = words[from + c];
-    out[to + 3] = words[from + d];
-    out[to + 4] = words[from + e];
-    out[to + 5] = words[from + f];
-    out[to + 6] = words[from + g];
-    out[to + 7] = words[from + h];
-  }
-}
-
-/** Turns a matrix `[rows, columns]` of floats or bytes. */
-export function transposeInto<Values extends Float32Array | Uint8Array | Uint16Array>(
-  from: Values,
-  rows: number,
-  columns: number,
-  into: Values,
-): Values {
-  for (let top = 0; top < rows; top += 8) {
-    const bottom = Math.min(rows, top + 8);
-    for (let column = 0; column < columns; column++) {
-      let at = top * columns + column;
-      const end = column * rows + bottom;
-      for (let to = column * rows + top; to < end; to++, at += columns) into[to] = from[at];
-    }
-  }
-  return into;
-}
+/** How codes lie in 32-bit words. */
 
 /** Words that a run of codes takes as one little-endian stream of bits. */
 export function streamWords(count: number, bits: number): number {
@@ -116,6 +33,10 @@ export function readWordRows(
   const wide = words.length / rows;
   const codes = new Uint8Array(rows * count);
   const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+  if (!isPadded && 32 * wide === bits * count) {
+    readBitStream(bytes, 0, bits, codes);
+    return codes;
+  }
   for (let row = 0; row < rows; row++) {
     const into = codes.subarray(row * count, (row + 1) * count);
     if (isPadded) readPaddedWords(words, row * wide, bits, into);

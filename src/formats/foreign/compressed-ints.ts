@@ -1,7 +1,7 @@
 import { FormatError } from "../../util/errors.ts";
 import type { Checkpoint } from "../checkpoint.ts";
 import { quoteName } from "../wording.ts";
-import { openScales } from "./compressed-scales.ts";
+import { expectZeros, openScales } from "./compressed-scales.ts";
 import type { LayerScheme } from "./compressed-settings.ts";
 import type { ForeignWeight } from "./foreign-container.ts";
 import { holdIntegers } from "./hold-integers.ts";
@@ -24,6 +24,7 @@ export async function openInts(
   const scales = await openScales(checkpoint, name, layer, shape);
   const zeroPoint = `${name}.weight_zero_point`;
   if (!symmetric) expectTensor(checkpoint, zeroPoint, ["i8"], [outFeatures, scales.groups]);
+  if (symmetric) await expectZeros(checkpoint, zeroPoint);
   const middle = 2 ** (bits - 1);
   const read = async (tensor: string): Promise<Uint8Array> => {
     const values = await checkpoint.viewAs(tensor, "i8");

@@ -1,15 +1,9 @@
 import { FormatError } from "../../util/errors.ts";
 import type { Checkpoint } from "../checkpoint.ts";
 import { quoteName } from "../wording.ts";
-import {
-  paddedWords,
-  readWordRows,
-  streamOfPadded,
-  streamWords,
-  transposeInto,
-  transposeWords,
-} from "./code-words.ts";
-import { openScales } from "./compressed-scales.ts";
+import { paddedWords, readWordRows, streamOfPadded, streamWords } from "./code-words.ts";
+import { transposeInto, transposeWords } from "./transpose.ts";
+import { expectZeros, notSymmetric, openScales } from "./compressed-scales.ts";
 import type { LayerScheme } from "./compressed-settings.ts";
 import type { ForeignWeight } from "./foreign-container.ts";
 import { holdIntegers } from "./hold-integers.ts";
@@ -43,7 +37,10 @@ export async function openPacked(
   const { groups } = scales;
   const zeroPoint = `${name}.weight_zero_point`;
   const zeroWords = isPadded ? paddedWords(outFeatures, bits) : streamWords(outFeatures, bits);
-  if (!symmetric) expectTensor(checkpoint, zeroPoint, ["i32"], [zeroWords, groups]);
+  const isPacked = checkpoint.has(zeroPoint) && checkpoint.info(zeroPoint).dtype === "i32";
+  const hasZeros = !symmetric || isPacked;
+  if (!hasZeros) await expectZeros(checkpoint, zeroPoint);
+  else expectTensor(checkpoint, zeroPoint, ["i32"], [zeroWords, groups]);
   return holdIntegers({
     ...scales,
     outFeatures,
@@ -51,11 +48,11 @@ export async function openPacked(
     bits,
     activation,
     zeros: async () => {
-      if (symmetric) return null;
-      const stored = new Uint32Array((await readBytes(checkpoint, zeroPoint)).slice().buffer);
-      const turned = transposeWords(stored, zeroWords, groups);
-      const codes = readWordRows(turned, groups, outFeatures, { bits, isPadded });
-      return transposeInto(codes, groups, outFeatures, new Uint8Array(codes.length));
+      if (!hasZeros) return null;
+      const packing = { bits, isPadded, words: zeroWords };
+      const codes = await readZeros(checkpoint, zeroPoint, [outFeatures, groups], packing);
+      if (symmetric) expectMiddle(zeroPoint, codes, bits);
+      return codes;
     },
     rows: async () => {
       const bytes = await readBytes(checkpoint, packed);
@@ -64,6 +61,26 @@ export async function openPacked(
       return streamOfPadded(stored, outFeatures, inFeatures, bits);
     },
   });
+}
+
+/** Reads zero points that are packed along the outputs, `[outFeatures, groups]`. */
+async function readZeros(
+  checkpoint: Checkpoint,
+  name: string,
+  [outFeatures, groups]: readonly [number, number],
+  { words, ...packing }: { bits: number; isPadded: boolean; words: number },
+): Promise<Uint8Array> {
+  const stored = new Uint32Array((await readBytes(checkpoint, name)).slice().buffer);
+  const turned = transposeWords(stored, words, groups);
+  const codes = readWordRows(turned, groups, outFeatures, packing);
+  return transposeInto(codes, groups, outFeatures, new Uint8Array(codes.length));
+}
+
+/** @throws FormatError where a zero point of a symmetric layer is not in the middle */
+function expectMiddle(name: string, codes: Uint8Array, bits: number): void {
+  const middle = 2 ** (bits - 1);
+  const wrong = codes.findIndex((code) => code !== middle);
+  if (wrong >= 0) throw notSymmetric(name, codes[wrong] - middle);
 }
 
 async function readShape(

@@ -10,14 +10,15 @@ export interface CompressedScales {
   readonly groupSize: number | null;
   readonly groups: number;
   readonly groupOf: Int32Array | null;
-  scales(): Promise<Scales>;
+  storedScales(): Promise<Scales>;
+  arrange(stored: Scales): Scales;
 }
 
 /** Opens `weight_scale` and `weight_g_idx` of a layer. @throws FormatError */
 export async function openScales(
   checkpoint: Checkpoint,
   name: string,
-  { strategy, groupSize }: LayerScheme,
+  { strategy, groupSize, isOrdered }: LayerScheme,
   [out, inFeatures]: readonly number[],
 ): Promise<CompressedScales> {
   const scale = `${name}.weight_scale`;
@@ -35,9 +36,9 @@ export async function openScales(
   return {
     groupSize: groups === 1 ? null : groupSize,
     groups,
-    groupOf: await readGroups(checkpoint, name, groups, inFeatures),
-    scales: async () => {
-      const values = await readStoredScales(checkpoint, scale);
+    groupOf: await readGroups(checkpoint, name, [groups, inFeatures], isOrdered && groups > 1),
+    storedScales: () => readStoredScales(checkpoint, scale),
+    arrange: (values) => {
       if (!isOne) return values;
       return values instanceof Uint16Array
         ? new Uint16Array(out).fill(values[0])
@@ -49,11 +50,17 @@ export async function openScales(
 async function readGroups(
   checkpoint: Checkpoint,
   name: string,
-  groups: number,
-  inFeatures: number,
+  [groups, inFeatures]: readonly [number, number],
+  isNeeded: boolean,
 ): Promise<Int32Array | null> {
   const gIdx = `${name}.weight_g_idx`;
-  if (!checkpoint.has(gIdx)) return null;
+  if (!checkpoint.has(gIdx)) {
+    if (!isNeeded) return null;
+    throw new FormatError(
+      `tensor ${quoteName(gIdx)} is missing, and \`actorder\` says that columns are in its groups`,
+      { hint: "download the shards that are missing" },
+    );
+  }
   expectTensor(checkpoint, gIdx, ["i32"], [inFeatures]);
   const order = await checkpoint.viewAs(gIdx, "i32");
   // Observers leave −1 everywhere where columns are in their own order.
@@ -66,4 +73,24 @@ async function readGroups(
   }
   const width = inFeatures / groups;
   return order.every((group, i) => group === Math.floor(i / width)) ? null : order;
+}
+
+/**
+ * Expects zero points of a symmetric layer that are not packed to be 0; they need not be there.
+ * @throws FormatError where one is not
+ */
+export async function expectZeros(checkpoint: Checkpoint, name: string): Promise<void> {
+  if (!checkpoint.has(name)) return;
+  expectTensor(checkpoint, name, ["i8"]);
+  const values = await checkpoint.viewAs(name, "i8");
+  const wrong = values.findIndex((value) => value !== 0);
+  if (wrong >= 0) throw notSymmetric(name, values[wrong]);
+}
+
+/** The error of a layer that is symmetric by its configuration and has a zero point. */
+export function notSymmetric(name: string, zeroPoint: number): FormatError {
+  return new FormatError(
+    `tensor ${quoteName(name)}: there is the zero point ${zeroPoint}, and \`symmetric\` is true`,
+    { hint: "config.json and the weight files belong to different checkpoints" },
+  );
 }

@@ -3,8 +3,8 @@ import type { ActivationGrid } from "../../quant/activation-grid.ts";
 import { FormatError } from "../../util/errors.ts";
 import { isJsonRecord, type JsonRecord } from "../../util/json.ts";
 import { parseValue } from "../../util/parse-value.ts";
-import { quoteName } from "../wording.ts";
 import { ofMethod, refuseSetting } from "./module-tensors.ts";
+import { namePattern } from "./name-pattern.ts";
 
 /** How the weights of one layer are stored. */
 export interface LayerScheme {
@@ -13,6 +13,8 @@ export interface LayerScheme {
   readonly strategy: "group" | "channel" | "tensor";
   /** Columns of a group; null: one group a row, or one for all. */
   readonly groupSize: number | null;
+  /** Whether columns are in groups as `weight_g_idx` says. */
+  readonly isOrdered: boolean;
   /** How inputs are rounded; null where they are not, or as their scheme cannot say. */
   readonly activation: ActivationGrid | null;
 }
@@ -24,6 +26,7 @@ const weightsSchema = z.looseObject({
   symmetric: z.boolean().default(true),
   strategy: z.enum(strategies).nullish(),
   group_size: z.number().int().min(-1).nullish(),
+  actorder: z.union([z.string(), z.boolean()]).nullish(),
 });
 const inputsSchema = z.looseObject({
   num_bits: z.number().int().default(8),
@@ -46,9 +49,6 @@ const schema = z.looseObject({
 });
 
 const formats = ["pack-quantized", "int-quantized", "naive-quantized", "mixed-precision", "dense"];
-
-/** Longest pattern that is tried. */
-const longestPattern = 300;
 
 /**
  * Finds the settings of compressed-tensors in config.json: `quantization_config`, or
@@ -104,9 +104,10 @@ export function readCompressedSettings(json: JsonRecord): {
 }
 
 function schemeOf(
-  { num_bits: bits, type, symmetric, strategy, group_size: size }: z.output<typeof weightsSchema>,
+  weights: z.output<typeof weightsSchema>,
   inputs: z.output<typeof inputsSchema> | null | undefined,
 ): LayerScheme {
+  const { num_bits: bits, type, symmetric, strategy, group_size: size, actorder } = weights;
   if (type !== "int") refuseSetting("type", type, "weights of the type int are read");
   const hasGroups = size !== undefined && size !== null && size > 0;
   const usual = strategy ?? (hasGroups ? "group" : "channel");
@@ -116,7 +117,9 @@ function schemeOf(
     );
   }
   const groupSize = usual === "group" ? (size as number) : null;
-  return { bits, symmetric, strategy: usual, groupSize, activation: activationOf(inputs) };
+  const isOrdered = actorder === true || actorder === "group" || actorder === "dynamic";
+  const activation = activationOf(inputs);
+  return { bits, symmetric, strategy: usual, groupSize, isOrdered, activation };
 }
 
 function activationOf(
@@ -139,14 +142,6 @@ function targetTest(target: string): (layer: string) => "named" | "class" | null
     if (target === "Linear") return () => "class";
     return (layer) => (layer === target ? "named" : null);
   }
-  try {
-    const pattern = target.slice(3);
-    const test = pattern.length <= longestPattern ? new RegExp(`^(?:${pattern})`, "u") : null;
-    if (test) return (layer) => (test.test(layer) ? "named" : null);
-  } catch {
-    // What follows says it.
-  }
-  throw new FormatError(
-    `quantization_config: ${quoteName(target)} is no regular expression that is read`,
-  );
+  const test = namePattern(target.slice(3), target);
+  return (layer) => (test(layer) ? "named" : null);
 }

@@ -38,6 +38,14 @@ const inConfig = (fields: JsonRecord) => (config: JsonRecord) => ({
   quantization_config: { ...(config.quantization_config as JsonRecord), ...fields },
 });
 
+const inWeights = (fields: JsonRecord) => (config: JsonRecord) => {
+  const quantization = structuredClone(config.quantization_config) as JsonRecord;
+  for (const group of Object.values(quantization.config_groups as JsonRecord)) {
+    Object.assign((group as JsonRecord).weights as JsonRecord, fields);
+  }
+  return { ...config, quantization_config: quantization };
+};
+
 test.each([
   [{ bits: 7 }, /`bits` is 7, expected 1, 2, 3/],
   [{ group_size: 48 }, /`group_size` is 48, expected 32, 64, 128/],
@@ -88,6 +96,42 @@ test.each([
   ],
   ["bitnet", inConfig({ use_rms_norm: true }), [], /`use_rms_norm` true is not read/],
   ["hqq-4", same, [["q_proj.zero", "q_proj.zerp"]], /no tensor .*q_proj\.zero/],
+  [
+    "hqq-4",
+    same,
+    [["4bit_u8", "2bit_u8"]],
+    /\.nbits": `nbits` is 4, but `packing` has 2 bits a code/,
+  ],
+  [
+    "bitnet-online",
+    inConfig({ modules_to_not_convert: 4 }),
+    [],
+    /`modules_to_not_convert` is 4, expected names/,
+  ],
+  [
+    "fp8-block",
+    inConfig({ weight_block_size: ["128", "128"] }),
+    [],
+    /`weight_block_size` is \["128","128"\], expected two sizes/,
+  ],
+  [
+    "ct-4-zeros",
+    inWeights({ symmetric: true }),
+    [],
+    /weight_zero_point": there is the zero point -?\d+, and `symmetric` is true/,
+  ],
+  [
+    "ct-4-zeros",
+    inWeights({ actorder: "group" }),
+    [],
+    /weight_g_idx" is missing, and `actorder` says that columns are in its groups/,
+  ],
+  [
+    "gptq-dynamic",
+    (config: JsonRecord) => ({ ...config, quantization_config: "gptq" }),
+    [],
+    /expected an object/,
+  ],
 ] as const)("%s with a fault is refused by name", async (name, change, rename, reason) => {
   await expect(openChanged(name, change, rename)).rejects.toThrow(reason);
 });

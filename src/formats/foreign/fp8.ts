@@ -34,7 +34,9 @@ type Block = readonly [rows: number, columns: number];
 function blockOf(stated: unknown): Block | null {
   if (stated === undefined || stated === null) return null;
   const isBlock =
-    Array.isArray(stated) && stated.length === 2 && stated.every((size) => Number(size) > 0);
+    Array.isArray(stated) &&
+    stated.length === 2 &&
+    stated.every((size) => Number.isInteger(size) && Number(size) >= 1);
   if (isBlock) return stated as unknown as Block;
   throw new FormatError(
     `quantization_config: \`weight_block_size\` is ${JSON.stringify(stated)}, expected two sizes`,

@@ -4,6 +4,7 @@ import type { JsonRecord } from "../../util/json.ts";
 import { parseValue } from "../../util/parse-value.ts";
 import { quoteName } from "../wording.ts";
 import { refuseSetting } from "./module-tensors.ts";
+import { namePattern } from "./name-pattern.ts";
 
 /** How GPTQ stores one module. */
 export interface GptqSettings {
@@ -36,9 +37,6 @@ const ruleSchema = z.looseObject({
   desc_act: z.boolean().optional(),
 });
 
-/** Longest pattern of a rule that is tried. */
-const longestPattern = 300;
-
 /**
  * Reads `quantization_config` of GPTQ.
  * @returns what holds for a module; null where a rule leaves it out
@@ -60,10 +58,10 @@ export function readGptqSettings(json: JsonRecord): (module: string) => GptqSett
     const own = skips
       ? {}
       : parseWith(ruleSchema, changes, `${where}.dynamic ${quoteName(pattern)}`);
-    return { skips, test: matcher(pattern), own };
+    return { skips, test: namePattern(pattern.replace(/^[+-]:/, ""), pattern), own };
   });
   return (module) => {
-    const rule = rules.find(({ test }) => test.test(module));
+    const rule = rules.find(({ test }) => test(module));
     if (rule?.skips) return null;
     const size = rule?.own.group_size ?? found.group_size;
     return {
@@ -73,20 +71,6 @@ export function readGptqSettings(json: JsonRecord): (module: string) => GptqSett
       ownZeros,
     };
   };
-}
-
-/** Patterns begin to match at the start of a name, as Python's `re.match` does. */
-function matcher(pattern: string): RegExp {
-  const text = pattern.replace(/^[+-]:/, "");
-  try {
-    if (text.length <= longestPattern) return new RegExp(`^(?:${text})`, "u");
-  } catch {
-    // What follows says it.
-  }
-  throw new FormatError(
-    `quantization_config: \`dynamic\` has the pattern ${quoteName(pattern)}, which is no regular ` +
-      "expression that is read",
-  );
 }
 
 function parseWith<S extends z.ZodType>(shape: S, value: unknown, where: string): z.output<S> {

@@ -1,14 +1,8 @@
 import { FormatError } from "../../util/errors.ts";
 import type { Checkpoint } from "../checkpoint.ts";
 import { quoteName } from "../wording.ts";
-import {
-  paddedWords,
-  readWordRows,
-  streamOfPadded,
-  streamWords,
-  transposeInto,
-  transposeWords,
-} from "./code-words.ts";
+import { paddedWords, readWordRows, streamOfPadded, streamWords } from "./code-words.ts";
+import { transposeInto, transposeWords } from "./transpose.ts";
 import type { ForeignContainer, ForeignModule, ForeignWeight } from "./foreign-container.ts";
 import { type GptqSettings, readGptqSettings } from "./gptq-settings.ts";
 import { holdIntegers } from "./hold-integers.ts";
@@ -94,15 +88,14 @@ async function openWeight(
     groupSize: width,
     bits,
     groupOf: order && groupsOf(`${name}.g_idx`, order, width ?? inFeatures, groups),
-    scales: async () => {
-      return turnScales(await readStoredScales(checkpoint, scales), groups, out);
-    },
+    storedScales: () => readStoredScales(checkpoint, scales),
+    arrange: (stored) => turnScales(stored, groups, out),
     zeros: async () => {
       const packed = await readWords(checkpoint, qzeros);
       const stored = readWordRows(packed, groups, out, { bits, isPadded });
       const added = ownZeros ? 0 : 1;
       const mask = 2 ** bits - 1;
-      for (let i = 0; i < stored.length; i++) stored[i] = (stored[i] + added) & mask;
+      for (let i = 0; added > 0 && i < stored.length; i++) stored[i] = (stored[i] + added) & mask;
       return transposeInto(stored, groups, out, new Uint8Array(stored.length));
     },
     rows: async () => {

@@ -26,6 +26,8 @@ export interface AffineCodes {
   readonly bits: number;
   /** `[outFeatures, groups]` */
   readonly scales: Float32Array;
+  /** Their bits, where they are stored in float16. */
+  readonly halves?: Uint16Array | null;
   /** `[outFeatures, groups]` */
   readonly offsets: Float32Array;
   /**
@@ -71,7 +73,13 @@ function withWholeRows(source: AffineCodes): AffineCodes {
   }
   const first = (values: Float32Array): Float32Array =>
     Float32Array.from({ length: outFeatures }, (_, row) => values[row * groups]);
-  return { ...source, groupSize: inFeatures, scales: first(scales), offsets: first(offsets) };
+  return {
+    ...source,
+    groupSize: inFeatures,
+    scales: first(scales),
+    halves: null,
+    offsets: first(offsets),
+  };
 }
 
 function largestCode(source: AffineCodes): number {
@@ -96,25 +104,44 @@ function hasZeros(grid: PlanarGrid): boolean {
 
 /** Holds a weight in `scale·(origin + step·(code − zero))`; null where a scale or offset is none. */
 function holdInGrid(source: AffineCodes, grid: PlanarGrid): HeldWeight | null {
-  const { origin, step, levels } = grid;
-  const { groupSize, inFeatures, scales: units, offsets, round } = source;
-  const scales = new Uint16Array(units.length);
-  const zeros = hasZeros(grid) ? new Uint8Array(units.length) : undefined;
-  for (let i = 0; i < units.length; i++) {
-    const unit = units[i];
-    const scale = unit / step;
-    const half = floatToHalfBits(scale);
-    if (halfBitsToFloat(half) !== scale) return null;
-    scales[i] = half;
-    const zero = zeros && unit !== 0 ? Math.round(-offsets[i] / unit) : 0;
-    if (!(zero >= 0 && zero < levels)) return null;
-    if (zeros) zeros[i] = zero;
-    const product = scale * origin - unit * zero;
-    // A product of 0 is −0 in other programs.
-    if (product !== offsets[i] && (!round || round(product) !== offsets[i])) return null;
-  }
+  const { groupSize, inFeatures } = source;
+  const zeros = hasZeros(grid) ? new Uint8Array(source.scales.length) : undefined;
+  if (!fillZeros(source, grid, zeros)) return null;
+  const scales = halvesOf(source, grid.step);
+  if (!scales) return null;
   const scheme = makeScheme(grid, groupSize === inFeatures ? null : groupSize);
   return { scheme, pack: () => packIn(source, scheme, scales, zeros) };
+}
+
+/** Finds the zero points that offsets are products of; returns whether there is one for each. */
+function fillZeros(
+  { scales: units, offsets, round }: AffineCodes,
+  { origin, step, levels }: PlanarGrid,
+  zeros: Uint8Array | undefined,
+): boolean {
+  for (let i = 0; i < units.length; i++) {
+    const unit = units[i];
+    const zero = zeros && unit !== 0 ? Math.round(-offsets[i] / unit) : 0;
+    if (!(zero >= 0 && zero < levels)) return false;
+    if (zeros) zeros[i] = zero;
+    const first = origin === 0 ? 0 : (unit / step) * origin;
+    const product = first - unit * zero;
+    // A product of 0 is −0 in other programs.
+    if (product !== offsets[i] && (!round || round(product) !== offsets[i])) return false;
+  }
+  return true;
+}
+
+/** Scales over the step of a grid, float16 bits; null where one is no float16 value. */
+function halvesOf({ scales: units, halves }: AffineCodes, step: number): Uint16Array | null {
+  if (halves && step === 1) return halves;
+  const scales = new Uint16Array(units.length);
+  for (let i = 0; i < units.length; i++) {
+    const scale = units[i] / step;
+    scales[i] = floatToHalfBits(scale);
+    if (halfBitsToFloat(scales[i]) !== scale) return null;
+  }
+  return scales;
 }
 
 function packIn(

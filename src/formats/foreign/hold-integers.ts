@@ -12,7 +12,7 @@ import type { Scales } from "./module-tensors.ts";
 
 /**
  * A weight `[outFeatures, inFeatures]` of unsigned codes: `scale · (code − zero)`, one scale and zero
- * a group. All is read when it is asked for, and again each time.
+ * a group. All is read when it is asked for, and again each time; zero points are kept packed.
  */
 export interface IntegerCodes {
   readonly outFeatures: number;
@@ -25,8 +25,10 @@ export interface IntegerCodes {
   readonly groupOf: Int32Array | null;
   /** How inputs are rounded. */
   readonly activation?: ActivationGrid | null;
-  /** `[outFeatures, groups]` */
-  scales(): Promise<Scales>;
+  /** Scales in the order in which they are stored. */
+  storedScales(): Promise<Scales>;
+  /** Brings stored scales into the order `[outFeatures, groups]`. */
+  arrange(stored: Scales): Scales;
   /** `[outFeatures, groups]`; null: all are `2^(bits − 1)`. */
   zeros(): Promise<Uint8Array | null>;
   /** Rows of codes, each a little-endian stream that is padded to whole words. */
@@ -43,14 +45,27 @@ export async function holdIntegers(source: IntegerCodes): Promise<ForeignWeight>
   const zeros = await source.zeros();
   const isSymmetric = zeros === null || areAll(zeros, 2 ** (source.bits - 1));
   const found = findScheme(source, isSymmetric);
-  const isHeld = found !== null && source.groupOf === null && (await areHalves(source));
+  const areHeld = areHalves(await source.storedScales()) && source.groupOf === null;
+  const packed = found && areHeld ? packZeros(found, source, zeros) : null;
   return {
     outFeatures,
     inFeatures,
-    scheme: isHeld ? found : null,
-    pack: async () => packIntegers(source, found as PlanarScheme),
+    scheme: areHeld ? found : null,
+    pack: async () => packIntegers(source, found as PlanarScheme, packed),
     decode: () => decodeIntegers(source),
   };
+}
+
+/** Zero points as a scheme stores them; null where it has none. */
+function packZeros(
+  scheme: PlanarScheme,
+  { outFeatures, inFeatures }: IntegerCodes,
+  zeros: Uint8Array | null,
+): Uint8Array | null {
+  if (scheme.grid.zeroPoint === "none" || zeros === null) return null;
+  const packed = new Uint8Array(QTensor.sizes(scheme, outFeatures, inFeatures).zeros);
+  scheme.packing.pack(zeros, 0, zeros.length, packed, 0);
+  return packed;
 }
 
 function areAll(values: Uint8Array, expected: number): boolean {
@@ -58,8 +73,7 @@ function areAll(values: Uint8Array, expected: number): boolean {
   return true;
 }
 
-async function areHalves(source: IntegerCodes): Promise<boolean> {
-  const values = await source.scales();
+function areHalves(values: Scales): boolean {
   if (values instanceof Uint16Array) return true;
   const widened = halvesToFloats(floatsToHalves(values));
   for (let i = 0; i < values.length; i++) if (values[i] !== widened[i]) return false;
@@ -85,24 +99,19 @@ function findScheme(
   }
 }
 
-async function packIntegers(source: IntegerCodes, scheme: PlanarScheme): Promise<QTensor> {
+async function packIntegers(
+  source: IntegerCodes,
+  scheme: PlanarScheme,
+  zeros: Uint8Array | null,
+): Promise<QTensor> {
   const { outFeatures, inFeatures, bits } = source;
   const { grid, packing } = scheme;
   const rows = await source.rows();
-  const stored = await source.scales();
+  const stored = source.arrange(await source.storedScales());
   const scales = stored instanceof Uint16Array ? stored : floatsToHalves(stored);
   const rowBytes = packedRowBytes(packing, inFeatures);
   const codes = grid.bits === bits ? rows : widenRows(source, rows, scheme, rowBytes);
-  const sizes = QTensor.sizes(scheme, outFeatures, inFeatures);
-  const zeros = grid.zeroPoint === "none" ? null : await source.zeros();
-  const packed = zeros && new Uint8Array(sizes.zeros);
-  if (zeros && packed) packing.pack(zeros, 0, zeros.length, packed, 0);
-  return new QTensor(scheme, outFeatures, inFeatures, {
-    codes,
-    scales,
-    zeros: packed,
-    activations: null,
-  });
+  return new QTensor(scheme, outFeatures, inFeatures, { codes, scales, zeros, activations: null });
 }
 
 /** Codes of fewer bits in rows of more: around the middle of these where there are no zeros. */
@@ -126,7 +135,7 @@ function widenRows(
 async function decodeIntegers(source: IntegerCodes): Promise<Float32Array> {
   const { outFeatures, inFeatures, bits, groupSize, groupOf } = source;
   const rows = await source.rows();
-  const stored = await source.scales();
+  const stored = source.arrange(await source.storedScales());
   const scales = stored instanceof Uint16Array ? halvesToFloats(stored) : stored;
   const zeros = await source.zeros();
   const groups = scales.length / outFeatures;

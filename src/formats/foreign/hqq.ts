@@ -123,6 +123,11 @@ async function readLayout(checkpoint: Checkpoint, name: string): Promise<Layout>
   const packing = new TextDecoder().decode(await readBytes(checkpoint, `${name}.packing`));
   const known = Object.hasOwn(packings, packing) ? packings[packing] : undefined;
   const count = outFeatures * inFeatures;
+  if (!(outFeatures >= 1 && inFeatures >= 1)) {
+    throw new FormatError(
+      `tensor ${quoteName(`${name}.shape`)}: [${shape.join(", ")}] is no shape of a weight`,
+    );
+  }
   if (!known || (axis !== 0 && axis !== 1) || !(groupSize > 0) || count % groupSize !== 0) {
     throw new FormatError(
       `HQQ: module ${quoteName(name)}: \`packing\` ${JSON.stringify(packing)}, \`axis\` ${axis} and ` +
@@ -132,12 +137,25 @@ async function readLayout(checkpoint: Checkpoint, name: string): Promise<Layout>
   const [rows, columns] =
     axis === 1 ? [count / groupSize, groupSize] : [groupSize, count / groupSize];
   const [bits, wordBits] = known;
+  await expectBits(checkpoint, `${name}.nbits`, bits);
   return { outFeatures, inFeatures, groupSize, axis, bits, wordBits, rows, columns };
+}
+
+/** @throws FormatError where `nbits` is there and its codes do not fit into those that are packed */
+async function expectBits(checkpoint: Checkpoint, name: string, packed: number): Promise<void> {
+  if (!checkpoint.has(name) || checkpoint.info(name).dtype !== "i32") return;
+  const stated = await readNumber(checkpoint, name);
+  if (stated >= 1 && stated <= packed) return;
+  throw new FormatError(
+    `tensor ${quoteName(name)}: \`nbits\` is ${stated}, but \`packing\` has ${packed} bits a code`,
+  );
 }
 
 async function readNumber(checkpoint: Checkpoint, name: string): Promise<number> {
   expectTensor(checkpoint, name, ["i32"]);
-  return (await checkpoint.viewAs(name, "i32"))[0];
+  const values = await checkpoint.viewAs(name, "i32");
+  if (values.length === 1) return values[0];
+  throw new FormatError(`tensor ${quoteName(name)}: expected a number, got ${values.length}`);
 }
 
 /** Numbers that the codes lie in, from first to last: `rows` are shared out among their bits. */

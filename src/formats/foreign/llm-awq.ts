@@ -2,10 +2,10 @@ import { FormatError } from "../../util/errors.ts";
 import type { Checkpoint } from "../checkpoint.ts";
 import { quoteName } from "../wording.ts";
 import { writeBitStream } from "../../quant/packings/bit-stream.ts";
-import { transposeInto } from "./code-words.ts";
+import { transposeInto } from "./transpose.ts";
 import type { ForeignWeight } from "./foreign-container.ts";
 import { holdIntegers } from "./hold-integers.ts";
-import { expectTensor, floatDTypes, readScales } from "./module-tensors.ts";
+import { expectTensor, floatDTypes, readScales, turnScales } from "./module-tensors.ts";
 
 /** Rows whose codes share words, and columns that are put into another order together. */
 const interleave = 4;
@@ -40,18 +40,21 @@ export async function openLlmAwq(
   if (height < groups) {
     throw new FormatError(`tensor ${quoteName(scales)}: ${height} groups, expected ${groups}`);
   }
-  const read = async (part: string): Promise<Float32Array> => {
-    const stored = (await readScales(checkpoint, part)).subarray(0, groups * outFeatures);
-    return transposeInto(stored, groups, outFeatures, new Float32Array(stored.length));
-  };
+  // Groups are filled up.
+  const read = async (part: string): Promise<Float32Array> =>
+    (await readScales(checkpoint, part)).subarray(0, groups * outFeatures);
   return holdIntegers({
     outFeatures,
     inFeatures,
     groupSize: groups === 1 ? null : groupSize,
     bits: 4,
     groupOf: null,
-    scales: () => read(scales),
-    zeros: async () => zerosOf(scaledZeros, await read(scaledZeros), await read(scales)),
+    storedScales: () => read(scales),
+    arrange: (stored) => turnScales(stored, groups, outFeatures),
+    zeros: async () => {
+      const zeros = zerosOf(scaledZeros, await read(scaledZeros), await read(scales));
+      return transposeInto(zeros, groups, outFeatures, new Uint8Array(zeros.length));
+    },
     rows: async () => {
       const stored = await checkpoint.viewAs(qweight, "i16");
       return rowsOf(stored, outFeatures, inFeatures);

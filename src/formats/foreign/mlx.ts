@@ -5,6 +5,7 @@ import {
   floatToBfloatBits,
   floatToHalfBits,
   halfBitsToFloat,
+  halvesToFloats,
 } from "../../util/half.ts";
 import type { Checkpoint } from "../checkpoint.ts";
 import { quoteName } from "../wording.ts";
@@ -17,6 +18,7 @@ import {
   modulesWith,
   readBytes,
   readScales,
+  readStoredScales,
   refuseSetting,
 } from "./module-tensors.ts";
 
@@ -77,13 +79,16 @@ async function openWeight(
   const { dtype } = expectTensor(checkpoint, scales, floatDTypes, [outFeatures, groups]);
   expectTensor(checkpoint, biases, floatDTypes, [outFeatures, groups]);
   const stream = await readBytes(checkpoint, weight);
+  const stored = await readStoredScales(checkpoint, scales);
+  const halves = stored instanceof Uint16Array ? stored : null;
   const rowBytes = 4 * words;
   const source = {
     outFeatures,
     inFeatures,
     groupSize,
     bits,
-    scales: await readScales(checkpoint, scales),
+    scales: stored instanceof Uint16Array ? halvesToFloats(stored) : stored,
+    halves,
     offsets: await readScales(checkpoint, biases),
     round: settings.zero_points === true ? roundings[dtype as keyof typeof roundings] : null,
     stream,

@@ -6,7 +6,7 @@ import type { TensorInfo } from "../safetensors-header.ts";
 import { readFloatTensor } from "../read-float-tensor.ts";
 import { quoteName } from "../wording.ts";
 import { countNonFiniteBits } from "../../util/half.ts";
-import { transposeInto } from "./code-words.ts";
+import { transposeInto } from "./transpose.ts";
 
 /** Names without an ending, of all tensors that have it, in the order of the file. */
 export function modulesWith(checkpoint: Checkpoint, ending: string): string[] {

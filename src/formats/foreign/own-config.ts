@@ -13,7 +13,7 @@ export interface OwnConfig {
  * Finds the settings of a quant_method: in config.json, or in a file of its own, which older tools
  * write; null where neither has them.
  * @param names names that fields have in config.json, by those that the file may have for them
- * @throws FormatError when both are there and say different things
+ * @throws FormatError when both are there and say different things, or config.json has no object
  */
 export async function ownConfig(
   { config: json, files }: Checkpoint,
@@ -23,6 +23,9 @@ export async function ownConfig(
 ): Promise<OwnConfig | null> {
   const { quantization_config: stated, ...config } = json;
   if (isJsonRecord(stated) && stated.quant_method !== method) return null;
+  if (stated !== undefined && stated !== null && !isJsonRecord(stated)) {
+    throw new FormatError("quantization_config: expected an object");
+  }
   const file = await readModelRecord(files, fileName);
   const beside =
     file &&

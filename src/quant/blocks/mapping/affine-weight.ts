@@ -1,4 +1,5 @@
-import { halvesToFloats } from "../../../util/half.ts";
+import { halfBitsToFloat, halvesToFloats } from "../../../util/half.ts";
+import { Scratch } from "../../../util/scratch.ts";
 import type { BlockFormat, BlockScales } from "../block-format.ts";
 import { allocateScales, groupsPerBlock } from "../block-run.ts";
 import type { Grid } from "../../grid.ts";
@@ -35,12 +36,15 @@ export interface AffineWeight {
   readCodes(row: number, into: Uint8Array): void;
 }
 
-/** Describes a weight; null where its columns have scales of their own, or its values a table. */
-export function affineWeight(weight: QTensor): AffineWeight | null {
+/**
+ * Describes a weight; null where its columns have scales of their own, or its values a table.
+ * @param scratch may hold units and offsets until the next weight is described with it
+ */
+export function affineWeight(weight: QTensor, scratch = new Scratch()): AffineWeight | null {
   const { scheme, parts } = weight;
   if (scheme.blocks && parts.blocks) return ofBlocks(weight, scheme.blocks, parts.blocks);
   const isAffine = !scheme.blocks && !scheme.grid.inputScales && hasEvenLevels(scheme);
-  return isAffine ? ofPlanes(weight, scheme) : null;
+  return isAffine ? ofPlanes(weight, scheme, scratch) : null;
 }
 
 /**
@@ -58,12 +62,13 @@ export interface AffinePlanes {
   readonly zeros: Uint8Array | Float32Array | null;
 }
 
-function ofPlanes(weight: QTensor, scheme: PlanarScheme): AffineWeight {
+function ofPlanes(weight: QTensor, scheme: PlanarScheme, scratch: Scratch): AffineWeight {
   const { outFeatures, inFeatures, parts } = weight;
   const { grid, packing, groupSize } = scheme;
   const planes = { ...unitOf(grid), scales: parts.scales, zeros: weight.unpackZeros() };
   const rowBytes = packedRowBytes(packing, inFeatures);
-  let floats: Floats | null = null;
+  let units: Float64Array | null = null;
+  let offsets: Float64Array | null = null;
   return {
     outFeatures,
     inFeatures,
@@ -74,27 +79,32 @@ function ofPlanes(weight: QTensor, scheme: PlanarScheme): AffineWeight {
     planes,
     // Made when they are asked for: who reads planes needs none.
     get units() {
-      floats ??= floatsOf(planes);
-      return floats.units;
+      units ??= unitsOf(planes, scratch);
+      return units;
     },
     get offsets() {
-      floats ??= floatsOf(planes);
-      return floats.offsets;
+      offsets ??= offsetsOfPlanes(planes, this.units, scratch);
+      return offsets;
     },
     readCodes: (row, into) => packing.unpack(parts.codes, row * rowBytes, inFeatures, into, 0),
   };
 }
 
-type Floats = Pick<AffineWeight, "units" | "offsets">;
-
-/** Loops, since there is a group every few weights: `from` and `map` took ten times as long. */
-function floatsOf({ stride, unit, first, scales: bits, zeros }: AffinePlanes): Floats {
-  const scales = halvesToFloats(bits);
-  const units = new Float64Array(scales.length);
-  const offsets = new Float64Array(scales.length);
+/** A loop, since there is a group every few weights: `from` and `map` took ten times as long. */
+function unitsOf({ unit, scales }: AffinePlanes, scratch: Scratch): Float64Array {
+  const units = scratch.doubles("units", scales.length);
   // Only 2/3 makes this round: the values of the grid are rounded there, too.
   for (let group = 0; group < units.length; group++)
-    units[group] = Math.fround(scales[group] * unit);
+    units[group] = Math.fround(halfBitsToFloat(scales[group]) * unit);
+  return units;
+}
+
+function offsetsOfPlanes(
+  { stride, first, zeros }: AffinePlanes,
+  units: Float64Array,
+  scratch: Scratch,
+): Float64Array {
+  const offsets = scratch.doubles("offsets", units.length);
   if (zeros) {
     for (let group = 0; group < units.length; group++) {
       offsets[group] = units[group] * (first - stride * zeros[group]);
@@ -102,7 +112,7 @@ function floatsOf({ stride, unit, first, scales: bits, zeros }: AffinePlanes): F
   } else {
     for (let group = 0; group < units.length; group++) offsets[group] = units[group] * first;
   }
-  return { units, offsets };
+  return offsets;
 }
 
 function ofBlocks(weight: QTensor, format: BlockFormat, bytes: Uint8Array): AffineWeight {

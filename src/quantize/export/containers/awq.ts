@@ -1,5 +1,7 @@
 import { awqOrder, columnSquares, outputSquares } from "../../../formats/foreign/awq.ts";
-import { transposeInto, turnNibbles } from "../../../formats/foreign/code-words.ts";
+import { turnNibbles } from "../../../formats/foreign/code-words.ts";
+import { transposeInto } from "../../../formats/foreign/transpose.ts";
+import type { Scratch } from "../../../util/scratch.ts";
 import type { Container, StoredPart } from "./container.ts";
 import { zerosOf } from "./integer-layer.ts";
 import { pieceWords, storedRows } from "./stored-rows.ts";
@@ -24,22 +26,25 @@ export const awqContainer = {
         name: `${module}.qweight`,
         dtype: "i32",
         shape: [inFeatures, out / 8],
-        make: (layer) => turnedRows(storedRows(layer, form), out, inFeatures),
+        make: (layer, scratch) => turnedRows(storedRows(layer, form), out, inFeatures, scratch),
       },
       {
         name: `${module}.qzeros`,
         dtype: "i32",
         shape: [groups, out / 8],
-        make: (layer) => {
-          const zeros = zerosOf(layer, form);
-          return [packNibbles(transposeInto(zeros, out, groups, new Uint8Array(zeros.length)))];
+        make: (layer, scratch) => {
+          const zeros = zerosOf(layer, form, scratch);
+          const turned = scratch.bytes("turned zeros", zeros.length);
+          return [packNibbles(transposeInto(zeros, out, groups, turned))];
         },
       },
       {
         name: `${module}.scales`,
         dtype: "f16",
         shape: [groups, out],
-        make: ({ units }) => [transposeInto(units, out, groups, new Uint16Array(units.length))],
+        make: ({ units }, scratch) => [
+          transposeInto(units, out, groups, scratch.halves("turned scales", units.length)),
+        ],
       },
     ];
     return parts;
@@ -68,11 +73,16 @@ function packNibbles(codes: Uint8Array): Uint32Array {
 }
 
 /** Words `[columns, outputs/8]` of rows of outputs, a stream of nibbles each; some columns at a time. */
-function* turnedRows(rows: Uint32Array, out: number, columns: number): Generator<Uint32Array> {
+function* turnedRows(
+  rows: Uint32Array,
+  out: number,
+  columns: number,
+  scratch: Scratch,
+): Generator<Uint32Array> {
   const wide = rows.length / out;
   const words = out / 8;
   const step = Math.max(1, Math.floor(pieceWords / out));
-  const piece = new Uint32Array(Math.min(step, wide) * out);
+  const piece = scratch.words("piece", Math.min(step, wide) * out);
   const [from, to] = [outputSquares(wide), columnSquares(words)];
   for (let first = 0; first < wide; first += step) {
     const count = Math.min(step, wide - first);

@@ -1,5 +1,6 @@
 import { writeBitStream } from "../../../quant/packings/bit-stream.ts";
-import { streamWords, transposeInto, transposeWords } from "../../../formats/foreign/code-words.ts";
+import { streamWords } from "../../../formats/foreign/code-words.ts";
+import { transposeInto, transposeWords } from "../../../formats/foreign/transpose.ts";
 import type { JsonRecord } from "../../../util/json.ts";
 import type { Container, StoredPart } from "./container.ts";
 import { type IntegerForm, type IntegerLayer, readStored, zerosOf } from "./integer-layer.ts";
@@ -158,7 +159,7 @@ function intZeros(module: string, form: IntegerForm, groups: number): StoredPart
     name: `${module}.weight_zero_point`,
     dtype: "i8",
     shape: [form.outFeatures, groups],
-    make: (layer) => [toSigned(zerosOf(layer, form))],
+    make: (layer, scratch) => [toSigned(zerosOf(layer, form, scratch))],
   };
 }
 
@@ -170,9 +171,9 @@ function packedZeros(module: string, form: IntegerForm, groups: number): StoredP
     name: `${module}.weight_zero_point`,
     dtype: "i32",
     shape: [wide, groups],
-    make: (layer) => {
-      const zeros = zerosOf(layer, form);
-      const turned = transposeInto(zeros, out, groups, new Uint8Array(zeros.length));
+    make: (layer, scratch) => {
+      const zeros = zerosOf(layer, form, scratch);
+      const turned = transposeInto(zeros, out, groups, scratch.bytes("turned zeros", zeros.length));
       const runs = new Uint32Array(wide * groups);
       const bytes = new Uint8Array(runs.buffer);
       for (let group = 0; group < groups; group++) {

@@ -1,11 +1,15 @@
 import type { JsonRecord } from "../../../util/json.ts";
+import type { Scratch } from "../../../util/scratch.ts";
 import type { TensorEntry } from "../../../formats/safetensors-header.ts";
 import type { IntegerForm, IntegerLayer } from "./integer-layer.ts";
 
 /** What a container has for a module. */
 export interface StoredPart extends TensorEntry {
-  /** Makes its bytes, some at a time: each piece is used up before the next is asked for. */
-  readonly make: (layer: IntegerLayer) => Iterable<ArrayBufferView>;
+  /**
+   * Makes its bytes, some at a time: each piece is used up before the next is asked for, and may lie
+   * in the scratch.
+   */
+  readonly make: (layer: IntegerLayer, scratch: Scratch) => Iterable<ArrayBufferView>;
 }
 
 /** Layers that are written, and linears that stay floats. */

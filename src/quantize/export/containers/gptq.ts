@@ -1,5 +1,7 @@
 import { writeBitStream } from "../../../quant/packings/bit-stream.ts";
-import { streamWords, transposeInto, turnColumns } from "../../../formats/foreign/code-words.ts";
+import { streamWords } from "../../../formats/foreign/code-words.ts";
+import { transposeInto, turnColumns } from "../../../formats/foreign/transpose.ts";
+import type { Scratch } from "../../../util/scratch.ts";
 import type { Container, StoredPart } from "./container.ts";
 import { type IntegerForm, type IntegerLayer, zerosOf } from "./integer-layer.ts";
 import { pieceWords, storedRows } from "./stored-rows.ts";
@@ -25,14 +27,14 @@ export const gptqContainer = {
     const groups = Math.ceil(inFeatures / (form.groupSize ?? inFeatures));
     const less = layers.symmetric ? 1 : 0;
     return [
-      part("qweight", "i32", [streamWords(inFeatures, bits), out], (layer) =>
-        turnedRows(storedRows(layer, form), out),
+      part("qweight", "i32", [streamWords(inFeatures, bits), out], (layer, scratch) =>
+        turnedRows(storedRows(layer, form), out, scratch),
       ),
-      part("qzeros", "i32", [groups, streamWords(out, bits)], (layer) => [
-        packZeros(layer, form, less),
+      part("qzeros", "i32", [groups, streamWords(out, bits)], (layer, scratch) => [
+        packZeros(layer, form, less, scratch),
       ]),
-      part("scales", "f16", [groups, out], ({ units }) => [
-        transposeInto(units, out, groups, new Uint16Array(units.length)),
+      part("scales", "f16", [groups, out], ({ units }, scratch) => [
+        transposeInto(units, out, groups, scratch.halves("turned scales", units.length)),
       ]),
       part("g_idx", "i32", [inFeatures], () => [groupsOf(inFeatures, form.groupSize)]),
     ];
@@ -82,10 +84,10 @@ function groupsOf(columns: number, groupSize: number | null): Int32Array {
 }
 
 /** Turns rows of outputs, some columns of words at a time. */
-function* turnedRows(rows: Uint32Array, out: number): Generator<Uint32Array> {
+function* turnedRows(rows: Uint32Array, out: number, scratch: Scratch): Generator<Uint32Array> {
   const wide = rows.length / out;
   const step = Math.max(1, Math.floor(pieceWords / out));
-  const piece = new Uint32Array(Math.min(step, wide) * out);
+  const piece = scratch.words("piece", Math.min(step, wide) * out);
   for (let first = 0; first < wide; first += step) {
     const end = Math.min(wide, first + step);
     turnColumns(rows, out, wide, { first, end }, piece);
@@ -101,11 +103,16 @@ function escape(name: string): string {
   return name.replaceAll(".", "\\.");
 }
 
-function packZeros(layer: IntegerLayer, form: IntegerForm, less: number): Uint32Array {
+function packZeros(
+  layer: IntegerLayer,
+  form: IntegerForm,
+  less: number,
+  scratch: Scratch,
+): Uint32Array {
   const { outFeatures: out, groups } = layer;
   const { bits } = form;
-  const zeros = zerosOf(layer, form);
-  const turned = transposeInto(zeros, out, groups, new Uint8Array(zeros.length));
+  const zeros = zerosOf(layer, form, scratch);
+  const turned = transposeInto(zeros, out, groups, scratch.bytes("turned zeros", zeros.length));
   for (let i = 0; i < turned.length; i++) turned[i] -= less;
   const wide = streamWords(out, bits);
   const words = new Uint32Array(groups * wide);

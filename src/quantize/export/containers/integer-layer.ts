@@ -6,6 +6,7 @@ import {
 import type { ActivationGrid } from "../../../quant/activation-grid.ts";
 import type { QTensor } from "../../../quant/q-tensor.ts";
 import { countNonFiniteBits, floatToHalfBits, halfBitsToFloat } from "../../../util/half.ts";
+import { Scratch } from "../../../util/scratch.ts";
 import { halfProducts } from "./half-products.ts";
 
 /**
@@ -35,11 +36,14 @@ interface Integers {
   readonly rounded: boolean;
 }
 
-/** Describes a weight; null where its values are no integers times a unit of their group. */
-export function integerLayer(weight: QTensor): IntegerLayer | null {
+/**
+ * Describes a weight; null where its values are no integers times a unit of their group.
+ * @param scratch holds the bases until the next weight is described with it
+ */
+export function integerLayer(weight: QTensor, scratch = new Scratch()): IntegerLayer | null {
   const affine = affineWeight(weight);
   if (!affine) return null;
-  const integers = affine.planes ? ofPlanes(affine.planes) : ofFloats(affine);
+  const integers = affine.planes ? ofPlanes(affine.planes, scratch) : ofFloats(affine);
   if (!integers) return null;
   return {
     ...integers,
@@ -73,15 +77,18 @@ function ofFloats({ units, offsets }: AffineWeight): Integers | null {
 }
 
 /** Units are as they are or looked up, and zero points say the bases: nothing is divided. */
-function ofPlanes({ unit, stride, first, scales, zeros }: AffinePlanes): Integers | null {
+function ofPlanes(
+  { unit, stride, first, scales, zeros }: AffinePlanes,
+  scratch: Scratch,
+): Integers | null {
   if (!Number.isInteger(first)) return null;
   const { units, rounded } =
     unit === 1 ? { units: scales, rounded: false } : multiply(scales, unit);
-  const bases = new Int32Array(scales.length);
+  const bases = scratch.integers("bases", scales.length);
+  if (zeros instanceof Uint8Array)
+    return ofWholeZeros({ units, rounded, bases }, zeros, first, stride);
   if (!zeros) bases.fill(first);
-  else if (zeros instanceof Uint8Array) {
-    for (let group = 0; group < zeros.length; group++) bases[group] = first - stride * zeros[group];
-  } else if (!addFloatZeros(bases, units, zeros, first, stride)) return null;
+  else if (!addFloatZeros(bases, units, zeros, first, stride)) return null;
   return settled(units, bases, rounded);
 }
 
@@ -122,24 +129,43 @@ function isZero(half: number): boolean {
 /** Groups whose unit is 0 have any base: they get that of the group before them. */
 function settled(units: Uint16Array, bases: Int32Array, rounded: boolean): Integers | null {
   if (countNonFiniteBits(units, 0x7c00) > 0) return null;
-  let last = 0;
+  let last = bases[firstUnit(units)] ?? 0;
+  let [low, high] = [last, last];
   for (let group = 0; group < units.length; group++) {
-    if (isZero(units[group])) continue;
-    last = bases[group];
-    break;
-  }
-  let low = last;
-  let high = last;
-  for (let group = 0; group < units.length; group++) {
-    if (isZero(units[group])) {
-      bases[group] = last;
-      continue;
-    }
-    last = bases[group];
+    if (!isZero(units[group])) last = bases[group];
+    bases[group] = last;
     if (last < low) low = last;
-    else if (last > high) high = last;
+    if (last > high) high = last;
   }
   return { units, bases, low, high, rounded };
+}
+
+/** Fills in bases `first − stride·zero` and settles them at once: most weights have such. */
+function ofWholeZeros(
+  { units, bases, rounded }: Pick<Integers, "units" | "bases" | "rounded">,
+  zeros: Uint8Array,
+  first: number,
+  stride: number,
+): Integers | null {
+  if (countNonFiniteBits(units, 0x7c00) > 0) return null;
+  const start = first | 0;
+  const begin = firstUnit(units);
+  let last = begin < units.length ? start - stride * zeros[begin] : 0;
+  let [low, high] = [last, last];
+  for (let group = 0; group < units.length; group++) {
+    if (!isZero(units[group])) last = (start - stride * zeros[group]) | 0;
+    bases[group] = last;
+    if (last < low) low = last;
+    if (last > high) high = last;
+  }
+  return { units, bases, low, high, rounded };
+}
+
+/** The first group whose unit is not 0. */
+function firstUnit(units: Uint16Array): number {
+  let group = 0;
+  while (group < units.length && isZero(units[group])) group++;
+  return group;
 }
 
 /** How integers are stored: `unit · (stored − zero)`. */
@@ -170,8 +196,12 @@ export function integerForm(layer: IntegerLayer, bits: readonly number[]): Integ
 }
 
 /** Zero points of a form, `[outFeatures, groups]`. */
-export function zerosOf({ bases }: IntegerLayer, { bits, symmetric }: IntegerForm): Uint8Array {
-  const zeros = new Uint8Array(bases.length);
+export function zerosOf(
+  { bases }: IntegerLayer,
+  { bits, symmetric }: IntegerForm,
+  scratch: Scratch,
+): Uint8Array {
+  const zeros = scratch.bytes("zeros", bases.length);
   if (symmetric) return zeros.fill(2 ** (bits - 1));
   for (let group = 0; group < bases.length; group++) zeros[group] = -bases[group];
   return zeros;

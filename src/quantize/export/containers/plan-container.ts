@@ -9,6 +9,7 @@ import { describeLinears } from "../../../models/decoder-tensors.ts";
 import type { QTensor } from "../../../quant/q-tensor.ts";
 import { writableDType } from "../../../run/output/copy-tensor.ts";
 import { UnsupportedError, UsageError } from "../../../util/errors.ts";
+import { Scratch } from "../../../util/scratch.ts";
 import type { JsonRecord } from "../../../util/json.ts";
 import { expectPlainLinears } from "../expect-linears.ts";
 import type { ExportSource, WriteOptions } from "../export-format.ts";
@@ -114,10 +115,11 @@ async function holdAll(
   const modules = readQuantizationConfig(checkpoint.config)?.modules ?? new Map();
   const forms = new Map<string, IntegerForm>();
   const rounded = new Set<string>();
+  const scratch = new Scratch();
   for (const name of linears) {
     const packed: QuantizedModule | undefined = modules.get(name);
     if (!packed) continue;
-    const layer = integerLayer(await readQTensor(checkpoint, name, packed));
+    const layer = integerLayer(await readQTensor(checkpoint, name, packed), scratch);
     const form = layer && integerForm(layer, container.bits);
     if (!layer || !form) throw refused(container, name, packed, noIntegers(layer !== null));
     const fault = container.refuse(form);

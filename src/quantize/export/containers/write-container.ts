@@ -9,6 +9,7 @@ import { copyTensor } from "../../../run/output/copy-tensor.ts";
 import { runInFolder } from "../../../run/run.ts";
 import { SourceFiles } from "../../../run/source-files.ts";
 import { throwIfCancelled } from "../../../util/errors.ts";
+import { Scratch } from "../../../util/scratch.ts";
 import { sum } from "../../../util/sums.ts";
 import { version } from "../../../util/version.ts";
 import type { ExportFormat, ExportPlan, PreparedExport } from "../export-format.ts";
@@ -140,6 +141,7 @@ async function writeParts(
 ): Promise<void> {
   const { checkpoint } = source;
   const { signal, onProgress } = options;
+  const scratch = new Scratch();
   let open: { readonly module: string; readonly layer: ReturnType<typeof integerLayer> } | null =
     null;
   for (const [done, part] of parts.entries()) {
@@ -156,11 +158,12 @@ async function writeParts(
       return writer.write(name, decode(weight));
     }
     if (open?.module !== module) {
-      open = { module, layer: integerLayer(await readQTensor(checkpoint, module, packed)) };
+      const weight = await readQTensor(checkpoint, module, packed);
+      open = { module, layer: integerLayer(weight, scratch) };
     }
     if (!open.layer || !make) return;
     let at = 0;
-    for (const piece of make(open.layer)) {
+    for (const piece of make(open.layer, scratch)) {
       await writer.write(name, piece, at);
       at += piece.byteLength;
     }

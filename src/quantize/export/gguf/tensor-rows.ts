@@ -8,6 +8,7 @@ import {
   decodeRows,
 } from "../../../quant/blocks/mapping/affine-weight.ts";
 import type { TensorForm } from "../../../nn/weight-source.ts";
+import { Scratch } from "../../../util/scratch.ts";
 import type { QTensor } from "../../../quant/q-tensor.ts";
 import type { SourceTensor } from "./list-tensors.ts";
 
@@ -21,8 +22,16 @@ export interface TensorRows {
   floats(first: number, end: number): Promise<Float32Array>;
 }
 
-/** Opens a tensor of a checkpoint. @throws FormatError NumericError */
-export async function openRows(checkpoint: Checkpoint, tensor: SourceTensor): Promise<TensorRows> {
+/**
+ * Opens a tensor of a checkpoint.
+ * @param scratch may hold what is made of its scales until the next one is opened with it
+ * @throws FormatError NumericError
+ */
+export async function openRows(
+  checkpoint: Checkpoint,
+  tensor: SourceTensor,
+  scratch = new Scratch(),
+): Promise<TensorRows> {
   const { module, packed: stored, source, form } = tensor;
   if (!stored && form) return formedRows(checkpoint, tensor, form);
   if (!stored) {
@@ -31,7 +40,7 @@ export async function openRows(checkpoint: Checkpoint, tensor: SourceTensor): Pr
     return { affine: null, packed: null, floats };
   }
   const packed = await readQTensor(checkpoint, module, stored);
-  const affine = affineWeight(packed);
+  const affine = affineWeight(packed, scratch);
   if (affine) return { affine, packed, floats: async (...rows) => decodeRows(affine, ...rows) };
   const { inFeatures } = packed;
   const decoded = packed.dequantize();

@@ -4,11 +4,12 @@ import type { QTensor } from "../../../quant/q-tensor.ts";
 import { isMoreThanWeights, type Scheme } from "../../../quant/scheme.ts";
 import { UnsupportedError } from "../../../util/errors.ts";
 import {
-  bfloatsToFloats,
-  floatsToBfloats,
-  floatsToHalves,
-  halvesToFloats,
+  bfloatBitsToFloat,
+  floatToBfloatBits,
+  floatToHalfBits,
+  halfBitsToFloat,
 } from "../../../util/half.ts";
+import { Scratch } from "../../../util/scratch.ts";
 import type { ExportDType } from "../export-format.ts";
 
 /** How a packed weight lies in MLX's affine form. */
@@ -63,27 +64,28 @@ function refused(module: string, { id }: Scheme, why: string): UnsupportedError 
 /**
  * Rewrites a packed weight, code by code. Scales stay as they are; a bias is −scale·zero, rounded to
  * `dtype` where that does not hold the product.
+ * @param scratch may hold scales and biases until the next weight is rewritten with it
  * @throws UnsupportedError when MLX cannot hold it, or `dtype` not its scales
  */
-export function mlxWeight(module: string, weight: QTensor, dtype: ExportDType): MlxWeight {
-  const { outFeatures, inFeatures, scheme } = weight;
+export function mlxWeight(
+  module: string,
+  weight: QTensor,
+  dtype: ExportDType,
+  scratch = new Scratch(),
+): MlxWeight {
+  const { inFeatures, scheme } = weight;
   const layout = layoutFor(module, scheme, inFeatures);
-  const affine = affineWeight(weight);
+  const affine = affineWeight(weight, scratch);
   if (!affine) throw refused(module, scheme, "its columns have scales of their own");
-  const groups = inFeatures / layout.groupSize;
-  const perGroup = affine.groupColumns / layout.groupSize;
-  // A loop, since there is a group every few weights: `from` took several times as long.
-  const spread = (values: Float64Array, factor: number): Float64Array => {
-    if (perGroup === 1 && factor === 1) return values;
-    const all = new Float64Array(outFeatures * groups);
-    for (let row = 0, at = 0; row < outFeatures; row++) {
-      const first = row * affine.groupsPerRow;
-      for (let i = 0; i < groups; i++) all[at++] = values[first + ((i / perGroup) | 0)] * factor;
-    }
-    return all;
-  };
-  const scales = narrow(spread(affine.units, affine.stride), dtype);
-  const biases = narrow(spread(affine.offsets, 1), dtype);
+  const narrowed = (name: string, values: Float64Array, factor: number): Narrowed =>
+    narrow(spread(values, affine, layout.groupSize, factor, scratch), dtype, scratch, name);
+  const { planes, stride } = affine;
+  const isSpread = affine.groupColumns !== layout.groupSize;
+  const areStored = planes?.unit === 1 && stride === 1 && !isSpread && dtype === "f16";
+  const scales = areStored
+    ? { stored: planes.scales, changed: 0 }
+    : narrowed("mlx scales", affine.units, stride);
+  const biases = narrowed("mlx biases", affine.offsets, 1);
   if (scales.changed > 0) {
     throw new UnsupportedError(`${module}: ${scales.changed} scales are no values of ${dtype}`, {
       hint: "export with `dtype: f32`, which holds them",
@@ -114,23 +116,57 @@ function streamsOf({ scheme, parts }: QTensor, affine: AffineWeight, bits: numbe
   return codes;
 }
 
+/** Values of groups, times a factor, for the smaller groups that these are made of. */
+function spread(
+  values: Float64Array,
+  { outFeatures, inFeatures, groupColumns, groupsPerRow }: AffineWeight,
+  groupSize: number,
+  factor: number,
+  scratch: Scratch,
+): Float64Array {
+  const perGroup = groupColumns / groupSize;
+  if (perGroup === 1 && factor === 1) return values;
+  const groups = inFeatures / groupSize;
+  const all = scratch.doubles("spread", outFeatures * groups);
+  for (let first = 0, at = 0; at < all.length; first += groupsPerRow) {
+    for (let i = 0; i < groups; i++) all[at++] = values[first + ((i / perGroup) | 0)] * factor;
+  }
+  return all;
+}
+
+interface Narrowed {
+  readonly stored: Float32Array | Uint16Array;
+  /** How many values were rounded. */
+  readonly changed: number;
+}
+
 /** Rounds to a dtype, and counts what that changes. */
 function narrow(
   values: Float64Array,
   dtype: ExportDType,
-): { readonly stored: Float32Array | Uint16Array; readonly changed: number } {
-  const singles = new Float32Array(values);
-  const [stored, widened] = rounded(singles, dtype);
+  scratch: Scratch,
+  name: string,
+): Narrowed {
   let changed = 0;
-  for (let i = 0; i < values.length; i++) if (widened[i] !== values[i]) changed++;
+  if (dtype === "f32") {
+    const stored = scratch.floats(name, values.length);
+    for (let i = 0; i < values.length; i++) {
+      stored[i] = values[i];
+      if (stored[i] !== values[i]) changed++;
+    }
+    return { stored, changed };
+  }
+  const stored = scratch.halves(name, values.length);
+  if (dtype === "f16") {
+    for (let i = 0; i < values.length; i++) {
+      stored[i] = floatToHalfBits(values[i]);
+      if (halfBitsToFloat(stored[i]) !== values[i]) changed++;
+    }
+    return { stored, changed };
+  }
+  for (let i = 0; i < values.length; i++) {
+    stored[i] = floatToBfloatBits(values[i]);
+    if (bfloatBitsToFloat(stored[i]) !== values[i]) changed++;
+  }
   return { stored, changed };
-}
-
-function rounded(
-  values: Float32Array,
-  dtype: ExportDType,
-): readonly [Float32Array | Uint16Array, Float32Array] {
-  if (dtype === "f32") return [values, values];
-  const bits = dtype === "f16" ? floatsToHalves(values) : floatsToBfloats(values);
-  return [bits, dtype === "f16" ? halvesToFloats(bits) : bfloatsToFloats(bits)];
 }

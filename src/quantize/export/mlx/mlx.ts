@@ -15,6 +15,7 @@ import { runInFolder } from "../../../run/run.ts";
 import { SourceFiles } from "../../../run/source-files.ts";
 import { throwIfCancelled, UnsupportedError, UsageError } from "../../../util/errors.ts";
 import { isJsonRecord, type JsonRecord } from "../../../util/json.ts";
+import { Scratch } from "../../../util/scratch.ts";
 import { sum } from "../../../util/sums.ts";
 import { version } from "../../../util/version.ts";
 import { expectPlainLinears } from "../expect-linears.ts";
@@ -226,13 +227,14 @@ async function writeTensors(job: Job, writer: CheckpointWriter): Promise<Rounded
     [...modules.keys()].flatMap((name) => [partNames(name).scales, partNames(name).biases]),
   );
   const rounded = new Map<string, number>();
+  const scratch = new Scratch();
   for (const [done, { name }] of entries.entries()) {
     throwIfCancelled(signal);
     const owner = owners.get(name);
     const module = owner === undefined ? undefined : modules.get(owner);
     if (owner !== undefined && module) {
       const names = partNames(owner);
-      const made = mlxWeight(owner, await readQTensor(checkpoint, owner, module), dtype);
+      const made = mlxWeight(owner, await readQTensor(checkpoint, owner, module), dtype, scratch);
       await writer.write(name, made.codes);
       await writer.write(names.scales, made.scales);
       await writer.write(names.biases, made.biases);

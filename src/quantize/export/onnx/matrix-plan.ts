@@ -1,5 +1,6 @@
 import type { AffineWeight } from "../../../quant/blocks/mapping/affine-weight.ts";
 import { floatToHalfBits, halfBitsToFloat } from "../../../util/half.ts";
+import { Scratch } from "../../../util/scratch.ts";
 
 /** What the graph computes in: of the products and the cache. */
 export type ComputeType = "f32" | "f16";
@@ -36,16 +37,21 @@ export interface PackedFault {
   readonly hint: string;
 }
 
+const lostOffsets: PackedFault = {
+  kind: "fault",
+  why: "groups whose scale is 0 have an offset, which no zero point can say",
+  hint: "quantize to a scheme such as w4g32, or export GGUF",
+};
+
 /** Decides how a packed weight stands in a graph. */
-export function planPacked(weight: AffineWeight, compute: ComputeType): PackedPlan | PackedFault {
-  const zeros = readZeros(weight);
-  if (zeros.isLost) {
-    return {
-      kind: "fault",
-      why: "groups whose scale is 0 have an offset, which no zero point can say",
-      hint: "quantize to a scheme such as w4g32, or export GGUF",
-    };
-  }
+export function planPacked(
+  weight: AffineWeight,
+  compute: ComputeType,
+  scratch = new Scratch(),
+): PackedPlan | PackedFault {
+  const points = zeroPoints(weight, scratch);
+  const zeros = readZeros(points);
+  if (isLost(weight)) return lostOffsets;
   const coded = zeros.areWhole ? wholeCodes(weight, zeros) : fractionalCodes(weight);
   if (coded.bits === 8 && coded.zeros === "float") {
     return {
@@ -70,7 +76,8 @@ export function planPacked(weight: AffineWeight, compute: ComputeType): PackedPl
     stride: weight.stride,
     compute,
     isExact:
-      holds(weight.units, compute) && (coded.zeros !== "float" || holdsZeros(weight, compute)),
+      holdsUnits(weight, compute) &&
+      (coded.zeros !== "float" || holdsZeros(points, weight, compute)),
   };
 }
 
@@ -79,37 +86,59 @@ interface Zeros {
   readonly least: number;
   readonly most: number;
   readonly areWhole: boolean;
-  /** Whether a group has an offset and no scale. */
-  readonly isLost: boolean;
 }
 
-function readZeros({ units, offsets }: AffineWeight): Zeros {
-  let [least, most, areWhole, isLost] = [Infinity, -Infinity, true, false];
-  for (let group = 0; group < units.length; group++) {
-    if (units[group] === 0) {
-      isLost ||= offsets[group] !== 0;
-      continue;
-    }
-    const zero = zeroOf(units[group], offsets[group]);
-    least = Math.min(least, zero);
-    most = Math.max(most, zero);
-    areWhole &&= Number.isInteger(zero);
+function readZeros(points: Float64Array): Zeros {
+  let [least, most, areWhole] = [Infinity, -Infinity, true];
+  for (let group = 0; group < points.length; group++) {
+    const zero = points[group];
+    if (zero < least) least = zero;
+    if (zero > most) most = zero;
+    if (zero - Math.floor(zero) > 0) areWhole = false;
   }
-  return { ...(least > most ? { least: 0, most: 0 } : { least, most }), areWhole, isLost };
+  return least > most ? { least: 0, most: 0, areWhole } : { least, most, areWhole };
+}
+
+/** Whether a group has an offset and no unit; scales and zero points that lie apart give none. */
+function isLost(weight: AffineWeight): boolean {
+  if (weight.planes) return false;
+  const { units, offsets } = weight;
+  return units.some((unit, group) => unit === 0 && offsets[group] !== 0);
 }
 
 /** Whether floats of a type are the zero points, and their products the offsets. */
-function holdsZeros({ units, offsets }: AffineWeight, compute: ComputeType): boolean {
+function holdsZeros(
+  points: Float64Array,
+  { units, offsets }: AffineWeight,
+  compute: ComputeType,
+): boolean {
   const rounded = compute === "f32" ? Math.fround : halfOf;
-  return units.every((unit, group) => {
-    const zero = zeroOf(unit, offsets[group]);
-    return rounded(zero) === zero && zero * unit === -offsets[group];
+  return points.every((zero, group) => {
+    if (units[group] === 0) return true;
+    return rounded(zero) === zero && zero * units[group] === -offsets[group];
   });
 }
 
-/** The code, in units, that stands for 0. */
-export function zeroOf(unit: number, offset: number): number {
-  return unit === 0 ? 0 : -offset / unit;
+/** The code, in units, that stands for 0 in each group; NaN where the unit is 0. */
+export function zeroPoints(weight: AffineWeight, scratch: Scratch): Float64Array {
+  const { planes, outFeatures, groupsPerRow } = weight;
+  const points = scratch.doubles("zero points", outFeatures * groupsPerRow);
+  if (!planes) {
+    const { units, offsets } = weight;
+    for (let group = 0; group < points.length; group++) {
+      points[group] = units[group] === 0 ? NaN : -offsets[group] / units[group];
+    }
+    return points;
+  }
+  const { scales, zeros, stride, first } = planes;
+  points.fill(-first);
+  for (let group = 0; zeros && group < points.length; group++) {
+    points[group] = stride * zeros[group] - first;
+  }
+  for (let group = 0; group < points.length; group++) {
+    if ((scales[group] & 0x7fff) === 0) points[group] = NaN;
+  }
+  return points;
 }
 
 type Coded = Pick<PackedPlan, "bits" | "shift" | "zeros">;
@@ -148,9 +177,12 @@ function blockSizeOf(
   return fitting.toSorted((a, b) => bytesOf(a) - bytesOf(b) || b - a)[0] ?? null;
 }
 
-function holds(values: Float64Array, compute: ComputeType): boolean {
+/** Whether a type has all units; those of scales that lie apart are float32 values. */
+function holdsUnits(weight: AffineWeight, compute: ComputeType): boolean {
+  if (weight.planes && (compute === "f32" || weight.planes.unit === 1)) return true;
+  const { units } = weight;
   const rounded = compute === "f32" ? Math.fround : halfOf;
-  for (const value of values) if (rounded(value) !== value) return false;
+  for (let i = 0; i < units.length; i++) if (rounded(units[i]) !== units[i]) return false;
   return true;
 }
 

@@ -5,6 +5,7 @@ import type { QuantizedModule } from "../../../formats/quantization-config.ts";
 import type { DecoderConfig } from "../../../models/decoder-config.ts";
 import { expectedTensors, storedForms } from "../../../models/decoder-tensors.ts";
 import { UnsupportedError } from "../../../util/errors.ts";
+import { Scratch } from "../../../util/scratch.ts";
 import { openRows } from "../gguf/tensor-rows.ts";
 import type { SourceTensor } from "../gguf/list-tensors.ts";
 import { type ComputeType, type PackedPlan, packedBytes, planPacked } from "./matrix-plan.ts";
@@ -61,6 +62,7 @@ export async function planTensors(
 ): Promise<ReadonlyMap<string, TensorPlan>> {
   const plans = new Map<string, TensorPlan>();
   const forms = storedForms(config);
+  const scratch = new Scratch();
   for (const [source, shape] of expectedTensors(config)) {
     const module = source.replace(/\.(?:weight|bias)$/, "");
     const packed = (source.endsWith(".weight") && modules.get(module)) || null;
@@ -68,7 +70,7 @@ export async function planTensors(
     const form = packed ? null : (forms.get(source) ?? null);
     const tensor: SourceTensor = { source, module, shape, packed, dtype, form };
     const stored = packed
-      ? await decidePacked(checkpoint, tensor, compute, requantize)
+      ? await decidePacked(checkpoint, tensor, { compute, requantize }, scratch)
       : decideFloats(tensor, isVector(source, shape, config), compute);
     plans.set(source, { ...tensor, stored });
   }
@@ -84,18 +86,18 @@ function isVector(source: string, shape: readonly number[], { names }: DecoderCo
 async function decidePacked(
   checkpoint: Checkpoint,
   tensor: SourceTensor,
-  compute: ComputeType,
-  requantize: boolean,
+  { compute, requantize }: { readonly compute: ComputeType; readonly requantize: boolean },
+  scratch: Scratch,
 ): Promise<PackedPlan> {
   const scheme = tensor.packed?.scheme.id;
-  const { affine, packed } = await openRows(checkpoint, tensor);
+  const { affine, packed } = await openRows(checkpoint, tensor, scratch);
   if (!affine || packed?.parts.sparse) {
     throw new UnsupportedError(
       `${tensor.module} has the scheme ${scheme}: no operator of ONNX Runtime computes with it`,
       { hint: "quantize to a scheme of integers, such as w4g64, or export with `format: hf`" },
     );
   }
-  const plan = planPacked(affine, compute);
+  const plan = planPacked(affine, compute, scratch);
   if (plan.kind === "fault") {
     throw new UnsupportedError(`${tensor.module} has the scheme ${scheme}: ${plan.why}`, {
       hint: plan.hint,

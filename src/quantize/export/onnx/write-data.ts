@@ -3,6 +3,7 @@ import type { OnnxDataWriter } from "../../../formats/onnx/onnx-data.ts";
 import { FormatError, throwIfCancelled } from "../../../util/errors.ts";
 import { fitHalves } from "../../../util/fit-halves.ts";
 import type { WriteOptions } from "../export-format.ts";
+import { Scratch } from "../../../util/scratch.ts";
 import { openRows } from "../gguf/tensor-rows.ts";
 import { type PackedPlan, packedBytes } from "./matrix-plan.ts";
 import { blockScales, blockZeros } from "./packed-data.ts";
@@ -23,10 +24,11 @@ export interface DataJob {
 /** Writes all data, some rows of a tensor at a time. @throws FormatError NumericError */
 export async function writeData(writer: OnnxDataWriter, job: DataJob): Promise<void> {
   const { plans, options } = job;
+  const scratch = new Scratch();
   let done = 0;
   for (const plan of plans.values()) {
     const { stored } = plan;
-    if (stored.kind === "packed") await writePacked(writer, plan, stored, job);
+    if (stored.kind === "packed") await writePacked(writer, plan, stored, job, scratch);
     else if (stored.isCopy) await copyFloats(writer, plan, job);
     else await writeFloats(writer, plan, stored, job);
     done++;
@@ -39,8 +41,9 @@ async function writePacked(
   plan: TensorPlan,
   stored: PackedPlan,
   { checkpoint, options }: DataJob,
+  scratch: Scratch,
 ): Promise<void> {
-  const { affine, packed } = await openRows(checkpoint, plan);
+  const { affine, packed } = await openRows(checkpoint, plan, scratch);
   if (!affine || !packed) throw new FormatError(`${plan.source} is not packed`);
   const rowBytes = packedBytes(stored, 1).codes;
   const recode = rowRecoder(packed, affine, { ...stored, rowBytes });
@@ -50,8 +53,8 @@ async function writePacked(
     const end = Math.min(affine.outFeatures, first + step);
     await writer.write(dataName(plan.source, "codes"), recode(first, end));
   }
-  await writer.write(dataName(plan.source, "scales"), blockScales(affine, stored));
-  const zeros = blockZeros(affine, stored);
+  await writer.write(dataName(plan.source, "scales"), blockScales(affine, stored, scratch));
+  const zeros = blockZeros(affine, stored, scratch);
   if (zeros) await writer.write(dataName(plan.source, "zeros"), zeros);
 }
 
