@@ -22,7 +22,7 @@ const rounds = Number(process.env["FEWBIT_BENCH_ROUNDS"] ?? 3);
 const choices = ["w2g64", "w3g64", "w4g64", "w8g64"];
 /** Where targets lie between the speeds of the slowest and of the fastest choice for all layers. */
 const shares = [0.25, 0.5, 0.75];
-/** Share of a target that has to be reached: predictions are to be within 10 %. */
+/** Share of a target that has to be reached by the clock: predictions are to be within 10 %. */
 const within = 0.9;
 const context = promptTokens + decodedTokens;
 
@@ -98,12 +98,13 @@ async function reach(folder: string, target: number): Promise<Row[]> {
   const of = `${target} tokens a second`;
   const bits = record.allocation?.bitsPerWeight.toFixed(2);
   return [
-    { what: `${of} (${bits} bits), reached over asked for`, value: reached / target, unit: "×" },
     {
-      what: `${of}, the same in processor time`,
-      value: 1 / worked / target,
+      what: `${of} (${bits} bits), reached over asked for`,
+      value: reached / target,
       unit: "×",
-      goal: goal(1 / worked / target, within),
+      goal: goal(reached / target, within),
     },
+    // The thread of JavaScript prepares the next ops meanwhile, and counts, too.
+    { what: `${of}, the same in processor time`, value: 1 / worked / target, unit: "×" },
   ];
 }
