@@ -42,7 +42,9 @@ describe("the recipe of npm start", () => {
     writeFileSync(path, small);
     const { code, stdout, stderr } = await fewbitHere(["sweep", path, "--verbose"]);
     expect({ code, stderr }).toMatchObject({ code: 0 });
-    expect(stderr).toContain("fewbit quantize model --method rtn --scheme w4g64 --out rtn-w4g64");
+    expect(stderr).toContain(
+      "fewbit quantize model --method rtn --scheme w4g64 --embedding f16 --head f16 --out rtn-w4g64",
+    );
     expect(stderr).toMatch(/point 12\/12 {2}built-in .* {2}perplexity .* {2}accuracy [\d.]+ %/);
     expect(stdout).toMatch(
       /^ {2}original\n {4}Tom has three apples\. He finds two more apples\. /m,
