@@ -64,6 +64,18 @@ describe("a key-value cache", () => {
     expect(await Promise.all(found)).toEqual([isHalf, isHalf, false]);
   });
 
+  test("of float16 says so of a token behind hundreds of others", async () => {
+    const cache = new KvCache(backend, { ...shape, dtype: "f16", capacity: 600 });
+    const rows = Tensor.from(backend, "f32", [1, 600, 1, 2], new Float32Array(1200).fill(1));
+    writeLayer(cache.layer(0), rows, rows, 0);
+    cache.advance(600);
+    expect(await cache.overflows(0)).toBe(false);
+    const large = Tensor.from(backend, "f32", [1, 1, 1, 2], Float32Array.of(1, 1e5));
+    writeLayer(cache.layer(0), large, large, 530);
+    expect(await cache.overflows(0)).toBe(true);
+    expect(await cache.overflows(531)).toBe(false);
+  });
+
   test("refuses to grow beyond its limit", () => {
     const cache = new KvCache(backend, { ...shape, capacity: 2, maxCapacity: 3 });
     cache.reserve(3);

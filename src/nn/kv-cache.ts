@@ -38,6 +38,9 @@ export interface KvCacheOptions {
   readonly factors?: boolean;
 }
 
+/** Tokens whose keys and values are looked through together: copies of long prompts would be large. */
+const tokensAtOnce = 256;
+
 /**
  * Keys and values of the tokens seen so far, one layer for each run of a block, each
  * `[batch, capacity, kvHeads, headDim]`. Layers with a sliding window keep all tokens, too.
@@ -100,11 +103,15 @@ export class KvCache {
    * Tells whether keys or values of tokens from `position` on became infinite or NaN in float16.
    */
   async overflows(position: number): Promise<boolean> {
-    if (this.dtype !== "f16" || position >= this.length) return false;
-    const written = tidy(() => this.rowsFrom(position));
-    const bits = await written.read();
-    written.release();
-    return countNonFiniteBits(bits, 0x7c00) > 0;
+    if (this.dtype !== "f16") return false;
+    for (let first = position; first < this.length; first += tokensAtOnce) {
+      const end = Math.min(this.length, first + tokensAtOnce);
+      const written = tidy(() => this.rowsOf(first, end));
+      const bits = await written.read();
+      written.release();
+      if (countNonFiniteBits(bits, 0x7c00) > 0) return true;
+    }
+    return false;
   }
 
   /** Forgets all tokens from `length` on, so that another continuation can be tried. */
@@ -121,20 +128,20 @@ export class KvCache {
   }
 
   /**
-   * Rows of all layers from a position on, one behind the other: to wait for a read of each would take
-   * longer than a small model's step.
+   * Rows of all layers of tokens `[first, end)`, one behind the other: to wait for a read of each would
+   * take longer than a small model's step.
    */
-  private rowsFrom(position: number): Tensor<"f16"> {
+  private rowsOf(first: number, end: number): Tensor<"f16"> {
     const { batch = 1, kvHeads, headDim } = this.options;
     const tensors = this.layers.flatMap(tensorsOf);
-    const length = this.length - position;
+    const length = end - first;
     const count = tensors.length * batch * length;
     const all = Tensor.zeros(this.backend, "f16", [1, count, kvHeads, headDim]);
     for (const [i, tensor] of tensors.entries()) {
       const rows = tensor.reshape([batch * this.capacity, kvHeads, headDim]);
       for (let row = 0; row < batch; row++) {
-        const first = row * this.capacity;
-        const some = rows.slice(first + position, first + this.length);
+        const start = row * this.capacity;
+        const some = rows.slice(start + first, start + end);
         writeRows(all, some.reshape([1, length, kvHeads, headDim]), (i * batch + row) * length);
       }
     }
