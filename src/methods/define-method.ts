@@ -215,6 +215,11 @@ export interface QuantizedBlock {
 export interface Trials {
   readonly passes: number;
   readonly tokens: number;
+  /**
+   * How many calibration tokens its statistics come from, for each column of the widest layer, in
+   * front of a quantizer that it tries; absent: all.
+   */
+  readonly tokensPerColumn?: number;
 }
 
 /** A whole model to be trained end to end. */

@@ -261,14 +261,19 @@ function calibratedFlops(work: WorkSize): number {
   const weights = weightsOf(work.linears);
   const { text } = work;
   const quantizers = text ? quantizersOf(work) : [];
+  const widest = Math.max(...work.linears.map(({ inFeatures }) => inFeatures));
   const epochs = sum(
     quantizers.map(({ method, options }) => (text && method.epochs?.(options, text)) ?? 0),
   );
   const trials = sum(
     work.transforms.map(({ method, options }) => {
       if (!method.transformBlock) return 0;
-      const { passes = 0, tokens = 0 } = method.trials?.(options) ?? {};
-      return work.tokens + passesOfTrial * passes * Math.min(tokens, work.tokens);
+      const { passes = 0, tokens = 0, tokensPerColumn } = method.trials?.(options) ?? {};
+      const triesQuantizer = tokensPerColumn !== undefined && quantizers.some(gathersHessians);
+      const gathered = triesQuantizer
+        ? Math.min(work.tokens, tokensPerColumn * widest)
+        : work.tokens;
+      return gathered + passesOfTrial * passes * Math.min(tokens, work.tokens);
     }),
   );
   // A step forward and backward is three passes; the original block is run too.
@@ -287,9 +292,9 @@ function calibratedFlops(work: WorkSize): number {
     byBlock(work.linears).map((block) => distinctSquares(block) * work.tokens),
   );
   const solving = sum(work.linears.map((l) => l.inFeatures ** 2 * (l.outFeatures + l.inFeatures)));
-  // A transform tries the quantizer on about half of its candidates before it gives up.
+  // A transform tries the quantizer on about a third of its candidates before it gives up.
   const tried = sum(
-    work.transforms.map(({ method, options }) => (method.trials?.(options).passes ?? 0) / 2),
+    work.transforms.map(({ method, options }) => (method.trials?.(options).passes ?? 0) / 3),
   );
   const products = sum(
     quantizers.map(({ method, options }) => method.layerProducts?.(options) ?? 0),
