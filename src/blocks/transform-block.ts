@@ -27,7 +27,10 @@ export async function transformBlock(block: Block, job: BlockJob): Promise<Trans
     if (!change) continue;
     const startedMs = monotonicMs();
     const factors = job.factorsFor({ method, options: chosen });
-    const inputs = await gather(block, method, factors, job);
+    const tries = quantizerOf(block, job);
+    const { tokens = 0, tokensPerColumn: perColumn = Number.POSITIVE_INFINITY } =
+      method.trials?.(chosen, tries !== null) ?? {};
+    const inputs = await gather(block, method, { factors, perColumn }, job);
     try {
       const transform = (hidden: readonly Tensor<"f32">[]): Promise<readonly TransformedPart[]> =>
         change({
@@ -39,12 +42,11 @@ export async function transformBlock(block: Block, job: BlockJob): Promise<Trans
           statisticsOf: (slot) => inputs.of({ name: slot }) ?? (streams ? null : fail(method)),
           schemeOf: job.schemeOf,
           compensated: job.job.method.compensates ?? false,
-          tryQuantizer: quantizerOf(block, job),
+          tryQuantizer: tries,
           options: chosen,
           report: (activity) => job.report(`${method.id}: ${activity}`),
           signal,
         });
-      const tokens = method.trials?.(chosen).tokens ?? 0;
       const parts = await (streams?.quantized.withFirst(tokens, transform) ?? transform([]));
       records.push({
         method: method.id,
@@ -63,17 +65,26 @@ export async function transformBlock(block: Block, job: BlockJob): Promise<Trans
   return records;
 }
 
+/** What the inputs of layers are multiplied by, and how many tokens are looked at for a column. */
+interface Gathered {
+  readonly factors: TokenFactors | null;
+  readonly perColumn: number;
+}
+
+/** Gathers what a transform needs; of a block with experts from all tokens, as these share them. */
 async function gather(
   block: Block,
   { id, needs }: Method,
-  factors: TokenFactors | null,
+  { factors, perColumn }: Gathered,
   job: BlockJob,
 ): Promise<LayerInputs> {
   const { statistics } = needs;
   if (!job.streams || statistics.length === 0) return new LayerInputs(statistics);
   job.report(`${id}: inputs`);
   const slots = [...job.chosen(block.slots), ...(block.gates ?? [])];
-  return gatherInputs(block, job, job.streams.quantized, { slots, statistics, factors });
+  const widest = Math.max(...slots.map(({ layer }) => layer.inFeatures));
+  const tokens = block.gates ? Number.POSITIVE_INFINITY : perColumn * widest;
+  return gatherInputs(block, job, job.streams.quantized, { slots, statistics, factors, tokens });
 }
 
 /** How the quantizer of the recipe quantizes a layer, where second moments are what it needs. */

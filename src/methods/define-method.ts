@@ -211,10 +211,15 @@ export interface QuantizedBlock {
   readonly scaled?: boolean;
 }
 
-/** Trial runs of a block. */
+/** Trial runs of a block: how many about, on how many tokens. */
 export interface Trials {
   readonly passes: number;
   readonly tokens: number;
+  /**
+   * How many calibration tokens its statistics come from, for each column of the widest layer;
+   * absent: all.
+   */
+  readonly tokensPerColumn?: number;
 }
 
 /** A whole model to be trained end to end. */
@@ -290,8 +295,11 @@ export interface Budget {
 
 /** What a method can do, given its options: what each role asks for, and estimates of that. */
 interface MethodHooks<Options> {
-  /** How often a transform runs a block to try weights, on how many tokens; for estimates. */
-  readonly trials?: (options: Options) => Trials;
+  /**
+   * What a transform tries: with the quantizer behind it, or by rounding where that does not work
+   * from second moments.
+   */
+  readonly trials?: (options: Options, triesQuantizer: boolean) => Trials;
   /**
    * Why text or steps are too few for the method to be worth its time, in a sentence that names the
    * field to change and says what it would take; null where they are enough.

@@ -150,7 +150,7 @@ function hessianBytes({ linears }: WorkSize): number {
 function transformBytes(work: WorkSize, { method, options }: ChosenMethod): number {
   const widest = Math.max(...work.linears.map(({ inFeatures }) => inFeatures));
   const gathered = method.needs.statistics.includes("hessian") ? hessianBytes(work) : 0;
-  const { tokens = 0 } = method.trials?.(options) ?? {};
+  const { tokens = 0 } = method.trials?.(options, quantizersOf(work).some(gathersHessians)) ?? {};
   const tried = Math.min(tokens, work.tokens);
   return gathered + tried * (8 * work.hiddenSize + 16 * widest);
 }

@@ -1,4 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
+import type { ChosenMethod } from "../recipe/recipe.ts";
 import { sum } from "../util/sums.ts";
 import { outputGradientFlops } from "./estimate-output-gradients.ts";
 import { weightGradientFlops } from "./estimate-sensitivities.ts";
@@ -70,13 +71,6 @@ function calibratedFlops(work: WorkSize): number {
   const epochs = sum(
     quantizers.map(({ method, options }) => (text && method.epochs?.(options, text)) ?? 0),
   );
-  const trials = sum(
-    work.transforms.map(({ method, options }) => {
-      if (!method.transformBlock) return 0;
-      const { passes = 0, tokens = 0 } = method.trials?.(options) ?? {};
-      return work.tokens + passesOfTrial * passes * Math.min(tokens, work.tokens);
-    }),
-  );
   // A step forward and backward is three passes; the original block is run too.
   const training = work.tokens * (3 * epochs + (epochs > 0 ? 1 : 0));
   const toStart = work.start ? work.tokens : 0;
@@ -87,23 +81,45 @@ function calibratedFlops(work: WorkSize): number {
   const forward = work.tokens * (weighing && epochs === 0 ? 4 : 3);
   const gradients = text && asksForGradients(work) ? outputGradientFlops(work) : 0;
   const ofWeights = text && asksForSensitivities(work) ? weightGradientFlops(work) : 0;
-  const passes = 2 * weights * (forward + toStart + trials + training) + gradients + ofWeights;
+  const { tokens: tried, quantizations } = trialsOf(work, quantizers);
+  const passes = 2 * weights * (forward + toStart + tried + training) + gradients + ofWeights;
   if (!quantizers.some(gathersHessians)) return passes;
-  const statistics = sum(
-    byBlock(work.linears).map((block) => distinctSquares(block) * work.tokens),
-  );
-  const solving = sum(work.linears.map((l) => l.inFeatures ** 2 * (l.outFeatures + l.inFeatures)));
-  // A transform tries the quantizer on about half of its candidates before it gives up.
-  const tried = sum(
-    work.transforms.map(({ method, options }) => (method.trials?.(options).passes ?? 0) / 2),
-  );
+  return passes + layerFlops(work, quantizers, 1 + quantizations);
+}
+
+/** Second moments of the inputs, and what quantizing each layer `times` by them takes. */
+function layerFlops(
+  { linears, tokens }: WorkSize,
+  quantizers: readonly ChosenMethod[],
+  times: number,
+): number {
+  const statistics = sum(byBlock(linears).map((block) => distinctSquares(block) * tokens));
+  const solving = sum(linears.map((l) => l.inFeatures ** 2 * (l.outFeatures + l.inFeatures)));
   const products = sum(
     quantizers.map(({ method, options }) => method.layerProducts?.(options) ?? 0),
   );
-  const ofLayers = 2 * products * sum(work.linears.map((l) => l.inFeatures ** 2 * l.outFeatures));
-  return passes + statistics + ofLayers + solvingCost * solving * (1 + tried);
+  const ofLayers = 2 * products * sum(linears.map((l) => l.inFeatures ** 2 * l.outFeatures));
+  return statistics + ofLayers + solvingCost * solving * times;
 }
 
+/** What transforms try: tokens that go through a block, and how often a layer is quantized. */
+function trialsOf(
+  work: WorkSize,
+  quantizers: readonly ChosenMethod[],
+): { readonly tokens: number; readonly quantizations: number } {
+  const triesQuantizer = quantizers.some(gathersHessians);
+  const widest = Math.max(...work.linears.map(({ inFeatures }) => inFeatures));
+  let [tokens, quantizations] = [0, 0];
+  for (const { method, options } of work.transforms) {
+    if (!method.transformBlock) continue;
+    const trials = method.trials?.(options, triesQuantizer);
+    const { passes = 0, tokensPerColumn = Number.POSITIVE_INFINITY } = trials ?? {};
+    tokens += Math.min(work.tokens, tokensPerColumn * widest);
+    tokens += passesOfTrial * passes * Math.min(trials?.tokens ?? 0, work.tokens);
+    if (triesQuantizer) quantizations += passes;
+  }
+  return { tokens, quantizations };
+}
 /** Products of all steps: forward, twice backward, and once more where something is run again. */
 function wholeTrainingFlops(
   { linears, hiddenSize, runs }: WorkSize,

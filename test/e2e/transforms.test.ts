@@ -79,6 +79,18 @@ describe.skipIf(absent)(`transforms on a model with grouped queries${absent}`, (
     expect((await divergence(exported)).perplexity / after.perplexity).toBeCloseTo(1, 3);
   });
 
+  test("in front of a quantizer that is tried, ten tokens a column of the widest layer decide", async () => {
+    const figures = async (method: "rtn" | "gptq", samples: number) => {
+      const transforms: QuantizeOptions["transforms"] = ["awq"];
+      const out = inFolder(`${method}-${samples}`);
+      const { record } = await quantize(model, { ...common, method, samples, transforms, out });
+      return record.transforms[0].parts.find(({ name }) => name === "mlp.up_proj")?.figures;
+    };
+    // 172 columns: 14 windows of 128 tokens, and these go through the block 16 at a time.
+    expect(await figures("gptq", 16)).toEqual(await figures("gptq", 24));
+    expect(await figures("rtn", 16)).not.toEqual(await figures("rtn", 24));
+  });
+
   test("smoothquant at 8 bits costs next to nothing; changed norms are stored in float32", async () => {
     const out = inFolder("smooth");
     await quantize(model, {

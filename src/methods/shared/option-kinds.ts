@@ -14,8 +14,9 @@ export const flagIfGiven = (help: string) => z.boolean().optional().describe(hel
 export const count = (usual: number, help: string, least = 1) =>
   z.number().int().min(least).default(usual).describe(help);
 
-/** A whole number of at least 0 that is worked out where it is not given. */
-export const countIfGiven = (help: string) => z.number().int().min(0).optional().describe(help);
+/** A whole number of at least `least` that is worked out where it is not given. */
+export const countIfGiven = (help: string, least = 0) =>
+  z.number().int().min(least).optional().describe(help);
 
 /** A number above 0. */
 export const positive = (usual: number, help: string) =>

@@ -256,6 +256,8 @@ test("in front of a quantizer that compensates, ratios are judged by what it mak
     },
   });
   expect([...calls.keys()].sort()).toEqual(problem.block.slots.map((s) => s.name).sort());
+  // At most every second of the 20 ratios, and the two beside the best.
+  for (const count of calls.values()) expect(count).toBeLessThanOrEqual(12);
   const own = parts?.find(({ name }) => name === "mlp.up_proj");
   const loss = await formOf(alone.dequantize(), original, moments);
   const energy = await formOf(new Float32Array(original.size), original, moments);

@@ -19,13 +19,18 @@ import { meanByChannel } from "../shared/channel-statistics.ts";
 import { clampGroups, searchClipping } from "../shared/clip-search.ts";
 import { groupLoss, momentsOf } from "../shared/group-loss.ts";
 import { tokenLossOption } from "../shared/block-training-options.ts";
-import { count, flag, flagIfGiven } from "../shared/option-kinds.ts";
+import { count, countIfGiven, flag, flagIfGiven } from "../shared/option-kinds.ts";
 import type { WeighedInputs } from "../shared/part-loss.ts";
 import { scaledQuantizer } from "../shared/scaled-quantizer.ts";
 
 const leastClip = 0.5;
-/** Ratios without a gain after which the search ends, where each takes a run of the quantizer. */
+/** Steps without a gain after which the search ends, where each takes a run of the quantizer. */
 const patience = 4;
+/** Tokens on which outputs of parts are compared, where rounding and where the quantizer is tried. */
+const mostSearchTokens = 8192;
+const fewerSearchTokens = 4096;
+/** Calibration tokens for each column that the quantizer is tried with. */
+const tokensPerColumn = 10;
 /** Share of the error that scaling must take off there: less does not hold on other text. */
 const leastGain = 0.05;
 
@@ -35,7 +40,10 @@ const options = z.object({
     "search each group's clipping range too (unless given: before methods that only round)",
   ),
   duoScaling: flag(false, "let the sizes of weights decide too, as AutoAWQ does"),
-  searchTokens: count(8192, "tokens on which outputs of attention and MLP are compared"),
+  searchTokens: countIfGiven(
+    "tokens on which outputs of attention and MLP are compared (unless given: 4096 where the quantizer behind is tried, else 8192)",
+    1,
+  ),
   loss: tokenLossOption,
 });
 
@@ -71,7 +79,10 @@ export default defineMethod({
   },
   options,
   weighsTokens: ({ loss }) => loss === "relative",
-  trials: ({ gridPoints, searchTokens }) => ({ passes: gridPoints, tokens: searchTokens }),
+  trials: ({ gridPoints, searchTokens }, triesQuantizer) =>
+    triesQuantizer
+      ? { passes: gridPoints / 3, tokens: searchTokens ?? fewerSearchTokens, tokensPerColumn }
+      : { passes: gridPoints, tokens: searchTokens ?? mostSearchTokens },
   transformBlock,
 });
 
@@ -118,31 +129,62 @@ async function scaleGroup(
   problem: BlockProblem<Options>,
   group: ScaleGroup,
 ): Promise<{ part: TransformedPart; factors: Float32Array }> {
-  const { block, options: chosen } = problem;
+  const { block, options: chosen, tryQuantizer } = problem;
   const factorsOf = await factorRule(problem, group);
   const quantizeScaled = await scaledQuantizer(problem, group);
-  const judge = await groupLoss(problem, group, firstTokens(problem, chosen.searchTokens));
-  let best = { point: 0, ratio: 0, loss: Infinity, factors: factorsOf(0) };
-  let plain = 0;
-  for (let point = 0; point < chosen.gridPoints; point++) {
-    throwIfCancelled(problem.signal);
-    const ratio = point / chosen.gridPoints;
-    const factors = factorsOf(ratio);
-    const loss = await judge.measure(await quantizeScaled(factors));
-    if (point === 0) plain = loss;
-    const hasToGain = problem.tryQuantizer !== null && best.point === 0;
-    if (loss < (hasToGain ? 1 - leastGain : 1) * best.loss) best = { point, ratio, loss, factors };
-    if (problem.tryQuantizer && point - best.point >= patience) break;
-  }
+  const tokens = chosen.searchTokens ?? (tryQuantizer ? fewerSearchTokens : mostSearchTokens);
+  const judge = await groupLoss(problem, group, firstTokens(problem, tokens));
+  const { plain, best } = await searchRatio(problem, async (ratio) =>
+    judge.measure(await quantizeScaled(factorsOf(ratio))),
+  );
   judge.release();
-  await scaleChannels(block, group, best.factors);
-  const { ratio, loss, factors } = best;
+  const ratio = best.point / chosen.gridPoints;
+  const factors = factorsOf(ratio);
+  await scaleChannels(block, group, factors);
   const figures = {
     ratio,
     errorUnscaled: relative(plain, judge.energy),
-    error: relative(loss, judge.energy),
+    error: relative(best.loss, judge.energy),
   };
   return { part: { name: group.producer, figures }, factors };
+}
+
+/** A ratio, in steps of the grid, and what its error was. */
+interface Trial {
+  readonly point: number;
+  readonly loss: number;
+}
+
+/**
+ * Tries ratios. Where each takes a run of the quantizer, every second one until there is no gain,
+ * then the neighbours of the best.
+ */
+async function searchRatio(
+  { options: { gridPoints }, tryQuantizer, signal }: BlockProblem<Options>,
+  measure: (ratio: number) => Promise<number>,
+): Promise<{ plain: number; best: Trial }> {
+  const attempt = async (point: number): Promise<Trial> => {
+    throwIfCancelled(signal);
+    return { point, loss: await measure(point / gridPoints) };
+  };
+  const plain = await attempt(0);
+  let best = plain;
+  const compare = (trial: Trial): void => {
+    const hasToGain = tryQuantizer !== null && best.point === 0;
+    if (trial.loss < (hasToGain ? 1 - leastGain : 1) * best.loss) best = trial;
+  };
+  const step = tryQuantizer ? 2 : 1;
+  for (let point = step; point < gridPoints; point += step) {
+    compare(await attempt(point));
+    if (tryQuantizer && point - best.point >= patience) break;
+  }
+  if (tryQuantizer) {
+    const { point } = best;
+    for (const next of [point - 1, point + 1]) {
+      if (next > 0 && next < gridPoints) compare(await attempt(next));
+    }
+  }
+  return { plain: plain.loss, best };
 }
 
 /** Returns how the factors of a group follow from a ratio. */

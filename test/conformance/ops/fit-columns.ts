@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Backend } from "../../../src/backend/backend.ts";
 import type { FitOptions } from "../../../src/backend/kernels.ts";
 import { type Grid, decodeCode } from "../../../src/quant/grid.ts";
+import { createReferenceBackend } from "../../../src/kernels/reference/index.ts";
 import { grids } from "../../../src/quant/grids/index.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { floatToHalfBits, halfBitsToFloat } from "../../../src/util/half.ts";
@@ -93,6 +94,31 @@ export function testFitColumns(open: () => Backend): void {
           }
           // The candidates here differ from the exact ones by a rounding of the scale.
           expect(error(found.scales[i], found.zeros[i])).toBeLessThanOrEqual(least * 1.02);
+        }
+      });
+    }
+
+    const tailed = { ...weight, values: weight.values.map((w, i) => (i % 29 ? w : w * 6)) };
+    for (const grid of grids.filter(({ codebook }) => !codebook)) {
+      test(`w${grid.bits} ${grid.id}: a search is within a hundredth of the reference's error`, async () => {
+        for (const norm of [1, 2, 2.2, 2.4, 3, 4]) {
+          const search = { candidates: 80, shrinkStep: 0.01, norm };
+          for (const [start, end] of [
+            [0, 1],
+            [3, 20],
+            [20, 84],
+            [0, 172],
+          ]) {
+            const options = { start, end, grid, rule: grid.scaleRule, group: 0, search };
+            const found = await fit(open(), tailed, options);
+            const best = await fit(createReferenceBackend(), tailed, options);
+            for (let i = 0; i < 5; i++) {
+              const group = tailed.values.subarray(i * 172 + start, i * 172 + end);
+              const error = ({ scales, zeros }: typeof found) =>
+                nearestError(group, grid, scales[i], zeros[i], norm);
+              expect(error(found)).toBeLessThanOrEqual(error(best) * 1.01 + 1e-12);
+            }
+          }
         }
       });
     }
