@@ -2,69 +2,56 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { QuantizeOptions } from "../../src/index.ts";
+import { formatCount } from "../../src/report/format.ts";
 import { type Benchmark, goal, type Row } from "../harness.ts";
 import { measureQuantize, type QuantizeFigures } from "./measure-quantize.ts";
-import {
-  billionShape,
-  randomLetters,
-  sevenBillionShape,
-  writeRandomCheckpoint,
-} from "./random-checkpoint.ts";
+import { randomLetters, sevenBillionShape, writeRandomCheckpoint } from "./random-checkpoint.ts";
 
 const blocks = Number(process.env["FEWBIT_BENCH_BLOCKS"] ?? 4);
-const samples = Number(process.env["FEWBIT_BENCH_SAMPLES"] ?? 8);
+const samples = Number(process.env["FEWBIT_BENCH_SAMPLES"] ?? 4);
 const window = 512;
+const scheme = "w4g64";
 
-/** A model, what is done to it, and the resident memory that this may take, in GB. */
+/** A model, and the resident memory that quantizing it may take, in GB. */
 interface Model {
-  readonly name: string;
-  readonly shape: Record<string, unknown>;
-  readonly runs: readonly Run[];
-}
-
-interface Run {
-  readonly method: "rtn" | "gptq";
-  readonly scheme: string;
+  readonly vocabulary: number;
   readonly most: number;
-}
-
-function bothMethods(most: number): readonly Run[] {
-  return (["rtn", "gptq"] as const).map((method) => ({ method, scheme: "w4g64", most }));
+  /** Blocks that are run. */
+  readonly blocks: number;
 }
 
 const models: readonly Model[] = [
-  {
-    name: "1.1 B",
-    shape: billionShape(22),
-    runs: [{ method: "gptq", scheme: "w2g64", most: 1.5 }],
-  },
-  { name: "7 B", shape: sevenBillionShape(32_000), runs: bothMethods(3) },
-  { name: "7 B, 256,000 tokens", shape: sevenBillionShape(256_000), runs: bothMethods(4) },
+  { vocabulary: 32_000, most: 3, blocks },
+  // What differs is in front of the blocks.
+  { vocabulary: 256_000, most: 4, blocks: Math.ceil(blocks / 2) },
 ];
 
 /**
- * Memory of quantizing models that are larger than it, and whether the last block takes as long as
- * the first. The checkpoints have random weights in bfloat16; the weight files have their full size
- * (7 B: 13.5 GB), and hold embedding, head and the blocks that are run, FEWBIT_BENCH_BLOCKS (4). The
- * rest of them is holes, and the run, a process of its own, is stopped behind the last of these
- * blocks: what it does until then is what a run of all blocks does. GPTQ has FEWBIT_BENCH_SAMPLES (8)
- * windows of 512 tokens.
+ * Memory of quantizing a model that is larger than it: the 7 B Llama shape, by RTN and GPTQ; and whether
+ * the last block takes as long as the first. The checkpoints have random weights in bfloat16. Their
+ * weight files have the full size (13.5 GB with 32,000 tokens) and hold embedding, head and the blocks
+ * that are run, FEWBIT_BENCH_BLOCKS (4), of the larger vocabulary half as many; the rest of them is
+ * holes, and the run, a process of its own, is stopped behind the last of these blocks: until then it
+ * does what a run of all blocks does. Linear layers are quantized, embedding and head stay as they are.
+ * GPTQ has FEWBIT_BENCH_SAMPLES (4) windows of 512 tokens: 2048 are what a pass takes at once. Pages of
+ * mapped files count as resident.
  */
 const benchmark: Benchmark = {
   name: "more-than-fits",
-  title: `Memory of quantizing 1.1 B and 7 B Llama shapes, ${blocks} blocks of each`,
+  title: `Memory of quantizing the 7 B Llama shape, ${blocks} of 32 blocks`,
   run: async (note) => {
     const rows: Row[] = [];
-    for (const { name, shape, runs } of models) {
+    for (const each of models) {
       const folder = mkdtempSync(join(tmpdir(), "fewbit-bench-"));
       try {
         const model = join(folder, "model");
-        await writeRandomCheckpoint(model, shape, blocks);
-        note(`${name}: the checkpoint is written`);
-        for (const run of runs) {
-          const figures = await measureQuantize(model, optionsOf(run, folder), blocks);
-          rows.push(...rowsOf(`${name}, ${run.method} ${run.scheme}`, run.most, figures));
-          note(`${name}, ${run.method}: ${figures.whole.processorSeconds.toFixed(0)} s`);
+        await writeRandomCheckpoint(model, sevenBillionShape(each.vocabulary), each.blocks);
+        note(`${formatCount(each.vocabulary)} tokens: the checkpoint is written`);
+        for (const method of ["rtn", "gptq"] as const) {
+          const figures = await measureQuantize(model, optionsOf(method, folder), each.blocks);
+          const what = `${formatCount(each.vocabulary)} tokens, ${method}`;
+          rows.push(...rowsOf(what, each.most, figures));
+          note(`${what}: ${figures.whole.seconds.toFixed(0)} s by the clock`);
         }
       } finally {
         rmSync(folder, { recursive: true, force: true });
@@ -75,12 +62,13 @@ const benchmark: Benchmark = {
 };
 export default benchmark;
 
-function optionsOf({ method, scheme }: Run, folder: string): QuantizeOptions {
+function optionsOf(method: "rtn" | "gptq", folder: string): QuantizeOptions {
   const out = join(folder, `out-${method}`);
-  if (method === "rtn") return { method, scheme, out };
+  const options = { method, scheme, out, embedding: "f16", head: "f16" } as const;
+  if (method === "rtn") return options;
   const calibration = join(folder, "text.txt");
   writeFileSync(calibration, randomLetters(2 * samples * window));
-  return { method, scheme, out, calibration, samples, window };
+  return { ...options, calibration, samples, window };
 }
 
 function rowsOf(what: string, most: number, figures: QuantizeFigures): Row[] {
