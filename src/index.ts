@@ -68,7 +68,7 @@ import type { LanguageModel } from "./runtime/language-model.ts";
 import type { EngineOptions } from "./runtime/serving/engine-options.ts";
 import { ModelPool } from "./runtime/serving/model-pool.ts";
 import { readPageAssets } from "./server/page-assets.ts";
-import { type RunningServer, type ServerOptions, startServer } from "./server/start-server.ts";
+import type { RunningServer, ServerOptions } from "./server/start-server.ts";
 import { typingMemory, expectMappedFilesUnchanged, writeText } from "./platform/node.ts";
 import { UsageError } from "./util/errors.ts";
 import { load as loadModel } from "./runtime/load.ts";
@@ -556,6 +556,8 @@ export async function serve(
   try {
     for (const { name } of models) (await pool.acquire(name)).release();
     const assets = options.assets ?? (await readPageAssets());
+    // Who serves nothing is spared what HTTP takes to load.
+    const { startServer } = await import("./server/start-server.ts");
     const server = await startServer(pool, { ...rest, assets });
     const close = async (deadlineMs?: number): Promise<void> => {
       await server.close(deadlineMs);

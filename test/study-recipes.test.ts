@@ -6,7 +6,7 @@ import { checkPoints, checkRecipe } from "../src/sweep/recipe/check-points.ts";
 import type { ExpandedPoint } from "../src/sweep/recipe/expanded-point.ts";
 import { expandRecipe, resolveSource } from "../src/sweep/recipe/expand-recipe.ts";
 import { parseSweepRecipe } from "../src/sweep/recipe/parse-sweep-recipe.ts";
-import { parseSource } from "../src/sweep/recipe/recipe-source.ts";
+import { parseSource } from "../src/sweep/recipe/parse-source.ts";
 
 const folder = fileURLToPath(new URL("../tools/study", import.meta.url));
 

@@ -14,7 +14,11 @@ import { type Benchmark, goal, interleave, type Row, timingOf } from "../harness
 /** A 1.1 B Llama shape: 22 layers, 32 heads of 64 over 4 key heads. */
 const shape = { layers: 22, heads: 32, kvHeads: 4, headDim: 64 };
 const prompt = 512;
-const contexts = [128, 512, 2048];
+const contexts = [128, 512, 2048, 8192];
+/** Bytes of the weights that a token reads of this shape at w4g64, and goals where keys are many. */
+const weightBytes = 558e6;
+const manyKeys = 8192;
+const leastBandwidth = 80;
 const dtypes: readonly KvCacheDType[] = ["f32", "f16", "i8", "i4"];
 const rounds = 15;
 const megabyte = 2 ** 20;
@@ -72,12 +76,21 @@ async function measureDecode(backend: NativeBackend, meters: Meters): Promise<Ro
       rows.push({ what: `${what}, a layer`, value: micros(median), unit: "µs", spread });
       const read = (100 * caches[i].sizeBytes) / median / bandwidth;
       rows.push({ what: `${what}, of the read bandwidth`, value: read, unit: "%" });
+      if (keys === manyKeys) rows.push(overWeights(what, (median * bandwidth) / weightBytes, read));
       const share = (100 * flops) / median / peak;
       rows.push({ what: `${what}, of the FMA peak`, value: share, unit: "%" });
     }
     for (const cache of caches) cache.release();
   }
   return rows;
+}
+
+/** The time of all layers over that in which memory can give the weights. */
+function overWeights(what: string, value: number, read: number): Row {
+  const row = { what: `${what}, over reading the weights of w4g64`, value, unit: "×" };
+  if (!/f16|i8/.test(what)) return row;
+  const met = value <= 1 || read >= leastBandwidth;
+  return { ...row, goal: { text: `≤ 1 ×, or ${leastBandwidth} % of the bandwidth`, met } };
 }
 
 async function measurePrefill(backend: NativeBackend, meters: Meters): Promise<Row[]> {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import type { Benchmark, Row } from "../harness.ts";
 import { runSide } from "./decode-measurement.ts";
 import { makeFewbitSide } from "./decode-sides.ts";
+import { billionShape } from "./random-checkpoint.ts";
 import type { DecodeProfile } from "./fewbit-side.ts";
 
 const layers = Number(process.env["FEWBIT_BENCH_LAYERS"] ?? 22);
@@ -19,7 +20,7 @@ const benchmark: Benchmark = {
   run: async (note) => {
     const folder = mkdtempSync(`${tmpdir()}/fewbit-bench-`);
     try {
-      const { directory } = await makeFewbitSide(folder, scheme, layers);
+      const { directory } = await makeFewbitSide(folder, scheme, billionShape(layers));
       const rows: Row[] = [];
       for (const threads of threadCounts) {
         const environment = { FEWBIT_THREADS: String(threads) };

@@ -3,7 +3,7 @@ import { openCheckpoint } from "../../src/formats/checkpoint.ts";
 import { type DecodeMeasurement, runSide } from "./decode-measurement.ts";
 import type { ProductsCheck } from "./fewbit-side.ts";
 import { findLlamaAddon, hasVariant } from "../../test/llama-cpp/llama-addon.ts";
-import { billionShape } from "./random-checkpoint.ts";
+import { ggmlFormats } from "./gguf-blocks.ts";
 import { type GgufTypes, ggufBytesPerToken, writeRandomLlamaGguf } from "./random-gguf.ts";
 import { writeRandomPackedCheckpoint } from "./random-packed-checkpoint.ts";
 
@@ -26,14 +26,13 @@ export interface FewbitSide extends DecodeSide {
 /** Scheme of the output head on fewbit's side. */
 export const headScheme = "w4g64";
 
-/** Writes a random packed checkpoint of the 1.1 B shape. */
+/** Writes a random packed checkpoint of a shape, as in config.json. */
 export async function makeFewbitSide(
   folder: string,
   scheme: string,
-  layers: number,
+  shape: Record<string, unknown>,
 ): Promise<FewbitSide> {
   const directory = join(folder, scheme);
-  const shape = billionShape(layers);
   await writeRandomPackedCheckpoint(directory, { shape, scheme, headScheme, seed: 1 });
   const checkpoint = await openCheckpoint(directory);
   const bytesPerToken = [...checkpoint.tensors]
@@ -55,7 +54,12 @@ export async function makeFewbitSide(
 const all = process.env["FEWBIT_BENCH_ALL"] === "1";
 
 /** Schemes of fewbit's models. */
-export const schemes: readonly string[] = ["w2g64", "w4g64", ...(all ? ["w1.58", "w8g64"] : [])];
+export const schemes: readonly string[] = [
+  "w2g64",
+  "w3g64",
+  "w4g64",
+  ...(all ? ["w1.58", "w8g64"] : []),
+];
 
 /**
  * What llama.cpp is measured with. It takes the newest kernels that the CPU can run; those for AVX2
@@ -75,21 +79,26 @@ const llamaCases: readonly (GgufTypes & { readonly name: string; readonly varian
 ];
 
 /**
- * Writes random GGUF models of the same shape; none where llama.cpp is not installed.
+ * Writes random GGUF models of the same shape, of the types whose blocks fit into its rows; none
+ * where llama.cpp is not installed.
  */
-export async function makeLlamaSides(folder: string, layers: number): Promise<DecodeSide[]> {
+export async function makeLlamaSides(
+  folder: string,
+  shape: Record<string, unknown>,
+): Promise<DecodeSide[]> {
   const binaries = findLlamaAddon();
   if (!binaries) return [];
   const sides: DecodeSide[] = [];
   const written = new Set<string>();
   for (const { name, variant, ...types } of llamaCases) {
     if (variant && !hasVariant(binaries, variant)) continue;
+    if (Number(shape["hidden_size"]) % ggmlFormats[types.weights].weights > 0) continue;
     const path = join(folder, `${types.weights}-${types.head}.gguf`);
-    if (!written.has(path)) await writeRandomLlamaGguf(path, billionShape(layers), types);
+    if (!written.has(path)) await writeRandomLlamaGguf(path, shape, types);
     written.add(path);
     sides.push({
       name,
-      bytesPerToken: ggufBytesPerToken(billionShape(layers), types),
+      bytesPerToken: ggufBytesPerToken(shape, types),
       measure: (threads) =>
         runSide("llama-cpp-side.ts", [path, String(threads), ...(variant ? [variant] : [])]),
     });

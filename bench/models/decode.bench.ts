@@ -11,14 +11,16 @@ import {
   makeLlamaSides,
   schemes,
 } from "./decode-sides.ts";
+import { billionShape, smallShapeOf } from "./random-checkpoint.ts";
 
-const layers = Number(process.env["FEWBIT_BENCH_LAYERS"] ?? 22);
+const isSmall = process.env["FEWBIT_BENCH_SHAPE"] === "135m";
+const layers = Number(process.env["FEWBIT_BENCH_LAYERS"] ?? (isSmall ? 30 : 22));
 const rounds = Number(process.env["FEWBIT_BENCH_ROUNDS"] ?? 3);
 const threadCounts = [1, 2];
 /** Factors over llama.cpp, by number of threads. */
 const goals = [
-  { scheme: "w2g64", type: "Q2_K", factors: { 1: 1.6, 2: 1.35 } },
-  { scheme: "w4g64", type: "Q4_0", factors: { 1: 1.4, 2: 1.15 } },
+  { scheme: "w2g64", type: "Q2_K", factors: { 1: 2, 2: 2 } },
+  { scheme: "w4g64", type: "Q4_0", factors: isSmall ? { 1: 1.5, 2: 1.3 } : { 1: 1.3, 2: 1.15 } },
 ] as const;
 /**
  * How far fast products may be from exact ones on random weights, whose errors add up over the
@@ -37,20 +39,24 @@ interface Runs {
 }
 
 /**
- * Greedy decoding of a random-weight 1.1 B Llama behind a prompt, against llama.cpp with weights of
- * about the same bits. Each measurement is a process of its own; sides take turns.
+ * Greedy decoding of a random-weight 1.1 B Llama behind a prompt (`FEWBIT_BENCH_SHAPE=135m`: of the
+ * shape of SmolLM2-135M, with a head of its own), against llama.cpp with weights of about the same
+ * bits. Each measurement is a process of its own; sides take turns.
  */
 const benchmark: Benchmark = {
   name: "decode",
   title:
-    `decode of a 1.1 B Llama shape, ${promptTokens} + ${decodedTokens} tokens, against ` +
-    "llama.cpp",
+    `decode of a ${isSmall ? "135 M" : "1.1 B"} Llama shape, ${promptTokens} + ` +
+    `${decodedTokens} tokens, against llama.cpp`,
   run: async (note) => {
     const folder = mkdtempSync(join(tmpdir(), "fewbit-bench-"));
     try {
       const ours: FewbitSide[] = [];
-      for (const scheme of schemes) ours.push(await makeFewbitSide(folder, scheme, layers));
-      const theirs = await makeLlamaSides(folder, layers);
+      const shape = isSmall
+        ? { ...smallShapeOf(layers), tie_word_embeddings: false }
+        : billionShape(layers);
+      for (const scheme of schemes) ours.push(await makeFewbitSide(folder, scheme, shape));
+      const theirs = await makeLlamaSides(folder, shape);
       if (theirs.length === 0) note("llama.cpp is left out: it is not installed for this machine");
       note("models are written");
       const checks = await checkProducts(ours);
@@ -152,8 +158,8 @@ function compare({ threads, sides }: Runs): Row[] {
     if (undisturbed) rows.push({ ...row, goal: goal(ratio, bound, "×") });
     else rows.push({ ...row, what: `${row.what}; others used the machine` });
   }
-  const [two, four] = [fastest("fewbit w2g64"), fastest("fewbit w4g64")];
-  if (!two || !four) return rows;
+  const [two, three, four] = ["w2g64", "w3g64", "w4g64"].map((id) => fastest(`fewbit ${id}`));
+  if (!two || !three || !four) return rows;
   const ceiling = four.bytesPerToken / two.bytesPerToken;
   return [
     ...rows,
@@ -163,6 +169,12 @@ function compare({ threads, sides }: Runs): Row[] {
       unit: "×",
     },
     { what: `${at}: the same by bytes, the ceiling`, value: ceiling, unit: "×" },
+    {
+      what: `${at}: w3g64 over w4g64`,
+      value: three.speed / four.speed,
+      unit: "×",
+      goal: goal(three.speed / four.speed, 1, "×"),
+    },
   ];
 }
 

@@ -43,15 +43,20 @@ export function sevenBillionShape(vocabulary: number): Record<string, unknown> {
 }
 
 /** The shape of SmolLM2-135M, whose embedding is its head. */
-export const smallShape: Record<string, unknown> = {
-  ...billionShape(30),
-  hidden_size: 576,
-  intermediate_size: 1536,
-  num_attention_heads: 9,
-  num_key_value_heads: 3,
-  vocab_size: 49152,
-  tie_word_embeddings: true,
-};
+export const smallShape: Record<string, unknown> = smallShapeOf(30);
+
+/** The same with other numbers of layers. */
+export function smallShapeOf(layers: number): Record<string, unknown> {
+  return {
+    ...billionShape(layers),
+    hidden_size: 576,
+    intermediate_size: 1536,
+    num_attention_heads: 9,
+    num_key_value_heads: 3,
+    vocab_size: 49152,
+    tie_word_embeddings: true,
+  };
+}
 
 /**
  * Writes a bfloat16 checkpoint with random weights and a byte-level tokenizer. Of blocks from number

@@ -303,6 +303,11 @@ interface MethodHooks<Options> {
   readonly usesOutputGradients?: (options: Options) => boolean;
   /** Products of a layer's weight with second moments of its inputs that it takes; for estimates. */
   readonly layerProducts?: (options: Options) => number;
+  /**
+   * How long choosing and storing a weight's code takes, over rounding it to nearest and storing it,
+   * without what is done with text; left out, 1; for estimates.
+   */
+  readonly roundingCost?: (options: Options) => number;
   /** Windows that such a training takes at once. */
   readonly batch?: (options: Options) => number;
   /**

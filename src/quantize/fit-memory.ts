@@ -1,6 +1,7 @@
 import type { Recipe } from "../recipe/recipe.ts";
 import { firstFit, type MemoryFit, waysToTrain } from "../run/memory-fit.ts";
-import { estimateMemory, type WorkSize } from "./estimate.ts";
+import { estimateMemory } from "./estimate-memory.ts";
+import type { WorkSize } from "./work-size.ts";
 
 /**
  * Chooses how a run stays within the memory that its recipe allows: of the ways that the work has,

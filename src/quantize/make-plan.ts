@@ -10,7 +10,9 @@ import { FewbitError, UnsupportedError, UsageError } from "../util/errors.ts";
 import { sum } from "../util/sums.ts";
 import { outputGradientPasses } from "./estimate-output-gradients.ts";
 import { sensitivityBytes } from "./estimate-sensitivities.ts";
-import { estimateMemory, estimateSeconds, type WorkSize } from "./estimate.ts";
+import { estimateMemory } from "./estimate-memory.ts";
+import { estimateSeconds } from "./estimate-seconds.ts";
+import type { WorkSize } from "./work-size.ts";
 import {
   embeddingAndHeadWeights,
   type Plan,

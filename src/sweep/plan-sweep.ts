@@ -3,7 +3,7 @@ import { countPrompts } from "../evaluation/generation/open-prompts.ts";
 import type { Task } from "../evaluation/tasks/task.ts";
 import type { ResolveOptions } from "../hub/resolve-model.ts";
 import type { Database } from "../platform/node.ts";
-import { measureFlops } from "../quantize/estimate.ts";
+import { measurePace } from "../quantize/pace.ts";
 import { planRecipe } from "../quantize/quantize.ts";
 import type { PreparedPoint, PreparedSweep } from "./recipe/prepare-sweep.ts";
 import { faultAt, placingFaults } from "./recipe/recipe-source.ts";
@@ -13,7 +13,7 @@ import type { PlannedPoint, PointEstimate, SweepPlan } from "./sweep-events.ts";
 import type { PointRecord } from "./results/sweep-results.ts";
 
 /** Share of the speed of a large product that a forward pass reaches. */
-const passEfficiency = 0.4;
+const passEfficiency = 0.75;
 /** What a token costs that is written, in tokens that are read together. */
 const writtenToken = 5;
 
@@ -34,7 +34,7 @@ export async function planSweep(
   database: Database | null,
   { folder, backend, doneElsewhere, ...options }: PlanOptions,
 ): Promise<SweepPlan> {
-  const flops = passEfficiency * (await measureFlops(backend));
+  const flops = passEfficiency * (await measurePace(backend)).flops;
   const { evaluation } = points[0].work;
   const { generate } = evaluation;
   const prompts = generate ? await countPrompts(generate) : 0;

@@ -77,6 +77,14 @@ test("where nothing is rounded, all weights are equal", async () => {
   expect(verification?.sameWeights).toBeGreaterThan(64 * 128);
 });
 
+test("AWQ's one group size for all fits a layer that is one group wide", async () => {
+  const tiny = await makeTiny("w4g64");
+  const { verification } = await exportTo("awq", tiny);
+  expect(verification?.sameWeights).toBeGreaterThan(64 * 128);
+  const config = JSON.parse(await readFile(join(tiny.out, "config.json"), "utf8"));
+  expect(config.quantization_config).toMatchObject({ bits: 4, group_size: 64 });
+});
+
 test.each([module, "model.layers.0.mlp.down_proj"])(
   "a code of %s that changed on the disk is found, beside rounded scales, too",
   async (changed) => {

@@ -13,7 +13,7 @@ import {
   planQuantization,
   quantize,
 } from "../../src/index.ts";
-import { estimateMatrixMemory } from "../../src/quantize/estimate.ts";
+import { estimateMatrixMemory } from "../../src/quantize/estimate-memory.ts";
 import type { Shape } from "../../src/tensor/shape.ts";
 import { novel, novelRtn } from "../fixtures/novel-checkpoint.ts";
 import { writePlainCheckpoint } from "../fixtures/plain-checkpoint.ts";

@@ -37,6 +37,7 @@ export default defineMethod({
   needs: { statistics: [] },
   supports: (scheme) => scheme.grid.zeroPoint === "float16",
   options,
+  roundingCost: () => 2.5,
   quantizeLinear,
 });
 

@@ -18,7 +18,9 @@ import {
 import { elementCount } from "../../tensor/shape.ts";
 import { UsageError } from "../../util/errors.ts";
 import { sum } from "../../util/sums.ts";
-import { estimateMatrixMemory, estimateSeconds, type WorkSize } from "../estimate.ts";
+import { estimateMatrixMemory } from "../estimate-memory.ts";
+import { estimateSeconds } from "../estimate-seconds.ts";
+import type { WorkSize } from "../work-size.ts";
 import { expectFittingRows } from "../expect-fitting-rows.ts";
 import { selectLinears } from "../select-linears.ts";
 import type { OpenedGeneric } from "./open-generic.ts";

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { UsageError } from "../../util/errors.ts";
 import { parseSweepRecipe } from "./parse-sweep-recipe.ts";
-import { parseSource, placingFaults, sourceOfValue } from "./recipe-source.ts";
+import { parseSource } from "./parse-source.ts";
+import { placingFaults, sourceOfValue } from "./recipe-source.ts";
 
 const recipe = `name: test
 models:

@@ -30,7 +30,6 @@ import { parseSweepRecipe } from "./parse-sweep-recipe.ts";
 import {
   fault,
   faultAt,
-  parseSource,
   placingFaults,
   type RecipeSource,
   sourceOfValue,
@@ -51,6 +50,12 @@ export interface PreparedSweep {
   readonly originals: ReadonlyMap<string, string>;
 }
 
+/** Only who has a file to read loads the library for it. @throws UsageError with line and column */
+async function readSource(path: string): Promise<RecipeSource> {
+  const { parseSource } = await import("./parse-source.ts");
+  return parseSource(path, await readText(path));
+}
+
 /**
  * Reads a recipe, checks all of it before any work, and finds its points with their ids.
  * @throws UsageError with file, line, column and field
@@ -63,7 +68,7 @@ export async function prepareSweep(
 ): Promise<PreparedSweep> {
   const isFile = typeof given === "string";
   const folder = isFile ? parentPath(absolutePath(given)) : workingDirectory();
-  const source = isFile ? parseSource(given, await readText(given)) : sourceOfValue(given);
+  const source = isFile ? await readSource(given) : sourceOfValue(given);
   return placingFaults(source, async () => {
     const recipe = parseSweepRecipe(source.value);
     checkRecipe(recipe);

@@ -4,6 +4,7 @@ import { transposeInto } from "../../../formats/foreign/transpose.ts";
 import type { Scratch } from "../../../util/scratch.ts";
 import type { Container, StoredPart } from "./container.ts";
 import { zerosOf } from "./integer-layer.ts";
+import { commonGroupSize } from "./most-of.ts";
 import { pieceWords, storedRows } from "./stored-rows.ts";
 
 /** AWQ, version gemm; `src/formats/foreign/awq.ts` has the layout. */
@@ -50,11 +51,10 @@ export const awqContainer = {
     return parts;
   },
   settings({ forms, plain }) {
-    const [{ groupSize }] = [...forms.values()];
     return {
       quant_method: "awq",
       bits: 4,
-      group_size: groupSize ?? -1,
+      group_size: commonGroupSize([...forms.values()]) ?? -1,
       zero_point: true,
       version: "gemm",
       modules_to_not_convert: plain.length > 0 ? plain : null,

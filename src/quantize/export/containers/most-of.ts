@@ -15,3 +15,16 @@ export function mostOf(forms: readonly IntegerForm[]): IntegerForm {
 export function formKey({ bits, symmetric, groupSize, activation }: IntegerForm): string {
   return JSON.stringify([bits, symmetric, groupSize, activation]);
 }
+
+/**
+ * The group size that all layers can be read with: a row of one group has as many columns. Null: all
+ * have one group a row; undefined: there is none.
+ */
+export function commonGroupSize(forms: readonly IntegerForm[]): number | null | undefined {
+  const sizes = new Set(forms.flatMap(({ groupSize }) => groupSize ?? []));
+  const [size] = sizes;
+  if (size === undefined) return null;
+  const fits = ({ groupSize, inFeatures }: IntegerForm): boolean =>
+    (groupSize ?? inFeatures) === size;
+  return sizes.size === 1 && forms.every(fits) ? size : undefined;
+}

@@ -15,7 +15,7 @@ import { expectPlainLinears } from "../expect-linears.ts";
 import type { ExportSource, WriteOptions } from "../export-format.ts";
 import type { Container, StoredLayers, StoredPart } from "./container.ts";
 import { type IntegerForm, integerForm, integerLayer } from "./integer-layer.ts";
-import { mostOf } from "./most-of.ts";
+import { commonGroupSize, mostOf } from "./most-of.ts";
 import { narrow } from "../narrow.ts";
 
 /** A tensor that is written. */
@@ -92,6 +92,7 @@ export async function planContainer(
 /** @throws UnsupportedError where a container that has one form for all would need several */
 function expectOneForm(container: Container, forms: ReadonlyMap<string, IntegerForm>): void {
   if (container.bits.length > 1) return;
+  if (commonGroupSize([...forms.values()]) !== undefined) return;
   const usual = mostOf([...forms.values()]);
   const other = [...forms].find(([, { groupSize }]) => groupSize !== usual.groupSize);
   if (!other) return;

@@ -1,0 +1,156 @@
+import {
+  estimateTrainingMemory,
+  processBytes,
+  trainedParameterBytes,
+} from "../run/estimate-training.ts";
+import type { PlannedLinear } from "../run/plan.ts";
+import type { ChosenMethod } from "../recipe/recipe.ts";
+import { sum } from "../util/sums.ts";
+import { outputGradientBytes } from "./estimate-output-gradients.ts";
+import { weightGradientBytes } from "./estimate-sensitivities.ts";
+import {
+  asksForGradients,
+  asksForSensitivities,
+  byBlock,
+  distinctSquares,
+  gathersHessians,
+  quantizersOf,
+  weightsOf,
+  type WholeTraining,
+  type WorkSize,
+} from "./work-size.ts";
+
+const passTokens = 2048;
+/** Heap that a text, its tokens and windows take. */
+const textBytes = 15e6;
+/** What ends are in memory at once: pages of the mapped file, and what is written. */
+const copiesOfEnds = 2;
+/** Bytes a weight that quantizing a matrix takes: as floats, before and after, and its codes. */
+const matrixBytes = 18;
+/** Buffers of matrices that are done with, before the garbage collector takes them. */
+const lingeringBytes = 25e6;
+/** Memory of a pass at its peak over that of its largest inputs and outputs. */
+const passCopies = 2;
+
+/** A weight as it is, as it is turned and rounded, and its gradient, where rotations are learned. */
+const learnedBytes = 12;
+
+/**
+ * Estimates the peak of resident memory in bytes: the process, embedding and head, a block in
+ * float32, the largest layer's work; with a text its activations, statistics and a pass. Pages of
+ * mapped files count, though the system may take them back.
+ */
+export function estimateMemory(whole: WorkSize): number {
+  if (whole.training) return wholeTrainingBytes(whole, whole.training);
+  return Math.max(blockwiseBytes(whole), whole.learning ? learningBytes(whole, whole.learning) : 0);
+}
+
+/**
+ * Rotations of a whole model are learned on its weights as they are, as they are turned and rounded,
+ * and their gradients; the ends are there once.
+ */
+function learningBytes(whole: WorkSize, learning: WholeTraining): number {
+  const weights = weightsOf(whole.linears);
+  const ends = 4 * Math.max(0, learning.parameters - weights);
+  return ends + wholeTrainingBytes(whole, { ...learning, parameters: weights }, learnedBytes);
+}
+
+function blockwiseBytes(whole: WorkSize): number {
+  const work = whole.byExpert ? withOneExpert(whole) : whole;
+  const blocks = byBlock(work.linears);
+  const blockBytes = 4 * Math.max(...blocks.map(weightsOf));
+  const widths = work.linears.map(({ inFeatures }) => inFeatures);
+  const ofLayer = work.method.quantizeLinear ? (work.method.trainingBytes ?? 0) : 0;
+  const largest = (14 + ofLayer) * Math.max(...work.linears.map((linear) => weightsOf([linear])));
+  const ends = copiesOfEnds * work.endBytes;
+  const standing = processBytes + ends + blockBytes + largest + lingering(work.linears);
+  if (work.tokens === 0) return standing;
+  const hessians = quantizersOf(work).some(gathersHessians) ? hessianBytes(work) : 0;
+  const transforms = Math.max(0, ...work.transforms.map((each) => transformBytes(work, each)));
+  const ofOutputs = asksForGradients(work) ? outputGradientBytes(work, blockBytes) : 0;
+  const ofWeights = asksForSensitivities(work) ? weightGradientBytes(work, blockBytes) : 0;
+  const stage = 4 * Math.min(work.tokens, passTokens);
+  const pass = passCopies * stage * (4 * Math.max(...widths) + 8 * work.hiddenSize);
+  return (
+    standing +
+    textBytes +
+    work.activationBytes +
+    trainingBytes(work) +
+    (work.start ? blockBytes : 0) +
+    Math.max(hessians, transforms, ofOutputs, ofWeights) +
+    pass
+  );
+}
+
+/** The same work with one expert of each mixture, and with the two streams that this takes. */
+function withOneExpert(work: WorkSize): WorkSize {
+  const linears = work.linears.filter(({ expert = 0 }) => expert === 0);
+  const streams = 2 * 4 * work.tokens * work.hiddenSize;
+  const activationBytes = work.activationBytes && work.activationBytes + streams;
+  return { ...work, linears, activationBytes };
+}
+
+/**
+ * Estimates the peak of resident memory in bytes of a run that has one matrix in memory at a time:
+ * the process, and the largest matrix or what is left of many small ones.
+ */
+export function estimateMatrixMemory(linears: readonly PlannedLinear[]): number {
+  const largest = Math.max(...linears.map((linear) => weightsOf([linear])));
+  return processBytes + Math.max(matrixBytes * largest, lingering(linears));
+}
+
+function lingering(linears: readonly PlannedLinear[]): number {
+  return Math.min(lingeringBytes, matrixBytes * weightsOf(linears));
+}
+
+/**
+ * Float32 weights with gradients and moments where they are trained, the linears as values of their
+ * grids, what the gradients need of each block, logits, and a teacher.
+ */
+function wholeTrainingBytes(
+  { linears, hiddenSize, runs }: WorkSize,
+  training: WholeTraining,
+  ofParameter = trainedParameterBytes(training.moments),
+): number {
+  const { parameters, blocks, tokensAtOnce: tokens } = training;
+  const outputs = sum(linears.map(({ outFeatures }) => outFeatures));
+  // A weight on its grid and its gradient are there while their layer is run.
+  const quantized = 8 * Math.max(...linears.map((linear) => weightsOf([linear])));
+  const ofTeacher = training.teacher ? 4 * parameters : 0;
+  const parameterBytes = training.trainsWeights ? ofParameter : 4;
+  const blockFloats = runs * (outputs / blocks + 3 * hiddenSize);
+  const size = { ...training, parameterBytes, hiddenSize, blockFloats, tokens };
+  return estimateTrainingMemory(size) + textBytes + quantized + ofTeacher;
+}
+
+/**
+ * Trained blocks: what training takes of every weight, usually gradients, two moments, and weights as
+ * they are multiplied; and what the gradients need of each token of a batch.
+ */
+function trainingBytes(work: WorkSize): number {
+  const { text, linears, hiddenSize, runs } = work;
+  const trained = quantizersOf(work).filter(({ method }) => method.epochs);
+  if (trained.length === 0 || !text) return 0;
+  const blocks = byBlock(linears);
+  const windows = trained.map(({ method, options }) => method.batch?.(options) ?? 1);
+  const tokens = Math.min(text.windows, Math.max(...windows)) * text.window;
+  const outputs = blocks.map((block) => sum(block.map(({ outFeatures }) => outFeatures)));
+  const perToken = 4 * runs * (2 * Math.max(...outputs) + 8 * hiddenSize);
+  const perWeight = Math.max(...trained.map(({ method }) => method.trainingBytes ?? 16));
+  return perWeight * Math.max(...blocks.map(weightsOf)) + tokens * perToken;
+}
+
+/** Second moments of a block's inputs in float64, and what inverting the widest one takes. */
+function hessianBytes({ linears }: WorkSize): number {
+  const widest = Math.max(...linears.map(({ inFeatures }) => inFeatures));
+  return 8 * Math.max(...byBlock(linears).map(distinctSquares)) + 16 * widest ** 2;
+}
+
+/** Statistics of a transform, and the inputs and outputs that its trials are judged by. */
+function transformBytes(work: WorkSize, { method, options }: ChosenMethod): number {
+  const widest = Math.max(...work.linears.map(({ inFeatures }) => inFeatures));
+  const gathered = method.needs.statistics.includes("hessian") ? hessianBytes(work) : 0;
+  const { tokens = 0 } = method.trials?.(options) ?? {};
+  const tried = Math.min(tokens, work.tokens);
+  return gathered + tried * (8 * work.hiddenSize + 16 * widest);
+}
