@@ -31,6 +31,17 @@ export function billionShape(layers: number): Record<string, unknown> {
   };
 }
 
+/** The 7 B Llama shape: 4096 wide, 32 layers, FFN 11008, 32 heads. */
+export function sevenBillionShape(vocabulary: number): Record<string, unknown> {
+  return {
+    ...billionShape(32),
+    hidden_size: 4096,
+    intermediate_size: 11008,
+    num_key_value_heads: 32,
+    vocab_size: vocabulary,
+  };
+}
+
 /** The shape of SmolLM2-135M, whose embedding is its head. */
 export const smallShape: Record<string, unknown> = smallShapeOf(30);
 
@@ -47,10 +58,15 @@ export function smallShapeOf(layers: number): Record<string, unknown> {
   };
 }
 
-/** Writes a bfloat16 checkpoint with random weights and a byte-level tokenizer. */
+/**
+ * Writes a bfloat16 checkpoint with random weights and a byte-level tokenizer. Of blocks from number
+ * `blocks` on the weight files have holes in their full size, which read as zeros: for runs that end
+ * before.
+ */
 export async function writeRandomCheckpoint(
   directory: string,
   config: Record<string, unknown>,
+  blocks: number = Number.POSITIVE_INFINITY,
 ): Promise<void> {
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, "config.json"), JSON.stringify(config));
@@ -67,6 +83,7 @@ export async function writeRandomCheckpoint(
     floatToBfloatBits(0.02 * random.normal()),
   );
   for (const { name, shape } of entries) {
+    if (Number(/layers\.(\d+)\./.exec(name)?.[1] ?? 0) >= blocks) continue;
     const count = elementCount(shape);
     const values = new Uint16Array(count);
     if (shape.length === 1) values.fill(floatToBfloatBits(1));
@@ -81,5 +98,13 @@ export async function writeRandomCheckpoint(
     }
     await writer.write(name, values);
   }
-  await writer.finish();
+  await (blocks < Number.POSITIVE_INFINITY ? writer.close() : writer.finish());
+}
+
+/** A text of random letters: for the byte-level tokenizer, a token each. */
+export function randomLetters(count: number): string {
+  const random = new Prng(2);
+  return Array.from({ length: count }, () =>
+    String.fromCharCode(97 + random.below(26)),
+  ).join("");
 }

@@ -1,6 +1,6 @@
 /*
  * Upper U, float32, with A^-1 = U^T U, for the symmetric positive definite A that lies below the diagonal of
- * h [n, n] f64, with its diagonal apart. Bound by compute: 2/3 n^3 operations, nearly all in gemm_f64.c.
+ * h [n, n] f64, with its diagonal apart; rows and columns may be taken in another order. Bound by compute: 2/3 n^3 operations, nearly all in gemm_f64.c.
  *
  * A = R R^T with R upper (a Cholesky factorization that starts at the last row) gives U = R^-1, so A itself
  * is never inverted. Blocks of NB columns; the upper triangle of h holds A, then R, then U, while
@@ -25,6 +25,7 @@ typedef struct {
   fb_team *team;
   double *h;
   const double *diagonal;
+  const int32_t *order; /* [n]; NULL: as they are */
   float *u;
   int64_t n;
   double *inverses; /* [blocks, NB, NB] */
@@ -129,7 +130,12 @@ static void invert_rows(factor *f, int64_t i0, int64_t i1) {
            by_rows(sums + i1, n), -1, 0);
 }
 
-/* Fills MIRROR rows of the upper triangle from the lower one, and the diagonal. */
+/* The element of h below the diagonal that stands for row i and column j < i, or for i < j. */
+static inline double below(const factor *f, int64_t i, int64_t j) {
+  return f->h[fb_max(i, j) * f->n + fb_min(i, j)];
+}
+
+/* Fills MIRROR rows of the upper triangle from the lower one, in order, and the diagonal. */
 static FB_BODY(fill_rows) {
   const factor *f = context;
   int64_t n = f->n, i0 = chunk * MIRROR, i1 = fb_min(n, i0 + MIRROR);
@@ -137,7 +143,7 @@ static FB_BODY(fill_rows) {
   for (int64_t j0 = i0; j0 < n; j0 += MIRROR) {
     for (int64_t i = i0; i < i1; i++) {
       for (int64_t j = fb_max(i + 1, j0); j < fb_min(n, j0 + MIRROR); j++) {
-        f->h[i * n + j] = f->h[j * n + i];
+        f->h[i * n + j] = f->order ? below(f, f->order[i], f->order[j]) : f->h[j * n + i];
       }
     }
   }
@@ -171,12 +177,22 @@ static int64_t factorize(factor *f) {
   return 0;
 }
 
-/* buffers: u, h, diagonal, status; sizes: n */
+/* Whether all of it are places of n rows. */
+static int is_order(const int32_t *order, int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    if (order[i] < 0 || order[i] >= n) return 0;
+  }
+  return 1;
+}
+
+/* buffers: u, h, diagonal, status, order or NULL; sizes: n */
 FB_OP(inverse_cholesky) {
   int64_t n = args->size[0];
   FB_REQUIRE(n >= 0 && args->bytes[0] == (size_t)(n * n) * 4);
   FB_REQUIRE(args->bytes[1] == (size_t)(n * n) * 8);
   FB_REQUIRE(args->bytes[2] == (size_t)n * 8 && args->bytes[3] == 4);
+  const int32_t *order = args->buffer[4];
+  FB_REQUIRE(!order || (args->bytes[4] == (size_t)n * 4 && is_order(order, n)));
   int32_t *status = args->buffer[3];
   *status = 0;
   if (n == 0) return NULL;
@@ -187,6 +203,7 @@ FB_OP(inverse_cholesky) {
       .team = team,
       .h = args->buffer[1],
       .diagonal = args->buffer[2],
+      .order = order,
       .u = args->buffer[0],
       .n = n,
       .inverses = workspace,

@@ -32,12 +32,13 @@ static problem make_problem(fb_check *check, int64_t n) {
   return p;
 }
 
-static void solve(fb_check *check, problem *p) {
+static void solve(fb_check *check, problem *p, const int32_t *order) {
   fb_args args = {.size = {p->n}};
   set_buffer(&args, 0, p->u, (size_t)(p->n * p->n) * 4);
   set_buffer(&args, 1, p->h, (size_t)(p->n * p->n) * 8);
   set_buffer(&args, 2, p->diagonal, (size_t)p->n * 8);
   set_buffer(&args, 3, &p->status, 4);
+  set_buffer(&args, 4, (void *)(uintptr_t)order, order ? (size_t)p->n * 4 : 0);
   call_op(check, "inverse_cholesky", &args);
 }
 
@@ -73,7 +74,7 @@ static double distance_from_identity(const problem *p) {
 static void check_size(fb_check *check, int64_t n) {
   problem p = make_problem(check, n);
   for (int repeat = 0; repeat < 2; repeat++) {
-    solve(check, &p);
+    solve(check, &p, NULL);
     double error = distance_from_identity(&p);
     if (p.status || !(error < 2e-6)) {
       fail_check(check, "n %d: status %d, U A U^T differs from I by %g", (int)n, p.status, error);
@@ -90,14 +91,34 @@ static void check_size(fb_check *check, int64_t n) {
   free_problem(&p);
 }
 
+/* With rows and columns in another order it is, to the bit, the factor of the matrix that stands in that order. */
+static void check_order(fb_check *check, int64_t n) {
+  problem p = make_problem(check, n), q = make_problem(check, n);
+  int32_t *order = take((size_t)n * 4);
+  for (int64_t i = 0; i < n; i++) order[i] = (int32_t)((i * 7 + 3) % n); /* n is no multiple of 7 */
+  for (int64_t i = 0; i < n; i++) {
+    for (int64_t j = 0; j < i; j++) q.h[i * n + j] = p.full[order[i] * n + order[j]];
+    q.diagonal[i] = p.diagonal[i] = p.full[order[i] * n + order[i]];
+  }
+  solve(check, &p, order);
+  solve(check, &q, NULL);
+  if (p.status || memcmp(p.u, q.u, (size_t)(n * n) * 4)) fail_check(check, "n %d: another factor in order", (int)n);
+  for (int64_t i = 0; i < n; i++) {
+    if (memcmp(p.h + i * n, p.full + i * n, (size_t)i * 8)) fail_check(check, "n %d: row %d changed", (int)n, (int)i);
+  }
+  free(order);
+  free_problem(&p);
+  free_problem(&q);
+}
+
 /* A negative diagonal element far from the end is found when its turn comes. */
 static void check_failure(fb_check *check, int64_t n, int64_t pivot) {
   problem p = make_problem(check, n);
   p.diagonal[pivot] = -1;
-  solve(check, &p);
+  solve(check, &p, NULL);
   if (p.status != pivot + 1) fail_check(check, "n %d: status %d, expected %d", (int)n, p.status, (int)pivot + 1);
   p.diagonal[pivot] = NAN;
-  solve(check, &p);
+  solve(check, &p, NULL);
   if (p.status != pivot + 1) fail_check(check, "n %d: NaN gave status %d", (int)n, p.status);
   free_problem(&p);
 }
@@ -105,6 +126,8 @@ static void check_failure(fb_check *check, int64_t n, int64_t pivot) {
 void check_inverse_cholesky(fb_check *check) {
   static const int64_t sizes[] = {1, 2, 7, 64, 113, 224, 225, 300, 460};
   for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) check_size(check, sizes[i]);
+  check_order(check, 5);
+  check_order(check, 300);
   check_failure(check, 5, 2);
   check_failure(check, 240, 30);
   check_failure(check, 240, 239);

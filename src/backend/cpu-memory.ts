@@ -12,7 +12,7 @@ const mostWasted = 2;
  * the same size, or of one down to half of it: a forward pass, or a step of training, does not fault
  * its pages in again for every op, and sizes that differ each time, as those of experts' tokens do,
  * do not leave a buffer each. Besides the most that was ever lent at once, a half of that or 256 MiB
- * may lie idle; the sizes that were given back longest ago go first.
+ * may lie idle, less what is asked for; the sizes that were given back longest ago go first.
  */
 export class CpuMemory {
   /** Released buffers by their size, the size that was last given back at the end. */
@@ -56,7 +56,8 @@ export class CpuMemory {
     this.takeFree(this.closest(bytes / mostWasted, bytes));
     const lent = this.lentBytes + bytes;
     const most = Math.max(lent, this.mostLentBytes);
-    this.letGo(lent + this.retainedBytes - most - Math.max(spareBytes, most / 2));
+    const idle = Math.max(0, Math.max(spareBytes, most / 2) - bytes);
+    this.letGo(lent + this.retainedBytes - most - idle);
     return allocateBuffer(bytes, "a tensor");
   }
 

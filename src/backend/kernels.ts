@@ -380,9 +380,16 @@ export interface Kernels extends TrainingKernels, BinaryKernels, IntegerKernels 
    * `diagonal [n] f64`: writes the upper triangular `u [n, n] f32` (zeros below) with `A⁻¹ = uᵀ·u`,
    * and `status [1] i32`: 0, or 1 + the index of the first pivot that was not positive. The
    * diagonal and upper triangle of `h` are workspace and are overwritten; what is strictly below
-   * the diagonal stays, so that the call can be repeated with another diagonal.
+   * the diagonal stays, so that the call can be repeated with another diagonal. With `order [n] i32`
+   * rows and columns of `h` are taken in that order; those of `diagonal` stand in it already.
    */
-  inverseCholesky(u: TensorView, h: TensorView, diagonal: TensorView, status: TensorView): void;
+  inverseCholesky(
+    u: TensorView,
+    h: TensorView,
+    diagonal: TensorView,
+    status: TensorView,
+    order: TensorView | null,
+  ): void;
   /**
    * Finds scale and zero point of one group: for each row r the columns `[start, end)` of
    * `weight [rows, n] f32` give `scales[r, group]` (rounded to float16, never 0) and

@@ -4,14 +4,14 @@ import type { QuantizedLinear } from "../methods/define-method.ts";
 import type { LinearSlot } from "../nn/linear.ts";
 import { makeLinear } from "../nn/make-linear.ts";
 import type { Block } from "../nn/quantizable-model.ts";
-import { floatLinear, replaceWeight } from "../nn/scale-channels.ts";
+import { floatLinear } from "../nn/scale-channels.ts";
 import { monotonicMs } from "../platform/node.ts";
 import type { LayerActivations } from "../quant/activation-grid.ts";
 import type { QTensor } from "../quant/q-tensor.ts";
 import { isMoreThanWeights, withoutActivations } from "../quant/scheme.ts";
 import type { ChosenMethod } from "../recipe/recipe.ts";
 import { LayerError } from "../run/layer-error.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { throwIfCancelled } from "../util/errors.ts";
 import type { BlockJob } from "./block-job.ts";
 import { type SlotTokens, tokensOf } from "./few-tokens.ts";
@@ -165,14 +165,16 @@ export async function putLayer(block: Block, slot: LinearSlot, packed: QTensor):
   weight.release();
 }
 
-/** Puts the decoded values of a packed weight into its slot, and returns them. */
+/**
+ * Puts the decoded values of a packed weight into the memory of the weight that its slot has, which
+ * the method was free to overwrite, and returns them.
+ */
 export async function putDecoded(
   block: Block,
   slot: string,
   packed: QTensor,
 ): Promise<Tensor<"f32">> {
-  const { backend, shape } = floatLinear(block, slot).weight;
-  const decoded = await Tensor.fill(backend, "f32", shape, (out) => void packed.dequantize(out));
-  replaceWeight(block, slot, decoded);
-  return decoded;
+  const { weight } = floatLinear(block, slot);
+  await weight.look((values) => void packed.dequantize(values));
+  return weight;
 }

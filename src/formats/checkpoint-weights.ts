@@ -14,6 +14,9 @@ import { countNonFiniteBits } from "../util/half.ts";
 /** What matrices are held as: 16 bits where they are stored so, or widened (to change them). */
 export type WeightPrecision = "stored" | "float32";
 
+/** Values that are looked at together. */
+const pieceLength = 2 ** 21;
+
 const weightSuffix = ".weight";
 
 /** Weights of a checkpoint directory, plain or packed by fewbit. Every read goes to the disk. */
@@ -72,10 +75,32 @@ export class CheckpointWeights implements WeightSource {
     const { dtype, shape } = this.checkpoint.info(name);
     if (dtype !== "f16" && dtype !== "bf16") return this.tensor(name);
     const bits = await this.checkpoint.viewAs(name, dtype);
-    expectFinite(name, bits, dtype === "f16" ? 0x7c00 : 0x7f80);
+    expectFinite(name, await this.countNonFinite(name, bits, dtype), bits.length);
     const form = this.checkpoint.forms.get(name);
     const turned = form?.transposed ? transpose(bits, shape[0], shape[1]) : bits;
     return Tensor.from(this.backend, dtype, turnedShape(shape, form), turned);
+  }
+
+  /**
+   * Where weights stream through, a matrix of this kind is a table of which few rows are used: it is
+   * read in pieces, so that its pages do not become resident by being looked at.
+   */
+  private async countNonFinite(
+    name: string,
+    bits: Uint16Array,
+    dtype: "f16" | "bf16",
+  ): Promise<number> {
+    const exponent = dtype === "f16" ? 0x7c00 : 0x7f80;
+    if (this.precision === "stored") return countNonFiniteBits(bits, exponent);
+    const piece = new Uint16Array(Math.min(bits.length, pieceLength));
+    let count = 0;
+    for (let at = 0; at < bits.length; at += piece.length) {
+      const part = piece.subarray(0, Math.min(piece.length, bits.length - at));
+      const bytes = new Uint8Array(part.buffer, 0, part.byteLength);
+      await this.checkpoint.readInto(name, bytes, at * part.BYTES_PER_ELEMENT);
+      count += countNonFiniteBits(part, exponent);
+    }
+    return count;
   }
 
   private packedModule(name: string): QuantizedModule | undefined {
@@ -84,12 +109,11 @@ export class CheckpointWeights implements WeightSource {
   }
 }
 
-function expectFinite(name: string, bits: Uint16Array, exponent: 0x7c00 | 0x7f80): void {
-  const count = countNonFiniteBits(bits, exponent);
+function expectFinite(name: string, count: number, length: number): void {
   if (count === 0) return;
   throw new NumericError(
     `tensor ${quoteName(name)} has ${formatCount(count)} NaN or infinite values ` +
-      `among its ${formatCount(bits.length)}`,
+      `among its ${formatCount(length)}`,
     { hint: "the checkpoint is damaged or its training diverged; download it again" },
   );
 }

@@ -61,17 +61,20 @@ export function diagonal(h: Tensor<"f64">): Tensor<"f64"> {
 
 /**
  * Upper `u [n, n] f32` with `A⁻¹ = uᵀ·u`, where A has the elements of `h [n, n]` f64 below the
- * diagonal and `diagonal [n]` f64 on it. `h` loses its upper triangle and diagonal. Read `status`:
+ * diagonal and `diagonal [n]` f64 on it. `h` loses its upper triangle and diagonal. With `order [n]`
+ * rows and columns of `h` are taken in that order, in which `diagonal` stands. Read `status`:
  * 0 is success, otherwise 1 + the index of the pivot that was not positive.
  */
 export function inverseCholesky(
   h: Tensor<"f64">,
   diagonal: Tensor<"f64">,
+  order: Tensor<"i32"> | null = null,
 ): { u: Tensor<"f32">; status: Tensor<"i32"> } {
   expectShape("diagonal", diagonal.shape, h.shape.slice(0, 1));
+  if (order) expectShape("order", order.shape, diagonal.shape);
   const u = Tensor.empty(h.backend, "f32", h.shape);
   const status = Tensor.empty(h.backend, "i32", [1]);
-  h.backend.kernels.inverseCholesky(u, h, diagonal, status);
+  h.backend.kernels.inverseCholesky(u, h, diagonal, status, order);
   return { u, status };
 }
 

@@ -1,4 +1,4 @@
-import { Tensor } from "../../tensor/tensor.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 
 /** Columns by falling energy (diagonal of the Hessian); ties keep their order. */
 export function activationOrder(energies: Float64Array): Int32Array {
@@ -31,39 +31,14 @@ function gatherGroups(columns: readonly number[], sizes: readonly number[]): rea
   return [...groups.values()].flatMap((members) => gatherGroups(members, rest));
 }
 
-/** Returns `w[:, order]` of a matrix. */
-export async function permuteColumns(
-  weight: Tensor<"f32">,
-  order: Int32Array,
-): Promise<Tensor<"f32">> {
-  const { backend, shape } = weight;
+/** Puts the columns of a matrix in order, in place: `w[:, order]`. */
+export async function permuteColumns(weight: Tensor<"f32">, order: Int32Array): Promise<void> {
   const columns = order.length;
-  return Tensor.fill(backend, "f32", shape, (out) =>
-    weight.look((values) => {
-      for (let row = 0; row < values.length; row += columns) {
-        for (let j = 0; j < columns; j++) out[row + j] = values[row + order[j]];
-      }
-    }),
-  );
-}
-
-/** Returns `h[order, order]` of a symmetric matrix of which only the lower triangle is read. */
-export async function permuteSymmetric(
-  h: Tensor<"f64">,
-  order: Int32Array,
-): Promise<Tensor<"f64">> {
-  const n = order.length;
-  return Tensor.fill(h.backend, "f64", h.shape, (out) =>
-    h.look((values) => {
-      for (let i = 0; i < n; i++) {
-        for (let j = 0; j <= i; j++) {
-          const row = Math.max(order[i], order[j]);
-          const column = Math.min(order[i], order[j]);
-          const value = values[row * n + column];
-          out[i * n + j] = value;
-          out[j * n + i] = value;
-        }
-      }
-    }),
-  );
+  const before = new Float32Array(columns);
+  await weight.look((values) => {
+    for (let row = 0; row < values.length; row += columns) {
+      before.set(values.subarray(row, row + columns));
+      for (let j = 0; j < columns; j++) values[row + j] = before[order[j]];
+    }
+  });
 }

@@ -1,7 +1,6 @@
 import type { Backend } from "../../backend/backend.ts";
 import { accumulateGram, diagonal, inverseCholesky } from "../../tensor/quantization-ops.ts";
 import { Tensor } from "../../tensor/tensor.ts";
-import { permuteSymmetric } from "./column-order.ts";
 import { meanOf } from "../../util/sums.ts";
 
 /** How a Hessian is made positive definite before it is factorised. */
@@ -87,10 +86,7 @@ export class Hessian {
     const energies = await this.energies();
     cached?.result?.factor.release();
     this.cached = null;
-    const gram = order ? await permuteSymmetric(this.gram, order) : this.gram;
-    const ordered = order ? Float64Array.from(order, (column) => energies[column]) : energies;
-    const result = await factorise(gram, ordered, options);
-    if (order) gram.release();
+    const result = await factorise(this.gram, energies, order, options);
     this.cached = { key, order, result };
     return result;
   }
@@ -103,18 +99,24 @@ export class Hessian {
   }
 }
 
+/** The gram keeps what is below its diagonal; the factor is made in the rest of it. */
 async function factorise(
   gram: Tensor<"f64">,
   energies: Float64Array,
+  order: Int32Array | null,
   { damping, dampingStep, dampingTries }: DampingOptions,
 ): Promise<InverseFactor | null> {
   const meanEnergy = meanOf(energies);
   if (!Number.isFinite(meanEnergy)) return null;
+  const { backend } = gram;
+  const size = [energies.length];
+  const ordered = order ? Float64Array.from(order, (column) => energies[column]) : energies;
+  const places = order && Tensor.from(backend, "i32", size, order);
   for (let tries = 0; tries < dampingTries; tries++) {
     const fraction = damping + tries * dampingStep;
-    const damped = energies.map((energy) => (energy || 1) + fraction * meanEnergy);
-    const onDiagonal = Tensor.from(gram.backend, "f64", [damped.length], damped);
-    const { u, status } = inverseCholesky(gram, onDiagonal);
+    const damped = ordered.map((energy) => (energy || 1) + fraction * meanEnergy);
+    const onDiagonal = Tensor.from(backend, "f64", size, damped);
+    const { u, status } = inverseCholesky(gram, onDiagonal, places);
     if ((await status.read())[0] === 0) return { factor: u, damping: fraction };
     u.release();
   }

@@ -217,7 +217,7 @@ async function runGptqKernels(backend: NativeBackend): Promise<TypedArray[]> {
   backend.kernels.gram(h, view("f32", [tokens, n], noise(tokens * n)), "f32");
   const sums = await backend.read(h.storage, "f64", n * n);
   const diagonal = Float64Array.from({ length: n }, (_, i) => Number(sums[i * n + i]) * 1.1);
-  backend.kernels.inverseCholesky(u, h, view("f64", [n], diagonal), status);
+  backend.kernels.inverseCholesky(u, h, view("f64", [n], diagonal), status, null);
   const weight = view("f32", [rows, n], noise(rows * n));
   const codes = view("u8", [rows, n], new Uint8Array(rows * n));
   backend.kernels.quantizeColumns(codes, weight, {

@@ -11,6 +11,7 @@ import {
   type PlanarScheme,
   type Scheme,
 } from "../../quant/scheme.ts";
+import { cast } from "../../tensor/ops.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { NumericError } from "../../util/errors.ts";
 import { defineMethod, type LinearProblem, type QuantizedLinear } from "../define-method.ts";
@@ -97,12 +98,15 @@ async function quantizeLinear(problem: LinearProblem<Options>): Promise<Quantize
     const tries = `Hessian not positive definite after ${chosen.dampingTries} dampings`;
     return roundInstead(problem, energies, tries);
   }
-  const weight = order ? await permuteColumns(problem.weight, order) : problem.weight;
-  const work = { original: problem.weight, weight, order, factor: inverse.factor };
+  const { weight } = problem;
+  const isFitted = chosen.activationOrder || chosen.staticGroups;
+  const original = isFitted && order ? cast(weight, "f32") : weight;
+  if (order) await permuteColumns(weight, order);
+  const work = { original, weight, order, factor: inverse.factor };
   const quantized = scheme.blocks
     ? await quantizeToBlocks(work, scheme, importanceOfEnergies(energies), chosen)
     : await quantizePlanar(work, scheme, chosen);
-  if (order) weight.release();
+  if (original !== weight) original.release();
   return { weight: quantized, damping: inverse.damping };
 }
 
@@ -122,6 +126,7 @@ async function roundInstead(
 
 /** A weight whose columns stand in `order`, in which the factor has them, too. */
 interface OrderedWeight {
+  /** The weight with its columns in their places, for what is fitted to it before any error. */
   readonly original: Tensor<"f32">;
   readonly weight: Tensor<"f32">;
   readonly order: Int32Array | null;

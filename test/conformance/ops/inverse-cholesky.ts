@@ -16,12 +16,18 @@ function positiveMatrix(n: number, seed: number): Float64Array {
   return h;
 }
 
-async function invert(backend: Backend, h: Tensor<"f64">, diagonal: Float64Array) {
+async function invert(
+  backend: Backend,
+  h: Tensor<"f64">,
+  diagonal: Float64Array,
+  order: Int32Array | null = null,
+) {
   const n = diagonal.length;
   const u = Tensor.from(backend, "f32", [n, n], new Float32Array(n * n).fill(Number.NaN));
   const status = Tensor.from(backend, "i32", [1], Int32Array.of(-7));
   const pivots = Tensor.from(backend, "f64", [n], diagonal.slice());
-  backend.kernels.inverseCholesky(u, h, pivots, status);
+  const places = order && Tensor.from(backend, "i32", [n], order);
+  backend.kernels.inverseCholesky(u, h, pivots, status, places);
   return { u: await u.read(), status: (await status.read())[0] };
 }
 
@@ -60,6 +66,25 @@ export function testInverseCholesky(open: () => Backend): void {
             expect(u[i * n + i]).toBeGreaterThan(0);
             expect(u.subarray(i * n, i * n + i).every((value) => value === 0)).toBe(true);
           }
+        }
+      }
+    });
+
+    test("in an order it is the factor of the matrix in that order, and h keeps its own", async () => {
+      for (const n of [5, 33, 130]) {
+        const backend = open();
+        const a = remember(`positive ${n}`, () => positiveMatrix(n, n));
+        const order = Int32Array.from({ length: n }, (_, i) => (7 * i + 3) % n);
+        const ordered = a.map((_, at) => a[order[Math.floor(at / n)] * n + order[at % n]]);
+        const diagonal = Float64Array.from({ length: n }, (_, i) => ordered[i * n + i] + 1);
+        const h = Tensor.from(backend, "f64", [n, n], a.slice());
+        const { u, status } = await invert(backend, h, diagonal, order);
+        const straight = Tensor.from(backend, "f64", [n, n], ordered);
+        expect(status).toBe(0);
+        expect(u).toEqual((await invert(backend, straight, diagonal)).u);
+        const left = await h.read();
+        for (let i = 0; i < n; i++) {
+          expect(left.subarray(i * n, i * n + i)).toEqual(a.subarray(i * n, i * n + i));
         }
       }
     });

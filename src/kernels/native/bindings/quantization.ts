@@ -88,9 +88,12 @@ export const quantizationBindings = [
       exact(f64("h", "n", "n")),
       f64("diagonal", "n"),
       exact(i32("status", 1)),
+      optional(i32("order", "n")),
     ],
     sizes: ["n"],
-    values: (u, h, diagonal, status) => [u, h, diagonal, status, countOf(diagonal)],
+    values: (u, h, diagonal, status, order) => {
+      return [u, h, diagonal, status, order, countOf(diagonal)];
+    },
   }),
   defineBinding("fitColumns", {
     buffers: [f32Groups("scales"), f32Groups("zeros"), f32Matrix("weight"), null],

@@ -6,13 +6,17 @@ import { floats, integers } from "../arrays.ts";
  * factorization that starts at the last row) follows `u = r⁻¹`, so A is never inverted. Float64;
  * the upper triangle of `h` holds r, then u.
  */
-export const inverseCholesky: Kernels["inverseCholesky"] = (u, h, diagonal, status) => {
+export const inverseCholesky: Kernels["inverseCholesky"] = (u, h, diagonal, status, order) => {
   const n = h.shape[0] ?? 0;
   const matrix = h.storage as Float64Array;
   const pivots = diagonal.storage as Float64Array;
+  const places = order ? integers(order) : Int32Array.from({ length: n }, (_, i) => i);
   for (let i = 0; i < n; i++) {
     matrix[i * n + i] = pivots[i];
-    for (let j = 0; j < i; j++) matrix[j * n + i] = matrix[i * n + j];
+    for (let j = 0; j < i; j++) {
+      const [row, column] = [Math.max(places[i], places[j]), Math.min(places[i], places[j])];
+      matrix[j * n + i] = matrix[row * n + column];
+    }
   }
   const failed = factorizeUpper(matrix, n);
   integers(status)[0] = failed;
