@@ -75,7 +75,6 @@ export function drawCostChart({ title, x, y, curves }: CostChart): string {
             ...looks[i],
             label: null,
             faded: curve.law !== null && !curve.fitted.includes(point),
-            near: true,
             title: what,
           };
         }),
