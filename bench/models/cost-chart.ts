@@ -1,6 +1,7 @@
 import { drawStandaloneChart } from "../../src/report/chart/draw-chart.ts";
 import type { PlotAxis, PlotShape } from "../../src/report/chart/plot.ts";
 import { logScale, type Scale } from "../../src/report/chart/scale.ts";
+import { shortenDecimals } from "../../src/report/format.ts";
 import { colourClass } from "../../src/report/palette.ts";
 import type { Pair, PowerLaw } from "./power-law.ts";
 
@@ -73,8 +74,7 @@ export function drawCostChart({ title, x, y, curves }: CostChart): string {
             whisker: null,
             ...looks[i],
             label: null,
-            faded: !curve.fitted.includes(point),
-            near: true,
+            faded: curve.law !== null && !curve.fitted.includes(point),
             title: what,
           };
         }),
@@ -99,5 +99,8 @@ function lineOf({ points, law, fitted }: CostCurve): readonly Pair[] {
 }
 
 function axisOf({ title, format }: AxisText, { ticks, position }: Scale): PlotAxis {
-  return { title, ticks: ticks.map((tick) => ({ at: position(tick), label: format(tick) })) };
+  return {
+    title,
+    ticks: ticks.map((tick) => ({ at: position(tick), label: shortenDecimals(format(tick)) })),
+  };
 }

@@ -22,7 +22,8 @@ const largest = Number(process.env["FEWBIT_BENCH_PARAMETERS"] ?? Number.POSITIVE
 /** Tokens that GPTQ sees where the parameters grow, in windows of so many. */
 const fixed = { samples: 4, window: 256 };
 const window = 512;
-const tokenCounts = [4096, 8192, 16_384, 32_768, 65_536];
+const mostTokens = Number(process.env["FEWBIT_BENCH_TOKENS"] ?? 65_536);
+const tokenCounts = [4096, 8192, 16_384, 32_768, 65_536].filter((count) => count <= mostTokens);
 /** What is taken off where the tokens grow: as good as none. */
 const fewTokens = { samples: 1, window: 64 };
 
@@ -82,7 +83,8 @@ const shapes = [
  * head stay as they are. The exponent is that of the time without what a run costs at any size, which
  * a run of its own measures: with a model of one tiny block and the same tokens, or with the same model
  * and 64 tokens. It is fitted where that is less than half of the whole. FEWBIT_BENCH_CHARTS=DIR draws the
- * curves; FEWBIT_BENCH_PARAMETERS leaves larger models out.
+ * curves; no model comes behind the first with more than FEWBIT_BENCH_PARAMETERS, and
+ * FEWBIT_BENCH_TOKENS (65,536) are the most tokens.
  */
 const benchmark: Benchmark = {
   name: "cost-curves",
@@ -111,10 +113,11 @@ async function measureParameters(folder: string, note: (line: string) => void): 
   const model = join(folder, "model");
   const measured: Record<Method, QuantizeFigures[]> = { rtn: [], gptq: [] };
   for (const shape of [smallest, ...shapes]) {
+    if ((measured.rtn.at(-1)?.parameters ?? 0) > largest) break;
     await writeRandomCheckpoint(model, shape);
     for (const method of ["rtn", "gptq"] as const) {
-      if ((measured.rtn.at(-1)?.parameters ?? 0) > largest) continue;
-      const figures = await measure(folder, method, fixed);
+      const isZero = shape === smallest;
+      const figures = await (isZero ? measureZero : measure)(folder, method, fixed);
       measured[method].push(figures);
       note(lineOf(method, parameterText(figures.parameters), figures));
     }
@@ -130,7 +133,7 @@ async function measureParameters(folder: string, note: (line: string) => void): 
 async function measureTokens(folder: string, note: (line: string) => void): Promise<Series> {
   const model = join(folder, "model");
   await writeRandomCheckpoint(model, six);
-  const zero = await measure(folder, "gptq", fewTokens);
+  const zero = await measureZero(folder, "gptq", fewTokens);
   const runs: Sized[] = [];
   for (const size of tokenCounts) {
     const figures = await measure(folder, "gptq", { samples: size / window, window });
@@ -139,6 +142,14 @@ async function measureTokens(folder: string, note: (line: string) => void): Prom
   }
   rmSync(model, { recursive: true });
   return { title: "GPTQ", zero, runs };
+}
+
+/** The quickest of three: what else the machine does would be taken off every size. */
+async function measureZero(folder: string, method: Method, text: Text): Promise<QuantizeFigures> {
+  const runs: QuantizeFigures[] = [];
+  for (let i = 0; i < 3; i++) runs.push(await measure(folder, method, text));
+  runs.sort((a, b) => a.whole.processorSeconds - b.whole.processorSeconds);
+  return runs[0];
 }
 
 async function measure(folder: string, method: Method, text: Text): Promise<QuantizeFigures> {
@@ -159,7 +170,11 @@ async function measure(folder: string, method: Method, text: Text): Promise<Quan
   }
 }
 
-function lineOf(method: string, size: string, { whole, peakResidentBytes }: QuantizeFigures): string {
+function lineOf(
+  method: string,
+  size: string,
+  { whole, peakResidentBytes }: QuantizeFigures,
+): string {
   const times = `${formatNumber(whole.processorSeconds)} s of processor time`;
   return `${method}, ${size}: ${times}, ${formatNumber(peakResidentBytes / 1e6)} MB`;
 }

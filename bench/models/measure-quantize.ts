@@ -17,7 +17,7 @@ export interface SideFigures {
   readonly whole: Cost;
   /** Of each block, from its weights to where it is safe on the disk. */
   readonly blocks: readonly Cost[];
-  /** In the factors and columns of GPTQ, by the clock. */
+  /** Processor time in the factors and columns of GPTQ. */
   readonly solvingSeconds: number;
   /** Largest resident memory (`VmHWM`): pages of mapped files count. */
   readonly peakResidentBytes: number;

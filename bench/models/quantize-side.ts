@@ -27,12 +27,17 @@ function costSoFar(): Cost {
   return { seconds: monotonicMs() / 1000, processorSeconds: processorMs() / 1000 };
 }
 
-/** Seconds of the executor in these ops, in which all of its threads work. */
+/** Processor time of native threads, by the share of the executor's time that these ops have. */
 function solvingSeconds(): number {
-  return backend
-    .profile()
-    .filter(({ op }) => solvingOps.has(op))
-    .reduce((sum, { nanoseconds }) => sum + nanoseconds / 1e9, 0);
+  let [all, solving] = [0, 0];
+  for (const { op, nanoseconds } of backend.profile()) {
+    if (op.startsWith("(")) continue;
+    all += nanoseconds;
+    if (solvingOps.has(op)) solving += nanoseconds;
+  }
+  const { user, system } = process.threadCpuUsage();
+  const native = processorMs() / 1000 - (user + system) / 1e6;
+  return all === 0 ? 0 : (native * solving) / all;
 }
 
 function onEvent(event: PipelineEvent): void {

@@ -104,7 +104,5 @@ export async function writeRandomCheckpoint(
 /** A text of random letters: for the byte-level tokenizer, a token each. */
 export function randomLetters(count: number): string {
   const random = new Prng(2);
-  return Array.from({ length: count }, () =>
-    String.fromCharCode(97 + random.below(26)),
-  ).join("");
+  return Array.from({ length: count }, () => String.fromCharCode(97 + random.below(26))).join("");
 }

@@ -70,6 +70,16 @@ describe("memory of the CPU backends", () => {
     expect(step().every((buffer) => first.includes(buffer))).toBe(true);
   });
 
+  test("idle buffers make room for one that is as large as they are together", () => {
+    const memory = new CpuMemory();
+    const lend = (bytes: number): Uint8Array => memory.allocate("u8", bytes) as Uint8Array;
+    const pass = [25, 25, 26].map((log) => lend(2 ** log));
+    for (const array of pass) memory.release(array);
+    lend(3 * 2 ** 27);
+    const buffers = [25, 25, 26].map((log) => lend(2 ** log).buffer);
+    expect(buffers.some((buffer) => pass.some((array) => array.buffer === buffer))).toBe(false);
+  });
+
   test("sizes that nobody asks for any more are let go", () => {
     const memory = new CpuMemory();
     const lend = (bytes: number): ArrayBufferLike => {

@@ -12,7 +12,8 @@ const mostWasted = 2;
  * the same size, or of one down to half of it: a forward pass, or a step of training, does not fault
  * its pages in again for every op, and sizes that differ each time, as those of experts' tokens do,
  * do not leave a buffer each. Besides the most that was ever lent at once, a half of that or 256 MiB
- * may lie idle, less what is asked for; the sizes that were given back longest ago go first.
+ * may lie idle; the sizes that were given back longest ago go first. All idle ones make room for a new
+ * buffer that is larger than 256 MiB and than a quarter of the most that was lent.
  */
 export class CpuMemory {
   /** Released buffers by their size, the size that was last given back at the end. */
@@ -49,16 +50,26 @@ export class CpuMemory {
     this.free.set(bytes, list);
   }
 
+  /** Takes note of an array that somebody else has made: idle buffers make room for it. */
+  adopt(array: TypedArray): Storage {
+    this.makeRoom(this.lentBytes, array.byteLength);
+    return array;
+  }
+
   private takeBuffer(bytes: number): ArrayBuffer {
     const buffer = this.takeFree(this.closest(bytes, bytes * mostWasted));
     if (buffer) return buffer;
     // The new one can stand in for one that was too small, so that sizes which grow leave no trail.
     this.takeFree(this.closest(bytes / mostWasted, bytes));
-    const lent = this.lentBytes + bytes;
-    const most = Math.max(lent, this.mostLentBytes);
-    const idle = Math.max(0, Math.max(spareBytes, most / 2) - bytes);
-    this.letGo(lent + this.retainedBytes - most - idle);
+    this.makeRoom(this.lentBytes + bytes, bytes);
     return allocateBuffer(bytes, "a tensor");
+  }
+
+  /** Lets idle buffers go for `bytes` that are new, where so many are lent. */
+  private makeRoom(lent: number, bytes: number): void {
+    const most = Math.max(lent, this.mostLentBytes);
+    if (bytes > Math.max(spareBytes, most / 4)) this.letGo(this.retainedBytes);
+    else this.letGo(lent + this.retainedBytes - most - Math.max(spareBytes, most / 2));
   }
 
   /** The smallest size from `least` to `most` of which a buffer is free; null without one. */

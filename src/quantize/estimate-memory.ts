@@ -23,8 +23,10 @@ import {
 const passTokens = 2048;
 /** Heap that a text, its tokens and windows take. */
 const textBytes = 15e6;
-/** What ends are in memory at once: pages of the mapped file, and what is written. */
+/** What ends are in memory at once where they are computed with: as they are read, and as they are used. */
 const copiesOfEnds = 2;
+/** Bytes of a mapped table that become resident when a row of it is looked up: pages around it, too. */
+const rowPagesBytes = 65_536;
 /** Bytes a weight that quantizing a matrix takes: as floats, before and after, and its codes. */
 const matrixBytes = 18;
 /** Buffers of matrices that are done with, before the garbage collector takes them. */
@@ -62,10 +64,8 @@ function blockwiseBytes(whole: WorkSize): number {
   const widths = work.linears.map(({ inFeatures }) => inFeatures);
   const ofLayer = work.method.quantizeLinear ? (work.method.trainingBytes ?? 0) : 0;
   const largest = (14 + ofLayer) * Math.max(...work.linears.map((linear) => weightsOf([linear])));
-  const ends = copiesOfEnds * work.endBytes;
-  const standing = processBytes + ends + blockBytes + largest + lingering(work.linears);
-  if (work.tokens === 0) return standing;
-  const hessians = quantizersOf(work).some(gathersHessians) ? hessianBytes(work) : 0;
+  const standing = processBytes + residentEnds(work) + blockBytes + lingering(work.linears);
+  if (work.tokens === 0) return standing + largest;
   const transforms = Math.max(0, ...work.transforms.map((each) => transformBytes(work, each)));
   const ofOutputs = asksForGradients(work) ? outputGradientBytes(work, blockBytes) : 0;
   const ofWeights = asksForSensitivities(work) ? weightGradientBytes(work, blockBytes) : 0;
@@ -77,9 +77,39 @@ function blockwiseBytes(whole: WorkSize): number {
     work.activationBytes +
     trainingBytes(work) +
     (work.start ? blockBytes : 0) +
-    Math.max(hessians, transforms, ofOutputs, ofWeights) +
-    pass
+    Math.max(
+      largest + Math.max(transforms, ofOutputs, ofWeights) + pass,
+      quantizersOf(work).some(gathersHessians) ? solvingBytes(work, largest, pass) : 0,
+    )
   );
+}
+
+/** Pages of the tables in front of and behind the blocks, where these are not computed with. */
+function residentEnds(work: WorkSize): number {
+  const { endBytes, areEndsMapped, tokens } = work;
+  const isComputedWith = asksForGradients(work) || asksForSensitivities(work);
+  if (!areEndsMapped || isComputedWith) return copiesOfEnds * endBytes;
+  return Math.min(endBytes, tokens * rowPagesBytes);
+}
+
+/**
+ * Second moments in float64: of the inputs of a stage, or of a block; with them the pass that they are
+ * gathered in, or the factor of the widest, in float32, and the layer that it is for.
+ */
+function solvingBytes({ linears, isSequential }: WorkSize, largest: number, pass: number): number {
+  const widest = Math.max(...linears.map(({ inFeatures }) => inFeatures));
+  const squaresOf = isSequential ? stageSquares : distinctSquares;
+  const moments = 8 * Math.max(...byBlock(linears).map(squaresOf));
+  return moments + Math.max(pass, largest + 4 * widest ** 2);
+}
+
+/** Σ n² over the inputs of the widest stage of a block; those of one width may be of one stage. */
+function stageSquares(block: readonly PlannedLinear[]): number {
+  const widths = [...new Set(block.map(({ inFeatures }) => inFeatures))];
+  const ofWidth = widths.map((width) =>
+    distinctSquares(block.filter(({ inFeatures }) => inFeatures === width)),
+  );
+  return Math.max(...ofWidth) / 1.5;
 }
 
 /** The same work with one expert of each mixture, and with the two streams that this takes. */

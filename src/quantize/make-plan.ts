@@ -164,10 +164,12 @@ function workOf(
     hiddenSize: config.hiddenSize,
     vocabularySize: config.vocabularySize,
     endBytes: sizes.file.bytes - sizes.linear.bytes - sizes.others.bytes,
+    areEndsMapped: areEndsMapped(opened, recipe),
     sourceBytes: checkpoint.totalBytes,
     outputBytes: outputBytesOf(opened, recipe, method, parts),
     runs: config.blockRuns,
     byExpert: linears.some(({ block }) => goesByExpert({ method, recipe, opened }, block)),
+    isSequential: recipe.trueSequential,
     tokens: text ? text.windows * text.window * config.blockRuns : 0,
     text,
     activationBytes: activations?.onDisk ? 0 : (activations?.bytes ?? 0),
@@ -178,6 +180,13 @@ function workOf(
     embeddingAndHeadWeights: embeddingAndHeadWeights(tables),
     ...trainingsOf(opened, recipe, method, text),
   };
+}
+
+/** Whether embedding and head are stored as they are looked up: in 16 bits, and not rotated. */
+function areEndsMapped({ checkpoint, config }: OpenedModel, recipe: Recipe): boolean {
+  if (transformsOf(recipe).some(({ method }) => method.rotateModel)) return false;
+  const name = `${config.names.embedding}.weight`;
+  return checkpoint.has(name) && ["f16", "bf16"].includes(checkpoint.info(name).dtype);
 }
 
 /** Trainings of the whole model: by the method itself, and of a rotation in front of it. */

@@ -19,13 +19,18 @@ export interface WorkSize {
   readonly blocks: number;
   readonly hiddenSize: number;
   readonly vocabularySize: number;
+  /** Of embedding and head in the file. */
   readonly endBytes: number;
+  /** Whether they are used as they stand in the file: no more of it is resident than is read. */
+  readonly areEndsMapped: boolean;
   readonly sourceBytes: number;
   readonly outputBytes: number;
   /** How often each block runs in a row. */
   readonly runs: number;
   /** Whether the experts of a mixture are in memory one at a time. */
   readonly byExpert: boolean;
+  /** Whether inputs are gathered stage by stage. */
+  readonly isSequential: boolean;
   /** Calibration tokens, as often as a block sees them; 0 without calibration. */
   readonly tokens: number;
   /** The calibration text; null without. */

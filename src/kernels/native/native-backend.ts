@@ -64,7 +64,7 @@ export function createNativeBackend(options: NativeOptions = {}): NativeBackend 
     kernels: makeKernels(queue),
     allocate: (dtype, length) => memory.allocate(dtype, length),
     release: (storage) => memory.release(storage),
-    adopt: (_dtype, array) => array,
+    adopt: (_dtype, array) => memory.adopt(array),
     view: (storage, dtype, offset, length) => memory.view(storage, dtype, offset, length),
     read: (storage, dtype, length) => readInOrder(queue, storage, dtype, length),
     readNow: (storage, _dtype, length) => {

@@ -177,7 +177,7 @@ export function createReferenceBackend(): Backend {
     kernels: referenceKernels,
     allocate: (dtype, length) => memory.allocate(dtype, length),
     release: (storage) => memory.release(storage),
-    adopt: (_dtype, array) => array,
+    adopt: (_dtype, array) => memory.adopt(array),
     view: (storage, dtype, offset, length) => memory.view(storage, dtype, offset, length),
     read: async (storage, _dtype, length) => memory.copy(storage, length),
     readNow: (storage, _dtype, length) => memory.copy(storage, length),

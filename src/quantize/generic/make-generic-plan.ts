@@ -196,6 +196,8 @@ function workOf(
     hiddenSize: 0,
     vocabularySize: 0,
     endBytes: 0,
+    areEndsMapped: false,
+    isSequential: false,
     sourceBytes: checkpoint.totalBytes,
     outputBytes,
     runs: 1,
