@@ -22,15 +22,18 @@ import {
 
 const passTokens = 2048;
 /** Heap that a text, its tokens and windows take. */
-const textBytes = 15e6;
+const textBytes = 30e6;
 /** What ends are in memory at once where they are computed with: as they are read, and as they are used. */
 const copiesOfEnds = 2;
 /** Bytes of a mapped table that become resident when a row of it is looked up: pages around it, too. */
 const rowPagesBytes = 65_536;
+/** Pieces of embedding and head while these are quantized. */
+const mostTableBytes = 20e6;
 /** Bytes a weight that quantizing a matrix takes: as floats, before and after, and its codes. */
 const matrixBytes = 18;
-/** Buffers of matrices that are done with, before the garbage collector takes them. */
-const lingeringBytes = 25e6;
+/** Buffers of matrices that are done with, before the garbage collector takes them: of a weight, and all. */
+const lingeringBytesOfWeight = 4;
+const mostLingeringBytes = 110e6;
 /** Memory of a pass at its peak over that of its largest inputs and outputs. */
 const passCopies = 2;
 
@@ -64,7 +67,9 @@ function blockwiseBytes(whole: WorkSize): number {
   const widths = work.linears.map(({ inFeatures }) => inFeatures);
   const ofLayer = work.method.quantizeLinear ? (work.method.trainingBytes ?? 0) : 0;
   const largest = (14 + ofLayer) * Math.max(...work.linears.map((linear) => weightsOf([linear])));
-  const standing = processBytes + residentEnds(work) + blockBytes + lingering(work.linears);
+  const tables = Math.min(mostTableBytes, work.embeddingAndHeadWeights);
+  const standing =
+    processBytes + residentEnds(work) + tables + blockBytes + lingering(work.linears);
   if (work.tokens === 0) return standing + largest;
   const transforms = Math.max(0, ...work.transforms.map((each) => transformBytes(work, each)));
   const ofOutputs = asksForGradients(work) ? outputGradientBytes(work, blockBytes) : 0;
@@ -130,7 +135,7 @@ export function estimateMatrixMemory(linears: readonly PlannedLinear[]): number 
 }
 
 function lingering(linears: readonly PlannedLinear[]): number {
-  return Math.min(lingeringBytes, matrixBytes * weightsOf(linears));
+  return Math.min(mostLingeringBytes, lingeringBytesOfWeight * weightsOf(linears));
 }
 
 /**
@@ -150,7 +155,7 @@ function wholeTrainingBytes(
   const parameterBytes = training.trainsWeights ? ofParameter : 4;
   const blockFloats = runs * (outputs / blocks + 3 * hiddenSize);
   const size = { ...training, parameterBytes, hiddenSize, blockFloats, tokens };
-  return estimateTrainingMemory(size) + textBytes + quantized + ofTeacher;
+  return estimateTrainingMemory(size) + 2 * textBytes + quantized + ofTeacher;
 }
 
 /**

@@ -4,9 +4,9 @@ import { usualLogitsAtOnce } from "../training/loss-by-rows.ts";
 
 /**
  * Memory of a process beside its tensors: Node with its code (55 MB of mapped files), our modules, and
- * a heap that is collected now and then. Measured of the published program: 135 to 140 MB where tensors are a few megabytes.
+ * a heap that is collected now and then. Measured of the published program: 113 to 125 MB where tensors are a few megabytes.
  */
-export const processBytes = 150e6;
+export const processBytes = 120e6;
 /** Bytes of a trained parameter: its value and gradient in float32, and two moments. */
 export function trainedParameterBytes(moments: MomentDType): number {
   return 8 + 2 * bytesPerElement(moments);
