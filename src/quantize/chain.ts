@@ -1,10 +1,10 @@
 import { prepareTarget } from "../run/output/output-directory.ts";
 import { stagePath } from "../run/output/resumable-output.ts";
-import type { Backend } from "../backend/backend.ts";
 import type { Method } from "../methods/define-method.ts";
 import { exists, joinPath, remove } from "../platform/node.ts";
 import { type OpenedModel, openModel } from "../runtime/load.ts";
-import type { ModelSizes } from "../runtime/model-sizes.ts";
+import { openModelCheckpoint } from "../runtime/model-checkpoint.ts";
+import { measureSizes, type ModelSizes } from "../runtime/model-sizes.ts";
 import { UsageError } from "../util/errors.ts";
 import { readImportance } from "./importance-lookup.ts";
 import { withFit } from "./fit-memory.ts";
@@ -217,15 +217,17 @@ async function makeJob(
   const { imatrix } = recipe;
   const importance =
     imatrix === null ? null : await readImportance(imatrix, plan.linears, opened.config.names);
-  const measure = (path: string): Promise<ModelSizes> => measureMade(path, backend);
-  const job = { opened, recipe, method, plan, identity, sources, options, importance, measure };
+  const described = { opened, recipe, method, plan, identity, sources, options, importance };
+  const job = { ...described, measure: measureMade };
   return earlierStage ? { ...job, earlierStage } : job;
 }
 
-/** Opens a checkpoint that was made and measures it. @throws FormatError when it is not whole */
-async function measureMade(path: string, backend: Backend): Promise<ModelSizes> {
-  const { checkpoint, model, sizes } = await openModel(path, { backend });
-  await checkpoint.close();
-  model.releaseEmbeddingAndHead();
-  return sizes;
+/** Measures a checkpoint that was made, by its headers. @throws FormatError when it is not whole */
+async function measureMade(path: string): Promise<ModelSizes> {
+  const { checkpoint, config, carried } = await openModelCheckpoint(path);
+  try {
+    return measureSizes(config, checkpoint, carried);
+  } finally {
+    await checkpoint.close();
+  }
 }
