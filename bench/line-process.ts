@@ -7,6 +7,8 @@ export interface LineProcess {
   ask<T>(line: string): Promise<T>;
   /** Ends its input and waits for its last answer. */
   end<T>(): Promise<T>;
+  /** Ends its input and waits for its end. */
+  close(): Promise<void>;
 }
 
 /**
@@ -19,6 +21,7 @@ export async function openLineProcess(
 ): Promise<LineProcess | null> {
   const child: ChildProcess = spawn(command, words, { stdio: ["pipe", "pipe", "ignore"] });
   const failed = new Promise<null>((resolve) => child.on("error", () => resolve(null)));
+  const ended = new Promise<void>((resolve) => child.on("close", () => resolve()));
   const { stdin, stdout } = child;
   if (!stdin || !stdout) return null;
   const lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
@@ -37,6 +40,10 @@ export async function openLineProcess(
     end: () => {
       stdin.end();
       return answer();
+    },
+    close: async () => {
+      stdin.end();
+      await ended;
     },
   };
 }

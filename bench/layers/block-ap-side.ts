@@ -7,20 +7,15 @@
 import { createInterface } from "node:readline";
 import type { OpTime } from "../../src/kernels/native/addon.ts";
 import { createNativeBackend } from "../../src/kernels/native/native-backend.ts";
-import { BlockLoss } from "../../src/methods/shared/block-loss.ts";
 import { DecoderModel } from "../../src/models/decoder.ts";
 import { expectedTensors } from "../../src/models/decoder-tensors.ts";
 import { readModelConfig } from "../../src/models/index.ts";
-import { Linear } from "../../src/nn/linear.ts";
-import { floatLinear } from "../../src/nn/scale-channels.ts";
 import type { WeightSource } from "../../src/nn/weight-source.ts";
 import { memoryUsage } from "../../src/platform/node.ts";
-import { FakeQuantized } from "../../src/quant/fake-quantized.ts";
-import { parseScheme } from "../../src/quant/scheme.ts";
 import { elementCount } from "../../src/tensor/shape.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import type { Parameter } from "../../src/training/parameter.ts";
 import { runTraining } from "../../src/training/training-loop.ts";
+import { blockApSteps } from "./block-ap-steps.ts";
 import { hashedValues } from "./hashed-values.ts";
 
 const [hidden, ffn, heads, kvHeads, tokens, steps] = process.argv.slice(2).map(Number);
@@ -62,22 +57,7 @@ model.releaseEmbeddingAndHead();
 const block = await model.loadBlock(0);
 const shape = [1, tokens, hidden];
 const input = Tensor.from(backend, "f32", shape, hashedValues(tokens * hidden, 101, 1.7));
-const output = model.forwardBlock(block, input, { position: 0 }) as Tensor<"f32">;
-// A tensor over an array of ours is not given back when a step is done with it.
-const target = Tensor.from(backend, "f32", shape, await output.read());
-
-const parameters: Parameter[] = [];
-const scheme = parseScheme("w2g64");
-for (const slot of block.slots) {
-  const { weight } = floatLinear(block, slot.name);
-  const quantized = await FakeQuantized.of(weight, scheme);
-  slot.layer = new Linear(backend, quantized);
-  for (const { role, value } of quantized.parameters) {
-    const group = role === "weight" ? "weights" : "scales";
-    parameters.push({ name: `${slot.name}.${role}`, value, group });
-  }
-}
-const loss = new BlockLoss({ model, block }, parameters, "auto");
+const training = await blockApSteps({ model, block }, input);
 backend.profile();
 const spent = new Map<string, number>();
 const count = (times: readonly OpTime[]): void => {
@@ -89,14 +69,12 @@ let startedMs = 0;
 const say = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value)}\n`);
 say({ ready: true });
 await runTraining({
-  parameters,
+  ...training,
   steps,
-  schedule: { kind: "constant" },
-  optimizer: { groups: { weights: { learningRate: 2e-5 }, scales: { learningRate: 1e-4 } } },
-  loss: async () => {
+  loss: async (step, micro) => {
     await lines.next();
     startedMs = performance.now();
-    return loss.ofBatch({ input, target, weights: null, factors: null });
+    return training.loss(step, micro);
   },
   onStep: (report) => {
     // Waits for the optimizer's work, too. The first step makes memory that later ones use again.

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from quantized_weight import QuantizedWeight
+
 hidden, ffn, heads, kv_heads, tokens = map(int, sys.argv[1:6])
 precision, group, top = sys.argv[6], int(sys.argv[7]), 3
 torch.set_num_threads(1)
@@ -29,29 +31,6 @@ def hashed(count, seed, amplitude):
         h *= np.uint32(0xC2B2AE35)
         h ^= h >> np.uint32(16)
     return torch.from_numpy((amplitude * (h.astype(np.float64) / 2**31 - 1)).astype(np.float32))
-
-
-def through(rounded, x):
-    return (rounded - x).detach() + x
-
-
-class Quantized(torch.nn.Module):
-    def __init__(self, weight):
-        super().__init__()
-        self.weight = torch.nn.Parameter(weight)
-        grouped = weight.reshape(-1, group)
-        low, high = grouped.amin(1, keepdim=True), grouped.amax(1, keepdim=True)
-        scale = ((high - low) / top).clamp(1e-4, 1e4)
-        self.scale = torch.nn.Parameter(scale)
-        self.zero = torch.nn.Parameter(torch.round(-(low / scale).clamp(-1e4, 1e4)))
-
-    def quantized(self):
-        scale = through(self.scale.clamp(1e-4, 1e4), self.scale)
-        zero = through(self.zero.round(), self.zero)
-        zero = through(zero.clamp(0, top), zero)
-        steps = self.weight.reshape(-1, group) / scale
-        codes = (through(steps.round(), steps) + zero).clamp(0, top)
-        return ((codes - zero) * scale).reshape(self.weight.shape)
 
 
 class Block:
@@ -73,7 +52,7 @@ class Block:
         self.cos, self.sin = torch.cat([angles, angles], 1).cos(), torch.cat([angles, angles], 1).sin()
 
     def linear(self, name, x):
-        weight = self.layers[name].quantized() if self.layers else self.weights[name]
+        weight = self.layers[name]() if self.layers else self.weights[name]
         return F.linear(x, weight)
 
     def rotate(self, x):
@@ -99,7 +78,7 @@ def main():
     x = hashed(tokens * hidden, 101, 1.7).reshape(1, tokens, hidden)
     with torch.no_grad():
         target = block(x)
-    block.layers = {name: Quantized(weight) for name, weight in block.weights.items()}
+    block.layers = {name: QuantizedWeight(weight, group, top) for name, weight in block.weights.items()}
     layers = block.layers.values()
     optimizer = torch.optim.AdamW(
         [

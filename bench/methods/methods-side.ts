@@ -15,6 +15,7 @@ import { linear } from "../../src/tensor/products.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { loadTokenizer } from "../../src/tokenizers/load-tokenizer.ts";
 import { type MethodCase, productShape } from "./method-cases.ts";
+import { WorkMeter, type WorkTime } from "./work-meter.ts";
 
 /** Options of `quantize`: what is timed, and the run whose time is taken off, RTN without one. */
 export interface Timed {
@@ -37,11 +38,11 @@ export interface ProductTime {
   readonly seconds: number;
 }
 
-const productOps = new Set(["matmul", "gram"]);
 const threads = 1;
 
 const [model, out] = process.argv.slice(2);
 const backend = openBackend({ backend: "native", threads }).backend as NativeBackend;
+const meter = new WorkMeter(backend);
 const common = { out, overwrite: true, resume: "restart", threads } as const;
 const tokenizer = await loadTokenizer(await openModelFiles(model));
 const say = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value)}\n`);
@@ -81,26 +82,8 @@ async function timeProducts(): Promise<ProductTime> {
 }
 
 /** Processor time of some work, and how much of it went into matrix products. */
-async function timeRun(work: () => PromiseLike<unknown>): Promise<Omit<MethodTime, "around">> {
-  backend.profile();
-  const [whole, script] = [process.cpuUsage(), process.threadCpuUsage()];
+async function timeRun(work: () => PromiseLike<unknown>): Promise<WorkTime> {
+  meter.begin();
   await work();
-  const seconds = secondsOf(process.cpuUsage(whole));
-  const native = seconds - secondsOf(process.threadCpuUsage(script));
-  return { seconds, products: native * shareOfProducts() };
-}
-
-function secondsOf({ user, system }: NodeJS.CpuUsage): number {
-  return (user + system) / 1e6;
-}
-
-/** Which share of the time in native ops since the last call went into products. */
-function shareOfProducts(): number {
-  let [all, products] = [0, 0];
-  for (const { op, nanoseconds } of backend.profile()) {
-    if (op.startsWith("(")) continue;
-    all += nanoseconds;
-    if (productOps.has(op)) products += nanoseconds;
-  }
-  return all === 0 ? 0 : products / all;
+  return meter.end();
 }

@@ -7,9 +7,9 @@ import { openModelFiles } from "../../src/runtime/open-checkpoint.ts";
 import { loadTokenizer } from "../../src/tokenizers/load-tokenizer.ts";
 import { type Benchmark, goal, rateRow, type Row, timingOf } from "../harness.ts";
 import { type LineProcess, openLineProcess } from "../line-process.ts";
+import { writeFewBlocks } from "./few-blocks-checkpoint.ts";
 import { cases, type MethodCase, productShape, window, windows } from "./method-cases.ts";
 import type { MethodTime, ProductTime, Timed } from "./methods-side.ts";
-import { writeOneBlock } from "./one-block-checkpoint.ts";
 
 const model = resolve(process.env["FEWBIT_BENCH_MODEL"] ?? ".fewbit/smollm2/model");
 const text = resolve(process.env["FEWBIT_BENCH_TEXT"] ?? "../shared/data/text/prose/train.txt");
@@ -42,7 +42,7 @@ export default benchmark;
 
 async function compare(folder: string, note: (line: string) => void): Promise<Row[]> {
   const checkpoint = join(folder, "model");
-  await writeOneBlock(model, checkpoint);
+  await writeFewBlocks(model, checkpoint, 1);
   const ids = join(folder, "windows.json");
   writeFileSync(ids, JSON.stringify(await calibrationIds(checkpoint)));
   const file = (name: string): string => fileURLToPath(new URL(name, import.meta.url));

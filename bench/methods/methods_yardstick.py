@@ -1,6 +1,7 @@
 """Yardstick for methods.bench.ts: methods on a model of one block in PyTorch float32, one thread, with the arithmetic and the
 order of work that their authors publish. Answers each line on standard input, {"method", ...settings}, with {"seconds"} of
-processor time that the quantization took, without loading; see the cases in methods.bench.ts.
+processor time that the quantization took, without loading; see the cases in methods.bench.ts. training_yardstick.py takes the
+trainings from here, on models of any number of blocks.
 
     python methods_yardstick.py CHECKPOINT WINDOWS
 
@@ -8,8 +9,10 @@ CHECKPOINT is a Hugging Face directory with one block, WINDOWS a JSON file of to
 """
 import copy
 import functools
+import itertools
 import json
 import math
+import pathlib
 import sys
 import time
 
@@ -17,11 +20,10 @@ import torch
 import torch.nn.functional as F
 from transformers import AutoModelForCausalLM
 
+sys.path.append(str(pathlib.Path(__file__).parent.parent / "layers"))
+from quantized_weight import QuantizedWeight, through
+
 torch.set_num_threads(1)
-
-
-def through(rounded, x):
-    return (rounded - x).detach() + x
 
 
 def grouped(weight, group):
@@ -29,23 +31,25 @@ def grouped(weight, group):
 
 
 class Layer(torch.nn.Module):
-    """A linear layer whose weights and inputs are what two functions make of them."""
+    """A linear layer whose weights, inputs and outputs are what functions make of them."""
 
-    def __init__(self, linear, values=None, inputs=None):
+    def __init__(self, linear, values=None, inputs=None, outputs=None):
         super().__init__()
-        self.weight, self.values, self.inputs = linear.weight, values, inputs
+        self.weight, self.values, self.inputs, self.outputs = linear.weight, values, inputs, outputs
 
     def forward(self, x):
         weight = self.values(self.weight) if self.values else self.weight
-        return F.linear(self.inputs(x) if self.inputs else x, weight)
+        y = F.linear(self.inputs(x) if self.inputs else x, weight)
+        return self.outputs(y) if self.outputs else y
 
 
 class Problem:
-    """The model of one block, its linear layers by name, and the states that go into the block."""
+    """A model, its first block, the linear layers of a block by name, and the states that go into the first one. Precision
+    is that of products in trainings, f32 or bf16; parameters are float32."""
 
-    def __init__(self, path, windows):
+    def __init__(self, path, windows, precision="f32"):
         self.ids = torch.tensor(windows)
-        self.path = path
+        self.path, self.precision = path, precision
         self.load()
 
     def load(self):
@@ -57,6 +61,9 @@ class Problem:
             self.states = self.model.model.embed_tokens(self.ids)
             positions = torch.arange(self.ids.shape[1])[None]
             self.rotary = self.model.model.rotary_emb(self.states, positions)
+
+    def autocast(self):
+        return torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.precision == "bf16")
 
     def start(self):
         self.started, self.steps = time.process_time(), 0
@@ -90,33 +97,42 @@ class Problem:
             hook.remove()
         return {name: torch.cat(parts) for name, parts in found.items()}
 
-    def replace(self, make):
-        """Puts a Layer in each linear's place; `make` gives its functions and parameters by the linear."""
+    def replace(self, make, blocks=None):
+        """Puts a Layer in the place of each linear of some blocks, or of all; `make` gives its functions of weights and inputs,
+        its parameters and, where there is one, its function of outputs, by the linear."""
         parameters = []
-        for name in self.names:
-            values, inputs, own = make(self.block.get_submodule(name))
-            self.block.set_submodule(name, Layer(self.block.get_submodule(name), values, inputs))
-            parameters.append(own)
+        for block in blocks or self.model.model.layers:
+            for name in self.names:
+                values, inputs, own, *outputs = make(block.get_submodule(name))
+                block.set_submodule(name, Layer(block.get_submodule(name), values, inputs, *outputs))
+                parameters.append(own)
         return parameters
 
 
 def window_batches(count, steps, batch):
-    for step in range(steps):
+    """Windows of each step; without end where there is no number of steps."""
+    for step in itertools.count() if steps is None else range(steps):
         yield torch.arange(step * batch, (step + 1) * batch) % count
 
 
-def train_block(problem, parameters, optimizer, steps, batch, schedule=None, penalty=None, weight=None):
+def block_steps(problem, optimizer, batch, penalty=None):
+    """Steps without end towards the original outputs of the first block; the loss of each."""
     target = problem.original_outputs
-    for step, picked in enumerate(window_batches(len(target), steps, batch)):
-        error = problem.run(problem.states[picked]) - target[picked]
-        loss = (error if weight is None else error * weight[picked]).pow(2).mean()
+    for step, picked in enumerate(window_batches(len(target), None, batch)):
+        with problem.autocast():
+            out = problem.run(problem.states[picked])
+        loss = F.mse_loss(out.float(), target[picked])
         if penalty:
             loss = loss + penalty(step)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-        if schedule:
-            schedule.step()
+        yield loss.item()
+
+
+def train_block(problem, optimizer, steps, batch, penalty=None):
+    for _ in itertools.islice(block_steps(problem, optimizer, batch, penalty), steps):
+        pass
 
 
 def asymmetric(low, high, bits):
@@ -298,7 +314,7 @@ def omniquant(problem, bits, group, epochs):
     problem.original_outputs = problem.outputs()
     problem.replace(make)
     optimizer = torch.optim.AdamW(parameters, lr=1e-2, weight_decay=0)
-    train_block(problem, parameters, optimizer, epochs * len(problem.ids), 1)
+    train_block(problem, optimizer, epochs * len(problem.ids), 1)
 
 
 def soft(v):
@@ -355,7 +371,25 @@ def brecq(problem, bits, group, steps, batch):
     problem.replace(make)
     optimizer = torch.optim.Adam(parameters, lr=1e-3)
     penalty = lambda step: one_sided(parameters, step, steps)
-    train_block(problem, parameters, optimizer, steps, batch, penalty=penalty)
+    train_block(problem, optimizer, steps, batch, penalty=penalty)
+
+
+def block_ap(problem, bits, group, batch):
+    """Chen et al., EfficientQAT, first phase: weights, scales and zero points of the first block; steps without end."""
+    quantized = []
+
+    def make(linear):
+        weight = QuantizedWeight(linear.weight.detach(), group, 2**bits - 1)
+        quantized.append(weight)
+        return lambda _: weight(), None, list(weight.parameters())
+
+    problem.original_outputs = problem.outputs()
+    problem.replace(make, [problem.block])
+    groups = [
+        {"params": [weight.weight for weight in quantized], "lr": 2e-5},
+        {"params": [p for weight in quantized for p in (weight.scale, weight.zero)], "lr": 1e-4},
+    ]
+    return block_steps(problem, torch.optim.AdamW(groups, weight_decay=0, fused=True), batch)
 
 
 # Trainings of the whole model.
@@ -416,39 +450,72 @@ def token_integers(x):
     return through((x / scale).round() * scale, x)
 
 
-def end_to_end(problem, make, steps, batch, teacher=False, hidden=False):
-    """All weights by AdamW; the loss is that of the text, or the divergence from the original's predictions."""
+def end_to_end_steps(problem, make, batch, teacher=False, hidden=False, only_scales=False, clip=1.0):
+    """Steps without end of AdamW over all weights and what `make` adds, or that alone. The loss is that of the text, or the
+    divergence from the original's predictions; of each step, a token, in nats."""
     original = copy.deepcopy(problem.model) if teacher else None
     scales = [p for own in problem.replace(make) for p in own]
-    for parameter in problem.model.parameters():
-        parameter.requires_grad_(True)
-    optimizer = torch.optim.AdamW([*problem.model.parameters(), *scales], lr=2e-5, weight_decay=0, fused=True)
-    for picked in window_batches(len(problem.ids), steps, batch):
+    weights = [] if only_scales else list(problem.model.parameters())
+    for weight in weights:
+        weight.requires_grad_(True)
+    trained = [*weights, *scales]
+    optimizer = torch.optim.AdamW(trained, lr=2e-5, weight_decay=0, fused=True)
+    how = {"output_hidden_states": hidden, "use_cache": False}
+    for picked in window_batches(len(problem.ids), None, batch):
         ids = problem.ids[picked]
-        out = problem.model(ids, labels=None if teacher else ids, output_hidden_states=hidden)
-        loss = out.loss
+        with problem.autocast():
+            out = problem.model(ids, labels=None if teacher else ids, **how)
+            if original:
+                with torch.no_grad():
+                    right = original(ids, **how)
         if original:
-            with torch.no_grad():
-                right = original(ids, output_hidden_states=hidden)
-            loss = F.kl_div(out.logits.log_softmax(-1), right.logits.log_softmax(-1), log_target=True, reduction="batchmean")
-            if hidden:
-                pairs = zip(out.hidden_states[1:], right.hidden_states[1:])
-                loss = loss + sum(F.mse_loss(F.normalize(a, dim=-1), F.normalize(b, dim=-1)) for a, b in pairs)
+            given, wanted = (logits.float().log_softmax(-1) for logits in (out.logits, right.logits))
+            loss = F.kl_div(given, wanted, log_target=True, reduction="sum") / ids.numel()
+        else:
+            loss = out.loss
+        told = loss.item()
+        if hidden:
+            pairs = zip(out.hidden_states[1:], right.hidden_states[1:])
+            loss = loss + sum(F.mse_loss(F.normalize(a, dim=-1), F.normalize(b, dim=-1)) for a, b in pairs)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(problem.model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(trained, clip)
         optimizer.step()
+        yield told
+
+
+def end_to_end(problem, make, steps, batch, **how):
+    for _ in itertools.islice(end_to_end_steps(problem, make, batch, **how), steps):
         problem.end_of_step()
 
 
-def paretoq(problem, bits, **run):
+def learned_steps(bits):
+    """ParetoQ from 3 bits on: LSQ with a scale a row, from the largest magnitude."""
     top = 2 ** (bits - 1) - 1
 
     def make(linear):
         scale = (linear.weight.abs().amax(-1, keepdim=True) / max(top, 1)).clone().requires_grad_()
         return lambda weight: LearnedStep.apply(weight, scale, top), None, [scale]
 
-    end_to_end(problem, make, **run)
+    return make
+
+
+def paretoq(problem, bits, **run):
+    end_to_end(problem, learned_steps(bits), **run)
+
+
+def scales_of_groups(bits, group):
+    """E2E-QP: codes and zero points of rounding stay, scales are learned. What codes and zero points make of a scale is held in
+    float32, where the authors unpack it in each pass."""
+
+    def make(linear):
+        g = grouped(linear.weight.detach(), group)
+        scale, zero = asymmetric(g.amin(1, keepdim=True), g.amax(1, keepdim=True), bits)
+        steps = ((g / scale).round() + zero).clamp(0, 2**bits - 1) - zero
+        scale = scale.clone().requires_grad_()
+        return lambda weight: (steps * scale).reshape(weight.shape), None, [scale]
+
+    return make
 
 
 def with_functions(values, inputs, teacher=False):
@@ -462,17 +529,35 @@ def llm_qat(problem, bits, **run):
     end_to_end(problem, lambda _: (rows_by_largest(bits), token_integers, []), teacher=True, **run)
 
 
+class SignsOfWeights(torch.autograd.Function):
+    """Signs, whose gradient passes as 1.001 - tanh(w)^2."""
+
+    @staticmethod
+    def forward(ctx, weight):
+        ctx.save_for_backward(weight)
+        return weight.sign()
+
+    @staticmethod
+    def backward(ctx, upstream):
+        return upstream * (1.001 - ctx.saved_tensors[0].tanh().square())
+
+
+def signs_between_vectors(linear):
+    """Xu et al., OneBit: signs between two learned vectors, which begin as the first singular ones of the magnitudes (power
+    iteration), and a LayerNorm."""
+    magnitude = linear.weight.detach().abs()
+    g = magnitude.mean(0)
+    for _ in range(20):
+        g = F.normalize(magnitude.T @ (magnitude @ g), dim=0)
+    h = (magnitude @ g).requires_grad_()
+    g.requires_grad_()
+    norm = lambda y: F.layer_norm(y * h, y.shape[-1:], eps=1e-5)
+    return SignsOfWeights.apply, lambda x: x * g, [g, h], norm
+
+
 def onebit(problem, **run):
-    """Xu et al., OneBit: signs between two learned vectors and a LayerNorm, distilled from logits and states."""
-
-    def make(linear):
-        magnitude = linear.weight.abs()
-        g = magnitude.mean(0).clone().requires_grad_()
-        h = (magnitude / g.detach()).mean(1).clone().requires_grad_()
-        values = lambda weight: through(weight.sign(), weight) * h[:, None] * g
-        return values, None, [g, h]
-
-    end_to_end(problem, make, teacher=True, hidden=True, **run)
+    """Xu et al., OneBit, distilled from logits and states."""
+    end_to_end(problem, signs_between_vectors, teacher=True, hidden=True, **run)
 
 
 def spinquant(problem, steps, batch, held_out):
@@ -583,4 +668,5 @@ def main():
         print(json.dumps({"seconds": time.process_time() - problem.started}), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

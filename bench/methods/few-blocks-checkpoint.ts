@@ -4,8 +4,8 @@ import { openCheckpoint } from "../../src/formats/checkpoint.ts";
 import { isArrayDType } from "../../src/formats/stored-dtype.ts";
 import { CheckpointWriter } from "../../src/formats/checkpoint-writer.ts";
 
-/** Writes a Llama checkpoint with its first block only; `from` and `to` are directories. */
-export async function writeOneBlock(from: string, to: string): Promise<void> {
+/** Writes a Llama checkpoint with its first blocks only; `from` and `to` are directories. */
+export async function writeFewBlocks(from: string, to: string, blocks: number): Promise<void> {
   mkdirSync(to, { recursive: true });
   for (const file of readdirSync(from)) {
     if (/\.(json|jinja|model)$/.test(file) && !file.includes("safetensors")) {
@@ -14,10 +14,10 @@ export async function writeOneBlock(from: string, to: string): Promise<void> {
   }
   const checkpoint = await openCheckpoint(from);
   try {
-    const config = { ...checkpoint.config, num_hidden_layers: 1 };
+    const config = { ...checkpoint.config, num_hidden_layers: blocks };
     writeFileSync(join(to, "config.json"), JSON.stringify(config));
     const kept = [...checkpoint.tensors.values()].filter(
-      ({ name }) => !/layers\.(?!0\.)\d+\./.test(name),
+      ({ name }) => Number(/layers\.(\d+)\./.exec(name)?.[1] ?? 0) < blocks,
     );
     const entries = kept.flatMap(({ name, dtype, shape }) =>
       isArrayDType(dtype) ? [{ name, dtype, shape }] : [],
