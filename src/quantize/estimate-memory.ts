@@ -134,8 +134,10 @@ export function estimateMatrixMemory(linears: readonly PlannedLinear[]): number 
   return processBytes + Math.max(matrixBytes * largest, lingering(linears));
 }
 
+/** Of the experts of a mixture, one: the buffers of the others are as large, and serve again. */
 function lingering(linears: readonly PlannedLinear[]): number {
-  return Math.min(mostLingeringBytes, lingeringBytesOfWeight * weightsOf(linears));
+  const alike = linears.filter(({ expert = 0 }) => expert === 0);
+  return Math.min(mostLingeringBytes, lingeringBytesOfWeight * weightsOf(alike));
 }
 
 /**
