@@ -2,8 +2,8 @@
  * Scale and zero point of one group of columns a row: from the range of the weights (with zero, or their span
  * without it), from their largest magnitude or from their mean magnitude; with a search also for shrunk ranges,
  * keeping the one with the least Σ|ŵ - w|^norm. Without a search bound by memory; with one by compute: a candidate
- * in each lane, and for each (quantize + polynomial) a weight. The polynomial bounds a sum of powers; what it cannot
- * tell apart to a hundredth, such as ranges of groups with outliers, takes (quantize + power).
+ * in each lane, and for each (quantize + polynomial) a weight. The polynomial bounds a sum of powers; ranges that
+ * these bounds do not tell apart take (quantize + power).
  */
 #include <math.h>
 
@@ -19,7 +19,6 @@
 
 #define MOST_MEANS 2.4       /* the widest range that is tried, in mean magnitudes */
 #define WEIGHTS_A_SUM 64     /* errors in one run of additions */
-#define NEAR 0.99f           /* of the least error: what is less is told apart by powers, the rest by bounds */
 #define TRIED 16             /* ranges that are tried together */
 #define TRIED_VECTORS (TRIED / VF_WIDTH)
 #define LARGEST_ZERO 1024.0f /* where the spacing of float16 reaches a whole step */
@@ -242,17 +241,13 @@ static float try_some(const fit_call *call, const float *w, int64_t n, group_ran
   return -vf_max_of(least);
 }
 
-/*
- * Keeps the fit with the least upper bound, and those whose error may be less than NEAR times that, in the order in
- * which they came; returns how many these are.
- */
+/* Keeps the fits that may have the least error, in the order in which they came; returns how many these are. */
 static int64_t keep_near(trials of, int64_t count, float least) {
   int64_t kept = 0;
   for (int64_t first = 0; first < count; first += VF_WIDTH) {
-    float low = least_of(vf_load(of.lows + first)), high = least_of(vf_load(of.highs + first));
-    if (low >= NEAR * least && high > least) continue;
+    if (least_of(vf_load(of.lows + first)) > least) continue;
     for (int64_t i = first; i < fb_min(count, first + VF_WIDTH); i++) {
-      if (of.lows[i] >= NEAR * least && of.highs[i] != least) continue;
+      if (of.lows[i] > least) continue;
       of.scales[kept] = of.scales[i];
       of.zeros[kept++] = of.zeros[i];
     }

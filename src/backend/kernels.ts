@@ -86,8 +86,7 @@ export interface FitOptions {
   /**
    * With a search, the rule is also tried on ranges shrunk by `p = 1 − i·shrinkStep`, 0 ≤ i <
    * candidates (lo, hi or max|w| times p; for `mean` s = 2.4·p·mean|w|, besides the rule itself),
-   * and the one with the least `Σ|ŵ − w|^norm` is kept, the earliest on ties; or one whose sum is
-   * within a hundredth of the least.
+   * and the one with the least `Σ|ŵ − w|^norm` is kept, the earliest on ties.
    */
   readonly search: {
     readonly candidates: number;

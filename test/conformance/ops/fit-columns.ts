@@ -100,7 +100,7 @@ export function testFitColumns(open: () => Backend): void {
 
     const tailed = { ...weight, values: weight.values.map((w, i) => (i % 29 ? w : w * 6)) };
     for (const grid of grids.filter(({ codebook }) => !codebook)) {
-      test(`w${grid.bits} ${grid.id}: a search is within a hundredth of the reference's error`, async () => {
+      test(`w${grid.bits} ${grid.id}: a search errs as little as the reference's`, async () => {
         for (const norm of [1, 2, 2.2, 2.4, 3, 4]) {
           const search = { candidates: 80, shrinkStep: 0.01, norm };
           for (const [start, end] of [
@@ -116,7 +116,8 @@ export function testFitColumns(open: () => Backend): void {
               const group = tailed.values.subarray(i * 172 + start, i * 172 + end);
               const error = ({ scales, zeros }: typeof found) =>
                 nearestError(group, grid, scales[i], zeros[i], norm);
-              expect(error(found)).toBeLessThanOrEqual(error(best) * 1.01 + 1e-12);
+              // Scales that lie at a tie of float16 may be rounded either way.
+              expect(error(found)).toBeLessThanOrEqual(error(best) * 1.002 + 1e-12);
             }
           }
         }
