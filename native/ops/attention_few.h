@@ -71,6 +71,20 @@ static const float *wide_row(const kv_rows *kv, const few_part *part, int64_t h,
   return (const float *)kv->rows + (key * kv->heads + part->head + h) * kv->d;
 }
 
+/*
+ * Asks for share `part` of `parts` of the keys that are widened next, so that they come while these are worked on. A
+ * hint only: behind the last key nothing is asked for.
+ */
+static inline void fetch_ahead(const kv_rows *kv, const few_part *part, int64_t key, int64_t share, int64_t shares) {
+  int64_t row = kv_row_bytes(kv->dtype, kv->d), first = fb_min(part->end, key + FEW_KEYS);
+  int64_t count = fb_min(FEW_KEYS, part->end - first), apart = kv->heads * row;
+  int64_t bytes = (count - 1) * apart + part->heads * row;
+  const char *from = (const char *)kv->rows + first * apart + part->head * row;
+  if (count <= 0) return;
+  int64_t piece = fb_round_up(fb_ceil_div(bytes, shares), 64);
+  for (int64_t at = share * piece; at < fb_min(bytes, (share + 1) * piece); at += 64) __builtin_prefetch(from + at);
+}
+
 static void score_keys(const attention_call *call, const few_part *part) {
   int64_t queries = call->queries, width = call->width;
   for (int64_t key = part->key; key < part->end; key += FEW_KEYS) {
@@ -81,6 +95,7 @@ static void score_keys(const attention_call *call, const few_part *part) {
     for (int64_t r = 0; r < part->heads * queries; r++) {
       const float *k = wide_row(&part->k, part, r / queries, key, in_place);
       float *p = part->p + r * RANGE + (key - part->key);
+      fetch_ahead(&part->k, part, key, r, part->heads * queries);
       for (int64_t j = 0; j < count; j += VF_WIDTH) {
         vf_store(p + j, score_group(part->q + r * width, k + j * apart, apart, width));
       }
@@ -124,6 +139,7 @@ static void sum_values(const attention_call *call, const few_part *part) {
       const float *p = part->p + h * queries * RANGE + (key - part->key);
       float *o = part->o + h * queries * width;
       for (int64_t i = 0; i < width; i += STRIP_LANES) {
+        fetch_ahead(&part->v, part, key, (h * width + i) / STRIP_LANES, part->heads * width / STRIP_LANES);
         strip_product sums = {o + i, width, p, RANGE, 1, v + i, apart};
         multiply_strip(&sums, queries, count, (int)(fb_min(STRIP_LANES, width - i) / VF_WIDTH));
       }

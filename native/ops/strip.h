@@ -64,12 +64,14 @@ static inline __attribute__((always_inline)) void strip_tile(const strip_product
 static inline __attribute__((always_inline)) void strip_rows(const strip_product *s, int64_t rows, int64_t k,
                                                              const int vectors) {
   int64_t i = 0;
-  for (; i + STRIP_ROWS <= rows; i += STRIP_ROWS) strip_tile(s, i, k, STRIP_ROWS, vectors);
-#if STRIP_ROWS > 8
+  /* A tile of one row waits for its own sums: what is left behind whole tiles is cut in two even parts. */
+  for (; i + STRIP_ROWS <= rows && rows - i != 8; i += STRIP_ROWS) strip_tile(s, i, k, STRIP_ROWS, vectors);
+#if STRIP_ROWS >= 8
   for (; i + 8 <= rows; i += 8) strip_tile(s, i, k, 8, vectors);
 #endif
   for (; i + 4 <= rows; i += 4) strip_tile(s, i, k, 4, vectors);
-  for (; i < rows; i++) strip_tile(s, i, k, 1, vectors);
+  for (; i + 2 <= rows; i += 2) strip_tile(s, i, k, 2, vectors);
+  if (i < rows) strip_tile(s, i, k, 1, vectors);
 }
 
 /* Adds the product of `rows` rows of a and `vectors` vectors of lanes of b over k steps to c. */
