@@ -22,7 +22,7 @@ import {
 
 const passTokens = 2048;
 /** Heap that a text, its tokens and windows take. */
-const textBytes = 30e6;
+const textBytes = 34e6;
 /** What ends are in memory at once where they are computed with: as they are read, and as they are used. */
 const copiesOfEnds = 2;
 /** Bytes of a mapped table that become resident when a row of it is looked up: pages around it, too. */
@@ -32,8 +32,8 @@ const mostTableBytes = 20e6;
 /** Bytes a weight that quantizing a matrix takes: as floats, before and after, and its codes. */
 const matrixBytes = 18;
 /** Buffers of matrices that are done with, before the garbage collector takes them: of a weight, and all. */
-const lingeringBytesOfWeight = 4;
-const mostLingeringBytes = 110e6;
+const lingeringBytesOfWeight = 3;
+const mostLingeringBytes = 60e6;
 /** Memory of a pass at its peak over that of its largest inputs and outputs. */
 const passCopies = 2;
 
@@ -157,7 +157,7 @@ function wholeTrainingBytes(
   const parameterBytes = training.trainsWeights ? ofParameter : 4;
   const blockFloats = runs * (outputs / blocks + 3 * hiddenSize);
   const size = { ...training, parameterBytes, hiddenSize, blockFloats, tokens };
-  return estimateTrainingMemory(size) + 2 * textBytes + quantized + ofTeacher;
+  return estimateTrainingMemory(size) + textBytes + quantized + ofTeacher;
 }
 
 /**
