@@ -1,3 +1,4 @@
+import type { OpTime } from "../../src/kernels/native/addon.ts";
 import type { NativeBackend } from "../../src/kernels/native/native-backend.ts";
 
 /** What some work took, in seconds. */
@@ -33,15 +34,24 @@ export class WorkMeter {
 
   /** Ends, when all that was asked of the backend is done. */
   end(): WorkTime {
-    const times = this.backend.profile().filter(({ op }) => !op.startsWith("("));
-    const [all, products] = [sumOf(times), sumOf(times.filter(({ op }) => productOps.has(op)))];
+    const { nanoseconds, share } = timeOfOps(this.backend.profile(), productOps);
     if (this.backend.threads > 1) {
-      return { seconds: (performance.now() - this.startedMs) / 1e3, products: products / 1e9 };
+      return { seconds: (performance.now() - this.startedMs) / 1e3, products: nanoseconds / 1e9 };
     }
     const seconds = secondsOf(process.cpuUsage(this.all));
     const native = seconds - secondsOf(process.threadCpuUsage(this.script));
-    return { seconds, products: all === 0 ? 0 : (native * products) / all };
+    return { seconds, products: native * share };
   }
+}
+
+/** The executor's time in some ops, and which share of its time in all that is. */
+export function timeOfOps(
+  profile: readonly OpTime[],
+  ops: ReadonlySet<string>,
+): { readonly nanoseconds: number; readonly share: number } {
+  const times = profile.filter(({ op }) => !op.startsWith("("));
+  const [all, nanoseconds] = [sumOf(times), sumOf(times.filter(({ op }) => ops.has(op)))];
+  return { nanoseconds, share: all === 0 ? 0 : nanoseconds / all };
 }
 
 function sumOf(times: readonly { readonly nanoseconds: number }[]): number {

@@ -9,6 +9,7 @@ import { type BackendOptions, openBackend } from "../../src/backend/registry.ts"
 import { type PipelineEvent, quantize, type QuantizeOptions } from "../../src/index.ts";
 import type { NativeBackend } from "../../src/kernels/native/native-backend.ts";
 import { memoryUsage, monotonicMs, processorMs } from "../../src/platform/node.ts";
+import { timeOfOps } from "../methods/work-meter.ts";
 import type { Cost, SideFigures } from "./measure-quantize.ts";
 
 /** Ops that carry errors from column to column, and what they need of the Hessian. */
@@ -29,15 +30,10 @@ function costSoFar(): Cost {
 
 /** Processor time of native threads, by the share of the executor's time that these ops have. */
 function solvingSeconds(): number {
-  let [all, solving] = [0, 0];
-  for (const { op, nanoseconds } of backend.profile()) {
-    if (op.startsWith("(")) continue;
-    all += nanoseconds;
-    if (solvingOps.has(op)) solving += nanoseconds;
-  }
+  const { share } = timeOfOps(backend.profile(), solvingOps);
   const { user, system } = process.threadCpuUsage();
   const native = processorMs() / 1000 - (user + system) / 1e6;
-  return all === 0 ? 0 : (native * solving) / all;
+  return native * share;
 }
 
 function onEvent(event: PipelineEvent): void {

@@ -72,7 +72,7 @@ static const float *wide_row(const kv_rows *kv, const few_part *part, int64_t h,
 }
 
 /*
- * Asks for share `part` of `parts` of the keys that are widened next, so that they come while these are worked on. A
+ * Asks for one of `shares` shares of the keys that are widened next, so that they come while these are worked on. A
  * hint only: behind the last key nothing is asked for.
  */
 static inline void fetch_ahead(const kv_rows *kv, const few_part *part, int64_t key, int64_t share, int64_t shares) {

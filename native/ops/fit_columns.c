@@ -45,8 +45,8 @@ typedef struct {
 typedef struct { float least, most, low, high, mean; } group_range;
 /* Fits of ranges shrunk by as many factors, one in each lane. */
 typedef struct { vf scale, zero; } fits;
-/* Fits that are tried, and bounds of their errors; as many as factors of ranges. */
-typedef struct { float *scales, *zeros, *lows, *highs; } trials;
+/* Fits that are tried, and lower bounds of their errors; as many as factors of ranges. */
+typedef struct { float *scales, *zeros, *lows; } trials;
 
 static float mean_magnitude(const float *w, int64_t n) {
   double sum = 0;
@@ -235,14 +235,13 @@ static float try_some(const fit_call *call, const float *w, int64_t n, group_ran
   bound_fits(call, w, n, range, of, found);
   for (int v = 0; v < TRIED_VECTORS; v++) {
     vf_store(to.lows + first + v * VF_WIDTH, found[v].low);
-    vf_store(to.highs + first + v * VF_WIDTH, found[v].high);
     least = vf_max(vf_sub(vf_zero(), found[v].high), least);
   }
   return -vf_max_of(least);
 }
 
 /* Keeps the fits that may have the least error, in the order in which they came; returns how many these are. */
-static int64_t keep_near(trials of, int64_t count, float least) {
+static int64_t keep_possible(trials of, int64_t count, float least) {
   int64_t kept = 0;
   for (int64_t first = 0; first < count; first += VF_WIDTH) {
     if (least_of(vf_load(of.lows + first)) > least) continue;
@@ -271,7 +270,7 @@ static int64_t gather_trials(const fit_call *call, const float *w, int64_t n, gr
     float high = try_some(call, w, n, range, first, to);
     least = high < least ? high : least;
   }
-  return keep_near(to, fb_min(first, call->count), least);
+  return keep_possible(to, fb_min(first, call->count), least);
 }
 
 /* Takes the first fit with the least error. */
@@ -311,7 +310,7 @@ static int list_shrinks(fit_call *call, fb_team *team, int candidates, double st
   int mean = call->rule == RULE_MEAN;
   call->count = candidates ? candidates + mean : 1;
   int64_t padded = fb_round_up(call->count, TRIED);
-  if (!fb_reserve(team, (size_t)padded * sizeof(float), (size_t)padded * 4 * sizeof(float))) return 0;
+  if (!fb_reserve(team, (size_t)padded * sizeof(float), (size_t)padded * 3 * sizeof(float))) return 0;
   float *shrinks = fb_shared(team);
   for (int64_t i = 0; i < padded; i++) {
     int64_t at = fb_min(i, call->count - 1);
@@ -326,7 +325,7 @@ static FB_BODY(fit_rows) {
   int64_t first = chunk * ROWS_PER_CHUNK, last = fb_min(call->rows, first + ROWS_PER_CHUNK);
   int64_t padded = fb_round_up(call->count, TRIED);
   float *scratch = fb_local(call->team, thread);
-  trials of = {scratch, scratch + padded, scratch + 2 * padded, scratch + 3 * padded};
+  trials of = {scratch, scratch + padded, scratch + 2 * padded};
   for (int64_t row = first; row < last; row++) {
     const float *w = call->weight + row * call->columns + call->start;
     int64_t at = row * call->groups + call->group;

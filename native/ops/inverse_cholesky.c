@@ -1,6 +1,7 @@
 /*
  * Upper U, float32, with A^-1 = U^T U, for the symmetric positive definite A that lies below the diagonal of
- * h [n, n] f64, with its diagonal apart; rows and columns may be taken in another order. Bound by compute: 2/3 n^3 operations, nearly all in gemm_f64.c.
+ * h [n, n] f64, with its diagonal apart; rows and columns may be taken in another order. Bound by compute:
+ * 2/3 n^3 operations, nearly all in gemm_f64.c.
  *
  * A = R R^T with R upper (a Cholesky factorization that starts at the last row) gives U = R^-1, so A itself
  * is never inverted. Blocks of NB columns; the upper triangle of h holds A, then R, then U, while

@@ -81,8 +81,8 @@ export default defineMethod({
   weighsTokens: ({ loss }) => loss === "relative",
   trials: ({ gridPoints, searchTokens }, triesQuantizer) =>
     triesQuantizer
-      ? { passes: gridPoints / 3, tokens: searchTokens ?? fewerSearchTokens, tokensPerColumn }
-      : { passes: gridPoints, tokens: searchTokens ?? mostSearchTokens },
+      ? { passes: gridPoints / 3, tokens: tokensCompared(searchTokens, true), tokensPerColumn }
+      : { passes: gridPoints, tokens: tokensCompared(searchTokens, false) },
   transformBlock,
 });
 
@@ -132,7 +132,7 @@ async function scaleGroup(
   const { block, options: chosen, tryQuantizer } = problem;
   const factorsOf = await factorRule(problem, group);
   const quantizeScaled = await scaledQuantizer(problem, group);
-  const tokens = chosen.searchTokens ?? (tryQuantizer ? fewerSearchTokens : mostSearchTokens);
+  const tokens = tokensCompared(chosen.searchTokens, tryQuantizer !== null);
   const judge = await groupLoss(problem, group, firstTokens(problem, tokens));
   const { plain, best } = await searchRatio(problem, async (ratio) =>
     judge.measure(await quantizeScaled(factorsOf(ratio))),
@@ -147,6 +147,10 @@ async function scaleGroup(
     error: relative(best.loss, judge.energy),
   };
   return { part: { name: group.producer, figures }, factors };
+}
+
+function tokensCompared(asked: number | undefined, triesQuantizer: boolean): number {
+  return asked ?? (triesQuantizer ? fewerSearchTokens : mostSearchTokens);
 }
 
 /** A ratio, in steps of the grid, and what its error was. */
