@@ -1,6 +1,7 @@
 /*
- * dTable[v] = Σ of the rows of dOut whose id is v, in the order of the tokens, in float64 where there are several. The
- * tokens of an id are chained first, so that each row of the table is written once. Bound by memory.
+ * dTable[v] = Σ of the rows of dOut whose id is v, in the order of the tokens, in float64 where there are several;
+ * with `adds` the sum begins with dTable[v]. The tokens of an id are chained first, so that each row of the table is
+ * written once, or with `adds` at most once. Bound by memory.
  *
  *   first[v]: the first token of id v, or -1       next[t]: the next token of the same id, or -1
  */
@@ -15,6 +16,7 @@ typedef struct {
   const int32_t *ids;
   int32_t *first, *next;
   int64_t tokens, width, vocabulary;
+  int adds;
   fb_team *team;
 } embedding_call;
 
@@ -28,7 +30,7 @@ static void chain_tokens(const embedding_call *call) {
 
 static void add_rows(const embedding_call *call, float *out, int32_t token, double *sums) {
   int64_t width = call->width;
-  for (int64_t i = 0; i < width; i++) sums[i] = 0;
+  for (int64_t i = 0; i < width; i++) sums[i] = call->adds ? out[i] : 0;
   for (; token >= 0; token = call->next[token]) {
     const float *row = call->d_out + token * width;
     for (int64_t i = 0; i < width; i++) sums[i] += row[i];
@@ -42,17 +44,18 @@ static FB_BODY(embedding_chunk) {
   for (int64_t v = chunk * rows; v < end; v++) {
     float *out = call->d_table + v * width;
     int32_t token = call->first[v];
+    if (token < 0 && call->adds) continue;
     if (token < 0) memset(out, 0, (size_t)width * 4);
-    else if (call->next[token] < 0) memcpy(out, call->d_out + token * width, (size_t)width * 4);
+    else if (call->next[token] < 0 && !call->adds) memcpy(out, call->d_out + token * width, (size_t)width * 4);
     else add_rows(call, out, token, fb_local(call->team, thread));
   }
 }
 
-/* buffers: dTable, dOut, ids; sizes: tokens, width, vocabulary */
+/* buffers: dTable, dOut, ids; sizes: tokens, width, vocabulary, adds */
 FB_OP(embedding_backward) {
   embedding_call call = {.d_table = args->buffer[0], .d_out = args->buffer[1], .ids = args->buffer[2],
                          .tokens = args->size[0], .width = args->size[1], .vocabulary = args->size[2],
-                         .team = team};
+                         .adds = args->size[3] != 0, .team = team};
   FB_REQUIRE(args->bytes[0] == (size_t)(call.vocabulary * call.width) * 4);
   FB_REQUIRE(args->bytes[1] == (size_t)(call.tokens * call.width) * 4);
   FB_REQUIRE(args->bytes[2] == (size_t)call.tokens * 4 && call.tokens <= INT32_MAX);

@@ -283,6 +283,10 @@ static void check_embedding(fb_check *check, int64_t width) {
   set_buffer(&args, 2, ids, TOKENS * 4);
   call_op(check, "embedding_backward", &args);
   expect_floats(check, "embedding_backward", table, expected, VOCABULARY * width, 1e-7, 1e-7);
+  args.size[3] = 1; /* adds: what was written is there twice */
+  for (int64_t i = 0; i < VOCABULARY * width; i++) expected[i] *= 2;
+  call_op(check, "embedding_backward", &args);
+  expect_floats(check, "embedding_backward, added", table, expected, VOCABULARY * width, 2e-7, 2e-7);
   ids[3] = VOCABULARY;
   call_refused(check, "embedding_backward", &args);
   free(d_out);

@@ -209,8 +209,11 @@ export interface TrainingKernels {
     student: TensorView,
     scale: number,
   ): void;
-  /** `dTable [vocabulary, d]`: row v is the sum of the rows of `dOut [T, d]` with id (i32) v. */
-  embeddingBackward(dTable: TensorView, dOut: TensorView, ids: TensorView): void;
+  /**
+   * `dTable [vocabulary, d]`: row v is the sum of the rows of `dOut [T, d]` with id (i32) v; where it
+   * `adds`, that and what the row was.
+   */
+  embeddingBackward(dTable: TensorView, dOut: TensorView, ids: TensorView, adds: boolean): void;
   /** `out [n] = Σ_t x[t]` for x `[T, n]`, summed in float64. */
   columnSums(out: TensorView, x: TensorView): void;
   /** `sum [1] f64 += Σ x²`. */

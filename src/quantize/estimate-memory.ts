@@ -37,6 +37,9 @@ const mostLingeringBytes = 60e6;
 /** Memory of a pass at its peak over that of its largest inputs and outputs. */
 const passCopies = 2;
 
+/** Memory of a block's second moments over their own bytes, as measured. */
+const momentsOfBlock = 1.5;
+
 /** A weight as it is, as it is turned and rounded, and its gradient, where rotations are learned. */
 const learnedBytes = 12;
 
@@ -105,7 +108,7 @@ function solvingBytes({ linears, isSequential }: WorkSize, largest: number, pass
   const widest = Math.max(...linears.map(({ inFeatures }) => inFeatures));
   const squaresOf = isSequential ? stageSquares : distinctSquares;
   const moments = 8 * Math.max(...byBlock(linears).map(squaresOf));
-  return moments + Math.max(pass, largest + 4 * widest ** 2);
+  return (isSequential ? 1 : momentsOfBlock) * moments + Math.max(pass, largest + 4 * widest ** 2);
 }
 
 /** Σ n² over the inputs of the widest stage of a block; those of one width may be of one stage. */
@@ -114,7 +117,7 @@ function stageSquares(block: readonly PlannedLinear[]): number {
   const ofWidth = widths.map((width) =>
     distinctSquares(block.filter(({ inFeatures }) => inFeatures === width)),
   );
-  return Math.max(...ofWidth) / 1.5;
+  return Math.max(...ofWidth);
 }
 
 /** The same work with one expert of each mixture, and with the two streams that this takes. */
@@ -180,7 +183,8 @@ function trainingBytes(work: WorkSize): number {
 /** Second moments of a block's inputs in float64, and what inverting the widest one takes. */
 function hessianBytes({ linears }: WorkSize): number {
   const widest = Math.max(...linears.map(({ inFeatures }) => inFeatures));
-  return 8 * Math.max(...byBlock(linears).map(distinctSquares)) + 16 * widest ** 2;
+  const moments = 8 * Math.max(...byBlock(linears).map(distinctSquares));
+  return momentsOfBlock * moments + 16 * widest ** 2;
 }
 
 /** Statistics of a transform, and the inputs and outputs that its trials are judged by. */

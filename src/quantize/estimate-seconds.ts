@@ -28,6 +28,8 @@ const textSeconds = 0.5;
 const secondsPerRotated = 5e-8;
 /** An operation of solving a layer, in float64 and column by column, over one of a product. */
 const solvingCost = 5;
+/** Operations that a token's second moments take, each over half a product's: one triangle, at less speed. */
+const momentFlops = 1.5;
 /** Forward passes that a trial of a transform takes: scales and clips, for each group of layers. */
 const passesOfTrial = 2.5;
 /** Share of the speed of a large product that quantizing block by block reaches. */
@@ -93,7 +95,7 @@ function layerFlops(
   quantizers: readonly ChosenMethod[],
   times: number,
 ): number {
-  const statistics = sum(byBlock(linears).map((block) => distinctSquares(block) * tokens));
+  const statistics = momentFlops * tokens * sum(byBlock(linears).map(distinctSquares));
   const solving = sum(linears.map((l) => l.inFeatures ** 2 * (l.outFeatures + l.inFeatures)));
   const products = sum(
     quantizers.map(({ method, options }) => method.layerProducts?.(options) ?? 0),

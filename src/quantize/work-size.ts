@@ -81,7 +81,7 @@ export function distinctSquares(block: readonly PlannedLinear[]): number {
     const parent = slot.split(".").slice(0, -1).join(".");
     inputs.set(`${parent} ${inFeatures}`, inFeatures ** 2);
   }
-  return sum([...inputs.values()]) * 1.5;
+  return sum([...inputs.values()]);
 }
 
 /** The linears of each block, by its number. */

@@ -20,11 +20,14 @@ import {
   type TrainingStore,
   type TrainingTensors,
 } from "../training/training-store.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { progressSchema } from "./record-schema.ts";
 import { compareIdentities, type RunIdentity } from "./identity.ts";
 
 /** Version of the state files; states of another one are of another program. */
 const stateVersion = 1;
+/** Bytes of a tensor that are copied at a time. */
+const bytesAtOnce = 2 ** 24;
 /** States that are kept: one to resume from, and the one before it. */
 const keptStates = 2;
 
@@ -136,11 +139,28 @@ function hashOf(progress: TrainingProgress): string {
   return sha256(JSON.stringify(progress));
 }
 
+/** Runs of rows of a tensor, few enough to be copied, and where they begin in its file. */
+function* partsOf(
+  tensor: Tensor<"f32" | "bf16">,
+): Iterable<{ readonly part: Tensor<"f32" | "bf16">; readonly byteOffset: number }> {
+  const [rows = 0] = tensor.shape;
+  const rowBytes = 4 * (tensor.size / Math.max(1, rows));
+  const most = Math.max(1, Math.floor(bytesAtOnce / Math.max(1, rowBytes)));
+  for (let row = 0; row < rows; row += most) {
+    const part = tensor.slice(row, Math.min(rows, row + most));
+    yield { part, byteOffset: row * rowBytes };
+  }
+}
+
 async function writeTensors(path: string, tensors: TrainingTensors): Promise<void> {
   const entries = [...tensors].map(([name, { shape }]) => ({ name, dtype: "f32" as const, shape }));
   const writer = await SafetensorsWriter.create(path, entries);
   try {
-    for (const [name, tensor] of tensors) await writer.write(name, await readFloats(tensor));
+    for (const [name, tensor] of tensors) {
+      for (const { part, byteOffset } of partsOf(tensor)) {
+        await writer.write(name, await readFloats(part), byteOffset);
+      }
+    }
     await writer.finish();
   } catch (error) {
     await writer.close().catch(() => undefined);
@@ -151,7 +171,13 @@ async function writeTensors(path: string, tensors: TrainingTensors): Promise<voi
 async function fillTensors(path: string, tensors: TrainingTensors): Promise<void> {
   const file = await openSafetensors(path);
   try {
-    for (const [name, tensor] of tensors) fillTensor(tensor, await file.readAs(name, "f32"));
+    for (const [name, tensor] of tensors) {
+      for (const { part, byteOffset } of partsOf(tensor)) {
+        const values = new Float32Array(part.size);
+        await file.readInto(name, new Uint8Array(values.buffer), byteOffset);
+        fillTensor(part, values);
+      }
+    }
   } finally {
     await file.close();
   }

@@ -32,6 +32,12 @@ export class GradientMap {
     this.drop(gradient);
   }
 
+  /** The gradient so far, to be added to in place; null without one, or where it has other owners. */
+  sumOf(of: Storage): Tensor<"f32"> | null {
+    const sum = this.gradients.get(of);
+    return sum && !this.isShared(sum) ? sum : null;
+  }
+
   /** Takes a gradient out; the caller drops it, or owns it from then on. */
   take(of: Storage): TakenGradient | null {
     const tensor = this.gradients.get(of);

@@ -17,9 +17,9 @@ import { emptyLike, Tensor } from "./tensor.ts";
 export function embedding(table: Tensor, ids: Tensor<"i32">): Tensor<"f32"> {
   const out = Tensor.empty(table.backend, "f32", [...ids.shape, table.shape[1] ?? 0]);
   table.backend.kernels.embedding(out, table, ids);
-  const backward: Backward = (dOut) => {
-    const dTable = Tensor.empty(table.backend, "f32", table.shape);
-    table.backend.kernels.embeddingBackward(dTable, dOut, ids);
+  const backward: Backward = (dOut, _wanted, [sum]) => {
+    const dTable = sum ?? Tensor.empty(table.backend, "f32", table.shape);
+    table.backend.kernels.embeddingBackward(dTable.reshape(table.shape), dOut, ids, sum !== null);
     return [dTable];
   };
   return record(out, [table], backward, [ids]);

@@ -30,6 +30,18 @@ export function matmulInto(out: Tensor, a: Tensor, b: Tensor, options: MatmulOpt
   out.backend.kernels.matmul(out, a, b, options);
 }
 
+/** Adds a product to a sum of its size, in place; without one, the product. */
+function addMatmul(
+  sum: Tensor<"f32"> | null,
+  a: Tensor,
+  b: Tensor,
+  options: MatmulOptions = {},
+): Tensor<"f32"> {
+  if (!sum) return matmul(a, b, options);
+  matmulInto(sum.reshape(productShape(a, b, options)), a, b, { ...options, beta: 1 });
+  return sum;
+}
+
 function productShape(a: Tensor, b: Tensor, options: MatmulOptions): Shape {
   const [m, k] = matrixShape("a", a, options.transposeA);
   const [kb, n] = matrixShape("b", b, options.transposeB);
@@ -61,11 +73,13 @@ export function linear(x: Tensor, weight: Tensor): Tensor<"f32"> {
   const out = matmul(a, b, { transposeB: true, rowwise: isRowwise() });
   const [left, right] = [operandOf(a), operandOf(b)];
   const { dtype } = a;
-  const backward: Backward = (dOut, [wantsX, wantsWeight]) => {
+  const backward: Backward = (dOut, [wantsX, wantsWeight], [ofX, ofWeight]) => {
     const dProduct = dtype === "bf16" ? toBfloat16(dOut) : dOut;
     const gradients = [
-      wantsX ? right.use((again) => matmul(dProduct, again)) : null,
-      wantsWeight ? left.use((again) => matmul(dProduct, again, { transposeA: true })) : null,
+      wantsX ? right.use((again) => addMatmul(ofX, dProduct, again)) : null,
+      wantsWeight
+        ? left.use((again) => addMatmul(ofWeight, dProduct, again, { transposeA: true }))
+        : null,
     ];
     if (dProduct !== dOut) dProduct.release();
     return gradients;

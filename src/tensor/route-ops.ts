@@ -129,7 +129,7 @@ export function addUpRows(x: Tensor<"f32">, rows: Tensor<"i32">, count: number):
   expectShape("rows to add up", rows.shape, x.shape.slice(0, 1));
   const { backend } = x;
   const out = Tensor.empty(backend, "f32", [count, x.shape[1] ?? 0]);
-  backend.kernels.embeddingBackward(out, x, rows);
+  backend.kernels.embeddingBackward(out, x, rows, false);
   const backward = (dOut: Tensor<"f32">): [Tensor<"f32">] => {
     const dX = Tensor.empty(backend, "f32", x.shape);
     backend.kernels.embedding(dX, dOut, rows);

@@ -113,6 +113,11 @@ const cases: Record<string, [Tensor<"f32">[], () => Tensor<"f32">]> = {
   linear: [[x, weight], () => linear(x, weight)],
   "linear of one input, twice": [[x, weight], () => add(linear(x, weight), linear(x, weight))],
   embedding: [[table], () => embedding(table, ids)],
+  "a table looked up in, and multiplied by": [[table], () => linear(embedding(table, ids), table)],
+  "a table looked up in twice": [
+    [table],
+    () => multiply(embedding(table, ids), embedding(table, ids)),
+  ],
   rmsNorm: [[x, row], () => rmsNorm(x, row, 1e-5)],
   layerNorm: [[x, row], () => layerNorm(x, row, row, 1e-5)],
   "layerNorm without weight": [[x], () => layerNorm(x, null, null, 1e-5)],

@@ -7,10 +7,14 @@ import { type Tensor, type TensorHolder, tidy, withHolder } from "./tensor.ts";
 /** `bf16`: products of `linear` in bfloat16 with float32 sums; all else stays float32. */
 export type TapePrecision = "f32" | "bf16";
 
-/** Gradients by the inputs of an op from that by its output; null where there is none. */
+/**
+ * Gradients by the inputs of an op from that by its output; null where there is none. `sums` are what
+ * other ops have given so far: one of them is returned where the op adds its gradient to it in place.
+ */
 export type Backward = (
   dOut: Tensor<"f32">,
   wanted: readonly boolean[],
+  sums: readonly (Tensor<"f32"> | null)[],
 ) => readonly (Tensor<"f32"> | null)[];
 
 /** An op that was recorded. */
@@ -185,14 +189,15 @@ export class Tape implements TensorHolder {
     const gradient = this.gradients.take(out.storage);
     if (!gradient) return;
     const wanted = inputs.map((input) => this.tracks(input));
+    const sums = inputs.map(({ storage }, i) => (wanted[i] ? this.gradients.sumOf(storage) : null));
     const dOut = gradient.tensor.reshape(out.shape);
     const before = open.tape;
     open.tape = null;
     try {
-      const results = backward(dOut, wanted);
+      const results = backward(dOut, wanted, sums);
       for (const [i, input] of inputs.entries()) {
         const result = results[i];
-        if (result && wanted[i]) this.gradients.add(input.storage, result);
+        if (result && wanted[i] && result !== sums[i]) this.gradients.add(input.storage, result);
       }
     } finally {
       open.tape = before;

@@ -84,9 +84,15 @@ describe.skipIf(!native.available)(
 
     test("embeddingBackward", () =>
       expectSameBits([300, 172], (backend, dTable) => {
-        const ids = Array.from({ length: 500 }, (_, t) => (t * t) % 300);
-        const dOut = upload(backend, normalSample([500, 172], 1));
-        backend.kernels.embeddingBackward(dTable, dOut, uploadIds(backend, ids));
+        const ids = uploadIds(
+          backend,
+          Array.from({ length: 500 }, (_, t) => (t * t) % 300),
+        );
+        const [first, second] = [1, 2].map((seed) =>
+          upload(backend, normalSample([500, 172], seed)),
+        );
+        backend.kernels.embeddingBackward(dTable, first, ids, false);
+        backend.kernels.embeddingBackward(dTable, second, ids, true);
       }));
 
     test("squaredError and sumSquares", () =>

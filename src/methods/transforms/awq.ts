@@ -86,7 +86,19 @@ export default defineMethod({
   transformBlock,
 });
 
+/** Factors of a layer's input channels, by its name. */
+type ColumnFactors = ReadonlyMap<string, Float32Array>;
+
 async function transformBlock(problem: BlockProblem<Options>): Promise<TransformedPart[]> {
+  const { parts, factors } = await scaleGroups(problem);
+  // What makes up for its rounding would reproduce clamped weights instead of the model's.
+  const { clip = !problem.compensated } = problem.options;
+  return clip ? [...parts, ...(await clipSlots(problem, factors))] : parts;
+}
+
+async function scaleGroups(
+  problem: BlockProblem<Options>,
+): Promise<{ parts: TransformedPart[]; factors: ColumnFactors }> {
   const parts: TransformedPart[] = [];
   const columnFactors = new Map<string, Float32Array>();
   for (const group of problem.groups) {
@@ -97,9 +109,14 @@ async function transformBlock(problem: BlockProblem<Options>): Promise<Transform
     const byColumn = channelOf ? Float32Array.from(channelOf, (c) => factors[c]) : factors;
     for (const name of group.consumers) columnFactors.set(name, byColumn);
   }
-  // What makes up for its rounding would reproduce clamped weights instead of the model's.
-  const { clip = !problem.compensated } = problem.options;
-  if (!clip) return parts;
+  return { parts, factors: columnFactors };
+}
+
+async function clipSlots(
+  problem: BlockProblem<Options>,
+  factors: ColumnFactors,
+): Promise<TransformedPart[]> {
+  const parts: TransformedPart[] = [];
   const { slots, scoreSlots } = problem.block;
   for (const { name } of slots) {
     const scheme = problem.schemeOf(name);
@@ -113,7 +130,7 @@ async function transformBlock(problem: BlockProblem<Options>): Promise<Transform
     if (!problem.statisticsOf(name)) continue;
     throwIfCancelled(problem.signal);
     problem.report(`clipping of ${name}`);
-    parts.push(await clipSlot(problem, name, scheme, columnFactors.get(name)));
+    parts.push(await clipSlot(problem, name, scheme, factors.get(name)));
   }
   return parts;
 }

@@ -245,12 +245,17 @@ export function testTrainingRows(open: () => Backend): void {
         1e-5,
       ));
 
-    test("embeddingBackward adds the rows of one id", () =>
+    test("embeddingBackward adds the rows of one id, also to what is there", () =>
       expectLikeReference(open(), (backend) => {
-        const dTable = blankOutput(backend, [5, columns]);
-        const ids = Array.from({ length: rows }, (_, t) => [2, 0, 2, 4][t % 4]);
-        backend.kernels.embeddingBackward(dTable, sample(backend, 1), uploadIds(backend, ids));
-        return [dTable];
+        const blank = blankOutput(backend, [5, columns]);
+        const sums = upload(backend, normalSample([5, columns], 2));
+        const ids = uploadIds(
+          backend,
+          Array.from({ length: rows }, (_, t) => [2, 0, 2, 4][t % 4]),
+        );
+        backend.kernels.embeddingBackward(blank, sample(backend, 1), ids, false);
+        backend.kernels.embeddingBackward(sums, sample(backend, 1), ids, true);
+        return [blank, sums];
       }));
   });
 

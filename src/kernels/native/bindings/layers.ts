@@ -203,10 +203,10 @@ export const layerBindings = [
       f32("dOut", "tokens", "width"),
       i32("ids", "tokens"),
     ],
-    sizes: ["tokens", "width", "vocabulary"],
-    values: (dTable, dOut, ids) => {
+    sizes: ["tokens", "width", "vocabulary", "adds"],
+    values: (dTable, dOut, ids, adds) => {
       const [vocabulary = 0, width = 0] = dTable.shape;
-      return [dTable, dOut, ids, countOf(ids), width, vocabulary];
+      return [dTable, dOut, ids, countOf(ids), width, vocabulary, Number(adds)];
     },
   }),
 ];

@@ -12,11 +12,11 @@ export const embedding: Kernels["embedding"] = (out, table, ids) => {
   }
 };
 
-/** `dTable [vocabulary, d]`: row v is the sum of the rows of `dOut` whose id is v. */
-export const embeddingBackward: Kernels["embeddingBackward"] = (dTable, dOut, ids) => {
+/** `dTable [vocabulary, d]`: row v is, or is increased by, the sum of the rows of `dOut` whose id is v. */
+export const embeddingBackward: Kernels["embeddingBackward"] = (dTable, dOut, ids, adds) => {
   const [vocabulary = 0, width = 0] = dTable.shape;
   const upstream = floats(dOut);
-  const sums = new Float64Array(vocabulary * width);
+  const sums = adds ? Float64Array.from(floats(dTable)) : new Float64Array(vocabulary * width);
   for (const [t, id] of rowIndices(ids, vocabulary).entries()) {
     for (let i = 0; i < width; i++) sums[id * width + i] += upstream[t * width + i];
   }
