@@ -21,8 +21,12 @@ import {
 } from "./work-size.ts";
 
 const passTokens = 2048;
-/** Heap that a text, its tokens and windows take. */
+/** Heap that windows of a text and the tokenizer's garbage take. */
 const textBytes = 34e6;
+/** Memory while a text is cut into tokens: of the tokenizer, an entry of the vocabulary and all else; of a byte of text. */
+const bytesOfEntry = 1900;
+const tokenizerBytes = 20e6;
+const bytesOfTextByte = 6;
 /** What ends are in memory at once where they are computed with: as they are read, and as they are used. */
 const copiesOfEnds = 2;
 /** Bytes of a mapped table that become resident when a row of it is looked up: pages around it, too. */
@@ -45,12 +49,24 @@ const learnedBytes = 12;
 
 /**
  * Estimates the peak of resident memory in bytes: the process, embedding and head, a block in
- * float32, the largest layer's work; with a text its activations, statistics and a pass. Pages of
- * mapped files count, though the system may take them back.
+ * float32, the largest layer's work; with a text its activations, statistics and a pass, or what
+ * cutting it into tokens takes before. Pages of mapped files count, though the system may take them
+ * back.
  */
 export function estimateMemory(whole: WorkSize): number {
-  if (whole.training) return wholeTrainingBytes(whole, whole.training);
-  return Math.max(blockwiseBytes(whole), whole.learning ? learningBytes(whole, whole.learning) : 0);
+  const { training, learning } = whole;
+  return Math.max(
+    readingBytes(whole),
+    training ? wholeTrainingBytes(whole, training) : blockwiseBytes(whole),
+    !training && learning ? learningBytes(whole, learning) : 0,
+  );
+}
+
+/** A text is a string and tokens once, before anything is computed. */
+function readingBytes({ text, textFileBytes, vocabularySize }: WorkSize): number {
+  if (!text) return 0;
+  const tokenizer = tokenizerBytes + bytesOfEntry * vocabularySize;
+  return processBytes + tokenizer + bytesOfTextByte * textFileBytes;
 }
 
 /**
@@ -71,15 +87,16 @@ function blockwiseBytes(whole: WorkSize): number {
   const ofLayer = work.method.quantizeLinear ? (work.method.trainingBytes ?? 0) : 0;
   const largest = (14 + ofLayer) * Math.max(...work.linears.map((linear) => weightsOf([linear])));
   const tables = Math.min(mostTableBytes, work.embeddingAndHeadWeights);
-  const standing =
-    processBytes + residentEnds(work) + tables + blockBytes + lingering(work.linears);
-  if (work.tokens === 0) return standing + largest;
+  const standing = processBytes + residentEnds(work) + blockBytes;
+  const rounding = standing + tables + largest + lingering(work.linears);
+  if (work.tokens === 0) return rounding;
   const transforms = Math.max(0, ...work.transforms.map((each) => transformBytes(work, each)));
   const ofOutputs = asksForGradients(work) ? outputGradientBytes(work, blockBytes) : 0;
   const ofWeights = asksForSensitivities(work) ? weightGradientBytes(work, blockBytes) : 0;
   const stage = 4 * Math.min(work.tokens, passTokens);
   const pass = passCopies * stage * (4 * Math.max(...widths) + 8 * work.hiddenSize);
-  return (
+  // Buffers that linger serve the passes; tables are quantized behind the blocks.
+  const calibrating =
     standing +
     textBytes +
     work.activationBytes +
@@ -88,8 +105,8 @@ function blockwiseBytes(whole: WorkSize): number {
     Math.max(
       largest + Math.max(transforms, ofOutputs, ofWeights) + pass,
       quantizersOf(work).some(gathersHessians) ? solvingBytes(work, largest, pass) : 0,
-    )
-  );
+    );
+  return Math.max(rounding, calibrating);
 }
 
 /** Pages of the tables in front of and behind the blocks, where these are not computed with. */

@@ -2,7 +2,7 @@ import type { Backend } from "../backend/backend.ts";
 import { readQuantizationConfig } from "../formats/quantization-config.ts";
 import { tensorBytes } from "../formats/safetensors-header.ts";
 import type { Method, TrainingData } from "../methods/define-method.ts";
-import { absolutePath, freeDiskBytes, parentPath } from "../platform/node.ts";
+import { absolutePath, freeDiskBytes, parentPath, status } from "../platform/node.ts";
 import { findArchitecture } from "../models/index.ts";
 import type { OpenedModel } from "../runtime/load.ts";
 import { bytesPerElement } from "../tensor/dtype.ts";
@@ -51,7 +51,8 @@ export async function makePlan(
   const { imatrix } = recipe;
   const importance = imatrix === null ? null : await readImportance(imatrix, linears, config.names);
   const activations = planActivations(recipe, method, config.hiddenSize);
-  const asked = workOf(opened, recipe, method, { ...weights, activations });
+  const textFileBytes = await largestTextBytes(recipe);
+  const asked = workOf(opened, recipe, method, { ...weights, activations, textFileBytes });
   const fit = fitMemory(asked, recipe);
   const work = fitted(asked, fit);
   return {
@@ -145,6 +146,12 @@ function whatIsMade(
 
 interface PlannedParts extends ChosenWeights {
   readonly activations: PlannedActivations | null;
+  readonly textFileBytes: number;
+}
+
+async function largestTextBytes({ calibration }: Recipe): Promise<number> {
+  const files = await Promise.all((calibration?.files ?? []).map(({ path }) => status(path)));
+  return Math.max(0, ...files.map((file) => file?.sizeBytes ?? 0));
 }
 
 /** How much work the recipe is, before it is fitted into memory. */
@@ -155,7 +162,7 @@ function workOf(
   parts: PlannedParts,
 ): WorkSize {
   const { checkpoint, model, config, sizes } = opened;
-  const { linears, chosen, tables, activations } = parts;
+  const { linears, chosen, tables, activations, textFileBytes } = parts;
   const { calibration } = recipe;
   const text = calibration && { windows: calibration.samples, window: calibration.window };
   return {
@@ -172,6 +179,7 @@ function workOf(
     isSequential: recipe.trueSequential,
     tokens: text ? text.windows * text.window * config.blockRuns : 0,
     text,
+    textFileBytes,
     activationBytes: activations?.onDisk ? 0 : (activations?.bytes ?? 0),
     method,
     options: recipe.options,

@@ -35,6 +35,8 @@ export interface WorkSize {
   readonly tokens: number;
   /** The calibration text; null without. */
   readonly text: TrainingData | null;
+  /** Of its largest file; 0 without. */
+  readonly textFileBytes: number;
   /** Activations between blocks that are kept in memory. */
   readonly activationBytes: number;
   readonly method: Method;

@@ -204,6 +204,7 @@ function workOf(
     byExpert: false,
     tokens: 0,
     text: null,
+    textFileBytes: 0,
     activationBytes: 0,
     method,
     options,
