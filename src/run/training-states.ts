@@ -1,6 +1,7 @@
 import { formatJson, readJsonObject } from "../formats/json-file.ts";
 import { openSafetensors } from "../formats/safetensors.ts";
 import { SafetensorsWriter } from "../formats/safetensors-writer.ts";
+import { expectDType } from "../formats/weight-file.ts";
 import {
   exists,
   joinPath,
@@ -20,14 +21,15 @@ import {
   type TrainingStore,
   type TrainingTensors,
 } from "../training/training-store.ts";
+import { expectShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { progressSchema } from "./record-schema.ts";
 import { compareIdentities, type RunIdentity } from "./identity.ts";
 
 /** Version of the state files; states of another one are of another program. */
 const stateVersion = 1;
-/** Bytes of a tensor that are copied at a time. */
-const bytesAtOnce = 2 ** 24;
+/** Elements of a tensor that are copied at a time. */
+const elementsAtOnce = 2 ** 22;
 /** States that are kept: one to resume from, and the one before it. */
 const keptStates = 2;
 
@@ -139,16 +141,14 @@ function hashOf(progress: TrainingProgress): string {
   return sha256(JSON.stringify(progress));
 }
 
-/** Runs of rows of a tensor, few enough to be copied, and where they begin in its file. */
+/** Runs of a tensor's elements, few enough to be copied, and where they begin in its file. */
 function* partsOf(
   tensor: Tensor<"f32" | "bf16">,
 ): Iterable<{ readonly part: Tensor<"f32" | "bf16">; readonly byteOffset: number }> {
-  const [rows = 0] = tensor.shape;
-  const rowBytes = 4 * (tensor.size / Math.max(1, rows));
-  const most = Math.max(1, Math.floor(bytesAtOnce / Math.max(1, rowBytes)));
-  for (let row = 0; row < rows; row += most) {
-    const part = tensor.slice(row, Math.min(rows, row + most));
-    yield { part, byteOffset: row * rowBytes };
+  const flat = tensor.reshape([tensor.size]);
+  for (let from = 0; from < flat.size; from += elementsAtOnce) {
+    const part = flat.slice(from, Math.min(flat.size, from + elementsAtOnce));
+    yield { part, byteOffset: 4 * from };
   }
 }
 
@@ -172,6 +172,9 @@ async function fillTensors(path: string, tensors: TrainingTensors): Promise<void
   const file = await openSafetensors(path);
   try {
     for (const [name, tensor] of tensors) {
+      const info = file.info(name);
+      expectDType(info, "f32");
+      expectShape(`state of ${name}`, info.shape, tensor.shape);
       for (const { part, byteOffset } of partsOf(tensor)) {
         const values = new Float32Array(part.size);
         await file.readInto(name, new Uint8Array(values.buffer), byteOffset);
